@@ -1,0 +1,96 @@
+# ThinFace: a plug-in for Darknet that trains, compresses and measures face networks.
+# make help lists the targets. Options: DEBUG=1, ASAN=1, DARKNET=/path/of/libdarknet, CC=clang.
+DARKNET ?= /usr/lib/darknet
+PYTHON  ?= /usr/bin/python3
+PREFIX  ?= /usr/local
+CC      ?= cc
+
+ifneq ($(GPU)$(OPENCV)$(MPI),)
+$(error GPU=1, OPENCV=1 and MPI=1 are reserved: this version has no code for them yet)
+endif
+
+WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+FLAGS  := -std=c11 -D_GNU_SOURCE -fvisibility=hidden -pthread -Idarknet -Ilayers_ext $(WARN)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAGS  += $(if $(DEBUG),-O0 -g,-O3 -g1) $(if $(ASAN),$(SANITIZE))
+LIBS   := -lm -pthread -ljpeg
+HOSTLIB := -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNET)
+ISA_avx2   := -mavx2 -mfma
+ISA_avx512 := -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512
+ISA_wide   := -mavx2 -mfma
+
+# One object directory per set of flags, so that builds cannot mix.
+HASH := $(shell echo '$(CC) $(FLAGS) $(DARKNET)' | cksum | cut -d' ' -f1)
+OBJ  := build/$(HASH)
+
+KERNELS := $(filter-out %_wide.c,$(wildcard layers_ext/kernels/*.c)) $(wildcard layers_ext/common/*.c)
+LAYERS  := $(wildcard layers_ext/*.c)
+HOST    := $(wildcard darknet/host*.c)
+COMMAND := darknet/main.c $(wildcard darknet/cmd_*.c)
+CORE    := $(filter-out $(HOST) $(COMMAND),$(wildcard darknet/*.c))
+TESTS   := $(sort $(wildcard tests/test_*.c))
+
+obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
+CORE_OBJ := $(call obj,$(CORE) $(LAYERS) $(KERNELS)) $(OBJ)/registry.o
+
+all: bin/darknet ## build bin/darknet
+
+bin/darknet: $(CORE_OBJ) $(call obj,$(HOST) $(COMMAND)) | bin
+	$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
+
+$(OBJ)/registry.c: Makefile $(LAYERS) | $(OBJ)
+	@{ echo '#include "registry.h"'; \
+	for l in $(notdir $(basename $(LAYERS))); do echo "extern const dnx_layer_type dnx_$$l;"; done; \
+	echo 'const dnx_layer_type *const dnx_layer_types[] = {'; \
+	for l in $(notdir $(basename $(LAYERS))); do echo "    &dnx_$$l,"; done; \
+	echo '    NULL};'; } > $@
+
+$(OBJ)/registry.o: $(OBJ)/registry.c
+	$(CC) $(FLAGS) -c -o $@ $<
+$(OBJ)/%_avx2.o: ISA = $(ISA_avx2)
+$(OBJ)/%_avx512.o: ISA = $(ISA_avx512)
+$(OBJ)/%_wide.o: ISA = $(ISA_wide)
+$(OBJ)/darknet/host%.o: ISA = -isystem $(DARKNET)/include
+$(OBJ)/tests/%.o: ISA = -isystem $(DARKNET)/include
+$(OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(ISA) -MMD -MP -c -o $@ $<
+bin $(OBJ):
+	@mkdir -p $@
+
+# A test links everything but the command itself; host tests are those whose name says so.
+$(OBJ)/tests/test_%: $(OBJ)/tests/test_%.o $(CORE_OBJ) $(OBJ)/layers_ext/kernels/kernels_wide.o
+	$(CC) $(FLAGS) -o $@ $^ $(LIBS)
+$(OBJ)/tests/test_host%: $(OBJ)/tests/test_host%.o $(CORE_OBJ) $(call obj,$(HOST)) $(OBJ)/layers_ext/kernels/kernels_wide.o
+	$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
+
+test: bin/darknet $(patsubst %.c,$(OBJ)/%,$(TESTS)) ## run all tests
+	@OBJ=$(OBJ) PYTHON=$(PYTHON) sh tests/run.sh $(patsubst %.c,$(OBJ)/%,$(TESTS))
+
+asan: ## the tests under address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory ASAN=1 test
+
+bench: bin/darknet ## milliseconds per image, beside PyTorch and the host where installed
+	@$(PYTHON) scripts/bench_peers.py
+
+lint: ## dependency direction, no exit or print below the commands
+	@sh tests/lint.sh
+
+deps: ## install what building and testing need (apt, root or sudo)
+	@sh scripts/install_deps.sh
+
+bench-deps: ## install the peers of `make bench`
+	@sh scripts/install_deps.sh python3-torch python3-numpy
+
+install: bin/darknet ## copy the command to $(PREFIX)/bin
+	install -D bin/darknet $(DESTDIR)$(PREFIX)/bin/darknet
+uninstall: ## remove it
+	rm -f $(DESTDIR)$(PREFIX)/bin/darknet
+clean: ## remove what was built
+	rm -rf build bin
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: all test asan bench lint deps bench-deps install uninstall clean help
+.SECONDARY:
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

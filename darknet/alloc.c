@@ -1,0 +1,28 @@
+/* alloc.c - float arrays: aligned to 64 bytes, zeroed, 64 readable bytes after the end. */
+#include "dnx.h"
+
+#include <stdlib.h>
+
+enum { ALIGN = 64 };
+
+/* calloc and an own alignment instead of aligned_alloc and memset: pages that nobody writes then
+ * cost no memory. The pointer to free lies just before the array. */
+float *dnx_alloc(size_t count) {
+    if (count > (PTRDIFF_MAX - 4 * ALIGN) / sizeof(float)) return NULL;
+    char *raw = calloc(1, count * sizeof(float) + ALIGN + ALIGN + sizeof(void *));
+    if (!raw) return NULL;
+    uintptr_t at = ((uintptr_t)raw + sizeof(void *) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1);
+    char *p = raw + (at - (uintptr_t)raw);
+    ((void **)(void *)p)[-1] = raw;
+    return (float *)(void *)p;
+}
+
+void dnx_free(void *p) {
+    if (p) free(((void **)p)[-1]);
+}
+
+dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
+    *p = dnx_alloc(count);
+    if (*p) return DNX_OK;
+    return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory for %zu floats", n->type->name, count);
+}

@@ -1,0 +1,32 @@
+/* cfg.h - reads Darknet's .cfg text into sections of key=value pairs. Knows no section's meaning. */
+#ifndef DNX_CFG_H
+#define DNX_CFG_H
+#include "dnx.h"
+
+typedef struct {
+    char *key, *value; /* trimmed; inner white space of a value is removed, as the host does */
+    int line;
+} dnx_pair;
+
+typedef struct {
+    char *name; /* without brackets */
+    int line;
+    dnx_pair *pairs;
+    int n;
+} dnx_section;
+
+typedef struct {
+    char *file;
+    dnx_section *sections;
+    int n;
+} dnx_cfg;
+
+/* Parses len bytes. DNX_EPARSE: no section, an option before the first section, a line without '=',
+ * an empty key or value, a NUL byte, an unclosed bracket. '#' and ';' start comment lines. CRLF is
+ * accepted. */
+dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg **out,
+                         dnx_err *err);
+/* Reads the file at path (at most 16 MB) and parses it. */
+dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
+void dnx_cfg_free(dnx_cfg *cfg);
+#endif

@@ -1,0 +1,29 @@
+/* cmd.h - what the verbs of the command share. Only main.c and cmd_*.c print and choose the exit
+ * status: 0 done, 1 failed, 2 wrong usage. */
+#ifndef DNX_CMD_H
+#define DNX_CMD_H
+#include "net.h"
+
+typedef struct {
+    const char *name, *usage, *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the verb */
+} dnx_verb;
+
+extern const dnx_verb dnx_cmd_check, dnx_cmd_layers, dnx_cmd_bench, dnx_cmd_init,
+    dnx_cmd_classifier;
+
+/* Takes "-name value" out of argv and returns the value, or `none`. */
+const char *dnx_take(int *argc, char **argv, const char *name, const char *none);
+/* The same for a whole number in [lo, hi]; exits the verb with -1 by *ok = false and a message. */
+int dnx_take_int(int *argc, char **argv, const char *name, int none, int lo, int hi, bool *ok);
+/* Takes "-name" and says whether it was there. */
+bool dnx_take_flag(int *argc, char **argv, const char *name);
+/* Prints the usage line to stderr; 2. */
+int dnx_usage(const dnx_verb *v);
+/* Prints the error to stderr; 1. */
+int dnx_report(const dnx_err *err);
+/* Reads a cfg and builds it; weights may be NULL. */
+dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch, int threads,
+                    dnx_net **net, dnx_err *err);
+double dnx_now(void); /* seconds */
+#endif

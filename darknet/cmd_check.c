@@ -1,0 +1,79 @@
+/* darknet check: a table of a network's layers, and what it costs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+
+static int run(int argc, char **argv);
+
+const dnx_verb dnx_cmd_check = {
+    "check", "check net.cfg [weights]",
+    "check a cfg (and its weights): layers, parameters, multiply-adds, memory", run};
+
+/* 1234567 as "1,234,567"; the text lives until the fourth next call. */
+static const char *grouped(double v) {
+    static char ring[4][32];
+    static int turn;
+    char plain[32], *out = ring[turn++ & 3];
+    int len = snprintf(plain, sizeof plain, "%.0f", v), k = 0;
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0) out[k++] = ',';
+        out[k++] = plain[i];
+    }
+    out[k] = 0;
+    return out;
+}
+
+static void print_layer(dnx_net *net, int i, double macs) {
+    const dnx_node *n = &net->nodes[i];
+    char in[48] = "", out[48];
+    for (int k = 0; k < n->n_in && k < 1; k++)
+        snprintf(in, sizeof in, "%d x %d x %d", n->in[k].h, n->in[k].w, n->in[k].c);
+    snprintf(out, sizeof out, "%d x %d x %d", n->out.h, n->out.w, n->out.c);
+    printf("%5d  %-17s %-17s %-17s %11s %15s", i, n->type->name, in, out,
+           grouped((double)dnx_net_count(net, i)), grouped(macs));
+    if (net->links[i].merged_into >= 0)
+        printf("  + layer %d, merged into %d", n->from[1], net->links[i].merged_into);
+    else if (n->n_in > 1) {
+        printf("  of layers");
+        for (int k = 0; k < n->n_in; k++) printf(" %d", n->from[k]);
+    }
+    printf("\n");
+}
+
+static int run(int argc, char **argv) {
+    dnx_err err = {0};
+    dnx_net *net, *training;
+    if (argc < 2 || argc > 3) return dnx_usage(&dnx_cmd_check);
+    if (dnx_open(argv[1], argc > 2 ? argv[2] : NULL, false, 1, 1, &net, &err))
+        return dnx_report(&err);
+    double parameters = 0, macs = 0, sum = 0;
+    printf("%5s  %-17s %-17s %-17s %11s %15s\n", "layer", "section", "input", "output",
+           "parameters", "multiply-adds");
+    for (int i = 0; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i];
+        double m = n->type->macs ? n->type->macs(n) : 0;
+        print_layer(net, i, m);
+        parameters += (double)dnx_net_count(net, i);
+        macs += m;
+        sum += net->links[i].merged_into >= 0 ? 0 : (double)dnx_size(n->out);
+    }
+    printf("\nparameters       %s (%.2f MB)\n", grouped(parameters), parameters * 4e-6);
+    printf("multiply-adds    %s an image (%.0f M)\n", grouped(macs), macs * 1e-6);
+    printf("predicting       %.2f MB beside the weights at batch 1 (%.2f MB if no output shared "
+           "memory)\n", (double)dnx_net_memory(net) * 1e-6,
+           (sum + (double)net->scratch_floats) * 4e-6);
+    dnx_net_free(net);
+    if (dnx_open(argv[1], NULL, true, 1, 1, &training, &err)) return dnx_report(&err);
+    double one = (double)dnx_net_memory(training), z = 0;
+    int batch = training->o.batch / training->o.subdivisions;
+    for (int i = 0; i < training->n; i++) {
+        const char *t = training->nodes[i].type->name;
+        if (!strcmp(t, "convolutional") || strstr(t, "depthwise") || !strcmp(t, "connected"))
+            z += 4.0 * (double)dnx_size(training->nodes[i].out);
+    }
+    printf("training         %.1f MB an image, %.0f MB at batch %d\n", (one + z) * 1e-6,
+           (one + z) * 1e-6 * batch, batch);
+    dnx_net_free(training);
+    return 0;
+}

@@ -1,0 +1,173 @@
+/* dnx.h - the contract between networks and layer types. It names nothing of libdarknet.
+ *
+ * Tensors are float32, NHWC, contiguous: element (b,y,x,c) of a B x H x W x C tensor is
+ * p[((b*H + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
+ *
+ * Signs: dy, dx and parameter gradients are DESCENT directions (minus the derivative of the loss),
+ * summed over the batch, as in the host: update adds rate/batch times the gradient. */
+#ifndef DNX_H
+#define DNX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- errors ---- */
+
+typedef enum {
+    DNX_OK,
+    DNX_EIO,      /* a file cannot be read or written */
+    DNX_EPARSE,   /* a line of a cfg is malformed */
+    DNX_EOPTION,  /* an option is unknown, twice there, or out of its range */
+    DNX_ESHAPE,   /* shapes do not fit */
+    DNX_EMEM,     /* no memory */
+    DNX_EWEIGHTS, /* a weights file does not fit the network */
+    DNX_ENUMBER   /* NaN or infinity appeared */
+} dnx_status;
+
+typedef struct {
+    const char *file; /* NULL: no place */
+    int line;         /* 0: the file as a whole */
+} dnx_loc;
+
+typedef struct {
+    dnx_status status;
+    char text[512]; /* "file:line: text", no newline */
+} dnx_err;
+
+/* Records an error and returns `status`. The first error wins; err may be NULL. */
+dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* ---- random numbers: reproducible, one generator per (seed, stream) ---- */
+
+typedef struct {
+    uint64_t s[4];
+} dnx_rng;
+void dnx_rng_seed(dnx_rng *r, uint64_t seed, uint64_t stream);
+uint64_t dnx_rng_next(dnx_rng *r);
+float dnx_rng_uniform(dnx_rng *r); /* in [0,1) */
+float dnx_rng_normal(dnx_rng *r);  /* mean 0, variance 1 */
+
+/* ---- options: a table per section ---- */
+
+typedef enum {
+    DNX_INT,    /* int */
+    DNX_FLOAT,  /* float */
+    DNX_WORD,   /* int: index into `words`, a list "a|b|c" */
+    DNX_STRING, /* char *, owned by the options (freed with them); NULL when absent and no default */
+    DNX_LIST    /* dnx_list of numbers, "1,2,3"; empty when absent */
+} dnx_opt_type;
+
+#define DNX_MAX_LIST 64
+typedef struct {
+    int n;
+    float v[DNX_MAX_LIST];
+} dnx_list;
+
+typedef struct {
+    const char *key;
+    dnx_opt_type type;
+    size_t offset; /* of the field in the options struct */
+    double value, min, max;
+    const char *words; /* DNX_WORD: "a|b|c"; DNX_STRING: the default or NULL */
+    const char *help;
+} dnx_opt;
+
+#define DNX_OPT_INT(s, f, def, lo, hi, help) {#f, DNX_INT, offsetof(s, f), def, lo, hi, NULL, help}
+#define DNX_OPT_FLOAT(s, f, def, lo, hi, help) \
+    {#f, DNX_FLOAT, offsetof(s, f), def, lo, hi, NULL, help}
+#define DNX_OPT_WORD(s, f, def, words, help) {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help}
+#define DNX_OPT_STRING(s, f, def, help) {#f, DNX_STRING, offsetof(s, f), 0, 0, 0, def, help}
+#define DNX_OPT_LIST(s, f, lo, hi, help) {#f, DNX_LIST, offsetof(s, f), 0, lo, hi, NULL, help}
+#define DNX_OPT_END {NULL, DNX_INT, 0, 0, 0, 0, NULL, NULL}
+
+/* ---- layers ---- */
+
+#define DNX_MAX_IN 64     /* inputs of one layer */
+#define DNX_MAX_PARAMS 16 /* parameter tensors of one layer */
+
+typedef struct {
+    int h, w, c;
+} dnx_shape;
+
+typedef struct {
+    const char *name; /* "biases", "scales", "mean", "variance", "weights", "slopes" */
+    float *value;     /* count floats, in file order (filters OIHW) */
+    float *grad;      /* count floats; NULL when not trained or the network only predicts */
+    size_t count;
+    float decay;      /* multiplier of the network's weight decay: 1 weights, 0 all others */
+    bool is_trained;  /* false: saved but not trained (running statistics) */
+} dnx_param;
+
+struct dnx_layer_type;
+struct dnx_pool;
+
+/* One layer of a network. The builder fills everything above `out` before make() runs. */
+typedef struct dnx_node {
+    const struct dnx_layer_type *type;
+    dnx_loc loc;           /* of the section's first line */
+    int index;             /* place in the network, from 0 */
+    int batch;             /* the largest batch */
+    bool trains;           /* false: the network only predicts, backward is never called */
+    uint64_t seed;         /* of the network; use (seed, index) */
+    struct dnx_pool *pool; /* threads; see kernels/pool.h. Never NULL */
+    void *opts;            /* options struct of the type */
+    void *state;           /* state struct of the type, zeroed */
+    int n_in;              /* inputs: 1 unless the type says otherwise */
+    int from[DNX_MAX_IN];  /* the layers they come from; -1 is the image */
+    dnx_shape in[DNX_MAX_IN];
+    dnx_shape out;  /* make() sets it */
+    size_t scratch; /* make() sets it: floats of shared scratch that a pass needs in all */
+} dnx_node;
+
+typedef struct {
+    int batch;      /* may be smaller than node->batch */
+    bool is_training;
+    const float *x[DNX_MAX_IN]; /* inputs */
+    float *y;                   /* output; in backward it still holds forward's result */
+    const float *dy;
+    float *dx[DNX_MAX_IN];      /* NULL: nobody wants it */
+    bool dx_adds[DNX_MAX_IN];   /* false: store into dx (it holds rubbish); true: add to it */
+    const float *residual;      /* forward: NULL, or a tensor like y that is added before storing
+                                 * (the builder merges a linear [shortcut]); see can_add */
+    float *scratch;             /* node->scratch floats, rubbish; not kept between passes */
+    const float *truth;         /* class index of each sample; NULL: no truth is known */
+    double loss;                /* a loss stores the batch's SUM here in forward */
+} dnx_pass;
+
+typedef struct dnx_layer_type {
+    const char *name;    /* the section: "convolutional" */
+    const char *summary; /* one line for `darknet layers` */
+    bool is_loss;
+    bool takes_previous;       /* input 0 is the layer before; false: only `layers_key` counts */
+    const char *layers_key;    /* option (a DNX_LIST) that names further inputs: negative counts
+                                * back from this layer, others are absolute; NULL: none */
+    const dnx_opt *options;
+    size_t opts_size, state_size;
+    /* Checks options and shapes, sets out and scratch, allocates and initialises. */
+    dnx_status (*make)(dnx_node *n, dnx_err *err);
+    void (*unmake)(dnx_node *n); /* frees what make allocated, half-made included; may be NULL */
+    int (*params)(dnx_node *n, dnx_param *list); /* returns how many; NULL: none */
+    void (*forward)(dnx_node *n, dnx_pass *p);
+    void (*backward)(dnx_node *n, dnx_pass *p); /* ADDS to parameter gradients */
+    double (*macs)(const dnx_node *n);  /* multiply-adds per image; NULL: 0 */
+    /* After weights are loaded into a network that only predicts: fold batch norm, pack filters.
+     * Also after every update of a training network when it is not NULL. */
+    dnx_status (*prepare)(dnx_node *n, dnx_err *err);
+    /* Whether forward honours pass->residual with these options; NULL: no. */
+    bool (*can_add)(const dnx_node *n);
+} dnx_layer_type;
+
+/* ---- helpers for layer files ---- */
+
+static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
+
+/* count zeroed floats aligned to 64 bytes, or NULL; free with dnx_free. */
+float *dnx_alloc(size_t count);
+void dnx_free(void *p);
+
+/* Like dnx_alloc into *p, and DNX_EMEM with the node's place when it fails. */
+dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
+
+#endif

@@ -1,0 +1,31 @@
+/* err.c - records the first error as one printable line. */
+#include "dnx.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_FILE = 200 }; /* bytes of a path in a message: its end, so that the text still fits */
+
+dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...) {
+    if (!err || err->status != DNX_OK) return status;
+    err->status = status;
+    size_t used = 0, room = sizeof err->text;
+    err->text[0] = 0;
+    if (loc.file) {
+        size_t len = strlen(loc.file);
+        const char *dots = len > MAX_FILE ? "..." : "";
+        const char *tail = len > MAX_FILE ? loc.file + (len - MAX_FILE) : loc.file;
+        int k = loc.line ? snprintf(err->text, room, "%s%s:%d: ", dots, tail, loc.line)
+                         : snprintf(err->text, room, "%s%s: ", dots, tail);
+        if (k > 0) used = (size_t)k;
+    }
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(err->text + used, room - used, fmt, args);
+    va_end(args);
+    /* What the user wrote is quoted in messages: a terminal must not obey it. */
+    for (char *c = err->text; *c; c++)
+        if ((unsigned char)*c < 32 || *c == 127) *c = '?';
+    return status;
+}

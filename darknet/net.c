@@ -1,0 +1,394 @@
+#include "net.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "net_options.h"
+#include "opts.h"
+#include "registry.h"
+
+#define MAX_FLOATS (1ull << 33) /* of one tensor: 32 GiB */
+#define MAX_LAYERS 10000
+
+static const dnx_layer_type *find_type(const char *name) {
+    static const char *const alias[][2] = {{"conv", "convolutional"}, {"conn", "connected"},
+                                           {"max", "maxpool"},        {"avg", "avgpool"},
+                                           {"soft", "softmax"}};
+    for (size_t i = 0; i < sizeof alias / sizeof *alias; i++)
+        if (!strcmp(name, alias[i][0])) name = alias[i][1];
+    for (int i = 0; dnx_layer_types[i]; i++)
+        if (!strcmp(dnx_layer_types[i]->name, name)) return dnx_layer_types[i];
+    return NULL;
+}
+
+static dnx_status unknown_section(const dnx_section *s, const char *file, dnx_err *err) {
+    const char *names[256];
+    int n = 0;
+    while (n < 256 && dnx_layer_types[n]) {
+        names[n] = dnx_layer_types[n]->name;
+        n++;
+    }
+    const char *near = dnx_nearest(s->name, names, n);
+    dnx_loc at = {file, s->line};
+    if (near)
+        return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section; did you mean [%s]?", s->name,
+                        near);
+    return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section", s->name);
+}
+
+/* The field of option `key`, or NULL when the type has none. */
+static void *field(const dnx_node *n, const char *key) {
+    for (const dnx_opt *o = n->type->options; o && o->key; o++)
+        if (!strcmp(o->key, key)) return (char *)n->opts + o->offset;
+    return NULL;
+}
+
+static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) {
+    dnx_net_opts *o = &net->o;
+    dnx_loc at = {net->file, s->line};
+    dnx_status st = dnx_opts_parse((const dnx_opt *[]){dnx_net_options}, (void *[]){o}, 1, s,
+                                   net->file, err);
+    if (st) return st;
+    if (o->batch % o->subdivisions)
+        return dnx_fail(err, DNX_EOPTION, at, "[%s] subdivisions=%d: must divide batch=%d", s->name,
+                        o->subdivisions, o->batch);
+    if (o->height && o->width && o->channels)
+        net->in = (dnx_shape){o->height, o->width, o->channels};
+    else if (o->inputs && !o->height && !o->width && !o->channels)
+        net->in = (dnx_shape){1, 1, o->inputs};
+    else
+        return dnx_fail(err, DNX_EOPTION, at, "[%s] needs height, width and channels, or inputs",
+                        s->name);
+    if (o->inputs && (size_t)o->inputs != dnx_size(net->in))
+        return dnx_fail(err, DNX_EOPTION, at, "[%s] inputs=%d: height*width*channels is %zu",
+                        s->name, o->inputs, dnx_size(net->in));
+    if (o->policy == 4 && (o->steps.n == 0 || o->steps.n != o->scales.n))
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[%s] policy=steps: needs as many scales (%d) as steps (%d)", s->name,
+                        o->scales.n, o->steps.n);
+    return DNX_OK;
+}
+
+static dnx_status find_inputs(dnx_net *net, dnx_node *n, dnx_err *err) {
+    if (n->type->takes_previous) n->from[n->n_in++] = n->index - 1;
+    const dnx_list *refs = n->type->layers_key ? field(n, n->type->layers_key) : NULL;
+    const char *key = n->type->layers_key;
+    if (key && (!refs || refs->n == 0))
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs %s=", n->type->name, key);
+    for (int i = 0; refs && i < refs->n; i++) {
+        double v = (double)refs->v[i], at = v < 0 ? n->index + v : v;
+        if (v != floor(v) || at < 0 || at >= n->index)
+            return dnx_fail(err, DNX_EOPTION, n->loc,
+                            "[%s] %s=%g: this is layer %d, so it must name a layer from 0 to %d",
+                            n->type->name, key, v, n->index, n->index - 1);
+        if (n->n_in == DNX_MAX_IN)
+            return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: more than %d layers",
+                            n->type->name, key, DNX_MAX_IN);
+        n->from[n->n_in++] = (int)at;
+    }
+    for (int i = 0; i < n->n_in; i++)
+        n->in[i] = n->from[i] < 0 ? net->in : net->nodes[n->from[i]].out;
+    return DNX_OK;
+}
+
+static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) {
+    dnx_node *n = &net->nodes[net->n];
+    dnx_link *l = &net->links[net->n];
+    dnx_common_opts common = {0};
+    n->index = net->n;
+    n->loc = (dnx_loc){net->file, s->line};
+    n->batch = net->batch;
+    n->trains = net->trains;
+    n->seed = (uint64_t)net->o.seed;
+    n->pool = net->pool;
+    l->merged_into = l->residual_of = -1;
+    const dnx_layer_type *type = find_type(s->name);
+    if (!type) return unknown_section(s, net->file, err);
+    n->opts = calloc(1, type->opts_size + 1);
+    n->state = calloc(1, type->state_size + 1);
+    n->type = type;
+    net->n++;
+    if (!n->opts || !n->state)
+        return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", type->name);
+    static const dnx_opt none[] = {DNX_OPT_END};
+    dnx_status st = dnx_opts_parse(
+        (const dnx_opt *[]){type->options ? type->options : none, dnx_common_options},
+        (void *[]){n->opts, &common}, 2, s, net->file, err);
+    if (st) return st;
+    l->rate = common.learning_rate;
+    l->decay = common.decay;
+    l->stops = common.stopbackward;
+    int *filters = field(n, "filters");
+    if (filters && !common.fixed_width && net->o.width_multiplier != 1) {
+        double scaled = floor(*filters * (double)net->o.width_multiplier + .5);
+        *filters = scaled < 1 ? 1 : scaled > 65536 ? 65536 : (int)scaled;
+    }
+    st = find_inputs(net, n, err);
+    if (st) return st;
+    st = type->make(n, err);
+    if (st) return st;
+    if ((unsigned long long)dnx_size(n->out) * (unsigned)n->batch > MAX_FLOATS)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
+                        type->name, n->batch, n->out.h, n->out.w, n->out.c);
+    if (n->scratch > net->scratch_floats) net->scratch_floats = n->scratch;
+    return DNX_OK;
+}
+
+static int root(const dnx_net *net, int i) {
+    return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
+}
+
+/* A plain [shortcut] whose previous layer feeds nothing else is added as that layer stores. */
+static void merge_shortcuts(dnx_net *net) {
+    int *uses = calloc((size_t)net->n, sizeof *uses);
+    if (!uses) return; /* only slower */
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0; k < net->nodes[i].n_in; k++)
+            if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
+    for (int i = 1; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i], *prev = n - 1;
+        if (strcmp(n->type->name, "shortcut") || n->n_in != 2 || uses[i - 1] != 1) continue;
+        if (!prev->type->can_add || !prev->type->can_add(prev)) continue;
+        if (net->links[i - 1].merged_into >= 0 || n->from[1] == i - 1) continue;
+        if (memcmp(&n->in[0], &n->in[1], sizeof n->in[0])) continue;
+        const int *act = field(n, "activation");
+        const float *alpha = field(n, "alpha"), *beta = field(n, "beta");
+        if (*act != DNX_LINEAR || (alpha && *alpha != 1) || (beta && *beta != 1)) continue;
+        net->links[i].merged_into = i - 1;
+        net->links[i - 1].residual_of = n->from[1];
+    }
+    free(uses);
+}
+
+/* Offsets so that tensors that live at the same time do not overlap: tensor i lives from layer i to
+ * its last reader. In a backward pass the same spans are lived through in reverse, so that the
+ * plan serves outputs of a predicting network and deltas of a training one. Returns the total. */
+static size_t plan(const dnx_net *net, bool shares, size_t *at, int *death) {
+    size_t total = 0;
+    for (int i = 0; i < net->n; i++) death[i] = i;
+    for (int i = 0; i < net->n; i++) {
+        for (int k = 0; k < net->nodes[i].n_in; k++)
+            if (net->nodes[i].from[k] >= 0) death[root(net, net->nodes[i].from[k])] = i;
+        if (net->links[i].merged_into >= 0) death[net->links[i].merged_into] = i;
+    }
+    death[root(net, net->n - 1)] = net->n;
+    for (int i = 0; i < net->n; i++) {
+        if (root(net, i) != i) continue;
+        size_t size = (dnx_size(net->nodes[i].out) * (size_t)net->batch + 31) & ~(size_t)15;
+        size_t pos = shares ? 0 : total;
+        for (bool moved = shares; moved;) {
+            moved = false;
+            for (int j = 0; j < i; j++) {
+                if (root(net, j) != j || death[j] < i) continue;
+                size_t len = (dnx_size(net->nodes[j].out) * (size_t)net->batch + 31) & ~(size_t)15;
+                if (pos < at[j] + len && at[j] < pos + size) {
+                    pos = at[j] + len;
+                    moved = true;
+                }
+            }
+        }
+        at[i] = pos;
+        if (pos + size > total) total = pos + size;
+    }
+    return total;
+}
+
+static dnx_status allocate(dnx_net *net, dnx_err *err) {
+    dnx_loc at = {net->file, 0};
+    size_t *pos = calloc((size_t)net->n, sizeof *pos), trained = 0;
+    int *death = calloc((size_t)net->n, sizeof *death);
+    net->momentum_at = calloc((size_t)net->n + 1, sizeof *net->momentum_at);
+    if (!pos || !death || !net->momentum_at) goto no_memory;
+    net->output_floats = plan(net, !net->trains, pos, death);
+    net->outputs = dnx_alloc(net->output_floats);
+    net->scratch = dnx_alloc(net->scratch_floats + 1);
+    if (!net->outputs || !net->scratch) goto no_memory;
+    for (int i = 0; i < net->n; i++) net->links[i].y = net->outputs + pos[root(net, i)];
+    if (net->trains) {
+        net->delta_floats = plan(net, true, pos, death);
+        net->deltas = dnx_alloc(net->delta_floats);
+        for (int i = 0; i < net->n; i++) trained += dnx_net_count(net, i);
+        net->momentum = dnx_alloc(trained + 1);
+        if (!net->deltas || !net->momentum) goto no_memory;
+        for (int i = 0; i < net->n; i++) {
+            net->links[i].dy = net->deltas + pos[root(net, i)];
+            net->momentum_at[i + 1] = net->momentum_at[i] + dnx_net_count(net, i);
+        }
+    }
+    free(pos);
+    free(death);
+    return DNX_OK;
+no_memory:
+    free(pos);
+    free(death);
+    return dnx_fail(err, DNX_EMEM, at, "no memory for the network's tensors");
+}
+
+dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
+                         dnx_err *err) {
+    dnx_loc at = {cfg->file, 0};
+    *out = NULL;
+    if (cfg->n == 0 || (strcmp(cfg->sections[0].name, "net") &&
+                        strcmp(cfg->sections[0].name, "network")))
+        return dnx_fail(err, DNX_EPARSE, (dnx_loc){cfg->file, cfg->n ? cfg->sections[0].line : 0},
+                        "the first section must be [net]");
+    if (cfg->n == 1) return dnx_fail(err, DNX_EPARSE, at, "the network has no layers");
+    if (cfg->n > MAX_LAYERS)
+        return dnx_fail(err, DNX_EPARSE, at, "more than %d sections", MAX_LAYERS);
+    dnx_net *net = calloc(1, sizeof *net);
+    if (!net) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    net->file = strdup(cfg->file);
+    net->trains = trains;
+    net->nodes = calloc((size_t)cfg->n, sizeof *net->nodes);
+    net->links = calloc((size_t)cfg->n, sizeof *net->links);
+    if (threads <= 0) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    net->pool = dnx_pool_new(threads < 1 ? 1 : threads > 64 ? 64 : threads);
+    dnx_status st = DNX_OK;
+    if (!net->file || !net->nodes || !net->links || !net->pool)
+        st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
+    if (!st) st = net_options(net, &cfg->sections[0], err);
+    net->batch = batch > 0 ? batch : st ? 1 : net->o.batch / net->o.subdivisions;
+    for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
+    if (!st) {
+        merge_shortcuts(net);
+        st = allocate(net, err);
+    }
+    if (st) dnx_net_free(net);
+    else *out = net;
+    return st;
+}
+
+void dnx_net_free(dnx_net *net) {
+    if (!net) return;
+    for (int i = 0; i < net->n; i++) {
+        dnx_node *n = &net->nodes[i];
+        if (n->type->unmake && n->state) n->type->unmake(n);
+        if (n->opts && n->type->options) dnx_opts_free(n->type->options, n->opts);
+        free(n->opts);
+        free(n->state);
+    }
+    dnx_pool_free(net->pool);
+    dnx_free(net->outputs);
+    dnx_free(net->deltas);
+    dnx_free(net->scratch);
+    dnx_free(net->momentum);
+    free(net->momentum_at);
+    free(net->nodes);
+    free(net->links);
+    free(net->file);
+    free(net);
+}
+
+static dnx_pass pass_of(dnx_net *net, int i, const float *x, int batch, const float *truth) {
+    const dnx_node *n = &net->nodes[i];
+    dnx_pass p = {.batch = batch, .y = net->links[i].y, .scratch = net->scratch, .truth = truth};
+    for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->links[n->from[k]].y;
+    return p;
+}
+
+void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
+                           const float *truth, double *loss) {
+    const dnx_link *l = &net->links[i];
+    if (loss) *loss = 0;
+    if (l->merged_into >= 0) return;
+    dnx_pass p = pass_of(net, i, x, batch, truth);
+    p.is_training = training;
+    if (l->residual_of >= 0) p.residual = net->links[l->residual_of].y;
+    net->nodes[i].type->forward(&net->nodes[i], &p);
+    if (loss) *loss = p.loss;
+}
+
+void dnx_net_backward_begin(dnx_net *net) {
+    for (int i = 0; i < net->n; i++) net->links[i].dy_written = false;
+    if (!net->nodes[net->n - 1].type->is_loss)
+        net->links[root(net, net->n - 1)].dy_written = true;
+}
+
+/* Adds dy of a merged shortcut to the layer that it took its second input from. */
+static void pass_residual_on(dnx_net *net, int i, int batch) {
+    dnx_link *to = &net->links[root(net, net->nodes[i].from[1])];
+    size_t size = dnx_size(net->nodes[i].out) * (size_t)batch;
+    if (to->dy_written) dnx_kernels()->add(net->links[i].dy, size, to->dy);
+    else memcpy(to->dy, net->links[i].dy, sizeof(float) * size);
+    to->dy_written = true;
+}
+
+void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth) {
+    dnx_node *n = &net->nodes[i];
+    dnx_link *l = &net->links[root(net, i)];
+    size_t size = dnx_size(n->out) * (size_t)batch;
+    if (!l->dy_written && !n->type->is_loss) {
+        memset(l->dy, 0, sizeof(float) * size); /* nobody reads this output */
+        l->dy_written = true;
+    }
+    if (net->links[i].merged_into >= 0) {
+        if (n->from[1] >= 0) pass_residual_on(net, i, batch);
+        return;
+    }
+    dnx_pass p = pass_of(net, i, x, batch, truth);
+    p.is_training = true;
+    p.dy = l->dy_written ? l->dy : NULL;
+    for (int k = 0; k < n->n_in; k++) {
+        if (n->from[k] < 0 || net->links[i].stops) continue;
+        dnx_link *to = &net->links[root(net, n->from[k])];
+        p.dx[k] = to->dy;
+        p.dx_adds[k] = to->dy_written;
+        to->dy_written = true;
+    }
+    n->type->backward(n, &p);
+}
+
+void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
+    dnx_param list[DNX_MAX_PARAMS];
+    int n = dnx_net_params(net, i, list);
+    float *v = net->momentum + net->momentum_at[i];
+    float lr = rate * net->links[i].rate / (float)batch;
+    for (int k = 0; k < n; k++) {
+        if (!list[k].is_trained || !list[k].grad) continue;
+        float *w = list[k].value, *g = list[k].grad;
+        float d = decay * net->links[i].decay * list[k].decay * (float)batch;
+        for (size_t j = 0; j < list[k].count; j++) {
+            float step = g[j] - d * w[j];
+            v[j] = momentum * v[j] + step;
+            w[j] += lr * (net->o.nesterov ? step + momentum * v[j] : v[j]);
+            g[j] = 0;
+        }
+        v += list[k].count;
+    }
+    if (net->nodes[i].type->prepare) net->nodes[i].type->prepare(&net->nodes[i], NULL);
+}
+
+const float *dnx_net_predict(dnx_net *net, const float *x, int batch) {
+    dnx_flush_denormals();
+    for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, batch, false, NULL, NULL);
+    return net->links[net->n - 1].y;
+}
+
+dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err) {
+    dnx_status st = DNX_OK;
+    for (int i = 0; i < net->n && !st; i++)
+        if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
+    return st;
+}
+
+int dnx_net_params(dnx_net *net, int i, dnx_param *list) {
+    dnx_param local[DNX_MAX_PARAMS];
+    dnx_node *n = &net->nodes[i];
+    return n->type->params ? n->type->params(n, list ? list : local) : 0;
+}
+
+size_t dnx_net_count(dnx_net *net, int i) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t count = 0;
+    int n = dnx_net_params(net, i, list);
+    for (int k = 0; k < n; k++) count += list[k].is_trained ? list[k].count : 0;
+    return count;
+}
+
+size_t dnx_net_memory(const dnx_net *net) {
+    return sizeof(float) * (net->output_floats + net->delta_floats + net->scratch_floats);
+}

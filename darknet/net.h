@@ -1,0 +1,72 @@
+/* net.h - builds a network from a cfg and runs it layer by layer. Does not know the host. */
+#ifndef DNX_NET_H
+#define DNX_NET_H
+#include "cfg.h"
+#include "dnx.h"
+
+/* Options of [net] that the builder and the loop need; names and meaning are the host's. */
+typedef struct {
+    int batch, subdivisions, height, width, channels, inputs, time_steps, notruth, random, adam;
+    int max_batches, burn_in, max_crop, min_crop, flip, center, nesterov, seed;
+    float learning_rate, momentum, decay, scale, gamma, power, B1, B2, eps, clip;
+    float angle, aspect, saturation, exposure, hue, max_ratio, min_ratio;
+    float input_mean, input_scale, width_multiplier;
+    int policy, step; /* policy: constant|step|exp|poly|steps|sigmoid|random */
+    dnx_list steps, scales;
+} dnx_net_opts;
+
+typedef struct {
+    float *y, *dy;       /* dy is NULL when predicting, and where nobody asks for it */
+    int merged_into;     /* a [shortcut] that was merged: the layer whose forward adds it; else -1 */
+    int residual_of;     /* the layer whose output this layer adds while it stores; else -1 */
+    bool dy_written;     /* this backward pass: dy holds a consumer's share */
+    float rate, decay;   /* multipliers of the learning rate and the weight decay */
+    bool stops;          /* stopbackward=1: nothing below this layer is trained */
+} dnx_link;
+
+typedef struct dnx_net {
+    dnx_net_opts o;
+    char *file;
+    int n;
+    dnx_node *nodes;
+    dnx_link *links;
+    dnx_shape in;
+    int batch;        /* o.batch / o.subdivisions, or what the caller asked for */
+    bool trains;
+    struct dnx_pool *pool;
+    float *scratch;
+    float *outputs;   /* all y; they share memory by liveness when predicting */
+    float *deltas;    /* all dy, sharing memory by liveness; NULL when predicting */
+    size_t output_floats, delta_floats, scratch_floats;
+    float *momentum;  /* one float per trained parameter, in params order */
+    size_t *momentum_at; /* where layer i's momentum starts */
+    uint64_t seen;    /* images trained on, from the weights file */
+} dnx_net;
+
+/* Builds the network of a cfg. batch 0: the cfg's batch / subdivisions. threads 0: processors. */
+dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
+                         dnx_err *err);
+void dnx_net_free(dnx_net *net);
+
+/* One layer forward: x is the image batch, B x H x W x C. truth: class indices or NULL.
+ * *loss gets the batch's sum for loss layers; may be NULL. */
+void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
+                           const float *truth, double *loss);
+/* One layer backward; layers must come in falling order after dnx_net_backward_begin. The last
+ * layer's dy must have been written by the caller unless it is a loss. */
+void dnx_net_backward_begin(dnx_net *net);
+void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
+/* w += rate/batch * v and so on, with Nesterov when o.nesterov; then prepare(); clears gradients.
+ * The host's rule: grad -= decay*batch*w; w += rate/batch*grad; grad *= momentum. */
+void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
+
+/* All layers forward; returns the last layer's output (B x outputs), NHWC. */
+const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
+/* prepare() of every layer: call once after weights are loaded into a predicting network. */
+dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);
+
+/* Parameters of all layers in file order; returns how many. list may be NULL. */
+int dnx_net_params(dnx_net *net, int i, dnx_param *list);
+size_t dnx_net_count(dnx_net *net, int i); /* trained floats of layer i */
+size_t dnx_net_memory(const dnx_net *net); /* bytes: outputs, deltas, scratch */
+#endif

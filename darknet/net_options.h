@@ -1,0 +1,13 @@
+/* net_options.h - the option tables of [net] and those that every layer section has. */
+#ifndef DNX_NET_OPTIONS_H
+#define DNX_NET_OPTIONS_H
+#include "net.h"
+
+typedef struct {
+    int fixed_width, stopbackward;
+    float learning_rate, decay;
+} dnx_common_opts;
+
+extern const dnx_opt dnx_net_options[];
+extern const dnx_opt dnx_common_options[];
+#endif

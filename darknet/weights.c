@@ -1,0 +1,142 @@
+#include "weights.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HEADER 20     /* three int32 and a uint64 seen */
+#define OLD_HEADER 16 /* before version 0.2: seen is an int32 */
+
+/* The whole file in memory; free it. */
+static dnx_status read_whole(const char *path, unsigned char **bytes, size_t *len, dnx_err *err) {
+    dnx_loc at = {path, 0};
+    FILE *f = fopen(path, "rb");
+    if (!f) return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
+    long size = fseek(f, 0, SEEK_END) ? -1 : ftell(f);
+    *bytes = NULL;
+    if (size < 0 || fseek(f, 0, SEEK_SET) || size > (1L << 40)) {
+        fclose(f);
+        return dnx_fail(err, DNX_EIO, at, "is not a readable file");
+    }
+    *bytes = malloc((size_t)size + 1);
+    *len = *bytes ? fread(*bytes, 1, (size_t)size, f) : 0;
+    bool failed = *bytes && *len != (size_t)size;
+    fclose(f);
+    if (!*bytes) return dnx_fail(err, DNX_EMEM, at, "no memory for %ld bytes", size);
+    if (!failed) return DNX_OK;
+    free(*bytes);
+    return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
+}
+
+/* Walks the parameters in file order; the file holds `have` floats from `data` on. With
+ * stores=false only the length is checked. */
+static dnx_status walk(dnx_net *net, const char *path, const unsigned char *data, size_t have,
+                       bool stores, dnx_err *err) {
+    dnx_loc at = {path, 0};
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t used = 0, need = 0;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) need += list[k].count;
+    for (int i = 0; i < net->n; i++) {
+        int n = dnx_net_params(net, i, list);
+        for (int k = 0; k < n; used += list[k].count, k++) {
+            if (have - used < list[k].count)
+                return dnx_fail(err, DNX_EWEIGHTS, at,
+                                "too short: ends at %s of layer %d [%s]; the network has %zu "
+                                "floats, the file %zu",
+                                list[k].name, i, net->nodes[i].type->name, need, have);
+            if (stores) memcpy(list[k].value, data + used * sizeof(float),
+                               list[k].count * sizeof(float));
+        }
+    }
+    if (used != have)
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "too long: the network has %zu floats, the file %zu", used, have);
+    return DNX_OK;
+}
+
+dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
+    dnx_loc at = {path, 0};
+    unsigned char *bytes = NULL;
+    size_t len = 0, header = HEADER;
+    int32_t version[3], old_seen;
+    uint64_t seen = 0;
+    dnx_status st = read_whole(path, &bytes, &len, err);
+    if (st) return st;
+    if (len < OLD_HEADER) {
+        st = dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
+        goto end;
+    }
+    memcpy(version, bytes, sizeof version);
+    if (version[0] < 0 || version[0] > 1000 || version[1] < 0 || version[1] > 1000) {
+        st = dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: version %d.%d", (int)version[0],
+                      (int)version[1]);
+        goto end;
+    }
+    if (version[0] * 10 + version[1] < 2) {
+        header = OLD_HEADER;
+        memcpy(&old_seen, bytes + 12, sizeof old_seen);
+        seen = old_seen < 0 ? 0 : (uint64_t)old_seen;
+    } else if (len >= HEADER) memcpy(&seen, bytes + 12, sizeof seen);
+    if (len < header || (len - header) % sizeof(float)) {
+        st = dnx_fail(err, DNX_EWEIGHTS, at, "cut short: %zu bytes after the header are no floats",
+                      len < header ? (size_t)0 : len - header);
+        goto end;
+    }
+    size_t have = (len - header) / sizeof(float);
+    for (size_t i = 0; i < have && !st; i++) {
+        float v;
+        memcpy(&v, bytes + header + i * sizeof v, sizeof v);
+        if (!isfinite(v)) st = dnx_fail(err, DNX_EWEIGHTS, at, "float %zu is no number", i);
+    }
+    if (!st) st = walk(net, path, bytes + header, have, false, err);
+    if (!st) st = walk(net, path, bytes + header, have, true, err);
+    if (!st) {
+        net->seen = seen;
+        st = dnx_net_prepare(net, err);
+    }
+end:
+    free(bytes);
+    return st;
+}
+
+static bool write_all(dnx_net *net, FILE *f) {
+    int32_t version[3] = {0, 2, 0};
+    dnx_param list[DNX_MAX_PARAMS];
+    if (fwrite(version, sizeof version, 1, f) != 1) return false;
+    if (fwrite(&net->seen, sizeof net->seen, 1, f) != 1) return false;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            if (fwrite(list[k].value, sizeof(float), list[k].count, f) != list[k].count)
+                return false;
+    return fflush(f) == 0 && fsync(fileno(f)) == 0;
+}
+
+dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
+    dnx_loc at = {path, 0};
+    char *temporary = malloc(strlen(path) + 5);
+    if (!temporary) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    strcpy(temporary, path);
+    strcat(temporary, ".tmp");
+    dnx_status st = DNX_OK;
+    FILE *f = fopen(temporary, "wb");
+    bool ok = f && write_all(net, f);
+    int why = errno;
+    if (f && fclose(f)) {
+        if (ok) why = errno;
+        ok = false;
+    }
+    if (ok && rename(temporary, path)) {
+        why = errno;
+        ok = false;
+    }
+    if (!ok) {
+        if (f) remove(temporary);
+        st = dnx_fail(err, DNX_EIO, at, "cannot write: %s", strerror(why));
+    }
+    free(temporary);
+    return st;
+}

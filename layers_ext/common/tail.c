@@ -1,0 +1,165 @@
+#include "tail.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/pool.h"
+
+#define EPS 1e-5
+#define MOMENTUM .99f /* of the running statistics, as in the host */
+
+dnx_status dnx_tail_make(dnx_tail *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err) {
+    size_t c = (size_t)n->out.c;
+    t->c = n->out.c;
+    t->has_bn = has_bn;
+    t->act = act;
+    dnx_status s = dnx_new(n, &t->biases, c, err);
+    if (!s) s = dnx_new(n, &t->scale, c, err);
+    if (!s) s = dnx_new(n, &t->shift, c, err);
+    if (!s && has_bn) {
+        float **all[] = {&t->scales, &t->mean, &t->variance, &t->batch_mean,
+                         &t->inv_std, &t->p, &t->q, &t->r};
+        for (size_t i = 0; i < sizeof all / sizeof *all && !s; i++) s = dnx_new(n, all[i], c, err);
+        for (size_t i = 0; !s && i < c; i++) t->scales[i] = t->variance[i] = 1;
+    }
+    if (!s && act == DNX_PRELU) {
+        s = dnx_new(n, &t->slopes, c, err);
+        for (size_t i = 0; !s && i < c; i++) t->slopes[i] = .25f;
+    }
+    if (!s && n->trains) {
+        s = dnx_new(n, &t->d_biases, c, err);
+        if (!s && has_bn) s = dnx_new(n, &t->d_scales, c, err);
+        if (!s && t->slopes) s = dnx_new(n, &t->d_slopes, c, err);
+        if (!s) s = dnx_new(n, &t->z, dnx_size(n->out) * (size_t)n->batch, err);
+        if (!s) s = dnx_new(n, (float **)&t->sums, c * 6 * (size_t)dnx_pool_threads(n->pool), err);
+    }
+    if (!s) dnx_tail_fold(t);
+    return s;
+}
+
+void dnx_tail_unmake(dnx_tail *t) {
+    float *all[] = {t->biases, t->scales, t->mean, t->variance, t->slopes, t->d_biases,
+                    t->d_scales, t->d_slopes, t->z, t->scale, t->shift, t->batch_mean,
+                    t->inv_std, t->p, t->q, t->r, (float *)t->sums};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
+}
+
+int dnx_tail_params(dnx_tail *t, const dnx_param *weights, dnx_param *list) {
+    size_t c = (size_t)t->c;
+    int n = 0;
+    list[n++] = (dnx_param){"biases", t->biases, t->d_biases, c, 0, true};
+    if (t->has_bn) {
+        list[n++] = (dnx_param){"scales", t->scales, t->d_scales, c, 0, true};
+        list[n++] = (dnx_param){"mean", t->mean, NULL, c, 0, false};
+        list[n++] = (dnx_param){"variance", t->variance, NULL, c, 0, false};
+    }
+    list[n++] = *weights;
+    if (t->slopes) list[n++] = (dnx_param){"slopes", t->slopes, t->d_slopes, c, 0, true};
+    return n;
+}
+
+void dnx_tail_fold(dnx_tail *t) {
+    for (int i = 0; i < t->c; i++) {
+        t->scale[i] = t->has_bn ? (float)(t->scales[i] / sqrt(t->variance[i] + EPS)) : 1;
+        t->shift[i] = t->biases[i] - (t->has_bn ? t->mean[i] * t->scale[i] : 0);
+    }
+}
+
+dnx_epilogue dnx_tail_epilogue(const dnx_tail *t, const dnx_pass *p) {
+    return (dnx_epilogue){t->shift, t->act, t->slopes, p->residual, false};
+}
+
+void dnx_tail_begin(dnx_tail *t, const dnx_node *n) {
+    memset(t->sums, 0, sizeof *t->sums * 3 * (size_t)t->c * (size_t)dnx_pool_threads(n->pool));
+}
+
+void dnx_tail_block(dnx_tail *t, const dnx_pass *p, int thread, const float *z, long rows) {
+    if (!t->has_bn || !p->is_training) return;
+    double *s = t->sums + 3 * (size_t)t->c * (size_t)thread;
+    dnx_kernels()->stats(z, rows, t->c, s, s + t->c);
+}
+
+/* The threads' sums, added in the order of the threads, into the first thread's place. */
+static void gather_sums(dnx_tail *t, int threads) {
+    size_t len = 3 * (size_t)t->c;
+    for (int k = 1; k < threads; k++)
+        for (size_t i = 0; i < len; i++) t->sums[i] += t->sums[(size_t)k * len + i];
+}
+
+static void batch_statistics(dnx_tail *t, const dnx_node *n, double rows) {
+    gather_sums(t, dnx_pool_threads(n->pool));
+    for (int i = 0; i < t->c; i++) {
+        double m = t->sums[i] / rows, v = t->sums[t->c + i] / rows - m * m;
+        if (v < 0) v = 0;
+        t->batch_mean[i] = (float)m;
+        t->inv_std[i] = (float)(1 / sqrt(v + EPS));
+        t->mean[i] = MOMENTUM * t->mean[i] + (1 - MOMENTUM) * (float)m;
+        t->variance[i] = MOMENTUM * t->variance[i] + (1 - MOMENTUM) * (float)v;
+        t->scale[i] = t->scales[i] * t->inv_std[i];
+        t->shift[i] = t->biases[i] - t->batch_mean[i] * t->scale[i];
+    }
+}
+
+typedef struct {
+    dnx_tail *t;
+    dnx_pass *p;
+    long rows;
+    float *du;
+} job;
+
+static void end_share(void *arg, int k, int threads) {
+    job *j = arg;
+    dnx_tail *t = j->t;
+    long lo, hi;
+    dnx_share(j->rows, k, threads, &lo, &hi);
+    size_t at = (size_t)lo * (size_t)t->c;
+    dnx_kernels()->scale_act(t->z + at, hi - lo, t->c, t->scale, t->shift, t->act, t->slopes,
+                             j->p->residual ? j->p->residual + at : NULL, j->p->y + at);
+}
+
+void dnx_tail_end(dnx_tail *t, dnx_node *n, dnx_pass *p) {
+    job j = {t, p, (long)p->batch * n->out.h * n->out.w, NULL};
+    if (t->has_bn && p->is_training) batch_statistics(t, n, (double)j.rows);
+    else dnx_tail_fold(t);
+    dnx_pool_run(n->pool, end_share, &j);
+}
+
+static void back_share(void *arg, int k, int threads) {
+    job *j = arg;
+    dnx_tail *t = j->t;
+    long lo, hi;
+    dnx_share(j->rows, k, threads, &lo, &hi);
+    size_t at = (size_t)lo * (size_t)t->c;
+    double *s = t->sums + 3 * (size_t)t->c * (size_t)k;
+    dnx_kernels()->act_back(j->p->dy + at, t->z + at, hi - lo, t->c, t->scale, t->shift, t->act,
+                            t->slopes, j->du + at, s, s + t->c, t->slopes ? s + 2 * t->c : NULL);
+}
+
+const float *dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p, float *room) {
+    /* A linear tail stores the same bits into dy itself. */
+    float *du = t->act == DNX_LINEAR ? (float *)(uintptr_t)p->dy : room;
+    job j = {t, p, (long)p->batch * n->out.h * n->out.w, du};
+    dnx_tail_begin(t, n);
+    dnx_pool_run(n->pool, back_share, &j);
+    gather_sums(t, dnx_pool_threads(n->pool));
+    for (int i = 0; i < t->c; i++) {
+        double s0 = t->sums[i];
+        t->d_biases[i] += (float)s0;
+        if (t->slopes) t->d_slopes[i] += (float)t->sums[2 * t->c + i];
+        if (!t->has_bn) continue;
+        double is = t->inv_std[i], mu = t->batch_mean[i], g = t->scales[i];
+        double dg = is * (t->sums[t->c + i] - mu * s0);
+        t->d_scales[i] += (float)dg;
+        double c0 = s0 / (double)j.rows, c1 = dg / (double)j.rows;
+        t->p[i] = (float)(g * is);
+        t->q[i] = (float)(-g * is * is * c1);
+        t->r[i] = (float)(-g * is * (c0 - mu * is * c1));
+    }
+    return du;
+}
+
+const float *dnx_tail_dz(const dnx_tail *t, const float *du, const float *z, long rows, float *out) {
+    if (!t->has_bn) return du;
+    dnx_kernels()->affine2(du, z, rows, t->c, t->p, t->q, t->r, out);
+    return out;
+}

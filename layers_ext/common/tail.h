@@ -1,0 +1,44 @@
+/* tail.h - what stands behind a linear operation: batch norm (or a bias) and an activation.
+ * Shared by [convolutional], [depthwise] and [global_depthwise]. C is the number of outputs,
+ * z the linear result (rows x C). Ioffe & Szegedy 2015; eps = 1e-5 inside the root. */
+#ifndef DNX_TAIL_H
+#define DNX_TAIL_H
+#include "dnx.h"
+#include "kernels/kernels.h"
+
+typedef struct {
+    int c;
+    bool has_bn;
+    dnx_act act;
+    float *biases, *scales, *mean, *variance, *slopes;
+    float *d_biases, *d_scales, *d_slopes;
+    float *z;             /* batch x out; NULL when predicting */
+    float *scale, *shift; /* u = z*scale + shift: this batch's, or folded running statistics */
+    float *batch_mean, *inv_std;
+    float *p, *q, *r;     /* dz = du*p + z*q + r */
+    double *sums;         /* threads x 3 x C */
+} dnx_tail;
+
+/* n->out must be set. */
+dnx_status dnx_tail_make(dnx_tail *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
+void dnx_tail_unmake(dnx_tail *t);
+/* biases, [scales, mean, variance], the weights given, [slopes]. */
+int dnx_tail_params(dnx_tail *t, const dnx_param *weights, dnx_param *list);
+
+/* scale and shift from the running statistics (or 1 and the bias). */
+void dnx_tail_fold(dnx_tail *t);
+/* What a predicting layer's kernel applies as it stores, after scale went into the weights. */
+dnx_epilogue dnx_tail_epilogue(const dnx_tail *t, const dnx_pass *p);
+
+/* Training forward: begin; each thread calls block() on the z rows it has just written; end()
+ * turns z into y. */
+void dnx_tail_begin(dnx_tail *t, const dnx_node *n);
+void dnx_tail_block(dnx_tail *t, const dnx_pass *p, int thread, const float *z, long rows);
+void dnx_tail_end(dnx_tail *t, dnx_node *n, dnx_pass *p);
+
+/* Backward through the activation: adds the gradients of biases, scales and slopes and returns du
+ * (room for batch x out at `room`, or dy itself). dz() then gives rows of the linear operation's
+ * gradient; out may be du unless that is dy. */
+const float *dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p, float *room);
+const float *dnx_tail_dz(const dnx_tail *t, const float *du, const float *z, long rows, float *out);
+#endif

@@ -1,0 +1,92 @@
+/* kernels.h - the float loops. No allocation, no options, no threads: a caller splits the work.
+ *
+ * One source, kernels.inc.h, is compiled for each instruction set; dnx_kernels() picks at run time.
+ * Letters: P pixels (rows), K inner length, N output channels, C channels. */
+#ifndef DNX_KERNELS_H
+#define DNX_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum {
+    DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU, DNX_RELU6, DNX_LOGISTIC, DNX_TANH, DNX_ELU,
+    DNX_SELU, DNX_LOGGY, DNX_RELIE, DNX_RAMP, DNX_PLSE, DNX_STAIR, DNX_HARDTAN, DNX_LHTAN,
+    DNX_SWISH, DNX_HSWISH, DNX_HSIGMOID
+} dnx_act;
+#define DNX_ACT_WORDS                                                                            \
+    "linear|relu|leaky|prelu|relu6|logistic|tanh|elu|selu|loggy|relie|ramp|plse|stair|hardtan|"  \
+    "lhtan|swish|hswish|hsigmoid"
+
+/* What happens to a row of N outputs on its way to memory, in this order. */
+typedef struct {
+    const float *bias;     /* N, added; NULL: none */
+    dnx_act act;           /* LINEAR, RELU, LEAKY (slope .1), PRELU and RELU6 are vectorised;
+                            * others are applied by act() after the tile is stored */
+    const float *slope;    /* N, for PRELU */
+    const float *residual; /* added last, same rows and stride as the output; NULL: none */
+    bool adds;             /* add to what the output holds, instead of storing */
+} dnx_epilogue;
+
+typedef struct {
+    const char *name; /* "plain", "avx2", "avx512" */
+    int panel;        /* columns of a packed panel (NR) */
+
+    /* Floats that pack needs for a K x N matrix: K * ceil(N/panel)*panel. */
+    size_t (*packed)(int K, int N);
+    /* Packs b, element (k,n) at b[k*sk + n*sn], into panels [N/panel][K][panel], zero padded. */
+    void (*pack)(const float *b, size_t sk, size_t sn, int K, int N, float *packed);
+    /* y[P][N] = epilogue(a[P][K] * B). lda, ldy: floats between rows. */
+    void (*mm)(const float *a, size_t lda, int P, int K, const float *packed, int N, float *y,
+               size_t ldy, const dnx_epilogue *e);
+    /* w[K][N] += sum_p a[p][k] * d[p][n]; row stride of w is ldw. */
+    void (*mmt)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
+                float *w, size_t ldw);
+
+    /* Depthwise, one output row of W pixels x C channels, kernel k x k (or any kh taps):
+     * rows[ky] points at padded input pixel 0 of input row ky (NULL: that row is padding, skip);
+     * out x reads input pixels x*stride - pad + kx; those outside 0..in_w-1 are skipped.
+     * w is [kh][kw][C]. Then the epilogue over C channels. */
+    void (*dw_row)(const float *const *rows, int in_w, int C, const float *w, int kh, int kw,
+                   int stride, int pad, float *y, int out_w, const dnx_epilogue *e);
+    /* Input gradient of one output row: dx rows (NULL: skip) += taps * dy row. */
+    void (*dw_row_dx)(float *const *dx_rows, int in_w, int C, const float *w, int kh, int kw,
+                      int stride, int pad, const float *dy, int out_w);
+    /* Filter gradient of one output row: dw[kh][kw][C] += x rows * dy row. */
+    void (*dw_row_dw)(const float *const *rows, int in_w, int C, float *dw, int kh, int kw,
+                      int stride, int pad, const float *dy, int out_w);
+
+    /* Per-channel passes over P rows of C floats (contiguous). sums are double[C], added to. */
+    void (*stats)(const float *x, long P, int C, double *sum, double *sum_sq);
+    /* y = act(x * scale[c] + shift[c]) (+ residual); scale or shift NULL: 1, 0. y may be x. */
+    void (*scale_act)(const float *x, long P, int C, const float *scale, const float *shift,
+                      dnx_act act, const float *slope, const float *residual, float *y);
+    /* Backward of y = act(u), u = z*scale[c]+shift[c] (z as stored by forward):
+     * du = dy * act'(u), stored. sum_du[c] += du, sum_duz[c] += du*z,
+     * sum_slope[c] += dy*u where u < 0 (NULL: skip). du may be dy. */
+    void (*act_back)(const float *dy, const float *z, long P, int C, const float *scale,
+                     const float *shift, dnx_act act, const float *slope, float *du,
+                     double *sum_du, double *sum_duz, double *sum_slope);
+    /* out = a*p[c] + b*q[c] + r[c]: batch norm's backward. out may be a. */
+    void (*affine2)(const float *a, const float *b, long P, int C, const float *p, const float *q,
+                    const float *r, float *out);
+    /* y += x, or y = x */
+    void (*add)(const float *x, size_t n, float *y);
+    /* sum of a[i]*b[i] */
+    double (*dot)(const float *a, const float *b, size_t n);
+} dnx_kernel_set;
+
+/* The best set for this processor, or the one that DNX_ISA names ("plain", "avx2", "avx512").
+ * An unknown name or one that the processor lacks gives the best set. */
+const dnx_kernel_set *dnx_kernels(void);
+
+/* Set by name, for tests; NULL when the processor lacks it. "wide" is avx512's source compiled
+ * without AVX-512 so that it can be tested everywhere (test builds only). */
+const dnx_kernel_set *dnx_kernels_named(const char *name);
+
+/* Makes this thread flush denormal numbers to zero (x86); untrained networks are slow without. */
+void dnx_flush_denormals(void);
+
+/* Scalar activation and its derivative at u (slope for PRELU), the definitions of the host. */
+float dnx_activate(float u, dnx_act act, float slope);
+float dnx_activate_grad(float u, dnx_act act, float slope);
+#endif

@@ -1,0 +1,9 @@
+/* kernels_avx512.c - the kernels for AVX-512: 14 x 32 tiles fill 31 of 32 registers. */
+#if defined(__x86_64__) || defined(__i386__)
+#define SET avx512
+#define VW 16
+#define MR 14
+#include "kernels.inc.h"
+#else
+typedef int not_on_this_processor;
+#endif

@@ -1,0 +1,10 @@
+/* kernels_wide.c - kernels_avx512.c compiled without AVX-512, so that its tiles and tails are
+ * tested on every machine. Slow; linked into tests only. */
+#if defined(__x86_64__) || defined(__i386__)
+#define SET wide
+#define VW 16
+#define MR 14
+#include "kernels.inc.h"
+#else
+typedef int not_on_this_processor;
+#endif

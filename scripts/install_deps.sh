@@ -1,0 +1,34 @@
+#!/bin/sh
+# Installs what is missing of the packages that building and testing need, and of those named as
+# arguments. Debian and Ubuntu (apt). Asks for sudo only when there is something to install.
+set -eu
+
+missing=
+for p in gcc make libc6-dev darknet python3 python3-numpy "$@"; do
+    case $(dpkg-query -W -f='${Status}' "$p" 2>/dev/null || true) in
+    *" installed") ;;
+    *) case " $missing " in *" $p "*) ;; *) missing="$missing${missing:+ }$p" ;; esac ;;
+    esac
+done
+
+if [ -z "$missing" ]; then
+    echo "nothing to install"
+    exit 0
+fi
+if ! command -v apt-get >/dev/null; then
+    echo "no apt-get here; install by hand: $missing" >&2
+    exit 1
+fi
+
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "neither root nor sudo; install as root: $missing" >&2
+        exit 1
+    fi
+    sudo=sudo
+fi
+echo "installing: $missing"
+$sudo apt-get update -q
+# shellcheck disable=SC2086 # a list of words on purpose
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing

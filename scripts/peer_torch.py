@@ -1,0 +1,170 @@
+"""The same network in PyTorch, from one of our cfg files and its .weights file.
+
+    net = build("cfg/mobilefacenet.cfg", "some.weights")    # a module in eval mode
+    y = net(x)                                              # x: B x C x H x W, y: B x outputs
+
+Knows [net], [convolutional], [depthwise], [global_depthwise] and linear [shortcut], no more. It is
+the second opinion of the tests and the peer of the benchmark, so it shares no code with the C side.
+"""
+import struct
+import sys
+
+import numpy as np
+
+BN_EPS = 1e-5
+SECTIONS = ("convolutional", "depthwise", "global_depthwise", "shortcut")
+
+
+def read_cfg(path):
+    """The sections of a cfg: a list of (name, {option: text})."""
+    sections = []
+    with open(path) as f:
+        for number, line in enumerate(f, 1):
+            line = line.strip()
+            if not line or line[0] in "#;":
+                continue
+            if line[0] == "[":
+                sections.append((line.strip("[]"), {}))
+            elif "=" in line and sections:
+                key, value = line.split("=", 1)
+                sections[-1][1][key.strip()] = value.strip()
+            else:
+                raise ValueError(f"{path}:{number}: not a section and not option=value")
+    return sections
+
+
+def plan(path):
+    """(net, layers): net has height, width, channels; a layer is a dict with its geometry and
+    `params`, a list of (name, shape) in the order of the weights file."""
+    sections = read_cfg(path)
+    name, o = sections[0]
+    if name != "net":
+        raise ValueError(f"{path}: the first section must be [net]")
+    if float(o.get("width_multiplier", 1)) != 1:
+        raise ValueError(f"{path}: width_multiplier: only 1 is known here")
+    net = {k: int(o[k]) for k in ("height", "width", "channels")}
+    h, w, c = net["height"], net["width"], net["channels"]
+    layers, shapes = [], []
+    for i, (name, o) in enumerate(sections[1:]):
+        if name not in SECTIONS:
+            raise ValueError(f"{path}: [{name}] is not known here")
+        act = o.get("activation", "logistic" if name == "convolutional" else "linear")
+        if act not in ("prelu", "linear"):
+            raise ValueError(f"{path}: [{name}] activation={act}: only prelu and linear")
+        layer = {"name": name, "act": act, "bn": o.get("batch_normalize", "0") == "1", "params": []}
+        if name == "shortcut":
+            layer["from"] = i + int(o["from"]) if int(o["from"]) < 0 else int(o["from"])
+            if act != "linear" or shapes[layer["from"]] != (h, w, c):
+                raise ValueError(f"{path}: layer {i}: only a linear [shortcut] of equal shapes")
+        else:
+            if name == "global_depthwise":
+                kh, kw, stride, pad, groups, filters = h, w, 1, 0, c, c
+            else:
+                kh = kw = int(o.get("size", 1))
+                stride = int(o.get("stride", 1))
+                pad = kh // 2 if o.get("pad", "0") == "1" else int(o.get("padding", 0))
+                groups = c if name == "depthwise" else int(o.get("groups", 1))
+                filters = c if name == "depthwise" else int(o.get("filters", 1))
+            shape = (filters, c // groups, kh, kw)
+            layer.update(cin=c, stride=stride, pad=pad, groups=groups, shape=shape)
+            names = ["biases"] + (["scales", "mean", "variance"] if layer["bn"] else [])
+            layer["params"] = [(n, (filters,)) for n in names] + [("weights", shape)]
+            if act == "prelu":
+                layer["params"].append(("slopes", (filters,)))
+            h, w = (h + 2 * pad - kh) // stride + 1, (w + 2 * pad - kw) // stride + 1
+            c = filters
+        layers.append(layer)
+        shapes.append((h, w, c))
+    return net, layers
+
+
+def read_weights(path, layers):
+    """Per layer a dict of arrays. Fails when the file is longer or shorter than the network."""
+    with open(path, "rb") as f:
+        data = f.read()
+    major, minor, _ = struct.unpack_from("<iii", data)
+    at = 12 + (8 if major * 10 + minor >= 2 else 4)
+    values = np.frombuffer(data, "<f4", offset=at)
+    out, at = [], 0
+    for layer in layers:
+        arrays = {}
+        for name, shape in layer["params"]:
+            count = int(np.prod(shape))
+            arrays[name] = values[at:at + count].reshape(shape)
+            at += count
+        out.append(arrays)
+    if at != values.size:
+        raise ValueError(f"{path}: {values.size} floats, the network has {at}")
+    return out
+
+
+def write_weights(path, layers, arrays):
+    """The reverse of read_weights."""
+    with open(path, "wb") as f:
+        f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
+        for layer, a in zip(layers, arrays):
+            for name, shape in layer["params"]:
+                assert a[name].shape == tuple(shape)
+                f.write(np.ascontiguousarray(a[name], "<f4").tobytes())
+
+
+def build(cfg, weights, fold=False):
+    """An eval-mode module. fold: batch norm is multiplied into the filters, as for deployment."""
+    import torch
+    from torch import nn
+
+    _, layers = plan(cfg)
+    arrays = read_weights(weights, layers)
+
+    def tensor(a):
+        return torch.from_numpy(a.astype(np.float32))
+
+    def block(layer, a):
+        filters, _, kh, kw = layer["shape"]
+        conv = nn.Conv2d(layer["cin"], filters, (kh, kw), layer["stride"], layer["pad"],
+                         groups=layer["groups"], bias=not layer["bn"])
+        conv.weight.data = tensor(a["weights"])
+        parts = [conv]
+        if layer["bn"]:
+            bn = nn.BatchNorm2d(filters, eps=BN_EPS)
+            bn.weight.data, bn.bias.data = tensor(a["scales"]), tensor(a["biases"])
+            bn.running_mean.data, bn.running_var.data = tensor(a["mean"]), tensor(a["variance"])
+            parts.append(bn)
+            if fold:
+                parts = [nn.utils.fusion.fuse_conv_bn_eval(conv.eval(), bn.eval())]
+        else:
+            conv.bias.data = tensor(a["biases"])
+        if layer["act"] == "prelu":
+            prelu = nn.PReLU(filters)
+            prelu.weight.data = tensor(a["slopes"])
+            parts.append(prelu)
+        return nn.Sequential(*parts)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList(
+                nn.Identity() if l["name"] == "shortcut" else block(l, a)
+                for l, a in zip(layers, arrays))
+            self.sources = {l["from"] for l in layers if l["name"] == "shortcut"}
+
+        def forward(self, x):
+            kept = {}
+            for i, (layer, run) in enumerate(zip(layers, self.blocks)):
+                x = x + kept[layer["from"]] if layer["name"] == "shortcut" else run(x)
+                if i in self.sources:
+                    kept[i] = x
+            return x.permute(0, 2, 3, 1).flatten(1)
+
+    return Net().eval()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: {sys.argv[0]} CFG    (prints the parameters of each layer)")
+    total = 0
+    for i, layer in enumerate(plan(sys.argv[1])[1]):
+        trained = {n: int(np.prod(s)) for n, s in layer["params"] if n not in ("mean", "variance")}
+        total += sum(trained.values())
+        print(f"{i:3} {layer['name']:17} {trained}")
+    print(f"parameters {total:,}")

@@ -1,0 +1,100 @@
+"""A published MobileFaceNet on real faces: 20 pairs of one person, 20 pairs of two people.
+
+Needs ../shared/data beside the repository, which is not part of it; skips when it is not there."""
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DATA = os.path.join(os.path.dirname(ROOT), "shared", "data")
+WEIGHTS = os.path.join(DATA, "weights", "mobilefacenet-128.weights")
+PAIRS = os.path.join(DATA, "lfw-pairs.txt")
+CFG = os.path.join(ROOT, "cfg", "mobilefacenet-128.cfg")
+COUNT = 20
+LEAST_GAP = 0.5  # of the mean cosines; PyTorch gets 0.72 on these very pairs
+
+
+def skip(why):
+    print(f"test_real: skipped, {why}")
+    print("0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+
+try:
+    import numpy as np
+    from PIL import Image
+except ImportError as e:
+    skip(f"{e.name} is not installed")
+if not all(os.path.exists(p) for p in (WEIGHTS, PAIRS, os.path.join(DATA, "lfw"))):
+    skip("no faces and weights in ../shared/data")
+
+
+def read_pairs():
+    """(same, different): lists of two paths, the first COUNT of each kind in the first fold."""
+    def path(name, number):
+        return os.path.join(DATA, "lfw", name, f"{name}_{int(number):04d}.jpg")
+
+    same, different = [], []
+    with open(PAIRS) as f:
+        f.readline()
+        for line in f:
+            p = line.split()
+            if len(p) == 3 and len(same) < COUNT:
+                same.append((path(p[0], p[1]), path(p[0], p[2])))
+            elif len(p) == 4 and len(different) < COUNT:
+                different.append((path(p[0], p[1]), path(p[2], p[3])))
+    return same, different
+
+
+def embed(paths):
+    """One unit vector for each image."""
+    x = np.stack([np.asarray(Image.open(p).convert("RGB"), np.float32) for p in paths])
+    x = (x - 127.5) / 128
+    with tempfile.TemporaryDirectory() as folder:
+        fin, fout = os.path.join(folder, "in.f32"), os.path.join(folder, "out.f32")
+        x.tofile(fin)
+        done = subprocess.run([os.path.join(ROOT, "bin/darknet"), "classifier", "raw", CFG, WEIGHTS,
+                               fin, fout, "-batch", "16"], capture_output=True, text=True)
+        if done.returncode:
+            raise ValueError(f"exit status {done.returncode}: {done.stderr.strip()}")
+        y = np.fromfile(fout, np.float32).reshape(len(paths), -1)
+    return y / np.linalg.norm(y, axis=1, keepdims=True)
+
+
+def best_accuracy(same, different):
+    """(right answers, threshold) of the best single threshold."""
+    return max((int((same > t).sum() + (different <= t).sum()), t)
+               for t in np.concatenate([same, different]))
+
+
+def main():
+    pairs = sum(read_pairs(), [])
+    paths = sorted({p for pair in pairs for p in pair})
+    y = dict(zip(paths, embed(paths)))
+    cosines = np.array([float(y[a] @ y[b]) for a, b in pairs])
+    same, different = cosines[:COUNT], cosines[COUNT:]
+    gap = same.mean() - different.mean()
+    right, threshold = best_accuracy(same, different)
+    checks = [
+        (len(same) == COUNT and len(different) == COUNT, f"{len(same)} + {len(different)} pairs"),
+        (np.isfinite(cosines).all() and gap > LEAST_GAP,
+         f"mean cosine {same.mean():.3f} for the same person, {different.mean():.3f} for others"),
+        (right >= 2 * COUNT - 1, f"{right} of {2 * COUNT} right at cosine {threshold:.3f}"),
+    ]
+    for is_right, text in checks:
+        if not is_right:
+            print(f"FAIL test_real: {text}")
+    if "-v" in sys.argv[1:]:
+        print(f"same      {np.round(np.sort(same), 3)}\ndifferent {np.round(np.sort(different), 3)}")
+        print("\n".join(text for _, text in checks))
+    failed = sum(not ok for ok, _ in checks)
+    print(f"{len(checks) - failed} passed, {failed} failed, 0 skipped")
+    return failed > 0
+
+
+try:
+    sys.exit(main())
+except (OSError, ValueError) as e:
+    print(f"FAIL test_real: {e}\n0 passed, 1 failed, 0 skipped")
+    sys.exit(1)

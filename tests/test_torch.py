@@ -1,0 +1,85 @@
+"""Forward agreement with PyTorch: the same weights, random batch-norm statistics, random images."""
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+try:
+    import numpy as np
+    import torch
+
+    import peer_torch
+except ImportError as e:
+    print(f"test_torch: skipped, {e.name} is not installed")
+    print("0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+TOLERANCE = 1e-3  # of the largest value of the output
+# cfg, batch, count of images: the last batch of the half width is not full
+CASES = [("mobilefacenet-half", 2, 5), ("mobilefacenet", 1, 2)]
+
+
+def random_weights(layers, seed):
+    rng = np.random.default_rng(seed)
+    out = []
+    for layer in layers:
+        a = {}
+        for name, shape in layer["params"]:
+            if name == "weights":
+                a[name] = rng.normal(0, np.sqrt(1.5 / np.prod(shape[1:])), shape)
+            elif name in ("scales", "variance"):
+                a[name] = rng.uniform(0.5, 1.5, shape)
+            elif name == "slopes":
+                a[name] = rng.uniform(-0.1, 0.6, shape)
+            else:
+                a[name] = rng.normal(0, 0.3, shape)
+        out.append({k: v.astype(np.float32) for k, v in a.items()})
+    return out
+
+
+def disagreement(name, batch, count, folder):
+    """Worst difference, relative to the largest value of PyTorch's output."""
+    cfg = os.path.join(ROOT, "cfg", name + ".cfg")
+    weights, fin, fout = (os.path.join(folder, f) for f in ("w.weights", "in.f32", "out.f32"))
+    net, layers = peer_torch.plan(cfg)
+    peer_torch.write_weights(weights, layers, random_weights(layers, 7))
+    shape = (count, net["height"], net["width"], net["channels"])
+    x = np.random.default_rng(8).uniform(-1, 1, shape).astype(np.float32)
+    with torch.no_grad():
+        want = peer_torch.build(cfg, weights)(torch.from_numpy(x).permute(0, 3, 1, 2)).numpy()
+    x.tofile(fin)
+    done = subprocess.run([os.path.join(ROOT, "bin/darknet"), "classifier", "raw", cfg, weights,
+                           fin, fout, "-batch", str(batch), "-threads", "2"],
+                          capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"exit status {done.returncode}: {done.stderr.strip()}")
+    got = np.fromfile(fout, np.float32).reshape(count, -1)
+    if got.shape != want.shape:
+        raise ValueError(f"shape {got.shape}, PyTorch has {want.shape}")
+    return float(np.abs(got - want).max() / np.abs(want).max())
+
+
+def main():
+    torch.set_num_threads(2)
+    passed = failed = 0
+    for name, batch, count in CASES:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                worst = disagreement(name, batch, count, folder)
+            problem = None if worst < TOLERANCE else f"differs by {worst:.2e} of the largest value"
+        except (OSError, ValueError) as e:
+            problem = str(e)
+        if problem:
+            print(f"FAIL test_torch: {name} batch {batch}: {problem}")
+            failed += 1
+        else:
+            passed += 1
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return failed > 0
+
+
+sys.exit(main())
