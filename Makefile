@@ -50,8 +50,8 @@ $(OBJ)/registry.o: $(OBJ)/registry.c
 $(OBJ)/%_avx2.o: ISA = $(ISA_avx2)
 $(OBJ)/%_avx512.o: ISA = $(ISA_avx512)
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
-$(OBJ)/darknet/host%.o: ISA = -isystem $(DARKNET)/include
-$(OBJ)/tests/%.o: ISA = -isystem $(DARKNET)/include
+$(OBJ)/darknet/host.o $(OBJ)/darknet/host_%.o: ISA = -isystem $(DARKNET)/include
+$(OBJ)/tests/test_host%.o: ISA = -isystem $(DARKNET)/include
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(ISA) -MMD -MP -c -o $@ $<

@@ -1,0 +1,136 @@
+/* [activation]: y = act(x), element by element. x, y: B x H x W x C.
+ * File: slopes C for activation=prelu (He et al. 2015, equation 1), else nothing. */
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "dnx.h"
+
+#define CHUNKS 32 /* pieces of a gradient sum: fixed, so that threads do not change its rounding */
+
+typedef struct {
+    int activation;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
+    DNX_OPT_END};
+
+typedef struct {
+    float *slopes, *d_slopes; /* C, or NULL */
+    float *one, *zero;        /* C */
+    double *sums;             /* CHUNKS x 3 x C */
+} state;
+
+static dnx_act act_of(const dnx_node *n) { return (dnx_act)((const opts *)n->opts)->activation; }
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    size_t C = (size_t)n->in[0].c;
+    n->out = n->in[0];
+    dnx_status st = DNX_OK;
+    if (act_of(n) == DNX_PRELU) {
+        st = dnx_new(n, &s->slopes, C, err);
+        for (size_t c = 0; !st && c < C; c++) s->slopes[c] = .25f;
+        if (!st && n->trains) st = dnx_new(n, &s->d_slopes, C, err);
+    }
+    if (!st && n->trains) {
+        n->scratch = (size_t)n->batch * dnx_size(n->out);
+        st = dnx_new(n, &s->one, C, err);
+        for (size_t c = 0; !st && c < C; c++) s->one[c] = 1;
+        if (!st) st = dnx_new(n, &s->zero, C, err);
+        if (!st) st = dnx_new(n, (float **)(void *)&s->sums, 2 * CHUNKS * 3 * C, err);
+    }
+    return st;
+}
+
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    dnx_free(s->slopes);
+    dnx_free(s->d_slopes);
+    dnx_free(s->one);
+    dnx_free(s->zero);
+    dnx_free(s->sums);
+}
+
+static int params(dnx_node *n, dnx_param *list) {
+    state *s = n->state;
+    if (!s->slopes) return 0;
+    list[0] = (dnx_param){"slopes", s->slopes, s->d_slopes, (size_t)n->out.c, 0, true};
+    return 1;
+}
+
+static bool can_add(const dnx_node *n) {
+    (void)n;
+    return true;
+}
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+} job;
+
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const state *s = j->n->state;
+    dnx_shape out = j->n->out;
+    long lo, hi;
+    dnx_share((long)j->p->batch * out.h * out.w, t, threads, &lo, &hi);
+    size_t at = (size_t)lo * (size_t)out.c;
+    const float *r = j->p->residual;
+    dnx_kernels()->scale_act(j->p->x[0] + at, hi - lo, out.c, NULL, NULL, act_of(j->n), s->slopes,
+                             r ? r + at : NULL, j->p->y + at);
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    job j = {n, p};
+    dnx_pool_run(n->pool, forward_share, &j);
+}
+
+static void backward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const state *s = j->n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t C = (size_t)j->n->out.c;
+    long rows = (long)j->p->batch * j->n->out.h * j->n->out.w, first, last, lo, hi;
+    dnx_share(CHUNKS, t, threads, &first, &last);
+    for (long i = first; i < last; i++) {
+        dnx_share(rows, (int)i, CHUNKS, &lo, &hi);
+        if (lo == hi) continue;
+        size_t at = (size_t)lo * C;
+        double *sum = s->sums + 3 * C * (size_t)i;
+        float *dx = j->p->dx[0] ? j->p->dx[0] + at : NULL;
+        float *du = dx && !j->p->dx_adds[0] ? dx : j->p->scratch + at;
+        k->act_back(j->p->dy + at, j->p->x[0] + at, hi - lo, (int)C, s->one, s->zero, act_of(j->n),
+                    s->slopes, du, sum, sum + C, s->slopes ? sum + 2 * C : NULL);
+        if (dx && du != dx) k->add(du, (size_t)(hi - lo) * C, dx);
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    size_t C = (size_t)n->out.c;
+    job j = {n, p};
+    memset(s->sums, 0, sizeof *s->sums * CHUNKS * 3 * C);
+    dnx_pool_run(n->pool, backward_share, &j);
+    for (size_t c = 0; s->slopes && c < C; c++) {
+        double sum = 0;
+        for (size_t i = 0; i < CHUNKS; i++) sum += s->sums[(3 * i + 2) * C + c];
+        s->d_slopes[c] += (float)sum;
+    }
+}
+
+const dnx_layer_type dnx_activation = {
+    .name = "activation",
+    .summary = "an activation function",
+    .takes_previous = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .params = params,
+    .forward = forward,
+    .backward = backward,
+    .can_add = can_add,
+};

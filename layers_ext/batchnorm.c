@@ -1,0 +1,123 @@
+/* [batchnorm]: normalises every channel over batch and pixels.
+ *
+ *   y = scales[c] * (x - mean[c]) / sqrt(variance[c] + 1e-5)
+ *
+ * x, y: B x H x W x C. Ioffe & Szegedy 2015, algorithm 1, without the shift: the host adds a bias
+ * here, but neither trains it nor keeps it in the file, so that it is always 0.
+ * File: scales C, mean C, variance C. */
+#include <string.h>
+
+#include "common/tail.h"
+#include "kernels/pool.h"
+
+typedef struct {
+    int unused;
+} opts;
+
+static const dnx_opt options[] = {DNX_OPT_END};
+
+typedef struct {
+    dnx_tail tail;
+} state;
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    n->out = n->in[0];
+    n->scratch = n->trains ? (size_t)n->batch * dnx_size(n->out) : 0;
+    return dnx_tail_make(&s->tail, n, true, DNX_LINEAR, err);
+}
+
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    dnx_tail_unmake(&s->tail);
+}
+
+static int params(dnx_node *n, dnx_param *list) {
+    dnx_tail *t = &((state *)n->state)->tail;
+    size_t C = (size_t)n->out.c;
+    list[0] = (dnx_param){"scales", t->scales, t->d_scales, C, 0, true};
+    list[1] = (dnx_param){"mean", t->mean, NULL, C, 0, false};
+    list[2] = (dnx_param){"variance", t->variance, NULL, C, 0, false};
+    return 3;
+}
+
+static dnx_status prepare(dnx_node *n, dnx_err *err) {
+    (void)err;
+    state *s = n->state;
+    if (!n->trains) dnx_tail_fold(&s->tail);
+    return DNX_OK;
+}
+
+static bool can_add(const dnx_node *n) {
+    (void)n;
+    return true;
+}
+
+static double macs(const dnx_node *n) { return (double)dnx_size(n->out); }
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+    const float *du;
+} job;
+
+static long rows_of(const job *j) { return (long)j->p->batch * j->n->out.h * j->n->out.w; }
+
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    dnx_tail *l = &((state *)j->n->state)->tail;
+    long lo, hi;
+    dnx_share(rows_of(j), t, threads, &lo, &hi);
+    size_t at = (size_t)lo * (size_t)l->c;
+    const float *x = j->p->x[0] + at, *r = j->p->residual;
+    if (!j->n->trains) {
+        dnx_kernels()->scale_act(x, hi - lo, l->c, l->scale, l->shift, DNX_LINEAR, NULL,
+                                 r ? r + at : NULL, j->p->y + at);
+        return;
+    }
+    memcpy(l->z + at, x, sizeof *x * (size_t)(hi - lo) * (size_t)l->c);
+    dnx_tail_block(l, j->p, t, l->z + at, hi - lo);
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    job j = {n, p, NULL};
+    if (n->trains) dnx_tail_begin(&s->tail, n);
+    dnx_pool_run(n->pool, forward_share, &j);
+    if (n->trains) dnx_tail_end(&s->tail, n, p);
+}
+
+static void backward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    dnx_tail *l = &((state *)j->n->state)->tail;
+    long lo, hi;
+    dnx_share(rows_of(j), t, threads, &lo, &hi);
+    size_t at = (size_t)lo * (size_t)l->c;
+    float *dx = j->p->dx[0] + at, *out = j->p->dx_adds[0] ? j->p->scratch + at : dx;
+    dnx_tail_dz(l, j->du + at, l->z + at, hi - lo, out);
+    if (out != dx) dnx_kernels()->add(out, (size_t)(hi - lo) * (size_t)l->c, dx);
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    job j = {n, p, dnx_tail_backward(&s->tail, n, p, p->scratch)};
+    memset(s->tail.d_biases, 0, sizeof(float) * (size_t)s->tail.c); /* not a parameter here */
+    if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
+}
+
+const dnx_layer_type dnx_batchnorm = {
+    .name = "batchnorm",
+    .summary = "batch norm of every channel",
+    .takes_previous = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .params = params,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+    .prepare = prepare,
+    .can_add = can_add,
+};

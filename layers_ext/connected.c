@@ -1,0 +1,224 @@
+/* [connected]: a matrix product over the whole input, batch norm, activation.
+ *
+ *   z[b,n] = sum_d w[n,d] x[b,d],   y = act(batch_norm(z))
+ *
+ * x: B x H x W x C, taken as D = H*W*C numbers; y: B x 1 x 1 x N.
+ * File: biases N, weights N x D, scales N, mean N, variance N, slopes N; unlike [convolutional], and
+ * with d in the host's order C, H, W. */
+#include <math.h>
+#include <string.h>
+
+#include "common/tail.h"
+#include "kernels/pool.h"
+
+typedef struct {
+    int output, batch_normalize, activation;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_INT(opts, output, 1, 1, 1 << 24, "number of outputs"),
+    DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
+    DNX_OPT_WORD(opts, activation, DNX_LOGISTIC, DNX_ACT_WORDS, "activation function"),
+    DNX_OPT_END};
+
+typedef struct {
+    dnx_tail tail;
+    int D, N;
+    float *w, *d_w;  /* N x D, file order */
+    float *wk;       /* D x N, d in the order H, W, C; scaled by the folded batch norm */
+    float *packed;   /* wk in panels */
+    float *packed_t; /* its transpose in panels, for dx */
+    float *d_wk;     /* D x N */
+} state;
+
+static dnx_status prepare(dnx_node *n, dnx_err *err);
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    if (dnx_size(n->in[0]) > ((size_t)1 << 30) / (size_t)o->output)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[connected] output=%d: over 2^30 weights for an input of %d x %d x %d",
+                        o->output, n->in[0].h, n->in[0].w, n->in[0].c);
+    s->D = (int)dnx_size(n->in[0]);
+    s->N = o->output;
+    n->out = (dnx_shape){1, 1, s->N};
+    size_t count = (size_t)s->D * (size_t)s->N;
+    dnx_status st = dnx_tail_make(&s->tail, n, o->batch_normalize, (dnx_act)o->activation, err);
+    if (!st) st = dnx_new(n, &s->w, count, err);
+    if (!st) st = dnx_new(n, &s->wk, count, err);
+    if (!st) st = dnx_new(n, &s->packed, k->packed(s->D, s->N), err);
+    if (!st && n->trains) {
+        st = dnx_new(n, &s->d_w, count, err);
+        if (!st) st = dnx_new(n, &s->packed_t, k->packed(s->N, s->D), err);
+        if (!st) st = dnx_new(n, &s->d_wk, count, err);
+    }
+    if (st) return st;
+    dnx_rng r;
+    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
+    float range = sqrtf(2.f / (float)s->D); /* uniform, as in the host */
+    for (size_t i = 0; i < count; i++) s->w[i] = range * (2 * dnx_rng_uniform(&r) - 1);
+    n->scratch = n->trains ? (size_t)n->batch * (size_t)s->N : 0;
+    return prepare(n, err);
+}
+
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    dnx_tail_unmake(&s->tail);
+    float *all[] = {s->w, s->d_w, s->wk, s->packed, s->packed_t, s->d_wk};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
+}
+
+static int params(dnx_node *n, dnx_param *list) {
+    state *s = n->state;
+    dnx_tail *t = &s->tail;
+    size_t N = (size_t)s->N;
+    int i = 0;
+    list[i++] = (dnx_param){"biases", t->biases, t->d_biases, N, 0, true};
+    list[i++] = (dnx_param){"weights", s->w, s->d_w, (size_t)s->D * N, 1, true};
+    if (t->has_bn) {
+        list[i++] = (dnx_param){"scales", t->scales, t->d_scales, N, 0, true};
+        list[i++] = (dnx_param){"mean", t->mean, NULL, N, 0, false};
+        list[i++] = (dnx_param){"variance", t->variance, NULL, N, 0, false};
+    }
+    if (t->slopes) list[i++] = (dnx_param){"slopes", t->slopes, t->d_slopes, N, 0, true};
+    return i;
+}
+
+/* The place in the file's order C, H, W of input d in the order H, W, C. */
+static size_t file_index(const dnx_node *n, size_t d) {
+    size_t C = (size_t)n->in[0].c, hw = (size_t)n->in[0].h * (size_t)n->in[0].w;
+    return d % C * hw + d / C;
+}
+
+static void prepare_share(void *arg, int t, int threads) {
+    dnx_node *n = arg;
+    state *s = n->state;
+    size_t D = (size_t)s->D, N = (size_t)s->N;
+    long lo, hi;
+    dnx_share(s->D, t, threads, &lo, &hi);
+    for (size_t d = (size_t)lo; d < (size_t)hi; d++) {
+        size_t from = file_index(n, d);
+        for (size_t i = 0; i < N; i++)
+            s->wk[d * N + i] = s->w[i * D + from] * (n->trains ? 1 : s->tail.scale[i]);
+    }
+}
+
+static dnx_status prepare(dnx_node *n, dnx_err *err) {
+    (void)err;
+    state *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    if (!n->trains) dnx_tail_fold(&s->tail);
+    dnx_pool_run(n->pool, prepare_share, n);
+    k->pack(s->wk, (size_t)s->N, 1, s->D, s->N, s->packed);
+    if (n->trains) k->pack(s->wk, 1, (size_t)s->N, s->N, s->D, s->packed_t);
+    return DNX_OK;
+}
+
+static double macs(const dnx_node *n) {
+    const state *s = n->state;
+    return (double)s->D * s->N;
+}
+
+static bool can_add(const dnx_node *n) {
+    (void)n;
+    return true;
+}
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+    const float *dz;
+} job;
+
+/* The columns of a matrix of N columns that thread t computes: whole panels. False: none. */
+static bool my_columns(int N, int t, int threads, int *lo, int *hi) {
+    int panel = dnx_kernels()->panel;
+    long a, b;
+    dnx_share((N + panel - 1) / panel, t, threads, &a, &b);
+    *lo = (int)a * panel;
+    *hi = (int)b * panel < N ? (int)b * panel : N;
+    return *lo < *hi;
+}
+
+/* A batch has few rows, so the threads share the columns. */
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    int lo, hi;
+    if (!my_columns(s->N, t, threads, &lo, &hi)) return;
+    dnx_epilogue e = {0};
+    if (!j->n->trains) {
+        e = dnx_tail_epilogue(&s->tail, j->p);
+        e.bias += lo;
+        if (e.slope) e.slope += lo;
+        if (e.residual) e.residual += lo;
+    }
+    dnx_kernels()->mm(j->p->x[0], (size_t)s->D, j->p->batch, s->D,
+                      s->packed + (size_t)lo * (size_t)s->D, hi - lo,
+                      (j->n->trains ? s->tail.z : j->p->y) + lo, (size_t)s->N, &e);
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    job j = {n, p, NULL};
+    if (n->trains) dnx_tail_begin(&s->tail, n);
+    dnx_pool_run(n->pool, forward_share, &j);
+    if (!n->trains) return;
+    dnx_tail_block(&s->tail, p, 0, s->tail.z, p->batch);
+    dnx_tail_end(&s->tail, n, p);
+}
+
+static void dx_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    int lo, hi;
+    if (!my_columns(s->D, t, threads, &lo, &hi)) return;
+    dnx_epilogue e = {.adds = j->p->dx_adds[0]};
+    dnx_kernels()->mm(j->dz, (size_t)s->N, j->p->batch, s->N,
+                      s->packed_t + (size_t)lo * (size_t)s->N, hi - lo, j->p->dx[0] + lo,
+                      (size_t)s->D, &e);
+}
+
+/* Rows [lo, hi) of the gradient of wk, then into their places of the file's order. */
+static void dw_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    size_t D = (size_t)s->D, N = (size_t)s->N;
+    long lo, hi;
+    dnx_share(s->D, t, threads, &lo, &hi);
+    if (lo == hi) return;
+    float *d_wk = s->d_wk + (size_t)lo * N;
+    memset(d_wk, 0, sizeof *d_wk * (size_t)(hi - lo) * N);
+    dnx_kernels()->mmt(j->p->x[0] + lo, D, j->dz, N, j->p->batch, (int)(hi - lo), s->N, d_wk, N);
+    for (size_t d = (size_t)lo; d < (size_t)hi; d++) {
+        size_t to = file_index(j->n, d);
+        for (size_t i = 0; i < N; i++) s->d_w[i * D + to] += s->d_wk[d * N + i];
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    const float *du = dnx_tail_backward(&s->tail, n, p, p->scratch);
+    job j = {n, p, dnx_tail_dz(&s->tail, du, s->tail.z, p->batch, p->scratch)};
+    dnx_pool_run(n->pool, dw_share, &j);
+    if (p->dx[0]) dnx_pool_run(n->pool, dx_share, &j);
+}
+
+const dnx_layer_type dnx_connected = {
+    .name = "connected",
+    .summary = "fully connected, batch norm, activation",
+    .takes_previous = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .params = params,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+    .prepare = prepare,
+    .can_add = can_add,
+};

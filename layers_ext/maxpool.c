@@ -1,0 +1,142 @@
+/* [maxpool]: the largest value of each window, channel by channel.
+ *
+ *   y[b,y,x,c] = max_{i,j} x[b, y*stride - padding/2 + i, x*stride - padding/2 + j, c]
+ *
+ * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1: `padding` counts the
+ * pixels of both sides together, as in the host. Padding never wins. No weights. NaN wins. */
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "dnx.h"
+
+typedef struct {
+    int size, stride, padding;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_INT(opts, size, 0, 0, 4096, "side of the window, pixels; 0: as stride"),
+    DNX_OPT_INT(opts, stride, 1, 1, 4096, "step between windows, pixels"),
+    DNX_OPT_INT(opts, padding, -1, -1, 8192, "pixels of both sides together; -1: size - 1"),
+    DNX_OPT_END};
+
+typedef struct {
+    int size, stride, padding;
+    int *winner; /* batch x out: pixel of the input, y*W + x; NULL when predicting */
+} state;
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    dnx_shape in = n->in[0];
+    s->stride = o->stride;
+    s->size = o->size ? o->size : o->stride;
+    s->padding = o->padding < 0 ? s->size - 1 : o->padding;
+    if (s->size > in.h + s->padding || s->size > in.w + s->padding)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[maxpool] size=%d: the padded input is only %d x %d", s->size,
+                        in.h + s->padding, in.w + s->padding);
+    if (s->padding > 2 * (s->size - 1))
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[maxpool] padding=%d: with size=%d some windows hold nothing but padding",
+                        s->padding, s->size);
+    n->out = (dnx_shape){(in.h + s->padding - s->size) / s->stride + 1,
+                         (in.w + s->padding - s->size) / s->stride + 1, in.c};
+    if (!n->trains) return DNX_OK;
+    return dnx_new(n, (float **)(void *)&s->winner, (size_t)n->batch * dnx_size(n->out), err);
+}
+
+static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->winner); }
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+} job;
+
+/* Taps lo <= tap < hi of output o's window lie inside an input of len pixels. */
+static void window(const state *s, int o, int len, int *lo, int *hi) {
+    int at = o * s->stride - s->padding / 2;
+    *lo = at < 0 ? 0 : at;
+    *hi = at + s->size > len ? len : at + s->size;
+}
+
+static void pool_pixel(const float *x, dnx_shape in, int ylo, int yhi, int xlo, int xhi, float *y,
+                       int *winner) {
+    size_t C = (size_t)in.c;
+    int first = ylo * in.w + xlo;
+    memcpy(y, x + (size_t)first * C, sizeof *y * C);
+    for (size_t c = 0; winner && c < C; c++) winner[c] = first;
+    for (int iy = ylo; iy < yhi; iy++)
+        for (int ix = xlo; ix < xhi; ix++) {
+            int at = iy * in.w + ix;
+            const float *v = x + (size_t)at * C;
+            if (at == first) continue;
+            if (!winner)
+                for (size_t c = 0; c < C; c++) y[c] = v[c] > y[c] || v[c] != v[c] ? v[c] : y[c];
+            else
+                for (size_t c = 0; c < C; c++) {
+                    bool wins = v[c] > y[c] || v[c] != v[c];
+                    y[c] = wins ? v[c] : y[c];
+                    winner[c] = wins ? at : winner[c];
+                }
+        }
+}
+
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const state *s = j->n->state;
+    dnx_shape in = j->n->in[0], out = j->n->out;
+    size_t C = (size_t)in.c;
+    long lo, hi;
+    dnx_share((long)j->p->batch * out.h, t, threads, &lo, &hi);
+    for (long i = lo; i < hi; i++) {
+        const float *x = j->p->x[0] + (size_t)(i / out.h) * dnx_size(in);
+        int ylo, yhi, xlo, xhi;
+        window(s, (int)(i % out.h), in.h, &ylo, &yhi);
+        for (int ox = 0; ox < out.w; ox++) {
+            size_t at = ((size_t)i * (size_t)out.w + (size_t)ox) * C;
+            window(s, ox, in.w, &xlo, &xhi);
+            pool_pixel(x, in, ylo, yhi, xlo, xhi, j->p->y + at, s->winner ? s->winner + at : NULL);
+        }
+    }
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    job j = {n, p};
+    dnx_pool_run(n->pool, forward_share, &j);
+}
+
+/* Whole images: windows overlap. */
+static void backward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const state *s = j->n->state;
+    size_t in = dnx_size(j->n->in[0]), out = dnx_size(j->n->out), C = (size_t)j->n->out.c;
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    for (long b = lo; b < hi; b++) {
+        float *dx = j->p->dx[0] + (size_t)b * in;
+        const float *dy = j->p->dy + (size_t)b * out;
+        const int *winner = s->winner + (size_t)b * out;
+        if (!j->p->dx_adds[0]) memset(dx, 0, sizeof *dx * in);
+        for (size_t i = 0; i < out; i += C)
+            for (size_t c = 0; c < C; c++) dx[(size_t)winner[i + c] * C + c] += dy[i + c];
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    job j = {n, p};
+    if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
+}
+
+const dnx_layer_type dnx_maxpool = {
+    .name = "maxpool",
+    .summary = "largest value of each window",
+    .takes_previous = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .forward = forward,
+    .backward = backward,
+};

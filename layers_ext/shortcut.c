@@ -1,0 +1,227 @@
+/* [shortcut]: adds the output of an earlier layer.
+ *
+ *   y = act(alpha*x + beta*f)
+ *
+ * x (the layer before) and y: B x H x W x C; f (`from`): B x H1 x W1 x C1. No weights.
+ * Shapes may differ, as in the host: a larger f is read at every H1/H-th pixel, a smaller one is added
+ * at every H/H1-th pixel of y, and channels beyond the smaller count are left out. Where nothing is
+ * added, y = act(x), without alpha. He et al. 2015, "Deep residual learning", equation 1. */
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "dnx.h"
+
+typedef struct {
+    dnx_list from;
+    int activation;
+    float alpha, beta;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_LIST(opts, from, -100000, 100000, "the layer to add; negative counts back"),
+    DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
+    DNX_OPT_FLOAT(opts, alpha, 1, -1e6, 1e6, "factor of the layer before"),
+    DNX_OPT_FLOAT(opts, beta, 1, -1e6, 1e6, "factor of `from`"),
+    DNX_OPT_END};
+
+typedef struct {
+    bool is_plain;      /* equal shapes */
+    int h, w, c;        /* of the part that is added */
+    int stride, sample; /* steps in f and in y */
+    float *one, *zero;  /* C */
+    double *sums;       /* threads x 2 x C: asked for by the kernel, not used */
+} state;
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    if (n->n_in != 2)
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[shortcut] from: must name one layer");
+    if (o->activation == DNX_PRELU)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[shortcut] activation=prelu: has no slopes here; use [activation]");
+    dnx_shape a = n->in[0], f = n->in[1];
+    s->stride = f.w / a.w;
+    s->sample = a.w / f.w;
+    if (s->stride != f.h / a.h || s->sample != a.h / f.h)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[shortcut] from: %d x %d x %d does not fit %d x %d x %d", f.h, f.w, f.c,
+                        a.h, a.w, a.c);
+    if (s->stride < 1) s->stride = 1;
+    if (s->sample < 1) s->sample = 1;
+    s->h = a.h < f.h ? a.h : f.h;
+    s->w = a.w < f.w ? a.w : f.w;
+    s->c = a.c < f.c ? a.c : f.c;
+    s->is_plain = a.h == f.h && a.w == f.w && a.c == f.c;
+    n->out = a;
+    if (!n->trains || o->activation == DNX_LINEAR) return DNX_OK;
+    n->scratch = 2 * (size_t)n->batch * dnx_size(a);
+    size_t C = (size_t)a.c;
+    dnx_status st = dnx_new(n, &s->one, C, err);
+    for (size_t c = 0; !st && c < C; c++) s->one[c] = 1;
+    if (!st) st = dnx_new(n, &s->zero, C, err);
+    if (!st)
+        st = dnx_new(n, (float **)(void *)&s->sums, 4 * C * (size_t)dnx_pool_threads(n->pool), err);
+    return st;
+}
+
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    dnx_free(s->one);
+    dnx_free(s->zero);
+    dnx_free(s->sums);
+}
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+    float *u;        /* alpha*x + beta*f */
+    const float *du;
+} job;
+
+/* The row of f that is added to row i (of batch x H) of y; -1: none. */
+static long row_of_f(const dnx_node *n, long i) {
+    const state *s = n->state;
+    long b = i / n->out.h, y = i % n->out.h;
+    if (y % s->sample || y / s->sample >= s->h) return -1;
+    return b * n->in[1].h + y / s->sample * s->stride;
+}
+
+/* Rows [lo, hi) of u. */
+static void add_rows(const job *j, long lo, long hi) {
+    const dnx_node *n = j->n;
+    const state *s = n->state;
+    const opts *o = n->opts;
+    size_t C = (size_t)n->out.c, row = (size_t)n->out.w * C, C1 = (size_t)n->in[1].c;
+    const float *x = j->p->x[0], *f = j->p->x[1];
+    if (s->is_plain) {
+        for (size_t i = (size_t)lo * row; i < (size_t)hi * row; i++)
+            j->u[i] = o->alpha * x[i] + o->beta * f[i];
+        return;
+    }
+    for (long i = lo; i < hi; i++) {
+        float *u = j->u + (size_t)i * row;
+        long from = row_of_f(n, i);
+        memcpy(u, x + (size_t)i * row, sizeof *u * row);
+        for (int k = 0; from >= 0 && k < s->w; k++) {
+            float *to = u + (size_t)(k * s->sample) * C;
+            const float *a = f + ((size_t)from * (size_t)n->in[1].w + (size_t)(k * s->stride)) * C1;
+            for (int c = 0; c < s->c; c++) to[c] = o->alpha * to[c] + o->beta * a[c];
+        }
+    }
+}
+
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const opts *o = j->n->opts;
+    dnx_shape out = j->n->out;
+    long lo, hi;
+    dnx_share((long)j->p->batch * out.h, t, threads, &lo, &hi);
+    add_rows(j, lo, hi);
+    float *y = j->p->y + (size_t)lo * (size_t)out.w * (size_t)out.c;
+    if (o->activation != DNX_LINEAR)
+        dnx_kernels()->scale_act(y, (hi - lo) * out.w, out.c, NULL, NULL, (dnx_act)o->activation,
+                                 NULL, NULL, y);
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    job j = {n, p, p->y, NULL};
+    dnx_pool_run(n->pool, forward_share, &j);
+}
+
+/* du: through the activation. u is computed again instead of kept. */
+static void du_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const opts *o = j->n->opts;
+    state *s = j->n->state;
+    dnx_shape out = j->n->out;
+    long lo, hi;
+    dnx_share((long)j->p->batch * out.h, t, threads, &lo, &hi);
+    size_t at = (size_t)lo * (size_t)out.w * (size_t)out.c;
+    double *sums = s->sums + 2 * (size_t)t * (size_t)out.c;
+    add_rows(j, lo, hi);
+    dnx_kernels()->act_back(j->p->dy + at, j->u + at, (hi - lo) * out.w, out.c, s->one, s->zero,
+                            (dnx_act)o->activation, NULL, (float *)(uintptr_t)j->du + at, sums,
+                            sums + out.c, NULL);
+}
+
+/* to = a*from, or to += a*from */
+static void put(float a, const float *from, size_t n, bool adds, float *to) {
+    if (adds)
+        for (size_t i = 0; i < n; i++) to[i] += a * from[i];
+    else
+        for (size_t i = 0; i < n; i++) to[i] = a * from[i];
+}
+
+static void dx_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const state *s = j->n->state;
+    const opts *o = j->n->opts;
+    size_t C = (size_t)j->n->out.c, row = (size_t)j->n->out.w * C;
+    bool adds = j->p->dx_adds[0];
+    long lo, hi;
+    dnx_share((long)j->p->batch * j->n->out.h, t, threads, &lo, &hi);
+    for (long i = lo; i < hi; i++) {
+        const float *du = j->du + (size_t)i * row;
+        float *dx = j->p->dx[0] + (size_t)i * row;
+        long from = s->is_plain ? 0 : row_of_f(j->n, i);
+        for (int k = 0; k < j->n->out.w; k++, du += C, dx += C) {
+            bool is_added = from >= 0 && k % s->sample == 0 && k / s->sample < s->w;
+            size_t scaled = is_added ? (size_t)s->c : 0;
+            put(o->alpha, du, scaled, adds, dx);
+            put(1, du + scaled, C - scaled, adds, dx + scaled);
+        }
+    }
+}
+
+/* Whole images: thread t owns those of f. */
+static void df_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const dnx_node *n = j->n;
+    const state *s = n->state;
+    const opts *o = n->opts;
+    size_t C = (size_t)n->out.c, C1 = (size_t)n->in[1].c, size = dnx_size(n->in[1]);
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    float *df = j->p->dx[1];
+    if (s->is_plain) {
+        put(o->beta, j->du + (size_t)lo * size, (size_t)(hi - lo) * size, j->p->dx_adds[1],
+            df + (size_t)lo * size);
+        return;
+    }
+    if (!j->p->dx_adds[1]) memset(df + (size_t)lo * size, 0, sizeof *df * (size_t)(hi - lo) * size);
+    for (long i = lo * n->out.h; i < hi * n->out.h; i++) {
+        long from = row_of_f(n, i);
+        for (int k = 0; from >= 0 && k < s->w; k++)
+            put(o->beta, j->du + ((size_t)i * (size_t)n->out.w + (size_t)(k * s->sample)) * C,
+                (size_t)s->c, true,
+                df + ((size_t)from * (size_t)n->in[1].w + (size_t)(k * s->stride)) * C1);
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    const opts *o = n->opts;
+    job j = {n, p, NULL, p->dy};
+    if (o->activation != DNX_LINEAR) {
+        j.u = p->scratch;
+        j.du = p->scratch + (size_t)n->batch * dnx_size(n->out);
+        dnx_pool_run(n->pool, du_share, &j);
+    }
+    if (p->dx[0]) dnx_pool_run(n->pool, dx_share, &j);
+    if (p->dx[1]) dnx_pool_run(n->pool, df_share, &j);
+}
+
+const dnx_layer_type dnx_shortcut = {
+    .name = "shortcut",
+    .summary = "adds the output of an earlier layer",
+    .takes_previous = true,
+    .layers_key = "from",
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .forward = forward,
+    .backward = backward,
+};

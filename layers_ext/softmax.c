@@ -1,0 +1,161 @@
+/* [softmax]: probabilities, and the cross entropy of the true class.
+ *
+ *   y[i] = exp(x[i]/T) / sum_k exp(x[k]/T),   loss = sum_b -log y[b, class of b]
+ *   dx = (onehot - y) / T
+ *
+ * x, y: B x H x W x C, taken as N = H*W*C numbers; with groups, each N/groups are normalised alone. A
+ * class counts in the host's order C, H, W. No weights. With noloss=1, or without truth, the layer is
+ * an ordinary one: dx = y (dy - <y, dy>) / T. The host leaves out the 1/T of its gradient. */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/pool.h"
+#include "dnx.h"
+
+typedef struct {
+    int groups, noloss, spatial;
+    float temperature;
+    char *tree;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_INT(opts, groups, 1, 1, 1 << 24, "parts that are normalised alone"),
+    DNX_OPT_FLOAT(opts, temperature, 1, 1e-6, 1e6, "the inputs are divided by it"),
+    DNX_OPT_INT(opts, noloss, 0, 0, 1, "1: probabilities only"),
+    DNX_OPT_INT(opts, spatial, 0, 0, 0, "only 0: the host's CPU code ignores it"),
+    DNX_OPT_STRING(opts, tree, NULL, "not supported"),
+    DNX_OPT_END};
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    size_t size = dnx_size(n->in[0]);
+    if (o->tree)
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[softmax] tree=%.60s: trees are not supported",
+                        o->tree);
+    if (size % (size_t)o->groups)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[softmax] groups=%d: does not divide %zu inputs",
+                        o->groups, size);
+    if (o->groups > 1 && (n->in[0].h > 1 || n->in[0].w > 1))
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[softmax] groups=%d: the input must be 1 x 1, not %d x %d", o->groups,
+                        n->in[0].h, n->in[0].w);
+    if (o->groups > 1 && n->trains && !o->noloss)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[softmax] groups=%d: an image has one class, so groups need noloss=1",
+                        o->groups);
+    n->out = n->in[0];
+    n->scratch = 2 * (size_t)n->batch; /* a double per image */
+    return DNX_OK;
+}
+
+static bool has_loss(const dnx_node *n, const dnx_pass *p) {
+    const opts *o = n->opts;
+    return p->truth && !o->noloss && o->groups == 1;
+}
+
+/* Where image b's class stands among its N numbers; -1: it has none. */
+static long class_at(const dnx_node *n, const dnx_pass *p, long b) {
+    float t = p->truth[b];
+    if (!(t >= 0 && (double)t < (double)dnx_size(n->out))) return -1;
+    long hw = (long)n->out.h * n->out.w, k = (long)t;
+    return k % hw * n->out.c + k / hw;
+}
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+    double *losses; /* one per image */
+} job;
+
+/* Returns the logarithm of the sum of exp(x/T), less the largest x/T, which is stored. The largest
+ * is subtracted first: exp() of 88 and more is inf in float32. */
+static double normalise(const float *x, size_t n, double temperature, float *y, double *largest) {
+    double m = -HUGE_VAL, sum = 0;
+    for (size_t i = 0; i < n; i++) m = (double)x[i] > m ? (double)x[i] : m;
+    for (size_t i = 0; i < n; i++) {
+        double e = exp(((double)x[i] - m) / temperature);
+        y[i] = (float)e;
+        sum += e;
+    }
+    for (size_t i = 0; i < n; i++) y[i] = (float)((double)y[i] / sum);
+    *largest = m;
+    return log(sum);
+}
+
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const opts *o = j->n->opts;
+    size_t size = dnx_size(j->n->out), part = size / (size_t)o->groups;
+    double T = (double)o->temperature, log_sum = 0, m = 0;
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    for (long b = lo; b < hi; b++) {
+        const float *x = j->p->x[0] + (size_t)b * size;
+        float *y = j->p->y + (size_t)b * size;
+        for (size_t g = 0; g < size; g += part) log_sum = normalise(x + g, part, T, y + g, &m);
+        if (!has_loss(j->n, j->p)) continue;
+        long k = class_at(j->n, j->p, b);
+        j->losses[b] = k < 0 ? 0 : log_sum - ((double)x[k] - m) / T;
+    }
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    job j = {n, p, (double *)(void *)p->scratch};
+    dnx_pool_run(n->pool, forward_share, &j);
+    p->loss = 0;
+    for (int b = 0; has_loss(n, p) && b < p->batch; b++) p->loss += j.losses[b];
+}
+
+static void loss_back(const job *j, long b, const float *y, float *dx) {
+    const opts *o = j->n->opts;
+    size_t size = dnx_size(j->n->out);
+    long k = class_at(j->n, j->p, b);
+    for (size_t i = 0; i < size; i++) {
+        float d = k < 0 ? 0 : (((long)i == k ? 1 : 0) - y[i]) / o->temperature;
+        dx[i] = j->p->dx_adds[0] ? dx[i] + d : d;
+    }
+}
+
+static void plain_back(const job *j, const float *y, const float *dy, size_t n, float *dx) {
+    const opts *o = j->n->opts;
+    double along = 0;
+    for (size_t i = 0; i < n; i++) along += (double)y[i] * (double)dy[i];
+    for (size_t i = 0; i < n; i++) {
+        float d = (float)((double)y[i] * ((double)dy[i] - along) / (double)o->temperature);
+        dx[i] = j->p->dx_adds[0] ? dx[i] + d : d;
+    }
+}
+
+static void backward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const opts *o = j->n->opts;
+    size_t size = dnx_size(j->n->out), part = size / (size_t)o->groups;
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    for (long b = lo; b < hi; b++) {
+        size_t at = (size_t)b * size;
+        if (has_loss(j->n, j->p)) {
+            loss_back(j, b, j->p->y + at, j->p->dx[0] + at);
+            continue;
+        }
+        for (size_t g = at; g < at + size; g += part)
+            plain_back(j, j->p->y + g, j->p->dy + g, part, j->p->dx[0] + g);
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    job j = {n, p, NULL};
+    if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
+}
+
+const dnx_layer_type dnx_softmax = {
+    .name = "softmax",
+    .summary = "probabilities and the cross entropy of the class",
+    .is_loss = true,
+    .takes_previous = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .make = make,
+    .forward = forward,
+    .backward = backward,
+};

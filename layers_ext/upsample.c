@@ -1,0 +1,114 @@
+/* [upsample]: every pixel becomes a square of stride x stride pixels, times scale.
+ *
+ *   y[b,y,x,c] = scale * x[b, y/stride, x/stride, c]
+ *
+ * x: B x H x W x C, y: B x stride*H x stride*W x C. No weights. A negative stride is the reverse, as in
+ * the host: y, B x H/-stride x W/-stride x C, is scale times the SUM of the square. */
+#include <string.h>
+
+#include "kernels/pool.h"
+#include "dnx.h"
+
+typedef struct {
+    int stride;
+    float scale;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_INT(opts, stride, 2, -64, 64, "side of the square, pixels; negative: sums squares"),
+    DNX_OPT_FLOAT(opts, scale, 1, -1e6, 1e6, "factor"),
+    DNX_OPT_END};
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    dnx_shape in = n->in[0];
+    int s = o->stride;
+    if (s == 0) return dnx_fail(err, DNX_EOPTION, n->loc, "[upsample] stride=0: must not be 0");
+    if (s < 0 && (in.h % -s || in.w % -s))
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[upsample] stride=%d: does not divide an input of %d x %d", s, in.h, in.w);
+    if (s > 0 && (in.h > (1 << 30) / s || in.w > (1 << 30) / s))
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[upsample] stride=%d: an input of %d x %d is too "
+                        "large", s, in.h, in.w);
+    n->out = s > 0 ? (dnx_shape){in.h * s, in.w * s, in.c}
+                   : (dnx_shape){in.h / -s, in.w / -s, in.c};
+    return DNX_OK;
+}
+
+/* Between a small map of h rows of w pixels and one `stride` times as large. */
+typedef struct {
+    const float *from;
+    float *to;
+    long rows; /* of the small map, all images */
+    int w, c, stride;
+    float scale;
+    bool adds;
+} job;
+
+static job job_of(const dnx_node *n, const dnx_pass *p) {
+    const opts *o = n->opts;
+    dnx_shape small = o->stride > 0 ? n->in[0] : n->out;
+    return (job){NULL, NULL, (long)p->batch * small.h, small.w, small.c,
+                 o->stride > 0 ? o->stride : -o->stride, o->scale, false};
+}
+
+static void expand_share(void *arg, int t, int threads) {
+    const job *j = arg;
+    size_t C = (size_t)j->c, row = (size_t)j->w * (size_t)j->stride * C;
+    long lo, hi;
+    dnx_share(j->rows * j->stride, t, threads, &lo, &hi);
+    for (long i = lo; i < hi; i++)
+        for (int x = 0; x < j->w * j->stride; x++) {
+            const float *a = j->from + ((size_t)(i / j->stride) * (size_t)j->w +
+                                        (size_t)(x / j->stride)) * C;
+            float *to = j->to + (size_t)i * row + (size_t)x * C;
+            if (j->adds)
+                for (size_t c = 0; c < C; c++) to[c] += j->scale * a[c];
+            else
+                for (size_t c = 0; c < C; c++) to[c] = j->scale * a[c];
+        }
+}
+
+static void reduce_share(void *arg, int t, int threads) {
+    const job *j = arg;
+    size_t C = (size_t)j->c, row = (size_t)j->w * (size_t)j->stride * C;
+    long lo, hi;
+    dnx_share(j->rows, t, threads, &lo, &hi);
+    for (long i = lo; i < hi; i++)
+        for (int x = 0; x < j->w; x++) {
+            float *to = j->to + ((size_t)i * (size_t)j->w + (size_t)x) * C;
+            if (!j->adds) memset(to, 0, sizeof *to * C);
+            for (int k = 0; k < j->stride * j->stride; k++) {
+                const float *a = j->from + (size_t)(i * j->stride + k / j->stride) * row +
+                                 (size_t)(x * j->stride + k % j->stride) * C;
+                for (size_t c = 0; c < C; c++) to[c] += j->scale * a[c];
+            }
+        }
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    job j = job_of(n, p);
+    j.from = p->x[0];
+    j.to = p->y;
+    dnx_pool_run(n->pool, ((const opts *)n->opts)->stride > 0 ? expand_share : reduce_share, &j);
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    if (!p->dx[0]) return;
+    job j = job_of(n, p);
+    j.from = p->dy;
+    j.to = p->dx[0];
+    j.adds = p->dx_adds[0];
+    dnx_pool_run(n->pool, ((const opts *)n->opts)->stride > 0 ? reduce_share : expand_share, &j);
+}
+
+const dnx_layer_type dnx_upsample = {
+    .name = "upsample",
+    .summary = "repeats pixels, or sums squares of them",
+    .takes_previous = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .make = make,
+    .forward = forward,
+    .backward = backward,
+};
