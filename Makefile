@@ -64,7 +64,10 @@ $(OBJ)/tests/test_%: $(OBJ)/tests/test_%.o $(CORE_OBJ) $(OBJ)/layers_ext/kernels
 $(OBJ)/tests/test_host%: $(OBJ)/tests/test_host%.o $(CORE_OBJ) $(call obj,$(HOST)) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
 
-test: bin/darknet $(patsubst %.c,$(OBJ)/%,$(TESTS)) ## run all tests
+$(OBJ)/tests/tool_%: $(OBJ)/tests/tool_%.o $(CORE_OBJ)
+	$(CC) $(FLAGS) -o $@ $^ $(LIBS)
+
+test: bin/darknet $(OBJ)/tests/tool_gradients $(patsubst %.c,$(OBJ)/%,$(TESTS)) ## run all tests
 	@OBJ=$(OBJ) PYTHON=$(PYTHON) sh tests/run.sh $(patsubst %.c,$(OBJ)/%,$(TESTS))
 
 asan: ## the tests under address and undefined-behaviour sanitizers

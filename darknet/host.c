@@ -2,8 +2,8 @@
  *
  * The host sees `layer`s whose three functions are trampolines. It passes them by value, and has no
  * user pointer: ours hangs in self_layer, which it reads only for recurrent layers. Layers are
- * BLANK, losses COST, delta is NULL: the host then never touches their memory. It is never asked to
- * free them; free_network would leak seen, t, cost and workspace, so all of these live in dnx_host. */
+ * BLANK, losses COST, delta is NULL: the host then never touches their memory. free_network would
+ * leak seen, t, cost and workspace: these live in dnx_host and it is not called. */
 #include "host.h"
 
 #include <assert.h>
@@ -110,10 +110,9 @@ static dnx_status check(const dnx_net *net, dnx_err *err)
     const dnx_loc at = {net->file, 0};
     const dnx_node *last = &net->nodes[net->n - 1];
     if (!dnx_host_cpu_build())
-        return dnx_fail(err, DNX_EOPTION, at, "libdarknet was built with GPU=1: its structs differ");
-    if (net->o.steps.n != net->o.scales.n)
-        return dnx_fail(err, DNX_EOPTION, at, "[net] %d steps but %d scales", net->o.steps.n,
-                        net->o.scales.n);
+        return dnx_fail(err, DNX_EOPTION, at, "libdarknet was built with GPU=1: structs differ");
+    if (net->trains && net->o.policy == POLY && net->o.max_batches == 0)
+        return dnx_fail(err, DNX_EOPTION, at, "[net] policy=poly: needs max_batches=");
     if (net->trains && !last->type->is_loss)
         return dnx_fail(err, DNX_ESHAPE, last->loc,
                         "[%s] is the last layer: a network that trains must end in a loss",

@@ -7,8 +7,8 @@
 typedef struct dnx_host dnx_host;
 
 /* Wraps net, which stays the caller's and must outlive *out. A network that trains must end in a
- * loss. DNX_EOPTION: steps and scales differ in number; a libdarknet of another build. DNX_ESHAPE:
- * no loss at the end. DNX_EMEM. */
+ * loss. DNX_EOPTION: a libdarknet with GPU, or poly without max_batches. DNX_ESHAPE: no loss at the
+ * end. DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */
 

@@ -3,8 +3,8 @@
  *   z[b,n] = sum_d w[n,d] x[b,d],   y = act(batch_norm(z))
  *
  * x: B x H x W x C, taken as D = H*W*C numbers; y: B x 1 x 1 x N.
- * File: biases N, weights N x D, scales N, mean N, variance N, slopes N; unlike [convolutional], and
- * with d in the host's order C, H, W. */
+ * File: biases N, weights N x D, scales N, mean N, variance N, slopes N: unlike [convolutional],
+ * and with d in the host's order C, H, W. */
 #include <math.h>
 #include <string.h>
 

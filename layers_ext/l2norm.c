@@ -3,8 +3,8 @@
  *   y[c] = x[c] / |x|,   |x| = sqrt(sum_c x[c]^2)
  *   dx = (dy - y <y, dy>) / |x|
  *
- * x, y: B x H x W x C. No weights. A pixel that is 0 stays 0 (the host divides by 0), and the host's
- * gradient, which is just dy, is not taken over. */
+ * x, y: B x H x W x C. No weights. A pixel that is 0 stays 0 (the host divides by 0), and the
+ * host's gradient, which is just dy, is not taken over. */
 #include <math.h>
 
 #include "kernels/kernels.h"

@@ -2,8 +2,8 @@
  *
  *   y[b,y,x,c] = max_{i,j} x[b, y*stride - padding/2 + i, x*stride - padding/2 + j, c]
  *
- * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1: `padding` counts the
- * pixels of both sides together, as in the host. Padding never wins. No weights. NaN wins. */
+ * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1: `padding` counts
+ * the pixels of both sides together, as in the host. Padding never wins, NaN wins. No weights. */
 #include <string.h>
 
 #include "kernels/kernels.h"

@@ -3,9 +3,10 @@
  *   y = act(alpha*x + beta*f)
  *
  * x (the layer before) and y: B x H x W x C; f (`from`): B x H1 x W1 x C1. No weights.
- * Shapes may differ, as in the host: a larger f is read at every H1/H-th pixel, a smaller one is added
- * at every H/H1-th pixel of y, and channels beyond the smaller count are left out. Where nothing is
- * added, y = act(x), without alpha. He et al. 2015, "Deep residual learning", equation 1. */
+ * Shapes may differ, as in the host: a larger f is read at every H1/H-th pixel, a smaller one is
+ * added at every H/H1-th pixel of y, and channels beyond the smaller count are left out. Where
+ * nothing is added, y = act(x), without alpha.
+ * He et al. 2015, "Deep residual learning", equation 1. */
 #include <string.h>
 
 #include "kernels/kernels.h"

@@ -3,9 +3,10 @@
  *   y[i] = exp(x[i]/T) / sum_k exp(x[k]/T),   loss = sum_b -log y[b, class of b]
  *   dx = (onehot - y) / T
  *
- * x, y: B x H x W x C, taken as N = H*W*C numbers; with groups, each N/groups are normalised alone. A
- * class counts in the host's order C, H, W. No weights. With noloss=1, or without truth, the layer is
- * an ordinary one: dx = y (dy - <y, dy>) / T. The host leaves out the 1/T of its gradient. */
+ * x, y: B x H x W x C, N = H*W*C numbers; with groups, each N/groups are normalised alone.
+ * A class counts in the host's order C, H, W. No weights. A layer behind this one adds
+ * y (dy - <y, dy>) / T to dx; that is all with noloss=1 or without truth. The host leaves 1/T out
+ * of its gradient and passes dy on as it is. */
 #include <math.h>
 #include <string.h>
 
@@ -116,13 +117,14 @@ static void loss_back(const job *j, long b, const float *y, float *dx) {
     }
 }
 
-static void plain_back(const job *j, const float *y, const float *dy, size_t n, float *dx) {
+static void plain_back(const job *j, const float *y, const float *dy, size_t n, bool adds,
+                       float *dx) {
     const opts *o = j->n->opts;
     double along = 0;
     for (size_t i = 0; i < n; i++) along += (double)y[i] * (double)dy[i];
     for (size_t i = 0; i < n; i++) {
         float d = (float)((double)y[i] * ((double)dy[i] - along) / (double)o->temperature);
-        dx[i] = j->p->dx_adds[0] ? dx[i] + d : d;
+        dx[i] = adds ? dx[i] + d : d;
     }
 }
 
@@ -134,12 +136,15 @@ static void backward_share(void *arg, int t, int threads) {
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
         size_t at = (size_t)b * size;
+        const float *y = j->p->y, *dy = j->p->dy;
+        float *dx = j->p->dx[0];
+        bool adds = j->p->dx_adds[0];
         if (has_loss(j->n, j->p)) {
-            loss_back(j, b, j->p->y + at, j->p->dx[0] + at);
-            continue;
-        }
-        for (size_t g = at; g < at + size; g += part)
-            plain_back(j, j->p->y + g, j->p->dy + g, part, j->p->dx[0] + g);
+            loss_back(j, b, y + at, dx + at);
+            adds = true;
+        } else if (!dy && !adds) memset(dx + at, 0, sizeof *dx * size);
+        for (size_t g = at; dy && g < at + size; g += part)
+            plain_back(j, y + g, dy + g, part, adds, dx + g);
     }
 }
 

@@ -2,8 +2,8 @@
  *
  *   y[b,y,x,c] = scale * x[b, y/stride, x/stride, c]
  *
- * x: B x H x W x C, y: B x stride*H x stride*W x C. No weights. A negative stride is the reverse, as in
- * the host: y, B x H/-stride x W/-stride x C, is scale times the SUM of the square. */
+ * x: B x H x W x C, y: B x stride*H x stride*W x C. No weights. A negative stride is the reverse,
+ * as in the host: y, B x H/-stride x W/-stride x C, is scale times the SUM of the square. */
 #include <string.h>
 
 #include "kernels/pool.h"
@@ -28,8 +28,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[upsample] stride=%d: does not divide an input of %d x %d", s, in.h, in.w);
     if (s > 0 && (in.h > (1 << 30) / s || in.w > (1 << 30) / s))
-        return dnx_fail(err, DNX_ESHAPE, n->loc, "[upsample] stride=%d: an input of %d x %d is too "
-                        "large", s, in.h, in.w);
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[upsample] stride=%d: an input of %d x %d is too large", s, in.h, in.w);
     n->out = s > 0 ? (dnx_shape){in.h * s, in.w * s, in.c}
                    : (dnx_shape){in.h / -s, in.w / -s, in.c};
     return DNX_OK;

@@ -30,7 +30,8 @@ def darknet(*args):
 
 
 def ours_ms(cfg, weights, batch, threads, runs):
-    out = darknet("bench", cfg, weights, "-batch", batch, "-threads", threads, "-runs", runs, "-json")
+    out = darknet("bench", cfg, weights, "-batch", batch, "-threads", threads, "-runs", runs,
+                  "-json")
     return float(json.loads(out)["ms_per_image"])
 
 
@@ -65,8 +66,8 @@ def raw(cfg, weights, x, threads, folder):
 
 
 def row(name, batch, ours, peer, label, worst):
-    print(f"{name:20} {batch:5} {label:24} {ours:9.3f} {peer:9.3f} {peer / ours:7.2f} {worst:10.1e}",
-          flush=True)
+    print(f"{name:20} {batch:5} {label:24} {ours:9.3f} {peer:9.3f} {peer / ours:7.2f} "
+          f"{worst:10.1e}", flush=True)
 
 
 def against_torch(name, batch, threads, folder):

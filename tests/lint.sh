@@ -34,7 +34,7 @@ $(includes layers_ext/common 2>/dev/null |
     grep -E 'include[[:space:]]*"(cfg|net|opts|registry|weights|host[a-z_]*)\.h"')
 END
 complain 'a kernel may include only headers of layers_ext/kernels' <<END
-$(includes layers_ext/kernels | grep -vE 'include[[:space:]]*"[a-z0-9_]+\.[ch]"')
+$(includes layers_ext/kernels | grep -vE 'include[[:space:]]*"[a-z0-9_.]+\.[ch]"')
 $(includes layers_ext/kernels |
     grep -E 'include[[:space:]]*"(dnx|cfg|net|opts|registry|weights|host[a-z_]*)\.h"')
 END

@@ -86,7 +86,8 @@ def main():
         if not is_right:
             print(f"FAIL test_real: {text}")
     if "-v" in sys.argv[1:]:
-        print(f"same      {np.round(np.sort(same), 3)}\ndifferent {np.round(np.sort(different), 3)}")
+        print(f"same      {np.round(np.sort(same), 3)}")
+        print(f"different {np.round(np.sort(different), 3)}")
         print("\n".join(text for _, text in checks))
     failed = sum(not ok for ok, _ in checks)
     print(f"{len(checks) - failed} passed, {failed} failed, 0 skipped")

@@ -1,4 +1,4 @@
-"""Forward agreement with PyTorch: the same weights, random batch-norm statistics, random images."""
+"""Agreement with PyTorch, forward and all gradients of a training step: the same weights, random batch-norm statistics, random images."""
 import os
 import subprocess
 import sys
@@ -63,13 +63,63 @@ def disagreement(name, batch, count, folder):
     return float(np.abs(got - want).max() / np.abs(want).max())
 
 
+def gradient_disagreement(name, batch, folder):
+    """One training step: worst difference of a parameter's gradient, relative to its largest value.
+
+    The bias of a linear layer before a batch norm has the gradient 0: all that is there is rounding.
+    So a tensor counts as no smaller than a thousandth of the largest of its kind."""
+    cfg = os.path.join(ROOT, "cfg", name + ".cfg")
+    tool = os.path.join(os.environ["OBJ"], "tests", "tool_gradients")
+    weights, fx, fdy, fout = (os.path.join(folder, f) for f in ("w", "x", "dy", "out"))
+    net, layers = peer_torch.plan(cfg)
+    peer_torch.write_weights(weights, layers, random_weights(layers, 9))
+    rng = np.random.default_rng(10)
+    x = rng.uniform(-1, 1, (batch, net["height"], net["width"], net["channels"]))
+    x = x.astype(np.float32)
+    peer = peer_torch.build(cfg, weights).double().train()
+    y = peer(torch.from_numpy(x).double().permute(0, 3, 1, 2))
+    dy = rng.normal(0, 1, tuple(y.shape)).astype(np.float32)
+    (y * torch.from_numpy(dy)).sum().backward()
+    x.tofile(fx)
+    dy.tofile(fdy)
+    done = subprocess.run([tool, cfg, weights, fx, fdy, fout, str(batch)], capture_output=True,
+                          text=True)
+    if done.returncode:
+        raise ValueError(f"exit status {done.returncode}: {done.stderr.strip()}")
+    got, at, pairs = np.fromfile(fout, np.float32), 0, []
+    for layer, block in zip(layers, peer.blocks):
+        if layer["name"] == "shortcut":
+            continue
+        wants = {"weights": block[0].weight, "biases": (block[1] if layer["bn"] else block[0]).bias}
+        if layer["bn"]:
+            wants["scales"] = block[1].weight
+        if layer["act"] == "prelu":
+            wants["slopes"] = block[-1].weight
+        for what, shape in layer["params"]:
+            if what not in wants:
+                continue
+            want = wants[what].grad.numpy().ravel()
+            diff = np.abs(got[at:at + want.size] - want).max()
+            pairs.append((what, float(diff), float(np.abs(want).max())))
+            at += want.size
+    if at != got.size:
+        raise ValueError(f"{got.size} gradients, PyTorch has {at}")
+    largest = {k: max(size for what, _, size in pairs if what == k) for k, _, _ in pairs}
+    import os as _o
+    if _o.environ.get("VERB"): [print(w, "%.2e %.2e"%(d,sz), "%.1e"%(d/max(sz,1e-30))) for w,d,sz in pairs]
+    return max(diff / max(size, 1e-3 * largest[what]) for what, diff, size in pairs)
+
+
 def main():
     torch.set_num_threads(2)
     passed = failed = 0
-    for name, batch, count in CASES:
+    cases = [(disagreement, c) for c in CASES]
+    if "OBJ" in os.environ:
+        cases.append((gradient_disagreement, ("mobilefacenet-half", 8)))
+    for compare, (name, batch, *rest) in cases:
         try:
             with tempfile.TemporaryDirectory() as folder:
-                worst = disagreement(name, batch, count, folder)
+                worst = compare(name, batch, *rest, folder)
             problem = None if worst < TOLERANCE else f"differs by {worst:.2e} of the largest value"
         except (OSError, ValueError) as e:
             problem = str(e)

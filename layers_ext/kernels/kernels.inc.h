@@ -20,8 +20,8 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 64")
-#pragma GCC diagnostic ignored "-Wpsabi" /* everything that takes a vector is inlined */
 #endif
+#pragma GCC diagnostic ignored "-Wpsabi" /* everything that takes a vector is inlined */
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE static __attribute__((noinline))
 
@@ -149,11 +149,8 @@ static epi epi_of(const dnx_epilogue *e) {
 }
 
 INLINE vf act_vector(vf u, const epi *e, int c, int n) {
-    vf s = e->slope ? ldn(e->slope + c, n) : set1(e->leak);
-    u = if_pos(u, u, u * s);
-    if (e->is_capped)
-        u = if_pos(u - set1(6), set1(6), u);
-    return u;
+    u = if_pos(u, u, u * (e->slope ? ldn(e->slope + c, n) : set1(e->leak)));
+    return e->is_capped ? if_pos(u - set1(6), set1(6), u) : u;
 }
 
 /* act'(u) likewise */
@@ -164,17 +161,28 @@ INLINE vf grad_vector(vf u, const epi *e, int c, int n) {
     return if_pos(u, one, s);
 }
 
-/* u, the sums of n outputs of channels c.., goes to y. */
-INLINE void finish(vf u, const epi *e, int c, float *y, const float *residual, int n) {
-    if (e->bias)
-        u += ldn(e->bias + c, n);
-    if (e->acts)
-        u = act_vector(u, e, c, n);
+/* The sums u[0], u[step], ... of channels c.. of `count` rows go to y. One test of each option
+ * serves all of them. */
+INLINE void finish(vf *u, const int step, const int count, const epi *e, int c, float *y,
+                   size_t ldy, const float *residual, const int n) {
+    if (e->bias) {
+        vf b = ldn(e->bias + c, n);
+        UNROLL for (int i = 0; i < count; i++) u[i * step] += b;
+    }
+    if (e->acts) {
+        vf s = e->slope ? ldn(e->slope + c, n) : set1(e->leak);
+        UNROLL for (int i = 0; i < count; i++)
+            u[i * step] = if_pos(u[i * step], u[i * step], u[i * step] * s);
+        if (e->is_capped)
+            UNROLL for (int i = 0; i < count; i++)
+                u[i * step] = if_pos(u[i * step] - set1(6), set1(6), u[i * step]);
+    }
     if (residual)
-        u += ldn(residual, n);
+        UNROLL for (int i = 0; i < count; i++)
+            u[i * step] += ldn(residual + (size_t)i * ldy, n);
     if (e->adds)
-        u += ldn(y, n);
-    stn(y, u, n);
+        UNROLL for (int i = 0; i < count; i++) u[i * step] += ldn(y + (size_t)i * ldy, n);
+    UNROLL for (int i = 0; i < count; i++) stn(y + (size_t)i * ldy, u[i * step], n);
 }
 
 /* The same for `rows` rows of up to `width` columns, for part-filled panels and slow activations.
@@ -189,7 +197,11 @@ NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const
                 y[i] = v + (residual ? residual[i] : 0) + (e->adds ? y[i] : 0);
             }
         } else {
-#define BODY(i, n) finish(ldn(u + (i), n), e, c + (i), y + (i), residual ? residual + (i) : NULL, n)
+#define BODY(i, n)                                                                         \
+    do {                                                                                   \
+        vf v = ldn(u + (i), n);                                                            \
+        finish(&v, 1, 1, e, c + (i), y + (i), 0, residual ? residual + (i) : NULL, n);     \
+    } while (0)
             EACH_VECTOR(width, BODY);
 #undef BODY
         }
@@ -209,6 +221,11 @@ static void pack(const float *b, size_t sk, size_t sn, int K, int N, float *out)
         int width = N - n0 < PANEL ? N - n0 : PANEL;
         for (int k = 0; k < K; k++, out += PANEL) {
             const float *row = b + (size_t)k * sk + (size_t)n0 * sn;
+            if (sn == 1 && width == PANEL) {
+                st(out, ld(row));
+                st(out + VW, ld(row + VW));
+                continue;
+            }
             for (int n = 0; n < width; n++) out[n] = row[(size_t)n * sn];
             for (int n = width; n < PANEL; n++) out[n] = 0;
         }
@@ -233,13 +250,8 @@ INLINE void mm_tile(const int m, const float *a, size_t lda, int K, const float 
         UNROLL for (int i = 0; i < (m + 2) / 3; i++) p[i]++;
     }
     if (width == PANEL && !e->is_slow) {
-        UNROLL for (int r = 0; r < m; r++) {
-            finish(acc[r][0], e, c, y, residual, VW);
-            finish(acc[r][1], e, c + VW, y + VW, residual ? residual + VW : NULL, VW);
-            y += ldy;
-            if (residual)
-                residual += ldy;
-        }
+        finish(&acc[0][0], 2, m, e, c, y, ldy, residual, VW);
+        finish(&acc[0][1], 2, m, e, c + VW, y + VW, ldy, residual ? residual + VW : NULL, VW);
     } else {
         float u[MR * PANEL];
         UNROLL for (int r = 0; r < m; r++) {
@@ -248,6 +260,11 @@ INLINE void mm_tile(const int m, const float *a, size_t lda, int K, const float 
         }
         finish_rows(u, PANEL, m, width, e, c, y, ldy, residual);
     }
+}
+
+NOINLINE void add_rows(const float *u, int rows, int width, float *w, size_t ldw) {
+    for (int r = 0; r < rows; r++, u += PANEL, w += ldw)
+        for (int i = 0; i < width; i++) w[i] += u[i];
 }
 
 /* w[m][width] += sum over `rows` rows of a[m] d[PANEL] */
@@ -274,8 +291,7 @@ INLINE void mmt_tile(const int m, const float *a, size_t lda, const float *d, in
             st(u + r * PANEL, acc[r][0]);
             st(u + r * PANEL + VW, acc[r][1]);
         }
-        for (int r = 0; r < m; r++, w += ldw)
-            for (int i = 0; i < width; i++) w[i] += u[r * PANEL + i];
+        add_rows(u, m, width, w, ldw);
     }
 }
 
@@ -387,9 +403,7 @@ INLINE void strip_vector(const int S, const int kw, const int stride, const floa
         UNROLL for (int s = 0; s < S; s++) st(u + s * VW, acc[s]);
         finish_rows(u, VW, S, n, e, c, y + c, C, residual ? residual + c : NULL);
     } else {
-        UNROLL for (int s = 0; s < S; s++)
-            finish(acc[s], e, c, y + (size_t)s * C + c,
-                   residual ? residual + (size_t)s * C + c : NULL, n);
+        finish(acc, 1, S, e, c, y + c, C, residual ? residual + c : NULL, n);
     }
 }
 
@@ -437,8 +451,8 @@ INLINE void pixel_vectors(const int V, const float *const *rows, long ix, size_t
         finish_rows(u, 0, 1, (V - 1) * VW + n, e, c, y + c, 0, residual ? residual + c : NULL);
     } else {
         UNROLL for (int v = 0; v < V; v++)
-            finish(acc[v], e, c + v * VW, y + c + v * VW, residual ? residual + c + v * VW : NULL,
-                   n);
+            finish(&acc[v], 1, 1, e, c + v * VW, y + c + v * VW, 0,
+                   residual ? residual + c + v * VW : NULL, n);
     }
 }
 

@@ -1,0 +1,13 @@
+/* jpeg.h - decodes JPEG by libjpeg-turbo. Never exits and never prints. Thread safe. */
+#ifndef DNX_JPEG_H
+#define DNX_JPEG_H
+#include <stdbool.h>
+#include <stddef.h>
+
+#define DNX_MAX_SIDE 16384 /* of an image, pixels: larger ones count as broken */
+
+bool dnx_jpeg_is(const unsigned char *bytes, size_t n);
+/* *h x *w x 3 bytes, RGB; free() them. Grey becomes RGB. NULL: broken, cut short, CMYK, too large,
+ * or no memory. */
+unsigned char *dnx_jpeg_decode(const unsigned char *bytes, size_t n, int *w, int *h);
+#endif

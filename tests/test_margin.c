@@ -1,0 +1,429 @@
+/* test_margin.c - [margin_softmax] against a naive version in double: loss, accuracy, both
+ * gradients, known values at known angles, cos = +-1, zero vectors, warm-up, threads. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/pool.h"
+#include "opts.h"
+#include "registry.h"
+
+#define MAX 4096
+#define PI 3.14159265358979323846
+
+static int passed, failed;
+
+static void check(bool ok, const char *name, double got, double want) {
+    if (ok) passed++;
+    else {
+        failed++;
+        printf("FAILED %s: got %.9g, want %.9g\n", name, got, want);
+    }
+}
+
+static void near(const char *name, double got, double want, double tolerance) {
+    check(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
+}
+
+/* ---- the naive version: one sample after the other, all in double ---- */
+
+typedef struct {
+    const char *margin;
+    double s, m, m1, m2, m3, t, e;
+    bool easy;
+} head;
+
+static bool is(const head *h, const char *name) { return strcmp(h->margin, name) == 0; }
+
+static double f(const head *h, double c) {
+    double th = acos(fmax(-1, fmin(1, c)));
+    bool am = is(h, "am") || is(h, "mv-am"), arc = is(h, "arcface") || is(h, "mv-arc");
+    if ((am || arc) && h->easy && c <= 0) return c;
+    if (am) return c - h->m;
+    if (arc) return th + h->m < PI ? cos(th + h->m) : c - h->m * sin(h->m);
+    if (is(h, "combined")) return cos(h->m1 * th + h->m2) - h->m3;
+    if (!is(h, "sphereface")) return c;
+    int k = 0;
+    while (k + 1 < h->m && th >= (k + 1) * PI / h->m) k++;
+    return (k % 2 ? -1 : 1) * cos(h->m * th) - 2 * k;
+}
+
+static double naive(const head *h, const double *x, const double *w, const int *y, int B, int N,
+                    int D, int *right) {
+    double loss = 0, c[64], z[64];
+    *right = 0;
+    for (int b = 0; b < B; b++) {
+        double sum = 0, mean = 0, xx = 0;
+        for (int i = 0; i < D; i++) xx += x[b * D + i] * x[b * D + i];
+        for (int j = 0; j < N; j++) {
+            double ww = 0, xw = 0;
+            for (int i = 0; i < D; i++) {
+                ww += w[j * D + i] * w[j * D + i];
+                xw += w[j * D + i] * x[b * D + i];
+            }
+            c[j] = xx > 0 && ww > 0 ? xw / sqrt(xx * ww) : 0;
+        }
+        double target = f(h, c[y[b]]);
+        bool first = true;
+        for (int j = 0; j < N; j++) {
+            bool hard = h->margin[0] == 'm' && target < c[j];
+            z[j] = h->s * (j == y[b] ? target : hard ? (1 + h->t) * c[j] + h->t : c[j]);
+            if (j != y[b] && c[j] >= c[y[b]]) first = false;
+            mean += z[j] / N;
+            if (j != y[b] || !is(h, "d-softmax")) sum += exp(z[j]);
+        }
+        *right += first;
+        if (is(h, "d-softmax")) loss += log(1 + exp(h->s * (h->m - c[y[b]]))) + log(1 + sum);
+        else loss += log(sum) - (1 - h->e) * z[y[b]] - h->e * mean;
+    }
+    return loss;
+}
+
+/* ---- one layer without a network ---- */
+
+typedef struct {
+    dnx_node node;
+    dnx_pass pass;
+    dnx_opt const *table;
+} layer;
+
+static const dnx_layer_type *type(void) {
+    for (int i = 0; dnx_layer_types[i]; i++)
+        if (!strcmp(dnx_layer_types[i]->name, "margin_softmax")) return dnx_layer_types[i];
+    printf("no [margin_softmax]\n");
+    exit(1);
+}
+
+static dnx_status open(layer *l, const char *text, int B, dnx_shape in, int threads, bool trains,
+                       dnx_err *err) {
+    const dnx_layer_type *t = type();
+    dnx_cfg *cfg;
+    *l = (layer){.node = {.type = t, .batch = B, .trains = trains, .seed = 1, .n_in = 1,
+                          .in = {in}, .loc = {"t", 1}}};
+    l->node.opts = calloc(1, t->opts_size);
+    l->node.state = calloc(1, t->state_size);
+    l->node.pool = dnx_pool_new(threads);
+    dnx_status st = dnx_cfg_parse(text, strlen(text), "t", &cfg, err);
+    if (st) return st;
+    st = dnx_opts_parse(&t->options, &l->node.opts, 1, &cfg->sections[0], "t", err);
+    dnx_cfg_free(cfg);
+    if (!st) st = t->make(&l->node, err);
+    if (st) return st;
+    size_t D = dnx_size(in);
+    l->pass = (dnx_pass){.batch = B, .is_training = trains, .x = {dnx_alloc(D * (size_t)B)},
+                         .y = dnx_alloc((size_t)B), .dx = {dnx_alloc(D * (size_t)B)},
+                         .scratch = dnx_alloc(l->node.scratch), .truth = dnx_alloc((size_t)B)};
+    for (size_t i = 0; i < l->node.scratch; i++) l->pass.scratch[i] = NAN;
+    return DNX_OK;
+}
+
+static float *writable(const float *p) { return (float *)(uintptr_t)p; }
+
+static void shut(layer *l) {
+    l->node.type->unmake(&l->node);
+    dnx_opts_free(l->node.type->options, l->node.opts);
+    free(l->node.opts);
+    free(l->node.state);
+    dnx_pool_free(l->node.pool);
+    dnx_free(writable(l->pass.x[0]));
+    dnx_free(l->pass.y);
+    dnx_free(l->pass.dx[0]);
+    dnx_free(l->pass.scratch);
+    dnx_free(writable(l->pass.truth));
+}
+
+static dnx_param weights(layer *l) {
+    dnx_param list[DNX_MAX_PARAMS];
+    check(l->node.type->params(&l->node, list) == 1 && list[0].decay == 1, "params", 0, 1);
+    return list[0];
+}
+
+/* ---- random features and weights, every branch ---- */
+
+static const struct {
+    const char *options;
+    head h;
+} cases[] = {
+    {"margin=none", {"none", 32, 0, 0, 0, 0, 0, 0, false}},
+    {"margin=none\ns=4\nlabel_smoothing=.1", {"none", 4, 0, 0, 0, 0, 0, .1, false}},
+    {"margin=sphereface\ns=8", {"sphereface", 8, 4, 0, 0, 0, 0, 0, false}},
+    {"margin=sphereface\ns=8\nm=3", {"sphereface", 8, 3, 0, 0, 0, 0, 0, false}},
+    {"margin=am\ns=16", {"am", 16, .35, 0, 0, 0, 0, 0, false}},
+    {"margin=am\ns=16\neasy_margin=1", {"am", 16, .35, 0, 0, 0, 0, 0, true}},
+    {"margin=arcface\ns=16", {"arcface", 16, .5, 0, 0, 0, 0, 0, false}},
+    {"margin=arcface\ns=8\nm=1.4", {"arcface", 8, 1.4, 0, 0, 0, 0, 0, false}},
+    {"margin=arcface\ns=16\neasy_margin=1\nlabel_smoothing=.2",
+     {"arcface", 16, .5, 0, 0, 0, 0, .2, true}},
+    {"margin=combined\ns=16", {"combined", 16, 0, 1, .3, .2, 0, 0, false}},
+    {"margin=combined\ns=8\nm1=1.2\nm2=.1\nm3=.05", {"combined", 8, 0, 1.2, .1, .05, 0, 0, false}},
+    {"margin=mv-am\ns=8", {"mv-am", 8, .35, 0, 0, 0, .2, 0, false}},
+    {"margin=mv-arc\ns=8\nm=.5\nt=.5\nlabel_smoothing=.1",
+     {"mv-arc", 8, .5, 0, 0, 0, .5, .1, false}},
+    {"margin=mv-arc\ns=8\neasy_margin=1", {"mv-arc", 8, .35, 0, 0, 0, .2, 0, true}},
+    {"margin=d-softmax\ns=8", {"d-softmax", 8, .9, 0, 0, 0, 0, 0, false}},
+};
+#define CASES (int)(sizeof cases / sizeof *cases)
+
+static double difference(const head *h, double *at, const double *x, const double *w, const int *y,
+                         int B, int N, int D) {
+    int right;
+    double keep = *at, step = 1e-6;
+    *at = keep + step;
+    double up = naive(h, x, w, y, B, N, D, &right);
+    *at = keep - step;
+    double down = naive(h, x, w, y, B, N, D, &right);
+    *at = keep;
+    return (up - down) / (2 * step);
+}
+
+/* The worst error beside the largest number. A jump of the loss (mv's indicator, arcface's
+ * fallback) within the step would show as a difference of thousands: no seed here has one. */
+static void against_differences(int i, int seed, dnx_shape in, int N) {
+    enum { B = 6 };
+    const head *h = &cases[i].h;
+    int D = (int)dnx_size(in), y[B], right;
+    char text[256], name[320];
+    static double x[MAX], w[MAX];
+    layer l;
+    dnx_err err = {0};
+    dnx_rng r;
+    snprintf(text, sizeof text, "[margin_softmax]\nclasses=%d\n%s\n", N, cases[i].options);
+    if (open(&l, text, B, in, 3, true, &err)) {
+        check(false, err.text, 0, 0);
+        return;
+    }
+    dnx_rng_seed(&r, (uint64_t)seed, 5);
+    dnx_param p = weights(&l);
+    for (int k = 0; k < N * D; k++) w[k] = p.value[k] = dnx_rng_normal(&r);
+    for (int b = 0; b < B; b++) {
+        writable(l.pass.truth)[b] = (float)(y[b] = (int)(dnx_rng_next(&r) % (uint64_t)N));
+        double mix = b - 2.5; /* from opposite to near its class */
+        for (int k = 0; k < D; k++)
+            x[b * D + k] = writable(l.pass.x[0])[b * D + k] =
+                (float)(mix * w[y[b] * D + k] + dnx_rng_normal(&r));
+    }
+    for (int k = 0; k < B * D; k++) l.pass.dx[0][k] = NAN;
+    l.node.type->forward(&l.node, &l.pass);
+    l.node.type->backward(&l.node, &l.pass);
+    double want = naive(h, x, w, y, B, N, D, &right), got = 0, worst = 0, largest = 1e-3;
+    snprintf(name, sizeof name, "%s (seed %d) loss", cases[i].options, seed);
+    near(name, l.pass.loss, want, 2e-6);
+    for (int b = 0; b < B; b++) got += l.pass.y[b];
+    check((int)got == right, "accuracy", got, right);
+    for (int k = 0; k < B * D + N * D; k++) {
+        bool of_x = k < B * D;
+        double *at = of_x ? &x[k] : &w[k - B * D];
+        double d = -difference(h, at, x, w, y, B, N, D);
+        double g = of_x ? l.pass.dx[0][k] : p.grad[k - B * D];
+        if (!(fabs(d - g) <= worst)) worst = fabs(d - g);
+        if (fabs(d) > largest) largest = fabs(d);
+    }
+    snprintf(name, sizeof name, "%s (seed %d) gradient", cases[i].options, seed);
+    check(worst < 1e-4 * largest, name, worst, 1e-4 * largest);
+
+    /* A second pass adds to dx and to the gradient of the weights; a third wants no dx. */
+    float dx = l.pass.dx[0][1], dw = p.grad[1], *keep = l.pass.dx[0];
+    l.pass.dx_adds[0] = true;
+    l.node.type->forward(&l.node, &l.pass);
+    l.node.type->backward(&l.node, &l.pass);
+    check(keep[1] == 2 * dx && p.grad[1] == 2 * dw, "adds", keep[1], 2 * dx);
+    l.pass.dx[0] = NULL;
+    l.node.type->forward(&l.node, &l.pass);
+    l.node.type->backward(&l.node, &l.pass);
+    near("without dx", p.grad[1], 3 * dw, 1e-6);
+    l.pass.dx[0] = keep;
+    shut(&l);
+}
+
+/* ---- known values: two classes in the plane, x at 30 degrees from its class, 60 from the other;
+ * with s = 1 the loss is log(1 + e^{z_other - z_true}) ---- */
+
+static double plane(const char *options, double degrees, double length, float *dx, bool trains) {
+    char text[256];
+    layer l;
+    dnx_err err = {0};
+    snprintf(text, sizeof text, "[margin_softmax]\nclasses=2\ns=1\n%s\n", options);
+    if (open(&l, text, 1, (dnx_shape){1, 1, 2}, 1, trains, &err)) {
+        check(false, err.text, 0, 0);
+        return NAN;
+    }
+    dnx_param p = weights(&l);
+    memcpy(p.value, (float[]){3, 0, 0, .5f}, 4 * sizeof(float));
+    writable(l.pass.x[0])[0] = (float)(length * cos(degrees * PI / 180));
+    writable(l.pass.x[0])[1] = (float)(length * sin(degrees * PI / 180));
+    l.node.type->forward(&l.node, &l.pass);
+    double loss = l.pass.loss;
+    if (trains) {
+        l.node.type->backward(&l.node, &l.pass);
+        for (int i = 0; i < 4; i++) check(isfinite(p.grad[i]), "finite", p.grad[i], 0);
+        for (int i = 0; i < 2; i++) check(isfinite(l.pass.dx[0][i]), "finite", l.pass.dx[0][i], 0);
+        if (dx) memcpy(dx, l.pass.dx[0], 2 * sizeof *dx);
+    }
+    shut(&l);
+    return loss;
+}
+
+static void known_values(void) {
+    const double c30 = cos(PI / 6);
+    static const struct {
+        const char *options;
+        double z_true, z_other;
+    } rows[] = {{"margin=none", .8660254, .5},
+                {"margin=am", .5160254, .5},
+                {"margin=arcface\nm=.5235987756", .5, .5},
+                {"margin=arcface\nm=2.7", .8660254 - 2.7 * .42737988, .5},
+                {"margin=combined\nm2=.5235987756\nm3=.1", .4, .5},
+                {"margin=combined\nm1=2\nm2=.5235987756\nm3=0", 0, .5},
+                {"margin=sphereface\nm=2", .5, .5},
+                {"margin=sphereface\nm=4", -.5, .5}, /* just in the first quarter's end: 120 */
+                {"margin=mv-am\nm=.5", .3660254, .8},
+                {"margin=mv-am\nm=.2", .6660254, .5},
+                {"margin=mv-arc\nm=1.0471975512\nt=.5", 0, 1.25}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int trains = 0; trains < 2; trains++) {
+            double z_true = rows[i].z_true;
+            if (!strcmp(rows[i].options, "margin=sphereface\nm=4")) z_true = cos(4 * PI / 6);
+            near(rows[i].options, plane(rows[i].options, 30, 1 + 9 * trains, NULL, trains),
+                 log(1 + exp(rows[i].z_other - z_true)), 2e-6);
+        }
+    near("d-softmax", plane("margin=d-softmax", 30, 1, NULL, false),
+         log(1 + exp(.9 - c30)) + log(1 + exp(.5)), 2e-6);
+    float exact[2], ste[2];
+    plane("margin=arcface\nm=.5235987756", 30, 1, exact, true);
+    plane("margin=arcface\nm=.5235987756\ngradient=ste", 30, 1, ste, true);
+    /* P(other) = .5; along x_0: d c_true = sin^2 30, d c_other = -sin 30 cos 30; exact: d c_true
+     * times sin 60 / sin 30. */
+    near("ste dx", ste[0], .5 * (.25 + .5 * c30), 1e-5);
+    near("exact dx", exact[0], .5 * (.25 * 2 * c30 + .5 * c30), 1e-5);
+}
+
+static void extremes(void) {
+    for (int i = 0; i < CASES; i++) {
+        static const double angles[] = {0, 180, 90, 45, 1e-4, 179.9999};
+        char options[256];
+        snprintf(options, sizeof options, "%s", cases[i].options);
+        char *s = strstr(options, "\ns="); /* plane() sets s */
+        if (s) {
+            char *rest = strchr(s + 1, '\n');
+            memmove(s, rest ? rest : s + strlen(s), rest ? strlen(rest) + 1 : 1);
+        }
+        for (size_t k = 0; k < sizeof angles / sizeof *angles; k++) {
+            double v = plane(options, angles[k], 1, NULL, true);
+            check(isfinite(v) && v >= 0, options, v, 0);
+        }
+        float dx[2];
+        double v = plane(options, 0, 0, dx, true); /* a zero vector */
+        check(isfinite(v) && dx[0] == 0 && dx[1] == 0, options, v, 0);
+        plane(options, 30, 1e-12, dx, true);
+        plane(options, 30, 1e12, dx, true);
+    }
+}
+
+/* ---- many classes, more than a block: threads change no bit, batch may be smaller ---- */
+
+static void threads_agree(void) {
+    enum { N = 700, B = 9, D = 37 };
+    static float first[N * D + B * D + 1];
+    for (int threads = 1; threads <= 4; threads++) {
+        layer l;
+        dnx_err err = {0};
+        dnx_rng r;
+        if (open(&l, "[margin_softmax]\nclasses=700\nmargin=mv-arc\ns=64\n", B,
+                 (dnx_shape){1, 1, D}, threads, true, &err)) {
+            check(false, err.text, 0, 0);
+            return;
+        }
+        dnx_rng_seed(&r, 3, 3);
+        for (int i = 0; i < B * D; i++) writable(l.pass.x[0])[i] = dnx_rng_normal(&r);
+        for (int b = 0; b < B; b++) writable(l.pass.truth)[b] = (float)(b * 77);
+        dnx_param p = weights(&l);
+        l.node.type->forward(&l.node, &l.pass);
+        l.node.type->backward(&l.node, &l.pass);
+        float loss = (float)l.pass.loss;
+        if (threads == 1) {
+            memcpy(first, p.grad, sizeof(float) * N * D);
+            memcpy(first + N * D, l.pass.dx[0], sizeof(float) * B * D);
+            first[N * D + B * D] = loss;
+        }
+        check(!memcmp(first, p.grad, sizeof(float) * N * D), "threads: weights", threads, 1);
+        check(!memcmp(first + N * D, l.pass.dx[0], sizeof(float) * B * D), "threads: dx", threads,
+              1);
+        check(first[N * D + B * D] == loss, "threads: loss", loss, first[N * D + B * D]);
+        l.pass.batch = 2;
+        memset(p.grad, 0, sizeof(float) * N * D);
+        l.node.type->forward(&l.node, &l.pass);
+        l.node.type->backward(&l.node, &l.pass);
+        near("smaller batch", l.pass.dx[0][D], first[N * D + D], 1e-5);
+        shut(&l);
+    }
+}
+
+static void truths_and_warmup(void) {
+    layer l;
+    dnx_err err = {0};
+    if (open(&l, "[margin_softmax]\nclasses=2\ns=1\nmargin=am\nm=.4\nwarmup=2\n", 1,
+             (dnx_shape){1, 1, 2}, 1, true, &err)) {
+        check(false, err.text, 0, 0);
+        return;
+    }
+    memcpy(weights(&l).value, (float[]){3, 0, 0, .5f}, 4 * sizeof(float));
+    writable(l.pass.x[0])[0] = 1;
+    for (int i = 0; i < 4; i++) {
+        double m = i < 2 ? .2 * i : .4;
+        l.node.type->forward(&l.node, &l.pass);
+        near("warm-up", l.pass.loss, log(1 + exp(m - 1)), 2e-6);
+        l.node.type->backward(&l.node, &l.pass);
+        l.node.type->prepare(&l.node, NULL);
+        l.node.type->prepare(&l.node, NULL); /* without an update between: counts nothing */
+    }
+    float *truth = writable(l.pass.truth);
+    for (int i = 0; i < 3; i++) {
+        truth[0] = i == 0 ? 2.f : i == 1 ? -1.f : NAN;
+        l.node.type->forward(&l.node, &l.pass);
+        l.node.type->backward(&l.node, &l.pass);
+        check(isnan(l.pass.loss) && l.pass.dx[0][0] == 0, "no such class", l.pass.loss, NAN);
+    }
+    l.pass.truth = NULL;
+    l.pass.dx[0][0] = 5;
+    l.node.type->forward(&l.node, &l.pass);
+    l.node.type->backward(&l.node, &l.pass);
+    check(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "no truth", l.pass.loss, 0);
+    l.pass.truth = truth;
+    shut(&l);
+}
+
+static void messages(void) {
+    static const char *const rows[][2] = {
+        {"margin=am", "t:1: [margin_softmax] classes must be given"},
+        {"classes=3\nm=-.5",
+         "t:1: [margin_softmax] m=-0.5: must be 0 or more, or -1 for the default"},
+        {"classes=3\nmargin=sphereface\nm=2.5",
+         "t:1: [margin_softmax] m=2.5: sphereface multiplies by a whole number from 1"},
+        {"classes=3\nmargin=d-softmax\nlabel_smoothing=.5",
+         "t:1: [margin_softmax] label_smoothing=0.5: d-softmax has no use for it"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        layer l;
+        dnx_err err = {0};
+        char text[256];
+        snprintf(text, sizeof text, "[margin_softmax]\n%s\n", rows[i][0]);
+        dnx_status st = open(&l, text, 1, (dnx_shape){1, 1, 2}, 1, true, &err);
+        check(st == DNX_EOPTION && !strcmp(err.text, rows[i][1]), err.text, st, DNX_EOPTION);
+        shut(&l);
+    }
+}
+
+int main(void) {
+    for (int i = 0; i < CASES; i++)
+        for (int seed = 1; seed <= 3; seed++) {
+            against_differences(i, seed, (dnx_shape){1, 1, 7}, 5);
+            against_differences(i, seed, (dnx_shape){2, 1, 3}, 40);
+        }
+    known_values();
+    extremes();
+    threads_agree();
+    truths_and_warmup();
+    messages();
+    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
+    return failed > 0;
+}

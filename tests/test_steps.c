@@ -1,0 +1,120 @@
+/* Twenty updates of a small MobileFaceNet-like network give the same losses with every kernel set
+ * to 1e-3, the same bits when run again, and nearly the same with another number of threads. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernels/kernels.h"
+#include "net.h"
+
+#define STEPS 20
+#define BATCH 6
+
+static const char text[] =
+    "[net]\nbatch=6\nheight=20\nwidth=18\nchannels=3\nseed=5\n"
+    "[convolutional]\nfilters=19\nsize=3\nstride=2\npad=1\nbatch_normalize=1\nactivation=prelu\n"
+    "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
+    "[convolutional]\nfilters=38\nbatch_normalize=1\nactivation=prelu\n"
+    "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
+    "[convolutional]\nfilters=19\nbatch_normalize=1\nactivation=linear\n"
+    "[shortcut]\nfrom=-4\nactivation=linear\n"
+    "[convolutional]\nfilters=24\nsize=3\npad=1\ngroups=1\nbatch_normalize=1\nactivation=relu\n"
+    "[global_depthwise]\nbatch_normalize=1\n"
+    "[convolutional]\nfilters=4\nactivation=linear\n"
+    "[softmax]\n";
+
+typedef struct {
+    double loss[STEPS];
+    int set_is_right;
+} result;
+
+static int train(const char *set, int threads, result *out) {
+    dnx_cfg *cfg;
+    dnx_net *net;
+    dnx_err err = {0};
+    setenv("DNX_ISA", set, 1);
+    out->set_is_right = !strcmp(dnx_kernels()->name, set);
+    if (dnx_cfg_parse(text, sizeof text - 1, "steps.cfg", &cfg, &err) ||
+        dnx_net_build(cfg, true, 0, threads, &net, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    dnx_cfg_free(cfg);
+    size_t size = dnx_size(net->in) * BATCH;
+    float *x = dnx_alloc(size), truth[BATCH];
+    dnx_rng r;
+    dnx_rng_seed(&r, 9, 9);
+    for (size_t i = 0; i < size; i++) x[i] = dnx_rng_normal(&r);
+    for (int b = 0; b < BATCH; b++) truth[b] = (float)(b % 4);
+    for (int s = 0; s < STEPS; s++) {
+        double loss;
+        for (int i = 0; i < net->n; i++)
+            dnx_net_forward_layer(net, i, x, BATCH, true, truth, &loss);
+        out->loss[s] = loss;
+        dnx_net_backward_begin(net);
+        for (int i = net->n - 1; i >= 0; i--) {
+            dnx_net_backward_layer(net, i, x, BATCH, truth);
+            dnx_net_update_layer(net, i, BATCH, .02f, .9f, 4e-5f);
+        }
+    }
+    dnx_free(x);
+    dnx_net_free(net);
+    return 0;
+}
+
+/* In a process of its own, because a process chooses its kernels once. */
+static int run(const char *set, int threads, result *out) {
+    int ends[2];
+    if (pipe(ends)) return 1;
+    pid_t child = fork();
+    if (child == 0) {
+        int failed = train(set, threads, out);
+        if (!failed && write(ends[1], out, sizeof *out) != sizeof *out) failed = 1;
+        _exit(failed);
+    }
+    close(ends[1]);
+    ssize_t got = read(ends[0], out, sizeof *out);
+    close(ends[0]);
+    int status;
+    waitpid(child, &status, 0);
+    return status != 0 || got != (ssize_t)sizeof *out;
+}
+
+static double distance(const result *a, const result *b) {
+    double worst = 0;
+    for (int s = 0; s < STEPS; s++) {
+        double d = fabs(a->loss[s] - b->loss[s]) / fabs(a->loss[0]);
+        if (!(d <= worst)) worst = d;
+    }
+    return worst;
+}
+
+int main(void) {
+    static const char *const sets[] = {"avx2", "avx512", "wide"};
+    int passed = 0, failed = 0, skipped = 0;
+    result plain = {0}, other = {0};
+#define CHECK(ok, ...) \
+    do {               \
+        if (ok) passed++; \
+        else { failed++; printf("FAIL test_steps: " __VA_ARGS__); printf("\n"); } \
+    } while (0)
+    CHECK(!run("plain", 1, &plain), "does not run");
+    CHECK(plain.loss[STEPS - 1] < .5 * plain.loss[0], "loss %g becomes only %g", plain.loss[0],
+          plain.loss[STEPS - 1]);
+    for (int i = 0; i < 3; i++) {
+        if (run(sets[i], 1, &other) || !other.set_is_right) {
+            skipped++;
+            continue;
+        }
+        CHECK(distance(&plain, &other) < 1e-3, "%s differs by %g", sets[i],
+              distance(&plain, &other));
+    }
+    CHECK(!run("plain", 1, &other) && distance(&plain, &other) == 0, "not the same bits again");
+    CHECK(!run("plain", 3, &other) && distance(&plain, &other) < 1e-3, "3 threads differ by %g",
+          distance(&plain, &other));
+    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+    return failed > 0;
+}

@@ -1,0 +1,287 @@
+"""darknet classifier train: learns, survives kill -9 bit for bit, and names what is wrong."""
+import csv
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DARKNET = os.path.join(ROOT, "bin", "darknet")
+try:
+    import numpy as np
+    from PIL import Image
+except ImportError as e:
+    print(f"test_train: skipped, {e.name} is not installed")
+    print("0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+CFG = """[net]
+batch=12
+subdivisions=2
+height=16
+width=16
+channels=3
+max_batches=60
+learning_rate=0.002
+momentum=0.9
+policy=constant
+seed=3
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+[connected]
+output=3
+activation=linear
+[softmax]
+"""
+CLASSES, EACH = 3, 20
+
+
+class Wrong(Exception):
+    pass
+
+
+def expect(condition, text):
+    if not condition:
+        raise Wrong(text)
+
+
+def write(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def make_images():
+    """faces/NAME/00.jpg: noise around the class's colour; sizes differ, a few are grey or PNG."""
+    rng = np.random.default_rng(1)
+    for c, name in enumerate(("ann", "bob", "cid")):
+        os.makedirs(f"faces/{name}")
+        for i in range(EACH):
+            side = 16 if i % 4 else 21
+            colour = np.full((side, side, 3), 60.0)
+            colour[..., c] = 150
+            pixels = np.clip(colour + rng.normal(0, 40, colour.shape), 0, 255).astype(np.uint8)
+            image = Image.fromarray(pixels)
+            image.save(f"faces/{name}/{i:02}.jpg", "PNG" if i == 5 else "JPEG", quality=90)
+
+
+def data(train, backup, **more):
+    options = {"classes": CLASSES, "train": train, "backup": backup, **more}
+    write(f"{backup}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
+    return f"{backup}.data"
+
+
+def train(data_file, *args, cfg="net.cfg", threads=2):
+    return subprocess.run([DARKNET, "classifier", "train", data_file, cfg, "-threads",
+                           str(threads), *args],
+                          capture_output=True, text=True, errors="replace", timeout=60)
+
+
+def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):
+    done = train(data_file, *args, cfg=cfg)
+    expect(done.returncode == status, f"exit status {done.returncode}: {done.stderr}")
+    for text in texts:
+        expect(text in done.stderr, f"no '{text}' in: {done.stderr}")
+
+
+def content(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def listing():
+    """path class, for all images."""
+    return [f"faces/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(("ann", "bob", "cid"))
+            for i in range(EACH)]
+
+
+def learns():
+    done = train(data("faces", "learns"))
+    expect(done.returncode == 0, done.stderr)
+    with open("learns/net.csv", newline="") as f:
+        loss = [float(r["loss"]) for r in csv.DictReader(f)]
+    expect(len(loss) == 60, f"{len(loss)} lines in the log")
+    last = sum(loss[-5:]) / 5
+    expect(last < loss[0] / 2, f"loss {loss[0]:.3f} fell only to {last:.3f}")
+    expect(os.path.exists("learns/net.state"), "no checkpoint")
+
+
+def floats(path):
+    return np.frombuffer(content(path)[20:], np.float32)
+
+
+def threads_change_little():
+    """Not a bit of the images and their order; but [convolutional] and [connected] sum their
+    weights' gradients by thread, so the last bits of these differ, and grow over the batches."""
+    for threads in (1, 2):
+        done = train(data("faces", f"t{threads}"), "-batches", "5", threads=threads)
+        expect(done.returncode == 0, done.stderr)
+    worst = np.abs(floats("t1/net.weights") - floats("t2/net.weights")).max()
+    expect(worst < 1e-5, f"weights differ by {worst}")
+
+
+def seed_counts():
+    done = train(data("faces", "seed"), "-seed", "4")
+    expect(done.returncode == 0, done.stderr)
+    expect(content("seed/net.weights") != content("learns/net.weights"), "same weights")
+
+
+def start(data_file, *args):
+    return subprocess.Popen([DARKNET, "classifier", "train", data_file, "net.cfg", *args],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def interrupted(how):
+    """Ends a run of 300 batches by signal `how` after its first checkpoint, and resumes it."""
+    name = f"cut{int(how)}"
+    file = data("faces", name)
+    args = ["-batches", "300", "-every", "50"]
+    run = start(file, *args)
+    deadline = time.time() + 20
+    while not os.path.exists(f"{name}/net.state") and time.time() < deadline:
+        time.sleep(.002)
+    time.sleep(.02)
+    run.send_signal(how)
+    status = run.wait()
+    expect(status == (-how if how == signal.SIGKILL else 1), f"exit status {status}")
+    done = train(file, "-resume", *args)
+    expect(done.returncode == 0, done.stderr)
+    expect(content(f"{name}/net.weights") == content("whole/net.weights"), "weights differ")
+    lines = content(f"{name}/net.csv").decode().split("\n")
+    expect([r.split(",")[0] for r in lines[1:-1]] == [str(i + 1) for i in range(300)],
+           "the log has gaps or doubles")
+
+
+def whole():
+    done = train(data("faces", "whole"), "-batches", "300", "-every", "50")
+    expect(done.returncode == 0, done.stderr)
+
+
+def refuses_state():
+    file = data("faces", "learns")
+    refuses(file, "learns/net.state: is of another seed", args=("-resume", "-seed", "9"))
+    refuses(file, "-resume takes neither", args=("-resume", "-clear"), status=2)
+    good = content("learns/net.state")
+    for bad, text in ((good[:-9], "is damaged or cut short"), (good[:20], "too short"),
+                      (good[:-100] + b"x" + good[-99:], "is damaged"),
+                      (b"y" + good[1:], "not a state file")):
+        with open("learns/net.state", "wb") as f:
+            f.write(bad)
+        refuses(file, text, args=("-resume",))
+    write("other.txt", "".join(listing()[:-1]))
+    os.makedirs("other", exist_ok=True)
+    with open("other/net.state", "wb") as f:
+        f.write(good)
+    refuses(data("other.txt", "other"), "is of another list", args=("-resume",))
+
+
+def few_broken():
+    """2 of 220 are skipped and named; one more passes the scan and is replaced while reading."""
+    write("empty.jpg", "")
+    with open("short.jpg", "wb") as f:
+        f.write(content("faces/ann/00.jpg")[:300])
+    lines = listing() * 5
+    write("few.txt", "".join(lines) + "missing.jpg 0\nempty.jpg 1\nshort.jpg 2\n")
+    done = train(data("few.txt", "few"))
+    expect(done.returncode == 0, done.stderr)
+    expect("missing.jpg: skipped: No such file" in done.stderr, done.stderr)
+    expect("empty.jpg: skipped: is empty" in done.stderr, done.stderr)
+    expect("short.jpg: skipped: cannot be decoded" in done.stderr, done.stderr)
+    expect("301 images, 2 broken" in done.stdout, done.stdout)
+
+
+def many_broken():
+    write("many.txt", "".join(listing()) + "missing.jpg 0\nempty.jpg 1\n")
+    refuses(data("many.txt", "many"), "many.txt: 2 of 62 images are broken or missing")
+    write("short.txt", "".join(listing()) + "short.jpg 0\n")
+    refuses(data("short.txt", "short"), "short.jpg: skipped", "cannot be read or decoded")
+    Image.new("CMYK", (16, 16)).save("cmyk.jpg")
+    write("cmyk.txt", "".join(listing()) + "cmyk.jpg 0\n")
+    refuses(data("cmyk.txt", "cmyk"), "cmyk.jpg: skipped: cannot be decoded")
+
+
+def bad_lists():
+    write("high.txt", "".join(listing()) + "faces/ann/00.jpg 3\n")
+    refuses(data("high.txt", "high"), "high.txt:61: class 3: must be from 0 to 2")
+    write("plain.txt", "faces/ann/00.jpg\nfaces/bob/00.jpg\n")
+    refuses(data("plain.txt", "plain"), "plain.txt:1: faces/ann/00.jpg: has no class")
+    write("labels.txt", "ann\nbob\nbo\n")
+    refuses(data("plain.txt", "plain", labels="labels.txt"),
+            "plain.txt:2: faces/bob/00.jpg: contains two labels, 'bob' and 'bo'")
+    write("none.txt", "\n")
+    refuses(data("none.txt", "none"), "none.txt: lists no images")
+    refuses(data("faces", "two", classes=2), "classes=2: faces has more identity folders")
+    refuses(data("faces", "four", classes=4),
+            "[softmax] has 3 outputs, but four.data has classes=4")
+
+
+def labels_in_paths():
+    write("labels.txt", "ann\nbob\ncid\n")
+    write("paths.txt", "".join(line.split()[0] + "\n" for line in listing()))
+    done = train(data("paths.txt", "paths", labels="labels.txt"))
+    expect(done.returncode == 0, done.stderr)
+    expect(content("paths/net.weights") == content("learns/net.weights"), "weights differ")
+
+
+def bad_data_files():
+    refuses(data("faces", "zero", classes=0), "zero.data:1: [data] classes=0")
+    refuses(data("faces", "odd", tree="x"), "odd.data:4: [data] tree=x: no such option")
+    refuses(data("absent", "absent"), "absent: cannot read")
+    refuses("nowhere.data", "nowhere.data: cannot read")
+    refuses("nowhere.data", "usage:", args=("a", "b", "c"), status=2)
+
+
+def infinite_loss():
+    write("wild.cfg", CFG.replace("learning_rate=0.002", "learning_rate=900")
+          .replace("batch_normalize=1\n", "").replace("momentum=0.9", "momentum=0.99")
+          .replace("filters=8", "filters=8\nlearning_rate=1000000")
+          .replace("output=3", "output=3\nlearning_rate=1000000"))
+    refuses(data("faces", "wild"), "NaN or infinity in", "layer", cfg="wild.cfg",
+            args=("-batches", "2000"))
+    expect(not os.path.exists("wild/wild.weights"), "bad weights were saved")
+
+
+def plots():
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return
+    script = os.path.join(ROOT, "scripts", "plot_training.py")
+    done = subprocess.run([sys.executable, script, "learns/net.csv", "out.png"],
+                          capture_output=True, text=True)
+    expect(done.returncode == 0 and content("out.png")[1:4] == b"PNG", done.stderr)
+
+
+TESTS = [learns, threads_change_little, seed_counts, whole,
+         ("kill -9", lambda: interrupted(signal.SIGKILL)),
+         ("SIGTERM", lambda: interrupted(signal.SIGTERM)),
+         few_broken, many_broken, bad_lists, labels_in_paths, bad_data_files, refuses_state,
+         infinite_loss, plots]
+
+
+def main():
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        write("net.cfg", CFG)
+        make_images()
+        for test in TESTS:
+            name, run = test if isinstance(test, tuple) else (test.__name__, test)
+            try:
+                run()
+                passed += 1
+            except (Wrong, OSError, subprocess.SubprocessError) as e:
+                print(f"FAIL test_train: {name}: {e}")
+                failed += 1
+        os.chdir(ROOT)
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return failed > 0
+
+
+sys.exit(main())
