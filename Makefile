@@ -17,7 +17,7 @@ LIBS   := -lm -pthread -ljpeg
 HOSTLIB := -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNET)
 ISA_avx2   := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512
-ISA_wide   := -mavx2 -mfma
+ISA_wide   := -mavx2 -mfma -Wno-psabi
 
 # One object directory per set of flags, so that builds cannot mix.
 HASH := $(shell echo '$(CC) $(FLAGS) $(DARKNET)' | cksum | cut -d' ' -f1)

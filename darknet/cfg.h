@@ -1,4 +1,4 @@
-/* cfg.h - reads Darknet's .cfg text into sections of key=value pairs. Knows no section's meaning. */
+/* cfg.h - reads the text of a .cfg into sections of key=value pairs. Knows no section's meaning. */
 #ifndef DNX_CFG_H
 #define DNX_CFG_H
 #include "dnx.h"

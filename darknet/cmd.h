@@ -10,7 +10,10 @@ typedef struct {
 } dnx_verb;
 
 extern const dnx_verb dnx_cmd_check, dnx_cmd_layers, dnx_cmd_bench, dnx_cmd_init,
-    dnx_cmd_classifier;
+    dnx_cmd_classifier, dnx_cmd_embed;
+
+/* The verb `classifier train`; argv[0] is "train". */
+int dnx_classifier_train(int argc, char **argv);
 
 /* Takes "-name value" out of argv and returns the value, or `none`. */
 const char *dnx_take(int *argc, char **argv, const char *name, const char *none);

@@ -285,8 +285,12 @@ static dnx_status write_all(job *j, int last, bool unit, FILE *f, const char *pa
     return st;
 }
 
-/* Writes path.tmp, then renames it: the file is there whole or not at all. */
+/* Writes path.tmp, then renames it: the file is there whole or not at all. Renaming would replace a
+ * device such as /dev/full by a file, so only files are replaced. */
 static dnx_status save(job *j, int last, bool unit, const char *path, dnx_err *err) {
+    struct stat info;
+    if (!stat(path, &info) && !S_ISREG(info.st_mode))
+        return dnx_fail(err, DNX_EIO, at(path), "cannot write: not a regular file");
     char *temporary = malloc(strlen(path) + 5);
     if (!temporary) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
     sprintf(temporary, "%s.tmp", path);

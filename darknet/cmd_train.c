@@ -17,8 +17,6 @@
 
 enum { READERS = 2, PLAIN_LINE = 50, EVERY = 500, SAVE_SECONDS = 300, MOST_SHOWN = 20 };
 
-int dnx_classifier_train(int argc, char **argv);
-
 static const dnx_verb verb = {
     "classifier",
     "classifier train faces.data net.cfg [weights] [-clear] [-resume] [-threads N] [-seed N]\n"
@@ -95,10 +93,29 @@ static dnx_status open_net(job *j, const char *path, int threads, int seed, dnx_
         size_t used = strlen(j->losses);
         if (t->is_loss)
             snprintf(j->losses + used, sizeof j->losses - used, "%s%s", used ? "+" : "", t->name);
-        if (!strcmp(t->name, "dropout"))
-            fprintf(stderr, "note: [dropout] starts its random numbers anew after -resume\n");
     }
     return DNX_OK;
+}
+
+/* The value of a whole-number option, or `none` where the type has no such option. */
+static int option(const dnx_node *n, const char *key, int none) {
+    for (const dnx_opt *o = n->type->options; o && o->key; o++)
+        if (o->type == DNX_INT && !strcmp(o->key, key))
+            return *(const int *)(const void *)((const char *)n->opts + o->offset);
+    return none;
+}
+
+/* What .state does not hold, because the layers keep it to themselves. */
+static void warn_of_private_state(const dnx_net *net) {
+    for (int i = 0; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i];
+        if (!strcmp(n->type->name, "dropout"))
+            fprintf(stderr, "%s:%d: note: [dropout] starts its random numbers anew\n", n->loc.file,
+                    n->loc.line);
+        if (option(n, "warmup", 0) > 0)
+            fprintf(stderr, "%s:%d: note: [%s] starts its warmup=%d anew; set 0 if it is over\n",
+                    n->loc.file, n->loc.line, n->type->name, option(n, "warmup", 0));
+    }
 }
 
 static char *join(const char *folder, const char *name, int len, const char *end) {
@@ -139,7 +156,7 @@ static dnx_status open_log(job *j, dnx_err *err) {
         return dnx_fail(err, DNX_EIO, at, "cannot shorten: %s", strerror(errno));
     j->csv = fopen(j->log, keep ? "a" : "w");
     if (!j->csv) return dnx_fail(err, DNX_EIO, at, "cannot write: %s", strerror(errno));
-    if (!keep) fprintf(j->csv, "batch,epoch,loss,rate,images_per_second,wait\n");
+    if (!keep) fprintf(j->csv, "batch,epoch,loss,rate,images_per_second,wait,accuracy\n");
     return DNX_OK;
 }
 
@@ -150,9 +167,10 @@ static dnx_status check(const job *j, int batches, dnx_err *err) {
     if (!last->type->is_loss) return DNX_OK; /* dnx_host_open says it */
     if (!batches && !net->o.max_batches)
         return dnx_fail(err, DNX_EOPTION, at, "[net] needs max_batches=, or the command -batches");
-    if ((size_t)j->data->o.classes <= dnx_size(last->out)) return DNX_OK;
-    return dnx_fail(err, DNX_ESHAPE, last->loc, "[%s] has %zu outputs, but %s has classes=%d",
-                    last->type->name, dnx_size(last->out), j->data->file, j->data->o.classes);
+    int most = option(last, "classes", (int)dnx_size(last->out));
+    if (j->data->o.classes <= most) return DNX_OK;
+    return dnx_fail(err, DNX_ESHAPE, last->loc, "[%s] has room for %d classes, but %s has %d",
+                    last->type->name, most, j->data->file, j->data->o.classes);
 }
 
 /* ---- the run ---- */
@@ -168,23 +186,42 @@ static dnx_status save(job *j, dnx_err *err) {
     return st;
 }
 
-static void show(job *j, double loss, double rate, double speed, double wait, double epoch) {
+static void show(job *j, double loss, double accuracy, double rate, double speed, double wait,
+                 double epoch) {
     double now = dnx_now();
     if (j->is_terminal ? now - j->shown < .2 && j->batch < j->last : j->batch % PLAIN_LINE != 0)
         return;
     j->shown = now;
-    printf("%sbatch %llu/%llu  epoch %.2f  %.0f images/s  %s %.4f  rate %.3g  waiting %.0f %%%s",
+    printf("%sbatch %llu/%llu  epoch %.2f  %.0f images/s  %s %.4f  accuracy %.1f %%  rate %.3g  "
+           "waiting %.0f %%%s",
            j->is_terminal ? "\r" : "", (unsigned long long)j->batch, (unsigned long long)j->last,
-           epoch, speed, j->losses, loss, rate, 100 * wait, j->is_terminal ? "\033[K" : "\n");
+           epoch, speed, j->losses, loss, 100 * accuracy, rate, 100 * wait,
+           j->is_terminal ? "\033[K" : "\n");
     fflush(stdout);
     fflush(j->csv);
+}
+
+/* How many of a sub-batch are right, by the last layer's output: 1 or 0 an image (a margin loss), or
+ * a value for each class. */
+static int count_right(const dnx_net *net, const float *truth) {
+    size_t n = dnx_size(net->nodes[net->n - 1].out);
+    const float *y = net->links[net->n - 1].y;
+    int right = 0;
+    for (int b = 0; b < net->batch; b++, y += n) {
+        size_t best = 0;
+        for (size_t i = 1; i < n; i++)
+            if (y[i] > y[best]) best = i;
+        right += n == 1 ? y[0] == 1 : best == (size_t)truth[b];
+    }
+    return right;
 }
 
 /* One update: all sub-batches. */
 static dnx_status step(job *j, dnx_err *err) {
     const int parts = j->net->o.subdivisions;
-    double start = dnx_now(), waited = 0, loss = 0, rate = (double)dnx_host_rate(j->host);
+    double start = dnx_now(), waited = 0, loss = 0;
     const char *path;
+    int right = 0;
     for (int i = 0; i < parts; i++) {
         const float *x, *truth;
         double before = dnx_now();
@@ -195,6 +232,7 @@ static dnx_status step(job *j, dnx_err *err) {
         if (st) return st;
         double part = dnx_host_train(j->host, x, truth);
         loss += part / parts;
+        right += count_right(j->net, truth);
         if (isfinite(part)) continue;
         st = dnx_check_outputs(j->net, err);
         if (!st) st = dnx_check_params(j->net, err);
@@ -204,11 +242,13 @@ static dnx_status step(job *j, dnx_err *err) {
         return st;
     }
     j->batch++;
+    double rate = (double)dnx_host_rate(j->host); /* the host counts the images, then updates */
     double took = dnx_now() - start, speed = j->net->o.batch / took;
     double epoch = (double)j->net->seen / (double)j->data->n;
-    fprintf(j->csv, "%llu,%.4f,%.9g,%.9g,%.1f,%.4f\n", (unsigned long long)j->batch, epoch, loss,
-            rate, speed, waited / took);
-    show(j, loss, rate, speed, waited / took, epoch);
+    double accuracy = (double)right / j->net->o.batch;
+    fprintf(j->csv, "%llu,%.4f,%.9g,%.9g,%.1f,%.4f,%.4f\n", (unsigned long long)j->batch, epoch,
+            loss, rate, speed, waited / took, accuracy);
+    show(j, loss, accuracy, rate, speed, waited / took, epoch);
     return DNX_OK;
 }
 
@@ -241,6 +281,7 @@ static dnx_status start(job *j, char **args, bool clear, bool resume, int batche
                        (uint64_t)net->o.batch};
     if (resume) st = dnx_state_load(&j->run, net, j->state, err);
     j->is_saved = resume;
+    if (resume && !st) warn_of_private_state(net);
     /* The loop updates when seen / batch is whole: weights of another batch= must not shift it. */
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = net->seen / (uint64_t)net->o.batch;

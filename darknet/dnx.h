@@ -55,7 +55,7 @@ typedef enum {
     DNX_INT,    /* int */
     DNX_FLOAT,  /* float */
     DNX_WORD,   /* int: index into `words`, a list "a|b|c" */
-    DNX_STRING, /* char *, owned by the options (freed with them); NULL when absent and no default */
+    DNX_STRING, /* char *, freed with the options; NULL when absent without a default */
     DNX_LIST    /* dnx_list of numbers, "1,2,3"; empty when absent */
 } dnx_opt_type;
 

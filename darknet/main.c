@@ -11,7 +11,7 @@
 #define HOST_COMMAND "/usr/bin/darknet"
 
 static const dnx_verb *const verbs[] = {&dnx_cmd_check, &dnx_cmd_layers, &dnx_cmd_bench,
-                                        &dnx_cmd_init, &dnx_cmd_classifier};
+                                        &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_embed};
 #define VERBS (sizeof verbs / sizeof *verbs)
 
 const char *dnx_take(int *argc, char **argv, const char *name, const char *none) {

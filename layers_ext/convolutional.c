@@ -331,7 +331,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     job j = {n, p, dnx_tail_backward(&s->tail, n, p, p->scratch)};
     memset(s->d_wk, 0, sizeof(float) * count * (size_t)threads);
     dnx_pool_run(n->pool, backward_share, &j);
-    for (int t = 1; t < threads; t++) dnx_kernels()->add(s->d_wk + (size_t)t * count, count, s->d_wk);
+    for (int t = 1; t < threads; t++)
+        dnx_kernels()->add(s->d_wk + (size_t)t * count, count, s->d_wk);
     FOR_WEIGHTS(s, f, c, i, at) s->d_w[at] += s->d_wk[wk_index(s, f, c, i)];
 }
 

@@ -25,12 +25,13 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 }
 
 static float target(const dnx_pass *p, size_t i, size_t size) {
-    return (size_t)p->truth[i / size] == i % size;
+    return p->truth[i / size] == (float)(i % size);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
     size_t size = dnx_size(n->out), all = size * (size_t)p->batch;
     memcpy(p->y, p->x[0], sizeof(float) * all);
+    p->loss = 0;
     for (size_t i = 0; p->truth && i < all; i++) {
         double d = target(p, i, size) - p->x[0][i];
         p->loss += d * d;

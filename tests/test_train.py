@@ -218,7 +218,7 @@ def bad_lists():
     refuses(data("none.txt", "none"), "none.txt: lists no images")
     refuses(data("faces", "two", classes=2), "classes=2: faces has more identity folders")
     refuses(data("faces", "four", classes=4),
-            "[softmax] has 3 outputs, but four.data has classes=4")
+            "[softmax] has room for 3 classes, but four.data has 4")
 
 
 def labels_in_paths():

@@ -1,5 +1,5 @@
 /* tool_gradients net.cfg weights x.f32 dy.f32 out.f32 BATCH: one forward and backward pass in
- * training mode; writes the gradients of all trained parameters in file order. For test_torch.py. */
+ * training mode; writes the gradients of all trained parameters in file order. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -158,7 +158,8 @@ const float *dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p, float *roo
     return du;
 }
 
-const float *dnx_tail_dz(const dnx_tail *t, const float *du, const float *z, long rows, float *out) {
+const float *dnx_tail_dz(const dnx_tail *t, const float *du, const float *z, long rows,
+                         float *out) {
     if (!t->has_bn) return du;
     dnx_kernels()->affine2(du, z, rows, t->c, t->p, t->q, t->r, out);
     return out;

@@ -362,7 +362,7 @@ static void mmt(const float *a, size_t lda, const float *d, size_t ldd, int P, i
     }
 }
 
-/* ---- depthwise: strips of pixels outside, channels inside, so that memory is read in order ---- */
+/* ---- depthwise: strips of pixels outside, channels inside: memory is read in order ---- */
 
 #define STRIP 4    /* output pixels whose sums are in registers together */
 #define DW_STRIP 8 /* pixels summed into a filter gradient together */
@@ -698,7 +698,8 @@ static void scale_act(const float *x, long P, int C, const float *scale, const f
     do {                                                                                         \
         vf u = ldn(x + (c), n);                                                                  \
         if (scale)                                                                               \
-            u = shift ? fma_(u, ldn(scale + (c), n), ldn(shift + (c), n)) : u * ldn(scale + (c), n); \
+            u = shift ? fma_(u, ldn(scale + (c), n), ldn(shift + (c), n))                            \
+                      : u * ldn(scale + (c), n);                                                     \
         else if (shift)                                                                          \
             u += ldn(shift + (c), n);                                                            \
         if (e.is_slow) {                                                                         \
