@@ -31,7 +31,7 @@ static char *read_file(const char *path, size_t *len) {
     FILE *f = fopen(path, "rb");
     char *text = NULL;
     if (!f) return NULL;
-    int why = EIO;
+    int why = EIO; /* a short read */
     if (fstat(fileno(f), &s)) why = errno;
     else if (!S_ISREG(s.st_mode)) why = EISDIR;
     else if (s.st_size > MAX_FILE) why = EFBIG;
@@ -327,7 +327,6 @@ dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, 
         st = dnx_fail(err, DNX_EIO, (dnx_loc){d->o.train, 0}, "cannot read: %s", strerror(errno));
     if (!st) st = S_ISDIR(s.st_mode) ? read_folders(d, err) : read_list(d, err);
     if (!st) st = scan(d, broken, arg, err);
-    /* The first error's text is copied, so that the names it was made of may go. */
     if (st) dnx_data_close(d);
     else *out = d;
     return st;
