@@ -201,8 +201,8 @@ static void show(job *j, double loss, double accuracy, double rate, double speed
     fflush(j->csv);
 }
 
-/* How many of a sub-batch are right, by the last layer's output: 1 or 0 an image (a margin loss), or
- * a value for each class. */
+/* How many of a sub-batch are right, by the last layer's output: 1 or 0 an image (a margin loss),
+ * or a value for each class. */
 static int count_right(const dnx_net *net, const float *truth) {
     size_t n = dnx_size(net->nodes[net->n - 1].out);
     const float *y = net->links[net->n - 1].y;

@@ -389,8 +389,7 @@ bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirror
     if (!bytes) return false;
     const unsigned char *b = (const unsigned char *)bytes;
     bool is_jpeg = dnx_jpeg_is(b, len);
-    unsigned char *rgb = is_jpeg ? dnx_jpeg_decode(b, len, &w, &h) : other ? other(b, len, &w, &h)
-                                                                            : NULL;
+    unsigned char *rgb = is_jpeg ? dnx_jpeg_decode(b, len, &w, &h) : other(b, len, &w, &h);
     free(bytes);
     if (!rgb) return false;
     bool ok = w > 0 && h > 0 && w <= DNX_MAX_SIDE && h <= DNX_MAX_SIDE;
