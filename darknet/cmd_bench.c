@@ -25,11 +25,16 @@ static double median(double *v, int n) {
 /* One pass (a whole training step with trains); laps[i] gets the seconds of layer i. */
 static void pass(dnx_net *net, const float *x, const float *truth, double *laps) {
     double t = dnx_now();
-    for (int i = 0; i < net->n; i++) {
-        dnx_net_forward_layer(net, i, x, net->batch, net->trains, truth, NULL);
-        double now = dnx_now();
-        laps[i] = now - t;
-        t = now;
+    for (int i = 0; i < net->n; i++) laps[i] = 0;
+    for (int b = 0; b < net->batch; b += net->chunk) {
+        int count = net->batch - b < net->chunk ? net->batch - b : net->chunk;
+        const float *images = x + (size_t)b * dnx_size(net->in);
+        for (int i = 0; i < net->n; i++) {
+            dnx_net_forward_layer(net, i, images, count, net->trains, truth + b, NULL);
+            double now = dnx_now();
+            laps[i] += now - t;
+            t = now;
+        }
     }
     if (!net->trains) return;
     dnx_net_backward_begin(net);

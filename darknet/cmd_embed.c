@@ -40,6 +40,7 @@ typedef struct {
     size_t first;
     int count, flip;
     float *x;           /* count x H x W x C, then their mirror images */
+    float *features;    /* of count images, one side */
     dnx_err *errors;    /* one a thread */
 } job;
 
@@ -238,11 +239,10 @@ static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
         }
     for (int side = 0; side < (j->flip ? 2 : 1); side++) {
         const float *x = j->x + (size_t)side * (size_t)j->count * dnx_size(net->in);
-        for (int i = 0; i <= last; i++)
-            dnx_net_forward_layer(net, i, x, j->count, false, NULL, NULL);
+        dnx_net_run(net, x, j->count, last, j->features);
         for (int b = 0; b < j->count; b++)
             for (size_t k = 0; k < D; k++) {
-                float v = net->links[last].y[(size_t)b * D + k];
+                float v = j->features[(size_t)b * D + k];
                 float *to = out + (size_t)b * dim + k + (side && j->flip == CONCAT ? D : 0);
                 *to = v + (side && j->flip == SUM ? *to : 0);
             }
@@ -271,7 +271,8 @@ static bool write_head(FILE *f, const list *l, size_t dim) {
 static dnx_status write_all(job *j, int last, bool unit, FILE *f, const char *path, dnx_err *err) {
     size_t dim = dnx_size(j->net->nodes[last].out) * (j->flip == CONCAT ? 2 : 1);
     float *out = dnx_alloc((size_t)j->net->batch * dim);
-    dnx_status st = out ? DNX_OK : dnx_fail(err, DNX_EMEM, at(path), "no memory");
+    j->features = dnx_alloc((size_t)j->net->batch * dim);
+    dnx_status st = out && j->features ? DNX_OK : dnx_fail(err, DNX_EMEM, at(path), "no memory");
     bool ok = write_head(f, j->images, dim);
     for (j->first = 0; !st && ok && j->first < j->images->n; j->first += (size_t)j->count) {
         size_t left = j->images->n - j->first;
@@ -280,6 +281,7 @@ static dnx_status write_all(job *j, int last, bool unit, FILE *f, const char *pa
         if (!st) ok = fwrite(out, sizeof(float) * dim, (size_t)j->count, f) == (size_t)j->count;
     }
     dnx_free(out);
+    dnx_free(j->features);
     if (!st && (!ok || fflush(f) || fsync(fileno(f))))
         st = dnx_fail(err, DNX_EIO, at(path), "cannot write: %s", strerror(errno));
     return st;

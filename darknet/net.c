@@ -13,6 +13,9 @@
 
 #define MAX_FLOATS (1ull << 33) /* of one tensor: 32 GiB */
 #define MAX_LAYERS 10000
+/* Input floats that are run through the layers at a time when predicting: one face of 112 x 112.
+ * Measured: MobileFaceNet at batch 32 takes a quarter longer when all images go layer by layer. */
+#define CHUNK_FLOATS 65536
 
 static const dnx_layer_type *find_type(const char *name) {
     static const char *const alias[][2] = {{"conv", "convolutional"}, {"conn", "connected"},
@@ -101,7 +104,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     dnx_common_opts common = {0};
     n->index = net->n;
     n->loc = (dnx_loc){net->file, s->line};
-    n->batch = net->batch;
+    n->batch = net->chunk;
     n->trains = net->trains;
     n->seed = (uint64_t)net->o.seed;
     n->pool = net->pool;
@@ -178,13 +181,13 @@ static size_t plan(const dnx_net *net, bool shares, size_t *at, int *death) {
     death[root(net, net->n - 1)] = net->n;
     for (int i = 0; i < net->n; i++) {
         if (root(net, i) != i) continue;
-        size_t size = (dnx_size(net->nodes[i].out) * (size_t)net->batch + 31) & ~(size_t)15;
+        size_t size = (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;
         size_t pos = shares ? 0 : total;
         for (bool moved = shares; moved;) {
             moved = false;
             for (int j = 0; j < i; j++) {
                 if (root(net, j) != j || death[j] < i) continue;
-                size_t len = (dnx_size(net->nodes[j].out) * (size_t)net->batch + 31) & ~(size_t)15;
+                size_t len = (dnx_size(net->nodes[j].out) * (size_t)net->chunk + 31) & ~(size_t)15;
                 if (pos < at[j] + len && at[j] < pos + size) {
                     pos = at[j] + len;
                     moved = true;
@@ -204,9 +207,10 @@ static dnx_status allocate(dnx_net *net, dnx_err *err) {
     net->momentum_at = calloc((size_t)net->n + 1, sizeof *net->momentum_at);
     if (!pos || !death || !net->momentum_at) goto no_memory;
     net->output_floats = plan(net, !net->trains, pos, death);
+    net->result = dnx_alloc(dnx_size(net->nodes[net->n - 1].out) * (size_t)net->batch);
     net->outputs = dnx_alloc(net->output_floats);
     net->scratch = dnx_alloc(net->scratch_floats + 1);
-    if (!net->outputs || !net->scratch) goto no_memory;
+    if (!net->outputs || !net->scratch || !net->result) goto no_memory;
     for (int i = 0; i < net->n; i++) net->links[i].y = net->outputs + pos[root(net, i)];
     if (net->trains) {
         net->delta_floats = plan(net, true, pos, death);
@@ -252,6 +256,8 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads
         st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     if (!st) st = net_options(net, &cfg->sections[0], err);
     net->batch = batch > 0 ? batch : st ? 1 : net->o.batch / net->o.subdivisions;
+    size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);
+    net->chunk = trains || (size_t)net->batch < fit ? net->batch : fit > 0 ? (int)fit : 1;
     for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
     if (!st) {
         merge_shortcuts(net);
@@ -273,6 +279,7 @@ void dnx_net_free(dnx_net *net) {
     }
     dnx_pool_free(net->pool);
     dnx_free(net->outputs);
+    dnx_free(net->result);
     dnx_free(net->deltas);
     dnx_free(net->scratch);
     dnx_free(net->momentum);
@@ -362,10 +369,20 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
     if (net->nodes[i].type->prepare) net->nodes[i].type->prepare(&net->nodes[i], NULL);
 }
 
-const float *dnx_net_predict(dnx_net *net, const float *x, int batch) {
+void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out) {
+    size_t in = dnx_size(net->in), size = dnx_size(net->nodes[last].out);
     dnx_flush_denormals();
-    for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, batch, false, NULL, NULL);
-    return net->links[net->n - 1].y;
+    for (int b = 0; b < batch; b += net->chunk) {
+        int count = batch - b < net->chunk ? batch - b : net->chunk;
+        for (int i = 0; i <= last; i++)
+            dnx_net_forward_layer(net, i, x + (size_t)b * in, count, false, NULL, NULL);
+        memcpy(out + (size_t)b * size, net->links[last].y, sizeof(float) * size * (size_t)count);
+    }
+}
+
+const float *dnx_net_predict(dnx_net *net, const float *x, int batch) {
+    dnx_net_run(net, x, batch, net->n - 1, net->result);
+    return net->result;
 }
 
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err) {

@@ -32,6 +32,9 @@ typedef struct dnx_net {
     dnx_link *links;
     dnx_shape in;
     int batch;        /* o.batch / o.subdivisions, or what the caller asked for */
+    int chunk;        /* images that go through the layers at a time; batch when training. When
+                       * predicting, few enough that the activations stay in the cache */
+    float *result;    /* dnx_net_predict's: batch x outputs */
     bool trains;
     struct dnx_pool *pool;
     float *scratch;
@@ -48,7 +51,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads
                          dnx_err *err);
 void dnx_net_free(dnx_net *net);
 
-/* One layer forward: x is the image batch, B x H x W x C. truth: class indices or NULL.
+/* One layer forward, at most net->chunk images: x is the image batch, B x H x W x C. truth: class indices or NULL.
  * *loss gets the batch's sum for loss layers; may be NULL. */
 void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
                            const float *truth, double *loss);
@@ -60,7 +63,9 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
  * The host's rule: grad -= decay*batch*w; w += rate/batch*grad; grad *= momentum. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 
-/* All layers forward; returns the last layer's output (B x outputs), NHWC. */
+/* Layers 0..last forward without training; out gets that layer's output, B x H x W x C. */
+void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
+/* The same for all layers; returns the output, which lives until the next call. */
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
 /* prepare() of every layer: call once after weights are loaded into a predicting network. */
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEADER 20     /* three int32 and a uint64 seen */
@@ -117,6 +118,9 @@ static bool write_all(dnx_net *net, FILE *f) {
 
 dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
     dnx_loc at = {path, 0};
+    struct stat info;
+    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* renaming would replace a device */
+        return dnx_fail(err, DNX_EIO, at, "cannot write: not a regular file");
     char *temporary = malloc(strlen(path) + 5);
     if (!temporary) return dnx_fail(err, DNX_EMEM, at, "no memory");
     strcpy(temporary, path);
