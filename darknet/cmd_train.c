@@ -160,11 +160,32 @@ static dnx_status open_log(job *j, dnx_err *err) {
     return DNX_OK;
 }
 
+/* Options that change training images or gradients in the host, but not here yet. */
+static dnx_status refuse_unknown(const dnx_net_opts *o, dnx_loc at, dnx_err *err) {
+    const char *key = o->angle != 0        ? "angle"
+                      : o->hue != 0        ? "hue"
+                      : o->aspect != 1     ? "aspect"
+                      : o->saturation != 1 ? "saturation"
+                      : o->exposure != 1   ? "exposure"
+                      : o->max_crop != 0   ? "max_crop"
+                      : o->min_crop != 0   ? "min_crop"
+                      : o->max_ratio != 0  ? "max_ratio"
+                      : o->min_ratio != 0  ? "min_ratio"
+                      : o->clip != 0       ? "clip"
+                      : o->random != 0     ? "random"
+                                           : NULL;
+    if (!key) return DNX_OK;
+    return dnx_fail(err, DNX_EOPTION, at, "[net] %s: this version trains without it; remove it",
+                    key);
+}
+
 static dnx_status check(const job *j, int batches, dnx_err *err) {
     const dnx_net *net = j->net;
     const dnx_node *last = &net->nodes[net->n - 1];
     dnx_loc at = {net->file, 0};
     if (!last->type->is_loss) return DNX_OK; /* dnx_host_open says it */
+    dnx_status st = refuse_unknown(&net->o, at, err);
+    if (st) return st;
     if (!batches && !net->o.max_batches)
         return dnx_fail(err, DNX_EOPTION, at, "[net] needs max_batches=, or the command -batches");
     int most = option(last, "classes", (int)dnx_size(last->out));

@@ -20,8 +20,9 @@ typedef struct {
 } worker;
 
 struct dnx_pool {
-    int threads, started;
-    bool spins;
+    int threads; /* shares of a job */
+    int crew;    /* threads that do them: no more than there are processors */
+    int started;
     void (*fn)(void *, int, int);
     void *arg;
     pthread_mutex_t lock;
@@ -60,8 +61,6 @@ static bool is_done(dnx_pool *p, unsigned unused) {
 static bool spin(dnx_pool *p, bool (*ready)(dnx_pool *, unsigned), unsigned last) {
     if (ready(p, last))
         return true;
-    if (!p->spins)
-        return false;
     long long end = now_ns() + SPIN_NS;
     do {
         for (int i = 0; i < 32; i++) {
@@ -71,6 +70,12 @@ static bool spin(dnx_pool *p, bool (*ready)(dnx_pool *, unsigned), unsigned last
         }
     } while (now_ns() < end);
     return false;
+}
+
+/* The shares of crew member t: t, t + crew, ... */
+static void run_shares(dnx_pool *p, int t) {
+    for (; t < p->threads; t += p->crew)
+        p->fn(p->arg, t, p->threads);
 }
 
 static void *work(void *arg) {
@@ -89,7 +94,7 @@ static void *work(void *arg) {
         }
         if (p->stops)
             return NULL;
-        p->fn(p->arg, w->t, p->threads);
+        run_shares(p, w->t);
         if (atomic_fetch_sub(&p->left, 1) == 1 && atomic_load(&p->caller_sleeps)) {
             pthread_mutex_lock(&p->lock);
             pthread_cond_signal(&p->done);
@@ -116,7 +121,8 @@ dnx_pool *dnx_pool_new(int threads) {
         return NULL;
     p->threads = threads;
     p->started = 0;
-    p->spins = threads <= sysconf(_SC_NPROCESSORS_ONLN);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    p->crew = threads < processors || processors < 1 ? threads : (int)processors;
     p->fn = NULL;
     p->arg = NULL;
     p->stops = false;
@@ -127,7 +133,7 @@ dnx_pool *dnx_pool_new(int threads) {
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->done, NULL);
-    for (int i = 0; i < threads - 1; i++) {
+    for (int i = 0; i < p->crew - 1; i++) {
         worker *w = &p->workers[i];
         w->pool = p;
         w->t = i + 1;
@@ -156,15 +162,15 @@ void dnx_pool_free(dnx_pool *p) {
 int dnx_pool_threads(const dnx_pool *p) { return p->threads; }
 
 void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg) {
-    if (p->threads == 1) {
-        fn(arg, 0, 1);
-        return;
-    }
     p->fn = fn;
     p->arg = arg;
-    atomic_store(&p->left, p->threads - 1);
+    if (p->crew == 1) {
+        run_shares(p, 0);
+        return;
+    }
+    atomic_store(&p->left, p->crew - 1);
     start_job(p);
-    fn(arg, 0, p->threads);
+    run_shares(p, 0);
     if (spin(p, is_done, 0))
         return;
     pthread_mutex_lock(&p->lock);
