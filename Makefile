@@ -67,6 +67,9 @@ $(OBJ)/tests/test_host%: $(OBJ)/tests/test_host%.o $(CORE_OBJ) $(call obj,$(HOST
 $(OBJ)/tests/tool_%: $(OBJ)/tests/tool_%.o $(CORE_OBJ)
 	$(CC) $(FLAGS) -o $@ $^ $(LIBS)
 
+run: bin/darknet ## train on FACES=folder, test on LFW=folder PAIRS=file (OUT=run)
+	@FACES='$(FACES)' LFW='$(LFW)' PAIRS='$(PAIRS)' OUT='$(or $(OUT),run)' PYTHON=$(PYTHON) sh scripts/run.sh
+
 test: bin/darknet $(OBJ)/tests/tool_gradients $(patsubst %.c,$(OBJ)/%,$(TESTS)) ## run all tests
 	@OBJ=$(OBJ) PYTHON=$(PYTHON) sh tests/run.sh $(patsubst %.c,$(OBJ)/%,$(TESTS))
 
@@ -83,7 +86,7 @@ deps: ## install what building and testing need (apt, root or sudo)
 	@sh scripts/install_deps.sh
 
 bench-deps: ## install the peers of `make bench`
-	@sh scripts/install_deps.sh python3-torch python3-numpy
+	@sh scripts/install_deps.sh python3-torch
 
 install: bin/darknet ## copy the command to $(PREFIX)/bin
 	install -D bin/darknet $(DESTDIR)$(PREFIX)/bin/darknet
@@ -94,6 +97,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: all test asan bench lint deps bench-deps install uninstall clean help
+.PHONY: all run test asan bench lint deps bench-deps install uninstall clean help
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
