@@ -106,18 +106,6 @@ static int option(const dnx_node *n, const char *key, int none) {
 }
 
 /* What .state does not hold, because the layers keep it to themselves. */
-static void warn_of_private_state(const dnx_net *net) {
-    for (int i = 0; i < net->n; i++) {
-        const dnx_node *n = &net->nodes[i];
-        if (!strcmp(n->type->name, "dropout"))
-            fprintf(stderr, "%s:%d: note: [dropout] starts its random numbers anew\n", n->loc.file,
-                    n->loc.line);
-        if (option(n, "warmup", 0) > 0)
-            fprintf(stderr, "%s:%d: note: [%s] starts its warmup=%d anew; set 0 if it is over\n",
-                    n->loc.file, n->loc.line, n->type->name, option(n, "warmup", 0));
-    }
-}
-
 static char *join(const char *folder, const char *name, int len, const char *end) {
     size_t size = strlen(folder) + (size_t)len + strlen(end) + 2;
     char *path = malloc(size);
@@ -302,7 +290,6 @@ static dnx_status start(job *j, char **args, bool clear, bool resume, int batche
                        (uint64_t)net->o.batch};
     if (resume) st = dnx_state_load(&j->run, net, j->state, err);
     j->is_saved = resume;
-    if (resume && !st) warn_of_private_state(net);
     /* The loop updates when seen / batch is whole: weights of another batch= must not shift it. */
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = net->seen / (uint64_t)net->o.batch;

@@ -133,6 +133,8 @@ typedef struct {
                                  * (the builder merges a linear [shortcut]); see can_add */
     float *scratch;             /* node->scratch floats, rubbish; not kept between passes */
     const float *truth;         /* class index of each sample; NULL: no truth is known */
+    uint64_t seen, update;      /* images and updates trained before this pass: what a layer draws
+                                 * or warms up by, so that a resumed run goes on bit for bit */
     double loss;                /* a loss stores the batch's SUM here in forward */
 } dnx_pass;
 

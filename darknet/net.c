@@ -292,7 +292,8 @@ void dnx_net_free(dnx_net *net) {
 
 static dnx_pass pass_of(dnx_net *net, int i, const float *x, int batch, const float *truth) {
     const dnx_node *n = &net->nodes[i];
-    dnx_pass p = {.batch = batch, .y = net->links[i].y, .scratch = net->scratch, .truth = truth};
+    dnx_pass p = {.batch = batch, .y = net->links[i].y, .scratch = net->scratch, .truth = truth,
+                  .seen = net->seen, .update = net->seen / (uint64_t)net->o.batch};
     for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->links[n->from[k]].y;
     return p;
 }

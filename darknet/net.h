@@ -51,7 +51,8 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads
                          dnx_err *err);
 void dnx_net_free(dnx_net *net);
 
-/* One layer forward, at most net->chunk images: x is the image batch, B x H x W x C. truth: class indices or NULL.
+/* One layer forward, at most net->chunk images: x is the image batch, B x H x W x C. truth: class
+ * indices or NULL.
  * *loss gets the batch's sum for loss layers; may be NULL. */
 void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
                            const float *truth, double *loss);

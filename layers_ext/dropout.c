@@ -15,7 +15,6 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    uint64_t passes;     /* training passes so far: each has its own random numbers */
     bool is_dropping;    /* the last forward trained */
     unsigned char *keep; /* batch x out */
 } state;
@@ -49,7 +48,7 @@ static void forward_share(void *arg, int t, int threads) {
         float *y = j->p->y + b * size;
         unsigned char *keep = s->keep + b * size;
         dnx_rng r;
-        dnx_rng_seed(&r, j->n->seed + s->passes * 0x9e3779b97f4a7c15u,
+        dnx_rng_seed(&r, j->n->seed + j->p->seen * 0x9e3779b97f4a7c15u,
                      (uint64_t)j->n->index << 32 | b);
         for (size_t i = 0; i < size; i++) {
             keep[i] = dnx_rng_uniform(&r) >= o->probability;
@@ -65,7 +64,6 @@ static void forward(dnx_node *n, dnx_pass *p) {
         memcpy(p->y, p->x[0], sizeof *p->y * (size_t)p->batch * dnx_size(n->out));
         return;
     }
-    s->passes++;
     job j = {n, p};
     dnx_pool_run(n->pool, forward_share, &j);
 }

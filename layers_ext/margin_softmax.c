@@ -49,7 +49,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, easy_margin, 0, 0, 1, "1: no margin where the cosine is not positive"),
     DNX_OPT_WORD(opts, gradient, 0, "exact|ste", "ste: the margin's derivative is taken as 1"),
     DNX_OPT_FLOAT(opts, label_smoothing, 0, 0, .9, "share of the target spread over all classes"),
-    DNX_OPT_INT(opts, warmup, 0, 0, 100000000, "batches over which the margin rises from none"),
+    DNX_OPT_INT(opts, warmup, 0, 0, 100000000, "updates over which the margin rises from none"),
     DNX_OPT_END};
 
 typedef struct {
@@ -62,8 +62,6 @@ typedef struct {
     float m;             /* the margin in force */
     size_t share;        /* floats of scratch a thread has */
     double ramp;         /* 0..1: how far the margin has risen */
-    long batches;        /* updates since the start */
-    bool has_gradient;   /* backward ran since the last update */
     bool has_slopes;     /* block holds gradients, no longer cosines */
 } state;
 
@@ -273,7 +271,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     p->loss = 0;
     memset(p->y, 0, sizeof(float) * (size_t)p->batch);
     if (!p->truth) return;
-    s->ramp = s->batches < o->warmup ? (double)s->batches / o->warmup : 1;
+    s->ramp = p->update < (uint64_t)o->warmup ? (double)p->update / o->warmup : 1;
     for (int b = 0; b < p->batch; b++) {
         const float *x = p->x[0] + (size_t)b * D;
         s->x_inv[b] = inverse_norm(x, D);
@@ -365,7 +363,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
         return;
     }
     if (!s->has_slopes) dnx_pool_run(n->pool, slope_share, &j);
-    s->has_gradient = s->has_slopes = true;
+    s->has_slopes = true;
     if (s->d_w) dnx_pool_run(n->pool, weights_share, &j);
     if (!p->dx[0]) return;
     dnx_pool_run(n->pool, unit_share, &j);
@@ -377,15 +375,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
             dx[i] = p->dx_adds[0] ? dx[i] + v : v;
         }
     }
-}
-
-/* After an update: the warm-up counts whole batches, not their subdivisions. */
-static dnx_status prepare(dnx_node *n, dnx_err *err) {
-    (void)err;
-    state *s = n->state;
-    s->batches += s->has_gradient;
-    s->has_gradient = false;
-    return DNX_OK;
 }
 
 static double macs(const dnx_node *n) {
@@ -406,5 +395,4 @@ const dnx_layer_type dnx_margin_softmax = {
     .forward = forward,
     .backward = backward,
     .macs = macs,
-    .prepare = prepare,
 };

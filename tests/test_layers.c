@@ -150,7 +150,6 @@ typedef struct {
     dnx_node n;
     dnx_pass p;
     dnx_cfg *cfg;
-    void *state_0;           /* copy of the state struct: brings back counters of passes */
     float *x[DNX_MAX_IN], *dx[DNX_MAX_IN], *y, *dy, *weight, *truth;
     bool has_loss;
 } bench;
@@ -168,7 +167,6 @@ static void close_bench(bench *b) {
     dnx_cfg_free(b->cfg);
     free(b->n.opts);
     free(b->n.state);
-    free(b->state_0);
     for (int i = 0; i < b->n.n_in; i++) dnx_free(b->x[i]), dnx_free(b->dx[i]);
     dnx_free(b->y), dnx_free(b->dy), dnx_free(b->weight), dnx_free(b->truth);
     dnx_free(b->p.scratch);
@@ -230,8 +228,6 @@ static dnx_status open_bench(bench *b, const row *r, int batch, bool trains, int
     for (size_t k = 0; k < B; k++) b->truth[k] = (float)(dnx_rng_next(&g) % classes);
     b->has_loss = n->type->is_loss && !strstr(r->text, "noloss=1");
     b->p.scratch = dnx_alloc(n->scratch);
-    b->state_0 = malloc(n->type->state_size + 1);
-    memcpy(b->state_0, n->state, n->type->state_size);
     /* Weights that are not their initial values, so that biases, scales and slopes matter. */
     if (n->type->params) {
         dnx_param list[DNX_MAX_PARAMS];
@@ -257,7 +253,6 @@ static void set_pass(bench *b, int batch, bool training) {
 
 /* What is minimised: the loss, or minus <weight, y>, whose descent direction by y is weight. */
 static double objective(bench *b, int batch, bool training) {
-    memcpy(b->n.state, b->state_0, b->n.type->state_size);
     set_pass(b, batch, training);
     if (b->n.scratch) memset(b->p.scratch, 0xff, sizeof(float) * b->n.scratch);
     b->n.type->forward(&b->n, &b->p);

@@ -698,8 +698,8 @@ static void scale_act(const float *x, long P, int C, const float *scale, const f
     do {                                                                                         \
         vf u = ldn(x + (c), n);                                                                  \
         if (scale)                                                                               \
-            u = shift ? fma_(u, ldn(scale + (c), n), ldn(shift + (c), n))                            \
-                      : u * ldn(scale + (c), n);                                                     \
+            u = shift ? fma_(u, ldn(scale + (c), n), ldn(shift + (c), n)) \
+                      : u * ldn(scale + (c), n); \
         else if (shift)                                                                          \
             u += ldn(shift + (c), n);                                                            \
         if (e.is_slow) {                                                                         \
