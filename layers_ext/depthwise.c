@@ -1,15 +1,15 @@
-/* [depthwise]: a size x size filter per channel, batch norm, activation.
+/* [depthwise]: `multiplier` size x size filters per channel, batch norm, activation.
  *
- *   z[b,y,x,c] = sum_{i,j} w[c,i,j] x[b, y*stride - pad + i, x*stride - pad + j, c]
+ *   z[b,y,x,n] = sum_{i,j} w[n,i,j] x[b, y*stride - pad + i, x*stride - pad + j, n/multiplier]
  *   y = act(batch_norm(z))
  *
- * x: B x H x W x C, y: B x OH x OW x C with OH = (H + 2 pad - size)/stride + 1.
- * File: biases C, scales C, mean C, variance C, weights C x 1 x size x size, slopes C.
+ * x: B x H x W x C, y: B x OH x OW x N, N = C multiplier, OH = (H + 2 pad - size)/stride + 1.
+ * File: biases N, scales N, mean N, variance N, weights N x 1 x size x size, slopes N.
  * Howard et al. 2017, "MobileNets", section 3.1. */
 #include "common/dwconv.h"
 
 typedef struct {
-    int size, stride, pad, padding, batch_normalize, activation;
+    int size, stride, pad, padding, multiplier, batch_normalize, activation;
 } opts;
 
 static const dnx_opt options[] = {
@@ -17,6 +17,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, stride, 1, 1, 16, "step between outputs, pixels"),
     DNX_OPT_INT(opts, pad, 0, 0, 1, "1: padding = size/2"),
     DNX_OPT_INT(opts, padding, 0, 0, 64, "zero pixels around the input, when pad=0"),
+    DNX_OPT_INT(opts, multiplier, 1, 1, 64, "filters per channel"),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
     DNX_OPT_END};
@@ -27,19 +28,20 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     dnx_shape in = n->in[0];
     s->kh = s->kw = o->size;
     s->stride = o->stride;
+    s->multiplier = o->multiplier;
     s->pad = o->pad ? o->size / 2 : o->padding;
     if (o->size > in.h + 2 * s->pad || o->size > in.w + 2 * s->pad)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[depthwise] size=%d: the padded input is only %d x %d", o->size,
                         in.h + 2 * s->pad, in.w + 2 * s->pad);
     n->out = (dnx_shape){(in.h + 2 * s->pad - o->size) / o->stride + 1,
-                         (in.w + 2 * s->pad - o->size) / o->stride + 1, in.c};
+                         (in.w + 2 * s->pad - o->size) / o->stride + 1, in.c * o->multiplier};
     return dnx_dwconv_make(n, s, o->batch_normalize, (dnx_act)o->activation, err);
 }
 
 const dnx_layer_type dnx_depthwise = {
     .name = "depthwise",
-    .summary = "convolution with one filter per channel",
+    .summary = "convolution with filters of one channel each",
     .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),

@@ -59,6 +59,7 @@ static const row rows[] = {
      33,
      1e-2, 0, {0}, 0},
     {"dw 3x3", "depthwise", "pad=1\n", 2, 5, 4, 5, 3e-3, 0, {0}, 0},
+    {"dw multiplier", "depthwise", "pad=1\nmultiplier=3\nstride=2\n", 2, 5, 4, 2, 3e-3, 0, {0}, 0},
     {"dw stride 2 bn prelu", "depthwise",
      "stride=2\npad=1\nbatch_normalize=1\nactivation=prelu\n", 3, 6, 7, 18, 1e-2, 0, {0}, 0},
     {"gdc", "global_depthwise", "", 3, 4, 3, 7, 3e-3, 0, {0}, 0},
@@ -542,6 +543,7 @@ static const plain_row plain_rows[] = {
     {"depthwise", "size=7\npad=1\n", 1, 3, 5, 3, 3, 7, 1, 3, 0, 0, DNX_LINEAR},
     {"depthwise", "size=2\nstride=3\nactivation=relu\n", 2, 9, 13, 64, 64, 2, 3, 0, 0, 0,
      DNX_RELU},
+    {"depthwise", "stride=2\npad=1\nmultiplier=3\n", 2, 7, 6, 5, 15, 3, 2, 1, 0, 0, DNX_LINEAR},
     {"global_depthwise", "batch_normalize=1\nactivation=linear\n", 9, 7, 6, 33, 33, 0, 1, 0, 0, 1,
      DNX_LINEAR},
     {"global_depthwise", "", 1, 2, 5, 1, 1, 0, 1, 0, 0, 0, DNX_LINEAR},
@@ -588,7 +590,8 @@ static double naive(const plain_row *r, const bench *b, const float *w, int i, i
     if (!strcmp(r->type, "convolutional")) {
         cg = r->C / r->groups;
         c0 = c / (r->N / r->groups) * cg;
-    } else if (strcmp(r->type, "connected") != 0) cg = 1, c0 = c;
+    } else if (!strcmp(r->type, "depthwise")) cg = 1, c0 = c / (r->N / r->C);
+    else if (strcmp(r->type, "connected") != 0) cg = 1, c0 = c;
     for (int k = 0; k < cg; k++)
         for (int ky = 0; ky < kh; ky++)
             for (int kx = 0; kx < kw; kx++) {

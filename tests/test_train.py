@@ -35,6 +35,8 @@ size=3
 stride=2
 pad=1
 activation=leaky
+[dropout]
+probability=.1
 [connected]
 output=3
 activation=linear

@@ -5,6 +5,8 @@
 
 #include "kernels/pool.h"
 
+static size_t wide_row(const dnx_node *n) { return (size_t)n->in[0].w * (size_t)n->out.c; }
+
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err) {
     size_t taps = (size_t)s->kh * (size_t)s->kw, count = taps * (size_t)n->out.c;
     dnx_status st = dnx_tail_make(&s->tail, n, has_bn, act, err);
@@ -13,6 +15,9 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     if (!st && n->trains) st = dnx_new(n, &s->d_w, count, err);
     if (!st && n->trains)
         st = dnx_new(n, &s->d_taps, count * (size_t)dnx_pool_threads(n->pool), err);
+    if (!st && s->multiplier > 1)
+        st = dnx_new(n, &s->wide, 2 * (size_t)s->kh * wide_row(n) *
+                                      (size_t)dnx_pool_threads(n->pool), err);
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
@@ -29,6 +34,7 @@ void dnx_dwconv_unmake(dnx_node *n) {
     dnx_free(s->d_w);
     dnx_free(s->taps);
     dnx_free(s->d_taps);
+    dnx_free(s->wide);
 }
 
 int dnx_dwconv_params(dnx_node *n, dnx_param *list) {
@@ -65,6 +71,33 @@ typedef struct {
     const float *du;
 } job;
 
+/* Repeats each value of rows[ky] for its filters in the thread's wide rows, and points there. */
+static void widen(const dnx_node *n, const dnx_dwconv *s, int t, const float **rows) {
+    size_t m = (size_t)s->multiplier, size = wide_row(n);
+    for (int ky = 0; ky < s->kh && m > 1; ky++) {
+        float *to = s->wide + ((size_t)t * 2 * (size_t)s->kh + (size_t)ky) * size;
+        for (size_t i = 0; rows[ky] && i < size; i++) to[i] = rows[ky][i / m];
+        if (rows[ky]) rows[ky] = to;
+    }
+}
+
+/* Input gradient of one output row; with more filters per channel by way of wide rows. */
+static void add_dx(const dnx_node *n, const dnx_dwconv *s, int t, float *const *dx_rows,
+                   const float *dz) {
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t m = (size_t)s->multiplier, size = wide_row(n);
+    float *to[DNX_MAX_TAPS];
+    for (int ky = 0; ky < s->kh; ky++) {
+        to[ky] = dx_rows[ky];
+        if (m == 1 || !to[ky]) continue;
+        to[ky] = s->wide + ((size_t)t * 2 * (size_t)s->kh + (size_t)(s->kh + ky)) * size;
+        memset(to[ky], 0, sizeof(float) * size);
+    }
+    k->dw_row_dx(to, n->in[0].w, n->out.c, s->taps, s->kh, s->kw, s->stride, s->pad, dz, n->out.w);
+    for (int ky = 0; ky < s->kh && m > 1; ky++)
+        for (size_t i = 0; dx_rows[ky] && i < size; i++) dx_rows[ky][i / m] += to[ky][i];
+}
+
 /* Pointers to the input rows that output row oy reads; NULL for rows of padding. */
 static void find_rows(const dnx_node *n, const dnx_dwconv *s, const float *x, int oy,
                       const float **rows) {
@@ -87,6 +120,7 @@ static void forward_share(void *arg, int t, int threads) {
     dnx_share((long)j->p->batch * oh, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++) {
         find_rows(n, s, j->p->x[0] + (size_t)(i / oh) * dnx_size(n->in[0]), (int)(i % oh), rows);
+        widen(n, s, t, rows);
         dnx_epilogue e = {0};
         float *out = n->trains ? s->tail.z : j->p->y;
         if (!n->trains) {
@@ -129,10 +163,11 @@ static void backward_share(void *arg, int t, int threads) {
             const float *dz = dnx_tail_dz(&s->tail, j->du + at, s->tail.z + at, ow,
                                           j->p->scratch + at);
             find_rows(n, s, x, oy, rows);
+            for (int ky = 0; ky < s->kh; ky++)
+                dx_rows[ky] = dx && rows[ky] ? dx + (rows[ky] - x) : NULL;
+            widen(n, s, t, rows);
             k->dw_row_dw(rows, iw, C, d_taps, s->kh, s->kw, s->stride, s->pad, dz, ow);
-            if (!dx) continue;
-            for (int ky = 0; ky < s->kh; ky++) dx_rows[ky] = rows[ky] ? dx + (rows[ky] - x) : NULL;
-            k->dw_row_dx(dx_rows, iw, C, s->taps, s->kh, s->kw, s->stride, s->pad, dz, ow);
+            if (dx) add_dx(n, s, t, dx_rows, dz);
         }
     }
 }

@@ -1,15 +1,17 @@
-/* dwconv.h - one kh x kw filter per channel, with a tail: the body of [depthwise] and
- * [global_depthwise]. x: B x H x W x C, y: B x OH x OW x C, filters in a file: C x 1 x kh x kw. */
+/* dwconv.h - M kh x kw filters per channel, with a tail: the body of [depthwise] and
+ * [global_depthwise]. x: B x H x W x C, y: B x OH x OW x C M, filters in a file: C M x 1 x kh x kw;
+ * output c M + m comes from input c. With M > 1 each input row is copied M times wider first. */
 #ifndef DNX_DWCONV_H
 #define DNX_DWCONV_H
 #include "tail.h"
 
 typedef struct {
     dnx_tail tail;
-    int kh, kw, stride, pad;
+    int kh, kw, stride, pad, multiplier;
     float *w, *d_w;   /* C x kh x kw, file order */
     float *taps;      /* kh x kw x C, scaled by the folded batch norm when predicting */
     float *d_taps;    /* threads x kh x kw x C */
+    float *wide;      /* multiplier > 1: threads x 2 kh x W x C M, rows of x and of dx */
 } dnx_dwconv;
 
 #define DNX_MAX_TAPS 512 /* largest kh */

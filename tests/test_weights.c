@@ -1,0 +1,328 @@
+/* test_weights.c - .weights files: the round trip, each error's exact text, a refused file changes
+ * nothing, a failed save leaves nothing behind; and the fuzz targets over tests/corpus/. */
+#include <errno.h>
+#include <glob.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#undef REPLAY
+#define LLVMFuzzerTestOneInput fuzz_cfg
+#include "fuzz_cfg.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_weights
+#include "fuzz_weights.c"
+#undef LLVMFuzzerTestOneInput
+
+static const char net_text[] =
+    "[net]\nbatch=1\nheight=4\nwidth=4\nchannels=3\n"
+    "[convolutional]\nfilters=5\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
+    "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\n"
+    "[global_depthwise]\nbatch_normalize=1\n"
+    "[connected]\noutput=4\n";
+
+enum { HEADER_BYTES = 20, OLD_BYTES = 16, MOST = 4096 };
+
+static int passed, failed;
+static char folder[] = "/tmp/test_weights_XXXXXX", file[64];
+static unsigned char good[MOST]; /* a saved file */
+static size_t good_size, floats;
+
+static void check(bool ok, const char *fmt, ...) {
+    va_list args;
+    if (ok) {
+        passed++;
+        return;
+    }
+    failed++;
+    printf("FAILED ");
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
+    printf("\n");
+}
+
+static dnx_net *build(void) {
+    dnx_err err = {0};
+    dnx_cfg *cfg;
+    dnx_net *net = NULL;
+    if (!dnx_cfg_parse(net_text, sizeof net_text - 1, "test.cfg", &cfg, &err)) {
+        dnx_net_build(cfg, false, 1, 1, &net, &err);
+        dnx_cfg_free(cfg);
+    }
+    if (net) return net;
+    printf("FAILED to build: %s\n0 passed, 1 failed, 0 skipped\n", err.text);
+    exit(1);
+}
+
+/* Gives every parameter a value of its own; the last mantissa bits count too. */
+static void fill(dnx_net *net, uint64_t seed) {
+    dnx_param list[DNX_MAX_PARAMS];
+    dnx_rng r;
+    dnx_rng_seed(&r, seed, 0);
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            for (size_t j = 0; j < list[k].count; j++)
+                list[k].value[j] = dnx_rng_uniform(&r) + .5f; /* variances are positive */
+}
+
+/* All parameters in file order; returns how many floats. */
+static size_t copy(dnx_net *net, float *out) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t n = 0;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, m = dnx_net_params(net, i, list); k < m; k++) {
+            memcpy(out + n, list[k].value, sizeof(float) * list[k].count);
+            n += list[k].count;
+        }
+    return n;
+}
+
+static void write_file(const char *path, const void *bytes, size_t n) {
+    FILE *f = fopen(path, "wb");
+    bool ok = f && fwrite(bytes, 1, n, f) == n;
+    if (f && fclose(f)) ok = false;
+    if (!ok) check(false, "cannot write %s", path);
+}
+
+static size_t read_back(const char *path, unsigned char *out) {
+    FILE *f = fopen(path, "rb");
+    if (!f) return 0;
+    size_t n = fread(out, 1, MOST, f);
+    fclose(f);
+    return n;
+}
+
+/* Loads `path` into a network of other values: it must fail with PATH: text and change nothing. */
+static void refuses(const char *name, const char *path, dnx_status status, const char *fmt, ...) {
+    static float before[MOST], after[MOST];
+    char want[600];
+    dnx_net *net = build();
+    dnx_err err = {0};
+    va_list args;
+    int used = snprintf(want, sizeof want, "%s: ", path);
+    va_start(args, fmt);
+    vsnprintf(want + used, sizeof want - (size_t)used, fmt, args);
+    va_end(args);
+    fill(net, 77);
+    net->seen = 4711;
+    copy(net, before);
+    dnx_status st = dnx_weights_load(net, path, &err);
+    check(st == status, "%s: status %d, expected %d", name, (int)st, (int)status);
+    check(!strcmp(err.text, want), "%s:\n  expected: %s\n  got:      %s", name, want, err.text);
+    copy(net, after);
+    check(!memcmp(before, after, sizeof(float) * floats) && net->seen == 4711,
+          "%s: the network has changed", name);
+    dnx_net_free(net);
+}
+
+/* The same for bytes. */
+#define REFUSES(name, bytes, n, ...) \
+    (write_file(file, bytes, n), refuses(name, file, DNX_EWEIGHTS, __VA_ARGS__))
+
+static void loads(const char *name, const void *bytes, size_t n, uint64_t seen) {
+    static float got[MOST], want[MOST];
+    dnx_net *net = build(), *source = build();
+    dnx_err err = {0};
+    fill(source, 1);
+    copy(source, want);
+    fill(net, 77);
+    write_file(file, bytes, n);
+    check(!dnx_weights_load(net, file, &err), "%s: %s", name, err.text);
+    copy(net, got);
+    check(!memcmp(got, want, sizeof(float) * floats), "%s: other parameters", name);
+    check(net->seen == seen, "%s: seen is %llu", name, (unsigned long long)net->seen);
+    dnx_net_free(net);
+    dnx_net_free(source);
+}
+
+static void round_trip(void) {
+    static float params[MOST];
+    static const int32_t version[3] = {0, 2, 0};
+    dnx_net *net = build();
+    dnx_err err = {0};
+    uint64_t seen;
+    fill(net, 1);
+    net->seen = 0x123456789abcu; /* more than an int32 */
+    floats = copy(net, params);
+    check(!dnx_weights_save(net, file, &err), "save: %s", err.text);
+    good_size = read_back(file, good);
+    memcpy(&seen, good + sizeof version, sizeof seen);
+    check(good_size == HEADER_BYTES + 4 * floats, "save: %zu bytes, %zu floats", good_size, floats);
+    check(!memcmp(good, version, sizeof version) && seen == net->seen, "save: another header");
+    check(!memcmp(good + HEADER_BYTES, params, 4 * floats), "save: other floats");
+    loads("round trip", good, good_size, net->seen);
+    net->seen = 1;
+    check(!dnx_weights_save(net, file, &err), "save over a file: %s", err.text);
+    dnx_net_free(net);
+}
+
+static void old_header(void) {
+    static unsigned char old[MOST];
+    int32_t head[4] = {0, 1, 0, 123456};
+    memcpy(old, head, sizeof head);
+    memcpy(old + OLD_BYTES, good + HEADER_BYTES, 4 * floats);
+    loads("version 0.1", old, OLD_BYTES + 4 * floats, 123456);
+    head[3] = -5; /* an int32 that has wrapped */
+    memcpy(old, head, sizeof head);
+    loads("version 0.1, seen below 0", old, OLD_BYTES + 4 * floats, 0);
+    REFUSES("version 0.1, header only", old, OLD_BYTES,
+            "too short: ends at biases of layer 0 [convolutional]; the network has %zu floats, the "
+            "file 0",
+            floats);
+}
+
+/* In the middle of each tensor, and one float before its end. */
+static void cuts(void) {
+    dnx_net *net = build();
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t start = 0;
+    int tensors = 0;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++, tensors++) {
+            size_t at[2] = {start + list[k].count / 2, start + list[k].count - 1};
+            for (int c = 0; c < 2; c++) {
+                REFUSES("cut", good, HEADER_BYTES + 4 * at[c],
+                        "too short: ends at %s of layer %d [%s]; the network has %zu floats, the "
+                        "file %zu",
+                        list[k].name, i, net->nodes[i].type->name, floats, at[c]);
+            }
+            start += list[k].count;
+        }
+    check(start == floats && tensors == 18, "%d tensors, expected 18", tensors);
+    dnx_net_free(net);
+}
+
+static void bad_files(void) {
+    static unsigned char bytes[MOST];
+    static const int32_t versions[][2] = {{-1, 2}, {1001, 2}, {0, -1}, {0, 1001}};
+    static const float no_numbers[] = {NAN, INFINITY, -INFINITY};
+    char path[128];
+    snprintf(path, sizeof path, "%s/none.weights", folder);
+    refuses("missing", path, DNX_EIO, "cannot open: No such file or directory");
+    refuses("a directory", folder, DNX_EIO, "is not a readable file");
+    REFUSES("empty", good, 0, "too short for the header of a weights file");
+    REFUSES("15 bytes", good, 15, "too short for the header of a weights file");
+    for (size_t n = OLD_BYTES; n < HEADER_BYTES; n++)
+        REFUSES("half a header", good, n, "cut short: 0 bytes after the header are no floats");
+    REFUSES("header only", good, HEADER_BYTES,
+            "too short: ends at biases of layer 0 [convolutional]; the network has %zu floats, the "
+            "file 0",
+            floats);
+    for (size_t n = 1; n < 4; n++)
+        REFUSES("odd bytes", good, good_size - n,
+                "cut short: %zu bytes after the header are no floats",
+                good_size - HEADER_BYTES - n);
+    memcpy(bytes, good, good_size);
+    memset(bytes + good_size, 0, 4);
+    REFUSES("one float more", bytes, good_size + 4,
+            "too long: the network has %zu floats, the file %zu", floats, floats + 1);
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        memcpy(bytes, versions[i], sizeof versions[i]);
+        REFUSES("version", bytes, good_size, "not a weights file: version %d.%d",
+                (int)versions[i][0], (int)versions[i][1]);
+    }
+    for (size_t i = 0; i < 3; i++)
+        for (size_t at = 0; at < floats; at += floats / 2) {
+            memcpy(bytes, good, good_size);
+            memcpy(bytes + HEADER_BYTES + 4 * at, &no_numbers[i], sizeof(float));
+            REFUSES("NaN or infinity", bytes, good_size, "float %zu is no number", at);
+        }
+}
+
+/* A save that must fail with PATH: text and leave no PATH.tmp. */
+static void cannot_save(const char *name, const char *path, const char *text) {
+    char want[600], temporary[200];
+    struct stat s;
+    dnx_net *net = build();
+    dnx_err err = {0};
+    dnx_status st = dnx_weights_save(net, path, &err);
+    snprintf(want, sizeof want, "%s: %s", path, text);
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    check(st == DNX_EIO, "%s: status %d", name, (int)st);
+    check(!strcmp(err.text, want), "%s:\n  expected: %s\n  got:      %s", name, want, err.text);
+    check(stat(temporary, &s) || S_ISDIR(s.st_mode), "%s: left %s", name, temporary);
+    dnx_net_free(net);
+}
+
+static void saves(void) {
+    static unsigned char now[MOST];
+    char path[128], temporary[140];
+    struct stat s;
+    snprintf(path, sizeof path, "%s/none/a.weights", folder);
+    cannot_save("into a missing folder", path, "cannot write: No such file or directory");
+    cannot_save("over a directory", folder, "cannot write: not a regular file");
+    check(!stat(folder, &s) && S_ISDIR(s.st_mode), "the directory is gone");
+
+    /* The device only when a pipe was refused: a rename would replace it. */
+    int before = failed;
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    if (mkfifo(path, 0600)) check(false, "mkfifo: %s", strerror(errno));
+    cannot_save("onto a pipe", path, "cannot write: not a regular file");
+    check(!lstat(path, &s) && S_ISFIFO(s.st_mode), "the pipe is gone");
+    unlink(path);
+    if (failed == before && !stat("/dev/full", &s) && S_ISCHR(s.st_mode)) {
+        cannot_save("onto /dev/full", "/dev/full", "cannot write: not a regular file");
+        check(!lstat("/dev/full", &s) && S_ISCHR(s.st_mode), "/dev/full is no device any more");
+    }
+
+    /* Its .tmp cannot be opened: a directory is in the way, and stays. */
+    snprintf(path, sizeof path, "%s/kept", folder);
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    write_file(path, good, good_size);
+    mkdir(temporary, 0700);
+    cannot_save("with the .tmp in the way", path, "cannot write: Is a directory");
+    check(read_back(path, now) == good_size && !memcmp(now, good, good_size),
+          "a failed save has changed the file");
+    rmdir(temporary);
+
+    /* The .tmp can be opened and the disk is full: a link to the device stands for it. */
+    if (!stat("/dev/full", &s) && S_ISCHR(s.st_mode) && !symlink("/dev/full", temporary)) {
+        cannot_save("on a full disk", path, "cannot write: No space left on device");
+        check(read_back(path, now) == good_size && !memcmp(now, good, good_size),
+              "a full disk has changed the file");
+        check(!lstat("/dev/full", &s) && S_ISCHR(s.st_mode), "/dev/full is no device any more");
+        unlink(temporary);
+    }
+    unlink(path);
+}
+
+static void replay(const char *pattern, int (*one)(const uint8_t *, size_t)) {
+    static unsigned char bytes[1 << 16];
+    glob_t files;
+    if (glob(pattern, 0, NULL, &files)) {
+        check(false, "%s: no files", pattern);
+        return;
+    }
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        FILE *f = fopen(files.gl_pathv[i], "rb");
+        check(f && one(bytes, fread(bytes, 1, sizeof bytes, f)) == 0, "%s", files.gl_pathv[i]);
+        if (f) fclose(f);
+    }
+    globfree(&files);
+}
+
+int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a crash must not lose what was printed */
+    if (!mkdtemp(folder)) {
+        printf("FAILED mkdtemp: %s\n0 passed, 1 failed, 0 skipped\n", strerror(errno));
+        return 1;
+    }
+    snprintf(file, sizeof file, "%s/a.weights", folder);
+    round_trip();
+    old_header();
+    cuts();
+    bad_files();
+    saves();
+    replay("tests/corpus/cfg/*", fuzz_cfg);
+    replay("tests/corpus/weights/*", fuzz_weights);
+    unlink(file);
+    if (rmdir(folder)) check(false, "%s: %s: something was left behind", folder, strerror(errno));
+    dnx_net_free(weights_net());
+    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
+    return failed > 0;
+}
