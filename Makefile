@@ -35,8 +35,13 @@ CORE_OBJ := $(call obj,$(CORE) $(LAYERS) $(KERNELS)) $(OBJ)/registry.o
 
 all: bin/darknet ## build bin/darknet
 
-bin/darknet: $(CORE_OBJ) $(call obj,$(HOST) $(COMMAND)) | bin
+$(OBJ)/bin/darknet: $(CORE_OBJ) $(call obj,$(HOST) $(COMMAND))
+	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
+
+# Copied, so that bin/darknet is always the build of the flags last asked for.
+bin/darknet: $(OBJ)/bin/darknet FORCE | bin
+	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 
 $(OBJ)/registry.c: Makefile $(LAYERS) | $(OBJ)
 	@{ echo '#include "registry.h"'; \
@@ -97,6 +102,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: all run test asan bench lint deps bench-deps install uninstall clean help
-.SECONDARY:
+.PHONY: FORCE all run test asan bench lint deps bench-deps install uninstall clean help
+.SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

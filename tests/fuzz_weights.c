@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* 2 x 3 x 1 x 1 filters, 2 biases, 2 x 3 batch norm, 2 depthwise filters and biases: 24 floats. */
+/* 14 floats of convolution, 4 depthwise, 9 connected: 27. */
 static const char weights_cfg[] = "[net]\nbatch=1\nheight=2\nwidth=2\nchannels=3\n"
                                   "[convolutional]\nfilters=2\nsize=1\nbatch_normalize=1\n"
                                   "[depthwise]\nsize=1\n"
