@@ -28,8 +28,12 @@ static const dnx_opt options[] = {
 /* The whole file and a NUL; NULL with errno set. */
 static char *read_file(const char *path, size_t *len) {
     struct stat s;
-    FILE *f = fopen(path, "rb");
     char *text = NULL;
+    if (!stat(path, &s) && !S_ISREG(s.st_mode)) { /* opening a FIFO would wait */
+        errno = S_ISDIR(s.st_mode) ? EISDIR : EINVAL;
+        return NULL;
+    }
+    FILE *f = fopen(path, "rb");
     if (!f) return NULL;
     int why = EIO; /* a short read */
     if (fstat(fileno(f), &s)) why = errno;

@@ -14,6 +14,9 @@
 /* The whole file in memory; free it. */
 static dnx_status read_whole(const char *path, unsigned char **bytes, size_t *len, dnx_err *err) {
     dnx_loc at = {path, 0};
+    struct stat info;
+    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* opening a FIFO would wait */
+        return dnx_fail(err, DNX_EIO, at, "is not a regular file");
     FILE *f = fopen(path, "rb");
     if (!f) return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
     long size = fseek(f, 0, SEEK_END) ? -1 : ftell(f);
@@ -82,9 +85,13 @@ dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
         memcpy(&old_seen, bytes + 12, sizeof old_seen);
         seen = old_seen < 0 ? 0 : (uint64_t)old_seen;
     } else if (len >= HEADER) memcpy(&seen, bytes + 12, sizeof seen);
-    if (len < header || (len - header) % sizeof(float)) {
+    if (len < header) {
+        st = dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
+        goto end;
+    }
+    if ((len - header) % sizeof(float)) {
         st = dnx_fail(err, DNX_EWEIGHTS, at, "cut short: %zu bytes after the header are no floats",
-                      len < header ? (size_t)0 : len - header);
+                      len - header);
         goto end;
     }
     size_t have = (len - header) / sizeof(float);

@@ -66,7 +66,7 @@ def raw(cfg, weights, x, threads, folder):
 
 
 def row(name, batch, ours, peer, label, worst):
-    print(f"{name:20} {batch:5} {label:24} {ours:9.3f} {peer:9.3f} {peer / ours:7.2f} "
+    print(f"{name:24} {batch:5} {label:24} {ours:9.3f} {peer:9.3f} {peer / ours:7.2f} "
           f"{worst:10.1e}", flush=True)
 
 
@@ -100,6 +100,44 @@ def against_torch(name, batch, threads, folder):
     for label, _ in peers:
         row(name, batch, statistics.median(ours), statistics.median(theirs[label]), label,
             worst[label])
+
+
+def step_against_torch(name, batch, threads, folder):
+    """A whole training step with a 10,000-class softmax. What is computed is compared by
+    tests/test_torch.py, gradient by gradient."""
+    import numpy as np
+    import torch
+
+    import peer_torch
+    weights, cfg, body = (os.path.join(folder, f) for f in ("step.weights", "step.cfg", "body.cfg"))
+    with open(os.path.join(ROOT, "cfg", name + ".cfg")) as f:
+        text = f.read() + "\n[convolutional]\nfilters=10000\nactivation=linear\nfixed_width=1\n"
+    for path, end in ((cfg, "\n[softmax]\n"), (body, "")):
+        with open(path, "w") as f:
+            f.write(text + end)
+    darknet("init", cfg, weights)
+    peer = peer_torch.build(body, weights).train()
+    sgd = torch.optim.SGD(peer.parameters(), lr=1e-6, momentum=0.9, weight_decay=4e-5)
+    net, _ = peer_torch.plan(body)
+    shape = (batch, net["channels"], net["height"], net["width"])
+    x = torch.from_numpy(np.random.default_rng(2).normal(0, 1, shape).astype(np.float32))
+    truth = torch.zeros(batch, dtype=torch.long)
+
+    def step():
+        sgd.zero_grad()
+        torch.nn.functional.cross_entropy(peer(x), truth).backward()
+        sgd.step()
+
+    ours, theirs = [], []
+    for _ in range(TURNS):
+        out = darknet("bench", cfg, weights, "-train", "-batch", batch, "-threads", threads,
+                      "-runs", 5, "-json")
+        ours.append(float(json.loads(out)["ms_per_image"]))
+        for _ in range(2):
+            step()
+        theirs.append(median_ms(step, batch, least=5))
+    row(name + " step", batch, statistics.median(ours), statistics.median(theirs), "PyTorch",
+        float("nan"))
 
 
 def host_worker(cfg, weights, fin, fout):
@@ -166,7 +204,7 @@ def main():
         torch, peer = None, "PyTorch is not installed (make bench-deps)"
     print(f"{peer}; {args.threads} threads, medians of {TURNS} turns, {WARM_UP} warm-up runs")
     print("ONNX Runtime is not compared in this version")
-    print(f"{'network':20} {'batch':>5} {'peer':24} {'our ms':>9} {'peer ms':>9} {'ratio':>7} "
+    print(f"{'network':24} {'batch':>5} {'peer':24} {'our ms':>9} {'peer ms':>9} {'ratio':>7} "
           f"{'differ by':>10}")
     failed = False
     with tempfile.TemporaryDirectory() as folder:
@@ -176,6 +214,12 @@ def main():
             except (OSError, RuntimeError, ValueError) as e:
                 failed = True
                 print(f"{name:20} {batch:5} {e}")
+        for name in ("mobilefacenet", "mobilefacenet-half") if torch else []:
+            try:
+                step_against_torch(name, 64, args.threads, folder)
+            except (OSError, RuntimeError, ValueError) as e:
+                failed = True
+                print(f"{name:20} step {e}")
         if not (os.path.exists(HOST_LIBRARY) and os.path.exists(HOST_CFG)):
             print("libdarknet or its darknet19.cfg is not installed")
         else:

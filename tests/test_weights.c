@@ -206,11 +206,11 @@ static void bad_files(void) {
     char path[128];
     snprintf(path, sizeof path, "%s/none.weights", folder);
     refuses("missing", path, DNX_EIO, "cannot open: No such file or directory");
-    refuses("a directory", folder, DNX_EIO, "is not a readable file");
+    refuses("a directory", folder, DNX_EIO, "is not a regular file");
     REFUSES("empty", good, 0, "too short for the header of a weights file");
     REFUSES("15 bytes", good, 15, "too short for the header of a weights file");
     for (size_t n = OLD_BYTES; n < HEADER_BYTES; n++)
-        REFUSES("half a header", good, n, "cut short: 0 bytes after the header are no floats");
+        REFUSES("half a header", good, n, "too short for the header of a weights file");
     REFUSES("header only", good, HEADER_BYTES,
             "too short: ends at biases of layer 0 [convolutional]; the network has %zu floats, the "
             "file 0",
