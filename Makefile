@@ -1,8 +1,9 @@
 # ThinFace: a plug-in for Darknet that trains, compresses and measures face networks.
-# make help lists the targets. Options: DEBUG=1, ASAN=1, DARKNET=/path/of/libdarknet, CC=clang.
+# make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, DARKNET=/path/of/libdarknet, CC=clang.
 DARKNET ?= /usr/lib/darknet
 PYTHON  ?= /usr/bin/python3
 PREFIX  ?= /usr/local
+Q := $(if $(V),,@)
 CC      ?= cc
 
 ifneq ($(GPU)$(OPENCV)$(MPI),)
@@ -37,7 +38,8 @@ all: bin/darknet ## build bin/darknet
 
 $(OBJ)/bin/darknet: $(CORE_OBJ) $(call obj,$(HOST) $(COMMAND))
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
+	@echo "  link $@"
+	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
 
 # Copied, so that bin/darknet is always the build of the flags last asked for.
 bin/darknet: $(OBJ)/bin/darknet FORCE | bin
@@ -51,7 +53,8 @@ $(OBJ)/registry.c: Makefile $(LAYERS) | $(OBJ)
 	echo '    NULL};'; } > $@
 
 $(OBJ)/registry.o: $(OBJ)/registry.c
-	$(CC) $(FLAGS) -c -o $@ $<
+	@echo "  compile $<"
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(OBJ)/%_avx2.o: ISA = $(ISA_avx2)
 $(OBJ)/%_avx512.o: ISA = $(ISA_avx512)
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
@@ -59,18 +62,22 @@ $(OBJ)/darknet/host.o $(OBJ)/darknet/host_%.o: ISA = -isystem $(DARKNET)/include
 $(OBJ)/tests/test_host%.o: ISA = -isystem $(DARKNET)/include
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(ISA) -MMD -MP -c -o $@ $<
+	@echo "  compile $<"
+	$(Q)$(CC) $(FLAGS) $(ISA) -MMD -MP -c -o $@ $<
 bin $(OBJ):
 	@mkdir -p $@
 
 # A test links everything but the command itself; host tests are those whose name says so.
 $(OBJ)/tests/test_%: $(OBJ)/tests/test_%.o $(CORE_OBJ) $(OBJ)/layers_ext/kernels/kernels_wide.o
-	$(CC) $(FLAGS) -o $@ $^ $(LIBS)
+	@echo "  link $@"
+	$(Q)$(CC) $(FLAGS) -o $@ $^ $(LIBS)
 $(OBJ)/tests/test_host%: $(OBJ)/tests/test_host%.o $(CORE_OBJ) $(call obj,$(HOST)) $(OBJ)/layers_ext/kernels/kernels_wide.o
-	$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
+	@echo "  link $@"
+	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
 
 $(OBJ)/tests/tool_%: $(OBJ)/tests/tool_%.o $(CORE_OBJ)
-	$(CC) $(FLAGS) -o $@ $^ $(LIBS)
+	@echo "  link $@"
+	$(Q)$(CC) $(FLAGS) -o $@ $^ $(LIBS)
 
 run: bin/darknet ## train on FACES=folder, test on LFW=folder PAIRS=file (OUT=run)
 	@FACES='$(FACES)' LFW='$(LFW)' PAIRS='$(PAIRS)' OUT='$(or $(OUT),run)' PYTHON=$(PYTHON) sh scripts/run.sh

@@ -124,7 +124,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     if (st) return st;
     l->rate = common.learning_rate;
     l->decay = common.decay;
-    l->stops = common.stopbackward;
+    if (common.stopbackward) net->first_trained = net->n;
     int *filters = field(n, "filters");
     if (filters && !common.fixed_width && net->o.width_multiplier != 1) {
         double scaled = floor(*filters * (double)net->o.width_multiplier + .5);
@@ -326,6 +326,7 @@ static void pass_residual_on(dnx_net *net, int i, int batch) {
 }
 
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth) {
+    if (i < net->first_trained) return;
     dnx_node *n = &net->nodes[i];
     dnx_link *l = &net->links[root(net, i)];
     size_t size = dnx_size(n->out) * (size_t)batch;
@@ -334,14 +335,14 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
         l->dy_written = true;
     }
     if (net->links[i].merged_into >= 0) {
-        if (n->from[1] >= 0) pass_residual_on(net, i, batch);
+        if (n->from[1] >= net->first_trained) pass_residual_on(net, i, batch);
         return;
     }
     dnx_pass p = pass_of(net, i, x, batch, truth);
     p.is_training = true;
     p.dy = l->dy_written ? l->dy : NULL;
     for (int k = 0; k < n->n_in; k++) {
-        if (n->from[k] < 0 || net->links[i].stops) continue;
+        if (n->from[k] < net->first_trained) continue; /* the image, too */
         dnx_link *to = &net->links[root(net, n->from[k])];
         p.dx[k] = to->dy;
         p.dx_adds[k] = to->dy_written;
@@ -352,6 +353,7 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
 
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
     dnx_param list[DNX_MAX_PARAMS];
+    if (i < net->first_trained) return;
     int n = dnx_net_params(net, i, list);
     float *v = net->momentum + net->momentum_at[i];
     float lr = rate * net->links[i].rate / (float)batch;

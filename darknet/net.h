@@ -21,7 +21,6 @@ typedef struct {
     int residual_of;     /* the layer whose output this layer adds while it stores; else -1 */
     bool dy_written;     /* this backward pass: dy holds a consumer's share */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */
-    bool stops;          /* stopbackward=1: nothing below this layer is trained */
 } dnx_link;
 
 typedef struct dnx_net {
@@ -36,6 +35,7 @@ typedef struct dnx_net {
                        * predicting, few enough that the activations stay in the cache */
     float *result;    /* dnx_net_predict's: batch x outputs */
     bool trains;
+    int first_trained; /* layers before it keep their weights: behind the last stopbackward=1 */
     struct dnx_pool *pool;
     float *scratch;
     float *outputs;   /* all y; they share memory by liveness when predicting */

@@ -54,7 +54,7 @@ const dnx_opt dnx_net_options[] = {
 
 const dnx_opt dnx_common_options[] = {
     DNX_OPT_INT(C, fixed_width, 0, 0, 1, "1: width_multiplier leaves this section alone"),
-    DNX_OPT_INT(C, stopbackward, 0, 0, 1, "1: nothing before this layer is trained"),
+    DNX_OPT_INT(C, stopbackward, 0, 0, 1, "1: this layer and all before it keep their weights"),
     DNX_OPT_FLOAT(C, learning_rate, 1, 0, 1e6, "multiplies the network's learning rate"),
     DNX_OPT_FLOAT(C, decay, 1, 0, 1e6, "multiplies the network's weight decay"),
     DNX_OPT_END};

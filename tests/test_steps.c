@@ -65,6 +65,42 @@ static int train(const char *set, int threads, result *out) {
     return 0;
 }
 
+/* stopbackward=1 in the third layer: it and those before keep every bit, the later ones learn. */
+static int stops_there(void) {
+    static const char cut[] = "[net]\nbatch=2\nheight=6\nwidth=6\nchannels=2\n"
+                              "[convolutional]\nfilters=3\nsize=3\n[activation]\nactivation=relu\n"
+                              "[convolutional]\nfilters=4\nstopbackward=1\n"
+                              "[connected]\noutput=3\nactivation=linear\n[softmax]\n";
+    dnx_cfg *cfg;
+    dnx_net *net;
+    dnx_param p[DNX_MAX_PARAMS];
+    float x[2 * 6 * 6 * 2], truth[2] = {0, 2}, kept[2], learns = 0;
+    if (dnx_cfg_parse(cut, sizeof cut - 1, "cut.cfg", &cfg, NULL)) return 0;
+    int failed = dnx_net_build(cfg, true, 0, 1, &net, NULL);
+    dnx_cfg_free(cfg);
+    if (failed) return 0;
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)(i % 7) - 3;
+    for (int i = 0; i < 2; i++) {
+        dnx_net_params(net, 2 * i, p);
+        kept[i] = p[1].value[0];
+    }
+    dnx_net_params(net, 3, p);
+    learns = p[0].value[0];
+    for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, 2, true, truth, NULL);
+    dnx_net_backward_begin(net);
+    for (int i = net->n - 1; i >= 0; i--) {
+        dnx_net_backward_layer(net, i, x, 2, truth);
+        dnx_net_update_layer(net, i, 2, .1f, .9f, .1f);
+    }
+    int ok = p[0].value[0] != learns;
+    for (int i = 0; i < 2; i++) {
+        dnx_net_params(net, 2 * i, p);
+        ok = ok && p[1].value[0] == kept[i];
+    }
+    dnx_net_free(net);
+    return ok;
+}
+
 /* In a process of its own, because a process chooses its kernels once. */
 static int run(const char *set, int threads, result *out) {
     int ends[2];
@@ -115,6 +151,7 @@ int main(void) {
     CHECK(!run("plain", 1, &other) && distance(&plain, &other) == 0, "not the same bits again");
     CHECK(!run("plain", 3, &other) && distance(&plain, &other) < 1e-3, "3 threads differ by %g",
           distance(&plain, &other));
+    CHECK(stops_there(), "stopbackward=1 does not keep the weights before it");
     printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
     return failed > 0;
 }
