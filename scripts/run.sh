@@ -9,7 +9,7 @@ if [ -z "$FACES" ]; then
     exit 2
 fi
 mkdir -p "$OUT"
-classes=$(find "$FACES/" -mindepth 1 -maxdepth 1 -type d | wc -l)
+classes=$(find -L "$FACES/" -mindepth 1 -maxdepth 1 -type d | wc -l)
 printf 'classes=%d\ntrain=%s\nbackup=%s\n' "$classes" "$FACES" "$OUT" > "$OUT/faces.data"
 sed "s/^classes=.*/classes=$classes/" cfg/mobilefacenet-half-am.cfg > "$OUT/net.cfg"
 resume=
