@@ -42,7 +42,7 @@ typedef struct {
     int K, N;          /* of one group */
     bool reads_in_place;
     float *w, *d_w;    /* N x C/groups x size x size, file order */
-    float *wk;         /* groups x K x N */
+    float *wk;         /* groups x K x N; only while packing when the network predicts */
     float *packed;     /* groups x packed panels */
     float *packed_t;   /* the same of the transposed filters, for dx */
     float *d_wk;       /* threads x groups x K x N */
@@ -82,7 +82,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t count = (size_t)s->K * (size_t)o->filters;
     dnx_status st = dnx_tail_make(&s->tail, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
-    if (!st) st = dnx_new(n, &s->wk, count, err);
     if (!st) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
     if (!st) st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
     if (!st && n->trains) {
@@ -125,8 +124,11 @@ static size_t wk_index(const state *s, int n, int c, int i) {
             for (int i = 0; i < (s)->size * (s)->size; i++, at++)
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
-    (void)err;
     state *s = n->state;
+    if (!s->wk) {
+        dnx_status st = dnx_new(n, &s->wk, (size_t)s->K * (size_t)n->out.c, err);
+        if (st) return st;
+    }
     const dnx_kernel_set *k = dnx_kernels();
     size_t K = (size_t)s->K, N = (size_t)s->N;
     if (!n->trains) dnx_tail_fold(&s->tail);
@@ -137,6 +139,10 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
         k->pack(wk, N, 1, s->K, s->N, s->packed + (size_t)g * k->packed(s->K, s->N));
         if (n->trains)
             k->pack(wk, 1, N, s->N, s->K, s->packed_t + (size_t)g * k->packed(s->N, s->K));
+    }
+    if (!n->trains) {
+        dnx_free(s->wk);
+        s->wk = NULL;
     }
     return DNX_OK;
 }
