@@ -14,6 +14,8 @@ WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 FLAGS  := -std=c11 -D_GNU_SOURCE -fvisibility=hidden -pthread -Idarknet -Ilayers_ext $(WARN)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS  += $(if $(DEBUG),-O0 -g,-O3 -g1) $(if $(ASAN),$(SANITIZE))
+FUZZER := -fsanitize=fuzzer-no-link,address,undefined
+FLAGS  += $(if $(FUZZ),$(FUZZER))
 LIBS   := -lm -pthread -ljpeg
 HOSTLIB := -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNET)
 ISA_avx2   := -mavx2 -mfma
@@ -85,6 +87,16 @@ run: bin/darknet ## train on FACES=folder, test on LFW=folder PAIRS=file (OUT=ru
 test: bin/darknet $(OBJ)/tests/tool_gradients $(patsubst %.c,$(OBJ)/%,$(TESTS)) ## run all tests
 	@OBJ=$(OBJ) PYTHON=$(PYTHON) sh tests/run.sh $(patsubst %.c,$(OBJ)/%,$(TESTS))
 
+$(OBJ)/tests/fuzz_%: $(OBJ)/tests/fuzz_%.o $(CORE_OBJ)
+	@echo "  link $@"
+	$(Q)$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+fuzz-%: $(OBJ)/tests/fuzz_%
+	@mkdir -p $(OBJ)/found-$*
+	$< -max_total_time=$(or $(SECONDS),60) $(OBJ)/found-$* tests/corpus/$*
+fuzz: ## a minute (SECONDS=60) of libFuzzer on the cfg and the weights reader (clang)
+	@$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-cfg
+	@$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-weights
+
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory ASAN=1 test
 
@@ -109,6 +121,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: FORCE all run test asan bench lint deps bench-deps install uninstall clean help
+.PHONY: FORCE all run test fuzz asan bench lint deps bench-deps install uninstall clean help
 .SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
