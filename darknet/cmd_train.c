@@ -161,6 +161,8 @@ static dnx_status refuse_unknown(const dnx_net_opts *o, dnx_loc at, dnx_err *err
                       : o->min_ratio != 0  ? "min_ratio"
                       : o->clip != 0       ? "clip"
                       : o->random != 0     ? "random"
+                      : o->center != 0     ? "center"
+                      : o->notruth != 0    ? "notruth"
                                            : NULL;
     if (!key) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, at, "[net] %s: this version trains without it; remove it",

@@ -72,18 +72,8 @@ static void unmake(dnx_node *n) {
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
-    dnx_tail *t = &s->tail;
-    size_t N = (size_t)s->N;
-    int i = 0;
-    list[i++] = (dnx_param){"biases", t->biases, t->d_biases, N, 0, true};
-    list[i++] = (dnx_param){"weights", s->w, s->d_w, (size_t)s->D * N, 1, true};
-    if (t->has_bn) {
-        list[i++] = (dnx_param){"scales", t->scales, t->d_scales, N, 0, true};
-        list[i++] = (dnx_param){"mean", t->mean, NULL, N, 0, false};
-        list[i++] = (dnx_param){"variance", t->variance, NULL, N, 0, false};
-    }
-    if (t->slopes) list[i++] = (dnx_param){"slopes", t->slopes, t->d_slopes, N, 0, true};
-    return i;
+    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->D * (size_t)s->N, 1, true};
+    return dnx_tail_params(&s->tail, &w, true, list);
 }
 
 /* The place in the file's order C, H, W of input d in the order H, W, C. */

@@ -108,7 +108,7 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)n->out.c, 1, true};
-    return dnx_tail_params(&s->tail, &w, list);
+    return dnx_tail_params(&s->tail, &w, false, list);
 }
 
 /* Where filter n's weight (c, i) of the file stands in wk, for group channel c and tap i. */

@@ -41,7 +41,7 @@ int dnx_dwconv_params(dnx_node *n, dnx_param *list) {
     dnx_dwconv *s = n->state;
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->kh * (size_t)s->kw * (size_t)n->out.c, 1,
                    true};
-    return dnx_tail_params(&s->tail, &w, list);
+    return dnx_tail_params(&s->tail, &w, false, list);
 }
 
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {

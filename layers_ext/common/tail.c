@@ -44,16 +44,17 @@ void dnx_tail_unmake(dnx_tail *t) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-int dnx_tail_params(dnx_tail *t, const dnx_param *weights, dnx_param *list) {
+int dnx_tail_params(dnx_tail *t, const dnx_param *weights, bool weights_second, dnx_param *list) {
     size_t c = (size_t)t->c;
     int n = 0;
     list[n++] = (dnx_param){"biases", t->biases, t->d_biases, c, 0, true};
+    if (weights_second) list[n++] = *weights;
     if (t->has_bn) {
         list[n++] = (dnx_param){"scales", t->scales, t->d_scales, c, 0, true};
         list[n++] = (dnx_param){"mean", t->mean, NULL, c, 0, false};
         list[n++] = (dnx_param){"variance", t->variance, NULL, c, 0, false};
     }
-    list[n++] = *weights;
+    if (!weights_second) list[n++] = *weights;
     if (t->slopes) list[n++] = (dnx_param){"slopes", t->slopes, t->d_slopes, c, 0, true};
     return n;
 }

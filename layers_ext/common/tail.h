@@ -22,8 +22,9 @@ typedef struct {
 /* n->out must be set. */
 dnx_status dnx_tail_make(dnx_tail *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_tail_unmake(dnx_tail *t);
-/* biases, [scales, mean, variance], the weights given, [slopes]. */
-int dnx_tail_params(dnx_tail *t, const dnx_param *weights, dnx_param *list);
+/* biases, [scales, mean, variance], the weights given, [slopes]. With weights_second the weights
+ * come right after the biases, as the host writes [connected]. */
+int dnx_tail_params(dnx_tail *t, const dnx_param *weights, bool weights_second, dnx_param *list);
 
 /* scale and shift from the running statistics (or 1 and the bias). */
 void dnx_tail_fold(dnx_tail *t);
