@@ -10,13 +10,13 @@ ifneq ($(GPU)$(OPENCV)$(MPI),)
 $(error GPU=1, OPENCV=1 and MPI=1 are reserved: this version has no code for them yet)
 endif
 
-WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
 FLAGS  := -std=c11 -D_GNU_SOURCE -fvisibility=hidden -pthread -Idarknet -Ilayers_ext $(WARN)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS  += $(if $(DEBUG),-O0 -g,-O3 -g1) $(if $(ASAN),$(SANITIZE))
 FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
-LIBS   := -lm -pthread -ljpeg
+LIBS   := -lm -pthread -ljpeg -llapacke
 HOSTLIB := -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNET)
 ISA_avx2   := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512

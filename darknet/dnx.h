@@ -98,7 +98,12 @@ typedef struct {
     size_t count;
     float decay;      /* multiplier of the network's weight decay: 1 weights, 0 all others */
     bool is_trained;  /* false: saved but not trained (running statistics) */
+    int filters;      /* of weights: filters of count/filters floats each; 0: not said. What weight
+                       * exclusivity (EC-KD) is computed over */
 } dnx_param;
+
+/* What a loss wants of a teacher: nothing, an inner output, or the logits of its classes. */
+typedef enum { DNX_NO_TARGET, DNX_FEATURE, DNX_LOGITS } dnx_wanted;
 
 struct dnx_layer_type;
 struct dnx_pool;
@@ -117,6 +122,11 @@ typedef struct dnx_node {
     int n_in;              /* inputs: 1 unless the type says otherwise */
     int from[DNX_MAX_IN];  /* the layers they come from; -1 is the image */
     dnx_shape in[DNX_MAX_IN];
+    /* Of a loss that wants a target (see dnx_layer_type.wants): */
+    dnx_shape target;             /* shape of pass->target. {0}: the network has no teacher */
+    struct dnx_node *head;        /* LOGITS: the layer that turns in[0] into logits; NULL: in[0] is
+                                   * the logits */
+    struct dnx_node *target_head; /* the same for pass->target; its parameters never change */
     dnx_shape out;  /* make() sets it */
     size_t scratch; /* make() sets it: floats of shared scratch that a pass needs in all */
 } dnx_node;
@@ -132,7 +142,8 @@ typedef struct {
     const float *residual;      /* forward: NULL, or a tensor like y that is added before storing
                                  * (the builder merges a linear [shortcut]); see can_add */
     float *scratch;             /* node->scratch floats, rubbish; not kept between passes */
-    const float *truth;         /* class index of each sample; NULL: no truth is known */
+    const float *truth;         /* class index of each sample, -1: unknown; NULL: no truth */
+    const float *target;        /* what the loss wants: batch x node->target; NULL: none */
     uint64_t seen, update;      /* images and updates trained before this pass: what a layer draws
                                  * or warms up by, so that a resumed run goes on bit for bit */
     double loss;                /* a loss stores the batch's SUM here in forward */
@@ -159,11 +170,26 @@ typedef struct dnx_layer_type {
     dnx_status (*prepare)(dnx_node *n, dnx_err *err);
     /* Whether forward honours pass->residual with these options; NULL: no. */
     bool (*can_add)(const dnx_node *n);
+    /* A loss of distillation: input 0 is the layer that `layers_key` names, by default the last one
+     * that fits; the builder fills target, head and target_head. It needs no truth. */
+    dnx_wanted wants;
+    /* A classifier whose logits never lie in memory at once. All three or none. */
+    int (*classes)(const dnx_node *n);
+    /* z[b][j - lo] = logit of class j in lo..hi-1 for features x (B x in[0]), without any margin. */
+    void (*logits)(dnx_node *n, const float *x, int batch, int lo, int hi, float *z);
+    /* dz: descent directions of those logits. Adds to the parameters' gradients and to dx, which
+     * may be NULL. Only after logits() of the same x. */
+    void (*logits_back)(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
+                        float *dx);
 } dnx_layer_type;
 
 /* ---- helpers for layer files ---- */
 
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
+
+/* IEEE half precision: to nearest even; beyond its range to the largest finite number. */
+void dnx_half_pack(const float *v, size_t n, uint16_t *half);
+void dnx_half_unpack(const uint16_t *half, size_t n, float *v);
 
 /* count zeroed floats aligned to 64 bytes, or NULL; free with dnx_free. */
 float *dnx_alloc(size_t count);

@@ -58,6 +58,7 @@ static void backward(layer l, network n)
 static void update(layer l, update_args a)
 {
     ref *r = ref_of(&l);
+    if (r->index == 0) dnx_net_update_begin(r->host->net, a.batch);
     dnx_net_update_layer(r->host->net, r->index, a.batch, a.learning_rate, a.momentum, a.decay);
 }
 

@@ -10,6 +10,7 @@
 #include "net_options.h"
 #include "opts.h"
 #include "registry.h"
+#include "targets.h"
 
 #define MAX_FLOATS (1ull << 33) /* of one tensor: 32 GiB */
 #define MAX_LAYERS 10000
@@ -76,6 +77,56 @@ static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) 
     return DNX_OK;
 }
 
+bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *source,
+                    dnx_node **head, const char **why) {
+    *head = NULL;
+    for (int i = end - 1; given < 0 && i >= 0; i--) {
+        const dnx_layer_type *t = net->nodes[i].type;
+        if (t->is_loss && !(wants == DNX_LOGITS && t->logits)) continue;
+        given = i;
+        break;
+    }
+    *why = wants == DNX_LOGITS ? "no layer makes logits" : "every layer is a loss";
+    if (given < 0) return false;
+    *why = "no such layer";
+    if (given >= end) return false;
+    dnx_node *n = &net->nodes[given];
+    *source = given;
+    *why = "it is a loss";
+    if (!n->type->is_loss) return true;
+    if (wants != DNX_LOGITS || !n->type->logits) return false;
+    *head = n;
+    *source = n->from[0];
+    *why = "it classifies the image itself";
+    return *source >= 0;
+}
+
+/* Input 0 of a loss of distillation, and its target. */
+static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_err *err) {
+    const char *name = n->type->name, *key = n->type->layers_key, *why;
+    const dnx_list *refs = field(n, key);
+    double given = refs->n ? (double)refs->v[0] : -1, at = given < 0 ? n->index + given : given;
+    if (refs->n > 1) return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: one layer", name, key);
+    if (refs->n && (given != floor(given) || at < 0 || at >= n->index))
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] %s=%g: this is layer %d, so it must name a layer before it", name,
+                        key, given, n->index);
+    if (!dnx_net_source(net, n->index, refs->n ? (int)at : -1, n->type->wants, &n->from[0],
+                        &n->head, &why))
+        return refs->n ? dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s=%g: %s", name, key, given, why)
+                       : dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: %s before it", name, key,
+                                  why);
+    n->n_in = 1;
+    n->in[0] = net->nodes[n->from[0]].out;
+    if (net->trains) return dnx_targets_add(net, n, o, err);
+    /* Predicting needs no teacher but for the shapes of what the loss trains. */
+    if (net->depth > 1 || dnx_targets_add(net, n, o, NULL)) {
+        n->target = (dnx_shape){0, 0, 0};
+        net->is_partial = true;
+    }
+    return DNX_OK;
+}
+
 static dnx_status find_inputs(dnx_net *net, dnx_node *n, dnx_err *err) {
     if (n->type->takes_previous) n->from[n->n_in++] = n->index - 1;
     const dnx_list *refs = n->type->layers_key ? field(n, n->type->layers_key) : NULL;
@@ -98,17 +149,29 @@ static dnx_status find_inputs(dnx_net *net, dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
+/* The length of a layer's filters that exclusivity works on; 0: none. */
+static size_t filters_of(dnx_net *net, int i) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t longest = 0;
+    for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
+        size_t len = list[k].filters > 1 ? list[k].count / (size_t)list[k].filters : 0;
+        if (len > longest) longest = len;
+    }
+    return longest;
+}
+
 static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) {
     dnx_node *n = &net->nodes[net->n];
     dnx_link *l = &net->links[net->n];
     dnx_common_opts common = {0};
+    dnx_teacher_opts teacher = {0};
     n->index = net->n;
     n->loc = (dnx_loc){net->file, s->line};
     n->batch = net->chunk;
     n->trains = net->trains;
     n->seed = (uint64_t)net->o.seed;
     n->pool = net->pool;
-    l->merged_into = l->residual_of = -1;
+    l->merged_into = l->residual_of = l->want = -1;
     const dnx_layer_type *type = find_type(s->name);
     if (!type) return unknown_section(s, net->file, err);
     n->opts = calloc(1, type->opts_size + 1);
@@ -119,9 +182,14 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", type->name);
     static const dnx_opt none[] = {DNX_OPT_END};
     dnx_status st = dnx_opts_parse(
-        (const dnx_opt *[]){type->options ? type->options : none, dnx_common_options},
-        (void *[]){n->opts, &common}, 2, s, net->file, err);
-    if (st) return st;
+        (const dnx_opt *[]){type->options ? type->options : none, dnx_common_options,
+                            dnx_teacher_options},
+        (void *[]){n->opts, &common, &teacher}, type->wants ? 3 : 2, s, net->file, err);
+    if (st) {
+        dnx_opts_free(dnx_teacher_options, &teacher);
+        return st;
+    }
+    l->exclusivity = common.exclusivity < 0 ? net->o.exclusivity : common.exclusivity;
     l->rate = common.learning_rate;
     l->decay = common.decay;
     if (common.stopbackward) net->first_trained = net->n;
@@ -130,7 +198,8 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         double scaled = floor(*filters * (double)net->o.width_multiplier + .5);
         *filters = scaled < 1 ? 1 : scaled > 65536 ? 65536 : (int)scaled;
     }
-    st = find_inputs(net, n, err);
+    st = type->wants ? find_pair(net, n, &teacher, err) : find_inputs(net, n, err);
+    dnx_opts_free(dnx_teacher_options, &teacher);
     if (st) return st;
     st = type->make(n, err);
     if (st) return st;
@@ -138,6 +207,9 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
                         type->name, n->batch, n->out.h, n->out.w, n->out.c);
     if (n->scratch > net->scratch_floats) net->scratch_floats = n->scratch;
+    if (common.exclusivity > 0 && !filters_of(net, n->index))
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] exclusivity=%g: has no filters that overlap",
+                        type->name, common.exclusivity);
     return DNX_OK;
 }
 
@@ -165,6 +237,12 @@ static void merge_shortcuts(dnx_net *net) {
         net->links[i - 1].residual_of = n->from[1];
     }
     free(uses);
+}
+
+void dnx_net_unmerge(dnx_net *net, int i) {
+    if (net->links[i].residual_of < 0) return;
+    net->links[i].residual_of = -1;
+    net->links[i + 1].merged_into = -1; /* it works in place: both are at the same address */
 }
 
 /* Offsets so that tensors that live at the same time do not overlap: tensor i lives from layer i to
@@ -215,9 +293,15 @@ static dnx_status allocate(dnx_net *net, dnx_err *err) {
     if (net->trains) {
         net->delta_floats = plan(net, true, pos, death);
         net->deltas = dnx_alloc(net->delta_floats);
-        for (int i = 0; i < net->n; i++) trained += dnx_net_count(net, i);
+        size_t longest = 0;
+        for (int i = 0; i < net->n; i++) {
+            size_t len = net->links[i].exclusivity > 0 ? filters_of(net, i) : 0;
+            trained += dnx_net_count(net, i);
+            if (len > longest) longest = len;
+        }
         net->momentum = dnx_alloc(trained + 1);
-        if (!net->deltas || !net->momentum) goto no_memory;
+        net->abs_sums = dnx_alloc(longest + 1);
+        if (!net->deltas || !net->momentum || !net->abs_sums) goto no_memory;
         for (int i = 0; i < net->n; i++) {
             net->links[i].dy = net->deltas + pos[root(net, i)];
             net->momentum_at[i + 1] = net->momentum_at[i] + dnx_net_count(net, i);
@@ -232,8 +316,8 @@ no_memory:
     return dnx_fail(err, DNX_EMEM, at, "no memory for the network's tensors");
 }
 
-dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
-                         dnx_err *err) {
+static dnx_status build(const dnx_cfg *cfg, bool trains, int batch, int threads,
+                        const dnx_net *student, dnx_net **out, dnx_err *err) {
     dnx_loc at = {cfg->file, 0};
     *out = NULL;
     if (cfg->n == 0 || (strcmp(cfg->sections[0].name, "net") &&
@@ -247,10 +331,12 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads
     if (!net) return dnx_fail(err, DNX_EMEM, at, "no memory");
     net->file = strdup(cfg->file);
     net->trains = trains;
+    net->depth = student ? student->depth + 1 : 0;
+    net->clip = 1;
     net->nodes = calloc((size_t)cfg->n, sizeof *net->nodes);
     net->links = calloc((size_t)cfg->n, sizeof *net->links);
     if (threads <= 0) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    net->pool = dnx_pool_new(threads < 1 ? 1 : threads > 64 ? 64 : threads);
+    net->pool = student ? student->pool : dnx_pool_new(threads < 1 ? 1 : threads > 64 ? 64 : threads);
     dnx_status st = DNX_OK;
     if (!net->file || !net->nodes || !net->links || !net->pool)
         st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
@@ -268,6 +354,16 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads
     return st;
 }
 
+dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
+                         dnx_err *err) {
+    return build(cfg, trains, batch, threads, NULL, out, err);
+}
+
+dnx_status dnx_net_build_teacher(const dnx_cfg *cfg, const dnx_net *student, dnx_net **out,
+                                 dnx_err *err) {
+    return build(cfg, false, student->batch, 0, student, out, err);
+}
+
 void dnx_net_free(dnx_net *net) {
     if (!net) return;
     for (int i = 0; i < net->n; i++) {
@@ -277,7 +373,9 @@ void dnx_net_free(dnx_net *net) {
         free(n->opts);
         free(n->state);
     }
-    dnx_pool_free(net->pool);
+    dnx_targets_free(net->targets);
+    if (net->depth == 0) dnx_pool_free(net->pool);
+    dnx_free(net->abs_sums);
     dnx_free(net->outputs);
     dnx_free(net->result);
     dnx_free(net->deltas);
@@ -288,127 +386,4 @@ void dnx_net_free(dnx_net *net) {
     free(net->links);
     free(net->file);
     free(net);
-}
-
-static dnx_pass pass_of(dnx_net *net, int i, const float *x, int batch, const float *truth) {
-    const dnx_node *n = &net->nodes[i];
-    dnx_pass p = {.batch = batch, .y = net->links[i].y, .scratch = net->scratch, .truth = truth,
-                  .seen = net->seen, .update = net->seen / (uint64_t)net->o.batch};
-    for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->links[n->from[k]].y;
-    return p;
-}
-
-void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
-                           const float *truth, double *loss) {
-    const dnx_link *l = &net->links[i];
-    if (loss) *loss = 0;
-    if (l->merged_into >= 0) return;
-    dnx_pass p = pass_of(net, i, x, batch, truth);
-    p.is_training = training;
-    if (l->residual_of >= 0) p.residual = net->links[l->residual_of].y;
-    net->nodes[i].type->forward(&net->nodes[i], &p);
-    if (loss) *loss = p.loss;
-}
-
-void dnx_net_backward_begin(dnx_net *net) {
-    for (int i = 0; i < net->n; i++) net->links[i].dy_written = false;
-    if (!net->nodes[net->n - 1].type->is_loss)
-        net->links[root(net, net->n - 1)].dy_written = true;
-}
-
-/* Adds dy of a merged shortcut to the layer that it took its second input from. */
-static void pass_residual_on(dnx_net *net, int i, int batch) {
-    dnx_link *to = &net->links[root(net, net->nodes[i].from[1])];
-    size_t size = dnx_size(net->nodes[i].out) * (size_t)batch;
-    if (to->dy_written) dnx_kernels()->add(net->links[i].dy, size, to->dy);
-    else memcpy(to->dy, net->links[i].dy, sizeof(float) * size);
-    to->dy_written = true;
-}
-
-void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth) {
-    if (i < net->first_trained) return;
-    dnx_node *n = &net->nodes[i];
-    dnx_link *l = &net->links[root(net, i)];
-    size_t size = dnx_size(n->out) * (size_t)batch;
-    if (!l->dy_written && !n->type->is_loss) {
-        memset(l->dy, 0, sizeof(float) * size); /* nobody reads this output */
-        l->dy_written = true;
-    }
-    if (net->links[i].merged_into >= 0) {
-        if (n->from[1] >= net->first_trained) pass_residual_on(net, i, batch);
-        return;
-    }
-    dnx_pass p = pass_of(net, i, x, batch, truth);
-    p.is_training = true;
-    p.dy = l->dy_written ? l->dy : NULL;
-    for (int k = 0; k < n->n_in; k++) {
-        if (n->from[k] < net->first_trained) continue; /* the image, too */
-        dnx_link *to = &net->links[root(net, n->from[k])];
-        p.dx[k] = to->dy;
-        p.dx_adds[k] = to->dy_written;
-        to->dy_written = true;
-    }
-    n->type->backward(n, &p);
-}
-
-void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
-    dnx_param list[DNX_MAX_PARAMS];
-    if (i < net->first_trained) return;
-    int n = dnx_net_params(net, i, list);
-    float *v = net->momentum + net->momentum_at[i];
-    float lr = rate * net->links[i].rate / (float)batch;
-    for (int k = 0; k < n; k++) {
-        if (!list[k].is_trained || !list[k].grad) continue;
-        float *w = list[k].value, *g = list[k].grad;
-        float d = decay * net->links[i].decay * list[k].decay * (float)batch;
-        for (size_t j = 0; j < list[k].count; j++) {
-            float step = g[j] - d * w[j];
-            v[j] = momentum * v[j] + step;
-            w[j] += lr * (net->o.nesterov ? step + momentum * v[j] : v[j]);
-            g[j] = 0;
-        }
-        v += list[k].count;
-    }
-    if (net->nodes[i].type->prepare) net->nodes[i].type->prepare(&net->nodes[i], NULL);
-}
-
-void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out) {
-    size_t in = dnx_size(net->in), size = dnx_size(net->nodes[last].out);
-    dnx_flush_denormals();
-    for (int b = 0; b < batch; b += net->chunk) {
-        int count = batch - b < net->chunk ? batch - b : net->chunk;
-        for (int i = 0; i <= last; i++)
-            dnx_net_forward_layer(net, i, x + (size_t)b * in, count, false, NULL, NULL);
-        memcpy(out + (size_t)b * size, net->links[last].y, sizeof(float) * size * (size_t)count);
-    }
-}
-
-const float *dnx_net_predict(dnx_net *net, const float *x, int batch) {
-    dnx_net_run(net, x, batch, net->n - 1, net->result);
-    return net->result;
-}
-
-dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err) {
-    dnx_status st = DNX_OK;
-    for (int i = 0; i < net->n && !st; i++)
-        if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
-    return st;
-}
-
-int dnx_net_params(dnx_net *net, int i, dnx_param *list) {
-    dnx_param local[DNX_MAX_PARAMS];
-    dnx_node *n = &net->nodes[i];
-    return n->type->params ? n->type->params(n, list ? list : local) : 0;
-}
-
-size_t dnx_net_count(dnx_net *net, int i) {
-    dnx_param list[DNX_MAX_PARAMS];
-    size_t count = 0;
-    int n = dnx_net_params(net, i, list);
-    for (int k = 0; k < n; k++) count += list[k].is_trained ? list[k].count : 0;
-    return count;
-}
-
-size_t dnx_net_memory(const dnx_net *net) {
-    return sizeof(float) * (net->output_floats + net->delta_floats + net->scratch_floats);
 }

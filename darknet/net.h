@@ -10,7 +10,7 @@ typedef struct {
     int max_batches, burn_in, max_crop, min_crop, flip, center, nesterov, seed;
     float learning_rate, momentum, decay, scale, gamma, power, B1, B2, eps, clip;
     float angle, aspect, saturation, exposure, hue, max_ratio, min_ratio;
-    float input_mean, input_scale, width_multiplier;
+    float input_mean, input_scale, width_multiplier, exclusivity, clip_norm;
     int policy, step; /* policy: constant|step|exp|poly|steps|sigmoid|random */
     dnx_list steps, scales;
 } dnx_net_opts;
@@ -21,7 +21,12 @@ typedef struct {
     int residual_of;     /* the layer whose output this layer adds while it stores; else -1 */
     bool dy_written;     /* this backward pass: dy holds a consumer's share */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */
+    float exclusivity;   /* factor of the weight exclusivity of this layer's filters */
+    int want;            /* of a loss of distillation: which output of a teacher; -1: none */
+    const float *target; /* that output for this batch; NULL: not there */
 } dnx_link;
+
+struct dnx_targets;
 
 typedef struct dnx_net {
     dnx_net_opts o;
@@ -44,12 +49,30 @@ typedef struct dnx_net {
     float *momentum;  /* one float per trained parameter, in params order */
     size_t *momentum_at; /* where layer i's momentum starts */
     uint64_t seen;    /* images trained on, from the weights file */
+    struct dnx_targets *targets; /* the teachers of the losses; NULL: none */
+    bool is_partial;  /* predicts without a loss whose teacher is not there */
+    int depth;        /* 0; 1 a teacher, 2 a teacher's teacher (of which only shapes matter) */
+    float *abs_sums;  /* for the exclusivity: sum over a layer's filters of |w|, by position */
+    double exclusivity, norm; /* of the last update: see dnx_net_update_begin */
+    float clip;       /* factor that clip_norm gave the last update's gradients */
 } dnx_net;
 
 /* Builds the network of a cfg. batch 0: the cfg's batch / subdivisions. threads 0: processors. */
 dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
                          dnx_err *err);
+/* The same for a teacher of `student`: predicts, and works in the student's threads. */
+dnx_status dnx_net_build_teacher(const dnx_cfg *cfg, const dnx_net *student, dnx_net **out,
+                                 dnx_err *err);
 void dnx_net_free(dnx_net *net);
+
+/* The layer whose output a loss of distillation fits: `given`, or the last before layer `end` that
+ * fits when given is < 0. *head: the classifier that makes logits of *source; NULL where the
+ * output of *source is what is wanted. false: there is none; *why says so in a few words. */
+bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *source,
+                    dnx_node **head, const char **why);
+
+/* Makes layer i store its own output where a merged [shortcut] was added to it. Predicting only. */
+void dnx_net_unmerge(dnx_net *net, int i);
 
 /* One layer forward, at most net->chunk images: x is the image batch, B x H x W x C. truth: class
  * indices or NULL.
@@ -60,7 +83,11 @@ void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool 
  * layer's dy must have been written by the caller unless it is a loss. */
 void dnx_net_backward_begin(dnx_net *net);
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
-/* w += rate/batch * v and so on, with Nesterov when o.nesterov; then prepare(); clears gradients.
+/* Before the layers of one update: with clip_norm, the norm of the whole mean gradient into
+ * net->norm and the factor min(1, clip_norm / norm) into net->clip; net->exclusivity = 0. */
+void dnx_net_update_begin(dnx_net *net, int batch);
+/* Adds its layer's exclusivity, then
+ * w += rate/batch * v and so on, with Nesterov when o.nesterov; then prepare(); clears gradients.
  * The host's rule: grad -= decay*batch*w; w += rate/batch*grad; grad *= momentum. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 

@@ -2,6 +2,7 @@
 
 typedef dnx_net_opts N;
 typedef dnx_common_opts C;
+typedef dnx_teacher_opts T;
 
 #define BIG 1e9
 
@@ -44,6 +45,9 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_FLOAT(N, input_mean, 0, -BIG, BIG, "subtracted from pixels 0..255"),
     DNX_OPT_FLOAT(N, input_scale, .00392156862745098, -BIG, BIG,
                   "multiplies pixels after input_mean; default 1/255, the host's 0..1"),
+    DNX_OPT_FLOAT(N, clip_norm, 0, 0, BIG, "longest mean gradient of an update; 0: any length"),
+    DNX_OPT_FLOAT(N, exclusivity, 0, 0, BIG,
+                  "EC-KD: factor of the weight exclusivity of convolutions and connected layers"),
     DNX_OPT_FLOAT(N, width_multiplier, 1, .001, 64, "multiplies filters= of every section"),
     DNX_OPT_WORD(N, policy, 0, "constant|step|exp|poly|steps|sigmoid|random",
                  "how the learning rate changes"),
@@ -57,4 +61,11 @@ const dnx_opt dnx_common_options[] = {
     DNX_OPT_INT(C, stopbackward, 0, 0, 1, "1: this layer and all before it keep their weights"),
     DNX_OPT_FLOAT(C, learning_rate, 1, 0, 1e6, "multiplies the network's learning rate"),
     DNX_OPT_FLOAT(C, decay, 1, 0, 1e6, "multiplies the network's weight decay"),
+    DNX_OPT_FLOAT(C, exclusivity, -1, -1, BIG, "factor of this layer's exclusivity; -1: [net]'s"),
+    DNX_OPT_END};
+
+const dnx_opt dnx_teacher_options[] = {
+    DNX_OPT_STRING(T, teacher, NULL, "cfg of the teacher; relative to this cfg"),
+    DNX_OPT_STRING(T, weights, NULL, "weights of the teacher; relative to this cfg"),
+    DNX_OPT_INT(T, layer, -1, -1, 10000, "layer of the teacher; -1: the last that fits"),
     DNX_OPT_END};

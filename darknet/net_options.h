@@ -5,9 +5,16 @@
 
 typedef struct {
     int fixed_width, stopbackward;
-    float learning_rate, decay;
+    float learning_rate, decay, exclusivity;
 } dnx_common_opts;
+
+/* Options of the losses of distillation. */
+typedef struct {
+    char *teacher, *weights;
+    int layer;
+} dnx_teacher_opts;
 
 extern const dnx_opt dnx_net_options[];
 extern const dnx_opt dnx_common_options[];
+extern const dnx_opt dnx_teacher_options[];
 #endif

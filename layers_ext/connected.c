@@ -72,7 +72,8 @@ static void unmake(dnx_node *n) {
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
-    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->D * (size_t)s->N, 1, true};
+    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->D * (size_t)s->N, 1, true,
+                   n->out.c};
     return dnx_tail_params(&s->tail, &w, true, list);
 }
 

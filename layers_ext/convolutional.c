@@ -107,7 +107,8 @@ static void unmake(dnx_node *n) {
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
-    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)n->out.c, 1, true};
+    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)n->out.c, 1, true,
+                   s->groups == 1 ? n->out.c : 0};
     return dnx_tail_params(&s->tail, &w, false, list);
 }
 

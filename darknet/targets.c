@@ -1,0 +1,240 @@
+#include "targets.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "weights.h"
+
+typedef struct {
+    char *cfg, *weights;
+    dnx_net *net;
+} teacher;
+
+/* One output of a teacher that losses want. */
+typedef struct {
+    int teacher, layer;
+    size_t size;         /* floats an image */
+    float *out;          /* net->batch x size */
+    const uint16_t *row; /* cached: 2 n x size halfs, image i at 2i, its mirror image at 2i + 1 */
+} wanted;
+
+struct dnx_targets {
+    teacher *teachers;
+    wanted *wants;
+    int n_teachers, n_wants;
+    float *x; /* a batch as a teacher wants it */
+    size_t x_floats;
+};
+
+/* path, if it is relative taken from the folder of `beside`. */
+static char *resolve(const char *path, const char *beside) {
+    const char *slash = strrchr(beside, '/');
+    size_t folder = path[0] == '/' || !slash ? 0 : (size_t)(slash - beside) + 1;
+    char *s = malloc(folder + strlen(path) + 1);
+    if (!s) return NULL;
+    memcpy(s, beside, folder);
+    strcpy(s + folder, path);
+    return s;
+}
+
+static dnx_status no_memory(const dnx_net *net, dnx_err *err) {
+    return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for the teachers");
+}
+
+static dnx_status open_teacher(dnx_net *net, char *cfg_path, char *weights, int *which,
+                               dnx_err *err) {
+    dnx_targets *t = net->targets;
+    dnx_cfg *cfg;
+    for (int i = 0; i < t->n_teachers; i++) {
+        const teacher *k = &t->teachers[i];
+        if (strcmp(k->cfg, cfg_path) || strcmp(k->weights, weights)) continue;
+        free(cfg_path);
+        free(weights);
+        *which = i;
+        return DNX_OK;
+    }
+    teacher new = {cfg_path, weights, NULL}, *more = NULL;
+    dnx_status st = dnx_cfg_read(cfg_path, &cfg, err);
+    if (!st) {
+        st = dnx_net_build_teacher(cfg, net, &new.net, err);
+        dnx_cfg_free(cfg);
+    }
+    if (!st && net->trains) st = dnx_weights_load(new.net, weights, err);
+    if (!st) more = realloc(t->teachers, sizeof *more * (size_t)(t->n_teachers + 1));
+    if (!st && !more) st = no_memory(net, err);
+    if (st) {
+        dnx_net_free(new.net);
+        free(cfg_path);
+        free(weights);
+        return st;
+    }
+    t->teachers = more;
+    t->teachers[*which = t->n_teachers++] = new;
+    return DNX_OK;
+}
+
+static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err *err) {
+    dnx_targets *t = net->targets;
+    for (int i = 0; i < t->n_wants; i++)
+        if (t->wants[i].teacher == which && t->wants[i].layer == layer) {
+            net->links[n->index].want = i;
+            return DNX_OK;
+        }
+    wanted *more = realloc(t->wants, sizeof *more * (size_t)(t->n_wants + 1));
+    if (!more) return no_memory(net, err);
+    t->wants = more;
+    wanted *w = &t->wants[t->n_wants];
+    *w = (wanted){which, layer, dnx_size(n->target), NULL, NULL};
+    if (net->trains) w->out = dnx_alloc(w->size * (size_t)net->batch);
+    if (net->trains && !w->out) return no_memory(net, err);
+    net->links[n->index].want = t->n_wants++;
+    return DNX_OK;
+}
+
+/* Room for a batch in the form that the teacher takes, when that is another. */
+static dnx_status fit_input(dnx_net *net, dnx_node *n, const dnx_net *k, dnx_err *err) {
+    dnx_targets *t = net->targets;
+    size_t size = dnx_size(k->in);
+    if (k->in.c != net->in.c)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] teacher=%s: takes %d channels, not %d",
+                        n->type->name, k->file, k->in.c, net->in.c);
+    if (!net->trains || size <= t->x_floats) return DNX_OK;
+    dnx_free(t->x);
+    t->x = dnx_alloc(size * (size_t)net->batch);
+    t->x_floats = t->x ? size : 0;
+    return t->x ? DNX_OK : no_memory(net, err);
+}
+
+static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, int which,
+                              dnx_err *err) {
+    dnx_net *k = net->targets->teachers[which].net;
+    const char *why;
+    int layer;
+    if (o->layer < 0 &&
+        !dnx_net_source(k, k->n, -1, n->type->wants, &layer, &n->target_head, &why))
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] teacher=%s: %s", n->type->name, o->teacher,
+                        why);
+    if (o->layer >= 0 &&
+        !dnx_net_source(k, k->n, o->layer, n->type->wants, &layer, &n->target_head, &why))
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] layer=%d: %s in %s, which has layers 0 to %d",
+                        n->type->name, o->layer, why, o->teacher, k->n - 1);
+    n->target = k->nodes[layer].out;
+    dnx_net_unmerge(k, layer);
+    return want(net, n, which, layer, err);
+}
+
+dnx_status dnx_targets_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err) {
+    const char *name = n->type->name;
+    int which = 0;
+    if (!o->teacher) return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs teacher=", name);
+    if (!o->weights && net->trains)
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs weights= of the teacher", name);
+    if (!net->targets) net->targets = calloc(1, sizeof *net->targets);
+    char *cfg = resolve(o->teacher, net->file);
+    char *weights = resolve(o->weights ? o->weights : "", net->file);
+    if (!net->targets || !cfg || !weights) {
+        free(cfg);
+        free(weights);
+        return no_memory(net, err);
+    }
+    dnx_status st = open_teacher(net, cfg, weights, &which, err);
+    if (!st) st = fit_input(net, n, net->targets->teachers[which].net, err);
+    if (!st) st = find_target(net, n, o, which, err);
+    return st;
+}
+
+void dnx_targets_free(dnx_targets *t) {
+    if (!t) return;
+    for (int i = 0; i < t->n_teachers; i++) {
+        dnx_net_free(t->teachers[i].net);
+        free(t->teachers[i].cfg);
+        free(t->teachers[i].weights);
+    }
+    for (int i = 0; i < t->n_wants; i++) dnx_free(t->wants[i].out);
+    free(t->teachers);
+    free(t->wants);
+    dnx_free(t->x);
+    free(t);
+}
+
+/* One image in the teacher's size (bilinear, centres of pixels on centres) and normalisation. */
+static void convert(const dnx_net *from, const float *x, const dnx_net *to, float *out) {
+    const dnx_shape a = from->in, b = to->in;
+    const float scale = to->o.input_scale / from->o.input_scale;
+    const float shift = (from->o.input_mean - to->o.input_mean) * to->o.input_scale;
+    for (int r = 0; r < b.h; r++)
+        for (int q = 0; q < b.w; q++) {
+            float fy = ((float)r + .5f) * (float)a.h / (float)b.h - .5f;
+            float fx = ((float)q + .5f) * (float)a.w / (float)b.w - .5f;
+            fy = fy < 0 ? 0 : fy > (float)(a.h - 1) ? (float)(a.h - 1) : fy;
+            fx = fx < 0 ? 0 : fx > (float)(a.w - 1) ? (float)(a.w - 1) : fx;
+            int y0 = (int)fy, x0 = (int)fx, y1 = y0 + (y0 + 1 < a.h), x1 = x0 + (x0 + 1 < a.w);
+            fy -= (float)y0;
+            fx -= (float)x0;
+            for (int c = 0; c < b.c; c++) {
+#define AT(row, column) x[((size_t)(row) * (size_t)a.w + (size_t)(column)) * (size_t)a.c + (size_t)c]
+                float top = (1 - fx) * AT(y0, x0) + fx * AT(y0, x1);
+                float low = (1 - fx) * AT(y1, x0) + fx * AT(y1, x1);
+#undef AT
+                *out++ = ((1 - fy) * top + fy * low) * scale + shift;
+            }
+        }
+}
+
+static bool sees_the_same(const dnx_net *a, const dnx_net *b) {
+    return !memcmp(&a->in, &b->in, sizeof a->in) && a->o.input_mean == b->o.input_mean &&
+           a->o.input_scale == b->o.input_scale;
+}
+
+/* Runs teacher `which` on count images and stores all that is wanted of it. */
+static void run_teacher(dnx_net *net, int which, const float *x, int count) {
+    dnx_targets *t = net->targets;
+    dnx_net *k = t->teachers[which].net;
+    size_t size = dnx_size(k->in);
+    int last = 0;
+    if (!sees_the_same(net, k)) {
+        for (int b = 0; b < count; b++)
+            convert(net, x + (size_t)b * dnx_size(net->in), k, t->x + (size_t)b * size);
+        x = t->x;
+    }
+    for (int i = 0; i < t->n_wants; i++)
+        if (t->wants[i].teacher == which && t->wants[i].layer > last) last = t->wants[i].layer;
+    for (int b = 0; b < count; b += k->chunk) {
+        int part = count - b < k->chunk ? count - b : k->chunk;
+        for (int layer = 0; layer <= last; layer++) {
+            dnx_net_forward_layer(k, layer, x + (size_t)b * size, part, false, NULL, NULL);
+            for (int i = 0; i < t->n_wants; i++) {
+                const wanted *w = &t->wants[i];
+                if (w->teacher == which && w->layer == layer)
+                    memcpy(w->out + (size_t)b * w->size, k->links[layer].y,
+                           sizeof(float) * w->size * (size_t)part);
+            }
+        }
+    }
+}
+
+static bool from_cache(dnx_targets *t, int which, const uint32_t *image,
+                       const unsigned char *mirrored, int count) {
+    for (int i = 0; i < t->n_wants; i++) {
+        const wanted *w = &t->wants[i];
+        if (w->teacher != which) continue;
+        if (!w->row) return false;
+        for (int b = 0; b < count; b++)
+            dnx_half_unpack(w->row + (2 * (size_t)image[b] + (mirrored[b] != 0)) * w->size,
+                            w->size, w->out + (size_t)b * w->size);
+    }
+    return true;
+}
+
+void dnx_targets_run(dnx_net *net, const float *x, const uint32_t *image,
+                     const unsigned char *mirrored) {
+    dnx_targets *t = net->targets;
+    if (!t) return;
+    for (int i = 0; i < t->n_teachers; i++)
+        if (!image || !from_cache(t, i, image, mirrored, net->batch))
+            run_teacher(net, i, x, net->batch);
+    for (int i = 0; i < net->n; i++)
+        if (net->links[i].want >= 0) net->links[i].target = t->wants[net->links[i].want].out;
+}

@@ -1,0 +1,73 @@
+/* update.c - one update of a network's parameters: SGD with momentum, weight decay, clipping by norm
+ * and weight exclusivity (EC-KD). */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "net.h"
+
+void dnx_net_update_begin(dnx_net *net, int batch) {
+    dnx_param list[DNX_MAX_PARAMS];
+    double sum = 0;
+    net->exclusivity = 0;
+    net->clip = 1;
+    if (net->o.clip_norm <= 0) return;
+    for (int i = net->first_trained; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            if (list[k].is_trained && list[k].grad)
+                sum += dnx_kernels()->dot(list[k].grad, list[k].grad, list[k].count);
+    net->norm = sqrt(sum) / batch;
+    if (net->norm > (double)net->o.clip_norm) net->clip = (float)(net->o.clip_norm / net->norm);
+}
+
+/* Weight exclusivity of M filters w_i of D weights, by position p (EC-KD; the squared exclusive norm
+ * of ECMSC less its diagonal):
+ *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|),
+ * S_p = sum_i |w_ip|. With the division a weight feels twice the mean magnitude of the others,
+ * whatever the width, and E = |W|^2 where all magnitudes are equal, as in weight decay.
+ * Subtracts factor * dE/dw from the gradient; returns E. */
+static double exclude(const dnx_param *w, float factor, float *sums) {
+    size_t M = (size_t)w->filters, D = w->count / M;
+    double e = 0, scale = 1 / (double)(M - 1);
+    memset(sums, 0, sizeof *sums * D);
+    for (size_t i = 0; i < M; i++)
+        for (size_t p = 0; p < D; p++) sums[p] += fabsf(w->value[i * D + p]);
+    float f = (float)(2 * factor * scale);
+    for (size_t i = 0; i < M; i++) {
+        const float *v = w->value + i * D;
+        float *g = w->grad + i * D;
+        double others = 0;
+        for (size_t p = 0; p < D; p++) {
+            float rest = sums[p] - fabsf(v[p]);
+            g[p] -= f * (v[p] > 0 ? rest : v[p] < 0 ? -rest : 0);
+            others += fabsf(v[p]) * rest;
+        }
+        e += others;
+    }
+    return e * scale;
+}
+
+void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
+    dnx_param list[DNX_MAX_PARAMS];
+    const dnx_link *l = &net->links[i];
+    if (i < net->first_trained) return;
+    int n = dnx_net_params(net, i, list);
+    float *v = net->momentum + net->momentum_at[i];
+    float lr = rate * l->rate / (float)batch;
+    for (int k = 0; k < n; k++) {
+        if (!list[k].is_trained || !list[k].grad) continue;
+        float *w = list[k].value, *g = list[k].grad;
+        float d = decay * l->decay * list[k].decay * (float)batch;
+        for (size_t j = 0; net->clip < 1 && j < list[k].count; j++) g[j] *= net->clip;
+        if (l->exclusivity > 0 && list[k].filters > 1)
+            net->exclusivity += exclude(&list[k], l->exclusivity * (float)batch, net->abs_sums);
+        for (size_t j = 0; j < list[k].count; j++) {
+            float step = g[j] - d * w[j];
+            v[j] = momentum * v[j] + step;
+            w[j] += lr * (net->o.nesterov ? step + momentum * v[j] : v[j]);
+            g[j] = 0;
+        }
+        v += list[k].count;
+    }
+    if (net->nodes[i].type->prepare) net->nodes[i].type->prepare(&net->nodes[i], NULL);
+}
