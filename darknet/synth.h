@@ -1,0 +1,63 @@
+/* synth.h - synthetic faces: an identity is a set of numbers, an image is a shot of it. Pure: the
+ * same arguments give the same pixels.
+ *
+ * Units: pixels of a 112 x 112 crop. The origin is between the eyes, x to the right, y down, z
+ * towards the camera. Colours are RGB, 0..1. */
+#ifndef DNX_SYNTH_H
+#define DNX_SYNTH_H
+#include "dnx.h"
+
+#define DNX_SYNTH_VERSION 1 /* of the pixels: other numbers, other faces */
+
+/* What makes an identity; the table in synth.c has mean and deviation of each. */
+enum {
+    HEAD_W, HEAD_H, JAW_W, JAW_Y, CHIN_W, CHIN_Y, CHEEK, EAR, EAR_OUT,
+    EYE_X, EYE_W, EYE_H, EYE_SLANT, EYE_BEND, EYE_DEPTH, IRIS, LID,
+    BROW_Y, BROW_X, BROW_W, BROW_H, BROW_SLANT, BROW_BEND, BROW_TAPER, BROW_DARK,
+    NOSE_LEN, NOSE_W, NOSE_TIP, NOSE_OUT, BRIDGE_W, NOSTRIL,
+    MOUTH_Y, MOUTH_W, LIP_UP, LIP_LOW, LIP_BEND, LIP_RED, PHILTRUM,
+    HAIRLINE, HAIR_CURVE, HAIR_PART, HAIR_H, HAIR_W, AGE, DNX_TRAITS
+};
+
+enum { DNX_BALD, DNX_SHORT, DNX_SIDE, DNX_FRINGE, DNX_LONG, DNX_CURLY, DNX_HAIRS };
+enum { DNX_SHAVEN, DNX_STUBBLE, DNX_MOUSTACHE, DNX_GOATEE, DNX_FULL, DNX_BEARDS };
+
+#define DNX_MOLES 3
+#define DNX_FRECKLES 24
+
+typedef struct {
+    float t[DNX_TRAITS];
+    float skin[3], hair[3], iris[3], lips[3];
+    int style, beard, moles, freckles;
+    float mark[DNX_FRECKLES][3]; /* x, y, radius: the moles, then the freckles */
+    bool has_glasses;
+    float rim[3], rim_w, lens_w, lens_h, lens_square; /* of the glasses */
+} dnx_face;
+
+/* What changes from image to image of one identity. */
+typedef struct {
+    float yaw, pitch, tilt, grow, dx, dy;        /* radians; tilt, grow, dx, dy: misalignment */
+    float smile, open, raise, lids, gaze_x, gaze_y;
+    float light[3], ambient, diffuse, shadow;    /* shadow: of one half of the face */
+    float back[4][3], back_angle, cloth[3];
+    float hair_more, beard_more, flush;
+    bool wears_glasses, has_make_up;
+    int cover;                                   /* what hides a part: DNX_NOTHING... */
+    float cover_at[4], cover_rgb[3];
+    float blur, noise, gain[3], lift, curve, saturation;
+    uint32_t seed;
+} dnx_shot;
+
+enum { DNX_NOTHING, DNX_SHADES, DNX_HAND, DNX_BAR, DNX_CAP, DNX_SCARF, DNX_COVERS };
+
+void dnx_face_make(dnx_face *f, dnx_rng *r);
+void dnx_shot_make(dnx_shot *s, dnx_rng *r);
+/* rgb: size x size x 3 bytes; scratch: DNX_CANVAS_FLOATS(size) floats (raster.h). */
+void dnx_face_draw(const dnx_face *f, const dnx_shot *s, int size, float *scratch,
+                   unsigned char *rgb);
+
+/* All three for one image. Identities of the test set differ from those of the training set; both
+ * are counted from 0, images too (below 2^24), and none depends on how many there are. */
+void dnx_synth_image(uint64_t seed, bool is_test, int identity, int image, int size, float *scratch,
+                     unsigned char *rgb);
+#endif

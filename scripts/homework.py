@@ -1,0 +1,440 @@
+#!/usr/bin/python3
+"""homework.py: trains a MobileFaceNet teacher, then narrower students from scratch and by distillation,
+and compares them by face verification.
+
+Without --faces it draws synthetic faces, and says so in every result. What is done already in --out
+is not done again; a training that was interrupted goes on from its checkpoint.
+"""
+import argparse
+import csv
+import html
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+DARKNET = os.path.join(ROOT, "bin", "darknet")
+CFG = os.path.join(ROOT, "cfg")
+METHODS = {  # name: (cfg of the student, what it is)
+    "scratch": ("mobilefacenet-half-am.cfg", "labels alone (CosFace)"),
+    "probability": ("mobilefacenet-half-kd-probability.cfg", "labels and the teacher's probabilities"),
+    "feature": ("mobilefacenet-half-kd-feature.cfg", "the teacher's features, no labels"),
+    "correlation": ("mobilefacenet-half-kd-correlation.cfg", "labels and correlations (CC-KD)"),
+    "exclusive": ("mobilefacenet-half-kd-ec.cfg", "features, hard samples, exclusivity (EC-KD)")}
+LABELLED = ("scratch", "probability", "correlation")
+
+
+class Failure(Exception):
+    pass
+
+
+def run(command, log=None):
+    """Runs a command; its output goes to our own, or into `log` as well as to Failure."""
+    print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT) else c for c in command),
+          flush=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE if log else None,
+                          stderr=subprocess.STDOUT if log else None, text=True, check=False)
+    if log:
+        with open(log, "w", encoding="utf-8") as f:
+            f.write(done.stdout)
+    if done.returncode:
+        raise Failure(f"{command[0]} {command[1]} failed with status {done.returncode}"
+                      + (f":\n{done.stdout[-2000:]}" if log else ""))
+    return done.stdout
+
+
+def edit(text, changes):
+    """A cfg text with options set: {section: {key: value}}, in every section of that name."""
+    lines, out, section, left = text.split("\n"), [], None, {}
+
+    def close():
+        at = len(out)
+        while at and (not out[at - 1].strip() or out[at - 1].lstrip().startswith("#")):
+            at -= 1
+        out[at:at] = [f"{k}={v}" for k, v in left.items()]
+
+    for line in lines:
+        head = re.match(r"\s*\[(\w+)\]", line)
+        option = re.match(r"\s*(\w+)\s*=", line)
+        if head:
+            close()
+            section, left = head.group(1), dict(changes.get(head.group(1), {}))
+        elif section and option and option.group(1) in left:
+            line = f"{option.group(1)}={left.pop(option.group(1))}"
+        out.append(line)
+    close()
+    return "\n".join(out)
+
+
+def sections(text):
+    """[(name, text)] of a cfg; what stands before the first section has the name ''."""
+    parts = re.split(r"(?m)^\s*\[(\w+)\].*$", text)
+    return [("", parts[0])] + list(zip(parts[1::2], parts[2::2]))
+
+
+def without_losses(text):
+    """The network that is used in the end."""
+    kept = []
+    for name, body in sections(text)[1:]:
+        if name == "margin_softmax" or name.startswith("kd_"):
+            break
+        kept.append(f"[{name}]{body}")
+    return "".join(kept)
+
+
+def embedding(text, numbers):
+    """Sets the length of the embedding: the filters of the section with fixed_width=1."""
+    out = []
+    for name, body in sections(text):
+        if re.search(r"(?m)^fixed_width=1", body):
+            body = re.sub(r"(?m)^filters=\d+", f"filters={numbers}", body)
+        out.append(f"[{name}]{body}" if name else body)
+    return "".join(out)
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".tmp", "w", encoding="utf-8") as f:
+        f.write(text)
+    os.replace(path + ".tmp", path)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def schedule(args, batches, rate):
+    return {"batch": args.batch, "subdivisions": 1, "max_batches": batches, "policy": "steps",
+            "steps": f"{int(.6 * batches)},{int(.85 * batches)}", "scales": ".1,.1",
+            "burn_in": max(1, min(100, batches // 20)), "learning_rate": rate, "width": args.size,
+            "height": args.size}
+
+
+# ---- steps ----
+
+def make_data(args):
+    """(labelled .data, all images .data, classes, pairs, faces of the pairs, label of the results)"""
+    if args.faces:
+        faces, lfw, pairs, label = args.faces, args.lfw, args.pairs, "real faces"
+    else:
+        out = os.path.join(args.out, "synthetic")
+        run([DARKNET, "synth", out, "-identities", str(args.identities), "-images",
+             str(args.images), "-seed", "1", "-pairs", str(args.synthetic_pairs)])
+        faces, lfw, pairs = (os.path.join(out, p) for p in ("train", "test", "pairs.txt"))
+        label = "SYNTHETIC faces"
+    classes = sum(e.is_dir() for e in os.scandir(faces))
+    labelled = os.path.join(args.out, "labelled.data")
+    write(labelled, f"classes={classes}\ntrain={faces}\nbackup={args.out}\n")
+    every = labelled
+    if args.unlabelled:
+        every = os.path.join(args.out, "all.data")
+        write(every, f"classes=0\ntrain={faces},{args.unlabelled}\nbackup={args.out}\n")
+    return labelled, every, classes, pairs, lfw, label
+
+
+def train(args, name, text, data, extra=()):
+    """Trains the network of a cfg text in out/name; returns its cfg and weights."""
+    folder = os.path.join(args.out, name)
+    cfg, weights = (os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
+    done = os.path.join(folder, "trained.txt")
+    if os.path.exists(cfg) and read(cfg) != text:
+        raise Failure(f"{cfg} was made with other arguments: choose another --out")
+    if not os.path.exists(done):
+        write(cfg, text)
+        own = os.path.join(folder, "net.data")
+        write(own, re.sub(r"(?m)^backup=.*", f"backup={folder}", read(data)))
+        start = time.time()
+        resume = ["-resume"] if os.path.exists(os.path.join(folder, "net.state")) else []
+        run([DARKNET, "classifier", "train", own, cfg] + list(extra if not resume else
+            [e for e in extra if not e.endswith(".weights") or e in extra[1:]]) + resume)
+        write(done, f"{time.time() - start:.1f}\n")
+    return cfg, weights
+
+
+def evaluate(args, name, cfg, weights, lfw, pairs, versus=None):
+    folder = os.path.join(args.out, name)
+    results = os.path.join(folder, "lfw", "results.json")
+    if not os.path.exists(results):
+        run([sys.executable, os.path.join(HERE, "eval_lfw.py"), cfg, weights, lfw, pairs, "--out",
+             os.path.dirname(results)] + (["--versus", versus] if versus else []))
+    return json.loads(read(results))
+
+
+def measure(args, name, text):
+    """Parameters, multiply-adds and milliseconds per image of the network that is used in the end."""
+    path = os.path.join(args.out, name + ".json")
+    if not os.path.exists(path):
+        cfg = os.path.join(args.out, name + ".cfg")
+        write(cfg, without_losses(text))
+        shown = run([DARKNET, "check", cfg], log=cfg + ".txt")
+        numbers = [int(re.search(rf"(?m)^{key}\s+([\d,]+)", shown).group(1).replace(",", ""))
+                   for key in ("parameters", "multiply-adds")]
+        timed = json.loads(run([DARKNET, "bench", cfg, "-batch", "1", "-json"],
+                               log=cfg + ".bench.json"))
+        write(path, json.dumps({"parameters": numbers[0], "macs": numbers[1],
+                                "ms": timed["ms_per_image"]}))
+    return json.loads(read(path))
+
+
+def teacher_cfg(args, classes):
+    text = read(os.path.join(CFG, "mobilefacenet-am.cfg"))
+    return edit(text, {"net": dict(schedule(args, args.teacher_batches, args.rate), seed=1),
+                       "margin_softmax": {"classes": classes}})
+
+
+def headed_cfg(args, given, classes):
+    """The given teacher, frozen, with a head for the identities of our list to be trained."""
+    text = re.sub(r"(?s)\[margin_softmax\].*", "", read(given))
+    head = sections(read(os.path.join(CFG, "mobilefacenet-am.cfg")))[-1][1]
+    frozen = re.sub(r"(?s)(.*\n)\s*$", r"\1stopbackward=1\n\n[margin_softmax]", text) + head
+    batches = max(1, args.batches // 4)
+    return edit(frozen, {"net": dict(schedule(args, batches, .5), seed=1),
+                         "margin_softmax": {"classes": classes}})
+
+
+def student_cfg(args, method, width, seed, classes, teacher):
+    text = read(os.path.join(CFG, METHODS[method][0]))
+    rate = args.rate if method in LABELLED else args.feature_rate
+    changes = {"net": dict(schedule(args, args.batches, rate), seed=seed,
+                           width_multiplier=f"{width / .5:g}"),
+               "margin_softmax": {"classes": classes}}
+    for name, _ in sections(text):
+        if name.startswith("kd_"):
+            headed = method == "probability"
+            changes[name] = {"teacher": teacher["headed" if headed else "cfg"],
+                             "weights": teacher["headed_weights" if headed else "weights"]}
+    if method == "probability":
+        changes["kd_probability"]["weight"] = args.probability_weight
+    if method == "correlation":
+        changes["kd_correlation"]["weight"] = args.correlation_weight
+    if method == "exclusive":
+        changes["net"]["exclusivity"] = args.exclusivity
+    return embedding(edit(text, changes), teacher["embedding"])
+
+
+def make_teacher(args, labelled, classes):
+    teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights}
+    if not args.teacher_weights:
+        cfg, weights = train(args, "teacher", teacher_cfg(args, classes), labelled)
+        teacher = {"cfg": cfg, "weights": weights}
+    text = read(teacher["cfg"])
+    last = [b for n, b in sections(text) if n == "convolutional"][-1]
+    teacher["embedding"] = int(re.search(r"(?m)^filters=(\d+)", last).group(1))
+    teacher["headed"], teacher["headed_weights"] = teacher["cfg"], teacher["weights"]
+    if args.teacher_weights and "probability" in args.methods and "[margin_softmax]" not in text:
+        print("The teacher has no classifier for these identities: one is trained on its features.")
+        body = headed_cfg(args, args.teacher_cfg, classes)
+        headless = os.path.join(args.out, "teacher-head", "start.weights")
+        if not os.path.exists(headless):
+            start_weights(args, body, teacher, headless)
+        teacher["headed"], teacher["headed_weights"] = train(
+            args, "teacher-head", body, labelled, [headless, "-clear"])
+    return teacher
+
+
+def start_weights(args, body, teacher, path):
+    """The teacher's weights, followed by a new head's as `darknet init` makes them."""
+    cfg, fresh = path + ".cfg", path + ".init"
+    write(cfg, body)
+    run([DARKNET, "init", cfg, fresh])
+    with open(teacher["weights"], "rb") as f:
+        given = f.read()
+    with open(fresh, "rb") as f:
+        new = f.read()
+    with open(path + ".tmp", "wb") as f:
+        f.write(given + new[len(given):])
+    os.replace(path + ".tmp", path)
+    for p in (cfg, fresh):
+        os.remove(p)
+
+
+# ---- results ----
+
+def mean_error(values, folds_error):
+    """Mean, and its standard error over seeds; with one seed that over the folds."""
+    m = sum(values) / len(values)
+    if len(values) == 1:
+        return m, folds_error
+    return m, math.sqrt(sum((v - m) ** 2 for v in values) / (len(values) - 1) / len(values))
+
+
+def draw(args, rows, label, path):
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+    figure, axis = plt.subplots(figsize=(1.5 + .9 * len(rows), 4.5))
+    names = [f"{r['method']}\n{r['width']:g}" for r in rows]
+    values = [100 * r["accuracy"] for r in rows]
+    axis.bar(names, values, yerr=[100 * r["error"] for r in rows], capsize=3,
+             color=["tab:grey" if r["method"] in ("teacher", "scratch") else "tab:blue"
+                    for r in rows])
+    axis.set_ylim(max(0, min(values) - 5), 100)
+    axis.set_ylabel("pairs right, %")
+    axis.set_title(label)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def draw_curves(args, names, path):
+    sys.path.insert(0, HERE)
+    import plot_training
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+    figure, axis = plt.subplots(figsize=(8, 4.5))
+    for name in names:
+        log = plot_training.read(os.path.join(args.out, name, "net.csv"))
+        loss = plot_training.smooth(log["loss"], .02)
+        axis.plot(log["batch"], [v / loss[0] for v in loss], label=name)
+    axis.set_xlabel("batch")
+    axis.set_ylabel("loss, share of the first")
+    axis.set_yscale("log")
+    axis.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+COLUMNS = ("network", "width", "parameters", "MB", "multiply-adds", "ms", "pairs right",
+           "p against scratch", "training, s")
+
+
+def cells(row):
+    return (row["method"], f"{row['width']:g}", f"{row['parameters']:,}",
+            f"{row['parameters'] * 4 / 1e6:.2f}", f"{row['macs'] / 1e6:.0f} M", f"{row['ms']:.2f}",
+            f"{100 * row['accuracy']:.2f} +- {100 * row['error']:.2f} %",
+            ", ".join(f"{p:.2g}" for p in row["p"]) or "-",
+            f"{row['seconds']:.0f}" if row["seconds"] else "given")
+
+
+def show(rows):
+    table = [COLUMNS] + [cells(r) for r in rows]
+    widths = [max(len(line[i]) for line in table) for i in range(len(COLUMNS))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip()
+                     for line in table)
+
+
+def report(args, rows, label, names):
+    write(os.path.join(args.out, "results.json"), json.dumps(rows, indent=1))
+    with open(os.path.join(args.out, "table.csv"), "w", newline="", encoding="utf-8") as f:
+        csv.writer(f).writerows([COLUMNS] + [cells(r) for r in rows])
+    draw(args, rows, label, os.path.join(args.out, "accuracy.png"))
+    draw_curves(args, names, os.path.join(args.out, "curves.png"))
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells(r)) + "</tr>"
+                   for r in rows)
+    methods = "".join(f"<li><b>{m}</b>: {html.escape(METHODS[m][1])}</li>" for m in args.methods)
+    note = ("Standard errors are over seeds." if len(args.seeds) > 1 else
+            "Standard errors are over the folds of one seed: they do not show how much another "
+            "seed would change.")
+    write(os.path.join(args.out, "report.html"), f"""<!DOCTYPE html>
+<meta charset="utf-8"><title>Distilling MobileFaceNet</title>
+<style>body {{ font-family: sans-serif; max-width: 60em; margin: 2em auto }}
+td, th {{ padding: .2em .7em; text-align: right }} img {{ max-width: 100% }}</style>
+<h1>Distilling MobileFaceNet: {html.escape(label)}</h1>
+<table><tr>{"".join(f"<th>{html.escape(c)}</th>" for c in COLUMNS)}</tr>{body}</table>
+<p>{note} p: McNemar's exact test on the same pairs, one number for each seed.</p>
+<ul>{methods}</ul>
+<p><img src="accuracy.png" alt="accuracy of each network"></p>
+<p><img src="curves.png" alt="loss during training"></p>
+<p>Command: <code>{html.escape(" ".join(sys.argv))}</code></p>
+""")
+
+
+def work(args):
+    os.makedirs(args.out, exist_ok=True)
+    labelled, every, classes, pairs, lfw, label = make_data(args)
+    teacher = make_teacher(args, labelled, classes)
+    rows, names = [], []
+    right = evaluate(args, "teacher", teacher["cfg"], teacher["weights"], lfw, pairs)
+    rows.append(dict(measure(args, "teacher-net", read(teacher["cfg"])), method="teacher", width=1,
+                     accuracy=right["accuracy"], error=right["standard_error"], p=[],
+                     seconds=0 if args.teacher_weights else seconds(args, "teacher")))
+    for width in args.widths:
+        scratch = {}
+        for method in args.methods:
+            got, p, spent = [], [], 0
+            for seed in args.seeds:
+                name = f"{method}-{width:g}-seed{seed}"
+                text = student_cfg(args, method, width, seed, classes, teacher)
+                data = labelled if method in LABELLED else every
+                extra = ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))] \
+                    if method != "scratch" and args.cache else []
+                cfg, weights = train(args, name, text, data, extra)
+                r = evaluate(args, name, cfg, weights, lfw, pairs, scratch.get(seed))
+                if method == "scratch":
+                    scratch[seed] = os.path.join(args.out, name, "lfw", "results.json")
+                got.append(r)
+                p += [r["versus"]["p"]] if "versus" in r else []
+                spent += seconds(args, name)
+                names.append(name)
+            mean, error = mean_error([r["accuracy"] for r in got], got[0]["standard_error"])
+            rows.append(dict(measure(args, f"student-{width:g}", text), method=method, width=width,
+                             accuracy=mean, error=error, p=p, seconds=spent / len(args.seeds)))
+            report(args, rows, label, names)
+    print(f"\n{label}, {classes} identities, seeds {', '.join(map(str, args.seeds))}\n")
+    print(show(rows))
+    print(f"\nreport: {os.path.join(args.out, 'report.html')}")
+
+
+def seconds(args, name):
+    return float(read(os.path.join(args.out, name, "trained.txt")))
+
+
+def numbers(kind):
+    return lambda text: [kind(v) for v in text.split(",")]
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    p.add_argument("--out", default="homework", metavar="DIR")
+    p.add_argument("--faces", metavar="DIR", help="a folder of identity folders, aligned faces")
+    p.add_argument("--unlabelled", metavar="DIR", help="more faces, for the losses without labels")
+    p.add_argument("--lfw", metavar="DIR", help="the faces of the pairs")
+    p.add_argument("--pairs", metavar="FILE", help="LFW's pairs.txt")
+    p.add_argument("--teacher-cfg", metavar="CFG", help="a teacher that is trained already")
+    p.add_argument("--teacher-weights", metavar="FILE")
+    p.add_argument("--methods", type=numbers(str), default=list(METHODS), metavar="A,B")
+    p.add_argument("--widths", type=numbers(float), default=[.5], metavar="W,W")
+    p.add_argument("--seeds", type=numbers(int), default=[1], metavar="N,N")
+    p.add_argument("--batch", type=int, default=64)
+    p.add_argument("--batches", type=int, default=600, help="updates of each student")
+    p.add_argument("--teacher-batches", type=int, default=600)
+    p.add_argument("--rate", type=float, default=.05, help="learning rate with labels")
+    p.add_argument("--feature-rate", type=float, default=.5, help="learning rate of features alone")
+    p.add_argument("--probability-weight", type=float, default=1)
+    p.add_argument("--correlation-weight", type=float, default=100)
+    p.add_argument("--exclusivity", type=float, default=1e-4)
+    p.add_argument("--size", type=int, default=112, help="pixels of the networks' input")
+    p.add_argument("--identities", type=int, default=200, help="synthetic identities")
+    p.add_argument("--images", type=int, default=30, help="images of each")
+    p.add_argument("--synthetic-pairs", type=int, default=2000)
+    p.add_argument("--no-cache", dest="cache", action="store_false",
+                   help="run the teacher anew for every batch")
+    args = p.parse_args()
+    unknown = [m for m in args.methods if m not in METHODS]
+    if unknown:
+        p.error(f"--methods: {unknown[0]} is none of {', '.join(METHODS)}")
+    if args.faces and not (args.lfw and args.pairs):
+        p.error("--faces needs --lfw and --pairs")
+    if bool(args.teacher_cfg) != bool(args.teacher_weights):
+        p.error("--teacher-cfg and --teacher-weights go together")
+    for key in ("out", "faces", "unlabelled", "lfw", "pairs", "teacher_cfg", "teacher_weights"):
+        if getattr(args, key):
+            setattr(args, key, os.path.abspath(getattr(args, key)))
+    try:
+        work(args)
+    except (Failure, OSError, ValueError) as e:
+        print(f"homework: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
