@@ -167,6 +167,24 @@ dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err) {
     return st;
 }
 
+dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err) {
+    dnx_section *s = &cfg->sections[i];
+    int k = 0;
+    while (k < s->n && strcmp(s->pairs[k].key, key)) k++;
+    char *new_value = strdup(value), *new_key = k == s->n ? strdup(key) : NULL;
+    dnx_pair *more = k == s->n ? realloc(s->pairs, sizeof *more * (size_t)(k + 1)) : s->pairs;
+    if (more) s->pairs = more;
+    if (!new_value || !more || (k == s->n && !new_key)) {
+        free(new_value);
+        free(new_key);
+        return dnx_fail(err, DNX_EMEM, (dnx_loc){cfg->file, 0}, "no memory");
+    }
+    if (k == s->n) s->pairs[s->n++] = (dnx_pair){new_key, NULL, s->line};
+    free(s->pairs[k].value);
+    s->pairs[k].value = new_value;
+    return DNX_OK;
+}
+
 void dnx_cfg_free(dnx_cfg *cfg) {
     if (!cfg) return;
     for (int i = 0; i < cfg->n; i++) {

@@ -28,5 +28,7 @@ dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg
                          dnx_err *err);
 /* Reads the file at path (at most 16 MB) and parses it. */
 dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
+/* Sets an option of section i, in place of its value or behind its last option. DNX_EMEM. */
+dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
 void dnx_cfg_free(dnx_cfg *cfg);
 #endif

@@ -11,31 +11,46 @@
 #include "cmd.h"
 #include "host.h"
 #include "kernels/kernels.h"
+#include "log.h"
 #include "state.h"
+#include "targets.h"
 #include "train.h"
+#include "verify.h"
 #include "weights.h"
 
-enum { READERS = 2, PLAIN_LINE = 50, EVERY = 500, SAVE_SECONDS = 300, MOST_SHOWN = 20 };
+enum { READERS = 2, PLAIN_LINE = 50, EVERY = 500, SAVE_SECONDS = 300, MOST_SHOWN = 20, SHOW = 16 };
 
 static const dnx_verb verb = {
     "classifier",
     "classifier train faces.data net.cfg [weights] [-clear] [-resume] [-threads N] [-seed N]\n"
-    "       [-batches N] [-every N]",
-    "train; -every N: batches between checkpoints", NULL};
+    "       [-batches N] [-every N] [-pairs pairs.txt -faces folder [-verify N]]\n"
+    "       [-teacher net.cfg -teacher-weights weights] [-cache folder]",
+    "train; -every N: batches between checkpoints; -verify N: between verifications", NULL};
 
 typedef struct {
+    const char *data, *cfg, *weights, *pairs, *faces, *teacher, *teacher_weights, *cache;
+    int threads, seed, batches, every, verify;
+    bool clear, resume;
+} arguments;
+
+typedef struct {
+    arguments a;
     dnx_net *net;
     dnx_data *data;
     dnx_host *host;
     dnx_feed *feed;
     dnx_run run;
-    char *weights, *state, *log; /* paths */
-    FILE *csv;
-    uint64_t batch, last; /* updates done; to do */
-    int every;
-    double saved, shown; /* times */
-    char losses[128];    /* names of the loss layers */
-    bool is_terminal, is_saved; /* is_saved: there is a checkpoint of this run */
+    char *weights, *state, *best; /* paths */
+    dnx_log log;
+    uint64_t batch, last, first; /* updates done; to do; done when this process began */
+    double saved, shown, began;  /* times */
+    double *losses;              /* by layer, per image, of this update */
+    int classifier;              /* the layer whose output tells whether the class is right; -1 */
+    dnx_verify *pairs;
+    dnx_net *eval;  /* the same network, predicting: what pairs are verified with */
+    int feature;    /* its layer */
+    double lfw;     /* of the last verification; NAN: none yet */
+    bool is_terminal, is_saved;  /* is_saved: there is a checkpoint of this run */
 } job;
 
 static volatile sig_atomic_t is_told_to_stop;
@@ -53,48 +68,52 @@ static void show_broken(void *arg, const char *path, const char *why) {
 
 /* ---- opening ---- */
 
-/* Puts seed= into [net]: layers take it while they are built. */
-static dnx_status set_seed(dnx_cfg *cfg, int seed, dnx_err *err) {
-    dnx_section *s = &cfg->sections[0];
-    char text[16];
-    int i = 0;
-    snprintf(text, sizeof text, "%d", seed);
-    while (i < s->n && strcmp(s->pairs[i].key, "seed")) i++;
-    char *value = strdup(text);
-    if (value && i == s->n) {
-        char *key = strdup("seed");
-        dnx_pair *more = realloc(s->pairs, sizeof *more * (size_t)(s->n + 1));
-        if (more) {
-            s->pairs = more;
-            if (key) s->pairs[s->n++] = (dnx_pair){key, NULL, s->line};
-        }
-        if (!more || !key) {
-            free(key);
-            free(value);
-            value = NULL;
-        }
-    }
-    if (!value) return dnx_fail(err, DNX_EMEM, (dnx_loc){cfg->file, 0}, "no memory");
-    free(s->pairs[i].value);
-    s->pairs[i].value = value;
-    return DNX_OK;
+/* A path of the command line, for an option that is read relative to the cfg. */
+static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const char *path,
+                           dnx_err *err) {
+    char *full = realpath(path, NULL);
+    if (!full)
+        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot open: %s", strerror(errno));
+    dnx_status st = dnx_cfg_set(cfg, section, key, full, err);
+    free(full);
+    return st;
 }
 
-static dnx_status open_net(job *j, const char *path, int threads, int seed, dnx_err *err) {
+/* What the command line says goes into the cfg: layers take it while they are built. */
+static dnx_status override(dnx_cfg *cfg, const arguments *a, dnx_err *err) {
+    char text[16];
+    dnx_status st = DNX_OK;
+    bool found = false;
+    snprintf(text, sizeof text, "%d", a->seed);
+    if (a->seed >= 0) st = dnx_cfg_set(cfg, 0, "seed", text, err);
+    for (int i = 1; i < cfg->n && !st && a->teacher; i++) {
+        if (strncmp(cfg->sections[i].name, "kd_", 3)) continue;
+        found = true;
+        st = set_path(cfg, i, "teacher", a->teacher, err);
+        if (!st) st = set_path(cfg, i, "weights", a->teacher_weights, err);
+    }
+    if (st || found || !a->teacher) return st;
+    return dnx_fail(err, DNX_EOPTION, (dnx_loc){cfg->file, 0}, "-teacher: no section has one");
+}
+
+static dnx_status open_net(job *j, dnx_err *err) {
     dnx_cfg *cfg;
-    dnx_status st = dnx_cfg_read(path, &cfg, err);
+    dnx_status st = dnx_cfg_read(j->a.cfg, &cfg, err);
     if (st) return st;
-    if (seed >= 0 && cfg->n) st = set_seed(cfg, seed, err);
-    if (!st) st = dnx_net_build(cfg, true, 0, threads, &j->net, err);
+    if (cfg->n) st = override(cfg, &j->a, err);
+    if (!st) st = dnx_net_build(cfg, true, 0, j->a.threads, &j->net, err);
+    if (!st && j->a.pairs) st = dnx_net_build(cfg, false, 16, j->a.threads, &j->eval, err);
     dnx_cfg_free(cfg);
     if (st) return st;
+    j->losses = calloc((size_t)j->net->n, sizeof *j->losses);
+    j->classifier = -1;
+    j->feature = -1;
     for (int i = 0; i < j->net->n; i++) {
         const dnx_layer_type *t = j->net->nodes[i].type;
-        size_t used = strlen(j->losses);
-        if (t->is_loss)
-            snprintf(j->losses + used, sizeof j->losses - used, "%s%s", used ? "+" : "", t->name);
+        if (t->is_loss && !t->wants) j->classifier = i;
+        if (t->is_loss && j->feature < 0) j->feature = i - 1;
     }
-    return DNX_OK;
+    return j->losses ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){j->a.cfg, 0}, "no memory");
 }
 
 /* The value of a whole-number option, or `none` where the type has no such option. */
@@ -121,52 +140,39 @@ static dnx_status name_files(job *j, const char *cfg, dnx_err *err) {
     if (mkdir(folder, 0777) && errno != EEXIST)
         return dnx_fail(err, DNX_EIO, at, "cannot make this folder: %s", strerror(errno));
     j->weights = join(folder, name, len, ".weights");
+    j->best = join(folder, name, len, "-best.weights");
     j->state = join(folder, name, len, ".state");
-    j->log = join(folder, name, len, ".csv");
-    if (j->weights && j->state && j->log) return DNX_OK;
+    j->log.path = join(folder, name, len, ".csv");
+    if (j->weights && j->best && j->state && j->log.path) return DNX_OK;
     return dnx_fail(err, DNX_EMEM, at, "no memory");
-}
-
-/* Keeps the log's lines up to batch `last`: what follows will be trained again. */
-static dnx_status open_log(job *j, dnx_err *err) {
-    dnx_loc at = {j->log, 0};
-    char *text = NULL;
-    size_t room = 0, keep = 0;
-    unsigned long long batch;
-    FILE *old = j->batch ? fopen(j->log, "r") : NULL;
-    for (ssize_t n; old && (n = getline(&text, &room, old)) > 0 && text[n - 1] == '\n';) {
-        if (keep && (sscanf(text, "%llu,", &batch) != 1 || batch > j->batch)) break;
-        keep += (size_t)n;
-    }
-    free(text);
-    if (old) fclose(old);
-    if (keep && truncate(j->log, (off_t)keep))
-        return dnx_fail(err, DNX_EIO, at, "cannot shorten: %s", strerror(errno));
-    j->csv = fopen(j->log, keep ? "a" : "w");
-    if (!j->csv) return dnx_fail(err, DNX_EIO, at, "cannot write: %s", strerror(errno));
-    if (!keep) fprintf(j->csv, "batch,epoch,loss,rate,images_per_second,wait,accuracy\n");
-    return DNX_OK;
 }
 
 /* Options that change training images or gradients in the host, but not here yet. */
 static dnx_status refuse_unknown(const dnx_net_opts *o, dnx_loc at, dnx_err *err) {
-    const char *key = o->angle != 0        ? "angle"
-                      : o->hue != 0        ? "hue"
-                      : o->aspect != 1     ? "aspect"
-                      : o->saturation != 1 ? "saturation"
-                      : o->exposure != 1   ? "exposure"
-                      : o->max_crop != 0   ? "max_crop"
-                      : o->min_crop != 0   ? "min_crop"
-                      : o->max_ratio != 0  ? "max_ratio"
-                      : o->min_ratio != 0  ? "min_ratio"
-                      : o->clip != 0       ? "clip"
-                      : o->random != 0     ? "random"
-                      : o->center != 0     ? "center"
-                      : o->notruth != 0    ? "notruth"
-                                           : NULL;
+    const char *key = o->clip != 0      ? "clip"
+                      : o->random != 0  ? "random"
+                      : o->notruth != 0 ? "notruth"
+                                        : NULL;
     if (!key) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, at, "[net] %s: this version trains without it; remove it",
                     key);
+}
+
+/* A loss without a teacher learns from classes and needs room for all of them. */
+static dnx_status check_classes(const job *j, dnx_err *err) {
+    const int classes = j->data->o.classes;
+    for (int i = 0; i < j->net->n; i++) {
+        const dnx_node *n = &j->net->nodes[i];
+        if (!n->type->is_loss || n->type->wants) continue;
+        if (!classes)
+            return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] learns from classes, but %s has none",
+                            n->type->name, j->data->file);
+        int most = option(n, "classes", (int)dnx_size(n->out));
+        if (classes > most)
+            return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] has room for %d classes, but %s has %d",
+                            n->type->name, most, j->data->file, classes);
+    }
+    return DNX_OK;
 }
 
 static dnx_status check(const job *j, int batches, dnx_err *err) {
@@ -178,18 +184,15 @@ static dnx_status check(const job *j, int batches, dnx_err *err) {
     if (st) return st;
     if (!batches && !net->o.max_batches)
         return dnx_fail(err, DNX_EOPTION, at, "[net] needs max_batches=, or the command -batches");
-    int most = option(last, "classes", (int)dnx_size(last->out));
-    if (j->data->o.classes <= most) return DNX_OK;
-    return dnx_fail(err, DNX_ESHAPE, last->loc, "[%s] has room for %d classes, but %s has %d",
-                    last->type->name, most, j->data->file, j->data->o.classes);
+    st = check_classes(j, err);
+    return st ? st : dnx_feed_check(j->data, net, err);
 }
 
 /* ---- the run ---- */
 
 static dnx_status save(job *j, dnx_err *err) {
     dnx_status st = dnx_check_params(j->net, err);
-    if (!st && fflush(j->csv))
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){j->log, 0}, "cannot write: %s", strerror(errno));
+    if (!st) st = dnx_log_flush(&j->log, err);
     if (!st) st = dnx_state_save(&j->run, j->net, j->state, err);
     if (!st) j->is_saved = true;
     if (!st) st = dnx_weights_save(j->net, j->weights, err);
@@ -197,79 +200,139 @@ static dnx_status save(job *j, dnx_err *err) {
     return st;
 }
 
-static void show(job *j, double loss, double accuracy, double rate, double speed, double wait,
-                 double epoch) {
+/* Verifies the pairs with the parameters as they are, and keeps the best ones. */
+static dnx_status verify(job *j, dnx_err *err) {
+    dnx_param from[DNX_MAX_PARAMS], to[DNX_MAX_PARAMS];
+    for (int i = 0; i <= j->feature; i++) {
+        int n = dnx_net_params(j->net, i, from);
+        dnx_net_params(j->eval, i, to);
+        for (int k = 0; k < n; k++)
+            memcpy(to[k].value, from[k].value, sizeof(float) * from[k].count);
+    }
+    dnx_status st = dnx_net_prepare(j->eval, err);
+    if (!st) st = dnx_verify_run(j->pairs, j->eval, j->feature, dnx_host_decode,
+                                 dnx_host_decode_free, &j->lfw, err);
+    if (st) return st;
+    bool is_best = j->lfw > j->log.best;
+    if (is_best) st = dnx_weights_save(j->net, j->best, err);
+    printf("%sbatch %llu: %.2f %% of the pairs are right%s\n", j->is_terminal ? "\n" : "",
+           (unsigned long long)j->batch, 100 * j->lfw, is_best ? ", the best so far" : "");
+    return st;
+}
+
+/* The losses by name, their values per image. */
+static void show_losses(const job *j) {
+    for (int i = 0; i < j->net->n; i++)
+        if (j->net->nodes[i].type->is_loss)
+            printf("  %s %.4f", j->net->nodes[i].type->name, j->losses[i]);
+}
+
+static void show_bar(double share) {
+    putchar('[');
+    for (int i = 0; i < SHOW; i++) putchar(i < share * SHOW ? '#' : '.');
+    printf("] ");
+}
+
+static void show(job *j, const dnx_log_line *l) {
     double now = dnx_now();
     if (j->is_terminal ? now - j->shown < .2 && j->batch < j->last : j->batch % PLAIN_LINE != 0)
         return;
     j->shown = now;
-    printf("%sbatch %llu/%llu  epoch %.2f  %.0f images/s  %s %.4f  accuracy %.1f %%  rate %.3g  "
-           "waiting %.0f %%%s",
-           j->is_terminal ? "\r" : "", (unsigned long long)j->batch, (unsigned long long)j->last,
-           epoch, speed, j->losses, loss, 100 * accuracy, rate, 100 * wait,
+    double left = (now - j->began) * (double)(j->last - j->batch) / (double)(j->batch - j->first);
+    if (j->is_terminal) printf("\r");
+    printf("batch %llu/%llu  epoch %.2f ", (unsigned long long)j->batch,
+           (unsigned long long)j->last, l->epoch);
+    if (j->is_terminal) show_bar(l->epoch - floor(l->epoch));
+    printf(" %.0f images/s", l->speed);
+    show_losses(j);
+    if (!isnan(l->accuracy)) printf("  accuracy %.1f %%", 100 * l->accuracy);
+    if (!isnan(l->exclusivity)) printf("  exclusivity %.4g", l->exclusivity);
+    printf("  rate %.3g  waiting %.0f %%  left %d:%02d:%02d%s", l->rate, 100 * l->wait,
+           (int)(left / 3600), (int)(left / 60) % 60, (int)left % 60,
            j->is_terminal ? "\033[K" : "\n");
     fflush(stdout);
-    fflush(j->csv);
+    fflush(j->log.file);
 }
 
-/* How many of a sub-batch are right, by the last layer's output: 1 or 0 an image (a margin loss),
+/* How many of a sub-batch are right, by the classifier's output: 1 or 0 an image (a margin loss),
  * or a value for each class. */
-static int count_right(const dnx_net *net, const float *truth) {
-    size_t n = dnx_size(net->nodes[net->n - 1].out);
-    const float *y = net->links[net->n - 1].y;
+static int count_right(const job *j, const float *truth) {
+    const dnx_net *net = j->net;
+    if (j->classifier < 0) return 0;
+    size_t n = dnx_size(net->nodes[j->classifier].out);
+    const float *y = net->links[j->classifier].y;
     int right = 0;
     for (int b = 0; b < net->batch; b++, y += n) {
         size_t best = 0;
         for (size_t i = 1; i < n; i++)
             if (y[i] > y[best]) best = i;
-        right += n == 1 ? y[0] == 1 : best == (size_t)truth[b];
+        right += n == 1 ? y[0] == 1 : (float)best == truth[b];
     }
     return right;
 }
 
+/* The loss of the sub-batch just trained is not finite: says where that began. */
+static dnx_status find_nan(job *j, dnx_err *err) {
+    dnx_status st = dnx_check_outputs(j->net, err);
+    if (!st) st = dnx_check_params(j->net, err);
+    for (int i = 0; i < j->net->n && !st; i++)
+        if (!isfinite(dnx_host_loss(j->host, i)))
+            st = dnx_fail(err, DNX_ENUMBER, j->net->nodes[i].loc,
+                          "NaN or infinity in the loss of layer %d [%s]", i,
+                          j->net->nodes[i].type->name);
+    return st ? st : dnx_fail(err, DNX_ENUMBER, (dnx_loc){j->a.cfg, 0}, "NaN or infinity");
+}
+
 /* One update: all sub-batches. */
 static dnx_status step(job *j, dnx_err *err) {
-    const int parts = j->net->o.subdivisions;
+    const dnx_net *net = j->net;
+    const int parts = net->o.subdivisions;
     double start = dnx_now(), waited = 0, loss = 0;
-    const char *path;
+    const char *line;
     int right = 0;
+    memset(j->losses, 0, sizeof *j->losses * (size_t)net->n);
     for (int i = 0; i < parts; i++) {
-        const float *x, *truth;
+        dnx_batch b;
         double before = dnx_now();
-        dnx_status st = dnx_feed_next(j->feed, &x, &truth, err);
+        dnx_status st = dnx_feed_next(j->feed, &b, err);
         waited += dnx_now() - before;
-        while ((path = dnx_feed_broken(j->feed)))
-            fprintf(stderr, "%s%s: skipped: cannot be decoded\n", j->is_terminal ? "\n" : "", path);
+        while ((line = dnx_feed_broken(j->feed)))
+            fprintf(stderr, "%s%s\n", j->is_terminal ? "\n" : "", line);
         if (st) return st;
-        double part = dnx_host_train(j->host, x, truth);
+        dnx_targets_run(j->net, b.x, b.altered ? NULL : b.image, b.mirrored);
+        double part = dnx_host_train(j->host, b.x, b.truth);
         loss += part / parts;
-        right += count_right(j->net, truth);
-        if (isfinite(part)) continue;
-        st = dnx_check_outputs(j->net, err);
-        if (!st) st = dnx_check_params(j->net, err);
-        if (!st)
-            st = dnx_fail(err, DNX_ENUMBER, j->net->nodes[j->net->n - 1].loc,
-                          "NaN or infinity in the loss [%s]", j->losses);
-        return st;
+        for (int k = 0; k < net->n; k++) j->losses[k] += dnx_host_loss(j->host, k) / parts;
+        right += count_right(j, b.truth);
+        if (!isfinite(part)) return find_nan(j, err);
     }
     j->batch++;
-    double rate = (double)dnx_host_rate(j->host); /* the host counts the images, then updates */
-    double took = dnx_now() - start, speed = j->net->o.batch / took;
-    double epoch = (double)j->net->seen / (double)j->data->n;
-    double accuracy = (double)right / j->net->o.batch;
-    fprintf(j->csv, "%llu,%.4f,%.9g,%.9g,%.1f,%.4f,%.4f\n", (unsigned long long)j->batch, epoch,
-            loss, rate, speed, waited / took, accuracy);
-    show(j, loss, accuracy, rate, speed, waited / took, epoch);
-    return DNX_OK;
+    double took = dnx_now() - start;
+    dnx_log_line l = {.batch = j->batch, .epoch = (double)net->seen / (double)j->data->n,
+                      .loss = loss, .speed = net->o.batch / took, .wait = waited / took,
+                      .accuracy = j->classifier < 0 ? NAN : (double)right / net->o.batch,
+                      .lfw = NAN, .exclusivity = net->has_exclusivity ? net->exclusivity : NAN,
+                      .gradient = net->o.clip_norm > 0 ? net->norm : NAN, .losses = j->losses};
+    l.rate = (double)dnx_host_rate(j->host); /* the host counts the images, then updates */
+    dnx_status st = DNX_OK;
+    if (j->pairs && (j->batch % (uint64_t)j->a.verify == 0 || j->batch == j->last)) {
+        st = verify(j, err);
+        if (!st) l.lfw = j->lfw;
+    }
+    dnx_log_write(&j->log, net, &l);
+    show(j, &l);
+    return st;
 }
 
 static dnx_status train(job *j, dnx_err *err) {
     dnx_status st = DNX_OK;
     uint64_t saved_at = UINT64_MAX;
-    j->saved = dnx_now();
+    j->saved = j->began = dnx_now();
+    j->first = j->batch;
     while (!st && j->batch < j->last && !is_told_to_stop) {
         st = step(j, err);
-        if (st || (j->batch % (uint64_t)j->every && dnx_now() - j->saved < SAVE_SECONDS)) continue;
+        if (st || (j->batch % (uint64_t)j->a.every && dnx_now() - j->saved < SAVE_SECONDS))
+            continue;
         st = save(j, err);
         saved_at = j->batch;
     }
@@ -281,75 +344,115 @@ static dnx_status train(job *j, dnx_err *err) {
     return st;
 }
 
-static dnx_status start(job *j, char **args, bool clear, bool resume, int batches, dnx_err *err) {
+static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
+    const job *j = arg;
+    return dnx_data_image(j->data, i, j->net, mirrored, dnx_host_decode, dnx_host_decode_free, x);
+}
+
+static void show_progress(void *arg, size_t done, size_t all) {
+    job *j = arg;
+    if (j->is_terminal || done == all)
+        printf("%steacher: %zu of %zu images%s", j->is_terminal ? "\r" : "", done, all,
+               done == all ? "\n" : "");
+    fflush(stdout);
+}
+
+static dnx_status start(job *j, dnx_err *err) {
     dnx_net *net = j->net;
-    dnx_status st = check(j, batches, err);
-    if (!st && args[3]) st = dnx_weights_load(net, args[3], err);
-    if (!st) st = name_files(j, args[2], err);
+    const arguments *a = &j->a;
+    dnx_status st = check(j, a->batches, err);
+    if (!st && a->weights) st = dnx_weights_load(net, a->weights, err);
+    if (!st) st = name_files(j, a->cfg, err);
+    if (!st && a->pairs) st = dnx_verify_open(a->pairs, a->faces, &j->pairs, err);
     if (st) return st;
-    if (clear) net->seen = 0;
+    if (a->clear) net->seen = 0;
     j->run = (dnx_run){(uint64_t)net->o.seed, j->data->n, j->data->checksum,
                        (uint64_t)net->o.batch};
-    if (resume) st = dnx_state_load(&j->run, net, j->state, err);
-    j->is_saved = resume;
+    if (a->resume) st = dnx_state_load(&j->run, net, j->state, err);
+    j->is_saved = a->resume;
     /* The loop updates when seen / batch is whole: weights of another batch= must not shift it. */
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = net->seen / (uint64_t)net->o.batch;
-    j->last = (uint64_t)(batches ? batches : net->o.max_batches);
+    j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);
     if (!st) st = dnx_host_open(net, &j->host, err);
-    if (!st) st = open_log(j, err);
+    if (!st && a->cache)
+        st = dnx_targets_cache(net, a->cache, j->data, read_image, show_progress, j, err);
+    if (!st) {
+        char *path = j->log.path;
+        j->log.path = NULL;
+        st = dnx_log_open(&j->log, path, net, j->batch, err);
+    }
     if (!st)
         st = dnx_feed_open(j->data, net, (uint64_t)net->o.seed, READERS, dnx_host_decode,
                            dnx_host_decode_free, &j->feed, err);
     return st;
 }
 
-static void close_all(job *j) {
+static dnx_status close_all(job *j, dnx_err *err) {
+    dnx_status st = j->log.path ? dnx_log_close(&j->log, err) : DNX_OK;
     dnx_feed_close(j->feed);
     dnx_host_close(j->host);
     dnx_net_free(j->net);
+    dnx_net_free(j->eval);
+    dnx_verify_close(j->pairs);
     dnx_data_close(j->data);
+    free(j->losses);
     free(j->weights);
     free(j->state);
-    free(j->log);
+    free(j->best);
+    return st;
+}
+
+/* 0, or the exit status of a wrong command line. */
+static int take_arguments(int argc, char **argv, arguments *a) {
+    bool ok = true;
+    a->threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
+    a->seed = dnx_take_int(&argc, argv, "-seed", -1, 0, 2147483647, &ok);
+    a->batches = dnx_take_int(&argc, argv, "-batches", 0, 1, 1000000000, &ok);
+    a->every = dnx_take_int(&argc, argv, "-every", EVERY, 1, 1000000000, &ok);
+    a->verify = dnx_take_int(&argc, argv, "-verify", EVERY, 1, 1000000000, &ok);
+    a->pairs = dnx_take(&argc, argv, "-pairs", NULL);
+    a->faces = dnx_take(&argc, argv, "-faces", NULL);
+    a->teacher = dnx_take(&argc, argv, "-teacher", NULL);
+    a->teacher_weights = dnx_take(&argc, argv, "-teacher-weights", NULL);
+    a->cache = dnx_take(&argc, argv, "-cache", NULL);
+    a->clear = dnx_take_flag(&argc, argv, "-clear");
+    a->resume = dnx_take_flag(&argc, argv, "-resume");
+    if (!ok || argc < 3 || argc > 4) return dnx_usage(&verb);
+    a->data = argv[1];
+    a->cfg = argv[2];
+    a->weights = argc > 3 ? argv[3] : NULL;
+    const char *wrong = a->resume && (a->clear || a->weights) ? "-resume takes neither weights nor "
+                                                                "-clear"
+                        : !a->pairs != !a->faces ? "-pairs and -faces go together"
+                        : !a->teacher != !a->teacher_weights
+                            ? "-teacher and -teacher-weights go together"
+                            : NULL;
+    if (wrong) fprintf(stderr, "darknet: %s\n", wrong);
+    return wrong ? 2 : 0;
 }
 
 int dnx_classifier_train(int argc, char **argv) {
-    job j = {.is_terminal = isatty(STDOUT_FILENO) == 1};
+    job j = {.is_terminal = isatty(STDOUT_FILENO) == 1, .lfw = NAN};
     dnx_err err = {0};
-    bool ok = true;
-    int broken = 0;
-    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
-    int seed = dnx_take_int(&argc, argv, "-seed", -1, 0, 2147483647, &ok);
-    int batches = dnx_take_int(&argc, argv, "-batches", 0, 1, 1000000000, &ok);
-    bool clear = dnx_take_flag(&argc, argv, "-clear");
-    bool resume = dnx_take_flag(&argc, argv, "-resume");
-    j.every = dnx_take_int(&argc, argv, "-every", EVERY, 1, 1000000000, &ok);
-    if (!ok || argc < 3 || argc > 4) return dnx_usage(&verb);
-    char *args[4] = {argv[0], argv[1], argv[2], argc > 3 ? argv[3] : NULL};
-    if (resume && (clear || args[3])) {
-        fprintf(stderr, "darknet: -resume takes neither weights nor -clear\n");
-        return 2;
-    }
+    int broken = 0, wrong = take_arguments(argc, argv, &j.a);
+    if (wrong) return wrong;
     dnx_flush_denormals();
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &a, NULL); /* a second one ends at once */
     sigaction(SIGTERM, &a, NULL);
-    dnx_status st = open_net(&j, args[2], threads, seed, &err);
-    if (!st) st = dnx_data_open(args[1], show_broken, &broken, &j.data, &err);
-    if (!st) st = start(&j, args, clear, resume, batches, &err);
+    dnx_status st = open_net(&j, &err);
+    if (!st) st = dnx_data_open(j.a.data, show_broken, &broken, &j.data, &err);
+    if (!st) st = start(&j, &err);
     if (!st) {
         printf("%zu images, %zu broken and skipped, %d classes\n", j.data->n, j.data->broken,
                j.data->o.classes);
         st = train(&j, &err);
     }
-    if (j.csv && fclose(j.csv) && !st)
-        st = dnx_fail(&err, DNX_EIO, (dnx_loc){j.log, 0}, "cannot write: %s", strerror(errno));
-    if (!st && j.batch < j.last) {
+    bool is_whole = j.batch >= j.last;
+    if (!st && !is_whole)
         fprintf(stderr, "stopped at batch %llu; go on with -resume\n", (unsigned long long)j.batch);
-        ok = false;
-    }
-    close_all(&j);
-    if (st) return dnx_report(&err);
-    return ok ? 0 : 1;
+    dnx_status closed = close_all(&j, &err);
+    if (st || closed) return dnx_report(&err);
+    return is_whole ? 0 : 1;
 }

@@ -163,7 +163,8 @@ typedef struct dnx_layer_type {
     void (*unmake)(dnx_node *n); /* frees what make allocated, half-made included; may be NULL */
     int (*params)(dnx_node *n, dnx_param *list); /* returns how many; NULL: none */
     void (*forward)(dnx_node *n, dnx_pass *p);
-    void (*backward)(dnx_node *n, dnx_pass *p); /* ADDS to parameter gradients */
+    void (*backward)(dnx_node *n, dnx_pass *p); /* ADDS to parameter gradients. NULL: the
+                                                 * type only predicts, it is in no trained part */
     double (*macs)(const dnx_node *n);  /* multiply-adds per image; NULL: 0 */
     /* After weights are loaded into a network that only predicts: fold batch norm, pack filters.
      * Also after every update of a training network when it is not NULL. */
@@ -175,7 +176,7 @@ typedef struct dnx_layer_type {
     dnx_wanted wants;
     /* A classifier whose logits never lie in memory at once. All three or none. */
     int (*classes)(const dnx_node *n);
-    /* z[b][j - lo] = logit of class j in lo..hi-1 for features x (B x in[0]), without any margin. */
+    /* z[b][j - lo] = logit of class j in lo..hi-1 for features x (B x in[0]), without margin. */
     void (*logits)(dnx_node *n, const float *x, int batch, int lo, int hi, float *z);
     /* dz: descent directions of those logits. Adds to the parameters' gradients and to dx, which
      * may be NULL. Only after logits() of the same x. */
@@ -187,9 +188,8 @@ typedef struct dnx_layer_type {
 
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
 
-/* IEEE half precision: to nearest even; beyond its range to the largest finite number. */
-void dnx_half_pack(const float *v, size_t n, uint16_t *half);
-void dnx_half_unpack(const uint16_t *half, size_t n, float *v);
+/* A checksum that goes on from h; begin with 0. Not for secrets. */
+uint64_t dnx_hash(uint64_t h, const void *bytes, size_t n);
 
 /* count zeroed floats aligned to 64 bytes, or NULL; free with dnx_free. */
 float *dnx_alloc(size_t count);

@@ -1,44 +1,23 @@
-/* half.c - numbers of 16 bits, for files. */
-#include <string.h>
+#include "half.h"
 
-#include "dnx.h"
+#include <math.h>
 
-static uint16_t pack(float f) {
-    uint32_t u;
-    memcpy(&u, &f, sizeof u);
-    uint16_t sign = (uint16_t)(u >> 16 & 0x8000u);
-    u &= 0x7fffffffu;
-    if (u > 0x7f800000u) return sign | 0x7e00u;  /* NaN */
-    if (u >= 0x477ff000u) return sign | 0x7bffu; /* would round to infinity */
-    if (u < 0x38800000u) { /* below 2^-14: a whole number of 2^-24 */
-        float v;
-        memcpy(&v, &u, sizeof v);
-        v = v * 16777216.f + 8388608.f; /* rounds to the nearest, ties to even */
-        memcpy(&u, &v, sizeof u);
-        return sign | (uint16_t)(u & 0xffffu);
-    }
-    u += 0xfffu + (u >> 13 & 1u); /* to the nearest, ties to even */
-    return sign | (uint16_t)((u - 0x38000000u) >> 13);
+uint16_t dnx_to_half(float v) {
+    unsigned sign = signbit(v) ? 0x8000u : 0;
+    float a = fabsf(v);
+    int e = 0;
+    if (isnan(v)) return (uint16_t)(sign | 0x7e00u);
+    if (a >= 65520) return (uint16_t)(sign | 0x7c00u);
+    frexpf(a, &e); /* a = f * 2^e, .5 <= f < 1; halves have 11 bits, the smallest step is 2^-24 */
+    int step = a == 0 || e < -13 ? -24 : e - 11;
+    unsigned m = (unsigned)nearbyintf(ldexpf(a, -step)); /* 0 .. 2048 steps */
+    /* Exponent field 1 is steps of 2^-24 from 1024 on; a carry to 2048 moves to the next field. */
+    return (uint16_t)(sign | ((unsigned)(step + 24) * 1024 + m));
 }
 
-static float unpack(uint16_t h) {
-    uint32_t u = (uint32_t)(h & 0x7fffu) << 13, sign = (uint32_t)(h & 0x8000u) << 16;
-    float f;
-    if (u >= 0x0f800000u) u += 0x70000000u; /* infinity, NaN */
-    else if (u >= 0x00800000u) u += 0x38000000u;
-    else {
-        f = (float)(h & 0x3ffu) / 16777216.f;
-        memcpy(&u, &f, sizeof u);
-    }
-    u |= sign;
-    memcpy(&f, &u, sizeof f);
-    return f;
-}
-
-void dnx_half_pack(const float *v, size_t n, uint16_t *half) {
-    for (size_t i = 0; i < n; i++) half[i] = pack(v[i]);
-}
-
-void dnx_half_unpack(const uint16_t *half, size_t n, float *v) {
-    for (size_t i = 0; i < n; i++) v[i] = unpack(half[i]);
+float dnx_from_half(uint16_t h) {
+    int e = h >> 10 & 31, m = h & 1023;
+    float v = e == 31 ? (m ? NAN : INFINITY) : e ? ldexpf((float)(m + 1024), e - 25)
+                                                 : ldexpf((float)m, -24);
+    return h & 0x8000 ? -v : v;
 }

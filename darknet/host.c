@@ -20,7 +20,8 @@ void stbi_image_free(void *p);
 typedef struct {
     dnx_host *host;
     int index;
-    float cost; /* the batch's sum, for the host's bookkeeping */
+    float cost;  /* the batch's sum, for the host's bookkeeping */
+    double loss; /* the same */
 } ref;
 
 struct dnx_host {
@@ -44,6 +45,7 @@ static void forward(layer l, network n)
                           n.truth, &loss);
     if (!l.cost) return;
     r->cost = (float)loss;
+    r->loss = loss;
     r->host->loss += loss;
 }
 
@@ -139,7 +141,7 @@ dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err)
         return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for the host's layers");
     }
     for (int i = 0; i < net->n; i++) {
-        h->refs[i] = (ref){h, i, 0};
+        h->refs[i] = (ref){h, i, 0, 0};
         h->loop.layers[i] = wrap(&h->refs[i]);
     }
     h->loop.outputs = h->loop.layers[net->n - 1].outputs;
@@ -168,6 +170,8 @@ double dnx_host_train(dnx_host *h, const float *x, const float *truth)
     h->net->seen = h->seen;
     return h->loss / h->net->batch;
 }
+
+double dnx_host_loss(const dnx_host *h, int i) { return h->refs[i].loss / h->net->batch; }
 
 float dnx_host_rate(dnx_host *h) { return get_current_rate(&h->loop); }
 

@@ -16,6 +16,8 @@ void dnx_host_close(dnx_host *h); /* h may be NULL */
  * `subdivisions` of them. x: B x H x W x C with B = net->batch; truth: B class indices. Returns the
  * sum of all losses per image. Also counts net->seen. */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
+/* Of this sum: what layer i gave. 0: it is no loss. */
+double dnx_host_loss(const dnx_host *h, int i);
 /* The learning rate of the next update by [net]'s policy. */
 float dnx_host_rate(dnx_host *h);
 uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */

@@ -18,14 +18,20 @@
  * Measured: MobileFaceNet at batch 32 takes a quarter longer when all images go layer by layer. */
 #define CHUNK_FLOATS 65536
 
+static const dnx_layer_type *const *more_types; /* the host's; NULL: none */
+
+void dnx_net_more_types(const dnx_layer_type *const *types) { more_types = types; }
+
 static const dnx_layer_type *find_type(const char *name) {
     static const char *const alias[][2] = {{"conv", "convolutional"}, {"conn", "connected"},
                                            {"max", "maxpool"},        {"avg", "avgpool"},
-                                           {"soft", "softmax"}};
+                                           {"soft", "softmax"},       {"lrn", "normalization"}};
     for (size_t i = 0; i < sizeof alias / sizeof *alias; i++)
         if (!strcmp(name, alias[i][0])) name = alias[i][1];
     for (int i = 0; dnx_layer_types[i]; i++)
         if (!strcmp(dnx_layer_types[i]->name, name)) return dnx_layer_types[i];
+    for (int i = 0; more_types && more_types[i]; i++)
+        if (!strcmp(more_types[i]->name, name)) return more_types[i];
     return NULL;
 }
 
@@ -36,8 +42,14 @@ static dnx_status unknown_section(const dnx_section *s, const char *file, dnx_er
         names[n] = dnx_layer_types[n]->name;
         n++;
     }
+    for (int i = 0; n < 256 && more_types && more_types[i]; i++) names[n++] = more_types[i]->name;
+    static const char *const hosts[] = {"crnn", "iseg", "deconvolutional", "deconv"};
     const char *near = dnx_nearest(s->name, names, n);
     dnx_loc at = {file, s->line};
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        if (!strcmp(s->name, hosts[i]))
+            return dnx_fail(err, DNX_EOPTION, at,
+                            "[%s]: is not built in; only the host's own command runs it", s->name);
     if (near)
         return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section; did you mean [%s]?", s->name,
                         near);
@@ -70,7 +82,10 @@ static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) 
     if (o->inputs && (size_t)o->inputs != dnx_size(net->in))
         return dnx_fail(err, DNX_EOPTION, at, "[%s] inputs=%d: height*width*channels is %zu",
                         s->name, o->inputs, dnx_size(net->in));
-    if (o->policy == 4 && (o->steps.n == 0 || o->steps.n != o->scales.n))
+    if (o->policy == 4 && o->steps.n == 0)
+        return dnx_fail(err, DNX_EOPTION, at, "[%s] policy=steps: needs steps= and scales=",
+                        s->name);
+    if (o->policy == 4 && o->steps.n != o->scales.n)
         return dnx_fail(err, DNX_EOPTION, at,
                         "[%s] policy=steps: needs as many scales (%d) as steps (%d)", s->name,
                         o->scales.n, o->steps.n);
@@ -86,7 +101,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *sou
         given = i;
         break;
     }
-    *why = wants == DNX_LOGITS ? "no layer makes logits" : "every layer is a loss";
+    *why = wants == DNX_LOGITS ? "no layer makes logits" : "there are only losses";
     if (given < 0) return false;
     *why = "no such layer";
     if (given >= end) return false;
@@ -135,6 +150,10 @@ static dnx_status find_inputs(dnx_net *net, dnx_node *n, dnx_err *err) {
         return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs %s=", n->type->name, key);
     for (int i = 0; refs && i < refs->n; i++) {
         double v = (double)refs->v[i], at = v < 0 ? n->index + v : v;
+        if (n->index == 0)
+            return dnx_fail(err, DNX_EOPTION, n->loc,
+                            "[%s] %s=%g: this is layer 0, so there is no layer to name",
+                            n->type->name, key, v);
         if (v != floor(v) || at < 0 || at >= n->index)
             return dnx_fail(err, DNX_EOPTION, n->loc,
                             "[%s] %s=%g: this is layer %d, so it must name a layer from 0 to %d",
@@ -149,15 +168,12 @@ static dnx_status find_inputs(dnx_net *net, dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* The length of a layer's filters that exclusivity works on; 0: none. */
-static size_t filters_of(dnx_net *net, int i) {
+/* Whether a layer has filters that exclusivity works on. */
+static bool has_filters(dnx_net *net, int i) {
     dnx_param list[DNX_MAX_PARAMS];
-    size_t longest = 0;
-    for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
-        size_t len = list[k].filters > 1 ? list[k].count / (size_t)list[k].filters : 0;
-        if (len > longest) longest = len;
-    }
-    return longest;
+    for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+        if (list[k].filters > 1) return true;
+    return false;
 }
 
 static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) {
@@ -168,12 +184,15 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->index = net->n;
     n->loc = (dnx_loc){net->file, s->line};
     n->batch = net->chunk;
-    n->trains = net->trains;
+    n->trains = net->trains && n->index >= net->first_trained;
     n->seed = (uint64_t)net->o.seed;
     n->pool = net->pool;
     l->merged_into = l->residual_of = l->want = -1;
     const dnx_layer_type *type = find_type(s->name);
     if (!type) return unknown_section(s, net->file, err);
+    if (n->trains && !type->backward)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s]: only predicts here; the host's own command trains it", type->name);
     n->opts = calloc(1, type->opts_size + 1);
     n->state = calloc(1, type->state_size + 1);
     n->type = type;
@@ -189,16 +208,18 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         dnx_opts_free(dnx_teacher_options, &teacher);
         return st;
     }
+    if (common.exclusivity < 0 && common.exclusivity != -1)
+        st = dnx_fail(err, DNX_EOPTION, n->loc, "[%s] exclusivity=%g: must be 0 or more, or -1",
+                      type->name, common.exclusivity);
     l->exclusivity = common.exclusivity < 0 ? net->o.exclusivity : common.exclusivity;
     l->rate = common.learning_rate;
     l->decay = common.decay;
-    if (common.stopbackward) net->first_trained = net->n;
     int *filters = field(n, "filters");
     if (filters && !common.fixed_width && net->o.width_multiplier != 1) {
         double scaled = floor(*filters * (double)net->o.width_multiplier + .5);
         *filters = scaled < 1 ? 1 : scaled > 65536 ? 65536 : (int)scaled;
     }
-    st = type->wants ? find_pair(net, n, &teacher, err) : find_inputs(net, n, err);
+    if (!st) st = type->wants ? find_pair(net, n, &teacher, err) : find_inputs(net, n, err);
     dnx_opts_free(dnx_teacher_options, &teacher);
     if (st) return st;
     st = type->make(n, err);
@@ -207,9 +228,10 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
                         type->name, n->batch, n->out.h, n->out.w, n->out.c);
     if (n->scratch > net->scratch_floats) net->scratch_floats = n->scratch;
-    if (common.exclusivity > 0 && !filters_of(net, n->index))
-        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] exclusivity=%g: has no filters that overlap",
-                        type->name, common.exclusivity);
+    if (common.exclusivity > 0 && !has_filters(net, n->index))
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] exclusivity=%g: has no filters that overlap", type->name,
+                        common.exclusivity);
     return DNX_OK;
 }
 
@@ -293,15 +315,12 @@ static dnx_status allocate(dnx_net *net, dnx_err *err) {
     if (net->trains) {
         net->delta_floats = plan(net, true, pos, death);
         net->deltas = dnx_alloc(net->delta_floats);
-        size_t longest = 0;
         for (int i = 0; i < net->n; i++) {
-            size_t len = net->links[i].exclusivity > 0 ? filters_of(net, i) : 0;
             trained += dnx_net_count(net, i);
-            if (len > longest) longest = len;
+            if (net->links[i].exclusivity > 0 && has_filters(net, i)) net->has_exclusivity = true;
         }
         net->momentum = dnx_alloc(trained + 1);
-        net->abs_sums = dnx_alloc(longest + 1);
-        if (!net->deltas || !net->momentum || !net->abs_sums) goto no_memory;
+        if (!net->deltas || !net->momentum) goto no_memory;
         for (int i = 0; i < net->n; i++) {
             net->links[i].dy = net->deltas + pos[root(net, i)];
             net->momentum_at[i + 1] = net->momentum_at[i] + dnx_net_count(net, i);
@@ -314,6 +333,16 @@ no_memory:
     free(pos);
     free(death);
     return dnx_fail(err, DNX_EMEM, at, "no memory for the network's tensors");
+}
+
+/* How many layers keep their weights: those up to the last stopbackward=1. */
+static int count_frozen(const dnx_cfg *cfg) {
+    int frozen = 0;
+    for (int i = 1; i < cfg->n; i++) {
+        const dnx_pair *p = dnx_opts_given(&cfg->sections[i], "stopbackward");
+        if (p && atoi(p->value) == 1) frozen = i;
+    }
+    return frozen;
 }
 
 static dnx_status build(const dnx_cfg *cfg, bool trains, int batch, int threads,
@@ -333,10 +362,12 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, int batch, int threads,
     net->trains = trains;
     net->depth = student ? student->depth + 1 : 0;
     net->clip = 1;
+    net->first_trained = trains ? count_frozen(cfg) : 0;
     net->nodes = calloc((size_t)cfg->n, sizeof *net->nodes);
     net->links = calloc((size_t)cfg->n, sizeof *net->links);
     if (threads <= 0) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    net->pool = student ? student->pool : dnx_pool_new(threads < 1 ? 1 : threads > 64 ? 64 : threads);
+    threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
+    net->pool = student ? student->pool : dnx_pool_new(threads);
     dnx_status st = DNX_OK;
     if (!net->file || !net->nodes || !net->links || !net->pool)
         st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
@@ -349,6 +380,8 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, int batch, int threads,
         merge_shortcuts(net);
         st = allocate(net, err);
     }
+    for (int i = 0; !st && i < net->first_trained; i++)
+        if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
     if (st) dnx_net_free(net);
     else *out = net;
     return st;
@@ -375,7 +408,6 @@ void dnx_net_free(dnx_net *net) {
     }
     dnx_targets_free(net->targets);
     if (net->depth == 0) dnx_pool_free(net->pool);
-    dnx_free(net->abs_sums);
     dnx_free(net->outputs);
     dnx_free(net->result);
     dnx_free(net->deltas);

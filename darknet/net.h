@@ -9,7 +9,9 @@ typedef struct {
     int batch, subdivisions, height, width, channels, inputs, time_steps, notruth, random, adam;
     int max_batches, burn_in, max_crop, min_crop, flip, center, nesterov, seed;
     float learning_rate, momentum, decay, scale, gamma, power, B1, B2, eps, clip;
+    int sampler, identities, images, shift; /* sampler: permutation|balanced */
     float angle, aspect, saturation, exposure, hue, max_ratio, min_ratio;
+    float erase, gray, lowres;
     float input_mean, input_scale, width_multiplier, exclusivity, clip_norm;
     int policy, step; /* policy: constant|step|exp|poly|steps|sigmoid|random */
     dnx_list steps, scales;
@@ -40,7 +42,7 @@ typedef struct dnx_net {
                        * predicting, few enough that the activations stay in the cache */
     float *result;    /* dnx_net_predict's: batch x outputs */
     bool trains;
-    int first_trained; /* layers before it keep their weights: behind the last stopbackward=1 */
+    int first_trained; /* layers before it only predict: those up to the last stopbackward=1 */
     struct dnx_pool *pool;
     float *scratch;
     float *outputs;   /* all y; they share memory by liveness when predicting */
@@ -52,10 +54,13 @@ typedef struct dnx_net {
     struct dnx_targets *targets; /* the teachers of the losses; NULL: none */
     bool is_partial;  /* predicts without a loss whose teacher is not there */
     int depth;        /* 0; 1 a teacher, 2 a teacher's teacher (of which only shapes matter) */
-    float *abs_sums;  /* for the exclusivity: sum over a layer's filters of |w|, by position */
+    bool has_exclusivity; /* some layer's factor is above 0 */
     double exclusivity, norm; /* of the last update: see dnx_net_update_begin */
     float clip;       /* factor that clip_norm gave the last update's gradients */
 } dnx_net;
+
+/* Types that are not in the registry, ended by NULL: the host's. Before networks are built. */
+void dnx_net_more_types(const dnx_layer_type *const *types);
 
 /* Builds the network of a cfg. batch 0: the cfg's batch / subdivisions. threads 0: processors. */
 dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,

@@ -19,18 +19,6 @@ typedef struct {
     uint64_t net; /* of the parameters' names and sizes */
 } header;
 
-static uint64_t mix(uint64_t h, const void *bytes, size_t n) {
-    const unsigned char *p = bytes;
-    uint32_t word;
-    for (; n >= sizeof word; n -= sizeof word, p += sizeof word) {
-        memcpy(&word, p, sizeof word);
-        h = (h ^ word) * 0x100000001b3u;
-        h ^= h >> 32;
-    }
-    while (n--) h = (h ^ *p++) * 0x100000001b3u;
-    return h;
-}
-
 static header describe(const dnx_run *run, dnx_net *net) {
     header h = {.version = VERSION, .seen = net->seen, .run = *run, .net = 0xcbf29ce484222325u};
     dnx_param list[DNX_MAX_PARAMS];
@@ -38,18 +26,18 @@ static header describe(const dnx_run *run, dnx_net *net) {
     h.momentum = net->momentum_at[net->n];
     for (int i = 0; i < net->n; i++) {
         const char *type = net->nodes[i].type->name;
-        h.net = mix(h.net, type, strlen(type) + 1);
+        h.net = dnx_hash(h.net, type, strlen(type) + 1);
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
             h.params += list[k].count;
-            h.net = mix(h.net, list[k].name, strlen(list[k].name) + 1);
-            h.net = mix(h.net, &list[k].count, sizeof list[k].count);
+            h.net = dnx_hash(h.net, list[k].name, strlen(list[k].name) + 1);
+            h.net = dnx_hash(h.net, &list[k].count, sizeof list[k].count);
         }
     }
     return h;
 }
 
 static bool put(FILE *f, const void *bytes, size_t n, uint64_t *sum) {
-    *sum = mix(*sum, bytes, n);
+    *sum = dnx_hash(*sum, bytes, n);
     return fwrite(bytes, 1, n, f) == n;
 }
 
@@ -138,15 +126,15 @@ dnx_status dnx_state_load(const dnx_run *run, dnx_net *net, const char *path, dn
     if (why) st = dnx_fail(err, DNX_EWEIGHTS, at, "%s", why);
     else if (!(data = dnx_alloc(floats + 1))) st = dnx_fail(err, DNX_EMEM, at, "no memory");
     if (!st) {
-        uint64_t sum = mix(0, &got, sizeof got), stored;
+        uint64_t sum = dnx_hash(0, &got, sizeof got), stored;
         bool whole = fread(data, sizeof(float), floats, f) == floats &&
                      fread(&stored, sizeof stored, 1, f) == 1 && fgetc(f) == EOF;
         const float *p = data;
         dnx_param list[DNX_MAX_PARAMS];
         for (int i = 0; whole && i < net->n; i++)
             for (int k = 0, n = dnx_net_params(net, i, list); k < n; p += list[k++].count)
-                sum = mix(sum, p, sizeof(float) * list[k].count);
-        if (whole) sum = mix(sum, p, sizeof(float) * want.momentum);
+                sum = dnx_hash(sum, p, sizeof(float) * list[k].count);
+        if (whole) sum = dnx_hash(sum, p, sizeof(float) * want.momentum);
         if (!whole || sum != stored)
             st = dnx_fail(err, DNX_EWEIGHTS, at, "is damaged or cut short");
     }

@@ -1,15 +1,20 @@
 #include "targets.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "kernels/kernels.h"
+#include "embeddings.h"
+#include "half.h"
 #include "weights.h"
 
 typedef struct {
     char *cfg, *weights;
     dnx_net *net;
+    bool is_loaded; /* with its weights */
 } teacher;
 
 /* One output of a teacher that losses want. */
@@ -18,6 +23,7 @@ typedef struct {
     size_t size;         /* floats an image */
     float *out;          /* net->batch x size */
     const uint16_t *row; /* cached: 2 n x size halfs, image i at 2i, its mirror image at 2i + 1 */
+    dnx_embeddings_in cache;
 } wanted;
 
 struct dnx_targets {
@@ -61,7 +67,6 @@ static dnx_status open_teacher(dnx_net *net, char *cfg_path, char *weights, int 
         st = dnx_net_build_teacher(cfg, net, &new.net, err);
         dnx_cfg_free(cfg);
     }
-    if (!st && net->trains) st = dnx_weights_load(new.net, weights, err);
     if (!st) more = realloc(t->teachers, sizeof *more * (size_t)(t->n_teachers + 1));
     if (!st && !more) st = no_memory(net, err);
     if (st) {
@@ -75,6 +80,12 @@ static dnx_status open_teacher(dnx_net *net, char *cfg_path, char *weights, int 
     return DNX_OK;
 }
 
+static dnx_status load(teacher *k, dnx_err *err) {
+    dnx_status st = k->is_loaded ? DNX_OK : dnx_weights_load(k->net, k->weights, err);
+    k->is_loaded = !st;
+    return st;
+}
+
 static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err *err) {
     dnx_targets *t = net->targets;
     for (int i = 0; i < t->n_wants; i++)
@@ -86,7 +97,7 @@ static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err 
     if (!more) return no_memory(net, err);
     t->wants = more;
     wanted *w = &t->wants[t->n_wants];
-    *w = (wanted){which, layer, dnx_size(n->target), NULL, NULL};
+    *w = (wanted){.teacher = which, .layer = layer, .size = dnx_size(n->target)};
     if (net->trains) w->out = dnx_alloc(w->size * (size_t)net->batch);
     if (net->trains && !w->out) return no_memory(net, err);
     net->links[n->index].want = t->n_wants++;
@@ -94,12 +105,14 @@ static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err 
 }
 
 /* Room for a batch in the form that the teacher takes, when that is another. */
-static dnx_status fit_input(dnx_net *net, dnx_node *n, const dnx_net *k, dnx_err *err) {
+static dnx_status fit_input(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, int which,
+                            dnx_err *err) {
     dnx_targets *t = net->targets;
+    const dnx_net *k = t->teachers[which].net;
     size_t size = dnx_size(k->in);
     if (k->in.c != net->in.c)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] teacher=%s: takes %d channels, not %d",
-                        n->type->name, k->file, k->in.c, net->in.c);
+                        n->type->name, o->teacher, k->in.c, net->in.c);
     if (!net->trains || size <= t->x_floats) return DNX_OK;
     dnx_free(t->x);
     t->x = dnx_alloc(size * (size_t)net->batch);
@@ -118,8 +131,9 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
                         why);
     if (o->layer >= 0 &&
         !dnx_net_source(k, k->n, o->layer, n->type->wants, &layer, &n->target_head, &why))
-        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] layer=%d: %s in %s, which has layers 0 to %d",
-                        n->type->name, o->layer, why, o->teacher, k->n - 1);
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] layer=%d: %s in %s, which has layers 0 to %d", n->type->name,
+                        o->layer, why, o->teacher, k->n - 1);
     n->target = k->nodes[layer].out;
     dnx_net_unmerge(k, layer);
     return want(net, n, which, layer, err);
@@ -140,9 +154,9 @@ dnx_status dnx_targets_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o,
         return no_memory(net, err);
     }
     dnx_status st = open_teacher(net, cfg, weights, &which, err);
-    if (!st) st = fit_input(net, n, net->targets->teachers[which].net, err);
+    if (!st) st = fit_input(net, n, o, which, err);
     if (!st) st = find_target(net, n, o, which, err);
-    return st;
+    return st || !net->trains ? st : load(&net->targets->teachers[which], err);
 }
 
 void dnx_targets_free(dnx_targets *t) {
@@ -152,7 +166,10 @@ void dnx_targets_free(dnx_targets *t) {
         free(t->teachers[i].cfg);
         free(t->teachers[i].weights);
     }
-    for (int i = 0; i < t->n_wants; i++) dnx_free(t->wants[i].out);
+    for (int i = 0; i < t->n_wants; i++) {
+        dnx_free(t->wants[i].out);
+        dnx_embeddings_close(&t->wants[i].cache);
+    }
     free(t->teachers);
     free(t->wants);
     dnx_free(t->x);
@@ -174,7 +191,8 @@ static void convert(const dnx_net *from, const float *x, const dnx_net *to, floa
             fy -= (float)y0;
             fx -= (float)x0;
             for (int c = 0; c < b.c; c++) {
-#define AT(row, column) x[((size_t)(row) * (size_t)a.w + (size_t)(column)) * (size_t)a.c + (size_t)c]
+#define AT(row, column) \
+    x[((size_t)(row) * (size_t)a.w + (size_t)(column)) * (size_t)a.c + (size_t)c]
                 float top = (1 - fx) * AT(y0, x0) + fx * AT(y0, x1);
                 float low = (1 - fx) * AT(y1, x0) + fx * AT(y1, x1);
 #undef AT
@@ -221,9 +239,11 @@ static bool from_cache(dnx_targets *t, int which, const uint32_t *image,
         const wanted *w = &t->wants[i];
         if (w->teacher != which) continue;
         if (!w->row) return false;
-        for (int b = 0; b < count; b++)
-            dnx_half_unpack(w->row + (2 * (size_t)image[b] + (mirrored[b] != 0)) * w->size,
-                            w->size, w->out + (size_t)b * w->size);
+        for (int b = 0; b < count; b++) {
+            const uint16_t *row = w->row + (2 * (size_t)image[b] + (mirrored[b] != 0)) * w->size;
+            for (size_t k = 0; k < w->size; k++)
+                w->out[(size_t)b * w->size + k] = dnx_from_half(row[k]);
+        }
     }
     return true;
 }
@@ -237,4 +257,88 @@ void dnx_targets_run(dnx_net *net, const float *x, const uint32_t *image,
             run_teacher(net, i, x, net->batch);
     for (int i = 0; i < net->n; i++)
         if (net->links[i].want >= 0) net->links[i].target = t->wants[net->links[i].want].out;
+}
+
+/* ---- the cache ---- */
+
+static bool hash_file(const char *path, uint64_t *h) {
+    char part[65536];
+    FILE *f = fopen(path, "rb");
+    size_t n;
+    if (!f) return false;
+    while ((n = fread(part, 1, sizeof part, f)) > 0) *h = dnx_hash(*h, part, n);
+    bool ok = !ferror(f);
+    fclose(f);
+    return ok;
+}
+
+/* Of all that the numbers in the cache depend on. */
+static bool hash_all(const dnx_net *net, const teacher *k, int layer, uint64_t list, uint64_t *h) {
+    *h = dnx_hash(list, &layer, sizeof layer);
+    *h = dnx_hash(*h, &net->in, sizeof net->in);
+    *h = dnx_hash(*h, &net->o.input_mean, sizeof net->o.input_mean);
+    *h = dnx_hash(*h, &net->o.input_scale, sizeof net->o.input_scale);
+    return hash_file(k->cfg, h) && hash_file(k->weights, h);
+}
+
+static dnx_status compute(dnx_net *net, wanted *w, const char *path, uint64_t hash,
+                          const dnx_data *list, dnx_read_image *read, dnx_progress *progress,
+                          void *arg, dnx_err *err) {
+    dnx_embeddings_out f;
+    char name[4096];
+    float *x = dnx_alloc((size_t)net->batch * dnx_size(net->in));
+    if (!x) return no_memory(net, err);
+    dnx_status st = dnx_embeddings_create(&f, path, 2 * list->n, w->size, true, hash, err);
+    for (size_t i = 0; !st && i < 2 * list->n; i++) {
+        dnx_data_name(list, i / 2, name, sizeof name - 10);
+        if (i % 2) strcat(name, " mirrored");
+        dnx_embeddings_name(&f, name);
+    }
+    for (size_t i = 0; !st && i < 2 * list->n; i += (size_t)net->batch) {
+        size_t count = 2 * list->n - i;
+        if (count > (size_t)net->batch) count = (size_t)net->batch;
+        for (size_t b = 0; b < count; b++) { /* what cannot be read is never trained on */
+            float *to = x + b * dnx_size(net->in);
+            if (!read(arg, (i + b) / 2, (i + b) % 2, to))
+                memset(to, 0, sizeof *to * dnx_size(net->in));
+        }
+        run_teacher(net, w->teacher, x, (int)count);
+        dnx_embeddings_rows(&f, w->out, count);
+        if (progress) progress(arg, (i + count) / 2, list->n);
+    }
+    dnx_free(x);
+    return st ? st : dnx_embeddings_finish(&f, true, err);
+}
+
+dnx_status dnx_targets_cache(dnx_net *net, const char *folder, const dnx_data *list,
+                             dnx_read_image *read, dnx_progress *progress, void *arg,
+                             dnx_err *err) {
+    dnx_targets *t = net->targets;
+    dnx_status st = DNX_OK;
+    if (mkdir(folder, 0777) && errno != EEXIST)
+        return dnx_fail(err, DNX_EIO, (dnx_loc){folder, 0}, "cannot make this folder: %s",
+                        strerror(errno));
+    for (int i = 0; t && i < t->n_wants && !st; i++) {
+        wanted *w = &t->wants[i];
+        const teacher *k = &t->teachers[w->teacher];
+        const char *slash = strrchr(k->weights, '/'), *name = slash ? slash + 1 : k->weights;
+        size_t room = strlen(folder) + strlen(name) + 40;
+        uint64_t hash;
+        char *path = malloc(room);
+        if (!path) return no_memory(net, err);
+        snprintf(path, room, "%s/%s-%d.embeddings", folder, name, w->layer);
+        if (!hash_all(net, k, w->layer, list->checksum, &hash))
+            st = dnx_fail(err, DNX_EIO, (dnx_loc){k->weights, 0}, "cannot read: %s",
+                          strerror(errno));
+        if (!st && access(path, F_OK))
+            st = compute(net, w, path, hash, list, read, progress, arg, err);
+        if (!st) st = dnx_embeddings_open(&w->cache, path, err);
+        if (!st && (w->cache.checksum != hash || w->cache.count != 2 * list->n ||
+                    w->cache.dim != w->size || w->cache.bytes != sizeof *w->row))
+            st = dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0},
+                          "is of another teacher, list or input; remove it to have it made anew");
+        if (!st) w->row = w->cache.rows;
+        free(path);
+    }
+    return st;
 }

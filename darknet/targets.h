@@ -2,15 +2,15 @@
  * that only predicts, on the student's very batch; a loss sees nothing of it but pass->target. */
 #ifndef DNX_TARGETS_H
 #define DNX_TARGETS_H
+#include "data.h"
 #include "net.h"
 #include "net_options.h"
 
 typedef struct dnx_targets dnx_targets;
 
 /* Opens the teacher of layer n of net, once for all losses that name the same files; its weights
- * only when net trains. Fills n->target and n->target_head. A network that only predicts does
- * without a teacher that is not there: n->target stays {0}. DNX_EOPTION: no teacher=, no weights=, a
- * layer that does not fit; and the errors of building and loading. */
+ * only when net trains. Fills n->target and n->target_head. DNX_EOPTION: no teacher=, no weights=,
+ * a layer that does not fit; and the errors of building and loading. */
 dnx_status dnx_targets_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err);
 void dnx_targets_free(dnx_targets *t); /* t may be NULL */
 
@@ -25,10 +25,10 @@ typedef bool dnx_read_image(void *arg, size_t i, bool mirrored, float *x);
 /* Called now and then: images done of all. */
 typedef void dnx_progress(void *arg, size_t done, size_t all);
 
-/* Opens folder/NAME-LAYER.features of every teacher, or computes and writes it: the outputs for
- * n images and their mirror images, in the format of `darknet embed` in half precision. `list` is a
- * checksum of the images. DNX_EIO; DNX_EWEIGHTS: the file is of another teacher, list or input. */
-dnx_status dnx_targets_cache(dnx_net *net, const char *folder, uint64_t list, size_t n,
+/* Opens folder/NAME-LAYER.embeddings of every teacher, or computes and writes it: the outputs for
+ * all images of the list and their mirror images, in the format of `darknet embed` in half
+ * precision. DNX_EIO; DNX_EPARSE: damaged; DNX_EWEIGHTS: of another teacher, list or input. */
+dnx_status dnx_targets_cache(dnx_net *net, const char *folder, const dnx_data *list,
                              dnx_read_image *read, dnx_progress *progress, void *arg,
                              dnx_err *err);
 #endif

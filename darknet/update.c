@@ -1,10 +1,11 @@
-/* update.c - one update of a network's parameters: SGD with momentum, weight decay, clipping by norm
- * and weight exclusivity (EC-KD). */
+/* update.c - one update of a network's parameters: SGD with momentum, weight decay, clipping by
+ * norm and weight exclusivity (EC-KD). */
 #include <math.h>
-#include <string.h>
 
 #include "kernels/kernels.h"
 #include "net.h"
+
+#define POSITIONS 256 /* of a filter, that are done at a time */
 
 void dnx_net_update_begin(dnx_net *net, int batch) {
     dnx_param list[DNX_MAX_PARAMS];
@@ -20,29 +21,30 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
     if (net->norm > (double)net->o.clip_norm) net->clip = (float)(net->o.clip_norm / net->norm);
 }
 
-/* Weight exclusivity of M filters w_i of D weights, by position p (EC-KD; the squared exclusive norm
- * of ECMSC less its diagonal):
+/* Weight exclusivity of M filters w_i of D weights, by position p (EC-KD, Wang et al. 2020; the
+ * squared exclusive norm of ECMSC less its diagonal):
  *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|),
  * S_p = sum_i |w_ip|. With the division a weight feels twice the mean magnitude of the others,
- * whatever the width, and E = |W|^2 where all magnitudes are equal, as in weight decay.
- * Subtracts factor * dE/dw from the gradient; returns E. */
-static double exclude(const dnx_param *w, float factor, float *sums) {
+ * whatever the width. `exclusivity` is lambda: the loss of an image grows by lambda times the sum
+ * of all layers' E. Where all magnitudes are equal, E = |W|^2 and lambda pulls like a weight decay
+ * of 2 lambda. Subtracts factor * dE/dw from the gradient; returns E. */
+static double exclude(const dnx_param *w, double factor) {
     size_t M = (size_t)w->filters, D = w->count / M;
-    double e = 0, scale = 1 / (double)(M - 1);
-    memset(sums, 0, sizeof *sums * D);
-    for (size_t i = 0; i < M; i++)
-        for (size_t p = 0; p < D; p++) sums[p] += fabsf(w->value[i * D + p]);
-    float f = (float)(2 * factor * scale);
-    for (size_t i = 0; i < M; i++) {
-        const float *v = w->value + i * D;
-        float *g = w->grad + i * D;
-        double others = 0;
-        for (size_t p = 0; p < D; p++) {
-            float rest = sums[p] - fabsf(v[p]);
-            g[p] -= f * (v[p] > 0 ? rest : v[p] < 0 ? -rest : 0);
-            others += fabsf(v[p]) * rest;
+    double e = 0, scale = 1 / (double)(M - 1), f = 2 * factor * scale;
+    for (size_t at = 0; at < D; at += POSITIONS) {
+        size_t len = D - at < POSITIONS ? D - at : POSITIONS;
+        double sums[POSITIONS] = {0};
+        for (size_t i = 0; i < M; i++)
+            for (size_t p = 0; p < len; p++) sums[p] += (double)fabsf(w->value[i * D + at + p]);
+        for (size_t i = 0; i < M; i++) {
+            const float *v = w->value + i * D + at;
+            float *g = w->grad + i * D + at;
+            for (size_t p = 0; p < len; p++) {
+                double own = (double)fabsf(v[p]), rest = sums[p] - own;
+                g[p] -= (float)(v[p] > 0 ? f * rest : v[p] < 0 ? -f * rest : 0);
+                e += own * rest;
+            }
         }
-        e += others;
     }
     return e * scale;
 }
@@ -60,7 +62,7 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
         float d = decay * l->decay * list[k].decay * (float)batch;
         for (size_t j = 0; net->clip < 1 && j < list[k].count; j++) g[j] *= net->clip;
         if (l->exclusivity > 0 && list[k].filters > 1)
-            net->exclusivity += exclude(&list[k], l->exclusivity * (float)batch, net->abs_sums);
+            net->exclusivity += exclude(&list[k], (double)l->exclusivity * batch);
         for (size_t j = 0; j < list[k].count; j++) {
             float step = g[j] - d * w[j];
             v[j] = momentum * v[j] + step;

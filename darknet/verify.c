@@ -121,7 +121,8 @@ static dnx_status unite(dnx_verify *v, dnx_err *err) {
     qsort(v->images.name, (size_t)v->n, sizeof *v->images.name, by_text);
     int n = 0;
     for (int i = 0; i < v->n; i++)
-        if (n == 0 || strcmp(v->images.name[n - 1], v->images.name[i])) v->images.name[n++] = v->images.name[i];
+        if (n == 0 || strcmp(v->images.name[n - 1], v->images.name[i]))
+            v->images.name[n++] = v->images.name[i];
     for (int i = 0; i < v->n_pairs; i++) {
         pair *p = &v->pairs[i];
         char **a = bsearch(&all[2 * i], v->images.name, (size_t)n, sizeof *a, by_text);

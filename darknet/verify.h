@@ -1,5 +1,5 @@
-/* verify.h - face verification by pairs while a network trains: LFW's ten-fold protocol on the cosine
- * of two features, as scripts/eval_lfw.py computes it. */
+/* verify.h - face verification by pairs while a network trains: LFW's ten-fold protocol on the
+ * cosine of two features, as scripts/eval_lfw.py computes it. */
 #ifndef DNX_VERIFY_H
 #define DNX_VERIFY_H
 #include "images.h"

@@ -1,49 +1,98 @@
-/* [cost]: squared distance between the input and the one-hot vector of the class.
+/* [cost]: distance between the input and the one-hot vector of the class.
  *
- *   y = x,  loss = sum_{b,c} (t[b,c] - x[b,c])^2,  dx = scale (t - x)
+ *   y = x,  d[b,c] = t[b,c] - x[b,c] with t[b,c] = 1 for the class of image b, else 0
+ *   sse     loss = sum d^2                               dx = scale d
+ *   masked  the same; an image without a class (-1) counts nothing
+ *   smooth  loss = sum d^2 where |d| < 1, else 2 |d| - 1  dx = scale clip(d, -1, 1)
+ *   L1      loss = sum |d|                               dx = scale sign(d)
+ *   seg     sse, with loss and dx multiplied by `noobj` where t = 0
+ *   wgan    loss = sum x where t = 0, -x where t = 1     dx = scale (-1 where t = 0, 1 where t = 1)
  *
- * x: B x ... with C numbers an image; the truth is the class index. The factor 2 of the derivative
- * is left out, as in the host. Behind a [softmax] the host counts the loss twice; so do we. */
+ * x: B x ... with C numbers an image; the truth is the class index; -1: t is 0 everywhere. With
+ * thresh, |dx| / scale below thresh/C becomes 0. The factor 2 of the derivative is left out (sse,
+ * masked, seg, smooth), as in the host. Behind a [softmax] the host counts the loss twice; so do we.
+ * The host's CPU code takes seg and wgan for sse and ignores noobj and thresh: here they mean what
+ * its GPU code does. Its smooth has the wrong sign where |d| >= 1; this one has not. */
+#include <math.h>
 #include <string.h>
 
 #include "dnx.h"
 #include "kernels/kernels.h"
 
+enum { SSE, MASKED, SMOOTH, L1, SEG, WGAN };
+
 typedef struct {
     int type;
-    float scale;
+    float scale, noobj, thresh, ratio;
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_WORD(opts, type, 0, "sse", "only sse: squared distance"),
-    DNX_OPT_FLOAT(opts, scale, 1, 0, 1e6, "multiplies the gradient"), DNX_OPT_END};
+    DNX_OPT_WORD(opts, type, SSE, "sse|masked|smooth|L1|seg|wgan", "the distance"),
+    DNX_OPT_FLOAT(opts, scale, 1, 0, 1e6, "multiplies the gradient"),
+    DNX_OPT_FLOAT(opts, noobj, 1, 0, 1e6, "of type=seg: factor of the classes that are not true"),
+    DNX_OPT_FLOAT(opts, thresh, 0, 0, 1e6, "gradients below thresh/inputs become 0"),
+    DNX_OPT_FLOAT(opts, ratio, 0, 0, 0, "only 0: without effect in the host"), DNX_OPT_END};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
-    (void)err;
+    const opts *o = n->opts;
+    if (o->noobj != 1 && o->type != SEG)
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[cost] noobj=%g: only with type=seg",
+                        (double)o->noobj);
     n->out = n->in[0];
     return DNX_OK;
 }
 
+/* 1 where element i is that of its image's class. */
 static float target(const dnx_pass *p, size_t i, size_t size) {
     return p->truth[i / size] == (float)(i % size);
 }
 
+static bool is_masked(const opts *o, const dnx_pass *p, size_t i, size_t size) {
+    return o->type == MASKED && p->truth[i / size] < 0;
+}
+
+static double loss_at(const opts *o, double t, double x) {
+    double d = fabs(t - x);
+    switch (o->type) {
+    case SMOOTH: return d < 1 ? d * d : 2 * d - 1;
+    case L1: return d;
+    case SEG: return d * d * (t == 0 ? (double)o->noobj : 1);
+    case WGAN: return t == 0 ? x : -x;
+    default: return d * d;
+    }
+}
+
+static float slope_at(const opts *o, float t, float x) {
+    float d = t - x;
+    switch (o->type) {
+    case SMOOTH: return d < -1 ? -1 : d > 1 ? 1 : d;
+    case L1: return (float)((d > 0) - (d < 0));
+    case SEG: return t == 0 ? d * o->noobj : d;
+    case WGAN: return t == 0 ? -1 : 1;
+    default: return d;
+    }
+}
+
 static void forward(dnx_node *n, dnx_pass *p) {
+    const opts *o = n->opts;
     size_t size = dnx_size(n->out), all = size * (size_t)p->batch;
     memcpy(p->y, p->x[0], sizeof(float) * all);
     p->loss = 0;
-    for (size_t i = 0; p->truth && i < all; i++) {
-        double d = target(p, i, size) - p->x[0][i];
-        p->loss += d * d;
-    }
+    for (size_t i = 0; p->truth && i < all; i++)
+        if (!is_masked(o, p, i, size))
+            p->loss += loss_at(o, (double)target(p, i, size), (double)p->x[0][i]);
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     size_t size = dnx_size(n->out), all = size * (size_t)p->batch;
+    const float least = o->thresh / (float)size;
     if (!p->dx[0]) return;
     for (size_t i = 0; i < all; i++) {
-        float d = p->truth ? o->scale * (target(p, i, size) - p->x[0][i]) : 0;
+        float d = 0;
+        if (p->truth && !is_masked(o, p, i, size))
+            d = slope_at(o, target(p, i, size), p->x[0][i]);
+        d = fabsf(d) < least ? 0 : o->scale * d;
         if (p->dy) d += p->dy[i];
         p->dx[0][i] = d + (p->dx_adds[0] ? p->dx[0][i] : 0);
     }
@@ -51,7 +100,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 
 const dnx_layer_type dnx_cost = {
     .name = "cost",
-    .summary = "squared distance to the one-hot class",
+    .summary = "squared or other distance to the one-hot class",
     .is_loss = true,
     .takes_previous = true,
     .options = options,

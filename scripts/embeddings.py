@@ -1,8 +1,5 @@
-"""Reads the file that `darknet embed` writes.
-
-Little endian: "DNXE", uint32 version = 1, uint32 count, uint32 dim; then count names, each uint32
-length and that many bytes; then count x dim float32, in the order of the names.
-"""
+"""Reads the file that `darknet embed` and the teacher's cache write; its format is told in
+darknet/embeddings.h."""
 import struct
 
 import numpy as np
@@ -15,15 +12,25 @@ def read(path):
     if len(data) < 16 or data[:4] != b"DNXE":
         raise ValueError(f"{path}: not a file of `darknet embed`")
     version, count, dim = struct.unpack_from("<3I", data, 4)
-    if version != 1:
-        raise ValueError(f"{path}: version {version}; this script reads version 1")
-    names, at = [], 16
+    if version not in (1, 2):
+        raise ValueError(f"{path}: version {version}; this script reads 1 and 2")
+    names, at, kind = [], 16, "<f4"
+    if version == 2:
+        if len(data) < 32:
+            raise ValueError(f"{path}: cut short in its header")
+        kind = {2: "<f2", 4: "<f4"}.get(struct.unpack_from("<I", data, 16)[0])
+        if not kind:
+            raise ValueError(f"{path}: numbers of an unknown size")
+        at = 32
     for _ in range(count):
         if at + 4 > len(data):
             raise ValueError(f"{path}: cut short in its names")
         (n,) = struct.unpack_from("<I", data, at)
         names.append(data[at + 4:at + 4 + n].decode("utf-8", "surrogateescape"))
         at += 4 + n
-    if len(data) - at != 4 * count * dim:
-        raise ValueError(f"{path}: {len(data) - at} bytes of numbers, {4 * count * dim} expected")
-    return names, np.frombuffer(data, "<f4", count * dim, at).reshape(count, dim)
+    if version == 2:
+        at = -(-at // 64) * 64
+    size = np.dtype(kind).itemsize * count * dim
+    if len(data) - at != size:
+        raise ValueError(f"{path}: {len(data) - at} bytes of numbers, {size} expected")
+    return names, np.frombuffer(data, kind, count * dim, at).reshape(count, dim).astype("<f4")

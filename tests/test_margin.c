@@ -1,143 +1,7 @@
 /* test_margin.c - [margin_softmax] against a naive version in double: loss, accuracy, both
- * gradients, known values at known angles, cos = +-1, zero vectors, warm-up, threads. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "kernels/pool.h"
-#include "opts.h"
-#include "registry.h"
-
-#define MAX 4096
-#define PI 3.14159265358979323846
-
-static int passed, failed;
-
-static void check(bool ok, const char *name, double got, double want) {
-    if (ok) passed++;
-    else {
-        failed++;
-        printf("FAILED %s: got %.9g, want %.9g\n", name, got, want);
-    }
-}
-
-static void near(const char *name, double got, double want, double tolerance) {
-    check(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
-}
-
-/* ---- the naive version: one sample after the other, all in double ---- */
-
-typedef struct {
-    const char *margin;
-    double s, m, m1, m2, m3, t, e;
-    bool easy;
-} head;
-
-static bool is(const head *h, const char *name) { return strcmp(h->margin, name) == 0; }
-
-static double f(const head *h, double c) {
-    double th = acos(fmax(-1, fmin(1, c)));
-    bool am = is(h, "am") || is(h, "mv-am"), arc = is(h, "arcface") || is(h, "mv-arc");
-    if ((am || arc) && h->easy && c <= 0) return c;
-    if (am) return c - h->m;
-    if (arc) return th + h->m < PI ? cos(th + h->m) : c - h->m * sin(h->m);
-    if (is(h, "combined")) return cos(h->m1 * th + h->m2) - h->m3;
-    if (!is(h, "sphereface")) return c;
-    int k = 0;
-    while (k + 1 < h->m && th >= (k + 1) * PI / h->m) k++;
-    return (k % 2 ? -1 : 1) * cos(h->m * th) - 2 * k;
-}
-
-static double naive(const head *h, const double *x, const double *w, const int *y, int B, int N,
-                    int D, int *right) {
-    double loss = 0, c[64], z[64];
-    *right = 0;
-    for (int b = 0; b < B; b++) {
-        double sum = 0, mean = 0, xx = 0;
-        for (int i = 0; i < D; i++) xx += x[b * D + i] * x[b * D + i];
-        for (int j = 0; j < N; j++) {
-            double ww = 0, xw = 0;
-            for (int i = 0; i < D; i++) {
-                ww += w[j * D + i] * w[j * D + i];
-                xw += w[j * D + i] * x[b * D + i];
-            }
-            c[j] = xx > 0 && ww > 0 ? xw / sqrt(xx * ww) : 0;
-        }
-        double target = f(h, c[y[b]]);
-        bool first = true;
-        for (int j = 0; j < N; j++) {
-            bool hard = h->margin[0] == 'm' && target < c[j];
-            z[j] = h->s * (j == y[b] ? target : hard ? (1 + h->t) * c[j] + h->t : c[j]);
-            if (j != y[b] && c[j] >= c[y[b]]) first = false;
-            mean += z[j] / N;
-            if (j != y[b] || !is(h, "d-softmax")) sum += exp(z[j]);
-        }
-        *right += first;
-        if (is(h, "d-softmax")) loss += log(1 + exp(h->s * (h->m - c[y[b]]))) + log(1 + sum);
-        else loss += log(sum) - (1 - h->e) * z[y[b]] - h->e * mean;
-    }
-    return loss;
-}
-
-/* ---- one layer without a network ---- */
-
-typedef struct {
-    dnx_node node;
-    dnx_pass pass;
-    dnx_opt const *table;
-} layer;
-
-static const dnx_layer_type *type(void) {
-    for (int i = 0; dnx_layer_types[i]; i++)
-        if (!strcmp(dnx_layer_types[i]->name, "margin_softmax")) return dnx_layer_types[i];
-    printf("no [margin_softmax]\n");
-    exit(1);
-}
-
-static dnx_status open(layer *l, const char *text, int B, dnx_shape in, int threads, bool trains,
-                       dnx_err *err) {
-    const dnx_layer_type *t = type();
-    dnx_cfg *cfg;
-    *l = (layer){.node = {.type = t, .batch = B, .trains = trains, .seed = 1, .n_in = 1,
-                          .in = {in}, .loc = {"t", 1}}};
-    l->node.opts = calloc(1, t->opts_size);
-    l->node.state = calloc(1, t->state_size);
-    l->node.pool = dnx_pool_new(threads);
-    dnx_status st = dnx_cfg_parse(text, strlen(text), "t", &cfg, err);
-    if (st) return st;
-    st = dnx_opts_parse(&t->options, &l->node.opts, 1, &cfg->sections[0], "t", err);
-    dnx_cfg_free(cfg);
-    if (!st) st = t->make(&l->node, err);
-    if (st) return st;
-    size_t D = dnx_size(in);
-    l->pass = (dnx_pass){.batch = B, .is_training = trains, .x = {dnx_alloc(D * (size_t)B)},
-                         .y = dnx_alloc((size_t)B), .dx = {dnx_alloc(D * (size_t)B)},
-                         .scratch = dnx_alloc(l->node.scratch), .truth = dnx_alloc((size_t)B)};
-    for (size_t i = 0; i < l->node.scratch; i++) l->pass.scratch[i] = NAN;
-    return DNX_OK;
-}
-
-static float *writable(const float *p) { return (float *)(uintptr_t)p; }
-
-static void shut(layer *l) {
-    l->node.type->unmake(&l->node);
-    dnx_opts_free(l->node.type->options, l->node.opts);
-    free(l->node.opts);
-    free(l->node.state);
-    dnx_pool_free(l->node.pool);
-    dnx_free(writable(l->pass.x[0]));
-    dnx_free(l->pass.y);
-    dnx_free(l->pass.dx[0]);
-    dnx_free(l->pass.scratch);
-    dnx_free(writable(l->pass.truth));
-}
-
-static dnx_param weights(layer *l) {
-    dnx_param list[DNX_MAX_PARAMS];
-    check(l->node.type->params(&l->node, list) == 1 && list[0].decay == 1, "params", 0, 1);
-    return list[0];
-}
+ * gradients, known values at known angles, cos = +-1, zero vectors, mining, unknown classes,
+ * warm-up, threads. */
+#include "margin_naive.h"
 
 /* ---- random features and weights, every branch ---- */
 
@@ -162,20 +26,20 @@ static const struct {
      {"mv-arc", 8, .5, 0, 0, 0, .5, .1, false}},
     {"margin=mv-arc\ns=8\neasy_margin=1", {"mv-arc", 8, .35, 0, 0, 0, .2, 0, true}},
     {"margin=d-softmax\ns=8", {"d-softmax", 8, .9, 0, 0, 0, 0, 0, false}},
+    {"margin=sv-am\ns=8", {"sv-am", 8, .35, 0, 0, 0, 1.2, 0, false}},
+    {"margin=sv-am\ns=8\nm=0", {"sv-am", 8, 0, 0, 0, 0, 1.2, 0, false}},
+    {"margin=sv-arc\ns=8\nm=.5\nt=1.5\nlabel_smoothing=.1",
+     {"sv-arc", 8, .5, 0, 0, 0, 1.5, .1, false}},
+    {"margin=sv-arc\ns=8\neasy_margin=1", {"sv-arc", 8, .35, 0, 0, 0, 1.2, 0, true}},
+    {"margin=am\ns=8\nmining=hard\nkeep=.5", {"am", 8, .35, 0, 0, 0, 0, 0, false, .5, 0}},
+    {"margin=arcface\ns=4\nmining=hard\nkeep=.6\nlabel_smoothing=.1",
+     {"arcface", 4, .5, 0, 0, 0, 0, .1, false, .6, 0}},
+    {"margin=none\ns=4\nmining=focal", {"none", 4, 0, 0, 0, 0, 0, 0, false, 0, 2}},
+    {"margin=sv-am\ns=8\nmining=focal\nfocus=.5", {"sv-am", 8, .35, 0, 0, 0, 1.2, 0, false, 0, .5}},
+    {"margin=d-softmax\ns=4\nmining=focal\nfocus=3",
+     {"d-softmax", 4, .9, 0, 0, 0, 0, 0, false, 0, 3}},
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
-
-static double difference(const head *h, double *at, const double *x, const double *w, const int *y,
-                         int B, int N, int D) {
-    int right;
-    double keep = *at, step = 1e-6;
-    *at = keep + step;
-    double up = naive(h, x, w, y, B, N, D, &right);
-    *at = keep - step;
-    double down = naive(h, x, w, y, B, N, D, &right);
-    *at = keep;
-    return (up - down) / (2 * step);
-}
 
 /* The worst error beside the largest number. A jump of the loss (mv's indicator, arcface's
  * fallback) within the step would show as a difference of thousands: no seed here has one. */
@@ -199,9 +63,11 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
     for (int b = 0; b < B; b++) {
         writable(l.pass.truth)[b] = (float)(y[b] = (int)(dnx_rng_next(&r) % (uint64_t)N));
         double mix = b - 2.5; /* from opposite to near its class */
+        bool is_known = seed != 3 || b != 1;
         for (int k = 0; k < D; k++)
             x[b * D + k] = writable(l.pass.x[0])[b * D + k] =
                 (float)(mix * w[y[b] * D + k] + dnx_rng_normal(&r));
+        if (!is_known) writable(l.pass.truth)[b] = (float)(y[b] = -1);
     }
     for (int k = 0; k < B * D; k++) l.pass.dx[0][k] = NAN;
     l.node.type->forward(&l.node, &l.pass);
@@ -211,6 +77,8 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
     near(name, l.pass.loss, want, 2e-6);
     for (int b = 0; b < B; b++) got += l.pass.y[b];
     check((int)got == right, "accuracy", got, right);
+    for (int k = 0; k < D && seed == 3; k++)
+        check(l.pass.dx[0][D + k] == 0, "dx of an unknown class", l.pass.dx[0][D + k], 0);
     for (int k = 0; k < B * D + N * D; k++) {
         bool of_x = k < B * D;
         double *at = of_x ? &x[k] : &w[k - B * D];
@@ -279,7 +147,10 @@ static void known_values(void) {
                 {"margin=sphereface\nm=4", -.5, .5}, /* just in the first quarter's end: 120 */
                 {"margin=mv-am\nm=.5", .3660254, .8},
                 {"margin=mv-am\nm=.2", .6660254, .5},
-                {"margin=mv-arc\nm=1.0471975512\nt=.5", 0, 1.25}};
+                {"margin=mv-arc\nm=1.0471975512\nt=.5", 0, 1.25},
+                {"margin=sv-am\nm=.5", .3660254, .8},
+                {"margin=sv-am\nm=0\nt=2", .8660254, .5},
+                {"margin=sv-arc\nm=1.0471975512\nt=1.5", 0, 1.25}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int trains = 0; trains < 2; trains++) {
             double z_true = rows[i].z_true;
@@ -289,6 +160,10 @@ static void known_values(void) {
         }
     near("d-softmax", plane("margin=d-softmax", 30, 1, NULL, false),
          log(1 + exp(.9 - c30)) + log(1 + exp(.5)), 2e-6);
+    near("focal", plane("margin=arcface\nm=.5235987756\nmining=focal", 30, 1, NULL, true),
+         .25 * log(2), 2e-6);
+    near("hard", plane("margin=arcface\nm=.5235987756\nmining=hard", 30, 1, NULL, true), log(2),
+         2e-6);
     float exact[2], ste[2];
     plane("margin=arcface\nm=.5235987756", 30, 1, exact, true);
     plane("margin=arcface\nm=.5235987756\ngradient=ste", 30, 1, ste, true);
@@ -376,12 +251,17 @@ static void truths_and_warmup(void) {
         l.pass.update++;
     }
     float *truth = writable(l.pass.truth);
-    for (int i = 0; i < 3; i++) {
-        truth[0] = i == 0 ? 2.f : i == 1 ? -1.f : NAN;
+    for (int i = 0; i < 4; i++) {
+        truth[0] = i == 0 ? 2.f : i == 1 ? -2.f : i == 2 ? -.5f : NAN;
         l.node.type->forward(&l.node, &l.pass);
         l.node.type->backward(&l.node, &l.pass);
         check(isnan(l.pass.loss) && l.pass.dx[0][0] == 0, "no such class", l.pass.loss, NAN);
     }
+    truth[0] = -1;
+    l.pass.dx[0][0] = 5;
+    l.node.type->forward(&l.node, &l.pass);
+    l.node.type->backward(&l.node, &l.pass);
+    check(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "unknown", l.pass.loss, 0);
     l.pass.truth = NULL;
     l.pass.dx[0][0] = 5;
     l.node.type->forward(&l.node, &l.pass);
@@ -399,7 +279,12 @@ static void messages(void) {
         {"classes=3\nmargin=sphereface\nm=2.5",
          "t:1: [margin_softmax] m=2.5: sphereface multiplies by a whole number from 1"},
         {"classes=3\nmargin=d-softmax\nlabel_smoothing=.5",
-         "t:1: [margin_softmax] label_smoothing=0.5: d-softmax has no use for it"}};
+         "t:1: [margin_softmax] label_smoothing=0.5: d-softmax has no use for it"},
+        {"classes=3\nt=-.5",
+         "t:1: [margin_softmax] t=-0.5: must be 0 or more, or -1 for the default"},
+        {"classes=3\nmargin=sv-am\nt=.2",
+         "t:1: [margin_softmax] t=0.2: sv counts from 1, where there is no emphasis"},
+        {"classes=3\ns_start=4", "t:1: [margin_softmax] s_start=4: needs warmup="}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         layer l;
         dnx_err err = {0};

@@ -1,0 +1,39 @@
+/* cosines.h - cosines of features and class weights, and back through both normalisations.
+ *
+ *   c_bj = x_b.w_j / (|x_b| |w_j|), and with g = -dL/dc the descent directions
+ *   d_w_j = (I - w^_j w^_j^T) / |w_j| sum_b g_bj x^_b,  d_x_b the same the other way round
+ *
+ * Zero vectors have cosines and gradients 0. Memory beside weights and gradient: B x D twice, and
+ * some hundred vectors of D a thread. The number of threads changes no bit. */
+#ifndef DNX_COSINES_H
+#define DNX_COSINES_H
+#include "dnx.h"
+
+typedef struct {
+    struct dnx_pool *pool;
+    size_t D;
+    float *w, *d_w;       /* N x D; d_w is NULL when predicting, as are the next two */
+    float *unit, *d_unit; /* B x D, x/|x| and its gradient */
+    float *w_inv;         /* N, 1/|w| where forward has been; 0 for a zero vector */
+    float *room;          /* `share` floats a thread */
+    size_t share;
+} dnx_cosines;
+
+/* D = H W C of input 0; weights as they start: normal, deviation .01. */
+dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, dnx_err *err);
+void dnx_cosines_unmake(dnx_cosines *c);
+
+/* The classes of a call: rows[lo..hi-1], each once; without rows lo..hi-1 themselves. */
+typedef struct {
+    const int *rows;
+    int lo, hi;
+} dnx_classes;
+
+/* out[b*ld + i - lo] = scale times the cosine of x_b and class i. Any batch. */
+void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
+                         float *out, size_t ld);
+/* d: descent directions of `out` above, same layout; batch <= B. Adds to d_w; dx is stored or, with
+ * adds, added to; it may be NULL. */
+void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
+                      const float *d, size_t ld, float *dx, bool adds);
+#endif

@@ -1,0 +1,48 @@
+/* margin.h - what a margin makes of a row of cosines: the logits, their cross-entropy, its slopes.
+ *
+ *   z_y = s f(c_y),  z_k = s g(c_k) for k != y,  th = acos c_y
+ *   L = log sum_j e^{z_j} - sum_j q_j z_j,  q = one-hot, smoothed: (1-e) [j=y] + e/N
+ *
+ *   none        f = c
+ *   sphereface  f = (-1)^k cos(m th) - 2k, th in [k pi/m, (k+1) pi/m]      Liu 2017, eq. 7
+ *   am          f = c - m                                                  Wang 2018, eq. 6
+ *   arcface     f = cos(th + m), but c - m sin m where th + m > pi         Deng 2019, eq. 3
+ *   combined    f = cos(m1 th + m2) - m3                                   Deng 2019, eq. 4
+ *   mv-am, mv-arc  f as am, arcface; g = (1+t) c + t where c_k > f(c_y)    Wang 2020, eq. 9
+ *   sv-am, sv-arc  f as am, arcface; e^{z_k} times h = e^{s (t-1)(c_k+1)} where c_k > f(c_y)
+ *                  Wang 2018 (SV-X-Softmax, arXiv 1812.11317), eq. 8: as mv with t-1 for its t
+ *   d-softmax   L = log(1 + e^{s(m - c_y)}) + log(1 + sum_{k!=y} e^{s c_k})  He 2019, eq. 8
+ *
+ * is_easy: f = c where c <= 0 (am and arcface, alone and in mv and sv). */
+#ifndef DNX_MARGIN_H
+#define DNX_MARGIN_H
+#include "dnx.h"
+
+enum {
+    DNX_MARGIN_NONE, DNX_MARGIN_SPHEREFACE, DNX_MARGIN_AM, DNX_MARGIN_ARCFACE, DNX_MARGIN_COMBINED,
+    DNX_MARGIN_MV_AM, DNX_MARGIN_MV_ARC, DNX_MARGIN_SV_AM, DNX_MARGIN_SV_ARC, DNX_MARGIN_D_SOFTMAX
+};
+#define DNX_MARGIN_WORDS \
+    "none|sphereface|am|arcface|combined|mv-am|mv-arc|sv-am|sv-arc|d-softmax"
+
+typedef struct {
+    int kind;
+    bool is_easy, is_ste; /* is_ste: f' is taken as 1 */
+    double s, m, m1, m2, m3, t, smoothing;
+    double ramp; /* 0..1: how much of the margin is in force */
+} dnx_margin;
+
+typedef struct {
+    double loss, sum; /* sum of e^{z - peak} */
+    float peak;       /* the largest logit of the softmax */
+    bool is_right;    /* c_y is the largest cosine */
+} dnx_margin_row;
+
+/* f(c) and its derivative. */
+double dnx_margin_target(const dnx_margin *g, double c, double *slope);
+/* Of one row of N cosines, y its class. */
+void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r);
+/* c becomes the descent directions -factor dL/dc_j. */
+void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double factor, int N, int y,
+                       float *c);
+#endif

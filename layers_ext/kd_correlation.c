@@ -1,0 +1,230 @@
+/* [kd_correlation]: how the images of a batch relate, as the teacher sees it (CC-KD).
+ *
+ *   u_i = f_i / |f_i|,  C_ij = phi(u_i.u_j) of the student, T_ij the same of the teacher
+ *   bilinear  phi(v) = v
+ *   gaussian  phi(v) = e^{-2 gamma} sum_{p=0..order} (2 gamma v)^p / p!,  the Taylor series of
+ *             e^{-gamma |u_i - u_j|^2}
+ *   loss = weight n L,  L = 1/n^2 sum_ij (C_ij - T_ij)^2
+ *   dL/du_i = 4/n^2 sum_j (C_ij - T_ij) phi'(u_i.u_j) u_j,  then through the normalisation
+ *
+ * n is the number of images in the pass (batch / subdivisions); the sum over the batch is n L, so
+ * that the loss of an image is L. L is a mean over pairs: with identities of several images in a
+ * batch more of it is about faces of the same person.
+ * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, row i of
+ * L: 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector correlates with nothing and has no
+ * gradient. weight=0 computes nothing.
+ * Peng et al. 2019, "Correlation Congruence for Knowledge Distillation", equations 5, 6 and 11. */
+#include <math.h>
+#include <string.h>
+
+#include "dnx.h"
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+
+enum { GAUSSIAN, BILINEAR };
+
+#define TINY 1e-30 /* smallest squared length that is divided by */
+#define MAX_ORDER 16
+
+typedef struct {
+    dnx_list from;
+    int kernel, order;
+    float weight, gamma;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_LIST(opts, from, -100000, 100000,
+                 "the student's layer; negative counts back; by default the last that is no loss"),
+    DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
+    DNX_OPT_WORD(opts, kernel, GAUSSIAN, "gaussian|bilinear", "what two images' correlation is"),
+    DNX_OPT_FLOAT(opts, gamma, .4, 1e-3, 100, "gaussian: 1 / (2 variance), on the unit sphere"),
+    DNX_OPT_INT(opts, order, 2, 1, MAX_ORDER, "gaussian: degree of the Taylor series"),
+    DNX_OPT_END};
+
+typedef struct {
+    size_t D, T;
+    float *unit, *inv;       /* the student's: B x D; B, 1/|f|, 0 for a zero vector */
+    float *target_unit;      /* B x T */
+    float *slope;            /* B x B: dloss/d(u_i.u_j) from row i */
+    float series[MAX_ORDER + 1]; /* coefficients of phi */
+    int degree;
+    double *row;             /* B: sum_j (C_ij - T_ij)^2 */
+} state;
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+    float *packed, *packed_target; /* in scratch */
+    float *rest;                   /* B x B or B x D */
+} job;
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    int b = n->batch;
+    size_t B = (size_t)b;
+    n->out = (dnx_shape){1, 1, 1};
+    s->D = dnx_size(n->in[0]);
+    s->T = dnx_size(n->target);
+    if (!s->T) return DNX_OK;
+    double c = o->kernel == BILINEAR ? 1 : exp(-2 * (double)o->gamma);
+    s->degree = o->kernel == BILINEAR ? 1 : o->order;
+    for (int p = 0; p <= s->degree; p++) {
+        s->series[p] = o->kernel == BILINEAR ? (float)p : (float)c;
+        c *= 2 * (double)o->gamma / (p + 1);
+    }
+    float *sums = NULL;
+    dnx_status st = dnx_new(n, &s->unit, B * s->D, err);
+    if (!st) st = dnx_new(n, &s->inv, B, err);
+    if (!st) st = dnx_new(n, &s->target_unit, B * s->T, err);
+    if (!st) st = dnx_new(n, &s->slope, B * B, err);
+    if (!st) st = dnx_new(n, &sums, 2 * B, err);
+    s->row = (double *)(void *)sums;
+    size_t forth = k->packed((int)s->D, b) + k->packed((int)s->T, b) + B * B;
+    size_t back = k->packed(b, (int)s->D) + B * s->D;
+    n->scratch = forth > back ? forth : back;
+    return st;
+}
+
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    dnx_free(s->unit);
+    dnx_free(s->inv);
+    dnx_free(s->target_unit);
+    dnx_free(s->slope);
+    dnx_free(s->row);
+}
+
+/* unit = v/|v|; returns 1/|v|. */
+static float normalise(const float *v, size_t size, float *unit) {
+    double sq = dnx_kernels()->dot(v, v, size);
+    float inv = sq > TINY || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
+    for (size_t i = 0; i < size; i++) unit[i] = v[i] * inv;
+    return inv;
+}
+
+static void unit_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
+        s->inv[b] = normalise(j->p->x[0] + b * s->D, s->D, s->unit + b * s->D);
+        normalise(j->p->target + b * s->T, s->T, s->target_unit + b * s->T);
+    }
+}
+
+/* phi(v) and phi'(v). */
+static float phi(const state *s, float v, float *slope) {
+    float sum = s->series[s->degree], d = 0;
+    for (int p = s->degree - 1; p >= 0; p--) {
+        d = d * v + sum;
+        sum = sum * v + s->series[p];
+    }
+    *slope = d;
+    return sum;
+}
+
+/* Rows of both matrices of one thread's images: their loss, and its derivative in place of u.u. */
+static void pairs_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    const dnx_epilogue e = {0};
+    int n = j->p->batch;
+    size_t N = (size_t)n;
+    float weight = ((const opts *)j->n->opts)->weight, unused;
+    long lo, hi;
+    dnx_share(n, t, threads, &lo, &hi);
+    if (lo == hi) return;
+    size_t first = (size_t)lo;
+    float *own = s->slope + first * N, *target = j->rest + first * N;
+    k->mm(s->unit + first * s->D, s->D, (int)(hi - lo), (int)s->D, j->packed, n, own, N, &e);
+    k->mm(s->target_unit + first * s->T, s->T, (int)(hi - lo), (int)s->T, j->packed_target, n,
+          target, N, &e);
+    for (size_t b = first; b < (size_t)hi; b++, own += N, target += N) {
+        double sum = 0;
+        for (size_t i = 0; i < N; i++) {
+            float d, diff = phi(s, own[i], &d) - phi(s, target[i], &unused);
+            sum += (double)diff * (double)diff;
+            own[i] = weight / (float)n * 4 * diff * d;
+        }
+        s->row[b] = sum;
+        j->p->y[b] = (float)(sum / n);
+    }
+}
+
+static bool is_idle(const dnx_node *n, const dnx_pass *p) {
+    return !p->target || ((const opts *)n->opts)->weight == 0;
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    p->loss = 0;
+    if (is_idle(n, p)) {
+        memset(p->y, 0, sizeof(float) * (size_t)p->batch);
+        return;
+    }
+    float *packed_target = p->scratch + k->packed((int)s->D, n->batch);
+    job j = {n, p, p->scratch, packed_target,
+             packed_target + k->packed((int)s->T, n->batch)};
+    dnx_pool_run(n->pool, unit_share, &j);
+    k->pack(s->unit, 1, s->D, (int)s->D, p->batch, j.packed);
+    k->pack(s->target_unit, 1, s->T, (int)s->T, p->batch, j.packed_target);
+    dnx_pool_run(n->pool, pairs_share, &j);
+    for (int b = 0; b < p->batch; b++) p->loss += (double)o->weight * s->row[b] / p->batch;
+}
+
+/* dx = -(d - u <u, d>) / |f| with d_i = dloss/du_i */
+static void backward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    const dnx_epilogue e = {0};
+    size_t N = (size_t)j->p->batch;
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    if (lo == hi) return;
+    k->mm(s->slope + (size_t)lo * N, N, (int)(hi - lo), (int)N, j->packed, (int)s->D,
+          j->rest + (size_t)lo * s->D, s->D, &e);
+    for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
+        const float *d = j->rest + b * s->D, *u = s->unit + b * s->D;
+        float *dx = j->p->dx[0] + b * s->D, inv = s->inv[b];
+        float along = (float)k->dot(d, u, s->D);
+        if (j->p->dx_adds[0])
+            for (size_t i = 0; i < s->D; i++) dx[i] += (along * u[i] - d[i]) * inv;
+        else
+            for (size_t i = 0; i < s->D; i++) dx[i] = (along * u[i] - d[i]) * inv;
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    if (!p->dx[0]) return;
+    if (is_idle(n, p)) {
+        if (!p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * s->D * (size_t)p->batch);
+        return;
+    }
+    job j = {n, p, p->scratch, NULL, p->scratch + k->packed(n->batch, (int)s->D)};
+    k->pack(s->unit, s->D, 1, p->batch, (int)s->D, j.packed);
+    dnx_pool_run(n->pool, backward_share, &j);
+}
+
+const dnx_layer_type dnx_kd_correlation = {
+    .name = "kd_correlation",
+    .summary = "distance from a teacher's correlations within the batch",
+    .is_loss = true,
+    .layers_key = "from",
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .forward = forward,
+    .backward = backward,
+    .wants = DNX_FEATURE,
+};

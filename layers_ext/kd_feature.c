@@ -1,0 +1,297 @@
+/* [kd_feature]: the distance between the student's features f and the teacher's t.
+ *
+ *   g = f, or W f + b at every pixel where the numbers of channels differ
+ *   squared  e_b = |g_b - t_b|^2 / 2, of g/|g| and t/|t| with normalize=1
+ *   cosine   e_b = 1 - cos(g_b, t_b), whatever normalize says
+ *   loss = weight sum_b h_b e_b
+ *   de/dg = g - t; with both at length 1: (cos(g,t) g/|g| - t/|t|) / |g|
+ *
+ * On normalised features the two distances are the same number. The length of a sample is that of
+ * all its H W C numbers. Hardness h with d = sqrt(2 e), the length of the difference; its mean over
+ * the batch is 1, and it counts as a constant in the gradient:
+ *
+ *   softmax  h_b = B e^{d_b} / sum_j e^{d_j}      power  h_b = B d_b^power / sum_j d_j^power
+ *
+ * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector has the unit
+ * vector 0 and no gradient. File, where T differs from C and the teacher is known: weights T x C,
+ * biases T; only training uses them. weight=0 computes nothing.
+ * H = W = 1: features; else hints, Romero et al. 2015, "FitNets", equation 3. Hard samples: Wang et
+ * al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for Face Recognition"; the
+ * forms of h are ours. */
+#include <math.h>
+#include <string.h>
+
+#include "dnx.h"
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+
+enum { SQUARED, COSINE };
+enum { NONE, SOFTMAX, POWER };
+
+#define TINY 1e-30 /* smallest squared length that is divided by */
+#define BLOCK 256  /* differences that are squared at a time */
+
+typedef struct {
+    dnx_list from;
+    float weight, power;
+    int distance, normalize, hard;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_LIST(opts, from, -100000, 100000,
+                 "the student's layer; negative counts back; by default the last that is no loss"),
+    DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
+    DNX_OPT_WORD(opts, distance, SQUARED, "squared|cosine", "squared: half the squared distance"),
+    DNX_OPT_INT(opts, normalize, 1, 0, 1, "0: squared distance of features of any length"),
+    DNX_OPT_WORD(opts, hard, NONE, "none|softmax|power", "how distant samples weigh more"),
+    DNX_OPT_FLOAT(opts, power, 1, 0, 16, "exponent of hard=power"),
+    DNX_OPT_END};
+
+typedef struct {
+    bool has_map, is_unit;
+    size_t pixels;          /* H W */
+    float *w, *d_w;         /* T x C */
+    float *biases, *d_biases;
+    float *packed;          /* C x T in panels, for g */
+    float *packed_t;        /* T x C in panels, for dx */
+    float *g;               /* B x pixels x T */
+    float *g_inv, *t_inv;   /* B: 1/|g|, 1/|t|; 0 for a zero vector; 1 when not normalised */
+    double *e, *h;          /* B */
+} state;
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+    const float *g;
+    float *dg; /* B x pixels x T */
+    bool adds; /* to dg */
+} job;
+
+static dnx_status prepare(dnx_node *n, dnx_err *err);
+
+static dnx_status make_map(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    int C = n->in[0].c, T = n->target.c;
+    if ((size_t)C > ((size_t)1 << 30) / (size_t)T)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[kd_feature] from %d channels to the teacher's %d: over 2^30 weights", C,
+                        T);
+    size_t count = (size_t)T * (size_t)C, size = s->pixels * (size_t)T * (size_t)n->batch;
+    dnx_status st = dnx_new(n, &s->w, count, err);
+    if (!st) st = dnx_new(n, &s->biases, (size_t)T, err);
+    if (!st) st = dnx_new(n, &s->packed, k->packed(C, T), err);
+    if (!st) st = dnx_new(n, &s->g, size, err);
+    if (!st && n->trains) {
+        st = dnx_new(n, &s->d_w, count, err);
+        if (!st) st = dnx_new(n, &s->d_biases, (size_t)T, err);
+        if (!st) st = dnx_new(n, &s->packed_t, k->packed(T, C), err);
+    }
+    if (st) return st;
+    dnx_rng r;
+    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
+    float deviation = sqrtf(1.f / (float)C); /* linear: lengths stay about the same */
+    for (size_t i = 0; i < count; i++) s->w[i] = deviation * dnx_rng_normal(&r);
+    n->scratch = size;
+    return prepare(n, err);
+}
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    dnx_shape f = n->in[0], t = n->target;
+    n->out = (dnx_shape){1, 1, 1};
+    if (!dnx_size(t)) return DNX_OK;
+    if (f.h != t.h || f.w != t.w)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[kd_feature] from: %d x %d x %d does not fit the teacher's %d x %d x %d",
+                        f.h, f.w, f.c, t.h, t.w, t.c);
+    s->has_map = f.c != t.c;
+    s->is_unit = o->normalize || o->distance == COSINE;
+    s->pixels = (size_t)f.h * (size_t)f.w;
+    float *sums = NULL;
+    dnx_status st = dnx_new(n, &s->g_inv, (size_t)n->batch, err);
+    if (!st) st = dnx_new(n, &s->t_inv, (size_t)n->batch, err);
+    if (!st) st = dnx_new(n, &sums, 4 * (size_t)n->batch, err);
+    if (st) return st;
+    s->e = (double *)(void *)sums;
+    s->h = s->e + n->batch;
+    return s->has_map ? make_map(n, err) : DNX_OK;
+}
+
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    float *all[] = {s->w, s->d_w, s->biases, s->d_biases, s->packed, s->packed_t, s->g, s->g_inv,
+                    s->t_inv};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
+    dnx_free(s->e);
+}
+
+static int params(dnx_node *n, dnx_param *list) {
+    state *s = n->state;
+    if (!s->has_map) return 0;
+    size_t T = (size_t)n->target.c;
+    list[0] = (dnx_param){"weights", s->w, s->d_w, T * (size_t)n->in[0].c, 1, true, 0};
+    list[1] = (dnx_param){"biases", s->biases, s->d_biases, T, 0, true, 0};
+    return 2;
+}
+
+static dnx_status prepare(dnx_node *n, dnx_err *err) {
+    (void)err;
+    state *s = n->state;
+    int C = n->in[0].c, T = n->target.c;
+    if (!s->has_map) return DNX_OK;
+    dnx_kernels()->pack(s->w, 1, (size_t)C, C, T, s->packed);
+    if (n->trains) dnx_kernels()->pack(s->w, (size_t)C, 1, T, C, s->packed_t);
+    return DNX_OK;
+}
+
+static float inverse_norm(const float *v, size_t size) {
+    double sq = dnx_kernels()->dot(v, v, size);
+    return sq > TINY || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
+}
+
+/* |a g - b t|^2 / 2 */
+static double distance(const float *g, float a, const float *t, float b, size_t size) {
+    float d[BLOCK];
+    double sum = 0;
+    for (size_t i = 0; i < size; i += BLOCK) {
+        size_t len = size - i < BLOCK ? size - i : BLOCK;
+        for (size_t k = 0; k < len; k++) d[k] = a * g[i + k] - b * t[i + k];
+        sum += dnx_kernels()->dot(d, d, len);
+    }
+    return sum / 2;
+}
+
+/* One thread's images: their features through the map, lengths and distances. */
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    const dnx_epilogue e = {.bias = s->biases};
+    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->target.c;
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    if (s->has_map && lo < hi)
+        dnx_kernels()->mm(j->p->x[0] + (size_t)lo * s->pixels * C, C,
+                          (int)((size_t)(hi - lo) * s->pixels), (int)C, s->packed,
+                          j->n->target.c, s->g + (size_t)lo * size, (size_t)j->n->target.c, &e);
+    for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
+        const float *g = j->g + b * size, *target = j->p->target + b * size;
+        s->g_inv[b] = s->is_unit ? inverse_norm(g, size) : 1;
+        s->t_inv[b] = s->is_unit ? inverse_norm(target, size) : 1;
+        s->e[b] = distance(g, s->g_inv[b], target, s->t_inv[b], size);
+        j->p->y[b] = (float)s->e[b];
+    }
+}
+
+/* h: how hard each sample is. */
+static void weigh(const opts *o, state *s, int batch) {
+    double peak = 0, sum = 0;
+    for (int b = 0; b < batch; b++) peak = fmax(peak, sqrt(2 * s->e[b]));
+    for (int b = 0; b < batch; b++) {
+        double d = sqrt(2 * s->e[b]);
+        s->h[b] = o->hard == SOFTMAX ? exp(d - peak) : o->hard == POWER ? pow(d, o->power) : 1;
+        sum += s->h[b];
+    }
+    for (int b = 0; b < batch; b++) s->h[b] = sum == 0 ? 1 : s->h[b] * batch / sum;
+}
+
+static const float *features(const dnx_node *n, const dnx_pass *p) {
+    const state *s = n->state;
+    return s->has_map ? s->g : p->x[0];
+}
+
+static bool is_idle(const dnx_node *n, const dnx_pass *p) {
+    return !p->target || ((const opts *)n->opts)->weight == 0;
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    job j = {.n = n, .p = p, .g = features(n, p)};
+    p->loss = 0;
+    if (is_idle(n, p)) {
+        memset(p->y, 0, sizeof(float) * (size_t)p->batch);
+        return;
+    }
+    dnx_pool_run(n->pool, forward_share, &j);
+    weigh(o, s, p->batch);
+    for (int b = 0; b < p->batch; b++) p->loss += (double)o->weight * s->h[b] * s->e[b];
+}
+
+/* One thread's images: dg, then dx through the map. */
+static void backward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const opts *o = j->n->opts;
+    state *s = j->n->state;
+    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->target.c;
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
+        const float *g = j->g + b * size, *target = j->p->target + b * size;
+        float *dg = j->dg + b * size;
+        bool has_direction = !s->is_unit || (s->g_inv[b] != 0 && s->t_inv[b] != 0);
+        double cosine = s->is_unit ? 1 - s->e[b] : 1;
+        double f = has_direction ? (double)o->weight * s->h[b] * (double)s->g_inv[b] : 0;
+        float to = (float)(f * (double)s->t_inv[b]);
+        float own = (float)(f * cosine * (double)s->g_inv[b]);
+        if (j->adds)
+            for (size_t i = 0; i < size; i++) dg[i] += to * target[i] - own * g[i];
+        else
+            for (size_t i = 0; i < size; i++) dg[i] = to * target[i] - own * g[i];
+    }
+    if (!s->has_map || !j->p->dx[0] || lo == hi) return;
+    const dnx_epilogue e = {.adds = j->p->dx_adds[0]};
+    dnx_kernels()->mm(j->dg + (size_t)lo * size, (size_t)j->n->target.c,
+                      (int)((size_t)(hi - lo) * s->pixels), j->n->target.c, s->packed_t, (int)C,
+                      j->p->dx[0] + (size_t)lo * s->pixels * C, C, &e);
+}
+
+/* Rows of d_w of one thread: sum over the pixels of dg f. */
+static void map_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    size_t C = (size_t)j->n->in[0].c, T = (size_t)j->n->target.c;
+    size_t rows = (size_t)j->p->batch * s->pixels;
+    long lo, hi;
+    dnx_share((long)T, t, threads, &lo, &hi);
+    if (lo == hi) return;
+    dnx_kernels()->mmt(j->dg + lo, T, j->p->x[0], C, (int)rows, (int)(hi - lo), (int)C,
+                       s->d_w + (size_t)lo * C, C);
+    for (size_t i = (size_t)lo; i < (size_t)hi; i++) {
+        double sum = 0;
+        for (size_t r = 0; r < rows; r++) sum += (double)j->dg[r * T + i];
+        s->d_biases[i] += (float)sum;
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    job j = {n, p, features(n, p), s->has_map ? p->scratch : p->dx[0],
+             !s->has_map && p->dx_adds[0]};
+    if (is_idle(n, p)) {
+        if (p->dx[0] && !p->dx_adds[0])
+            memset(p->dx[0], 0, sizeof(float) * dnx_size(n->in[0]) * (size_t)p->batch);
+        return;
+    }
+    if (!j.dg) return;
+    dnx_pool_run(n->pool, backward_share, &j);
+    if (s->has_map) dnx_pool_run(n->pool, map_share, &j);
+}
+
+const dnx_layer_type dnx_kd_feature = {
+    .name = "kd_feature",
+    .summary = "distance from a teacher's features",
+    .is_loss = true,
+    .layers_key = "from",
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .params = params,
+    .forward = forward,
+    .backward = backward,
+    .prepare = prepare,
+    .wants = DNX_FEATURE,
+};

@@ -1,0 +1,205 @@
+/* [kd_probability]: distillation that fits the teacher's class probabilities (Hinton 2015, section
+ * 2; Gou 2021, eq. 2).
+ *
+ *   p = softmax(z/T) over all classes, T = temperature, z_T the teacher's logits, z_S the student's
+ *   loss = weight sum_b T^2 KL(p_T || p_S),  KL = sum_j p_T,j (log p_T,j - log p_S,j)
+ *   dz_S = weight T (p_T - p_S)
+ *
+ * from= names the student's head, layer= the teacher's. Of [margin_softmax] z are the raw cosines,
+ * without the margin (it uses the label), each times the s of its own head, the student's as it is
+ * in force: temperatures of T/s on cosines. Any other layer's output is taken for logits as it is,
+ * for instance of the [connected] before a [softmax]; teacher and student may differ in that, but
+ * must count the same classes in the same order. No truth is needed.
+ *
+ * x: B x what the student's head takes, or B x N logits; y: B x 1, an image's loss. No weights, but
+ * the gradient goes into the head's. Without a teacher, when predicting, and with weight=0 nothing
+ * is done and nothing is added to any gradient.
+ * Memory: two B x 1024 blocks of logits. Forward goes over the blocks with a running
+ * log-sum-exp, backward makes them again. */
+#include <math.h>
+#include <string.h>
+
+#include "dnx.h"
+#include "kernels/pool.h"
+
+#define BLOCK 1024 /* classes */
+
+typedef struct {
+    dnx_list from;
+    float temperature, weight;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_LIST(opts, from, -100000, 100000, "head of the student; default: the last"),
+    DNX_OPT_FLOAT(opts, temperature, 4, 1e-3, 1e4, "logits are divided by it"),
+    DNX_OPT_FLOAT(opts, weight, 1, 0, 1e6, "factor of the loss"),
+    DNX_OPT_END};
+
+/* Of one image, over the classes so far; tops are the largest logits, sums of e^{(z - top)/T}. */
+typedef struct {
+    double top_s, sum_s, top_t, sum_t;
+    double apart; /* sum of e^{(z_T - top_t)/T} (z_T - z_S)/T */
+} sums;
+
+typedef struct {
+    int N;      /* classes; 0: no teacher */
+    sums *sums; /* B */
+} state;
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+    int lo, hi;          /* the classes of the block */
+    const float *zs, *zt; /* their logits, B rows of ld_s and ld_t floats */
+    size_t ld_s, ld_t;
+    float *dz; /* backward's result: B x (hi - lo) */
+} job;
+
+static int classes_of(const dnx_node *head, dnx_shape shape) {
+    return head ? head->type->classes(head) : (int)dnx_size(shape);
+}
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    size_t B = (size_t)n->batch;
+    n->out = (dnx_shape){1, 1, 1};
+    if (dnx_size(n->target) == 0) return DNX_OK;
+    int N = classes_of(n->target_head, n->target), M = classes_of(n->head, n->in[0]);
+    if (N != M)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[kd_probability] the teacher tells %d classes apart, the student %d: only "
+                        "features can be fitted ([kd_feature])", N, M);
+    s->N = N;
+    n->scratch = 2 * B * BLOCK;
+    return dnx_new(n, (float **)(void *)&s->sums, B * sizeof(sums) / sizeof(float), err);
+}
+
+static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->sums); }
+
+static bool has_loss(const dnx_node *n, const dnx_pass *p) {
+    return p->target && ((const state *)n->state)->N > 0 && ((const opts *)n->opts)->weight > 0;
+}
+
+/* Logits of classes [lo, hi): made by a head into room, or where they lie. */
+static const float *logits(dnx_node *head, const float *x, int batch, int N, int lo, int hi,
+                           float *room, size_t *ld) {
+    *ld = (size_t)(head ? hi - lo : N);
+    if (!head) return x + lo;
+    head->type->logits(head, x, batch, lo, hi, room);
+    return room;
+}
+
+static job block_at(dnx_node *n, dnx_pass *p, int lo) {
+    int N = ((const state *)n->state)->N;
+    job j = {n, p, lo, N - lo < BLOCK ? N : lo + BLOCK};
+    float *room = p->scratch + (size_t)n->batch * BLOCK;
+    j.zs = logits(n->head, p->x[0], p->batch, N, lo, j.hi, p->scratch, &j.ld_s);
+    j.zt = logits(n->target_head, p->target, p->batch, N, lo, j.hi, room, &j.ld_t);
+    j.dz = p->scratch;
+    return j;
+}
+
+/* Raises *top to the largest of z and returns what sums relative to it must be multiplied by. */
+static double raise_top(const float *z, int n, double T, double *top) {
+    double old = *top;
+    for (int k = 0; k < n; k++)
+        if ((double)z[k] > *top) *top = (double)z[k];
+    return *top > old ? exp((old - *top) / T) : 1;
+}
+
+static void sum_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const float T = ((const opts *)j->n->opts)->temperature;
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    for (long b = lo; b < hi; b++) {
+        const float *zs = j->zs + (size_t)b * j->ld_s, *zt = j->zt + (size_t)b * j->ld_t;
+        sums *s = ((state *)j->n->state)->sums + b;
+        int n = j->hi - j->lo;
+        s->sum_s *= raise_top(zs, n, (double)T, &s->top_s);
+        double f = raise_top(zt, n, (double)T, &s->top_t);
+        s->sum_t *= f;
+        s->apart *= f;
+        for (int k = 0; k < n; k++) {
+            double e = (double)expf((zt[k] - (float)s->top_t) / T);
+            s->sum_t += e;
+            s->apart += e * ((double)zt[k] - (double)zs[k]) / (double)T;
+            s->sum_s += (double)expf((zs[k] - (float)s->top_s) / T);
+        }
+    }
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    double T = (double)o->temperature;
+    p->loss = 0;
+    memset(p->y, 0, sizeof *p->y * (size_t)p->batch);
+    if (!has_loss(n, p)) return;
+    for (int b = 0; b < p->batch; b++) s->sums[b] = (sums){-HUGE_VAL, 0, -HUGE_VAL, 0, 0};
+    for (int lo = 0; lo < s->N; lo += BLOCK) {
+        job j = block_at(n, p, lo);
+        dnx_pool_run(n->pool, sum_share, &j);
+    }
+    for (int b = 0; b < p->batch; b++) {
+        const sums *u = &s->sums[b];
+        double kl = u->apart / u->sum_t + (u->top_s - u->top_t) / T + log(u->sum_s / u->sum_t);
+        double loss = (double)o->weight * T * T * kl;
+        p->y[b] = (float)loss;
+        p->loss += loss;
+    }
+}
+
+/* dz may be where zs is. */
+static void slope_share(void *arg, int t, int threads) {
+    job *j = arg;
+    const opts *o = j->n->opts;
+    const float T = o->temperature;
+    long lo, hi;
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    for (long b = lo; b < hi; b++) {
+        const float *zs = j->zs + (size_t)b * j->ld_s, *zt = j->zt + (size_t)b * j->ld_t;
+        const sums *s = ((const state *)j->n->state)->sums + b;
+        int n = j->hi - j->lo;
+        float *dz = j->dz + (size_t)b * (size_t)n;
+        float a = (float)((double)(o->weight * T) / s->sum_t);
+        float c = (float)((double)(o->weight * T) / s->sum_s);
+        for (int k = 0; k < n; k++)
+            dz[k] = a * expf((zt[k] - (float)s->top_t) / T) -
+                    c * expf((zs[k] - (float)s->top_s) / T);
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    size_t size = dnx_size(n->in[0]);
+    float *dx = p->dx[0];
+    if (dx && !p->dx_adds[0]) memset(dx, 0, sizeof *dx * size * (size_t)p->batch);
+    if (!has_loss(n, p)) return;
+    if (n->head && !n->head->trains) return; /* stopbackward: it and all before it stay */
+    for (int lo = 0; lo < s->N; lo += BLOCK) {
+        job j = block_at(n, p, lo);
+        int width = j.hi - lo;
+        dnx_pool_run(n->pool, slope_share, &j);
+        if (n->head) n->head->type->logits_back(n->head, p->x[0], p->batch, lo, j.hi, j.dz, dx);
+        for (int b = 0; !n->head && dx && b < p->batch; b++)
+            for (int k = 0; k < width; k++)
+                dx[(size_t)b * size + (size_t)(lo + k)] += j.dz[(size_t)b * (size_t)width +
+                                                                (size_t)k];
+    }
+}
+
+const dnx_layer_type dnx_kd_probability = {
+    .name = "kd_probability",
+    .summary = "distillation: the teacher's class probabilities",
+    .is_loss = true,
+    .layers_key = "from",
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .forward = forward,
+    .backward = backward,
+    .wants = DNX_LOGITS,
+};

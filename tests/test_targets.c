@@ -1,0 +1,561 @@
+/* test_targets.c - networks that learn from a teacher: what a loss gets as its target against a
+ * plain forward of a cut teacher (other input, inner layers, a merged shortcut, one teacher for two
+ * losses), training with weight=0, a teacher that never changes, files that are not there, errors;
+ * weight exclusivity against a naive sum over pairs, and clipping by norm. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "targets.h"
+#include "weights.h"
+
+#define B 4
+#define INPUT "channels=3\ninput_mean=127.5\ninput_scale=.0078125\n"
+#define BN "batch_normalize=1\nactivation="
+
+/* Layer 2 gets its shortcut merged; 6 is the feature; 9 classes that the student does not have. */
+#define TEACHER                                                                                    \
+    "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
+    "[convolutional]\nfilters=12\n" BN "prelu\n"                                                   \
+    "[convolutional]\nfilters=8\n" BN "linear\n"                                                   \
+    "[shortcut]\nfrom=-3\nactivation=linear\n"                                                     \
+    "[convolutional]\nfilters=6\n" BN "linear\n"                                                   \
+    "[global_depthwise]\nbatch_normalize=1\n"                                                      \
+    "[convolutional]\nfilters=10\n" BN "linear\n"                                                  \
+    "[margin_softmax]\nclasses=9\n"
+static const char same[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER;
+static const char other[] =
+    "[net]\nheight=20\nwidth=16\nchannels=3\ninput_mean=100\ninput_scale=.0039\nseed=2\n" TEACHER;
+static const char large[] = /* one image at a time */
+    "[net]\nheight=160\nwidth=150\nchannels=3\n"
+    "[convolutional]\nfilters=8\nsize=8\nstride=16\n" BN "relu\n[avgpool]\n";
+
+/* 0: 6x6x8, 1: 6x6x6, 2: 1x1x6, 3: 1x1x10 */
+#define STUDENT                                                                                    \
+    "[net]\nbatch=4\nheight=12\nwidth=12\nseed=3\n" INPUT                                          \
+    "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
+    "[convolutional]\nfilters=6\n" BN "linear\n"                                                   \
+    "[global_depthwise]\nbatch_normalize=1\n"                                                      \
+    "[convolutional]\nfilters=10\n" BN "linear\n"
+#define HEAD "[margin_softmax]\nclasses=3\nmargin=am\ns=8\n"
+#define SAME "teacher=same.cfg\nweights=../same.weights\n"
+#define OTHER "teacher=other.cfg\nweights=../other.weights\n"
+
+static int passed, failed;
+static char folder[] = "/tmp/test_targets_XXXXXX";
+
+static void check(bool ok, const char *fmt, ...) {
+    va_list args;
+    if (ok) {
+        passed++;
+        return;
+    }
+    failed++;
+    printf("FAILED ");
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
+    printf("\n");
+}
+
+static char *path(const char *name) {
+    static char ring[4][200];
+    static int turn;
+    char *s = ring[turn++ & 3];
+    snprintf(s, sizeof ring[0], "%s/%s", folder, name);
+    return s;
+}
+
+static void store(const char *name, const char *text) {
+    FILE *f = fopen(path(name), "w");
+    if (!f || fputs(text, f) < 0 || fclose(f)) check(false, "cannot write %s", name);
+}
+
+static dnx_net *build(const char *text, const char *name, bool trains, dnx_err *err) {
+    dnx_cfg *cfg;
+    dnx_net *net = NULL;
+    *err = (dnx_err){0};
+    if (!dnx_cfg_parse(text, strlen(text), path(name), &cfg, err)) {
+        dnx_net_build(cfg, trains, trains ? 0 : B, 2, &net, err);
+        dnx_cfg_free(cfg);
+    }
+    return net;
+}
+
+static dnx_net *must_build(const char *text, const char *name, bool trains) {
+    dnx_err err;
+    dnx_net *net = build(text, name, trains, &err);
+    if (net) return net;
+    printf("FAILED to build: %s\n0 passed, 1 failed, 0 skipped\n", err.text);
+    exit(1);
+}
+
+static void scatter(dnx_net *net, uint64_t seed) {
+    dnx_param list[DNX_MAX_PARAMS];
+    dnx_rng r;
+    dnx_rng_seed(&r, seed, 0);
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            for (size_t j = 0; j < list[k].count; j++)
+                list[k].value[j] += .5f * (dnx_rng_uniform(&r) - (list[k].is_trained ? .5f : 0));
+    dnx_net_prepare(net, NULL);
+}
+
+/* A teacher's files; its cfg lies in cfg/, its weights above. */
+static dnx_net *make_teacher(const char *name, const char *text, uint64_t seed) {
+    char file[80];
+    snprintf(file, sizeof file, "cfg/%s.cfg", name);
+    store(file, text);
+    dnx_net *net = must_build(text, file, false);
+    scatter(net, seed);
+    snprintf(file, sizeof file, "%s.weights", name);
+    check(!dnx_weights_save(net, path(file), NULL), "cannot save %s", file);
+    return net;
+}
+
+/* The first layers of a teacher as a network of their own, with its parameters. */
+static dnx_net *cut(dnx_net *full, const char *text, int layers) {
+    char part[2000];
+    const char *end = text;
+    for (int i = 0; i <= layers && end; i++) end = strstr(end + 1, "\n[");
+    snprintf(part, sizeof part, "%.*s\n", end ? (int)(end - text) : (int)strlen(text), text);
+    dnx_net *net = must_build(part, "cut.cfg", false);
+    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
+    check(net->n == layers, "cut to %d layers, not %d", net->n, layers);
+    for (int i = 0; i < net->n; i++) {
+        dnx_net_params(full, i, a);
+        for (int k = 0, n = dnx_net_params(net, i, b); k < n; k++)
+            memcpy(b[k].value, a[k].value, sizeof(float) * b[k].count);
+    }
+    dnx_net_prepare(net, NULL);
+    return net;
+}
+
+static float *pixels(uint64_t seed, size_t n) {
+    dnx_rng r;
+    float *x = dnx_alloc(n);
+    dnx_rng_seed(&r, seed, 1);
+    for (size_t i = 0; i < n; i++) x[i] = 2 * dnx_rng_uniform(&r) - 1;
+    return x;
+}
+
+static double tent(double x) { return fabs(x) < 1 ? 1 - fabs(x) : 0; }
+
+static double middle(int i, int to, int from) {
+    return fmin(from - 1, fmax(0, (i + .5) * from / to - .5));
+}
+
+/* The student's images as a teacher takes them: weighted means over all pixels. */
+static float *converted(const dnx_net *from, const float *x, const dnx_net *to) {
+    dnx_shape a = from->in, b = to->in;
+    float *out = dnx_alloc(dnx_size(b) * B);
+    for (size_t i = 0; i < dnx_size(b) * B; i++) {
+        int image = (int)(i / dnx_size(b)), rest = (int)(i % dnx_size(b));
+        double fy = middle(rest / b.c / b.w, b.h, a.h), fx = middle(rest / b.c % b.w, b.w, a.w);
+        double v = 0;
+        for (int r = 0; r < a.h; r++)
+            for (int q = 0; q < a.w; q++) {
+                double p = (double)x[((image * a.h + r) * a.w + q) * a.c + rest % b.c];
+                v += tent(fy - r) * tent(fx - q) *
+                     (p / (double)from->o.input_scale + (double)from->o.input_mean);
+            }
+        out[i] = (float)((v - (double)to->o.input_mean) * (double)to->o.input_scale);
+    }
+    return out;
+}
+
+static double difference(const float *a, const float *b, size_t n) {
+    double worst = 0, scale = 1e-3;
+    for (size_t i = 0; i < n; i++) {
+        double d = fabs((double)a[i] - (double)b[i]);
+        if (!(d <= worst)) worst = d;
+        scale = fmax(scale, fabs((double)b[i]));
+    }
+    return worst / scale;
+}
+
+/* The target of layer i of a student against layer `layer` of its teacher. */
+static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text, int layer,
+                         const float *x) {
+    dnx_net *plain = cut(teacher, text, layer + 1);
+    float *in = converted(net, x, plain);
+    const dnx_node *n = &net->nodes[i];
+    bool fits = !memcmp(&n->target, &plain->nodes[layer].out, sizeof n->target);
+    check(fits && net->links[i].target, "layer %d has no target like layer %d", i, layer);
+    if (fits && net->links[i].target) {
+        double d = difference(net->links[i].target, dnx_net_predict(plain, in, B),
+                              B * dnx_size(n->target));
+        check(d < 2e-5, "layer %d's target is not the teacher's layer %d: %g", i, layer, d);
+    }
+    dnx_free(in);
+    dnx_net_free(plain);
+}
+
+static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
+    /* 4: the feature; 5 before the shortcut, 6 behind it; 7, 8 the feature of another teacher */
+    dnx_net *net = must_build(
+        STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
+                "[kd_feature]\nfrom=0\nlayer=3\n" SAME "[kd_correlation]\n" OTHER
+                "[kd_feature]\nfrom=-5\n" OTHER "[kd_correlation]\nteacher=large.cfg\n"
+                "weights=../large.weights\n",
+        "cfg/student.cfg", true);
+    float *x = pixels(1, B * dnx_size(net->in)), *first = dnx_alloc(B * 10);
+    dnx_targets_run(net, x, NULL, NULL);
+    check_target(net, 4, a, same, 6, x);
+    check_target(net, 5, a, same, 2, x);
+    check_target(net, 6, a, same, 3, x);
+    check_target(net, 7, b, other, 6, x);
+    check_target(net, 8, b, other, 6, x);
+    check_target(net, 9, c, large, 1, x);
+    check(net->links[7].target == net->links[8].target, "one output is there twice");
+    check(net->links[5].target != net->links[6].target, "two outputs share memory");
+    check(net->nodes[8].from[0] == 3 && net->nodes[4].from[0] == 3, "from= or its default");
+    memcpy(first, net->links[4].target, sizeof(float) * B * 10);
+    dnx_free(x);
+    x = pixels(2, B * dnx_size(net->in));
+    dnx_targets_run(net, x, NULL, NULL);
+    check(memcmp(first, net->links[4].target, sizeof(float) * B * 10), "a target of old images");
+    check_target(net, 5, a, same, 2, x);
+    dnx_free(first);
+    dnx_free(x);
+    dnx_net_free(net);
+}
+
+/* ---- training ---- */
+
+/* `steps` updates; the mean loss of the last one. */
+static double train(dnx_net *net, int steps, bool has_targets, bool has_truth) {
+    static const float truth[B] = {0, 2, 1, 2};
+    double sum = 0;
+    for (int s = 0; s < steps; s++) {
+        float *x = pixels((uint64_t)s % 3, B * dnx_size(net->in));
+        if (has_targets) dnx_targets_run(net, x, NULL, NULL);
+        sum = 0;
+        for (int i = 0; i < net->n; i++) {
+            double loss;
+            dnx_net_forward_layer(net, i, x, B, true, has_truth ? truth : NULL, &loss);
+            sum += loss / B;
+        }
+        dnx_net_backward_begin(net);
+        for (int i = net->n - 1; i >= 0; i--)
+            dnx_net_backward_layer(net, i, x, B, has_truth ? truth : NULL);
+        dnx_net_update_begin(net, B);
+        for (int i = 0; i < net->n; i++) dnx_net_update_layer(net, i, B, .05f, .9f, 1e-4f);
+        net->seen += B;
+        dnx_free(x);
+    }
+    return sum;
+}
+
+static bool same_bits(dnx_net *a, dnx_net *b) {
+    dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
+    for (int i = 0; i < a->n && i < b->n; i++) {
+        int n = dnx_net_params(a, i, p), m = dnx_net_params(b, i, q);
+        for (int k = 0; k < n && k < m; k++)
+            if (memcmp(p[k].value, q[k].value, sizeof(float) * p[k].count)) return false;
+    }
+    return true;
+}
+
+/* Weight 0, and a loss that is given no target, change no bit; weight 1 does. */
+static void check_weight_0(void) {
+    dnx_net *alone = must_build(STUDENT HEAD, "cfg/student.cfg", true);
+    double want = train(alone, 6, false, true);
+    for (int i = 0; i < 3; i++) {
+        static const char *const texts[] = {
+            STUDENT HEAD "[kd_feature]\nweight=0\n" SAME "[kd_feature]\nfrom=0\nlayer=2\nweight=0\n"
+                SAME "[kd_correlation]\nweight=0\n" OTHER,
+            STUDENT HEAD "[kd_feature]\n" SAME "[kd_correlation]\n" OTHER,
+            STUDENT HEAD "[kd_feature]\n" SAME};
+        dnx_net *net = must_build(texts[i], "cfg/student.cfg", true);
+        double got = train(net, 6, i != 1, true);
+        check(same_bits(alone, net) == (i < 2), "training %d: the same bits or not", i);
+        check((got == want) == (i < 2), "training %d: loss %g, alone %g", i, got, want);
+        dnx_net_free(net);
+    }
+    dnx_net_free(alone);
+}
+
+static unsigned char *bytes_of(const char *name, size_t *n) {
+    static unsigned char bytes[1 << 20];
+    FILE *f = fopen(path(name), "rb");
+    *n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+    if (f) fclose(f);
+    unsigned char *copy = malloc(*n + 1);
+    if (copy) memcpy(copy, bytes, *n);
+    return copy;
+}
+
+/* Losses of distillation alone, without labels: they fall, and the teacher stays as it is. */
+static void check_learning(void) {
+    static const char *const losses[] = {
+        "[kd_feature]\n" SAME, "[kd_feature]\nhard=softmax\nfrom=0\nlayer=2\n" SAME,
+        "[kd_feature]\nnormalize=0\nweight=.002\nfrom=1\nlayer=3\n" SAME, /* 6 channels to 8 */
+        "[kd_correlation]\n" OTHER};
+    size_t before, after;
+    unsigned char *was = bytes_of("same.weights", &before), *is;
+    for (int i = 0; i < 4; i++) {
+        char text[2000];
+        snprintf(text, sizeof text, "%s%s", STUDENT, losses[i]);
+        dnx_net *net = must_build(text, "cfg/student.cfg", true);
+        size_t size = B * dnx_size(net->nodes[4].target);
+        float *x = pixels(77, B * dnx_size(net->in)), *first = dnx_alloc(size);
+        dnx_targets_run(net, x, NULL, NULL);
+        memcpy(first, net->links[4].target, sizeof(float) * size);
+        double start = train(net, 1, true, false), end = train(net, 120, true, false);
+        check(end < .5 * start && end > 0, "%s: loss %g, then %g", losses[i], start, end);
+        dnx_targets_run(net, x, NULL, NULL);
+        check(!memcmp(first, net->links[4].target, sizeof(float) * size),
+              "the teacher answers otherwise after training");
+        dnx_free(first);
+        dnx_free(x);
+        dnx_net_free(net);
+    }
+    is = bytes_of("same.weights", &after);
+    check(before && before == after && !memcmp(was, is, before), "the teacher's file changed");
+    free(was);
+    free(is);
+}
+
+/* ---- files ---- */
+
+/* The map of a trained student is dropped when it predicts without its teacher. */
+static void check_predicting(void) {
+    static const char text[] = STUDENT "[kd_feature]\nteacher=large.cfg\n"
+                                       "weights=../large.weights\n";
+    static const char alone[] = STUDENT "[kd_feature]\nteacher=gone.cfg\nweights=gone.weights\n";
+    dnx_err err;
+    dnx_net *net = must_build(text, "cfg/student.cfg", true);
+    train(net, 3, true, false);
+    check(dnx_net_count(net, 4) == 8 * 10 + 8, "the map has %zu numbers", dnx_net_count(net, 4));
+    check(!dnx_weights_save(net, path("student.weights"), NULL), "cannot save the student");
+    dnx_net *full = must_build(text, "cfg/student.cfg", false), *bare;
+    check(!dnx_weights_load(full, path("student.weights"), &err), "%s", err.text);
+    check(!full->is_partial && same_bits(net, full), "with its teacher's cfg all numbers are read");
+    bare = build(alone, "cfg/student.cfg", false, &err);
+    check(bare && bare->is_partial && dnx_net_count(bare, 4) == 0, "without the teacher: %s",
+          err.text);
+    if (bare) {
+        float *x = pixels(5, B * dnx_size(net->in)), a[B * 10], b[B * 10];
+        check(!dnx_weights_load(bare, path("student.weights"), &err), "%s", err.text);
+        dnx_net_run(full, x, B, 3, a);
+        dnx_net_run(bare, x, B, 3, b);
+        check(!memcmp(a, b, sizeof a), "the embedding depends on the teacher's files");
+        dnx_free(x);
+    }
+    dnx_net_free(net);
+    dnx_net_free(full);
+    dnx_net_free(bare);
+}
+
+/* A teacher that has teachers itself, among them itself: only its own forward counts. */
+static void check_chain(dnx_net *a) {
+    static const char taught[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER
+                                 "[kd_feature]\nfrom=6\nteacher=gone.cfg\nweights=gone.weights\n"
+                                 "[kd_feature]\nfrom=6\nteacher=taught.cfg\nweights=gone.weights\n";
+    char text[1000];
+    store("cfg/taught.cfg", taught);
+    snprintf(text, sizeof text,
+             "%s[kd_feature]\nteacher=%s\nweights=../same.weights\n", STUDENT, "../cfg/taught.cfg");
+    dnx_net *net = must_build(text, "cfg/student.cfg", true);
+    float *x = pixels(8, B * dnx_size(net->in));
+    dnx_targets_run(net, x, NULL, NULL);
+    check_target(net, 4, a, same, 6, x);
+    dnx_free(x);
+    dnx_net_free(net);
+    snprintf(text, sizeof text, "%s[kd_feature]\nteacher=%s/cfg/same.cfg\nweights=%s\n", STUDENT,
+             folder, path("same.weights"));
+    net = must_build(text, "student.cfg", true); /* absolute paths */
+    dnx_net_free(net);
+}
+
+static void check_errors(void) {
+    static const struct {
+        const char *sections, *text; /* of the error, behind the folder */
+        dnx_status status;
+    } rows[] = {
+        {"[kd_feature]\nweights=a\n", "cfg/student.cfg:26: [kd_feature] needs teacher=",
+         DNX_EOPTION},
+        {"[kd_feature]\nteacher=same.cfg\n",
+         "cfg/student.cfg:26: [kd_feature] needs weights= of the teacher", DNX_EOPTION},
+        {"[kd_feature]\nteacher=gone.cfg\nweights=../same.weights\n",
+         "cfg/gone.cfg: cannot be opened: No such file or directory", DNX_EIO},
+        {"[kd_feature]\nteacher=same.cfg\nweights=../gone.weights\n",
+         "cfg/../gone.weights: cannot open: No such file or directory", DNX_EIO},
+        {"[kd_feature]\nteacher=large.cfg\nweights=../same.weights\n",
+         "cfg/../same.weights: too short: ends at weights of layer 0 [convolutional]; the network "
+         "has 1568 floats, the file 1042", DNX_EWEIGHTS},
+        {"[kd_feature]\nlayer=8\n" SAME,
+         "cfg/student.cfg:26: [kd_feature] layer=8: no such layer in same.cfg, which has layers "
+         "0 to 7", DNX_EOPTION},
+        {"[kd_feature]\nlayer=7\n" SAME,
+         "cfg/student.cfg:26: [kd_feature] layer=7: it is a loss in same.cfg, which has layers "
+         "0 to 7", DNX_EOPTION},
+        {"[kd_feature]\nlayer=2\n" SAME,
+         "cfg/student.cfg:26: [kd_feature] from: 1 x 1 x 10 does not fit the teacher's 6 x 6 x 8",
+         DNX_ESHAPE},
+        {"[kd_feature]\nteacher=gray.cfg\nweights=../gray.weights\n",
+         "cfg/student.cfg:26: [kd_feature] teacher=gray.cfg: takes 1 channels, not 3",
+         DNX_ESHAPE},
+        {"[kd_feature]\nfrom=4\n" SAME,
+         "cfg/student.cfg:26: [kd_feature] from=4: this is layer 4, so it must name a layer before "
+         "it", DNX_EOPTION},
+        {"[kd_correlation]\nfrom=0,1\n" SAME,
+         "cfg/student.cfg:26: [kd_correlation] from: one layer", DNX_EOPTION},
+        {HEAD "[kd_feature]\nfrom=4\n" SAME,
+         "cfg/student.cfg:30: [kd_feature] from=4: it is a loss", DNX_EOPTION},
+    };
+    dnx_err err;
+    dnx_net *gray = make_teacher("gray", "[net]\nheight=6\nwidth=6\nchannels=1\n[avgpool]\n", 1);
+    dnx_net_free(gray);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[2000], want[400];
+        snprintf(text, sizeof text, "%s%s", STUDENT, rows[i].sections);
+        snprintf(want, sizeof want, "%s/%s", folder, rows[i].text);
+        dnx_net *net = build(text, "cfg/student.cfg", true, &err);
+        check(!net && err.status == rows[i].status && !strcmp(err.text, want),
+              "error %zu is %d %s\n  not %s", i, (int)err.status, err.text, want);
+        dnx_net_free(net);
+    }
+}
+
+/* ---- updates ---- */
+
+/* E and dE/dw of M filters of D weights, pair by pair. */
+static double naive(const float *w, size_t M, size_t D, double *grad) {
+    double e = 0;
+    memset(grad, 0, sizeof *grad * M * D);
+    for (size_t i = 0; i < M; i++)
+        for (size_t j = 0; j < M; j++)
+            for (size_t p = 0; p < D && i != j; p++) {
+                double a = (double)w[i * D + p], b = (double)w[j * D + p];
+                e += fabs(a) * fabs(b) / (double)(M - 1);
+                grad[i * D + p] += 2 * fabs(b) * (a > 0 ? 1 : a < 0 ? -1 : 0) / (double)(M - 1);
+            }
+    return e;
+}
+
+static void check_exclusivity(void) {
+    static const char text[] =
+        "[net]\nbatch=4\nheight=3\nwidth=3\nchannels=70\nexclusivity=.3\nseed=9\n"
+        "[convolutional]\nfilters=37\nsize=3\nbatch_normalize=1\nactivation=prelu\n"
+        "[depthwise]\nsize=1\n"
+        "[convolutional]\nfilters=12\nexclusivity=2\n"
+        "[convolutional]\nfilters=5\nexclusivity=0\n[convolutional]\nfilters=1\n"
+        "[connected]\noutput=6\nactivation=linear\n[softmax]\n";
+    static const double lambda[] = {.3, 0, 2, 0, 0, .3, 0};
+    static double grad[37 * 630];
+    dnx_net *net = must_build(text, "exclusive.cfg", true);
+    dnx_param list[DNX_MAX_PARAMS];
+    scatter(net, 4);
+    dnx_net_params(net, 0, list);
+    for (int k = 0; k < 4; k++)
+        if (!strcmp(list[k].name, "weights")) list[k].value[3] = 0; /* has no direction */
+    double sum = 0;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            if (lambda[i] > 0 && !strcmp(list[k].name, "weights"))
+                sum += naive(list[k].value, (size_t)net->nodes[i].out.c,
+                             list[k].count / (size_t)net->nodes[i].out.c, grad);
+    dnx_net_update_begin(net, 4);
+    for (int i = 0; i < net->n; i++) {
+        const float *v = net->momentum + net->momentum_at[i];
+        double worst = 0, largest = 1e-30;
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
+            bool has = lambda[i] > 0 && !strcmp(list[k].name, "weights");
+            if (!has) memset(grad, 0, sizeof grad);
+            else naive(list[k].value, (size_t)net->nodes[i].out.c,
+                       list[k].count / (size_t)net->nodes[i].out.c, grad);
+            if (!k) dnx_net_update_layer(net, i, 4, 0, 0, 0); /* momentum 0: v is the gradient */
+            if (!list[k].is_trained) continue;
+            for (size_t j = 0; j < list[k].count; j++, v++) {
+                worst = fmax(worst, fabs((double)*v + 4 * lambda[i] * grad[j]));
+                largest = fmax(largest, 4 * lambda[i] * fabs(grad[j]));
+            }
+        }
+        check(worst <= 1e-6 * largest, "layer %d's gradient is wrong by %g of %g", i, worst,
+              largest);
+    }
+    check(fabs(net->exclusivity - sum) <= 1e-6 * sum && sum > 1, "exclusivity %.9g, not %.9g",
+          net->exclusivity, sum);
+    dnx_net_free(net);
+    /* Equal magnitudes: E = |W|^2, lambda pulls like a decay of 2 lambda, whatever the width. */
+    for (int filters = 2; filters <= 64; filters *= 32) {
+        char small[300];
+        snprintf(small, sizeof small,
+                 "[net]\nbatch=3\nheight=1\nwidth=1\nchannels=8\nexclusivity=.25\n"
+                 "[convolutional]\nfilters=%d\nactivation=linear\n[softmax]\n", filters);
+        net = must_build(small, "equal.cfg", true);
+        int k = dnx_net_params(net, 0, list) - 1;
+        for (size_t j = 0; j < list[k].count; j++) list[k].value[j] = j & 1 ? -.5f : .5f;
+        dnx_net_update_begin(net, 3);
+        dnx_net_update_layer(net, 0, 3, .1f, 0, 0);
+        check(fabs(net->exclusivity - .25 * 8 * filters) < 1e-5, "equal magnitudes: %g",
+              net->exclusivity);
+        check(fabs((double)list[k].value[1] + .5 * (1 - .1 * 2 * .25)) < 1e-6,
+              "not like weight decay: %g", (double)list[k].value[1]);
+        dnx_net_free(net);
+    }
+}
+
+static void check_clipping(void) {
+    static const char text[] = "[net]\nbatch=2\nheight=2\nwidth=2\nchannels=3\nclip_norm=%s\n"
+                               "[convolutional]\nfilters=4\n[connected]\noutput=3\n[softmax]\n";
+    static const char *const limits[] = {"0.5", "1e6"};
+    for (int c = 0; c < 2; c++) {
+        char cfg[300];
+        snprintf(cfg, sizeof cfg, text, limits[c]);
+        dnx_net *net = must_build(cfg, "clip.cfg", true);
+        dnx_param list[DNX_MAX_PARAMS];
+        double sum = 0;
+        for (int i = 0; i < net->n; i++)
+            for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+                for (size_t j = 0; j < list[k].count; j++) {
+                    list[k].grad[j] = (float)(j % 7) - 3;
+                    sum += (double)list[k].grad[j] * (double)list[k].grad[j];
+                }
+        double norm = sqrt(sum) / 2, clip = c ? 1 : .5 / norm;
+        dnx_net_update_begin(net, 2);
+        check(fabs(net->norm - norm) < 1e-6 * norm, "norm %g, not %g", net->norm, norm);
+        for (int i = 0; i < net->n; i++) dnx_net_update_layer(net, i, 2, 0, 0, 0);
+        const float *v = net->momentum;
+        double worst = 0;
+        for (int i = 0; i < net->n; i++)
+            for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+                for (size_t j = 0; j < list[k].count; j++, v++) {
+                    worst = fmax(worst, fabs((double)*v - clip * ((double)(j % 7) - 3)));
+                    worst = fmax(worst, fabs((double)list[k].grad[j]));
+                }
+        check(worst < 1e-6, "clip_norm=%s: a gradient is off by %g", limits[c], worst);
+        dnx_net_free(net);
+    }
+}
+
+int main(void) {
+    if (!mkdtemp(folder) || mkdir(path("cfg"), 0777)) return 1;
+    dnx_net *a = make_teacher("same", same, 1), *b = make_teacher("other", other, 2);
+    dnx_net *c = make_teacher("large", large, 3);
+    check_targets(a, b, c);
+    check_weight_0();
+    check_learning();
+    check_predicting();
+    check_chain(a);
+    check_errors();
+    check_exclusivity();
+    check_clipping();
+    dnx_net_free(a);
+    dnx_net_free(b);
+    dnx_net_free(c);
+    static const char *const files[] = {"cfg/same.cfg", "cfg/other.cfg", "cfg/large.cfg",
+                                        "cfg/gray.cfg", "cfg/taught.cfg", "same.weights",
+                                        "other.weights", "large.weights", "gray.weights",
+                                        "student.weights"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(path(files[i]));
+    check(!rmdir(path("cfg")) && !rmdir(folder), "files are left in %s", folder);
+    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
+    return failed != 0;
+}
