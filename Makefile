@@ -1,25 +1,35 @@
 # ThinFace: a plug-in for Darknet that trains, compresses and measures face networks.
-# make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, DARKNET=/path/of/libdarknet, CC=clang.
+# make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, OPENCV=1, DARKNET=/path/of/libdarknet,
+# CC=clang.
 DARKNET ?= /usr/lib/darknet
 PYTHON  ?= /usr/bin/python3
 PREFIX  ?= /usr/local
 Q := $(if $(V),,@)
 CC      ?= cc
 
-ifneq ($(GPU)$(OPENCV)$(MPI),)
-$(error GPU=1, OPENCV=1 and MPI=1 are reserved: this version has no code for them yet)
+ifneq ($(filter-out 0,$(GPU) $(MPI)),)
+$(error GPU=1 and MPI=1 are reserved: this version has no code for them yet)
+endif
+override OPENCV := $(filter-out 0,$(OPENCV))
+ifeq ($(origin CXX),default)
+CXX := $(if $(findstring clang,$(CC)),clang++,c++)
 endif
 
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
 FLAGS  := -std=c11 -D_GNU_SOURCE -fvisibility=hidden -pthread -Idarknet -Ilayers_ext $(WARN)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS  += $(if $(DEBUG),-O0 -g,-O3 -g1) $(if $(ASAN),$(SANITIZE))
+FLAGS  += $(if $(OPENCV),-DDNX_OPENCV)
 FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
 LIBS   := -lm -pthread -ljpeg -llapacke
 HOSTLIB := -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNET)
+# Of OpenCV only these two libraries; opencv4.pc is in the much larger libopencv-dev.
+OPENCV_INCLUDE = $(or $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I opencv4 2>/dev/null)),-isystem /usr/include/opencv4)
+OPENCV_LIBS = $(shell pkg-config --libs-only-L opencv4 2>/dev/null) -lopencv_imgproc -lopencv_core -lstdc++
 ISA_avx2   := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512
+ISA_vpopcnt := $(ISA_avx512) -mavx512vpopcntdq
 ISA_wide   := -mavx2 -mfma -Wno-psabi
 
 # One object directory per set of flags, so that builds cannot mix.
@@ -38,10 +48,10 @@ CORE_OBJ := $(call obj,$(CORE) $(LAYERS) $(KERNELS)) $(OBJ)/registry.o
 
 all: bin/darknet ## build bin/darknet
 
-$(OBJ)/bin/darknet: $(CORE_OBJ) $(call obj,$(HOST) $(COMMAND))
+$(OBJ)/bin/darknet: $(CORE_OBJ) $(call obj,$(HOST) $(COMMAND)) $(if $(OPENCV),$(OBJ)/darknet/warp_opencv.o)
 	@mkdir -p $(@D)
 	@echo "  link $@"
-	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
+	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
 # Copied, so that bin/darknet is always the build of the flags last asked for.
 bin/darknet: $(OBJ)/bin/darknet FORCE | bin
@@ -59,6 +69,9 @@ $(OBJ)/registry.o: $(OBJ)/registry.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(OBJ)/%_avx2.o: ISA = $(ISA_avx2)
 $(OBJ)/%_avx512.o: ISA = $(ISA_avx512)
+$(OBJ)/%_vpopcnt.o: ISA = $(ISA_vpopcnt)
+# gcc keeps some of its sums in memory otherwise: a tenth slower.
+$(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
 $(OBJ)/darknet/host.o $(OBJ)/darknet/host_%.o: ISA = -isystem $(DARKNET)/include
 $(OBJ)/tests/test_host%.o: ISA = -isystem $(DARKNET)/include
@@ -66,6 +79,10 @@ $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	$(Q)$(CC) $(FLAGS) $(ISA) -MMD -MP -c -o $@ $<
+$(OBJ)/%.o: %.cc
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	$(Q)$(CXX) $(filter-out -std=% -Wstrict-% -Wmissing-%,$(FLAGS)) $(OPENCV_INCLUDE) -MMD -MP -c -o $@ $<
 bin $(OBJ):
 	@mkdir -p $@
 
@@ -76,6 +93,10 @@ $(OBJ)/tests/test_%: $(OBJ)/tests/test_%.o $(CORE_OBJ) $(OBJ)/layers_ext/kernels
 $(OBJ)/tests/test_host%: $(OBJ)/tests/test_host%.o $(CORE_OBJ) $(call obj,$(HOST)) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
+
+comma := ,
+WRAPPED := malloc calloc realloc aligned_alloc posix_memalign strdup strndup free
+$(OBJ)/tests/test_host_alloc: LIBS += $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 
 $(OBJ)/tests/tool_%: $(OBJ)/tests/tool_%.o $(CORE_OBJ)
 	@echo "  link $@"
@@ -97,6 +118,12 @@ fuzz: ## a minute (SECONDS=60) of libFuzzer on the cfg and the weights reader (c
 	@$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-cfg
 	@$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-weights
 
+GOLDEN := cifar tiny alexnet darknet darknet19 darknet53 extraction resnet18 resnet34 resnet50 \
+          resnext50 densenet201 vgg-16 strided
+golden: $(OBJ)/tests/test_host_stock ## compare all stock classifiers with the host (minutes)
+	@$< -table $(GOLDEN) > tests/golden.txt.new; \
+	status=$$?; mv tests/golden.txt.new tests/golden.txt; cat tests/golden.txt; exit $$status
+
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory ASAN=1 test
 
@@ -108,6 +135,9 @@ lint: ## dependency direction, no exit or print below the commands
 
 deps: ## install what building and testing need (apt, root or sudo)
 	@sh scripts/install_deps.sh
+
+opencv-deps: ## install what `make OPENCV=1` needs besides
+	@sh scripts/install_deps.sh g++ libopencv-imgproc-dev
 
 bench-deps: ## install the peers of `make bench`
 	@sh scripts/install_deps.sh python3-torch
@@ -121,6 +151,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: FORCE all run test fuzz asan bench lint deps bench-deps install uninstall clean help
+.PHONY: FORCE all run test fuzz golden asan bench lint deps opencv-deps bench-deps install uninstall clean help
 .SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -10,10 +10,18 @@ typedef struct {
 } dnx_verb;
 
 extern const dnx_verb dnx_cmd_check, dnx_cmd_layers, dnx_cmd_bench, dnx_cmd_init,
-    dnx_cmd_classifier, dnx_cmd_embed;
+    dnx_cmd_classifier, dnx_cmd_embed, dnx_cmd_compress, dnx_cmd_synth, dnx_cmd_align;
 
 /* The verb `classifier train`; argv[0] is "train". */
 int dnx_classifier_train(int argc, char **argv);
+/* The verbs `classifier predict` and `valid`; argv[0] is "predict" or "valid". */
+int dnx_classifier_predict(int argc, char **argv);
+int dnx_classifier_valid(int argc, char **argv);
+
+/* Sub-verbs of `compress`; argv[0] is theirs. */
+int dnx_compress_low_rank(int argc, char **argv);
+int dnx_compress_pack(int argc, char **argv);
+int dnx_compress_unpack(int argc, char **argv);
 
 /* Takes "-name value" out of argv and returns the value, or `none`. */
 const char *dnx_take(int *argc, char **argv, const char *name, const char *none);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "packed.h"
 
 static int run(int argc, char **argv);
 
@@ -41,6 +42,34 @@ static void print_layer(dnx_net *net, int i, double macs) {
     printf("\n");
 }
 
+/* What [binary] layers make of the totals, and the sizes of the files. */
+static void print_bits(dnx_net *net, double parameters, double macs) {
+    double bits = 0, numbers = 0, counted = 0, added = 0;
+    for (int i = 0; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i];
+        dnx_param list[DNX_MAX_PARAMS];
+        bool is_binary = false;
+        for (int k = 0, count = dnx_net_params(net, i, list); k < count; k++) {
+            numbers += (double)list[k].count;
+            if (!dnx_is_one_bit(n, &list[k])) continue;
+            is_binary = true;
+            bits += (double)list[k].count;
+        }
+        if (is_binary) *(dnx_counts_bits(n) ? &counted : &added) += n->type->macs(n);
+    }
+    if (bits > 0) {
+        printf("  1-bit          %s parameters, the others %s of 32 bits\n", grouped(bits),
+               grouped(parameters - bits));
+        printf("  operations     %s multiply-adds of bits, %s additions (1-bit weights), %s of 32 "
+               "bits\n", grouped(counted), grouped(added), grouped(macs - counted - added));
+    }
+    printf("on disk          %s bytes", grouped(numbers * 4 + 20));
+    if (bits > 0)
+        printf("; packed %s, with half precision %s", grouped((double)dnx_packed_size(net, false)),
+               grouped((double)dnx_packed_size(net, true)));
+    printf("\n");
+}
+
 static int run(int argc, char **argv) {
     dnx_err err = {0};
     dnx_net *net, *training;
@@ -60,17 +89,36 @@ static int run(int argc, char **argv) {
     }
     printf("\nparameters       %s (%.2f MB)\n", grouped(parameters), parameters * 4e-6);
     printf("multiply-adds    %s an image (%.0f M)\n", grouped(macs), macs * 1e-6);
+    print_bits(net, parameters, macs);
     printf("predicting       %.2f MB beside the weights at batch 1 (%.2f MB if no output shared "
            "memory)\n", (double)dnx_net_memory(net) * 1e-6,
            (sum + (double)net->scratch_floats) * 4e-6);
+    const char *predicts = NULL;
+    bool is_taught = false;
+    for (int i = 0; i < net->n; i++) {
+        if (!net->nodes[i].type->backward) predicts = net->nodes[i].type->name;
+        if (net->nodes[i].type->wants) is_taught = true;
+    }
     dnx_net_free(net);
-    if (dnx_open(argv[1], NULL, true, 1, 1, &training, &err)) return dnx_report(&err);
+    if (predicts) {
+        printf("training         not here: [%s] only predicts\n", predicts);
+        return 0;
+    }
+    dnx_status st = dnx_open(argv[1], NULL, true, 1, 1, &training, &err);
+    if (st == DNX_EIO && is_taught) {
+        printf("training         not now: %s\n", err.text);
+        return 0;
+    }
+    if (st) return dnx_report(&err);
     double one = (double)dnx_net_memory(training), z = 0;
     int batch = training->o.batch / training->o.subdivisions;
     for (int i = 0; i < training->n; i++) {
         const char *t = training->nodes[i].type->name;
-        if (!strcmp(t, "convolutional") || strstr(t, "depthwise") || !strcmp(t, "connected"))
+        if (!strcmp(t, "convolutional") || strstr(t, "depthwise") || !strcmp(t, "connected") ||
+            !strcmp(t, "binary"))
             z += 4.0 * (double)dnx_size(training->nodes[i].out);
+        if (dnx_counts_bits(&training->nodes[i])) /* the signs of its input */
+            z += 4.0 * (double)dnx_size(training->nodes[i].in[0]);
     }
     printf("training         %.1f MB an image, %.0f MB at batch %d\n", (one + z) * 1e-6,
            (one + z) * 1e-6 * batch, batch);

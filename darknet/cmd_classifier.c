@@ -1,5 +1,6 @@
-/* darknet classifier: train is ours (cmd_train.c), raw runs a network over tensors in files, for
- * scripts and comparisons. The host's other verbs go to the host's command. */
+/* darknet classifier: train (cmd_train.c), predict and valid (cmd_predict.c) are ours, raw runs a
+ * network over tensors in files, for scripts and comparisons. The host's other verbs go to the
+ * host's command. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +14,11 @@ const dnx_verb dnx_cmd_classifier = {
     "classifier",
     "classifier train faces.data net.cfg [weights] [-clear] [-resume] [-threads N] [-seed N]\n"
     "                          [-batches N] [-every N]\n"
+    "       darknet classifier predict x.data net.cfg weights [image] [-t N] [-threads N]\n"
+    "       darknet classifier valid x.data net.cfg weights [-batch N] [-threads N]\n"
     "       darknet classifier raw net.cfg weights in.f32 out.f32 [-batch N] [-threads N]",
-    "train on images; or run on float32 files (N x H x W x C in, N x outputs out)", run};
+    "train on images; name their classes; count the right ones;\n"
+    "              or run on float32 files (N x H x W x C in, N x outputs out)", run};
 
 static int raw(dnx_net *net, const char *in, const char *out) {
     size_t size = dnx_size(net->in), batch = (size_t)net->batch, got;
@@ -46,6 +50,8 @@ static int raw(dnx_net *net, const char *in, const char *out) {
 
 static int run(int argc, char **argv) {
     if (argc > 1 && !strcmp(argv[1], "train")) return dnx_classifier_train(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "predict")) return dnx_classifier_predict(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "valid")) return dnx_classifier_valid(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "raw")) {
         execv("/usr/bin/darknet", argv - 1);
         fprintf(stderr, "darknet: the host's command is not installed\n");

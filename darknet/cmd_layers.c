@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "host_layers.h"
 #include "net_options.h"
 #include "opts.h"
 #include "registry.h"
@@ -32,8 +33,11 @@ static int run(int argc, char **argv) {
     int n = 1;
     if (argc > 2) return dnx_usage(&dnx_cmd_layers);
     if (argc == 1) printf("  %-18s %s\n", "net", "the network: input, training, learning rate");
-    for (int i = 0; dnx_layer_types[i] && n < 257; i++) {
-        const dnx_layer_type *t = dnx_layer_types[i];
+    int ours = 0;
+    while (dnx_layer_types[ours]) ours++;
+    for (int i = 0; n < 257; i++) {
+        const dnx_layer_type *t = i < ours ? dnx_layer_types[i] : dnx_host_types[i - ours];
+        if (!t) break;
         names[n++] = t->name;
         if (argc == 1) printf("  %-18s %s\n", t->name, t->summary);
         else if (!strcmp(t->name, argv[1])) {

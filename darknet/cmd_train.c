@@ -366,8 +366,10 @@ static dnx_status start(job *j, dnx_err *err) {
     if (!st && a->pairs) st = dnx_verify_open(a->pairs, a->faces, &j->pairs, err);
     if (st) return st;
     if (a->clear) net->seen = 0;
+    const int order[] = {net->o.sampler, net->o.identities, net->o.images};
     j->run = (dnx_run){(uint64_t)net->o.seed, j->data->n, j->data->checksum,
                        (uint64_t)net->o.batch};
+    if (net->o.sampler) j->run.list = dnx_hash(j->run.list, order, sizeof order);
     if (a->resume) st = dnx_state_load(&j->run, net, j->state, err);
     j->is_saved = a->resume;
     /* The loop updates when seen / batch is whole: weights of another batch= must not shift it. */

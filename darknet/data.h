@@ -1,49 +1,68 @@
-/* data.h - the host's .data file, the list of training images, and one image as the network's
- * floats. Prints nothing; knows neither the trainer nor the host. */
+/* data.h - the host's .data file and the list of training images. Prints nothing; knows neither the
+ * network nor the host. */
 #ifndef DNX_DATA_H
 #define DNX_DATA_H
-#include "net.h"
+#include "dnx.h"
 
-/* train: a folder of identity folders (class = place of the folder's name in sorted order), or a
- * list file with a line `path class` or `path` for each image. In the second form the class is that
- * of the one label in `labels` (or `names`) that the path contains. Paths are relative to the
- * current folder. valid and top are accepted for the host's sake and not used. */
+/* train: one or several sources, comma separated, of these forms:
+ *   a folder of identity folders    class = place of the folder's name in sorted order
+ *   NAME.rec, with NAME.idx beside  class = the record's label (InsightFace, MXNet)
+ *   a list file                     class = last word of the line `path class`; of a line `path`,
+ *                                   that of the one label in `labels` (or `names`) that it contains
+ * The identities of a folder and of a .rec are numbered on from the largest class of the sources
+ * before; a list gives the class itself. Without classes=, or with 0, all images count as
+ * unlabelled: then a folder may hold images directly, and a line needs no class. Paths are relative
+ * to the current folder. valid and top are accepted for the host's sake and not used. */
 typedef struct {
     int classes, top;
     char *train, *valid, *labels, *names, *backup; /* NULL when absent; backup "backup" */
 } dnx_data_opts;
 
 typedef struct {
+    char *path;    /* a part of train= */
+    size_t first;  /* its first image */
+    int fd;        /* of a record file, else -1 */
+    uint64_t size; /* of a record file, bytes */
+} dnx_source;
+
+typedef struct {
     dnx_data_opts o;
     char *file;
-    char *text;        /* all paths, each ended by NUL */
-    size_t text_len;
-    size_t *path;      /* image i's path starts at text + path[i] */
-    int *class_of;
-    size_t n;          /* usable images */
+    int train_line, classes_line, labels_line; /* of the .data file */
+    dnx_source *source; /* in the order of train= */
+    int sources;
+    char *text; /* all paths, each ended by NUL */
+    size_t text_len, text_room;
+    uint64_t *at;  /* where image i's path starts in text, or its record in the .rec */
+    int *class_of; /* -1: not known */
+    size_t n, room;    /* usable images */
     size_t listed;     /* images listed, broken ones included */
     size_t broken;     /* of these: found broken by the scan */
-    uint64_t checksum; /* of all usable paths and classes, in order */
+    uint64_t checksum; /* of all usable images and classes, in order */
 } dnx_data;
 
-/* Decodes bytes to *h x *w x 3, RGB; NULL when it cannot. Called from several threads. */
-typedef unsigned char *dnx_decode(const unsigned char *bytes, size_t n, int *w, int *h);
-
-/* Reads the .data file and the list, and looks at the first bytes of each file: it must exist, not
- * be empty, and start like a JPEG, PNG, BMP, GIF or PNM. Those that do not are dropped, and each is
- * reported to broken(arg, path, why), which may be NULL. DNX_EOPTION, DNX_EPARSE: a bad line (named
- * file:line); DNX_EIO: unreadable, no images, or more than 1 % of them broken. */
+/* Reads the .data file and its sources, and looks at the first bytes of each image, in threads: it
+ * must exist, not be empty, and start like a JPEG, PNG, BMP, GIF or PNM. Those that do not are
+ * dropped, and each is reported, in order, to broken(arg, name, why), which may be NULL.
+ * DNX_EOPTION, DNX_EPARSE: a bad line, named file:line, and the line of the .data file that leads
+ * to it; DNX_EIO: unreadable, a damaged .rec, no images, or more than 1 % of them broken;
+ * DNX_EMEM. */
 dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
                          void *arg, dnx_data **out, dnx_err *err);
 void dnx_data_close(dnx_data *d); /* d may be NULL */
 
-static inline const char *dnx_data_path(const dnx_data *d, size_t i) {
-    return d->text + d->path[i];
-}
+/* The source of image i. */
+const dnx_source *dnx_data_source(const dnx_data *d, size_t i);
+/* Image i for people: its path, or "x.rec, record at byte N". */
+void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t room);
+/* The bytes of image i, free() them; NULL with *why set. Thread safe. */
+unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
 
-/* Image i as H x W x C floats, (pixel - input_mean) * input_scale, resized to the network's size
- * (bilinear, no crop) and mirrored when asked. JPEG goes through libjpeg-turbo, the rest to other.
- * C is 3 (RGB) or 1 (luma). false: it cannot be read or decoded. Thread safe. */
-bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored,
-                    dnx_decode *other, void (*free_other)(unsigned char *), float *out);
+/* ---- for what fills the list ---- */
+
+/* Appends an image; false: no memory. */
+bool dnx_data_add(dnx_data *d, uint64_t at, int class_of);
+void dnx_source_name(const dnx_data *d, const dnx_source *s, uint64_t at, char *out, size_t room);
+/* A line of the .data file, as the place of an error. */
+static inline dnx_loc dnx_data_at(const dnx_data *d, int line) { return (dnx_loc){d->file, line}; }
 #endif

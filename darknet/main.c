@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "host_layers.h"
 #include "weights.h"
 
 #define HOST_COMMAND "/usr/bin/darknet"
 
 static const dnx_verb *const verbs[] = {&dnx_cmd_check, &dnx_cmd_layers, &dnx_cmd_bench,
-                                        &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_embed};
+                                        &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_embed,
+                                        &dnx_cmd_compress,
+                                        &dnx_cmd_synth, &dnx_cmd_align};
 #define VERBS (sizeof verbs / sizeof *verbs)
 
 const char *dnx_take(int *argc, char **argv, const char *name, const char *none) {
@@ -92,6 +95,7 @@ int main(int argc, char **argv) {
         help(stdout);
         return 0;
     }
+    dnx_net_more_types(dnx_host_types);
     for (size_t i = 0; i < VERBS; i++) {
         if (strcmp(argv[1], verbs[i]->name)) continue;
         if (argc > 2 && (!strcmp(argv[2], "-h") || !strcmp(argv[2], "--help"))) {

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "packed.h"
+
 #define HEADER 20     /* three int32 and a uint64 seen */
 #define OLD_HEADER 16 /* before version 0.2: seen is an int32 */
 
@@ -35,6 +37,20 @@ static dnx_status read_whole(const char *path, unsigned char **bytes, size_t *le
     return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
 }
 
+/* Float number `at` of the file is NaN or infinite: says of which layer. */
+static dnx_status no_number(dnx_net *net, size_t at, dnx_loc file, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t start = 0;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; start += list[k++].count)
+            if (at - start < list[k].count)
+                return dnx_fail(err, DNX_EWEIGHTS, file,
+                                "number %zu of %s of layer %d [%s] is NaN or infinite", at - start,
+                                list[k].name, i, net->nodes[i].type->name);
+    return dnx_fail(err, DNX_EWEIGHTS, file, "float %zu, behind the network's, is NaN or infinite",
+                    at);
+}
+
 /* Walks the parameters in file order; the file holds `have` floats from `data` on. With
  * stores=false only the length is checked. */
 static dnx_status walk(dnx_net *net, const char *path, const unsigned char *data, size_t have,
@@ -44,14 +60,22 @@ static dnx_status walk(dnx_net *net, const char *path, const unsigned char *data
     size_t used = 0, need = 0;
     for (int i = 0; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) need += list[k].count;
+    bool is_known = true; /* no loss without its teacher came before, which may have parameters */
     for (int i = 0; i < net->n; i++) {
         int n = dnx_net_params(net, i, list);
+        const dnx_node *node = &net->nodes[i];
+        if (node->type->wants && dnx_size(node->target) == 0) is_known = false;
+        if (n > 0 && !is_known && have != need)
+            return dnx_fail(err, DNX_EWEIGHTS, at,
+                            "layer %d [%s] stands behind a loss whose teacher is not there, so its "
+                            "weights cannot be found",
+                            i, node->type->name);
         for (int k = 0; k < n; used += list[k].count, k++) {
             if (have - used < list[k].count)
                 return dnx_fail(err, DNX_EWEIGHTS, at,
                                 "too short: ends at %s of layer %d [%s]; the network has %zu "
                                 "floats, the file %zu",
-                                list[k].name, i, net->nodes[i].type->name, need, have);
+                                list[k].name, i, node->type->name, need, have);
             if (stores) memcpy(list[k].value, data + used * sizeof(float),
                                list[k].count * sizeof(float));
         }
@@ -70,6 +94,11 @@ dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
     uint64_t seen = 0;
     dnx_status st = read_whole(path, &bytes, &len, err);
     if (st) return st;
+    if (dnx_packed_is(bytes, len)) {
+        st = dnx_packed_load(net, path, bytes, len, err);
+        if (!st) st = dnx_net_prepare(net, err);
+        goto end;
+    }
     if (len < OLD_HEADER) {
         st = dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
         goto end;
@@ -98,7 +127,7 @@ dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
     for (size_t i = 0; i < have && !st; i++) {
         float v;
         memcpy(&v, bytes + header + i * sizeof v, sizeof v);
-        if (!isfinite(v)) st = dnx_fail(err, DNX_EWEIGHTS, at, "float %zu is no number", i);
+        if (!isfinite(v)) st = no_number(net, i, at, err);
     }
     if (!st) st = walk(net, path, bytes + header, have, false, err);
     if (!st) st = walk(net, path, bytes + header, have, true, err);
@@ -111,7 +140,8 @@ end:
     return st;
 }
 
-static bool write_all(dnx_net *net, FILE *f) {
+static bool write_all(void *arg, FILE *f) {
+    dnx_net *net = arg;
     int32_t version[3] = {0, 2, 0};
     dnx_param list[DNX_MAX_PARAMS];
     if (fwrite(version, sizeof version, 1, f) != 1) return false;
@@ -120,10 +150,15 @@ static bool write_all(dnx_net *net, FILE *f) {
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
             if (fwrite(list[k].value, sizeof(float), list[k].count, f) != list[k].count)
                 return false;
-    return fflush(f) == 0 && fsync(fileno(f)) == 0;
+    return true;
 }
 
 dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
+    return dnx_file_replace(path, write_all, net, err);
+}
+
+dnx_status dnx_file_replace(const char *path, bool (*write)(void *arg, FILE *f), void *arg,
+                            dnx_err *err) {
     dnx_loc at = {path, 0};
     struct stat info;
     if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* renaming would replace a device */
@@ -134,7 +169,7 @@ dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
     strcat(temporary, ".tmp");
     dnx_status st = DNX_OK;
     FILE *f = fopen(temporary, "wb");
-    bool ok = f && write_all(net, f);
+    bool ok = f && write(arg, f) && fflush(f) == 0 && fsync(fileno(f)) == 0;
     int why = errno;
     if (f && fclose(f)) {
         if (ok) why = errno;

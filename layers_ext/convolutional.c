@@ -8,14 +8,17 @@
  *
  * A block of output pixels is gathered into rows of K = size*size*C/groups floats and multiplied by
  * the packed filters; a 1x1 convolution with stride 1 reads its input in place. The gathered
- * block stays in the cache: there is no size*size times larger copy of the input. */
+ * block stays in the cache: there is no size*size times larger copy of the input. With as many
+ * groups as channels the depthwise kernels do it all. */
 #include <math.h>
 #include <string.h>
 
-#include "common/tail.h"
+#include "common/dwconv.h"
+#include "common/patches.h"
 #include "kernels/pool.h"
 
-#define BLOCK 84 /* pixels gathered at a time: a multiple of every tile height */
+#define BLOCK 84   /* pixels at a time: a multiple of every tile height */
+#define FILTERS 96 /* filters at a time whose gradients stay in the cache */
 
 typedef struct {
     int filters, size, stride, pad, padding, groups, batch_normalize, activation;
@@ -37,32 +40,30 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    dnx_tail tail;
-    int size, stride, pad, groups;
-    int K, N;          /* of one group */
-    bool reads_in_place;
+    dnx_dwconv dw;     /* groups = channels: all is here. Else only dw.tail is in use */
+    dnx_patches at;
+    int groups, K, N;  /* K, N: of one group */
+    bool is_depthwise, reads_in_place;
+    bool has_few_rows; /* fewer pixels than filters: threads share the filters, not the pixels */
     float *w, *d_w;    /* N x C/groups x size x size, file order */
-    float *wk;         /* groups x K x N; only while packing when the network predicts */
-    float *packed;     /* groups x packed panels */
-    float *packed_t;   /* the same of the transposed filters, for dx */
-    float *d_wk;       /* threads x groups x K x N */
-    float *block;      /* threads x BLOCK x K */
+    float *wk;         /* groups x N x K in the order of the rows; NULL: w has that order */
+    float *packed;     /* groups x packed panels of K x N */
+    float *packed_t;   /* the same of N x K, for dx */
+    float *d_wk;       /* threads x groups x N x K; NULL: has_few_rows */
+    float *block;      /* threads x BLOCK x K; NULL: reads_in_place */
 } state;
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
 
-static dnx_status make(dnx_node *n, dnx_err *err) {
+static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     dnx_shape in = n->in[0];
-    s->size = o->size;
-    s->stride = o->stride;
-    s->groups = o->groups;
-    s->pad = o->pad ? o->size / 2 : o->padding;
-    if (o->size > in.h + 2 * s->pad || o->size > in.w + 2 * s->pad)
+    int pad = o->pad ? o->size / 2 : o->padding;
+    if (o->size > in.h + 2 * pad || o->size > in.w + 2 * pad)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[convolutional] size=%d: the padded input is only %d x %d", o->size,
-                        in.h + 2 * s->pad, in.w + 2 * s->pad);
+                        in.h + 2 * pad, in.w + 2 * pad);
     if (in.c % o->groups || o->filters % o->groups)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[convolutional] groups=%d: does not divide %d channels and filters=%d",
@@ -71,76 +72,124 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[convolutional] size=%d filters=%d: over 2^30 weights", o->size,
                         o->filters);
-    n->out = (dnx_shape){(in.h + 2 * s->pad - o->size) / o->stride + 1,
-                         (in.w + 2 * s->pad - o->size) / o->stride + 1, o->filters};
-    s->K = o->size * o->size * (in.c / o->groups);
+    n->out = (dnx_shape){(in.h + 2 * pad - o->size) / o->stride + 1,
+                         (in.w + 2 * pad - o->size) / o->stride + 1, o->filters};
+    s->groups = o->groups;
+    s->at = (dnx_patches){in, n->out.h, n->out.w, o->size, o->stride, pad, 0, in.c / o->groups};
+    s->K = o->size * o->size * s->at.c;
     s->N = o->filters / o->groups;
-    s->reads_in_place = o->size == 1 && o->stride == 1 && s->pad == 0;
+    s->is_depthwise = o->groups == in.c && o->groups > 1;
+    s->reads_in_place = o->size == 1 && o->stride == 1 && pad == 0;
+    s->has_few_rows = n->trains && s->reads_in_place && o->groups == 1 &&
+                      (double)n->batch * n->out.h * n->out.w <= s->N;
+    return DNX_OK;
+}
 
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    dnx_status st = check_shapes(n, err);
+    if (st) return st;
+    if (s->is_depthwise) {
+        s->dw.kh = s->dw.kw = o->size;
+        s->dw.stride = o->stride;
+        s->dw.pad = s->at.pad;
+        s->dw.multiplier = s->N;
+        return dnx_dwconv_make(n, &s->dw, o->batch_normalize, (dnx_act)o->activation, err);
+    }
     const dnx_kernel_set *k = dnx_kernels();
     size_t groups = (size_t)s->groups, threads = (size_t)dnx_pool_threads(n->pool);
     size_t count = (size_t)s->K * (size_t)o->filters;
-    dnx_status st = dnx_tail_make(&s->tail, n, o->batch_normalize, (dnx_act)o->activation, err);
+    st = dnx_tail_make(&s->dw.tail, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
     if (!st) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
-    if (!st) st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
+    if (!st && !s->reads_in_place) st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_w, count, err);
         if (!st) st = dnx_new(n, &s->packed_t, groups * k->packed(s->N, s->K), err);
-        if (!st) st = dnx_new(n, &s->d_wk, threads * count, err);
+        if (!st && !s->has_few_rows) st = dnx_new(n, &s->d_wk, threads * count, err);
+        n->scratch = s->has_few_rows ? (size_t)n->batch * dnx_size(n->out)
+                                     : threads * BLOCK * (size_t)o->filters;
     }
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     float std = sqrtf(2.f / (float)s->K);
     for (size_t i = 0; i < count; i++) s->w[i] = std * dnx_rng_normal(&r);
-    n->scratch = n->trains ? (size_t)n->batch * dnx_size(n->out) : 0;
     return prepare(n, err);
 }
 
 static void unmake(dnx_node *n) {
     state *s = n->state;
-    dnx_tail_unmake(&s->tail);
+    if (s->is_depthwise) {
+        dnx_dwconv_unmake(n);
+        return;
+    }
+    dnx_tail_unmake(&s->dw.tail);
     float *all[] = {s->w, s->d_w, s->wk, s->packed, s->packed_t, s->d_wk, s->block};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
+    if (s->is_depthwise) return dnx_dwconv_params(n, list);
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)n->out.c, 1, true,
                    s->groups == 1 ? n->out.c : 0};
-    return dnx_tail_params(&s->tail, &w, false, list);
+    return dnx_tail_params(&s->dw.tail, &w, false, list);
 }
 
-/* Where filter n's weight (c, i) of the file stands in wk, for group channel c and tap i. */
-static size_t wk_index(const state *s, int n, int c, int i) {
-    int cg = s->K / (s->size * s->size), g = n / s->N;
-    return ((size_t)g * (size_t)s->K + (size_t)(i * cg + c)) * (size_t)s->N + (size_t)(n % s->N);
+/* Where weight i = tap * c + channel of a gathered row stands among a filter's in the file. */
+static size_t file_index(const state *s, size_t i) {
+    size_t c = (size_t)s->at.c, taps = (size_t)s->K / c;
+    return i % c * taps + i / c;
 }
 
-/* Visits all weights in file order. */
-#define FOR_WEIGHTS(s, n, c, i, at)                                            \
-    for (int n = 0, at = 0; n < (s)->N * (s)->groups; n++)                     \
-        for (int c = 0; c < (s)->K / ((s)->size * (s)->size); c++)             \
-            for (int i = 0; i < (s)->size * (s)->size; i++, at++)
+static void order_share(void *arg, int t, int threads) {
+    dnx_node *n = arg;
+    state *s = n->state;
+    size_t K = (size_t)s->K;
+    long lo, hi;
+    dnx_share(n->out.c, t, threads, &lo, &hi);
+    for (size_t f = (size_t)lo; f < (size_t)hi; f++)
+        for (size_t i = 0; i < K; i++)
+            s->wk[f * K + i] = s->w[f * K + file_index(s, i)] *
+                               (n->trains ? 1 : s->dw.tail.scale[f]);
+}
+
+/* Packs its share of the panels of a rows x columns matrix per group. */
+static void pack_panels(const state *s, const float *w, size_t sk, size_t sn, int rows,
+                        int columns, float *packed, int t, int threads) {
+    const dnx_kernel_set *k = dnx_kernels();
+    long panels = (columns + k->panel - 1) / k->panel, lo, hi;
+    dnx_share(panels * s->groups, t, threads, &lo, &hi);
+    for (; lo < hi; lo++) {
+        size_t g = (size_t)(lo / panels);
+        int first = (int)(lo % panels) * k->panel;
+        int width = columns - first < k->panel ? columns - first : k->panel;
+        k->pack(w + g * (size_t)s->K * (size_t)s->N + (size_t)first * sn, sk, sn, rows, width,
+                packed + g * k->packed(rows, columns) + (size_t)first * (size_t)rows);
+    }
+}
+
+static void pack_share(void *arg, int t, int threads) {
+    dnx_node *n = arg;
+    state *s = n->state;
+    const float *w = s->wk ? s->wk : s->w;
+    size_t K = (size_t)s->K;
+    pack_panels(s, w, 1, K, s->K, s->N, s->packed, t, threads);
+    if (n->trains) pack_panels(s, w, K, 1, s->N, s->K, s->packed_t, t, threads);
+}
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
-    if (!s->wk) {
+    if (s->is_depthwise) return dnx_dwconv_prepare(n, err);
+    if (!n->trains) dnx_tail_fold(&s->dw.tail);
+    if (!s->wk && (!n->trains || s->at.size > 1)) {
         dnx_status st = dnx_new(n, &s->wk, (size_t)s->K * (size_t)n->out.c, err);
         if (st) return st;
     }
-    const dnx_kernel_set *k = dnx_kernels();
-    size_t K = (size_t)s->K, N = (size_t)s->N;
-    if (!n->trains) dnx_tail_fold(&s->tail);
-    FOR_WEIGHTS(s, f, c, i, at)
-        s->wk[wk_index(s, f, c, i)] = s->w[at] * (n->trains ? 1 : s->tail.scale[f]);
-    for (int g = 0; g < s->groups; g++) {
-        const float *wk = s->wk + (size_t)g * K * N;
-        k->pack(wk, N, 1, s->K, s->N, s->packed + (size_t)g * k->packed(s->K, s->N));
-        if (n->trains)
-            k->pack(wk, 1, N, s->N, s->K, s->packed_t + (size_t)g * k->packed(s->N, s->K));
-    }
+    if (s->wk) dnx_pool_run(n->pool, order_share, n);
+    dnx_pool_run(n->pool, pack_share, n);
     if (!n->trains) {
         dnx_free(s->wk);
         s->wk = NULL;
@@ -161,66 +210,18 @@ static bool can_add(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *du;
+    const float *dy, *dz; /* dz: of all pixels; only where there are few */
 } job;
 
-/* Range of taps that fall inside the input: lo <= tap < hi for an input that starts at `at`. */
-static void inside(int at, int size, int len, int *lo, int *hi) {
-    *lo = at < 0 ? -at : 0;
-    *hi = at + size > len ? len - at : size;
-    if (*lo > size) *lo = size;
-    if (*hi < *lo) *hi = *lo;
-}
-
-/* Rows of K floats: the input pixels of group g under each of `count` outputs from pixel p on. */
-static void gather(const dnx_node *n, const float *x, long p, int count, int g, float *rows) {
-    const state *s = n->state;
-    dnx_shape in = n->in[0];
-    size_t C = (size_t)in.c, cg = C / (size_t)s->groups, line = (size_t)s->size * cg;
-    long per = (long)n->out.h * n->out.w;
-    for (int r = 0; r < count; r++, p++) {
-        const float *image = x + (size_t)(p / per) * dnx_size(in) + (size_t)g * cg;
-        int iy = (int)(p % per) / n->out.w * s->stride - s->pad;
-        int ix = (int)(p % per) % n->out.w * s->stride - s->pad;
-        int xlo, xhi;
-        inside(ix, s->size, in.w, &xlo, &xhi);
-        for (int ky = 0; ky < s->size; ky++, rows += line) {
-            if (iy + ky < 0 || iy + ky >= in.h || xlo == xhi) {
-                memset(rows, 0, sizeof *rows * line);
-                continue;
-            }
-            const float *from = image + ((size_t)(iy + ky) * (size_t)in.w + (size_t)(ix + xlo)) * C;
-            float *to = rows + (size_t)xlo * cg;
-            memset(rows, 0, sizeof *rows * (size_t)xlo * cg);
-            if (s->groups == 1) memcpy(to, from, sizeof *to * (size_t)(xhi - xlo) * C);
-            else
-                for (int kx = xlo; kx < xhi; kx++, to += cg, from += C)
-                    memcpy(to, from, sizeof *to * cg);
-            memset(rows + (size_t)xhi * cg, 0, sizeof *rows * (size_t)(s->size - xhi) * cg);
-        }
-    }
-}
-
-/* The reverse of gather: adds rows to the input's gradient. */
-static void scatter(const dnx_node *n, const float *rows, long p, int count, int g, float *dx) {
-    const state *s = n->state;
-    const dnx_kernel_set *k = dnx_kernels();
-    dnx_shape in = n->in[0];
-    size_t C = (size_t)in.c, cg = C / (size_t)s->groups, line = (size_t)s->size * cg;
-    long per = (long)n->out.h * n->out.w;
-    for (int r = 0; r < count; r++, p++) {
-        float *image = dx + (size_t)(p / per) * dnx_size(in) + (size_t)g * cg;
-        int iy = (int)(p % per) / n->out.w * s->stride - s->pad;
-        int ix = (int)(p % per) % n->out.w * s->stride - s->pad;
-        int xlo, xhi;
-        inside(ix, s->size, in.w, &xlo, &xhi);
-        for (int ky = 0; ky < s->size; ky++, rows += line) {
-            if (iy + ky < 0 || iy + ky >= in.h) continue;
-            for (int kx = xlo; kx < xhi; kx++)
-                k->add(rows + (size_t)kx * cg, cg,
-                       image + ((size_t)(iy + ky) * (size_t)in.w + (size_t)(ix + kx)) * C);
-        }
-    }
+/* The rows of group g under `rows` output pixels from p on: in place or gathered. */
+static const float *rows_of(const state *s, const float *x, long p, int rows, int g, float *block,
+                            size_t *lda) {
+    dnx_patches at = s->at;
+    at.c0 = g * at.c;
+    *lda = (size_t)(s->reads_in_place ? at.in.c : s->K);
+    if (s->reads_in_place) return x + (size_t)p * *lda + at.c0;
+    dnx_patches_gather(&at, x, p, rows, block);
+    return block;
 }
 
 /* Output pixels [lo, hi), columns of panels [first, last) of every group. */
@@ -228,23 +229,20 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int last) {
     dnx_node *n = j->n;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    size_t C = (size_t)n->in[0].c, N = (size_t)n->out.c;
-    float *out = n->trains ? s->tail.z : j->p->y;
-    float *block = s->block + (size_t)t * BLOCK * (size_t)s->K;
+    size_t N = (size_t)n->out.c, lda;
+    float *out = n->trains ? s->dw.tail.z : j->p->y;
+    float *block = s->block ? s->block + (size_t)t * BLOCK * (size_t)s->K : NULL;
     int columns = (last * k->panel < s->N ? last * k->panel : s->N) - first * k->panel;
     if (columns <= 0) return;
-    for (long p = lo; p < hi; p += BLOCK) {
-        int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
+    int step = s->has_few_rows ? (int)(hi - lo) : BLOCK;
+    for (long p = lo; p < hi; p += step) {
+        int rows = (int)(hi - p < step ? hi - p : step);
         for (int g = 0; g < s->groups; g++) {
-            const float *a = block;
-            size_t lda = (size_t)s->K, at = (size_t)(g * s->N + first * k->panel);
-            if (s->reads_in_place) {
-                a = j->p->x[0] + (size_t)p * C + (size_t)g * lda;
-                lda = C;
-            } else gather(n, j->p->x[0], p, rows, g, block);
+            const float *a = rows_of(s, j->p->x[0], p, rows, g, block, &lda);
+            size_t at = (size_t)(g * s->N + first * k->panel);
             dnx_epilogue e = {0};
             if (!n->trains) {
-                e = dnx_tail_epilogue(&s->tail, j->p);
+                e = dnx_tail_epilogue(&s->dw.tail, j->p);
                 e.bias += at;
                 if (e.slope) e.slope += at;
                 if (e.residual) e.residual += (size_t)p * N + at;
@@ -254,8 +252,7 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int last) {
                       (size_t)first * (size_t)s->K * (size_t)k->panel,
                   columns, out + (size_t)p * N + at, N, &e);
         }
-        if (n->trains && columns == s->N)
-            dnx_tail_block(&s->tail, j->p, t, out + (size_t)p * N, rows);
+        if (n->trains) dnx_tail_block(&s->dw.tail, j->p, t, out + (size_t)p * N, rows);
     }
 }
 
@@ -265,7 +262,8 @@ static void forward_share(void *arg, int t, int threads) {
     const state *s = n->state;
     long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi, plo, phi;
     int panels = (s->N + dnx_kernels()->panel - 1) / dnx_kernels()->panel;
-    if (pixels < 8L * threads && !n->trains) { /* few rows: share the columns */
+    /* Few rows: share the columns. Statistics need whole rows. */
+    if (n->trains ? s->has_few_rows && !s->dw.tail.has_bn : pixels < 8L * threads) {
         dnx_share(panels, t, threads, &plo, &phi);
         forward_part(j, t, 0, pixels, (int)plo, (int)phi);
         return;
@@ -276,10 +274,14 @@ static void forward_share(void *arg, int t, int threads) {
 
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    job j = {n, p, NULL};
-    if (n->trains) dnx_tail_begin(&s->tail, n);
+    job j = {n, p, NULL, NULL};
+    if (s->is_depthwise) {
+        dnx_dwconv_forward(n, p);
+        return;
+    }
+    if (n->trains) dnx_tail_begin(&s->dw.tail, n);
     dnx_pool_run(n->pool, forward_share, &j);
-    if (n->trains) dnx_tail_end(&s->tail, n, p);
+    if (n->trains) dnx_tail_end(&s->dw.tail, n, p);
 }
 
 /* Filter gradients and dx of output pixels [lo, hi), block by block while dz is in the cache. */
@@ -287,29 +289,26 @@ static void backward_part(job *j, int t, long lo, long hi) {
     dnx_node *n = j->n;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    size_t C = (size_t)n->in[0].c, N = (size_t)n->out.c, K = (size_t)s->K, Ng = (size_t)s->N;
-    float *block = s->block + (size_t)t * BLOCK * K, *dx = j->p->dx[0];
-    float *d_wk = s->d_wk + (size_t)t * K * N;
+    size_t N = (size_t)n->out.c, K = (size_t)s->K, Ng = (size_t)s->N, lda;
+    float *block = s->block ? s->block + (size_t)t * BLOCK * K : NULL, *dx = j->p->dx[0];
+    float *d_wk = s->d_wk + (size_t)t * K * N, *room = j->p->scratch + (size_t)t * BLOCK * N;
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        const float *dz = dnx_tail_dz(&s->tail, j->du + (size_t)p * N, s->tail.z + (size_t)p * N,
-                                      rows, j->p->scratch + (size_t)p * N);
+        const float *dz = dnx_tail_dz(&s->dw.tail, j->dy + (size_t)p * N,
+                                      s->dw.tail.z + (size_t)p * N, rows, room);
         for (int g = 0; g < s->groups; g++) {
-            const float *a = block, *d = dz + (size_t)g * Ng;
-            const float *wt = dx ? s->packed_t + (size_t)g * k->packed(s->N, s->K) : NULL;
-            if (s->reads_in_place) {
-                a = j->p->x[0] + (size_t)p * C + (size_t)g * K;
-                k->mmt(a, C, d, N, rows, s->K, s->N, d_wk + (size_t)g * K * Ng, Ng);
-                dnx_epilogue e = {.adds = j->p->dx_adds[0]};
-                if (dx) k->mm(d, N, rows, s->N, wt, s->K, dx + (a - j->p->x[0]), C, &e);
-                continue;
-            }
-            gather(n, j->p->x[0], p, rows, g, block);
-            k->mmt(a, K, d, N, rows, s->K, s->N, d_wk + (size_t)g * K * Ng, Ng);
+            const float *d = dz + (size_t)g * Ng;
+            const float *a = rows_of(s, j->p->x[0], p, rows, g, block, &lda);
+            const float *wt = s->packed_t + (size_t)g * k->packed(s->N, s->K);
+            k->mmt(d, N, a, lda, rows, s->N, s->K, d_wk + (size_t)g * Ng * K, K);
             if (!dx) continue;
-            dnx_epilogue e = {0};
-            k->mm(d, N, rows, s->N, wt, s->K, block, K, &e);
-            scatter(n, block, p, rows, g, dx);
+            dnx_epilogue e = {.adds = s->reads_in_place && j->p->dx_adds[0]};
+            k->mm(d, N, rows, s->N, wt, s->K, s->reads_in_place ? dx + (a - j->p->x[0]) : block,
+                  lda, &e);
+            if (s->reads_in_place) continue;
+            dnx_patches at = s->at;
+            at.c0 = g * at.c;
+            dnx_patches_scatter(&at, block, p, rows, dx);
         }
     }
 }
@@ -331,16 +330,62 @@ static void backward_share(void *arg, int t, int threads) {
     backward_part(j, t, lo * per, hi * per);
 }
 
+/* The threads' gradients, added in the order of the threads. */
+static void sum_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    size_t K = (size_t)s->K, count = K * (size_t)j->n->out.c;
+    long lo, hi;
+    dnx_share(j->n->out.c, t, threads, &lo, &hi);
+    for (int k = 0; k < threads; k++) {
+        const float *d = s->d_wk + (size_t)k * count + (size_t)lo * K;
+        float *to = s->d_w + (size_t)lo * K;
+        if (s->at.size == 1) dnx_kernels()->add(d, (size_t)(hi - lo) * K, to);
+        else
+            for (long f = lo; f < hi; f++, d += K, to += K)
+                for (size_t i = 0; i < K; i++) to[file_index(s, i)] += d[i];
+    }
+}
+
+/* Few rows: some filters' gradients, straight into d_w, then some columns of dx. */
+static void few_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t N = (size_t)s->N, K = (size_t)s->K;
+    int rows = j->p->batch * j->n->out.h * j->n->out.w;
+    long lo, hi;
+    dnx_share(s->N, t, threads, &lo, &hi);
+    for (long f = lo; f < hi; f += FILTERS)
+        k->mmt(j->dz + f, N, j->p->x[0], K, rows, (int)(hi - f < FILTERS ? hi - f : FILTERS), s->K,
+               s->d_w + (size_t)f * K, K);
+    if (!j->p->dx[0]) return;
+    dnx_share((s->K + k->panel - 1) / k->panel, t, threads, &lo, &hi);
+    lo *= k->panel;
+    hi = hi * k->panel < s->K ? hi * k->panel : s->K;
+    dnx_epilogue e = {.adds = j->p->dx_adds[0]};
+    if (lo < hi)
+        k->mm(j->dz, N, rows, s->N, s->packed_t + (size_t)lo * N, (int)(hi - lo),
+              j->p->dx[0] + lo, K, &e);
+}
+
 static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    int threads = dnx_pool_threads(n->pool);
-    size_t count = (size_t)s->K * (size_t)n->out.c;
-    job j = {n, p, dnx_tail_backward(&s->tail, n, p, p->scratch)};
-    memset(s->d_wk, 0, sizeof(float) * count * (size_t)threads);
+    if (s->is_depthwise) {
+        dnx_dwconv_backward(n, p);
+        return;
+    }
+    job j = {n, p, dnx_tail_backward(&s->dw.tail, n, p, NULL), NULL};
+    if (s->has_few_rows) {
+        j.dz = dnx_tail_dz(&s->dw.tail, j.dy, s->dw.tail.z, (long)p->batch * n->out.h * n->out.w,
+                           p->scratch);
+        dnx_pool_run(n->pool, few_share, &j);
+        return;
+    }
+    memset(s->d_wk, 0, sizeof(float) * (size_t)s->K * (size_t)n->out.c *
+                           (size_t)dnx_pool_threads(n->pool));
     dnx_pool_run(n->pool, backward_share, &j);
-    for (int t = 1; t < threads; t++)
-        dnx_kernels()->add(s->d_wk + (size_t)t * count, count, s->d_wk);
-    FOR_WEIGHTS(s, f, c, i, at) s->d_w[at] += s->d_wk[wk_index(s, f, c, i)];
+    dnx_pool_run(n->pool, sum_share, &j);
 }
 
 const dnx_layer_type dnx_convolutional = {

@@ -10,9 +10,9 @@
  *
  * x: B x ... with C numbers an image; the truth is the class index; -1: t is 0 everywhere. With
  * thresh, |dx| / scale below thresh/C becomes 0. The factor 2 of the derivative is left out (sse,
- * masked, seg, smooth), as in the host. Behind a [softmax] the host counts the loss twice; so do we.
- * The host's CPU code takes seg and wgan for sse and ignores noobj and thresh: here they mean what
- * its GPU code does. Its smooth has the wrong sign where |d| >= 1; this one has not. */
+ * masked, seg, smooth), as in the host. Behind a [softmax] the host counts the loss twice, as we
+ * do. The host's CPU code takes seg and wgan for sse and ignores noobj and thresh: here they mean
+ * what its GPU code does. Its smooth has the wrong sign where |d| >= 1; this one has not. */
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """LFW by the official protocol: eval_lfw.py net.cfg net.weights lfw_folder pairs.txt --out DIR
+or an InsightFace verification set: eval_lfw.py net.cfg net.weights agedb_30.bin --out DIR
 
 Runs `bin/darknet embed` ($DARKNET_BIN overrides) on the images that the pairs name, then for each
 fold chooses the threshold on the other nine and measures the accuracy on it. Writes into DIR:
@@ -8,9 +9,12 @@ Numbers printed and stored are shares (0..1). TAR at FAR 1e-4 with 3,000 pairs a
 accept at all: read it with that in mind.
 """
 import argparse
+import io
 import json
 import math
 import os
+import pickle
+import pickletools
 import subprocess
 import sys
 import tempfile
@@ -61,6 +65,78 @@ def read_pairs(path):
         raise Failure(f"{path}: {len(pairs)} pairs; its first line promises {folds * 2 * each}")
     return pairs
 
+
+# ---- verification sets ----
+
+# All that a pickle of lists, bytes (str of Python 2) and truth values has. Nothing here can name a
+# class or a function.
+OPCODES = frozenset("""PROTO FRAME STOP MARK EMPTY_LIST APPEND APPENDS TUPLE2 NEWTRUE NEWFALSE
+    BININT1 BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BINUNICODE SHORT_BINUNICODE
+    MEMOIZE BINPUT LONG_BINPUT BINGET LONG_BINGET""".split())
+BROKEN = (pickle.UnpicklingError, ValueError, EOFError, IndexError, KeyError, TypeError,
+          AttributeError, OverflowError, MemoryError)
+
+
+class PlainUnpickler(pickle.Unpickler):
+    """Lists, bytes and truth values only."""
+    def find_class(self, module, name):
+        raise pickle.UnpicklingError(f"names {module}.{name}")
+
+
+def check_opcodes(data):
+    kept = 0
+    for op, value, at in pickletools.genops(data):
+        if op.name not in OPCODES:
+            raise pickle.UnpicklingError(f"byte {at}: opcode {op.name}, which no set has")
+        if op.name in ("BINPUT", "LONG_BINPUT") and value > kept + 1:
+            raise pickle.UnpicklingError(f"byte {at}: a memo that does not count up")
+        kept += op.name in ("BINPUT", "LONG_BINPUT", "MEMOIZE")
+
+
+def read_bin(path):
+    """(image files as bytes, truth values): pair i has the images 2i and 2i + 1."""
+    try:
+        with open(path, "rb") as f:
+            data = f.read()
+        check_opcodes(data)
+        pair = PlainUnpickler(io.BytesIO(data), encoding="bytes").load()
+    except OSError as e:
+        raise Failure(f"{path}: {e.strerror}") from e
+    except BROKEN as e:
+        raise Failure(f"{path}: not a verification set: {e}") from e
+    if not isinstance(pair, tuple) or not all(isinstance(v, list) for v in pair):
+        raise Failure(f"{path}: must be a pair of lists: images, and whether a pair is the same")
+    images, same = pair
+    if not same or len(images) != 2 * len(same):
+        raise Failure(f"{path}: {len(images)} images for {len(same)} pairs: must be two a pair")
+    for i, v in enumerate(images):
+        if not isinstance(v, bytes) or not v:
+            raise Failure(f"{path}: image {i} must be bytes of an image file")
+    if any(v not in (0, 1) for v in same):
+        raise Failure(f"{path}: pair {[v in (0, 1) for v in same].index(False)} must be True or "
+                      "False")
+    return images, [bool(v) for v in same]
+
+
+def unpack_bin(path, folder):
+    """Writes the images as SET/SET_0001.jpg or .png into folder; their pairs, in ten folds."""
+    images, same = read_bin(path)
+    name = os.path.splitext(os.path.basename(path))[0]
+    if not name.isprintable():
+        raise Failure(f"{path!r}: must have a printable name")
+    os.mkdir(os.path.join(folder, name))
+    names = [f"{name}/{name}_{i + 1:04d}" for i in range(len(images))]
+    for n, data in zip(names, images):
+        suffix = ".png" if data.startswith(b"\x89PNG") else ".jpg"
+        with open(os.path.join(folder, n + suffix), "wb") as f:
+            f.write(data)
+    # as even as possible, the first ones larger: as InsightFace splits
+    folds = np.concatenate([np.full(len(part), k) for k, part in
+                            enumerate(np.array_split(same, min(10, len(same))))])
+    return [(names[2 * i], names[2 * i + 1], s, int(folds[i])) for i, s in enumerate(same)]
+
+
+# ---- images ----
 
 def find_images(folder, pairs, allow_missing):
     """({name: path in folder}, pairs that have both images, missing names)."""
@@ -229,14 +305,14 @@ def draw_worst(path, folder, found, pairs, scores, same, right, each=10):
 
 # ---- the run ----
 
-def embed(args, found):
+def embed(args, folder, found):
     """{name: numbers} by `darknet embed`."""
     command = os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet")
     names = sorted(found)
     with tempfile.TemporaryDirectory() as scratch:
         listing, out = os.path.join(scratch, "images.txt"), os.path.join(scratch, "out.dnxe")
         with open(listing, "w", encoding="utf-8") as f:
-            f.writelines(os.path.join(os.path.abspath(args.folder), found[n]) + "\n" for n in names)
+            f.writelines(os.path.join(os.path.abspath(folder), found[n]) + "\n" for n in names)
         call = [command, "embed", args.cfg, args.weights, listing, out]
         call += ["-flip", args.flip] if args.flip != "none" else []
         call += ["-threads", str(args.threads)] if args.threads else []
@@ -255,12 +331,21 @@ def embed(args, found):
 
 
 def evaluate(args):
+    if args.pairs:
+        return evaluate_pairs(args, args.folder, read_pairs(args.pairs))
+    if not args.folder.endswith(".bin"):
+        raise Failure(f"{args.folder}: a folder needs a pairs file beside it; a verification set "
+                      "ends in .bin")
+    with tempfile.TemporaryDirectory() as scratch:
+        return evaluate_pairs(args, scratch, unpack_bin(args.folder, scratch))
+
+
+def evaluate_pairs(args, folder, pairs):
     start = time.time()
-    pairs = read_pairs(args.pairs)
-    found, kept, missing = find_images(args.folder, pairs, args.allow_missing)
+    found, kept, missing = find_images(folder, pairs, args.allow_missing)
     for name in missing:
         print(f"missing: {name}", file=sys.stderr)
-    vectors = embed(args, found)
+    vectors = embed(args, folder, found)
     seconds = time.time() - start
     scores = cosines(vectors, kept)
     same, folds = np.array([p[2] for p in kept]), np.array([p[3] for p in kept])
@@ -274,7 +359,7 @@ def evaluate(args):
     with open(os.path.join(args.out, "results.json"), "w", encoding="utf-8") as f:
         json.dump(result, f, indent=None)
     draw_roc(os.path.join(args.out, "roc.png"), scores, same, result)
-    draw_worst(os.path.join(args.out, "worst.png"), args.folder, found, kept, scores, same,
+    draw_worst(os.path.join(args.out, "worst.png"), folder, found, kept, scores, same,
                result["right"])
     return result
 
@@ -297,8 +382,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("cfg")
     parser.add_argument("weights")
-    parser.add_argument("folder", help="of the images: NAME/NAME_0001.jpg, or all in one folder")
-    parser.add_argument("pairs")
+    parser.add_argument("folder", help="of the images: NAME/NAME_0001.jpg, or all in one folder; "
+                                       "or a verification set of InsightFace's, named *.bin")
+    parser.add_argument("pairs", nargs="?", help="pairs.txt; a .bin has its own")
     parser.add_argument("--out", required=True, metavar="DIR")
     parser.add_argument("--allow-missing", action="store_true", help="drop pairs without images")
     parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",

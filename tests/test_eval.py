@@ -1,9 +1,10 @@
 """eval_lfw.py and embeddings.py: metrics with known answers, missing images, McNemar's test, broken
-files, and a whole run with a stand-in for the command. Skips without NumPy."""
+files, verification sets, and a whole run with a stand-in for the command. Skips without NumPy."""
 import contextlib
 import io
 import json
 import os
+import pickle
 import struct
 import sys
 import tempfile
@@ -98,7 +99,7 @@ def test_embeddings(folder):
     check(names == ["a.jpg", "b/\u00e4.png"], "names", names)
     check(v.tolist() == [[1, 2, 3], [4, 5, 6]], "numbers", v)
     for data, text in ((b"", "not a file"), (b"JUNK" + good[4:], "not a file"),
-                       (good[:4] + b"\2" + good[5:], "version 2"), (good[:18], "cut short"),
+                       (good[:4] + b"\3" + good[5:], "version 3"), (good[:18], "cut short"),
                        (good[:-1], "23 bytes of numbers, 24"), (good + b"x", "25 bytes")):
         fails("embeddings " + text, text, embeddings.read, write(path, data))
 
@@ -123,6 +124,72 @@ def test_pairs(folder):
           [p for p in pairs if p[2]], True)
 
 
+def python2(images, same):
+    """What Python 2's cPickle writes for protocol 2: str, a memo that counts from 1."""
+    kept = [0]
+
+    def keep():
+        kept[0] += 1
+        return b"q" + bytes([kept[0]]) if kept[0] < 256 else b"r" + struct.pack("<I", kept[0])
+
+    def text(v):
+        return b"U" + bytes([len(v)]) + v if len(v) < 256 else b"T" + struct.pack("<i", len(v)) + v
+    out = b"\x80\x02]" + keep() + b"(" + b"".join(text(v) + keep() for v in images) + b"e"
+    out += b"]" + keep() + b"(" + b"".join(b"\x88" if v else b"\x89" for v in same) + b"e"
+    return out + b"\x86" + keep() + b"."
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("evil",)
+
+
+def test_bin(folder):
+    path = os.path.join(folder, "set.bin")
+    images = [bytes([i]) * (1 + 70 * i) for i in range(1, 43)]
+    images[3] = images[2] # the same object: kept once and recalled
+    same = [i % 3 == 0 for i in range(21)]
+    sets = {f"protocol {p}": pickle.dumps((images, same), p) for p in (3, 4, 5)}
+    sets["protocol 2"] = python2(images, same)
+    sets["numbers"] = pickle.dumps((images, [int(v) for v in same]), 4)
+    for name, data in sets.items():
+        write(path, data)
+        check(e.read_bin(path) == (images, same), name)
+    write(path, sets["protocol 2"])
+    for n in (0, 1, 2, 20, 400, len(sets["protocol 2"]) - 1):
+        write(path, sets["protocol 2"][:n])
+        fails(f"cut at {n}", "not a verification set", e.read_bin, path)
+    one = [b"a", b"b"]
+    for name, data, text in (
+            ("a call", pickle.dumps(([Evil(), b"x"], [True]), 4), "opcode STACK_GLOBAL"),
+            ("a call", pickle.dumps(([Evil(), b"x"], [True]), 2), "opcode GLOBAL"),
+            ("a class", pickle.dumps((one, [Evil]), 3), "opcode GLOBAL"),
+            ("Python 3's protocol 2", pickle.dumps((one, [True]), 2), "opcode GLOBAL"),
+            ("a dictionary", pickle.dumps({}), "opcode EMPTY_DICT"),
+            ("a memo of 2^32", b"\x80\x02]r\xff\xff\xff\xff.", "does not count up"),
+            ("bytes of 2^63", b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f.", "not a verification set"),
+            ("a list", pickle.dumps([[]]), "must be a pair of lists"),
+            ("two images, two pairs", pickle.dumps((one, [True] * 2)), "2 images for 2 pairs"),
+            ("no pair", pickle.dumps(([], [])), "0 images for 0 pairs"),
+            ("text", pickle.dumps((["a", b"b"], [True])), "image 0 must be bytes"),
+            ("empty", pickle.dumps(([b"a", b""], [True])), "image 1 must be bytes"),
+            ("a number", pickle.dumps((one * 2, [True, 2])), "pair 1 must be True or False")):
+        write(path, data)
+        fails(name, text, e.read_bin, path)
+    check(not os.path.exists("evil"), "nothing was called")
+    fails("no file", "No such file", e.read_bin, path + ".none")
+    write(path, sets["protocol 4"].replace(images[9], b"\x89PNG" + images[9][4:]))
+    pairs = e.unpack_bin(path, folder)
+    check([p[3] for p in pairs] == [0] * 3 + [k // 2 for k in range(2, 20)], "folds",
+          [p[3] for p in pairs])
+    check(pairs[2] == ("set/set_0005", "set/set_0006", False, 0), "pair", pairs[2])
+    found, kept, missing = e.find_images(folder, pairs, False)
+    check(len(kept) == 21 and not missing, "all images are there", missing)
+    check(found["set/set_0010"] == "set/set_0010.png", "a PNG's name")
+    with open(os.path.join(folder, found["set/set_0011"]), "rb") as f:
+        check(f.read() == images[10], "an image's bytes")
+
+
 FAKE = '''#!{python}
 import sys
 sys.dont_write_bytecode = True
@@ -136,6 +203,23 @@ turn = lambda n: ord(os.path.basename(n)[0]) + (1.5 if "J_0002" in n else 0)
 vectors = [[test_eval.np.cos(turn(n)), test_eval.np.sin(turn(n))] for n in names]
 open(sys.argv[5], "wb").write(test_eval.dnxe(names, vectors))
 '''
+
+
+# images 4i and 4i + 1 look alike, 4i + 2 and 4i + 3 do not
+FAKE2 = '''#!{python}
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {tests!r})
+import test_eval
+names = [n for n in open(sys.argv[4]).read().split("\\n") if n]
+vectors = [[1, 0] if k % 4 < 3 else [0, 1] for k in range(len(names))]
+open(sys.argv[5], "wb").write(test_eval.dnxe(names, vectors))
+'''
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
 
 
 def run(*words):
@@ -186,6 +270,16 @@ def test_run(folder):
     check(status == 1 and "A/A_0001" in error, "missing image", error)
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--allow-missing")
     check(status == 0 and "3 dropped" in text and "missing: A/A_0001" in error, "dropped", text)
+    status, text, error = run("net.cfg", "x.weights", lfw, "--out", out)
+    check(status == 1 and "a folder needs a pairs file" in error, "no pairs", error)
+    data = [read(os.path.join(lfw, p, f"{p}_0002.png")) for p in people]
+    faces = write(os.path.join(folder, "faces.bin"), pickle.dumps((data * 2, [True, False] * 5)))
+    os.environ["DARKNET_BIN"] = write(os.path.join(folder, "fake2"), FAKE2.format(
+        python=sys.executable, tests=os.path.join(ROOT, "tests")))
+    os.chmod(os.environ["DARKNET_BIN"], 0o755)
+    status, text, error = run("net.cfg", "x.weights", faces, "--out", out)
+    check(status == 0 and "accuracy 100.00 %" in text and "10 folds, 10 pairs" in text, "a .bin",
+          text + error)
     os.environ["DARKNET_BIN"] = fake + ".none"
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--allow-missing")
     check(status == 1 and "make builds it" in error, "no command", error)
@@ -194,7 +288,7 @@ def test_run(folder):
 def main():
     test_metrics()
     test_mcnemar()
-    for test in (test_embeddings, test_pairs, test_run):
+    for test in (test_embeddings, test_pairs, test_bin, test_run):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
     print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))

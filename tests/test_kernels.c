@@ -114,7 +114,6 @@ static void test_mmt(int P, int K, int N) {
 static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no, int epi) {
     int out_w = (in_w + 2 * pad - kw) / stride + 1;
     const float *rows[8];
-    float *dx_rows[8];
     dnx_epilogue e;
     size_t n = (size_t)(out_w * C), nx = (size_t)(in_w * C), nw = (size_t)(kh * kw * C);
     if (in_w + 2 * pad < kw || out_w < 1)
@@ -138,22 +137,24 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
         }
     check(close_to(y, want, n, 1e-4) && y[n] == edge, "dw_row", C, kw, stride, pad);
 
-    size_t all = nx * (size_t)kh;
-    memcpy(y, start, all * sizeof *y);
-    y[all] = edge;
-    for (int i = 0; i < kh; i++) dx_rows[i] = no >> i & 1 ? NULL : y + (size_t)i * nx;
-    k->dw_row_dx(dx_rows, in_w, C, b, kh, kw, stride, pad, d, out_w);
-    for (size_t i = 0; i < all; i++) want[i] = start[i];
-    for (int x = 0; x < out_w; x++)
-        for (int c = 0; c < C; c++)
-            for (int i = 0; i < kh; i++)
-                for (int j = 0; j < kw; j++) {
-                    int ix = x * stride - pad + j;
-                    if (rows[i] && ix >= 0 && ix < in_w)
-                        want[(size_t)i * nx + (size_t)(ix * C + c)] +=
-                            (double)d[x * C + c] * b[(i * kw + j) * C + c];
-                }
-    check(close_to(y, want, all, 1e-4) && y[all] == edge, "dw_row_dx", C, kw, stride, pad);
+    for (int adds = 0; adds < 2; adds++) { /* the rows of dy lie in a */
+        memcpy(y, start, nx * sizeof *y);
+        y[nx] = edge;
+        const float *dy_rows[8];
+        for (int i = 0; i < kh; i++) dy_rows[i] = no >> i & 1 ? NULL : a + (size_t)i * n;
+        k->dw_dx(dy_rows, out_w, C, b, kh, kw, stride, pad, y, in_w, adds);
+        for (size_t i = 0; i < nx; i++) want[i] = adds ? start[i] : 0;
+        for (int x = 0; x < out_w; x++)
+            for (int c = 0; c < C; c++)
+                for (int i = 0; i < kh; i++)
+                    for (int j = 0; j < kw; j++) {
+                        int ix = x * stride - pad + j;
+                        if (dy_rows[i] && ix >= 0 && ix < in_w)
+                            want[(size_t)(ix * C + c)] +=
+                                (double)dy_rows[i][x * C + c] * b[(i * kw + j) * C + c];
+                    }
+        check(close_to(y, want, nx, 1e-4) && y[nx] == edge, "dw_dx", C, kw, stride, pad);
+    }
 
     memcpy(y, start, nw * sizeof *y);
     y[nw] = edge;
@@ -225,6 +226,19 @@ static void test_channels(int P, int C) {
             }
             bool ok = close_to(y, want, n, 1e-4) && y[n] == edge;
             for (int j = 0; j < 3; j++) ok = ok && sums_close(s[j], w[j], 64);
+            for (int i = 0; i < 64; i++)
+                for (int j = 0; j < 3; j++) s[j][i] = i + j;
+            k->act_back(d, a, P, C, scale, shift, (dnx_act)act, slope, NULL, s[0], s[1],
+                        v & 2 ? s[2] : NULL);
+            for (int j = 0; j < 3; j++) ok = ok && sums_close(s[j], w[j], 64);
+            memcpy(y, d, n * sizeof *y);
+            k->act_dz(r ? y : d, a, P, C, scale, shift, (dnx_act)act, slope, v & 1 ? b : NULL,
+                      bias, res, y);
+            for (size_t i = 0; i < n && v & 1; i++) {
+                size_t c = i % (size_t)C;
+                want[i] = want[i] * b[c] + (double)a[i] * bias[c] + res[c];
+            }
+            ok = ok && close_to(y, want, n, 1e-4) && y[n] == edge;
             check(ok || (has_jumps && v), "act_back", P, C, act, v);
         }
 

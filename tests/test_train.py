@@ -205,7 +205,7 @@ def many_broken():
     refuses(data("short.txt", "short"), "short.jpg: skipped", "cannot be read or decoded")
     Image.new("CMYK", (16, 16)).save("cmyk.jpg")
     write("cmyk.txt", "".join(listing()) + "cmyk.jpg 0\n")
-    refuses(data("cmyk.txt", "cmyk"), "cmyk.jpg: skipped: cannot be decoded")
+    refuses(data("cmyk.txt", "cmyk"), "cmyk.jpg: skipped: is CMYK, not RGB or grey")
 
 
 def bad_lists():
@@ -232,7 +232,8 @@ def labels_in_paths():
 
 
 def bad_data_files():
-    refuses(data("faces", "zero", classes=0), "zero.data:1: [data] classes=0")
+    refuses(data("faces", "zero", classes=0),
+            "[softmax] learns from classes, but zero.data has none")
     refuses(data("faces", "odd", tree="x"), "odd.data:4: [data] tree=x: no such option")
     refuses(data("absent", "absent"), "absent: cannot read")
     refuses("nowhere.data", "nowhere.data: cannot read")

@@ -199,10 +199,33 @@ static void cuts(void) {
     dnx_net_free(net);
 }
 
+/* NaN or infinity as the last number of each tensor, and behind all of them. */
+static void no_number_files(void) {
+    static const float no_numbers[] = {NAN, INFINITY, -INFINITY};
+    static unsigned char bytes[MOST + sizeof(float)];
+    dnx_net *net = build();
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t end = 0;
+    int turn = 0;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
+            end += list[k].count;
+            memcpy(bytes, good, good_size);
+            memcpy(bytes + HEADER_BYTES + 4 * (end - 1), &no_numbers[turn++ % 3], sizeof(float));
+            REFUSES("NaN or infinity", bytes, good_size,
+                    "number %zu of %s of layer %d [%s] is NaN or infinite", list[k].count - 1,
+                    list[k].name, i, net->nodes[i].type->name);
+        }
+    memcpy(bytes, good, good_size);
+    memcpy(bytes + good_size, no_numbers, sizeof(float));
+    REFUSES("NaN behind", bytes, good_size + 4,
+            "float %zu, behind the network's, is NaN or infinite", floats);
+    dnx_net_free(net);
+}
+
 static void bad_files(void) {
     static unsigned char bytes[MOST];
     static const int32_t versions[][2] = {{-1, 2}, {1001, 2}, {0, -1}, {0, 1001}};
-    static const float no_numbers[] = {NAN, INFINITY, -INFINITY};
     char path[128];
     snprintf(path, sizeof path, "%s/none.weights", folder);
     refuses("missing", path, DNX_EIO, "cannot open: No such file or directory");
@@ -228,12 +251,7 @@ static void bad_files(void) {
         REFUSES("version", bytes, good_size, "not a weights file: version %d.%d",
                 (int)versions[i][0], (int)versions[i][1]);
     }
-    for (size_t i = 0; i < 3; i++)
-        for (size_t at = 0; at < floats; at += floats / 2) {
-            memcpy(bytes, good, good_size);
-            memcpy(bytes + HEADER_BYTES + 4 * at, &no_numbers[i], sizeof(float));
-            REFUSES("NaN or infinity", bytes, good_size, "float %zu is no number", at);
-        }
+    no_number_files();
 }
 
 /* A save that must fail with PATH: text and leave no PATH.tmp. */

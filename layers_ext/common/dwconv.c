@@ -7,6 +7,11 @@
 
 static size_t wide_row(const dnx_node *n) { return (size_t)n->in[0].w * (size_t)n->out.c; }
 
+/* Rows of dz that a thread keeps: those that one row of dx needs. */
+static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
+    return s->kh < n->out.h ? s->kh : n->out.h;
+}
+
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err) {
     size_t taps = (size_t)s->kh * (size_t)s->kw, count = taps * (size_t)n->out.c;
     dnx_status st = dnx_tail_make(&s->tail, n, has_bn, act, err);
@@ -16,14 +21,16 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     if (!st && n->trains)
         st = dnx_new(n, &s->d_taps, count * (size_t)dnx_pool_threads(n->pool), err);
     if (!st && s->multiplier > 1)
-        st = dnx_new(n, &s->wide, 2 * (size_t)s->kh * wide_row(n) *
+        st = dnx_new(n, &s->wide, ((size_t)s->kh + 1) * wide_row(n) *
                                       (size_t)dnx_pool_threads(n->pool), err);
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     float std = sqrtf(2.f / (float)taps);
     for (size_t i = 0; i < count; i++) s->w[i] = std * dnx_rng_normal(&r);
-    n->scratch = n->trains ? (size_t)n->batch * dnx_size(n->out) : 0;
+    if (n->trains)
+        n->scratch = (size_t)dnx_pool_threads(n->pool) * (size_t)kept_rows(n, s) *
+                     (size_t)n->out.w * (size_t)n->out.c;
     return dnx_dwconv_prepare(n, err);
 }
 
@@ -68,34 +75,17 @@ bool dnx_dwconv_can_add(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *du;
+    const float *dy;
 } job;
 
 /* Repeats each value of rows[ky] for its filters in the thread's wide rows, and points there. */
 static void widen(const dnx_node *n, const dnx_dwconv *s, int t, const float **rows) {
     size_t m = (size_t)s->multiplier, size = wide_row(n);
     for (int ky = 0; ky < s->kh && m > 1; ky++) {
-        float *to = s->wide + ((size_t)t * 2 * (size_t)s->kh + (size_t)ky) * size;
+        float *to = s->wide + ((size_t)t * ((size_t)s->kh + 1) + (size_t)ky) * size;
         for (size_t i = 0; rows[ky] && i < size; i++) to[i] = rows[ky][i / m];
         if (rows[ky]) rows[ky] = to;
     }
-}
-
-/* Input gradient of one output row; with more filters per channel by way of wide rows. */
-static void add_dx(const dnx_node *n, const dnx_dwconv *s, int t, float *const *dx_rows,
-                   const float *dz) {
-    const dnx_kernel_set *k = dnx_kernels();
-    size_t m = (size_t)s->multiplier, size = wide_row(n);
-    float *to[DNX_MAX_TAPS];
-    for (int ky = 0; ky < s->kh; ky++) {
-        to[ky] = dx_rows[ky];
-        if (m == 1 || !to[ky]) continue;
-        to[ky] = s->wide + ((size_t)t * 2 * (size_t)s->kh + (size_t)(s->kh + ky)) * size;
-        memset(to[ky], 0, sizeof(float) * size);
-    }
-    k->dw_row_dx(to, n->in[0].w, n->out.c, s->taps, s->kh, s->kw, s->stride, s->pad, dz, n->out.w);
-    for (int ky = 0; ky < s->kh && m > 1; ky++)
-        for (size_t i = 0; dx_rows[ky] && i < size; i++) dx_rows[ky][i / m] += to[ky][i];
 }
 
 /* Pointers to the input rows that output row oy reads; NULL for rows of padding. */
@@ -141,33 +131,54 @@ void dnx_dwconv_forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_tail_end(&s->tail, n, p);
 }
 
-/* A thread owns whole images, so that no two add to the same dx. */
+/* Row iy of dx from the kept rows of dz; with more filters per channel by way of a wide row. */
+static void dx_row(const dnx_node *n, const dnx_dwconv *s, int t, const float *kept, int iy,
+                   float *dx, bool adds) {
+    const float *rows[DNX_MAX_TAPS];
+    int iw = n->in[0].w, ow = n->out.w, C = n->out.c, keep = kept_rows(n, s);
+    size_t m = (size_t)s->multiplier, size = wide_row(n);
+    for (int ky = 0; ky < s->kh; ky++) {
+        int at = iy + s->pad - ky, oy = at / s->stride;
+        bool meets = at >= 0 && at % s->stride == 0 && oy < n->out.h;
+        rows[ky] = meets ? kept + (size_t)(oy % keep) * (size_t)ow * (size_t)C : NULL;
+    }
+    float *to = dx;
+    if (m > 1) to = s->wide + ((size_t)t * ((size_t)s->kh + 1) + (size_t)s->kh) * size;
+    dnx_kernels()->dw_dx(rows, ow, C, s->taps, s->kh, s->kw, s->stride, s->pad, to, iw,
+                         m == 1 && adds);
+    if (m == 1) return;
+    if (!adds) memset(dx, 0, sizeof *dx * (size / m));
+    for (size_t i = 0; i < size; i++) dx[i / m] += to[i];
+}
+
+/* A thread owns whole images. A row of dz is made once, used for the filters' gradient, and kept
+ * until the last row of dx that needs it is done. */
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
     dnx_dwconv *s = n->state;
-    const dnx_kernel_set *k = dnx_kernels();
-    int C = n->out.c, oh = n->out.h, ow = n->out.w, iw = n->in[0].w;
-    size_t row = (size_t)ow * (size_t)C;
+    int C = n->out.c, oh = n->out.h, ow = n->out.w, ih = n->in[0].h, iw = n->in[0].w;
+    int keep = kept_rows(n, s);
+    size_t row = (size_t)ow * (size_t)C, in_row = (size_t)iw * (size_t)n->in[0].c;
     float *d_taps = s->d_taps + (size_t)t * (size_t)s->kh * (size_t)s->kw * (size_t)C;
+    float *kept = j->p->scratch + (size_t)t * (size_t)keep * row;
     const float *rows[DNX_MAX_TAPS];
-    float *dx_rows[DNX_MAX_TAPS];
     long lo, hi;
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
         const float *x = j->p->x[0] + (size_t)b * dnx_size(n->in[0]);
         float *dx = j->p->dx[0] ? j->p->dx[0] + (size_t)b * dnx_size(n->in[0]) : NULL;
-        if (dx && !j->p->dx_adds[0]) memset(dx, 0, sizeof *dx * dnx_size(n->in[0]));
-        for (int oy = 0; oy < oh; oy++) {
+        for (int oy = 0, iy = 0; oy < oh; oy++) {
             size_t at = ((size_t)b * (size_t)oh + (size_t)oy) * row;
-            const float *dz = dnx_tail_dz(&s->tail, j->du + at, s->tail.z + at, ow,
-                                          j->p->scratch + at);
+            float *to = kept + (size_t)(oy % keep) * row;
+            const float *dz = dnx_tail_dz(&s->tail, j->dy + at, s->tail.z + at, ow, to);
+            if (dz != to) memcpy(to, dz, sizeof *to * row);
             find_rows(n, s, x, oy, rows);
-            for (int ky = 0; ky < s->kh; ky++)
-                dx_rows[ky] = dx && rows[ky] ? dx + (rows[ky] - x) : NULL;
             widen(n, s, t, rows);
-            k->dw_row_dw(rows, iw, C, d_taps, s->kh, s->kw, s->stride, s->pad, dz, ow);
-            if (dx) add_dx(n, s, t, dx_rows, dz);
+            dnx_kernels()->dw_row_dw(rows, iw, C, d_taps, s->kh, s->kw, s->stride, s->pad, to, ow);
+            int end = oy + 1 == oh ? ih : (oy + 1) * s->stride - s->pad;
+            for (; dx && iy < end && iy < ih; iy++)
+                dx_row(n, s, t, kept, iy, dx + (size_t)iy * in_row, j->p->dx_adds[0]);
         }
     }
 }
@@ -176,7 +187,7 @@ void dnx_dwconv_backward(dnx_node *n, dnx_pass *p) {
     dnx_dwconv *s = n->state;
     size_t C = (size_t)n->out.c, taps = (size_t)s->kh * (size_t)s->kw, count = taps * C;
     int threads = dnx_pool_threads(n->pool);
-    job j = {n, p, dnx_tail_backward(&s->tail, n, p, p->scratch)};
+    job j = {n, p, dnx_tail_backward(&s->tail, n, p, NULL)};
     memset(s->d_taps, 0, sizeof(float) * count * (size_t)threads);
     dnx_pool_run(n->pool, backward_share, &j);
     for (int t = 0; t < threads; t++)

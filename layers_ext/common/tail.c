@@ -105,41 +105,48 @@ typedef struct {
     dnx_tail *t;
     dnx_pass *p;
     long rows;
-    float *du;
 } job;
 
-static void end_share(void *arg, int k, int threads) {
-    job *j = arg;
-    dnx_tail *t = j->t;
-    long lo, hi;
-    dnx_share(j->rows, k, threads, &lo, &hi);
-    size_t at = (size_t)lo * (size_t)t->c;
-    dnx_kernels()->scale_act(t->z + at, hi - lo, t->c, t->scale, t->shift, t->act, t->slopes,
+/* The passes over whole tensors below go from the last block to the first: what was written last
+ * before them is still in the cache, and what they leave there is read first after them. */
+#define BLOCK 65536 /* floats */
+
+static void end_rows(const job *j, int thread, size_t at, long rows) {
+    (void)thread;
+    const dnx_tail *t = j->t;
+    dnx_kernels()->scale_act(t->z + at, rows, t->c, t->scale, t->shift, t->act, t->slopes,
                              j->p->residual ? j->p->residual + at : NULL, j->p->y + at);
 }
 
+static void back_rows(const job *j, int thread, size_t at, long rows) {
+    const dnx_tail *t = j->t;
+    double *s = t->sums + 3 * (size_t)t->c * (size_t)thread;
+    dnx_kernels()->act_back(j->p->dy + at, t->z + at, rows, t->c, t->scale, t->shift, t->act,
+                            t->slopes, NULL, s, s + t->c, t->slopes ? s + 2 * t->c : NULL);
+}
+
+static void downwards(const job *j, int k, int threads, void (*f)(const job *, int, size_t, long)) {
+    long lo, hi, step = BLOCK / j->t->c / 4 * 4 + 4;
+    dnx_share(j->rows, k, threads, &lo, &hi);
+    for (; hi > lo; hi -= step) {
+        long first = hi - lo > step ? hi - step : lo;
+        f(j, k, (size_t)first * (size_t)j->t->c, hi - first);
+    }
+}
+
+static void end_share(void *arg, int k, int threads) { downwards(arg, k, threads, end_rows); }
+static void back_share(void *arg, int k, int threads) { downwards(arg, k, threads, back_rows); }
+
 void dnx_tail_end(dnx_tail *t, dnx_node *n, dnx_pass *p) {
-    job j = {t, p, (long)p->batch * n->out.h * n->out.w, NULL};
+    job j = {t, p, (long)p->batch * n->out.h * n->out.w};
     if (t->has_bn && p->is_training) batch_statistics(t, n, (double)j.rows);
     else dnx_tail_fold(t);
     dnx_pool_run(n->pool, end_share, &j);
 }
 
-static void back_share(void *arg, int k, int threads) {
-    job *j = arg;
-    dnx_tail *t = j->t;
-    long lo, hi;
-    dnx_share(j->rows, k, threads, &lo, &hi);
-    size_t at = (size_t)lo * (size_t)t->c;
-    double *s = t->sums + 3 * (size_t)t->c * (size_t)k;
-    dnx_kernels()->act_back(j->p->dy + at, t->z + at, hi - lo, t->c, t->scale, t->shift, t->act,
-                            t->slopes, j->du + at, s, s + t->c, t->slopes ? s + 2 * t->c : NULL);
-}
-
 const float *dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p, float *room) {
-    /* A linear tail stores the same bits into dy itself. */
-    float *du = t->act == DNX_LINEAR ? (float *)(uintptr_t)p->dy : room;
-    job j = {t, p, (long)p->batch * n->out.h * n->out.w, du};
+    (void)room;
+    job j = {t, p, (long)p->batch * n->out.h * n->out.w};
     dnx_tail_begin(t, n);
     dnx_pool_run(n->pool, back_share, &j);
     gather_sums(t, dnx_pool_threads(n->pool));
@@ -156,12 +163,13 @@ const float *dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p, float *roo
         t->q[i] = (float)(-g * is * is * c1);
         t->r[i] = (float)(-g * is * (c0 - mu * is * c1));
     }
-    return du;
+    return p->dy;
 }
 
-const float *dnx_tail_dz(const dnx_tail *t, const float *du, const float *z, long rows,
+const float *dnx_tail_dz(const dnx_tail *t, const float *dy, const float *z, long rows,
                          float *out) {
-    if (!t->has_bn) return du;
-    dnx_kernels()->affine2(du, z, rows, t->c, t->p, t->q, t->r, out);
+    if (!t->has_bn && t->act == DNX_LINEAR) return dy;
+    dnx_kernels()->act_dz(dy, z, rows, t->c, t->scale, t->shift, t->act, t->slopes, t->p, t->q,
+                          t->r, out);
     return out;
 }

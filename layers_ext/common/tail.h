@@ -15,7 +15,7 @@ typedef struct {
     float *z;             /* batch x out; NULL when predicting */
     float *scale, *shift; /* u = z*scale + shift: this batch's, or folded running statistics */
     float *batch_mean, *inv_std;
-    float *p, *q, *r;     /* dz = du*p + z*q + r */
+    float *p, *q, *r;     /* dz = dy*act'(u)*p + z*q + r */
     double *sums;         /* threads x 3 x C */
 } dnx_tail;
 
@@ -37,9 +37,9 @@ void dnx_tail_begin(dnx_tail *t, const dnx_node *n);
 void dnx_tail_block(dnx_tail *t, const dnx_pass *p, int thread, const float *z, long rows);
 void dnx_tail_end(dnx_tail *t, dnx_node *n, dnx_pass *p);
 
-/* Backward through the activation: adds the gradients of biases, scales and slopes and returns du
- * (room for batch x out at `room`, or dy itself). dz() then gives rows of the linear operation's
- * gradient; out may be du unless that is dy. */
+/* Backward: adds the gradients of biases, scales and slopes and returns dy. dz() then gives rows
+ * of the linear operation's gradient from rows of dy and z: dy itself, or written to out (rows x C;
+ * a block that stays in the cache is best). room: no longer used. */
 const float *dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p, float *room);
-const float *dnx_tail_dz(const dnx_tail *t, const float *du, const float *z, long rows, float *out);
+const float *dnx_tail_dz(const dnx_tail *t, const float *dy, const float *z, long rows, float *out);
 #endif

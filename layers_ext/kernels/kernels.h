@@ -48,9 +48,10 @@ typedef struct {
      * w is [kh][kw][C]. Then the epilogue over C channels. */
     void (*dw_row)(const float *const *rows, int in_w, int C, const float *w, int kh, int kw,
                    int stride, int pad, float *y, int out_w, const dnx_epilogue *e);
-    /* Input gradient of one output row: dx rows (NULL: skip) += taps * dy row. */
-    void (*dw_row_dx)(float *const *dx_rows, int in_w, int C, const float *w, int kh, int kw,
-                      int stride, int pad, const float *dy, int out_w);
+    /* Input gradient of one input row, in_w x C, from the kh rows of dy that it meets: rows[ky] is
+     * the output row that reads it by its taps w[ky] (NULL: there is none). Stored, or added. */
+    void (*dw_dx)(const float *const *rows, int out_w, int C, const float *w, int kh, int kw,
+                  int stride, int pad, float *dx, int in_w, bool adds);
     /* Filter gradient of one output row: dw[kh][kw][C] += x rows * dy row. */
     void (*dw_row_dw)(const float *const *rows, int in_w, int C, float *dw, int kh, int kw,
                       int stride, int pad, const float *dy, int out_w);
@@ -62,11 +63,16 @@ typedef struct {
                       dnx_act act, const float *slope, const float *residual, float *y);
     /* Backward of y = act(u), u = z*scale[c]+shift[c] (z as stored by forward):
      * du = dy * act'(u), stored. sum_du[c] += du, sum_duz[c] += du*z,
-     * sum_slope[c] += dy*u where u < 0 (NULL: skip). du may be dy. */
+     * sum_slope[c] += dy*u where u < 0 (NULL: skip). du may be dy; NULL: only the sums. */
     void (*act_back)(const float *dy, const float *z, long P, int C, const float *scale,
                      const float *shift, dnx_act act, const float *slope, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);
-    /* out = a*p[c] + b*q[c] + r[c]: batch norm's backward. out may be a. */
+    /* The same activation, then batch norm's backward: dz = du*p[c] + z*q[c] + r[c]; p NULL:
+     * dz = du. dz may be dy. */
+    void (*act_dz)(const float *dy, const float *z, long P, int C, const float *scale,
+                   const float *shift, dnx_act act, const float *slope, const float *p,
+                   const float *q, const float *r, float *dz);
+    /* out = a*p[c] + b*q[c] + r[c]. out may be a. */
     void (*affine2)(const float *a, const float *b, long P, int C, const float *p, const float *q,
                     const float *r, float *out);
     /* y += x, or y = x */

@@ -1,0 +1,14 @@
+/* files.h - whole files, and their lines. */
+#ifndef DNX_FILES_H
+#define DNX_FILES_H
+#include <stddef.h>
+
+#define DNX_MAX_FILE (1u << 30) /* bytes of an image or a list */
+
+/* The whole file and a NUL, free() it; NULL with errno set: also for what is no regular file. */
+char *dnx_file_read(const char *path, size_t *len);
+/* Takes the line that starts at *at, ended by NUL instead of '\n'; NULL at the end. */
+char *dnx_line_next(char **at, const char *end);
+/* Cuts white space off both ends of s, in place. */
+char *dnx_line_trim(char *s);
+#endif

@@ -1,0 +1,25 @@
+/* images.h - a folder or list of images that need not be labelled, and one of them as the network's
+ * floats: what embeddings and verification look at. */
+#ifndef DNX_IMAGES_H
+#define DNX_IMAGES_H
+#include "jpeg.h"
+#include "net.h"
+
+typedef struct {
+    char **name; /* as listed; in a folder: relative to it */
+    size_t n, room;
+    char *base;  /* names are relative to this folder when they exist there; "" none */
+} dnx_images;
+
+/* All .jpg, .jpeg and .png of a folder and its folders, sorted, or the lines of a list. DNX_EIO:
+ * unreadable, no images; DNX_EMEM. Free l in any case. */
+dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
+void dnx_images_free(dnx_images *l);
+
+/* Image i as H x W x C floats, (pixel - input_mean) * input_scale, and its mirror image where
+ * mirrored is not NULL. JPEG goes through libjpeg-turbo, the rest to other. DNX_EIO; DNX_EPARSE: it
+ * cannot be decoded; DNX_ESHAPE: it has not the network's size. Thread safe. */
+dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, dnx_decode *other,
+                           void (*free_other)(unsigned char *), float *x, float *mirrored,
+                           dnx_err *err);
+#endif

@@ -1,0 +1,83 @@
+/* low_rank.h - the mathematics of low-rank approximation: Zhang, Zou, He, Sun, "Accelerating Very
+ * Deep Convolutional Networks for Classification and Detection", arXiv 1505.06798.
+ *
+ * A layer has d responses y = W x + b before its activation r. They are replaced by M y + c with a
+ * matrix M = P Q of rank R: P is d x R, Q is R x d. Sums are kept and systems solved in double. */
+#ifndef DNX_LOW_RANK_H
+#define DNX_LOW_RANK_H
+#include "dnx.h"
+#include "kernels/kernels.h"
+
+/* ---- streaming mean and covariance ---- */
+
+typedef struct {
+    int d;
+    double n;      /* vectors so far */
+    double *mean;  /* d */
+    double *cross; /* d x d: sum of (y - mean)(y - mean)^T, upper triangle */
+    double *delta; /* 2 x d, work */
+} dnx_moments;
+
+dnx_status dnx_moments_make(dnx_moments *m, int d, dnx_err *err);
+void dnx_moments_free(dnx_moments *m);
+/* Adds `rows` vectors of d floats. Memory does not grow with them. */
+void dnx_moments_add(dnx_moments *m, const float *y, long rows);
+
+/* ---- eigenvalues ---- */
+
+/* Eigenvalues of a symmetric d x d matrix (the upper triangle of `a` is read) from the largest to
+ * the smallest, negative ones as 0, into sigma; the unit eigenvectors into the rows of `vectors`,
+ * each with its largest component positive. DNX_ENUMBER: not finite, or no convergence. */
+dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx_err *err);
+/* Eigenvalues that are not zero but for rounding. */
+int dnx_numerical_rank(const double *sigma, int d);
+/* Share of the eigenvalues' sum that the first `rank` have, 0..1; 1 when all are 0. */
+double dnx_energy(const double *sigma, int d, int rank);
+
+/* ---- solutions ---- */
+
+typedef struct {
+    int d, rank;
+    double *p;    /* d x rank */
+    double *q;    /* rank x d */
+    double *mean; /* d: mean of M y + c over the samples */
+    double *c;    /* d */
+} dnx_factors;
+
+dnx_status dnx_factors_make(dnx_factors *f, int d, int rank, dnx_err *err);
+void dnx_factors_free(dnx_factors *f);
+
+/* The paper's linear case: M = U U^T of the first eigenvectors, c = mean - M mean. */
+void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors *f);
+
+/* The nonlinear case and the asymmetric reconstruction: min sum_i |r(y_i) - r(M x_i + c)|^2 by an
+ * alternating solution with a penalty lambda of .01 and then 1, `iterations` steps each. y: n x d,
+ * the true responses; x: n x d, what the approximated network below makes of them, or y itself. The
+ * start is the best linear solution, min sum |y_i - M x_i - c|^2; what lowers the objective most is
+ * kept, so that the result is never worse than the start. r: `act` is RELU, LEAKY, or PRELU with d
+ * slopes; for others the start is the result. x is centred in place (y must not share its memory).
+ * before, after: the objective over sum |r(y_i)|^2, with r linear where it is not known; may be
+ * NULL. DNX_EMEM, DNX_ENUMBER. */
+dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
+                                  const float *slopes, int iterations, struct dnx_pool *pool,
+                                  dnx_factors *f, double *before, double *after, dnx_err *err);
+/* Whether the alternating solution knows the activation. */
+bool dnx_low_rank_knows(dnx_act act);
+
+/* ---- ranks ---- */
+
+typedef struct {
+    int d, most;         /* responses; the largest rank that makes sense */
+    const double *sigma; /* d eigenvalues */
+    double dense, per_rank; /* multiply-adds an image: undivided, and of each of the R channels */
+    int rank;            /* the result; d: leave the layer alone */
+} dnx_rank_layer;
+
+/* Multiply-adds of the layer with this rank; of the undivided layer when that is no more. */
+double dnx_rank_cost(const dnx_rank_layer *l, int rank);
+/* Rank selection: the ranks that maximise prod_l sum_{a<=R_l} sigma_{l,a} with sum_l cost <=
+ * budget, greedily: the eigenvalues whose loss of energy per saved multiply-add is least go first,
+ * `step` at a time, so that ranks are multiples of it. false: even the smallest ranks cost more;
+ * *least is their cost. */
+bool dnx_rank_select(dnx_rank_layer *layers, int n, double budget, int step, double *least);
+#endif

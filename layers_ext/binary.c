@@ -1,0 +1,450 @@
+/* [binary]: a convolution with one bit a weight, batch norm, activation.
+ *
+ *   bwn            z = x * (alpha b)             alpha = mean |v|, b = sign(v) of each filter
+ *   xnor           z = (sign(u) * b) K alpha     K = mean of |u| under the window (k_map=1)
+ *   binaryconnect  z = x * b
+ *   bnn            z = sign(u) * b
+ *   y = act(z + bias), or act(batch_norm(z)) with normalize=output
+ *
+ * v is the real weight w, less the mean of its tap over the channels with center=1; sign(0) = +1;
+ * * is a convolution with zero padding: outside the image sign(u) and |u| are 0. u is the input x,
+ * or its batch norm: batch_normalize=1 stands where the papers put it, before the signs in xnor
+ * and bnn (XNOR-Net's block: batch norm, signs, convolution, activation or pooling), after the
+ * convolution in the others; normalize= chooses otherwise.
+ *
+ * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn), 3.2 (xnor); Courbariaux et
+ * al., 1511.00363 (BinaryConnect: clamp=1 keeps w in [-1,1] after every update) and 1602.02830.
+ *
+ * Gradients are estimates. Of w: see common/binarise.h for gradient=exact, paper and plain. Of u:
+ *   du = [|u| <= 1] (dz K alpha b transposed), and for exact also K's part,
+ *   sign(u)/(n) sum of dz z / K over the windows that hold u; n = C*size*size.
+ * The real weights are trained. A network that predicts keeps nothing of them but alpha and b: its
+ * weights are +-alpha (+-1), and a filter of that form is taken as it is.
+ *
+ * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1.
+ * File: biases N; before the weights the batch norm: of the output scales N, mean N, variance N; of
+ * the input shifts C, scales C, mean C, variance C; weights N x C x size x size; slopes N. */
+#include <math.h>
+#include <string.h>
+
+#include "common/binarise.h"
+#include "common/bitconv.h"
+#include "common/tail.h"
+#include "kernels/pool.h"
+
+#define BLOCK 84 /* pixels at a time: a multiple of every tile height */
+
+enum { BWN, XNOR, BINARYCONNECT, BNN };
+enum { BY_PAPER, INPUT, OUTPUT };
+
+typedef struct {
+    int filters, size, stride, pad, padding, mode, gradient, center, clamp, k_map;
+    int batch_normalize, normalize, activation;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_INT(opts, filters, 1, 1, 65536, "number of outputs"),
+    DNX_OPT_INT(opts, size, 1, 1, 255, "side of the filters, pixels"),
+    DNX_OPT_INT(opts, stride, 1, 1, 64, "step between outputs, pixels"),
+    DNX_OPT_INT(opts, pad, 0, 0, 1, "1: padding = size/2"),
+    DNX_OPT_INT(opts, padding, 0, 0, 255, "zero pixels around the input, when pad=0"),
+    DNX_OPT_WORD(opts, mode, BWN, "bwn|xnor|binaryconnect|bnn",
+                 "what is binary: the weights (bwn, binaryconnect) or the inputs too (xnor, bnn); "
+                 "bwn and xnor scale each filter"),
+    DNX_OPT_WORD(opts, gradient, DNX_EXACT, "exact|paper|plain",
+                 "estimate of the real weights' gradient in bwn and xnor"),
+    DNX_OPT_INT(opts, center, 0, 0, 1, "1: weights less their mean over the input channels"),
+    DNX_OPT_INT(opts, clamp, 0, 0, 1, "1: real weights stay in [-1,1]"),
+    DNX_OPT_INT(opts, k_map, 1, 0, 1, "xnor: 1 scales by the mean magnitude under the window"),
+    DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm"),
+    DNX_OPT_WORD(opts, normalize, BY_PAPER, "paper|input|output",
+                 "what batch norm is of; paper: of the input in xnor and bnn, else of the output"),
+    DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
+    DNX_OPT_END};
+
+typedef struct {
+    dnx_tail tail;
+    dnx_input_norm norm;
+    dnx_bitconv bits;
+    dnx_patches at;
+    bool takes_signs, has_alpha; /* xnor, bnn; bwn, xnor */
+    int K, N, taps;
+    float *w, *d_w;   /* N x C x size x size, file order */
+    float *alpha;     /* N */
+    float *b;         /* N x C x size x size: +-1 */
+    float *wk;        /* K x N; only while packing */
+    float *packed;    /* of b or alpha b; NULL when bits are counted */
+    float *packed_t;  /* of alpha b, transposed, for dx */
+    float *d_wk;      /* threads x K x N */
+    float *block;     /* threads x BLOCK x K */
+    float *signs;     /* training: batch x in, sign(u) */
+    float *slope;     /* counting bits: N, of linear, relu, leaky where u <= 0; else NULL */
+} state;
+
+static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    dnx_shape in = n->in[0];
+    int pad = o->pad ? o->size / 2 : o->padding;
+    s->takes_signs = o->mode == XNOR || o->mode == BNN;
+    s->has_alpha = o->mode == BWN || o->mode == XNOR;
+    if (o->size > in.h + 2 * pad || o->size > in.w + 2 * pad)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[binary] size=%d: the padded input is only %d x %d", o->size,
+                        in.h + 2 * pad, in.w + 2 * pad);
+    if ((double)o->size * o->size * in.c * o->filters > 1 << 30)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[binary] size=%d filters=%d: over 2^30 weights",
+                        o->size, o->filters);
+    if (s->takes_signs && (double)o->size * o->size * dnx_bit_words(in.c) > DNX_BIT_WORDS)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[binary] size=%d: a filter over %d channels is %d words of 64 bits, more "
+                        "than %d", o->size, in.c, o->size * o->size * dnx_bit_words(in.c),
+                        DNX_BIT_WORDS);
+    if (!s->takes_signs && o->batch_normalize && o->normalize == INPUT)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[binary] normalize=input: needs mode=xnor or mode=bnn");
+    n->out = (dnx_shape){(in.h + 2 * pad - o->size) / o->stride + 1,
+                         (in.w + 2 * pad - o->size) / o->stride + 1, o->filters};
+    s->taps = o->size * o->size;
+    s->K = s->taps * in.c;
+    s->N = o->filters;
+    s->at = (dnx_patches){in, n->out.h, n->out.w, o->size, o->stride, pad, 0, in.c};
+    return DNX_OK;
+}
+
+static dnx_status pack(dnx_node *n, dnx_err *err);
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    dnx_status st = check_shapes(n, err);
+    if (st) return st;
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t threads = (size_t)dnx_pool_threads(n->pool), K = (size_t)s->K;
+    size_t count = K * (size_t)s->N, B = (size_t)n->batch;
+    bool counts_bits = s->takes_signs && !n->trains;
+    bool of_input = s->takes_signs && o->batch_normalize && o->normalize != OUTPUT;
+    st = dnx_tail_make(&s->tail, n, o->batch_normalize && !of_input, (dnx_act)o->activation, err);
+    if (!st && s->takes_signs) st = dnx_input_norm_make(&s->norm, n, of_input, err);
+    if (!st && s->takes_signs)
+        st = dnx_bitconv_make(&s->bits, n, &s->at, o->mode == XNOR && o->k_map, err);
+    if (!st) st = dnx_new(n, &s->w, count, err);
+    if (!st) st = dnx_new(n, &s->alpha, (size_t)s->N, err);
+    if (!st && !counts_bits) st = dnx_new(n, &s->packed, k->packed(s->K, s->N), err);
+    if (!st && !counts_bits) st = dnx_new(n, &s->block, threads * BLOCK * K, err);
+    if (!st && counts_bits && o->activation <= DNX_LEAKY) {
+        st = dnx_new(n, &s->slope, (size_t)s->N, err);
+        for (int i = 0; !st && i < s->N; i++)
+            s->slope[i] = o->activation == DNX_LINEAR ? 1 : o->activation == DNX_LEAKY ? .1f : 0;
+    }
+    if (!st && n->trains) {
+        st = dnx_new(n, &s->d_w, count, err);
+        if (!st) st = dnx_new(n, &s->packed_t, k->packed(s->N, s->K), err);
+        if (!st) st = dnx_new(n, &s->d_wk, threads * count, err);
+        if (!st && s->takes_signs) st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
+    }
+    if (st) return st;
+    dnx_rng r;
+    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
+    float std = sqrtf(2.f / (float)s->K);
+    for (size_t i = 0; i < count; i++) s->w[i] = std * dnx_rng_normal(&r);
+    if (n->trains) {
+        n->scratch = B * dnx_size(n->out);
+        if (s->takes_signs)
+            n->scratch += B * (dnx_size(n->in[0]) + (size_t)n->out.h * (size_t)n->out.w +
+                               (size_t)n->in[0].h * (size_t)n->in[0].w);
+    }
+    return pack(n, err);
+}
+
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    dnx_tail_unmake(&s->tail);
+    dnx_input_norm_unmake(&s->norm);
+    dnx_bitconv_unmake(&s->bits);
+    float *all[] = {s->w, s->d_w, s->alpha, s->b, s->wk, s->packed, s->packed_t, s->d_wk, s->block,
+                    s->signs, s->slope};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
+}
+
+static int params(dnx_node *n, dnx_param *list) {
+    state *s = n->state;
+    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)s->N, 1, true, s->N};
+    dnx_param tail[DNX_MAX_PARAMS];
+    int last = dnx_tail_params(&s->tail, &w, false, tail);
+    list[0] = tail[0]; /* the biases; then the input's batch norm */
+    int extra = dnx_input_norm_params(&s->norm, list + 1);
+    memcpy(list + 1 + extra, tail + 1, sizeof *tail * (size_t)(last - 1));
+    return last + extra;
+}
+
+/* wk[tap*C + c][f] = b of the file order, times by[f] */
+static void transpose(const state *s, const float *by) {
+    int C = s->at.in.c;
+    const float *b = s->b;
+    for (int f = 0; f < s->N; f++)
+        for (int c = 0; c < C; c++)
+            for (int t = 0; t < s->taps; t++, b++)
+                s->wk[(size_t)(t * C + c) * (size_t)s->N + (size_t)f] = by ? *b * by[f] : *b;
+}
+
+/* Binarises w and packs it for the kernels. */
+static dnx_status pack(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t count = (size_t)s->K * (size_t)s->N, N = (size_t)s->N;
+    dnx_status st = s->b ? DNX_OK : dnx_new(n, &s->b, count, err);
+    if (!st && !s->wk) st = dnx_new(n, &s->wk, count, err);
+    if (st) return st;
+    for (size_t f = 0; f < N; f++) {
+        size_t at = f * (size_t)s->K;
+        dnx_binarise(s->w + at, s->at.in.c, s->taps, o->center, s->has_alpha, s->b + at,
+                     &s->alpha[f]);
+    }
+    if (!n->trains) {
+        dnx_tail_fold(&s->tail);
+        if (s->takes_signs) dnx_input_norm_fold(&s->norm);
+    }
+    if (s->takes_signs && !n->trains) st = dnx_bitconv_pack(&s->bits, n, s->b, err);
+    else if (n->trains) {
+        transpose(s, s->alpha);
+        k->pack(s->wk, 1, N, s->N, s->K, s->packed_t);
+        if (s->takes_signs) transpose(s, NULL);
+        k->pack(s->wk, N, 1, s->K, s->N, s->packed);
+    } else { /* the output's batch norm goes into the filters */
+        for (size_t f = 0; f < N; f++) s->alpha[f] *= s->tail.scale[f];
+        transpose(s, s->alpha);
+        k->pack(s->wk, N, 1, s->K, s->N, s->packed);
+    }
+    return st;
+}
+
+static dnx_status prepare(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    size_t K = (size_t)s->K;
+    for (size_t i = 0; n->trains && o->clamp && i < K * (size_t)s->N; i++)
+        s->w[i] = s->w[i] < -1 ? -1 : s->w[i] > 1 ? 1 : s->w[i];
+    dnx_status st = pack(n, err);
+    if (st || n->trains) return st;
+    for (int f = 0; f < s->N; f++) {
+        float alpha, *w = s->w + (size_t)f * K;
+        dnx_binarise(w, s->at.in.c, s->taps, o->center, s->has_alpha, w, &alpha);
+        for (size_t i = 0; i < K; i++) w[i] *= alpha;
+    }
+    dnx_free(s->b);
+    dnx_free(s->wk);
+    s->b = s->wk = NULL;
+    return DNX_OK;
+}
+
+static double macs(const dnx_node *n) {
+    const state *s = n->state;
+    return (double)dnx_size(n->out) * s->K;
+}
+
+static bool can_add(const dnx_node *n) {
+    (void)n;
+    return true;
+}
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+    const float *du; /* the gradient behind the activation */
+    float *e;        /* batch x out: of the sums, before K and alpha */
+    float *dx;       /* batch x in: dx, or the gradient at the signs; NULL: nobody wants it */
+    float *dk;       /* batch x OH x OW: at K; NULL: taken as constant */
+} job;
+
+/* Signs (as floats when training) and sums of |u| of the input. */
+static void sign_share(void *arg, int t, int threads) {
+    job *j = arg;
+    state *s = j->n->state;
+    long lo, hi;
+    dnx_share((long)j->p->batch * s->at.in.h * s->at.in.w, t, threads, &lo, &hi);
+    dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->norm.scale, s->norm.shift, s->signs);
+}
+
+/* Predicting, inputs as signs: outputs [lo, hi), filters of panels [first, last). */
+static void count_part(job *j, int t, long lo, long hi, int first, int last) {
+    state *s = j->n->state;
+    size_t N = (size_t)s->N, from = (size_t)(first * dnx_bits()->panel);
+    int columns = (last * dnx_bits()->panel < s->N ? last * dnx_bits()->panel : s->N) - (int)from;
+    const dnx_tail *l = &s->tail;
+    const float *slope = s->slope ? s->slope : l->slopes;
+    bool is_fused = !l->has_bn && slope;
+    if (columns <= 0) return;
+    for (long p = lo; p < hi; p += DNX_BIT_ROWS) {
+        int rows = (int)(hi - p < DNX_BIT_ROWS ? hi - p : DNX_BIT_ROWS);
+        float *y = j->p->y + (size_t)p * N + from;
+        const float *residual = j->p->residual ? j->p->residual + (size_t)p * N + from : NULL;
+        dnx_bit_end e = {.alpha = s->alpha + from};
+        if (is_fused) e = (dnx_bit_end){e.alpha, l->shift + from, slope + from, residual};
+        dnx_bitconv_block(&s->bits, t, p, rows, first, last, &e, y);
+        for (size_t r = 0; !is_fused && r < (size_t)rows; r++)
+            dnx_kernels()->scale_act(y + r * N, 1, columns, l->scale + from, l->shift + from,
+                                     l->act, l->slopes ? l->slopes + from : NULL,
+                                     residual ? residual + r * N : NULL, y + r * N);
+    }
+}
+
+/* Floats: outputs [lo, hi), filters of panels [first, last). */
+static void multiply_part(job *j, int t, long lo, long hi, int first, int last) {
+    dnx_node *n = j->n;
+    state *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t N = (size_t)s->N, from = (size_t)(first * k->panel);
+    float *block = s->block + (size_t)t * BLOCK * (size_t)s->K;
+    float *out = n->trains ? s->tail.z : j->p->y;
+    int columns = (last * k->panel < s->N ? last * k->panel : s->N) - (int)from;
+    if (columns <= 0) return;
+    for (long p = lo; p < hi; p += BLOCK) {
+        int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
+        float *z = out + (size_t)p * N;
+        dnx_epilogue e = {0};
+        if (!n->trains) {
+            e = dnx_tail_epilogue(&s->tail, j->p);
+            e.bias += from;
+            if (e.slope) e.slope += from;
+            if (e.residual) e.residual += (size_t)p * N + from;
+        }
+        dnx_patches_gather(&s->at, s->takes_signs ? s->signs : j->p->x[0], p, rows, block);
+        k->mm(block, (size_t)s->K, rows, s->K, s->packed + from * (size_t)s->K, columns, z + from,
+              N, &e);
+        if (!n->trains) continue;
+        float map[BLOCK];
+        if (s->takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
+        for (size_t r = 0; s->takes_signs && r < (size_t)rows; r++)
+            for (size_t f = 0; f < N; f++) z[r * N + f] = z[r * N + f] * map[r] * s->alpha[f];
+        dnx_tail_block(&s->tail, j->p, t, z, rows);
+    }
+}
+
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    dnx_node *n = j->n;
+    const state *s = n->state;
+    bool counts = s->takes_signs && !n->trains;
+    long pixels = (long)j->p->batch * n->out.h * n->out.w, lo = 0, hi = pixels, first = 0;
+    long panel = counts ? dnx_bits()->panel : dnx_kernels()->panel;
+    long last = (s->N + panel - 1) / panel;
+    if (pixels < 8L * threads && !n->trains) dnx_share(last, t, threads, &first, &last);
+    else dnx_share(pixels, t, threads, &lo, &hi); /* few outputs: share the filters instead */
+    (counts ? count_part : multiply_part)(j, t, lo, hi, (int)first, (int)last);
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    job j = {.n = n, .p = p};
+    long pixels = (long)p->batch * s->at.in.h * s->at.in.w;
+    if (s->takes_signs) {
+        if (p->is_training) dnx_input_norm_batch(&s->norm, n, p->x[0], pixels);
+        else if (n->trains) dnx_input_norm_fold(&s->norm);
+        dnx_pool_run(n->pool, sign_share, &j);
+    }
+    if (n->trains) dnx_tail_begin(&s->tail, n);
+    dnx_pool_run(n->pool, forward_share, &j);
+    if (n->trains) dnx_tail_end(&s->tail, n, p);
+}
+
+/* e = dz K of `rows` outputs from p on, and dk = sum over the filters of dz z / K. */
+static float *unscale(job *j, long p, int rows) {
+    const state *s = j->n->state;
+    size_t N = (size_t)s->N, at = (size_t)p * N;
+    float *e = j->e + at;
+    const float *z = s->tail.z + at;
+    const float *dz = dnx_tail_dz(&s->tail, j->du + at, z, rows, e);
+    float map[BLOCK];
+    if (s->takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
+    for (int r = 0; r < rows; r++, dz += N, z += N) {
+        float by = s->takes_signs ? map[r] : 1;
+        double sum = 0;
+        for (size_t f = 0; j->dk && f < N; f++) sum += (double)dz[f] * (double)z[f];
+        if (j->dk) j->dk[p + r] = by > 0 ? (float)(sum / (double)by) : 0;
+        for (size_t f = 0; f < N; f++) e[(size_t)r * N + f] = dz[f] * by;
+    }
+    return e;
+}
+
+/* Whole images: their windows overlap. */
+static void backward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    dnx_node *n = j->n;
+    state *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t N = (size_t)s->N, K = (size_t)s->K, size = dnx_size(n->in[0]);
+    float *block = s->block + (size_t)t * BLOCK * K, *d_wk = s->d_wk + (size_t)t * K * N;
+    long lo, hi, per = (long)n->out.h * n->out.w;
+    dnx_epilogue none = {0};
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    if (j->dx && (s->takes_signs || !j->p->dx_adds[0]))
+        memset(j->dx + (size_t)lo * size, 0, sizeof(float) * (size_t)(hi - lo) * size);
+    for (long p = lo * per; p < hi * per; p += BLOCK) {
+        int rows = (int)(hi * per - p < BLOCK ? hi * per - p : BLOCK);
+        const float *e = unscale(j, p, rows);
+        dnx_patches_gather(&s->at, s->takes_signs ? s->signs : j->p->x[0], p, rows, block);
+        k->mmt(block, K, e, N, rows, s->K, s->N, d_wk, N);
+        if (!j->dx) continue;
+        k->mm(e, N, rows, s->N, s->packed_t, s->K, block, K, &none);
+        dnx_patches_scatter(&s->at, block, p, rows, j->dx);
+    }
+}
+
+/* The filters' gradients, from d_wk of all threads. */
+static void add_gradients(dnx_node *n) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    int C = s->at.in.c, threads = dnx_pool_threads(n->pool);
+    size_t K = (size_t)s->K, N = (size_t)s->N, count = K * N;
+    for (int t = 1; t < threads; t++)
+        dnx_kernels()->add(s->d_wk + (size_t)t * count, count, s->d_wk);
+    float *G = s->block, *room = s->block + K; /* BLOCK x K floats */
+    for (size_t f = 0; f < N; f++) {
+        for (int c = 0; c < C; c++)
+            for (int t = 0; t < s->taps; t++)
+                G[c * s->taps + t] = s->d_wk[(size_t)(t * C + c) * N + f];
+        dnx_binarise_back(s->w + f * K, C, s->taps, o->center, s->has_alpha,
+                          (dnx_estimator)o->gradient, G, room, s->d_w + f * K);
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    size_t B = (size_t)n->batch, outs = B * (size_t)n->out.h * (size_t)n->out.w;
+    job j = {.n = n, .p = p, .e = p->scratch, .dx = p->dx[0]};
+    j.du = dnx_tail_backward(&s->tail, n, p, p->scratch);
+    float *behind = p->scratch + outs * (size_t)s->N, *map = NULL;
+    if (s->takes_signs && (p->dx[0] || s->norm.has_bn)) j.dx = behind;
+    if (j.dx == behind && s->bits.has_map && o->gradient == DNX_EXACT) {
+        j.dk = behind + B * dnx_size(n->in[0]);
+        map = j.dk + outs;
+    }
+    memset(s->d_wk, 0,
+           sizeof(float) * (size_t)s->K * (size_t)s->N * (size_t)dnx_pool_threads(n->pool));
+    dnx_pool_run(n->pool, backward_share, &j);
+    add_gradients(n);
+    if (j.dx != behind) return;
+    if (map) dnx_bitconv_unmap(&s->bits, j.dk, p->batch, map);
+    dnx_input_norm_back(&s->norm, n, p->x[0], (long)p->batch * s->at.in.h * s->at.in.w, j.dx, map,
+                        p->dx[0], p->dx_adds[0]);
+}
+
+const dnx_layer_type dnx_binary = {
+    .name = "binary",
+    .summary = "convolution with one bit a weight: BWN, XNOR-Net, BinaryConnect, BNN",
+    .takes_previous = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .params = params,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+    .prepare = prepare,
+    .can_add = can_add,
+};

@@ -1,0 +1,53 @@
+/* bits.h - the loops over bits of binary convolutions. No allocation, no options, no threads.
+ *
+ * A bit stands for a sign: 1 for +1, 0 for -1; sign(0) = +1. A pixel of C channels is a row of
+ * dnx_bit_words(C) words: channel c is bit c%64 of word c/64, and spare bits are 0. The product of
+ * two rows of n signs is n - 2*(bits in which they differ), an exact integer.
+ *
+ * One file for each way to count bits: plain C; AVX2, which looks the counts up (bits_avx2.c);
+ * AVX-512 with VPOPCNTDQ. Letters as in kernels.h; L is the words of a row. */
+#ifndef DNX_BITS_H
+#define DNX_BITS_H
+#include <stddef.h>
+#include <stdint.h>
+
+#define DNX_BIT_ROWS 32     /* rows of a that count() takes at most */
+#define DNX_BIT_WORDS 1023  /* words of a row: counts fit 16 bits */
+
+typedef struct {
+    const float *alpha, *shift, *slope; /* shift and slope: NULL for z alone */
+    const float *residual;              /* NULL: none */
+} dnx_bit_end;
+
+typedef struct {
+    const char *name; /* "plain", "avx2", "avx512" */
+    int panel;        /* filters of a packed panel */
+
+    /* Rows of P pixels: the signs of u = x[c]*scale[c] + shift[c] (scale NULL: of u = x), and
+     * sum[p] = sum over c of |u|, which is NaN when any u is. */
+    void (*sign)(const float *x, long P, int C, const float *scale, const float *shift,
+                 uint64_t *rows, float *sum);
+    /* Bytes that pack needs for N filters. */
+    size_t (*packed)(int L, int N);
+    /* Packs N rows of L words into panels, padded with zero rows. The place must be zeroed. */
+    void (*pack)(const uint64_t *rows, int L, int N, void *packed);
+    /* count[p*ldc + i] = bits in which row p of a (P rows, L words each) and filter
+     * i of `panels` panels differ. ldc >= panels*panel. `packed` points at the first panel. */
+    void (*count)(const uint64_t *a, int P, int L, const void *packed, int panels, int32_t *count,
+                  size_t ldc);
+    /* A row's results: z[i] = (base[i] - 2*count[i]) * factor * alpha[i], the integer first; with
+     * shift y[i] = u > 0 ? u : u*slope[i] of u = z[i] + shift[i]; then the residual. */
+    void (*finish)(const int32_t *count, int N, const int32_t *base, float factor,
+                   const dnx_bit_end *e, float *y);
+} dnx_bit_set;
+
+static inline int dnx_bit_words(int C) { return (C + 63) / 64; }
+
+/* The best set for this processor, or the one that DNX_ISA names, as dnx_kernels() does. */
+const dnx_bit_set *dnx_bits(void);
+/* By name, for tests; NULL when the processor lacks it. */
+const dnx_bit_set *dnx_bits_named(const char *name);
+
+/* The bits that are 1 in n words; any processor. */
+long dnx_bit_sum(const uint64_t *words, size_t n);
+#endif

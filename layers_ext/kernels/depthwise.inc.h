@@ -1,0 +1,326 @@
+/* depthwise.inc.h - depthwise convolution; a part of kernels.inc.h. Strips of pixels outside,
+ * channels inside: memory is read in order. */
+
+#define STRIP 4    /* output pixels whose sums are in registers together */
+#define DW_STRIP 8 /* pixels summed into a filter gradient together */
+#define MAX_TAPS 512 /* largest kh */
+
+INLINE int at_least(int a, int b) { return a > b ? a : b; }
+INLINE int at_most(int a, int b) { return a < b ? a : b; }
+INLINE int ceil_div(int a, int b) { return a > 0 ? (a + b - 1) / b : 0; }
+/* a/b rounded down, at least -1 */
+INLINE int floor_div(int a, int b) { return a < 0 ? -1 : a / b; }
+
+/* Outputs xlo <= x < xhi read only pixels inside the row for the taps first..last. */
+INLINE void inside(int in_w, int first, int last, int stride, int pad, int *xlo, int *xhi) {
+    *xlo = ceil_div(pad - first, stride);
+    *xhi = floor_div(in_w - 1 + pad - last, stride) + 1;
+}
+
+/* Channels c.. of S neighbouring outputs; the first tap of the first reads pixel ix. */
+INLINE void strip_vector(const int S, const int kw, const int stride, const float *const *rows,
+                         long ix, size_t C, const float *w, int kh, float *y,
+                         const float *residual, const epi *e, int c, const int n) {
+    vf acc[STRIP];
+    UNROLL for (int s = 0; s < S; s++) acc[s] = zero();
+    for (int ky = 0; ky < kh; ky++, w += (size_t)kw * C) {
+        if (!rows[ky])
+            continue;
+        const float *x = rows[ky] + ix * (long)C + c;
+        vf tap[5];
+        UNROLL for (int kx = 0; kx < kw; kx++) tap[kx] = ldn(w + (size_t)kx * C + c, n);
+        UNROLL for (int j = 0; j < (S - 1) * stride + kw; j++) {
+            vf v = ldn(x + (size_t)j * C, n);
+            UNROLL for (int kx = 0; kx < kw; kx++)
+                if (j >= kx && (j - kx) % stride == 0 && (j - kx) / stride < S)
+                    acc[(j - kx) / stride] = fma_(v, tap[kx], acc[(j - kx) / stride]);
+        }
+    }
+    if (e->is_slow) {
+        float u[STRIP * VW];
+        UNROLL for (int s = 0; s < S; s++) st(u + s * VW, acc[s]);
+        finish_rows(u, VW, S, n, e, c, y + c, C, residual ? residual + c : NULL);
+    } else {
+        finish(acc, 1, S, e, c, y + c, C, residual ? residual + c : NULL, n);
+    }
+}
+
+#define STRIP_FN(kw, stride, S)                                                                  \
+    NOINLINE void strip_##kw##_##stride##_##S(const float *const *rows, long ix, int C,          \
+                                              const float *w, int kh, float *y,                  \
+                                              const float *residual, const epi *e) {             \
+        EACH_VECTOR(C, STRIP_BODY_##kw##_##stride##_##S);                                        \
+    }
+#define STRIP_BODY(kw, stride, S, c, n) \
+    strip_vector(S, kw, stride, rows, ix, (size_t)C, w, kh, y, residual, e, c, n)
+#define STRIP_BODY_3_1_4(c, n) STRIP_BODY(3, 1, 4, c, n)
+#define STRIP_BODY_3_1_1(c, n) STRIP_BODY(3, 1, 1, c, n)
+#define STRIP_BODY_3_2_4(c, n) STRIP_BODY(3, 2, 4, c, n)
+#define STRIP_BODY_3_2_1(c, n) STRIP_BODY(3, 2, 1, c, n)
+#define STRIP_BODY_5_1_4(c, n) STRIP_BODY(5, 1, 4, c, n)
+#define STRIP_BODY_5_1_1(c, n) STRIP_BODY(5, 1, 1, c, n)
+STRIP_FN(3, 1, 4)
+STRIP_FN(3, 1, 1)
+STRIP_FN(3, 2, 4)
+STRIP_FN(3, 2, 1)
+STRIP_FN(5, 1, 4)
+STRIP_FN(5, 1, 1)
+typedef void (*strip_fn)(const float *const *, long, int, const float *, int, float *,
+                         const float *, const epi *);
+
+/* V vectors of channels of one output with taps kx0 <= kx < kx1; tap 0 reads pixel ix. */
+INLINE void pixel_vectors(const int V, const float *const *rows, long ix, size_t C, const float *w,
+                          int kh, int kw, int kx0, int kx1, float *y, const float *residual,
+                          const epi *e, int c, const int n) {
+    vf acc[4];
+    UNROLL for (int v = 0; v < V; v++) acc[v] = zero();
+    for (int ky = 0; ky < kh; ky++) {
+        if (!rows[ky])
+            continue;
+        const float *x = rows[ky] + (ix + kx0) * (long)C + c;
+        const float *t = w + (size_t)(ky * kw + kx0) * C + c;
+        for (int kx = kx0; kx < kx1; kx++, x += C, t += C)
+            UNROLL for (int v = 0; v < V; v++)
+                acc[v] = fma_(ldn(x + v * VW, n), ldn(t + v * VW, n), acc[v]);
+    }
+    if (e->is_slow) {
+        float u[4 * VW];
+        UNROLL for (int v = 0; v < V; v++) st(u + v * VW, acc[v]);
+        finish_rows(u, 0, 1, (V - 1) * VW + n, e, c, y + c, 0, residual ? residual + c : NULL);
+    } else {
+        UNROLL for (int v = 0; v < V; v++)
+            finish(&acc[v], 1, 1, e, c + v * VW, y + c + v * VW, 0,
+                   residual ? residual + c + v * VW : NULL, n);
+    }
+}
+
+NOINLINE void pixel(const float *const *rows, long ix, int C, const float *w, int kh, int kw,
+                    int kx0, int kx1, float *y, const float *residual, const epi *e) {
+    int c0 = 0;
+    for (; c0 + 4 * VW <= C; c0 += 4 * VW)
+        pixel_vectors(4, rows, ix, (size_t)C, w, kh, kw, kx0, kx1, y, residual, e, c0, VW);
+#define BODY(c, n)                                                                            \
+    pixel_vectors(1, rows, ix, (size_t)C, w, kh, kw, kx0, kx1, y, residual, e, c0 + (c), n)
+    EACH_VECTOR(C - c0, BODY);
+#undef BODY
+}
+
+static void dw_row(const float *const *rows, int in_w, int C, const float *w, int kh, int kw,
+                   int stride, int pad, float *y, int out_w, const dnx_epilogue *given) {
+    epi e = epi_of(given);
+    strip_fn four = NULL, one = NULL;
+    int xlo, xhi;
+    if (kw == 3 && stride == 1)
+        four = strip_3_1_4, one = strip_3_1_1;
+    else if (kw == 3 && stride == 2)
+        four = strip_3_2_4, one = strip_3_2_1;
+    else if (kw == 5 && stride == 1)
+        four = strip_5_1_4, one = strip_5_1_1;
+    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
+    xhi = at_most(xhi, out_w);
+    for (int x = 0; x < out_w;) {
+        long ix = (long)x * stride - pad;
+        size_t at = (size_t)x * (size_t)C;
+        const float *residual = e.residual ? e.residual + at : NULL;
+        if (four && x >= xlo && x < xhi) {
+            int s = x + STRIP <= xhi ? STRIP : 1;
+            (s == 1 ? one : four)(rows, ix, C, w, kh, y + at, residual, &e);
+            x += s;
+            continue;
+        }
+        int kx0 = at_least(0, (int)-ix), kx1 = at_most(kw, in_w - (int)ix);
+        if (kx1 < kx0)
+            kx0 = kx1 = 0;
+        pixel(rows, ix, C, w, kh, kw, kx0, kx1, y + at, residual, &e);
+        x++;
+    }
+}
+
+/* Input gradients of S pixels of a 3-wide filter, from the first one's tap alignment on:
+ * stride 1: d points at output ix + pad - 2; dx[i] = sum_kx w[kx] d[i + 2 - kx].
+ * stride 2: ix + pad is even, d points at output (ix + pad)/2 - 1; even pixels meet taps 0 and 2,
+ * odd ones tap 1. */
+INLINE void dx_strip_vector(const int S, const int stride, const float *const *d,
+                            const float *const *w, int count, size_t at, size_t C, float *dx,
+                            bool adds, int c, const int n) {
+    const int reads = stride == 1 ? S + 2 : S / 2 + 1;
+    vf acc[STRIP];
+    UNROLL for (int s = 0; s < S; s++) acc[s] = zero();
+    for (int i = 0; i < count; i++) {
+        const float *row = d[i] + at + c;
+        vf tap[3];
+        UNROLL for (int kx = 0; kx < 3; kx++) tap[kx] = ldn(w[i] + (size_t)kx * C + c, n);
+        UNROLL for (int j = 0; j < reads; j++) {
+            vf v = ldn(row + (size_t)j * C, n);
+            UNROLL for (int kx = 0; kx < 3; kx++) {
+                const int s = stride == 1 ? j + kx - 2 : 2 * j - 2 + kx;
+                if (s >= 0 && s < S)
+                    acc[s] = fma_(v, tap[kx], acc[s]);
+            }
+        }
+    }
+    if (adds)
+        UNROLL for (int s = 0; s < S; s++) acc[s] += ldn(dx + (size_t)s * C + c, n);
+    UNROLL for (int s = 0; s < S; s++) stn(dx + (size_t)s * C + c, acc[s], n);
+}
+
+#define DX_STRIP_FN(stride, S)                                                                   \
+    NOINLINE void dx_strip_##stride##_##S(const float *const *d, const float *const *w,          \
+                                          int count, size_t at, int C, float *dx, bool adds) {   \
+        EACH_VECTOR(C, DX_STRIP_BODY_##stride##_##S);                                            \
+    }
+#define DX_STRIP_BODY_1_4(c, n) dx_strip_vector(4, 1, d, w, count, at, (size_t)C, dx, adds, c, n)
+#define DX_STRIP_BODY_1_1(c, n) dx_strip_vector(1, 1, d, w, count, at, (size_t)C, dx, adds, c, n)
+#define DX_STRIP_BODY_2_4(c, n) dx_strip_vector(4, 2, d, w, count, at, (size_t)C, dx, adds, c, n)
+#define DX_STRIP_BODY_2_2(c, n) dx_strip_vector(2, 2, d, w, count, at, (size_t)C, dx, adds, c, n)
+DX_STRIP_FN(1, 4)
+DX_STRIP_FN(1, 1)
+DX_STRIP_FN(2, 4)
+DX_STRIP_FN(2, 2)
+
+/* One input pixel: taps kx, kx + stride, ... meet outputs x, x - 1, ... */
+NOINLINE void dx_pixel(const float *const *d, const float *const *w, int count, int kx, int x,
+                       int taps, int stride, int C, float *dx, bool adds) {
+    size_t step = (size_t)C, first = (size_t)kx * step, from = (size_t)x * step;
+#define BODY(c, n)                                                                               \
+    do {                                                                                         \
+        vf acc = adds ? ldn(dx + (c), n) : zero();                                               \
+        for (int i = 0; i < count; i++)                                                          \
+            for (int k = 0; k < taps; k++)                                                       \
+                acc = fma_(ldn(w[i] + first + (size_t)(k * stride) * step + (c), n),             \
+                           ldn(d[i] + from - (size_t)k * step + (c), n), acc);                   \
+        stn(dx + (c), acc, n);                                                                   \
+    } while (0)
+    EACH_VECTOR(C, BODY);
+#undef BODY
+}
+
+static void dw_dx(const float *const *dy_rows, int out_w, int C, const float *w, int kh, int kw,
+                  int stride, int pad, float *dx, int in_w, bool adds) {
+    const float *d[MAX_TAPS], *taps_of[MAX_TAPS];
+    int count = 0;
+    bool has_strips = kw == 3 && stride <= 2;
+    for (int ky = 0; ky < kh; ky++) {
+        if (!dy_rows[ky])
+            continue;
+        d[count] = dy_rows[ky];
+        taps_of[count++] = w + (size_t)(ky * kw) * (size_t)C;
+    }
+    for (int ix = 0; ix < in_w;) {
+        float *to = dx + (size_t)ix * (size_t)C;
+        int x = (ix + pad) / stride, kx = (ix + pad) % stride;
+        if (has_strips && stride == 1 && x >= 2 && x < out_w) {
+            int S = ix + STRIP <= in_w && x + STRIP <= out_w ? STRIP : 1;
+            (S == 1 ? dx_strip_1_1 : dx_strip_1_4)(d, taps_of, count, (size_t)(x - 2) * (size_t)C,
+                                                   C, to, adds);
+            ix += S;
+            continue;
+        }
+        if (has_strips && stride == 2 && kx == 0 && x >= 1 && x < out_w && ix + 2 <= in_w) {
+            int S = ix + STRIP <= in_w && x + 1 < out_w ? STRIP : 2;
+            (S == 2 ? dx_strip_2_2 : dx_strip_2_4)(d, taps_of, count, (size_t)(x - 1) * (size_t)C,
+                                                   C, to, adds);
+            ix += S;
+            continue;
+        }
+        if (x >= out_w) {
+            kx += (x - out_w + 1) * stride;
+            x = out_w - 1;
+        }
+        int taps = kx < kw ? at_most((kw - 1 - kx) / stride, x) + 1 : 0;
+        dx_pixel(d, taps_of, count, kx, x, taps, stride, C, to, adds);
+        ix++;
+    }
+}
+
+/* S outputs of a 3-wide filter into the gradients of one filter row; x is the first's tap 0. */
+INLINE void dw_strip_vector(const int S, const int stride, const float *x, size_t C, float *dw,
+                            const float *dy, const int n) {
+    vf acc[3];
+    UNROLL for (int kx = 0; kx < 3; kx++) acc[kx] = ldn(dw + (size_t)kx * C, n);
+    UNROLL for (int s = 0; s < S; s++) {
+        vf d = ldn(dy + (size_t)s * C, n);
+        UNROLL for (int kx = 0; kx < 3; kx++)
+            acc[kx] = fma_(ldn(x + (size_t)(s * stride + kx) * C, n), d, acc[kx]);
+    }
+    UNROLL for (int kx = 0; kx < 3; kx++) stn(dw + (size_t)kx * C, acc[kx], n);
+}
+
+INLINE void dw_strip(const int S, const int stride, const float *const *rows, long ix, int C,
+                     float *dw, int kh, const float *dy) {
+    size_t step = (size_t)C;
+    for (int ky = 0; ky < kh; ky++) {
+        if (!rows[ky])
+            continue;
+        const float *x = rows[ky] + ix * (long)C;
+        float *out = dw + (size_t)ky * 3 * step;
+#define BODY(c, n) dw_strip_vector(S, stride, x + (c), step, out + (c), dy + (c), n)
+        EACH_VECTOR(C, BODY);
+#undef BODY
+    }
+}
+
+#define DW_STRIP_FN(stride, S)                                                                  \
+    NOINLINE void dw_strip_##stride##_##S(const float *const *rows, long ix, int C, float *dw,  \
+                                          int kh, const float *dy) {                            \
+        dw_strip(S, stride, rows, ix, C, dw, kh, dy);                                           \
+    }
+DW_STRIP_FN(1, 8)
+DW_STRIP_FN(1, 2)
+DW_STRIP_FN(2, 8)
+DW_STRIP_FN(2, 2)
+
+/* Outputs x0 <= x < x1, any filter */
+NOINLINE void dw_any(const float *const *rows, int in_w, int C, float *dw, int kh, int kw,
+                     int stride, int pad, const float *dy, int x0, int x1) {
+    size_t step = (size_t)C;
+    for (int kx = 0; kx < kw; kx++) {
+        int lo, hi;
+        inside(in_w, kx, kx, stride, pad, &lo, &hi);
+        lo = at_least(lo, x0);
+        hi = at_most(hi, x1);
+        if (lo >= hi)
+            continue;
+        for (int ky = 0; ky < kh; ky++) {
+            if (!rows[ky])
+                continue;
+            const float *x = rows[ky] + ((long)lo * stride - pad + kx) * (long)C;
+            const float *d = dy + (size_t)lo * step;
+            float *out = dw + (size_t)(ky * kw + kx) * step;
+            int count = hi - lo;
+#define BODY(c, n)                                                                               \
+    do {                                                                                         \
+        vf acc = ldn(out + (c), n);                                                              \
+        for (int i = 0; i < count; i++)                                                          \
+            acc = fma_(ldn(x + (size_t)(i * stride) * step + (c), n),                            \
+                       ldn(d + (size_t)i * step + (c), n), acc);                                 \
+        stn(out + (c), acc, n);                                                                  \
+    } while (0)
+            EACH_VECTOR(C, BODY);
+#undef BODY
+        }
+    }
+}
+
+static void dw_row_dw(const float *const *rows, int in_w, int C, float *dw, int kh, int kw,
+                      int stride, int pad, const float *dy, int out_w) {
+    int xlo, xhi, x = 0;
+    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
+    xlo = at_most(xlo, out_w);
+    xhi = at_most(xhi, out_w);
+    if (kw == 3 && stride <= 2 && xlo < xhi) {
+        dw_any(rows, in_w, C, dw, kh, kw, stride, pad, dy, 0, xlo);
+        for (x = xlo; x + 2 <= xhi;) {
+            int s = x + DW_STRIP <= xhi ? DW_STRIP : 2;
+            long ix = (long)x * stride - pad;
+            const float *d = dy + (size_t)x * (size_t)C;
+            if (stride == 1)
+                (s == 2 ? dw_strip_1_2 : dw_strip_1_8)(rows, ix, C, dw, kh, d);
+            else
+                (s == 2 ? dw_strip_2_2 : dw_strip_2_8)(rows, ix, C, dw, kh, d);
+            x += s;
+        }
+    }
+    for (; x < out_w; x += DW_STRIP)
+        dw_any(rows, in_w, C, dw, kh, kw, stride, pad, dy, x, at_most(x + DW_STRIP, out_w));
+}

@@ -1,0 +1,262 @@
+/* elementwise.inc.h - passes over P rows of C channels; a part of kernels.inc.h. Four rows at a
+ * time share the loads of a channel's numbers. Sums over rows are kept in float, in L1, and go to
+ * double every SUM_ROWS rows. */
+
+#define GROUP 4
+#define SUM_ROWS 128
+#define CHUNK 1024 /* channels whose float sums lie in L1 together */
+
+/* Runs ROWS(R, c, n) for `rows` rows and all channels; STEP advances the pointers by R rows. */
+#define EACH_GROUP(rows, C, BODY4, BODY1, STEP)          \
+    do {                                                 \
+        int r_ = 0;                                      \
+        for (; r_ + GROUP <= (rows); r_ += GROUP) {      \
+            EACH_VECTOR(C, BODY4);                       \
+            STEP(GROUP);                                 \
+        }                                                \
+        for (; r_ < (rows); r_++) {                      \
+            EACH_VECTOR(C, BODY1);                       \
+            STEP(1);                                     \
+        }                                                \
+    } while (0)
+
+/* sum += s, s = 0 */
+static void flush(float *s, int n, double *sum) {
+    for (int i = 0; i < n; i++) {
+        sum[i] += s[i];
+        s[i] = 0;
+    }
+}
+
+INLINE void stats_rows(const int R, const float *x, size_t C, float *sum, float *sum_sq,
+                       const int n) {
+    vf s = ld(sum), q = ld(sum_sq);
+    UNROLL for (int r = 0; r < R; r++) {
+        vf u = ldn(x + (size_t)r * C, n);
+        s += u;
+        q = fma_(u, u, q);
+    }
+    st(sum, s);
+    st(sum_sq, q);
+}
+
+static void stats(const float *x, long P, int C, double *sum, double *sum_sq) {
+    float s[CHUNK], q[CHUNK];
+    size_t step = (size_t)C;
+    for (int c0 = 0; c0 < C; c0 += CHUNK) {
+        int width = C - c0 < CHUNK ? C - c0 : CHUNK;
+        const float *at = x + c0;
+        memset(s, 0, sizeof s);
+        memset(q, 0, sizeof q);
+        for (long p = 0; p < P; p += SUM_ROWS) {
+            int rows = P - p < SUM_ROWS ? (int)(P - p) : SUM_ROWS;
+#define BODY4(c, n) stats_rows(GROUP, at + (c), step, s + (c), q + (c), n)
+#define BODY1(c, n) stats_rows(1, at + (c), step, s + (c), q + (c), n)
+#define STEP(r) at += (size_t)(r) * step
+            EACH_GROUP(rows, width, BODY4, BODY1, STEP);
+#undef BODY4
+#undef BODY1
+#undef STEP
+            flush(s, width, sum + c0);
+            flush(q, width, sum_sq + c0);
+        }
+    }
+}
+
+/* The first n numbers of a vector, one by one through a slow activation or its derivative. */
+NOINLINE void slow(float *u, int n, dnx_act act, float (*f)(float, dnx_act, float)) {
+    for (int i = 0; i < n; i++) u[i] = f(u[i], act, 0);
+}
+
+INLINE vf slow_vector(vf u, int n, dnx_act act, float (*f)(float, dnx_act, float)) {
+    float t[VW];
+    st(t, u);
+    slow(t, n, act, f);
+    return ld(t);
+}
+
+INLINE void scale_act_rows(const int R, const float *x, size_t C, const float *scale,
+                           const float *shift, const epi *e, const float *residual, float *y,
+                           int c, const int n) {
+    vf s = scale ? ldn(scale + c, n) : set1(1), t = shift ? ldn(shift + c, n) : zero();
+    vf leak = e->slope ? ldn(e->slope + c, n) : set1(e->leak), u[GROUP];
+    UNROLL for (int r = 0; r < R; r++) u[r] = fma_(ldn(x + (size_t)r * C + c, n), s, t);
+    if (e->is_slow)
+        UNROLL for (int r = 0; r < R; r++) u[r] = slow_vector(u[r], n, e->act, dnx_activate);
+    else if (e->acts)
+        UNROLL for (int r = 0; r < R; r++) u[r] = act_vector(u[r], e, leak);
+    if (residual)
+        UNROLL for (int r = 0; r < R; r++) u[r] += ldn(residual + (size_t)r * C + c, n);
+    UNROLL for (int r = 0; r < R; r++) stn(y + (size_t)r * C + c, u[r], n);
+}
+
+static void scale_act(const float *x, long P, int C, const float *scale, const float *shift,
+                      dnx_act act, const float *slope, const float *residual, float *y) {
+    dnx_epilogue given = {.act = act, .slope = slope};
+    epi e = epi_of(&given);
+    size_t step = (size_t)C;
+#define BODY4(c, n) scale_act_rows(GROUP, x, step, scale, shift, &e, residual, y, c, n)
+#define BODY1(c, n) scale_act_rows(1, x, step, scale, shift, &e, residual, y, c, n)
+#define STEP(r) x += (r) * step, y += (r) * step, residual = residual ? residual + (r) * step : NULL
+    EACH_GROUP(P, C, BODY4, BODY1, STEP);
+#undef BODY4
+#undef BODY1
+#undef STEP
+}
+
+/* What the two passes back through an activation read and write at their next row. */
+typedef struct {
+    const float *dy, *z, *scale, *shift;
+    float *du; /* NULL: only the sums are wanted */
+    size_t C;
+    epi e;
+} back;
+
+/* du = dy * act'(u) of channels c.. of one row; *u and *z too */
+INLINE vf back_vector(const back *b, const bool is_slow, size_t at, vf s, vf t, vf leak, vf *u,
+                      vf *z, vf *dy, const int n) {
+    *z = ldn(b->z + at, n);
+    *dy = ldn(b->dy + at, n);
+    *u = fma_(*z, s, t);
+    if (is_slow)
+        return *dy * slow_vector(*u, n, b->e.act, dnx_activate_grad);
+    return b->e.acts ? *dy * grad_vector(*u, &b->e, leak) : *dy;
+}
+
+#define BACK_CONSTANTS                                                                         \
+    vf s = b->scale ? ldn(b->scale + c, n) : set1(1);                                          \
+    vf t = b->shift ? ldn(b->shift + c, n) : zero();                                           \
+    vf leak = b->e.slope ? ldn(b->e.slope + c, n) : set1(b->e.leak), u, z, dy
+
+/* sums: of du, of du*z and of dy*u where u < 0, CHUNK floats each */
+INLINE void sum_rows(const int R, const back *b, const bool is_slow, const bool has_slopes,
+                     float *sums, int c, const int n) {
+    vf sum = ld(sums + c), sum_z = ld(sums + CHUNK + c), sum_s = zero();
+    BACK_CONSTANTS;
+    if (has_slopes)
+        sum_s = ld(sums + 2 * CHUNK + c);
+    UNROLL for (int r = 0; r < R; r++) {
+        size_t at = (size_t)r * b->C + (size_t)c;
+        vf du = back_vector(b, is_slow, at, s, t, leak, &u, &z, &dy, n);
+        sum += du;
+        sum_z = fma_(du, z, sum_z);
+        if (has_slopes)
+            sum_s = fma_(dy, if_pos(u, zero(), u), sum_s);
+        if (b->du)
+            stn(b->du + at, du, n);
+    }
+    st(sums + c, sum);
+    st(sums + CHUNK + c, sum_z);
+    if (has_slopes)
+        st(sums + 2 * CHUNK + c, sum_s);
+}
+
+#define STEP(r) b.dy += (r) * b.C, b.z += (r) * b.C, b.du = b.du ? b.du + (r) * b.C : NULL
+#define SUM_FN(name)                                                         \
+    NOINLINE void name(back b, int rows, int width, float *sums) {           \
+        EACH_GROUP(rows, width, name##_4, name##_1, STEP);                   \
+    }
+#define sum_slow_4(c, n) sum_rows(GROUP, &b, true, true, sums, c, n)
+#define sum_slow_1(c, n) sum_rows(1, &b, true, true, sums, c, n)
+#define sum_slopes_4(c, n) sum_rows(GROUP, &b, false, true, sums, c, n)
+#define sum_slopes_1(c, n) sum_rows(1, &b, false, true, sums, c, n)
+#define sum_plain_4(c, n) sum_rows(GROUP, &b, false, false, sums, c, n)
+#define sum_plain_1(c, n) sum_rows(1, &b, false, false, sums, c, n)
+SUM_FN(sum_slow)
+SUM_FN(sum_slopes)
+SUM_FN(sum_plain)
+
+static void act_back(const float *dy, const float *z, long P, int C, const float *scale,
+                     const float *shift, dnx_act act, const float *slope, float *du,
+                     double *sum_du, double *sum_duz, double *sum_slope) {
+    dnx_epilogue given = {.act = act, .slope = slope};
+    float s[3 * CHUNK];
+    memset(s, 0, sizeof s);
+    for (int c0 = 0; c0 < C; c0 += CHUNK) {
+        int width = C - c0 < CHUNK ? C - c0 : CHUNK;
+        back b = {dy + c0, z + c0, scale ? scale + c0 : NULL, shift ? shift + c0 : NULL,
+                  du ? du + c0 : NULL, (size_t)C, epi_of(&given)};
+        if (b.e.slope)
+            b.e.slope += c0;
+        for (long p = 0; p < P; p += SUM_ROWS) {
+            int rows = P - p < SUM_ROWS ? (int)(P - p) : SUM_ROWS;
+            (b.e.is_slow ? sum_slow : sum_slope ? sum_slopes : sum_plain)(b, rows, width, s);
+            STEP((size_t)rows);
+            flush(s, width, sum_du + c0);
+            flush(s + CHUNK, width, sum_duz + c0);
+            if (sum_slope)
+                flush(s + 2 * CHUNK, width, sum_slope + c0);
+        }
+    }
+}
+
+INLINE void dz_rows(const int R, const back *b, const float *p, const float *q, const float *w,
+                    int c, const int n) {
+    BACK_CONSTANTS;
+    vf vp = set1(1), vq = zero(), vw = zero(), dz[GROUP];
+    if (p)
+        vp = ldn(p + c, n), vq = ldn(q + c, n), vw = ldn(w + c, n);
+    UNROLL for (int r = 0; r < R; r++) {
+        size_t at = (size_t)r * b->C + (size_t)c;
+        vf du = back_vector(b, false, at, s, t, leak, &u, &z, &dy, n);
+        dz[r] = fma_(du, vp, fma_(z, vq, vw));
+    }
+    UNROLL for (int r = 0; r < R; r++) stn(b->du + (size_t)r * b->C + c, dz[r], n);
+}
+
+INLINE void slow_dz(const back *b, const float *p, const float *q, const float *w, int c,
+                    const int n) {
+    BACK_CONSTANTS;
+    vf du = back_vector(b, true, (size_t)c, s, t, leak, &u, &z, &dy, n);
+    if (p)
+        du = fma_(du, ldn(p + c, n), fma_(z, ldn(q + c, n), ldn(w + c, n)));
+    stn(b->du + c, du, n);
+}
+
+static void act_dz(const float *dy, const float *z, long P, int C, const float *scale,
+                   const float *shift, dnx_act act, const float *slope, const float *p,
+                   const float *q, const float *r, float *dz) {
+    dnx_epilogue given = {.act = act, .slope = slope};
+    back b = {dy, z, scale, shift, dz, (size_t)C, epi_of(&given)};
+#define BODY4(c, n) dz_rows(GROUP, &b, p, q, r, c, n)
+#define BODY1(c, n) dz_rows(1, &b, p, q, r, c, n)
+#define SLOW(c, n) slow_dz(&b, p, q, r, c, n)
+    for (long i = 0; i < P && b.e.is_slow; i++) {
+        EACH_VECTOR(C, SLOW);
+        STEP(1);
+    }
+    if (!b.e.is_slow)
+        EACH_GROUP(P, C, BODY4, BODY1, STEP);
+#undef BODY4
+#undef BODY1
+#undef SLOW
+#undef STEP
+}
+
+static void affine2(const float *a, const float *b, long P, int C, const float *p, const float *q,
+                    const float *r, float *out) {
+    act_dz(a, b, P, C, NULL, NULL, DNX_LINEAR, NULL, p, q, r, out);
+}
+
+static void add(const float *x, size_t n, float *y) {
+    size_t i = 0;
+    for (; i + VW <= n; i += VW) st(y + i, ld(y + i) + ld(x + i));
+    for (; i < n; i++) y[i] += x[i];
+}
+
+static double dot(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    size_t i = 0;
+    while (i + 4 * VW <= n) {
+        vf acc[4] = {zero(), zero(), zero(), zero()};
+        double lanes[VW] = {0};
+        for (int r = 0; r < SUM_ROWS && i + 4 * VW <= n; r++, i += 4 * VW)
+            UNROLL for (int v = 0; v < 4; v++)
+                acc[v] = fma_(ld(a + i + v * VW), ld(b + i + v * VW), acc[v]);
+        UNROLL for (int v = 0; v < 4; v++)
+            for (int k = 0; k < VW; k++) lanes[k] += acc[v][k];
+        for (int v = 0; v < VW; v++) sum += lanes[v];
+    }
+    for (; i < n; i++) sum += (double)a[i] * b[i];
+    return sum;
+}

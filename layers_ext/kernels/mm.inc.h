@@ -1,0 +1,153 @@
+/* mm.inc.h - matrix products; a part of kernels.inc.h. */
+
+static size_t packed(int K, int N) {
+    return (size_t)K * (size_t)((N + PANEL - 1) / PANEL) * PANEL;
+}
+
+static void pack(const float *b, size_t sk, size_t sn, int K, int N, float *out) {
+    for (int n0 = 0; n0 < N; n0 += PANEL) {
+        int width = N - n0 < PANEL ? N - n0 : PANEL;
+        for (int k = 0; k < K; k++, out += PANEL) {
+            const float *row = b + (size_t)k * sk + (size_t)n0 * sn;
+            if (sn == 1 && width == PANEL) {
+                st(out, ld(row));
+                st(out + VW, ld(row + VW));
+                continue;
+            }
+            for (int n = 0; n < width; n++) out[n] = row[(size_t)n * sn];
+            for (int n = width; n < PANEL; n++) out[n] = 0;
+        }
+    }
+}
+
+/* m rows of a times one panel. A pointer per three rows: the addressing modes p, p+lda, p+2*lda
+ * reach the others, so that pointers fit the integer registers. */
+INLINE void mm_tile(const int m, const float *a, size_t lda, int K, const float *b, float *y,
+                    size_t ldy, const epi *e, int c, int width, const float *residual) {
+    vf acc[MR][2];
+    const float *p[(MR + 2) / 3];
+    UNROLL for (int r = 0; r < m; r++) acc[r][0] = acc[r][1] = zero();
+    UNROLL for (int i = 0; i < (m + 2) / 3; i++) p[i] = a + 3 * (size_t)i * lda;
+    for (int k = 0; k < K; k++, b += PANEL) {
+        vf b0 = ld(b), b1 = ld(b + VW);
+        UNROLL for (int r = 0; r < m; r++) {
+            vf x = set1(p[r / 3][(size_t)(r % 3) * lda]);
+            acc[r][0] = fma_(x, b0, acc[r][0]);
+            acc[r][1] = fma_(x, b1, acc[r][1]);
+        }
+        UNROLL for (int i = 0; i < (m + 2) / 3; i++) p[i]++;
+    }
+    if (width == PANEL && !e->is_slow) {
+        finish(&acc[0][0], 2, m, e, c, y, ldy, residual, VW);
+        finish(&acc[0][1], 2, m, e, c + VW, y + VW, ldy, residual ? residual + VW : NULL, VW);
+    } else {
+        float u[MR * PANEL];
+        UNROLL for (int r = 0; r < m; r++) {
+            st(u + r * PANEL, acc[r][0]);
+            st(u + r * PANEL + VW, acc[r][1]);
+        }
+        finish_rows(u, PANEL, m, width, e, c, y, ldy, residual);
+    }
+}
+
+NOINLINE void add_rows(const float *u, int rows, int width, float *w, size_t ldw) {
+    for (int r = 0; r < rows; r++, u += PANEL, w += ldw)
+        for (int i = 0; i < width; i++) w[i] += u[i];
+}
+
+/* w[m][width] += sum over `rows` rows of a[m] d[PANEL] */
+INLINE void mmt_tile(const int m, const float *a, size_t lda, const float *d, int rows, float *w,
+                     size_t ldw, int width) {
+    vf acc[MR][2];
+    UNROLL for (int r = 0; r < m; r++) acc[r][0] = acc[r][1] = zero();
+    for (int i = 0; i < rows; i++, a += lda, d += PANEL) {
+        vf d0 = ld(d), d1 = ld(d + VW);
+        UNROLL for (int r = 0; r < m; r++) {
+            vf x = set1(a[r]);
+            acc[r][0] = fma_(x, d0, acc[r][0]);
+            acc[r][1] = fma_(x, d1, acc[r][1]);
+        }
+    }
+    if (width == PANEL) {
+        UNROLL for (int r = 0; r < m; r++, w += ldw) {
+            st(w, ld(w) + acc[r][0]);
+            st(w + VW, ld(w + VW) + acc[r][1]);
+        }
+    } else {
+        float u[MR * PANEL];
+        UNROLL for (int r = 0; r < m; r++) {
+            st(u + r * PANEL, acc[r][0]);
+            st(u + r * PANEL + VW, acc[r][1]);
+        }
+        add_rows(u, m, width, w, ldw);
+    }
+}
+
+typedef void (*mm_fn)(const float *, size_t, int, const float *, float *, size_t, const epi *, int,
+                      int, const float *);
+typedef void (*mmt_fn)(const float *, size_t, const float *, int, float *, size_t, int);
+#define TILE(m)                                                                                  \
+    NOINLINE void mm_##m(const float *a, size_t lda, int K, const float *b, float *y, size_t ldy, \
+                         const epi *e, int c, int width, const float *residual) {                \
+        mm_tile(m, a, lda, K, b, y, ldy, e, c, width, residual);                                 \
+    }                                                                                            \
+    NOINLINE void mmt_##m(const float *a, size_t lda, const float *d, int rows, float *w,        \
+                          size_t ldw, int width) {                                               \
+        mmt_tile(m, a, lda, d, rows, w, ldw, width);                                             \
+    }
+TILE(1) TILE(2) TILE(3) TILE(4)
+#if MR == 4
+#define EACH_TILE(f) f##1, f##2, f##3, f##4
+#else
+TILE(5) TILE(6)
+#if MR == 6
+#define EACH_TILE(f) f##1, f##2, f##3, f##4, f##5, f##6
+#else
+TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) TILE(13) TILE(14)
+#define EACH_TILE(f) \
+    f##1, f##2, f##3, f##4, f##5, f##6, f##7, f##8, f##9, f##10, f##11, f##12, f##13, f##14
+#endif
+#endif
+static const mm_fn mm_tiles[MR] = {EACH_TILE(mm_)};
+static const mmt_fn mmt_tiles[MR] = {EACH_TILE(mmt_)};
+
+static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, float *y,
+               size_t ldy, const dnx_epilogue *given) {
+    epi e = epi_of(given);
+    /* A matrix that the caches cannot hold is read as rarely as they allow. */
+    int hold = (size_t)K * (size_t)N > MM_LARGE ? MM_BLOCK * 6 : MM_BLOCK;
+    int block = K > 0 ? hold / K / MR * MR : MR;
+    if (block < MR)
+        block = MR;
+    for (int p0 = 0; p0 < P; p0 += block) {
+        int p1 = P - p0 < block ? P : p0 + block;
+        for (int n0 = 0; n0 < N; n0 += PANEL) {
+            const float *panel = b + (size_t)n0 * (size_t)K;
+            int width = N - n0 < PANEL ? N - n0 : PANEL;
+            for (int p = p0; p < p1; p += MR) {
+                int m = p1 - p < MR ? p1 - p : MR;
+                size_t at = (size_t)p * ldy + (size_t)n0;
+                mm_tiles[m - 1](a + (size_t)p * lda, lda, K, panel, y + at, ldy, &e, n0, width,
+                                e.residual ? e.residual + at : NULL);
+            }
+        }
+    }
+}
+
+static void mmt(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
+                float *w, size_t ldw) {
+    float panel[MMT_ROWS * PANEL];
+    for (int p0 = 0; p0 < P; p0 += MMT_ROWS) {
+        int rows = P - p0 < MMT_ROWS ? P - p0 : MMT_ROWS;
+        for (int n0 = 0; n0 < N; n0 += PANEL) {
+            int width = N - n0 < PANEL ? N - n0 : PANEL;
+            /* A copy, because rows a power of two apart would fight for few cache lines. */
+            pack(d + (size_t)p0 * ldd + n0, ldd, 1, rows, width, panel);
+            for (int k = 0; k < K; k += MR) {
+                int m = K - k < MR ? K - k : MR;
+                mmt_tiles[m - 1](a + (size_t)p0 * lda + k, lda, panel, rows,
+                                 w + (size_t)k * ldw + n0, ldw, width);
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+"""darknet align: crops against NumPy's own similarity and interpolation, an image that was warped
+comes back, and all that can be wrong with images and landmarks. Skips when the command was built
+without OpenCV, or without NumPy and Pillow."""
+import io
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DARKNET = os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet")
+try:
+    import numpy as np
+    from PIL import Image
+except ImportError as e:
+    print(f"test_align: skipped, {e.name} is not installed")
+    print("0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+count = {"passed": 0, "failed": 0, "skipped": 0}
+TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
+                     [41.5493, 92.3655], [70.7299, 92.2041]])
+
+
+def check(ok, name, got=""):
+    count["passed" if ok else "failed"] += 1
+    if not ok:
+        print(f"FAILED {name}: got {got!r}")
+
+
+def align(*words):
+    done = subprocess.run([DARKNET, "align", *words], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def write(path, data):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def save(path, pixels):
+    """Lossless, so that only the crop's own JPEG loses."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(pixels + .5, 0, 255).astype(np.uint8)).save(buffer, "png")
+    return write(path, buffer.getvalue())
+
+
+def crop(path):
+    return np.asarray(Image.open(path).convert("RGB"), np.float64)
+
+
+def line(path, points, *before):
+    return " ".join([path, *map(str, before), *(f"{v:.4f}" for v in np.ravel(points))]) + "\n"
+
+
+def umeyama(source, target):
+    """2 x 3, by the singular value decomposition of the paper (eq. 38 to 43)."""
+    ms, mt = source.mean(0), target.mean(0)
+    u, d, vt = np.linalg.svd((target - mt).T @ (source - ms) / len(source))
+    sign = np.diag([1, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    rotation = u @ sign @ vt
+    scale = np.trace(np.diag(d) @ sign) / ((source - ms) ** 2).sum(1).mean()
+    return np.hstack([scale * rotation, (mt - scale * rotation @ ms)[:, None]])
+
+
+def sample(pixels, x, y):
+    """Bilinear; 0 outside."""
+    padded = np.pad(pixels, ((1, 2), (1, 2), (0, 0)))
+    x, y = (np.clip(v + 1, 0, n + 1 - 1e-9) for v, n in ((x, pixels.shape[1]),
+                                                         (y, pixels.shape[0])))
+    i, j = x.astype(int), y.astype(int)
+    a, b = (x - i)[..., None], (y - j)[..., None]
+    return ((1 - b) * ((1 - a) * padded[j, i] + a * padded[j, i + 1]) +
+            b * ((1 - a) * padded[j + 1, i] + a * padded[j + 1, i + 1]))
+
+
+def warp(pixels, m, width, height):
+    back = np.linalg.inv(np.vstack([m, [0, 0, 1]]))[:2]
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    at = np.stack([x, y, np.ones_like(x)], -1) @ back.T
+    return sample(pixels, at[..., 0], at[..., 1])
+
+
+def waves(seed, width, height):
+    """A soft picture: JPEG and interpolation change it little."""
+    draw = np.random.RandomState(seed)
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    out = np.full((height, width, 3), 128.)
+    for _ in range(6):
+        u, v, phase = draw.uniform(-.12, .12), draw.uniform(-.12, .12), draw.uniform(0, 6)
+        out += np.sin(u * x + v * y + phase)[..., None] * draw.uniform(-20, 20, 3)
+    return out
+
+
+def move(m, points):
+    return points @ m[:, :2].T + m[:, 2]
+
+
+def similarity(angle, scale, x, y):
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
+    return np.array([[c, -s, x], [s, c, y]])
+
+
+def test_numpy(tmp):
+    """Landmarks that no similarity fits exactly."""
+    draw, text = np.random.RandomState(5), ""
+    pictures = {}
+    for k in range(6):
+        m = similarity(draw.uniform(-.6, .6), draw.uniform(1, 2), draw.uniform(60, 120),
+                       draw.uniform(60, 120))
+        points = move(m, TEMPLATE) + draw.normal(0, 4, (5, 2))
+        pixels = waves(k, 400, 380)
+        pictures[k] = (points, pixels)
+        save(f"{tmp}/in/p{k % 2}/{k}.png", pixels)
+        text += line(f"p{k % 2}/{k}.png", points)
+    write(f"{tmp}/l.txt", text)
+    for size, width in (("112x112", 112), ("112x96", 96)):
+        out = f"{tmp}/out{width}"
+        status, said, error = align(f"{tmp}/in", f"{tmp}/l.txt", out, "-size", size, "-threads", "2")
+        check(status == 0 and said.startswith("6 written, 0 there already, 0 failed"), size,
+              said + error)
+        for k, (points, pixels) in pictures.items():
+            m = umeyama(np.round(points, 4), TEMPLATE - [(112 - width) / 2, 0])
+            want, got = warp(pixels, m, width, 112), crop(f"{out}/p{k % 2}/{k}.jpg")
+            check(got.shape == want.shape, f"{size} {k}: shape", got.shape)
+            # 1.0: JPEG and OpenCV's steps of 1/32 pixel; half a pixel off gives 3 and more
+            off = np.abs(got - want)[2:-2, 2:-2].mean() if got.shape == want.shape else 99
+            check(off < 1, f"{size} {k}: as NumPy's", off)
+            shifted = warp(pixels, m + [[0, 0, .5], [0, 0, 0]], width, 112)
+            check(np.abs(got - shifted)[2:-2, 2:-2].mean() > 1.4 * off, f"{size} {k}: not shifted")
+
+
+def test_comes_back(tmp):
+    """A crop that was put into a larger image by a known similarity, black around it."""
+    text, faces = "", {}
+    for k, (angle, scale) in enumerate(((0, 1), (.4, 1.3), (-1.2, 1.7), (3, 1.1))):
+        faces[k] = waves(20 + k, 112, 112)
+        m = similarity(angle, scale, 0, 0)
+        m[:, 2] = [150, 140] - move(m, np.array([[56., 56.]]))[0]
+        save(f"{tmp}/in/{k}.png", warp(faces[k], m, 300, 280))
+        text += line(f"{k}.png", move(m, TEMPLATE))
+    write(f"{tmp}/l.txt", text)
+    status, said, error = align(f"{tmp}/in", f"{tmp}/l.txt", f"{tmp}/out")
+    check(status == 0, "comes back", said + error)
+    for k, face in faces.items():
+        off = np.abs(crop(f"{tmp}/out/{k}.jpg") - face)[4:-4, 4:-4].mean()
+        check(off < 1.5, f"face {k} comes back", off)
+
+
+def test_several(tmp):
+    """A small face in the middle, a large one at the left."""
+    pixels = waves(40, 500, 300)
+    small, large = TEMPLATE * .5 + [220, 110], TEMPLATE * 1.2 + [5, 5]
+    save(f"{tmp}/in/a.png", pixels)
+    landmarks = write(f"{tmp}/l.txt", line("a.png", large) + line("a.png", small))
+    for how, points, word in (("center", small, "one nearest to the centre"),
+                              ("largest", large, "largest")):
+        out = f"{tmp}/{how}"
+        status, said, error = align(f"{tmp}/in", landmarks, out, "-several", how)
+        check(status == 0 and error == f"{tmp}/in/a.png: has 2 faces: took the {word}\n", how,
+              said + error)
+        want = warp(pixels, umeyama(points, TEMPLATE), 112, 112)
+        off = np.abs(crop(f"{out}/a.jpg") - want)[2:-2, 2:-2].mean()
+        check(off < 1.5, f"{how}: the face", off)
+    status, said, error = align(f"{tmp}/in", landmarks, f"{tmp}/skip", "-several", "skip")
+    check(status == 1 and error == f"{tmp}/in/a.png: has 2 faces\n" and "1 failed" in said, "skip",
+          said + error)
+    check(not os.path.exists(f"{tmp}/skip/a.jpg"), "skip writes nothing")
+
+
+def test_faults(tmp):
+    for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
+        save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
+    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120)) # a second one of that name; a PNG inside
+    write(f"{tmp}/in/broken.jpg", b"\xff\xd8\xff\xe0 no more")
+    write(f"{tmp}/in/empty.png", b"")
+    text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)
+    text += line("good.jpeg", TEMPLATE) + line("broken.jpg", TEMPLATE)
+    text += line("empty.png", TEMPLATE) + line("outside.png", TEMPLATE + [60, 0])
+    text += "faceless.png\n" + line("odd.png", TEMPLATE[:, ::-1])
+    text += line("nowhere.png", TEMPLATE) + line("../in/good.png", TEMPLATE)
+    text += line("/etc/passwd", TEMPLATE)
+    landmarks, out = write(f"{tmp}/l.txt", text), f"{tmp}/out"
+    status, said, error = align(f"{tmp}/in/", landmarks, out)
+    check(status == 1 and said.startswith("2 written, 0 there already, 10 failed"), "faults", said)
+    for want in (f"{tmp}/in/broken.jpg: is no image that can be decoded",
+                 f"{tmp}/in/empty.png: is no image that can be decoded",
+                 f"{tmp}/in/outside.png: has landmarks outside of its 120 x 120 pixels",
+                 f"{tmp}/in/faceless.png: has no face in the landmarks",
+                 f"{tmp}/in/unlisted.png: has no face in the landmarks",
+                 f"{tmp}/in/odd.png: has landmarks that do not lie as eyes, nose and mouth do",
+                 f"{tmp}/in/nowhere.png: is missing",
+                 f"{tmp}/in/good.png: its crop would be {out}/good.jpg, as that of good.jpeg",
+                 "../in/good.png: must be a path relative to the images",
+                 "/etc/passwd: must be a path relative to the images"):
+        check(want in error.splitlines(), want, error)
+    there = sorted(os.path.relpath(os.path.join(at, n), out)
+                   for at, _, names in os.walk(out) for n in names)
+    check(there == ["good.jpg", "sub/good.jpg"], "what was written", there)
+    first = read(f"{out}/good.jpg")
+    write(f"{out}/good.jpg", b"mine")
+    status, said, error = align(f"{tmp}/in", landmarks, out, "-allow-missing")
+    check(status == 0 and said.startswith("0 written, 2 there already, 10 failed"), "again", said)
+    check(read(f"{out}/good.jpg") == b"mine", "what is there stays")
+    status, said, error = align(f"{tmp}/in", landmarks, out, "-allow-missing", "-force")
+    check(status == 0 and said.startswith("2 written"), "-force", said)
+    check(read(f"{out}/good.jpg") == first, "-force writes the same bytes again")
+    os.remove(f"{out}/good.jpg")
+    os.symlink(f"{tmp}/in/good.png", f"{out}/good.jpg")
+    _, said, error = align(f"{tmp}/in", landmarks, out, "-force")
+    check(f"{out}/good.jpg: is there and no regular file" in error, "a link", error)
+    os.remove(f"{out}/good.jpg")
+    os.link(f"{tmp}/in/good.jpeg", f"{out}/good.jpg")
+    _, said, error = align(f"{tmp}/in", landmarks, out, "-force")
+    check(f"{out}/good.jpg: is the image itself" in error, "the image itself", error)
+    check(read(f"{tmp}/in/good.jpeg")[1:4] == b"PNG", "the image is unharmed")
+
+
+def test_whole_run(tmp):
+    save(f"{tmp}/in/a.png", waves(1, 120, 120))
+    landmarks, folder = write(f"{tmp}/l.txt", line("a.png", TEMPLATE)), f"{tmp}/in"
+    for out in (folder, f"{folder}/out", tmp):
+        status, said, error = align(folder, landmarks, out)
+        check(status == 1 and error == f"{out}: must be a folder apart from the images in {folder}\n",
+              f"OUT {out}", said + error)
+    check(align(folder, landmarks, f"{tmp}/inside")[0] == 0, "a longer name is another folder")
+    for words, want in (((folder, landmarks), "usage: darknet align"),
+                        ((folder, landmarks, f"{tmp}/o", "-size", "96x112"),
+                         "-size 96x112: must be 112x112 or 112x96"),
+                        ((folder, landmarks, f"{tmp}/o", "-several", "all"),
+                         "-several all: must be largest, center or skip"),
+                        ((folder, landmarks, f"{tmp}/o", "-threads", "0"), "-threads 0: must be")):
+        status, said, error = align(*words)
+        check(status == 2 and want in error, want, said + error)
+    for words, want in (((landmarks, landmarks, f"{tmp}/o"), "l.txt: is no folder"),
+                        ((folder, f"{tmp}/none", f"{tmp}/o"), "none: cannot open: No such file"),
+                        ((folder, landmarks, f"{tmp}/o/o"), "o/o: cannot make this folder"),
+                        ((folder, f"{folder}/a.png", f"{tmp}/o"), "a.png:1: not only numbers")):
+        status, said, error = align(*words)
+        check(status == 1 and want in error, want, said + error)
+    check(not os.path.exists(f"{tmp}/o"), "a wrong call makes no folder")
+    os.mkdir(f"{tmp}/full")
+    os.symlink("/dev/full", f"{tmp}/full/a.jpg.part")
+    status, said, error = align(folder, landmarks, f"{tmp}/full")
+    check(status == 1 and "a.jpg: cannot write: No space left" in error and
+          "full: stopped: a crop cannot be written" in error, "disk full", said + error)
+    check(not os.path.exists(f"{tmp}/full/a.jpg"), "no half crop")
+
+
+def main():
+    status, _, error = align("images", "landmarks", "out")
+    if "OPENCV=1" in error:
+        check(status == 1 and error.count("\n") == 1, "without OpenCV: one sentence", error)
+        print("test_align: skipped, the command was built without OPENCV=1")
+        count["skipped"] += 1
+    else:
+        for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run):
+            with tempfile.TemporaryDirectory() as folder:
+                test(folder)
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))
+    return count["failed"] > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,465 @@
+"""The data of darknet classifier train: record files, faulty images, joined sources, long lists,
+and Darknet's cifar.cfg on drawn shapes."""
+import csv
+import io
+import os
+import random
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DARKNET = os.path.join(ROOT, "bin", "darknet")
+CIFAR = "/usr/share/darknet/cfg/cifar.cfg"
+try:
+    import numpy as np
+    from PIL import Image, ImageDraw
+except ImportError as e:
+    print(f"test_data: skipped, {e.name} is not installed")
+    print("0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+CFG = """[net]
+batch=6
+height=8
+width=8
+channels=3
+max_batches=12
+learning_rate=0.01
+policy=constant
+[connected]
+output=3
+activation=linear
+[softmax]
+"""
+MAGIC = struct.pack("<I", 0xced7230a)
+
+
+class Wrong(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+def expect(condition, text):
+    if not condition:
+        raise Wrong(text)
+
+
+def write(path, content):
+    with open(path, "wb" if isinstance(content, bytes) else "w") as f:
+        f.write(content)
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def train(name, *args, cfg="net.cfg", limit=60, **options):
+    """Runs NAME.data with one thread, so that the weights' bits can be compared."""
+    options = {"backup": name, **options}
+    write(f"{name}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
+    return subprocess.run([DARKNET, "classifier", "train", f"{name}.data", cfg, "-threads", "1",
+                           *args],
+                          capture_output=True, text=True, errors="replace", timeout=limit)
+
+
+def weights(name, *args, **options):
+    done = train(name, *args, **options)
+    expect(done.returncode == 0, f"{name}: {done.stderr}")
+    return read(f"{name}/net.weights")
+
+
+def refuses(name, *texts, cfg="net.cfg", **options):
+    done = train(name, cfg=cfg, **options)
+    expect(done.returncode == 1, f"{name}: exit status {done.returncode}: {done.stderr}")
+    for text in texts:
+        expect(text in done.stderr, f"{name}: no '{text}' in: {done.stderr}")
+
+
+def make_images():
+    """faces/CLASS/0..9: JPEGs, one PPM, one PNG; faces.txt lists them with classes."""
+    rng = np.random.default_rng(1)
+    lines = []
+    for c in range(3):
+        os.makedirs(f"faces/{c}")
+        for i in range(10):
+            pixels = rng.normal(60, 30, (8, 8, 3))
+            pixels[..., c] += 90
+            end, kind = ("ppm", "PPM") if i == 3 else ("png", "PNG") if i == 4 else ("jpg", "JPEG")
+            path = f"faces/{c}/{i}.{end}"
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path, kind)
+            lines.append(f"{path} {c}\n")
+    write("faces.txt", "".join(lines))
+    return lines
+
+
+# ---- record files, written as MXNet does ----
+
+def frame(content):
+    """A record; cut where the content holds the magic number on a border of 4 bytes."""
+    parts, start = [], 0
+    for at in range(0, len(content) - 3, 4):
+        if content[at:at + 4] == MAGIC:
+            parts.append(content[start:at])
+            start = at + 4
+    parts.append(content[start:])
+    out = b""
+    for i, part in enumerate(parts):
+        flag = 0 if len(parts) == 1 else 1 if i == 0 else 3 if i == len(parts) - 1 else 2
+        out += MAGIC + struct.pack("<I", flag << 29 | len(part)) + part + b"\0" * (-len(part) % 4)
+    return out
+
+
+def record(labels, image=b"", many=False):
+    if many:
+        return (struct.pack("<IfQQ", len(labels), 0, 0, 0) +
+                struct.pack(f"<{len(labels)}f", *labels) + image)
+    return struct.pack("<IfQQ", 0, labels[0], 0, 0) + image
+
+
+def write_rec(name, items, header=True, many=False):
+    """items: (class, bytes). With InsightFace's header and identity records behind the images."""
+    contents = [record([c], b, many) if not many else record([c, 7], b, True) for c, b in items]
+    if header:
+        n = len(items)
+        classes = sorted({int(c) for c, _ in items})
+        contents.insert(0, record([n + 1, n + 1 + len(classes)], many=True))
+        for c in classes:
+            own = [i + 1 for i, (k, _) in enumerate(items) if int(k) == c]
+            contents.append(record([own[0], own[-1] + 1], many=True))
+    data, index = b"", []
+    for key, content in enumerate(contents):
+        index.append(f"{key}\t{len(data)}\n")
+        data += frame(content)
+    write(f"{name}.rec", data)
+    write(f"{name}.idx", "".join(index))
+    return [int(line.split("\t")[1]) for line in index]
+
+
+def items():
+    return [(int(line.split()[1]), read(line.split()[0])) for line in LINES]
+
+
+def record_files():
+    """The same images in the same order give the same weights, bit for bit."""
+    want = weights("listed", classes=3, train="faces.txt")
+    for name, options in (("plain", {"header": False}), ("insight", {}), ("many", {"many": True})):
+        write_rec(name, items(), **options)
+        expect(weights(f"{name}-rec", classes=3, train=f"{name}.rec") == want,
+               f"{name}: weights differ")
+    lines = read("plain.idx").split(b"\n")[:-1]
+    write("plain.idx", b"\r\n".join(reversed(lines)) + b"\n")
+    expect(weights("turned", classes=3, train="plain.rec") == want, "a turned index")
+
+
+def split_records():
+    """Images that hold the magic number, at every border: the parts are joined again."""
+    rng = random.Random(3)
+    faces = []
+    for i in range(12):
+        pixels = bytearray(rng.randrange(256) for _ in range(192))
+        for at in rng.sample(range(0, 188, 4), i % 4):
+            pixels[at:at + 4] = MAGIC
+        faces.append((i % 3, b"P6\n#" + b"-" * (i % 4) + b"\n8 8\n255\n" + bytes(pixels)))
+        write(f"split{i}.ppm", faces[-1][1])
+    write("split.txt", "".join(f"split{i}.ppm {c}\n" for i, (c, _) in enumerate(faces)))
+    write_rec("split", faces, header=False)
+    expect(struct.unpack("<I", read("split.rec")[4:8])[0] >> 29 == 0 and
+           any(w >> 29 == 3 for w in np.frombuffer(read("split.rec"), np.uint32)), "no parts")
+    expect(weights("split-rec", classes=3, train="split.rec") ==
+           weights("split-list", classes=3, train="split.txt"), "weights differ")
+
+
+def bad_records():
+    """Further ones are in bad_data/."""
+    at = write_rec("r", items())
+    whole, index = read("r.rec"), read("r.idx").decode()
+
+    def check(text, rec=whole, idx=index, classes=3):
+        write("bad.rec", rec)
+        write("bad.idx", idx)
+        refuses("bad", text, "(train= of bad.data:", classes=classes, train="bad.rec")
+        expect(not os.path.exists("bad"), "a folder was made")
+
+    check(f"record at byte {at[30]} is cut short", rec=whole[:at[30] + 40])
+    check("bad.rec: record 0 at byte 0 is cut short", rec=b"")
+    check(f"record at byte {at[5] + 4} has a wrong magic number",
+          idx=index.replace(f"5\t{at[5]}\n", f"5\t{at[5] + 4}\n"))
+    check("is the middle of another",
+          rec=whole[:at[5] + 7] + bytes([whole[at[5] + 7] | 3 << 5]) + whole[at[5] + 8:])
+    check("has no label", rec=whole[:at[5] + 8] + b"\xff\xff\xff\x7f" + whole[at[5] + 12:])
+    check("bad.idx: key 4 is there twice", idx=index + "4\t0\n")
+    check("its header says 30 images, but bad.idx has 28",
+          idx="".join(index.splitlines(True)[:29]))
+    write_rec("half", [(.5, read("faces/0/0.jpg"))], header=False)
+    refuses("half", "record at byte 0: class 0.5: must be from 0 to 2", classes=3, train="half.rec")
+
+
+def broken_in_records():
+    good = items() * 11
+    write_rec("broken", good[:300] + [(1, b"no image")] + [(2, read("faces/0/0.jpg")[:200])])
+    done = train("broken", "-batches", "60", classes=3, train="broken.rec")
+    expect(done.returncode == 0, done.stderr)
+    for text in ("skipped: is no image", "skipped: cannot be decoded", "broken.rec, record at "):
+        expect(text in done.stderr, f"no '{text}' in {done.stderr}")
+
+
+# ---- sources ----
+
+def joined():
+    write("a.txt", "".join(LINES[:11]))
+    write("b.txt", "".join(LINES[11:]))
+    write_rec("tail", items()[20:], header=False)
+    want = read("listed/net.weights")
+    expect(weights("two", classes=3, train="a.txt, b.txt") == want, "two lists: weights differ")
+    write("c.txt", "".join(LINES[:20]))
+    refuses("past", "tail.rec: record at byte 0: class 2: must be from 0 to 0", classes=3,
+            train="c.txt,tail.rec")
+    write("pre.txt", "".join(LINES[:20]) * 6 + "missing.jpg 1\n")
+    write("all.txt", "".join(LINES[:20]) * 6 + "".join(LINES[20:]))
+    write_rec("tail0", [(0, b) for _, b in items()[20:]], header=False)
+    expect(weights("after", "-batches", "22", classes=3, train="pre.txt,tail0.rec") ==
+           weights("all", "-batches", "22", classes=3, train="all.txt"), "a .rec after a fault")
+    refuses("gap", "gap.data:3: [data] train=a.txt,,b.txt: an empty name between commas",
+            classes=3, train="a.txt,,b.txt")
+    refuses("lost", "nowhere.txt: cannot read: No such file", "(train= of lost.data:3)", classes=3,
+            train="a.txt,nowhere.txt")
+    os.makedirs("flat", exist_ok=True)
+    write("flat/1.jpg", read("faces/0/0.jpg"))
+    refuses("mixed", "flat: has no identity folders", classes=3, train="faces.txt,flat")
+    write("bare.txt", "faces/0/0.jpg\n")
+    refuses("bare", "bare.txt:1: faces/0/0.jpg: has no class", classes=3,
+            train="faces.txt,bare.txt")
+
+
+def no_labels():
+    os.makedirs("flat", exist_ok=True)
+    write("bare.txt", "faces/0/0.jpg\n")
+    refuses("none", "net.cfg:12: [softmax] learns from classes, but none.data has none",
+            train="flat,bare.txt")
+    refuses("zero", "[softmax] learns from classes, but zero.data has none", classes=0,
+            train="faces.txt")
+
+
+def by_a_teacher():
+    """A loss that learns from a teacher needs no classes."""
+    write("teacher.cfg", CFG)
+    subprocess.run([DARKNET, "init", "teacher.cfg", "teacher.weights"], check=True,
+                   capture_output=True)
+    write("student.cfg", CFG.replace("batch=6\n", "batch=6\nseed=5\n").replace(
+        "[softmax]", "[kd_feature]\nteacher=teacher.cfg\nweights=teacher.weights"))
+    write("folder.txt", "".join(line.split()[0] + "\n" for line in LINES))
+    done = train("kd", "-batches", "40", cfg="student.cfg", train="folder.txt,faces,faces.txt")
+    expect(done.returncode == 0, done.stderr)
+    with open("kd/student.csv", newline="") as f:
+        loss = [float(r["loss"]) for r in csv.DictReader(f)]
+    expect(sum(loss[-5:]) < sum(loss[:5]) / 2, f"the loss went from {loss[0]} to {loss[-1]}")
+    write("wrong.cfg", read("student.cfg").decode().replace(
+        "batch=6\n", "batch=6\nsampler=balanced\nidentities=3\nimages=2\n"))
+    refuses("kd2", "wrong.cfg: [net] sampler=balanced: needs classes, but kd2.data has none",
+            cfg="wrong.cfg", train="folder.txt")
+
+
+# ---- faulty images ----
+
+def jpeg(side=8, mode="RGB"):
+    f = io.BytesIO()
+    Image.new(mode, (side, side), 90).save(f, "JPEG")
+    return f.getvalue()
+
+
+def faulty_images():
+    """Each is named with its reason and skipped; the run goes on. Grey ones are none."""
+    huge = jpeg()
+    at = huge.index(b"\xff\xc0") + 5
+    png = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(png, "PNG")
+    png = png.getvalue()
+    tests = {
+        "empty.jpg": (b"", "is empty"), "text.jpg": (b"hello, world", "is no image"),
+        "huge.jpg": (huge[:at] + struct.pack(">HH", 60000, 60000) + huge[at + 4:],
+                     "claims more pixels than an image may have"),
+        "wide.jpg": (huge[:at] + struct.pack(">HH", 10000, 10000) + huge[at + 4:],
+                     "claims more pixels than an image may have"),
+        "huge.png": (png[:16] + struct.pack(">II", 60000, 60000) + png[24:],
+                     "claims more pixels than an image may have"),
+        "huge.bmp": (b"BM" + bytes(12) + struct.pack("<Iii", 40, 50000, -50000) + bytes(40),
+                     "claims more pixels than an image may have"),
+        "huge.gif": (b"GIF89a" + struct.pack("<HH", 60000, 60000) + bytes(20),
+                     "claims more pixels than an image may have"),
+        "huge.ppm": (b"P6 # big\n50000 50000\n255\n", "claims more pixels than an image may have"),
+        "cmyk.jpg": (jpeg(mode="CMYK"), "is CMYK, not RGB or grey"),
+        "short.jpg": (read("faces/0/0.jpg")[:-40], "cannot be decoded"),
+        "short.png": (png[:40], "cannot be decoded"),
+    }
+    for name, (content, _) in tests.items():
+        write(name, content)
+    write("gray.jpg", jpeg(mode="L"))
+    os.makedirs("folder.jpg")
+    os.mkfifo("fifo.jpg")
+    os.symlink("loop.jpg", "loop.jpg")
+    bad = list(tests) + ["missing.jpg", "folder.jpg", "fifo.jpg", "loop.jpg", "$(touch ran).jpg"]
+    write("faulty.txt", "".join(LINES) * 67 + "gray.jpg 0\n" + "".join(f"{b} 1\n" for b in bad))
+    done = train("faulty", "-batches", "340", classes=3, train="faulty.txt")
+    expect(done.returncode == 0, done.stderr[-800:])
+    for name, (_, why) in tests.items():
+        expect(done.stderr.count(f"{name}: skipped: {why}\n") == 1, f"{name} in {done.stderr}")
+    for text in ("missing.jpg: skipped: No such file", "folder.jpg: skipped: is no file",
+                 "fifo.jpg: skipped: is no file", "loop.jpg: skipped: Too many levels"):
+        expect(text in done.stderr, f"no '{text}' in {done.stderr}")
+    expect("gray.jpg" not in done.stderr, "grey is broken")
+    expect(not os.path.exists("ran"), "a name was run by a shell")
+
+
+def memory_of_huge():
+    """An image that claims 60,000 x 60,000 pixels is refused before memory is asked for."""
+    write("claims.txt", "".join(LINES) * 10 + "huge.jpg 0\nhuge.png 0\nwide.jpg 1\n")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
+    write("claims.data", "classes=3\ntrain=claims.txt\nbackup=claims\n")
+    done = subprocess.run([DARKNET, "classifier", "train", "claims.data", "net.cfg", "-threads",
+                           "1", "-batches", "60"], preexec_fn=limit, capture_output=True, text=True,
+                          timeout=60)
+    expect(done.returncode == 0, done.stderr)
+
+
+def long_list():
+    """200,000 lines: in seconds, and in memory proportional to the text."""
+    def run(n):
+        write("long.txt", "".join(LINES) * (n // 30))
+        pid = os.posix_spawn(DARKNET, [DARKNET, "classifier", "train", "long.data", "net.cfg",
+                                       "-threads", "1", "-batches", "1"], os.environ,
+                             file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+        _, status, used = os.wait4(pid, 0)
+        expect(status == 0, f"status {status}")
+        return used.ru_maxrss * 1024
+
+    start = time.time()
+    used = run(200000)
+    took = time.time() - start
+    expect(took < 20, f"{took:.1f} s")
+    text = os.path.getsize("long.txt")
+    used -= run(30)
+    expect(used < 4 * text, f"{used} bytes for {text} of text")
+
+
+# ---- options of [net] ----
+
+def options():
+    """The trainer takes them, and they change what is trained."""
+    base = read("listed/net.weights")
+    for option in ("flip=0", "erase=.5\ngray=.5\nlowres=.5\nshift=2", "center=1\nhue=.3",
+                   "saturation=2\nexposure=2\nangle=20\naspect=.7\nmax_ratio=1.5\nmin_ratio=.5",
+                   "max_crop=12\nmin_crop=6", "sampler=balanced\nidentities=3\nimages=2"):
+        write("opt.cfg", CFG.replace("batch=6\n", f"batch=6\n{option}\n"))
+        done = train("option", cfg="opt.cfg", classes=3, train="faces.txt")
+        expect(done.returncode == 0, f"{option}: {done.stderr}")
+        expect(read("option/opt.weights") != base, f"{option}: changes nothing")
+
+
+def resumed():
+    """A balanced, augmented run goes on bit for bit."""
+    write("bal.cfg", CFG.replace("batch=6\n", "batch=6\nsampler=balanced\nidentities=2\nimages=3\n"
+                                              "hue=.1\nmax_crop=12\nerase=.5\n"))
+    for name, steps in (("once", (["-batches", "40"],)),
+                        ("twice", (["-batches", "17"], ["-batches", "40", "-resume"]))):
+        for args in steps:
+            done = train(name, *args, cfg="bal.cfg", classes=3, train="faces.txt")
+            expect(done.returncode == 0, done.stderr)
+    expect(read("once/bal.weights") == read("twice/bal.weights"), "weights differ")
+
+
+# ---- Darknet's own cfg ----
+
+COLOURS = {"red": (210, 30, 30), "lime": (120, 210, 30), "cyan": (30, 210, 210),
+           "violet": (120, 30, 210), "white": (230, 230, 230)}
+
+
+def draw_shape(rng, shape, colour):
+    """32 x 32: a disc or a cross of varying size, place and tint on a noisy ground."""
+    image = Image.new("RGB", (32, 32), tuple(rng.integers(60, 110, 3)))
+    pen = ImageDraw.Draw(image)
+    x, y, r = (int(v) for v in rng.integers((13, 13, 8), (19, 19, 12)))
+    tint = tuple(int(v) for v in np.clip(np.array(colour) + rng.normal(0, 15, 3), 0, 255))
+    if shape == "disc":
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=tint)
+    else:
+        pen.rectangle((x - r, y - 2, x + r, y + 2), fill=tint)
+        pen.rectangle((x - 2, y - r, x + 2, y + r), fill=tint)
+    pixels = np.asarray(image) + rng.normal(0, 8, (32, 32, 3))
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def cifar():
+    """cifar.cfg as Darknet ships it, but for its width and length: ten classes are learnt, with the
+    labels in the paths and the host's crop and colours."""
+    if not os.path.exists(CIFAR):
+        raise Skipped(f"no {CIFAR}")
+    rng = np.random.default_rng(2)
+    os.makedirs("shapes")
+    labels, paths = [], []
+    for name, colour in COLOURS.items():
+        for shape in ("disc", "cross"):
+            labels.append(f"{name}_{shape}")
+            for i in range(40):
+                paths.append(f"shapes/{i}_{labels[-1]}.png")
+                draw_shape(rng, shape, colour).save(paths[-1])
+    write("shapes.txt", "\n".join(paths) + "\n")
+    write("shapes.labels", "\n".join(labels) + "\n")
+    with open(CIFAR) as f:
+        text = f.read()
+    for old, new in (("batch=128", "batch=32\nwidth_multiplier=0.125"),
+                     ("max_batches = 5000", "max_batches = 100"),
+                     ("learning_rate=0.4", "learning_rate=0.1")):
+        expect(old in text, f"{CIFAR} has no {old}")
+        text = text.replace(old, new)
+    text = text.replace("filters=10\n", "filters=10\nfixed_width=1\n")
+    write("cifar.cfg", text)
+    done = train("cifar", cfg="cifar.cfg", limit=180, classes=10, train="shapes.txt",
+                 labels="shapes.labels")
+    expect(done.returncode == 0, done.stderr)
+    with open("cifar/cifar.csv", newline="") as f:
+        accuracy = [float(r["accuracy"]) for r in csv.DictReader(f)]
+    first, last = sum(accuracy[:5]) / 5, sum(accuracy[-20:]) / 20
+    expect(first < .35 and last > .5, f"accuracy went from {first:.2f} to {last:.2f}")
+
+
+TESTS = [record_files, split_records, bad_records, broken_in_records, joined, no_labels,
+         by_a_teacher, faulty_images, memory_of_huge, long_list, options, resumed, cifar]
+
+
+def main():
+    global LINES
+    passed = failed = skipped = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        write("net.cfg", CFG)
+        LINES = make_images()
+        write("long.data", "classes=3\ntrain=long.txt\nbackup=long\n")
+        for test in TESTS:
+            try:
+                start = time.time()
+                test()
+                passed += 1
+                if os.environ.get("TIMES"):
+                    print(f"{test.__name__}: {time.time() - start:.1f} s")
+            except Skipped as e:
+                print(f"test_data: {test.__name__}: skipped: {e}")
+                skipped += 1
+            except (Wrong, OSError, subprocess.SubprocessError) as e:
+                print(f"FAIL test_data: {test.__name__}: {e}")
+                failed += 1
+        os.chdir(ROOT)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return failed > 0
+
+
+sys.exit(main())

@@ -1,0 +1,460 @@
+/* test_low_rank.c - [low_rank] against loops in double and against two [convolutional] sections;
+ * then the mathematics of low_rank.h and the rewriting of a cfg. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/pool.h"
+#include "low_rank.h"
+#include "low_rank_net.h"
+#include "net.h"
+
+static int passed, failed;
+
+static bool check(bool ok, const char *name, const char *what, double got, double want) {
+    if (ok) passed++;
+    else {
+        failed++;
+        printf("%s: %s (%.9g, expected %.9g)\n", name, what, got, want);
+    }
+    return ok;
+}
+
+/* ---- the layer ---- */
+
+typedef struct {
+    int B, H, W, C, N, R, size, stride, pad, has_bn;
+    const char *act;
+    dnx_act kind;
+} shape;
+
+static const shape shapes[] = {
+    {1, 5, 7, 3, 8, 2, 3, 1, 1, 0, "linear", DNX_LINEAR},
+    {2, 9, 6, 5, 33, 17, 3, 2, 1, 1, "prelu", DNX_PRELU},
+    {3, 4, 5, 33, 20, 7, 1, 1, 0, 1, "relu", DNX_RELU},
+    {1, 12, 11, 16, 64, 64, 5, 3, 2, 0, "leaky", DNX_LEAKY},
+    {2, 1, 1, 40, 3, 1, 1, 1, 0, 0, "logistic", DNX_LOGISTIC},
+    {1, 15, 14, 64, 16, 16, 2, 1, 0, 1, "linear", DNX_LINEAR},
+};
+
+static dnx_net *build(const char *text, bool trains, int batch) {
+    dnx_cfg *cfg = NULL;
+    dnx_net *net = NULL;
+    dnx_err err = {0};
+    if (!dnx_cfg_parse(text, strlen(text), "test", &cfg, &err))
+        dnx_net_build(cfg, trains, batch, 2, &net, &err);
+    dnx_cfg_free(cfg);
+    check(net != NULL, "build", err.text, 0, 0);
+    return net;
+}
+
+static float *find(dnx_net *net, int i, const char *name) {
+    dnx_param list[DNX_MAX_PARAMS];
+    int n = dnx_net_params(net, i, list);
+    for (int k = 0; k < n; k++)
+        if (!strcmp(list[k].name, name)) return list[k].value;
+    return NULL;
+}
+
+static void randomise(dnx_net *net, dnx_rng *g) {
+    dnx_param list[DNX_MAX_PARAMS];
+    for (int k = 0, n = dnx_net_params(net, 0, list); k < n; k++)
+        for (size_t i = 0; i < list[k].count; i++)
+            list[k].value[i] += .4f * (dnx_rng_uniform(g) - (list[k].is_trained ? .5f : 0));
+    dnx_net_prepare(net, NULL);
+}
+
+/* Output (b,y,x,f) by the formula. */
+static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy, int ox, int f) {
+    const float *p = find(net, 0, "weights"), *v = find(net, 0, "basis");
+    const float *scales = find(net, 0, "scales"), *slopes = find(net, 0, "slopes");
+    double z = 0;
+    for (int r = 0; r < s->R; r++) {
+        double t = 0;
+        for (int c = 0; c < s->C; c++)
+            for (int i = 0; i < s->size * s->size; i++) {
+                int y = oy * s->stride - s->pad + i / s->size;
+                int u = ox * s->stride - s->pad + i % s->size;
+                if (y < 0 || u < 0 || y >= s->H || u >= s->W) continue;
+                t += (double)v[(r * s->C + c) * s->size * s->size + i] *
+                     (double)x[((b * s->H + y) * s->W + u) * s->C + c];
+            }
+        z += (double)p[f * s->R + r] * t;
+    }
+    if (scales)
+        z = (z - (double)find(net, 0, "mean")[f]) * (double)scales[f] /
+            sqrt((double)find(net, 0, "variance")[f] + 1e-5);
+    return (double)dnx_activate((float)(z + (double)find(net, 0, "biases")[f]), s->kind,
+                                slopes ? slopes[f] : 0);
+}
+
+/* The same layer as two sections: size x size without bias, then 1x1 with the rest. */
+static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
+    dnx_param list[DNX_MAX_PARAMS];
+    memcpy(find(pair, 0, "weights"), find(net, 0, "basis"),
+           sizeof(float) * (size_t)(s->R * s->C * s->size * s->size));
+    for (int k = 0, n = dnx_net_params(net, 0, list); k < n; k++)
+        if (strcmp(list[k].name, "basis") != 0)
+            memcpy(find(pair, 1, list[k].name), list[k].value, sizeof(float) * list[k].count);
+    dnx_net_prepare(pair, NULL);
+}
+
+static double difference(const float *a, const float *b, size_t n) {
+    double worst = 0;
+    for (size_t i = 0; i < n; i++) {
+        double e = fabs((double)a[i] - (double)b[i]) / (1 + fabs((double)a[i]));
+        if (!(e <= worst)) worst = e;
+    }
+    return worst;
+}
+
+/* Training: outputs and gradients of both forms after one forward and backward. */
+static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const float *x,
+                           const char *name) {
+    size_t count = (size_t)s->B * dnx_size(net->nodes[0].out);
+    dnx_rng g;
+    dnx_rng_seed(&g, 5, 1);
+    dnx_net *both[] = {net, pair};
+    for (size_t i = 0; i < count; i++)
+        net->links[0].dy[i] = pair->links[1].dy[i] = dnx_rng_normal(&g);
+    for (int k = 0; k < 2; k++) {
+        int n = both[k]->n;
+        for (int i = 0; i < n; i++)
+            dnx_net_forward_layer(both[k], i, x, s->B, true, NULL, NULL);
+        dnx_net_backward_begin(both[k]);
+        for (int i = n - 1; i >= 0; i--) dnx_net_backward_layer(both[k], i, x, s->B, NULL);
+    }
+    double e = difference(net->links[0].y, pair->links[1].y, count);
+    check(e < 2e-5, name, "training forward differs from two sections", e, 0);
+    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS], first[DNX_MAX_PARAMS];
+    int n = dnx_net_params(net, 0, a), m = dnx_net_params(pair, 1, b);
+    dnx_net_params(pair, 0, first);
+    for (int i = 0; i < n; i++) {
+        const dnx_param *other = NULL;
+        for (int k = 0; k < m; k++)
+            if (!strcmp(a[i].name, b[k].name)) other = &b[k];
+        if (!strcmp(a[i].name, "basis")) other = &first[1]; /* biases, weights */
+        if (!a[i].grad || !other) continue;
+        e = difference(a[i].grad, other->grad, a[i].count);
+        check(e < 1e-3, name, a[i].name, e, 0);
+    }
+}
+
+static void check_layer(const shape *s) {
+    char text[512], pair_text[768], name[64];
+    const char *net_text = "[net]\nheight=%d\nwidth=%d\nchannels=%d\n";
+    int n = snprintf(text, sizeof text, net_text, s->H, s->W, s->C);
+    memcpy(pair_text, text, (size_t)n + 1);
+    snprintf(text + n, sizeof text - (size_t)n,
+             "[low_rank]\nfilters=%d\nrank=%d\nsize=%d\nstride=%d\npadding=%d\nbatch_normalize=%d\n"
+             "activation=%s\n", s->N, s->R, s->size, s->stride, s->pad, s->has_bn, s->act);
+    snprintf(pair_text + n, sizeof pair_text - (size_t)n,
+             "[convolutional]\nfilters=%d\nsize=%d\nstride=%d\npadding=%d\nactivation=linear\n"
+             "[convolutional]\nfilters=%d\nbatch_normalize=%d\nactivation=%s\n", s->R, s->size,
+             s->stride, s->pad, s->N, s->has_bn, s->act);
+    snprintf(name, sizeof name, "low_rank %dx%dx%d -> %d -> %d", s->H, s->W, s->C, s->R, s->N);
+    for (int trains = 0; trains < 2; trains++) {
+        dnx_net *net = build(text, trains, s->B), *pair = build(pair_text, trains, s->B);
+        if (!net || !pair) return;
+        dnx_rng g;
+        dnx_rng_seed(&g, 3, (uint64_t)s->H);
+        size_t count = (size_t)s->B * dnx_size(net->in);
+        dnx_shape o = net->nodes[0].out;
+        float *x = dnx_alloc(count), *y = dnx_alloc((size_t)s->B * dnx_size(o));
+        for (size_t i = 0; i < count; i++) x[i] = dnx_rng_normal(&g);
+        randomise(net, &g);
+        copy_to_pair(s, net, pair);
+        dnx_net_run(net, x, s->B, 0, y);
+        double worst = 0;
+        for (int b = 0, at = 0; b < s->B; b++)
+            for (int p = 0; p < o.h * o.w; p++)
+                for (int f = 0; f < o.c; f++, at++) {
+                    double want = naive(s, net, x, b, p / o.w, p % o.w, f);
+                    double e = fabs((double)y[at] - want) / (1 + fabs(want));
+                    if (!(e <= worst)) worst = e;
+                }
+        check(worst < 2e-5, name, trains ? "testing forward" : "forward", worst, 0);
+        float *z = dnx_alloc((size_t)s->B * dnx_size(o));
+        dnx_net_run(pair, x, s->B, 1, z);
+        double e = difference(y, z, (size_t)s->B * dnx_size(o));
+        check(e < 2e-5, name, "differs from two sections", e, 0);
+        double a = net->nodes[0].type->macs(&net->nodes[0]);
+        double b = pair->nodes[0].type->macs(&pair->nodes[0]) +
+                   pair->nodes[1].type->macs(&pair->nodes[1]);
+        check(a == b, name, "multiply-adds", a, b);
+        if (trains) check_training(s, net, pair, x, name);
+        dnx_free(x), dnx_free(y), dnx_free(z);
+        dnx_net_free(net), dnx_net_free(pair);
+    }
+}
+
+/* ---- moments and eigenvalues ---- */
+
+static void check_moments(void) {
+    enum { D = 7, N = 500 };
+    float y[N][D];
+    double mean[D] = {0};
+    dnx_rng g;
+    dnx_moments m;
+    dnx_rng_seed(&g, 1, 0);
+    for (int i = 0; i < N; i++)
+        for (int k = 0; k < D; k++) { /* large means: a difference of sums would lose them */
+            y[i][k] = 3000 + 100 * (float)k + dnx_rng_normal(&g) * (float)(k + 1);
+            mean[k] += (double)y[i][k] / N;
+        }
+    check(!dnx_moments_make(&m, D, NULL), "moments", "no memory", 0, 0);
+    dnx_moments_add(&m, y[0], 123);
+    dnx_moments_add(&m, y[123], N - 123);
+    double worst = 0;
+    for (int a = 0; a < D; a++)
+        for (int b = a; b < D; b++) {
+            double want = 0;
+            for (int i = 0; i < N; i++)
+                want += ((double)y[i][a] - mean[a]) * ((double)y[i][b] - mean[b]);
+            worst = fmax(worst, fabs(m.cross[a * D + b] - want) / N);
+        }
+    check(worst < 1e-8, "moments", "covariance", worst, 0);
+    check(fabs(m.mean[3] - mean[3]) < 1e-9, "moments", "mean", m.mean[3], mean[3]);
+    check(m.n == N, "moments", "count", m.n, N);
+    dnx_moments_free(&m);
+}
+
+static void check_eigen(void) {
+    enum { D = 40 };
+    static double a[D * D], sigma[D], v[D * D];
+    dnx_rng g;
+    dnx_rng_seed(&g, 2, 0);
+    for (int i = 0; i < D; i++)
+        for (int j = i; j < D; j++) a[i * D + j] = a[j * D + i] = (double)dnx_rng_normal(&g);
+    for (int i = 0; i < D; i++) a[i * D + i] += 20; /* positive */
+    check(!dnx_eigen(a, D, sigma, v, NULL), "eigen", "fails", 0, 0);
+    double worst = 0, crossed = 0;
+    for (int k = 0; k < D; k++) {
+        if (k) check(sigma[k] <= sigma[k - 1], "eigen", "order", sigma[k], sigma[k - 1]);
+        for (int i = 0; i < D; i++) {
+            double sum = 0, dot = 0;
+            for (int j = 0; j < D; j++) {
+                sum += a[i * D + j] * v[k * D + j];
+                dot += v[k * D + j] * v[i * D + j];
+            }
+            worst = fmax(worst, fabs(sum - sigma[k] * v[k * D + i]));
+            crossed = fmax(crossed, fabs(dot - (i == k)));
+        }
+    }
+    check(worst < 1e-10, "eigen", "A v = sigma v", worst, 0);
+    check(crossed < 1e-12, "eigen", "unit vectors", crossed, 0);
+    double s[] = {4, 3, 1, 0};
+    check(dnx_energy(s, 4, 2) == 7. / 8 && dnx_energy(s, 4, 4) == 1, "eigen", "energy",
+          dnx_energy(s, 4, 2), 7. / 8);
+    check(dnx_numerical_rank(s, 4) == 3, "eigen", "rank", dnx_numerical_rank(s, 4), 3);
+    a[5] = NAN;
+    check(dnx_eigen(a, D, sigma, v, NULL) == DNX_ENUMBER, "eigen", "takes NaN", 0, 0);
+}
+
+/* ---- solutions ---- */
+
+enum { DIM = 12, SAMPLES = 900 };
+
+typedef struct {
+    float y[SAMPLES * DIM], x[SAMPLES * DIM], slopes[DIM];
+    double sigma[DIM], vectors[DIM * DIM], mean[DIM];
+} data;
+
+/* Responses of falling spread, partly below 0. */
+static void make_data(data *d) {
+    dnx_rng g;
+    dnx_moments m;
+    double mix[DIM * DIM];
+    dnx_rng_seed(&g, 9, 0);
+    for (int i = 0; i < DIM * DIM; i++) mix[i] = (double)dnx_rng_normal(&g);
+    for (int i = 0; i < SAMPLES; i++) {
+        double h[DIM];
+        for (int k = 0; k < DIM; k++) h[k] = (double)dnx_rng_normal(&g) * pow(.75, k);
+        for (int k = 0; k < DIM; k++) {
+            double sum = -.4 + .1 * k;
+            for (int j = 0; j < DIM; j++) sum += mix[k * DIM + j] * h[j];
+            d->y[i * DIM + k] = (float)sum;
+        }
+    }
+    memcpy(d->x, d->y, sizeof d->x);
+    for (int k = 0; k < DIM; k++) d->slopes[k] = .3f - .05f * (float)k; /* some below 0 */
+    dnx_moments_make(&m, DIM, NULL);
+    dnx_moments_add(&m, d->y, SAMPLES);
+    dnx_eigen(m.cross, DIM, d->sigma, d->vectors, NULL);
+    memcpy(d->mean, m.mean, sizeof d->mean);
+    dnx_moments_free(&m);
+}
+
+static double act_of(double v, dnx_act act, double slope) {
+    return act == DNX_LINEAR || v > 0 ? v : act == DNX_RELU ? 0 : act == DNX_LEAKY ? .1 * v
+                                                                                 : slope * v;
+}
+
+/* sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2, by loops. */
+static double objective(const data *d, const float *x, const dnx_factors *f, dnx_act act) {
+    double sum = 0, norm = 0;
+    for (int i = 0; i < SAMPLES; i++)
+        for (int k = 0; k < DIM; k++) {
+            double m = f->c[k];
+            for (int r = 0; r < f->rank; r++)
+                for (int j = 0; j < DIM; j++)
+                    m += f->p[k * f->rank + r] * f->q[r * DIM + j] * (double)x[i * DIM + j];
+            double a = act_of((double)d->y[i * DIM + k], act, (double)d->slopes[k]);
+            double b = act_of(m, act, (double)d->slopes[k]);
+            sum += (a - b) * (a - b);
+            norm += a * a;
+        }
+    return sum / norm;
+}
+
+static void check_linear(const data *d) {
+    for (int rank = 1; rank <= DIM; rank += 3) {
+        dnx_factors f;
+        dnx_factors_make(&f, DIM, rank, NULL);
+        dnx_low_rank_linear(d->vectors, d->mean, &f);
+        double left = 0, all = 0, raw = 0;
+        for (int k = 0; k < DIM; k++) {
+            all += d->sigma[k];
+            left += k >= rank ? d->sigma[k] : 0;
+        }
+        for (int i = 0; i < SAMPLES * DIM; i++) raw += (double)d->y[i] * (double)d->y[i];
+        double got = objective(d, d->y, &f, DNX_LINEAR);
+        check(fabs(got - left / raw) < 1e-9, "linear", "error is the energy left out", got,
+              left / raw);
+        check(fabs(1 - left / all - dnx_energy(d->sigma, DIM, rank)) < 1e-12, "linear", "energy", 0,
+              0);
+        dnx_factors_free(&f);
+    }
+}
+
+static void check_nonlinear(data *d, dnx_act act, const char *name, double at_most) {
+    dnx_pool *pool = dnx_pool_new(2);
+    for (int rank = 2; rank <= DIM; rank += 3) {
+        dnx_factors f, l;
+        double before = -1, after = -1;
+        float x[SAMPLES * DIM];
+        memcpy(x, d->x, sizeof x);
+        dnx_factors_make(&f, DIM, rank, NULL);
+        dnx_factors_make(&l, DIM, rank, NULL);
+        dnx_low_rank_linear(d->vectors, d->mean, &l);
+        dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, act, d->slopes, 25, pool, &f,
+                                               &before, &after, NULL);
+        check(!st, name, "fails", st, 0);
+        double linear = objective(d, d->x, &l, act), got = objective(d, d->x, &f, act);
+        check(fabs(before - linear) < 1e-5, name, "start is the linear solution", before, linear);
+        check(fabs(after - got) < 1e-5, name, "its objective is that of M and c", after, got);
+        check(got <= linear * at_most + 1e-9, name, "is better than linear", got, linear);
+        dnx_factors_free(&f);
+        dnx_factors_free(&l);
+    }
+    dnx_pool_free(pool);
+}
+
+/* Inputs that are a mixture of the true responses: full rank undoes it. Constant inputs do not
+ * matter. */
+static void check_asymmetric(const data *d) {
+    dnx_pool *pool = dnx_pool_new(1);
+    dnx_rng g;
+    dnx_factors f;
+    float x[SAMPLES * DIM], keep[SAMPLES * DIM];
+    double mix[DIM * DIM], after = -1;
+    dnx_rng_seed(&g, 4, 0);
+    for (int i = 0; i < DIM * DIM; i++) mix[i] = (double)dnx_rng_normal(&g) + 3 * (i % 13 == 0);
+    for (int i = 0; i < SAMPLES; i++)
+        for (int k = 0; k < DIM; k++) {
+            double sum = 5;
+            for (int j = 0; j < DIM; j++) sum += mix[k * DIM + j] * (double)d->y[i * DIM + j];
+            x[i * DIM + k] = (float)sum;
+        }
+    memcpy(keep, x, sizeof x);
+    dnx_factors_make(&f, DIM, DIM, NULL);
+    dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_PRELU, d->slopes, 25, pool, &f, NULL, &after,
+                           NULL);
+    check(objective(d, keep, &f, DNX_PRELU) < 1e-6, "asymmetric", "a mixture is undone", after, 0);
+    dnx_factors_free(&f);
+    memcpy(x, d->x, sizeof x);
+    for (int i = 0; i < SAMPLES; i++) x[i * DIM] = x[i * DIM + 1] = 7; /* singular */
+    dnx_factors_make(&f, DIM, 4, NULL);
+    dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_RELU, d->slopes, 25, pool, &f,
+                                           NULL, &after, NULL);
+    check(!st && after < 1 && isfinite(f.c[0]), "asymmetric", "constant inputs", after, 0);
+    dnx_factors_free(&f);
+    dnx_pool_free(pool);
+}
+
+/* Half of the responses vary most but never get above 0: after a ReLU the others are all there is,
+ * and a linear solution spends its rank on the wrong half. */
+static void check_hidden(void) {
+    static float y[SAMPLES * DIM], x[SAMPLES * DIM];
+    dnx_pool *pool = dnx_pool_new(1);
+    dnx_rng g;
+    dnx_factors f;
+    double before = 0, after = 0;
+    dnx_rng_seed(&g, 8, 0);
+    for (int i = 0; i < SAMPLES * DIM; i++)
+        y[i] = i % DIM < DIM / 2 ? dnx_rng_normal(&g) : 2 * dnx_rng_normal(&g) - 20;
+    memcpy(x, y, sizeof x);
+    dnx_factors_make(&f, DIM, DIM / 2, NULL);
+    dnx_low_rank_nonlinear(y, x, SAMPLES, DNX_RELU, NULL, 25, pool, &f, &before, &after, NULL);
+    check(before > .4 && after < .5 * before, "nonlinear", "what relu hides is not fitted", after,
+          before);
+    dnx_factors_free(&f);
+    dnx_pool_free(pool);
+}
+
+/* ---- ranks ---- */
+
+static void check_ranks(void) {
+    double a[] = {8, 4, 2, 1}, b[] = {5, 5, 5, 5}, c[] = {100, 1, .1, .01}, least = 0;
+    dnx_rank_layer l[] = {{4, 4, a, 40, 12, 0}, {4, 4, b, 40, 12, 0}, {4, 4, c, 80, 24, 0}};
+    check(dnx_rank_select(l, 3, 160, 1, &least) && l[0].rank == 4 && l[1].rank == 4, "ranks",
+          "nothing to save", l[0].rank, 4);
+    check(least == 12 + 12 + 24, "ranks", "least", least, 48);
+    check(!dnx_rank_select(l, 3, 47, 1, &least), "ranks", "too small a budget", least, 47);
+    /* The third layer's small eigenvalues go first, then the first's. */
+    check(dnx_rank_select(l, 3, 120, 1, &least), "ranks", "fails", 0, 0);
+    double cost = 0;
+    for (int i = 0; i < 3; i++) cost += dnx_rank_cost(&l[i], l[i].rank);
+    check(cost <= 120, "ranks", "budget", cost, 120);
+    check(l[2].rank == 1 && l[1].rank == 4 && l[0].rank == 4, "ranks", "choice", l[2].rank, 1);
+    check(dnx_rank_select(l, 3, 115, 2, &least) && l[0].rank == 2 && l[1].rank == 4 &&
+              l[2].rank == 2 && least == 24 + 24 + 48,
+          "ranks", "multiples", l[0].rank, 2);
+}
+
+/* ---- the cfg ---- */
+
+static void check_cfg(void) {
+    const char *text = "# head\n[net]\nheight=4\nwidth=4\nchannels=2\n\n[convolutional]\r\n"
+                       "filters=4 \r\n groups = 1\r\n# a comment\r\nsize=3\r\n\n[conv]\nfilters=3";
+    const char *want = "# note\n# head\n[net]\nheight=4\nwidth=4\nchannels=2\n\n[low_rank]\r\n"
+                       "rank=2\r\nfilters=4 \r\n# a comment\r\nsize=3\r\n\n[conv]\nfilters=3";
+    dnx_cfg *cfg = NULL;
+    char *out = NULL;
+    int ranks[] = {0, 2, 0};
+    dnx_cfg_parse(text, strlen(text), "test", &cfg, NULL);
+    dnx_status st = dnx_low_rank_cfg(text, strlen(text), cfg, ranks, "# note\n", &out, NULL);
+    if (!check(!st && out && !strcmp(out, want), "cfg", "is rewritten", st, 0)) printf("%s\n", out);
+    free(out);
+    dnx_cfg_free(cfg);
+}
+
+int main(void) {
+    static data d;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check_layer(&shapes[i]);
+    check_moments();
+    check_eigen();
+    make_data(&d);
+    check_linear(&d);
+    check_nonlinear(&d, DNX_LINEAR, "nonlinear of linear", 1);
+    check_nonlinear(&d, DNX_RELU, "nonlinear of relu", .98);
+    check_nonlinear(&d, DNX_LEAKY, "nonlinear of leaky", .98);
+    check_nonlinear(&d, DNX_PRELU, "nonlinear of prelu", .98);
+    check_asymmetric(&d);
+    check_hidden();
+    check_ranks();
+    check_cfg();
+    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
+    return failed != 0;
+}
