@@ -82,7 +82,8 @@ $(OBJ)/%.o: %.c
 $(OBJ)/%.o: %.cc
 	@mkdir -p $(@D)
 	@echo "  compile $<"
-	$(Q)$(CXX) $(filter-out -std=% -Wstrict-% -Wmissing-%,$(FLAGS)) $(OPENCV_INCLUDE) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) $(filter-out -std=% -Wstrict-% -Wmissing-%,$(FLAGS)) $(OPENCV_INCLUDE) -MMD -MP -c -o $@ $< || \
+	{ echo "OPENCV=1 needs the headers of OpenCV's core and imgproc: make opencv-deps" >&2; exit 1; }
 bin $(OBJ):
 	@mkdir -p $@
 
@@ -102,8 +103,18 @@ $(OBJ)/tests/tool_%: $(OBJ)/tests/tool_%.o $(CORE_OBJ)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) -o $@ $^ $(LIBS)
 
-run: bin/darknet ## train on FACES=folder, test on LFW=folder PAIRS=file (OUT=run)
-	@FACES='$(FACES)' LFW='$(LFW)' PAIRS='$(PAIRS)' OUT='$(or $(OUT),run)' PYTHON=$(PYTHON) sh scripts/run.sh
+REAL := $(if $(FACES),--faces '$(FACES)' --lfw '$(LFW)' --pairs '$(PAIRS)')
+run: bin/darknet ## distil a small network on synthetic faces, or FACES=folder LFW=folder PAIRS=file (OUT=run)
+	@$(PYTHON) scripts/homework.py --out '$(or $(OUT),run)' $(REAL) $(ARGS)
+
+homework: bin/darknet ## the same at length: three seeds, 112 pixels (OUT=homework, ARGS=more of scripts/homework.py)
+	@$(PYTHON) scripts/homework.py --out '$(or $(OUT),homework)' --size 112 --seeds 1,2,3 --teacher-batches 4000 \
+		--batches 4000 --identities 1000 --synthetic-pairs 6000 $(REAL) $(ARGS)
+
+notebooks: bin/darknet ## run the notebooks, into build/notebooks/*.html
+	@$(PYTHON) -m nbconvert --execute --to html --output-dir build/notebooks notebooks/*.ipynb
+print-obj:
+	@echo $(OBJ)
 
 test: bin/darknet $(OBJ)/tests/tool_gradients $(patsubst %.c,$(OBJ)/%,$(TESTS)) ## run all tests
 	@OBJ=$(OBJ) PYTHON=$(PYTHON) sh tests/run.sh $(patsubst %.c,$(OBJ)/%,$(TESTS))
@@ -151,6 +162,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: FORCE all run test fuzz golden asan bench lint deps opencv-deps bench-deps install uninstall clean help
+.PHONY: FORCE all run homework notebooks print-obj test fuzz golden asan bench lint deps opencv-deps bench-deps install uninstall clean help
 .SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

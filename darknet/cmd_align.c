@@ -1,6 +1,7 @@
 /* darknet align: crops of faces as networks expect them, from images and their landmarks.
  *
- * OUT/a/b.jpg is the crop of IMAGES/a/b.png; see landmarks.h for the text files that are read. */
+ * OUT/a/b.jpg is the crop of IMAGES/a/b.png; see landmarks.h for the text files that are read.
+ * Coordinates are those of the stored pixels: an orientation noted in EXIF is not obeyed. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -115,7 +115,7 @@ static int run(int argc, char **argv) {
     for (int i = 0; i < training->n; i++) {
         const char *t = training->nodes[i].type->name;
         if (!strcmp(t, "convolutional") || strstr(t, "depthwise") || !strcmp(t, "connected") ||
-            !strcmp(t, "binary"))
+            !strcmp(t, "binary") || !strcmp(t, "low_rank"))
             z += 4.0 * (double)dnx_size(training->nodes[i].out);
         if (dnx_counts_bits(&training->nodes[i])) /* the signs of its input */
             z += 4.0 * (double)dnx_size(training->nodes[i].in[0]);

@@ -1,5 +1,5 @@
-/* darknet embed: the features of images, into one file (embeddings.h). Layers from the first loss on
- * are left out. */
+/* darknet embed: the features of images, into one file (embeddings.h). Layers from the first loss
+ * on are left out. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static int run(int argc, char **argv);
 const dnx_verb dnx_cmd_embed = {
     "embed",
     "embed net.cfg weights images out [-flip sum|concat] [-unit] [-half] [-batch N] [-threads N]",
-    "write the features of a folder or list of images into a file", run};
+    "write the features of a folder, a list or a .bin set of images into a file", run};
 
 enum { NO_FLIP, SUM, CONCAT };
 

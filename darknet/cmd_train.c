@@ -235,8 +235,8 @@ static void show_bar(double share) {
 
 static void show(job *j, const dnx_log_line *l) {
     double now = dnx_now();
-    if (j->is_terminal ? now - j->shown < .2 && j->batch < j->last : j->batch % PLAIN_LINE != 0)
-        return;
+    bool is_due = j->is_terminal ? now - j->shown >= .2 : j->batch % PLAIN_LINE == 0;
+    if (!is_due && j->batch < j->last) return;
     j->shown = now;
     double left = (now - j->began) * (double)(j->last - j->batch) / (double)(j->batch - j->first);
     if (j->is_terminal) printf("\r");

@@ -93,15 +93,34 @@ static dnx_status add_lines(dnx_images *l, const char *path, dnx_err *err) {
     return st;
 }
 
+/* Names that sort as the images lie. */
+static dnx_status add_set(dnx_images *l, const char *path, dnx_err *err) {
+    char name[24];
+    dnx_status st = dnx_binset_open(path, &l->set, err);
+    for (size_t i = 0; !st && i < l->set.n; i++) {
+        snprintf(name, sizeof name, "%06zu", i);
+        st = add(l, strdup(name), err);
+    }
+    return st;
+}
+
+static bool is_set(const char *path) {
+    size_t n = strlen(path);
+    return n > 4 && !strcasecmp(path + n - 4, ".bin");
+}
+
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err) {
     struct stat info;
     if (stat(path, &info))
         return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
     bool is_folder = S_ISDIR(info.st_mode);
     const char *slash = strrchr(path, '/');
-    l->base = is_folder ? strdup(path) : strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+    bool is_bin = !is_folder && is_set(path);
+    l->base = is_folder || is_bin ? strdup(path)
+                                  : strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
     if (!l->base) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
-    dnx_status st = is_folder ? add_folder(l, "", 0, err) : add_lines(l, path, err);
+    dnx_status st = is_folder ? add_folder(l, "", 0, err)
+                              : is_bin ? add_set(l, path, err) : add_lines(l, path, err);
     if (st) return st;
     if (!l->n) return dnx_fail(err, DNX_EIO, at(path), "no images");
     if (l->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at(path), "too many images");
@@ -113,6 +132,7 @@ void dnx_images_free(dnx_images *l) {
     for (size_t i = 0; i < l->n; i++) free(l->name[i]);
     free(l->name);
     free(l->base);
+    dnx_binset_close(&l->set);
 }
 
 /* ---- pixels ---- */
@@ -147,18 +167,15 @@ static void normalise(const dnx_net *net, const unsigned char *rgb, float *x, fl
         }
 }
 
-static dnx_status load(const dnx_net *net, const char *path, dnx_decode *other,
-                       void (*free_other)(unsigned char *), float *x, float *mirrored,
-                       dnx_err *err) {
-    unsigned char *bytes;
-    size_t n = 0;
+/* path: for messages. */
+static dnx_status decode(const dnx_net *net, const char *path, const unsigned char *bytes, size_t n,
+                         dnx_decode *other, void (*free_other)(unsigned char *), float *x,
+                         float *mirrored, dnx_err *err) {
     int w = 0, h = 0;
-    dnx_status st = read_whole(path, &bytes, &n, err);
-    if (st) return st;
+    dnx_status st = DNX_OK;
     bool is_jpeg = dnx_jpeg_is(bytes, n);
     unsigned char *rgb = is_jpeg ? dnx_jpeg_decode(bytes, n, &w, &h)
                                  : other(bytes, n, &w, &h);
-    free(bytes);
     if (!rgb) return dnx_fail(err, DNX_EPARSE, at(path), "is no image that can be decoded");
     if (w == net->in.w && h == net->in.h) normalise(net, rgb, x, mirrored);
     else st = dnx_fail(err, DNX_ESHAPE, at(path),
@@ -169,10 +186,27 @@ static dnx_status load(const dnx_net *net, const char *path, dnx_decode *other,
     return st;
 }
 
+static dnx_status load(const dnx_net *net, const char *path, dnx_decode *other,
+                       void (*free_other)(unsigned char *), float *x, float *mirrored,
+                       dnx_err *err) {
+    unsigned char *bytes;
+    size_t n = 0;
+    dnx_status st = read_whole(path, &bytes, &n, err);
+    if (!st) st = decode(net, path, bytes, n, other, free_other, x, mirrored, err);
+    free(bytes);
+    return st;
+}
+
 dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, dnx_decode *other,
                            void (*free_other)(unsigned char *), float *x, float *mirrored,
                            dnx_err *err) {
     const char *name = l->name[i];
+    if (l->set.n) {
+        char where[300];
+        snprintf(where, sizeof where, "%.250s: image %s", l->base, name);
+        return decode(net, where, l->set.image[i].bytes, l->set.image[i].n, other, free_other, x,
+                      mirrored, err);
+    }
     char *path = name[0] == '/' ? strdup(name) : joined(l->base, name);
     if (!path) return dnx_fail(err, DNX_EMEM, at(name), "no memory");
     if (access(path, F_OK) && !access(name, F_OK)) strcpy(path, name);

@@ -2,17 +2,21 @@
  * floats: what embeddings and verification look at. */
 #ifndef DNX_IMAGES_H
 #define DNX_IMAGES_H
+#include "binset.h"
 #include "jpeg.h"
 #include "net.h"
 
 typedef struct {
     char **name; /* as listed; in a folder: relative to it */
     size_t n, room;
-    char *base;  /* names are relative to this folder when they exist there; "" none */
+    char *base;  /* names are relative to this folder when they exist there; "" none; the
+                  * .bin itself */
+    dnx_binset set; /* of a file *.bin: its images, whose names are numbers from 0 */
 } dnx_images;
 
-/* All .jpg, .jpeg and .png of a folder and its folders, sorted, or the lines of a list. DNX_EIO:
- * unreadable, no images; DNX_EMEM. Free l in any case. */
+/* All .jpg, .jpeg and .png of a folder and its folders, sorted, or the lines of a list, or, of a
+ * file *.bin, the images of a verification set (binset.h). DNX_EIO: unreadable, no images;
+ * DNX_EPARSE: no such set; DNX_EMEM. Free l in any case. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
 

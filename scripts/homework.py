@@ -125,7 +125,7 @@ def make_data(args):
     else:
         out = os.path.join(args.out, "synthetic")
         run([DARKNET, "synth", out, "-identities", str(args.identities), "-images",
-             str(args.images), "-seed", "1", "-pairs", str(args.synthetic_pairs)])
+             str(args.images), "-size", str(args.size), "-seed", "1", "-pairs", str(args.synthetic_pairs)])
         faces, lfw, pairs = (os.path.join(out, p) for p in ("train", "test", "pairs.txt"))
         label = "SYNTHETIC faces"
     classes = sum(e.is_dir() for e in os.scandir(faces))
@@ -200,8 +200,7 @@ def headed_cfg(args, given, classes):
 
 def student_cfg(args, method, width, seed, classes, teacher):
     text = read(os.path.join(CFG, METHODS[method][0]))
-    rate = args.rate if method in LABELLED else args.feature_rate
-    changes = {"net": dict(schedule(args, args.batches, rate), seed=seed,
+    changes = {"net": dict(schedule(args, args.batches, args.rate), seed=seed,
                            width_multiplier=f"{width / .5:g}"),
                "margin_softmax": {"classes": classes}}
     for name, _ in sections(text):
@@ -213,6 +212,7 @@ def student_cfg(args, method, width, seed, classes, teacher):
         changes["kd_probability"]["weight"] = args.probability_weight
     if method == "correlation":
         changes["kd_correlation"]["weight"] = args.correlation_weight
+        changes["net"].update(identities=args.batch // 4, images=4)
     if method == "exclusive":
         changes["net"]["exclusivity"] = args.exclusivity
     return embedding(edit(text, changes), teacher["embedding"])
@@ -406,8 +406,7 @@ def main():
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--batches", type=int, default=600, help="updates of each student")
     p.add_argument("--teacher-batches", type=int, default=600)
-    p.add_argument("--rate", type=float, default=.05, help="learning rate with labels")
-    p.add_argument("--feature-rate", type=float, default=.5, help="learning rate of features alone")
+    p.add_argument("--rate", type=float, default=.05, help="learning rate at the start")
     p.add_argument("--probability-weight", type=float, default=1)
     p.add_argument("--correlation-weight", type=float, default=100)
     p.add_argument("--exclusivity", type=float, default=1e-4)

@@ -12,11 +12,20 @@ import sys
 import numpy as np
 
 BN_EPS = 1e-5
-SECTIONS = ("convolutional", "depthwise", "global_depthwise", "shortcut")
+# Options of each section, and those of training, which change no output
+SECTIONS = {
+    "convolutional": {"filters", "size", "stride", "pad", "padding", "groups", "batch_normalize",
+                      "activation"},
+    "depthwise": {"size", "stride", "pad", "padding", "multiplier", "batch_normalize",
+                  "activation"},
+    "global_depthwise": {"batch_normalize", "activation"},
+    "shortcut": {"from", "activation"},
+}
+TRAINING = {"fixed_width", "stopbackward", "learning_rate", "decay", "exclusivity"}
 
 
 def read_cfg(path):
-    """The sections of a cfg: a list of (name, {option: text})."""
+    """The sections of a cfg: a list of (name, {option: text}, line)."""
     sections = []
     with open(path) as f:
         for number, line in enumerate(f, 1):
@@ -24,7 +33,7 @@ def read_cfg(path):
             if not line or line[0] in "#;":
                 continue
             if line[0] == "[":
-                sections.append((line.strip("[]"), {}))
+                sections.append((line.strip("[]"), {}, number))
             elif "=" in line and sections:
                 key, value = line.split("=", 1)
                 sections[-1][1][key.strip()] = value.strip()
@@ -37,34 +46,47 @@ def plan(path):
     """(net, layers): net has height, width, channels; a layer is a dict with its geometry and
     `params`, a list of (name, shape) in the order of the weights file."""
     sections = read_cfg(path)
-    name, o = sections[0]
-    if name != "net":
+    if not sections or sections[0][0] != "net":
         raise ValueError(f"{path}: the first section must be [net]")
+    _, o, line = sections[0]
     if float(o.get("width_multiplier", 1)) != 1:
-        raise ValueError(f"{path}: width_multiplier: only 1 is known here")
+        raise ValueError(f"{path}:{line}: [net] width_multiplier: only 1 is known here")
+    for k in ("height", "width", "channels"):
+        if k not in o:
+            raise ValueError(f"{path}:{line}: [net] {k} is missing")
     net = {k: int(o[k]) for k in ("height", "width", "channels")}
     h, w, c = net["height"], net["width"], net["channels"]
     layers, shapes = [], []
-    for i, (name, o) in enumerate(sections[1:]):
+    for i, (name, o, line) in enumerate(sections[1:]):
+        at = f"{path}:{line}: [{name}]"
         if name not in SECTIONS:
-            raise ValueError(f"{path}: [{name}] is not known here")
+            raise ValueError(f"{at} is not known here, only {', '.join(SECTIONS)}")
+        for option in sorted(set(o) - SECTIONS[name] - TRAINING):
+            raise ValueError(f"{at} {option}= is not known here")
         act = o.get("activation", "logistic" if name == "convolutional" else "linear")
         if act not in ("prelu", "linear"):
-            raise ValueError(f"{path}: [{name}] activation={act}: only prelu and linear")
+            raise ValueError(f"{at} activation={act}: only prelu and linear are known here")
         layer = {"name": name, "act": act, "bn": o.get("batch_normalize", "0") == "1", "params": []}
         if name == "shortcut":
-            layer["from"] = i + int(o["from"]) if int(o["from"]) < 0 else int(o["from"])
-            if act != "linear" or shapes[layer["from"]] != (h, w, c):
-                raise ValueError(f"{path}: layer {i}: only a linear [shortcut] of equal shapes")
+            text = o.get("from", "")
+            if not text.lstrip("-").isdigit():
+                raise ValueError(f"{at} from={text}: only one layer is known here")
+            source = layer["from"] = int(text) + (i if int(text) < 0 else 0)
+            if not 0 <= source < i:
+                raise ValueError(f"{at} from={text}: not a layer before this one")
+            if act != "linear" or shapes[source] != (h, w, c):
+                raise ValueError(f"{at} only linear, of equal shapes, is known here")
         else:
             if name == "global_depthwise":
                 kh, kw, stride, pad, groups, filters = h, w, 1, 0, c, c
             else:
-                kh = kw = int(o.get("size", 1))
+                kh = kw = int(o.get("size", 3 if name == "depthwise" else 1))
                 stride = int(o.get("stride", 1))
                 pad = kh // 2 if o.get("pad", "0") == "1" else int(o.get("padding", 0))
                 groups = c if name == "depthwise" else int(o.get("groups", 1))
-                filters = c if name == "depthwise" else int(o.get("filters", 1))
+                filters = int(o.get("filters", 1))
+                if name == "depthwise":
+                    filters = c * int(o.get("multiplier", 1))
             shape = (filters, c // groups, kh, kw)
             layer.update(cin=c, stride=stride, pad=pad, groups=groups, shape=shape)
             names = ["biases"] + (["scales", "mean", "variance"] if layer["bn"] else [])
@@ -73,6 +95,9 @@ def plan(path):
                 layer["params"].append(("slopes", (filters,)))
             h, w = (h + 2 * pad - kh) // stride + 1, (w + 2 * pad - kw) // stride + 1
             c = filters
+            if h < 1 or w < 1:
+                raise ValueError(f"{at} the filter is larger than the input")
+        layer["out"] = (h, w, c)
         layers.append(layer)
         shapes.append((h, w, c))
     return net, layers
@@ -82,9 +107,14 @@ def read_weights(path, layers):
     """Per layer a dict of arrays. Fails when the file is longer or shorter than the network."""
     with open(path, "rb") as f:
         data = f.read()
+    if len(data) < 20:
+        raise ValueError(f"{path}: not a weights file")
     major, minor, _ = struct.unpack_from("<iii", data)
     at = 12 + (8 if major * 10 + minor >= 2 else 4)
-    values = np.frombuffer(data, "<f4", offset=at)
+    values = np.frombuffer(data[at:len(data) - (len(data) - at) % 4], "<f4")
+    need = sum(int(np.prod(shape)) for layer in layers for _, shape in layer["params"])
+    if need * 4 != len(data) - at:
+        raise ValueError(f"{path}: {values.size} floats, the network has {need}")
     out, at = [], 0
     for layer in layers:
         arrays = {}
@@ -93,8 +123,6 @@ def read_weights(path, layers):
             arrays[name] = values[at:at + count].reshape(shape)
             at += count
         out.append(arrays)
-    if at != values.size:
-        raise ValueError(f"{path}: {values.size} floats, the network has {at}")
     return out
 
 

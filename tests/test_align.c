@@ -58,6 +58,37 @@ static void test_known(void) {
     }
 }
 
+/* Points, and matrix and rms that NumPy's singular value decomposition gives: umeyama() of
+ * test_align.py, points drawn by RandomState(11). */
+static const struct {
+    dnx_face from;
+    double m[6], rms;
+} numpy[] = {
+    {{{163.33, 170.68, 173.97, 186.74, 182.61}, {191.74, 190.51, 204.5, 205.13, 196.06}, 0},
+     {0.845188825215, -1.60691145759, 225.230678677, 1.60691145759,
+      0.845188825215, -377.056715414},
+     13.5337777534},
+    {{{44.73, 85.95, 26.15, -39.58, -2.2}, {254.96, 317.79, 308.03, 314.28, 368.68}, 0},
+     {0.224607206033, 0.349955100739, -58.5898096568, -0.349955100739,
+      0.224607206033, 9.70779239573},
+     1.97059859318},
+    {{{-8.59, -25.06, -40.8, -56.89, -69.16}, {256.77, 299.31, 269.62, 245.38, 288.2}, 0},
+     {-0.219636575755, 0.755436615004, -158.151243096, -0.755436615004,
+      -0.219636575755, 101.317292677},
+     2.84393834269},
+};
+
+static void test_numpy(void) {
+    for (int k = 0; k < 3; k++) {
+        dnx_face t;
+        double m[6], rms;
+        dnx_face_template(112, &t);
+        bool ok = dnx_similarity(&numpy[k].from, &t, m, &rms) && fabs(rms - numpy[k].rms) < 1e-9;
+        for (int i = 0; i < 6; i++) ok = ok && fabs(m[i] - numpy[k].m[i]) < 1e-9;
+        check(ok, "NumPy's similarity %d", k);
+    }
+}
+
 static double left_over(const dnx_face *f, const dnx_face *t, const double m[6]) {
     double sum = 0;
     for (int i = 0; i < DNX_POINTS; i++)
@@ -245,6 +276,7 @@ int main(void) {
     }
     sprintf(file, "%s/landmarks.txt", folder);
     test_known();
+    test_numpy();
     test_least();
     test_faces();
     test_forms();

@@ -1,5 +1,5 @@
-/* test_augment.c - the looks of training images: what is drawn, and what it does to pixels. The crop
- * and the colours are compared with the host's in test_host_augment.c. */
+/* test_augment.c - the looks of training images: what is drawn, and what it does to pixels. The
+ * crop and the colours are compared with the host's in test_host_augment.c. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,98 @@
+"""A network in stock libdarknet, in a process of its own, asked line by line. One thread.
+
+    peer_host.py -init CFG OUT          writes the random weights that the host starts with
+    peer_host.py CFG WEIGHTS INPUT      INPUT: B x C x H x W float32, B the cfg's batch
+
+Answers as peer_onnx.js does, and to "memory": MB at the peak, without this interpreter's own.
+Without numpy, which would weigh as much as a small network."""
+import array
+import ctypes
+import os
+import platform
+import sys
+import time
+
+LIBRARY = os.path.join(os.environ.get("DARKNET", "/usr/lib/darknet"), "libdarknet.so")
+
+
+def memory(key):
+    """A line of /proc/self/status, in MB: VmRSS now, VmHWM at most so far."""
+    with open("/proc/self/status") as f:
+        return next(int(line.split()[1]) / 1024 for line in f if line.startswith(key))
+
+
+def flush_denormals():
+    """Bits 15 and 6 of MXCSR, the last word of glibc's fenv_t on x86-64."""
+    if platform.machine() == "x86_64":
+        libm, env = ctypes.CDLL("libm.so.6"), (ctypes.c_uint32 * 8)()
+        libm.fegetenv(env)
+        env[7] |= 0x8040
+        libm.fesetenv(env)
+        if 1e-308 * 1e-3 != 0:
+            raise RuntimeError("denormals are not flushed")
+
+
+def load(cfg, weights):
+    """(library, network); weights may be None. The host's reports go to standard error."""
+    lib = ctypes.CDLL(LIBRARY)
+    lib.load_network.restype = ctypes.c_void_p
+    lib.load_network.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
+    lib.save_weights.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    lib.network_predict.restype = ctypes.POINTER(ctypes.c_float)
+    lib.network_predict.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    lib.network_outputs.argtypes = [ctypes.c_void_p]
+    return lib, lib.load_network(cfg.encode(), weights and weights.encode(), 0)
+
+
+def serve(cfg, weights, fin, say):
+    before = memory("VmRSS")
+    lib, net = load(cfg, weights)
+    with open(fin, "rb") as f:
+        x = array.array("f", f.read())
+    batch = int.from_bytes(ctypes.string_at(net + 4, 4), sys.byteorder)  # network: n, batch
+    address, outputs = x.buffer_info()[0], lib.network_outputs(net) * batch
+    flush_denormals()
+    say("ready libdarknet")
+    for line in sys.stdin:
+        what, *args = line.split()
+        if what == "output":
+            y = lib.network_predict(net, address)
+            with open(args[0], "wb") as f:
+                f.write(ctypes.string_at(y, 4 * outputs))
+            say("done")
+        elif what == "time":
+            times, stop = [], time.perf_counter() + float(args[0])
+            while len(times) < int(args[1]) or time.perf_counter() < stop:
+                start = time.perf_counter()
+                lib.network_predict(net, address)
+                times.append(1e3 * (time.perf_counter() - start))
+            say(" ".join(f"{t:.6f}" for t in times))
+        elif what == "memory":
+            say(f"{memory('VmHWM') - before:.1f}")
+        else:
+            say(f"error unknown request {what}")
+
+
+def main():
+    # The host writes to standard output as well: keep that for the answers
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(text):
+        print(text, file=answers, flush=True)
+
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    if sys.argv[1] == "-init":
+        lib, net = load(sys.argv[2], None)
+        lib.save_weights(net, sys.argv[3].encode())
+        return
+    try:
+        serve(*sys.argv[1:], say)
+    except (OSError, RuntimeError) as e:
+        say(f"error {e}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

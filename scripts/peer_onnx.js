@@ -1,0 +1,61 @@
+// The same network in ONNX Runtime (npm onnxruntime-node), from a file of export_onnx.py.
+//
+//     node peer_onnx.js MODULES MODEL INPUT B C H W THREADS
+//
+// MODULES: the node_modules folder that holds onnxruntime-node; INPUT: B x C x H x W float32. Answers
+// "ready VERSION", then each line of standard input with one line:
+//
+//     output FILE         runs once, writes the outputs as float32: "done"
+//     time SECONDS LEAST  single runs, at least LEAST, until SECONDS are filled: milliseconds of each
+//
+// Something that fails is answered "error TEXT".
+"use strict";
+const fs = require("fs");
+const path = require("path");
+const readline = require("readline");
+
+const [modules, model, input, b, c, h, w, threads] = process.argv.slice(2);
+const say = (text) => process.stdout.write(text.replace(/\s+/g, " ") + "\n");
+
+async function main() {
+    const folder = path.resolve(modules, "onnxruntime-node");
+    const ort = require(folder);
+    const session = await ort.InferenceSession.create(model, {
+        executionProviders: ["cpu"],
+        intraOpNumThreads: Number(threads),
+        interOpNumThreads: 1,
+        executionMode: "sequential",
+        graphOptimizationLevel: "all",
+        extra: { session: { set_denormal_as_zero: "1" } },
+    });
+    const bytes = fs.readFileSync(input);
+    const floats = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    const feeds = { input: new ort.Tensor("float32", floats, [b, c, h, w].map(Number)) };
+    say("ready " + require(path.join(folder, "package.json")).version);
+    for await (const line of readline.createInterface({ input: process.stdin })) {
+        const [what, ...args] = line.trim().split(" ");
+        if (what === "output") {
+            const { data } = (await session.run(feeds)).output;
+            fs.writeFileSync(args.join(" "), Buffer.from(data.buffer, data.byteOffset,
+                                                         data.byteLength));
+            say("done");
+        } else if (what === "time") {
+            const [seconds, least] = args.map(Number);
+            const times = [];
+            const end = performance.now() + 1e3 * seconds;
+            while (times.length < least || performance.now() < end) {
+                const start = performance.now();
+                await session.run(feeds);
+                times.push(performance.now() - start);
+            }
+            say(times.map((t) => t.toFixed(6)).join(" "));
+        } else {
+            say("error unknown request " + what);
+        }
+    }
+}
+
+main().catch((e) => {
+    say("error " + e.message);
+    process.exitCode = 1;
+});

@@ -1,0 +1,67 @@
+"""Peers that run in processes of their own and answer line by line (peer_onnx.js, peer_host.py)."""
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+MODULES = os.path.join(os.path.dirname(FOLDER), "build", "bench", "node_modules")
+
+
+def has_onnx():
+    """None, or what is missing."""
+    if not shutil.which("node"):
+        return "node is not installed"
+    if not os.path.exists(os.path.join(MODULES, "onnxruntime-node")):
+        return "onnxruntime-node is not installed"
+    return None
+
+
+class Peer:
+    """with onnx(...) as peer: peer.output(path); peer.times(1, 10)"""
+
+    def __init__(self, *command):
+        self.name = os.path.basename(command[1])
+        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.version = self.answer().split(" ", 1)[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate()  # the end of its input ends it
+
+    def answer(self):
+        line = self.process.stdout.readline().strip()
+        if not line:
+            said = self.process.communicate()[1].strip().split("\n")[-1]
+            raise RuntimeError(f"{self.name} ended: {said}")
+        if line.startswith("error "):
+            raise RuntimeError(f"{self.name}: {line[6:]}")
+        return line
+
+    def ask(self, *request):
+        self.process.stdin.write(" ".join(map(str, request)) + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def output(self, path):
+        self.ask("output", path)
+
+    def times(self, seconds, least):
+        """Milliseconds of single runs."""
+        return list(map(float, self.ask("time", seconds, least).split()))
+
+    def median(self, seconds, least):
+        return statistics.median(self.times(seconds, least))
+
+
+def onnx(model, fin, shape, threads):
+    """shape: B, C, H, W of the floats in the file fin."""
+    return Peer("node", os.path.join(FOLDER, "peer_onnx.js"), MODULES, model, fin, *shape, threads)
+
+
+def host(cfg, weights, fin):
+    return Peer(sys.executable, os.path.join(FOLDER, "peer_host.py"), cfg, weights, fin)

@@ -1,0 +1,103 @@
+"""darknet embed on verification sets: the numbers of the same images in a folder, from pickles of
+each protocol, and errors. Skips without NumPy and Pillow."""
+import io
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DARKNET = os.path.abspath(os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet"))
+sys.path[:0] = [os.path.join(ROOT, "scripts"), os.path.join(ROOT, "tests")]
+try:
+    import numpy as np
+    from PIL import Image
+except ImportError as e:
+    print(f"test_binset: skipped, {e.name} is not installed")
+    print("0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+import embeddings
+import test_eval
+
+NET = """[net]
+batch=2
+height=8
+width=6
+channels=3
+[connected]
+output=5
+activation=linear
+"""
+count = {"passed": 0, "failed": 0}
+
+
+def check(ok, name, got=""):
+    count["passed" if ok else "failed"] += 1
+    if not ok:
+        print(f"FAILED {name}: got {got!r}")
+
+
+def darknet(*words):
+    done = subprocess.run([DARKNET, *words], capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def write(path, data):
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+def picture(k, suffix, size=(6, 8)):
+    draw, buffer = np.random.RandomState(k), io.BytesIO()
+    pixels = draw.randint(0, 256, (size[1], size[0], 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, suffix)
+    return buffer.getvalue()
+
+
+def main():
+    images = [picture(k, "png" if k % 3 else "jpeg") for k in range(8)]
+    images[5] = images[4] # one object: Python keeps it once
+    same = [True, False, True, False]
+    with tempfile.TemporaryDirectory() as tmp:
+        os.chdir(tmp)
+        write("net.cfg", NET.encode())
+        status, error = darknet("init", "net.cfg", "w")
+        check(status == 0, "init", error)
+        os.mkdir("faces")
+        for k, data in enumerate(images):
+            write(f"faces/{k}.{'png' if k % 3 else 'jpg'}", data)
+        status, error = darknet("embed", "net.cfg", "w", "faces", "want")
+        check(status == 0, "a folder", error)
+        _, want = embeddings.read("want")
+        sets = {p: pickle.dumps((images, same), p) for p in (3, 4, 5)}
+        sets[2] = test_eval.python2(images, same)
+        for protocol, data in sets.items():
+            write("set.bin", data)
+            status, error = darknet("embed", "net.cfg", "w", "set.bin", "got", "-threads", "2")
+            check(status == 0, f"protocol {protocol}", error)
+            names, got = embeddings.read("got")
+            check(names == [f"{k:06d}" for k in range(8)], f"names of {protocol}", names)
+            check(np.array_equal(got, want), f"numbers of {protocol}")
+        os.remove("got")
+        large = pickle.dumps((images[:3] + [picture(9, "png", (7, 8))], [True, True]))
+        for name, data, text in (
+                ("cut", sets[4][:-20], "bad.bin: byte "),
+                ("a call", pickle.dumps(([os.system], [True])), "names a class or a function"),
+                ("a list", b"faces/1.png\n", "bad.bin: no verification set"),
+                ("no image", pickle.dumps((images[:3] + [b"GIF?"], [True] * 2)),
+                 "bad.bin: image 000003: is no image that can be decoded"),
+                ("another size", large, "bad.bin: image 000003: is 7 x 8 pixels")):
+            write("bad.bin", data)
+            status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got")
+            check(status == 1 and text in error, name, error)
+            check(not os.path.exists("got"), f"{name}: writes nothing")
+        os.chdir("/")
+    print("{passed} passed, {failed} failed, 0 skipped".format(**count))
+    return count["failed"] > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
