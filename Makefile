@@ -138,8 +138,8 @@ golden: $(OBJ)/tests/test_host_stock ## compare all stock classifiers with the h
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory ASAN=1 test
 
-bench: bin/darknet ## milliseconds per image, beside PyTorch and the host where installed
-	@$(PYTHON) scripts/bench_peers.py
+bench: bin/darknet ## milliseconds per image beside the peers installed; BENCH=-h tells its options
+	@$(PYTHON) scripts/bench_peers.py $(BENCH)
 
 lint: ## dependency direction, no exit or print below the commands
 	@sh tests/lint.sh
@@ -150,8 +150,8 @@ deps: ## install what building and testing need (apt, root or sudo)
 opencv-deps: ## install what `make OPENCV=1` needs besides
 	@sh scripts/install_deps.sh g++ libopencv-imgproc-dev
 
-bench-deps: ## install the peers of `make bench`
-	@sh scripts/install_deps.sh python3-torch
+bench-deps: ## install the peers of `make bench` (apt; npm into build/bench)
+	@sh scripts/install_bench_deps.sh
 
 install: bin/darknet ## copy the command to $(PREFIX)/bin
 	install -D bin/darknet $(DESTDIR)$(PREFIX)/bin/darknet

@@ -284,6 +284,16 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_tail_end(&s->dw.tail, n, p);
 }
 
+/* What the block from p on reads. */
+static dnx_ahead next_block(const job *j, long p, long hi) {
+    const state *s = j->n->state;
+    size_t N = (size_t)j->n->out.c, K = s->reads_in_place ? (size_t)s->at.in.c : 0;
+    size_t at = (size_t)p, rows = (size_t)(hi - p < BLOCK ? hi - p : BLOCK);
+    if (p >= hi) return (dnx_ahead){{0}, {0}};
+    return (dnx_ahead){{j->dy + at * N, s->dw.tail.z + at * N, j->p->x[0] + at * K},
+                       {rows * N, rows * N, rows * K}};
+}
+
 /* Filter gradients and dx of output pixels [lo, hi), block by block while dz is in the cache. */
 static void backward_part(job *j, int t, long lo, long hi) {
     dnx_node *n = j->n;
@@ -296,11 +306,13 @@ static void backward_part(job *j, int t, long lo, long hi) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         const float *dz = dnx_tail_dz(&s->dw.tail, j->dy + (size_t)p * N,
                                       s->dw.tail.z + (size_t)p * N, rows, room);
+        dnx_ahead next = next_block(j, p + rows, hi);
         for (int g = 0; g < s->groups; g++) {
             const float *d = dz + (size_t)g * Ng;
             const float *a = rows_of(s, j->p->x[0], p, rows, g, block, &lda);
             const float *wt = s->packed_t + (size_t)g * k->packed(s->N, s->K);
-            k->mmt(d, N, a, lda, rows, s->N, s->K, d_wk + (size_t)g * Ng * K, K);
+            k->mmt_ahead(d, N, a, lda, rows, s->N, s->K, d_wk + (size_t)g * Ng * K, K, &next);
+            next = next_block(j, hi, hi); /* once is enough */
             if (!dx) continue;
             dnx_epilogue e = {.adds = s->reads_in_place && j->p->dx_adds[0]};
             k->mm(d, N, rows, s->N, wt, s->K, s->reads_in_place ? dx + (a - j->p->x[0]) : block,

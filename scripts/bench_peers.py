@@ -1,24 +1,38 @@
-"""Milliseconds per image of this build beside PyTorch and stock libdarknet, where installed.
+"""Milliseconds per image of this build beside PyTorch, ONNX Runtime and stock libdarknet.
 
-Run by `make bench`. The outputs of both sides are compared before anything is timed. Ours and the
-peer take turns in one run; a figure is the median of the turns, each a median of many runs."""
+Run by `make bench`; a peer that is not installed is left out (`make bench-deps` installs them). All
+sides have the same network, weights and batch, the same number of threads (libdarknet has one), and
+flush denormals. Their outputs are compared before anything is timed. They take turns in one run; a
+figure is the median of the turns, each a median of many runs.
+
+A case is NAME:BATCH with a NAME of cfg/, NAME:step (a training step, batch 64, with a softmax of
+10,000 classes, PyTorch only), or darknet19:1 or resnet18:1, the host's own cfg files with random
+weights, libdarknet only. To libdarknet [depthwise] is a convolution in groups and PReLU a leaky
+ReLU: all slopes are 0.1 here, where the two are the same."""
 import argparse
-import ctypes
+import contextlib
+import importlib.util
 import json
 import os
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
+import peer_process
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(ROOT, "bin", "darknet")
 HOST_LIBRARY = os.path.join(os.environ.get("DARKNET", "/usr/lib/darknet"), "libdarknet.so")
-HOST_CFG = "/usr/share/darknet/cfg/darknet19.cfg"
-CASES = [("mobilefacenet", 1), ("mobilefacenet", 32),
-         ("mobilefacenet-half", 1), ("mobilefacenet-half", 32)]
-WARM_UP, TURNS = 10, 3
+STOCK, STOCK_CFG = ("darknet19", "resnet18"), "/usr/share/darknet/cfg/{}.cfg"
+PEERS = ("pytorch", "onnx", "host")
+CASES = ("mobilefacenet:1,mobilefacenet:32,mobilefacenet-half:1,mobilefacenet-half:32,"
+         "mobilefacenet:step,mobilefacenet-half:step,darknet19:1,resnet18:1")
+STEP_BATCH, WARM_UP = 64, 10
+TOLERANCE = 1e-3  # of the largest output
+HOST_LABEL = "libdarknet, 1 thread"
 
 
 def darknet(*args):
@@ -29,13 +43,15 @@ def darknet(*args):
     return done.stdout
 
 
-def ours_ms(cfg, weights, batch, threads, runs):
-    out = darknet("bench", cfg, weights, "-batch", batch, "-threads", threads, "-runs", runs,
-                  "-json")
+def ours_ms(args, cfg, weights, batch, runs, *more):
+    """runs: in a turn of a second."""
+    runs = max(5, round(runs * args.seconds))
+    out = darknet("bench", cfg, weights, *more, "-batch", batch, "-threads", args.threads,
+                  "-runs", runs, "-json")
     return float(json.loads(out)["ms_per_image"])
 
 
-def median_ms(run, images, seconds=1.0, least=10):
+def median_ms(run, images, seconds, least):
     """Median of at least `least` runs that fill `seconds`, per image."""
     times, stop = [], time.perf_counter() + seconds
     while len(times) < least or time.perf_counter() < stop:
@@ -45,64 +61,144 @@ def median_ms(run, images, seconds=1.0, least=10):
     return 1e3 * statistics.median(times) / images
 
 
-def compare(name, ours, peer, tolerance):
-    """Stops the benchmark when the two sides do not compute the same."""
+def turns(args, sides):
+    """sides: {label: milliseconds per image of a turn}. Medians; each turn begins elsewhere."""
+    times = {label: [] for label in sides}
+    labels = list(sides)
+    for turn in range(args.turns):
+        first = turn % len(labels)
+        for label in labels[first:] + labels[:first]:
+            time.sleep(0.05)  # the threads of the last one still spin
+            times[label].append(sides[label]())
+    return {label: statistics.median(t) for label, t in times.items()}
+
+
+def compare(label, ours, peer):
+    """Difference as a share of the largest value. Stops what does not compute the same."""
     import numpy as np
 
+    if ours.shape != peer.shape:
+        raise RuntimeError(f"{label}: {peer.size} outputs, ours are {ours.size}")
     worst = float(np.abs(ours - peer).max() / np.abs(peer).max())
-    if not worst < tolerance:
-        raise RuntimeError(f"{name}: the outputs differ by {worst:.2e} of the largest value")
+    if not worst < TOLERANCE:
+        raise RuntimeError(f"{label}: the outputs differ by {worst:.2e} of the largest value")
     return worst
 
 
-def raw(cfg, weights, x, threads, folder):
-    """Our outputs for x (B x H x W x C)."""
+def inputs(folder, batch, height, width, channels, seed):
+    """Random images as an array and as files: for us B x H x W x C, for peers B x C x H x W."""
     import numpy as np
 
-    fin, fout = os.path.join(folder, "in.f32"), os.path.join(folder, "out.f32")
-    x.tofile(fin)
-    darknet("classifier", "raw", cfg, weights, fin, fout, "-batch", len(x), "-threads", threads)
-    return np.fromfile(fout, np.float32).reshape(len(x), -1)
+    shape = (batch, height, width, channels)
+    x = np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+    ours, peer = os.path.join(folder, "in.f32"), os.path.join(folder, "planes.f32")
+    planes = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    x.tofile(ours)
+    planes.tofile(peer)
+    return planes, ours, peer
 
 
-def row(name, batch, ours, peer, label, worst):
-    print(f"{name:24} {batch:5} {label:24} {ours:9.3f} {peer:9.3f} {peer / ours:7.2f} "
-          f"{worst:10.1e}", flush=True)
-
-
-def against_torch(name, batch, threads, folder):
+def raw(args, cfg, weights, fin, batch, folder):
+    """Our outputs, B x D."""
     import numpy as np
-    import torch
 
+    fout = os.path.join(folder, "out.f32")
+    darknet("classifier", "raw", cfg, weights, fin, fout, "-batch", batch, "-threads",
+            args.threads)
+    return np.fromfile(fout, np.float32).reshape(batch, -1)
+
+
+def process_output(peer, batch, folder):
+    import numpy as np
+
+    fout = os.path.join(folder, "peer.f32")
+    peer.output(fout)
+    return np.fromfile(fout, np.float32).reshape(batch, -1)
+
+
+def rows(name, batch, times, worst):
+    for label in times:
+        if label != "ours":
+            print(f"{name:24} {batch:>5} {label:24} {times['ours']:9.3f} {times[label]:9.3f} "
+                  f"{times[label] / times['ours']:7.2f} {worst.get(label, float('nan')):10.1e}",
+                  flush=True)
+
+
+def host_twin(cfg, weights, batch, folder):
+    """The same network in the host's sections: (cfg, weights). Slopes must be 0.1."""
     import peer_torch
-    cfg = os.path.join(ROOT, "cfg", name + ".cfg")
-    weights = os.path.join(folder, name + ".weights")
+    net, layers = peer_torch.plan(cfg)
+    arrays = peer_torch.read_weights(weights, layers)
+    text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]
+    for i, layer in enumerate(layers):
+        if layer["name"] == "shortcut":
+            text.append(f"[shortcut]\nfrom={layer['from'] - i}\nactivation=linear\n")
+            continue
+        text.append(f"[convolutional]\nfilters={layer['shape'][0]}\nsize={layer['shape'][2]}\n"
+                    f"stride={layer['stride']}\npad=0\npadding={layer['pad']}\n"
+                    f"groups={layer['groups']}\nbatch_normalize={int(layer['bn'])}\n"
+                    f"activation={'leaky' if layer['act'] == 'prelu' else 'linear'}\n")
+        layer["params"] = [p for p in layer["params"] if p[0] != "slopes"]
+    twin = os.path.join(folder, "host.cfg"), os.path.join(folder, "host.weights")
+    with open(twin[0], "w") as f:
+        f.write("\n".join(text))
+    peer_torch.write_weights(twin[1], layers, arrays)
+    return twin
+
+
+def forward(args, name, batch, folder, stack):
+    """One network beside all peers that are there."""
+    import export_onnx
+    import peer_torch
+    cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
     darknet("init", cfg, weights)
-    net, _ = peer_torch.plan(cfg)
-    shape = (batch, net["height"], net["width"], net["channels"])
-    x = np.random.default_rng(2).uniform(-1, 1, shape).astype(np.float32)
-    image = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
-    peers = [("PyTorch", peer_torch.build(cfg, weights)),
-             ("PyTorch, BN folded", peer_torch.build(cfg, weights, fold=True))]
-    mine = raw(cfg, weights, x, threads, folder)
-    ours, theirs, worst = [], {label: [] for label, _ in peers}, {}
-    with torch.no_grad():
-        for label, peer in peers:
-            worst[label] = compare(name, mine, peer(image).numpy(), 1e-3)
+    net, layers = peer_torch.plan(cfg)
+    arrays = [{k: v.copy() for k, v in a.items()} for a in peer_torch.read_weights(weights, layers)]
+    for a in arrays:
+        if "slopes" in a:
+            a["slopes"][:] = 0.1
+    peer_torch.write_weights(weights, layers, arrays)
+    x, fin, planes = inputs(folder, batch, net["height"], net["width"], net["channels"], 2)
+    mine = raw(args, cfg, weights, fin, batch, folder)
+    sides, worst = {}, {}
+    runs = 300 if batch == 1 else max(5, 1000 // batch)
+    sides["ours"] = lambda: ours_ms(args, cfg, weights, batch, runs)
+    if "pytorch" in args.peers:
+        import torch
+        image = torch.from_numpy(x)
+        for label, fold in (("PyTorch", False), ("PyTorch, BN folded", True)):
+            module = peer_torch.build(cfg, weights, fold)
+            worst[label] = compare(label, mine, module(image).numpy())
             for _ in range(WARM_UP):
-                peer(image)
-        for _ in range(TURNS):
-            ours.append(ours_ms(cfg, weights, batch, threads, 300 if batch == 1 else 30))
-            for label, peer in peers:
-                for _ in range(3):  # the caches hold our data now
-                    peer(image)
-                theirs[label].append(median_ms(lambda: peer(image), batch))
-    for label, _ in peers:
-        row(name, batch, statistics.median(ours), statistics.median(theirs[label]), label,
-            worst[label])
+                module(image)
+
+            def turn(module=module):
+                for _ in range(3):  # the caches hold others' data now
+                    module(image)
+                return median_ms(lambda: module(image), batch, args.seconds, 5)
+            sides[label] = turn
+
+    def add(label, peer, warm_up, least):
+        worst[label] = compare(label, mine, process_output(peer, batch, folder))
+        peer.times(0, warm_up)
+
+        def turn():
+            peer.times(0, min(3, least))
+            return peer.median(args.seconds, least) / batch
+        sides[label] = turn
+
+    if "onnx" in args.peers:
+        model = os.path.join(folder, "net.onnx")
+        export_onnx.export(cfg, weights, model, batch)
+        peer = stack.enter_context(peer_process.onnx(model, planes, x.shape, args.threads))
+        add(f"ONNX Runtime {peer.version}", peer, WARM_UP, 5)
+    if "host" in args.peers:
+        twin = host_twin(cfg, weights, batch, folder)
+        add(HOST_LABEL, stack.enter_context(peer_process.host(*twin, planes, batch)), 1, 1)
+    rows(name, batch, turns(args, sides), worst)
 
 
-def step_against_torch(name, batch, threads, folder):
+def step(args, name, folder):
     """A whole training step with a 10,000-class softmax. What is computed is compared by
     tests/test_torch.py, gradient by gradient."""
     import numpy as np
@@ -119,114 +215,175 @@ def step_against_torch(name, batch, threads, folder):
     peer = peer_torch.build(body, weights).train()
     sgd = torch.optim.SGD(peer.parameters(), lr=1e-6, momentum=0.9, weight_decay=4e-5)
     net, _ = peer_torch.plan(body)
-    shape = (batch, net["channels"], net["height"], net["width"])
+    shape = (STEP_BATCH, net["channels"], net["height"], net["width"])
     x = torch.from_numpy(np.random.default_rng(2).normal(0, 1, shape).astype(np.float32))
-    truth = torch.zeros(batch, dtype=torch.long)
+    truth = torch.zeros(STEP_BATCH, dtype=torch.long)
 
-    def step():
+    def one():
         sgd.zero_grad()
         torch.nn.functional.cross_entropy(peer(x), truth).backward()
         sgd.step()
 
-    ours, theirs = [], []
-    for _ in range(TURNS):
-        out = darknet("bench", cfg, weights, "-train", "-batch", batch, "-threads", threads,
-                      "-runs", 5, "-json")
-        ours.append(float(json.loads(out)["ms_per_image"]))
+    def turn():
         for _ in range(2):
-            step()
-        theirs.append(median_ms(step, batch, least=5))
-    row(name + " step", batch, statistics.median(ours), statistics.median(theirs), "PyTorch",
-        float("nan"))
+            one()
+        return median_ms(one, STEP_BATCH, args.seconds, 5)
+
+    with torch.enable_grad():
+        times = turns(args, {
+            "ours": lambda: ours_ms(args, cfg, weights, STEP_BATCH, 5, "-train"), "PyTorch": turn})
+    rows(name + " step", STEP_BATCH, times, {})
 
 
-def host_worker(cfg, weights, fin, fout):
-    """In a process of its own: one image through libdarknet; prints the median milliseconds."""
+def host_weights(cfg, out):
+    """Random weights by the host. Its batch-norm statistics, all 0, become realistic: an output of
+    its random filters has a variance of about twice the mean square of the inputs."""
     import numpy as np
 
-    lib = ctypes.CDLL(HOST_LIBRARY)
-    lib.load_network.restype = ctypes.c_void_p
-    lib.load_network.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
-    lib.network_predict.restype = ctypes.POINTER(ctypes.c_float)
-    lib.network_predict.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-    net = ctypes.c_void_p(lib.load_network(cfg.encode(), weights.encode(), 0))
-    lib.set_batch_network(net, 1)
-    x = np.fromfile(fin, np.float32)
-    outputs = lib.network_outputs(net)
-    y = lib.network_predict(net, x.ctypes.data)
-    np.array(y[:outputs], np.float32).tofile(fout)
-    print(median_ms(lambda: lib.network_predict(net, x.ctypes.data), 1, least=3))
+    import peer_torch
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "peer_host.py"), "-init",
+                           cfg, out], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"libdarknet failed: {done.stderr.strip()[-200:]}")
+    sections = peer_torch.read_cfg(cfg)
+    with open(out, "rb") as f:
+        head, values = f.read(20), np.fromfile(f, np.float32)
+    if struct.unpack_from("<ii", head) != (0, 2):
+        raise RuntimeError(f"{out}: unknown version")
+    rng = np.random.default_rng(4)
+    c, at = int(sections[0][1]["channels"]), 0
+    for name, o, _ in sections[1:]:
+        if name == "convolutional":
+            n = int(o["filters"])
+            if o.get("batch_normalize") == "1":
+                values[at:at + n] = rng.normal(0, 0.1, n)
+                values[at + n:at + 2 * n] = rng.uniform(0.5, 1.5, n)
+                values[at + 2 * n:at + 3 * n] = rng.normal(0, 0.1, n)
+                values[at + 3 * n:at + 4 * n] = rng.uniform(1, 3, n)
+                at += 3 * n
+            at += n + n * c * int(o["size"]) ** 2
+            c = n
+        elif name not in ("maxpool", "avgpool", "shortcut", "softmax", "cost"):
+            raise RuntimeError(f"{cfg}: [{name}] is not known here")
+    if at != values.size:
+        raise RuntimeError(f"{out}: {values.size} floats, the network has {at}")
+    with open(out, "wb") as f:
+        f.write(head + values.tobytes())
 
 
-def against_host(threads, folder):
-    """darknet19, one image. The host has one thread; its weights file is ours."""
-    import numpy as np
+def our_memory(args, cfg, weights):
+    """MB that our whole process had at its peak, predicting one image."""
+    process = subprocess.Popen([BIN, "bench", cfg, weights, "-threads", str(args.threads), "-runs",
+                                "10"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        with open(f"/proc/{process.pid}/status") as f:
+            lines = [line for line in f if line.startswith("VmHWM")]
+        peak = int(lines[0].split()[1]) / 1024 if lines else peak
+        time.sleep(0.01)
+    return peak
 
-    weights = os.path.join(folder, "darknet19.weights")
-    darknet("init", HOST_CFG, weights)
-    # A cfg of 256 x 256 x 3; the host wants planes
-    x = np.random.default_rng(3).uniform(0, 1, (1, 256, 256, 3)).astype(np.float32)
-    mine = raw(HOST_CFG, weights, x, threads, folder)
-    fin, fout = os.path.join(folder, "planes.f32"), os.path.join(folder, "host.f32")
-    np.ascontiguousarray(x.transpose(0, 3, 1, 2)).tofile(fin)
-    ours, theirs = [], []
-    for turn in range(TURNS):
-        done = subprocess.run([sys.executable, __file__, "--host-worker", HOST_CFG, weights, fin,
-                               fout], capture_output=True, text=True)
-        if done.returncode or not done.stdout.strip():
-            raise RuntimeError(f"libdarknet failed: {done.stderr.strip()[-200:]}")
-        theirs.append(float(done.stdout.strip().split("\n")[-1]))
-        if turn == 0:  # the host divides by sqrt(var) + 1e-6, hence the wider tolerance
-            worst = compare("darknet19", mine[0], np.fromfile(fout, np.float32), 1e-2)
-        ours.append(ours_ms(HOST_CFG, weights, 1, threads, 20))
-    row("darknet19", 1, statistics.median(ours), statistics.median(theirs),
-        "libdarknet, 1 thread", worst)
+
+def stock(args, name, folder, stack):
+    """A cfg of the host, one image."""
+    import peer_torch
+    cfg, weights = STOCK_CFG.format(name), os.path.join(folder, name + ".weights")
+    host_weights(cfg, weights)
+    net = {k: int(v) for k, v in peer_torch.read_cfg(cfg)[0][1].items()
+           if k in ("height", "width", "channels")}
+    _, fin, planes = inputs(folder, 1, net["height"], net["width"], net["channels"], 3)
+    mine = raw(args, cfg, weights, fin, 1, folder)
+    peer = stack.enter_context(peer_process.host(cfg, weights, planes, 1))
+    worst = {HOST_LABEL: compare(HOST_LABEL, mine, process_output(peer, 1, folder))}
+    times = turns(args, {"ours": lambda: ours_ms(args, cfg, weights, 1, 20),
+                         HOST_LABEL: lambda: peer.median(args.seconds, 2)})
+    rows(name, 1, times, worst)
+    print(f"{'':30} {'peak memory, MB':24} {our_memory(args, cfg, weights):9.1f} "
+          f"{float(peer.ask('memory')):9.1f}", flush=True)
+
+
+def available(args):
+    """Keeps the peers that are installed and says what the others lack."""
+    missing = {}
+    if importlib.util.find_spec("torch") is None:
+        missing["pytorch"] = "PyTorch is not installed: make bench-deps"
+    if peer_process.onnx_missing():
+        missing["onnx"] = f"{peer_process.onnx_missing()}: make bench-deps"
+    if not os.path.exists(HOST_LIBRARY):
+        missing["host"] = f"libdarknet is not installed: {HOST_LIBRARY}"
+    for peer in args.peers:
+        if peer in missing:
+            print(missing[peer])
+    args.peers = [p for p in args.peers if p not in missing]
+    if "pytorch" in args.peers:
+        import torch
+        torch.set_flush_denormal(True)  # before its threads start: they inherit it
+        torch.set_num_threads(args.threads)
+        torch.set_grad_enabled(False)
+        print(f"PyTorch {torch.__version__}")
+
+
+def run_case(args, case, folder):
+    """False when no peer of this case is there."""
+    name, _, batch = case.partition(":")
+    with contextlib.ExitStack() as stack:
+        if name in STOCK and "host" in args.peers:
+            stock(args, name, folder, stack)
+        elif name not in STOCK and batch == "step" and "pytorch" in args.peers:
+            step(args, name, folder)
+        elif name not in STOCK and batch != "step" and args.peers:
+            forward(args, name, int(batch), folder, stack)
+        else:
+            return False
+    return True
+
+
+def word_list(text, known, what, parser):
+    words = text.split(",")
+    for word in words:
+        if not known(word):
+            parser.error(f"{what}: {word} is not known")
+    return words
+
+
+def known_case(case):
+    name, _, batch = case.partition(":")
+    if name in STOCK:
+        return batch == "1"
+    return (os.path.exists(os.path.join(ROOT, "cfg", name + ".cfg"))
+            and (batch == "step" or batch.isdigit() and int(batch) > 0))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-threads", type=int, default=2, help="threads on both sides (2)")
-    parser.add_argument("--host-worker", nargs=4, help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-threads", type=int, default=2, help="threads on all sides (2)")
+    parser.add_argument("-turns", type=int, default=3, help="turns of each side (3)")
+    parser.add_argument("-seconds", type=float, default=1, help="length of a peer's turn (1)")
+    parser.add_argument("-peers", default=",".join(PEERS), help="some of %(default)s")
+    parser.add_argument("-cases", default=CASES, help="instead of %(default)s")
     args = parser.parse_args()
-    if args.host_worker:
-        return host_worker(*args.host_worker)
+    if args.threads < 1 or args.turns < 1 or args.seconds < 0:
+        parser.error("-threads and -turns must be at least 1, -seconds at least 0")
+    args.peers = word_list(args.peers, PEERS.__contains__, "-peers", parser)
+    cases = word_list(args.cases, known_case, "-cases", parser)
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
-    try:
-        import numpy  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("numpy") is None:
         sys.exit("python3-numpy is not installed: make bench-deps")
-    try:
-        import torch
-        torch.set_num_threads(args.threads)
-        torch.set_flush_denormal(True)
-        peer = f"PyTorch {torch.__version__}"
-    except ImportError:
-        torch, peer = None, "PyTorch is not installed (make bench-deps)"
-    print(f"{peer}; {args.threads} threads, medians of {TURNS} turns, {WARM_UP} warm-up runs")
-    print("ONNX Runtime is not compared in this version")
+    available(args)
+    print(f"{args.threads} threads, medians of {args.turns} turns, {WARM_UP} warm-up runs of a "
+          "peer, 1 of libdarknet")
     print(f"{'network':24} {'batch':>5} {'peer':24} {'our ms':>9} {'peer ms':>9} {'ratio':>7} "
           f"{'differ by':>10}")
     failed = False
-    with tempfile.TemporaryDirectory() as folder:
-        for name, batch in CASES if torch else []:
-            try:
-                against_torch(name, batch, args.threads, folder)
-            except (OSError, RuntimeError, ValueError) as e:
-                failed = True
-                print(f"{name:20} {batch:5} {e}")
-        for name in ("mobilefacenet", "mobilefacenet-half") if torch else []:
-            try:
-                step_against_torch(name, 64, args.threads, folder)
-            except (OSError, RuntimeError, ValueError) as e:
-                failed = True
-                print(f"{name:20} step {e}")
-        if not (os.path.exists(HOST_LIBRARY) and os.path.exists(HOST_CFG)):
-            print("libdarknet or its darknet19.cfg is not installed")
-        else:
-            try:
-                against_host(args.threads, folder)
-            except (OSError, RuntimeError, ValueError) as e:
-                print(f"{'darknet19':20} {1:5} not compared: {e}")
+    for case in cases:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                if not run_case(args, case, folder):
+                    print(f"{case}: none of its peers is there")
+        except (OSError, RuntimeError, ValueError) as e:
+            failed = True
+            print(f"{case}: not compared: {e}", flush=True)
     return failed
 
 

@@ -1,7 +1,7 @@
 """A network in stock libdarknet, in a process of its own, asked line by line. One thread.
 
     peer_host.py -init CFG OUT          writes the random weights that the host starts with
-    peer_host.py CFG WEIGHTS INPUT      INPUT: B x C x H x W float32, B the cfg's batch
+    peer_host.py CFG WEIGHTS INPUT B    INPUT: B x C x H x W float32, B at most the cfg's batch
 
 Answers as peer_onnx.js does, and to "memory": MB at the peak, without this interpreter's own.
 Without numpy, which would weigh as much as a small network."""
@@ -41,15 +41,16 @@ def load(cfg, weights):
     lib.network_predict.restype = ctypes.POINTER(ctypes.c_float)
     lib.network_predict.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     lib.network_outputs.argtypes = [ctypes.c_void_p]
+    lib.set_batch_network.argtypes = [ctypes.c_void_p, ctypes.c_int]
     return lib, lib.load_network(cfg.encode(), weights and weights.encode(), 0)
 
 
-def serve(cfg, weights, fin, say):
+def serve(cfg, weights, fin, batch, say):
     before = memory("VmRSS")
     lib, net = load(cfg, weights)
     with open(fin, "rb") as f:
         x = array.array("f", f.read())
-    batch = int.from_bytes(ctypes.string_at(net + 4, 4), sys.byteorder)  # network: n, batch
+    lib.set_batch_network(net, batch)
     address, outputs = x.buffer_info()[0], lib.network_outputs(net) * batch
     flush_denormals()
     say("ready libdarknet")
@@ -81,14 +82,14 @@ def main():
     def say(text):
         print(text, file=answers, flush=True)
 
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    if sys.argv[1] == "-init":
+    if len(sys.argv) == 4 and sys.argv[1] == "-init":
         lib, net = load(sys.argv[2], None)
         lib.save_weights(net, sys.argv[3].encode())
         return
+    if len(sys.argv) != 5:
+        sys.exit(__doc__)
     try:
-        serve(*sys.argv[1:], say)
+        serve(*sys.argv[1:4], int(sys.argv[4]), say)
     except (OSError, RuntimeError) as e:
         say(f"error {e}")
         sys.exit(1)

@@ -2,11 +2,11 @@
 //
 //     node peer_onnx.js MODULES MODEL INPUT B C H W THREADS
 //
-// MODULES: the node_modules folder that holds onnxruntime-node; INPUT: B x C x H x W float32. Answers
-// "ready VERSION", then each line of standard input with one line:
+// MODULES: the node_modules folder that holds onnxruntime-node; INPUT: B x C x H x W float32.
+// Answers "ready VERSION", then each line of standard input with one line:
 //
 //     output FILE         runs once, writes the outputs as float32: "done"
-//     time SECONDS LEAST  single runs, at least LEAST, until SECONDS are filled: milliseconds of each
+//     time SECONDS LEAST  single runs, at least LEAST, until SECONDS are filled: each run's ms
 //
 // Something that fails is answered "error TEXT".
 "use strict";

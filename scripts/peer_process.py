@@ -4,13 +4,14 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 MODULES = os.path.join(os.path.dirname(FOLDER), "build", "bench", "node_modules")
 
 
-def has_onnx():
-    """None, or what is missing."""
+def onnx_missing():
+    """What ONNX Runtime lacks to run, or None."""
     if not shutil.which("node"):
         return "node is not installed"
     if not os.path.exists(os.path.join(MODULES, "onnxruntime-node")):
@@ -23,8 +24,9 @@ class Peer:
 
     def __init__(self, *command):
         self.name = os.path.basename(command[1])
+        self.said = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, stderr=self.said, text=True)
         self.version = self.answer().split(" ", 1)[1]
 
     def __enter__(self):
@@ -32,12 +34,14 @@ class Peer:
 
     def __exit__(self, *_):
         self.process.communicate()  # the end of its input ends it
+        self.said.close()
 
     def answer(self):
         line = self.process.stdout.readline().strip()
         if not line:
-            said = self.process.communicate()[1].strip().split("\n")[-1]
-            raise RuntimeError(f"{self.name} ended: {said}")
+            self.process.communicate()
+            self.said.seek(0)
+            raise RuntimeError(f"{self.name} ended: {self.said.read().strip()[-200:]}")
         if line.startswith("error "):
             raise RuntimeError(f"{self.name}: {line[6:]}")
         return line
@@ -63,5 +67,6 @@ def onnx(model, fin, shape, threads):
     return Peer("node", os.path.join(FOLDER, "peer_onnx.js"), MODULES, model, fin, *shape, threads)
 
 
-def host(cfg, weights, fin):
-    return Peer(sys.executable, os.path.join(FOLDER, "peer_host.py"), cfg, weights, fin)
+def host(cfg, weights, fin, batch):
+    """fin: B x C x H x W floats, too."""
+    return Peer(sys.executable, os.path.join(FOLDER, "peer_host.py"), cfg, weights, fin, batch)

@@ -42,6 +42,14 @@ def read_cfg(path):
     return sections
 
 
+def whole(o, option, default, at):
+    """The whole number of an option; at: file, line and section."""
+    text = o.get(option, str(default))
+    if not text.isdigit():
+        raise ValueError(f"{at} {option}={text}: not a whole number")
+    return int(text)
+
+
 def plan(path):
     """(net, layers): net has height, width, channels; a layer is a dict with its geometry and
     `params`, a list of (name, shape) in the order of the weights file."""
@@ -54,7 +62,7 @@ def plan(path):
     for k in ("height", "width", "channels"):
         if k not in o:
             raise ValueError(f"{path}:{line}: [net] {k} is missing")
-    net = {k: int(o[k]) for k in ("height", "width", "channels")}
+    net = {k: whole(o, k, 0, f"{path}:{line}: [net]") for k in ("height", "width", "channels")}
     h, w, c = net["height"], net["width"], net["channels"]
     layers, shapes = [], []
     for i, (name, o, line) in enumerate(sections[1:]):
@@ -80,13 +88,13 @@ def plan(path):
             if name == "global_depthwise":
                 kh, kw, stride, pad, groups, filters = h, w, 1, 0, c, c
             else:
-                kh = kw = int(o.get("size", 3 if name == "depthwise" else 1))
-                stride = int(o.get("stride", 1))
-                pad = kh // 2 if o.get("pad", "0") == "1" else int(o.get("padding", 0))
-                groups = c if name == "depthwise" else int(o.get("groups", 1))
-                filters = int(o.get("filters", 1))
+                kh = kw = whole(o, "size", 3 if name == "depthwise" else 1, at)
+                stride = whole(o, "stride", 1, at)
+                pad = kh // 2 if o.get("pad", "0") == "1" else whole(o, "padding", 0, at)
+                groups = c if name == "depthwise" else whole(o, "groups", 1, at)
+                filters = whole(o, "filters", 1, at)
                 if name == "depthwise":
-                    filters = c * int(o.get("multiplier", 1))
+                    filters = c * whole(o, "multiplier", 1, at)
             shape = (filters, c // groups, kh, kw)
             layer.update(cin=c, stride=stride, pad=pad, groups=groups, shape=shape)
             names = ["biases"] + (["scales", "mean", "variance"] if layer["bn"] else [])

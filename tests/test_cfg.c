@@ -38,6 +38,7 @@ static void watched_free(void *p) {
 #define dnx_cfg_parse watched_cfg_parse
 #define dnx_cfg_read watched_cfg_read
 #define dnx_cfg_free watched_cfg_free
+#define dnx_cfg_set watched_cfg_set
 #define dnx_opts_parse watched_opts_parse
 #define dnx_opts_free watched_opts_free
 #define dnx_opts_given watched_opts_given
@@ -45,6 +46,7 @@ static void watched_free(void *p) {
 dnx_status dnx_cfg_parse(const char *, size_t, const char *, dnx_cfg **, dnx_err *);
 dnx_status dnx_cfg_read(const char *, dnx_cfg **, dnx_err *);
 void dnx_cfg_free(dnx_cfg *);
+dnx_status dnx_cfg_set(dnx_cfg *, int, const char *, const char *, dnx_err *);
 dnx_status dnx_opts_parse(const dnx_opt *const *, void *const *, int, const dnx_section *,
                           const char *, dnx_err *);
 void dnx_opts_free(const dnx_opt *, void *);
@@ -58,6 +60,7 @@ const char *dnx_nearest(const char *, const char *const *, int);
 #undef free
 #undef dnx_cfg_parse
 #undef dnx_cfg_read
+#undef dnx_cfg_set
 #undef dnx_cfg_free
 #undef dnx_opts_parse
 #undef dnx_opts_free

@@ -100,7 +100,11 @@ static void test_mmt(int P, int K, int N) {
     size_t n = (size_t)(K * ldw);
     memcpy(y, start, n * sizeof *y);
     y[n] = edge;
-    k->mmt(a, (size_t)lda, d, (size_t)ldd, P, K, N, y, (size_t)ldw);
+    dnx_ahead next = {{res, NULL, res + 77}, {1000, 0, 7}};
+    if (P % 2)
+        k->mmt(a, (size_t)lda, d, (size_t)ldd, P, K, N, y, (size_t)ldw);
+    else
+        k->mmt_ahead(a, (size_t)lda, d, (size_t)ldd, P, K, N, y, (size_t)ldw, &next);
     for (int i = 0; i < K; i++)
         for (int j = 0; j < ldw; j++) {
             double v = start[i * ldw + j];
@@ -206,6 +210,11 @@ static void test_channels(int P, int C) {
                 want[i] = dnx_activate(u, (dnx_act)act, slope[c]) + (r ? r[i] : 0);
             }
             check(close_to(y, want, n, 1e-5) && y[n] == edge, "scale_act", P, C, act, v);
+
+            static _Alignas(64) float aligned[MAX];
+            memcpy(aligned, a, n * sizeof *aligned);
+            k->scale_act_stream(aligned, P, C, scale, shift, (dnx_act)act, slope, r, aligned);
+            check(close_to(aligned, want, n, 1e-5), "scale_act_stream", P, C, act, v);
 
             bool has_jumps = act == DNX_PLSE || act == DNX_HARDTAN || act == DNX_STAIR;
             for (int i = 0; i < 64; i++)

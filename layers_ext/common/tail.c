@@ -109,13 +109,16 @@ typedef struct {
 
 /* The passes over whole tensors below go from the last block to the first: what was written last
  * before them is still in the cache, and what they leave there is read first after them. */
-#define BLOCK 65536 /* floats */
+#define BLOCK 65536   /* floats */
+#define LARGE 1048576 /* floats: a y that leaves the cache before it is read */
 
 static void end_rows(const job *j, int thread, size_t at, long rows) {
     (void)thread;
     const dnx_tail *t = j->t;
-    dnx_kernels()->scale_act(t->z + at, rows, t->c, t->scale, t->shift, t->act, t->slopes,
-                             j->p->residual ? j->p->residual + at : NULL, j->p->y + at);
+    const dnx_kernel_set *k = dnx_kernels();
+    (j->rows * t->c > LARGE ? k->scale_act_stream : k->scale_act)(
+        t->z + at, rows, t->c, t->scale, t->shift, t->act, t->slopes,
+        j->p->residual ? j->p->residual + at : NULL, j->p->y + at);
 }
 
 static void back_rows(const job *j, int thread, size_t at, long rows) {

@@ -75,9 +75,9 @@ INLINE vf slow_vector(vf u, int n, dnx_act act, float (*f)(float, dnx_act, float
     return ld(t);
 }
 
-INLINE void scale_act_rows(const int R, const float *x, size_t C, const float *scale,
-                           const float *shift, const epi *e, const float *residual, float *y,
-                           int c, const int n) {
+INLINE void scale_act_rows(const int R, const bool streams, const float *x, size_t C,
+                           const float *scale, const float *shift, const epi *e,
+                           const float *residual, float *y, int c, const int n) {
     vf s = scale ? ldn(scale + c, n) : set1(1), t = shift ? ldn(shift + c, n) : zero();
     vf leak = e->slope ? ldn(e->slope + c, n) : set1(e->leak), u[GROUP];
     UNROLL for (int r = 0; r < R; r++) u[r] = fma_(ldn(x + (size_t)r * C + c, n), s, t);
@@ -87,21 +87,41 @@ INLINE void scale_act_rows(const int R, const float *x, size_t C, const float *s
         UNROLL for (int r = 0; r < R; r++) u[r] = act_vector(u[r], e, leak);
     if (residual)
         UNROLL for (int r = 0; r < R; r++) u[r] += ldn(residual + (size_t)r * C + c, n);
-    UNROLL for (int r = 0; r < R; r++) stn(y + (size_t)r * C + c, u[r], n);
+    if (streams)
+        UNROLL for (int r = 0; r < R; r++) st_stream(y + (size_t)r * C + c, u[r]);
+    else
+        UNROLL for (int r = 0; r < R; r++) stn(y + (size_t)r * C + c, u[r], n);
 }
 
-static void scale_act(const float *x, long P, int C, const float *scale, const float *shift,
-                      dnx_act act, const float *slope, const float *residual, float *y) {
+INLINE void scale_act_any(const bool streams, const float *x, long P, int C, const float *scale,
+                          const float *shift, dnx_act act, const float *slope,
+                          const float *residual, float *y) {
     dnx_epilogue given = {.act = act, .slope = slope};
     epi e = epi_of(&given);
     size_t step = (size_t)C;
-#define BODY4(c, n) scale_act_rows(GROUP, x, step, scale, shift, &e, residual, y, c, n)
-#define BODY1(c, n) scale_act_rows(1, x, step, scale, shift, &e, residual, y, c, n)
+#define BODY4(c, n) scale_act_rows(GROUP, streams, x, step, scale, shift, &e, residual, y, c, n)
+#define BODY1(c, n) scale_act_rows(1, streams, x, step, scale, shift, &e, residual, y, c, n)
 #define STEP(r) x += (r) * step, y += (r) * step, residual = residual ? residual + (r) * step : NULL
     EACH_GROUP(P, C, BODY4, BODY1, STEP);
 #undef BODY4
 #undef BODY1
 #undef STEP
+}
+
+static void scale_act(const float *x, long P, int C, const float *scale, const float *shift,
+                      dnx_act act, const float *slope, const float *residual, float *y) {
+    scale_act_any(false, x, P, C, scale, shift, act, slope, residual, y);
+}
+
+static void scale_act_stream(const float *x, long P, int C, const float *scale,
+                             const float *shift, dnx_act act, const float *slope,
+                             const float *residual, float *y) {
+    if (C % VW || (uintptr_t)y % sizeof(vf)) {
+        scale_act(x, P, C, scale, shift, act, slope, residual, y);
+        return;
+    }
+    scale_act_any(true, x, P, C, scale, shift, act, slope, residual, y);
+    end_stream();
 }
 
 /* What the two passes back through an activation read and write at their next row. */

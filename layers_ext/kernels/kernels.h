@@ -27,6 +27,12 @@ typedef struct {
     bool adds;             /* add to what the output holds, instead of storing */
 } dnx_epilogue;
 
+/* What will be read soon: a product fetches it into the cache while it computes. */
+typedef struct {
+    const float *p[3];
+    size_t floats[3];
+} dnx_ahead;
+
 typedef struct {
     const char *name; /* "plain", "avx2", "avx512" */
     int panel;        /* columns of a packed panel (NR) */
@@ -41,6 +47,8 @@ typedef struct {
     /* w[K][N] += sum_p a[p][k] * d[p][n]; row stride of w is ldw. */
     void (*mmt)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
                 float *w, size_t ldw);
+    void (*mmt_ahead)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
+                      float *w, size_t ldw, const dnx_ahead *next);
 
     /* Depthwise, one output row of W pixels x C channels, kernel k x k (or any kh taps):
      * rows[ky] points at padded input pixel 0 of input row ky (NULL: that row is padding, skip);
@@ -61,6 +69,10 @@ typedef struct {
     /* y = act(x * scale[c] + shift[c]) (+ residual); scale or shift NULL: 1, 0. y may be x. */
     void (*scale_act)(const float *x, long P, int C, const float *scale, const float *shift,
                       dnx_act act, const float *slope, const float *residual, float *y);
+    /* The same for a y that is too large to be found in the cache later: written past it. */
+    void (*scale_act_stream)(const float *x, long P, int C, const float *scale,
+                             const float *shift, dnx_act act, const float *slope,
+                             const float *residual, float *y);
     /* Backward of y = act(u), u = z*scale[c]+shift[c] (z as stored by forward):
      * du = dy * act'(u), stored. sum_du[c] += du, sum_duz[c] += du*z,
      * sum_slope[c] += dy*u where u < 0 (NULL: skip). du may be dy; NULL: only the sums. */

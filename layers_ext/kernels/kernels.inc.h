@@ -28,6 +28,7 @@
 #define PANEL (2 * VW)
 #define MMT_ROWS 128 /* rows of d that mmt copies: 128 x PANEL floats, at most 16 KB */
 #define MM_BLOCK 8192 /* floats of a that stay in L1 while the panels pass */
+#define LINE 16 /* floats of a cache line */
 #define MM_LARGE 131072 /* floats of b that no longer fit L2 */
 
 typedef float vf __attribute__((vector_size(4 * VW)));
@@ -103,6 +104,23 @@ INLINE void st_part(float *p, vf v, int n) {
     float t[VW];
     st(t, v);
     for (int i = 0; i < n; i++) p[i] = t[i];
+#endif
+}
+
+/* Past the cache, into memory: p must be aligned. Other threads see it after end_stream(). */
+INLINE void st_stream(float *p, vf v) {
+#if defined(USE_AVX512)
+    _mm512_stream_ps(p, (__m512)v);
+#elif defined(USE_AVX2)
+    _mm256_stream_ps(p, (__m256)v);
+#else
+    st(p, v);
+#endif
+}
+
+INLINE void end_stream(void) {
+#if defined(USE_AVX512) || defined(USE_AVX2)
+    _mm_sfence();
 #endif
 }
 
@@ -217,6 +235,7 @@ NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const
 extern const dnx_kernel_set NAME1(SET);
 const dnx_kernel_set NAME1(SET) = {
     .name = TEXT1(SET), .panel = PANEL, .packed = packed, .pack = pack, .mm = mm, .mmt = mmt,
+    .mmt_ahead = mmt_ahead,
     .dw_row = dw_row, .dw_dx = dw_dx, .dw_row_dw = dw_row_dw, .stats = stats,
-    .scale_act = scale_act, .act_back = act_back, .act_dz = act_dz, .affine2 = affine2,
-    .add = add, .dot = dot};
+    .scale_act = scale_act, .scale_act_stream = scale_act_stream, .act_back = act_back,
+    .act_dz = act_dz, .affine2 = affine2, .add = add, .dot = dot};

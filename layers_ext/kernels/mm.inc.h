@@ -20,16 +20,23 @@ static void pack(const float *b, size_t sk, size_t sn, int K, int N, float *out)
     }
 }
 
-/* m rows of a times one panel. A pointer per three rows: the addressing modes p, p+lda, p+2*lda
+/* m rows of a times one panel; meanwhile m*K floats at `next` (or NULL) come into the cache, and
+ * the lines that y goes to. A pointer per three rows: the addressing modes p, p+lda, p+2*lda
  * reach the others, so that pointers fit the integer registers. */
 INLINE void mm_tile(const int m, const float *a, size_t lda, int K, const float *b, float *y,
-                    size_t ldy, const epi *e, int c, int width, const float *residual) {
+                    size_t ldy, const epi *e, int c, int width, const float *residual,
+                    const float *next) {
     vf acc[MR][2];
     const float *p[(MR + 2) / 3];
+    size_t step = next ? (size_t)m : 0;
+    if (!next)
+        next = b;
+    UNROLL for (int r = 0; r < m; r++) __builtin_prefetch(y + (size_t)r * ldy, 1);
     UNROLL for (int r = 0; r < m; r++) acc[r][0] = acc[r][1] = zero();
     UNROLL for (int i = 0; i < (m + 2) / 3; i++) p[i] = a + 3 * (size_t)i * lda;
-    for (int k = 0; k < K; k++, b += PANEL) {
+    for (int k = 0; k < K; k++, b += PANEL, next += step) {
         vf b0 = ld(b), b1 = ld(b + VW);
+        __builtin_prefetch(next);
         UNROLL for (int r = 0; r < m; r++) {
             vf x = set1(p[r / 3][(size_t)(r % 3) * lda]);
             acc[r][0] = fma_(x, b0, acc[r][0]);
@@ -55,13 +62,18 @@ NOINLINE void add_rows(const float *u, int rows, int width, float *w, size_t ldw
         for (int i = 0; i < width; i++) w[i] += u[i];
 }
 
-/* w[m][width] += sum over `rows` rows of a[m] d[PANEL] */
+/* w[m][width] += sum over `rows` rows of a[m] d[PANEL]; meanwhile `rows` lines at `next` (or NULL)
+ * come into the cache. */
 INLINE void mmt_tile(const int m, const float *a, size_t lda, const float *d, int rows, float *w,
-                     size_t ldw, int width) {
+                     size_t ldw, int width, const float *next) {
     vf acc[MR][2];
+    size_t step = next ? LINE : 0;
+    if (!next)
+        next = d;
     UNROLL for (int r = 0; r < m; r++) acc[r][0] = acc[r][1] = zero();
-    for (int i = 0; i < rows; i++, a += lda, d += PANEL) {
+    for (int i = 0; i < rows; i++, a += lda, d += PANEL, next += step) {
         vf d0 = ld(d), d1 = ld(d + VW);
+        __builtin_prefetch(next);
         UNROLL for (int r = 0; r < m; r++) {
             vf x = set1(a[r]);
             acc[r][0] = fma_(x, d0, acc[r][0]);
@@ -84,16 +96,18 @@ INLINE void mmt_tile(const int m, const float *a, size_t lda, const float *d, in
 }
 
 typedef void (*mm_fn)(const float *, size_t, int, const float *, float *, size_t, const epi *, int,
-                      int, const float *);
-typedef void (*mmt_fn)(const float *, size_t, const float *, int, float *, size_t, int);
+                      int, const float *, const float *);
+typedef void (*mmt_fn)(const float *, size_t, const float *, int, float *, size_t, int,
+                       const float *);
 #define TILE(m)                                                                                  \
     NOINLINE void mm_##m(const float *a, size_t lda, int K, const float *b, float *y, size_t ldy, \
-                         const epi *e, int c, int width, const float *residual) {                \
-        mm_tile(m, a, lda, K, b, y, ldy, e, c, width, residual);                                 \
+                         const epi *e, int c, int width, const float *residual,                  \
+                         const float *next) {                                                    \
+        mm_tile(m, a, lda, K, b, y, ldy, e, c, width, residual, next);                           \
     }                                                                                            \
     NOINLINE void mmt_##m(const float *a, size_t lda, const float *d, int rows, float *w,        \
-                          size_t ldw, int width) {                                               \
-        mmt_tile(m, a, lda, d, rows, w, ldw, width);                                             \
+                          size_t ldw, int width, const float *next) {                            \
+        mmt_tile(m, a, lda, d, rows, w, ldw, width, next);                                       \
     }
 TILE(1) TILE(2) TILE(3) TILE(4)
 #if MR == 4
@@ -128,15 +142,33 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, 
                 int m = p1 - p < MR ? p1 - p : MR;
                 size_t at = (size_t)p * ldy + (size_t)n0;
                 mm_tiles[m - 1](a + (size_t)p * lda, lda, K, panel, y + at, ldy, &e, n0, width,
-                                e.residual ? e.residual + at : NULL);
+                                e.residual ? e.residual + at : NULL,
+                                n0 == 0 ? a + (size_t)(p + block) * lda : NULL);
             }
         }
     }
 }
 
-static void mmt(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
-                float *w, size_t ldw) {
+/* `rows` lines of what is still to be fetched; NULL: nothing is. */
+static const float *fetch(dnx_ahead *next, int rows) {
+    for (int i = 0; i < 3; i++) {
+        size_t n = (size_t)rows * LINE;
+        const float *at = next->p[i];
+        if (!next->floats[i])
+            continue;
+        if (n > next->floats[i])
+            n = next->floats[i];
+        next->floats[i] -= n;
+        next->p[i] += n;
+        return at;
+    }
+    return NULL;
+}
+
+static void mmt_ahead(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
+                      float *w, size_t ldw, const dnx_ahead *given) {
     float panel[MMT_ROWS * PANEL];
+    dnx_ahead next = *given;
     for (int p0 = 0; p0 < P; p0 += MMT_ROWS) {
         int rows = P - p0 < MMT_ROWS ? P - p0 : MMT_ROWS;
         for (int n0 = 0; n0 < N; n0 += PANEL) {
@@ -146,8 +178,14 @@ static void mmt(const float *a, size_t lda, const float *d, size_t ldd, int P, i
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;
                 mmt_tiles[m - 1](a + (size_t)p0 * lda + k, lda, panel, rows,
-                                 w + (size_t)k * ldw + n0, ldw, width);
+                                 w + (size_t)k * ldw + n0, ldw, width, fetch(&next, rows));
             }
         }
     }
+}
+
+static void mmt(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
+                float *w, size_t ldw) {
+    static const dnx_ahead nothing;
+    mmt_ahead(a, lda, d, ldd, P, K, N, w, ldw, &nothing);
 }

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Installs the peers of `make bench`: PyTorch by apt, and ONNX Runtime, which Debian does not have,
+# by npm into build/bench/node_modules (300 MB; `make clean` removes it). Node.js and npm come by
+# apt unless they are there already.
+set -eu
+cd "$(dirname "$0")/.."
+ort=onnxruntime-node@1.30.0
+folder=build/bench
+
+packages=python3-torch
+command -v node >/dev/null || packages="$packages nodejs"
+command -v npm >/dev/null || packages="$packages npm"
+# shellcheck disable=SC2086 # a list of words on purpose
+sh scripts/install_deps.sh $packages
+
+if grep -qs "\"version\": \"${ort#*@}\"" $folder/node_modules/onnxruntime-node/package.json; then
+    echo "$ort is in $folder/node_modules"
+    exit 0
+fi
+echo "installing $ort into $folder/node_modules (300 MB) from the npm registry"
+mkdir -p $folder
+# Without its install script, which only fetches the libraries for NVIDIA GPUs
+npm install --prefix $folder --ignore-scripts --no-save --no-audit --no-fund $ort

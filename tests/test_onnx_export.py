@@ -1,0 +1,308 @@
+"""scripts/export_onnx.py: the file is read back by a reader of its own, the structure checked, and
+the network computed from the file alone, by plain loops and by ONNX Runtime where installed."""
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+
+try:
+    import numpy as np
+
+    import export_onnx
+    import peer_process
+    import peer_torch
+except ImportError as e:
+    print(f"test_onnx_export: skipped, {e.name} is not installed")
+    print("0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+TOLERANCE = 1e-5  # of the largest value of the output
+# Every branch: groups, no batch norm, padding=, strides, multiplier, a sum, a map that is no square
+SMALL = """[net]
+height=9
+width=8
+channels=4
+[convolutional]
+filters=6
+size=3
+stride=2
+pad=1
+groups=2
+batch_normalize=1
+activation=prelu
+[depthwise]
+size=3
+pad=1
+activation=linear
+[shortcut]
+from=-2
+[depthwise]
+size=2
+padding=1
+multiplier=2
+batch_normalize=1
+activation=prelu
+"""
+GLOBAL = SMALL + """[global_depthwise]
+batch_normalize=1
+[convolutional]
+filters=5
+activation=linear
+"""
+BAD = [
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[maxpool]\nsize=2\n",
+     ":5: [maxpool] is not known here, "
+     "only convolutional, depthwise, global_depthwise, shortcut"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n\n[convolutional]\nrank=2\nactivation=linear\n",
+     ":6: [convolutional] rank= is not known here"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[convolutional]\nactivation=relu\n",
+     ":5: [convolutional] activation=relu: only prelu and linear are known here"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\n[shortcut]\nfrom=-2\n",
+     ":6: [shortcut] from=-2: not a layer before this one"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\n[shortcut]\nfrom=-1,0\n",
+     ":6: [shortcut] from=-1,0: only one layer is known here"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nsize=1\n"
+     "[depthwise]\n[shortcut]\nfrom=-2\n",
+     ":8: [shortcut] only linear, of equal shapes, is known here"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nsize=7\n",
+     ":5: [depthwise] the filter is larger than the input"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=0.5\n[depthwise]\n",
+     ":1: [net] width_multiplier: only 1 is known here"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nsize=large\n",
+     ":5: [depthwise] size=large: not a whole number"),
+    ("[net]\nheight=4\nwidth=4\n[depthwise]\n", ":1: [net] channels is missing"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n", ": no layers"),
+    ("[depthwise]\n", ": the first section must be [net]"),
+]
+
+
+# ---- a reader of the format ----
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte, at = data[at], at + 1
+        value, shift = value | (byte & 127) << shift, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def fields(data):
+    """{number: [whole numbers and bytes]}"""
+    out, at = {}, 0
+    while at < len(data):
+        key, at = varint(data, at)
+        value, at = varint(data, at)
+        if key & 7 == 2:
+            if at + value > len(data):
+                raise ValueError("a field is longer than its message")
+            value, at = data[at:at + value], at + value
+        elif key & 7:
+            raise ValueError(f"unexpected kind {key & 7} of a field")
+        out.setdefault(key >> 3, []).append(value)
+    return out
+
+
+def read_value_info(data):
+    m = fields(data)
+    kind = fields(fields(m[2][0])[1][0])
+    assert kind[1] == [1], "not float32"
+    dims = [fields(d) for d in fields(kind[2][0])[1]]
+    return m[1][0].decode(), [d[1][0] if 1 in d else d[2][0].decode() for d in dims]
+
+
+def read(path):
+    """(nodes, tensors, input, output); a node is (op, inputs, output, {attribute: value})."""
+    with open(path, "rb") as f:
+        model = fields(f.read())
+    opset = fields(model[8][0])
+    assert model[1] == [7] and opset[1] == [b""] and opset[2] == [13], "version"
+    graph, nodes, tensors = fields(model[7][0]), [], {}
+    for data in graph.get(5, []):
+        t = fields(data)
+        assert t[2] == [1], "not float32"
+        tensors[t[8][0].decode()] = np.frombuffer(t[9][0], "<f4").reshape(t[1])
+    for data in graph[1]:
+        n, attributes = fields(data), {}
+        for a in map(fields, n.get(5, [])):
+            assert a[20] == [2 if 3 in a else 7], "kind of an attribute"
+            attributes[a[1][0].decode()] = a[3][0] if 3 in a else a[8]
+        nodes.append((n[4][0].decode(), [i.decode() for i in n[1]], n[2][0].decode(), attributes))
+    return nodes, tensors, read_value_info(graph[11][0]), read_value_info(graph[12][0])
+
+
+def convolve(x, w, b, group, kernel_shape, pads, strides):
+    assert list(w.shape[2:]) == kernel_shape
+    x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel_shape, (2, 3))
+    windows = windows[:, :, ::strides[0], ::strides[1]]
+    parts = [np.einsum("ncyxkl,ockl->noyx", part, filters) for part, filters in
+             zip(np.split(windows, group, 1), np.split(w, group))]
+    return np.concatenate(parts, 1) + b[:, None, None]
+
+
+def compute(path, x):
+    """The file's network in double precision."""
+    nodes, tensors, (name, _), (last, _) = read(path)
+    values = {name: x.astype(np.float64), **{k: v.astype(np.float64) for k, v in tensors.items()}}
+    for op, inputs, output, a in nodes:
+        v = [values[i] for i in inputs]  # fails unless computed before
+        if op == "Conv":
+            y = convolve(*v, **a)
+        elif op == "PRelu":
+            y = np.where(v[0] > 0, v[0], v[0] * v[1])
+        elif op == "Add":
+            y = v[0] + v[1]
+        elif op == "Transpose":
+            y = v[0].transpose(a["perm"])
+        else:
+            assert op == "Flatten" and a == {"axis": 1}, op
+            y = v[0].reshape(len(v[0]), -1)
+        values[output] = y
+    return values[last]
+
+
+# ---- the tests ----
+
+def random_weights(layers, seed):
+    rng = np.random.default_rng(seed)
+    ranges = {"weights": (-0.5, 0.5), "scales": (0.5, 1.5), "variance": (0.5, 1.5),
+              "slopes": (-0.1, 0.6), "biases": (-0.3, 0.3), "mean": (-0.3, 0.3)}
+    return [{name: rng.uniform(*ranges[name], shape).astype(np.float32)
+             for name, shape in layer["params"]} for layer in layers]
+
+
+def make(folder, cfg, batch):
+    """Files of a network: weights, ONNX, and images as x (B x C x H x W) and in our order."""
+    weights, model, fin = (os.path.join(folder, f) for f in ("w.weights", "m.onnx", "in.f32"))
+    net, layers = peer_torch.plan(cfg)
+    peer_torch.write_weights(weights, layers, random_weights(layers, 3))
+    export_onnx.export(cfg, weights, model, batch)
+    shape = (batch, net["channels"], net["height"], net["width"])
+    x = np.random.default_rng(5).uniform(-1, 1, shape).astype(np.float32)
+    np.ascontiguousarray(x.transpose(0, 2, 3, 1)).tofile(fin)
+    return weights, model, x, fin
+
+
+def ours(cfg, weights, fin, batch, folder):
+    fout = os.path.join(folder, "out.f32")
+    done = subprocess.run([os.path.join(ROOT, "bin/darknet"), "classifier", "raw", cfg, weights,
+                           fin, fout, "-batch", str(batch), "-threads", "2"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return np.fromfile(fout, np.float32).reshape(batch, -1)
+
+
+def near(got, want):
+    assert got.shape == want.shape, f"shape {got.shape}, ours is {want.shape}"
+    worst = np.abs(got - want).max() / np.abs(want).max()
+    assert worst < TOLERANCE, f"differs by {worst:.2e} of the largest value"
+
+
+def write(folder, text):
+    cfg = os.path.join(folder, "a.cfg")
+    with open(cfg, "w") as f:
+        f.write(text)
+    return cfg
+
+
+def same_numbers(folder):
+    for text in (SMALL, GLOBAL):
+        cfg = write(folder, text)
+        weights, model, x, fin = make(folder, cfg, 3)
+        near(compute(model, x), ours(cfg, weights, fin, 3, folder))
+
+
+def structure(folder):
+    """A real cfg: as many operations as layers say, every size written, nothing left over."""
+    cfg = os.path.join(ROOT, "cfg", "mobilefacenet-half.cfg")
+    weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
+    _, layers = peer_torch.plan(cfg)
+    peer_torch.write_weights(weights, layers, random_weights(layers, 3))
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "export_onnx.py"), cfg,
+                           weights, model], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    nodes, tensors, first, last = read(model)
+    assert first == ("input", ["N", 3, 112, 112]), first
+    assert last == ("output", ["N", 512]), last
+    ops = [op for op, *_ in nodes]
+    sums = sum(layer["name"] == "shortcut" for layer in layers)
+    assert ops.count("Conv") == len(layers) - sums and ops.count("Add") == sums
+    assert ops.count("PRelu") == sum(layer["act"] == "prelu" for layer in layers)
+    assert len(ops) == ops.count("Conv") + ops.count("Add") + ops.count("PRelu") + 1
+    assert set(tensors) == {i for _, inputs, _, _ in nodes for i in inputs if i in tensors}
+    filters = sum(int(np.prod(layer["shape"])) for layer in layers if "shape" in layer)
+    assert sum(t.size for name, t in tensors.items() if name.endswith("_weights")) == filters
+
+
+def messages(folder):
+    out = os.path.join(folder, "never.onnx")
+    weights = os.path.join(folder, "w.weights")
+    with open(weights, "wb") as f:
+        f.write(struct.pack("<iiiQ", 0, 2, 0, 0) + bytes(8))
+    cases = [(text, weights, "{cfg}" + said) for text, said in BAD]
+    cases += [(SMALL, weights, "{weights}: 2 floats, the network has 306"),
+              (SMALL, write(folder, "x"), "{weights}: not a weights file")]
+    for i, (text, file, said) in enumerate(cases):
+        cfg = os.path.join(folder, f"{i}.cfg")
+        with open(cfg, "w") as f:
+            f.write(text)
+        done = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "export_onnx.py"), cfg,
+                               file, out], capture_output=True, text=True)
+        want = "export_onnx: " + said.format(cfg=cfg, weights=file)
+        assert done.returncode == 1 and done.stderr.strip() == want, done.stderr
+        assert not os.path.exists(out)
+
+
+def onnx_runtime(folder):
+    """The small networks and a whole one, and that denormals are flushed: 1e-20 x 1e-20 is one."""
+    half = os.path.join(ROOT, "cfg", "mobilefacenet-half.cfg")
+    tiny = os.path.join(folder, "tiny.cfg")
+    with open(tiny, "w") as f:
+        f.write("[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
+    for text in (SMALL, GLOBAL, None):
+        cfg = write(folder, text) if text else half
+        weights, model, x, fin = make(folder, cfg, 3)
+        near(run_onnx(folder, model, x), ours(cfg, weights, fin, 3, folder))
+    _, model, x, _ = make(folder, tiny, 1)
+    small = np.full((1, 1, 1, 1), 1e-20, np.float32)
+    peer_torch.write_weights(os.path.join(folder, "t"), peer_torch.plan(tiny)[1],
+                             [{"biases": np.zeros(1, np.float32), "weights": small}])
+    export_onnx.export(tiny, os.path.join(folder, "t"), model)
+    assert np.float32(1e-20) * np.float32(1e-20) != 0
+    assert run_onnx(folder, model, small)[0, 0] == 0
+
+
+def run_onnx(folder, model, x):
+    planes, fout = os.path.join(folder, "planes.f32"), os.path.join(folder, "onnx.f32")
+    x.tofile(planes)
+    with peer_process.onnx(model, planes, x.shape, 2) as peer:
+        assert len(peer.times(0, 2)) == 2
+        peer.output(fout)
+    return np.fromfile(fout, np.float32).reshape(len(x), -1)
+
+
+def main():
+    passed = failed = skipped = 0
+    tests = [same_numbers, structure, messages, onnx_runtime]
+    if peer_process.onnx_missing():
+        print(f"test_onnx_export: skipped, {peer_process.onnx_missing()} (make bench-deps)")
+        tests.remove(onnx_runtime)
+        skipped += 1
+    for test in tests:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                test(folder)
+            passed += 1
+        except (AssertionError, OSError, RuntimeError, ValueError, KeyError, TypeError) as e:
+            print(f"FAIL test_onnx_export: {test.__name__}: {type(e).__name__} {e}")
+            failed += 1
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return failed > 0
+
+
+sys.exit(main())
