@@ -43,6 +43,7 @@ static int run(int argc, char **argv) {
         else if (!strcmp(t->name, argv[1])) {
             printf("[%s] %s\n", t->name, t->summary);
             print_options(t->options);
+            if (t->wants) print_options(dnx_teacher_options);
             printf("and, as every section:\n");
             print_options(dnx_common_options);
             return 0;

@@ -3,9 +3,11 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
+#include "kernels/pool.h"
 #include "net.h"
 
 #define POSITIONS 256 /* of a filter, that are done at a time */
+#define SMALL 65536   /* numbers that are not worth waking a second thread for */
 
 void dnx_net_update_begin(dnx_net *net, int batch) {
     dnx_param list[DNX_MAX_PARAMS];
@@ -49,6 +51,28 @@ static double exclude(const dnx_param *w, double factor) {
     return e * scale;
 }
 
+/* Stochastic gradient descent of one tensor. */
+typedef struct {
+    float *w, *g, *v;
+    size_t count;
+    float rate, momentum, decay;
+    bool nesterov;
+} descent;
+
+static void descend(void *arg, int t, int threads) {
+    const descent *d = arg;
+    float *restrict w = d->w, *restrict g = d->g, *restrict v = d->v;
+    const float rate = d->rate, momentum = d->momentum, decay = d->decay;
+    long lo, hi;
+    dnx_share((long)d->count, t, threads, &lo, &hi);
+    for (long j = lo; j < hi; j++) {
+        float step = g[j] - decay * w[j];
+        v[j] = momentum * v[j] + step;
+        w[j] += rate * (d->nesterov ? step + momentum * v[j] : v[j]);
+        g[j] = 0;
+    }
+}
+
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
     dnx_param list[DNX_MAX_PARAMS];
     const dnx_link *l = &net->links[i];
@@ -58,17 +82,13 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
     float lr = rate * l->rate / (float)batch;
     for (int k = 0; k < n; k++) {
         if (!list[k].is_trained || !list[k].grad) continue;
-        float *w = list[k].value, *g = list[k].grad;
-        float d = decay * l->decay * list[k].decay * (float)batch;
-        for (size_t j = 0; net->clip < 1 && j < list[k].count; j++) g[j] *= net->clip;
+        for (size_t j = 0; net->clip < 1 && j < list[k].count; j++) list[k].grad[j] *= net->clip;
         if (l->exclusivity > 0 && list[k].filters > 1)
             net->exclusivity += exclude(&list[k], (double)l->exclusivity * batch);
-        for (size_t j = 0; j < list[k].count; j++) {
-            float step = g[j] - d * w[j];
-            v[j] = momentum * v[j] + step;
-            w[j] += lr * (net->o.nesterov ? step + momentum * v[j] : v[j]);
-            g[j] = 0;
-        }
+        descent d = {list[k].value, list[k].grad, v, list[k].count, lr, momentum,
+                     decay * l->decay * list[k].decay * (float)batch, net->o.nesterov != 0};
+        if (list[k].count < SMALL) descend(&d, 0, 1);
+        else dnx_pool_run(net->pool, descend, &d);
         v += list[k].count;
     }
     if (net->nodes[i].type->prepare) net->nodes[i].type->prepare(&net->nodes[i], NULL);

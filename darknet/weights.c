@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __GLIBC__ /* told by the headers above */
+#include <malloc.h>
+#endif
 
 #include "packed.h"
 
@@ -96,7 +99,6 @@ dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
     if (st) return st;
     if (dnx_packed_is(bytes, len)) {
         st = dnx_packed_load(net, path, bytes, len, err);
-        if (!st) st = dnx_net_prepare(net, err);
         goto end;
     }
     if (len < OLD_HEADER) {
@@ -131,12 +133,13 @@ dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
     }
     if (!st) st = walk(net, path, bytes + header, have, false, err);
     if (!st) st = walk(net, path, bytes + header, have, true, err);
-    if (!st) {
-        net->seen = seen;
-        st = dnx_net_prepare(net, err);
-    }
+    if (!st) net->seen = seen;
 end:
-    free(bytes);
+    free(bytes); /* before the layers make their own copies */
+    if (!st) st = dnx_net_prepare(net, err);
+#ifdef __GLIBC__
+    malloc_trim(0); /* what prepare() worked with goes back to the system */
+#endif
     return st;
 }
 

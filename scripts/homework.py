@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""homework.py: trains a MobileFaceNet teacher, then narrower students from scratch and by distillation,
-and compares them by face verification.
+"""homework.py: trains a MobileFaceNet teacher, then narrower students from scratch and by
+distillation, and compares them by face verification.
 
 Without --faces it draws synthetic faces, and says so in every result. What is done already in --out
 is not done again; a training that was interrupted goes on from its checkpoint.
@@ -22,7 +22,7 @@ DARKNET = os.path.join(ROOT, "bin", "darknet")
 CFG = os.path.join(ROOT, "cfg")
 METHODS = {  # name: (cfg of the student, what it is)
     "scratch": ("mobilefacenet-half-am.cfg", "labels alone (CosFace)"),
-    "probability": ("mobilefacenet-half-kd-probability.cfg", "labels and the teacher's probabilities"),
+    "probability": ("mobilefacenet-half-kd-probability.cfg", "labels and probabilities"),
     "feature": ("mobilefacenet-half-kd-feature.cfg", "the teacher's features, no labels"),
     "correlation": ("mobilefacenet-half-kd-correlation.cfg", "labels and correlations (CC-KD)"),
     "exclusive": ("mobilefacenet-half-kd-ec.cfg", "features, hard samples, exclusivity (EC-KD)")}
@@ -119,13 +119,14 @@ def schedule(args, batches, rate):
 # ---- steps ----
 
 def make_data(args):
-    """(labelled .data, all images .data, classes, pairs, faces of the pairs, label of the results)"""
+    """(.data of labelled images, of all, classes, pairs, faces of the pairs, what to call them)"""
     if args.faces:
         faces, lfw, pairs, label = args.faces, args.lfw, args.pairs, "real faces"
     else:
         out = os.path.join(args.out, "synthetic")
         run([DARKNET, "synth", out, "-identities", str(args.identities), "-images",
-             str(args.images), "-size", str(args.size), "-seed", "1", "-pairs", str(args.synthetic_pairs)])
+             str(args.images), "-size", str(args.size), "-seed", "1", "-pairs",
+             str(args.synthetic_pairs)])
         faces, lfw, pairs = (os.path.join(out, p) for p in ("train", "test", "pairs.txt"))
         label = "SYNTHETIC faces"
     classes = sum(e.is_dir() for e in os.scandir(faces))
@@ -138,8 +139,9 @@ def make_data(args):
     return labelled, every, classes, pairs, lfw, label
 
 
-def train(args, name, text, data, extra=()):
-    """Trains the network of a cfg text in out/name; returns its cfg and weights."""
+def train(args, name, text, data, options=(), start=()):
+    """Trains the network of a cfg text in out/name, from what `start` says where it does not go on
+    from a checkpoint; returns its cfg and weights."""
     folder = os.path.join(args.out, name)
     cfg, weights = (os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     done = os.path.join(folder, "trained.txt")
@@ -149,11 +151,12 @@ def train(args, name, text, data, extra=()):
         write(cfg, text)
         own = os.path.join(folder, "net.data")
         write(own, re.sub(r"(?m)^backup=.*", f"backup={folder}", read(data)))
-        start = time.time()
-        resume = ["-resume"] if os.path.exists(os.path.join(folder, "net.state")) else []
-        run([DARKNET, "classifier", "train", own, cfg] + list(extra if not resume else
-            [e for e in extra if not e.endswith(".weights") or e in extra[1:]]) + resume)
-        write(done, f"{time.time() - start:.1f}\n")
+        begun = time.time()
+        resume = os.path.exists(os.path.join(folder, "net.state"))
+        threads = ["-threads", str(args.threads)] if args.threads else []
+        run([DARKNET, "classifier", "train", own, cfg] + threads + list(options) +
+            (["-resume"] if resume else list(start)))
+        write(done, f"{time.time() - begun:.1f}\n")
     return cfg, weights
 
 
@@ -167,7 +170,7 @@ def evaluate(args, name, cfg, weights, lfw, pairs, versus=None):
 
 
 def measure(args, name, text):
-    """Parameters, multiply-adds and milliseconds per image of the network that is used in the end."""
+    """Parameters, multiply-adds and milliseconds per image of the network without its losses."""
     path = os.path.join(args.out, name + ".json")
     if not os.path.exists(path):
         cfg = os.path.join(args.out, name + ".cfg")
@@ -234,7 +237,7 @@ def make_teacher(args, labelled, classes):
         if not os.path.exists(headless):
             start_weights(args, body, teacher, headless)
         teacher["headed"], teacher["headed_weights"] = train(
-            args, "teacher-head", body, labelled, [headless, "-clear"])
+            args, "teacher-head", body, labelled, start=[headless, "-clear"])
     return teacher
 
 
@@ -364,9 +367,9 @@ def work(args):
                 name = f"{method}-{width:g}-seed{seed}"
                 text = student_cfg(args, method, width, seed, classes, teacher)
                 data = labelled if method in LABELLED else every
-                extra = ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))] \
+                options = ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))] \
                     if method != "scratch" and args.cache else []
-                cfg, weights = train(args, name, text, data, extra)
+                cfg, weights = train(args, name, text, data, options)
                 r = evaluate(args, name, cfg, weights, lfw, pairs, scratch.get(seed))
                 if method == "scratch":
                     scratch[seed] = os.path.join(args.out, name, "lfw", "results.json")
@@ -414,6 +417,7 @@ def main():
     p.add_argument("--identities", type=int, default=200, help="synthetic identities")
     p.add_argument("--images", type=int, default=30, help="images of each")
     p.add_argument("--synthetic-pairs", type=int, default=2000)
+    p.add_argument("--threads", type=int, default=0, help="of training; 0: all processors")
     p.add_argument("--no-cache", dest="cache", action="store_false",
                    help="run the teacher anew for every batch")
     args = p.parse_args()
