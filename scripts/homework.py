@@ -413,7 +413,8 @@ def main():
     p.add_argument("--probability-weight", type=float, default=1)
     p.add_argument("--correlation-weight", type=float, default=100)
     p.add_argument("--exclusivity", type=float, default=1e-4)
-    p.add_argument("--size", type=int, default=112, help="pixels of the networks' input")
+    p.add_argument("--size", type=int, help="pixels of the networks' input; default 112 for real "
+                   "faces, 56 for synthetic ones")
     p.add_argument("--identities", type=int, default=200, help="synthetic identities")
     p.add_argument("--images", type=int, default=30, help="images of each")
     p.add_argument("--synthetic-pairs", type=int, default=2000)
@@ -428,6 +429,7 @@ def main():
         p.error("--faces needs --lfw and --pairs")
     if bool(args.teacher_cfg) != bool(args.teacher_weights):
         p.error("--teacher-cfg and --teacher-weights go together")
+    args.size = args.size or (112 if args.faces else 56)
     for key in ("out", "faces", "unlabelled", "lfw", "pairs", "teacher_cfg", "teacher_weights"):
         if getattr(args, key):
             setattr(args, key, os.path.abspath(getattr(args, key)))

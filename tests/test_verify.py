@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""classifier train -pairs: what it prints and keeps is what scripts/eval_lfw.py says of the same
+weights; and -cache: the teacher's outputs in a file, refused when they are of something else."""
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+import embeddings
+import homework
+
+DARKNET = os.path.join(ROOT, "bin", "darknet")
+passed = failed = 0
+
+
+def check(ok, what):
+    global passed, failed
+    passed, failed = passed + bool(ok), failed + (not ok)
+    if not ok:
+        print("failed:", what)
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def small(name, changes):
+    with open(os.path.join(ROOT, "cfg", name), encoding="utf-8") as f:
+        net = dict(width=32, height=32, width_multiplier=.25, batch=8, max_batches=6, burn_in=1,
+                   steps="3,5", **changes.pop("net", {}))
+        return homework.edit(f.read(), dict(changes, net=net))
+
+
+def lfw_column(folder):
+    with open(os.path.join(folder, "net.csv"), newline="", encoding="utf-8") as f:
+        return {int(r["batch"]): float(r["lfw"]) for r in csv.DictReader(f) if r["lfw"]}
+
+
+def verification(here):
+    cfg, data, pairs, faces = (os.path.join(here, p) for p in
+                               ("net.cfg", "faces.data", "s/pairs.txt", "s/test"))
+    homework.write(cfg, small("mobilefacenet-half-am.cfg", {"margin_softmax": {"classes": 8}}))
+    homework.write(data, f"classes=8\ntrain={here}/s/train\nbackup={here}\n")
+    train = [DARKNET, "classifier", "train", data, cfg, "-pairs", pairs, "-faces", faces]
+    done = run(*train, "-verify", "2", "-batches", "4")
+    check(done.returncode == 0, done.stderr)
+    seen = lfw_column(here)
+    check(sorted(seen) == [2, 4], f"verified at {sorted(seen)}")
+    for weights, value in (("net.weights", seen[4]), ("net-best.weights", max(seen.values()))):
+        result = os.path.join(here, "result-" + weights)
+        done = run(sys.executable, os.path.join(ROOT, "scripts", "eval_lfw.py"), cfg,
+                   os.path.join(here, weights), faces, pairs, "--out", result)
+        check(done.returncode == 0, done.stderr)
+        with open(os.path.join(result, "results.json"), encoding="utf-8") as f:
+            check(abs(json.load(f)["accuracy"] - value) < 1e-4, weights + ": as eval_lfw.py")
+    with open(os.path.join(here, "net-best.weights"), "rb") as f:
+        best = f.read()
+    done = run(*train, "-verify", "2", "-resume")
+    check(done.returncode == 0, done.stderr)
+    seen = lfw_column(here)
+    check(sorted(seen) == [2, 4, 6], "resumed: still has the earlier values")
+    with open(os.path.join(here, "net-best.weights"), "rb") as f:
+        check((f.read() != best) == (seen[6] > max(seen[2], seen[4])), "resumed: keeps the best")
+    os.remove(os.path.join(faces, "test0001", "test0001_0002.jpg"))
+    done = run(*train)
+    check(done.returncode == 1 and "missing" in done.stderr and "test0001_0002" in done.stderr,
+          "a missing face is named")
+    homework.write(pairs, "10\t1\nnonsense\n")
+    done = run(*train)
+    check(done.returncode == 1 and "pairs.txt:2: must be `NAME i j`" in done.stderr,
+          "a bad line: " + done.stderr)
+    done = run(*train[:-2])
+    check(done.returncode == 2 and "go together" in done.stderr, "-pairs without -faces")
+
+
+def cache(here):
+    teacher, weights, cfg, data = (os.path.join(here, p) for p in
+                                   ("teacher.cfg", "teacher.weights", "kd.cfg", "kd.data"))
+    homework.write(teacher, homework.without_losses(small("mobilefacenet-half-am.cfg", {})))
+    check(run(DARKNET, "init", teacher, weights).returncode == 0, "teacher's weights")
+    homework.write(cfg, small("mobilefacenet-half-kd-feature.cfg", {
+        "kd_feature": {"teacher": "teacher.cfg", "weights": "teacher.weights"},
+        "net": {"seed": 7}}))
+    homework.write(data, f"train={here}/s/train\nbackup={here}\n")
+    folder = os.path.join(here, "cache")
+    losses = []
+    for options in ([], ["-cache", folder], ["-cache", folder]):
+        done = run(DARKNET, "classifier", "train", data, cfg, *options)
+        check(done.returncode == 0, done.stderr)
+        with open(os.path.join(here, "kd.csv"), newline="", encoding="utf-8") as f:
+            losses.append([float(r["loss"]) for r in csv.DictReader(f)])
+    check(abs(losses[0][0] - losses[1][0]) < 1e-3 * losses[0][0],
+          "the cache gives the teacher's outputs, to half precision")
+    check(losses[1] == losses[2], "the cache is used again")
+    (file,) = os.listdir(folder)
+    names, rows = embeddings.read(os.path.join(folder, file))
+    check(len(names) == 2 * 8 * 4 and names[1] == names[0] + " mirrored", "names of the rows")
+    check(rows.shape == (64, 512), "rows of the cache")
+    run(DARKNET, "init", cfg, os.path.join(here, "other.weights"))
+    shutil.copy(os.path.join(here, "other.weights"), weights)
+    with open(teacher, encoding="utf-8") as f:
+        homework.write(teacher, f.read() + "\n# another\n")
+    run(DARKNET, "init", teacher, weights)
+    done = run(DARKNET, "classifier", "train", data, cfg, "-cache", folder)
+    check(done.returncode == 1 and "of another teacher" in done.stderr, "a stale cache is refused")
+    with open(os.path.join(folder, file), "r+b") as f:
+        f.truncate(1000)
+    done = run(DARKNET, "classifier", "train", data, cfg, "-cache", folder)
+    check(done.returncode == 1 and "cut short" in done.stderr, "a cache cut short is refused")
+
+
+with tempfile.TemporaryDirectory() as temporary:
+    drawn = run(DARKNET, "synth", os.path.join(temporary, "s"), "-identities", "8", "-images", "4",
+                "-size", "32", "-pairs", "40")
+    check(drawn.returncode == 0, drawn.stderr)
+    verification(temporary)
+    cache(temporary)
+print(f"{passed} passed, {failed} failed, 0 skipped")
+sys.exit(failed > 0)
