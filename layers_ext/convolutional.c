@@ -9,12 +9,15 @@
  * A block of output pixels is gathered into rows of K = size*size*C/groups floats and multiplied by
  * the packed filters; a 1x1 convolution with stride 1 reads its input in place. The gathered
  * block stays in the cache: there is no size*size times larger copy of the input. With as many
- * groups as channels the depthwise kernels do it all. */
+ * groups as channels the depthwise kernels do it all. Predicting, 3x3 filters with stride 1 and
+ * enough channels go through Winograd's transforms (common/winograd.h). */
 #include <math.h>
 #include <string.h>
 
 #include "common/dwconv.h"
+#include "common/filters.h"
 #include "common/patches.h"
+#include "common/winograd.h"
 #include "kernels/pool.h"
 
 #define BLOCK 84   /* pixels at a time: a multiple of every tile height */
@@ -41,6 +44,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_dwconv dw;     /* groups = channels: all is here. Else only dw.tail is in use */
+    dnx_winograd wino; /* wino.m > 0: it predicts so, and has no `packed` */
     dnx_patches at;
     int groups, K, N;  /* K, N: of one group */
     bool is_depthwise, reads_in_place;
@@ -102,8 +106,13 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t count = (size_t)s->K * (size_t)o->filters;
     st = dnx_tail_make(&s->dw.tail, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
-    if (!st) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
-    if (!st && !s->reads_in_place) st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
+    if (!n->trains && o->size == 3 && o->stride == 1 && o->groups == 1)
+        s->wino.m = dnx_winograd_side(n->in[0], n->out);
+    if (s->wino.m) {
+        if (!st) st = dnx_winograd_make(&s->wino, n, s->wino.m, s->at.pad, err);
+    } else if (!st) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
+    if (!st && !s->wino.m && !s->reads_in_place)
+        st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_w, count, err);
         if (!st) st = dnx_new(n, &s->packed_t, groups * k->packed(s->N, s->K), err);
@@ -114,8 +123,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float std = sqrtf(2.f / (float)s->K);
-    for (size_t i = 0; i < count; i++) s->w[i] = std * dnx_rng_normal(&r);
+    for (size_t i = 0; i < count; i++) s->w[i] = sqrtf(2.f / (float)s->K) * dnx_rng_normal(&r);
     return prepare(n, err);
 }
 
@@ -126,6 +134,7 @@ static void unmake(dnx_node *n) {
         return;
     }
     dnx_tail_unmake(&s->dw.tail);
+    dnx_winograd_unmake(&s->wino);
     float *all[] = {s->w, s->d_w, s->wk, s->packed, s->packed_t, s->d_wk, s->block};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
@@ -138,58 +147,25 @@ static int params(dnx_node *n, dnx_param *list) {
     return dnx_tail_params(&s->dw.tail, &w, false, list);
 }
 
-/* Where weight i = tap * c + channel of a gathered row stands among a filter's in the file. */
-static size_t file_index(const state *s, size_t i) {
-    size_t c = (size_t)s->at.c, taps = (size_t)s->K / c;
-    return i % c * taps + i / c;
-}
-
-static void order_share(void *arg, int t, int threads) {
-    dnx_node *n = arg;
-    state *s = n->state;
-    size_t K = (size_t)s->K;
-    long lo, hi;
-    dnx_share(n->out.c, t, threads, &lo, &hi);
-    for (size_t f = (size_t)lo; f < (size_t)hi; f++)
-        for (size_t i = 0; i < K; i++)
-            s->wk[f * K + i] = s->w[f * K + file_index(s, i)] *
-                               (n->trains ? 1 : s->dw.tail.scale[f]);
-}
-
-/* Packs its share of the panels of a rows x columns matrix per group. */
-static void pack_panels(const state *s, const float *w, size_t sk, size_t sn, int rows,
-                        int columns, float *packed, int t, int threads) {
-    const dnx_kernel_set *k = dnx_kernels();
-    long panels = (columns + k->panel - 1) / k->panel, lo, hi;
-    dnx_share(panels * s->groups, t, threads, &lo, &hi);
-    for (; lo < hi; lo++) {
-        size_t g = (size_t)(lo / panels);
-        int first = (int)(lo % panels) * k->panel;
-        int width = columns - first < k->panel ? columns - first : k->panel;
-        k->pack(w + g * (size_t)s->K * (size_t)s->N + (size_t)first * sn, sk, sn, rows, width,
-                packed + g * k->packed(rows, columns) + (size_t)first * (size_t)rows);
-    }
-}
-
-static void pack_share(void *arg, int t, int threads) {
-    dnx_node *n = arg;
-    state *s = n->state;
-    const float *w = s->wk ? s->wk : s->w;
-    size_t K = (size_t)s->K;
-    pack_panels(s, w, 1, K, s->K, s->N, s->packed, t, threads);
-    if (n->trains) pack_panels(s, w, K, 1, s->N, s->K, s->packed_t, t, threads);
+static dnx_filters filters_of(const state *s) {
+    return (dnx_filters){s->groups, s->K, s->N, s->at.c};
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
+    dnx_filters f = filters_of(s);
     if (s->is_depthwise) return dnx_dwconv_prepare(n, err);
     if (!n->trains) dnx_tail_fold(&s->dw.tail);
+    if (s->wino.m) {
+        dnx_winograd_prepare(&s->wino, n, s->w, s->dw.tail.scale);
+        return DNX_OK;
+    }
     if (!s->wk && (!n->trains || s->at.size > 1)) {
         dnx_status st = dnx_new(n, &s->wk, (size_t)s->K * (size_t)n->out.c, err);
         if (st) return st;
     }
-    if (s->wk) dnx_pool_run(n->pool, order_share, n);
-    dnx_pool_run(n->pool, pack_share, n);
+    if (s->wk) dnx_filters_order(&f, n->pool, s->w, n->trains ? NULL : s->dw.tail.scale, s->wk);
+    dnx_filters_pack(&f, n->pool, s->wk ? s->wk : s->w, s->packed, s->packed_t);
     if (!n->trains) {
         dnx_free(s->wk);
         s->wk = NULL;
@@ -279,6 +255,10 @@ static void forward(dnx_node *n, dnx_pass *p) {
         dnx_dwconv_forward(n, p);
         return;
     }
+    if (s->wino.m) {
+        dnx_winograd_forward(&s->wino, n, p, &s->dw.tail);
+        return;
+    }
     if (n->trains) dnx_tail_begin(&s->dw.tail, n);
     dnx_pool_run(n->pool, forward_share, &j);
     if (n->trains) dnx_tail_end(&s->dw.tail, n, p);
@@ -346,6 +326,7 @@ static void backward_share(void *arg, int t, int threads) {
 static void sum_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
+    dnx_filters order = filters_of(s);
     size_t K = (size_t)s->K, count = K * (size_t)j->n->out.c;
     long lo, hi;
     dnx_share(j->n->out.c, t, threads, &lo, &hi);
@@ -355,7 +336,7 @@ static void sum_share(void *arg, int t, int threads) {
         if (s->at.size == 1) dnx_kernels()->add(d, (size_t)(hi - lo) * K, to);
         else
             for (long f = lo; f < hi; f++, d += K, to += K)
-                for (size_t i = 0; i < K; i++) to[file_index(s, i)] += d[i];
+                for (size_t i = 0; i < K; i++) to[dnx_filters_place(&order, i)] += d[i];
     }
 }
 

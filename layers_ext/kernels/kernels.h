@@ -91,6 +91,14 @@ typedef struct {
     void (*add)(const float *x, size_t n, float *y);
     /* sum of a[i]*b[i] */
     double (*dot)(const float *a, const float *b, size_t n);
+
+    /* Winograd's transforms of F(m x m, 3 x 3), m = 2 or 4, a = m + 2; one tile. Element e < a*a
+     * of channel c of the tile, a x a pixels x C from x on, goes to v[e*step + c]. */
+    void (*wino_in)(int m, const float *x, size_t ldx, int C, float *v, size_t step);
+    /* The products v[e*step + c] give h x w <= m x m outputs of N channels: y + i*row + j*ldy.
+     * The residual has the same strides; nothing is added to y. */
+    void (*wino_out)(int m, const float *v, size_t step, int N, int h, int w, float *y, size_t row,
+                     size_t ldy, const dnx_epilogue *e);
 } dnx_kernel_set;
 
 /* The best set for this processor, or the one that DNX_ISA names ("plain", "avx2", "avx512").

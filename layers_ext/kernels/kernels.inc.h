@@ -227,6 +227,7 @@ NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const
 #include "mm.inc.h"
 #include "depthwise.inc.h"
 #include "elementwise.inc.h"
+#include "winograd.inc.h"
 
 #define NAME2(s) dnx_kernels_##s
 #define NAME1(s) NAME2(s)
@@ -238,4 +239,5 @@ const dnx_kernel_set NAME1(SET) = {
     .mmt_ahead = mmt_ahead,
     .dw_row = dw_row, .dw_dx = dw_dx, .dw_row_dw = dw_row_dw, .stats = stats,
     .scale_act = scale_act, .scale_act_stream = scale_act_stream, .act_back = act_back,
-    .act_dz = act_dz, .affine2 = affine2, .add = add, .dot = dot};
+    .act_dz = act_dz, .affine2 = affine2, .add = add, .dot = dot,
+    .wino_in = wino_in, .wino_out = wino_out};

@@ -1,0 +1,56 @@
+#include "filters.h"
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+
+typedef struct {
+    const dnx_filters *s;
+    const float *w, *scale;
+    float *to, *to_t;
+} job;
+
+static void order_share(void *arg, int t, int threads) {
+    const job *j = arg;
+    size_t K = (size_t)j->s->K;
+    long lo, hi;
+    dnx_share((long)j->s->groups * j->s->N, t, threads, &lo, &hi);
+    for (size_t f = (size_t)lo; f < (size_t)hi; f++)
+        for (size_t i = 0; i < K; i++)
+            j->to[f * K + i] =
+                j->w[f * K + dnx_filters_place(j->s, i)] * (j->scale ? j->scale[f] : 1);
+}
+
+void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
+                       const float *scale, float *wk) {
+    job j = {s, w, scale, wk, NULL};
+    dnx_pool_run(pool, order_share, &j);
+}
+
+/* Packs its share of the panels of a rows x columns matrix per group. */
+static void pack_panels(const dnx_filters *s, const float *w, size_t sk, size_t sn, int rows,
+                        int columns, float *packed, int t, int threads) {
+    const dnx_kernel_set *k = dnx_kernels();
+    long panels = (columns + k->panel - 1) / k->panel, lo, hi;
+    dnx_share(panels * s->groups, t, threads, &lo, &hi);
+    for (; lo < hi; lo++) {
+        size_t g = (size_t)(lo / panels);
+        int first = (int)(lo % panels) * k->panel;
+        int width = columns - first < k->panel ? columns - first : k->panel;
+        k->pack(w + g * (size_t)s->K * (size_t)s->N + (size_t)first * sn, sk, sn, rows, width,
+                packed + g * k->packed(rows, columns) + (size_t)first * (size_t)rows);
+    }
+}
+
+static void pack_share(void *arg, int t, int threads) {
+    const job *j = arg;
+    const dnx_filters *s = j->s;
+    size_t K = (size_t)s->K;
+    pack_panels(s, j->w, 1, K, s->K, s->N, j->to, t, threads);
+    if (j->to_t) pack_panels(s, j->w, K, 1, s->N, s->K, j->to_t, t, threads);
+}
+
+void dnx_filters_pack(const dnx_filters *s, struct dnx_pool *pool, const float *wk, float *packed,
+                      float *packed_t) {
+    job j = {s, wk, NULL, packed, packed_t};
+    dnx_pool_run(pool, pack_share, &j);
+}

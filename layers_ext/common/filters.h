@@ -1,0 +1,27 @@
+/* filters.h - the filters of a convolution in groups as matrices, for products with the rows of
+ * patches.h. In a file a filter is c x size x size floats; in a row they come as (ky, kx, channel).
+ */
+#ifndef DNX_FILTERS_H
+#define DNX_FILTERS_H
+#include <stddef.h>
+
+struct dnx_pool;
+
+typedef struct {
+    int groups, K, N; /* groups x N filters of K = size*size*c floats */
+    int c;            /* channels of one group */
+} dnx_filters;
+
+/* Where float i of a row stands in a filter of the file. */
+static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
+    size_t c = (size_t)s->c, taps = (size_t)s->K / c;
+    return i % c * taps + i / c;
+}
+
+/* wk = w in the order of the rows, filter f times scale[f] (NULL: 1). groups x N x K floats. */
+void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
+                       const float *scale, float *wk);
+/* Panels of each group's K x N matrix and, unless packed_t is NULL, of its transpose. */
+void dnx_filters_pack(const dnx_filters *s, struct dnx_pool *pool, const float *wk, float *packed,
+                      float *packed_t);
+#endif
