@@ -19,6 +19,7 @@ except ImportError:
     sys.exit(0)
 import embeddings
 import eval_lfw as e
+from pairs import read_bin
 
 count = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -107,6 +108,7 @@ def test_embeddings(folder):
 def test_pairs(folder):
     path = os.path.join(folder, "pairs.txt")
     for text, want in (("", ":1: must be"), ("x\t1\n", ":1: must be"),
+                       ("10\t0\nA\t1\t2\n", ":1: must be"), ("0\t1\n", ":1: must be"),
                        ("1\t1\nA\t1\t2\n", "1 pairs; its first line promises 2"),
                        ("1\t1\nA\t1\n", ":2: must be"), ("1\t1\nA\t1\tx\n", ":2: must be")):
         fails("pairs " + want, want, e.read_pairs, write(path, text))
@@ -154,11 +156,11 @@ def test_bin(folder):
     sets["numbers"] = pickle.dumps((images, [int(v) for v in same]), 4)
     for name, data in sets.items():
         write(path, data)
-        check(e.read_bin(path) == (images, same), name)
+        check(read_bin(path) == (images, same), name)
     write(path, sets["protocol 2"])
     for n in (0, 1, 2, 20, 400, len(sets["protocol 2"]) - 1):
         write(path, sets["protocol 2"][:n])
-        fails(f"cut at {n}", "not a verification set", e.read_bin, path)
+        fails(f"cut at {n}", "not a verification set", read_bin, path)
     one = [b"a", b"b"]
     for name, data, text in (
             ("a call", pickle.dumps(([Evil(), b"x"], [True]), 4), "opcode STACK_GLOBAL"),
@@ -175,9 +177,9 @@ def test_bin(folder):
             ("empty", pickle.dumps(([b"a", b""], [True])), "image 1 must be bytes"),
             ("a number", pickle.dumps((one * 2, [True, 2])), "pair 1 must be True or False")):
         write(path, data)
-        fails(name, text, e.read_bin, path)
+        fails(name, text, read_bin, path)
     check(not os.path.exists("evil"), "nothing was called")
-    fails("no file", "No such file", e.read_bin, path + ".none")
+    fails("no file", "No such file", read_bin, path + ".none")
     write(path, sets["protocol 4"].replace(images[9], b"\x89PNG" + images[9][4:]))
     pairs = e.unpack_bin(path, folder)
     check([p[3] for p in pairs] == [0] * 3 + [k // 2 for k in range(2, 20)], "folds",
