@@ -6,15 +6,15 @@ Without --faces it draws synthetic faces, and says so in every result. What is d
 is not done again; a training that was interrupted goes on from its checkpoint.
 """
 import argparse
-import csv
-import html
 import json
-import math
 import os
 import re
 import subprocess
 import sys
 import time
+
+from cfg_text import edit, embedding, sections, without_losses
+from homework_report import mean_error, report, show, write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -46,62 +46,6 @@ def run(command, log=None):
         raise Failure(f"{command[0]} {command[1]} failed with status {done.returncode}"
                       + (f":\n{done.stdout[-2000:]}" if log else ""))
     return done.stdout
-
-
-def edit(text, changes):
-    """A cfg text with options set: {section: {key: value}}, in every section of that name."""
-    lines, out, section, left = text.split("\n"), [], None, {}
-
-    def close():
-        at = len(out)
-        while at and (not out[at - 1].strip() or out[at - 1].lstrip().startswith("#")):
-            at -= 1
-        out[at:at] = [f"{k}={v}" for k, v in left.items()]
-
-    for line in lines:
-        head = re.match(r"\s*\[(\w+)\]", line)
-        option = re.match(r"\s*(\w+)\s*=", line)
-        if head:
-            close()
-            section, left = head.group(1), dict(changes.get(head.group(1), {}))
-        elif section and option and option.group(1) in left:
-            line = f"{option.group(1)}={left.pop(option.group(1))}"
-        out.append(line)
-    close()
-    return "\n".join(out)
-
-
-def sections(text):
-    """[(name, text)] of a cfg; what stands before the first section has the name ''."""
-    parts = re.split(r"(?m)^\s*\[(\w+)\].*$", text)
-    return [("", parts[0])] + list(zip(parts[1::2], parts[2::2]))
-
-
-def without_losses(text):
-    """The network that is used in the end."""
-    kept = []
-    for name, body in sections(text)[1:]:
-        if name == "margin_softmax" or name.startswith("kd_"):
-            break
-        kept.append(f"[{name}]{body}")
-    return "".join(kept)
-
-
-def embedding(text, numbers):
-    """Sets the length of the embedding: the filters of the section with fixed_width=1."""
-    out = []
-    for name, body in sections(text):
-        if re.search(r"(?m)^fixed_width=1", body):
-            body = re.sub(r"(?m)^filters=\d+", f"filters={numbers}", body)
-        out.append(f"[{name}]{body}" if name else body)
-    return "".join(out)
-
-
-def write(path, text):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".tmp", "w", encoding="utf-8") as f:
-        f.write(text)
-    os.replace(path + ".tmp", path)
 
 
 def read(path):
@@ -193,9 +137,8 @@ def teacher_cfg(args, classes):
 
 def headed_cfg(args, given, classes):
     """The given teacher, frozen, with a head for the identities of our list to be trained."""
-    text = re.sub(r"(?s)\[margin_softmax\].*", "", read(given))
     head = sections(read(os.path.join(CFG, "mobilefacenet-am.cfg")))[-1][1]
-    frozen = re.sub(r"(?s)(.*\n)\s*$", r"\1stopbackward=1\n\n[margin_softmax]", text) + head
+    frozen = read(given).rstrip() + "\nstopbackward=1\n\n[margin_softmax]" + head
     batches = max(1, args.batches // 4)
     return edit(frozen, {"net": dict(schedule(args, batches, .5), seed=1),
                          "margin_softmax": {"classes": classes}})
@@ -257,98 +200,7 @@ def start_weights(args, body, teacher, path):
         os.remove(p)
 
 
-# ---- results ----
-
-def mean_error(values, folds_error):
-    """Mean, and its standard error over seeds; with one seed that over the folds."""
-    m = sum(values) / len(values)
-    if len(values) == 1:
-        return m, folds_error
-    return m, math.sqrt(sum((v - m) ** 2 for v in values) / (len(values) - 1) / len(values))
-
-
-def draw(args, rows, label, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    figure, axis = plt.subplots(figsize=(1.5 + .9 * len(rows), 4.5))
-    names = [f"{r['method']}\n{r['width']:g}" for r in rows]
-    values = [100 * r["accuracy"] for r in rows]
-    axis.bar(names, values, yerr=[100 * r["error"] for r in rows], capsize=3,
-             color=["tab:grey" if r["method"] in ("teacher", "scratch") else "tab:blue"
-                    for r in rows])
-    axis.set_ylim(max(0, min(values) - 5), 100)
-    axis.set_ylabel("pairs right, %")
-    axis.set_title(label)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def draw_curves(args, names, path):
-    sys.path.insert(0, HERE)
-    import plot_training
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    figure, axis = plt.subplots(figsize=(8, 4.5))
-    for name in names:
-        log = plot_training.read(os.path.join(args.out, name, "net.csv"))
-        loss = plot_training.smooth(log["loss"], .02)
-        axis.plot(log["batch"], [v / loss[0] for v in loss], label=name)
-    axis.set_xlabel("batch")
-    axis.set_ylabel("loss, share of the first")
-    axis.set_yscale("log")
-    axis.legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-COLUMNS = ("network", "width", "parameters", "MB", "multiply-adds", "ms", "pairs right",
-           "p against scratch", "training, s")
-
-
-def cells(row):
-    return (row["method"], f"{row['width']:g}", f"{row['parameters']:,}",
-            f"{row['parameters'] * 4 / 1e6:.2f}", f"{row['macs'] / 1e6:.0f} M", f"{row['ms']:.2f}",
-            f"{100 * row['accuracy']:.2f} +- {100 * row['error']:.2f} %",
-            ", ".join(f"{p:.2g}" for p in row["p"]) or "-",
-            f"{row['seconds']:.0f}" if row["seconds"] else "given")
-
-
-def show(rows):
-    table = [COLUMNS] + [cells(r) for r in rows]
-    widths = [max(len(line[i]) for line in table) for i in range(len(COLUMNS))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip()
-                     for line in table)
-
-
-def report(args, rows, label, names):
-    write(os.path.join(args.out, "results.json"), json.dumps(rows, indent=1))
-    with open(os.path.join(args.out, "table.csv"), "w", newline="", encoding="utf-8") as f:
-        csv.writer(f).writerows([COLUMNS] + [cells(r) for r in rows])
-    draw(args, rows, label, os.path.join(args.out, "accuracy.png"))
-    draw_curves(args, names, os.path.join(args.out, "curves.png"))
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells(r)) + "</tr>"
-                   for r in rows)
-    methods = "".join(f"<li><b>{m}</b>: {html.escape(METHODS[m][1])}</li>" for m in args.methods)
-    note = ("Standard errors are over seeds." if len(args.seeds) > 1 else
-            "Standard errors are over the folds of one seed: they do not show how much another "
-            "seed would change.")
-    write(os.path.join(args.out, "report.html"), f"""<!DOCTYPE html>
-<meta charset="utf-8"><title>Distilling MobileFaceNet</title>
-<style>body {{ font-family: sans-serif; max-width: 60em; margin: 2em auto }}
-td, th {{ padding: .2em .7em; text-align: right }} img {{ max-width: 100% }}</style>
-<h1>Distilling MobileFaceNet: {html.escape(label)}</h1>
-<table><tr>{"".join(f"<th>{html.escape(c)}</th>" for c in COLUMNS)}</tr>{body}</table>
-<p>{note} p: McNemar's exact test on the same pairs, one number for each seed.</p>
-<ul>{methods}</ul>
-<p><img src="accuracy.png" alt="accuracy of each network"></p>
-<p><img src="curves.png" alt="loss during training"></p>
-<p>Command: <code>{html.escape(" ".join(sys.argv))}</code></p>
-""")
-
+# ---- the whole ----
 
 def work(args):
     os.makedirs(args.out, exist_ok=True)
@@ -380,7 +232,7 @@ def work(args):
             mean, error = mean_error([r["accuracy"] for r in got], got[0]["standard_error"])
             rows.append(dict(measure(args, f"student-{width:g}", text), method=method, width=width,
                              accuracy=mean, error=error, p=p, seconds=spent / len(args.seeds)))
-            report(args, rows, label, names)
+            report(args, rows, label, names, METHODS)
     print(f"\n{label}, {classes} identities, seeds {', '.join(map(str, args.seeds))}\n")
     print(show(rows))
     print(f"\nreport: {os.path.join(args.out, 'report.html')}")
@@ -437,6 +289,9 @@ def main():
         work(args)
     except (Failure, OSError, ValueError) as e:
         print(f"homework: {e}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("homework: interrupted; the same command goes on from here", file=sys.stderr)
         return 1
     return 0
 

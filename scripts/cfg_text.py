@@ -1,0 +1,51 @@
+"""Changes the text of a cfg and leaves the rest of it as it stands, remarks included."""
+import re
+
+
+def edit(text, changes):
+    """A cfg text with options set: {section: {key: value}}, in every section of that name."""
+    lines, out, section, left = text.split("\n"), [], None, {}
+
+    def close():
+        at = len(out)
+        while at and (not out[at - 1].strip() or out[at - 1].lstrip().startswith("#")):
+            at -= 1
+        out[at:at] = [f"{k}={v}" for k, v in left.items()]
+
+    for line in lines:
+        head = re.match(r"\s*\[(\w+)\]", line)
+        option = re.match(r"\s*(\w+)\s*=", line)
+        if head:
+            close()
+            section, left = head.group(1), dict(changes.get(head.group(1), {}))
+        elif section and option and option.group(1) in left:
+            line = f"{option.group(1)}={left.pop(option.group(1))}"
+        out.append(line)
+    close()
+    return "\n".join(out)
+
+
+def sections(text):
+    """[(name, text)] of a cfg; what stands before the first section has the name ''."""
+    parts = re.split(r"(?m)^\s*\[(\w+)\].*$", text)
+    return [("", parts[0])] + list(zip(parts[1::2], parts[2::2]))
+
+
+def without_losses(text):
+    """The network that is used in the end."""
+    kept = []
+    for name, body in sections(text)[1:]:
+        if name == "margin_softmax" or name.startswith("kd_"):
+            break
+        kept.append(f"[{name}]{body}")
+    return "".join(kept)
+
+
+def embedding(text, numbers):
+    """Sets the length of the embedding: the filters of the section with fixed_width=1."""
+    out = []
+    for name, body in sections(text):
+        if re.search(r"(?m)^fixed_width=1", body):
+            body = re.sub(r"(?m)^filters=\d+", f"filters={numbers}", body)
+        out.append(f"[{name}]{body}" if name else body)
+    return "".join(out)
