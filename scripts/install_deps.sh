@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs what is missing of the packages that building and testing need, and of those named as
-# arguments. Debian and Ubuntu (apt). Asks for sudo only when there is something to install.
+# Installs what is missing of the packages that building, testing and the notebooks need, and of
+# those named as arguments. Debian and Ubuntu (apt). Asks for sudo only when there is something to install.
 set -eu
 
 missing=
-for p in gcc make libc6-dev libjpeg62-turbo-dev liblapacke-dev darknet python3 python3-numpy python3-pil python3-matplotlib "$@"; do
+for p in gcc make libc6-dev libjpeg62-turbo-dev liblapacke-dev darknet python3 python3-numpy \
+    python3-pil python3-matplotlib jupyter-nbconvert python3-ipykernel "$@"; do
     case $(dpkg-query -W -f='${Status}' "$p" 2>/dev/null || true) in
     *" installed") ;;
     *) case " $missing " in *" $p "*) ;; *) missing="$missing${missing:+ }$p" ;; esac ;;
