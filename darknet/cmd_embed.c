@@ -95,7 +95,8 @@ static dnx_status save(job *j, int last, bool unit, bool half, const char *path,
     j->features = dnx_alloc((size_t)j->net->batch * dim);
     if (!out || !j->features) st = dnx_fail(err, DNX_EMEM, at(path), "no memory");
     for (size_t i = 0; i < j->images->n; i++) dnx_embeddings_name(&f, j->images->name[i]);
-    for (j->first = 0; !st && !f.failed && j->first < j->images->n; j->first += (size_t)j->count) {
+    for (j->first = 0; !st && j->first < j->images->n && !f.file.why;
+         j->first += (size_t)j->count) {
         size_t left = j->images->n - j->first;
         j->count = left < (size_t)j->net->batch ? (int)left : j->net->batch;
         st = embed(j, last, unit, out, err);

@@ -12,6 +12,7 @@
 #include "host.h"
 #include "images.h"
 #include "low_rank_choose.h"
+#include "outfile.h"
 #include "weights.h"
 
 typedef struct {
@@ -63,39 +64,16 @@ static dnx_status check_outputs(const args *a, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Writes path.tmp; with `ends` renames it to path. */
-static dnx_status write_text(const char *path, const char *text, bool ends, dnx_err *err) {
-    char *temporary = NULL;
-    if (asprintf(&temporary, "%s.tmp", path) < 0)
-        return dnx_fail(err, DNX_EMEM, at(path), "no memory");
-    FILE *f = fopen(temporary, "wb");
-    bool ok = f && fputs(text, f) >= 0 && !fflush(f) && !fsync(fileno(f));
-    int why = errno;
-    if (f && fclose(f) && ok) {
-        ok = false;
-        why = errno;
-    }
-    if (ok && ends && rename(temporary, path)) {
-        ok = false;
-        why = errno;
-    }
-    if (!ok && f) remove(temporary);
-    free(temporary);
-    return ok ? DNX_OK : dnx_fail(err, DNX_EIO, at(path), "cannot write: %s", strerror(why));
-}
-
-/* The cfg goes to its temporary file first: what can fail has failed before a file is replaced. */
+/* The cfg is on the disk before the weights replace theirs: what can fail has failed by then. */
 static dnx_status save(job *j, const args *a, dnx_err *err) {
-    dnx_status st = write_text(a->out_cfg, j->out_text, false, err);
+    dnx_outfile cfg;
+    dnx_status st = dnx_outfile_open(&cfg, a->out_cfg, err);
     if (st) return st;
-    st = dnx_weights_save(j->c.small, a->out_weights, err);
-    if (!st) st = write_text(a->out_cfg, j->out_text, true, err);
-    if (st) {
-        char *temporary = NULL;
-        if (asprintf(&temporary, "%s.tmp", a->out_cfg) >= 0) remove(temporary);
-        free(temporary);
-    }
-    return st;
+    dnx_outfile_put(&cfg, j->out_text, strlen(j->out_text));
+    st = dnx_outfile_sync(&cfg, err);
+    if (!st) st = dnx_weights_save(j->c.small, a->out_weights, err);
+    dnx_status end = dnx_outfile_close(&cfg, !st, err);
+    return st ? st : end;
 }
 
 static dnx_status read_text(const char *path, char **text, size_t *len, dnx_err *err) {
@@ -232,21 +210,20 @@ static void print_report(const job *j) {
 
 /* A line for each eigenvalue; scripts/plot_energy.py draws it. */
 static dnx_status write_csv(const dnx_low_rank *c, const char *path, dnx_err *err) {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *f = open_memstream(&text, &len);
-    bool ok = f && fputs("layer,filters,rank,eigenvalue,energy,chosen\n", f) >= 0;
-    for (int i = 0; ok && i < c->n; i++)
-        for (int k = 0; ok && k < c->layers[i].r.N; k++) {
+    static const char head[] = "layer,filters,rank,eigenvalue,energy,chosen\n";
+    char line[200];
+    dnx_outfile f;
+    dnx_status st = dnx_outfile_open(&f, path, err);
+    if (st) return st;
+    dnx_outfile_put(&f, head, sizeof head - 1);
+    for (int i = 0; i < c->n; i++)
+        for (int k = 0; k < c->layers[i].r.N; k++) {
             const dnx_low_rank_layer *l = &c->layers[i];
-            ok = fprintf(f, "%d,%d,%d,%.9g,%.9g,%d\n", l->r.layer, l->r.N, k + 1, l->sigma[k],
-                         dnx_energy(l->sigma, l->r.N, k + 1), l->rank) > 0;
+            int n = snprintf(line, sizeof line, "%d,%d,%d,%.9g,%.9g,%d\n", l->r.layer, l->r.N,
+                             k + 1, l->sigma[k], dnx_energy(l->sigma, l->r.N, k + 1), l->rank);
+            dnx_outfile_put(&f, line, (size_t)n);
         }
-    if (f && fclose(f)) ok = false;
-    dnx_status st = ok ? write_text(path, text, true, err)
-                       : dnx_fail(err, DNX_EMEM, at(path), "no memory");
-    free(text);
-    return st;
+    return dnx_outfile_close(&f, true, err);
 }
 
 /* ---- the verb ---- */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,55 +13,38 @@
 #define HALF_MAX 65504.f
 enum { HEAD = 16, HEAD_2 = 32, ALIGN = 64 };
 
-static void put(dnx_embeddings_out *f, const void *bytes, size_t n) {
-    if (n && fwrite(bytes, 1, n, f->file) != n) f->failed = true;
-}
-
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
                                bool half, uint64_t checksum, dnx_err *err) {
-    dnx_loc at = {path, 0};
-    struct stat info;
     *f = (dnx_embeddings_out){.dim = (uint32_t)dim, .is_half = half};
-    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* renaming would replace a device */
-        return dnx_fail(err, DNX_EIO, at, "cannot write: not a regular file");
     if (count > UINT32_MAX || dim > UINT32_MAX)
-        return dnx_fail(err, DNX_EIO, at, "cannot write: %zu x %zu numbers are too many", count,
-                        dim);
-    f->path = strdup(path);
-    f->temporary = malloc(strlen(path) + 5);
-    if (f->temporary) sprintf(f->temporary, "%s.tmp", path);
-    if (f->path && f->temporary) f->file = fopen(f->temporary, "wb");
-    if (!f->file) {
-        dnx_status st = dnx_fail(err, DNX_EIO, at, "cannot write: %s", strerror(errno));
-        free(f->path);
-        free(f->temporary);
-        return st;
-    }
+        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
+                        "cannot write: %zu x %zu numbers are too many", count, dim);
+    dnx_status st = dnx_outfile_open(&f->file, path, err);
+    if (st) return st;
     bool second = half || checksum;
     uint32_t head[5] = {second ? 2 : 1, (uint32_t)count, (uint32_t)dim, half ? 2 : 4, 0};
-    put(f, "DNXE", 4);
-    put(f, head, second ? sizeof head : 12);
-    if (second) put(f, &checksum, sizeof checksum);
+    dnx_outfile_put(&f->file, "DNXE", 4);
+    dnx_outfile_put(&f->file, head, second ? sizeof head : 12);
+    if (second) dnx_outfile_put(&f->file, &checksum, sizeof checksum);
     f->has_names = !second; /* only version 2 needs padding behind them */
     return DNX_OK;
 }
 
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name) {
     uint32_t n = (uint32_t)strlen(name);
-    put(f, &n, sizeof n);
-    put(f, name, n);
+    dnx_outfile_put(&f->file, &n, sizeof n);
+    dnx_outfile_put(&f->file, name, n);
 }
 
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows) {
     static const char zeros[ALIGN];
     size_t n = rows * f->dim;
     if (!f->has_names) {
-        long at = ftell(f->file);
-        put(f, zeros, (size_t)(ALIGN - at % ALIGN) % ALIGN);
+        dnx_outfile_put(&f->file, zeros, (ALIGN - f->file.size % ALIGN) % ALIGN);
         f->has_names = true;
     }
     if (!f->is_half) {
-        put(f, v, n * sizeof *v);
+        dnx_outfile_put(&f->file, v, n * sizeof *v);
         return;
     }
     uint16_t part[512];
@@ -70,20 +52,12 @@ void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows) {
         size_t k = n - i < 512 ? n - i : 512;
         for (size_t j = 0; j < k; j++)
             part[j] = dnx_to_half(fminf(fmaxf(v[i + j], -HALF_MAX), HALF_MAX));
-        put(f, part, k * sizeof *part);
+        dnx_outfile_put(&f->file, part, k * sizeof *part);
     }
 }
 
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err) {
-    dnx_status st = DNX_OK;
-    bool ok = !f->failed && !fflush(f->file) && !fsync(fileno(f->file));
-    if (fclose(f->file)) ok = false;
-    if (keep && (!ok || rename(f->temporary, f->path)))
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){f->path, 0}, "cannot write: %s", strerror(errno));
-    if (st || !keep) remove(f->temporary);
-    free(f->path);
-    free(f->temporary);
-    return st;
+    return dnx_outfile_close(&f->file, keep, err);
 }
 
 /* Where the rows start; 0: the file does not hold what it says. */

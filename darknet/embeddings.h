@@ -9,24 +9,21 @@
  * Single precision without a checksum is version 1. scripts/embeddings.py reads both. */
 #ifndef DNX_EMBEDDINGS_H
 #define DNX_EMBEDDINGS_H
-#include <stdio.h>
-
-#include "dnx.h"
+#include "outfile.h"
 
 typedef struct {
-    FILE *file;
-    char *path, *temporary;
+    dnx_outfile file;
     uint32_t dim;
-    bool is_half, has_names, failed;
+    bool is_half, has_names;
 } dnx_embeddings_out;
 
-/* Begins path.tmp. checksum 0: version 1, unless half. DNX_EIO, DNX_EMEM. */
+/* Begins the file; finish ends it. checksum 0: version 1, unless half. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
                                bool half, uint64_t checksum, dnx_err *err);
 /* All names come before all rows. What cannot be written is told by finish. */
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name);
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
-/* Syncs and renames; with keep=false removes it instead. DNX_EIO. */
+/* Puts the file in its place; with keep=false leaves nothing of it. DNX_EIO. */
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err);
 
 typedef struct {

@@ -1,12 +1,11 @@
 #include "packed.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "half.h"
-#include "weights.h"
+#include "outfile.h"
 
 #define MAGIC "THINPACK"
 #define VERSION 1
@@ -113,16 +112,6 @@ static dnx_status put_layer(dnx_net *net, int i, bool half, unsigned char **to, 
     return DNX_OK;
 }
 
-typedef struct {
-    const unsigned char *bytes;
-    size_t len;
-} whole;
-
-static bool write_whole(void *arg, FILE *f) {
-    const whole *w = arg;
-    return fwrite(w->bytes, 1, w->len, f) == w->len;
-}
-
 dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *err) {
     size_t len = dnx_packed_size(net, half);
     unsigned char *bytes = malloc(len), *to = bytes;
@@ -131,12 +120,17 @@ dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *e
     put(&to, (uint32_t[]){VERSION, (uint32_t)net->n}, 8);
     put(&to, (uint64_t[]){net->seen, len}, 16);
     to = bytes + HEADER;
+    dnx_outfile f;
     dnx_status st = DNX_OK;
     for (int i = 0; i < net->n && !st; i++) st = put_layer(net, i, half, &to, err);
     if (!st) {
         uint64_t sum = checksum(bytes, len);
         memcpy(bytes + CHECKED, &sum, sizeof sum);
-        st = dnx_file_replace(path, write_whole, &(whole){bytes, len}, err);
+        st = dnx_outfile_open(&f, path, err);
+    }
+    if (!st) {
+        dnx_outfile_put(&f, bytes, len);
+        st = dnx_outfile_close(&f, true, err);
     }
     free(bytes);
     return st;

@@ -1,11 +1,10 @@
 #include "state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "outfile.h"
 
 static const char magic[8] = "DNXSTAT";
 enum { VERSION = 1 };
@@ -36,57 +35,25 @@ static header describe(const dnx_run *run, dnx_net *net) {
     return h;
 }
 
-static bool put(FILE *f, const void *bytes, size_t n, uint64_t *sum) {
+static void put(dnx_outfile *f, const void *bytes, size_t n, uint64_t *sum) {
     *sum = dnx_hash(*sum, bytes, n);
-    return fwrite(bytes, 1, n, f) == n;
-}
-
-static bool write_all(const dnx_run *run, dnx_net *net, FILE *f) {
-    header h = describe(run, net);
-    uint64_t sum = 0;
-    dnx_param list[DNX_MAX_PARAMS];
-    if (!put(f, &h, sizeof h, &sum)) return false;
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
-            if (!put(f, list[k].value, sizeof(float) * list[k].count, &sum)) return false;
-    return put(f, net->momentum, sizeof(float) * h.momentum, &sum) &&
-           fwrite(&sum, sizeof sum, 1, f) == 1 && !fflush(f) && !fsync(fileno(f));
-}
-
-/* A rename is safe against a power cut only after this. Not every file system can: no error. */
-static void sync_folder(char *path) {
-    char *slash = strrchr(path, '/');
-    if (slash) *slash = 0;
-    int fd = open(slash ? path : ".", O_RDONLY | O_DIRECTORY);
-    if (fd < 0) return;
-    (void)fsync(fd);
-    close(fd);
+    dnx_outfile_put(f, bytes, n);
 }
 
 dnx_status dnx_state_save(const dnx_run *run, dnx_net *net, const char *path, dnx_err *err) {
-    dnx_loc at = {path, 0};
-    char *temporary = malloc(strlen(path) + 5);
-    if (!temporary) return dnx_fail(err, DNX_EMEM, at, "no memory");
-    strcpy(temporary, path);
-    strcat(temporary, ".tmp");
-    FILE *f = fopen(temporary, "wb");
-    bool ok = f && write_all(run, net, f);
-    int why = errno;
-    if (f && fclose(f)) {
-        if (ok) why = errno;
-        ok = false;
-    }
-    if (ok && rename(temporary, path)) {
-        why = errno;
-        ok = false;
-    }
-    dnx_status st = DNX_OK;
-    if (!ok) {
-        if (f) remove(temporary);
-        st = dnx_fail(err, DNX_EIO, at, "cannot write: %s", strerror(why));
-    } else sync_folder(temporary);
-    free(temporary);
-    return st;
+    const header h = describe(run, net);
+    dnx_outfile f;
+    uint64_t sum = 0;
+    dnx_param list[DNX_MAX_PARAMS];
+    dnx_status st = dnx_outfile_open(&f, path, err);
+    if (st) return st;
+    put(&f, &h, sizeof h, &sum);
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            put(&f, list[k].value, sizeof(float) * list[k].count, &sum);
+    put(&f, net->momentum, sizeof(float) * h.momentum, &sum);
+    dnx_outfile_put(&f, &sum, sizeof sum);
+    return dnx_outfile_close(&f, true, err);
 }
 
 /* NULL: the state continues this run; else what differs. */

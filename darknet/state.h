@@ -12,7 +12,7 @@ typedef struct {
     uint64_t batch;        /* images per update */
 } dnx_run;
 
-/* Writes path.tmp, syncs it, renames it over path, and syncs the folder. DNX_EIO, DNX_EMEM. */
+/* Replaces the file whole or not at all. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_save(const dnx_run *run, dnx_net *net, const char *path, dnx_err *err);
 /* Loads parameters, momentum and net->seen, all or nothing, and prepares the network. DNX_EWEIGHTS:
  * no state file, cut short, damaged, of another network, list, batch or seed. DNX_EIO. */

@@ -11,6 +11,7 @@
 #include <malloc.h>
 #endif
 
+#include "outfile.h"
 #include "packed.h"
 
 #define HEADER 20     /* three int32 and a uint64 seen */
@@ -143,49 +144,16 @@ end:
     return st;
 }
 
-static bool write_all(void *arg, FILE *f) {
-    dnx_net *net = arg;
+dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
+    dnx_outfile f;
     int32_t version[3] = {0, 2, 0};
     dnx_param list[DNX_MAX_PARAMS];
-    if (fwrite(version, sizeof version, 1, f) != 1) return false;
-    if (fwrite(&net->seen, sizeof net->seen, 1, f) != 1) return false;
+    dnx_status st = dnx_outfile_open(&f, path, err);
+    if (st) return st;
+    dnx_outfile_put(&f, version, sizeof version);
+    dnx_outfile_put(&f, &net->seen, sizeof net->seen);
     for (int i = 0; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
-            if (fwrite(list[k].value, sizeof(float), list[k].count, f) != list[k].count)
-                return false;
-    return true;
-}
-
-dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
-    return dnx_file_replace(path, write_all, net, err);
-}
-
-dnx_status dnx_file_replace(const char *path, bool (*write)(void *arg, FILE *f), void *arg,
-                            dnx_err *err) {
-    dnx_loc at = {path, 0};
-    struct stat info;
-    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* renaming would replace a device */
-        return dnx_fail(err, DNX_EIO, at, "cannot write: not a regular file");
-    char *temporary = malloc(strlen(path) + 5);
-    if (!temporary) return dnx_fail(err, DNX_EMEM, at, "no memory");
-    strcpy(temporary, path);
-    strcat(temporary, ".tmp");
-    dnx_status st = DNX_OK;
-    FILE *f = fopen(temporary, "wb");
-    bool ok = f && write(arg, f) && fflush(f) == 0 && fsync(fileno(f)) == 0;
-    int why = errno;
-    if (f && fclose(f)) {
-        if (ok) why = errno;
-        ok = false;
-    }
-    if (ok && rename(temporary, path)) {
-        why = errno;
-        ok = false;
-    }
-    if (!ok) {
-        if (f) remove(temporary);
-        st = dnx_fail(err, DNX_EIO, at, "cannot write: %s", strerror(why));
-    }
-    free(temporary);
-    return st;
+            dnx_outfile_put(&f, list[k].value, sizeof(float) * list[k].count);
+    return dnx_outfile_close(&f, true, err);
 }
