@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "feed.h"
+#include "finite.h"
 #include "host.h"
 #include "kernels/kernels.h"
 #include "log.h"
 #include "state.h"
 #include "targets.h"
-#include "train.h"
 #include "verify.h"
 #include "weights.h"
 

@@ -1,4 +1,4 @@
-#include "train.h"
+#include "finite.h"
 
 #include <math.h>
 
