@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "files.h"
 #include "host.h"
 #include "images.h"
 #include "low_rank_choose.h"
@@ -74,17 +75,6 @@ static dnx_status save(job *j, const args *a, dnx_err *err) {
     if (!st) st = dnx_weights_save(j->c.small, a->out_weights, err);
     dnx_status end = dnx_outfile_close(&cfg, !st, err);
     return st ? st : end;
-}
-
-static dnx_status read_text(const char *path, char **text, size_t *len, dnx_err *err) {
-    FILE *f = fopen(path, "rb");
-    if (!f) return dnx_fail(err, DNX_EIO, at(path), "cannot be opened: %s", strerror(errno));
-    long size = fseek(f, 0, SEEK_END) ? -1 : ftell(f);
-    *text = size >= 0 && !fseek(f, 0, SEEK_SET) ? malloc((size_t)size + 1) : NULL;
-    *len = *text ? fread(*text, 1, (size_t)size, f) : 0;
-    bool ok = *text && *len == (size_t)size;
-    fclose(f);
-    return ok ? DNX_OK : dnx_fail(err, DNX_EIO, at(path), "cannot be read");
 }
 
 /* ---- images ---- */
@@ -231,7 +221,8 @@ static dnx_status write_csv(const dnx_low_rank *c, const char *path, dnx_err *er
 static dnx_status work(job *j, const args *a, dnx_err *err) {
     dnx_low_rank *c = &j->c;
     dnx_status st = check_outputs(a, err);
-    if (!st) st = read_text(a->cfg, &j->text, &j->text_len, err);
+    if (!st && !(j->text = dnx_file_read(a->cfg, &j->text_len)))
+        st = dnx_fail(err, DNX_EIO, at(a->cfg), "cannot be opened: %s", strerror(errno));
     if (!st) st = dnx_cfg_parse(j->text, j->text_len, a->cfg, &j->sections, err);
     if (!st) {
         st = dnx_open(a->cfg, a->weights, false, 1, a->threads, &c->net, err);

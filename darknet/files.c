@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* O_NONBLOCK: opening a FIFO would wait for a writer. */
-char *dnx_file_read(const char *path, size_t *len) {
+char *dnx_file_read_most(const char *path, size_t most, size_t *len) {
     struct stat s;
     char *text = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -18,7 +18,7 @@ char *dnx_file_read(const char *path, size_t *len) {
     int why = 0;
     if (fstat(fd, &s)) why = errno;
     else if (!S_ISREG(s.st_mode)) why = S_ISDIR(s.st_mode) ? EISDIR : EINVAL;
-    else if (s.st_size > DNX_MAX_FILE) why = EFBIG;
+    else if ((size_t)s.st_size > most) why = EFBIG;
     else if (!(text = malloc((size_t)s.st_size + 1))) why = ENOMEM;
     for (size_t got = 0; !why && got < (size_t)s.st_size;) {
         ssize_t n = read(fd, text + got, (size_t)s.st_size - got);
@@ -35,6 +35,10 @@ char *dnx_file_read(const char *path, size_t *len) {
     text[s.st_size] = 0;
     *len = (size_t)s.st_size;
     return text;
+}
+
+char *dnx_file_read(const char *path, size_t *len) {
+    return dnx_file_read_most(path, DNX_MAX_FILE, len);
 }
 
 char *dnx_line_next(char **at, const char *end) {

@@ -7,6 +7,8 @@
 
 /* The whole file and a NUL, free() it; NULL with errno set: also for what is no regular file. */
 char *dnx_file_read(const char *path, size_t *len);
+/* The same for a file of at most `most` bytes; EFBIG when it has more. */
+char *dnx_file_read_most(const char *path, size_t most, size_t *len);
 /* Takes the line that starts at *at, ended by NUL instead of '\n'; NULL at the end. */
 char *dnx_line_next(char **at, const char *end);
 /* Cuts white space off both ends of s, in place. */

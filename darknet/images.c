@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
+
 static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
 /* ---- names ---- */
@@ -137,22 +139,6 @@ void dnx_images_free(dnx_images *l) {
 
 /* ---- pixels ---- */
 
-static dnx_status read_whole(const char *path, unsigned char **bytes, size_t *n, dnx_err *err) {
-    FILE *f = fopen(path, "rb");
-    *bytes = NULL;
-    *n = 0;
-    if (!f) return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
-    long size = fseek(f, 0, SEEK_END) ? -1 : ftell(f);
-    bool ok = size > 0 && size < 1L << 30 && !fseek(f, 0, SEEK_SET);
-    if (ok) *bytes = malloc((size_t)size);
-    *n = *bytes ? fread(*bytes, 1, (size_t)size, f) : 0;
-    fclose(f);
-    if (*bytes && *n == (size_t)size) return DNX_OK;
-    free(*bytes);
-    *bytes = NULL;
-    return dnx_fail(err, DNX_EIO, at(path), size == 0 ? "is empty" : "cannot be read");
-}
-
 /* RGB to floats; one channel gets the luma. */
 static void normalise(const dnx_net *net, const unsigned char *rgb, float *x, float *mirrored) {
     int H = net->in.h, W = net->in.w, C = net->in.c;
@@ -189,11 +175,13 @@ static dnx_status decode(const dnx_net *net, const char *path, const unsigned ch
 static dnx_status load(const dnx_net *net, const char *path, dnx_decode *other,
                        void (*free_other)(unsigned char *), float *x, float *mirrored,
                        dnx_err *err) {
-    unsigned char *bytes;
-    size_t n = 0;
-    dnx_status st = read_whole(path, &bytes, &n, err);
+    size_t n;
+    char *text = dnx_file_read(path, &n);
+    if (!text) return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+    const unsigned char *bytes = (unsigned char *)text;
+    dnx_status st = n ? DNX_OK : dnx_fail(err, DNX_EIO, at(path), "is empty");
     if (!st) st = decode(net, path, bytes, n, other, free_other, x, mirrored, err);
-    free(bytes);
+    free(text);
     return st;
 }
 

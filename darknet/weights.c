@@ -2,43 +2,26 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #ifdef __GLIBC__ /* told by the headers above */
 #include <malloc.h>
 #endif
 
+#include "files.h"
 #include "outfile.h"
 #include "packed.h"
 
+#define MOST ((size_t)1 << 40) /* bytes of a file */
 #define HEADER 20     /* three int32 and a uint64 seen */
 #define OLD_HEADER 16 /* before version 0.2: seen is an int32 */
 
-/* The whole file in memory; free it. */
-static dnx_status read_whole(const char *path, unsigned char **bytes, size_t *len, dnx_err *err) {
+static dnx_status cannot_read(const char *path, dnx_err *err) {
     dnx_loc at = {path, 0};
-    struct stat info;
-    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* opening a FIFO would wait */
+    if (errno == ENOMEM) return dnx_fail(err, DNX_EMEM, at, "no memory for the file");
+    if (errno == EISDIR || errno == EINVAL)
         return dnx_fail(err, DNX_EIO, at, "is not a regular file");
-    FILE *f = fopen(path, "rb");
-    if (!f) return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
-    long size = fseek(f, 0, SEEK_END) ? -1 : ftell(f);
-    *bytes = NULL;
-    if (size < 0 || fseek(f, 0, SEEK_SET) || size > (1L << 40)) {
-        fclose(f);
-        return dnx_fail(err, DNX_EIO, at, "is not a readable file");
-    }
-    *bytes = malloc((size_t)size + 1);
-    *len = *bytes ? fread(*bytes, 1, (size_t)size, f) : 0;
-    bool failed = *bytes && *len != (size_t)size;
-    fclose(f);
-    if (!*bytes) return dnx_fail(err, DNX_EMEM, at, "no memory for %ld bytes", size);
-    if (!failed) return DNX_OK;
-    free(*bytes);
-    return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
+    return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
 }
 
 /* Float number `at` of the file is NaN or infinite: says of which layer. */
@@ -92,12 +75,12 @@ static dnx_status walk(dnx_net *net, const char *path, const unsigned char *data
 
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
     dnx_loc at = {path, 0};
-    unsigned char *bytes = NULL;
     size_t len = 0, header = HEADER;
     int32_t version[3], old_seen;
     uint64_t seen = 0;
-    dnx_status st = read_whole(path, &bytes, &len, err);
-    if (st) return st;
+    dnx_status st = DNX_OK;
+    unsigned char *bytes = (unsigned char *)dnx_file_read_most(path, MOST, &len);
+    if (!bytes) return cannot_read(path, err);
     if (dnx_packed_is(bytes, len)) {
         st = dnx_packed_load(net, path, bytes, len, err);
         goto end;
