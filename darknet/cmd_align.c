@@ -15,7 +15,7 @@
 #include "files.h"
 #include "host.h"
 #include "images.h"
-#include "jpeg_encode.h"
+#include "jpeg.h"
 #include "kernels/pool.h"
 #include "landmarks.h"
 #include "pixels.h"

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "jpeg_encode.h"
+#include "jpeg.h"
 #include "kernels/pool.h"
 #include "raster.h"
 #include "synth.h"
