@@ -49,8 +49,18 @@ static dnx_status no_memory(const dnx_net *net, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for the teachers");
 }
 
-static dnx_status open_teacher(dnx_net *net, char *cfg_path, char *weights, int *which,
-                               dnx_err *err) {
+/* Names the option that led to what a file's reader says of `path`. */
+static dnx_status by_option(const dnx_node *n, const char *key, const char *value, const char *path,
+                            const dnx_err *said, dnx_err *err) {
+    size_t len = strlen(path);
+    bool is_of_all = !strncmp(said->text, path, len) && !strncmp(said->text + len, ": ", 2);
+    return dnx_fail(err, said->status, n->loc, "[%s] %s=%.120s: %s", n->type->name, key, value,
+                    said->text + (is_of_all ? len + 2 : 0));
+}
+
+static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *option, char *cfg_path,
+                               char *weights, int *which, dnx_err *err) {
+    dnx_err said = {0};
     dnx_targets *t = net->targets;
     dnx_cfg *cfg;
     for (int i = 0; i < t->n_teachers; i++) {
@@ -62,11 +72,12 @@ static dnx_status open_teacher(dnx_net *net, char *cfg_path, char *weights, int 
         return DNX_OK;
     }
     teacher new = {cfg_path, weights, NULL}, *more = NULL;
-    dnx_status st = dnx_cfg_read(cfg_path, &cfg, err);
+    dnx_status st = dnx_cfg_read(cfg_path, &cfg, &said);
     if (!st) {
-        st = dnx_net_build_teacher(cfg, net, &new.net, err);
+        st = dnx_net_build_teacher(cfg, net, &new.net, &said);
         dnx_cfg_free(cfg);
     }
+    if (st) by_option(n, "teacher", option, cfg_path, &said, err);
     if (!st) more = realloc(t->teachers, sizeof *more * (size_t)(t->n_teachers + 1));
     if (!st && !more) st = no_memory(net, err);
     if (st) {
@@ -80,10 +91,11 @@ static dnx_status open_teacher(dnx_net *net, char *cfg_path, char *weights, int 
     return DNX_OK;
 }
 
-static dnx_status load(teacher *k, dnx_err *err) {
-    dnx_status st = k->is_loaded ? DNX_OK : dnx_weights_load(k->net, k->weights, err);
+static dnx_status load(teacher *k, const dnx_node *n, const char *option, dnx_err *err) {
+    dnx_err said = {0};
+    dnx_status st = k->is_loaded ? DNX_OK : dnx_weights_load(k->net, k->weights, &said);
     k->is_loaded = !st;
-    return st;
+    return st ? by_option(n, "weights", option, k->weights, &said, err) : DNX_OK;
 }
 
 static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err *err) {
@@ -153,10 +165,10 @@ dnx_status dnx_targets_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o,
         free(weights);
         return no_memory(net, err);
     }
-    dnx_status st = open_teacher(net, cfg, weights, &which, err);
+    dnx_status st = open_teacher(net, n, o->teacher, cfg, weights, &which, err);
     if (!st) st = fit_input(net, n, o, which, err);
     if (!st) st = find_target(net, n, o, which, err);
-    return st || !net->trains ? st : load(&net->targets->teachers[which], err);
+    return st || !net->trains ? st : load(&net->targets->teachers[which], n, o->weights, err);
 }
 
 void dnx_targets_free(dnx_targets *t) {
