@@ -49,6 +49,14 @@ dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
                     o->hue != 0 ? "hue" : o->saturation != 1 ? "saturation" : "gray");
 }
 
+/* shift spares one image in (2 shift + 1)^2. */
+bool dnx_augment_always(const dnx_net *net) {
+    const dnx_net_opts *o = &net->o;
+    int least, most;
+    return crops(net, &least, &most) || o->shift || o->hue != 0 || o->saturation != 1 ||
+           o->exposure != 1 || o->gray >= 1 || o->lowres >= 1 || o->erase >= 1;
+}
+
 /* ---- drawing ---- */
 
 static float between(dnx_rng *r, float a, float b) { return a + (b - a) * dnx_rng_uniform(r); }

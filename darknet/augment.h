@@ -21,6 +21,8 @@ typedef struct {
 
 /* DNX_EOPTION: options of [net] that do not go together. */
 dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err);
+/* Whether [net] alters (see is_altered) as good as every image. */
+bool dnx_augment_always(const dnx_net *net);
 /* Draws the look of image `number` of a run, from (seed, number) alone; no option changes what
  * another one draws. */
 void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_look *look);

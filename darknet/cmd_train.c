@@ -84,17 +84,14 @@ static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const cha
 static dnx_status override(dnx_cfg *cfg, const arguments *a, dnx_err *err) {
     char text[16];
     dnx_status st = DNX_OK;
-    bool found = false;
     snprintf(text, sizeof text, "%d", a->seed);
     if (a->seed >= 0) st = dnx_cfg_set(cfg, 0, "seed", text, err);
     for (int i = 1; i < cfg->n && !st && a->teacher; i++) {
         if (strncmp(cfg->sections[i].name, "kd_", 3)) continue;
-        found = true;
         st = set_path(cfg, i, "teacher", a->teacher, err);
         if (!st) st = set_path(cfg, i, "weights", a->teacher_weights, err);
     }
-    if (st || found || !a->teacher) return st;
-    return dnx_fail(err, DNX_EOPTION, (dnx_loc){cfg->file, 0}, "-teacher: no section has one");
+    return st;
 }
 
 static dnx_status open_net(job *j, dnx_err *err) {
@@ -125,7 +122,6 @@ static int option(const dnx_node *n, const char *key, int none) {
     return none;
 }
 
-/* What .state does not hold, because the layers keep it to themselves. */
 static char *join(const char *folder, const char *name, int len, const char *end) {
     size_t size = strlen(folder) + (size_t)len + strlen(end) + 2;
     char *path = malloc(size);
@@ -406,14 +402,21 @@ static dnx_status close_all(job *j, dnx_err *err) {
     return st;
 }
 
+/* The exit status of a command line with which that is wrong; NULL: nothing is. */
+static int say(const char *wrong) {
+    if (wrong) fprintf(stderr, "darknet: %s\n", wrong);
+    return wrong ? 2 : 0;
+}
+
 /* 0, or the exit status of a wrong command line. */
 static int take_arguments(int argc, char **argv, arguments *a) {
+    const char *wrong;
     bool ok = true;
     a->threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
     a->seed = dnx_take_int(&argc, argv, "-seed", -1, 0, 2147483647, &ok);
     a->batches = dnx_take_int(&argc, argv, "-batches", 0, 1, 1000000000, &ok);
     a->every = dnx_take_int(&argc, argv, "-every", EVERY, 1, 1000000000, &ok);
-    a->verify = dnx_take_int(&argc, argv, "-verify", EVERY, 1, 1000000000, &ok);
+    a->verify = dnx_take_int(&argc, argv, "-verify", 0, 1, 1000000000, &ok);
     a->pairs = dnx_take(&argc, argv, "-pairs", NULL);
     a->faces = dnx_take(&argc, argv, "-faces", NULL);
     a->teacher = dnx_take(&argc, argv, "-teacher", NULL);
@@ -425,14 +428,27 @@ static int take_arguments(int argc, char **argv, arguments *a) {
     a->data = argv[1];
     a->cfg = argv[2];
     a->weights = argc > 3 ? argv[3] : NULL;
-    const char *wrong = a->resume && (a->clear || a->weights) ? "-resume takes neither weights nor "
-                                                                "-clear"
-                        : !a->pairs != !a->faces ? "-pairs and -faces go together"
-                        : !a->teacher != !a->teacher_weights
-                            ? "-teacher and -teacher-weights go together"
-                            : NULL;
-    if (wrong) fprintf(stderr, "darknet: %s\n", wrong);
-    return wrong ? 2 : 0;
+    wrong = a->resume && (a->clear || a->weights) ? "-resume takes neither weights nor -clear"
+            : a->clear && !a->weights ? "-clear needs weights, whose count of images it sets to 0"
+            : !a->pairs != !a->faces  ? "-pairs and -faces go together"
+            : a->verify && !a->pairs  ? "-verify needs -pairs and -faces"
+            : !a->teacher != !a->teacher_weights ? "-teacher and -teacher-weights go together"
+                                                 : NULL;
+    if (!a->verify) a->verify = EVERY;
+    return say(wrong);
+}
+
+/* The same for what this network has no use for. */
+static int check_arguments(const job *j) {
+    const arguments *a = &j->a;
+    const bool has_teacher = j->net->targets;
+    return say(a->teacher && !has_teacher ? "-teacher: no loss of the network has one"
+               : a->cache && !has_teacher ? "-cache: no loss of the network has a teacher"
+               : a->cache && dnx_augment_always(j->net)
+                   ? "-cache: [net] alters every image, which leaves a teacher no output to keep"
+               : a->pairs && j->feature < 0
+                   ? "-pairs: the network has no layer before its first loss"
+                   : NULL);
 }
 
 int dnx_classifier_train(int argc, char **argv) {
@@ -445,6 +461,10 @@ int dnx_classifier_train(int argc, char **argv) {
     sigaction(SIGINT, &a, NULL); /* a second one ends at once */
     sigaction(SIGTERM, &a, NULL);
     dnx_status st = open_net(&j, &err);
+    if (!st && (wrong = check_arguments(&j))) {
+        close_all(&j, &err);
+        return wrong;
+    }
     if (!st) st = dnx_data_open(j.a.data, show_broken, &broken, &j.data, &err);
     if (!st) st = start(&j, &err);
     if (!st) {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """classifier train -pairs: what it prints and keeps is what scripts/eval_lfw.py says of the same
-weights; and -cache: the teacher's outputs in a file, refused when they are of something else."""
+weights; -cache: the teacher's outputs in a file, refused when they are of something else; and the options
+that a command line or a network has no use for."""
 import csv
 import json
 import os
@@ -114,11 +115,45 @@ def cache(here):
     check(done.returncode == 1 and "cut short" in done.stderr, "a cache cut short is refused")
 
 
+def refused(here, want, cfg, *options):
+    done = run(DARKNET, "classifier", "train", os.path.join(here, "kd.data"),
+               os.path.join(here, cfg), *options)
+    check(done.returncode == 2 and done.stderr == f"darknet: {want}\n",
+          f"{' '.join(options)}: exit {done.returncode}, {done.stderr}")
+
+
+def refusals(here):
+    """An option that would do nothing, with the command line or with the network, is refused."""
+    teacher = ("-teacher", os.path.join(here, "teacher.cfg"),
+               "-teacher-weights", os.path.join(here, "teacher.weights"))
+    pairs = ("-pairs", os.path.join(here, "s/pairs.txt"), "-faces", os.path.join(here, "s/test"))
+    refused(here, "-verify needs -pairs and -faces", "net.cfg", "-verify", "2")
+    refused(here, "-pairs and -faces go together", "net.cfg", *pairs[2:])
+    refused(here, "-teacher and -teacher-weights go together", "kd.cfg", *teacher[2:])
+    refused(here, "-clear needs weights, whose count of images it sets to 0", "net.cfg", "-clear")
+    refused(here, "-teacher: no loss of the network has one", "net.cfg", *teacher)
+    refused(here, "-cache: no loss of the network has a teacher", "net.cfg", "-cache", here)
+    homework.write(os.path.join(here, "loss.cfg"),
+                   "[net]\nwidth=4\nheight=4\nchannels=3\nmax_batches=1\n[softmax]\n")
+    refused(here, "-pairs: the network has no layer before its first loss", "loss.cfg", *pairs)
+    with open(os.path.join(here, "kd.cfg"), encoding="utf-8") as f:
+        text = f.read()
+    for options in ({"hue": .1}, {"shift": 2}, {"angle": 5}, {"erase": 1}):
+        homework.write(os.path.join(here, "altered.cfg"), homework.edit(text, {"net": options}))
+        refused(here, "-cache: [net] alters every image, which leaves a teacher no output to keep",
+                "altered.cfg", "-cache", os.path.join(here, "cache"))
+    homework.write(os.path.join(here, "altered.cfg"), homework.edit(text, {"net": {"erase": .1}}))
+    done = run(DARKNET, "classifier", "train", os.path.join(here, "kd.data"),
+               os.path.join(here, "altered.cfg"), "-cache", os.path.join(here, "cache-new"))
+    check(done.returncode == 0, "-cache where some images are altered: " + done.stderr)
+
+
 with tempfile.TemporaryDirectory() as temporary:
     drawn = run(DARKNET, "synth", os.path.join(temporary, "s"), "-identities", "8", "-images", "4",
                 "-size", "32", "-pairs", "40")
     check(drawn.returncode == 0, drawn.stderr)
     verification(temporary)
     cache(temporary)
+    refusals(temporary)
 print(f"{passed} passed, {failed} failed, 0 skipped")
 sys.exit(failed > 0)
