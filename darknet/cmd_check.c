@@ -1,8 +1,8 @@
 /* darknet check: a table of a network's layers, and what it costs. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cmd.h"
+#include "kernels/pool.h"
 #include "packed.h"
 
 static int run(int argc, char **argv);
@@ -28,8 +28,7 @@ static const char *grouped(double v) {
 static void print_layer(dnx_net *net, int i, double macs) {
     const dnx_node *n = &net->nodes[i];
     char in[48] = "", out[48];
-    for (int k = 0; k < n->n_in && k < 1; k++)
-        snprintf(in, sizeof in, "%d x %d x %d", n->in[k].h, n->in[k].w, n->in[k].c);
+    if (n->n_in) snprintf(in, sizeof in, "%d x %d x %d", n->in[0].h, n->in[0].w, n->in[0].c);
     snprintf(out, sizeof out, "%d x %d x %d", n->out.h, n->out.w, n->out.c);
     printf("%5d  %-17s %-17s %-17s %11s %15s", i, n->type->name, in, out,
            grouped((double)dnx_net_count(net, i)), grouped(macs));
@@ -70,9 +69,25 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
     printf("\n");
 }
 
+/* Bytes that training at `size` images allocates: weights and momentum, the layers' own arrays,
+ * outputs and their gradients. Also the batch and threads that training would take. */
+static dnx_status training_memory(const char *path, int size, double *bytes, int *batch,
+                                  int *threads, dnx_err *err) {
+    dnx_net *net;
+    dnx_status st = dnx_open(path, NULL, true, size, 0, &net, err);
+    if (st) return st;
+    *bytes = (double)dnx_net_memory(net);
+    for (int i = 0; i < net->n; i++)
+        *bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i));
+    *batch = net->o.batch / net->o.subdivisions;
+    *threads = dnx_pool_threads(net->pool);
+    dnx_net_free(net);
+    return DNX_OK;
+}
+
 static int run(int argc, char **argv) {
     dnx_err err = {0};
-    dnx_net *net, *training;
+    dnx_net *net;
     if (argc < 2 || argc > 3) return dnx_usage(&dnx_cmd_check);
     if (dnx_open(argv[1], argc > 2 ? argv[2] : NULL, false, 1, 1, &net, &err))
         return dnx_report(&err);
@@ -94,34 +109,25 @@ static int run(int argc, char **argv) {
            "memory)\n", (double)dnx_net_memory(net) * 1e-6,
            (sum + (double)net->scratch_floats) * 4e-6);
     const char *predicts = NULL;
-    bool is_taught = false;
-    for (int i = 0; i < net->n; i++) {
+    for (int i = 0; i < net->n; i++)
         if (!net->nodes[i].type->backward) predicts = net->nodes[i].type->name;
-        if (net->nodes[i].type->wants) is_taught = true;
-    }
+    bool is_taught = net->targets != NULL;
     dnx_net_free(net);
     if (predicts) {
         printf("training         not here: [%s] only predicts\n", predicts);
         return 0;
     }
-    dnx_status st = dnx_open(argv[1], NULL, true, 1, 1, &training, &err);
+    int batch, threads;
+    double one, two;
+    dnx_status st = training_memory(argv[1], 1, &one, &batch, &threads, &err);
+    if (!st) st = training_memory(argv[1], 2, &two, &batch, &threads, &err);
     if (st == DNX_EIO && is_taught) {
         printf("training         not now: %s\n", err.text);
         return 0;
     }
     if (st) return dnx_report(&err);
-    double one = (double)dnx_net_memory(training), z = 0;
-    int batch = training->o.batch / training->o.subdivisions;
-    for (int i = 0; i < training->n; i++) {
-        const char *t = training->nodes[i].type->name;
-        if (!strcmp(t, "convolutional") || strstr(t, "depthwise") || !strcmp(t, "connected") ||
-            !strcmp(t, "binary") || !strcmp(t, "low_rank"))
-            z += 4.0 * (double)dnx_size(training->nodes[i].out);
-        if (dnx_counts_bits(&training->nodes[i])) /* the signs of its input */
-            z += 4.0 * (double)dnx_size(training->nodes[i].in[0]);
-    }
-    printf("training         %.1f MB an image, %.0f MB at batch %d\n", (one + z) * 1e-6,
-           (one + z) * 1e-6 * batch, batch);
-    dnx_net_free(training);
+    printf("training         %.1f MB an image, %.0f MB at batch %d with %d threads%s\n",
+           (two - one) * 1e-6, (one + (two - one) * (batch - 1)) * 1e-6, batch, threads,
+           is_taught ? ", beside the teachers" : "");
     return 0;
 }

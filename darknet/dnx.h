@@ -129,6 +129,7 @@ typedef struct dnx_node {
     struct dnx_node *target_head; /* the same for pass->target; its parameters never change */
     dnx_shape out;  /* make() sets it */
     size_t scratch; /* make() sets it: floats of shared scratch that a pass needs in all */
+    size_t allocated; /* floats that dnx_new gave it; `darknet check` states them */
 } dnx_node;
 
 typedef struct {
