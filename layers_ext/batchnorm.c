@@ -10,6 +10,8 @@
 #include "common/tail.h"
 #include "kernels/pool.h"
 
+#define BLOCK 64 /* rows of a gradient that stay in the cache until they are added */
+
 typedef struct {
     int unused;
 } opts;
@@ -23,7 +25,7 @@ typedef struct {
 static dnx_status make(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     n->out = n->in[0];
-    n->scratch = n->trains ? (size_t)n->batch * dnx_size(n->out) : 0;
+    n->scratch = n->trains ? (size_t)dnx_pool_threads(n->pool) * BLOCK * (size_t)n->out.c : 0;
     return dnx_tail_make(&s->tail, n, true, DNX_LINEAR, err);
 }
 
@@ -58,7 +60,6 @@ static double macs(const dnx_node *n) { return (double)dnx_size(n->out); }
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *du;
 } job;
 
 static long rows_of(const job *j) { return (long)j->p->batch * j->n->out.h * j->n->out.w; }
@@ -81,7 +82,7 @@ static void forward_share(void *arg, int t, int threads) {
 
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    job j = {n, p, NULL};
+    job j = {n, p};
     if (n->trains) dnx_tail_begin(&s->tail, n);
     dnx_pool_run(n->pool, forward_share, &j);
     if (n->trains) dnx_tail_end(&s->tail, n, p);
@@ -92,15 +93,21 @@ static void backward_share(void *arg, int t, int threads) {
     dnx_tail *l = &((state *)j->n->state)->tail;
     long lo, hi;
     dnx_share(rows_of(j), t, threads, &lo, &hi);
-    size_t at = (size_t)lo * (size_t)l->c;
-    float *dx = j->p->dx[0] + at, *out = j->p->dx_adds[0] ? j->p->scratch + at : dx;
-    dnx_tail_dz(l, j->du + at, l->z + at, hi - lo, out);
-    if (out != dx) dnx_kernels()->add(out, (size_t)(hi - lo) * (size_t)l->c, dx);
+    size_t C = (size_t)l->c;
+    float *block = j->p->scratch + (size_t)t * BLOCK * C;
+    for (; lo < hi; lo += BLOCK) {
+        long rows = hi - lo < BLOCK ? hi - lo : BLOCK;
+        size_t at = (size_t)lo * C;
+        float *dx = j->p->dx[0] + at, *out = j->p->dx_adds[0] ? block : dx;
+        dnx_tail_dz(l, j->p->dy + at, l->z + at, rows, out);
+        if (out != dx) dnx_kernels()->add(out, (size_t)rows * C, dx);
+    }
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    job j = {n, p, dnx_tail_backward(&s->tail, n, p, p->scratch)};
+    job j = {n, p};
+    dnx_tail_backward(&s->tail, n, p);
     memset(s->tail.d_biases, 0, sizeof(float) * (size_t)s->tail.c); /* not a parameter here */
     if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
 }

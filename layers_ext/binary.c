@@ -149,7 +149,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     float std = sqrtf(2.f / (float)s->K);
     for (size_t i = 0; i < count; i++) s->w[i] = std * dnx_rng_normal(&r);
     if (n->trains) {
-        n->scratch = B * dnx_size(n->out);
+        n->scratch = threads * BLOCK * (size_t)s->N;
         if (s->takes_signs)
             n->scratch += B * (dnx_size(n->in[0]) + (size_t)n->out.h * (size_t)n->out.w +
                                (size_t)n->in[0].h * (size_t)n->in[0].w);
@@ -252,10 +252,8 @@ static bool can_add(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *du; /* the gradient behind the activation */
-    float *e;        /* batch x out: of the sums, before K and alpha */
-    float *dx;       /* batch x in: dx, or the gradient at the signs; NULL: nobody wants it */
-    float *dk;       /* batch x OH x OW: at K; NULL: taken as constant */
+    float *dx; /* batch x in: dx, or the gradient at the signs; NULL: nobody wants it */
+    float *dk; /* batch x OH x OW: at K; NULL: taken as constant */
 } job;
 
 /* Signs (as floats when training) and sums of |u| of the input. */
@@ -350,12 +348,11 @@ static void forward(dnx_node *n, dnx_pass *p) {
 }
 
 /* e = dz K of `rows` outputs from p on, and dk = sum over the filters of dz z / K. */
-static float *unscale(job *j, long p, int rows) {
+static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;
-    float *e = j->e + at;
     const float *z = s->tail.z + at;
-    const float *dz = dnx_tail_dz(&s->tail, j->du + at, z, rows, e);
+    const float *dz = dnx_tail_dz(&s->tail, j->p->dy + at, z, rows, e);
     float map[BLOCK];
     if (s->takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
     for (int r = 0; r < rows; r++, dz += N, z += N) {
@@ -365,7 +362,6 @@ static float *unscale(job *j, long p, int rows) {
         if (j->dk) j->dk[p + r] = by > 0 ? (float)(sum / (double)by) : 0;
         for (size_t f = 0; f < N; f++) e[(size_t)r * N + f] = dz[f] * by;
     }
-    return e;
 }
 
 /* Whole images: their windows overlap. */
@@ -376,6 +372,7 @@ static void backward_share(void *arg, int t, int threads) {
     const dnx_kernel_set *k = dnx_kernels();
     size_t N = (size_t)s->N, K = (size_t)s->K, size = dnx_size(n->in[0]);
     float *block = s->block + (size_t)t * BLOCK * K, *d_wk = s->d_wk + (size_t)t * K * N;
+    float *e = j->p->scratch + (size_t)t * BLOCK * N;
     long lo, hi, per = (long)n->out.h * n->out.w;
     dnx_epilogue none = {0};
     dnx_share(j->p->batch, t, threads, &lo, &hi);
@@ -383,7 +380,7 @@ static void backward_share(void *arg, int t, int threads) {
         memset(j->dx + (size_t)lo * size, 0, sizeof(float) * (size_t)(hi - lo) * size);
     for (long p = lo * per; p < hi * per; p += BLOCK) {
         int rows = (int)(hi * per - p < BLOCK ? hi * per - p : BLOCK);
-        const float *e = unscale(j, p, rows);
+        unscale(j, p, rows, e);
         dnx_patches_gather(&s->at, s->takes_signs ? s->signs : j->p->x[0], p, rows, block);
         k->mmt(block, K, e, N, rows, s->K, s->N, d_wk, N);
         if (!j->dx) continue;
@@ -414,16 +411,16 @@ static void backward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;
     size_t B = (size_t)n->batch, outs = B * (size_t)n->out.h * (size_t)n->out.w;
-    job j = {.n = n, .p = p, .e = p->scratch, .dx = p->dx[0]};
-    j.du = dnx_tail_backward(&s->tail, n, p, p->scratch);
-    float *behind = p->scratch + outs * (size_t)s->N, *map = NULL;
+    size_t threads = (size_t)dnx_pool_threads(n->pool);
+    job j = {.n = n, .p = p, .dx = p->dx[0]};
+    float *behind = p->scratch + threads * BLOCK * (size_t)s->N, *map = NULL;
+    dnx_tail_backward(&s->tail, n, p);
     if (s->takes_signs && (p->dx[0] || s->norm.has_bn)) j.dx = behind;
     if (j.dx == behind && s->bits.has_map && o->gradient == DNX_EXACT) {
         j.dk = behind + B * dnx_size(n->in[0]);
         map = j.dk + outs;
     }
-    memset(s->d_wk, 0,
-           sizeof(float) * (size_t)s->K * (size_t)s->N * (size_t)dnx_pool_threads(n->pool));
+    memset(s->d_wk, 0, sizeof(float) * (size_t)s->K * (size_t)s->N * threads);
     dnx_pool_run(n->pool, backward_share, &j);
     add_gradients(n);
     if (j.dx != behind) return;

@@ -191,8 +191,8 @@ static void dw_share(void *arg, int t, int threads) {
 
 static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    const float *du = dnx_tail_backward(&s->tail, n, p, p->scratch);
-    job j = {n, p, dnx_tail_dz(&s->tail, du, s->tail.z, p->batch, p->scratch)};
+    dnx_tail_backward(&s->tail, n, p);
+    job j = {n, p, dnx_tail_dz(&s->tail, p->dy, s->tail.z, p->batch, p->scratch)};
     dnx_pool_run(n->pool, dw_share, &j);
     if (p->dx[0]) dnx_pool_run(n->pool, dx_share, &j);
 }

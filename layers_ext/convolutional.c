@@ -186,7 +186,7 @@ static bool can_add(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *dy, *dz; /* dz: of all pixels; only where there are few */
+    const float *dz; /* of all pixels; only where there are few */
 } job;
 
 /* The rows of group g under `rows` output pixels from p on: in place or gathered. */
@@ -250,7 +250,7 @@ static void forward_share(void *arg, int t, int threads) {
 
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    job j = {n, p, NULL, NULL};
+    job j = {n, p, NULL};
     if (s->is_depthwise) {
         dnx_dwconv_forward(n, p);
         return;
@@ -270,7 +270,7 @@ static dnx_ahead next_block(const job *j, long p, long hi) {
     size_t N = (size_t)j->n->out.c, K = s->reads_in_place ? (size_t)s->at.in.c : 0;
     size_t at = (size_t)p, rows = (size_t)(hi - p < BLOCK ? hi - p : BLOCK);
     if (p >= hi) return (dnx_ahead){{0}, {0}};
-    return (dnx_ahead){{j->dy + at * N, s->dw.tail.z + at * N, j->p->x[0] + at * K},
+    return (dnx_ahead){{j->p->dy + at * N, s->dw.tail.z + at * N, j->p->x[0] + at * K},
                        {rows * N, rows * N, rows * K}};
 }
 
@@ -284,7 +284,7 @@ static void backward_part(job *j, int t, long lo, long hi) {
     float *d_wk = s->d_wk + (size_t)t * K * N, *room = j->p->scratch + (size_t)t * BLOCK * N;
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        const float *dz = dnx_tail_dz(&s->dw.tail, j->dy + (size_t)p * N,
+        const float *dz = dnx_tail_dz(&s->dw.tail, j->p->dy + (size_t)p * N,
                                       s->dw.tail.z + (size_t)p * N, rows, room);
         dnx_ahead next = next_block(j, p + rows, hi);
         for (int g = 0; g < s->groups; g++) {
@@ -368,9 +368,10 @@ static void backward(dnx_node *n, dnx_pass *p) {
         dnx_dwconv_backward(n, p);
         return;
     }
-    job j = {n, p, dnx_tail_backward(&s->dw.tail, n, p, NULL), NULL};
+    job j = {n, p, NULL};
+    dnx_tail_backward(&s->dw.tail, n, p);
     if (s->has_few_rows) {
-        j.dz = dnx_tail_dz(&s->dw.tail, j.dy, s->dw.tail.z, (long)p->batch * n->out.h * n->out.w,
+        j.dz = dnx_tail_dz(&s->dw.tail, p->dy, s->dw.tail.z, (long)p->batch * n->out.h * n->out.w,
                            p->scratch);
         dnx_pool_run(n->pool, few_share, &j);
         return;

@@ -109,7 +109,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);
-    n->scratch = n->trains ? (size_t)n->batch * dnx_size(n->out) : 0;
+    n->scratch = n->trains ? threads * BLOCK * N : 0;
     return prepare(n, err);
 }
 
@@ -180,7 +180,6 @@ static bool can_add(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *du;
 } job;
 
 /* Rows of x of `rows` output pixels from p on: in place, or gathered into block. */
@@ -217,7 +216,7 @@ static void forward_share(void *arg, int t, int threads) {
 
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    job j = {n, p, NULL};
+    job j = {n, p};
     if (n->trains) dnx_tail_begin(&s->tail, n);
     dnx_pool_run(n->pool, forward_share, &j);
     if (n->trains) dnx_tail_end(&s->tail, n, p);
@@ -231,11 +230,11 @@ static void backward_part(job *j, int t, long lo, long hi) {
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
     float *block = s->block + (size_t)t * BLOCK * (K + R), *dt = block + BLOCK * K;
     float *d_vk = s->d_all + (size_t)t * R * (K + N), *d_pk = d_vk + K * R;
-    float *dx = j->p->dx[0];
+    float *dx = j->p->dx[0], *room = j->p->scratch + (size_t)t * BLOCK * N;
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        const float *dz = dnx_tail_dz(&s->tail, j->du + (size_t)p * N, s->tail.z + (size_t)p * N,
-                                      rows, j->p->scratch + (size_t)p * N);
+        const float *dz = dnx_tail_dz(&s->tail, j->p->dy + (size_t)p * N,
+                                      s->tail.z + (size_t)p * N, rows, room);
         dnx_epilogue e = {0};
         k->mmt(s->t + (size_t)p * R, R, dz, N, rows, s->R, s->N, d_pk, N);
         k->mm(dz, N, rows, s->N, s->packed_pt, s->R, dt, R, &e);
@@ -270,7 +269,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     int threads = dnx_pool_threads(n->pool);
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, count = R * (K + N);
-    job j = {n, p, dnx_tail_backward(&s->tail, n, p, p->scratch)};
+    job j = {n, p};
+    dnx_tail_backward(&s->tail, n, p);
     memset(s->d_all, 0, sizeof(float) * count * (size_t)threads);
     dnx_pool_run(n->pool, backward_share, &j);
     for (int t = 1; t < threads; t++)

@@ -75,7 +75,6 @@ bool dnx_dwconv_can_add(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *dy;
 } job;
 
 /* Repeats each value of rows[ky] for its filters in the thread's wide rows, and points there. */
@@ -125,7 +124,7 @@ static void forward_share(void *arg, int t, int threads) {
 
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p) {
     dnx_dwconv *s = n->state;
-    job j = {n, p, NULL};
+    job j = {n, p};
     if (n->trains) dnx_tail_begin(&s->tail, n);
     dnx_pool_run(n->pool, forward_share, &j);
     if (n->trains) dnx_tail_end(&s->tail, n, p);
@@ -171,7 +170,7 @@ static void backward_share(void *arg, int t, int threads) {
         for (int oy = 0, iy = 0; oy < oh; oy++) {
             size_t at = ((size_t)b * (size_t)oh + (size_t)oy) * row;
             float *to = kept + (size_t)(oy % keep) * row;
-            const float *dz = dnx_tail_dz(&s->tail, j->dy + at, s->tail.z + at, ow, to);
+            const float *dz = dnx_tail_dz(&s->tail, j->p->dy + at, s->tail.z + at, ow, to);
             if (dz != to) memcpy(to, dz, sizeof *to * row);
             find_rows(n, s, x, oy, rows);
             widen(n, s, t, rows);
@@ -187,7 +186,8 @@ void dnx_dwconv_backward(dnx_node *n, dnx_pass *p) {
     dnx_dwconv *s = n->state;
     size_t C = (size_t)n->out.c, taps = (size_t)s->kh * (size_t)s->kw, count = taps * C;
     int threads = dnx_pool_threads(n->pool);
-    job j = {n, p, dnx_tail_backward(&s->tail, n, p, NULL)};
+    job j = {n, p};
+    dnx_tail_backward(&s->tail, n, p);
     memset(s->d_taps, 0, sizeof(float) * count * (size_t)threads);
     dnx_pool_run(n->pool, backward_share, &j);
     for (int t = 0; t < threads; t++)

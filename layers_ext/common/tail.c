@@ -147,8 +147,7 @@ void dnx_tail_end(dnx_tail *t, dnx_node *n, dnx_pass *p) {
     dnx_pool_run(n->pool, end_share, &j);
 }
 
-const float *dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p, float *room) {
-    (void)room;
+void dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p) {
     job j = {t, p, (long)p->batch * n->out.h * n->out.w};
     dnx_tail_begin(t, n);
     dnx_pool_run(n->pool, back_share, &j);
@@ -166,7 +165,6 @@ const float *dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p, float *roo
         t->q[i] = (float)(-g * is * is * c1);
         t->r[i] = (float)(-g * is * (c0 - mu * is * c1));
     }
-    return p->dy;
 }
 
 const float *dnx_tail_dz(const dnx_tail *t, const float *dy, const float *z, long rows,

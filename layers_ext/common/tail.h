@@ -37,9 +37,9 @@ void dnx_tail_begin(dnx_tail *t, const dnx_node *n);
 void dnx_tail_block(dnx_tail *t, const dnx_pass *p, int thread, const float *z, long rows);
 void dnx_tail_end(dnx_tail *t, dnx_node *n, dnx_pass *p);
 
-/* Backward: adds the gradients of biases, scales and slopes and returns dy. dz() then gives rows
- * of the linear operation's gradient from rows of dy and z: dy itself, or written to out (rows x C;
- * a block that stays in the cache is best). room: no longer used. */
-const float *dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p, float *room);
+/* Backward: adds the gradients of biases, scales and slopes. dz() then gives rows of the linear
+ * operation's gradient from rows of dy and z: dy itself, or written to out (rows x C; a block that
+ * stays in the cache is best). */
+void dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p);
 const float *dnx_tail_dz(const dnx_tail *t, const float *dy, const float *z, long rows, float *out);
 #endif
