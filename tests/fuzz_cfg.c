@@ -1,7 +1,7 @@
 /* fuzz_cfg.c - libFuzzer target: bytes as a .cfg, parsed, built and run once.
  *
  * A network is only built when it stays tiny: no number over 64, and the product of all numbers
- * under 2^22; the rest is only parsed. -DREPLAY: main() runs every file of the folder argv[1]. */
+ * under 2^22; the rest is only parsed. test_weights.c runs it on tests/corpus/cfg. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,25 +57,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     free(text);
     return 0;
 }
-
-#ifdef REPLAY
-#include <glob.h>
-
-int main(int argc, char **argv) {
-    static uint8_t bytes[1 << 20];
-    char pattern[4096];
-    glob_t files;
-    int passed = 0;
-    snprintf(pattern, sizeof pattern, "%s/*", argc > 1 ? argv[1] : "tests/corpus/cfg");
-    if (glob(pattern, 0, NULL, &files)) files.gl_pathc = 0;
-    for (size_t i = 0; i < files.gl_pathc; i++) {
-        FILE *f = fopen(files.gl_pathv[i], "rb");
-        if (!f) continue;
-        LLVMFuzzerTestOneInput(bytes, fread(bytes, 1, sizeof bytes, f));
-        fclose(f);
-        passed++;
-    }
-    printf("%d passed, %d failed, 0 skipped\n", passed, (int)files.gl_pathc - passed);
-    return passed == 0 || (size_t)passed != files.gl_pathc;
-}
-#endif

@@ -1,6 +1,6 @@
 /* fuzz_weights.c - libFuzzer target: bytes as a .weights file, through a temporary file, into one
- * small network. A refused file must change nothing. -DREPLAY: main() runs every file of the folder
- * argv[1]. */
+ * small network. A refused file must change nothing. test_weights.c runs it on
+ * tests/corpus/weights. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,25 +53,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     unlink(path);
     return 0;
 }
-
-#ifdef REPLAY
-#include <glob.h>
-
-int main(int argc, char **argv) {
-    static uint8_t bytes[1 << 20];
-    char pattern[4096];
-    glob_t files;
-    int passed = 0;
-    snprintf(pattern, sizeof pattern, "%s/*", argc > 1 ? argv[1] : "tests/corpus/weights");
-    if (glob(pattern, 0, NULL, &files)) files.gl_pathc = 0;
-    for (size_t i = 0; i < files.gl_pathc; i++) {
-        FILE *f = fopen(files.gl_pathv[i], "rb");
-        if (!f) continue;
-        LLVMFuzzerTestOneInput(bytes, fread(bytes, 1, sizeof bytes, f));
-        fclose(f);
-        passed++;
-    }
-    printf("%d passed, %d failed, 0 skipped\n", passed, (int)files.gl_pathc - passed);
-    return passed == 0 || (size_t)passed != files.gl_pathc;
-}
-#endif

@@ -1,31 +1,10 @@
 /* margin_naive.h - for the tests of [margin_softmax]: a naive version in double, and a layer
  * without a network. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "kernels/pool.h"
-#include "opts.h"
-#include "registry.h"
+#include "node.h"
 
 #define MAX 4096
 #define MOST 16 /* images */
 #define PI 3.14159265358979323846
-
-static int passed, failed;
-
-static void check(bool ok, const char *name, double got, double want) {
-    if (ok) passed++;
-    else {
-        failed++;
-        printf("FAILED %s: got %.9g, want %.9g\n", name, got, want);
-    }
-}
-
-static void near(const char *name, double got, double want, double tolerance) {
-    check(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
-}
 
 /* ---- the naive version: one sample after the other, all in double ---- */
 
@@ -113,46 +92,24 @@ static double naive(const head *h, const double *x, const double *w, const int *
 typedef struct {
     dnx_node node;
     dnx_pass pass;
-    dnx_opt const *table;
 } layer;
 
-static const dnx_layer_type *type(void) {
-    for (int i = 0; dnx_layer_types[i]; i++)
-        if (!strcmp(dnx_layer_types[i]->name, "margin_softmax")) return dnx_layer_types[i];
-    printf("no [margin_softmax]\n");
-    exit(1);
-}
-
-static dnx_status open(layer *l, const char *text, int B, dnx_shape in, int threads, bool trains,
+static dnx_status open(layer *l, const char *options, int B, dnx_shape in, int threads, bool trains,
                        dnx_err *err) {
-    const dnx_layer_type *t = type();
-    dnx_cfg *cfg;
-    *l = (layer){.node = {.type = t, .batch = B, .trains = trains, .seed = 1, .n_in = 1,
-                          .in = {in}, .loc = {"t", 1}}};
-    l->node.opts = calloc(1, t->opts_size);
-    l->node.state = calloc(1, t->state_size);
-    l->node.pool = dnx_pool_new(threads);
-    dnx_status st = dnx_cfg_parse(text, strlen(text), "t", &cfg, err);
-    if (st) return st;
-    st = dnx_opts_parse(&t->options, &l->node.opts, 1, &cfg->sections[0], "t", err);
-    dnx_cfg_free(cfg);
-    if (!st) st = t->make(&l->node, err);
+    *l = (layer){.node = {.batch = B, .trains = trains, .seed = 1, .n_in = 1, .in = {in},
+                          .loc = {"t", 1}, .pool = dnx_pool_new(threads)}};
+    dnx_status st = open_node(&l->node, "margin_softmax", options, err);
     if (st) return st;
     size_t D = dnx_size(in);
     l->pass = (dnx_pass){.batch = B, .is_training = trains, .x = {dnx_alloc(D * (size_t)B)},
                          .y = dnx_alloc((size_t)B), .dx = {dnx_alloc(D * (size_t)B)},
                          .scratch = dnx_alloc(l->node.scratch), .truth = dnx_alloc((size_t)B)};
-    for (size_t i = 0; i < l->node.scratch; i++) l->pass.scratch[i] = NAN;
+    fill(l->pass.scratch, l->node.scratch, NAN);
     return DNX_OK;
 }
 
-static float *writable(const float *p) { return (float *)(uintptr_t)p; }
-
 static void shut(layer *l) {
-    l->node.type->unmake(&l->node);
-    dnx_opts_free(l->node.type->options, l->node.opts);
-    free(l->node.opts);
-    free(l->node.state);
+    shut_node(&l->node);
     dnx_pool_free(l->node.pool);
     dnx_free(writable(l->pass.x[0]));
     dnx_free(l->pass.y);
@@ -163,7 +120,7 @@ static void shut(layer *l) {
 
 static dnx_param weights(layer *l) {
     dnx_param list[DNX_MAX_PARAMS];
-    check(l->node.type->params(&l->node, list) == 1 && list[0].decay == 1, "params", 0, 1);
+    check_value(l->node.type->params(&l->node, list) == 1 && list[0].decay == 1, "params", 0, 1);
     return list[0];
 }
 

@@ -1,31 +1,8 @@
 /* test_align.c - the similarity of five points, the choice among faces, and each form of landmarks
  * file with each error of the reader. */
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "align.h"
+#include "check.h"
 #include "landmarks.h"
-
-static int passed, failed;
-static char folder[] = "/tmp/test_align_XXXXXX", file[64];
-
-static void check(bool ok, const char *fmt, ...) {
-    va_list args;
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("FAILED ");
-    va_start(args, fmt);
-    vprintf(fmt, args);
-    va_end(args);
-    printf("\n");
-}
 
 /* ---- geometry ---- */
 
@@ -156,30 +133,26 @@ static void test_faces(void) {
 /* ---- files ---- */
 
 static dnx_status read_text(const char *text, dnx_landmarks *l, dnx_err *err) {
-    FILE *f = fopen(file, "w");
     *err = (dnx_err){0};
-    if (!f || fputs(text, f) < 0 || fclose(f)) {
-        printf("FAILED to write %s\n", file);
-        exit(1);
-    }
-    return dnx_landmarks_read(file, l, err);
+    write_text(path("landmarks.txt"), text);
+    return dnx_landmarks_read(path("landmarks.txt"), l, err);
 }
 
-static const dnx_landmarked *find(const dnx_landmarks *l, const char *path) {
+static const dnx_landmarked *find(const dnx_landmarks *l, const char *name) {
     for (size_t i = 0; i < l->n; i++)
-        if (!strcmp(l->image[i].path, path)) return &l->image[i];
+        if (!strcmp(l->image[i].path, name)) return &l->image[i];
     return NULL;
 }
 
-/* Face k of path has the points 1 2 3 ... 10 plus `more`. */
-static void has(const dnx_landmarks *l, const char *path, size_t k, double more, double size) {
-    const dnx_landmarked *m = find(l, path);
+/* Face k of an image has the points 1 2 3 ... 10 plus `more`. */
+static void has(const dnx_landmarks *l, const char *name, size_t k, double more, double size) {
+    const dnx_landmarked *m = find(l, name);
     bool ok = m && k < m->n;
     for (int i = 0; ok && i < DNX_POINTS; i++) {
         const dnx_face *f = &l->face[m->first + k];
         ok = f->x[i] == more + 1 + 2 * i && f->y[i] == more + 2 + 2 * i && f->size == size;
     }
-    check(ok, "face %zu of %s", k, path);
+    check(ok, "face %zu of %s", k, name);
 }
 
 #define TEN "1 2 3 4 5 6 7 8 9 10"
@@ -243,7 +216,7 @@ static void fails(const char *text, const char *want) {
     dnx_err err;
     char all[512];
     dnx_status st = read_text(text, &l, &err);
-    snprintf(all, sizeof all, "%s%s", file, want);
+    snprintf(all, sizeof all, "%s%s", path("landmarks.txt"), want);
     check(st == DNX_EPARSE && !strcmp(err.text, all), "'%.20s': got %s", text, err.text);
     dnx_landmarks_free(&l);
 }
@@ -270,19 +243,12 @@ static void test_errors(void) {
 }
 
 int main(void) {
-    if (!mkdtemp(folder)) {
-        printf("0 passed, 1 failed, 0 skipped\n");
-        return 1;
-    }
-    sprintf(file, "%s/landmarks.txt", folder);
+    make_folder();
     test_known();
     test_numpy();
     test_least();
     test_faces();
     test_forms();
     test_errors();
-    remove(file);
-    rmdir(folder);
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return summary();
 }

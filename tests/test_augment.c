@@ -1,37 +1,14 @@
 /* test_augment.c - the looks of training images: what is drawn, and what it does to pixels. The
  * crop and the colours are compared with the host's in test_host_augment.c. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "augment.h"
-
-static int passed, failed;
-
-static void check(bool ok, const char *what) {
-    if (ok) passed++;
-    else {
-        failed++;
-        printf("FAILED %s\n", what);
-    }
-}
+#include "check.h"
 
 static dnx_net *build(const char *options) {
     char text[1024];
-    dnx_cfg *cfg;
-    dnx_net *net = NULL;
-    dnx_err err = {0};
     snprintf(text, sizeof text,
              "[net]\nheight=8\nwidth=8\nchannels=3\n%s\n[connected]\noutput=9\n[softmax]\n",
              options);
-    if (dnx_cfg_parse(text, strlen(text), "t.cfg", &cfg, &err) ||
-        dnx_net_build(cfg, true, 0, 1, &net, &err)) {
-        printf("%s\n", err.text);
-        exit(1);
-    }
-    dnx_cfg_free(cfg);
-    return net;
+    return make_net(text, "t.cfg", true, 0, 1);
 }
 
 enum { SIDE = 16, ALL = SIDE * SIDE * 3 };
@@ -175,7 +152,7 @@ static void test_altered(void) {
             dnx_augment_draw(net, 1, i, &look);
             altered += look.is_altered;
         }
-        check(altered >= 98, options[k]);
+        check(altered >= 98, "%s", options[k]);
         dnx_net_free(net);
     }
 }
@@ -185,6 +162,5 @@ int main(void) {
     test_paint();
     test_draw();
     test_altered();
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return summary();
 }

@@ -1,34 +1,9 @@
 /* Binary convolutions: counting bits against a naive count, predicting against the float
  * simulation bit for bit, gradients against differences of a stand-in for the signs, training in
  * all modes. All but the training runs once per set of bit loops. */
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+#include "check.h"
 #include "common/binarise.h"
 #include "kernels/bits.h"
-#include "net.h"
-
-static int passed, failed;
-
-static bool check(bool ok, const char *fmt, ...) {
-    va_list args;
-    if (ok) {
-        passed++;
-        return true;
-    }
-    failed++;
-    printf("%s: ", dnx_bits()->name);
-    va_start(args, fmt);
-    vprintf(fmt, args);
-    va_end(args);
-    printf("\n");
-    return false;
-}
 
 /* ---- counting ---- */
 
@@ -90,28 +65,7 @@ static void signs(int C) {
 /* ---- networks ---- */
 
 static dnx_net *build(const char *text, bool trains, int threads) {
-    dnx_cfg *cfg;
-    dnx_net *net = NULL;
-    dnx_err err = {0};
-    if (dnx_cfg_parse(text, strlen(text), "binary.cfg", &cfg, &err)) {
-        check(false, "%s", err.text);
-        exit(1);
-    }
-    dnx_status st = dnx_net_build(cfg, trains, 0, threads, &net, &err);
-    dnx_cfg_free(cfg);
-    if (!check(!st, "%s: %s", text, err.text)) exit(1);
-    return net;
-}
-
-/* Parameters of every kind; running variances stay positive. */
-static void shake(dnx_net *net, uint64_t seed) {
-    dnx_param list[DNX_MAX_PARAMS];
-    dnx_rng r;
-    dnx_rng_seed(&r, seed, 0);
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
-            for (size_t j = 0; j < list[k].count; j++)
-                list[k].value[j] += .6f * (dnx_rng_uniform(&r) - (list[k].is_trained ? .5f : 0));
+    return make_net(text, "binary.cfg", trains, 0, threads);
 }
 
 static void copy_params(dnx_net *from, dnx_net *to) {
@@ -138,16 +92,14 @@ static void simulate(const char *shape, const char *section) {
     dnx_net *sim = build(text, true, 2), *fast = build(text, false, 3);
     size_t count = dnx_size(sim->nodes[0].out) * 3;
     float *x = noise(dnx_size(sim->in) * 3), *y = dnx_alloc(count);
-    shake(sim, 5);
+    scatter(sim, 5, .6f);
     copy_params(sim, fast);
-    dnx_net_prepare(sim, NULL);
-    dnx_net_prepare(fast, NULL);
-    for (int i = 0; i < 2; i++) dnx_net_prepare(fast, NULL); /* again: no change */
+    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* again: no change */
     dnx_net_forward_layer(sim, 0, x, 3, false, NULL, NULL);
     dnx_net_run(fast, x, 3, 0, y);
     double worst = 0;
     for (size_t i = 0; i < count; i++)
-        worst = fmax(worst, fabs((double)y[i] - (double)sim->links[0].y[i]));
+        worst = worse(worst, fabs((double)y[i] - (double)sim->links[0].y[i]));
     bool is_real = strstr(section, "bwn") || strstr(section, "connect");
     check(is_real ? worst < 1e-4 : worst == 0, "%s%s: predicting differs by %g", shape, section,
           worst);
@@ -283,7 +235,7 @@ static void compare(const problem *q0, problem *q, double *at, const float *got,
         at[i] = old - h;
         double d = (up - stand_in(q, q0)) / (2 * h);
         at[i] = old;
-        worst = fmax(worst, fabs(d - (double)got[i]) / scale);
+        worst = worse(worst, fabs(d - (double)got[i]) / scale);
     }
     check(worst < 1e-4, "%s: gradient of %s is off by %g of its largest", text, what, worst);
 }
@@ -301,7 +253,7 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
     dnx_net *net = build(text, true, 2);
     float *x = noise(PX * C);
     dnx_param list[DNX_MAX_PARAMS];
-    shake(net, 6);
+    scatter(net, 6, .6f);
     int np = dnx_net_params(net, 1, list);
     const dnx_param *w = &list[np - 1];
     for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* some are over 1 */
@@ -393,6 +345,7 @@ static void check_set(void) {
         "filters=40\nsize=2\nmode=xnor\nbatch_normalize=1\nnormalize=output\nactivation=tanh\n",
         "filters=6\nsize=3\npad=1\nmode=bwn\ncenter=1\nbatch_normalize=1\nactivation=relu\n",
         "filters=19\nmode=binaryconnect\nactivation=prelu\n"};
+    check(!strcmp(dnx_bits()->name, where), "DNX_ISA is not obeyed");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         counts(shapes[i][0], shapes[i][1], shapes[i][2], false);
     counts(3, DNX_BIT_WORDS, 33, true);
@@ -413,40 +366,14 @@ static void check_set(void) {
                 gradients(mode, how, k & 1, how < 2 || k & 1, mode & 1 && k > 1);
 }
 
-/* One child per set of bit loops: dnx_bits() chooses once per process. */
 int main(void) {
-    static const char *const names[] = {"plain", "avx2", "avx512"};
-    int all[3] = {0};
+    static const char *const sets[] = {"plain", "avx2", "avx512"};
     for (int i = 0; i < 3; i++) {
-        int fd[2], counted[2] = {0, 1};
-        if (!dnx_bits_named(names[i])) {
-            printf("skipped: this processor has no %s bit loops\n", names[i]);
-            all[2]++;
-            continue;
-        }
-        fflush(stdout);
-        if (pipe(fd)) return 1;
-        pid_t child = fork();
-        if (child == 0) {
-            setenv("DNX_ISA", names[i], 1);
-            check(!strcmp(dnx_bits()->name, names[i]), "DNX_ISA is not obeyed");
-            check_set();
-            int mine[2] = {passed, failed};
-            bool is_written = write(fd[1], mine, sizeof mine) == (ssize_t)sizeof mine;
-            fflush(stdout);
-            exit(failed || !is_written);
-        }
-        close(fd[1]);
-        if (read(fd[0], counted, sizeof counted) != (ssize_t)sizeof counted)
-            printf("%s: the child ended early\n", names[i]), counted[0] = 0, counted[1] = 1;
-        close(fd[0]);
-        waitpid(child, NULL, 0);
-        all[0] += counted[0], all[1] += counted[1];
+        if (dnx_bits_named(sets[i])) in_child(sets[i], check_set);
+        else skipped++;
     }
     trains("mode=bwn\n"), trains("mode=bwn\ncenter=1\nclamp=1\ngradient=paper\n");
     trains("mode=xnor\n"), trains("mode=xnor\ngradient=paper\n"), trains("mode=xnor\nk_map=0\n");
     trains("mode=binaryconnect\nclamp=1\n"), trains("mode=bnn\nclamp=1\n");
-    all[0] += passed, all[1] += failed;
-    printf("%d passed, %d failed, %d skipped\n", all[0], all[1], all[2]);
-    return all[1] != 0;
+    return summary();
 }

@@ -1,38 +1,12 @@
 /* test_binset.c - verification sets: each protocol, each error's exact text, every cut and every
  * changed byte. */
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "binset.h"
-
-static int passed, failed;
-static char folder[] = "/tmp/test_binset_XXXXXX", file[64];
-
-static void check(bool ok, const char *fmt, ...) {
-    va_list args;
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("FAILED ");
-    va_start(args, fmt);
-    vprintf(fmt, args);
-    va_end(args);
-    printf("\n");
-}
+#include "check.h"
 
 static dnx_status open_bytes(const void *bytes, size_t n, dnx_binset *s, dnx_err *err) {
-    FILE *f = fopen(file, "wb");
     *err = (dnx_err){0};
-    if (!f || fwrite(bytes, 1, n, f) != n || fclose(f)) {
-        printf("FAILED to write %s\n", file);
-        exit(1);
-    }
-    return dnx_binset_open(file, s, err);
+    write_bytes(path("set.bin"), bytes, n);
+    return dnx_binset_open(path("set.bin"), s, err);
 }
 
 /* Images "ab", 300 times 'x', "ab" again, "c"; not the same, the same. As Python writes them. */
@@ -150,7 +124,7 @@ static void test_errors(void) {
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         char want[256];
         dnx_status st = open_bytes(bad[k].bytes, bad[k].n, &s, &err);
-        snprintf(want, sizeof want, "%s: %s", file, bad[k].want);
+        snprintf(want, sizeof want, "%s: %s", path("set.bin"), bad[k].want);
         check(st == DNX_EPARSE && !strcmp(err.text, want), "%s\n   got %s", want, err.text);
         dnx_binset_close(&s);
     }
@@ -161,16 +135,9 @@ static void test_errors(void) {
 }
 
 int main(void) {
-    if (!mkdtemp(folder)) {
-        printf("0 passed, 1 failed, 0 skipped\n");
-        return 1;
-    }
-    sprintf(file, "%s/set.bin", folder);
+    make_folder();
     test_protocols();
     test_changed_bytes();
     test_errors();
-    remove(file);
-    rmdir(folder);
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return summary();
 }

@@ -2,18 +2,13 @@
  *
  * cfg.c and opts.c are compiled a second time below under other names, with an allocator whose n-th
  * call fails: no hook in the product and no linker flag is needed. */
-#include "cfg.h"
-#include "dnx.h"
-#include "opts.h"
-
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-static int passed, failed, calls, fails_at, live;
+#include "check.h"
+#include "opts.h"
+
+static int calls, fails_at, live;
 
 static void *watched_realloc(void *old, size_t size) {
     if (++calls == fails_at) return NULL;
@@ -67,17 +62,12 @@ const char *dnx_nearest(const char *, const char *const *, int);
 #undef dnx_opts_given
 #undef dnx_nearest
 
-static void check(int ok, const char *name, const char *got) {
-    if (ok)
-        passed++;
-    else {
-        failed++;
-        printf("FAILED %s: got '%s'\n", name, got);
-    }
+static void expect(bool ok, const char *name, const char *got) {
+    check(ok, "%s: got '%s'", name, got);
 }
 
 static void same(const char *want, const char *got, const char *name) {
-    check(got && strcmp(want, got) == 0, name, got ? got : "(null)");
+    expect(got && strcmp(want, got) == 0, name, got ? got : "(null)");
 }
 
 typedef struct {
@@ -109,9 +99,9 @@ static const char good[] = "# comment\r\n; another\n\n  [net]\r\n batch = 1 2 \n
 static void test_good(void) {
     dnx_cfg *cfg;
     dnx_err err = {0};
-    check(!dnx_cfg_parse(good, sizeof good - 1, "g.cfg", &cfg, &err), "good cfg", err.text);
+    expect(!dnx_cfg_parse(good, sizeof good - 1, "g.cfg", &cfg, &err), "good cfg", err.text);
     if (!cfg) return;
-    check(cfg->n == 3 && cfg->sections[0].n == 2 && cfg->sections[1].n == 8 &&
+    expect(cfg->n == 3 && cfg->sections[0].n == 2 && cfg->sections[1].n == 8 &&
               cfg->sections[2].n == 0, "counts", "");
     same("g.cfg", cfg->file, "file");
     same("net", cfg->sections[0].name, "first name");
@@ -119,25 +109,25 @@ static void test_good(void) {
     same("batch", cfg->sections[0].pairs[0].key, "key");
     same("12", cfg->sections[0].pairs[0].value, "inner spaces, as the host");
     same("a=b", cfg->sections[0].pairs[1].value, "first '=' splits");
-    check(cfg->sections[0].line == 4 && cfg->sections[0].pairs[1].line == 6, "lines", "");
+    expect(cfg->sections[0].line == 4 && cfg->sections[0].pairs[1].line == 6, "lines", "");
     opts o;
     more_opts m;
     memset(&o, 0x5a, sizeof o); /* rubbish must not matter */
     void *outs[] = {&o, &m};
-    check(!dnx_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, &err), "opts", err.text);
-    check(o.size == 5 && o.stride == 2 && o.rate == .25f && o.kind == 2, "values", "");
-    check(m.groups == INT_MAX, "second table", "");
-    check(o.steps.n == 3 && o.steps.v[0] == 1 && o.steps.v[1] == -2.5f && o.steps.v[2] == 10,
+    expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, &err), "opts", err.text);
+    expect(o.size == 5 && o.stride == 2 && o.rate == .25f && o.kind == 2, "values", "");
+    expect(m.groups == INT_MAX, "second table", "");
+    expect(o.steps.n == 3 && o.steps.v[0] == 1 && o.steps.v[1] == -2.5f && o.steps.v[2] == 10,
           "list", "");
     same("a/b.txt", o.path, "string");
     same("slow", o.mode, "string over its default");
-    check(dnx_opts_given(&cfg->sections[1], "rate") == &cfg->sections[1].pairs[2], "given", "");
-    check(!dnx_opts_given(&cfg->sections[1], "none"), "not given", "");
+    expect(dnx_opts_given(&cfg->sections[1], "rate") == &cfg->sections[1].pairs[2], "given", "");
+    expect(!dnx_opts_given(&cfg->sections[1], "none"), "not given", "");
     dnx_opts_free(table, &o);
-    check(!o.path && !o.mode, "freed", "");
+    expect(!o.path && !o.mode, "freed", "");
     memset(&o, 0x5a, sizeof o);
-    check(!dnx_opts_parse(tables, outs, 2, &cfg->sections[2], cfg->file, &err), "empty", err.text);
-    check(o.size == 3 && o.stride == 1 && o.rate == .5f && o.kind == 1 && !o.path &&
+    expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[2], cfg->file, &err), "empty", err.text);
+    expect(o.size == 3 && o.stride == 1 && o.rate == .5f && o.kind == 1 && !o.path &&
               o.steps.n == 0 && m.groups == 1, "defaults", "");
     same("fast", o.mode, "default string");
     dnx_opts_free(table, &o);
@@ -208,12 +198,12 @@ static void test_bad(void) {
         const char *t = bad_text[i].text;
         err = (dnx_err){0};
         dnx_status st = dnx_cfg_parse(t, strlen(t), "x", &cfg, &err);
-        check(st == DNX_EPARSE && err.status == st && !cfg, t, "wrong status");
+        expect(st == DNX_EPARSE && err.status == st && !cfg, t, "wrong status");
         same(bad_text[i].want, err.text, t);
-        check(dnx_cfg_parse(t, strlen(t), NULL, &cfg, NULL) == st, t, "wrong status without err");
+        expect(dnx_cfg_parse(t, strlen(t), NULL, &cfg, NULL) == st, t, "wrong status without err");
     }
     err = (dnx_err){0};
-    check(dnx_cfg_parse("[a]\nb=\0c", 9, "x", &cfg, &err) == DNX_EPARSE, "NUL", err.text);
+    expect(dnx_cfg_parse("[a]\nb=\0c", 9, "x", &cfg, &err) == DNX_EPARSE, "NUL", err.text);
     same("x:2: a NUL byte; a cfg must be text", err.text, "NUL");
     for (size_t i = 0; i < sizeof bad_opts / sizeof *bad_opts; i++) {
         char text[200], want[512];
@@ -223,9 +213,9 @@ static void test_bad(void) {
         snprintf(text, sizeof text, "[conv]\npath=x\n%s", bad_opts[i].text);
         snprintf(want, sizeof want, "x:3: [conv] %s: %s", bad_opts[i].text, bad_opts[i].want);
         err = (dnx_err){0};
-        check(!dnx_cfg_parse(text, strlen(text), "x", &cfg, &err), text, err.text);
+        expect(!dnx_cfg_parse(text, strlen(text), "x", &cfg, &err), text, err.text);
         dnx_status st = dnx_opts_parse(tables, outs, 2, cfg->sections, "x", &err);
-        check(st == DNX_EOPTION && !o.path && !o.mode, text, "wrong status or a string left");
+        expect(st == DNX_EOPTION && !o.path && !o.mode, text, "wrong status or a string left");
         same(want, err.text, text);
         dnx_cfg_free(cfg);
     }
@@ -255,24 +245,24 @@ static void test_more_bad(void) {
               "must be a list of at most 64 numbers", "list of 65");
     dnx_cfg *cfg;
     dnx_err err = {0};
-    check(dnx_cfg_read("/nonexistent/a.cfg", &cfg, &err) == DNX_EIO && !cfg, "no file", err.text);
+    expect(dnx_cfg_read("/nonexistent/a.cfg", &cfg, &err) == DNX_EIO && !cfg, "no file", err.text);
     same("/nonexistent/a.cfg: cannot be opened: No such file or directory", err.text, "no file");
     err = (dnx_err){0};
-    check(dnx_cfg_read("/", &cfg, &err) == DNX_EIO && !cfg, "a folder", err.text);
+    expect(dnx_cfg_read("/", &cfg, &err) == DNX_EIO && !cfg, "a folder", err.text);
     same("/: cannot be read: Is a directory", err.text, "a folder");
     const char *words[] = {"stride", "size", "padding"};
     same("stride", dnx_nearest("strid", words, 3), "nearest");
     same("size", dnx_nearest("size", words, 3), "nearest of itself");
     same("padding", dnx_nearest("paddng", words, 3), "nearest of padding");
-    check(!dnx_nearest("filters", words, 3) && !dnx_nearest("", words, 3), "none near", "");
+    expect(!dnx_nearest("filters", words, 3) && !dnx_nearest("", words, 3), "none near", "");
 }
 
 static void test_fail(void) {
     dnx_err err = {0};
-    check(dnx_fail(&err, DNX_EIO, (dnx_loc){"f", 3}, "a %d", 1) == DNX_EIO, "status", err.text);
+    expect(dnx_fail(&err, DNX_EIO, (dnx_loc){"f", 3}, "a %d", 1) == DNX_EIO, "status", err.text);
     same("f:3: a 1", err.text, "file and line");
-    check(dnx_fail(&err, DNX_EMEM, (dnx_loc){"g", 4}, "b") == DNX_EMEM, "second", err.text);
-    check(err.status == DNX_EIO, "the first wins", err.text);
+    expect(dnx_fail(&err, DNX_EMEM, (dnx_loc){"g", 4}, "b") == DNX_EMEM, "second", err.text);
+    expect(err.status == DNX_EIO, "the first wins", err.text);
     same("f:3: a 1", err.text, "the first wins");
     err.status = DNX_OK;
     dnx_fail(&err, DNX_EIO, (dnx_loc){"f", 0}, "a");
@@ -280,17 +270,17 @@ static void test_fail(void) {
     err.status = DNX_OK;
     dnx_fail(&err, DNX_EIO, (dnx_loc){NULL, 9}, "a\nb");
     same("a?b", err.text, "no place, no newline");
-    check(dnx_fail(NULL, DNX_EIO, (dnx_loc){"f", 1}, "a") == DNX_EIO, "no err", "");
+    expect(dnx_fail(NULL, DNX_EIO, (dnx_loc){"f", 1}, "a") == DNX_EIO, "no err", "");
     char file[5000];
     memset(file, 'd', sizeof file - 1);
     file[sizeof file - 1] = 0;
     err.status = DNX_OK;
     dnx_fail(&err, DNX_EIO, (dnx_loc){file, 7}, "the rule");
-    check(strncmp(err.text, "...ddd", 6) == 0 && strstr(err.text, "d:7: the rule"), "long path",
+    expect(strncmp(err.text, "...ddd", 6) == 0 && strstr(err.text, "d:7: the rule"), "long path",
           err.text);
     err.status = DNX_OK;
     dnx_fail(&err, DNX_EIO, (dnx_loc){NULL, 0}, "%s", file);
-    check(strlen(err.text) == sizeof err.text - 1, "long text is cut", err.text);
+    expect(strlen(err.text) == sizeof err.text - 1, "long text is cut", err.text);
 }
 
 static void test_alloc(void) {
@@ -301,16 +291,16 @@ static void test_alloc(void) {
         for (size_t i = 0; p && i < n + 16; i++) ok = ok && p[i] == 0; /* 64 bytes after the end */
         dnx_free(p);
     }
-    check(ok, "aligned, zeroed, padded", "");
+    expect(ok, "aligned, zeroed, padded", "");
     dnx_free(NULL);
-    check(!dnx_alloc(SIZE_MAX) && !dnx_alloc(SIZE_MAX / 4) && !dnx_alloc(SIZE_MAX / 8), "size", "");
+    expect(!dnx_alloc(SIZE_MAX) && !dnx_alloc(SIZE_MAX / 4) && !dnx_alloc(SIZE_MAX / 8), "size", "");
     const dnx_layer_type type = {.name = "conv"};
     dnx_node node = {.type = &type, .loc = {"n.cfg", 12}};
     dnx_err err = {0};
     float *p;
-    check(dnx_new(&node, &p, SIZE_MAX / 4, &err) == DNX_EMEM && !p, "dnx_new", err.text);
+    expect(dnx_new(&node, &p, SIZE_MAX / 4, &err) == DNX_EMEM && !p, "dnx_new", err.text);
     same("n.cfg:12: [conv] no memory for 4611686018427387903 floats", err.text, "dnx_new");
-    check(dnx_new(&node, &p, 5, NULL) == DNX_OK && p, "dnx_new", "");
+    expect(dnx_new(&node, &p, 5, NULL) == DNX_OK && p, "dnx_new", "");
     dnx_free(p);
 }
 
@@ -326,9 +316,9 @@ static void test_rng(void) {
         equal += x == dnx_rng_next(&b);
         shared += (x == dnx_rng_next(&c)) + (x == dnx_rng_next(&d));
     }
-    check(equal == 1000 && shared == 0, "same seed, same numbers; another stream, others", "");
+    expect(equal == 1000 && shared == 0, "same seed, same numbers; another stream, others", "");
     dnx_rng known = {{1, 2, 3, 4}}; /* the authors' reference gives 11520 and 0 from this state */
-    check(dnx_rng_next(&known) == 11520 && dnx_rng_next(&known) == 0, "xoshiro256**", "");
+    expect(dnx_rng_next(&known) == 11520 && dnx_rng_next(&known) == 0, "xoshiro256**", "");
     double s = 0, s2 = 0, m = 0, m2 = 0, m3 = 0, m4 = 0;
     float low = 1, high = 0;
     const int n = 1000000;
@@ -341,10 +331,10 @@ static void test_rng(void) {
         m += z, m2 += z * z, m3 += z * z * z, m4 += z * z * z * z;
     }
     /* five standard errors of each mean over a million draws */
-    check(low >= 0 && low < 1e-4f && high < 1 && high > .9999f, "uniform range", "");
-    check(fabs(s / n - .5) < 1.5e-3 && fabs(s2 / n - 1. / 3) < 1.5e-3, "uniform moments", "");
-    check(fabs(m / n) < 5e-3 && fabs(m2 / n - 1) < 7.1e-3, "normal mean and variance", "");
-    check(fabs(m3 / n) < 2e-2 && fabs(m4 / n - 3) < 5e-2, "normal third and fourth moment", "");
+    expect(low >= 0 && low < 1e-4f && high < 1 && high > .9999f, "uniform range", "");
+    expect(fabs(s / n - .5) < 1.5e-3 && fabs(s2 / n - 1. / 3) < 1.5e-3, "uniform moments", "");
+    expect(fabs(m / n) < 5e-3 && fabs(m2 / n - 1) < 7.1e-3, "normal mean and variance", "");
+    expect(fabs(m3 / n) < 2e-2 && fabs(m4 / n - 3) < 5e-2, "normal third and fourth moment", "");
 }
 
 /* The n-th allocation fails, for every n: DNX_EMEM, and nothing stays allocated. */
@@ -368,14 +358,14 @@ static void test_no_memory(void) {
         if (calls < n) break;
         bad += st != DNX_EMEM || err.status != DNX_EMEM || !strstr(err.text, "no memory");
     }
-    check(n > 30 && n < 1000 && bad == 0, "failing allocations", "a leak or a wrong status");
+    expect(n > 30 && n < 1000 && bad == 0, "failing allocations", "a leak or a wrong status");
     FILE *f = tmpfile();
     char *text = NULL;
     size_t len = 0;
     dnx_err err = {0};
     calls = live = 0;
     fails_at = 1;
-    check(f && load(f, "t", &text, &len, &err) == DNX_EMEM && !live, "load", err.text);
+    expect(f && load(f, "t", &text, &len, &err) == DNX_EMEM && !live, "load", err.text);
     if (f) fclose(f);
     fails_at = 0;
 }
@@ -424,7 +414,7 @@ static void test_fuzz(void) {
         }
         dnx_cfg_free(cfg);
     }
-    check(bad == 0 && parsed > 1000, "20000 mutations", "a wrong status");
+    expect(bad == 0 && parsed > 1000, "20000 mutations", "a wrong status");
 }
 
 int main(void) {
@@ -436,6 +426,5 @@ int main(void) {
     test_rng();
     test_no_memory();
     test_fuzz();
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed != 0;
+    return summary();
 }

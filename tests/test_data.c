@@ -1,32 +1,10 @@
 /* test_data.c - lists, labels, samplers and the feed, without a trainer. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "check.h"
 #include "feed.h"
 #include "labels.h"
 #include "sampler.h"
-
-static int passed, failed;
-static char dir[] = "/tmp/dnx_data_XXXXXX";
-
-static void check(bool ok, const char *what) {
-    if (ok) passed++;
-    else {
-        failed++;
-        printf("FAILED %s\n", what);
-    }
-}
-
-static void write_text(const char *name, const char *text) {
-    FILE *f = fopen(name, "w");
-    if (f) {
-        fputs(text, f);
-        fclose(f);
-    }
-}
 
 /* A PPM of side x side pixels whose red is `red`, green x, blue y. */
 static void write_image(const char *name, int red, int side) {
@@ -58,29 +36,17 @@ static void free_rgb(unsigned char *p) { free(p); }
 
 static dnx_net *build(const char *options) {
     char text[1024];
-    dnx_cfg *cfg;
-    dnx_net *net = NULL;
-    dnx_err err = {0};
     snprintf(text, sizeof text,
              "[net]\nheight=8\nwidth=8\nchannels=3\n%s\n[connected]\noutput=9\n[softmax]\n",
              options);
-    if (dnx_cfg_parse(text, strlen(text), "t.cfg", &cfg, &err) ||
-        dnx_net_build(cfg, true, 0, 1, &net, &err)) {
-        printf("%s\n", err.text);
-        exit(1);
-    }
-    dnx_cfg_free(cfg);
-    return net;
+    return make_net(text, "t.cfg", true, 0, 1);
 }
 
 static dnx_data *open_data(const char *text) {
     dnx_data *d = NULL;
     dnx_err err = {0};
     write_text("t.data", text);
-    if (dnx_data_open("t.data", NULL, NULL, &d, &err)) {
-        printf("%s\n", err.text);
-        exit(1);
-    }
+    if (dnx_data_open("t.data", NULL, NULL, &d, &err)) must(false, err.text);
     return d;
 }
 
@@ -256,8 +222,7 @@ static void refuses(const dnx_data *d, const char *options, const char *text) {
     dnx_net *net = build(options);
     dnx_err err = {0};
     dnx_status st = dnx_feed_check(d, net, &err);
-    check(st == DNX_EOPTION && !strcmp(err.text, text), text);
-    if (strcmp(err.text, text)) printf("  got: %s\n", err.text);
+    check(st == DNX_EOPTION && !strcmp(err.text, text), "%s\n  got: %s", text, err.text);
     dnx_net_free(net);
 }
 
@@ -389,7 +354,8 @@ static void test_unlabelled(void) {
 }
 
 int main(void) {
-    if (!mkdtemp(dir) || chdir(dir)) return 1;
+    make_folder();
+    must(!chdir(folder), "chdir");
     make_faces();
     test_labels();
     test_sources();
@@ -403,9 +369,5 @@ int main(void) {
     test_replaced("batch=4");
     test_replaced("batch=4\nsampler=balanced\nidentities=2\nimages=2");
     test_unlabelled();
-    char line[64];
-    snprintf(line, sizeof line, "rm -r %s", dir);
-    if (system(line)) failed++;
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return summary();
 }

@@ -1,11 +1,7 @@
 /* test_host_alloc.c - parse, build, load and open with the k-th allocation failing, for every k,
  * and with all failing from the k-th on: an error or success, no crash, no block left behind, no
  * half-loaded weights. The linker's --wrap (see the Makefile) puts the functions below in place. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
+#include "check.h"
 #include "host.h"
 #include "host_layers.h"
 #include "registry.h"
@@ -76,7 +72,6 @@ void __wrap_free(void *p)
     __real_free(p);
 }
 
-static int passed, failed, skipped;
 static double stored, loaded; /* sum_of the weights in the file; after prepare */
 static char weights[] = "/tmp/dnx_alloc_XXXXXX";
 
@@ -106,15 +101,12 @@ static const struct {
 };
 #define CASES (sizeof cases / sizeof *cases)
 
-static void check(bool ok, size_t i, bool trains, const char *what, const char *text)
+static void expect(bool ok, size_t i, bool trains, const char *what, const char *text)
 {
-    if (ok) {
-        passed++;
-        return;
-    }
-    if (failed++ < 20)
-        printf("test_host_alloc: case %zu%s, allocation %ld%s: %s %s\n", i,
-               trains ? " training" : "", fails_at, fails_on ? " and on" : "", what, text);
+    if (ok || failed < 20)
+        check(ok, "case %zu%s, allocation %ld%s: %s %s", i, trains ? " training" : "", fails_at,
+              fails_on ? " and on" : "", what, text);
+    else failed++;
 }
 
 /* Sum over all parameters, always in the same order. */
@@ -170,7 +162,7 @@ static void starve(size_t i, bool trains)
         st = all(i, trains, false, &half, &err);
     }
     long n = count, start = live;
-    check(!st && n > 10, i, trains, "does not work at all:", err.text);
+    expect(!st && n > 10, i, trains, "does not work at all:", err.text);
     for (int on = 0; on < 2; on++)
         for (long k = 1; k <= n && !st; k++) {
             err = (dnx_err){0};
@@ -180,9 +172,9 @@ static void starve(size_t i, bool trains)
             fails_at = k;
             dnx_status got = all(i, trains, false, &half, &err);
             long left = live - start;
-            check(got == DNX_EMEM || (got == DNX_OK && !on), i, trains, "status", err.text);
-            check(left == 0, i, trains, "blocks are left", err.text);
-            check(!half, i, trains, "half loaded", err.text);
+            expect(got == DNX_EMEM || (got == DNX_OK && !on), i, trains, "status", err.text);
+            expect(left == 0, i, trains, "blocks are left", err.text);
+            expect(!half, i, trains, "half loaded", err.text);
             fails_at = -1;
         }
     fails_on = false;
@@ -214,6 +206,5 @@ int main(void)
     list_missing(dnx_layer_types);
     list_missing(dnx_host_types);
     unlink(weights);
-    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-    return failed != 0;
+    return summary();
 }

@@ -1,9 +1,8 @@
 /* test_host_augment.c - the crop and the colours of training images against the host's own. */
 #include <darknet.h>
-#include <math.h>
-#include <stdbool.h>
 
 #include "augment.h"
+#include "check.h"
 
 /* Exported, in no header. */
 image rotate_crop_image(image im, float rad, float s, int w, int h, float dx, float dy,
@@ -11,16 +10,6 @@ image rotate_crop_image(image im, float rad, float s, int w, int h, float dx, fl
 void distort_image(image im, float hue, float sat, float val);
 
 enum { W = 25, H = 24, SIDE = 20, CASES = 200 };
-
-static int passed, failed;
-
-static void near(const char *what, double worst, double most) {
-    if (worst <= most) passed++;
-    else {
-        failed++;
-        printf("FAILED %s: differs by %g\n", what, worst);
-    }
-}
 
 /* Smooth, so that a place that is off by 1e-4 pixel costs little. */
 static void draw(unsigned char *rgb, image im) {
@@ -36,22 +25,25 @@ static void draw(unsigned char *rgb, image im) {
 /* The host's crop is drawn by random_augment_args; these are its formulas. */
 static double crop(const unsigned char *rgb, image im, const dnx_look *l, float *out) {
     int shorter = H < W * l->aspect ? H : (int)(W * l->aspect);
-    float s = (float)l->side / (float)shorter, worst = 0;
+    float s = (float)l->side / (float)shorter;
+    double worst = 0;
     float dx = l->dx * (W * s / l->aspect - SIDE) / 2, dy = l->dy * (H * s - SIDE) / 2;
     image want = rotate_crop_image(im, l->angle, s, SIDE, SIDE, dx, dy, l->aspect);
     dnx_augment_place(l, rgb, W, H, SIDE, SIDE, out);
     for (int i = 0; i < SIDE * SIDE * 3; i++) {
         int x = i / 3 % SIDE, y = i / 3 / SIDE;
         if (l->mirrored) x = SIDE - 1 - x;
-        worst = fmaxf(worst, fabsf(out[i] / 255 - want.data[(i % 3 * SIDE + y) * SIDE + x]));
+        float there = want.data[(i % 3 * SIDE + y) * SIDE + x];
+        worst = worse(worst, fabs((double)out[i] / 255 - (double)there));
     }
     free_image(want);
-    return (double)worst;
+    return worst;
 }
 
 static double colours(const dnx_look *l, dnx_rng *r) {
     image im = make_image(SIDE, SIDE, 3);
-    float rgb[SIDE * SIDE * 3], scratch[SIDE * SIDE * 3], worst = 0;
+    float rgb[SIDE * SIDE * 3], scratch[SIDE * SIDE * 3];
+    double worst = 0;
     for (int i = 0; i < SIDE * SIDE; i++)
         for (int k = 0; k < 3; k++) {
             float v = (float)(dnx_rng_next(r) >> 56);
@@ -63,9 +55,9 @@ static double colours(const dnx_look *l, dnx_rng *r) {
     dnx_augment_paint(l, SIDE, SIDE, rgb, scratch);
     distort_image(im, l->hue, l->saturation, l->exposure);
     for (int i = 0; i < SIDE * SIDE * 3; i++)
-        worst = fmaxf(worst, fabsf(rgb[i] / 255 - im.data[i % 3 * SIDE * SIDE + i / 3]));
+        worst = worse(worst, fabs((double)rgb[i] / 255 - (double)im.data[i % 3 * SIDE * SIDE + i / 3]));
     free_image(im);
-    return (double)worst;
+    return worst;
 }
 
 int main(void) {
@@ -82,12 +74,11 @@ int main(void) {
     for (uint64_t i = 0; i < CASES; i++) {
         dnx_look look;
         dnx_augment_draw(&net, 9, i, &look);
-        worst = fmax(worst, crop(rgb, im, &look, out));
-        painted = fmax(painted, colours(&look, &r));
+        worst = worse(worst, crop(rgb, im, &look, out));
+        painted = worse(painted, colours(&look, &r));
     }
-    near("the crop and the host's rotate_crop_image", worst, 2e-4);
-    near("the colours and the host's distort_image", painted, 2e-5);
+    check(worst <= 2e-4, "the crop and the host's rotate_crop_image differ by %g", worst);
+    check(painted <= 2e-5, "the colours and the host's distort_image differ by %g", painted);
     free_image(im);
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return summary();
 }

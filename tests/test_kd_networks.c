@@ -1,41 +1,11 @@
 /* test_kd_networks.c - [kd_probability] in whole networks, with a teacher from files: weight=0
  * changes nothing, the student learns without labels, from= and layer=, messages. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "net.h"
+#include "check.h"
 #include "targets.h"
 #include "weights.h"
 
-static int passed, failed;
-
-static void check(bool ok, const char *name, double got, double want) {
-    if (ok) passed++;
-    else {
-        failed++;
-        printf("FAILED %s: got %.9g, want %.9g\n", name, got, want);
-    }
-}
-
-static void near(const char *name, double got, double want, double tolerance) {
-    check(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
-}
-
-static char folder[] = "/tmp/test_kd_probability.XXXXXX";
-static char teacher_cfg[80], teacher_weights[80];
-
 static dnx_net *build(const char *text, bool trains, dnx_err *err) {
-    dnx_cfg *cfg;
-    dnx_net *net = NULL;
-    char file[80];
-    snprintf(file, sizeof file, "%s/student.cfg", folder);
-    if (dnx_cfg_parse(text, strlen(text), file, &cfg, err)) return NULL;
-    if (dnx_net_build(cfg, trains, 0, 2, &net, err)) net = NULL;
-    dnx_cfg_free(cfg);
-    return net;
+    return try_net(text, path("student.cfg"), trains, 0, 2, err);
 }
 
 #define NET "[net]\nheight=1\nwidth=1\nchannels=6\nbatch=8\nmomentum=0\ndecay=0\n"
@@ -44,20 +14,11 @@ static dnx_net *build(const char *text, bool trains, dnx_err *err) {
 #define HEAD "[margin_softmax]\nclasses=5\ns=6\nmargin=am\n"
 #define KD "[kd_probability]\nteacher=teacher.cfg\nweights=teacher.weights\n"
 
-static bool write_teacher(void) {
-    dnx_err err = {0};
-    if (!mkdtemp(folder)) return false;
-    snprintf(teacher_cfg, sizeof teacher_cfg, "%s/teacher.cfg", folder);
-    snprintf(teacher_weights, sizeof teacher_weights, "%s/teacher.weights", folder);
-    FILE *f = fopen(teacher_cfg, "w");
-    if (!f) return false;
-    fputs(TEACHER, f);
-    fclose(f);
-    dnx_net *net = build(TEACHER, true, &err);
-    if (!net) return false;
-    bool ok = !dnx_weights_save(net, teacher_weights, &err);
+static void write_teacher(void) {
+    write_text(path("teacher.cfg"), TEACHER);
+    dnx_net *net = make_net(TEACHER, path("teacher.cfg"), true, 0, 2);
+    must(!dnx_weights_save(net, path("teacher.weights"), NULL), "cannot save the teacher");
     dnx_net_free(net);
-    return ok;
 }
 
 /* Updates on one batch; returns the sum of the losses of all layers in the last. */
@@ -92,14 +53,14 @@ static void networks(void) {
     dnx_net *plain = build(STUDENT HEAD, true, &err);
     dnx_net *zero = build(STUDENT HEAD KD "weight=0\n", true, &err);
     if (!plain || !zero) {
-        check(false, err.text, 0, 0);
+        check_value(false, err.text, 0, 0);
         return;
     }
     near("weight=0: loss", train(zero, 5, truth), train(plain, 5, truth), 0);
     for (int i = 0; i < plain->n; i++)
         for (int k = 0, n = dnx_net_params(plain, i, a); k < n; k++) {
             dnx_net_params(zero, i, b);
-            check(!memcmp(a[k].value, b[k].value, sizeof(float) * a[k].count),
+            check_value(!memcmp(a[k].value, b[k].value, sizeof(float) * a[k].count),
                   "weight=0 changes a weight", i, k);
         }
     dnx_net_free(plain);
@@ -107,25 +68,25 @@ static void networks(void) {
     /* Without labels the student comes near the teacher. */
     dnx_net *net = build(STUDENT HEAD KD "temperature=1\n", true, &err);
     double first = net ? train(net, 1, NULL) : NAN, last = net ? train(net, 800, NULL) : NAN;
-    check(last < .1 * first, "the student learns", last, .1 * first);
+    check_value(last < .1 * first, "the student learns", last, .1 * first);
     dnx_net_free(net);
     /* Logits without a head; a head in the middle, named by from. */
     net = build(NET "[connected]\noutput=5\nactivation=linear\n[softmax]\n" KD, true, &err);
-    check(net && net->nodes[2].from[0] == 0 && !net->nodes[2].head, err.text, 0, 0);
-    if (net) check(train(net, 2, truth) > 0, "plain logits", 0, 0);
+    check_value(net && net->nodes[2].from[0] == 0 && !net->nodes[2].head, err.text, 0, 0);
+    if (net) check_value(train(net, 2, truth) > 0, "plain logits", 0, 0);
     dnx_net_free(net);
     net = build(STUDENT HEAD "[margin_softmax]\nclasses=5\n" KD "from=1\nlayer=1\n", true, &err);
-    check(net && net->nodes[3].head == &net->nodes[1] && net->nodes[3].from[0] == 0, err.text, 0,
+    check_value(net && net->nodes[3].head == &net->nodes[1] && net->nodes[3].from[0] == 0, err.text, 0,
           0);
     dnx_net_free(net);
     /* A head that stays as it is, and all before it. */
     net = build(STUDENT HEAD "stopbackward=1\n" KD, true, &err);
     first = net ? train(net, 1, truth) : NAN;
-    check(first > 0 && train(net, 2, truth) == first, "a head that stays", first, 0);
+    check_value(first > 0 && train(net, 2, truth) == first, "a head that stays", first, 0);
     dnx_net_free(net);
     /* A predicting network needs no teacher. */
     net = build(STUDENT HEAD "[kd_probability]\nteacher=none.cfg\n", false, &err);
-    check(net && net->is_partial, err.text, 0, 0);
+    check_value(net && net->is_partial, err.text, 0, 0);
     float x[48] = {0};
     if (net) dnx_net_predict(net, x, 8);
     dnx_net_free(net);
@@ -147,19 +108,15 @@ static void messages(void) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         dnx_err err = {0};
         dnx_net *net = build(rows[i][0], true, &err);
-        check(!net && strstr(err.text, rows[i][1]), err.text, 0, 0);
+        check_value(!net && strstr(err.text, rows[i][1]), err.text, 0, 0);
         dnx_net_free(net);
     }
 }
 
 int main(void) {
-    if (write_teacher()) {
-        networks();
-        messages();
-    } else check(false, "cannot write a teacher", 0, 0);
-    unlink(teacher_cfg);
-    unlink(teacher_weights);
-    rmdir(folder);
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    make_folder();
+    write_teacher();
+    networks();
+    messages();
+    return summary();
 }

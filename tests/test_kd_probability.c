@@ -1,59 +1,19 @@
 /* test_kd_probability.c - [kd_probability] against a naive version in double: loss and gradients of
  * plain logits and through heads of both sides, known values, blocks, threads, no teacher,
  * weight=0. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "node.h"
 
-#include "cfg.h"
-#include "kernels/pool.h"
-#include "opts.h"
-#include "registry.h"
-
-static int passed, failed;
-
-static void check(bool ok, const char *name, double got, double want) {
-    if (ok) passed++;
-    else {
-        failed++;
-        printf("FAILED %s: got %.9g, want %.9g\n", name, got, want);
-    }
-}
-
-static void near(const char *name, double got, double want, double tolerance) {
-    check(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
-}
-
-/* ---- nodes without a network ---- */
-
-static dnx_status open_node(dnx_node *n, const char *name, const char *text, int B, dnx_shape in,
-                            bool trains, dnx_pool *pool, dnx_err *err) {
-    dnx_cfg *cfg;
-    char all[300];
-    dnx_node given = *n;
-    *n = (dnx_node){.batch = B, .trains = trains, .seed = 1, .n_in = 1, .in = {in}, .loc = {"t", 1},
-                    .pool = pool, .target = given.target, .head = given.head,
-                    .target_head = given.target_head};
-    for (int i = 0; dnx_layer_types[i]; i++)
-        if (!strcmp(dnx_layer_types[i]->name, name)) n->type = dnx_layer_types[i];
-    if (!n->type) return dnx_fail(err, DNX_EOPTION, n->loc, "no [%s]", name);
-    n->opts = calloc(1, n->type->opts_size);
-    n->state = calloc(1, n->type->state_size);
-    snprintf(all, sizeof all, "[%s]\n%s\n", name, text);
-    dnx_status st = dnx_cfg_parse(all, strlen(all), "t", &cfg, err);
-    if (st) return st;
-    st = dnx_opts_parse(&n->type->options, &n->opts, 1, &cfg->sections[0], "t", err);
-    dnx_cfg_free(cfg);
-    return st ? st : n->type->make(n, err);
-}
-
-static void shut_node(dnx_node *n) {
-    if (!n->type) return;
-    if (n->state) n->type->unmake(n);
-    if (n->opts) dnx_opts_free(n->type->options, n->opts);
-    free(n->opts);
-    free(n->state);
+/* The nodes of head and loss; n has its target and heads already. */
+static dnx_status open_at(dnx_node *n, const char *type, const char *options, int images, int C,
+                          bool trains, dnx_pool *pool, dnx_err *err) {
+    n->batch = images;
+    n->trains = trains;
+    n->seed = 1;
+    n->n_in = 1;
+    n->in[0] = (dnx_shape){1, 1, C};
+    n->loc = (dnx_loc){"t", 1};
+    n->pool = pool;
+    return open_node(n, type, options, err);
 }
 
 static float *weights_of(dnx_node *head, float **grad) {
@@ -133,20 +93,16 @@ static bool set_up(setup *u, const kind *k) {
     dnx_status st = DNX_OK;
     snprintf(text, sizeof text, "classes=%d\ns=%g\nmargin=arcface", k->N, k->s_s);
     if (k->D_s)
-        st = open_node(&u->head_s, "margin_softmax", text, B, (dnx_shape){1, 1, k->D_s}, true,
-                       u->pool, &err);
+        st = open_at(&u->head_s, "margin_softmax", text, B, k->D_s, true, u->pool, &err);
     snprintf(text, sizeof text, "classes=%d\ns=%g\nmargin=am", k->N, k->s_t);
     if (!st && k->D_t) /* a teacher's head is made for fewer images */
-        st = open_node(&u->head_t, "margin_softmax", text, 1, (dnx_shape){1, 1, k->D_t}, false,
-                       u->pool, &err);
+        st = open_at(&u->head_t, "margin_softmax", text, 1, k->D_t, false, u->pool, &err);
     snprintf(text, sizeof text, "temperature=%g\nweight=%g", k->T, k->weight);
     u->kd = (dnx_node){.target = {1, 1, u->in_t}, .head = k->D_s ? &u->head_s : NULL,
                        .target_head = k->D_t ? &u->head_t : NULL};
-    if (!st)
-        st = open_node(&u->kd, "kd_probability", text, B, (dnx_shape){1, 1, u->in_s}, true, u->pool,
-                       &err);
+    if (!st) st = open_at(&u->kd, "kd_probability", text, B, u->in_s, true, u->pool, &err);
     if (st) {
-        check(false, err.text, st, 0);
+        check_value(false, err.text, st, 0);
         return false;
     }
     float *x = dnx_alloc((size_t)(B * u->in_s)), *t = dnx_alloc((size_t)(B * u->in_t));
@@ -160,16 +116,14 @@ static bool set_up(setup *u, const kind *k) {
     u->p = (dnx_pass){.batch = B, .is_training = true, .x = {x}, .target = t, .y = dnx_alloc(B),
                       .dx = {dnx_alloc((size_t)(B * u->in_s))},
                       .scratch = dnx_alloc(u->kd.scratch + 1)};
-    for (size_t i = 0; i < u->kd.scratch; i++) u->p.scratch[i] = NAN;
-    for (int i = 0; i < B * u->in_s; i++) u->p.dx[0][i] = NAN;
+    fill(u->p.scratch, u->kd.scratch, NAN);
+    fill(u->p.dx[0], (size_t)(B * u->in_s), NAN);
     u->x = doubles(x, (size_t)(B * u->in_s));
     u->t = doubles(t, (size_t)(B * u->in_t));
     u->w = k->D_s ? doubles(u->w_s, (size_t)(k->N * k->D_s)) : NULL;
     u->v = k->D_t ? doubles(u->w_t, (size_t)(k->N * k->D_t)) : NULL;
     return true;
 }
-
-static float *writable(const float *p) { return (float *)(uintptr_t)p; }
 
 static void take_down(setup *u) {
     shut_node(&u->kd);
@@ -231,12 +185,12 @@ static void agrees(const kind *k) {
         double d = (objective(&u, k) - up) / 2e-5;
         *at = keep;
         double g = (double)(i < nx ? u.p.dx[0][i] : u.d_w[i - nx]);
-        if (!(fabs(d - g) <= worst)) worst = fabs(d - g);
+        worst = worse(worst, fabs(d - g));
         if (fabs(d) > largest) largest = fabs(d);
     }
-    check(worst < 1e-4 * largest, name, worst, 1e-4 * largest);
+    check_value(worst < 1e-4 * largest, name, worst, 1e-4 * largest);
     if (before)
-        check(!memcmp(before, u.w_t, sizeof *before * teacher), "the teacher's weights stay", 0, 0);
+        check_value(!memcmp(before, u.w_t, sizeof *before * teacher), "the teacher's weights stay", 0, 0);
     /* Adds to dx and to the gradient of the head; does without dx. */
     float dx = u.p.dx[0][1], dw = u.d_w ? u.d_w[1] : 0, *keep = u.p.dx[0];
     u.p.dx_adds[0] = true;
@@ -264,18 +218,18 @@ static void many_classes(int threads, float *first) {
         near("loss of an image", (double)u.p.y[b], loss, 2e-6);
         for (int j = 0; j < k.N; j++) {
             double want = k.weight * k.T * (p_t[j] - p_s[j]);
-            worst = fmax(worst, fabs((double)u.p.dx[0][b * k.N + j] - want));
+            worst = worse(worst, fabs((double)u.p.dx[0][b * k.N + j] - want));
             largest = fmax(largest, fabs(want));
         }
     }
-    check(worst < 2e-6 * largest, "dz = weight T (p_T - p_S)", worst, 2e-6 * largest);
+    check_value(worst < 2e-6 * largest, "dz = weight T (p_T - p_S)", worst, 2e-6 * largest);
     size_t size = sizeof(float) * (size_t)(B * k.N);
     if (threads == 1) memcpy(first, u.p.dx[0], size);
-    check(!memcmp(first, u.p.dx[0], size), "threads change no bit", threads, 1);
+    check_value(!memcmp(first, u.p.dx[0], size), "threads change no bit", threads, 1);
     u.p.batch = 2;
     memset(u.p.dx[0], 0, size);
     run(&u);
-    check(!memcmp(first, u.p.dx[0], size / 2) && u.p.dx[0][2 * k.N] == 0, "a smaller batch", 0, 0);
+    check_value(!memcmp(first, u.p.dx[0], size / 2) && u.p.dx[0][2 * k.N] == 0, "a smaller batch", 0, 0);
     take_down(&u);
 }
 
@@ -305,10 +259,10 @@ static void known_values(void) {
         run(&u);
         if (rows[i].a == 0)
             near("far off", u.p.loss, B * (2007 / 2. - log(2)), 1e-6);
-        check(isfinite(u.p.loss) && isfinite(u.p.dx[0][0]), "extremes", u.p.loss, 0);
+        check_value(isfinite(u.p.loss) && isfinite(u.p.dx[0][0]), "extremes", u.p.loss, 0);
         x[1] = NAN;
         run(&u);
-        check(isnan(u.p.loss) && isnan(u.p.y[0]) && isfinite(u.p.y[1]), "NaN shows", u.p.loss, NAN);
+        check_value(isnan(u.p.loss) && isnan(u.p.y[0]) && isfinite(u.p.y[1]), "NaN shows", u.p.loss, NAN);
         take_down(&u);
     }
     kind same = {40, 6, 6, 8, 8, 4, 1, 2};
@@ -317,9 +271,9 @@ static void known_values(void) {
     memcpy(u.w_s, u.w_t, sizeof(float) * 240);
     memcpy(writable(u.p.x[0]), u.p.target, sizeof(float) * B * 6);
     run(&u);
-    check(u.p.loss == 0, "the teacher itself has no loss", u.p.loss, 0);
+    check_value(u.p.loss == 0, "the teacher itself has no loss", u.p.loss, 0);
     for (int i = 0; i < B * 6; i++)
-        check(u.p.dx[0][i] == 0, "nor gradient", (double)u.p.dx[0][i], 0);
+        check_value(u.p.dx[0][i] == 0, "nor gradient", (double)u.p.dx[0][i], 0);
     take_down(&u);
 }
 
@@ -337,10 +291,10 @@ static void idle(bool has_target, double weight) {
         u.p.y[0] = NAN;
         u.p.loss = NAN;
         run(&u);
-        check(u.p.loss == 0 && u.p.y[0] == 0, "idle loss", u.p.loss, 0);
+        check_value(u.p.loss == 0 && u.p.y[0] == 0, "idle loss", u.p.loss, 0);
         for (int i = 0; i < B * 5; i++)
-            check(u.p.dx[0][i] == (adds ? 3 : 0), "idle dx", (double)u.p.dx[0][i], adds ? 3 : 0);
-        for (int i = 0; i < 150; i++) check(u.d_w[i] == 0, "idle gradient", (double)u.d_w[i], 0);
+            check_value(u.p.dx[0][i] == (adds ? 3 : 0), "idle dx", (double)u.p.dx[0][i], adds ? 3 : 0);
+        for (int i = 0; i < 150; i++) check_value(u.d_w[i] == 0, "idle gradient", (double)u.d_w[i], 0);
     }
     u.p.target = target;
     take_down(&u);
@@ -352,10 +306,10 @@ static void without_teacher(void) {
     dnx_node n = {0};
     float x[3] = {1, 2, 3}, y = 5;
     dnx_pass p = {.batch = 1, .x = {x}, .y = &y, .loss = 5};
-    dnx_status st = open_node(&n, "kd_probability", "", 1, (dnx_shape){1, 1, 3}, false, pool, &err);
-    check(st == DNX_OK && n.scratch == 0, "make without a teacher", st, 0);
+    dnx_status st = open_at(&n, "kd_probability", "", 1, 3, false, pool, &err);
+    check_value(st == DNX_OK && n.scratch == 0, "make without a teacher", st, 0);
     if (!st) n.type->forward(&n, &p);
-    check(p.loss == 0 && y == 0, "forward without a teacher", p.loss, 0);
+    check_value(p.loss == 0 && y == 0, "forward without a teacher", p.loss, 0);
     shut_node(&n);
     dnx_pool_free(pool);
 }
@@ -372,6 +326,5 @@ int main(void) {
     idle(false, 1);
     idle(true, 0);
     without_teacher();
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return summary();
 }

@@ -1,25 +1,9 @@
 /* test_low_rank.c - [low_rank] against loops in double and against two [convolutional] sections;
  * then the mathematics of low_rank.h and the rewriting of a cfg. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "check.h"
 #include "kernels/pool.h"
 #include "low_rank.h"
 #include "low_rank_net.h"
-#include "net.h"
-
-static int passed, failed;
-
-static bool check(bool ok, const char *name, const char *what, double got, double want) {
-    if (ok) passed++;
-    else {
-        failed++;
-        printf("%s: %s (%.9g, expected %.9g)\n", name, what, got, want);
-    }
-    return ok;
-}
 
 /* ---- the layer ---- */
 
@@ -38,31 +22,12 @@ static const shape shapes[] = {
     {1, 15, 14, 64, 16, 16, 2, 1, 0, 1, "linear", DNX_LINEAR},
 };
 
-static dnx_net *build(const char *text, bool trains, int batch) {
-    dnx_cfg *cfg = NULL;
-    dnx_net *net = NULL;
-    dnx_err err = {0};
-    if (!dnx_cfg_parse(text, strlen(text), "test", &cfg, &err))
-        dnx_net_build(cfg, trains, batch, 2, &net, &err);
-    dnx_cfg_free(cfg);
-    check(net != NULL, "build", err.text, 0, 0);
-    return net;
-}
-
 static float *find(dnx_net *net, int i, const char *name) {
     dnx_param list[DNX_MAX_PARAMS];
     int n = dnx_net_params(net, i, list);
     for (int k = 0; k < n; k++)
         if (!strcmp(list[k].name, name)) return list[k].value;
     return NULL;
-}
-
-static void randomise(dnx_net *net, dnx_rng *g) {
-    dnx_param list[DNX_MAX_PARAMS];
-    for (int k = 0, n = dnx_net_params(net, 0, list); k < n; k++)
-        for (size_t i = 0; i < list[k].count; i++)
-            list[k].value[i] += .4f * (dnx_rng_uniform(g) - (list[k].is_trained ? .5f : 0));
-    dnx_net_prepare(net, NULL);
 }
 
 /* Output (b,y,x,f) by the formula. */
@@ -100,15 +65,6 @@ static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_net_prepare(pair, NULL);
 }
 
-static double difference(const float *a, const float *b, size_t n) {
-    double worst = 0;
-    for (size_t i = 0; i < n; i++) {
-        double e = fabs((double)a[i] - (double)b[i]) / (1 + fabs((double)a[i]));
-        if (!(e <= worst)) worst = e;
-    }
-    return worst;
-}
-
 /* Training: outputs and gradients of both forms after one forward and backward. */
 static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const float *x,
                            const char *name) {
@@ -125,8 +81,8 @@ static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const fl
         dnx_net_backward_begin(both[k]);
         for (int i = n - 1; i >= 0; i--) dnx_net_backward_layer(both[k], i, x, s->B, NULL);
     }
-    double e = difference(net->links[0].y, pair->links[1].y, count);
-    check(e < 2e-5, name, "training forward differs from two sections", e, 0);
+    double e = apart(net->links[0].y, pair->links[1].y, count);
+    check_part(e < 2e-5, name, "training forward differs from two sections", e, 0);
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS], first[DNX_MAX_PARAMS];
     int n = dnx_net_params(net, 0, a), m = dnx_net_params(pair, 1, b);
     dnx_net_params(pair, 0, first);
@@ -136,8 +92,8 @@ static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const fl
             if (!strcmp(a[i].name, b[k].name)) other = &b[k];
         if (!strcmp(a[i].name, "basis")) other = &first[1]; /* biases, weights */
         if (!a[i].grad || !other) continue;
-        e = difference(a[i].grad, other->grad, a[i].count);
-        check(e < 1e-3, name, a[i].name, e, 0);
+        e = apart(a[i].grad, other->grad, a[i].count);
+        check_part(e < 1e-3, name, a[i].name, e, 0);
     }
 }
 
@@ -155,15 +111,15 @@ static void check_layer(const shape *s) {
              s->stride, s->pad, s->N, s->has_bn, s->act);
     snprintf(name, sizeof name, "low_rank %dx%dx%d -> %d -> %d", s->H, s->W, s->C, s->R, s->N);
     for (int trains = 0; trains < 2; trains++) {
-        dnx_net *net = build(text, trains, s->B), *pair = build(pair_text, trains, s->B);
-        if (!net || !pair) return;
+        dnx_net *net = make_net(text, "test", trains, s->B, 2);
+        dnx_net *pair = make_net(pair_text, "test", trains, s->B, 2);
         dnx_rng g;
         dnx_rng_seed(&g, 3, (uint64_t)s->H);
         size_t count = (size_t)s->B * dnx_size(net->in);
         dnx_shape o = net->nodes[0].out;
         float *x = dnx_alloc(count), *y = dnx_alloc((size_t)s->B * dnx_size(o));
         for (size_t i = 0; i < count; i++) x[i] = dnx_rng_normal(&g);
-        randomise(net, &g);
+        scatter(net, 3, .4f);
         copy_to_pair(s, net, pair);
         dnx_net_run(net, x, s->B, 0, y);
         double worst = 0;
@@ -171,18 +127,17 @@ static void check_layer(const shape *s) {
             for (int p = 0; p < o.h * o.w; p++)
                 for (int f = 0; f < o.c; f++, at++) {
                     double want = naive(s, net, x, b, p / o.w, p % o.w, f);
-                    double e = fabs((double)y[at] - want) / (1 + fabs(want));
-                    if (!(e <= worst)) worst = e;
+                    worst = worse(worst, fabs((double)y[at] - want) / (1 + fabs(want)));
                 }
-        check(worst < 2e-5, name, trains ? "testing forward" : "forward", worst, 0);
+        check_part(worst < 2e-5, name, trains ? "testing forward" : "forward", worst, 0);
         float *z = dnx_alloc((size_t)s->B * dnx_size(o));
         dnx_net_run(pair, x, s->B, 1, z);
-        double e = difference(y, z, (size_t)s->B * dnx_size(o));
-        check(e < 2e-5, name, "differs from two sections", e, 0);
+        double e = apart(y, z, (size_t)s->B * dnx_size(o));
+        check_part(e < 2e-5, name, "differs from two sections", e, 0);
         double a = net->nodes[0].type->macs(&net->nodes[0]);
         double b = pair->nodes[0].type->macs(&pair->nodes[0]) +
                    pair->nodes[1].type->macs(&pair->nodes[1]);
-        check(a == b, name, "multiply-adds", a, b);
+        check_part(a == b, name, "multiply-adds", a, b);
         if (trains) check_training(s, net, pair, x, name);
         dnx_free(x), dnx_free(y), dnx_free(z);
         dnx_net_free(net), dnx_net_free(pair);
@@ -203,7 +158,7 @@ static void check_moments(void) {
             y[i][k] = 3000 + 100 * (float)k + dnx_rng_normal(&g) * (float)(k + 1);
             mean[k] += (double)y[i][k] / N;
         }
-    check(!dnx_moments_make(&m, D, NULL), "moments", "no memory", 0, 0);
+    check_part(!dnx_moments_make(&m, D, NULL), "moments", "no memory", 0, 0);
     dnx_moments_add(&m, y[0], 123);
     dnx_moments_add(&m, y[123], N - 123);
     double worst = 0;
@@ -212,11 +167,11 @@ static void check_moments(void) {
             double want = 0;
             for (int i = 0; i < N; i++)
                 want += ((double)y[i][a] - mean[a]) * ((double)y[i][b] - mean[b]);
-            worst = fmax(worst, fabs(m.cross[a * D + b] - want) / N);
+            worst = worse(worst, fabs(m.cross[a * D + b] - want) / N);
         }
-    check(worst < 1e-8, "moments", "covariance", worst, 0);
-    check(fabs(m.mean[3] - mean[3]) < 1e-9, "moments", "mean", m.mean[3], mean[3]);
-    check(m.n == N, "moments", "count", m.n, N);
+    check_part(worst < 1e-8, "moments", "covariance", worst, 0);
+    check_part(fabs(m.mean[3] - mean[3]) < 1e-9, "moments", "mean", m.mean[3], mean[3]);
+    check_part(m.n == N, "moments", "count", m.n, N);
     dnx_moments_free(&m);
 }
 
@@ -228,28 +183,28 @@ static void check_eigen(void) {
     for (int i = 0; i < D; i++)
         for (int j = i; j < D; j++) a[i * D + j] = a[j * D + i] = (double)dnx_rng_normal(&g);
     for (int i = 0; i < D; i++) a[i * D + i] += 20; /* positive */
-    check(!dnx_eigen(a, D, sigma, v, NULL), "eigen", "fails", 0, 0);
+    check_part(!dnx_eigen(a, D, sigma, v, NULL), "eigen", "fails", 0, 0);
     double worst = 0, crossed = 0;
     for (int k = 0; k < D; k++) {
-        if (k) check(sigma[k] <= sigma[k - 1], "eigen", "order", sigma[k], sigma[k - 1]);
+        if (k) check_part(sigma[k] <= sigma[k - 1], "eigen", "order", sigma[k], sigma[k - 1]);
         for (int i = 0; i < D; i++) {
             double sum = 0, dot = 0;
             for (int j = 0; j < D; j++) {
                 sum += a[i * D + j] * v[k * D + j];
                 dot += v[k * D + j] * v[i * D + j];
             }
-            worst = fmax(worst, fabs(sum - sigma[k] * v[k * D + i]));
-            crossed = fmax(crossed, fabs(dot - (i == k)));
+            worst = worse(worst, fabs(sum - sigma[k] * v[k * D + i]));
+            crossed = worse(crossed, fabs(dot - (i == k)));
         }
     }
-    check(worst < 1e-10, "eigen", "A v = sigma v", worst, 0);
-    check(crossed < 1e-12, "eigen", "unit vectors", crossed, 0);
+    check_part(worst < 1e-10, "eigen", "A v = sigma v", worst, 0);
+    check_part(crossed < 1e-12, "eigen", "unit vectors", crossed, 0);
     double s[] = {4, 3, 1, 0};
-    check(dnx_energy(s, 4, 2) == 7. / 8 && dnx_energy(s, 4, 4) == 1, "eigen", "energy",
+    check_part(dnx_energy(s, 4, 2) == 7. / 8 && dnx_energy(s, 4, 4) == 1, "eigen", "energy",
           dnx_energy(s, 4, 2), 7. / 8);
-    check(dnx_numerical_rank(s, 4) == 3, "eigen", "rank", dnx_numerical_rank(s, 4), 3);
+    check_part(dnx_numerical_rank(s, 4) == 3, "eigen", "rank", dnx_numerical_rank(s, 4), 3);
     a[5] = NAN;
-    check(dnx_eigen(a, D, sigma, v, NULL) == DNX_ENUMBER, "eigen", "takes NaN", 0, 0);
+    check_part(dnx_eigen(a, D, sigma, v, NULL) == DNX_ENUMBER, "eigen", "takes NaN", 0, 0);
 }
 
 /* ---- solutions ---- */
@@ -320,9 +275,9 @@ static void check_linear(const data *d) {
         }
         for (int i = 0; i < SAMPLES * DIM; i++) raw += (double)d->y[i] * (double)d->y[i];
         double got = objective(d, d->y, &f, DNX_LINEAR);
-        check(fabs(got - left / raw) < 1e-9, "linear", "error is the energy left out", got,
+        check_part(fabs(got - left / raw) < 1e-9, "linear", "error is the energy left out", got,
               left / raw);
-        check(fabs(1 - left / all - dnx_energy(d->sigma, DIM, rank)) < 1e-12, "linear", "energy", 0,
+        check_part(fabs(1 - left / all - dnx_energy(d->sigma, DIM, rank)) < 1e-12, "linear", "energy", 0,
               0);
         dnx_factors_free(&f);
     }
@@ -340,11 +295,11 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
         dnx_low_rank_linear(d->vectors, d->mean, &l);
         dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, act, d->slopes, 25, pool, &f,
                                                &before, &after, NULL);
-        check(!st, name, "fails", st, 0);
+        check_part(!st, name, "fails", st, 0);
         double linear = objective(d, d->x, &l, act), got = objective(d, d->x, &f, act);
-        check(fabs(before - linear) < 1e-5, name, "start is the linear solution", before, linear);
-        check(fabs(after - got) < 1e-5, name, "its objective is that of M and c", after, got);
-        check(got <= linear * at_most + 1e-9, name, "is better than linear", got, linear);
+        check_part(fabs(before - linear) < 1e-5, name, "start is the linear solution", before, linear);
+        check_part(fabs(after - got) < 1e-5, name, "its objective is that of M and c", after, got);
+        check_part(got <= linear * at_most + 1e-9, name, "is better than linear", got, linear);
         dnx_factors_free(&f);
         dnx_factors_free(&l);
     }
@@ -371,14 +326,14 @@ static void check_asymmetric(const data *d) {
     dnx_factors_make(&f, DIM, DIM, NULL);
     dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_PRELU, d->slopes, 25, pool, &f, NULL, &after,
                            NULL);
-    check(objective(d, keep, &f, DNX_PRELU) < 1e-6, "asymmetric", "a mixture is undone", after, 0);
+    check_part(objective(d, keep, &f, DNX_PRELU) < 1e-6, "asymmetric", "a mixture is undone", after, 0);
     dnx_factors_free(&f);
     memcpy(x, d->x, sizeof x);
     for (int i = 0; i < SAMPLES; i++) x[i * DIM] = x[i * DIM + 1] = 7; /* singular */
     dnx_factors_make(&f, DIM, 4, NULL);
     dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_RELU, d->slopes, 25, pool, &f,
                                            NULL, &after, NULL);
-    check(!st && after < 1 && isfinite(f.c[0]), "asymmetric", "constant inputs", after, 0);
+    check_part(!st && after < 1 && isfinite(f.c[0]), "asymmetric", "constant inputs", after, 0);
     dnx_factors_free(&f);
     dnx_pool_free(pool);
 }
@@ -397,7 +352,7 @@ static void check_hidden(void) {
     memcpy(x, y, sizeof x);
     dnx_factors_make(&f, DIM, DIM / 2, NULL);
     dnx_low_rank_nonlinear(y, x, SAMPLES, DNX_RELU, NULL, 25, pool, &f, &before, &after, NULL);
-    check(before > .4 && after < .5 * before, "nonlinear", "what relu hides is not fitted", after,
+    check_part(before > .4 && after < .5 * before, "nonlinear", "what relu hides is not fitted", after,
           before);
     dnx_factors_free(&f);
     dnx_pool_free(pool);
@@ -408,17 +363,17 @@ static void check_hidden(void) {
 static void check_ranks(void) {
     double a[] = {8, 4, 2, 1}, b[] = {5, 5, 5, 5}, c[] = {100, 1, .1, .01}, least = 0;
     dnx_rank_layer l[] = {{4, 4, a, 40, 12, 0}, {4, 4, b, 40, 12, 0}, {4, 4, c, 80, 24, 0}};
-    check(dnx_rank_select(l, 3, 160, 1, &least) && l[0].rank == 4 && l[1].rank == 4, "ranks",
+    check_part(dnx_rank_select(l, 3, 160, 1, &least) && l[0].rank == 4 && l[1].rank == 4, "ranks",
           "nothing to save", l[0].rank, 4);
-    check(least == 12 + 12 + 24, "ranks", "least", least, 48);
-    check(!dnx_rank_select(l, 3, 47, 1, &least), "ranks", "too small a budget", least, 47);
+    check_part(least == 12 + 12 + 24, "ranks", "least", least, 48);
+    check_part(!dnx_rank_select(l, 3, 47, 1, &least), "ranks", "too small a budget", least, 47);
     /* The third layer's small eigenvalues go first, then the first's. */
-    check(dnx_rank_select(l, 3, 120, 1, &least), "ranks", "fails", 0, 0);
+    check_part(dnx_rank_select(l, 3, 120, 1, &least), "ranks", "fails", 0, 0);
     double cost = 0;
     for (int i = 0; i < 3; i++) cost += dnx_rank_cost(&l[i], l[i].rank);
-    check(cost <= 120, "ranks", "budget", cost, 120);
-    check(l[2].rank == 1 && l[1].rank == 4 && l[0].rank == 4, "ranks", "choice", l[2].rank, 1);
-    check(dnx_rank_select(l, 3, 115, 2, &least) && l[0].rank == 2 && l[1].rank == 4 &&
+    check_part(cost <= 120, "ranks", "budget", cost, 120);
+    check_part(l[2].rank == 1 && l[1].rank == 4 && l[0].rank == 4, "ranks", "choice", l[2].rank, 1);
+    check_part(dnx_rank_select(l, 3, 115, 2, &least) && l[0].rank == 2 && l[1].rank == 4 &&
               l[2].rank == 2 && least == 24 + 24 + 48,
           "ranks", "multiples", l[0].rank, 2);
 }
@@ -435,7 +390,7 @@ static void check_cfg(void) {
     int ranks[] = {0, 2, 0};
     dnx_cfg_parse(text, strlen(text), "test", &cfg, NULL);
     dnx_status st = dnx_low_rank_cfg(text, strlen(text), cfg, ranks, "# note\n", &out, NULL);
-    if (!check(!st && out && !strcmp(out, want), "cfg", "is rewritten", st, 0)) printf("%s\n", out);
+    if (!check_part(!st && out && !strcmp(out, want), "cfg", "is rewritten", st, 0)) printf("%s\n", out);
     free(out);
     dnx_cfg_free(cfg);
 }
@@ -455,6 +410,5 @@ int main(void) {
     check_hidden();
     check_ranks();
     check_cfg();
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed != 0;
+    return summary();
 }

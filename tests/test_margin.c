@@ -52,9 +52,9 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
     layer l;
     dnx_err err = {0};
     dnx_rng r;
-    snprintf(text, sizeof text, "[margin_softmax]\nclasses=%d\n%s\n", N, cases[i].options);
+    snprintf(text, sizeof text, "classes=%d\n%s\n", N, cases[i].options);
     if (open(&l, text, B, in, 3, true, &err)) {
-        check(false, err.text, 0, 0);
+        check_value(false, err.text, 0, 0);
         return;
     }
     dnx_rng_seed(&r, (uint64_t)seed, 5);
@@ -76,26 +76,26 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
     snprintf(name, sizeof name, "%s (seed %d) loss", cases[i].options, seed);
     near(name, l.pass.loss, want, 2e-6);
     for (int b = 0; b < B; b++) got += l.pass.y[b];
-    check((int)got == right, "accuracy", got, right);
+    check_value((int)got == right, "accuracy", got, right);
     for (int k = 0; k < D && seed == 3; k++)
-        check(l.pass.dx[0][D + k] == 0, "dx of an unknown class", l.pass.dx[0][D + k], 0);
+        check_value(l.pass.dx[0][D + k] == 0, "dx of an unknown class", l.pass.dx[0][D + k], 0);
     for (int k = 0; k < B * D + N * D; k++) {
         bool of_x = k < B * D;
         double *at = of_x ? &x[k] : &w[k - B * D];
         double d = -difference(h, at, x, w, y, B, N, D);
         double g = of_x ? l.pass.dx[0][k] : p.grad[k - B * D];
-        if (!(fabs(d - g) <= worst)) worst = fabs(d - g);
+        worst = worse(worst, fabs(d - g));
         if (fabs(d) > largest) largest = fabs(d);
     }
     snprintf(name, sizeof name, "%s (seed %d) gradient", cases[i].options, seed);
-    check(worst < 1e-4 * largest, name, worst, 1e-4 * largest);
+    check_value(worst < 1e-4 * largest, name, worst, 1e-4 * largest);
 
     /* A second pass adds to dx and to the gradient of the weights; a third wants no dx. */
     float dx = l.pass.dx[0][1], dw = p.grad[1], *keep = l.pass.dx[0];
     l.pass.dx_adds[0] = true;
     l.node.type->forward(&l.node, &l.pass);
     l.node.type->backward(&l.node, &l.pass);
-    check(keep[1] == 2 * dx && p.grad[1] == 2 * dw, "adds", keep[1], 2 * dx);
+    check_value(keep[1] == 2 * dx && p.grad[1] == 2 * dw, "adds", keep[1], 2 * dx);
     l.pass.dx[0] = NULL;
     l.node.type->forward(&l.node, &l.pass);
     l.node.type->backward(&l.node, &l.pass);
@@ -111,9 +111,9 @@ static double plane(const char *options, double degrees, double length, float *d
     char text[256];
     layer l;
     dnx_err err = {0};
-    snprintf(text, sizeof text, "[margin_softmax]\nclasses=2\ns=1\n%s\n", options);
+    snprintf(text, sizeof text, "classes=2\ns=1\n%s\n", options);
     if (open(&l, text, 1, (dnx_shape){1, 1, 2}, 1, trains, &err)) {
-        check(false, err.text, 0, 0);
+        check_value(false, err.text, 0, 0);
         return NAN;
     }
     dnx_param p = weights(&l);
@@ -124,8 +124,8 @@ static double plane(const char *options, double degrees, double length, float *d
     double loss = l.pass.loss;
     if (trains) {
         l.node.type->backward(&l.node, &l.pass);
-        for (int i = 0; i < 4; i++) check(isfinite(p.grad[i]), "finite", p.grad[i], 0);
-        for (int i = 0; i < 2; i++) check(isfinite(l.pass.dx[0][i]), "finite", l.pass.dx[0][i], 0);
+        for (int i = 0; i < 4; i++) check_value(isfinite(p.grad[i]), "finite", p.grad[i], 0);
+        for (int i = 0; i < 2; i++) check_value(isfinite(l.pass.dx[0][i]), "finite", l.pass.dx[0][i], 0);
         if (dx) memcpy(dx, l.pass.dx[0], 2 * sizeof *dx);
     }
     shut(&l);
@@ -185,11 +185,11 @@ static void extremes(void) {
         }
         for (size_t k = 0; k < sizeof angles / sizeof *angles; k++) {
             double v = plane(options, angles[k], 1, NULL, true);
-            check(isfinite(v) && v >= 0, options, v, 0);
+            check_value(isfinite(v) && v >= 0, options, v, 0);
         }
         float dx[2];
         double v = plane(options, 0, 0, dx, true); /* a zero vector */
-        check(isfinite(v) && dx[0] == 0 && dx[1] == 0, options, v, 0);
+        check_value(isfinite(v) && dx[0] == 0 && dx[1] == 0, options, v, 0);
         plane(options, 30, 1e-12, dx, true);
         plane(options, 30, 1e12, dx, true);
     }
@@ -204,9 +204,9 @@ static void threads_agree(void) {
         layer l;
         dnx_err err = {0};
         dnx_rng r;
-        if (open(&l, "[margin_softmax]\nclasses=700\nmargin=mv-arc\ns=64\n", B,
+        if (open(&l, "classes=700\nmargin=mv-arc\ns=64\n", B,
                  (dnx_shape){1, 1, D}, threads, true, &err)) {
-            check(false, err.text, 0, 0);
+            check_value(false, err.text, 0, 0);
             return;
         }
         dnx_rng_seed(&r, 3, 3);
@@ -221,10 +221,10 @@ static void threads_agree(void) {
             memcpy(first + N * D, l.pass.dx[0], sizeof(float) * B * D);
             first[N * D + B * D] = loss;
         }
-        check(!memcmp(first, p.grad, sizeof(float) * N * D), "threads: weights", threads, 1);
-        check(!memcmp(first + N * D, l.pass.dx[0], sizeof(float) * B * D), "threads: dx", threads,
+        check_value(!memcmp(first, p.grad, sizeof(float) * N * D), "threads: weights", threads, 1);
+        check_value(!memcmp(first + N * D, l.pass.dx[0], sizeof(float) * B * D), "threads: dx", threads,
               1);
-        check(first[N * D + B * D] == loss, "threads: loss", loss, first[N * D + B * D]);
+        check_value(first[N * D + B * D] == loss, "threads: loss", loss, first[N * D + B * D]);
         l.pass.batch = 2;
         memset(p.grad, 0, sizeof(float) * N * D);
         l.node.type->forward(&l.node, &l.pass);
@@ -237,9 +237,9 @@ static void threads_agree(void) {
 static void truths_and_warmup(void) {
     layer l;
     dnx_err err = {0};
-    if (open(&l, "[margin_softmax]\nclasses=2\ns=1\nmargin=am\nm=.4\nwarmup=2\n", 1,
+    if (open(&l, "classes=2\ns=1\nmargin=am\nm=.4\nwarmup=2\n", 1,
              (dnx_shape){1, 1, 2}, 1, true, &err)) {
-        check(false, err.text, 0, 0);
+        check_value(false, err.text, 0, 0);
         return;
     }
     memcpy(weights(&l).value, (float[]){3, 0, 0, .5f}, 4 * sizeof(float));
@@ -255,18 +255,18 @@ static void truths_and_warmup(void) {
         truth[0] = i == 0 ? 2.f : i == 1 ? -2.f : i == 2 ? -.5f : NAN;
         l.node.type->forward(&l.node, &l.pass);
         l.node.type->backward(&l.node, &l.pass);
-        check(isnan(l.pass.loss) && l.pass.dx[0][0] == 0, "no such class", l.pass.loss, NAN);
+        check_value(isnan(l.pass.loss) && l.pass.dx[0][0] == 0, "no such class", l.pass.loss, NAN);
     }
     truth[0] = -1;
     l.pass.dx[0][0] = 5;
     l.node.type->forward(&l.node, &l.pass);
     l.node.type->backward(&l.node, &l.pass);
-    check(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "unknown", l.pass.loss, 0);
+    check_value(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "unknown", l.pass.loss, 0);
     l.pass.truth = NULL;
     l.pass.dx[0][0] = 5;
     l.node.type->forward(&l.node, &l.pass);
     l.node.type->backward(&l.node, &l.pass);
-    check(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "no truth", l.pass.loss, 0);
+    check_value(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "no truth", l.pass.loss, 0);
     l.pass.truth = truth;
     shut(&l);
 }
@@ -288,10 +288,8 @@ static void messages(void) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         layer l;
         dnx_err err = {0};
-        char text[256];
-        snprintf(text, sizeof text, "[margin_softmax]\n%s\n", rows[i][0]);
-        dnx_status st = open(&l, text, 1, (dnx_shape){1, 1, 2}, 1, true, &err);
-        check(st == DNX_EOPTION && !strcmp(err.text, rows[i][1]), err.text, st, DNX_EOPTION);
+        dnx_status st = open(&l, rows[i][0], 1, (dnx_shape){1, 1, 2}, 1, true, &err);
+        check_value(st == DNX_EOPTION && !strcmp(err.text, rows[i][1]), err.text, st, DNX_EOPTION);
         shut(&l);
     }
 }
@@ -307,6 +305,5 @@ int main(void) {
     threads_agree();
     truths_and_warmup();
     messages();
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return summary();
 }

@@ -6,9 +6,9 @@
 static void warmup_of_s(void) {
     layer l;
     dnx_err err = {0};
-    if (open(&l, "[margin_softmax]\nclasses=2\ns=9\ns_start=1\nwarmup=4\n", 1,
+    if (open(&l, "classes=2\ns=9\ns_start=1\nwarmup=4\n", 1,
              (dnx_shape){1, 1, 2}, 1, true, &err)) {
-        check(false, err.text, 0, 0);
+        check_value(false, err.text, 0, 0);
         return;
     }
     memcpy(weights(&l).value, (float[]){3, 0, 0, .5f}, 4 * sizeof(float));
@@ -47,10 +47,10 @@ static void sampled(const char *share, int want, int threads) {
     dnx_rng r;
     int rows[3][N], n[3], y[B], right;
     static double x[B * D], w[64 * D];
-    snprintf(text, sizeof text, "[margin_softmax]\nclasses=300\nmargin=am\ns=8\nsample=%s\n",
+    snprintf(text, sizeof text, "classes=300\nmargin=am\ns=8\nsample=%s\n",
              share);
     if (open(&l, text, B, (dnx_shape){1, 1, D}, threads, true, &err)) {
-        check(false, err.text, 0, 0);
+        check_value(false, err.text, 0, 0);
         return;
     }
     dnx_rng_seed(&r, 3, 3);
@@ -64,16 +64,16 @@ static void sampled(const char *share, int want, int threads) {
         l.node.type->forward(&l.node, &l.pass);
         l.node.type->backward(&l.node, &l.pass);
         n[i] = taking_part(p.grad, N, D, rows[i]);
-        check(n[i] == want, share, n[i], want);
+        check_value(n[i] == want, share, n[i], want);
     }
-    check(n[0] == n[1] && !memcmp(rows[0], rows[1], sizeof(int) * (size_t)n[0]),
+    check_value(n[0] == n[1] && !memcmp(rows[0], rows[1], sizeof(int) * (size_t)n[0]),
           "one update, one draw", 0, 0);
-    check(want == 6 || memcmp(rows[0], rows[2], sizeof(int) * (size_t)n[0]), "another draw", 0, 0);
+    check_value(want == 6 || memcmp(rows[0], rows[2], sizeof(int) * (size_t)n[0]), "another draw", 0, 0);
     for (int b = 0; b < B; b++) {
         y[b] = -1;
         for (int i = 0; i < n[2]; i++)
             if (rows[2][i] == truth[b]) y[b] = i;
-        check(y[b] >= 0 || truth[b] < 0, "the batch's classes take part", y[b], truth[b]);
+        check_value(y[b] >= 0 || truth[b] < 0, "the batch's classes take part", y[b], truth[b]);
     }
     for (int i = 0; i < n[2]; i++)
         for (int k = 0; k < D; k++) w[i * D + k] = p.value[rows[2][i] * D + k];
@@ -84,9 +84,9 @@ static void sampled(const char *share, int want, int threads) {
         double *at = k < 0 ? &x[i] : &w[k];
         double d = -difference(&h, at, x, w, y, B, n[2], D);
         double g = k < 0 ? l.pass.dx[0][i] : p.grad[rows[2][k / D] * D + k % D];
-        if (!(fabs(d - g) <= worst)) worst = fabs(d - g);
+        worst = worse(worst, fabs(d - g));
     }
-    check(worst < 2e-4, "sampled gradient", worst, 2e-4);
+    check_value(worst < 2e-4, "sampled gradient", worst, 2e-4);
     shut(&l);
 }
 
@@ -96,9 +96,9 @@ static void draws_are_even(void) {
     layer l;
     dnx_err err = {0};
     int count[N] = {0}, rows[N];
-    if (open(&l, "[margin_softmax]\nclasses=40\nsample=.25\n", 1, (dnx_shape){1, 1, 3}, 1, true,
+    if (open(&l, "classes=40\nsample=.25\n", 1, (dnx_shape){1, 1, 3}, 1, true,
              &err)) {
-        check(false, err.text, 0, 0);
+        check_value(false, err.text, 0, 0);
         return;
     }
     dnx_param p = weights(&l);
@@ -111,7 +111,7 @@ static void draws_are_even(void) {
     }
     for (int j = 0; j < N; j++) { /* 9 of 39 each: 92.3, deviation 8.4 */
         double want = j == 0 ? UPDATES : UPDATES * 9. / 39;
-        check(fabs(count[j] - want) < (j == 0 ? 1 : 34), "even draws", count[j], want);
+        check_value(fabs(count[j] - want) < (j == 0 ? 1 : 34), "even draws", count[j], want);
     }
     shut(&l);
 }
@@ -125,9 +125,9 @@ static void logits_agree(int lo, int hi, int threads) {
     dnx_rng r;
     static float x[2 * B * D], z[2 * B * N], dz[B * N], dx[B * D];
     int width = hi - lo;
-    if (open(&l, "[margin_softmax]\nclasses=300\nmargin=arcface\ns=8\n", B, (dnx_shape){1, 1, D},
+    if (open(&l, "classes=300\nmargin=arcface\ns=8\n", B, (dnx_shape){1, 1, D},
              threads, true, &err)) {
-        check(false, err.text, 0, 0);
+        check_value(false, err.text, 0, 0);
         return;
     }
     dnx_rng_seed(&r, 8, 3);
@@ -136,7 +136,7 @@ static void logits_agree(int lo, int hi, int threads) {
     for (int i = 0; i < 2 * B * D; i++) x[i] = dnx_rng_normal(&r);
     for (int i = 0; i < B * width; i++) dz[i] = dnx_rng_normal(&r);
     memset(x + 3 * D, 0, sizeof(float) * D);
-    check(l.node.type->classes(&l.node) == N, "classes", 0, N);
+    check_value(l.node.type->classes(&l.node) == N, "classes", 0, N);
     l.node.type->logits(&l.node, x, 2 * B, lo, hi, z); /* a teacher's batch may be larger */
     static double want_w[N * D], want_x[B * D];
     memset(want_w, 0, sizeof want_w);
@@ -152,25 +152,25 @@ static void logits_agree(int lo, int hi, int threads) {
                 uv += (double)u[k] * v[k];
             }
             double c = uu > 0 ? uv / sqrt(uu * vv) : 0;
-            worst = fmax(worst, fabs(z[b * width + j - lo] - 8 * c));
+            worst = worse(worst, fabs(z[b * width + j - lo] - 8 * c));
             for (int k = 0; k < D && b < B && uu > 0; k++) {
                 double g = 8 * dz[b * width + j - lo];
                 want_w[j * D + k] += g * (u[k] / sqrt(uu * vv) - c * v[k] / vv);
                 want_x[b * D + k] += g * (v[k] / sqrt(uu * vv) - c * u[k] / uu);
             }
         }
-    check(worst < 5e-6, "logits", worst, 0);
+    check_value(worst < 5e-6, "logits", worst, 0);
     for (int i = 0; i < B * D; i++) dx[i] = 2;
     for (int i = 0; i < N * D; i++) p.grad[i] = 1;
     l.node.type->logits(&l.node, x, B, lo, hi, z);
     l.node.type->logits_back(&l.node, x, B, lo, hi, dz, dx);
     l.node.type->logits_back(&l.node, x, B, lo, hi, dz, NULL);
     worst = 0;
-    for (int i = 0; i < B * D; i++) worst = fmax(worst, fabs(dx[i] - 2 - want_x[i]));
-    check(worst < 1e-4, "dx of logits", worst, 0);
+    for (int i = 0; i < B * D; i++) worst = worse(worst, fabs(dx[i] - 2 - want_x[i]));
+    check_value(worst < 1e-4, "dx of logits", worst, 0);
     worst = 0;
-    for (int i = 0; i < N * D; i++) worst = fmax(worst, fabs(p.grad[i] - 1 - 2 * want_w[i]));
-    check(worst < 1e-4, "gradient of logits", worst, 0);
+    for (int i = 0; i < N * D; i++) worst = worse(worst, fabs(p.grad[i] - 1 - 2 * want_w[i]));
+    check_value(worst < 1e-4, "gradient of logits", worst, 0);
     shut(&l);
 }
 
@@ -185,6 +185,5 @@ int main(void) {
         logits_agree(130, 290, threads);
     }
     draws_are_even();
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return summary();
 }

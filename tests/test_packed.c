@@ -1,33 +1,11 @@
 /* Packed weights files: the same outputs and bytes there and back; a file that is cut short,
  * damaged, or of another version or network changes nothing; half precision. */
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
+#include "check.h"
 #include "half.h"
-#include "net.h"
 #include "packed.h"
 #include "weights.h"
 
-static int passed, failed;
 static char file[64], second[64];
-
-static bool check(bool ok, const char *fmt, ...) {
-    va_list args;
-    if (ok) {
-        passed++;
-        return true;
-    }
-    failed++;
-    va_start(args, fmt);
-    vprintf(fmt, args);
-    va_end(args);
-    printf("\n");
-    return false;
-}
 
 #define HEAD "[net]\nbatch=2\nheight=6\nwidth=5\nchannels=3\n"
 static const char text[] = HEAD
@@ -40,16 +18,7 @@ static const char text[] = HEAD
     "[connected]\noutput=4\nactivation=linear\n";
 
 static dnx_net *build(const char *cfg_text, bool trains) {
-    dnx_cfg *cfg = NULL;
-    dnx_net *net = NULL;
-    dnx_err err = {0};
-    if (dnx_cfg_parse(cfg_text, strlen(cfg_text), "packed.cfg", &cfg, &err) ||
-        dnx_net_build(cfg, trains, 0, 1, &net, &err)) {
-        printf("%s\n", err.text);
-        exit(1);
-    }
-    dnx_cfg_free(cfg);
-    return net;
+    return make_net(cfg_text, "packed.cfg", trains, 0, 1);
 }
 
 static void fill(dnx_net *net, uint64_t seed) {
@@ -77,21 +46,6 @@ static double outputs(dnx_net *net, float *y) {
     return sum;
 }
 
-static size_t read_file(const char *path, unsigned char *bytes, size_t most) {
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(bytes, 1, most, f) : 0;
-    if (f) fclose(f);
-    return n;
-}
-
-static void write_file(const char *path, const unsigned char *bytes, size_t n) {
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(bytes, 1, n, f) != n || fclose(f)) {
-        printf("cannot write %s\n", path);
-        exit(1);
-    }
-}
-
 static void there_and_back(void) {
     static unsigned char a[1 << 16], b[1 << 16];
     float real[64], packed[64], unpacked[64];
@@ -101,7 +55,7 @@ static void there_and_back(void) {
     double size = outputs(net, real);
     check(size > 1, "the outputs are all near 0");
     check(!dnx_packed_save(net, file, false, &err), "save: %s", err.text);
-    size_t len = read_file(file, a, sizeof a);
+    size_t len = read_bytes(file, a, sizeof a);
     check(len == dnx_packed_size(net, false), "%zu bytes", len);
     fill(other, 6);
     check(!dnx_weights_load(other, file, &err), "load: %s", err.text);
@@ -114,7 +68,7 @@ static void there_and_back(void) {
     outputs(third, unpacked);
     check(!memcmp(packed, unpacked, sizeof(float) * 8), "unpacked: the outputs differ");
     check(!dnx_packed_save(third, second, false, &err), "pack again: %s", err.text);
-    size_t again = read_file(second, b, sizeof b);
+    size_t again = read_bytes(second, b, sizeof b);
     check(again == len && !memcmp(a, b, len), "packed again: other bytes");
     dnx_net *training = build(text, true); /* +-alpha are weights like any */
     check(!dnx_weights_load(training, file, &err), "into a training network: %s", err.text);
@@ -153,42 +107,42 @@ static void bad_files(void) {
     fill(net, 5);
     dnx_packed_save(net, file, false, &err);
     dnx_net_free(net);
-    size_t len = read_file(file, good, sizeof good);
-    write_file(file, good, 20);
+    size_t len = read_bytes(file, good, sizeof good);
+    write_bytes(file, good, 20);
     refuses(text, "packed file cut short: 20 bytes, the header has 40");
-    write_file(file, good, len - 1);
+    write_bytes(file, good, len - 1);
     snprintf(want, sizeof want, "packed file cut short: %zu bytes, its header says %zu", len - 1,
              len);
     refuses(text, want);
     memcpy(bad, good, len);
-    write_file(file, bad, len + 1);
+    write_bytes(file, bad, len + 1);
     snprintf(want, sizeof want, "packed file too long: %zu bytes, its header says %zu", len + 1,
              len);
     refuses(text, want);
     bad[8] = 2;
-    write_file(file, bad, len);
+    write_bytes(file, bad, len);
     refuses(text, "packed file of version 2; version 1 is read");
     for (size_t i = 12; i < len; i += 97) { /* any byte */
         if (i >= 24 && i < 32) continue;
         memcpy(bad, good, len);
         bad[i] ^= 16;
-        write_file(file, bad, len);
+        write_bytes(file, bad, len);
         refuses(text, "packed file damaged: its checksum differs");
     }
     memcpy(bad, good, len);
     put_checksum(bad, len - 10);
-    write_file(file, bad, len - 10);
+    write_bytes(file, bad, len - 10);
     refuses(text, "packed file ends at weights of layer 5 [connected]");
     memcpy(bad, good, len);
     memset(bad + len - 4, 255, 4);
     put_checksum(bad, len);
-    write_file(file, bad, len);
+    write_bytes(file, bad, len);
     refuses(text, "weights of layer 5 [connected] are no numbers");
     memcpy(bad, good, len);
     put_checksum(bad, len + 8);
-    write_file(file, bad, len + 8);
+    write_bytes(file, bad, len + 8);
     refuses(text, "packed file of another network: 8 bytes are left over");
-    write_file(file, good, len);
+    write_bytes(file, good, len);
     refuses(HEAD "[connected]\noutput=4\n",
             "packed file of another network: of 6 layers, this one has 1");
     refuses(HEAD "[convolutional]\nfilters=12\nsize=3\npad=1\nbatch_normalize=1\n[maxpool]\n"
@@ -221,7 +175,7 @@ static void halves(void) {
     outputs(net, y), outputs(other, z);
     double worst = 0, large = 0;
     for (int i = 0; i < 8; i++) {
-        worst = fmax(worst, fabs((double)y[i] - (double)z[i]));
+        worst = worse(worst, fabs((double)y[i] - (double)z[i]));
         large = fmax(large, fabs((double)y[i]));
     }
     check(worst < .5 * large, "half: an output is off by %g of %g", worst, large);
@@ -229,11 +183,11 @@ static void halves(void) {
     int n = dnx_net_params(net, 5, list);
     list[n - 1].value[0] = 7e4f;
     unsigned char before[64], after[64];
-    read_file(file, before, sizeof before);
+    read_bytes(file, before, sizeof before);
     check(dnx_packed_save(net, file, true, &err) == DNX_EWEIGHTS &&
           !strcmp(err.text, "packed.cfg:32: [connected] a weight of 70000 is too large for half "
                             "precision"), "half: %s", err.text);
-    read_file(file, after, sizeof after);
+    read_bytes(file, after, sizeof after);
     check(!memcmp(before, after, sizeof before), "a failed pack has overwritten the file");
     err = (dnx_err){0};
     check(dnx_packed_save(net, "/nowhere/at.all", false, &err) == DNX_EIO, "an unwritable path");
@@ -241,12 +195,11 @@ static void halves(void) {
 }
 
 int main(void) {
-    snprintf(file, sizeof file, "/tmp/dnx-packed-%d", (int)getpid());
-    snprintf(second, sizeof second, "/tmp/dnx-packed-%d.2", (int)getpid());
+    make_folder();
+    snprintf(file, sizeof file, "%s/a.packed", folder);
+    snprintf(second, sizeof second, "%s/b.packed", folder);
     there_and_back();
     bad_files();
     halves();
-    remove(file), remove(second);
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed != 0;
+    return summary();
 }

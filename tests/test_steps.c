@@ -1,14 +1,7 @@
 /* Twenty updates of a small MobileFaceNet-like network give the same losses with every kernel set
  * to 1e-3, the same bits when run again, and nearly the same with another number of threads. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+#include "check.h"
 #include "kernels/kernels.h"
-#include "net.h"
 
 #define STEPS 20
 #define BATCH 6
@@ -31,18 +24,10 @@ typedef struct {
     int set_is_right;
 } result;
 
-static int train(const char *set, int threads, result *out) {
-    dnx_cfg *cfg;
-    dnx_net *net;
-    dnx_err err = {0};
+static void train(const char *set, int threads, result *out) {
     setenv("DNX_ISA", set, 1);
     out->set_is_right = !strcmp(dnx_kernels()->name, set);
-    if (dnx_cfg_parse(text, sizeof text - 1, "steps.cfg", &cfg, &err) ||
-        dnx_net_build(cfg, true, 0, threads, &net, &err)) {
-        fprintf(stderr, "%s\n", err.text);
-        return 1;
-    }
-    dnx_cfg_free(cfg);
+    dnx_net *net = make_net(text, "steps.cfg", true, 0, threads);
     size_t size = dnx_size(net->in) * BATCH;
     float *x = dnx_alloc(size), truth[BATCH];
     dnx_rng r;
@@ -62,23 +47,17 @@ static int train(const char *set, int threads, result *out) {
     }
     dnx_free(x);
     dnx_net_free(net);
-    return 0;
 }
 
 /* stopbackward=1 in the third layer: it and those before keep every bit, the later ones learn. */
-static int stops_there(void) {
+static bool stops_there(void) {
     static const char cut[] = "[net]\nbatch=2\nheight=6\nwidth=6\nchannels=2\n"
                               "[convolutional]\nfilters=3\nsize=3\n[activation]\nactivation=relu\n"
                               "[convolutional]\nfilters=4\nstopbackward=1\n"
                               "[connected]\noutput=3\nactivation=linear\n[softmax]\n";
-    dnx_cfg *cfg;
-    dnx_net *net;
+    dnx_net *net = make_net(cut, "cut.cfg", true, 0, 1);
     dnx_param p[DNX_MAX_PARAMS];
     float x[2 * 6 * 6 * 2], truth[2] = {0, 2}, kept[2], learns = 0;
-    if (dnx_cfg_parse(cut, sizeof cut - 1, "cut.cfg", &cfg, NULL)) return 0;
-    int failed = dnx_net_build(cfg, true, 0, 1, &net, NULL);
-    dnx_cfg_free(cfg);
-    if (failed) return 0;
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)(i % 7) - 3;
     for (int i = 0; i < 2; i++) {
         dnx_net_params(net, 2 * i, p);
@@ -92,7 +71,7 @@ static int stops_there(void) {
         dnx_net_backward_layer(net, i, x, 2, truth);
         dnx_net_update_layer(net, i, 2, .1f, .9f, .1f);
     }
-    int ok = p[0].value[0] != learns;
+    bool ok = p[0].value[0] != learns;
     for (int i = 0; i < 2; i++) {
         dnx_net_params(net, 2 * i, p);
         ok = ok && p[1].value[0] == kept[i];
@@ -107,9 +86,8 @@ static int run(const char *set, int threads, result *out) {
     if (pipe(ends)) return 1;
     pid_t child = fork();
     if (child == 0) {
-        int failed = train(set, threads, out);
-        if (!failed && write(ends[1], out, sizeof *out) != sizeof *out) failed = 1;
-        _exit(failed);
+        train(set, threads, out);
+        _exit(write(ends[1], out, sizeof *out) != sizeof *out);
     }
     close(ends[1]);
     ssize_t got = read(ends[0], out, sizeof *out);
@@ -121,37 +99,28 @@ static int run(const char *set, int threads, result *out) {
 
 static double distance(const result *a, const result *b) {
     double worst = 0;
-    for (int s = 0; s < STEPS; s++) {
-        double d = fabs(a->loss[s] - b->loss[s]) / fabs(a->loss[0]);
-        if (!(d <= worst)) worst = d;
-    }
+    for (int s = 0; s < STEPS; s++)
+        worst = worse(worst, fabs(a->loss[s] - b->loss[s]) / fabs(a->loss[0]));
     return worst;
 }
 
 int main(void) {
     static const char *const sets[] = {"avx2", "avx512", "wide"};
-    int passed = 0, failed = 0, skipped = 0;
     result plain = {0}, other = {0};
-#define CHECK(ok, ...) \
-    do {               \
-        if (ok) passed++; \
-        else { failed++; printf("FAIL test_steps: " __VA_ARGS__); printf("\n"); } \
-    } while (0)
-    CHECK(!run("plain", 1, &plain), "does not run");
-    CHECK(plain.loss[STEPS - 1] < .5 * plain.loss[0], "loss %g becomes only %g", plain.loss[0],
+    check(!run("plain", 1, &plain), "does not run");
+    check(plain.loss[STEPS - 1] < .5 * plain.loss[0], "loss %g becomes only %g", plain.loss[0],
           plain.loss[STEPS - 1]);
     for (int i = 0; i < 3; i++) {
         if (run(sets[i], 1, &other) || !other.set_is_right) {
             skipped++;
             continue;
         }
-        CHECK(distance(&plain, &other) < 1e-3, "%s differs by %g", sets[i],
+        check(distance(&plain, &other) < 1e-3, "%s differs by %g", sets[i],
               distance(&plain, &other));
     }
-    CHECK(!run("plain", 1, &other) && distance(&plain, &other) == 0, "not the same bits again");
-    CHECK(!run("plain", 3, &other) && distance(&plain, &other) < 1e-3, "3 threads differ by %g",
+    check(!run("plain", 1, &other) && distance(&plain, &other) == 0, "not the same bits again");
+    check(!run("plain", 3, &other) && distance(&plain, &other) < 1e-3, "3 threads differ by %g",
           distance(&plain, &other));
-    CHECK(stops_there(), "stopbackward=1 does not keep the weights before it");
-    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-    return failed > 0;
+    check(stops_there(), "stopbackward=1 does not keep the weights before it");
+    return summary();
 }

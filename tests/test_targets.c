@@ -2,14 +2,9 @@
  * plain forward of a cut teacher (other input, inner layers, a merged shortcut, one teacher for two
  * losses), training with weight=0, a teacher that never changes, files that are not there, errors;
  * weight exclusivity against a naive sum over pairs, and clipping by norm. */
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "check.h"
 #include "targets.h"
 #include "weights.h"
 
@@ -45,73 +40,21 @@ static const char large[] = /* one image at a time */
 #define SAME "teacher=same.cfg\nweights=../same.weights\n"
 #define OTHER "teacher=other.cfg\nweights=../other.weights\n"
 
-static int passed, failed;
-static char folder[] = "/tmp/test_targets_XXXXXX";
-
-static void check(bool ok, const char *fmt, ...) {
-    va_list args;
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("FAILED ");
-    va_start(args, fmt);
-    vprintf(fmt, args);
-    va_end(args);
-    printf("\n");
-}
-
-static char *path(const char *name) {
-    static char ring[4][200];
-    static int turn;
-    char *s = ring[turn++ & 3];
-    snprintf(s, sizeof ring[0], "%s/%s", folder, name);
-    return s;
-}
-
-static void store(const char *name, const char *text) {
-    FILE *f = fopen(path(name), "w");
-    if (!f || fputs(text, f) < 0 || fclose(f)) check(false, "cannot write %s", name);
-}
-
 static dnx_net *build(const char *text, const char *name, bool trains, dnx_err *err) {
-    dnx_cfg *cfg;
-    dnx_net *net = NULL;
-    *err = (dnx_err){0};
-    if (!dnx_cfg_parse(text, strlen(text), path(name), &cfg, err)) {
-        dnx_net_build(cfg, trains, trains ? 0 : B, 2, &net, err);
-        dnx_cfg_free(cfg);
-    }
-    return net;
+    return try_net(text, path(name), trains, trains ? 0 : B, 2, err);
 }
 
 static dnx_net *must_build(const char *text, const char *name, bool trains) {
-    dnx_err err;
-    dnx_net *net = build(text, name, trains, &err);
-    if (net) return net;
-    printf("FAILED to build: %s\n0 passed, 1 failed, 0 skipped\n", err.text);
-    exit(1);
-}
-
-static void scatter(dnx_net *net, uint64_t seed) {
-    dnx_param list[DNX_MAX_PARAMS];
-    dnx_rng r;
-    dnx_rng_seed(&r, seed, 0);
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
-            for (size_t j = 0; j < list[k].count; j++)
-                list[k].value[j] += .5f * (dnx_rng_uniform(&r) - (list[k].is_trained ? .5f : 0));
-    dnx_net_prepare(net, NULL);
+    return make_net(text, path(name), trains, trains ? 0 : B, 2);
 }
 
 /* A teacher's files; its cfg lies in cfg/, its weights above. */
 static dnx_net *make_teacher(const char *name, const char *text, uint64_t seed) {
     char file[80];
     snprintf(file, sizeof file, "cfg/%s.cfg", name);
-    store(file, text);
+    write_text(path(file), text);
     dnx_net *net = must_build(text, file, false);
-    scatter(net, seed);
+    scatter(net, seed, .5f);
     snprintf(file, sizeof file, "%s.weights", name);
     check(!dnx_weights_save(net, path(file), NULL), "cannot save %s", file);
     return net;
@@ -171,8 +114,7 @@ static float *converted(const dnx_net *from, const float *x, const dnx_net *to) 
 static double difference(const float *a, const float *b, size_t n) {
     double worst = 0, scale = 1e-3;
     for (size_t i = 0; i < n; i++) {
-        double d = fabs((double)a[i] - (double)b[i]);
-        if (!(d <= worst)) worst = d;
+        worst = worse(worst, fabs((double)a[i] - (double)b[i]));
         scale = fmax(scale, fabs((double)b[i]));
     }
     return worst / scale;
@@ -280,24 +222,14 @@ static void check_weight_0(void) {
     dnx_net_free(alone);
 }
 
-static unsigned char *bytes_of(const char *name, size_t *n) {
-    static unsigned char bytes[1 << 20];
-    FILE *f = fopen(path(name), "rb");
-    *n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
-    if (f) fclose(f);
-    unsigned char *copy = malloc(*n + 1);
-    if (copy) memcpy(copy, bytes, *n);
-    return copy;
-}
-
 /* Losses of distillation alone, without labels: they fall, and the teacher stays as it is. */
 static void check_learning(void) {
     static const char *const losses[] = {
         "[kd_feature]\n" SAME, "[kd_feature]\nhard=softmax\nfrom=0\nlayer=2\n" SAME,
         "[kd_feature]\nnormalize=0\nweight=.002\nfrom=1\nlayer=3\n" SAME, /* 6 channels to 8 */
         "[kd_correlation]\n" OTHER};
-    size_t before, after;
-    unsigned char *was = bytes_of("same.weights", &before), *is;
+    static unsigned char was[1 << 16], is[1 << 16];
+    size_t before = read_bytes(path("same.weights"), was, sizeof was);
     for (int i = 0; i < 4; i++) {
         char text[2000];
         snprintf(text, sizeof text, "%s%s", STUDENT, losses[i]);
@@ -315,10 +247,8 @@ static void check_learning(void) {
         dnx_free(x);
         dnx_net_free(net);
     }
-    is = bytes_of("same.weights", &after);
+    size_t after = read_bytes(path("same.weights"), is, sizeof is);
     check(before && before == after && !memcmp(was, is, before), "the teacher's file changed");
-    free(was);
-    free(is);
 }
 
 /* ---- files ---- */
@@ -358,7 +288,7 @@ static void check_chain(dnx_net *a) {
                                  "[kd_feature]\nfrom=6\nteacher=gone.cfg\nweights=gone.weights\n"
                                  "[kd_feature]\nfrom=6\nteacher=taught.cfg\nweights=gone.weights\n";
     char text[1000];
-    store("cfg/taught.cfg", taught);
+    write_text(path("cfg/taught.cfg"), taught);
     snprintf(text, sizeof text,
              "%s[kd_feature]\nteacher=%s\nweights=../same.weights\n", STUDENT, "../cfg/taught.cfg");
     dnx_net *net = must_build(text, "cfg/student.cfg", true);
@@ -383,12 +313,14 @@ static void check_errors(void) {
         {"[kd_feature]\nteacher=same.cfg\n",
          "cfg/student.cfg:26: [kd_feature] needs weights= of the teacher", DNX_EOPTION},
         {"[kd_feature]\nteacher=gone.cfg\nweights=../same.weights\n",
-         "cfg/gone.cfg: cannot be opened: No such file or directory", DNX_EIO},
+         "cfg/student.cfg:26: [kd_feature] teacher=gone.cfg: cannot be opened: No such file or "
+         "directory", DNX_EIO},
         {"[kd_feature]\nteacher=same.cfg\nweights=../gone.weights\n",
-         "cfg/../gone.weights: cannot open: No such file or directory", DNX_EIO},
+         "cfg/student.cfg:26: [kd_feature] weights=../gone.weights: cannot open: No such file or "
+         "directory", DNX_EIO},
         {"[kd_feature]\nteacher=large.cfg\nweights=../same.weights\n",
-         "cfg/../same.weights: too short: ends at weights of layer 0 [convolutional]; the network "
-         "has 1568 floats, the file 1042", DNX_EWEIGHTS},
+         "cfg/student.cfg:26: [kd_feature] weights=../same.weights: too short: ends at weights of "
+         "layer 0 [convolutional]; the network has 1568 floats, the file 1042", DNX_EWEIGHTS},
         {"[kd_feature]\nlayer=8\n" SAME,
          "cfg/student.cfg:26: [kd_feature] layer=8: no such layer in same.cfg, which has layers "
          "0 to 7", DNX_EOPTION},
@@ -451,7 +383,7 @@ static void check_exclusivity(void) {
     static double grad[37 * 630];
     dnx_net *net = must_build(text, "exclusive.cfg", true);
     dnx_param list[DNX_MAX_PARAMS];
-    scatter(net, 4);
+    scatter(net, 4, .5f);
     dnx_net_params(net, 0, list);
     for (int k = 0; k < 4; k++)
         if (!strcmp(list[k].name, "weights")) list[k].value[3] = 0; /* has no direction */
@@ -473,7 +405,7 @@ static void check_exclusivity(void) {
             if (!k) dnx_net_update_layer(net, i, 4, 0, 0, 0); /* momentum 0: v is the gradient */
             if (!list[k].is_trained) continue;
             for (size_t j = 0; j < list[k].count; j++, v++) {
-                worst = fmax(worst, fabs((double)*v + 4 * lambda[i] * grad[j]));
+                worst = worse(worst, fabs((double)*v + 4 * lambda[i] * grad[j]));
                 largest = fmax(largest, 4 * lambda[i] * fabs(grad[j]));
             }
         }
@@ -527,8 +459,8 @@ static void check_clipping(void) {
         for (int i = 0; i < net->n; i++)
             for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
                 for (size_t j = 0; j < list[k].count; j++, v++) {
-                    worst = fmax(worst, fabs((double)*v - clip * ((double)(j % 7) - 3)));
-                    worst = fmax(worst, fabs((double)list[k].grad[j]));
+                    worst = worse(worst, fabs((double)*v - clip * ((double)(j % 7) - 3)));
+                    worst = worse(worst, fabs((double)list[k].grad[j]));
                 }
         check(worst < 1e-6, "clip_norm=%s: a gradient is off by %g", limits[c], worst);
         dnx_net_free(net);
@@ -536,7 +468,8 @@ static void check_clipping(void) {
 }
 
 int main(void) {
-    if (!mkdtemp(folder) || mkdir(path("cfg"), 0777)) return 1;
+    make_folder();
+    must(!mkdir(path("cfg"), 0777), "mkdir");
     dnx_net *a = make_teacher("same", same, 1), *b = make_teacher("other", other, 2);
     dnx_net *c = make_teacher("large", large, 3);
     check_targets(a, b, c);
@@ -556,6 +489,5 @@ int main(void) {
                                         "student.weights"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(path(files[i]));
     check(!rmdir(path("cfg")) && !rmdir(folder), "files are left in %s", folder);
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed != 0;
+    return summary();
 }

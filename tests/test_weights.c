@@ -2,17 +2,12 @@
  * nothing, a failed save leaves nothing behind; and the fuzz targets over tests/corpus/. */
 #include <errno.h>
 #include <glob.h>
-#include <math.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#undef REPLAY
+#include "check.h"
+
 #define LLVMFuzzerTestOneInput fuzz_cfg
 #include "fuzz_cfg.c"
 #undef LLVMFuzzerTestOneInput
@@ -29,37 +24,11 @@ static const char net_text[] =
 
 enum { HEADER_BYTES = 20, OLD_BYTES = 16, MOST = 4096 };
 
-static int passed, failed;
-static char folder[] = "/tmp/test_weights_XXXXXX", file[64];
+static char file[64];
 static unsigned char good[MOST]; /* a saved file */
 static size_t good_size, floats;
 
-static void check(bool ok, const char *fmt, ...) {
-    va_list args;
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("FAILED ");
-    va_start(args, fmt);
-    vprintf(fmt, args);
-    va_end(args);
-    printf("\n");
-}
-
-static dnx_net *build(void) {
-    dnx_err err = {0};
-    dnx_cfg *cfg;
-    dnx_net *net = NULL;
-    if (!dnx_cfg_parse(net_text, sizeof net_text - 1, "test.cfg", &cfg, &err)) {
-        dnx_net_build(cfg, false, 1, 1, &net, &err);
-        dnx_cfg_free(cfg);
-    }
-    if (net) return net;
-    printf("FAILED to build: %s\n0 passed, 1 failed, 0 skipped\n", err.text);
-    exit(1);
-}
+static dnx_net *build(void) { return make_net(net_text, "test.cfg", false, 1, 1); }
 
 /* Gives every parameter a value of its own; the last mantissa bits count too. */
 static void fill(dnx_net *net, uint64_t seed) {
@@ -81,21 +50,6 @@ static size_t copy(dnx_net *net, float *out) {
             memcpy(out + n, list[k].value, sizeof(float) * list[k].count);
             n += list[k].count;
         }
-    return n;
-}
-
-static void write_file(const char *path, const void *bytes, size_t n) {
-    FILE *f = fopen(path, "wb");
-    bool ok = f && fwrite(bytes, 1, n, f) == n;
-    if (f && fclose(f)) ok = false;
-    if (!ok) check(false, "cannot write %s", path);
-}
-
-static size_t read_back(const char *path, unsigned char *out) {
-    FILE *f = fopen(path, "rb");
-    if (!f) return 0;
-    size_t n = fread(out, 1, MOST, f);
-    fclose(f);
     return n;
 }
 
@@ -124,7 +78,7 @@ static void refuses(const char *name, const char *path, dnx_status status, const
 
 /* The same for bytes. */
 #define REFUSES(name, bytes, n, ...) \
-    (write_file(file, bytes, n), refuses(name, file, DNX_EWEIGHTS, __VA_ARGS__))
+    (write_bytes(file, bytes, n), refuses(name, file, DNX_EWEIGHTS, __VA_ARGS__))
 
 static void loads(const char *name, const void *bytes, size_t n, uint64_t seen) {
     static float got[MOST], want[MOST];
@@ -133,7 +87,7 @@ static void loads(const char *name, const void *bytes, size_t n, uint64_t seen) 
     fill(source, 1);
     copy(source, want);
     fill(net, 77);
-    write_file(file, bytes, n);
+    write_bytes(file, bytes, n);
     check(!dnx_weights_load(net, file, &err), "%s: %s", name, err.text);
     copy(net, got);
     check(!memcmp(got, want, sizeof(float) * floats), "%s: other parameters", name);
@@ -152,7 +106,7 @@ static void round_trip(void) {
     net->seen = 0x123456789abcu; /* more than an int32 */
     floats = copy(net, params);
     check(!dnx_weights_save(net, file, &err), "save: %s", err.text);
-    good_size = read_back(file, good);
+    good_size = read_bytes(file, good, MOST);
     memcpy(&seen, good + sizeof version, sizeof seen);
     check(good_size == HEADER_BYTES + 4 * floats, "save: %zu bytes, %zu floats", good_size, floats);
     check(!memcmp(good, version, sizeof version) && seen == net->seen, "save: another header");
@@ -293,10 +247,10 @@ static void saves(void) {
     /* Its .tmp cannot be opened: a directory is in the way, and stays. */
     snprintf(path, sizeof path, "%s/kept", folder);
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    write_file(path, good, good_size);
+    write_bytes(path, good, good_size);
     mkdir(temporary, 0700);
     cannot_save("with the .tmp in the way", path, "cannot write: Is a directory");
-    check(read_back(path, now) == good_size && !memcmp(now, good, good_size),
+    check(read_bytes(path, now, MOST) == good_size && !memcmp(now, good, good_size),
           "a failed save has changed the file");
     rmdir(temporary);
 
@@ -310,7 +264,7 @@ static void saves(void) {
     setrlimit(RLIMIT_FSIZE, &tight);
     cannot_save("past the size limit", path, "cannot write: File too large");
     setrlimit(RLIMIT_FSIZE, &old);
-    check(read_back(path, now) == good_size && !memcmp(now, good, good_size),
+    check(read_bytes(path, now, MOST) == good_size && !memcmp(now, good, good_size),
           "a save that was cut off has changed the file");
     unlink(path);
 }
@@ -323,19 +277,15 @@ static void replay(const char *pattern, int (*one)(const uint8_t *, size_t)) {
         return;
     }
     for (size_t i = 0; i < files.gl_pathc; i++) {
-        FILE *f = fopen(files.gl_pathv[i], "rb");
-        check(f && one(bytes, fread(bytes, 1, sizeof bytes, f)) == 0, "%s", files.gl_pathv[i]);
-        if (f) fclose(f);
+        size_t n = read_bytes(files.gl_pathv[i], bytes, sizeof bytes);
+        check(one(bytes, n) == 0, "%s", files.gl_pathv[i]);
     }
     globfree(&files);
 }
 
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0); /* a crash must not lose what was printed */
-    if (!mkdtemp(folder)) {
-        printf("FAILED mkdtemp: %s\n0 passed, 1 failed, 0 skipped\n", strerror(errno));
-        return 1;
-    }
+    make_folder();
     snprintf(file, sizeof file, "%s/a.weights", folder);
     round_trip();
     old_header();
@@ -347,6 +297,5 @@ int main(void) {
     unlink(file);
     if (rmdir(folder)) check(false, "%s: %s: something was left behind", folder, strerror(errno));
     dnx_net_free(weights_net());
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return summary();
 }
