@@ -10,30 +10,38 @@
 #include <unistd.h>
 
 /* O_NONBLOCK: opening a FIFO would wait for a writer. */
-char *dnx_file_read_most(const char *path, size_t most, size_t *len) {
+FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
     struct stat s;
-    char *text = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *f = NULL;
+    int why = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return NULL;
-    int why = 0;
     if (fstat(fd, &s)) why = errno;
     else if (!S_ISREG(s.st_mode)) why = S_ISDIR(s.st_mode) ? EISDIR : EINVAL;
     else if ((size_t)s.st_size > most) why = EFBIG;
-    else if (!(text = malloc((size_t)s.st_size + 1))) why = ENOMEM;
-    for (size_t got = 0; !why && got < (size_t)s.st_size;) {
-        ssize_t n = read(fd, text + got, (size_t)s.st_size - got);
-        if (n > 0) got += (size_t)n;
-        else if (n == 0) why = EIO; /* it shrinks */
-        else if (errno != EINTR) why = errno;
+    else if (!(f = fdopen(fd, "rb"))) why = errno;
+    if (!f) {
+        close(fd);
+        errno = why;
+        return NULL;
     }
-    close(fd);
+    *len = (size_t)s.st_size;
+    return f;
+}
+
+char *dnx_file_read_most(const char *path, size_t most, size_t *len) {
+    int why = 0;
+    FILE *f = dnx_file_open(path, most, len);
+    if (!f) return NULL;
+    char *text = malloc(*len + 1);
+    if (!text) why = ENOMEM;
+    else if (fread(text, 1, *len, f) != *len) why = EIO; /* or it shrinks */
+    fclose(f);
     if (why) {
         free(text);
         errno = why;
         return NULL;
     }
-    text[s.st_size] = 0;
-    *len = (size_t)s.st_size;
+    text[*len] = 0;
     return text;
 }
 

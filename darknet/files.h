@@ -2,12 +2,16 @@
 #ifndef DNX_FILES_H
 #define DNX_FILES_H
 #include <stddef.h>
+#include <stdio.h>
 
 #define DNX_MAX_FILE (1u << 30) /* bytes of an image or a list */
 
+/* Opens a file of at most `most` bytes to be read; NULL with errno set: EFBIG for a longer one, EISDIR
+ * or EINVAL for what is no regular file. */
+FILE *dnx_file_open(const char *path, size_t most, size_t *len);
 /* The whole file and a NUL, free() it; NULL with errno set: also for what is no regular file. */
 char *dnx_file_read(const char *path, size_t *len);
-/* The same for a file of at most `most` bytes; EFBIG when it has more. */
+/* The same for a file of at most `most` bytes. */
 char *dnx_file_read_most(const char *path, size_t most, size_t *len);
 /* Takes the line that starts at *at, ended by NUL instead of '\n'; NULL at the end. */
 char *dnx_line_next(char **at, const char *end);

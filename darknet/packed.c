@@ -27,7 +27,7 @@ bool dnx_counts_bits(const dnx_node *n) {
 }
 
 bool dnx_packed_is(const unsigned char *bytes, size_t len) {
-    return len >= 8 && !memcmp(bytes, MAGIC, 8);
+    return len >= DNX_PACKED_MAGIC && !memcmp(bytes, MAGIC, DNX_PACKED_MAGIC);
 }
 
 static uint64_t checksum(const unsigned char *bytes, size_t len) {

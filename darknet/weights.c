@@ -38,11 +38,35 @@ static dnx_status no_number(dnx_net *net, size_t at, dnx_loc file, dnx_err *err)
                     at);
 }
 
-/* Walks the parameters in file order; the file holds `have` floats from `data` on. With
- * stores=false only the length is checked. */
-static dnx_status walk(dnx_net *net, const char *path, const unsigned char *data, size_t have,
-                       bool stores, dnx_err *err) {
-    dnx_loc at = {path, 0};
+/* What a weights file is read by: block after block, so that it never lies in memory as a whole. */
+typedef struct {
+    const char *path;
+    FILE *file;
+    uint64_t seen;
+    size_t header; /* bytes */
+    size_t floats; /* behind it */
+} source;
+
+static dnx_status shrinks(const source *s, dnx_err *err) {
+    return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end");
+}
+
+/* Whether all numbers are numbers. */
+static dnx_status check_numbers(dnx_net *net, const source *s, dnx_err *err) {
+    float block[4096];
+    const size_t most = sizeof block / sizeof *block;
+    for (size_t at = 0; at < s->floats; at += most) {
+        size_t n = s->floats - at < most ? s->floats - at : most;
+        if (fread(block, sizeof *block, n, s->file) != n) return shrinks(s, err);
+        for (size_t i = 0; i < n; i++)
+            if (!isfinite(block[i])) return no_number(net, at + i, (dnx_loc){s->path, 0}, err);
+    }
+    return DNX_OK;
+}
+
+/* Whether the file has the network's length. */
+static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
+    dnx_loc at = {s->path, 0};
     dnx_param list[DNX_MAX_PARAMS];
     size_t used = 0, need = 0;
     for (int i = 0; i < net->n; i++)
@@ -52,74 +76,89 @@ static dnx_status walk(dnx_net *net, const char *path, const unsigned char *data
         int n = dnx_net_params(net, i, list);
         const dnx_node *node = &net->nodes[i];
         if (node->type->wants && dnx_size(node->target) == 0) is_known = false;
-        if (n > 0 && !is_known && have != need)
+        if (n > 0 && !is_known && s->floats != need)
             return dnx_fail(err, DNX_EWEIGHTS, at,
                             "layer %d [%s] stands behind a loss whose teacher is not there, so its "
                             "weights cannot be found",
                             i, node->type->name);
-        for (int k = 0; k < n; used += list[k].count, k++) {
-            if (have - used < list[k].count)
+        for (int k = 0; k < n; used += list[k].count, k++)
+            if (s->floats - used < list[k].count)
                 return dnx_fail(err, DNX_EWEIGHTS, at,
                                 "too short: ends at %s of layer %d [%s]; the network has %zu "
                                 "floats, the file %zu",
-                                list[k].name, i, node->type->name, need, have);
-            if (stores) memcpy(list[k].value, data + used * sizeof(float),
-                               list[k].count * sizeof(float));
-        }
+                                list[k].name, i, node->type->name, need, s->floats);
     }
-    if (used != have && !net->is_partial)
+    if (used != s->floats && !net->is_partial)
         return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "too long: the network has %zu floats, the file %zu", used, have);
+                        "too long: the network has %zu floats, the file %zu", used, s->floats);
     return DNX_OK;
 }
 
-dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
-    dnx_loc at = {path, 0};
-    size_t len = 0, header = HEADER;
+/* Stores the parameters, which come in file order. */
+static dnx_status store(dnx_net *net, const source *s, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            if (fread(list[k].value, sizeof(float), list[k].count, s->file) != list[k].count)
+                return shrinks(s, err);
+    return DNX_OK;
+}
+
+/* Reads the header of a file of len bytes. */
+static dnx_status read_header(source *s, size_t len, dnx_err *err) {
+    dnx_loc at = {s->path, 0};
+    unsigned char bytes[HEADER];
     int32_t version[3], old_seen;
-    uint64_t seen = 0;
-    dnx_status st = DNX_OK;
+    size_t got = fread(bytes, 1, sizeof bytes, s->file);
+    if (got < OLD_HEADER)
+        return dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
+    memcpy(version, bytes, sizeof version);
+    if (version[0] < 0 || version[0] > 1000 || version[1] < 0 || version[1] > 1000)
+        return dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: version %d.%d",
+                        (int)version[0], (int)version[1]);
+    s->header = version[0] * 10 + version[1] < 2 ? OLD_HEADER : HEADER;
+    if (got < s->header)
+        return dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
+    memcpy(&old_seen, bytes + 12, sizeof old_seen);
+    if (s->header == HEADER) memcpy(&s->seen, bytes + 12, sizeof s->seen);
+    else s->seen = old_seen < 0 ? 0 : (uint64_t)old_seen;
+    if ((len - s->header) % sizeof(float))
+        return dnx_fail(err, DNX_EWEIGHTS, at, "cut short: %zu bytes after the header are no floats",
+                        len - s->header);
+    s->floats = (len - s->header) / sizeof(float);
+    return DNX_OK;
+}
+
+static dnx_status load_plain(dnx_net *net, source *s, size_t len, dnx_err *err) {
+    dnx_status st = read_header(s, len, err);
+    for (int pass = 0; pass < 2 && !st; pass++) {
+        if (fseek(s->file, (long)s->header, SEEK_SET)) return shrinks(s, err);
+        st = pass ? store(net, s, err) : check_numbers(net, s, err);
+        if (!pass && !st) st = check_length(net, s, err);
+    }
+    if (!st) net->seen = s->seen;
+    return st;
+}
+
+static dnx_status load_packed(dnx_net *net, const char *path, dnx_err *err) {
+    size_t len;
     unsigned char *bytes = (unsigned char *)dnx_file_read_most(path, MOST, &len);
     if (!bytes) return cannot_read(path, err);
-    if (dnx_packed_is(bytes, len)) {
-        st = dnx_packed_load(net, path, bytes, len, err);
-        goto end;
-    }
-    if (len < OLD_HEADER) {
-        st = dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
-        goto end;
-    }
-    memcpy(version, bytes, sizeof version);
-    if (version[0] < 0 || version[0] > 1000 || version[1] < 0 || version[1] > 1000) {
-        st = dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: version %d.%d", (int)version[0],
-                      (int)version[1]);
-        goto end;
-    }
-    if (version[0] * 10 + version[1] < 2) {
-        header = OLD_HEADER;
-        memcpy(&old_seen, bytes + 12, sizeof old_seen);
-        seen = old_seen < 0 ? 0 : (uint64_t)old_seen;
-    } else if (len >= HEADER) memcpy(&seen, bytes + 12, sizeof seen);
-    if (len < header) {
-        st = dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
-        goto end;
-    }
-    if ((len - header) % sizeof(float)) {
-        st = dnx_fail(err, DNX_EWEIGHTS, at, "cut short: %zu bytes after the header are no floats",
-                      len - header);
-        goto end;
-    }
-    size_t have = (len - header) / sizeof(float);
-    for (size_t i = 0; i < have && !st; i++) {
-        float v;
-        memcpy(&v, bytes + header + i * sizeof v, sizeof v);
-        if (!isfinite(v)) st = no_number(net, i, at, err);
-    }
-    if (!st) st = walk(net, path, bytes + header, have, false, err);
-    if (!st) st = walk(net, path, bytes + header, have, true, err);
-    if (!st) net->seen = seen;
-end:
-    free(bytes); /* before the layers make their own copies */
+    dnx_status st = dnx_packed_load(net, path, bytes, len, err);
+    free(bytes);
+    return st;
+}
+
+dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
+    unsigned char magic[DNX_PACKED_MAGIC];
+    size_t len;
+    source s = {.path = path, .file = dnx_file_open(path, MOST, &len)};
+    if (!s.file) return cannot_read(path, err);
+    size_t got = fread(magic, 1, sizeof magic, s.file);
+    rewind(s.file);
+    dnx_status st = dnx_packed_is(magic, got) ? load_packed(net, path, err)
+                                              : load_plain(net, &s, len, err);
+    fclose(s.file);
     if (!st) st = dnx_net_prepare(net, err);
 #ifdef __GLIBC__
     malloc_trim(0); /* what prepare() worked with goes back to the system */
