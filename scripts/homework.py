@@ -246,37 +246,29 @@ def numbers(kind):
     return lambda text: [kind(v) for v in text.split(",")]
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    p.add_argument("--out", default="homework", metavar="DIR")
+def add_data_options(p, out):
+    """What every script takes that trains on these faces."""
+    p.add_argument("--out", default=out, metavar="DIR")
     p.add_argument("--faces", metavar="DIR", help="a folder of identity folders, aligned faces")
     p.add_argument("--unlabelled", metavar="DIR", help="more faces, for the losses without labels")
     p.add_argument("--lfw", metavar="DIR", help="the faces of the pairs")
     p.add_argument("--pairs", metavar="FILE", help="LFW's pairs.txt")
     p.add_argument("--teacher-cfg", metavar="CFG", help="a teacher that is trained already")
     p.add_argument("--teacher-weights", metavar="FILE")
-    p.add_argument("--methods", type=numbers(str), default=list(METHODS), metavar="A,B")
-    p.add_argument("--widths", type=numbers(float), default=[.5], metavar="W,W")
-    p.add_argument("--seeds", type=numbers(int), default=[1], metavar="N,N")
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--batches", type=int, default=600, help="updates of each student")
-    p.add_argument("--teacher-batches", type=int, default=600)
     p.add_argument("--rate", type=float, default=.05, help="learning rate at the start")
-    p.add_argument("--probability-weight", type=float, default=1)
-    p.add_argument("--correlation-weight", type=float, default=100)
-    p.add_argument("--exclusivity", type=float, default=1e-4)
     p.add_argument("--size", type=int, help="pixels of the networks' input; default 112 for real "
                    "faces, 56 for synthetic ones")
     p.add_argument("--identities", type=int, default=200, help="synthetic identities")
     p.add_argument("--images", type=int, default=30, help="images of each")
     p.add_argument("--synthetic-pairs", type=int, default=2000)
     p.add_argument("--threads", type=int, default=0, help="of training; 0: all processors")
-    p.add_argument("--no-cache", dest="cache", action="store_false",
-                   help="run the teacher anew for every batch")
+
+
+def finish(p, work):
+    """Takes the arguments and does the work; the exit status."""
     args = p.parse_args()
-    unknown = [m for m in args.methods if m not in METHODS]
-    if unknown:
-        p.error(f"--methods: {unknown[0]} is none of {', '.join(METHODS)}")
     if args.faces and not (args.lfw and args.pairs):
         p.error("--faces needs --lfw and --pairs")
     if bool(args.teacher_cfg) != bool(args.teacher_weights):
@@ -288,12 +280,37 @@ def main():
     try:
         work(args)
     except (Failure, OSError, ValueError) as e:
-        print(f"homework: {e}", file=sys.stderr)
+        print(f"{p.prog}: {e}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("homework: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"{p.prog}: interrupted; the same command goes on from here", file=sys.stderr)
         return 1
     return 0
+
+
+def words(known):
+    def take(text):
+        chosen = text.split(",")
+        unknown = [w for w in chosen if w not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(known)}")
+        return chosen
+    return take
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    add_data_options(p, "homework")
+    p.add_argument("--methods", type=words(METHODS), default=list(METHODS), metavar="A,B")
+    p.add_argument("--widths", type=numbers(float), default=[.5], metavar="W,W")
+    p.add_argument("--seeds", type=numbers(int), default=[1], metavar="N,N")
+    p.add_argument("--teacher-batches", type=int, default=600)
+    p.add_argument("--probability-weight", type=float, default=1)
+    p.add_argument("--correlation-weight", type=float, default=100)
+    p.add_argument("--exclusivity", type=float, default=1e-4)
+    p.add_argument("--no-cache", dest="cache", action="store_false",
+                   help="run the teacher anew for every batch")
+    return finish(p, work)
 
 
 if __name__ == "__main__":
