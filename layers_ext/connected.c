@@ -25,7 +25,8 @@ typedef struct {
     dnx_tail tail;
     int D, N;
     float *w, *d_w;  /* N x D, file order */
-    float *wk;       /* D x N, d in the order H, W, C; scaled by the folded batch norm */
+    float *wk;       /* D x N, d in the order H, W, C; only while packing when it predicts, and then
+                      * scaled by the folded batch norm */
     float *packed;   /* wk in panels */
     float *packed_t; /* its transpose in panels, for dx */
     float *d_wk;     /* D x N */
@@ -47,7 +48,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t count = (size_t)s->D * (size_t)s->N;
     dnx_status st = dnx_tail_make(&s->tail, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
-    if (!st) st = dnx_new(n, &s->wk, count, err);
     if (!st) st = dnx_new(n, &s->packed, k->packed(s->D, s->N), err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_w, count, err);
@@ -97,13 +97,19 @@ static void prepare_share(void *arg, int t, int threads) {
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
-    (void)err;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
+    dnx_status st = s->wk ? DNX_OK : dnx_new(n, &s->wk, (size_t)s->D * (size_t)s->N, err);
+    if (st) return st;
     if (!n->trains) dnx_tail_fold(&s->tail);
     dnx_pool_run(n->pool, prepare_share, n);
     k->pack(s->wk, (size_t)s->N, 1, s->D, s->N, s->packed);
-    if (n->trains) k->pack(s->wk, 1, (size_t)s->N, s->N, s->D, s->packed_t);
+    if (n->trains) {
+        k->pack(s->wk, 1, (size_t)s->N, s->N, s->D, s->packed_t);
+        return DNX_OK;
+    }
+    dnx_free(s->wk);
+    s->wk = NULL;
     return DNX_OK;
 }
 
