@@ -60,18 +60,17 @@ dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err)
     return dnx_outfile_close(&f->file, keep, err);
 }
 
-/* Where the rows start; 0: the file does not hold what it says. */
-static size_t find_rows(dnx_embeddings_in *f, const char *path, dnx_err *err) {
+/* Where the rows start. DNX_EPARSE: the file does not hold what it says. */
+static dnx_status find_rows(dnx_embeddings_in *f, const char *path, size_t *start, dnx_err *err) {
     const unsigned char *p = f->map;
     dnx_loc at = {path, 0};
     uint32_t head[6] = {0};
     size_t pos = HEAD, i = 0;
     if (f->map_len < HEAD || memcmp(p, "DNXE", 4))
-        return dnx_fail(err, DNX_EPARSE, at, "is no file of `darknet embed`"), (size_t)0;
+        return dnx_fail(err, DNX_EPARSE, at, "is no file of `darknet embed`");
     memcpy(head, p + 4, 12);
     if (head[0] < 1 || head[0] > 2)
-        return dnx_fail(err, DNX_EPARSE, at, "version %u, this program reads 1 and 2", head[0]),
-               (size_t)0;
+        return dnx_fail(err, DNX_EPARSE, at, "version %u, this program reads 1 and 2", head[0]);
     f->count = head[1];
     f->dim = head[2];
     f->bytes = 4;
@@ -89,8 +88,9 @@ static size_t find_rows(dnx_embeddings_in *f, const char *path, dnx_err *err) {
     if (head[0] == 2) pos = (pos + ALIGN - 1) / ALIGN * ALIGN;
     if (i < f->count || (f->bytes != 2 && f->bytes != 4) || pos > f->map_len ||
         f->map_len - pos != f->count * f->dim * f->bytes)
-        return dnx_fail(err, DNX_EPARSE, at, "cut short or damaged"), (size_t)0;
-    return pos;
+        return dnx_fail(err, DNX_EPARSE, at, "cut short or damaged");
+    *start = pos;
+    return DNX_OK;
 }
 
 dnx_status dnx_embeddings_open(dnx_embeddings_in *f, const char *path, dnx_err *err) {
@@ -106,13 +106,11 @@ dnx_status dnx_embeddings_open(dnx_embeddings_in *f, const char *path, dnx_err *
     }
     close(fd);
     if (!f->map) return dnx_fail(err, DNX_EIO, at, "cannot be read");
-    size_t pos = find_rows(f, path, err);
-    if (!pos) {
-        dnx_embeddings_close(f);
-        return DNX_EPARSE;
-    }
-    f->rows = (const char *)f->map + pos;
-    return DNX_OK;
+    size_t start = 0;
+    dnx_status st = find_rows(f, path, &start, err);
+    if (st) dnx_embeddings_close(f);
+    else f->rows = (const char *)f->map + start;
+    return st;
 }
 
 void dnx_embeddings_close(dnx_embeddings_in *f) {
