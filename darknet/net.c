@@ -7,6 +7,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+#include "net_memory.h"
 #include "net_options.h"
 #include "opts.h"
 #include "registry.h"
@@ -228,15 +229,13 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
                         type->name, n->batch, n->out.h, n->out.w, n->out.c);
     if (n->scratch > net->scratch_floats) net->scratch_floats = n->scratch;
+    if (l->exclusivity > 0 && net->trains && has_filters(net, n->index))
+        net->has_exclusivity = true;
     if (common.exclusivity > 0 && !has_filters(net, n->index))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] exclusivity=%g: has no filters that overlap", type->name,
                         common.exclusivity);
     return DNX_OK;
-}
-
-static int root(const dnx_net *net, int i) {
-    return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
 }
 
 /* A plain [shortcut] whose previous layer feeds nothing else is added as that layer stores. */
@@ -265,74 +264,6 @@ void dnx_net_unmerge(dnx_net *net, int i) {
     if (net->links[i].residual_of < 0) return;
     net->links[i].residual_of = -1;
     net->links[i + 1].merged_into = -1; /* it works in place: both are at the same address */
-}
-
-/* Offsets so that tensors that live at the same time do not overlap: tensor i lives from layer i to
- * its last reader. In a backward pass the same spans are lived through in reverse, so that the
- * plan serves outputs of a predicting network and deltas of a training one. Returns the total. */
-static size_t plan(const dnx_net *net, bool shares, size_t *at, int *death) {
-    size_t total = 0;
-    for (int i = 0; i < net->n; i++) death[i] = i;
-    for (int i = 0; i < net->n; i++) {
-        for (int k = 0; k < net->nodes[i].n_in; k++)
-            if (net->nodes[i].from[k] >= 0) death[root(net, net->nodes[i].from[k])] = i;
-        if (net->links[i].merged_into >= 0) death[net->links[i].merged_into] = i;
-    }
-    death[root(net, net->n - 1)] = net->n;
-    for (int i = 0; i < net->n; i++) {
-        if (root(net, i) != i) continue;
-        size_t size = (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;
-        size_t pos = shares ? 0 : total;
-        for (bool moved = shares; moved;) {
-            moved = false;
-            for (int j = 0; j < i; j++) {
-                if (root(net, j) != j || death[j] < i) continue;
-                size_t len = (dnx_size(net->nodes[j].out) * (size_t)net->chunk + 31) & ~(size_t)15;
-                if (pos < at[j] + len && at[j] < pos + size) {
-                    pos = at[j] + len;
-                    moved = true;
-                }
-            }
-        }
-        at[i] = pos;
-        if (pos + size > total) total = pos + size;
-    }
-    return total;
-}
-
-static dnx_status allocate(dnx_net *net, dnx_err *err) {
-    dnx_loc at = {net->file, 0};
-    size_t *pos = calloc((size_t)net->n, sizeof *pos), trained = 0;
-    int *death = calloc((size_t)net->n, sizeof *death);
-    net->momentum_at = calloc((size_t)net->n + 1, sizeof *net->momentum_at);
-    if (!pos || !death || !net->momentum_at) goto no_memory;
-    net->output_floats = plan(net, !net->trains, pos, death);
-    net->result = dnx_alloc(dnx_size(net->nodes[net->n - 1].out) * (size_t)net->batch);
-    net->outputs = dnx_alloc(net->output_floats);
-    net->scratch = dnx_alloc(net->scratch_floats + 1);
-    if (!net->outputs || !net->scratch || !net->result) goto no_memory;
-    for (int i = 0; i < net->n; i++) net->links[i].y = net->outputs + pos[root(net, i)];
-    if (net->trains) {
-        net->delta_floats = plan(net, true, pos, death);
-        net->deltas = dnx_alloc(net->delta_floats);
-        for (int i = 0; i < net->n; i++) {
-            trained += dnx_net_count(net, i);
-            if (net->links[i].exclusivity > 0 && has_filters(net, i)) net->has_exclusivity = true;
-        }
-        net->momentum = dnx_alloc(trained + 1);
-        if (!net->deltas || !net->momentum) goto no_memory;
-        for (int i = 0; i < net->n; i++) {
-            net->links[i].dy = net->deltas + pos[root(net, i)];
-            net->momentum_at[i + 1] = net->momentum_at[i] + dnx_net_count(net, i);
-        }
-    }
-    free(pos);
-    free(death);
-    return DNX_OK;
-no_memory:
-    free(pos);
-    free(death);
-    return dnx_fail(err, DNX_EMEM, at, "no memory for the network's tensors");
 }
 
 /* How many layers keep their weights: those up to the last stopbackward=1. */
@@ -378,7 +309,7 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, int batch, int threads,
     for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
     if (!st) {
         merge_shortcuts(net);
-        st = allocate(net, err);
+        st = dnx_net_allocate(net, err);
     }
     for (int i = 0; !st && i < net->first_trained; i++)
         if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
