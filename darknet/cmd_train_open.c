@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cmd_train.h"
+#include "paths.h"
 #include "targets.h"
 #include "weights.h"
 
@@ -147,15 +147,14 @@ static dnx_status name_files(dnx_train_job *j, const char *cfg, dnx_err *err) {
     const char *slash = strrchr(cfg, '/'), *name = slash ? slash + 1 : cfg;
     const char *dot = strrchr(name, '.'), *folder = j->data->o.backup;
     int len = (int)(dot && dot > name ? (size_t)(dot - name) : strlen(name));
-    dnx_loc at = {folder, 0};
-    if (mkdir(folder, 0777) && errno != EEXIST)
-        return dnx_fail(err, DNX_EIO, at, "cannot make this folder: %s", strerror(errno));
+    dnx_status st = dnx_folder_make(folder, err);
+    if (st) return st;
     j->weights = join(folder, name, len, ".weights");
     j->best = join(folder, name, len, "-best.weights");
     j->state = join(folder, name, len, ".state");
     j->log.path = join(folder, name, len, ".csv");
     if (j->weights && j->best && j->state && j->log.path) return DNX_OK;
-    return dnx_fail(err, DNX_EMEM, at, "no memory");
+    return dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
 }
 
 /* Where the run stands: at its beginning, behind other weights, or at the checkpoint of -resume. */

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "embeddings.h"
 #include "half.h"
+#include "paths.h"
 #include "weights.h"
 
 typedef struct {
@@ -326,10 +326,7 @@ dnx_status dnx_targets_cache(dnx_net *net, const char *folder, const dnx_data *l
                              dnx_read_image *read, dnx_progress *progress, void *arg,
                              dnx_err *err) {
     dnx_targets *t = net->targets;
-    dnx_status st = DNX_OK;
-    if (mkdir(folder, 0777) && errno != EEXIST)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){folder, 0}, "cannot make this folder: %s",
-                        strerror(errno));
+    dnx_status st = dnx_folder_make(folder, err);
     for (int i = 0; t && i < t->n_wants && !st; i++) {
         wanted *w = &t->wants[i];
         const teacher *k = &t->teachers[w->teacher];
