@@ -12,13 +12,13 @@
 
 #include "align.h"
 #include "cmd.h"
-#include "files.h"
+#include "decode.h"
 #include "host.h"
 #include "images.h"
 #include "jpeg.h"
 #include "kernels/pool.h"
 #include "landmarks.h"
-#include "pixels.h"
+#include "paths.h"
 #include "warp.h"
 
 static int run(int argc, char **argv);
@@ -71,25 +71,14 @@ static dnx_status failed(dnx_err *err, const char *path, const char *why) {
     return dnx_fail(err, DNX_EIO, at(path), "%s", why);
 }
 
-/* a/b, free() it. */
-static char *joined(const char *a, const char *b) {
-    char *s = malloc(strlen(a) + strlen(b) + 2);
-    if (s) sprintf(s, "%s/%s", a, b);
-    return s;
-}
-
 /* ---- one image ---- */
 
-static dnx_status make_folder(const char *path, dnx_err *err) {
-    if (!mkdir(path, 0777) || errno == EEXIST) return DNX_OK;
-    return dnx_fail(err, DNX_EIO, at(path), "cannot make this folder: %s", strerror(errno));
-}
-
+/* Those that a crop lies in. */
 static dnx_status make_folders(char *path, dnx_err *err) {
     dnx_status st = DNX_OK;
     for (char *slash = strchr(path + 1, '/'); !st && slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        st = make_folder(path, err);
+        st = dnx_folder_make(path, err);
         *slash = '/';
     }
     return st;
@@ -112,30 +101,15 @@ static dnx_status write_crop(char *path, const unsigned char *bytes, size_t n, d
     return st;
 }
 
-/* *h x *w x 3 bytes; release() them. */
-static unsigned char *decode(const char *path, int *w, int *h, bool *is_jpeg, dnx_err *err) {
-    size_t n = 0;
-    double claimed_w = 0, claimed_h = 0;
-    char *text = dnx_file_read(path, &n);
-    unsigned char *rgb = NULL, *bytes = (unsigned char *)text;
-    if (!bytes) {
-        failed(err, path, errno == ENOENT ? "is missing" : strerror(errno));
-        return NULL;
-    }
-    *is_jpeg = dnx_jpeg_is(bytes, n);
-    dnx_image_size(bytes, n, &claimed_w, &claimed_h);
-    if (claimed_w > DNX_MAX_SIDE || claimed_h > DNX_MAX_SIDE ||
-        claimed_w * claimed_h > DNX_MAX_PIXELS)
-        failed(err, path, "is too large");
-    else rgb = *is_jpeg ? dnx_jpeg_decode(bytes, n, w, h) : dnx_host_decode(bytes, n, w, h);
-    if (!rgb) failed(err, path, "is no image that can be decoded");
-    free(text);
-    return rgb;
-}
-
-static void release(unsigned char *rgb, bool is_jpeg) {
-    if (is_jpeg) free(rgb);
-    else dnx_host_decode_free(rgb);
+/* Free the image. */
+static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
+    const dnx_decoder decoder = {dnx_host_decode, dnx_host_decode_free};
+    dnx_image_fault fault = dnx_image_read(path, &decoder, image);
+    if (!fault) return DNX_OK;
+    return failed(err, path, fault == DNX_IMAGE_UNREAD && errno == ENOENT ? "is missing"
+                             : fault == DNX_IMAGE_UNREAD                  ? strerror(errno)
+                             : fault == DNX_IMAGE_HUGE                    ? "is too large"
+                                                         : "is no image that can be decoded");
 }
 
 /* The face's place in the image, or why there is none. */
@@ -158,17 +132,16 @@ static dnx_status place(const job *j, const item *it, const char *path, int w, i
 }
 
 static dnx_status crop(job *j, const item *it, const char *path, dnx_err *err) {
-    int w = 0, h = 0;
-    bool is_jpeg;
+    dnx_image image;
     double m[6];
     size_t n = 0;
     unsigned char out[HEIGHT * WIDEST * 3], *bytes = NULL;
-    unsigned char *rgb = decode(path, &w, &h, &is_jpeg, err);
-    if (!rgb) return DNX_EIO;
-    dnx_status st = place(j, it, path, w, h, m, err);
-    if (!st && !dnx_warp(rgb, w, h, m, out, j->width, HEIGHT))
+    dnx_status st = decode(path, &image, err);
+    if (st) return st;
+    st = place(j, it, path, image.w, image.h, m, err);
+    if (!st && !dnx_warp(image.rgb, image.w, image.h, m, out, j->width, HEIGHT))
         st = failed(err, path, "OpenCV cannot cut the face out");
-    release(rgb, is_jpeg);
+    dnx_image_free(&image);
     if (st) return st;
     bytes = dnx_jpeg_encode(out, j->width, HEIGHT, QUALITY, &n);
     if (!bytes) return dnx_fail(err, DNX_EMEM, at(path), "no memory for the crop");
@@ -193,7 +166,7 @@ static bool stays(const char *path) {
 
 static void align_one(job *j, item *it, dnx_err *err) {
     struct stat in, there;
-    char *path = joined(j->images, it->path);
+    char *path = dnx_path_join(j->images, it->path);
     it->is = FAILED;
     if (!path || !it->out) failed(err, it->path, "no memory");
     else if (!stays(it->path)) failed(err, it->path, "must be a path relative to the images");
@@ -220,7 +193,7 @@ static void align_share(void *arg, int t, int threads) {
 /* ---- all of them ---- */
 
 static char *crop_name(const char *folder, const char *path) {
-    char *s = joined(folder, path), *more = s ? realloc(s, strlen(s) + 5) : NULL;
+    char *s = dnx_path_join(folder, path), *more = s ? realloc(s, strlen(s) + 5) : NULL;
     if (!more) {
         free(s);
         return NULL;
@@ -257,7 +230,7 @@ static dnx_status list(job *j, const dnx_images *images, dnx_err *err) {
 
 /* Neither folder may lie in the other: a crop would be an image of the next run, or replace one. */
 static dnx_status keep_apart(const job *j, dnx_err *err) {
-    dnx_status st = make_folder(j->out, err);
+    dnx_status st = dnx_folder_make(j->out, err);
     if (st) return st;
     char *in = realpath(j->images, NULL), *out = realpath(j->out, NULL);
     if (!in || !out) st = dnx_fail(err, DNX_EIO, at(in ? j->out : j->images), "cannot open: %s",

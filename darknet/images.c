@@ -9,18 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "paths.h"
+#include "pixels.h"
 
 static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
 /* ---- names ---- */
-
-static char *joined(const char *a, const char *b) {
-    size_t n = strlen(a);
-    char *s = malloc(n + strlen(b) + 2);
-    if (s) sprintf(s, "%s%s%s", a, n && a[n - 1] != '/' ? "/" : "", b);
-    return s;
-}
 
 static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
     if (name && l->n == l->room) {
@@ -48,7 +42,7 @@ static bool is_image(const char *name) {
 #define DEEPEST 32 /* folders in folders: a link may lead in a circle */
 
 static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err) {
-    char *path = joined(l->base, under);
+    char *path = dnx_path_join(l->base, under);
     DIR *d = path ? opendir(path) : NULL;
     dnx_status st = DNX_OK;
     if (!path) return dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
@@ -57,9 +51,9 @@ static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_er
         st = dnx_fail(err, DNX_EIO, at(path), "more than %d folders deep", DEEPEST);
     for (struct dirent *e; !st && (e = readdir(d));) {
         struct stat info;
-        char *name = e->d_name[0] == '.' ? NULL : *under ? joined(under, e->d_name)
+        char *name = e->d_name[0] == '.' ? NULL : *under ? dnx_path_join(under, e->d_name)
                                                          : strdup(e->d_name);
-        char *full = name ? joined(l->base, name) : NULL;
+        char *full = name ? dnx_path_join(l->base, name) : NULL;
         bool found = full && !stat(full, &info);
         if (found && S_ISDIR(info.st_mode)) st = add_folder(l, name, depth + 1, err);
         else if (found && is_image(name)) {
@@ -139,66 +133,53 @@ void dnx_images_free(dnx_images *l) {
 
 /* ---- pixels ---- */
 
-/* RGB to floats; one channel gets the luma. */
 static void normalise(const dnx_net *net, const unsigned char *rgb, float *x, float *mirrored) {
-    int H = net->in.h, W = net->in.w, C = net->in.c;
+    const float mean = net->o.input_mean, scale = net->o.input_scale;
+    const int H = net->in.h, W = net->in.w, C = net->in.c;
     for (int y = 0; y < H; y++)
         for (int i = 0; i < W; i++, rgb += 3) {
-            float grey = .299f * rgb[0] + .587f * rgb[1] + .114f * rgb[2];
-            for (int c = 0; c < C; c++) {
-                float v = ((C == 1 ? grey : rgb[c]) - net->o.input_mean) * net->o.input_scale;
-                x[(y * W + i) * C + c] = v;
-                if (mirrored) mirrored[(y * W + W - 1 - i) * C + c] = v;
-            }
+            const float pixel[] = {rgb[0], rgb[1], rgb[2]};
+            dnx_pixel(pixel, C, mean, scale, x + (y * W + i) * C);
+            if (mirrored) dnx_pixel(pixel, C, mean, scale, mirrored + (y * W + W - 1 - i) * C);
         }
 }
 
-/* path: for messages. */
-static dnx_status decode(const dnx_net *net, const char *path, const unsigned char *bytes, size_t n,
-                         dnx_decode *other, void (*free_other)(unsigned char *), float *x,
-                         float *mirrored, dnx_err *err) {
-    int w = 0, h = 0;
+/* Takes an image as it was decoded, or says why there is none; path: for messages. */
+static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fault,
+                       dnx_image *image, float *x, float *mirrored, dnx_err *err) {
     dnx_status st = DNX_OK;
-    bool is_jpeg = dnx_jpeg_is(bytes, n);
-    unsigned char *rgb = is_jpeg ? dnx_jpeg_decode(bytes, n, &w, &h)
-                                 : other(bytes, n, &w, &h);
-    if (!rgb) return dnx_fail(err, DNX_EPARSE, at(path), "is no image that can be decoded");
-    if (w == net->in.w && h == net->in.h) normalise(net, rgb, x, mirrored);
+    if (fault == DNX_IMAGE_UNREAD)
+        return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+    if (fault == DNX_IMAGE_EMPTY) return dnx_fail(err, DNX_EIO, at(path), "is empty");
+    if (fault && fault != DNX_IMAGE_HUGE)
+        return dnx_fail(err, DNX_EPARSE, at(path), "is no image that can be decoded");
+    if (!fault && image->w == net->in.w && image->h == net->in.h)
+        normalise(net, image->rgb, x, mirrored);
     else st = dnx_fail(err, DNX_ESHAPE, at(path),
                        "is %d x %d pixels, the network's input %d x %d: align and crop the faces "
-                       "to that size", w, h, net->in.w, net->in.h);
-    if (is_jpeg) free(rgb);
-    else free_other(rgb);
-    return st;
-}
-
-static dnx_status load(const dnx_net *net, const char *path, dnx_decode *other,
-                       void (*free_other)(unsigned char *), float *x, float *mirrored,
-                       dnx_err *err) {
-    size_t n;
-    char *text = dnx_file_read(path, &n);
-    if (!text) return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
-    const unsigned char *bytes = (unsigned char *)text;
-    dnx_status st = n ? DNX_OK : dnx_fail(err, DNX_EIO, at(path), "is empty");
-    if (!st) st = decode(net, path, bytes, n, other, free_other, x, mirrored, err);
-    free(text);
+                       "to that size", image->w, image->h, net->in.w, net->in.h);
+    dnx_image_free(image);
     return st;
 }
 
 dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, dnx_decode *other,
                            void (*free_other)(unsigned char *), float *x, float *mirrored,
                            dnx_err *err) {
+    const dnx_decoder decoder = {other, free_other};
     const char *name = l->name[i];
+    dnx_image image;
     if (l->set.n) {
         char where[300];
         snprintf(where, sizeof where, "%.250s: image %s", l->base, name);
-        return decode(net, where, l->set.image[i].bytes, l->set.image[i].n, other, free_other, x,
-                      mirrored, err);
+        dnx_image_fault fault = dnx_image_decode(l->set.image[i].bytes, l->set.image[i].n, &decoder,
+                                                 &image);
+        return take(net, where, fault, &image, x, mirrored, err);
     }
-    char *path = name[0] == '/' ? strdup(name) : joined(l->base, name);
+    char *path = name[0] == '/' ? strdup(name) : dnx_path_join(l->base, name);
     if (!path) return dnx_fail(err, DNX_EMEM, at(name), "no memory");
     if (access(path, F_OK) && !access(name, F_OK)) strcpy(path, name);
-    dnx_status st = load(net, path, other, free_other, x, mirrored, err);
+    dnx_image_fault fault = dnx_image_read(path, &decoder, &image);
+    dnx_status st = take(net, path, fault, &image, x, mirrored, err);
     free(path);
     return st;
 }

@@ -3,16 +3,14 @@
 #define DNX_PIXELS_H
 #include "augment.h"
 #include "data.h"
-#include "jpeg.h"
+#include "decode.h"
 
-typedef struct {
-    dnx_decode *other; /* for what is no JPEG; that goes through libjpeg-turbo */
-    void (*free_other)(unsigned char *);
-} dnx_decoder;
-
-/* The side lengths that the first bytes of a JPEG, PNG, BMP, GIF or PNM claim; false: they say
- * nothing. */
-bool dnx_image_size(const unsigned char *bytes, size_t n, double *w, double *h);
+/* A pixel as the network's C floats, (value - mean) * scale; C is 3 (RGB) or 1 (luma). */
+static inline void dnx_pixel(const float *rgb, int C, float mean, float scale, float *x) {
+    if (C == 1) *x = (.299f * rgb[0] + .587f * rgb[1] + .114f * rgb[2] - mean) * scale;
+    else
+        for (int c = 0; c < 3; c++) x[c] = (rgb[c] - mean) * scale;
+}
 
 /* Image i with a look, as H x W x C floats, (pixel - input_mean) * input_scale; C is 3 (RGB) or 1
  * (luma). scratch: 2 x H x W x 3 floats. NULL, or why it cannot be read or decoded; an image that
