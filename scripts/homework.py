@@ -158,7 +158,6 @@ def student_cfg(args, method, width, seed, classes, teacher):
         changes["kd_probability"]["weight"] = args.probability_weight
     if method == "correlation":
         changes["kd_correlation"]["weight"] = args.correlation_weight
-        changes["net"].update(identities=args.batch // 4, images=4)
     if method == "exclusive":
         changes["net"]["exclusivity"] = args.exclusivity
     return embedding(edit(text, changes), teacher["embedding"])
@@ -306,7 +305,7 @@ def main():
     p.add_argument("--seeds", type=numbers(int), default=[1], metavar="N,N")
     p.add_argument("--teacher-batches", type=int, default=600)
     p.add_argument("--probability-weight", type=float, default=1)
-    p.add_argument("--correlation-weight", type=float, default=100)
+    p.add_argument("--correlation-weight", type=float, default=2000)
     p.add_argument("--exclusivity", type=float, default=1e-4)
     p.add_argument("--no-cache", dest="cache", action="store_false",
                    help="run the teacher anew for every batch")
