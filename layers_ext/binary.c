@@ -24,11 +24,11 @@
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1.
  * File: biases N; before the weights the batch norm: of the output scales N, mean N, variance N; of
  * the input shifts C, scales C, mean C, variance C; weights N x C x size x size; slopes N. */
-#include <math.h>
 #include <string.h>
 
 #include "common/binarise.h"
 #include "common/bitconv.h"
+#include "common/filters.h"
 #include "common/tail.h"
 #include "kernels/pool.h"
 
@@ -44,10 +44,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, filters, 1, 1, 65536, "number of outputs"),
-    DNX_OPT_INT(opts, size, 1, 1, 255, "side of the filters, pixels"),
-    DNX_OPT_INT(opts, stride, 1, 1, 64, "step between outputs, pixels"),
-    DNX_OPT_INT(opts, pad, 0, 0, 1, "1: padding = size/2"),
-    DNX_OPT_INT(opts, padding, 0, 0, 255, "zero pixels around the input, when pad=0"),
+    DNX_WINDOW_OPTIONS(opts),
     DNX_OPT_WORD(opts, mode, BWN, "bwn|xnor|binaryconnect|bnn",
                  "what is binary: the weights (bwn, binaryconnect) or the inputs too (xnor, bnn); "
                  "bwn and xnor scale each filter"),
@@ -72,7 +69,7 @@ typedef struct {
     float *w, *d_w;   /* N x C x size x size, file order */
     float *alpha;     /* N */
     float *b;         /* N x C x size x size: +-1 */
-    float *wk;        /* K x N; only while packing */
+    float *wk;        /* N x K; only while packing */
     float *packed;    /* of b or alpha b; NULL when bits are counted */
     float *packed_t;  /* of alpha b, transposed, for dx */
     float *d_wk;      /* threads x K x N */
@@ -85,13 +82,11 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     dnx_shape in = n->in[0];
-    int pad = o->pad ? o->size / 2 : o->padding;
     s->takes_signs = o->mode == XNOR || o->mode == BNN;
     s->has_alpha = o->mode == BWN || o->mode == XNOR;
-    if (o->size > in.h + 2 * pad || o->size > in.w + 2 * pad)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[binary] size=%d: the padded input is only %d x %d", o->size,
-                        in.h + 2 * pad, in.w + 2 * pad);
+    dnx_status st = dnx_patches_make(&s->at, n, o->size, o->stride,
+                                     o->pad ? o->size / 2 : o->padding, o->filters, err);
+    if (st) return st;
     if ((double)o->size * o->size * in.c * o->filters > 1 << 30)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[binary] size=%d filters=%d: over 2^30 weights",
                         o->size, o->filters);
@@ -103,12 +98,9 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     if (!s->takes_signs && o->batch_normalize && o->normalize == INPUT)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[binary] normalize=input: needs mode=xnor or mode=bnn");
-    n->out = (dnx_shape){(in.h + 2 * pad - o->size) / o->stride + 1,
-                         (in.w + 2 * pad - o->size) / o->stride + 1, o->filters};
     s->taps = o->size * o->size;
     s->K = s->taps * in.c;
     s->N = o->filters;
-    s->at = (dnx_patches){in, n->out.h, n->out.w, o->size, o->stride, pad, 0, in.c};
     return DNX_OK;
 }
 
@@ -144,10 +136,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         if (!st && s->takes_signs) st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
     }
     if (st) return st;
-    dnx_rng r;
-    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float std = sqrtf(2.f / (float)s->K);
-    for (size_t i = 0; i < count; i++) s->w[i] = std * dnx_rng_normal(&r);
+    dnx_filters_init(n, s->K, s->w, count);
     if (n->trains) {
         n->scratch = threads * BLOCK * (size_t)s->N;
         if (s->takes_signs)
@@ -178,21 +167,15 @@ static int params(dnx_node *n, dnx_param *list) {
     return last + extra;
 }
 
-/* wk[tap*C + c][f] = b of the file order, times by[f] */
-static void transpose(const state *s, const float *by) {
-    int C = s->at.in.c;
-    const float *b = s->b;
-    for (int f = 0; f < s->N; f++)
-        for (int c = 0; c < C; c++)
-            for (int t = 0; t < s->taps; t++, b++)
-                s->wk[(size_t)(t * C + c) * (size_t)s->N + (size_t)f] = by ? *b * by[f] : *b;
+static dnx_filters filters_of(const state *s) {
+    return (dnx_filters){1, s->K, s->N, s->at.in.c};
 }
 
 /* Binarises w and packs it for the kernels. */
 static dnx_status pack(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
-    const dnx_kernel_set *k = dnx_kernels();
+    dnx_filters all = filters_of(s);
     size_t count = (size_t)s->K * (size_t)s->N, N = (size_t)s->N;
     dnx_status st = s->b ? DNX_OK : dnx_new(n, &s->b, count, err);
     if (!st && !s->wk) st = dnx_new(n, &s->wk, count, err);
@@ -206,18 +189,15 @@ static dnx_status pack(dnx_node *n, dnx_err *err) {
         dnx_tail_fold(&s->tail);
         if (s->takes_signs) dnx_input_norm_fold(&s->norm);
     }
-    if (s->takes_signs && !n->trains) st = dnx_bitconv_pack(&s->bits, n, s->b, err);
-    else if (n->trains) {
-        transpose(s, s->alpha);
-        k->pack(s->wk, 1, N, s->N, s->K, s->packed_t);
-        if (s->takes_signs) transpose(s, NULL);
-        k->pack(s->wk, N, 1, s->K, s->N, s->packed);
-    } else { /* the output's batch norm goes into the filters */
-        for (size_t f = 0; f < N; f++) s->alpha[f] *= s->tail.scale[f];
-        transpose(s, s->alpha);
-        k->pack(s->wk, N, 1, s->K, s->N, s->packed);
-    }
-    return st;
+    if (s->takes_signs && !n->trains) return dnx_bitconv_pack(&s->bits, n, s->b, err);
+    for (size_t f = 0; f < N && !n->trains; f++) /* the output's batch norm goes into the filters */
+        s->alpha[f] *= s->tail.scale[f];
+    dnx_filters_order(&all, n->pool, s->b, s->alpha, s->wk);
+    dnx_filters_pack(&all, n->pool, s->wk, s->packed, s->packed_t);
+    if (!s->takes_signs) return DNX_OK;
+    dnx_filters_order(&all, n->pool, s->b, NULL, s->wk);
+    dnx_filters_pack(&all, n->pool, s->wk, s->packed, NULL);
+    return DNX_OK;
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
@@ -244,11 +224,6 @@ static double macs(const dnx_node *n) {
     return (double)dnx_size(n->out) * s->K;
 }
 
-static bool can_add(const dnx_node *n) {
-    (void)n;
-    return true;
-}
-
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
@@ -265,52 +240,25 @@ static void sign_share(void *arg, int t, int threads) {
     dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->norm.scale, s->norm.shift, s->signs);
 }
 
-/* Predicting, inputs as signs: outputs [lo, hi), filters of panels [first, last). */
-static void count_part(job *j, int t, long lo, long hi, int first, int last) {
-    state *s = j->n->state;
-    size_t N = (size_t)s->N, from = (size_t)(first * dnx_bits()->panel);
-    int columns = (last * dnx_bits()->panel < s->N ? last * dnx_bits()->panel : s->N) - (int)from;
-    const dnx_tail *l = &s->tail;
-    const float *slope = s->slope ? s->slope : l->slopes;
-    bool is_fused = !l->has_bn && slope;
-    if (columns <= 0) return;
-    for (long p = lo; p < hi; p += DNX_BIT_ROWS) {
-        int rows = (int)(hi - p < DNX_BIT_ROWS ? hi - p : DNX_BIT_ROWS);
-        float *y = j->p->y + (size_t)p * N + from;
-        const float *residual = j->p->residual ? j->p->residual + (size_t)p * N + from : NULL;
-        dnx_bit_end e = {.alpha = s->alpha + from};
-        if (is_fused) e = (dnx_bit_end){e.alpha, l->shift + from, slope + from, residual};
-        dnx_bitconv_block(&s->bits, t, p, rows, first, last, &e, y);
-        for (size_t r = 0; !is_fused && r < (size_t)rows; r++)
-            dnx_kernels()->scale_act(y + r * N, 1, columns, l->scale + from, l->shift + from,
-                                     l->act, l->slopes ? l->slopes + from : NULL,
-                                     residual ? residual + r * N : NULL, y + r * N);
-    }
+/* What the filters are multiplied with. */
+static const float *input(const job *j) {
+    const state *s = j->n->state;
+    return s->takes_signs ? s->signs : j->p->x[0];
 }
 
-/* Floats: outputs [lo, hi), filters of panels [first, last). */
-static void multiply_part(job *j, int t, long lo, long hi, int first, int last) {
+/* Floats: outputs [lo, hi), filters [first, end), whole panels. */
+static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    size_t N = (size_t)s->N, from = (size_t)(first * k->panel);
-    float *block = s->block + (size_t)t * BLOCK * (size_t)s->K;
-    float *out = n->trains ? s->tail.z : j->p->y;
-    int columns = (last * k->panel < s->N ? last * k->panel : s->N) - (int)from;
-    if (columns <= 0) return;
+    size_t N = (size_t)s->N, K = (size_t)s->K, lda;
+    float *block = s->block + (size_t)t * BLOCK * K, *out = dnx_tail_out(&s->tail, j->p);
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         float *z = out + (size_t)p * N;
-        dnx_epilogue e = {0};
-        if (!n->trains) {
-            e = dnx_tail_epilogue(&s->tail, j->p);
-            e.bias += from;
-            if (e.slope) e.slope += from;
-            if (e.residual) e.residual += (size_t)p * N + from;
-        }
-        dnx_patches_gather(&s->at, s->takes_signs ? s->signs : j->p->x[0], p, rows, block);
-        k->mm(block, (size_t)s->K, rows, s->K, s->packed + from * (size_t)s->K, columns, z + from,
-              N, &e);
+        dnx_epilogue e = dnx_tail_epilogue(&s->tail, j->p, p, first);
+        const float *a = dnx_patches_rows(&s->at, input(j), p, rows, block, &lda);
+        k->mm(a, lda, rows, s->K, s->packed + (size_t)first * K, end - first, z + first, N, &e);
         if (!n->trains) continue;
         float map[BLOCK];
         if (s->takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
@@ -325,12 +273,15 @@ static void forward_share(void *arg, int t, int threads) {
     dnx_node *n = j->n;
     const state *s = n->state;
     bool counts = s->takes_signs && !n->trains;
-    long pixels = (long)j->p->batch * n->out.h * n->out.w, lo = 0, hi = pixels, first = 0;
-    long panel = counts ? dnx_bits()->panel : dnx_kernels()->panel;
-    long last = (s->N + panel - 1) / panel;
-    if (pixels < 8L * threads && !n->trains) dnx_share(last, t, threads, &first, &last);
+    long pixels = (long)j->p->batch * n->out.h * n->out.w, lo = 0, hi = pixels;
+    int panel = counts ? dnx_bits()->panel : dnx_kernels()->panel, first = 0, end = s->N;
+    if (pixels < 8L * threads && !n->trains)
+        dnx_share_columns(s->N, panel, t, threads, &first, &end);
     else dnx_share(pixels, t, threads, &lo, &hi); /* few outputs: share the filters instead */
-    (counts ? count_part : multiply_part)(j, t, lo, hi, (int)first, (int)last);
+    if (first >= end) return;
+    if (counts)
+        dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->alpha, s->slope, &s->tail);
+    else multiply_part(j, t, lo, hi, first, end);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
@@ -370,7 +321,7 @@ static void backward_share(void *arg, int t, int threads) {
     dnx_node *n = j->n;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    size_t N = (size_t)s->N, K = (size_t)s->K, size = dnx_size(n->in[0]);
+    size_t N = (size_t)s->N, K = (size_t)s->K, size = dnx_size(n->in[0]), lda;
     float *block = s->block + (size_t)t * BLOCK * K, *d_wk = s->d_wk + (size_t)t * K * N;
     float *e = j->p->scratch + (size_t)t * BLOCK * N;
     long lo, hi, per = (long)n->out.h * n->out.w;
@@ -381,8 +332,8 @@ static void backward_share(void *arg, int t, int threads) {
     for (long p = lo * per; p < hi * per; p += BLOCK) {
         int rows = (int)(hi * per - p < BLOCK ? hi * per - p : BLOCK);
         unscale(j, p, rows, e);
-        dnx_patches_gather(&s->at, s->takes_signs ? s->signs : j->p->x[0], p, rows, block);
-        k->mmt(block, K, e, N, rows, s->K, s->N, d_wk, N);
+        const float *a = dnx_patches_rows(&s->at, input(j), p, rows, block, &lda);
+        k->mmt(a, lda, e, N, rows, s->K, s->N, d_wk, N);
         if (!j->dx) continue;
         k->mm(e, N, rows, s->N, s->packed_t, s->K, block, K, &none);
         dnx_patches_scatter(&s->at, block, p, rows, j->dx);
@@ -393,16 +344,15 @@ static void backward_share(void *arg, int t, int threads) {
 static void add_gradients(dnx_node *n) {
     const opts *o = n->opts;
     state *s = n->state;
-    int C = s->at.in.c, threads = dnx_pool_threads(n->pool);
+    dnx_filters all = filters_of(s);
+    int threads = dnx_pool_threads(n->pool);
     size_t K = (size_t)s->K, N = (size_t)s->N, count = K * N;
     for (int t = 1; t < threads; t++)
         dnx_kernels()->add(s->d_wk + (size_t)t * count, count, s->d_wk);
     float *G = s->block, *room = s->block + K; /* BLOCK x K floats */
     for (size_t f = 0; f < N; f++) {
-        for (int c = 0; c < C; c++)
-            for (int t = 0; t < s->taps; t++)
-                G[c * s->taps + t] = s->d_wk[(size_t)(t * C + c) * N + f];
-        dnx_binarise_back(s->w + f * K, C, s->taps, o->center, s->has_alpha,
+        for (size_t i = 0; i < K; i++) G[dnx_filters_place(&all, i)] = s->d_wk[i * N + f];
+        dnx_binarise_back(s->w + f * K, s->at.in.c, s->taps, o->center, s->has_alpha,
                           (dnx_estimator)o->gradient, G, room, s->d_w + f * K);
     }
 }
@@ -443,5 +393,5 @@ const dnx_layer_type dnx_binary = {
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .can_add = can_add,
+    .can_add = dnx_tail_can_add,
 };

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/filters.h"
 #include "common/tail.h"
 #include "kernels/pool.h"
 
@@ -118,43 +119,23 @@ static double macs(const dnx_node *n) {
     return (double)s->D * s->N;
 }
 
-static bool can_add(const dnx_node *n) {
-    (void)n;
-    return true;
-}
-
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
     const float *dz;
 } job;
 
-/* The columns of a matrix of N columns that thread t computes: whole panels. False: none. */
-static bool my_columns(int N, int t, int threads, int *lo, int *hi) {
-    int panel = dnx_kernels()->panel;
-    long a, b;
-    dnx_share((N + panel - 1) / panel, t, threads, &a, &b);
-    *lo = (int)a * panel;
-    *hi = (int)b * panel < N ? (int)b * panel : N;
-    return *lo < *hi;
-}
-
 /* A batch has few rows, so the threads share the columns. */
 static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
     int lo, hi;
-    if (!my_columns(s->N, t, threads, &lo, &hi)) return;
-    dnx_epilogue e = {0};
-    if (!j->n->trains) {
-        e = dnx_tail_epilogue(&s->tail, j->p);
-        e.bias += lo;
-        if (e.slope) e.slope += lo;
-        if (e.residual) e.residual += lo;
-    }
+    dnx_share_columns(s->N, dnx_kernels()->panel, t, threads, &lo, &hi);
+    if (lo >= hi) return;
+    dnx_epilogue e = dnx_tail_epilogue(&s->tail, j->p, 0, lo);
     dnx_kernels()->mm(j->p->x[0], (size_t)s->D, j->p->batch, s->D,
                       s->packed + (size_t)lo * (size_t)s->D, hi - lo,
-                      (j->n->trains ? s->tail.z : j->p->y) + lo, (size_t)s->N, &e);
+                      dnx_tail_out(&s->tail, j->p) + lo, (size_t)s->N, &e);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
@@ -171,7 +152,8 @@ static void dx_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
     int lo, hi;
-    if (!my_columns(s->D, t, threads, &lo, &hi)) return;
+    dnx_share_columns(s->D, dnx_kernels()->panel, t, threads, &lo, &hi);
+    if (lo >= hi) return;
     dnx_epilogue e = {.adds = j->p->dx_adds[0]};
     dnx_kernels()->mm(j->dz, (size_t)s->N, j->p->batch, s->N,
                       s->packed_t + (size_t)lo * (size_t)s->N, hi - lo, j->p->dx[0] + lo,
@@ -217,5 +199,5 @@ const dnx_layer_type dnx_connected = {
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .can_add = can_add,
+    .can_add = dnx_tail_can_add,
 };

@@ -11,7 +11,6 @@
  * block stays in the cache: there is no size*size times larger copy of the input. With as many
  * groups as channels the depthwise kernels do it all. Predicting, 3x3 filters with stride 1 and
  * enough channels go through Winograd's transforms (common/winograd.h). */
-#include <math.h>
 #include <string.h>
 
 #include "common/dwconv.h"
@@ -30,10 +29,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, filters, 1, 1, 65536, "number of outputs"),
-    DNX_OPT_INT(opts, size, 1, 1, 255, "side of the filters, pixels"),
-    DNX_OPT_INT(opts, stride, 1, 1, 64, "step between outputs, pixels"),
-    DNX_OPT_INT(opts, pad, 0, 0, 1, "1: padding = size/2"),
-    DNX_OPT_INT(opts, padding, 0, 0, 255, "zero pixels around the input, when pad=0"),
+    DNX_WINDOW_OPTIONS(opts),
     DNX_OPT_INT(opts, groups, 1, 1, 65536, "inputs and outputs fall into so many separate groups"),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LOGISTIC, DNX_ACT_WORDS, "activation function"),
@@ -63,11 +59,9 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     dnx_shape in = n->in[0];
-    int pad = o->pad ? o->size / 2 : o->padding;
-    if (o->size > in.h + 2 * pad || o->size > in.w + 2 * pad)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[convolutional] size=%d: the padded input is only %d x %d", o->size,
-                        in.h + 2 * pad, in.w + 2 * pad);
+    dnx_status st = dnx_patches_make(&s->at, n, o->size, o->stride,
+                                     o->pad ? o->size / 2 : o->padding, o->filters, err);
+    if (st) return st;
     if (in.c % o->groups || o->filters % o->groups)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[convolutional] groups=%d: does not divide %d channels and filters=%d",
@@ -76,14 +70,12 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[convolutional] size=%d filters=%d: over 2^30 weights", o->size,
                         o->filters);
-    n->out = (dnx_shape){(in.h + 2 * pad - o->size) / o->stride + 1,
-                         (in.w + 2 * pad - o->size) / o->stride + 1, o->filters};
     s->groups = o->groups;
-    s->at = (dnx_patches){in, n->out.h, n->out.w, o->size, o->stride, pad, 0, in.c / o->groups};
+    s->at.c = in.c / o->groups;
     s->K = o->size * o->size * s->at.c;
     s->N = o->filters / o->groups;
     s->is_depthwise = o->groups == in.c && o->groups > 1;
-    s->reads_in_place = o->size == 1 && o->stride == 1 && pad == 0;
+    s->reads_in_place = dnx_patches_in_place(&s->at);
     s->has_few_rows = n->trains && s->reads_in_place && o->groups == 1 &&
                       (double)n->batch * n->out.h * n->out.w <= s->N;
     return DNX_OK;
@@ -121,9 +113,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
                                      : threads * BLOCK * (size_t)o->filters;
     }
     if (st) return st;
-    dnx_rng r;
-    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    for (size_t i = 0; i < count; i++) s->w[i] = sqrtf(2.f / (float)s->K) * dnx_rng_normal(&r);
+    dnx_filters_init(n, s->K, s->w, count);
     return prepare(n, err);
 }
 
@@ -178,55 +168,37 @@ static double macs(const dnx_node *n) {
     return (double)dnx_size(n->out) * s->K;
 }
 
-static bool can_add(const dnx_node *n) {
-    (void)n;
-    return true;
-}
-
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
     const float *dz; /* of all pixels; only where there are few */
 } job;
 
-/* The rows of group g under `rows` output pixels from p on: in place or gathered. */
-static const float *rows_of(const state *s, const float *x, long p, int rows, int g, float *block,
-                            size_t *lda) {
+static dnx_patches of_group(const state *s, int g) {
     dnx_patches at = s->at;
     at.c0 = g * at.c;
-    *lda = (size_t)(s->reads_in_place ? at.in.c : s->K);
-    if (s->reads_in_place) return x + (size_t)p * *lda + at.c0;
-    dnx_patches_gather(&at, x, p, rows, block);
-    return block;
+    return at;
 }
 
-/* Output pixels [lo, hi), columns of panels [first, last) of every group. */
-static void forward_part(job *j, int t, long lo, long hi, int first, int last) {
+/* Output pixels [lo, hi), columns [first, end) of every group, whole panels. */
+static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
     size_t N = (size_t)n->out.c, lda;
-    float *out = n->trains ? s->dw.tail.z : j->p->y;
+    float *out = dnx_tail_out(&s->dw.tail, j->p);
     float *block = s->block ? s->block + (size_t)t * BLOCK * (size_t)s->K : NULL;
-    int columns = (last * k->panel < s->N ? last * k->panel : s->N) - first * k->panel;
-    if (columns <= 0) return;
     int step = s->has_few_rows ? (int)(hi - lo) : BLOCK;
     for (long p = lo; p < hi; p += step) {
         int rows = (int)(hi - p < step ? hi - p : step);
         for (int g = 0; g < s->groups; g++) {
-            const float *a = rows_of(s, j->p->x[0], p, rows, g, block, &lda);
-            size_t at = (size_t)(g * s->N + first * k->panel);
-            dnx_epilogue e = {0};
-            if (!n->trains) {
-                e = dnx_tail_epilogue(&s->dw.tail, j->p);
-                e.bias += at;
-                if (e.slope) e.slope += at;
-                if (e.residual) e.residual += (size_t)p * N + at;
-            }
+            dnx_patches at = of_group(s, g);
+            const float *a = dnx_patches_rows(&at, j->p->x[0], p, rows, block, &lda);
+            int f = g * s->N + first;
+            dnx_epilogue e = dnx_tail_epilogue(&s->dw.tail, j->p, p, f);
             k->mm(a, lda, rows, s->K,
-                  s->packed + (size_t)g * k->packed(s->K, s->N) +
-                      (size_t)first * (size_t)s->K * (size_t)k->panel,
-                  columns, out + (size_t)p * N + at, N, &e);
+                  s->packed + (size_t)g * k->packed(s->K, s->N) + (size_t)first * (size_t)s->K,
+                  end - first, out + (size_t)p * N + f, N, &e);
         }
         if (n->trains) dnx_tail_block(&s->dw.tail, j->p, t, out + (size_t)p * N, rows);
     }
@@ -236,16 +208,16 @@ static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
     const state *s = n->state;
-    long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi, plo, phi;
-    int panels = (s->N + dnx_kernels()->panel - 1) / dnx_kernels()->panel;
+    long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
+    int first, end;
     /* Few rows: share the columns. Statistics need whole rows. */
     if (n->trains ? s->has_few_rows && !s->dw.tail.has_bn : pixels < 8L * threads) {
-        dnx_share(panels, t, threads, &plo, &phi);
-        forward_part(j, t, 0, pixels, (int)plo, (int)phi);
+        dnx_share_columns(s->N, dnx_kernels()->panel, t, threads, &first, &end);
+        if (first < end) forward_part(j, t, 0, pixels, first, end);
         return;
     }
     dnx_share(pixels, t, threads, &lo, &hi);
-    forward_part(j, t, lo, hi, 0, panels);
+    forward_part(j, t, lo, hi, 0, s->N);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
@@ -289,7 +261,8 @@ static void backward_part(job *j, int t, long lo, long hi) {
         dnx_ahead next = next_block(j, p + rows, hi);
         for (int g = 0; g < s->groups; g++) {
             const float *d = dz + (size_t)g * Ng;
-            const float *a = rows_of(s, j->p->x[0], p, rows, g, block, &lda);
+            dnx_patches at = of_group(s, g);
+            const float *a = dnx_patches_rows(&at, j->p->x[0], p, rows, block, &lda);
             const float *wt = s->packed_t + (size_t)g * k->packed(s->N, s->K);
             k->mmt_ahead(d, N, a, lda, rows, s->N, s->K, d_wk + (size_t)g * Ng * K, K, &next);
             next = next_block(j, hi, hi); /* once is enough */
@@ -297,29 +270,17 @@ static void backward_part(job *j, int t, long lo, long hi) {
             dnx_epilogue e = {.adds = s->reads_in_place && j->p->dx_adds[0]};
             k->mm(d, N, rows, s->N, wt, s->K, s->reads_in_place ? dx + (a - j->p->x[0]) : block,
                   lda, &e);
-            if (s->reads_in_place) continue;
-            dnx_patches at = s->at;
-            at.c0 = g * at.c;
-            dnx_patches_scatter(&at, block, p, rows, dx);
+            if (!s->reads_in_place) dnx_patches_scatter(&at, block, p, rows, dx);
         }
     }
 }
 
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
-    dnx_node *n = j->n;
-    const state *s = n->state;
-    long per = (long)n->out.h * n->out.w, lo, hi;
-    if (s->reads_in_place || !j->p->dx[0]) {
-        dnx_share(j->p->batch * per, t, threads, &lo, &hi);
-        backward_part(j, t, lo, hi);
-        return;
-    }
-    dnx_share(j->p->batch, t, threads, &lo, &hi); /* windows overlap: whole images */
-    size_t size = dnx_size(n->in[0]);
-    if (!j->p->dx_adds[0])
-        memset(j->p->dx[0] + (size_t)lo * size, 0, sizeof(float) * (size_t)(hi - lo) * size);
-    backward_part(j, t, lo * per, hi * per);
+    const state *s = j->n->state;
+    long lo, hi;
+    dnx_patches_share(&s->at, j->p->batch, j->p->dx[0], j->p->dx_adds[0], t, threads, &lo, &hi);
+    backward_part(j, t, lo, hi);
 }
 
 /* The threads' gradients, added in the order of the threads. */
@@ -353,13 +314,12 @@ static void few_share(void *arg, int t, int threads) {
         k->mmt(j->dz + f, N, j->p->x[0], K, rows, (int)(hi - f < FILTERS ? hi - f : FILTERS), s->K,
                s->d_w + (size_t)f * K, K);
     if (!j->p->dx[0]) return;
-    dnx_share((s->K + k->panel - 1) / k->panel, t, threads, &lo, &hi);
-    lo *= k->panel;
-    hi = hi * k->panel < s->K ? hi * k->panel : s->K;
+    int first, end;
+    dnx_share_columns(s->K, k->panel, t, threads, &first, &end);
     dnx_epilogue e = {.adds = j->p->dx_adds[0]};
-    if (lo < hi)
-        k->mm(j->dz, N, rows, s->N, s->packed_t + (size_t)lo * N, (int)(hi - lo),
-              j->p->dx[0] + lo, K, &e);
+    if (first < end)
+        k->mm(j->dz, N, rows, s->N, s->packed_t + (size_t)first * N, end - first,
+              j->p->dx[0] + first, K, &e);
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
@@ -396,5 +356,5 @@ const dnx_layer_type dnx_convolutional = {
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .can_add = can_add,
+    .can_add = dnx_tail_can_add,
 };

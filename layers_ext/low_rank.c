@@ -14,6 +14,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/filters.h"
 #include "common/patches.h"
 #include "common/tail.h"
 #include "kernels/pool.h"
@@ -28,10 +29,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, filters, 1, 1, 65536, "number of outputs"),
     DNX_OPT_INT(opts, rank, 1, 1, 65536,
                 "filters in between; width_multiplier leaves it alone"),
-    DNX_OPT_INT(opts, size, 1, 1, 255, "side of the filters, pixels"),
-    DNX_OPT_INT(opts, stride, 1, 1, 64, "step between outputs, pixels"),
-    DNX_OPT_INT(opts, pad, 0, 0, 1, "1: padding = size/2"),
-    DNX_OPT_INT(opts, padding, 0, 0, 255, "zero pixels around the input, when pad=0"),
+    DNX_WINDOW_OPTIONS(opts),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LOGISTIC, DNX_ACT_WORDS, "activation function"),
     DNX_OPT_END};
@@ -43,7 +41,7 @@ typedef struct {
     bool reads_in_place;
     float *v, *d_v;    /* R x C x size x size, file order */
     float *p, *d_p;    /* N x R */
-    float *vk;         /* K x R, then R x N: only while packing when the network predicts */
+    float *vk;         /* R x K, then N x R: only while packing when the network predicts */
     float *packed_v, *packed_p;   /* of K x R and R x N */
     float *packed_vt, *packed_pt; /* transposed, for dx and dt; packed_vt NULL: predicts */
     float *t;          /* training: batch x OH x OW x R */
@@ -56,13 +54,10 @@ static dnx_status prepare(dnx_node *n, dnx_err *err);
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
-    dnx_shape in = n->in[0];
-    int pad = o->pad ? o->size / 2 : o->padding;
-    if (o->size > in.h + 2 * pad || o->size > in.w + 2 * pad)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[low_rank] size=%d: the padded input is only %d x %d", o->size,
-                        in.h + 2 * pad, in.w + 2 * pad);
-    double K = (double)o->size * o->size * in.c;
+    dnx_status st = dnx_patches_make(&s->at, n, o->size, o->stride,
+                                     o->pad ? o->size / 2 : o->padding, o->filters, err);
+    if (st) return st;
+    double K = (double)o->size * o->size * n->in[0].c;
     if (K * o->rank + (double)o->rank * o->filters > 1 << 30 || K > 1 << 30)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[low_rank] size=%d filters=%d rank=%d: over 2^30 weights", o->size,
@@ -71,13 +66,10 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[low_rank] rank=%d: must be at most filters=%d and "
                         "size*size*channels=%.0f", o->rank, o->filters, K);
-    n->out = (dnx_shape){(in.h + 2 * pad - o->size) / o->stride + 1,
-                         (in.w + 2 * pad - o->size) / o->stride + 1, o->filters};
-    s->at = (dnx_patches){in, n->out.h, n->out.w, o->size, o->stride, pad, 0, in.c};
     s->K = (int)K;
     s->N = o->filters;
     s->R = o->rank;
-    s->reads_in_place = o->size == 1 && o->stride == 1 && pad == 0;
+    s->reads_in_place = dnx_patches_in_place(&s->at);
     return DNX_OK;
 }
 
@@ -134,32 +126,23 @@ static int params(dnx_node *n, dnx_param *list) {
     return count + 1;
 }
 
-/* Where V's row of input channel c and tap i stands in a gathered row. */
-static size_t row_index(const state *s, int c, int i) { return (size_t)(i * s->at.c + c); }
-
-/* Visits V in file order. */
-#define FOR_BASIS(s, r, c, i, at)                                   \
-    for (size_t r = 0, at = 0; r < (size_t)(s)->R; r++)             \
-        for (int c = 0; c < (s)->at.c; c++)                         \
-            for (int i = 0; i < (s)->at.size * (s)->at.size; i++, at++)
+/* V and P as filters of K and of R floats. */
+static dnx_filters v_of(const state *s) { return (dnx_filters){1, s->K, s->R, s->at.c}; }
+static dnx_filters p_of(const state *s) { return (dnx_filters){1, s->R, s->N, s->R}; }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
-    const dnx_kernel_set *k = dnx_kernels();
+    dnx_filters v = v_of(s), p = p_of(s);
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
     if (!s->vk) {
         dnx_status st = dnx_new(n, &s->vk, R * (K > N ? K : N), err);
         if (st) return st;
     }
     if (!n->trains) dnx_tail_fold(&s->tail);
-    FOR_BASIS(s, r, c, i, at) s->vk[row_index(s, c, i) * R + r] = s->v[at];
-    k->pack(s->vk, R, 1, s->K, s->R, s->packed_v);
-    if (n->trains) k->pack(s->vk, 1, R, s->R, s->K, s->packed_vt);
-    for (size_t f = 0; f < N; f++)
-        for (size_t r = 0; r < R; r++)
-            s->vk[r * N + f] = s->p[f * R + r] * (n->trains ? 1 : s->tail.scale[f]);
-    k->pack(s->vk, N, 1, s->R, s->N, s->packed_p);
-    if (n->trains) k->pack(s->vk, 1, N, s->N, s->R, s->packed_pt);
+    dnx_filters_order(&v, n->pool, s->v, NULL, s->vk);
+    dnx_filters_pack(&v, n->pool, s->vk, s->packed_v, s->packed_vt);
+    dnx_filters_order(&p, n->pool, s->p, n->trains ? NULL : s->tail.scale, s->vk);
+    dnx_filters_pack(&p, n->pool, s->vk, s->packed_p, s->packed_pt);
     if (!n->trains) {
         dnx_free(s->vk);
         s->vk = NULL;
@@ -172,43 +155,27 @@ static double macs(const dnx_node *n) {
     return (double)n->out.h * n->out.w * s->R * ((double)s->K + s->N);
 }
 
-static bool can_add(const dnx_node *n) {
-    (void)n;
-    return true;
-}
-
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
 } job;
-
-/* Rows of x of `rows` output pixels from p on: in place, or gathered into block. */
-static const float *rows_of(const state *s, const float *x, long p, int rows, float *block) {
-    if (s->reads_in_place) return x + (size_t)p * (size_t)s->K;
-    dnx_patches_gather(&s->at, x, p, rows, block);
-    return block;
-}
 
 static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
-    float *out = n->trains ? s->tail.z : j->p->y;
+    size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, lda;
+    float *out = dnx_tail_out(&s->tail, j->p);
     float *block = s->block + (size_t)t * BLOCK * (K + R);
     long lo, hi;
     dnx_share((long)j->p->batch * n->out.h * n->out.w, t, threads, &lo, &hi);
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         float *mid = n->trains ? s->t + (size_t)p * R : block + BLOCK * K;
-        dnx_epilogue none = {0}, e = {0};
-        if (!n->trains) {
-            e = dnx_tail_epilogue(&s->tail, j->p);
-            if (e.residual) e.residual += (size_t)p * N;
-        }
-        k->mm(rows_of(s, j->p->x[0], p, rows, block), K, rows, s->K, s->packed_v, s->R, mid, R,
-              &none);
+        dnx_epilogue none = {0}, e = dnx_tail_epilogue(&s->tail, j->p, p, 0);
+        const float *a = dnx_patches_rows(&s->at, j->p->x[0], p, rows, block, &lda);
+        k->mm(a, lda, rows, s->K, s->packed_v, s->R, mid, R, &none);
         k->mm(mid, R, rows, s->R, s->packed_p, s->N, out + (size_t)p * N, N, &e);
         if (n->trains) dnx_tail_block(&s->tail, j->p, t, out + (size_t)p * N, rows);
     }
@@ -227,7 +194,7 @@ static void backward_part(job *j, int t, long lo, long hi) {
     dnx_node *n = j->n;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
+    size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, lda;
     float *block = s->block + (size_t)t * BLOCK * (K + R), *dt = block + BLOCK * K;
     float *d_vk = s->d_all + (size_t)t * R * (K + N), *d_pk = d_vk + K * R;
     float *dx = j->p->dx[0], *room = j->p->scratch + (size_t)t * BLOCK * N;
@@ -238,8 +205,8 @@ static void backward_part(job *j, int t, long lo, long hi) {
         dnx_epilogue e = {0};
         k->mmt(s->t + (size_t)p * R, R, dz, N, rows, s->R, s->N, d_pk, N);
         k->mm(dz, N, rows, s->N, s->packed_pt, s->R, dt, R, &e);
-        const float *a = rows_of(s, j->p->x[0], p, rows, block);
-        k->mmt(a, K, dt, R, rows, s->K, s->R, d_vk, R);
+        const float *a = dnx_patches_rows(&s->at, j->p->x[0], p, rows, block, &lda);
+        k->mmt(a, lda, dt, R, rows, s->K, s->R, d_vk, R);
         if (!dx) continue;
         e.adds = s->reads_in_place && j->p->dx_adds[0];
         float *to = s->reads_in_place ? dx + (size_t)p * K : block;
@@ -250,19 +217,10 @@ static void backward_part(job *j, int t, long lo, long hi) {
 
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
-    dnx_node *n = j->n;
-    const state *s = n->state;
-    long per = (long)n->out.h * n->out.w, lo, hi;
-    if (s->reads_in_place || !j->p->dx[0]) {
-        dnx_share(j->p->batch * per, t, threads, &lo, &hi);
-        backward_part(j, t, lo, hi);
-        return;
-    }
-    dnx_share(j->p->batch, t, threads, &lo, &hi); /* windows overlap: whole images */
-    size_t size = dnx_size(n->in[0]);
-    if (!j->p->dx_adds[0])
-        memset(j->p->dx[0] + (size_t)lo * size, 0, sizeof(float) * (size_t)(hi - lo) * size);
-    backward_part(j, t, lo * per, hi * per);
+    const state *s = j->n->state;
+    long lo, hi;
+    dnx_patches_share(&s->at, j->p->batch, j->p->dx[0], j->p->dx_adds[0], t, threads, &lo, &hi);
+    backward_part(j, t, lo, hi);
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
@@ -275,7 +233,10 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_pool_run(n->pool, backward_share, &j);
     for (int t = 1; t < threads; t++)
         dnx_kernels()->add(s->d_all + (size_t)t * count, count, s->d_all);
-    FOR_BASIS(s, r, c, i, at) s->d_v[at] += s->d_all[row_index(s, c, i) * R + r];
+    dnx_filters v = v_of(s);
+    for (size_t r = 0; r < R; r++)
+        for (size_t i = 0; i < K; i++)
+            s->d_v[r * K + dnx_filters_place(&v, i)] += s->d_all[i * R + r];
     for (size_t f = 0; f < N; f++)
         for (size_t r = 0; r < R; r++) s->d_p[f * R + r] += s->d_all[K * R + r * N + f];
 }
@@ -294,5 +255,5 @@ const dnx_layer_type dnx_low_rank = {
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .can_add = can_add,
+    .can_add = dnx_tail_can_add,
 };

@@ -190,13 +190,14 @@ static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     }
 }
 
-void dnx_bitconv_block(const dnx_bitconv *k, int t, long p, int count, int first, int last,
-                       const dnx_bit_end *e, float *y) {
+/* Results (stride N; y and e point at the first filter) of at most DNX_BIT_ROWS outputs from p on,
+ * filters [first, end). */
+static void count_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
+                        const dnx_bit_end *e, float *y) {
     const dnx_bit_set *b = dnx_bits();
     uint64_t *rows = k->rows + (size_t)t * DNX_BIT_ROWS * (size_t)k->words;
     int32_t *counts = k->counts + (size_t)t * DNX_BIT_ROWS * k->ldc;
-    size_t N = (size_t)k->N, from = (size_t)(first * b->panel), to = (size_t)(last * b->panel);
-    if (to > N) to = N;
+    size_t N = (size_t)k->N;
     const int32_t *base[DNX_BIT_ROWS];
     float map[DNX_BIT_ROWS];
     place w = place_of(&k->at, p);
@@ -206,11 +207,31 @@ void dnx_bitconv_block(const dnx_bitconv *k, int t, long p, int count, int first
     }
     dnx_bitconv_map(k, p, count, map);
     b->count(rows, count, k->words,
-             (const char *)k->packed + b->packed(k->words, first * b->panel), last - first,
-             counts, k->ldc);
-    dnx_bit_end end = *e;
+             (const char *)k->packed + b->packed(k->words, first),
+             (end - first + b->panel - 1) / b->panel, counts, k->ldc);
+    dnx_bit_end next = *e;
     for (int i = 0; i < count; i++, y += N) {
-        b->finish(counts + (size_t)i * k->ldc, (int)(to - from), base[i] + from, map[i], &end, y);
-        if (end.residual) end.residual += N;
+        b->finish(counts + (size_t)i * k->ldc, end - first, base[i] + first, map[i], &next, y);
+        if (next.residual) next.residual += N;
+    }
+}
+
+void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, long lo, long hi,
+                         int first, int end, const float *alpha, const float *slope,
+                         const dnx_tail *tail) {
+    size_t N = (size_t)k->N;
+    if (!slope) slope = tail->slopes;
+    bool is_fused = !tail->has_bn && slope;
+    for (; lo < hi; lo += DNX_BIT_ROWS) {
+        int rows = (int)(hi - lo < DNX_BIT_ROWS ? hi - lo : DNX_BIT_ROWS);
+        float *y = p->y + (size_t)lo * N + first;
+        dnx_epilogue b = dnx_tail_epilogue(tail, p, lo, first);
+        dnx_bit_end e = {.alpha = alpha + first};
+        if (is_fused) e = (dnx_bit_end){e.alpha, b.bias, slope + first, b.residual};
+        count_block(k, t, lo, rows, first, end, &e, y);
+        for (size_t r = 0; !is_fused && r < (size_t)rows; r++)
+            dnx_kernels()->scale_act(y + r * N, 1, end - first, tail->scale + first, b.bias,
+                                     b.act, b.slope, b.residual ? b.residual + r * N : NULL,
+                                     y + r * N);
     }
 }

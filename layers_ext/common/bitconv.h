@@ -8,6 +8,7 @@
 #ifndef DNX_BITCONV_H
 #define DNX_BITCONV_H
 #include "patches.h"
+#include "tail.h"
 #include "kernels/bits.h"
 
 typedef struct {
@@ -41,8 +42,9 @@ void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map);
 /* map[q] = (1/n) sum of dk over the windows that hold input pixel q: the gradient at the sums of
  * |u| from dk, that at K of each output. */
 void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *map);
-/* Results (stride N; y and e point at the first filter) of at most DNX_BIT_ROWS outputs from p on,
- * filters of the panels [first, last); t: the thread. */
-void dnx_bitconv_block(const dnx_bitconv *k, int t, long p, int count, int first, int last,
-                       const dnx_bit_end *e, float *y);
+/* Outputs [lo, hi) of filters [first, end), whole panels, through the tail into p->y; t: the
+ * thread. alpha: N. slope: N, when the activation is u > 0 ? u : slope u; NULL: the tail's. */
+void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, long lo, long hi,
+                         int first, int end, const float *alpha, const float *slope,
+                         const dnx_tail *tail);
 #endif

@@ -67,10 +67,7 @@ double dnx_dwconv_macs(const dnx_node *n) {
     return (double)dnx_size(n->out) * s->kh * s->kw;
 }
 
-bool dnx_dwconv_can_add(const dnx_node *n) {
-    (void)n;
-    return true;
-}
+bool dnx_dwconv_can_add(const dnx_node *n) { return dnx_tail_can_add(n); }
 
 typedef struct {
     dnx_node *n;
@@ -110,13 +107,8 @@ static void forward_share(void *arg, int t, int threads) {
     for (long i = lo; i < hi; i++) {
         find_rows(n, s, j->p->x[0] + (size_t)(i / oh) * dnx_size(n->in[0]), (int)(i % oh), rows);
         widen(n, s, t, rows);
-        dnx_epilogue e = {0};
-        float *out = n->trains ? s->tail.z : j->p->y;
-        if (!n->trains) {
-            e = dnx_tail_epilogue(&s->tail, j->p);
-            if (e.residual) e.residual += (size_t)i * row;
-        }
-        out += (size_t)i * row;
+        dnx_epilogue e = dnx_tail_epilogue(&s->tail, j->p, i * ow, 0);
+        float *out = dnx_tail_out(&s->tail, j->p) + (size_t)i * row;
         k->dw_row(rows, n->in[0].w, C, s->taps, s->kh, s->kw, s->stride, s->pad, out, ow, &e);
         if (n->trains) dnx_tail_block(&s->tail, j->p, t, out, ow);
     }

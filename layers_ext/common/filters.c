@@ -1,7 +1,23 @@
 #include "filters.h"
 
+#include <math.h>
+
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+
+void dnx_filters_init(const dnx_node *n, int K, float *w, size_t count) {
+    dnx_rng r;
+    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
+    float std = sqrtf(2.f / (float)K);
+    for (size_t i = 0; i < count; i++) w[i] = std * dnx_rng_normal(&r);
+}
+
+void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi) {
+    long a, b;
+    dnx_share((N + panel - 1) / panel, t, threads, &a, &b);
+    *lo = (int)a * panel;
+    *hi = (int)b * panel < N ? (int)b * panel : N;
+}
 
 typedef struct {
     const dnx_filters *s;

@@ -3,9 +3,7 @@
  */
 #ifndef DNX_FILTERS_H
 #define DNX_FILTERS_H
-#include <stddef.h>
-
-struct dnx_pool;
+#include "dnx.h"
 
 typedef struct {
     int groups, K, N; /* groups x N filters of K = size*size*c floats */
@@ -21,6 +19,10 @@ static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
 /* wk = w in the order of the rows, filter f times scale[f] (NULL: 1). groups x N x K floats. */
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk);
+/* count normal numbers of variance 2/K (He et al., arXiv 1502.01852), drawn by the node's seed. */
+void dnx_filters_init(const dnx_node *n, int K, float *w, size_t count);
+/* The columns [lo, hi) of N that thread t computes: whole panels; lo >= hi: none. */
+void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi);
 /* Panels of each group's K x N matrix and, unless packed_t is NULL, of its transpose. */
 void dnx_filters_pack(const dnx_filters *s, struct dnx_pool *pool, const float *wk, float *packed,
                       float *packed_t);

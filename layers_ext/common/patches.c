@@ -3,6 +3,19 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "kernels/pool.h"
+
+dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, int pad, int filters,
+                            dnx_err *err) {
+    dnx_shape in = n->in[0];
+    int h = in.h + 2 * pad, w = in.w + 2 * pad;
+    if (size > h || size > w)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] size=%d: the padded input is only %d x %d",
+                        n->type->name, size, h, w);
+    n->out = (dnx_shape){(h - size) / stride + 1, (w - size) / stride + 1, filters};
+    *s = (dnx_patches){in, n->out.h, n->out.w, size, stride, pad, 0, in.c};
+    return DNX_OK;
+}
 
 /* Range of taps that fall inside the input, lo <= tap < hi, for a window that starts at `at`. */
 static void inside(int at, int size, int len, int *lo, int *hi) {
@@ -42,6 +55,29 @@ void dnx_patches_gather(const dnx_patches *s, const float *x, long p, int count,
             memset(rows + (size_t)hi * c, 0, sizeof *rows * (size_t)(s->size - hi) * c);
         }
     }
+}
+
+const float *dnx_patches_rows(const dnx_patches *s, const float *x, long p, int count, float *block,
+                              size_t *lda) {
+    bool in_place = dnx_patches_in_place(s);
+    *lda = (size_t)(in_place ? s->in.c : s->size * s->size * s->c);
+    if (in_place) return x + (size_t)p * *lda + s->c0;
+    dnx_patches_gather(s, x, p, count, block);
+    return block;
+}
+
+void dnx_patches_share(const dnx_patches *s, int batch, float *dx, bool adds, int t, int threads,
+                       long *lo, long *hi) {
+    long per = (long)s->out_h * s->out_w;
+    size_t size = dnx_size(s->in);
+    if (!dx || dnx_patches_in_place(s)) {
+        dnx_share(batch * per, t, threads, lo, hi);
+        return;
+    }
+    dnx_share(batch, t, threads, lo, hi);
+    if (!adds) memset(dx + (size_t)*lo * size, 0, sizeof *dx * (size_t)(*hi - *lo) * size);
+    *lo *= per;
+    *hi *= per;
 }
 
 void dnx_patches_scatter(const dnx_patches *s, const float *rows, long p, int count, float *dx) {

@@ -66,8 +66,16 @@ void dnx_tail_fold(dnx_tail *t) {
     }
 }
 
-dnx_epilogue dnx_tail_epilogue(const dnx_tail *t, const dnx_pass *p) {
-    return (dnx_epilogue){t->shift, t->act, t->slopes, p->residual, false};
+dnx_epilogue dnx_tail_epilogue(const dnx_tail *t, const dnx_pass *p, long pixel, int channel) {
+    if (t->z) return (dnx_epilogue){0};
+    size_t at = (size_t)pixel * (size_t)t->c + (size_t)channel;
+    return (dnx_epilogue){t->shift + channel, t->act, t->slopes ? t->slopes + channel : NULL,
+                          p->residual ? p->residual + at : NULL, false};
+}
+
+bool dnx_tail_can_add(const dnx_node *n) {
+    (void)n;
+    return true;
 }
 
 void dnx_tail_begin(dnx_tail *t, const dnx_node *n) {

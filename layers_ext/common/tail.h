@@ -1,5 +1,5 @@
 /* tail.h - what stands behind a linear operation: batch norm (or a bias) and an activation.
- * Shared by [convolutional], [depthwise] and [global_depthwise]. C is the number of outputs,
+ * Shared by all layers with filters. C is the number of outputs,
  * z the linear result (rows x C). Ioffe & Szegedy 2015; eps = 1e-5 inside the root. */
 #ifndef DNX_TAIL_H
 #define DNX_TAIL_H
@@ -28,8 +28,15 @@ int dnx_tail_params(dnx_tail *t, const dnx_param *weights, bool weights_second, 
 
 /* scale and shift from the running statistics (or 1 and the bias). */
 void dnx_tail_fold(dnx_tail *t);
-/* What a predicting layer's kernel applies as it stores, after scale went into the weights. */
-dnx_epilogue dnx_tail_epilogue(const dnx_tail *t, const dnx_pass *p);
+/* What a predicting layer's kernel applies as it stores outputs from (pixel, channel) on, after
+ * scale went into the weights. Nothing when training. */
+dnx_epilogue dnx_tail_epilogue(const dnx_tail *t, const dnx_pass *p, long pixel, int channel);
+/* Where the linear results go: z when training, else y. */
+static inline float *dnx_tail_out(const dnx_tail *t, const dnx_pass *p) {
+    return t->z ? t->z : p->y;
+}
+/* can_add of every layer with a tail: true. */
+bool dnx_tail_can_add(const dnx_node *n);
 
 /* Training forward: begin; each thread calls block() on the z rows it has just written; end()
  * turns z into y. */

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "filters.h"
 #include "kernels/pool.h"
 
 #define ROOM 65536    /* floats of transformed tiles, and of products, that stay in the L2 cache */
@@ -146,28 +147,25 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
         long image = place(s, tile + i, &y, &x);
         int h = s->out.h - y < s->m ? s->out.h - y : s->m;
         int w = s->out.w - x < s->m ? s->out.w - x : s->m;
-        size_t at = ((size_t)image * (size_t)s->out.h + (size_t)y) * row + (size_t)x * N +
-                    (size_t)f;
-        dnx_epilogue e = dnx_tail_epilogue(j->tail, j->p);
-        e.bias += f;
-        if (e.slope) e.slope += f;
-        if (e.residual) e.residual += at;
-        dnx_kernels()->wino_out(s->m, prod, step_out(s), width, h, w, j->p->y + at, row, N, &e);
+        long pixel = (image * s->out.h + y) * s->out.w + x;
+        dnx_epilogue e = dnx_tail_epilogue(j->tail, j->p, pixel, f);
+        dnx_kernels()->wino_out(s->m, prod, step_out(s), width, h, w,
+                                j->p->y + (size_t)pixel * N + f, row, N, &e);
     }
 }
 
-/* Tiles [lo, hi), filters of panels [first, last). */
-static void forward_part(const job *j, int t, long lo, long hi, int first, int last) {
+/* Tiles [lo, hi), filters [first, end), whole panels. */
+static void forward_part(const job *j, int t, long lo, long hi, int first, int end) {
     const dnx_winograd *s = j->s;
     const dnx_kernel_set *k = dnx_kernels();
-    int C = s->at.in.c, end = last * k->panel < s->N ? last * k->panel : s->N;
+    int C = s->at.in.c;
     float *spare = j->p->scratch + (size_t)t * room(s), *v = spare + area(s) * C;
     float *prod = v + (size_t)area(s) * step_in(s);
     dnx_epilogue none = {0};
     for (long tile = lo; tile < hi; tile += s->tiles) {
         int count = (int)(hi - tile < s->tiles ? hi - tile : s->tiles);
         transform_in(s, j->p->x[0], tile, count, v, spare);
-        for (int f = first * k->panel; f < end; f += s->columns) {
+        for (int f = first; f < end; f += s->columns) {
             int width = end - f < s->columns ? end - f : s->columns;
             for (int e = 0; e < area(s); e++)
                 k->mm(v + (size_t)e * step_in(s), (size_t)C, count, C,
@@ -182,15 +180,15 @@ static void forward_share(void *arg, int t, int threads) {
     const job *j = arg;
     const dnx_winograd *s = j->s;
     long tiles = (long)j->p->batch * s->at.out_h * s->at.out_w, lo, hi;
-    int panels = (s->N + dnx_kernels()->panel - 1) / dnx_kernels()->panel;
+    int first, end;
     /* Few tiles: each thread reads a share of the filters, and transforms all tiles for itself. */
     if (tiles < (long)least_tiles(s) * threads) {
-        dnx_share(panels, t, threads, &lo, &hi);
-        if (lo < hi) forward_part(j, t, 0, tiles, (int)lo, (int)hi);
+        dnx_share_columns(s->N, dnx_kernels()->panel, t, threads, &first, &end);
+        if (first < end) forward_part(j, t, 0, tiles, first, end);
         return;
     }
     dnx_share(tiles, t, threads, &lo, &hi);
-    forward_part(j, t, lo, hi, 0, panels);
+    forward_part(j, t, lo, hi, 0, s->N);
 }
 
 void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p, const dnx_tail *tail) {
