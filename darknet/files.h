@@ -6,8 +6,8 @@
 
 #define DNX_MAX_FILE (1u << 30) /* bytes of an image or a list */
 
-/* Opens a file of at most `most` bytes to be read; NULL with errno set: EFBIG for a longer one, EISDIR
- * or EINVAL for what is no regular file. */
+/* Opens a file of at most `most` bytes to be read; NULL with errno set: EFBIG for a longer one,
+ * EISDIR or EINVAL for what is no regular file. */
 FILE *dnx_file_open(const char *path, size_t most, size_t *len);
 /* The whole file and a NUL, free() it; NULL with errno set: also for what is no regular file. */
 char *dnx_file_read(const char *path, size_t *len);

@@ -123,8 +123,8 @@ static dnx_status read_header(source *s, size_t len, dnx_err *err) {
     if (s->header == HEADER) memcpy(&s->seen, bytes + 12, sizeof s->seen);
     else s->seen = old_seen < 0 ? 0 : (uint64_t)old_seen;
     if ((len - s->header) % sizeof(float))
-        return dnx_fail(err, DNX_EWEIGHTS, at, "cut short: %zu bytes after the header are no floats",
-                        len - s->header);
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "cut short: %zu bytes after the header are no floats", len - s->header);
     s->floats = (len - s->header) / sizeof(float);
     return DNX_OK;
 }

@@ -293,7 +293,8 @@ static void test_alloc(void) {
     }
     expect(ok, "aligned, zeroed, padded", "");
     dnx_free(NULL);
-    expect(!dnx_alloc(SIZE_MAX) && !dnx_alloc(SIZE_MAX / 4) && !dnx_alloc(SIZE_MAX / 8), "size", "");
+    expect(!dnx_alloc(SIZE_MAX) && !dnx_alloc(SIZE_MAX / 4) && !dnx_alloc(SIZE_MAX / 8), "size",
+           "");
     const dnx_layer_type type = {.name = "conv"};
     dnx_node node = {.type = &type, .loc = {"n.cfg", 12}};
     dnx_err err = {0};

@@ -55,7 +55,8 @@ static double colours(const dnx_look *l, dnx_rng *r) {
     dnx_augment_paint(l, SIDE, SIDE, rgb, scratch);
     distort_image(im, l->hue, l->saturation, l->exposure);
     for (int i = 0; i < SIDE * SIDE * 3; i++)
-        worst = worse(worst, fabs((double)rgb[i] / 255 - (double)im.data[i % 3 * SIDE * SIDE + i / 3]));
+        worst =
+            worse(worst, fabs((double)rgb[i] / 255 - (double)im.data[i % 3 * SIDE * SIDE + i / 3]));
     free_image(im);
     return worst;
 }

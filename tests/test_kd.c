@@ -92,7 +92,8 @@ static void check_feature(void) {
     near("power", b.p.loss, 3 * (2 * 2 + 1 * 1), 1e-6);
     near("power's gradient", (double)b.p.dx[0][8], 3. / 7, 1e-6);
     close_bench(&b);
-    if (!open_bench(&b, "kd_feature", "hard=softmax", 3, D, D, true)) check_value(false, "open", 0, 0);
+    if (!open_bench(&b, "kd_feature", "hard=softmax", 3, D, D, true))
+        check_value(false, "open", 0, 0);
     set_three(&b);
     run(&b);
     double sum = 1 + exp(2) + exp(sqrt(2));
@@ -139,7 +140,8 @@ static void check_correlation(void) {
     check_value(b.p.loss == 0 && largest(b.p.dx[0], 12) == 0, "equal correlations", b.p.loss, 0);
     close_bench(&b);
     /* Order 16 is e^{-gamma |u - v|^2} itself: squared distances .8 and 2. */
-    if (!open_bench(&b, "kd_correlation", "order=16", 2, D, D, true)) check_value(false, "open", 0, 0);
+    if (!open_bench(&b, "kd_correlation", "order=16", 2, D, D, true))
+        check_value(false, "open", 0, 0);
     memcpy(b.x, x, sizeof(float) * 8);
     memcpy(b.target, t, sizeof(float) * 8);
     run(&b);
@@ -181,8 +183,8 @@ static void check_idle(const char *type, dnx_shape target) {
     b.p.target = NULL;
     if (ok) run(&b);
     int n = node_params(&b.n, list);
-    check_value(ok && n == 0 && b.p.loss == 0 && largest(b.p.y, 3) == 0, "predicting without a teacher",
-          n, 0);
+    check_value(ok && n == 0 && b.p.loss == 0 && largest(b.p.y, 3) == 0,
+                "predicting without a teacher", n, 0);
     close_bench(&b);
 }
 

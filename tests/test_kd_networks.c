@@ -76,8 +76,8 @@ static void networks(void) {
     if (net) check_value(train(net, 2, truth) > 0, "plain logits", 0, 0);
     dnx_net_free(net);
     net = build(STUDENT HEAD "[margin_softmax]\nclasses=5\n" KD "from=1\nlayer=1\n", true, &err);
-    check_value(net && net->nodes[3].head == &net->nodes[1] && net->nodes[3].from[0] == 0, err.text, 0,
-          0);
+    check_value(net && net->nodes[3].head == &net->nodes[1] && net->nodes[3].from[0] == 0, err.text,
+                0, 0);
     dnx_net_free(net);
     /* A head that stays as it is, and all before it. */
     net = build(STUDENT HEAD "stopbackward=1\n" KD, true, &err);

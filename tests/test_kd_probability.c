@@ -190,7 +190,8 @@ static void agrees(const kind *k) {
     }
     check_value(worst < 1e-4 * largest, name, worst, 1e-4 * largest);
     if (before)
-        check_value(!memcmp(before, u.w_t, sizeof *before * teacher), "the teacher's weights stay", 0, 0);
+        check_value(!memcmp(before, u.w_t, sizeof *before * teacher), "the teacher's weights stay",
+                    0, 0);
     /* Adds to dx and to the gradient of the head; does without dx. */
     float dx = u.p.dx[0][1], dw = u.d_w ? u.d_w[1] : 0, *keep = u.p.dx[0];
     u.p.dx_adds[0] = true;
@@ -229,7 +230,8 @@ static void many_classes(int threads, float *first) {
     u.p.batch = 2;
     memset(u.p.dx[0], 0, size);
     run(&u);
-    check_value(!memcmp(first, u.p.dx[0], size / 2) && u.p.dx[0][2 * k.N] == 0, "a smaller batch", 0, 0);
+    check_value(!memcmp(first, u.p.dx[0], size / 2) && u.p.dx[0][2 * k.N] == 0, "a smaller batch",
+                0, 0);
     take_down(&u);
 }
 
@@ -262,7 +264,8 @@ static void known_values(void) {
         check_value(isfinite(u.p.loss) && isfinite(u.p.dx[0][0]), "extremes", u.p.loss, 0);
         x[1] = NAN;
         run(&u);
-        check_value(isnan(u.p.loss) && isnan(u.p.y[0]) && isfinite(u.p.y[1]), "NaN shows", u.p.loss, NAN);
+        check_value(isnan(u.p.loss) && isnan(u.p.y[0]) && isfinite(u.p.y[1]), "NaN shows", u.p.loss,
+                    NAN);
         take_down(&u);
     }
     kind same = {40, 6, 6, 8, 8, 4, 1, 2};
@@ -293,8 +296,10 @@ static void idle(bool has_target, double weight) {
         run(&u);
         check_value(u.p.loss == 0 && u.p.y[0] == 0, "idle loss", u.p.loss, 0);
         for (int i = 0; i < B * 5; i++)
-            check_value(u.p.dx[0][i] == (adds ? 3 : 0), "idle dx", (double)u.p.dx[0][i], adds ? 3 : 0);
-        for (int i = 0; i < 150; i++) check_value(u.d_w[i] == 0, "idle gradient", (double)u.d_w[i], 0);
+            check_value(u.p.dx[0][i] == (adds ? 3 : 0), "idle dx", (double)u.p.dx[0][i],
+                        adds ? 3 : 0);
+        for (int i = 0; i < 150; i++)
+            check_value(u.d_w[i] == 0, "idle gradient", (double)u.d_w[i], 0);
     }
     u.p.target = target;
     take_down(&u);

@@ -312,7 +312,8 @@ static void check_predicting(const row *r, bool trains) {
     fill(b.y, count, NAN);
     set_pass(&b, r->B, false);
     b.n.type->forward(&b.n, &b.p);
-    check_part(!memcmp(first, b.y, sizeof(float) * count), r->name, "predicting again differs", 0, 0);
+    check_part(!memcmp(first, b.y, sizeof(float) * count), r->name, "predicting again differs", 0,
+               0);
     for (int i = 0; i < np; i++) {
         check_part(!memcmp(values[i], list[i].value, sizeof(float) * list[i].count), r->name,
               "predicting changes a parameter", 0, 0);

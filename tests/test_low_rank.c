@@ -277,8 +277,8 @@ static void check_linear(const data *d) {
         double got = objective(d, d->y, &f, DNX_LINEAR);
         check_part(fabs(got - left / raw) < 1e-9, "linear", "error is the energy left out", got,
               left / raw);
-        check_part(fabs(1 - left / all - dnx_energy(d->sigma, DIM, rank)) < 1e-12, "linear", "energy", 0,
-              0);
+        check_part(fabs(1 - left / all - dnx_energy(d->sigma, DIM, rank)) < 1e-12, "linear",
+                   "energy", 0, 0);
         dnx_factors_free(&f);
     }
 }
@@ -297,7 +297,8 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
                                                &before, &after, NULL);
         check_part(!st, name, "fails", st, 0);
         double linear = objective(d, d->x, &l, act), got = objective(d, d->x, &f, act);
-        check_part(fabs(before - linear) < 1e-5, name, "start is the linear solution", before, linear);
+        check_part(fabs(before - linear) < 1e-5, name, "start is the linear solution", before,
+                   linear);
         check_part(fabs(after - got) < 1e-5, name, "its objective is that of M and c", after, got);
         check_part(got <= linear * at_most + 1e-9, name, "is better than linear", got, linear);
         dnx_factors_free(&f);
@@ -326,7 +327,8 @@ static void check_asymmetric(const data *d) {
     dnx_factors_make(&f, DIM, DIM, NULL);
     dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_PRELU, d->slopes, 25, pool, &f, NULL, &after,
                            NULL);
-    check_part(objective(d, keep, &f, DNX_PRELU) < 1e-6, "asymmetric", "a mixture is undone", after, 0);
+    check_part(objective(d, keep, &f, DNX_PRELU) < 1e-6, "asymmetric", "a mixture is undone", after,
+               0);
     dnx_factors_free(&f);
     memcpy(x, d->x, sizeof x);
     for (int i = 0; i < SAMPLES; i++) x[i * DIM] = x[i * DIM + 1] = 7; /* singular */
@@ -352,8 +354,8 @@ static void check_hidden(void) {
     memcpy(x, y, sizeof x);
     dnx_factors_make(&f, DIM, DIM / 2, NULL);
     dnx_low_rank_nonlinear(y, x, SAMPLES, DNX_RELU, NULL, 25, pool, &f, &before, &after, NULL);
-    check_part(before > .4 && after < .5 * before, "nonlinear", "what relu hides is not fitted", after,
-          before);
+    check_part(before > .4 && after < .5 * before, "nonlinear", "what relu hides is not fitted",
+               after, before);
     dnx_factors_free(&f);
     dnx_pool_free(pool);
 }
@@ -390,7 +392,8 @@ static void check_cfg(void) {
     int ranks[] = {0, 2, 0};
     dnx_cfg_parse(text, strlen(text), "test", &cfg, NULL);
     dnx_status st = dnx_low_rank_cfg(text, strlen(text), cfg, ranks, "# note\n", &out, NULL);
-    if (!check_part(!st && out && !strcmp(out, want), "cfg", "is rewritten", st, 0)) printf("%s\n", out);
+    if (!check_part(!st && out && !strcmp(out, want), "cfg", "is rewritten", st, 0))
+        printf("%s\n", out);
     free(out);
     dnx_cfg_free(cfg);
 }

@@ -125,7 +125,8 @@ static double plane(const char *options, double degrees, double length, float *d
     if (trains) {
         l.node.type->backward(&l.node, &l.pass);
         for (int i = 0; i < 4; i++) check_value(isfinite(p.grad[i]), "finite", p.grad[i], 0);
-        for (int i = 0; i < 2; i++) check_value(isfinite(l.pass.dx[0][i]), "finite", l.pass.dx[0][i], 0);
+        for (int i = 0; i < 2; i++)
+            check_value(isfinite(l.pass.dx[0][i]), "finite", l.pass.dx[0][i], 0);
         if (dx) memcpy(dx, l.pass.dx[0], 2 * sizeof *dx);
     }
     shut(&l);
@@ -222,8 +223,8 @@ static void threads_agree(void) {
             first[N * D + B * D] = loss;
         }
         check_value(!memcmp(first, p.grad, sizeof(float) * N * D), "threads: weights", threads, 1);
-        check_value(!memcmp(first + N * D, l.pass.dx[0], sizeof(float) * B * D), "threads: dx", threads,
-              1);
+        check_value(!memcmp(first + N * D, l.pass.dx[0], sizeof(float) * B * D), "threads: dx",
+                    threads, 1);
         check_value(first[N * D + B * D] == loss, "threads: loss", loss, first[N * D + B * D]);
         l.pass.batch = 2;
         memset(p.grad, 0, sizeof(float) * N * D);
@@ -261,12 +262,14 @@ static void truths_and_warmup(void) {
     l.pass.dx[0][0] = 5;
     l.node.type->forward(&l.node, &l.pass);
     l.node.type->backward(&l.node, &l.pass);
-    check_value(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "unknown", l.pass.loss, 0);
+    check_value(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "unknown",
+                l.pass.loss, 0);
     l.pass.truth = NULL;
     l.pass.dx[0][0] = 5;
     l.node.type->forward(&l.node, &l.pass);
     l.node.type->backward(&l.node, &l.pass);
-    check_value(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "no truth", l.pass.loss, 0);
+    check_value(l.pass.loss == 0 && l.pass.y[0] == 0 && l.pass.dx[0][0] == 0, "no truth",
+                l.pass.loss, 0);
     l.pass.truth = truth;
     shut(&l);
 }

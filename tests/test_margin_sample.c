@@ -68,7 +68,8 @@ static void sampled(const char *share, int want, int threads) {
     }
     check_value(n[0] == n[1] && !memcmp(rows[0], rows[1], sizeof(int) * (size_t)n[0]),
           "one update, one draw", 0, 0);
-    check_value(want == 6 || memcmp(rows[0], rows[2], sizeof(int) * (size_t)n[0]), "another draw", 0, 0);
+    check_value(want == 6 || memcmp(rows[0], rows[2], sizeof(int) * (size_t)n[0]), "another draw",
+                0, 0);
     for (int b = 0; b < B; b++) {
         y[b] = -1;
         for (int i = 0; i < n[2]; i++)

@@ -62,7 +62,8 @@ static void check_shape(const shape *s) {
     check_part(largest > 1 && worst < 5e-6 * largest, name, "differs from the direct products",
           worst / largest, 0);
     if (direct && one) /* or the transforms were not in use */
-        check_part(memcmp(direct, one, sizeof(float) * results) != 0, name, "is the same path", 0, 1);
+        check_part(memcmp(direct, one, sizeof(float) * results) != 0, name, "is the same path", 0,
+                   1);
     const int threads[] = {2, 3, 7};
     for (int i = 0; i < 3; i++) {
         float *y = outputs(s, name, false, threads[i], x);
