@@ -6,6 +6,7 @@
 #include "bits.inc.h"
 
 #define PANEL 4
+#include "bits_words.inc.h"
 
 static void sign(const float *x, long P, int C, const float *scale, const float *shift,
                  uint64_t *rows, float *sum) {
@@ -22,18 +23,6 @@ static void sign(const float *x, long P, int C, const float *scale, const float 
         for (int i = 0; i < 8; i++) total += part[i];
         sum[p] = total;
     }
-}
-
-static size_t packed_size(int L, int N) {
-    return sizeof(uint64_t) * (size_t)L * (size_t)((N + PANEL - 1) / PANEL * PANEL);
-}
-
-static void pack(const uint64_t *rows, int L, int N, void *packed) {
-    uint64_t *to = packed;
-    for (int n = 0; n < N; n++)
-        for (int l = 0; l < L; l++)
-            to[((size_t)(n / PANEL) * (size_t)L + (size_t)l) * PANEL + (size_t)(n % PANEL)] =
-                rows[(size_t)n * (size_t)L + (size_t)l];
 }
 
 /* Bits of a word: pairs, nibbles, bytes, then all bytes into the highest. */
