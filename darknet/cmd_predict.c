@@ -9,10 +9,10 @@
 #include "cmd.h"
 #include "files.h"
 #include "host.h"
-#include "jpeg.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 #include "letterbox.h"
+#include "pixels.h"
 #include "testset.h"
 
 enum { MOST_LINE = 4096, VALID_BATCH = 16 };
@@ -108,33 +108,22 @@ static void find_top(const float *p, int n, int top, int *index) {
 static dnx_status load(const dnx_net *net, const char *path,
                        void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,
                        dnx_err *err) {
-    size_t len, pixels = (size_t)net->in.h * (size_t)net->in.w;
-    int w = 0, h = 0;
+    const dnx_decoder decoder = {dnx_host_decode, dnx_host_decode_free};
+    const size_t pixels = (size_t)net->in.h * (size_t)net->in.w, C = (size_t)net->in.c;
     dnx_loc at = {path, 0};
-    char *bytes = dnx_file_read(path, &len);
-    if (!bytes) return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
-    const unsigned char *b = (const unsigned char *)bytes;
-    bool is_jpeg = dnx_jpeg_is(b, len);
-    unsigned char *rgb = is_jpeg ? dnx_jpeg_decode(b, len, &w, &h)
-                                 : dnx_host_decode(b, len, &w, &h);
+    dnx_image image;
+    dnx_image_fault fault = dnx_image_read(path, &decoder, &image);
+    if (fault == DNX_IMAGE_UNREAD)
+        return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
+    if (fault) return dnx_fail(err, DNX_EPARSE, at, "is no image that can be decoded");
     float *fitted = dnx_alloc(pixels * 3);
-    dnx_status st = DNX_OK;
-    if (!rgb || w < 1 || h < 1 || w > DNX_MAX_SIDE || h > DNX_MAX_SIDE)
-        st = dnx_fail(err, DNX_EPARSE, at, "is no image that can be decoded");
-    else if (!fitted) st = dnx_fail(err, DNX_EMEM, at, "no memory");
-    if (!st) fit(rgb, w, h, net->in.w, net->in.h, fitted);
-    for (size_t i = 0; !st && i < pixels; i++) {
-        const float *p = fitted + 3 * i;
-        float grey = .299f * p[0] + .587f * p[1] + .114f * p[2];
-        for (int c = 0; c < net->in.c; c++)
-            x[i * (size_t)net->in.c + (size_t)c] =
-                ((net->in.c == 1 ? grey : p[c]) - net->o.input_mean) * net->o.input_scale;
-    }
-    free(bytes);
+    if (fitted) fit(image.rgb, image.w, image.h, net->in.w, net->in.h, fitted);
+    dnx_image_free(&image);
+    if (!fitted) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    for (size_t i = 0; i < pixels; i++)
+        dnx_pixel(fitted + 3 * i, net->in.c, net->o.input_mean, net->o.input_scale, x + i * C);
     dnx_free(fitted);
-    if (is_jpeg) free(rgb);
-    else if (rgb) dnx_host_decode_free(rgb);
-    return st;
+    return DNX_OK;
 }
 
 static dnx_status open_model(char **args, int batch, int threads, model *m, dnx_err *err) {
