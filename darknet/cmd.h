@@ -36,5 +36,8 @@ int dnx_report(const dnx_err *err);
 /* Reads a cfg and builds it; weights may be NULL. */
 dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch, int threads,
                     dnx_net **net, dnx_err *err);
+/* The same by dnx_net_build_to_run(). */
+dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int threads,
+                           dnx_net **net, dnx_err *err);
 double dnx_now(void); /* seconds */
 #endif

@@ -118,7 +118,9 @@ static int run(int argc, char **argv) {
     int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
     int runs = dnx_take_int(&argc, argv, "-runs", 20, 1, 100000, &ok);
     if (!ok || argc < 2 || argc > 3) return dnx_usage(&dnx_cmd_bench);
-    if (dnx_open(argv[1], argc > 2 ? argv[2] : NULL, trains, batch, threads, &net, &err))
+    const char *weights = argc > 2 ? argv[2] : NULL;
+    if (trains ? dnx_open(argv[1], weights, true, batch, threads, &net, &err)
+               : dnx_open_to_run(argv[1], weights, batch, threads, &net, &err))
         return dnx_report(&err);
     int status = measure(net, runs, json);
     dnx_net_free(net);

@@ -63,7 +63,7 @@ static int run(int argc, char **argv) {
     int batch = dnx_take_int(&argc, argv, "-batch", 1, 1, 65536, &ok);
     int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
     if (!ok || argc != 6) return dnx_usage(&dnx_cmd_classifier);
-    if (dnx_open(argv[2], argv[3], false, batch, threads, &net, &err)) return dnx_report(&err);
+    if (dnx_open_to_run(argv[2], argv[3], batch, threads, &net, &err)) return dnx_report(&err);
     int status = raw(net, argv[4], argv[5]);
     dnx_net_free(net);
     return status;

@@ -147,7 +147,7 @@ static int run(int argc, char **argv) {
         ok = false;
     }
     if (!ok || argc != 5) return dnx_usage(&dnx_cmd_embed);
-    if (dnx_open(argv[1], argv[2], false, batch, threads, &net, &err)) return dnx_report(&err);
+    if (dnx_open_to_run(argv[1], argv[2], batch, threads, &net, &err)) return dnx_report(&err);
     dnx_status st = work(net, argv[3], argv[4], flip, unit, half, &err);
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;

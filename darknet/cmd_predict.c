@@ -128,7 +128,7 @@ static dnx_status load(const dnx_net *net, const char *path,
 
 static dnx_status open_model(char **args, int batch, int threads, model *m, dnx_err *err) {
     dnx_net *net = NULL;
-    dnx_status st = dnx_open(args[2], args[3], false, batch, threads, &net, err);
+    dnx_status st = dnx_open_to_run(args[2], args[3], batch, threads, &net, err);
     if (st) return st;
     m->net = net;
     dnx_flush_denormals();

@@ -115,6 +115,9 @@ typedef struct dnx_node {
     int index;             /* place in the network, from 0 */
     int batch;             /* the largest batch */
     bool trains;           /* false: the network only predicts, backward is never called */
+    bool forgets;          /* it only predicts, and nobody asks for its parameters again: prepare()
+                            * may free them; params() then gives NULL for a value. False while they
+                            * are loaded: params() gives room for all */
     uint64_t seed;         /* of the network; use (seed, index) */
     struct dnx_pool *pool; /* threads; see kernels/pool.h. Never NULL */
     void *opts;            /* options struct of the type */

@@ -186,6 +186,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->loc = (dnx_loc){net->file, s->line};
     n->batch = net->chunk;
     n->trains = net->trains && n->index >= net->first_trained;
+    n->forgets = net->forgets;
     n->seed = (uint64_t)net->o.seed;
     n->pool = net->pool;
     l->merged_into = l->residual_of = l->want = -1;
@@ -276,7 +277,7 @@ static int count_frozen(const dnx_cfg *cfg) {
     return frozen;
 }
 
-static dnx_status build(const dnx_cfg *cfg, bool trains, int batch, int threads,
+static dnx_status build(const dnx_cfg *cfg, bool trains, bool forgets, int batch, int threads,
                         const dnx_net *student, dnx_net **out, dnx_err *err) {
     dnx_loc at = {cfg->file, 0};
     *out = NULL;
@@ -291,6 +292,7 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, int batch, int threads,
     if (!net) return dnx_fail(err, DNX_EMEM, at, "no memory");
     net->file = strdup(cfg->file);
     net->trains = trains;
+    net->forgets = forgets;
     net->depth = student ? student->depth + 1 : 0;
     net->clip = 1;
     net->first_trained = trains ? count_frozen(cfg) : 0;
@@ -320,12 +322,17 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, int batch, int threads,
 
 dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
                          dnx_err *err) {
-    return build(cfg, trains, batch, threads, NULL, out, err);
+    return build(cfg, trains, false, batch, threads, NULL, out, err);
+}
+
+dnx_status dnx_net_build_to_run(const dnx_cfg *cfg, int batch, int threads, dnx_net **out,
+                                dnx_err *err) {
+    return build(cfg, false, true, batch, threads, NULL, out, err);
 }
 
 dnx_status dnx_net_build_teacher(const dnx_cfg *cfg, const dnx_net *student, dnx_net **out,
                                  dnx_err *err) {
-    return build(cfg, false, student->batch, 0, student, out, err);
+    return build(cfg, false, false, student->batch, 0, student, out, err);
 }
 
 void dnx_net_free(dnx_net *net) {

@@ -42,6 +42,7 @@ typedef struct dnx_net {
                        * predicting, few enough that the activations stay in the cache */
     float *result;    /* dnx_net_predict's: batch x outputs */
     bool trains;
+    bool forgets;     /* its nodes do, but while parameters are stored */
     int first_trained; /* layers before it only predict: those up to the last stopbackward=1 */
     struct dnx_pool *pool;
     float *scratch;
@@ -68,6 +69,10 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads
 /* The same for a teacher of `student`: predicts, and works in the student's threads. */
 dnx_status dnx_net_build_teacher(const dnx_cfg *cfg, const dnx_net *student, dnx_net **out,
                                  dnx_err *err);
+/* A network that predicts and does not keep its parameters in the form of the file, which takes
+ * less memory. Of dnx_net_params only the counts can be used, not the values. */
+dnx_status dnx_net_build_to_run(const dnx_cfg *cfg, int batch, int threads, dnx_net **out,
+                                dnx_err *err);
 void dnx_net_free(dnx_net *net);
 
 /* The layer whose output a loss of distillation fits: `given`, or the last before layer `end` that
@@ -102,6 +107,11 @@ void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
 /* prepare() of every layer: call once after weights are loaded into a predicting network. */
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);
+/* To store the parameters of layer i: like dnx_net_params, with room for values that the network
+ * does not keep; DNX_EMEM. With net->forgets dnx_net_stored() follows, before the next layer's. */
+dnx_status dnx_net_room(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err);
+/* prepare() of layer i, which then need not have room for them any more. */
+dnx_status dnx_net_stored(dnx_net *net, int i, dnx_err *err);
 
 /* Parameters of all layers in file order; returns how many. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);

@@ -89,9 +89,25 @@ const float *dnx_net_predict(dnx_net *net, const float *x, int batch) {
 
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err) {
     dnx_status st = DNX_OK;
-    for (int i = 0; i < net->n && !st; i++)
-        if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
+    for (int i = 0; i < net->n && !st; i++) st = dnx_net_stored(net, i, err);
     return st;
+}
+
+dnx_status dnx_net_room(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err) {
+    dnx_node *n = &net->nodes[i];
+    n->forgets = false;
+    *count = dnx_net_params(net, i, list);
+    for (int k = 0; k < *count; k++)
+        if (!list[k].value)
+            return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory for %zu floats", n->type->name,
+                            list[k].count);
+    return DNX_OK;
+}
+
+dnx_status dnx_net_stored(dnx_net *net, int i, dnx_err *err) {
+    dnx_node *n = &net->nodes[i];
+    n->forgets = net->forgets;
+    return n->type->prepare ? n->type->prepare(n, err) : DNX_OK;
 }
 
 int dnx_net_params(dnx_net *net, int i, dnx_param *list) {

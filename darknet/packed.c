@@ -208,14 +208,18 @@ static dnx_status walk(reader r, dnx_net *net, bool stores, dnx_err *err) {
         uint32_t head[2];
         int n = dnx_net_params(net, i, list);
         if (!n) continue;
+        dnx_status st = stores ? dnx_net_room(net, i, list, &n, err) : DNX_OK;
+        if (st) return st;
         if (!get(&r, head, sizeof head) || head[0] != (uint32_t)i || head[1] != (uint32_t)n)
             return dnx_fail(err, DNX_EWEIGHTS, at,
                             "packed file of another network: layer %d [%s] is not there with %d "
                             "tensors", i, net->nodes[i].type->name, n);
         for (int k = 0; k < n; k++) {
-            dnx_status st = get_tensor(&r, net, i, &list[k], stores, err);
+            st = get_tensor(&r, net, i, &list[k], stores, err);
             if (st) return st;
         }
+        if (stores && net->forgets) st = dnx_net_stored(net, i, err);
+        if (st) return st;
     }
     if (r.at != r.end)
         return dnx_fail(err, DNX_EWEIGHTS, at,

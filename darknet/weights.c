@@ -94,13 +94,18 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Stores the parameters, which come in file order. */
+/* Stores the parameters, which come in file order. In a network that does not keep them they are
+ * prepared layer by layer, so that it never has all of them. */
 static dnx_status store(dnx_net *net, const source *s, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+    for (int i = 0, n; i < net->n; i++) {
+        dnx_status st = dnx_net_room(net, i, list, &n, err);
+        for (int k = 0; !st && k < n; k++)
             if (fread(list[k].value, sizeof(float), list[k].count, s->file) != list[k].count)
-                return shrinks(s, err);
+                st = shrinks(s, err);
+        if (!st && net->forgets) st = dnx_net_stored(net, i, err);
+        if (st) return st;
+    }
     return DNX_OK;
 }
 

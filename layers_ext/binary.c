@@ -143,7 +143,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
             n->scratch += B * (dnx_size(n->in[0]) + (size_t)n->out.h * (size_t)n->out.w +
                                (size_t)n->in[0].h * (size_t)n->in[0].w);
     }
-    return pack(n, err);
+    return n->forgets ? n->type->prepare(n, err) : pack(n, err);
 }
 
 static void unmake(dnx_node *n) {
@@ -158,6 +158,7 @@ static void unmake(dnx_node *n) {
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
+    dnx_filters_room(n, &s->w, (size_t)s->K * (size_t)s->N);
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)s->N, 1, true, s->N};
     dnx_param tail[DNX_MAX_PARAMS];
     int last = dnx_tail_params(&s->tail, &w, false, tail);
@@ -171,11 +172,22 @@ static dnx_filters filters_of(const state *s) {
     return (dnx_filters){1, s->K, s->N, s->at.in.c};
 }
 
-/* Binarises w and packs it for the kernels. */
+/* Packs b for the kernels of floats; the output's batch norm goes into the filters. */
+static void pack_floats(dnx_node *n) {
+    state *s = n->state;
+    dnx_filters all = filters_of(s);
+    for (int f = 0; f < s->N && !n->trains; f++) s->alpha[f] *= s->tail.scale[f];
+    dnx_filters_order(&all, n->pool, s->b, s->alpha, s->wk);
+    dnx_filters_pack(&all, n->pool, s->wk, s->packed, s->packed_t);
+    if (!s->takes_signs) return;
+    dnx_filters_order(&all, n->pool, s->b, NULL, s->wk);
+    dnx_filters_pack(&all, n->pool, s->wk, s->packed, NULL);
+}
+
+/* Binarises w and packs it. */
 static dnx_status pack(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
-    dnx_filters all = filters_of(s);
     size_t count = (size_t)s->K * (size_t)s->N, N = (size_t)s->N;
     dnx_status st = s->b ? DNX_OK : dnx_new(n, &s->b, count, err);
     if (!st && !s->wk) st = dnx_new(n, &s->wk, count, err);
@@ -185,25 +197,22 @@ static dnx_status pack(dnx_node *n, dnx_err *err) {
         dnx_binarise(s->w + at, s->at.in.c, s->taps, o->center, s->has_alpha, s->b + at,
                      &s->alpha[f]);
     }
-    if (!n->trains) {
-        dnx_tail_fold(&s->tail);
-        if (s->takes_signs) dnx_input_norm_fold(&s->norm);
-    }
-    if (s->takes_signs && !n->trains) return dnx_bitconv_pack(&s->bits, n, s->b, err);
-    for (size_t f = 0; f < N && !n->trains; f++) /* the output's batch norm goes into the filters */
-        s->alpha[f] *= s->tail.scale[f];
-    dnx_filters_order(&all, n->pool, s->b, s->alpha, s->wk);
-    dnx_filters_pack(&all, n->pool, s->wk, s->packed, s->packed_t);
-    if (!s->takes_signs) return DNX_OK;
-    dnx_filters_order(&all, n->pool, s->b, NULL, s->wk);
-    dnx_filters_pack(&all, n->pool, s->wk, s->packed, NULL);
-    return DNX_OK;
+    if (!n->trains) dnx_tail_fold(&s->tail);
+    if (!n->trains && s->takes_signs) dnx_input_norm_fold(&s->norm);
+    if (s->takes_signs && !n->trains) st = dnx_bitconv_pack(&s->bits, n, s->b, err);
+    else pack_floats(n);
+    if (n->trains) return st;
+    dnx_free(s->b);
+    dnx_free(s->wk);
+    s->b = s->wk = NULL;
+    return st;
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     size_t K = (size_t)s->K;
+    if (!s->w) return DNX_OK; /* it was prepared, then forgotten */
     for (size_t i = 0; n->trains && o->clamp && i < K * (size_t)s->N; i++)
         s->w[i] = s->w[i] < -1 ? -1 : s->w[i] > 1 ? 1 : s->w[i];
     dnx_status st = pack(n, err);
@@ -213,9 +222,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
         dnx_binarise(w, s->at.in.c, s->taps, o->center, s->has_alpha, w, &alpha);
         for (size_t i = 0; i < K; i++) w[i] *= alpha;
     }
-    dnx_free(s->b);
-    dnx_free(s->wk);
-    s->b = s->wk = NULL;
+    dnx_filters_forget(n, &s->w);
     return DNX_OK;
 }
 
@@ -227,6 +234,7 @@ static double macs(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
+    const float *x; /* what the filters are multiplied with: the input or its signs */
     float *dx; /* batch x in: dx, or the gradient at the signs; NULL: nobody wants it */
     float *dk; /* batch x OH x OW: at K; NULL: taken as constant */
 } job;
@@ -240,12 +248,6 @@ static void sign_share(void *arg, int t, int threads) {
     dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->norm.scale, s->norm.shift, s->signs);
 }
 
-/* What the filters are multiplied with. */
-static const float *input(const job *j) {
-    const state *s = j->n->state;
-    return s->takes_signs ? s->signs : j->p->x[0];
-}
-
 /* Floats: outputs [lo, hi), filters [first, end), whole panels. */
 static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
@@ -257,7 +259,7 @@ static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         float *z = out + (size_t)p * N;
         dnx_epilogue e = dnx_tail_epilogue(&s->tail, j->p, p, first);
-        const float *a = dnx_patches_rows(&s->at, input(j), p, rows, block, &lda);
+        const float *a = dnx_patches_rows(&s->at, j->x, p, rows, block, &lda);
         k->mm(a, lda, rows, s->K, s->packed + (size_t)first * K, end - first, z + first, N, &e);
         if (!n->trains) continue;
         float map[BLOCK];
@@ -286,7 +288,7 @@ static void forward_share(void *arg, int t, int threads) {
 
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    job j = {.n = n, .p = p};
+    job j = {n, p, s->takes_signs ? s->signs : p->x[0], NULL, NULL};
     long pixels = (long)p->batch * s->at.in.h * s->at.in.w;
     if (s->takes_signs) {
         if (p->is_training) dnx_input_norm_batch(&s->norm, n, p->x[0], pixels);
@@ -332,7 +334,7 @@ static void backward_share(void *arg, int t, int threads) {
     for (long p = lo * per; p < hi * per; p += BLOCK) {
         int rows = (int)(hi * per - p < BLOCK ? hi * per - p : BLOCK);
         unscale(j, p, rows, e);
-        const float *a = dnx_patches_rows(&s->at, input(j), p, rows, block, &lda);
+        const float *a = dnx_patches_rows(&s->at, j->x, p, rows, block, &lda);
         k->mmt(a, lda, e, N, rows, s->K, s->N, d_wk, N);
         if (!j->dx) continue;
         k->mm(e, N, rows, s->N, s->packed_t, s->K, block, K, &none);
@@ -362,7 +364,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     size_t B = (size_t)n->batch, outs = B * (size_t)n->out.h * (size_t)n->out.w;
     size_t threads = (size_t)dnx_pool_threads(n->pool);
-    job j = {.n = n, .p = p, .dx = p->dx[0]};
+    job j = {n, p, s->takes_signs ? s->signs : p->x[0], p->dx[0], NULL};
     float *behind = p->scratch + threads * BLOCK * (size_t)s->N, *map = NULL;
     dnx_tail_backward(&s->tail, n, p);
     if (s->takes_signs && (p->dx[0] || s->norm.has_bn)) j.dx = behind;

@@ -73,6 +73,7 @@ static void unmake(dnx_node *n) {
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
+    dnx_filters_room(n, &s->w, (size_t)s->D * (size_t)s->N);
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->D * (size_t)s->N, 1, true,
                    n->out.c};
     return dnx_tail_params(&s->tail, &w, true, list);
@@ -100,6 +101,7 @@ static void prepare_share(void *arg, int t, int threads) {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
+    if (!s->w) return DNX_OK; /* it was prepared, then forgotten */
     dnx_status st = s->wk ? DNX_OK : dnx_new(n, &s->wk, (size_t)s->D * (size_t)s->N, err);
     if (st) return st;
     if (!n->trains) dnx_tail_fold(&s->tail);
@@ -111,6 +113,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     }
     dnx_free(s->wk);
     s->wk = NULL;
+    dnx_filters_forget(n, &s->w);
     return DNX_OK;
 }
 

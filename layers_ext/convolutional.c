@@ -132,6 +132,7 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     if (s->is_depthwise) return dnx_dwconv_params(n, list);
+    dnx_filters_room(n, &s->w, (size_t)s->K * (size_t)n->out.c);
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)n->out.c, 1, true,
                    s->groups == 1 ? n->out.c : 0};
     return dnx_tail_params(&s->dw.tail, &w, false, list);
@@ -145,9 +146,11 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters f = filters_of(s);
     if (s->is_depthwise) return dnx_dwconv_prepare(n, err);
+    if (!s->w) return DNX_OK; /* it was prepared, then forgotten */
     if (!n->trains) dnx_tail_fold(&s->dw.tail);
     if (s->wino.m) {
         dnx_winograd_prepare(&s->wino, n, s->w, s->dw.tail.scale);
+        dnx_filters_forget(n, &s->w);
         return DNX_OK;
     }
     if (!s->wk && (!n->trains || s->at.size > 1)) {
@@ -160,6 +163,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
         dnx_free(s->wk);
         s->wk = NULL;
     }
+    dnx_filters_forget(n, &s->w);
     return DNX_OK;
 }
 

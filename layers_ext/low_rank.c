@@ -116,6 +116,8 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
+    dnx_filters_room(n, &s->p, R * N);
+    dnx_filters_room(n, &s->v, R * K);
     dnx_param p = {"weights", s->p, s->d_p, N * R, 1, true, s->N};
     dnx_param v = {"basis", s->v, s->d_v, R * K, 1, true, s->R};
     int count = dnx_tail_params(&s->tail, &p, false, list);
@@ -134,6 +136,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters v = v_of(s), p = p_of(s);
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
+    if (!s->p || !s->v) return DNX_OK; /* it was prepared, then forgotten */
     if (!s->vk) {
         dnx_status st = dnx_new(n, &s->vk, R * (K > N ? K : N), err);
         if (st) return st;
@@ -147,6 +150,8 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
         dnx_free(s->vk);
         s->vk = NULL;
     }
+    dnx_filters_forget(n, &s->p);
+    dnx_filters_forget(n, &s->v);
     return DNX_OK;
 }
 

@@ -19,6 +19,16 @@ void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi) {
     *hi = (int)b * panel < N ? (int)b * panel : N;
 }
 
+void dnx_filters_room(dnx_node *n, float **w, size_t count) {
+    if (!*w && !n->forgets) (void)dnx_new(n, w, count, NULL);
+}
+
+void dnx_filters_forget(dnx_node *n, float **w) {
+    if (!n->forgets) return;
+    dnx_free(*w);
+    *w = NULL;
+}
+
 typedef struct {
     const dnx_filters *s;
     const float *w, *scale;

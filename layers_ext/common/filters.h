@@ -5,6 +5,11 @@
 #define DNX_FILTERS_H
 #include "dnx.h"
 
+/* In params(): room for w, count floats, when a node that forgets has freed it. */
+void dnx_filters_room(dnx_node *n, float **w, size_t count);
+/* At the end of prepare(): frees w of a node that forgets. */
+void dnx_filters_forget(dnx_node *n, float **w);
+
 typedef struct {
     int groups, K, N; /* groups x N filters of K = size*size*c floats */
     int c;            /* channels of one group */
