@@ -80,7 +80,8 @@ def binary(args, data, every, lfw, pairs, full):
             r = evaluate(args, name, cfg, weights, lfw, pairs, versus)
             versus = versus or os.path.join(args.out, name, "lfw", "results.json")
             rows.append({"mode": mode, "taught": taught, "accuracy": r["accuracy"],
-                         "error": r["standard_error"], "bytes": packed_bytes(args, name, cfg, weights),
+                         "error": r["standard_error"],
+                         "bytes": packed_bytes(args, name, cfg, weights),
                          "seconds": homework.seconds(args, name)})
     return rows
 
@@ -168,7 +169,8 @@ def work(args):
     show(ranks, ("speed-up asked", "method", "of multiply-adds", "of time", "mean cosine",
                  "pairs right", "trained further"),
          lambda r: (f"{r['speedup']:g}", r["method"], f"{r['theory']:.2f}", f"{r['measured']:.2f}",
-                    f"{r['cosine']:.3f}", f"{100 * r['before']:.2f} %", f"{100 * r['after']:.2f} %"))
+                    f"{r['cosine']:.3f}", f"{100 * r['before']:.2f} %",
+                    f"{100 * r['after']:.2f} %"))
 
 
 def main():
@@ -177,7 +179,8 @@ def main():
     p.add_argument("--parts", type=homework.words(("binary", "low-rank")),
                    default=["binary", "low-rank"], metavar="A,B")
     p.add_argument("--modes", type=homework.words(MODES), default=list(MODES), metavar="A,B")
-    p.add_argument("--methods", type=homework.words(METHODS), default=list(METHODS), metavar="A,B")
+    p.add_argument("--methods", type=homework.words(METHODS), default=list(METHODS),
+                   metavar="A,B")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--full-batches", type=int, default=1600,
                    help="updates of the full-precision network, where it has a teacher")
