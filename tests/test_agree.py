@@ -5,15 +5,12 @@ import os
 import random
 import re
 import struct
-import subprocess
-import sys
 import tempfile
-import zlib
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-OURS, HOST = os.path.join(ROOT, "bin", "darknet"), "/usr/bin/darknet"
-STOCK = "/usr/share/darknet/cfg/"
-passed = failed = skipped = 0
+import common
+from common import DARKNET as OURS, check, read, skip, summary, write_png
+
+HOST, STOCK = "/usr/bin/darknet", "/usr/share/darknet/cfg/"
 
 SMALL = """[net]
 batch=4
@@ -46,26 +43,6 @@ NEW = SMALL.replace("[avgpool]", "[depthwise]\nsize=3\npad=1\n[activation]\nacti
 MARGIN = SMALL[:SMALL.index("[softmax]")] + "[margin_softmax]\nclasses=10\ns=8\n"
 
 
-def check(ok, what):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print("test_agree: " + what)
-
-
-def png(path, w, h, rgb):
-    """An RGB image without loss."""
-    def chunk(kind, data):
-        return (struct.pack(">I", len(data)) + kind + data +
-                struct.pack(">I", zlib.crc32(kind + data)))
-    rows = b"".join(b"\0" + rgb[3 * w * y:3 * w * (y + 1)] for y in range(h))
-    with open(path, "wb") as f:
-        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, 2, 0, 0, 0)) +
-                chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-
-
 def picture(path, w, h, seed):
     """Smooth patches, so that resizing matters and images differ."""
     r = random.Random(seed)
@@ -76,12 +53,11 @@ def picture(path, w, h, seed):
         for x in range(w):
             for c in range(3):
                 rgb.append(int(a[c] * (.5 + .5 * ((x * fx[c] + y * fy[c]) % 1))))
-    png(path, w, h, bytes(rgb))
+    write_png(path, w, h, bytes(rgb))
 
 
 def run(binary, *args, **more):
-    return subprocess.run([binary, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=240, text=True, **more)
+    return common.run(binary, *args, timeout=240, **more)
 
 
 def same_lines(host, ours, digits):
@@ -114,13 +90,10 @@ SMALL_WEIGHTS = [("w", 12, .2), ("v", 12, 0), ("w", 12, .2), ("v", 12, 0), ("w",
 
 
 def main():
-    global skipped
     with tempfile.TemporaryDirectory() as d:
         def write(name, text):
-            path = os.path.join(d, name)
-            with open(path, "w") as f:
-                f.write(text)
-            return path
+            return common.write(os.path.join(d, name), text)
+
         cfg, weights = write("small.cfg", SMALL), os.path.join(d, "small.weights")
         random_weights(weights, SMALL_WEIGHTS, 3)
         images = []
@@ -163,8 +136,7 @@ def main():
         r = run(OURS, "classifier", "predict", data, margin, w, images[2], "-t", "10")
         shares = [float(x.split("%")[0]) for x in r.stdout.splitlines()]
         if "says no class" in r.stderr:
-            skipped += 1
-            print("test_agree: [margin_softmax] skipped: it has no logits yet")
+            skip("[margin_softmax]", "it has no logits yet")
         else:
             check(len(shares) == 10 and abs(sum(shares) - 100) < .06, r.stdout + r.stderr)
 
@@ -184,15 +156,16 @@ def main():
             r = run(OURS, "classifier", *args)
             check(r.returncode == 1 and text in r.stderr, "%r, not %r" % (r.stderr, text))
         refused("cannot read: No such file", "predict", d + "/none.data", cfg, weights, images[0])
-        refused("none.png: cannot read: No such file", "predict", data, cfg, weights, d + "/none.png")
+        refused("none.png: cannot read: No such file", "predict", data, cfg, weights,
+                d + "/none.png")
         refused("is no image that can be decoded", "predict", data, cfg, weights, cfg)
         refused("top 11: the network has only 10 classes", "predict", data, cfg, weights, images[0],
                 "-t", "11")
         few = write("few", "a\nb\n")
         refused("few: has 2 names, but the network has 10 classes", "predict",
                 write("few.data", "names=%s\n" % few), cfg, weights, images[0])
-        refused("needs names= or labels=", "predict", write("no.data", "classes=10\n"), cfg, weights,
-                images[0])
+        refused("needs names= or labels=", "predict", write("no.data", "classes=10\n"), cfg,
+                weights, images[0])
         refused("needs valid=", "valid", write("no.data", "classes=10\n"), cfg, weights)
         refused("bad.data:2: must be key=value", "valid", write("bad.data", "a=1\nxyz\n"), cfg,
                 weights)
@@ -218,8 +191,7 @@ def main():
         # The host's own command. It divides by 0 where an image has a side of one pixel, before
         # or after resizing (images 3, 5 and 6): NaN.
         if not has_host:
-            skipped += 1
-            print("test_agree: skipped: no " + HOST)
+            skip("the host", "no " + HOST)
             return
         cost = write("cost.cfg", COST)
         for c, text in ((cfg, "small"), (cost, "with [cost]")):
@@ -237,20 +209,20 @@ def main():
         names = write("names1000", "".join("thing %d\n" % i for i in range(1000)))
         for name in ("cifar", "tiny", "darknet19"):
             if not os.path.exists(STOCK + name + ".cfg"):
-                skipped += 1
+                skip(name, "no " + STOCK + name + ".cfg")
                 continue
             w = os.path.join(d, "w")
             r = run(OURS, "init", STOCK + name + ".cfg", w)
             check(r.returncode == 0, "init %s: %s" % (name, r.stderr))
-            with open(STOCK + name + ".cfg") as f: # or the host takes gigabytes
-                one = write("one.cfg", re.sub(r"(?m)^(batch|subdivisions)=.*", r"\1=1", f.read()))
+            text = read(STOCK + name + ".cfg").decode() # of one image, or the host takes gigabytes
+            one = write("one.cfg", re.sub(r"(?m)^(batch|subdivisions)=.*", r"\1=1", text))
             data = write("z.data", "names=%s\ntop=5\n" % names)
             args = ("classifier", "predict", data, one, w, images[7])
             a, b = run(HOST, *args, cwd=d), run(OURS, *args)
             check(same_lines(a.stdout, b.stdout, .01),
-                  "%s: host\n%s%sours\n%s%s" % (name, a.stdout, a.stderr[-300:], b.stdout, b.stderr))
+                  "%s: host\n%s%sours\n%s%s" % (name, a.stdout, a.stderr[-300:], b.stdout,
+                                                b.stderr))
 
 
 main()
-print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
-sys.exit(failed != 0)
+summary()

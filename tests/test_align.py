@@ -3,46 +3,21 @@ comes back, and all that can be wrong with images and landmarks. Skips when the 
 without OpenCV, or without NumPy and Pillow."""
 import io
 import os
-import subprocess
-import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DARKNET = os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet")
-try:
+from common import check, darknet, needed, read, skip_all, summary, write
+
+with needed():
     import numpy as np
     from PIL import Image
-except ImportError as e:
-    print(f"test_align: skipped, {e.name} is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
 
-count = {"passed": 0, "failed": 0, "skipped": 0}
 TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
                      [41.5493, 92.3655], [70.7299, 92.2041]])
 
 
-def check(ok, name, got=""):
-    count["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED {name}: got {got!r}")
-
-
 def align(*words):
-    done = subprocess.run([DARKNET, "align", *words], capture_output=True, text=True, check=False)
+    done = darknet("align", *words)
     return done.returncode, done.stdout, done.stderr
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def write(path, data):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as f:
-        f.write(data if isinstance(data, bytes) else data.encode())
-    return path
 
 
 def save(path, pixels):
@@ -260,15 +235,11 @@ def main():
     status, _, error = align("images", "landmarks", "out")
     if "OPENCV=1" in error:
         check(status == 1 and error.count("\n") == 1, "without OpenCV: one sentence", error)
-        print("test_align: skipped, the command was built without OPENCV=1")
-        count["skipped"] += 1
-    else:
-        for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run):
-            with tempfile.TemporaryDirectory() as folder:
-                test(folder)
-    print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))
-    return count["failed"] > 0
+        skip_all("the command was built without OPENCV=1")
+    for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run):
+        with tempfile.TemporaryDirectory() as folder:
+            test(folder)
+    summary()
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+main()

@@ -3,23 +3,15 @@ each protocol, and errors. Skips without NumPy and Pillow."""
 import io
 import os
 import pickle
-import subprocess
-import sys
 import tempfile
 
-sys.dont_write_bytecode = True
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DARKNET = os.path.abspath(os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet"))
-sys.path[:0] = [os.path.join(ROOT, "scripts"), os.path.join(ROOT, "tests")]
-try:
+import common
+from common import check, needed, python2, summary, write
+
+with needed():
     import numpy as np
     from PIL import Image
-except ImportError as e:
-    print(f"test_binset: skipped, {e.name} is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
 import embeddings
-import test_eval
 
 NET = """[net]
 batch=2
@@ -30,24 +22,11 @@ channels=3
 output=5
 activation=linear
 """
-count = {"passed": 0, "failed": 0}
-
-
-def check(ok, name, got=""):
-    count["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED {name}: got {got!r}")
 
 
 def darknet(*words):
-    done = subprocess.run([DARKNET, *words], capture_output=True, text=True, check=False)
+    done = common.darknet(*words)
     return done.returncode, done.stderr
-
-
-def write(path, data):
-    with open(path, "wb") as f:
-        f.write(data)
-    return path
 
 
 def picture(k, suffix, size=(6, 8)):
@@ -63,7 +42,7 @@ def main():
     same = [True, False, True, False]
     with tempfile.TemporaryDirectory() as tmp:
         os.chdir(tmp)
-        write("net.cfg", NET.encode())
+        write("net.cfg", NET)
         status, error = darknet("init", "net.cfg", "w")
         check(status == 0, "init", error)
         os.mkdir("faces")
@@ -73,7 +52,7 @@ def main():
         check(status == 0, "a folder", error)
         _, want = embeddings.read("want")
         sets = {p: pickle.dumps((images, same), p) for p in (3, 4, 5)}
-        sets[2] = test_eval.python2(images, same)
+        sets[2] = python2(images, same)
         for protocol, data in sets.items():
             write("set.bin", data)
             status, error = darknet("embed", "net.cfg", "w", "set.bin", "got", "-threads", "2")
@@ -95,9 +74,7 @@ def main():
             check(status == 1 and text in error, name, error)
             check(not os.path.exists("got"), f"{name}: writes nothing")
         os.chdir("/")
-    print("{passed} passed, {failed} failed, 0 skipped".format(**count))
-    return count["failed"] > 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+main()
+summary()

@@ -3,29 +3,17 @@
 and that nothing is done twice. What the networks learn from this is nothing."""
 import json
 import os
-import subprocess
-import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from common import ROOT, check, needed, script, summary
+
 SMALL = ["--size", "64", "--identities", "8", "--images", "20", "--batches", "2", "--batch", "8",
-         "--synthetic-pairs", "20", "--modes", "full,xnor", "--methods", "linear", "--speedups", "2",
-         "--samples", "160", "--tune-batches", "2", "--turns", "1"]
-passed = failed = 0
-
-
-def check(ok, what):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print("failed:", what)
+         "--synthetic-pairs", "20", "--modes", "full,xnor", "--methods", "linear", "--speedups",
+         "2", "--samples", "160", "--tune-batches", "2", "--turns", "1"]
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "compression.py"),
-                           *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+    return script("compression.py", *arguments, cwd=ROOT)
 
 
 def whole(folder):
@@ -53,15 +41,10 @@ def refuses():
         check(done.returncode == 2 and text in done.stderr, done.stderr)
 
 
-try:
+with needed():
     import matplotlib  # noqa: F401
     import numpy  # noqa: F401
-except ImportError as e:
-    print(f"test_compression: skipped, {e.name} is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
 with tempfile.TemporaryDirectory() as temporary:
     whole(temporary)
 refuses()
-print(f"{passed} passed, {failed} failed, 0 skipped")
-sys.exit(failed > 0)
+summary()

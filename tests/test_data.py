@@ -1,27 +1,20 @@
 """The data of darknet classifier train: record files, faulty images, joined sources, long lists,
 and Darknet's cifar.cfg on drawn shapes."""
-import csv
 import io
 import os
 import random
 import resource
 import struct
-import subprocess
-import sys
-import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DARKNET = os.path.join(ROOT, "bin", "darknet")
-CIFAR = "/usr/share/darknet/cfg/cifar.cfg"
-try:
+from common import (DARKNET, Skipped, attempt_all, column, darknet, expect, expect_end, needed,
+                    read, summary, write)
+
+with needed():
     import numpy as np
     from PIL import Image, ImageDraw
-except ImportError as e:
-    print(f"test_data: skipped, {e.name} is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
 
+CIFAR = "/usr/share/darknet/cfg/cifar.cfg"
 CFG = """[net]
 batch=6
 height=8
@@ -36,57 +29,30 @@ activation=linear
 [softmax]
 """
 MAGIC = struct.pack("<I", 0xced7230a)
+LINES = []  # of faces.txt
 
 
-class Wrong(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise Wrong(text)
-
-
-def write(path, content):
-    with open(path, "wb" if isinstance(content, bytes) else "w") as f:
-        f.write(content)
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def train(name, *args, cfg="net.cfg", limit=60, **options):
+def train(name, *args, cfg="net.cfg", limit=60, before=None, **options):
     """Runs NAME.data with one thread, so that the weights' bits can be compared."""
     options = {"backup": name, **options}
     write(f"{name}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
-    return subprocess.run([DARKNET, "classifier", "train", f"{name}.data", cfg, "-threads", "1",
-                           *args],
-                          capture_output=True, text=True, errors="replace", timeout=limit)
+    return darknet("classifier", "train", f"{name}.data", cfg, "-threads", "1", *args,
+               timeout=limit, preexec_fn=before)
 
 
 def weights(name, *args, **options):
-    done = train(name, *args, **options)
-    expect(done.returncode == 0, f"{name}: {done.stderr}")
+    expect_end(train(name, *args, **options))
     return read(f"{name}/net.weights")
 
 
 def refuses(name, *texts, cfg="net.cfg", **options):
-    done = train(name, cfg=cfg, **options)
-    expect(done.returncode == 1, f"{name}: exit status {done.returncode}: {done.stderr}")
-    for text in texts:
-        expect(text in done.stderr, f"{name}: no '{text}' in: {done.stderr}")
+    expect_end(train(name, cfg=cfg, **options), 1, *texts)
 
 
-def make_images():
+def make_inputs():
     """faces/CLASS/0..9: JPEGs, one PPM, one PNG; faces.txt lists them with classes."""
     rng = np.random.default_rng(1)
-    lines = []
+    write("net.cfg", CFG)
     for c in range(3):
         os.makedirs(f"faces/{c}")
         for i in range(10):
@@ -95,9 +61,8 @@ def make_images():
             end, kind = ("ppm", "PPM") if i == 3 else ("png", "PNG") if i == 4 else ("jpg", "JPEG")
             path = f"faces/{c}/{i}.{end}"
             Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path, kind)
-            lines.append(f"{path} {c}\n")
-    write("faces.txt", "".join(lines))
-    return lines
+            LINES.append(f"{path} {c}\n")
+    write("faces.txt", "".join(LINES))
 
 
 # ---- record files, written as MXNet does ----
@@ -205,10 +170,8 @@ def bad_records():
 def broken_in_records():
     good = items() * 11
     write_rec("broken", good[:300] + [(1, b"no image")] + [(2, read("faces/0/0.jpg")[:200])])
-    done = train("broken", "-batches", "60", classes=3, train="broken.rec")
-    expect(done.returncode == 0, done.stderr)
-    for text in ("skipped: is no image", "skipped: cannot be decoded", "broken.rec, record at "):
-        expect(text in done.stderr, f"no '{text}' in {done.stderr}")
+    expect_end(train("broken", "-batches", "60", classes=3, train="broken.rec"), 0,
+               "skipped: is no image", "skipped: cannot be decoded", "broken.rec, record at ")
 
 
 # ---- sources ----
@@ -251,15 +214,12 @@ def no_labels():
 def by_a_teacher():
     """A loss that learns from a teacher needs no classes."""
     write("teacher.cfg", CFG)
-    subprocess.run([DARKNET, "init", "teacher.cfg", "teacher.weights"], check=True,
-                   capture_output=True)
+    expect_end(darknet("init", "teacher.cfg", "teacher.weights"))
     write("student.cfg", CFG.replace("batch=6\n", "batch=6\nseed=5\n").replace(
         "[softmax]", "[kd_feature]\nteacher=teacher.cfg\nweights=teacher.weights"))
     write("folder.txt", "".join(line.split()[0] + "\n" for line in LINES))
-    done = train("kd", "-batches", "40", cfg="student.cfg", train="folder.txt,faces,faces.txt")
-    expect(done.returncode == 0, done.stderr)
-    with open("kd/student.csv", newline="") as f:
-        loss = [float(r["loss"]) for r in csv.DictReader(f)]
+    expect_end(train("kd", "-batches", "40", cfg="student.cfg", train="folder.txt,faces,faces.txt"))
+    loss = column("kd/student.csv", "loss")
     expect(sum(loss[-5:]) < sum(loss[:5]) / 2, f"the loss went from {loss[0]} to {loss[-1]}")
     write("wrong.cfg", read("student.cfg").decode().replace(
         "batch=6\n", "batch=6\nsampler=balanced\nidentities=3\nimages=2\n"))
@@ -308,12 +268,10 @@ def faulty_images():
     bad = list(tests) + ["missing.jpg", "folder.jpg", "fifo.jpg", "loop.jpg", "$(touch ran).jpg"]
     write("faulty.txt", "".join(LINES) * 67 + "gray.jpg 0\n" + "".join(f"{b} 1\n" for b in bad))
     done = train("faulty", "-batches", "340", classes=3, train="faulty.txt")
-    expect(done.returncode == 0, done.stderr[-800:])
+    expect_end(done, 0, "missing.jpg: skipped: No such file", "folder.jpg: skipped: is no file",
+               "fifo.jpg: skipped: is no file", "loop.jpg: skipped: Too many levels")
     for name, (_, why) in tests.items():
         expect(done.stderr.count(f"{name}: skipped: {why}\n") == 1, f"{name} in {done.stderr}")
-    for text in ("missing.jpg: skipped: No such file", "folder.jpg: skipped: is no file",
-                 "fifo.jpg: skipped: is no file", "loop.jpg: skipped: Too many levels"):
-        expect(text in done.stderr, f"no '{text}' in {done.stderr}")
     expect("gray.jpg" not in done.stderr, "grey is broken")
     expect(not os.path.exists("ran"), "a name was run by a shell")
 
@@ -324,16 +282,14 @@ def memory_of_huge():
 
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
-    write("claims.data", "classes=3\ntrain=claims.txt\nbackup=claims\n")
-    done = subprocess.run([DARKNET, "classifier", "train", "claims.data", "net.cfg", "-threads",
-                           "1", "-batches", "60"], preexec_fn=limit, capture_output=True, text=True,
-                          timeout=60)
-    expect(done.returncode == 0, done.stderr)
+    expect_end(train("claims", "-batches", "60", before=limit, classes=3, train="claims.txt"))
 
 
 def long_list():
     """200,000 lines: in seconds, and in memory proportional to the text."""
-    def run(n):
+    write("long.data", "classes=3\ntrain=long.txt\nbackup=long\n")
+
+    def memory(n):
         write("long.txt", "".join(LINES) * (n // 30))
         pid = os.posix_spawn(DARKNET, [DARKNET, "classifier", "train", "long.data", "net.cfg",
                                        "-threads", "1", "-batches", "1"], os.environ,
@@ -343,11 +299,11 @@ def long_list():
         return used.ru_maxrss * 1024
 
     start = time.time()
-    used = run(200000)
+    used = memory(200000)
     took = time.time() - start
     expect(took < 20, f"{took:.1f} s")
     text = os.path.getsize("long.txt")
-    used -= run(30)
+    used -= memory(30)
     expect(used < 4 * text, f"{used} bytes for {text} of text")
 
 
@@ -360,8 +316,7 @@ def options():
                    "saturation=2\nexposure=2\nangle=20\naspect=.7\nmax_ratio=1.5\nmin_ratio=.5",
                    "max_crop=12\nmin_crop=6", "sampler=balanced\nidentities=3\nimages=2"):
         write("opt.cfg", CFG.replace("batch=6\n", f"batch=6\n{option}\n"))
-        done = train("option", cfg="opt.cfg", classes=3, train="faces.txt")
-        expect(done.returncode == 0, f"{option}: {done.stderr}")
+        expect_end(train("option", cfg="opt.cfg", classes=3, train="faces.txt"))
         expect(read("option/opt.weights") != base, f"{option}: changes nothing")
 
 
@@ -372,8 +327,7 @@ def resumed():
     for name, steps in (("once", (["-batches", "40"],)),
                         ("twice", (["-batches", "17"], ["-batches", "40", "-resume"]))):
         for args in steps:
-            done = train(name, *args, cfg="bal.cfg", classes=3, train="faces.txt")
-            expect(done.returncode == 0, done.stderr)
+            expect_end(train(name, *args, cfg="bal.cfg", classes=3, train="faces.txt"))
     expect(read("once/bal.weights") == read("twice/bal.weights"), "weights differ")
 
 
@@ -423,43 +377,14 @@ def cifar():
         text = text.replace(old, new)
     text = text.replace("filters=10\n", "filters=10\nfixed_width=1\n")
     write("cifar.cfg", text)
-    done = train("cifar", cfg="cifar.cfg", limit=180, classes=10, train="shapes.txt",
-                 labels="shapes.labels")
-    expect(done.returncode == 0, done.stderr)
-    with open("cifar/cifar.csv", newline="") as f:
-        accuracy = [float(r["accuracy"]) for r in csv.DictReader(f)]
+    expect_end(train("cifar", cfg="cifar.cfg", limit=180, classes=10, train="shapes.txt",
+                     labels="shapes.labels"))
+    accuracy = column("cifar/cifar.csv", "accuracy")
     first, last = sum(accuracy[:5]) / 5, sum(accuracy[-20:]) / 20
     expect(first < .35 and last > .5, f"accuracy went from {first:.2f} to {last:.2f}")
 
 
-TESTS = [record_files, split_records, bad_records, broken_in_records, joined, no_labels,
-         by_a_teacher, faulty_images, memory_of_huge, long_list, options, resumed, cifar]
-
-
-def main():
-    global LINES
-    passed = failed = skipped = 0
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        write("net.cfg", CFG)
-        LINES = make_images()
-        write("long.data", "classes=3\ntrain=long.txt\nbackup=long\n")
-        for test in TESTS:
-            try:
-                start = time.time()
-                test()
-                passed += 1
-                if os.environ.get("TIMES"):
-                    print(f"{test.__name__}: {time.time() - start:.1f} s")
-            except Skipped as e:
-                print(f"test_data: {test.__name__}: skipped: {e}")
-                skipped += 1
-            except (Wrong, OSError, subprocess.SubprocessError) as e:
-                print(f"FAIL test_data: {test.__name__}: {e}")
-                failed += 1
-        os.chdir(ROOT)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return failed > 0
-
-
-sys.exit(main())
+attempt_all(make_inputs, record_files, split_records, bad_records, broken_in_records, joined,
+            no_labels, by_a_teacher, faulty_images, memory_of_huge, long_list, options, resumed,
+            cifar)
+summary()

@@ -9,25 +9,13 @@ import struct
 import sys
 import tempfile
 
-sys.dont_write_bytecode = True
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
-try:
+from common import ROOT, check, needed, python2, read, skip, summary, write
+
+with needed():
     import numpy as np
-except ImportError:
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
 import embeddings
 import eval_lfw as e
 from pairs import read_bin
-
-count = {"passed": 0, "failed": 0, "skipped": 0}
-
-
-def check(ok, name, got=""):
-    count["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED {name}: got {got!r}")
 
 
 def fails(name, text, call, *args):
@@ -37,13 +25,6 @@ def fails(name, text, call, *args):
         check(text in str(error), name, str(error))
     else:
         check(False, name, got)
-
-
-def write(path, data):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as f:
-        f.write(data if isinstance(data, bytes) else data.encode())
-    return path
 
 
 def near(name, got, want):
@@ -126,21 +107,6 @@ def test_pairs(folder):
           [p for p in pairs if p[2]], True)
 
 
-def python2(images, same):
-    """What Python 2's cPickle writes for protocol 2: str, a memo that counts from 1."""
-    kept = [0]
-
-    def keep():
-        kept[0] += 1
-        return b"q" + bytes([kept[0]]) if kept[0] < 256 else b"r" + struct.pack("<I", kept[0])
-
-    def text(v):
-        return b"U" + bytes([len(v)]) + v if len(v) < 256 else b"T" + struct.pack("<i", len(v)) + v
-    out = b"\x80\x02]" + keep() + b"(" + b"".join(text(v) + keep() for v in images) + b"e"
-    out += b"]" + keep() + b"(" + b"".join(b"\x88" if v else b"\x89" for v in same) + b"e"
-    return out + b"\x86" + keep() + b"."
-
-
 class Evil:
     def __reduce__(self):
         return os.mkdir, ("evil",)
@@ -188,8 +154,7 @@ def test_bin(folder):
     found, kept, missing = e.find_images(folder, pairs, False)
     check(len(kept) == 21 and not missing, "all images are there", missing)
     check(found["set/set_0010"] == "set/set_0010.png", "a PNG's name")
-    with open(os.path.join(folder, found["set/set_0011"]), "rb") as f:
-        check(f.read() == images[10], "an image's bytes")
+    check(read(os.path.join(folder, found["set/set_0011"])) == images[10], "an image's bytes")
 
 
 FAKE = '''#!{python}
@@ -219,11 +184,6 @@ open(sys.argv[5], "wb").write(test_eval.dnxe(names, vectors))
 '''
 
 
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
 def run(*words):
     out, err = io.StringIO(), io.StringIO()
     sys.argv = ["eval_lfw.py", *words]
@@ -236,7 +196,7 @@ def test_run(folder):
     try:
         import matplotlib.image as image
     except ImportError:
-        count["skipped"] += 1
+        skip("test_run", "matplotlib is not installed")
         return
     people, lines = "ABCDEFGHIJ", ["10\t1"]
     for i, p in enumerate(people):
@@ -254,12 +214,10 @@ def test_run(folder):
     check(status == 0 and "accuracy 95.00 %" in text, "whole run", text + error)
     if status:
         return
-    with open(os.path.join(out, "results.json"), encoding="utf-8") as f:
-        result = json.load(f)
+    result = json.loads(read(os.path.join(out, "results.json")))
     check(result["pairs"] == 20 and sum(result["right"]) == 19, "results.json", result["right"])
     for name in ("roc.png", "worst.png"):
-        with open(os.path.join(out, name), "rb") as f:
-            check(f.read(4) == b"\x89PNG", name)
+        check(read(os.path.join(out, name))[:4] == b"\x89PNG", name)
     results = os.path.join(out, "results.json")
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--versus", results)
     check(status == 0 and "exact p 1" in text, "versus itself", text + error)
@@ -293,9 +251,8 @@ def main():
     for test in (test_embeddings, test_pairs, test_bin, test_run):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
-    print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))
-    return count["failed"] > 0
+    summary()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,36 +4,22 @@ nothing is done twice. What the networks learn from this is nothing: the sizes a
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
+from common import ROOT, check, darknet, expect_end, read, script, summary
 import homework
 
-SCRIPT = os.path.join(ROOT, "scripts", "homework.py")
-SMALL = ["--size", "32", "--identities", "8", "--images", "4", "--batches", "2", "--teacher-batches",
-         "2", "--batch", "8", "--synthetic-pairs", "20", "--widths", "0.125"]
-passed = failed = 0
-
-
-def check(ok, what):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print("failed:", what)
+SMALL = ["--size", "32", "--identities", "8", "--images", "4", "--batches", "2",
+         "--teacher-batches", "2", "--batch", "8", "--synthetic-pairs", "20", "--widths", "0.125"]
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True,
-                          check=False, cwd=ROOT)
+    return script("homework.py", *arguments, cwd=ROOT)
 
 
 def texts():
-    cfg = "# head\n[net]\nbatch=1 \n# a remark\n\n[convolutional]\nfilters=512\nfixed_width=1\n\n[kd_x]\n"
+    cfg = ("# head\n[net]\nbatch=1 \n# a remark\n\n[convolutional]\nfilters=512\nfixed_width=1\n"
+           "\n[kd_x]\n")
     got = homework.edit(cfg, {"net": {"batch": 8, "seed": 3}, "kd_x": {"weight": 2}})
     check(re.findall(r"(?m)^\w+=.*", got) ==
           ["batch=8", "seed=3", "filters=512", "fixed_width=1", "weight=2"], "edit")
@@ -71,17 +57,14 @@ def given_teacher(folder):
     cfg, weights = (os.path.join(folder, "teacher" + e) for e in (".cfg", ".weights"))
     with open(os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg"), encoding="utf-8") as f:
         homework.write(cfg, homework.edit(f.read(), {"net": {"width": 32, "height": 32}}))
-    subprocess.run([homework.DARKNET, "init", cfg, weights], check=True, capture_output=True)
+    expect_end(darknet("init", cfg, weights))
     out = os.path.join(folder, "given")
     done = run("--out", out, "--teacher-cfg", cfg, "--teacher-weights", weights, "--methods",
                "scratch,probability", "--seeds", "1,2", *SMALL)
     check(done.returncode == 0, "a given teacher: " + done.stderr + done.stdout[-500:])
     if done.returncode:
         return
-    with open(weights, "rb") as f:
-        given = f.read()
-    with open(os.path.join(out, "teacher-head", "net.weights"), "rb") as f:
-        headed = f.read()
+    given, headed = read(weights), read(os.path.join(out, "teacher-head", "net.weights"))
     check(headed[20:len(given)] == given[20:], "the teacher's own weights are kept")
     check(len(headed) == len(given) + 8 * 512 * 4, "the head follows them")
 
@@ -98,5 +81,4 @@ with tempfile.TemporaryDirectory() as temporary:
     refusals()
     all_methods(temporary)
     given_teacher(temporary)
-print(f"{passed} passed, {failed} failed, 0 skipped")
-sys.exit(failed > 0)
+summary()

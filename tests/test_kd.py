@@ -3,21 +3,14 @@ which needs no formula of a derivative and no difference. And the students of cf
 and used where there is no teacher."""
 import os
 import shutil
-import struct
-import subprocess
-import sys
 import tempfile
-import zlib
 
-try:
+from common import (ROOT, attempt, darknet, expect, expect_end, needed, read, run, skip_all,
+                    summary, write_png)
+
+with needed():
     import numpy as np
-except ImportError:
-    print("test_kd: skipped, numpy is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DARKNET = os.path.join(ROOT, "bin", "darknet")
 STUDENTS = ["feature", "correlation", "ec"]
 TOLERANCE = 2e-6  # of the largest value; the layers store float32
 FLAT, OTHER, MAP, SMALL = (1, 1, 24), (1, 1, 9), (3, 4, 5), (3, 4, 2)
@@ -84,7 +77,7 @@ def by_complex_step(loss, arrays, which):
     return grad
 
 
-def worst_difference(tool, case, folder):
+def as_numpy(tool, case, folder):
     kind, options, batch, shape, wanted = case
     rng = np.random.default_rng(len(options) + batch)
     o = dict(p.split("=") for p in options.split(";") if p)
@@ -98,79 +91,47 @@ def worst_difference(tool, case, folder):
     arrays = [a.astype(np.float32).astype(float) for a in arrays]
     fin, fout = os.path.join(folder, "in"), os.path.join(folder, "out")
     np.concatenate([a.ravel() for a in arrays]).astype(np.float32).tofile(fin)
-    subprocess.run([tool, kind, options, str(batch), *map(str, shape + wanted), fin, fout],
-                   check=True)
+    expect_end(run(tool, kind, options, str(batch), *map(str, shape + wanted), fin, fout))
     got = np.fromfile(fout)
     loss, each = globals()[kind](o, *arrays)
     want = [np.array([loss]), each]
     for i in [0] + list(range(2, len(arrays))):
         want.append(-by_complex_step(lambda *a: globals()[kind](o, *a)[0], arrays, i))
     sizes = np.cumsum([w.size for w in want])
-    if got.size != sizes[-1]:
-        raise ValueError(f"{got.size} numbers, NumPy has {sizes[-1]}")
-    return max(np.abs(a - w.ravel()).max() / np.abs(w).max()
-               for a, w in zip(np.split(got, sizes[:-1]), want))
-
-
-def write_png(path, rgb):
-    def chunk(kind, data):
-        return (struct.pack(">I", len(data)) + kind + data +
-                struct.pack(">I", zlib.crc32(kind + data)))
-
-    head = struct.pack(">IIBBBBB", rgb.shape[1], rgb.shape[0], 8, 2, 0, 0, 0)
-    rows = b"".join(b"\0" + row.tobytes() for row in rgb)
-    with open(path, "wb") as f:
-        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) +
-                chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    expect(got.size == sizes[-1], f"{got.size} numbers, NumPy has {sizes[-1]}")
+    for a, w in zip(np.split(got, sizes[:-1]), want):
+        worst = np.abs(a - w.ravel()).max() / np.abs(w).max()
+        expect(worst < TOLERANCE, f"differs by {worst:.2e} of the largest value")
 
 
 def used_alone(student, folder):
-    """What is wrong with a student far from any teacher; None: nothing."""
+    """A student far from any teacher."""
     name = f"mobilefacenet-half-kd-{student}.cfg"
     cfg, weights, images, out = (os.path.join(folder, f) for f in (name, "w", "images", "out"))
     shutil.copy(os.path.join(ROOT, "cfg", name), cfg)
-    os.mkdir(images)
-    write_png(os.path.join(images, "a.png"),
-              np.random.default_rng(1).integers(0, 256, (112, 112, 3), dtype=np.uint8))
-    for command in (["init", cfg, weights], ["check", cfg, weights],
-                    ["embed", cfg, weights, images, out]):
-        done = subprocess.run([DARKNET, *command], capture_output=True, text=True)
-        if done.returncode:
-            return f"{command[0]}: exit status {done.returncode}: {done.stderr.strip()}"
-        if command[0] == "check" and "training         not now: " not in done.stdout:
-            return "check does not say that training is not possible"
-    with open(out, "rb") as f:
-        features = np.frombuffer(f.read()[-512 * 4:], np.float32)
-    return None if np.isfinite(features).all() and features.std() > 0 else "no features"
+    pixels = np.random.default_rng(1).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    write_png(os.path.join(images, "a.png"), 112, 112, pixels.tobytes())
+    expect_end(darknet("init", cfg, weights))
+    checked = darknet("check", cfg, weights)
+    expect_end(checked)
+    expect("training         not now: " in checked.stdout,
+           "check does not say that training is not possible")
+    expect_end(darknet("embed", cfg, weights, images, out))
+    features = np.frombuffer(read(out)[-512 * 4:], np.float32)
+    expect(np.isfinite(features).all() and features.std() > 0, "no features")
 
 
 def main():
-    passed = failed = 0
     if "OBJ" not in os.environ:
-        print("test_kd: skipped, OBJ does not say where the tests are built")
-        print("0 passed, 0 failed, 1 skipped")
-        return 0
+        skip_all("OBJ does not say where the tests are built")
     tool = os.path.join(os.environ["OBJ"], "tests", "test_kd")
     for case in CASES:
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                worst = worst_difference(tool, case, folder)
-            problem = None if worst < TOLERANCE else f"differs by {worst:.2e} of the largest value"
-        except (OSError, ValueError, subprocess.CalledProcessError) as e:
-            problem = str(e)
-        passed, failed = passed + (problem is None), failed + (problem is not None)
-        if problem:
-            print("FAILED", *case[:2], problem)
-        elif os.environ.get("V"):
-            print(*case[:2], f"{worst:.1e}")
+        with tempfile.TemporaryDirectory() as folder:
+            attempt(" ".join(case[:2]), as_numpy, tool, case, folder)
     for student in STUDENTS:
         with tempfile.TemporaryDirectory() as folder:
-            problem = used_alone(student, folder)
-        passed, failed = passed + (problem is None), failed + (problem is not None)
-        if problem:
-            print("FAILED", student, problem)
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return failed != 0
+            attempt(student, used_alone, student, folder)
+    summary()
 
 
-sys.exit(main())
+main()

@@ -2,19 +2,14 @@
 itself, ranks and budgets, the three methods, fine-tuning, and every error; plot_energy.py."""
 import os
 import re
-import subprocess
-import sys
-import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DARKNET = os.path.join(ROOT, "bin", "darknet")
-try:
+from common import (attempt_all, darknet, expect, expect_end, needed, raw, read, script, summary,
+                    write)
+
+with needed():
     import numpy as np
     from PIL import Image
-except ImportError as e:
-    print(f"test_low_rank: skipped, {e.name} is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
+
 
 SIDE, COUNT = 16, 60
 CFG = """# A small network
@@ -67,40 +62,20 @@ activation=linear
 FIRST, SECOND, FOURTH, LAST = 0, 1, 3, 6  # the convolutions without groups
 
 
-class Wrong(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise Wrong(text)
-
-
-def write(path, text):
-    with open(path, "w") as f:
-        f.write(text)
-
-
-def content(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
 def run(*words):
-    return subprocess.run([DARKNET, *words], capture_output=True, text=True, errors="replace",
-                          timeout=60)
+    return darknet(*words, timeout=60)
 
 
 def compress(name, *args, cfg="net.cfg", weights="net.weights", images="faces"):
     """Writes name.cfg and name.weights; returns what was printed."""
     done = run("compress", "low-rank", cfg, weights, images, f"{name}.cfg", f"{name}.weights",
                "-threads", "1", *args)
-    expect(done.returncode == 0, f"{name}: exit status {done.returncode}: {done.stderr}")
+    expect_end(done)
     return done.stdout
 
 
 def floats(path):
-    return np.frombuffer(content(path)[20:], np.float32).astype(np.float64)
+    return np.frombuffer(read(path)[20:], np.float32).astype(np.float64)
 
 
 def make_inputs():
@@ -112,20 +87,12 @@ def make_inputs():
         image = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8))
         image.resize((SIDE, SIDE), Image.BICUBIC).save(f"{folder}/{i:02}.png")
     write("net.cfg", CFG)
-    expect(run("init", "net.cfg", "net.weights").returncode == 0, "init")
-    head, w = content("net.weights")[:20], floats("net.weights")
+    expect_end(run("init", "net.cfg", "net.weights"))
+    head, w = read("net.weights")[:20], floats("net.weights")
     w = w + rng.uniform(0, .3, w.size)  # variances stay positive
     for at, size in ((0, 12), (84, 20)):  # biases of layers 0 and 1
         w[at:at + size] += rng.uniform(-1, 0, size)
-    with open("net.weights", "wb") as f:
-        f.write(head + w.astype(np.float32).tobytes())
-
-
-def raw(cfg, weights, x):
-    x.astype(np.float32).tofile("x.f32")
-    done = run("classifier", "raw", cfg, weights, "x.f32", "y.f32")
-    expect(done.returncode == 0, done.stderr)
-    return np.fromfile("y.f32", np.float32).reshape(len(x), -1)
+    write("net.weights", head + w.astype(np.float32).tobytes())
 
 
 def images():
@@ -216,12 +183,12 @@ def statistics_fit():
 
 def full_rank_is_the_network():
     x = np.random.default_rng(2).normal(0, 1, (7, SIDE, SIDE, 3))
-    want = raw("net.cfg", "net.weights", x)
+    want = raw("net.cfg", "net.weights", x, timeout=60)
     for method in ("linear", "nonlinear", "asymmetric"):
         out = compress(f"full-{method}", "-energy", "1", "-all", "-multiple", "1",
                        "-method", method)
         expect("4 of 4 convolutions" in out, out)
-        got = raw(f"full-{method}.cfg", f"full-{method}.weights", x)
+        got = raw(f"full-{method}.cfg", f"full-{method}.weights", x, timeout=60)
         error = np.abs(got - want).max() / np.abs(want).max()
         expect(error < 1e-4, f"{method}: outputs differ by {error}")
 
@@ -242,7 +209,7 @@ def budgets():
     compress("flops", "-flops", f"{millions}", "-multiple", "1")
     expect(multiply_adds("flops.cfg") <= millions * 1e6, "-flops")
     out = compress("multiple", "-speedup", "1.3", "-multiple", "4")
-    ranks = [int(r) for r in re.findall(r"rank=(\d+)", content("multiple.cfg").decode())]
+    ranks = [int(r) for r in re.findall(r"rank=(\d+)", read("multiple.cfg").decode())]
     expect(ranks and all(r % 4 == 0 for r in ranks), f"ranks {ranks}")
 
 
@@ -250,7 +217,7 @@ def energies():
     out = compress("energy", "-energy", ".9", "-multiple", "1", "-all", "-csv", "energy.csv")
     kept = [float(e) for e in re.findall(r"/\d+ +([\d.]+)%", out)]
     expect(len(kept) == 4 and min(kept) >= 90, f"energies {kept}")
-    lines = content("energy.csv").decode().split()[1:]
+    lines = read("energy.csv").decode().split()[1:]
     expect(len(lines) == 12 + 20 + 20 + 40, f"{len(lines)} eigenvalues")
     for layer in (FIRST, SECOND, FOURTH, LAST):
         table = [line.split(",") for line in lines if line.startswith(f"{layer},")]
@@ -268,7 +235,7 @@ def leaves_alone():
         expect(text in out, f"no '{text}' in\n{out}")
     out = compress("left9", "-rank", "9")
     expect("layer 0 [convolutional] is left alone: cheaper only under rank 9 of 12" in out, out)
-    text = content("left9.cfg").decode()
+    text = read("left9.cfg").decode()
     expect(text.count("[low_rank]\nrank=9\n") == 3, text)
     expect("groups=1" not in text and "groups=4" in text and "# the second" in text, text)
     kept = text[text.index("# A small"):]
@@ -297,18 +264,17 @@ def methods():
 def is_deterministic():
     compress("one", "-speedup", "1.5", "-multiple", "1", "-method", "nonlinear")
     compress("two", "-speedup", "1.5", "-multiple", "1", "-method", "nonlinear")
-    expect(content("one.weights") == content("two.weights"), "the same call, other weights")
+    expect(read("one.weights") == read("two.weights"), "the same call, other weights")
     compress("three", "-speedup", "1.5", "-multiple", "1", "-seed", "2", "-method",
              "nonlinear")
-    expect(content("one.weights") != content("three.weights"), "-seed changes nothing")
+    expect(read("one.weights") != read("three.weights"), "-seed changes nothing")
 
 
 def trains_on():
     compress("tuned", "-rank", "5")
     write("faces.data", "classes=3\ntrain=faces\nbackup=backup\n")
-    done = run("classifier", "train", "faces.data", "tuned.cfg", "tuned.weights", "-clear",
-               "-threads", "2")
-    expect(done.returncode == 0, done.stderr)
+    expect_end(run("classifier", "train", "faces.data", "tuned.cfg", "tuned.weights", "-clear",
+                   "-threads", "2"))
     before, after = floats("tuned.weights"), floats("backup/tuned.weights")
     expect(before.size == after.size and np.isfinite(after).all(), "weights after training")
     moved = (np.abs(after - before) / (1 + np.abs(before))).max()
@@ -320,14 +286,10 @@ def plots():
         import matplotlib  # noqa: F401
     except ImportError:
         return
-    script = os.path.join(ROOT, "scripts", "plot_energy.py")
-    done = subprocess.run([sys.executable, script, "energy.csv", "energy.png"], capture_output=True,
-                          text=True)
-    expect(done.returncode == 0 and content("energy.png")[:4] == b"\x89PNG", done.stderr)
-    done = subprocess.run([sys.executable, script, "net.cfg", "no.png"], capture_output=True,
-                          text=True)
-    expect(done.returncode == 1 and "net.cfg: " in done.stderr and not os.path.exists("no.png"),
-           done.stderr)
+    expect_end(script("plot_energy.py", "energy.csv", "energy.png"))
+    expect(read("energy.png")[:4] == b"\x89PNG", "energy.png is no PNG")
+    expect_end(script("plot_energy.py", "net.cfg", "no.png"), 1, "net.cfg: ")
+    expect(not os.path.exists("no.png"), "no.png was made")
 
 
 # ---- errors ----
@@ -335,9 +297,8 @@ def plots():
 def refuses(text, *args, status=1, cfg="net.cfg", weights="net.weights", images="faces",
             out=("bad.cfg", "bad.weights")):
     """Fails with the text, and leaves no file."""
-    done = run("compress", "low-rank", cfg, weights, images, *out, "-threads", "1", *args)
-    expect(done.returncode == status, f"{args}: exit status {done.returncode}: {done.stderr}")
-    expect(text in done.stderr, f"{args}: no '{text}' in: {done.stderr}")
+    expect_end(run("compress", "low-rank", cfg, weights, images, *out, "-threads", "1", *args),
+               status, text)
     left = [n for n in os.listdir(".") if n.startswith("bad") or n.endswith(".tmp")]
     expect(not left, f"{args}: left {left}")
 
@@ -366,16 +327,14 @@ def names_what_is_wrong():
     write("same.txt", "faces/a/00.png\n" * 50)
     refuses("layer 6: 50 samples vary in 0 directions only, under rank 4; needs more, and "
             "different, images", "-rank", "6:4", images="same.txt")
-    write("short.weights", "")
-    with open("short.weights", "wb") as f:
-        f.write(content("net.weights")[:-4])
+    write("short.weights", read("net.weights")[:-4])
     refuses("short.weights: too short", "-rank", "4", weights="short.weights")
     refuses("none: cannot open", "-rank", "4", images="none")
     Image.new("RGB", (9, 9)).save("small.png")
     write("small.txt", "small.png\n" * 50)
     refuses("is 9 x 9 pixels", "-rank", "4", images="small.txt")
     write("only.cfg", "[net]\nheight=16\nwidth=16\nchannels=3\n[avgpool]\n")
-    expect(run("init", "only.cfg", "only.weights").returncode == 0, "init")
+    expect_end(run("init", "only.cfg", "only.weights"))
     refuses("only.cfg: no [convolutional] without groups", "-rank", "4", cfg="only.cfg",
             weights="only.weights")
     refuses("nowhere/bad.cfg: cannot write", "-rank", "4", out=("nowhere/bad.cfg", "bad.weights"))
@@ -394,31 +353,12 @@ def replaces_nothing():
     refuses("old.cfg: exists", "-rank", "4", "-csv", "old.cfg")
     refuses("short.weights: too short", "-rank", "4", "-force", weights="short.weights",
             out=("old.cfg", "old.weights"))
-    expect(content("old.cfg") == content("old.weights") == b"mine", "written over")
+    expect(read("old.cfg") == read("old.weights") == b"mine", "written over")
     compress("old", "-rank", "4", "-force")
-    expect(content("old.cfg").startswith(b"# Made by"), "-force does not replace")
+    expect(read("old.cfg").startswith(b"# Made by"), "-force does not replace")
 
 
-def main():
-    passed, failed = 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        make_inputs()
-        for test in (linear_is_numpys, statistics_fit, full_rank_is_the_network, budgets, energies,
-                     leaves_alone, methods, is_deterministic, trains_on, plots, names_what_is_wrong,
-                     replaces_nothing):
-            try:
-                if "-v" in sys.argv[1:]:
-                    print(test.__name__, flush=True)
-                test()
-                passed += 1
-            except (Wrong, OSError, ValueError, subprocess.TimeoutExpired) as e:
-                failed += 1
-                print(f"FAILED {test.__name__}: {e}")
-        os.chdir(ROOT)
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return failed > 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+attempt_all(make_inputs, linear_is_numpys, statistics_fit, full_rank_is_the_network, budgets,
+            energies, leaves_alone, methods, is_deterministic, trains_on, plots,
+            names_what_is_wrong, replaces_nothing)
+summary()

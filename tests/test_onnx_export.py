@@ -2,23 +2,17 @@
 the network computed from the file alone, by plain loops and by ONNX Runtime where installed."""
 import os
 import struct
-import subprocess
-import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
+import common
+from common import ROOT, attempt, expect_end, needed, raw, script, skip, summary
 
-try:
+with needed():
     import numpy as np
 
     import export_onnx
     import peer_process
     import peer_torch
-except ImportError as e:
-    print(f"test_onnx_export: skipped, {e.name} is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
 
 TOLERANCE = 1e-5  # of the largest value of the output
 # Every branch: groups, no batch norm, padding=, strides, multiplier, a sum, a map that is no square
@@ -117,8 +111,7 @@ def read_value_info(data):
 
 def read(path):
     """(nodes, tensors, input, output); a node is (op, inputs, output, {attribute: value})."""
-    with open(path, "rb") as f:
-        model = fields(f.read())
+    model = fields(common.read(path))
     opset = fields(model[8][0])
     assert model[1] == [7] and opset[1] == [b""] and opset[2] == [13], "version"
     graph, nodes, tensors = fields(model[7][0]), [], {}
@@ -177,44 +170,32 @@ def random_weights(layers, seed):
 
 
 def make(folder, cfg, batch):
-    """Files of a network: weights, ONNX, and images as x (B x C x H x W) and in our order."""
-    weights, model, fin = (os.path.join(folder, f) for f in ("w.weights", "m.onnx", "in.f32"))
+    """Files of a network, weights and ONNX, and images x (B x C x H x W)."""
+    weights, model = (os.path.join(folder, f) for f in ("w.weights", "m.onnx"))
     net, layers = peer_torch.plan(cfg)
     peer_torch.write_weights(weights, layers, random_weights(layers, 3))
     export_onnx.export(cfg, weights, model, batch)
     shape = (batch, net["channels"], net["height"], net["width"])
     x = np.random.default_rng(5).uniform(-1, 1, shape).astype(np.float32)
-    np.ascontiguousarray(x.transpose(0, 2, 3, 1)).tofile(fin)
-    return weights, model, x, fin
+    return weights, model, x
 
 
-def ours(cfg, weights, fin, batch, folder):
-    fout = os.path.join(folder, "out.f32")
-    done = subprocess.run([os.path.join(ROOT, "bin/darknet"), "classifier", "raw", cfg, weights,
-                           fin, fout, "-batch", str(batch), "-threads", "2"],
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return np.fromfile(fout, np.float32).reshape(batch, -1)
-
-
-def near(got, want):
+def as_ours(got, cfg, weights, x):
+    want = raw(cfg, weights, x.transpose(0, 2, 3, 1), "-batch", str(len(x)), "-threads", "2")
     assert got.shape == want.shape, f"shape {got.shape}, ours is {want.shape}"
     worst = np.abs(got - want).max() / np.abs(want).max()
     assert worst < TOLERANCE, f"differs by {worst:.2e} of the largest value"
 
 
 def write(folder, text):
-    cfg = os.path.join(folder, "a.cfg")
-    with open(cfg, "w") as f:
-        f.write(text)
-    return cfg
+    return common.write(os.path.join(folder, "a.cfg"), text)
 
 
 def same_numbers(folder):
     for text in (SMALL, GLOBAL):
         cfg = write(folder, text)
-        weights, model, x, fin = make(folder, cfg, 3)
-        near(compute(model, x), ours(cfg, weights, fin, 3, folder))
+        weights, model, x = make(folder, cfg, 3)
+        as_ours(compute(model, x), cfg, weights, x)
 
 
 def structure(folder):
@@ -223,9 +204,7 @@ def structure(folder):
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     _, layers = peer_torch.plan(cfg)
     peer_torch.write_weights(weights, layers, random_weights(layers, 3))
-    done = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "export_onnx.py"), cfg,
-                           weights, model], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    expect_end(script("export_onnx.py", cfg, weights, model))
     nodes, tensors, first, last = read(model)
     assert first == ("input", ["N", 3, 112, 112]), first
     assert last == ("output", ["N", 512]), last
@@ -241,18 +220,14 @@ def structure(folder):
 
 def messages(folder):
     out = os.path.join(folder, "never.onnx")
-    weights = os.path.join(folder, "w.weights")
-    with open(weights, "wb") as f:
-        f.write(struct.pack("<iiiQ", 0, 2, 0, 0) + bytes(8))
+    weights = common.write(os.path.join(folder, "w.weights"),
+                           struct.pack("<iiiQ", 0, 2, 0, 0) + bytes(8))
     cases = [(text, weights, "{cfg}" + said) for text, said in BAD]
     cases += [(SMALL, weights, "{weights}: 2 floats, the network has 306"),
               (SMALL, write(folder, "x"), "{weights}: not a weights file")]
     for i, (text, file, said) in enumerate(cases):
-        cfg = os.path.join(folder, f"{i}.cfg")
-        with open(cfg, "w") as f:
-            f.write(text)
-        done = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "export_onnx.py"), cfg,
-                               file, out], capture_output=True, text=True)
+        cfg = common.write(os.path.join(folder, f"{i}.cfg"), text)
+        done = script("export_onnx.py", cfg, file, out)
         want = "export_onnx: " + said.format(cfg=cfg, weights=file)
         assert done.returncode == 1 and done.stderr.strip() == want, done.stderr
         assert not os.path.exists(out)
@@ -261,14 +236,13 @@ def messages(folder):
 def onnx_runtime(folder):
     """The small networks and a whole one, and that denormals are flushed: 1e-20 x 1e-20 is one."""
     half = os.path.join(ROOT, "cfg", "mobilefacenet-half.cfg")
-    tiny = os.path.join(folder, "tiny.cfg")
-    with open(tiny, "w") as f:
-        f.write("[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
+    tiny = common.write(os.path.join(folder, "tiny.cfg"), "[net]\nheight=1\nwidth=1\nchannels=1\n"
+                        "[convolutional]\nactivation=linear\n")
     for text in (SMALL, GLOBAL, None):
         cfg = write(folder, text) if text else half
-        weights, model, x, fin = make(folder, cfg, 3)
-        near(run_onnx(folder, model, x), ours(cfg, weights, fin, 3, folder))
-    _, model, x, _ = make(folder, tiny, 1)
+        weights, model, x = make(folder, cfg, 3)
+        as_ours(run_onnx(folder, model, x), cfg, weights, x)
+    _, model, _ = make(folder, tiny, 1)
     small = np.full((1, 1, 1, 1), 1e-20, np.float32)
     peer_torch.write_weights(os.path.join(folder, "t"), peer_torch.plan(tiny)[1],
                              [{"biases": np.zeros(1, np.float32), "weights": small}])
@@ -286,23 +260,15 @@ def run_onnx(folder, model, x):
     return np.fromfile(fout, np.float32).reshape(len(x), -1)
 
 
-def main():
-    passed = failed = skipped = 0
-    tests = [same_numbers, structure, messages, onnx_runtime]
-    if peer_process.onnx_missing():
-        print(f"test_onnx_export: skipped, {peer_process.onnx_missing()} (make bench-deps)")
-        tests.remove(onnx_runtime)
-        skipped += 1
-    for test in tests:
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                test(folder)
-            passed += 1
-        except (AssertionError, OSError, RuntimeError, ValueError, KeyError, TypeError) as e:
-            print(f"FAIL test_onnx_export: {test.__name__}: {type(e).__name__} {e}")
-            failed += 1
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return failed > 0
+def in_a_folder(test):
+    with tempfile.TemporaryDirectory() as folder:
+        test(folder)
 
 
-sys.exit(main())
+for each in (same_numbers, structure, messages):
+    attempt(each.__name__, in_a_folder, each)
+if peer_process.onnx_missing():
+    skip("onnx_runtime", f"{peer_process.onnx_missing()} (make bench-deps)")
+else:
+    attempt("onnx_runtime", in_a_folder, onnx_runtime)
+summary()

@@ -2,11 +2,14 @@
 
 Needs ../shared/data beside the repository, which is not part of it; skips when it is not there."""
 import os
-import subprocess
 import sys
-import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from common import ROOT, Wrong, check, needed, raw, skip_all, summary
+
+with needed():
+    import numpy as np
+    from PIL import Image
+
 DATA = os.path.join(os.path.dirname(ROOT), "shared", "data")
 WEIGHTS = os.path.join(DATA, "weights", "mobilefacenet-128.weights")
 PAIRS = os.path.join(DATA, "lfw-pairs.txt")
@@ -14,20 +17,8 @@ CFG = os.path.join(ROOT, "cfg", "mobilefacenet-128.cfg")
 COUNT = 20
 LEAST_GAP = 0.5  # of the mean cosines; PyTorch gets 0.72 on these very pairs
 
-
-def skip(why):
-    print(f"test_real: skipped, {why}")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
-
-
-try:
-    import numpy as np
-    from PIL import Image
-except ImportError as e:
-    skip(f"{e.name} is not installed")
 if not all(os.path.exists(p) for p in (WEIGHTS, PAIRS, os.path.join(DATA, "lfw"))):
-    skip("no faces and weights in ../shared/data")
+    skip_all("no faces and weights in ../shared/data")
 
 
 def read_pairs():
@@ -50,15 +41,7 @@ def read_pairs():
 def embed(paths):
     """One unit vector for each image."""
     x = np.stack([np.asarray(Image.open(p).convert("RGB"), np.float32) for p in paths])
-    x = (x - 127.5) / 128
-    with tempfile.TemporaryDirectory() as folder:
-        fin, fout = os.path.join(folder, "in.f32"), os.path.join(folder, "out.f32")
-        x.tofile(fin)
-        done = subprocess.run([os.path.join(ROOT, "bin/darknet"), "classifier", "raw", CFG, WEIGHTS,
-                               fin, fout, "-batch", "16"], capture_output=True, text=True)
-        if done.returncode:
-            raise ValueError(f"exit status {done.returncode}: {done.stderr.strip()}")
-        y = np.fromfile(fout, np.float32).reshape(len(paths), -1)
+    y = raw(CFG, WEIGHTS, (x - 127.5) / 128, "-batch", "16")
     return y / np.linalg.norm(y, axis=1, keepdims=True)
 
 
@@ -83,19 +66,15 @@ def main():
         (right >= 2 * COUNT - 1, f"{right} of {2 * COUNT} right at cosine {threshold:.3f}"),
     ]
     for is_right, text in checks:
-        if not is_right:
-            print(f"FAIL test_real: {text}")
+        check(is_right, text)
     if "-v" in sys.argv[1:]:
         print(f"same      {np.round(np.sort(same), 3)}")
         print(f"different {np.round(np.sort(different), 3)}")
         print("\n".join(text for _, text in checks))
-    failed = sum(not ok for ok, _ in checks)
-    print(f"{len(checks) - failed} passed, {failed} failed, 0 skipped")
-    return failed > 0
 
 
 try:
-    sys.exit(main())
-except (OSError, ValueError) as e:
-    print(f"FAIL test_real: {e}\n0 passed, 1 failed, 0 skipped")
-    sys.exit(1)
+    main()
+except (OSError, ValueError, Wrong) as e:
+    check(False, e)
+summary()

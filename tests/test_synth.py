@@ -4,51 +4,26 @@ import hashlib
 import os
 import resource
 import signal
-import subprocess
-import sys
 import tempfile
 
-sys.dont_write_bytecode = True
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DARKNET = os.path.join(ROOT, "bin", "darknet")
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
-try:
+import common
+from common import DARKNET, ROOT, check, needed, read, script, skip, summary, write
+
+with needed():
     import numpy as np
     from PIL import Image
-except ImportError as e:
-    print(f"test_synth: skipped, {e.name} is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
 import eval_lfw
 
-count = {"passed": 0, "failed": 0, "skipped": 0}
 FEW = ("-identities", "3", "-images", "4", "-seed", "7")
 
 
-def check(ok, name, got=""):
-    count["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED {name}: got {got!r}")
-
-
 def darknet(*words, before=None):
-    done = subprocess.run([DARKNET, *words], capture_output=True, text=True, preexec_fn=before,
-                          check=False)
+    done = common.darknet(*words, preexec_fn=before)
     return done.returncode, done.stdout, done.stderr
 
 
 def synth(out, *words, before=None):
     return darknet("synth", out, *words, before=before)
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def write(path, data):
-    with open(path, "wb") as f:
-        f.write(data)
 
 
 def tree(folder):
@@ -208,21 +183,20 @@ output=3
 def test_use(tmp):
     out, cfg = os.path.join(tmp, "o"), os.path.join(tmp, "net.cfg")
     synth(out, *FEW, "-pairs", "400")
-    write(cfg, NET.encode())
+    write(cfg, NET)
     status, text, error = darknet("classifier", "train", os.path.join(out, "faces.data"), cfg)
     check(status == 0 and "12 images" in text and "3 classes" in text, "trains", text + error)
     try:
         import matplotlib  # pylint: disable=unused-import
     except ImportError:
-        count["skipped"] += 1
+        skip("eval_lfw.py", "matplotlib is not installed")
         return
     net, weights = os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg"), os.path.join(tmp, "w")
     darknet("init", net, weights)
     result = os.path.join(tmp, "result")
-    done = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "eval_lfw.py"), net,
-                           weights, os.path.join(out, "test"), os.path.join(out, "pairs.txt"),
-                           "--out", result], capture_output=True, text=True, check=False,
-                          env={**os.environ, "DARKNET_BIN": DARKNET})
+    done = script("eval_lfw.py", net, weights, os.path.join(out, "test"),
+                  os.path.join(out, "pairs.txt"), "--out", result,
+                  env={**os.environ, "DARKNET_BIN": DARKNET})
     check(done.returncode == 0 and "accuracy" in done.stdout, "eval_lfw.py", done.stderr)
     if done.returncode == 0:
         accuracy = float(done.stdout.split()[1])
@@ -230,13 +204,7 @@ def test_use(tmp):
         check(43 < accuracy < 77, "an untrained network knows next to nothing", accuracy)
 
 
-def main():
-    for test in (test_same_bytes, test_layout, test_pairs, test_options, test_folders, test_use):
-        with tempfile.TemporaryDirectory() as folder:
-            test(folder)
-    print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))
-    return count["failed"] > 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+for test in (test_same_bytes, test_layout, test_pairs, test_options, test_folders, test_use):
+    with tempfile.TemporaryDirectory() as folder:
+        test(folder)
+summary()

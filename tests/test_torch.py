@@ -1,22 +1,16 @@
-"""Agreement with PyTorch, forward and all gradients of a training step: the same weights, random batch-norm statistics, random images."""
+"""Agreement with PyTorch, forward and all gradients of a training step: the same weights, random
+batch-norm statistics, random images."""
 import os
-import subprocess
-import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+from common import ROOT, attempt, expect, expect_end, needed, raw, run, summary
 
-try:
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+with needed():
     import numpy as np
     import torch
 
     import peer_torch
-except ImportError as e:
-    print(f"test_torch: skipped, {e.name} is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
 
 TOLERANCE = 1e-3  # of the largest value of the output
 # cfg, batch, count of images: the last batch of the half width is not full
@@ -44,22 +38,15 @@ def random_weights(layers, seed, slopes=(-0.1, 0.6)):
 def disagreement(name, batch, count, folder):
     """Worst difference, relative to the largest value of PyTorch's output."""
     cfg = os.path.join(ROOT, "cfg", name + ".cfg")
-    weights, fin, fout = (os.path.join(folder, f) for f in ("w.weights", "in.f32", "out.f32"))
+    weights = os.path.join(folder, "w.weights")
     net, layers = peer_torch.plan(cfg)
     peer_torch.write_weights(weights, layers, random_weights(layers, 7))
     shape = (count, net["height"], net["width"], net["channels"])
     x = np.random.default_rng(8).uniform(-1, 1, shape).astype(np.float32)
     with torch.no_grad():
         want = peer_torch.build(cfg, weights)(torch.from_numpy(x).permute(0, 3, 1, 2)).numpy()
-    x.tofile(fin)
-    done = subprocess.run([os.path.join(ROOT, "bin/darknet"), "classifier", "raw", cfg, weights,
-                           fin, fout, "-batch", str(batch), "-threads", "2"],
-                          capture_output=True, text=True)
-    if done.returncode:
-        raise ValueError(f"exit status {done.returncode}: {done.stderr.strip()}")
-    got = np.fromfile(fout, np.float32).reshape(count, -1)
-    if got.shape != want.shape:
-        raise ValueError(f"shape {got.shape}, PyTorch has {want.shape}")
+    got = raw(cfg, weights, x, "-batch", str(batch), "-threads", "2")
+    expect(got.shape == want.shape, f"shape {got.shape}, PyTorch has {want.shape}")
     return float(np.abs(got - want).max() / np.abs(want).max())
 
 
@@ -84,10 +71,7 @@ def gradient_disagreement(name, batch, folder):
     (y * torch.from_numpy(dy)).sum().backward()
     x.tofile(fx)
     dy.tofile(fdy)
-    done = subprocess.run([tool, cfg, weights, fx, fdy, fout, str(batch)], capture_output=True,
-                          text=True)
-    if done.returncode:
-        raise ValueError(f"exit status {done.returncode}: {done.stderr.strip()}")
+    expect_end(run(tool, cfg, weights, fx, fdy, fout, str(batch)))
     got, at, worst = np.fromfile(fout, np.float32), 0, 0
     for layer, block in zip(layers, peer.blocks):
         if layer["name"] == "shortcut":
@@ -101,31 +85,19 @@ def gradient_disagreement(name, batch, folder):
                                if what in wants])
         diff = np.abs(got[at:at + want.size] - want).max()
         worst, at = max(worst, float(diff / np.abs(want).max())), at + want.size
-    if at != got.size:
-        raise ValueError(f"{got.size} gradients, PyTorch has {at}")
+    expect(at == got.size, f"{got.size} gradients, PyTorch has {at}")
     return worst
 
 
-def main():
-    torch.set_num_threads(2)
-    passed = failed = 0
-    cases = [(disagreement, c) for c in CASES]
-    if "OBJ" in os.environ:
-        cases.append((gradient_disagreement, ("mobilefacenet-half", 8)))
-    for compare, (name, batch, *rest) in cases:
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                worst = compare(name, batch, *rest, folder)
-            problem = None if worst < TOLERANCE else f"differs by {worst:.2e} of the largest value"
-        except (OSError, ValueError) as e:
-            problem = str(e)
-        if problem:
-            print(f"FAIL test_torch: {name} batch {batch}: {problem}")
-            failed += 1
-        else:
-            passed += 1
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return failed > 0
+def agrees(compare, *case):
+    with tempfile.TemporaryDirectory() as folder:
+        worst = compare(*case, folder)
+    expect(worst < TOLERANCE, f"differs by {worst:.2e} of the largest value")
 
 
-sys.exit(main())
+torch.set_num_threads(2)
+for model, *sizes in CASES:
+    attempt(f"{model} {sizes}", agrees, disagreement, model, *sizes)
+if "OBJ" in os.environ:
+    attempt("gradients", agrees, gradient_disagreement, "mobilefacenet-half", 8)
+summary()

@@ -1,23 +1,18 @@
 """darknet classifier train: learns, survives kill -9 bit for bit, and names what is wrong."""
-import csv
 import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DARKNET = os.path.join(ROOT, "bin", "darknet")
-try:
+from common import (DARKNET, Skipped, attempt_all, column, darknet, expect, expect_end,
+                    needed, read, run, script, summary, write)
+
+with needed():
     import numpy as np
     from PIL import Image
-except ImportError as e:
-    print(f"test_train: skipped, {e.name} is not installed")
-    print("0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
+
 
 CFG = """[net]
 batch=12
@@ -47,26 +42,9 @@ activation=linear
 CLASSES, EACH = 3, 20
 
 
-class Wrong(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise Wrong(text)
-
-
-def write(path, text):
-    with open(path, "w") as f:
-        f.write(text)
-
-
-def make_images():
+def make_inputs():
     """faces/NAME/00.jpg: noise around the class's colour; sizes differ, a few are grey or PNG."""
+    write("net.cfg", CFG)
     rng = np.random.default_rng(1)
     for c, name in enumerate(("ann", "bob", "cid")):
         os.makedirs(f"faces/{name}")
@@ -81,26 +59,16 @@ def make_images():
 
 def data(train, backup, **more):
     options = {"classes": CLASSES, "train": train, "backup": backup, **more}
-    write(f"{backup}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
-    return f"{backup}.data"
+    return write(f"{backup}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
 
 
 def train(data_file, *args, cfg="net.cfg", threads=2):
-    return subprocess.run([DARKNET, "classifier", "train", data_file, cfg, "-threads",
-                           str(threads), *args],
-                          capture_output=True, text=True, errors="replace", timeout=60)
+    return darknet("classifier", "train", data_file, cfg, "-threads", str(threads), *args,
+                   timeout=60)
 
 
 def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):
-    done = train(data_file, *args, cfg=cfg)
-    expect(done.returncode == status, f"exit status {done.returncode}: {done.stderr}")
-    for text in texts:
-        expect(text in done.stderr, f"no '{text}' in: {done.stderr}")
-
-
-def content(path):
-    with open(path, "rb") as f:
-        return f.read()
+    expect_end(train(data_file, *args, cfg=cfg), status, *texts)
 
 
 def listing():
@@ -110,10 +78,8 @@ def listing():
 
 
 def learns():
-    done = train(data("faces", "learns"))
-    expect(done.returncode == 0, done.stderr)
-    with open("learns/net.csv", newline="") as f:
-        loss = [float(r["loss"]) for r in csv.DictReader(f)]
+    expect_end(train(data("faces", "learns")))
+    loss = column("learns/net.csv", "loss")
     expect(len(loss) == 60, f"{len(loss)} lines in the log")
     last = sum(loss[-5:]) / 5
     expect(last < loss[0] / 2, f"loss {loss[0]:.3f} fell only to {last:.3f}")
@@ -121,23 +87,21 @@ def learns():
 
 
 def floats(path):
-    return np.frombuffer(content(path)[20:], np.float32)
+    return np.frombuffer(read(path)[20:], np.float32)
 
 
 def threads_change_little():
     """Not a bit of the images and their order; but [convolutional] and [connected] sum their
     weights' gradients by thread, so the last bits of these differ, and grow over the batches."""
     for threads in (1, 2):
-        done = train(data("faces", f"t{threads}"), "-batches", "5", threads=threads)
-        expect(done.returncode == 0, done.stderr)
+        expect_end(train(data("faces", f"t{threads}"), "-batches", "5", threads=threads))
     worst = np.abs(floats("t1/net.weights") - floats("t2/net.weights")).max()
     expect(worst < 1e-5, f"weights differ by {worst}")
 
 
 def seed_counts():
-    done = train(data("faces", "seed"), "-seed", "4")
-    expect(done.returncode == 0, done.stderr)
-    expect(content("seed/net.weights") != content("learns/net.weights"), "same weights")
+    expect_end(train(data("faces", "seed"), "-seed", "4"))
+    expect(read("seed/net.weights") != read("learns/net.weights"), "same weights")
 
 
 def start(data_file, *args):
@@ -158,17 +122,15 @@ def interrupted(how):
     run.send_signal(how)
     status = run.wait()
     expect(status == (-how if how == signal.SIGKILL else 1), f"exit status {status}")
-    done = train(file, "-resume", *args)
-    expect(done.returncode == 0, done.stderr)
-    expect(content(f"{name}/net.weights") == content("whole/net.weights"), "weights differ")
-    lines = content(f"{name}/net.csv").decode().split("\n")
+    expect_end(train(file, "-resume", *args))
+    expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
+    lines = read(f"{name}/net.csv").decode().split("\n")
     expect([r.split(",")[0] for r in lines[1:-1]] == [str(i + 1) for i in range(300)],
            "the log has gaps or doubles")
 
 
 def whole():
-    done = train(data("faces", "whole"), "-batches", "300", "-every", "50")
-    expect(done.returncode == 0, done.stderr)
+    expect_end(train(data("faces", "whole"), "-batches", "300", "-every", "50"))
 
 
 def killed_often():
@@ -192,7 +154,7 @@ def killed_often():
                 kills += run.wait() == -signal.SIGKILL
             expect(os.path.exists(f"{name}/net.state") >= saved, "a checkpoint is lost")
         expect(run.returncode == 0, f"exit status {run.returncode} after {kills} kills")
-        expect(content(f"{name}/net.weights") == content("whole/net.weights"), "weights differ")
+        expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
     expect(runs < 20, f"{runs} runs for {kills} kills")
 
 
@@ -212,45 +174,37 @@ def full_disk():
         raise Skipped("there is no unshare")
     file = data("faces", "full")
     os.mkdir("full")
-    done = subprocess.run(["unshare", "-rm", "sh", "-c", FULL, "sh", DARKNET, "classifier", "train",
-                           file, "net.cfg", "-resume", "-batches", "400", "-every", "10"],
-                          capture_output=True, text=True, timeout=60)
+    done = run("unshare", "-rm", "sh", "-c", FULL, "sh", DARKNET, "classifier", "train", file,
+               "net.cfg", "-resume", "-batches", "400", "-every", "10", timeout=60)
     if done.returncode == 77 or "unshare" in done.stderr:
         raise Skipped("cannot mount here")
-    expect(done.returncode == 1 and "No space left on device" in done.stderr,
-           f"exit status {done.returncode}: {done.stderr}")
+    expect_end(done, 1, "No space left on device")
 
 
 def refuses_state():
     file = data("faces", "learns")
     refuses(file, "learns/net.state: is of another seed", args=("-resume", "-seed", "9"))
     refuses(file, "-resume takes neither", args=("-resume", "-clear"), status=2)
-    good = content("learns/net.state")
+    good = read("learns/net.state")
     for bad, text in ((good[:-9], "is damaged or cut short"), (good[:20], "too short"),
                       (good[:-100] + b"x" + good[-99:], "is damaged"),
                       (b"y" + good[1:], "not a state file")):
-        with open("learns/net.state", "wb") as f:
-            f.write(bad)
+        write("learns/net.state", bad)
         refuses(file, text, args=("-resume",))
     write("other.txt", "".join(listing()[:-1]))
-    os.makedirs("other", exist_ok=True)
-    with open("other/net.state", "wb") as f:
-        f.write(good)
+    write("other/net.state", good)
     refuses(data("other.txt", "other"), "is of another list", args=("-resume",))
 
 
 def few_broken():
     """2 of 220 are skipped and named; one more passes the scan and is replaced while reading."""
     write("empty.jpg", "")
-    with open("short.jpg", "wb") as f:
-        f.write(content("faces/ann/00.jpg")[:300])
+    write("short.jpg", read("faces/ann/00.jpg")[:300])
     lines = listing() * 5
     write("few.txt", "".join(lines) + "missing.jpg 0\nempty.jpg 1\nshort.jpg 2\n")
     done = train(data("few.txt", "few"))
-    expect(done.returncode == 0, done.stderr)
-    expect("missing.jpg: skipped: No such file" in done.stderr, done.stderr)
-    expect("empty.jpg: skipped: is empty" in done.stderr, done.stderr)
-    expect("short.jpg: skipped: cannot be decoded" in done.stderr, done.stderr)
+    expect_end(done, 0, "missing.jpg: skipped: No such file", "empty.jpg: skipped: is empty",
+               "short.jpg: skipped: cannot be decoded")
     expect("301 images, 2 broken" in done.stdout, done.stdout)
 
 
@@ -282,9 +236,8 @@ def bad_lists():
 def labels_in_paths():
     write("labels.txt", "ann\nbob\ncid\n")
     write("paths.txt", "".join(line.split()[0] + "\n" for line in listing()))
-    done = train(data("paths.txt", "paths", labels="labels.txt"))
-    expect(done.returncode == 0, done.stderr)
-    expect(content("paths/net.weights") == content("learns/net.weights"), "weights differ")
+    expect_end(train(data("paths.txt", "paths", labels="labels.txt")))
+    expect(read("paths/net.weights") == read("learns/net.weights"), "weights differ")
 
 
 def bad_data_files():
@@ -311,40 +264,19 @@ def plots():
         import matplotlib  # noqa: F401
     except ImportError:
         return
-    script = os.path.join(ROOT, "scripts", "plot_training.py")
-    done = subprocess.run([sys.executable, script, "learns/net.csv", "out.png"],
-                          capture_output=True, text=True)
-    expect(done.returncode == 0 and content("out.png")[1:4] == b"PNG", done.stderr)
+    expect_end(script("plot_training.py", "learns/net.csv", "out.png"))
+    expect(read("out.png")[1:4] == b"PNG", "out.png is no PNG")
 
 
-TESTS = [learns, threads_change_little, seed_counts, whole,
-         ("kill -9", lambda: interrupted(signal.SIGKILL)),
-         ("SIGTERM", lambda: interrupted(signal.SIGTERM)),
-         killed_often, full_disk,
-         few_broken, many_broken, bad_lists, labels_in_paths, bad_data_files, refuses_state,
-         infinite_loss, plots]
+def kill_9():
+    interrupted(signal.SIGKILL)
 
 
-def main():
-    passed = failed = skipped = 0
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        write("net.cfg", CFG)
-        make_images()
-        for test in TESTS:
-            name, run = test if isinstance(test, tuple) else (test.__name__, test)
-            try:
-                run()
-                passed += 1
-            except Skipped as e:
-                print(f"test_train: {name} skipped: {e}")
-                skipped += 1
-            except (Wrong, OSError, subprocess.SubprocessError) as e:
-                print(f"FAIL test_train: {name}: {e}")
-                failed += 1
-        os.chdir(ROOT)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return failed > 0
+def sigterm():
+    interrupted(signal.SIGTERM)
 
 
-sys.exit(main())
+attempt_all(make_inputs, learns, threads_change_little, seed_counts, whole, kill_9, sigterm,
+            killed_often, full_disk, few_broken, many_broken, bad_lists, labels_in_paths,
+            bad_data_files, refuses_state, infinite_loss, plots)
+summary()

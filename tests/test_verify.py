@@ -1,33 +1,19 @@
 #!/usr/bin/python3
 """classifier train -pairs: what it prints and keeps is what scripts/eval_lfw.py says of the same
-weights; -cache: the teacher's outputs in a file, refused when they are of something else; and the options
-that a command line or a network has no use for."""
+weights; -cache: the teacher's outputs in a file, refused when they are of something else; and
+the options that a command line or a network has no use for."""
 import csv
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
-import embeddings
-import homework
+from common import (DARKNET, ROOT, check, column, darknet, needed, read, run, script, summary,
+                    write)
 
-DARKNET = os.path.join(ROOT, "bin", "darknet")
-passed = failed = 0
-
-
-def check(ok, what):
-    global passed, failed
-    passed, failed = passed + bool(ok), failed + (not ok)
-    if not ok:
-        print("failed:", what)
-
-
-def run(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+with needed():
+    import embeddings
+    import homework
 
 
 def small(name, changes):
@@ -45,8 +31,8 @@ def lfw_column(folder):
 def verification(here):
     cfg, data, pairs, faces = (os.path.join(here, p) for p in
                                ("net.cfg", "faces.data", "s/pairs.txt", "s/test"))
-    homework.write(cfg, small("mobilefacenet-half-am.cfg", {"margin_softmax": {"classes": 8}}))
-    homework.write(data, f"classes=8\ntrain={here}/s/train\nbackup={here}\n")
+    write(cfg, small("mobilefacenet-half-am.cfg", {"margin_softmax": {"classes": 8}}))
+    write(data, f"classes=8\ntrain={here}/s/train\nbackup={here}\n")
     train = [DARKNET, "classifier", "train", data, cfg, "-pairs", pairs, "-faces", faces]
     done = run(*train, "-verify", "2", "-batches", "4")
     check(done.returncode == 0, done.stderr)
@@ -54,24 +40,23 @@ def verification(here):
     check(sorted(seen) == [2, 4], f"verified at {sorted(seen)}")
     for weights, value in (("net.weights", seen[4]), ("net-best.weights", max(seen.values()))):
         result = os.path.join(here, "result-" + weights)
-        done = run(sys.executable, os.path.join(ROOT, "scripts", "eval_lfw.py"), cfg,
-                   os.path.join(here, weights), faces, pairs, "--out", result)
+        done = script("eval_lfw.py", cfg, os.path.join(here, weights), faces, pairs, "--out",
+                      result)
         check(done.returncode == 0, done.stderr)
         with open(os.path.join(result, "results.json"), encoding="utf-8") as f:
             check(abs(json.load(f)["accuracy"] - value) < 1e-4, weights + ": as eval_lfw.py")
-    with open(os.path.join(here, "net-best.weights"), "rb") as f:
-        best = f.read()
+    best = read(os.path.join(here, "net-best.weights"))
     done = run(*train, "-verify", "2", "-resume")
     check(done.returncode == 0, done.stderr)
     seen = lfw_column(here)
     check(sorted(seen) == [2, 4, 6], "resumed: still has the earlier values")
-    with open(os.path.join(here, "net-best.weights"), "rb") as f:
-        check((f.read() != best) == (seen[6] > max(seen[2], seen[4])), "resumed: keeps the best")
+    check((read(os.path.join(here, "net-best.weights")) != best) ==
+          (seen[6] > max(seen[2], seen[4])), "resumed: keeps the best")
     os.remove(os.path.join(faces, "test0001", "test0001_0002.jpg"))
     done = run(*train)
     check(done.returncode == 1 and "missing" in done.stderr and "test0001_0002" in done.stderr,
           "a missing face is named")
-    homework.write(pairs, "10\t1\nnonsense\n")
+    write(pairs, "10\t1\nnonsense\n")
     done = run(*train)
     check(done.returncode == 1 and "pairs.txt:2: must be `NAME i j`" in done.stderr,
           "a bad line: " + done.stderr)
@@ -82,19 +67,18 @@ def verification(here):
 def cache(here):
     teacher, weights, cfg, data = (os.path.join(here, p) for p in
                                    ("teacher.cfg", "teacher.weights", "kd.cfg", "kd.data"))
-    homework.write(teacher, homework.without_losses(small("mobilefacenet-half-am.cfg", {})))
-    check(run(DARKNET, "init", teacher, weights).returncode == 0, "teacher's weights")
-    homework.write(cfg, small("mobilefacenet-half-kd-feature.cfg", {
+    write(teacher, homework.without_losses(small("mobilefacenet-half-am.cfg", {})))
+    check(darknet("init", teacher, weights).returncode == 0, "teacher's weights")
+    write(cfg, small("mobilefacenet-half-kd-feature.cfg", {
         "kd_feature": {"teacher": "teacher.cfg", "weights": "teacher.weights"},
         "net": {"seed": 7}}))
-    homework.write(data, f"train={here}/s/train\nbackup={here}\n")
+    write(data, f"train={here}/s/train\nbackup={here}\n")
     folder = os.path.join(here, "cache")
     losses = []
     for options in ([], ["-cache", folder], ["-cache", folder]):
-        done = run(DARKNET, "classifier", "train", data, cfg, *options)
+        done = darknet("classifier", "train", data, cfg, *options)
         check(done.returncode == 0, done.stderr)
-        with open(os.path.join(here, "kd.csv"), newline="", encoding="utf-8") as f:
-            losses.append([float(r["loss"]) for r in csv.DictReader(f)])
+        losses.append(column(os.path.join(here, "kd.csv"), "loss"))
     check(abs(losses[0][0] - losses[1][0]) < 1e-3 * losses[0][0],
           "the cache gives the teacher's outputs, to half precision")
     check(losses[1] == losses[2], "the cache is used again")
@@ -102,21 +86,20 @@ def cache(here):
     names, rows = embeddings.read(os.path.join(folder, file))
     check(len(names) == 2 * 8 * 4 and names[1] == names[0] + " mirrored", "names of the rows")
     check(rows.shape == (64, 512), "rows of the cache")
-    run(DARKNET, "init", cfg, os.path.join(here, "other.weights"))
+    darknet("init", cfg, os.path.join(here, "other.weights"))
     shutil.copy(os.path.join(here, "other.weights"), weights)
-    with open(teacher, encoding="utf-8") as f:
-        homework.write(teacher, f.read() + "\n# another\n")
-    run(DARKNET, "init", teacher, weights)
-    done = run(DARKNET, "classifier", "train", data, cfg, "-cache", folder)
+    write(teacher, read(teacher) + b"\n# another\n")
+    darknet("init", teacher, weights)
+    done = darknet("classifier", "train", data, cfg, "-cache", folder)
     check(done.returncode == 1 and "of another teacher" in done.stderr, "a stale cache is refused")
     with open(os.path.join(folder, file), "r+b") as f:
         f.truncate(1000)
-    done = run(DARKNET, "classifier", "train", data, cfg, "-cache", folder)
+    done = darknet("classifier", "train", data, cfg, "-cache", folder)
     check(done.returncode == 1 and "cut short" in done.stderr, "a cache cut short is refused")
 
 
 def refused(here, want, cfg, *options):
-    done = run(DARKNET, "classifier", "train", os.path.join(here, "kd.data"),
+    done = darknet("classifier", "train", os.path.join(here, "kd.data"),
                os.path.join(here, cfg), *options)
     check(done.returncode == 2 and done.stderr == f"darknet: {want}\n",
           f"{' '.join(options)}: exit {done.returncode}, {done.stderr}")
@@ -133,27 +116,25 @@ def refusals(here):
     refused(here, "-clear needs weights, whose count of images it sets to 0", "net.cfg", "-clear")
     refused(here, "-teacher: no loss of the network has one", "net.cfg", *teacher)
     refused(here, "-cache: no loss of the network has a teacher", "net.cfg", "-cache", here)
-    homework.write(os.path.join(here, "loss.cfg"),
+    write(os.path.join(here, "loss.cfg"),
                    "[net]\nwidth=4\nheight=4\nchannels=3\nmax_batches=1\n[softmax]\n")
     refused(here, "-pairs: the network has no layer before its first loss", "loss.cfg", *pairs)
-    with open(os.path.join(here, "kd.cfg"), encoding="utf-8") as f:
-        text = f.read()
+    text = read(os.path.join(here, "kd.cfg")).decode()
     for options in ({"hue": .1}, {"shift": 2}, {"angle": 5}, {"erase": 1}):
-        homework.write(os.path.join(here, "altered.cfg"), homework.edit(text, {"net": options}))
+        write(os.path.join(here, "altered.cfg"), homework.edit(text, {"net": options}))
         refused(here, "-cache: [net] alters every image, which leaves a teacher no output to keep",
                 "altered.cfg", "-cache", os.path.join(here, "cache"))
-    homework.write(os.path.join(here, "altered.cfg"), homework.edit(text, {"net": {"erase": .1}}))
-    done = run(DARKNET, "classifier", "train", os.path.join(here, "kd.data"),
+    write(os.path.join(here, "altered.cfg"), homework.edit(text, {"net": {"erase": .1}}))
+    done = darknet("classifier", "train", os.path.join(here, "kd.data"),
                os.path.join(here, "altered.cfg"), "-cache", os.path.join(here, "cache-new"))
     check(done.returncode == 0, "-cache where some images are altered: " + done.stderr)
 
 
 with tempfile.TemporaryDirectory() as temporary:
-    drawn = run(DARKNET, "synth", os.path.join(temporary, "s"), "-identities", "8", "-images", "4",
+    drawn = darknet("synth", os.path.join(temporary, "s"), "-identities", "8", "-images", "4",
                 "-size", "32", "-pairs", "40")
     check(drawn.returncode == 0, drawn.stderr)
     verification(temporary)
     cache(temporary)
     refusals(temporary)
-print(f"{passed} passed, {failed} failed, 0 skipped")
-sys.exit(failed > 0)
+summary()
