@@ -115,7 +115,8 @@ def compress(args, name, full, images, speedup, method):
     if not os.path.exists(small[1]):
         os.makedirs(folder, exist_ok=True)
         run([DARKNET, "compress", "low-rank", *full, images, *small, "-speedup",
-             str(speedup), "-method", method, "-samples", str(args.samples), "-csv",
+             str(speedup), "-method", method, "-samples", str(args.samples),
+             "-multiple", str(16 if speedup <= 3 else 8), "-csv",  # more needs smaller ranks
              os.path.join(folder, "energy.csv"), "-force"], log=log)
     text = read(log)
     theory = re.search(r"theoretical speed-up ([\d.]+)", text)
@@ -187,7 +188,7 @@ def main():
     p.add_argument("--speedups", type=homework.numbers(float), default=[1.5, 2, 3, 4])
     p.add_argument("--samples", type=int, default=1000, help="images for the responses")
     p.add_argument("--tune-batches", type=int, default=150)
-    p.add_argument("--tune-rate", type=float, default=.02)
+    p.add_argument("--tune-rate", type=float, default=.002)
     p.add_argument("--turns", type=int, default=5, help="of the two networks that are timed")
     return homework.finish(p, work)
 
