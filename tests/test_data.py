@@ -278,6 +278,8 @@ def faulty_images():
 
 def memory_of_huge():
     """An image that claims 60,000 x 60,000 pixels is refused before memory is asked for."""
+    if b"__asan_init" in read(DARKNET):
+        raise Skipped("the address sanitizer itself takes more than the limit")
     write("claims.txt", "".join(LINES) * 10 + "huge.jpg 0\nhuge.png 0\nwide.jpg 1\n")
 
     def limit():
