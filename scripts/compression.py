@@ -14,7 +14,7 @@ import re
 import sys
 
 import homework
-from cfg_text import edit, sections, without_losses
+from cfg_text import edit, without_losses
 from homework import CFG, DARKNET, evaluate, read, run, schedule, train
 from homework_report import write
 
@@ -47,8 +47,8 @@ def full_precision(args, data, every):
         return train(args, "full", cfg_text(args, body("full"), MARGIN.format(args.classes),
                                             args.batches, args.rate), data)
     loss = FEATURE.format(args.teacher_cfg, args.teacher_weights)
-    return train(args, "full", cfg_text(args, body("full"), loss, args.full_batches, .1), every,
-                 cached(args, every))
+    return train(args, "full", cfg_text(args, body("full"), loss, args.full_batches,
+                                        args.full_rate), every, cached(args, every))
 
 
 def bench(cfg, weights):
@@ -87,14 +87,11 @@ def binary(args, data, every, lfw, pairs, full):
 
 
 def plain(args, name, cfg, weights):
-    """The trained network without its loss: cfg and weights, whose last ones are the loss's."""
+    """The trained network without its loss: cfg and weights."""
     kept = tuple(os.path.join(args.out, name, "plain" + end) for end in (".cfg", ".weights"))
     if not os.path.exists(kept[1]):
         write(kept[0], without_losses(read(cfg)))
-        run([DARKNET, "init", kept[0], kept[1] + ".tmp"])
-        with open(weights, "rb") as source, open(kept[1] + ".tmp", "r+b") as f:
-            f.write(source.read(os.path.getsize(kept[1] + ".tmp")))
-        os.replace(kept[1] + ".tmp", kept[1])
+        homework.fit_weights(read(kept[0]), weights, kept[1])
     return kept
 
 
@@ -131,14 +128,13 @@ def low_rank(args, every, images, lfw, pairs, trained):
             name = f"low-rank-{speedup:g}-{method}"
             small, theory, error, cosine = compress(args, name, full, images, speedup, method)
             row = {"speedup": speedup, "method": method, "theory": theory, "cosine": cosine,
-                   "relative_error": error,
+                   "relative_error": error, "small": small,
                    "before": evaluate(args, name, *small, lfw, pairs)["accuracy"]}
             text = cfg_text(args, read(small[0]), FEATURE.format(*full), args.tune_batches,
                             args.tune_rate)
             tuned = train(args, name + "-tuned", text, every, cached(args, every),
                           start=[small[1], "-clear"])
             row["after"] = evaluate(args, name + "-tuned", *tuned, lfw, pairs)["accuracy"]
-            row["small"] = small
             rows.append(row)
     for row in rows:  # at the end, so that nothing but time is measured here
         row["measured"] = ratio(args, full, row.pop("small"))
@@ -148,6 +144,8 @@ def low_rank(args, every, images, lfw, pairs, trained):
 # ---- the whole ----
 
 def show(rows, columns, cells):
+    if not rows:
+        return
     table = [columns] + [cells(r) for r in rows]
     print("\n| " + " | ".join(table[0]) + " |\n|" + "---|" * len(columns))
     for line in table[1:]:
@@ -185,6 +183,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--full-batches", type=int, default=1600,
                    help="updates of the full-precision network, where it has a teacher")
+    p.add_argument("--full-rate", type=float, default=.1, help="its learning rate")
     p.add_argument("--speedups", type=homework.numbers(float), default=[1.5, 2, 3, 4])
     p.add_argument("--samples", type=int, default=1000, help="images for the responses")
     p.add_argument("--tune-batches", type=int, default=150)

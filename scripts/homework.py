@@ -177,23 +177,24 @@ def make_teacher(args, labelled, classes):
         body = headed_cfg(args, args.teacher_cfg, classes)
         headless = os.path.join(args.out, "teacher-head", "start.weights")
         if not os.path.exists(headless):
-            start_weights(args, body, teacher, headless)
+            fit_weights(body, teacher["weights"], headless)
         teacher["headed"], teacher["headed_weights"] = train(
             args, "teacher-head", body, labelled, start=[headless, "-clear"])
     return teacher
 
 
-def start_weights(args, body, teacher, path):
-    """The teacher's weights, followed by a new head's as `darknet init` makes them."""
+def fit_weights(text, given, path):
+    """Weights for the network of a cfg text, from those of one that begins alike: what it has more,
+    a new head for example, is as `darknet init` makes it; what it has less is left out."""
     cfg, fresh = path + ".cfg", path + ".init"
-    write(cfg, body)
+    write(cfg, text)
     run([DARKNET, "init", cfg, fresh])
-    with open(teacher["weights"], "rb") as f:
-        given = f.read()
+    with open(given, "rb") as f:
+        old = f.read()
     with open(fresh, "rb") as f:
         new = f.read()
     with open(path + ".tmp", "wb") as f:
-        f.write(given + new[len(given):])
+        f.write(old[:len(new)] + new[len(old):])
     os.replace(path + ".tmp", path)
     for p in (cfg, fresh):
         os.remove(p)
