@@ -103,8 +103,7 @@ static dnx_status write_crop(char *path, const unsigned char *bytes, size_t n, d
 
 /* Free the image. */
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
-    const dnx_decoder decoder = {dnx_host_decode, dnx_host_decode_free};
-    dnx_image_fault fault = dnx_image_read(path, &decoder, image);
+    dnx_image_fault fault = dnx_image_read(path, &dnx_host_decoder, image);
     if (!fault) return DNX_OK;
     return failed(err, path, fault == DNX_IMAGE_UNREAD && errno == ENOENT ? "is missing"
                              : fault == DNX_IMAGE_UNREAD                  ? strerror(errno)

@@ -108,11 +108,10 @@ static void find_top(const float *p, int n, int top, int *index) {
 static dnx_status load(const dnx_net *net, const char *path,
                        void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,
                        dnx_err *err) {
-    const dnx_decoder decoder = {dnx_host_decode, dnx_host_decode_free};
     const size_t pixels = (size_t)net->in.h * (size_t)net->in.w, C = (size_t)net->in.c;
     dnx_loc at = {path, 0};
     dnx_image image;
-    dnx_image_fault fault = dnx_image_read(path, &decoder, &image);
+    dnx_image_fault fault = dnx_image_read(path, &dnx_host_decoder, &image);
     if (fault == DNX_IMAGE_UNREAD)
         return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
     if (fault) return dnx_fail(err, DNX_EPARSE, at, "is no image that can be decoded");

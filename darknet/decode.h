@@ -3,9 +3,11 @@
 #define DNX_DECODE_H
 #include "jpeg.h"
 
+/* What decodes an image that is no JPEG (those go through libjpeg-turbo): bytes to *h x *w x 3
+ * bytes, RGB; NULL when it cannot. Called from several threads. */
 typedef struct {
-    dnx_decode *other; /* for what is no JPEG; that goes through libjpeg-turbo */
-    void (*free_other)(unsigned char *);
+    unsigned char *(*other)(const unsigned char *bytes, size_t n, int *w, int *h);
+    void (*free_other)(unsigned char *rgb);
 } dnx_decoder;
 
 typedef enum {

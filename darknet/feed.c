@@ -128,8 +128,7 @@ dnx_status dnx_feed_check(const dnx_data *data, const dnx_net *net, dnx_err *err
 }
 
 dnx_status dnx_feed_open(const dnx_data *data, const dnx_net *net, uint64_t seed, int threads,
-                         dnx_decode *other, void (*free_other)(unsigned char *), dnx_feed **out,
-                         dnx_err *err) {
+                         const dnx_decoder *decoder, dnx_feed **out, dnx_err *err) {
     dnx_loc at = {net->file, 0};
     *out = NULL;
     dnx_status st = dnx_feed_check(data, net, err);
@@ -140,7 +139,7 @@ dnx_status dnx_feed_open(const dnx_data *data, const dnx_net *net, uint64_t seed
     f->net = net;
     f->seed = seed;
     f->start = net->seen;
-    f->decoder = (dnx_decoder){other, free_other};
+    f->decoder = *decoder;
     /* 1 % of the list, the scan's finds included; a scan that found more did not let us get here */
     f->most_bad = data->listed / 100 - data->broken;
     pthread_mutex_init(&f->lock, NULL);

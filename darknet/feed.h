@@ -23,8 +23,7 @@ dnx_status dnx_feed_check(const dnx_data *data, const dnx_net *net, dnx_err *err
  * resumed. An image that passed the scan and cannot be decoded is replaced by another one. data and
  * net must outlive the feed. The errors of dnx_feed_check; DNX_EMEM. */
 dnx_status dnx_feed_open(const dnx_data *data, const dnx_net *net, uint64_t seed, int threads,
-                         dnx_decode *other, void (*free_other)(unsigned char *), dnx_feed **out,
-                         dnx_err *err);
+                         const dnx_decoder *decoder, dnx_feed **out, dnx_err *err);
 void dnx_feed_close(dnx_feed *f); /* f may be NULL; waits for the readers */
 
 /* The next sub-batch, valid until the next call. DNX_EIO: more than 1 % of the list cannot be

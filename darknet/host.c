@@ -179,10 +179,12 @@ uint64_t dnx_host_seen(const dnx_host *h) { return h->seen; }
 
 int dnx_host_cpu_build(void) { return dlsym(RTLD_DEFAULT, "cuda_make_array") == NULL; }
 
-unsigned char *dnx_host_decode(const unsigned char *bytes, size_t n, int *w, int *h)
+static unsigned char *decode(const unsigned char *bytes, size_t n, int *w, int *h)
 {
     int channels;
     return n > INT_MAX ? NULL : stbi_load_from_memory(bytes, (int)n, w, h, &channels, 3);
 }
 
-void dnx_host_decode_free(unsigned char *rgb) { stbi_image_free(rgb); }
+static void free_decoded(unsigned char *rgb) { stbi_image_free(rgb); }
+
+const dnx_decoder dnx_host_decoder = {decode, free_decoded};

@@ -2,6 +2,7 @@
  * Nothing of darknet.h shows here. */
 #ifndef DNX_HOST_H
 #define DNX_HOST_H
+#include "decode.h"
 #include "net.h"
 
 typedef struct dnx_host dnx_host;
@@ -25,7 +26,6 @@ uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 /* 1: libdarknet was built without GPU, as darknet.h was read here (its structs differ else). */
 int dnx_host_cpu_build(void);
 
-/* Decodes JPEG, PNG, BMP and others to *h x *w x 3 bytes, RGB; NULL when it cannot. */
-unsigned char *dnx_host_decode(const unsigned char *bytes, size_t n, int *w, int *h);
-void dnx_host_decode_free(unsigned char *rgb);
+/* Decodes PNG, BMP and others; thread safe. */
+extern const dnx_decoder dnx_host_decoder;
 #endif

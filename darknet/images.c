@@ -162,23 +162,21 @@ static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fau
     return st;
 }
 
-dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, dnx_decode *other,
-                           void (*free_other)(unsigned char *), float *x, float *mirrored,
-                           dnx_err *err) {
-    const dnx_decoder decoder = {other, free_other};
+dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net,
+                           const dnx_decoder *decoder, float *x, float *mirrored, dnx_err *err) {
     const char *name = l->name[i];
     dnx_image image;
     if (l->set.n) {
         char where[300];
         snprintf(where, sizeof where, "%.250s: image %s", l->base, name);
-        dnx_image_fault fault = dnx_image_decode(l->set.image[i].bytes, l->set.image[i].n, &decoder,
+        dnx_image_fault fault = dnx_image_decode(l->set.image[i].bytes, l->set.image[i].n, decoder,
                                                  &image);
         return take(net, where, fault, &image, x, mirrored, err);
     }
     char *path = name[0] == '/' ? strdup(name) : dnx_path_join(l->base, name);
     if (!path) return dnx_fail(err, DNX_EMEM, at(name), "no memory");
     if (access(path, F_OK) && !access(name, F_OK)) strcpy(path, name);
-    dnx_image_fault fault = dnx_image_read(path, &decoder, &image);
+    dnx_image_fault fault = dnx_image_read(path, decoder, &image);
     dnx_status st = take(net, path, fault, &image, x, mirrored, err);
     free(path);
     return st;

@@ -7,10 +7,6 @@
 #define DNX_MAX_SIDE 16384       /* of an image, pixels: larger ones count as broken */
 #define DNX_MAX_PIXELS (1 << 26) /* 201 MB as RGB; refused before anything is allocated */
 
-/* Decodes other formats: bytes to *h x *w x 3 bytes, RGB; NULL when it cannot. Called from several
- * threads. */
-typedef unsigned char *dnx_decode(const unsigned char *bytes, size_t n, int *w, int *h);
-
 bool dnx_jpeg_is(const unsigned char *bytes, size_t n);
 /* *h x *w x 3 bytes, RGB; free() them. Grey becomes RGB. NULL: broken, cut short, CMYK, too large,
  * or no memory. */

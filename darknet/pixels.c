@@ -31,12 +31,11 @@ const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net, cons
 }
 
 bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored,
-                    dnx_decode *other, void (*free_other)(unsigned char *), float *out) {
+                    const dnx_decoder *decoder, float *out) {
     const dnx_look look = {.mirrored = mirrored, .is_centered = net->o.center, .saturation = 1,
                            .exposure = 1, .shrink = 1};
     float *scratch = dnx_alloc((size_t)net->in.w * (size_t)net->in.h * 3 * 2);
-    bool ok = scratch && !dnx_image_load(d, i, net, &look, &(dnx_decoder){other, free_other},
-                                         scratch, out);
+    bool ok = scratch && !dnx_image_load(d, i, net, &look, decoder, scratch, out);
     dnx_free(scratch);
     return ok;
 }

@@ -20,5 +20,5 @@ const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net, cons
 
 /* Image i as it is, or its mirror image. false: it cannot be read or decoded. Thread safe. */
 bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored,
-                    dnx_decode *other, void (*free_other)(unsigned char *), float *out);
+                    const dnx_decoder *decoder, float *out);
 #endif

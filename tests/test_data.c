@@ -33,6 +33,7 @@ static unsigned char *decode(const unsigned char *bytes, size_t n, int *w, int *
 }
 
 static void free_rgb(unsigned char *p) { free(p); }
+static const dnx_decoder decoder = {decode, free_rgb};
 
 static dnx_net *build(const char *options) {
     char text[1024];
@@ -256,7 +257,7 @@ static bool take(const dnx_data *d, dnx_net *net, uint64_t seen, int threads, in
     dnx_batch b;
     const size_t B = (size_t)net->batch, size = B * dnx_size(net->in);
     net->seen = seen;
-    if (dnx_feed_open(d, net, 7, threads, decode, free_rgb, &f, NULL)) return false;
+    if (dnx_feed_open(d, net, 7, threads, &decoder, &f, NULL)) return false;
     *altered = 0;
     for (int i = 0; i < count; i++) {
         if (dnx_feed_next(f, &b, NULL)) return false;
@@ -296,7 +297,7 @@ static void test_feed(const char *options, bool alters) {
     for (int i = 0; i < N; i++) {
         right = right && truth[0][i] == (float)d->class_of[image[0][i]];
         mirrors += mirrored[0][i];
-        ok = dnx_data_image(d, image[0][i], net, mirrored[0][i], decode, free_rgb, want);
+        ok = dnx_data_image(d, image[0][i], net, mirrored[0][i], &decoder, want);
         exact = exact && ok && !memcmp(want, x[0] + (size_t)i * size, sizeof(float) * size);
     }
     check(right && mirrors > 8 && mirrors < N - 8, "truth is the image's class");
@@ -321,7 +322,7 @@ static void test_replaced(const char *options) {
     dnx_data *d = open_data("classes=8\ntrain=long.txt\n");
     dnx_net *net = build(options);
     int told = 0;
-    bool ok = !dnx_feed_open(d, net, 7, 2, decode, free_rgb, &f, NULL), found = false;
+    bool ok = !dnx_feed_open(d, net, 7, 2, &decoder, &f, NULL), found = false;
     for (int i = 0; ok && i < 200; i++) {
         const char *line;
         ok = !dnx_feed_next(f, &b, NULL);
@@ -344,7 +345,7 @@ static void test_unlabelled(void) {
     dnx_net *net = build("batch=4");
     dnx_feed *f;
     dnx_batch b;
-    bool ok = !dnx_feed_open(d, net, 7, 2, decode, free_rgb, &f, NULL) &&
+    bool ok = !dnx_feed_open(d, net, 7, 2, &decoder, &f, NULL) &&
               !dnx_feed_next(f, &b, NULL);
     for (int k = 0; ok && k < 4; k++) ok = b.truth[k] == -1;
     check(ok, "unlabelled images have truth -1");
