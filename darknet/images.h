@@ -21,7 +21,8 @@ dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
 
 /* Image i as H x W x C floats, (pixel - input_mean) * input_scale, and its mirror image where
- * mirrored is not NULL. DNX_EIO; DNX_EPARSE: it cannot be decoded; DNX_ESHAPE: it has not the network's size. Thread safe. */
+ * mirrored is not NULL. DNX_EIO; DNX_EPARSE: it cannot be decoded; DNX_ESHAPE: it has not the
+ * network's size. Thread safe. */
 dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net,
                            const dnx_decoder *decoder, float *x, float *mirrored, dnx_err *err);
 #endif

@@ -95,7 +95,8 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
 }
 
 /* Stores the parameters, which come in file order. In a network that does not keep them they are
- * prepared layer by layer, so that it never has all of them. */
+ * prepared layer by layer, so that it never has all of them; in others only when all are stored,
+ * so that memory that runs out leaves nothing half loaded. */
 static dnx_status store(dnx_net *net, const source *s, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < net->n; i++) {
@@ -134,13 +135,17 @@ static dnx_status read_header(source *s, size_t len, dnx_err *err) {
     return DNX_OK;
 }
 
+static dnx_status to_floats(const source *s, dnx_err *err) {
+    return fseek(s->file, (long)s->header, SEEK_SET) ? shrinks(s, err) : DNX_OK;
+}
+
 static dnx_status load_plain(dnx_net *net, source *s, size_t len, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
-    for (int pass = 0; pass < 2 && !st; pass++) {
-        if (fseek(s->file, (long)s->header, SEEK_SET)) return shrinks(s, err);
-        st = pass ? store(net, s, err) : check_numbers(net, s, err);
-        if (!pass && !st) st = check_length(net, s, err);
-    }
+    if (!st) st = to_floats(s, err);
+    if (!st) st = check_numbers(net, s, err);
+    if (!st) st = check_length(net, s, err);
+    if (!st) st = to_floats(s, err);
+    if (!st) st = store(net, s, err);
     if (!st) net->seen = s->seen;
     return st;
 }
