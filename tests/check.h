@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernels/kernels.h"
 #include "net.h"
 
 static int passed, failed, skipped;
@@ -166,5 +167,14 @@ static inline void in_child(const char *set, void (*all)(void)) {
     if (!has_counts) printf("%s: the child ended early, status %d\n", set, status);
     if (!has_counts || (status && !counts[1])) counts[1] = 1;
     passed += counts[0], failed += counts[1], skipped += counts[2];
+}
+
+/* in_child for each set of float kernels that this processor has. */
+static inline void in_each_set(void (*all)(void)) {
+    static const char *const sets[] = {"plain", "avx2", "avx512"};
+    for (int i = 0; i < 3; i++) {
+        if (dnx_kernels_named(sets[i])) in_child(sets[i], all);
+        else skipped++;
+    }
 }
 #endif

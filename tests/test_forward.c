@@ -196,10 +196,6 @@ static void check_all(void) {
 }
 
 int main(void) {
-    static const char *const sets[] = {"plain", "avx2", "avx512"};
-    for (int i = 0; i < 3; i++) {
-        if (dnx_kernels_named(sets[i])) in_child(sets[i], check_all);
-        else skipped++;
-    }
+    in_each_set(check_all);
     return summary();
 }

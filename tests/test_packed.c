@@ -22,15 +22,8 @@ static dnx_net *build(const char *cfg_text, bool trains) {
 }
 
 static void fill(dnx_net *net, uint64_t seed) {
-    dnx_param list[DNX_MAX_PARAMS];
-    dnx_rng r;
-    dnx_rng_seed(&r, seed, 0);
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
-            for (size_t j = 0; j < list[k].count; j++)
-                list[k].value[j] = list[k].is_trained ? dnx_rng_normal(&r) : dnx_rng_uniform(&r);
+    scatter(net, seed, 3);
     net->seen = seed;
-    dnx_net_prepare(net, NULL);
 }
 
 static double outputs(dnx_net *net, float *y) {

@@ -30,17 +30,6 @@ static size_t good_size, floats;
 
 static dnx_net *build(void) { return make_net(net_text, "test.cfg", false, 1, 1); }
 
-/* Gives every parameter a value of its own; the last mantissa bits count too. */
-static void fill(dnx_net *net, uint64_t seed) {
-    dnx_param list[DNX_MAX_PARAMS];
-    dnx_rng r;
-    dnx_rng_seed(&r, seed, 0);
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
-            for (size_t j = 0; j < list[k].count; j++)
-                list[k].value[j] = dnx_rng_uniform(&r) + .5f; /* variances are positive */
-}
-
 /* All parameters in file order; returns how many floats. */
 static size_t copy(dnx_net *net, float *out) {
     dnx_param list[DNX_MAX_PARAMS];
@@ -64,7 +53,7 @@ static void refuses(const char *name, const char *path, dnx_status status, const
     va_start(args, fmt);
     vsnprintf(want + used, sizeof want - (size_t)used, fmt, args);
     va_end(args);
-    fill(net, 77);
+    scatter(net, 77, 1);
     net->seen = 4711;
     copy(net, before);
     dnx_status st = dnx_weights_load(net, path, &err);
@@ -84,9 +73,9 @@ static void loads(const char *name, const void *bytes, size_t n, uint64_t seen) 
     static float got[MOST], want[MOST];
     dnx_net *net = build(), *source = build();
     dnx_err err = {0};
-    fill(source, 1);
+    scatter(source, 1, 1);
     copy(source, want);
-    fill(net, 77);
+    scatter(net, 77, 1);
     write_bytes(file, bytes, n);
     check(!dnx_weights_load(net, file, &err), "%s: %s", name, err.text);
     copy(net, got);
@@ -102,7 +91,7 @@ static void round_trip(void) {
     dnx_net *net = build();
     dnx_err err = {0};
     uint64_t seen;
-    fill(net, 1);
+    scatter(net, 1, 1);
     net->seen = 0x123456789abcu; /* more than an int32 */
     floats = copy(net, params);
     check(!dnx_weights_save(net, file, &err), "save: %s", err.text);

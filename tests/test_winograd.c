@@ -81,10 +81,6 @@ static void check_set(void) {
 }
 
 int main(void) {
-    static const char *const sets[] = {"plain", "avx2", "avx512"};
-    for (int i = 0; i < 3; i++) {
-        if (dnx_kernels_named(sets[i])) in_child(sets[i], check_set);
-        else skipped++;
-    }
+    in_each_set(check_set);
     return summary();
 }
