@@ -39,7 +39,9 @@ void dnx_free(void *p) {
 
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
     *p = dnx_alloc(count);
-    if (*p) n->allocated += count;
-    if (*p) return DNX_OK;
-    return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory for %zu floats", n->type->name, count);
+    if (!*p)
+        return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory for %zu floats", n->type->name,
+                        count);
+    n->allocated += count;
+    return DNX_OK;
 }
