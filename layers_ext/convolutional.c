@@ -101,7 +101,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (!n->trains && o->size == 3 && o->stride == 1 && o->groups == 1)
         s->wino.m = dnx_winograd_side(n->in[0], n->out);
     if (s->wino.m) {
-        if (!st) st = dnx_winograd_make(&s->wino, n, s->wino.m, s->at.pad, err);
+        if (!st) st = dnx_winograd_make(&s->wino, n, n->out, s->wino.m, s->at.pad, err);
     } else if (!st) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
     if (!st && !s->wino.m && !s->reads_in_place)
         st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);

@@ -10,13 +10,14 @@
  * slopes N.
  *
  * A block of t stays in the cache between the two products: one pass over x and y. Training keeps
- * t (R numbers a pixel, fewer than z has), so that backward need not compute it again. */
+ * t (R numbers a pixel, fewer than z has), so that backward need not compute it again. Predicting,
+ * 3x3 filters with stride 1 go through Winograd's transforms, which write all of t. */
 #include <math.h>
 #include <string.h>
 
 #include "common/filters.h"
 #include "common/patches.h"
-#include "common/tail.h"
+#include "common/winograd.h"
 #include "kernels/pool.h"
 
 #define BLOCK 84 /* pixels at a time: a multiple of every tile height */
@@ -36,6 +37,8 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_tail tail;
+    dnx_winograd wino; /* wino.m > 0: it makes t, and there is no packed_v */
+    size_t wino_room;  /* floats of scratch before t */
     dnx_patches at;
     int K, N, R;
     bool reads_in_place;
@@ -84,9 +87,16 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     st = dnx_tail_make(&s->tail, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->v, K * R, err);
     if (!st) st = dnx_new(n, &s->p, R * N, err);
-    if (!st) st = dnx_new(n, &s->packed_v, k->packed(s->K, s->R), err);
+    dnx_shape mid = {n->out.h, n->out.w, s->R};
+    if (!n->trains && o->size == 3 && o->stride == 1)
+        s->wino.m = dnx_winograd_side(n->in[0], mid);
+    if (s->wino.m) {
+        if (!st) st = dnx_winograd_make(&s->wino, n, mid, s->wino.m, s->at.pad, err);
+        s->wino_room = n->scratch;
+        n->scratch += (size_t)n->batch * dnx_size(mid);
+    } else if (!st) st = dnx_new(n, &s->packed_v, k->packed(s->K, s->R), err);
     if (!st) st = dnx_new(n, &s->packed_p, k->packed(s->R, s->N), err);
-    if (!st) st = dnx_new(n, &s->block, threads * BLOCK * (K + R), err);
+    if (!st && !s->wino.m) st = dnx_new(n, &s->block, threads * BLOCK * (K + R), err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_v, K * R, err);
         if (!st) st = dnx_new(n, &s->d_p, R * N, err);
@@ -101,13 +111,14 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);
-    n->scratch = n->trains ? threads * BLOCK * N : 0;
+    if (n->trains) n->scratch = threads * BLOCK * N;
     return prepare(n, err);
 }
 
 static void unmake(dnx_node *n) {
     state *s = n->state;
     dnx_tail_unmake(&s->tail);
+    dnx_winograd_unmake(&s->wino);
     float *all[] = {s->v, s->d_v, s->p, s->d_p, s->vk, s->packed_v, s->packed_p,
                     s->packed_vt, s->packed_pt, s->t, s->block, s->d_all};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
@@ -142,8 +153,11 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
         if (st) return st;
     }
     if (!n->trains) dnx_tail_fold(&s->tail);
-    dnx_filters_order(&v, n->pool, s->v, NULL, s->vk);
-    dnx_filters_pack(&v, n->pool, s->vk, s->packed_v, s->packed_vt);
+    if (s->wino.m) dnx_winograd_prepare(&s->wino, n, s->v, NULL);
+    else {
+        dnx_filters_order(&v, n->pool, s->v, NULL, s->vk);
+        dnx_filters_pack(&v, n->pool, s->vk, s->packed_v, s->packed_vt);
+    }
     dnx_filters_order(&p, n->pool, s->p, n->trains ? NULL : s->tail.scale, s->vk);
     dnx_filters_pack(&p, n->pool, s->vk, s->packed_p, s->packed_pt);
     if (!n->trains) {
@@ -172,15 +186,18 @@ static void forward_share(void *arg, int t, int threads) {
     const dnx_kernel_set *k = dnx_kernels();
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, lda;
     float *out = dnx_tail_out(&s->tail, j->p);
-    float *block = s->block + (size_t)t * BLOCK * (K + R);
+    float *block = s->block ? s->block + (size_t)t * BLOCK * (K + R) : NULL;
+    float *whole = s->wino.m ? j->p->scratch + s->wino_room : s->t;
     long lo, hi;
     dnx_share((long)j->p->batch * n->out.h * n->out.w, t, threads, &lo, &hi);
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        float *mid = n->trains ? s->t + (size_t)p * R : block + BLOCK * K;
+        float *mid = whole ? whole + (size_t)p * R : block + BLOCK * K;
         dnx_epilogue none = {0}, e = dnx_tail_epilogue(&s->tail, j->p, p, 0);
-        const float *a = dnx_patches_rows(&s->at, j->p->x[0], p, rows, block, &lda);
-        k->mm(a, lda, rows, s->K, s->packed_v, s->R, mid, R, &none);
+        if (!s->wino.m) {
+            const float *a = dnx_patches_rows(&s->at, j->p->x[0], p, rows, block, &lda);
+            k->mm(a, lda, rows, s->K, s->packed_v, s->R, mid, R, &none);
+        }
         k->mm(mid, R, rows, s->R, s->packed_p, s->N, out + (size_t)p * N, N, &e);
         if (n->trains) dnx_tail_block(&s->tail, j->p, t, out + (size_t)p * N, rows);
     }
@@ -189,6 +206,11 @@ static void forward_share(void *arg, int t, int threads) {
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     job j = {n, p};
+    if (s->wino.m) {
+        dnx_pass mid = *p;
+        mid.y = p->scratch + s->wino_room;
+        dnx_winograd_forward(&s->wino, n, &mid, NULL);
+    }
     if (n->trains) dnx_tail_begin(&s->tail, n);
     dnx_pool_run(n->pool, forward_share, &j);
     if (n->trains) dnx_tail_end(&s->tail, n, p);

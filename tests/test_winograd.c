@@ -1,4 +1,4 @@
-/* test_winograd.c - 3x3 convolutions that predict by Winograd's transforms against the direct
+/* test_winograd.c - 3x3 convolutions and [low_rank] that predict by Winograd's transforms against the direct
  * products of a training network, with several numbers of threads, in each kernel set; and which
  * shapes take which transform. Loops in double are in test_layers.c. */
 #include "check.h"
@@ -7,7 +7,8 @@
 typedef struct {
     int B, H, W, C, N, pad;
     const char *more;
-    int m; /* expected; 0: no transform */
+    int m;    /* expected; 0: no transform */
+    int rank; /* 0: [convolutional] */
 } shape;
 
 static const shape shapes[] = {
@@ -21,6 +22,10 @@ static const shape shapes[] = {
     {1, 2, 2, 512, 512, 1, "activation=linear\n", 0},
     {1, 56, 56, 3, 64, 1, "activation=linear\n", 0},
     {1, 1, 99, 64, 64, 1, "activation=linear\n", 0},
+    {1, 14, 14, 256, 256, 1, "batch_normalize=1\nactivation=prelu\n", 4, 70},
+    {3, 9, 31, 24, 33, 0, "activation=leaky\n", 4, 11},
+    {1, 16, 16, 256, 256, 1, "batch_normalize=1\nactivation=relu\n", 2, 200},
+    {1, 14, 14, 64, 64, 1, "activation=linear\n", 0, 7},
 };
 
 /* The outputs of x, or NULL. */
@@ -29,8 +34,10 @@ static float *outputs(const shape *s, const char *name, bool trains, int threads
     dnx_err err;
     float *y = NULL;
     snprintf(text, sizeof text,
-             "[net]\nheight=%d\nwidth=%d\nchannels=%d\n[convolutional]\nfilters=%d\nsize=3\n"
-             "padding=%d\n%s", s->H, s->W, s->C, s->N, s->pad, s->more);
+             "[net]\nheight=%d\nwidth=%d\nchannels=%d\n[%s]\nfilters=%d\nsize=3\n"
+             "padding=%d\n%s", s->H, s->W, s->C, s->rank ? "low_rank" : "convolutional", s->N,
+             s->pad, s->more);
+    if (s->rank) snprintf(text + strlen(text), sizeof text - strlen(text), "rank=%d\n", s->rank);
     dnx_net *net = try_net(text, "test", trains, s->B, threads, &err);
     if (check_part(net != NULL, name, err.text, 0, 0)) {
         scatter(net, 4, .4f);
@@ -43,11 +50,12 @@ static float *outputs(const shape *s, const char *name, bool trains, int threads
 
 static void check_shape(const shape *s) {
     char name[64];
-    snprintf(name, sizeof name, "%dx%dx%dx%d -> %d, padding %d", s->B, s->H, s->W, s->C, s->N,
-             s->pad);
+    snprintf(name, sizeof name, "%dx%dx%dx%d -> %d, padding %d, rank %d", s->B, s->H, s->W, s->C,
+             s->N, s->pad, s->rank);
     dnx_shape in = {s->H, s->W, s->C}, out = {s->H + 2 * s->pad - 2, s->W + 2 * s->pad - 2, s->N};
+    dnx_shape by = {out.h, out.w, s->rank ? s->rank : s->N}; /* what Winograd's filters give */
     size_t count = (size_t)s->B * dnx_size(in), results = (size_t)s->B * dnx_size(out);
-    check_part(dnx_winograd_side(in, out) == s->m, name, "side", dnx_winograd_side(in, out), s->m);
+    check_part(dnx_winograd_side(in, by) == s->m, name, "side", dnx_winograd_side(in, by), s->m);
     if (!s->m) return;
     float *x = dnx_alloc(count);
     dnx_rng g;

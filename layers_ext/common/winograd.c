@@ -37,14 +37,14 @@ static size_t room(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
 
-dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, int m, int pad, dnx_err *err) {
+dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, dnx_shape out, int m, int pad,
+                             dnx_err *err) {
     const dnx_kernel_set *k = dnx_kernels();
     dnx_shape in = n->in[0];
     s->m = m;
-    s->N = n->out.c;
-    s->out = n->out;
-    s->at = (dnx_patches){in, (n->out.h + m - 1) / m, (n->out.w + m - 1) / m, m + 2, m, pad, 0,
-                          in.c};
+    s->N = out.c;
+    s->out = out;
+    s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, pad, 0, in.c};
     long all = (long)n->batch * s->at.out_h * s->at.out_w;
     int tiles = ROOM / area(s) / in.c / 12 * 12; /* 12: whole register tiles */
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
@@ -98,8 +98,8 @@ static void transform_filters(void *arg, int t, int threads) {
                 size_t f = (size_t)lo * panel + i;
                 const float *w = j->w + (f * C + c) * 9;
                 float *u = s->filters + ((size_t)lo * C + c) * panel + i;
-                double g[9], rows[6 * 3], all[36];
-                for (int r = 0; r < 9; r++) g[r] = (double)w[r] * (double)j->scale[f];
+                double g[9], rows[6 * 3], all[36], scale = j->scale ? (double)j->scale[f] : 1;
+                for (int r = 0; r < 9; r++) g[r] = (double)w[r] * scale;
                 for (int r = 0; r < 3; r++) filter_line(s->m, g + r, 3, rows + r, 3);
                 for (int r = 0; r < a; r++) filter_line(s->m, rows + 3 * r, 1, all + a * r, 1);
                 for (int r = 0; r < a * a; r++) u[(size_t)r * size] = (float)all[r];
@@ -148,7 +148,8 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
         int h = s->out.h - y < s->m ? s->out.h - y : s->m;
         int w = s->out.w - x < s->m ? s->out.w - x : s->m;
         long pixel = (image * s->out.h + y) * s->out.w + x;
-        dnx_epilogue e = dnx_tail_epilogue(j->tail, j->p, pixel, f);
+        dnx_epilogue e = {0};
+        if (j->tail) e = dnx_tail_epilogue(j->tail, j->p, pixel, f);
         dnx_kernels()->wino_out(s->m, prod, step_out(s), width, h, w,
                                 j->p->y + (size_t)pixel * N + f, row, N, &e);
     }

@@ -22,10 +22,12 @@ typedef struct {
 
 /* The m that pays for a convolution of these shapes; 0: none does. */
 int dnx_winograd_side(dnx_shape in, dnx_shape out);
-/* Sets n->scratch. n->out must be set. */
-dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, int m, int pad, dnx_err *err);
+/* From n->in[0] to out, whose channels are the filters. Sets n->scratch. */
+dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, dnx_shape out, int m, int pad,
+                             dnx_err *err);
 void dnx_winograd_unmake(dnx_winograd *s);
-/* w: N x C x 3 x 3 in file order, filter f times scale[f]. */
+/* w: N x C x 3 x 3 in file order, filter f times scale[f] (NULL: 1). */
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale);
+/* p->y = Y of p->x[0], through the tail; NULL: as it is. */
 void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p, const dnx_tail *tail);
 #endif
