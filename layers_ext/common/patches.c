@@ -33,26 +33,37 @@ static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     return (size_t)(p / per) * dnx_size(s->in) + (size_t)s->c0;
 }
 
+/* memcpy of n floats, without its call: eights, the last of which may overlap the one before. */
+static inline void copy(float *to, const float *from, size_t n) {
+    if (n < 8) {
+        for (size_t i = 0; i < n; i++) to[i] = from[i];
+        return;
+    }
+    for (size_t i = 0; i + 8 < n; i += 8) memcpy(to + i, from + i, sizeof *to * 8);
+    memcpy(to + n - 8, from + n - 8, sizeof *to * 8);
+}
+
+/* One row of a window: c floats of each of the taps [lo, hi), C apart from `from` on; else 0. */
+static inline void gather_line(const float *from, size_t C, size_t c, int lo, int hi, int size,
+                               float *to) {
+    for (size_t i = 0; i < (size_t)lo * c; i++) to[i] = 0;
+    if (c == C) copy(to + (size_t)lo * c, from, (size_t)(hi - lo) * c);
+    else
+        for (size_t k = (size_t)lo; k < (size_t)hi; k++, from += C) copy(to + k * c, from, c);
+    for (size_t i = (size_t)hi * c; i < (size_t)size * c; i++) to[i] = 0;
+}
+
 void dnx_patches_gather(const dnx_patches *s, const float *x, long p, int count, float *rows) {
     size_t C = (size_t)s->in.c, c = (size_t)s->c, line = (size_t)s->size * c;
-    for (const long end = p + count; p < end; p++) {
-        int iy, ix, lo, hi;
-        const float *image = x + window(s, p, &iy, &ix);
+    int iy = 0, ix = s->in.w, lo, hi; /* as after a row's last window */
+    const float *image = NULL;
+    for (const long end = p + count; p < end; p++, ix += s->stride) {
+        if (!image || ix + s->pad >= s->out_w * s->stride) image = x + window(s, p, &iy, &ix);
         inside(ix, s->size, s->in.w, &lo, &hi);
-        for (int ky = 0; ky < s->size; ky++, rows += line) {
-            if (iy + ky < 0 || iy + ky >= s->in.h || lo == hi) {
-                memset(rows, 0, sizeof *rows * line);
-                continue;
-            }
-            const float *from =
-                image + ((size_t)(iy + ky) * (size_t)s->in.w + (size_t)(ix + lo)) * C;
-            float *to = rows + (size_t)lo * c;
-            memset(rows, 0, sizeof *rows * (size_t)lo * c);
-            if (c == C) memcpy(to, from, sizeof *to * (size_t)(hi - lo) * C);
-            else
-                for (int kx = lo; kx < hi; kx++, to += c, from += C)
-                    memcpy(to, from, sizeof *to * c);
-            memset(rows + (size_t)hi * c, 0, sizeof *rows * (size_t)(s->size - hi) * c);
+        for (int y = iy; y < iy + s->size; y++, rows += line) {
+            bool is_in = y >= 0 && y < s->in.h && lo < hi;
+            size_t at = is_in ? ((size_t)y * (size_t)s->in.w + (size_t)(ix + lo)) * C : 0;
+            gather_line(image + at, C, c, is_in ? lo : 0, is_in ? hi : 0, s->size, rows);
         }
     }
 }
