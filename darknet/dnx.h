@@ -107,6 +107,7 @@ typedef enum { DNX_NO_TARGET, DNX_FEATURE, DNX_LOGITS } dnx_wanted;
 
 struct dnx_layer_type;
 struct dnx_pool;
+struct dnx_tail; /* layers_ext/common/tail.h */
 
 /* One layer of a network. The builder fills everything above `out` before make() runs. */
 typedef struct dnx_node {
@@ -118,6 +119,8 @@ typedef struct dnx_node {
     bool forgets;          /* it only predicts, and nobody asks for its parameters again: prepare()
                             * may free them; params() then gives NULL for a value. False while they
                             * are loaded: params() gives room for all */
+    bool leaves_tail;      /* its only reader computes y from z, see dnx_layer_type.tail: forward
+                            * writes no y. The builder sets it after make() */
     uint64_t seed;         /* of the network; use (seed, index) */
     struct dnx_pool *pool; /* threads; see kernels/pool.h. Never NULL */
     void *opts;            /* options struct of the type */
@@ -139,6 +142,8 @@ typedef struct {
     int batch;      /* may be smaller than node->batch */
     bool is_training;
     const float *x[DNX_MAX_IN]; /* inputs */
+    struct dnx_tail *tail;      /* NULL; or x[0] is z of a layer that leaves its tail: x is what
+                                 * dnx_tail_rows() makes of it */
     float *y;                   /* output; in backward it still holds forward's result */
     const float *dy;
     float *dx[DNX_MAX_IN];      /* NULL: nobody wants it */
@@ -175,6 +180,11 @@ typedef struct dnx_layer_type {
     dnx_status (*prepare)(dnx_node *n, dnx_err *err);
     /* Whether forward honours pass->residual with these options; NULL: no. */
     bool (*can_add)(const dnx_node *n);
+    /* Training, batch norm and activation of a layer can wait until its only reader, the next one,
+     * has its input in the cache: tail() gives them and z (NULL: with these options they do not
+     * wait), does_tail() says whether a layer honours pass->tail. Both NULL: no. */
+    struct dnx_tail *(*tail)(dnx_node *n, float **z);
+    bool (*does_tail)(const dnx_node *n);
     /* A loss of distillation: input 0 is the layer that `layers_key` names, by default the last one
      * that fits; the builder fills target, head and target_head. It needs no truth. */
     dnx_wanted wants;

@@ -240,12 +240,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
 }
 
 /* A plain [shortcut] whose previous layer feeds nothing else is added as that layer stores. */
-static void merge_shortcuts(dnx_net *net) {
-    int *uses = calloc((size_t)net->n, sizeof *uses);
-    if (!uses) return; /* only slower */
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0; k < net->nodes[i].n_in; k++)
-            if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
+static void merge_shortcuts(dnx_net *net, const int *uses) {
     for (int i = 1; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i], *prev = n - 1;
         if (strcmp(n->type->name, "shortcut") || n->n_in != 2 || uses[i - 1] != 1) continue;
@@ -258,6 +253,32 @@ static void merge_shortcuts(dnx_net *net) {
         net->links[i].merged_into = i - 1;
         net->links[i - 1].residual_of = n->from[1];
     }
+}
+
+/* A layer whose only reader is the next one leaves its tail to it, where both can. */
+static void leave_tails(dnx_net *net, const int *uses) {
+    for (int i = 0; i + 1 < net->n; i++) {
+        dnx_node *n = &net->nodes[i], *next = n + 1;
+        dnx_link *l = &net->links[i];
+        if (uses[i] != 1 || next->n_in < 1 || next->from[0] != i || l->residual_of >= 0) continue;
+        if (!n->trains || !n->type->tail || !next->type->does_tail || !next->type->does_tail(next))
+            continue;
+        float *z;
+        l->tail = n->type->tail(n, &z);
+        n->leaves_tail = l->tail != NULL;
+        if (l->tail) l->y = z;
+    }
+}
+
+/* Layers that need not each read and write all of their data. */
+static void fuse(dnx_net *net) {
+    int *uses = calloc((size_t)net->n, sizeof *uses);
+    if (!uses) return; /* only slower */
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0; k < net->nodes[i].n_in; k++)
+            if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
+    merge_shortcuts(net, uses);
+    leave_tails(net, uses);
     free(uses);
 }
 
@@ -310,7 +331,7 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, bool forgets, int batch
     net->chunk = trains || (size_t)net->batch < fit ? net->batch : fit > 0 ? (int)fit : 1;
     for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
     if (!st) {
-        merge_shortcuts(net);
+        fuse(net);
         st = dnx_net_allocate(net, err);
     }
     for (int i = 0; !st && i < net->first_trained; i++)

@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     float *y, *dy;       /* dy is NULL when predicting, and where nobody asks for it */
     int merged_into;     /* of a merged [shortcut]: the layer whose forward adds it; else -1 */
+    struct dnx_tail *tail; /* what the next layer does for this one, whose y is z; NULL: nothing */
     int residual_of;     /* the layer whose output this layer adds while it stores; else -1 */
     bool dy_written;     /* this backward pass: dy holds a consumer's share */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */

@@ -7,15 +7,18 @@ static int root(const dnx_net *net, int i) {
     return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
 }
 
-/* Floats that the output of layer i takes, with a gap to the next. */
-static size_t room(const dnx_net *net, int i) {
+/* Floats that the output of layer i takes, with a gap to the next. An y, not a dy: a layer that
+ * leaves its tail has none. */
+static size_t room(const dnx_net *net, int i, bool is_y) {
+    if (is_y && net->links[i].tail) return 0;
     return (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;
 }
 
 /* Offsets so that tensors that live at the same time do not overlap: tensor i lives from layer i to
  * its last reader. In a backward pass the same spans are lived through in reverse, so that the
  * plan serves outputs of a predicting network and deltas of a training one. Returns the total. */
-static size_t plan(const dnx_net *net, bool shares, size_t *at, int *death) {
+static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
+    bool shares = !is_y || !net->trains;
     size_t total = 0;
     for (int i = 0; i < net->n; i++) death[i] = i;
     for (int i = 0; i < net->n; i++) {
@@ -26,13 +29,13 @@ static size_t plan(const dnx_net *net, bool shares, size_t *at, int *death) {
     death[root(net, net->n - 1)] = net->n;
     for (int i = 0; i < net->n; i++) {
         if (root(net, i) != i) continue;
-        size_t size = room(net, i);
+        size_t size = room(net, i, is_y);
         size_t pos = shares ? 0 : total;
         for (bool moved = shares; moved;) {
             moved = false;
             for (int j = 0; j < i; j++) {
                 if (root(net, j) != j || death[j] < i) continue;
-                size_t len = room(net, j);
+                size_t len = room(net, j, is_y);
                 if (pos < at[j] + len && at[j] < pos + size) {
                     pos = at[j] + len;
                     moved = true;
@@ -51,14 +54,15 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
     int *death = calloc((size_t)net->n, sizeof *death);
     net->momentum_at = calloc((size_t)net->n + 1, sizeof *net->momentum_at);
     if (!pos || !death || !net->momentum_at) goto no_memory;
-    net->output_floats = plan(net, !net->trains, pos, death);
+    net->output_floats = plan(net, true, pos, death);
     net->result = dnx_alloc(dnx_size(net->nodes[net->n - 1].out) * (size_t)net->batch);
     net->outputs = dnx_alloc(net->output_floats);
     net->scratch = dnx_alloc(net->scratch_floats + 1);
     if (!net->outputs || !net->scratch || !net->result) goto no_memory;
-    for (int i = 0; i < net->n; i++) net->links[i].y = net->outputs + pos[root(net, i)];
+    for (int i = 0; i < net->n; i++)
+        if (!net->links[i].tail) net->links[i].y = net->outputs + pos[root(net, i)];
     if (net->trains) {
-        net->delta_floats = plan(net, true, pos, death);
+        net->delta_floats = plan(net, false, pos, death);
         net->deltas = dnx_alloc(net->delta_floats);
         for (int i = 0; i < net->n; i++)
             net->momentum_at[i + 1] = net->momentum_at[i] + dnx_net_count(net, i);

@@ -15,6 +15,7 @@ static dnx_pass pass_of(dnx_net *net, int i, const float *x, int batch, const fl
                   .target = net->links[i].target,
                   .seen = net->seen, .update = net->seen / (uint64_t)net->o.batch};
     for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->links[n->from[k]].y;
+    if (n->n_in > 0 && n->from[0] >= 0) p.tail = net->links[n->from[0]].tail;
     return p;
 }
 

@@ -50,7 +50,7 @@ typedef struct {
     float *packed;     /* groups x packed panels of K x N */
     float *packed_t;   /* the same of N x K, for dx */
     float *d_wk;       /* threads x groups x N x K; NULL: has_few_rows */
-    float *block;      /* threads x BLOCK x K; NULL: reads_in_place */
+    float *block;      /* threads x BLOCK x K; NULL: reads_in_place, and does no tail */
 } state;
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
@@ -81,6 +81,16 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
+static dnx_tail *tail(dnx_node *n, float **z) {
+    return dnx_tail_to_leave(&((state *)n->state)->dw.tail, z);
+}
+
+static bool does_tail(const dnx_node *n) {
+    const state *s = n->state;
+    if (s->is_depthwise) return dnx_dwconv_does_tail(n);
+    return n->trains && s->reads_in_place && s->groups == 1 && !s->has_few_rows;
+}
+
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -103,7 +113,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (s->wino.m) {
         if (!st) st = dnx_winograd_make(&s->wino, n, n->out, s->wino.m, s->at.pad, err);
     } else if (!st) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
-    if (!st && !s->wino.m && !s->reads_in_place)
+    if (!st && !s->wino.m && (!s->reads_in_place || does_tail(n)))
         st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_w, count, err);
@@ -184,6 +194,15 @@ static dnx_patches of_group(const state *s, int g) {
     return at;
 }
 
+/* Rows under `count` outputs from p on. */
+static const float *rows_at(const job *j, const dnx_patches *at, long p, int count, float *block,
+                            size_t *lda) {
+    const float *rows = dnx_patches_rows(at, j->p->x[0], p, count, block, lda);
+    if (!j->p->tail) return rows;
+    dnx_tail_rows(j->p->tail, rows, count, block);
+    return block;
+}
+
 /* Output pixels [lo, hi), columns [first, end) of every group, whole panels. */
 static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
@@ -197,9 +216,10 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
         int rows = (int)(hi - p < step ? hi - p : step);
         for (int g = 0; g < s->groups; g++) {
             dnx_patches at = of_group(s, g);
-            const float *a = dnx_patches_rows(&at, j->p->x[0], p, rows, block, &lda);
+            const float *a = rows_at(j, &at, p, rows, block, &lda);
             int f = g * s->N + first;
             dnx_epilogue e = dnx_tail_epilogue(&s->dw.tail, j->p, p, f);
+            if (j->p->tail) e.next = j->p->x[0] + (size_t)(p + rows) * lda;
             k->mm(a, lda, rows, s->K,
                   s->packed + (size_t)g * k->packed(s->K, s->N) + (size_t)first * (size_t)s->K,
                   end - first, out + (size_t)p * N + f, N, &e);
@@ -266,15 +286,17 @@ static void backward_part(job *j, int t, long lo, long hi) {
         for (int g = 0; g < s->groups; g++) {
             const float *d = dz + (size_t)g * Ng;
             dnx_patches at = of_group(s, g);
-            const float *a = dnx_patches_rows(&at, j->p->x[0], p, rows, block, &lda);
+            const float *a = rows_at(j, &at, p, rows, block, &lda);
             const float *wt = s->packed_t + (size_t)g * k->packed(s->N, s->K);
             k->mmt_ahead(d, N, a, lda, rows, s->N, s->K, d_wk + (size_t)g * Ng * K, K, &next);
             next = next_block(j, hi, hi); /* once is enough */
             if (!dx) continue;
             dnx_epilogue e = {.adds = s->reads_in_place && j->p->dx_adds[0]};
-            k->mm(d, N, rows, s->N, wt, s->K, s->reads_in_place ? dx + (a - j->p->x[0]) : block,
-                  lda, &e);
+            float *to = s->reads_in_place ? dx + (size_t)p * lda + at.c0 : block;
+            k->mm(d, N, rows, s->N, wt, s->K, to, lda, &e);
             if (!s->reads_in_place) dnx_patches_scatter(&at, block, p, rows, dx);
+            if (j->p->tail)
+                dnx_tail_sums(j->p->tail, t, to, j->p->x[0] + (size_t)p * K, rows);
         }
     }
 }
@@ -334,6 +356,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     }
     job j = {n, p, NULL};
     dnx_tail_backward(&s->dw.tail, n, p);
+    if (p->tail) dnx_tail_begin(p->tail, n);
     if (s->has_few_rows) {
         j.dz = dnx_tail_dz(&s->dw.tail, p->dy, s->dw.tail.z, (long)p->batch * n->out.h * n->out.w,
                            p->scratch);
@@ -361,4 +384,6 @@ const dnx_layer_type dnx_convolutional = {
     .macs = macs,
     .prepare = prepare,
     .can_add = dnx_tail_can_add,
+    .tail = tail,
+    .does_tail = does_tail,
 };

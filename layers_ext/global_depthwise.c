@@ -45,4 +45,6 @@ const dnx_layer_type dnx_global_depthwise = {
     .macs = dnx_dwconv_macs,
     .prepare = dnx_dwconv_prepare,
     .can_add = dnx_dwconv_can_add,
+    .tail = dnx_dwconv_tail,
+    .does_tail = dnx_dwconv_does_tail,
 };

@@ -5,6 +5,8 @@
 
 #include "kernels/pool.h"
 
+static size_t in_row(const dnx_node *n) { return (size_t)n->in[0].w * (size_t)n->in[0].c; }
+
 static size_t wide_row(const dnx_node *n) { return (size_t)n->in[0].w * (size_t)n->out.c; }
 
 /* Rows of dz that a thread keeps: those that one row of dx needs. */
@@ -20,6 +22,9 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     if (!st && n->trains) st = dnx_new(n, &s->d_w, count, err);
     if (!st && n->trains)
         st = dnx_new(n, &s->d_taps, count * (size_t)dnx_pool_threads(n->pool), err);
+    if (!st && dnx_dwconv_does_tail(n))
+        st = dnx_new(n, &s->kept, (size_t)s->kh * in_row(n) * (size_t)dnx_pool_threads(n->pool),
+                     err);
     if (!st && s->multiplier > 1)
         st = dnx_new(n, &s->wide, ((size_t)s->kh + 1) * wide_row(n) *
                                       (size_t)dnx_pool_threads(n->pool), err);
@@ -41,6 +46,7 @@ void dnx_dwconv_unmake(dnx_node *n) {
     dnx_free(s->d_w);
     dnx_free(s->taps);
     dnx_free(s->d_taps);
+    dnx_free(s->kept);
     dnx_free(s->wide);
 }
 
@@ -69,6 +75,14 @@ double dnx_dwconv_macs(const dnx_node *n) {
 
 bool dnx_dwconv_can_add(const dnx_node *n) { return dnx_tail_can_add(n); }
 
+dnx_tail *dnx_dwconv_tail(dnx_node *n, float **z) {
+    return dnx_tail_to_leave(&((dnx_dwconv *)n->state)->tail, z);
+}
+
+bool dnx_dwconv_does_tail(const dnx_node *n) {
+    return n->trains && ((dnx_dwconv *)n->state)->multiplier == 1;
+}
+
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
@@ -84,13 +98,36 @@ static void widen(const dnx_node *n, const dnx_dwconv *s, int t, const float **r
     }
 }
 
-/* Pointers to the input rows that output row oy reads; NULL for rows of padding. */
-static void find_rows(const dnx_node *n, const dnx_dwconv *s, const float *x, int oy,
-                      const float **rows) {
+/* The input rows of thread t: of the last kh of them, when the tail before is done here, which row
+ * of the batch lies where in `kept`. */
+typedef struct {
+    const job *j;
+    int t;
+    long held[DNX_MAX_TAPS];
+} reader;
+
+static void open_rows(reader *r, const job *j, int t) {
+    const dnx_dwconv *s = j->n->state;
+    r->j = j;
+    r->t = t;
+    for (int i = 0; i < s->kh; i++) r->held[i] = -1;
+}
+
+/* Pointers to the rows of image b that output row oy reads; NULL for rows of padding. */
+static void find_rows(reader *r, long b, int oy, const float **rows) {
+    const dnx_node *n = r->j->n;
+    const dnx_dwconv *s = n->state;
+    size_t row = in_row(n);
     for (int ky = 0; ky < s->kh; ky++) {
-        int iy = oy * s->stride - s->pad + ky;
+        int iy = oy * s->stride - s->pad + ky, slot = iy % s->kh;
         bool inside = iy >= 0 && iy < n->in[0].h;
-        rows[ky] = inside && x ? x + (size_t)iy * (size_t)n->in[0].w * (size_t)n->in[0].c : NULL;
+        long at = b * n->in[0].h + iy;
+        rows[ky] = inside ? r->j->p->x[0] + (size_t)at * row : NULL;
+        if (!inside || !r->j->p->tail) continue;
+        float *kept = s->kept + ((size_t)r->t * (size_t)s->kh + (size_t)slot) * row;
+        if (r->held[slot] != at) dnx_tail_rows(r->j->p->tail, rows[ky], n->in[0].w, kept);
+        r->held[slot] = at;
+        rows[ky] = kept;
     }
 }
 
@@ -103,9 +140,11 @@ static void forward_share(void *arg, int t, int threads) {
     size_t row = (size_t)ow * (size_t)C;
     const float *rows[DNX_MAX_TAPS];
     long lo, hi;
+    reader r;
+    open_rows(&r, j, t);
     dnx_share((long)j->p->batch * oh, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++) {
-        find_rows(n, s, j->p->x[0] + (size_t)(i / oh) * dnx_size(n->in[0]), (int)(i % oh), rows);
+        find_rows(&r, i / oh, (int)(i % oh), rows);
         widen(n, s, t, rows);
         dnx_epilogue e = dnx_tail_epilogue(&s->tail, j->p, i * ow, 0);
         float *out = dnx_tail_out(&s->tail, j->p) + (size_t)i * row;
@@ -150,26 +189,31 @@ static void backward_share(void *arg, int t, int threads) {
     dnx_dwconv *s = n->state;
     int C = n->out.c, oh = n->out.h, ow = n->out.w, ih = n->in[0].h, iw = n->in[0].w;
     int keep = kept_rows(n, s);
-    size_t row = (size_t)ow * (size_t)C, in_row = (size_t)iw * (size_t)n->in[0].c;
+    size_t row = (size_t)ow * (size_t)C;
     float *d_taps = s->d_taps + (size_t)t * (size_t)s->kh * (size_t)s->kw * (size_t)C;
     float *kept = j->p->scratch + (size_t)t * (size_t)keep * row;
     const float *rows[DNX_MAX_TAPS];
     long lo, hi;
+    reader r;
+    open_rows(&r, j, t);
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
-        const float *x = j->p->x[0] + (size_t)b * dnx_size(n->in[0]);
-        float *dx = j->p->dx[0] ? j->p->dx[0] + (size_t)b * dnx_size(n->in[0]) : NULL;
+        size_t image = (size_t)b * dnx_size(n->in[0]);
         for (int oy = 0, iy = 0; oy < oh; oy++) {
             size_t at = ((size_t)b * (size_t)oh + (size_t)oy) * row;
             float *to = kept + (size_t)(oy % keep) * row;
             const float *dz = dnx_tail_dz(&s->tail, j->p->dy + at, s->tail.z + at, ow, to);
             if (dz != to) memcpy(to, dz, sizeof *to * row);
-            find_rows(n, s, x, oy, rows);
+            find_rows(&r, b, oy, rows);
             widen(n, s, t, rows);
             dnx_kernels()->dw_row_dw(rows, iw, C, d_taps, s->kh, s->kw, s->stride, s->pad, to, ow);
             int end = oy + 1 == oh ? ih : (oy + 1) * s->stride - s->pad;
-            for (; dx && iy < end && iy < ih; iy++)
-                dx_row(n, s, t, kept, iy, dx + (size_t)iy * in_row, j->p->dx_adds[0]);
+            for (; j->p->dx[0] && iy < end && iy < ih; iy++) {
+                size_t first = image + (size_t)iy * in_row(n);
+                dx_row(n, s, t, kept, iy, j->p->dx[0] + first, j->p->dx_adds[0]);
+                if (j->p->tail)
+                    dnx_tail_sums(j->p->tail, t, j->p->dx[0] + first, j->p->x[0] + first, iw);
+            }
         }
     }
 }
@@ -180,6 +224,7 @@ void dnx_dwconv_backward(dnx_node *n, dnx_pass *p) {
     int threads = dnx_pool_threads(n->pool);
     job j = {n, p};
     dnx_tail_backward(&s->tail, n, p);
+    if (p->tail) dnx_tail_begin(p->tail, n);
     memset(s->d_taps, 0, sizeof(float) * count * (size_t)threads);
     dnx_pool_run(n->pool, backward_share, &j);
     for (int t = 0; t < threads; t++)

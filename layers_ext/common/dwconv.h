@@ -11,6 +11,7 @@ typedef struct {
     float *w, *d_w;   /* C x kh x kw, file order */
     float *taps;      /* kh x kw x C, scaled by the folded batch norm when predicting */
     float *d_taps;    /* threads x kh x kw x C */
+    float *kept;      /* when it does a tail: threads x kh x W x C, rows of x */
     float *wide;      /* multiplier > 1: threads x (kh + 1) x W x C M, rows of x and one of dx */
 } dnx_dwconv;
 
@@ -25,4 +26,6 @@ void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);
 double dnx_dwconv_macs(const dnx_node *n);
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err);
 bool dnx_dwconv_can_add(const dnx_node *n);
+dnx_tail *dnx_dwconv_tail(dnx_node *n, float **z);
+bool dnx_dwconv_does_tail(const dnx_node *n);
 #endif

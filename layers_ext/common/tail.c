@@ -70,12 +70,27 @@ dnx_epilogue dnx_tail_epilogue(const dnx_tail *t, const dnx_pass *p, long pixel,
     if (t->z) return (dnx_epilogue){0};
     size_t at = (size_t)pixel * (size_t)t->c + (size_t)channel;
     return (dnx_epilogue){t->shift + channel, t->act, t->slopes ? t->slopes + channel : NULL,
-                          p->residual ? p->residual + at : NULL, false};
+                          p->residual ? p->residual + at : NULL, false, NULL};
 }
 
 bool dnx_tail_can_add(const dnx_node *n) {
     (void)n;
     return true;
+}
+
+dnx_tail *dnx_tail_to_leave(dnx_tail *t, float **z) {
+    *z = t->z;
+    return t->z && t->act <= DNX_RELU6 ? t : NULL;
+}
+
+void dnx_tail_rows(const dnx_tail *t, const float *z, long rows, float *x) {
+    dnx_kernels()->scale_act(z, rows, t->c, t->scale, t->shift, t->act, t->slopes, NULL, x);
+}
+
+void dnx_tail_sums(dnx_tail *t, int thread, const float *dx, const float *z, long rows) {
+    double *s = t->sums + 3 * (size_t)t->c * (size_t)thread;
+    dnx_kernels()->act_back(dx, z, rows, t->c, t->scale, t->shift, t->act, t->slopes, NULL, s,
+                            s + t->c, t->slopes ? s + 2 * t->c : NULL);
 }
 
 void dnx_tail_begin(dnx_tail *t, const dnx_node *n) {
@@ -130,10 +145,7 @@ static void end_rows(const job *j, int thread, size_t at, long rows) {
 }
 
 static void back_rows(const job *j, int thread, size_t at, long rows) {
-    const dnx_tail *t = j->t;
-    double *s = t->sums + 3 * (size_t)t->c * (size_t)thread;
-    dnx_kernels()->act_back(j->p->dy + at, t->z + at, rows, t->c, t->scale, t->shift, t->act,
-                            t->slopes, NULL, s, s + t->c, t->slopes ? s + 2 * t->c : NULL);
+    dnx_tail_sums(j->t, thread, j->p->dy + at, j->t->z + at, rows);
 }
 
 static void downwards(const job *j, int k, int threads, void (*f)(const job *, int, size_t, long)) {
@@ -152,13 +164,15 @@ void dnx_tail_end(dnx_tail *t, dnx_node *n, dnx_pass *p) {
     job j = {t, p, (long)p->batch * n->out.h * n->out.w};
     if (t->has_bn && p->is_training) batch_statistics(t, n, (double)j.rows);
     else dnx_tail_fold(t);
-    dnx_pool_run(n->pool, end_share, &j);
+    if (!n->leaves_tail) dnx_pool_run(n->pool, end_share, &j);
 }
 
 void dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p) {
     job j = {t, p, (long)p->batch * n->out.h * n->out.w};
-    dnx_tail_begin(t, n);
-    dnx_pool_run(n->pool, back_share, &j);
+    if (!n->leaves_tail) { /* else its reader has made the sums */
+        dnx_tail_begin(t, n);
+        dnx_pool_run(n->pool, back_share, &j);
+    }
     gather_sums(t, dnx_pool_threads(n->pool));
     for (int i = 0; i < t->c; i++) {
         double s0 = t->sums[i];

@@ -6,7 +6,7 @@
 #include "dnx.h"
 #include "kernels/kernels.h"
 
-typedef struct {
+typedef struct dnx_tail {
     int c;
     bool has_bn;
     dnx_act act;
@@ -37,12 +37,20 @@ static inline float *dnx_tail_out(const dnx_tail *t, const dnx_pass *p) {
 }
 /* can_add of every layer with a tail: true. */
 bool dnx_tail_can_add(const dnx_node *n);
+/* The tail and z, if a later layer may compute y: when training, with an activation that costs
+ * little, since it is computed again for the gradients. Else NULL. */
+dnx_tail *dnx_tail_to_leave(dnx_tail *t, float **z);
 
 /* Training forward: begin; each thread calls block() on the z rows it has just written; end()
- * turns z into y. */
+ * turns z into y, unless n leaves its tail. */
 void dnx_tail_begin(dnx_tail *t, const dnx_node *n);
 void dnx_tail_block(dnx_tail *t, const dnx_pass *p, int thread, const float *z, long rows);
 void dnx_tail_end(dnx_tail *t, dnx_node *n, dnx_pass *p);
+
+/* In the layer that does the tail of the one before: rows of x from rows of z. Backward: begin
+ * once, then each thread gives sums() the rows of dx that it has just written. */
+void dnx_tail_rows(const dnx_tail *t, const float *z, long rows, float *x);
+void dnx_tail_sums(dnx_tail *t, int thread, const float *dx, const float *z, long rows);
 
 /* Backward: adds the gradients of biases, scales and slopes. dz() then gives rows of the linear
  * operation's gradient from rows of dy and z: dy itself, or written to out (rows x C; a block that

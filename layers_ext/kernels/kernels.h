@@ -25,6 +25,8 @@ typedef struct {
     const float *slope;    /* N, for PRELU */
     const float *residual; /* added last, same rows and stride as the output; NULL: none */
     bool adds;             /* add to what the output holds, instead of storing */
+    const float *next;     /* P x K floats that the next product will read: mm fetches them into
+                            * the cache; NULL: what lies behind its rows */
 } dnx_epilogue;
 
 /* What will be read soon: a product fetches it into the cache while it computes. */

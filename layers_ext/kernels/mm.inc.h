@@ -141,9 +141,11 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, 
             for (int p = p0; p < p1; p += MR) {
                 int m = p1 - p < MR ? p1 - p : MR;
                 size_t at = (size_t)p * ldy + (size_t)n0;
+                const float *next = given && given->next ? given->next + (size_t)p * (size_t)K
+                                                         : a + (size_t)(p + block) * lda;
                 mm_tiles[m - 1](a + (size_t)p * lda, lda, K, panel, y + at, ldy, &e, n0, width,
                                 e.residual ? e.residual + at : NULL,
-                                n0 == 0 ? a + (size_t)(p + block) * lda : NULL);
+                                n0 == 0 ? next : NULL);
             }
         }
     }
