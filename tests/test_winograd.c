@@ -1,6 +1,6 @@
 /* test_winograd.c - what predicts by Winograd's transforms, [convolutional] and [low_rank], against
- * the direct products of a training network, with several numbers of threads, in each kernel set; and
- * which shapes take which transform. Loops in double are in test_layers.c. */
+ * the direct products of a training network, with several numbers of threads, in each kernel set;
+ * and which shapes take which transform. Loops in double are in test_layers.c. */
 #include "check.h"
 #include "common/winograd.h"
 
