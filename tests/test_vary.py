@@ -1,0 +1,116 @@
+"""scripts/vary_faces.py: how many faces, the same ones for the same seed, what a mix is made of,
+images that are broken, and what the command line refuses. Skips without NumPy and Pillow."""
+import glob
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+import common
+from common import SCRIPTS, check, needed, summary, write
+
+with needed():
+    import numpy as np
+    from PIL import Image
+import vary_faces
+
+
+def vary(*words):
+    return subprocess.run([sys.executable, os.path.join(SCRIPTS, "vary_faces.py"), *words],
+                          capture_output=True, text=True, check=False)
+
+
+def save(path, red):
+    pixels = np.random.RandomState(red).randint(0, 40, (28, 24, 3)).astype(np.uint8)
+    pixels[..., 0] += np.uint8(red)
+    Image.fromarray(pixels).save(path)
+
+
+def contents(folder):
+    found = {}
+    for path in sorted(glob.glob(os.path.join(folder, "*"))):
+        with open(path, "rb") as f:
+            found[os.path.basename(path)] = f.read()
+    return found
+
+
+def check_command():
+    os.makedirs("faces/a")
+    os.makedirs("faces/b")
+    for k in range(6):
+        save(f"faces/{'ab'[k % 2]}/{k}.png", 30 * k)
+    write("faces/b/none.txt", "not an image")
+    done = vary("faces", "--out", "one", "--varied", "1", "--mixed", "2")
+    check(done.returncode == 0, "the command", done.stderr)
+    check(done.stdout == "6 images, 0 left out, 18 faces in one\n", "what it says", done.stdout)
+    one = contents("one")
+    check(len(one) == 18, "faces", len(one))
+    check(all(Image.open(p).size == (24, 28) for p in glob.glob("one/*")), "another size")
+    check(len(set(one.values())) == 18, "two faces are the same")
+    vary("faces", "--out", "two", "--varied", "1", "--mixed", "2")
+    check(contents("two") == one, "the same seed gives other faces")
+    vary("faces", "--out", "three", "--varied", "1", "--mixed", "2", "--seed", "2")
+    check(not set(contents("three").values()) & set(one.values()), "the seed changes nothing")
+    done = common.darknet("embed", "net.cfg", "w", "one", "features")
+    check(done.returncode == 0, "darknet reads the folder", done.stderr)
+
+
+def check_pixels():
+    a, b = Image.new("RGB", (30, 40), (200, 0, 0)), Image.new("RGB", (30, 40), (0, 0, 100))
+    averages = lines = 0
+    for k in range(60):
+        m = np.asarray(vary_faces.mixed(a, b, random.Random(k)), float)
+        share = m[..., 0] / 200
+        check(np.abs(m[..., 2] / 100 - (1 - share)).max() < .02, "shares do not add up to 1", k)
+        if share.max() - share.min() < .01:
+            averages += 1
+            check(.29 < share.mean() < .71, "share of an average", share.mean())
+        else:
+            lines += 1
+            check(share.max() > .97 and share.min() < .03, "a side is not of one face", k)
+            across = [np.ptp(share, axis=i).max() for i in (0, 1)]
+            check(min(across) < .01, "the border is no line along a side", across)
+    check(averages > 10 and lines > 10, "kinds of mixes", averages, lines)
+    spot = Image.new("RGB", (112, 112))
+    spot.paste((255, 255, 255), (50, 50, 62, 62))
+    places = []
+    for k in range(60):
+        p = np.asarray(vary_faces.varied(spot, random.Random(k)).convert("L"), float)
+        places.append([(p * i).sum() / p.sum() - 55.5 for i in np.mgrid[0:112, 0:112]])
+    places = np.array(places)
+    check(np.abs(places.mean(0)).max() < 1.2, "the middle moves to one side", places.mean(0))
+    check((1.5 < places.std(0)).all() and (places.std(0) < 3.6).all(), "how far the middle moves",
+          places.std(0))
+
+
+def check_errors():
+    write("faces/b/broken.jpg", b"\xff\xd8 no image")
+    done = vary("faces", "--out", "four", "--varied", "1", "--mixed", "0")
+    check(done.returncode == 0 and "7 images, 1 left out, 6 faces" in done.stdout, "a broken image",
+          done.stdout)
+    check("broken.jpg" in done.stderr, "does not name it", done.stderr)
+    before = contents("one")
+    for words, text in ((("faces", "--out", "one"), "--out: "),
+                        (("nowhere", "--out", "five"), "no images in nowhere"),
+                        (("faces", "--out", "five", "--varied", "0", "--mixed", "0"), "not both 0")):
+        done = vary(*words)
+        check(done.returncode != 0 and text in done.stderr and "Traceback" not in done.stderr,
+              words, done.stderr)
+    check(contents("one") == before and not os.path.exists("five"), "an error wrote something")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as tmp:
+        os.chdir(tmp)
+        write("net.cfg", "[net]\nbatch=2\nheight=28\nwidth=24\nchannels=3\n[connected]\noutput=3\n"
+              "activation=linear\n")
+        common.darknet("init", "net.cfg", "w")
+        check_command()
+        check_pixels()
+        check_errors()
+    summary()
+
+
+if __name__ == "__main__":
+    main()
