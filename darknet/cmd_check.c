@@ -70,16 +70,15 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 }
 
 /* Bytes that training at `size` images allocates: weights and momentum, the layers' own arrays,
- * outputs and their gradients. Also the batch and threads that training would take. */
-static dnx_status training_memory(const char *path, int size, double *bytes, int *batch,
-                                  int *threads, dnx_err *err) {
+ * outputs and their gradients. Nobody writes there, so that it costs the check nothing. */
+static dnx_status training_memory(const char *path, int size, double *bytes, int *threads,
+                                  dnx_err *err) {
     dnx_net *net;
     dnx_status st = dnx_open(path, NULL, true, size, 0, &net, err);
     if (st) return st;
     *bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
         *bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i));
-    *batch = net->o.batch / net->o.subdivisions;
     *threads = dnx_pool_threads(net->pool);
     dnx_net_free(net);
     return DNX_OK;
@@ -112,22 +111,22 @@ static int run(int argc, char **argv) {
     for (int i = 0; i < net->n; i++)
         if (!net->nodes[i].type->backward) predicts = net->nodes[i].type->name;
     bool is_taught = net->targets != NULL;
+    int batch = net->o.batch / net->o.subdivisions, threads, few = batch > 1 ? batch / 2 : 2;
     dnx_net_free(net);
     if (predicts) {
         printf("training         not here: [%s] only predicts\n", predicts);
         return 0;
     }
-    int batch, threads;
-    double one, two;
-    dnx_status st = training_memory(argv[1], 1, &one, &batch, &threads, &err);
-    if (!st) st = training_memory(argv[1], 2, &two, &batch, &threads, &err);
+    double all, some;
+    dnx_status st = training_memory(argv[1], batch, &all, &threads, &err);
+    if (!st) st = training_memory(argv[1], few, &some, &threads, &err);
     if (st == DNX_EIO && is_taught) {
         printf("training         not now: %s\n", err.text);
         return 0;
     }
     if (st) return dnx_report(&err);
     printf("training         %.1f MB an image, %.0f MB at batch %d with %d threads%s\n",
-           (two - one) * 1e-6, (one + (two - one) * (batch - 1)) * 1e-6, batch, threads,
+           (all - some) / (batch - few) * 1e-6, all * 1e-6, batch, threads,
            is_taught ? ", beside the teachers" : "");
     return 0;
 }
