@@ -108,11 +108,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t count = (size_t)s->K * (size_t)o->filters;
     st = dnx_tail_make(&s->dw.tail, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
-    if (!n->trains && o->size == 3 && o->stride == 1 && o->groups == 1)
-        s->wino.m = dnx_winograd_side(n->in[0], n->out);
-    if (s->wino.m) {
-        if (!st) st = dnx_winograd_make(&s->wino, n, n->out, s->wino.m, s->at.pad, err);
-    } else if (!st) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
+    if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, s->N, err);
+    if (!st && !s->wino.m) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
     if (!st && !s->wino.m && (!s->reads_in_place || does_tail(n)))
         st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
     if (!st && n->trains) {

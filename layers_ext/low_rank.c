@@ -87,16 +87,15 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     st = dnx_tail_make(&s->tail, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->v, K * R, err);
     if (!st) st = dnx_new(n, &s->p, R * N, err);
-    dnx_shape mid = {n->out.h, n->out.w, s->R};
-    if (!n->trains && o->size == 3 && o->stride == 1)
-        s->wino.m = dnx_winograd_side(n->in[0], mid);
-    if (s->wino.m) {
-        if (!st) st = dnx_winograd_make(&s->wino, n, mid, s->wino.m, s->at.pad, err);
+    if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, s->R, err);
+    if (!st && s->wino.m) {
         s->wino_room = n->scratch;
-        n->scratch += (size_t)n->batch * dnx_size(mid);
-    } else if (!st) st = dnx_new(n, &s->packed_v, k->packed(s->K, s->R), err);
+        n->scratch += (size_t)n->batch * (size_t)(n->out.h * n->out.w) * R;
+    } else if (!st) {
+        st = dnx_new(n, &s->packed_v, k->packed(s->K, s->R), err);
+        if (!st) st = dnx_new(n, &s->block, threads * BLOCK * (K + R), err);
+    }
     if (!st) st = dnx_new(n, &s->packed_p, k->packed(s->R, s->N), err);
-    if (!st && !s->wino.m) st = dnx_new(n, &s->block, threads * BLOCK * (K + R), err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_v, K * R, err);
         if (!st) st = dnx_new(n, &s->d_p, R * N, err);

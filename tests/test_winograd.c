@@ -53,9 +53,10 @@ static void check_shape(const shape *s) {
     snprintf(name, sizeof name, "%dx%dx%dx%d -> %d, padding %d, rank %d", s->B, s->H, s->W, s->C,
              s->N, s->pad, s->rank);
     dnx_shape in = {s->H, s->W, s->C}, out = {s->H + 2 * s->pad - 2, s->W + 2 * s->pad - 2, s->N};
-    dnx_shape by = {out.h, out.w, s->rank ? s->rank : s->N}; /* what Winograd's filters give */
+    dnx_patches at = {in, out.h, out.w, 3, 1, s->pad, 0, s->C};
+    int side = dnx_winograd_side(&at, s->rank ? s->rank : s->N);
     size_t count = (size_t)s->B * dnx_size(in), results = (size_t)s->B * dnx_size(out);
-    check_part(dnx_winograd_side(in, by) == s->m, name, "side", dnx_winograd_side(in, by), s->m);
+    check_part(side == s->m, name, "side", side, s->m);
     if (!s->m) return;
     float *x = dnx_alloc(count);
     dnx_rng g;

@@ -11,12 +11,13 @@
 #define LEAST 8       /* channels and filters below which the transforms cost too much */
 #define LARGE 40000   /* C*N whose filters with m = 4 would cost too much memory */
 
-int dnx_winograd_side(dnx_shape in, dnx_shape out) {
-    if (in.c < LEAST || out.c < LEAST) return 0;
-    int m = (double)in.c * out.c > LARGE ? 2 : 4, a = m + 2;
-    double tiles = (double)((out.h + m - 1) / m) * ((out.w + m - 1) / m);
+int dnx_winograd_side(const dnx_patches *at, int filters) {
+    if (at->size != 3 || at->stride != 1 || at->c != at->in.c) return 0;
+    if (at->c < LEAST || filters < LEAST) return 0;
+    int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
+    double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
     /* At least a third fewer multiplications, and filters that are read for some tiles. */
-    return tiles >= 4 && tiles * a * a <= 6. * out.h * out.w ? m : 0;
+    return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
 }
 
 /* Fewer tiles at a time would read the filters too often: those of m = 2 are the large ones. */
@@ -37,14 +38,15 @@ static size_t room(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
 
-dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, dnx_shape out, int m, int pad,
+dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err) {
     const dnx_kernel_set *k = dnx_kernels();
-    dnx_shape in = n->in[0];
-    s->m = m;
-    s->N = out.c;
+    dnx_shape in = at->in, out = {at->out_h, at->out_w, filters};
+    int m = s->m = dnx_winograd_side(at, filters);
+    if (!m) return DNX_OK;
+    s->N = filters;
     s->out = out;
-    s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, pad, 0, in.c};
+    s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, at->pad, 0, in.c};
     long all = (long)n->batch * s->at.out_h * s->at.out_w;
     int tiles = ROOM / area(s) / in.c / 12 * 12; /* 12: whole register tiles */
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;

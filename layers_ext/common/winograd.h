@@ -20,10 +20,11 @@ typedef struct {
     float *filters;  /* a*a x packed panels of C x N */
 } dnx_winograd;
 
-/* The m that pays for a convolution of these shapes; 0: none does. */
-int dnx_winograd_side(dnx_shape in, dnx_shape out);
-/* From n->in[0] to out, whose channels are the filters. Sets n->scratch. */
-dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, dnx_shape out, int m, int pad,
+/* The m that pays for so many filters over these windows; 0: none does, or they are not 3 x 3 over
+ * all channels with stride 1. */
+int dnx_winograd_side(const dnx_patches *at, int filters);
+/* Of a predicting node. Sets s->m and, unless it is 0, all the rest and n->scratch. */
+dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err);
 void dnx_winograd_unmake(dnx_winograd *s);
 /* w: N x C x 3 x 3 in file order, filter f times scale[f] (NULL: 1). */
