@@ -120,7 +120,7 @@ typedef struct dnx_node {
                             * may free them; params() then gives NULL for a value. False while they
                             * are loaded: params() gives room for all */
     bool leaves_tail;      /* its only reader computes y from z, see dnx_layer_type.tail: forward
-                            * writes no y. The builder sets it after make() */
+                            * writes no y, and pass->y is z. The builder sets it after make() */
     uint64_t seed;         /* of the network; use (seed, index) */
     struct dnx_pool *pool; /* threads; see kernels/pool.h. Never NULL */
     void *opts;            /* options struct of the type */

@@ -19,8 +19,8 @@ typedef struct {
 
 typedef struct {
     float *y, *dy;       /* dy is NULL when predicting, and where nobody asks for it */
-    int merged_into;     /* of a merged [shortcut]: the layer whose forward adds it; else -1 */
     struct dnx_tail *tail; /* what the next layer does for this one, whose y is z; NULL: nothing */
+    int merged_into;     /* of a merged [shortcut]: the layer whose forward adds it; else -1 */
     int residual_of;     /* the layer whose output this layer adds while it stores; else -1 */
     bool dy_written;     /* this backward pass: dy holds a consumer's share */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */
@@ -102,7 +102,8 @@ void dnx_net_update_begin(dnx_net *net, int batch);
  * The host's rule: grad -= decay*batch*w; w += rate/batch*grad; grad *= momentum. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 
-/* Layers 0..last forward without training; out gets that layer's output, B x H x W x C. */
+/* Layers 0..last forward without training; out gets that layer's output, B x H x W x C. In a
+ * training network not of a layer that leaves its tail. */
 void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
 /* The same for all layers; returns the output, which lives until the next call. */
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);

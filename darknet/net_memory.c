@@ -7,7 +7,7 @@ static int root(const dnx_net *net, int i) {
     return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
 }
 
-/* Floats that the output of layer i takes, with a gap to the next. An y, not a dy: a layer that
+/* Floats that the output of layer i takes, with a gap to the next. A y, not a dy: a layer that
  * leaves its tail has none. */
 static size_t room(const dnx_net *net, int i, bool is_y) {
     if (is_y && net->links[i].tail) return 0;

@@ -10,7 +10,8 @@
  * the packed filters; a 1x1 convolution with stride 1 reads its input in place. The gathered
  * block stays in the cache: there is no size*size times larger copy of the input. With as many
  * groups as channels the depthwise kernels do it all. Predicting, 3x3 filters with stride 1 and
- * enough channels go through Winograd's transforms (common/winograd.h). */
+ * enough channels go through Winograd's transforms (common/winograd.h). Training, a block that a
+ * 1x1 convolution would read in place may first get the tail of the layer before. */
 #include <string.h>
 
 #include "common/dwconv.h"

@@ -23,7 +23,7 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     if (!st && n->trains)
         st = dnx_new(n, &s->d_taps, count * (size_t)dnx_pool_threads(n->pool), err);
     if (!st && dnx_dwconv_does_tail(n))
-        st = dnx_new(n, &s->kept, (size_t)s->kh * in_row(n) * (size_t)dnx_pool_threads(n->pool),
+        st = dnx_new(n, &s->x_rows, (size_t)s->kh * in_row(n) * (size_t)dnx_pool_threads(n->pool),
                      err);
     if (!st && s->multiplier > 1)
         st = dnx_new(n, &s->wide, ((size_t)s->kh + 1) * wide_row(n) *
@@ -46,7 +46,7 @@ void dnx_dwconv_unmake(dnx_node *n) {
     dnx_free(s->d_w);
     dnx_free(s->taps);
     dnx_free(s->d_taps);
-    dnx_free(s->kept);
+    dnx_free(s->x_rows);
     dnx_free(s->wide);
 }
 
@@ -99,7 +99,7 @@ static void widen(const dnx_node *n, const dnx_dwconv *s, int t, const float **r
 }
 
 /* The input rows of thread t: of the last kh of them, when the tail before is done here, which row
- * of the batch lies where in `kept`. */
+ * of the batch lies where in x_rows. */
 typedef struct {
     const job *j;
     int t;
@@ -124,10 +124,10 @@ static void find_rows(reader *r, long b, int oy, const float **rows) {
         long at = b * n->in[0].h + iy;
         rows[ky] = inside ? r->j->p->x[0] + (size_t)at * row : NULL;
         if (!inside || !r->j->p->tail) continue;
-        float *kept = s->kept + ((size_t)r->t * (size_t)s->kh + (size_t)slot) * row;
-        if (r->held[slot] != at) dnx_tail_rows(r->j->p->tail, rows[ky], n->in[0].w, kept);
+        float *done = s->x_rows + ((size_t)r->t * (size_t)s->kh + (size_t)slot) * row;
+        if (r->held[slot] != at) dnx_tail_rows(r->j->p->tail, rows[ky], n->in[0].w, done);
         r->held[slot] = at;
-        rows[ky] = kept;
+        rows[ky] = done;
     }
 }
 

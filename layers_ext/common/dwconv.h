@@ -11,7 +11,7 @@ typedef struct {
     float *w, *d_w;   /* C x kh x kw, file order */
     float *taps;      /* kh x kw x C, scaled by the folded batch norm when predicting */
     float *d_taps;    /* threads x kh x kw x C */
-    float *kept;      /* when it does a tail: threads x kh x W x C, rows of x */
+    float *x_rows;    /* when it does a tail: threads x kh x W x C */
     float *wide;      /* multiplier > 1: threads x (kh + 1) x W x C M, rows of x and one of dx */
 } dnx_dwconv;
 

@@ -55,7 +55,7 @@ static inline void gather_line(const float *from, size_t C, size_t c, int lo, in
 
 void dnx_patches_gather(const dnx_patches *s, const float *x, long p, int count, float *rows) {
     size_t C = (size_t)s->in.c, c = (size_t)s->c, line = (size_t)s->size * c;
-    int iy = 0, ix = s->in.w, lo, hi; /* as after a row's last window */
+    int iy = 0, ix = 0, lo, hi;
     const float *image = NULL;
     for (const long end = p + count; p < end; p++, ix += s->stride) {
         if (!image || ix + s->pad >= s->out_w * s->stride) image = x + window(s, p, &iy, &ix);
