@@ -78,6 +78,20 @@ def attempt_all(start, *tests):
         os.chdir(ROOT)
 
 
+def peak_memory(*words):
+    """Bytes that `darknet WORDS` takes at most."""
+    pid = os.posix_spawn(DARKNET, [DARKNET, *words], os.environ,
+                         file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+    _, status, used = os.wait4(pid, 0)
+    expect(status == 0, f"{words}: status {status}")
+    return used.ru_maxrss * 1024
+
+
+def skip_sanitizer():
+    if b"__asan_init" in read(DARKNET):
+        raise Skipped("the address sanitizer takes memory of its own")
+
+
 def summary():
     """The last line of a test; ends it."""
     print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))

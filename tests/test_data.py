@@ -7,8 +7,8 @@ import resource
 import struct
 import time
 
-from common import (DARKNET, Skipped, attempt_all, column, darknet, expect, expect_end, needed,
-                    read, summary, write)
+from common import (Skipped, attempt_all, column, darknet, expect, expect_end, needed,
+                    peak_memory, read, skip_sanitizer, summary, write)
 
 with needed():
     import numpy as np
@@ -278,8 +278,7 @@ def faulty_images():
 
 def memory_of_huge():
     """An image that claims 60,000 x 60,000 pixels is refused before memory is asked for."""
-    if b"__asan_init" in read(DARKNET):
-        raise Skipped("the address sanitizer itself takes more than the limit")
+    skip_sanitizer()
     write("claims.txt", "".join(LINES) * 10 + "huge.jpg 0\nhuge.png 0\nwide.jpg 1\n")
 
     def limit():
@@ -293,12 +292,8 @@ def long_list():
 
     def memory(n):
         write("long.txt", "".join(LINES) * (n // 30))
-        pid = os.posix_spawn(DARKNET, [DARKNET, "classifier", "train", "long.data", "net.cfg",
-                                       "-threads", "1", "-batches", "1"], os.environ,
-                             file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
-        _, status, used = os.wait4(pid, 0)
-        expect(status == 0, f"status {status}")
-        return used.ru_maxrss * 1024
+        return peak_memory("classifier", "train", "long.data", "net.cfg", "-threads", "1",
+                           "-batches", "1")
 
     start = time.time()
     used = memory(200000)
