@@ -9,7 +9,8 @@ nobody has. For each image of the folders FACES this writes into OUT, a folder w
             soft border. Most of them are varied, too.
 
 Aligned faces have their eyes and mouths in the same places: this is why a mix looks like a face.
-Train on FACES and OUT together, `train=FACES,OUT` in the .data file, with losses that need no labels.
+Train on FACES and OUT together, `train=FACES,OUT` in the .data file, with losses that need no
+labels. An image that cannot be read is left out, as is what was to be mixed with it.
 """
 import argparse
 import functools
@@ -23,6 +24,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 KINDS = (".jpg", ".jpeg", ".png", ".bmp")
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # as Pillow has it
 
 
 def images_of(folders):
@@ -82,7 +84,7 @@ def write_all(i, paths, args):
         for _ in range(args.mixed):
             mix = mixed(face, load(paths[r.randrange(len(paths))]), r)
             made.append(varied(mix, r) if r.random() < .6 else mix)
-    except OSError:
+    except BROKEN:
         return paths[i]
     for k, image in enumerate(made):
         image.save(os.path.join(args.out, f"{i:07}-{k}.jpg"), quality=92)
@@ -113,11 +115,16 @@ def main():
     except OSError as e:
         sys.exit(f"vary_faces.py: --out: {e}")
     one = functools.partial(write_all, paths=paths, args=args)
-    with multiprocessing.Pool() as pool:
-        done = pool.map(one, range(len(paths)), chunksize=64)
+    try:
+        with multiprocessing.Pool() as pool:
+            done = pool.map(one, range(len(paths)), chunksize=64)
+    except OSError as e:
+        sys.exit(f"vary_faces.py: {args.out}: {e}")
     broken = [d for d in done if isinstance(d, str)]
     for path in broken[:10]:
         print(f"vary_faces.py: {path} or what it was mixed with cannot be read", file=sys.stderr)
+    if len(broken) == len(paths):
+        sys.exit("vary_faces.py: no image can be read")
     print(f"{len(paths)} images, {len(broken)} left out, "
           f"{sum(d for d in done if not isinstance(d, str))} faces in {args.out}")
 

@@ -85,13 +85,20 @@ def check_pixels():
 
 
 def check_errors():
+    with open("faces/a/0.png", "rb") as f:
+        png = bytearray(f.read())
+    png[13] = 255  # a chunk's name
     write("faces/b/broken.jpg", b"\xff\xd8 no image")
+    write("faces/b/broken.png", bytes(png))
     done = vary("faces", "--out", "four", "--varied", "1", "--mixed", "0")
-    check(done.returncode == 0 and "7 images, 1 left out, 6 faces" in done.stdout, "a broken image",
-          done.stdout)
-    check("broken.jpg" in done.stderr, "does not name it", done.stderr)
+    check(done.returncode == 0 and "8 images, 2 left out, 6 faces" in done.stdout, "broken images",
+          done.stdout, done.stderr)
+    check("broken.jpg" in done.stderr and "broken.png" in done.stderr, "does not name them",
+          done.stderr)
+    write("none/broken.jpg", b"\xff\xd8 no image")
     before = contents("one")
     for words, text in ((("faces", "--out", "one"), "--out: "),
+                        (("none", "--out", "none/out"), "no image can be read"),
                         (("nowhere", "--out", "five"), "no images in nowhere"),
                         (("faces", "--out", "five", "--varied", "0", "--mixed", "0"), "not both 0")):
         done = vary(*words)
