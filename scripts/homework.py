@@ -122,7 +122,7 @@ def measure(args, name, text):
         shown = run([DARKNET, "check", cfg], log=cfg + ".txt")
         numbers = [int(re.search(rf"(?m)^{key}\s+([\d,]+)", shown).group(1).replace(",", ""))
                    for key in ("parameters", "multiply-adds")]
-        timed = json.loads(run([DARKNET, "bench", cfg, "-batch", "1", "-json"],
+        timed = json.loads(run([DARKNET, "bench", cfg, "-batch", "1", "-json", "-runs", "300"],
                                log=cfg + ".bench.json"))
         write(path, json.dumps({"parameters": numbers[0], "macs": numbers[1],
                                 "ms": timed["ms_per_image"]}))
