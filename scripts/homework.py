@@ -236,8 +236,8 @@ def work(args):
     print(f"\n{label}, {classes} identities, seeds {', '.join(map(str, args.seeds))}\n")
     print(show(rows))
     print(f"\nreport: {os.path.join(args.out, 'report.html')}")
-    print("next: --widths 0.5,0.25 adds a width, --faces DIR takes real faces; the README tells how "
-          "to change a network")
+    print('next: make run ARGS="--widths 0.5,0.25" adds a width; make run OUT=real FACES=folder '
+          "LFW=folder\nPAIRS=file takes real faces; README.md tells how to change a network")
 
 
 def seconds(args, name):
