@@ -2,7 +2,8 @@
  *
  * Add a layer: add a row to `rows` for each branch of its code. The suite fails for a type without
  * one. Gradients are compared with central differences. The forward is compared with loops in
- * double in test_forward.c. All runs once per kernel set. */
+ * double in test_forward.c. All runs once per kernel set. The table of rows has a line for each
+ * branch of all layers: it is one, and long, so that what is missing can be seen. */
 #include "kernels/kernels.h"
 #include "layer_bench.h"
 
