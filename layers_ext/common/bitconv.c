@@ -52,6 +52,8 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
     if (!st) st = dnx_new(n, &k->sum, pixels, err);
     if (st || n->trains) return st;
     st = new_words(n, &k->rows, threads * DNX_BIT_ROWS * (size_t)k->words, err);
+    k->room_size = b->room ? b->room(k->words) : 0;
+    if (!st) st = dnx_new(n, (float **)&k->room, threads * k->room_size / sizeof(float), err);
     if (!st) st = dnx_new(n, (float **)&k->counts, threads * DNX_BIT_ROWS * k->ldc, err);
     if (!st) st = dnx_new(n, (float **)&k->row_of, (size_t)at->out_h, err);
     if (!st) st = dnx_new(n, (float **)&k->column_of, (size_t)at->out_w, err);
@@ -65,7 +67,7 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 
 void dnx_bitconv_unmake(dnx_bitconv *k) {
     void *all[] = {k->bits, k->sum, k->rows, k->counts, k->row_of, k->column_of, k->base,
-                   k->packed};
+                   k->packed, k->room};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
@@ -208,7 +210,8 @@ static void count_block(const dnx_bitconv *k, int t, long p, int count, int firs
     dnx_bitconv_map(k, p, count, map);
     b->count(rows, count, k->words,
              (const char *)k->packed + b->packed(k->words, first),
-             (end - first + b->panel - 1) / b->panel, counts, k->ldc);
+             (end - first + b->panel - 1) / b->panel, counts, k->ldc,
+             k->room + (size_t)t * k->room_size);
     dnx_bit_end next = *e;
     for (int i = 0; i < count; i++, y += N) {
         b->finish(counts + (size_t)i * k->ldc, end - first, base[i] + first, map[i], &next, y);

@@ -25,6 +25,8 @@ typedef struct {
     int32_t *base;   /* for each such shape N: C for a tap inside, twice its bits for one outside;
                       * z = base - 2*count */
     void *packed;
+    char *room;      /* threads x room_size: what count works in */
+    size_t room_size;
     size_t ldc;      /* N up to whole panels */
 } dnx_bitconv;
 

@@ -24,17 +24,21 @@ typedef struct {
     int panel;        /* filters of a packed panel */
 
     /* Rows of P pixels: the signs of u = x[c]*scale[c] + shift[c] (scale NULL: of u = x), and
-     * sum[p] = sum over c of |u|, which is NaN when any u is. */
+     * sum[p] = sum over c of |u|, which is NaN when any u is: 16 sums, of every sixteenth channel,
+     * whose second half is added to the first until one is left, in all sets. */
     void (*sign)(const float *x, long P, int C, const float *scale, const float *shift,
                  uint64_t *rows, float *sum);
     /* Bytes that pack needs for N filters. */
     size_t (*packed)(int L, int N);
     /* Packs N rows of L words into panels, padded with zero rows. The place must be zeroed. */
     void (*pack)(const uint64_t *rows, int L, int N, void *packed);
+    /* Bytes that count works in; NULL: none. */
+    size_t (*room)(int L);
     /* count[p*ldc + i] = bits in which row p of a (P rows, L words each) and filter
-     * i of `panels` panels differ. ldc >= panels*panel. `packed` points at the first panel. */
+     * i of `panels` panels differ. ldc >= panels*panel. `packed` points at the first panel; packed
+     * and room are aligned to 64 bytes. */
     void (*count)(const uint64_t *a, int P, int L, const void *packed, int panels, int32_t *count,
-                  size_t ldc);
+                  size_t ldc, void *room);
     /* A row's results: z[i] = (base[i] - 2*count[i]) * factor * alpha[i], the integer first; with
      * shift y[i] = u > 0 ? u : u*slope[i] of u = z[i] + shift[i]; then the residual. */
     void (*finish)(const int32_t *count, int N, const int32_t *base, float factor,

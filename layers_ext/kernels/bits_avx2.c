@@ -50,25 +50,26 @@ static void sign(const float *x, long P, int C, const float *scale, const float 
                  uint64_t *rows, float *sum) {
     int L = dnx_bit_words(C);
     for (long p = 0; p < P; p++, x += C, rows += L) {
-        __m256 total = _mm256_setzero_ps();
-        float part[8], all = 0;
+        __m256 low = _mm256_setzero_ps(), high = low;
+        float part[16];
         int c = 0;
         for (int l = 0; l < L; l++) {
             uint64_t word = 0;
-            int end = C - c < 64 ? C - c - 7 : 64;
-            for (int i = 0; i < end; i += 8, c += 8)
-                word |= sign8(x, scale, shift, c, &total) << i;
+            int end = C - c < 64 ? C - c - 15 : 64;
+            for (int i = 0; i < end; i += 16, c += 16)
+                word |= sign8(x, scale, shift, c, &low) << i |
+                        sign8(x, scale, shift, c + 8, &high) << (i + 8);
             rows[l] = word;
         }
-        _mm256_storeu_ps(part, total);
+        _mm256_storeu_ps(part, low);
+        _mm256_storeu_ps(part + 8, high);
         for (; c < C; c++) {
             float u = scale ? x[c] * scale[c] : x[c];
             if (scale) u += shift[c];
             rows[c / 64] |= (uint64_t)(u >= 0) << (c % 64);
-            part[c % 8] += u < 0 ? -u : u;
+            part[c % 16] += u < 0 ? -u : u;
         }
-        for (int i = 0; i < 8; i++) all += part[i];
-        sum[p] = all;
+        sum[p] = sum16(part);
     }
 }
 
@@ -183,7 +184,8 @@ static inline __attribute__((always_inline)) void tiles(const block *k, int i, i
 }
 
 static void count(const uint64_t *a, int P, int L, const void *packed, int panels, int32_t *out,
-                  size_t ldc) {
+                  size_t ldc, void *unused) {
+    (void)unused;
     block k;
     k.sums = (uint8_t *)out;
     k.ld = sizeof *out * ldc;
@@ -230,7 +232,9 @@ static void finish(const int32_t *counts, int N, const int32_t *base, float fact
 }
 
 extern const dnx_bit_set dnx_bits_avx2;
-const dnx_bit_set dnx_bits_avx2 = {"avx2", PANEL, sign, packed_size, pack, count, finish};
+const dnx_bit_set dnx_bits_avx2 = {
+    .name = "avx2", .panel = PANEL, .sign = sign, .packed = packed_size, .pack = pack,
+    .count = count, .finish = finish};
 #else
 typedef int not_on_this_processor;
 #endif

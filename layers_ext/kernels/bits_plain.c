@@ -12,16 +12,15 @@ static void sign(const float *x, long P, int C, const float *scale, const float 
                  uint64_t *rows, float *sum) {
     int L = dnx_bit_words(C);
     for (long p = 0; p < P; p++, x += C, rows += L) {
-        float part[8] = {0}, total = 0; /* the order of the 8-lane sets: the same sum in all */
+        float part[16] = {0};
         memset(rows, 0, sizeof *rows * (size_t)L);
         for (int c = 0; c < C; c++) {
             float u = scale ? x[c] * scale[c] : x[c];
             if (scale) u += shift[c];
             rows[c / 64] |= (uint64_t)(u >= 0) << (c % 64);
-            part[c % 8] += fabsf(u);
+            part[c % 16] += fabsf(u);
         }
-        for (int i = 0; i < 8; i++) total += part[i];
-        sum[p] = total;
+        sum[p] = sum16(part);
     }
 }
 
@@ -34,7 +33,8 @@ static int bits_of(uint64_t w) {
 }
 
 static void count(const uint64_t *a, int P, int L, const void *packed, int panels, int32_t *out,
-                  size_t ldc) {
+                  size_t ldc, void *unused) {
+    (void)unused;
     for (int q = 0; q < panels; q++) {
         const uint64_t *w = (const uint64_t *)packed + (size_t)q * (size_t)L * PANEL;
         for (int p = 0; p < P; p++) {
@@ -53,4 +53,6 @@ static void finish(const int32_t *counts, int N, const int32_t *base, float fact
 }
 
 extern const dnx_bit_set dnx_bits_plain;
-const dnx_bit_set dnx_bits_plain = {"plain", PANEL, sign, packed_size, pack, count, finish};
+const dnx_bit_set dnx_bits_plain = {
+    .name = "plain", .panel = PANEL, .sign = sign, .packed = packed_size, .pack = pack,
+    .count = count, .finish = finish};

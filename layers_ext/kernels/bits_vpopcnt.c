@@ -1,103 +1,171 @@
 /* bits_vpopcnt.c - the bit loops for AVX-512 with VPOPCNTDQ: a lane is a filter.
- * Packed: panels of 8 filters, word by word: [N/8][L][8]. A tile is 4 rows x 4 panels: 16 of the 32
- * registers count; a word of a row is broadcast as it is XORed. */
+ *
+ * Rows and filters are kept as running parities: word l is the XOR of words 0 to l. The XOR P[l] of
+ * two of them is the parity of the differing bits so far, in each of 64 columns; from three
+ * successive ones follows in which columns two words and the parity before them have a carry,
+ *
+ *   carry = P[l] ? not (P[l+1] and P[l+2]) : P[l+1] and not P[l+2]       (one VPTERNLOG)
+ *   bits  = 2 (sum of the bits of all carries) + bits of the last P
+ *
+ * Two words take five instructions so, not the six of XOR, count, add; and half the counts, which
+ * only one port does.
+ * Packed: panels of 8 filters, word by word, an even number of words: [N/8][2 ceil(L/2)][8]. A tile
+ * is 3 rows x 4 panels: 24 of the 32 registers hold sums and parities. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>
 
+#include "bits.h"
+
 #define PANEL 8
-#define ROWS 4
+#define ROWS 3
 #define PANELS 4
-#include "bits_words.inc.h"
+#define PIXELS 4 /* whose signs are taken together: their sums do not wait for each other */
+#define CARRY 0x74
+
+static int even(int L) { return (L + 1) / 2 * 2; }
+
+/* `count` pixels; a constant where this is inlined. */
+static inline __attribute__((always_inline)) void signs(const float *x, int count, int C,
+                                                        const float *scale, const float *shift,
+                                                        uint64_t *rows, float *sum) {
+    int L = dnx_bit_words(C);
+    __m512 total[PIXELS];
+    for (int p = 0; p < count; p++) total[p] = _mm512_setzero_ps();
+    for (int l = 0, c = 0; l < L; l++) {
+        uint64_t word[PIXELS] = {0};
+        for (int i = 0; i < 64 && c < C; i += 16, c += 16) {
+            __mmask16 m = C - c >= 16 ? 0xffff : (__mmask16)((1u << (C - c)) - 1);
+            for (int p = 0; p < count; p++) {
+                __m512 u = _mm512_maskz_loadu_ps(m, x + (size_t)p * (size_t)C + c);
+                if (scale) {
+                    u = _mm512_mul_ps(u, _mm512_maskz_loadu_ps(m, scale + c));
+                    u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(m, shift + c));
+                }
+                __m512 size = _mm512_andnot_ps(_mm512_set1_ps(-0.f), u);
+                total[p] = _mm512_add_ps(total[p], size);
+                __mmask16 bits = _mm512_mask_cmp_ps_mask(m, u, _mm512_setzero_ps(), _CMP_GE_OQ);
+                word[p] |= (uint64_t)bits << i;
+            }
+        }
+        for (int p = 0; p < count; p++) rows[(size_t)p * (size_t)L + (size_t)l] = word[p];
+    }
+    for (int p = 0; p < count; p++) sum[p] = _mm512_reduce_add_ps(total[p]);
+}
 
 static void sign(const float *x, long P, int C, const float *scale, const float *shift,
                  uint64_t *rows, float *sum) {
-    int L = dnx_bit_words(C);
-    for (long p = 0; p < P; p++, x += C, rows += L) {
-        __m256 total = _mm256_setzero_ps();
-        memset(rows, 0, sizeof *rows * (size_t)L);
-        for (int c = 0; c < C; c += 8) {
-            __mmask8 m = C - c >= 8 ? 0xff : (__mmask8)((1u << (C - c)) - 1);
-            __m256 u = _mm256_maskz_loadu_ps(m, x + c);
-            if (scale) {
-                u = _mm256_mul_ps(u, _mm256_maskz_loadu_ps(m, scale + c));
-                u = _mm256_add_ps(u, _mm256_maskz_loadu_ps(m, shift + c));
-            }
-            __mmask8 bits = _mm256_mask_cmp_ps_mask(m, u, _mm256_setzero_ps(), _CMP_GE_OQ);
-            rows[c / 64] |= (uint64_t)bits << (c % 64);
-            total = _mm256_add_ps(total, _mm256_andnot_ps(_mm256_set1_ps(-0.f), u));
-        }
-        float part[8], all = 0;
-        _mm256_storeu_ps(part, total);
-        for (int i = 0; i < 8; i++) all += part[i];
-        sum[p] = all;
+    size_t L = (size_t)dnx_bit_words(C);
+    long p = 0;
+    for (; p + PIXELS <= P; p += PIXELS)
+        signs(x + p * C, PIXELS, C, scale, shift, rows + (size_t)p * L, sum + p);
+    for (; p < P; p++) signs(x + p * C, 1, C, scale, shift, rows + (size_t)p * L, sum + p);
+}
+
+static size_t packed_size(int L, int N) {
+    return sizeof(uint64_t) * (size_t)even(L) * (size_t)((N + PANEL - 1) / PANEL * PANEL);
+}
+
+/* to[0], to[step], ... = the running parities of a row, an even number. */
+static void parities(const uint64_t *row, int L, uint64_t *to, size_t step) {
+    uint64_t all = 0;
+    for (int l = 0; l < even(L); l++, to += step) {
+        if (l < L) all ^= row[l];
+        *to = all;
     }
 }
 
-/* rows x panels <= ROWS x PANELS; both are constants where this is inlined. */
-static inline __attribute__((always_inline)) void tile(const uint64_t *a, int rows, int L,
+static void pack(const uint64_t *rows, int L, int N, void *packed) {
+    for (int n = 0; n < N; n++)
+        parities(rows + (size_t)n * (size_t)L, L,
+                 (uint64_t *)packed + (size_t)(n / PANEL) * (size_t)even(L) * PANEL + n % PANEL,
+                 PANEL);
+}
+
+static size_t room(int L) { return sizeof(uint64_t) * (size_t)even(L) * DNX_BIT_ROWS; }
+
+/* rows x panels <= ROWS x PANELS; both are constants where this is inlined. L is even. */
+static inline __attribute__((always_inline)) void tile(const uint64_t *a, int rows, size_t L,
                                                        const uint64_t *w, int panels,
                                                        int32_t *out, size_t ldc) {
-    __m512i sums[ROWS][PANELS];
+    __m512i sums[ROWS][PANELS], parity[ROWS][PANELS];
     for (int r = 0; r < rows; r++)
-        for (int q = 0; q < panels; q++) sums[r][q] = _mm512_setzero_si512();
-    for (int l = 0; l < L; l++) {
-        __m512i v[PANELS];
-        for (int q = 0; q < panels; q++)
-            v[q] = _mm512_loadu_si512(w + ((size_t)q * (size_t)L + (size_t)l) * PANEL);
-        for (int r = 0; r < rows; r++) {
-            __m512i word = _mm512_set1_epi64((long long)a[(size_t)r * (size_t)L + (size_t)l]);
-            for (int q = 0; q < panels; q++)
-                sums[r][q] = _mm512_add_epi64(
-                    sums[r][q], _mm512_popcnt_epi64(_mm512_xor_si512(word, v[q])));
+        for (int q = 0; q < panels; q++) sums[r][q] = parity[r][q] = _mm512_setzero_si512();
+    for (size_t l = 0; l < L; l += 2)
+        for (int q = 0; q < panels; q++) {
+            const uint64_t *v = w + ((size_t)q * L + l) * PANEL;
+            __m512i v0 = _mm512_load_si512(v), v1 = _mm512_load_si512(v + PANEL);
+            for (int r = 0; r < rows; r++) {
+                const long long *word = (const long long *)a + (size_t)r * L + l;
+                __m512i p0 = _mm512_xor_si512(v0, _mm512_set1_epi64(word[0]));
+                __m512i p1 = _mm512_xor_si512(v1, _mm512_set1_epi64(word[1]));
+                __m512i carry = _mm512_ternarylogic_epi64(parity[r][q], p0, p1, CARRY);
+                sums[r][q] = _mm512_add_epi64(sums[r][q], _mm512_popcnt_epi64(carry));
+                parity[r][q] = p1;
+            }
         }
-    }
     for (int r = 0; r < rows; r++)
-        for (int q = 0; q < panels; q++)
+        for (int q = 0; q < panels; q++) {
+            __m512i all = _mm512_add_epi64(_mm512_slli_epi64(sums[r][q], 1),
+                                           _mm512_popcnt_epi64(parity[r][q]));
             _mm256_storeu_si256((__m256i *)(void *)(out + (size_t)r * ldc + (size_t)q * PANEL),
-                                _mm512_cvtepi64_epi32(sums[r][q]));
+                                _mm512_cvtepi64_epi32(all));
+        }
+}
+
+/* All P rows; panels is a constant where this is inlined. */
+static inline __attribute__((always_inline)) void tiles(const uint64_t *a, int P, size_t L,
+                                                        const uint64_t *w, int panels,
+                                                        int32_t *out, size_t ldc) {
+    for (; P >= ROWS; P -= ROWS, a += ROWS * L, out += ROWS * ldc)
+        tile(a, ROWS, L, w, panels, out, ldc);
+    if (P == 2) tile(a, 2, L, w, panels, out, ldc);
+    if (P == 1) tile(a, 1, L, w, panels, out, ldc);
 }
 
 static void count(const uint64_t *a, int P, int L, const void *packed, int panels, int32_t *out,
-                  size_t ldc) {
-    int q = 0;
-    for (; q + PANELS <= panels; q += PANELS) {
-        const uint64_t *w = (const uint64_t *)packed + (size_t)q * (size_t)L * PANEL;
-        int p = 0;
-        for (; p + ROWS <= P; p += ROWS)
-            tile(a + (size_t)p * (size_t)L, ROWS, L, w, PANELS, out + (size_t)p * ldc + q * PANEL,
-                 ldc);
-        for (; p < P; p++)
-            tile(a + (size_t)p * (size_t)L, 1, L, w, PANELS, out + (size_t)p * ldc + q * PANEL,
-                 ldc);
+                  size_t ldc, void *work) {
+    size_t words = (size_t)even(L);
+    uint64_t *rows = work;
+    const uint64_t *w = packed;
+    for (int p = 0; p < P; p++) parities(a + (size_t)p * (size_t)L, L, rows + (size_t)p * words, 1);
+    for (; panels >= PANELS; panels -= PANELS, w += PANELS * words * PANEL, out += PANELS * PANEL)
+        tiles(rows, P, words, w, PANELS, out, ldc);
+    for (; panels; panels--, w += words * PANEL, out += PANEL)
+        tiles(rows, P, words, w, 1, out, ldc);
+}
+
+/* Filters i.. of those that the mask names. */
+static inline __attribute__((always_inline)) void finish16(const int32_t *counts,
+                                                           const int32_t *base, __m512 factor,
+                                                           const dnx_bit_end *e, int i,
+                                                           __mmask16 m, float *y) {
+    __m512i c = _mm512_slli_epi32(_mm512_maskz_loadu_epi32(m, counts + i), 1);
+    c = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(m, base + i), c);
+    __m512 u = _mm512_mul_ps(_mm512_cvtepi32_ps(c), factor);
+    u = _mm512_mul_ps(u, _mm512_maskz_loadu_ps(m, e->alpha + i));
+    if (e->shift) {
+        u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(m, e->shift + i));
+        __mmask16 over = _mm512_cmp_ps_mask(u, _mm512_setzero_ps(), _CMP_GT_OQ);
+        u = _mm512_mask_mul_ps(u, (__mmask16)~over, u, _mm512_maskz_loadu_ps(m, e->slope + i));
     }
-    for (; q < panels; q++)
-        for (int p = 0; p < P; p++)
-            tile(a + (size_t)p * (size_t)L, 1, L,
-                 (const uint64_t *)packed + (size_t)q * (size_t)L * PANEL, 1,
-                 out + (size_t)p * ldc + q * PANEL, ldc);
+    if (e->residual) u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(m, e->residual + i));
+    _mm512_mask_storeu_ps(y + i, m, u);
 }
 
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
-                   const dnx_bit_end *e, float *y) {
-    for (int i = 0; i < N; i += 16) {
-        __mmask16 m = N - i >= 16 ? 0xffff : (__mmask16)((1u << (N - i)) - 1);
-        __m512i c = _mm512_slli_epi32(_mm512_maskz_loadu_epi32(m, counts + i), 1);
-        c = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(m, base + i), c);
-        __m512 u = _mm512_mul_ps(_mm512_cvtepi32_ps(c), _mm512_set1_ps(factor));
-        u = _mm512_mul_ps(u, _mm512_maskz_loadu_ps(m, e->alpha + i));
-        if (e->shift) {
-            u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(m, e->shift + i));
-            __mmask16 over = _mm512_cmp_ps_mask(u, _mm512_setzero_ps(), _CMP_GT_OQ);
-            u = _mm512_mask_mul_ps(u, (__mmask16)~over, u, _mm512_maskz_loadu_ps(m, e->slope + i));
-        }
-        if (e->residual) u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(m, e->residual + i));
-        _mm512_mask_storeu_ps(y + i, m, u);
-    }
+                   const dnx_bit_end *given, float *y) {
+    const dnx_bit_end e = *given; /* a copy that y cannot overlap */
+    __m512 by = _mm512_set1_ps(factor);
+    int i = 0;
+    for (; i + 16 <= N; i += 16) finish16(counts, base, by, &e, i, 0xffff, y);
+    if (i < N) finish16(counts, base, by, &e, i, (__mmask16)((1u << (N - i)) - 1), y);
 }
 
 extern const dnx_bit_set dnx_bits_avx512;
-const dnx_bit_set dnx_bits_avx512 = {"avx512", PANEL, sign, packed_size, pack, count, finish};
+const dnx_bit_set dnx_bits_avx512 = {
+    .name = "avx512", .panel = PANEL, .sign = sign, .packed = packed_size,
+    .pack = pack, .room = room, .count = count, .finish = finish};
 #else
 typedef int not_on_this_processor;
 #endif
