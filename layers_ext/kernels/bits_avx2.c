@@ -46,6 +46,13 @@ static inline uint64_t sign8(const float *x, const float *scale, const float *sh
     return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(u, _mm256_setzero_ps(), _CMP_GE_OQ));
 }
 
+/* The upper half added to the lower one, until one is left. */
+static inline float sum8(__m256 v) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
 static void sign(const float *x, long P, int C, const float *scale, const float *shift,
                  uint64_t *rows, float *sum) {
     int L = dnx_bit_words(C);
@@ -69,7 +76,7 @@ static void sign(const float *x, long P, int C, const float *scale, const float 
             rows[c / 64] |= (uint64_t)(u >= 0) << (c % 64);
             part[c % 16] += u < 0 ? -u : u;
         }
-        sum[p] = sum16(part);
+        sum[p] = sum8(_mm256_add_ps(_mm256_loadu_ps(part), _mm256_loadu_ps(part + 8)));
     }
 }
 

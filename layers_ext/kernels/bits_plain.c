@@ -20,7 +20,9 @@ static void sign(const float *x, long P, int C, const float *scale, const float 
             rows[c / 64] |= (uint64_t)(u >= 0) << (c % 64);
             part[c % 16] += fabsf(u);
         }
-        sum[p] = sum16(part);
+        for (int half = 8; half; half /= 2)
+            for (int i = 0; i < half; i++) part[i] += part[i + half];
+        sum[p] = part[0];
     }
 }
 
