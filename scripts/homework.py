@@ -26,6 +26,10 @@ METHODS = {  # name: (cfg of the student, what it is)
     "feature": ("mobilefacenet-half-kd-feature.cfg", "the teacher's features, no labels"),
     "correlation": ("mobilefacenet-half-kd-correlation.cfg", "labels and correlations (CC-KD)"),
     "exclusive": ("mobilefacenet-half-kd-ec.cfg", "features, hard samples, exclusivity (EC-KD)")}
+# of these losses beside the labels' loss: for synthetic faces, for real ones. The best of a few
+# tried; README.md has them. The synthetic teacher knows the students' identities, a given one
+# does not, and what it says of them counts for less.
+WEIGHTS = {"probability": (1, .1), "correlation": (2000, 30)}
 LABELLED = ("scratch", "probability", "correlation")
 
 
@@ -144,6 +148,11 @@ def headed_cfg(args, given, classes):
                          "margin_softmax": {"classes": classes}})
 
 
+def loss_weight(args, method):
+    given = getattr(args, method + "_weight")
+    return WEIGHTS[method][bool(args.faces)] if given is None else given
+
+
 def student_cfg(args, method, width, seed, classes, teacher):
     text = read(os.path.join(CFG, METHODS[method][0]))
     changes = {"net": dict(schedule(args, args.batches, args.rate), seed=seed,
@@ -154,10 +163,8 @@ def student_cfg(args, method, width, seed, classes, teacher):
             headed = method == "probability"
             changes[name] = {"teacher": teacher["headed" if headed else "cfg"],
                              "weights": teacher["headed_weights" if headed else "weights"]}
-    if method == "probability":
-        changes["kd_probability"]["weight"] = args.probability_weight
-    if method == "correlation":
-        changes["kd_correlation"]["weight"] = args.correlation_weight
+    if method in WEIGHTS:
+        changes["kd_" + method]["weight"] = loss_weight(args, method)
     if method == "exclusive":
         changes["net"]["exclusivity"] = args.exclusivity
     return embedding(edit(text, changes), teacher["embedding"])
@@ -307,8 +314,9 @@ def main():
     p.add_argument("--widths", type=numbers(float), default=[.5], metavar="W,W")
     p.add_argument("--seeds", type=numbers(int), default=[1], metavar="N,N")
     p.add_argument("--teacher-batches", type=int, default=600)
-    p.add_argument("--probability-weight", type=float, default=1)
-    p.add_argument("--correlation-weight", type=float, default=2000)
+    for method, (synthetic, real) in WEIGHTS.items():
+        p.add_argument(f"--{method}-weight", type=float, metavar="W",
+                       help=f"default {synthetic:g} for synthetic faces, {real:g} for real ones")
     p.add_argument("--exclusivity", type=float, default=1e-4)
     p.add_argument("--no-cache", dest="cache", action="store_false",
                    help="run the teacher anew for every batch")
