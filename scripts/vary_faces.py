@@ -10,7 +10,7 @@ nobody has. For each image of the folders FACES this writes into OUT, a folder w
 
 Aligned faces have their eyes and mouths in the same places: this is why a mix looks like a face.
 Train on FACES and OUT together, `train=FACES,OUT` in the .data file, with losses that need no
-labels. An image that cannot be read is left out, as is what was to be mixed with it.
+labels. An image that cannot be read is left out; faces are mixed with others of their size.
 """
 import argparse
 import functools
@@ -63,7 +63,7 @@ def mixed(a, b, r):
     """An average of two faces, or one side of a soft line from each. Either may be mirrored."""
     w, h = a.size
     a, b = (np.asarray(i.transpose(Image.FLIP_LEFT_RIGHT) if r.random() < .5 else i, np.float32)
-            for i in (a, b.resize(a.size)))
+            for i in (a, b))
     if r.random() < .5:
         part = r.uniform(.3, .7)
     else:
@@ -75,17 +75,29 @@ def mixed(a, b, r):
     return Image.fromarray(np.clip(a * part + b * (1 - part), 0, 255).astype(np.uint8))
 
 
+def partner(paths, face, r):
+    """Any image of the face's size; the face itself where such images are rare."""
+    for _ in range(100):
+        try:
+            image = load(paths[r.randrange(len(paths))])
+        except BROKEN:
+            continue
+        if image.size == face.size:
+            return image
+    return face
+
+
 def write_all(i, paths, args):
     """The faces made of image i; returns how many, or the path when it cannot be read."""
     r = random.Random(f"{args.seed}/{i}")
     try:
         face = load(paths[i])
-        made = [varied(face, r) for _ in range(args.varied)]
-        for _ in range(args.mixed):
-            mix = mixed(face, load(paths[r.randrange(len(paths))]), r)
-            made.append(varied(mix, r) if r.random() < .6 else mix)
     except BROKEN:
         return paths[i]
+    made = [varied(face, r) for _ in range(args.varied)]
+    for _ in range(args.mixed):
+        mix = mixed(face, partner(paths, face, r), r)
+        made.append(varied(mix, r) if r.random() < .6 else mix)
     for k, image in enumerate(made):
         image.save(os.path.join(args.out, f"{i:07}-{k}.jpg"), quality=92)
     return len(made)
@@ -94,7 +106,7 @@ def write_all(i, paths, args):
 def parse():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("faces", nargs="+", metavar="FACES", help="folders of aligned faces of one size")
+    p.add_argument("faces", nargs="+", metavar="FACES", help="folders of aligned faces")
     p.add_argument("--out", required=True, help="a new folder")
     p.add_argument("--varied", type=int, default=2, help="of each image (2)")
     p.add_argument("--mixed", type=int, default=3, help="of each image (3)")
@@ -122,7 +134,7 @@ def main():
         sys.exit(f"vary_faces.py: {args.out}: {e}")
     broken = [d for d in done if isinstance(d, str)]
     for path in broken[:10]:
-        print(f"vary_faces.py: {path} or what it was mixed with cannot be read", file=sys.stderr)
+        print(f"vary_faces.py: {path} cannot be read", file=sys.stderr)
     if len(broken) == len(paths):
         sys.exit("vary_faces.py: no image can be read")
     print(f"{len(paths)} images, {len(broken)} left out, "
