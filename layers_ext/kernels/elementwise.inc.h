@@ -20,6 +20,11 @@
         }                                                \
     } while (0)
 
+/* Zeroes the sums of `width` channels, whole vectors: less than what a short block is itself. */
+static void clear(float *s, int width) {
+    memset(s, 0, sizeof *s * (size_t)((width + VW - 1) / VW * VW));
+}
+
 /* sum += s, s = 0 */
 static void flush(float *s, int n, double *sum) {
     for (int i = 0; i < n; i++) {
@@ -46,8 +51,8 @@ static void stats(const float *x, long P, int C, double *sum, double *sum_sq) {
     for (int c0 = 0; c0 < C; c0 += CHUNK) {
         int width = C - c0 < CHUNK ? C - c0 : CHUNK;
         const float *at = x + c0;
-        memset(s, 0, sizeof s);
-        memset(q, 0, sizeof q);
+        clear(s, width);
+        clear(q, width);
         for (long p = 0; p < P; p += SUM_ROWS) {
             int rows = P - p < SUM_ROWS ? (int)(P - p) : SUM_ROWS;
 #define BODY4(c, n) stats_rows(GROUP, at + (c), step, s + (c), q + (c), n)
@@ -191,9 +196,9 @@ static void act_back(const float *dy, const float *z, long P, int C, const float
                      double *sum_du, double *sum_duz, double *sum_slope) {
     dnx_epilogue given = {.act = act, .slope = slope};
     float s[3 * CHUNK];
-    memset(s, 0, sizeof s);
     for (int c0 = 0; c0 < C; c0 += CHUNK) {
         int width = C - c0 < CHUNK ? C - c0 : CHUNK;
+        for (int i = 0; i < 3; i++) clear(s + i * CHUNK, width);
         back b = {dy + c0, z + c0, scale ? scale + c0 : NULL, shift ? shift + c0 : NULL,
                   du ? du + c0 : NULL, (size_t)C, epi_of(&given)};
         if (b.e.slope)
