@@ -20,11 +20,11 @@ static void pack(const float *b, size_t sk, size_t sn, int K, int N, float *out)
     }
 }
 
-/* m rows of a times one panel; meanwhile m*K floats at `next` (or NULL) come into the cache, and
- * the lines that y goes to. A pointer per three rows: the addressing modes p, p+lda, p+2*lda
- * reach the others, so that pointers fit the integer registers. */
-INLINE void mm_tile(const int m, const float *a, size_t lda, int K, const float *b, float *y,
-                    size_t ldy, const epi *e, int c, int width, const float *residual,
+/* m rows of a times the first V vectors, 1 or 2, of one panel; meanwhile m*K floats at `next` (or
+ * NULL) come into the cache, and the lines that y goes to. A pointer per three rows: the addressing
+ * modes p, p+lda, p+2*lda reach the others, so that pointers fit the integer registers. */
+INLINE void mm_tile(const int m, const int V, const float *a, size_t lda, int K, const float *b,
+                    float *y, size_t ldy, const epi *e, int c, int width, const float *residual,
                     const float *next) {
     vf acc[MR][2];
     const float *p[(MR + 2) / 3];
@@ -32,26 +32,26 @@ INLINE void mm_tile(const int m, const float *a, size_t lda, int K, const float 
     if (!next)
         next = b;
     UNROLL for (int r = 0; r < m; r++) __builtin_prefetch(y + (size_t)r * ldy, 1);
-    UNROLL for (int r = 0; r < m; r++) acc[r][0] = acc[r][1] = zero();
+    UNROLL for (int r = 0; r < 2 * m; r++) acc[r / 2][r % 2] = zero();
     UNROLL for (int i = 0; i < (m + 2) / 3; i++) p[i] = a + 3 * (size_t)i * lda;
     for (int k = 0; k < K; k++, b += PANEL, next += step) {
-        vf b0 = ld(b), b1 = ld(b + VW);
+        vf in[2];
+        UNROLL for (int v = 0; v < V; v++) in[v] = ld(b + v * VW);
         __builtin_prefetch(next);
         UNROLL for (int r = 0; r < m; r++) {
             vf x = set1(p[r / 3][(size_t)(r % 3) * lda]);
-            acc[r][0] = fma_(x, b0, acc[r][0]);
-            acc[r][1] = fma_(x, b1, acc[r][1]);
+            UNROLL for (int v = 0; v < V; v++) acc[r][v] = fma_(x, in[v], acc[r][v]);
         }
         UNROLL for (int i = 0; i < (m + 2) / 3; i++) p[i]++;
     }
-    if (width == PANEL && !e->is_slow) {
-        finish(&acc[0][0], 2, m, e, c, y, ldy, residual, VW);
-        finish(&acc[0][1], 2, m, e, c + VW, y + VW, ldy, residual ? residual + VW : NULL, VW);
+    if (width == V * VW && !e->is_slow) {
+        UNROLL for (int v = 0; v < V; v++)
+            finish(&acc[0][v], 2, m, e, c + v * VW, y + v * VW, ldy,
+                   residual ? residual + v * VW : NULL, VW);
     } else {
         float u[MR * PANEL];
         UNROLL for (int r = 0; r < m; r++) {
-            st(u + r * PANEL, acc[r][0]);
-            st(u + r * PANEL + VW, acc[r][1]);
+            UNROLL for (int v = 0; v < V; v++) st(u + r * PANEL + v * VW, acc[r][v]);
         }
         finish_rows(u, PANEL, m, width, e, c, y, ldy, residual);
     }
@@ -62,34 +62,31 @@ NOINLINE void add_rows(const float *u, int rows, int width, float *w, size_t ldw
         for (int i = 0; i < width; i++) w[i] += u[i];
 }
 
-/* w[m][width] += sum over `rows` rows of a[m] d[PANEL]; meanwhile `rows` lines at `next` (or NULL)
+/* w[m][width] += sum over `rows` rows of a[m] d[V*VW]; meanwhile `rows` lines at `next` (or NULL)
  * come into the cache. */
-INLINE void mmt_tile(const int m, const float *a, size_t lda, const float *d, int rows, float *w,
-                     size_t ldw, int width, const float *next) {
+INLINE void mmt_tile(const int m, const int V, const float *a, size_t lda, const float *d, int rows,
+                     float *w, size_t ldw, int width, const float *next) {
     vf acc[MR][2];
     size_t step = next ? LINE : 0;
     if (!next)
         next = d;
-    UNROLL for (int r = 0; r < m; r++) acc[r][0] = acc[r][1] = zero();
+    UNROLL for (int r = 0; r < 2 * m; r++) acc[r / 2][r % 2] = zero();
     for (int i = 0; i < rows; i++, a += lda, d += PANEL, next += step) {
-        vf d0 = ld(d), d1 = ld(d + VW);
+        vf in[2];
+        UNROLL for (int v = 0; v < V; v++) in[v] = ld(d + v * VW);
         __builtin_prefetch(next);
         UNROLL for (int r = 0; r < m; r++) {
             vf x = set1(a[r]);
-            acc[r][0] = fma_(x, d0, acc[r][0]);
-            acc[r][1] = fma_(x, d1, acc[r][1]);
+            UNROLL for (int v = 0; v < V; v++) acc[r][v] = fma_(x, in[v], acc[r][v]);
         }
     }
-    if (width == PANEL) {
-        UNROLL for (int r = 0; r < m; r++, w += ldw) {
-            st(w, ld(w) + acc[r][0]);
-            st(w + VW, ld(w + VW) + acc[r][1]);
-        }
+    if (width == V * VW) {
+        UNROLL for (int r = 0; r < m; r++, w += ldw)
+            UNROLL for (int v = 0; v < V; v++) st(w + v * VW, ld(w + v * VW) + acc[r][v]);
     } else {
         float u[MR * PANEL];
         UNROLL for (int r = 0; r < m; r++) {
-            st(u + r * PANEL, acc[r][0]);
-            st(u + r * PANEL + VW, acc[r][1]);
+            UNROLL for (int v = 0; v < V; v++) st(u + r * PANEL + v * VW, acc[r][v]);
         }
         add_rows(u, m, width, w, ldw);
     }
@@ -99,16 +96,17 @@ typedef void (*mm_fn)(const float *, size_t, int, const float *, float *, size_t
                       int, const float *, const float *);
 typedef void (*mmt_fn)(const float *, size_t, const float *, int, float *, size_t, int,
                        const float *);
-#define TILE(m)                                                                                  \
-    NOINLINE void mm_##m(const float *a, size_t lda, int K, const float *b, float *y, size_t ldy, \
-                         const epi *e, int c, int width, const float *residual,                  \
-                         const float *next) {                                                    \
-        mm_tile(m, a, lda, K, b, y, ldy, e, c, width, residual, next);                           \
+#define TILE_OF(name, m, V)                                                                     \
+    NOINLINE void mm_##name##m(const float *a, size_t lda, int K, const float *b, float *y,      \
+                               size_t ldy, const epi *e, int c, int width,                       \
+                               const float *residual, const float *next) {                       \
+        mm_tile(m, V, a, lda, K, b, y, ldy, e, c, width, residual, next);                        \
     }                                                                                            \
-    NOINLINE void mmt_##m(const float *a, size_t lda, const float *d, int rows, float *w,        \
-                          size_t ldw, int width, const float *next) {                            \
-        mmt_tile(m, a, lda, d, rows, w, ldw, width, next);                                       \
+    NOINLINE void mmt_##name##m(const float *a, size_t lda, const float *d, int rows, float *w,  \
+                                size_t ldw, int width, const float *next) {                      \
+        mmt_tile(m, V, a, lda, d, rows, w, ldw, width, next);                                    \
     }
+#define TILE(m) TILE_OF(, m, 2) TILE_OF(half_, m, 1)
 TILE(1) TILE(2) TILE(3) TILE(4)
 #if MR == 4
 #define EACH_TILE(f) f##1, f##2, f##3, f##4
@@ -122,8 +120,8 @@ TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) TILE(13) TILE(14)
     f##1, f##2, f##3, f##4, f##5, f##6, f##7, f##8, f##9, f##10, f##11, f##12, f##13, f##14
 #endif
 #endif
-static const mm_fn mm_tiles[MR] = {EACH_TILE(mm_)};
-static const mmt_fn mmt_tiles[MR] = {EACH_TILE(mmt_)};
+static const mm_fn mm_tiles[MR] = {EACH_TILE(mm_)}, mm_halves[MR] = {EACH_TILE(mm_half_)};
+static const mmt_fn mmt_tiles[MR] = {EACH_TILE(mmt_)}, mmt_halves[MR] = {EACH_TILE(mmt_half_)};
 
 static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, float *y,
                size_t ldy, const dnx_epilogue *given) {
@@ -138,12 +136,13 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, 
         for (int n0 = 0; n0 < N; n0 += PANEL) {
             const float *panel = b + (size_t)n0 * (size_t)K;
             int width = N - n0 < PANEL ? N - n0 : PANEL;
+            const mm_fn *tiles = width > VW ? mm_tiles : mm_halves;
             for (int p = p0; p < p1; p += MR) {
                 int m = p1 - p < MR ? p1 - p : MR;
                 size_t at = (size_t)p * ldy + (size_t)n0;
                 const float *next = given && given->next ? given->next + (size_t)p * (size_t)K
                                                          : a + (size_t)(p + block) * lda;
-                mm_tiles[m - 1](a + (size_t)p * lda, lda, K, panel, y + at, ldy, &e, n0, width,
+                tiles[m - 1](a + (size_t)p * lda, lda, K, panel, y + at, ldy, &e, n0, width,
                                 e.residual ? e.residual + at : NULL,
                                 n0 == 0 ? next : NULL);
             }
@@ -175,11 +174,12 @@ static void mmt_ahead(const float *a, size_t lda, const float *d, size_t ldd, in
         int rows = P - p0 < MMT_ROWS ? P - p0 : MMT_ROWS;
         for (int n0 = 0; n0 < N; n0 += PANEL) {
             int width = N - n0 < PANEL ? N - n0 : PANEL;
+            const mmt_fn *tiles = width > VW ? mmt_tiles : mmt_halves;
             /* A copy, because rows a power of two apart would fight for few cache lines. */
             pack(d + (size_t)p0 * ldd + n0, ldd, 1, rows, width, panel);
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;
-                mmt_tiles[m - 1](a + (size_t)p0 * lda + k, lda, panel, rows,
+                tiles[m - 1](a + (size_t)p0 * lda + k, lda, panel, rows,
                                  w + (size_t)k * ldw + n0, ldw, width, fetch(&next, rows));
             }
         }
