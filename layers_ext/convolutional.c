@@ -109,7 +109,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t count = (size_t)s->K * (size_t)o->filters;
     st = dnx_tail_make(&s->dw.tail, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
-    if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, s->N, err);
+    if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, o->filters, err);
     if (!st && !s->wino.m) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
     if (!st && !s->wino.m && (!s->reads_in_place || does_tail(n)))
         st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);

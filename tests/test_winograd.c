@@ -9,6 +9,7 @@ typedef struct {
     const char *more;
     int m;    /* expected; 0: no transform */
     int rank; /* 0: [convolutional] */
+    int groups; /* 0: one */
 } shape;
 
 static const shape shapes[] = {
@@ -26,6 +27,12 @@ static const shape shapes[] = {
     {3, 9, 31, 24, 33, 0, "activation=leaky\n", 4, 11},
     {1, 16, 16, 256, 256, 1, "batch_normalize=1\nactivation=relu\n", 2, 200},
     {1, 14, 14, 64, 64, 1, "activation=linear\n", 0, 7},
+    {2, 14, 15, 64, 96, 1, "batch_normalize=1\nactivation=prelu\n", 4, 0, 2},
+    {1, 28, 28, 80, 100, 1, "activation=leaky\n", 4, 0, 5},
+    {3, 9, 31, 54, 54, 0, "activation=swish\n", 4, 0, 3},
+    {1, 16, 16, 256, 512, 1, "batch_normalize=1\nactivation=relu\n", 2, 0, 2},
+    {2, 7, 7, 96, 2001, 1, "activation=linear\n", 2, 0, 3},
+    {1, 14, 14, 63, 21, 1, "activation=linear\n", 0, 0, 3},
 };
 
 /* The outputs of x, or NULL. */
@@ -38,6 +45,8 @@ static float *outputs(const shape *s, const char *name, bool trains, int threads
              "padding=%d\n%s", s->H, s->W, s->C, s->rank ? "low_rank" : "convolutional", s->N,
              s->pad, s->more);
     if (s->rank) snprintf(text + strlen(text), sizeof text - strlen(text), "rank=%d\n", s->rank);
+    if (s->groups)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "groups=%d\n", s->groups);
     dnx_net *net = try_net(text, "test", trains, s->B, threads, &err);
     if (check_part(net != NULL, name, err.text, 0, 0)) {
         scatter(net, 4, .4f);
@@ -49,11 +58,11 @@ static float *outputs(const shape *s, const char *name, bool trains, int threads
 }
 
 static void check_shape(const shape *s) {
-    char name[64];
-    snprintf(name, sizeof name, "%dx%dx%dx%d -> %d, padding %d, rank %d", s->B, s->H, s->W, s->C,
-             s->N, s->pad, s->rank);
+    char name[80];
+    snprintf(name, sizeof name, "%dx%dx%dx%d -> %d, padding %d, rank %d, groups %d", s->B, s->H,
+             s->W, s->C, s->N, s->pad, s->rank, s->groups);
     dnx_shape in = {s->H, s->W, s->C}, out = {s->H + 2 * s->pad - 2, s->W + 2 * s->pad - 2, s->N};
-    dnx_patches at = {in, out.h, out.w, 3, 1, s->pad, 0, s->C};
+    dnx_patches at = {in, out.h, out.w, 3, 1, s->pad, 0, s->groups ? s->C / s->groups : s->C};
     int side = dnx_winograd_side(&at, s->rank ? s->rank : s->N);
     size_t count = (size_t)s->B * dnx_size(in), results = (size_t)s->B * dnx_size(out);
     check_part(side == s->m, name, "side", side, s->m);

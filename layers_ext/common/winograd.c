@@ -8,12 +8,12 @@
 #define ROOM 65536    /* floats of transformed tiles, and of products, that stay in the L2 cache */
 #define MAX_TILES 84  /* that are computed together */
 #define GAP 16        /* floats between matrices: else they would fight for few cache lines */
-#define LEAST 8       /* channels and filters below which the transforms cost too much */
+#define LEAST 8       /* channels and filters of a group below which the transforms cost too much */
 #define LARGE 40000   /* C*N whose filters with m = 4 would cost too much memory */
 
 int dnx_winograd_side(const dnx_patches *at, int filters) {
-    if (at->size != 3 || at->stride != 1 || at->c != at->in.c) return 0;
-    if (at->c < LEAST || filters < LEAST) return 0;
+    int N = filters / (at->in.c / at->c); /* of a group */
+    if (at->size != 3 || at->stride != 1 || at->c < LEAST || N < LEAST) return 0;
     int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
     double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
     /* At least a third fewer multiplications, and filters that are read for some tiles. */
@@ -38,23 +38,31 @@ static size_t room(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
 
+/* Floats of one group's packed filters, of one element. */
+static size_t group_size(const dnx_winograd *s) { return dnx_kernels()->packed(s->Cg, s->Ng); }
+
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err) {
     const dnx_kernel_set *k = dnx_kernels();
     dnx_shape in = at->in, out = {at->out_h, at->out_w, filters};
     int m = s->m = dnx_winograd_side(at, filters);
     if (!m) return DNX_OK;
+    s->groups = in.c / at->c;
     s->N = filters;
+    s->Cg = at->c;
+    s->Ng = filters / s->groups;
     s->out = out;
     s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, at->pad, 0, in.c};
     long all = (long)n->batch * s->at.out_h * s->at.out_w;
     int tiles = ROOM / area(s) / in.c / 12 * 12; /* 12: whole register tiles */
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
     s->tiles = all < tiles ? (int)all : tiles;
-    int panels = ROOM / area(s) / s->tiles / k->panel, most = (s->N + k->panel - 1) / k->panel;
-    s->columns = (panels < 1 ? 1 : panels > most ? most : panels) * k->panel;
+    int columns = ROOM / area(s) / s->tiles;
+    int unit = s->groups == 1 || columns < s->Ng ? k->panel : s->Ng;
+    int units = columns / unit, most = (s->N + unit - 1) / unit;
+    s->columns = (units < 1 ? 1 : units > most ? most : units) * unit;
     n->scratch = (size_t)dnx_pool_threads(n->pool) * room(s);
-    return dnx_new(n, &s->filters, (size_t)area(s) * k->packed(in.c, s->N), err);
+    return dnx_new(n, &s->filters, (size_t)area(s) * group_size(s) * (size_t)s->groups, err);
 }
 
 void dnx_winograd_unmake(dnx_winograd *s) { dnx_free(s->filters); }
@@ -85,27 +93,26 @@ typedef struct {
 } job;
 
 /* Filter f: its a*a numbers of channel c go to u[0], u[size], ... with u = filters + place of (c,f)
- * in a packed matrix: [N/panel][C][panel]. */
+ * in its group's packed matrix: [Ng/panel][Cg][panel]. */
 static void transform_filters(void *arg, int t, int threads) {
     job *j = arg;
     const dnx_winograd *s = j->s;
-    const dnx_kernel_set *k = dnx_kernels();
     int a = s->m + 2;
-    size_t C = (size_t)s->at.in.c, panel = (size_t)k->panel, size = k->packed(s->at.in.c, s->N);
+    size_t C = (size_t)s->Cg, N = (size_t)s->Ng, panel = (size_t)dnx_kernels()->panel;
+    size_t size = group_size(s) * (size_t)s->groups;
     long lo, hi;
-    dnx_share((s->N + k->panel - 1) / k->panel, t, threads, &lo, &hi);
-    for (; lo < hi; lo++)
-        for (size_t c = 0; c < C; c++)
-            for (size_t i = 0; i < panel && (size_t)lo * panel + i < (size_t)s->N; i++) {
-                size_t f = (size_t)lo * panel + i;
-                const float *w = j->w + (f * C + c) * 9;
-                float *u = s->filters + ((size_t)lo * C + c) * panel + i;
-                double g[9], rows[6 * 3], all[36], scale = j->scale ? (double)j->scale[f] : 1;
-                for (int r = 0; r < 9; r++) g[r] = (double)w[r] * scale;
-                for (int r = 0; r < 3; r++) filter_line(s->m, g + r, 3, rows + r, 3);
-                for (int r = 0; r < a; r++) filter_line(s->m, rows + 3 * r, 1, all + a * r, 1);
-                for (int r = 0; r < a * a; r++) u[(size_t)r * size] = (float)all[r];
-            }
+    dnx_share(s->N, t, threads, &lo, &hi);
+    for (size_t f = (size_t)lo; f < (size_t)hi; f++)
+        for (size_t c = 0; c < C; c++) {
+            const float *w = j->w + (f * C + c) * 9;
+            float *u = s->filters + f / N * group_size(s) + (f % N / panel * C + c) * panel +
+                       f % N % panel;
+            double g[9], rows[6 * 3], all[36], scale = j->scale ? (double)j->scale[f] : 1;
+            for (int r = 0; r < 9; r++) g[r] = (double)w[r] * scale;
+            for (int r = 0; r < 3; r++) filter_line(s->m, g + r, 3, rows + r, 3);
+            for (int r = 0; r < a; r++) filter_line(s->m, rows + 3 * r, 1, all + a * r, 1);
+            for (int r = 0; r < a * a; r++) u[(size_t)r * size] = (float)all[r];
+        }
 }
 
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale) {
@@ -157,23 +164,36 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
     }
 }
 
-/* Tiles [lo, hi), filters [first, end), whole panels. */
+/* Element e's products of filters [f, f + width): groups as a whole, or panels of one group. */
+static void multiply(const dnx_winograd *s, int e, const float *v, int count, int f, int width,
+                     float *prod) {
+    const dnx_kernel_set *k = dnx_kernels();
+    const dnx_epilogue none = {0};
+    for (int end = f + width, n; f < end; f += n, prod += n) {
+        int g = f / s->Ng, first = f % s->Ng;
+        n = end - f < s->Ng ? end - f : s->Ng;
+        k->mm(v + g * s->Cg, (size_t)s->at.in.c, count, s->Cg,
+              s->filters + (size_t)(e * s->groups + g) * group_size(s) +
+                  (size_t)first * (size_t)s->Cg,
+              n, prod, (size_t)s->columns, &none);
+    }
+}
+
+/* Tiles [lo, hi), filters [first, end), whole panels or groups. */
 static void forward_part(const job *j, int t, long lo, long hi, int first, int end) {
     const dnx_winograd *s = j->s;
-    const dnx_kernel_set *k = dnx_kernels();
-    int C = s->at.in.c;
-    float *spare = j->p->scratch + (size_t)t * room(s), *v = spare + area(s) * C;
+    float *spare = j->p->scratch + (size_t)t * room(s), *v = spare + area(s) * s->at.in.c;
     float *prod = v + (size_t)area(s) * step_in(s);
-    dnx_epilogue none = {0};
     for (long tile = lo; tile < hi; tile += s->tiles) {
         int count = (int)(hi - tile < s->tiles ? hi - tile : s->tiles);
         transform_in(s, j->p->x[0], tile, count, v, spare);
-        for (int f = first; f < end; f += s->columns) {
-            int width = end - f < s->columns ? end - f : s->columns;
+        for (int f = first, width; f < end; f += width) {
+            int rest = s->columns < s->Ng ? s->Ng - f % s->Ng : end - f;
+            rest = rest < end - f ? rest : end - f;
+            width = rest < s->columns ? rest : s->columns;
             for (int e = 0; e < area(s); e++)
-                k->mm(v + (size_t)e * step_in(s), (size_t)C, count, C,
-                      s->filters + (size_t)e * k->packed(C, s->N) + (size_t)f * (size_t)C, width,
-                      prod + (size_t)e * step_out(s), (size_t)s->columns, &none);
+                multiply(s, e, v + (size_t)e * step_in(s), count, f, width,
+                         prod + (size_t)e * step_out(s));
             transform_out(j, tile, count, prod, f, width);
         }
     }
@@ -186,7 +206,8 @@ static void forward_share(void *arg, int t, int threads) {
     int first, end;
     /* Few tiles: each thread reads a share of the filters, and transforms all tiles for itself. */
     if (tiles < (long)least_tiles(s) * threads) {
-        dnx_share_columns(s->N, dnx_kernels()->panel, t, threads, &first, &end);
+        dnx_share_columns(s->N, s->groups > 1 ? s->Ng : dnx_kernels()->panel, t, threads, &first,
+                          &end);
         if (first < end) forward_part(j, t, 0, tiles, first, end);
         return;
     }
