@@ -8,8 +8,8 @@
  *
  * A block of output pixels is gathered into rows of K = size*size*C/groups floats and multiplied by
  * the packed filters; a 1x1 convolution with stride 1 reads its input in place. The gathered
- * block stays in the cache: there is no size*size times larger copy of the input. With as many
- * groups as channels the depthwise kernels do it all. Predicting, 3x3 filters with stride 1 and
+ * block stays in the cache: there is no size*size times larger copy of the input. Narrow groups,
+ * depthwise ones among them, go through common/dwconv.h. Predicting, 3x3 filters with stride 1 and
  * enough channels go through Winograd's transforms (common/winograd.h). Training, a block that a
  * 1x1 convolution would read in place may first get the tail of the layer before. */
 #include <string.h>
@@ -40,11 +40,11 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    dnx_dwconv dw;     /* groups = channels: all is here. Else only dw.tail is in use */
+    dnx_dwconv dw;     /* is_narrow: all is here. Else only dw.tail is in use */
     dnx_winograd wino; /* wino.m > 0: it predicts so, and has no `packed` */
     dnx_patches at;
     int groups, K, N;  /* K, N: of one group */
-    bool is_depthwise, reads_in_place;
+    bool is_narrow, reads_in_place;
     bool has_few_rows; /* fewer pixels than filters: threads share the filters, not the pixels */
     float *w, *d_w;    /* N x C/groups x size x size, file order */
     float *wk;         /* groups x N x K in the order of the rows; NULL: w has that order */
@@ -75,7 +75,7 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     s->at.c = in.c / o->groups;
     s->K = o->size * o->size * s->at.c;
     s->N = o->filters / o->groups;
-    s->is_depthwise = o->groups == in.c && o->groups > 1;
+    s->is_narrow = o->groups > 1 && dnx_dwconv_is_narrow(s->at.c, s->N, n->trains);
     s->reads_in_place = dnx_patches_in_place(&s->at);
     s->has_few_rows = n->trains && s->reads_in_place && o->groups == 1 &&
                       (double)n->batch * n->out.h * n->out.w <= s->N;
@@ -88,7 +88,7 @@ static dnx_tail *tail(dnx_node *n, float **z) {
 
 static bool does_tail(const dnx_node *n) {
     const state *s = n->state;
-    if (s->is_depthwise) return dnx_dwconv_does_tail(n);
+    if (s->is_narrow) return dnx_dwconv_does_tail(n);
     return n->trains && s->reads_in_place && s->groups == 1 && !s->has_few_rows;
 }
 
@@ -97,11 +97,11 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_status st = check_shapes(n, err);
     if (st) return st;
-    if (s->is_depthwise) {
+    if (s->is_narrow) {
         s->dw.kh = s->dw.kw = o->size;
         s->dw.stride = o->stride;
         s->dw.pad = s->at.pad;
-        s->dw.multiplier = s->N;
+        s->dw.groups = o->groups;
         return dnx_dwconv_make(n, &s->dw, o->batch_normalize, (dnx_act)o->activation, err);
     }
     const dnx_kernel_set *k = dnx_kernels();
@@ -127,7 +127,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 
 static void unmake(dnx_node *n) {
     state *s = n->state;
-    if (s->is_depthwise) {
+    if (s->is_narrow) {
         dnx_dwconv_unmake(n);
         return;
     }
@@ -139,7 +139,7 @@ static void unmake(dnx_node *n) {
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
-    if (s->is_depthwise) return dnx_dwconv_params(n, list);
+    if (s->is_narrow) return dnx_dwconv_params(n, list);
     dnx_filters_room(n, &s->w, (size_t)s->K * (size_t)n->out.c);
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)n->out.c, 1, true,
                    s->groups == 1 ? n->out.c : 0};
@@ -153,7 +153,7 @@ static dnx_filters filters_of(const state *s) {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters f = filters_of(s);
-    if (s->is_depthwise) return dnx_dwconv_prepare(n, err);
+    if (s->is_narrow) return dnx_dwconv_prepare(n, err);
     if (!s->w) return DNX_OK; /* it was prepared, then forgotten */
     if (!n->trains) dnx_tail_fold(&s->dw.tail);
     if (s->wino.m) {
@@ -245,7 +245,7 @@ static void forward_share(void *arg, int t, int threads) {
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     job j = {n, p, NULL};
-    if (s->is_depthwise) {
+    if (s->is_narrow) {
         dnx_dwconv_forward(n, p);
         return;
     }
@@ -348,7 +348,7 @@ static void few_share(void *arg, int t, int threads) {
 
 static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    if (s->is_depthwise) {
+    if (s->is_narrow) {
         dnx_dwconv_backward(n, p);
         return;
     }

@@ -7,6 +7,7 @@
  * File: biases N, scales N, mean N, variance N, weights N x 1 x size x size, slopes N.
  * Howard et al. 2017, "MobileNets", section 3.1. */
 #include "common/dwconv.h"
+#include "common/patches.h"
 
 typedef struct {
     int size, stride, pad, padding, multiplier, batch_normalize, activation;
@@ -25,17 +26,14 @@ static const dnx_opt options[] = {
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     dnx_dwconv *s = n->state;
-    dnx_shape in = n->in[0];
+    dnx_patches at;
     s->kh = s->kw = o->size;
     s->stride = o->stride;
-    s->multiplier = o->multiplier;
     s->pad = o->pad ? o->size / 2 : o->padding;
-    if (o->size > in.h + 2 * s->pad || o->size > in.w + 2 * s->pad)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[depthwise] size=%d: the padded input is only %d x %d", o->size,
-                        in.h + 2 * s->pad, in.w + 2 * s->pad);
-    n->out = (dnx_shape){(in.h + 2 * s->pad - o->size) / o->stride + 1,
-                         (in.w + 2 * s->pad - o->size) / o->stride + 1, in.c * o->multiplier};
+    s->groups = n->in[0].c;
+    dnx_status st = dnx_patches_make(&at, n, o->size, o->stride, s->pad,
+                                     n->in[0].c * o->multiplier, err);
+    if (st) return st;
     return dnx_dwconv_make(n, s, o->batch_normalize, (dnx_act)o->activation, err);
 }
 

@@ -25,7 +25,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
                         DNX_MAX_TAPS);
     s->kh = n->in[0].h;
     s->kw = n->in[0].w;
-    s->stride = s->multiplier = 1;
+    s->stride = 1;
+    s->groups = n->in[0].c;
     n->out = (dnx_shape){1, 1, n->in[0].c};
     return dnx_dwconv_make(n, s, o->batch_normalize, (dnx_act)o->activation, err);
 }

@@ -21,7 +21,12 @@ static const sample samples[] = {
     {"without batch norm",
      "[convolutional]\nfilters=8\nsize=3\nactivation=leaky\n" DW("activation=relu\nstride=3")
      "[convolutional]\nfilters=6\nactivation=prelu\n[convolutional]\nfilters=4\ngroups=2\nsize=1\n"
-     "[connected]\noutput=4\nactivation=linear\n[softmax]\n", 2},
+     "[connected]\noutput=4\nactivation=linear\n[softmax]\n", 3},
+    {"narrow groups, filters per channel",
+     CONV(12, "prelu") "[convolutional]\nfilters=8\ngroups=4\nsize=3\nstride=2\npad=1\n"
+     "batch_normalize=1\nactivation=relu\n" DW("multiplier=2\nactivation=leaky")
+     "[convolutional]\nfilters=32\ngroups=8\nactivation=relu\n" CONV(5, "linear")
+     "[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n", 4},
     {"depthwise as groups, even sides",
      CONV(8, "prelu") "[convolutional]\nfilters=8\ngroups=8\nsize=4\nstride=2\npadding=2\n"
      "batch_normalize=1\nactivation=relu\n" CONV(12, "linear")

@@ -1,23 +1,28 @@
-/* dwconv.h - M kh x kw filters per channel, with a tail: the body of [depthwise] and
- * [global_depthwise]. x: B x H x W x C, y: B x OH x OW x C M, filters in a file: C M x 1 x kh x kw;
- * output c M + m comes from input c. With M > 1 each input row is copied M times wider first. */
+/* dwconv.h - a convolution in narrow groups, with a tail: the body of [depthwise] and
+ * [global_depthwise], and of [convolutional] where its groups are narrow.
+ * x: B x H x W x C, y: B x OH x OW x N, filters in a file: N x C/groups x kh x kw. Each output has
+ * a lane of a vector: groups need no width. Depthwise is groups = C. */
 #ifndef DNX_DWCONV_H
 #define DNX_DWCONV_H
 #include "tail.h"
 
 typedef struct {
     dnx_tail tail;
-    int kh, kw, stride, pad, multiplier;
-    float *w, *d_w;   /* C x kh x kw, file order */
-    float *taps;      /* kh x kw x C, scaled by the folded batch norm when predicting */
-    float *d_taps;    /* threads x kh x kw x C */
+    int groups, kh, kw, stride, pad;
+    dnx_groups g, g_dx; /* from x to z, and from dz to dx */
+    float *w, *d_w;   /* N x C/groups x kh x kw, file order */
+    float *taps;      /* kh x C/groups x kw x N, scaled by the folded batch norm when predicting */
+    float *taps_dx;   /* training, unless groups = C = N: kh x N/groups x kw x C, kx backwards */
+    float *d_taps;    /* threads x kh x C/groups x kw x N */
     float *x_rows;    /* when it does a tail: threads x kh x W x C */
-    float *wide;      /* multiplier > 1: threads x (kh + 1) x W x C M, rows of x and one of dx */
 } dnx_dwconv;
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
-/* n->out and the geometry in s must be set. */
+/* Whether groups, more than one, of so many inputs and outputs are faster so than as products of
+ * matrices: they do not fill a vector, or just one. */
+bool dnx_dwconv_is_narrow(int inputs, int outputs, bool trains);
+/* n->out and the geometry up to `pad` in s must be set. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_dwconv_unmake(dnx_node *n);
 int dnx_dwconv_params(dnx_node *n, dnx_param *list);

@@ -17,6 +17,18 @@ INLINE void inside(int in_w, int first, int last, int stride, int pad, int *xlo,
     *xhi = floor_div(in_w - 1 + pad - last, stride) + 1;
 }
 
+/* Channels c.. of S <= 8 pixels go to y, C apart. */
+INLINE void finish_strip(vf *acc, const int S, const epi *e, int c, float *y, size_t C,
+                         const float *residual, const int n) {
+    if (e->is_slow) {
+        float u[8 * VW];
+        UNROLL for (int s = 0; s < S; s++) st(u + s * VW, acc[s]);
+        finish_rows(u, VW, S, n, e, c, y + c, C, residual ? residual + c : NULL);
+    } else {
+        finish(acc, 1, S, e, c, y + c, C, residual ? residual + c : NULL, n);
+    }
+}
+
 /* Channels c.. of S neighbouring outputs; the first tap of the first reads pixel ix. */
 INLINE void strip_vector(const int S, const int kw, const int stride, const float *const *rows,
                          long ix, size_t C, const float *w, int kh, float *y,
@@ -36,13 +48,7 @@ INLINE void strip_vector(const int S, const int kw, const int stride, const floa
                     acc[(j - kx) / stride] = fma_(v, tap[kx], acc[(j - kx) / stride]);
         }
     }
-    if (e->is_slow) {
-        float u[STRIP * VW];
-        UNROLL for (int s = 0; s < S; s++) st(u + s * VW, acc[s]);
-        finish_rows(u, VW, S, n, e, c, y + c, C, residual ? residual + c : NULL);
-    } else {
-        finish(acc, 1, S, e, c, y + c, C, residual ? residual + c : NULL, n);
-    }
+    finish_strip(acc, S, e, c, y, C, residual, n);
 }
 
 #define STRIP_FN(kw, stride, S)                                                                  \

@@ -35,6 +35,11 @@ typedef struct {
     size_t floats[3];
 } dnx_ahead;
 
+/* Convolution in groups of a inputs and b outputs: output n reads inputs n/b*a + j, j < a, of C. */
+typedef struct {
+    int C, a, b;
+} dnx_groups;
+
 typedef struct {
     const char *name; /* "plain", "avx2", "avx512" */
     int panel;        /* columns of a packed panel (NR) */
@@ -65,6 +70,14 @@ typedef struct {
     /* Filter gradient of one output row: dw[kh][kw][C] += x rows * dy row. */
     void (*dw_row_dw)(const float *const *rows, int in_w, int C, float *dw, int kh, int kw,
                       int stride, int pad, const float *dy, int out_w);
+
+    /* dw_row and dw_row_dw for groups: rows of C channels, N = C/a*b outputs, w and dw are
+     * [kh][a][kw][N]. Fast where a and b fit a vector. */
+    void (*group_row)(const float *const *rows, int in_w, const dnx_groups *g, const float *w,
+                      int kh, int kw, int stride, int pad, float *y, int out_w,
+                      const dnx_epilogue *e);
+    void (*group_row_dw)(const float *const *rows, int in_w, const dnx_groups *g, float *dw,
+                         int kh, int kw, int stride, int pad, const float *dy, int out_w);
 
     /* Per-channel passes over P rows of C floats (contiguous). sums are double[C], added to. */
     void (*stats)(const float *x, long P, int C, double *sum, double *sum_sq);

@@ -226,6 +226,7 @@ NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const
 
 #include "mm.inc.h"
 #include "depthwise.inc.h"
+#include "groups.inc.h"
 #include "elementwise.inc.h"
 #include "winograd.inc.h"
 
@@ -237,7 +238,8 @@ extern const dnx_kernel_set NAME1(SET);
 const dnx_kernel_set NAME1(SET) = {
     .name = TEXT1(SET), .panel = PANEL, .packed = packed, .pack = pack, .mm = mm, .mmt = mmt,
     .mmt_ahead = mmt_ahead,
-    .dw_row = dw_row, .dw_dx = dw_dx, .dw_row_dw = dw_row_dw, .stats = stats,
+    .dw_row = dw_row, .dw_dx = dw_dx, .dw_row_dw = dw_row_dw,
+    .group_row = group_row, .group_row_dw = group_row_dw, .stats = stats,
     .scale_act = scale_act, .scale_act_stream = scale_act_stream, .act_back = act_back,
     .act_dz = act_dz, .affine2 = affine2, .add = add, .dot = dot,
     .wino_in = wino_in, .wino_out = wino_out};

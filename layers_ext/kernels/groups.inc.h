@@ -1,0 +1,245 @@
+/* groups.inc.h - convolution in narrow groups; a part of kernels.inc.h. As in depthwise.inc.h the
+ * lanes are neighbouring outputs; what each lane reads is picked from the vectors of its inputs. */
+
+/* p[at[i]] for at[i] < m, of which the first m may be read. V says how far at[] reaches: V = 1 or 2
+ * vectors; 0: anywhere. */
+INLINE vf pick(const int V, const float *p, vi at, const int m) {
+    if (V == 0) {
+        float t[VW];
+        for (int i = 0; i < VW; i++) t[i] = at[i] < m ? p[at[i]] : 0;
+        return ld(t);
+    }
+    vf lo = ldn(p, m < VW ? m : VW);
+    vf hi = V == 2 && m > VW ? ldn(p + VW, m < 2 * VW ? m - VW : VW) : zero();
+#if defined(USE_AVX512)
+    if (V == 1) return (vf)_mm512_permutexvar_ps((__m512i)at, (__m512)lo);
+    return (vf)_mm512_permutex2var_ps((__m512)lo, (__m512i)at, (__m512)hi);
+#elif defined(USE_AVX2)
+    lo = (vf)_mm256_permutevar8x32_ps((__m256)lo, (__m256i)at);
+    if (V == 1) return lo;
+    hi = (vf)_mm256_permutevar8x32_ps((__m256)hi, (__m256i)at);
+    __m256i is_hi = _mm256_cmpgt_epi32((__m256i)at, _mm256_set1_epi32(VW - 1));
+    return (vf)_mm256_blendv_ps((__m256)lo, (__m256)hi, _mm256_castsi256_ps(is_hi));
+#else
+    float from[2 * VW], t[VW];
+    st(from, lo);
+    st(from + VW, hi);
+    for (int i = 0; i < VW; i++) t[i] = from[at[i] & (2 * VW - 1)];
+    return ld(t);
+#endif
+}
+
+/* How the lanes of one vector of outputs after another find their inputs. */
+typedef struct {
+    int C, N, a, b;
+    int steps, rest; /* whole groups in VW outputs, outputs beyond them */
+    int V;           /* of pick(), for all outputs */
+    vi at;           /* of the outputs from 0 on */
+} lane_map;
+
+/* Where input 0 of their groups is for outputs that begin at the k-th of a group, from that of the
+ * first on. */
+INLINE vi inputs_of(int k, int a, int b) {
+    int32_t at[VW];
+    vi v;
+    for (int i = 0, in = 0; i < VW; i++) {
+        at[i] = in;
+        if (++k < b) continue;
+        k = 0;
+        in += a;
+    }
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+static lane_map map_of(const dnx_groups *g) {
+    lane_map map = {g->C, g->C / g->a * g->b, g->a, g->b, VW / g->b, VW % g->b, 0,
+                    inputs_of(0, g->a, g->b)};
+    int furthest = 0;
+    for (int c = 0, k = 0; c == 0 || (k != 0 && c < map.N); c += VW, k = c % map.b)
+        furthest = at_least(furthest, (k + VW - 1) / map.b * map.a + map.a - 1);
+    map.V = furthest < VW ? 1 : furthest < 2 * VW ? 2 : 0;
+    return map;
+}
+
+/* Runs CALL for n outputs from c on, whose inputs begin at channel `in`, m of them to the end of a
+ * pixel. Where both are enough they are known when compiling. */
+#define EACH_OUTPUTS(V, CALL)                                                                      \
+    vi at = map->at;                                                                               \
+    for (int c = 0, in = 0, k = 0; c < map->N; c += VW) {                                          \
+        if (V && map->N - c >= VW && map->C - in >= V * VW) {                                      \
+            enum { n = VW, m = V * VW };                                                           \
+            CALL;                                                                                  \
+        } else {                                                                                   \
+            const int n = at_most(VW, map->N - c), m = map->C - in;                                \
+            CALL;                                                                                  \
+        }                                                                                          \
+        in += map->steps * map->a;                                                                 \
+        k += map->rest;                                                                            \
+        if (k >= map->b) k -= map->b, in += map->a;                                                \
+        if (map->rest) at = inputs_of(k, map->a, map->b);                                          \
+    }
+
+/* Outputs c.. of S neighbouring pixels. Taps kx0 <= kx < kx1, for S > 1 all kw of them; tap 0 of
+ * the first pixel reads pixel ix. */
+INLINE void group_vector(const int V, const int S, const int kw, const int stride, int kx0, int kx1,
+                         const float *const *rows, long ix, const lane_map *map, const float *w,
+                         int kh, float *y, const float *residual, const epi *e, int c, vi at,
+                         int in, const int n, const int m) {
+    size_t step = (size_t)map->N, C = (size_t)map->C;
+    vf acc[8];
+    UNROLL for (int s = 0; s < S; s++) acc[s] = zero();
+    for (int ky = 0; ky < kh; ky++) {
+        if (!rows[ky]) {
+            w += (size_t)(map->a * kw) * step;
+            continue;
+        }
+        const float *x = rows[ky] + ix * map->C + in;
+        for (int j = 0; j < map->a; j++, w += (size_t)kw * step) {
+            vi from = at + j;
+            if (S == 1) {
+                for (int kx = kx0; kx < kx1; kx++)
+                    acc[0] = fma_(pick(V, x + kx * (long)C, from, m),
+                                  ldn(w + (size_t)kx * step + c, n), acc[0]);
+                continue;
+            }
+            vf tap[5];
+            UNROLL for (int kx = 0; kx < kw; kx++) tap[kx] = ldn(w + (size_t)kx * step + c, n);
+            UNROLL for (int i = 0; i < (S - 1) * stride + kw; i++) {
+                vf v = pick(V, x + (size_t)i * C, from, m);
+                UNROLL for (int kx = 0; kx < kw;
+                            kx++) if (i >= kx && (i - kx) % stride == 0 && (i - kx) / stride < S)
+                    acc[(i - kx) / stride] = fma_(v, tap[kx], acc[(i - kx) / stride]);
+            }
+        }
+    }
+    finish_strip(acc, S, e, c, y, step, residual, n);
+}
+
+/* The gradients of those taps from outputs c.. of the S pixels. */
+INLINE void group_dw_vector(const int V, const int S, const int kw, const int stride, int kx0,
+                            int kx1, const float *const *rows, long ix, const lane_map *map,
+                            float *dw, int kh, const float *dy, int c, vi at, int in, const int n,
+                            const int m) {
+    size_t step = (size_t)map->N, C = (size_t)map->C;
+    vf d[8];
+    UNROLL for (int s = 0; s < S; s++) d[s] = ldn(dy + (size_t)s * step + c, n);
+    for (int ky = 0; ky < kh; ky++) {
+        if (!rows[ky]) {
+            dw += (size_t)(map->a * kw) * step;
+            continue;
+        }
+        const float *x = rows[ky] + ix * map->C + in;
+        for (int j = 0; j < map->a; j++, dw += (size_t)kw * step) {
+            vi from = at + j;
+            if (S == 1) {
+                for (int kx = kx0; kx < kx1; kx++) {
+                    float *to = dw + (size_t)kx * step + c;
+                    stn(to, fma_(pick(V, x + kx * (long)C, from, m), d[0], ldn(to, n)), n);
+                }
+                continue;
+            }
+            vf acc[5];
+            UNROLL for (int kx = 0; kx < kw; kx++) acc[kx] = ldn(dw + (size_t)kx * step + c, n);
+            UNROLL for (int i = 0; i < (S - 1) * stride + kw; i++) {
+                vf v = pick(V, x + (size_t)i * C, from, m);
+                UNROLL for (int kx = 0; kx < kw;
+                            kx++) if (i >= kx && (i - kx) % stride == 0 && (i - kx) / stride < S)
+                    acc[kx] = fma_(v, d[(i - kx) / stride], acc[kx]);
+            }
+            UNROLL for (int kx = 0; kx < kw; kx++) stn(dw + (size_t)kx * step + c, acc[kx], n);
+        }
+    }
+}
+
+typedef void (*group_fn)(const float *const *, long, const lane_map *, const float *, int, int, int,
+                         int, float *, const float *, const epi *);
+typedef void (*group_dw_fn)(const float *const *, long, const lane_map *, float *, int, int, int,
+                            int, const float *);
+#define GROUP_FN(V, S, KW, STRIDE)                                                                 \
+    NOINLINE void group_##V##S##KW##STRIDE(const float *const *rows, long ix, const lane_map *map, \
+                                           const float *w, int kh, int kw, int kx0, int kx1,       \
+                                           float *y, const float *residual, const epi *e) {        \
+        (void)kw;                                                                                  \
+        EACH_OUTPUTS(V, group_vector(V, S, S == 1 ? kw : KW, STRIDE, kx0, kx1, rows, ix, map, w,   \
+                                     kh, y, residual, e, c, at, in, n, m))                         \
+    }                                                                                              \
+    NOINLINE void group_dw_##V##S##KW##STRIDE(const float *const *rows, long ix,                   \
+                                              const lane_map *map, float *dw, int kh, int kw,      \
+                                              int kx0, int kx1, const float *dy) {                 \
+        (void)kw;                                                                                  \
+        EACH_OUTPUTS(V, group_dw_vector(V, S, S == 1 ? kw : KW, STRIDE, kx0, kx1, rows, ix, map,   \
+                                        dw, kh, dy, c, at, in, n, m))                              \
+    }
+#define GROUP_FNS(S, KW, STRIDE)                                                                   \
+    GROUP_FN(0, S, KW, STRIDE) GROUP_FN(1, S, KW, STRIDE) GROUP_FN(2, S, KW, STRIDE)
+#define GROUP_NAMES(S, KW, STRIDE)                                                            \
+    {S, KW, STRIDE, {group_0##S##KW##STRIDE, group_1##S##KW##STRIDE, group_2##S##KW##STRIDE}, \
+     {group_dw_0##S##KW##STRIDE, group_dw_1##S##KW##STRIDE, group_dw_2##S##KW##STRIDE}}
+GROUP_FNS(8, 3, 1)
+GROUP_FNS(4, 3, 1)
+GROUP_FNS(4, 3, 2)
+GROUP_FNS(4, 5, 1)
+GROUP_FNS(8, 1, 1)
+GROUP_FNS(1, 0, 0)
+
+/* Strips of S pixels; the last is one pixel with any filter. */
+static const struct {
+    int S, kw, stride;
+    group_fn row[3];
+    group_dw_fn dw[3];
+} group_strips[] = {GROUP_NAMES(8, 3, 1), GROUP_NAMES(4, 3, 1), GROUP_NAMES(4, 3, 2),
+                    GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
+
+/* Which of them computes output x, if xlo <= x < xhi are those that read only pixels of the row,
+ * and its taps inside the row. */
+static int group_strip(int x, int xlo, int xhi, long ix, int in_w, int kw, int stride, int *kx0,
+                       int *kx1) {
+    int i = 0;
+    for (; group_strips[i].kw > 0; i++)
+        if (group_strips[i].kw == kw && group_strips[i].stride == stride && x >= xlo &&
+            x + group_strips[i].S <= xhi)
+            break;
+    *kx0 = at_least(0, (int)-ix);
+    *kx1 = at_most(kw, in_w - (int)ix);
+    return i;
+}
+
+static void group_row(const float *const *rows, int in_w, const dnx_groups *g, const float *w,
+                      int kh, int kw, int stride, int pad, float *y, int out_w,
+                      const dnx_epilogue *given) {
+    epi e = epi_of(given);
+    if (g->a == 1 && g->b == 1) {
+        dw_row(rows, in_w, g->C, w, kh, kw, stride, pad, y, out_w, given);
+        return;
+    }
+    const lane_map map = map_of(g);
+    int xlo, xhi, kx0, kx1;
+    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
+    for (int x = 0; x < out_w;) {
+        long ix = (long)x * stride - pad;
+        size_t at = (size_t)x * (size_t)map.N;
+        int i = group_strip(x, xlo, at_most(xhi, out_w), ix, in_w, kw, stride, &kx0, &kx1);
+        group_strips[i].row[map.V](rows, ix, &map, w, kh, kw, kx0, kx1, y + at,
+                                   e.residual ? e.residual + at : NULL, &e);
+        x += group_strips[i].S;
+    }
+}
+
+static void group_row_dw(const float *const *rows, int in_w, const dnx_groups *g, float *dw, int kh,
+                         int kw, int stride, int pad, const float *dy, int out_w) {
+    if (g->a == 1 && g->b == 1) {
+        dw_row_dw(rows, in_w, g->C, dw, kh, kw, stride, pad, dy, out_w);
+        return;
+    }
+    const lane_map map = map_of(g);
+    int xlo, xhi, kx0, kx1;
+    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
+    for (int x = 0; x < out_w;) {
+        long ix = (long)x * stride - pad;
+        int i = group_strip(x, xlo, at_most(xhi, out_w), ix, in_w, kw, stride, &kx0, &kx1);
+        group_strips[i].dw[map.V](rows, ix, &map, dw, kh, kw, kx0, kx1,
+                                  dy + (size_t)x * (size_t)map.N);
+        x += group_strips[i].S;
+    }
+}
