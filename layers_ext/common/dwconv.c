@@ -9,7 +9,7 @@ static size_t in_row(const dnx_node *n) { return (size_t)n->in[0].w * (size_t)n-
 
 bool dnx_dwconv_is_narrow(int inputs, int outputs, bool trains) {
     int most = inputs > outputs ? inputs : outputs, vector = dnx_kernels()->panel / 2;
-    return trains ? most <= vector : most < vector;
+    return trains ? most <= vector : 4 * most <= 3 * vector;
 }
 
 static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }

@@ -20,7 +20,7 @@ typedef struct {
 #define DNX_MAX_TAPS 512 /* largest kh */
 
 /* Whether groups, more than one, of so many inputs and outputs are faster so than as products of
- * matrices: they do not fill a vector, or just one. */
+ * matrices or, predicting, by Winograd's transforms, which would leave much of a vector unused. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, bool trains);
 /* n->out and the geometry up to `pad` in s must be set. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
