@@ -119,9 +119,9 @@ def process_output(peer, batch, folder):
 def rows(name, batch, times, worst):
     for label in times:
         if label != "ours":
+            differ = f"{worst[label]:10.1e}" if label in worst else f"{'-':>10}"
             print(f"{name:24} {batch:>5} {label:24} {times['ours']:9.3f} {times[label]:9.3f} "
-                  f"{times[label] / times['ours']:7.2f} {worst.get(label, float('nan')):10.1e}",
-                  flush=True)
+                  f"{times[label] / times['ours']:7.2f} {differ}", flush=True)
 
 
 def host_twin(cfg, weights, batch, folder):
