@@ -75,7 +75,8 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     s->at.c = in.c / o->groups;
     s->K = o->size * o->size * s->at.c;
     s->N = o->filters / o->groups;
-    s->is_narrow = o->groups > 1 && dnx_dwconv_is_narrow(s->at.c, s->N, n->trains);
+    s->is_narrow = o->groups > 1 &&
+                   dnx_dwconv_is_narrow(s->at.c, s->N, o->size, o->stride, n->trains);
     s->reads_in_place = dnx_patches_in_place(&s->at);
     s->has_few_rows = n->trains && s->reads_in_place && o->groups == 1 &&
                       (double)n->batch * n->out.h * n->out.w <= s->N;

@@ -26,9 +26,9 @@ METHODS = {  # name: (cfg of the student, what it is)
     "feature": ("mobilefacenet-half-kd-feature.cfg", "the teacher's features, no labels"),
     "correlation": ("mobilefacenet-half-kd-correlation.cfg", "labels and correlations (CC-KD)"),
     "exclusive": ("mobilefacenet-half-kd-ec.cfg", "features, hard samples, exclusivity (EC-KD)")}
-# of these losses beside the labels' loss: for synthetic faces, for real ones. The best of a few
-# tried; README.md has them. The synthetic teacher knows the students' identities, a given one
-# does not, and what it says of them counts for less.
+# of these losses beside the labels' loss: with a teacher trained here, with a given one. The best
+# of a few tried, for synthetic faces and for real ones; README.md has them. A teacher trained here
+# knows the students' identities; what a given one says of them counts for less.
 WEIGHTS = {"probability": (1, .1), "correlation": (2000, 30)}
 LABELLED = ("scratch", "probability", "correlation")
 
@@ -150,7 +150,7 @@ def headed_cfg(args, given, classes):
 
 def loss_weight(args, method):
     given = getattr(args, method + "_weight")
-    return WEIGHTS[method][bool(args.faces)] if given is None else given
+    return WEIGHTS[method][bool(args.teacher_weights)] if given is None else given
 
 
 def student_cfg(args, method, width, seed, classes, teacher):
@@ -314,9 +314,9 @@ def main():
     p.add_argument("--widths", type=numbers(float), default=[.5], metavar="W,W")
     p.add_argument("--seeds", type=numbers(int), default=[1], metavar="N,N")
     p.add_argument("--teacher-batches", type=int, default=600)
-    for method, (synthetic, real) in WEIGHTS.items():
+    for method, (own, given) in WEIGHTS.items():
         p.add_argument(f"--{method}-weight", type=float, metavar="W",
-                       help=f"default {synthetic:g} for synthetic faces, {real:g} for real ones")
+                       help=f"default {own:g}, with a given teacher {given:g}")
     p.add_argument("--exclusivity", type=float, default=1e-4)
     p.add_argument("--no-cache", dest="cache", action="store_false",
                    help="run the teacher anew for every batch")

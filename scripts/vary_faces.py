@@ -79,11 +79,11 @@ def partner(paths, face, r):
     """Any image of the face's size; the face itself where such images are rare."""
     for _ in range(100):
         try:
-            image = load(paths[r.randrange(len(paths))])
+            with Image.open(paths[r.randrange(len(paths))]) as image:
+                if image.size == face.size:
+                    return image.convert("RGB")
         except BROKEN:
             continue
-        if image.size == face.size:
-            return image
     return face
 
 

@@ -87,7 +87,8 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
 static void compare_all(const dnx_kernel_set *k) {
     static const int sizes[][3] = {{1, 1, 1},  {7, 2, 2},  {32, 2, 2}, {5, 3, 3}, {16, 4, 4},
                                    {9, 4, 4},  {6, 8, 8},  {3, 16, 16}, {7, 5, 5}, {3, 12, 12},
-                                   {11, 1, 3}, {16, 4, 2}, {5, 2, 16}, {2, 13, 1}, {3, 40, 7}};
+                                   {11, 1, 3}, {16, 4, 2}, {5, 2, 16}, {2, 13, 1}, {3, 40, 7},
+                                   {3, 1, 40}};
     static const int windows[][3] = {{1, 1, 0}, {3, 1, 1}, {3, 1, 0}, {3, 2, 1}, {5, 1, 2},
                                      {2, 1, 1}, {4, 3, 2}, {3, 1, 4}, {3, 1, -1}};
     static const int widths[] = {3, 4, 14, 21};

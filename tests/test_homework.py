@@ -30,9 +30,9 @@ def texts():
     mean, error = homework.mean_error([.5, .7], 9)
     check(abs(mean - .6) < 1e-12 and abs(error - .1) < 1e-12, "mean and its standard error")
     check(homework.mean_error([.5], .02) == (.5, .02), "one seed: the folds' error")
-    for faces, given, weight in ((None, None, 1), ("f", None, .1), ("f", 0, 0), (None, 5, 5)):
-        args = argparse.Namespace(faces=faces, probability_weight=given)
-        check(homework.loss_weight(args, "probability") == weight, f"weight {faces} {given}")
+    for teacher, given, weight in ((None, None, 1), ("w", None, .1), ("w", 0, 0), (None, 5, 5)):
+        args = argparse.Namespace(teacher_weights=teacher, probability_weight=given)
+        check(homework.loss_weight(args, "probability") == weight, f"weight {teacher} {given}")
 
 
 def all_methods(folder):

@@ -28,6 +28,7 @@ static const shape shapes[] = {
     {1, 16, 16, 256, 256, 1, "batch_normalize=1\nactivation=relu\n", 2, 200},
     {1, 14, 14, 64, 64, 1, "activation=linear\n", 0, 7},
     {2, 14, 15, 64, 96, 1, "batch_normalize=1\nactivation=prelu\n", 4, 0, 2},
+    {1, 40, 40, 16, 48, 1, "activation=linear\n", 4, 0, 2},
     {1, 28, 28, 80, 100, 1, "activation=leaky\n", 4, 0, 5},
     {3, 9, 31, 54, 54, 0, "activation=swish\n", 4, 0, 3},
     {1, 16, 16, 256, 512, 1, "batch_normalize=1\nactivation=relu\n", 2, 0, 2},

@@ -7,9 +7,10 @@
 
 static size_t in_row(const dnx_node *n) { return (size_t)n->in[0].w * (size_t)n->in[0].c; }
 
-bool dnx_dwconv_is_narrow(int inputs, int outputs, bool trains) {
+bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains) {
     int most = inputs > outputs ? inputs : outputs, vector = dnx_kernels()->panel / 2;
-    return trains ? most <= vector : 4 * most <= 3 * vector;
+    bool has_strips = stride == 1 ? size == 1 || size == 3 || size == 5 : stride == 2 && size == 3;
+    return most <= (!has_strips ? vector / 2 : trains ? vector : vector * 3 / 4);
 }
 
 static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }
@@ -208,6 +209,10 @@ static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, in
 static void keep_row(const dnx_node *n, const dnx_dwconv *s, const float *dz, float *to) {
     size_t N = (size_t)n->out.c, step = N * (size_t)kept_step(s);
     if (dz == to) return;
+    if (step == N) {
+        memcpy(to, dz, sizeof *to * N * (size_t)n->out.w);
+        return;
+    }
     for (int x = 0; x < n->out.w; x++, dz += N, to += step) memcpy(to, dz, sizeof *to * N);
 }
 

@@ -14,14 +14,16 @@ typedef struct {
     float *taps;      /* kh x C/groups x kw x N, scaled by the folded batch norm when predicting */
     float *taps_dx;   /* training, unless groups = C = N: kh x N/groups x kw x C, kx backwards */
     float *d_taps;    /* threads x kh x C/groups x kw x N */
-    float *x_rows;    /* when it does a tail: threads x kh x W x C */
+    float *x_rows;    /* training, for the tail before: threads x kh x W x C */
 } dnx_dwconv;
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
 /* Whether groups, more than one, of so many inputs and outputs are faster so than as products of
- * matrices or, predicting, by Winograd's transforms, which would leave much of a vector unused. */
-bool dnx_dwconv_is_narrow(int inputs, int outputs, bool trains);
+ * matrices or, predicting, by Winograd's transforms, which would leave much of a vector unused.
+ * Filters of other sizes than 1, 3 and 5, or strides than 1 (3: and 2), are computed pixel by
+ * pixel: only for half as many. */
+bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
 /* n->out and the geometry up to `pad` in s must be set. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_dwconv_unmake(dnx_node *n);

@@ -9,7 +9,7 @@
 #define MAX_TILES 84  /* that are computed together */
 #define GAP 16        /* floats between matrices: else they would fight for few cache lines */
 #define LEAST 8       /* channels and filters of a group below which the transforms cost too much */
-#define LARGE 40000   /* C*N whose filters with m = 4 would cost too much memory */
+#define LARGE 40000   /* C*N of a group whose filters with m = 4 would cost too much memory */
 
 int dnx_winograd_side(const dnx_patches *at, int filters) {
     int N = filters / (at->in.c / at->c); /* of a group */
@@ -58,7 +58,9 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
     s->tiles = all < tiles ? (int)all : tiles;
     int columns = ROOM / area(s) / s->tiles;
-    int unit = s->groups == 1 || columns < s->Ng ? k->panel : s->Ng;
+    /* Whole groups, or panels of one. */
+    bool is_cut = s->groups == 1 || (columns < s->Ng && k->panel < s->Ng);
+    int unit = is_cut ? k->panel : s->Ng;
     int units = columns / unit, most = (s->N + unit - 1) / unit;
     s->columns = (units < 1 ? 1 : units > most ? most : units) * unit;
     n->scratch = (size_t)dnx_pool_threads(n->pool) * room(s);

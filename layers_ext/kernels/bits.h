@@ -32,7 +32,7 @@ typedef struct {
     size_t (*packed)(int L, int N);
     /* Packs N rows of L words into panels, padded with zero rows. The place must be zeroed. */
     void (*pack)(const uint64_t *rows, int L, int N, void *packed);
-    /* Bytes that count works in; NULL: none. */
+    /* Bytes that count works in, a multiple of 64; NULL: none. */
     size_t (*room)(int L);
     /* count[p*ldc + i] = bits in which row p of a (P rows, L words each) and filter
      * i of `panels` panels differ. ldc >= panels*panel. `packed` points at the first panel; packed

@@ -20,7 +20,8 @@
         }                                                \
     } while (0)
 
-/* Zeroes the sums of `width` channels, whole vectors: less than what a short block is itself. */
+/* Zeroes the sums of `width` channels, whole vectors. All CHUNK of them would be more than a short
+ * block itself. */
 static void clear(float *s, int width) {
     memset(s, 0, sizeof *s * (size_t)((width + VW - 1) / VW * VW));
 }

@@ -72,7 +72,8 @@ typedef struct {
                       int stride, int pad, const float *dy, int out_w);
 
     /* dw_row and dw_row_dw for groups: rows of C channels, N = C/a*b outputs, w and dw are
-     * [kh][a][kw][N]. Fast where a and b fit a vector. */
+     * [kh][a][kw][N]. Fast where a and b fit a vector; with a = b = 1 they are dw_row and
+     * dw_row_dw. pad may be negative. */
     void (*group_row)(const float *const *rows, int in_w, const dnx_groups *g, const float *w,
                       int kh, int kw, int stride, int pad, float *y, int out_w,
                       const dnx_epilogue *e);

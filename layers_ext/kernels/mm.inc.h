@@ -143,8 +143,7 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, 
                 const float *next = given && given->next ? given->next + (size_t)p * (size_t)K
                                                          : a + (size_t)(p + block) * lda;
                 tiles[m - 1](a + (size_t)p * lda, lda, K, panel, y + at, ldy, &e, n0, width,
-                                e.residual ? e.residual + at : NULL,
-                                n0 == 0 ? next : NULL);
+                             e.residual ? e.residual + at : NULL, n0 == 0 ? next : NULL);
             }
         }
     }
@@ -180,7 +179,7 @@ static void mmt_ahead(const float *a, size_t lda, const float *d, size_t ldd, in
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;
                 tiles[m - 1](a + (size_t)p0 * lda + k, lda, panel, rows,
-                                 w + (size_t)k * ldw + n0, ldw, width, fetch(&next, rows));
+                             w + (size_t)k * ldw + n0, ldw, width, fetch(&next, rows));
             }
         }
     }
