@@ -9,7 +9,7 @@
 #define MAX_TILES 84  /* that are computed together */
 #define GAP 16        /* floats between matrices: else they would fight for few cache lines */
 #define LEAST 8       /* channels and filters of a group below which the transforms cost too much */
-#define LARGE 40000   /* C*N of a group whose filters with m = 4 would cost too much memory */
+#define LARGE 40000   /* Cg*N whose filters with m = 4 would cost too much memory */
 
 int dnx_winograd_side(const dnx_patches *at, int filters) {
     int N = filters / (at->in.c / at->c); /* of a group */

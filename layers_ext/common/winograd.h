@@ -13,7 +13,8 @@
 
 typedef struct {
     int m, N;        /* side of a tile's outputs: 2 or 4; filters */
-    int groups, Cg, Ng; /* channels and filters of a group */
+    int groups;
+    int Cg, Ng;      /* channels and filters of a group */
     dnx_shape out;
     dnx_patches at;  /* the tiles: windows of the input */
     int tiles;       /* that are computed together */
