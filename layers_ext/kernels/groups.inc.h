@@ -63,7 +63,8 @@ static lane_map map_of(const dnx_groups *g) {
 }
 
 /* Runs CALL for n outputs from c on, whose inputs begin at channel `in`, m of them to the end of a
- * pixel. Where both are enough they are known when compiling. */
+ * pixel, and lie `at` there: c, n, in, m and at are for CALL. Where n and m are enough they are
+ * known when compiling. */
 #define EACH_OUTPUTS(V, CALL)                                                                      \
     vi at = map->at;                                                                               \
     for (int c = 0, in = 0, k = 0; c < map->N; c += VW) {                                          \
@@ -157,25 +158,28 @@ typedef void (*group_fn)(const float *const *, long, const lane_map *, const flo
 typedef void (*group_dw_fn)(const float *const *, long, const lane_map *, float *, int, int, int,
                             int, const float *);
 #define GROUP_FN(V, S, KW, STRIDE)                                                                 \
-    NOINLINE void group_##V##S##KW##STRIDE(const float *const *rows, long ix, const lane_map *map, \
-                                           const float *w, int kh, int kw, int kx0, int kx1,       \
-                                           float *y, const float *residual, const epi *e) {        \
+    NOINLINE void group_##V##_##S##_##KW##_##STRIDE(                                               \
+        const float *const *rows, long ix, const lane_map *map, const float *w, int kh, int kw,    \
+        int kx0, int kx1, float *y, const float *residual, const epi *e) {                         \
         (void)kw;                                                                                  \
         EACH_OUTPUTS(V, group_vector(V, S, S == 1 ? kw : KW, STRIDE, kx0, kx1, rows, ix, map, w,   \
                                      kh, y, residual, e, c, at, in, n, m))                         \
     }                                                                                              \
-    NOINLINE void group_dw_##V##S##KW##STRIDE(const float *const *rows, long ix,                   \
-                                              const lane_map *map, float *dw, int kh, int kw,      \
-                                              int kx0, int kx1, const float *dy) {                 \
+    NOINLINE void group_dw_##V##_##S##_##KW##_##STRIDE(                                            \
+        const float *const *rows, long ix, const lane_map *map, float *dw, int kh, int kw,         \
+        int kx0, int kx1, const float *dy) {                                                       \
         (void)kw;                                                                                  \
         EACH_OUTPUTS(V, group_dw_vector(V, S, S == 1 ? kw : KW, STRIDE, kx0, kx1, rows, ix, map,   \
                                         dw, kh, dy, c, at, in, n, m))                              \
     }
 #define GROUP_FNS(S, KW, STRIDE)                                                                   \
     GROUP_FN(0, S, KW, STRIDE) GROUP_FN(1, S, KW, STRIDE) GROUP_FN(2, S, KW, STRIDE)
-#define GROUP_NAMES(S, KW, STRIDE)                                                            \
-    {S, KW, STRIDE, {group_0##S##KW##STRIDE, group_1##S##KW##STRIDE, group_2##S##KW##STRIDE}, \
-     {group_dw_0##S##KW##STRIDE, group_dw_1##S##KW##STRIDE, group_dw_2##S##KW##STRIDE}}
+#define GROUP_NAMES(S, KW, STRIDE)                                        \
+    {S, KW, STRIDE,                                                       \
+     {group_0_##S##_##KW##_##STRIDE, group_1_##S##_##KW##_##STRIDE,       \
+      group_2_##S##_##KW##_##STRIDE},                                     \
+     {group_dw_0_##S##_##KW##_##STRIDE, group_dw_1_##S##_##KW##_##STRIDE, \
+      group_dw_2_##S##_##KW##_##STRIDE}}
 GROUP_FNS(8, 3, 1)
 GROUP_FNS(4, 3, 1)
 GROUP_FNS(4, 3, 2)
@@ -191,55 +195,44 @@ static const struct {
 } group_strips[] = {GROUP_NAMES(8, 3, 1), GROUP_NAMES(4, 3, 1), GROUP_NAMES(4, 3, 2),
                     GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
 
-/* Which of them computes output x, if xlo <= x < xhi are those that read only pixels of the row,
- * and its taps inside the row. */
-static int group_strip(int x, int xlo, int xhi, long ix, int in_w, int kw, int stride, int *kx0,
-                       int *kx1) {
-    int i = 0;
-    for (; group_strips[i].kw > 0; i++)
-        if (group_strips[i].kw == kw && group_strips[i].stride == stride && x >= xlo &&
-            x + group_strips[i].S <= xhi)
-            break;
-    *kx0 = at_least(0, (int)-ix);
-    *kx1 = at_most(kw, in_w - (int)ix);
-    return i;
+/* One row: outputs go to y, or with dw the gradients of the taps from dy into dw. */
+static void group_any(const float *const *rows, int in_w, const dnx_groups *g, const float *w,
+                      float *dw, int kh, int kw, int stride, int pad, const float *dy, float *y,
+                      int out_w, const epi *e) {
+    const lane_map map = map_of(g);
+    int xlo, xhi;
+    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi); /* outputs that read only pixels of the row */
+    xhi = at_most(xhi, out_w);
+    for (int x = 0, i; x < out_w; x += group_strips[i].S) {
+        long ix = (long)x * stride - pad;
+        size_t at = (size_t)x * (size_t)map.N;
+        int kx0 = at_least(0, (int)-ix), kx1 = at_most(kw, in_w - (int)ix);
+        for (i = 0; group_strips[i].kw > 0; i++)
+            if (group_strips[i].kw == kw && group_strips[i].stride == stride && x >= xlo &&
+                x + group_strips[i].S <= xhi)
+                break;
+        if (dw)
+            group_strips[i].dw[map.V](rows, ix, &map, dw, kh, kw, kx0, kx1, dy + at);
+        else
+            group_strips[i].row[map.V](rows, ix, &map, w, kh, kw, kx0, kx1, y + at,
+                                       e->residual ? e->residual + at : NULL, e);
+    }
 }
 
 static void group_row(const float *const *rows, int in_w, const dnx_groups *g, const float *w,
                       int kh, int kw, int stride, int pad, float *y, int out_w,
                       const dnx_epilogue *given) {
     epi e = epi_of(given);
-    if (g->a == 1 && g->b == 1) {
+    if (g->a == 1 && g->b == 1)
         dw_row(rows, in_w, g->C, w, kh, kw, stride, pad, y, out_w, given);
-        return;
-    }
-    const lane_map map = map_of(g);
-    int xlo, xhi, kx0, kx1;
-    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
-    for (int x = 0; x < out_w;) {
-        long ix = (long)x * stride - pad;
-        size_t at = (size_t)x * (size_t)map.N;
-        int i = group_strip(x, xlo, at_most(xhi, out_w), ix, in_w, kw, stride, &kx0, &kx1);
-        group_strips[i].row[map.V](rows, ix, &map, w, kh, kw, kx0, kx1, y + at,
-                                   e.residual ? e.residual + at : NULL, &e);
-        x += group_strips[i].S;
-    }
+    else
+        group_any(rows, in_w, g, w, NULL, kh, kw, stride, pad, NULL, y, out_w, &e);
 }
 
 static void group_row_dw(const float *const *rows, int in_w, const dnx_groups *g, float *dw, int kh,
                          int kw, int stride, int pad, const float *dy, int out_w) {
-    if (g->a == 1 && g->b == 1) {
+    if (g->a == 1 && g->b == 1)
         dw_row_dw(rows, in_w, g->C, dw, kh, kw, stride, pad, dy, out_w);
-        return;
-    }
-    const lane_map map = map_of(g);
-    int xlo, xhi, kx0, kx1;
-    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
-    for (int x = 0; x < out_w;) {
-        long ix = (long)x * stride - pad;
-        int i = group_strip(x, xlo, at_most(xhi, out_w), ix, in_w, kw, stride, &kx0, &kx1);
-        group_strips[i].dw[map.V](rows, ix, &map, dw, kh, kw, kx0, kx1,
-                                  dy + (size_t)x * (size_t)map.N);
-        x += group_strips[i].S;
-    }
+    else
+        group_any(rows, in_w, g, NULL, dw, kh, kw, stride, pad, dy, NULL, out_w, NULL);
 }
