@@ -13,7 +13,6 @@
  * is 3 rows x 4 panels: 24 of the 32 registers hold sums and parities. */
 #if defined(__x86_64__)
 #include <immintrin.h>
-#include <string.h>
 
 #include "bits.h"
 
@@ -96,9 +95,9 @@ static inline __attribute__((always_inline)) void tile(const uint64_t *a, int ro
             const uint64_t *v = w + ((size_t)q * L + l) * PANEL;
             __m512i v0 = _mm512_load_si512(v), v1 = _mm512_load_si512(v + PANEL);
             for (int r = 0; r < rows; r++) {
-                const long long *word = (const long long *)a + (size_t)r * L + l;
-                __m512i p0 = _mm512_xor_si512(v0, _mm512_set1_epi64(word[0]));
-                __m512i p1 = _mm512_xor_si512(v1, _mm512_set1_epi64(word[1]));
+                const uint64_t *word = a + (size_t)r * L + l;
+                __m512i p0 = _mm512_xor_si512(v0, _mm512_set1_epi64((long long)word[0]));
+                __m512i p1 = _mm512_xor_si512(v1, _mm512_set1_epi64((long long)word[1]));
                 __m512i carry = _mm512_ternarylogic_epi64(parity[r][q], p0, p1, CARRY);
                 sums[r][q] = _mm512_add_epi64(sums[r][q], _mm512_popcnt_epi64(carry));
                 parity[r][q] = p1;
