@@ -276,7 +276,7 @@ static void forward_share(void *arg, int t, int threads) {
     const state *s = n->state;
     bool counts = s->takes_signs && !n->trains;
     long pixels = (long)j->p->batch * n->out.h * n->out.w, lo = 0, hi = pixels;
-    int panel = counts ? dnx_bits()->panel : dnx_kernels()->panel, first = 0, end = s->N;
+    int panel = counts ? dnx_bitconv_panel(&s->bits) : dnx_kernels()->panel, first = 0, end = s->N;
     if (pixels < 8L * threads && !n->trains)
         dnx_share_columns(s->N, panel, t, threads, &first, &end);
     else dnx_share(pixels, t, threads, &lo, &hi); /* few outputs: share the filters instead */

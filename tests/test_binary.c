@@ -332,13 +332,12 @@ static void trains(const char *options) {
     dnx_net_free(net);
 }
 
-static void check_set(void) {
-    static const int shapes[][3] = {{1, 1, 1}, {DNX_BIT_ROWS, 36, 130}, {5, 2, 33},
-                                    {31, 17, 100}, {3, 15, 96}, {7, 16, 64}, {32, 31, 7},
-                                    {4, 5, 32}};
+/* Predicting, of layers. */
+static void check_layers(void) {
     static const char *const maps[] = {
         "height=5\nwidth=4\nchannels=3\n", "height=7\nwidth=9\nchannels=67\n",
-        "height=3\nwidth=3\nchannels=64\n"};
+        "height=3\nwidth=3\nchannels=64\n", "height=31\nwidth=26\nchannels=16\n",
+        "height=3\nwidth=600\nchannels=9\n", "height=200\nwidth=3\nchannels=9\n"};
     static const char *const sections[] = {
         "filters=5\nmode=bnn\nactivation=leaky\n",
         "filters=33\nsize=3\npad=1\nmode=bnn\nbatch_normalize=1\nactivation=relu\n",
@@ -347,20 +346,35 @@ static void check_set(void) {
         "filters=40\nsize=2\nmode=xnor\nbatch_normalize=1\nnormalize=output\nactivation=tanh\n",
         "filters=6\nsize=3\npad=1\nmode=bwn\ncenter=1\nbatch_normalize=1\nactivation=relu\n",
         "filters=19\nmode=binaryconnect\nactivation=prelu\n"};
+    integers(1, 1, 1, 1, 1, 1, 0);
+    integers(5, 4, 65, 33, 3, 1, 1);
+    integers(6, 7, 17, 129, 3, 2, 1);
+    integers(4, 3, 128, 5, 5, 1, 4);
+    integers(9, 8, 3, 64, 1, 3, 2);
+    integers(29, 31, 200, 70, 5, 2, 2);
+    integers(13, 50, 130, 48, 3, 3, 0);
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+        for (size_t k = 0; k < sizeof sections / sizeof *sections; k++)
+            simulate(maps[i], sections[k]);
+}
+
+static void check_tiles(void) {
+    check(dnx_tiles() != NULL, "DNX_ISA is not obeyed");
+    check_layers();
+}
+
+static void check_set(void) {
+    static const int shapes[][3] = {{1, 1, 1}, {DNX_BIT_ROWS, 36, 130}, {5, 2, 33},
+                                    {31, 17, 100}, {3, 15, 96}, {7, 16, 64}, {32, 31, 7},
+                                    {4, 5, 32}};
+    check(!dnx_tiles(), "tiles, which DNX_ISA does not name");
     check(!strcmp(dnx_bits()->name, where), "DNX_ISA is not obeyed");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         counts(shapes[i][0], shapes[i][1], shapes[i][2], false);
     counts(3, DNX_BIT_WORDS, 33, true);
     for (int c = 1; c < 140; c += c < 20 ? 1 : 13) signs(c);
     signs(64), signs(128), signs(200);
-    integers(1, 1, 1, 1, 1, 1, 0);
-    integers(5, 4, 65, 33, 3, 1, 1);
-    integers(6, 7, 17, 129, 3, 2, 1);
-    integers(4, 3, 128, 5, 5, 1, 4);
-    integers(9, 8, 3, 64, 1, 3, 2);
-    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
-        for (size_t k = 0; k < sizeof sections / sizeof *sections; k++)
-            simulate(maps[i], sections[k]);
+    check_layers();
     binarising();
     for (int mode = 0; mode < 4; mode++)
         for (int how = 0; how < 3; how++)
@@ -374,6 +388,8 @@ int main(void) {
         if (dnx_bits_named(sets[i])) in_child(sets[i], check_set);
         else skipped++;
     }
+    if (dnx_tiles()) in_child("amx", check_tiles);
+    else skipped++;
     trains("mode=bwn\n"), trains("mode=bwn\ncenter=1\nclamp=1\ngradient=paper\n");
     trains("mode=xnor\n"), trains("mode=xnor\ngradient=paper\n"), trains("mode=xnor\nk_map=0\n");
     trains("mode=binaryconnect\nclamp=1\n"), trains("mode=bnn\nclamp=1\n");

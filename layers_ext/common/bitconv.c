@@ -48,8 +48,10 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
     k->L = dnx_bit_words(at->in.c);
     k->words = (int)taps * k->L;
     k->ldc = (size_t)((k->N + b->panel - 1) / b->panel * b->panel);
-    dnx_status st = new_words(n, &k->bits, pixels * (size_t)k->L, err);
-    if (!st) st = dnx_new(n, &k->sum, pixels, err);
+    k->has_tiles = !n->trains && dnx_bitconv_tiles_pay(at);
+    dnx_status st = dnx_new(n, &k->sum, pixels, err);
+    if (!st && k->has_tiles) return dnx_bitconv_tiles_make(&k->tiles, n, at, err);
+    if (!st) st = new_words(n, &k->bits, pixels * (size_t)k->L, err);
     if (st || n->trains) return st;
     st = new_words(n, &k->rows, threads * DNX_BIT_ROWS * (size_t)k->words, err);
     k->room_size = b->room ? b->room(k->words) : 0;
@@ -69,6 +71,11 @@ void dnx_bitconv_unmake(dnx_bitconv *k) {
     void *all[] = {k->bits, k->sum, k->rows, k->counts, k->row_of, k->column_of, k->base,
                    k->packed, k->room};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
+    dnx_bitconv_tiles_unmake(&k->tiles);
+}
+
+int dnx_bitconv_panel(const dnx_bitconv *k) {
+    return k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
 }
 
 /* base of all outputs' shapes; several outputs of a shape write the same. */
@@ -99,11 +106,16 @@ dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err
     if (st) return st;
     for (int f = 0; f < k->N; f++)
         for (int c = 0; c < C; c++)
-            for (int t = 0; t < taps; t++, b++)
-                rows[(size_t)f * (size_t)k->words + (size_t)(t * k->L + c / 64)] |=
-                    (uint64_t)(*b > 0) << (c % 64);
-    fill_base(k, rows);
-    dnx_bits()->pack(rows, k->words, k->N, k->packed);
+            for (int t = 0; t < taps; t++, b++) {
+                size_t word = k->has_tiles ? dnx_bitconv_tiles_word(&k->tiles, t, c)
+                                           : (size_t)(t * k->L + c / 64);
+                rows[(size_t)f * (size_t)k->words + word] |= (uint64_t)(*b > 0) << (c % 64);
+            }
+    if (k->has_tiles) dnx_tiles()->pack(rows, k->words, k->N, k->tiles.packed);
+    else {
+        fill_base(k, rows);
+        dnx_bits()->pack(rows, k->words, k->N, k->packed);
+    }
     dnx_free(rows);
     return DNX_OK;
 }
@@ -111,6 +123,10 @@ dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err
 void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const float *scale,
                       const float *shift, float *signs) {
     size_t C = (size_t)k->at.in.c, L = (size_t)k->L;
+    if (k->has_tiles) {
+        dnx_bitconv_tiles_sign(&k->tiles, x, lo, hi, scale, shift, k->sum);
+        return;
+    }
     dnx_bits()->sign(x + (size_t)lo * C, hi - lo, k->at.in.c, scale, shift,
                      k->bits + (size_t)lo * L, k->sum + lo);
     for (size_t p = (size_t)lo; signs && p < (size_t)hi; p++)
@@ -219,19 +235,29 @@ static void count_block(const dnx_bitconv *k, int t, long p, int count, int firs
     }
 }
 
+/* The same by tiles, of dnx_bitconv_tiles_rows() outputs. */
+static void multiply_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
+                           const dnx_bit_end *e, float *y) {
+    float map[DNX_TILE_POSITIONS];
+    dnx_bitconv_map(k, p, count, map);
+    dnx_bitconv_tiles_run(&k->tiles, t, p, count, first, end, map, e, y);
+}
+
 void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, long lo, long hi,
                          int first, int end, const float *alpha, const float *slope,
                          const dnx_tail *tail) {
     size_t N = (size_t)k->N;
     if (!slope) slope = tail->slopes;
     bool is_fused = !tail->has_bn && slope;
-    for (; lo < hi; lo += DNX_BIT_ROWS) {
-        int rows = (int)(hi - lo < DNX_BIT_ROWS ? hi - lo : DNX_BIT_ROWS);
+    for (int rows; lo < hi; lo += rows) {
+        if (k->has_tiles) rows = dnx_bitconv_tiles_rows(&k->tiles, lo, hi);
+        else rows = (int)(hi - lo < DNX_BIT_ROWS ? hi - lo : DNX_BIT_ROWS);
         float *y = p->y + (size_t)lo * N + first;
         dnx_epilogue b = dnx_tail_epilogue(tail, p, lo, first);
         dnx_bit_end e = {.alpha = alpha + first};
         if (is_fused) e = (dnx_bit_end){e.alpha, b.bias, slope + first, b.residual};
-        count_block(k, t, lo, rows, first, end, &e, y);
+        if (k->has_tiles) multiply_block(k, t, lo, rows, first, end, &e, y);
+        else count_block(k, t, lo, rows, first, end, &e, y);
         for (size_t r = 0; !is_fused && r < (size_t)rows; r++)
             dnx_kernels()->scale_act(y + r * N, 1, end - first, tail->scale + first, b.bias,
                                      b.act, b.slope, b.residual ? b.residual + r * N : NULL,

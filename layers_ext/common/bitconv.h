@@ -1,4 +1,5 @@
-/* bitconv.h - a convolution of signs with signs by counting bits, for networks that predict.
+/* bitconv.h - a convolution of signs with signs, for networks that predict: by tiles of bytes where
+ * they pay, else by counting bits.
  *
  *   z[p,n] = (sum over taps inside the image of sign(u).b) * K[p] * alpha[n]
  *
@@ -9,15 +10,16 @@
 #define DNX_BITCONV_H
 #include "patches.h"
 #include "tail.h"
-#include "kernels/bits.h"
+#include "bitconv_tiles.h"
 
 typedef struct {
     dnx_patches at;  /* of the float input */
     int N, L, words; /* words of a pixel and of a window */
-    bool has_map;
-    uint64_t *bits;  /* batch x H x W x L */
+    bool has_map, has_tiles;
     float *sum;      /* batch x H x W: sum over the channels of |u| */
-    /* Only when predicting: */
+    dnx_bitconv_tiles tiles;
+    uint64_t *bits;  /* without tiles: batch x H x W x L */
+    /* Only when predicting without tiles: */
     uint64_t *rows;  /* threads x DNX_BIT_ROWS x words */
     int32_t *counts; /* threads x DNX_BIT_ROWS x ldc */
     int *row_of, *column_of; /* OH, OW: outputs whose windows stick out alike share a number */
@@ -33,6 +35,8 @@ typedef struct {
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
 void dnx_bitconv_unmake(dnx_bitconv *k);
+/* Filters of a packed panel: what threads share. */
+int dnx_bitconv_panel(const dnx_bitconv *k);
 /* b: +-1, filters in file order. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
 /* bits and sum of pixels [lo, hi) of x; scale, shift: C each or NULL. signs: like x, gets +-1, or

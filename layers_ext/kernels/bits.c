@@ -8,7 +8,11 @@
 
 extern const dnx_bit_set dnx_bits_plain;
 #if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 extern const dnx_bit_set dnx_bits_avx2, dnx_bits_avx512;
+extern const dnx_tile_set dnx_tiles_amx;
 #endif
 
 const dnx_bit_set *dnx_bits_named(const char *name) {
@@ -35,6 +39,32 @@ const dnx_bit_set *dnx_bits(void) {
     if (!s) s = &dnx_bits_plain;
     atomic_store(&cached, s);
     return s;
+}
+
+/* Linux gives the tiles' registers only to processes that ask. */
+static const dnx_tile_set *find_tiles(void) {
+#if defined(__x86_64__) && defined(__linux__)
+    enum { REQUEST_STATE = 0x1023, TILE_DATA = 18 };
+    const char *isa = getenv("DNX_ISA");
+    unsigned a, b, c, d;
+    if (isa && strcmp(isa, "amx")) return NULL;
+    if (!dnx_bits_named("avx512") || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return NULL;
+    bool has_tiles = d >> 24 & 1, has_int8 = d >> 25 & 1;
+    if (has_tiles && has_int8 && !syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA))
+        return &dnx_tiles_amx;
+#endif
+    return NULL;
+}
+
+const dnx_tile_set *dnx_tiles(void) {
+    static _Atomic(const dnx_tile_set *) cached;
+    static const dnx_tile_set none = {0};
+    const dnx_tile_set *s = atomic_load(&cached);
+    if (!s) {
+        s = find_tiles();
+        atomic_store(&cached, s ? s : &none);
+    }
+    return s == &none ? NULL : s;
 }
 
 long dnx_bit_sum(const uint64_t *words, size_t n) {

@@ -5,7 +5,9 @@
  * two rows of n signs is n - 2*(bits in which they differ), an exact integer.
  *
  * One file for each way to count bits: plain C; AVX2, which looks the counts up (bits_avx2.c);
- * AVX-512 with VPOPCNTDQ. Letters as in kernels.h; L is the words of a row. */
+ * AVX-512 with VPOPCNTDQ. Letters as in kernels.h; L is the words of a row.
+ *
+ * AMX does not count: its tiles multiply signs as bytes (dnx_tile_set). */
 #ifndef DNX_BITS_H
 #define DNX_BITS_H
 #include <stddef.h>
@@ -44,6 +46,40 @@ typedef struct {
     void (*finish)(const int32_t *count, int N, const int32_t *base, float factor,
                    const dnx_bit_end *e, float *y);
 } dnx_bit_set;
+
+#define DNX_TILE_POSITIONS 512 /* that multiply() takes at most */
+
+/* Outputs of one image. Its signs are bytes, 64 channels a place: +1, -1, or 0 for what is outside
+ * the image or no channel. Position j is the window whose first place is x + 64*j; of `pitch`
+ * positions the first `width` are outputs, the others lie between two rows of the image. */
+typedef struct {
+    const int8_t *x;
+    const size_t *offset; /* words: bytes from a window's first place to each of its words */
+    int words;
+    int column, count;    /* position 0 is the output of this column; count positions */
+    int pitch, width;
+    const float *factor;  /* of each output, one after another */
+    dnx_bit_end end;
+    size_t ldy;           /* of y and the residual: floats from one output to the next */
+} dnx_tile_job;
+
+typedef struct {
+    int panel;         /* filters of a packed panel */
+    size_t room;       /* bytes that multiply works in */
+    /* As dnx_bit_set's, of every skip-th pixel, P of them, and their sums; word l of the p-th becomes
+     * the 64 bytes at to + 64*p + plane*l. */
+    void (*sign)(const float *x, int skip, long P, int C, const float *scale, const float *shift,
+                 int8_t *to, size_t plane, float *sum);
+    size_t (*packed)(int words, int N);
+    /* Packs N filters of as many words as a window, in its order. They stay bits. */
+    void (*pack)(const uint64_t *rows, int words, int N, void *packed);
+    /* y of N filters: finish() of the integer sums of products. `packed` points at the first
+     * panel; x, packed and room are aligned to 64 bytes. Reads 16 positions beyond the last. */
+    void (*multiply)(const dnx_tile_job *j, const void *packed, int N, void *room, float *y);
+} dnx_tile_set;
+
+/* NULL when the processor or the system lacks AMX, or DNX_ISA names another set than "amx". */
+const dnx_tile_set *dnx_tiles(void);
 
 static inline int dnx_bit_words(int C) { return (C + 63) / 64; }
 

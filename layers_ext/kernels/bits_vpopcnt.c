@@ -12,42 +12,26 @@
  * Packed: panels of 8 filters, word by word, an even number of words: [N/8][2 ceil(L/2)][8]. A tile
  * is 3 rows x 4 panels: 24 of the 32 registers hold sums and parities. */
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#include "bits.h"
+#include "bits_avx512.inc.h"
 
 #define PANEL 8
 #define ROWS 3
 #define PANELS 4
-#define PIXELS 4 /* whose signs are taken together: their sums do not wait for each other */
+#define PIXELS 4 /* whose signs are taken together */
 #define CARRY 0x74
 
 static int even(int L) { return (L + 1) / 2 * 2; }
 
 /* `count` pixels; a constant where this is inlined. */
-static inline __attribute__((always_inline)) void signs(const float *x, int count, int C,
-                                                        const float *scale, const float *shift,
-                                                        uint64_t *rows, float *sum) {
-    int L = dnx_bit_words(C);
+DNX_INLINE void signs(const float *x, int count, int C, const float *scale, const float *shift,
+                      uint64_t *rows, float *sum) {
+    size_t L = (size_t)dnx_bit_words(C);
     __m512 total[PIXELS];
     for (int p = 0; p < count; p++) total[p] = _mm512_setzero_ps();
-    for (int l = 0, c = 0; l < L; l++) {
-        uint64_t word[PIXELS] = {0};
-        for (int i = 0; i < 64 && c < C; i += 16, c += 16) {
-            __mmask16 m = C - c >= 16 ? 0xffff : (__mmask16)((1u << (C - c)) - 1);
-            for (int p = 0; p < count; p++) {
-                __m512 u = _mm512_maskz_loadu_ps(m, x + (size_t)p * (size_t)C + c);
-                if (scale) {
-                    u = _mm512_mul_ps(u, _mm512_maskz_loadu_ps(m, scale + c));
-                    u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(m, shift + c));
-                }
-                __m512 size = _mm512_andnot_ps(_mm512_set1_ps(-0.f), u);
-                total[p] = _mm512_add_ps(total[p], size);
-                __mmask16 bits = _mm512_mask_cmp_ps_mask(m, u, _mm512_setzero_ps(), _CMP_GE_OQ);
-                word[p] |= (uint64_t)bits << i;
-            }
-        }
-        for (int p = 0; p < count; p++) rows[(size_t)p * (size_t)L + (size_t)l] = word[p];
+    for (size_t l = 0; l < L; l++) {
+        uint64_t word[PIXELS];
+        sign_words(x, (size_t)C, count, C, (int)l * 64, scale, shift, total, word);
+        for (size_t p = 0; p < (size_t)count; p++) rows[p * L + l] = word[p];
     }
     for (int p = 0; p < count; p++) sum[p] = _mm512_reduce_add_ps(total[p]);
 }
@@ -84,7 +68,7 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
 static size_t room(int L) { return sizeof(uint64_t) * (size_t)even(L) * DNX_BIT_ROWS; }
 
 /* rows x panels <= ROWS x PANELS; both are constants where this is inlined. L is even. */
-static inline __attribute__((always_inline)) void tile(const uint64_t *a, int rows, size_t L,
+DNX_INLINE void tile(const uint64_t *a, int rows, size_t L,
                                                        const uint64_t *w, int panels,
                                                        int32_t *out, size_t ldc) {
     __m512i sums[ROWS][PANELS], parity[ROWS][PANELS];
@@ -113,7 +97,7 @@ static inline __attribute__((always_inline)) void tile(const uint64_t *a, int ro
 }
 
 /* All P rows; panels is a constant where this is inlined. */
-static inline __attribute__((always_inline)) void tiles(const uint64_t *a, int P, size_t L,
+DNX_INLINE void tiles(const uint64_t *a, int P, size_t L,
                                                         const uint64_t *w, int panels,
                                                         int32_t *out, size_t ldc) {
     for (; P >= ROWS; P -= ROWS, a += ROWS * L, out += ROWS * ldc)
@@ -134,31 +118,15 @@ static void count(const uint64_t *a, int P, int L, const void *packed, int panel
         tiles(rows, P, words, w, 1, out, ldc);
 }
 
-/* Filters i.. of those that the mask names. */
-static inline __attribute__((always_inline)) void finish16(const int32_t *counts,
-                                                           const int32_t *base, __m512 factor,
-                                                           const dnx_bit_end *e, int i,
-                                                           __mmask16 m, float *y) {
-    __m512i c = _mm512_slli_epi32(_mm512_maskz_loadu_epi32(m, counts + i), 1);
-    c = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(m, base + i), c);
-    __m512 u = _mm512_mul_ps(_mm512_cvtepi32_ps(c), factor);
-    u = _mm512_mul_ps(u, _mm512_maskz_loadu_ps(m, e->alpha + i));
-    if (e->shift) {
-        u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(m, e->shift + i));
-        __mmask16 over = _mm512_cmp_ps_mask(u, _mm512_setzero_ps(), _CMP_GT_OQ);
-        u = _mm512_mask_mul_ps(u, (__mmask16)~over, u, _mm512_maskz_loadu_ps(m, e->slope + i));
-    }
-    if (e->residual) u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(m, e->residual + i));
-    _mm512_mask_storeu_ps(y + i, m, u);
-}
-
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
                    const dnx_bit_end *given, float *y) {
     const dnx_bit_end e = *given; /* a copy that y cannot overlap */
-    __m512 by = _mm512_set1_ps(factor);
-    int i = 0;
-    for (; i + 16 <= N; i += 16) finish16(counts, base, by, &e, i, 0xffff, y);
-    if (i < N) finish16(counts, base, by, &e, i, (__mmask16)((1u << (N - i)) - 1), y);
+    for (int i = 0; i < N; i += 16) {
+        end16 v = end16_of(&e, i, N);
+        __m512i c = _mm512_slli_epi32(_mm512_maskz_loadu_epi32(v.mask, counts + i), 1);
+        c = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(v.mask, base + i), c);
+        finish16(c, _mm512_set1_ps(factor), v, e.residual ? e.residual + i : NULL, y + i);
+    }
 }
 
 extern const dnx_bit_set dnx_bits_avx512;
