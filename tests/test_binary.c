@@ -344,6 +344,7 @@ static void check_layers(void) {
         "filters=70\nsize=3\nstride=2\npad=1\nmode=xnor\nbatch_normalize=1\nactivation=prelu\n",
         "filters=7\nsize=3\npadding=3\nmode=xnor\nk_map=0\ncenter=1\n",
         "filters=40\nsize=2\nmode=xnor\nbatch_normalize=1\nnormalize=output\nactivation=tanh\n",
+        "filters=9\nsize=3\nstride=2\npadding=5\nmode=xnor\nactivation=relu\n",
         "filters=6\nsize=3\npad=1\nmode=bwn\ncenter=1\nbatch_normalize=1\nactivation=relu\n",
         "filters=19\nmode=binaryconnect\nactivation=prelu\n"};
     integers(1, 1, 1, 1, 1, 1, 0);

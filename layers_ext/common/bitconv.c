@@ -170,17 +170,29 @@ static size_t pixel(const place *w, int ky) {
     return w->image + (size_t)(w->v.at + ky) * (size_t)w->at->in.w + (size_t)(w->h.at + w->h.lo);
 }
 
+#define SEGMENT 64 /* outputs of a row whose columns are summed together */
+#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* below them at the largest stride and size */
+
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map) {
-    place w = place_of(&k->at, p);
-    float share = 1 / (float)(k->at.size * k->at.size * k->at.in.c);
-    for (int i = 0; i < count; i++, step(&w)) {
-        float sum = 0;
-        int len = w.h.hi - w.h.lo;
-        for (int ky = w.v.lo; ky < w.v.hi && len; ky++) {
-            const float *s = k->sum + pixel(&w, ky);
-            for (int kx = 0; kx < len; kx++) sum += s[kx];
+    const dnx_patches *at = &k->at;
+    float columns[COLUMNS], share = 1 / (float)(at->size * at->size * at->in.c);
+    place w = place_of(at, p);
+    while (count > 0) {
+        int outs = at->out_w - w.x < SEGMENT ? at->out_w - w.x : SEGMENT;
+        if (outs > count) outs = count;
+        int left = w.h.at < 0 ? 0 : w.h.at, right = w.h.at + (outs - 1) * at->stride + at->size;
+        if (right > at->in.w) right = at->in.w;
+        for (int i = 0; i < right - left; i++) columns[i] = 0;
+        for (int ky = w.v.lo; ky < w.v.hi; ky++) {
+            const float *s = k->sum + w.image + (size_t)(w.v.at + ky) * (size_t)at->in.w + left;
+            for (int i = 0; i < right - left; i++) columns[i] += s[i];
         }
-        map[i] = k->has_map || isnan(sum) ? sum * share : 1;
+        for (int i = 0; i < outs; i++, step(&w)) {
+            float sum = 0;
+            for (int kx = w.h.lo; kx < w.h.hi; kx++) sum += columns[w.h.at + kx - left];
+            *map++ = k->has_map || isnan(sum) ? sum * share : 1;
+        }
+        count -= outs;
     }
 }
 

@@ -97,10 +97,10 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
         _tile_loadd(4, x + offset[l], 64);
         _tile_loadd(6, w, 64);
         _tile_loadd(7, w + TILE, 64);
+        if (!lone) _tile_loadd(5, x + offset[l] + TILE, 64);
         _tile_dpbssd(0, 4, 6);
         _tile_dpbssd(1, 4, 7);
         if (lone) continue;
-        _tile_loadd(5, x + offset[l] + TILE, 64);
         _tile_dpbssd(2, 5, 6);
         _tile_dpbssd(3, 5, 7);
     }
