@@ -5,7 +5,7 @@
 #define PLACE 64 /* bytes */
 
 bool dnx_bitconv_tiles_pay(const dnx_patches *at) {
-    return dnx_tiles() && at->out_h * at->out_w >= 16;
+    return dnx_tiles() && at->out_h * at->out_w >= 36;
 }
 
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
