@@ -220,22 +220,23 @@ static void count(const uint64_t *a, int P, int L, const void *packed, int panel
 }
 
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
-                   const dnx_bit_end *e, float *y) {
+                   const dnx_bit_end *given, float *y) {
+    const dnx_bit_end e = *given; /* a copy that y cannot overlap */
     const __m256 one = _mm256_set1_ps(1), by = _mm256_set1_ps(factor);
     int i = 0;
     for (; i + 8 <= N; i += 8) {
         __m256i c = _mm256_sub_epi32(LOAD(base + i), _mm256_slli_epi32(LOAD(counts + i), 1));
         __m256 u = _mm256_mul_ps(_mm256_cvtepi32_ps(c), by);
-        u = _mm256_mul_ps(u, _mm256_loadu_ps(e->alpha + i));
-        if (e->shift) {
-            u = _mm256_add_ps(u, _mm256_loadu_ps(e->shift + i));
+        u = _mm256_mul_ps(u, _mm256_loadu_ps(e.alpha + i));
+        if (e.shift) {
+            u = _mm256_add_ps(u, _mm256_loadu_ps(e.shift + i));
             __m256 over = _mm256_cmp_ps(u, _mm256_setzero_ps(), _CMP_GT_OQ);
-            u = _mm256_mul_ps(u, _mm256_blendv_ps(_mm256_loadu_ps(e->slope + i), one, over));
+            u = _mm256_mul_ps(u, _mm256_blendv_ps(_mm256_loadu_ps(e.slope + i), one, over));
         }
-        if (e->residual) u = _mm256_add_ps(u, _mm256_loadu_ps(e->residual + i));
+        if (e.residual) u = _mm256_add_ps(u, _mm256_loadu_ps(e.residual + i));
         _mm256_storeu_ps(y + i, u);
     }
-    finish_from(i, counts, N, base, factor, e, y);
+    finish_from(i, counts, N, base, factor, &e, y);
 }
 
 extern const dnx_bit_set dnx_bits_avx2;
