@@ -33,38 +33,41 @@ static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     return (size_t)(p / per) * dnx_size(s->in) + (size_t)s->c0;
 }
 
-/* memcpy of n floats, without its call: eights, the last of which may overlap the one before. */
-static inline void copy(float *to, const float *from, size_t n) {
-    if (n < 8) {
-        for (size_t i = 0; i < n; i++) to[i] = from[i];
-        return;
+/* `count` windows of a row of outputs, the first at (iy, ix), that hold the same taps of a row. */
+static void gather_run(const dnx_patches *s, const float *image, int iy, int ix, int count,
+                       float *rows) {
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t C = (size_t)s->in.c, c = (size_t)s->c, line = (size_t)s->size * c;
+    size_t ldr = line * (size_t)s->size, step = (size_t)s->stride * C;
+    int lo, hi;
+    inside(ix, s->size, s->in.w, &lo, &hi);
+    for (int y = iy; y < iy + s->size; y++, rows += line) {
+        bool is_in = y >= 0 && y < s->in.h && lo < hi;
+        size_t before = is_in ? (size_t)lo * c : line, behind = is_in ? (size_t)hi * c : line;
+        for (size_t i = 0; i < (size_t)count && (before > 0 || behind < line); i++) {
+            memset(rows + i * ldr, 0, sizeof *rows * before);
+            memset(rows + i * ldr + behind, 0, sizeof *rows * (line - behind));
+        }
+        if (!is_in) continue;
+        const float *from = image + ((size_t)y * (size_t)s->in.w + (size_t)(ix + lo)) * C;
+        if (c == C) k->copy_runs(from, step, count, (hi - lo) * s->c, rows + before, ldr);
+        else
+            for (int kx = lo; kx < hi; kx++, from += C)
+                k->copy_runs(from, step, count, s->c, rows + (size_t)kx * c, ldr);
     }
-    for (size_t i = 0; i + 8 < n; i += 8) memcpy(to + i, from + i, sizeof *to * 8);
-    memcpy(to + n - 8, from + n - 8, sizeof *to * 8);
-}
-
-/* One row of a window: c floats of each of the taps [lo, hi), C apart from `from` on; else 0. */
-static inline void gather_line(const float *from, size_t C, size_t c, int lo, int hi, int size,
-                               float *to) {
-    for (size_t i = 0; i < (size_t)lo * c; i++) to[i] = 0;
-    if (c == C) copy(to + (size_t)lo * c, from, (size_t)(hi - lo) * c);
-    else
-        for (size_t k = (size_t)lo; k < (size_t)hi; k++, from += C) copy(to + k * c, from, c);
-    for (size_t i = (size_t)hi * c; i < (size_t)size * c; i++) to[i] = 0;
 }
 
 void dnx_patches_gather(const dnx_patches *s, const float *x, long p, int count, float *rows) {
-    size_t C = (size_t)s->in.c, c = (size_t)s->c, line = (size_t)s->size * c;
-    int iy = 0, ix = 0, lo, hi;
-    const float *image = NULL;
-    for (const long end = p + count; p < end; p++, ix += s->stride) {
-        if (!image || ix + s->pad >= s->out_w * s->stride) image = x + window(s, p, &iy, &ix);
-        inside(ix, s->size, s->in.w, &lo, &hi);
-        for (int y = iy; y < iy + s->size; y++, rows += line) {
-            bool is_in = y >= 0 && y < s->in.h && lo < hi;
-            size_t at = is_in ? ((size_t)y * (size_t)s->in.w + (size_t)(ix + lo)) * C : 0;
-            gather_line(image + at, C, c, is_in ? lo : 0, is_in ? hi : 0, s->size, rows);
-        }
+    size_t ldr = (size_t)(s->size * s->size) * (size_t)s->c;
+    for (int n; count > 0; count -= n, p += n, rows += (size_t)n * ldr) {
+        int iy, ix;
+        size_t image = window(s, p, &iy, &ix);
+        bool is_whole = ix >= 0 && ix + s->size <= s->in.w;
+        n = is_whole ? (s->in.w - s->size - ix) / s->stride + 1 : 1;
+        int left = s->out_w - (ix + s->pad) / s->stride;
+        n = n > left ? left : n;
+        n = n > count ? count : n;
+        gather_run(s, x + image, iy, ix, n, rows);
     }
 }
 

@@ -264,6 +264,16 @@ static void affine2(const float *a, const float *b, long P, int C, const float *
     act_dz(a, b, P, C, NULL, NULL, DNX_LINEAR, NULL, p, q, r, out);
 }
 
+static void copy_runs(const float *from, size_t step, int count, int n, float *to, size_t ldt) {
+    for (; count > 0; count--, from += step, to += ldt) {
+        int i = 0;
+        for (; i + VW <= n; i += VW) st(to + i, ld(from + i));
+        if (i == n) continue;
+        if (i) st(to + n - VW, ld(from + n - VW)); /* some of them again */
+        else st_part(to, ld_part(from, n), n);
+    }
+}
+
 static void add(const float *x, size_t n, float *y) {
     size_t i = 0;
     for (; i + VW <= n; i += VW) st(y + i, ld(y + i) + ld(x + i));

@@ -103,7 +103,9 @@ typedef struct {
     /* out = a*p[c] + b*q[c] + r[c]. out may be a. */
     void (*affine2)(const float *a, const float *b, long P, int C, const float *p, const float *q,
                     const float *r, float *out);
-    /* y += x, or y = x */
+    /* to[i*ldt + j] = from[i*step + j], i < count, j < n. */
+    void (*copy_runs)(const float *from, size_t step, int count, int n, float *to, size_t ldt);
+    /* y += x */
     void (*add)(const float *x, size_t n, float *y);
     /* sum of a[i]*b[i] */
     double (*dot)(const float *a, const float *b, size_t n);

@@ -241,5 +241,5 @@ const dnx_kernel_set NAME1(SET) = {
     .dw_row = dw_row, .dw_dx = dw_dx, .dw_row_dw = dw_row_dw,
     .group_row = group_row, .group_row_dw = group_row_dw, .stats = stats,
     .scale_act = scale_act, .scale_act_stream = scale_act_stream, .act_back = act_back,
-    .act_dz = act_dz, .affine2 = affine2, .add = add, .dot = dot,
+    .act_dz = act_dz, .affine2 = affine2, .copy_runs = copy_runs, .add = add, .dot = dot,
     .wino_in = wino_in, .wino_out = wino_out};
