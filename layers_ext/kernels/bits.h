@@ -66,10 +66,10 @@ typedef struct {
 typedef struct {
     int panel;         /* filters of a packed panel */
     size_t room;       /* bytes that multiply works in */
-    /* As dnx_bit_set's, of every skip-th pixel, P of them, and their sums; word l of the p-th becomes
-     * the 64 bytes at to + 64*p + plane*l. */
-    void (*sign)(const float *x, int skip, long P, int C, const float *scale, const float *shift,
-                 int8_t *to, size_t plane, float *sum);
+    /* As dnx_bit_set's, of every skip-th pixel, P of them, and their sums; word l of the p-th
+     * becomes the 64 bytes at to + 64*p + plane*l. */
+    void (*sign)(const float *x, int skip, long P, int C, const float *scale,
+                 const float *shift, int8_t *to, size_t plane, float *sum);
     size_t (*packed)(int words, int N);
     /* Packs N filters of as many words as a window, in its order. They stay bits. */
     void (*pack)(const uint64_t *rows, int words, int N, void *packed);

@@ -6,8 +6,8 @@
 
 #define DNX_INLINE static inline __attribute__((always_inline))
 
-/* Channels [c, c + 64) of `count` <= 4 pixels, `step` floats apart: word[p] gets the signs of u, and
- * total[p] adds |u|. Several pixels at a time: their sums do not wait for each other. */
+/* Channels [c, c + 64) of `count` <= 4 pixels, `step` floats apart: word[p] gets the signs of u,
+ * and total[p] adds |u|. Several pixels at a time: their sums do not wait for each other. */
 DNX_INLINE void sign_words(const float *x, size_t step, int count, int C, int c, const float *scale,
                            const float *shift, __m512 *total, uint64_t *word) {
     for (int p = 0; p < count; p++) word[p] = 0;
