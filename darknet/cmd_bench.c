@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "cmd.h"
-#include "kernels/bits.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 #include "targets.h"
@@ -88,17 +87,16 @@ static int measure(dnx_net *net, int runs, bool json) {
                           ms > 0 ? factor * m * 1e-6 / ms : 0);
         macs += m;
     }
-    const char *tiles = dnx_tiles() ? "+amx" : ""; /* that [binary] uses */
     if (json)
         printf("{\"ms_per_image\": %.6f, \"fastest\": %.6f, \"runs\": %d, \"batch\": %d, "
-               "\"threads\": %d, \"kernels\": \"%s%s\"}\n",
+               "\"threads\": %d, \"kernels\": \"%s\"}\n",
                total, sums[0] * 1e3 / net->batch, runs, net->batch, dnx_pool_threads(net->pool),
-               dnx_kernels()->name, tiles);
+               dnx_kernels()->name);
     else
-        printf("\n%s, batch %d, %d threads, %s%s kernels, median of %d: %.3f ms an image, %.1f "
+        printf("\n%s, batch %d, %d threads, %s kernels, median of %d: %.3f ms an image, %.1f "
                "GFLOP/s\n",
                net->trains ? "training step" : "forward", net->batch, dnx_pool_threads(net->pool),
-               dnx_kernels()->name, tiles, runs, total, factor * macs * 1e-6 / total);
+               dnx_kernels()->name, runs, total, factor * macs * 1e-6 / total);
     if (!json && net->trains && net->targets)
         printf("The teachers ran once before: their time is not in it, as with a full cache.\n");
     failed = 0;

@@ -274,16 +274,17 @@ static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
     const state *s = n->state;
-    bool counts = s->takes_signs && !n->trains;
     long pixels = (long)j->p->batch * n->out.h * n->out.w, lo = 0, hi = pixels;
-    int panel = counts ? dnx_bitconv_panel(&s->bits) : dnx_kernels()->panel, first = 0, end = s->N;
-    if (pixels < 8L * threads && !n->trains)
-        dnx_share_columns(s->N, panel, t, threads, &first, &end);
-    else dnx_share(pixels, t, threads, &lo, &hi); /* few outputs: share the filters instead */
-    if (first >= end) return;
-    if (counts)
+    int first = 0, end = s->N;
+    if (s->takes_signs && !n->trains) {
+        dnx_bitconv_share(&s->bits, pixels, t, threads, &lo, &hi, &first, &end);
         dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->alpha, s->slope, &s->tail);
-    else multiply_part(j, t, lo, hi, first, end);
+        return;
+    }
+    if (pixels < 8L * threads && !n->trains) /* few outputs: the filters are shared */
+        dnx_share_columns(s->N, dnx_kernels()->panel, t, threads, &first, &end);
+    else dnx_share(pixels, t, threads, &lo, &hi);
+    if (first < end) multiply_part(j, t, lo, hi, first, end);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "filters.h"
 #include "kernels/pool.h"
 
 /* 64-bit words of zeros, aligned like floats. */
@@ -74,8 +75,18 @@ void dnx_bitconv_unmake(dnx_bitconv *k) {
     dnx_bitconv_tiles_unmake(&k->tiles);
 }
 
-int dnx_bitconv_panel(const dnx_bitconv *k) {
-    return k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
+void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
+                       int *first, int *end) {
+    int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
+    /* Few outputs: the filters are shared. To tiles 36 are few, since a thread makes bytes of all
+     * filters that it has. */
+    bool is_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
+                               : pixels < 8L * threads;
+    *lo = *first = 0;
+    *hi = pixels;
+    *end = k->N;
+    if (is_few) dnx_share_columns(k->N, panel, t, threads, first, end);
+    else dnx_share(pixels, t, threads, lo, hi);
 }
 
 /* base of all outputs' shapes; several outputs of a shape write the same. */
@@ -259,6 +270,7 @@ void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, long lo
                          int first, int end, const float *alpha, const float *slope,
                          const dnx_tail *tail) {
     size_t N = (size_t)k->N;
+    if (first >= end) return;
     if (!slope) slope = tail->slopes;
     bool is_fused = !tail->has_bn && slope;
     for (int rows; lo < hi; lo += rows) {

@@ -35,12 +35,13 @@ typedef struct {
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
 void dnx_bitconv_unmake(dnx_bitconv *k);
-/* Filters of a packed panel: what threads share. */
-int dnx_bitconv_panel(const dnx_bitconv *k);
+/* Thread t's outputs [lo, hi) and filters [first, end), whole panels, of `pixels` outputs. */
+void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
+                       int *first, int *end);
 /* b: +-1, filters in file order. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
-/* bits and sum of pixels [lo, hi) of x; scale, shift: C each or NULL. signs: like x, gets +-1, or
- * NULL. */
+/* Signs and sum of pixels [lo, hi) of x; scale, shift: C each or NULL. signs: like x, gets +-1, or
+ * NULL, as it must be where tiles predict. */
 void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const float *scale,
                       const float *shift, float *signs);
 /* map[i] = K of output p + i, which is NaN when any u under its window is; 1 without map. */

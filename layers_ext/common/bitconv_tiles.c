@@ -2,10 +2,19 @@
 
 #include "kernels/pool.h"
 
-#define PLACE 64 /* bytes */
+#define PLACE 64   /* bytes */
+#define LEAST 36   /* outputs of an image below which counting is faster */
+#define USEFUL .75 /* the share of outputs among all positions, from which tiles are faster */
+
+/* Places of a row. */
+static int pitch(const dnx_patches *at) {
+    return (at->in.w + 2 * at->pad + at->stride - 1) / at->stride;
+}
 
 bool dnx_bitconv_tiles_pay(const dnx_patches *at) {
-    return dnx_tiles() && at->out_h * at->out_w >= 36;
+    double outputs = (double)at->out_h * at->out_w;
+    double positions = (double)(at->out_h - 1) * pitch(at) + at->out_w;
+    return dnx_tiles() && outputs >= LEAST && outputs >= USEFUL * positions;
 }
 
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
@@ -16,10 +25,10 @@ dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_p
     k->N = n->out.c;
     k->L = dnx_bit_words(at->in.c);
     k->words = size * size * k->L;
-    k->pitch = (at->in.w + 2 * at->pad + s - 1) / s;
+    k->pitch = pitch(at);
     k->plane = PLACE * (size_t)k->pitch * (size_t)((at->in.h + 2 * at->pad + s - 1) / s);
     k->image = k->plane * (size_t)(s * s) * (size_t)k->L;
-    /* A tile may read 16 places beyond the last. */
+    /* A tile reads up to 15 places beyond the last. */
     size_t bytes = (size_t)n->batch * k->image + 16 * PLACE;
     size_t packed = set->packed(k->words, k->N);
     dnx_status st = dnx_new(n, (float **)&k->x, bytes / sizeof(float), err);

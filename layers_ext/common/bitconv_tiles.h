@@ -21,7 +21,8 @@ typedef struct {
     char *room;       /* threads x dnx_tiles()->room */
 } dnx_bitconv_tiles;
 
-/* Whether tiles pay for this convolution on this processor: from 6 x 6 outputs on. */
+/* Whether tiles pay for this convolution on this processor: from 6 x 6 outputs on, and where few
+ * positions lie between the rows of outputs (large filters with little padding leave many). */
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);

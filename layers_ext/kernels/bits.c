@@ -5,12 +5,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern const dnx_bit_set dnx_bits_plain;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
+
+extern const dnx_bit_set dnx_bits_plain;
+#if defined(__x86_64__)
 extern const dnx_bit_set dnx_bits_avx2, dnx_bits_avx512;
 extern const dnx_tile_set dnx_tiles_amx;
 #endif

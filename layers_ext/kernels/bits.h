@@ -74,7 +74,8 @@ typedef struct {
     /* Packs N filters of as many words as a window, in its order. They stay bits. */
     void (*pack)(const uint64_t *rows, int words, int N, void *packed);
     /* y of N filters: finish() of the integer sums of products. `packed` points at the first
-     * panel; x, packed and room are aligned to 64 bytes. Reads 16 positions beyond the last. */
+     * panel; x, packed and room are aligned to 64 bytes. Reads up to 15
+     * positions beyond the last. */
     void (*multiply)(const dnx_tile_job *j, const void *packed, int N, void *room, float *y);
 } dnx_tile_set;
 

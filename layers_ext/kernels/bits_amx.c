@@ -59,21 +59,17 @@ static void pack(const uint64_t *rows, int words, int N, void *packed) {
 }
 
 /* Tiles of 16 rows of 64 bytes, all of them. */
-static void configure(void) {
-    struct {
-        uint8_t palette, start, unused[14];
-        uint16_t bytes[16];
-        uint8_t rows[16];
-    } c = {.palette = 1};
-    for (int i = 0; i < 8; i++) c.bytes[i] = 64, c.rows[i] = HALF;
-    _tile_loadconfig(&c);
-}
+static const struct {
+    uint8_t palette, start, unused[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+} config = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
 
 static void spread(const uint64_t *bits, int words, int8_t *to) {
     const __m512i one = _mm512_set1_epi8(1), minus = _mm512_set1_epi8(-1);
     for (int i = 0; i < words * PANEL; i++)
         _mm512_store_si512(to + 64 * i, _mm512_mask_mov_epi8(minus, bits[i], one));
-    __asm__ volatile("" ::: "memory"); /* gcc does not see that tiles are loaded from memory */
+    __asm__ volatile("" ::: "memory"); /* gcc does not see that tile loads read memory */
 }
 
 /* Two tiles of positions (one: `lone`) by two of filters: adds to their four tiles of sums, which
@@ -149,7 +145,7 @@ static void multiply(const dnx_tile_job *given, const void *packed, int N, void 
     const dnx_tile_job j = *given; /* a copy that y cannot overlap */
     int8_t *w = room;
     int32_t *sums = (int32_t *)(void *)(w + WORDS * 2 * TILE);
-    configure();
+    _tile_loadconfig(&config);
     for (int n = 0; n < N; n += PANEL) {
         end16 end[2] = {end16_of(&j.end, n, N), end16_of(&j.end, n + HALF, N)};
         panel(&j, (const uint64_t *)packed + (size_t)n * (size_t)j.words, end,

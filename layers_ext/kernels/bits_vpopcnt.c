@@ -68,9 +68,8 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
 static size_t room(int L) { return sizeof(uint64_t) * (size_t)even(L) * DNX_BIT_ROWS; }
 
 /* rows x panels <= ROWS x PANELS; both are constants where this is inlined. L is even. */
-DNX_INLINE void tile(const uint64_t *a, int rows, size_t L,
-                                                       const uint64_t *w, int panels,
-                                                       int32_t *out, size_t ldc) {
+DNX_INLINE void tile(const uint64_t *a, int rows, size_t L, const uint64_t *w, int panels,
+                     int32_t *out, size_t ldc) {
     __m512i sums[ROWS][PANELS], parity[ROWS][PANELS];
     for (int r = 0; r < rows; r++)
         for (int q = 0; q < panels; q++) sums[r][q] = parity[r][q] = _mm512_setzero_si512();
@@ -97,9 +96,8 @@ DNX_INLINE void tile(const uint64_t *a, int rows, size_t L,
 }
 
 /* All P rows; panels is a constant where this is inlined. */
-DNX_INLINE void tiles(const uint64_t *a, int P, size_t L,
-                                                        const uint64_t *w, int panels,
-                                                        int32_t *out, size_t ldc) {
+DNX_INLINE void tiles(const uint64_t *a, int P, size_t L, const uint64_t *w, int panels,
+                      int32_t *out, size_t ldc) {
     for (; P >= ROWS; P -= ROWS, a += ROWS * L, out += ROWS * ldc)
         tile(a, ROWS, L, w, panels, out, ldc);
     if (P == 2) tile(a, 2, L, w, panels, out, ldc);

@@ -120,7 +120,7 @@ typedef struct {
 } dnx_kernel_set;
 
 /* The best set for this processor, or the one that DNX_ISA names ("plain", "avx2", "avx512").
- * An unknown name or one that the processor lacks gives the best set. */
+ * Another name ("amx" is a set of bits.h) or one that the processor lacks gives the best set. */
 const dnx_kernel_set *dnx_kernels(void);
 
 /* Set by name, for tests; NULL when the processor lacks it. "wide" is avx512's source compiled
