@@ -6,7 +6,8 @@ Usage: bench_bits.py [-darknet FILE] [-rounds N] [-threads N]
 Ours: a network of one [binary] layer (mode=xnor, batch norm, ReLU; the time includes the signs, the
 K map and alpha) and of one [convolutional] layer. Peer: oneDNN 2 (Debian's libdnnl2), direct and
 Winograd, where installed. All in one run, in turns; the fastest of all rounds counts, because other
-programs only ever make a run slower.
+programs only ever make a run slower. The binary layer multiplies in AMX tiles where the processor
+has them, unless DNX_ISA names other kernels.
 """
 import argparse
 import ctypes
@@ -132,8 +133,9 @@ def main():
                         run()
                     times.setdefault(name, []).append(min(run() for _ in range(50)) * 1e3)
             ours_ms = min(times["binary"])
-            print("3x3, %d x %d x %d, %d thread(s), %s kernels"
-                  % (side, side, channels, args.threads, out["kernels"]))
+            print("3x3, %d x %d x %d, %d thread(s), %s kernels, DNX_ISA %s"
+                  % (side, side, channels, args.threads, out["kernels"],
+                     os.environ.get("DNX_ISA", "unset")))
             for name, all_ms in times.items():
                 print("  %-26s %8.4f ms  %5.1f times the binary one"
                       % (name, min(all_ms), min(all_ms) / ours_ms))

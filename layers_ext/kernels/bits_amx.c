@@ -1,5 +1,5 @@
 /* bits_amx.c - binary convolutions by AMX: its tiles multiply signs as bytes, 16 rows x 64 bytes x
- * 16 filters in 16 cycles, three times what counting bits does.
+ * 16 filters in 16 cycles, 2.5 times what counting bits can do.
  *
  * A tile reads 16 positions of the image where they lie, so rows are never gathered. Filters stay
  * bits and become bytes a few words of 32 filters at a time, in the first-level cache; sums wait in
