@@ -20,14 +20,13 @@ bool dnx_bitconv_tiles_pay(const dnx_patches *at) {
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err) {
     const dnx_tile_set *set = dnx_tiles();
-    int size = at->size, s = at->stride;
+    int size = at->size, s = at->stride, L = dnx_bit_words(at->in.c);
     k->at = *at;
     k->N = n->out.c;
-    k->L = dnx_bit_words(at->in.c);
-    k->words = size * size * k->L;
+    k->words = size * size * L;
     k->pitch = pitch(at);
     k->plane = PLACE * (size_t)k->pitch * (size_t)((at->in.h + 2 * at->pad + s - 1) / s);
-    k->image = k->plane * (size_t)(s * s) * (size_t)k->L;
+    k->image = k->plane * (size_t)(s * s) * (size_t)L;
     /* A tile reads up to 15 places beyond the last. */
     size_t bytes = (size_t)n->batch * k->image + 16 * PLACE;
     size_t packed = set->packed(k->words, k->N);
@@ -38,7 +37,7 @@ dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_p
                           (size_t)dnx_pool_threads(n->pool) * set->room / sizeof(float), err);
     for (int ky = 0; !st && ky < size; ky++)
         for (int kx = 0; kx < size; kx++)
-            for (int l = 0; l < k->L; l++) {
+            for (int l = 0; l < L; l++) {
                 size_t cut = (size_t)(l * s * s + ky % s * s + kx % s);
                 size_t place = (size_t)(ky / s * k->pitch + kx / s);
                 k->offset[l * size * size + ky * size + kx] = cut * k->plane + place * PLACE;

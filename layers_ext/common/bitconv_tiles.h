@@ -11,12 +11,13 @@
 
 typedef struct {
     dnx_patches at;
-    int N, L, words;  /* words of a pixel and of a window */
+    int N, words;     /* words of a window */
     int pitch;        /* places of a row */
     size_t plane;     /* bytes of 64 channels of one of the images */
-    size_t image;     /* bytes of a batch item: [L][stride*stride][rows][pitch][64] */
+    size_t image;     /* bytes of a batch item: [L][stride*stride][rows][pitch][64],
+                       * L: words of a pixel */
     int8_t *x;        /* batch x image */
-    size_t *offset;   /* words: [L][size*size] */
+    size_t *offset;   /* words: [L][size*size]; so a tile's loads stay in few cache lines */
     void *packed;
     char *room;       /* threads x dnx_tiles()->room */
 } dnx_bitconv_tiles;
