@@ -274,16 +274,15 @@ static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
     const state *s = n->state;
-    long pixels = (long)j->p->batch * n->out.h * n->out.w, lo = 0, hi = pixels;
-    int first = 0, end = s->N;
+    long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
+    int first, end;
     if (s->takes_signs && !n->trains) {
         dnx_bitconv_share(&s->bits, pixels, t, threads, &lo, &hi, &first, &end);
         dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->alpha, s->slope, &s->tail);
         return;
     }
-    if (pixels < 8L * threads && !n->trains) /* few outputs: the filters are shared */
-        dnx_share_columns(s->N, dnx_kernels()->panel, t, threads, &first, &end);
-    else dnx_share(pixels, t, threads, &lo, &hi);
+    dnx_share_outputs(!n->trains && pixels < DNX_FEW_OUTPUTS * threads, pixels, s->N,
+                      dnx_kernels()->panel, t, threads, &lo, &hi, &first, &end);
     if (first < end) multiply_part(j, t, lo, hi, first, end);
 }
 

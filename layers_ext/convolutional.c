@@ -234,13 +234,11 @@ static void forward_share(void *arg, int t, int threads) {
     long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
     int first, end;
     /* Few rows: share the columns. Statistics need whole rows. */
-    if (n->trains ? s->has_few_rows && !s->dw.tail.has_bn : pixels < 8L * threads) {
-        dnx_share_columns(s->N, dnx_kernels()->panel, t, threads, &first, &end);
-        if (first < end) forward_part(j, t, 0, pixels, first, end);
-        return;
-    }
-    dnx_share(pixels, t, threads, &lo, &hi);
-    forward_part(j, t, lo, hi, 0, s->N);
+    bool has_few = n->trains ? s->has_few_rows && !s->dw.tail.has_bn
+                             : pixels < DNX_FEW_OUTPUTS * threads;
+    dnx_share_outputs(has_few, pixels, s->N, dnx_kernels()->panel, t, threads, &lo, &hi, &first,
+                      &end);
+    if (first < end) forward_part(j, t, lo, hi, first, end);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {

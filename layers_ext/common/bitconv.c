@@ -78,15 +78,10 @@ void dnx_bitconv_unmake(dnx_bitconv *k) {
 void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
                        int *first, int *end) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* Few outputs: the filters are shared. To tiles 36 are few, since a thread makes bytes of all
-     * filters that it has. */
-    bool is_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
-                               : pixels < 8L * threads;
-    *lo = *first = 0;
-    *hi = pixels;
-    *end = k->N;
-    if (is_few) dnx_share_columns(k->N, panel, t, threads, first, end);
-    else dnx_share(pixels, t, threads, lo, hi);
+    /* To tiles 36 outputs are few, since a thread makes bytes of all filters that it has. */
+    bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
+                                : pixels < DNX_FEW_OUTPUTS * threads;
+    dnx_share_outputs(has_few, pixels, k->N, panel, t, threads, lo, hi, first, end);
 }
 
 /* base of all outputs' shapes; several outputs of a shape write the same. */

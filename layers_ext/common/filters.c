@@ -19,6 +19,15 @@ void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi) {
     *hi = (int)b * panel < N ? (int)b * panel : N;
 }
 
+void dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads, long *lo,
+                       long *hi, int *first, int *end) {
+    *lo = *first = 0;
+    *hi = pixels;
+    *end = N;
+    if (by_filters) dnx_share_columns(N, panel, t, threads, first, end);
+    else dnx_share(pixels, t, threads, lo, hi);
+}
+
 void dnx_filters_room(dnx_node *n, float **w, size_t count) {
     if (!*w && !n->forgets) (void)dnx_new(n, w, count, NULL);
 }

@@ -26,6 +26,12 @@ void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float 
                        const float *scale, float *wk);
 /* count normal numbers of variance 2/K (He et al., arXiv 1502.01852), drawn by the node's seed. */
 void dnx_filters_init(const dnx_node *n, int K, float *w, size_t count);
+#define DNX_FEW_OUTPUTS 8L /* for a thread: predicting, threads better share the filters */
+
+/* Thread t's part of `pixels` outputs of N filters: outputs [lo, hi), filters [first, end). The
+ * threads share the outputs or, by_filters, whole panels of filters; first >= end: none. */
+void dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads, long *lo,
+                       long *hi, int *first, int *end);
 /* The columns [lo, hi) of N that thread t computes: whole panels; lo >= hi: none. */
 void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi);
 /* Panels of each group's K x N matrix and, unless packed_t is NULL, of its transpose. */
