@@ -16,7 +16,7 @@ CXX := $(if $(findstring clang,$(CC)),clang++,c++)
 endif
 
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
-FLAGS  := -std=c11 -D_GNU_SOURCE -fvisibility=hidden -pthread -Idarknet -Ilayers_ext $(WARN)
+FLAGS  := -std=c11 -D_GNU_SOURCE -fvisibility=hidden -pthread -Idarknet -Ilayers_ext -Itests $(WARN)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS  += $(if $(DEBUG),-O0 -g,-O3 -g1) $(if $(ASAN),$(SANITIZE))
 FLAGS  += $(if $(OPENCV),-DDNX_OPENCV)
@@ -37,19 +37,27 @@ ISA_wide   := -mavx2 -mfma -Wno-psabi
 HASH := $(shell echo '$(CC) $(FLAGS) $(DARKNET)' | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
 
-KERNELS := $(filter-out %_wide.c,$(wildcard layers_ext/kernels/*.c)) $(wildcard layers_ext/common/*.c)
 LAYERS  := $(wildcard layers_ext/*.c)
-HOST    := $(wildcard darknet/host*.c)
-COMMAND := darknet/main.c $(wildcard darknet/cmd_*.c)
-CORE    := $(filter-out $(HOST) $(COMMAND),$(wildcard darknet/*.c))
-TESTS   := $(sort $(wildcard tests/test_*.c))
+HOST    := $(wildcard darknet/host/*.c)
+COMMAND := $(wildcard darknet/cmd/*.c)
+PARTS   := $(filter-out $(COMMAND),$(wildcard darknet/*.c darknet/*/*.c)) \
+           $(filter-out %_wide.c,$(wildcard layers_ext/kernels/*.c)) $(wildcard layers_ext/common/*.c layers_ext/common/*/*.c)
+GROUPS  := unit host cli scripts oracle
+PROGRAMS := $(sort $(wildcard $(patsubst %,tests/%/test_*.c,$(GROUPS))))
+SCRIPTED := $(sort $(wildcard $(patsubst %,tests/%/test_*.sh,$(GROUPS)))) \
+            $(sort $(wildcard $(patsubst %,tests/%/test_*.py,$(GROUPS))))
 
 obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
-CORE_OBJ := $(call obj,$(CORE) $(LAYERS) $(KERNELS)) $(OBJ)/registry.o
+LIB := $(OBJ)/libthinface.a
 
 all: bin/darknet ## build bin/darknet
 
-$(OBJ)/bin/darknet: $(CORE_OBJ) $(call obj,$(HOST) $(COMMAND)) $(if $(OPENCV),$(OBJ)/darknet/warp_opencv.o)
+# Everything but the command itself. A program takes of it what it needs.
+$(LIB): $(call obj,$(PARTS) $(LAYERS)) $(OBJ)/registry.o $(if $(OPENCV),$(OBJ)/darknet/face/warp_opencv.o)
+	@echo "  archive $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(OBJ)/bin/darknet: $(call obj,$(COMMAND)) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
@@ -75,8 +83,8 @@ $(OBJ)/%_amx.o: ISA = $(ISA_amx)
 # gcc keeps some of its sums in memory otherwise: a tenth slower.
 $(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
-$(OBJ)/darknet/host.o $(OBJ)/darknet/host_%.o: ISA = -isystem $(DARKNET)/include
-$(OBJ)/tests/test_host%.o: ISA = -isystem $(DARKNET)/include
+$(OBJ)/darknet/host/%.o: ISA = -isystem $(DARKNET)/include
+$(OBJ)/tests/host/%.o: ISA = -isystem $(DARKNET)/include
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  compile $<"
@@ -89,21 +97,15 @@ $(OBJ)/%.o: %.cc
 bin $(OBJ):
 	@mkdir -p $@
 
-# A test links everything but the command itself; host tests are those whose name says so.
-$(OBJ)/tests/test_%: $(OBJ)/tests/test_%.o $(CORE_OBJ) $(OBJ)/layers_ext/kernels/kernels_wide.o
+# Only tests/host links libdarknet.
+$(OBJ)/tests/%: LIBS += $(if $(filter $(OBJ)/tests/host/%,$@),$(HOSTLIB))
+$(OBJ)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@echo "  link $@"
-	$(Q)$(CC) $(FLAGS) -o $@ $^ $(LIBS)
-$(OBJ)/tests/test_host%: $(OBJ)/tests/test_host%.o $(CORE_OBJ) $(call obj,$(HOST)) $(OBJ)/layers_ext/kernels/kernels_wide.o
-	@echo "  link $@"
-	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS)
+	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
 
 comma := ,
 WRAPPED := malloc calloc realloc aligned_alloc posix_memalign strdup strndup free
-$(OBJ)/tests/test_host_alloc: LIBS += $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
-
-$(OBJ)/tests/tool_%: $(OBJ)/tests/tool_%.o $(CORE_OBJ)
-	@echo "  link $@"
-	$(Q)$(CC) $(FLAGS) -o $@ $^ $(LIBS)
+$(OBJ)/tests/host/test_host_alloc: LIBS += $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 
 REAL := $(if $(FACES),--faces '$(FACES)' --lfw '$(LFW)' --pairs '$(PAIRS)')
 run: bin/darknet ## distil a small network on synthetic faces, or FACES=folder LFW=folder PAIRS=file (OUT=run)
@@ -118,24 +120,24 @@ notebooks: bin/darknet ## run the notebooks, into build/notebooks/*.html
 print-obj:
 	@echo $(OBJ)
 
-test: bin/darknet $(OBJ)/tests/tool_gradients $(patsubst %.c,$(OBJ)/%,$(TESTS)) ## run all tests
-	@OBJ=$(OBJ) PYTHON=$(PYTHON) sh tests/run.sh $(patsubst %.c,$(OBJ)/%,$(TESTS))
+# make test T=part runs only tests whose path has "part" in it.
+chosen = $(if $(T),$(foreach t,$(1),$(if $(findstring $(T),$t),$t)),$(1))
+CHOSEN := $(patsubst %.c,$(OBJ)/%,$(call chosen,$(PROGRAMS)))
+test: bin/darknet $(OBJ)/tests/oracle/tool_gradients $(CHOSEN) ## run all tests, or those of T=part
+	@OBJ=$(OBJ) PYTHON=$(PYTHON) sh tests/run.sh $(CHOSEN) $(call chosen,$(SCRIPTED))
 
-$(OBJ)/tests/fuzz_%: $(OBJ)/tests/fuzz_%.o $(CORE_OBJ)
-	@echo "  link $@"
-	$(Q)$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-fuzz-%: $(OBJ)/tests/fuzz_%
+fuzz-%: $(OBJ)/tests/fuzz/fuzz_%
 	@mkdir -p $(OBJ)/found-$*
-	$< -max_total_time=$(or $(SECONDS),60) $(OBJ)/found-$* tests/corpus/$*
+	$< -max_total_time=$(or $(SECONDS),60) $(OBJ)/found-$* tests/data/corpus/$*
 fuzz: ## a minute (SECONDS=60) of libFuzzer on the cfg and the weights reader (clang)
 	@$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-cfg
 	@$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-weights
 
 GOLDEN := cifar tiny alexnet darknet darknet19 darknet53 extraction resnet18 resnet34 resnet50 \
           resnext50 densenet201 vgg-16 strided
-golden: $(OBJ)/tests/test_host_stock ## compare all stock classifiers with the host (minutes)
-	@$< -table $(GOLDEN) > tests/golden.txt.new; \
-	status=$$?; mv tests/golden.txt.new tests/golden.txt; cat tests/golden.txt; exit $$status
+golden: $(OBJ)/tests/host/test_host_stock ## compare all stock classifiers with the host (minutes)
+	@$< -table $(GOLDEN) > tests/data/golden.txt.new; \
+	status=$$?; mv tests/data/golden.txt.new tests/data/golden.txt; cat tests/data/golden.txt; exit $$status
 
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory ASAN=1 test

@@ -26,9 +26,9 @@
  * the input shifts C, scales C, mean C, variance C; weights N x C x size x size; slopes N. */
 #include <string.h>
 
-#include "common/binarise.h"
-#include "common/bitconv.h"
-#include "common/filters.h"
+#include "common/bits/binarise.h"
+#include "common/bits/bitconv.h"
+#include "common/conv/filters.h"
 #include "common/tail.h"
 #include "kernels/pool.h"
 

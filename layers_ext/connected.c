@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/filters.h"
+#include "common/conv/filters.h"
 #include "common/tail.h"
 #include "kernels/pool.h"
 

@@ -14,10 +14,10 @@
  * 1x1 convolution would read in place may first get the tail of the layer before. */
 #include <string.h>
 
-#include "common/dwconv.h"
-#include "common/filters.h"
-#include "common/patches.h"
-#include "common/winograd.h"
+#include "common/conv/dwconv.h"
+#include "common/conv/filters.h"
+#include "common/conv/patches.h"
+#include "common/conv/winograd.h"
 #include "kernels/pool.h"
 
 #define BLOCK 84   /* pixels at a time: a multiple of every tile height */

@@ -6,8 +6,8 @@
  * x: B x H x W x C, y: B x OH x OW x N, N = C multiplier, OH = (H + 2 pad - size)/stride + 1.
  * File: biases N, scales N, mean N, variance N, weights N x 1 x size x size, slopes N.
  * Howard et al. 2017, "MobileNets", section 3.1. */
-#include "common/dwconv.h"
-#include "common/patches.h"
+#include "common/conv/dwconv.h"
+#include "common/conv/patches.h"
 
 typedef struct {
     int size, stride, pad, padding, multiplier, batch_normalize, activation;

@@ -5,7 +5,7 @@
  * x: B x H x W x C, y: B x 1 x 1 x C.
  * File: biases C, scales C, mean C, variance C, weights C x 1 x H x W, slopes C.
  * Chen et al. 2018, "MobileFaceNets", equation 1. */
-#include "common/dwconv.h"
+#include "common/conv/dwconv.h"
 
 typedef struct {
     int batch_normalize, activation;

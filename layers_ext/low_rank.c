@@ -15,9 +15,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/filters.h"
-#include "common/patches.h"
-#include "common/winograd.h"
+#include "common/conv/filters.h"
+#include "common/conv/patches.h"
+#include "common/conv/winograd.h"
 #include "kernels/pool.h"
 
 #define BLOCK 84 /* pixels at a time: a multiple of every tile height */

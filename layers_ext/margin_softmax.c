@@ -27,8 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cosines.h"
-#include "common/margin.h"
+#include "common/face/cosines.h"
+#include "common/face/margin.h"
 #include "dnx.h"
 #include "kernels/pool.h"
 

@@ -200,7 +200,7 @@ def forward(args, name, batch, folder, stack):
 
 def step(args, name, folder):
     """A whole training step with a 10,000-class softmax. What is computed is compared by
-    tests/test_torch.py, gradient by gradient."""
+    tests/oracle/test_torch.py, gradient by gradient."""
     import numpy as np
     import torch
 

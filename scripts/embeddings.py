@@ -1,5 +1,5 @@
 """Reads the file that `darknet embed` and the teacher's cache write; its format is told in
-darknet/embeddings.h."""
+darknet/data/embeddings.h."""
 import struct
 
 import numpy as np

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """plot_training.py log.csv out.png: losses, accuracy, pairs verified and learning rate of a
-training run, from its CSV log (darknet/log.h tells the columns)."""
+training run, from its CSV log (darknet/train/log.h tells the columns)."""
 import csv
 import math
 import sys

@@ -13,11 +13,11 @@ complain() {
 
 sources() { find darknet layers_ext tests -name '*.[ch]' | sort; }
 below() { # what runs inside a library: everything but the commands
-    find darknet layers_ext -name '*.[ch]' ! -path darknet/main.c ! -path 'darknet/cmd_*' | sort
+    find darknet layers_ext -name '*.[ch]' ! -path 'darknet/cmd/*' ! -path 'darknet/train/*' | sort
 }
 
-complain 'only darknet/host*.c and tests/test_host*.c may include darknet.h' <<END
-$(sources | grep -vE '^(darknet|tests)/(test_)?host[^/]*\.c$' |
+complain 'only darknet/host/*.c and tests/host/*.c may include darknet.h' <<END
+$(sources | grep -vE '^(darknet|tests)/host/[^/]*\.c$' |
     xargs grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]([^">]*/)?darknet\.h[">]' /dev/null)
 END
 includes() { # quoted includes of the files of one folder
@@ -25,16 +25,16 @@ includes() { # quoted includes of the files of one folder
         grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' /dev/null {} +
 }
 complain 'a layer may include only dnx.h, kernels/*.h and common/*.h' <<END
-$(includes layers_ext | grep -vE 'include[[:space:]]*"(dnx|(kernels|common)/[a-z0-9_]+)\.h"')
+$(includes layers_ext | grep -vE 'include[[:space:]]*"(dnx|(kernels|common|common/[a-z]+)/[a-z0-9_]+)\.h"')
 END
 complain 'layers_ext/common may include only dnx.h, kernels/*.h and its own headers' <<END
 $(includes layers_ext/common 2>/dev/null |
-    grep -vE 'include[[:space:]]*"((kernels/)?[a-z0-9_]+)\.h"')
+    grep -vE 'include[[:space:]]*"((kernels|common|common/[a-z]+)/[a-z0-9_]+|dnx)\.h"')
 $(includes layers_ext/common 2>/dev/null |
     grep -E 'include[[:space:]]*"(cfg|net|opts|registry|weights|host[a-z_]*)\.h"')
 END
 complain 'a kernel may include only headers of layers_ext/kernels' <<END
-$(includes layers_ext/kernels | grep -vE 'include[[:space:]]*"[a-z0-9_.]+\.[ch]"')
+$(includes layers_ext/kernels | grep -vE 'include[[:space:]]*"kernels/[a-z0-9_.]+\.[ch]"')
 $(includes layers_ext/kernels |
     grep -E 'include[[:space:]]*"(dnx|cfg|net|opts|registry|weights|host[a-z_]*)\.h"')
 END

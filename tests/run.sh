@@ -1,6 +1,6 @@
 #!/bin/sh
-# run.sh TEST... - runs the test programs, then tests/test_*.sh and tests/test_*.py. The output of a
-# test is shown only when it fails. Last line: 'N passed, N failed, N skipped', the sum of all.
+# run.sh TEST... - runs these tests: programs, *.sh and *.py. The output of a test is shown only when
+# it fails. Last line: 'N passed, N failed, N skipped', the sum of all.
 cd "$(dirname "$0")/.." || exit 1
 PYTHON=${PYTHON:-python3}
 out=$(mktemp) || exit 1
@@ -31,12 +31,14 @@ run() {
     printf '%s: %s\n' "$name" "$line"
 }
 
-for test in "$@"; do run "$(basename "$test")" "$test"; done
-for test in tests/test_*.sh; do
-    if [ -f "$test" ]; then run "$(basename "$test")" sh "$test"; fi
-done
-for test in tests/test_*.py; do
-    if [ -f "$test" ]; then run "$(basename "$test")" "$PYTHON" "$test"; fi
+PYTHONPATH=$PWD/tests/lib
+export PYTHONPATH
+for test in "$@"; do
+    case $test in
+    *.sh) run "$(basename "$test")" sh "$test" ;;
+    *.py) run "$(basename "$test")" "$PYTHON" "$test" ;;
+    *) run "$(basename "$test")" "$test" ;;
+    esac
 done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

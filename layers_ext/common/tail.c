@@ -1,4 +1,4 @@
-#include "tail.h"
+#include "common/tail.h"
 
 #include <math.h>
 #include <string.h>

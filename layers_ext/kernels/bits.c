@@ -1,5 +1,5 @@
 /* bits.c - which set of bit loops this processor gets. */
-#include "bits.h"
+#include "kernels/bits.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

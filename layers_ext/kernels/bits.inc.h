@@ -1,6 +1,6 @@
 /* bits.inc.h - the end of a row of results in plain C, from filter i on. Products and sums are
  * statements of their own, so that no compiler fuses them: the float simulation does not either. */
-#include "bits.h"
+#include "kernels/bits.h"
 
 static void finish_from(int i, const int32_t *count, int N, const int32_t *base, float factor,
                         const dnx_bit_end *e, float *y) {

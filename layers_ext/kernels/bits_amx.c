@@ -11,7 +11,7 @@
 #if defined(__x86_64__)
 #include <string.h>
 
-#include "bits_avx512.inc.h"
+#include "kernels/bits_avx512.inc.h"
 
 #define PANEL 32
 #define HALF 16    /* rows, and filters, of a tile */

@@ -14,7 +14,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "bits.inc.h"
+#include "kernels/bits.inc.h"
 
 #define PANEL 32
 #define PANELS 4 /* of a tile: 8 registers of sums */

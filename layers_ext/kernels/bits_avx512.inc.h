@@ -2,7 +2,7 @@
 #include <immintrin.h>
 #include <stdbool.h>
 
-#include "bits.h"
+#include "kernels/bits.h"
 
 #define DNX_INLINE static inline __attribute__((always_inline))
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "bits.inc.h"
+#include "kernels/bits.inc.h"
 
 #define PANEL 4
 

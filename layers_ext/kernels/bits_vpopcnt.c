@@ -12,7 +12,7 @@
  * Packed: panels of 8 filters, word by word, an even number of words: [N/8][2 ceil(L/2)][8]. A tile
  * is 3 rows x 4 panels: 24 of the 32 registers hold sums and parities. */
 #if defined(__x86_64__)
-#include "bits_avx512.inc.h"
+#include "kernels/bits_avx512.inc.h"
 
 #define PANEL 8
 #define ROWS 3

@@ -1,5 +1,5 @@
 /* kernels.c - which kernel set this processor gets, and the scalar activations. */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <stdatomic.h>

@@ -2,7 +2,7 @@
  *   SET  the set's name,  VW  floats per vector,  MR  rows of a register tile (4, 6 or 14).
  * A tile is MR x PANEL = MR x 2 vectors of sums; with two vectors of b and one of a it must fit
  * the registers of the instruction set, otherwise every step goes through memory. */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -224,11 +224,11 @@ NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const
     }
 }
 
-#include "mm.inc.h"
-#include "depthwise.inc.h"
-#include "groups.inc.h"
-#include "elementwise.inc.h"
-#include "winograd.inc.h"
+#include "kernels/mm.inc.h"
+#include "kernels/depthwise.inc.h"
+#include "kernels/groups.inc.h"
+#include "kernels/elementwise.inc.h"
+#include "kernels/winograd.inc.h"
 
 #define NAME2(s) dnx_kernels_##s
 #define NAME1(s) NAME2(s)

@@ -3,7 +3,7 @@
 #define SET avx2
 #define VW 8
 #define MR 6
-#include "kernels.inc.h"
+#include "kernels/kernels.inc.h"
 #else
 typedef int not_on_this_processor;
 #endif

@@ -3,7 +3,7 @@
 #define SET avx512
 #define VW 16
 #define MR 14
-#include "kernels.inc.h"
+#include "kernels/kernels.inc.h"
 #else
 typedef int not_on_this_processor;
 #endif

@@ -2,4 +2,4 @@
 #define SET plain
 #define VW 4
 #define MR 4
-#include "kernels.inc.h"
+#include "kernels/kernels.inc.h"

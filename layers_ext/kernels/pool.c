@@ -1,8 +1,8 @@
 /* pool.c - a generation counter starts a job, a countdown ends it. Whoever waits spins for about
  * 50 us, then sleeps on a condition variable. */
-#include "pool.h"
+#include "kernels/pool.h"
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,0 +1,65 @@
+#include "base/files.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* O_NONBLOCK: opening a FIFO would wait for a writer. */
+FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
+    struct stat s;
+    FILE *f = NULL;
+    int why = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return NULL;
+    if (fstat(fd, &s)) why = errno;
+    else if (!S_ISREG(s.st_mode)) why = S_ISDIR(s.st_mode) ? EISDIR : EINVAL;
+    else if ((size_t)s.st_size > most) why = EFBIG;
+    else if (!(f = fdopen(fd, "rb"))) why = errno;
+    if (!f) {
+        close(fd);
+        errno = why;
+        return NULL;
+    }
+    *len = (size_t)s.st_size;
+    return f;
+}
+
+char *dnx_file_read_most(const char *path, size_t most, size_t *len) {
+    int why = 0;
+    FILE *f = dnx_file_open(path, most, len);
+    if (!f) return NULL;
+    char *text = malloc(*len + 1);
+    if (!text) why = ENOMEM;
+    else if (fread(text, 1, *len, f) != *len) why = EIO; /* or it shrinks */
+    fclose(f);
+    if (why) {
+        free(text);
+        errno = why;
+        return NULL;
+    }
+    text[*len] = 0;
+    return text;
+}
+
+char *dnx_file_read(const char *path, size_t *len) {
+    return dnx_file_read_most(path, DNX_MAX_FILE, len);
+}
+
+char *dnx_line_next(char **at, const char *end) {
+    char *line = *at;
+    if (line >= end) return NULL;
+    char *stop = memchr(line, '\n', (size_t)(end - line));
+    *at = stop ? stop + 1 : (char *)(uintptr_t)end;
+    if (stop) *stop = 0;
+    return line;
+}
+
+char *dnx_line_trim(char *s) {
+    while (isspace((unsigned char)*s)) s++;
+    for (size_t n = strlen(s); n && isspace((unsigned char)s[n - 1]); n--) s[n - 1] = 0;
+    return s;
+}

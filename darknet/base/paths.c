@@ -1,0 +1,20 @@
+#include "base/paths.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+char *dnx_path_join(const char *folder, const char *name) {
+    size_t n = strlen(folder);
+    char *s = malloc(n + strlen(name) + 2);
+    if (s) sprintf(s, "%s%s%s", folder, n && folder[n - 1] != '/' ? "/" : "", name);
+    return s;
+}
+
+dnx_status dnx_folder_make(const char *path, dnx_err *err) {
+    if (!mkdir(path, 0777) || errno == EEXIST) return DNX_OK;
+    return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot make this folder: %s",
+                    strerror(errno));
+}

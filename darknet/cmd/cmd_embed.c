@@ -1,0 +1,153 @@
+/* darknet embed: the features of images, into one file (embeddings.h). Layers from the first loss
+ * on are left out. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "data/embeddings.h"
+#include "host/loop.h"
+#include "data/images.h"
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+
+static int run(int argc, char **argv);
+
+const dnx_verb dnx_cmd_embed = {
+    "embed",
+    "embed net.cfg weights images out [-flip sum|concat] [-unit] [-half] [-batch N] [-threads N]",
+    "write the features of a folder, a list or a .bin set of images into a file", run};
+
+enum { NO_FLIP, SUM, CONCAT };
+
+typedef struct {
+    dnx_net *net;
+    const dnx_images *images;
+    size_t first;
+    int count, flip;
+    float *x;           /* count x H x W x C, then their mirror images */
+    float *features;    /* of count images, one side */
+    dnx_err *errors;    /* one a thread */
+} job;
+
+static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
+
+static void load_share(void *arg, int t, int threads) {
+    job *j = arg;
+    size_t size = dnx_size(j->net->in);
+    long lo, hi;
+    dnx_share(j->count, t, threads, &lo, &hi);
+    for (long i = lo; i < hi && !j->errors[t].status; i++) {
+        float *x = j->x + (size_t)i * size;
+        dnx_images_load(j->images, j->first + (size_t)i, j->net, &dnx_host_decoder, x,
+                        j->flip ? x + (size_t)j->count * size : NULL, &j->errors[t]);
+    }
+}
+
+/* ---- features ---- */
+
+static int last_layer(const dnx_net *net) {
+    int i = 0;
+    while (i < net->n && !net->nodes[i].type->is_loss) i++;
+    return i - 1;
+}
+
+/* Features of up to a batch of images into out: count x dim. */
+static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
+    dnx_net *net = j->net;
+    size_t D = dnx_size(net->nodes[last].out), dim = j->flip == CONCAT ? 2 * D : D;
+    dnx_pool_run(net->pool, load_share, j);
+    for (int t = 0; t < dnx_pool_threads(net->pool); t++)
+        if (j->errors[t].status) {
+            *err = j->errors[t];
+            return err->status;
+        }
+    for (int side = 0; side < (j->flip ? 2 : 1); side++) {
+        const float *x = j->x + (size_t)side * (size_t)j->count * dnx_size(net->in);
+        dnx_net_run(net, x, j->count, last, j->features);
+        for (int b = 0; b < j->count; b++)
+            for (size_t k = 0; k < D; k++) {
+                float v = j->features[(size_t)b * D + k];
+                float *to = out + (size_t)b * dim + k + (side && j->flip == CONCAT ? D : 0);
+                *to = v + (side && j->flip == SUM ? *to : 0);
+            }
+    }
+    for (int b = 0; b < j->count; b++) {
+        float *v = out + (size_t)b * dim;
+        double norm = sqrt(dnx_kernels()->dot(v, v, dim));
+        if (!isfinite(norm))
+            return dnx_fail(err, DNX_ENUMBER, at(j->images->name[j->first + (size_t)b]),
+                            "the features are no numbers");
+        for (size_t k = 0; unit && norm > 0 && k < dim; k++) v[k] = (float)(v[k] / norm);
+    }
+    return DNX_OK;
+}
+
+/* half: numbers of 16 bits. */
+static dnx_status save(job *j, int last, bool unit, bool half, const char *path, dnx_err *err) {
+    size_t dim = dnx_size(j->net->nodes[last].out) * (j->flip == CONCAT ? 2 : 1);
+    dnx_embeddings_out f;
+    dnx_status st = dnx_embeddings_create(&f, path, j->images->n, dim, half, 0, err);
+    if (st) return st;
+    float *out = dnx_alloc((size_t)j->net->batch * dim);
+    j->features = dnx_alloc((size_t)j->net->batch * dim);
+    if (!out || !j->features) st = dnx_fail(err, DNX_EMEM, at(path), "no memory");
+    for (size_t i = 0; i < j->images->n; i++) dnx_embeddings_name(&f, j->images->name[i]);
+    for (j->first = 0; !st && j->first < j->images->n && !f.file.why;
+         j->first += (size_t)j->count) {
+        size_t left = j->images->n - j->first;
+        j->count = left < (size_t)j->net->batch ? (int)left : j->net->batch;
+        st = embed(j, last, unit, out, err);
+        if (!st) dnx_embeddings_rows(&f, out, (size_t)j->count);
+    }
+    dnx_free(out);
+    dnx_free(j->features);
+    dnx_status end = dnx_embeddings_finish(&f, !st, err);
+    return st ? st : end;
+}
+
+static dnx_status work(dnx_net *net, const char *images, const char *out, int flip, bool unit,
+                       bool half, dnx_err *err) {
+    dnx_images l = {0};
+    int last = last_layer(net), sides = flip ? 2 : 1;
+    if (net->in.c != 1 && net->in.c != 3)
+        return dnx_fail(err, DNX_ESHAPE, at(net->file), "[net] channels=%d: images have 1 or 3",
+                        net->in.c);
+    if (last < 0) return dnx_fail(err, DNX_ESHAPE, at(net->file), "no layer before the first loss");
+    job j = {.net = net, .images = &l, .flip = flip};
+    j.x = dnx_alloc((size_t)sides * (size_t)net->batch * dnx_size(net->in));
+    j.errors = calloc((size_t)dnx_pool_threads(net->pool), sizeof *j.errors);
+    dnx_status st = j.x && j.errors ? dnx_images_find(images, &l, err)
+                                    : dnx_fail(err, DNX_EMEM, at(images), "no memory");
+    double start = dnx_now();
+    dnx_flush_denormals();
+    if (!st) st = save(&j, last, unit, half, out, err);
+    if (!st)
+        printf("%zu images, %zu numbers each, %.2f s\n", l.n,
+               dnx_size(net->nodes[last].out) * (flip == CONCAT ? 2 : 1), dnx_now() - start);
+    dnx_free(j.x);
+    free(j.errors);
+    dnx_images_free(&l);
+    return st;
+}
+
+static int run(int argc, char **argv) {
+    dnx_err err = {0};
+    dnx_net *net;
+    bool ok = true, unit = dnx_take_flag(&argc, argv, "-unit");
+    bool half = dnx_take_flag(&argc, argv, "-half");
+    const char *word = dnx_take(&argc, argv, "-flip", NULL);
+    int batch = dnx_take_int(&argc, argv, "-batch", 16, 1, 65536, &ok);
+    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
+    int flip = !word ? NO_FLIP : !strcmp(word, "sum") ? SUM : CONCAT;
+    if (word && strcmp(word, "sum") && strcmp(word, "concat")) {
+        fprintf(stderr, "darknet: -flip %s: must be sum or concat\n", word);
+        ok = false;
+    }
+    if (!ok || argc != 5) return dnx_usage(&dnx_cmd_embed);
+    if (dnx_open_to_run(argv[1], argv[2], batch, threads, &net, &err)) return dnx_report(&err);
+    dnx_status st = work(net, argv[3], argv[4], flip, unit, half, &err);
+    dnx_net_free(net);
+    return st ? dnx_report(&err) : 0;
+}

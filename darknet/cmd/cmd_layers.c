@@ -1,0 +1,62 @@
+/* darknet layers: the sections of a cfg and their options, from the tables that read them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "host/layers.h"
+#include "net/options.h"
+#include "net/opts.h"
+#include "registry.h"
+
+static int run(int argc, char **argv);
+
+const dnx_verb dnx_cmd_layers = {"layers", "layers [SECTION]",
+                                 "list the sections, or the options of one", run};
+
+static void print_options(const dnx_opt *o) {
+    static const char *const types[] = {"whole number", "number", "word", "text", "list"};
+    for (; o && o->key; o++) {
+        printf("  %-17s %-12s ", o->key, types[o->type]);
+        if (o->type == DNX_WORD) {
+            const char *w = o->words;
+            for (int i = 0; i < (int)o->value && w; i++) w = strchr(w, '|') + 1;
+            printf("default %.*s; %s; one of %s\n", (int)strcspn(w, "|"), w, o->help, o->words);
+        } else if (o->type == DNX_STRING) printf("default %s; %s\n", o->words ? o->words : "none",
+                                                 o->help);
+        else if (o->type == DNX_LIST) printf("%g to %g; %s\n", o->min, o->max, o->help);
+        else printf("default %g, %g to %g; %s\n", o->value, o->min, o->max, o->help);
+    }
+}
+
+static int run(int argc, char **argv) {
+    const char *names[257] = {"net"};
+    int n = 1;
+    if (argc > 2) return dnx_usage(&dnx_cmd_layers);
+    if (argc == 1) printf("  %-18s %s\n", "net", "the network: input, training, learning rate");
+    int ours = 0;
+    while (dnx_layer_types[ours]) ours++;
+    for (int i = 0; n < 257; i++) {
+        const dnx_layer_type *t = i < ours ? dnx_layer_types[i] : dnx_host_types[i - ours];
+        if (!t) break;
+        names[n++] = t->name;
+        if (argc == 1) printf("  %-18s %s\n", t->name, t->summary);
+        else if (!strcmp(t->name, argv[1])) {
+            printf("[%s] %s\n", t->name, t->summary);
+            print_options(t->options);
+            if (t->wants) print_options(dnx_teacher_options);
+            printf("and, as every section:\n");
+            print_options(dnx_common_options);
+            return 0;
+        }
+    }
+    if (argc == 1) return 0;
+    if (!strcmp(argv[1], "net")) {
+        printf("[net] the network\n");
+        print_options(dnx_net_options);
+        return 0;
+    }
+    const char *near = dnx_nearest(argv[1], names, n);
+    fprintf(stderr, "darknet: no section [%s]%s%s%s\n", argv[1], near ? "; did you mean [" : "",
+            near ? near : "", near ? "]?" : "");
+    return 1;
+}

@@ -1,0 +1,301 @@
+/* darknet compress low-rank: replaces convolutions by [low_rank] layers, after Zhang et al., arXiv
+ * 1505.06798. See low_rank.h for the mathematics and low_rank_run.h for the passes. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "base/files.h"
+#include "host/loop.h"
+#include "data/images.h"
+#include "compress/low_rank_choose.h"
+#include "base/outfile.h"
+#include "net/weights.h"
+
+typedef struct {
+    const char *cfg, *weights, *images, *out_cfg, *out_weights, *csv;
+    const char *method;
+    dnx_low_rank_wish wish;
+    int samples, positions, seed, threads;
+    bool force;
+} args;
+
+typedef struct {
+    dnx_low_rank c;
+    dnx_cfg *sections;
+    char *text;          /* of the cfg */
+    size_t text_len;
+    dnx_images list;
+    size_t *pick;        /* the sample images */
+    char *out_text;
+    bool is_terminal;
+} job;
+
+static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
+
+/* ---- files ---- */
+
+static bool is_same_file(const char *a, const char *b) {
+    struct stat s, t;
+    if (!strcmp(a, b)) return true;
+    return !stat(a, &s) && !stat(b, &t) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
+/* Before the long work: outputs that exist, or that are inputs, too. */
+static dnx_status check_outputs(const args *a, dnx_err *err) {
+    const char *out[] = {a->out_cfg, a->out_weights, a->csv}, *in[] = {a->cfg, a->weights};
+    for (int i = 0; i < 3; i++) {
+        struct stat info;
+        if (!out[i]) continue;
+        for (int k = 0; k < 2; k++)
+            if (is_same_file(out[i], in[k]))
+                return dnx_fail(err, DNX_EIO, at(out[i]), "is read and to be written");
+        for (int k = 0; k < i; k++)
+            if (is_same_file(out[i], out[k]))
+                return dnx_fail(err, DNX_EIO, at(out[i]), "is to be written twice");
+        if (stat(out[i], &info)) continue;
+        if (!S_ISREG(info.st_mode))
+            return dnx_fail(err, DNX_EIO, at(out[i]), "cannot write: not a regular file");
+        if (!a->force) return dnx_fail(err, DNX_EIO, at(out[i]), "exists; -force replaces it");
+    }
+    return DNX_OK;
+}
+
+/* The cfg is on the disk before the weights replace theirs: what can fail has failed by then. */
+static dnx_status save(job *j, const args *a, dnx_err *err) {
+    dnx_outfile cfg;
+    dnx_status st = dnx_outfile_open(&cfg, a->out_cfg, err);
+    if (st) return st;
+    dnx_outfile_put(&cfg, j->out_text, strlen(j->out_text));
+    st = dnx_outfile_sync(&cfg, err);
+    if (!st) st = dnx_weights_save(j->c.small, a->out_weights, err);
+    dnx_status end = dnx_outfile_close(&cfg, !st, err);
+    return st ? st : end;
+}
+
+/* ---- images ---- */
+
+static dnx_status read_image(void *arg, size_t i, float *x, dnx_err *err) {
+    job *j = arg;
+    return dnx_images_load(&j->list, j->pick[i], j->c.net, &dnx_host_decoder, x, NULL, err);
+}
+
+static void tell(void *arg, const char *what, size_t done, size_t all) {
+    const job *j = arg;
+    if (!j->is_terminal || (done % 50 && done != all)) return;
+    fprintf(stderr, "\r%-10s %zu / %zu images%s", what, done, all, done == all ? "\r\033[K" : "");
+}
+
+/* A random choice of at most `samples` of the images. */
+static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
+    dnx_status st = dnx_images_find(a->images, &j->list, err);
+    if (st) return st;
+    size_t n = j->list.n;
+    j->pick = malloc(sizeof *j->pick * n);
+    if (!j->pick) return dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
+    for (size_t i = 0; i < n; i++) j->pick[i] = i;
+    dnx_rng g;
+    dnx_rng_seed(&g, (uint64_t)a->seed, 0);
+    j->c.images = n < (size_t)a->samples ? n : (size_t)a->samples;
+    for (size_t i = 0; i < j->c.images; i++) {
+        size_t k = i + (size_t)(dnx_rng_next(&g) % (n - i)), v = j->pick[i];
+        j->pick[i] = j->pick[k];
+        j->pick[k] = v;
+    }
+    return DNX_OK;
+}
+
+/* ---- the new network ---- */
+
+static dnx_status build_small(job *j, const args *a, dnx_err *err) {
+    char note[512];
+    const char *slash = strrchr(a->cfg, '/');
+    int *ranks = calloc((size_t)j->sections->n, sizeof *ranks);
+    if (!ranks) return dnx_fail(err, DNX_EMEM, at(a->cfg), "no memory");
+    for (int i = 0; i < j->c.n; i++)
+        for (int s = 1; s < j->sections->n; s++)
+            if (j->sections->sections[s].line == j->c.net->nodes[j->c.layers[i].r.layer].loc.line)
+                ranks[s] = j->c.layers[i].rank;
+    snprintf(note, sizeof note,
+             "# Made by darknet compress low-rank from %.200s (method %s). Comments below are\n"
+             "# that file's: their parameters and multiply-adds are those before.\n\n",
+             slash ? slash + 1 : a->cfg, a->method);
+    dnx_status st = dnx_low_rank_cfg(j->text, j->text_len, j->sections, ranks, note, &j->out_text,
+                                     err);
+    free(ranks);
+    dnx_cfg *cfg = NULL;
+    if (!st) st = dnx_cfg_parse(j->out_text, strlen(j->out_text), a->out_cfg, &cfg, err);
+    if (!st) st = dnx_net_build(cfg, false, 1, a->threads, &j->c.small, err);
+    dnx_cfg_free(cfg);
+    return st;
+}
+
+/* ---- the report ---- */
+
+static void print_layers(const dnx_low_rank *c) {
+    printf("%5s  %-22s %9s %7s %14s %14s %8s %8s %8s\n", "layer", "filters", "rank", "energy",
+           "multiply-adds", "after", "speed-up", "error", "in net");
+    for (int i = 0; i < c->n; i++) {
+        const dnx_low_rank_layer *l = &c->layers[i];
+        char filters[48], rank[24];
+        if (!l->rank) continue;
+        snprintf(filters, sizeof filters, "%d x %d x %d -> %d", l->r.at.size, l->r.at.size,
+                 l->r.at.c, l->r.N);
+        snprintf(rank, sizeof rank, "%d/%d", l->rank, l->r.N);
+        printf("%5d  %-22s %9s %6.2f%% %14.0f %14.0f %8.2f %7.3f%% %7.3f%%\n", l->r.layer, filters,
+               rank, 100 * dnx_energy(l->sigma, l->r.N, l->rank), l->dense,
+               l->per_rank * l->rank, l->dense / (l->per_rank * l->rank), 100 * l->alone,
+               100 * l->within);
+    }
+}
+
+static void print_left(const dnx_low_rank *c) {
+    for (int i = 0; i <= c->last; i++) {
+        const dnx_node *n = &c->net->nodes[i];
+        const dnx_low_rank_layer *l = NULL;
+        for (int k = 0; k < c->n; k++)
+            if (c->layers[k].r.layer == i) l = &c->layers[k];
+        if (l && !l->rank) {
+            int cheaper = (int)ceil(l->dense / l->per_rank) - 1;
+            printf("layer %d [%s] is left alone: ", i, n->type->name);
+            if (cheaper > 0) printf("cheaper only under rank %d of %d\n", cheaper + 1, l->r.N);
+            else printf("no rank of %d makes it cheaper\n", l->r.N);
+        } else if (!l && !strcmp(n->type->name, "convolutional"))
+            printf("layer %d [convolutional] is left alone: has groups\n", i);
+        else if (strstr(n->type->name, "depthwise"))
+            printf("layer %d [%s] is left alone: its filters have one channel\n", i, n->type->name);
+    }
+}
+
+static void print_report(const job *j) {
+    const dnx_low_rank *c = &j->c;
+    double after = c->macs;
+    int replaced = 0, scarce = 0;
+    for (int i = 0; i < c->n; i++) {
+        const dnx_low_rank_layer *l = &c->layers[i];
+        if (!l->rank) continue;
+        replaced++;
+        after += l->per_rank * l->rank - l->dense;
+        if (l->moments.n < 10.0 * l->r.N) scarce++;
+    }
+    print_layers(c);
+    print_left(c);
+    printf("%d of %d convolutions replaced; multiply-adds %.3f M -> %.3f M, theoretical speed-up "
+           "%.2f\n", replaced, c->n, c->macs * 1e-6, after * 1e-6, c->macs / after);
+    printf("output of layer %d on %zu images: relative error %.3f%%, mean cosine %.5f\n", c->last,
+           c->images, 100 * c->error, c->cosine);
+    for (int i = 0; i < c->n && c->method != DNX_LINEAR_SOLUTION; i++)
+        if (c->layers[i].rank && !dnx_low_rank_knows(c->layers[i].r.act))
+            printf("layer %d: took the linear solution; the other is for linear, relu, leaky and "
+                   "prelu\n", c->layers[i].r.layer);
+    if (scarce)
+        printf("%d layers had under ten samples a response: more images make a better fit\n",
+               scarce);
+}
+
+/* A line for each eigenvalue; scripts/plot_energy.py draws it. */
+static dnx_status write_csv(const dnx_low_rank *c, const char *path, dnx_err *err) {
+    static const char head[] = "layer,filters,rank,eigenvalue,energy,chosen\n";
+    char line[200];
+    dnx_outfile f;
+    dnx_status st = dnx_outfile_open(&f, path, err);
+    if (st) return st;
+    dnx_outfile_put(&f, head, sizeof head - 1);
+    for (int i = 0; i < c->n; i++)
+        for (int k = 0; k < c->layers[i].r.N; k++) {
+            const dnx_low_rank_layer *l = &c->layers[i];
+            int n = snprintf(line, sizeof line, "%d,%d,%d,%.9g,%.9g,%d\n", l->r.layer, l->r.N,
+                             k + 1, l->sigma[k], dnx_energy(l->sigma, l->r.N, k + 1), l->rank);
+            dnx_outfile_put(&f, line, (size_t)n);
+        }
+    return dnx_outfile_close(&f, true, err);
+}
+
+/* ---- the verb ---- */
+
+static dnx_status work(job *j, const args *a, dnx_err *err) {
+    dnx_low_rank *c = &j->c;
+    dnx_status st = check_outputs(a, err);
+    if (!st && !(j->text = dnx_file_read(a->cfg, &j->text_len)))
+        st = dnx_fail(err, DNX_EIO, at(a->cfg), "cannot be opened: %s", strerror(errno));
+    if (!st) st = dnx_cfg_parse(j->text, j->text_len, a->cfg, &j->sections, err);
+    if (!st) {
+        st = dnx_open(a->cfg, a->weights, false, 1, a->threads, &c->net, err);
+        if (st) c->net = NULL;
+    }
+    if (!st && c->net->in.c != 1 && c->net->in.c != 3)
+        st = dnx_fail(err, DNX_ESHAPE, at(a->cfg), "[net] channels=%d: images have 1 or 3",
+                      c->net->in.c);
+    if (!st) st = choose_images(j, a, err);
+    if (!st) st = dnx_low_rank_collect(c, err);
+    if (!st) st = dnx_low_rank_choose(c, &a->wish, err);
+    if (!st) st = build_small(j, a, err);
+    if (!st) st = dnx_low_rank_solve(c, err);
+    if (!st) st = dnx_low_rank_measure(c, err);
+    if (!st && a->csv) st = write_csv(c, a->csv, err);
+    if (!st) st = save(j, a, err);
+    return st;
+}
+
+static double take_number(int *argc, char **argv, const char *name, double lo, double hi,
+                          bool *ok) {
+    const char *text = dnx_take(argc, argv, name, NULL);
+    char *end;
+    if (!text) return 0;
+    double v = strtod(text, &end);
+    if (*end == 0 && end != text && v > lo && v <= hi) return v;
+    fprintf(stderr, "darknet: %s %s: must be a number above %g, at most %g\n", name, text, lo, hi);
+    *ok = false;
+    return 0;
+}
+
+int dnx_compress_low_rank(int argc, char **argv) {
+    static const char *const methods[] = {"linear", "nonlinear", "asymmetric"};
+    bool ok = true;
+    dnx_err err = {0};
+    args a = {.force = dnx_take_flag(&argc, argv, "-force")};
+    a.wish.all = dnx_take_flag(&argc, argv, "-all");
+    a.csv = dnx_take(&argc, argv, "-csv", NULL);
+    a.wish.rank = dnx_take(&argc, argv, "-rank", NULL);
+    a.wish.energy = take_number(&argc, argv, "-energy", 0, 1, &ok);
+    a.wish.speedup = take_number(&argc, argv, "-speedup", 1, 1e6, &ok);
+    a.wish.flops = take_number(&argc, argv, "-flops", 0, 1e9, &ok);
+    a.method = dnx_take(&argc, argv, "-method", "linear");
+    a.samples = dnx_take_int(&argc, argv, "-samples", 3000, 1, 10000000, &ok);
+    a.positions = dnx_take_int(&argc, argv, "-positions", 10, 1, 65536, &ok);
+    a.wish.multiple = dnx_take_int(&argc, argv, "-multiple", 16, 1, 256, &ok);
+    a.seed = dnx_take_int(&argc, argv, "-seed", 1, 0, 2147483647, &ok);
+    a.threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
+    int m = 0;
+    while (m < 3 && strcmp(a.method, methods[m])) m++;
+    if (m == 3) {
+        fprintf(stderr, "darknet: -method %s: must be linear, nonlinear or asymmetric\n", a.method);
+        ok = false;
+    }
+    const dnx_low_rank_wish *w = &a.wish;
+    if (ok && (w->rank != NULL) + (w->energy > 0) + (w->speedup > 0) + (w->flops > 0) != 1) {
+        fprintf(stderr, "darknet: one of -rank, -energy, -speedup and -flops must be given\n");
+        ok = false;
+    }
+    if (!ok || argc != 6) return dnx_usage(&dnx_cmd_compress);
+    a.cfg = argv[1], a.weights = argv[2], a.images = argv[3];
+    a.out_cfg = argv[4], a.out_weights = argv[5];
+    job j = {.is_terminal = isatty(2)};
+    j.c = (dnx_low_rank){.method = (dnx_low_rank_method)m, .positions = a.positions,
+                         .seed = (uint64_t)a.seed, .read = read_image, .arg = &j, .tell = tell};
+    dnx_status st = work(&j, &a, &err);
+    if (!st) print_report(&j);
+    dnx_low_rank_close(&j.c);
+    dnx_net_free(j.c.net);
+    dnx_net_free(j.c.small);
+    dnx_cfg_free(j.sections);
+    dnx_images_free(&j.list);
+    free(j.text);
+    free(j.out_text);
+    free(j.pick);
+    return st ? dnx_report(&err) : 0;
+}

@@ -1,0 +1,286 @@
+/* darknet classifier predict and valid: the host's syntax and output, by our networks. */
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "base/files.h"
+#include "host/loop.h"
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "data/letterbox.h"
+#include "data/pixels.h"
+#include "data/testset.h"
+
+enum { MOST_LINE = 4096, VALID_BATCH = 16 };
+
+static const dnx_verb predict_verb = {
+    "classifier", "classifier predict x.data net.cfg weights [image] [-t N] [-threads N]",
+    "the N most likely classes of an image", NULL};
+static const dnx_verb valid_verb = {
+    "classifier", "classifier valid x.data net.cfg weights [-batch N] [-threads N]",
+    "the share of the images of valid= whose class is right", NULL};
+
+/* A network, and the layer whose output says what class an image is of. */
+typedef struct {
+    dnx_net *net;
+    int layer;      /* the last that is no [cost] and no loss of distillation */
+    int source;     /* the layer to run up to: `layer`, or what a margin loss classifies */
+    int classes;
+    float *x, *y;   /* batch x image, batch x output of `source` */
+    float *p;       /* batch x classes, in the host's order C, H, W */
+} model;
+
+/* ---- the classes ---- */
+
+static dnx_status find_classes(model *m, dnx_err *err) {
+    dnx_net *net = m->net;
+    int i = net->n - 1;
+    while (i > 0 && (!strcmp(net->nodes[i].type->name, "cost") || net->nodes[i].type->wants)) i--;
+    const dnx_node *n = &net->nodes[i];
+    m->layer = m->source = i;
+    size_t classes = dnx_size(n->out);
+    if (n->type->logits) {
+        m->source = n->from[0];
+        classes = (size_t)n->type->classes(n);
+    }
+    bool is_score = n->type->is_loss && !n->type->logits && classes == 1;
+    if (m->source < 0 || classes > INT_MAX || is_score)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] says no class of an image", n->type->name);
+    m->classes = (int)classes;
+    size_t batch = (size_t)net->batch;
+    if (net->in.c != 1 && net->in.c != 3)
+        return dnx_fail(err, DNX_ESHAPE, (dnx_loc){net->file, 0},
+                        "[net] channels=%d: images have 1 or 3", net->in.c);
+    m->x = dnx_alloc(batch * dnx_size(net->in));
+    m->y = dnx_alloc(batch * dnx_size(net->nodes[m->source].out));
+    m->p = dnx_alloc(batch * classes);
+    if (m->x && m->y && m->p) return DNX_OK;
+    return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for the images");
+}
+
+static void softmax_row(float *z, int n) {
+    double largest = -HUGE_VAL, sum = 0;
+    for (int i = 0; i < n; i++) largest = (double)z[i] > largest ? (double)z[i] : largest;
+    for (int i = 0; i < n; i++) sum += exp((double)z[i] - largest);
+    for (int i = 0; i < n; i++) z[i] = (float)(exp((double)z[i] - largest) / sum);
+}
+
+/* What the network says of the `count` images in m->x, into m->p. */
+static void classify(model *m, int count) {
+    dnx_net *net = m->net;
+    dnx_node *n = &net->nodes[m->layer];
+    size_t N = (size_t)m->classes, D = dnx_size(net->nodes[m->source].out);
+    dnx_net_run(net, m->x, count, m->source, m->y);
+    if (!n->type->logits) {
+        size_t pixels = (size_t)n->out.h * (size_t)n->out.w, C = (size_t)n->out.c;
+        for (size_t b = 0; b < (size_t)count; b++)
+            for (size_t i = 0; i < N; i++)
+                m->p[b * N + i] = m->y[b * N + i % pixels * C + i / pixels];
+        return;
+    }
+    for (int b = 0; b < count; b += net->chunk) {
+        int some = count - b < net->chunk ? count - b : net->chunk;
+        float *z = m->p + (size_t)b * N;
+        n->type->logits(n, m->y + (size_t)b * D, some, 0, m->classes, z);
+        for (int k = 0; k < some; k++) softmax_row(z + (size_t)k * N, m->classes);
+    }
+}
+
+/* The `top` largest of p, the largest first; of equal ones the lower class first. */
+static void find_top(const float *p, int n, int top, int *index) {
+    for (int j = 0; j < top; j++) index[j] = -1;
+    for (int i = 0; i < n; i++) {
+        int at = top;
+        while (at > 0 && (index[at - 1] < 0 || p[i] > p[index[at - 1]])) at--;
+        if (at == top) continue;
+        memmove(index + at + 1, index + at, sizeof *index * (size_t)(top - at - 1));
+        index[at] = i;
+    }
+}
+
+/* ---- images ---- */
+
+/* Image `path`, laid out by `fit`, as the network's floats. */
+static dnx_status load(const dnx_net *net, const char *path,
+                       void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,
+                       dnx_err *err) {
+    const size_t pixels = (size_t)net->in.h * (size_t)net->in.w, C = (size_t)net->in.c;
+    dnx_loc at = {path, 0};
+    dnx_image image;
+    dnx_image_fault fault = dnx_image_read(path, &dnx_host_decoder, &image);
+    if (fault == DNX_IMAGE_UNREAD)
+        return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
+    if (fault) return dnx_fail(err, DNX_EPARSE, at, "is no image that can be decoded");
+    float *fitted = dnx_alloc(pixels * 3);
+    if (fitted) fit(image.rgb, image.w, image.h, net->in.w, net->in.h, fitted);
+    dnx_image_free(&image);
+    if (!fitted) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    for (size_t i = 0; i < pixels; i++)
+        dnx_pixel(fitted + 3 * i, net->in.c, net->o.input_mean, net->o.input_scale, x + i * C);
+    dnx_free(fitted);
+    return DNX_OK;
+}
+
+static dnx_status open_model(char **args, int batch, int threads, model *m, dnx_err *err) {
+    dnx_net *net = NULL;
+    dnx_status st = dnx_open_to_run(args[2], args[3], batch, threads, &net, err);
+    if (st) return st;
+    m->net = net;
+    dnx_flush_denormals();
+    return find_classes(m, err);
+}
+
+static void close_model(model *m) {
+    dnx_net_free(m->net);
+    dnx_free(m->x);
+    dnx_free(m->y);
+    dnx_free(m->p);
+}
+
+static dnx_status check_top(const char *file, int top, int most, dnx_err *err) {
+    if (top <= most) return DNX_OK;
+    return dnx_fail(err, DNX_EOPTION, (dnx_loc){file, 0},
+                    "top %d: the network has only %d classes", top, most);
+}
+
+/* ---- predict ---- */
+
+static dnx_status predict(model *m, const char *path, const dnx_labels *names, int top, int *index,
+                          dnx_err *err) {
+    dnx_status st = load(m->net, path, dnx_image_letterbox, m->x, err);
+    if (st) return st;
+    double start = dnx_now();
+    classify(m, 1);
+    find_top(m->p, m->classes, top, index);
+    fprintf(stderr, "%s: Predicted in %f seconds.\n", path, dnx_now() - start);
+    for (int i = 0; i < top; i++)
+        printf("%5.2f%%: %s\n", (double)m->p[index[i]] * 100, names->label[index[i]]);
+    return DNX_OK;
+}
+
+/* One image, or those that are typed in. */
+static dnx_status predict_all(model *m, const char *image, const dnx_labels *names, int top,
+                              dnx_err *err) {
+    char line[MOST_LINE];
+    int *index = calloc((size_t)top, sizeof *index);
+    if (!index) return dnx_fail(err, DNX_EMEM, (dnx_loc){m->net->file, 0}, "no memory");
+    dnx_status st = image ? predict(m, image, names, top, index, err) : DNX_OK;
+    while (!image) {
+        dnx_err one = {0};
+        printf("Enter Image Path: ");
+        fflush(stdout);
+        if (!fgets(line, sizeof line, stdin)) break;
+        if (predict(m, dnx_line_trim(line), names, top, index, &one)) dnx_report(&one);
+    }
+    free(index);
+    return st;
+}
+
+int dnx_classifier_predict(int argc, char **argv) {
+    dnx_err err = {0};
+    dnx_testset t = {0};
+    dnx_labels names = {0};
+    model m = {0};
+    bool ok = true;
+    int top = dnx_take_int(&argc, argv, "-t", 0, 1, 1 << 24, &ok);
+    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
+    if (!ok || argc < 4 || argc > 5) return dnx_usage(&predict_verb);
+    dnx_status st = dnx_testset_read(argv[1], &t, &err);
+    if (!st) st = open_model(argv, 1, threads, &m, &err);
+    if (!top) top = t.top;
+    if (!st) st = dnx_testset_names(&t, m.classes, &names, &err);
+    if (!st) st = check_top(argv[1], top, m.classes, &err);
+    if (!st) st = predict_all(&m, argc > 4 ? argv[4] : NULL, &names, top, &err);
+    dnx_labels_free(&names);
+    dnx_testset_free(&t);
+    close_model(&m);
+    return st ? dnx_report(&err) : 0;
+}
+
+/* ---- valid ---- */
+
+typedef struct {
+    const dnx_testset *t;
+    model *m;
+    size_t first;
+    int count;
+    dnx_err *errors; /* one a thread */
+} job;
+
+static void load_share(void *arg, int t, int threads) {
+    job *j = arg;
+    size_t size = dnx_size(j->m->net->in);
+    long lo, hi;
+    dnx_share(j->count, t, threads, &lo, &hi);
+    for (long i = lo; i < hi && !j->errors[t].status; i++)
+        load(j->m->net, j->t->path[j->first + (size_t)i], dnx_image_center,
+             j->m->x + (size_t)i * size, &j->errors[t]);
+}
+
+/* Prints, for each image, what the host prints. */
+static void score(const job *j, int top, int *index, size_t right[2]) {
+    for (int b = 0; b < j->count; b++) {
+        size_t i = j->first + (size_t)b;
+        const float *p = j->m->p + (size_t)b * (size_t)j->m->classes;
+        int class_of = j->t->class_of[i];
+        find_top(p, j->t->classes, top, index);
+        right[0] += index[0] == class_of;
+        for (int k = 0; k < top; k++) right[1] += index[k] == class_of;
+        double seen = (double)(i + 1);
+        printf("%s, %d, %f, %f, \n", j->t->path[i], class_of, (double)p[0],
+               j->m->classes > 1 ? (double)p[1] : 0.);
+        printf("%zu: top 1: %f, top %d: %f\n", i, (double)right[0] / seen, top,
+               (double)right[1] / seen);
+    }
+}
+
+static dnx_status validate(const dnx_testset *t, model *m, dnx_err *err) {
+    job j = {.t = t, .m = m};
+    int threads = dnx_pool_threads(m->net->pool);
+    int *index = calloc((size_t)t->top, sizeof *index);
+    j.errors = calloc((size_t)threads, sizeof *j.errors);
+    size_t right[2] = {0, 0};
+    dnx_status st = DNX_OK;
+    if (!index || !j.errors) st = dnx_fail(err, DNX_EMEM, (dnx_loc){t->file, 0}, "no memory");
+    for (j.first = 0; !st && j.first < t->n; j.first += (size_t)j.count) {
+        size_t left = t->n - j.first;
+        j.count = left < (size_t)m->net->batch ? (int)left : m->net->batch;
+        dnx_pool_run(m->net->pool, load_share, &j);
+        for (int k = 0; !st && k < threads; k++)
+            if (j.errors[k].status) {
+                *err = j.errors[k];
+                st = err->status;
+            }
+        if (st) break;
+        classify(m, j.count);
+        score(&j, t->top, index, right);
+    }
+    free(index);
+    free(j.errors);
+    return st;
+}
+
+int dnx_classifier_valid(int argc, char **argv) {
+    dnx_err err = {0};
+    dnx_testset t = {0};
+    model m = {0};
+    bool ok = true;
+    int batch = dnx_take_int(&argc, argv, "-batch", VALID_BATCH, 1, 65536, &ok);
+    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
+    if (!ok || argc != 4) return dnx_usage(&valid_verb);
+    dnx_status st = dnx_testset_read(argv[1], &t, &err);
+    if (!st) st = dnx_testset_list(&t, &err);
+    if (!st) st = open_model(argv, batch, threads, &m, &err);
+    if (!st && t.classes > m.classes)
+        st = dnx_fail(&err, DNX_EOPTION, (dnx_loc){t.file, 0},
+                      "[data] classes=%d: the network has only %d", t.classes, m.classes);
+    if (!st) st = check_top(t.file, t.top, t.classes, &err);
+    if (!st) st = validate(&t, &m, &err);
+    dnx_testset_free(&t);
+    close_model(&m);
+    return st ? dnx_report(&err) : 0;
+}

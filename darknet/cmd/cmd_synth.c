@@ -1,0 +1,336 @@
+/* darknet synth: a data set of synthetic faces, for machines that have no photographs.
+ *
+ * OUT/train/id0000/0000.jpg   identities from 0, images from 0: a folder for `classifier train`
+ * OUT/faces.data              classes, train, backup of these
+ * OUT/test/test0000/test0000_0001.jpg, OUT/pairs.txt   other identities, as LFW has them
+ * OUT/synth.txt               what it is and how it was asked for; written last. While images are
+ *                             being drawn it is called synth.partial. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "data/jpeg.h"
+#include "kernels/pool.h"
+#include "synth/raster.h"
+#include "synth/synth.h"
+
+static int run(int argc, char **argv);
+
+const dnx_verb dnx_cmd_synth = {
+    "synth",
+    "synth out -identities N -images K [-seed S] [-pairs P] [-size 112] [-threads N]",
+    "draw synthetic faces: a training set, and P pairs of other identities like LFW's", run};
+
+enum { FOLDS = 10, TEST_IMAGES = 4, QUALITY = 90, AT_ONCE = 1024, MAX_PATH = 4096 };
+
+typedef struct {
+    const char *out;
+    int identities, images, seed, pairs, size;
+} set;
+
+/* The images of identities first..last-1, of the training or of the test set. */
+typedef struct {
+    const set *s;
+    bool is_test;
+    int first, last, images, width; /* width: digits of an identity's number */
+    dnx_err *errors;                /* one a thread */
+} job;
+
+static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
+
+static dnx_status cannot_write(const char *path, dnx_err *err) {
+    return dnx_fail(err, DNX_EIO, at(path), "cannot write: %s", strerror(errno));
+}
+
+/* OUT/name; run() has checked that there is room. */
+static void name(char *path, const set *s, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void name(char *path, const set *s, const char *format, ...) {
+    int n = snprintf(path, MAX_PATH, "%s/", s->out);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(path + n, (size_t)(MAX_PATH - n), format, args);
+    va_end(args);
+}
+
+static int digits(int count) {
+    int n = 4;
+    for (int most = 10000; count > most && n < 9; most *= 10) n++;
+    return n;
+}
+
+static void name_folder(char *path, const job *j, int identity) {
+    name(path, j->s, j->is_test ? "test/test%0*d" : "train/id%0*d", j->width, identity);
+}
+
+static void name_image(char *path, const job *j, int identity, int image) {
+    if (j->is_test)
+        name(path, j->s, "test/test%0*d/test%0*d_%04d.jpg", j->width, identity, j->width, identity,
+             image + 1);
+    else
+        name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
+}
+
+/* Two images give one pair of the same person, four two: as many identities as that takes. */
+static int each_fold(const set *s) { return s->pairs / (2 * FOLDS); }
+static int fold_identities(const set *s) {
+    int n = (each_fold(s) + 1) / 2;
+    return s->pairs ? (n > 2 ? n : 2) : 0;
+}
+
+static job training(const set *s) {
+    return (job){s, false, 0, s->identities, s->images, digits(s->identities), NULL};
+}
+static job testing(const set *s) {
+    int n = FOLDS * fold_identities(s);
+    return (job){s, true, 0, n, TEST_IMAGES, digits(n), NULL};
+}
+
+/* ---- files ---- */
+
+static dnx_status write_file(const char *path, const void *bytes, size_t n, dnx_err *err) {
+    int f = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (f < 0) return cannot_write(path, err);
+    dnx_status st = DNX_OK;
+    for (size_t done = 0; !st && done < n;) {
+        ssize_t k = write(f, (const char *)bytes + done, n - done);
+        if (k > 0) done += (size_t)k;
+        else if (k == 0 || errno != EINTR) st = cannot_write(path, err);
+    }
+    if (close(f) && !st) st = cannot_write(path, err);
+    return st;
+}
+
+static dnx_status make_folder(const char *path, dnx_err *err) {
+    if (!mkdir(path, 0777)) return DNX_OK;
+    return dnx_fail(err, DNX_EIO, at(path), "cannot make this folder: %s", strerror(errno));
+}
+
+static void describe(const set *s, char text[512]) {
+    snprintf(text, 512,
+             "# synthetic faces, drawn by `darknet synth`: no photographs of people\n"
+             "version=%d\nidentities=%d\nimages=%d\nseed=%d\npairs=%d\nsize=%d\n",
+             DNX_SYNTH_VERSION, s->identities, s->images, s->seed, s->pairs, s->size);
+}
+
+/* ---- images ---- */
+
+static dnx_status draw(const job *j, int identity, int image, float *scratch, unsigned char *rgb,
+                       dnx_err *err) {
+    char path[MAX_PATH];
+    size_t n;
+    name_image(path, j, identity, image);
+    dnx_synth_image((uint64_t)j->s->seed, j->is_test, identity, image, j->s->size, scratch, rgb);
+    unsigned char *bytes = dnx_jpeg_encode(rgb, j->s->size, j->s->size, QUALITY, &n);
+    if (!bytes) return dnx_fail(err, DNX_EMEM, at(path), "no memory for the image");
+    dnx_status st = write_file(path, bytes, n, err);
+    free(bytes);
+    return st;
+}
+
+static void draw_share(void *arg, int t, int threads) {
+    const job *j = arg;
+    dnx_err *err = &j->errors[t];
+    long lo, hi;
+    float *scratch = dnx_alloc(DNX_CANVAS_FLOATS(j->s->size));
+    unsigned char *rgb = malloc(3 * (size_t)j->s->size * (size_t)j->s->size);
+    if (!scratch || !rgb) dnx_fail(err, DNX_EMEM, at(j->s->out), "no memory for an image");
+    dnx_share((long)(j->last - j->first) * j->images, t, threads, &lo, &hi);
+    for (long i = lo; i < hi && !err->status; i++)
+        draw(j, j->first + (int)(i / j->images), (int)(i % j->images), scratch, rgb, err);
+    dnx_free(scratch);
+    free(rgb);
+}
+
+/* All images of one of the two sets, some identities at a time. */
+static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err *err) {
+    const int end = j.last, step = j.images < AT_ONCE ? AT_ONCE / j.images : 1;
+    const bool is_terminal = isatty(STDOUT_FILENO) == 1;
+    char path[MAX_PATH];
+    name(path, j.s, j.is_test ? "test" : "train");
+    dnx_status st = end ? make_folder(path, err) : DNX_OK;
+    j.errors = calloc((size_t)dnx_pool_threads(pool), sizeof *j.errors);
+    if (!j.errors) st = dnx_fail(err, DNX_EMEM, at(path), "no memory");
+    for (; !st && j.first < end; j.first = j.last) {
+        j.last = end - j.first < step ? end : j.first + step;
+        for (int i = j.first; !st && i < j.last; i++) {
+            name_folder(path, &j, i);
+            st = make_folder(path, err);
+        }
+        if (!st) dnx_pool_run(pool, draw_share, &j);
+        for (int t = 0; !st && t < dnx_pool_threads(pool); t++)
+            if (j.errors[t].status) {
+                *err = j.errors[t];
+                st = err->status;
+            }
+        *done += (long)(j.last - j.first) * j.images;
+        if (is_terminal) {
+            printf("\r%ld/%ld synthetic images\033[K", *done, all);
+            fflush(stdout);
+        }
+    }
+    if (is_terminal && end) printf("\r\033[K");
+    free(j.errors);
+    return st;
+}
+
+/* ---- lists ---- */
+
+/* In a fold, pair k < 2 n of the same person has images 1, 2 (k < n) or 3, 4 of identity k mod n.
+ * Different people: 1 of k with 2 of the next, then 3 of k with 4 of the next but one (of the next
+ * where there are but two): no image is in two pairs of a kind. */
+static dnx_status write_pairs(const set *s, dnx_err *err) {
+    char path[MAX_PATH], *text;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    const int each = each_fold(s), n = fold_identities(s), w = testing(s).width;
+    name(path, s, "pairs.txt");
+    if (!f) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
+    fprintf(f, "%d\t%d\n", FOLDS, each);
+    for (int fold = 0; fold < FOLDS; fold++) {
+        for (int k = 0; k < each; k++)
+            fprintf(f, "test%0*d\t%d\t%d\n", w, fold * n + k % n, 1 + k / n * 2, 2 + k / n * 2);
+        for (int k = 0; k < each; k++) {
+            int other = (k + (n > 2 ? 1 + k / n : 1)) % n;
+            fprintf(f, "test%0*d\t%d\ttest%0*d\t%d\n", w, fold * n + k % n, 1 + k / n * 2, w,
+                    fold * n + other, 2 + k / n * 2);
+        }
+    }
+    dnx_status st = fclose(f) ? dnx_fail(err, DNX_EMEM, at(path), "no memory") : DNX_OK;
+    if (!st) st = write_file(path, text, size, err);
+    free(text);
+    return st;
+}
+
+static dnx_status write_data(const set *s, dnx_err *err) {
+    char path[MAX_PATH], text[2 * MAX_PATH + 200];
+    name(path, s, "faces.data");
+    int n = snprintf(text, sizeof text,
+                     "# synthetic faces; paths are relative to where darknet synth ran\n"
+                     "classes=%d\ntrain=%s/train\nbackup=%s/backup\n",
+                     s->identities, s->out, s->out);
+    return write_file(path, text, (size_t)n, err);
+}
+
+static dnx_status write_set(const set *s, int threads, dnx_err *err) {
+    char partial[MAX_PATH], whole[MAX_PATH], text[512];
+    long done = 0, all = (long)s->identities * s->images;
+    double start = dnx_now();
+    name(partial, s, "synth.partial");
+    name(whole, s, "synth.txt");
+    describe(s, text);
+    if (threads <= 0) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    dnx_pool *pool = dnx_pool_new(threads < 1 ? 1 : threads > 64 ? 64 : threads);
+    if (!pool) return dnx_fail(err, DNX_EMEM, at(s->out), "no memory for the threads");
+    all += (long)FOLDS * fold_identities(s) * TEST_IMAGES;
+    dnx_status st = write_file(partial, text, strlen(text), err);
+    if (!st) st = draw_all(pool, training(s), &done, all, err);
+    if (!st) st = draw_all(pool, testing(s), &done, all, err);
+    dnx_pool_free(pool);
+    if (!st && s->pairs) st = write_pairs(s, err);
+    if (!st) st = write_data(s, err);
+    if (!st && rename(partial, whole)) st = cannot_write(whole, err);
+    double took = dnx_now() - start;
+    if (!st)
+        printf("%s: %ld synthetic images: %d identities to train on, %d to test; %.1f s, "
+               "%.0f images/s\n", s->out, all, s->identities, FOLDS * fold_identities(s), took,
+               (double)all / took);
+    return st;
+}
+
+/* ---- what is there already ---- */
+
+static bool exists(const set *s, const char *file) {
+    char path[MAX_PATH];
+    name(path, s, "%s", file);
+    return !access(path, F_OK);
+}
+
+static dnx_status find_images(job j, dnx_err *err) {
+    char path[MAX_PATH];
+    for (int i = j.first; i < j.last; i++)
+        for (int k = 0; k < j.images; k++) {
+            name_image(path, &j, i, k);
+            if (access(path, F_OK))
+                return dnx_fail(err, DNX_EIO, at(path), "%s, though synth.txt says that all is "
+                                "there; remove the folder or name another", strerror(errno));
+        }
+    return DNX_OK;
+}
+
+/* OUT has a synth.txt: DNX_OK when it is of the same faces, and all of them are there. */
+static dnx_status compare(const set *s, dnx_err *err) {
+    char path[MAX_PATH], text[512], there[512] = "";
+    name(path, s, "synth.txt");
+    describe(s, text);
+    FILE *f = fopen(path, "r");
+    if (!f) return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+    there[fread(there, 1, sizeof there - 1, f)] = 0;
+    fclose(f);
+    if (strcmp(text, there))
+        return dnx_fail(err, DNX_EIO, at(path), "tells of other synthetic faces than are asked for "
+                        "now; remove the folder or name another");
+    dnx_status st = find_images(training(s), err);
+    if (!st) st = find_images(testing(s), err);
+    if (!st && !exists(s, "faces.data"))
+        st = dnx_fail(err, DNX_EIO, at(s->out), "faces.data is missing, though synth.txt says that "
+                      "all is there; remove the folder or name another");
+    return st;
+}
+
+/* Makes OUT, or looks at what is in it. */
+static dnx_status look(const set *s, bool *is_there, dnx_err *err) {
+    DIR *d = opendir(s->out);
+    bool is_empty = true;
+    *is_there = false;
+    if (!d && errno == ENOENT) return make_folder(s->out, err);
+    if (!d) return dnx_fail(err, DNX_EIO, at(s->out), "cannot open: %s", strerror(errno));
+    for (struct dirent *e; is_empty && (e = readdir(d));)
+        is_empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+    closedir(d);
+    if (is_empty) return DNX_OK;
+    if (exists(s, "synth.partial"))
+        return dnx_fail(err, DNX_EIO, at(s->out), "an earlier darknet synth did not end here; "
+                        "remove the folder or name another");
+    if (!exists(s, "synth.txt"))
+        return dnx_fail(err, DNX_EIO, at(s->out), "is not empty, and nothing in it is overwritten; "
+                        "name a new folder");
+    *is_there = true;
+    return compare(s, err);
+}
+
+static int run(int argc, char **argv) {
+    dnx_err err = {0};
+    set s = {0};
+    bool ok = true, is_there;
+    s.identities = dnx_take_int(&argc, argv, "-identities", 0, 1, 1000000, &ok);
+    s.images = dnx_take_int(&argc, argv, "-images", 0, 1, 100000, &ok);
+    s.seed = dnx_take_int(&argc, argv, "-seed", 1, 0, 2147483647, &ok);
+    s.pairs = dnx_take_int(&argc, argv, "-pairs", 0, 0, 200000, &ok);
+    s.size = dnx_take_int(&argc, argv, "-size", 112, 32, 512, &ok);
+    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
+    if (s.pairs % (2 * FOLDS)) {
+        fprintf(stderr, "darknet: -pairs %d: must be a multiple of %d: %d folds, half of each the "
+                        "same person\n", s.pairs, 2 * FOLDS, FOLDS);
+        ok = false;
+    }
+    if (!ok || argc != 2 || !s.identities || !s.images) return dnx_usage(&dnx_cmd_synth);
+    size_t n = strlen(argv[1]);
+    while (n > 1 && argv[1][n - 1] == '/') argv[1][--n] = 0;
+    s.out = argv[1];
+    if (!n || n > MAX_PATH - 100 || strpbrk(s.out, "\r\n")) {
+        fprintf(stderr, "darknet: the folder's name is empty, too long or has a line break\n");
+        return 2;
+    }
+    dnx_status st = look(&s, &is_there, &err);
+    if (!st && is_there) printf("%s: these synthetic faces are there already\n", s.out);
+    else if (!st) st = write_set(&s, threads, &err);
+    return st ? dnx_report(&err) : 0;
+}

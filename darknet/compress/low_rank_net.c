@@ -1,0 +1,104 @@
+#include "compress/low_rank_net.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EPS 1e-5 /* of batch norm; see common/tail.h */
+
+/* ---- the cfg ---- */
+
+/* Options of [convolutional] that [low_rank] has not; here they have their only value, or none. */
+static bool is_dropped(const char *line, size_t n) {
+    static const char *const keys[] = {"groups", "binary", "xnor", "flipped"};
+    while (n && strchr(" \t", *line)) line++, n--;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        size_t len = strlen(keys[i]);
+        if (n > len && !memcmp(line, keys[i], len) && strchr(" \t=", line[len])) return true;
+    }
+    return false;
+}
+
+dnx_status dnx_low_rank_cfg(const char *text, size_t len, const dnx_cfg *cfg, const int *ranks,
+                            const char *note, char **out, dnx_err *err) {
+    size_t size = 0;
+    FILE *f = open_memstream(out, &size);
+    int line = 0, at = -1; /* the section that the line is in */
+    bool ok = f && fprintf(f, "%s", note) >= 0;
+    for (size_t i = 0, n; ok && i < len; i += n) {
+        const char *end = memchr(text + i, '\n', len - i);
+        n = end ? (size_t)(end - (text + i)) + 1 : len - i;
+        line++;
+        if (at + 1 < cfg->n && cfg->sections[at + 1].line == line) {
+            at++;
+            const char *eol = n > 1 && text[i + n - 2] == '\r' ? "\r\n" : "\n";
+            if (ranks[at]) {
+                ok = fprintf(f, "[low_rank]%srank=%d%s", eol, ranks[at], eol) > 0;
+                continue;
+            }
+        }
+        if (at >= 0 && ranks[at] && is_dropped(text + i, n)) continue;
+        ok = fwrite(text + i, 1, n, f) == n;
+    }
+    if (f && fclose(f)) ok = false;
+    return ok ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){cfg->file, 0}, "no memory");
+}
+
+/* ---- the weights ---- */
+
+void dnx_low_rank_copy(dnx_net *from, dnx_net *to) {
+    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
+    for (int i = 0; i < from->n; i++) {
+        if (from->nodes[i].type != to->nodes[i].type) continue;
+        int n = dnx_net_params(from, i, a);
+        dnx_net_params(to, i, b);
+        for (int k = 0; k < n; k++) memcpy(b[k].value, a[k].value, sizeof(float) * a[k].count);
+    }
+    to->seen = from->seen;
+}
+
+static float *find(const dnx_param *list, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (!strcmp(list[i].name, name)) return list[i].value;
+    return NULL;
+}
+
+dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_factors *f,
+                            const double *variance, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    dnx_node *node = &net->nodes[r->layer];
+    int n = dnx_net_params(net, r->layer, list);
+    float *p = find(list, n, "weights"), *v = find(list, n, "basis"), *b = find(list, n, "biases");
+    float *scales = find(list, n, "scales"), *mean = find(list, n, "mean");
+    float *var = find(list, n, "variance"), *slopes = find(list, n, "slopes");
+    size_t N = (size_t)r->N, K = (size_t)r->K, R = (size_t)f->rank;
+    double *row = calloc(K > N ? K : N, sizeof *row);
+    if (!row) return dnx_fail(err, DNX_EMEM, node->loc, "[low_rank] no memory");
+    for (size_t a = 0; a < R; a++) { /* Q W */
+        memset(row, 0, sizeof *row * K);
+        for (size_t i = 0; i < N; i++)
+            for (size_t k = 0; k < K; k++) row[k] += f->q[a * N + i] * r->w[i * K + k];
+        for (size_t k = 0; k < K; k++) v[a * K + k] = (float)row[k];
+    }
+    for (size_t i = 0; i < N * R; i++) p[i] = (float)f->p[i];
+    memcpy(row, f->c, sizeof *row * N);
+    for (size_t a = 0; a < R; a++) {
+        double t = 0;
+        for (size_t i = 0; i < N; i++) t += f->q[a * N + i] * r->b[i];
+        for (size_t i = 0; i < N; i++) row[i] += f->p[i * R + a] * t;
+    }
+    for (size_t i = 0; i < N; i++) {
+        if (!scales) {
+            b[i] = (float)row[i];
+            continue;
+        }
+        mean[i] = (float)(f->mean[i] - row[i]);
+        b[i] = (float)(row[i] + (double)mean[i]);
+        var[i] = (float)variance[i];
+        scales[i] = (float)sqrt((double)var[i] + EPS);
+    }
+    if (slopes) memcpy(slopes, r->slopes, sizeof(float) * N);
+    free(row);
+    return node->type->prepare ? node->type->prepare(node, err) : DNX_OK;
+}

@@ -1,0 +1,304 @@
+#include "compress/low_rank_run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY (512u << 20) /* bytes of samples at a time: how many layers share a pass */
+#define ITERATIONS 25       /* with each penalty, as in the paper */
+
+static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
+    return dnx_fail(err, DNX_EMEM, (dnx_loc){c->net->file, 0}, "no memory for the samples");
+}
+
+/* ---- passes over the images ---- */
+
+/* What a pass does with layer l of image i before that layer runs. */
+typedef void visit(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x);
+
+/* Runs each image through net, and through small when `both`, up to layer `last`; the layers
+ * first..end-1 of c->layers are visited. after(): at the image's end; may be NULL. */
+static dnx_status run(dnx_low_rank *c, const char *what, bool both, int first, int end, int last,
+                      visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
+    float *x = dnx_alloc(dnx_size(c->net->in));
+    dnx_status st = x ? DNX_OK : no_memory(c, err);
+    for (size_t i = 0; !st && i < c->images; i++) {
+        st = c->read(c->arg, i, x, err);
+        for (int k = 0, l = first; !st && k <= last; k++) {
+            if (l < end && c->layers[l].r.layer == k) before(c, &c->layers[l++], i, x);
+            dnx_net_forward_layer(c->net, k, x, 1, false, NULL, NULL);
+            if (both) dnx_net_forward_layer(c->small, k, x, 1, false, NULL, NULL);
+        }
+        if (!st && after) after(c);
+        if (c->tell) c->tell(c->arg, what, i + 1, c->images);
+    }
+    dnx_free(x);
+    return st;
+}
+
+/* ---- collecting ---- */
+
+static dnx_status add_layer(dnx_low_rank *c, int i, dnx_err *err) {
+    dnx_low_rank_layer *l = &c->layers[c->n++];
+    dnx_status st = dnx_responses_make(c->net, i, c->positions, &l->r, err);
+    if (st) return st;
+    int N = l->r.N, K = l->r.K;
+    double pixels = (double)l->r.at.out_h * l->r.at.out_w;
+    l->most = N < K ? N : K;
+    l->dense = pixels * N * K;
+    l->per_rank = pixels * ((double)N + K);
+    if (c->images * (size_t)l->r.positions <= (size_t)N)
+        return dnx_fail(err, DNX_ESHAPE, c->net->nodes[i].loc,
+                        "[convolutional] layer %d: %zu images of %d samples leave the covariance "
+                        "of %d responses singular; needs at least %d images, better ten times "
+                        "as many", i, c->images, l->r.positions, N, N / l->r.positions + 1);
+    l->sigma = calloc((size_t)N, sizeof *l->sigma);
+    l->vectors = calloc((size_t)N * (size_t)N, sizeof *l->vectors);
+    l->variance = calloc((size_t)N, sizeof *l->variance);
+    l->y = dnx_alloc((size_t)l->r.positions * (size_t)N);
+    if (!l->sigma || !l->vectors || !l->variance || !l->y) return no_memory(c, err);
+    return dnx_moments_make(&l->moments, N, err);
+}
+
+static dnx_status find_layers(dnx_low_rank *c, dnx_err *err) {
+    dnx_net *net = c->net;
+    dnx_status st = DNX_OK;
+    c->layers = calloc((size_t)net->n, sizeof *c->layers);
+    if (!c->layers) return no_memory(c, err);
+    int i = 0;
+    for (; i < net->n && !net->nodes[i].type->is_loss && !st; i++) {
+        const dnx_node *n = &net->nodes[i];
+        c->macs += n->type->macs ? n->type->macs(n) : 0;
+        if (dnx_responses_fit(net, i)) st = add_layer(c, i, err);
+    }
+    c->last = i - 1;
+    if (!st && c->n == 0)
+        st = dnx_fail(err, DNX_ESHAPE, (dnx_loc){net->file, 0},
+                      "no [convolutional] without groups before the first loss");
+    return st;
+}
+
+static void add_moments(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
+    dnx_responses_sample(&l->r, c->net, x, c->seed, i, l->y);
+    dnx_moments_add(&l->moments, l->y, l->r.positions);
+}
+
+dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err) {
+    dnx_status st = find_layers(c, err);
+    if (!st)
+        st = run(c, "collecting", false, 0, c->n, c->layers[c->n - 1].r.layer, add_moments, NULL,
+                 err);
+    for (int i = 0; i < c->n && !st; i++) {
+        dnx_low_rank_layer *l = &c->layers[i];
+        st = dnx_eigen(l->moments.cross, l->r.N, l->sigma, l->vectors, err);
+        for (int k = 0; k < l->r.N; k++) l->sigma[k] /= l->moments.n;
+    }
+    return st;
+}
+
+/* ---- solving ---- */
+
+static dnx_status solve_linear(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *err) {
+    int varies = dnx_numerical_rank(l->sigma, l->r.N);
+    if (l->rank > varies && l->rank <= l->most)
+        return dnx_fail(err, DNX_ESHAPE, c->net->nodes[l->r.layer].loc,
+                        "[convolutional] layer %d: %.0f samples vary in %d directions only, under "
+                        "rank %d; needs more, and different, images", l->r.layer, l->moments.n,
+                        varies, l->rank);
+    dnx_status st = dnx_factors_make(&l->f, l->r.N, l->rank, err);
+    if (st) return st;
+    dnx_low_rank_linear(l->vectors, l->moments.mean, &l->f);
+    for (int i = 0; i < l->r.N; i++)
+        for (int r = 0; r < l->rank; r++) {
+            double p = l->vectors[(size_t)r * (size_t)l->r.N + (size_t)i];
+            l->variance[i] += p * p * l->sigma[r];
+        }
+    return dnx_low_rank_set(c->small, &l->r, &l->f, l->variance, err);
+}
+
+static size_t samples(const dnx_low_rank *c, const dnx_low_rank_layer *l) {
+    return c->images * (size_t)l->r.positions * (size_t)l->r.N;
+}
+
+static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
+    if (!l->rank) return;
+    size_t at = i * (size_t)l->r.positions * (size_t)l->r.N;
+    dnx_responses_sample(&l->r, c->net, x, c->seed, i, l->y + at);
+    if (c->method == DNX_ASYMMETRIC)
+        dnx_responses_sample(&l->r, c->small, x, c->seed, i, l->x + at);
+    else memcpy(l->x + at, l->y + at, sizeof(float) * (size_t)l->r.positions * (size_t)l->r.N);
+}
+
+/* M, d x d, as the kernels want it; c and the mean are not in it. NULL: no memory. */
+static float *pack_product(const dnx_factors *f) {
+    size_t d = (size_t)f->d, R = (size_t)f->rank;
+    float *m = dnx_alloc(d * d), *packed = dnx_alloc(dnx_kernels()->packed(f->d, f->d));
+    for (size_t i = 0; m && i < d; i++) /* transposed: y M^T */
+        for (size_t j = 0; j < d; j++) {
+            double sum = 0;
+            for (size_t r = 0; r < R; r++) sum += f->p[i * R + r] * f->q[r * d + j];
+            m[j * d + i] = (float)sum;
+        }
+    if (m && packed) dnx_kernels()->pack(m, d, 1, f->d, f->d, packed);
+    dnx_free(m);
+    return packed;
+}
+
+static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *err) {
+    long n = (long)(c->images * (size_t)l->r.positions);
+    dnx_status st = dnx_low_rank_nonlinear(l->y, l->x, n, l->r.act, l->r.slopes, ITERATIONS,
+                                           c->net->pool, &l->f, NULL, NULL, err);
+    if (st) return st;
+    size_t d = (size_t)l->r.N;
+    float *packed = pack_product(&l->f), *row = dnx_alloc(d);
+    if (!packed || !row) st = no_memory(c, err);
+    memset(l->variance, 0, sizeof *l->variance * d);
+    for (long i = 0; !st && i < n; i++) { /* x is centred now */
+        dnx_epilogue none = {0};
+        dnx_kernels()->mm(l->x + (size_t)i * d, d, 1, l->r.N, packed, l->r.N, row, d, &none);
+        for (size_t k = 0; k < d; k++)
+            l->variance[k] += (double)row[k] * (double)row[k] / (double)n;
+    }
+    dnx_free(packed);
+    dnx_free(row);
+    return st ? st : dnx_low_rank_set(c->small, &l->r, &l->f, l->variance, err);
+}
+
+/* Layers first..end-1 with all their samples in memory. */
+static dnx_status solve_group(dnx_low_rank *c, int first, int end, dnx_err *err) {
+    dnx_status st = DNX_OK;
+    for (int i = first; i < end && !st; i++) {
+        dnx_low_rank_layer *l = &c->layers[i];
+        if (!l->rank) continue;
+        dnx_free(l->y);
+        l->y = dnx_alloc(samples(c, l));
+        l->x = dnx_alloc(samples(c, l));
+        if (!l->y || !l->x) st = no_memory(c, err);
+    }
+    if (!st)
+        st = run(c, "solving", c->method == DNX_ASYMMETRIC, first, end,
+                 c->layers[end - 1].r.layer, add_samples, NULL, err);
+    for (int i = first; i < end && !st; i++)
+        if (c->layers[i].rank) st = solve_samples(c, &c->layers[i], err);
+    for (int i = first; i < end; i++) {
+        dnx_low_rank_layer *l = &c->layers[i];
+        if (!l->rank) continue;
+        dnx_free(l->y);
+        dnx_free(l->x);
+        l->x = NULL;
+        l->y = dnx_alloc((size_t)l->r.positions * (size_t)l->r.N);
+        if (!l->y && !st) st = no_memory(c, err);
+    }
+    return st;
+}
+
+dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err) {
+    dnx_status st = DNX_OK;
+    dnx_low_rank_copy(c->net, c->small);
+    for (int i = 0; i < c->n && !st; i++)
+        if (c->layers[i].rank) st = solve_linear(c, &c->layers[i], err);
+    if (!st) st = dnx_net_prepare(c->small, err);
+    for (int i = 0; c->method != DNX_LINEAR_SOLUTION && i < c->n && !st;) {
+        size_t bytes = 0;
+        int end = i, solved = 0;
+        for (; end < c->n; end++) {
+            const dnx_low_rank_layer *l = &c->layers[end];
+            if (!l->rank) continue;
+            bytes += 2 * sizeof(float) * samples(c, l);
+            if (solved && (bytes > MEMORY || c->method == DNX_ASYMMETRIC)) break;
+            solved++;
+        }
+        if (solved) st = solve_group(c, i, end, err);
+        i = end;
+    }
+    return st;
+}
+
+/* ---- measuring ---- */
+
+/* Adds |r(y) - r(M x + c)|^2 over rows. */
+static double distance(const dnx_low_rank_layer *l, const float *packed, const float *y,
+                       const float *x, double *norm) {
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t d = (size_t)l->r.N, rows = (size_t)l->r.positions;
+    float *c = dnx_alloc(d), *z = dnx_alloc(d * rows), *ry = dnx_alloc(d * rows);
+    double sum = c && z && ry ? 0 : NAN;
+    if (sum == 0) {
+        for (size_t i = 0; i < d; i++) c[i] = (float)l->f.c[i];
+        dnx_epilogue e = {.bias = c, .act = l->r.act, .slope = l->r.slopes};
+        k->mm(x, d, l->r.positions, l->r.N, packed, l->r.N, z, d, &e);
+        k->scale_act(y, (long)rows, l->r.N, NULL, NULL, l->r.act, l->r.slopes, NULL, ry);
+        for (size_t i = 0; i < d * rows; i++) {
+            double a = (double)ry[i], b = (double)z[i];
+            sum += (a - b) * (a - b);
+            if (norm) *norm += a * a;
+        }
+    }
+    dnx_free(c);
+    dnx_free(z);
+    dnx_free(ry);
+    return sum;
+}
+
+/* l->x holds the packed product here, and after it the samples of small. */
+static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
+    if (!l->rank) return;
+    float *of_small = l->x + dnx_kernels()->packed(l->r.N, l->r.N);
+    dnx_responses_sample(&l->r, c->net, x, c->seed, i, l->y);
+    dnx_responses_sample(&l->r, c->small, x, c->seed, i, of_small);
+    l->alone += distance(l, l->x, l->y, l->y, &l->norm);
+    l->within += distance(l, l->x, l->y, of_small, NULL);
+}
+
+static void add_output(dnx_low_rank *c) {
+    const float *a = c->net->links[c->last].y, *b = c->small->links[c->last].y;
+    size_t n = dnx_size(c->net->nodes[c->last].out);
+    double aa = 0, bb = 0, ab = 0, dd = 0;
+    for (size_t i = 0; i < n; i++) {
+        double u = (double)a[i], v = (double)b[i];
+        aa += u * u;
+        bb += v * v;
+        ab += u * v;
+        dd += (u - v) * (u - v);
+    }
+    c->error += (aa > 0 ? dd / aa : dd) / (double)c->images;
+    c->cosine += (aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0) / (double)c->images;
+}
+
+dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err) {
+    dnx_status st = DNX_OK;
+    for (int i = 0; i < c->n && !st; i++) {
+        dnx_low_rank_layer *l = &c->layers[i];
+        if (!l->rank) continue;
+        size_t size = dnx_kernels()->packed(l->r.N, l->r.N);
+        float *packed = pack_product(&l->f);
+        l->x = dnx_alloc(size + (size_t)l->r.positions * (size_t)l->r.N);
+        if (!packed || !l->x) st = no_memory(c, err);
+        else memcpy(l->x, packed, sizeof *packed * size);
+        dnx_free(packed);
+    }
+    if (!st) st = run(c, "measuring", true, 0, c->n, c->last, add_errors, add_output, err);
+    for (int i = 0; i < c->n && !st; i++) {
+        dnx_low_rank_layer *l = &c->layers[i];
+        l->alone /= l->norm > 0 ? l->norm : 1;
+        l->within /= l->norm > 0 ? l->norm : 1;
+    }
+    return st;
+}
+
+void dnx_low_rank_close(dnx_low_rank *c) {
+    for (int i = 0; i < c->n; i++) {
+        dnx_low_rank_layer *l = &c->layers[i];
+        dnx_responses_free(&l->r);
+        dnx_moments_free(&l->moments);
+        dnx_factors_free(&l->f);
+        free(l->sigma);
+        free(l->vectors);
+        free(l->variance);
+        dnx_free(l->y);
+        dnx_free(l->x);
+    }
+    free(c->layers);
+    c->layers = NULL;
+    c->n = 0;
+}

@@ -1,0 +1,95 @@
+#include "compress/responses.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EPS 1e-5 /* of batch norm; see common/tail.h */
+
+static int option(const dnx_node *n, const char *key) {
+    for (const dnx_opt *o = n->type->options; o && o->key; o++)
+        if (!strcmp(o->key, key)) return *(const int *)((const char *)n->opts + o->offset);
+    return 0;
+}
+
+bool dnx_responses_fit(const dnx_net *net, int i) {
+    const dnx_node *n = &net->nodes[i];
+    return !strcmp(n->type->name, "convolutional") && option(n, "groups") == 1;
+}
+
+static const float *find(const dnx_param *list, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (!strcmp(list[i].name, name)) return list[i].value;
+    return NULL;
+}
+
+/* w and b with the running statistics folded in, and w packed for rows (tap, channel). */
+static void fold(dnx_responses *r, const dnx_param *list, int n, float *wk) {
+    const float *w = find(list, n, "weights"), *biases = find(list, n, "biases");
+    const float *scales = find(list, n, "scales"), *mean = find(list, n, "mean");
+    const float *variance = find(list, n, "variance");
+    size_t N = (size_t)r->N, K = (size_t)r->K, taps = (size_t)(r->at.size * r->at.size);
+    r->has_bn = scales != NULL;
+    r->slopes = find(list, n, "slopes");
+    for (size_t f = 0; f < N; f++) {
+        double g = scales ? (double)scales[f] / sqrt((double)variance[f] + EPS) : 1;
+        r->b[f] = (double)biases[f] - (mean ? g * (double)mean[f] : 0);
+        r->bias[f] = (float)r->b[f];
+        for (size_t k = 0; k < K; k++) {
+            double v = g * (double)w[f * K + k];
+            r->w[f * K + k] = v;
+            wk[(k % taps * (size_t)r->at.c + k / taps) * N + f] = (float)v;
+        }
+    }
+    dnx_kernels()->pack(wk, N, 1, r->K, r->N, r->packed);
+}
+
+dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses *r, dnx_err *err) {
+    const dnx_node *n = &net->nodes[i];
+    dnx_param list[DNX_MAX_PARAMS];
+    int size = option(n, "size"), pixels = n->out.h * n->out.w;
+    *r = (dnx_responses){.layer = i, .N = n->out.c, .K = size * size * n->in[0].c,
+                         .act = (dnx_act)option(n, "activation"),
+                         .positions = positions < pixels ? positions : pixels};
+    r->at = (dnx_patches){n->in[0], n->out.h, n->out.w, size, option(n, "stride"),
+                          option(n, "pad") ? size / 2 : option(n, "padding"), 0, n->in[0].c};
+    size_t N = (size_t)r->N, K = (size_t)r->K;
+    r->w = calloc(N * K, sizeof *r->w);
+    r->b = calloc(N, sizeof *r->b);
+    r->bias = dnx_alloc(N);
+    r->packed = dnx_alloc(dnx_kernels()->packed(r->K, r->N));
+    r->rows = dnx_alloc((size_t)r->positions * K);
+    float *wk = dnx_alloc(N * K);
+    bool ok = r->w && r->b && r->bias && r->packed && r->rows && wk;
+    if (ok) fold(r, list, dnx_net_params(net, i, list), wk);
+    dnx_free(wk);
+    return ok ? DNX_OK : dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", n->type->name);
+}
+
+void dnx_responses_free(dnx_responses *r) {
+    free(r->w);
+    free(r->b);
+    dnx_free(r->bias);
+    dnx_free(r->packed);
+    dnx_free(r->rows);
+    *r = (dnx_responses){0};
+}
+
+void dnx_responses_sample(const dnx_responses *r, const dnx_net *net, const float *x, uint64_t seed,
+                          uint64_t image, float *y) {
+    int from = net->nodes[r->layer].from[0], left = r->positions;
+    long pixels = (long)r->at.out_h * r->at.out_w;
+    const float *in = from < 0 ? x : net->links[from].y;
+    float *row = r->rows;
+    dnx_rng g;
+    dnx_rng_seed(&g, seed, image << 16 | (uint64_t)r->layer);
+    for (long p = 0; p < pixels && left > 0; p++) { /* each set of pixels is equally likely */
+        if ((double)dnx_rng_uniform(&g) * (double)(pixels - p) >= left) continue;
+        dnx_patches_gather(&r->at, in, p, 1, row);
+        row += r->K;
+        left--;
+    }
+    dnx_epilogue e = {.bias = r->bias};
+    dnx_kernels()->mm(r->rows, (size_t)r->K, r->positions, r->K, r->packed, r->N, y, (size_t)r->N,
+                      &e);
+}

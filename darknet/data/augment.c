@@ -1,0 +1,260 @@
+/* The host (src/image.c, load_image_augment_paths) rotates and crops, mirrors, then changes hue,
+ * saturation and exposure. Its crop, s = side / min(h, whole(w aspect)), takes (x,y) from (rx,ry):
+ *   u = (x - W/2 + dx) / s aspect,  v = (y - H/2 + dy) / s
+ *   rx = cos u - sin v + w/2,  ry = sin u + cos v + h/2,  outside is black.
+ * The rest here is for faces: shift, gray, lowres (a soft image), erase (Zhong et al. 2020, Random
+ * Erasing, with smaller holes than their 2 to 40 %, because two fifths of a face are too much). */
+#include "data/augment.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FLIPS 0xf11b5u /* part the generators from the permutations' */
+#define LOOKS 0x100c5u
+#define SMALLEST_HOLE .02f /* shares of the area */
+#define LARGEST_HOLE .2f
+#define SMALLEST_COPY .25f /* of lowres, share of the side */
+#define HOLE 127.5f
+
+/* Without max_crop and min_crop the shorter side is scaled to the input's; with one of them the
+ * other has the host's default, twice the input's width and the width. */
+static bool crops(const dnx_net *net, int *least, int *most) {
+    const dnx_net_opts *o = &net->o;
+    const int W = net->in.w;
+    bool given = o->max_crop || o->min_crop || o->max_ratio > 0 || o->min_ratio > 0;
+    *most = o->max_ratio > 0 ? (int)(o->max_ratio * (float)W)
+            : o->max_crop    ? o->max_crop
+            : given          ? 2 * W
+                             : W;
+    *least = o->min_ratio > 0 ? (int)(o->min_ratio * (float)W) : o->min_crop ? o->min_crop : W;
+    return given || o->angle != 0 || o->aspect != 1;
+}
+
+dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
+    const dnx_net_opts *o = &net->o;
+    dnx_loc at = {net->file, 0};
+    int least, most;
+    bool cropped = crops(net, &least, &most);
+    if (o->center && cropped)
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[net] center=1: takes the middle of an image, so remove angle, aspect, "
+                        "max_crop, min_crop, max_ratio and min_ratio");
+    if (cropped && (least < 1 || most < least))
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[net] images are scaled to %d to %d pixels by min_crop and max_crop, or "
+                        "their ratios: must be 1 or more, and rise", least, most);
+    if (net->in.c == 3) return DNX_OK;
+    if (o->hue == 0 && o->saturation == 1 && o->gray == 0) return DNX_OK;
+    return dnx_fail(err, DNX_EOPTION, at, "[net] %s: needs channels=3",
+                    o->hue != 0 ? "hue" : o->saturation != 1 ? "saturation" : "gray");
+}
+
+/* shift spares one image in (2 shift + 1)^2. */
+bool dnx_augment_always(const dnx_net *net) {
+    const dnx_net_opts *o = &net->o;
+    int least, most;
+    return crops(net, &least, &most) || o->shift || o->hue != 0 || o->saturation != 1 ||
+           o->exposure != 1 || o->gray >= 1 || o->lowres >= 1 || o->erase >= 1;
+}
+
+/* ---- drawing ---- */
+
+static float between(dnx_rng *r, float a, float b) { return a + (b - a) * dnx_rng_uniform(r); }
+
+/* The host's rand_scale: between 1 and s, or the inverse of that. */
+static float scale(dnx_rng *r, float s) {
+    float v = between(r, 1, s);
+    return dnx_rng_uniform(r) < .5f ? v : 1 / v;
+}
+
+static int whole(dnx_rng *r, int lo, int hi) {
+    return lo + (int)(dnx_rng_next(r) % ((uint64_t)(hi - lo) + 1));
+}
+
+static void draw_hole(dnx_rng *r, float probability, dnx_look *l) {
+    bool is_there = dnx_rng_uniform(r) < probability;
+    float area = between(r, SMALLEST_HOLE, LARGEST_HOLE), ratio = scale(r, 3);
+    float w = fminf(1, sqrtf(area * ratio)), h = fminf(1, sqrtf(area / ratio));
+    l->erase_x = between(r, 0, 1 - w);
+    l->erase_y = between(r, 0, 1 - h);
+    l->erase_w = is_there ? w : 0;
+    l->erase_h = is_there ? h : 0;
+}
+
+void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_look *l) {
+    const dnx_net_opts *o = &net->o;
+    dnx_rng r;
+    int least, most;
+    *l = (dnx_look){.is_centered = o->center, .is_cropped = crops(net, &least, &most)};
+    dnx_rng_seed(&r, seed ^ FLIPS, number);
+    l->mirrored = o->flip && dnx_rng_uniform(&r) < .5f;
+    dnx_rng_seed(&r, seed ^ LOOKS, number);
+    l->side = whole(&r, least, most);
+    l->angle = between(&r, -o->angle, o->angle) * 3.14159265f / 180;
+    l->aspect = scale(&r, o->aspect);
+    l->dx = between(&r, -1, 1);
+    l->dy = between(&r, -1, 1);
+    l->shift_x = whole(&r, -o->shift, o->shift);
+    l->shift_y = whole(&r, -o->shift, o->shift);
+    l->hue = between(&r, -o->hue, o->hue);
+    l->saturation = scale(&r, o->saturation);
+    l->exposure = scale(&r, o->exposure);
+    l->is_gray = dnx_rng_uniform(&r) < o->gray;
+    float shrink = between(&r, SMALLEST_COPY, 1);
+    l->shrink = dnx_rng_uniform(&r) < o->lowres ? shrink : 1;
+    draw_hole(&r, o->erase, l);
+    l->is_altered = l->is_cropped || l->shift_x || l->shift_y || l->hue != 0 ||
+                    l->saturation != 1 || l->exposure != 1 || l->is_gray || l->shrink < 1 ||
+                    l->erase_w > 0;
+}
+
+/* ---- geometry ---- */
+
+static int clamp(int v, int most) { return v < 0 ? 0 : v > most ? most : v; }
+
+/* Output `at` of n over `size` inputs: its lower neighbour and the share of the upper one. */
+static int neighbour(int at, int n, int size, float *share) {
+    float x = ((float)at + .5f) * (float)size / (float)n - .5f;
+    if (x < 0) x = 0;
+    int i = (int)x;
+    if (i > size - 2) i = size > 1 ? size - 2 : 0;
+    *share = size > 1 ? fminf(x - (float)i, 1) : 0;
+    return i;
+}
+
+/* All of the image, or its middle square, resized; a shift repeats the border. */
+static void resize(const dnx_look *l, const unsigned char *rgb, int w, int h, int W, int H,
+                   float *out) {
+    const int square = w < h ? w : h, stride = w * 3;
+    if (l->is_centered) {
+        rgb += (size_t)((h - square) / 2) * (size_t)stride + (size_t)((w - square) / 2) * 3;
+        w = h = square;
+    }
+    const bool as_is = w == W && h == H;
+    for (int y = 0; y < H; y++) {
+        float fy = 0, fx = 0;
+        int sy = clamp(y + l->shift_y, H - 1);
+        int y0 = as_is ? sy : neighbour(sy, H, h, &fy), y1 = y0 + (fy > 0);
+        const unsigned char *upper = rgb + (size_t)y0 * (size_t)stride;
+        const unsigned char *lower = rgb + (size_t)y1 * (size_t)stride;
+        for (int x = 0; x < W; x++) {
+            int sx = clamp(x + l->shift_x, W - 1);
+            int x0 = as_is ? sx : neighbour(sx, W, w, &fx), x1 = x0 + (fx > 0);
+            float *to = out + ((size_t)y * (size_t)W + (size_t)(l->mirrored ? W - 1 - x : x)) * 3;
+            for (int k = 0; k < 3; k++)
+                to[k] = (1 - fy) * ((1 - fx) * upper[x0 * 3 + k] + fx * upper[x1 * 3 + k]) +
+                        fy * ((1 - fx) * lower[x0 * 3 + k] + fx * lower[x1 * 3 + k]);
+        }
+    }
+}
+
+/* The pixel at (x,y), weighed into to; black outside. */
+static void add_pixel(const unsigned char *rgb, int w, int h, int x, int y, float weight,
+                      float *to) {
+    if (x < 0 || y < 0 || x >= w || y >= h) return;
+    const unsigned char *p = rgb + ((size_t)y * (size_t)w + (size_t)x) * 3;
+    for (int k = 0; k < 3; k++) to[k] += weight * p[k];
+}
+
+static void crop(const dnx_look *l, const unsigned char *rgb, int w, int h, int W, int H,
+                 float *out) {
+    const float shorter = fmaxf(1, fminf((float)h, floorf((float)w * l->aspect)));
+    const float s = (float)l->side / shorter;
+    const float dx = l->dx * ((float)w * s / l->aspect - (float)W) / 2;
+    const float dy = l->dy * ((float)h * s - (float)H) / 2;
+    const float c = cosf(l->angle), n = sinf(l->angle);
+    const float far = 1e6f; /* more than DNX_MAX_SIDE; keeps (int) defined */
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            float u = ((float)(x + l->shift_x) - (float)W / 2 + dx) / s * l->aspect;
+            float v = ((float)(y + l->shift_y) - (float)H / 2 + dy) / s;
+            float rx = fmaxf(-far, fminf(far, c * u - n * v + (float)w / 2));
+            float ry = fmaxf(-far, fminf(far, n * u + c * v + (float)h / 2));
+            int ix = (int)floorf(rx), iy = (int)floorf(ry);
+            float fx = rx - (float)ix, fy = ry - (float)iy;
+            float *to = out + ((size_t)y * (size_t)W + (size_t)(l->mirrored ? W - 1 - x : x)) * 3;
+            to[0] = to[1] = to[2] = 0;
+            add_pixel(rgb, w, h, ix, iy, (1 - fy) * (1 - fx), to);
+            add_pixel(rgb, w, h, ix + 1, iy, (1 - fy) * fx, to);
+            add_pixel(rgb, w, h, ix, iy + 1, fy * (1 - fx), to);
+            add_pixel(rgb, w, h, ix + 1, iy + 1, fy * fx, to);
+        }
+}
+
+void dnx_augment_place(const dnx_look *look, const unsigned char *rgb, int w, int h, int W, int H,
+                       float *out) {
+    if (look->is_cropped) crop(look, rgb, w, h, W, H, out);
+    else resize(look, rgb, w, h, W, H, out);
+}
+
+/* ---- colours ---- */
+
+/* Hue 0..1 around the circle, saturation and value scaled, as in the host's distort_image. */
+static void distort(float *p, float hue, float saturation, float exposure) {
+    float high = fmaxf(p[0], fmaxf(p[1], p[2])), low = fminf(p[0], fminf(p[1], p[2]));
+    float d = high - low, h = 0, s = high > 0 ? d / high : 0;
+    if (d > 0)
+        h = high == p[0]   ? (p[1] - p[2]) / d
+            : high == p[1] ? 2 + (p[2] - p[0]) / d
+                           : 4 + (p[0] - p[1]) / d;
+    h = h / 6 + hue;
+    h -= floorf(h);
+    s *= saturation;
+    float v = high * exposure;
+    for (int k = 0; k < 3; k++) {
+        /* distance on the circle from the hue where this channel is highest */
+        float t = fabsf(h * 6 - (float)k * 2);
+        t = fminf(t, 6 - t);
+        float share = t <= 1 ? 0 : t >= 2 ? 1 : t - 1;
+        p[k] = fmaxf(0, fminf(255, v * (1 - s * share)));
+    }
+}
+
+/* A copy of n x m means of blocks, enlarged again. */
+static void soften(float share, int W, int H, float *rgb, float *small) {
+    const int w = clamp((int)((float)W * share), W), h = clamp((int)((float)H * share), H);
+    if (w < 1 || h < 1) return;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            int x0 = x * W / w, x1 = (x + 1) * W / w, y0 = y * H / h, y1 = (y + 1) * H / h;
+            float *to = small + ((size_t)y * (size_t)w + (size_t)x) * 3, sum[3] = {0};
+            for (int j = y0; j < y1; j++)
+                for (int i = x0; i < x1; i++)
+                    for (int k = 0; k < 3; k++)
+                        sum[k] += rgb[((size_t)j * (size_t)W + (size_t)i) * 3 + (size_t)k];
+            for (int k = 0; k < 3; k++) to[k] = sum[k] / (float)((x1 - x0) * (y1 - y0));
+        }
+    for (int y = 0; y < H; y++) {
+        float fy, fx;
+        int y0 = neighbour(y, H, h, &fy), y1 = y0 + (fy > 0);
+        for (int x = 0; x < W; x++) {
+            int x0 = neighbour(x, W, w, &fx), x1 = x0 + (fx > 0);
+            for (int k = 0; k < 3; k++)
+                rgb[((size_t)y * (size_t)W + (size_t)x) * 3 + (size_t)k] =
+                    (1 - fy) * ((1 - fx) * small[(y0 * w + x0) * 3 + k] +
+                                fx * small[(y0 * w + x1) * 3 + k]) +
+                    fy * ((1 - fx) * small[(y1 * w + x0) * 3 + k] +
+                          fx * small[(y1 * w + x1) * 3 + k]);
+        }
+    }
+}
+
+static void erase(const dnx_look *l, int W, int H, float *rgb) {
+    int x0 = (int)(l->erase_x * (float)W), y0 = (int)(l->erase_y * (float)H);
+    int x1 = clamp((int)ceilf((l->erase_x + l->erase_w) * (float)W), W);
+    int y1 = clamp((int)ceilf((l->erase_y + l->erase_h) * (float)H), H);
+    for (int y = y0; y < y1; y++)
+        for (int i = x0 * 3; i < x1 * 3; i++) rgb[(size_t)y * (size_t)W * 3 + (size_t)i] = HOLE;
+}
+
+void dnx_augment_paint(const dnx_look *l, int W, int H, float *rgb, float *scratch) {
+    const size_t n = (size_t)W * (size_t)H;
+    if (l->hue != 0 || l->saturation != 1 || l->exposure != 1)
+        for (size_t i = 0; i < n; i++) distort(rgb + i * 3, l->hue, l->saturation, l->exposure);
+    for (size_t i = 0; l->is_gray && i < n; i++) {
+        float *p = rgb + i * 3;
+        p[0] = p[1] = p[2] = .299f * p[0] + .587f * p[1] + .114f * p[2];
+    }
+    if (l->shrink < 1) soften(l->shrink, W, H, rgb, scratch);
+    if (l->erase_w > 0) erase(l, W, H, rgb);
+}

@@ -1,0 +1,35 @@
+/* batches.h - batches of images, decoded ahead of the trainer. */
+#ifndef DNX_FEED_H
+#define DNX_FEED_H
+#include "data/pixels.h"
+
+typedef struct dnx_batches dnx_batches;
+
+typedef struct {
+    const float *x;                /* B x H x W x C */
+    const float *truth;            /* B class indices, -1: not known */
+    const uint32_t *image;         /* B places in the list */
+    const unsigned char *mirrored; /* B times 0 or 1 */
+    bool altered; /* some of x is not what (image, mirrored) gives every time: it was augmented */
+} dnx_batch;
+
+/* What dnx_batches_open would refuse, for a check before a run makes files. DNX_ESHAPE: the network
+ * takes no image of 1 or 3 channels. DNX_EOPTION: options of sampling or augmentation that do not
+ * go together. */
+dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *err);
+/* Starts `threads` readers that decode sub-batches of net->batch images ahead, at most 4 of them.
+ * Image p of the run (p counts from net->seen) is what dnx_sampler_pick says, with the look that
+ * dnx_augment_draw says: nothing depends on the readers' number or pace, nor on where a run was
+ * resumed. An image that passed the scan and cannot be decoded is replaced by another one. data and
+ * net must outlive the feed. The errors of dnx_batches_check; DNX_EMEM. */
+dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t seed, int threads,
+                         const dnx_decoder *decoder, dnx_batches **out, dnx_err *err);
+void dnx_batches_close(dnx_batches *f); /* f may be NULL; waits for the readers */
+
+/* The next sub-batch, valid until the next call. DNX_EIO: more than 1 % of the list cannot be
+ * decoded. */
+dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err);
+/* A line about an image that could not be decoded, "NAME: skipped: WHY", each one once, valid until
+ * the next call; NULL: no more so far. */
+const char *dnx_batches_broken(dnx_batches *f);
+#endif

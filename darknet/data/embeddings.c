@@ -1,0 +1,119 @@
+#include "data/embeddings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/half.h"
+
+#define HALF_MAX 65504.f
+enum { HEAD = 16, HEAD_2 = 32, ALIGN = 64 };
+
+dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
+                               bool half, uint64_t checksum, dnx_err *err) {
+    *f = (dnx_embeddings_out){.dim = (uint32_t)dim, .is_half = half};
+    if (count > UINT32_MAX || dim > UINT32_MAX)
+        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
+                        "cannot write: %zu x %zu numbers are too many", count, dim);
+    dnx_status st = dnx_outfile_open(&f->file, path, err);
+    if (st) return st;
+    bool second = half || checksum;
+    uint32_t head[5] = {second ? 2 : 1, (uint32_t)count, (uint32_t)dim, half ? 2 : 4, 0};
+    dnx_outfile_put(&f->file, "DNXE", 4);
+    dnx_outfile_put(&f->file, head, second ? sizeof head : 12);
+    if (second) dnx_outfile_put(&f->file, &checksum, sizeof checksum);
+    f->has_names = !second; /* only version 2 needs padding behind them */
+    return DNX_OK;
+}
+
+void dnx_embeddings_name(dnx_embeddings_out *f, const char *name) {
+    uint32_t n = (uint32_t)strlen(name);
+    dnx_outfile_put(&f->file, &n, sizeof n);
+    dnx_outfile_put(&f->file, name, n);
+}
+
+void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows) {
+    static const char zeros[ALIGN];
+    size_t n = rows * f->dim;
+    if (!f->has_names) {
+        dnx_outfile_put(&f->file, zeros, (ALIGN - f->file.size % ALIGN) % ALIGN);
+        f->has_names = true;
+    }
+    if (!f->is_half) {
+        dnx_outfile_put(&f->file, v, n * sizeof *v);
+        return;
+    }
+    uint16_t part[512];
+    for (size_t i = 0; i < n; i += 512) {
+        size_t k = n - i < 512 ? n - i : 512;
+        for (size_t j = 0; j < k; j++)
+            part[j] = dnx_to_half(fminf(fmaxf(v[i + j], -HALF_MAX), HALF_MAX));
+        dnx_outfile_put(&f->file, part, k * sizeof *part);
+    }
+}
+
+dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err) {
+    return dnx_outfile_close(&f->file, keep, err);
+}
+
+/* Where the rows start. DNX_EPARSE: the file does not hold what it says. */
+static dnx_status find_rows(dnx_embeddings_in *f, const char *path, size_t *start, dnx_err *err) {
+    const unsigned char *p = f->map;
+    dnx_loc at = {path, 0};
+    uint32_t head[6] = {0};
+    size_t pos = HEAD, i = 0;
+    if (f->map_len < HEAD || memcmp(p, "DNXE", 4))
+        return dnx_fail(err, DNX_EPARSE, at, "is no file of `darknet embed`");
+    memcpy(head, p + 4, 12);
+    if (head[0] < 1 || head[0] > 2)
+        return dnx_fail(err, DNX_EPARSE, at, "version %u, this program reads 1 and 2", head[0]);
+    f->count = head[1];
+    f->dim = head[2];
+    f->bytes = 4;
+    if (head[0] == 2 && f->map_len >= HEAD_2) {
+        memcpy(head + 3, p + HEAD, 4);
+        memcpy(&f->checksum, p + HEAD + 8, 8);
+        f->bytes = head[3];
+        pos = HEAD_2;
+    }
+    for (; i < f->count && pos + 4 <= f->map_len; i++) {
+        uint32_t n;
+        memcpy(&n, p + pos, 4);
+        pos += 4 + (size_t)n;
+    }
+    if (head[0] == 2) pos = (pos + ALIGN - 1) / ALIGN * ALIGN;
+    if (i < f->count || (f->bytes != 2 && f->bytes != 4) || pos > f->map_len ||
+        f->map_len - pos != f->count * f->dim * f->bytes)
+        return dnx_fail(err, DNX_EPARSE, at, "cut short or damaged");
+    *start = pos;
+    return DNX_OK;
+}
+
+dnx_status dnx_embeddings_open(dnx_embeddings_in *f, const char *path, dnx_err *err) {
+    dnx_loc at = {path, 0};
+    struct stat info;
+    *f = (dnx_embeddings_in){0};
+    int fd = open(path, O_RDONLY);
+    if (fd < 0) return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
+    if (!fstat(fd, &info) && S_ISREG(info.st_mode) && info.st_size > 0) {
+        f->map_len = (size_t)info.st_size;
+        f->map = mmap(NULL, f->map_len, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (f->map == MAP_FAILED) f->map = NULL;
+    }
+    close(fd);
+    if (!f->map) return dnx_fail(err, DNX_EIO, at, "cannot be read");
+    size_t start = 0;
+    dnx_status st = find_rows(f, path, &start, err);
+    if (st) dnx_embeddings_close(f);
+    else f->rows = (const char *)f->map + start;
+    return st;
+}
+
+void dnx_embeddings_close(dnx_embeddings_in *f) {
+    if (f->map) munmap(f->map, f->map_len);
+    f->map = NULL;
+}

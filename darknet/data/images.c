@@ -1,0 +1,183 @@
+#include "data/images.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/paths.h"
+#include "data/pixels.h"
+
+static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
+
+/* ---- names ---- */
+
+static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
+    if (name && l->n == l->room) {
+        size_t room = l->room ? 2 * l->room : 1024;
+        char **more = realloc(l->name, room * sizeof *more);
+        if (more) {
+            l->name = more;
+            l->room = room;
+        }
+    }
+    if (!name || l->n == l->room) {
+        free(name);
+        return dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
+    }
+    l->name[l->n++] = name;
+    return DNX_OK;
+}
+
+static bool is_image(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot && (!strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg") ||
+                   !strcasecmp(dot, ".png"));
+}
+
+#define DEEPEST 32 /* folders in folders: a link may lead in a circle */
+
+static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err) {
+    char *path = dnx_path_join(l->base, under);
+    DIR *d = path ? opendir(path) : NULL;
+    dnx_status st = DNX_OK;
+    if (!path) return dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
+    if (!d) st = dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+    if (depth > DEEPEST)
+        st = dnx_fail(err, DNX_EIO, at(path), "more than %d folders deep", DEEPEST);
+    for (struct dirent *e; !st && (e = readdir(d));) {
+        struct stat info;
+        char *name = e->d_name[0] == '.' ? NULL : *under ? dnx_path_join(under, e->d_name)
+                                                         : strdup(e->d_name);
+        char *full = name ? dnx_path_join(l->base, name) : NULL;
+        bool found = full && !stat(full, &info);
+        if (found && S_ISDIR(info.st_mode)) st = add_folder(l, name, depth + 1, err);
+        else if (found && is_image(name)) {
+            st = add(l, name, err);
+            name = NULL;
+        }
+        free(name);
+        free(full);
+    }
+    if (d) closedir(d);
+    free(path);
+    return st;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static dnx_status add_lines(dnx_images *l, const char *path, dnx_err *err) {
+    FILE *f = fopen(path, "r");
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t n;
+    dnx_status st = DNX_OK;
+    if (!f) return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+    while (!st && (n = getline(&line, &room, f)) >= 0) {
+        while (n > 0 && strchr(" \t\r\n", line[n - 1])) line[--n] = 0;
+        if (n > 0) st = add(l, strdup(line), err);
+    }
+    if (!st && ferror(f)) st = dnx_fail(err, DNX_EIO, at(path), "cannot read: %s", strerror(errno));
+    free(line);
+    fclose(f);
+    return st;
+}
+
+/* Names that sort as the images lie. */
+static dnx_status add_set(dnx_images *l, const char *path, dnx_err *err) {
+    char name[24];
+    dnx_status st = dnx_binset_open(path, &l->set, err);
+    for (size_t i = 0; !st && i < l->set.n; i++) {
+        snprintf(name, sizeof name, "%06zu", i);
+        st = add(l, strdup(name), err);
+    }
+    return st;
+}
+
+static bool is_set(const char *path) {
+    size_t n = strlen(path);
+    return n > 4 && !strcasecmp(path + n - 4, ".bin");
+}
+
+dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err) {
+    struct stat info;
+    if (stat(path, &info))
+        return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+    bool is_folder = S_ISDIR(info.st_mode);
+    const char *slash = strrchr(path, '/');
+    bool is_bin = !is_folder && is_set(path);
+    l->base = is_folder || is_bin ? strdup(path)
+                                  : strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+    if (!l->base) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
+    dnx_status st = is_folder ? add_folder(l, "", 0, err)
+                              : is_bin ? add_set(l, path, err) : add_lines(l, path, err);
+    if (st) return st;
+    if (!l->n) return dnx_fail(err, DNX_EIO, at(path), "no images");
+    if (l->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at(path), "too many images");
+    if (is_folder) qsort(l->name, l->n, sizeof *l->name, by_name);
+    return DNX_OK;
+}
+
+void dnx_images_free(dnx_images *l) {
+    for (size_t i = 0; i < l->n; i++) free(l->name[i]);
+    free(l->name);
+    free(l->base);
+    dnx_binset_close(&l->set);
+}
+
+/* ---- pixels ---- */
+
+static void normalise(const dnx_net *net, const unsigned char *rgb, float *x, float *mirrored) {
+    const float mean = net->o.input_mean, scale = net->o.input_scale;
+    const int H = net->in.h, W = net->in.w, C = net->in.c;
+    for (int y = 0; y < H; y++)
+        for (int i = 0; i < W; i++, rgb += 3) {
+            const float pixel[] = {rgb[0], rgb[1], rgb[2]};
+            dnx_pixel(pixel, C, mean, scale, x + (y * W + i) * C);
+            if (mirrored) dnx_pixel(pixel, C, mean, scale, mirrored + (y * W + W - 1 - i) * C);
+        }
+}
+
+/* Takes an image as it was decoded, or says why there is none; path: for messages. */
+static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fault,
+                       dnx_image *image, float *x, float *mirrored, dnx_err *err) {
+    dnx_status st = DNX_OK;
+    if (fault == DNX_IMAGE_UNREAD)
+        return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+    if (fault == DNX_IMAGE_EMPTY) return dnx_fail(err, DNX_EIO, at(path), "is empty");
+    if (fault && fault != DNX_IMAGE_HUGE)
+        return dnx_fail(err, DNX_EPARSE, at(path), "is no image that can be decoded");
+    if (!fault && image->w == net->in.w && image->h == net->in.h)
+        normalise(net, image->rgb, x, mirrored);
+    else st = dnx_fail(err, DNX_ESHAPE, at(path),
+                       "is %d x %d pixels, the network's input %d x %d: align and crop the faces "
+                       "to that size", image->w, image->h, net->in.w, net->in.h);
+    dnx_image_free(image);
+    return st;
+}
+
+dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net,
+                           const dnx_decoder *decoder, float *x, float *mirrored, dnx_err *err) {
+    const char *name = l->name[i];
+    dnx_image image;
+    if (l->set.n) {
+        char where[300];
+        snprintf(where, sizeof where, "%.250s: image %s", l->base, name);
+        dnx_image_fault fault = dnx_image_decode(l->set.image[i].bytes, l->set.image[i].n, decoder,
+                                                 &image);
+        return take(net, where, fault, &image, x, mirrored, err);
+    }
+    char *path = name[0] == '/' ? strdup(name) : dnx_path_join(l->base, name);
+    if (!path) return dnx_fail(err, DNX_EMEM, at(name), "no memory");
+    if (access(path, F_OK) && !access(name, F_OK)) strcpy(path, name);
+    dnx_image_fault fault = dnx_image_read(path, decoder, &image);
+    dnx_status st = take(net, path, fault, &image, x, mirrored, err);
+    free(path);
+    return st;
+}

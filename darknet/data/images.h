@@ -1,0 +1,28 @@
+/* images.h - a folder or list of images that need not be labelled, and one of them as the network's
+ * floats: what embeddings and verification look at. */
+#ifndef DNX_IMAGES_H
+#define DNX_IMAGES_H
+#include "data/binset.h"
+#include "data/decode.h"
+#include "net/net.h"
+
+typedef struct {
+    char **name; /* as listed; in a folder: relative to it */
+    size_t n, room;
+    char *base;  /* names are relative to this folder when they exist there; "" none; the
+                  * .bin itself */
+    dnx_binset set; /* of a file *.bin: its images, whose names are numbers from 0 */
+} dnx_images;
+
+/* All .jpg, .jpeg and .png of a folder and its folders, sorted, or the lines of a list, or, of a
+ * file *.bin, the images of a verification set (binset.h). DNX_EIO: unreadable, no images;
+ * DNX_EPARSE: no such set; DNX_EMEM. Free l in any case. */
+dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
+void dnx_images_free(dnx_images *l);
+
+/* Image i as H x W x C floats, (pixel - input_mean) * input_scale, and its mirror image where
+ * mirrored is not NULL. DNX_EIO; DNX_EPARSE: it cannot be decoded; DNX_ESHAPE: it has not the
+ * network's size. Thread safe. */
+dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net,
+                           const dnx_decoder *decoder, float *x, float *mirrored, dnx_err *err);
+#endif

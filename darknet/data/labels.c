@@ -1,0 +1,90 @@
+/* The host asks strstr() for every label and path: 85,742 labels and 5.8 million paths would take
+ * days. Here the labels are sorted, and at each place of the path the range of labels that fit so
+ * far is narrowed byte by byte. */
+#include "data/labels.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+
+typedef struct {
+    const char *label;
+    int class_of;
+} entry;
+
+static int by_label(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    int c = strcmp(x->label, y->label);
+    return c ? c : x->class_of - y->class_of;
+}
+
+dnx_status dnx_labels_read(const char *file, int most, dnx_labels *l, dnx_err *err) {
+    dnx_loc at = {file, 0};
+    size_t len, lines = 1;
+    char *line;
+    l->text = dnx_file_read(file, &len);
+    if (!l->text) return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
+    for (size_t i = 0; i < len; i++) lines += l->text[i] == '\n';
+    l->label = malloc(sizeof *l->label * lines);
+    l->order = malloc(sizeof *l->order * lines);
+    entry *sorted = malloc(sizeof *sorted * lines);
+    if (!l->label || !l->order || !sorted) {
+        free(sorted);
+        return dnx_fail(err, DNX_EMEM, at, "no memory for the labels");
+    }
+    for (char *p = l->text; l->n < most && (line = dnx_line_next(&p, l->text + len));)
+        if (*(line = dnx_line_trim(line))) {
+            sorted[l->n] = (entry){line, l->n};
+            l->label[l->n++] = line;
+        }
+    qsort(sorted, (size_t)l->n, sizeof *sorted, by_label);
+    for (int i = 0; i < l->n; i++) {
+        l->order[i] = sorted[i].class_of;
+        l->first[(unsigned char)sorted[i].label[0] + 1]++;
+    }
+    for (int b = 0; b < 256; b++) l->first[b + 1] += l->first[b];
+    free(sorted);
+    return DNX_OK;
+}
+
+void dnx_labels_free(dnx_labels *l) {
+    free(l->text);
+    free(l->label);
+    free(l->order);
+}
+
+/* The first of order[lo..hi-1] whose byte `at` is not below b. */
+static int not_below(const dnx_labels *l, int lo, int hi, size_t at, int b) {
+    while (lo < hi) {
+        int middle = lo + (hi - lo) / 2;
+        if ((unsigned char)l->label[l->order[middle]][at] < b) lo = middle + 1;
+        else hi = middle;
+    }
+    return lo;
+}
+
+static void note(int class_of, int found[2], int *n) {
+    if (*n && (class_of == found[0] || (*n == 2 && class_of >= found[1]))) return;
+    int low = *n && found[0] < class_of ? found[0] : class_of;
+    int high = *n && found[0] < class_of ? class_of : found[0];
+    found[0] = low;
+    if (*n) found[1] = high;
+    *n = *n ? 2 : 1;
+}
+
+int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]) {
+    found[0] = found[1] = -1;
+    int n = 0;
+    for (const unsigned char *p = (const unsigned char *)path; *p; p++) {
+        int lo = l->first[*p], hi = l->first[*p + 1];
+        for (size_t at = 1; lo < hi; at++) {
+            /* the labels that end here come first */
+            for (; lo < hi && !l->label[l->order[lo]][at]; lo++) note(l->order[lo], found, &n);
+            lo = not_below(l, lo, hi, at, p[at]);
+            hi = not_below(l, lo, hi, at, p[at] + 1);
+        }
+    }
+    return n;
+}

@@ -1,0 +1,24 @@
+/* pixels.h - one image of the list as the network's floats. */
+#ifndef DNX_PIXELS_H
+#define DNX_PIXELS_H
+#include "data/augment.h"
+#include "data/data.h"
+#include "data/decode.h"
+
+/* A pixel as the network's C floats, (value - mean) * scale; C is 3 (RGB) or 1 (luma). */
+static inline void dnx_pixel(const float *rgb, int C, float mean, float scale, float *x) {
+    if (C == 1) *x = (.299f * rgb[0] + .587f * rgb[1] + .114f * rgb[2] - mean) * scale;
+    else
+        for (int c = 0; c < 3; c++) x[c] = (rgb[c] - mean) * scale;
+}
+
+/* Image i with a look, as H x W x C floats, (pixel - input_mean) * input_scale; C is 3 (RGB) or 1
+ * (luma). scratch: 2 x H x W x 3 floats. NULL, or why it cannot be read or decoded; an image that
+ * claims more than DNX_MAX_SIDE or DNX_MAX_PIXELS is not decoded. Thread safe. */
+const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net, const dnx_look *look,
+                           const dnx_decoder *decoder, float *scratch, float *out);
+
+/* Image i as it is, or its mirror image. false: it cannot be read or decoded. Thread safe. */
+bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored,
+                    const dnx_decoder *decoder, float *out);
+#endif

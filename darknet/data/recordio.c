@@ -1,0 +1,219 @@
+/* A record: uint32 magic; uint32, 3 bits part and 29 bits length; then the content, padded to 4
+ * bytes. Part 0 is a whole record; a content that holds the magic number on a 4-byte border is cut
+ * there into parts 1, 2, ..., 2, 3, and the number left out. The content: uint32 flag, float label,
+ * uint64 id, uint64 id2; flag further labels, the first of which counts; the image. Little endian.
+ */
+#include "data/recordio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/files.h"
+
+#define MAGIC 0xced7230au
+enum { FRAME = 8, HEAD = 24, WHOLE = 0, FIRST = 1, LAST = 3 };
+
+typedef struct {
+    uint64_t key, at;
+} entry;
+
+static bool read_at(int fd, void *to, size_t n, uint64_t at) {
+    for (size_t got = 0; got < n;) {
+        ssize_t k = pread(fd, (char *)to + got, n - got, (off_t)(at + got));
+        if (k > 0) got += (size_t)k;
+        else if (k == 0 || errno != EINTR) return false;
+    }
+    return true;
+}
+
+/* One part: NULL, or what is wrong. */
+static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part, uint32_t *len) {
+    uint32_t word[2];
+    if (at > size || size - at < FRAME || !read_at(fd, word, FRAME, at)) return "is cut short";
+    if (word[0] != MAGIC) return "has a wrong magic number";
+    *part = word[1] >> 29;
+    *len = word[1] & ((1u << 29) - 1);
+    return size - at - FRAME < *len ? "is cut short" : NULL;
+}
+
+/* The content of all parts, free() it; NULL with *why set. */
+static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n,
+                                   const char **why) {
+    static const uint32_t magic = MAGIC;
+    unsigned char *bytes = NULL;
+    *n = 0;
+    for (bool is_first = true;; is_first = false) {
+        unsigned part = WHOLE;
+        uint32_t len = 0;
+        *why = read_frame(fd, size, at, &part, &len);
+        if (!*why && (is_first ? part > FIRST : part <= FIRST || part > LAST))
+            *why = "is the middle of another";
+        size_t gap = is_first ? 0 : sizeof magic;
+        if (!*why && *n + gap + len > DNX_MAX_FILE) *why = "is larger than 1 GB";
+        unsigned char *more = *why ? NULL : realloc(bytes, *n + gap + len + 1);
+        if (!*why && !more) *why = "needs more memory than there is";
+        if (more) {
+            bytes = more;
+            memcpy(bytes + *n, &magic, gap);
+            *n += gap;
+            if (read_at(fd, bytes + *n, len, at + FRAME)) *n += len;
+            else *why = "cannot be read";
+        }
+        if (*why) {
+            free(bytes);
+            return NULL;
+        }
+        if (part == WHOLE || part == LAST) return bytes;
+        at += FRAME + ((uint64_t)len + 3) / 4 * 4;
+    }
+}
+
+/* Where the image starts in a content; 0: there is none. */
+static size_t image_at(const unsigned char *bytes, size_t n) {
+    uint32_t flag;
+    if (n < HEAD) return 0;
+    memcpy(&flag, bytes, sizeof flag);
+    return flag > (n - HEAD) / 4 ? 0 : HEAD + (size_t)flag * 4;
+}
+
+static float label_of(const unsigned char *bytes, size_t image) {
+    float label;
+    memcpy(&label, bytes + (image > HEAD ? HEAD : 4), sizeof label);
+    return label;
+}
+
+/* Most records are whole and have few labels: then one short read does. */
+const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
+                             unsigned char head[4], size_t *n) {
+    unsigned char start[128], *bytes = start;
+    unsigned part;
+    uint32_t len;
+    const char *why = read_frame(fd, size, at, &part, &len);
+    if (why) return why;
+    size_t got = len < sizeof start ? len : sizeof start;
+    if (!read_at(fd, start, got, at + FRAME)) return "cannot be read";
+    size_t image = image_at(start, got);
+    if (part != WHOLE || (len > got && (!image || got - image < 4))) {
+        bytes = read_content(fd, size, at, &got, &why);
+        if (!bytes) return why;
+        image = image_at(bytes, got);
+    }
+    if (!image) why = "has no label";
+    else {
+        *label = label_of(bytes, image);
+        *n = got - image < 4 ? got - image : 4;
+        memcpy(head, bytes + image, *n);
+    }
+    if (bytes != start) free(bytes);
+    return why;
+}
+
+unsigned char *dnx_record_image(int fd, uint64_t size, uint64_t at, size_t *len,
+                                const char **why) {
+    size_t n;
+    unsigned char *bytes = read_content(fd, size, at, &n, why);
+    if (!bytes) return NULL;
+    size_t image = image_at(bytes, n);
+    *len = n - image;
+    memmove(bytes, bytes + image, *len);
+    if (image) return bytes;
+    *why = "has no label";
+    free(bytes);
+    return NULL;
+}
+
+/* ---- the index ---- */
+
+static int by_key(const void *a, const void *b) {
+    uint64_t x = ((const entry *)a)->key, y = ((const entry *)b)->key;
+    return x < y ? -1 : x > y;
+}
+
+static bool take_number(char **p, uint64_t *v) {
+    char *end;
+    while (**p == ' ' || **p == '\t') ++*p;
+    if (**p < '0' || **p > '9') return false;
+    errno = 0;
+    *v = strtoull(*p, &end, 10);
+    *p = end;
+    return !errno;
+}
+
+static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err *err) {
+    size_t len, lines = 1;
+    char *text = dnx_file_read(path, &len), *at = text, *line;
+    if (!text)
+        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot read: %s", strerror(errno));
+    for (size_t i = 0; i < len; i++) lines += text[i] == '\n';
+    *list = malloc(sizeof **list * lines);
+    dnx_status st = *list ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    for (int i = 1; !st && (line = dnx_line_next(&at, text + len)); i++) {
+        entry *e = &(*list)[*n];
+        if (!*(line = dnx_line_trim(line))) continue;
+        char *p = line;
+        if (take_number(&p, &e->key) && take_number(&p, &e->at) && !*p) ++*n;
+        else
+            st = dnx_fail(err, DNX_EPARSE, (dnx_loc){path, i},
+                          "'%.60s': must be a key and an offset", line);
+    }
+    free(text);
+    if (!st) qsort(*list, *n, sizeof **list, by_key);
+    for (size_t i = 1; !st && i < *n; i++)
+        if ((*list)[i].key == (*list)[i - 1].key)
+            st = dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "key %" PRIu64 " is there twice",
+                          (*list)[i].key);
+    return st;
+}
+
+/* The images of an index, by InsightFace's header where record 0 is one. */
+static dnx_status choose(const char *path, const char *index, dnx_records *r, const entry *list,
+                         size_t n, dnx_err *err) {
+    dnx_loc at = {path, 0};
+    size_t lo = 0, hi = n, len = 0;
+    const char *why = NULL;
+    if (n && list[0].key == 0) {
+        unsigned char *head = read_content(r->fd, r->size, list[0].at, &len, &why);
+        if (!head)
+            return dnx_fail(err, DNX_EIO, at, "record 0 at byte %" PRIu64 " %s", list[0].at, why);
+        size_t image = image_at(head, len);
+        double last = image >= HEAD + 8 && image == len ? (double)label_of(head, image) : 0;
+        free(head);
+        if (image > HEAD && image == len) {
+            for (lo = hi = 1; hi < n && (double)list[hi].key < last;) hi++;
+            if (last < 1 || (double)hi != last)
+                return dnx_fail(err, DNX_EIO, at,
+                                "its header says %.0f images, but %.200s has %zu", last - 1, index,
+                                hi - 1);
+        }
+    }
+    r->at = malloc(sizeof *r->at * (n + 1));
+    if (!r->at) return dnx_fail(err, DNX_EMEM, at, "no memory for its index");
+    for (size_t i = lo; i < hi; i++) r->at[r->n++] = list[i].at;
+    return DNX_OK;
+}
+
+dnx_status dnx_records_open(const char *path, dnx_records *r, dnx_err *err) {
+    struct stat s;
+    entry *list = NULL;
+    size_t n = 0, len = strlen(path);
+    *r = (dnx_records){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (r->fd < 0 || fstat(r->fd, &s))
+        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot read: %s", strerror(errno));
+    if (!S_ISREG(s.st_mode)) return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "is no file");
+    r->size = (uint64_t)s.st_size;
+    char *index = strdup(path);
+    if (!index) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    memcpy(index + len - 3, "idx", 3);
+    dnx_status st = read_index(index, &list, &n, err);
+    if (!st) st = choose(path, index, r, list, n, err);
+    free(list);
+    free(index);
+    return st;
+}
+
+void dnx_records_free(dnx_records *r) { free(r->at); }

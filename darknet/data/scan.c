@@ -1,0 +1,140 @@
+#include "data/scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data/recordio.h"
+
+enum { THREADS = 8, PIECE = 256 };
+
+/* ---- threads ---- */
+
+typedef struct {
+    size_t n;
+    atomic_size_t next;
+    void (*fn)(void *, size_t, size_t);
+    void *arg;
+} job;
+
+static void *work(void *arg) {
+    job *j = arg;
+    for (size_t lo; (lo = atomic_fetch_add(&j->next, PIECE)) < j->n;)
+        j->fn(j->arg, lo, j->n - lo < PIECE ? j->n : lo + PIECE);
+    return NULL;
+}
+
+void dnx_side_by_side(size_t n, void (*fn)(void *arg, size_t lo, size_t hi), void *arg) {
+    job j = {.n = n, .fn = fn, .arg = arg};
+    pthread_t thread[THREADS];
+    int started = 0;
+    while (started < THREADS && (size_t)started * PIECE < n &&
+           !pthread_create(&thread[started], NULL, work, &j))
+        started++;
+    work(&j);
+    for (int i = 0; i < started; i++) pthread_join(thread[i], NULL);
+}
+
+/* ---- faults ---- */
+
+enum { EMPTY = 250, NO_IMAGE, NO_FILE, DAMAGED }; /* above any errno */
+
+static const char *text_of(int fault) {
+    return fault == EMPTY      ? "is empty"
+           : fault == NO_IMAGE ? "is no image"
+           : fault == NO_FILE  ? "is no file"
+           : fault == DAMAGED  ? "is damaged"
+                               : strerror(fault);
+}
+
+static int fault_of_head(const unsigned char *head, size_t n) {
+    static const struct {
+        const char *bytes;
+        size_t n;
+    } magic[] = {{"\xff\xd8\xff", 3}, {"\x89PNG", 4}, {"BM", 2}, {"GIF8", 4}, {"P5", 2}, {"P6", 2}};
+    if (n == 0) return EMPTY;
+    for (size_t i = 0; i < sizeof magic / sizeof *magic; i++)
+        if (n >= magic[i].n && !memcmp(head, magic[i].bytes, magic[i].n)) return 0;
+    return NO_IMAGE;
+}
+
+/* Three calls of the system a file; what is none tells by its error. A FIFO would wait without
+ * O_NONBLOCK. */
+static int fault_of_file(const char *path) {
+    unsigned char head[4] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t got = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
+    int why = got < 0 ? errno : 0;
+    if (fd >= 0) close(fd);
+    if (why) return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
+    return fault_of_head(head, (size_t)got);
+}
+
+typedef struct {
+    const dnx_data *d;
+    unsigned char *fault; /* of each image: 0, an errno or one of ours */
+} scan;
+
+static void look(void *arg, size_t lo, size_t hi) {
+    scan *s = arg;
+    unsigned char head[4];
+    float label;
+    size_t n = 0;
+    for (size_t i = lo; i < hi; i++) {
+        const dnx_source *from = dnx_data_source(s->d, i);
+        uint64_t at = s->d->at[i];
+        if (from->fd < 0) s->fault[i] = (unsigned char)fault_of_file(s->d->text + at);
+        else if (dnx_record_label(from->fd, from->size, at, &label, head, &n))
+            s->fault[i] = DAMAGED;
+        else s->fault[i] = (unsigned char)fault_of_head(head, n);
+    }
+}
+
+static uint64_t fnv(uint64_t h, const void *bytes, size_t n) {
+    const unsigned char *p = bytes;
+    for (size_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001b3u;
+    return h;
+}
+
+static void keep(dnx_data *d, const dnx_source *s, size_t i) {
+    const char *name = s->fd < 0 ? d->text + d->at[i] : s->path;
+    d->checksum = fnv(d->checksum, name, strlen(name) + 1);
+    if (s->fd >= 0) d->checksum = fnv(d->checksum, &d->at[i], sizeof *d->at);
+    d->checksum = fnv(d->checksum, &d->class_of[i], sizeof *d->class_of);
+    d->at[d->n] = d->at[i];
+    d->class_of[d->n++] = d->class_of[i];
+}
+
+dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char *), void *arg,
+                    dnx_err *err) {
+    dnx_loc at = {d->o.train, 0};
+    if (!d->n) return dnx_fail(err, DNX_EIO, at, "lists no images");
+    if (d->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at, "lists too many images");
+    scan s = {d, calloc(d->n, 1)};
+    if (!s.fault) return dnx_fail(err, DNX_EMEM, at, "no memory for the list");
+    dnx_side_by_side(d->n, look, &s);
+    d->listed = d->n;
+    d->n = 0;
+    d->checksum = 0xcbf29ce484222325u;
+    int k = 0;
+    for (size_t i = 0; i < d->listed; i++) {
+        char name[4096];
+        while (k + 1 < d->sources && i >= d->source[k + 1].first) d->source[++k].first = d->n;
+        if (!s.fault[i]) keep(d, &d->source[k], i);
+        else if (++d->broken, broken) {
+            dnx_source_name(d, &d->source[k], d->at[i], name, sizeof name);
+            broken(arg, name, text_of(s.fault[i]));
+        }
+    }
+    while (k + 1 < d->sources) d->source[++k].first = d->n;
+    free(s.fault);
+    if (d->broken * 100 > d->listed || !d->n)
+        return dnx_fail(err, DNX_EIO, at, "%zu of %zu images are broken or missing, more than 1 %%",
+                        d->broken, d->listed);
+    return DNX_OK;
+}

@@ -1,0 +1,212 @@
+/* [yolo], [region], [detection] and [logistic] by libdarknet's functions. They only predict: their
+ * truth is no class of the image, but boxes. x and y have the same numbers.
+ *
+ * yolo: N boxes (as many as mask has) of 4 coordinates, an objectness and `classes` values at each
+ *   pixel; the logistic function of all but width and height. Redmon, Farhadi 2018.
+ * region: the same with `num` boxes; softmax=1: softmax over the classes. Redmon, Farhadi 2017.
+ * detection: a grid of side x side: first the classes of all cells, then objectness and
+ *   coordinates; softmax=1: softmax over the classes. Redmon et al. 2016.
+ * logistic: y = 1 / (1 + exp(-x)). */
+#include <darknet.h>
+
+#define DNX_HOST_STRUCTS
+#include "host/layers.h"
+
+/* Exported by libdarknet, in none of its headers. */
+void forward_yolo_layer(const layer l, network net);
+void forward_region_layer(const layer l, network net);
+void forward_detection_layer(const layer l, network net);
+void forward_logistic_layer(const layer l, network net);
+
+typedef struct {
+    int classes, num, coords, side, softmax, background, rescore, random, max, log, sqrt, classfix;
+    int absolute, bias_match, forced, reorg;
+    float jitter, ignore_thresh, truth_thresh, thresh, coord_scale, object_scale, noobject_scale;
+    float class_scale, mask_scale;
+    char *tree, *map;
+    dnx_list mask, anchors;
+} opts;
+
+#define TRAINS "the host's, for training"
+#define SWITCH(f) DNX_OPT_INT(opts, f, 0, 0, 1, TRAINS)
+#define FACTOR(f, def) DNX_OPT_FLOAT(opts, f, def, -1e6, 1e6, TRAINS)
+
+static void forward(dnx_node *n, dnx_pass *p)
+{
+    bool was = p->is_training;
+    p->is_training = false;
+    dnx_host_forward(n, p);
+    p->is_training = was;
+}
+
+/* The number of boxes at a pixel times the numbers of each must be the channels. */
+static dnx_status check_channels(dnx_node *n, int boxes, int numbers, dnx_err *err)
+{
+    if ((long)boxes * numbers == n->in[0].c) return DNX_OK;
+    return dnx_fail(err, DNX_ESHAPE, n->loc,
+                    "[%s] %d boxes of %d numbers at each pixel: the input has %d channels, not %ld",
+                    n->type->name, boxes, numbers, n->in[0].c, (long)boxes * numbers);
+}
+
+static dnx_status refuse_tree(const dnx_node *n, dnx_err *err)
+{
+    const opts *o = n->opts;
+    if (!o->tree) return DNX_OK;
+    return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] tree=%.60s: trees are not supported",
+                    n->type->name, o->tree);
+}
+
+/* ---- [yolo] ---- */
+
+static const dnx_opt yolo_options[] = {
+    DNX_OPT_INT(opts, classes, 20, 1, 1 << 20, "number of classes"),
+    DNX_OPT_INT(opts, num, 1, 1, 65536, "number of anchors in all"),
+    DNX_OPT_LIST(opts, mask, 0, 65535, "the anchors of this layer; absent: all"),
+    DNX_OPT_LIST(opts, anchors, 0, 1e6, "widths and heights, pixels; " TRAINS),
+    DNX_OPT_INT(opts, max, 90, 1, 65536, TRAINS), SWITCH(random), FACTOR(jitter, .2),
+    FACTOR(ignore_thresh, .5), FACTOR(truth_thresh, 1), DNX_OPT_STRING(opts, map, NULL, TRAINS),
+    DNX_OPT_END};
+
+static dnx_status make_yolo(dnx_node *n, dnx_err *err)
+{
+    const opts *o = n->opts;
+    dnx_host_state *s = n->state;
+    int boxes = o->mask.n ? o->mask.n : o->num;
+    dnx_status st = check_channels(n, boxes, o->classes + 5, err);
+    if (st) return st;
+    n->out = n->in[0];
+    s->l.type = YOLO;
+    s->l.n = boxes;
+    s->l.total = o->num;
+    s->l.classes = o->classes;
+    s->forward = forward_yolo_layer;
+    return dnx_host_make(n, err);
+}
+
+const dnx_layer_type dnx_yolo = {
+    .name = "yolo",
+    .summary = "boxes and their classes, version 3; only predicts (the host's)",
+    .is_loss = true,
+    .takes_previous = true,
+    .options = yolo_options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(dnx_host_state),
+    .make = make_yolo,
+    .unmake = dnx_host_unmake,
+    .forward = forward,
+};
+
+/* ---- [region] ---- */
+
+static const dnx_opt region_options[] = {
+    DNX_OPT_INT(opts, classes, 20, 1, 1 << 20, "number of classes"),
+    DNX_OPT_INT(opts, num, 1, 1, 65536, "boxes at a pixel"),
+    DNX_OPT_INT(opts, coords, 4, 2, 1024, "coordinates of a box"),
+    DNX_OPT_INT(opts, softmax, 0, 0, 1, "1: softmax over the classes"),
+    DNX_OPT_INT(opts, background, 0, 0, 1, "1: the objectness is a class of the softmax"),
+    DNX_OPT_LIST(opts, anchors, 0, 1e6, "widths and heights; " TRAINS),
+    DNX_OPT_INT(opts, max, 30, 1, 65536, TRAINS), SWITCH(log), SWITCH(sqrt), SWITCH(rescore),
+    DNX_OPT_INT(opts, classfix, 0, -1, 1, TRAINS), SWITCH(absolute), SWITCH(random),
+    SWITCH(bias_match), FACTOR(jitter, .2), FACTOR(thresh, .5), FACTOR(coord_scale, 1),
+    FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(mask_scale, 1),
+    FACTOR(class_scale, 1), DNX_OPT_STRING(opts, tree, NULL, "not supported"),
+    DNX_OPT_STRING(opts, map, NULL, TRAINS), DNX_OPT_END};
+
+static dnx_status make_region(dnx_node *n, dnx_err *err)
+{
+    const opts *o = n->opts;
+    dnx_host_state *s = n->state;
+    dnx_status st = refuse_tree(n, err);
+    if (!st) st = check_channels(n, o->num, o->classes + o->coords + 1, err);
+    if (st) return st;
+    n->out = n->in[0];
+    s->l.type = REGION;
+    s->l.n = o->num;
+    s->l.classes = o->classes;
+    s->l.coords = o->coords;
+    s->l.softmax = o->softmax;
+    s->l.background = o->background;
+    s->forward = forward_region_layer;
+    return dnx_host_make(n, err);
+}
+
+const dnx_layer_type dnx_region = {
+    .name = "region",
+    .summary = "boxes and their classes, version 2; only predicts (the host's)",
+    .is_loss = true,
+    .takes_previous = true,
+    .options = region_options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(dnx_host_state),
+    .make = make_region,
+    .unmake = dnx_host_unmake,
+    .forward = forward,
+};
+
+/* ---- [detection] ---- */
+
+static const dnx_opt detection_options[] = {
+    DNX_OPT_INT(opts, classes, 1, 1, 1 << 20, "number of classes"),
+    DNX_OPT_INT(opts, num, 1, 1, 65536, "boxes in a cell"),
+    DNX_OPT_INT(opts, coords, 1, 1, 1024, "coordinates of a box"),
+    DNX_OPT_INT(opts, side, 7, 1, 8192, "cells in a row and in a column"),
+    DNX_OPT_INT(opts, softmax, 0, 0, 1, "1: softmax over the classes"),
+    DNX_OPT_INT(opts, max, 90, 1, 65536, TRAINS), SWITCH(rescore), SWITCH(sqrt), SWITCH(forced),
+    SWITCH(random), SWITCH(reorg), FACTOR(jitter, .2), FACTOR(coord_scale, 1),
+    FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(class_scale, 1), DNX_OPT_END};
+
+static dnx_status make_detection(dnx_node *n, dnx_err *err)
+{
+    const opts *o = n->opts;
+    dnx_host_state *s = n->state;
+    double cells = (double)o->side * o->side, has = (double)dnx_size(n->in[0]);
+    double want = cells * ((1. + o->coords) * o->num + o->classes);
+    if (want != has)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[detection] side=%d: %.0f cells want %.0f inputs, not %.0f", o->side,
+                        cells, want, has);
+    n->out = (dnx_shape){1, 1, (int)has};
+    s->l.type = DETECTION;
+    s->l.n = o->num;
+    s->l.side = o->side;
+    s->l.classes = o->classes;
+    s->l.coords = o->coords;
+    s->l.softmax = o->softmax;
+    s->forward = forward_detection_layer;
+    return dnx_host_make(n, err);
+}
+
+const dnx_layer_type dnx_detection = {
+    .name = "detection",
+    .summary = "boxes and their classes, version 1; only predicts (the host's)",
+    .is_loss = true,
+    .takes_previous = true,
+    .options = detection_options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(dnx_host_state),
+    .make = make_detection,
+    .unmake = dnx_host_unmake,
+    .forward = forward,
+};
+
+/* ---- [logistic] ---- */
+
+static dnx_status make_logistic(dnx_node *n, dnx_err *err)
+{
+    dnx_host_state *s = n->state;
+    n->out = n->in[0];
+    s->l.type = LOGXENT;
+    s->forward = forward_logistic_layer;
+    return dnx_host_make(n, err);
+}
+
+const dnx_layer_type dnx_logistic = {
+    .name = "logistic",
+    .summary = "the logistic function; only predicts (the host's)",
+    .is_loss = true,
+    .takes_previous = true,
+    .state_size = sizeof(dnx_host_state),
+    .make = make_logistic,
+    .unmake = dnx_host_unmake,
+    .forward = forward,
+};

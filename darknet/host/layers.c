@@ -1,0 +1,103 @@
+#include <darknet.h>
+
+#define DNX_HOST_STRUCTS
+#include "host/layers.h"
+
+#include <limits.h>
+#include <string.h>
+
+const dnx_layer_type *const dnx_host_types[] = {
+    &dnx_local, &dnx_crop,     &dnx_reorg, &dnx_normalization, &dnx_rnn,       &dnx_gru,
+    &dnx_lstm,  &dnx_logistic, &dnx_yolo,  &dnx_region,        &dnx_detection, NULL};
+
+dnx_status dnx_host_new(dnx_node *n, float **p, size_t count, dnx_err *err)
+{
+    dnx_host_state *s = n->state;
+    dnx_status st = dnx_new(n, p, count, err);
+    if (!st) s->owned[s->n_owned++] = *p;
+    return st;
+}
+
+dnx_status dnx_host_make(dnx_node *n, dnx_err *err)
+{
+    dnx_host_state *s = n->state;
+    dnx_shape in = n->in[0], out = n->out;
+    size_t from = dnx_size(in) * (size_t)n->batch, to = dnx_size(out) * (size_t)n->batch;
+    if (from > INT_MAX || to > INT_MAX)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d: the host counts only to "
+                        "2^31 - 1", n->type->name, n->batch, in.h, in.w, in.c);
+    s->l.w = in.w;
+    s->l.h = in.h;
+    s->l.c = in.c;
+    s->l.out_w = out.w;
+    s->l.out_h = out.h;
+    s->l.out_c = out.c;
+    s->l.inputs = (int)dnx_size(in);
+    s->l.outputs = (int)dnx_size(out);
+    s->l.batch = n->batch;
+    s->l.steps = 1;
+    dnx_status st = dnx_host_new(n, &s->x, from, err);
+    if (!st) st = dnx_host_new(n, &s->l.output, to, err);
+    if (!st) st = dnx_host_new(n, &s->l.delta, to, err);
+    if (!st && n->trains) st = dnx_host_new(n, &s->dx, from, err);
+    return st;
+}
+
+void dnx_host_unmake(dnx_node *n)
+{
+    dnx_host_state *s = n->state;
+    for (int i = 0; i < s->n_owned; i++) dnx_free(s->owned[i]);
+}
+
+/* B x H x W x C to B x C x H x W. */
+static void to_planes(const float *in, int batch, dnx_shape s, float *out)
+{
+    size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
+    for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
+        for (size_t i = 0; i < pixels; i++)
+            for (size_t c = 0; c < C; c++) out[c * pixels + i] = in[i * C + c];
+}
+
+/* The other way round; adds to out, or stores. */
+static void from_planes(const float *in, int batch, dnx_shape s, bool adds, float *out)
+{
+    size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
+    for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
+        for (size_t i = 0; i < pixels; i++)
+            for (size_t c = 0; c < C; c++)
+                out[i * C + c] = in[c * pixels + i] + (adds ? out[i * C + c] : 0);
+}
+
+static network network_of(dnx_host_state *s, const dnx_pass *p)
+{
+    s->l.batch = p->batch;
+    for (int i = 0; i < s->parts; i++) s->part[i].batch = p->batch;
+    return (network){.input = s->x, .workspace = p->scratch, .train = p->is_training,
+                     .batch = p->batch, .gpu_index = -1};
+}
+
+void dnx_host_forward(dnx_node *n, dnx_pass *p)
+{
+    dnx_host_state *s = n->state;
+    to_planes(p->x[0], p->batch, n->in[0], s->x);
+    s->forward(s->l, network_of(s, p));
+    from_planes(s->l.output, p->batch, n->out, false, p->y);
+    p->loss = 0;
+}
+
+/* backward may change the delta it is given, and some overwrite dx where others add: both are
+ * copies, and dx is zero. */
+void dnx_host_backward(dnx_node *n, dnx_pass *p)
+{
+    dnx_host_state *s = n->state;
+    to_planes(p->x[0], p->batch, n->in[0], s->x);
+    to_planes(p->y, p->batch, n->out, s->l.output);
+    to_planes(p->dy, p->batch, n->out, s->l.delta);
+    network net = network_of(s, p);
+    if (p->dx[0]) {
+        memset(s->dx, 0, sizeof(float) * dnx_size(n->in[0]) * (size_t)p->batch);
+        net.delta = s->dx;
+    }
+    s->backward(s->l, net);
+    if (p->dx[0]) from_planes(s->dx, p->batch, n->in[0], p->dx_adds[0], p->dx[0]);
+}

@@ -1,0 +1,238 @@
+/* [rnn], [gru] and [lstm] by libdarknet's functions, for one time step from a state of zeros: each
+ * image is a sequence of its own. They only predict: the host's CPU code has no gradient for [gru],
+ * makes no delta for [lstm], and gives the input layer of [rnn] the state layer's gradient.
+ *
+ * x: B x D numbers, y: B x N. With a(x) = A x + b, a connected layer that is normalised with
+ * batch_normalize=1, f the activation, s the logistic function, * elementwise:
+ *   rnn:  h = f(in(x)) + f(self(0)),  y = f(out(h))
+ *   gru:  z = s(uz(x) + wz(0)), r = s(ur(x) + wr(0)), h = t(uh(x) + wh(r * 0)), y = (1 - z) * h,
+ *         t: s, or tanh with tanh=1
+ *   lstm: i, f, o = s(u(x) + w(0)), g = tanh(ug(x) + wg(0)), y = o * tanh(i * g)
+ * In the file one connected layer after the other, each as biases, weights N x D, and scales, mean
+ * and variance with batch_normalize=1: rnn in, self, out; gru wz, wr, wh, uz, ur, uh; lstm wi, wf,
+ * wo, wg, ui, uf, uo, ug. */
+#include <darknet.h>
+
+#define DNX_HOST_STRUCTS
+#include "host/layers.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+/* Exported by libdarknet, in none of its headers. */
+void forward_rnn_layer(layer l, network net);
+void forward_gru_layer(layer l, network net);
+void forward_lstm_layer(layer l, network net);
+
+typedef struct {
+    int output, batch_normalize, activation, shortcut, tanh;
+} opts;
+
+/* The state that a pass starts with: B x N each. */
+static void forward(dnx_node *n, dnx_pass *p)
+{
+    dnx_host_state *s = n->state;
+    size_t bytes = sizeof(float) * dnx_size(n->out) * (size_t)p->batch;
+    if (s->l.state) memset(s->l.state, 0, bytes);
+    if (s->l.h_cpu) memset(s->l.h_cpu, 0, bytes);
+    if (s->l.c_cpu) memset(s->l.c_cpu, 0, bytes);
+    bool was = p->is_training;
+    p->is_training = false; /* else the host writes a second state behind the first */
+    dnx_host_forward(n, p);
+    p->is_training = was;
+}
+
+/* The connected layer `i` of D inputs; rubbish is B x N floats that it may write. */
+static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err *err)
+{
+    const opts *o = n->opts;
+    dnx_host_state *s = n->state;
+    layer *l = &s->part[i];
+    size_t N = (size_t)o->output, outputs = N * (size_t)n->batch, count = N * D;
+    s->block_floats[i] = N + count + (o->batch_normalize ? 3 * N : 0);
+    dnx_status st = dnx_host_new(n, &s->block[i], s->block_floats[i], err);
+    if (!st) st = dnx_host_new(n, &l->output, outputs, err);
+    if (st) return st;
+    l->type = CONNECTED;
+    l->inputs = (int)D;
+    l->outputs = l->out_c = o->output;
+    l->out_h = l->out_w = 1;
+    l->batch_normalize = o->batch_normalize;
+    l->activation = LINEAR;
+    l->biases = s->block[i];
+    l->weights = l->biases + N;
+    l->delta = l->x = l->x_norm = rubbish;
+    if (o->batch_normalize) {
+        l->scales = l->weights + count;
+        l->rolling_mean = l->scales + N;
+        l->rolling_variance = l->rolling_mean + N;
+        for (size_t k = 0; k < N; k++) l->scales[k] = l->rolling_variance[k] = 1;
+    }
+    dnx_rng r;
+    dnx_rng_seed(&r, n->seed, (uint64_t)n->index * DNX_HOST_PARTS + (uint64_t)i);
+    float range = sqrtf(2.f / (float)D); /* uniform, as in the host */
+    for (size_t k = 0; k < count; k++) l->weights[k] = range * (2 * dnx_rng_uniform(&r) - 1);
+    return DNX_OK;
+}
+
+/* `parts` connected layers in file order: those in `of_input` (a bit each) take the input. `extra`:
+ * how many more B x N buffers; they go to more[]. */
+static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, float **const *more,
+                       dnx_err *err)
+{
+    const opts *o = n->opts;
+    dnx_host_state *s = n->state;
+    size_t D = dnx_size(n->in[0]), N = (size_t)o->output;
+    if (D * N > INT_MAX || N * N > INT_MAX || N * (size_t)n->batch > INT_MAX)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[%s] output=%d: over 2^31 weights for an input of %zu", n->type->name,
+                        o->output, D);
+    n->out = (dnx_shape){1, 1, o->output};
+    float *rubbish = NULL;
+    dnx_status st = dnx_host_make(n, err);
+    if (!st) st = dnx_host_new(n, &rubbish, N * (size_t)n->batch, err);
+    for (int i = 0; i < parts && !st; i++, s->parts++)
+        st = connect(n, i, of_input >> i & 1 ? D : N, rubbish, err);
+    for (int i = 0; i < extra && !st; i++)
+        st = dnx_host_new(n, more[i], N * (size_t)n->batch, err);
+    s->l.batch_normalize = o->batch_normalize;
+    return st;
+}
+
+static int params(dnx_node *n, dnx_param *list)
+{
+    dnx_host_state *s = n->state;
+    for (int i = 0; i < s->parts; i++)
+        list[i] = (dnx_param){"weights", s->block[i], NULL, s->block_floats[i], 1, true, 0};
+    return s->parts;
+}
+
+static double macs(const dnx_node *n)
+{
+    const dnx_host_state *s = n->state;
+    double sum = 0;
+    for (int i = 0; i < s->parts; i++) sum += (double)s->part[i].inputs * s->part[i].outputs;
+    return sum;
+}
+
+#define OUTPUT DNX_OPT_INT(opts, output, 1, 1, 1 << 24, "outputs N")
+#define NORMALISE DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: normalises the inner layers")
+
+/* ---- [rnn] ---- */
+
+static const dnx_opt rnn_options[] = {
+    OUTPUT, NORMALISE,
+    DNX_OPT_WORD(opts, activation, 0, DNX_HOST_ACTIVATIONS, "function of the inner layers"),
+    DNX_OPT_INT(opts, shortcut, 0, 0, 1, "1: adds the old state, which is zero here"),
+    DNX_OPT_END};
+
+static dnx_status make_rnn(dnx_node *n, dnx_err *err)
+{
+    const opts *o = n->opts;
+    dnx_host_state *s = n->state;
+    layer *l = &s->l;
+    dnx_status st = make(n, 3, 1, 1, (float **const[]){&l->state}, err);
+    if (st) return st;
+    for (int i = 0; i < 3; i++) s->part[i].activation = (ACTIVATION)o->activation;
+    l->type = RNN;
+    l->shortcut = o->shortcut;
+    l->input_layer = &s->part[0];
+    l->self_layer = &s->part[1];
+    l->output_layer = &s->part[2];
+    l->output = s->part[2].output;
+    s->forward = forward_rnn_layer;
+    return DNX_OK;
+}
+
+const dnx_layer_type dnx_rnn = {
+    .name = "rnn",
+    .summary = "a recurrent layer, one step; only predicts (the host's)",
+    .takes_previous = true,
+    .options = rnn_options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(dnx_host_state),
+    .make = make_rnn,
+    .unmake = dnx_host_unmake,
+    .params = params,
+    .forward = forward,
+    .macs = macs,
+};
+
+/* ---- [gru] ---- */
+
+static const dnx_opt gru_options[] = {
+    OUTPUT, NORMALISE, DNX_OPT_INT(opts, tanh, 0, 0, 1, "1: tanh instead of the logistic function"),
+    DNX_OPT_END};
+
+static dnx_status make_gru(dnx_node *n, dnx_err *err)
+{
+    const opts *o = n->opts;
+    dnx_host_state *s = n->state;
+    layer *l = &s->l;
+    dnx_status st = make(n, 6, 070, 5,
+                         (float **const[]){&l->state, &l->forgot_state, &l->r_cpu, &l->z_cpu,
+                                           &l->h_cpu}, err);
+    l->type = GRU;
+    l->tanh = o->tanh;
+    l->wz = &s->part[0];
+    l->wr = &s->part[1];
+    l->wh = &s->part[2];
+    l->uz = &s->part[3];
+    l->ur = &s->part[4];
+    l->uh = &s->part[5];
+    s->forward = forward_gru_layer;
+    return st;
+}
+
+const dnx_layer_type dnx_gru = {
+    .name = "gru",
+    .summary = "a gated recurrent layer, one step; only predicts (the host's)",
+    .takes_previous = true,
+    .options = gru_options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(dnx_host_state),
+    .make = make_gru,
+    .unmake = dnx_host_unmake,
+    .params = params,
+    .forward = forward,
+    .macs = macs,
+};
+
+/* ---- [lstm] ---- */
+
+static const dnx_opt lstm_options[] = {OUTPUT, NORMALISE, DNX_OPT_END};
+
+static dnx_status make_lstm(dnx_node *n, dnx_err *err)
+{
+    dnx_host_state *s = n->state;
+    layer *l = &s->l;
+    dnx_status st = make(n, 8, 0360, 8,
+                         (float **const[]){&l->cell_cpu, &l->f_cpu, &l->i_cpu, &l->g_cpu, &l->o_cpu,
+                                           &l->c_cpu, &l->h_cpu, &l->temp_cpu}, err);
+    l->type = LSTM;
+    l->wi = &s->part[0];
+    l->wf = &s->part[1];
+    l->wo = &s->part[2];
+    l->wg = &s->part[3];
+    l->ui = &s->part[4];
+    l->uf = &s->part[5];
+    l->uo = &s->part[6];
+    l->ug = &s->part[7];
+    s->forward = forward_lstm_layer;
+    return st;
+}
+
+const dnx_layer_type dnx_lstm = {
+    .name = "lstm",
+    .summary = "a long short-term memory, one step; only predicts (the host's)",
+    .takes_previous = true,
+    .options = lstm_options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(dnx_host_state),
+    .make = make_lstm,
+    .unmake = dnx_host_unmake,
+    .params = params,
+    .forward = forward,
+    .macs = macs,
+};

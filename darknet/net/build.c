@@ -1,0 +1,380 @@
+#include "net/net.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "net/plan.h"
+#include "net/options.h"
+#include "net/opts.h"
+#include "registry.h"
+#include "train/teachers.h"
+
+#define MAX_FLOATS (1ull << 33) /* of one tensor: 32 GiB */
+#define MAX_LAYERS 10000
+/* Input floats that are run through the layers at a time when predicting: one face of 112 x 112.
+ * Measured: MobileFaceNet at batch 32 takes a quarter longer when all images go layer by layer. */
+#define CHUNK_FLOATS 65536
+
+static const dnx_layer_type *const *more_types; /* the host's; NULL: none */
+
+void dnx_net_more_types(const dnx_layer_type *const *types) { more_types = types; }
+
+static const dnx_layer_type *find_type(const char *name) {
+    static const char *const alias[][2] = {{"conv", "convolutional"}, {"conn", "connected"},
+                                           {"max", "maxpool"},        {"avg", "avgpool"},
+                                           {"soft", "softmax"},       {"lrn", "normalization"}};
+    for (size_t i = 0; i < sizeof alias / sizeof *alias; i++)
+        if (!strcmp(name, alias[i][0])) name = alias[i][1];
+    for (int i = 0; dnx_layer_types[i]; i++)
+        if (!strcmp(dnx_layer_types[i]->name, name)) return dnx_layer_types[i];
+    for (int i = 0; more_types && more_types[i]; i++)
+        if (!strcmp(more_types[i]->name, name)) return more_types[i];
+    return NULL;
+}
+
+static dnx_status unknown_section(const dnx_section *s, const char *file, dnx_err *err) {
+    const char *names[256];
+    int n = 0;
+    while (n < 256 && dnx_layer_types[n]) {
+        names[n] = dnx_layer_types[n]->name;
+        n++;
+    }
+    for (int i = 0; n < 256 && more_types && more_types[i]; i++) names[n++] = more_types[i]->name;
+    static const char *const hosts[] = {"crnn", "iseg", "deconvolutional", "deconv"};
+    const char *near = dnx_nearest(s->name, names, n);
+    dnx_loc at = {file, s->line};
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        if (!strcmp(s->name, hosts[i]))
+            return dnx_fail(err, DNX_EOPTION, at,
+                            "[%s]: is not built in; only the host's own command runs it", s->name);
+    if (near)
+        return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section; did you mean [%s]?", s->name,
+                        near);
+    return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section", s->name);
+}
+
+/* The field of option `key`, or NULL when the type has none. */
+static void *field(const dnx_node *n, const char *key) {
+    for (const dnx_opt *o = n->type->options; o && o->key; o++)
+        if (!strcmp(o->key, key)) return (char *)n->opts + o->offset;
+    return NULL;
+}
+
+static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) {
+    dnx_net_opts *o = &net->o;
+    dnx_loc at = {net->file, s->line};
+    dnx_status st = dnx_opts_parse((const dnx_opt *[]){dnx_net_options}, (void *[]){o}, 1, s,
+                                   net->file, err);
+    if (st) return st;
+    if (o->batch % o->subdivisions)
+        return dnx_fail(err, DNX_EOPTION, at, "[%s] subdivisions=%d: must divide batch=%d", s->name,
+                        o->subdivisions, o->batch);
+    if (o->height && o->width && o->channels)
+        net->in = (dnx_shape){o->height, o->width, o->channels};
+    else if (o->inputs && !o->height && !o->width && !o->channels)
+        net->in = (dnx_shape){1, 1, o->inputs};
+    else
+        return dnx_fail(err, DNX_EOPTION, at, "[%s] needs height, width and channels, or inputs",
+                        s->name);
+    if (o->inputs && (size_t)o->inputs != dnx_size(net->in))
+        return dnx_fail(err, DNX_EOPTION, at, "[%s] inputs=%d: height*width*channels is %zu",
+                        s->name, o->inputs, dnx_size(net->in));
+    if (o->policy == 4 && o->steps.n == 0)
+        return dnx_fail(err, DNX_EOPTION, at, "[%s] policy=steps: needs steps= and scales=",
+                        s->name);
+    if (o->policy == 4 && o->steps.n != o->scales.n)
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[%s] policy=steps: needs as many scales (%d) as steps (%d)", s->name,
+                        o->scales.n, o->steps.n);
+    return DNX_OK;
+}
+
+bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *source,
+                    dnx_node **head, const char **why) {
+    *head = NULL;
+    for (int i = end - 1; given < 0 && i >= 0; i--) {
+        const dnx_layer_type *t = net->nodes[i].type;
+        if (t->is_loss && !(wants == DNX_LOGITS && t->logits)) continue;
+        given = i;
+        break;
+    }
+    *why = wants == DNX_LOGITS ? "no layer makes logits" : "there are only losses";
+    if (given < 0) return false;
+    *why = "no such layer";
+    if (given >= end) return false;
+    dnx_node *n = &net->nodes[given];
+    *source = given;
+    *why = "it is a loss";
+    if (!n->type->is_loss) return true;
+    if (wants != DNX_LOGITS || !n->type->logits) return false;
+    *head = n;
+    *source = n->from[0];
+    *why = "it classifies the image itself";
+    return *source >= 0;
+}
+
+/* Input 0 of a loss of distillation, and its target. */
+static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_err *err) {
+    const char *name = n->type->name, *key = n->type->layers_key, *why;
+    const dnx_list *refs = field(n, key);
+    double given = refs->n ? (double)refs->v[0] : -1, at = given < 0 ? n->index + given : given;
+    if (refs->n > 1) return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: one layer", name, key);
+    if (refs->n && (given != floor(given) || at < 0 || at >= n->index))
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] %s=%g: this is layer %d, so it must name a layer before it", name,
+                        key, given, n->index);
+    if (!dnx_net_source(net, n->index, refs->n ? (int)at : -1, n->type->wants, &n->from[0],
+                        &n->head, &why))
+        return refs->n ? dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s=%g: %s", name, key, given, why)
+                       : dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: %s before it", name, key,
+                                  why);
+    n->n_in = 1;
+    n->in[0] = net->nodes[n->from[0]].out;
+    if (net->trains) return dnx_teachers_add(net, n, o, err);
+    /* Predicting needs no teacher but for the shapes of what the loss trains. */
+    if (net->depth > 1 || dnx_teachers_add(net, n, o, NULL)) {
+        n->target = (dnx_shape){0, 0, 0};
+        net->is_partial = true;
+    }
+    return DNX_OK;
+}
+
+static dnx_status find_inputs(dnx_net *net, dnx_node *n, dnx_err *err) {
+    if (n->type->takes_previous) n->from[n->n_in++] = n->index - 1;
+    const dnx_list *refs = n->type->layers_key ? field(n, n->type->layers_key) : NULL;
+    const char *key = n->type->layers_key;
+    if (key && (!refs || refs->n == 0))
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs %s=", n->type->name, key);
+    for (int i = 0; refs && i < refs->n; i++) {
+        double v = (double)refs->v[i], at = v < 0 ? n->index + v : v;
+        if (n->index == 0)
+            return dnx_fail(err, DNX_EOPTION, n->loc,
+                            "[%s] %s=%g: this is layer 0, so there is no layer to name",
+                            n->type->name, key, v);
+        if (v != floor(v) || at < 0 || at >= n->index)
+            return dnx_fail(err, DNX_EOPTION, n->loc,
+                            "[%s] %s=%g: this is layer %d, so it must name a layer from 0 to %d",
+                            n->type->name, key, v, n->index, n->index - 1);
+        if (n->n_in == DNX_MAX_IN)
+            return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: more than %d layers",
+                            n->type->name, key, DNX_MAX_IN);
+        n->from[n->n_in++] = (int)at;
+    }
+    for (int i = 0; i < n->n_in; i++)
+        n->in[i] = n->from[i] < 0 ? net->in : net->nodes[n->from[i]].out;
+    return DNX_OK;
+}
+
+/* Whether a layer has filters that exclusivity works on. */
+static bool has_filters(dnx_net *net, int i) {
+    dnx_param list[DNX_MAX_PARAMS];
+    for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+        if (list[k].filters > 1) return true;
+    return false;
+}
+
+static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) {
+    dnx_node *n = &net->nodes[net->n];
+    dnx_link *l = &net->links[net->n];
+    dnx_common_opts common = {0};
+    dnx_teacher_opts teacher = {0};
+    n->index = net->n;
+    n->loc = (dnx_loc){net->file, s->line};
+    n->batch = net->chunk;
+    n->trains = net->trains && n->index >= net->first_trained;
+    n->forgets = net->forgets;
+    n->seed = (uint64_t)net->o.seed;
+    n->pool = net->pool;
+    l->merged_into = l->residual_of = l->want = -1;
+    const dnx_layer_type *type = find_type(s->name);
+    if (!type) return unknown_section(s, net->file, err);
+    if (n->trains && !type->backward)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s]: only predicts here; the host's own command trains it", type->name);
+    n->opts = calloc(1, type->opts_size + 1);
+    n->state = calloc(1, type->state_size + 1);
+    n->type = type;
+    net->n++;
+    if (!n->opts || !n->state)
+        return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", type->name);
+    static const dnx_opt none[] = {DNX_OPT_END};
+    dnx_status st = dnx_opts_parse(
+        (const dnx_opt *[]){type->options ? type->options : none, dnx_common_options,
+                            dnx_teacher_options},
+        (void *[]){n->opts, &common, &teacher}, type->wants ? 3 : 2, s, net->file, err);
+    if (st) {
+        dnx_opts_free(dnx_teacher_options, &teacher);
+        return st;
+    }
+    if (common.exclusivity < 0 && common.exclusivity != -1)
+        st = dnx_fail(err, DNX_EOPTION, n->loc, "[%s] exclusivity=%g: must be 0 or more, or -1",
+                      type->name, common.exclusivity);
+    l->exclusivity = common.exclusivity < 0 ? net->o.exclusivity : common.exclusivity;
+    l->rate = common.learning_rate;
+    l->decay = common.decay;
+    int *filters = field(n, "filters");
+    if (filters && !common.fixed_width && net->o.width_multiplier != 1) {
+        double scaled = floor(*filters * (double)net->o.width_multiplier + .5);
+        *filters = scaled < 1 ? 1 : scaled > 65536 ? 65536 : (int)scaled;
+    }
+    if (!st) st = type->wants ? find_pair(net, n, &teacher, err) : find_inputs(net, n, err);
+    dnx_opts_free(dnx_teacher_options, &teacher);
+    if (st) return st;
+    st = type->make(n, err);
+    if (st) return st;
+    if ((unsigned long long)dnx_size(n->out) * (unsigned)n->batch > MAX_FLOATS)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
+                        type->name, n->batch, n->out.h, n->out.w, n->out.c);
+    if (n->scratch > net->scratch_floats) net->scratch_floats = n->scratch;
+    if (l->exclusivity > 0 && net->trains && has_filters(net, n->index))
+        net->has_exclusivity = true;
+    if (common.exclusivity > 0 && !has_filters(net, n->index))
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] exclusivity=%g: has no filters that overlap", type->name,
+                        common.exclusivity);
+    return DNX_OK;
+}
+
+/* A plain [shortcut] whose previous layer feeds nothing else is added as that layer stores. */
+static void merge_shortcuts(dnx_net *net, const int *uses) {
+    for (int i = 1; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i], *prev = n - 1;
+        if (strcmp(n->type->name, "shortcut") || n->n_in != 2 || uses[i - 1] != 1) continue;
+        if (!prev->type->can_add || !prev->type->can_add(prev)) continue;
+        if (net->links[i - 1].merged_into >= 0 || n->from[1] == i - 1) continue;
+        if (memcmp(&n->in[0], &n->in[1], sizeof n->in[0])) continue;
+        const int *act = field(n, "activation");
+        const float *alpha = field(n, "alpha"), *beta = field(n, "beta");
+        if (*act != DNX_LINEAR || (alpha && *alpha != 1) || (beta && *beta != 1)) continue;
+        net->links[i].merged_into = i - 1;
+        net->links[i - 1].residual_of = n->from[1];
+    }
+}
+
+/* A layer whose only reader is the next one leaves its tail to it, where both can. */
+static void leave_tails(dnx_net *net, const int *uses) {
+    for (int i = 0; i + 1 < net->n; i++) {
+        dnx_node *n = &net->nodes[i], *next = n + 1;
+        dnx_link *l = &net->links[i];
+        if (uses[i] != 1 || next->n_in < 1 || next->from[0] != i || l->residual_of >= 0) continue;
+        if (!n->trains || !n->type->tail || !next->type->does_tail || !next->type->does_tail(next))
+            continue;
+        float *z;
+        l->tail = n->type->tail(n, &z);
+        n->leaves_tail = l->tail != NULL;
+        if (l->tail) l->y = z;
+    }
+}
+
+/* Layers that need not each read and write all of their data. */
+static void fuse(dnx_net *net) {
+    int *uses = calloc((size_t)net->n, sizeof *uses);
+    if (!uses) return; /* only slower */
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0; k < net->nodes[i].n_in; k++)
+            if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
+    merge_shortcuts(net, uses);
+    leave_tails(net, uses);
+    free(uses);
+}
+
+void dnx_net_unmerge(dnx_net *net, int i) {
+    if (net->links[i].residual_of < 0) return;
+    net->links[i].residual_of = -1;
+    net->links[i + 1].merged_into = -1; /* it works in place: both are at the same address */
+}
+
+/* How many layers keep their weights: those up to the last stopbackward=1. */
+static int count_frozen(const dnx_cfg *cfg) {
+    int frozen = 0;
+    for (int i = 1; i < cfg->n; i++) {
+        const dnx_pair *p = dnx_opts_given(&cfg->sections[i], "stopbackward");
+        if (p && atoi(p->value) == 1) frozen = i;
+    }
+    return frozen;
+}
+
+static dnx_status build(const dnx_cfg *cfg, bool trains, bool forgets, int batch, int threads,
+                        const dnx_net *student, dnx_net **out, dnx_err *err) {
+    dnx_loc at = {cfg->file, 0};
+    *out = NULL;
+    if (cfg->n == 0 || (strcmp(cfg->sections[0].name, "net") &&
+                        strcmp(cfg->sections[0].name, "network")))
+        return dnx_fail(err, DNX_EPARSE, (dnx_loc){cfg->file, cfg->n ? cfg->sections[0].line : 0},
+                        "the first section must be [net]");
+    if (cfg->n == 1) return dnx_fail(err, DNX_EPARSE, at, "the network has no layers");
+    if (cfg->n > MAX_LAYERS)
+        return dnx_fail(err, DNX_EPARSE, at, "more than %d sections", MAX_LAYERS);
+    dnx_net *net = calloc(1, sizeof *net);
+    if (!net) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    net->file = strdup(cfg->file);
+    net->trains = trains;
+    net->forgets = forgets;
+    net->depth = student ? student->depth + 1 : 0;
+    net->clip = 1;
+    net->first_trained = trains ? count_frozen(cfg) : 0;
+    net->nodes = calloc((size_t)cfg->n, sizeof *net->nodes);
+    net->links = calloc((size_t)cfg->n, sizeof *net->links);
+    if (threads <= 0) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
+    net->pool = student ? student->pool : dnx_pool_new(threads);
+    dnx_status st = DNX_OK;
+    if (!net->file || !net->nodes || !net->links || !net->pool)
+        st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
+    if (!st) st = net_options(net, &cfg->sections[0], err);
+    net->batch = batch > 0 ? batch : st ? 1 : net->o.batch / net->o.subdivisions;
+    size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);
+    net->chunk = trains || (size_t)net->batch < fit ? net->batch : fit > 0 ? (int)fit : 1;
+    for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
+    if (!st) {
+        fuse(net);
+        st = dnx_net_allocate(net, err);
+    }
+    for (int i = 0; !st && i < net->first_trained; i++)
+        if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
+    if (st) dnx_net_free(net);
+    else *out = net;
+    return st;
+}
+
+dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
+                         dnx_err *err) {
+    return build(cfg, trains, false, batch, threads, NULL, out, err);
+}
+
+dnx_status dnx_net_build_to_run(const dnx_cfg *cfg, int batch, int threads, dnx_net **out,
+                                dnx_err *err) {
+    return build(cfg, false, true, batch, threads, NULL, out, err);
+}
+
+dnx_status dnx_net_build_teacher(const dnx_cfg *cfg, const dnx_net *student, dnx_net **out,
+                                 dnx_err *err) {
+    return build(cfg, false, false, student->batch, 0, student, out, err);
+}
+
+void dnx_net_free(dnx_net *net) {
+    if (!net) return;
+    for (int i = 0; i < net->n; i++) {
+        dnx_node *n = &net->nodes[i];
+        if (n->type->unmake && n->state) n->type->unmake(n);
+        if (n->opts && n->type->options) dnx_opts_free(n->type->options, n->opts);
+        free(n->opts);
+        free(n->state);
+    }
+    dnx_teachers_free(net->targets);
+    if (net->depth == 0) dnx_pool_free(net->pool);
+    dnx_free(net->outputs);
+    dnx_free(net->result);
+    dnx_free(net->deltas);
+    dnx_free(net->scratch);
+    dnx_free(net->momentum);
+    free(net->momentum_at);
+    free(net->nodes);
+    free(net->links);
+    free(net->file);
+    free(net);
+}

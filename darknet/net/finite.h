@@ -1,0 +1,10 @@
+/* finite.h - where NaN or infinity began. */
+#ifndef DNX_FINITE_H
+#define DNX_FINITE_H
+#include "net/net.h"
+
+/* After a forward pass: DNX_ENUMBER names the first layer whose output is not finite. */
+dnx_status dnx_check_outputs(const dnx_net *net, dnx_err *err);
+/* DNX_ENUMBER names the first layer with a parameter that is not finite. */
+dnx_status dnx_check_params(dnx_net *net, dnx_err *err);
+#endif

@@ -1,0 +1,122 @@
+/* net.h - builds a network from a cfg and runs it layer by layer. Does not know the host. */
+#ifndef DNX_NET_H
+#define DNX_NET_H
+#include "net/cfg.h"
+#include "dnx.h"
+
+/* Options of [net] that the builder and the loop need; names and meaning are the host's. */
+typedef struct {
+    int batch, subdivisions, height, width, channels, inputs, time_steps, notruth, random, adam;
+    int max_batches, burn_in, max_crop, min_crop, flip, center, nesterov, seed;
+    float learning_rate, momentum, decay, scale, gamma, power, B1, B2, eps, clip;
+    int sampler, identities, images, shift; /* sampler: permutation|balanced */
+    float angle, aspect, saturation, exposure, hue, max_ratio, min_ratio;
+    float erase, gray, lowres;
+    float input_mean, input_scale, width_multiplier, exclusivity, clip_norm;
+    int policy, step; /* policy: constant|step|exp|poly|steps|sigmoid|random */
+    dnx_list steps, scales;
+} dnx_net_opts;
+
+typedef struct {
+    float *y, *dy;       /* dy is NULL when predicting, and where nobody asks for it */
+    struct dnx_tail *tail; /* what the next layer does for this one, whose y is z; NULL: nothing */
+    int merged_into;     /* of a merged [shortcut]: the layer whose forward adds it; else -1 */
+    int residual_of;     /* the layer whose output this layer adds while it stores; else -1 */
+    bool dy_written;     /* this backward pass: dy holds a consumer's share */
+    float rate, decay;   /* multipliers of the learning rate and the weight decay */
+    float exclusivity;   /* factor of the weight exclusivity of this layer's filters */
+    int want;            /* of a loss of distillation: which output of a teacher; -1: none */
+    const float *target; /* that output for this batch; NULL: not there */
+} dnx_link;
+
+struct dnx_teachers;
+
+typedef struct dnx_net {
+    dnx_net_opts o;
+    char *file;
+    int n;
+    dnx_node *nodes;
+    dnx_link *links;
+    dnx_shape in;
+    int batch;        /* o.batch / o.subdivisions, or what the caller asked for */
+    int chunk;        /* images that go through the layers at a time; batch when training. When
+                       * predicting, few enough that the activations stay in the cache */
+    float *result;    /* dnx_net_predict's: batch x outputs */
+    bool trains;
+    bool forgets;     /* its nodes do, but while parameters are stored */
+    int first_trained; /* layers before it only predict: those up to the last stopbackward=1 */
+    struct dnx_pool *pool;
+    float *scratch;
+    float *outputs;   /* all y; they share memory by liveness when predicting */
+    float *deltas;    /* all dy, sharing memory by liveness; NULL when predicting */
+    size_t output_floats, delta_floats, scratch_floats;
+    float *momentum;  /* one float per trained parameter, in params order */
+    size_t *momentum_at; /* where layer i's momentum starts */
+    uint64_t seen;    /* images trained on, from the weights file */
+    struct dnx_teachers *targets; /* the teachers of the losses; NULL: none */
+    bool is_partial;  /* predicts without a loss whose teacher is not there */
+    int depth;        /* 0; 1 a teacher, 2 a teacher's teacher (of which only shapes matter) */
+    bool has_exclusivity; /* some layer's factor is above 0 */
+    double exclusivity, norm; /* of the last update: see dnx_net_update_begin */
+    float clip;       /* factor that clip_norm gave the last update's gradients */
+} dnx_net;
+
+/* Types that are not in the registry, ended by NULL: the host's. Before networks are built. */
+void dnx_net_more_types(const dnx_layer_type *const *types);
+
+/* Builds the network of a cfg. batch 0: the cfg's batch / subdivisions. threads 0: processors. */
+dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
+                         dnx_err *err);
+/* The same for a teacher of `student`: predicts, and works in the student's threads. */
+dnx_status dnx_net_build_teacher(const dnx_cfg *cfg, const dnx_net *student, dnx_net **out,
+                                 dnx_err *err);
+/* A network that predicts and does not keep its parameters in the form of the file, which takes
+ * less memory. Of dnx_net_params only the counts can be used, not the values. */
+dnx_status dnx_net_build_to_run(const dnx_cfg *cfg, int batch, int threads, dnx_net **out,
+                                dnx_err *err);
+void dnx_net_free(dnx_net *net);
+
+/* The layer whose output a loss of distillation fits: `given`, or the last before layer `end` that
+ * fits when given is < 0. *head: the classifier that makes logits of *source; NULL where the
+ * output of *source is what is wanted. false: there is none; *why says so in a few words. */
+bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *source,
+                    dnx_node **head, const char **why);
+
+/* Makes layer i store its own output where a merged [shortcut] was added to it. Predicting only. */
+void dnx_net_unmerge(dnx_net *net, int i);
+
+/* One layer forward, at most net->chunk images: x is the image batch, B x H x W x C. truth: class
+ * indices or NULL.
+ * *loss gets the batch's sum for loss layers; may be NULL. */
+void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
+                           const float *truth, double *loss);
+/* One layer backward; layers must come in falling order after dnx_net_backward_begin. The last
+ * layer's dy must have been written by the caller unless it is a loss. */
+void dnx_net_backward_begin(dnx_net *net);
+void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
+/* Before the layers of one update: with clip_norm, the norm of the whole mean gradient into
+ * net->norm and the factor min(1, clip_norm / norm) into net->clip; net->exclusivity = 0. */
+void dnx_net_update_begin(dnx_net *net, int batch);
+/* Adds its layer's exclusivity, then
+ * w += rate/batch * v and so on, with Nesterov when o.nesterov; then prepare(); clears gradients.
+ * The host's rule: grad -= decay*batch*w; w += rate/batch*grad; grad *= momentum. */
+void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
+
+/* Layers 0..last forward without training; out gets that layer's output, B x H x W x C. In a
+ * training network not of a layer that leaves its tail. */
+void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
+/* The same for all layers; returns the output, which lives until the next call. */
+const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
+/* prepare() of every layer: call once after weights are loaded into a predicting network. */
+dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);
+/* To store the parameters of layer i: like dnx_net_params, with room for values that the network
+ * does not keep; DNX_EMEM. With net->forgets dnx_net_stored() follows, before the next layer's. */
+dnx_status dnx_net_room(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err);
+/* prepare() of layer i, which then need not have room for them any more. */
+dnx_status dnx_net_stored(dnx_net *net, int i, dnx_err *err);
+
+/* Parameters of all layers in file order; returns how many. list may be NULL. */
+int dnx_net_params(dnx_net *net, int i, dnx_param *list);
+size_t dnx_net_count(dnx_net *net, int i); /* trained floats of layer i */
+size_t dnx_net_memory(const dnx_net *net); /* bytes: outputs, deltas, scratch */
+#endif

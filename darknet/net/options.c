@@ -1,0 +1,82 @@
+#include "net/options.h"
+
+typedef dnx_net_opts N;
+typedef dnx_common_opts C;
+typedef dnx_teacher_opts T;
+
+#define BIG 1e9
+
+const dnx_opt dnx_net_options[] = {
+    DNX_OPT_INT(N, batch, 1, 1, 65536, "images per update"),
+    DNX_OPT_INT(N, subdivisions, 1, 1, 65536, "parts in which a batch is computed"),
+    DNX_OPT_INT(N, height, 0, 1, 8192, "height of the input, pixels"),
+    DNX_OPT_INT(N, width, 0, 1, 8192, "width of the input, pixels"),
+    DNX_OPT_INT(N, channels, 0, 1, 65536, "channels of the input"),
+    DNX_OPT_INT(N, inputs, 0, 1, 16777216, "length of the input, when it is no image"),
+    DNX_OPT_INT(N, time_steps, 1, 1, 1, "only 1: recurrent networks are the host's"),
+    DNX_OPT_INT(N, notruth, 0, 0, 1, "1: the data has no labels"),
+    DNX_OPT_INT(N, random, 0, 0, 1, "the host's random resizing"),
+    DNX_OPT_INT(N, adam, 0, 0, 0, "only 0: SGD"),
+    DNX_OPT_INT(N, max_batches, 0, 0, BIG, "updates until training ends"),
+    DNX_OPT_INT(N, burn_in, 0, 0, BIG, "updates over which the learning rate rises from 0"),
+    DNX_OPT_INT(N, max_crop, 0, 0, 65536,
+                "random crop: the shorter side is first scaled to min_crop..max_crop pixels; 0: "
+                "twice the width when another crop option is given, else no crop"),
+    DNX_OPT_INT(N, min_crop, 0, 0, 65536, "see max_crop, pixels; 0: the width"),
+    DNX_OPT_INT(N, flip, 1, 0, 1, "1: half of the training images are mirrored"),
+    DNX_OPT_INT(N, center, 0, 0, 1, "1: the middle square, resized, instead of all of the image"),
+    DNX_OPT_INT(N, shift, 0, 0, 65536, "largest random shift along each axis, pixels"),
+    DNX_OPT_WORD(N, sampler, 0, "permutation|balanced",
+                 "permutation: each image once an epoch; balanced: identities x images"),
+    DNX_OPT_INT(N, identities, 0, 0, 65536, "of sampler=balanced: classes in batch/subdivisions"),
+    DNX_OPT_INT(N, images, 0, 0, 65536, "of sampler=balanced: images of each of them"),
+    DNX_OPT_INT(N, nesterov, 0, 0, 1, "1: Nesterov's momentum"),
+    DNX_OPT_INT(N, seed, 1, 0, 2147483647, "of every random number"),
+    DNX_OPT_FLOAT(N, learning_rate, .001, 0, 1000, "step of an update"),
+    DNX_OPT_FLOAT(N, momentum, .9, 0, .99999, "share of the last update that is repeated"),
+    DNX_OPT_FLOAT(N, decay, .0001, 0, 100, "weight decay"),
+    DNX_OPT_FLOAT(N, scale, 1, 0, BIG, "factor of policy=step"),
+    DNX_OPT_FLOAT(N, gamma, 1, 0, BIG, "base of policy=exp and sigmoid"),
+    DNX_OPT_FLOAT(N, power, 4, 0, 100, "exponent of policy=poly and of burn_in"),
+    DNX_OPT_FLOAT(N, B1, .9, 0, 1, "Adam's, unused without adam=1"),
+    DNX_OPT_FLOAT(N, B2, .999, 0, 1, "Adam's, unused without adam=1"),
+    DNX_OPT_FLOAT(N, eps, 1e-7, 0, 1, "Adam's, unused without adam=1"),
+    DNX_OPT_FLOAT(N, clip, 0, 0, BIG, "the host's clipping, GPU only there"),
+    DNX_OPT_FLOAT(N, angle, 0, 0, 360, "largest random rotation to either side, degrees"),
+    DNX_OPT_FLOAT(N, aspect, 1, .01, 100, "largest random change of the sides' ratio, factor"),
+    DNX_OPT_FLOAT(N, saturation, 1, .01, 100, "largest random change of saturation, factor"),
+    DNX_OPT_FLOAT(N, exposure, 1, .01, 100, "largest random change of brightness, factor"),
+    DNX_OPT_FLOAT(N, hue, 0, 0, 1, "largest random change of hue, share of the circle"),
+    DNX_OPT_FLOAT(N, max_ratio, 0, 0, 100, "max_crop as a share of the width"),
+    DNX_OPT_FLOAT(N, min_ratio, 0, 0, 100, "min_crop as a share of the width"),
+    DNX_OPT_FLOAT(N, erase, 0, 0, 1, "probability of a grey hole, 2 to 20 % of the area"),
+    DNX_OPT_FLOAT(N, gray, 0, 0, 1, "probability of an image without colours"),
+    DNX_OPT_FLOAT(N, lowres, 0, 0, 1, "probability of a soft image, shrunk to 1/4..1 and enlarged"),
+    DNX_OPT_FLOAT(N, input_mean, 0, -BIG, BIG, "subtracted from pixels 0..255"),
+    DNX_OPT_FLOAT(N, input_scale, .00392156862745098, -BIG, BIG,
+                  "multiplies pixels after input_mean; default 1/255, the host's 0..1"),
+    DNX_OPT_FLOAT(N, clip_norm, 0, 0, BIG, "longest mean gradient of an update; 0: any length"),
+    DNX_OPT_FLOAT(N, exclusivity, 0, 0, BIG,
+                  "EC-KD: factor of the weight exclusivity of convolutions and connected layers"),
+    DNX_OPT_FLOAT(N, width_multiplier, 1, .001, 64, "multiplies filters= of every section"),
+    DNX_OPT_WORD(N, policy, 0, "constant|step|exp|poly|steps|sigmoid|random",
+                 "how the learning rate changes"),
+    DNX_OPT_INT(N, step, 1, 1, BIG, "updates between changes of policy=step and sigmoid"),
+    DNX_OPT_LIST(N, steps, 0, BIG, "updates at which policy=steps changes the rate"),
+    DNX_OPT_LIST(N, scales, 0, BIG, "factors at those steps"),
+    DNX_OPT_END};
+
+const dnx_opt dnx_common_options[] = {
+    DNX_OPT_INT(C, fixed_width, 0, 0, 1, "1: width_multiplier leaves this section alone"),
+    DNX_OPT_INT(C, stopbackward, 0, 0, 1,
+                "1: this layer and all before it keep their weights and predict"),
+    DNX_OPT_FLOAT(C, learning_rate, 1, 0, 1e6, "multiplies the network's learning rate"),
+    DNX_OPT_FLOAT(C, decay, 1, 0, 1e6, "multiplies the network's weight decay"),
+    DNX_OPT_FLOAT(C, exclusivity, -1, -1, BIG, "factor of this layer's exclusivity; -1: [net]'s"),
+    DNX_OPT_END};
+
+const dnx_opt dnx_teacher_options[] = {
+    DNX_OPT_STRING(T, teacher, NULL, "cfg of the teacher; relative to this cfg"),
+    DNX_OPT_STRING(T, weights, NULL, "weights of the teacher; relative to this cfg"),
+    DNX_OPT_INT(T, layer, -1, -1, 10000, "layer of the teacher; -1: the last that fits"),
+    DNX_OPT_END};

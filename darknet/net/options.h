@@ -1,0 +1,20 @@
+/* options.h - the option tables of [net] and those that every layer section has. */
+#ifndef DNX_NET_OPTIONS_H
+#define DNX_NET_OPTIONS_H
+#include "net/net.h"
+
+typedef struct {
+    int fixed_width, stopbackward;
+    float learning_rate, decay, exclusivity;
+} dnx_common_opts;
+
+/* Options of the losses of distillation. */
+typedef struct {
+    char *teacher, *weights;
+    int layer;
+} dnx_teacher_opts;
+
+extern const dnx_opt dnx_net_options[];
+extern const dnx_opt dnx_common_options[];
+extern const dnx_opt dnx_teacher_options[];
+#endif

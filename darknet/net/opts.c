@@ -1,0 +1,241 @@
+/* opts.c - from KEY=VALUE text to typed, checked fields. */
+#include "net/opts.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_WORD = 64, MAX_KEYS = 256 };
+
+/* Where a message is about: one pair of one section. */
+typedef struct {
+    const dnx_section *s;
+    const dnx_pair *p;
+    const char *file;
+    dnx_err *err;
+} place;
+
+/* [SECTION] KEY=VALUE: text; long values are cut so that the rule stays visible. */
+static dnx_status wrong(const place *at, const char *text) {
+    return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
+                    "[%.40s] %.40s=%.60s: %s", at->s->name, at->p->key, at->p->value, text);
+}
+
+static dnx_status out_of_range(const place *at, const dnx_opt *o, const char *what) {
+    return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
+                    "[%.40s] %.40s=%.60s: must be %s from %.10g to %.10g", at->s->name, at->p->key,
+                    at->p->value, what, o->min, o->max);
+}
+
+/* Whole text, decimal, finite: strtod alone also takes "nan", "0x1p3" and " 1". */
+static bool to_number(const char *text, size_t len, double *v) {
+    char buf[MAX_WORD], *end;
+    if (len == 0 || len >= sizeof buf) return false;
+    memcpy(buf, text, len);
+    buf[len] = 0;
+    if (strspn(buf, "0123456789+-.eE") != len) return false;
+    *v = strtod(buf, &end);
+    return end == buf + len && isfinite((float)*v);
+}
+
+static bool to_int(const char *text, long *v) {
+    char *end;
+    if (strspn(text, "0123456789+-") != strlen(text)) return false;
+    errno = 0;
+    *v = strtol(text, &end, 10);
+    return end != text && *end == 0 && errno == 0 && *v >= INT_MIN && *v <= INT_MAX;
+}
+
+static dnx_status set_word(const place *at, const dnx_opt *o, int *field) {
+    size_t len = strlen(at->p->value);
+    const char *w = o->words;
+    for (int i = 0;; i++) {
+        size_t n = strcspn(w, "|");
+        if (n == len && memcmp(w, at->p->value, n) == 0) {
+            *field = i;
+            return DNX_OK;
+        }
+        if (!w[n]) break;
+        w += n + 1;
+    }
+    char text[256] = "must be one of ";
+    size_t k = strlen(text);
+    for (w = o->words; *w && k + 3 < sizeof text; w++) {
+        text[k++] = *w == '|' ? ',' : *w;
+        if (*w == '|') text[k++] = ' ';
+    }
+    text[k] = 0;
+    return wrong(at, text);
+}
+
+static dnx_status set_list(const place *at, const dnx_opt *o, dnx_list *list) {
+    list->n = 0;
+    for (const char *p = at->p->value;; p++) {
+        size_t len = strcspn(p, ",");
+        double v;
+        if (!to_number(p, len, &v) || v < o->min || v > o->max)
+            return out_of_range(at, o, "a list of numbers");
+        if (list->n == DNX_MAX_LIST) return wrong(at, "must be a list of at most 64 numbers");
+        list->v[list->n++] = (float)v;
+        p += len;
+        if (!*p) return DNX_OK;
+    }
+}
+
+static dnx_status set_string(const place *at, char **field) {
+    size_t size = strlen(at->p->value) + 1;
+    char *text = malloc(size);
+    if (!text)
+        return dnx_fail(at->err, DNX_EMEM, (dnx_loc){at->file, at->p->line},
+                        "[%.40s] %.40s: no memory", at->s->name, at->p->key);
+    memcpy(text, at->p->value, size);
+    free(*field);
+    *field = text;
+    return DNX_OK;
+}
+
+static dnx_status set_option(const place *at, const dnx_opt *o, void *out) {
+    void *field = (char *)out + o->offset;
+    const char *text = at->p->value;
+    long i;
+    double v;
+    switch (o->type) {
+    case DNX_INT:
+        if (!to_int(text, &i) || (double)i < o->min || (double)i > o->max)
+            return out_of_range(at, o, "a whole number");
+        *(int *)field = (int)i;
+        return DNX_OK;
+    case DNX_FLOAT:
+        if (!to_number(text, strlen(text), &v) || v < o->min || v > o->max)
+            return out_of_range(at, o, "a number");
+        *(float *)field = (float)v;
+        return DNX_OK;
+    case DNX_WORD: return set_word(at, o, field);
+    case DNX_STRING: return set_string(at, field);
+    case DNX_LIST: return set_list(at, o, field);
+    }
+    return DNX_OK;
+}
+
+/* Defaults that cannot fail; a string starts as NULL, so that it is safe to free. */
+static void set_defaults(const dnx_opt *table, void *out) {
+    for (const dnx_opt *o = table; o->key; o++) {
+        void *field = (char *)out + o->offset;
+        switch (o->type) {
+        case DNX_INT:
+        case DNX_WORD: *(int *)field = (int)o->value; break;
+        case DNX_FLOAT: *(float *)field = (float)o->value; break;
+        case DNX_STRING: *(char **)field = NULL; break;
+        case DNX_LIST: *(dnx_list *)field = (dnx_list){0}; break;
+        }
+    }
+}
+
+static dnx_status default_strings(const dnx_opt *table, void *out, const dnx_section *s,
+                                  const char *file, dnx_err *err) {
+    for (const dnx_opt *o = table; o->key; o++) {
+        if (o->type != DNX_STRING || !o->words) continue;
+        dnx_pair pair = {(char *)o->key, (char *)o->words, s->line};
+        place at = {s, &pair, file, err};
+        dnx_status st = set_string(&at, (char **)(void *)((char *)out + o->offset));
+        if (st) return st;
+    }
+    return DNX_OK;
+}
+
+static dnx_status unknown(const place *at, const dnx_opt *const *tables, int n) {
+    const char *keys[MAX_KEYS];
+    int k = 0;
+    for (int t = 0; t < n; t++)
+        for (const dnx_opt *o = tables[t]; o->key && k < MAX_KEYS; o++) keys[k++] = o->key;
+    const char *near = dnx_nearest(at->p->key, keys, k);
+    if (!near) return wrong(at, "no such option");
+    return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
+                    "[%.40s] %.40s=%.60s: no such option; did you mean '%s'?", at->s->name,
+                    at->p->key, at->p->value, near);
+}
+
+/* In the order of the lines: the first wrong one is reported, and an option that is unknown or
+ * repeated ends the loop before a long section could make it slow. */
+static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, int n,
+                             const dnx_section *s, const char *file, dnx_err *err) {
+    for (int i = 0; i < s->n; i++) {
+        place at = {s, &s->pairs[i], file, err};
+        const dnx_pair *first = dnx_opts_given(s, at.p->key);
+        if (first != at.p)
+            return dnx_fail(err, DNX_EOPTION, (dnx_loc){file, at.p->line},
+                            "[%.40s] %.40s=%.60s: given twice; first on line %d", s->name,
+                            at.p->key, at.p->value, first->line);
+        bool is_known = false;
+        for (int t = 0; t < n; t++)
+            for (const dnx_opt *o = tables[t]; o->key; o++) {
+                if (strcmp(o->key, at.p->key) != 0) continue;
+                is_known = true;
+                dnx_status st = set_option(&at, o, outs[t]);
+                if (st) return st;
+            }
+        if (!is_known) return unknown(&at, tables, n);
+    }
+    return DNX_OK;
+}
+
+dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
+                          const dnx_section *s, const char *file, dnx_err *err) {
+    dnx_status st = DNX_OK;
+    for (int t = 0; t < n; t++) set_defaults(tables[t], outs[t]);
+    for (int t = 0; t < n && !st; t++) st = default_strings(tables[t], outs[t], s, file, err);
+    if (!st) st = take_pairs(tables, outs, n, s, file, err);
+    for (int t = 0; t < n && st; t++) dnx_opts_free(tables[t], outs[t]);
+    return st;
+}
+
+void dnx_opts_free(const dnx_opt *table, void *opts) {
+    if (!opts) return;
+    for (const dnx_opt *o = table; o->key; o++) {
+        if (o->type != DNX_STRING) continue;
+        char **field = (char **)(void *)((char *)opts + o->offset);
+        free(*field);
+        *field = NULL;
+    }
+}
+
+const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key) {
+    for (int i = 0; i < s->n; i++)
+        if (strcmp(s->pairs[i].key, key) == 0) return &s->pairs[i];
+    return NULL;
+}
+
+/* Levenshtein distance; both shorter than MAX_WORD. */
+static int distance(const char *a, const char *b) {
+    int row[MAX_WORD], nb = (int)strlen(b);
+    for (int j = 0; j <= nb; j++) row[j] = j;
+    for (int i = 1; a[i - 1]; i++) {
+        int corner = row[0];
+        row[0] = i;
+        for (int j = 1; j <= nb; j++) {
+            int best = corner + (a[i - 1] != b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            corner = row[j];
+            row[j] = best;
+        }
+    }
+    return row[nb];
+}
+
+const char *dnx_nearest(const char *w, const char *const *list, int n) {
+    size_t len = strlen(w);
+    if (len >= MAX_WORD) return NULL;
+    int limit = len / 3 > 1 ? (int)(len / 3) : 1;
+    const char *best = NULL;
+    for (int i = 0; i < n; i++) {
+        if (strlen(list[i]) >= MAX_WORD) continue;
+        int d = distance(w, list[i]);
+        if (d > limit || (best && d == limit)) continue;
+        best = list[i];
+        limit = d;
+    }
+    return best;
+}

@@ -1,0 +1,22 @@
+/* opts.h - fills option structs from a section by tables; all range checks are here. */
+#ifndef DNX_OPTS_H
+#define DNX_OPTS_H
+#include "net/cfg.h"
+
+/* Fills n structs (outs[i] by tables[i]) from one section: defaults first, then the pairs.
+ * DNX_EOPTION: an option that is in no table (with the nearest key suggested), twice there, not a
+ * number, out of range, or not one of the words. Texts:
+ *   FILE:LINE: [SECTION] KEY=VALUE: must be a whole number from MIN to MAX
+ *   FILE:LINE: [SECTION] KEY=VALUE: must be a number from MIN to MAX
+ *   FILE:LINE: [SECTION] KEY=VALUE: must be one of a, b, c
+ *   FILE:LINE: [SECTION] KEY=VALUE: no such option; did you mean 'stride'?
+ *   FILE:LINE: [SECTION] KEY=VALUE: given twice; first on line N */
+dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
+                          const dnx_section *s, const char *file, dnx_err *err);
+/* Frees the strings inside (not the struct). */
+void dnx_opts_free(const dnx_opt *table, void *opts);
+/* The pair of that key, or NULL when the section does not have it. */
+const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key);
+/* The word of the list that is nearest to w by edit distance, or NULL when none is near. */
+const char *dnx_nearest(const char *w, const char *const *list, int n);
+#endif

@@ -1,0 +1,80 @@
+#include "net/plan.h"
+
+#include <stdlib.h>
+
+/* The layer that stores the output of layer i. */
+static int root(const dnx_net *net, int i) {
+    return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
+}
+
+/* Floats that the output of layer i takes, with a gap to the next. A y, not a dy: a layer that
+ * leaves its tail has none. */
+static size_t room(const dnx_net *net, int i, bool is_y) {
+    if (is_y && net->links[i].tail) return 0;
+    return (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;
+}
+
+/* Offsets so that tensors that live at the same time do not overlap: tensor i lives from layer i to
+ * its last reader. In a backward pass the same spans are lived through in reverse, so that the
+ * plan serves outputs of a predicting network and deltas of a training one. Returns the total. */
+static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
+    bool shares = !is_y || !net->trains;
+    size_t total = 0;
+    for (int i = 0; i < net->n; i++) death[i] = i;
+    for (int i = 0; i < net->n; i++) {
+        for (int k = 0; k < net->nodes[i].n_in; k++)
+            if (net->nodes[i].from[k] >= 0) death[root(net, net->nodes[i].from[k])] = i;
+        if (net->links[i].merged_into >= 0) death[net->links[i].merged_into] = i;
+    }
+    death[root(net, net->n - 1)] = net->n;
+    for (int i = 0; i < net->n; i++) {
+        if (root(net, i) != i) continue;
+        size_t size = room(net, i, is_y);
+        size_t pos = shares ? 0 : total;
+        for (bool moved = shares; moved;) {
+            moved = false;
+            for (int j = 0; j < i; j++) {
+                if (root(net, j) != j || death[j] < i) continue;
+                size_t len = room(net, j, is_y);
+                if (pos < at[j] + len && at[j] < pos + size) {
+                    pos = at[j] + len;
+                    moved = true;
+                }
+            }
+        }
+        at[i] = pos;
+        if (pos + size > total) total = pos + size;
+    }
+    return total;
+}
+
+dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
+    dnx_loc at = {net->file, 0};
+    size_t *pos = calloc((size_t)net->n, sizeof *pos);
+    int *death = calloc((size_t)net->n, sizeof *death);
+    net->momentum_at = calloc((size_t)net->n + 1, sizeof *net->momentum_at);
+    if (!pos || !death || !net->momentum_at) goto no_memory;
+    net->output_floats = plan(net, true, pos, death);
+    net->result = dnx_alloc(dnx_size(net->nodes[net->n - 1].out) * (size_t)net->batch);
+    net->outputs = dnx_alloc(net->output_floats);
+    net->scratch = dnx_alloc(net->scratch_floats + 1);
+    if (!net->outputs || !net->scratch || !net->result) goto no_memory;
+    for (int i = 0; i < net->n; i++)
+        if (!net->links[i].tail) net->links[i].y = net->outputs + pos[root(net, i)];
+    if (net->trains) {
+        net->delta_floats = plan(net, false, pos, death);
+        net->deltas = dnx_alloc(net->delta_floats);
+        for (int i = 0; i < net->n; i++)
+            net->momentum_at[i + 1] = net->momentum_at[i] + dnx_net_count(net, i);
+        net->momentum = dnx_alloc(net->momentum_at[net->n] + 1);
+        if (!net->deltas || !net->momentum) goto no_memory;
+        for (int i = 0; i < net->n; i++) net->links[i].dy = net->deltas + pos[root(net, i)];
+    }
+    free(pos);
+    free(death);
+    return DNX_OK;
+no_memory:
+    free(pos);
+    free(death);
+    return dnx_fail(err, DNX_EMEM, at, "no memory for the network's tensors");
+}

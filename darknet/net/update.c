@@ -1,0 +1,95 @@
+/* update.c - one update of a network's parameters: SGD with momentum, weight decay, clipping by
+ * norm and weight exclusivity (EC-KD). */
+#include <math.h>
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "net/net.h"
+
+#define POSITIONS 256 /* of a filter, that are done at a time */
+#define SMALL 65536   /* numbers that are not worth waking a second thread for */
+
+void dnx_net_update_begin(dnx_net *net, int batch) {
+    dnx_param list[DNX_MAX_PARAMS];
+    double sum = 0;
+    net->exclusivity = 0;
+    net->clip = 1;
+    if (net->o.clip_norm <= 0) return;
+    for (int i = net->first_trained; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            if (list[k].is_trained && list[k].grad)
+                sum += dnx_kernels()->dot(list[k].grad, list[k].grad, list[k].count);
+    net->norm = sqrt(sum) / batch;
+    if (net->norm > (double)net->o.clip_norm) net->clip = (float)(net->o.clip_norm / net->norm);
+}
+
+/* Weight exclusivity of M filters w_i of D weights, by position p (EC-KD, Wang et al. 2020; the
+ * squared exclusive norm of ECMSC less its diagonal):
+ *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|),
+ * S_p = sum_i |w_ip|. With the division a weight feels twice the mean magnitude of the others,
+ * whatever the width. `exclusivity` is lambda: the loss of an image grows by lambda times the sum
+ * of all layers' E. Where all magnitudes are equal, E = |W|^2 and lambda pulls like a weight decay
+ * of 2 lambda. Subtracts factor * dE/dw from the gradient; returns E. */
+static double exclude(const dnx_param *w, double factor) {
+    size_t M = (size_t)w->filters, D = w->count / M;
+    double e = 0, scale = 1 / (double)(M - 1), f = 2 * factor * scale;
+    for (size_t at = 0; at < D; at += POSITIONS) {
+        size_t len = D - at < POSITIONS ? D - at : POSITIONS;
+        double sums[POSITIONS] = {0};
+        for (size_t i = 0; i < M; i++)
+            for (size_t p = 0; p < len; p++) sums[p] += (double)fabsf(w->value[i * D + at + p]);
+        for (size_t i = 0; i < M; i++) {
+            const float *v = w->value + i * D + at;
+            float *g = w->grad + i * D + at;
+            for (size_t p = 0; p < len; p++) {
+                double own = (double)fabsf(v[p]), rest = sums[p] - own;
+                g[p] -= (float)(v[p] > 0 ? f * rest : v[p] < 0 ? -f * rest : 0);
+                e += own * rest;
+            }
+        }
+    }
+    return e * scale;
+}
+
+/* Stochastic gradient descent of one tensor. */
+typedef struct {
+    float *w, *g, *v;
+    size_t count;
+    float rate, momentum, decay;
+    bool nesterov;
+} descent;
+
+static void descend(void *arg, int t, int threads) {
+    const descent *d = arg;
+    float *restrict w = d->w, *restrict g = d->g, *restrict v = d->v;
+    const float rate = d->rate, momentum = d->momentum, decay = d->decay;
+    long lo, hi;
+    dnx_share((long)d->count, t, threads, &lo, &hi);
+    for (long j = lo; j < hi; j++) {
+        float step = g[j] - decay * w[j];
+        v[j] = momentum * v[j] + step;
+        w[j] += rate * (d->nesterov ? step + momentum * v[j] : v[j]);
+        g[j] = 0;
+    }
+}
+
+void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
+    dnx_param list[DNX_MAX_PARAMS];
+    const dnx_link *l = &net->links[i];
+    if (i < net->first_trained) return;
+    int n = dnx_net_params(net, i, list);
+    float *v = net->momentum + net->momentum_at[i];
+    float lr = rate * l->rate / (float)batch;
+    for (int k = 0; k < n; k++) {
+        if (!list[k].is_trained || !list[k].grad) continue;
+        for (size_t j = 0; net->clip < 1 && j < list[k].count; j++) list[k].grad[j] *= net->clip;
+        if (l->exclusivity > 0 && list[k].filters > 1)
+            net->exclusivity += exclude(&list[k], (double)l->exclusivity * batch);
+        descent d = {list[k].value, list[k].grad, v, list[k].count, lr, momentum,
+                     decay * l->decay * list[k].decay * (float)batch, net->o.nesterov != 0};
+        if (list[k].count < SMALL) descend(&d, 0, 1);
+        else dnx_pool_run(net->pool, descend, &d);
+        v += list[k].count;
+    }
+    if (net->nodes[i].type->prepare) net->nodes[i].type->prepare(&net->nodes[i], NULL);
+}

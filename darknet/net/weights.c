@@ -1,0 +1,191 @@
+#include "net/weights.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __GLIBC__ /* told by the headers above */
+#include <malloc.h>
+#endif
+
+#include "base/files.h"
+#include "base/outfile.h"
+#include "net/weights_packed.h"
+
+#define MOST ((size_t)1 << 40) /* bytes of a file */
+#define HEADER 20     /* three int32 and a uint64 seen */
+#define OLD_HEADER 16 /* before version 0.2: seen is an int32 */
+
+static dnx_status cannot_read(const char *path, dnx_err *err) {
+    dnx_loc at = {path, 0};
+    if (errno == ENOMEM) return dnx_fail(err, DNX_EMEM, at, "no memory for the file");
+    if (errno == EISDIR || errno == EINVAL)
+        return dnx_fail(err, DNX_EIO, at, "is not a regular file");
+    return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
+}
+
+/* Float number `at` of the file is NaN or infinite: says of which layer. */
+static dnx_status no_number(dnx_net *net, size_t at, dnx_loc file, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t start = 0;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; start += list[k++].count)
+            if (at - start < list[k].count)
+                return dnx_fail(err, DNX_EWEIGHTS, file,
+                                "number %zu of %s of layer %d [%s] is NaN or infinite", at - start,
+                                list[k].name, i, net->nodes[i].type->name);
+    return dnx_fail(err, DNX_EWEIGHTS, file, "float %zu, behind the network's, is NaN or infinite",
+                    at);
+}
+
+/* What a weights file is read by: block after block, so that it never lies in memory as a whole. */
+typedef struct {
+    const char *path;
+    FILE *file;
+    uint64_t seen;
+    size_t header; /* bytes */
+    size_t floats; /* behind it */
+} source;
+
+static dnx_status shrinks(const source *s, dnx_err *err) {
+    return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end");
+}
+
+/* Whether all numbers are numbers. */
+static dnx_status check_numbers(dnx_net *net, const source *s, dnx_err *err) {
+    float block[4096];
+    const size_t most = sizeof block / sizeof *block;
+    for (size_t at = 0; at < s->floats; at += most) {
+        size_t n = s->floats - at < most ? s->floats - at : most;
+        if (fread(block, sizeof *block, n, s->file) != n) return shrinks(s, err);
+        for (size_t i = 0; i < n; i++)
+            if (!isfinite(block[i])) return no_number(net, at + i, (dnx_loc){s->path, 0}, err);
+    }
+    return DNX_OK;
+}
+
+/* Whether the file has the network's length. */
+static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
+    dnx_loc at = {s->path, 0};
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t used = 0, need = 0;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) need += list[k].count;
+    bool is_known = true; /* no loss without its teacher came before, which may have parameters */
+    for (int i = 0; i < net->n; i++) {
+        int n = dnx_net_params(net, i, list);
+        const dnx_node *node = &net->nodes[i];
+        if (node->type->wants && dnx_size(node->target) == 0) is_known = false;
+        if (n > 0 && !is_known && s->floats != need)
+            return dnx_fail(err, DNX_EWEIGHTS, at,
+                            "layer %d [%s] stands behind a loss whose teacher is not there, so its "
+                            "weights cannot be found",
+                            i, node->type->name);
+        for (int k = 0; k < n; used += list[k].count, k++)
+            if (s->floats - used < list[k].count)
+                return dnx_fail(err, DNX_EWEIGHTS, at,
+                                "too short: ends at %s of layer %d [%s]; the network has %zu "
+                                "floats, the file %zu",
+                                list[k].name, i, node->type->name, need, s->floats);
+    }
+    if (used != s->floats && !net->is_partial)
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "too long: the network has %zu floats, the file %zu", used, s->floats);
+    return DNX_OK;
+}
+
+/* Stores the parameters, which come in file order. In a network that does not keep them they are
+ * prepared layer by layer, so that it never has all of them; in others only when all are stored,
+ * so that memory that runs out leaves nothing half loaded. */
+static dnx_status store(dnx_net *net, const source *s, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    for (int i = 0, n; i < net->n; i++) {
+        dnx_status st = dnx_net_room(net, i, list, &n, err);
+        for (int k = 0; !st && k < n; k++)
+            if (fread(list[k].value, sizeof(float), list[k].count, s->file) != list[k].count)
+                st = shrinks(s, err);
+        if (!st && net->forgets) st = dnx_net_stored(net, i, err);
+        if (st) return st;
+    }
+    return DNX_OK;
+}
+
+/* Reads the header of a file of len bytes. */
+static dnx_status read_header(source *s, size_t len, dnx_err *err) {
+    dnx_loc at = {s->path, 0};
+    unsigned char bytes[HEADER];
+    int32_t version[3], old_seen;
+    size_t got = fread(bytes, 1, sizeof bytes, s->file);
+    if (got < OLD_HEADER)
+        return dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
+    memcpy(version, bytes, sizeof version);
+    if (version[0] < 0 || version[0] > 1000 || version[1] < 0 || version[1] > 1000)
+        return dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: version %d.%d",
+                        (int)version[0], (int)version[1]);
+    s->header = version[0] * 10 + version[1] < 2 ? OLD_HEADER : HEADER;
+    if (got < s->header)
+        return dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
+    memcpy(&old_seen, bytes + 12, sizeof old_seen);
+    if (s->header == HEADER) memcpy(&s->seen, bytes + 12, sizeof s->seen);
+    else s->seen = old_seen < 0 ? 0 : (uint64_t)old_seen;
+    if ((len - s->header) % sizeof(float))
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "cut short: %zu bytes after the header are no floats", len - s->header);
+    s->floats = (len - s->header) / sizeof(float);
+    return DNX_OK;
+}
+
+static dnx_status to_floats(const source *s, dnx_err *err) {
+    return fseek(s->file, (long)s->header, SEEK_SET) ? shrinks(s, err) : DNX_OK;
+}
+
+static dnx_status load_plain(dnx_net *net, source *s, size_t len, dnx_err *err) {
+    dnx_status st = read_header(s, len, err);
+    if (!st) st = to_floats(s, err);
+    if (!st) st = check_numbers(net, s, err);
+    if (!st) st = check_length(net, s, err);
+    if (!st) st = to_floats(s, err);
+    if (!st) st = store(net, s, err);
+    if (!st) net->seen = s->seen;
+    return st;
+}
+
+static dnx_status load_packed(dnx_net *net, const char *path, dnx_err *err) {
+    size_t len;
+    unsigned char *bytes = (unsigned char *)dnx_file_read_most(path, MOST, &len);
+    if (!bytes) return cannot_read(path, err);
+    dnx_status st = dnx_packed_load(net, path, bytes, len, err);
+    free(bytes);
+    return st;
+}
+
+dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
+    unsigned char magic[DNX_PACKED_MAGIC];
+    size_t len;
+    source s = {.path = path, .file = dnx_file_open(path, MOST, &len)};
+    if (!s.file) return cannot_read(path, err);
+    size_t got = fread(magic, 1, sizeof magic, s.file);
+    rewind(s.file);
+    dnx_status st = dnx_packed_is(magic, got) ? load_packed(net, path, err)
+                                              : load_plain(net, &s, len, err);
+    fclose(s.file);
+    if (!st) st = dnx_net_prepare(net, err);
+#ifdef __GLIBC__
+    malloc_trim(0); /* what prepare() worked with goes back to the system */
+#endif
+    return st;
+}
+
+dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
+    dnx_outfile f;
+    int32_t version[3] = {0, 2, 0};
+    dnx_param list[DNX_MAX_PARAMS];
+    dnx_status st = dnx_outfile_open(&f, path, err);
+    if (st) return st;
+    dnx_outfile_put(&f, version, sizeof version);
+    dnx_outfile_put(&f, &net->seen, sizeof net->seen);
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            dnx_outfile_put(&f, list[k].value, sizeof(float) * list[k].count);
+    return dnx_outfile_close(&f, true, err);
+}

@@ -1,0 +1,260 @@
+#include "net/weights_packed.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/half.h"
+#include "base/outfile.h"
+
+#define MAGIC "THINPACK"
+#define VERSION 1
+#define HEADER 40
+#define CHECKED 32 /* bytes of the header before the checksum */
+
+bool dnx_is_one_bit(const dnx_node *n, const dnx_param *p) {
+    return !strcmp(n->type->name, "binary") && !strcmp(p->name, "weights");
+}
+
+bool dnx_counts_bits(const dnx_node *n) {
+    if (strcmp(n->type->name, "binary") != 0) return false;
+    for (const dnx_opt *o = n->type->options; o->key; o++)
+        if (!strcmp(o->key, "mode")) {
+            int mode = *(const int *)(const void *)((const char *)n->opts + o->offset);
+            return mode == 1 || mode == 3; /* of bwn|xnor|binaryconnect|bnn */
+        }
+    return false;
+}
+
+bool dnx_packed_is(const unsigned char *bytes, size_t len) {
+    return len >= DNX_PACKED_MAGIC && !memcmp(bytes, MAGIC, DNX_PACKED_MAGIC);
+}
+
+static uint64_t checksum(const unsigned char *bytes, size_t len) {
+    return dnx_hash(dnx_hash(0, bytes, CHECKED), bytes + HEADER, len - HEADER);
+}
+
+static size_t bytes_of(uint32_t bits, size_t filters, size_t count) {
+    if (bits == 1) return filters * (sizeof(float) + (count / filters + 7) / 8);
+    return count * bits / 8;
+}
+
+static uint32_t bits_of(const dnx_node *n, const dnx_param *p, bool half) {
+    if (dnx_is_one_bit(n, p)) return 1;
+    return half && !strcmp(p->name, "weights") ? 16 : 32;
+}
+
+size_t dnx_packed_size(dnx_net *net, bool half) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t size = HEADER;
+    for (int i = 0; i < net->n; i++) {
+        int n = dnx_net_params(net, i, list);
+        if (n) size += 8;
+        for (int k = 0; k < n; k++) {
+            uint32_t bits = bits_of(&net->nodes[i], &list[k], half);
+            size += 16 + bytes_of(bits, (size_t)list[k].filters, list[k].count);
+        }
+    }
+    return size;
+}
+
+/* ---- writing ---- */
+
+static void put(unsigned char **to, const void *from, size_t n) {
+    memcpy(*to, from, n);
+    *to += n;
+}
+
+static dnx_status put_signs(unsigned char **to, const dnx_param *p, dnx_err *err) {
+    size_t filters = (size_t)p->filters, len = p->count / filters, row = (len + 7) / 8;
+    unsigned char *signs = *to + sizeof(float) * filters;
+    memset(signs, 0, row * filters);
+    for (size_t f = 0; f < filters; f++, signs += row) {
+        const float *w = p->value + f * len;
+        float alpha = fabsf(w[0]);
+        put(to, &alpha, sizeof alpha);
+        for (size_t i = 0; i < len; i++) {
+            if (fabsf(w[i]) != alpha)
+                return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){0},
+                                "a filter of a [binary] layer is not binary");
+            if (w[i] >= 0) signs[i / 8] |= (unsigned char)(1 << i % 8);
+        }
+    }
+    *to = signs;
+    return DNX_OK;
+}
+
+static dnx_status put_layer(dnx_net *net, int i, bool half, unsigned char **to, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    const dnx_node *node = &net->nodes[i];
+    int n = dnx_net_params(net, i, list);
+    if (!n) return DNX_OK;
+    put(to, (uint32_t[]){(uint32_t)i, (uint32_t)n}, 8);
+    for (const dnx_param *p = list; p < list + n; p++) {
+        uint32_t bits = bits_of(node, p, half);
+        uint64_t count = p->count;
+        put(to, (uint32_t[]){bits, bits == 1 ? (uint32_t)p->filters : 0}, 8);
+        put(to, &count, 8);
+        if (bits == 32) put(to, p->value, sizeof(float) * p->count);
+        if (bits == 1) {
+            dnx_status st = put_signs(to, p, err);
+            if (st) return st;
+        }
+        for (size_t k = 0; bits == 16 && k < p->count; k++) {
+            uint16_t h = dnx_to_half(p->value[k]);
+            if (!isfinite(dnx_from_half(h)))
+                return dnx_fail(err, DNX_EWEIGHTS, node->loc,
+                                "[%s] a weight of %g is too large for half precision",
+                                node->type->name, (double)p->value[k]);
+            put(to, &h, sizeof h);
+        }
+    }
+    return DNX_OK;
+}
+
+dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *err) {
+    size_t len = dnx_packed_size(net, half);
+    unsigned char *bytes = malloc(len), *to = bytes;
+    if (!bytes) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for %zu bytes", len);
+    put(&to, MAGIC, 8);
+    put(&to, (uint32_t[]){VERSION, (uint32_t)net->n}, 8);
+    put(&to, (uint64_t[]){net->seen, len}, 16);
+    to = bytes + HEADER;
+    dnx_outfile f;
+    dnx_status st = DNX_OK;
+    for (int i = 0; i < net->n && !st; i++) st = put_layer(net, i, half, &to, err);
+    if (!st) {
+        uint64_t sum = checksum(bytes, len);
+        memcpy(bytes + CHECKED, &sum, sizeof sum);
+        st = dnx_outfile_open(&f, path, err);
+    }
+    if (!st) {
+        dnx_outfile_put(&f, bytes, len);
+        st = dnx_outfile_close(&f, true, err);
+    }
+    free(bytes);
+    return st;
+}
+
+/* ---- reading ---- */
+
+typedef struct {
+    const unsigned char *at, *end;
+    const char *path;
+} reader;
+
+static bool get(reader *r, void *to, size_t n) {
+    if ((size_t)(r->end - r->at) < n) return false;
+    memcpy(to, r->at, n);
+    r->at += n;
+    return true;
+}
+
+/* Number i of a tensor at `from`. */
+static float number(const unsigned char *from, uint32_t bits, const dnx_param *p, size_t i) {
+    float v;
+    uint16_t h;
+    if (bits == 16) {
+        memcpy(&h, from + i * sizeof h, sizeof h);
+        return dnx_from_half(h);
+    }
+    if (bits == 32) {
+        memcpy(&v, from + i * sizeof v, sizeof v);
+        return v;
+    }
+    size_t filters = (size_t)p->filters, len = p->count / filters, row = (len + 7) / 8;
+    const unsigned char *signs = from + sizeof v * filters + i / len * row;
+    memcpy(&v, from + i / len * sizeof v, sizeof v);
+    return signs[i % len / 8] >> (i % len % 8) & 1 ? v : -v;
+}
+
+/* One tensor; stores only with `stores`. */
+static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p, bool stores,
+                             dnx_err *err) {
+    dnx_loc at = {r->path, 0};
+    const char *type = net->nodes[i].type->name;
+    uint32_t head[2];
+    uint64_t count;
+    if (!get(r, head, sizeof head) || !get(r, &count, sizeof count))
+        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file ends at %s of layer %d [%s]", p->name,
+                        i, type);
+    bool is_bit = dnx_is_one_bit(&net->nodes[i], p);
+    if (count != p->count || is_bit != (head[0] == 1) ||
+        (is_bit ? head[1] != (uint32_t)p->filters : head[0] != 32 && head[0] != 16))
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "packed file of another network: %s of layer %d [%s] are %zu numbers of %s,"
+                        " in the file %llu of %u bits",
+                        p->name, i, type, p->count, is_bit ? "1 bit" : "32 or 16 bits",
+                        (unsigned long long)count, (unsigned)head[0]);
+    size_t size = bytes_of(head[0], (size_t)p->filters, p->count);
+    if ((size_t)(r->end - r->at) < size)
+        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file ends at %s of layer %d [%s]", p->name,
+                        i, type);
+    for (size_t k = 0; k < p->count; k++) {
+        float v = number(r->at, head[0], p, k);
+        if (!isfinite(v))
+            return dnx_fail(err, DNX_EWEIGHTS, at, "%s of layer %d [%s] are no numbers", p->name, i,
+                            type);
+        if (stores) p->value[k] = v;
+    }
+    r->at += size;
+    return DNX_OK;
+}
+
+static dnx_status walk(reader r, dnx_net *net, bool stores, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    dnx_loc at = {r.path, 0};
+    for (int i = 0; i < net->n; i++) {
+        uint32_t head[2];
+        int n = dnx_net_params(net, i, list);
+        if (!n) continue;
+        dnx_status st = stores ? dnx_net_room(net, i, list, &n, err) : DNX_OK;
+        if (st) return st;
+        if (!get(&r, head, sizeof head) || head[0] != (uint32_t)i || head[1] != (uint32_t)n)
+            return dnx_fail(err, DNX_EWEIGHTS, at,
+                            "packed file of another network: layer %d [%s] is not there with %d "
+                            "tensors", i, net->nodes[i].type->name, n);
+        for (int k = 0; k < n; k++) {
+            st = get_tensor(&r, net, i, &list[k], stores, err);
+            if (st) return st;
+        }
+        if (stores && net->forgets) st = dnx_net_stored(net, i, err);
+        if (st) return st;
+    }
+    if (r.at != r.end)
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "packed file of another network: %zu bytes are left over",
+                        (size_t)(r.end - r.at));
+    return DNX_OK;
+}
+
+dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
+                           dnx_err *err) {
+    dnx_loc at = {path, 0};
+    uint32_t head[2];
+    uint64_t sizes[2], sum;
+    if (len < HEADER)
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "packed file cut short: %zu bytes, the header has %d", len, HEADER);
+    memcpy(head, bytes + 8, sizeof head);
+    memcpy(sizes, bytes + 16, sizeof sizes);
+    memcpy(&sum, bytes + CHECKED, sizeof sum);
+    if (head[0] != VERSION)
+        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file of version %u; version %d is read",
+                        (unsigned)head[0], VERSION);
+    if (sizes[1] != len)
+        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file %s: %zu bytes, its header says %llu",
+                        len < sizes[1] ? "cut short" : "too long", len,
+                        (unsigned long long)sizes[1]);
+    if (sum != checksum(bytes, len))
+        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file damaged: its checksum differs");
+    if (head[1] != (uint32_t)net->n)
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "packed file of another network: of %u layers, this one has %d",
+                        (unsigned)head[1], net->n);
+    reader r = {bytes + HEADER, bytes + len, path};
+    dnx_status st = walk(r, net, false, err);
+    if (!st) st = walk(r, net, true, err);
+    if (!st) net->seen = sizes[0];
+    return st;
+}

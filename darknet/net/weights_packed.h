@@ -1,0 +1,31 @@
+/* weights_packed.h - packed weights files: one bit for each weight of a [binary] layer.
+ *
+ * Header, 40 bytes: "THINPACK"; uint32 version; uint32 layers of the network;
+ * uint64 images seen; uint64 bytes of the file; uint64 dnx_hash of the 32 bytes before and of all
+ * that follows. Then for each layer with parameters, in the order of the network:
+ *   uint32 layer, uint32 tensors; for each tensor, in the order of its parameters:
+ *   uint32 bits of a number (32, 16 or 1), uint32 filters (1 bit) or 0, uint64 count; the numbers:
+ *     32: float32; 16: IEEE half
+ *     1: float32 alpha of each filter, then the signs, (count/filters + 7)/8 bytes a filter: weight
+ *        i is +alpha if bit i%8 of byte i/8 is 1, else -alpha
+ * All little-endian. */
+#ifndef DNX_PACKED_H
+#define DNX_PACKED_H
+#include "net/net.h"
+
+/* Whether the parameter takes 1 bit a number: the weights of a [binary] layer. */
+bool dnx_is_one_bit(const dnx_node *n, const dnx_param *p);
+/* Whether a [binary] layer's inputs are signs too (xnor, bnn). */
+bool dnx_counts_bits(const dnx_node *n);
+
+#define DNX_PACKED_MAGIC 8 /* bytes, by which dnx_packed_is knows a packed file */
+bool dnx_packed_is(const unsigned char *bytes, size_t len);
+/* Loads all or nothing. DNX_EWEIGHTS: cut short, damaged, of another version or network. Does not
+ * prepare the network. */
+dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
+                           dnx_err *err);
+/* Writes a network that predicts, prepared; half: weights that are not 1 bit take 16.
+ * DNX_EWEIGHTS: a weight does not fit 16 bits. The file is replaced only when all is written. */
+dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *err);
+size_t dnx_packed_size(dnx_net *net, bool half); /* bytes of the file */
+#endif

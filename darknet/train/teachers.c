@@ -1,0 +1,353 @@
+#include "train/teachers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data/embeddings.h"
+#include "base/half.h"
+#include "base/paths.h"
+#include "net/weights.h"
+
+typedef struct {
+    char *cfg, *weights;
+    dnx_net *net;
+    bool is_loaded; /* with its weights */
+} teacher;
+
+/* One output of a teacher that losses want. */
+typedef struct {
+    int teacher, layer;
+    size_t size;         /* floats an image */
+    float *out;          /* net->batch x size */
+    const uint16_t *row; /* cached: 2 n x size halfs, image i at 2i, its mirror image at 2i + 1 */
+    dnx_embeddings_in cache;
+} wanted;
+
+struct dnx_teachers {
+    teacher *teachers;
+    wanted *wants;
+    int n_teachers, n_wants;
+    float *x; /* a batch as a teacher wants it */
+    size_t x_floats;
+};
+
+/* path, if it is relative taken from the folder of `beside`. */
+static char *resolve(const char *path, const char *beside) {
+    const char *slash = strrchr(beside, '/');
+    size_t folder = path[0] == '/' || !slash ? 0 : (size_t)(slash - beside) + 1;
+    char *s = malloc(folder + strlen(path) + 1);
+    if (!s) return NULL;
+    memcpy(s, beside, folder);
+    strcpy(s + folder, path);
+    return s;
+}
+
+static dnx_status no_memory(const dnx_net *net, dnx_err *err) {
+    return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for the teachers");
+}
+
+/* Names the option that led to what a file's reader says of `path`. */
+static dnx_status by_option(const dnx_node *n, const char *key, const char *value, const char *path,
+                            const dnx_err *said, dnx_err *err) {
+    size_t len = strlen(path);
+    bool is_of_all = !strncmp(said->text, path, len) && !strncmp(said->text + len, ": ", 2);
+    return dnx_fail(err, said->status, n->loc, "[%s] %s=%.120s: %s", n->type->name, key, value,
+                    said->text + (is_of_all ? len + 2 : 0));
+}
+
+static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *option, char *cfg_path,
+                               char *weights, int *which, dnx_err *err) {
+    dnx_err said = {0};
+    dnx_teachers *t = net->targets;
+    dnx_cfg *cfg;
+    for (int i = 0; i < t->n_teachers; i++) {
+        const teacher *k = &t->teachers[i];
+        if (strcmp(k->cfg, cfg_path) || strcmp(k->weights, weights)) continue;
+        free(cfg_path);
+        free(weights);
+        *which = i;
+        return DNX_OK;
+    }
+    teacher new = {cfg_path, weights, NULL}, *more = NULL;
+    dnx_status st = dnx_cfg_read(cfg_path, &cfg, &said);
+    if (!st) {
+        st = dnx_net_build_teacher(cfg, net, &new.net, &said);
+        dnx_cfg_free(cfg);
+    }
+    if (st) by_option(n, "teacher", option, cfg_path, &said, err);
+    if (!st) more = realloc(t->teachers, sizeof *more * (size_t)(t->n_teachers + 1));
+    if (!st && !more) st = no_memory(net, err);
+    if (st) {
+        dnx_net_free(new.net);
+        free(cfg_path);
+        free(weights);
+        return st;
+    }
+    t->teachers = more;
+    t->teachers[*which = t->n_teachers++] = new;
+    return DNX_OK;
+}
+
+static dnx_status load(teacher *k, const dnx_node *n, const char *option, dnx_err *err) {
+    dnx_err said = {0};
+    dnx_status st = k->is_loaded ? DNX_OK : dnx_weights_load(k->net, k->weights, &said);
+    k->is_loaded = !st;
+    return st ? by_option(n, "weights", option, k->weights, &said, err) : DNX_OK;
+}
+
+static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err *err) {
+    dnx_teachers *t = net->targets;
+    for (int i = 0; i < t->n_wants; i++)
+        if (t->wants[i].teacher == which && t->wants[i].layer == layer) {
+            net->links[n->index].want = i;
+            return DNX_OK;
+        }
+    wanted *more = realloc(t->wants, sizeof *more * (size_t)(t->n_wants + 1));
+    if (!more) return no_memory(net, err);
+    t->wants = more;
+    wanted *w = &t->wants[t->n_wants];
+    *w = (wanted){.teacher = which, .layer = layer, .size = dnx_size(n->target)};
+    if (net->trains) w->out = dnx_alloc(w->size * (size_t)net->batch);
+    if (net->trains && !w->out) return no_memory(net, err);
+    net->links[n->index].want = t->n_wants++;
+    return DNX_OK;
+}
+
+/* Room for a batch in the form that the teacher takes, when that is another. */
+static dnx_status fit_input(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, int which,
+                            dnx_err *err) {
+    dnx_teachers *t = net->targets;
+    const dnx_net *k = t->teachers[which].net;
+    size_t size = dnx_size(k->in);
+    if (k->in.c != net->in.c)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] teacher=%s: takes %d channels, not %d",
+                        n->type->name, o->teacher, k->in.c, net->in.c);
+    if (!net->trains || size <= t->x_floats) return DNX_OK;
+    dnx_free(t->x);
+    t->x = dnx_alloc(size * (size_t)net->batch);
+    t->x_floats = t->x ? size : 0;
+    return t->x ? DNX_OK : no_memory(net, err);
+}
+
+static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, int which,
+                              dnx_err *err) {
+    dnx_net *k = net->targets->teachers[which].net;
+    const char *why;
+    int layer;
+    if (o->layer < 0 &&
+        !dnx_net_source(k, k->n, -1, n->type->wants, &layer, &n->target_head, &why))
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] teacher=%s: %s", n->type->name, o->teacher,
+                        why);
+    if (o->layer >= 0 &&
+        !dnx_net_source(k, k->n, o->layer, n->type->wants, &layer, &n->target_head, &why))
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] layer=%d: %s in %s, which has layers 0 to %d", n->type->name,
+                        o->layer, why, o->teacher, k->n - 1);
+    n->target = k->nodes[layer].out;
+    dnx_net_unmerge(k, layer);
+    return want(net, n, which, layer, err);
+}
+
+dnx_status dnx_teachers_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err) {
+    const char *name = n->type->name;
+    int which = 0;
+    if (!o->teacher) return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs teacher=", name);
+    if (!o->weights && net->trains)
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs weights= of the teacher", name);
+    if (!net->targets) net->targets = calloc(1, sizeof *net->targets);
+    char *cfg = resolve(o->teacher, net->file);
+    char *weights = resolve(o->weights ? o->weights : "", net->file);
+    if (!net->targets || !cfg || !weights) {
+        free(cfg);
+        free(weights);
+        return no_memory(net, err);
+    }
+    dnx_status st = open_teacher(net, n, o->teacher, cfg, weights, &which, err);
+    if (!st) st = fit_input(net, n, o, which, err);
+    if (!st) st = find_target(net, n, o, which, err);
+    return st || !net->trains ? st : load(&net->targets->teachers[which], n, o->weights, err);
+}
+
+void dnx_teachers_free(dnx_teachers *t) {
+    if (!t) return;
+    for (int i = 0; i < t->n_teachers; i++) {
+        dnx_net_free(t->teachers[i].net);
+        free(t->teachers[i].cfg);
+        free(t->teachers[i].weights);
+    }
+    for (int i = 0; i < t->n_wants; i++) {
+        dnx_free(t->wants[i].out);
+        dnx_embeddings_close(&t->wants[i].cache);
+    }
+    free(t->teachers);
+    free(t->wants);
+    dnx_free(t->x);
+    free(t);
+}
+
+/* One image in the teacher's size (bilinear, centres of pixels on centres) and normalisation. */
+static void convert(const dnx_net *from, const float *x, const dnx_net *to, float *out) {
+    const dnx_shape a = from->in, b = to->in;
+    const float scale = to->o.input_scale / from->o.input_scale;
+    const float shift = (from->o.input_mean - to->o.input_mean) * to->o.input_scale;
+    for (int r = 0; r < b.h; r++)
+        for (int q = 0; q < b.w; q++) {
+            float fy = ((float)r + .5f) * (float)a.h / (float)b.h - .5f;
+            float fx = ((float)q + .5f) * (float)a.w / (float)b.w - .5f;
+            fy = fy < 0 ? 0 : fy > (float)(a.h - 1) ? (float)(a.h - 1) : fy;
+            fx = fx < 0 ? 0 : fx > (float)(a.w - 1) ? (float)(a.w - 1) : fx;
+            int y0 = (int)fy, x0 = (int)fx, y1 = y0 + (y0 + 1 < a.h), x1 = x0 + (x0 + 1 < a.w);
+            fy -= (float)y0;
+            fx -= (float)x0;
+            for (int c = 0; c < b.c; c++) {
+#define AT(row, column) \
+    x[((size_t)(row) * (size_t)a.w + (size_t)(column)) * (size_t)a.c + (size_t)c]
+                float top = (1 - fx) * AT(y0, x0) + fx * AT(y0, x1);
+                float low = (1 - fx) * AT(y1, x0) + fx * AT(y1, x1);
+#undef AT
+                *out++ = ((1 - fy) * top + fy * low) * scale + shift;
+            }
+        }
+}
+
+static bool sees_the_same(const dnx_net *a, const dnx_net *b) {
+    return !memcmp(&a->in, &b->in, sizeof a->in) && a->o.input_mean == b->o.input_mean &&
+           a->o.input_scale == b->o.input_scale;
+}
+
+/* Runs teacher `which` on count images and stores all that is wanted of it. */
+static void run_teacher(dnx_net *net, int which, const float *x, int count) {
+    dnx_teachers *t = net->targets;
+    dnx_net *k = t->teachers[which].net;
+    size_t size = dnx_size(k->in);
+    int last = 0;
+    if (!sees_the_same(net, k)) {
+        for (int b = 0; b < count; b++)
+            convert(net, x + (size_t)b * dnx_size(net->in), k, t->x + (size_t)b * size);
+        x = t->x;
+    }
+    for (int i = 0; i < t->n_wants; i++)
+        if (t->wants[i].teacher == which && t->wants[i].layer > last) last = t->wants[i].layer;
+    for (int b = 0; b < count; b += k->chunk) {
+        int part = count - b < k->chunk ? count - b : k->chunk;
+        for (int layer = 0; layer <= last; layer++) {
+            dnx_net_forward_layer(k, layer, x + (size_t)b * size, part, false, NULL, NULL);
+            for (int i = 0; i < t->n_wants; i++) {
+                const wanted *w = &t->wants[i];
+                if (w->teacher == which && w->layer == layer)
+                    memcpy(w->out + (size_t)b * w->size, k->links[layer].y,
+                           sizeof(float) * w->size * (size_t)part);
+            }
+        }
+    }
+}
+
+static bool from_cache(dnx_teachers *t, int which, const uint32_t *image,
+                       const unsigned char *mirrored, int count) {
+    for (int i = 0; i < t->n_wants; i++) {
+        const wanted *w = &t->wants[i];
+        if (w->teacher != which) continue;
+        if (!w->row) return false;
+        for (int b = 0; b < count; b++) {
+            const uint16_t *row = w->row + (2 * (size_t)image[b] + (mirrored[b] != 0)) * w->size;
+            for (size_t k = 0; k < w->size; k++)
+                w->out[(size_t)b * w->size + k] = dnx_from_half(row[k]);
+        }
+    }
+    return true;
+}
+
+void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
+                     const unsigned char *mirrored) {
+    dnx_teachers *t = net->targets;
+    if (!t) return;
+    for (int i = 0; i < t->n_teachers; i++)
+        if (!image || !from_cache(t, i, image, mirrored, net->batch))
+            run_teacher(net, i, x, net->batch);
+    for (int i = 0; i < net->n; i++)
+        if (net->links[i].want >= 0) net->links[i].target = t->wants[net->links[i].want].out;
+}
+
+/* ---- the cache ---- */
+
+static bool hash_file(const char *path, uint64_t *h) {
+    char part[65536];
+    FILE *f = fopen(path, "rb");
+    size_t n;
+    if (!f) return false;
+    while ((n = fread(part, 1, sizeof part, f)) > 0) *h = dnx_hash(*h, part, n);
+    bool ok = !ferror(f);
+    fclose(f);
+    return ok;
+}
+
+/* Of all that the numbers in the cache depend on. */
+static bool hash_all(const dnx_net *net, const teacher *k, int layer, uint64_t list, uint64_t *h) {
+    *h = dnx_hash(list, &layer, sizeof layer);
+    *h = dnx_hash(*h, &net->in, sizeof net->in);
+    *h = dnx_hash(*h, &net->o.input_mean, sizeof net->o.input_mean);
+    *h = dnx_hash(*h, &net->o.input_scale, sizeof net->o.input_scale);
+    return hash_file(k->cfg, h) && hash_file(k->weights, h);
+}
+
+static dnx_status compute(dnx_net *net, wanted *w, const char *path, uint64_t hash,
+                          const dnx_data *list, dnx_read_image *read, dnx_progress *progress,
+                          void *arg, dnx_err *err) {
+    dnx_embeddings_out f;
+    char name[4096];
+    float *x = dnx_alloc((size_t)net->batch * dnx_size(net->in));
+    if (!x) return no_memory(net, err);
+    dnx_status st = dnx_embeddings_create(&f, path, 2 * list->n, w->size, true, hash, err);
+    for (size_t i = 0; !st && i < 2 * list->n; i++) {
+        dnx_data_name(list, i / 2, name, sizeof name - 10);
+        if (i % 2) strcat(name, " mirrored");
+        dnx_embeddings_name(&f, name);
+    }
+    for (size_t i = 0; !st && i < 2 * list->n; i += (size_t)net->batch) {
+        size_t count = 2 * list->n - i;
+        if (count > (size_t)net->batch) count = (size_t)net->batch;
+        for (size_t b = 0; b < count; b++) { /* what cannot be read is never trained on */
+            float *to = x + b * dnx_size(net->in);
+            if (!read(arg, (i + b) / 2, (i + b) % 2, to))
+                memset(to, 0, sizeof *to * dnx_size(net->in));
+        }
+        run_teacher(net, w->teacher, x, (int)count);
+        dnx_embeddings_rows(&f, w->out, count);
+        if (progress) progress(arg, (i + count) / 2, list->n);
+    }
+    dnx_free(x);
+    return st ? st : dnx_embeddings_finish(&f, true, err);
+}
+
+dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
+                             dnx_read_image *read, dnx_progress *progress, void *arg,
+                             dnx_err *err) {
+    dnx_teachers *t = net->targets;
+    dnx_status st = dnx_folder_make(folder, err);
+    for (int i = 0; t && i < t->n_wants && !st; i++) {
+        wanted *w = &t->wants[i];
+        const teacher *k = &t->teachers[w->teacher];
+        const char *slash = strrchr(k->weights, '/'), *name = slash ? slash + 1 : k->weights;
+        size_t room = strlen(folder) + strlen(name) + 40;
+        uint64_t hash;
+        char *path = malloc(room);
+        if (!path) return no_memory(net, err);
+        snprintf(path, room, "%s/%s-%d.embeddings", folder, name, w->layer);
+        if (!hash_all(net, k, w->layer, list->checksum, &hash))
+            st = dnx_fail(err, DNX_EIO, (dnx_loc){k->weights, 0}, "cannot read: %s",
+                          strerror(errno));
+        if (!st && access(path, F_OK))
+            st = compute(net, w, path, hash, list, read, progress, arg, err);
+        if (!st) st = dnx_embeddings_open(&w->cache, path, err);
+        if (!st && (w->cache.checksum != hash || w->cache.count != 2 * list->n ||
+                    w->cache.dim != w->size || w->cache.bytes != sizeof *w->row))
+            st = dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0},
+                          "is of another teacher, list or input; remove it to have it made anew");
+        if (!st) w->row = w->cache.rows;
+        free(path);
+    }
+    return st;
+}

@@ -1,0 +1,34 @@
+/* teachers.h - the teachers of a network's losses of distillation. A teacher is a network of its own
+ * that only predicts, on the student's very batch; a loss sees nothing of it but pass->target. */
+#ifndef DNX_TARGETS_H
+#define DNX_TARGETS_H
+#include "data/data.h"
+#include "net/net.h"
+#include "net/options.h"
+
+typedef struct dnx_teachers dnx_teachers;
+
+/* Opens the teacher of layer n of net, once for all losses that name the same files; its weights
+ * only when net trains. Fills n->target and n->target_head. DNX_EOPTION: no teacher=, no weights=,
+ * a layer that does not fit; and the errors of building and loading. */
+dnx_status dnx_teachers_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err);
+void dnx_teachers_free(dnx_teachers *t); /* t may be NULL */
+
+/* Gives the losses of net their targets for one sub-batch x of net->batch images: from the cache
+ * when there is one and `image` says which they are, else by running the teachers. image, mirrored:
+ * of each image its place in the list and whether it is mirrored; NULL: the pixels are altered. */
+void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
+                     const unsigned char *mirrored);
+
+/* Reads image i as the student sees it; false: it cannot be read. */
+typedef bool dnx_read_image(void *arg, size_t i, bool mirrored, float *x);
+/* Called now and then: images done of all. */
+typedef void dnx_progress(void *arg, size_t done, size_t all);
+
+/* Opens folder/NAME-LAYER.embeddings of every teacher, or computes and writes it: the outputs for
+ * all images of the list and their mirror images, in the format of `darknet embed` in half
+ * precision. DNX_EIO; DNX_EPARSE: damaged; DNX_EWEIGHTS: of another teacher, list or input. */
+dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
+                             dnx_read_image *read, dnx_progress *progress, void *arg,
+                             dnx_err *err);
+#endif

@@ -1,0 +1,102 @@
+#include "common/bits/bitconv_tiles.h"
+
+#include "kernels/pool.h"
+
+#define PLACE 64   /* bytes */
+#define LEAST 36   /* outputs of an image below which counting is faster */
+#define USEFUL .75 /* the share of outputs among all positions, from which tiles are faster */
+
+/* Places of a row. */
+static int pitch(const dnx_patches *at) {
+    return (at->in.w + 2 * at->pad + at->stride - 1) / at->stride;
+}
+
+bool dnx_bitconv_tiles_pay(const dnx_patches *at) {
+    double outputs = (double)at->out_h * at->out_w;
+    double positions = (double)(at->out_h - 1) * pitch(at) + at->out_w;
+    return dnx_tiles() && outputs >= LEAST && outputs >= USEFUL * positions;
+}
+
+dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
+                                  dnx_err *err) {
+    const dnx_tile_set *set = dnx_tiles();
+    int size = at->size, s = at->stride, L = dnx_bit_words(at->in.c);
+    k->at = *at;
+    k->N = n->out.c;
+    k->words = size * size * L;
+    k->pitch = pitch(at);
+    k->plane = PLACE * (size_t)k->pitch * (size_t)((at->in.h + 2 * at->pad + s - 1) / s);
+    k->image = k->plane * (size_t)(s * s) * (size_t)L;
+    /* A tile reads up to 15 places beyond the last. */
+    size_t bytes = (size_t)n->batch * k->image + 16 * PLACE;
+    size_t packed = set->packed(k->words, k->N);
+    dnx_status st = dnx_new(n, (float **)&k->x, bytes / sizeof(float), err);
+    if (!st) st = dnx_new(n, (float **)&k->offset, (size_t)k->words * 2, err);
+    if (!st) st = dnx_new(n, (float **)&k->packed, packed / sizeof(float), err);
+    if (!st) st = dnx_new(n, (float **)&k->room,
+                          (size_t)dnx_pool_threads(n->pool) * set->room / sizeof(float), err);
+    for (int ky = 0; !st && ky < size; ky++)
+        for (int kx = 0; kx < size; kx++)
+            for (int l = 0; l < L; l++) {
+                size_t cut = (size_t)(l * s * s + ky % s * s + kx % s);
+                size_t place = (size_t)(ky / s * k->pitch + kx / s);
+                k->offset[l * size * size + ky * size + kx] = cut * k->plane + place * PLACE;
+            }
+    return st;
+}
+
+void dnx_bitconv_tiles_unmake(dnx_bitconv_tiles *k) {
+    void *all[] = {k->x, k->offset, k->packed, k->room};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
+}
+
+size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c) {
+    return (size_t)(c / 64 * k->at.size * k->at.size + t);
+}
+
+void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long hi,
+                            const float *scale, const float *shift, float *sum) {
+    int s = k->at.stride, pad = k->at.pad, W = k->at.in.w, C = k->at.in.c;
+    long per = (long)k->at.in.h * W;
+    while (lo < hi) {
+        int py = (int)(lo % per) / W + pad, from = (int)(lo % W);
+        int to = hi - lo < W - from ? from + (int)(hi - lo) : W;
+        int8_t *row = k->x + (size_t)(lo / per) * k->image + (size_t)(py % s * s) * k->plane +
+                      (size_t)(py / s * k->pitch) * PLACE;
+        /* Every s-th pixel goes to the same image. */
+        for (int i = 0; i < s && from + i < to; i++) {
+            int px = from + i + pad;
+            dnx_tiles()->sign(x + (lo + i) * C, s, (to - from - i + s - 1) / s, C, scale, shift,
+                              row + (size_t)(px % s) * k->plane + (size_t)(px / s) * PLACE,
+                              (size_t)(s * s) * k->plane, sum + lo + i);
+        }
+        lo += to - from;
+    }
+}
+
+/* Position of output p among those of its batch item. */
+static int position(const dnx_bitconv_tiles *k, long p) {
+    int w = k->at.out_w, at = (int)(p % ((long)k->at.out_h * w));
+    return at / w * k->pitch + at % w;
+}
+
+int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi) {
+    int w = k->at.out_w, per = k->at.out_h * w, end = position(k, p) + DNX_TILE_POSITIONS;
+    int x = end % k->pitch, outputs = end / k->pitch * w + (x < w ? x : w);
+    if (outputs > per) outputs = per;
+    long rows = outputs - p % per;
+    return (int)(rows < hi - p ? rows : hi - p);
+}
+
+void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, long p, int rows, int first, int end,
+                           const float *factor, const dnx_bit_end *e, float *y) {
+    const dnx_tile_set *set = dnx_tiles();
+    long per = (long)k->at.out_h * k->at.out_w;
+    int j = position(k, p);
+    dnx_tile_job job = {.x = k->x + (size_t)(p / per) * k->image + (size_t)j * PLACE,
+                        .offset = k->offset, .words = k->words, .column = j % k->pitch,
+                        .count = position(k, p + rows - 1) - j + 1, .pitch = k->pitch,
+                        .width = k->at.out_w, .factor = factor, .end = *e, .ldy = (size_t)k->N};
+    set->multiply(&job, (const char *)k->packed + set->packed(k->words, first), end - first,
+                  k->room + (size_t)t * set->room, y);
+}

@@ -1,0 +1,276 @@
+#include "common/conv/dwconv.h"
+
+#include <string.h>
+
+#include "common/conv/filters.h"
+#include "kernels/pool.h"
+
+static size_t in_row(const dnx_node *n) { return (size_t)n->in[0].w * (size_t)n->in[0].c; }
+
+bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains) {
+    int most = inputs > outputs ? inputs : outputs, vector = dnx_kernels()->panel / 2;
+    bool has_strips = stride == 1 ? size == 1 || size == 3 || size == 5 : stride == 2 && size == 3;
+    return most <= (!has_strips ? vector / 2 : trains ? vector : vector * 3 / 4);
+}
+
+static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }
+
+/* Rows of dz that a thread keeps: those that one row of dx needs. */
+static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
+    return s->kh < n->out.h ? s->kh : n->out.h;
+}
+
+/* In groups a kept row has its pixels `stride` apart, with zeros between them: then dx is itself a
+ * convolution in groups, with stride 1. */
+static int kept_step(const dnx_dwconv *s) { return is_depthwise(s) ? 1 : s->stride; }
+static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
+    return (n->out.w - 1) * kept_step(s) + 1;
+}
+
+/* Floats of scratch of a thread that trains: the kept rows, and one without the zeros. */
+static size_t room(const dnx_node *n, const dnx_dwconv *s) {
+    int pixels = kept_rows(n, s) * kept_pixels(n, s) + (kept_step(s) > 1 ? n->out.w : 0);
+    return (size_t)pixels * (size_t)n->out.c;
+}
+
+static size_t weights(const dnx_node *n, const dnx_dwconv *s) {
+    return (size_t)s->kh * (size_t)s->kw * (size_t)s->g.a * (size_t)n->out.c;
+}
+
+dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err) {
+    size_t threads = (size_t)dnx_pool_threads(n->pool);
+    int C = n->in[0].c, N = n->out.c;
+    s->g = (dnx_groups){C, C / s->groups, N / s->groups};
+    s->g_dx = (dnx_groups){N, N / s->groups, C / s->groups};
+    size_t count = weights(n, s);
+    dnx_status st = dnx_tail_make(&s->tail, n, has_bn, act, err);
+    if (!st) st = dnx_new(n, &s->w, count, err);
+    if (!st) st = dnx_new(n, &s->taps, count, err);
+    if (!st && n->trains) {
+        st = dnx_new(n, &s->d_w, count, err);
+        if (!st) st = dnx_new(n, &s->d_taps, threads * count, err);
+        if (!st) st = dnx_new(n, &s->x_rows, threads * (size_t)s->kh * in_row(n), err);
+        if (!st && !is_depthwise(s)) st = dnx_new(n, &s->taps_dx, count, err);
+        n->scratch = threads * room(n, s);
+    }
+    if (st) return st;
+    dnx_filters_init(n, s->kh * s->kw * s->g.a, s->w, count);
+    return dnx_dwconv_prepare(n, err);
+}
+
+void dnx_dwconv_unmake(dnx_node *n) {
+    dnx_dwconv *s = n->state;
+    dnx_tail_unmake(&s->tail);
+    float *all[] = {s->w, s->d_w, s->taps, s->taps_dx, s->d_taps, s->x_rows};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
+}
+
+int dnx_dwconv_params(dnx_node *n, dnx_param *list) {
+    dnx_dwconv *s = n->state;
+    dnx_filters_room(n, &s->w, weights(n, s));
+    dnx_param w = {"weights", s->w, s->d_w, weights(n, s), 1, true};
+    return dnx_tail_params(&s->tail, &w, false, list);
+}
+
+/* The first tap of row ky of filter f for input j of its group, among the taps; the next is N
+ * further. */
+static size_t taps_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
+    return (size_t)((ky * s->g.a + j) * s->kw) * (size_t)n->out.c + (size_t)f;
+}
+
+/* The same among those of dx; C further. */
+static size_t taps_dx_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
+    return (size_t)((ky * s->g.b + f % s->g.b) * s->kw) * (size_t)n->in[0].c +
+           (size_t)(f / s->g.b * s->g.a + j);
+}
+
+dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {
+    (void)err;
+    dnx_dwconv *s = n->state;
+    size_t C = (size_t)n->in[0].c, N = (size_t)n->out.c, kw = (size_t)s->kw;
+    const float *w = s->w;
+    if (!w) return DNX_OK; /* it was prepared, then forgotten */
+    if (!n->trains) dnx_tail_fold(&s->tail);
+    for (int f = 0; f < n->out.c; f++)
+        for (int j = 0; j < s->g.a; j++)
+            for (int ky = 0; ky < s->kh; ky++, w += kw) {
+                float *to = s->taps + taps_at(n, s, f, j, ky);
+                float scale = n->trains ? 1 : s->tail.scale[f];
+                for (size_t kx = 0; kx < kw; kx++) to[kx * N] = w[kx] * scale;
+                if (!s->taps_dx) continue;
+                to = s->taps_dx + taps_dx_at(n, s, f, j, ky);
+                for (size_t kx = 0; kx < kw; kx++) to[kx * C] = w[kw - 1 - kx];
+            }
+    dnx_filters_forget(n, &s->w);
+    return DNX_OK;
+}
+
+double dnx_dwconv_macs(const dnx_node *n) {
+    const dnx_dwconv *s = n->state;
+    return (double)dnx_size(n->out) * s->kh * s->kw * s->g.a;
+}
+
+bool dnx_dwconv_can_add(const dnx_node *n) { return dnx_tail_can_add(n); }
+
+dnx_tail *dnx_dwconv_tail(dnx_node *n, float **z) {
+    return dnx_tail_to_leave(&((dnx_dwconv *)n->state)->tail, z);
+}
+
+bool dnx_dwconv_does_tail(const dnx_node *n) { return n->trains; }
+
+typedef struct {
+    dnx_node *n;
+    dnx_pass *p;
+} job;
+
+/* The input rows of thread t: of the last kh of them, when the tail before is done here, which row
+ * of the batch lies where in x_rows. */
+typedef struct {
+    const job *j;
+    int t;
+    long held[DNX_MAX_TAPS];
+} reader;
+
+static void open_rows(reader *r, const job *j, int t) {
+    const dnx_dwconv *s = j->n->state;
+    r->j = j;
+    r->t = t;
+    for (int i = 0; i < s->kh; i++) r->held[i] = -1;
+}
+
+/* Pointers to the rows of image b that output row oy reads; NULL for rows of padding. */
+static void find_rows(reader *r, long b, int oy, const float **rows) {
+    const dnx_node *n = r->j->n;
+    const dnx_dwconv *s = n->state;
+    size_t row = in_row(n);
+    for (int ky = 0; ky < s->kh; ky++) {
+        int iy = oy * s->stride - s->pad + ky, slot = iy % s->kh;
+        bool inside = iy >= 0 && iy < n->in[0].h;
+        long at = b * n->in[0].h + iy;
+        rows[ky] = inside ? r->j->p->x[0] + (size_t)at * row : NULL;
+        if (!inside || !r->j->p->tail) continue;
+        float *done = s->x_rows + ((size_t)r->t * (size_t)s->kh + (size_t)slot) * row;
+        if (r->held[slot] != at) dnx_tail_rows(r->j->p->tail, rows[ky], n->in[0].w, done);
+        r->held[slot] = at;
+        rows[ky] = done;
+    }
+}
+
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    dnx_node *n = j->n;
+    dnx_dwconv *s = n->state;
+    const dnx_kernel_set *k = dnx_kernels();
+    int C = n->out.c, oh = n->out.h, ow = n->out.w;
+    size_t row = (size_t)ow * (size_t)C;
+    const float *rows[DNX_MAX_TAPS];
+    long lo, hi;
+    reader r;
+    open_rows(&r, j, t);
+    dnx_share((long)j->p->batch * oh, t, threads, &lo, &hi);
+    for (long i = lo; i < hi; i++) {
+        find_rows(&r, i / oh, (int)(i % oh), rows);
+        dnx_epilogue e = dnx_tail_epilogue(&s->tail, j->p, i * ow, 0);
+        float *out = dnx_tail_out(&s->tail, j->p) + (size_t)i * row;
+        k->group_row(rows, n->in[0].w, &s->g, s->taps, s->kh, s->kw, s->stride, s->pad, out, ow,
+                     &e);
+        if (n->trains) dnx_tail_block(&s->tail, j->p, t, out, ow);
+    }
+}
+
+void dnx_dwconv_forward(dnx_node *n, dnx_pass *p) {
+    dnx_dwconv *s = n->state;
+    job j = {n, p};
+    if (n->trains) dnx_tail_begin(&s->tail, n);
+    dnx_pool_run(n->pool, forward_share, &j);
+    if (n->trains) dnx_tail_end(&s->tail, n, p);
+}
+
+/* Row iy of dx from the kept rows of dz. */
+static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, int iy, float *dx,
+                   bool adds) {
+    const float *rows[DNX_MAX_TAPS];
+    const dnx_kernel_set *k = dnx_kernels();
+    dnx_epilogue e = {.adds = adds};
+    int iw = n->in[0].w, pixels = kept_pixels(n, s), N = n->out.c, keep = kept_rows(n, s);
+    for (int ky = 0; ky < s->kh; ky++) {
+        int at = iy + s->pad - ky, oy = at / s->stride;
+        bool meets = at >= 0 && at % s->stride == 0 && oy < n->out.h;
+        rows[ky] = meets ? kept + (size_t)(oy % keep) * (size_t)pixels * (size_t)N : NULL;
+    }
+    if (is_depthwise(s))
+        k->dw_dx(rows, pixels, N, s->taps, s->kh, s->kw, s->stride, s->pad, dx, iw, adds);
+    else
+        k->group_row(rows, pixels, &s->g_dx, s->taps_dx, s->kh, s->kw, 1, s->kw - 1 - s->pad, dx,
+                     iw, &e);
+}
+
+/* Keeps a row of dz at `to`. */
+static void keep_row(const dnx_node *n, const dnx_dwconv *s, const float *dz, float *to) {
+    size_t N = (size_t)n->out.c, step = N * (size_t)kept_step(s);
+    if (dz == to) return;
+    if (step == N) {
+        memcpy(to, dz, sizeof *to * N * (size_t)n->out.w);
+        return;
+    }
+    for (int x = 0; x < n->out.w; x++, dz += N, to += step) memcpy(to, dz, sizeof *to * N);
+}
+
+/* A thread owns whole images. A row of dz is made once, used for the filters' gradient, and kept
+ * until the last row of dx that needs it is done. */
+static void backward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    dnx_node *n = j->n;
+    dnx_dwconv *s = n->state;
+    int oh = n->out.h, ow = n->out.w, ih = n->in[0].h, iw = n->in[0].w, keep = kept_rows(n, s);
+    size_t row = (size_t)ow * (size_t)n->out.c;
+    size_t kept_row = (size_t)kept_pixels(n, s) * (size_t)n->out.c;
+    float *d_taps = s->d_taps + (size_t)t * weights(n, s), *dx = j->p->dx[0];
+    float *kept = j->p->scratch + (size_t)t * room(n, s), *one = kept + (size_t)keep * kept_row;
+    const float *rows[DNX_MAX_TAPS];
+    long lo, hi;
+    reader r;
+    open_rows(&r, j, t);
+    if (kept_step(s) > 1) memset(kept, 0, sizeof *kept * (size_t)keep * kept_row);
+    dnx_share(j->p->batch, t, threads, &lo, &hi);
+    for (long b = lo; b < hi; b++) {
+        size_t image = (size_t)b * dnx_size(n->in[0]);
+        for (int oy = 0, iy = 0; oy < oh; oy++) {
+            size_t at = ((size_t)b * (size_t)oh + (size_t)oy) * row;
+            float *to = kept + (size_t)(oy % keep) * kept_row;
+            const float *dz = dnx_tail_dz(&s->tail, j->p->dy + at, s->tail.z + at, ow,
+                                          kept_step(s) > 1 ? one : to);
+            keep_row(n, s, dz, to);
+            find_rows(&r, b, oy, rows);
+            dnx_kernels()->group_row_dw(rows, iw, &s->g, d_taps, s->kh, s->kw, s->stride, s->pad,
+                                        dz, ow);
+            int end = oy + 1 == oh ? ih : (oy + 1) * s->stride - s->pad;
+            for (; dx && iy < end && iy < ih; iy++) {
+                size_t first = image + (size_t)iy * in_row(n);
+                dx_row(n, s, kept, iy, dx + first, j->p->dx_adds[0]);
+                if (j->p->tail)
+                    dnx_tail_sums(j->p->tail, t, dx + first, j->p->x[0] + first, iw);
+            }
+        }
+    }
+}
+
+void dnx_dwconv_backward(dnx_node *n, dnx_pass *p) {
+    dnx_dwconv *s = n->state;
+    size_t count = weights(n, s), N = (size_t)n->out.c, kw = (size_t)s->kw;
+    int threads = dnx_pool_threads(n->pool);
+    job j = {n, p};
+    dnx_tail_backward(&s->tail, n, p);
+    if (p->tail) dnx_tail_begin(p->tail, n);
+    memset(s->d_taps, 0, sizeof(float) * count * (size_t)threads);
+    dnx_pool_run(n->pool, backward_share, &j);
+    for (int t = 0; t < threads; t++) {
+        float *to = s->d_w;
+        for (int f = 0; f < n->out.c; f++)
+            for (int i = 0; i < s->g.a; i++)
+                for (int ky = 0; ky < s->kh; ky++, to += kw) {
+                    const float *d = s->d_taps + (size_t)t * count + taps_at(n, s, f, i, ky);
+                    for (size_t kx = 0; kx < kw; kx++) to[kx] += d[kx * N];
+                }
+    }
+}

@@ -1,0 +1,91 @@
+#include "common/conv/filters.h"
+
+#include <math.h>
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+
+void dnx_filters_init(const dnx_node *n, int K, float *w, size_t count) {
+    dnx_rng r;
+    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
+    float std = sqrtf(2.f / (float)K);
+    for (size_t i = 0; i < count; i++) w[i] = std * dnx_rng_normal(&r);
+}
+
+void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi) {
+    long a, b;
+    dnx_share((N + panel - 1) / panel, t, threads, &a, &b);
+    *lo = (int)a * panel;
+    *hi = (int)b * panel < N ? (int)b * panel : N;
+}
+
+void dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads, long *lo,
+                       long *hi, int *first, int *end) {
+    *lo = *first = 0;
+    *hi = pixels;
+    *end = N;
+    if (by_filters) dnx_share_columns(N, panel, t, threads, first, end);
+    else dnx_share(pixels, t, threads, lo, hi);
+}
+
+void dnx_filters_room(dnx_node *n, float **w, size_t count) {
+    if (!*w && !n->forgets) (void)dnx_new(n, w, count, NULL);
+}
+
+void dnx_filters_forget(dnx_node *n, float **w) {
+    if (!n->forgets) return;
+    dnx_free(*w);
+    *w = NULL;
+}
+
+typedef struct {
+    const dnx_filters *s;
+    const float *w, *scale;
+    float *to, *to_t;
+} job;
+
+static void order_share(void *arg, int t, int threads) {
+    const job *j = arg;
+    size_t K = (size_t)j->s->K;
+    long lo, hi;
+    dnx_share((long)j->s->groups * j->s->N, t, threads, &lo, &hi);
+    for (size_t f = (size_t)lo; f < (size_t)hi; f++)
+        for (size_t i = 0; i < K; i++)
+            j->to[f * K + i] =
+                j->w[f * K + dnx_filters_place(j->s, i)] * (j->scale ? j->scale[f] : 1);
+}
+
+void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
+                       const float *scale, float *wk) {
+    job j = {s, w, scale, wk, NULL};
+    dnx_pool_run(pool, order_share, &j);
+}
+
+/* Packs its share of the panels of a rows x columns matrix per group. */
+static void pack_panels(const dnx_filters *s, const float *w, size_t sk, size_t sn, int rows,
+                        int columns, float *packed, int t, int threads) {
+    const dnx_kernel_set *k = dnx_kernels();
+    long panels = (columns + k->panel - 1) / k->panel, lo, hi;
+    dnx_share(panels * s->groups, t, threads, &lo, &hi);
+    for (; lo < hi; lo++) {
+        size_t g = (size_t)(lo / panels);
+        int first = (int)(lo % panels) * k->panel;
+        int width = columns - first < k->panel ? columns - first : k->panel;
+        k->pack(w + g * (size_t)s->K * (size_t)s->N + (size_t)first * sn, sk, sn, rows, width,
+                packed + g * k->packed(rows, columns) + (size_t)first * (size_t)rows);
+    }
+}
+
+static void pack_share(void *arg, int t, int threads) {
+    const job *j = arg;
+    const dnx_filters *s = j->s;
+    size_t K = (size_t)s->K;
+    pack_panels(s, j->w, 1, K, s->K, s->N, j->to, t, threads);
+    if (j->to_t) pack_panels(s, j->w, K, 1, s->N, s->K, j->to_t, t, threads);
+}
+
+void dnx_filters_pack(const dnx_filters *s, struct dnx_pool *pool, const float *wk, float *packed,
+                      float *packed_t) {
+    job j = {s, wk, NULL, packed, packed_t};
+    dnx_pool_run(pool, pack_share, &j);
+}

@@ -1,0 +1,223 @@
+#include "common/conv/winograd.h"
+
+#include <math.h>
+
+#include "common/conv/filters.h"
+#include "kernels/pool.h"
+
+#define ROOM 65536    /* floats of transformed tiles, and of products, that stay in the L2 cache */
+#define MAX_TILES 84  /* that are computed together */
+#define GAP 16        /* floats between matrices: else they would fight for few cache lines */
+#define LEAST 8       /* channels and filters of a group below which the transforms cost too much */
+#define LARGE 40000   /* Cg*N whose filters with m = 4 would cost too much memory */
+
+int dnx_winograd_side(const dnx_patches *at, int filters) {
+    int N = filters / (at->in.c / at->c); /* of a group */
+    if (at->size != 3 || at->stride != 1 || at->c < LEAST || N < LEAST) return 0;
+    int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
+    double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
+    /* At least a third fewer multiplications, and filters that are read for some tiles. */
+    return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
+}
+
+/* Fewer tiles at a time would read the filters too often: those of m = 2 are the large ones. */
+static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
+
+static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }
+
+/* Floats between two transformed tiles' matrices, between two products. */
+static size_t step_in(const dnx_winograd *s) {
+    return (size_t)s->tiles * (size_t)s->at.in.c + GAP;
+}
+static size_t step_out(const dnx_winograd *s) {
+    return (size_t)s->tiles * (size_t)s->columns + GAP;
+}
+
+/* Floats that a thread works with: one tile as it is, transformed tiles, products. */
+static size_t room(const dnx_winograd *s) {
+    return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
+}
+
+/* Floats of one group's packed filters, of one element. */
+static size_t group_size(const dnx_winograd *s) { return dnx_kernels()->packed(s->Cg, s->Ng); }
+
+dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
+                             dnx_err *err) {
+    const dnx_kernel_set *k = dnx_kernels();
+    dnx_shape in = at->in, out = {at->out_h, at->out_w, filters};
+    int m = s->m = dnx_winograd_side(at, filters);
+    if (!m) return DNX_OK;
+    s->groups = in.c / at->c;
+    s->N = filters;
+    s->Cg = at->c;
+    s->Ng = filters / s->groups;
+    s->out = out;
+    s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, at->pad, 0, in.c};
+    long all = (long)n->batch * s->at.out_h * s->at.out_w;
+    int tiles = ROOM / area(s) / in.c / 12 * 12; /* 12: whole register tiles */
+    tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
+    s->tiles = all < tiles ? (int)all : tiles;
+    int columns = ROOM / area(s) / s->tiles;
+    /* Whole groups, or panels of one. */
+    bool is_cut = s->groups == 1 || (columns < s->Ng && k->panel < s->Ng);
+    int unit = is_cut ? k->panel : s->Ng;
+    int units = columns / unit, most = (s->N + unit - 1) / unit;
+    s->columns = (units < 1 ? 1 : units > most ? most : units) * unit;
+    n->scratch = (size_t)dnx_pool_threads(n->pool) * room(s);
+    return dnx_new(n, &s->filters, (size_t)area(s) * group_size(s) * (size_t)s->groups, err);
+}
+
+void dnx_winograd_unmake(dnx_winograd *s) { dnx_free(s->filters); }
+
+/* t[0], t[step], ... = G g, of g[0], g[by], g[2 by]. */
+static void filter_line(int m, const double *g, int by, double *t, int step) {
+    const double a = sqrt(.5), b = sqrt(2);
+    double even = g[0] + g[2 * by], half = g[0] + g[2 * by] / 2, two = g[0] + 2 * g[2 * by];
+    t[0] = g[0];
+    t[(m + 1) * step] = g[2 * by];
+    if (m == 2) {
+        t[step] = (even + g[by]) / 2;
+        t[2 * step] = (even - g[by]) / 2;
+        return;
+    }
+    t[step] = -(half + a * g[by]) / 1.5;
+    t[2 * step] = -(half - a * g[by]) / 1.5;
+    t[3 * step] = (two + b * g[by]) / 6;
+    t[4 * step] = (two - b * g[by]) / 6;
+}
+
+typedef struct {
+    const dnx_winograd *s;
+    dnx_node *n;
+    const float *w, *scale;
+    dnx_pass *p;
+    const dnx_tail *tail;
+} job;
+
+/* Filter f: its a*a numbers of channel c go to u[0], u[size], ... with u = filters + place of (c,f)
+ * in its group's packed matrix: [Ng/panel][Cg][panel]. */
+static void transform_filters(void *arg, int t, int threads) {
+    job *j = arg;
+    const dnx_winograd *s = j->s;
+    int a = s->m + 2;
+    size_t C = (size_t)s->Cg, N = (size_t)s->Ng, panel = (size_t)dnx_kernels()->panel;
+    size_t size = group_size(s) * (size_t)s->groups;
+    long lo, hi;
+    dnx_share(s->N, t, threads, &lo, &hi);
+    for (size_t f = (size_t)lo; f < (size_t)hi; f++)
+        for (size_t c = 0; c < C; c++) {
+            const float *w = j->w + (f * C + c) * 9;
+            float *u = s->filters + f / N * group_size(s) + (f % N / panel * C + c) * panel +
+                       f % N % panel;
+            double g[9], rows[6 * 3], all[36], scale = j->scale ? (double)j->scale[f] : 1;
+            for (int r = 0; r < 9; r++) g[r] = (double)w[r] * scale;
+            for (int r = 0; r < 3; r++) filter_line(s->m, g + r, 3, rows + r, 3);
+            for (int r = 0; r < a; r++) filter_line(s->m, rows + 3 * r, 1, all + a * r, 1);
+            for (int r = 0; r < a * a; r++) u[(size_t)r * size] = (float)all[r];
+        }
+}
+
+void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale) {
+    job j = {s, n, w, scale, NULL, NULL};
+    dnx_pool_run(n->pool, transform_filters, &j);
+}
+
+/* A tile's place: its image, its first output row and column. */
+static long place(const dnx_winograd *s, long tile, int *y, int *x) {
+    long per = (long)s->at.out_h * s->at.out_w;
+    *y = (int)(tile % per) / s->at.out_w * s->m;
+    *x = (int)(tile % per) % s->at.out_w * s->m;
+    return tile / per;
+}
+
+/* Tiles from `tile` on: v[e][i][c] = element e of tile i. spare: a*a*C floats. */
+static void transform_in(const dnx_winograd *s, const float *x, long tile, int count, float *v,
+                         float *spare) {
+    dnx_shape in = s->at.in;
+    int a = s->m + 2, C = in.c, oy, ox;
+    for (int i = 0; i < count; i++, v += C) {
+        long image = place(s, tile + i, &oy, &ox);
+        int iy = oy - s->at.pad, ix = ox - s->at.pad;
+        const float *from = spare;
+        size_t row = (size_t)(a * C);
+        if (iy >= 0 && ix >= 0 && iy + a <= in.h && ix + a <= in.w) {
+            from = x + (((size_t)image * (size_t)in.h + (size_t)iy) * (size_t)in.w + (size_t)ix) *
+                           (size_t)C;
+            row = (size_t)in.w * (size_t)C;
+        } else dnx_patches_gather(&s->at, x, tile + i, 1, spare);
+        dnx_kernels()->wino_in(s->m, from, row, C, v, step_in(s));
+    }
+}
+
+/* The products prod[e][i][.] of filters [f, f + width) become outputs. */
+static void transform_out(const job *j, long tile, int count, const float *prod, int f, int width) {
+    const dnx_winograd *s = j->s;
+    size_t N = (size_t)s->N, row = (size_t)s->out.w * N;
+    int y, x;
+    for (int i = 0; i < count; i++, prod += s->columns) {
+        long image = place(s, tile + i, &y, &x);
+        int h = s->out.h - y < s->m ? s->out.h - y : s->m;
+        int w = s->out.w - x < s->m ? s->out.w - x : s->m;
+        long pixel = (image * s->out.h + y) * s->out.w + x;
+        dnx_epilogue e = {0};
+        if (j->tail) e = dnx_tail_epilogue(j->tail, j->p, pixel, f);
+        dnx_kernels()->wino_out(s->m, prod, step_out(s), width, h, w,
+                                j->p->y + (size_t)pixel * N + f, row, N, &e);
+    }
+}
+
+/* Element e's products of filters [f, f + width): groups as a whole, or panels of one group. */
+static void multiply(const dnx_winograd *s, int e, const float *v, int count, int f, int width,
+                     float *prod) {
+    const dnx_kernel_set *k = dnx_kernels();
+    const dnx_epilogue none = {0};
+    for (int end = f + width, n; f < end; f += n, prod += n) {
+        int g = f / s->Ng, first = f % s->Ng;
+        n = end - f < s->Ng ? end - f : s->Ng;
+        k->mm(v + g * s->Cg, (size_t)s->at.in.c, count, s->Cg,
+              s->filters + (size_t)(e * s->groups + g) * group_size(s) +
+                  (size_t)first * (size_t)s->Cg,
+              n, prod, (size_t)s->columns, &none);
+    }
+}
+
+/* Tiles [lo, hi), filters [first, end), whole panels or groups. */
+static void forward_part(const job *j, int t, long lo, long hi, int first, int end) {
+    const dnx_winograd *s = j->s;
+    float *spare = j->p->scratch + (size_t)t * room(s), *v = spare + area(s) * s->at.in.c;
+    float *prod = v + (size_t)area(s) * step_in(s);
+    for (long tile = lo; tile < hi; tile += s->tiles) {
+        int count = (int)(hi - tile < s->tiles ? hi - tile : s->tiles);
+        transform_in(s, j->p->x[0], tile, count, v, spare);
+        for (int f = first, width; f < end; f += width) {
+            int rest = s->columns < s->Ng ? s->Ng - f % s->Ng : end - f;
+            rest = rest < end - f ? rest : end - f;
+            width = rest < s->columns ? rest : s->columns;
+            for (int e = 0; e < area(s); e++)
+                multiply(s, e, v + (size_t)e * step_in(s), count, f, width,
+                         prod + (size_t)e * step_out(s));
+            transform_out(j, tile, count, prod, f, width);
+        }
+    }
+}
+
+static void forward_share(void *arg, int t, int threads) {
+    const job *j = arg;
+    const dnx_winograd *s = j->s;
+    long tiles = (long)j->p->batch * s->at.out_h * s->at.out_w, lo, hi;
+    int first, end;
+    /* Few tiles: each thread reads a share of the filters, and transforms all tiles for itself. */
+    if (tiles < (long)least_tiles(s) * threads) {
+        dnx_share_columns(s->N, s->groups > 1 ? s->Ng : dnx_kernels()->panel, t, threads, &first,
+                          &end);
+        if (first < end) forward_part(j, t, 0, tiles, first, end);
+        return;
+    }
+    dnx_share(tiles, t, threads, &lo, &hi);
+    forward_part(j, t, lo, hi, 0, s->N);
+}
+
+void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p, const dnx_tail *tail) {
+    job j = {s, n, NULL, NULL, p, tail};
+    dnx_pool_run(n->pool, forward_share, &j);
+}

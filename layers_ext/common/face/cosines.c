@@ -1,0 +1,174 @@
+#include "common/face/cosines.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+
+#define BLOCK 128 /* classes of one matrix product */
+#define UNIT 32   /* classes that threads share out */
+
+dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, dnx_err *err) {
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t D = dnx_size(n->in[0]), N = (size_t)classes, B = (size_t)n->batch;
+    size_t a = k->packed((int)D, BLOCK), b = k->packed(BLOCK, (int)D);
+    c->pool = n->pool;
+    c->D = D;
+    c->share = BLOCK * D + (a > b ? a : b);
+    dnx_status st = dnx_new(n, &c->w, N * D, err);
+    if (!st && n->trains) st = dnx_new(n, &c->d_w, N * D, err);
+    if (!st && n->trains) st = dnx_new(n, &c->unit, B * D, err);
+    if (!st && n->trains) st = dnx_new(n, &c->d_unit, B * D, err);
+    if (!st) st = dnx_new(n, &c->w_inv, N, err);
+    if (!st) st = dnx_new(n, &c->room, c->share * (size_t)dnx_pool_threads(n->pool), err);
+    if (st) return st;
+    dnx_rng r;
+    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
+    for (size_t i = 0; i < N * D; i++) c->w[i] = .01f * dnx_rng_normal(&r);
+    return DNX_OK;
+}
+
+void dnx_cosines_unmake(dnx_cosines *c) {
+    dnx_free(c->w);
+    dnx_free(c->d_w);
+    dnx_free(c->unit);
+    dnx_free(c->d_unit);
+    dnx_free(c->w_inv);
+    dnx_free(c->room);
+}
+
+typedef struct {
+    dnx_cosines *c;
+    const float *x;
+    int batch;
+    dnx_classes of;
+    float scale;
+    float *out;
+    const float *d;
+    size_t ld;
+} job;
+
+static float inverse_norm(const float *v, size_t D) {
+    double sq = dnx_kernels()->dot(v, v, D);
+    return sq > 1e-30 || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
+}
+
+static size_t class_of(const job *j, int i) { return (size_t)(j->of.rows ? j->of.rows[i] : i); }
+
+/* Thread t's classes: whole units. */
+static void my_classes(const job *j, int t, int threads, int *from, int *to) {
+    int n = j->of.hi - j->of.lo;
+    long lo, hi;
+    dnx_share((n + UNIT - 1) / UNIT, t, threads, &lo, &hi);
+    *from = j->of.lo + (int)lo * UNIT;
+    *to = hi * UNIT < n ? j->of.lo + (int)hi * UNIT : j->of.hi;
+}
+
+/* Columns [lo, hi) of the normalised weights of `count` classes from i on: count x (hi - lo). */
+static void gather(const job *j, int i, int count, size_t lo, size_t hi, float *rows) {
+    for (int k = 0; k < count; k++) {
+        size_t at = class_of(j, i + k);
+        const float *w = j->c->w + at * j->c->D, inv = j->c->w_inv[at];
+        for (size_t q = lo; q < hi; q++) *rows++ = w[q] * inv;
+    }
+}
+
+static void forward_share(void *arg, int t, int threads) {
+    job *j = arg;
+    dnx_cosines *c = j->c;
+    const dnx_kernel_set *k = dnx_kernels();
+    const dnx_epilogue e = {0};
+    size_t D = c->D;
+    float *rows = c->room + c->share * (size_t)t, *packed = rows + BLOCK * D;
+    int from, to;
+    my_classes(j, t, threads, &from, &to);
+    for (int i = from; i < to; i += BLOCK) {
+        int width = to - i < BLOCK ? to - i : BLOCK;
+        for (int q = 0; q < width; q++)
+            c->w_inv[class_of(j, i + q)] = inverse_norm(c->w + class_of(j, i + q) * D, D);
+        gather(j, i, width, 0, D, rows);
+        k->pack(rows, 1, D, (int)D, width, packed);
+        float *out = j->out + (i - j->of.lo);
+        k->mm(j->x, D, j->batch, (int)D, packed, width, out, j->ld, &e);
+        for (int b = 0; b < j->batch; b++, out += j->ld) {
+            float inv = inverse_norm(j->x + (size_t)b * D, D);
+            for (int q = 0; q < width; q++) {
+                float v = out[q] * inv;
+                out[q] = j->scale * (v > 1 ? 1 : v < -1 ? -1 : v);
+            }
+        }
+    }
+}
+
+void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
+                         float *out, size_t ld) {
+    job j = {c, x, batch, of, scale, out, NULL, ld};
+    dnx_pool_run(c->pool, forward_share, &j);
+}
+
+static void weights_share(void *arg, int t, int threads) {
+    job *j = arg;
+    dnx_cosines *c = j->c;
+    const dnx_kernel_set *k = dnx_kernels();
+    size_t D = c->D;
+    float *rows = c->room + c->share * (size_t)t;
+    int from, to;
+    my_classes(j, t, threads, &from, &to);
+    for (int i = from; i < to; i += BLOCK) {
+        int width = to - i < BLOCK ? to - i : BLOCK;
+        memset(rows, 0, sizeof *rows * (size_t)width * D);
+        k->mmt(j->d + (i - j->of.lo), j->ld, c->unit, D, j->batch, width, (int)D, rows, D);
+        for (int q = 0; q < width; q++) {
+            size_t at = class_of(j, i + q);
+            const float *w = c->w + at * D, *sum = rows + (size_t)q * D;
+            float *d_w = c->d_w + at * D, inv = c->w_inv[at];
+            float along = (float)(k->dot(w, sum, D) * inv * inv), f = j->scale * inv;
+            for (size_t r = 0; r < D; r++) d_w[r] += f * (sum[r] - along * w[r]);
+        }
+    }
+}
+
+/* d_unit = d * weights for one thread's panels of columns: the classes are summed in one order
+ * whatever the number of threads. */
+static void unit_share(void *arg, int t, int threads) {
+    job *j = arg;
+    dnx_cosines *c = j->c;
+    const dnx_kernel_set *k = dnx_kernels();
+    long D = (long)c->D, lo, hi;
+    float *rows = c->room + c->share * (size_t)t, *packed = rows + BLOCK * c->D;
+    dnx_share((D + k->panel - 1) / k->panel, t, threads, &lo, &hi);
+    lo *= k->panel;
+    hi = hi * k->panel < D ? hi * k->panel : D;
+    for (int i = j->of.lo; i < j->of.hi && lo < hi; i += BLOCK) {
+        int height = j->of.hi - i < BLOCK ? j->of.hi - i : BLOCK;
+        dnx_epilogue e = {.adds = i > j->of.lo};
+        gather(j, i, height, (size_t)lo, (size_t)hi, rows);
+        k->pack(rows, (size_t)(hi - lo), 1, height, (int)(hi - lo), packed);
+        k->mm(j->d + (i - j->of.lo), j->ld, j->batch, height, packed, (int)(hi - lo),
+              c->d_unit + lo, c->D, &e);
+    }
+}
+
+void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
+                      const float *d, size_t ld, float *dx, bool adds) {
+    job j = {c, x, batch, of, scale, NULL, d, ld};
+    size_t D = c->D;
+    for (int b = 0; b < batch; b++) {
+        float inv = inverse_norm(x + (size_t)b * D, D);
+        for (size_t i = 0; i < D; i++)
+            c->unit[(size_t)b * D + i] = x[(size_t)b * D + i] * inv;
+    }
+    dnx_pool_run(c->pool, weights_share, &j);
+    if (!dx) return;
+    dnx_pool_run(c->pool, unit_share, &j);
+    for (int b = 0; b < batch; b++, dx += D) {
+        const float *d_u = c->d_unit + (size_t)b * D, *u = c->unit + (size_t)b * D;
+        float along = (float)dnx_kernels()->dot(d_u, u, D);
+        float f = scale * inverse_norm(x + (size_t)b * D, D);
+        for (size_t i = 0; i < D; i++) {
+            float v = (d_u[i] - along * u[i]) * f;
+            dx[i] = adds ? dx[i] + v : v;
+        }
+    }
+}

@@ -1,0 +1,98 @@
+#include "common/face/margin.h"
+
+#include <math.h>
+#include <string.h>
+
+#define NEAR_ONE 1e-7 /* f' is taken no nearer to |c| = 1: sin th is in its denominator */
+#define PI 3.14159265358979323846
+
+static bool emphasises(const dnx_margin *g) {
+    return g->kind >= DNX_MARGIN_MV_AM && g->kind <= DNX_MARGIN_SV_ARC;
+}
+
+double dnx_margin_target(const dnx_margin *g, double c, double *slope) {
+    double m = g->m * g->ramp, r = g->ramp;
+    double at = fmax(-1 + NEAR_ONE, fmin(1 - NEAR_ONE, c)), sine = sqrt(1 - at * at), th = acos(c);
+    *slope = 1;
+    if (g->is_easy && c <= 0 && g->kind != DNX_MARGIN_SPHEREFACE && g->kind != DNX_MARGIN_COMBINED)
+        return c;
+    switch (g->kind) {
+    case DNX_MARGIN_AM: case DNX_MARGIN_MV_AM: case DNX_MARGIN_SV_AM: return c - m;
+    case DNX_MARGIN_ARCFACE: case DNX_MARGIN_MV_ARC: case DNX_MARGIN_SV_ARC:
+        if (c <= -cos(m)) return c - m * sin(m);
+        *slope = sin(acos(at) + m) / sine;
+        return cos(th + m);
+    case DNX_MARGIN_COMBINED: {
+        double m1 = 1 + (g->m1 - 1) * r, m2 = g->m2 * r;
+        *slope = m1 * sin(m1 * acos(at) + m2) / sine;
+        return cos(m1 * th + m2) - g->m3 * r;
+    }
+    case DNX_MARGIN_SPHEREFACE: {
+        double k = fmin(floor(th * g->m / PI), g->m - 1.), sign = fmod(k, 2) > 0 ? -1 : 1;
+        *slope = 1 - r + r * sign * g->m * sin(g->m * acos(at)) / sine;
+        return (1 - r) * c + r * (sign * cos(g->m * th) - 2 * k);
+    }
+    default: return c;
+    }
+}
+
+/* What t is in (1+t) c + t: sv counts from 1. */
+static float emphasis(const dnx_margin *g) {
+    bool is_sv = g->kind == DNX_MARGIN_SV_AM || g->kind == DNX_MARGIN_SV_ARC;
+    return (float)(is_sv ? g->t - 1 : g->t);
+}
+
+/* Cosines above this are misclassified vectors; no cosine is above 2. */
+static float threshold(const dnx_margin *g, double f) { return emphasises(g) ? (float)f : 2; }
+
+/* The logit of another class. */
+static float logit(float s, float t, float c, float hard) {
+    return s * (c > hard ? (1 + t) * c + t : c);
+}
+
+/* The softmax of d-softmax is over the other classes and a logit of 0. */
+void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r) {
+    bool is_d = g->kind == DNX_MARGIN_D_SOFTMAX;
+    double slope, f = dnx_margin_target(g, c[y], &slope), sum = 0, mean = 0;
+    double target = is_d ? 0 : g->s * f, e = g->smoothing;
+    float hard = threshold(g, f), best = -2, peak = (float)target;
+    float s = (float)g->s, t = emphasis(g);
+    for (int k = 0; k < N; k++) {
+        float z = logit(s, t, c[k], hard);
+        if (k == y) continue;
+        if (c[k] > best) best = c[k];
+        if (z > peak) peak = z;
+        mean += z;
+    }
+    for (int k = 0; k < N; k++)
+        if (k != y) sum += expf(logit(s, t, c[k], hard) - peak);
+    sum += exp(target - peak);
+    mean = (mean + target) / N;
+    r->loss = peak + log(sum) - (1 - e) * target - e * mean;
+    if (is_d) {
+        double u = g->s * (g->m * g->ramp - c[y]);
+        r->loss += u > 0 ? u + log1p(exp(-u)) : log1p(exp(u));
+    }
+    r->peak = peak;
+    r->sum = sum;
+    r->is_right = c[y] > best;
+}
+
+void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double factor, int N, int y,
+                       float *c) {
+    if (factor == 0) {
+        memset(c, 0, sizeof *c * (size_t)N);
+        return;
+    }
+    double slope, cy = c[y], f = dnx_margin_target(g, cy, &slope), e = g->smoothing, d;
+    float s = (float)g->s, t = emphasis(g), hard = threshold(g, f);
+    float inv = (float)(1 / r->sum), q = (float)(e / N), a = (float)(factor * g->s);
+    if (g->is_ste) slope = 1;
+    for (int k = 0; k < N; k++) {
+        float d_z = a * (q - inv * expf(logit(s, t, c[k], hard) - r->peak));
+        c[k] = c[k] > hard ? (1 + t) * d_z : d_z;
+    }
+    if (g->kind == DNX_MARGIN_D_SOFTMAX) d = 1 / (1 + exp(g->s * (cy - g->m * g->ramp)));
+    else d = slope * (1 - e + e / N - exp(g->s * f - r->peak) / r->sum);
+    c[y] = (float)(factor * g->s * d);
+}

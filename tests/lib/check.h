@@ -1,0 +1,180 @@
+/* check.h - what the tests share: counting, comparing, networks from texts, files in a folder of
+ * their own, children for the kernel sets, the last line. */
+#ifndef CHECK_H
+#define CHECK_H
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernels/kernels.h"
+#include "net/net.h"
+
+static int passed, failed, skipped;
+static const char *where = "FAILED"; /* in front of each message */
+static char folder[] = "/tmp/dnx_test_XXXXXX";
+
+/* Counts, and prints the message when it fails. Returns ok. */
+__attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const char *fmt, ...) {
+    va_list args;
+    if (ok) {
+        passed++;
+        return true;
+    }
+    failed++;
+    printf("%s ", where);
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
+    printf("\n");
+    return false;
+}
+
+static inline bool check_value(bool ok, const char *name, double got, double want) {
+    return check(ok, "%s: got %.9g, want %.9g", name, got, want);
+}
+
+static inline bool check_part(bool ok, const char *name, const char *part, double got,
+                              double want) {
+    return check(ok, "%s: %s: got %.9g, want %.9g", name, part, got, want);
+}
+
+static inline bool near(const char *name, double got, double want, double tolerance) {
+    return check_value(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
+}
+
+/* The larger error. NaN is the largest of all, and stays. */
+static inline double worse(double worst, double e) {
+    return e <= worst || isnan(worst) ? worst : e;
+}
+
+/* The worst difference of n numbers, relative to 1 + |a|. */
+static inline double apart(const float *a, const float *b, size_t n) {
+    double worst = 0;
+    for (size_t i = 0; i < n; i++)
+        worst = worse(worst, fabs((double)a[i] - (double)b[i]) / (1 + fabs((double)a[i])));
+    return worst;
+}
+
+/* The last line of a test, and its exit status. */
+static inline int summary(void) {
+    char line[64];
+    snprintf(line, sizeof line, "rm -rf %s", folder);
+    if (!strstr(folder, "XXXXXX") && system(line)) check(false, "%s cannot be removed", folder);
+    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+    return failed > 0;
+}
+
+/* What a test cannot go on without. */
+static inline void must(bool ok, const char *what) {
+    if (!check(ok, "%s", what)) exit(summary());
+}
+
+/* ---- files ---- */
+
+/* summary() removes it. */
+static inline void make_folder(void) { must(mkdtemp(folder) != NULL, "cannot make a folder"); }
+
+/* folder/name; four calls later it is another's. */
+static inline char *path(const char *name) {
+    static char ring[4][200];
+    static int turn;
+    char *s = ring[turn++ & 3];
+    snprintf(s, sizeof ring[0], "%s/%s", folder, name);
+    return s;
+}
+
+static inline void write_bytes(const char *name, const void *bytes, size_t n) {
+    FILE *f = fopen(name, "wb");
+    bool ok = f && fwrite(bytes, 1, n, f) == n;
+    if (f && fclose(f)) ok = false;
+    if (!ok) must(false, name);
+}
+
+static inline void write_text(const char *name, const char *text) {
+    write_bytes(name, text, strlen(text));
+}
+
+/* Returns how many bytes were read; 0 when there is no such file. */
+static inline size_t read_bytes(const char *name, void *bytes, size_t most) {
+    FILE *f = fopen(name, "rb");
+    size_t n = f ? fread(bytes, 1, most, f) : 0;
+    if (f) fclose(f);
+    return n;
+}
+
+/* ---- networks ---- */
+
+/* The network of a text, or NULL and *err. batch 0: the text's. */
+static inline dnx_net *try_net(const char *text, const char *file, bool trains, int batch,
+                               int threads, dnx_err *err) {
+    dnx_cfg *cfg;
+    dnx_net *net = NULL;
+    *err = (dnx_err){0};
+    if (!dnx_cfg_parse(text, strlen(text), file, &cfg, err)) {
+        dnx_net_build(cfg, trains, batch, threads, &net, err);
+        dnx_cfg_free(cfg);
+    }
+    return net;
+}
+
+static inline dnx_net *make_net(const char *text, const char *file, bool trains, int batch,
+                                int threads) {
+    dnx_err err;
+    dnx_net *net = try_net(text, file, trains, batch, threads, &err);
+    if (!net) must(false, err.text);
+    return net;
+}
+
+/* Adds up to +-by/2 to every trained parameter, and up to by to the others: variances stay
+ * positive. */
+static inline void scatter(dnx_net *net, uint64_t seed, float by) {
+    dnx_param list[DNX_MAX_PARAMS];
+    dnx_rng r;
+    dnx_rng_seed(&r, seed, 0);
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            for (size_t j = 0; j < list[k].count; j++)
+                list[k].value[j] += by * (dnx_rng_uniform(&r) - (list[k].is_trained ? .5f : 0));
+    dnx_net_prepare(net, NULL);
+}
+
+/* ---- kernel sets ---- */
+
+/* Runs all() in a process of its own, with DNX_ISA=set: a process chooses its kernels once. */
+static inline void in_child(const char *set, void (*all)(void)) {
+    int ends[2], counts[3] = {0, 1, 0}, status = 0;
+    fflush(stdout);
+    must(!pipe(ends), "no pipe");
+    pid_t child = fork();
+    if (child == 0) {
+        where = set;
+        passed = failed = skipped = 0;
+        setenv("DNX_ISA", set, 1);
+        all();
+        int mine[3] = {passed, failed, skipped};
+        bool is_written = write(ends[1], mine, sizeof mine) == (ssize_t)sizeof mine;
+        fflush(stdout);
+        exit(failed || !is_written);
+    }
+    close(ends[1]);
+    bool has_counts = child > 0 && read(ends[0], counts, sizeof counts) == (ssize_t)sizeof counts;
+    close(ends[0]);
+    if (child > 0) waitpid(child, &status, 0);
+    if (!has_counts) printf("%s: the child ended early, status %d\n", set, status);
+    if (!has_counts || (status && !counts[1])) counts[1] = 1;
+    passed += counts[0], failed += counts[1], skipped += counts[2];
+}
+
+/* in_child for each set of float kernels that this processor has. */
+static inline void in_each_set(void (*all)(void)) {
+    static const char *const sets[] = {"plain", "avx2", "avx512"};
+    for (int i = 0; i < 3; i++) {
+        if (dnx_kernels_named(sets[i])) in_child(sets[i], all);
+        else skipped++;
+    }
+}
+#endif

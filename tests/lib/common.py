@@ -1,0 +1,186 @@
+"""common.py - what the tests share: counting, running commands, files, modules that may be missing,
+the last line. A test counts each check(), or each function that ends without an exception."""
+import contextlib
+import csv
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+sys.dont_write_bytecode = True
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SCRIPTS = os.path.join(ROOT, "scripts")
+DARKNET = os.path.abspath(os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet"))
+TEST = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+sys.path.insert(0, SCRIPTS)
+count = {"passed": 0, "failed": 0, "skipped": 0}
+
+
+class Wrong(Exception):
+    """What expect() did not find."""
+
+
+class Skipped(Exception):
+    """Why a test cannot run here."""
+
+
+def check(ok, what, *got):
+    """Counts, and prints the message when it fails."""
+    count["passed" if ok else "failed"] += 1
+    if not ok:
+        print(f"FAILED {TEST}: {what}", *(f"- got {g!r}" for g in got))
+
+
+def expect(condition, text):
+    """Ends the test when it fails."""
+    if not condition:
+        raise Wrong(text)
+
+
+def expect_end(done, status=0, *texts):
+    """A command's exit status, and what its errors say."""
+    expect(done.returncode == status,
+           f"{done.args}: exit status {done.returncode}: {done.stderr[-800:]}")
+    for text in texts:
+        expect(text in done.stderr, f"{done.args}: no '{text}' in: {done.stderr}")
+
+
+def skip(what, why):
+    count["skipped"] += 1
+    print(f"{TEST}: {what} skipped: {why}")
+
+
+def attempt(name, test, *args):
+    """Counts one test. -v tells how long it took."""
+    start = time.time()
+    try:
+        test(*args)
+        count["passed"] += 1
+    except Skipped as e:
+        skip(name, e)
+    except Exception as e:  # pylint: disable=broad-except
+        count["failed"] += 1
+        print(f"FAILED {TEST}: {name}: {e if isinstance(e, Wrong) else repr(e)}")
+    if "-v" in sys.argv[1:]:
+        print(f"{name}: {time.time() - start:.1f} s", flush=True)
+
+
+def attempt_all(start, *tests):
+    """Counts the tests, after start(), in one folder of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        start()
+        for test in tests:
+            attempt(test.__name__, test)
+        os.chdir(ROOT)
+
+
+def peak_memory(*words):
+    """Bytes that `darknet WORDS` takes at most."""
+    pid = os.posix_spawn(DARKNET, [DARKNET, *words], os.environ,
+                         file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+    _, status, used = os.wait4(pid, 0)
+    expect(status == 0, f"{words}: status {status}")
+    return used.ru_maxrss * 1024
+
+
+def skip_sanitizer():
+    if b"__asan_init" in read(DARKNET):
+        raise Skipped("the address sanitizer takes memory of its own")
+
+
+def summary():
+    """The last line of a test; ends it."""
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))
+    sys.exit(count["failed"] > 0)
+
+
+def skip_all(why, tests=1):
+    print(f"{TEST}: skipped, {why}")
+    count["skipped"] += tests
+    summary()
+
+
+@contextlib.contextmanager
+def needed():
+    """Around imports without which the whole test is skipped."""
+    try:
+        yield
+    except ImportError as e:
+        skip_all(f"{e.name} is not installed")
+
+
+# ---- commands ----
+
+def run(*command, **more):
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
+                          **more)
+
+
+def darknet(*words, **more):
+    return run(DARKNET, *words, **more)
+
+
+def script(name, *words, **more):
+    return run(sys.executable, os.path.join(SCRIPTS, name), *words, **more)
+
+
+def raw(cfg, weights, x, *options, **more):
+    """What `classifier raw` makes of the images x: a row for each."""
+    import numpy as np
+    with tempfile.TemporaryDirectory() as folder:
+        fin, fout = os.path.join(folder, "in.f32"), os.path.join(folder, "out.f32")
+        x.astype(np.float32).tofile(fin)
+        expect_end(darknet("classifier", "raw", cfg, weights, fin, fout, *options, **more))
+        return np.fromfile(fout, np.float32).reshape(len(x), -1)
+
+
+# ---- files ----
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def write(path, data):
+    """Text or bytes; makes the folder. Returns the path."""
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def column(path, name):
+    """The numbers of a log of training."""
+    with open(path, newline="", encoding="utf-8") as f:
+        return [float(row[name]) for row in csv.DictReader(f)]
+
+
+def write_png(path, width, height, rgb):
+    """Without Pillow, and without loss."""
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data +
+                struct.pack(">I", zlib.crc32(kind + data)))
+
+    rows = b"".join(b"\0" + rgb[3 * width * y:3 * width * (y + 1)] for y in range(height))
+    write(path, b"\x89PNG\r\n\x1a\n" +
+          chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+          chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def python2(images, same):
+    """A verification set as Python 2's cPickle writes it, protocol 2: str, a memo from 1 on."""
+    kept = [0]
+
+    def keep():
+        kept[0] += 1
+        return b"q" + bytes([kept[0]]) if kept[0] < 256 else b"r" + struct.pack("<I", kept[0])
+
+    def text(v):
+        return b"U" + bytes([len(v)]) + v if len(v) < 256 else b"T" + struct.pack("<i", len(v)) + v
+    out = b"\x80\x02]" + keep() + b"(" + b"".join(text(v) + keep() for v in images) + b"e"
+    out += b"]" + keep() + b"(" + b"".join(b"\x88" if v else b"\x89" for v in same) + b"e"
+    return out + b"\x86" + keep() + b"."

@@ -1,0 +1,115 @@
+/* layer_bench.h - a layer by hand with random inputs and parameters: what test_layers.c and
+ * test_forward.c run. */
+#include "lib/node.h"
+
+enum {
+    SEPARATE = 1, /* inputs .05 and more from each other and from whole numbers: kinks */
+    TOGETHER = 2, /* an image's output depends on the others of the batch */
+    /* Gradients through a sign are estimates, which no difference shows: test_binary.c compares
+     * them with a stand-in. Of the weights, and of all that stands before the signs: */
+    ESTIMATED = 4, SIGNS = 8
+};
+typedef struct {
+    const char *name, *type, *text;
+    int B, H, W, C;
+    double tol;
+    int flags;
+    dnx_shape second;   /* of input 1 or of a teacher's output; 0: as input 0 */
+    double loss_factor; /* what the gradient lacks against the loss; 0: nothing */
+} row;
+
+typedef struct {
+    dnx_node n;
+    dnx_pass p;
+    float *x[DNX_MAX_IN], *dx[DNX_MAX_IN], *y, *dy, *weight, *truth, *target;
+    bool has_loss;
+} bench;
+
+static inline void close_bench(bench *b) {
+    shut_node(&b->n);
+    dnx_pool_free(b->n.pool);
+    for (int i = 0; i < b->n.n_in; i++) dnx_free(b->x[i]), dnx_free(b->dx[i]);
+    dnx_free(b->y), dnx_free(b->dy), dnx_free(b->weight), dnx_free(b->truth);
+    dnx_free(b->target);
+    dnx_free(b->p.scratch);
+}
+
+static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trains, int threads,
+                             dnx_err *err) {
+    memset(b, 0, sizeof *b);
+    dnx_node *n = &b->n;
+    const dnx_layer_type *type = find_type(r->type);
+    *n = (dnx_node){.loc = {"row", 1}, .index = 5, .batch = batch, .trains = trains, .seed = 7,
+                    .pool = dnx_pool_new(threads), .from = {4, 3},
+                    .n_in = type && type->layers_key && !type->wants ? 2 : 1};
+    for (int i = 0; i < n->n_in; i++) n->in[i] = (dnx_shape){r->H, r->W, r->C};
+    if (type && type->wants) n->target = r->second.h ? r->second : n->in[0];
+    else if (r->second.h) n->in[1] = r->second;
+    dnx_status st = open_node(n, r->type, r->text, err);
+    if (st) return st;
+
+    size_t B = (size_t)batch;
+    dnx_rng g;
+    dnx_rng_seed(&g, 11, 0);
+    for (int i = 0; i < n->n_in; i++) {
+        size_t count = B * dnx_size(n->in[i]);
+        b->x[i] = dnx_alloc(count);
+        b->dx[i] = dnx_alloc(count);
+        for (size_t k = 0; k < count; k++) b->x[i][k] = dnx_rng_normal(&g);
+        if (r->flags & SEPARATE) /* k*.1 + .05, shuffled: never within .05 of a whole number */
+            for (size_t k = 0; k < count; k++) {
+                size_t o = (size_t)(dnx_rng_next(&g) % (k + 1));
+                b->x[i][k] = b->x[i][o];
+                b->x[i][o] = (float)((double)k - (double)count / 2) * .1f + .05f;
+            }
+        for (size_t k = 0; (r->flags & SEPARATE) && !strcmp(r->type, "activation") &&
+            k < count; k++)
+            b->x[i][k] = fmodf(b->x[i][k], 9); /* keeps the distance from whole numbers */
+    }
+    size_t count = B * dnx_size(n->out);
+    b->y = dnx_alloc(count);
+    b->dy = dnx_alloc(count);
+    b->weight = dnx_alloc(count);
+    for (size_t k = 0; k < count; k++) b->weight[k] = dnx_rng_normal(&g);
+    b->truth = dnx_alloc(B);
+    const char *given = strstr(r->text, "classes=");
+    size_t classes = given ? (size_t)atoi(given + 8) : dnx_size(n->out);
+    for (size_t k = 0; k < B; k++) b->truth[k] = (float)(dnx_rng_next(&g) % classes);
+    size_t wanted = B * dnx_size(n->target);
+    b->target = dnx_alloc(wanted);
+    for (size_t k = 0; k < wanted; k++) b->target[k] = dnx_rng_normal(&g);
+    b->has_loss = n->type->is_loss && !strstr(r->text, "noloss=1");
+    b->p.scratch = dnx_alloc(n->scratch);
+    /* Weights that are not their initial values, so that biases, scales and slopes matter. */
+    dnx_param list[DNX_MAX_PARAMS];
+    for (int i = 0, np = node_params(n, list); i < np; i++)
+        for (size_t k = 0; k < list[i].count; k++)
+            list[i].value[k] += .3f * (dnx_rng_uniform(&g) - (list[i].is_trained ? .5f : 0));
+    return n->type->prepare ? n->type->prepare(n, err) : DNX_OK;
+}
+
+static inline void set_pass(bench *b, int batch, bool training) {
+    dnx_pass *p = &b->p;
+    float *scratch = p->scratch;
+    memset(p, 0, sizeof *p);
+    p->batch = batch;
+    p->is_training = training;
+    p->scratch = scratch;
+    for (int i = 0; i < b->n.n_in; i++) p->x[i] = b->x[i];
+    p->y = b->y;
+    p->truth = b->has_loss ? b->truth : NULL;
+    p->target = b->n.type->wants ? b->target : NULL;
+}
+
+/* What is minimised: the loss, or minus <weight, y>, whose descent direction by y is weight. */
+static inline double objective(bench *b, int batch, bool training) {
+    set_pass(b, batch, training);
+    if (b->n.scratch) memset(b->p.scratch, 0xff, sizeof(float) * b->n.scratch);
+    b->n.type->forward(&b->n, &b->p);
+    if (b->has_loss) return b->p.loss;
+    double sum = 0;
+    size_t count = (size_t)batch * dnx_size(b->n.out);
+    for (size_t i = 0; i < count; i++) sum -= (double)b->weight[i] * (double)b->y[i];
+    return sum;
+}
+

@@ -1,0 +1,50 @@
+/* node.h - a layer without a network, for tests. */
+#ifndef NODE_H
+#define NODE_H
+#include "lib/check.h"
+#include "kernels/pool.h"
+#include "net/opts.h"
+#include "registry.h"
+
+static inline const dnx_layer_type *find_type(const char *name) {
+    for (int i = 0; dnx_layer_types[i]; i++)
+        if (!strcmp(dnx_layer_types[i]->name, name)) return dnx_layer_types[i];
+    return NULL;
+}
+
+/* Makes the layer [type] of a node whose batch, shapes, place and so on are set. A node that could
+ * not be made is to be shut too. */
+static inline dnx_status open_node(dnx_node *n, const char *type, const char *options,
+                                   dnx_err *err) {
+    char text[700];
+    dnx_cfg *cfg;
+    n->type = find_type(type);
+    if (!n->type) return dnx_fail(err, DNX_EOPTION, n->loc, "no type %s", type);
+    n->opts = calloc(1, n->type->opts_size + 1);
+    n->state = calloc(1, n->type->state_size + 1);
+    int len = snprintf(text, sizeof text, "[%s]\n%s\n", type, options);
+    dnx_status st = dnx_cfg_parse(text, (size_t)len, n->loc.file, &cfg, err);
+    if (st) return st;
+    st = dnx_opts_parse(&n->type->options, &n->opts, 1, cfg->sections, n->loc.file, err);
+    dnx_cfg_free(cfg);
+    return st ? st : n->type->make(n, err);
+}
+
+static inline void shut_node(dnx_node *n) {
+    if (!n->type) return;
+    if (n->type->unmake) n->type->unmake(n);
+    dnx_opts_free(n->type->options, n->opts);
+    free(n->opts);
+    free(n->state);
+}
+
+static inline int node_params(dnx_node *n, dnx_param *list) {
+    return n->type->params ? n->type->params(n, list) : 0;
+}
+
+static inline void fill(float *p, size_t n, float v) {
+    for (size_t i = 0; i < n; i++) p[i] = v;
+}
+
+static inline float *writable(const float *p) { return (float *)(uintptr_t)p; }
+#endif

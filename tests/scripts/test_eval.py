@@ -1,0 +1,258 @@
+"""eval_lfw.py and embeddings.py: metrics with known answers, missing images, McNemar's test, broken
+files, verification sets, and a whole run with a stand-in for the command. Skips without NumPy."""
+import contextlib
+import io
+import json
+import os
+import pickle
+import struct
+import sys
+import tempfile
+
+from common import ROOT, check, needed, python2, read, skip, summary, write
+
+with needed():
+    import numpy as np
+import embeddings
+import eval_lfw as e
+from pairs import read_bin
+
+
+def fails(name, text, call, *args):
+    try:
+        got = call(*args)
+    except (e.Failure, ValueError) as error:
+        check(text in str(error), name, str(error))
+    else:
+        check(False, name, got)
+
+
+def near(name, got, want):
+    check(abs(got - want) < 1e-9, name, got)
+
+
+def test_metrics():
+    # folds of 4: same .9 .8, different .1 .2; in fold 2 one of each is wrong
+    scores = np.array([.9, .8, .1, .2, .9, .8, .1, .2, .9, .15, .1, .85])
+    same, folds = np.array([1, 1, 0, 0] * 3, bool), np.repeat([0, 1, 2], 4)
+    m = e.metrics(scores, same, folds)
+    check(m["fold_accuracies"] == [1, 1, .5], "fold accuracies", m["fold_accuracies"])
+    near("accuracy", m["accuracy"], 2.5 / 3)
+    near("deviation", m["std"], (1 / 12) ** .5)
+    near("standard error", m["standard_error"], 1 / 6)
+    near("threshold of fold 2", m["thresholds"][2], .5)
+    check(m["right"] == [1] * 9 + [0, 1, 0], "right", m["right"])
+    wins = sum((a > b) + .5 * (a == b) for a in scores[same] for b in scores[~same])
+    near("AUC is the share of pairs in order", m["auc"], wins / 36)
+    near("EER", m["eer"], 1 / 6)
+    near("TAR at 1e-1", m["tar_at_far"]["1e-01"], .5)
+    near("TAR at 1e-4", m["tar_at_far"]["1e-04"], .5)
+    perfect = e.metrics(np.array([.9, .1] * 4), np.array([1, 0] * 4, bool), np.repeat([0, 1], 4))
+    check((perfect["accuracy"], perfect["auc"], perfect["eer"]) == (1, 1, 0), "perfect", perfect)
+    equal = e.metrics(np.zeros(8), np.array([1, 0] * 4, bool), np.repeat([0, 1], 4))
+    check((equal["accuracy"], equal["auc"], equal["eer"]) == (.5, .5, .5), "all equal", equal)
+    near("threshold above all", e.best_threshold(np.array([.1, .2]), np.array([False] * 2)),
+         .2 + .5e-6)
+    vectors = {"a": [1, 0], "b": [2, 2], "c": [0, 0]}
+    c = e.cosines(vectors, [("a", "b"), ("a", "c")])
+    check(abs(c[0] - .5 ** .5) < 1e-12 and c[1] == 0, "cosines", c)
+
+
+def test_mcnemar():
+    for only_a, only_b, p in ((0, 0, 1), (1, 0, 1), (0, 5, .0625), (10, 1, 24 / 2048),
+                              (8, 2, 112 / 1024), (5, 5, 1), (0, 2000, 0)):
+        a = [1] * only_a + [0] * only_b + [1] * 7 + [0] * 3
+        b = [0] * only_a + [1] * only_b + [1] * 7 + [0] * 3
+        got = e.mcnemar(a, b)
+        check(got[:2] == (only_a, only_b) and abs(got[2] - p) < 1e-12, f"McNemar {only_a}", got)
+
+
+def dnxe(names, vectors):
+    out = b"DNXE" + struct.pack("<3I", 1, len(names), len(vectors[0]))
+    for n in names:
+        out += struct.pack("<I", len(n.encode())) + n.encode()
+    return out + np.array(vectors, "<f4").tobytes()
+
+
+def test_embeddings(folder):
+    good = dnxe(["a.jpg", "b/\u00e4.png"], [[1, 2, 3], [4, 5, 6]])
+    path = write(os.path.join(folder, "x.dnxe"), good)
+    names, v = embeddings.read(path)
+    check(names == ["a.jpg", "b/\u00e4.png"], "names", names)
+    check(v.tolist() == [[1, 2, 3], [4, 5, 6]], "numbers", v)
+    for data, text in ((b"", "not a file"), (b"JUNK" + good[4:], "not a file"),
+                       (good[:4] + b"\3" + good[5:], "version 3"), (good[:18], "cut short"),
+                       (good[:-1], "23 bytes of numbers, 24"), (good + b"x", "25 bytes")):
+        fails("embeddings " + text, text, embeddings.read, write(path, data))
+
+
+def test_pairs(folder):
+    path = os.path.join(folder, "pairs.txt")
+    for text, want in (("", ":1: must be"), ("x\t1\n", ":1: must be"),
+                       ("10\t0\nA\t1\t2\n", ":1: must be"), ("0\t1\n", ":1: must be"),
+                       ("1\t1\nA\t1\t2\n", "1 pairs; its first line promises 2"),
+                       ("1\t1\nA\t1\n", ":2: must be"), ("1\t1\nA\t1\tx\n", ":2: must be")):
+        fails("pairs " + want, want, e.read_pairs, write(path, text))
+    fails("no pairs", "No such file", e.read_pairs, path + ".none")
+    pairs = e.read_pairs(write(path, "2\t1\nA\t1\t2\nA\t1\tB\t12\nC\t1\t2\nA\t3\tD\t1\n"))
+    check(pairs[1] == ("A/A_0001", "B/B_0012", False, 0) and pairs[3][3] == 1, "pairs", pairs)
+    for name in ("A/A_0001.jpg", "A/A_0002.jpg", "B_0012.png", "C/C_0001.jpg", "C/C_0002.jpeg"):
+        write(os.path.join(folder, name), "x")
+    fails("missing", "2 images of the pairs are missing", e.find_images, folder, pairs, False)
+    fails("missing by name", "A/A_0003\n  D/D_0001", e.find_images, folder, pairs, False)
+    found, kept, missing = e.find_images(folder, pairs, True)
+    check(len(kept) == 3 and missing == ["A/A_0003", "D/D_0001"], "allow missing", missing)
+    check(found["B/B_0012"] == "B_0012.png", "one folder, png", found)
+    fails("nothing left", "no same or no different", e.find_images, folder,
+          [p for p in pairs if p[2]], True)
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("evil",)
+
+
+def test_bin(folder):
+    path = os.path.join(folder, "set.bin")
+    images = [bytes([i]) * (1 + 70 * i) for i in range(1, 43)]
+    images[3] = images[2] # the same object: kept once and recalled
+    same = [i % 3 == 0 for i in range(21)]
+    sets = {f"protocol {p}": pickle.dumps((images, same), p) for p in (3, 4, 5)}
+    sets["protocol 2"] = python2(images, same)
+    sets["numbers"] = pickle.dumps((images, [int(v) for v in same]), 4)
+    for name, data in sets.items():
+        write(path, data)
+        check(read_bin(path) == (images, same), name)
+    write(path, sets["protocol 2"])
+    for n in (0, 1, 2, 20, 400, len(sets["protocol 2"]) - 1):
+        write(path, sets["protocol 2"][:n])
+        fails(f"cut at {n}", "not a verification set", read_bin, path)
+    one = [b"a", b"b"]
+    for name, data, text in (
+            ("a call", pickle.dumps(([Evil(), b"x"], [True]), 4), "opcode STACK_GLOBAL"),
+            ("a call", pickle.dumps(([Evil(), b"x"], [True]), 2), "opcode GLOBAL"),
+            ("a class", pickle.dumps((one, [Evil]), 3), "opcode GLOBAL"),
+            ("Python 3's protocol 2", pickle.dumps((one, [True]), 2), "opcode GLOBAL"),
+            ("a dictionary", pickle.dumps({}), "opcode EMPTY_DICT"),
+            ("a memo of 2^32", b"\x80\x02]r\xff\xff\xff\xff.", "does not count up"),
+            ("bytes of 2^63", b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f.", "not a verification set"),
+            ("a list", pickle.dumps([[]]), "must be a pair of lists"),
+            ("two images, two pairs", pickle.dumps((one, [True] * 2)), "2 images for 2 pairs"),
+            ("no pair", pickle.dumps(([], [])), "0 images for 0 pairs"),
+            ("text", pickle.dumps((["a", b"b"], [True])), "image 0 must be bytes"),
+            ("empty", pickle.dumps(([b"a", b""], [True])), "image 1 must be bytes"),
+            ("a number", pickle.dumps((one * 2, [True, 2])), "pair 1 must be True or False")):
+        write(path, data)
+        fails(name, text, read_bin, path)
+    check(not os.path.exists("evil"), "nothing was called")
+    fails("no file", "No such file", read_bin, path + ".none")
+    write(path, sets["protocol 4"].replace(images[9], b"\x89PNG" + images[9][4:]))
+    pairs = e.unpack_bin(path, folder)
+    check([p[3] for p in pairs] == [0] * 3 + [k // 2 for k in range(2, 20)], "folds",
+          [p[3] for p in pairs])
+    check(pairs[2] == ("set/set_0005", "set/set_0006", False, 0), "pair", pairs[2])
+    found, kept, missing = e.find_images(folder, pairs, False)
+    check(len(kept) == 21 and not missing, "all images are there", missing)
+    check(found["set/set_0010"] == "set/set_0010.png", "a PNG's name")
+    check(read(os.path.join(folder, found["set/set_0011"])) == images[10], "an image's bytes")
+
+
+FAKE = '''#!{python}
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {tests!r})
+import os, test_eval
+names = [n for n in open(sys.argv[4]).read().split("\\n") if n]
+if "bad" in sys.argv[3]:
+    sys.exit("x.weights: too short")
+# P's images look alike; the second image of the last person looks like nobody's
+turn = lambda n: ord(os.path.basename(n)[0]) + (1.5 if "J_0002" in n else 0)
+vectors = [[test_eval.np.cos(turn(n)), test_eval.np.sin(turn(n))] for n in names]
+open(sys.argv[5], "wb").write(test_eval.dnxe(names, vectors))
+'''
+
+
+# images 4i and 4i + 1 look alike, 4i + 2 and 4i + 3 do not
+FAKE2 = '''#!{python}
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {tests!r})
+import test_eval
+names = [n for n in open(sys.argv[4]).read().split("\\n") if n]
+vectors = [[1, 0] if k % 4 < 3 else [0, 1] for k in range(len(names))]
+open(sys.argv[5], "wb").write(test_eval.dnxe(names, vectors))
+'''
+
+
+def run(*words):
+    out, err = io.StringIO(), io.StringIO()
+    sys.argv = ["eval_lfw.py", *words]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = e.main()
+    return status, out.getvalue(), err.getvalue()
+
+
+def test_run(folder):
+    try:
+        import matplotlib.image as image
+    except ImportError:
+        skip("test_run", "matplotlib is not installed")
+        return
+    people, lines = "ABCDEFGHIJ", ["10\t1"]
+    for i, p in enumerate(people):
+        lines += [f"{p}\t1\t2", f"{p}\t1\t{people[(i + 1) % 10]}\t1"]
+        for k in (1, 2):
+            path = write(os.path.join(folder, "lfw", p, f"{p}_000{k}.png"), "")
+            image.imsave(path, np.full((4, 4, 3), .5))
+    pairs = write(os.path.join(folder, "lfw", "pairs.txt"), "\n".join(lines))
+    fake = write(os.path.join(folder, "fake"), FAKE.format(python=sys.executable,
+                                                           tests=os.path.join(ROOT, "tests", "scripts")))
+    os.chmod(fake, 0o755)
+    os.environ["DARKNET_BIN"] = fake
+    out, lfw = os.path.join(folder, "out"), os.path.join(folder, "lfw")
+    status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--flip", "sum")
+    check(status == 0 and "accuracy 95.00 %" in text, "whole run", text + error)
+    if status:
+        return
+    result = json.loads(read(os.path.join(out, "results.json")))
+    check(result["pairs"] == 20 and sum(result["right"]) == 19, "results.json", result["right"])
+    for name in ("roc.png", "worst.png"):
+        check(read(os.path.join(out, name))[:4] == b"\x89PNG", name)
+    results = os.path.join(out, "results.json")
+    status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--versus", results)
+    check(status == 0 and "exact p 1" in text, "versus itself", text + error)
+    status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--versus", pairs)
+    check(status == 1 and "not a results.json" in error, "versus rubbish", error)
+    status, text, error = run("net.cfg", "bad", lfw, pairs, "--out", out)
+    check((status, error) == (1, "x.weights: too short\n"), "the command's error", error)
+    os.remove(os.path.join(lfw, "A", "A_0001.png"))
+    status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out)
+    check(status == 1 and "A/A_0001" in error, "missing image", error)
+    status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--allow-missing")
+    check(status == 0 and "3 dropped" in text and "missing: A/A_0001" in error, "dropped", text)
+    status, text, error = run("net.cfg", "x.weights", lfw, "--out", out)
+    check(status == 1 and "a folder needs a pairs file" in error, "no pairs", error)
+    data = [read(os.path.join(lfw, p, f"{p}_0002.png")) for p in people]
+    faces = write(os.path.join(folder, "faces.bin"), pickle.dumps((data * 2, [True, False] * 5)))
+    os.environ["DARKNET_BIN"] = write(os.path.join(folder, "fake2"), FAKE2.format(
+        python=sys.executable, tests=os.path.join(ROOT, "tests", "scripts")))
+    os.chmod(os.environ["DARKNET_BIN"], 0o755)
+    status, text, error = run("net.cfg", "x.weights", faces, "--out", out)
+    check(status == 0 and "accuracy 100.00 %" in text and "10 folds, 10 pairs" in text, "a .bin",
+          text + error)
+    os.environ["DARKNET_BIN"] = fake + ".none"
+    status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--allow-missing")
+    check(status == 1 and "make builds it" in error, "no command", error)
+
+
+def main():
+    test_metrics()
+    test_mcnemar()
+    for test in (test_embeddings, test_pairs, test_bin, test_run):
+        with tempfile.TemporaryDirectory() as folder:
+            test(folder)
+    summary()
+
+
+if __name__ == "__main__":
+    main()

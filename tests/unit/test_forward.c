@@ -1,0 +1,216 @@
+/* test_forward.c - the forward of the common layers against loops in double, training, testing in a
+ * training network and predicting, once per kernel set. */
+#include "kernels/kernels.h"
+#include "lib/layer_bench.h"
+
+typedef struct {
+    const char *type, *text;
+    int B, H, W, C;
+    int N, size, stride, pad, groups, has_bn, act; /* what the text says */
+} plain_row;
+
+static const plain_row plain_rows[] = {
+    {"convolutional", "filters=5\nactivation=linear\n", 1, 3, 7, 1, 5, 1, 1, 0, 1, 0, DNX_LINEAR},
+    {"convolutional", "filters=33\nsize=3\nstride=2\npad=1\nbatch_normalize=1\nactivation=relu\n",
+     2, 7, 4, 3, 33, 3, 2, 1, 1, 1, DNX_RELU},
+    {"convolutional", "filters=64\nbatch_normalize=1\nactivation=prelu\n", 3, 5, 9, 33, 64, 1, 1,
+     0, 1, 1, DNX_PRELU},
+    {"convolutional", "filters=6\nsize=5\npadding=2\ngroups=3\nactivation=leaky\n", 1, 3, 2, 33, 6,
+     5, 1, 2, 3, 0, DNX_LEAKY},
+    {"convolutional", "filters=20\nsize=2\nstride=3\n", 2, 12, 10, 17, 20, 2, 3, 0, 1, 0,
+     DNX_LOGISTIC},
+    {"convolutional", "filters=100\nsize=7\npad=1\nbatch_normalize=1\nactivation=relu6\n", 1, 4, 3,
+     2, 100, 7, 1, 3, 1, 1, DNX_RELU6},
+    {"convolutional", "filters=16\nstride=2\ngroups=2\nactivation=linear\n", 2, 5, 6, 16, 16, 1, 2,
+     0, 2, 0, DNX_LINEAR},
+    {"convolutional", "filters=34\nsize=3\npad=1\ngroups=17\nactivation=relu\n", 2, 5, 6, 17, 34,
+     3, 1, 1, 17, 0, DNX_RELU},
+    /* Narrow groups: with vectors of 4, 8 and 16 */
+    {"convolutional",
+     "filters=36\nsize=3\npad=1\ngroups=9\nbatch_normalize=1\nactivation=prelu\n", 2, 4, 31,
+     36, 36, 3, 1, 1, 9, 1, DNX_PRELU},
+    {"convolutional", "filters=15\nsize=3\nstride=2\npad=1\ngroups=5\nactivation=leaky\n", 2, 7, 12,
+     35, 15, 3, 2, 1, 5, 0, DNX_LEAKY},
+    {"convolutional", "filters=80\nsize=5\npad=1\ngroups=10\nactivation=swish\n", 1, 6, 9, 20, 80,
+     5, 1, 2, 10, 0, DNX_SWISH},
+    {"convolutional", "filters=36\ngroups=6\nactivation=relu\n", 2, 3, 17, 30, 36, 1, 1, 0, 6, 0,
+     DNX_RELU},
+    {"convolutional", "filters=4\nsize=3\npad=1\ngroups=4\nactivation=linear\n", 1, 5, 9, 28, 4, 3,
+     1, 1, 4, 0, DNX_LINEAR},
+    {"convolutional", "filters=130\nactivation=linear\n", 4, 1, 1, 33, 130, 1, 1, 0, 1, 0,
+     DNX_LINEAR},
+    /* Winograd's transforms when predicting: the first three with m = 4, the others with m = 2 */
+    {"convolutional", "filters=35\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n", 2, 7, 5,
+     33, 35, 3, 1, 1, 1, 1, DNX_PRELU},
+    {"convolutional", "filters=64\nsize=3\nactivation=relu6\n", 3, 30, 33, 40, 64, 3, 1, 0, 1, 0,
+     DNX_RELU6},
+    {"convolutional", "filters=32\nsize=3\npadding=5\nactivation=swish\n", 1, 1, 2, 32, 32, 3, 1,
+     5, 1, 0, DNX_SWISH},
+    {"convolutional", "filters=201\nsize=3\npad=1\nbatch_normalize=1\nactivation=leaky\n", 1, 5, 4,
+     210, 201, 3, 1, 1, 1, 1, DNX_LEAKY},
+    {"convolutional",
+     "filters=60\nsize=3\npad=1\ngroups=3\nbatch_normalize=1\nactivation=prelu\n", 2, 7, 9, 54,
+     60, 3, 1, 1, 3, 1, DNX_PRELU},
+    {"convolutional", "filters=610\nsize=3\nactivation=linear\n", 2, 13, 12, 70, 610, 3, 1, 0, 1,
+     0, DNX_LINEAR},
+    {"depthwise", "pad=1\n", 1, 5, 4, 1, 1, 3, 1, 1, 0, 0, DNX_LINEAR},
+    {"depthwise", "stride=2\npad=1\nbatch_normalize=1\nactivation=prelu\n", 2, 8, 7, 33, 33, 3, 2,
+     1, 0, 1, DNX_PRELU},
+    {"depthwise", "size=7\npad=1\n", 1, 3, 5, 3, 3, 7, 1, 3, 0, 0, DNX_LINEAR},
+    {"depthwise", "size=2\nstride=3\nactivation=relu\n", 2, 9, 13, 64, 64, 2, 3, 0, 0, 0,
+     DNX_RELU},
+    {"depthwise", "stride=2\npad=1\nmultiplier=3\n", 2, 7, 6, 5, 15, 3, 2, 1, 0, 0, DNX_LINEAR},
+    {"global_depthwise", "batch_normalize=1\nactivation=linear\n", 9, 7, 6, 33, 33, 0, 1, 0, 0, 1,
+     DNX_LINEAR},
+    {"global_depthwise", "", 1, 2, 5, 1, 1, 0, 1, 0, 0, 0, DNX_LINEAR},
+    {"connected", "output=33\nactivation=relu\n", 1, 3, 2, 3, 33, 0, 1, 0, 1, 0, DNX_RELU},
+    {"connected", "output=3\nbatch_normalize=1\n", 7, 1, 5, 33, 3, 0, 1, 0, 1, 1, DNX_LOGISTIC},
+    {"connected", "output=130\nactivation=prelu\n", 2, 1, 1, 1, 130, 0, 1, 0, 1, 0, DNX_PRELU},
+    {"maxpool", "size=2\nstride=2\n", 2, 7, 4, 33, 0, 2, 2, 1, 0, 0, DNX_LINEAR},
+    {"maxpool", "size=3\nstride=2\npadding=3\n", 1, 6, 5, 3, 0, 3, 2, 3, 0, 0, DNX_LINEAR},
+    {"maxpool", "size=9\nstride=2\n", 1, 4, 5, 1, 0, 9, 2, 8, 0, 0, DNX_LINEAR},
+    {"maxpool", "stride=3\npadding=0\n", 1, 7, 9, 3, 0, 3, 3, 0, 0, 0, DNX_LINEAR},
+    {"avgpool", "", 2, 5, 3, 33, 0, 0, 1, 0, 0, 0, DNX_LINEAR},
+    {"avgpool", "", 1, 1, 4, 130, 0, 0, 1, 0, 0, 0, DNX_LINEAR},
+    {"upsample", "stride=3\n", 2, 2, 5, 3, 0, 0, 3, 0, 0, 0, DNX_LINEAR},
+    {"upsample", "", 1, 1, 3, 33, 0, 0, 2, 0, 0, 0, DNX_LINEAR},
+    {"batchnorm", "", 3, 5, 2, 33, 0, 0, 1, 0, 0, 1, DNX_LINEAR},
+    {"batchnorm", "", 2, 3, 4, 1, 0, 0, 1, 0, 0, 1, DNX_LINEAR},
+};
+
+/* x at (y,x) or 0 outside; NHWC. */
+static double pixel(const bench *b, int i, int y, int x, int c) {
+    dnx_shape s = b->n.in[0];
+    if (y < 0 || x < 0 || y >= s.h || x >= s.w) return 0;
+    return (double)b->x[0][(((size_t)i * (size_t)s.h + (size_t)y) * (size_t)s.w + (size_t)x) *
+                               (size_t)s.c + (size_t)c];
+}
+
+/* The linear part of output (i,y,x,c); w: weights in file order. */
+static double naive(const plain_row *r, const bench *b, const float *w, int i, int y, int x,
+                    int c) {
+    int kh = r->size, kw = r->size, cg = r->C, c0 = 0;
+    double sum = 0, largest = -INFINITY;
+    if (!strcmp(r->type, "batchnorm")) return pixel(b, i, y, x, c);
+    if (!strcmp(r->type, "upsample")) return pixel(b, i, y / r->stride, x / r->stride, c);
+    if (!strcmp(r->type, "maxpool")) {
+        for (int ky = 0; ky < kh; ky++)
+            for (int kx = 0; kx < kw; kx++) {
+                int iy = y * r->stride - r->pad / 2 + ky, ix = x * r->stride - r->pad / 2 + kx;
+                if (iy >= 0 && ix >= 0 && iy < r->H && ix < r->W)
+                    largest = fmax(largest, pixel(b, i, iy, ix, c));
+            }
+        return largest;
+    }
+    if (!kh) kh = r->H, kw = r->W;
+    if (!strcmp(r->type, "convolutional")) {
+        cg = r->C / r->groups;
+        c0 = c / (r->N / r->groups) * cg;
+    } else if (!strcmp(r->type, "depthwise")) cg = 1, c0 = c / (r->N / r->C);
+    else if (strcmp(r->type, "connected") != 0) cg = 1, c0 = c;
+    for (int k = 0; k < cg; k++)
+        for (int ky = 0; ky < kh; ky++)
+            for (int kx = 0; kx < kw; kx++) {
+                double v = pixel(b, i, y * r->stride - r->pad + ky, x * r->stride - r->pad + kx,
+                                 c0 + k);
+                sum += w ? v * (double)w[((c * cg + k) * kh + ky) * kw + kx] : v / (kh * kw);
+            }
+    return sum;
+}
+
+static const float *param(const dnx_param *list, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (!strcmp(list[i].name, name)) return list[i].value;
+    return NULL;
+}
+
+/* Compares y with the naive result. `training`: batch statistics, of the naive z. */
+static void check_forward(const plain_row *r, bool trains, bool training) {
+    row q = {r->type, r->type, r->text, r->B, r->H, r->W, r->C};
+    char name[120];
+    bench b;
+    dnx_err err = {0};
+    dnx_param list[DNX_MAX_PARAMS];
+    snprintf(name, sizeof name, "%s %dx%dx%dx%d %.40s", r->type, r->B, r->H, r->W, r->C, r->text);
+    for (char *c = name; *c; c++) *c = *c == '\n' ? ' ' : *c;
+    if (open_bench(&b, &q, r->B, trains, 2, &err)) {
+        check_part(false, name, err.text, err.status, 0);
+        close_bench(&b);
+        return;
+    }
+    int np = node_params(&b.n, list);
+    const float *w = param(list, np, "weights"), *bias = param(list, np, "biases");
+    const float *scales = param(list, np, "scales"), *slopes = param(list, np, "slopes");
+    const float *rm = param(list, np, "mean"), *rv = param(list, np, "variance");
+    dnx_shape o = b.n.out;
+    long P = (long)r->B * o.h * o.w;
+    double *z = calloc((size_t)P * (size_t)o.c, sizeof *z);
+    for (long p = 0; p < P; p++)
+        for (int c = 0; c < o.c; c++)
+            z[p * o.c + c] = naive(r, &b, w, (int)(p / (o.h * o.w)), (int)(p / o.w % o.h),
+                                   (int)(p % o.w), c);
+    double worst = 0, got = 0, want = 0;
+    float *old_m = NULL, *old_v = NULL;
+    if (rm) {
+        old_m = dnx_alloc((size_t)o.c), old_v = dnx_alloc((size_t)o.c);
+        memcpy(old_m, rm, sizeof(float) * (size_t)o.c);
+        memcpy(old_v, rv, sizeof(float) * (size_t)o.c);
+    }
+    objective(&b, r->B, training);
+    for (int c = 0; c < o.c; c++) {
+        double m = 0, v = 0, g = 1;
+        for (long p = 0; p < P; p++) m += z[p * o.c + c] / (double)P;
+        for (long p = 0; p < P; p++) v += (z[p * o.c + c] - m) * (z[p * o.c + c] - m) / (double)P;
+        if (training && rm) {
+            check_part(fabs((double)rm[c] - .99 * (double)old_m[c] - .01 * m) < 1e-5, name,
+                       "rolling mean", (double)rm[c], .99 * (double)old_m[c] + .01 * m);
+            check_part(fabs((double)rv[c] - .99 * (double)old_v[c] - .01 * v) < 1e-4, name,
+                       "rolling variance", (double)rv[c], .99 * (double)old_v[c] + .01 * v);
+        }
+        if (!training && rm) m = (double)old_m[c], v = (double)old_v[c];
+        if (rm) g = (double)scales[c] / sqrt(v + 1e-5);
+        for (long p = 0; p < P; p++) {
+            double u = rm ? (z[p * o.c + c] - m) * g : z[p * o.c + c];
+            if (bias) u += (double)bias[c];
+            double y = (double)dnx_activate((float)u, (dnx_act)r->act, slopes ? slopes[c] : 0);
+            double e = fabs(y - (double)b.y[p * o.c + c]) / (1 + fabs(y));
+            if (e <= worst || isnan(worst)) continue;
+            worst = e, got = (double)b.y[p * o.c + c], want = y;
+        }
+    }
+    check_part(worst < 2e-5, name,
+               training ? "training forward" : trains ? "testing forward" : "forward", got, want);
+    free(z);
+    dnx_free(old_m), dnx_free(old_v);
+    close_bench(&b);
+}
+
+/* A softmax over a map: the class counts in the order C, H, W. */
+static void check_class_order(void) {
+    row r = {"softmax class", "softmax", "", 1, 2, 3, 4};
+    bench b;
+    dnx_err err = {0};
+    if (check_part(!open_bench(&b, &r, 1, true, 1, &err), r.name, err.text, err.status, 0)) {
+        for (int k = 0; k < 24; k++) {
+            b.truth[0] = (float)k;
+            double loss = objective(&b, 1, true), want = -log((double)b.y[k % 6 * 4 + k / 6]);
+            check_part(fabs(loss - want) < 1e-5, r.name, "loss", loss, want);
+        }
+    }
+    close_bench(&b);
+}
+
+static void check_all(void) {
+    check(!strcmp(dnx_kernels()->name, where), "DNX_ISA is not obeyed");
+    for (size_t i = 0; i < sizeof plain_rows / sizeof *plain_rows; i++) {
+        check_forward(&plain_rows[i], false, false);
+        check_forward(&plain_rows[i], true, false);
+        check_forward(&plain_rows[i], true, true);
+    }
+    check_class_order();
+}
+
+int main(void) {
+    in_each_set(check_all);
+    return summary();
+}

@@ -1,0 +1,394 @@
+/* Every kernel of every set this processor has, against plain double loops, on odd shapes; then
+ * the thread pool. "wide" is the AVX-512 source without AVX-512. */
+#include "lib/check.h"
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+
+#include <stdatomic.h>
+
+static const dnx_kernel_set *k;
+
+#define MAX 40000
+static float a[MAX], b[MAX], d[MAX], y[MAX], start[MAX], res[MAX], bias[512], slope[512], pk[MAX];
+static double want[MAX];
+static const float edge = 12345.f; /* fills what must not be written */
+
+static unsigned rng = 1;
+static float rnd(void) {
+    rng = rng * 1664525u + 1013904223u;
+    return (float)(rng >> 8) / 8388608.f - 1;
+}
+static void fill(float *p, size_t n, float scale) {
+    for (size_t i = 0; i < n; i++) p[i] = scale * rnd();
+}
+
+static void shape(bool ok, const char *what, int p, int q, int r, int s) {
+    where = k ? k->name : "FAILED";
+    check(ok, "%s: %d %d %d %d", what, p, q, r, s);
+}
+
+static bool close_to(const float *got, const double *w, size_t n, double tol) {
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(got[i] - w[i]) <= tol * (1 + fabs(w[i]))))
+            return false;
+    return true;
+}
+
+/* v: the linear result; what `e` makes of it at index i, channel c, over `old` */
+static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
+    if (e && e->bias)
+        v += e->bias[c];
+    if (e)
+        v = dnx_activate((float)v, e->act, e->slope ? e->slope[c] : 0);
+    if (e && e->residual)
+        v += e->residual[i];
+    return v + (e && e->adds ? start[i] : 0);
+}
+
+/* Epilogue number i; false when there is none. STAIR's jumps make it useless here. */
+static bool epilogue(int i, dnx_epilogue *e) {
+    static const dnx_act acts[] = {DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU,
+                                   DNX_RELU6,  DNX_TANH, DNX_HSWISH};
+    if (i >= 7 * 8)
+        return false;
+    *e = (dnx_epilogue){.act = acts[i / 8]};
+    e->bias = i & 1 ? bias : NULL;
+    e->residual = i & 2 ? res : NULL;
+    e->adds = i & 4;
+    e->slope = e->act == DNX_PRELU ? slope : NULL;
+    return true;
+}
+
+static void naive_mm(int P, int K, int N, int lda, int ldy, const dnx_epilogue *e) {
+    for (int p = 0; p < P; p++)
+        for (int n = 0; n < ldy; n++) {
+            size_t at = (size_t)(p * ldy + n);
+            double v = 0;
+            if (n >= N) {
+                want[at] = start[at];
+                continue;
+            }
+            for (int i = 0; i < K; i++) v += (double)a[p * lda + i] * b[i * N + n];
+            want[at] = naive_finish(v, e, n, at);
+        }
+}
+
+static void test_mm(int P, int K, int N, const dnx_epilogue *e) {
+    int lda = K + 3, ldy = N + 2;
+    size_t n = (size_t)(P * ldy);
+    memcpy(y, start, n * sizeof *y);
+    y[n] = edge;
+    if (k->packed(K, N) > MAX)
+        return;
+    k->pack(b, (size_t)N, 1, K, N, pk);
+    k->mm(a, (size_t)lda, P, K, pk, N, y, (size_t)ldy, e);
+    naive_mm(P, K, N, lda, ldy, e);
+    shape(close_to(y, want, n, 1e-4) && y[n] == edge, "mm", P, K, N, e ? (int)e->act : -1);
+}
+
+static void test_mmt(int P, int K, int N) {
+    int lda = K + 1, ldd = N + 3, ldw = N + 2;
+    size_t n = (size_t)(K * ldw);
+    memcpy(y, start, n * sizeof *y);
+    y[n] = edge;
+    dnx_ahead next = {{res, NULL, res + 77}, {1000, 0, 7}};
+    if (P % 2)
+        k->mmt(a, (size_t)lda, d, (size_t)ldd, P, K, N, y, (size_t)ldw);
+    else
+        k->mmt_ahead(a, (size_t)lda, d, (size_t)ldd, P, K, N, y, (size_t)ldw, &next);
+    for (int i = 0; i < K; i++)
+        for (int j = 0; j < ldw; j++) {
+            double v = start[i * ldw + j];
+            for (int p = 0; p < P && j < N; p++) v += (double)a[p * lda + i] * d[p * ldd + j];
+            want[i * ldw + j] = v;
+        }
+    shape(close_to(y, want, n, 1e-4) && y[n] == edge, "mmt", P, K, N, 0);
+}
+
+/* One geometry through the three depthwise kernels. Filter rows whose bit is in `no` are NULL. */
+static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no, int epi) {
+    int out_w = (in_w + 2 * pad - kw) / stride + 1;
+    const float *rows[8];
+    dnx_epilogue e;
+    size_t n = (size_t)(out_w * C), nx = (size_t)(in_w * C), nw = (size_t)(kh * kw * C);
+    if (in_w + 2 * pad < kw || out_w < 1)
+        return;
+    epilogue(epi, &e);
+    for (int i = 0; i < kh; i++) rows[i] = no >> i & 1 ? NULL : a + (size_t)i * nx;
+
+    memcpy(y, start, n * sizeof *y);
+    y[n] = edge;
+    k->dw_row(rows, in_w, C, b, kh, kw, stride, pad, y, out_w, &e);
+    for (int x = 0; x < out_w; x++)
+        for (int c = 0; c < C; c++) {
+            double v = 0;
+            for (int i = 0; i < kh; i++)
+                for (int j = 0; j < kw; j++) {
+                    int ix = x * stride - pad + j;
+                    if (rows[i] && ix >= 0 && ix < in_w)
+                        v += (double)rows[i][ix * C + c] * b[(i * kw + j) * C + c];
+                }
+            want[x * C + c] = naive_finish(v, &e, c, (size_t)(x * C + c));
+        }
+    shape(close_to(y, want, n, 1e-4) && y[n] == edge, "dw_row", C, kw, stride, pad);
+
+    for (int adds = 0; adds < 2; adds++) { /* the rows of dy lie in a */
+        memcpy(y, start, nx * sizeof *y);
+        y[nx] = edge;
+        const float *dy_rows[8];
+        for (int i = 0; i < kh; i++) dy_rows[i] = no >> i & 1 ? NULL : a + (size_t)i * n;
+        k->dw_dx(dy_rows, out_w, C, b, kh, kw, stride, pad, y, in_w, adds);
+        for (size_t i = 0; i < nx; i++) want[i] = adds ? start[i] : 0;
+        for (int x = 0; x < out_w; x++)
+            for (int c = 0; c < C; c++)
+                for (int i = 0; i < kh; i++)
+                    for (int j = 0; j < kw; j++) {
+                        int ix = x * stride - pad + j;
+                        if (dy_rows[i] && ix >= 0 && ix < in_w)
+                            want[(size_t)(ix * C + c)] +=
+                                (double)dy_rows[i][x * C + c] * b[(i * kw + j) * C + c];
+                    }
+        shape(close_to(y, want, nx, 1e-4) && y[nx] == edge, "dw_dx", C, kw, stride, pad);
+    }
+
+    memcpy(y, start, nw * sizeof *y);
+    y[nw] = edge;
+    k->dw_row_dw(rows, in_w, C, y, kh, kw, stride, pad, d, out_w);
+    for (size_t i = 0; i < nw; i++) want[i] = start[i];
+    for (int x = 0; x < out_w; x++)
+        for (int c = 0; c < C; c++)
+            for (int i = 0; i < kh; i++)
+                for (int j = 0; j < kw; j++) {
+                    int ix = x * stride - pad + j;
+                    if (rows[i] && ix >= 0 && ix < in_w)
+                        want[(i * kw + j) * C + c] += (double)d[x * C + c] * rows[i][ix * C + c];
+                }
+    shape(close_to(y, want, nw, 1e-4) && y[nw] == edge, "dw_row_dw", C, kw, stride, pad);
+}
+
+static bool sums_close(const double *s, const double *w, int n) {
+    for (int i = 0; i < n; i++)
+        if (!(fabs(s[i] - w[i]) <= 1e-4 * (1 + fabs(w[i]))))
+            return false;
+    return true;
+}
+
+static void test_channels(int P, int C) {
+    size_t n = (size_t)(P * C);
+    double s[3][64], w[3][64];
+    for (int i = 0; i < 64; i++)
+        for (int j = 0; j < 3; j++) s[j][i] = w[j][i] = i + j;
+    k->stats(a, P, C, s[0], s[1]);
+    for (size_t i = 0; i < n; i++) {
+        w[0][i % (size_t)C] += a[i];
+        w[1][i % (size_t)C] += (double)a[i] * a[i];
+    }
+    shape(sums_close(s[0], w[0], 64) && sums_close(s[1], w[1], 64), "stats", P, C, 0, 0);
+
+    for (int act = DNX_LINEAR; act <= DNX_HSIGMOID; act++)
+        for (int v = 0; v < 8; v++) {
+            const float *scale = v & 1 ? b : NULL, *shift = v & 2 ? bias : NULL;
+            const float *r = v & 4 ? res : NULL;
+            /* v & 4: in place */
+            if (act == DNX_STAIR && v)
+                continue; /* rounding may step over a jump */
+            memcpy(y, a, n * sizeof *y);
+            y[n] = edge;
+            k->scale_act(r ? y : a, P, C, scale, shift, (dnx_act)act, slope, r, y);
+            for (size_t i = 0; i < n; i++) {
+                size_t c = i % (size_t)C;
+                float u = a[i] * (scale ? scale[c] : 1) + (shift ? shift[c] : 0);
+                want[i] = dnx_activate(u, (dnx_act)act, slope[c]) + (r ? r[i] : 0);
+            }
+            shape(close_to(y, want, n, 1e-5) && y[n] == edge, "scale_act", P, C, act, v);
+
+            static _Alignas(64) float aligned[MAX];
+            memcpy(aligned, a, n * sizeof *aligned);
+            k->scale_act_stream(aligned, P, C, scale, shift, (dnx_act)act, slope, r, aligned);
+            shape(close_to(aligned, want, n, 1e-5), "scale_act_stream", P, C, act, v);
+
+            bool has_jumps = act == DNX_PLSE || act == DNX_HARDTAN || act == DNX_STAIR;
+            for (int i = 0; i < 64; i++)
+                for (int j = 0; j < 3; j++) s[j][i] = w[j][i] = i + j;
+            memcpy(y, d, n * sizeof *y);
+            y[n] = edge;
+            k->act_back(r ? y : d, a, P, C, scale, shift, (dnx_act)act, slope, y, s[0], s[1],
+                        v & 2 ? s[2] : NULL);
+            for (size_t i = 0; i < n; i++) {
+                size_t c = i % (size_t)C;
+                float u = a[i] * (scale ? scale[c] : 1) + (shift ? shift[c] : 0);
+                double du = d[i] * dnx_activate_grad(u, (dnx_act)act, slope[c]);
+                want[i] = du;
+                w[0][c] += du;
+                w[1][c] += du * a[i];
+                if (u < 0 && v & 2)
+                    w[2][c] += (double)d[i] * u;
+            }
+            bool ok = close_to(y, want, n, 1e-4) && y[n] == edge;
+            for (int j = 0; j < 3; j++) ok = ok && sums_close(s[j], w[j], 64);
+            for (int i = 0; i < 64; i++)
+                for (int j = 0; j < 3; j++) s[j][i] = i + j;
+            k->act_back(d, a, P, C, scale, shift, (dnx_act)act, slope, NULL, s[0], s[1],
+                        v & 2 ? s[2] : NULL);
+            for (int j = 0; j < 3; j++) ok = ok && sums_close(s[j], w[j], 64);
+            memcpy(y, d, n * sizeof *y);
+            k->act_dz(r ? y : d, a, P, C, scale, shift, (dnx_act)act, slope, v & 1 ? b : NULL,
+                      bias, res, y);
+            for (size_t i = 0; i < n && v & 1; i++) {
+                size_t c = i % (size_t)C;
+                want[i] = want[i] * b[c] + (double)a[i] * bias[c] + res[c];
+            }
+            ok = ok && close_to(y, want, n, 1e-4) && y[n] == edge;
+            shape(ok || (has_jumps && v), "act_back", P, C, act, v);
+        }
+
+    memcpy(y, a, n * sizeof *y);
+    y[n] = edge;
+    k->affine2(y, d, P, C, b, bias, slope, y);
+    for (size_t i = 0; i < n; i++) {
+        size_t c = i % (size_t)C;
+        want[i] = (double)a[i] * b[c] + (double)d[i] * bias[c] + slope[c];
+    }
+    shape(close_to(y, want, n, 1e-5) && y[n] == edge, "affine2", P, C, 0, 0);
+    memcpy(y, a, n * sizeof *y);
+    y[n] = edge;
+    k->add(d, n, y);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        want[i] = (double)a[i] + d[i];
+        sum += (double)a[i] * d[i];
+    }
+    shape(close_to(y, want, n, 1e-6) && y[n] == edge, "add", P, C, 0, 0);
+    shape(fabs(k->dot(a, d, n) - sum) < 1e-3, "dot", P, C, 0, 0);
+}
+
+static void test_set(void) {
+    static const int Ps[] = {1, 5, 6, 7, 13, 14, 15, 97}, Ks[] = {1, 3, 27, 33, 64};
+    static const int Ns[] = {1, 2, 15, 16, 17, 31, 32, 33, 64}, Cs[] = {1, 3, 8, 15, 33, 64};
+    dnx_epilogue e;
+    int turn = 0;
+    for (int p = 0; p < 8; p++)
+        for (int i = 0; i < 5; i++)
+            for (int n = 0; n < 9; n++) {
+                test_mm(Ps[p], Ks[i], Ns[n], NULL);
+                bool is_short = Ks[i] == 27 && p >= 2 && p <= 5;
+                for (int j = 0; j < (is_short ? 56 : 3); j++) {
+                    epilogue(is_short ? j : turn++ % 56, &e);
+                    test_mm(Ps[p], Ks[i], Ns[n], &e);
+                }
+                test_mmt(Ps[p], Ks[i], Ns[n]);
+            }
+    test_mm(300, 64, 33, &e);
+    test_mmt(300, 17, 33);
+    test_mm(97, 200, 64, &e);
+
+    for (int i = 0; i < 2; i++) { /* pack reads both layouts */
+        k->pack(b, i ? 33 : 1, i ? 1 : 27, 27, 33, pk);
+        bool ok = true;
+        for (int n = 0; n < k->panel * ((33 + k->panel - 1) / k->panel); n++)
+            for (int r = 0; r < 27; r++) {
+                float v = pk[(n / k->panel * 27 + r) * k->panel + n % k->panel];
+                ok = ok && v == (n >= 33 ? 0 : i ? b[r * 33 + n] : b[n * 27 + r]);
+            }
+        shape(ok, "pack", 27, 33, i, 0);
+    }
+
+    for (int c = 0; c < 6; c++)
+        for (int kw = 1; kw <= 7; kw++)
+            for (int stride = 1; stride <= 3; stride++)
+                for (int pad = 0; pad <= 3; pad++)
+                    for (int j = 0; j < 5; j++) {
+                        static const int widths[] = {1, 4, 7, 14, 23};
+                        int no = turn % 3 == 0 ? 1 << (turn / 3 % kw) : 0;
+                        test_dw(Cs[c], kw, kw, stride, pad, widths[j], no, turn++ % 56);
+                    }
+    test_dw(8, 1, 3, 1, 1, 23, 0, 0);
+    test_dw(8, 2, 3, 2, 1, 23, 0, 5);
+    for (int c = 0; c < 6; c++) {
+        test_channels(1, Cs[c]);
+        test_channels(15, Cs[c]);
+        test_channels(150, Cs[c]);
+    }
+}
+
+/* The derivative against a central difference, away from corners. */
+static void test_acts(void) {
+    k = NULL;
+    for (int act = DNX_LINEAR; act <= DNX_HSIGMOID; act++)
+        for (double u = -7.27; u < 8; u += .37) {
+            float lo = (float)(u - .004), hi = (float)(u + .004);
+            double slope_of = ((double)dnx_activate(hi, (dnx_act)act, .3f) -
+                               dnx_activate(lo, (dnx_act)act, .3f)) / ((double)hi - lo);
+            double g = dnx_activate_grad((float)u, (dnx_act)act, .3f);
+            shape(fabs(g - slope_of) < 2e-3, "derivative", act, (int)(100 * u), 0, 0);
+        }
+    shape(isnan(dnx_activate(NAN, DNX_RELU, 0)), "NaN", 0, 0, 0, 0);
+    shape(dnx_activate(1000, DNX_TANH, 0) == 1, "tanh", 0, 0, 0, 0);
+}
+
+typedef struct {
+    atomic_int calls[64];
+    int T;
+    atomic_bool is_wrong;
+} tally;
+
+static void count(void *arg, int t, int T) {
+    tally *s = arg;
+    if (T != s->T || t < 0 || t >= T)
+        atomic_store(&s->is_wrong, true);
+    else
+        atomic_fetch_add(&s->calls[t], 1);
+}
+
+static void test_pool(int threads, int jobs) {
+    static tally s;
+    memset(&s, 0, sizeof s);
+    s.T = threads;
+    k = NULL;
+    dnx_pool *p = dnx_pool_new(threads);
+    shape(p != NULL && dnx_pool_threads(p) == threads, "dnx_pool_new", threads, 0, 0, 0);
+    if (!p)
+        return;
+    bool ok = true;
+    for (int j = 1; j <= jobs; j++) {
+        dnx_pool_run(p, count, &s);
+        for (int t = 0; t < threads; t++) ok = ok && atomic_load(&s.calls[t]) == j;
+    }
+    dnx_pool_free(p);
+    shape(ok && !atomic_load(&s.is_wrong), "dnx_pool_run", threads, jobs, 0, 0);
+    for (long n = 0; n < 200; n += 13) {
+        long lo, hi, end = 0;
+        for (int t = 0; t < threads; t++, end = hi) {
+            dnx_share(n, t, threads, &lo, &hi);
+            shape(lo == end && hi >= lo, "dnx_share", (int)n, t, threads, 0);
+        }
+        shape(end == n, "dnx_share", (int)n, 0, threads, 0);
+    }
+}
+
+int main(void) {
+    static const char *const names[] = {"plain", "avx2", "avx512", "wide"};
+    fill(a, MAX, 2);
+    fill(b, MAX, 1);
+    fill(d, MAX, 1);
+    fill(start, MAX, 1);
+    fill(res, MAX, 1);
+    fill(bias, 512, 1);
+    fill(slope, 512, 1);
+    for (int i = 0; i < 4; i++) {
+        k = dnx_kernels_named(names[i]);
+        if (k)
+            test_set();
+        else
+            skipped++;
+    }
+    k = NULL;
+    shape(dnx_kernels() != NULL && dnx_kernels_named("") == NULL, "dnx_kernels", 0, 0, 0, 0);
+    test_acts();
+    test_pool(1, 1000);
+    test_pool(2, 20000);
+    test_pool(7, 2000);
+    test_pool(64, 200);
+    shape(dnx_pool_new(0) == NULL && dnx_pool_new(257) == NULL, "dnx_pool_new", 0, 257, 0, 0);
+    return summary();
+}

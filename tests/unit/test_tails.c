@@ -1,0 +1,120 @@
+/* test_tails.c - layers that leave batch norm and activation to their reader, against the same
+ * network in which each does its own: outputs to the bit, gradients, running statistics. */
+#include "lib/check.h"
+
+#define NET "[net]\nheight=13\nwidth=11\nchannels=5\nbatch=6\nseed=3\n"
+#define CONV(filters, act) \
+    "[convolutional]\nfilters=" #filters "\nbatch_normalize=1\nactivation=" act "\n"
+#define DW(more) "[depthwise]\nsize=3\npad=1\n" more "\n"
+
+typedef struct {
+    const char *name, *layers;
+    int left; /* how many layers leave their tail */
+} sample;
+
+static const sample samples[] = {
+    {"a bottleneck",
+     CONV(24, "prelu") DW("batch_normalize=1\nactivation=prelu") CONV(9, "linear") CONV(20, "relu6")
+     DW("batch_normalize=1\nactivation=leaky\nstride=2") CONV(17, "relu") CONV(24, "prelu")
+     "[global_depthwise]\nbatch_normalize=1\n[connected]\noutput=4\nactivation=linear\n[softmax]\n",
+     7},
+    {"without batch norm",
+     "[convolutional]\nfilters=8\nsize=3\nactivation=leaky\n" DW("activation=relu\nstride=3")
+     "[convolutional]\nfilters=6\nactivation=prelu\n[convolutional]\nfilters=4\ngroups=2\nsize=1\n"
+     "[connected]\noutput=4\nactivation=linear\n[softmax]\n", 3},
+    {"narrow groups, filters per channel",
+     CONV(12, "prelu") "[convolutional]\nfilters=8\ngroups=4\nsize=3\nstride=2\npad=1\n"
+     "batch_normalize=1\nactivation=relu\n" DW("multiplier=2\nactivation=leaky")
+     "[convolutional]\nfilters=32\ngroups=8\nactivation=relu\n" CONV(5, "linear")
+     "[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n", 4},
+    {"depthwise as groups, even sides",
+     CONV(8, "prelu") "[convolutional]\nfilters=8\ngroups=8\nsize=4\nstride=2\npadding=2\n"
+     "batch_normalize=1\nactivation=relu\n" CONV(12, "linear")
+     "[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n", 2},
+    {"costly activations, windows, two readers, a residual",
+     CONV(8, "swish") CONV(8, "prelu") "[convolutional]\nfilters=8\nsize=3\npad=1\n"
+     "batch_normalize=1\nactivation=prelu\n" CONV(8, "linear") "[shortcut]\nfrom=-3\n"
+     "activation=linear\n" DW("multiplier=2") "[connected]\noutput=4\nactivation=linear\n"
+     "[softmax]\n", 1},
+};
+
+#define MOST 16
+static float *own[MOST];
+
+/* Every layer does its own tail. */
+static void keep_tails(dnx_net *net) {
+    for (int i = 0; i < net->n; i++) {
+        dnx_link *l = &net->links[i];
+        if (!l->tail) continue;
+        l->tail = NULL;
+        net->nodes[i].leaves_tail = false;
+        l->y = own[i] = dnx_alloc(dnx_size(net->nodes[i].out) * (size_t)net->batch);
+    }
+}
+
+static double step(dnx_net *net, const float *x, const float *truth, int batch, bool trains) {
+    double loss = 0, one;
+    for (int i = 0; i < net->n; i++) {
+        dnx_net_forward_layer(net, i, x, batch, trains, truth, &one);
+        loss += one;
+    }
+    dnx_net_backward_begin(net);
+    for (int i = net->n - 1; i >= 0 && trains; i--)
+        dnx_net_backward_layer(net, i, x, batch, truth);
+    return loss;
+}
+
+static void compare(const sample *s, int threads) {
+    char text[2000];
+    snprintf(text, sizeof text, NET "%s", s->layers);
+    dnx_net *net = make_net(text, s->name, true, 0, threads);
+    dnx_net *plain = make_net(text, s->name, true, 0, threads);
+    float x[6 * 13 * 11 * 5], truth[] = {0, 3, 1, 2, 2, 0};
+    dnx_rng g;
+    dnx_rng_seed(&g, 5, 0);
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = dnx_rng_normal(&g);
+    scatter(net, 4, .4f);
+    scatter(plain, 4, .4f);
+    int left = 0;
+    for (int i = 0; i < net->n; i++) left += net->links[i].tail != NULL;
+    check_part(left == s->left, s->name, "layers that leave their tail", left, s->left);
+    keep_tails(plain);
+    for (int batch = 6; batch >= 5; batch--) { /* gradients add up */
+        double a = step(net, x, truth, batch, true), b = step(plain, x, truth, batch, true);
+        check_part(a == b && a > 0, s->name, "loss", a, b);
+    }
+    double a = step(net, x, truth, 6, false), b = step(plain, x, truth, 6, false);
+    check_part(a == b && a > 0, s->name, "loss of predicting", a, b);
+    for (int i = 0; i < net->n; i++) {
+        dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
+        int count = dnx_net_params(net, i, p);
+        dnx_net_params(plain, i, q);
+        for (int k = 0; k < count; k++) {
+            check_part(!memcmp(p[k].value, q[k].value, sizeof(float) * p[k].count), s->name,
+                       p[k].name, i, k);
+            if (!p[k].grad) continue;
+            double largest = 0, worst = 0;
+            for (size_t j = 0; j < p[k].count; j++) {
+                worst = worse(worst, fabs((double)p[k].grad[j] - (double)q[k].grad[j]));
+                largest = fmax(largest, fabs((double)q[k].grad[j]));
+            }
+            check_part(worst <= 2e-5 * (largest + .1), s->name, "gradient", worst, largest);
+        }
+    }
+    dnx_net_free(net);
+    dnx_net_free(plain);
+    for (int i = 0; i < MOST; i++) {
+        dnx_free(own[i]);
+        own[i] = NULL;
+    }
+}
+
+static void check_set(void) {
+    for (size_t k = 0; k < sizeof samples / sizeof *samples; k++)
+        for (int threads = 1; threads <= 3; threads++) compare(&samples[k], threads);
+}
+
+int main(void) {
+    in_each_set(check_set);
+    return summary();
+}

@@ -1,0 +1,379 @@
+/* test_targets.c - networks that learn from a teacher: what a loss gets as its target against a
+ * plain forward of a cut teacher (other input, inner layers, a merged shortcut, one teacher for two
+ * losses), training with weight=0, a teacher that never changes, files that are not there,
+ * errors. */
+#include <sys/stat.h>
+
+#include "lib/check.h"
+#include "train/teachers.h"
+#include "net/weights.h"
+
+#define B 4
+#define INPUT "channels=3\ninput_mean=127.5\ninput_scale=.0078125\n"
+#define BN "batch_normalize=1\nactivation="
+
+/* Layer 2 gets its shortcut merged; 6 is the feature; 9 classes that the student does not have. */
+#define TEACHER                                                                                    \
+    "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
+    "[convolutional]\nfilters=12\n" BN "prelu\n"                                                   \
+    "[convolutional]\nfilters=8\n" BN "linear\n"                                                   \
+    "[shortcut]\nfrom=-3\nactivation=linear\n"                                                     \
+    "[convolutional]\nfilters=6\n" BN "linear\n"                                                   \
+    "[global_depthwise]\nbatch_normalize=1\n"                                                      \
+    "[convolutional]\nfilters=10\n" BN "linear\n"                                                  \
+    "[margin_softmax]\nclasses=9\n"
+static const char same[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER;
+static const char other[] =
+    "[net]\nheight=20\nwidth=16\nchannels=3\ninput_mean=100\ninput_scale=.0039\nseed=2\n" TEACHER;
+static const char large[] = /* one image at a time */
+    "[net]\nheight=160\nwidth=150\nchannels=3\n"
+    "[convolutional]\nfilters=8\nsize=8\nstride=16\n" BN "relu\n[avgpool]\n";
+
+/* 0: 6x6x8, 1: 6x6x6, 2: 1x1x6, 3: 1x1x10 */
+#define STUDENT                                                                                    \
+    "[net]\nbatch=4\nheight=12\nwidth=12\nseed=3\n" INPUT                                          \
+    "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
+    "[convolutional]\nfilters=6\n" BN "linear\n"                                                   \
+    "[global_depthwise]\nbatch_normalize=1\n"                                                      \
+    "[convolutional]\nfilters=10\n" BN "linear\n"
+#define HEAD "[margin_softmax]\nclasses=3\nmargin=am\ns=8\n"
+#define SAME "teacher=same.cfg\nweights=../same.weights\n"
+#define OTHER "teacher=other.cfg\nweights=../other.weights\n"
+
+static dnx_net *build(const char *text, const char *name, bool trains, dnx_err *err) {
+    return try_net(text, path(name), trains, trains ? 0 : B, 2, err);
+}
+
+static dnx_net *must_build(const char *text, const char *name, bool trains) {
+    return make_net(text, path(name), trains, trains ? 0 : B, 2);
+}
+
+/* A teacher's files; its cfg lies in cfg/, its weights above. */
+static dnx_net *make_teacher(const char *name, const char *text, uint64_t seed) {
+    char file[80];
+    snprintf(file, sizeof file, "cfg/%s.cfg", name);
+    write_text(path(file), text);
+    dnx_net *net = must_build(text, file, false);
+    scatter(net, seed, .5f);
+    snprintf(file, sizeof file, "%s.weights", name);
+    check(!dnx_weights_save(net, path(file), NULL), "cannot save %s", file);
+    return net;
+}
+
+/* The first layers of a teacher as a network of their own, with its parameters. */
+static dnx_net *cut(dnx_net *full, const char *text, int layers) {
+    char part[2000];
+    const char *end = text;
+    for (int i = 0; i <= layers && end; i++) end = strstr(end + 1, "\n[");
+    snprintf(part, sizeof part, "%.*s\n", end ? (int)(end - text) : (int)strlen(text), text);
+    dnx_net *net = must_build(part, "cut.cfg", false);
+    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
+    check(net->n == layers, "cut to %d layers, not %d", net->n, layers);
+    for (int i = 0; i < net->n; i++) {
+        dnx_net_params(full, i, a);
+        for (int k = 0, n = dnx_net_params(net, i, b); k < n; k++)
+            memcpy(b[k].value, a[k].value, sizeof(float) * b[k].count);
+    }
+    dnx_net_prepare(net, NULL);
+    return net;
+}
+
+static float *pixels(uint64_t seed, size_t n) {
+    dnx_rng r;
+    float *x = dnx_alloc(n);
+    dnx_rng_seed(&r, seed, 1);
+    for (size_t i = 0; i < n; i++) x[i] = 2 * dnx_rng_uniform(&r) - 1;
+    return x;
+}
+
+static double tent(double x) { return fabs(x) < 1 ? 1 - fabs(x) : 0; }
+
+static double middle(int i, int to, int from) {
+    return fmin(from - 1, fmax(0, (i + .5) * from / to - .5));
+}
+
+/* The student's images as a teacher takes them: weighted means over all pixels. */
+static float *converted(const dnx_net *from, const float *x, const dnx_net *to) {
+    dnx_shape a = from->in, b = to->in;
+    float *out = dnx_alloc(dnx_size(b) * B);
+    for (size_t i = 0; i < dnx_size(b) * B; i++) {
+        int image = (int)(i / dnx_size(b)), rest = (int)(i % dnx_size(b));
+        double fy = middle(rest / b.c / b.w, b.h, a.h), fx = middle(rest / b.c % b.w, b.w, a.w);
+        double v = 0;
+        for (int r = 0; r < a.h; r++)
+            for (int q = 0; q < a.w; q++) {
+                double p = (double)x[((image * a.h + r) * a.w + q) * a.c + rest % b.c];
+                v += tent(fy - r) * tent(fx - q) *
+                     (p / (double)from->o.input_scale + (double)from->o.input_mean);
+            }
+        out[i] = (float)((v - (double)to->o.input_mean) * (double)to->o.input_scale);
+    }
+    return out;
+}
+
+static double difference(const float *a, const float *b, size_t n) {
+    double worst = 0, scale = 1e-3;
+    for (size_t i = 0; i < n; i++) {
+        worst = worse(worst, fabs((double)a[i] - (double)b[i]));
+        scale = fmax(scale, fabs((double)b[i]));
+    }
+    return worst / scale;
+}
+
+/* The target of layer i of a student against layer `layer` of its teacher. */
+static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text, int layer,
+                         const float *x) {
+    dnx_net *plain = cut(teacher, text, layer + 1);
+    float *in = converted(net, x, plain);
+    const dnx_node *n = &net->nodes[i];
+    bool fits = !memcmp(&n->target, &plain->nodes[layer].out, sizeof n->target);
+    check(fits && net->links[i].target, "layer %d has no target like layer %d", i, layer);
+    if (fits && net->links[i].target) {
+        double d = difference(net->links[i].target, dnx_net_predict(plain, in, B),
+                              B * dnx_size(n->target));
+        check(d < 2e-5, "layer %d's target is not the teacher's layer %d: %g", i, layer, d);
+    }
+    dnx_free(in);
+    dnx_net_free(plain);
+}
+
+static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
+    /* 4: the feature; 5 before the shortcut, 6 behind it; 7, 8 the feature of another teacher */
+    dnx_net *net = must_build(
+        STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
+                "[kd_feature]\nfrom=0\nlayer=3\n" SAME "[kd_correlation]\n" OTHER
+                "[kd_feature]\nfrom=-5\n" OTHER "[kd_correlation]\nteacher=large.cfg\n"
+                "weights=../large.weights\n",
+        "cfg/student.cfg", true);
+    float *x = pixels(1, B * dnx_size(net->in)), *first = dnx_alloc(B * 10);
+    dnx_teachers_run(net, x, NULL, NULL);
+    check_target(net, 4, a, same, 6, x);
+    check_target(net, 5, a, same, 2, x);
+    check_target(net, 6, a, same, 3, x);
+    check_target(net, 7, b, other, 6, x);
+    check_target(net, 8, b, other, 6, x);
+    check_target(net, 9, c, large, 1, x);
+    check(net->links[7].target == net->links[8].target, "one output is there twice");
+    check(net->links[5].target != net->links[6].target, "two outputs share memory");
+    check(net->nodes[8].from[0] == 3 && net->nodes[4].from[0] == 3, "from= or its default");
+    memcpy(first, net->links[4].target, sizeof(float) * B * 10);
+    dnx_free(x);
+    x = pixels(2, B * dnx_size(net->in));
+    dnx_teachers_run(net, x, NULL, NULL);
+    check(memcmp(first, net->links[4].target, sizeof(float) * B * 10), "a target of old images");
+    check_target(net, 5, a, same, 2, x);
+    dnx_free(first);
+    dnx_free(x);
+    dnx_net_free(net);
+}
+
+/* ---- training ---- */
+
+/* `steps` updates; the mean loss of the last one. */
+static double train(dnx_net *net, int steps, bool has_targets, bool has_truth) {
+    static const float truth[B] = {0, 2, 1, 2};
+    double sum = 0;
+    for (int s = 0; s < steps; s++) {
+        float *x = pixels((uint64_t)s % 3, B * dnx_size(net->in));
+        if (has_targets) dnx_teachers_run(net, x, NULL, NULL);
+        sum = 0;
+        for (int i = 0; i < net->n; i++) {
+            double loss;
+            dnx_net_forward_layer(net, i, x, B, true, has_truth ? truth : NULL, &loss);
+            sum += loss / B;
+        }
+        dnx_net_backward_begin(net);
+        for (int i = net->n - 1; i >= 0; i--)
+            dnx_net_backward_layer(net, i, x, B, has_truth ? truth : NULL);
+        dnx_net_update_begin(net, B);
+        for (int i = 0; i < net->n; i++) dnx_net_update_layer(net, i, B, .05f, .9f, 1e-4f);
+        net->seen += B;
+        dnx_free(x);
+    }
+    return sum;
+}
+
+static bool same_bits(dnx_net *a, dnx_net *b) {
+    dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
+    for (int i = 0; i < a->n && i < b->n; i++) {
+        int n = dnx_net_params(a, i, p), m = dnx_net_params(b, i, q);
+        for (int k = 0; k < n && k < m; k++)
+            if (memcmp(p[k].value, q[k].value, sizeof(float) * p[k].count)) return false;
+    }
+    return true;
+}
+
+/* Weight 0, and a loss that is given no target, change no bit; weight 1 does. */
+static void check_weight_0(void) {
+    dnx_net *alone = must_build(STUDENT HEAD, "cfg/student.cfg", true);
+    double want = train(alone, 6, false, true);
+    for (int i = 0; i < 3; i++) {
+        static const char *const texts[] = {
+            STUDENT HEAD "[kd_feature]\nweight=0\n" SAME "[kd_feature]\nfrom=0\nlayer=2\nweight=0\n"
+                SAME "[kd_correlation]\nweight=0\n" OTHER,
+            STUDENT HEAD "[kd_feature]\n" SAME "[kd_correlation]\n" OTHER,
+            STUDENT HEAD "[kd_feature]\n" SAME};
+        dnx_net *net = must_build(texts[i], "cfg/student.cfg", true);
+        double got = train(net, 6, i != 1, true);
+        check(same_bits(alone, net) == (i < 2), "training %d: the same bits or not", i);
+        check((got == want) == (i < 2), "training %d: loss %g, alone %g", i, got, want);
+        dnx_net_free(net);
+    }
+    dnx_net_free(alone);
+}
+
+/* Losses of distillation alone, without labels: they fall, and the teacher stays as it is. */
+static void check_learning(void) {
+    static const char *const losses[] = {
+        "[kd_feature]\n" SAME, "[kd_feature]\nhard=softmax\nfrom=0\nlayer=2\n" SAME,
+        "[kd_feature]\nnormalize=0\nweight=.002\nfrom=1\nlayer=3\n" SAME, /* 6 channels to 8 */
+        "[kd_correlation]\n" OTHER};
+    static unsigned char was[1 << 16], is[1 << 16];
+    size_t before = read_bytes(path("same.weights"), was, sizeof was);
+    for (int i = 0; i < 4; i++) {
+        char text[2000];
+        snprintf(text, sizeof text, "%s%s", STUDENT, losses[i]);
+        dnx_net *net = must_build(text, "cfg/student.cfg", true);
+        size_t size = B * dnx_size(net->nodes[4].target);
+        float *x = pixels(77, B * dnx_size(net->in)), *first = dnx_alloc(size);
+        dnx_teachers_run(net, x, NULL, NULL);
+        memcpy(first, net->links[4].target, sizeof(float) * size);
+        double start = train(net, 1, true, false), end = train(net, 120, true, false);
+        check(end < .5 * start && end > 0, "%s: loss %g, then %g", losses[i], start, end);
+        dnx_teachers_run(net, x, NULL, NULL);
+        check(!memcmp(first, net->links[4].target, sizeof(float) * size),
+              "the teacher answers otherwise after training");
+        dnx_free(first);
+        dnx_free(x);
+        dnx_net_free(net);
+    }
+    size_t after = read_bytes(path("same.weights"), is, sizeof is);
+    check(before && before == after && !memcmp(was, is, before), "the teacher's file changed");
+}
+
+/* ---- files ---- */
+
+/* The map of a trained student is dropped when it predicts without its teacher. */
+static void check_predicting(void) {
+    static const char text[] = STUDENT "[kd_feature]\nteacher=large.cfg\n"
+                                       "weights=../large.weights\n";
+    static const char alone[] = STUDENT "[kd_feature]\nteacher=gone.cfg\nweights=gone.weights\n";
+    dnx_err err;
+    dnx_net *net = must_build(text, "cfg/student.cfg", true);
+    train(net, 3, true, false);
+    check(dnx_net_count(net, 4) == 8 * 10 + 8, "the map has %zu numbers", dnx_net_count(net, 4));
+    check(!dnx_weights_save(net, path("student.weights"), NULL), "cannot save the student");
+    dnx_net *full = must_build(text, "cfg/student.cfg", false), *bare;
+    check(!dnx_weights_load(full, path("student.weights"), &err), "%s", err.text);
+    check(!full->is_partial && same_bits(net, full), "with its teacher's cfg all numbers are read");
+    bare = build(alone, "cfg/student.cfg", false, &err);
+    check(bare && bare->is_partial && dnx_net_count(bare, 4) == 0, "without the teacher: %s",
+          err.text);
+    if (bare) {
+        float *x = pixels(5, B * dnx_size(net->in)), a[B * 10], b[B * 10];
+        check(!dnx_weights_load(bare, path("student.weights"), &err), "%s", err.text);
+        dnx_net_run(full, x, B, 3, a);
+        dnx_net_run(bare, x, B, 3, b);
+        check(!memcmp(a, b, sizeof a), "the embedding depends on the teacher's files");
+        dnx_free(x);
+    }
+    dnx_net_free(net);
+    dnx_net_free(full);
+    dnx_net_free(bare);
+}
+
+/* A teacher that has teachers itself, among them itself: only its own forward counts. */
+static void check_chain(dnx_net *a) {
+    static const char taught[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER
+                                 "[kd_feature]\nfrom=6\nteacher=gone.cfg\nweights=gone.weights\n"
+                                 "[kd_feature]\nfrom=6\nteacher=taught.cfg\nweights=gone.weights\n";
+    char text[1000];
+    write_text(path("cfg/taught.cfg"), taught);
+    snprintf(text, sizeof text,
+             "%s[kd_feature]\nteacher=%s\nweights=../same.weights\n", STUDENT, "../cfg/taught.cfg");
+    dnx_net *net = must_build(text, "cfg/student.cfg", true);
+    float *x = pixels(8, B * dnx_size(net->in));
+    dnx_teachers_run(net, x, NULL, NULL);
+    check_target(net, 4, a, same, 6, x);
+    dnx_free(x);
+    dnx_net_free(net);
+    snprintf(text, sizeof text, "%s[kd_feature]\nteacher=%s/cfg/same.cfg\nweights=%s\n", STUDENT,
+             folder, path("same.weights"));
+    net = must_build(text, "student.cfg", true); /* absolute paths */
+    dnx_net_free(net);
+}
+
+static void check_errors(void) {
+    static const struct {
+        const char *sections, *text; /* of the error, behind the folder */
+        dnx_status status;
+    } rows[] = {
+        {"[kd_feature]\nweights=a\n", "cfg/student.cfg:26: [kd_feature] needs teacher=",
+         DNX_EOPTION},
+        {"[kd_feature]\nteacher=same.cfg\n",
+         "cfg/student.cfg:26: [kd_feature] needs weights= of the teacher", DNX_EOPTION},
+        {"[kd_feature]\nteacher=gone.cfg\nweights=../same.weights\n",
+         "cfg/student.cfg:26: [kd_feature] teacher=gone.cfg: cannot be opened: No such file or "
+         "directory", DNX_EIO},
+        {"[kd_feature]\nteacher=same.cfg\nweights=../gone.weights\n",
+         "cfg/student.cfg:26: [kd_feature] weights=../gone.weights: cannot open: No such file or "
+         "directory", DNX_EIO},
+        {"[kd_feature]\nteacher=large.cfg\nweights=../same.weights\n",
+         "cfg/student.cfg:26: [kd_feature] weights=../same.weights: too short: ends at weights of "
+         "layer 0 [convolutional]; the network has 1568 floats, the file 1042", DNX_EWEIGHTS},
+        {"[kd_feature]\nlayer=8\n" SAME,
+         "cfg/student.cfg:26: [kd_feature] layer=8: no such layer in same.cfg, which has layers "
+         "0 to 7", DNX_EOPTION},
+        {"[kd_feature]\nlayer=7\n" SAME,
+         "cfg/student.cfg:26: [kd_feature] layer=7: it is a loss in same.cfg, which has layers "
+         "0 to 7", DNX_EOPTION},
+        {"[kd_feature]\nlayer=2\n" SAME,
+         "cfg/student.cfg:26: [kd_feature] from: 1 x 1 x 10 does not fit the teacher's 6 x 6 x 8",
+         DNX_ESHAPE},
+        {"[kd_feature]\nteacher=gray.cfg\nweights=../gray.weights\n",
+         "cfg/student.cfg:26: [kd_feature] teacher=gray.cfg: takes 1 channels, not 3",
+         DNX_ESHAPE},
+        {"[kd_feature]\nfrom=4\n" SAME,
+         "cfg/student.cfg:26: [kd_feature] from=4: this is layer 4, so it must name a layer before "
+         "it", DNX_EOPTION},
+        {"[kd_correlation]\nfrom=0,1\n" SAME,
+         "cfg/student.cfg:26: [kd_correlation] from: one layer", DNX_EOPTION},
+        {HEAD "[kd_feature]\nfrom=4\n" SAME,
+         "cfg/student.cfg:30: [kd_feature] from=4: it is a loss", DNX_EOPTION},
+    };
+    dnx_err err;
+    dnx_net *gray = make_teacher("gray", "[net]\nheight=6\nwidth=6\nchannels=1\n[avgpool]\n", 1);
+    dnx_net_free(gray);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[2000], want[400];
+        snprintf(text, sizeof text, "%s%s", STUDENT, rows[i].sections);
+        snprintf(want, sizeof want, "%s/%s", folder, rows[i].text);
+        dnx_net *net = build(text, "cfg/student.cfg", true, &err);
+        check(!net && err.status == rows[i].status && !strcmp(err.text, want),
+              "error %zu is %d %s\n  not %s", i, (int)err.status, err.text, want);
+        dnx_net_free(net);
+    }
+}
+
+int main(void) {
+    make_folder();
+    must(!mkdir(path("cfg"), 0777), "mkdir");
+    dnx_net *a = make_teacher("same", same, 1), *b = make_teacher("other", other, 2);
+    dnx_net *c = make_teacher("large", large, 3);
+    check_targets(a, b, c);
+    check_weight_0();
+    check_learning();
+    check_predicting();
+    check_chain(a);
+    check_errors();
+    dnx_net_free(a);
+    dnx_net_free(b);
+    dnx_net_free(c);
+    static const char *const files[] = {"cfg/same.cfg", "cfg/other.cfg", "cfg/large.cfg",
+                                        "cfg/gray.cfg", "cfg/taught.cfg", "same.weights",
+                                        "other.weights", "large.weights", "gray.weights",
+                                        "student.weights"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(path(files[i]));
+    check(!rmdir(path("cfg")) && !rmdir(folder), "files are left in %s", folder);
+    return summary();
+}
