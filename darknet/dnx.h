@@ -12,75 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- errors ---- */
-
-typedef enum {
-    DNX_OK,
-    DNX_EIO,      /* a file cannot be read or written */
-    DNX_EPARSE,   /* a line of a cfg is malformed */
-    DNX_EOPTION,  /* an option is unknown, twice there, or out of its range */
-    DNX_ESHAPE,   /* shapes do not fit */
-    DNX_EMEM,     /* no memory */
-    DNX_EWEIGHTS, /* a weights file does not fit the network */
-    DNX_ENUMBER   /* NaN or infinity appeared */
-} dnx_status;
-
-typedef struct {
-    const char *file; /* NULL: no place */
-    int line;         /* 0: the file as a whole */
-} dnx_loc;
-
-typedef struct {
-    dnx_status status;
-    char text[512]; /* "file:line: text", no newline */
-} dnx_err;
-
-/* Records an error and returns `status`. The first error wins; err may be NULL. */
-dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-/* ---- random numbers: reproducible, one generator per (seed, stream) ---- */
-
-typedef struct {
-    uint64_t s[4];
-} dnx_rng;
-void dnx_rng_seed(dnx_rng *r, uint64_t seed, uint64_t stream);
-uint64_t dnx_rng_next(dnx_rng *r);
-float dnx_rng_uniform(dnx_rng *r); /* in [0,1) */
-float dnx_rng_normal(dnx_rng *r);  /* mean 0, variance 1 */
-
-/* ---- options: a table per section ---- */
-
-typedef enum {
-    DNX_INT,    /* int */
-    DNX_FLOAT,  /* float */
-    DNX_WORD,   /* int: index into `words`, a list "a|b|c" */
-    DNX_STRING, /* char *, freed with the options; NULL when absent without a default */
-    DNX_LIST    /* dnx_list of numbers, "1,2,3"; empty when absent */
-} dnx_opt_type;
-
-#define DNX_MAX_LIST 64
-typedef struct {
-    int n;
-    float v[DNX_MAX_LIST];
-} dnx_list;
-
-typedef struct {
-    const char *key;
-    dnx_opt_type type;
-    size_t offset; /* of the field in the options struct */
-    double value, min, max;
-    const char *words; /* DNX_WORD: "a|b|c"; DNX_STRING: the default or NULL */
-    const char *help;
-} dnx_opt;
-
-#define DNX_OPT_INT(s, f, def, lo, hi, help) {#f, DNX_INT, offsetof(s, f), def, lo, hi, NULL, help}
-#define DNX_OPT_FLOAT(s, f, def, lo, hi, help) \
-    {#f, DNX_FLOAT, offsetof(s, f), def, lo, hi, NULL, help}
-#define DNX_OPT_WORD(s, f, def, words, help) {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help}
-#define DNX_OPT_STRING(s, f, def, help) {#f, DNX_STRING, offsetof(s, f), 0, 0, 0, def, help}
-#define DNX_OPT_LIST(s, f, lo, hi, help) {#f, DNX_LIST, offsetof(s, f), 0, lo, hi, NULL, help}
-#define DNX_OPT_END {NULL, DNX_INT, 0, 0, 0, 0, NULL, NULL}
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/option.h"
+#include "base/rng.h"
 
 /* ---- layers ---- */
 
@@ -201,13 +137,6 @@ typedef struct dnx_layer_type {
 /* ---- helpers for layer files ---- */
 
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
-
-/* A checksum that goes on from h; begin with 0. Not for secrets. */
-uint64_t dnx_hash(uint64_t h, const void *bytes, size_t n);
-
-/* count zeroed floats aligned to 64 bytes, or NULL; free with dnx_free. */
-float *dnx_alloc(size_t count);
-void dnx_free(void *p);
 
 /* Like dnx_alloc into *p, and DNX_EMEM with the node's place when it fails. */
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);

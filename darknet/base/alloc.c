@@ -1,6 +1,7 @@
 /* alloc.c - float arrays: aligned to 64 bytes, zeroed, 64 readable bytes after the end. */
-#include "dnx.h"
+#include "base/alloc.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #ifdef __linux__
 #include <sys/mman.h>
@@ -35,13 +36,4 @@ float *dnx_alloc(size_t count) {
 
 void dnx_free(void *p) {
     if (p) free(((void **)p)[-1]);
-}
-
-dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
-    *p = dnx_alloc(count);
-    if (!*p)
-        return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory for %zu floats", n->type->name,
-                        count);
-    n->allocated += count;
-    return DNX_OK;
 }

@@ -1,5 +1,5 @@
 /* err.c - records the first error as one printable line. */
-#include "dnx.h"
+#include "base/err.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* hash.c - a 64-bit checksum in the manner of FNV-1a, four bytes at a time. */
 #include <string.h>
 
-#include "dnx.h"
+#include "base/hash.h"
 
 uint64_t dnx_hash(uint64_t h, const void *bytes, size_t n) {
     const unsigned char *p = bytes;

@@ -1,7 +1,7 @@
 /* paths.h - names of files, and the folders that they lie in. */
 #ifndef DNX_PATHS_H
 #define DNX_PATHS_H
-#include "dnx.h"
+#include "base/err.h"
 
 /* folder/name, free() it; NULL: no memory. Of the folder "" that is name. */
 char *dnx_path_join(const char *folder, const char *name);

@@ -1,5 +1,5 @@
 /* rng.c - xoshiro256** (Blackman and Vigna 2018), seeded by splitmix64. */
-#include "dnx.h"
+#include "base/rng.h"
 
 #include <math.h>
 

@@ -1,0 +1,37 @@
+/* option.h - an option table: the keys of one cfg section with their types, defaults, bounds and
+ * help. Parsing, range checks, spelling hints and `darknet layers` all come from it. */
+#ifndef DNX_OPTION_H
+#define DNX_OPTION_H
+#include <stddef.h>
+
+typedef enum {
+    DNX_INT,    /* int */
+    DNX_FLOAT,  /* float */
+    DNX_WORD,   /* int: index into `words`, a list "a|b|c" */
+    DNX_STRING, /* char *, freed with the options; NULL when absent without a default */
+    DNX_LIST    /* dnx_list of numbers, "1,2,3"; empty when absent */
+} dnx_opt_type;
+
+#define DNX_MAX_LIST 64
+typedef struct {
+    int n;
+    float v[DNX_MAX_LIST];
+} dnx_list;
+
+typedef struct {
+    const char *key;
+    dnx_opt_type type;
+    size_t offset; /* of the field in the options struct */
+    double value, min, max;
+    const char *words; /* DNX_WORD: "a|b|c"; DNX_STRING: the default or NULL */
+    const char *help;
+} dnx_opt;
+
+#define DNX_OPT_INT(s, f, def, lo, hi, help) {#f, DNX_INT, offsetof(s, f), def, lo, hi, NULL, help}
+#define DNX_OPT_FLOAT(s, f, def, lo, hi, help) \
+    {#f, DNX_FLOAT, offsetof(s, f), def, lo, hi, NULL, help}
+#define DNX_OPT_WORD(s, f, def, words, help) {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help}
+#define DNX_OPT_STRING(s, f, def, help) {#f, DNX_STRING, offsetof(s, f), 0, 0, 0, def, help}
+#define DNX_OPT_LIST(s, f, lo, hi, help) {#f, DNX_LIST, offsetof(s, f), 0, lo, hi, NULL, help}
+#define DNX_OPT_END {NULL, DNX_INT, 0, 0, 0, 0, NULL, NULL}
+#endif

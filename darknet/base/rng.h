@@ -1,0 +1,13 @@
+/* rng.h - reproducible random numbers: one generator for each (seed, stream). */
+#ifndef DNX_RNG_H
+#define DNX_RNG_H
+#include <stdint.h>
+
+typedef struct {
+    uint64_t s[4];
+} dnx_rng;
+void dnx_rng_seed(dnx_rng *r, uint64_t seed, uint64_t stream);
+uint64_t dnx_rng_next(dnx_rng *r);
+float dnx_rng_uniform(dnx_rng *r); /* in [0,1) */
+float dnx_rng_normal(dnx_rng *r);  /* mean 0, variance 1 */
+#endif
