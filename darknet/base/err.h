@@ -1,5 +1,6 @@
-/* err.h - the status that every function that can fail returns, and the message that goes with
- * it. The first error wins: whoever finds the fault writes the text, everybody above passes it on. */
+/* err.h - the status that every function that can fail returns, and the message that goes
+ * with it. The first error wins: whoever finds the fault writes the text, everybody above passes
+ * it on. */
 #ifndef DNX_ERR_H
 #define DNX_ERR_H
 

@@ -1,5 +1,6 @@
-/* teachers.h - the teachers of a network's losses of distillation. A teacher is a network of its own
- * that only predicts, on the student's very batch; a loss sees nothing of it but pass->target. */
+/* teachers.h - the teachers of a network's losses of distillation. A teacher is a network of its
+ * own that only predicts, on the student's very batch; a loss sees nothing of it but
+ * pass->target. */
 #ifndef DNX_TARGETS_H
 #define DNX_TARGETS_H
 #include "data/data.h"
