@@ -149,13 +149,13 @@ lint: ## dependency direction, no exit or print below the commands
 	@sh tests/lint.sh
 
 deps: ## install what building and testing need (apt, root or sudo)
-	@sh scripts/install_deps.sh
+	@sh scripts/install/deps.sh
 
 opencv-deps: ## install what `make OPENCV=1` needs besides
-	@sh scripts/install_deps.sh g++ libopencv-imgproc-dev
+	@sh scripts/install/deps.sh g++ libopencv-imgproc-dev
 
 bench-deps: ## install the peers of `make bench` (apt; npm into build/bench)
-	@sh scripts/install_bench_deps.sh
+	@sh scripts/install/bench_deps.sh
 
 install: bin/darknet ## copy the command to $(PREFIX)/bin
 	install -D bin/darknet $(DESTDIR)$(PREFIX)/bin/darknet

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 
-import peer_process
+from bench import peer_process
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(ROOT, "bin", "darknet")
@@ -126,9 +126,9 @@ def rows(name, batch, times, worst):
 
 def host_twin(cfg, weights, batch, folder):
     """The same network in the host's sections: (cfg, weights). Slopes must be 0.1."""
-    import peer_torch
-    net, layers = peer_torch.plan(cfg)
-    arrays = peer_torch.read_weights(weights, layers)
+    from lib import darknet_files
+    net, layers = darknet_files.plan(cfg)
+    arrays = darknet_files.read_weights(weights, layers)
     text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]
     for i, layer in enumerate(layers):
         if layer["name"] == "shortcut":
@@ -142,22 +142,24 @@ def host_twin(cfg, weights, batch, folder):
     twin = os.path.join(folder, "host.cfg"), os.path.join(folder, "host.weights")
     with open(twin[0], "w") as f:
         f.write("\n".join(text))
-    peer_torch.write_weights(twin[1], layers, arrays)
+    darknet_files.write_weights(twin[1], layers, arrays)
     return twin
 
 
 def forward(args, name, batch, folder, stack):
     """One network beside all peers that are there."""
     import export_onnx
-    import peer_torch
+    from bench import peer_torch
+    from lib import darknet_files
     cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
     darknet("init", cfg, weights)
-    net, layers = peer_torch.plan(cfg)
-    arrays = [{k: v.copy() for k, v in a.items()} for a in peer_torch.read_weights(weights, layers)]
+    net, layers = darknet_files.plan(cfg)
+    arrays = [{k: v.copy() for k, v in a.items()}
+              for a in darknet_files.read_weights(weights, layers)]
     for a in arrays:
         if "slopes" in a:
             a["slopes"][:] = 0.1
-    peer_torch.write_weights(weights, layers, arrays)
+    darknet_files.write_weights(weights, layers, arrays)
     x, fin, planes = inputs(folder, batch, net["height"], net["width"], net["channels"], 2)
     mine = raw(args, cfg, weights, fin, batch, folder)
     sides, worst = {}, {}
@@ -204,7 +206,8 @@ def step(args, name, folder):
     import numpy as np
     import torch
 
-    import peer_torch
+    from bench import peer_torch
+    from lib import darknet_files
     weights, cfg, body = (os.path.join(folder, f) for f in ("step.weights", "step.cfg", "body.cfg"))
     with open(os.path.join(ROOT, "cfg", name + ".cfg")) as f:
         text = f.read() + "\n[convolutional]\nfilters=10000\nactivation=linear\nfixed_width=1\n"
@@ -214,7 +217,7 @@ def step(args, name, folder):
     darknet("init", cfg, weights)
     peer = peer_torch.build(body, weights).train()
     sgd = torch.optim.SGD(peer.parameters(), lr=1e-6, momentum=0.9, weight_decay=4e-5)
-    net, _ = peer_torch.plan(body)
+    net, _ = darknet_files.plan(body)
     shape = (STEP_BATCH, net["channels"], net["height"], net["width"])
     x = torch.from_numpy(np.random.default_rng(2).normal(0, 1, shape).astype(np.float32))
     truth = torch.zeros(STEP_BATCH, dtype=torch.long)
@@ -240,12 +243,12 @@ def host_weights(cfg, out):
     its random filters has a variance of about twice the mean square of the inputs."""
     import numpy as np
 
-    import peer_torch
-    done = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "peer_host.py"), "-init",
-                           cfg, out], capture_output=True, text=True)
+    from lib import darknet_files
+    done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
+                           "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"libdarknet failed: {done.stderr.strip()[-200:]}")
-    sections = peer_torch.read_cfg(cfg)
+    sections = darknet_files.read_cfg(cfg)
     with open(out, "rb") as f:
         head, values = f.read(20), np.fromfile(f, np.float32)
     if struct.unpack_from("<ii", head) != (0, 2):
@@ -286,10 +289,10 @@ def our_memory(args, cfg, weights):
 
 def stock(args, name, folder, stack):
     """A cfg of the host, one image."""
-    import peer_torch
+    from lib import darknet_files
     cfg, weights = STOCK_CFG.format(name), os.path.join(folder, name + ".weights")
     host_weights(cfg, weights)
-    net = {k: int(v) for k, v in peer_torch.read_cfg(cfg)[0][1].items()
+    net = {k: int(v) for k, v in darknet_files.read_cfg(cfg)[0][1].items()
            if k in ("height", "width", "channels")}
     _, fin, planes = inputs(folder, 1, net["height"], net["width"], net["channels"], 3)
     mine = raw(args, cfg, weights, fin, 1, folder)

@@ -14,9 +14,9 @@ import re
 import sys
 
 import homework
-from cfg_text import edit, without_losses
+from lib.cfg_text import edit, without_losses
 from homework import CFG, DARKNET, evaluate, read, run, schedule, train
-from homework_report import write
+from report.experiment import write
 
 MODES = {"full": ("am", {}), "bwn": ("bwn", {}), "xnor": ("xnor", {}),
          "binaryconnect": ("bwn", {"mode": "binaryconnect", "clamp": 1}),

@@ -19,8 +19,8 @@ import time
 
 import numpy as np
 
-import embeddings
-from pairs import Failure, read_pairs, unpack_bin
+from lib import embeddings
+from lib.pairs import Failure, read_pairs, unpack_bin
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)

@@ -18,7 +18,7 @@ import sys
 
 import numpy as np
 
-from peer_torch import BN_EPS, plan, read_weights
+from lib.darknet_files import BN_EPS, plan, read_weights
 
 IR_VERSION, OPSET = 7, 13
 FLOAT = 1  # TensorProto.DataType

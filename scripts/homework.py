@@ -13,8 +13,8 @@ import subprocess
 import sys
 import time
 
-from cfg_text import edit, embedding, sections, without_losses
-from homework_report import mean_error, report, show, write
+from lib.cfg_text import edit, embedding, sections, without_losses
+from report.experiment import mean_error, report, show, write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)

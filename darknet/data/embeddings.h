@@ -6,7 +6,7 @@
  *   version 2 only: zeros up to a multiple of 64
  *   count x dim numbers
  *
- * Single precision without a checksum is version 1. scripts/embeddings.py reads both. */
+ * Single precision without a checksum is version 1. scripts/lib/embeddings.py reads both. */
 #ifndef DNX_EMBEDDINGS_H
 #define DNX_EMBEDDINGS_H
 #include "base/outfile.h"

@@ -11,7 +11,7 @@ from common import check, needed, python2, summary, write
 with needed():
     import numpy as np
     from PIL import Image
-import embeddings
+from lib import embeddings
 
 NET = """[net]
 batch=2

@@ -12,7 +12,7 @@ from common import (DARKNET, ROOT, check, column, darknet, needed, read, run, sc
                     write)
 
 with needed():
-    import embeddings
+    from lib import embeddings
     import homework
 
 

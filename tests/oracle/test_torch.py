@@ -10,7 +10,8 @@ with needed():
     import numpy as np
     import torch
 
-    import peer_torch
+    from bench import peer_torch
+    from lib import darknet_files
 
 TOLERANCE = 1e-3  # of the largest value of the output
 # cfg, batch, count of images: the last batch of the half width is not full
@@ -39,8 +40,8 @@ def disagreement(name, batch, count, folder):
     """Worst difference, relative to the largest value of PyTorch's output."""
     cfg = os.path.join(ROOT, "cfg", name + ".cfg")
     weights = os.path.join(folder, "w.weights")
-    net, layers = peer_torch.plan(cfg)
-    peer_torch.write_weights(weights, layers, random_weights(layers, 7))
+    net, layers = darknet_files.plan(cfg)
+    darknet_files.write_weights(weights, layers, random_weights(layers, 7))
     shape = (count, net["height"], net["width"], net["channels"])
     x = np.random.default_rng(8).uniform(-1, 1, shape).astype(np.float32)
     with torch.no_grad():
@@ -60,8 +61,8 @@ def gradient_disagreement(name, batch, folder):
     cfg = os.path.join(ROOT, "cfg", name + ".cfg")
     tool = os.path.join(os.environ["OBJ"], "tests", "oracle", "tool_gradients")
     weights, fx, fdy, fout = (os.path.join(folder, f) for f in ("w", "x", "dy", "out"))
-    net, layers = peer_torch.plan(cfg)
-    peer_torch.write_weights(weights, layers, random_weights(layers, 9, (0.999, 1.001)))
+    net, layers = darknet_files.plan(cfg)
+    darknet_files.write_weights(weights, layers, random_weights(layers, 9, (0.999, 1.001)))
     rng = np.random.default_rng(10)
     x = rng.uniform(-1, 1, (batch, net["height"], net["width"], net["channels"]))
     x = x.astype(np.float32)

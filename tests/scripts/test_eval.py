@@ -13,9 +13,9 @@ from common import ROOT, check, needed, python2, read, skip, summary, write
 
 with needed():
     import numpy as np
-import embeddings
+from lib import embeddings
 import eval_lfw as e
-from pairs import read_bin
+from lib.pairs import read_bin
 
 
 def fails(name, text, call, *args):

@@ -9,10 +9,9 @@ from common import ROOT, attempt, expect_end, needed, raw, script, skip, summary
 
 with needed():
     import numpy as np
-
-    import export_onnx
-    import peer_process
-    import peer_torch
+import export_onnx
+from bench import peer_process
+from lib import darknet_files
 
 TOLERANCE = 1e-5  # of the largest value of the output
 # Every branch: groups, no batch norm, padding=, strides, multiplier, a sum, a map that is no square
@@ -172,8 +171,8 @@ def random_weights(layers, seed):
 def make(folder, cfg, batch):
     """Files of a network, weights and ONNX, and images x (B x C x H x W)."""
     weights, model = (os.path.join(folder, f) for f in ("w.weights", "m.onnx"))
-    net, layers = peer_torch.plan(cfg)
-    peer_torch.write_weights(weights, layers, random_weights(layers, 3))
+    net, layers = darknet_files.plan(cfg)
+    darknet_files.write_weights(weights, layers, random_weights(layers, 3))
     export_onnx.export(cfg, weights, model, batch)
     shape = (batch, net["channels"], net["height"], net["width"])
     x = np.random.default_rng(5).uniform(-1, 1, shape).astype(np.float32)
@@ -202,8 +201,8 @@ def structure(folder):
     """A real cfg: as many operations as layers say, every size written, nothing left over."""
     cfg = os.path.join(ROOT, "cfg", "mobilefacenet-half.cfg")
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
-    _, layers = peer_torch.plan(cfg)
-    peer_torch.write_weights(weights, layers, random_weights(layers, 3))
+    _, layers = darknet_files.plan(cfg)
+    darknet_files.write_weights(weights, layers, random_weights(layers, 3))
     expect_end(script("export_onnx.py", cfg, weights, model))
     nodes, tensors, first, last = read(model)
     assert first == ("input", ["N", 3, 112, 112]), first
@@ -244,7 +243,7 @@ def onnx_runtime(folder):
         as_ours(run_onnx(folder, model, x), cfg, weights, x)
     _, model, _ = make(folder, tiny, 1)
     small = np.full((1, 1, 1, 1), 1e-20, np.float32)
-    peer_torch.write_weights(os.path.join(folder, "t"), peer_torch.plan(tiny)[1],
+    darknet_files.write_weights(os.path.join(folder, "t"), darknet_files.plan(tiny)[1],
                              [{"biases": np.zeros(1, np.float32), "weights": small}])
     export_onnx.export(tiny, os.path.join(folder, "t"), model)
     assert np.float32(1e-20) * np.float32(1e-20) != 0

@@ -7,7 +7,8 @@ import sys
 import tempfile
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-MODULES = os.path.join(os.path.dirname(FOLDER), "build", "bench", "node_modules")
+ROOT = os.path.dirname(os.path.dirname(FOLDER))
+MODULES = os.path.join(ROOT, "build", "bench", "node_modules")
 
 
 def onnx_missing():

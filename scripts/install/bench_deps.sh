@@ -3,7 +3,7 @@
 # by npm into build/bench/node_modules (300 MB; `make clean` removes it). Node.js and npm come by
 # apt unless they are there already.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 ort=onnxruntime-node@1.30.0
 folder=build/bench
 
@@ -11,7 +11,7 @@ packages=python3-torch
 command -v node >/dev/null || packages="$packages nodejs"
 command -v npm >/dev/null || packages="$packages npm"
 # shellcheck disable=SC2086 # a list of words on purpose
-sh scripts/install_deps.sh $packages
+sh scripts/install/deps.sh $packages
 
 if grep -qs "\"version\": \"${ort#*@}\"" $folder/node_modules/onnxruntime-node/package.json; then
     echo "$ort is in $folder/node_modules"

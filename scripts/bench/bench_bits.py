@@ -114,11 +114,13 @@ def peers(side, channels):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     parser.add_argument("-darknet", default=os.path.join(here, "bin", "darknet"))
     parser.add_argument("-rounds", type=int, default=5)
     parser.add_argument("-threads", type=int, default=1)
     args = parser.parse_args()
+    if args.rounds < 1 or args.threads < 1:
+        parser.error("-rounds and -threads must be at least 1")
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # oneDNN's
     with tempfile.TemporaryDirectory() as folder:
         for side, channels in SHAPES:

@@ -1,0 +1,1 @@
+"""The peers that bench_peers.py and the tests compare with."""
