@@ -12,7 +12,8 @@ typedef enum {
     DNX_ESHAPE,   /* shapes do not fit */
     DNX_EMEM,     /* no memory */
     DNX_EWEIGHTS, /* a weights file does not fit the network */
-    DNX_ENUMBER   /* NaN or infinity appeared */
+    DNX_ENUMBER,  /* NaN or infinity appeared */
+    DNX_ESTOP     /* a signal asked for the end: see base/stop.h */
 } dnx_status;
 
 typedef struct {

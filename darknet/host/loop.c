@@ -12,6 +12,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "net/rate.h"
+
 /* Exported by libdarknet, in none of its headers. */
 unsigned char *stbi_load_from_memory(const unsigned char *bytes, int n, int *w, int *h,
                                      int *channels, int wanted);
@@ -61,7 +63,8 @@ static void update(layer l, update_args a)
 {
     ref *r = ref_of(&l);
     if (r->index == 0) dnx_net_update_begin(r->host->net, a.batch);
-    dnx_net_update_layer(r->host->net, r->index, a.batch, a.learning_rate, a.momentum, a.decay);
+    dnx_net_update_layer(r->host->net, r->index, a.batch, dnx_host_rate(r->host), a.momentum,
+                         a.decay);
 }
 
 static layer wrap(ref *r)
@@ -114,7 +117,7 @@ static dnx_status check(const dnx_net *net, dnx_err *err)
     const dnx_node *last = &net->nodes[net->n - 1];
     if (!dnx_host_cpu_build())
         return dnx_fail(err, DNX_EOPTION, at, "libdarknet was built with GPU=1: structs differ");
-    if (net->trains && net->o.policy == POLY && net->o.max_batches == 0)
+    if (net->trains && net->o.policy == DNX_POLY && net->o.max_batches == 0)
         return dnx_fail(err, DNX_EOPTION, at, "[net] policy=poly: needs max_batches=");
     if (net->trains && !last->type->is_loss)
         return dnx_fail(err, DNX_ESHAPE, last->loc,
@@ -173,7 +176,10 @@ double dnx_host_train(dnx_host *h, const float *x, const float *truth)
 
 double dnx_host_loss(const dnx_host *h, int i) { return h->refs[i].loss / h->net->batch; }
 
-float dnx_host_rate(dnx_host *h) { return get_current_rate(&h->loop); }
+float dnx_host_rate(const dnx_host *h)
+{
+    return dnx_rate(&h->net->o, h->seen / (size_t)(h->net->batch * h->net->o.subdivisions));
+}
 
 uint64_t dnx_host_seen(const dnx_host *h) { return h->seen; }
 

@@ -19,8 +19,9 @@ void dnx_host_close(dnx_host *h); /* h may be NULL */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
 /* Of this sum: what layer i gave. 0: it is no loss. */
 double dnx_host_loss(const dnx_host *h, int i);
-/* The learning rate of the next update by [net]'s policy. */
-float dnx_host_rate(dnx_host *h);
+/* The learning rate of the last update, by dnx_rate(). libdarknet's own get_current_rate() is not
+ * used: three of its policies are wrong. */
+float dnx_host_rate(const dnx_host *h);
 uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 
 /* 1: libdarknet was built without GPU, as darknet.h was read here (its structs differ else). */

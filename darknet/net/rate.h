@@ -1,0 +1,22 @@
+/* rate.h - the learning rate of an update, by the policy of [net]. */
+#ifndef DNX_RATE_H
+#define DNX_RATE_H
+#include "net/net.h"
+
+/* policy= */
+enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RANDOM };
+
+/* The rate of update `number`, counted from 1; depends on nothing else. With r = learning_rate:
+ *   number < burn_in   r (number / burn_in)^power
+ *   constant           r
+ *   step               r scale^(number / step, rounded down)
+ *   exp                r gamma^number
+ *   poly               r (1 - number / max_batches)^power, 0 from max_batches on
+ *   steps              r times every scale whose step is <= number, up to the first that is not
+ *   sigmoid            r / (1 + exp(gamma (number - step)))
+ *   random             r u^power, u uniform in [0, 1) drawn from (seed, number)
+ * Equal to libdarknet's bit for bit where that is right. It is not for sigmoid before `step` (0),
+ * poly beyond max_batches (a power of a negative number) and random (not seeded, and drawn anew
+ * each time it is asked for). */
+float dnx_rate(const dnx_net_opts *o, uint64_t number);
+#endif

@@ -1,0 +1,95 @@
+/* test_host_rate.c - our learning rate against libdarknet's, bit for bit where that is right, and
+ * against the formula where it is not. */
+#include <darknet.h>
+#include <math.h>
+
+#include "net/rate.h"
+
+static int passed, failed;
+
+static void check(bool ok, const char *name, unsigned long long number, double got, double want)
+{
+    if (ok) passed++;
+    else failed++;
+    if (!ok) printf("test_host_rate: %s, update %llu: %.9g, not %.9g\n", name, number, got, want);
+}
+
+/* The host's rate at an update; burn-in as well. */
+static float host_rate(const dnx_net_opts *o, size_t number)
+{
+    static int steps[DNX_MAX_LIST];
+    static float scales[DNX_MAX_LIST];
+    network n = {.batch = 4, .subdivisions = 2, .policy = (learning_rate_policy)o->policy,
+                 .learning_rate = o->learning_rate, .gamma = o->gamma, .scale = o->scale,
+                 .power = o->power, .step = o->step, .max_batches = o->max_batches,
+                 .steps = steps, .scales = scales, .num_steps = o->steps.n,
+                 .burn_in = o->burn_in};
+    size_t seen = number * 8 + 3;
+    n.seen = &seen;
+    for (int i = 0; i < o->steps.n; i++) {
+        steps[i] = (int)o->steps.v[i];
+        scales[i] = o->scales.v[i];
+    }
+    return get_current_rate(&n);
+}
+
+static const dnx_net_opts defaults = {.learning_rate = .0123f, .gamma = .97f, .scale = .31f,
+                                      .power = 3.7f, .step = 7, .max_batches = 100,
+                                      .steps = {3, {5, 12, 40}}, .scales = {3, {.1f, 3, .7f}}};
+
+static void same_as_host(const char *name, dnx_net_opts o, size_t from, size_t to)
+{
+    for (size_t i = from; i <= to; i++) {
+        float got = dnx_rate(&o, i), want = host_rate(&o, i);
+        check(got == want, name, i, (double)got, (double)want);
+    }
+}
+
+static void sigmoid_before_step(void)
+{
+    dnx_net_opts o = defaults;
+    o.policy = DNX_SIGMOID;
+    for (int i = 0; i < o.step; i++) {
+        double want = (double)o.learning_rate / (1 + exp((double)o.gamma * (i - o.step)));
+        float got = dnx_rate(&o, (size_t)i);
+        check(fabs((double)got - want) < 1e-7 * want, "sigmoid", (size_t)i, (double)got, want);
+    }
+    check(host_rate(&o, 0) == 0, "the host's sigmoid before step", 0, (double)host_rate(&o, 0), 0);
+}
+
+/* The mean of u^power is 1 / (power + 1); equal for equal seed and number. */
+static void random_is_drawn_from_the_seed(void)
+{
+    dnx_net_opts o = defaults;
+    o.policy = DNX_RANDOM;
+    double sum = 0, want = (double)o.learning_rate / ((double)o.power + 1);
+    for (size_t i = 0; i < 20000; i++) sum += (double)dnx_rate(&o, i);
+    check(fabs(sum / 20000 / want - 1) < .05, "random, mean", 0, sum / 20000, want);
+    float first = dnx_rate(&o, 5);
+    check(first == dnx_rate(&o, 5), "random, asked twice", 5, (double)dnx_rate(&o, 5),
+          (double)first);
+    o.seed = 2;
+    check(first != dnx_rate(&o, 5), "random, another seed", 5, (double)dnx_rate(&o, 5), 0);
+}
+
+int main(void)
+{
+    static const char *const names[] = {"constant", "step", "exp", "poly", "steps", "sigmoid"};
+    for (int policy = DNX_CONSTANT; policy <= DNX_SIGMOID; policy++) {
+        dnx_net_opts o = defaults;
+        o.policy = policy;
+        same_as_host(names[policy], o, policy == DNX_SIGMOID ? (size_t)o.step : 0,
+                     policy == DNX_POLY ? 100 : 300);
+        o.burn_in = 30;
+        same_as_host("burn_in", o, 0, 100);
+    }
+    dnx_net_opts poly = defaults;
+    poly.policy = DNX_POLY;
+    poly.power = 3;
+    check(dnx_rate(&poly, 101) == 0, "poly beyond max_batches", 101, 1, 0);
+    check(host_rate(&poly, 120) < 0, "the host's poly beyond max_batches", 120, 1, -1);
+    sigmoid_before_step();
+    random_is_drawn_from_the_seed();
+    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
+    return failed > 0;
+}
