@@ -98,9 +98,10 @@ typedef struct dnx_layer_type {
     const char *name;    /* the section: "convolutional" */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
-    bool takes_previous;       /* input 0 is the layer before; false: only `layers_key` counts */
-    const char *layers_key;    /* option (a DNX_LIST) that names further inputs: negative counts
-                                * back from this layer, others are absolute; NULL: none */
+    /* Input 0 is the layer before. An option of type DNX_LIST can name more layers: negative numbers
+     * count back from this layer, others from the first. NULL: there is no such option. */
+    const char *layers_key;
+    bool only_named_inputs;    /* the layer before is not an input; layers_key names them all */
     const dnx_opt *options;
     size_t opts_size, state_size;
     /* Checks options and shapes, sets out and scratch, allocates and initialises. */

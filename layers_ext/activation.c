@@ -123,7 +123,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_activation = {
     .name = "activation",
     .summary = "an activation function",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

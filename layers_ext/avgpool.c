@@ -69,7 +69,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_avgpool = {
     .name = "avgpool",
     .summary = "mean of each channel over the map",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .make = make,

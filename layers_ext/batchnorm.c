@@ -115,7 +115,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_batchnorm = {
     .name = "batchnorm",
     .summary = "batch norm of every channel",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

@@ -384,7 +384,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_binary = {
     .name = "binary",
     .summary = "convolution with one bit a weight: BWN, XNOR-Net, BinaryConnect, BNN",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

@@ -369,7 +369,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_convolutional = {
     .name = "convolutional",
     .summary = "convolution in groups, batch norm, activation",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

@@ -102,7 +102,6 @@ const dnx_layer_type dnx_cost = {
     .name = "cost",
     .summary = "squared or other distance to the one-hot class",
     .is_loss = true,
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .make = make,

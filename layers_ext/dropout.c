@@ -89,7 +89,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_dropout = {
     .name = "dropout",
     .summary = "sets random numbers to 0 while training",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

@@ -77,7 +77,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_l2norm = {
     .name = "l2norm",
     .summary = "channels of every pixel to unit length",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .make = make,

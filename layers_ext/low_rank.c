@@ -270,7 +270,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_low_rank = {
     .name = "low_rank",
     .summary = "convolution of low rank: to rank channels, then 1x1; batch norm, activation",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

@@ -343,7 +343,6 @@ const dnx_layer_type dnx_margin_softmax = {
     .name = "margin_softmax",
     .summary = "cross-entropy over cosines with a margin",
     .is_loss = true,
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

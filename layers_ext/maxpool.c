@@ -131,7 +131,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_maxpool = {
     .name = "maxpool",
     .summary = "largest value of each window",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

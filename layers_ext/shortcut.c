@@ -216,7 +216,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_shortcut = {
     .name = "shortcut",
     .summary = "adds the output of an earlier layer",
-    .takes_previous = true,
     .layers_key = "from",
     .options = options,
     .opts_size = sizeof(opts),

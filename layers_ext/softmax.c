@@ -157,7 +157,6 @@ const dnx_layer_type dnx_softmax = {
     .name = "softmax",
     .summary = "probabilities and the cross entropy of the class",
     .is_loss = true,
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .make = make,

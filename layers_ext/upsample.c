@@ -105,7 +105,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_upsample = {
     .name = "upsample",
     .summary = "repeats pixels, or sums squares of them",
-    .takes_previous = true,
     .options = options,
     .opts_size = sizeof(opts),
     .make = make,

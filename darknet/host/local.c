@@ -101,7 +101,6 @@ static double local_macs(const dnx_node *n) { return (double)local_weights(n); }
 const dnx_layer_type dnx_local = {
     .name = "local",
     .summary = "a convolution with other filters at each place (the host's)",
-    .takes_previous = true,
     .options = local_options,
     .opts_size = sizeof(local_opts),
     .state_size = sizeof(dnx_host_state),
@@ -170,7 +169,6 @@ static void backward_crop(dnx_node *n, dnx_pass *p)
 const dnx_layer_type dnx_crop = {
     .name = "crop",
     .summary = "a part of the image (the host's)",
-    .takes_previous = true,
     .options = crop_options,
     .opts_size = sizeof(crop_opts),
     .state_size = sizeof(dnx_host_state),
@@ -226,7 +224,6 @@ static dnx_status make_reorg(dnx_node *n, dnx_err *err)
 const dnx_layer_type dnx_reorg = {
     .name = "reorg",
     .summary = "blocks of pixels become channels (the host's)",
-    .takes_previous = true,
     .options = reorg_options,
     .opts_size = sizeof(reorg_opts),
     .state_size = sizeof(dnx_host_state),
@@ -274,7 +271,6 @@ static dnx_status make_norm(dnx_node *n, dnx_err *err)
 const dnx_layer_type dnx_normalization = {
     .name = "normalization",
     .summary = "divides by the neighbour channels' size; only predicts (the host's)",
-    .takes_previous = true,
     .options = norm_options,
     .opts_size = sizeof(norm_opts),
     .state_size = sizeof(dnx_host_state),

@@ -148,7 +148,6 @@ static dnx_status make_rnn(dnx_node *n, dnx_err *err)
 const dnx_layer_type dnx_rnn = {
     .name = "rnn",
     .summary = "a recurrent layer, one step; only predicts (the host's)",
-    .takes_previous = true,
     .options = rnn_options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
@@ -188,7 +187,6 @@ static dnx_status make_gru(dnx_node *n, dnx_err *err)
 const dnx_layer_type dnx_gru = {
     .name = "gru",
     .summary = "a gated recurrent layer, one step; only predicts (the host's)",
-    .takes_previous = true,
     .options = gru_options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
@@ -226,7 +224,6 @@ static dnx_status make_lstm(dnx_node *n, dnx_err *err)
 const dnx_layer_type dnx_lstm = {
     .name = "lstm",
     .summary = "a long short-term memory, one step; only predicts (the host's)",
-    .takes_previous = true,
     .options = lstm_options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),

@@ -144,7 +144,7 @@ static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_
 }
 
 static dnx_status find_inputs(dnx_net *net, dnx_node *n, dnx_err *err) {
-    if (n->type->takes_previous) n->from[n->n_in++] = n->index - 1;
+    if (!n->type->only_named_inputs) n->from[n->n_in++] = n->index - 1;
     const dnx_list *refs = n->type->layers_key ? field(n, n->type->layers_key) : NULL;
     const char *key = n->type->layers_key;
     if (key && (!refs || refs->n == 0))
@@ -226,6 +226,9 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     if (st) return st;
     st = type->make(n, err);
     if (st) return st;
+    if (dnx_size(n->out) == 0)
+        return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] make() of this layer type sets no output",
+                        type->name);
     if ((unsigned long long)dnx_size(n->out) * (unsigned)n->batch > MAX_FLOATS)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
                         type->name, n->batch, n->out.h, n->out.w, n->out.c);
