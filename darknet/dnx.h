@@ -98,8 +98,8 @@ typedef struct dnx_layer_type {
     const char *name;    /* the section: "convolutional" */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
-    /* Input 0 is the layer before. An option of type DNX_LIST can name more layers: negative numbers
-     * count back from this layer, others from the first. NULL: there is no such option. */
+    /* Input 0 is the layer before. An option of type DNX_LIST can name more layers: negative
+     * numbers count back from this layer, others from the first. NULL: there is no such option. */
     const char *layers_key;
     bool only_named_inputs;    /* the layer before is not an input; layers_key names them all */
     const dnx_opt *options;
@@ -139,7 +139,20 @@ typedef struct dnx_layer_type {
 
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
 
-/* Like dnx_alloc into *p, and DNX_EMEM with the node's place when it fails. */
+/* Allocates count zeroed floats into *p, or fails with DNX_EMEM at the node's line. The layer frees
+ * them with dnx_free() in unmake(). */
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
+/* The same for `count` items of `size` bytes of any type. NULL: no memory, and err says so. */
+void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
+
+/* Shares `rows` rows among the threads: calls fn(n, p, lo, hi) side by side for ranges
+ * lo <= row < hi that together cover them all, and returns when all are done. What a row is, the
+ * layer decides: an image, a pixel. fn writes only what belongs to its rows. */
+void dnx_each_row(dnx_node *n, dnx_pass *p, long rows,
+                  void (*fn)(dnx_node *n, dnx_pass *p, long lo, long hi));
+/* The pixels of all outputs of a pass. */
+static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
+    return (long)p->batch * n->out.h * n->out.w;
+}
 
 #endif

@@ -39,7 +39,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         st = dnx_new(n, &s->one, C, err);
         for (size_t c = 0; !st && c < C; c++) s->one[c] = 1;
         if (!st) st = dnx_new(n, &s->zero, C, err);
-        if (!st) st = dnx_new(n, (float **)(void *)&s->sums, 2 * CHUNKS * 3 * C, err);
+        if (!st) s->sums = dnx_new_array(n, CHUNKS * 3 * C, sizeof *s->sums, err);
+        if (!st && !s->sums) st = DNX_EMEM;
     }
     return st;
 }
@@ -65,43 +66,32 @@ static bool can_add(const dnx_node *n) {
     return true;
 }
 
-typedef struct {
-    dnx_node *n;
-    dnx_pass *p;
-} job;
-
-static void forward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    const state *s = j->n->state;
-    dnx_shape out = j->n->out;
-    long lo, hi;
-    dnx_share((long)j->p->batch * out.h * out.w, t, threads, &lo, &hi);
-    size_t at = (size_t)lo * (size_t)out.c;
-    const float *r = j->p->residual;
-    dnx_kernels()->scale_act(j->p->x[0] + at, hi - lo, out.c, NULL, NULL, act_of(j->n), s->slopes,
-                             r ? r + at : NULL, j->p->y + at);
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const state *s = n->state;
+    size_t at = (size_t)lo * (size_t)n->out.c;
+    const float *r = p->residual;
+    dnx_kernels()->scale_act(p->x[0] + at, hi - lo, n->out.c, NULL, NULL, act_of(n), s->slopes,
+                             r ? r + at : NULL, p->y + at);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p};
-    dnx_pool_run(n->pool, forward_share, &j);
+    dnx_each_row(n, p, dnx_pixels(n, p), forward_rows);
 }
 
-static void backward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    const state *s = j->n->state;
+/* A row is one of CHUNKS parts of all pixels. */
+static void backward_rows(dnx_node *n, dnx_pass *p, long first, long last) {
+    const state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    size_t C = (size_t)j->n->out.c;
-    long rows = (long)j->p->batch * j->n->out.h * j->n->out.w, first, last, lo, hi;
-    dnx_share(CHUNKS, t, threads, &first, &last);
+    size_t C = (size_t)n->out.c;
     for (long i = first; i < last; i++) {
-        dnx_share(rows, (int)i, CHUNKS, &lo, &hi);
+        long lo, hi;
+        dnx_share(dnx_pixels(n, p), (int)i, CHUNKS, &lo, &hi);
         if (lo == hi) continue;
         size_t at = (size_t)lo * C;
         double *sum = s->sums + 3 * C * (size_t)i;
-        float *dx = j->p->dx[0] ? j->p->dx[0] + at : NULL;
-        float *du = dx && !j->p->dx_adds[0] ? dx : j->p->scratch + at;
-        k->act_back(j->p->dy + at, j->p->x[0] + at, hi - lo, (int)C, s->one, s->zero, act_of(j->n),
+        float *dx = p->dx[0] ? p->dx[0] + at : NULL;
+        float *du = dx && !p->dx_adds[0] ? dx : p->scratch + at;
+        k->act_back(p->dy + at, p->x[0] + at, hi - lo, (int)C, s->one, s->zero, act_of(n),
                     s->slopes, du, sum, sum + C, s->slopes ? sum + 2 * C : NULL);
         if (dx && du != dx) k->add(du, (size_t)(hi - lo) * C, dx);
     }
@@ -110,9 +100,8 @@ static void backward_share(void *arg, int t, int threads) {
 static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     size_t C = (size_t)n->out.c;
-    job j = {n, p};
     memset(s->sums, 0, sizeof *s->sums * CHUNKS * 3 * C);
-    dnx_pool_run(n->pool, backward_share, &j);
+    dnx_each_row(n, p, CHUNKS, backward_rows);
     for (size_t c = 0; s->slopes && c < C; c++) {
         double sum = 0;
         for (size_t i = 0; i < CHUNKS; i++) sum += s->sums[(3 * i + 2) * C + c];

@@ -1,15 +1,8 @@
 /* [avgpool]: the mean of each channel over the whole map.
  * x: B x H x W x C, y: B x 1 x 1 x C. No weights. */
-#include "kernels/pool.h"
 #include "dnx.h"
 
 #define BLOCK 64 /* channels summed at a time */
-
-typedef struct {
-    int unused;
-} opts;
-
-static const dnx_opt options[] = {DNX_OPT_END};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     (void)err;
@@ -17,44 +10,37 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-typedef struct {
-    dnx_node *n;
-    dnx_pass *p;
-} job;
+static long blocks_of(const dnx_node *n) { return (n->in[0].c + BLOCK - 1) / BLOCK; }
 
-static void forward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    dnx_shape in = j->n->in[0];
+/* A row is BLOCK channels of an image. */
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    dnx_shape in = n->in[0];
     size_t C = (size_t)in.c, hw = (size_t)in.h * (size_t)in.w;
-    long blocks = (in.c + BLOCK - 1) / BLOCK, lo, hi;
-    dnx_share(j->p->batch * blocks, t, threads, &lo, &hi);
+    long blocks = blocks_of(n);
     for (long i = lo; i < hi; i++) {
         size_t b = (size_t)(i / blocks), from = (size_t)(i % blocks) * BLOCK;
         size_t count = C - from < BLOCK ? C - from : BLOCK;
-        const float *x = j->p->x[0] + b * hw * C + from;
+        const float *x = p->x[0] + b * hw * C + from;
         double sum[BLOCK] = {0};
         for (size_t k = 0; k < hw; k++, x += C)
             for (size_t c = 0; c < count; c++) sum[c] += (double)x[c];
-        for (size_t c = 0; c < count; c++) j->p->y[b * C + from + c] = (float)(sum[c] / (double)hw);
+        for (size_t c = 0; c < count; c++) p->y[b * C + from + c] = (float)(sum[c] / (double)hw);
     }
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p};
-    dnx_pool_run(n->pool, forward_share, &j);
+    dnx_each_row(n, p, p->batch * blocks_of(n), forward_rows);
 }
 
-static void backward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    dnx_shape in = j->n->in[0];
-    size_t C = (size_t)in.c;
-    long hw = (long)in.h * in.w, lo, hi;
+/* A row is a pixel of the input. */
+static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    size_t C = (size_t)n->in[0].c;
+    long hw = (long)n->in[0].h * n->in[0].w;
     float inv = 1.f / (float)hw;
-    dnx_share(j->p->batch * hw, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++) {
-        const float *dy = j->p->dy + (size_t)(i / hw) * C;
-        float *dx = j->p->dx[0] + (size_t)i * C;
-        if (j->p->dx_adds[0])
+        const float *dy = p->dy + (size_t)(i / hw) * C;
+        float *dx = p->dx[0] + (size_t)i * C;
+        if (p->dx_adds[0])
             for (size_t c = 0; c < C; c++) dx[c] += dy[c] * inv;
         else
             for (size_t c = 0; c < C; c++) dx[c] = dy[c] * inv;
@@ -62,15 +48,12 @@ static void backward_share(void *arg, int t, int threads) {
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p};
-    if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
+    if (p->dx[0]) dnx_each_row(n, p, (long)p->batch * n->in[0].h * n->in[0].w, backward_rows);
 }
 
 const dnx_layer_type dnx_avgpool = {
     .name = "avgpool",
     .summary = "mean of each channel over the map",
-    .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

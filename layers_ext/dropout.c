@@ -3,7 +3,6 @@
  * Srivastava et al. 2014, section 10. */
 #include <string.h>
 
-#include "kernels/pool.h"
 #include "dnx.h"
 
 typedef struct {
@@ -23,33 +22,25 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     n->out = n->in[0];
     if (!n->trains) return DNX_OK;
-    size_t bytes = (size_t)n->batch * dnx_size(n->out);
-    return dnx_new(n, (float **)(void *)&s->keep, bytes / sizeof(float) + 1, err);
+    s->keep = dnx_new_array(n, (size_t)n->batch * dnx_size(n->out), sizeof *s->keep, err);
+    return s->keep ? DNX_OK : DNX_EMEM;
 }
 
 static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->keep); }
 
-typedef struct {
-    dnx_node *n;
-    dnx_pass *p;
-} job;
-
 /* An image has a generator of its own, so that threads do not change the numbers. */
-static void forward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    const opts *o = j->n->opts;
-    state *s = j->n->state;
-    size_t size = dnx_size(j->n->out);
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    size_t size = dnx_size(n->out);
     float scale = 1 / (1 - o->probability);
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
-        const float *x = j->p->x[0] + b * size;
-        float *y = j->p->y + b * size;
+        const float *x = p->x[0] + b * size;
+        float *y = p->y + b * size;
         unsigned char *keep = s->keep + b * size;
         dnx_rng r;
-        dnx_rng_seed(&r, j->n->seed + j->p->seen * 0x9e3779b97f4a7c15u,
-                     (uint64_t)j->n->index << 32 | b);
+        dnx_rng_seed(&r, n->seed + p->seen * 0x9e3779b97f4a7c15u,
+                     (uint64_t)n->index << 32 | b);
         for (size_t i = 0; i < size; i++) {
             keep[i] = dnx_rng_uniform(&r) >= o->probability;
             y[i] = keep[i] ? x[i] * scale : 0;
@@ -64,26 +55,21 @@ static void forward(dnx_node *n, dnx_pass *p) {
         memcpy(p->y, p->x[0], sizeof *p->y * (size_t)p->batch * dnx_size(n->out));
         return;
     }
-    job j = {n, p};
-    dnx_pool_run(n->pool, forward_share, &j);
+    dnx_each_row(n, p, p->batch, forward_rows);
 }
 
-static void backward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    const opts *o = j->n->opts;
-    const state *s = j->n->state;
+static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const opts *o = n->opts;
+    const state *s = n->state;
     float scale = s->is_dropping ? 1 / (1 - o->probability) : 1;
-    long lo, hi;
-    dnx_share((long)j->p->batch * (long)dnx_size(j->n->out), t, threads, &lo, &hi);
     for (size_t i = (size_t)lo; i < (size_t)hi; i++) {
-        float d = s->is_dropping && !s->keep[i] ? 0 : j->p->dy[i] * scale;
-        j->p->dx[0][i] = j->p->dx_adds[0] ? j->p->dx[0][i] + d : d;
+        float d = s->is_dropping && !s->keep[i] ? 0 : p->dy[i] * scale;
+        p->dx[0][i] = p->dx_adds[0] ? p->dx[0][i] + d : d;
     }
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p};
-    if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
+    if (p->dx[0]) dnx_each_row(n, p, (long)p->batch * (long)dnx_size(n->out), backward_rows);
 }
 
 const dnx_layer_type dnx_dropout = {

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
-#include "kernels/pool.h"
 #include "dnx.h"
 
 typedef struct {
@@ -43,15 +42,11 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     n->out = (dnx_shape){(in.h + s->padding - s->size) / s->stride + 1,
                          (in.w + s->padding - s->size) / s->stride + 1, in.c};
     if (!n->trains) return DNX_OK;
-    return dnx_new(n, (float **)(void *)&s->winner, (size_t)n->batch * dnx_size(n->out), err);
+    s->winner = dnx_new_array(n, (size_t)n->batch * dnx_size(n->out), sizeof *s->winner, err);
+    return s->winner ? DNX_OK : DNX_EMEM;
 }
 
 static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->winner); }
-
-typedef struct {
-    dnx_node *n;
-    dnx_pass *p;
-} job;
 
 /* Taps lo <= tap < hi of output o's window lie inside an input of len pixels. */
 static void window(const state *s, int o, int len, int *lo, int *hi) {
@@ -82,50 +77,42 @@ static void pool_pixel(const float *x, dnx_shape in, int ylo, int yhi, int xlo, 
         }
 }
 
-static void forward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    const state *s = j->n->state;
-    dnx_shape in = j->n->in[0], out = j->n->out;
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const state *s = n->state;
+    dnx_shape in = n->in[0], out = n->out;
     size_t C = (size_t)in.c;
-    long lo, hi;
-    dnx_share((long)j->p->batch * out.h, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++) {
-        const float *x = j->p->x[0] + (size_t)(i / out.h) * dnx_size(in);
+        const float *x = p->x[0] + (size_t)(i / out.h) * dnx_size(in);
         int ylo, yhi, xlo, xhi;
         window(s, (int)(i % out.h), in.h, &ylo, &yhi);
         for (int ox = 0; ox < out.w; ox++) {
             size_t at = ((size_t)i * (size_t)out.w + (size_t)ox) * C;
             window(s, ox, in.w, &xlo, &xhi);
-            pool_pixel(x, in, ylo, yhi, xlo, xhi, j->p->y + at, s->winner ? s->winner + at : NULL);
+            pool_pixel(x, in, ylo, yhi, xlo, xhi, p->y + at, s->winner ? s->winner + at : NULL);
         }
     }
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p};
-    dnx_pool_run(n->pool, forward_share, &j);
+    dnx_each_row(n, p, (long)p->batch * n->out.h, forward_rows);
 }
 
 /* Whole images: windows overlap. */
-static void backward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    const state *s = j->n->state;
-    size_t in = dnx_size(j->n->in[0]), out = dnx_size(j->n->out), C = (size_t)j->n->out.c;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
+static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const state *s = n->state;
+    size_t in = dnx_size(n->in[0]), out = dnx_size(n->out), C = (size_t)n->out.c;
     for (long b = lo; b < hi; b++) {
-        float *dx = j->p->dx[0] + (size_t)b * in;
-        const float *dy = j->p->dy + (size_t)b * out;
+        float *dx = p->dx[0] + (size_t)b * in;
+        const float *dy = p->dy + (size_t)b * out;
         const int *winner = s->winner + (size_t)b * out;
-        if (!j->p->dx_adds[0]) memset(dx, 0, sizeof *dx * in);
+        if (!p->dx_adds[0]) memset(dx, 0, sizeof *dx * in);
         for (size_t i = 0; i < out; i += C)
             for (size_t c = 0; c < C; c++) dx[(size_t)winner[i + c] * C + c] += dy[i + c];
     }
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p};
-    if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
+    if (p->dx[0]) dnx_each_row(n, p, p->batch, backward_rows);
 }
 
 const dnx_layer_type dnx_maxpool = {

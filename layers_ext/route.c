@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
-#include "kernels/pool.h"
 #include "dnx.h"
 
 typedef struct {
@@ -31,49 +30,34 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-typedef struct {
-    dnx_node *n;
-    dnx_pass *p;
-} job;
-
-static void forward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    dnx_node *n = j->n;
-    long lo, hi;
-    dnx_share((long)j->p->batch * n->out.h * n->out.w, t, threads, &lo, &hi);
-    float *y = j->p->y + (size_t)lo * (size_t)n->out.c;
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    float *y = p->y + (size_t)lo * (size_t)n->out.c;
     for (long k = lo; k < hi; k++)
         for (int i = 0; i < n->n_in; i++) {
             size_t C = (size_t)n->in[i].c;
-            memcpy(y, j->p->x[i] + (size_t)k * C, sizeof *y * C);
+            memcpy(y, p->x[i] + (size_t)k * C, sizeof *y * C);
             y += C;
         }
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p};
-    dnx_pool_run(n->pool, forward_share, &j);
+    dnx_each_row(n, p, dnx_pixels(n, p), forward_rows);
 }
 
-static void backward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    dnx_node *n = j->n;
-    long lo, hi;
-    dnx_share((long)j->p->batch * n->out.h * n->out.w, t, threads, &lo, &hi);
-    const float *dy = j->p->dy + (size_t)lo * (size_t)n->out.c;
+static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const float *dy = p->dy + (size_t)lo * (size_t)n->out.c;
     for (long k = lo; k < hi; k++)
         for (int i = 0; i < n->n_in; i++) {
             size_t C = (size_t)n->in[i].c;
-            float *dx = j->p->dx[i] ? j->p->dx[i] + (size_t)k * C : NULL;
-            if (dx && j->p->dx_adds[i]) dnx_kernels()->add(dy, C, dx);
+            float *dx = p->dx[i] ? p->dx[i] + (size_t)k * C : NULL;
+            if (dx && p->dx_adds[i]) dnx_kernels()->add(dy, C, dx);
             else if (dx) memcpy(dx, dy, sizeof *dx * C);
             dy += C;
         }
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p};
-    dnx_pool_run(n->pool, backward_share, &j);
+    dnx_each_row(n, p, dnx_pixels(n, p), backward_rows);
 }
 
 const dnx_layer_type dnx_route = {

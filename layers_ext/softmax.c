@@ -10,7 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/pool.h"
 #include "dnx.h"
 
 typedef struct {
@@ -62,11 +61,8 @@ static long class_at(const dnx_node *n, const dnx_pass *p, long b) {
     return k % hw * n->out.c + k / hw;
 }
 
-typedef struct {
-    dnx_node *n;
-    dnx_pass *p;
-    double *losses; /* one per image */
-} job;
+/* A double for each image: its loss. */
+static double *losses_of(const dnx_pass *p) { return (double *)(void *)p->scratch; }
 
 /* Returns the logarithm of the sum of exp(x/T), less the largest x/T, which is stored. The largest
  * is subtracted first: exp() of 88 and more is inf in float32. */
@@ -83,74 +79,66 @@ static double normalise(const float *x, size_t n, double temperature, float *y, 
     return log(sum);
 }
 
-static void forward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    const opts *o = j->n->opts;
-    size_t size = dnx_size(j->n->out), part = size / (size_t)o->groups;
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const opts *o = n->opts;
+    size_t size = dnx_size(n->out), part = size / (size_t)o->groups;
     double T = (double)o->temperature, log_sum = 0, m = 0;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
-        const float *x = j->p->x[0] + (size_t)b * size;
-        float *y = j->p->y + (size_t)b * size;
+        const float *x = p->x[0] + (size_t)b * size;
+        float *y = p->y + (size_t)b * size;
         for (size_t g = 0; g < size; g += part) log_sum = normalise(x + g, part, T, y + g, &m);
-        if (!has_loss(j->n, j->p)) continue;
-        long k = class_at(j->n, j->p, b);
-        j->losses[b] = k < 0 ? 0 : log_sum - ((double)x[k] - m) / T;
+        if (!has_loss(n, p)) continue;
+        long k = class_at(n, p, b);
+        losses_of(p)[b] = k < 0 ? 0 : log_sum - ((double)x[k] - m) / T;
     }
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p, (double *)(void *)p->scratch};
-    dnx_pool_run(n->pool, forward_share, &j);
+    dnx_each_row(n, p, p->batch, forward_rows);
     p->loss = 0;
-    for (int b = 0; has_loss(n, p) && b < p->batch; b++) p->loss += j.losses[b];
+    for (int b = 0; has_loss(n, p) && b < p->batch; b++) p->loss += losses_of(p)[b];
 }
 
-static void loss_back(const job *j, long b, const float *y, float *dx) {
-    const opts *o = j->n->opts;
-    size_t size = dnx_size(j->n->out);
-    long k = class_at(j->n, j->p, b);
+static void loss_back(const dnx_node *n, const dnx_pass *p, long b, const float *y, float *dx) {
+    const opts *o = n->opts;
+    size_t size = dnx_size(n->out);
+    long k = class_at(n, p, b);
     for (size_t i = 0; i < size; i++) {
         float d = k < 0 ? 0 : (((long)i == k ? 1 : 0) - y[i]) / o->temperature;
-        dx[i] = j->p->dx_adds[0] ? dx[i] + d : d;
+        dx[i] = p->dx_adds[0] ? dx[i] + d : d;
     }
 }
 
-static void plain_back(const job *j, const float *y, const float *dy, size_t n, bool adds,
+static void plain_back(const dnx_node *n, const float *y, const float *dy, size_t count, bool adds,
                        float *dx) {
-    const opts *o = j->n->opts;
+    const opts *o = n->opts;
     double along = 0;
-    for (size_t i = 0; i < n; i++) along += (double)y[i] * (double)dy[i];
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < count; i++) along += (double)y[i] * (double)dy[i];
+    for (size_t i = 0; i < count; i++) {
         float d = (float)((double)y[i] * ((double)dy[i] - along) / (double)o->temperature);
         dx[i] = adds ? dx[i] + d : d;
     }
 }
 
-static void backward_share(void *arg, int t, int threads) {
-    job *j = arg;
-    const opts *o = j->n->opts;
-    size_t size = dnx_size(j->n->out), part = size / (size_t)o->groups;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
+static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const opts *o = n->opts;
+    size_t size = dnx_size(n->out), part = size / (size_t)o->groups;
     for (long b = lo; b < hi; b++) {
         size_t at = (size_t)b * size;
-        const float *y = j->p->y, *dy = j->p->dy;
-        float *dx = j->p->dx[0];
-        bool adds = j->p->dx_adds[0];
-        if (has_loss(j->n, j->p)) {
-            loss_back(j, b, y + at, dx + at);
+        const float *y = p->y, *dy = p->dy;
+        float *dx = p->dx[0];
+        bool adds = p->dx_adds[0];
+        if (has_loss(n, p)) {
+            loss_back(n, p, b, y + at, dx + at);
             adds = true;
         } else if (!dy && !adds) memset(dx + at, 0, sizeof *dx * size);
         for (size_t g = at; dy && g < at + size; g += part)
-            plain_back(j, y + g, dy + g, part, adds, dx + g);
+            plain_back(n, y + g, dy + g, part, adds, dx + g);
     }
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p, NULL};
-    if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
+    if (p->dx[0]) dnx_each_row(n, p, p->batch, backward_rows);
 }
 
 const dnx_layer_type dnx_softmax = {

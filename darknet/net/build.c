@@ -201,9 +201,8 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     net->n++;
     if (!n->opts || !n->state)
         return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", type->name);
-    static const dnx_opt none[] = {DNX_OPT_END};
     dnx_status st = dnx_opts_parse(
-        (const dnx_opt *[]){type->options ? type->options : none, dnx_common_options,
+        (const dnx_opt *[]){type->options, dnx_common_options,
                             dnx_teacher_options},
         (void *[]){n->opts, &common, &teacher}, type->wants ? 3 : 2, s, net->file, err);
     if (st) {

@@ -121,7 +121,7 @@ static dnx_status set_option(const place *at, const dnx_opt *o, void *out) {
 
 /* Defaults that cannot fail; a string starts as NULL, so that it is safe to free. */
 static void set_defaults(const dnx_opt *table, void *out) {
-    for (const dnx_opt *o = table; o->key; o++) {
+    for (const dnx_opt *o = table; o && o->key; o++) {
         void *field = (char *)out + o->offset;
         switch (o->type) {
         case DNX_INT:
@@ -135,7 +135,7 @@ static void set_defaults(const dnx_opt *table, void *out) {
 
 static dnx_status default_strings(const dnx_opt *table, void *out, const dnx_section *s,
                                   const char *file, dnx_err *err) {
-    for (const dnx_opt *o = table; o->key; o++) {
+    for (const dnx_opt *o = table; o && o->key; o++) {
         if (o->type != DNX_STRING || !o->words) continue;
         dnx_pair pair = {(char *)o->key, (char *)o->words, s->line};
         place at = {s, &pair, file, err};
@@ -149,7 +149,7 @@ static dnx_status unknown(const place *at, const dnx_opt *const *tables, int n) 
     const char *keys[MAX_KEYS];
     int k = 0;
     for (int t = 0; t < n; t++)
-        for (const dnx_opt *o = tables[t]; o->key && k < MAX_KEYS; o++) keys[k++] = o->key;
+        for (const dnx_opt *o = tables[t]; o && o->key && k < MAX_KEYS; o++) keys[k++] = o->key;
     const char *near = dnx_nearest(at->p->key, keys, k);
     if (!near) return wrong(at, "no such option");
     return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
@@ -170,7 +170,7 @@ static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, in
                             at.p->key, at.p->value, first->line);
         bool is_known = false;
         for (int t = 0; t < n; t++)
-            for (const dnx_opt *o = tables[t]; o->key; o++) {
+            for (const dnx_opt *o = tables[t]; o && o->key; o++) {
                 if (strcmp(o->key, at.p->key) != 0) continue;
                 is_known = true;
                 dnx_status st = set_option(&at, o, outs[t]);
@@ -193,7 +193,7 @@ dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n
 
 void dnx_opts_free(const dnx_opt *table, void *opts) {
     if (!opts) return;
-    for (const dnx_opt *o = table; o->key; o++) {
+    for (const dnx_opt *o = table; o && o->key; o++) {
         if (o->type != DNX_STRING) continue;
         char **field = (char **)(void *)((char *)opts + o->offset);
         free(*field);

@@ -3,7 +3,8 @@
 #define DNX_OPTS_H
 #include "net/cfg.h"
 
-/* Fills n structs (outs[i] by tables[i]) from one section: defaults first, then the pairs.
+/* Fills n structs (outs[i] by tables[i], which may be NULL: no options) from one section: defaults
+ * first, then the pairs.
  * DNX_EOPTION: an option that is in no table (with the nearest key suggested), twice there, not a
  * number, out of range, or not one of the words. Texts:
  *   FILE:LINE: [SECTION] KEY=VALUE: must be a whole number from MIN to MAX

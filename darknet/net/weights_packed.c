@@ -18,7 +18,7 @@ bool dnx_is_one_bit(const dnx_node *n, const dnx_param *p) {
 
 bool dnx_counts_bits(const dnx_node *n) {
     if (strcmp(n->type->name, "binary") != 0) return false;
-    for (const dnx_opt *o = n->type->options; o->key; o++)
+    for (const dnx_opt *o = n->type->options; o && o->key; o++)
         if (!strcmp(o->key, "mode")) {
             int mode = *(const int *)(const void *)((const char *)n->opts + o->offset);
             return mode == 1 || mode == 3; /* of bwn|xnor|binaryconnect|bnn */
