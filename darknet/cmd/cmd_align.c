@@ -103,12 +103,11 @@ static dnx_status write_crop(char *path, const unsigned char *bytes, size_t n, d
 
 /* Free the image. */
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
-    dnx_image_fault fault = dnx_image_read(path, &dnx_host_decoder, image);
+    dnx_image_fault fault = dnx_image_read(path, image);
     if (!fault) return DNX_OK;
-    return failed(err, path, fault == DNX_IMAGE_UNREAD && errno == ENOENT ? "is missing"
-                             : fault == DNX_IMAGE_UNREAD                  ? strerror(errno)
-                             : fault == DNX_IMAGE_HUGE                    ? "is too large"
-                                                         : "is no image that can be decoded");
+    return failed(err, path, fault == DNX_IMAGE_REFUSED ? image->why
+                             : errno == ENOENT          ? "is missing"
+                                                        : strerror(errno));
 }
 
 /* The face's place in the image, or why there is none. */

@@ -40,7 +40,7 @@ static void load_share(void *arg, int t, int threads) {
     dnx_share(j->count, t, threads, &lo, &hi);
     for (long i = lo; i < hi && !j->errors[t].status; i++) {
         float *x = j->x + (size_t)i * size;
-        dnx_images_load(j->images, j->first + (size_t)i, j->net, &dnx_host_decoder, x,
+        dnx_images_load(j->images, j->first + (size_t)i, j->net, x,
                         j->flip ? x + (size_t)j->count * size : NULL, &j->errors[t]);
     }
 }

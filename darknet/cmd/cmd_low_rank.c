@@ -81,7 +81,7 @@ static dnx_status save(job *j, const args *a, dnx_err *err) {
 
 static dnx_status read_image(void *arg, size_t i, float *x, dnx_err *err) {
     job *j = arg;
-    return dnx_images_load(&j->list, j->pick[i], j->c.net, &dnx_host_decoder, x, NULL, err);
+    return dnx_images_load(&j->list, j->pick[i], j->c.net, x, NULL, err);
 }
 
 static void tell(void *arg, const char *what, size_t done, size_t all) {

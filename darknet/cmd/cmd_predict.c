@@ -111,10 +111,10 @@ static dnx_status load(const dnx_net *net, const char *path,
     const size_t pixels = (size_t)net->in.h * (size_t)net->in.w, C = (size_t)net->in.c;
     dnx_loc at = {path, 0};
     dnx_image image;
-    dnx_image_fault fault = dnx_image_read(path, &dnx_host_decoder, &image);
+    dnx_image_fault fault = dnx_image_read(path, &image);
     if (fault == DNX_IMAGE_UNREAD)
         return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
-    if (fault) return dnx_fail(err, DNX_EPARSE, at, "is no image that can be decoded");
+    if (fault) return dnx_fail(err, DNX_EPARSE, at, "%s", image.why);
     float *fitted = dnx_alloc(pixels * 3);
     if (fitted) fit(image.rgb, image.w, image.h, net->in.w, net->in.h, fitted);
     dnx_image_free(&image);

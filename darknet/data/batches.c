@@ -24,7 +24,6 @@ typedef struct {
 struct dnx_batches {
     const dnx_data *data;
     const dnx_net *net;
-    dnx_decoder decoder;
     uint64_t seed, start; /* the run's image that the feed starts with */
     dnx_sampler *sampler;
     pthread_mutex_t lock;
@@ -60,7 +59,7 @@ static bool fill(dnx_batches *f, slot *s, float *scratch) {
         const char *why;
         dnx_look look;
         dnx_augment_draw(f->net, f->seed, s->first + (uint64_t)b, &look);
-        for (size_t tries = 1; (why = dnx_image_load(f->data, i, f->net, &look, &f->decoder,
+        for (size_t tries = 1; (why = dnx_image_load(f->data, i, f->net, &look,
                                                      scratch, s->x + (size_t)b * size));) {
             if (!note_bad(f, i, why)) return false;
             i = dnx_sampler_instead(f->sampler, i, tries++);
@@ -128,7 +127,7 @@ dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *
 }
 
 dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t seed, int threads,
-                         const dnx_decoder *decoder, dnx_batches **out, dnx_err *err) {
+                            dnx_batches **out, dnx_err *err) {
     dnx_loc at = {net->file, 0};
     *out = NULL;
     dnx_status st = dnx_batches_check(data, net, err);
@@ -139,7 +138,6 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     f->net = net;
     f->seed = seed;
     f->start = net->seen;
-    f->decoder = *decoder;
     /* 1 % of the list, the scan's finds included; a scan that found more did not let us get here */
     f->most_bad = data->listed / 100 - data->broken;
     pthread_mutex_init(&f->lock, NULL);

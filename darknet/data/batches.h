@@ -23,7 +23,7 @@ dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *
  * resumed. An image that passed the scan and cannot be decoded is replaced by another one. data and
  * net must outlive the feed. The errors of dnx_batches_check; DNX_EMEM. */
 dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t seed, int threads,
-                         const dnx_decoder *decoder, dnx_batches **out, dnx_err *err);
+                            dnx_batches **out, dnx_err *err);
 void dnx_batches_close(dnx_batches *f); /* f may be NULL; waits for the readers */
 
 /* The next sub-batch, valid until the next call. DNX_EIO: more than 1 % of the list cannot be

@@ -42,7 +42,7 @@ typedef struct {
 } dnx_data;
 
 /* Reads the .data file and its sources, and looks at the first bytes of each image, in threads: it
- * must exist, not be empty, and start like a JPEG, PNG, BMP, GIF or PNM. Those that do not are
+ * must exist, not be empty, and start like a JPEG, PNG, BMP or PNM. Those that do not are
  * dropped, and each is reported, in order, to broken(arg, name, why), which may be NULL.
  * DNX_EOPTION, DNX_EPARSE: a bad line, named file:line, and the line of the .data file that leads
  * to it; DNX_EIO: unreadable, a damaged .rec, no images, or more than 1 % of them broken;

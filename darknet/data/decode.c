@@ -1,102 +1,138 @@
 #include "data/decode.h"
 
 #include <ctype.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/files.h"
+#include "data/decoders.h"
 
-/* ---- what an image claims ---- */
+/* ---- what a file is ---- */
 
-/* Big and little endian. */
-static double big(const unsigned char *p) {
-    return p[0] * 16777216.0 + p[1] * 65536.0 + p[2] * 256.0 + p[3];
-}
+typedef enum { NONE, JPEG, PNG, BMP, PNM, FOREIGN } group;
 
-static double little(const unsigned char *p, int n) {
-    double v = 0;
-    while (n--) v = v * 256 + p[n];
-    return v;
-}
+#define ONLY "; JPEG, PNG, BMP and PNM are read"
 
-/* The next number of a PNM's text header. */
-static double number(const unsigned char **p, const unsigned char *end) {
-    double v = 0;
-    while (*p < end && (isspace(**p) || **p == '#')) {
-        if (*(*p)++ != '#') continue;
-        while (*p < end && **p != '\n') ++*p;
+/* The kind of a file is its place in this table; in `magic` a ? stands for any byte. */
+static const struct {
+    group group;
+    size_t n;
+    const char *magic, *why;
+} kinds[] = {
+    {NONE, 0, "", "is no image"},
+    {JPEG, 3, "\xff\xd8\xff", NULL},
+    {PNG, 8, "\x89PNG\r\n\x1a\n", NULL},
+    {BMP, 2, "BM", NULL},
+    {PNM, 2, "P1", NULL},
+    {PNM, 2, "P2", NULL},
+    {PNM, 2, "P3", NULL},
+    {PNM, 2, "P4", NULL},
+    {PNM, 2, "P5", NULL},
+    {PNM, 2, "P6", NULL},
+    {FOREIGN, 3, "P7\n", "is a PAM image" ONLY},
+    {FOREIGN, 3, "PF\n", "is a PFM image" ONLY},
+    {FOREIGN, 3, "Pf\n", "is a PFM image" ONLY},
+    {FOREIGN, 4, "GIF8", "is a GIF image" ONLY},
+    {FOREIGN, 12, "RIFF????WEBP", "is a WebP image" ONLY},
+    {FOREIGN, 4, "II*\0", "is a TIFF image" ONLY},
+    {FOREIGN, 4, "MM\0*", "is a TIFF image" ONLY},
+    {FOREIGN, 4, "II+\0", "is a TIFF image" ONLY},
+    {FOREIGN, 4, "MM\0+", "is a TIFF image" ONLY},
+    {FOREIGN, 4, "8BPS", "is a Photoshop image" ONLY},
+    {FOREIGN, 4, "\x53\x80\xf6\x34", "is a Softimage PIC image" ONLY},
+    {FOREIGN, 12, "????ftypavif", "is an AVIF image" ONLY},
+    {FOREIGN, 12, "????ftypavis", "is an AVIF image" ONLY},
+    {FOREIGN, 11, "????ftyphei", "is a HEIF image" ONLY},
+    {FOREIGN, 11, "????ftyphev", "is a HEIF image" ONLY},
+    {FOREIGN, 12, "????ftypmif1", "is a HEIF image" ONLY},
+    {FOREIGN, 12, "????ftypmsf1", "is a HEIF image" ONLY},
+    {FOREIGN, 8, "????ftyp", "is a video" ONLY},
+    {FOREIGN, 8, "\0\0\0\x0cjP  ", "is a JPEG 2000 image" ONLY},
+    {FOREIGN, 4, "\xff\x4f\xff\x51", "is a JPEG 2000 image" ONLY},
+    {FOREIGN, 8, "\0\0\0\x0cJXL ", "is a JPEG XL image" ONLY},
+    {FOREIGN, 2, "\xff\x0a", "is a JPEG XL image" ONLY},
+    {FOREIGN, 10, "#?RADIANCE", "is a Radiance HDR image" ONLY},
+    {FOREIGN, 4, "%PDF", "is a PDF file" ONLY},
+    {FOREIGN, 9, "<!doctype", "is a web page" ONLY},
+    {FOREIGN, 5, "<html", "is a web page" ONLY},
+    {FOREIGN, 4, "<svg", "is an SVG image" ONLY},
+    {FOREIGN, 5, "<?xml", "is an XML file" ONLY},
+    {FOREIGN, 4, "PK\3\4", "is a ZIP archive" ONLY},
+    {FOREIGN, 2, "\x1f\x8b", "is a gzip file" ONLY},
+    {FOREIGN, 16, "version https://", "is a pointer of Git LFS, not the image itself"},
+};
+
+static bool fits(const unsigned char *head, const char *magic, size_t n) {
+    const bool is_markup = *magic == '<'; /* its letters come in both cases */
+    for (size_t i = 0; i < n; i++) {
+        int c = is_markup ? tolower(head[i]) : head[i];
+        if (magic[i] != '?' && c != (unsigned char)magic[i]) return false;
     }
-    for (; *p < end && isdigit(**p) && v < 1e9; ++*p) v = v * 10 + (**p - '0');
-    return v;
-}
-
-/* The side lengths that the first bytes of a JPEG, PNG, BMP, GIF or PNM claim; false: they say
- * nothing. */
-static bool find_size(const unsigned char *b, size_t n, double *w, double *h) {
-    if (dnx_jpeg_is(b, n)) return dnx_jpeg_size(b, n, w, h);
-    if (n >= 24 && !memcmp(b, "\x89PNG", 4)) {
-        *w = big(b + 16);
-        *h = big(b + 20);
-    } else if (n >= 26 && !memcmp(b, "BM", 2)) {
-        bool is_old = little(b + 14, 4) == 12; /* OS/2: 16 bits; else a negative height is a flip */
-        *w = little(b + 18, is_old ? 2 : 4);
-        *h = little(b + (is_old ? 20 : 22), is_old ? 2 : 4);
-        if (*h >= 2147483648.0) *h = 4294967296.0 - *h;
-    } else if (n >= 10 && !memcmp(b, "GIF8", 4)) {
-        *w = little(b + 6, 2);
-        *h = little(b + 8, 2);
-    } else if (n >= 2 && b[0] == 'P' && (b[1] == '5' || b[1] == '6')) {
-        const unsigned char *p = b + 2;
-        *w = number(&p, b + n);
-        *h = number(&p, b + n);
-    } else return false;
     return true;
 }
 
-static int whole(double v) { return v < INT_MAX ? (int)v : INT_MAX; }
+int dnx_image_kind(const unsigned char *head, size_t n) {
+    for (size_t i = 1; i < sizeof kinds / sizeof *kinds; i++)
+        if (n >= kinds[i].n && fits(head, kinds[i].magic, kinds[i].n)) return (int)i;
+    return 0;
+}
 
-static bool is_huge(const unsigned char *bytes, size_t n, dnx_image *image) {
-    double w, h;
-    if (!find_size(bytes, n, &w, &h)) return false;
-    image->w = whole(w);
-    image->h = whole(h);
-    return w > DNX_MAX_SIDE || h > DNX_MAX_SIDE || w * h > DNX_MAX_PIXELS;
+const char *dnx_image_kind_why(int kind) { return kinds[kind].why; }
+
+bool dnx_image_is_named(const char *name) {
+    static const char *const ends[] = {".jpg", ".jpeg", ".png", ".bmp",
+                                       ".ppm", ".pgm",  ".pbm", ".pnm"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
+        if (!strcasecmp(dot, ends[i])) return true;
+    return false;
 }
 
 /* ---- decoding ---- */
 
-/* dnx_jpeg_decode refuses huge images itself; another decoder would try. */
-dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, const dnx_decoder *decoder,
-                                 dnx_image *image) {
-    const bool is_jpeg = dnx_jpeg_is(bytes, n);
-    *image = (dnx_image){.free_rgb = is_jpeg ? NULL : decoder->free_other};
-    if (is_jpeg) image->rgb = dnx_jpeg_decode(bytes, n, &image->w, &image->h);
-    else if (is_huge(bytes, n, image)) return DNX_IMAGE_HUGE;
-    else image->rgb = decoder->other(bytes, n, &image->w, &image->h);
-    if (image->rgb && image->w > 0 && image->h > 0 && image->w <= DNX_MAX_SIDE &&
-        image->h <= DNX_MAX_SIDE)
-        return DNX_IMAGE_OK;
-    dnx_image_free(image);
-    if (!is_jpeg) return DNX_IMAGE_BROKEN;
-    return is_huge(bytes, n, image)     ? DNX_IMAGE_HUGE
-           : dnx_jpeg_is_cmyk(bytes, n) ? DNX_IMAGE_CMYK
-                                        : DNX_IMAGE_BROKEN;
+const char *dnx_image_claim(dnx_image *image, double w, double h) {
+    if (!(w >= 1 && h >= 1)) return DNX_WHY_BROKEN;
+    if (w > DNX_MAX_SIDE || h > DNX_MAX_SIDE || w * h > DNX_MAX_PIXELS) return DNX_WHY_HUGE;
+    image->w = (int)w;
+    image->h = (int)h;
+    return NULL;
 }
 
-dnx_image_fault dnx_image_read(const char *path, const dnx_decoder *decoder, dnx_image *image) {
+static const char *decode(const unsigned char *bytes, size_t n, dnx_image *image) {
+    int orientation = 1, kind = dnx_image_kind(bytes, n);
+    const char *why = kinds[kind].why;
+    if (!n) return "is empty";
+    switch (kinds[kind].group) {
+    case JPEG: why = dnx_jpeg_decode(bytes, n, image, &orientation); break;
+    case PNG: why = dnx_png_decode(bytes, n, image, &orientation); break;
+    case BMP: why = dnx_bmp_decode(bytes, n, image); break;
+    case PNM: why = dnx_pnm_decode(bytes, n, image); break;
+    default: return why;
+    }
+    return why || dnx_image_turn(image, orientation) ? why : DNX_WHY_MEMORY;
+}
+
+dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image) {
+    *image = (dnx_image){0};
+    const char *why = decode(bytes, n, image);
+    if (!why) return DNX_IMAGE_OK;
+    dnx_image_free(image);
+    *image = (dnx_image){.why = why};
+    return DNX_IMAGE_REFUSED;
+}
+
+dnx_image_fault dnx_image_read(const char *path, dnx_image *image) {
     size_t n;
     *image = (dnx_image){0};
-    char *text = dnx_file_read(path, &n);
-    if (!text) return DNX_IMAGE_UNREAD;
-    dnx_image_fault fault = n ? dnx_image_decode((unsigned char *)text, n, decoder, image)
-                              : DNX_IMAGE_EMPTY;
-    free(text);
+    char *bytes = dnx_file_read(path, &n);
+    if (!bytes) return DNX_IMAGE_UNREAD;
+    dnx_image_fault fault = dnx_image_decode((unsigned char *)bytes, n, image);
+    free(bytes);
     return fault;
 }
 
 void dnx_image_free(dnx_image *image) {
-    if (image->rgb && image->free_rgb) image->free_rgb(image->rgb);
-    else free(image->rgb);
+    free(image->rgb);
     image->rgb = NULL;
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,12 +32,6 @@ static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
     return DNX_OK;
 }
 
-static bool is_image(const char *name) {
-    const char *dot = strrchr(name, '.');
-    return dot && (!strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg") ||
-                   !strcasecmp(dot, ".png"));
-}
-
 #define DEEPEST 32 /* folders in folders: a link may lead in a circle */
 
 static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err) {
@@ -56,7 +49,7 @@ static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_er
         char *full = name ? dnx_path_join(l->base, name) : NULL;
         bool found = full && !stat(full, &info);
         if (found && S_ISDIR(info.st_mode)) st = add_folder(l, name, depth + 1, err);
-        else if (found && is_image(name)) {
+        else if (found && dnx_image_is_named(name)) {
             st = add(l, name, err);
             name = NULL;
         }
@@ -150,10 +143,8 @@ static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fau
     dnx_status st = DNX_OK;
     if (fault == DNX_IMAGE_UNREAD)
         return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
-    if (fault == DNX_IMAGE_EMPTY) return dnx_fail(err, DNX_EIO, at(path), "is empty");
-    if (fault && fault != DNX_IMAGE_HUGE)
-        return dnx_fail(err, DNX_EPARSE, at(path), "is no image that can be decoded");
-    if (!fault && image->w == net->in.w && image->h == net->in.h)
+    if (fault) return dnx_fail(err, DNX_EPARSE, at(path), "%s", image->why);
+    if (image->w == net->in.w && image->h == net->in.h)
         normalise(net, image->rgb, x, mirrored);
     else st = dnx_fail(err, DNX_ESHAPE, at(path),
                        "is %d x %d pixels, the network's input %d x %d: align and crop the faces "
@@ -162,21 +153,20 @@ static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fau
     return st;
 }
 
-dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net,
-                           const dnx_decoder *decoder, float *x, float *mirrored, dnx_err *err) {
+dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, float *x,
+                           float *mirrored, dnx_err *err) {
     const char *name = l->name[i];
     dnx_image image;
     if (l->set.n) {
         char where[300];
         snprintf(where, sizeof where, "%.250s: image %s", l->base, name);
-        dnx_image_fault fault = dnx_image_decode(l->set.image[i].bytes, l->set.image[i].n, decoder,
-                                                 &image);
+        dnx_image_fault fault = dnx_image_decode(l->set.image[i].bytes, l->set.image[i].n, &image);
         return take(net, where, fault, &image, x, mirrored, err);
     }
     char *path = name[0] == '/' ? strdup(name) : dnx_path_join(l->base, name);
     if (!path) return dnx_fail(err, DNX_EMEM, at(name), "no memory");
     if (access(path, F_OK) && !access(name, F_OK)) strcpy(path, name);
-    dnx_image_fault fault = dnx_image_read(path, decoder, &image);
+    dnx_image_fault fault = dnx_image_read(path, &image);
     dnx_status st = take(net, path, fault, &image, x, mirrored, err);
     free(path);
     return st;

@@ -14,8 +14,8 @@ typedef struct {
     dnx_binset set; /* of a file *.bin: its images, whose names are numbers from 0 */
 } dnx_images;
 
-/* All .jpg, .jpeg and .png of a folder and its folders, sorted, or the lines of a list, or, of a
- * file *.bin, the images of a verification set (binset.h). DNX_EIO: unreadable, no images;
+/* All images of a folder (dnx_image_is_named) and its folders, sorted, or the lines of a list, or
+ * the images of a verification set *.bin (binset.h). DNX_EIO: unreadable, no images;
  * DNX_EPARSE: no such set; DNX_EMEM. Free l in any case. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
@@ -23,6 +23,6 @@ void dnx_images_free(dnx_images *l);
 /* Image i as H x W x C floats, (pixel - input_mean) * input_scale, and its mirror image where
  * mirrored is not NULL. DNX_EIO; DNX_EPARSE: it cannot be decoded; DNX_ESHAPE: it has not the
  * network's size. Thread safe. */
-dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net,
-                           const dnx_decoder *decoder, float *x, float *mirrored, dnx_err *err);
+dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, float *x,
+                           float *mirrored, dnx_err *err);
 #endif

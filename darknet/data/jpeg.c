@@ -4,8 +4,11 @@
 #include <stdint.h>
 #include <stdio.h> /* before jpeglib.h, which needs it */
 #include <stdlib.h>
+#include <string.h>
 
 #include <jpeglib.h>
+
+#include "data/decoders.h"
 
 typedef struct {
     struct jpeg_error_mgr base; /* first: the library knows only this part */
@@ -31,70 +34,82 @@ static struct jpeg_error_mgr *watch(handler *h) {
 /* ---- decoding ---- */
 
 typedef struct {
-    double w, h;
-    bool is_cmyk;
-    unsigned char *rgb;
+    dnx_image *image;
+    int orientation;
+    const char *why;
 } picture;
 
-static void read_pixels(struct jpeg_decompress_struct *d, picture *p) {
-    if (p->w > DNX_MAX_SIDE || p->h > DNX_MAX_SIDE || p->w * p->h > DNX_MAX_PIXELS)
-        give_up((j_common_ptr)d);
-    d->out_color_space = JCS_RGB; /* CMYK to RGB is an error of the library's */
+static void refuse(j_decompress_ptr d, picture *p, const char *why) {
+    p->why = why;
+    give_up((j_common_ptr)d);
+}
+
+/* A small file of thousands of scans would take minutes. */
+static void count_scans(j_common_ptr c) {
+    enum { MOST_SCANS = 500 };
+    if (((j_decompress_ptr)(void *)c)->input_scan_number > MOST_SCANS) give_up(c);
+}
+
+static int find_orientation(j_decompress_ptr d) {
+    for (jpeg_saved_marker_ptr m = d->marker_list; m; m = m->next)
+        if (m->data_length > 6 && !memcmp(m->data, "Exif\0\0", 6))
+            return dnx_exif_orientation(m->data + 6, m->data_length - 6);
+    return 1;
+}
+
+/* A coded block of 8 x 8 takes a bit at least, but where the coding is arithmetic. */
+static void check_header(j_decompress_ptr d, size_t n, picture *p) {
+    enum { MOST_PIXELS_A_BYTE = 8 * 64 };
+    const double w = d->image_width, h = d->image_height;
+    const char *why = dnx_image_claim(p->image, w, h);
+    if (why) refuse(d, p, why);
+    if (d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK)
+        refuse(d, p, "is CMYK, not RGB or grey");
+    if (!d->arith_code && (double)n * MOST_PIXELS_A_BYTE < w * h) refuse(d, p, DNX_WHY_CUT);
+}
+
+static void read_pixels(j_decompress_ptr d, picture *p) {
+    dnx_image *image = p->image;
+    d->out_color_space = JCS_RGB;
     jpeg_start_decompress(d);
     size_t row = (size_t)d->output_width * 3;
-    p->rgb = malloc(row * d->output_height);
-    if (!p->rgb) give_up((j_common_ptr)d);
+    image->rgb = malloc(row * d->output_height);
+    if (!image->rgb) refuse(d, p, DNX_WHY_MEMORY);
     while (d->output_scanline < d->output_height) {
-        JSAMPROW line = p->rgb + row * d->output_scanline;
+        JSAMPROW line = image->rgb + row * d->output_scanline;
         jpeg_read_scanlines(d, &line, 1);
     }
     jpeg_finish_decompress(d);
 }
 
-/* Reads the header, and the pixels too where they are wanted. false: one of them is broken. */
-static bool decode(const unsigned char *bytes, size_t n, bool wants_pixels, picture *p) {
+static void decode(const unsigned char *bytes, size_t n, picture *p) {
     struct jpeg_decompress_struct d;
+    struct jpeg_progress_mgr progress = {.progress_monitor = count_scans};
     handler on_error;
     d.err = watch(&on_error);
     if (setjmp(on_error.back)) {
         jpeg_destroy_decompress(&d);
-        free(p->rgb);
-        return false;
+        if (!p->why) p->why = DNX_WHY_BROKEN;
+        return;
     }
     jpeg_create_decompress(&d);
+    d.progress = &progress;
     jpeg_mem_src(&d, bytes, (unsigned long)n);
+    jpeg_save_markers(&d, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(&d, TRUE);
-    p->w = d.image_width;
-    p->h = d.image_height;
-    p->is_cmyk = d.jpeg_color_space == JCS_CMYK || d.jpeg_color_space == JCS_YCCK;
-    if (wants_pixels) read_pixels(&d, p);
+    check_header(&d, n, p);
+    p->orientation = find_orientation(&d);
+    read_pixels(&d, p);
     jpeg_destroy_decompress(&d);
-    return true;
 }
 
-bool dnx_jpeg_is(const unsigned char *bytes, size_t n) {
-    return n > 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff;
-}
-
-bool dnx_jpeg_size(const unsigned char *bytes, size_t n, double *w, double *h) {
-    picture p = {0};
-    if (!decode(bytes, n, false, &p)) return false;
-    *w = p.w;
-    *h = p.h;
-    return true;
-}
-
-bool dnx_jpeg_is_cmyk(const unsigned char *bytes, size_t n) {
-    picture p = {0};
-    return decode(bytes, n, false, &p) && p.is_cmyk;
-}
-
-unsigned char *dnx_jpeg_decode(const unsigned char *bytes, size_t n, int *w, int *h) {
-    picture p = {0};
-    if (!decode(bytes, n, true, &p)) return NULL;
-    *w = (int)p.w;
-    *h = (int)p.h;
-    return p.rgb;
+const char *dnx_jpeg_decode(const unsigned char *bytes, size_t n, dnx_image *image,
+                            int *orientation) {
+    picture p = {.image = image, .orientation = 1};
+    decode(bytes, n, &p);
+    *orientation = p.orientation;
+    if (p.why) dnx_image_free(image);
+    return p.why;
 }
 
 /* ---- encoding ---- */

@@ -2,15 +2,8 @@
 
 #include <stdlib.h>
 
-/* What is said of an image that is left out of a training. */
-static const char *reason(dnx_image_fault fault) {
-    return fault == DNX_IMAGE_HUGE   ? "claims more pixels than an image may have"
-           : fault == DNX_IMAGE_CMYK ? "is CMYK, not RGB or grey"
-                                     : "cannot be decoded";
-}
-
 const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net, const dnx_look *look,
-                           const dnx_decoder *decoder, float *scratch, float *out) {
+                           float *scratch, float *out) {
     const size_t pixels = (size_t)net->in.w * (size_t)net->in.h;
     const float mean = net->o.input_mean, scale = net->o.input_scale;
     const int C = net->in.c;
@@ -19,9 +12,9 @@ const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net, cons
     const char *why = NULL;
     unsigned char *bytes = dnx_data_bytes(d, i, &len, &why);
     if (!bytes) return why;
-    dnx_image_fault fault = dnx_image_decode(bytes, len, decoder, &image);
+    dnx_image_fault fault = dnx_image_decode(bytes, len, &image);
     free(bytes);
-    if (fault) return reason(fault);
+    if (fault) return image.why;
     dnx_augment_place(look, image.rgb, image.w, image.h, net->in.w, net->in.h, scratch);
     dnx_image_free(&image);
     dnx_augment_paint(look, net->in.w, net->in.h, scratch, scratch + pixels * 3);
@@ -31,11 +24,11 @@ const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net, cons
 }
 
 bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored,
-                    const dnx_decoder *decoder, float *out) {
+                    float *out) {
     const dnx_look look = {.mirrored = mirrored, .is_centered = net->o.center, .saturation = 1,
                            .exposure = 1, .shrink = 1};
     float *scratch = dnx_alloc((size_t)net->in.w * (size_t)net->in.h * 3 * 2);
-    bool ok = scratch && !dnx_image_load(d, i, net, &look, decoder, scratch, out);
+    bool ok = scratch && !dnx_image_load(d, i, net, &look, scratch, out);
     dnx_free(scratch);
     return ok;
 }

@@ -16,9 +16,9 @@ static inline void dnx_pixel(const float *rgb, int C, float mean, float scale, f
  * (luma). scratch: 2 x H x W x 3 floats. NULL, or why it cannot be read or decoded; an image that
  * claims more than DNX_MAX_SIDE or DNX_MAX_PIXELS is not decoded. Thread safe. */
 const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net, const dnx_look *look,
-                           const dnx_decoder *decoder, float *scratch, float *out);
+                           float *scratch, float *out);
 
 /* Image i as it is, or its mirror image. false: it cannot be read or decoded. Thread safe. */
 bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored,
-                    const dnx_decoder *decoder, float *out);
+                    float *out);
 #endif

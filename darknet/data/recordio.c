@@ -89,7 +89,7 @@ static float label_of(const unsigned char *bytes, size_t image) {
 
 /* Most records are whole and have few labels: then one short read does. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
-                             unsigned char head[4], size_t *n) {
+                             unsigned char head[DNX_IMAGE_HEAD], size_t *n) {
     unsigned char start[128], *bytes = start;
     unsigned part;
     uint32_t len;
@@ -98,7 +98,7 @@ const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
     size_t got = len < sizeof start ? len : sizeof start;
     if (!read_at(fd, start, got, at + FRAME)) return "cannot be read";
     size_t image = image_at(start, got);
-    if (part != WHOLE || (len > got && (!image || got - image < 4))) {
+    if (part != WHOLE || (len > got && (!image || got - image < DNX_IMAGE_HEAD))) {
         bytes = read_content(fd, size, at, &got, &why);
         if (!bytes) return why;
         image = image_at(bytes, got);
@@ -106,7 +106,7 @@ const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
     if (!image) why = "has no label";
     else {
         *label = label_of(bytes, image);
-        *n = got - image < 4 ? got - image : 4;
+        *n = got - image < DNX_IMAGE_HEAD ? got - image : DNX_IMAGE_HEAD;
         memcpy(head, bytes + image, *n);
     }
     if (bytes != start) free(bytes);

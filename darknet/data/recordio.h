@@ -2,6 +2,7 @@
  * and the places of its records in NAME.idx. */
 #ifndef DNX_RECORDIO_H
 #define DNX_RECORDIO_H
+#include "data/decode.h"
 #include "dnx.h"
 
 typedef struct {
@@ -21,7 +22,7 @@ void dnx_records_free(dnx_records *r); /* keeps fd open: it is closed by whoever
 /* The class of the record at a place; NULL, or what is wrong. head gets the first bytes of the
  * image, n of them. Thread safe. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
-                             unsigned char head[4], size_t *n);
+                             unsigned char head[DNX_IMAGE_HEAD], size_t *n);
 /* The bytes of its image, free() them; NULL with *why set. Thread safe. */
 unsigned char *dnx_record_image(int fd, uint64_t size, uint64_t at, size_t *len, const char **why);
 #endif

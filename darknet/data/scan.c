@@ -42,31 +42,25 @@ void dnx_side_by_side(size_t n, void (*fn)(void *arg, size_t lo, size_t hi), voi
 
 /* ---- faults ---- */
 
-enum { EMPTY = 250, NO_IMAGE, NO_FILE, DAMAGED }; /* above any errno */
+enum { KIND = 150, EMPTY = 250, NO_FILE, DAMAGED }; /* above any errno; a kind that is not read */
 
 static const char *text_of(int fault) {
-    return fault == EMPTY      ? "is empty"
-           : fault == NO_IMAGE ? "is no image"
-           : fault == NO_FILE  ? "is no file"
-           : fault == DAMAGED  ? "is damaged"
-                               : strerror(fault);
+    return fault == EMPTY     ? "is empty"
+           : fault == NO_FILE ? "is no file"
+           : fault == DAMAGED ? "is damaged"
+           : fault >= KIND    ? dnx_image_kind_why(fault - KIND)
+                              : strerror(fault);
 }
 
 static int fault_of_head(const unsigned char *head, size_t n) {
-    static const struct {
-        const char *bytes;
-        size_t n;
-    } magic[] = {{"\xff\xd8\xff", 3}, {"\x89PNG", 4}, {"BM", 2}, {"GIF8", 4}, {"P5", 2}, {"P6", 2}};
-    if (n == 0) return EMPTY;
-    for (size_t i = 0; i < sizeof magic / sizeof *magic; i++)
-        if (n >= magic[i].n && !memcmp(head, magic[i].bytes, magic[i].n)) return 0;
-    return NO_IMAGE;
+    int kind = dnx_image_kind(head, n);
+    return !n ? EMPTY : dnx_image_kind_why(kind) ? KIND + kind : 0;
 }
 
 /* Three calls of the system a file; what is none tells by its error. A FIFO would wait without
  * O_NONBLOCK. */
 static int fault_of_file(const char *path) {
-    unsigned char head[4] = {0};
+    unsigned char head[DNX_IMAGE_HEAD];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t got = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
     int why = got < 0 ? errno : 0;
@@ -82,7 +76,7 @@ typedef struct {
 
 static void look(void *arg, size_t lo, size_t hi) {
     scan *s = arg;
-    unsigned char head[4];
+    unsigned char head[DNX_IMAGE_HEAD];
     float label;
     size_t n = 0;
     for (size_t i = lo; i < hi; i++) {

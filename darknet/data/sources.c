@@ -200,7 +200,7 @@ typedef struct {
 
 static void read_labels(void *arg, size_t lo, size_t hi) {
     labelling *l = arg;
-    unsigned char head[4];
+    unsigned char head[DNX_IMAGE_HEAD];
     size_t n;
     for (size_t i = lo; i < hi; i++)
         l->why[i] = dnx_record_label(l->r->fd, l->r->size, l->r->at[i], &l->label[i], head, &n);

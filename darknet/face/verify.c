@@ -25,7 +25,6 @@ struct dnx_verify {
 typedef struct {
     dnx_verify *v;
     dnx_net *net;
-    const dnx_decoder *decoder;
     float *x;
     int first, count;
     dnx_err *errors; /* one a thread */
@@ -176,7 +175,7 @@ static void load_share(void *arg, int t, int threads) {
     job *j = arg;
     size_t size = dnx_size(j->net->in);
     for (int i = t; i < j->count; i += threads)
-        dnx_images_load(&j->v->images, (size_t)(j->first + i), j->net, j->decoder,
+        dnx_images_load(&j->v->images, (size_t)(j->first + i), j->net,
                         j->x + (size_t)i * size, NULL, &j->errors[t]);
 }
 
@@ -238,10 +237,10 @@ static double threshold(const dnx_verify *v, int fold) {
     return 0;
 }
 
-dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, const dnx_decoder *decoder,
-                          double *accuracy, dnx_err *err) {
+dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *accuracy,
+                          dnx_err *err) {
     size_t D = dnx_size(net->nodes[last].out);
-    job j = {.v = v, .net = net, .decoder = decoder};
+    job j = {.v = v, .net = net};
     j.x = dnx_alloc((size_t)net->batch * dnx_size(net->in));
     j.errors = calloc((size_t)dnx_pool_threads(net->pool), sizeof *j.errors);
     float *out = dnx_alloc((size_t)v->n * D);

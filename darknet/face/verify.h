@@ -15,6 +15,6 @@ void dnx_verify_close(dnx_verify *v); /* v may be NULL */
 /* Runs layers 0..last of a predicting network on all images. *accuracy: the mean over the folds of
  * the accuracy at the threshold that errs least on the other folds. The errors of dnx_images_load;
  * DNX_ENUMBER: a feature is not finite. */
-dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, const dnx_decoder *decoder,
-                          double *accuracy, dnx_err *err);
+dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *accuracy,
+                          dnx_err *err);
 #endif

@@ -14,11 +14,6 @@
 
 #include "net/rate.h"
 
-/* Exported by libdarknet, in none of its headers. */
-unsigned char *stbi_load_from_memory(const unsigned char *bytes, int n, int *w, int *h,
-                                     int *channels, int wanted);
-void stbi_image_free(void *p);
-
 typedef struct {
     dnx_host *host;
     int index;
@@ -184,13 +179,3 @@ float dnx_host_rate(const dnx_host *h)
 uint64_t dnx_host_seen(const dnx_host *h) { return h->seen; }
 
 int dnx_host_cpu_build(void) { return dlsym(RTLD_DEFAULT, "cuda_make_array") == NULL; }
-
-static unsigned char *decode(const unsigned char *bytes, size_t n, int *w, int *h)
-{
-    int channels;
-    return n > INT_MAX ? NULL : stbi_load_from_memory(bytes, (int)n, w, h, &channels, 3);
-}
-
-static void free_decoded(unsigned char *rgb) { stbi_image_free(rgb); }
-
-const dnx_decoder dnx_host_decoder = {decode, free_decoded};

@@ -1,8 +1,6 @@
-/* loop.h - runs a network by libdarknet's own training loop, and borrows its image decoder.
- * Nothing of darknet.h shows here. */
+/* loop.h - runs a network by libdarknet's own training loop. Nothing of darknet.h shows here. */
 #ifndef DNX_HOST_H
 #define DNX_HOST_H
-#include "data/decode.h"
 #include "net/net.h"
 
 typedef struct dnx_host dnx_host;
@@ -26,7 +24,4 @@ uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 
 /* 1: libdarknet was built without GPU, as darknet.h was read here (its structs differ else). */
 int dnx_host_cpu_build(void);
-
-/* Decodes PNG, BMP and others; thread safe. */
-extern const dnx_decoder dnx_host_decoder;
 #endif

@@ -25,7 +25,7 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
             memcpy(to[k].value, from[k].value, sizeof(float) * from[k].count);
     }
     dnx_status st = dnx_net_prepare(j->eval, err);
-    if (!st) st = dnx_verify_run(j->pairs, j->eval, j->feature, &dnx_host_decoder,
+    if (!st) st = dnx_verify_run(j->pairs, j->eval, j->feature,
                                  &j->lfw, err);
     if (st) return st;
     bool is_best = j->lfw > j->log.best;

@@ -121,7 +121,7 @@ static void show_broken(void *arg, const char *path, const char *why) {
 /* An image for the teachers, and how many they have seen. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
-    return dnx_data_image(j->data, i, j->net, mirrored, &dnx_host_decoder, x);
+    return dnx_data_image(j->data, i, j->net, mirrored, x);
 }
 
 static void show_cached(void *arg, size_t done, size_t all) {
@@ -197,8 +197,7 @@ dnx_status dnx_train_open(dnx_train_job *j, dnx_err *err) {
         st = dnx_teachers_cache(net, a->cache, j->data, read_image, show_cached, j, err);
     if (!st) st = open_log(j, err);
     if (!st)
-        st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS,
-                           &dnx_host_decoder, &j->feed, err);
+        st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS, &j->feed, err);
     return st;
 }
 

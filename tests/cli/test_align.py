@@ -167,8 +167,8 @@ def test_faults(tmp):
     landmarks, out = write(f"{tmp}/l.txt", text), f"{tmp}/out"
     status, said, error = align(f"{tmp}/in/", landmarks, out)
     check(status == 1 and said.startswith("2 written, 0 there already, 10 failed"), "faults", said)
-    for want in (f"{tmp}/in/broken.jpg: is no image that can be decoded",
-                 f"{tmp}/in/empty.png: is no image that can be decoded",
+    for want in (f"{tmp}/in/broken.jpg: cannot be decoded",
+                 f"{tmp}/in/empty.png: is empty",
                  f"{tmp}/in/outside.png: has landmarks outside of its 120 x 120 pixels",
                  f"{tmp}/in/faceless.png: has no face in the landmarks",
                  f"{tmp}/in/unlisted.png: has no face in the landmarks",

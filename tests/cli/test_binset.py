@@ -67,7 +67,7 @@ def main():
                 ("a call", pickle.dumps(([os.system], [True])), "names a class or a function"),
                 ("a list", b"faces/1.png\n", "bad.bin: no verification set"),
                 ("no image", pickle.dumps((images[:3] + [b"GIF?"], [True] * 2)),
-                 "bad.bin: image 000003: is no image that can be decoded"),
+                 "bad.bin: image 000003: is no image"),
                 ("another size", large, "bad.bin: image 000003: is 7 x 8 pixels")):
             write("bad.bin", data)
             status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got")

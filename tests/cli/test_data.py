@@ -253,11 +253,11 @@ def faulty_images():
         "huge.bmp": (b"BM" + bytes(12) + struct.pack("<Iii", 40, 50000, -50000) + bytes(40),
                      "claims more pixels than an image may have"),
         "huge.gif": (b"GIF89a" + struct.pack("<HH", 60000, 60000) + bytes(20),
-                     "claims more pixels than an image may have"),
+                     "is a GIF image; JPEG, PNG, BMP and PNM are read"),
         "huge.ppm": (b"P6 # big\n50000 50000\n255\n", "claims more pixels than an image may have"),
         "cmyk.jpg": (jpeg(mode="CMYK"), "is CMYK, not RGB or grey"),
         "short.jpg": (read("faces/0/0.jpg")[:-40], "cannot be decoded"),
-        "short.png": (png[:40], "cannot be decoded"),
+        "short.png": (png[:40], "is cut short"),
     }
     for name, (content, _) in tests.items():
         write(name, content)

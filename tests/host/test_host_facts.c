@@ -339,22 +339,6 @@ static void updates(void)
     free_host(net);
 }
 
-/* H9: we decode with what the library exports, not by its image loaders. */
-static void decode(void)
-{
-    static const unsigned char bmp[62] = {/* 2 x 1 pixels, 24 bits, BGR: red, blue */
-        'B', 'M', 62, [10] = 54, [14] = 40, [18] = 2, [22] = 1, [26] = 1, [28] = 24,
-        [56] = 255, [57] = 255};
-    int w = 0, h = 0;
-    unsigned char *rgb = dnx_host_decoder.other(bmp, sizeof bmp, &w, &h);
-    check(rgb && w == 2 && h == 1 && !memcmp(rgb, "\377\0\0\0\0\377", 6),
-          "H9: stbi_load_from_memory decodes a BMP to RGB");
-    dnx_host_decoder.free_other(rgb);
-    check(!dnx_host_decoder.other(bmp, 20, &w, &h), "H9: stbi_load_from_memory refuses a cut file");
-    check(!dnx_host_decoder.other((const unsigned char *)"abc", 3, &w, &h),
-          "H9: stbi_load_from_memory refuses what is no image");
-}
-
 static void clean(void)
 {
     unlink(write_file("a.cfg", ""));
@@ -376,7 +360,6 @@ int main(void)
     leaks();
     loop();
     updates();
-    decode();
     clean();
     dup2(err, 2);
     close(err);

@@ -20,21 +20,6 @@ static void write_image(const char *name, int red, int side) {
     fclose(f);
 }
 
-/* The decoder of this test: PPM as written above; a file "P6 bad" cannot be decoded. */
-static unsigned char *decode(const unsigned char *bytes, size_t n, int *w, int *h) {
-    int at = 0;
-    char head[32] = {0};
-    memcpy(head, bytes, n < 31 ? n : 31);
-    if (sscanf(head, "P6\n%d %d\n255\n%n", w, h, &at) != 2 || !at) return NULL;
-    size_t size = (size_t)*w * (size_t)*h * 3;
-    unsigned char *rgb = n >= size + (size_t)at ? malloc(size) : NULL;
-    if (rgb) memcpy(rgb, bytes + at, size);
-    return rgb;
-}
-
-static void free_rgb(unsigned char *p) { free(p); }
-static const dnx_decoder decoder = {decode, free_rgb};
-
 static dnx_net *build(const char *options) {
     char text[1024];
     snprintf(text, sizeof text,
@@ -257,7 +242,7 @@ static bool take(const dnx_data *d, dnx_net *net, uint64_t seen, int threads, in
     dnx_batch b;
     const size_t B = (size_t)net->batch, size = B * dnx_size(net->in);
     net->seen = seen;
-    if (dnx_batches_open(d, net, 7, threads, &decoder, &f, NULL)) return false;
+    if (dnx_batches_open(d, net, 7, threads, &f, NULL)) return false;
     *altered = 0;
     for (int i = 0; i < count; i++) {
         if (dnx_batches_next(f, &b, NULL)) return false;
@@ -297,7 +282,7 @@ static void test_feed(const char *options, bool alters) {
     for (int i = 0; i < N; i++) {
         right = right && truth[0][i] == (float)d->class_of[image[0][i]];
         mirrors += mirrored[0][i];
-        ok = dnx_data_image(d, image[0][i], net, mirrored[0][i], &decoder, want);
+        ok = dnx_data_image(d, image[0][i], net, mirrored[0][i], want);
         exact = exact && ok && !memcmp(want, x[0] + (size_t)i * size, sizeof(float) * size);
     }
     check(right && mirrors > 8 && mirrors < N - 8, "truth is the image's class");
@@ -322,7 +307,7 @@ static void test_replaced(const char *options) {
     dnx_data *d = open_data("classes=8\ntrain=long.txt\n");
     dnx_net *net = build(options);
     int told = 0;
-    bool ok = !dnx_batches_open(d, net, 7, 2, &decoder, &f, NULL), found = false;
+    bool ok = !dnx_batches_open(d, net, 7, 2, &f, NULL), found = false;
     for (int i = 0; ok && i < 200; i++) {
         const char *line;
         ok = !dnx_batches_next(f, &b, NULL);
@@ -345,7 +330,7 @@ static void test_unlabelled(void) {
     dnx_net *net = build("batch=4");
     dnx_batches *f;
     dnx_batch b;
-    bool ok = !dnx_batches_open(d, net, 7, 2, &decoder, &f, NULL) &&
+    bool ok = !dnx_batches_open(d, net, 7, 2, &f, NULL) &&
               !dnx_batches_next(f, &b, NULL);
     for (int k = 0; ok && k < 4; k++) ok = b.truth[k] == -1;
     check(ok, "unlabelled images have truth -1");

@@ -1,0 +1,35 @@
+/* decoders.h - the decoders behind the gate (decode.h). Only decode.c and the fuzz target call
+ * them. Each takes any bytes, fills image->rgb, w and h, and returns NULL; or it returns why not, a
+ * constant, and leaves nothing to free. Thread safe. */
+#ifndef DNX_DECODERS_H
+#define DNX_DECODERS_H
+#include "data/decode.h"
+
+#define DNX_WHY_BROKEN "cannot be decoded"
+#define DNX_WHY_CUT "is cut short"
+#define DNX_WHY_HUGE "claims more pixels than an image may have"
+#define DNX_WHY_MEMORY "needs more memory than there is"
+#define DNX_WHY_PALETTE "has a pixel outside of its palette"
+
+/* *orientation: as in EXIF, 1 (upright) to 8. */
+const char *dnx_jpeg_decode(const unsigned char *bytes, size_t n, dnx_image *image,
+                            int *orientation);
+const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *image,
+                           int *orientation);
+const char *dnx_bmp_decode(const unsigned char *bytes, size_t n, dnx_image *image);
+const char *dnx_pnm_decode(const unsigned char *bytes, size_t n, dnx_image *image);
+
+/* Takes the side lengths that a header claims, before anything is allocated for them. */
+const char *dnx_image_claim(dnx_image *image, double w, double h);
+
+/* One channel over black: c with alpha a, both 0..255. */
+static inline unsigned char dnx_over_black(unsigned c, unsigned a) {
+    return (unsigned char)((c * a + 127) / 255);
+}
+
+/* The orientation that EXIF data names (n bytes that start with TIFF's header); 1 when they are
+ * damaged or name none. */
+int dnx_exif_orientation(const unsigned char *tiff, size_t n);
+/* Turns and mirrors an image upright. false: no memory, the image is as it was. */
+bool dnx_image_turn(dnx_image *image, int orientation);
+#endif
