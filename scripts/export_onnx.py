@@ -16,8 +16,12 @@ written by the few functions below."""
 import argparse
 import sys
 
+from lib.errors import Failure, needs, run_main
+
+needs("numpy")
 import numpy as np
 
+from lib.files import whole_file
 from lib.darknet_files import BN_EPS, plan, read_weights
 
 IR_VERSION, OPSET = 7, 13
@@ -110,13 +114,13 @@ def export(cfg, weights, out, batch="N"):
     """batch: a number, or the name of an open size."""
     net, layers = plan(cfg)
     if not layers:
-        raise ValueError(f"{cfg}: no layers")
+        raise Failure(f"{cfg}: no layers")
     model = message((1, IR_VERSION), (2, "ThinFace"),
                     (7, graph(net, layers, read_weights(weights, layers), batch)),
                     (8, message((1, ""), (2, OPSET))))
     if len(model) > LARGEST:
-        raise ValueError(f"{out}: {len(model)} bytes, an ONNX file has at most {LARGEST}")
-    with open(out, "wb") as f:
+        raise Failure(f"{out}: {len(model)} bytes, an ONNX file has at most {LARGEST}")
+    with whole_file(out, binary=True) as f:
         f.write(model)
 
 
@@ -130,11 +134,8 @@ def main():
     args = parser.parse_args()
     if args.batch < 0:
         parser.error("-batch must be at least 1")
-    try:
-        export(args.cfg, args.weights, args.out, args.batch or "N")
-    except (OSError, ValueError) as e:
-        sys.exit(f"export_onnx: {e}")
+    return run_main(export, args.cfg, args.weights, args.out, args.batch or "N")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,11 +5,16 @@
 
 Knows [net], [convolutional], [depthwise], [global_depthwise] and linear [shortcut], no more. It shares
 no code with the C side: the tests use it as a second opinion."""
+import math
+import re
 import struct
 
 import numpy as np
 
+from lib.errors import Failure
+
 BN_EPS = 1e-5
+LARGEST = 65536  # of the numbers in a cfg that are read here
 # Options of each section, and those of training, which change no output
 SECTIONS = {
     "convolutional": {"filters", "size", "stride", "pad", "padding", "groups", "batch_normalize",
@@ -25,7 +30,7 @@ TRAINING = {"fixed_width", "stopbackward", "learning_rate", "decay", "exclusivit
 def read_cfg(path):
     """The sections of a cfg: a list of (name, {option: text}, line)."""
     sections = []
-    with open(path) as f:
+    with open(path, encoding="utf-8", errors="surrogateescape") as f:
         for number, line in enumerate(f, 1):
             line = line.strip()
             if not line or line[0] in "#;":
@@ -36,15 +41,17 @@ def read_cfg(path):
                 key, value = line.split("=", 1)
                 sections[-1][1][key.strip()] = value.strip()
             else:
-                raise ValueError(f"{path}:{number}: not a section and not option=value")
+                raise Failure(f"{path}:{number}: not a section and not option=value")
     return sections
 
 
-def whole(o, option, default, at):
+def whole(o, option, default, at, least=1):
     """The whole number of an option; at: file, line and section."""
     text = o.get(option, str(default))
-    if not text.isdigit():
-        raise ValueError(f"{at} {option}={text}: not a whole number")
+    if not text.isdecimal():
+        raise Failure(f"{at} {option}={text}: not a whole number")
+    if not least <= int(text) <= LARGEST:
+        raise Failure(f"{at} {option}={text}: must be {least} to {LARGEST}")
     return int(text)
 
 
@@ -53,56 +60,58 @@ def plan(path):
     `params`, a list of (name, shape) in the order of the weights file."""
     sections = read_cfg(path)
     if not sections or sections[0][0] != "net":
-        raise ValueError(f"{path}: the first section must be [net]")
+        raise Failure(f"{path}: the first section must be [net]")
     _, o, line = sections[0]
-    if float(o.get("width_multiplier", 1)) != 1:
-        raise ValueError(f"{path}:{line}: [net] width_multiplier: only 1 is known here")
+    if not re.fullmatch(r"0*1(\.0*)?", o.get("width_multiplier", "1")):
+        raise Failure(f"{path}:{line}: [net] width_multiplier: only 1 is known here")
     for k in ("height", "width", "channels"):
         if k not in o:
-            raise ValueError(f"{path}:{line}: [net] {k} is missing")
-    net = {k: whole(o, k, 0, f"{path}:{line}: [net]") for k in ("height", "width", "channels")}
+            raise Failure(f"{path}:{line}: [net] {k} is missing")
+    net = {k: whole(o, k, 1, f"{path}:{line}: [net]") for k in ("height", "width", "channels")}
     h, w, c = net["height"], net["width"], net["channels"]
     layers, shapes = [], []
     for i, (name, o, line) in enumerate(sections[1:]):
         at = f"{path}:{line}: [{name}]"
         if name not in SECTIONS:
-            raise ValueError(f"{at} is not known here, only {', '.join(SECTIONS)}")
+            raise Failure(f"{at} is not known here, only {', '.join(SECTIONS)}")
         for option in sorted(set(o) - SECTIONS[name] - TRAINING):
-            raise ValueError(f"{at} {option}= is not known here")
+            raise Failure(f"{at} {option}= is not known here")
         act = o.get("activation", "logistic" if name == "convolutional" else "linear")
         if act not in ("prelu", "linear"):
-            raise ValueError(f"{at} activation={act}: only prelu and linear are known here")
+            raise Failure(f"{at} activation={act}: only prelu and linear are known here")
         layer = {"name": name, "act": act, "bn": o.get("batch_normalize", "0") == "1", "params": []}
         if name == "shortcut":
             text = o.get("from", "")
-            if not text.lstrip("-").isdigit():
-                raise ValueError(f"{at} from={text}: only one layer is known here")
+            if not re.fullmatch(r"-?[0-9]+", text):
+                raise Failure(f"{at} from={text}: only one layer is known here")
             source = layer["from"] = int(text) + (i if int(text) < 0 else 0)
             if not 0 <= source < i:
-                raise ValueError(f"{at} from={text}: not a layer before this one")
+                raise Failure(f"{at} from={text}: not a layer before this one")
             if act != "linear" or shapes[source] != (h, w, c):
-                raise ValueError(f"{at} only linear, of equal shapes, is known here")
+                raise Failure(f"{at} only linear, of equal shapes, is known here")
         else:
             if name == "global_depthwise":
                 kh, kw, stride, pad, groups, filters = h, w, 1, 0, c, c
             else:
                 kh = kw = whole(o, "size", 3 if name == "depthwise" else 1, at)
                 stride = whole(o, "stride", 1, at)
-                pad = kh // 2 if o.get("pad", "0") == "1" else whole(o, "padding", 0, at)
+                pad = kh // 2 if o.get("pad", "0") == "1" else whole(o, "padding", 0, at, 0)
                 groups = c if name == "depthwise" else whole(o, "groups", 1, at)
                 filters = whole(o, "filters", 1, at)
                 if name == "depthwise":
                     filters = c * whole(o, "multiplier", 1, at)
+            if c % groups or filters % groups:
+                raise Failure(f"{at} groups={groups}: must divide {c} channels and {filters} filters")
             shape = (filters, c // groups, kh, kw)
             layer.update(cin=c, stride=stride, pad=pad, groups=groups, shape=shape)
             names = ["biases"] + (["scales", "mean", "variance"] if layer["bn"] else [])
             layer["params"] = [(n, (filters,)) for n in names] + [("weights", shape)]
             if act == "prelu":
                 layer["params"].append(("slopes", (filters,)))
+            if h + 2 * pad < kh or w + 2 * pad < kw:
+                raise Failure(f"{at} the filter is larger than the input")
             h, w = (h + 2 * pad - kh) // stride + 1, (w + 2 * pad - kw) // stride + 1
             c = filters
-            if h < 1 or w < 1:
-                raise ValueError(f"{at} the filter is larger than the input")
         layer["out"] = (h, w, c)
         layers.append(layer)
         shapes.append((h, w, c))
@@ -114,19 +123,23 @@ def read_weights(path, layers):
     with open(path, "rb") as f:
         data = f.read()
     if len(data) < 20:
-        raise ValueError(f"{path}: not a weights file")
+        raise Failure(f"{path}: not a weights file")
     major, minor, _ = struct.unpack_from("<iii", data)
     at = 12 + (8 if major * 10 + minor >= 2 else 4)
     values = np.frombuffer(data[at:len(data) - (len(data) - at) % 4], "<f4")
-    need = sum(int(np.prod(shape)) for layer in layers for _, shape in layer["params"])
+    need = sum(math.prod(shape) for layer in layers for _, shape in layer["params"])
     if need * 4 != len(data) - at:
-        raise ValueError(f"{path}: {values.size} floats, the network has {need}")
+        raise Failure(f"{path}: {values.size} floats, the network has {need}")
     out, at = [], 0
     for layer in layers:
         arrays = {}
         for name, shape in layer["params"]:
-            count = int(np.prod(shape))
+            count = math.prod(shape)
             arrays[name] = values[at:at + count].reshape(shape)
+            if not np.isfinite(arrays[name]).all():
+                raise Failure(f"{path}: {name} of layer {len(out)}: not all are finite numbers")
+            if name == "variance" and (arrays[name] < 0).any():
+                raise Failure(f"{path}: variance of layer {len(out)}: has a negative number")
             at += count
         out.append(arrays)
     return out

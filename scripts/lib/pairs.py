@@ -6,17 +6,13 @@ import pickletools
 
 import numpy as np
 
-
-class Failure(Exception):
-    """What the user sees, without a traceback."""
+from lib.errors import Failure
+from lib.text import read_lines, words
 
 
 def read_pairs(path):
     """[(name, name, is_same, fold)], names without suffix: NAME/NAME_0001."""
-    try:
-        lines = [l.split() for l in open(path, encoding="utf-8")]
-    except OSError as e:
-        raise Failure(f"{path}: {e.strerror}") from e
+    lines = [words(line) for line in read_lines(path)]
     try:
         head = [int(v) for v in lines[0]]
         folds, each = head if len(head) == 2 else (1, head[0])
@@ -25,20 +21,20 @@ def read_pairs(path):
     except (IndexError, ValueError, TypeError) as e:
         raise Failure(f"{path}:1: must be FOLDS and PAIRS") from e
     pairs = []
-    for number, words in enumerate(lines[1:], 2):
-        if not words:
+    for number, line in enumerate(lines[1:], 2):
+        if not line:
             continue
         try:
-            if len(words) == 3:
-                a, b = (words[0], int(words[1])), (words[0], int(words[2]))
-            elif len(words) == 4:
-                a, b = (words[0], int(words[1])), (words[2], int(words[3]))
+            if len(line) == 3:
+                a, b = (line[0], int(line[1])), (line[0], int(line[2]))
+            elif len(line) == 4:
+                a, b = (line[0], int(line[1])), (line[2], int(line[3]))
             else:
                 raise ValueError
         except ValueError as e:
             raise Failure(f"{path}:{number}: must be NAME I J or NAME I NAME J") from e
         fold = len(pairs) // (2 * each)
-        pairs.append(tuple(f"{n}/{n}_{i:04d}" for n, i in (a, b)) + (len(words) == 3, fold))
+        pairs.append(tuple(f"{n}/{n}_{i:04d}" for n, i in (a, b)) + (len(line) == 3, fold))
     if len(pairs) != folds * 2 * each:
         raise Failure(f"{path}: {len(pairs)} pairs; its first line promises {folds * 2 * each}")
     return pairs
@@ -80,7 +76,8 @@ def read_bin(path):
         raise Failure(f"{path}: {e.strerror}") from e
     except BROKEN as e:
         raise Failure(f"{path}: not a verification set: {e}") from e
-    if not isinstance(pair, tuple) or not all(isinstance(v, list) for v in pair):
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or \
+            not all(isinstance(v, list) for v in pair):
         raise Failure(f"{path}: must be a pair of lists: images, and whether a pair is the same")
     images, same = pair
     if not same or len(images) != 2 * len(same):

@@ -67,6 +67,18 @@ BAD = [
      ":1: [net] width_multiplier: only 1 is known here"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nsize=large\n",
      ":5: [depthwise] size=large: not a whole number"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nstride=0\n",
+     ":5: [depthwise] stride=0: must be 1 to 65536"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[convolutional]\ngroups=0\nactivation=linear\n",
+     ":5: [convolutional] groups=0: must be 1 to 65536"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[convolutional]\ngroups=2\nactivation=linear\n",
+     ":5: [convolutional] groups=2: must divide 3 channels and 1 filters"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=10\n[depthwise]\n",
+     ":1: [net] width_multiplier: only 1 is known here"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=x\n[depthwise]\n",
+     ":1: [net] width_multiplier: only 1 is known here"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\n[shortcut]\nfrom=--1\n",
+     ":6: [shortcut] from=--1: only one layer is known here"),
     ("[net]\nheight=4\nwidth=4\n[depthwise]\n", ":1: [net] channels is missing"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n", ": no layers"),
     ("[depthwise]\n", ": the first section must be [net]"),
@@ -223,11 +235,20 @@ def messages(folder):
                            struct.pack("<iiiQ", 0, 2, 0, 0) + bytes(8))
     cases = [(text, weights, "{cfg}" + said) for text, said in BAD]
     cases += [(SMALL, weights, "{weights}: 2 floats, the network has 306"),
-              (SMALL, write(folder, "x"), "{weights}: not a weights file")]
+              (SMALL, write(folder, "x"), "{weights}: not a weights file"),
+              (SMALL, os.path.join(folder, "none"), "{weights}: No such file or directory")]
+    one = "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n"
+    norm = one.replace("activation", "batch_normalize=1\nactivation")
+    for text, numbers, said in (
+            (one, (1, float("nan")), "weights of layer 0: not all are finite numbers"),
+            (norm, (0, 1, 0, -1, 1), "variance of layer 0: has a negative number")):
+        data = struct.pack(f"<iiiQ{len(numbers)}f", 0, 2, 0, 0, *numbers)
+        cases.append((text, common.write(os.path.join(folder, f"w{len(numbers)}"), data),
+                      "{weights}: " + said))
     for i, (text, file, said) in enumerate(cases):
         cfg = common.write(os.path.join(folder, f"{i}.cfg"), text)
         done = script("export_onnx.py", cfg, file, out)
-        want = "export_onnx: " + said.format(cfg=cfg, weights=file)
+        want = "export_onnx.py: " + said.format(cfg=cfg, weights=file)
         assert done.returncode == 1 and done.stderr.strip() == want, done.stderr
         assert not os.path.exists(out)
 

@@ -1,0 +1,62 @@
+"""How every script ends: a user's mistake is one line and status 1, wrong usage status 2."""
+import importlib.util
+import os
+import signal
+import sys
+
+PACKAGES = {"numpy": "python3-numpy", "scipy": "python3-scipy", "matplotlib": "python3-matplotlib",
+            "PIL": "python3-pil"}
+
+
+class Failure(ValueError):
+    """A message for the user, as `file: reason`. It is printed without a traceback."""
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP arrived. Like Ctrl-C it ends the work, and files are left whole."""
+
+
+def script():
+    return os.path.basename(sys.argv[0]) or "python3"
+
+
+def needs(*modules):
+    """Ends the script with one line when a module is not installed. Call it before importing."""
+    for name in modules:
+        if importlib.util.find_spec(name) is None:
+            sys.exit(f"{script()}: {PACKAGES.get(name, name)} is not installed for "
+                     f"{sys.executable}: make deps")
+
+
+def text_of(error):
+    """The line that tells the user about an exception."""
+    if isinstance(error, OSError) and error.strerror:
+        names = [str(n) for n in (error.filename, error.filename2) if n is not None]
+        return ": ".join(names[:1] + [error.strerror])
+    return str(error) or type(error).__name__
+
+
+def stop(number, _frame):
+    raise Stopped(signal.Signals(number).name)
+
+
+def run_main(work, *arguments, again=False):
+    """Calls work(*arguments) and returns the script's exit status: what work returns (None: 0), or
+    1 after a Failure, an error of the system or a signal. again: the message of an interruption
+    says that the same command goes on."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # one that was ignored stays ignored
+            signal.signal(number, stop)
+    try:
+        status = work(*arguments)
+        sys.stdout.flush()
+        return status or 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing is written when Python ends
+        return 1
+    except (Failure, OSError, MemoryError) as e:
+        print(f"{script()}: {text_of(e)}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"{script()}: interrupted" + ("; the same command goes on from here" if again
+                                            else ""), file=sys.stderr)
+    return 1

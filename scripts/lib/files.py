@@ -1,0 +1,142 @@
+"""Files that are there whole or not at all: the only way in which the scripts write results."""
+import contextlib
+import csv
+import json
+import os
+import stat
+import tempfile
+
+from lib.errors import Failure
+
+
+def folder_of(path):
+    return os.path.dirname(os.path.realpath(path))
+
+
+@contextlib.contextmanager
+def whole_file(path, binary=False):
+    """with whole_file(path) as f: f.write(...). Writes a temporary file of a unique name beside the
+    target, syncs it and renames it over the target. When the block fails, the old file stays. A
+    symbolic link stays a link and the old file's mode is kept. Folders are made when missing."""
+    text = {} if binary else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    target = os.path.realpath(path)
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and not stat.S_ISREG(mode):
+        if stat.S_ISDIR(mode):
+            raise Failure(f"{path}: is a folder")
+        with open(target, "wb" if binary else "w", **text) as f:  # a device or a pipe
+            yield f
+        return
+    if mode is not None and not os.access(target, os.W_OK):
+        raise Failure(f"{path}: is write-protected")
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    number, temporary = tempfile.mkstemp(".tmp", "." + os.path.basename(target)[:100] + ".",
+                                         os.path.dirname(target))
+    try:
+        with open(number, "wb" if binary else "w", **text) as f:
+            yield f
+            f.flush()
+            os.fchmod(f.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~umask())
+            os.fsync(f.fileno())
+        os.replace(temporary, target)
+    except OSError as e:
+        remove(temporary)
+        raise OSError(e.errno, e.strerror, path) from e  # not the temporary name
+    except BaseException:
+        remove(temporary)
+        raise
+    sync_folder(os.path.dirname(target))
+
+
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def sync_folder(folder):
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    except OSError:
+        pass  # a file system that cannot sync a folder
+    finally:
+        os.close(number)
+
+
+def remove(path):
+    with contextlib.suppress(OSError):
+        os.remove(path)
+
+
+def write(path, text):
+    with whole_file(path) as f:
+        f.write(text)
+
+
+def write_json(path, value):
+    """NaN and infinity are refused: JSON has none."""
+    text = json.dumps(value, indent=1, allow_nan=False)
+    write(path, text + "\n")
+
+
+def write_csv(path, rows):
+    with whole_file(path) as f:
+        csv.writer(f).writerows(rows)
+
+
+def save_figure(figure, path, dpi):
+    """A matplotlib figure, in the format that the suffix of path names (PNG without one)."""
+    kind = os.path.splitext(path)[1][1:].lower() or "png"
+    known = figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise Failure(f"{path}: .{kind} is no kind of picture, only {', '.join(sorted(known))}")
+    with whole_file(path, binary=True) as f:
+        figure.savefig(f, dpi=dpi, format=kind)
+
+
+def make_folder(path):
+    """Makes the folder and tries to write into it, so that a bad --out shows before the work."""
+    try:
+        os.makedirs(path, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except FileExistsError as e:
+        raise Failure(f"{path}: is a file, not a folder") from e
+    except OSError as e:
+        raise Failure(f"{path}: {e.strerror}") from e
+
+
+def read(path):
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as f:
+            return f.read()
+    except OSError as e:
+        raise Failure(f"{path}: {e.strerror}") from e
+
+
+def read_json(path, *keys):
+    """The object in a JSON file. Failure when it is none, or lacks one of the keys."""
+    try:
+        value = json.loads(read(path))
+    except Failure:
+        raise
+    except (ValueError, RecursionError) as e:
+        raise Failure(f"{path}: is not JSON: {e}") from e
+    if not isinstance(value, dict):
+        raise Failure(f"{path}: holds no JSON object")
+    for key in keys:
+        if key not in value:
+            raise Failure(f"{path}: has no \"{key}\"")
+    return value
+
+
+def read_result(path, *keys):
+    """Like read_json, but None for a file that is missing or torn: its work is done again."""
+    try:
+        return read_json(path, *keys)
+    except Failure:
+        return None

@@ -1,0 +1,93 @@
+"""What a result was made from. A fingerprint is a flat {name of an input: text}; it is stored in the
+result's file and compared when the work goes on, so that no result of other inputs is reused."""
+import functools
+import hashlib
+import os
+import re
+
+from lib.cfg_text import sections
+from lib.errors import Failure
+from lib.folders import walk
+from lib.processes import darknet
+
+SMALL = 1 << 29  # bytes of a folder up to which contents are compared, not times
+PATHS = ("teacher", "weights")  # options of a cfg that name files: the files are compared instead
+
+
+def digest(*parts):
+    h = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode(errors="surrogateescape")
+        h.update(len(data).to_bytes(8, "little") + data)
+    return h.hexdigest()
+
+
+def of_file(path):
+    """`4090900 bytes 3b1f...` of a file's content. A file that did not change is read once."""
+    try:
+        s = os.stat(path)
+        return content(os.path.realpath(path), s.st_size, s.st_mtime_ns)
+    except OSError as e:
+        raise Failure(f"{path}: {e.strerror}") from e
+
+
+@functools.lru_cache(maxsize=None)
+def content(path, size, _time):
+    h = hashlib.blake2b(digest_size=8)
+    with open(path, "rb") as f:
+        while block := f.read(1 << 20):
+            h.update(block)
+    return f"{size} bytes {h.hexdigest()}"
+
+
+@functools.lru_cache(maxsize=None)
+def of_folder(folder):
+    """Names and contents of all files below a folder; names, sizes and times when it is large. A
+    folder that was moved or copied keeps its fingerprint, while it is not large."""
+    found = []
+    for at, names in walk(folder):
+        for name in names:
+            path = os.path.join(at, name)
+            try:
+                found.append((os.path.relpath(path, folder), path, os.stat(path)))
+            except OSError:
+                found.append((os.path.relpath(path, folder), path, None))  # a dangling link
+    small = sum(s.st_size for _, _, s in found if s) <= SMALL
+    h = hashlib.blake2b(digest_size=8)
+    for name, path, s in found:
+        about = s and (of_file(path) if small else f"{s.st_size} {s.st_mtime_ns}")
+        h.update(f"{name}\0{about}\0".encode(errors="surrogateescape"))
+    return f"{len(found)} files {h.hexdigest()}" + ("" if small else " by times")
+
+
+def of_data(path):
+    """Of a folder of images, or of a list and what a user calls data in one file."""
+    return of_folder(os.path.abspath(path)) if os.path.isdir(path) else of_file(path)
+
+
+def of_build():
+    return of_file(darknet())
+
+
+def of_cfg(text):
+    """{`[net] batch`: value, `3 [convolutional] filters`: value}: remarks, blanks, the order of
+    options and the places of teachers' files do not count."""
+    got = {}
+    for number, (name, body) in enumerate(sections(text)[1:]):
+        where = f"[{name}]" if name == "net" else f"{number} [{name}]"
+        got[where] = "there"
+        for key, value in re.findall(r"(?m)^\s*(\w+)\s*=\s*([^#\n]*)", body):
+            if key not in PATHS or not name.startswith("kd_") and name != "net":
+                got[f"{where} {key}"] = value.strip()
+    return got
+
+
+def differences(was, now):
+    """[`name: was A, is B`] of two fingerprints."""
+    return [f"{k}: was {was.get(k, 'absent')}, is {now.get(k, 'absent')}"
+            for k in sorted(set(was) | set(now)) if was.get(k) != now.get(k)]
+
+
+def listed(lines, most=12):
+    more = [f"... and {len(lines) - most} more"] if len(lines) > most else []
+    return "\n  ".join([""] + lines[:most] + more)

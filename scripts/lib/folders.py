@@ -1,0 +1,44 @@
+"""Images in folders, as `darknet` finds them: hidden files and folders do not count."""
+import os
+
+from lib.errors import Failure
+
+KINDS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm")  # in upper or lower case
+
+
+def is_image(name):
+    return name.lower().endswith(KINDS) and not name.startswith(".")
+
+
+def walk(folder):
+    """(folder, sorted visible names of files) of a folder and all below it. Links to folders are
+    followed, but a folder is visited once, so one that contains itself ends."""
+    seen = set()
+
+    def fail(error):
+        raise Failure(f"{error.filename}: {error.strerror}")
+
+    if not os.path.isdir(folder):
+        raise Failure(f"{folder}: " + ("is not a folder" if os.path.exists(folder) else
+                                       "No such folder"))
+    for at, inner, names in os.walk(folder, followlinks=True, onerror=fail):
+        s = os.stat(at)
+        if (s.st_dev, s.st_ino) in seen:
+            inner.clear()
+            continue
+        seen.add((s.st_dev, s.st_ino))
+        inner[:] = sorted(n for n in inner if not n.startswith("."))
+        yield at, sorted(n for n in names if not n.startswith("."))
+
+
+def images_below(folder):
+    return [os.path.join(at, n) for at, names in walk(folder) for n in names if is_image(n)]
+
+
+def identities(folder):
+    """Names of the folders that are classes, in the order of their numbers."""
+    try:
+        return sorted((e.name for e in os.scandir(folder)
+                       if e.is_dir() and not e.name.startswith(".")), key=os.fsencode)
+    except OSError as e:
+        raise Failure(f"{folder}: {e.strerror}") from e

@@ -1,0 +1,109 @@
+"""What verification measures: accuracy by folds, ROC, and the paired test of two networks."""
+import math
+
+import numpy as np
+from scipy.stats import binomtest
+
+FARS = (1e-1, 1e-2, 1e-3, 1e-4)
+FEWEST = 10  # false accepts below which a rate is not measurable
+
+
+def cosines(vectors, pairs):
+    """One score a pair; vectors: {name: numbers}. A zero vector scores 0."""
+    a, b = (np.array([vectors[p[k]] for p in pairs], np.float64) for k in (0, 1))
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return (a * b).sum(1) / np.where(norms > 0, norms, 1)
+
+
+def best_threshold(scores, same):
+    """The middle of the range of thresholds (accept: score > threshold) that errs least."""
+    order = np.argsort(scores, kind="stable")
+    s, y = scores[order], same[order]
+    # cut k: the k lowest are rejected
+    right = np.concatenate([[0], np.cumsum(~y)]) + (y.sum() - np.concatenate([[0], np.cumsum(y)]))
+    possible = np.concatenate([[True], s[1:] > s[:-1], [True]])
+    right = np.where(possible, right, -1)
+    best = np.flatnonzero(right == right.max())
+    k = best[len(best) // 2]
+    edges = np.concatenate([[s[0] - 1e-6], s, [s[-1] + 1e-6]])
+    return float((edges[k] + edges[k + 1]) / 2)
+
+
+def by_folds(scores, same, folds):
+    """(accuracies, thresholds, right): per fold, per fold, per pair. The threshold of a fold is
+    fitted on the others; with a single fold it is fitted on the tested pairs themselves."""
+    accuracies, thresholds, right = [], [], np.zeros(len(scores), bool)
+    for f in np.unique(folds):
+        test = folds == f
+        train = ~test if (~test).any() else test
+        t = best_threshold(scores[train], same[train])
+        right[test] = (scores[test] > t) == same[test]
+        accuracies.append(float(right[test].mean()))
+        thresholds.append(t)
+    return accuracies, thresholds, right
+
+
+def roc(scores, same):
+    """(FAR, TAR, threshold) from none accepted to all; equal scores move together."""
+    order = np.argsort(-scores, kind="stable")
+    s, y = scores[order], same[order]
+    ends = np.append(s[1:] < s[:-1], True)
+    tar = np.concatenate([[0], np.cumsum(y)[ends] / y.sum()])
+    far = np.concatenate([[0], np.cumsum(~y)[ends] / (~y).sum()])
+    kept = s[ends]  # accept: score > threshold
+    between = np.append((kept[:-1] + kept[1:]) / 2, kept[-1] - 1e-6)
+    return far, tar, np.concatenate([[s[0] + 1e-6], between])
+
+
+def equal_error_rate(far, tar):
+    k = int(np.argmax(far >= 1 - tar))  # the first point at or past the crossing
+    if k == 0:
+        return float(far[0])
+    d0, d1 = far[k - 1] - (1 - tar[k - 1]), far[k] - (1 - tar[k])
+    return float(far[k - 1] + (far[k] - far[k - 1]) * (-d0 / (d1 - d0)))  # straight between them
+
+
+def standard_error(values):
+    """None for a single value: it has none."""
+    if len(values) < 2:
+        return None
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
+
+
+def metrics(scores, same, folds):
+    """What results.json holds. TAR and threshold are None at a FAR that fewer than ten of the pairs
+    of different people can show."""
+    accuracies, thresholds, right = by_folds(scores, same, folds)
+    far, tar, at = roc(scores, same)
+    impostors, n = int((~same).sum()), len(accuracies)
+    points = {f: int(np.flatnonzero(far <= f)[-1]) for f in FARS if f * impostors >= FEWEST}
+    return {
+        "accuracy": float(np.mean(accuracies)),
+        "std": float(np.std(accuracies, ddof=1)) if n > 1 else None,
+        "standard_error": standard_error(accuracies), "fold_accuracies": accuracies,
+        "thresholds": thresholds,
+        "threshold_fitted_on": "the other folds" if n > 1 else "the tested pairs",
+        "auc": float(((far[1:] - far[:-1]) * (tar[1:] + tar[:-1]) / 2).sum()),
+        "eer": equal_error_rate(far, tar),
+        "tar_at_far": {f"{f:.0e}": float(tar[points[f]]) if f in points else None for f in FARS},
+        "threshold_at_far": {f"{f:.0e}": float(at[points[f]]) if f in points else None
+                             for f in FARS},
+        "pairs": len(scores), "impostor_pairs": impostors, "right": right.astype(int).tolist(),
+    }
+
+
+def mcnemar(right_a, right_b):
+    """McNemar's exact test on the pairs that only one network has right: (only a, only b, p)."""
+    a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
+    only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
+    return only_a, only_b, float(binomtest(only_a, only_a + only_b).pvalue) \
+        if only_a + only_b else 1.
+
+
+def p_text(p):
+    """p is never 0: what is too small for a float is told as a bound."""
+    return "<1e-16" if p < 1e-16 else f"{p:.2g}"
+
+
+def percent(share):
+    return "-" if share is None else f"{100 * share:.2f}"

@@ -1,0 +1,140 @@
+"""Child processes that end with their parent and are asked, not killed, to stop."""
+import concurrent.futures
+import concurrent.futures.process
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+from lib.errors import Failure, Stopped
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def darknet():
+    """The command: $DARKNET_BIN, or the one that make built."""
+    return os.path.abspath(os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet"))
+
+
+def die_with(parent):
+    """In a child: SIGTERM arrives when the parent ends, however it ends."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the line above
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Forward:
+    """While a child runs: SIGINT, SIGTERM and SIGHUP are sent on to it, so that it can save its work,
+    and a second one kills it. Ctrl-Z and its end pause it, too. After the child's end the signal
+    is raised here as Stopped. Signals that the caller's shell ignores stay ignored."""
+
+    def __init__(self):
+        self.process = self.first = None
+        self.old = {}
+
+    def __enter__(self):
+        for number in ASKED:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self.old[number] = signal.signal(number, self.ask)
+        if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+            self.old[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self.pause)
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self.old.items():
+            signal.signal(number, handler)
+
+    def ask(self, number, _frame):
+        again, self.first = self.first is not None, self.first or number
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL if again else number)
+            if not again:
+                print("stopping; once more to stop without saving", file=sys.stderr, flush=True)
+
+    def pause(self, number, _frame):
+        if self.process:
+            self.process.send_signal(signal.SIGSTOP)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # returns when the shell lets us go on
+        signal.signal(number, self.pause)
+        if self.process:
+            self.process.send_signal(signal.SIGCONT)
+
+    def check(self):
+        if self.first is not None:
+            raise Stopped(signal.Signals(self.first).name)
+
+
+def start(command, **files):
+    """Popen in a process group of its own: a Ctrl-C in the terminal reaches only us."""
+    parent = os.getpid()
+
+    def prepare():
+        os.setpgid(0, 0)
+        die_with(parent)
+
+    try:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=prepare, **files)
+    except OSError as e:
+        hint = " (make builds it)" if command[0] == darknet() else ""
+        raise Failure(f"{command[0]}: {e.strerror}{hint}") from e
+
+
+def run(command, capture=False, show=False):
+    """Runs a command to its end and returns its standard output where `capture` asks for it; else
+    the output goes to our own. Failure, with what it wrote to standard error, when its status is
+    not 0; Stopped when a signal asked us to stop. show: prints the command first."""
+    if show:
+        print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT + os.sep) else c
+                              for c in command), flush=True)
+    with contextlib.ExitStack() as stack:
+        out, err = (stack.enter_context(tempfile.TemporaryFile()) if capture else None
+                    for _ in range(2))
+        forward = stack.enter_context(Forward())
+        forward.process = start(command, stdout=out, stderr=err)
+        if forward.first is not None:  # it arrived while the child was being made
+            forward.process.send_signal(forward.first)
+        status = forward.process.wait()
+        forward.check()
+        said = ["", ""]
+        if capture:
+            for i, f in enumerate((out, err)):
+                f.seek(0)
+                said[i] = f.read().decode(errors="surrogateescape")
+        if status:
+            raise Failure(said[1].strip()[-2000:] or ended(command, status))
+        return said[0]
+
+
+def ended(command, status):
+    what = " ".join([os.path.basename(command[0])] + command[1:3])
+    if status < 0:
+        return f"{what} was ended by {signal.Signals(-status).name}"
+    return f"{what} ended with status {status}"
+
+
+def pool_start(parent):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the pool
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with(parent)
+
+
+def each(function, items, workers=None, chunk=16):
+    """Results of function(item), in order, by a pool of processes. A worker that dies is a Failure
+    within seconds, not a hang."""
+    with concurrent.futures.ProcessPoolExecutor(workers or os.cpu_count(), initializer=pool_start,
+                                                initargs=(os.getpid(),)) as pool:
+        try:
+            yield from pool.map(function, items, chunksize=chunk)
+        except concurrent.futures.process.BrokenProcessPool as e:
+            raise Failure("a worker process died (killed, or out of memory); what is done is kept, "
+                          "and the same command goes on") from e
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

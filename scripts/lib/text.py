@@ -1,0 +1,33 @@
+"""Lines of text as people have them: byte order marks, UTF-16, any ends of lines."""
+from lib.errors import Failure
+
+LONGEST = 1 << 20  # bytes of a line
+
+
+def read_lines(path):
+    """The lines of a file without their ends. Bytes that are no UTF-8 are kept as they are, in
+    Python's way (surrogateescape), so that names of files stay names of files."""
+    try:
+        with open(path, "rb") as f:
+            data = f.read()
+    except OSError as e:
+        raise Failure(f"{path}: {e.strerror}") from e
+    try:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            text = data.decode("utf-16")
+        else:
+            text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    except UnicodeDecodeError as e:
+        raise Failure(f"{path}: is broken UTF-16: {e.reason}") from e
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            raise Failure(f"{path}:{number}: has a NUL byte: not a text file")
+        if len(line) > LONGEST:
+            raise Failure(f"{path}:{number}: a line of more than {LONGEST} characters")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def words(line):
+    """The words of a line. Where tabs stand in it they separate, and names may have spaces."""
+    return [w.strip() for w in line.split("\t")] if "\t" in line.strip() else line.split()
