@@ -1,12 +1,23 @@
+/* batches.c - readers that decode images ahead of the trainer, and what they do about bad ones. */
 #include "data/batches.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
+#include "base/stop.h"
 #include "data/sampler.h"
 
 enum { SLOTS = 4, MOST_READERS = 16 };
+
+/* Seconds that an image which cannot be read is waited for: before that is told, before others are
+ * tried, and before training ends. */
+#define TELL_AFTER .5
+#define ALONE_AFTER 2.
+#define END_AFTER 600.
 
 typedef struct {
     float *x, *truth;
@@ -16,10 +27,11 @@ typedef struct {
     bool altered, ready;
 } slot;
 
-typedef struct {
-    uint32_t image;
-    const char *why;
-} fault;
+/* What the readers have to tell. */
+typedef struct note {
+    struct note *next;
+    char text[];
+} note;
 
 struct dnx_batches {
     const dnx_data *data;
@@ -33,22 +45,109 @@ struct dnx_batches {
     slot slots[SLOTS];
     uint64_t claimed, given, released; /* sub-batches */
     bool stops, failed, lacks_memory;
+    char lost[600];        /* an image that was waited for in vain, and why; "": none was */
+    bool is_waiting;       /* that is told */
     unsigned char *is_bad; /* per image of the list: cannot be decoded */
-    fault *bad;            /* those, as they were found */
-    size_t n_bad, told, most_bad;
-    char line[4200];
+    size_t n_bad, most_bad;
+    note *notes, **last_note;
+    void (*tell)(void *arg, const char *line);
+    void *tell_arg;
 };
+
+/* Queues "NAME: text", with the lock held. Without memory it is not told. */
+static void add_note(dnx_batches *f, size_t i, const char *text) {
+    char name[4096];
+    dnx_data_name(f->data, i, name, sizeof name);
+    const size_t size = strlen(name) + strlen(text) + 3;
+    note *n = malloc(sizeof *n + size);
+    if (!n) return;
+    n->next = NULL;
+    snprintf(n->text, size, "%s: %s", name, text);
+    *f->last_note = n;
+    f->last_note = &n->next;
+    pthread_cond_broadcast(&f->filled);
+}
 
 /* false: too many are bad. */
 static bool note_bad(dnx_batches *f, size_t i, const char *why) {
+    char text[200];
+    snprintf(text, sizeof text, "skipped: %s", why);
     pthread_mutex_lock(&f->lock);
     if (!f->is_bad[i]) {
         f->is_bad[i] = 1;
-        if (f->n_bad < f->most_bad + 1) f->bad[f->n_bad++] = (fault){(uint32_t)i, why};
+        f->n_bad++;
+        add_note(f, i, text);
     }
     bool ok = f->n_bad <= f->most_bad;
     pthread_mutex_unlock(&f->lock);
     return ok;
+}
+
+/* ---- images that cannot be read now ---- */
+
+static bool can_read(const dnx_batches *f, size_t i) {
+    size_t len;
+    const char *why;
+    unsigned char *bytes = dnx_data_bytes(f->data, i, &len, &why);
+    free(bytes);
+    return bytes || strcmp(why, DNX_UNREAD);
+}
+
+static bool is_ended(dnx_batches *f) {
+    pthread_mutex_lock(&f->lock);
+    bool stops = f->stops;
+    pthread_mutex_unlock(&f->lock);
+    return stops || dnx_stop_asked();
+}
+
+/* Tells once, of all readers, that they wait, and once that they go on. */
+static void tell_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
+    char text[200];
+    if (waits) snprintf(text, sizeof text, "cannot be read: %s; waiting for it", strerror(reason));
+    else snprintf(text, sizeof text, "can be read again; training goes on");
+    pthread_mutex_lock(&f->lock);
+    if (f->is_waiting != waits) add_note(f, i, text);
+    f->is_waiting = waits;
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void give_up(dnx_batches *f, size_t i, int reason) {
+    char name[400];
+    dnx_data_name(f->data, i, name, sizeof name);
+    pthread_mutex_lock(&f->lock);
+    snprintf(f->lost, sizeof f->lost, "%s cannot be read since %.0f s: %s", name, END_AFTER,
+             strerror(reason));
+    pthread_mutex_unlock(&f->lock);
+}
+
+typedef enum { READABLE, GONE_ALONE, ENDED } outcome;
+
+/* Image i cannot be read: waits until it can be, or until it turns out that others can be, so that
+ * it alone is gone. */
+static outcome wait_for(dnx_batches *f, size_t i, int reason) {
+    const size_t other = (i + f->data->n / 2) % f->data->n;
+    double waited = 0, pause = .1;
+    while (!is_ended(f)) {
+        dnx_stop_sleep(pause);
+        waited += pause;
+        errno = 0;
+        if (can_read(f, i)) {
+            tell_waiting(f, i, false, 0);
+            return READABLE;
+        }
+        if (errno) reason = errno;
+        if (waited >= ALONE_AFTER && other != i && can_read(f, other)) {
+            tell_waiting(f, other, false, 0);
+            return GONE_ALONE;
+        }
+        if (waited >= TELL_AFTER) tell_waiting(f, i, true, reason);
+        if (waited >= END_AFTER) {
+            give_up(f, i, reason);
+            return ENDED;
+        }
+        if (waited >= ALONE_AFTER) pause = .5;
+    }
+    return ENDED;
 }
 
 static bool fill(dnx_batches *f, slot *s, float *scratch) {
@@ -61,6 +160,11 @@ static bool fill(dnx_batches *f, slot *s, float *scratch) {
         dnx_augment_draw(f->net, f->seed, s->first + (uint64_t)b, &look);
         for (size_t tries = 1; (why = dnx_image_load(f->data, i, f->net, &look,
                                                      scratch, s->x + (size_t)b * size));) {
+            if (!strcmp(why, DNX_UNREAD)) {
+                outcome o = wait_for(f, i, errno);
+                if (o == READABLE) continue;
+                if (o == ENDED) return false;
+            }
             if (!note_bad(f, i, why)) return false;
             i = dnx_sampler_instead(f->sampler, i, tries++);
         }
@@ -105,8 +209,7 @@ static bool allocate(dnx_batches *f) {
     size_t batch = (size_t)f->net->batch, size = dnx_size(f->net->in);
     f->sampler = dnx_sampler_new(f->data, f->net, f->seed);
     f->is_bad = calloc(f->data->n, 1);
-    f->bad = malloc(sizeof *f->bad * (f->most_bad + 1));
-    bool ok = f->sampler && f->is_bad && f->bad;
+    bool ok = f->sampler && f->is_bad;
     for (int i = 0; i < SLOTS; i++) {
         slot *s = &f->slots[i];
         s->x = dnx_alloc(size * batch);
@@ -140,6 +243,7 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     f->start = net->seen;
     /* 1 % of the list, the scan's finds included; a scan that found more did not let us get here */
     f->most_bad = data->listed / 100 - data->broken;
+    f->last_note = &f->notes;
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->space, NULL);
     pthread_cond_init(&f->filled, NULL);
@@ -172,9 +276,45 @@ void dnx_batches_close(dnx_batches *f) {
     pthread_cond_destroy(&f->space);
     pthread_mutex_destroy(&f->lock);
     dnx_sampler_free(f->sampler);
+    while (f->notes) {
+        note *n = f->notes;
+        f->notes = n->next;
+        free(n);
+    }
     free(f->is_bad);
-    free(f->bad);
     free(f);
+}
+
+void dnx_batches_notes(dnx_batches *f, void (*tell)(void *arg, const char *line), void *arg) {
+    f->tell = tell;
+    f->tell_arg = arg;
+}
+
+/* Hands on what the readers have to tell, with the lock held, which it lets go meanwhile. */
+static void tell_notes(dnx_batches *f) {
+    while (f->tell && f->notes) {
+        note *n = f->notes;
+        f->notes = n->next;
+        if (!n->next) f->last_note = &f->notes;
+        pthread_mutex_unlock(&f->lock);
+        f->tell(f->tell_arg, n->text);
+        free(n);
+        pthread_mutex_lock(&f->lock);
+    }
+}
+
+/* Waits for the slot, at most until the end is asked for. */
+static void wait_slot(dnx_batches *f, const slot *s) {
+    for (tell_notes(f); !s->ready && !f->failed && !dnx_stop_asked(); tell_notes(f)) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += 100000000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_nsec -= 1000000000;
+            until.tv_sec++;
+        }
+        pthread_cond_clockwait(&f->filled, &f->lock, CLOCK_MONOTONIC, &until);
+    }
 }
 
 dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err) {
@@ -185,25 +325,15 @@ dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err) {
         pthread_cond_signal(&f->space);
     }
     slot *s = &f->slots[f->given % SLOTS];
-    while (!s->ready && !f->failed) pthread_cond_wait(&f->filled, &f->lock);
-    bool failed = f->failed, lacks_memory = f->lacks_memory;
+    wait_slot(f, s);
+    bool ready = s->ready && !f->failed, lacks_memory = f->lacks_memory;
     f->given++;
     pthread_mutex_unlock(&f->lock);
-    if (lacks_memory) return dnx_fail(err, DNX_EMEM, at, "no memory for reading images");
-    if (failed)
-        return dnx_fail(err, DNX_EIO, at, "more than 1 %% of %zu images cannot be read or decoded",
-                        f->data->listed);
     *batch = (dnx_batch){s->x, s->truth, s->image, s->mirrored, s->altered};
-    return DNX_OK;
-}
-
-const char *dnx_batches_broken(dnx_batches *f) {
-    pthread_mutex_lock(&f->lock);
-    const fault *b = f->told < f->n_bad ? &f->bad[f->told++] : NULL;
-    pthread_mutex_unlock(&f->lock);
-    if (!b) return NULL;
-    char name[4096];
-    dnx_data_name(f->data, b->image, name, sizeof name);
-    snprintf(f->line, sizeof f->line, "%s: skipped: %s", name, b->why);
-    return f->line;
+    if (ready) return DNX_OK;
+    if (dnx_stop_asked()) return dnx_stop_check(err);
+    if (lacks_memory) return dnx_fail(err, DNX_EMEM, at, "no memory for reading images");
+    if (*f->lost) return dnx_fail(err, DNX_EIO, at, "%s", f->lost);
+    return dnx_fail(err, DNX_EIO, at, "more than 1 %% of %zu images cannot be read or decoded",
+                    f->data->listed);
 }

@@ -20,16 +20,19 @@ dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *
 /* Starts `threads` readers that decode sub-batches of net->batch images ahead, at most 4 of them.
  * Image p of the run (p counts from net->seen) is what dnx_sampler_pick says, with the look that
  * dnx_augment_draw says: nothing depends on the readers' number or pace, nor on where a run was
- * resumed. An image that passed the scan and cannot be decoded is replaced by another one. data and
- * net must outlive the feed. The errors of dnx_batches_check; DNX_EMEM. */
+ * resumed. An image that passed the scan and cannot be decoded is replaced by another one. When no
+ * image can be read (a disk or a folder that is away for a while) the readers wait until they can.
+ * data and net must outlive the feed. The errors of dnx_batches_check; DNX_EMEM. */
 dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t seed, int threads,
                             dnx_batches **out, dnx_err *err);
 void dnx_batches_close(dnx_batches *f); /* f may be NULL; waits for the readers */
 
+/* From now on note(arg, line) is called, during dnx_batches_next() and by its thread, with what the
+ * readers have to tell: "NAME: skipped: WHY", each image once, and "NAME: cannot be read: WHY;
+ * waiting for it". */
+void dnx_batches_notes(dnx_batches *f, void (*note)(void *arg, const char *line), void *arg);
 /* The next sub-batch, valid until the next call. DNX_EIO: more than 1 % of the list cannot be
- * decoded. */
+ * decoded, or images could not be read for ten minutes; DNX_ESTOP: the end was asked for while it
+ * waited. */
 dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err);
-/* A line about an image that could not be decoded, "NAME: skipped: WHY", each one once, valid until
- * the next call; NULL: no more so far. */
-const char *dnx_batches_broken(dnx_batches *f);
 #endif

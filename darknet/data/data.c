@@ -148,6 +148,6 @@ unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const ch
     if (!bytes)
         *why = errno == EFBIG    ? "is larger than 1 GB"
                : errno == ENOMEM ? "needs more memory than there is"
-                                 : "cannot be read";
+                                 : DNX_UNREAD;
     return (unsigned char *)bytes;
 }

@@ -38,7 +38,9 @@ typedef struct {
     size_t n, room;    /* usable images */
     size_t listed;     /* images listed, broken ones included */
     size_t broken;     /* of these: found broken by the scan */
-    uint64_t checksum; /* of all usable images and classes, in order */
+    uint64_t checksum; /* of all usable images' names and classes, in order */
+    uint64_t content;  /* of all usable images' sizes, first bytes and classes, in order: the same
+                        * wherever the images lie and whatever they are called */
 } dnx_data;
 
 /* Reads the .data file and its sources, and looks at the first bytes of each image, in threads: it
@@ -55,7 +57,9 @@ void dnx_data_close(dnx_data *d); /* d may be NULL */
 const dnx_source *dnx_data_source(const dnx_data *d, size_t i);
 /* Image i for people: its path, or "x.rec, record at byte N". */
 void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t room);
-/* The bytes of image i, free() them; NULL with *why set. Thread safe. */
+/* The bytes of image i, free() them; NULL with *why set: to DNX_UNREAD, with errno, when it was the
+ * reading that failed and the image may be sound. Thread safe. */
+#define DNX_UNREAD "cannot be read"
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
 
 /* ---- for what fills the list ---- */

@@ -7,11 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/stop.h"
 #include "data/recordio.h"
 
-enum { THREADS = 8, PIECE = 256 };
+enum {
+    THREADS = 8,
+    PIECE = 256,
+    SAMPLE = 4096, /* bytes of an image that dnx_data.content depends on, and its size */
+    RETRIES = 50   /* of a scan in all, of reads that may succeed a moment later */
+};
 
 /* ---- threads ---- */
 
@@ -57,36 +64,63 @@ static int fault_of_head(const unsigned char *head, size_t n) {
     return !n ? EMPTY : dnx_image_kind_why(kind) ? KIND + kind : 0;
 }
 
-/* Three calls of the system a file; what is none tells by its error. A FIFO would wait without
- * O_NONBLOCK. */
-static int fault_of_file(const char *path) {
-    unsigned char head[DNX_IMAGE_HEAD];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t got = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
-    int why = got < 0 ? errno : 0;
-    if (fd >= 0) close(fd);
-    if (why) return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
-    return fault_of_head(head, (size_t)got);
-}
-
 typedef struct {
     const dnx_data *d;
     unsigned char *fault; /* of each image: 0, an errno or one of ours */
+    atomic_int retries;
+    atomic_uint_fast64_t content; /* the sum of all images' */
 } scan;
+
+/* An error of the disk or of too many open files, which may be over in a moment. */
+static bool may_pass(int why) {
+    return why == EIO || why == ESTALE || why == EMFILE || why == ENFILE || why == EINTR ||
+           why == ENOMEM;
+}
+
+/* Four calls of the system a file. A FIFO would wait without O_NONBLOCK. */
+static int read_sample(const char *path, unsigned char *sample, size_t *n, uint64_t *size) {
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t got = fd < 0 ? -1 : pread(fd, sample, SAMPLE, 0);
+    int why = got < 0 || fstat(fd, &info) ? errno : 0;
+    if (fd >= 0) close(fd);
+    if (why) return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
+    *n = (size_t)got;
+    *size = (uint64_t)info.st_size;
+    return 0;
+}
+
+/* The fault of image i; else *content of it alone. */
+static int look_at(scan *s, size_t i, uint64_t *content) {
+    const dnx_source *from = dnx_data_source(s->d, i);
+    unsigned char sample[SAMPLE];
+    uint64_t at = s->d->at[i], size = 0;
+    size_t n = 0;
+    float label;
+    int why;
+    if (from->fd >= 0) {
+        if (dnx_record_label(from->fd, from->size, at, &label, sample, &n)) return DAMAGED;
+        size = at; /* where all records start tells how long each is */
+    } else {
+        while ((why = read_sample(s->d->text + at, sample, &n, &size)) && may_pass(why) &&
+               atomic_fetch_sub(&s->retries, 1) > 0 && dnx_stop_sleep(.1)) {}
+        if (why) return why;
+    }
+    *content = dnx_hash(dnx_hash(0, &size, sizeof size), sample, n);
+    return fault_of_head(sample, n);
+}
 
 static void look(void *arg, size_t lo, size_t hi) {
     scan *s = arg;
-    unsigned char head[DNX_IMAGE_HEAD];
-    float label;
-    size_t n = 0;
-    for (size_t i = lo; i < hi; i++) {
-        const dnx_source *from = dnx_data_source(s->d, i);
-        uint64_t at = s->d->at[i];
-        if (from->fd < 0) s->fault[i] = (unsigned char)fault_of_file(s->d->text + at);
-        else if (dnx_record_label(from->fd, from->size, at, &label, head, &n))
-            s->fault[i] = DAMAGED;
-        else s->fault[i] = (unsigned char)fault_of_head(head, n);
+    uint64_t sum = 0;
+    for (size_t i = lo; i < hi && !dnx_stop_asked(); i++) {
+        uint64_t content, place = i;
+        s->fault[i] = (unsigned char)look_at(s, i, &content);
+        if (s->fault[i]) continue;
+        content = dnx_hash(content, &s->d->class_of[i], sizeof *s->d->class_of);
+        sum += dnx_hash(content, &place, sizeof place);
     }
+    atomic_fetch_add(&s->content, sum);
 }
 
 static uint64_t fnv(uint64_t h, const void *bytes, size_t n) {
@@ -109,9 +143,15 @@ dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char
     dnx_loc at = {d->o.train, 0};
     if (!d->n) return dnx_fail(err, DNX_EIO, at, "lists no images");
     if (d->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at, "lists too many images");
-    scan s = {d, calloc(d->n, 1)};
+    scan s = {.d = d, .fault = calloc(d->n, 1)};
+    atomic_init(&s.retries, RETRIES);
     if (!s.fault) return dnx_fail(err, DNX_EMEM, at, "no memory for the list");
     dnx_side_by_side(d->n, look, &s);
+    if (dnx_stop_check(err)) {
+        free(s.fault);
+        return DNX_ESTOP;
+    }
+    d->content = s.content;
     d->listed = d->n;
     d->n = 0;
     d->checksum = 0xcbf29ce484222325u;

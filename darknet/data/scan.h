@@ -3,8 +3,8 @@
 #define DNX_SCAN_H
 #include "data/data.h"
 
-/* Drops what cannot be an image, reports it in order, and sets listed, broken and checksum.
- * DNX_EIO: no images, or more than 1 % broken. */
+/* Drops what cannot be an image, reports it in order, and sets listed, broken, checksum and
+ * content. DNX_EIO: no images, or more than 1 % broken. DNX_ESTOP. */
 dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char *), void *arg,
                     dnx_err *err);
 

@@ -7,8 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/stop.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+
+enum { RETRIES = 10 };
+#define RETRY_AFTER .2 /* seconds */
 
 typedef struct {
     int a, b, fold; /* images */
@@ -18,6 +22,7 @@ typedef struct {
 
 struct dnx_verify {
     dnx_images images; /* each once, sorted */
+    uint64_t checksum; /* of the lines of the pairs file */
     int n, folds, n_pairs;
     pair *pairs;
 };
@@ -86,6 +91,7 @@ static dnx_status read_lines(dnx_verify *v, FILE *f, const char *file, const cha
     for (int number = 1; !st && fgets(line, sizeof line, f); number++) {
         dnx_loc at = {file, number};
         bool same;
+        v->checksum = dnx_hash(v->checksum, line, strcspn(line, "\r\n"));
         if (number == 1) {
             int got = sscanf(line, "%d %d", &folds, &each);
             if (got == 1) {
@@ -169,15 +175,60 @@ void dnx_verify_close(dnx_verify *v) {
     free(v);
 }
 
-/* ---- scores ---- */
+uint64_t dnx_verify_checksum(const dnx_verify *v) { return v->checksum; }
+
+/* ---- reading the images ---- */
+
+/* Image i of the batch. A disk that fails may work again a moment later. */
+static void load_image(const job *j, int i, dnx_err *err) {
+    float *x = j->x + (size_t)i * dnx_size(j->net->in);
+    for (int tries = 0;; tries++) {
+        *err = (dnx_err){0};
+        dnx_images_load(&j->v->images, (size_t)(j->first + i), j->net, x, NULL, err);
+        if (err->status != DNX_EIO || tries == RETRIES || !dnx_stop_sleep(RETRY_AFTER)) return;
+    }
+}
 
 static void load_share(void *arg, int t, int threads) {
     job *j = arg;
-    size_t size = dnx_size(j->net->in);
-    for (int i = t; i < j->count; i += threads)
-        dnx_images_load(&j->v->images, (size_t)(j->first + i), j->net,
-                        j->x + (size_t)i * size, NULL, &j->errors[t]);
+    for (int i = t; i < j->count && !j->errors[t].status; i += threads)
+        load_image(j, i, &j->errors[t]);
 }
+
+/* The images from j->first on, a batch of them or the rest. */
+static dnx_status load_batch(job *j, dnx_err *err) {
+    dnx_net *net = j->net;
+    j->count = j->v->n - j->first < net->batch ? j->v->n - j->first : net->batch;
+    dnx_pool_run(net->pool, load_share, j);
+    for (int t = 0; t < dnx_pool_threads(net->pool); t++)
+        if (j->errors[t].status) {
+            if (err) *err = j->errors[t];
+            return j->errors[t].status;
+        }
+    return dnx_stop_check(err);
+}
+
+static dnx_status begin(job *j, dnx_err *err) {
+    j->x = dnx_alloc((size_t)j->net->batch * dnx_size(j->net->in));
+    j->errors = calloc((size_t)dnx_pool_threads(j->net->pool), sizeof *j->errors);
+    if (j->x && j->errors) return DNX_OK;
+    return dnx_fail(err, DNX_EMEM, (dnx_loc){j->net->file, 0}, "no memory for verification");
+}
+
+static void end(job *j) {
+    dnx_free(j->x);
+    free(j->errors);
+}
+
+dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err) {
+    job j = {.v = v, .net = net};
+    dnx_status st = begin(&j, err);
+    for (j.first = 0; !st && j.first < v->n; j.first += j.count) st = load_batch(&j, err);
+    end(&j);
+    return st;
+}
+
+/* ---- scores ---- */
 
 /* Unit features of all images into out: n x D. */
 static dnx_status features(job *j, int last, float *out, dnx_err *err) {
@@ -185,13 +236,8 @@ static dnx_status features(job *j, int last, float *out, dnx_err *err) {
     const dnx_verify *v = j->v;
     size_t D = dnx_size(net->nodes[last].out);
     for (j->first = 0; j->first < v->n; j->first += j->count) {
-        j->count = v->n - j->first < net->batch ? v->n - j->first : net->batch;
-        dnx_pool_run(net->pool, load_share, j);
-        for (int t = 0; t < dnx_pool_threads(net->pool); t++)
-            if (j->errors[t].status) {
-                if (err) *err = j->errors[t];
-                return j->errors[t].status;
-            }
+        dnx_status st = load_batch(j, err);
+        if (st) return st;
         float *to = out + (size_t)j->first * D;
         dnx_net_run(net, j->x, j->count, last, to);
         for (int i = 0; i < j->count; i++, to += D) {
@@ -241,20 +287,17 @@ dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *accurac
                           dnx_err *err) {
     size_t D = dnx_size(net->nodes[last].out);
     job j = {.v = v, .net = net};
-    j.x = dnx_alloc((size_t)net->batch * dnx_size(net->in));
-    j.errors = calloc((size_t)dnx_pool_threads(net->pool), sizeof *j.errors);
     float *out = dnx_alloc((size_t)v->n * D);
-    dnx_status st = DNX_OK;
-    if (!j.x || !j.errors || !out)
+    dnx_status st = begin(&j, err);
+    if (!st && !out)
         st = dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for verification");
     if (!st) st = features(&j, last, out, err);
     for (int i = 0; !st && i < v->n_pairs; i++) {
         pair *p = &v->pairs[i];
         p->score = (float)dnx_kernels()->dot(out + (size_t)p->a * D, out + (size_t)p->b * D, D);
     }
-    dnx_free(j.x);
     dnx_free(out);
-    free(j.errors);
+    end(&j);
     if (st) return st;
     qsort(v->pairs, (size_t)v->n_pairs, sizeof *v->pairs, by_score);
     double sum = 0;

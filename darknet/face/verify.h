@@ -11,10 +11,16 @@ typedef struct dnx_verify dnx_verify;
  * DNX_EIO: unreadable, or an image is missing (named). */
 dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
+/* Of the pairs file's lines: tells two lists of pairs apart. */
+uint64_t dnx_verify_checksum(const dnx_verify *v);
+/* Reads and decodes all images as `net` sees them: finds a bad one before hours of training. The
+ * errors of dnx_images_load; DNX_ESTOP. */
+dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err);
 
 /* Runs layers 0..last of a predicting network on all images. *accuracy: the mean over the folds of
  * the accuracy at the threshold that errs least on the other folds. The errors of dnx_images_load;
- * DNX_ENUMBER: a feature is not finite. */
+ * DNX_ENUMBER: a feature is not finite; DNX_ESTOP. An image that cannot be read is tried again for
+ * two seconds. */
 dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *accuracy,
                           dnx_err *err);
 #endif

@@ -74,6 +74,11 @@ static int count_right(const dnx_train_job *j, const float *truth) {
     return right;
 }
 
+static void show_note(void *arg, const char *line) {
+    const dnx_train_job *j = arg;
+    fprintf(stderr, "%s%s\n", j->is_terminal ? "\n" : "", line);
+}
+
 /* The loss of the sub-batch just trained is not finite: says where that began. */
 static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_check_outputs(j->net, err);
@@ -91,7 +96,6 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
     double start = dnx_now(), waited = 0, loss = 0;
-    const char *line;
     int right = 0;
     memset(j->losses, 0, sizeof *j->losses * (size_t)net->n);
     for (int i = 0; i < parts; i++) {
@@ -99,8 +103,6 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
         double before = dnx_now();
         dnx_status st = dnx_batches_next(j->feed, &b, err);
         waited += dnx_now() - before;
-        while ((line = dnx_batches_broken(j->feed)))
-            fprintf(stderr, "%s%s\n", j->is_terminal ? "\n" : "", line);
         if (st) return st;
         dnx_teachers_run(j->net, b.x, b.altered ? NULL : b.image, b.mirrored);
         double part = dnx_host_train(j->host, b.x, b.truth);
@@ -134,6 +136,7 @@ static dnx_status train(dnx_train_job *j, dnx_err *err) {
     uint64_t saved_at = UINT64_MAX;
     j->saved = j->began = dnx_now();
     j->first = j->batch;
+    dnx_batches_notes(j->feed, show_note, j);
     while (!st && j->batch < j->last && !is_told_to_stop) {
         st = step(j, err);
         if (st || (j->batch % (uint64_t)j->a.every && dnx_now() - j->saved < SAVE_SECONDS))

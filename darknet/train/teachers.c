@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/stop.h"
 #include "data/embeddings.h"
 #include "base/half.h"
 #include "base/paths.h"
@@ -301,12 +302,14 @@ static dnx_status compute(dnx_net *net, wanted *w, const char *path, uint64_t ha
     float *x = dnx_alloc((size_t)net->batch * dnx_size(net->in));
     if (!x) return no_memory(net, err);
     dnx_status st = dnx_embeddings_create(&f, path, 2 * list->n, w->size, true, hash, err);
+    const bool is_open = !st;
     for (size_t i = 0; !st && i < 2 * list->n; i++) {
         dnx_data_name(list, i / 2, name, sizeof name - 10);
         if (i % 2) strcat(name, " mirrored");
         dnx_embeddings_name(&f, name);
     }
     for (size_t i = 0; !st && i < 2 * list->n; i += (size_t)net->batch) {
+        if ((st = dnx_stop_check(err))) break;
         size_t count = 2 * list->n - i;
         if (count > (size_t)net->batch) count = (size_t)net->batch;
         for (size_t b = 0; b < count; b++) { /* what cannot be read is never trained on */
@@ -319,7 +322,8 @@ static dnx_status compute(dnx_net *net, wanted *w, const char *path, uint64_t ha
         if (progress) progress(arg, (i + count) / 2, list->n);
     }
     dnx_free(x);
-    return st ? st : dnx_embeddings_finish(&f, true, err);
+    dnx_status ended = is_open ? dnx_embeddings_finish(&f, !st, err) : DNX_OK;
+    return st ? st : ended;
 }
 
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
