@@ -2,35 +2,17 @@
  * status: 0 done, 1 failed, 2 wrong usage. */
 #ifndef DNX_CMD_H
 #define DNX_CMD_H
+#include "cmd/args.h"
 #include "net/net.h"
-
-typedef struct {
-    const char *name, *usage, *summary;
-    int (*run)(int argc, char **argv); /* argv[0] is the verb */
-} dnx_verb;
 
 extern const dnx_verb dnx_cmd_check, dnx_cmd_layers, dnx_cmd_bench, dnx_cmd_init,
     dnx_cmd_classifier, dnx_cmd_embed, dnx_cmd_compress, dnx_cmd_synth, dnx_cmd_align;
+/* Sub-verbs of `classifier` and `compress`. */
+extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,
+    dnx_classifier_raw, dnx_compress_low_rank, dnx_compress_pack, dnx_compress_unpack;
 
-/* The verb `classifier train`; argv[0] is "train". */
-int dnx_classifier_train(int argc, char **argv);
-/* The verbs `classifier predict` and `valid`; argv[0] is "predict" or "valid". */
-int dnx_classifier_predict(int argc, char **argv);
-int dnx_classifier_valid(int argc, char **argv);
-
-/* Sub-verbs of `compress`; argv[0] is theirs. */
-int dnx_compress_low_rank(int argc, char **argv);
-int dnx_compress_pack(int argc, char **argv);
-int dnx_compress_unpack(int argc, char **argv);
-
-/* Takes "-name value" out of argv and returns the value, or `none`. */
-const char *dnx_take(int *argc, char **argv, const char *name, const char *none);
-/* The same for a whole number in [lo, hi]; exits the verb with -1 by *ok = false and a message. */
-int dnx_take_int(int *argc, char **argv, const char *name, int none, int lo, int hi, bool *ok);
-/* Takes "-name" and says whether it was there. */
-bool dnx_take_flag(int *argc, char **argv, const char *name);
-/* Prints the usage line to stderr; 2. */
-int dnx_usage(const dnx_verb *v);
+/* Prints "darknet: TEXT" to stderr, for arguments that do not go together; 2. */
+int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr; 1. */
 int dnx_report(const dnx_err *err);
 /* Reads a cfg and builds it; weights may be NULL. */

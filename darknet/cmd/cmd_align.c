@@ -21,13 +21,32 @@
 #include "base/paths.h"
 #include "face/warp.h"
 
-static int run(int argc, char **argv);
+typedef struct {
+    const char *images, *landmarks, *out;
+    int size, several, threads;
+    bool allow_missing, force;
+} align_args;
+
+static const dnx_arg table[] = {
+    DNX_PLACE(align_args, images, "images", "the folder of the images"),
+    DNX_PLACE(align_args, landmarks, "landmarks",
+              "a text file with five points for each face: eyes, nose, corners of the mouth"),
+    DNX_PLACE(align_args, out, "out", "the folder of the crops; out/a/b.jpg is images/a/b.png"),
+    DNX_ARG_WORD(align_args, size, "-size", "112x112|112x96", 0,
+                 "height x width of a crop, pixels"),
+    DNX_ARG_WORD(align_args, several, "-several", "largest|center|skip", DNX_CENTER,
+                 "which face of an image that has several"),
+    DNX_ARG_FLAG(align_args, force, "-force", "replace crops that are there already"),
+    DNX_ARG_FLAG(align_args, allow_missing, "-allow-missing",
+                 "exit with 0 even when some images give no crop"),
+    DNX_ARG_THREADS(align_args),
+    DNX_ARG_END};
+
+static int run(const void *args);
 
 const dnx_verb dnx_cmd_align = {
-    "align",
-    "align images landmarks out [-size 112x112|112x96] [-several largest|center|skip] [-force] "
-    "[-allow-missing] [-threads N]",
-    "cut out faces by five landmarks, as ArcFace has them (needs OpenCV: make OPENCV=1)", run};
+    "align", "cut out faces by five landmarks, as ArcFace has them (needs OpenCV: make OPENCV=1)",
+    table, sizeof(align_args), run};
 
 #ifdef DNX_OPENCV
 enum { HAS_OPENCV = 1 };
@@ -282,44 +301,35 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     return st;
 }
 
-static int run(int argc, char **argv) {
+/* Without the slashes at its end; free it. */
+static char *folder_name(const char *path) {
+    char *name = strdup(path);
+    for (size_t n = name ? strlen(name) : 0; n > 1 && name[n - 1] == '/'; n--) name[n - 1] = 0;
+    return name;
+}
+
+static int run(const void *args) {
+    const align_args *a = args;
     dnx_err err = {0};
     size_t count[3] = {0};
-    bool ok = true;
-    job j = {.width = WIDEST};
-    const char *size = dnx_take(&argc, argv, "-size", "112x112");
-    const char *several = dnx_take(&argc, argv, "-several", "center");
-    bool allow_missing = dnx_take_flag(&argc, argv, "-allow-missing");
-    j.force = dnx_take_flag(&argc, argv, "-force");
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int all = cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
-    int threads = dnx_take_int(&argc, argv, "-threads", all, 1, 64, &ok);
-    if (!strcmp(size, "112x96")) j.width = 96;
-    else if (strcmp(size, "112x112")) {
-        fprintf(stderr, "darknet: -size %s: must be 112x112 or 112x96 (height x width)\n", size);
-        ok = false;
-    }
-    j.several = !strcmp(several, "largest") ? DNX_LARGEST
-                                            : !strcmp(several, "skip") ? DNX_SKIP : DNX_CENTER;
-    if (j.several == DNX_CENTER && strcmp(several, "center")) {
-        fprintf(stderr, "darknet: -several %s: must be largest, center or skip\n", several);
-        ok = false;
-    }
-    if (!ok || argc != 4) return dnx_usage(&dnx_cmd_align);
-    for (int i = 1; i < 4; i++)
-        for (size_t n = strlen(argv[i]); n > 1 && argv[i][n - 1] == '/'; n--) argv[i][n - 1] = 0;
-    j.images = argv[1];
-    j.landmarks = argv[2];
-    j.out = argv[3];
     if (!HAS_OPENCV) {
         fprintf(stderr, "darknet: align cuts faces out by OpenCV: build it by `make OPENCV=1` "
                         "(Debian package libopencv-imgproc-dev)\n");
         return 1;
     }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int threads = a->threads ? a->threads : cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
+    char *images = folder_name(a->images), *out = folder_name(a->out);
+    job j = {.images = images, .landmarks = a->landmarks, .out = out, .force = a->force,
+             .width = a->size == 1 ? 96 : WIDEST, .several = (dnx_several)a->several};
     double start = dnx_now();
-    dnx_status st = work(&j, threads, count, &err);
+    dnx_status st = images && out ? work(&j, threads, count, &err)
+                                  : dnx_fail(&err, DNX_EMEM, at(a->out), "no memory");
+    if (!st)
+        printf("%zu written, %zu there already, %zu failed, %.1f s; the crops are in %s\n",
+               count[WRITTEN], count[THERE], count[FAILED], dnx_now() - start, out);
+    free(images);
+    free(out);
     if (st) return dnx_report(&err);
-    printf("%zu written, %zu there already, %zu failed, %.1f s\n", count[WRITTEN], count[THERE],
-           count[FAILED], dnx_now() - start);
-    return count[FAILED] && !allow_missing;
+    return count[FAILED] && !a->allow_missing;
 }

@@ -7,11 +7,29 @@
 #include "kernels/pool.h"
 #include "train/teachers.h"
 
-static int run(int argc, char **argv);
+typedef struct {
+    const char *cfg, *weights;
+    int batch, threads, runs;
+    bool trains, json;
+} bench_args;
+
+static const dnx_arg table[] = {
+    DNX_PLACE(bench_args, cfg, "net.cfg", "the network"),
+    DNX_PLACE_MAYBE(bench_args, weights, "weights", "its weights; default random ones"),
+    DNX_ARG_INT(bench_args, batch, "-batch", "N", 1, 1, 65536, "images at a time"),
+    DNX_ARG_THREADS(bench_args),
+    DNX_ARG_INT(bench_args, runs, "-runs", "N", 20, 1, 100000,
+                "passes to time, after three that are not"),
+    DNX_ARG_FLAG(bench_args, trains, "-train",
+                 "time whole training steps: forward, backward and update"),
+    DNX_ARG_FLAG(bench_args, json, "-json", "print one line of JSON, without the layers"),
+    DNX_ARG_END};
+
+static int run(const void *args);
 
 const dnx_verb dnx_cmd_bench = {
-    "bench", "bench net.cfg [weights] [-batch N] [-threads N] [-runs N] [-train] [-json]",
-    "time a network layer by layer: milliseconds and GFLOP/s, medians", run};
+    "bench", "time a network layer by layer: milliseconds and GFLOP/s, medians", table,
+    sizeof(bench_args), run};
 
 static int compare(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -109,20 +127,14 @@ end:
     return failed;
 }
 
-static int run(int argc, char **argv) {
+static int run(const void *args) {
+    const bench_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    bool ok = true, json = dnx_take_flag(&argc, argv, "-json");
-    bool trains = dnx_take_flag(&argc, argv, "-train");
-    int batch = dnx_take_int(&argc, argv, "-batch", 1, 1, 65536, &ok);
-    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
-    int runs = dnx_take_int(&argc, argv, "-runs", 20, 1, 100000, &ok);
-    if (!ok || argc < 2 || argc > 3) return dnx_usage(&dnx_cmd_bench);
-    const char *weights = argc > 2 ? argv[2] : NULL;
-    if (trains ? dnx_open(argv[1], weights, true, batch, threads, &net, &err)
-               : dnx_open_to_run(argv[1], weights, batch, threads, &net, &err))
+    if (a->trains ? dnx_open(a->cfg, a->weights, true, a->batch, a->threads, &net, &err)
+                  : dnx_open_to_run(a->cfg, a->weights, a->batch, a->threads, &net, &err))
         return dnx_report(&err);
-    int status = measure(net, runs, json);
+    int status = measure(net, a->runs, a->json);
     dnx_net_free(net);
     return status;
 }

@@ -5,11 +5,21 @@
 #include "kernels/pool.h"
 #include "net/weights_packed.h"
 
-static int run(int argc, char **argv);
+typedef struct {
+    const char *cfg, *weights;
+} check_args;
+
+static const dnx_arg table[] = {
+    DNX_PLACE(check_args, cfg, "net.cfg", "the network"),
+    DNX_PLACE_MAYBE(check_args, weights, "weights",
+                    "a file of weights, which must fit the network"),
+    DNX_ARG_END};
+
+static int run(const void *args);
 
 const dnx_verb dnx_cmd_check = {
-    "check", "check net.cfg [weights]",
-    "check a cfg (and its weights): layers, parameters, multiply-adds, memory", run};
+    "check", "check a cfg (and its weights): layers, parameters, multiply-adds, memory", table,
+    sizeof(check_args), run};
 
 /* 1234567 as "1,234,567"; the text lives until the fourth next call. */
 static const char *grouped(double v) {
@@ -85,12 +95,11 @@ static dnx_status training_memory(const char *path, int size, double *bytes, int
     return DNX_OK;
 }
 
-static int run(int argc, char **argv) {
+static int run(const void *args) {
+    const check_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (argc < 2 || argc > 3) return dnx_usage(&dnx_cmd_check);
-    if (dnx_open(argv[1], argc > 2 ? argv[2] : NULL, false, 1, 1, &net, &err))
-        return dnx_report(&err);
+    if (dnx_open(a->cfg, a->weights, false, 1, 1, &net, &err)) return dnx_report(&err);
     double parameters = 0, macs = 0, sum = 0;
     printf("%5s  %-17s %-17s %-17s %11s %15s\n", "layer", "section", "input", "output",
            "parameters", "multiply-adds");
@@ -119,8 +128,8 @@ static int run(int argc, char **argv) {
         return 0;
     }
     double all, some;
-    dnx_status st = training_memory(argv[1], batch, &all, &threads, &err);
-    if (!st) st = training_memory(argv[1], few, &some, &threads, &err);
+    dnx_status st = training_memory(a->cfg, batch, &all, &threads, &err);
+    if (!st) st = training_memory(a->cfg, few, &some, &threads, &err);
     if ((st == DNX_EIO && is_taught) || st == DNX_EMEM) {
         printf("training         not now: %s\n", err.text);
         return 0;

@@ -1,24 +1,24 @@
 /* darknet classifier: train (cmd_train.c), predict and valid (cmd_predict.c) are ours, raw runs a
- * network over tensors in files, for scripts and comparisons. The host's other verbs go to the
- * host's command. */
+ * network over tensors in files, for scripts and comparisons. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 
-static int run(int argc, char **argv);
+typedef struct {
+    const char *cfg, *weights, *in, *out;
+    int batch, threads;
+} raw_args;
 
-const dnx_verb dnx_cmd_classifier = {
-    "classifier",
-    "classifier train faces.data net.cfg [weights] [-clear] [-resume] [-threads N] [-seed N]\n"
-    "                          [-batches N] [-every N]\n"
-    "       darknet classifier predict x.data net.cfg weights [image] [-t N] [-threads N]\n"
-    "       darknet classifier valid x.data net.cfg weights [-batch N] [-threads N]\n"
-    "       darknet classifier raw net.cfg weights in.f32 out.f32 [-batch N] [-threads N]",
-    "train on images; name their classes; count the right ones;\n"
-    "              or run on float32 files (N x H x W x C in, N x outputs out)", run};
+static const dnx_arg table[] = {
+    DNX_PLACE(raw_args, cfg, "net.cfg", "the network"),
+    DNX_PLACE(raw_args, weights, "weights", "its weights"),
+    DNX_PLACE(raw_args, in, "in.f32", "images as float32 numbers, N x height x width x channels"),
+    DNX_PLACE(raw_args, out, "out.f32", "the last layer's outputs, N x height x width x channels"),
+    DNX_ARG_INT(raw_args, batch, "-batch", "N", 1, 1, 65536, "images at a time"),
+    DNX_ARG_THREADS(raw_args),
+    DNX_ARG_END};
 
 static int raw(dnx_net *net, const char *in, const char *out) {
     size_t size = dnx_size(net->in), batch = (size_t)net->batch, got;
@@ -48,23 +48,26 @@ static int raw(dnx_net *net, const char *in, const char *out) {
     return ok ? 0 : 1;
 }
 
-static int run(int argc, char **argv) {
-    if (argc > 1 && !strcmp(argv[1], "train")) return dnx_classifier_train(argc - 1, argv + 1);
-    if (argc > 1 && !strcmp(argv[1], "predict")) return dnx_classifier_predict(argc - 1, argv + 1);
-    if (argc > 1 && !strcmp(argv[1], "valid")) return dnx_classifier_valid(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "raw")) {
-        execv("/usr/bin/darknet", argv - 1);
-        fprintf(stderr, "darknet: the host's command is not installed\n");
-        return 1;
-    }
+static int run(const void *args) {
+    const raw_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    bool ok = true;
-    int batch = dnx_take_int(&argc, argv, "-batch", 1, 1, 65536, &ok);
-    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
-    if (!ok || argc != 6) return dnx_usage(&dnx_cmd_classifier);
-    if (dnx_open_to_run(argv[2], argv[3], batch, threads, &net, &err)) return dnx_report(&err);
-    int status = raw(net, argv[4], argv[5]);
+    if (dnx_open_to_run(a->cfg, a->weights, a->batch, a->threads, &net, &err))
+        return dnx_report(&err);
+    int status = raw(net, a->in, a->out);
     dnx_net_free(net);
     return status;
 }
+
+const dnx_verb dnx_classifier_raw = {"classifier raw", "run a network on files of float32 numbers",
+                                     table, sizeof(raw_args), run};
+
+static const dnx_verb *const verbs[] = {&dnx_classifier_train, &dnx_classifier_predict,
+                                        &dnx_classifier_valid, &dnx_classifier_raw, NULL};
+static const char *const host_verbs[] = {"csv", "demo", "fout", "gun", "label", "test", "threat",
+                                         "try", "valid10", "validcrop", "validfull", "validmulti",
+                                         NULL};
+
+const dnx_verb dnx_cmd_classifier = {
+    .name = "classifier", .summary = "train on images; name their classes; count the right ones",
+    .verbs = verbs, .host_verbs = host_verbs};

@@ -12,14 +12,33 @@
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
-static int run(int argc, char **argv);
+enum { NO_FLIP, SUM, CONCAT };
+
+typedef struct {
+    const char *cfg, *weights, *images, *out;
+    int flip, batch, threads; /* flip: -1, or the word */
+    bool unit, half;
+} embed_args;
+
+static const dnx_arg table[] = {
+    DNX_PLACE(embed_args, cfg, "net.cfg", "the network"),
+    DNX_PLACE(embed_args, weights, "weights", "its weights"),
+    DNX_PLACE(embed_args, images, "images", "a folder, a list of paths or a .bin set of images"),
+    DNX_PLACE(embed_args, out, "out", "the file of the features"),
+    DNX_ARG_WORD(embed_args, flip, "-flip", "sum|concat", -1,
+                 "compute the mirrored image, too; add its features or append them"),
+    DNX_ARG_FLAG(embed_args, unit, "-unit", "scale the features to length 1"),
+    DNX_ARG_FLAG(embed_args, half, "-half", "write numbers of 16 bits instead of 32"),
+    DNX_ARG_INT(embed_args, batch, "-batch", "N", 16, 1, 65536, "images at a time"),
+    DNX_ARG_THREADS(embed_args),
+    DNX_ARG_END};
+
+static int run(const void *args);
 
 const dnx_verb dnx_cmd_embed = {
-    "embed",
-    "embed net.cfg weights images out [-flip sum|concat] [-unit] [-half] [-batch N] [-threads N]",
-    "write the features of a folder, a list or a .bin set of images into a file", run};
-
-enum { NO_FLIP, SUM, CONCAT };
+    "embed", "write the features of a folder, a list or a .bin set of images into a file", table,
+    sizeof(embed_args), run,
+    "Layers from the first loss on are left out: the features are what that loss takes."};
 
 typedef struct {
     dnx_net *net;
@@ -132,22 +151,13 @@ static dnx_status work(dnx_net *net, const char *images, const char *out, int fl
     return st;
 }
 
-static int run(int argc, char **argv) {
+static int run(const void *args) {
+    const embed_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    bool ok = true, unit = dnx_take_flag(&argc, argv, "-unit");
-    bool half = dnx_take_flag(&argc, argv, "-half");
-    const char *word = dnx_take(&argc, argv, "-flip", NULL);
-    int batch = dnx_take_int(&argc, argv, "-batch", 16, 1, 65536, &ok);
-    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
-    int flip = !word ? NO_FLIP : !strcmp(word, "sum") ? SUM : CONCAT;
-    if (word && strcmp(word, "sum") && strcmp(word, "concat")) {
-        fprintf(stderr, "darknet: -flip %s: must be sum or concat\n", word);
-        ok = false;
-    }
-    if (!ok || argc != 5) return dnx_usage(&dnx_cmd_embed);
-    if (dnx_open_to_run(argv[1], argv[2], batch, threads, &net, &err)) return dnx_report(&err);
-    dnx_status st = work(net, argv[3], argv[4], flip, unit, half, &err);
+    if (dnx_open_to_run(a->cfg, a->weights, a->batch, a->threads, &net, &err))
+        return dnx_report(&err);
+    dnx_status st = work(net, a->images, a->out, a->flip + 1, a->unit, a->half, &err);
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;
 }

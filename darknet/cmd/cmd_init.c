@@ -2,17 +2,24 @@
 #include "cmd/cmd.h"
 #include "net/weights.h"
 
-static int run(int argc, char **argv);
+typedef struct {
+    const char *cfg, *out;
+} init_args;
 
-const dnx_verb dnx_cmd_init = {"init", "init net.cfg out.weights",
-                               "write a network's random initial weights (seed= of the cfg)", run};
+static const dnx_arg table[] = {
+    DNX_PLACE(init_args, cfg, "net.cfg", "the network; seed= of [net] chooses the numbers"),
+    DNX_PLACE(init_args, out, "out.weights", "the file of the weights"),
+    DNX_ARG_END};
 
-static int run(int argc, char **argv) {
+static int run(const void *args) {
+    const init_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (argc != 3) return dnx_usage(&dnx_cmd_init);
-    if (dnx_open(argv[1], NULL, false, 1, 1, &net, &err)) return dnx_report(&err);
-    dnx_status st = dnx_weights_save(net, argv[2], &err);
+    if (dnx_open(a->cfg, NULL, false, 1, 1, &net, &err)) return dnx_report(&err);
+    dnx_status st = dnx_weights_save(net, a->out, &err);
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;
 }
+
+const dnx_verb dnx_cmd_init = {"init", "write a network's random initial weights", table,
+                               sizeof(init_args), run};

@@ -8,10 +8,14 @@
 #include "net/opts.h"
 #include "registry.h"
 
-static int run(int argc, char **argv);
+typedef struct {
+    const char *section;
+} layers_args;
 
-const dnx_verb dnx_cmd_layers = {"layers", "layers [SECTION]",
-                                 "list the sections, or the options of one", run};
+static const dnx_arg table[] = {
+    DNX_PLACE_MAYBE(layers_args, section, "section",
+                    "the section whose options are listed: net, convolutional, ..."),
+    DNX_ARG_END};
 
 static void print_options(const dnx_opt *o) {
     static const char *const types[] = {"whole number", "number", "word", "text", "list"};
@@ -28,19 +32,19 @@ static void print_options(const dnx_opt *o) {
     }
 }
 
-static int run(int argc, char **argv) {
+static int run(const void *args) {
+    const char *section = ((const layers_args *)args)->section;
     const char *names[257] = {"net"};
     int n = 1;
-    if (argc > 2) return dnx_usage(&dnx_cmd_layers);
-    if (argc == 1) printf("  %-18s %s\n", "net", "the network: input, training, learning rate");
+    if (!section) printf("  %-18s %s\n", "net", "the network: input, training, learning rate");
     int ours = 0;
     while (dnx_layer_types[ours]) ours++;
     for (int i = 0; n < 257; i++) {
         const dnx_layer_type *t = i < ours ? dnx_layer_types[i] : dnx_host_types[i - ours];
         if (!t) break;
         names[n++] = t->name;
-        if (argc == 1) printf("  %-18s %s\n", t->name, t->summary);
-        else if (!strcmp(t->name, argv[1])) {
+        if (!section) printf("  %-18s %s\n", t->name, t->summary);
+        else if (!strcmp(t->name, section)) {
             printf("[%s] %s\n", t->name, t->summary);
             print_options(t->options);
             if (t->wants) print_options(dnx_teacher_options);
@@ -49,14 +53,17 @@ static int run(int argc, char **argv) {
             return 0;
         }
     }
-    if (argc == 1) return 0;
-    if (!strcmp(argv[1], "net")) {
+    if (!section) return 0;
+    if (!strcmp(section, "net")) {
         printf("[net] the network\n");
         print_options(dnx_net_options);
         return 0;
     }
-    const char *near = dnx_nearest(argv[1], names, n);
-    fprintf(stderr, "darknet: no section [%s]%s%s%s\n", argv[1], near ? "; did you mean [" : "",
+    const char *near = dnx_nearest(section, names, n);
+    fprintf(stderr, "darknet: no section [%s]%s%s%s\n", section, near ? "; did you mean [" : "",
             near ? near : "", near ? "]?" : "");
     return 1;
 }
+
+const dnx_verb dnx_cmd_layers = {"layers", "list the sections of a cfg, or the options of one",
+                                 table, sizeof(layers_args), run};

@@ -17,12 +17,40 @@
 #include "net/weights.h"
 
 typedef struct {
-    const char *cfg, *weights, *images, *out_cfg, *out_weights, *csv;
-    const char *method;
-    dnx_low_rank_wish wish;
-    int samples, positions, seed, threads;
-    bool force;
+    const char *cfg, *weights, *images, *out_cfg, *out_weights, *csv, *rank;
+    double energy, speedup, flops; /* 0: not given */
+    int method, samples, positions, multiple, seed, threads;
+    bool all, force;
 } args;
+
+static const dnx_arg table[] = {
+    DNX_PLACE(args, cfg, "net.cfg", "the network"),
+    DNX_PLACE(args, weights, "weights", "its weights"),
+    DNX_PLACE(args, images, "images",
+              "a folder or a list of images as it was trained on; no classes are needed"),
+    DNX_PLACE(args, out_cfg, "out.cfg", "the smaller network"),
+    DNX_PLACE(args, out_weights, "out.weights", "its weights"),
+    DNX_ARG_TEXT(args, rank, "-rank", "R|LAYER:R,...",
+                 "this rank for every layer, or one for each of some layers"),
+    DNX_ARG_NUMBER(args, energy, "-energy", "E", 0, 0, 1,
+                   "the lowest rank of each layer that keeps this share of its energy"),
+    DNX_ARG_NUMBER(args, speedup, "-speedup", "S", 0, 1, 1e6,
+                   "ranks that divide the network's multiply-adds by S"),
+    DNX_ARG_NUMBER(args, flops, "-flops", "M", 0, 0, 1e9,
+                   "ranks that leave M million multiply-adds"),
+    DNX_ARG_WORD(args, method, "-method", "linear|nonlinear|asymmetric", 0,
+                 "fit responses, what follows the activation, or that with the earlier layers' "
+                 "errors undone"),
+    DNX_ARG_INT(args, samples, "-samples", "N", 3000, 1, 10000000, "images to look at"),
+    DNX_ARG_INT(args, positions, "-positions", "N", 10, 1, 65536, "places to look at in each"),
+    DNX_ARG_INT(args, multiple, "-multiple", "N", 16, 1, 256,
+                "chosen ranks are multiples of N"),
+    DNX_ARG_FLAG(args, all, "-all", "replace layers that get no faster, too"),
+    DNX_ARG_TEXT(args, csv, "-csv", "FILE", "write the eigenvalues of every layer to a table"),
+    DNX_ARG_INT(args, seed, "-seed", "N", 1, 0, 2147483647, "of the choice of images and places"),
+    DNX_ARG_THREADS(args),
+    DNX_ARG_FLAG(args, force, "-force", "replace files that are there already"),
+    DNX_ARG_END};
 
 typedef struct {
     dnx_low_rank c;
@@ -112,6 +140,7 @@ static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
 /* ---- the new network ---- */
 
 static dnx_status build_small(job *j, const args *a, dnx_err *err) {
+    static const char *const methods[] = {"linear", "nonlinear", "asymmetric"};
     char note[512];
     const char *slash = strrchr(a->cfg, '/');
     int *ranks = calloc((size_t)j->sections->n, sizeof *ranks);
@@ -123,7 +152,7 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
     snprintf(note, sizeof note,
              "# Made by darknet compress low-rank from %.200s (method %s). Comments below are\n"
              "# that file's: their parameters and multiply-adds are those before.\n\n",
-             slash ? slash + 1 : a->cfg, a->method);
+             slash ? slash + 1 : a->cfg, methods[a->method]);
     dnx_status st = dnx_low_rank_cfg(j->text, j->text_len, j->sections, ranks, note, &j->out_text,
                                      err);
     free(ranks);
@@ -219,6 +248,8 @@ static dnx_status write_csv(const dnx_low_rank *c, const char *path, dnx_err *er
 
 static dnx_status work(job *j, const args *a, dnx_err *err) {
     dnx_low_rank *c = &j->c;
+    const dnx_low_rank_wish wish = {.rank = a->rank, .energy = a->energy, .speedup = a->speedup,
+                                    .flops = a->flops, .multiple = a->multiple, .all = a->all};
     dnx_status st = check_outputs(a, err);
     if (!st && !(j->text = dnx_file_read(a->cfg, &j->text_len)))
         st = dnx_fail(err, DNX_EIO, at(a->cfg), "cannot be opened: %s", strerror(errno));
@@ -232,7 +263,7 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
                       c->net->in.c);
     if (!st) st = choose_images(j, a, err);
     if (!st) st = dnx_low_rank_collect(c, err);
-    if (!st) st = dnx_low_rank_choose(c, &a->wish, err);
+    if (!st) st = dnx_low_rank_choose(c, &wish, err);
     if (!st) st = build_small(j, a, err);
     if (!st) st = dnx_low_rank_solve(c, err);
     if (!st) st = dnx_low_rank_measure(c, err);
@@ -241,53 +272,15 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-static double take_number(int *argc, char **argv, const char *name, double lo, double hi,
-                          bool *ok) {
-    const char *text = dnx_take(argc, argv, name, NULL);
-    char *end;
-    if (!text) return 0;
-    double v = strtod(text, &end);
-    if (*end == 0 && end != text && v > lo && v <= hi) return v;
-    fprintf(stderr, "darknet: %s %s: must be a number above %g, at most %g\n", name, text, lo, hi);
-    *ok = false;
-    return 0;
-}
-
-int dnx_compress_low_rank(int argc, char **argv) {
-    static const char *const methods[] = {"linear", "nonlinear", "asymmetric"};
-    bool ok = true;
+static int run(const void *given) {
+    const args *a = given;
     dnx_err err = {0};
-    args a = {.force = dnx_take_flag(&argc, argv, "-force")};
-    a.wish.all = dnx_take_flag(&argc, argv, "-all");
-    a.csv = dnx_take(&argc, argv, "-csv", NULL);
-    a.wish.rank = dnx_take(&argc, argv, "-rank", NULL);
-    a.wish.energy = take_number(&argc, argv, "-energy", 0, 1, &ok);
-    a.wish.speedup = take_number(&argc, argv, "-speedup", 1, 1e6, &ok);
-    a.wish.flops = take_number(&argc, argv, "-flops", 0, 1e9, &ok);
-    a.method = dnx_take(&argc, argv, "-method", "linear");
-    a.samples = dnx_take_int(&argc, argv, "-samples", 3000, 1, 10000000, &ok);
-    a.positions = dnx_take_int(&argc, argv, "-positions", 10, 1, 65536, &ok);
-    a.wish.multiple = dnx_take_int(&argc, argv, "-multiple", 16, 1, 256, &ok);
-    a.seed = dnx_take_int(&argc, argv, "-seed", 1, 0, 2147483647, &ok);
-    a.threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
-    int m = 0;
-    while (m < 3 && strcmp(a.method, methods[m])) m++;
-    if (m == 3) {
-        fprintf(stderr, "darknet: -method %s: must be linear, nonlinear or asymmetric\n", a.method);
-        ok = false;
-    }
-    const dnx_low_rank_wish *w = &a.wish;
-    if (ok && (w->rank != NULL) + (w->energy > 0) + (w->speedup > 0) + (w->flops > 0) != 1) {
-        fprintf(stderr, "darknet: one of -rank, -energy, -speedup and -flops must be given\n");
-        ok = false;
-    }
-    if (!ok || argc != 6) return dnx_usage(&dnx_cmd_compress);
-    a.cfg = argv[1], a.weights = argv[2], a.images = argv[3];
-    a.out_cfg = argv[4], a.out_weights = argv[5];
+    if ((a->rank != NULL) + (a->energy > 0) + (a->speedup > 0) + (a->flops > 0) != 1)
+        return dnx_wrong("one of -rank, -energy, -speedup and -flops must be given");
     job j = {.is_terminal = isatty(2)};
-    j.c = (dnx_low_rank){.method = (dnx_low_rank_method)m, .positions = a.positions,
-                         .seed = (uint64_t)a.seed, .read = read_image, .arg = &j, .tell = tell};
-    dnx_status st = work(&j, &a, &err);
+    j.c = (dnx_low_rank){.method = (dnx_low_rank_method)a->method, .positions = a->positions,
+                         .seed = (uint64_t)a->seed, .read = read_image, .arg = &j, .tell = tell};
+    dnx_status st = work(&j, a, &err);
     if (!st) print_report(&j);
     dnx_low_rank_close(&j.c);
     dnx_net_free(j.c.net);
@@ -299,3 +292,8 @@ int dnx_compress_low_rank(int argc, char **argv) {
     free(j.pick);
     return st ? dnx_report(&err) : 0;
 }
+
+const dnx_verb dnx_compress_low_rank = {
+    "compress low-rank",
+    "replace convolutions by [low_rank] layers, which need fewer multiply-adds", table,
+    sizeof(args), run, "One of -rank, -energy, -speedup and -flops must be given."};

@@ -5,17 +5,29 @@
 #include "net/weights_packed.h"
 #include "net/weights.h"
 
-static int usage(const char *text) {
-    fprintf(stderr, "usage: darknet compress %s\n", text);
-    return 2;
-}
+typedef struct {
+    const char *cfg, *in, *out;
+    bool half;
+} pack_args;
 
-int dnx_compress_pack(int argc, char **argv) {
+static const dnx_arg pack_table[] = {
+    DNX_PLACE(pack_args, cfg, "net.cfg", "the network"),
+    DNX_PLACE(pack_args, in, "weights", "its weights"),
+    DNX_PLACE(pack_args, out, "out.packed", "the packed file, which every verb takes as weights"),
+    DNX_ARG_FLAG(pack_args, half, "-half", "write all other numbers in 16 bits instead of 32"),
+    DNX_ARG_END};
+
+static const dnx_arg unpack_table[] = {
+    DNX_PLACE(pack_args, in, "in.packed", "the packed file"),
+    DNX_PLACE(pack_args, cfg, "net.cfg", "the network"),
+    DNX_PLACE(pack_args, out, "out.weights", "weights of 32 bits, as other programs take them"),
+    DNX_ARG_END};
+
+static int pack(const void *args) {
+    const pack_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    bool half = dnx_take_flag(&argc, argv, "-half");
-    if (argc != 4) return usage("pack net.cfg weights out.packed [-half]");
-    if (dnx_open(argv[1], argv[2], false, 1, 1, &net, &err)) return dnx_report(&err);
+    if (dnx_open(a->cfg, a->in, false, 1, 1, &net, &err)) return dnx_report(&err);
     double numbers = 0, bits = 0;
     for (int i = 0; i < net->n; i++) {
         dnx_param list[DNX_MAX_PARAMS];
@@ -24,21 +36,28 @@ int dnx_compress_pack(int argc, char **argv) {
             if (dnx_is_one_bit(&net->nodes[i], &list[k])) bits += (double)list[k].count;
         }
     }
-    dnx_status st = dnx_packed_save(net, argv[3], half, &err);
-    double size = (double)dnx_packed_size(net, half);
+    dnx_status st = dnx_packed_save(net, a->out, a->half, &err);
+    double size = (double)dnx_packed_size(net, a->half);
     dnx_net_free(net);
     if (st) return dnx_report(&err);
-    printf("%s: %.0f of %.0f numbers in 1 bit, %.0f bytes, %.1f times smaller than %.0f\n", argv[3],
+    printf("%s: %.0f of %.0f numbers in 1 bit, %.0f bytes, %.1f times smaller than %.0f\n", a->out,
            bits, numbers, size, (numbers * 4 + 20) / size, numbers * 4 + 20);
     return 0;
 }
 
-int dnx_compress_unpack(int argc, char **argv) {
+static int unpack(const void *args) {
+    const pack_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (argc != 4) return usage("unpack in.packed net.cfg out.weights");
-    if (dnx_open(argv[2], argv[1], false, 1, 1, &net, &err)) return dnx_report(&err);
-    dnx_status st = dnx_weights_save(net, argv[3], &err);
+    if (dnx_open(a->cfg, a->in, false, 1, 1, &net, &err)) return dnx_report(&err);
+    dnx_status st = dnx_weights_save(net, a->out, &err);
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;
 }
+
+const dnx_verb dnx_compress_pack = {"compress pack",
+                                    "write weights with one bit for each weight of [binary]",
+                                    pack_table, sizeof(pack_args), pack};
+const dnx_verb dnx_compress_unpack = {"compress unpack",
+                                      "write weights of 32 bits from packed ones", unpack_table,
+                                      sizeof(pack_args), unpack};

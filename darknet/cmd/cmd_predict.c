@@ -17,12 +17,29 @@
 
 enum { MOST_LINE = 4096, VALID_BATCH = 16 };
 
-static const dnx_verb predict_verb = {
-    "classifier", "classifier predict x.data net.cfg weights [image] [-t N] [-threads N]",
-    "the N most likely classes of an image", NULL};
-static const dnx_verb valid_verb = {
-    "classifier", "classifier valid x.data net.cfg weights [-batch N] [-threads N]",
-    "the share of the images of valid= whose class is right", NULL};
+typedef struct {
+    const char *data, *cfg, *weights, *image;
+    int top, batch, threads; /* top 0: not given */
+} class_args;
+
+#define PLACES \
+    DNX_PLACE(class_args, data, "x.data", "the data file; see `darknet classifier train -h`"), \
+        DNX_PLACE(class_args, cfg, "net.cfg", "the network"), \
+        DNX_PLACE(class_args, weights, "weights", "its weights")
+
+static const dnx_arg predict_table[] = {
+    PLACES,
+    DNX_PLACE_MAYBE(class_args, image, "image", "the image; default asks for one, again and again"),
+    DNX_ARG_INT(class_args, top, "-t", "N", 0, 1, 1 << 24,
+                "classes to print; default top= of the data file"),
+    DNX_ARG_THREADS(class_args),
+    DNX_ARG_END};
+
+static const dnx_arg valid_table[] = {
+    PLACES,
+    DNX_ARG_INT(class_args, batch, "-batch", "N", VALID_BATCH, 1, 65536, "images at a time"),
+    DNX_ARG_THREADS(class_args),
+    DNX_ARG_END};
 
 /* A network, and the layer whose output says what class an image is of. */
 typedef struct {
@@ -125,9 +142,9 @@ static dnx_status load(const dnx_net *net, const char *path,
     return DNX_OK;
 }
 
-static dnx_status open_model(char **args, int batch, int threads, model *m, dnx_err *err) {
+static dnx_status open_model(const class_args *a, int batch, model *m, dnx_err *err) {
     dnx_net *net = NULL;
-    dnx_status st = dnx_open_to_run(args[2], args[3], batch, threads, &net, err);
+    dnx_status st = dnx_open_to_run(a->cfg, a->weights, batch, a->threads, &net, err);
     if (st) return st;
     m->net = net;
     dnx_flush_denormals();
@@ -180,21 +197,18 @@ static dnx_status predict_all(model *m, const char *image, const dnx_labels *nam
     return st;
 }
 
-int dnx_classifier_predict(int argc, char **argv) {
+static int run_predict(const void *args) {
+    const class_args *a = args;
     dnx_err err = {0};
     dnx_testset t = {0};
     dnx_labels names = {0};
     model m = {0};
-    bool ok = true;
-    int top = dnx_take_int(&argc, argv, "-t", 0, 1, 1 << 24, &ok);
-    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
-    if (!ok || argc < 4 || argc > 5) return dnx_usage(&predict_verb);
-    dnx_status st = dnx_testset_read(argv[1], &t, &err);
-    if (!st) st = open_model(argv, 1, threads, &m, &err);
-    if (!top) top = t.top;
+    dnx_status st = dnx_testset_read(a->data, &t, &err);
+    if (!st) st = open_model(a, 1, &m, &err);
+    int top = a->top ? a->top : t.top;
     if (!st) st = dnx_testset_names(&t, m.classes, &names, &err);
-    if (!st) st = check_top(argv[1], top, m.classes, &err);
-    if (!st) st = predict_all(&m, argc > 4 ? argv[4] : NULL, &names, top, &err);
+    if (!st) st = check_top(a->data, top, m.classes, &err);
+    if (!st) st = predict_all(&m, a->image, &names, top, &err);
     dnx_labels_free(&names);
     dnx_testset_free(&t);
     close_model(&m);
@@ -264,17 +278,14 @@ static dnx_status validate(const dnx_testset *t, model *m, dnx_err *err) {
     return st;
 }
 
-int dnx_classifier_valid(int argc, char **argv) {
+static int run_valid(const void *args) {
+    const class_args *a = args;
     dnx_err err = {0};
     dnx_testset t = {0};
     model m = {0};
-    bool ok = true;
-    int batch = dnx_take_int(&argc, argv, "-batch", VALID_BATCH, 1, 65536, &ok);
-    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
-    if (!ok || argc != 4) return dnx_usage(&valid_verb);
-    dnx_status st = dnx_testset_read(argv[1], &t, &err);
+    dnx_status st = dnx_testset_read(a->data, &t, &err);
     if (!st) st = dnx_testset_list(&t, &err);
-    if (!st) st = open_model(argv, batch, threads, &m, &err);
+    if (!st) st = open_model(a, a->batch, &m, &err);
     if (!st && t.classes > m.classes)
         st = dnx_fail(&err, DNX_EOPTION, (dnx_loc){t.file, 0},
                       "[data] classes=%d: the network has only %d", t.classes, m.classes);
@@ -284,3 +295,10 @@ int dnx_classifier_valid(int argc, char **argv) {
     close_model(&m);
     return st ? dnx_report(&err) : 0;
 }
+
+const dnx_verb dnx_classifier_predict = {"classifier predict",
+                                         "print the most likely classes of an image", predict_table,
+                                         sizeof(class_args), run_predict};
+const dnx_verb dnx_classifier_valid = {
+    "classifier valid", "count the images of valid= in the data file whose class is right",
+    valid_table, sizeof(class_args), run_valid};

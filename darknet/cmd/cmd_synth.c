@@ -21,19 +21,23 @@
 #include "synth/raster.h"
 #include "synth/synth.h"
 
-static int run(int argc, char **argv);
-
-const dnx_verb dnx_cmd_synth = {
-    "synth",
-    "synth out -identities N -images K [-seed S] [-pairs P] [-size 112] [-threads N]",
-    "draw synthetic faces: a training set, and P pairs of other identities like LFW's", run};
-
 enum { FOLDS = 10, TEST_IMAGES = 4, QUALITY = 90, AT_ONCE = 1024, MAX_PATH = 4096 };
 
 typedef struct {
     const char *out;
-    int identities, images, seed, pairs, size;
+    int identities, images, seed, pairs, size, threads;
 } set;
+
+static const dnx_arg table[] = {
+    DNX_PLACE(set, out, "out", "a new folder: images, faces.data to train on, pairs.txt"),
+    DNX_ARG_INT_NEEDED(set, identities, "-identities", "N", 1, 1000000, "people to train on"),
+    DNX_ARG_INT_NEEDED(set, images, "-images", "K", 1, 100000, "images of each of them"),
+    DNX_ARG_INT(set, seed, "-seed", "S", 1, 0, 2147483647, "of every random number"),
+    DNX_ARG_INT(set, pairs, "-pairs", "P", 0, 0, 200000,
+                "pairs of other people, to test with; a multiple of 20"),
+    DNX_ARG_INT(set, size, "-size", "PIXELS", 112, 32, 512, "height and width of the images"),
+    DNX_ARG_THREADS(set),
+    DNX_ARG_END};
 
 /* The images of identities first..last-1, of the training or of the test set. */
 typedef struct {
@@ -306,31 +310,30 @@ static dnx_status look(const set *s, bool *is_there, dnx_err *err) {
     return compare(s, err);
 }
 
-static int run(int argc, char **argv) {
+static int run(const void *args) {
+    set s = *(const set *)args;
     dnx_err err = {0};
-    set s = {0};
-    bool ok = true, is_there;
-    s.identities = dnx_take_int(&argc, argv, "-identities", 0, 1, 1000000, &ok);
-    s.images = dnx_take_int(&argc, argv, "-images", 0, 1, 100000, &ok);
-    s.seed = dnx_take_int(&argc, argv, "-seed", 1, 0, 2147483647, &ok);
-    s.pairs = dnx_take_int(&argc, argv, "-pairs", 0, 0, 200000, &ok);
-    s.size = dnx_take_int(&argc, argv, "-size", 112, 32, 512, &ok);
-    int threads = dnx_take_int(&argc, argv, "-threads", 0, 1, 64, &ok);
-    if (s.pairs % (2 * FOLDS)) {
-        fprintf(stderr, "darknet: -pairs %d: must be a multiple of %d: %d folds, half of each the "
-                        "same person\n", s.pairs, 2 * FOLDS, FOLDS);
-        ok = false;
-    }
-    if (!ok || argc != 2 || !s.identities || !s.images) return dnx_usage(&dnx_cmd_synth);
-    size_t n = strlen(argv[1]);
-    while (n > 1 && argv[1][n - 1] == '/') argv[1][--n] = 0;
-    s.out = argv[1];
-    if (!n || n > MAX_PATH - 100 || strpbrk(s.out, "\r\n")) {
-        fprintf(stderr, "darknet: the folder's name is empty, too long or has a line break\n");
-        return 2;
-    }
-    dnx_status st = look(&s, &is_there, &err);
-    if (!st && is_there) printf("%s: these synthetic faces are there already\n", s.out);
-    else if (!st) st = write_set(&s, threads, &err);
-    return st ? dnx_report(&err) : 0;
+    bool is_there = false;
+    if (s.pairs % (2 * FOLDS))
+        return dnx_wrong("-pairs %d: must be a multiple of %d: %d folds, half of each the same "
+                         "person", s.pairs, 2 * FOLDS, FOLDS);
+    size_t n = strlen(s.out);
+    char *out = strdup(s.out);
+    while (out && n > 1 && out[n - 1] == '/') out[--n] = 0;
+    s.out = out;
+    dnx_status st = DNX_OK;
+    int status = 0;
+    if (!out) st = dnx_fail(&err, DNX_EMEM, at("synth"), "no memory");
+    else if (!n || n > MAX_PATH - 100 || strpbrk(out, "\r\n"))
+        status = dnx_wrong("the folder's name is empty, too long or has a line break");
+    else st = look(&s, &is_there, &err);
+    if (!st && !status && is_there) printf("%s: these synthetic faces are there already\n", out);
+    else if (!st && !status) st = write_set(&s, s.threads, &err);
+    if (st) status = dnx_report(&err);
+    free(out);
+    return status;
 }
+
+const dnx_verb dnx_cmd_synth = {
+    "synth", "draw synthetic faces: a training set, and pairs of other identities like LFW's",
+    table, sizeof(set), run};

@@ -1,59 +1,37 @@
-/* The darknet command: finds the verb; verbs that are not ours go to the host's command. */
+/* The darknet command: finds the verb, reads its arguments by its table, runs it. Verbs that only
+ * the host has go to the host's command. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#ifdef __GLIBC__ /* told by the headers above */
-#include <malloc.h>
-#endif
 
 #include "cmd/cmd.h"
 #include "host/layers.h"
-#include "net/weights.h"
+#include "net/opts.h"
 
 #define HOST_COMMAND "/usr/bin/darknet"
 
 static const dnx_verb *const verbs[] = {&dnx_cmd_check, &dnx_cmd_layers, &dnx_cmd_bench,
                                         &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_embed,
-                                        &dnx_cmd_compress,
-                                        &dnx_cmd_synth, &dnx_cmd_align};
-#define VERBS (sizeof verbs / sizeof *verbs)
+                                        &dnx_cmd_compress, &dnx_cmd_synth, &dnx_cmd_align, NULL};
 
-const char *dnx_take(int *argc, char **argv, const char *name, const char *none) {
-    for (int i = 1; i + 1 < *argc; i++) {
-        if (strcmp(argv[i], name)) continue;
-        const char *value = argv[i + 1];
-        memmove(argv + i, argv + i + 2, sizeof *argv * (size_t)(*argc - i - 1));
-        *argc -= 2;
-        return value;
-    }
-    return none;
-}
+static const char *const host_verbs[] = {
+    "3d", "art", "average", "cifar", "classify", "coco", "denormalize", "detect", "detector", "go",
+    "imtest", "isegmenter", "lsd", "mkimg", "nightmare", "oneoff", "oneoff2", "ops", "partial",
+    "print", "regressor", "rescale", "reset", "rgbgr", "rnn", "segmenter", "speed", "statistics",
+    "super", "tag", "test", "visualize", "yolo", NULL};
 
-int dnx_take_int(int *argc, char **argv, const char *name, int none, int lo, int hi, bool *ok) {
-    const char *text = dnx_take(argc, argv, name, NULL);
-    char *end;
-    if (!text) return none;
-    long v = strtol(text, &end, 10);
-    if (*end == 0 && end != text && v >= lo && v <= hi) return (int)v;
-    fprintf(stderr, "darknet: %s %s: must be a whole number from %d to %d\n", name, text, lo, hi);
-    *ok = false;
-    return none;
-}
+static const dnx_verb command = {
+    .name = "", .summary = "", .verbs = verbs, .host_verbs = host_verbs};
 
-bool dnx_take_flag(int *argc, char **argv, const char *name) {
-    for (int i = 1; i < *argc; i++) {
-        if (strcmp(argv[i], name)) continue;
-        memmove(argv + i, argv + i + 1, sizeof *argv * (size_t)(*argc - i));
-        --*argc;
-        return true;
-    }
-    return false;
-}
-
-int dnx_usage(const dnx_verb *v) {
-    fprintf(stderr, "usage: darknet %s\n", v->usage);
+int dnx_wrong(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "darknet: ");
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\n");
+    va_end(args);
     return 2;
 }
 
@@ -62,79 +40,110 @@ int dnx_report(const dnx_err *err) {
     return 1;
 }
 
-/* Loads the weights of a network that was built with status st. */
-static dnx_status load(dnx_status st, dnx_cfg *sections, const char *weights, dnx_net *net,
-                       dnx_err *err) {
-    dnx_cfg_free(sections);
-    if (st || !weights) return st;
-    st = dnx_weights_load(net, weights, err);
-    if (st) dnx_net_free(net);
-    return st;
-}
-
-dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch, int threads,
-                    dnx_net **net, dnx_err *err) {
-    dnx_cfg *sections;
-    dnx_status st = dnx_cfg_read(cfg, &sections, err);
-    if (st) return st;
-    st = dnx_net_build(sections, trains, batch, threads, net, err);
-    return load(st, sections, weights, *net, err);
-}
-
-dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int threads,
-                           dnx_net **net, dnx_err *err) {
-    dnx_cfg *sections;
-    dnx_status st = dnx_cfg_read(cfg, &sections, err);
-    if (st) return st;
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that what is freed goes back to the system */
-#endif
-    st = dnx_net_build_to_run(sections, batch, threads, net, err);
-    return load(st, sections, weights, *net, err);
-}
-
-double dnx_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+/* ---- help ---- */
 
 static void help(FILE *f) {
-    fprintf(f, "usage: darknet VERB ...    (darknet VERB -h for one verb)\n\n");
-    for (size_t i = 0; i < VERBS; i++)
-        fprintf(f, "  %-11s %s\n", verbs[i]->name, verbs[i]->summary);
-    fprintf(f, "\nAny other verb is handed to %s.\n", HOST_COMMAND);
+    int column = 100;
+    fprintf(f, "usage: darknet VERB ...    (darknet VERB -h explains one)\n\n");
+    for (int i = 0; verbs[i]; i++) fprintf(f, "  %-11s %s\n", verbs[i]->name, verbs[i]->summary);
+    fprintf(f, "  %-11s %s\n\nHanded to %s:", "help", "explain a verb: darknet help [VERB [VERB]]",
+            HOST_COMMAND);
+    for (int i = 0; host_verbs[i]; i++) {
+        if (column + (int)strlen(host_verbs[i]) > 78) column = fprintf(f, "\n ") - 1;
+        column += fprintf(f, " %s", host_verbs[i]);
+    }
+    fprintf(f, "\n");
+}
+
+/* ---- finding the verb ---- */
+
+static const dnx_verb *find(const dnx_verb *of, const char *word) {
+    for (int i = 0; of->verbs[i]; i++)
+        if (!strcmp(dnx_verb_word(of->verbs[i]), word)) return of->verbs[i];
+    return NULL;
+}
+
+static bool is_hosts(const dnx_verb *of, const char *word) {
+    for (int i = 0; of->host_verbs && of->host_verbs[i]; i++)
+        if (!strcmp(of->host_verbs[i], word)) return true;
+    return false;
+}
+
+/* Says that a verb has no sub-verb `word`, and which is near; 2. */
+static int unknown(const dnx_verb *of, const char *word) {
+    const char *names[64] = {"help"}, *between = *of->name ? " " : "";
+    int n = of == &command;
+    for (int i = 0; of->verbs[i]; i++) names[n++] = dnx_verb_word(of->verbs[i]);
+    for (int i = 0; of->host_verbs && of->host_verbs[i]; i++) names[n++] = of->host_verbs[i];
+    const char *near = dnx_nearest(word, names, n);
+    if (near)
+        return dnx_wrong("no verb '%s%s%s'; did you mean '%s'?", of->name, between, word, near);
+    return dnx_wrong("no verb '%s%s%s'; `darknet %s%s-h` lists them", of->name, between, word,
+                     of->name, between);
+}
+
+/* `darknet help VERB VERB`; words are what follows `help`. */
+static int help_of(int n, char *const *words) {
+    const dnx_verb *v = &command;
+    for (int i = 0; i < n; i++) {
+        const dnx_verb *next = v->verbs ? find(v, words[i]) : NULL;
+        if (!v->verbs) return dnx_wrong("'%s' has no verbs of its own", v->name);
+        if (!next && is_hosts(v, words[i]))
+            return dnx_wrong("%s is a verb of %s, which has no help", words[i], HOST_COMMAND);
+        if (!next) return unknown(v, words[i]);
+        v = next;
+    }
+    if (v == &command) help(stdout);
+    else dnx_print_help(stdout, v);
+    return 0;
+}
+
+/* ---- running it ---- */
+
+static int hand_on(char **argv) {
+    execv(HOST_COMMAND, argv);
+    fprintf(stderr, "darknet: %s is a verb of the host's command, and %s cannot be run: ", argv[1],
+            HOST_COMMAND);
+    perror(NULL);
+    return 1;
+}
+
+/* Runs verb v with the n words that follow it. */
+static int run(const dnx_verb *v, int n, char *const *words) {
+    void *args = calloc(1, v->size ? v->size : 1);
+    int status = 1;
+    if (!args) fprintf(stderr, "darknet: no memory\n");
+    else if (!(status = dnx_args_parse(v, n, words, args))) status = v->run(args);
+    free(args);
+    return status;
+}
+
+/* Goes down from the command to the verb that argv names. */
+static int dispatch(int argc, char **argv) {
+    const dnx_verb *v = &command;
+    int i = 1;
+    for (; v->verbs; i++) {
+        if (i < argc && dnx_is_help(argv[i])) return help_of(i - 1, argv + 1);
+        if (i >= argc) {
+            if (v == &command) help(stderr);
+            else dnx_print_help(stderr, v);
+            return 2;
+        }
+        const dnx_verb *next = find(v, argv[i]);
+        if (!next) return is_hosts(v, argv[i]) ? hand_on(argv) : unknown(v, argv[i]);
+        v = next;
+    }
+    if (dnx_args_want_help(argc - i, argv + i)) return help_of(i - 1, argv + 1);
+    dnx_net_more_types(dnx_host_types);
+    return run(v, argc - i, argv + i);
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2) {
-        help(stderr);
-        return 2;
+    bool wants_help = argc > 1 && !strcmp(argv[1], "help");
+    int status = wants_help ? help_of(argc - 2, argv + 2) : dispatch(argc, argv);
+    if (fflush(stdout) && !status) {
+        fprintf(stderr, "darknet: cannot write the output\n");
+        return 1;
     }
-    if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
-        help(stdout);
-        return 0;
-    }
-    dnx_net_more_types(dnx_host_types);
-    for (size_t i = 0; i < VERBS; i++) {
-        if (strcmp(argv[1], verbs[i]->name)) continue;
-        if (argc > 2 && (!strcmp(argv[2], "-h") || !strcmp(argv[2], "--help"))) {
-            printf("usage: darknet %s\n%s\n", verbs[i]->usage, verbs[i]->summary);
-            return 0;
-        }
-        int status = verbs[i]->run(argc - 1, argv + 1);
-        if (fflush(stdout) && !status) {
-            fprintf(stderr, "darknet: cannot write the output\n");
-            return 1;
-        }
-        return status;
-    }
-    if (access(HOST_COMMAND, X_OK)) {
-        fprintf(stderr, "darknet: no verb '%s', and the host's %s is not installed\n", argv[1],
-                HOST_COMMAND);
-        return 2;
-    }
-    execv(HOST_COMMAND, argv);
-    perror(HOST_COMMAND);
-    return 1;
+    return status;
 }

@@ -152,11 +152,10 @@ static dnx_status train(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-int dnx_classifier_train(int argc, char **argv) {
-    dnx_train_job j = {.is_terminal = isatty(STDOUT_FILENO) == 1, .lfw = NAN};
+int dnx_train(const dnx_train_args *args) {
+    dnx_train_job j = {.a = *args, .is_terminal = isatty(STDOUT_FILENO) == 1, .lfw = NAN};
     dnx_err err = {0};
-    int wrong = dnx_train_take_args(argc, argv, &j.a);
-    if (wrong) return wrong;
+    int wrong = 0;
     dnx_flush_denormals();
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &a, NULL); /* a second one ends at once */

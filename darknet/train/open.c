@@ -142,11 +142,14 @@ static char *join(const char *folder, const char *name, int len, const char *end
     return path;
 }
 
-/* FOLDER/NAME.weights and so on: FOLDER is backup= of the .data file, NAME the cfg's. */
-static dnx_status name_files(dnx_train_job *j, const char *cfg, dnx_err *err) {
-    const char *slash = strrchr(cfg, '/'), *name = slash ? slash + 1 : cfg;
-    const char *dot = strrchr(name, '.'), *folder = j->data->o.backup;
+/* FOLDER/NAME.weights and so on: FOLDER is -out or backup= of the .data file, NAME is -name or the
+ * cfg's. */
+static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
+    const dnx_train_args *a = &j->a;
+    const char *slash = strrchr(a->cfg, '/'), *name = slash ? slash + 1 : a->cfg;
+    const char *dot = strrchr(name, '.'), *folder = a->out ? a->out : j->data->o.backup;
     int len = (int)(dot && dot > name ? (size_t)(dot - name) : strlen(name));
+    if (a->name) len = (int)strlen(name = a->name);
     dnx_status st = dnx_folder_make(folder, err);
     if (st) return st;
     j->weights = join(folder, name, len, ".weights");
@@ -189,7 +192,7 @@ dnx_status dnx_train_open(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_data_open(a->data, show_broken, &broken, &j->data, err);
     if (!st) st = check(j, a->batches, err);
     if (!st && a->weights) st = dnx_weights_load(net, a->weights, err);
-    if (!st) st = name_files(j, a->cfg, err);
+    if (!st) st = name_files(j, err);
     if (!st && a->pairs) st = dnx_verify_open(a->pairs, a->faces, &j->pairs, err);
     if (!st) st = find_place(j, err);
     if (!st) st = dnx_host_open(net, &j->host, err);

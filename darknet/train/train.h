@@ -1,5 +1,5 @@
-/* train.h - the parts of `classifier train`: the command line (cmd_train_args.c), what a run
- * opens (cmd_train_open.c), its checkpoints (cmd_train_save.c), the loop (cmd_train.c). */
+/* train.h - the parts of `classifier train`: the command line (cmd/cmd_train.c), what a run
+ * opens (open.c), its checkpoints (checkpoint.c), the loop (loop.c). */
 #ifndef DNX_CMD_TRAIN_H
 #define DNX_CMD_TRAIN_H
 #include "cmd/cmd.h"
@@ -11,9 +11,10 @@
 #include "face/verify.h"
 
 typedef struct {
-    const char *data, *cfg, *weights, *pairs, *faces, *teacher, *teacher_weights, *cache;
+    const char *data, *cfg, *weights, *pairs, *faces, *teacher, *teacher_weights, *cache, *name;
+    const char *out;
     int threads, seed, batches, every, verify;
-    bool clear, resume;
+    bool clear, resume, force, from_backbone;
 } dnx_train_args;
 
 typedef struct {
@@ -36,10 +37,10 @@ typedef struct {
     bool is_terminal, is_saved;  /* is_saved: there is a checkpoint of this run */
 } dnx_train_job;
 
-/* Reads the command line; argv[0] is "train". 0, or the exit status of a wrong one, with a
- * message. */
-int dnx_train_take_args(int argc, char **argv, dnx_train_args *a);
-/* The same for arguments that the network, built by now, has no use for. */
+/* Trains by these arguments, which go together; the exit status. */
+int dnx_train(const dnx_train_args *a);
+/* 0; the exit status, with a message, for arguments that the network, built by now, has no use
+ * for. */
 int dnx_train_check_args(const dnx_train_job *j);
 
 /* Builds the network, and with -pairs its predicting twin. The errors of dnx_net_build. */

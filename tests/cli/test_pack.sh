@@ -36,10 +36,14 @@ check "bwn operations" "  operations     0 multiply-adds of bits, 95,846,400 add
 weights), 2,746,368 of 32 bits" "$(grep operations "$dir/out")"
 
 check usage 2 "$(status $darknet compress pack $cfg "$dir/a.weights")"
-check "usage text" "usage: darknet compress pack net.cfg weights out.packed [-half]" \
+check "usage text" "darknet: compress pack: out.packed is missing
+usage: darknet compress pack net.cfg weights out.packed [-half]
+\`darknet compress pack -h\` explains it." \
     "$(cat "$dir/err")"
 check "unpack usage" 2 "$(status $darknet compress unpack "$dir/a.packed")"
-check "unpack usage text" "usage: darknet compress unpack in.packed net.cfg out.weights" \
+check "unpack usage text" "darknet: compress unpack: net.cfg is missing
+usage: darknet compress unpack in.packed net.cfg out.weights
+\`darknet compress unpack -h\` explains it." \
     "$(cat "$dir/err")"
 cp "$dir/b.weights" "$dir/kept"
 head -c 1000 "$dir/a.packed" >"$dir/short.packed"

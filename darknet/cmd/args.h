@@ -1,0 +1,92 @@
+/* args.h - the command line of a verb, described by one table: it is parsed, explained by -h and
+ * completed by the shell from that table alone.
+ *
+ *     typedef struct { const char *cfg; int threads; bool json; } args;
+ *     static const dnx_arg table[] = {
+ *         DNX_PLACE(args, cfg, "net.cfg", "the network"),
+ *         DNX_ARG_INT(args, threads, "-threads", "N", 0, 1, 64, "threads; default all cores"),
+ *         DNX_ARG_FLAG(args, json, "-json", "print JSON"),
+ *         DNX_ARG_END};
+ *     static int run(const void *a);  // a is an args
+ *     const dnx_verb dnx_cmd_x = {"x", "what it does", table, sizeof(args), run};
+ *
+ * Options may stand before, between and behind the other arguments; "--" ends them. Each may be
+ * given once. A value does not begin with '-', except a negative number and "-" alone. */
+#ifndef DNX_CMD_ARGS_H
+#define DNX_CMD_ARGS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* The type of the field that a row fills, and what the field holds when nothing is given. */
+typedef enum {
+    DNX_ARG_IS_TEXT,   /* const char *; NULL */
+    DNX_ARG_IS_TWO,    /* const char *[2]: the two words behind an option; NULL */
+    DNX_ARG_IS_FLAG,   /* bool; false */
+    DNX_ARG_IS_INT,    /* int, min to max; none */
+    DNX_ARG_IS_NUMBER, /* double, above min and at most max; none */
+    DNX_ARG_IS_WORD    /* int: the index into value, a list "a|b|c"; none, -1 for no word */
+} dnx_arg_type;
+
+/* One option, or one argument that has a place instead of a name. */
+typedef struct {
+    const char *name;  /* "-threads"; without '-' it is the name of a place */
+    dnx_arg_type type;
+    size_t offset;
+    const char *value; /* of an option: how the help calls its value. FILE and FOLDER are what the
+                        * shell completes; NULL: a flag */
+    double none, min, max;
+    bool is_needed;
+    const char *help;  /* a phrase with its unit. -h adds a default that is a number, and bounds */
+} dnx_arg;
+
+#define DNX_PLACE(s, f, name, help) \
+    {name, DNX_ARG_IS_TEXT, offsetof(s, f), NULL, 0, 0, 0, true, help}
+#define DNX_PLACE_MAYBE(s, f, name, help) \
+    {name, DNX_ARG_IS_TEXT, offsetof(s, f), NULL, 0, 0, 0, false, help}
+#define DNX_PLACE_WORD(s, f, name, words, help) \
+    {name, DNX_ARG_IS_WORD, offsetof(s, f), words, -1, 0, 0, true, help}
+#define DNX_ARG_FLAG(s, f, name, help) \
+    {name, DNX_ARG_IS_FLAG, offsetof(s, f), NULL, 0, 0, 0, false, help}
+#define DNX_ARG_TEXT(s, f, name, value, help) \
+    {name, DNX_ARG_IS_TEXT, offsetof(s, f), value, 0, 0, 0, false, help}
+#define DNX_ARG_TWO(s, f, name, value, help) \
+    {name, DNX_ARG_IS_TWO, offsetof(s, f), value, 0, 0, 0, false, help}
+/* `none` outside of lo..hi is no number that a user may give: the help tells what it means. */
+#define DNX_ARG_INT(s, f, name, value, none, lo, hi, help) \
+    {name, DNX_ARG_IS_INT, offsetof(s, f), value, none, lo, hi, false, help}
+#define DNX_ARG_INT_NEEDED(s, f, name, value, lo, hi, help) \
+    {name, DNX_ARG_IS_INT, offsetof(s, f), value, (lo)-1, lo, hi, true, help}
+#define DNX_ARG_NUMBER(s, f, name, value, none, above, hi, help) \
+    {name, DNX_ARG_IS_NUMBER, offsetof(s, f), value, none, above, hi, false, help}
+#define DNX_ARG_WORD(s, f, name, words, none, help) \
+    {name, DNX_ARG_IS_WORD, offsetof(s, f), words, none, 0, 0, false, help}
+#define DNX_ARG_THREADS(s) \
+    DNX_ARG_INT(s, threads, "-threads", "N", 0, 1, 64, "threads; default one for each core")
+#define DNX_ARG_END {NULL, DNX_ARG_IS_TEXT, 0, NULL, 0, 0, 0, false, NULL}
+
+enum { DNX_MOST_ARGS = 40 }; /* rows of a table */
+
+typedef struct dnx_verb {
+    const char *name;    /* as it is typed: "check", "classifier train" */
+    const char *summary; /* a phrase: what it does */
+    const dnx_arg *args; /* the table; NULL: the verb has sub-verbs */
+    size_t size;         /* of the struct that the table fills */
+    int (*run)(const void *args); /* the exit status */
+    const char *note;    /* a paragraph more of the help, or NULL */
+    const struct dnx_verb *const *verbs; /* sub-verbs, then NULL; or NULL */
+    const char *const *host_verbs;       /* sub-verbs that only the host has, then NULL; or NULL */
+} dnx_verb;
+
+/* Fills the struct `out` of v->size bytes from the words behind the verb. 0; 2 when they are wrong:
+ * stderr then has a message, and the usage. */
+int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
+/* Is it -h or --help, and is one of them before "--" in the words? */
+bool dnx_is_help(const char *word);
+bool dnx_args_want_help(int argc, char *const *argv);
+/* The usage alone, and the whole help: the usage, the summary, a line for each row. */
+void dnx_print_usage(FILE *f, const dnx_verb *v);
+void dnx_print_help(FILE *f, const dnx_verb *v);
+/* The last word of the verb's name. */
+const char *dnx_verb_word(const dnx_verb *v);
+#endif

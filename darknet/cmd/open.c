@@ -1,0 +1,46 @@
+/* open.c - a network from its files, for the verbs. */
+#include <time.h>
+#include <unistd.h>
+#ifdef __GLIBC__ /* told by the headers above */
+#include <malloc.h>
+#endif
+
+#include "cmd/cmd.h"
+#include "net/weights.h"
+
+/* Loads the weights of a network that was built with status st. */
+static dnx_status load(dnx_status st, dnx_cfg *sections, const char *weights, dnx_net *net,
+                       dnx_err *err) {
+    dnx_cfg_free(sections);
+    if (st || !weights) return st;
+    st = dnx_weights_load(net, weights, err);
+    if (st) dnx_net_free(net);
+    return st;
+}
+
+dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch, int threads,
+                    dnx_net **net, dnx_err *err) {
+    dnx_cfg *sections;
+    dnx_status st = dnx_cfg_read(cfg, &sections, err);
+    if (st) return st;
+    st = dnx_net_build(sections, trains, batch, threads, net, err);
+    return load(st, sections, weights, *net, err);
+}
+
+dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int threads,
+                           dnx_net **net, dnx_err *err) {
+    dnx_cfg *sections;
+    dnx_status st = dnx_cfg_read(cfg, &sections, err);
+    if (st) return st;
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that what is freed goes back to the system */
+#endif
+    st = dnx_net_build_to_run(sections, batch, threads, net, err);
+    return load(st, sections, weights, *net, err);
+}
+
+double dnx_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
