@@ -17,6 +17,7 @@
 #include "data/images.h"
 #include "data/jpeg.h"
 #include "kernels/pool.h"
+#include "kernels/processors.h"
 #include "face/landmarks.h"
 #include "base/paths.h"
 #include "face/warp.h"
@@ -312,13 +313,14 @@ static int run(const void *args) {
     const align_args *a = args;
     dnx_err err = {0};
     size_t count[3] = {0};
+
     if (!HAS_OPENCV) {
         fprintf(stderr, "darknet: align cuts faces out by OpenCV: build it by `make OPENCV=1` "
                         "(Debian package libopencv-imgproc-dev)\n");
         return 1;
     }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int threads = a->threads ? a->threads : cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
+    int cores = dnx_processors();
+    int threads = a->threads ? a->threads : cores > 64 ? 64 : cores;
     char *images = folder_name(a->images), *out = folder_name(a->out);
     job j = {.images = images, .landmarks = a->landmarks, .out = out, .force = a->force,
              .width = a->size == 1 ? 96 : WIDEST, .several = (dnx_several)a->several};

@@ -18,6 +18,7 @@
 #include "cmd/cmd.h"
 #include "data/jpeg.h"
 #include "kernels/pool.h"
+#include "kernels/processors.h"
 #include "synth/raster.h"
 #include "synth/synth.h"
 
@@ -230,7 +231,7 @@ static dnx_status write_set(const set *s, int threads, dnx_err *err) {
     name(partial, s, "synth.partial");
     name(whole, s, "synth.txt");
     describe(s, text);
-    if (threads <= 0) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (threads <= 0) threads = dnx_processors();
     dnx_pool *pool = dnx_pool_new(threads < 1 ? 1 : threads > 64 ? 64 : threads);
     if (!pool) return dnx_fail(err, DNX_EMEM, at(s->out), "no memory for the threads");
     all += (long)FOLDS * fold_identities(s) * TEST_IMAGES;

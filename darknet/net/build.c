@@ -3,10 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+#include "kernels/processors.h"
 #include "net/plan.h"
 #include "net/options.h"
 #include "net/opts.h"
@@ -321,7 +321,7 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, bool forgets, int batch
     net->first_trained = trains ? count_frozen(cfg) : 0;
     net->nodes = calloc((size_t)cfg->n, sizeof *net->nodes);
     net->links = calloc((size_t)cfg->n, sizeof *net->links);
-    if (threads <= 0) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (threads <= 0) threads = dnx_processors();
     threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
     net->pool = student ? student->pool : dnx_pool_new(threads);
     dnx_status st = DNX_OK;

@@ -1,40 +1,57 @@
-/* pool.c - a generation counter starts a job, a countdown ends it. Whoever waits spins for about
- * 50 us, then sleeps on a condition variable. */
+/* pool.c - A job has a number; claim[t] is the number of the last job whose share t was taken.
+ * Taking share t of job g is one compare-and-swap of claim[t] from g-1 to g, so a thread that comes
+ * late takes nothing, and nobody waits for it. */
 #include "kernels/pool.h"
 
 #include "kernels/kernels.h"
+#include "kernels/processors.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
-#define SPIN_NS 50000
+#define SPIN_NS 50000     /* a thread that waits spins so long, then sleeps */
+#define LEAST_SPIN_NS 800 /* spins that failed became as short as this */
+#define SOON_NS 1000000   /* waited for late shares, beyond what is usual: fewer threads */
+#define USUAL 0.45        /* share of the time that may be waited; half the threads lose 0.5 */
+#define FIRST_REST 8000000LL
+#define LONGEST_REST 256000000LL
+
+/* A place to wait. A waker calls wake() after it changed what is waited for. */
+typedef struct {
+    _Alignas(64) atomic_bool is_asleep;
+    sem_t sem;
+    long long spin; /* ns */
+} bed;
 
 typedef struct {
+    bed bed;
     dnx_pool *pool;
-    int t;
+    int place; /* 1..crew-1; the caller's is 0 */
+    unsigned last; /* job */
     pthread_t thread;
 } worker;
 
 struct dnx_pool {
-    int threads; /* shares of a job */
-    int crew;    /* threads that do them: no more than there are processors */
-    int started;
+    int shares, crew, started;
+    /* The caller's: how many threads work now, and what it learned about waiting. */
+    int active;
+    long long counted, waited; /* until when, and how much beyond the usual */
+    long long since, rest, retry;
+    bed caller;
+    /* Of the job. A thread reads them after it took a share. */
     void (*fn)(void *, int, int);
     void *arg;
-    pthread_mutex_t lock;
-    pthread_cond_t wake, done;
-    bool stops;
-    /* Sequentially consistent: a sleeper announces itself before it looks at the counter, the
-     * other side changes the counter before it looks for sleepers. Own cache lines. */
+    worker *workers;
     _Alignas(64) atomic_uint job;
-    _Alignas(64) atomic_int left;
-    _Alignas(64) atomic_int sleepers; /* workers */
-    atomic_bool caller_sleeps;
-    worker workers[];
+    atomic_int on; /* threads with a place below it take part */
+    atomic_bool stops;
+    _Alignas(64) atomic_int left; /* shares that are not done */
+    _Alignas(64) atomic_uint claim[];
 };
 
 static void pause_cpu(void) {
@@ -51,135 +68,187 @@ static long long now_ns(void) {
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static bool has_job(dnx_pool *p, unsigned last) { return atomic_load(&p->job) != last; }
-static bool is_done(dnx_pool *p, unsigned unused) {
-    (void)unused;
-    return atomic_load(&p->left) == 0;
+/* ---- waiting ---- */
+
+static bool has_job(void *arg) {
+    worker *w = arg;
+    return atomic_load(&w->pool->job) != w->last;
 }
 
-/* True when ready() came true within the spinning time. */
-static bool spin(dnx_pool *p, bool (*ready)(dnx_pool *, unsigned), unsigned last) {
-    if (ready(p, last))
-        return true;
-    long long end = now_ns() + SPIN_NS;
+static bool is_done(void *arg) { return atomic_load(&((dnx_pool *)arg)->left) == 0; }
+
+static void wake(bed *b) {
+    if (atomic_load(&b->is_asleep) && atomic_exchange(&b->is_asleep, false)) sem_post(&b->sem);
+}
+
+static void sleep_until(bed *b, bool (*ready)(void *), void *arg) {
     do {
+        atomic_store(&b->is_asleep, true);
+        /* Ready by now: unless a waker was here too, who has posted or will. */
+        if (ready(arg) && atomic_exchange(&b->is_asleep, false)) return;
+        while (sem_wait(&b->sem) && errno == EINTR) continue;
+    } while (!ready(arg));
+}
+
+/* Spins, then sleeps. Returns how long it took, 0 for less than a microsecond or so. Where sleeping
+ * took longer than SPIN_NS, spinning could not have helped, and the next one is shorter. */
+static long long wait_until(bed *b, bool (*ready)(void *), void *arg, bool may_spin) {
+    for (int i = 0; i < 32; i++) {
+        if (ready(arg)) return 0;
+        pause_cpu();
+    }
+    long long start = now_ns(), now = start;
+    while (may_spin && now - start < b->spin) {
         for (int i = 0; i < 32; i++) {
             pause_cpu();
-            if (ready(p, last))
-                return true;
+            if (ready(arg)) return now_ns() - start;
         }
-    } while (now_ns() < end);
-    return false;
+        now = now_ns();
+    }
+    sleep_until(b, ready, arg);
+    now = now_ns();
+    if (now - start < SPIN_NS) b->spin = SPIN_NS;
+    else if (b->spin > LEAST_SPIN_NS) b->spin /= 2;
+    return now - start;
 }
 
-/* The shares of crew member t: t, t + crew, ... */
-static void run_shares(dnx_pool *p, int t) {
-    for (; t < p->threads; t += p->crew)
-        p->fn(p->arg, t, p->threads);
+/* ---- the shares ---- */
+
+/* Takes and does shares of job g until none is left, beginning with those of its place. */
+static void take_shares(dnx_pool *p, unsigned g, int place) {
+    int first = place * p->shares / p->crew;
+    for (int i = 0; i < p->shares; i++) {
+        int t = first + i < p->shares ? first + i : first + i - p->shares;
+        unsigned before = g - 1;
+        if (atomic_load_explicit(&p->claim[t], memory_order_relaxed) != before ||
+            !atomic_compare_exchange_strong(&p->claim[t], &before, g))
+            continue;
+        p->fn(p->arg, t, p->shares);
+        if (atomic_fetch_sub(&p->left, 1) == 1 && place > 0) wake(&p->caller);
+    }
 }
 
 static void *work(void *arg) {
     worker *w = arg;
     dnx_pool *p = w->pool;
     dnx_flush_denormals();
-    /* Jobs are counted from 0, so a worker that starts late still sees the first. */
-    for (unsigned last = 0;; last++) {
-        if (!spin(p, has_job, last)) {
-            pthread_mutex_lock(&p->lock);
-            atomic_fetch_add(&p->sleepers, 1);
-            while (!has_job(p, last))
-                pthread_cond_wait(&p->wake, &p->lock);
-            atomic_fetch_sub(&p->sleepers, 1);
-            pthread_mutex_unlock(&p->lock);
-        }
-        if (p->stops)
-            return NULL;
-        run_shares(p, w->t);
-        if (atomic_fetch_sub(&p->left, 1) == 1 && atomic_load(&p->caller_sleeps)) {
-            pthread_mutex_lock(&p->lock);
-            pthread_cond_signal(&p->done);
-            pthread_mutex_unlock(&p->lock);
-        }
+    for (bool takes_part = true;;) {
+        wait_until(&w->bed, has_job, w, takes_part);
+        if (atomic_load(&p->stops)) return NULL;
+        w->last = atomic_load(&p->job);
+        takes_part = w->place < atomic_load(&p->on);
+        if (takes_part) take_shares(p, w->last, w->place);
     }
 }
 
-static void start_job(dnx_pool *p) {
-    atomic_fetch_add(&p->job, 1);
-    if (atomic_load(&p->sleepers) > 0) {
-        pthread_mutex_lock(&p->lock);
-        pthread_cond_broadcast(&p->wake);
-        pthread_mutex_unlock(&p->lock);
-    }
+/* The caller waited for late shares until now. When that is too much, half the threads go on; a
+ * crew that failed soon after it was tried is tried later than before. */
+static void count_wait(dnx_pool *p, long long waited) {
+    long long now = now_ns();
+    p->waited += waited - (long long)(USUAL * (double)(now - p->counted));
+    if (p->waited < 0) p->waited = 0;
+    p->counted = now;
+    if (p->waited < SOON_NS) return;
+    long long rest = now - p->since < 8 * p->rest ? 2 * p->rest : FIRST_REST;
+    p->rest = rest < LONGEST_REST ? rest : LONGEST_REST;
+    p->active /= 2;
+    p->waited = 0;
+    p->retry = now + p->rest;
 }
 
-dnx_pool *dnx_pool_new(int threads) {
-    if (threads < 1 || threads > 256)
+/* More threads again, when it is time. */
+static void try_more(dnx_pool *p) {
+    long long now = now_ns();
+    if (now < p->retry) return;
+    p->active = p->active * 2 < p->crew ? p->active * 2 : p->crew;
+    p->waited = 0;
+    p->counted = p->since = now;
+    p->retry = now + p->rest;
+}
+
+void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg) {
+    if (p->active < p->crew) try_more(p);
+    if (p->active == 1) {
+        for (int t = 0; t < p->shares; t++) fn(arg, t, p->shares);
+        return;
+    }
+    unsigned g = atomic_load_explicit(&p->job, memory_order_relaxed) + 1;
+    p->fn = fn;
+    p->arg = arg;
+    atomic_store_explicit(&p->left, p->shares, memory_order_relaxed);
+    atomic_store_explicit(&p->on, p->active, memory_order_relaxed);
+    atomic_store(&p->job, g);
+    for (int i = 1; i < p->active; i++) wake(&p->workers[i - 1].bed);
+    take_shares(p, g, 0);
+    long long waited = wait_until(&p->caller, is_done, p, true);
+    if (waited > 0) count_wait(p, waited);
+}
+
+/* ---- making and freeing ---- */
+
+static bool make_bed(bed *b) {
+    atomic_init(&b->is_asleep, false);
+    b->spin = SPIN_NS;
+    return sem_init(&b->sem, 0, 0) == 0;
+}
+
+static void *alloc64(size_t size) { return aligned_alloc(64, (size + 63) / 64 * 64); }
+
+dnx_pool *dnx_pool_new(int shares) {
+    if (shares < 1 || shares > 256) return NULL;
+    int processors = dnx_processors(), crew = shares < processors ? shares : processors;
+    dnx_pool *p = alloc64(sizeof *p + (size_t)shares * sizeof *p->claim);
+    worker *workers = alloc64((size_t)crew * sizeof *workers);
+    if (!p || !workers || !make_bed(&p->caller)) {
+        free(p);
+        free(workers);
         return NULL;
-    size_t size = sizeof(dnx_pool) + (size_t)threads * sizeof(worker);
-    dnx_pool *p = aligned_alloc(64, (size + 63) / 64 * 64);
-    if (!p)
-        return NULL;
-    p->threads = threads;
+    }
+    p->shares = shares;
+    p->crew = p->active = crew;
     p->started = 0;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    p->crew = threads < processors || processors < 1 ? threads : (int)processors;
+    p->counted = p->since = now_ns();
+    p->waited = p->retry = 0;
+    p->rest = FIRST_REST;
     p->fn = NULL;
     p->arg = NULL;
-    p->stops = false;
+    p->workers = workers;
     atomic_init(&p->job, 0);
     atomic_init(&p->left, 0);
-    atomic_init(&p->sleepers, 0);
-    atomic_init(&p->caller_sleeps, false);
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->wake, NULL);
-    pthread_cond_init(&p->done, NULL);
-    for (int i = 0; i < p->crew - 1; i++) {
-        worker *w = &p->workers[i];
+    atomic_init(&p->on, crew);
+    atomic_init(&p->stops, false);
+    for (int t = 0; t < shares; t++) atomic_init(&p->claim[t], 0);
+    for (; p->started < crew - 1; p->started++) {
+        worker *w = &workers[p->started];
         w->pool = p;
-        w->t = i + 1;
+        w->place = p->started + 1;
+        w->last = 0;
+        if (!make_bed(&w->bed)) break;
         if (pthread_create(&w->thread, NULL, work, w)) {
-            dnx_pool_free(p);
-            return NULL;
+            sem_destroy(&w->bed.sem);
+            break;
         }
-        p->started++;
     }
-    return p;
+    if (p->started == crew - 1) return p;
+    dnx_pool_free(p);
+    return NULL;
 }
 
 void dnx_pool_free(dnx_pool *p) {
-    if (!p)
-        return;
-    p->stops = true;
-    start_job(p);
-    for (int i = 0; i < p->started; i++)
+    if (!p) return;
+    atomic_store(&p->stops, true);
+    atomic_fetch_add(&p->job, 1);
+    for (int i = 0; i < p->started; i++) wake(&p->workers[i].bed);
+    for (int i = 0; i < p->started; i++) {
         pthread_join(p->workers[i].thread, NULL);
-    pthread_cond_destroy(&p->wake);
-    pthread_cond_destroy(&p->done);
-    pthread_mutex_destroy(&p->lock);
+        sem_destroy(&p->workers[i].bed.sem);
+    }
+    sem_destroy(&p->caller.sem);
+    free(p->workers);
     free(p);
 }
 
-int dnx_pool_threads(const dnx_pool *p) { return p->threads; }
-
-void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg) {
-    p->fn = fn;
-    p->arg = arg;
-    if (p->crew == 1) {
-        run_shares(p, 0);
-        return;
-    }
-    atomic_store(&p->left, p->crew - 1);
-    start_job(p);
-    run_shares(p, 0);
-    if (spin(p, is_done, 0))
-        return;
-    pthread_mutex_lock(&p->lock);
-    atomic_store(&p->caller_sleeps, true);
-    while (!is_done(p, 0))
-        pthread_cond_wait(&p->done, &p->lock);
-    atomic_store(&p->caller_sleeps, false);
-    pthread_mutex_unlock(&p->lock);
-}
+int dnx_pool_threads(const dnx_pool *p) { return p->shares; }
 
 void dnx_share(long n, int t, int T, long *lo, long *hi) {
     *lo = n * t / T;

@@ -1,10 +1,7 @@
-/* Every kernel of every set this processor has, against plain double loops, on odd shapes; then
- * the thread pool. "wide" is the AVX-512 source without AVX-512. */
+/* Every kernel of every set this processor has, against plain double loops, on odd shapes.
+ * "wide" is the AVX-512 source without AVX-512. */
 #include "lib/check.h"
 #include "kernels/kernels.h"
-#include "kernels/pool.h"
-
-#include <stdatomic.h>
 
 static const dnx_kernel_set *k;
 
@@ -326,46 +323,6 @@ static void test_acts(void) {
     shape(dnx_activate(1000, DNX_TANH, 0) == 1, "tanh", 0, 0, 0, 0);
 }
 
-typedef struct {
-    atomic_int calls[64];
-    int T;
-    atomic_bool is_wrong;
-} tally;
-
-static void count(void *arg, int t, int T) {
-    tally *s = arg;
-    if (T != s->T || t < 0 || t >= T)
-        atomic_store(&s->is_wrong, true);
-    else
-        atomic_fetch_add(&s->calls[t], 1);
-}
-
-static void test_pool(int threads, int jobs) {
-    static tally s;
-    memset(&s, 0, sizeof s);
-    s.T = threads;
-    k = NULL;
-    dnx_pool *p = dnx_pool_new(threads);
-    shape(p != NULL && dnx_pool_threads(p) == threads, "dnx_pool_new", threads, 0, 0, 0);
-    if (!p)
-        return;
-    bool ok = true;
-    for (int j = 1; j <= jobs; j++) {
-        dnx_pool_run(p, count, &s);
-        for (int t = 0; t < threads; t++) ok = ok && atomic_load(&s.calls[t]) == j;
-    }
-    dnx_pool_free(p);
-    shape(ok && !atomic_load(&s.is_wrong), "dnx_pool_run", threads, jobs, 0, 0);
-    for (long n = 0; n < 200; n += 13) {
-        long lo, hi, end = 0;
-        for (int t = 0; t < threads; t++, end = hi) {
-            dnx_share(n, t, threads, &lo, &hi);
-            shape(lo == end && hi >= lo, "dnx_share", (int)n, t, threads, 0);
-        }
-        shape(end == n, "dnx_share", (int)n, 0, threads, 0);
-    }
-}
-
 int main(void) {
     static const char *const names[] = {"plain", "avx2", "avx512", "wide"};
     fill(a, MAX, 2);
@@ -385,10 +342,5 @@ int main(void) {
     k = NULL;
     shape(dnx_kernels() != NULL && dnx_kernels_named("") == NULL, "dnx_kernels", 0, 0, 0, 0);
     test_acts();
-    test_pool(1, 1000);
-    test_pool(2, 20000);
-    test_pool(7, 2000);
-    test_pool(64, 200);
-    shape(dnx_pool_new(0) == NULL && dnx_pool_new(257) == NULL, "dnx_pool_new", 0, 257, 0, 0);
     return summary();
 }
