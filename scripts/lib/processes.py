@@ -19,7 +19,10 @@ ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def darknet():
     """The command: $DARKNET_BIN, or the one that make built."""
-    return os.path.abspath(os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet"))
+    path = os.path.abspath(os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet"))
+    if not os.access(path, os.X_OK):
+        raise Failure(f"{path}: is not there or cannot be run (make builds it)")
+    return path
 
 
 def die_with(parent):
@@ -82,8 +85,7 @@ def start(command, **files):
     try:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=prepare, **files)
     except OSError as e:
-        hint = " (make builds it)" if command[0] == darknet() else ""
-        raise Failure(f"{command[0]}: {e.strerror}{hint}") from e
+        raise Failure(f"{command[0]}: {e.strerror}") from e
 
 
 def run(command, capture=False, show=False):

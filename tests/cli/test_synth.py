@@ -12,7 +12,8 @@ from common import DARKNET, ROOT, check, needed, read, script, skip, summary, wr
 with needed():
     import numpy as np
     from PIL import Image
-import eval_lfw
+from experiments.verification import find_images
+from lib.pairs import read_pairs
 
 FEW = ("-identities", "3", "-images", "4", "-seed", "7")
 
@@ -85,8 +86,8 @@ def test_pairs(tmp):
         path = os.path.join(out, "pairs.txt")
         first = read(path).decode().split("\n")[0]
         check(first == f"10\t{number // 20}", "first line", first)
-        pairs = eval_lfw.read_pairs(path)
-        _, kept, missing = eval_lfw.find_images(os.path.join(out, "test"), pairs, False)
+        pairs = read_pairs(path)
+        _, kept, missing = find_images(os.path.join(out, "test"), pairs, False)
         check(len(kept) == number and not missing, f"{number} pairs have their images", missing)
         check(len({frozenset(p[:2]) for p in pairs}) == number, f"{number} pairs differ")
         people = [{n.split("/")[0] for p in pairs if p[3] == f for n in p[:2]} for f in range(10)]

@@ -13,15 +13,18 @@ from common import ROOT, check, needed, python2, read, skip, summary, write
 
 with needed():
     import numpy as np
-from lib import embeddings
+    import scipy  # noqa: F401
 import eval_lfw as e
-from lib.pairs import read_bin
+from experiments.verification import find_images
+from lib import embeddings, metrics as m
+from lib.errors import Failure
+from lib.pairs import read_bin, read_pairs, unpack_bin
 
 
 def fails(name, text, call, *args):
     try:
         got = call(*args)
-    except (e.Failure, ValueError) as error:
+    except Failure as error:
         check(text in str(error), name, str(error))
     else:
         check(False, name, got)
@@ -35,27 +38,47 @@ def test_metrics():
     # folds of 4: same .9 .8, different .1 .2; in fold 2 one of each is wrong
     scores = np.array([.9, .8, .1, .2, .9, .8, .1, .2, .9, .15, .1, .85])
     same, folds = np.array([1, 1, 0, 0] * 3, bool), np.repeat([0, 1, 2], 4)
-    m = e.metrics(scores, same, folds)
-    check(m["fold_accuracies"] == [1, 1, .5], "fold accuracies", m["fold_accuracies"])
-    near("accuracy", m["accuracy"], 2.5 / 3)
-    near("deviation", m["std"], (1 / 12) ** .5)
-    near("standard error", m["standard_error"], 1 / 6)
-    near("threshold of fold 2", m["thresholds"][2], .5)
-    check(m["right"] == [1] * 9 + [0, 1, 0], "right", m["right"])
+    got = m.metrics(scores, same, folds)
+    check(got["fold_accuracies"] == [1, 1, .5], "fold accuracies", got["fold_accuracies"])
+    near("accuracy", got["accuracy"], 2.5 / 3)
+    near("deviation", got["std"], (1 / 12) ** .5)
+    near("standard error", got["standard_error"], 1 / 6)
+    near("threshold of fold 2", got["thresholds"][2], .5)
+    check(got["right"] == [1] * 9 + [0, 1, 0], "right", got["right"])
     wins = sum((a > b) + .5 * (a == b) for a in scores[same] for b in scores[~same])
-    near("AUC is the share of pairs in order", m["auc"], wins / 36)
-    near("EER", m["eer"], 1 / 6)
-    near("TAR at 1e-1", m["tar_at_far"]["1e-01"], .5)
-    near("TAR at 1e-4", m["tar_at_far"]["1e-04"], .5)
-    perfect = e.metrics(np.array([.9, .1] * 4), np.array([1, 0] * 4, bool), np.repeat([0, 1], 4))
+    near("AUC is the share of pairs in order", got["auc"], wins / 36)
+    near("EER", got["eer"], 1 / 6)
+    check(got["tar_at_far"] == dict.fromkeys(("1e-01", "1e-02", "1e-03", "1e-04")),
+          "6 pairs of different people measure no rate", got["tar_at_far"])
+    check(got["threshold_fitted_on"] == "the other folds", "where thresholds come from")
+    perfect = m.metrics(np.array([.9, .1] * 4), np.array([1, 0] * 4, bool), np.repeat([0, 1], 4))
     check((perfect["accuracy"], perfect["auc"], perfect["eer"]) == (1, 1, 0), "perfect", perfect)
-    equal = e.metrics(np.zeros(8), np.array([1, 0] * 4, bool), np.repeat([0, 1], 4))
+    equal = m.metrics(np.zeros(8), np.array([1, 0] * 4, bool), np.repeat([0, 1], 4))
     check((equal["accuracy"], equal["auc"], equal["eer"]) == (.5, .5, .5), "all equal", equal)
-    near("threshold above all", e.best_threshold(np.array([.1, .2]), np.array([False] * 2)),
+    check_rates()
+    one = m.metrics(scores, same, np.zeros(12, int))
+    check((one["std"], one["standard_error"]) == (None, None), "one fold has no error", one)
+    check(one["threshold_fitted_on"] == "the tested pairs", "one fold's threshold")
+    near("threshold above all", m.best_threshold(np.array([.1, .2]), np.array([False] * 2)),
          .2 + .5e-6)
     vectors = {"a": [1, 0], "b": [2, 2], "c": [0, 0]}
-    c = e.cosines(vectors, [("a", "b"), ("a", "c")])
+    c = m.cosines(vectors, [("a", "b"), ("a", "c")])
     check(abs(c[0] - .5 ** .5) < 1e-12 and c[1] == 0, "cosines", c)
+
+
+def check_rates():
+    """200 pairs of different people with scores 0 to .199, 100 of one person from .15 on: of the
+    different ones 20 may be accepted at FAR .1; at .01 two would be too few to measure."""
+    scores = np.concatenate([np.arange(200) / 1000, .15 + np.arange(100) / 1000])
+    same = np.arange(300) >= 200
+    got = m.metrics(scores, same, np.arange(300) % 2)
+    near("TAR at 1e-1", got["tar_at_far"]["1e-01"], .7)
+    near("its threshold", got["threshold_at_far"]["1e-01"], .1795)
+    at = got["threshold_at_far"]["1e-01"]
+    check(((scores > at) & ~same).sum() == 20 and ((scores > at) & same).sum() == 70,
+          "what the threshold accepts")
+    check(got["tar_at_far"]["1e-02"] is None and got["threshold_at_far"]["1e-02"] is None,
+          "two false accepts measure nothing", got["tar_at_far"])
 
 
 def test_mcnemar():
@@ -63,8 +86,10 @@ def test_mcnemar():
                               (8, 2, 112 / 1024), (5, 5, 1), (0, 2000, 0)):
         a = [1] * only_a + [0] * only_b + [1] * 7 + [0] * 3
         b = [0] * only_a + [1] * only_b + [1] * 7 + [0] * 3
-        got = e.mcnemar(a, b)
+        got = m.mcnemar(a, b)
         check(got[:2] == (only_a, only_b) and abs(got[2] - p) < 1e-12, f"McNemar {only_a}", got)
+    for p, text in ((0, "<1e-16"), (1e-300, "<1e-16"), (.0144, "0.014"), (1, "1")):
+        check(m.p_text(p) == text, f"p {p}", m.p_text(p))
 
 
 def dnxe(names, vectors):
@@ -92,18 +117,18 @@ def test_pairs(folder):
                        ("10\t0\nA\t1\t2\n", ":1: must be"), ("0\t1\n", ":1: must be"),
                        ("1\t1\nA\t1\t2\n", "1 pairs; its first line promises 2"),
                        ("1\t1\nA\t1\n", ":2: must be"), ("1\t1\nA\t1\tx\n", ":2: must be")):
-        fails("pairs " + want, want, e.read_pairs, write(path, text))
-    fails("no pairs", "No such file", e.read_pairs, path + ".none")
-    pairs = e.read_pairs(write(path, "2\t1\nA\t1\t2\nA\t1\tB\t12\nC\t1\t2\nA\t3\tD\t1\n"))
+        fails("pairs " + want, want, read_pairs, write(path, text))
+    fails("no pairs", "No such file", read_pairs, path + ".none")
+    pairs = read_pairs(write(path, "2\t1\nA\t1\t2\nA\t1\tB\t12\nC\t1\t2\nA\t3\tD\t1\n"))
     check(pairs[1] == ("A/A_0001", "B/B_0012", False, 0) and pairs[3][3] == 1, "pairs", pairs)
     for name in ("A/A_0001.jpg", "A/A_0002.jpg", "B_0012.png", "C/C_0001.jpg", "C/C_0002.jpeg"):
         write(os.path.join(folder, name), "x")
-    fails("missing", "2 images of the pairs are missing", e.find_images, folder, pairs, False)
-    fails("missing by name", "A/A_0003\n  D/D_0001", e.find_images, folder, pairs, False)
-    found, kept, missing = e.find_images(folder, pairs, True)
+    fails("missing", "2 images of the pairs are missing", find_images, folder, pairs, False)
+    fails("missing by name", "A/A_0003\n  D/D_0001", find_images, folder, pairs, False)
+    found, kept, missing = find_images(folder, pairs, True)
     check(len(kept) == 3 and missing == ["A/A_0003", "D/D_0001"], "allow missing", missing)
     check(found["B/B_0012"] == "B_0012.png", "one folder, png", found)
-    fails("nothing left", "no same or no different", e.find_images, folder,
+    fails("nothing left", "no same or no different", find_images, folder,
           [p for p in pairs if p[2]], True)
 
 
@@ -119,6 +144,7 @@ def test_bin(folder):
     same = [i % 3 == 0 for i in range(21)]
     sets = {f"protocol {p}": pickle.dumps((images, same), p) for p in (3, 4, 5)}
     sets["protocol 2"] = python2(images, same)
+    sets["a list of lists"] = pickle.dumps([images, same], 4)
     sets["numbers"] = pickle.dumps((images, [int(v) for v in same]), 4)
     for name, data in sets.items():
         write(path, data)
@@ -137,6 +163,7 @@ def test_bin(folder):
             ("a memo of 2^32", b"\x80\x02]r\xff\xff\xff\xff.", "does not count up"),
             ("bytes of 2^63", b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f.", "not a verification set"),
             ("a list", pickle.dumps([[]]), "must be a pair of lists"),
+            ("three lists", pickle.dumps([one, [True], []]), "must be a pair of lists"),
             ("two images, two pairs", pickle.dumps((one, [True] * 2)), "2 images for 2 pairs"),
             ("no pair", pickle.dumps(([], [])), "0 images for 0 pairs"),
             ("text", pickle.dumps((["a", b"b"], [True])), "image 0 must be bytes"),
@@ -147,11 +174,11 @@ def test_bin(folder):
     check(not os.path.exists("evil"), "nothing was called")
     fails("no file", "No such file", read_bin, path + ".none")
     write(path, sets["protocol 4"].replace(images[9], b"\x89PNG" + images[9][4:]))
-    pairs = e.unpack_bin(path, folder)
+    pairs = unpack_bin(path, folder)
     check([p[3] for p in pairs] == [0] * 3 + [k // 2 for k in range(2, 20)], "folds",
           [p[3] for p in pairs])
     check(pairs[2] == ("set/set_0005", "set/set_0006", False, 0), "pair", pairs[2])
-    found, kept, missing = e.find_images(folder, pairs, False)
+    found, kept, missing = find_images(folder, pairs, False)
     check(len(kept) == 21 and not missing, "all images are there", missing)
     check(found["set/set_0010"] == "set/set_0010.png", "a PNG's name")
     check(read(os.path.join(folder, found["set/set_0011"])) == images[10], "an image's bytes")
@@ -210,6 +237,9 @@ def test_run(folder):
     os.chmod(fake, 0o755)
     os.environ["DARKNET_BIN"] = fake
     out, lfw = os.path.join(folder, "out"), os.path.join(folder, "lfw")
+    os.chdir(folder)
+    for name in ("net.cfg", "x.weights", "bad"):
+        write(name, f"[net]\n# {name}\n")
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--flip", "sum")
     check(status == 0 and "accuracy 95.00 %" in text, "whole run", text + error)
     if status:
@@ -218,13 +248,20 @@ def test_run(folder):
     check(result["pairs"] == 20 and sum(result["right"]) == 19, "results.json", result["right"])
     for name in ("roc.png", "worst.png"):
         check(read(os.path.join(out, name))[:4] == b"\x89PNG", name)
+    check(result["same"] == [1, 0] * 10 and len(result["scores"]) == 20, "labels beside scores")
+    check(result["folds"][:4] == [0, 0, 1, 1], "folds", result["folds"])
+    check(set(result["made_from"]) == {"network", "weights", "images", "pairs", "flip",
+                                       "darknet build"}, "fingerprint", result["made_from"])
+    refusals(lfw, pairs, out)
+    one_fold(lfw, os.path.join(folder, "one.txt"), lines, out)
     results = os.path.join(out, "results.json")
+    run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--flip", "sum")
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--versus", results)
     check(status == 0 and "exact p 1" in text, "versus itself", text + error)
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--versus", pairs)
-    check(status == 1 and "not a results.json" in error, "versus rubbish", error)
+    check(status == 1 and f"{pairs}: is not JSON" in error, "versus rubbish", error)
     status, text, error = run("net.cfg", "bad", lfw, pairs, "--out", out)
-    check((status, error) == (1, "x.weights: too short\n"), "the command's error", error)
+    check((status, error) == (1, "eval_lfw.py: x.weights: too short\n"), "the command's error", error)
     os.remove(os.path.join(lfw, "A", "A_0001.png"))
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out)
     check(status == 1 and "A/A_0001" in error, "missing image", error)
@@ -243,6 +280,38 @@ def test_run(folder):
     os.environ["DARKNET_BIN"] = fake + ".none"
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--allow-missing")
     check(status == 1 and "make builds it" in error, "no command", error)
+
+
+def refusals(lfw, pairs, out):
+    """One line for each mistake, and before the features are computed; the results stay."""
+    before = read(os.path.join(out, "results.json"))
+    write("list.json", "[1]")
+    write("torn.json", '{"right": [1')
+    write("other.json", '{"right": [1], "pair_names": [["a", "b"]]}')
+    for words, text in ((("--out", pairs), f"{pairs}: is a file, not a folder"),
+                        (("--out", "/proc/none"), "/proc/none: "),
+                        (("--out", out, "--versus", "list.json"), "list.json: holds no JSON object"),
+                        (("--out", out, "--versus", "torn.json"), "torn.json: is not JSON"),
+                        (("--out", out, "--versus", "other.json"), 'other.json: has no "scores"'),
+                        (("--out", out, "--versus", "none"), "none: No such file")):
+        status, said, error = run("net.cfg", "x.weights", lfw, pairs, *words)
+        check(status == 1 and error.startswith("eval_lfw.py: " + text) and error.count("\n") == 1
+              and not said, f"refuses {words}", status, said, error)
+    for words, text in ((("none.cfg", "x.weights"), "none.cfg: No such file"),
+                        (("net.cfg", "none"), "none: No such file")):
+        status, said, error = run(*words, lfw, pairs, "--out", out)
+        check(status == 1 and error.startswith("eval_lfw.py: " + text), f"refuses {words}", error)
+    check(read(os.path.join(out, "results.json")) == before, "a refusal leaves the results")
+
+
+def one_fold(lfw, path, lines, out):
+    """The same pairs without folds: same ones, then different ones."""
+    same = [l for l in lines[1:] if l.count("\t") == 2]
+    write(path, "\n".join(["10"] + same + [l for l in lines[1:] if l.count("\t") == 3]))
+    status, text, error = run("net.cfg", "x.weights", lfw, path, "--out", out, "--no-pictures")
+    check(status == 0 and "standard error - (1 fold, 20 pairs" in text and
+          "fitted on the tested pairs" in text, "one fold", text + error)
+    check("FAR 1e-01: not measurable" in text, "rates of ten impostors", text)
 
 
 def main():

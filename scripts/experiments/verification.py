@@ -1,0 +1,147 @@
+"""Verifies pairs of faces with a network: features by `darknet embed`, then the metrics. Writes
+results.json, roc.png and worst.png; results.json is the last, so when it is there all is."""
+import os
+import tempfile
+import time
+
+import numpy as np
+
+from lib import embeddings, fingerprints
+from lib.errors import Failure
+from lib.files import make_folder, read, read_json, write_json
+from lib.folders import KINDS
+from lib.metrics import cosines, mcnemar, metrics
+from lib.pairs import unpack_bin
+from lib.processes import darknet, run
+from report.roc import draw_roc, draw_worst, printable
+
+NEEDED = ("pair_names", "right", "scores", "same", "made_from")  # of another run's results.json
+
+
+def find_images(folder, pairs, allow_missing):
+    """({name: path in folder}, pairs that have both images, missing names)."""
+    found, missing, listed = {}, [], {}
+
+    def place(inside):
+        """The image whose path without its suffix is this one."""
+        at, stem = os.path.split(inside)
+        if at not in listed:
+            try:
+                listed[at] = set(os.listdir(os.path.join(folder, at)))
+            except OSError:
+                listed[at] = set()
+        for suffix in KINDS:
+            for name in (stem + suffix, stem + suffix.upper()):
+                if name in listed[at] and os.path.isfile(os.path.join(folder, at, name)):
+                    return os.path.join(at, name)
+        return None
+
+    for name in sorted({n for p in pairs for n in p[:2]}):
+        # LFW's folders, or all images in one folder
+        path = place(name) or place(name.split("/")[-1])
+        if path:
+            found[name] = path
+        else:
+            missing.append(name)
+    if missing and not allow_missing:
+        shown = "\n  ".join(missing[:20]) + ("\n  ..." if len(missing) > 20 else "")
+        raise Failure(f"{folder}: {len(missing)} images of the pairs are missing "
+                      f"(--allow-missing drops their pairs):\n  {shown}")
+    kept = [p for p in pairs if p[0] in found and p[1] in found]
+    if not any(p[2] for p in kept) or all(p[2] for p in kept):
+        raise Failure(f"{folder}: no same or no different pairs are left")
+    return found, kept, missing
+
+
+def embed(cfg, weights, folder, found, flip="none", threads=0):
+    """{name: numbers} by `darknet embed`."""
+    names = sorted(found)
+    with tempfile.TemporaryDirectory() as scratch:
+        listing, out = os.path.join(scratch, "images.txt"), os.path.join(scratch, "out.dnxe")
+        with open(listing, "w", encoding="utf-8", errors="surrogateescape") as f:
+            f.writelines(os.path.join(os.path.abspath(folder), found[n]) + "\n" for n in names)
+        run([darknet(), "embed", cfg, weights, listing, out]
+            + (["-flip", flip] if flip != "none" else [])
+            + (["-threads", str(threads)] if threads else []), capture=True)
+        got, vectors = embeddings.read(out)
+    if len(got) != len(names):
+        raise Failure(f"{darknet()} embed gave {len(got)} of {len(names)} images")
+    bad = np.flatnonzero(~np.isfinite(vectors).all(1))
+    if bad.size:
+        raise Failure(f"{weights}: the features of {len(bad)} images are not finite numbers, of "
+                      f"{found[names[bad[0]]]} for example")
+    return dict(zip(names, vectors))
+
+
+def made_from(cfg, weights, images, flip="none"):
+    """The fingerprint of a result. images: that of the pairs and their images, of images_of()."""
+    network = fingerprints.of_cfg(read(cfg))
+    return dict(images, network=fingerprints.digest(*sorted(network.items())), flip=flip,
+                weights=fingerprints.of_file(weights), **{"darknet build": fingerprints.of_build()})
+
+
+def images_of(folder, found, kept):
+    """The fingerprint of the pairs that are used and of their images' contents."""
+    contents = [(n, fingerprints.of_file(os.path.join(folder, p))) for n, p in found.items()]
+    return {"pairs": f"{len(kept)} pairs {fingerprints.digest(*kept)}",
+            "images": f"{len(found)} images {fingerprints.digest(*contents)}"}
+
+
+def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missing=False,
+           other=None, name="", pictures=True):
+    """The result, also as files in the folder out. pairs: of read_pairs(); other: path of another
+    run's results.json to compare with; name: of the data, for titles."""
+    start = time.time()
+    make_folder(out)
+    theirs = read_json(other, *NEEDED) if other else None
+    found, kept, missing = find_images(folder, pairs, allow_missing)
+    result = {"made_from": made_from(cfg, weights, images_of(folder, found, kept), flip)}
+    vectors = embed(cfg, weights, folder, found, flip, threads)
+    scores = cosines(vectors, kept)
+    same, folds = np.array([p[2] for p in kept]), np.array([p[3] for p in kept])
+    result.update(metrics(scores, same, folds))
+    result.update(cfg=cfg, weights=weights, faces=name or folder, flip=flip, images=len(found),
+                  missing=missing, dropped_pairs=len(pairs) - len(kept),
+                  seconds=time.time() - start, date=time.strftime("%Y-%m-%d %H:%M:%S"),
+                  pair_names=[list(p[:2]) for p in kept], same=same.astype(int).tolist(),
+                  folds=folds.tolist(), scores=scores.tolist())
+    if theirs:
+        result["versus"] = versus(result, theirs, other)
+    if pictures:
+        title = printable(f"{os.path.basename(cfg)}, {short(weights)}: {len(kept)} pairs of "
+                          f"{name or short(folder)}, flip {flip}")
+        draw_roc(os.path.join(out, "roc.png"), result, title, theirs)
+        draw_worst(os.path.join(out, "worst.png"), folder, found, kept, result, title)
+    write_json(os.path.join(out, "results.json"), result)
+    return result
+
+
+def verify_bin(cfg, weights, path, out, **more):
+    """The same with a verification set of InsightFace."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return verify(cfg, weights, scratch, unpack_bin(path, scratch), out,
+                      name=os.path.basename(path), **more)
+
+
+def short(path):
+    return "/".join(os.path.abspath(path).split("/")[-2:])
+
+
+def versus(result, theirs, path):
+    """McNemar's test against another run's results, on the pairs that both have."""
+    try:
+        right = {tuple(n): (r, s) for n, r, s in
+                 zip(theirs["pair_names"], theirs["right"], theirs["same"])}
+        both = [(r, right[tuple(n)][0]) for n, r, s in
+                zip(result["pair_names"], result["right"], result["same"])
+                if tuple(n) in right and right[tuple(n)][1] == s]
+    except (TypeError, ValueError) as e:
+        raise Failure(f"{path}: not a results.json of eval_lfw.py ({e})") from e
+    if not both:
+        raise Failure(f"{path}: has no pair in common with this run")
+    only_this, only_other, p = mcnemar(*zip(*both))
+    return {"other": path, "pairs": len(both), "only_this_right": only_this,
+            "only_other_right": only_other, "p": p, "other_accuracy": theirs.get("accuracy"),
+            "same_images": theirs["made_from"].get("images") == result["made_from"]["images"]}
+
+

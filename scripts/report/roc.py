@@ -1,0 +1,71 @@
+"""The pictures of a verification: ROC and scores, and the pairs that are wrong by most."""
+import os
+
+import numpy as np
+
+from lib.metrics import percent, roc
+from report.pictures import picture, pyplot
+
+
+def draw_roc(path, result, title, other=None):
+    """result: of verification; other: that of another network on the same pairs, drawn beside."""
+    scores, same = np.array(result["scores"]), np.array(result["same"], bool)
+    with picture(path, 110, 1, 2, figsize=(11, 4.8)) as (figure, axes):
+        left, right = axes[0]
+        floor, bottom = .5 / max(1, (~same).sum()), 1.
+        for r, label in ((result, "this network"), (other, "the other")):
+            if r is None:
+                continue
+            far, tar, _ = roc(np.array(r["scores"]), np.array(r["same"], bool))
+            left.step(np.maximum(far, floor), tar, where="post", label=label)
+            bottom = min(bottom, tar[far > 0].min())
+        left.set(xscale="log", xlim=(floor, 1), ylim=(bottom - .05 * (1.01 - bottom), 1.001),
+                 xlabel="false accept rate", ylabel="true accept rate",
+                 title=f"ROC: AUC {result['auc']:.5f}, EER {result['eer']:.4f}")
+        left.axvspan(floor, min(1, 10 / max(1, (~same).sum())), alpha=.12, color="grey",
+                     label="fewer than 10 false accepts")
+        left.grid(alpha=.3)
+        left.legend(fontsize=8)
+        edges = np.linspace(scores.min(), scores.max() + 1e-9, 61)
+        right.hist(scores[same], edges, alpha=.6, label=f"{same.sum()} pairs of one person")
+        right.hist(scores[~same], edges, alpha=.6, label=f"{(~same).sum()} of two people")
+        fitted = result["threshold_fitted_on"]
+        right.axvline(np.mean(result["thresholds"]), color="black", lw=1,
+                      label=f"mean threshold, fitted on {fitted}")
+        right.set(xlabel="cosine", ylabel="pairs",
+                  title=f"accuracy {percent(result['accuracy'])} %, standard error "
+                        f"{percent(result['standard_error'])}")
+        right.legend(fontsize=8)
+        figure.suptitle(title, fontsize=9)
+        figure.tight_layout()
+
+
+def draw_worst(path, folder, found, pairs, result, title, each=10):
+    """Two rows of pairs: false accepts by falling score, false rejects by rising score."""
+    plt, scores = pyplot(), result["scores"]
+    wrong = [i for i, right in enumerate(result["right"]) if not right]
+    accepts = sorted((i for i in wrong if not pairs[i][2]), key=lambda i: -scores[i])[:each]
+    rejects = sorted((i for i in wrong if pairs[i][2]), key=lambda i: scores[i])[:each]
+    rows = max(len(accepts), len(rejects), 1)
+    with picture(path, 90, rows, 4, figsize=(9, 2.1 * rows + .8)) as (figure, axes):
+        for a in axes.flat:
+            a.axis("off")
+        for column, chosen in ((0, accepts), (2, rejects)):
+            for row, i in enumerate(chosen):
+                for k in (0, 1):
+                    a, name = axes[row][column + k], pairs[i][k]
+                    try:
+                        a.imshow(plt.imread(os.path.join(folder, found[name])), cmap="gray")
+                    except (OSError, SyntaxError, ValueError):
+                        pass  # matplotlib cannot read what darknet could: the name alone
+                    a.set_title(printable(name.split("/")[-1]), fontsize=6)
+                axes[row][column].text(1.05, -.06, f"{scores[i]:.3f}", fontsize=7, ha="center",
+                                       transform=axes[row][column].transAxes)
+        figure.suptitle(f"worst false accepts ({len(accepts)}, left), false rejects "
+                        f"({len(rejects)})\n{title}", fontsize=9)
+        figure.tight_layout(rect=(0, 0, 1, 1 - .4 / figure.get_figheight()))
+
+
+def printable(text):
+    """For matplotlib: no formulas, no half characters."""
+    return text.encode(errors="replace").decode().replace("$", r"\$")
