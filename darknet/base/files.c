@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/inputs.h"
+
 /* O_NONBLOCK: opening a FIFO would wait for a writer. */
-FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
+FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len) {
     struct stat s;
     FILE *f = NULL;
     int why = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -28,21 +30,44 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
     return f;
 }
 
-char *dnx_file_read_most(const char *path, size_t most, size_t *len) {
+static FILE *noted(FILE *f, const char *path) {
+    if (!f || dnx_input_note(path)) return f;
+    fclose(f);
+    errno = ENOMEM;
+    return NULL;
+}
+
+FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
+    return noted(dnx_file_open_unnoted(path, most, len), path);
+}
+
+FILE *dnx_file_stream(const char *path) { return noted(fopen(path, "rbe"), path); }
+
+/* The rest of a file of len bytes, which it closes; f may be NULL. */
+static char *read_all(FILE *f, size_t len) {
     int why = 0;
-    FILE *f = dnx_file_open(path, most, len);
     if (!f) return NULL;
-    char *text = malloc(*len + 1);
+    char *text = malloc(len + 1);
     if (!text) why = ENOMEM;
-    else if (fread(text, 1, *len, f) != *len) why = EIO; /* or it shrinks */
+    else if (fread(text, 1, len, f) != len) why = EIO; /* or it shrinks */
     fclose(f);
     if (why) {
         free(text);
         errno = why;
         return NULL;
     }
-    text[*len] = 0;
+    text[len] = 0;
     return text;
+}
+
+char *dnx_file_read_unnoted(const char *path, size_t most, size_t *len) {
+    FILE *f = dnx_file_open_unnoted(path, most, len);
+    return read_all(f, *len);
+}
+
+char *dnx_file_read_most(const char *path, size_t most, size_t *len) {
+    FILE *f = dnx_file_open(path, most, len);
+    return read_all(f, *len);
 }
 
 char *dnx_file_read(const char *path, size_t *len) {

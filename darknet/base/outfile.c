@@ -1,45 +1,148 @@
 #include "base/outfile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-static dnx_status cannot_write(const dnx_outfile *f, dnx_err *err) {
-    return dnx_fail(err, DNX_EIO, (dnx_loc){f->path, 0}, "cannot write: %s", strerror(f->why));
+#include "base/inputs.h"
+
+enum { MOST_LINKS = 40, MOST_NAMES = 10000, MOST_BASE = 200, STALE = 60 /* seconds */ };
+
+static dnx_status cannot_write(const char *path, int why, dnx_err *err) {
+    return dnx_fail(err, why == ENOMEM ? DNX_EMEM : DNX_EIO, (dnx_loc){path, 0},
+                    "cannot write: %s", strerror(why));
 }
 
 static void failed(dnx_outfile *f) {
     if (!f->why) f->why = errno ? errno : EIO;
 }
 
+/* ---- where the bytes go ---- */
+
+/* The length of the folder in front of a file's name: up to the last '/', or 0. */
+static int folder_length(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? (int)(slash - path) + 1 : 0;
+}
+
+/* The file that symbolic links lead to, which need not be there. NULL with errno set. */
+static char *follow(const char *path) {
+    char link[PATH_MAX], *at = strdup(path);
+    for (int i = 0; at && i < MOST_LINKS; i++) {
+        char *next;
+        ssize_t n = readlink(at, link, sizeof link - 1);
+        if (n < 0) return at; /* no link, or not there */
+        link[n] = 0;
+        if (link[0] == '/') next = strdup(link);
+        else if (asprintf(&next, "%.*s%s", folder_length(at), at, link) < 0) next = NULL;
+        free(at);
+        at = next;
+    }
+    errno = at ? ELOOP : ENOMEM;
+    free(at);
+    return NULL;
+}
+
+/* Opens the folder of a file. */
+static int open_folder(const char *file) {
+    char *folder = strndup(file, (size_t)folder_length(file));
+    int fd = folder ? open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(folder);
+    return fd;
+}
+
+/* The system lets root write what has no permission to be written. */
+static bool is_read_only(const struct stat *s) { return (s->st_mode & 0222) == 0; }
+
+/* Whether the target may be replaced. *old: what it is, st_mode 0 when it is not there. */
+static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
+    dnx_loc at = {f->path, 0};
+    char input[200];
+    if (stat(f->target, old)) {
+        old->st_mode = 0;
+        return errno == ENOENT && *f->target ? DNX_OK : cannot_write(f->path, errno, err);
+    }
+    if (!S_ISREG(old->st_mode)) /* renaming would replace a device */
+        return dnx_fail(err, DNX_EIO, at, "cannot write: not a regular file");
+    if (dnx_input_is(old, input, sizeof input))
+        return dnx_fail(err, DNX_EIO, at, "cannot write: it is an input of this command (%s)",
+                        input);
+    if (is_read_only(old) || access(f->target, W_OK))
+        return dnx_fail(err, DNX_EIO, at, "cannot write: the file is read-only");
+    return DNX_OK;
+}
+
+static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
+    struct stat s;
+    int fd = open_folder(f->target);
+    bool refused = fd >= 0 && !fstat(fd, &s) && is_read_only(&s);
+    if (fd >= 0) close(fd);
+    if (!refused) return DNX_OK; /* a missing folder shows when the file is opened */
+    return dnx_fail(err, DNX_EIO, (dnx_loc){f->path, 0}, "cannot write: its folder is read-only");
+}
+
+/* Opens a new file beside the target. False with f->why set. */
+static bool open_temporary(dnx_outfile *f) {
+    int at = folder_length(f->target), fd = -1;
+    errno = EEXIST;
+    for (int i = 0; i < MOST_NAMES && fd < 0 && errno == EEXIST; i++) {
+        free(f->temporary);
+        if (asprintf(&f->temporary, "%.*s%.*s.%ld.%d.tmp", at, f->target, MOST_BASE,
+                     f->target + at, (long)getpid(), i) < 0)
+            f->temporary = NULL;
+        if (f->temporary) fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        else errno = ENOMEM;
+    }
+    if (fd >= 0 && !(f->file = fdopen(fd, "wb"))) {
+        failed(f);
+        close(fd);
+        unlink(f->temporary);
+    }
+    if (!f->file) failed(f);
+    return f->file;
+}
+
 static void free_names(dnx_outfile *f) {
     free(f->path);
+    free(f->target);
     free(f->temporary);
+    *f = (dnx_outfile){.lock = -1};
+}
+
+/* What replaces a file belongs to whom it belonged to, and has its permissions. */
+static void keep_owner(int fd, const struct stat *old) {
+    if (old->st_uid != geteuid() || old->st_gid != getegid())
+        if (fchown(fd, old->st_uid, old->st_gid)) return; /* only root can: a file of our own */
+    (void)fchmod(fd, old->st_mode & 0777);
 }
 
 dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err) {
-    dnx_loc at = {path, 0};
-    struct stat info;
-    *f = (dnx_outfile){0};
-    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* renaming would replace a device */
-        return dnx_fail(err, DNX_EIO, at, "cannot write: not a regular file");
-    f->path = strdup(path);
-    f->temporary = malloc(strlen(path) + 5);
-    if (!f->path || !f->temporary) {
+    struct stat old;
+    *f = (dnx_outfile){.path = strdup(path), .target = follow(path), .lock = -1};
+    int why = f->path ? errno : ENOMEM; /* of follow() */
+    dnx_status st = f->path && f->target ? check(f, &old, err) : cannot_write(path, why, err);
+    if (!st) st = check_folder(f, err);
+    if (!st && !open_temporary(f)) st = cannot_write(path, f->why, err);
+    if (st) {
         free_names(f);
-        return dnx_fail(err, DNX_EMEM, at, "no memory");
+        return st;
     }
-    sprintf(f->temporary, "%s.tmp", path);
-    f->file = fopen(f->temporary, "wb");
-    if (f->file) return DNX_OK;
-    failed(f);
-    dnx_status st = cannot_write(f, err);
-    free_names(f);
-    return st;
+    int fd = fileno(f->file);
+    if (old.st_mode) keep_owner(fd, &old);
+    f->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* a file system without locks: it is never swept */
+    return DNX_OK;
 }
+
+/* ---- writing ---- */
 
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n) {
     errno = 0;
@@ -48,27 +151,89 @@ void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n) {
 }
 
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err) {
+    errno = 0;
     if (!f->why && (fflush(f->file) || fsync(fileno(f->file)))) failed(f);
-    return f->why ? cannot_write(f, err) : DNX_OK;
+    return f->why ? cannot_write(f->path, f->why, err) : DNX_OK;
 }
 
 /* A rename is safe against a power cut only after this. Not every file system can: no error. */
-static void sync_folder(char *path) {
-    char *slash = strrchr(path, '/');
-    if (slash) slash[1] = 0;
-    int fd = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static void sync_folder(const char *file) {
+    int fd = open_folder(file);
     if (fd < 0) return;
     (void)fsync(fd);
     close(fd);
 }
 
-dnx_status dnx_outfile_close(dnx_outfile *f, bool keep, dnx_err *err) {
-    if (keep) (void)dnx_outfile_sync(f, NULL);
-    if (fclose(f->file)) failed(f);
-    if (keep && !f->why && rename(f->temporary, f->path)) failed(f);
-    dnx_status st = keep && f->why ? cannot_write(f, err) : DNX_OK;
-    if (st || !keep) remove(f->temporary);
-    else sync_folder(f->temporary);
+/* Ends f: the temporary file is removed unless it was renamed. */
+static void end(dnx_outfile *f, bool was_renamed) {
+    if (!was_renamed) unlink(f->temporary);
+    if (f->lock >= 0) close(f->lock);
     free_names(f);
+}
+
+dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err) {
+    struct stat old;
+    dnx_status st = dnx_outfile_sync(f, err);
+    errno = 0;
+    if (fclose(f->file) && !st) st = cannot_write(f->path, errno ? errno : EIO, err);
+    if (!st) st = check(f, &old, err); /* it may have become an input meanwhile */
+    if (!st && rename(f->temporary, f->target)) st = cannot_write(f->path, errno, err);
+    if (!st) sync_folder(f->target);
+    end(f, !st);
     return st;
+}
+
+void dnx_outfile_discard(dnx_outfile *f) {
+    (void)fclose(f->file);
+    end(f, false);
+}
+
+dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err) {
+    dnx_outfile f;
+    dnx_status st = dnx_outfile_open(&f, path, err);
+    if (st) return st;
+    dnx_outfile_put(&f, bytes, n);
+    return dnx_outfile_commit(&f, err);
+}
+
+/* ---- before the work starts ---- */
+
+/* Whether `name` is BASE.PID.N.tmp. */
+static bool is_temporary(const char *name, const char *base) {
+    size_t n = strnlen(base, MOST_BASE);
+    int end = 0;
+    if (strncmp(name, base, n)) return false;
+    (void)sscanf(name + n, ".%*[0-9].%*[0-9].tmp%n", &end);
+    return end > 0 && name[n + (size_t)end] == 0;
+}
+
+/* Removes what a dead process left: it is not locked, and older than a process that has opened its
+ * file and not yet locked it. */
+static void remove_stale(int folder, const char *name) {
+    struct stat s;
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return;
+    if (!fstat(fd, &s) && S_ISREG(s.st_mode) && time(NULL) - s.st_mtime > STALE &&
+        !flock(fd, LOCK_EX | LOCK_NB))
+        unlinkat(folder, name, 0);
+    close(fd);
+}
+
+static void sweep(const dnx_outfile *f) {
+    int fd = open_folder(f->target);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (fd >= 0 && !d) close(fd);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (is_temporary(e->d_name, f->target + folder_length(f->target)))
+            remove_stale(dirfd(d), e->d_name);
+    if (d) closedir(d);
+}
+
+dnx_status dnx_outfile_try(const char *path, dnx_err *err) {
+    dnx_outfile f;
+    dnx_status st = dnx_outfile_open(&f, path, err);
+    if (st) return st;
+    sweep(&f);
+    dnx_outfile_discard(&f);
+    return DNX_OK;
 }

@@ -1,24 +1,43 @@
-/* outfile.h - writing a file that is there whole or not at all: as PATH.tmp, then renamed. */
+/* outfile.h - the one way to write a file: it is there whole or not at all.
+ *
+ * The bytes go to a temporary file PATH.PID.N.tmp beside the file, which commit() brings to the
+ * disk and renames. A symbolic link stays: the file that it leads to is replaced, and keeps its
+ * permissions. Refused with the reason: what is no regular file, a read-only file or folder, and
+ * an input of this process (inputs.h). */
 #ifndef DNX_OUTFILE_H
 #define DNX_OUTFILE_H
+#include <stddef.h>
 #include <stdio.h>
 
-#include "dnx.h"
+#include "base/err.h"
 
 typedef struct {
     FILE *file;
-    char *path, *temporary;
-    size_t size; /* bytes put */
-    int why;     /* errno of the first thing that failed; 0: nothing has */
+    char *path;      /* as it was given */
+    char *target;    /* the file that it leads to */
+    char *temporary; /* beside the target */
+    int lock;        /* a descriptor that keeps the temporary file locked; -1: none */
+    size_t size;     /* bytes put */
+    int why;         /* errno of the first thing that failed; 0: nothing has */
 } dnx_outfile;
 
-/* Opens PATH.tmp. DNX_EIO: that cannot be, or PATH is there and no regular file. DNX_EMEM. After an
- * error there is nothing to close. */
+/* Whether `path` can be written now, for a command to ask before its work starts; nothing is left
+ * behind. It also removes temporary files of `path` that dead processes have left. DNX_EIO: it
+ * cannot; DNX_EMEM. */
+dnx_status dnx_outfile_try(const char *path, dnx_err *err);
+
+/* Opens the temporary file. DNX_EIO, DNX_EMEM: after an error there is nothing to close. Each file
+ * that was opened ends by commit() or discard(). */
 dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err);
-/* What cannot be written is told by sync and close. */
+/* sync() and commit() report what cannot be written. */
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n);
 /* Brings all to the disk: after this only the renaming can fail. DNX_EIO. */
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err);
-/* Syncs and renames; with keep=false, and after an error, removes PATH.tmp instead. DNX_EIO. */
-dnx_status dnx_outfile_close(dnx_outfile *f, bool keep, dnx_err *err);
+/* Syncs, renames and closes. DNX_EIO: the earlier file is as it was, the temporary one is gone. */
+dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err);
+/* Closes and removes the temporary file. */
+void dnx_outfile_discard(dnx_outfile *f);
+
+/* Writes a whole file of n bytes. DNX_EIO, DNX_EMEM. */
+dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err);
 #endif

@@ -101,8 +101,9 @@ static dnx_status save(job *j, const args *a, dnx_err *err) {
     dnx_outfile_put(&cfg, j->out_text, strlen(j->out_text));
     st = dnx_outfile_sync(&cfg, err);
     if (!st) st = dnx_weights_save(j->c.small, a->out_weights, err);
-    dnx_status end = dnx_outfile_close(&cfg, !st, err);
-    return st ? st : end;
+    if (!st) return dnx_outfile_commit(&cfg, err);
+    dnx_outfile_discard(&cfg);
+    return st;
 }
 
 /* ---- images ---- */
@@ -241,7 +242,7 @@ static dnx_status write_csv(const dnx_low_rank *c, const char *path, dnx_err *er
                              k + 1, l->sigma[k], dnx_energy(l->sigma, l->r.N, k + 1), l->rank);
             dnx_outfile_put(&f, line, (size_t)n);
         }
-    return dnx_outfile_close(&f, true, err);
+    return dnx_outfile_commit(&f, err);
 }
 
 /* ---- the verb ---- */

@@ -125,7 +125,7 @@ dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image) {
     size_t n;
     *image = (dnx_image){0};
-    char *bytes = dnx_file_read(path, &n);
+    char *bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, &n);
     if (!bytes) return DNX_IMAGE_UNREAD;
     dnx_image_fault fault = dnx_image_decode((unsigned char *)bytes, n, image);
     free(bytes);

@@ -57,7 +57,9 @@ void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows) {
 }
 
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err) {
-    return dnx_outfile_close(&f->file, keep, err);
+    if (keep) return dnx_outfile_commit(&f->file, err);
+    dnx_outfile_discard(&f->file);
+    return DNX_OK;
 }
 
 /* Where the rows start. DNX_EPARSE: the file does not hold what it says. */

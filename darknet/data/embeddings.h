@@ -9,6 +9,9 @@
  * Single precision without a checksum is version 1. scripts/lib/embeddings.py reads both. */
 #ifndef DNX_EMBEDDINGS_H
 #define DNX_EMBEDDINGS_H
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/outfile.h"
 
 typedef struct {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/paths.h"
 #include "data/pixels.h"
 
@@ -66,7 +67,7 @@ static int by_name(const void *a, const void *b) {
 }
 
 static dnx_status add_lines(dnx_images *l, const char *path, dnx_err *err) {
-    FILE *f = fopen(path, "r");
+    FILE *f = dnx_file_stream(path);
     char *line = NULL;
     size_t room = 0;
     ssize_t n;

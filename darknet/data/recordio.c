@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/inputs.h"
 
 #define MAGIC 0xced7230au
 enum { FRAME = 8, HEAD = 24, WHOLE = 0, FIRST = 1, LAST = 3 };
@@ -205,6 +206,7 @@ dnx_status dnx_records_open(const char *path, dnx_records *r, dnx_err *err) {
     if (r->fd < 0 || fstat(r->fd, &s))
         return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot read: %s", strerror(errno));
     if (!S_ISREG(s.st_mode)) return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "is no file");
+    if (!dnx_input_note(path)) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
     r->size = (uint64_t)s.st_size;
     char *index = strdup(path);
     if (!index) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");

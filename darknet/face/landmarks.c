@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
+
 enum { BOX = 4, MANY = 106, MOST = BOX + 2 * MANY, LST = 16 };
 static const char *const between = " \t\r\n,";
 
@@ -204,7 +206,7 @@ static dnx_status unite(reader *r, dnx_err *err) {
 }
 
 dnx_status dnx_landmarks_read(const char *file, dnx_landmarks *l, dnx_err *err) {
-    reader r = {.f = fopen(file, "r"), .at = {file, 0}, .l = l};
+    reader r = {.f = dnx_file_stream(file), .at = {file, 0}, .l = l};
     dnx_status st = DNX_OK;
     *l = (dnx_landmarks){0};
     if (!r.f) return dnx_fail(err, DNX_EIO, r.at, "cannot open: %s", strerror(errno));

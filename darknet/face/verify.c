@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/stop.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
@@ -147,7 +148,7 @@ static dnx_status unite(dnx_verify *v, dnx_err *err) {
 dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **out, dnx_err *err) {
     dnx_loc at = {pairs, 0};
     *out = NULL;
-    FILE *f = fopen(pairs, "r");
+    FILE *f = dnx_file_stream(pairs);
     if (!f) return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
     dnx_verify *v = calloc(1, sizeof *v);
     if (v) v->images.base = strdup("");

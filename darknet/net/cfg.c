@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
+
 enum { MAX_BYTES = 16 << 20 }; /* also keeps every count below INT_MAX */
 
 typedef struct {
@@ -155,7 +157,7 @@ static dnx_status load(FILE *f, const char *path, char **text, size_t *len, dnx_
 
 dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err) {
     *out = NULL;
-    FILE *f = fopen(path, "rb");
+    FILE *f = dnx_file_stream(path);
     if (!f)
         return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot be opened: %s", strerror(errno));
     char *text = NULL;

@@ -53,7 +53,7 @@ dnx_status dnx_state_save(const dnx_run *run, dnx_net *net, const char *path, dn
             put(&f, list[k].value, sizeof(float) * list[k].count, &sum);
     put(&f, net->momentum, sizeof(float) * h.momentum, &sum);
     dnx_outfile_put(&f, &sum, sizeof sum);
-    return dnx_outfile_close(&f, true, err);
+    return dnx_outfile_commit(&f, err);
 }
 
 /* NULL: the state continues this run; else what differs. */

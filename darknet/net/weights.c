@@ -187,5 +187,5 @@ dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
     for (int i = 0; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
             dnx_outfile_put(&f, list[k].value, sizeof(float) * list[k].count);
-    return dnx_outfile_close(&f, true, err);
+    return dnx_outfile_commit(&f, err);
 }

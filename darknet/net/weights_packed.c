@@ -120,17 +120,12 @@ dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *e
     put(&to, (uint32_t[]){VERSION, (uint32_t)net->n}, 8);
     put(&to, (uint64_t[]){net->seen, len}, 16);
     to = bytes + HEADER;
-    dnx_outfile f;
     dnx_status st = DNX_OK;
     for (int i = 0; i < net->n && !st; i++) st = put_layer(net, i, half, &to, err);
     if (!st) {
         uint64_t sum = checksum(bytes, len);
         memcpy(bytes + CHECKED, &sum, sizeof sum);
-        st = dnx_outfile_open(&f, path, err);
-    }
-    if (!st) {
-        dnx_outfile_put(&f, bytes, len);
-        st = dnx_outfile_close(&f, true, err);
+        st = dnx_outfile_write(path, bytes, len, err);
     }
     free(bytes);
     return st;

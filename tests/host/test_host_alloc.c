@@ -2,6 +2,7 @@
  * and with all failing from the k-th on: an error or success, no crash, no block left behind, no
  * half-loaded weights. The linker's --wrap (see the Makefile) puts the functions below in place. */
 #include "lib/check.h"
+#include "base/inputs.h"
 #include "host/loop.h"
 #include "host/layers.h"
 #include "registry.h"
@@ -148,6 +149,7 @@ static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_
     if (!st && trains) st = dnx_host_open(net, &host, err);
     dnx_host_close(host);
     dnx_net_free(net);
+    dnx_inputs_forget();
     return st;
 }
 

@@ -1,6 +1,7 @@
 /* Networks that keep no parameters (dnx_net_build_to_run): the same bits as those that do, with the
  * weights that they begin with, with a weights file's and with a packed file's, again and again. */
 #include "lib/check.h"
+#include "base/inputs.h"
 #include "net/weights_packed.h"
 #include "net/weights.h"
 
@@ -58,9 +59,11 @@ int main(void) {
     for (uint64_t seed = 1; seed < 3; seed++) {
         dnx_err err = {0};
         scatter(keeps, seed, .5f);
+        dnx_inputs_forget();
         check(!dnx_weights_save(keeps, plain, &err) && !dnx_weights_load(lean, plain, &err),
               "weights: %s", err.text);
         same("weights", lean, keeps);
+        dnx_inputs_forget();
         check(!dnx_packed_save(keeps, packed, false, &err) &&
                   !dnx_weights_load(lean, packed, &err),
               "packed: %s", err.text);

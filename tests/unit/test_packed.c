@@ -1,6 +1,7 @@
 /* Packed weights files: the same outputs and bytes there and back; a file that is cut short,
  * damaged, or of another version or network changes nothing; half precision. */
 #include "lib/check.h"
+#include "base/inputs.h"
 #include "base/half.h"
 #include "net/weights_packed.h"
 #include "net/weights.h"
@@ -47,6 +48,7 @@ static void there_and_back(void) {
     fill(net, 5);
     double size = outputs(net, real);
     check(size > 1, "the outputs are all near 0");
+    dnx_inputs_forget();
     check(!dnx_packed_save(net, file, false, &err), "save: %s", err.text);
     size_t len = read_bytes(file, a, sizeof a);
     check(len == dnx_packed_size(net, false), "%zu bytes", len);
@@ -55,11 +57,13 @@ static void there_and_back(void) {
     check(other->seen == 5, "seen is lost");
     outputs(other, packed);
     check(!memcmp(real, packed, sizeof(float) * 8), "packed: the outputs differ");
+    dnx_inputs_forget();
     check(!dnx_weights_save(other, second, &err), "unpack: %s", err.text);
     fill(third, 7);
     check(!dnx_weights_load(third, second, &err), "unpacked: %s", err.text);
     outputs(third, unpacked);
     check(!memcmp(packed, unpacked, sizeof(float) * 8), "unpacked: the outputs differ");
+    dnx_inputs_forget();
     check(!dnx_packed_save(third, second, false, &err), "pack again: %s", err.text);
     size_t again = read_bytes(second, b, sizeof b);
     check(again == len && !memcmp(a, b, len), "packed again: other bytes");
@@ -98,6 +102,7 @@ static void bad_files(void) {
     dnx_err err = {0};
     dnx_net *net = build(text, false);
     fill(net, 5);
+    dnx_inputs_forget();
     dnx_packed_save(net, file, false, &err);
     dnx_net_free(net);
     size_t len = read_bytes(file, good, sizeof good);
@@ -162,6 +167,7 @@ static void halves(void) {
           dnx_to_half(65519) == 0x7bff && dnx_to_half(-1e-8f) == 0x8000, "rounding up or down");
     dnx_net *net = build(text, false), *other = build(text, false);
     fill(net, 5);
+    dnx_inputs_forget();
     check(!dnx_packed_save(net, file, true, &err), "half: %s", err.text);
     check(dnx_packed_size(net, true) < dnx_packed_size(net, false), "half is no smaller");
     check(!dnx_weights_load(other, file, &err), "half: %s", err.text);
@@ -177,6 +183,7 @@ static void halves(void) {
     list[n - 1].value[0] = 7e4f;
     unsigned char before[64], after[64];
     read_bytes(file, before, sizeof before);
+    dnx_inputs_forget();
     check(dnx_packed_save(net, file, true, &err) == DNX_EWEIGHTS &&
           !strcmp(err.text, "packed.cfg:32: [connected] a weight of 70000 is too large for half "
                             "precision"), "half: %s", err.text);
