@@ -4,7 +4,7 @@
 #include "dnx.h"
 
 typedef struct {
-    char *key, *value; /* trimmed; inner white space of a value is removed, as the host does */
+    char *key, *value; /* trimmed; white space inside a value stays */
     int line;
 } dnx_pair;
 
@@ -22,8 +22,8 @@ typedef struct {
 } dnx_cfg;
 
 /* Parses len bytes. DNX_EPARSE: no section, an option before the first section, a line without '=',
- * an empty key or value, a NUL byte, an unclosed bracket. '#' and ';' start comment lines. CRLF is
- * accepted. */
+ * an empty key or value, a NUL byte, an unclosed bracket. '#' and ';' start a comment, at the start
+ * of a line or behind white space. base/lines.h tells what text is accepted. */
 dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg **out,
                          dnx_err *err);
 /* Reads the file at path (at most 16 MB) and parses it. */

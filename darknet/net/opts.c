@@ -73,13 +73,16 @@ static dnx_status set_word(const place *at, const dnx_opt *o, int *field) {
 static dnx_status set_list(const place *at, const dnx_opt *o, dnx_list *list) {
     list->n = 0;
     for (const char *p = at->p->value;; p++) {
-        size_t len = strcspn(p, ",");
+        size_t len, full;
         double v;
+        p += strspn(p, " \t");
+        len = full = strcspn(p, ",");
+        while (len && strchr(" \t", p[len - 1])) len--;
         if (!to_number(p, len, &v) || v < o->min || v > o->max)
             return out_of_range(at, o, "a list of numbers");
         if (list->n == DNX_MAX_LIST) return wrong(at, "must be a list of at most 64 numbers");
         list->v[list->n++] = (float)v;
-        p += len;
+        p += full;
         if (!*p) return DNX_OK;
     }
 }

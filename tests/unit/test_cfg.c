@@ -30,6 +30,17 @@ static void watched_free(void *p) {
 #define calloc watched_calloc
 #define realloc watched_realloc
 #define free watched_free
+#define dnx_lines_open watched_lines_open
+#define dnx_lines_copy watched_lines_copy
+#define dnx_lines_free watched_lines_free
+#define dnx_lines_next watched_lines_next
+#define dnx_lines_at watched_lines_at
+#define dnx_trim watched_trim
+#define dnx_comment_cut watched_comment_cut
+#define dnx_separator watched_separator
+#define dnx_fields watched_fields
+#define dnx_whole watched_whole
+#define dnx_decimal watched_decimal
 #define dnx_cfg_parse watched_cfg_parse
 #define dnx_cfg_read watched_cfg_read
 #define dnx_cfg_free watched_cfg_free
@@ -47,12 +58,26 @@ dnx_status dnx_opts_parse(const dnx_opt *const *, void *const *, int, const dnx_
 void dnx_opts_free(const dnx_opt *, void *);
 const dnx_pair *dnx_opts_given(const dnx_section *, const char *);
 const char *dnx_nearest(const char *, const char *const *, int);
+#define no_memory lines_no_memory
+#include "../../darknet/base/lines.c"
+#undef no_memory
 #include "../../darknet/net/cfg.c"
 #include "../../darknet/net/opts.c"
 #undef malloc
 #undef calloc
 #undef realloc
 #undef free
+#undef dnx_lines_open
+#undef dnx_lines_copy
+#undef dnx_lines_free
+#undef dnx_lines_next
+#undef dnx_lines_at
+#undef dnx_trim
+#undef dnx_comment_cut
+#undef dnx_separator
+#undef dnx_fields
+#undef dnx_whole
+#undef dnx_decimal
 #undef dnx_cfg_parse
 #undef dnx_cfg_read
 #undef dnx_cfg_set
@@ -107,7 +132,7 @@ static void test_good(void) {
     same("net", cfg->sections[0].name, "first name");
     same("conv", cfg->sections[1].name, "spaces around a name");
     same("batch", cfg->sections[0].pairs[0].key, "key");
-    same("12", cfg->sections[0].pairs[0].value, "inner spaces, as the host");
+    same("1 2", cfg->sections[0].pairs[0].value, "spaces inside a value stay");
     same("a=b", cfg->sections[0].pairs[1].value, "first '=' splits");
     expect(cfg->sections[0].line == 4 && cfg->sections[0].pairs[1].line == 6, "lines", "");
     opts o;
@@ -119,7 +144,7 @@ static void test_good(void) {
     expect(m.groups == INT_MAX, "second table", "");
     expect(o.steps.n == 3 && o.steps.v[0] == 1 && o.steps.v[1] == -2.5f && o.steps.v[2] == 10,
           "list", "");
-    same("a/b.txt", o.path, "string");
+    same("a/ b.txt", o.path, "string");
     same("slow", o.mode, "string over its default");
     expect(dnx_opts_given(&cfg->sections[1], "rate") == &cfg->sections[1].pairs[2], "given", "");
     expect(!dnx_opts_given(&cfg->sections[1], "none"), "not given", "");
@@ -161,6 +186,11 @@ static const struct {
     {"size=3.0", "must be a whole number from 1 to 31"},
     {"size=three", "must be a whole number from 1 to 31"},
     {"size=3x", "must be a whole number from 1 to 31"},
+    {"size=1 2", "must be a whole number from 1 to 31"},
+    {"rate=.5 0", "must be a number from 0 to 0.9"},
+    {"kind=le aky", "must be one of linear, relu, leaky"},
+    {"steps=1 2", "must be a list of numbers from -5 to 100"},
+    {"steps=1, 2 3", "must be a list of numbers from -5 to 100"},
     {"size=0x3", "must be a whole number from 1 to 31"},
     {"size=99999999999999999999", "must be a whole number from 1 to 31"},
     {"groups=2147483648", "must be a whole number from 1 to 2147483647"},
@@ -246,10 +276,10 @@ static void test_more_bad(void) {
     dnx_cfg *cfg;
     dnx_err err = {0};
     expect(dnx_cfg_read("/nonexistent/a.cfg", &cfg, &err) == DNX_EIO && !cfg, "no file", err.text);
-    same("/nonexistent/a.cfg: cannot be opened: No such file or directory", err.text, "no file");
+    same("/nonexistent/a.cfg: cannot read: No such file or directory", err.text, "no file");
     err = (dnx_err){0};
     expect(dnx_cfg_read("/", &cfg, &err) == DNX_EIO && !cfg, "a folder", err.text);
-    same("/: cannot be read: Is a directory", err.text, "a folder");
+    same("/: cannot read: Is a directory", err.text, "a folder");
     const char *words[] = {"stride", "size", "padding"};
     same("stride", dnx_nearest("strid", words, 3), "nearest");
     same("size", dnx_nearest("size", words, 3), "nearest of itself");
@@ -311,7 +341,7 @@ static void test_no_memory(void) {
     dnx_err err = {0};
     calls = live = 0;
     fails_at = 1;
-    expect(f && load(f, "t", &text, &len, &err) == DNX_EMEM && !live, "load", err.text);
+    expect(f && load(f, "t", "a cfg", 1 << 20, &text, &len, &err) == DNX_EMEM && !live, "load", err.text);
     if (f) fclose(f);
     fails_at = 0;
 }

@@ -313,7 +313,7 @@ static void check_errors(void) {
         {"[kd_feature]\nteacher=same.cfg\n",
          "cfg/student.cfg:26: [kd_feature] needs weights= of the teacher", DNX_EOPTION},
         {"[kd_feature]\nteacher=gone.cfg\nweights=../same.weights\n",
-         "cfg/student.cfg:26: [kd_feature] teacher=gone.cfg: cannot be opened: No such file or "
+         "cfg/student.cfg:26: [kd_feature] teacher=gone.cfg: cannot read: No such file or "
          "directory", DNX_EIO},
         {"[kd_feature]\nteacher=same.cfg\nweights=../gone.weights\n",
          "cfg/student.cfg:26: [kd_feature] weights=../gone.weights: cannot open: No such file or "

@@ -1,0 +1,259 @@
+/* lines.c - text of any origin, brought to one form as a whole, then given line by line. */
+#include "base/lines.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/files.h"
+
+enum { LINE_MOST = 1 << 20 };
+static const char blanks[] = " \t\v\f\r\n";
+
+static dnx_status no_memory(const char *file, dnx_err *err) {
+    return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory for this file");
+}
+
+/* ---- UTF-16 ---- */
+
+static uint32_t unit(const unsigned char *p, bool is_big) {
+    return is_big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
+}
+
+static size_t put_utf8(char *out, uint32_t c) {
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    size_t more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    static const unsigned char head[] = {0, 0xc0, 0xe0, 0xf0};
+    out[0] = (char)(head[more] | c >> 6 * more);
+    for (size_t k = 1; k <= more; k++) out[k] = (char)(0x80 | (c >> 6 * (more - k) & 0x3f));
+    return more + 1;
+}
+
+/* Replaces the text by itself in UTF-8. */
+static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
+    const unsigned char *p = (const unsigned char *)l->text;
+    char *out = malloc(l->len / 2 * 3 + 1);
+    size_t n = 0;
+    int line = 1;
+    bool ok = l->len % 2 == 0;
+    if (!out) return no_memory(l->file, err);
+    for (size_t i = 2; i + 1 < l->len && ok; i += 2) {
+        uint32_t c = unit(p + i, is_big);
+        if (c >= 0xd800 && c < 0xdc00 && i + 3 < l->len) {
+            uint32_t low = unit(p + i + 2, is_big);
+            if (low >= 0xdc00 && low < 0xe000) {
+                c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+                i += 2;
+            }
+        }
+        ok = c < 0xd800 || c >= 0xe000;
+        line += ok && c == '\n';
+        if (ok) n += put_utf8(out + n, c);
+    }
+    if (!ok) {
+        free(out);
+        return dnx_fail(err, DNX_EPARSE, (dnx_loc){l->file, line},
+                        "begins with a byte order mark of UTF-16, but is no such text");
+    }
+    free(l->text);
+    l->text = out;
+    l->len = n;
+    return DNX_OK;
+}
+
+/* ---- the whole text ---- */
+
+/* Every line ends with one '\n', and none begins with a byte order mark. */
+static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
+    char *s = l->text;
+    size_t n = 0, start = 0;
+    for (size_t i = 0; i < l->len; i++) {
+        dnx_loc here = {l->file, (int)l->count + 1};
+        if (n == start && l->len - i >= 3 && !memcmp(s + i, "\xef\xbb\xbf", 3)) {
+            i += 2;
+            continue;
+        }
+        if (!s[i]) return dnx_fail(err, DNX_EPARSE, here, "a NUL byte; %s must be text", what);
+        if (s[i] == '\n' || s[i] == '\r') {
+            i += s[i] == '\r' && i + 1 < l->len && s[i + 1] == '\n';
+            s[n++] = '\n';
+            start = n;
+            l->count++;
+            continue;
+        }
+        if (n - start == LINE_MOST)
+            return dnx_fail(err, DNX_EPARSE, here, "a line of more than %d MB", LINE_MOST >> 20);
+        s[n++] = s[i];
+    }
+    l->count += n > start;
+    l->len = n;
+    s[n] = 0;
+    return DNX_OK;
+}
+
+/* Takes the text over, which has room for a NUL behind it. */
+static dnx_status take(dnx_lines *l, char *text, size_t len, const char *file, const char *what,
+                       dnx_err *err) {
+    *l = (dnx_lines){.file = file, .text = text, .len = len};
+    dnx_status st = DNX_OK;
+    if (len >= 2 && !memcmp(text, "\xff\xfe", 2)) st = decode(l, false, err);
+    else if (len >= 2 && !memcmp(text, "\xfe\xff", 2)) st = decode(l, true, err);
+    if (!st) st = unify(l, what, err);
+    if (st) dnx_lines_free(l);
+    return st;
+}
+
+dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
+                          const char *what, dnx_err *err) {
+    *l = (dnx_lines){.file = file};
+    char *own = malloc(len + 1);
+    if (!own) return no_memory(file, err);
+    if (len) memcpy(own, text, len);
+    return take(l, own, len, file, what, err);
+}
+
+/* All bytes of f, at most `most`, into *text, which the caller frees also after an error. */
+static dnx_status load(FILE *f, const char *file, const char *what, size_t most, char **text,
+                       size_t *len, dnx_err *err) {
+    struct stat s;
+    size_t room = 1 << 16;
+    if (!fstat(fileno(f), &s) && S_ISREG(s.st_mode) && s.st_size > 0)
+        room = (size_t)s.st_size < most ? (size_t)s.st_size + 2 : most + 2;
+    for (*len = 0;; room *= 2) {
+        char *more = realloc(*text, room);
+        if (!more) return no_memory(file, err);
+        *text = more;
+        errno = 0;
+        *len += fread(*text + *len, 1, room - 1 - *len, f);
+        if (ferror(f))
+            return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "cannot read: %s", strerror(errno));
+        if (*len > most)
+            return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "%s must be at most %zu MB", what,
+                            most >> 20);
+        if (*len < room - 1) return DNX_OK;
+    }
+}
+
+dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
+                          dnx_err *err) {
+    *l = (dnx_lines){.file = file};
+    FILE *f = dnx_file_stream(file);
+    if (!f)
+        return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "cannot read: %s", strerror(errno));
+    char *text = NULL;
+    size_t len = 0;
+    dnx_status st = load(f, file, what, most, &text, &len, err);
+    fclose(f);
+    if (!st) return take(l, text, len, file, what, err);
+    free(text);
+    return st;
+}
+
+void dnx_lines_free(dnx_lines *l) {
+    free(l->text);
+    *l = (dnx_lines){0};
+}
+
+/* ---- lines ---- */
+
+char *dnx_lines_next(dnx_lines *l, const char *comments) {
+    while (l->at < l->len) {
+        char *line = l->text + l->at, *end = memchr(line, '\n', l->len - l->at);
+        if (end) *end = 0;
+        l->at = end ? (size_t)(end - l->text) + 1 : l->len;
+        l->number++;
+        line = dnx_trim(line);
+        if (*line && !strchr(comments, *line)) return line;
+    }
+    return NULL;
+}
+
+dnx_loc dnx_lines_at(const dnx_lines *l) { return (dnx_loc){l->file, l->number}; }
+
+char *dnx_trim(char *s) {
+    s += strspn(s, blanks);
+    size_t n = strlen(s);
+    while (n && strchr(blanks, s[n - 1])) n--;
+    s[n] = 0;
+    return s;
+}
+
+void dnx_comment_cut(char *s) {
+    for (char *p = s; (p = strpbrk(p, "#;")); p++)
+        if (p > s && strchr(blanks, p[-1])) {
+            *p = 0;
+            return;
+        }
+}
+
+/* ---- fields ---- */
+
+char dnx_separator(const char *line) {
+    return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
+}
+
+/* A quoted field, its quotes taken off in place. *p: its first quote, then what follows it; NULL:
+ * it does not end. */
+static char *unquote(char **p) {
+    char *start = *p, *out = start, *s = start + 1;
+    for (; *s; s++) {
+        if (*s == '"' && s[1] != '"') {
+            *p = s + 1;
+            *out = 0; /* at or before s */
+            return start;
+        }
+        s += *s == '"';
+        *out++ = *s;
+    }
+    return NULL;
+}
+
+int dnx_fields(char *line, char separator, char **field, int most) {
+    int n = 0;
+    for (char *p = line;; n++) {
+        char *start = p + strspn(p, separator == '\t' ? " \v\f\r\n" : blanks), *end;
+        if (separator == ' ' && !*start) return n;
+        if (separator == ',' && *start == '"') {
+            p = start;
+            start = unquote(&p);
+            if (!start) return -1;
+            p += strspn(p, blanks);
+            if (*p && *p != ',') return -1;
+            end = p;
+        } else {
+            end = start + (separator == ' ' ? strcspn(start, blanks)
+                                            : strcspn(start, (char[]){separator, 0}));
+            p = end;
+        }
+        bool is_last = !*end;
+        if (!is_last) *end = 0;
+        if (n < most) field[n] = dnx_trim(start);
+        if (is_last) return n + 1;
+        p = end + 1;
+    }
+}
+
+/* ---- numbers ---- */
+
+bool dnx_whole(const char *s, long lo, long hi, long *v) {
+    char *end;
+    size_t sign = *s == '-' || *s == '+';
+    if (!s[sign] || strspn(s + sign, "0123456789") != strlen(s + sign)) return false;
+    errno = 0;
+    *v = strtol(s, &end, 10);
+    return !errno && *v >= lo && *v <= hi;
+}
+
+bool dnx_decimal(const char *s, double *v) {
+    char *end;
+    if (!*s || strspn(s, "0123456789+-.eE") != strlen(s)) return false;
+    *v = strtod(s, &end);
+    return !*end && isfinite(*v);
+}
