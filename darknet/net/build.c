@@ -8,6 +8,7 @@
 #include "kernels/pool.h"
 #include "kernels/processors.h"
 #include "net/plan.h"
+#include "net/rate.h"
 #include "net/options.h"
 #include "net/opts.h"
 #include "registry.h"
@@ -83,13 +84,19 @@ static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) 
     if (o->inputs && (size_t)o->inputs != dnx_size(net->in))
         return dnx_fail(err, DNX_EOPTION, at, "[%s] inputs=%d: height*width*channels is %zu",
                         s->name, o->inputs, dnx_size(net->in));
-    if (o->policy == 4 && o->steps.n == 0)
+    if (o->policy == DNX_STEPS && o->steps.n == 0)
         return dnx_fail(err, DNX_EOPTION, at, "[%s] policy=steps: needs steps= and scales=",
                         s->name);
-    if (o->policy == 4 && o->steps.n != o->scales.n)
+    if (o->policy == DNX_STEPS && o->steps.n != o->scales.n)
         return dnx_fail(err, DNX_EOPTION, at,
                         "[%s] policy=steps: needs as many scales (%d) as steps (%d)", s->name,
                         o->scales.n, o->steps.n);
+    for (int i = 1; o->policy == DNX_STEPS && i < o->steps.n; i++)
+        if (o->steps.v[i] <= o->steps.v[i - 1])
+            return dnx_fail(err, DNX_EOPTION,
+                            (dnx_loc){net->file, dnx_opts_given(s, "steps")->line},
+                            "[%s] steps=: must rise, but %.0f comes after %.0f", s->name,
+                            (double)o->steps.v[i], (double)o->steps.v[i - 1]);
     return DNX_OK;
 }
 
