@@ -341,7 +341,8 @@ static void test_no_memory(void) {
     dnx_err err = {0};
     calls = live = 0;
     fails_at = 1;
-    expect(f && load(f, "t", "a cfg", 1 << 20, &text, &len, &err) == DNX_EMEM && !live, "load", err.text);
+    expect(f && load(f, "t", "a cfg", 1 << 20, &text, &len, &err) == DNX_EMEM && !live,
+           "load", err.text);
     if (f) fclose(f);
     fails_at = 0;
 }
