@@ -45,9 +45,12 @@ typedef struct {
     const dnx_images *images;
     size_t first;
     int count, flip;
-    float *x;           /* count x H x W x C, then their mirror images */
+    float *x;           /* batch x H x W x C, then their mirror images */
     float *features;    /* of count images, one side */
-    dnx_err *errors;    /* one a thread */
+    dnx_err *errors;    /* of each image of the batch */
+    char **names;       /* of the images so far whose features there are */
+    size_t done;        /* how many */
+    dnx_skipped skipped;
 } job;
 
 static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
@@ -57,11 +60,30 @@ static void load_share(void *arg, int t, int threads) {
     size_t size = dnx_size(j->net->in);
     long lo, hi;
     dnx_share(j->count, t, threads, &lo, &hi);
-    for (long i = lo; i < hi && !j->errors[t].status; i++) {
+    for (long i = lo; i < hi; i++) {
         float *x = j->x + (size_t)i * size;
+        j->errors[i] = (dnx_err){0};
         dnx_images_load(j->images, j->first + (size_t)i, j->net, x,
-                        j->flip ? x + (size_t)j->count * size : NULL, &j->errors[t]);
+                        j->flip ? x + (size_t)j->net->batch * size : NULL, &j->errors[i]);
     }
+}
+
+/* Closes the gaps of the images that cannot be loaded; these are skipped. */
+static dnx_status close_gaps(job *j, dnx_err *err) {
+    const size_t size = dnx_size(j->net->in), mirrored = (size_t)j->net->batch * size;
+    int good = 0;
+    for (int i = 0; i < j->count; i++) {
+        if (j->errors[i].status == DNX_EMEM ||
+            (j->errors[i].status && !dnx_skipped_add_line(&j->skipped, j->errors[i].text)))
+            return dnx_fail(err, DNX_EMEM, at(j->net->file), "no memory for the images");
+        if (j->errors[i].status) continue;
+        float *from = j->x + (size_t)i * size, *to = j->x + (size_t)good * size;
+        if (good < i) memcpy(to, from, size * sizeof *to);
+        if (good < i && j->flip) memcpy(to + mirrored, from + mirrored, size * sizeof *to);
+        j->names[j->done + (size_t)good++] = j->images->name[j->first + (size_t)i];
+    }
+    j->count = good;
+    return DNX_OK;
 }
 
 /* ---- features ---- */
@@ -72,18 +94,12 @@ static int last_layer(const dnx_net *net) {
     return i - 1;
 }
 
-/* Features of up to a batch of images into out: count x dim. */
+/* Features of the images in j->x into out: count x dim. */
 static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
     dnx_net *net = j->net;
     size_t D = dnx_size(net->nodes[last].out), dim = j->flip == CONCAT ? 2 * D : D;
-    dnx_pool_run(net->pool, load_share, j);
-    for (int t = 0; t < dnx_pool_threads(net->pool); t++)
-        if (j->errors[t].status) {
-            *err = j->errors[t];
-            return err->status;
-        }
-    for (int side = 0; side < (j->flip ? 2 : 1); side++) {
-        const float *x = j->x + (size_t)side * (size_t)j->count * dnx_size(net->in);
+    for (int side = 0; side < (j->count ? j->flip ? 2 : 1 : 0); side++) {
+        const float *x = j->x + (size_t)side * (size_t)net->batch * dnx_size(net->in);
         dnx_net_run(net, x, j->count, last, j->features);
         for (int b = 0; b < j->count; b++)
             for (size_t k = 0; k < D; k++) {
@@ -96,7 +112,7 @@ static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
         float *v = out + (size_t)b * dim;
         double norm = sqrt(dnx_kernels()->dot(v, v, dim));
         if (!isfinite(norm))
-            return dnx_fail(err, DNX_ENUMBER, at(j->images->name[j->first + (size_t)b]),
+            return dnx_fail(err, DNX_ENUMBER, at(j->names[j->done + (size_t)b]),
                             "the features are no numbers");
         for (size_t k = 0; unit && norm > 0 && k < dim; k++) v[k] = (float)(v[k] / norm);
     }
@@ -113,17 +129,50 @@ static dnx_status save(job *j, int last, bool unit, bool half, const char *path,
     j->features = dnx_alloc((size_t)j->net->batch * dim);
     if (!out || !j->features) st = dnx_fail(err, DNX_EMEM, at(path), "no memory");
     for (size_t i = 0; i < j->images->n; i++) dnx_embeddings_name(&f, j->images->name[i]);
-    for (j->first = 0; !st && j->first < j->images->n && !f.file.why;
-         j->first += (size_t)j->count) {
+    for (size_t step; !st && j->first < j->images->n && !f.file.why; j->first += step) {
         size_t left = j->images->n - j->first;
-        j->count = left < (size_t)j->net->batch ? (int)left : j->net->batch;
-        st = embed(j, last, unit, out, err);
+        step = left < (size_t)j->net->batch ? left : (size_t)j->net->batch;
+        j->count = (int)step;
+        dnx_pool_run(j->net->pool, load_share, j);
+        st = close_gaps(j, err);
+        if (!st) st = embed(j, last, unit, out, err);
         if (!st) dnx_embeddings_rows(&f, out, (size_t)j->count);
+        j->done += (size_t)j->count;
     }
+    if (!st && !j->done)
+        st = dnx_fail(err, DNX_EIO, at(path), "not written: all %zu images were skipped",
+                      j->images->n);
+    if (!st && j->skipped.n) dnx_embeddings_keep(&f, j->names, j->done);
     dnx_free(out);
     dnx_free(j->features);
     dnx_status end = dnx_embeddings_finish(&f, !st, err);
     return st ? st : end;
+}
+
+/* Writes OUT.skipped and shows the first lines of it. An image that was skipped is an error, a file
+ * that was left out is none. */
+static dnx_status tell_skipped(const job *j, const char *out, dnx_err *err) {
+    enum { MOST_SHOWN = 20 };
+    const dnx_skipped *parts[] = {&j->skipped, &j->images->left_out};
+    dnx_skipped all = {0};
+    bool ok = true;
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; ok && i < parts[k]->n; i++)
+            ok = dnx_skipped_add_line(&all, parts[k]->line[i]);
+    for (size_t i = 0; i < all.n && i < MOST_SHOWN; i++) fprintf(stderr, "%s\n", all.line[i]);
+    if (all.n > MOST_SHOWN) fprintf(stderr, "... and %zu more\n", all.n - MOST_SHOWN);
+    char *path = malloc(strlen(out) + sizeof ".skipped");
+    if (path) sprintf(path, "%s.skipped", out);
+    dnx_status st = ok && path ? dnx_skipped_save(&all, path, err)
+                               : dnx_fail(err, DNX_EMEM, at(out), "no memory");
+    if (!st && parts[1]->n)
+        fprintf(stderr, "%zu files left out: %s names them\n", parts[1]->n, path);
+    if (!st && parts[0]->n)
+        st = dnx_fail(err, DNX_EIO, at(out), "%zu of %zu images were skipped: %s names them",
+                      parts[0]->n, j->images->n, path);
+    dnx_skipped_free(&all);
+    free(path);
+    return st;
 }
 
 static dnx_status work(dnx_net *net, const char *images, const char *out, int flip, bool unit,
@@ -136,17 +185,25 @@ static dnx_status work(dnx_net *net, const char *images, const char *out, int fl
     if (last < 0) return dnx_fail(err, DNX_ESHAPE, at(net->file), "no layer before the first loss");
     job j = {.net = net, .images = &l, .flip = flip};
     j.x = dnx_alloc((size_t)sides * (size_t)net->batch * dnx_size(net->in));
-    j.errors = calloc((size_t)dnx_pool_threads(net->pool), sizeof *j.errors);
+    j.errors = calloc((size_t)net->batch, sizeof *j.errors);
     dnx_status st = j.x && j.errors ? dnx_images_find(images, &l, err)
                                     : dnx_fail(err, DNX_EMEM, at(images), "no memory");
+    if (!st && !(j.names = malloc(sizeof *j.names * l.n)))
+        st = dnx_fail(err, DNX_EMEM, at(images), "no memory");
     double start = dnx_now();
     dnx_flush_denormals();
-    if (!st) st = save(&j, last, unit, half, out, err);
-    if (!st)
-        printf("%zu images, %zu numbers each, %.2f s\n", l.n,
+    if (!st) {
+        st = save(&j, last, unit, half, out, err);
+        dnx_status told = tell_skipped(&j, out, err);
+        if (!st) st = told;
+    }
+    if (j.done && (!st || j.skipped.n))
+        printf("%zu images, %zu numbers each, %.2f s\n", j.done,
                dnx_size(net->nodes[last].out) * (flip == CONCAT ? 2 : 1), dnx_now() - start);
     dnx_free(j.x);
     free(j.errors);
+    free(j.names);
+    dnx_skipped_free(&j.skipped);
     dnx_images_free(&l);
     return st;
 }

@@ -15,7 +15,7 @@
 #include "data/pixels.h"
 #include "data/testset.h"
 
-enum { MOST_LINE = 4096, VALID_BATCH = 16 };
+enum { VALID_BATCH = 16 };
 
 typedef struct {
     const char *data, *cfg, *weights, *image;
@@ -179,20 +179,37 @@ static dnx_status predict(model *m, const char *path, const dnx_labels *names, i
     return DNX_OK;
 }
 
-/* One image, or those that are typed in. */
-static dnx_status predict_all(model *m, const char *image, const dnx_labels *names, int top,
-                              dnx_err *err) {
-    char line[MOST_LINE];
-    int *index = calloc((size_t)top, sizeof *index);
-    if (!index) return dnx_fail(err, DNX_EMEM, (dnx_loc){m->net->file, 0}, "no memory");
-    dnx_status st = image ? predict(m, image, names, top, index, err) : DNX_OK;
-    while (!image) {
+/* The images that are typed in, a path a line. One that fails is reported, and the others go on. */
+static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int *index,
+                                dnx_err *err) {
+    char *line = NULL;
+    size_t room = 0;
+    int all = 0, failed = 0;
+    for (;;) {
         dnx_err one = {0};
         printf("Enter Image Path: ");
         fflush(stdout);
-        if (!fgets(line, sizeof line, stdin)) break;
-        if (predict(m, dnx_line_trim(line), names, top, index, &one)) dnx_report(&one);
+        if (getline(&line, &room, stdin) < 0) break;
+        char *path = dnx_line_trim(line);
+        if (!*path) continue;
+        all++;
+        if (!predict(m, path, names, top, index, &one)) continue;
+        dnx_report(&one);
+        failed++;
     }
+    free(line);
+    if (!failed) return DNX_OK;
+    return dnx_fail(err, DNX_EIO, (dnx_loc){"standard input", 0}, "%d of %d images failed", failed,
+                    all);
+}
+
+/* One image, or those that are typed in. */
+static dnx_status predict_all(model *m, const char *image, const dnx_labels *names, int top,
+                              dnx_err *err) {
+    int *index = calloc((size_t)top, sizeof *index);
+    if (!index) return dnx_fail(err, DNX_EMEM, (dnx_loc){m->net->file, 0}, "no memory");
+    dnx_status st = image ? predict(m, image, names, top, index, err)
+                          : predict_lines(m, names, top, index, err);
     free(index);
     return st;
 }

@@ -13,20 +13,33 @@
 #define HALF_MAX 65504.f
 enum { HEAD = 16, HEAD_2 = 32, ALIGN = 64 };
 
+static bool is_second(const dnx_embeddings_out *f) { return f->is_half || f->checksum; }
+
+static void put_head(dnx_embeddings_out *f, size_t count) {
+    bool second = is_second(f);
+    uint32_t head[5] = {second ? 2 : 1, (uint32_t)count, f->dim, f->is_half ? 2 : 4, 0};
+    dnx_outfile_put(&f->file, "DNXE", 4);
+    dnx_outfile_put(&f->file, head, second ? sizeof head : 12);
+    if (second) dnx_outfile_put(&f->file, &f->checksum, sizeof f->checksum);
+}
+
+/* Behind the names; version 2 pads them. */
+static void begin_rows(dnx_embeddings_out *f) {
+    static const char zeros[ALIGN];
+    if (is_second(f)) dnx_outfile_put(&f->file, zeros, (ALIGN - f->file.size % ALIGN) % ALIGN);
+    f->start = f->file.size;
+    f->has_names = true;
+}
+
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
                                bool half, uint64_t checksum, dnx_err *err) {
-    *f = (dnx_embeddings_out){.dim = (uint32_t)dim, .is_half = half};
+    *f = (dnx_embeddings_out){.dim = (uint32_t)dim, .is_half = half, .checksum = checksum};
     if (count > UINT32_MAX || dim > UINT32_MAX)
         return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
                         "cannot write: %zu x %zu numbers are too many", count, dim);
     dnx_status st = dnx_outfile_open(&f->file, path, err);
     if (st) return st;
-    bool second = half || checksum;
-    uint32_t head[5] = {second ? 2 : 1, (uint32_t)count, (uint32_t)dim, half ? 2 : 4, 0};
-    dnx_outfile_put(&f->file, "DNXE", 4);
-    dnx_outfile_put(&f->file, head, second ? sizeof head : 12);
-    if (second) dnx_outfile_put(&f->file, &checksum, sizeof checksum);
-    f->has_names = !second; /* only version 2 needs padding behind them */
+    put_head(f, count);
     return DNX_OK;
 }
 
@@ -37,12 +50,8 @@ void dnx_embeddings_name(dnx_embeddings_out *f, const char *name) {
 }
 
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows) {
-    static const char zeros[ALIGN];
     size_t n = rows * f->dim;
-    if (!f->has_names) {
-        dnx_outfile_put(&f->file, zeros, (ALIGN - f->file.size % ALIGN) % ALIGN);
-        f->has_names = true;
-    }
+    if (!f->has_names) begin_rows(f);
     if (!f->is_half) {
         dnx_outfile_put(&f->file, v, n * sizeof *v);
         return;
@@ -54,6 +63,40 @@ void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows) {
             part[j] = dnx_to_half(fminf(fmaxf(v[i + j], -HALF_MAX), HALF_MAX));
         dnx_outfile_put(&f->file, part, k * sizeof *part);
     }
+}
+
+/* Moves n bytes of the file forward, from one place to an earlier one. */
+static bool move_bytes(const dnx_embeddings_out *f, size_t from, size_t to, size_t n) {
+    char part[1 << 16];
+    int in = open(f->file.temporary, O_RDONLY | O_CLOEXEC), out = fileno(f->file.file);
+    bool ok = in >= 0;
+    for (size_t i = 0; ok && i < n;) {
+        ssize_t got = pread(in, part, n - i < sizeof part ? n - i : sizeof part, (off_t)(from + i));
+        ok = got > 0 && pwrite(out, part, (size_t)got, (off_t)(to + i)) == got;
+        i += ok ? (size_t)got : 0;
+    }
+    if (in >= 0) close(in);
+    return ok;
+}
+
+void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count) {
+    size_t from = f->start, end = f->file.size;
+    if (f->file.why) return;
+    errno = 0;
+    bool ok = !fflush(f->file.file) && !fseek(f->file.file, 0, SEEK_SET);
+    /* The rows first: the shorter names then overwrite only what has been moved. */
+    size_t to = is_second(f) ? HEAD_2 : HEAD;
+    for (size_t i = 0; i < count; i++) to += sizeof(uint32_t) + strlen(name[i]);
+    if (is_second(f)) to = (to + ALIGN - 1) / ALIGN * ALIGN;
+    ok = ok && move_bytes(f, from, to, end - from);
+    f->file.size = 0;
+    put_head(f, count);
+    for (size_t i = 0; i < count; i++) dnx_embeddings_name(f, name[i]);
+    begin_rows(f);
+    ok = ok && !fflush(f->file.file) &&
+         !ftruncate(fileno(f->file.file), (off_t)(to + (end - from)));
+    f->file.size = to + (end - from);
+    if (!ok && !f->file.why) f->file.why = errno ? errno : EIO;
 }
 
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err) {

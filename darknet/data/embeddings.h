@@ -17,6 +17,8 @@
 typedef struct {
     dnx_outfile file;
     uint32_t dim;
+    uint64_t checksum;
+    size_t start; /* where the rows begin */
     bool is_half, has_names;
 } dnx_embeddings_out;
 
@@ -26,6 +28,9 @@ dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t
 /* All names come before all rows. What cannot be written is told by finish. */
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name);
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
+/* Leaves only these names, when rows of others were not written: `count` of those that were given,
+ * in their order, as many as there are rows. After the last row. */
+void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count);
 /* Puts the file in its place; with keep=false leaves nothing of it. DNX_EIO. */
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err);
 

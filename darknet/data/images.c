@@ -48,12 +48,13 @@ static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_er
         char *name = e->d_name[0] == '.' ? NULL : *under ? dnx_path_join(under, e->d_name)
                                                          : strdup(e->d_name);
         char *full = name ? dnx_path_join(l->base, name) : NULL;
-        bool found = full && !stat(full, &info);
-        if (found && S_ISDIR(info.st_mode)) st = add_folder(l, name, depth + 1, err);
-        else if (found && dnx_image_is_named(name)) {
+        if (full && !stat(full, &info) && S_ISDIR(info.st_mode))
+            st = add_folder(l, name, depth + 1, err);
+        else if (full && dnx_image_is_named(name)) {
             st = add(l, name, err);
             name = NULL;
-        }
+        } else if (full && !dnx_skipped_add(&l->left_out, full, "left out: not named as an image"))
+            st = dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
         free(name);
         free(full);
     }
@@ -122,6 +123,7 @@ void dnx_images_free(dnx_images *l) {
     for (size_t i = 0; i < l->n; i++) free(l->name[i]);
     free(l->name);
     free(l->base);
+    dnx_skipped_free(&l->left_out);
     dnx_binset_close(&l->set);
 }
 

@@ -4,6 +4,7 @@
 #define DNX_IMAGES_H
 #include "data/binset.h"
 #include "data/decode.h"
+#include "data/skipped.h"
 #include "net/net.h"
 
 typedef struct {
@@ -11,11 +12,13 @@ typedef struct {
     size_t n, room;
     char *base;  /* names are relative to this folder when they exist there; "" none; the
                   * .bin itself */
+    dnx_skipped left_out; /* files of a folder whose names are not those of images */
     dnx_binset set; /* of a file *.bin: its images, whose names are numbers from 0 */
 } dnx_images;
 
 /* All images of a folder (dnx_image_is_named) and its folders, sorted, or the lines of a list, or
- * the images of a verification set *.bin (binset.h). DNX_EIO: unreadable, no images;
+ * the images of a verification set *.bin (binset.h). A link of a folder that leads nowhere counts
+ * as an image; names that begin with a dot do not count at all. DNX_EIO: unreadable, no images;
  * DNX_EPARSE: no such set; DNX_EMEM. Free l in any case. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);

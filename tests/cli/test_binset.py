@@ -65,14 +65,21 @@ def main():
         for name, data, text in (
                 ("cut", sets[4][:-20], "bad.bin: byte "),
                 ("a call", pickle.dumps(([os.system], [True])), "names a class or a function"),
-                ("a list", b"faces/1.png\n", "bad.bin: no verification set"),
+                ("a list", b"faces/1.png\n", "bad.bin: no verification set")):
+            write("bad.bin", data)
+            status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got")
+            check(status == 1 and text in error, name, error)
+            check(not os.path.exists("got"), f"{name}: writes nothing")
+        for name, data, text in (
                 ("no image", pickle.dumps((images[:3] + [b"GIF?"], [True] * 2)),
                  "bad.bin: image 000003: is no image"),
                 ("another size", large, "bad.bin: image 000003: is 7 x 8 pixels")):
             write("bad.bin", data)
             status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got")
             check(status == 1 and text in error, name, error)
-            check(not os.path.exists("got"), f"{name}: writes nothing")
+            names, got = embeddings.read("got")
+            check(names == [f"{k:06d}" for k in range(3)], f"{name}: the others", names)
+            check(np.array_equal(got, want[:3]), f"{name}: their numbers")
         os.chdir("/")
 
 

@@ -1,0 +1,57 @@
+#include "data/skipped.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/outfile.h"
+
+/* Takes the line. */
+static bool take(dnx_skipped *s, char *line) {
+    if (line && s->n == s->room) {
+        size_t room = s->room ? 2 * s->room : 64;
+        char **more = realloc(s->line, room * sizeof *more);
+        if (more) {
+            s->line = more;
+            s->room = room;
+        }
+    }
+    if (!line || s->n == s->room) {
+        free(line);
+        return false;
+    }
+    s->line[s->n++] = line;
+    return true;
+}
+
+bool dnx_skipped_add(dnx_skipped *s, const char *name, const char *why) {
+    size_t size = strlen(name) + strlen(why) + 3;
+    char *line = malloc(size);
+    if (line) snprintf(line, size, "%s: %s", name, why);
+    return take(s, line);
+}
+
+bool dnx_skipped_add_line(dnx_skipped *s, const char *line) { return take(s, strdup(line)); }
+
+dnx_status dnx_skipped_save(const dnx_skipped *s, const char *path, dnx_err *err) {
+    dnx_outfile f;
+    if (!s->n) {
+        if (!unlink(path) || errno == ENOENT) return DNX_OK;
+        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot remove: %s", strerror(errno));
+    }
+    dnx_status st = dnx_outfile_open(&f, path, err);
+    if (st) return st;
+    for (size_t i = 0; i < s->n; i++) {
+        dnx_outfile_put(&f, s->line[i], strlen(s->line[i]));
+        dnx_outfile_put(&f, "\n", 1);
+    }
+    return dnx_outfile_close(&f, true, err);
+}
+
+void dnx_skipped_free(dnx_skipped *s) {
+    for (size_t i = 0; i < s->n; i++) free(s->line[i]);
+    free(s->line);
+    *s = (dnx_skipped){0};
+}
