@@ -47,7 +47,7 @@ dnx_status dnx_skipped_save(const dnx_skipped *s, const char *path, dnx_err *err
         dnx_outfile_put(&f, s->line[i], strlen(s->line[i]));
         dnx_outfile_put(&f, "\n", 1);
     }
-    return dnx_outfile_close(&f, true, err);
+    return dnx_outfile_commit(&f, err);
 }
 
 void dnx_skipped_free(dnx_skipped *s) {

@@ -60,9 +60,16 @@ def embed(cfg, weights, folder, found, flip="none", threads=0):
         listing, out = os.path.join(scratch, "images.txt"), os.path.join(scratch, "out.dnxe")
         with open(listing, "w", encoding="utf-8", errors="surrogateescape") as f:
             f.writelines(os.path.join(os.path.abspath(folder), found[n]) + "\n" for n in names)
-        run([darknet(), "embed", cfg, weights, listing, out]
-            + (["-flip", flip] if flip != "none" else [])
-            + (["-threads", str(threads)] if threads else []), capture=True)
+        try:
+            run([darknet(), "embed", cfg, weights, listing, out]
+                + (["-flip", flip] if flip != "none" else [])
+                + (["-threads", str(threads)] if threads else []), capture=True)
+        except Failure as e:
+            if not os.path.exists(out + ".skipped"):
+                raise
+            bad = read(out + ".skipped").splitlines()
+            raise Failure(f"{folder}: {len(bad)} of {len(names)} images cannot be used:\n  " + "\n  ".join(
+                bad[:20] + ["..."] * (len(bad) > 20))) from e
         got, vectors = embeddings.read(out)
     if len(got) != len(names):
         raise Failure(f"{darknet()} embed gave {len(got)} of {len(names)} images")

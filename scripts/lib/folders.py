@@ -3,7 +3,8 @@ import os
 
 from lib.errors import Failure
 
-KINDS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm")  # in upper or lower case
+# in upper or lower case
+KINDS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
 
 
 def is_image(name):

@@ -353,7 +353,19 @@ def typed_in():
     expect_end(done)
 
 
+def evaluation():
+    """eval_lfw.py names the images that embed refuses."""
+    for name, k in (("A", 1), ("A", 2), ("B", 1), ("B", 2)):
+        write(f"lfw/{name}/{name}_{k:04d}.jpg", png(PICTURE))
+    write("lfw/B/B_0002.jpg", pictures.PIC)
+    write("pairs.txt", "1\t1\nA\t1\t2\nA\t1\tB\t2\n")
+    done = common.script("eval_lfw.py", "net.cfg", "net.weights", "lfw", "pairs.txt", "--out", "o")
+    expect_end(done, 1, "lfw: 1 of 3 images cannot be used:",
+               "lfw/B/B_0002.jpg: is a Softimage PIC image" + pictures.ONLY)
+    expect("/tmp/" not in done.stderr.replace(os.getcwd(), ""), done.stderr)
+
+
 if __name__ == "__main__":
     attempt_all(start, png_forms, png_by_pillow, bmp_forms, pnm_forms, jpeg_forms, orientation,
-                by_content, refusals, alone, within_sets, folders, typed_in)
+                by_content, refusals, alone, within_sets, folders, typed_in, evaluation)
     summary()
