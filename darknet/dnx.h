@@ -98,6 +98,10 @@ typedef struct dnx_layer_type {
     const char *name;    /* the section: "convolutional" */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
+    /* Predicting, forward writes nothing but y, scratch and the loss, nothing in the state: then
+     * each thread can take images of its own through the network, which is faster than to share
+     * every layer's rows. false is always right. */
+    bool is_reentrant;
     /* Input 0 is the layer before. An option of type DNX_LIST can name more layers: negative
      * numbers count back from this layer, others from the first. NULL: there is no such option. */
     const char *layers_key;

@@ -112,6 +112,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_activation = {
     .name = "activation",
     .summary = "an activation function",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

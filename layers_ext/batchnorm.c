@@ -115,6 +115,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_batchnorm = {
     .name = "batchnorm",
     .summary = "batch norm of every channel",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

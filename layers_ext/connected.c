@@ -191,6 +191,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_connected = {
     .name = "connected",
     .summary = "fully connected, batch norm, activation",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

@@ -51,7 +51,8 @@ typedef struct {
     float *packed;     /* groups x packed panels of K x N */
     float *packed_t;   /* the same of N x K, for dx */
     float *d_wk;       /* threads x groups x N x K; NULL: has_few_rows */
-    float *block;      /* threads x BLOCK x K; NULL: reads_in_place, and does no tail */
+    float *block;      /* threads x BLOCK x K; NULL: reads_in_place, and does no tail, or it
+                        * predicts: then it is in scratch */
 } state;
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
@@ -93,6 +94,12 @@ static bool does_tail(const dnx_node *n) {
     return n->trains && s->reads_in_place && s->groups == 1 && !s->has_few_rows;
 }
 
+static dnx_status room_for_blocks(dnx_node *n, size_t size, dnx_err *err) {
+    if (n->trains) return dnx_new(n, &((state *)n->state)->block, size, err);
+    n->scratch = size;
+    return DNX_OK;
+}
+
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -113,7 +120,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, o->filters, err);
     if (!st && !s->wino.m) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
     if (!st && !s->wino.m && (!s->reads_in_place || does_tail(n)))
-        st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
+        st = room_for_blocks(n, threads * BLOCK * (size_t)s->K, err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_w, count, err);
         if (!st) st = dnx_new(n, &s->packed_t, groups * k->packed(s->N, s->K), err);
@@ -209,7 +216,7 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     const dnx_kernel_set *k = dnx_kernels();
     size_t N = (size_t)n->out.c, lda;
     float *out = dnx_tail_out(&s->dw.tail, j->p);
-    float *block = s->block ? s->block + (size_t)t * BLOCK * (size_t)s->K : NULL;
+    float *block = (s->block ? s->block : j->p->scratch) + (size_t)t * BLOCK * (size_t)s->K;
     int step = s->has_few_rows ? (int)(hi - lo) : BLOCK;
     for (long p = lo; p < hi; p += step) {
         int rows = (int)(hi - p < step ? hi - p : step);
@@ -369,6 +376,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_convolutional = {
     .name = "convolutional",
     .summary = "convolution in groups, batch norm, activation",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

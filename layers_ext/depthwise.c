@@ -40,6 +40,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 const dnx_layer_type dnx_depthwise = {
     .name = "depthwise",
     .summary = "convolution with filters of one channel each",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_dwconv),

@@ -50,7 +50,7 @@ static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
 
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    s->is_dropping = p->is_training && s->keep;
+    if (n->trains) s->is_dropping = p->is_training;
     if (!s->is_dropping) {
         memcpy(p->y, p->x[0], sizeof *p->y * (size_t)p->batch * dnx_size(n->out));
         return;
@@ -75,6 +75,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_dropout = {
     .name = "dropout",
     .summary = "sets random numbers to 0 while training",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

@@ -34,6 +34,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 const dnx_layer_type dnx_global_depthwise = {
     .name = "global_depthwise",
     .summary = "GDConv: one filter per channel, as large as the map",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_dwconv),

@@ -57,6 +57,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_l2norm = {
     .name = "l2norm",
     .summary = "channels of every pixel to unit length",
+    .is_reentrant = true,
     .make = make,
     .forward = forward,
     .backward = backward,

@@ -48,7 +48,8 @@ typedef struct {
     float *packed_v, *packed_p;   /* of K x R and R x N */
     float *packed_vt, *packed_pt; /* transposed, for dx and dt; packed_vt NULL: predicts */
     float *t;          /* training: batch x OH x OW x R */
-    float *block;      /* threads x BLOCK x (K + R): rows of x, then of t or dt */
+    float *block;      /* threads x BLOCK x (K + R): rows of x, then of t or dt. NULL: predicts,
+                        * then it is in scratch */
     float *d_all;      /* threads x (K x R + R x N) */
 } state;
 
@@ -93,7 +94,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         n->scratch += (size_t)n->batch * (size_t)(n->out.h * n->out.w) * R;
     } else if (!st) {
         st = dnx_new(n, &s->packed_v, k->packed(s->K, s->R), err);
-        if (!st) st = dnx_new(n, &s->block, threads * BLOCK * (K + R), err);
+        if (!st && n->trains) st = dnx_new(n, &s->block, threads * BLOCK * (K + R), err);
+        if (!n->trains) n->scratch = threads * BLOCK * (K + R);
     }
     if (!st) st = dnx_new(n, &s->packed_p, k->packed(s->R, s->N), err);
     if (!st && n->trains) {
@@ -185,7 +187,7 @@ static void forward_share(void *arg, int t, int threads) {
     const dnx_kernel_set *k = dnx_kernels();
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, lda;
     float *out = dnx_tail_out(&s->tail, j->p);
-    float *block = s->block ? s->block + (size_t)t * BLOCK * (K + R) : NULL;
+    float *block = (s->block ? s->block : j->p->scratch) + (size_t)t * BLOCK * (K + R);
     float *whole = s->wino.m ? j->p->scratch + s->wino_room : s->t;
     long lo, hi;
     dnx_share((long)j->p->batch * n->out.h * n->out.w, t, threads, &lo, &hi);
@@ -270,6 +272,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_low_rank = {
     .name = "low_rank",
     .summary = "convolution of low rank: to rank channels, then 1x1; batch norm, activation",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

@@ -118,6 +118,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_maxpool = {
     .name = "maxpool",
     .summary = "largest value of each window",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),

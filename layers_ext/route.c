@@ -63,6 +63,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_route = {
     .name = "route",
     .summary = "joins the channels of layers",
+    .is_reentrant = true,
     .only_named_inputs = true,
     .layers_key = "layers",
     .options = options,

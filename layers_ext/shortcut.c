@@ -216,6 +216,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_shortcut = {
     .name = "shortcut",
     .summary = "adds the output of an earlier layer",
+    .is_reentrant = true,
     .layers_key = "from",
     .options = options,
     .opts_size = sizeof(opts),

@@ -145,6 +145,7 @@ const dnx_layer_type dnx_softmax = {
     .name = "softmax",
     .summary = "probabilities and the cross entropy of the class",
     .is_loss = true,
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .make = make,

@@ -105,6 +105,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 const dnx_layer_type dnx_upsample = {
     .name = "upsample",
     .summary = "repeats pixels, or sums squares of them",
+    .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),
     .make = make,

@@ -2,6 +2,7 @@
  * status: 0 done, 1 failed, 2 wrong usage. */
 #ifndef DNX_CMD_H
 #define DNX_CMD_H
+#include "base/clock.h"
 #include "cmd/args.h"
 #include "net/net.h"
 
@@ -21,5 +22,4 @@ dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch
 /* The same by dnx_net_build_to_run(). */
 dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int threads,
                            dnx_net **net, dnx_err *err);
-double dnx_now(void); /* seconds */
 #endif

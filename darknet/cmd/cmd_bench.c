@@ -1,7 +1,9 @@
 /* darknet bench: how long each layer takes, and how near it comes to the machine. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "cmd/bench.h"
 #include "cmd/cmd.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
@@ -9,7 +11,7 @@
 
 typedef struct {
     const char *cfg, *weights;
-    int batch, threads, runs;
+    int batch, threads, runs, busy;
     bool trains, json;
 } bench_args;
 
@@ -22,6 +24,8 @@ static const dnx_arg table[] = {
                 "passes to time, after three that are not"),
     DNX_ARG_FLAG(bench_args, trains, "-train",
                  "time whole training steps: forward, backward and update"),
+    DNX_ARG_INT(bench_args, busy, "-busy", "N", 0, 1, 1000,
+                "compare one thread with all of -threads, quiet and beside N busy processes"),
     DNX_ARG_FLAG(bench_args, json, "-json", "print one line of JSON, without the layers"),
     DNX_ARG_END};
 
@@ -36,105 +40,157 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double median(double *v, int n) {
+dnx_timing dnx_timing_of(double *v, int n) {
     qsort(v, (size_t)n, sizeof *v, compare);
-    return v[n / 2];
+    return (dnx_timing){v[n / 2], (v[3 * n / 4] - v[n / 4]) / v[n / 2]};
+}
+
+const char *dnx_not_steady(dnx_timing t) { return t.spread > DNX_STEADY ? ", not steady" : ""; }
+
+bool dnx_bench_open(dnx_bench *b, dnx_net *net) {
+    size_t batch = (size_t)net->batch, size = dnx_size(net->in) * batch;
+    *b = (dnx_bench){.net = net, .last = net->n - 1};
+    for (int i = net->n - 1; i > 0; i--)
+        if (net->nodes[i].type->is_loss && !net->nodes[i].type->is_reentrant) b->last = i - 1;
+    b->x = dnx_alloc(size);
+    b->truth = dnx_alloc(batch);
+    b->out = dnx_alloc(dnx_size(net->nodes[b->last].out) * batch);
+    b->lanes = calloc((size_t)net->lanes * (size_t)net->n, sizeof *b->lanes);
+    if (!b->x || !b->truth || !b->out || !b->lanes) return false;
+    dnx_rng r;
+    dnx_rng_seed(&r, 1, 0);
+    for (size_t i = 0; i < size; i++) b->x[i] = dnx_rng_normal(&r);
+    dnx_flush_denormals();
+    if (net->trains) dnx_teachers_run(net, b->x, NULL, NULL);
+    return true;
+}
+
+void dnx_bench_close(dnx_bench *b) {
+    dnx_free(b->x);
+    dnx_free(b->truth);
+    dnx_free(b->out);
+    free(b->lanes);
 }
 
 /* Adds the time since *t to the lap. */
 static void lap(double *t, double *of) {
     double now = dnx_now();
-    *of += now - *t;
+    if (of) *of += now - *t;
     *t = now;
 }
 
-/* One pass (a whole training step with trains); laps[i] gets the seconds of layer i. The
- * gradient's norm, with clip_norm, counts to layer 0: it is taken before all updates. */
-static void pass(dnx_net *net, const float *x, const float *truth, double *laps) {
+static void predict(dnx_bench *b, double *laps) {
+    dnx_net *net = b->net;
+    size_t n = (size_t)net->n;
+    memset(b->lanes, 0, (size_t)net->lanes * n * sizeof *b->lanes);
+    net->laps = laps ? b->lanes : NULL;
+    dnx_net_run(net, b->x, net->batch, b->last, b->out);
+    net->laps = NULL;
+    for (size_t i = 0; laps && i < (size_t)net->lanes * n; i++)
+        laps[i % n] += b->lanes[i] / net->lanes;
+}
+
+/* The gradient's norm, with clip_norm, counts to layer 0: it is taken before all updates. */
+static void step(dnx_bench *b, double *laps) {
+    dnx_net *net = b->net;
     double t = dnx_now();
-    for (int i = 0; i < net->n; i++) laps[i] = 0;
-    for (int b = 0; b < net->batch; b += net->chunk) {
-        int count = net->batch - b < net->chunk ? net->batch - b : net->chunk;
-        const float *images = x + (size_t)b * dnx_size(net->in);
-        for (int i = 0; i < net->n; i++) {
-            dnx_net_forward_layer(net, i, images, count, net->trains, truth + b, NULL);
-            lap(&t, &laps[i]);
-        }
+#define LAP(i) lap(&t, laps ? laps + (i) : NULL)
+    for (int i = 0; i < net->n; i++) {
+        dnx_net_forward_layer(net, i, b->x, net->batch, true, b->truth, NULL);
+        LAP(i);
     }
-    if (!net->trains) return;
     dnx_net_backward_begin(net);
     for (int i = net->n - 1; i >= 0; i--) {
-        dnx_net_backward_layer(net, i, x, net->batch, truth);
-        lap(&t, &laps[i]);
+        dnx_net_backward_layer(net, i, b->x, net->batch, b->truth);
+        LAP(i);
     }
     dnx_net_update_begin(net, net->batch);
     for (int i = 0; i < net->n; i++) {
         dnx_net_update_layer(net, i, net->batch, 1e-6f, .9f, 4e-5f);
-        lap(&t, &laps[i]);
+        LAP(i);
     }
+#undef LAP
 }
 
-static int measure(dnx_net *net, int runs, bool json) {
-    int n = net->n, failed = 1;
-    double *laps = calloc((size_t)n * (size_t)runs, sizeof *laps), *sums = calloc((size_t)runs, 8);
-    double *column = calloc((size_t)runs, sizeof *column);
-    float *x = dnx_alloc(dnx_size(net->in) * (size_t)net->batch);
-    float *truth = dnx_alloc((size_t)net->batch);
-    dnx_rng r;
-    if (!laps || !sums || !column || !x || !truth) {
-        fprintf(stderr, "darknet: no memory\n");
-        goto end;
-    }
-    dnx_flush_denormals();
-    dnx_rng_seed(&r, 1, 0);
-    for (size_t i = 0; i < dnx_size(net->in) * (size_t)net->batch; i++) x[i] = dnx_rng_normal(&r);
-    if (net->trains) dnx_teachers_run(net, x, NULL, NULL);
-    for (int i = 0; i < 3; i++) pass(net, x, truth, laps);
-    for (int k = 0; k < runs; k++) {
-        pass(net, x, truth, laps + (size_t)k * (size_t)n);
-        for (int i = 0; i < n; i++) sums[k] += laps[(size_t)k * (size_t)n + (size_t)i];
-    }
-    double total = median(sums, runs) * 1e3 / net->batch, macs = 0, factor = net->trains ? 6 : 2;
+double dnx_bench_pass(dnx_bench *b, double *laps) {
+    double start = dnx_now();
+    for (int i = 0; laps && i < b->net->n; i++) laps[i] = 0;
+    if (b->net->trains) step(b, laps);
+    else predict(b, laps);
+    return dnx_now() - start;
+}
+
+/* Returns all multiply-adds of an image. laps: runs x n seconds. */
+static double print_layers(const dnx_net *net, const double *laps, double *column, int runs,
+                           bool json) {
+    double macs = 0, factor = net->trains ? 6 : 2;
     if (!json) printf("layer  section            ms/image  GFLOP/s\n");
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < net->n; i++) {
         const dnx_node *node = &net->nodes[i];
         double m = node->type->macs ? node->type->macs(node) : 0;
-        for (int k = 0; k < runs; k++) column[k] = laps[(size_t)k * (size_t)n + (size_t)i];
-        double ms = median(column, runs) * 1e3 / net->batch;
+        for (int k = 0; k < runs; k++) column[k] = laps[(size_t)k * (size_t)net->n + (size_t)i];
+        double ms = dnx_timing_of(column, runs).median * 1e3 / net->batch;
         if (!json) printf("%5d  %-17s %9.4f %8.1f\n", i, node->type->name, ms,
                           ms > 0 ? factor * m * 1e-6 / ms : 0);
         macs += m;
     }
-    if (json)
-        printf("{\"ms_per_image\": %.6f, \"fastest\": %.6f, \"runs\": %d, \"batch\": %d, "
-               "\"threads\": %d, \"kernels\": \"%s\"}\n",
-               total, sums[0] * 1e3 / net->batch, runs, net->batch, dnx_pool_threads(net->pool),
-               dnx_kernels()->name);
-    else
-        printf("\n%s, batch %d, %d threads, %s kernels, median of %d: %.3f ms an image, %.1f "
-               "GFLOP/s\n",
-               net->trains ? "training step" : "forward", net->batch, dnx_pool_threads(net->pool),
-               dnx_kernels()->name, runs, total, factor * macs * 1e-6 / total);
-    if (!json && net->trains && net->targets)
-        printf("The teachers ran once before: their time is not in it, as with a full cache.\n");
-    failed = 0;
-end:
+    return macs;
+}
+
+static int measure(dnx_net *net, int runs, bool json) {
+    dnx_bench b;
+    size_t n = (size_t)net->n;
+    double *laps = calloc(n * (size_t)runs, sizeof *laps), *sums = calloc((size_t)runs, 8);
+    double *column = calloc((size_t)runs, sizeof *column);
+    bool ok = dnx_bench_open(&b, net) && laps && sums && column;
+    if (!ok) fprintf(stderr, "darknet: no memory\n");
+    for (int i = 0; ok && i < 3; i++) dnx_bench_pass(&b, NULL);
+    for (int k = 0; ok && k < runs; k++) sums[k] = dnx_bench_pass(&b, laps + (size_t)k * n);
+    if (ok) {
+        dnx_timing time = dnx_timing_of(sums, runs);
+        double ms = time.median * 1e3 / net->batch;
+        double macs = print_layers(net, laps, column, runs, json);
+        int threads = dnx_pool_threads(net->pool);
+        const char *kernels = dnx_kernels()->name;
+        if (json)
+            printf("{\"ms_per_image\": %.6f, \"fastest\": %.6f, \"spread\": %.4f, "
+                   "\"steady\": %s, \"runs\": %d, \"batch\": %d, \"threads\": %d, "
+                   "\"kernels\": \"%s\"}\n", ms, sums[0] * 1e3 / net->batch, time.spread,
+                   time.spread > DNX_STEADY ? "false" : "true", runs, net->batch, threads, kernels);
+        else
+            printf("\n%s, batch %d, %d threads, %s kernels, median of %d: %.3f ms an image, %.1f "
+                   "GFLOP/s%s\n", net->trains ? "training step" : "forward", net->batch, threads,
+                   kernels, runs, ms, (net->trains ? 6 : 2) * macs * 1e-6 / ms,
+                   dnx_not_steady(time));
+        if (!json && time.spread > DNX_STEADY)
+            printf("Half of the passes differ by %.0f %%: other work ran beside this.\n",
+                   100 * time.spread);
+        if (!json && net->trains && net->targets)
+            printf("The teachers ran once before: their time is not in it, as with a full cache."
+                   "\n");
+    }
     free(laps);
     free(sums);
     free(column);
-    dnx_free(x);
-    dnx_free(truth);
-    return failed;
+    dnx_bench_close(&b);
+    return !ok;
+}
+
+static dnx_status open_net(const bench_args *a, int threads, dnx_net **net, dnx_err *err) {
+    return a->trains ? dnx_open(a->cfg, a->weights, true, a->batch, threads, net, err)
+                     : dnx_open_to_run(a->cfg, a->weights, a->batch, threads, net, err);
 }
 
 static int run(const void *args) {
     const bench_args *a = args;
     dnx_err err = {0};
-    dnx_net *net;
-    if (a->trains ? dnx_open(a->cfg, a->weights, true, a->batch, a->threads, &net, &err)
-                  : dnx_open_to_run(a->cfg, a->weights, a->batch, a->threads, &net, &err))
-        return dnx_report(&err);
-    int status = measure(net, a->runs, a->json);
+    dnx_net *net, *one = NULL;
+    if (open_net(a, a->threads, &net, &err)) return dnx_report(&err);
+    int status = 0;
+    if (a->busy && open_net(a, 1, &one, &err)) status = dnx_report(&err);
+    else if (a->busy) status = dnx_bench_busy(one, net, a->busy, a->runs, a->json);
+    else status = measure(net, a->runs, a->json);
+    dnx_net_free(one);
     dnx_net_free(net);
     return status;
 }

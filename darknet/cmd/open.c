@@ -1,5 +1,4 @@
 /* open.c - a network from its files, for the verbs. */
-#include <time.h>
 #include <unistd.h>
 #ifdef __GLIBC__ /* told by the headers above */
 #include <malloc.h>
@@ -39,8 +38,3 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int 
     return load(st, sections, weights, *net, err);
 }
 
-double dnx_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}

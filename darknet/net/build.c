@@ -195,10 +195,10 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->trains = net->trains && n->index >= net->first_trained;
     n->forgets = net->forgets;
     n->seed = (uint64_t)net->o.seed;
-    n->pool = net->pool;
     l->merged_into = l->residual_of = l->want = -1;
     const dnx_layer_type *type = find_type(s->name);
     if (!type) return unknown_section(s, net->file, err);
+    n->pool = net->lanes > 1 && type->is_reentrant ? net->alone : net->pool;
     if (n->trains && !type->backward)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s]: only predicts here; the host's own command trains it", type->name);
@@ -307,6 +307,22 @@ static int count_frozen(const dnx_cfg *cfg) {
     return frozen;
 }
 
+/* How many images go through the layers at a time, and in how many lanes. An image for each thread
+ * is worth lanes; two chunks for each where it can be, because threads are never equally fast. */
+static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
+    int threads = dnx_pool_threads(net->pool), batch = net->batch;
+    size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);
+    bool fits = !net->trains && threads > 1 && batch >= threads;
+    for (int i = 1; i < cfg->n && fits; i++) {
+        const dnx_layer_type *type = find_type(cfg->sections[i].name);
+        fits = type && (type->is_reentrant || type->is_loss);
+    }
+    net->lanes = fits ? threads : 1;
+    net->chunk = net->trains || (size_t)batch < fit ? batch : fit > 0 ? (int)fit : 1;
+    int each = batch / (2 * threads) > 0 ? batch / (2 * threads) : 1;
+    if (fits && net->chunk > each) net->chunk = each;
+}
+
 static dnx_status build(const dnx_cfg *cfg, bool trains, bool forgets, int batch, int threads,
                         const dnx_net *student, dnx_net **out, dnx_err *err) {
     dnx_loc at = {cfg->file, 0};
@@ -336,8 +352,9 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, bool forgets, int batch
         st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     if (!st) st = net_options(net, &cfg->sections[0], err);
     net->batch = batch > 0 ? batch : st ? 1 : net->o.batch / net->o.subdivisions;
-    size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);
-    net->chunk = trains || (size_t)net->batch < fit ? net->batch : fit > 0 ? (int)fit : 1;
+    if (!st) set_lanes(net, cfg);
+    if (!st && net->lanes > 1 && !(net->alone = dnx_pool_new(1)))
+        st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
     if (!st) {
         fuse(net);
@@ -376,6 +393,7 @@ void dnx_net_free(dnx_net *net) {
     }
     dnx_teachers_free(net->targets);
     if (net->depth == 0) dnx_pool_free(net->pool);
+    dnx_pool_free(net->alone);
     dnx_free(net->outputs);
     dnx_free(net->result);
     dnx_free(net->deltas);

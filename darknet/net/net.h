@@ -18,7 +18,8 @@ typedef struct {
 } dnx_net_opts;
 
 typedef struct {
-    float *y, *dy;       /* dy is NULL when predicting, and where nobody asks for it */
+    float *y, *dy;       /* y: of the first lane. dy is NULL when predicting, and where nobody asks
+                          * for it */
     struct dnx_tail *tail; /* what the next layer does for this one, whose y is z; NULL: nothing */
     int merged_into;     /* of a merged [shortcut]: the layer whose forward adds it; else -1 */
     int residual_of;     /* the layer whose output this layer adds while it stores; else -1 */
@@ -46,10 +47,16 @@ typedef struct dnx_net {
     bool forgets;     /* its nodes do, but while parameters are stored */
     int first_trained; /* layers before it only predict: those up to the last stopbackward=1 */
     struct dnx_pool *pool;
-    float *scratch;
-    float *outputs;   /* all y; they share memory by liveness when predicting */
+    struct dnx_pool *alone; /* of one thread, the nodes' where lanes > 1; else NULL */
+    int lanes;        /* so many threads take images through all layers side by side, a chunk at a
+                       * time, each with outputs and scratch of its own; 1: one chunk at a time,
+                       * whose rows the threads share */
+    double *laps;     /* lanes x n seconds, to which dnx_net_run adds the time of each layer; NULL:
+                       * not wanted. The caller's */
+    float *scratch;   /* lanes x scratch_floats */
+    float *outputs;   /* lanes x all y; they share memory by liveness when predicting */
     float *deltas;    /* all dy, sharing memory by liveness; NULL when predicting */
-    size_t output_floats, delta_floats, scratch_floats;
+    size_t output_floats, delta_floats, scratch_floats; /* of a lane */
     float *momentum;  /* one float per trained parameter, in params order */
     size_t *momentum_at; /* where layer i's momentum starts */
     uint64_t seen;    /* images trained on, from the weights file */
@@ -105,6 +112,12 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
 /* Layers 0..last forward without training; out gets that layer's output, B x H x W x C. In a
  * training network not of a layer that leaves its tail. */
 void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
+/* The same for several layers, in any order. */
+typedef struct {
+    int layer;
+    float *out; /* batch x the layer's output */
+} dnx_tap;
+void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *taps, int n);
 /* The same for all layers; returns the output, which lives until the next call. */
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
 /* prepare() of every layer: call once after weights are loaded into a predicting network. */

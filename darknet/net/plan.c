@@ -55,9 +55,11 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
     net->momentum_at = calloc((size_t)net->n + 1, sizeof *net->momentum_at);
     if (!pos || !death || !net->momentum_at) goto no_memory;
     net->output_floats = plan(net, true, pos, death);
+    net->scratch_floats = (net->scratch_floats + 16) & ~(size_t)15;
+    size_t lanes = (size_t)net->lanes;
     net->result = dnx_alloc(dnx_size(net->nodes[net->n - 1].out) * (size_t)net->batch);
-    net->outputs = dnx_alloc(net->output_floats);
-    net->scratch = dnx_alloc(net->scratch_floats + 1);
+    net->outputs = dnx_alloc(lanes * net->output_floats);
+    net->scratch = dnx_alloc(lanes * net->scratch_floats);
     if (!net->outputs || !net->scratch || !net->result) goto no_memory;
     for (int i = 0; i < net->n; i++)
         if (!net->links[i].tail) net->links[i].y = net->outputs + pos[root(net, i)];

@@ -1,7 +1,10 @@
 /* run.c - a network's layers forward and backward, one by one or all. */
+#include <stdatomic.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "kernels/kernels.h"
+#include "kernels/pool.h"
 #include "net/net.h"
 
 /* The layer that stores the output of layer i. */
@@ -9,24 +12,26 @@ static int root_of(const dnx_net *net, int i) {
     return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
 }
 
-static dnx_pass pass_of(dnx_net *net, int i, const float *x, int batch, const float *truth) {
+static dnx_pass pass_of(dnx_net *net, int lane, int i, const float *x, int batch,
+                        const float *truth) {
     const dnx_node *n = &net->nodes[i];
-    dnx_pass p = {.batch = batch, .y = net->links[i].y, .scratch = net->scratch, .truth = truth,
+    size_t at = (size_t)lane * net->output_floats;
+    dnx_pass p = {.batch = batch, .y = net->links[i].y + at,
+                  .scratch = net->scratch + (size_t)lane * net->scratch_floats, .truth = truth,
                   .target = net->links[i].target,
                   .seen = net->seen, .update = net->seen / (uint64_t)net->o.batch};
-    for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->links[n->from[k]].y;
+    for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->links[n->from[k]].y + at;
     if (n->n_in > 0 && n->from[0] >= 0) p.tail = net->links[n->from[0]].tail;
+    if (net->links[i].residual_of >= 0) p.residual = net->links[net->links[i].residual_of].y + at;
     return p;
 }
 
 void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
                            const float *truth, double *loss) {
-    const dnx_link *l = &net->links[i];
     if (loss) *loss = 0;
-    if (l->merged_into >= 0) return;
-    dnx_pass p = pass_of(net, i, x, batch, truth);
+    if (net->links[i].merged_into >= 0) return;
+    dnx_pass p = pass_of(net, 0, i, x, batch, truth);
     p.is_training = training;
-    if (l->residual_of >= 0) p.residual = net->links[l->residual_of].y;
     net->nodes[i].type->forward(&net->nodes[i], &p);
     if (loss) *loss = p.loss;
 }
@@ -59,7 +64,8 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
         if (n->from[1] >= net->first_trained) pass_residual_on(net, i, batch);
         return;
     }
-    dnx_pass p = pass_of(net, i, x, batch, truth);
+    dnx_pass p = pass_of(net, 0, i, x, batch, truth);
+    p.residual = NULL;
     p.is_training = true;
     p.dy = l->dy_written ? l->dy : NULL;
     for (int k = 0; k < n->n_in; k++) {
@@ -72,15 +78,58 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
     n->type->backward(n, &p);
 }
 
-void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out) {
-    size_t in = dnx_size(net->in), size = dnx_size(net->nodes[last].out);
-    dnx_flush_denormals();
-    for (int b = 0; b < batch; b += net->chunk) {
-        int count = batch - b < net->chunk ? batch - b : net->chunk;
-        for (int i = 0; i <= last; i++)
-            dnx_net_forward_layer(net, i, x + (size_t)b * in, count, false, NULL, NULL);
-        memcpy(out + (size_t)b * size, net->links[last].y, sizeof(float) * size * (size_t)count);
+typedef struct {
+    dnx_net *net;
+    const float *x;
+    int batch, last;
+    const dnx_tap *taps;
+    int n_taps;
+    atomic_int next; /* image that nobody took */
+} job;
+
+static void copy(const job *j, int lane, int layer, int first, int count) {
+    const dnx_net *net = j->net;
+    size_t size = dnx_size(net->nodes[layer].out);
+    for (int k = 0; k < j->n_taps; k++)
+        if (j->taps[k].layer == layer)
+            memcpy(j->taps[k].out + (size_t)first * size,
+                   net->links[layer].y + (size_t)lane * net->output_floats,
+                   sizeof(float) * size * (size_t)count);
+}
+
+/* Takes chunks of images through the layers until none is left. */
+static void run_lane(void *arg, int lane, int lanes) {
+    (void)lanes;
+    job *j = arg;
+    dnx_net *net = j->net;
+    double *laps = net->laps ? net->laps + (size_t)lane * (size_t)net->n : NULL;
+    for (int b; (b = atomic_fetch_add(&j->next, net->chunk)) < j->batch;) {
+        int count = j->batch - b < net->chunk ? j->batch - b : net->chunk;
+        const float *x = j->x + (size_t)b * dnx_size(net->in);
+        for (int i = 0; i <= j->last; i++) {
+            double start = laps ? dnx_now() : 0;
+            dnx_pass p = pass_of(net, lane, i, x, count, NULL);
+            if (net->links[i].merged_into < 0) net->nodes[i].type->forward(&net->nodes[i], &p);
+            copy(j, lane, i, b, count);
+            if (laps) laps[i] += dnx_now() - start;
+        }
     }
+}
+
+void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *taps, int n) {
+    job j = {.net = net, .x = x, .batch = batch, .taps = taps, .n_taps = n};
+    bool fits = net->lanes > 1;
+    for (int k = 0; k < n; k++)
+        if (taps[k].layer > j.last) j.last = taps[k].layer;
+    for (int i = 0; i <= j.last; i++) fits = fits && net->nodes[i].type->is_reentrant;
+    dnx_flush_denormals();
+    if (fits) dnx_pool_run(net->pool, run_lane, &j);
+    else run_lane(&j, 0, 1);
+}
+
+void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out) {
+    dnx_tap tap = {last, out};
+    dnx_net_run_taps(net, x, batch, &tap, 1);
 }
 
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch) {
@@ -126,5 +175,6 @@ size_t dnx_net_count(dnx_net *net, int i) {
 }
 
 size_t dnx_net_memory(const dnx_net *net) {
-    return sizeof(float) * (net->output_floats + net->delta_floats + net->scratch_floats);
+    size_t of_lane = net->output_floats + net->scratch_floats;
+    return sizeof(float) * ((size_t)net->lanes * of_lane + net->delta_floats);
 }

@@ -30,6 +30,7 @@ typedef struct {
 struct dnx_teachers {
     teacher *teachers;
     wanted *wants;
+    dnx_tap *taps; /* room for all wants */
     int n_teachers, n_wants;
     float *x; /* a batch as a teacher wants it */
     size_t x_floats;
@@ -107,8 +108,10 @@ static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err 
             return DNX_OK;
         }
     wanted *more = realloc(t->wants, sizeof *more * (size_t)(t->n_wants + 1));
-    if (!more) return no_memory(net, err);
-    t->wants = more;
+    if (more) t->wants = more;
+    dnx_tap *taps = realloc(t->taps, sizeof *taps * (size_t)(t->n_wants + 1));
+    if (taps) t->taps = taps;
+    if (!more || !taps) return no_memory(net, err);
     wanted *w = &t->wants[t->n_wants];
     *w = (wanted){.teacher = which, .layer = layer, .size = dnx_size(n->target)};
     if (net->trains) w->out = dnx_alloc(w->size * (size_t)net->batch);
@@ -185,6 +188,7 @@ void dnx_teachers_free(dnx_teachers *t) {
     }
     free(t->teachers);
     free(t->wants);
+    free(t->taps);
     dnx_free(t->x);
     free(t);
 }
@@ -224,26 +228,16 @@ static void run_teacher(dnx_net *net, int which, const float *x, int count) {
     dnx_teachers *t = net->targets;
     dnx_net *k = t->teachers[which].net;
     size_t size = dnx_size(k->in);
-    int last = 0;
     if (!sees_the_same(net, k)) {
         for (int b = 0; b < count; b++)
             convert(net, x + (size_t)b * dnx_size(net->in), k, t->x + (size_t)b * size);
         x = t->x;
     }
+    int n = 0;
     for (int i = 0; i < t->n_wants; i++)
-        if (t->wants[i].teacher == which && t->wants[i].layer > last) last = t->wants[i].layer;
-    for (int b = 0; b < count; b += k->chunk) {
-        int part = count - b < k->chunk ? count - b : k->chunk;
-        for (int layer = 0; layer <= last; layer++) {
-            dnx_net_forward_layer(k, layer, x + (size_t)b * size, part, false, NULL, NULL);
-            for (int i = 0; i < t->n_wants; i++) {
-                const wanted *w = &t->wants[i];
-                if (w->teacher == which && w->layer == layer)
-                    memcpy(w->out + (size_t)b * w->size, k->links[layer].y,
-                           sizeof(float) * w->size * (size_t)part);
-            }
-        }
-    }
+        if (t->wants[i].teacher == which)
+            t->taps[n++] = (dnx_tap){t->wants[i].layer, t->wants[i].out};
+    dnx_net_run_taps(k, x, count, t->taps, n);
 }
 
 static bool from_cache(dnx_teachers *t, int which, const uint32_t *image,

@@ -1,0 +1,100 @@
+/* bench_busy.c - times beside other processes. The children do nothing but count; they are stopped
+ * while the machine shall be quiet, and end with this process. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cmd/bench.h"
+#include "kernels/pool.h"
+
+#define TURNS 7
+#define SECONDS .4 /* of a turn at least: many time slices of the scheduler */
+
+static void spin(pid_t parent) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(0);
+    for (volatile unsigned long n = 0;; n++) continue;
+}
+
+/* Returns how many were started; they are stopped. */
+static int start(pid_t *child, int n) {
+    pid_t parent = getpid();
+    for (int i = 0; i < n; i++) {
+        child[i] = fork();
+        if (child[i] == 0) spin(parent);
+        if (child[i] < 0) return i;
+        kill(child[i], SIGSTOP);
+    }
+    return n;
+}
+
+static void tell(const pid_t *child, int n, int signal) {
+    for (int i = 0; i < n; i++) kill(child[i], signal);
+}
+
+/* Mean milliseconds an image of a turn. */
+static double turn(dnx_bench *b, int runs) {
+    double begin = dnx_now(), end = begin;
+    int passes = 0;
+    for (; passes < runs || end < begin + SECONDS; passes++) {
+        dnx_bench_pass(b, NULL);
+        end = dnx_now();
+    }
+    return (end - begin) * 1e3 / passes / b->net->batch;
+}
+
+static void print(dnx_bench nets[2], int busy, dnx_timing ms[2][2], bool json) {
+    int threads = dnx_pool_threads(nets[1].net->pool);
+    double ratio[2] = {ms[1][0].median / ms[0][0].median, ms[1][1].median / ms[0][1].median};
+    if (json) {
+        printf("{\"busy\": %d, \"threads\": %d, \"batch\": %d, \"turns\": %d", busy, threads,
+               nets[1].net->batch, TURNS);
+        for (int k = 0; k < 2; k++)
+            printf(", \"%s\": {\"quiet\": %.6f, \"quiet_spread\": %.4f, \"busy\": %.6f, "
+                   "\"busy_spread\": %.4f}", k ? "all" : "one", ms[k][0].median, ms[k][0].spread,
+                   ms[k][1].median, ms[k][1].spread);
+        printf("}\n");
+        return;
+    }
+    printf("%s, batch %d, ms an image, medians of %d turns\n%-12s %10s %10s %d busy\n",
+           nets[0].net->trains ? "training step" : "forward", nets[0].net->batch, TURNS, "",
+           "quiet", "beside", busy);
+    for (int k = 0; k < 2; k++)
+        printf("%3d %-8s %10.3f %10.3f%s%s\n", k ? threads : 1, k && threads > 1 ? "threads"
+               : "thread", ms[k][0].median, ms[k][1].median,
+               ms[k][0].spread > DNX_STEADY ? "  quiet: not steady" : "",
+               ms[k][1].spread > DNX_STEADY ? "  busy: not steady" : "");
+    printf("%-12s %10.2f %10.2f\n", "ratio", ratio[0], ratio[1]);
+}
+
+int dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json) {
+    dnx_bench nets[2] = {{0}};
+    double times[2][2][TURNS];
+    dnx_timing ms[2][2];
+    pid_t *child = calloc((size_t)busy, sizeof *child);
+    bool has_room = dnx_bench_open(&nets[0], one) && dnx_bench_open(&nets[1], all) && child;
+    int started = has_room ? start(child, busy) : 0;
+    bool ok = has_room && started == busy;
+    for (int k = 0; ok && k < 2; k++)
+        for (int i = 0; i < 3; i++) dnx_bench_pass(&nets[k], NULL);
+    for (int t = 0; ok && t < TURNS; t++)
+        for (int is_busy = 0; is_busy < 2; is_busy++) {
+            if (is_busy) tell(child, started, SIGCONT);
+            for (int k = 0; k < 2; k++) times[k][is_busy][t] = turn(&nets[k], runs);
+            if (is_busy) tell(child, started, SIGSTOP);
+        }
+    tell(child, started, SIGKILL);
+    for (int i = 0; i < started; i++) waitpid(child[i], NULL, 0);
+    for (int k = 0; ok && k < 4; k++) ms[k / 2][k % 2] = dnx_timing_of(times[k / 2][k % 2], TURNS);
+    if (ok) print(nets, busy, ms, json);
+    else if (!has_room) fprintf(stderr, "darknet: no memory\n");
+    else fprintf(stderr, "darknet: cannot start %d busy processes\n", busy);
+    dnx_bench_close(&nets[0]);
+    dnx_bench_close(&nets[1]);
+    free(child);
+    return !ok;
+}
