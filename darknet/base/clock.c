@@ -7,3 +7,10 @@ double dnx_now(void) {
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+
+void dnx_clock_text(char *out, size_t room) {
+    time_t now = time(NULL);
+    struct tm parts;
+    *out = 0;
+    if (localtime_r(&now, &parts)) strftime(out, room, "%Y-%m-%d %H:%M:%S %z", &parts);
+}

@@ -48,6 +48,19 @@ bool dnx_input_is(const struct stat *file, char *name, size_t room) {
     return found;
 }
 
+size_t dnx_inputs_mark(void) {
+    pthread_mutex_lock(&lock);
+    size_t n = n_names;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+void dnx_inputs_rewind(size_t mark) {
+    pthread_mutex_lock(&lock);
+    while (n_names > mark) free(names[--n_names]);
+    pthread_mutex_unlock(&lock);
+}
+
 void dnx_inputs_forget(void) {
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < n_names; i++) free(names[i]);

@@ -1,7 +1,11 @@
-/* cmd_train.c - the command line of `classifier train`, and which of it fits which network. */
+/* cmd_train.c - the command line of `classifier train`, and what it prints. */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "data/augment.h"
+#include "base/stop.h"
+#include "cmd/cmd.h"
 #include "train/train.h"
 
 enum { EVERY = 500, MOST = 1000000000 };
@@ -18,7 +22,8 @@ static const dnx_arg table[] = {
     DNX_ARG_FLAG(args, from_backbone, "-from-backbone",
                  "take of the weights what fits, up to the first layer that differs"),
     DNX_ARG_FLAG(args, resume, "-resume", "go on where the last run of that name stopped"),
-    DNX_ARG_FLAG(args, force, "-force", "replace the result of another run of that name"),
+    DNX_ARG_FLAG(args, force, "-force", 
+                 "replace another run of that name; with -resume: go on although inputs differ"),
     DNX_ARG_TEXT(args, name, "-name", "NAME",
                  "call the files NAME.weights and so on; default the name of the cfg"),
     DNX_ARG_TEXT(args, out, "-out", "FOLDER",
@@ -46,7 +51,6 @@ static const char *find_wrong(const args *a) {
     return a->resume && (a->clear || a->weights) ? "-resume takes neither weights nor -clear"
            : a->clear && !a->weights ? "-clear needs weights, whose count of images it sets to 0"
            : a->from_backbone ? "-from-backbone: this version cannot do it yet"
-           : a->force         ? "-force: this version cannot do it yet"
            : a->name && (!*a->name || strchr(a->name, '/'))
                ? "-name: must be a name without '/'; -out chooses the folder"
            : a->out && !*a->out     ? "-out: must name a folder"
@@ -56,18 +60,93 @@ static const char *find_wrong(const args *a) {
                                                 : NULL;
 }
 
-int dnx_train_check_args(const dnx_train_job *j) {
-    const args *a = &j->a;
-    const bool has_teacher = j->net->targets;
-    const char *wrong =
-        a->teacher && !has_teacher ? "-teacher: no loss of the network has one"
-        : a->cache && !has_teacher ? "-cache: no loss of the network has a teacher"
-        : a->cache && dnx_augment_always(j->net)
-            ? "-cache: [net] alters every image, which leaves a teacher no output to keep"
-        : a->pairs && j->feature < 0
-            ? "-pairs: the network has no layer before its first loss"
-            : NULL;
-    return wrong ? dnx_wrong("%s", wrong) : 0;
+/* ---- what is told ---- */
+
+enum { PLAIN_LINE = 50, SHOW = 16 };
+
+typedef struct {
+    bool is_terminal;
+    bool is_open; /* the terminal's last line is a progress line without an end */
+    double shown; /* when */
+} screen;
+
+/* The losses by name, their values per image. */
+static void show_losses(const dnx_train_update *u) {
+    for (int i = 0; i < u->net->n; i++)
+        if (u->net->nodes[i].type->is_loss)
+            printf("  %s %.4f", u->net->nodes[i].type->name, u->line->losses[i]);
+}
+
+static void show_bar(double share) {
+    putchar('[');
+    for (int i = 0; i < SHOW; i++) putchar(i < share * SHOW ? '#' : '.');
+    printf("] ");
+}
+
+static void show_update(void *arg, const dnx_train_update *u) {
+    screen *s = arg;
+    const dnx_log_line *l = u->line;
+    const double now = dnx_now();
+    bool is_due = s->is_terminal ? now - s->shown >= .2 : l->batch % PLAIN_LINE == 0;
+    if (!is_due && l->batch < u->last) return;
+    s->shown = now;
+    double left = u->seconds * (double)(u->last - l->batch) / (double)(l->batch - u->first);
+    if (s->is_terminal) printf("\r");
+    printf("batch %llu/%llu  epoch %.2f ", (unsigned long long)l->batch,
+           (unsigned long long)u->last, l->epoch);
+    if (s->is_terminal) show_bar(l->epoch - floor(l->epoch));
+    printf(" %.0f images/s", l->speed);
+    show_losses(u);
+    if (!isnan(l->accuracy)) printf("  accuracy %.1f %%", 100 * l->accuracy);
+    if (!isnan(l->exclusivity)) printf("  exclusivity %.4g", l->exclusivity);
+    printf("  rate %.3g  waiting %.0f %%  left %d:%02d:%02d%s", l->rate, 100 * l->wait,
+           (int)(left / 3600), (int)(left / 60) % 60, (int)left % 60,
+           s->is_terminal ? "\033[K" : "\n");
+    s->is_open = s->is_terminal;
+    fflush(stdout);
+}
+
+static void end_line(screen *s) {
+    if (s->is_open) printf("\n");
+    s->is_open = false;
+}
+
+static void show_note(void *arg, dnx_train_kind kind, const char *text) {
+    end_line(arg);
+    if (kind == DNX_TRAIN_NEWS) printf("%s\n", text);
+    fflush(stdout);
+    if (kind == DNX_TRAIN_WARNING) fprintf(stderr, "%s\n", text);
+}
+
+static void show_cached(void *arg, size_t done, size_t all) {
+    const screen *s = arg;
+    if (s->is_terminal || done == all)
+        printf("%steacher: %zu of %zu images%s", s->is_terminal ? "\r" : "", done, all,
+               done == all ? "\n" : "");
+    fflush(stdout);
+}
+
+static int train(const args *a) {
+    screen s = {.is_terminal = isatty(STDOUT_FILENO) == 1};
+    const dnx_train_events events = {show_update, show_note, show_cached, &s};
+    dnx_train_job *j;
+    dnx_err err = {0};
+    uint64_t done;
+    bool is_whole;
+    dnx_stop_on_signals();
+    if (dnx_train_open(a, &events, &j, &err)) return dnx_report(&err);
+    const char *unfit = dnx_train_unfit(j);
+    if (unfit) {
+        dnx_train_close(j);
+        return dnx_wrong("%s", unfit);
+    }
+    dnx_status st = dnx_train_run(j, &done, &is_whole, &err);
+    dnx_train_close(j);
+    end_line(&s);
+    if (done && !is_whole && st != DNX_ENUMBER)
+        fprintf(stderr, "stopped at batch %llu; go on with -resume\n", (unsigned long long)done);
+    if (st && !(st == DNX_ESTOP && done)) return dnx_report(&err);
+    return is_whole ? 0 : 1;
 }
 
 static int run(const void *given) {
@@ -75,7 +154,7 @@ static int run(const void *given) {
     const char *wrong = find_wrong(&a);
     if (wrong) return dnx_wrong("%s", wrong);
     if (!a.verify) a.verify = EVERY;
-    return dnx_train(&a);
+    return train(&a);
 }
 
 const dnx_verb dnx_classifier_train = {

@@ -37,4 +37,3 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int 
     st = dnx_net_build_to_run(sections, batch, threads, net, err);
     return load(st, sections, weights, *net, err);
 }
-

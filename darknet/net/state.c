@@ -2,24 +2,24 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/outfile.h"
 
 static const char magic[8] = "DNXSTAT";
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
-/* The file: this, the parameters in file order, the momentum, then a checksum of all before it.
- * Words of the machine's byte order. No padding: ten words. */
+/* The file: this, the text of the inputs with zeros up to a multiple of 4, the parameters in file
+ * order, the momentum, then a checksum of all before it. The machine's byte order. No padding. */
 typedef struct {
     char magic[8];
-    uint64_t version, seen, params, momentum;
-    dnx_run run;
-    uint64_t net; /* of the parameters' names and sizes */
+    uint64_t version, seen, params, momentum, net, text;
 } header;
 
-static header describe(const dnx_run *run, dnx_net *net) {
-    header h = {.version = VERSION, .seen = net->seen, .run = *run, .net = 0xcbf29ce484222325u};
+static header describe(dnx_net *net) {
+    header h = {.version = VERSION, .seen = net->seen, .net = 0xcbf29ce484222325u};
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(h.magic, magic, sizeof magic);
     h.momentum = net->momentum_at[net->n];
@@ -35,82 +35,94 @@ static header describe(const dnx_run *run, dnx_net *net) {
     return h;
 }
 
+static size_t padded(size_t n) { return (n + 3) / 4 * 4; }
+
 static void put(dnx_outfile *f, const void *bytes, size_t n, uint64_t *sum) {
     *sum = dnx_hash(*sum, bytes, n);
     dnx_outfile_put(f, bytes, n);
 }
 
-dnx_status dnx_state_save(const dnx_run *run, dnx_net *net, const char *path, dnx_err *err) {
-    const header h = describe(run, net);
+dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err) {
+    header h = describe(net);
     dnx_outfile f;
     uint64_t sum = 0;
     dnx_param list[DNX_MAX_PARAMS];
+    h.text = strlen(inputs);
+    char *text = calloc(1, padded(h.text) + 1);
+    if (!text) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    memcpy(text, inputs, h.text);
     dnx_status st = dnx_outfile_open(&f, path, err);
-    if (st) return st;
-    put(&f, &h, sizeof h, &sum);
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
-            put(&f, list[k].value, sizeof(float) * list[k].count, &sum);
-    put(&f, net->momentum, sizeof(float) * h.momentum, &sum);
-    dnx_outfile_put(&f, &sum, sizeof sum);
-    return dnx_outfile_commit(&f, err);
+    if (!st) {
+        put(&f, &h, sizeof h, &sum);
+        put(&f, text, padded(h.text), &sum);
+        for (int i = 0; i < net->n; i++)
+            for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+                put(&f, list[k].value, sizeof(float) * list[k].count, &sum);
+        put(&f, net->momentum, sizeof(float) * h.momentum, &sum);
+        dnx_outfile_put(&f, &sum, sizeof sum);
+        st = dnx_outfile_commit(&f, err);
+    }
+    free(text);
+    return st;
 }
 
-/* NULL: the state continues this run; else what differs. */
-static const char *mismatch(const header *got, const header *want) {
-    if (memcmp(got->magic, magic, sizeof magic)) return "not a state file";
-    if (got->version != VERSION) return "a state file of another version";
-    if (got->net != want->net || got->params != want->params || got->momentum != want->momentum)
-        return "is of another network";
-    if (got->run.images != want->run.images || got->run.list != want->run.list)
-        return "is of another list of images";
-    if (got->run.batch != want->run.batch) return "is of another batch=";
-    if (got->run.seed != want->run.seed) return "is of another seed";
-    return NULL;
+/* NULL: len bytes are a state file whose parts fit together. */
+static const char *fault(const char *bytes, size_t len, const header *h) {
+    uint64_t sum;
+    if (len < sizeof *h + sizeof sum) return "too short for a state file";
+    if (memcmp(h->magic, magic, sizeof magic)) return "not a state file";
+    if (h->version == 1)
+        return "is of an older version, which does not tell how it was trained; start from the "
+               "weights beside it";
+    if (h->version != VERSION) return "a state file of another version";
+    const size_t room = len - sizeof *h - sizeof sum;
+    if (h->text > room || h->params > room / 4 || h->momentum > room / 4 ||
+        padded(h->text) + 4 * (h->params + h->momentum) != room)
+        return "is damaged or cut short";
+    memcpy(&sum, bytes + len - sizeof sum, sizeof sum);
+    return sum == dnx_hash(0, bytes, len - sizeof sum) ? NULL : "is damaged or cut short";
 }
 
-static void take(dnx_net *net, const float *from) {
+dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err) {
+    dnx_loc at = {path, 0};
+    size_t len = 0;
+    header h = {0};
+    *s = (dnx_state){0};
+    char *bytes = dnx_file_read_unnoted(path, SIZE_MAX / 2, &len);
+    if (!bytes) return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
+    memcpy(&h, bytes, len < sizeof h ? len : sizeof h);
+    const char *why = fault(bytes, len, &h);
+    dnx_status st = why ? dnx_fail(err, DNX_EWEIGHTS, at, "%s", why) : DNX_OK;
+    if (!st) {
+        const char *numbers = bytes + sizeof h + padded(h.text);
+        *s = (dnx_state){.seen = h.seen, .net = h.net, .params = h.params, .momentum = h.momentum,
+                         .inputs = strndup(bytes + sizeof h, h.text),
+                         .numbers = dnx_alloc(h.params + h.momentum + 1)};
+        if (!s->inputs || !s->numbers) st = dnx_fail(err, DNX_EMEM, at, "no memory");
+        else memcpy(s->numbers, numbers, sizeof(float) * (h.params + h.momentum));
+    }
+    free(bytes);
+    return st;
+}
+
+dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, dnx_err *err) {
+    const header want = describe(net);
     dnx_param list[DNX_MAX_PARAMS];
+    const float *from = s->numbers;
+    if (s->net != want.net || s->params != want.params || s->momentum != want.momentum)
+        return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0}, "is of another network");
     for (int i = 0; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
             memcpy(list[k].value, from, sizeof(float) * list[k].count);
             from += list[k].count;
         }
     memcpy(net->momentum, from, sizeof(float) * net->momentum_at[net->n]);
+    net->seen = s->seen;
+    return dnx_net_prepare(net, err);
 }
 
-dnx_status dnx_state_load(const dnx_run *run, dnx_net *net, const char *path, dnx_err *err) {
-    dnx_loc at = {path, 0};
-    const header want = describe(run, net);
-    header got;
-    FILE *f = fopen(path, "rb");
-    if (!f) return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
-    dnx_status st = DNX_OK;
-    const char *why = "too short for a state file";
-    if (fread(&got, sizeof got, 1, f) == 1) why = mismatch(&got, &want);
-    float *data = NULL;
-    size_t floats = want.params + want.momentum;
-    if (why) st = dnx_fail(err, DNX_EWEIGHTS, at, "%s", why);
-    else if (!(data = dnx_alloc(floats + 1))) st = dnx_fail(err, DNX_EMEM, at, "no memory");
-    if (!st) {
-        uint64_t sum = dnx_hash(0, &got, sizeof got), stored;
-        bool whole = fread(data, sizeof(float), floats, f) == floats &&
-                     fread(&stored, sizeof stored, 1, f) == 1 && fgetc(f) == EOF;
-        const float *p = data;
-        dnx_param list[DNX_MAX_PARAMS];
-        for (int i = 0; whole && i < net->n; i++)
-            for (int k = 0, n = dnx_net_params(net, i, list); k < n; p += list[k++].count)
-                sum = dnx_hash(sum, p, sizeof(float) * list[k].count);
-        if (whole) sum = dnx_hash(sum, p, sizeof(float) * want.momentum);
-        if (!whole || sum != stored)
-            st = dnx_fail(err, DNX_EWEIGHTS, at, "is damaged or cut short");
-    }
-    if (!st) {
-        take(net, data);
-        net->seen = got.seen;
-        st = dnx_net_prepare(net, err);
-    }
-    dnx_free(data);
-    fclose(f);
-    return st;
+void dnx_state_free(dnx_state *s) {
+    free(s->inputs);
+    dnx_free(s->numbers);
+    *s = (dnx_state){0};
 }

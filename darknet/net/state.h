@@ -1,20 +1,25 @@
 /* state.h - NAME.state: all that a run needs to go on bit for bit, parameters and momentum too, so
- * that a kill between two files cannot part them; the .weights beside it is only an export. A
- * layer's private state (the pass counter of [dropout]) is not in it, nor is the number of threads:
- * another number may change the last bits. */
+ * that a kill between two files cannot part them; the .weights beside it is only an export. It also
+ * carries the text of the run's inputs, for whoever goes on to compare. */
 #ifndef DNX_STATE_H
 #define DNX_STATE_H
 #include "net/net.h"
 
 typedef struct {
-    uint64_t seed;
-    uint64_t images, list; /* dnx_data's n and checksum */
-    uint64_t batch;        /* images per update */
-} dnx_run;
+    uint64_t seen;  /* images trained on */
+    char *inputs;   /* the text that was saved */
+    uint64_t net;   /* checksum of the parameters' names and sizes */
+    float *numbers; /* parameters in file order, then momentum */
+    size_t params, momentum;
+} dnx_state;
 
 /* Replaces the file whole or not at all. DNX_EIO, DNX_EMEM. */
-dnx_status dnx_state_save(const dnx_run *run, dnx_net *net, const char *path, dnx_err *err);
-/* Loads parameters, momentum and net->seen, all or nothing, and prepares the network. DNX_EWEIGHTS:
- * no state file, cut short, damaged, of another network, list, batch or seed. DNX_EIO. */
-dnx_status dnx_state_load(const dnx_run *run, dnx_net *net, const char *path, dnx_err *err);
+dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err);
+/* Reads the file; free it in any case. DNX_EWEIGHTS: no state file, of another version, cut short
+ * or damaged; DNX_EIO, DNX_EMEM. */
+dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err);
+/* Puts parameters, momentum and net->seen into the network and prepares it. DNX_EWEIGHTS, named
+ * after path: it is of another network, and nothing was changed. */
+dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, dnx_err *err);
+void dnx_state_free(dnx_state *s);
 #endif

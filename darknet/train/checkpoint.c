@@ -1,36 +1,74 @@
-/* checkpoint.c - what `classifier train` saves: checkpoints, and what verifies best. */
+/* checkpoint.c - what a run saves of its progress. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "train/train.h"
+#include "base/clock.h"
 #include "net/finite.h"
+#include "net/state.h"
 #include "net/weights.h"
+#include "train/job.h"
 
+/* What does not matter enough to end a run is noted once, and tried again at the next checkpoint.
+ * `late` keeps the first such failure of this checkpoint. */
+static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
+    if (!why->status) return;
+    if (strcmp(j->late_file.text, why->text))
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on", why->text);
+    if (!late->status) *late = *why;
+}
+
+/* The files of another run that -force gave up, now that this one has something in their place. */
+static void remove_old(dnx_train_job *j) {
+    if (!j->replaces) return;
+    remove(j->best);
+    remove(j->score);
+    remove(j->names);
+    j->replaces = false;
+}
+
+static void save_beside(dnx_train_job *j, dnx_err *late) {
+    dnx_err names = {0}, run = {0};
+    remove_old(j);
+    if (access(j->names, F_OK)) dnx_train_save_names(j, &names);
+    postpone(j, late, &names);
+    dnx_train_write_run(j, "running", &run);
+    postpone(j, late, &run);
+}
+
+/* The log comes first, so that a kill between the two leaves no gap in it; when it cannot be
+ * written, that stops no checkpoint. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
+    dnx_err late = {0}, log = {0};
     dnx_status st = dnx_check_params(j->net, err);
-    if (!st) st = dnx_log_flush(&j->log, err);
-    if (!st) st = dnx_state_save(&j->run, j->net, j->state, err);
-    if (!st) j->is_saved = true;
+    if (st) return st;
+    dnx_log_flush(&j->log, &log);
+    postpone(j, &late, &log);
+    j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* an update may have ended halfway */
+    st = dnx_state_save(j->inputs_text, j->net, j->state, err);
+    if (!st) j->saved_batch = j->batch;
     if (!st) st = dnx_weights_save(j->net, j->weights, err);
+    if (!st) save_beside(j, &late);
+    j->late_file = late;
     j->saved = dnx_now();
     return st;
 }
 
-dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
-    dnx_param from[DNX_MAX_PARAMS], to[DNX_MAX_PARAMS];
-    for (int i = 0; i <= j->feature; i++) {
-        int n = dnx_net_params(j->net, i, from);
-        dnx_net_params(j->eval, i, to);
-        for (int k = 0; k < n; k++)
-            memcpy(to[k].value, from[k].value, sizeof(float) * from[k].count);
-    }
-    dnx_status st = dnx_net_prepare(j->eval, err);
-    if (!st) st = dnx_verify_run(j->pairs, j->eval, j->feature,
-                                 &j->lfw, err);
-    if (st) return st;
-    bool is_best = j->lfw > j->log.best;
-    if (is_best) st = dnx_weights_save(j->net, j->best, err);
-    printf("%sbatch %llu: %.2f %% of the pairs are right%s\n", j->is_terminal ? "\n" : "",
-           (unsigned long long)j->batch, 100 * j->lfw, is_best ? ", the best so far" : "");
-    return st;
+/* ---- what forward changes ---- */
+
+/* Copies all parameters that are not trained: out of the network, or back. */
+static void copy_statistics(dnx_train_job *j, bool back) {
+    dnx_param list[DNX_MAX_PARAMS];
+    float *at = j->statistics;
+    for (int i = 0; at && i < j->net->n; i++)
+        for (int k = 0, n = dnx_net_params(j->net, i, list); k < n; k++) {
+            if (list[k].is_trained) continue;
+            size_t bytes = sizeof(float) * list[k].count;
+            memcpy(back ? list[k].value : at, back ? at : list[k].value, bytes);
+            at += list[k].count;
+        }
 }
+
+void dnx_train_keep(dnx_train_job *j) { copy_statistics(j, false); }
+
+void dnx_train_put_back(dnx_train_job *j) { copy_statistics(j, true); }

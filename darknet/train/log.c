@@ -1,89 +1,145 @@
 #include "train/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LFW = 7 }; /* its column, from 0 */
+enum { LFW = 7, MOST_WAITING = 64 << 20 }; /* the column, from 0; bytes */
 
-/* The number in column `column` of a line, or `none`. */
-static double number(const char *line, int column, double none) {
-    for (; column > 0; column--) {
-        line = strchr(line, ',');
-        if (!line) return none;
-        line++;
+/* ---- what waits ---- */
+
+/* Without memory, and beyond MOST_WAITING, the text is lost. */
+static void add_bytes(dnx_log *log, const char *text, size_t n) {
+    while (log->len + n >= log->room) {
+        size_t room = log->room ? 2 * log->room : 4096;
+        char *more = room > MOST_WAITING ? NULL : realloc(log->text, room);
+        if (!more) return;
+        log->text = more;
+        log->room = room;
     }
-    char *end;
-    double v = strtod(line, &end);
-    return end == line ? none : v;
+    memcpy(log->text + log->len, text, n);
+    log->len += n;
+    log->text[log->len] = 0;
 }
 
-/* How many bytes of the old log stay. */
-static size_t keep(dnx_log *log, uint64_t batch) {
-    FILE *old = fopen(log->path, "r");
-    char *text = NULL;
-    size_t room = 0, kept = 0;
-    for (ssize_t n; old && (n = getline(&text, &room, old)) > 0 && text[n - 1] == '\n';) {
-        double at = number(text, 0, -1);
-        if (kept && (at < 0 || at > (double)batch)) break;
-        log->best = fmax(log->best, kept ? number(text, LFW, -1) : -1);
-        kept += (size_t)n;
+/* At most 99 bytes. */
+static void add(dnx_log *log, const char *format, ...) {
+    char text[100];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    add_bytes(log, text, strlen(text));
+}
+
+static void add_value(dnx_log *log, const char *format, double v) {
+    add(log, ",");
+    if (!isnan(v)) add(log, format, v);
+}
+
+static void add_titles(dnx_log *log, const dnx_net *net) {
+    add(log, "batch,epoch,loss,rate,images_per_second,wait,accuracy,lfw,exclusivity,gradient");
+    for (int i = 0; i < net->n; i++)
+        if (net->nodes[i].type->is_loss) add(log, ",%s_%d", net->nodes[i].type->name, i);
+    add(log, "\n");
+}
+
+void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *l) {
+    add(log, "%llu,%.4f,%.9g,%.9g,%.1f,%.4f", (unsigned long long)l->batch, l->epoch, l->loss,
+        l->rate, l->speed, l->wait);
+    add_value(log, "%.4f", l->accuracy);
+    add_value(log, "%.5f", l->lfw);
+    add_value(log, "%.6g", l->exclusivity);
+    add_value(log, "%.6g", l->gradient);
+    for (int i = 0; i < net->n; i++)
+        if (net->nodes[i].type->is_loss) add_value(log, "%.9g", l->losses[i]);
+    add(log, "\n");
+}
+
+/* ---- the file ---- */
+
+/* The start of a column of a line; NULL: there is none. */
+static const char *column(const char *line, int i) {
+    for (; line && i > 0; i--) {
+        line = strchr(line, ',');
+        if (line) line++;
     }
-    free(text);
+    return line;
+}
+
+/* Finds the lines that stay. The last of them waits as text: a verification that was cut short may
+ * still have to be entered there. */
+static void keep(dnx_log *log, uint64_t batch) {
+    FILE *old = fopen(log->path, "r");
+    char *line = NULL, *last = NULL;
+    size_t room = 0, kept = 0;
+    for (ssize_t n; old && (n = getline(&line, &room, old)) > 0 && line[n - 1] == '\n';) {
+        char *end;
+        double at = strtod(line, &end);
+        if (kept && (end == line || at > (double)batch)) break;
+        log->written = kept;
+        kept += (size_t)n;
+        free(last);
+        if (!(last = strdup(line))) break;
+    }
+    if (last) add_bytes(log, last, strlen(last));
+    free(last);
+    free(line);
     if (old) fclose(old);
-    return kept;
 }
 
 dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, uint64_t batch,
                         dnx_err *err) {
-    *log = (dnx_log){NULL, path, -1};
-    size_t kept = batch ? keep(log, batch) : 0;
-    if (kept && truncate(path, (off_t)kept))
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot shorten: %s", strerror(errno));
-    log->file = fopen(path, kept ? "a" : "w");
-    if (!log->file)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot write: %s", strerror(errno));
-    if (kept) return DNX_OK;
-    fputs("batch,epoch,loss,rate,images_per_second,wait,accuracy,lfw,exclusivity,gradient",
-          log->file);
-    for (int i = 0; i < net->n; i++)
-        if (net->nodes[i].type->is_loss)
-            fprintf(log->file, ",%s_%d", net->nodes[i].type->name, i);
-    fputc('\n', log->file);
-    return DNX_OK;
+    *log = (dnx_log){.path = path, .fd = -1};
+    if (batch) keep(log, batch);
+    if (!log->written && !log->len) add_titles(log, net);
+    return log->text ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
 }
 
-static void value(FILE *f, const char *format, double v) {
-    fputc(',', f);
-    if (!isnan(v)) fprintf(f, format, v);
+bool dnx_log_lacks_lfw(const dnx_log *log) {
+    const char *lfw = log->written && log->len ? column(log->text, LFW) : NULL;
+    return lfw && *lfw == ',';
 }
 
-void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *l) {
-    FILE *f = log->file;
-    fprintf(f, "%llu,%.4f,%.9g,%.9g,%.1f,%.4f", (unsigned long long)l->batch, l->epoch, l->loss,
-            l->rate, l->speed, l->wait);
-    value(f, "%.4f", l->accuracy);
-    value(f, "%.5f", l->lfw);
-    value(f, "%.6g", l->exclusivity);
-    value(f, "%.6g", l->gradient);
-    for (int i = 0; i < net->n; i++)
-        if (net->nodes[i].type->is_loss) value(f, "%.9g", l->losses[i]);
-    fputc('\n', f);
-    if (!isnan(l->lfw)) log->best = fmax(log->best, l->lfw);
+void dnx_log_amend(dnx_log *log, double lfw) {
+    char *rest = strdup(column(log->text, LFW));
+    if (!rest) return;
+    log->len -= strlen(rest);
+    add(log, "%.5f", lfw);
+    add_bytes(log, rest, strlen(rest));
+    free(rest);
 }
 
-dnx_status dnx_log_flush(dnx_log *log, dnx_err *err) {
-    if (!fflush(log->file) && !ferror(log->file)) return DNX_OK;
+static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){log->path, 0}, "cannot write: %s", strerror(errno));
 }
 
-dnx_status dnx_log_close(dnx_log *log, dnx_err *err) {
-    dnx_status st = DNX_OK;
-    if (log->file && fclose(log->file))
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){log->path, 0}, "cannot write: %s", strerror(errno));
+dnx_status dnx_log_flush(dnx_log *log, dnx_err *err) {
+    if (log->fd < 0) log->fd = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (log->fd < 0) return cannot_write(log, err);
+    for (size_t done = 0; done < log->len;) {
+        ssize_t n = pwrite(log->fd, log->text + done, log->len - done,
+                           (off_t)(log->written + done));
+        if (n > 0) done += (size_t)n;
+        else if (n == 0 || errno != EINTR) {
+            dnx_status st = cannot_write(log, err);
+            (void)!ftruncate(log->fd, (off_t)log->written); /* no torn line */
+            return st;
+        }
+    }
+    log->written += log->len;
+    log->len = 0;
+    return ftruncate(log->fd, (off_t)log->written) ? cannot_write(log, err) : DNX_OK;
+}
+
+void dnx_log_close(dnx_log *log) {
+    if (log->path && log->fd >= 0) close(log->fd);
+    free(log->text);
     free(log->path);
     *log = (dnx_log){0};
-    return st;
 }

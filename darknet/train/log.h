@@ -1,10 +1,11 @@
 /* log.h - the CSV log of a training run: a line for each update. Its columns: batch, epoch, loss,
  * rate, images_per_second, wait, accuracy, lfw, exclusivity, gradient, then one for each loss.
- * Empty where there is no value. */
+ * Empty where there is no value.
+ *
+ * Lines wait in memory until a flush; those that cannot be written wait for the next one, so that a
+ * full disk costs none, and no line is ever torn. Before the first flush the file is untouched. */
 #ifndef DNX_LOG_H
 #define DNX_LOG_H
-#include <stdio.h>
-
 #include "net/net.h"
 
 typedef struct {
@@ -15,16 +16,22 @@ typedef struct {
 } dnx_log_line;
 
 typedef struct {
-    FILE *file;
     char *path;
-    double best; /* largest lfw so far; -1: none */
+    int fd;         /* -1: not yet open */
+    size_t written; /* bytes of the file that stay */
+    char *text;     /* what waits */
+    size_t len, room;
 } dnx_log;
 
-/* Opens the log at path, which becomes the log's. Lines up to `batch` are kept: those behind it
- * will be trained again. DNX_EIO. */
-dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, uint64_t batch, dnx_err *err);
+/* Begins a log at path, which becomes the log's. Of the file that is there, the lines up to `keep`
+ * stay, those of later batches are trained again; keep 0: nothing stays. DNX_EMEM. */
+dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, uint64_t keep, dnx_err *err);
+/* Whether the last kept line, that of batch `keep`, has no lfw yet; dnx_log_amend() adds it. */
+bool dnx_log_lacks_lfw(const dnx_log *log);
+void dnx_log_amend(dnx_log *log, double lfw);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
+/* Brings what waits into the file. DNX_EIO: it goes on waiting. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);
-/* Also frees the path. DNX_EIO: a disk that filled up. */
-dnx_status dnx_log_close(dnx_log *log, dnx_err *err);
+/* Closes without a flush, and frees the path. */
+void dnx_log_close(dnx_log *log);
 #endif

@@ -1,82 +1,39 @@
-/* darknet classifier train: trains a network on images by the host's own loop. */
+/* loop.c - trains by the host's own loop, from the first update to the last way out. */
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "train/train.h"
-#include "net/finite.h"
+#include "base/clock.h"
+#include "base/stop.h"
 #include "kernels/kernels.h"
+#include "net/finite.h"
+#include "train/job.h"
 #include "train/teachers.h"
 
-enum { PLAIN_LINE = 50, SAVE_SECONDS = 300, SHOW = 16 };
+enum { SAVE_SECONDS = 300, AGAIN_SECONDS = 30, FLUSH_SECONDS = 1 };
 
-static volatile sig_atomic_t is_told_to_stop;
+/* ---- an update ---- */
 
-static void on_signal(int number) {
-    (void)number;
-    is_told_to_stop = 1;
+/* The class of the largest of n values of a map: the host counts in the order C, H, W. */
+static size_t largest(const float *y, dnx_shape s) {
+    size_t n = dnx_size(s), best = 0, channels = (size_t)s.c;
+    for (size_t i = 1; i < n; i++)
+        if (y[i] > y[best]) best = i;
+    return best % channels * (n / channels) + best / channels;
 }
-
-/* ---- the progress line ---- */
-
-/* The losses by name, their values per image. */
-static void show_losses(const dnx_train_job *j) {
-    for (int i = 0; i < j->net->n; i++)
-        if (j->net->nodes[i].type->is_loss)
-            printf("  %s %.4f", j->net->nodes[i].type->name, j->losses[i]);
-}
-
-static void show_bar(double share) {
-    putchar('[');
-    for (int i = 0; i < SHOW; i++) putchar(i < share * SHOW ? '#' : '.');
-    printf("] ");
-}
-
-static void show(dnx_train_job *j, const dnx_log_line *l) {
-    double now = dnx_now();
-    bool is_due = j->is_terminal ? now - j->shown >= .2 : j->batch % PLAIN_LINE == 0;
-    if (!is_due && j->batch < j->last) return;
-    j->shown = now;
-    double left = (now - j->began) * (double)(j->last - j->batch) / (double)(j->batch - j->first);
-    if (j->is_terminal) printf("\r");
-    printf("batch %llu/%llu  epoch %.2f ", (unsigned long long)j->batch,
-           (unsigned long long)j->last, l->epoch);
-    if (j->is_terminal) show_bar(l->epoch - floor(l->epoch));
-    printf(" %.0f images/s", l->speed);
-    show_losses(j);
-    if (!isnan(l->accuracy)) printf("  accuracy %.1f %%", 100 * l->accuracy);
-    if (!isnan(l->exclusivity)) printf("  exclusivity %.4g", l->exclusivity);
-    printf("  rate %.3g  waiting %.0f %%  left %d:%02d:%02d%s", l->rate, 100 * l->wait,
-           (int)(left / 3600), (int)(left / 60) % 60, (int)left % 60,
-           j->is_terminal ? "\033[K" : "\n");
-    fflush(stdout);
-    fflush(j->log.file);
-}
-
-/* ---- the loop ---- */
 
 /* How many of a sub-batch are right, by the classifier's output: 1 or 0 an image (a margin loss),
  * or a value for each class. */
 static int count_right(const dnx_train_job *j, const float *truth) {
     const dnx_net *net = j->net;
     if (j->classifier < 0) return 0;
-    size_t n = dnx_size(net->nodes[j->classifier].out);
+    const dnx_shape shape = net->nodes[j->classifier].out;
+    const size_t n = dnx_size(shape);
     const float *y = net->links[j->classifier].y;
     int right = 0;
-    for (int b = 0; b < net->batch; b++, y += n) {
-        size_t best = 0;
-        for (size_t i = 1; i < n; i++)
-            if (y[i] > y[best]) best = i;
-        right += n == 1 ? y[0] == 1 : (float)best == truth[b];
-    }
+    for (int b = 0; b < net->batch; b++, y += n)
+        right += n == 1 ? y[0] == 1 : (float)largest(y, shape) == truth[b];
     return right;
-}
-
-static void show_note(void *arg, const char *line) {
-    const dnx_train_job *j = arg;
-    fprintf(stderr, "%s%s\n", j->is_terminal ? "\n" : "", line);
 }
 
 /* The loss of the sub-batch just trained is not finite: says where that began. */
@@ -88,93 +45,176 @@ static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
             st = dnx_fail(err, DNX_ENUMBER, j->net->nodes[i].loc,
                           "NaN or infinity in the loss of layer %d [%s]", i,
                           j->net->nodes[i].type->name);
-    return st ? st : dnx_fail(err, DNX_ENUMBER, (dnx_loc){j->a.cfg, 0}, "NaN or infinity");
+    return st ? st : dnx_fail(err, DNX_ENUMBER, (dnx_loc){j->a->cfg, 0}, "NaN or infinity");
 }
 
-/* One update: all sub-batches. */
-static dnx_status step(dnx_train_job *j, dnx_err *err) {
+/* All sub-batches; *l gets what they give. */
+static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
-    double start = dnx_now(), waited = 0, loss = 0;
     int right = 0;
     memset(j->losses, 0, sizeof *j->losses * (size_t)net->n);
     for (int i = 0; i < parts; i++) {
         dnx_batch b;
         double before = dnx_now();
         dnx_status st = dnx_batches_next(j->feed, &b, err);
-        waited += dnx_now() - before;
+        l->wait += dnx_now() - before;
         if (st) return st;
         dnx_teachers_run(j->net, b.x, b.altered ? NULL : b.image, b.mirrored);
         double part = dnx_host_train(j->host, b.x, b.truth);
-        loss += part / parts;
+        l->loss += part / parts;
         for (int k = 0; k < net->n; k++) j->losses[k] += dnx_host_loss(j->host, k) / parts;
         right += count_right(j, b.truth);
         if (!isfinite(part)) return find_nan(j, err);
     }
+    if (j->classifier >= 0) l->accuracy = (double)right / net->o.batch;
+    return DNX_OK;
+}
+
+/* A running mean over about 50 updates, for NAME.run. */
+static void mix(double *mean, double v) {
+    if (!isnan(v)) *mean = isnan(*mean) ? v : *mean + (v - *mean) / 50;
+}
+
+/* A verification that fails spoils no training: it is noted, and the next one may succeed. */
+static void verify(dnx_train_job *j, double *lfw) {
+    dnx_err why = {0};
+    dnx_status st = dnx_train_verify(j, &why);
+    if (!st) *lfw = j->lfw;
+    else if (st != DNX_ESTOP)
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on", why.text);
+    if (st != DNX_ESTOP) j->late_best = why;
+}
+
+static bool is_verified(const dnx_train_job *j) {
+    return j->pairs && (j->batch % (uint64_t)j->a->verify == 0 || j->batch == j->last);
+}
+
+static void tell(dnx_train_job *j, const dnx_log_line *l) {
+    const dnx_train_update u = {j->net, l, j->first, j->last, dnx_now() - j->began};
+    dnx_log_write(&j->log, j->net, l);
+    mix(&j->loss, l->loss);
+    mix(&j->accuracy, l->accuracy);
+    if (j->events->update) j->events->update(j->events->arg, &u);
+    if (dnx_now() - j->flushed < FLUSH_SECONDS) return;
+    (void)dnx_log_flush(&j->log, NULL); /* a checkpoint tells when that fails */
+    j->flushed = dnx_now();
+}
+
+/* One update. After an error the network is that of the last whole one. */
+static dnx_status step(dnx_train_job *j, dnx_err *err) {
+    const dnx_net *net = j->net;
+    dnx_log_line l = {.batch = j->batch + 1, .accuracy = NAN, .lfw = NAN, .losses = j->losses};
+    const double start = dnx_now();
+    if (net->o.subdivisions > 1) dnx_train_keep(j);
+    dnx_status st = train_parts(j, &l, err);
+    if (st && net->o.subdivisions > 1) dnx_train_put_back(j);
+    if (st) return st;
+    const double took = dnx_now() - start;
     j->batch++;
-    double took = dnx_now() - start;
-    dnx_log_line l = {.batch = j->batch, .epoch = (double)net->seen / (double)j->data->n,
-                      .loss = loss, .speed = net->o.batch / took, .wait = waited / took,
-                      .accuracy = j->classifier < 0 ? NAN : (double)right / net->o.batch,
-                      .lfw = NAN, .exclusivity = net->has_exclusivity ? net->exclusivity : NAN,
-                      .gradient = net->o.clip_norm > 0 ? net->norm : NAN, .losses = j->losses};
-    l.rate = (double)dnx_host_rate(j->host); /* the host counts the images, then updates */
-    dnx_status st = DNX_OK;
-    if (j->pairs && (j->batch % (uint64_t)j->a.verify == 0 || j->batch == j->last)) {
-        st = dnx_train_verify(j, err);
-        if (!st) l.lfw = j->lfw;
+    l.epoch = (double)net->seen / (double)j->data->n;
+    l.speed = net->o.batch / took;
+    l.wait /= took;
+    l.exclusivity = net->has_exclusivity ? net->exclusivity : NAN;
+    l.gradient = net->o.clip_norm > 0 ? net->norm : NAN;
+    l.rate = (double)dnx_host_rate(j->host);
+    if (is_verified(j)) verify(j, &l.lfw);
+    tell(j, &l);
+    return DNX_OK;
+}
+
+/* ---- the loop ---- */
+
+/* A verification that the end of the last process cut short. */
+static void catch_up(dnx_train_job *j) {
+    double lfw = NAN;
+    if (!j->batch || !is_verified(j) || !dnx_log_lacks_lfw(&j->log)) return;
+    verify(j, &lfw);
+    if (!isnan(lfw)) dnx_log_amend(&j->log, lfw);
+}
+
+static bool is_due(const dnx_train_job *j) {
+    return j->batch % (uint64_t)j->a->every == 0 || dnx_now() - j->saved >= SAVE_SECONDS ||
+           (j->replaces && j->batch == j->first + 1); /* two runs' files do not stay mixed */
+}
+
+/* A checkpoint that cannot be written is tried again soon: the disk may have room by then. */
+static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
+    dnx_err why = {0};
+    dnx_status st = dnx_train_save(j, &why);
+    if (!st) return DNX_OK;
+    if (st == DNX_ENUMBER) return dnx_fail(err, st, (dnx_loc){0}, "%s", why.text);
+    dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on, the next try is in %d s", why.text,
+                   AGAIN_SECONDS);
+    j->saved = dnx_now() - SAVE_SECONDS + AGAIN_SECONDS;
+    return DNX_OK;
+}
+
+/* The last checkpoint, whatever ended the run; but nothing without an update, and not a network
+ * that has diverged. */
+static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
+    dnx_err why = {0};
+    if (j->batch == j->first) return st;
+    if (st == DNX_ENUMBER) {
+        if (j->saved_batch != UINT64_MAX || j->a->resume)
+            dnx_train_note(j, DNX_TRAIN_WARNING, "stopped at batch %llu; %s is the last checkpoint",
+                           (unsigned long long)j->batch + 1, j->state);
+        return st;
     }
-    dnx_log_write(&j->log, net, &l);
-    show(j, &l);
+    dnx_status saved = j->saved_batch == j->batch ? DNX_OK : dnx_train_save(j, &why);
+    if (!saved) return st;
+    if (!st) return dnx_fail(err, saved, (dnx_loc){0}, "%s", why.text);
+    dnx_train_note(j, DNX_TRAIN_WARNING, "%s", why.text);
     return st;
 }
 
-/* The updates up to the last one or a signal, with checkpoints after every -every of them or
- * SAVE_SECONDS, and one at the end. */
-static dnx_status train(dnx_train_job *j, dnx_err *err) {
-    dnx_status st = DNX_OK;
-    uint64_t saved_at = UINT64_MAX;
-    j->saved = j->began = dnx_now();
-    j->first = j->batch;
-    dnx_batches_notes(j->feed, show_note, j);
-    while (!st && j->batch < j->last && !is_told_to_stop) {
-        st = step(j, err);
-        if (st || (j->batch % (uint64_t)j->a.every && dnx_now() - j->saved < SAVE_SECONDS))
-            continue;
-        st = dnx_train_save(j, err);
-        saved_at = j->batch;
-    }
-    if (!st && saved_at != j->batch) st = dnx_train_save(j, err);
-    if (j->is_terminal) printf("\n");
-    if (st == DNX_ENUMBER && j->is_saved)
-        fprintf(stderr, "stopped at batch %llu; %s is the last checkpoint\n",
-                (unsigned long long)j->batch + 1, j->state);
-    return st;
+/* A failure that ended nothing, but was never made good. */
+static dnx_status tell_late(const dnx_train_job *j, dnx_err *err) {
+    const dnx_err *late = j->late_file.status ? &j->late_file : &j->late_best;
+    return late->status ? dnx_fail(err, late->status, (dnx_loc){0}, "%s", late->text) : DNX_OK;
 }
 
-int dnx_train(const dnx_train_args *args) {
-    dnx_train_job j = {.a = *args, .is_terminal = isatty(STDOUT_FILENO) == 1, .lfw = NAN};
-    dnx_err err = {0};
-    int wrong = 0;
+static void write_end(dnx_train_job *j, dnx_status st, const dnx_err *err) {
+    char state[sizeof err->text + 16];
+    if (j->batch == j->first || j->saved_batch != j->batch) return;
+    snprintf(state, sizeof state, "%s%s",
+             st ? "failed: " : j->batch < j->last ? "stopped" : "done", st ? err->text : "");
+    if (dnx_train_write_run(j, state, &j->late_file))
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%s", j->late_file.text);
+}
+
+static void tell_results(const dnx_train_job *j) {
+    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches", j->weights,
+                   (unsigned long long)j->batch);
+    if (j->pairs && j->best_lfw >= 0)
+        dnx_train_note(j, DNX_TRAIN_NEWS,
+                       "%s: batch %llu, %.2f %%, chosen as the best on these very pairs: expect "
+                       "less on others", j->best, (unsigned long long)j->best_batch,
+                       100 * j->best_lfw);
+}
+
+static void note_reader(void *arg, const char *line) {
+    dnx_train_note(arg, DNX_TRAIN_WARNING, "%s", line);
+}
+
+dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err) {
     dnx_flush_denormals();
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &a, NULL); /* a second one ends at once */
-    sigaction(SIGTERM, &a, NULL);
-    dnx_status st = dnx_train_open_net(&j, &err);
-    if (!st && (wrong = dnx_train_check_args(&j))) {
-        dnx_train_close(&j, &err);
-        return wrong;
+    *done = 0;
+    *is_whole = false;
+    dnx_status st = dnx_train_open_rest(j, err);
+    if (st) return st;
+    dnx_batches_notes(j->feed, note_reader, j);
+    j->saved = j->flushed = j->began = dnx_now();
+    catch_up(j);
+    while (!st && j->batch < j->last && !dnx_stop_asked()) {
+        st = step(j, err);
+        if (!st && is_due(j)) st = checkpoint(j, err);
     }
-    if (!st) st = dnx_train_open(&j, &err);
-    if (!st) {
-        printf("%zu images, %zu broken and skipped, %d classes\n", j.data->n, j.data->broken,
-               j.data->o.classes);
-        st = train(&j, &err);
-    }
-    bool is_whole = j.batch >= j.last;
-    if (!st && !is_whole)
-        fprintf(stderr, "stopped at batch %llu; go on with -resume\n", (unsigned long long)j.batch);
-    dnx_status closed = dnx_train_close(&j, &err);
-    if (st || closed) return dnx_report(&err);
-    return is_whole ? 0 : 1;
+    st = save_last(j, st, err);
+    *done = j->batch;
+    *is_whole = j->batch >= j->last;
+    if (!st) st = tell_late(j, err);
+    write_end(j, st == DNX_ESTOP ? DNX_OK : st, err);
+    if (*is_whole && !st) tell_results(j);
+    return st;
 }

@@ -1,13 +1,16 @@
-/* open.c - what a run of `classifier train` opens before its first update. */
+/* open.c - what a run opens before its first update, and refuses. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/train.h"
-#include "base/paths.h"
-#include "train/teachers.h"
+#include "base/stop.h"
+#include "data/augment.h"
+#include "net/rate.h"
 #include "net/weights.h"
+#include "train/job.h"
+#include "train/teachers.h"
 
 enum { READERS = 2, MOST_SHOWN = 20 };
 
@@ -38,24 +41,64 @@ static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) 
     return st;
 }
 
-dnx_status dnx_train_open_net(dnx_train_job *j, dnx_err *err) {
+/* Room for the losses, and for what forward changes. */
+static dnx_status allocate(dnx_train_job *j, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t floats = 0;
+    for (int i = 0; i < j->net->n; i++)
+        for (int k = 0, n = dnx_net_params(j->net, i, list); k < n; k++)
+            if (!list[k].is_trained) floats += list[k].count;
+    j->losses = calloc((size_t)j->net->n, sizeof *j->losses);
+    j->statistics = dnx_alloc(floats + 1);
+    return j->losses && j->statistics
+               ? DNX_OK
+               : dnx_fail(err, DNX_EMEM, (dnx_loc){j->a->cfg, 0}, "no memory");
+}
+
+static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     dnx_cfg *cfg;
-    dnx_status st = dnx_cfg_read(j->a.cfg, &cfg, err);
+    dnx_status st = dnx_cfg_read(j->a->cfg, &cfg, err);
     if (st) return st;
-    if (cfg->n) st = override(cfg, &j->a, err);
-    if (!st) st = dnx_net_build(cfg, true, 0, j->a.threads, &j->net, err);
-    if (!st && j->a.pairs) st = dnx_net_build(cfg, false, 16, j->a.threads, &j->eval, err);
+    if (cfg->n) st = override(cfg, j->a, err);
+    if (!st) st = dnx_net_build(cfg, true, 0, j->a->threads, &j->net, err);
+    if (!st && j->a->pairs) st = dnx_net_build(cfg, false, 16, j->a->threads, &j->eval, err);
     dnx_cfg_free(cfg);
     if (st) return st;
-    j->losses = calloc((size_t)j->net->n, sizeof *j->losses);
-    j->classifier = -1;
-    j->feature = -1;
     for (int i = 0; i < j->net->n; i++) {
         const dnx_layer_type *t = j->net->nodes[i].type;
         if (t->is_loss && !t->wants) j->classifier = i;
         if (t->is_loss && j->feature < 0) j->feature = i - 1;
     }
-    return j->losses ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){j->a.cfg, 0}, "no memory");
+    return allocate(j, err);
+}
+
+dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *events,
+                          dnx_train_job **out, dnx_err *err) {
+    dnx_train_job *j = calloc(1, sizeof *j);
+    *out = NULL;
+    if (!j) return dnx_fail(err, DNX_EMEM, (dnx_loc){args->cfg, 0}, "no memory");
+    j->a = args;
+    j->events = events;
+    j->classifier = j->feature = -1;
+    j->lfw = j->loss = j->accuracy = NAN;
+    j->best_lfw = -1;
+    j->saved_batch = UINT64_MAX;
+    dnx_status st = open_net(j, err);
+    if (st) dnx_train_close(j);
+    else *out = j;
+    return st;
+}
+
+const char *dnx_train_unfit(const dnx_train_job *j) {
+    const dnx_train_args *a = j->a;
+    const bool has_teacher = j->net->targets;
+    return a->teacher && !has_teacher ? "-teacher: no loss of the network has one"
+           : a->cache && !has_teacher ? "-cache: no loss of the network has a teacher"
+           : a->cache && dnx_augment_always(j->net)
+               ? "-cache: [net] alters every image, which leaves a teacher no output to keep"
+           : a->pairs && j->feature < 0
+               ? "-pairs: the network has no layer before its first loss"
+               : NULL;
 }
 
 /* ---- what cannot be trained ---- */
@@ -96,6 +139,20 @@ static dnx_status check_classes(const dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
+/* Some layer must be left to train, and the rate must not be 0 at the end. */
+static dnx_status check_training(const dnx_net *net, int batches, dnx_loc at, dnx_err *err) {
+    if (!net->momentum_at[net->n])
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "nothing would be trained: no layer that is left by stopbackward=1 has "
+                        "weights");
+    if (net->o.policy == DNX_POLY && batches > net->o.max_batches)
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[net] policy=poly: the rate is 0 from max_batches=%d on, so -batches %d "
+                        "would train nothing behind it; raise max_batches", net->o.max_batches,
+                        batches);
+    return DNX_OK;
+}
+
 static dnx_status check(const dnx_train_job *j, int batches, dnx_err *err) {
     const dnx_net *net = j->net;
     const dnx_node *last = &net->nodes[net->n - 1];
@@ -106,115 +163,100 @@ static dnx_status check(const dnx_train_job *j, int batches, dnx_err *err) {
     if (!batches && !net->o.max_batches)
         return dnx_fail(err, DNX_EOPTION, at, "[net] needs max_batches=, or the command -batches");
     st = check_classes(j, err);
+    if (!st) st = check_training(net, batches, at, err);
     return st ? st : dnx_batches_check(j->data, net, err);
 }
 
 /* ---- the images ---- */
 
+typedef struct {
+    const dnx_train_job *j;
+    int count;
+} shown;
+
 /* Of an image that the scan found broken. */
 static void show_broken(void *arg, const char *path, const char *why) {
-    int *count = arg;
-    if (++*count <= MOST_SHOWN) fprintf(stderr, "%s: skipped: %s\n", path, why);
-    else if (*count == MOST_SHOWN + 1) fprintf(stderr, "... and more\n");
+    shown *s = arg;
+    if (++s->count <= MOST_SHOWN)
+        dnx_train_note(s->j, DNX_TRAIN_WARNING, "%s: skipped: %s", path, why);
+    else if (s->count == MOST_SHOWN + 1) dnx_train_note(s->j, DNX_TRAIN_WARNING, "... and more");
 }
 
-/* An image for the teachers, and how many they have seen. */
+static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
+    shown s = {j, 0};
+    dnx_status st = dnx_data_open(j->a->data, show_broken, &s, &j->data, err);
+    if (!st) st = check(j, j->a->batches, err);
+    if (!st)
+        dnx_train_note(j, DNX_TRAIN_NEWS, "%zu images, %zu broken and skipped, %d classes",
+                       j->data->n, j->data->broken, j->data->o.classes);
+    return st;
+}
+
+/* An image for the teachers. A disk that fails may work again a moment later. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
-    return dnx_data_image(j->data, i, j->net, mirrored, x);
+    bool ok = dnx_data_image(j->data, i, j->net, mirrored, x);
+    for (int tries = 0; !ok && tries < 20; tries++) {
+        size_t len;
+        const char *why;
+        unsigned char *bytes = dnx_data_bytes(j->data, i, &len, &why);
+        free(bytes);
+        if (bytes || strcmp(why, DNX_UNREAD) || !dnx_stop_sleep(.2)) break;
+        ok = dnx_data_image(j->data, i, j->net, mirrored, x);
+    }
+    return ok;
 }
 
 static void show_cached(void *arg, size_t done, size_t all) {
-    dnx_train_job *j = arg;
-    if (j->is_terminal || done == all)
-        printf("%steacher: %zu of %zu images%s", j->is_terminal ? "\r" : "", done, all,
-               done == all ? "\n" : "");
-    fflush(stdout);
+    const dnx_train_job *j = arg;
+    if (j->events->cached) j->events->cached(j->events->arg, done, all);
 }
 
-/* ---- files ---- */
+/* ---- all ---- */
 
-/* folder/name and end, with len bytes of name; free() it. */
-static char *join(const char *folder, const char *name, int len, const char *end) {
-    size_t size = strlen(folder) + (size_t)len + strlen(end) + 2;
-    char *path = malloc(size);
-    if (path) snprintf(path, size, "%s/%.*s%s", folder, len, name, end);
-    return path;
-}
-
-/* FOLDER/NAME.weights and so on: FOLDER is -out or backup= of the .data file, NAME is -name or the
- * cfg's. */
-static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
-    const dnx_train_args *a = &j->a;
-    const char *slash = strrchr(a->cfg, '/'), *name = slash ? slash + 1 : a->cfg;
-    const char *dot = strrchr(name, '.'), *folder = a->out ? a->out : j->data->o.backup;
-    int len = (int)(dot && dot > name ? (size_t)(dot - name) : strlen(name));
-    if (a->name) len = (int)strlen(name = a->name);
-    dnx_status st = dnx_folder_make(folder, err);
-    if (st) return st;
-    j->weights = join(folder, name, len, ".weights");
-    j->best = join(folder, name, len, "-best.weights");
-    j->state = join(folder, name, len, ".state");
-    j->log.path = join(folder, name, len, ".csv");
-    if (j->weights && j->best && j->state && j->log.path) return DNX_OK;
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
-}
-
-/* Where the run stands: at its beginning, behind other weights, or at the checkpoint of -resume. */
-static dnx_status find_place(dnx_train_job *j, dnx_err *err) {
+dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
-    const dnx_train_args *a = &j->a;
-    dnx_status st = DNX_OK;
-    const int order[] = {net->o.sampler, net->o.identities, net->o.images};
-    if (a->clear) net->seen = 0;
-    j->run = (dnx_run){(uint64_t)net->o.seed, j->data->n, j->data->checksum,
-                       (uint64_t)net->o.batch};
-    if (net->o.sampler) j->run.list = dnx_hash(j->run.list, order, sizeof order);
-    if (a->resume) st = dnx_state_load(&j->run, net, j->state, err);
-    j->is_saved = a->resume;
-    /* The loop updates when seen / batch is whole: weights of another batch= must not shift it. */
-    net->seen -= net->seen % (uint64_t)net->o.batch;
-    j->batch = net->seen / (uint64_t)net->o.batch;
-    j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);
-    return st;
-}
-
-static dnx_status open_log(dnx_train_job *j, dnx_err *err) {
-    char *path = j->log.path;
-    j->log.path = NULL; /* until it is open, there is no log to close */
-    return dnx_log_open(&j->log, path, j->net, j->batch, err);
-}
-
-dnx_status dnx_train_open(dnx_train_job *j, dnx_err *err) {
-    dnx_net *net = j->net;
-    const dnx_train_args *a = &j->a;
-    int broken = 0;
-    dnx_status st = dnx_data_open(a->data, show_broken, &broken, &j->data, err);
-    if (!st) st = check(j, a->batches, err);
+    const dnx_train_args *a = j->a;
+    dnx_status st = open_images(j, err);
     if (!st && a->weights) st = dnx_weights_load(net, a->weights, err);
-    if (!st) st = name_files(j, err);
+    if (!st && !a->resume) st = dnx_train_find_place(j, err);
     if (!st && a->pairs) st = dnx_verify_open(a->pairs, a->faces, &j->pairs, err);
-    if (!st) st = find_place(j, err);
+    if (!st) st = dnx_train_take_files(j, err);
+    if (!st) st = dnx_train_list_inputs(j, err);
+    if (!st && a->resume) st = dnx_train_resume(j, err);
     if (!st) st = dnx_host_open(net, &j->host, err);
+    if (!st && j->pairs) st = dnx_verify_check(j->pairs, j->eval, err);
+    if (!st) st = dnx_train_find_best(j, err);
     if (!st && a->cache)
         st = dnx_teachers_cache(net, a->cache, j->data, read_image, show_cached, j, err);
-    if (!st) st = open_log(j, err);
-    if (!st)
-        st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS, &j->feed, err);
+    if (!st) {
+        char *path = j->log.path;
+        j->log.path = NULL; /* until it is open, there is no log to close */
+        st = dnx_log_open(&j->log, path, net, a->resume ? j->batch : 0, err);
+    }
+    if (!st) st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS, &j->feed, err);
     return st;
 }
 
-dnx_status dnx_train_close(dnx_train_job *j, dnx_err *err) {
-    dnx_status st = j->log.path ? dnx_log_close(&j->log, err) : DNX_OK;
+void dnx_train_close(dnx_train_job *j) {
+    if (!j) return;
+    dnx_log_close(&j->log);
     dnx_batches_close(j->feed);
     dnx_host_close(j->host);
     dnx_net_free(j->net);
     dnx_net_free(j->eval);
     dnx_verify_close(j->pairs);
     dnx_data_close(j->data);
+    dnx_record_free(&j->inputs);
+    dnx_lock_release(j->lock);
+    free(j->inputs_text);
     free(j->losses);
+    dnx_free(j->statistics);
     free(j->weights);
     free(j->state);
     free(j->best);
-    return st;
+    free(j->score);
+    free(j->names);
+    free(j->run);
+    free(j);
 }

@@ -9,6 +9,7 @@
 #include "base/stop.h"
 #include "data/embeddings.h"
 #include "base/half.h"
+#include "base/hash.h"
 #include "base/paths.h"
 #include "net/weights.h"
 
@@ -193,6 +194,13 @@ void dnx_teachers_free(dnx_teachers *t) {
     free(t);
 }
 
+const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights) {
+    const dnx_teachers *t = net->targets;
+    if (!t || i >= t->n_teachers) return NULL;
+    *weights = t->teachers[i].weights;
+    return t->teachers[i].net;
+}
+
 /* One image in the teacher's size (bilinear, centres of pixels on centres) and normalisation. */
 static void convert(const dnx_net *from, const float *x, const dnx_net *to, float *out) {
     const dnx_shape a = from->in, b = to->in;
@@ -268,24 +276,13 @@ void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
 
 /* ---- the cache ---- */
 
-static bool hash_file(const char *path, uint64_t *h) {
-    char part[65536];
-    FILE *f = fopen(path, "rb");
-    size_t n;
-    if (!f) return false;
-    while ((n = fread(part, 1, sizeof part, f)) > 0) *h = dnx_hash(*h, part, n);
-    bool ok = !ferror(f);
-    fclose(f);
-    return ok;
-}
-
 /* Of all that the numbers in the cache depend on. */
 static bool hash_all(const dnx_net *net, const teacher *k, int layer, uint64_t list, uint64_t *h) {
     *h = dnx_hash(list, &layer, sizeof layer);
     *h = dnx_hash(*h, &net->in, sizeof net->in);
     *h = dnx_hash(*h, &net->o.input_mean, sizeof net->o.input_mean);
     *h = dnx_hash(*h, &net->o.input_scale, sizeof net->o.input_scale);
-    return hash_file(k->cfg, h) && hash_file(k->weights, h);
+    return dnx_hash_file(k->cfg, h) && dnx_hash_file(k->weights, h);
 }
 
 static dnx_status compute(dnx_net *net, wanted *w, const char *path, uint64_t hash,

@@ -14,6 +14,8 @@ typedef struct dnx_teachers dnx_teachers;
  * a layer that does not fit; and the errors of building and loading. */
 dnx_status dnx_teachers_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err);
 void dnx_teachers_free(dnx_teachers *t); /* t may be NULL */
+/* Teacher i of net and the file of its weights; NULL: it has fewer. */
+const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights);
 
 /* Gives the losses of net their targets for one sub-batch x of net->batch images: from the cache
  * when there is one and `image` says which they are, else by running the teachers. image, mirrored:

@@ -1,15 +1,13 @@
-/* train.h - the parts of `classifier train`: the command line (cmd/cmd_train.c), what a run
- * opens (open.c), its checkpoints (checkpoint.c), the loop (loop.c). */
-#ifndef DNX_CMD_TRAIN_H
-#define DNX_CMD_TRAIN_H
-#include "cmd/cmd.h"
-#include "data/data.h"
-#include "data/batches.h"
-#include "host/loop.h"
+/* train.h - trains a network on images. Nothing here prints: what there is to tell goes to
+ * dnx_train_events. Parts: what a run opens (open.c), where it stands (place.c), its inputs and
+ * whether they are those of the run that it continues (inputs.c, record.c), its files
+ * (checkpoint.c, best.c, run_file.c, log.c), the loop (loop.c). */
+#ifndef DNX_TRAIN_H
+#define DNX_TRAIN_H
+#include "net/net.h"
 #include "train/log.h"
-#include "net/state.h"
-#include "face/verify.h"
 
+/* The command line; NULL, 0 and false where an option is not given, but seed -1. */
 typedef struct {
     const char *data, *cfg, *weights, *pairs, *faces, *teacher, *teacher_weights, *cache, *name;
     const char *out;
@@ -17,45 +15,42 @@ typedef struct {
     bool clear, resume, force, from_backbone;
 } dnx_train_args;
 
+/* An update, after it. */
 typedef struct {
-    dnx_train_args a;
-    dnx_net *net;
-    dnx_data *data;
-    dnx_host *host;
-    dnx_batches *feed;
-    dnx_run run;
-    char *weights, *state, *best; /* paths */
-    dnx_log log;
-    uint64_t batch, last, first; /* updates done; to do; done when this process began */
-    double saved, shown, began;  /* times */
-    double *losses;              /* by layer, per image, of this update */
-    int classifier;              /* the layer whose output tells whether the class is right; -1 */
-    dnx_verify *pairs;
-    dnx_net *eval;  /* the same network, predicting: what pairs are verified with */
-    int feature;    /* its layer; -1: none before the first loss */
-    double lfw;     /* of the last verification; NAN: none yet */
-    bool is_terminal, is_saved;  /* is_saved: there is a checkpoint of this run */
-} dnx_train_job;
+    const dnx_net *net;
+    const dnx_log_line *line;
+    uint64_t first, last; /* updates done when this process began, and to do in all */
+    double seconds;       /* since it began */
+} dnx_train_update;
 
-/* Trains by these arguments, which go together; the exit status. */
-int dnx_train(const dnx_train_args *a);
-/* 0; the exit status, with a message, for arguments that the network, built by now, has no use
- * for. */
-int dnx_train_check_args(const dnx_train_job *j);
+typedef enum { DNX_TRAIN_NEWS, DNX_TRAIN_WARNING } dnx_train_kind;
 
-/* Builds the network, and with -pairs its predicting twin. The errors of dnx_net_build. */
-dnx_status dnx_train_open_net(dnx_train_job *j, dnx_err *err);
-/* Opens all the rest: the images, the weights or the checkpoint to go on from, the host, the
- * teachers' cache, the log, the readers. The errors of those; DNX_EOPTION, DNX_ESHAPE: the network
- * cannot be trained on these images. */
-dnx_status dnx_train_open(dnx_train_job *j, dnx_err *err);
-/* Closes what is open, also of a job that failed halfway. DNX_EIO: the log cannot be written. */
-dnx_status dnx_train_close(dnx_train_job *j, dnx_err *err);
+/* Called by the thread that trains. */
+typedef struct {
+    void (*update)(void *arg, const dnx_train_update *u);
+    void (*note)(void *arg, dnx_train_kind kind, const char *text);
+    void (*cached)(void *arg, size_t done, size_t all); /* images whose teachers have run */
+    void *arg;
+} dnx_train_events;
 
-/* A checkpoint: the log up to here, NAME.state, NAME.weights. DNX_ENUMBER: a parameter is not
- * finite, and nothing was written; DNX_EIO. */
-dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
-/* Verifies the pairs with the parameters as they are; j->lfw gets the accuracy, NAME-best.weights
- * the parameters when there was none better. */
-dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
+typedef struct dnx_train_job dnx_train_job;
+
+/* Builds the network, and with -pairs its predicting twin. args and events must outlive *out. The
+ * errors of dnx_net_build. */
+dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *events,
+                          dnx_train_job **out, dnx_err *err);
+/* NULL; or which argument the network has no use for, and why. */
+const char *dnx_train_unfit(const dnx_train_job *j);
+/* Opens all the rest and trains to the end, or until a signal asks for it (base/stop.h).
+ *
+ * Before the first update nothing is written but NAME.lock. After it every way out saves first,
+ * errors included; only a network that is not finite any more is left as its last checkpoint has
+ * it. What spoils no training (a log or a best network that cannot be written, a verification that
+ * fails) is noted, tried again at the next occasion, and returned at the end if it never worked.
+ *
+ * *done: updates of the run; *is_whole: these are all. DNX_EOPTION: other inputs than the run that
+ * -resume continues, a run of that name is there, nothing is left to train; and the errors of all
+ * that is opened, read and written. */
+dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err);
+void dnx_train_close(dnx_train_job *j); /* j may be NULL */
 #endif

@@ -36,7 +36,7 @@ def train(name, *args, cfg="net.cfg", limit=60, before=None, **options):
     """Runs NAME.data with one thread, so that the weights' bits can be compared."""
     options = {"backup": name, **options}
     write(f"{name}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
-    return darknet("classifier", "train", f"{name}.data", cfg, "-threads", "1", *args,
+    return darknet("classifier", "train", f"{name}.data", cfg, "-threads", "1", "-force", *args,
                timeout=limit, preexec_fn=before)
 
 
@@ -293,7 +293,7 @@ def long_list():
     def memory(n):
         write("long.txt", "".join(LINES) * (n // 30))
         return peak_memory("classifier", "train", "long.data", "net.cfg", "-threads", "1",
-                           "-batches", "1")
+                           "-batches", "1", "-force")
 
     start = time.time()
     used = memory(200000)

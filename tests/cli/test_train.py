@@ -183,7 +183,7 @@ def full_disk():
 
 def refuses_state():
     file = data("faces", "learns")
-    refuses(file, "learns/net.state: is of another seed", args=("-resume", "-seed", "9"))
+    refuses(file, "[net] seed: was 3, is 9", args=("-resume", "-seed", "9"))
     refuses(file, "-resume takes neither", args=("-resume", "-clear"), status=2)
     good = read("learns/net.state")
     for bad, text in ((good[:-9], "is damaged or cut short"), (good[:20], "too short"),
@@ -193,7 +193,7 @@ def refuses_state():
         refuses(file, text, args=("-resume",))
     write("other.txt", "".join(listing()[:-1]))
     write("other/net.state", good)
-    refuses(data("other.txt", "other"), "is of another list", args=("-resume",))
+    refuses(data("other.txt", "other"), "[data] images: was 60, is 59", args=("-resume",))
 
 
 def few_broken():

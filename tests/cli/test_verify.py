@@ -53,11 +53,11 @@ def verification(here):
     check((read(os.path.join(here, "net-best.weights")) != best) ==
           (seen[6] > max(seen[2], seen[4])), "resumed: keeps the best")
     os.remove(os.path.join(faces, "test0001", "test0001_0002.jpg"))
-    done = run(*train)
+    done = run(*train, "-force")
     check(done.returncode == 1 and "missing" in done.stderr and "test0001_0002" in done.stderr,
           "a missing face is named")
     write(pairs, "10\t1\nnonsense\n")
-    done = run(*train)
+    done = run(*train, "-force")
     check(done.returncode == 1 and "pairs.txt:2: must be `NAME i j`" in done.stderr,
           "a bad line: " + done.stderr)
     done = run(*train[:-2])
@@ -76,7 +76,7 @@ def cache(here):
     folder = os.path.join(here, "cache")
     losses = []
     for options in ([], ["-cache", folder], ["-cache", folder]):
-        done = darknet("classifier", "train", data, cfg, *options)
+        done = darknet("classifier", "train", data, cfg, "-force", *options)
         check(done.returncode == 0, done.stderr)
         losses.append(column(os.path.join(here, "kd.csv"), "loss"))
     check(abs(losses[0][0] - losses[1][0]) < 1e-3 * losses[0][0],
@@ -90,11 +90,11 @@ def cache(here):
     shutil.copy(os.path.join(here, "other.weights"), weights)
     write(teacher, read(teacher) + b"\n# another\n")
     darknet("init", teacher, weights)
-    done = darknet("classifier", "train", data, cfg, "-cache", folder)
+    done = darknet("classifier", "train", data, cfg, "-force", "-cache", folder)
     check(done.returncode == 1 and "of another teacher" in done.stderr, "a stale cache is refused")
     with open(os.path.join(folder, file), "r+b") as f:
         f.truncate(1000)
-    done = darknet("classifier", "train", data, cfg, "-cache", folder)
+    done = darknet("classifier", "train", data, cfg, "-force", "-cache", folder)
     check(done.returncode == 1 and "cut short" in done.stderr, "a cache cut short is refused")
 
 

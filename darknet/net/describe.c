@@ -1,0 +1,95 @@
+#include "net/describe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "net/options.h"
+#include "net/rate.h"
+
+enum { MOST = 1024 }; /* bytes of a value */
+
+typedef struct {
+    dnx_describe_fn *fn;
+    void *arg;
+    char prefix[80];
+} sink;
+
+/* Word i of a list "a|b|c". */
+static void word(const char *words, int i, char *out) {
+    for (; i > 0 && strchr(words, '|'); i--) words = strchr(words, '|') + 1;
+    snprintf(out, MOST, "%.*s", (int)strcspn(words, "|"), words);
+}
+
+static void list(const dnx_list *l, char *out) {
+    size_t used = 0;
+    *out = 0;
+    for (int i = 0; i < l->n && used < MOST - 20; i++)
+        used += (size_t)snprintf(out + used, MOST - used, "%s%.9g", i ? "," : "", (double)l->v[i]);
+}
+
+static void value_of(const dnx_opt *o, const void *field, char *out) {
+    switch (o->type) {
+    case DNX_INT: snprintf(out, MOST, "%d", *(const int *)field); break;
+    case DNX_FLOAT: snprintf(out, MOST, "%.9g", (double)*(const float *)field); break;
+    case DNX_WORD: word(o->words, *(const int *)field, out); break;
+    case DNX_LIST: list(field, out); break;
+    case DNX_STRING: {
+        const char *s = *(char *const *)field;
+        snprintf(out, MOST, "%s", s ? s : "");
+    }
+    }
+}
+
+static void default_of(const dnx_opt *o, char *out) {
+    const int i = (int)o->value;
+    const float f = (float)o->value;
+    const dnx_list none = {0};
+    switch (o->type) {
+    case DNX_INT:
+    case DNX_WORD: value_of(o, &i, out); break;
+    case DNX_FLOAT: value_of(o, &f, out); break;
+    case DNX_LIST: value_of(o, &none, out); break;
+    case DNX_STRING: value_of(o, &o->words, out);
+    }
+}
+
+static void tell(const sink *s, const char *key, const char *value, const char *usual) {
+    char full[200];
+    snprintf(full, sizeof full, "%s%s%s", s->prefix, *key ? " " : "", key);
+    s->fn(s->arg, full, value, usual);
+}
+
+static void tell_number(const sink *s, const char *key, float value, float usual) {
+    char text[32], normal[32];
+    snprintf(text, sizeof text, "%.9g", (double)value);
+    snprintf(normal, sizeof normal, "%.9g", (double)usual);
+    tell(s, key, text, normal);
+}
+
+static void tell_options(const sink *s, const dnx_opt *table, const void *opts, const char *but) {
+    char value[MOST], usual[MOST];
+    for (const dnx_opt *o = table; o && o->key; o++) {
+        if (but && !strcmp(o->key, but)) continue;
+        value_of(o, (const char *)opts + o->offset, value);
+        default_of(o, usual);
+        tell(s, o->key, value, usual);
+    }
+}
+
+void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg) {
+    sink s = {fn, arg, "[net]"};
+    tell_options(&s, dnx_net_options, &net->o,
+                 net->o.policy == DNX_POLY ? NULL : "max_batches");
+    for (int i = 0; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i];
+        const dnx_link *l = &net->links[i];
+        snprintf(s.prefix, sizeof s.prefix, "layer %d", i);
+        tell(&s, "", n->type->name, NULL);
+        snprintf(s.prefix, sizeof s.prefix, "layer %d [%s]", i, n->type->name);
+        tell_number(&s, "learning_rate", l->rate, 1);
+        tell_number(&s, "decay", l->decay, 1);
+        tell_number(&s, "exclusivity", l->exclusivity, net->o.exclusivity);
+        if (i + 1 == net->first_trained) tell(&s, "stopbackward", "1", "0");
+        tell_options(&s, n->type->options, n->opts, NULL);
+    }
+}

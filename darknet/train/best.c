@@ -1,0 +1,125 @@
+/* best.c - NAME-best.weights, and NAME-best.txt, which tells what they score on which pairs. The
+ * score lies beside the weights, not in the log or the checkpoint: those are older than the weights
+ * after a kill, and a worse network would replace a better one. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/inputs.h"
+#include "base/outfile.h"
+#include "net/weights.h"
+#include "train/job.h"
+
+/* ---- the score ---- */
+
+static void checksum(char out[17], uint64_t sum) { snprintf(out, 17, "%016" PRIx64, sum); }
+
+/* The checksum of the weights file; "": it cannot be read. */
+static void weights_sum(const dnx_train_job *j, char out[17]) {
+    uint64_t sum = 0;
+    *out = 0;
+    if (dnx_hash_file(j->best, &sum)) checksum(out, sum);
+}
+
+static dnx_status write_score(const dnx_train_job *j, dnx_err *err) {
+    dnx_record r = {0};
+    char weights[17], pairs[17];
+    weights_sum(j, weights);
+    checksum(pairs, dnx_verify_checksum(j->pairs));
+    dnx_record_put(&r, "accuracy", "%.9g", j->lfw);
+    dnx_record_put(&r, "batch", "%" PRIu64, j->batch);
+    dnx_record_put(&r, "pairs file", "%s", j->a->pairs);
+    dnx_record_put(&r, "pairs", "%s", pairs);
+    dnx_record_put(&r, "weights", "%s", weights);
+    dnx_record_put(&r, "remark", "chosen as the best on these very pairs; expect less on others");
+    char *text = dnx_record_text(&r);
+    dnx_status st = text ? dnx_outfile_write(j->score, text, strlen(text), err)
+                         : dnx_fail(err, DNX_EMEM, (dnx_loc){j->score, 0}, "no memory");
+    free(text);
+    dnx_record_free(&r);
+    return st;
+}
+
+static bool is_value(const dnx_record *r, const char *key, const char *wanted) {
+    const char *value = dnx_record_get(r, key);
+    return value && *wanted && !strcmp(value, wanted);
+}
+
+/* Whether NAME-best.txt tells the score of these weights on these pairs; then takes it. */
+static bool read_score(dnx_train_job *j) {
+    dnx_record r = {0};
+    char weights[17], pairs[17];
+    size_t len;
+    char *text = dnx_file_read_unnoted(j->score, DNX_MAX_FILE, &len);
+    weights_sum(j, weights);
+    checksum(pairs, dnx_verify_checksum(j->pairs));
+    if (text) dnx_record_parse(&r, text);
+    const char *accuracy = dnx_record_get(&r, "accuracy"), *batch = dnx_record_get(&r, "batch");
+    bool ok = accuracy && batch && is_value(&r, "weights", weights) && is_value(&r, "pairs", pairs);
+    if (ok) {
+        j->best_lfw = strtod(accuracy, NULL);
+        j->best_batch = strtoull(batch, NULL, 10);
+    }
+    dnx_record_free(&r);
+    free(text);
+    return ok;
+}
+
+/* ---- verification ---- */
+
+static dnx_status run(dnx_train_job *j, double *accuracy, dnx_err *err) {
+    dnx_status st = dnx_net_prepare(j->eval, err);
+    return st ? st : dnx_verify_run(j->pairs, j->eval, j->feature, accuracy, err);
+}
+
+dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
+    dnx_err said = {0};
+    double lfw;
+    if (!j->pairs || !j->a->resume || access(j->best, F_OK) || read_score(j)) return DNX_OK;
+    const size_t mark = dnx_inputs_mark();
+    dnx_status st = dnx_weights_load(j->eval, j->best, &said);
+    dnx_inputs_rewind(mark); /* it is a result, which a better one replaces */
+    if (!st) st = run(j, &lfw, &said);
+    if (st == DNX_ESTOP) return dnx_fail(err, st, (dnx_loc){0}, "%s", said.text);
+    if (st) {
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%s; the next verification replaces it", said.text);
+        return DNX_OK;
+    }
+    j->best_lfw = lfw;
+    j->best_batch = j->eval->seen / (uint64_t)j->net->o.batch;
+    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: verified again, %.2f %% of the pairs are right", j->best,
+                   100 * lfw);
+    return DNX_OK;
+}
+
+static void copy_parameters(dnx_train_job *j) {
+    dnx_param from[DNX_MAX_PARAMS], to[DNX_MAX_PARAMS];
+    for (int i = 0; i <= j->feature; i++) {
+        int n = dnx_net_params(j->net, i, from);
+        dnx_net_params(j->eval, i, to);
+        for (int k = 0; k < n; k++)
+            memcpy(to[k].value, from[k].value, sizeof(float) * from[k].count);
+    }
+}
+
+dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
+    copy_parameters(j);
+    dnx_status st = run(j, &j->lfw, err);
+    if (st) return st;
+    j->verifications++;
+    bool is_best = j->lfw > j->best_lfw;
+    dnx_train_note(j, DNX_TRAIN_NEWS, "batch %llu: %.2f %% of the pairs are right%s",
+                   (unsigned long long)j->batch, 100 * j->lfw, is_best ? ", the best so far" : "");
+    if (!is_best) return DNX_OK;
+    st = dnx_weights_save(j->net, j->best, err);
+    if (!st) {
+        j->best_lfw = j->lfw;
+        j->best_batch = j->batch;
+        st = write_score(j, err);
+    }
+    return st;
+}

@@ -1,0 +1,221 @@
+/* inputs.c - all that the numbers of a run depend on, and how they differ from those of the run
+ * that -resume continues. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/outfile.h"
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "net/describe.h"
+#include "train/job.h"
+#include "train/teachers.h"
+
+enum { MOST_NAMED = 10 }; /* classes that are named when their names differ */
+
+void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...) {
+    char text[1200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (j->events->note) j->events->note(j->events->arg, kind, text);
+}
+
+/* ---- classes ---- */
+
+/* The identity folder that a path leads through behind its source, which is `folder` bytes long;
+ * *len 0: the source is no folder of identities. */
+static const char *identity(const char *path, size_t folder, size_t *len) {
+    const char *name = path + folder + 1, *end = strchr(name, '/');
+    *len = path[folder] == '/' && end && end > name ? (size_t)(end - name) : 0;
+    return name;
+}
+
+/* The name of each class as a line, empty where it has none; free() it. NULL: no class has one, or
+ * there is no memory. */
+static char *class_names(const dnx_data *d) {
+    const char **name = calloc((size_t)d->o.classes + 1, sizeof *name);
+    size_t *len = calloc((size_t)d->o.classes + 1, sizeof *len), room = 1;
+    bool has_names = false;
+    for (size_t i = 0; name && len && i < d->n; i++) {
+        const int c = d->class_of[i];
+        const dnx_source *s = dnx_data_source(d, i);
+        const char *path = d->text + d->at[i];
+        size_t folder = strlen(s->path);
+        if (c < 0 || c >= d->o.classes || name[c] || s->fd >= 0) continue;
+        if (strncmp(path, s->path, folder)) continue;
+        name[c] = identity(path, folder, &len[c]);
+        if (!len[c]) name[c] = NULL;
+        has_names = has_names || len[c];
+    }
+    for (int c = 0; has_names && c < d->o.classes; c++) room += len[c] + 1;
+    char *text = has_names ? malloc(room) : NULL, *to = text;
+    for (int c = 0; text && c < d->o.classes; c++)
+        to += sprintf(to, "%.*s\n", (int)len[c], len[c] ? name[c] : "");
+    free(name);
+    free(len);
+    return text;
+}
+
+dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err) {
+    char *text = class_names(j->data);
+    dnx_status st = text ? dnx_outfile_write(j->names, text, strlen(text), err) : DNX_OK;
+    free(text);
+    return st;
+}
+
+/* Which classes have other names now than NAME.names tells. */
+static void compare_names(const dnx_train_job *j) {
+    size_t len;
+    char *was = dnx_file_read_unnoted(j->names, DNX_MAX_FILE, &len), *is = class_names(j->data);
+    const char *a = was, *b = is;
+    int differ = 0;
+    for (int c = 0; a && b && (*a || *b); c++) {
+        int m = (int)strcspn(a, "\n"), n = (int)strcspn(b, "\n");
+        bool same = m == n && !strncmp(a, b, (size_t)n);
+        if (!same && differ++ < MOST_NAMED)
+            dnx_train_note(j, DNX_TRAIN_WARNING, "  class %d: was %.*s, is %.*s", c, m, a, n, b);
+        a += m + (a[m] == '\n');
+        b += n + (b[n] == '\n');
+    }
+    if (differ > MOST_NAMED)
+        dnx_train_note(j, DNX_TRAIN_WARNING, "  ... and %d classes more", differ - MOST_NAMED);
+    free(was);
+    free(is);
+}
+
+/* ---- the list ---- */
+
+typedef struct {
+    dnx_record *record;
+    const char *prefix;
+} sink;
+
+static void add_option(void *arg, const char *key, const char *value, const char *usual) {
+    const sink *s = arg;
+    char full[256];
+    snprintf(full, sizeof full, "%s%s", s->prefix, key);
+    dnx_record_add(s->record, full, value, usual);
+}
+
+static void add_checksum(dnx_record *r, const char *key, uint64_t sum) {
+    dnx_record_put(r, key, "%016" PRIx64, sum);
+}
+
+/* Each teacher as it is built, and its weights. */
+static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
+    const dnx_net *t;
+    const char *weights;
+    for (int i = 0; (t = dnx_teachers_get(j->net, i, &weights)); i++) {
+        char prefix[32], key[64];
+        uint64_t sum = 0;
+        snprintf(prefix, sizeof prefix, "teacher %d ", i);
+        sink s = {&j->inputs, prefix};
+        dnx_net_describe(t, add_option, &s);
+        snprintf(key, sizeof key, "%sweights", prefix);
+        if (!dnx_hash_file(weights, &sum))
+            return dnx_fail(err, DNX_EIO, (dnx_loc){weights, 0}, "cannot read: %s",
+                            strerror(errno));
+        add_checksum(&j->inputs, key, sum);
+    }
+    dnx_record_add(&j->inputs, "-cache", j->a->cache ? "yes" : "no", "no");
+    return DNX_OK;
+}
+
+static void list_data(dnx_train_job *j) {
+    dnx_record *r = &j->inputs;
+    const dnx_data *d = j->data;
+    char text[40], *names = class_names(d);
+    dnx_record_put(r, "[data] images", "%zu", d->n);
+    dnx_record_put(r, "[data] classes", "%d", d->o.classes);
+    add_checksum(r, "[data] content", d->content);
+    dnx_record_remark(r, "[data] train", d->o.train);
+    snprintf(text, sizeof text, "%016" PRIx64, dnx_hash(0, names ? names : "",
+                                                        names ? strlen(names) : 0));
+    dnx_record_remark(r, "[data] class names", text);
+    free(names);
+}
+
+/* What "model name" of /proc/cpuinfo tells. */
+static void processor(char *out, size_t room) {
+    char line[256], *sign;
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    snprintf(out, room, "unknown");
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, "model name", 10) && (sign = strchr(line, ':'))) {
+            snprintf(out, room, "%s", dnx_line_trim(sign + 1));
+            break;
+        }
+    if (f) fclose(f);
+}
+
+/* What changes the last bits, but not what is trained. */
+static void list_machine(dnx_train_job *j) {
+    dnx_record *r = &j->inputs;
+    char text[256];
+    uint64_t build = 0;
+    snprintf(text, sizeof text, "%d", dnx_pool_threads(j->net->pool));
+    dnx_record_remark(r, "-threads", text);
+    dnx_record_remark(r, "instructions", dnx_kernels()->name);
+    processor(text, sizeof text);
+    dnx_record_remark(r, "processor", text);
+    (void)dnx_hash_file("/proc/self/exe", &build);
+    snprintf(text, sizeof text, "%016" PRIx64, build);
+    dnx_record_remark(r, "build", text);
+}
+
+dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err) {
+    sink s = {&j->inputs, ""};
+    dnx_net_describe(j->net, add_option, &s);
+    list_data(j);
+    dnx_status st = list_teachers(j, err);
+    list_machine(j);
+    if (!st && !(j->inputs_text = dnx_record_text(&j->inputs)))
+        st = dnx_fail(err, DNX_EMEM, (dnx_loc){j->a->cfg, 0}, "no memory");
+    return st;
+}
+
+/* ---- comparing ---- */
+
+typedef struct {
+    const dnx_train_job *j;
+    int count;       /* differences that count */
+    char first[240]; /* of them */
+} comparison;
+
+static void note_difference(void *arg, const char *key, const char *was, const char *is,
+                            bool is_remark) {
+    comparison *c = arg;
+    const char *const none = "(nothing)";
+    if (!*was) was = none;
+    if (!*is) is = none;
+    if (!is_remark && !c->count++)
+        snprintf(c->first, sizeof c->first, "%s: was %.80s, is %.80s", key, was, is);
+    dnx_train_note(c->j, DNX_TRAIN_WARNING, "%s%s: was %.200s, is %.200s",
+                   is_remark ? "  (remark) " : "  ", key, was, is);
+}
+
+/* A line about the classes' names follows by compare_names(). */
+static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
+    comparison *c = arg;
+    if (!strcmp(key, "[data] class names")) compare_names(c->j);
+    else note_difference(arg, key, was, is, is_remark);
+}
+
+dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err) {
+    comparison c = {.j = j};
+    dnx_record old = {0};
+    dnx_record_parse(&old, was);
+    bool ok = dnx_record_compare(&old, &j->inputs, differs, &c);
+    dnx_record_free(&old);
+    if (!ok) return dnx_fail(err, DNX_EMEM, (dnx_loc){j->state, 0}, "no memory");
+    if (!c.count || j->a->force) return DNX_OK;
+    return dnx_fail(err, DNX_EOPTION, (dnx_loc){j->state, 0},
+                    "is of a run with other inputs: %s%s; -force goes on all the same, -name or "
+                    "-out makes another run", c.first, c.count > 1 ? ", and more" : "");
+}

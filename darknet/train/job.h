@@ -1,0 +1,107 @@
+/* job.h - a run of training, for the files of this folder. */
+#ifndef DNX_TRAIN_JOB_H
+#define DNX_TRAIN_JOB_H
+#include "base/lock.h"
+#include "data/batches.h"
+#include "data/data.h"
+#include "face/verify.h"
+#include "host/loop.h"
+#include "train/record.h"
+#include "train/train.h"
+
+struct dnx_train_job {
+    const dnx_train_args *a;
+    const dnx_train_events *events;
+    dnx_net *net;
+    dnx_data *data;
+    dnx_host *host;
+    dnx_batches *feed;
+    dnx_lock *lock;
+    char *weights, *state, *best, *score, *names, *run; /* paths: see name_files() */
+    dnx_log log;
+    uint64_t batch, last, first; /* updates done; to do; done when this process began */
+    uint64_t saved_batch;        /* of the last checkpoint; UINT64_MAX: this process made none */
+    double saved, flushed, began; /* times */
+    double *losses;              /* by layer, per image, of this update */
+    float *statistics;           /* room for what forward changes: see dnx_train_keep() */
+    int classifier;              /* the layer whose output tells whether the class is right; -1 */
+    dnx_record inputs;           /* what the numbers depend on */
+    char *inputs_text;
+    bool replaces;               /* the files of another run of that name, by -force */
+
+    dnx_verify *pairs;
+    dnx_net *eval; /* the same network, predicting: what pairs are verified with */
+    int feature;   /* its layer; -1: none before the first loss */
+    double lfw;    /* of the last verification; NAN: none yet */
+    double best_lfw; /* of NAME-best.weights; -1: there is none */
+    uint64_t best_batch;
+    int verifications; /* of this process */
+    dnx_err late_file, late_best; /* failures that did not end training and are not made good
+                                   * yet: of the log and the files beside, of verification */
+
+    /* For NAME.run: */
+    double loss, accuracy;   /* running means of about 50 updates; NAN: none */
+    double earlier_seconds;  /* of training, by the processes before this one */
+    char start[32];          /* when the run began */
+};
+
+void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- open.c ---- */
+
+/* Opens all but the network: the images, the weights or the checkpoint to go on from, the pairs,
+ * the host, the teachers' cache, the log, the readers. Writes nothing but NAME.lock and the cache.
+ * See dnx_train_run(). */
+dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
+
+/* ---- place.c ---- */
+
+/* Where the run stands, by net->seen: at its beginning or behind the weights it starts from.
+ * DNX_EOPTION: nothing is left to train. */
+dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
+/* Names the files of the run, takes the lock on them, and finds out whether they can be written.
+ * DNX_EOPTION: those of another run are there, and neither -resume nor -force; DNX_EIO: another
+ * process holds the lock, or they cannot be written. */
+dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
+/* Goes on from the checkpoint. DNX_EOPTION: other inputs than its own, or nothing is left to train;
+ * DNX_EWEIGHTS, DNX_EIO: the checkpoint. */
+dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
+
+/* ---- inputs.c ---- */
+
+/* Lists what the numbers of the run depend on, in j->inputs and j->inputs_text. DNX_EIO,
+ * DNX_EMEM. */
+dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err);
+/* Compares them with those of the checkpoint, whose text is `was`, and notes each difference.
+ * DNX_EOPTION: there are some that count, and no -force. */
+dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err);
+/* Writes the names of the classes, where they have names, to NAME.names. DNX_EIO, DNX_EMEM. */
+dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
+
+/* ---- checkpoint.c ---- */
+
+/* A checkpoint: NAME.state, NAME.weights, and with less urgency the log and NAME.run. DNX_ENUMBER:
+ * a parameter is not finite, and nothing was written; DNX_EIO, DNX_EMEM. */
+dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
+/* Remembers what forward changes of the parameters (running statistics), and puts it back after an
+ * update that ended halfway: a checkpoint then is that of the last whole update. */
+void dnx_train_keep(dnx_train_job *j);
+void dnx_train_put_back(dnx_train_job *j);
+
+/* ---- best.c ---- */
+
+/* Finds out what NAME-best.weights scores, which -resume goes on to compare with: its NAME-best.txt
+ * tells; where that is missing or of other weights or pairs, it is verified. DNX_ESTOP. */
+dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
+/* Verifies the pairs with the parameters as they are; j->lfw gets the accuracy, NAME-best.weights
+ * the parameters when there was none better. */
+dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
+
+/* ---- run_file.c ---- */
+
+/* Writes NAME.run; state: "running", "done", "stopped" or "failed: WHY". */
+dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
+/* Reads from it when the run began and how long it has trained, for -resume. */
+void dnx_train_read_run(dnx_train_job *j);
+#endif

@@ -1,0 +1,96 @@
+/* place.c - where a run stands: its files, whose they are, and the batch that it goes on from. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/outfile.h"
+#include "base/paths.h"
+#include "net/state.h"
+#include "train/job.h"
+
+/* folder/name and end, with len bytes of name; free() it. */
+static char *join(const char *folder, const char *name, int len, const char *end) {
+    size_t size = strlen(folder) + (size_t)len + strlen(end) + 2;
+    char *path = malloc(size);
+    if (path) snprintf(path, size, "%s/%.*s%s", folder, len, name, end);
+    return path;
+}
+
+/* FOLDER/NAME.weights and so on, and the lock on them: FOLDER is -out or backup= of the .data file,
+ * NAME is -name or the cfg's. */
+static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
+    const dnx_train_args *a = j->a;
+    const char *slash = strrchr(a->cfg, '/'), *name = slash ? slash + 1 : a->cfg;
+    const char *dot = strrchr(name, '.'), *folder = a->out ? a->out : j->data->o.backup;
+    int len = (int)(dot && dot > name ? (size_t)(dot - name) : strlen(name));
+    if (a->name) len = (int)strlen(name = a->name);
+    dnx_status st = dnx_folder_make(folder, err);
+    if (st) return st;
+    j->weights = join(folder, name, len, ".weights");
+    j->best = join(folder, name, len, "-best.weights");
+    j->score = join(folder, name, len, "-best.txt");
+    j->state = join(folder, name, len, ".state");
+    j->names = join(folder, name, len, ".names");
+    j->run = join(folder, name, len, ".run");
+    j->log.path = join(folder, name, len, ".csv");
+    j->log.fd = -1;
+    char *lock = join(folder, name, len, ".lock");
+    if (!lock || !j->weights || !j->best || !j->score || !j->state || !j->names || !j->run ||
+        !j->log.path)
+        st = dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
+    else st = dnx_lock_take(&j->lock, lock, err);
+    free(lock);
+    return st;
+}
+
+/* Refuses to replace another run; finds out now whether the files can be written. */
+static dnx_status try_files(dnx_train_job *j, dnx_err *err) {
+    const char *const results[] = {j->state, j->weights, j->best};
+    for (size_t i = 0; !j->a->resume && i < 3; i++) {
+        if (access(results[i], F_OK)) continue;
+        j->replaces = true;
+        if (!j->a->force)
+            return dnx_fail(err, DNX_EOPTION, (dnx_loc){results[i], 0},
+                            "a run of this name is there: -resume goes on with it, -name or -out "
+                            "makes another one, -force replaces it");
+    }
+    dnx_status st = dnx_outfile_try(j->state, err);
+    if (!st) st = dnx_outfile_try(j->weights, err);
+    if (!st && j->pairs) st = dnx_outfile_try(j->best, err);
+    return st ? st : dnx_outfile_try(j->run, err);
+}
+
+dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
+    dnx_net *net = j->net;
+    const dnx_train_args *a = j->a;
+    if (a->clear) net->seen = 0;
+    /* The loop updates when seen / batch is whole: weights of another batch= must not shift it. */
+    net->seen -= net->seen % (uint64_t)net->o.batch;
+    j->batch = j->first = net->seen / (uint64_t)net->o.batch;
+    j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);
+    if (j->batch < j->last) return DNX_OK;
+    return dnx_fail(err, DNX_EOPTION, (dnx_loc){a->resume ? j->state : a->weights, 0},
+                    "has %llu batches behind it, and %s%llu: nothing is left to train; %s",
+                    (unsigned long long)j->batch, a->batches ? "-batches is " : "max_batches=",
+                    (unsigned long long)j->last,
+                    a->resume ? "raise max_batches, or give a larger -batches"
+                              : "-clear counts from 0 again, a larger max_batches or -batches goes "
+                                "on from there");
+}
+
+dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err) {
+    dnx_state s;
+    dnx_status st = dnx_state_read(j->state, &s, err);
+    if (!st) st = dnx_train_compare(j, s.inputs, err);
+    if (!st) st = dnx_state_apply(&s, j->net, j->state, err);
+    if (!st) dnx_train_read_run(j);
+    if (!st) st = dnx_train_find_place(j, err);
+    dnx_state_free(&s);
+    return st;
+}
+
+dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err) {
+    dnx_status st = name_files(j, err);
+    return st ? st : try_files(j, err);
+}

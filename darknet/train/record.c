@@ -1,0 +1,129 @@
+#include "train/record.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *clean(char *s) {
+    for (char *c = s; c && *c; c++)
+        if ((unsigned char)*c < 32 || *c == 127) *c = '?';
+    return s;
+}
+
+static dnx_entry *append(dnx_record *r, char *key, char *value, char *usual) {
+    if (r->n == r->room) {
+        int room = r->room ? 2 * r->room : 64;
+        dnx_entry *more = realloc(r->entry, sizeof *more * (size_t)room);
+        if (more) {
+            r->entry = more;
+            r->room = room;
+        }
+    }
+    if (!key || !value || r->n == r->room) {
+        free(key);
+        free(value);
+        free(usual);
+        r->failed = true;
+        return NULL;
+    }
+    r->entry[r->n] = (dnx_entry){clean(key), clean(value), usual, false};
+    return &r->entry[r->n++];
+}
+
+void dnx_record_add(dnx_record *r, const char *key, const char *value, const char *usual) {
+    append(r, strdup(key), strdup(value), usual ? strdup(usual) : NULL);
+}
+
+void dnx_record_put(dnx_record *r, const char *key, const char *format, ...) {
+    char *value = NULL;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&value, format, args) < 0) value = NULL;
+    va_end(args);
+    append(r, strdup(key), value, NULL);
+}
+
+void dnx_record_remark(dnx_record *r, const char *key, const char *value) {
+    dnx_entry *e = append(r, strdup(key), strdup(value), NULL);
+    if (e) e->is_remark = true;
+}
+
+const char *dnx_record_get(const dnx_record *r, const char *key) {
+    for (int i = 0; i < r->n; i++)
+        if (!strcmp(r->entry[i].key, key)) return r->entry[i].value;
+    return NULL;
+}
+
+static bool is_usual(const dnx_entry *e) { return e->usual && !strcmp(e->usual, e->value); }
+
+char *dnx_record_text(const dnx_record *r) {
+    size_t room = 1, used = 0;
+    for (int i = 0; i < r->n; i++)
+        room += strlen(r->entry[i].key) + strlen(r->entry[i].value) + 2;
+    char *text = r->failed ? NULL : malloc(room);
+    if (!text) return NULL;
+    *text = 0;
+    for (int i = 0; i < r->n; i++)
+        if (!is_usual(&r->entry[i]))
+            used += (size_t)sprintf(text + used, "%s=%s\n", r->entry[i].key, r->entry[i].value);
+    return text;
+}
+
+void dnx_record_parse(dnx_record *r, const char *text) {
+    for (const char *line = text; *line;) {
+        size_t len = strcspn(line, "\n");
+        const char *sign = memchr(line, '=', len);
+        if (sign)
+            append(r, strndup(line, (size_t)(sign - line)),
+                   strndup(sign + 1, len - (size_t)(sign - line) - 1), NULL);
+        line += len + (line[len] == '\n');
+    }
+}
+
+void dnx_record_free(dnx_record *r) {
+    for (int i = 0; i < r->n; i++) {
+        free(r->entry[i].key);
+        free(r->entry[i].value);
+        free(r->entry[i].usual);
+    }
+    free(r->entry);
+    *r = (dnx_record){0};
+}
+
+/* ---- comparing ---- */
+
+static int by_key(const void *a, const void *b) {
+    return strcmp((*(const dnx_entry *const *)a)->key, (*(const dnx_entry *const *)b)->key);
+}
+
+/* The entries sorted by key, free() them; NULL: no memory. */
+static const dnx_entry **sort(const dnx_record *r) {
+    const dnx_entry **all = malloc(sizeof *all * ((size_t)r->n + 1));
+    for (int i = 0; all && i < r->n; i++) all[i] = &r->entry[i];
+    if (all) qsort(all, (size_t)r->n, sizeof *all, by_key);
+    return all;
+}
+
+static const dnx_entry *find(const dnx_entry *const *sorted, int n, const dnx_entry *e) {
+    const dnx_entry *const *found = bsearch(&e, sorted, (size_t)n, sizeof *sorted, by_key);
+    return found ? *found : NULL;
+}
+
+bool dnx_record_compare(const dnx_record *was, const dnx_record *is, dnx_differs_fn *differs,
+                        void *arg) {
+    const dnx_entry **old = sort(was), **new = sort(is);
+    bool ok = old && new && !was->failed && !is->failed;
+    for (int i = 0; ok && i < is->n; i++) {
+        const dnx_entry *now = &is->entry[i], *before = find(old, was->n, now);
+        const char *value = before ? before->value : now->usual ? now->usual : "";
+        if (strcmp(value, now->value)) differs(arg, now->key, value, now->value, now->is_remark);
+    }
+    for (int i = 0; ok && i < was->n; i++) {
+        const dnx_entry *before = &was->entry[i];
+        if (!find(new, is->n, before)) differs(arg, before->key, before->value, "", false);
+    }
+    free(old);
+    free(new);
+    return ok;
+}

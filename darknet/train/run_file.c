@@ -1,0 +1,96 @@
+/* run_file.c - NAME.run: the readable record of a run, for people and for `darknet runs`. */
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/outfile.h"
+#include "train/job.h"
+
+/* The words of this process's command line, those with odd characters quoted. */
+static void put_command(dnx_record *r) {
+    char words[8192], text[2 * sizeof words];
+    size_t used = 0;
+    FILE *f = fopen("/proc/self/cmdline", "rb");
+    size_t n = f ? fread(words, 1, sizeof words - 1, f) : 0;
+    if (f) fclose(f);
+    words[n] = 0;
+    for (const char *w = words; w < words + n; w += strlen(w) + 1) {
+        bool odd = !*w || strpbrk(w, " \t\n'\"\\$&;|<>()*?[]#~`!{}");
+        used += (size_t)snprintf(text + used, sizeof text - used, odd ? "%s'%s'" : "%s%s",
+                                 used ? " " : "", w);
+        if (used >= sizeof text) break;
+    }
+    dnx_record_put(r, "command", "%s", used ? text : "");
+}
+
+static void put_number(dnx_record *r, const char *key, const char *format, double v) {
+    char text[40] = "";
+    if (!isnan(v)) snprintf(text, sizeof text, format, v);
+    dnx_record_put(r, key, "%s", text);
+}
+
+static void put_results(const dnx_train_job *j, dnx_record *r) {
+    dnx_record_put(r, "batch", "%" PRIu64, j->batch);
+    dnx_record_put(r, "batches", "%" PRIu64, j->last);
+    put_number(r, "loss", "%.5g", j->loss);
+    put_number(r, "accuracy", "%.4f", j->accuracy);
+    put_number(r, "seconds", "%.1f", j->earlier_seconds + dnx_now() - j->began);
+    if (!j->pairs) return;
+    put_number(r, "verified", "%.5f", j->lfw);
+    put_number(r, "best", "%.5f", j->best_lfw < 0 ? NAN : j->best_lfw);
+    dnx_record_put(r, "best at batch", "%" PRIu64, j->best_batch);
+    dnx_record_put(r, "best on", "%s, on which it was chosen", j->a->pairs);
+}
+
+static void put_paths(const dnx_train_job *j, dnx_record *r) {
+    char folder[PATH_MAX];
+    struct utsname host;
+    put_command(r);
+    dnx_record_put(r, "folder", "%s", getcwd(folder, sizeof folder) ? folder : "");
+    dnx_record_put(r, "cfg", "%s", j->a->cfg);
+    dnx_record_put(r, "data", "%s", j->a->data);
+    if (j->a->weights) dnx_record_put(r, "start", "%s", j->a->weights);
+    dnx_record_put(r, "weights", "%s", j->weights);
+    dnx_record_put(r, "machine", "%s", uname(&host) ? "" : host.nodename);
+    dnx_record_put(r, "process", "%ld", (long)getpid());
+}
+
+dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err) {
+    dnx_record r = {0};
+    char now[32], *text = NULL;
+    dnx_clock_text(now, sizeof now);
+    if (!*j->start) memcpy(j->start, now, sizeof j->start);
+    dnx_record_put(&r, "state", "%s", state);
+    dnx_record_put(&r, "began", "%s", j->start);
+    dnx_record_put(&r, "saved", "%s", now);
+    put_results(j, &r);
+    dnx_record_put(&r, "seed", "%d", j->net->o.seed);
+    put_paths(j, &r);
+    char *head = dnx_record_text(&r);
+    dnx_record_free(&r);
+    if (head && asprintf(&text, "%s%s", head, j->inputs_text) < 0) text = NULL;
+    dnx_status st = text ? dnx_outfile_write(j->run, text, strlen(text), err)
+                         : dnx_fail(err, DNX_EMEM, (dnx_loc){j->run, 0}, "no memory");
+    free(head);
+    free(text);
+    return st;
+}
+
+void dnx_train_read_run(dnx_train_job *j) {
+    dnx_record r = {0};
+    size_t len;
+    char *text = dnx_file_read_unnoted(j->run, DNX_MAX_FILE, &len);
+    if (text) dnx_record_parse(&r, text);
+    const char *began = dnx_record_get(&r, "began"), *seconds = dnx_record_get(&r, "seconds");
+    if (began) snprintf(j->start, sizeof j->start, "%s", began);
+    if (seconds) j->earlier_seconds = strtod(seconds, NULL);
+    dnx_record_free(&r);
+    free(text);
+}
