@@ -1,0 +1,84 @@
+/* test_image.c - the gate for images: the fuzz target over tests/data/corpus/image, every picture
+ * of it cut short at every length, the kinds of files, and the names of images. */
+#include <glob.h>
+
+#include "lib/check.h"
+
+#include "../fuzz/fuzz_image.c"
+
+enum { MOST = 1 << 16 };
+
+static size_t read_whole(const char *path, unsigned char *bytes) {
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(bytes, 1, MOST, f) : 0;
+    if (f) fclose(f);
+    return n;
+}
+
+static bool ends(const char *name, const char *end) {
+    size_t n = strlen(name), k = strlen(end);
+    return n >= k && !strcmp(name + n - k, end);
+}
+
+/* Bytes that may be missing at the end: the padding of a BMP's last row, and of a text the digits
+ * of its last number but one. */
+static size_t spare(const char *name, const unsigned char *bytes) {
+    return ends(name, ".bmp") || (bytes[0] == 'P' && bytes[1] <= '3') ? 3 : 0;
+}
+
+/* Each copy has just its bytes, so that a checker of memory sees what is read beyond. */
+static void cut(const char *name, const unsigned char *bytes, size_t n) {
+    size_t accepted = 0;
+    for (size_t k = 0; k <= n; k++) {
+        unsigned char *copy = malloc(k ? k : 1);
+        dnx_image image;
+        if (!copy) must(false, "no memory");
+        memcpy(copy, bytes, k);
+        bool is_read = !dnx_image_decode(copy, k, &image);
+        if (is_read == (image.why != NULL)) check(false, "%s: %zu bytes: reason", name, k);
+        if (is_read && k < n - spare(name, bytes)) accepted = accepted ? accepted : k;
+        if (k == n) check(is_read, "%s: %s", name, image.why);
+        dnx_image_free(&image);
+        free(copy);
+    }
+    check(!accepted, "%s: %zu of its %zu bytes are enough", name, accepted, n);
+}
+
+static void corpus(void) {
+    static unsigned char bytes[MOST];
+    glob_t files;
+    dnx_image image;
+    if (glob("tests/data/corpus/image/*", 0, NULL, &files)) {
+        check(false, "no files in tests/data/corpus/image");
+        return;
+    }
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        const char *path = files.gl_pathv[i], *name = strrchr(path, '/') + 1;
+        size_t n = read_whole(path, bytes);
+        check(LLVMFuzzerTestOneInput(bytes, n) == 0, "%s", path);
+        if (!strncmp(name, "ok-", 3)) cut(name, bytes, n);
+        else check(dnx_image_decode(bytes, n, &image), "%s is read", name);
+    }
+    globfree(&files);
+}
+
+/* What the table of kinds says of short heads, and of names. */
+static void kinds(void) {
+    static const char *const yes[] = {"a.jpg", "b.JPEG", "c.Png", "x/d.bmp", "e.ppm", "f.pgm",
+                                      "g.pbm", "h.PNM",  "a.b.jpg"};
+    static const char *const no[] = {"jpg", "a.jpg.txt", "a.gif", "", ".", "a.", "a.jpgx", "a.jp"};
+    const unsigned char jpeg[] = {0xff, 0xd8, 0xff, 0xe0};
+    check(!dnx_image_kind_why(dnx_image_kind(jpeg, 4)), "JPEG");
+    check(dnx_image_kind_why(dnx_image_kind(jpeg, 2)) != NULL, "two bytes are no JPEG");
+    check(!strcmp(dnx_image_kind_why(dnx_image_kind(jpeg, 0)), "is no image"), "no bytes");
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        check(dnx_image_is_named(yes[i]), "%s", yes[i]);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        check(!dnx_image_is_named(no[i]), "%s", no[i]);
+}
+
+int main(void) {
+    corpus();
+    kinds();
+    return summary();
+}
