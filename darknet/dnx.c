@@ -3,19 +3,20 @@
 
 #include "kernels/pool.h"
 
-void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err) {
-    bool fits = count <= (SIZE_MAX - sizeof(float)) / size;
-    size_t floats = fits ? (count * size + sizeof(float) - 1) / sizeof(float) : SIZE_MAX;
-    float *p = dnx_alloc(floats);
-    if (p) n->allocated += floats;
-    else
-        dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory for %zu floats", n->type->name, floats);
-    return p;
+dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
+    *p = dnx_alloc(count);
+    if (!*p)
+        return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory for %zu floats", n->type->name,
+                        count);
+    n->allocated += count;
+    return DNX_OK;
 }
 
-dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
-    *p = dnx_new_array(n, count, sizeof **p, err);
-    return *p ? DNX_OK : DNX_EMEM;
+void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err) {
+    float *p;
+    bool fits = count <= (SIZE_MAX - sizeof *p) / size;
+    size_t floats = fits ? (count * size + sizeof *p - 1) / sizeof *p : SIZE_MAX;
+    return dnx_new(n, &p, floats, err) ? NULL : p;
 }
 
 typedef struct {

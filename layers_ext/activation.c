@@ -2,7 +2,7 @@
  * File: slopes C for activation=prelu (He et al. 2015, equation 1), else nothing. */
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "common/norm_act.h"
 #include "kernels/pool.h"
 #include "dnx.h"
 
@@ -57,19 +57,15 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     if (!s->slopes) return 0;
-    list[0] = (dnx_param){"slopes", s->slopes, s->d_slopes, (size_t)n->out.c, 0, true};
+    list[0] = (dnx_param){"slopes", s->slopes, s->d_slopes, (size_t)n->out.c, 0, true, 0,
+                         DNX_SLOPES};
     return 1;
-}
-
-static bool can_add(const dnx_node *n) {
-    (void)n;
-    return true;
 }
 
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const state *s = n->state;
     size_t at = (size_t)lo * (size_t)n->out.c;
-    const float *r = p->residual;
+    const float *r = dnx_residual(p);
     dnx_kernels()->scale_act(p->x[0] + at, hi - lo, n->out.c, NULL, NULL, act_of(n), s->slopes,
                              r ? r + at : NULL, p->y + at);
 }
@@ -109,6 +105,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     }
 }
 
+static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual};
+
 const dnx_layer_type dnx_activation = {
     .name = "activation",
     .summary = "an activation function",
@@ -121,5 +119,5 @@ const dnx_layer_type dnx_activation = {
     .params = params,
     .forward = forward,
     .backward = backward,
-    .can_add = can_add,
+    .fusion = &fusion,
 };

@@ -53,6 +53,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 
 const dnx_layer_type dnx_avgpool = {
     .name = "avgpool",
+    .aliases = "avg",
     .summary = "mean of each channel over the map",
     .is_reentrant = true,
     .make = make,

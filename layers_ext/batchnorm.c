@@ -7,7 +7,7 @@
  * File: scales C, mean C, variance C. */
 #include <string.h>
 
-#include "common/tail.h"
+#include "common/norm_act.h"
 #include "kernels/pool.h"
 
 #define BLOCK 64 /* rows of a gradient that stay in the cache until they are added */
@@ -19,40 +19,35 @@ typedef struct {
 static const dnx_opt options[] = {DNX_OPT_END};
 
 typedef struct {
-    dnx_tail tail;
+    dnx_norm_act norm;
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     n->out = n->in[0];
     n->scratch = n->trains ? (size_t)dnx_pool_threads(n->pool) * BLOCK * (size_t)n->out.c : 0;
-    return dnx_tail_make(&s->tail, n, true, DNX_LINEAR, err);
+    return dnx_norm_act_make(&s->norm, n, true, DNX_LINEAR, err);
 }
 
 static void unmake(dnx_node *n) {
     state *s = n->state;
-    dnx_tail_unmake(&s->tail);
+    dnx_norm_act_unmake(&s->norm);
 }
 
 static int params(dnx_node *n, dnx_param *list) {
-    dnx_tail *t = &((state *)n->state)->tail;
+    dnx_norm_act *t = &((state *)n->state)->norm;
     size_t C = (size_t)n->out.c;
-    list[0] = (dnx_param){"scales", t->scales, t->d_scales, C, 0, true};
-    list[1] = (dnx_param){"mean", t->mean, NULL, C, 0, false};
-    list[2] = (dnx_param){"variance", t->variance, NULL, C, 0, false};
+    list[0] = (dnx_param){"scales", t->scales, t->d_scales, C, 0, true, 0, DNX_SCALES};
+    list[1] = (dnx_param){"mean", t->mean, NULL, C, 0, false, 0, DNX_MEAN};
+    list[2] = (dnx_param){"variance", t->variance, NULL, C, 0, false, 0, DNX_VARIANCE};
     return 3;
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     (void)err;
     state *s = n->state;
-    if (!n->trains) dnx_tail_fold(&s->tail);
+    if (!n->trains) dnx_norm_act_fold(&s->norm);
     return DNX_OK;
-}
-
-static bool can_add(const dnx_node *n) {
-    (void)n;
-    return true;
 }
 
 static double macs(const dnx_node *n) { return (double)dnx_size(n->out); }
@@ -66,31 +61,31 @@ static long rows_of(const job *j) { return (long)j->p->batch * j->n->out.h * j->
 
 static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
-    dnx_tail *l = &((state *)j->n->state)->tail;
+    dnx_norm_act *l = &((state *)j->n->state)->norm;
     long lo, hi;
     dnx_share(rows_of(j), t, threads, &lo, &hi);
     size_t at = (size_t)lo * (size_t)l->c;
-    const float *x = j->p->x[0] + at, *r = j->p->residual;
+    const float *x = j->p->x[0] + at, *r = dnx_residual(j->p);
     if (!j->n->trains) {
         dnx_kernels()->scale_act(x, hi - lo, l->c, l->scale, l->shift, DNX_LINEAR, NULL,
                                  r ? r + at : NULL, j->p->y + at);
         return;
     }
     memcpy(l->z + at, x, sizeof *x * (size_t)(hi - lo) * (size_t)l->c);
-    dnx_tail_block(l, j->p, t, l->z + at, hi - lo);
+    dnx_norm_act_stats(l, j->p, t, l->z + at, hi - lo);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     job j = {n, p};
-    if (n->trains) dnx_tail_begin(&s->tail, n);
+    if (n->trains) dnx_norm_act_begin(&s->norm, n);
     dnx_pool_run(n->pool, forward_share, &j);
-    if (n->trains) dnx_tail_end(&s->tail, n, p);
+    if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
-    dnx_tail *l = &((state *)j->n->state)->tail;
+    dnx_norm_act *l = &((state *)j->n->state)->norm;
     long lo, hi;
     dnx_share(rows_of(j), t, threads, &lo, &hi);
     size_t C = (size_t)l->c;
@@ -99,7 +94,7 @@ static void backward_share(void *arg, int t, int threads) {
         long rows = hi - lo < BLOCK ? hi - lo : BLOCK;
         size_t at = (size_t)lo * C;
         float *dx = j->p->dx[0] + at, *out = j->p->dx_adds[0] ? block : dx;
-        dnx_tail_dz(l, j->p->dy + at, l->z + at, rows, out);
+        dnx_norm_act_dz(l, j->p->dy + at, l->z + at, rows, out);
         if (out != dx) dnx_kernels()->add(out, (size_t)rows * C, dx);
     }
 }
@@ -107,10 +102,12 @@ static void backward_share(void *arg, int t, int threads) {
 static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     job j = {n, p};
-    dnx_tail_backward(&s->tail, n, p);
-    memset(s->tail.d_biases, 0, sizeof(float) * (size_t)s->tail.c); /* not a parameter here */
+    dnx_norm_act_backward(&s->norm, n, p);
+    memset(s->norm.d_biases, 0, sizeof(float) * (size_t)s->norm.c); /* not a parameter here */
     if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
 }
+
+static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual};
 
 const dnx_layer_type dnx_batchnorm = {
     .name = "batchnorm",
@@ -126,5 +123,5 @@ const dnx_layer_type dnx_batchnorm = {
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .can_add = can_add,
+    .fusion = &fusion,
 };

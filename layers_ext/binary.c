@@ -28,8 +28,9 @@
 
 #include "common/bits/binarise.h"
 #include "common/bits/bitconv.h"
+#include "dnx_compression.h"
 #include "common/conv/filters.h"
-#include "common/tail.h"
+#include "common/norm_act.h"
 #include "kernels/pool.h"
 
 #define BLOCK 84 /* pixels at a time: a multiple of every tile height */
@@ -60,8 +61,8 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    dnx_tail tail;
-    dnx_input_norm norm;
+    dnx_norm_act norm;
+    dnx_input_norm input; /* xnor, bnn */
     dnx_bitconv bits;
     dnx_patches at;
     bool takes_signs, has_alpha; /* xnor, bnn; bwn, xnor */
@@ -116,8 +117,9 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t count = K * (size_t)s->N, B = (size_t)n->batch;
     bool counts_bits = s->takes_signs && !n->trains;
     bool of_input = s->takes_signs && o->batch_normalize && o->normalize != OUTPUT;
-    st = dnx_tail_make(&s->tail, n, o->batch_normalize && !of_input, (dnx_act)o->activation, err);
-    if (!st && s->takes_signs) st = dnx_input_norm_make(&s->norm, n, of_input, err);
+    st = dnx_norm_act_make(&s->norm, n, o->batch_normalize && !of_input, (dnx_act)o->activation,
+                           err);
+    if (!st && s->takes_signs) st = dnx_input_norm_make(&s->input, n, of_input, err);
     if (!st && s->takes_signs)
         st = dnx_bitconv_make(&s->bits, n, &s->at, o->mode == XNOR && o->k_map, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
@@ -143,13 +145,13 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
             n->scratch += B * (dnx_size(n->in[0]) + (size_t)n->out.h * (size_t)n->out.w +
                                (size_t)n->in[0].h * (size_t)n->in[0].w);
     }
-    return n->forgets ? n->type->prepare(n, err) : pack(n, err);
+    return n->keeps_no_weights ? n->type->prepare(n, err) : pack(n, err);
 }
 
 static void unmake(dnx_node *n) {
     state *s = n->state;
-    dnx_tail_unmake(&s->tail);
-    dnx_input_norm_unmake(&s->norm);
+    dnx_norm_act_unmake(&s->norm);
+    dnx_input_norm_unmake(&s->input);
     dnx_bitconv_unmake(&s->bits);
     float *all[] = {s->w, s->d_w, s->alpha, s->b, s->wk, s->packed, s->packed_t, s->d_wk, s->block,
                     s->signs, s->slope};
@@ -158,14 +160,19 @@ static void unmake(dnx_node *n) {
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
-    dnx_filters_room(n, &s->w, (size_t)s->K * (size_t)s->N);
-    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)s->N, 1, true, s->N};
-    dnx_param tail[DNX_MAX_PARAMS];
-    int last = dnx_tail_params(&s->tail, &w, false, tail);
-    list[0] = tail[0]; /* the biases; then the input's batch norm */
-    int extra = dnx_input_norm_params(&s->norm, list + 1);
-    memcpy(list + 1 + extra, tail + 1, sizeof *tail * (size_t)(last - 1));
+    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)s->N, 1, true, s->N,
+                   DNX_WEIGHTS, true};
+    dnx_param of_output[DNX_MAX_PARAMS];
+    int last = dnx_norm_act_params(&s->norm, &w, false, of_output);
+    list[0] = of_output[0]; /* the biases; then the input's batch norm */
+    int extra = dnx_input_norm_params(&s->input, list + 1);
+    memcpy(list + 1 + extra, of_output + 1, sizeof *list * (size_t)(last - 1));
     return last + extra;
+}
+
+static dnx_status restore(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    return dnx_filters_restore(n, &s->w, (size_t)s->K * (size_t)s->N, err);
 }
 
 static dnx_filters filters_of(const state *s) {
@@ -176,7 +183,7 @@ static dnx_filters filters_of(const state *s) {
 static void pack_floats(dnx_node *n) {
     state *s = n->state;
     dnx_filters all = filters_of(s);
-    for (int f = 0; f < s->N && !n->trains; f++) s->alpha[f] *= s->tail.scale[f];
+    for (int f = 0; f < s->N && !n->trains; f++) s->alpha[f] *= s->norm.scale[f];
     dnx_filters_order(&all, n->pool, s->b, s->alpha, s->wk);
     dnx_filters_pack(&all, n->pool, s->wk, s->packed, s->packed_t);
     if (!s->takes_signs) return;
@@ -197,8 +204,8 @@ static dnx_status pack(dnx_node *n, dnx_err *err) {
         dnx_binarise(s->w + at, s->at.in.c, s->taps, o->center, s->has_alpha, s->b + at,
                      &s->alpha[f]);
     }
-    if (!n->trains) dnx_tail_fold(&s->tail);
-    if (!n->trains && s->takes_signs) dnx_input_norm_fold(&s->norm);
+    if (!n->trains) dnx_norm_act_fold(&s->norm);
+    if (!n->trains && s->takes_signs) dnx_input_norm_fold(&s->input);
     if (s->takes_signs && !n->trains) st = dnx_bitconv_pack(&s->bits, n, s->b, err);
     else pack_floats(n);
     if (n->trains) return st;
@@ -222,7 +229,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
         dnx_binarise(w, s->at.in.c, s->taps, o->center, s->has_alpha, w, &alpha);
         for (size_t i = 0; i < K; i++) w[i] *= alpha;
     }
-    dnx_filters_forget(n, &s->w);
+    dnx_filters_release(n, &s->w);
     return DNX_OK;
 }
 
@@ -245,7 +252,7 @@ static void sign_share(void *arg, int t, int threads) {
     state *s = j->n->state;
     long lo, hi;
     dnx_share((long)j->p->batch * s->at.in.h * s->at.in.w, t, threads, &lo, &hi);
-    dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->norm.scale, s->norm.shift, s->signs);
+    dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->input.scale, s->input.shift, s->signs);
 }
 
 /* Floats: outputs [lo, hi), filters [first, end), whole panels. */
@@ -254,11 +261,11 @@ static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
     size_t N = (size_t)s->N, K = (size_t)s->K, lda;
-    float *block = s->block + (size_t)t * BLOCK * K, *out = dnx_tail_out(&s->tail, j->p);
+    float *block = s->block + (size_t)t * BLOCK * K, *out = dnx_norm_act_out(&s->norm, j->p);
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         float *z = out + (size_t)p * N;
-        dnx_epilogue e = dnx_tail_epilogue(&s->tail, j->p, p, first);
+        dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, p, first);
         const float *a = dnx_patches_rows(&s->at, j->x, p, rows, block, &lda);
         k->mm(a, lda, rows, s->K, s->packed + (size_t)first * K, end - first, z + first, N, &e);
         if (!n->trains) continue;
@@ -266,7 +273,7 @@ static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
         if (s->takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
         for (size_t r = 0; s->takes_signs && r < (size_t)rows; r++)
             for (size_t f = 0; f < N; f++) z[r * N + f] = z[r * N + f] * map[r] * s->alpha[f];
-        dnx_tail_block(&s->tail, j->p, t, z, rows);
+        dnx_norm_act_stats(&s->norm, j->p, t, z, rows);
     }
 }
 
@@ -278,7 +285,7 @@ static void forward_share(void *arg, int t, int threads) {
     int first, end;
     if (s->takes_signs && !n->trains) {
         dnx_bitconv_share(&s->bits, pixels, t, threads, &lo, &hi, &first, &end);
-        dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->alpha, s->slope, &s->tail);
+        dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->alpha, s->slope, &s->norm);
         return;
     }
     dnx_share_outputs(!n->trains && pixels < DNX_FEW_OUTPUTS * threads, pixels, s->N,
@@ -291,21 +298,21 @@ static void forward(dnx_node *n, dnx_pass *p) {
     job j = {n, p, s->takes_signs ? s->signs : p->x[0], NULL, NULL};
     long pixels = (long)p->batch * s->at.in.h * s->at.in.w;
     if (s->takes_signs) {
-        if (p->is_training) dnx_input_norm_batch(&s->norm, n, p->x[0], pixels);
-        else if (n->trains) dnx_input_norm_fold(&s->norm);
+        if (p->is_training) dnx_input_norm_batch(&s->input, n, p->x[0], pixels);
+        else if (n->trains) dnx_input_norm_fold(&s->input);
         dnx_pool_run(n->pool, sign_share, &j);
     }
-    if (n->trains) dnx_tail_begin(&s->tail, n);
+    if (n->trains) dnx_norm_act_begin(&s->norm, n);
     dnx_pool_run(n->pool, forward_share, &j);
-    if (n->trains) dnx_tail_end(&s->tail, n, p);
+    if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
 /* e = dz K of `rows` outputs from p on, and dk = sum over the filters of dz z / K. */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;
-    const float *z = s->tail.z + at;
-    const float *dz = dnx_tail_dz(&s->tail, j->p->dy + at, z, rows, e);
+    const float *z = s->norm.z + at;
+    const float *dz = dnx_norm_act_dz(&s->norm, j->p->dy + at, z, rows, e);
     float map[BLOCK];
     if (s->takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
     for (int r = 0; r < rows; r++, dz += N, z += N) {
@@ -366,8 +373,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     size_t threads = (size_t)dnx_pool_threads(n->pool);
     job j = {n, p, s->takes_signs ? s->signs : p->x[0], p->dx[0], NULL};
     float *behind = p->scratch + threads * BLOCK * (size_t)s->N, *map = NULL;
-    dnx_tail_backward(&s->tail, n, p);
-    if (s->takes_signs && (p->dx[0] || s->norm.has_bn)) j.dx = behind;
+    dnx_norm_act_backward(&s->norm, n, p);
+    if (s->takes_signs && (p->dx[0] || s->input.has_bn)) j.dx = behind;
     if (j.dx == behind && s->bits.has_map && o->gradient == DNX_EXACT) {
         j.dk = behind + B * dnx_size(n->in[0]);
         map = j.dk + outs;
@@ -377,9 +384,16 @@ static void backward(dnx_node *n, dnx_pass *p) {
     add_gradients(n);
     if (j.dx != behind) return;
     if (map) dnx_bitconv_unmap(&s->bits, j.dk, p->batch, map);
-    dnx_input_norm_back(&s->norm, n, p->x[0], (long)p->batch * s->at.in.h * s->at.in.w, j.dx, map,
+    dnx_input_norm_back(&s->input, n, p->x[0], (long)p->batch * s->at.in.h * s->at.in.w, j.dx, map,
                         p->dx[0], p->dx_adds[0]);
 }
+
+static dnx_arithmetic arithmetic(const dnx_node *n) {
+    return ((const state *)n->state)->takes_signs ? DNX_BIT_OPS : DNX_ADDS;
+}
+
+static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual};
+static const dnx_compression compression = {.arithmetic = arithmetic};
 
 const dnx_layer_type dnx_binary = {
     .name = "binary",
@@ -394,5 +408,7 @@ const dnx_layer_type dnx_binary = {
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .can_add = dnx_tail_can_add,
+    .restore = restore,
+    .fusion = &fusion,
+    .compression = &compression,
 };

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "common/conv/filters.h"
-#include "common/tail.h"
+#include "common/norm_act.h"
 #include "kernels/pool.h"
 
 typedef struct {
@@ -23,7 +23,7 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    dnx_tail tail;
+    dnx_norm_act norm;
     int D, N;
     float *w, *d_w;  /* N x D, file order */
     float *wk;       /* D x N, d in the order H, W, C; only while packing when it predicts, and then
@@ -47,7 +47,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->N = o->output;
     n->out = (dnx_shape){1, 1, s->N};
     size_t count = (size_t)s->D * (size_t)s->N;
-    dnx_status st = dnx_tail_make(&s->tail, n, o->batch_normalize, (dnx_act)o->activation, err);
+    dnx_status st = dnx_norm_act_make(&s->norm, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
     if (!st) st = dnx_new(n, &s->packed, k->packed(s->D, s->N), err);
     if (!st && n->trains) {
@@ -66,17 +66,21 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 
 static void unmake(dnx_node *n) {
     state *s = n->state;
-    dnx_tail_unmake(&s->tail);
+    dnx_norm_act_unmake(&s->norm);
     float *all[] = {s->w, s->d_w, s->wk, s->packed, s->packed_t, s->d_wk};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
-    dnx_filters_room(n, &s->w, (size_t)s->D * (size_t)s->N);
-    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->D * (size_t)s->N, 1, true,
-                   n->out.c};
-    return dnx_tail_params(&s->tail, &w, true, list);
+    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->D * (size_t)s->N, 1, true, n->out.c,
+                   DNX_WEIGHTS};
+    return dnx_norm_act_params(&s->norm, &w, true, list);
+}
+
+static dnx_status restore(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    return dnx_filters_restore(n, &s->w, (size_t)s->D * (size_t)s->N, err);
 }
 
 /* The place in the file's order C, H, W of input d in the order H, W, C. */
@@ -94,17 +98,17 @@ static void prepare_share(void *arg, int t, int threads) {
     for (size_t d = (size_t)lo; d < (size_t)hi; d++) {
         size_t from = file_index(n, d);
         for (size_t i = 0; i < N; i++)
-            s->wk[d * N + i] = s->w[i * D + from] * (n->trains ? 1 : s->tail.scale[i]);
+            s->wk[d * N + i] = s->w[i * D + from] * (n->trains ? 1 : s->norm.scale[i]);
     }
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    if (!s->w) return DNX_OK; /* it was prepared, then forgotten */
+    if (!s->w) return DNX_OK; /* prepared and released */
     dnx_status st = s->wk ? DNX_OK : dnx_new(n, &s->wk, (size_t)s->D * (size_t)s->N, err);
     if (st) return st;
-    if (!n->trains) dnx_tail_fold(&s->tail);
+    if (!n->trains) dnx_norm_act_fold(&s->norm);
     dnx_pool_run(n->pool, prepare_share, n);
     k->pack(s->wk, (size_t)s->N, 1, s->D, s->N, s->packed);
     if (n->trains) {
@@ -113,7 +117,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     }
     dnx_free(s->wk);
     s->wk = NULL;
-    dnx_filters_forget(n, &s->w);
+    dnx_filters_release(n, &s->w);
     return DNX_OK;
 }
 
@@ -135,20 +139,20 @@ static void forward_share(void *arg, int t, int threads) {
     int lo, hi;
     dnx_share_columns(s->N, dnx_kernels()->panel, t, threads, &lo, &hi);
     if (lo >= hi) return;
-    dnx_epilogue e = dnx_tail_epilogue(&s->tail, j->p, 0, lo);
+    dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, 0, lo);
     dnx_kernels()->mm(j->p->x[0], (size_t)s->D, j->p->batch, s->D,
                       s->packed + (size_t)lo * (size_t)s->D, hi - lo,
-                      dnx_tail_out(&s->tail, j->p) + lo, (size_t)s->N, &e);
+                      dnx_norm_act_out(&s->norm, j->p) + lo, (size_t)s->N, &e);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     job j = {n, p, NULL};
-    if (n->trains) dnx_tail_begin(&s->tail, n);
+    if (n->trains) dnx_norm_act_begin(&s->norm, n);
     dnx_pool_run(n->pool, forward_share, &j);
     if (!n->trains) return;
-    dnx_tail_block(&s->tail, p, 0, s->tail.z, p->batch);
-    dnx_tail_end(&s->tail, n, p);
+    dnx_norm_act_stats(&s->norm, p, 0, s->norm.z, p->batch);
+    dnx_norm_act_end(&s->norm, n, p);
 }
 
 static void dx_share(void *arg, int t, int threads) {
@@ -182,14 +186,17 @@ static void dw_share(void *arg, int t, int threads) {
 
 static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    dnx_tail_backward(&s->tail, n, p);
-    job j = {n, p, dnx_tail_dz(&s->tail, p->dy, s->tail.z, p->batch, p->scratch)};
+    dnx_norm_act_backward(&s->norm, n, p);
+    job j = {n, p, dnx_norm_act_dz(&s->norm, p->dy, s->norm.z, p->batch, p->scratch)};
     dnx_pool_run(n->pool, dw_share, &j);
     if (p->dx[0]) dnx_pool_run(n->pool, dx_share, &j);
 }
 
+static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual};
+
 const dnx_layer_type dnx_connected = {
     .name = "connected",
+    .aliases = "conn",
     .summary = "fully connected, batch norm, activation",
     .is_reentrant = true,
     .options = options,
@@ -202,5 +209,6 @@ const dnx_layer_type dnx_connected = {
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .can_add = dnx_tail_can_add,
+    .restore = restore,
+    .fusion = &fusion,
 };

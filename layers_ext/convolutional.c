@@ -9,9 +9,10 @@
  * A block of output pixels is gathered into rows of K = size*size*C/groups floats and multiplied by
  * the packed filters; a 1x1 convolution with stride 1 reads its input in place. The gathered
  * block stays in the cache: there is no size*size times larger copy of the input. Narrow groups,
- * depthwise ones among them, go through common/dwconv.h. Predicting, 3x3 filters with stride 1 and
- * enough channels go through Winograd's transforms (common/winograd.h). Training, a block that a
- * 1x1 convolution would read in place may first get the tail of the layer before. */
+ * depthwise ones among them, go through common/conv/dwconv.h. Predicting, 3x3 filters with stride 1
+ * and enough channels go through Winograd's transforms (common/conv/winograd.h). Training, the
+ * layer before may defer batch norm and activation to a 1x1 convolution, which applies them to a
+ * block of rows before it multiplies. */
 #include <string.h>
 
 #include "common/conv/dwconv.h"
@@ -40,7 +41,7 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    dnx_dwconv dw;     /* is_narrow: all is here. Else only dw.tail is in use */
+    dnx_dwconv dw;     /* is_narrow: all is here. Else only dw.norm is in use */
     dnx_winograd wino; /* wino.m > 0: it predicts so, and has no `packed` */
     dnx_patches at;
     int groups, K, N;  /* K, N: of one group */
@@ -51,7 +52,7 @@ typedef struct {
     float *packed;     /* groups x packed panels of K x N */
     float *packed_t;   /* the same of N x K, for dx */
     float *d_wk;       /* threads x groups x N x K; NULL: has_few_rows */
-    float *block;      /* threads x BLOCK x K; NULL: reads_in_place, and does no tail, or it
+    float *block;      /* threads x BLOCK x K; NULL: x is read in place as it is, or the network
                         * predicts: then it is in scratch */
 } state;
 
@@ -84,13 +85,13 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-static dnx_tail *tail(dnx_node *n, float **z) {
-    return dnx_tail_to_leave(&((state *)n->state)->dw.tail, z);
+static dnx_norm_act *defer(dnx_node *n, float **z) {
+    return dnx_norm_act_defer(&((state *)n->state)->dw.norm, z);
 }
 
-static bool does_tail(const dnx_node *n) {
+static bool applies_deferred(const dnx_node *n) {
     const state *s = n->state;
-    if (s->is_narrow) return dnx_dwconv_does_tail(n);
+    if (s->is_narrow) return n->trains;
     return n->trains && s->reads_in_place && s->groups == 1 && !s->has_few_rows;
 }
 
@@ -115,11 +116,11 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     const dnx_kernel_set *k = dnx_kernels();
     size_t groups = (size_t)s->groups, threads = (size_t)dnx_pool_threads(n->pool);
     size_t count = (size_t)s->K * (size_t)o->filters;
-    st = dnx_tail_make(&s->dw.tail, n, o->batch_normalize, (dnx_act)o->activation, err);
+    st = dnx_norm_act_make(&s->dw.norm, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
     if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, o->filters, err);
     if (!st && !s->wino.m) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
-    if (!st && !s->wino.m && (!s->reads_in_place || does_tail(n)))
+    if (!st && !s->wino.m && (!s->reads_in_place || applies_deferred(n)))
         st = room_for_blocks(n, threads * BLOCK * (size_t)s->K, err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_w, count, err);
@@ -139,7 +140,7 @@ static void unmake(dnx_node *n) {
         dnx_dwconv_unmake(n);
         return;
     }
-    dnx_tail_unmake(&s->dw.tail);
+    dnx_norm_act_unmake(&s->dw.norm);
     dnx_winograd_unmake(&s->wino);
     float *all[] = {s->w, s->d_w, s->wk, s->packed, s->packed_t, s->d_wk, s->block};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
@@ -148,10 +149,15 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     if (s->is_narrow) return dnx_dwconv_params(n, list);
-    dnx_filters_room(n, &s->w, (size_t)s->K * (size_t)n->out.c);
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)n->out.c, 1, true,
-                   s->groups == 1 ? n->out.c : 0};
-    return dnx_tail_params(&s->dw.tail, &w, false, list);
+                   s->groups == 1 ? n->out.c : 0, DNX_WEIGHTS};
+    return dnx_norm_act_params(&s->dw.norm, &w, false, list);
+}
+
+static dnx_status restore(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    return dnx_filters_restore(n, s->is_narrow ? &s->dw.w : &s->w, (size_t)s->K * (size_t)n->out.c,
+                               err);
 }
 
 static dnx_filters filters_of(const state *s) {
@@ -162,24 +168,24 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters f = filters_of(s);
     if (s->is_narrow) return dnx_dwconv_prepare(n, err);
-    if (!s->w) return DNX_OK; /* it was prepared, then forgotten */
-    if (!n->trains) dnx_tail_fold(&s->dw.tail);
+    if (!s->w) return DNX_OK; /* prepared and released */
+    if (!n->trains) dnx_norm_act_fold(&s->dw.norm);
     if (s->wino.m) {
-        dnx_winograd_prepare(&s->wino, n, s->w, s->dw.tail.scale);
-        dnx_filters_forget(n, &s->w);
+        dnx_winograd_prepare(&s->wino, n, s->w, s->dw.norm.scale);
+        dnx_filters_release(n, &s->w);
         return DNX_OK;
     }
     if (!s->wk && (!n->trains || s->at.size > 1)) {
         dnx_status st = dnx_new(n, &s->wk, (size_t)s->K * (size_t)n->out.c, err);
         if (st) return st;
     }
-    if (s->wk) dnx_filters_order(&f, n->pool, s->w, n->trains ? NULL : s->dw.tail.scale, s->wk);
+    if (s->wk) dnx_filters_order(&f, n->pool, s->w, n->trains ? NULL : s->dw.norm.scale, s->wk);
     dnx_filters_pack(&f, n->pool, s->wk ? s->wk : s->w, s->packed, s->packed_t);
     if (!n->trains) {
         dnx_free(s->wk);
         s->wk = NULL;
     }
-    dnx_filters_forget(n, &s->w);
+    dnx_filters_release(n, &s->w);
     return DNX_OK;
 }
 
@@ -204,8 +210,8 @@ static dnx_patches of_group(const state *s, int g) {
 static const float *rows_at(const job *j, const dnx_patches *at, long p, int count, float *block,
                             size_t *lda) {
     const float *rows = dnx_patches_rows(at, j->p->x[0], p, count, block, lda);
-    if (!j->p->tail) return rows;
-    dnx_tail_rows(j->p->tail, rows, count, block);
+    if (!dnx_deferred(j->p)) return rows;
+    dnx_norm_act_rows(dnx_deferred(j->p), rows, count, block);
     return block;
 }
 
@@ -215,7 +221,7 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
     size_t N = (size_t)n->out.c, lda;
-    float *out = dnx_tail_out(&s->dw.tail, j->p);
+    float *out = dnx_norm_act_out(&s->dw.norm, j->p);
     float *block = (s->block ? s->block : j->p->scratch) + (size_t)t * BLOCK * (size_t)s->K;
     int step = s->has_few_rows ? (int)(hi - lo) : BLOCK;
     for (long p = lo; p < hi; p += step) {
@@ -224,13 +230,13 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
             dnx_patches at = of_group(s, g);
             const float *a = rows_at(j, &at, p, rows, block, &lda);
             int f = g * s->N + first;
-            dnx_epilogue e = dnx_tail_epilogue(&s->dw.tail, j->p, p, f);
-            if (j->p->tail) e.next = j->p->x[0] + (size_t)(p + rows) * lda;
+            dnx_epilogue e = dnx_norm_act_epilogue(&s->dw.norm, j->p, p, f);
+            if (dnx_deferred(j->p)) e.next = j->p->x[0] + (size_t)(p + rows) * lda;
             k->mm(a, lda, rows, s->K,
                   s->packed + (size_t)g * k->packed(s->K, s->N) + (size_t)first * (size_t)s->K,
                   end - first, out + (size_t)p * N + f, N, &e);
         }
-        if (n->trains) dnx_tail_block(&s->dw.tail, j->p, t, out + (size_t)p * N, rows);
+        if (n->trains) dnx_norm_act_stats(&s->dw.norm, j->p, t, out + (size_t)p * N, rows);
     }
 }
 
@@ -241,7 +247,7 @@ static void forward_share(void *arg, int t, int threads) {
     long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
     int first, end;
     /* Few rows: share the columns. Statistics need whole rows. */
-    bool has_few = n->trains ? s->has_few_rows && !s->dw.tail.has_bn
+    bool has_few = n->trains ? s->has_few_rows && !s->dw.norm.has_bn
                              : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, s->N, dnx_kernels()->panel, t, threads, &lo, &hi, &first,
                       &end);
@@ -256,12 +262,12 @@ static void forward(dnx_node *n, dnx_pass *p) {
         return;
     }
     if (s->wino.m) {
-        dnx_winograd_forward(&s->wino, n, p, &s->dw.tail);
+        dnx_winograd_forward(&s->wino, n, p, &s->dw.norm);
         return;
     }
-    if (n->trains) dnx_tail_begin(&s->dw.tail, n);
+    if (n->trains) dnx_norm_act_begin(&s->dw.norm, n);
     dnx_pool_run(n->pool, forward_share, &j);
-    if (n->trains) dnx_tail_end(&s->dw.tail, n, p);
+    if (n->trains) dnx_norm_act_end(&s->dw.norm, n, p);
 }
 
 /* What the block from p on reads. */
@@ -270,7 +276,7 @@ static dnx_ahead next_block(const job *j, long p, long hi) {
     size_t N = (size_t)j->n->out.c, K = s->reads_in_place ? (size_t)s->at.in.c : 0;
     size_t at = (size_t)p, rows = (size_t)(hi - p < BLOCK ? hi - p : BLOCK);
     if (p >= hi) return (dnx_ahead){{0}, {0}};
-    return (dnx_ahead){{j->p->dy + at * N, s->dw.tail.z + at * N, j->p->x[0] + at * K},
+    return (dnx_ahead){{j->p->dy + at * N, s->dw.norm.z + at * N, j->p->x[0] + at * K},
                        {rows * N, rows * N, rows * K}};
 }
 
@@ -284,8 +290,8 @@ static void backward_part(job *j, int t, long lo, long hi) {
     float *d_wk = s->d_wk + (size_t)t * K * N, *room = j->p->scratch + (size_t)t * BLOCK * N;
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        const float *dz = dnx_tail_dz(&s->dw.tail, j->p->dy + (size_t)p * N,
-                                      s->dw.tail.z + (size_t)p * N, rows, room);
+        const float *dz = dnx_norm_act_dz(&s->dw.norm, j->p->dy + (size_t)p * N,
+                                      s->dw.norm.z + (size_t)p * N, rows, room);
         dnx_ahead next = next_block(j, p + rows, hi);
         for (int g = 0; g < s->groups; g++) {
             const float *d = dz + (size_t)g * Ng;
@@ -299,8 +305,8 @@ static void backward_part(job *j, int t, long lo, long hi) {
             float *to = s->reads_in_place ? dx + (size_t)p * lda + at.c0 : block;
             k->mm(d, N, rows, s->N, wt, s->K, to, lda, &e);
             if (!s->reads_in_place) dnx_patches_scatter(&at, block, p, rows, dx);
-            if (j->p->tail)
-                dnx_tail_sums(j->p->tail, t, to, j->p->x[0] + (size_t)p * K, rows);
+            if (dnx_deferred(j->p))
+                dnx_norm_act_sums(dnx_deferred(j->p), t, to, j->p->x[0] + (size_t)p * K, rows);
         }
     }
 }
@@ -359,11 +365,11 @@ static void backward(dnx_node *n, dnx_pass *p) {
         return;
     }
     job j = {n, p, NULL};
-    dnx_tail_backward(&s->dw.tail, n, p);
-    if (p->tail) dnx_tail_begin(p->tail, n);
+    dnx_norm_act_backward(&s->dw.norm, n, p);
+    if (dnx_deferred(p)) dnx_norm_act_begin(dnx_deferred(p), n);
     if (s->has_few_rows) {
-        j.dz = dnx_tail_dz(&s->dw.tail, p->dy, s->dw.tail.z, (long)p->batch * n->out.h * n->out.w,
-                           p->scratch);
+        j.dz = dnx_norm_act_dz(&s->dw.norm, p->dy, s->dw.norm.z,
+                               (long)p->batch * n->out.h * n->out.w, p->scratch);
         dnx_pool_run(n->pool, few_share, &j);
         return;
     }
@@ -373,8 +379,21 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_pool_run(n->pool, sum_share, &j);
 }
 
+static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
+    const opts *o = n->opts;
+    const state *s = n->state;
+    *view = (dnx_convolution){o->size, o->stride, s->at.pad, o->groups, o->activation};
+    return true;
+}
+
+static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual,
+                                  .defer = defer,
+                                  .applies_deferred = applies_deferred};
+static const dnx_compression compression = {.as_convolution = as_convolution};
+
 const dnx_layer_type dnx_convolutional = {
     .name = "convolutional",
+    .aliases = "conv",
     .summary = "convolution in groups, batch norm, activation",
     .is_reentrant = true,
     .options = options,
@@ -387,7 +406,7 @@ const dnx_layer_type dnx_convolutional = {
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .can_add = dnx_tail_can_add,
-    .tail = tail,
-    .does_tail = does_tail,
+    .restore = restore,
+    .fusion = &fusion,
+    .compression = &compression,
 };

@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dnx.h"
+#include "dnx_classifier.h"
 #include "kernels/kernels.h"
 
 enum { SSE, MASKED, SMOOTH, L1, SEG, WGAN };
@@ -42,9 +42,10 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* 1 where element i is that of its image's class. */
-static float target(const dnx_pass *p, size_t i, size_t size) {
-    return p->truth[i / size] == (float)(i % size);
+/* 1 where element i is that of its image's class, which counts in libdarknet's order C, H, W. */
+static float target(const dnx_node *n, const dnx_pass *p, size_t i, size_t size) {
+    float k = p->truth[i / size];
+    return k >= 0 && (double)k < (double)size && i % size == dnx_class_place(n->out, (size_t)k);
 }
 
 static bool is_masked(const opts *o, const dnx_pass *p, size_t i, size_t size) {
@@ -80,7 +81,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     p->loss = 0;
     for (size_t i = 0; p->truth && i < all; i++)
         if (!is_masked(o, p, i, size))
-            p->loss += loss_at(o, (double)target(p, i, size), (double)p->x[0][i]);
+            p->loss += loss_at(o, (double)target(n, p, i, size), (double)p->x[0][i]);
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
@@ -91,12 +92,16 @@ static void backward(dnx_node *n, dnx_pass *p) {
     for (size_t i = 0; i < all; i++) {
         float d = 0;
         if (p->truth && !is_masked(o, p, i, size))
-            d = slope_at(o, target(p, i, size), p->x[0][i]);
+            d = slope_at(o, target(n, p, i, size), p->x[0][i]);
         d = fabsf(d) < least ? 0 : o->scale * d;
         if (p->dy) d += p->dy[i];
         p->dx[0][i] = d + (p->dx_adds[0] ? p->dx[0][i] : 0);
     }
 }
+
+static int classes(const dnx_node *n) { return (int)dnx_size(n->out); }
+
+static const dnx_classifier classifier = {.output = DNX_VALUES, .classes = classes};
 
 const dnx_layer_type dnx_cost = {
     .name = "cost",
@@ -107,4 +112,5 @@ const dnx_layer_type dnx_cost = {
     .make = make,
     .forward = forward,
     .backward = backward,
+    .classifier = &classifier,
 };

@@ -45,7 +45,7 @@ const dnx_layer_type dnx_global_depthwise = {
     .backward = dnx_dwconv_backward,
     .macs = dnx_dwconv_macs,
     .prepare = dnx_dwconv_prepare,
-    .can_add = dnx_dwconv_can_add,
-    .tail = dnx_dwconv_tail,
-    .does_tail = dnx_dwconv_does_tail,
+    .restore = dnx_dwconv_restore,
+    .fusion = &dnx_dwconv_fusion,
+    .compression = &dnx_dwconv_compression,
 };

@@ -17,7 +17,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dnx.h"
+#include "dnx_classifier.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
@@ -66,7 +66,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t B = (size_t)b;
     n->out = (dnx_shape){1, 1, 1};
     s->D = dnx_size(n->in[0]);
-    s->T = dnx_size(n->target);
+    s->T = dnx_size(n->distillation->target);
     if (!s->T) return DNX_OK;
     double c = o->kernel == BILINEAR ? 1 : exp(-2 * (double)o->gamma);
     s->degree = o->kernel == BILINEAR ? 1 : o->order;
@@ -214,6 +214,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_pool_run(n->pool, backward_share, &j);
 }
 
+static const dnx_classifier classifier = {.wants = DNX_FEATURE};
+
 const dnx_layer_type dnx_kd_correlation = {
     .name = "kd_correlation",
     .summary = "distance from a teacher's correlations within the batch",
@@ -226,5 +228,5 @@ const dnx_layer_type dnx_kd_correlation = {
     .unmake = unmake,
     .forward = forward,
     .backward = backward,
-    .wants = DNX_FEATURE,
+    .classifier = &classifier,
 };

@@ -21,7 +21,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dnx.h"
+#include "dnx_classifier.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
@@ -72,7 +72,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err);
 static dnx_status make_map(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    int C = n->in[0].c, T = n->target.c;
+    int C = n->in[0].c, T = n->distillation->target.c;
     if ((size_t)C > ((size_t)1 << 30) / (size_t)T)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[kd_feature] from %d channels to the teacher's %d: over 2^30 weights", C,
@@ -99,7 +99,7 @@ static dnx_status make_map(dnx_node *n, dnx_err *err) {
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
-    dnx_shape f = n->in[0], t = n->target;
+    dnx_shape f = n->in[0], t = n->distillation->target;
     n->out = (dnx_shape){1, 1, 1};
     if (!dnx_size(t)) return DNX_OK;
     if (f.h != t.h || f.w != t.w)
@@ -130,7 +130,7 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     if (!s->has_map) return 0;
-    size_t T = (size_t)n->target.c;
+    size_t T = (size_t)n->distillation->target.c;
     list[0] = (dnx_param){"weights", s->w, s->d_w, T * (size_t)n->in[0].c, 1, true, 0};
     list[1] = (dnx_param){"biases", s->biases, s->d_biases, T, 0, true, 0};
     return 2;
@@ -139,7 +139,7 @@ static int params(dnx_node *n, dnx_param *list) {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     (void)err;
     state *s = n->state;
-    int C = n->in[0].c, T = n->target.c;
+    int C = n->in[0].c, T = n->distillation->target.c;
     if (!s->has_map) return DNX_OK;
     dnx_kernels()->pack(s->w, 1, (size_t)C, C, T, s->packed);
     if (n->trains) dnx_kernels()->pack(s->w, (size_t)C, 1, T, C, s->packed_t);
@@ -168,13 +168,14 @@ static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
     const dnx_epilogue e = {.bias = s->biases};
-    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->target.c;
+    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->distillation->target.c;
     long lo, hi;
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     if (s->has_map && lo < hi)
         dnx_kernels()->mm(j->p->x[0] + (size_t)lo * s->pixels * C, C,
                           (int)((size_t)(hi - lo) * s->pixels), (int)C, s->packed,
-                          j->n->target.c, s->g + (size_t)lo * size, (size_t)j->n->target.c, &e);
+                          j->n->distillation->target.c, s->g + (size_t)lo * size,
+                          (size_t)j->n->distillation->target.c, &e);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
         const float *g = j->g + b * size, *target = j->p->target + b * size;
         s->g_inv[b] = s->is_unit ? inverse_norm(g, size) : 1;
@@ -224,7 +225,7 @@ static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;
     state *s = j->n->state;
-    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->target.c;
+    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->distillation->target.c;
     long lo, hi;
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
@@ -242,16 +243,16 @@ static void backward_share(void *arg, int t, int threads) {
     }
     if (!s->has_map || !j->p->dx[0] || lo == hi) return;
     const dnx_epilogue e = {.adds = j->p->dx_adds[0]};
-    dnx_kernels()->mm(j->dg + (size_t)lo * size, (size_t)j->n->target.c,
-                      (int)((size_t)(hi - lo) * s->pixels), j->n->target.c, s->packed_t, (int)C,
-                      j->p->dx[0] + (size_t)lo * s->pixels * C, C, &e);
+    dnx_kernels()->mm(j->dg + (size_t)lo * size, (size_t)j->n->distillation->target.c,
+                      (int)((size_t)(hi - lo) * s->pixels), j->n->distillation->target.c,
+                      s->packed_t, (int)C, j->p->dx[0] + (size_t)lo * s->pixels * C, C, &e);
 }
 
 /* Rows of d_w of one thread: sum over the pixels of dg f. */
 static void map_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
-    size_t C = (size_t)j->n->in[0].c, T = (size_t)j->n->target.c;
+    size_t C = (size_t)j->n->in[0].c, T = (size_t)j->n->distillation->target.c;
     size_t rows = (size_t)j->p->batch * s->pixels;
     long lo, hi;
     dnx_share((long)T, t, threads, &lo, &hi);
@@ -279,6 +280,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     if (s->has_map) dnx_pool_run(n->pool, map_share, &j);
 }
 
+static const dnx_classifier classifier = {.wants = DNX_FEATURE};
+
 const dnx_layer_type dnx_kd_feature = {
     .name = "kd_feature",
     .summary = "distance from a teacher's features",
@@ -293,5 +296,5 @@ const dnx_layer_type dnx_kd_feature = {
     .forward = forward,
     .backward = backward,
     .prepare = prepare,
-    .wants = DNX_FEATURE,
+    .classifier = &classifier,
 };

@@ -19,7 +19,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dnx.h"
+#include "dnx_classifier.h"
 #include "kernels/pool.h"
 
 #define BLOCK 1024 /* classes */
@@ -56,15 +56,16 @@ typedef struct {
 } job;
 
 static int classes_of(const dnx_node *head, dnx_shape shape) {
-    return head ? head->type->classes(head) : (int)dnx_size(shape);
+    return head ? head->type->classifier->classes(head) : (int)dnx_size(shape);
 }
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     size_t B = (size_t)n->batch;
     n->out = (dnx_shape){1, 1, 1};
-    if (dnx_size(n->target) == 0) return DNX_OK;
-    int N = classes_of(n->target_head, n->target), M = classes_of(n->head, n->in[0]);
+    const dnx_distillation *d = n->distillation;
+    if (dnx_size(d->target) == 0) return DNX_OK;
+    int N = classes_of(d->target_head, d->target), M = classes_of(d->head, n->in[0]);
     if (N != M)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[kd_probability] the teacher tells %d classes apart, the student %d: only "
@@ -85,7 +86,7 @@ static const float *logits(dnx_node *head, const float *x, int batch, int N, int
                            float *room, size_t *ld) {
     *ld = (size_t)(head ? hi - lo : N);
     if (!head) return x + lo;
-    head->type->logits(head, x, batch, lo, hi, room);
+    head->type->classifier->logits(head, x, batch, lo, hi, room);
     return room;
 }
 
@@ -93,8 +94,8 @@ static job block_at(dnx_node *n, dnx_pass *p, int lo) {
     int N = ((const state *)n->state)->N;
     job j = {n, p, lo, N - lo < BLOCK ? N : lo + BLOCK};
     float *room = p->scratch + (size_t)n->batch * BLOCK;
-    j.zs = logits(n->head, p->x[0], p->batch, N, lo, j.hi, p->scratch, &j.ld_s);
-    j.zt = logits(n->target_head, p->target, p->batch, N, lo, j.hi, room, &j.ld_t);
+    j.zs = logits(n->distillation->head, p->x[0], p->batch, N, lo, j.hi, p->scratch, &j.ld_s);
+    j.zt = logits(n->distillation->target_head, p->target, p->batch, N, lo, j.hi, room, &j.ld_t);
     j.dz = p->scratch;
     return j;
 }
@@ -176,18 +177,24 @@ static void backward(dnx_node *n, dnx_pass *p) {
     float *dx = p->dx[0];
     if (dx && !p->dx_adds[0]) memset(dx, 0, sizeof *dx * size * (size_t)p->batch);
     if (!has_loss(n, p)) return;
-    if (n->head && !n->head->trains) return; /* stopbackward: it and all before it stay */
+    dnx_node *head = n->distillation->head;
+    if (head && !head->trains) return; /* stopbackward: it and all before it stay */
     for (int lo = 0; lo < s->N; lo += BLOCK) {
         job j = block_at(n, p, lo);
         int width = j.hi - lo;
         dnx_pool_run(n->pool, slope_share, &j);
-        if (n->head) n->head->type->logits_back(n->head, p->x[0], p->batch, lo, j.hi, j.dz, dx);
-        for (int b = 0; !n->head && dx && b < p->batch; b++)
+        if (head) {
+            head->type->classifier->logits_back(head, p->x[0], p->batch, lo, j.hi, j.dz, dx);
+            continue;
+        }
+        for (int b = 0; dx && b < p->batch; b++)
             for (int k = 0; k < width; k++)
                 dx[(size_t)b * size + (size_t)(lo + k)] += j.dz[(size_t)b * (size_t)width +
                                                                 (size_t)k];
     }
 }
+
+static const dnx_classifier classifier = {.wants = DNX_LOGITS};
 
 const dnx_layer_type dnx_kd_probability = {
     .name = "kd_probability",
@@ -201,5 +208,5 @@ const dnx_layer_type dnx_kd_probability = {
     .unmake = unmake,
     .forward = forward,
     .backward = backward,
-    .wants = DNX_LOGITS,
+    .classifier = &classifier,
 };

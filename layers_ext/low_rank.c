@@ -18,6 +18,7 @@
 #include "common/conv/filters.h"
 #include "common/conv/patches.h"
 #include "common/conv/winograd.h"
+#include "dnx_compression.h"
 #include "kernels/pool.h"
 
 #define BLOCK 84 /* pixels at a time: a multiple of every tile height */
@@ -36,7 +37,7 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    dnx_tail tail;
+    dnx_norm_act norm;
     dnx_winograd wino; /* wino.m > 0: it makes t, and there is no packed_v */
     size_t wino_room;  /* floats of scratch before t */
     dnx_patches at;
@@ -85,7 +86,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     const dnx_kernel_set *k = dnx_kernels();
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
     size_t threads = (size_t)dnx_pool_threads(n->pool);
-    st = dnx_tail_make(&s->tail, n, o->batch_normalize, (dnx_act)o->activation, err);
+    st = dnx_norm_act_make(&s->norm, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_new(n, &s->v, K * R, err);
     if (!st) st = dnx_new(n, &s->p, R * N, err);
     if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, s->R, err);
@@ -118,7 +119,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 
 static void unmake(dnx_node *n) {
     state *s = n->state;
-    dnx_tail_unmake(&s->tail);
+    dnx_norm_act_unmake(&s->norm);
     dnx_winograd_unmake(&s->wino);
     float *all[] = {s->v, s->d_v, s->p, s->d_p, s->vk, s->packed_v, s->packed_p,
                     s->packed_vt, s->packed_pt, s->t, s->block, s->d_all};
@@ -128,16 +129,20 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
-    dnx_filters_room(n, &s->p, R * N);
-    dnx_filters_room(n, &s->v, R * K);
-    dnx_param p = {"weights", s->p, s->d_p, N * R, 1, true, s->N};
-    dnx_param v = {"basis", s->v, s->d_v, R * K, 1, true, s->R};
-    int count = dnx_tail_params(&s->tail, &p, false, list);
-    if (s->tail.slopes) {
+    dnx_param p = {"weights", s->p, s->d_p, N * R, 1, true, s->N, DNX_WEIGHTS};
+    dnx_param v = {"basis", s->v, s->d_v, R * K, 1, true, s->R, DNX_BASIS};
+    int count = dnx_norm_act_params(&s->norm, &p, false, list);
+    if (s->norm.slopes) {
         list[count] = list[count - 1];
         list[count - 1] = v;
     } else list[count] = v;
     return count + 1;
+}
+
+static dnx_status restore(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    dnx_status st = dnx_filters_restore(n, &s->p, (size_t)s->R * (size_t)s->N, err);
+    return st ? st : dnx_filters_restore(n, &s->v, (size_t)s->R * (size_t)s->K, err);
 }
 
 /* V and P as filters of K and of R floats. */
@@ -148,25 +153,25 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters v = v_of(s), p = p_of(s);
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
-    if (!s->p || !s->v) return DNX_OK; /* it was prepared, then forgotten */
+    if (!s->p || !s->v) return DNX_OK; /* prepared and released */
     if (!s->vk) {
         dnx_status st = dnx_new(n, &s->vk, R * (K > N ? K : N), err);
         if (st) return st;
     }
-    if (!n->trains) dnx_tail_fold(&s->tail);
+    if (!n->trains) dnx_norm_act_fold(&s->norm);
     if (s->wino.m) dnx_winograd_prepare(&s->wino, n, s->v, NULL);
     else {
         dnx_filters_order(&v, n->pool, s->v, NULL, s->vk);
         dnx_filters_pack(&v, n->pool, s->vk, s->packed_v, s->packed_vt);
     }
-    dnx_filters_order(&p, n->pool, s->p, n->trains ? NULL : s->tail.scale, s->vk);
+    dnx_filters_order(&p, n->pool, s->p, n->trains ? NULL : s->norm.scale, s->vk);
     dnx_filters_pack(&p, n->pool, s->vk, s->packed_p, s->packed_pt);
     if (!n->trains) {
         dnx_free(s->vk);
         s->vk = NULL;
     }
-    dnx_filters_forget(n, &s->p);
-    dnx_filters_forget(n, &s->v);
+    dnx_filters_release(n, &s->p);
+    dnx_filters_release(n, &s->v);
     return DNX_OK;
 }
 
@@ -186,7 +191,7 @@ static void forward_share(void *arg, int t, int threads) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, lda;
-    float *out = dnx_tail_out(&s->tail, j->p);
+    float *out = dnx_norm_act_out(&s->norm, j->p);
     float *block = (s->block ? s->block : j->p->scratch) + (size_t)t * BLOCK * (K + R);
     float *whole = s->wino.m ? j->p->scratch + s->wino_room : s->t;
     long lo, hi;
@@ -194,13 +199,13 @@ static void forward_share(void *arg, int t, int threads) {
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         float *mid = whole ? whole + (size_t)p * R : block + BLOCK * K;
-        dnx_epilogue none = {0}, e = dnx_tail_epilogue(&s->tail, j->p, p, 0);
+        dnx_epilogue none = {0}, e = dnx_norm_act_epilogue(&s->norm, j->p, p, 0);
         if (!s->wino.m) {
             const float *a = dnx_patches_rows(&s->at, j->p->x[0], p, rows, block, &lda);
             k->mm(a, lda, rows, s->K, s->packed_v, s->R, mid, R, &none);
         }
         k->mm(mid, R, rows, s->R, s->packed_p, s->N, out + (size_t)p * N, N, &e);
-        if (n->trains) dnx_tail_block(&s->tail, j->p, t, out + (size_t)p * N, rows);
+        if (n->trains) dnx_norm_act_stats(&s->norm, j->p, t, out + (size_t)p * N, rows);
     }
 }
 
@@ -212,9 +217,9 @@ static void forward(dnx_node *n, dnx_pass *p) {
         mid.y = p->scratch + s->wino_room;
         dnx_winograd_forward(&s->wino, n, &mid, NULL);
     }
-    if (n->trains) dnx_tail_begin(&s->tail, n);
+    if (n->trains) dnx_norm_act_begin(&s->norm, n);
     dnx_pool_run(n->pool, forward_share, &j);
-    if (n->trains) dnx_tail_end(&s->tail, n, p);
+    if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
 /* Gradients of P, V and x of output pixels [lo, hi), block by block while dz is in the cache. */
@@ -228,8 +233,8 @@ static void backward_part(job *j, int t, long lo, long hi) {
     float *dx = j->p->dx[0], *room = j->p->scratch + (size_t)t * BLOCK * N;
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        const float *dz = dnx_tail_dz(&s->tail, j->p->dy + (size_t)p * N,
-                                      s->tail.z + (size_t)p * N, rows, room);
+        const float *dz = dnx_norm_act_dz(&s->norm, j->p->dy + (size_t)p * N,
+                                      s->norm.z + (size_t)p * N, rows, room);
         dnx_epilogue e = {0};
         k->mmt(s->t + (size_t)p * R, R, dz, N, rows, s->R, s->N, d_pk, N);
         k->mm(dz, N, rows, s->N, s->packed_pt, s->R, dt, R, &e);
@@ -256,7 +261,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     int threads = dnx_pool_threads(n->pool);
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, count = R * (K + N);
     job j = {n, p};
-    dnx_tail_backward(&s->tail, n, p);
+    dnx_norm_act_backward(&s->norm, n, p);
     memset(s->d_all, 0, sizeof(float) * count * (size_t)threads);
     dnx_pool_run(n->pool, backward_share, &j);
     for (int t = 1; t < threads; t++)
@@ -268,6 +273,9 @@ static void backward(dnx_node *n, dnx_pass *p) {
     for (size_t f = 0; f < N; f++)
         for (size_t r = 0; r < R; r++) s->d_p[f * R + r] += s->d_all[K * R + r * N + f];
 }
+
+static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual};
+static const dnx_compression compression = {.is_low_rank = true};
 
 const dnx_layer_type dnx_low_rank = {
     .name = "low_rank",
@@ -283,5 +291,7 @@ const dnx_layer_type dnx_low_rank = {
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .can_add = dnx_tail_can_add,
+    .restore = restore,
+    .fusion = &fusion,
+    .compression = &compression,
 };

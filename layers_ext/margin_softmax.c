@@ -29,7 +29,7 @@
 
 #include "common/face/cosines.h"
 #include "common/face/margin.h"
-#include "dnx.h"
+#include "dnx_classifier.h"
 #include "kernels/pool.h"
 
 enum { NONE, HARD, FOCAL };
@@ -339,6 +339,11 @@ static void logits_back(dnx_node *n, const float *x, int batch, int lo, int hi, 
                      (size_t)(hi - lo), dx, true);
 }
 
+static const dnx_classifier classifier = {.output = DNX_IS_RIGHT,
+                                          .classes = classes,
+                                          .logits = logits,
+                                          .logits_back = logits_back};
+
 const dnx_layer_type dnx_margin_softmax = {
     .name = "margin_softmax",
     .summary = "cross-entropy over cosines with a margin",
@@ -352,7 +357,5 @@ const dnx_layer_type dnx_margin_softmax = {
     .forward = forward,
     .backward = backward,
     .macs = macs,
-    .classes = classes,
-    .logits = logits,
-    .logits_back = logits_back,
+    .classifier = &classifier,
 };

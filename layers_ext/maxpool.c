@@ -117,6 +117,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 
 const dnx_layer_type dnx_maxpool = {
     .name = "maxpool",
+    .aliases = "max",
     .summary = "largest value of each window",
     .is_reentrant = true,
     .options = options,

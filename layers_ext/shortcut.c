@@ -11,7 +11,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
-#include "dnx.h"
+#include "dnx_fusion.h"
 
 typedef struct {
     dnx_list from;
@@ -63,8 +63,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     for (size_t c = 0; !st && c < C; c++) s->one[c] = 1;
     if (!st) st = dnx_new(n, &s->zero, C, err);
     if (!st)
-        st = dnx_new(n, (float **)(void *)&s->sums, 4 * C * (size_t)dnx_pool_threads(n->pool), err);
-    return st;
+        s->sums = dnx_new_array(n, 2 * C * (size_t)dnx_pool_threads(n->pool), sizeof *s->sums, err);
+    return st || !s->sums ? DNX_EMEM : DNX_OK;
 }
 
 static void unmake(dnx_node *n) {
@@ -213,6 +213,14 @@ static void backward(dnx_node *n, dnx_pass *p) {
     if (p->dx[1]) dnx_pool_run(n->pool, df_share, &j);
 }
 
+static bool is_plain_sum(const dnx_node *n) {
+    const opts *o = n->opts;
+    return ((const state *)n->state)->is_plain && o->activation == DNX_LINEAR && o->alpha == 1 &&
+           o->beta == 1;
+}
+
+static const dnx_fusion fusion = {.is_plain_sum = is_plain_sum};
+
 const dnx_layer_type dnx_shortcut = {
     .name = "shortcut",
     .summary = "adds the output of an earlier layer",
@@ -225,4 +233,5 @@ const dnx_layer_type dnx_shortcut = {
     .unmake = unmake,
     .forward = forward,
     .backward = backward,
+    .fusion = &fusion,
 };

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dnx.h"
+#include "dnx_classifier.h"
 
 typedef struct {
     int groups, noloss, spatial;
@@ -57,8 +57,7 @@ static bool has_loss(const dnx_node *n, const dnx_pass *p) {
 static long class_at(const dnx_node *n, const dnx_pass *p, long b) {
     float t = p->truth[b];
     if (!(t >= 0 && (double)t < (double)dnx_size(n->out))) return -1;
-    long hw = (long)n->out.h * n->out.w, k = (long)t;
-    return k % hw * n->out.c + k / hw;
+    return (long)dnx_class_place(n->out, (size_t)t);
 }
 
 /* A double for each image: its loss. */
@@ -141,8 +140,13 @@ static void backward(dnx_node *n, dnx_pass *p) {
     if (p->dx[0]) dnx_each_row(n, p, p->batch, backward_rows);
 }
 
+static int classes(const dnx_node *n) { return (int)dnx_size(n->out); }
+
+static const dnx_classifier classifier = {.output = DNX_VALUES, .classes = classes};
+
 const dnx_layer_type dnx_softmax = {
     .name = "softmax",
+    .aliases = "soft",
     .summary = "probabilities and the cross entropy of the class",
     .is_loss = true,
     .is_reentrant = true,
@@ -151,4 +155,5 @@ const dnx_layer_type dnx_softmax = {
     .make = make,
     .forward = forward,
     .backward = backward,
+    .classifier = &classifier,
 };

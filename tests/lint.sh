@@ -24,12 +24,12 @@ includes() { # quoted includes of the files of one folder
     find "$1" -maxdepth 1 -name '*.[ch]' -exec \
         grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' /dev/null {} +
 }
-complain 'a layer may include only dnx.h, kernels/*.h and common/*.h' <<END
-$(includes layers_ext | grep -vE 'include[[:space:]]*"(dnx|(kernels|common|common/[a-z]+)/[a-z0-9_]+)\.h"')
+complain 'a layer may include only dnx*.h, kernels/*.h and common/*.h' <<END
+$(includes layers_ext | grep -vE 'include[[:space:]]*"(dnx|dnx_[a-z]+|(kernels|common|common/[a-z]+)/[a-z0-9_]+)\.h"')
 END
-complain 'layers_ext/common may include only dnx.h, kernels/*.h and its own headers' <<END
+complain 'layers_ext/common may include only dnx*.h, kernels/*.h and its own headers' <<END
 $(includes layers_ext/common 2>/dev/null |
-    grep -vE 'include[[:space:]]*"((kernels|common|common/[a-z]+)/[a-z0-9_]+|dnx)\.h"')
+    grep -vE 'include[[:space:]]*"((kernels|common|common/[a-z]+)/[a-z0-9_]+|dnx|dnx_[a-z]+)\.h"')
 $(includes layers_ext/common 2>/dev/null |
     grep -E 'include[[:space:]]*"(cfg|net|opts|registry|weights|host[a-z_]*)\.h"')
 END

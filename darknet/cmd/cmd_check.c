@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cmd/cmd.h"
+#include "dnx_compression.h"
 #include "kernels/pool.h"
 #include "net/weights_packed.h"
 
@@ -52,6 +53,11 @@ static void print_layer(dnx_net *net, int i, double macs) {
 }
 
 /* What [binary] layers make of the totals, and the sizes of the files. */
+static dnx_arithmetic arithmetic_of(const dnx_node *n) {
+    const dnx_compression *c = n->type->compression;
+    return c && c->arithmetic ? c->arithmetic(n) : DNX_MULTIPLY_ADDS;
+}
+
 static void print_bits(dnx_net *net, double parameters, double macs) {
     double bits = 0, numbers = 0, counted = 0, added = 0;
     for (int i = 0; i < net->n; i++) {
@@ -60,11 +66,11 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
         bool is_binary = false;
         for (int k = 0, count = dnx_net_params(net, i, list); k < count; k++) {
             numbers += (double)list[k].count;
-            if (!dnx_is_one_bit(n, &list[k])) continue;
+            if (!list[k].is_one_bit) continue;
             is_binary = true;
             bits += (double)list[k].count;
         }
-        if (is_binary) *(dnx_counts_bits(n) ? &counted : &added) += n->type->macs(n);
+        if (is_binary) *(arithmetic_of(n) == DNX_BIT_OPS ? &counted : &added) += n->type->macs(n);
     }
     if (bits > 0) {
         printf("  1-bit          %s parameters, the others %s of 32 bits\n", grouped(bits),

@@ -47,7 +47,7 @@ static int run(const void *args) {
         else if (!strcmp(t->name, section)) {
             printf("[%s] %s\n", t->name, t->summary);
             print_options(t->options);
-            if (t->wants) print_options(dnx_teacher_options);
+            if (dnx_wants(t)) print_options(dnx_teacher_options);
             printf("and, as every section:\n");
             print_options(dnx_common_options);
             return 0;

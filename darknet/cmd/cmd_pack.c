@@ -33,7 +33,7 @@ static int pack(const void *args) {
         dnx_param list[DNX_MAX_PARAMS];
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
             numbers += (double)list[k].count;
-            if (dnx_is_one_bit(&net->nodes[i], &list[k])) bits += (double)list[k].count;
+            if (list[k].is_one_bit) bits += (double)list[k].count;
         }
     }
     dnx_status st = dnx_packed_save(net, a->out, a->half, &err);

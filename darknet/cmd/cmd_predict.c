@@ -44,7 +44,7 @@ static const dnx_arg valid_table[] = {
 /* A network, and the layer whose output says what class an image is of. */
 typedef struct {
     dnx_net *net;
-    int layer;      /* the last that is no [cost] and no loss of distillation */
+    int layer;      /* the last that is no loss of distillation */
     int source;     /* the layer to run up to: `layer`, or what a margin loss classifies */
     int classes;
     float *x, *y;   /* batch x image, batch x output of `source` */
@@ -56,15 +56,15 @@ typedef struct {
 static dnx_status find_classes(model *m, dnx_err *err) {
     dnx_net *net = m->net;
     int i = net->n - 1;
-    while (i > 0 && (!strcmp(net->nodes[i].type->name, "cost") || net->nodes[i].type->wants)) i--;
+    while (i > 0 && dnx_wants(net->nodes[i].type)) i--;
     const dnx_node *n = &net->nodes[i];
     m->layer = m->source = i;
     size_t classes = dnx_size(n->out);
-    if (n->type->logits) {
+    if (dnx_has_logits(n->type)) {
         m->source = n->from[0];
-        classes = (size_t)n->type->classes(n);
+        classes = (size_t)n->type->classifier->classes(n);
     }
-    bool is_score = n->type->is_loss && !n->type->logits && classes == 1;
+    bool is_score = n->type->is_loss && !dnx_has_logits(n->type) && classes == 1;
     if (m->source < 0 || classes > INT_MAX || is_score)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] says no class of an image", n->type->name);
     m->classes = (int)classes;
@@ -92,17 +92,16 @@ static void classify(model *m, int count) {
     dnx_node *n = &net->nodes[m->layer];
     size_t N = (size_t)m->classes, D = dnx_size(net->nodes[m->source].out);
     dnx_net_run(net, m->x, count, m->source, m->y);
-    if (!n->type->logits) {
-        size_t pixels = (size_t)n->out.h * (size_t)n->out.w, C = (size_t)n->out.c;
+    if (!dnx_has_logits(n->type)) {
         for (size_t b = 0; b < (size_t)count; b++)
             for (size_t i = 0; i < N; i++)
-                m->p[b * N + i] = m->y[b * N + i % pixels * C + i / pixels];
+                m->p[b * N + i] = m->y[b * N + dnx_class_place(n->out, i)];
         return;
     }
     for (int b = 0; b < count; b += net->chunk) {
         int some = count - b < net->chunk ? count - b : net->chunk;
         float *z = m->p + (size_t)b * N;
-        n->type->logits(n, m->y + (size_t)b * D, some, 0, m->classes, z);
+        n->type->classifier->logits(n, m->y + (size_t)b * D, some, 0, m->classes, z);
         for (int k = 0; k < some; k++) softmax_row(z + (size_t)k * N, m->classes);
     }
 }

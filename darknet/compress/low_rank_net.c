@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EPS 1e-5 /* of batch norm; see common/tail.h */
+#define EPS 1e-5 /* of batch norm; see common/norm_act.h */
 
 /* ---- the cfg ---- */
 
@@ -58,20 +58,16 @@ void dnx_low_rank_copy(dnx_net *from, dnx_net *to) {
     to->seen = from->seen;
 }
 
-static float *find(const dnx_param *list, int n, const char *name) {
-    for (int i = 0; i < n; i++)
-        if (!strcmp(list[i].name, name)) return list[i].value;
-    return NULL;
-}
-
 dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_factors *f,
                             const double *variance, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     dnx_node *node = &net->nodes[r->layer];
     int n = dnx_net_params(net, r->layer, list);
-    float *p = find(list, n, "weights"), *v = find(list, n, "basis"), *b = find(list, n, "biases");
-    float *scales = find(list, n, "scales"), *mean = find(list, n, "mean");
-    float *var = find(list, n, "variance"), *slopes = find(list, n, "slopes");
+    float *p = dnx_param_find(list, n, DNX_WEIGHTS), *v = dnx_param_find(list, n, DNX_BASIS),
+          *b = dnx_param_find(list, n, DNX_BIASES);
+    float *scales = dnx_param_find(list, n, DNX_SCALES), *mean = dnx_param_find(list, n, DNX_MEAN);
+    float *var = dnx_param_find(list, n, DNX_VARIANCE),
+          *slopes = dnx_param_find(list, n, DNX_SLOPES);
     size_t N = (size_t)r->N, K = (size_t)r->K, R = (size_t)f->rank;
     double *row = calloc(K > N ? K : N, sizeof *row);
     if (!row) return dnx_fail(err, DNX_EMEM, node->loc, "[low_rank] no memory");

@@ -4,33 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EPS 1e-5 /* of batch norm; see common/tail.h */
-
-static int option(const dnx_node *n, const char *key) {
-    for (const dnx_opt *o = n->type->options; o && o->key; o++)
-        if (!strcmp(o->key, key)) return *(const int *)((const char *)n->opts + o->offset);
-    return 0;
-}
+#define EPS 1e-5 /* of batch norm; see common/norm_act.h */
 
 bool dnx_responses_fit(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
-    return !strcmp(n->type->name, "convolutional") && option(n, "groups") == 1;
+    const dnx_compression *c = n->type->compression;
+    dnx_convolution view;
+    return c && c->as_convolution && c->as_convolution(n, &view) && view.groups == 1;
 }
 
-static const float *find(const dnx_param *list, int n, const char *name) {
+float *dnx_param_find(const dnx_param *list, int n, dnx_role role) {
     for (int i = 0; i < n; i++)
-        if (!strcmp(list[i].name, name)) return list[i].value;
+        if (list[i].role == role) return list[i].value;
     return NULL;
 }
 
 /* w and b with the running statistics folded in, and w packed for rows (tap, channel). */
 static void fold(dnx_responses *r, const dnx_param *list, int n, float *wk) {
-    const float *w = find(list, n, "weights"), *biases = find(list, n, "biases");
-    const float *scales = find(list, n, "scales"), *mean = find(list, n, "mean");
-    const float *variance = find(list, n, "variance");
+    const float *w = dnx_param_find(list, n, DNX_WEIGHTS),
+                *biases = dnx_param_find(list, n, DNX_BIASES);
+    const float *scales = dnx_param_find(list, n, DNX_SCALES),
+                *mean = dnx_param_find(list, n, DNX_MEAN);
+    const float *variance = dnx_param_find(list, n, DNX_VARIANCE);
     size_t N = (size_t)r->N, K = (size_t)r->K, taps = (size_t)(r->at.size * r->at.size);
     r->has_bn = scales != NULL;
-    r->slopes = find(list, n, "slopes");
+    r->slopes = dnx_param_find(list, n, DNX_SLOPES);
     for (size_t f = 0; f < N; f++) {
         double g = scales ? (double)scales[f] / sqrt((double)variance[f] + EPS) : 1;
         r->b[f] = (double)biases[f] - (mean ? g * (double)mean[f] : 0);
@@ -47,12 +45,15 @@ static void fold(dnx_responses *r, const dnx_param *list, int n, float *wk) {
 dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses *r, dnx_err *err) {
     const dnx_node *n = &net->nodes[i];
     dnx_param list[DNX_MAX_PARAMS];
-    int size = option(n, "size"), pixels = n->out.h * n->out.w;
+    int pixels = n->out.h * n->out.w;
+    dnx_convolution view;
+    n->type->compression->as_convolution(n, &view);
+    int size = view.size;
     *r = (dnx_responses){.layer = i, .N = n->out.c, .K = size * size * n->in[0].c,
-                         .act = (dnx_act)option(n, "activation"),
+                         .act = (dnx_act)view.activation,
                          .positions = positions < pixels ? positions : pixels};
-    r->at = (dnx_patches){n->in[0], n->out.h, n->out.w, size, option(n, "stride"),
-                          option(n, "pad") ? size / 2 : option(n, "padding"), 0, n->in[0].c};
+    r->at = (dnx_patches){n->in[0], n->out.h, n->out.w, size, view.stride, view.pad, 0,
+                          n->in[0].c};
     size_t N = (size_t)r->N, K = (size_t)r->K;
     r->w = calloc(N * K, sizeof *r->w);
     r->b = calloc(N, sizeof *r->b);

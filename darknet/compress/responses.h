@@ -3,6 +3,7 @@
 #ifndef DNX_RESPONSES_H
 #define DNX_RESPONSES_H
 #include "common/conv/patches.h"
+#include "dnx_compression.h"
 #include "kernels/kernels.h"
 #include "net/net.h"
 
@@ -28,4 +29,6 @@ void dnx_responses_free(dnx_responses *r);
  * the layer, seed and image only. */
 void dnx_responses_sample(const dnx_responses *r, const dnx_net *net, const float *x, uint64_t seed,
                           uint64_t image, float *y);
+/* The array of that role among n parameters, or NULL. */
+float *dnx_param_find(const dnx_param *list, int n, dnx_role role);
 #endif

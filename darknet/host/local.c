@@ -270,6 +270,7 @@ static dnx_status make_norm(dnx_node *n, dnx_err *err)
 
 const dnx_layer_type dnx_normalization = {
     .name = "normalization",
+    .aliases = "lrn",
     .summary = "divides by the neighbour channels' size; only predicts (the host's)",
     .options = norm_options,
     .opts_size = sizeof(norm_opts),

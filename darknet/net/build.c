@@ -24,16 +24,23 @@ static const dnx_layer_type *const *more_types; /* the host's; NULL: none */
 
 void dnx_net_more_types(const dnx_layer_type *const *types) { more_types = types; }
 
+/* Whether the type serves [name]: by its name, or by one of its aliases "a|b". */
+static bool is_named(const dnx_layer_type *t, const char *name) {
+    size_t n = strlen(name);
+    if (!strcmp(t->name, name)) return true;
+    for (const char *a = t->aliases; a && n; a += strcspn(a, "|") + (strchr(a, '|') != NULL)) {
+        if (!*a) return false;
+        if (strcspn(a, "|") == n && !memcmp(a, name, n)) return true;
+        if (!strchr(a, '|')) return false;
+    }
+    return false;
+}
+
 static const dnx_layer_type *find_type(const char *name) {
-    static const char *const alias[][2] = {{"conv", "convolutional"}, {"conn", "connected"},
-                                           {"max", "maxpool"},        {"avg", "avgpool"},
-                                           {"soft", "softmax"},       {"lrn", "normalization"}};
-    for (size_t i = 0; i < sizeof alias / sizeof *alias; i++)
-        if (!strcmp(name, alias[i][0])) name = alias[i][1];
     for (int i = 0; dnx_layer_types[i]; i++)
-        if (!strcmp(dnx_layer_types[i]->name, name)) return dnx_layer_types[i];
+        if (is_named(dnx_layer_types[i], name)) return dnx_layer_types[i];
     for (int i = 0; more_types && more_types[i]; i++)
-        if (!strcmp(more_types[i]->name, name)) return more_types[i];
+        if (is_named(more_types[i], name)) return more_types[i];
     return NULL;
 }
 
@@ -105,7 +112,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *sou
     *head = NULL;
     for (int i = end - 1; given < 0 && i >= 0; i--) {
         const dnx_layer_type *t = net->nodes[i].type;
-        if (t->is_loss && !(wants == DNX_LOGITS && t->logits)) continue;
+        if (t->is_loss && !(wants == DNX_LOGITS && dnx_has_logits(t))) continue;
         given = i;
         break;
     }
@@ -117,7 +124,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *sou
     *source = given;
     *why = "it is a loss";
     if (!n->type->is_loss) return true;
-    if (wants != DNX_LOGITS || !n->type->logits) return false;
+    if (wants != DNX_LOGITS || !dnx_has_logits(n->type)) return false;
     *head = n;
     *source = n->from[0];
     *why = "it classifies the image itself";
@@ -134,8 +141,8 @@ static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] %s=%g: this is layer %d, so it must name a layer before it", name,
                         key, given, n->index);
-    if (!dnx_net_source(net, n->index, refs->n ? (int)at : -1, n->type->wants, &n->from[0],
-                        &n->head, &why))
+    if (!dnx_net_source(net, n->index, refs->n ? (int)at : -1, dnx_wants(n->type), &n->from[0],
+                        &n->distillation->head, &why))
         return refs->n ? dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s=%g: %s", name, key, given, why)
                        : dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: %s before it", name, key,
                                   why);
@@ -144,7 +151,7 @@ static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_
     if (net->trains) return dnx_teachers_add(net, n, o, err);
     /* Predicting needs no teacher but for the shapes of what the loss trains. */
     if (net->depth > 1 || dnx_teachers_add(net, n, o, NULL)) {
-        n->target = (dnx_shape){0, 0, 0};
+        n->distillation->target = (dnx_shape){0, 0, 0};
         net->is_partial = true;
     }
     return DNX_OK;
@@ -193,7 +200,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->loc = (dnx_loc){net->file, s->line};
     n->batch = net->chunk;
     n->trains = net->trains && n->index >= net->first_trained;
-    n->forgets = net->forgets;
+    n->keeps_no_weights = net->keeps_no_weights;
     n->seed = (uint64_t)net->o.seed;
     l->merged_into = l->residual_of = l->want = -1;
     const dnx_layer_type *type = find_type(s->name);
@@ -206,12 +213,13 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->state = calloc(1, type->state_size + 1);
     n->type = type;
     net->n++;
-    if (!n->opts || !n->state)
+    if (dnx_wants(type)) n->distillation = calloc(1, sizeof *n->distillation);
+    if (!n->opts || !n->state || (dnx_wants(type) && !n->distillation))
         return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", type->name);
     dnx_status st = dnx_opts_parse(
         (const dnx_opt *[]){type->options, dnx_common_options,
                             dnx_teacher_options},
-        (void *[]){n->opts, &common, &teacher}, type->wants ? 3 : 2, s, net->file, err);
+        (void *[]){n->opts, &common, &teacher}, dnx_wants(type) ? 3 : 2, s, net->file, err);
     if (st) {
         dnx_opts_free(dnx_teacher_options, &teacher);
         return st;
@@ -227,7 +235,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         double scaled = floor(*filters * (double)net->o.width_multiplier + .5);
         *filters = scaled < 1 ? 1 : scaled > 65536 ? 65536 : (int)scaled;
     }
-    if (!st) st = type->wants ? find_pair(net, n, &teacher, err) : find_inputs(net, n, err);
+    if (!st) st = dnx_wants(type) ? find_pair(net, n, &teacher, err) : find_inputs(net, n, err);
     dnx_opts_free(dnx_teacher_options, &teacher);
     if (st) return st;
     st = type->make(n, err);
@@ -248,34 +256,32 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     return DNX_OK;
 }
 
-/* A plain [shortcut] whose previous layer feeds nothing else is added as that layer stores. */
-static void merge_shortcuts(dnx_net *net, const int *uses) {
+/* Where a layer is a plain sum and alone reads the layer before, that layer adds as it stores. */
+static void merge_sums(dnx_net *net, const int *uses) {
     for (int i = 1; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i], *prev = n - 1;
-        if (strcmp(n->type->name, "shortcut") || n->n_in != 2 || uses[i - 1] != 1) continue;
-        if (!prev->type->can_add || !prev->type->can_add(prev)) continue;
+        const dnx_fusion *f = n->type->fusion, *pf = prev->type->fusion;
+        if (!f || !f->is_plain_sum || n->n_in != 2 || uses[i - 1] != 1) continue;
+        if (!pf || !pf->adds_residual || !pf->adds_residual(prev)) continue;
         if (net->links[i - 1].merged_into >= 0 || n->from[1] == i - 1) continue;
-        if (memcmp(&n->in[0], &n->in[1], sizeof n->in[0])) continue;
-        const int *act = field(n, "activation");
-        const float *alpha = field(n, "alpha"), *beta = field(n, "beta");
-        if (*act != DNX_LINEAR || (alpha && *alpha != 1) || (beta && *beta != 1)) continue;
+        if (!f->is_plain_sum(n)) continue;
         net->links[i].merged_into = i - 1;
         net->links[i - 1].residual_of = n->from[1];
     }
 }
 
-/* A layer whose only reader is the next one leaves its tail to it, where both can. */
-static void leave_tails(dnx_net *net, const int *uses) {
+/* A layer that only the next one reads defers batch norm and activation to it, where both can. */
+static void defer_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;
         dnx_link *l = &net->links[i];
         if (uses[i] != 1 || next->n_in < 1 || next->from[0] != i || l->residual_of >= 0) continue;
-        if (!n->trains || !n->type->tail || !next->type->does_tail || !next->type->does_tail(next))
-            continue;
+        const dnx_fusion *f = n->type->fusion, *nf = next->type->fusion;
+        if (!n->trains || !f || !f->defer || !nf || !nf->applies_deferred) continue;
+        if (!nf->applies_deferred(next)) continue;
         float *z;
-        l->tail = n->type->tail(n, &z);
-        n->leaves_tail = l->tail != NULL;
-        if (l->tail) l->y = z;
+        l->deferred = f->defer(n, &z);
+        if (l->deferred) l->y = z;
     }
 }
 
@@ -286,8 +292,8 @@ static void fuse(dnx_net *net) {
     for (int i = 0; i < net->n; i++)
         for (int k = 0; k < net->nodes[i].n_in; k++)
             if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
-    merge_shortcuts(net, uses);
-    leave_tails(net, uses);
+    merge_sums(net, uses);
+    defer_norm_acts(net, uses);
     free(uses);
 }
 
@@ -323,8 +329,8 @@ static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     if (fits && net->chunk > each) net->chunk = each;
 }
 
-static dnx_status build(const dnx_cfg *cfg, bool trains, bool forgets, int batch, int threads,
-                        const dnx_net *student, dnx_net **out, dnx_err *err) {
+static dnx_status build(const dnx_cfg *cfg, bool trains, bool keeps_no_weights, int batch,
+                        int threads, const dnx_net *student, dnx_net **out, dnx_err *err) {
     dnx_loc at = {cfg->file, 0};
     *out = NULL;
     if (cfg->n == 0 || (strcmp(cfg->sections[0].name, "net") &&
@@ -338,7 +344,7 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, bool forgets, int batch
     if (!net) return dnx_fail(err, DNX_EMEM, at, "no memory");
     net->file = strdup(cfg->file);
     net->trains = trains;
-    net->forgets = forgets;
+    net->keeps_no_weights = keeps_no_weights;
     net->depth = student ? student->depth + 1 : 0;
     net->clip = 1;
     net->first_trained = trains ? count_frozen(cfg) : 0;
@@ -390,6 +396,7 @@ void dnx_net_free(dnx_net *net) {
         if (n->opts && n->type->options) dnx_opts_free(n->type->options, n->opts);
         free(n->opts);
         free(n->state);
+        free(n->distillation);
     }
     dnx_teachers_free(net->targets);
     if (net->depth == 0) dnx_pool_free(net->pool);

@@ -2,7 +2,8 @@
 #ifndef DNX_NET_H
 #define DNX_NET_H
 #include "net/cfg.h"
-#include "dnx.h"
+#include "dnx_classifier.h"
+#include "dnx_fusion.h"
 
 /* Options of [net] that the builder and the loop need; names and meaning are the host's. */
 typedef struct {
@@ -20,7 +21,7 @@ typedef struct {
 typedef struct {
     float *y, *dy;       /* y: of the first lane. dy is NULL when predicting, and where nobody asks
                           * for it */
-    struct dnx_tail *tail; /* what the next layer does for this one, whose y is z; NULL: nothing */
+    struct dnx_norm_act *deferred; /* the next layer applies it, and y is z; NULL: nothing */
     int merged_into;     /* of a merged [shortcut]: the layer whose forward adds it; else -1 */
     int residual_of;     /* the layer whose output this layer adds while it stores; else -1 */
     bool dy_written;     /* this backward pass: dy holds a consumer's share */
@@ -44,7 +45,7 @@ typedef struct dnx_net {
                        * predicting, few enough that the activations stay in the cache */
     float *result;    /* dnx_net_predict's: batch x outputs */
     bool trains;
-    bool forgets;     /* its nodes do, but while parameters are stored */
+    bool keeps_no_weights; /* its nodes do not, except while a file is read into them */
     int first_trained; /* layers before it only predict: those up to the last stopbackward=1 */
     struct dnx_pool *pool;
     struct dnx_pool *alone; /* of one thread, the nodes' where lanes > 1; else NULL */
@@ -110,7 +111,7 @@ void dnx_net_update_begin(dnx_net *net, int batch);
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 
 /* Layers 0..last forward without training; out gets that layer's output, B x H x W x C. In a
- * training network not of a layer that leaves its tail. */
+ * training network not of a layer that defers its batch norm. */
 void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
 /* The same for several layers, in any order. */
 typedef struct {
@@ -122,11 +123,11 @@ void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *ta
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
 /* prepare() of every layer: call once after weights are loaded into a predicting network. */
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);
-/* To store the parameters of layer i: like dnx_net_params, with room for values that the network
- * does not keep; DNX_EMEM. With net->forgets dnx_net_stored() follows, before the next layer's. */
-dnx_status dnx_net_room(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err);
-/* prepare() of layer i, which then need not have room for them any more. */
-dnx_status dnx_net_stored(dnx_net *net, int i, dnx_err *err);
+/* Call before writing weights into layer i: allocates the parameters that the network does not
+ * keep, and lists them. Call dnx_net_release_params() afterwards. DNX_EMEM. */
+dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err);
+/* prepare() of layer i. A network that keeps no weights frees its parameters. */
+dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
 
 /* Parameters of all layers in file order; returns how many. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);

@@ -7,10 +7,10 @@ static int root(const dnx_net *net, int i) {
     return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
 }
 
-/* Floats that the output of layer i takes, with a gap to the next. A y, not a dy: a layer that
- * leaves its tail has none. */
+/* Floats that the output of layer i takes, with a gap to the next. A layer that
+ * defers its batch norm has no y. */
 static size_t room(const dnx_net *net, int i, bool is_y) {
-    if (is_y && net->links[i].tail) return 0;
+    if (is_y && net->links[i].deferred) return 0;
     return (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;
 }
 
@@ -62,7 +62,7 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
     net->scratch = dnx_alloc(lanes * net->scratch_floats);
     if (!net->outputs || !net->scratch || !net->result) goto no_memory;
     for (int i = 0; i < net->n; i++)
-        if (!net->links[i].tail) net->links[i].y = net->outputs + pos[root(net, i)];
+        if (!net->links[i].deferred) net->links[i].y = net->outputs + pos[root(net, i)];
     if (net->trains) {
         net->delta_floats = plan(net, false, pos, death);
         net->deltas = dnx_alloc(net->delta_floats);

@@ -21,9 +21,15 @@ static dnx_pass pass_of(dnx_net *net, int lane, int i, const float *x, int batch
                   .target = net->links[i].target,
                   .seen = net->seen, .update = net->seen / (uint64_t)net->o.batch};
     for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->links[n->from[k]].y + at;
-    if (n->n_in > 0 && n->from[0] >= 0) p.tail = net->links[n->from[0]].tail;
-    if (net->links[i].residual_of >= 0) p.residual = net->links[net->links[i].residual_of].y + at;
     return p;
+}
+
+static dnx_fused fused_of(const dnx_net *net, int lane, int i) {
+    const dnx_node *n = &net->nodes[i];
+    size_t at = (size_t)lane * net->output_floats;
+    int before = n->n_in > 0 ? n->from[0] : -1, residual = net->links[i].residual_of;
+    return (dnx_fused){.residual = residual < 0 ? NULL : net->links[residual].y + at,
+                       .deferred = before < 0 ? NULL : net->links[before].deferred};
 }
 
 void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
@@ -31,7 +37,9 @@ void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool 
     if (loss) *loss = 0;
     if (net->links[i].merged_into >= 0) return;
     dnx_pass p = pass_of(net, 0, i, x, batch, truth);
+    dnx_fused fused = fused_of(net, 0, i);
     p.is_training = training;
+    p.fused = &fused;
     net->nodes[i].type->forward(&net->nodes[i], &p);
     if (loss) *loss = p.loss;
 }
@@ -65,8 +73,9 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
         return;
     }
     dnx_pass p = pass_of(net, 0, i, x, batch, truth);
-    p.residual = NULL;
+    dnx_fused fused = {.deferred = fused_of(net, 0, i).deferred};
     p.is_training = true;
+    p.fused = &fused;
     p.dy = l->dy_written ? l->dy : NULL;
     for (int k = 0; k < n->n_in; k++) {
         if (n->from[k] < net->first_trained) continue; /* the image, too */
@@ -109,6 +118,8 @@ static void run_lane(void *arg, int lane, int lanes) {
         for (int i = 0; i <= j->last; i++) {
             double start = laps ? dnx_now() : 0;
             dnx_pass p = pass_of(net, lane, i, x, count, NULL);
+            dnx_fused fused = fused_of(net, lane, i);
+            p.fused = &fused;
             if (net->links[i].merged_into < 0) net->nodes[i].type->forward(&net->nodes[i], &p);
             copy(j, lane, i, b, count);
             if (laps) laps[i] += dnx_now() - start;
@@ -139,24 +150,21 @@ const float *dnx_net_predict(dnx_net *net, const float *x, int batch) {
 
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err) {
     dnx_status st = DNX_OK;
-    for (int i = 0; i < net->n && !st; i++) st = dnx_net_stored(net, i, err);
+    for (int i = 0; i < net->n && !st; i++) st = dnx_net_release_params(net, i, err);
     return st;
 }
 
-dnx_status dnx_net_room(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err) {
+dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err) {
     dnx_node *n = &net->nodes[i];
-    n->forgets = false;
-    *count = dnx_net_params(net, i, list);
-    for (int k = 0; k < *count; k++)
-        if (!list[k].value)
-            return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory for %zu floats", n->type->name,
-                            list[k].count);
-    return DNX_OK;
+    n->keeps_no_weights = false;
+    dnx_status st = n->type->restore ? n->type->restore(n, err) : DNX_OK;
+    *count = st ? 0 : dnx_net_params(net, i, list);
+    return st;
 }
 
-dnx_status dnx_net_stored(dnx_net *net, int i, dnx_err *err) {
+dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err) {
     dnx_node *n = &net->nodes[i];
-    n->forgets = net->forgets;
+    n->keeps_no_weights = net->keeps_no_weights;
     return n->type->prepare ? n->type->prepare(n, err) : DNX_OK;
 }
 

@@ -75,7 +75,7 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     for (int i = 0; i < net->n; i++) {
         int n = dnx_net_params(net, i, list);
         const dnx_node *node = &net->nodes[i];
-        if (node->type->wants && dnx_size(node->target) == 0) is_known = false;
+        if (dnx_wants(node->type) && dnx_size(node->distillation->target) == 0) is_known = false;
         if (n > 0 && !is_known && s->floats != need)
             return dnx_fail(err, DNX_EWEIGHTS, at,
                             "layer %d [%s] stands behind a loss whose teacher is not there, so its "
@@ -100,11 +100,11 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
 static dnx_status store(dnx_net *net, const source *s, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < net->n; i++) {
-        dnx_status st = dnx_net_room(net, i, list, &n, err);
+        dnx_status st = dnx_net_restore_params(net, i, list, &n, err);
         for (int k = 0; !st && k < n; k++)
             if (fread(list[k].value, sizeof(float), list[k].count, s->file) != list[k].count)
                 st = shrinks(s, err);
-        if (!st && net->forgets) st = dnx_net_stored(net, i, err);
+        if (!st && net->keeps_no_weights) st = dnx_net_release_params(net, i, err);
         if (st) return st;
     }
     return DNX_OK;

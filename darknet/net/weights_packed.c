@@ -12,20 +12,6 @@
 #define HEADER 40
 #define CHECKED 32 /* bytes of the header before the checksum */
 
-bool dnx_is_one_bit(const dnx_node *n, const dnx_param *p) {
-    return !strcmp(n->type->name, "binary") && !strcmp(p->name, "weights");
-}
-
-bool dnx_counts_bits(const dnx_node *n) {
-    if (strcmp(n->type->name, "binary") != 0) return false;
-    for (const dnx_opt *o = n->type->options; o && o->key; o++)
-        if (!strcmp(o->key, "mode")) {
-            int mode = *(const int *)(const void *)((const char *)n->opts + o->offset);
-            return mode == 1 || mode == 3; /* of bwn|xnor|binaryconnect|bnn */
-        }
-    return false;
-}
-
 bool dnx_packed_is(const unsigned char *bytes, size_t len) {
     return len >= DNX_PACKED_MAGIC && !memcmp(bytes, MAGIC, DNX_PACKED_MAGIC);
 }
@@ -39,9 +25,9 @@ static size_t bytes_of(uint32_t bits, size_t filters, size_t count) {
     return count * bits / 8;
 }
 
-static uint32_t bits_of(const dnx_node *n, const dnx_param *p, bool half) {
-    if (dnx_is_one_bit(n, p)) return 1;
-    return half && !strcmp(p->name, "weights") ? 16 : 32;
+static uint32_t bits_of(const dnx_param *p, bool half) {
+    if (p->is_one_bit) return 1;
+    return half && p->role == DNX_WEIGHTS ? 16 : 32;
 }
 
 size_t dnx_packed_size(dnx_net *net, bool half) {
@@ -51,7 +37,7 @@ size_t dnx_packed_size(dnx_net *net, bool half) {
         int n = dnx_net_params(net, i, list);
         if (n) size += 8;
         for (int k = 0; k < n; k++) {
-            uint32_t bits = bits_of(&net->nodes[i], &list[k], half);
+            uint32_t bits = bits_of(&list[k], half);
             size += 16 + bytes_of(bits, (size_t)list[k].filters, list[k].count);
         }
     }
@@ -91,7 +77,7 @@ static dnx_status put_layer(dnx_net *net, int i, bool half, unsigned char **to, 
     if (!n) return DNX_OK;
     put(to, (uint32_t[]){(uint32_t)i, (uint32_t)n}, 8);
     for (const dnx_param *p = list; p < list + n; p++) {
-        uint32_t bits = bits_of(node, p, half);
+        uint32_t bits = bits_of(p, half);
         uint64_t count = p->count;
         put(to, (uint32_t[]){bits, bits == 1 ? (uint32_t)p->filters : 0}, 8);
         put(to, &count, 8);
@@ -173,7 +159,7 @@ static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p,
     if (!get(r, head, sizeof head) || !get(r, &count, sizeof count))
         return dnx_fail(err, DNX_EWEIGHTS, at, "packed file ends at %s of layer %d [%s]", p->name,
                         i, type);
-    bool is_bit = dnx_is_one_bit(&net->nodes[i], p);
+    bool is_bit = p->is_one_bit;
     if (count != p->count || is_bit != (head[0] == 1) ||
         (is_bit ? head[1] != (uint32_t)p->filters : head[0] != 32 && head[0] != 16))
         return dnx_fail(err, DNX_EWEIGHTS, at,
@@ -203,7 +189,7 @@ static dnx_status walk(reader r, dnx_net *net, bool stores, dnx_err *err) {
         uint32_t head[2];
         int n = dnx_net_params(net, i, list);
         if (!n) continue;
-        dnx_status st = stores ? dnx_net_room(net, i, list, &n, err) : DNX_OK;
+        dnx_status st = stores ? dnx_net_restore_params(net, i, list, &n, err) : DNX_OK;
         if (st) return st;
         if (!get(&r, head, sizeof head) || head[0] != (uint32_t)i || head[1] != (uint32_t)n)
             return dnx_fail(err, DNX_EWEIGHTS, at,
@@ -213,7 +199,7 @@ static dnx_status walk(reader r, dnx_net *net, bool stores, dnx_err *err) {
             st = get_tensor(&r, net, i, &list[k], stores, err);
             if (st) return st;
         }
-        if (stores && net->forgets) st = dnx_net_stored(net, i, err);
+        if (stores && net->keeps_no_weights) st = dnx_net_release_params(net, i, err);
         if (st) return st;
     }
     if (r.at != r.end)

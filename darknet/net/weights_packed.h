@@ -13,11 +13,6 @@
 #define DNX_PACKED_H
 #include "net/net.h"
 
-/* Whether the parameter takes 1 bit a number: the weights of a [binary] layer. */
-bool dnx_is_one_bit(const dnx_node *n, const dnx_param *p);
-/* Whether a [binary] layer's inputs are signs too (xnor, bnn). */
-bool dnx_counts_bits(const dnx_node *n);
-
 #define DNX_PACKED_MAGIC 8 /* bytes, by which dnx_packed_is knows a packed file */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
 /* Loads all or nothing. DNX_EWEIGHTS: cut short, damaged, of another version or network. Does not

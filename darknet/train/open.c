@@ -66,7 +66,7 @@ static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     if (st) return st;
     for (int i = 0; i < j->net->n; i++) {
         const dnx_layer_type *t = j->net->nodes[i].type;
-        if (t->is_loss && !t->wants) j->classifier = i;
+        if (dnx_learns_classes(t)) j->classifier = i;
         if (t->is_loss && j->feature < 0) j->feature = i - 1;
     }
     return allocate(j, err);
@@ -127,7 +127,7 @@ static dnx_status check_classes(const dnx_train_job *j, dnx_err *err) {
     const int classes = j->data->o.classes;
     for (int i = 0; i < j->net->n; i++) {
         const dnx_node *n = &j->net->nodes[i];
-        if (!n->type->is_loss || n->type->wants) continue;
+        if (!dnx_learns_classes(n->type)) continue;
         if (!classes)
             return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] learns from classes, but %s has none",
                             n->type->name, j->data->file);

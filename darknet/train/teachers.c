@@ -114,7 +114,7 @@ static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err 
     if (taps) t->taps = taps;
     if (!more || !taps) return no_memory(net, err);
     wanted *w = &t->wants[t->n_wants];
-    *w = (wanted){.teacher = which, .layer = layer, .size = dnx_size(n->target)};
+    *w = (wanted){.teacher = which, .layer = layer, .size = dnx_size(n->distillation->target)};
     if (net->trains) w->out = dnx_alloc(w->size * (size_t)net->batch);
     if (net->trains && !w->out) return no_memory(net, err);
     net->links[n->index].want = t->n_wants++;
@@ -142,16 +142,16 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
     dnx_net *k = net->targets->teachers[which].net;
     const char *why;
     int layer;
-    if (o->layer < 0 &&
-        !dnx_net_source(k, k->n, -1, n->type->wants, &layer, &n->target_head, &why))
+    if (o->layer < 0 && !dnx_net_source(k, k->n, -1, dnx_wants(n->type), &layer,
+                                        &n->distillation->target_head, &why))
         return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] teacher=%s: %s", n->type->name, o->teacher,
                         why);
-    if (o->layer >= 0 &&
-        !dnx_net_source(k, k->n, o->layer, n->type->wants, &layer, &n->target_head, &why))
+    if (o->layer >= 0 && !dnx_net_source(k, k->n, o->layer, dnx_wants(n->type), &layer,
+                                         &n->distillation->target_head, &why))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] layer=%d: %s in %s, which has layers 0 to %d", n->type->name,
                         o->layer, why, o->teacher, k->n - 1);
-    n->target = k->nodes[layer].out;
+    n->distillation->target = k->nodes[layer].out;
     dnx_net_unmerge(k, layer);
     return want(net, n, which, layer, err);
 }

@@ -8,20 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef enum {
-    DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU, DNX_RELU6, DNX_LOGISTIC, DNX_TANH, DNX_ELU,
-    DNX_SELU, DNX_LOGGY, DNX_RELIE, DNX_RAMP, DNX_PLSE, DNX_STAIR, DNX_HARDTAN, DNX_LHTAN,
-    DNX_SWISH, DNX_HSWISH, DNX_HSIGMOID
-} dnx_act;
-#define DNX_ACT_WORDS                                                                            \
-    "linear|relu|leaky|prelu|relu6|logistic|tanh|elu|selu|loggy|relie|ramp|plse|stair|hardtan|"  \
-    "lhtan|swish|hswish|hsigmoid"
+#include "kernels/activations.h"
 
 /* What happens to a row of N outputs on its way to memory, in this order. */
 typedef struct {
     const float *bias;     /* N, added; NULL: none */
-    dnx_act act;           /* LINEAR, RELU, LEAKY (slope .1), PRELU and RELU6 are vectorised;
-                            * others are applied by act() after the tile is stored */
+    dnx_act act;           /* those of dnx_act_is_cheap() are vectorised; the others are applied
+                            * number by number after the tile is stored */
     const float *slope;    /* N, for PRELU */
     const float *residual; /* added last, same rows and stride as the output; NULL: none */
     bool adds;             /* add to what the output holds, instead of storing */
@@ -129,8 +122,4 @@ const dnx_kernel_set *dnx_kernels_named(const char *name);
 
 /* Makes this thread flush denormal numbers to zero (x86); untrained networks are slow without. */
 void dnx_flush_denormals(void);
-
-/* Scalar activation and its derivative at u (slope for PRELU), the definitions of the host. */
-float dnx_activate(float u, dnx_act act, float slope);
-float dnx_activate_grad(float u, dnx_act act, float slope);
 #endif

@@ -162,7 +162,7 @@ static epi epi_of(const dnx_epilogue *e) {
     r.slope = e->act == DNX_PRELU ? e->slope : NULL;
     r.is_capped = e->act == DNX_RELU6;
     r.leak = e->act == DNX_LEAKY ? .1f : e->act == DNX_LINEAR ? 1 : 0;
-    r.is_slow = e->act > DNX_RELU6;
+    r.is_slow = !dnx_act_is_cheap(e->act);
     return r;
 }
 

@@ -1,5 +1,6 @@
 /* layer_bench.h - a layer by hand with random inputs and parameters: what test_layers.c and
  * test_forward.c run. */
+#include "dnx_classifier.h"
 #include "lib/node.h"
 
 enum {
@@ -21,6 +22,7 @@ typedef struct {
 typedef struct {
     dnx_node n;
     dnx_pass p;
+    dnx_distillation distillation;
     float *x[DNX_MAX_IN], *dx[DNX_MAX_IN], *y, *dy, *weight, *truth, *target;
     bool has_loss;
 } bench;
@@ -41,9 +43,10 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
     const dnx_layer_type *type = find_type(r->type);
     *n = (dnx_node){.loc = {"row", 1}, .index = 5, .batch = batch, .trains = trains, .seed = 7,
                     .pool = dnx_pool_new(threads), .from = {4, 3},
-                    .n_in = type && type->layers_key && !type->wants ? 2 : 1};
+                    .n_in = type && type->layers_key && !dnx_wants(type) ? 2 : 1};
     for (int i = 0; i < n->n_in; i++) n->in[i] = (dnx_shape){r->H, r->W, r->C};
-    if (type && type->wants) n->target = r->second.h ? r->second : n->in[0];
+    n->distillation = &b->distillation;
+    if (type && dnx_wants(type)) b->distillation.target = r->second.h ? r->second : n->in[0];
     else if (r->second.h) n->in[1] = r->second;
     dnx_status st = open_node(n, r->type, r->text, err);
     if (st) return st;
@@ -75,7 +78,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
     const char *given = strstr(r->text, "classes=");
     size_t classes = given ? (size_t)atoi(given + 8) : dnx_size(n->out);
     for (size_t k = 0; k < B; k++) b->truth[k] = (float)(dnx_rng_next(&g) % classes);
-    size_t wanted = B * dnx_size(n->target);
+    size_t wanted = B * dnx_size(b->distillation.target);
     b->target = dnx_alloc(wanted);
     for (size_t k = 0; k < wanted; k++) b->target[k] = dnx_rng_normal(&g);
     b->has_loss = n->type->is_loss && !strstr(r->text, "noloss=1");
@@ -98,7 +101,7 @@ static inline void set_pass(bench *b, int batch, bool training) {
     for (int i = 0; i < b->n.n_in; i++) p->x[i] = b->x[i];
     p->y = b->y;
     p->truth = b->has_loss ? b->truth : NULL;
-    p->target = b->n.type->wants ? b->target : NULL;
+    p->target = dnx_wants(b->n.type) ? b->target : NULL;
 }
 
 /* What is minimised: the loss, or minus <weight, y>, whose descent direction by y is weight. */

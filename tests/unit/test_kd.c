@@ -5,10 +5,12 @@
  *   test_kd TYPE OPTIONS B H W C TH TW TC in.f32 out.f64
  * OPTIONS: lines with ';' for the end of a line. in: x, target, parameters. out: loss, y, dx and
  * the gradients of the parameters. */
+#include "dnx_classifier.h"
 #include "lib/node.h"
 
 typedef struct {
     dnx_node n;
+    dnx_distillation distillation;
     dnx_pass p;
     float *x, *target;
 } bench;
@@ -26,7 +28,9 @@ static bool open_bench(bench *b, const char *type, const char *options, int B, d
     dnx_err err = {0};
     char lines[400];
     *b = (bench){.n = {.batch = B, .trains = trains, .seed = 1, .index = 3, .n_in = 1, .in = {in},
-                       .target = target, .loc = {"t", 1}, .pool = dnx_pool_new(2)}};
+                       .distillation = &b->distillation, .loc = {"t", 1},
+                       .pool = dnx_pool_new(2)},
+                 .distillation = {.target = target}};
     snprintf(lines, sizeof lines, "%s", options);
     for (char *c = lines; *c; c++) *c = *c == ';' ? '\n' : *c;
     dnx_status st = open_node(&b->n, type, lines, &err);

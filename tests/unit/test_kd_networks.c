@@ -72,12 +72,14 @@ static void networks(void) {
     dnx_net_free(net);
     /* Logits without a head; a head in the middle, named by from. */
     net = build(NET "[connected]\noutput=5\nactivation=linear\n[softmax]\n" KD, true, &err);
-    check_value(net && net->nodes[2].from[0] == 0 && !net->nodes[2].head, err.text, 0, 0);
+    check_value(net && net->nodes[2].from[0] == 0 && !net->nodes[2].distillation->head, err.text, 0,
+                0);
     if (net) check_value(train(net, 2, truth) > 0, "plain logits", 0, 0);
     dnx_net_free(net);
     net = build(STUDENT HEAD "[margin_softmax]\nclasses=5\n" KD "from=1\nlayer=1\n", true, &err);
-    check_value(net && net->nodes[3].head == &net->nodes[1] && net->nodes[3].from[0] == 0, err.text,
-                0, 0);
+    check_value(net && net->nodes[3].distillation->head == &net->nodes[1] &&
+                    net->nodes[3].from[0] == 0,
+                err.text, 0, 0);
     dnx_net_free(net);
     /* A head that stays as it is, and all before it. */
     net = build(STUDENT HEAD "stopbackward=1\n" KD, true, &err);

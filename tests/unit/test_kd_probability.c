@@ -1,6 +1,7 @@
 /* test_kd_probability.c - [kd_probability] against a naive version in double: loss and gradients of
  * plain logits and through heads of both sides, known values, blocks, threads, no teacher,
  * weight=0. */
+#include "dnx_classifier.h"
 #include "lib/node.h"
 
 /* The nodes of head and loss; n has its target and heads already. */
@@ -69,6 +70,7 @@ enum { B = 4 };
 
 typedef struct {
     dnx_node kd, head_s, head_t;
+    dnx_distillation distillation;
     dnx_pass p;
     dnx_pool *pool;
     int in_s, in_t;
@@ -98,8 +100,10 @@ static bool set_up(setup *u, const kind *k) {
     if (!st && k->D_t) /* a teacher's head is made for fewer images */
         st = open_at(&u->head_t, "margin_softmax", text, 1, k->D_t, false, u->pool, &err);
     snprintf(text, sizeof text, "temperature=%g\nweight=%g", k->T, k->weight);
-    u->kd = (dnx_node){.target = {1, 1, u->in_t}, .head = k->D_s ? &u->head_s : NULL,
-                       .target_head = k->D_t ? &u->head_t : NULL};
+    u->distillation = (dnx_distillation){.target = {1, 1, u->in_t},
+                                         .head = k->D_s ? &u->head_s : NULL,
+                                         .target_head = k->D_t ? &u->head_t : NULL};
+    u->kd = (dnx_node){.distillation = &u->distillation};
     if (!st) st = open_at(&u->kd, "kd_probability", text, B, u->in_s, true, u->pool, &err);
     if (st) {
         check_value(false, err.text, st, 0);
@@ -308,7 +312,8 @@ static void idle(bool has_target, double weight) {
 static void without_teacher(void) {
     dnx_err err = {0};
     dnx_pool *pool = dnx_pool_new(1);
-    dnx_node n = {0};
+    dnx_distillation none = {0};
+    dnx_node n = {.distillation = &none};
     float x[3] = {1, 2, 3}, y = 5;
     dnx_pass p = {.batch = 1, .x = {x}, .y = &y, .loss = 5};
     dnx_status st = open_at(&n, "kd_probability", "", 1, 3, false, pool, &err);

@@ -4,6 +4,7 @@
  * one. Gradients are compared with central differences. The forward is compared with loops in
  * double in test_forward.c. All runs once per kernel set. The table of rows has a line for each
  * branch of all layers: it is one, and long, so that what is missing can be seen. */
+#include "dnx_fusion.h"
 #include "kernels/kernels.h"
 #include "lib/layer_bench.h"
 
@@ -355,9 +356,11 @@ static void check_predicting(const row *r, bool trains) {
         check_part(worst < 1e-5, r->name, "one image alone differs", worst, 0);
         check_part(!spills, r->name, "y beyond the batch is written", 0, 0);
     }
-    if (b.n.type->can_add && b.n.type->can_add(&b.n)) {
+    const dnx_fusion *fusion = b.n.type->fusion;
+    if (fusion && fusion->adds_residual && fusion->adds_residual(&b.n)) {
+        dnx_fused fused = {.residual = b.weight};
         set_pass(&b, r->B, false);
-        b.p.residual = b.weight;
+        b.p.fused = &fused;
         b.n.type->forward(&b.n, &b.p);
         double worst = 0;
         for (size_t i = 0; i < count; i++)

@@ -1,5 +1,6 @@
 /* test_margin_sample.c - [margin_softmax] with sampled classes, the warm-up of s, and its logits
  * for distillation, against the naive version. */
+#include "dnx_classifier.h"
 #include "lib/margin_naive.h"
 
 /* s_start: the loss at cosines 1 and 0 is log(1 + e^{-s}). */
@@ -18,7 +19,7 @@ static void warmup_of_s(void) {
         float z[2];
         l.node.type->forward(&l.node, &l.pass);
         near("warm-up of s", l.pass.loss, log(1 + exp(-s)), 2e-6);
-        l.node.type->logits(&l.node, l.pass.x[0], 1, 0, 2, z);
+        l.node.type->classifier->logits(&l.node, l.pass.x[0], 1, 0, 2, z);
         near("logits in the warm-up", z[0], s, 1e-6);
         l.pass.update++;
     }
@@ -137,8 +138,9 @@ static void logits_agree(int lo, int hi, int threads) {
     for (int i = 0; i < 2 * B * D; i++) x[i] = dnx_rng_normal(&r);
     for (int i = 0; i < B * width; i++) dz[i] = dnx_rng_normal(&r);
     memset(x + 3 * D, 0, sizeof(float) * D);
-    check_value(l.node.type->classes(&l.node) == N, "classes", 0, N);
-    l.node.type->logits(&l.node, x, 2 * B, lo, hi, z); /* a teacher's batch may be larger */
+    check_value(l.node.type->classifier->classes(&l.node) == N, "classes", 0, N);
+    l.node.type->classifier->logits(&l.node, x, 2 * B, lo, hi,
+                                    z); /* a teacher's batch may be larger */
     static double want_w[N * D], want_x[B * D];
     memset(want_w, 0, sizeof want_w);
     memset(want_x, 0, sizeof want_x);
@@ -163,9 +165,9 @@ static void logits_agree(int lo, int hi, int threads) {
     check_value(worst < 5e-6, "logits", worst, 0);
     for (int i = 0; i < B * D; i++) dx[i] = 2;
     for (int i = 0; i < N * D; i++) p.grad[i] = 1;
-    l.node.type->logits(&l.node, x, B, lo, hi, z);
-    l.node.type->logits_back(&l.node, x, B, lo, hi, dz, dx);
-    l.node.type->logits_back(&l.node, x, B, lo, hi, dz, NULL);
+    l.node.type->classifier->logits(&l.node, x, B, lo, hi, z);
+    l.node.type->classifier->logits_back(&l.node, x, B, lo, hi, dz, dx);
+    l.node.type->classifier->logits_back(&l.node, x, B, lo, hi, dz, NULL);
     worst = 0;
     for (int i = 0; i < B * D; i++) worst = worse(worst, fabs(dx[i] - 2 - want_x[i]));
     check_value(worst < 1e-4, "dx of logits", worst, 0);

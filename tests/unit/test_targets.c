@@ -126,11 +126,11 @@ static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text
     dnx_net *plain = cut(teacher, text, layer + 1);
     float *in = converted(net, x, plain);
     const dnx_node *n = &net->nodes[i];
-    bool fits = !memcmp(&n->target, &plain->nodes[layer].out, sizeof n->target);
+    bool fits = !memcmp(&n->distillation->target, &plain->nodes[layer].out, sizeof(dnx_shape));
     check(fits && net->links[i].target, "layer %d has no target like layer %d", i, layer);
     if (fits && net->links[i].target) {
         double d = difference(net->links[i].target, dnx_net_predict(plain, in, B),
-                              B * dnx_size(n->target));
+                              B * dnx_size(n->distillation->target));
         check(d < 2e-5, "layer %d's target is not the teacher's layer %d: %g", i, layer, d);
     }
     dnx_free(in);
@@ -234,7 +234,7 @@ static void check_learning(void) {
         char text[2000];
         snprintf(text, sizeof text, "%s%s", STUDENT, losses[i]);
         dnx_net *net = must_build(text, "cfg/student.cfg", true);
-        size_t size = B * dnx_size(net->nodes[4].target);
+        size_t size = B * dnx_size(net->nodes[4].distillation->target);
         float *x = pixels(77, B * dnx_size(net->in)), *first = dnx_alloc(size);
         dnx_teachers_run(net, x, NULL, NULL);
         memcpy(first, net->links[4].target, sizeof(float) * size);

@@ -7,7 +7,7 @@
 #include "kernels/pool.h"
 
 #define EPS 1e-5
-#define MOMENTUM .99f /* of the running statistics, as in tail.c */
+#define MOMENTUM .99f /* of the running statistics, as in norm_act.c */
 
 static bool is_binary(const float *w, int n) {
     for (int i = 1; i < n; i++)

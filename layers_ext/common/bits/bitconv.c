@@ -263,22 +263,22 @@ static void multiply_block(const dnx_bitconv *k, int t, long p, int count, int f
 
 void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, long lo, long hi,
                          int first, int end, const float *alpha, const float *slope,
-                         const dnx_tail *tail) {
+                         const dnx_norm_act *norm) {
     size_t N = (size_t)k->N;
     if (first >= end) return;
-    if (!slope) slope = tail->slopes;
-    bool is_fused = !tail->has_bn && slope;
+    if (!slope) slope = norm->slopes;
+    bool is_fused = !norm->has_bn && slope;
     for (int rows; lo < hi; lo += rows) {
         if (k->has_tiles) rows = dnx_bitconv_tiles_rows(&k->tiles, lo, hi);
         else rows = (int)(hi - lo < DNX_BIT_ROWS ? hi - lo : DNX_BIT_ROWS);
         float *y = p->y + (size_t)lo * N + first;
-        dnx_epilogue b = dnx_tail_epilogue(tail, p, lo, first);
+        dnx_epilogue b = dnx_norm_act_epilogue(norm, p, lo, first);
         dnx_bit_end e = {.alpha = alpha + first};
         if (is_fused) e = (dnx_bit_end){e.alpha, b.bias, slope + first, b.residual};
         if (k->has_tiles) multiply_block(k, t, lo, rows, first, end, &e, y);
         else count_block(k, t, lo, rows, first, end, &e, y);
         for (size_t r = 0; !is_fused && r < (size_t)rows; r++)
-            dnx_kernels()->scale_act(y + r * N, 1, end - first, tail->scale + first, b.bias,
+            dnx_kernels()->scale_act(y + r * N, 1, end - first, norm->scale + first, b.bias,
                                      b.act, b.slope, b.residual ? b.residual + r * N : NULL,
                                      y + r * N);
     }

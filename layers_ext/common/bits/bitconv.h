@@ -9,7 +9,7 @@
 #ifndef DNX_BITCONV_H
 #define DNX_BITCONV_H
 #include "common/conv/patches.h"
-#include "common/tail.h"
+#include "common/norm_act.h"
 #include "common/bits/bitconv_tiles.h"
 
 typedef struct {
@@ -49,9 +49,10 @@ void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map);
 /* map[q] = (1/n) sum of dk over the windows that hold input pixel q: the gradient at the sums of
  * |u| from dk, that at K of each output. */
 void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *map);
-/* Outputs [lo, hi) of filters [first, end), whole panels, through the tail into p->y; t: the
- * thread. alpha: N. slope: N, when the activation is u > 0 ? u : slope u; NULL: the tail's. */
+/* Outputs [lo, hi) of filters [first, end), whole panels, after batch norm and activation, into
+ * p->y. t: the thread. alpha: N. slope: N, when the activation is u > 0 ? u : slope u; NULL: those
+ * of `norm`. */
 void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, long lo, long hi,
                          int first, int end, const float *alpha, const float *slope,
-                         const dnx_tail *tail);
+                         const dnx_norm_act *norm);
 #endif

@@ -43,7 +43,7 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     s->g = (dnx_groups){C, C / s->groups, N / s->groups};
     s->g_dx = (dnx_groups){N, N / s->groups, C / s->groups};
     size_t count = weights(n, s);
-    dnx_status st = dnx_tail_make(&s->tail, n, has_bn, act, err);
+    dnx_status st = dnx_norm_act_make(&s->norm, n, has_bn, act, err);
     if (!st) st = dnx_new(n, &s->w, count, err);
     if (!st) st = dnx_new(n, &s->taps, count, err);
     if (!st && n->trains) {
@@ -60,16 +60,15 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
 
 void dnx_dwconv_unmake(dnx_node *n) {
     dnx_dwconv *s = n->state;
-    dnx_tail_unmake(&s->tail);
+    dnx_norm_act_unmake(&s->norm);
     float *all[] = {s->w, s->d_w, s->taps, s->taps_dx, s->d_taps, s->x_rows};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
 int dnx_dwconv_params(dnx_node *n, dnx_param *list) {
     dnx_dwconv *s = n->state;
-    dnx_filters_room(n, &s->w, weights(n, s));
-    dnx_param w = {"weights", s->w, s->d_w, weights(n, s), 1, true};
-    return dnx_tail_params(&s->tail, &w, false, list);
+    dnx_param w = {"weights", s->w, s->d_w, weights(n, s), 1, true, 0, DNX_WEIGHTS};
+    return dnx_norm_act_params(&s->norm, &w, false, list);
 }
 
 /* The first tap of row ky of filter f for input j of its group, among the taps; the next is N
@@ -89,19 +88,19 @@ dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {
     dnx_dwconv *s = n->state;
     size_t C = (size_t)n->in[0].c, N = (size_t)n->out.c, kw = (size_t)s->kw;
     const float *w = s->w;
-    if (!w) return DNX_OK; /* it was prepared, then forgotten */
-    if (!n->trains) dnx_tail_fold(&s->tail);
+    if (!w) return DNX_OK; /* prepared and released */
+    if (!n->trains) dnx_norm_act_fold(&s->norm);
     for (int f = 0; f < n->out.c; f++)
         for (int j = 0; j < s->g.a; j++)
             for (int ky = 0; ky < s->kh; ky++, w += kw) {
                 float *to = s->taps + taps_at(n, s, f, j, ky);
-                float scale = n->trains ? 1 : s->tail.scale[f];
+                float scale = n->trains ? 1 : s->norm.scale[f];
                 for (size_t kx = 0; kx < kw; kx++) to[kx * N] = w[kx] * scale;
                 if (!s->taps_dx) continue;
                 to = s->taps_dx + taps_dx_at(n, s, f, j, ky);
                 for (size_t kx = 0; kx < kw; kx++) to[kx * C] = w[kw - 1 - kx];
             }
-    dnx_filters_forget(n, &s->w);
+    dnx_filters_release(n, &s->w);
     return DNX_OK;
 }
 
@@ -110,21 +109,36 @@ double dnx_dwconv_macs(const dnx_node *n) {
     return (double)dnx_size(n->out) * s->kh * s->kw * s->g.a;
 }
 
-bool dnx_dwconv_can_add(const dnx_node *n) { return dnx_tail_can_add(n); }
-
-dnx_tail *dnx_dwconv_tail(dnx_node *n, float **z) {
-    return dnx_tail_to_leave(&((dnx_dwconv *)n->state)->tail, z);
+dnx_status dnx_dwconv_restore(dnx_node *n, dnx_err *err) {
+    dnx_dwconv *s = n->state;
+    return dnx_filters_restore(n, &s->w, weights(n, s), err);
 }
 
-bool dnx_dwconv_does_tail(const dnx_node *n) { return n->trains; }
+static dnx_norm_act *defer(dnx_node *n, float **z) {
+    return dnx_norm_act_defer(&((dnx_dwconv *)n->state)->norm, z);
+}
+
+static bool applies_deferred(const dnx_node *n) { return n->trains; }
+
+const dnx_fusion dnx_dwconv_fusion = {.adds_residual = dnx_norm_act_adds_residual,
+                                      .defer = defer,
+                                      .applies_deferred = applies_deferred};
+
+static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
+    const dnx_dwconv *s = n->state;
+    *view = (dnx_convolution){s->kh, s->stride, s->pad, s->groups, s->norm.act};
+    return s->kh == s->kw && n->in[0].c > 1;
+}
+
+const dnx_compression dnx_dwconv_compression = {.as_convolution = as_convolution};
 
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
 } job;
 
-/* The input rows of thread t: of the last kh of them, when the tail before is done here, which row
- * of the batch lies where in x_rows. */
+/* The input rows of thread t. When batch norm and activation of the layer before are deferred to
+ * this one, x_rows holds the last kh real rows; `held` says which row of the batch is where. */
 typedef struct {
     const job *j;
     int t;
@@ -148,9 +162,10 @@ static void find_rows(reader *r, long b, int oy, const float **rows) {
         bool inside = iy >= 0 && iy < n->in[0].h;
         long at = b * n->in[0].h + iy;
         rows[ky] = inside ? r->j->p->x[0] + (size_t)at * row : NULL;
-        if (!inside || !r->j->p->tail) continue;
+        if (!inside || !dnx_deferred(r->j->p)) continue;
         float *done = s->x_rows + ((size_t)r->t * (size_t)s->kh + (size_t)slot) * row;
-        if (r->held[slot] != at) dnx_tail_rows(r->j->p->tail, rows[ky], n->in[0].w, done);
+        if (r->held[slot] != at)
+            dnx_norm_act_rows(dnx_deferred(r->j->p), rows[ky], n->in[0].w, done);
         r->held[slot] = at;
         rows[ky] = done;
     }
@@ -170,20 +185,20 @@ static void forward_share(void *arg, int t, int threads) {
     dnx_share((long)j->p->batch * oh, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++) {
         find_rows(&r, i / oh, (int)(i % oh), rows);
-        dnx_epilogue e = dnx_tail_epilogue(&s->tail, j->p, i * ow, 0);
-        float *out = dnx_tail_out(&s->tail, j->p) + (size_t)i * row;
+        dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, i * ow, 0);
+        float *out = dnx_norm_act_out(&s->norm, j->p) + (size_t)i * row;
         k->group_row(rows, n->in[0].w, &s->g, s->taps, s->kh, s->kw, s->stride, s->pad, out, ow,
                      &e);
-        if (n->trains) dnx_tail_block(&s->tail, j->p, t, out, ow);
+        if (n->trains) dnx_norm_act_stats(&s->norm, j->p, t, out, ow);
     }
 }
 
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p) {
     dnx_dwconv *s = n->state;
     job j = {n, p};
-    if (n->trains) dnx_tail_begin(&s->tail, n);
+    if (n->trains) dnx_norm_act_begin(&s->norm, n);
     dnx_pool_run(n->pool, forward_share, &j);
-    if (n->trains) dnx_tail_end(&s->tail, n, p);
+    if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
 /* Row iy of dx from the kept rows of dz. */
@@ -238,7 +253,7 @@ static void backward_share(void *arg, int t, int threads) {
         for (int oy = 0, iy = 0; oy < oh; oy++) {
             size_t at = ((size_t)b * (size_t)oh + (size_t)oy) * row;
             float *to = kept + (size_t)(oy % keep) * kept_row;
-            const float *dz = dnx_tail_dz(&s->tail, j->p->dy + at, s->tail.z + at, ow,
+            const float *dz = dnx_norm_act_dz(&s->norm, j->p->dy + at, s->norm.z + at, ow,
                                           kept_step(s) > 1 ? one : to);
             keep_row(n, s, dz, to);
             find_rows(&r, b, oy, rows);
@@ -248,8 +263,8 @@ static void backward_share(void *arg, int t, int threads) {
             for (; dx && iy < end && iy < ih; iy++) {
                 size_t first = image + (size_t)iy * in_row(n);
                 dx_row(n, s, kept, iy, dx + first, j->p->dx_adds[0]);
-                if (j->p->tail)
-                    dnx_tail_sums(j->p->tail, t, dx + first, j->p->x[0] + first, iw);
+                if (dnx_deferred(j->p))
+                    dnx_norm_act_sums(dnx_deferred(j->p), t, dx + first, j->p->x[0] + first, iw);
             }
         }
     }
@@ -260,8 +275,8 @@ void dnx_dwconv_backward(dnx_node *n, dnx_pass *p) {
     size_t count = weights(n, s), N = (size_t)n->out.c, kw = (size_t)s->kw;
     int threads = dnx_pool_threads(n->pool);
     job j = {n, p};
-    dnx_tail_backward(&s->tail, n, p);
-    if (p->tail) dnx_tail_begin(p->tail, n);
+    dnx_norm_act_backward(&s->norm, n, p);
+    if (dnx_deferred(p)) dnx_norm_act_begin(dnx_deferred(p), n);
     memset(s->d_taps, 0, sizeof(float) * count * (size_t)threads);
     dnx_pool_run(n->pool, backward_share, &j);
     for (int t = 0; t < threads; t++) {

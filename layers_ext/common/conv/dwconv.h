@@ -1,20 +1,22 @@
-/* dwconv.h - a convolution in narrow groups, with a tail: the body of [depthwise] and
- * [global_depthwise], and of [convolutional] where its groups are narrow.
+/* dwconv.h - a convolution in narrow groups, then batch norm and activation: the body of
+ * [depthwise] and [global_depthwise], and of [convolutional] where its groups are narrow.
  * x: B x H x W x C, y: B x OH x OW x N, filters in a file: N x C/groups x kh x kw. Each output has
  * a lane of a vector: groups need no width. Depthwise is groups = C. */
 #ifndef DNX_DWCONV_H
 #define DNX_DWCONV_H
-#include "common/tail.h"
+#include "common/norm_act.h"
+#include "dnx_compression.h"
+#include "dnx_fusion.h"
 
 typedef struct {
-    dnx_tail tail;
+    dnx_norm_act norm;
     int groups, kh, kw, stride, pad;
     dnx_groups g, g_dx; /* from x to z, and from dz to dx */
     float *w, *d_w;   /* N x C/groups x kh x kw, file order */
     float *taps;      /* kh x C/groups x kw x N, scaled by the folded batch norm when predicting */
     float *taps_dx;   /* training, unless groups = C = N: kh x N/groups x kw x C, kx backwards */
     float *d_taps;    /* threads x kh x C/groups x kw x N */
-    float *x_rows;    /* training, for the tail before: threads x kh x W x C */
+    float *x_rows;    /* training: real inputs made of deferred ones, threads x kh x W x C */
 } dnx_dwconv;
 
 #define DNX_MAX_TAPS 512 /* largest kh */
@@ -32,7 +34,7 @@ void dnx_dwconv_forward(dnx_node *n, dnx_pass *p);
 void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);
 double dnx_dwconv_macs(const dnx_node *n);
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err);
-bool dnx_dwconv_can_add(const dnx_node *n);
-dnx_tail *dnx_dwconv_tail(dnx_node *n, float **z);
-bool dnx_dwconv_does_tail(const dnx_node *n);
+dnx_status dnx_dwconv_restore(dnx_node *n, dnx_err *err);
+extern const dnx_fusion dnx_dwconv_fusion;
+extern const dnx_compression dnx_dwconv_compression;
 #endif

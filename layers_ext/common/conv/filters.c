@@ -28,12 +28,12 @@ void dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, in
     else dnx_share(pixels, t, threads, lo, hi);
 }
 
-void dnx_filters_room(dnx_node *n, float **w, size_t count) {
-    if (!*w && !n->forgets) (void)dnx_new(n, w, count, NULL);
+dnx_status dnx_filters_restore(dnx_node *n, float **w, size_t count, dnx_err *err) {
+    return *w ? DNX_OK : dnx_new(n, w, count, err);
 }
 
-void dnx_filters_forget(dnx_node *n, float **w) {
-    if (!n->forgets) return;
+void dnx_filters_release(dnx_node *n, float **w) {
+    if (!n->keeps_no_weights) return;
     dnx_free(*w);
     *w = NULL;
 }

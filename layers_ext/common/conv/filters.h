@@ -5,10 +5,10 @@
 #define DNX_FILTERS_H
 #include "dnx.h"
 
-/* In params(): room for w, count floats, when a node that forgets has freed it. */
-void dnx_filters_room(dnx_node *n, float **w, size_t count);
-/* At the end of prepare(): frees w of a node that forgets. */
-void dnx_filters_forget(dnx_node *n, float **w);
+/* In restore(): allocates w, count floats, if prepare() has released it. DNX_EMEM. */
+dnx_status dnx_filters_restore(dnx_node *n, float **w, size_t count, dnx_err *err);
+/* At the end of prepare(): frees w of a node that keeps no weights. */
+void dnx_filters_release(dnx_node *n, float **w);
 
 typedef struct {
     int groups, K, N; /* groups x N filters of K = size*size*c floats */

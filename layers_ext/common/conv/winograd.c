@@ -91,7 +91,7 @@ typedef struct {
     dnx_node *n;
     const float *w, *scale;
     dnx_pass *p;
-    const dnx_tail *tail;
+    const dnx_norm_act *norm;
 } job;
 
 /* Filter f: its a*a numbers of channel c go to u[0], u[size], ... with u = filters + place of (c,f)
@@ -160,7 +160,7 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
         int w = s->out.w - x < s->m ? s->out.w - x : s->m;
         long pixel = (image * s->out.h + y) * s->out.w + x;
         dnx_epilogue e = {0};
-        if (j->tail) e = dnx_tail_epilogue(j->tail, j->p, pixel, f);
+        if (j->norm) e = dnx_norm_act_epilogue(j->norm, j->p, pixel, f);
         dnx_kernels()->wino_out(s->m, prod, step_out(s), width, h, w,
                                 j->p->y + (size_t)pixel * N + f, row, N, &e);
     }
@@ -217,7 +217,8 @@ static void forward_share(void *arg, int t, int threads) {
     forward_part(j, t, lo, hi, 0, s->N);
 }
 
-void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p, const dnx_tail *tail) {
-    job j = {s, n, NULL, NULL, p, tail};
+void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p,
+                          const dnx_norm_act *norm) {
+    job j = {s, n, NULL, NULL, p, norm};
     dnx_pool_run(n->pool, forward_share, &j);
 }

@@ -9,7 +9,7 @@
 #ifndef DNX_WINOGRAD_H
 #define DNX_WINOGRAD_H
 #include "common/conv/patches.h"
-#include "common/tail.h"
+#include "common/norm_act.h"
 
 typedef struct {
     int m, N;        /* side of a tile's outputs: 2 or 4; filters */
@@ -31,6 +31,7 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
 void dnx_winograd_unmake(dnx_winograd *s);
 /* w: N x C x 3 x 3 in file order, filter f times scale[f] (NULL: 1). */
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale);
-/* p->y = Y of p->x[0], through the tail; NULL: as it is. */
-void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p, const dnx_tail *tail);
+/* p->y = Y of p->x[0], then batch norm and activation; norm NULL: Y itself. */
+void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p,
+                          const dnx_norm_act *norm);
 #endif

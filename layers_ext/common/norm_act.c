@@ -1,4 +1,4 @@
-#include "common/tail.h"
+#include "common/norm_act.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #define EPS 1e-5
 #define MOMENTUM .99f /* of the running statistics, as in the host */
 
-dnx_status dnx_tail_make(dnx_tail *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err) {
+dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err) {
     size_t c = (size_t)n->out.c;
     t->c = n->out.c;
     t->has_bn = has_bn;
@@ -31,86 +31,94 @@ dnx_status dnx_tail_make(dnx_tail *t, dnx_node *n, bool has_bn, dnx_act act, dnx
         if (!s && has_bn) s = dnx_new(n, &t->d_scales, c, err);
         if (!s && t->slopes) s = dnx_new(n, &t->d_slopes, c, err);
         if (!s) s = dnx_new(n, &t->z, dnx_size(n->out) * (size_t)n->batch, err);
-        if (!s) s = dnx_new(n, (float **)&t->sums, c * 6 * (size_t)dnx_pool_threads(n->pool), err);
+        if (!s) {
+            size_t sums = 3 * c * (size_t)dnx_pool_threads(n->pool);
+            t->sums = dnx_new_array(n, sums, sizeof *t->sums, err);
+            if (!t->sums) s = DNX_EMEM;
+        }
     }
-    if (!s) dnx_tail_fold(t);
+    if (!s) dnx_norm_act_fold(t);
     return s;
 }
 
-void dnx_tail_unmake(dnx_tail *t) {
+void dnx_norm_act_unmake(dnx_norm_act *t) {
     float *all[] = {t->biases, t->scales, t->mean, t->variance, t->slopes, t->d_biases,
                     t->d_scales, t->d_slopes, t->z, t->scale, t->shift, t->batch_mean,
                     t->inv_std, t->p, t->q, t->r, (float *)t->sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-int dnx_tail_params(dnx_tail *t, const dnx_param *weights, bool weights_second, dnx_param *list) {
+int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, bool weights_second,
+                        dnx_param *list) {
     size_t c = (size_t)t->c;
     int n = 0;
-    list[n++] = (dnx_param){"biases", t->biases, t->d_biases, c, 0, true};
+    list[n++] = (dnx_param){"biases", t->biases, t->d_biases, c, 0, true, 0, DNX_BIASES};
     if (weights_second) list[n++] = *weights;
     if (t->has_bn) {
-        list[n++] = (dnx_param){"scales", t->scales, t->d_scales, c, 0, true};
-        list[n++] = (dnx_param){"mean", t->mean, NULL, c, 0, false};
-        list[n++] = (dnx_param){"variance", t->variance, NULL, c, 0, false};
+        list[n++] = (dnx_param){"scales", t->scales, t->d_scales, c, 0, true, 0, DNX_SCALES};
+        list[n++] = (dnx_param){"mean", t->mean, NULL, c, 0, false, 0, DNX_MEAN};
+        list[n++] = (dnx_param){"variance", t->variance, NULL, c, 0, false, 0, DNX_VARIANCE};
     }
     if (!weights_second) list[n++] = *weights;
-    if (t->slopes) list[n++] = (dnx_param){"slopes", t->slopes, t->d_slopes, c, 0, true};
+    if (t->slopes)
+        list[n++] = (dnx_param){"slopes", t->slopes, t->d_slopes, c, 0, true, 0, DNX_SLOPES};
     return n;
 }
 
-void dnx_tail_fold(dnx_tail *t) {
+void dnx_norm_act_fold(dnx_norm_act *t) {
     for (int i = 0; i < t->c; i++) {
         t->scale[i] = t->has_bn ? (float)(t->scales[i] / sqrt(t->variance[i] + EPS)) : 1;
         t->shift[i] = t->biases[i] - (t->has_bn ? t->mean[i] * t->scale[i] : 0);
     }
 }
 
-dnx_epilogue dnx_tail_epilogue(const dnx_tail *t, const dnx_pass *p, long pixel, int channel) {
+dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
+                                   int channel) {
     if (t->z) return (dnx_epilogue){0};
     size_t at = (size_t)pixel * (size_t)t->c + (size_t)channel;
     return (dnx_epilogue){t->shift + channel, t->act, t->slopes ? t->slopes + channel : NULL,
-                          p->residual ? p->residual + at : NULL, false, NULL};
+                          dnx_residual(p) ? dnx_residual(p) + at : NULL, false, NULL};
 }
 
-bool dnx_tail_can_add(const dnx_node *n) {
+bool dnx_norm_act_adds_residual(const dnx_node *n) {
     (void)n;
     return true;
 }
 
-dnx_tail *dnx_tail_to_leave(dnx_tail *t, float **z) {
+dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z) {
     *z = t->z;
-    return t->z && t->act <= DNX_RELU6 ? t : NULL;
+    t->is_deferred = t->z && dnx_act_is_cheap(t->act);
+    return t->is_deferred ? t : NULL;
 }
 
-void dnx_tail_rows(const dnx_tail *t, const float *z, long rows, float *x) {
+void dnx_norm_act_rows(const dnx_norm_act *t, const float *z, long rows, float *x) {
     dnx_kernels()->scale_act(z, rows, t->c, t->scale, t->shift, t->act, t->slopes, NULL, x);
 }
 
-void dnx_tail_sums(dnx_tail *t, int thread, const float *dx, const float *z, long rows) {
+void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float *z, long rows) {
     double *s = t->sums + 3 * (size_t)t->c * (size_t)thread;
     dnx_kernels()->act_back(dx, z, rows, t->c, t->scale, t->shift, t->act, t->slopes, NULL, s,
                             s + t->c, t->slopes ? s + 2 * t->c : NULL);
 }
 
-void dnx_tail_begin(dnx_tail *t, const dnx_node *n) {
+void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n) {
     memset(t->sums, 0, sizeof *t->sums * 3 * (size_t)t->c * (size_t)dnx_pool_threads(n->pool));
 }
 
-void dnx_tail_block(dnx_tail *t, const dnx_pass *p, int thread, const float *z, long rows) {
+void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const float *z, long rows) {
     if (!t->has_bn || !p->is_training) return;
     double *s = t->sums + 3 * (size_t)t->c * (size_t)thread;
     dnx_kernels()->stats(z, rows, t->c, s, s + t->c);
 }
 
 /* The threads' sums, added in the order of the threads, into the first thread's place. */
-static void gather_sums(dnx_tail *t, int threads) {
+static void gather_sums(dnx_norm_act *t, int threads) {
     size_t len = 3 * (size_t)t->c;
     for (int k = 1; k < threads; k++)
         for (size_t i = 0; i < len; i++) t->sums[i] += t->sums[(size_t)k * len + i];
 }
 
-static void batch_statistics(dnx_tail *t, const dnx_node *n, double rows) {
+static void batch_statistics(dnx_norm_act *t, const dnx_node *n, double rows) {
     gather_sums(t, dnx_pool_threads(n->pool));
     for (int i = 0; i < t->c; i++) {
         double m = t->sums[i] / rows, v = t->sums[t->c + i] / rows - m * m;
@@ -125,7 +133,7 @@ static void batch_statistics(dnx_tail *t, const dnx_node *n, double rows) {
 }
 
 typedef struct {
-    dnx_tail *t;
+    dnx_norm_act *t;
     dnx_pass *p;
     long rows;
 } job;
@@ -137,15 +145,15 @@ typedef struct {
 
 static void end_rows(const job *j, int thread, size_t at, long rows) {
     (void)thread;
-    const dnx_tail *t = j->t;
+    const dnx_norm_act *t = j->t;
     const dnx_kernel_set *k = dnx_kernels();
     (j->rows * t->c > LARGE ? k->scale_act_stream : k->scale_act)(
         t->z + at, rows, t->c, t->scale, t->shift, t->act, t->slopes,
-        j->p->residual ? j->p->residual + at : NULL, j->p->y + at);
+        dnx_residual(j->p) ? dnx_residual(j->p) + at : NULL, j->p->y + at);
 }
 
 static void back_rows(const job *j, int thread, size_t at, long rows) {
-    dnx_tail_sums(j->t, thread, j->p->dy + at, j->t->z + at, rows);
+    dnx_norm_act_sums(j->t, thread, j->p->dy + at, j->t->z + at, rows);
 }
 
 static void downwards(const job *j, int k, int threads, void (*f)(const job *, int, size_t, long)) {
@@ -160,17 +168,17 @@ static void downwards(const job *j, int k, int threads, void (*f)(const job *, i
 static void end_share(void *arg, int k, int threads) { downwards(arg, k, threads, end_rows); }
 static void back_share(void *arg, int k, int threads) { downwards(arg, k, threads, back_rows); }
 
-void dnx_tail_end(dnx_tail *t, dnx_node *n, dnx_pass *p) {
+void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
     job j = {t, p, (long)p->batch * n->out.h * n->out.w};
     if (t->has_bn && p->is_training) batch_statistics(t, n, (double)j.rows);
-    else dnx_tail_fold(t);
-    if (!n->leaves_tail) dnx_pool_run(n->pool, end_share, &j);
+    else dnx_norm_act_fold(t);
+    if (!t->is_deferred) dnx_pool_run(n->pool, end_share, &j);
 }
 
-void dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p) {
+void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
     job j = {t, p, (long)p->batch * n->out.h * n->out.w};
-    if (!n->leaves_tail) { /* else its reader has made the sums */
-        dnx_tail_begin(t, n);
+    if (!t->is_deferred) { /* else the next layer has made the sums */
+        dnx_norm_act_begin(t, n);
         dnx_pool_run(n->pool, back_share, &j);
     }
     gather_sums(t, dnx_pool_threads(n->pool));
@@ -189,7 +197,7 @@ void dnx_tail_backward(dnx_tail *t, dnx_node *n, dnx_pass *p) {
     }
 }
 
-const float *dnx_tail_dz(const dnx_tail *t, const float *dy, const float *z, long rows,
+const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,
                          float *out) {
     if (!t->has_bn && t->act == DNX_LINEAR) return dy;
     dnx_kernels()->act_dz(dy, z, rows, t->c, t->scale, t->shift, t->act, t->slopes, t->p, t->q,

@@ -1,5 +1,6 @@
-/* test_tails.c - layers that leave batch norm and activation to their reader, against the same
- * network in which each does its own: outputs to the bit, gradients, running statistics. */
+/* test_fusion.c - layers that defer batch norm and activation to the next one, against the same
+ * network in which each layer does its own: outputs to the bit, gradients, running statistics. */
+#include "common/norm_act.h"
 #include "lib/check.h"
 
 #define NET "[net]\nheight=13\nwidth=11\nchannels=5\nbatch=6\nseed=3\n"
@@ -9,7 +10,7 @@
 
 typedef struct {
     const char *name, *layers;
-    int left; /* how many layers leave their tail */
+    int deferred; /* how many layers defer */
 } sample;
 
 static const sample samples[] = {
@@ -41,13 +42,13 @@ static const sample samples[] = {
 #define MOST 16
 static float *own[MOST];
 
-/* Every layer does its own tail. */
-static void keep_tails(dnx_net *net) {
+/* Every layer does its own batch norm and activation. */
+static void undo_fusion(dnx_net *net) {
     for (int i = 0; i < net->n; i++) {
         dnx_link *l = &net->links[i];
-        if (!l->tail) continue;
-        l->tail = NULL;
-        net->nodes[i].leaves_tail = false;
+        if (!l->deferred) continue;
+        l->deferred->is_deferred = false;
+        l->deferred = NULL;
         l->y = own[i] = dnx_alloc(dnx_size(net->nodes[i].out) * (size_t)net->batch);
     }
 }
@@ -75,10 +76,10 @@ static void compare(const sample *s, int threads) {
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = dnx_rng_normal(&g);
     scatter(net, 4, .4f);
     scatter(plain, 4, .4f);
-    int left = 0;
-    for (int i = 0; i < net->n; i++) left += net->links[i].tail != NULL;
-    check_part(left == s->left, s->name, "layers that leave their tail", left, s->left);
-    keep_tails(plain);
+    int deferred = 0;
+    for (int i = 0; i < net->n; i++) deferred += net->links[i].deferred != NULL;
+    check_part(deferred == s->deferred, s->name, "layers that defer", deferred, s->deferred);
+    undo_fusion(plain);
     for (int batch = 6; batch >= 5; batch--) { /* gradients add up */
         double a = step(net, x, truth, batch, true), b = step(plain, x, truth, batch, true);
         check_part(a == b && a > 0, s->name, "loss", a, b);

@@ -1,0 +1,27 @@
+/* dnx_compression.h - optional: what low-rank decomposition and the counting of operations need to
+ * know of a layer. A type sets .compression; other types are left as they are. */
+#ifndef DNX_COMPRESSION_H
+#define DNX_COMPRESSION_H
+#include "dnx.h"
+
+/* A layer seen as a convolution: y = act(norm(w * x)). */
+typedef struct {
+    int size, stride, pad, groups; /* pad: zero pixels on each side */
+    int activation;                /* dnx_act of kernels/kernels.h */
+} dnx_convolution;
+
+/* What a layer's multiply-adds are done by. */
+typedef enum {
+    DNX_MULTIPLY_ADDS,
+    DNX_ADDS,   /* one-bit weights, real inputs: additions alone */
+    DNX_BIT_OPS /* one-bit weights and inputs: XNOR and counting */
+} dnx_arithmetic;
+
+typedef struct dnx_compression {
+    /* Fills *view; false: with these options the layer is no convolution. Its parameters are found
+     * by their roles. NULL: never. */
+    bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
+    dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL: DNX_MULTIPLY_ADDS */
+    bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */
+} dnx_compression;
+#endif

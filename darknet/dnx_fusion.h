@@ -1,0 +1,36 @@
+/* dnx_fusion.h - optional: a layer does part of a neighbour's work while the data is in the cache.
+ * Results are the same with and without; only passes over memory are saved. A type that sets
+ * .fusion may set any of the functions below; NULL means no. */
+#ifndef DNX_FUSION_H
+#define DNX_FUSION_H
+#include "dnx.h"
+
+struct dnx_norm_act; /* layers_ext/common/norm_act.h: batch norm or bias, then an activation */
+
+typedef struct dnx_fusion {
+    /* Predicting and training: forward() adds dnx_residual(p) to y before it stores. */
+    bool (*adds_residual)(const dnx_node *n);
+    /* The layer is y = x[0] + x[1] and nothing else, so that the layer before can add x[1]. */
+    bool (*is_plain_sum)(const dnx_node *n);
+    /* Training: from now on forward() stores z, the values before batch norm and activation, into
+     * *z instead of y, and the next layer, which alone reads it, applies what is returned. NULL:
+     * with these options the layer does not defer. */
+    struct dnx_norm_act *(*defer)(dnx_node *n, float **z);
+    /* Training: the layer applies dnx_deferred(p) to x[0] as it reads: x[0] is z of the layer
+     * before, and dnx_norm_act_rows() makes the real input of it. */
+    bool (*applies_deferred)(const dnx_node *n);
+} dnx_fusion;
+
+/* What the neighbours leave to this layer in this pass. */
+typedef struct dnx_fused {
+    const float *residual;         /* a tensor like y that is added to it; NULL: none */
+    struct dnx_norm_act *deferred; /* of the layer before; NULL: x[0] is an ordinary input */
+} dnx_fused;
+
+static inline const float *dnx_residual(const dnx_pass *p) {
+    return p->fused ? p->fused->residual : NULL;
+}
+static inline struct dnx_norm_act *dnx_deferred(const dnx_pass *p) {
+    return p->fused ? p->fused->deferred : NULL;
+}
+#endif

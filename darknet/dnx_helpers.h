@@ -1,0 +1,24 @@
+/* dnx_helpers.h - helpers for layer files: sizes, memory, rows shared among threads. */
+#ifndef DNX_HELPERS_H
+#define DNX_HELPERS_H
+#include "dnx.h"
+
+static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
+
+/* The pixels of all outputs of a pass. */
+static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
+    return (long)p->batch * n->out.h * n->out.w;
+}
+
+/* Allocates count zeroed floats into *p, or fails with DNX_EMEM at the node's line. The layer frees
+ * them with dnx_free() in unmake(). */
+dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
+/* The same for `count` items of `size` bytes of any type. NULL: no memory, and err says so. */
+void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
+
+/* Shares `rows` rows among the threads: calls fn(n, p, lo, hi) side by side for ranges
+ * lo <= row < hi that together cover them all, and returns when all are done. What a row is, the
+ * layer decides: an image, a pixel. fn writes only what belongs to its rows. */
+void dnx_each_row(dnx_node *n, dnx_pass *p, long rows,
+                  void (*fn)(dnx_node *n, dnx_pass *p, long lo, long hi));
+#endif

@@ -1,0 +1,69 @@
+/* norm_act.h - what follows the linear operation of a layer: batch norm (or a bias), then an
+ * activation. All layers with filters share it. C is the number of output channels, z the linear
+ * result, rows x C:
+ *
+ *   u = (z - mean) / sqrt(variance + 1e-5) * scales + biases,   y = act(u)
+ *
+ * Ioffe and Szegedy 2015, algorithm 1. */
+#ifndef DNX_NORM_ACT_H
+#define DNX_NORM_ACT_H
+#include "dnx_fusion.h"
+#include "kernels/kernels.h"
+
+typedef struct dnx_norm_act {
+    int c;
+    bool has_bn;
+    bool is_deferred;     /* the next layer makes y of z */
+    dnx_act act;
+    float *biases, *scales, *mean, *variance, *slopes;
+    float *d_biases, *d_scales, *d_slopes;
+    float *z;             /* batch x out; NULL when predicting */
+    float *scale, *shift; /* u = z*scale + shift: this batch's, or folded running statistics */
+    float *batch_mean, *inv_std;
+    float *p, *q, *r;     /* dz = dy*act'(u)*p + z*q + r */
+    double *sums;         /* threads x 3 x C */
+} dnx_norm_act;
+
+/* n->out must be set. */
+dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
+void dnx_norm_act_unmake(dnx_norm_act *t);
+/* biases, [scales, mean, variance], the weights given, [slopes]. With weights_second the weights
+ * come right after the biases, as the host writes [connected]. */
+int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, bool weights_second,
+                        dnx_param *list);
+
+/* scale and shift from the running statistics (or 1 and the bias). */
+void dnx_norm_act_fold(dnx_norm_act *t);
+/* What a predicting layer's kernel applies as it stores outputs from (pixel, channel) on, after
+ * scale went into the weights. Nothing when training. */
+dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
+                                   int channel);
+/* Where the linear results go: z when training, else y. */
+static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {
+    return t->z ? t->z : p->y;
+}
+/* For dnx_fusion.adds_residual: true. */
+bool dnx_norm_act_adds_residual(const dnx_node *n);
+/* For dnx_fusion.defer: t, and its z, when training and when the activation costs little, since it
+ * is computed again for the gradients. Else NULL. */
+dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
+
+/* Forward of a network that trains: begin() once; each thread calls stats() for the rows of z that
+ * it has just written; end() turns z into y, unless that is deferred to the next layer. */
+void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n);
+void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const float *z, long rows);
+void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
+
+/* For the next layer, when it is deferred. Forward: rows() makes rows of the real input x of rows
+ * of z. Backward: begin() once, then each thread calls sums() for the rows of dx that it has just
+ * written. */
+void dnx_norm_act_rows(const dnx_norm_act *t, const float *z, long rows, float *x);
+void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float *z, long rows);
+
+/* Backward: adds the gradients of biases, scales and slopes. After it dz() gives rows of the
+ * gradient of z. The result is dy itself or is written to out (rows x C floats; a block that stays
+ * in the cache is best). */
+void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
+const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,
+                             float *out);
+#endif

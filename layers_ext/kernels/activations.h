@@ -1,0 +1,46 @@
+/* activations.h - the activation functions. A new one is one line of this table and the two
+ * functions of its name in activations.c.
+ *
+ * Columns: enum, word in a cfg, whether the vector kernels compute it: these are the functions that
+ * are a line on each side of 0, possibly cut at 6. All others are computed number by number. */
+#ifndef DNX_ACTIVATIONS_H
+#define DNX_ACTIVATIONS_H
+#include <stdbool.h>
+
+/* The first line stands alone: it is the default, and no '|' precedes its word. */
+#define DNX_FIRST_ACTIVATION(X) X(LINEAR, linear, true)
+#define DNX_MORE_ACTIVATIONS(X)  \
+    X(RELU, relu, true)          \
+    X(LEAKY, leaky, true)        \
+    X(PRELU, prelu, true)        \
+    X(RELU6, relu6, true)        \
+    X(LOGISTIC, logistic, false) \
+    X(TANH, tanh, false)         \
+    X(ELU, elu, false)           \
+    X(SELU, selu, false)         \
+    X(LOGGY, loggy, false)       \
+    X(RELIE, relie, false)       \
+    X(RAMP, ramp, false)         \
+    X(PLSE, plse, false)         \
+    X(STAIR, stair, false)       \
+    X(HARDTAN, hardtan, false)   \
+    X(LHTAN, lhtan, false)       \
+    X(SWISH, swish, false)       \
+    X(MISH, mish, false)         \
+    X(HSWISH, hswish, false)     \
+    X(HSIGMOID, hsigmoid, false)
+
+#define DNX_ACT_ENUM(upper, lower, is_vector) DNX_##upper,
+#define DNX_ACT_WORD(upper, lower, is_vector) "|" #lower
+typedef enum {
+    DNX_FIRST_ACTIVATION(DNX_ACT_ENUM) DNX_MORE_ACTIVATIONS(DNX_ACT_ENUM) DNX_ACTIVATIONS
+} dnx_act;
+#define DNX_ACT_WORDS "linear" DNX_MORE_ACTIVATIONS(DNX_ACT_WORD)
+
+/* act(u) and its derivative at u. slope: of PRELU, for u <= 0. The definitions are libdarknet's
+ * where it has the function. */
+float dnx_activate(float u, dnx_act act, float slope);
+float dnx_activate_grad(float u, dnx_act act, float slope);
+/* Whether the vector kernels compute it, so that computing it twice costs little. */
+bool dnx_act_is_cheap(dnx_act act);
+#endif
