@@ -104,7 +104,7 @@ def raw(args, cfg, weights, fin, batch, folder):
 
     fout = os.path.join(folder, "out.f32")
     darknet("classifier", "raw", cfg, weights, fin, fout, "-batch", batch, "-threads",
-            args.threads)
+            args.threads, "-force")
     return np.fromfile(fout, np.float32).reshape(batch, -1)
 
 
@@ -152,7 +152,7 @@ def forward(args, name, batch, folder, stack):
     from bench import peer_torch
     from lib import darknet_files
     cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
-    darknet("init", cfg, weights)
+    darknet("init", cfg, weights, "-force")
     net, layers = darknet_files.plan(cfg)
     arrays = [{k: v.copy() for k, v in a.items()}
               for a in darknet_files.read_weights(weights, layers)]
@@ -214,7 +214,7 @@ def step(args, name, folder):
     for path, end in ((cfg, "\n[softmax]\n"), (body, "")):
         with open(path, "w") as f:
             f.write(text + end)
-    darknet("init", cfg, weights)
+    darknet("init", cfg, weights, "-force")
     peer = peer_torch.build(body, weights).train()
     sgd = torch.optim.SGD(peer.parameters(), lr=1e-6, momentum=0.9, weight_decay=4e-5)
     net, _ = darknet_files.plan(body)

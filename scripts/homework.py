@@ -195,7 +195,7 @@ def fit_weights(text, given, path):
     a new head for example, is as `darknet init` makes it; what it has less is left out."""
     cfg, fresh = path + ".cfg", path + ".init"
     write(cfg, text)
-    run([DARKNET, "init", cfg, fresh])
+    run([DARKNET, "init", cfg, fresh, "-force"])
     with open(given, "rb") as f:
         old = f.read()
     with open(fresh, "rb") as f:

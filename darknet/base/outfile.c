@@ -142,6 +142,18 @@ dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err) {
     return DNX_OK;
 }
 
+dnx_status dnx_outfile_stream(dnx_outfile *f, const char *path, dnx_err *err) {
+    struct stat s;
+    if (stat(path, &s) || S_ISREG(s.st_mode) || S_ISDIR(s.st_mode))
+        return dnx_outfile_open(f, path, err);
+    *f = (dnx_outfile){.file = fopen(path, "wbe"), .path = strdup(path), .lock = -1};
+    if (f->file && f->path) return DNX_OK;
+    dnx_status st = cannot_write(path, f->file ? ENOMEM : errno, err);
+    if (f->file) fclose(f->file);
+    free_names(f);
+    return st;
+}
+
 /* ---- writing ---- */
 
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n) {
@@ -152,7 +164,7 @@ void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n) {
 
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err) {
     errno = 0;
-    if (!f->why && (fflush(f->file) || fsync(fileno(f->file)))) failed(f);
+    if (!f->why && (fflush(f->file) || (f->temporary && fsync(fileno(f->file))))) failed(f);
     return f->why ? cannot_write(f->path, f->why, err) : DNX_OK;
 }
 
@@ -166,7 +178,7 @@ static void sync_folder(const char *file) {
 
 /* Ends f: the temporary file is removed unless it was renamed. */
 static void end(dnx_outfile *f, bool was_renamed) {
-    if (!was_renamed) unlink(f->temporary);
+    if (f->temporary && !was_renamed) unlink(f->temporary);
     if (f->lock >= 0) close(f->lock);
     free_names(f);
 }
@@ -176,9 +188,11 @@ dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err) {
     dnx_status st = dnx_outfile_sync(f, err);
     errno = 0;
     if (fclose(f->file) && !st) st = cannot_write(f->path, errno ? errno : EIO, err);
-    if (!st) st = check(f, &old, err); /* it may have become an input meanwhile */
-    if (!st && rename(f->temporary, f->target)) st = cannot_write(f->path, errno, err);
-    if (!st) sync_folder(f->target);
+    if (!st && f->temporary) { /* it may have become an input meanwhile */
+        st = check(f, &old, err);
+        if (!st && rename(f->temporary, f->target)) st = cannot_write(f->path, errno, err);
+        if (!st) sync_folder(f->target);
+    }
     end(f, !st);
     return st;
 }
@@ -236,4 +250,29 @@ dnx_status dnx_outfile_try(const char *path, dnx_err *err) {
     sweep(&f);
     dnx_outfile_discard(&f);
     return DNX_OK;
+}
+
+dnx_status dnx_outfile_try_new(const char *path, dnx_err *err) {
+    struct stat s;
+    dnx_status st = dnx_outfile_try(path, err);
+    if (st || stat(path, &s) || s.st_size == 0) return st;
+    return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "exists; -force replaces it");
+}
+
+static bool is_same_folder(const char *a, const char *b) {
+    struct stat s, t;
+    int x = open_folder(a), y = open_folder(b);
+    bool is = x >= 0 && y >= 0 && !fstat(x, &s) && !fstat(y, &t) && s.st_dev == t.st_dev &&
+              s.st_ino == t.st_ino;
+    if (x >= 0) close(x);
+    if (y >= 0) close(y);
+    return is;
+}
+
+bool dnx_outfile_is_same(const char *a, const char *b) {
+    char *x = follow(a), *y = follow(b);
+    bool is = x && y && !strcmp(x + folder_length(x), y + folder_length(y)) && is_same_folder(x, y);
+    free(x);
+    free(y);
+    return is;
 }

@@ -6,6 +6,7 @@
  * an input of this process (inputs.h). */
 #ifndef DNX_OUTFILE_H
 #define DNX_OUTFILE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -15,7 +16,7 @@ typedef struct {
     FILE *file;
     char *path;      /* as it was given */
     char *target;    /* the file that it leads to */
-    char *temporary; /* beside the target */
+    char *temporary; /* beside the target; NULL: a stream */
     int lock;        /* a descriptor that keeps the temporary file locked; -1: none */
     size_t size;     /* bytes put */
     int why;         /* errno of the first thing that failed; 0: nothing has */
@@ -25,10 +26,17 @@ typedef struct {
  * behind. It also removes temporary files of `path` that dead processes have left. DNX_EIO: it
  * cannot; DNX_EMEM. */
 dnx_status dnx_outfile_try(const char *path, dnx_err *err);
+/* The same for a result that takes no other's place. DNX_EIO, "exists; -force replaces it": there
+ * is a file already, and it is not empty. */
+dnx_status dnx_outfile_try_new(const char *path, dnx_err *err);
+/* Whether two paths lead to one file, which need not be there. */
+bool dnx_outfile_is_same(const char *a, const char *b);
 
 /* Opens the temporary file. DNX_EIO, DNX_EMEM: after an error there is nothing to close. Each file
  * that was opened ends by commit() or discard(). */
 dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err);
+/* The same, but a pipe or a device is written directly, as the bytes come. */
+dnx_status dnx_outfile_stream(dnx_outfile *f, const char *path, dnx_err *err);
 /* sync() and commit() report what cannot be written. */
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n);
 /* Brings all to the disk: after this only the renaming can fail. DNX_EIO. */

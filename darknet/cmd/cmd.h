@@ -22,4 +22,8 @@ dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch
 /* The same by dnx_net_build_to_run(). */
 dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int threads,
                            dnx_net **net, dnx_err *err);
+/* Whether a verb may write `path`, asked when it has read its inputs and before its work. DNX_EIO:
+ * it cannot be written, is an input, or is there already and `replaces`, the option -force, is
+ * false. */
+dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
 #endif

@@ -3,12 +3,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/files.h"
+#include "base/outfile.h"
 #include "cmd/cmd.h"
 
 typedef struct {
     const char *cfg, *weights, *in, *out;
     int batch, threads;
+    bool force;
 } raw_args;
 
 static const dnx_arg table[] = {
@@ -18,34 +22,48 @@ static const dnx_arg table[] = {
     DNX_PLACE(raw_args, out, "out.f32", "the last layer's outputs, N x height x width x channels"),
     DNX_ARG_INT(raw_args, batch, "-batch", "N", 1, 1, 65536, "images at a time"),
     DNX_ARG_THREADS(raw_args),
+    DNX_ARG_FLAG(raw_args, force, "-force", "replace a file that is there already"),
     DNX_ARG_END};
 
-static int raw(dnx_net *net, const char *in, const char *out) {
-    size_t size = dnx_size(net->in), batch = (size_t)net->batch, got;
-    FILE *f = fopen(in, "rb"), *o = f ? fopen(out, "wb") : NULL;
-    float *x = dnx_alloc(size * batch);
-    bool ok = f && o && x;
-    if (!ok) fprintf(stderr, "%s: %s\n", f ? out : in, strerror(errno));
-    while (ok && (got = fread(x, sizeof(float), size * batch, f)) > 0) {
-        size_t outputs = dnx_size(net->nodes[net->n - 1].out), images = got / size;
-        if (got % size) {
-            fprintf(stderr, "%s: is no whole number of %zu-float images\n", in, size);
-            ok = false;
-            break;
-        }
-        const float *y = dnx_net_predict(net, x, (int)images);
-        if (fwrite(y, sizeof(float), outputs * images, o) != outputs * images) {
-            fprintf(stderr, "%s: cannot write: %s\n", out, strerror(errno));
-            ok = false;
-        }
+/* The outputs for all images of a file, `size` floats each, into another. */
+static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, dnx_outfile *out,
+                           dnx_err *err) {
+    const size_t size = dnx_size(net->in), outputs = dnx_size(net->nodes[net->n - 1].out);
+    const size_t bytes = size * sizeof *x;
+    for (size_t got; (got = fread(x, 1, bytes * (size_t)net->batch, in)) > 0;) {
+        if (got % bytes && !ferror(in))
+            return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0},
+                            "is no whole number of %zu-float images", size);
+        const float *y = dnx_net_predict(net, x, (int)(got / bytes));
+        dnx_outfile_put(out, y, sizeof *y * outputs * (got / bytes));
     }
-    if (o && fclose(o) && ok) {
-        fprintf(stderr, "%s: cannot write: %s\n", out, strerror(errno));
-        ok = false;
+    if (!ferror(in)) return DNX_OK;
+    return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0}, "cannot read: %s", strerror(errno));
+}
+
+static dnx_status open_output(const raw_args *a, dnx_outfile *out, dnx_err *err) {
+    struct stat s;
+    bool is_stream = !stat(a->out, &s) && (S_ISCHR(s.st_mode) || S_ISFIFO(s.st_mode));
+    dnx_status st = is_stream ? DNX_OK : dnx_try_output(a->out, a->force, err);
+    return st ? st : dnx_outfile_stream(out, a->out, err);
+}
+
+static dnx_status raw(dnx_net *net, const raw_args *a, dnx_err *err) {
+    dnx_outfile out;
+    FILE *in = dnx_file_stream(a->in);
+    if (!in)
+        return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0}, "cannot open: %s", strerror(errno));
+    dnx_status st = open_output(a, &out, err);
+    if (!st) {
+        float *x = dnx_alloc(dnx_size(net->in) * (size_t)net->batch);
+        st = x ? run_file(net, a, in, x, &out, err)
+               : dnx_fail(err, DNX_EMEM, (dnx_loc){a->cfg, 0}, "no memory for the images");
+        dnx_free(x);
+        if (!st) st = dnx_outfile_commit(&out, err);
+        else dnx_outfile_discard(&out);
     }
-    if (f) fclose(f);
-    dnx_free(x);
-    return ok ? 0 : 1;
+    fclose(in);
+    return st;
 }
 
 static int run(const void *args) {
@@ -54,9 +72,9 @@ static int run(const void *args) {
     dnx_net *net;
     if (dnx_open_to_run(a->cfg, a->weights, a->batch, a->threads, &net, &err))
         return dnx_report(&err);
-    int status = raw(net, a->in, a->out);
+    dnx_status st = raw(net, a, &err);
     dnx_net_free(net);
-    return status;
+    return st ? dnx_report(&err) : 0;
 }
 
 const dnx_verb dnx_classifier_raw = {"classifier raw", "run a network on files of float32 numbers",

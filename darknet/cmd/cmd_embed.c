@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stop.h"
 #include "cmd/cmd.h"
 #include "data/embeddings.h"
 #include "host/loop.h"
@@ -17,7 +18,7 @@ enum { NO_FLIP, SUM, CONCAT };
 typedef struct {
     const char *cfg, *weights, *images, *out;
     int flip, batch, threads; /* flip: -1, or the word */
-    bool unit, half;
+    bool unit, half, force;
 } embed_args;
 
 static const dnx_arg table[] = {
@@ -31,6 +32,7 @@ static const dnx_arg table[] = {
     DNX_ARG_FLAG(embed_args, half, "-half", "write numbers of 16 bits instead of 32"),
     DNX_ARG_INT(embed_args, batch, "-batch", "N", 16, 1, 65536, "images at a time"),
     DNX_ARG_THREADS(embed_args),
+    DNX_ARG_FLAG(embed_args, force, "-force", "replace a file that is there already"),
     DNX_ARG_END};
 
 static int run(const void *args);
@@ -120,33 +122,52 @@ static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
 }
 
 /* half: numbers of 16 bits. */
-static dnx_status save(job *j, int last, bool unit, bool half, const char *path, dnx_err *err) {
+static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     size_t dim = dnx_size(j->net->nodes[last].out) * (j->flip == CONCAT ? 2 : 1);
     dnx_embeddings_out f;
-    dnx_status st = dnx_embeddings_create(&f, path, j->images->n, dim, half, 0, err);
+    dnx_status st = dnx_embeddings_create(&f, a->out, j->images->n, dim, a->half, 0, err);
     if (st) return st;
     float *out = dnx_alloc((size_t)j->net->batch * dim);
     j->features = dnx_alloc((size_t)j->net->batch * dim);
-    if (!out || !j->features) st = dnx_fail(err, DNX_EMEM, at(path), "no memory");
+    if (!out || !j->features) st = dnx_fail(err, DNX_EMEM, at(a->out), "no memory");
     for (size_t i = 0; i < j->images->n; i++) dnx_embeddings_name(&f, j->images->name[i]);
     for (size_t step; !st && j->first < j->images->n && !f.file.why; j->first += step) {
         size_t left = j->images->n - j->first;
+        if ((st = dnx_stop_check(err))) break;
         step = left < (size_t)j->net->batch ? left : (size_t)j->net->batch;
         j->count = (int)step;
         dnx_pool_run(j->net->pool, load_share, j);
         st = close_gaps(j, err);
-        if (!st) st = embed(j, last, unit, out, err);
+        if (!st) st = embed(j, last, a->unit, out, err);
         if (!st) dnx_embeddings_rows(&f, out, (size_t)j->count);
         j->done += (size_t)j->count;
     }
     if (!st && !j->done)
-        st = dnx_fail(err, DNX_EIO, at(path), "not written: all %zu images were skipped",
+        st = dnx_fail(err, DNX_EIO, at(a->out), "not written: all %zu images were skipped",
                       j->images->n);
     if (!st && j->skipped.n) dnx_embeddings_keep(&f, j->names, j->done);
     dnx_free(out);
     dnx_free(j->features);
     dnx_status end = dnx_embeddings_finish(&f, !st, err);
     return st ? st : end;
+}
+
+/* OUT.skipped, free() it; NULL: no memory. */
+static char *skipped_file(const char *out) {
+    char *path = malloc(strlen(out) + sizeof ".skipped");
+    if (path) sprintf(path, "%s.skipped", out);
+    return path;
+}
+
+/* Both outputs, before the work. */
+static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_err *err) {
+    char *skipped = skipped_file(a->out);
+    dnx_status st = skipped ? dnx_images_note(l, a->out, err)
+                            : dnx_fail(err, DNX_EMEM, at(a->out), "no memory");
+    if (!st) st = dnx_try_output(a->out, a->force, err);
+    if (!st) st = dnx_try_output(skipped, a->force, err);
+    free(skipped);
+    return st;
 }
 
 /* Writes OUT.skipped and shows the first lines of it. An image that was skipped is an error, a file
@@ -161,8 +182,7 @@ static dnx_status tell_skipped(const job *j, const char *out, dnx_err *err) {
             ok = dnx_skipped_add_line(&all, parts[k]->line[i]);
     for (size_t i = 0; i < all.n && i < MOST_SHOWN; i++) fprintf(stderr, "%s\n", all.line[i]);
     if (all.n > MOST_SHOWN) fprintf(stderr, "... and %zu more\n", all.n - MOST_SHOWN);
-    char *path = malloc(strlen(out) + sizeof ".skipped");
-    if (path) sprintf(path, "%s.skipped", out);
+    char *path = skipped_file(out);
     dnx_status st = ok && path ? dnx_skipped_save(&all, path, err)
                                : dnx_fail(err, DNX_EMEM, at(out), "no memory");
     if (!st && parts[1]->n)
@@ -175,10 +195,9 @@ static dnx_status tell_skipped(const job *j, const char *out, dnx_err *err) {
     return st;
 }
 
-static dnx_status work(dnx_net *net, const char *images, const char *out, int flip, bool unit,
-                       bool half, dnx_err *err) {
+static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     dnx_images l = {0};
-    int last = last_layer(net), sides = flip ? 2 : 1;
+    int last = last_layer(net), flip = a->flip + 1, sides = flip ? 2 : 1;
     if (net->in.c != 1 && net->in.c != 3)
         return dnx_fail(err, DNX_ESHAPE, at(net->file), "[net] channels=%d: images have 1 or 3",
                         net->in.c);
@@ -186,15 +205,16 @@ static dnx_status work(dnx_net *net, const char *images, const char *out, int fl
     job j = {.net = net, .images = &l, .flip = flip};
     j.x = dnx_alloc((size_t)sides * (size_t)net->batch * dnx_size(net->in));
     j.errors = calloc((size_t)net->batch, sizeof *j.errors);
-    dnx_status st = j.x && j.errors ? dnx_images_find(images, &l, err)
-                                    : dnx_fail(err, DNX_EMEM, at(images), "no memory");
+    dnx_status st = j.x && j.errors ? dnx_images_find(a->images, &l, err)
+                                    : dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
+    if (!st) st = check_outputs(&l, a, err);
     if (!st && !(j.names = malloc(sizeof *j.names * l.n)))
-        st = dnx_fail(err, DNX_EMEM, at(images), "no memory");
+        st = dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
     double start = dnx_now();
     dnx_flush_denormals();
     if (!st) {
-        st = save(&j, last, unit, half, out, err);
-        dnx_status told = tell_skipped(&j, out, err);
+        st = save(&j, last, a, err);
+        dnx_status told = st == DNX_ESTOP ? st : tell_skipped(&j, a->out, err);
         if (!st) st = told;
     }
     if (j.done && (!st || j.skipped.n))
@@ -212,9 +232,10 @@ static int run(const void *args) {
     const embed_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
+    dnx_stop_on_signals();
     if (dnx_open_to_run(a->cfg, a->weights, a->batch, a->threads, &net, &err))
         return dnx_report(&err);
-    dnx_status st = work(net, a->images, a->out, a->flip + 1, a->unit, a->half, &err);
+    dnx_status st = work(net, a, &err);
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;
 }

@@ -5,15 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "base/files.h"
+#include "base/outfile.h"
+#include "base/stop.h"
 #include "host/loop.h"
 #include "data/images.h"
 #include "compress/low_rank_choose.h"
-#include "base/outfile.h"
 #include "net/weights.h"
 
 typedef struct {
@@ -67,30 +67,19 @@ static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
 /* ---- files ---- */
 
-static bool is_same_file(const char *a, const char *b) {
-    struct stat s, t;
-    if (!strcmp(a, b)) return true;
-    return !stat(a, &s) && !stat(b, &t) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
-}
-
-/* Before the long work: outputs that exist, or that are inputs, too. */
-static dnx_status check_outputs(const args *a, dnx_err *err) {
-    const char *out[] = {a->out_cfg, a->out_weights, a->csv}, *in[] = {a->cfg, a->weights};
-    for (int i = 0; i < 3; i++) {
-        struct stat info;
+/* Before the long work, when all inputs are known. */
+static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
+    const char *out[] = {a->out_cfg, a->out_weights, a->csv};
+    dnx_status st = DNX_OK;
+    for (int i = 0; i < 3 && !st; i++) {
         if (!out[i]) continue;
-        for (int k = 0; k < 2; k++)
-            if (is_same_file(out[i], in[k]))
-                return dnx_fail(err, DNX_EIO, at(out[i]), "is read and to be written");
-        for (int k = 0; k < i; k++)
-            if (is_same_file(out[i], out[k]))
-                return dnx_fail(err, DNX_EIO, at(out[i]), "is to be written twice");
-        if (stat(out[i], &info)) continue;
-        if (!S_ISREG(info.st_mode))
-            return dnx_fail(err, DNX_EIO, at(out[i]), "cannot write: not a regular file");
-        if (!a->force) return dnx_fail(err, DNX_EIO, at(out[i]), "exists; -force replaces it");
+        st = dnx_images_note(&j->list, out[i], err);
+        for (int k = 0; k < i && !st; k++)
+            if (dnx_outfile_is_same(out[i], out[k]))
+                st = dnx_fail(err, DNX_EIO, at(out[i]), "is to be written twice");
+        if (!st) st = dnx_try_output(out[i], a->force, err);
     }
-    return DNX_OK;
+    return st;
 }
 
 /* The cfg is on the disk before the weights replace theirs: what can fail has failed by then. */
@@ -110,6 +99,7 @@ static dnx_status save(job *j, const args *a, dnx_err *err) {
 
 static dnx_status read_image(void *arg, size_t i, float *x, dnx_err *err) {
     job *j = arg;
+    if (dnx_stop_check(err)) return DNX_ESTOP;
     return dnx_images_load(&j->list, j->pick[i], j->c.net, x, NULL, err);
 }
 
@@ -256,8 +246,8 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     dnx_low_rank *c = &j->c;
     const dnx_low_rank_wish wish = {.rank = a->rank, .energy = a->energy, .speedup = a->speedup,
                                     .flops = a->flops, .multiple = a->multiple, .all = a->all};
-    dnx_status st = check_outputs(a, err);
-    if (!st && !(j->text = dnx_file_read(a->cfg, &j->text_len)))
+    dnx_status st = DNX_OK;
+    if (!(j->text = dnx_file_read(a->cfg, &j->text_len)))
         st = dnx_fail(err, DNX_EIO, at(a->cfg), "cannot be opened: %s", strerror(errno));
     if (!st) st = dnx_cfg_parse(j->text, j->text_len, a->cfg, &j->sections, err);
     if (!st) {
@@ -268,6 +258,7 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
         st = dnx_fail(err, DNX_ESHAPE, at(a->cfg), "[net] channels=%d: images have 1 or 3",
                       c->net->in.c);
     if (!st) st = choose_images(j, a, err);
+    if (!st) st = check_outputs(j, a, err);
     if (!st) st = dnx_low_rank_collect(c, err);
     if (!st) st = dnx_low_rank_choose(c, &wish, err);
     if (!st) st = build_small(j, a, err);
@@ -284,6 +275,7 @@ static int run(const void *given) {
     if ((a->rank != NULL) + (a->energy > 0) + (a->speedup > 0) + (a->flops > 0) != 1)
         return dnx_wrong("one of -rank, -energy, -speedup and -flops must be given");
     job j = {.is_terminal = isatty(2)};
+    dnx_stop_on_signals();
     j.c = (dnx_low_rank){.method = (dnx_low_rank_method)a->method, .positions = a->positions,
                          .seed = (uint64_t)a->seed, .read = read_image, .arg = &j, .tell = tell};
     dnx_status st = work(&j, a, &err);

@@ -7,7 +7,7 @@
 
 typedef struct {
     const char *cfg, *in, *out;
-    bool half;
+    bool half, force;
 } pack_args;
 
 static const dnx_arg pack_table[] = {
@@ -15,12 +15,14 @@ static const dnx_arg pack_table[] = {
     DNX_PLACE(pack_args, in, "weights", "its weights"),
     DNX_PLACE(pack_args, out, "out.packed", "the packed file, which every verb takes as weights"),
     DNX_ARG_FLAG(pack_args, half, "-half", "write all other numbers in 16 bits instead of 32"),
+    DNX_ARG_FLAG(pack_args, force, "-force", "replace a file that is there already"),
     DNX_ARG_END};
 
 static const dnx_arg unpack_table[] = {
     DNX_PLACE(pack_args, in, "in.packed", "the packed file"),
     DNX_PLACE(pack_args, cfg, "net.cfg", "the network"),
     DNX_PLACE(pack_args, out, "out.weights", "weights of 32 bits, as other programs take them"),
+    DNX_ARG_FLAG(pack_args, force, "-force", "replace a file that is there already"),
     DNX_ARG_END};
 
 static int pack(const void *args) {
@@ -36,7 +38,8 @@ static int pack(const void *args) {
             if (list[k].is_one_bit) bits += (double)list[k].count;
         }
     }
-    dnx_status st = dnx_packed_save(net, a->out, a->half, &err);
+    dnx_status st = dnx_try_output(a->out, a->force, &err);
+    if (!st) st = dnx_packed_save(net, a->out, a->half, &err);
     double size = (double)dnx_packed_size(net, a->half);
     dnx_net_free(net);
     if (st) return dnx_report(&err);
@@ -50,7 +53,8 @@ static int unpack(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     if (dnx_open(a->cfg, a->in, false, 1, 1, &net, &err)) return dnx_report(&err);
-    dnx_status st = dnx_weights_save(net, a->out, &err);
+    dnx_status st = dnx_try_output(a->out, a->force, &err);
+    if (!st) st = dnx_weights_save(net, a->out, &err);
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;
 }

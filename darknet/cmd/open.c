@@ -1,9 +1,10 @@
-/* open.c - a network from its files, for the verbs. */
+/* open.c - a network from its files, and the files that a verb writes. */
 #include <unistd.h>
 #ifdef __GLIBC__ /* told by the headers above */
 #include <malloc.h>
 #endif
 
+#include "base/outfile.h"
 #include "cmd/cmd.h"
 #include "net/weights.h"
 
@@ -36,4 +37,8 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int 
 #endif
     st = dnx_net_build_to_run(sections, batch, threads, net, err);
     return load(st, sections, weights, *net, err);
+}
+
+dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err) {
+    return replaces ? dnx_outfile_try(path, err) : dnx_outfile_try_new(path, err);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/inputs.h"
 #include "base/paths.h"
 #include "data/pixels.h"
 
@@ -156,6 +157,28 @@ static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fau
     return st;
 }
 
+/* Where image i of a folder or a list lies, free() it; NULL: no memory. */
+static char *path_of(const dnx_images *l, size_t i) {
+    const char *name = l->name[i];
+    char *path = name[0] == '/' ? strdup(name) : dnx_path_join(l->base, name);
+    if (path && access(path, F_OK) && !access(name, F_OK)) strcpy(path, name);
+    return path;
+}
+
+dnx_status dnx_images_note(const dnx_images *l, const char *path, dnx_err *err) {
+    struct stat out, in;
+    if (l->set.n || stat(path, &out)) return DNX_OK;
+    for (size_t i = 0; i < l->n; i++) {
+        char *image = path_of(l, i);
+        bool is_it = image && !stat(image, &in) && in.st_dev == out.st_dev &&
+                     in.st_ino == out.st_ino;
+        bool ok = image && (!is_it || dnx_input_note(image));
+        free(image);
+        if (!ok) return dnx_fail(err, DNX_EMEM, at(l->base), "no memory");
+    }
+    return DNX_OK;
+}
+
 dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, float *x,
                            float *mirrored, dnx_err *err) {
     const char *name = l->name[i];
@@ -166,9 +189,8 @@ dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, fl
         dnx_image_fault fault = dnx_image_decode(l->set.image[i].bytes, l->set.image[i].n, &image);
         return take(net, where, fault, &image, x, mirrored, err);
     }
-    char *path = name[0] == '/' ? strdup(name) : dnx_path_join(l->base, name);
+    char *path = path_of(l, i);
     if (!path) return dnx_fail(err, DNX_EMEM, at(name), "no memory");
-    if (access(path, F_OK) && !access(name, F_OK)) strcpy(path, name);
     dnx_image_fault fault = dnx_image_read(path, &image);
     dnx_status st = take(net, path, fault, &image, x, mirrored, err);
     free(path);

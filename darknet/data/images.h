@@ -22,6 +22,9 @@ typedef struct {
  * DNX_EPARSE: no such set; DNX_EMEM. Free l in any case. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
+/* Notes the images that are the file `path` as inputs (base/inputs.h): an output must not replace
+ * one. DNX_EMEM. */
+dnx_status dnx_images_note(const dnx_images *l, const char *path, dnx_err *err);
 
 /* Image i as H x W x C floats, (pixel - input_mean) * input_scale, and its mirror image where
  * mirrored is not NULL. DNX_EIO; DNX_EPARSE: it cannot be decoded; DNX_ESHAPE: it has not the

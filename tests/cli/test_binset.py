@@ -55,7 +55,8 @@ def main():
         sets[2] = python2(images, same)
         for protocol, data in sets.items():
             write("set.bin", data)
-            status, error = darknet("embed", "net.cfg", "w", "set.bin", "got", "-threads", "2")
+            status, error = darknet("embed", "net.cfg", "w", "set.bin", "got", "-threads", "2",
+                                    "-force")
             check(status == 0, f"protocol {protocol}", error)
             names, got = embeddings.read("got")
             check(names == [f"{k:06d}" for k in range(8)], f"names of {protocol}", names)
@@ -67,7 +68,7 @@ def main():
                 ("a call", pickle.dumps(([os.system], [True])), "names a class or a function"),
                 ("a list", b"faces/1.png\n", "bad.bin: no verification set")):
             write("bad.bin", data)
-            status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got")
+            status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got", "-force")
             check(status == 1 and text in error, name, error)
             check(not os.path.exists("got"), f"{name}: writes nothing")
         for name, data, text in (
@@ -75,7 +76,7 @@ def main():
                  "bad.bin: image 000003: is no image"),
                 ("another size", large, "bad.bin: image 000003: is 7 x 8 pixels")):
             write("bad.bin", data)
-            status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got")
+            status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got", "-force")
             check(status == 1 and text in error, name, error)
             names, got = embeddings.read("got")
             check(names == [f"{k:06d}" for k in range(3)], f"{name}: the others", names)

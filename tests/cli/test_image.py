@@ -35,7 +35,7 @@ def pixels(files, *options):
     for name, data in files.items():
         write(name, data)
     write("list", "".join(f"{name}\n" for name in files))
-    expect_end(darknet("embed", "net.cfg", "net.weights", "list", "out", *options))
+    expect_end(darknet("embed", "net.cfg", "net.weights", "list", "out", "-force", *options))
     expect(not os.path.exists("out.skipped"), "out.skipped")
     names, rows = embeddings.read("out")
     expect(names == list(files), f"names {names}")
@@ -251,8 +251,8 @@ def refusals():
         write(f"bad/{name}", data)
     write("bad/good.png", png(PICTURE))
     write("list", "bad/good.png\n" + "".join(f"bad/{n}\nbad/good.png\n" for n in bad))
-    done = darknet("embed", "net.cfg", "net.weights", "list", "out", "-flip", "concat", "-batch",
-                   "7")
+    done = darknet("embed", "net.cfg", "net.weights", "list", "out", "-force", "-flip", "concat",
+                   "-batch", "7")
     expect_end(done, 1, f"out: {len(bad)} of {2 * len(bad) + 1} images were skipped: out.skipped "
                         "names them", f"... and {len(bad) - 20} more")
     lines = read("out.skipped").decode().splitlines()
@@ -268,7 +268,7 @@ def refusals():
 def alone():
     """One by one, by every command that reads images: status 1, the reason, no crash."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
-    expect_end(darknet("init", "c.cfg", "c.weights"))
+    expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")
     for name, (data, why) in faulty().items():
         write(name, data)
@@ -276,7 +276,7 @@ def alone():
         write("c.data", "classes=2\nnames=names\nvalid=one2\ntop=1\n")
         write("one2", f"{name} 1\n")
         write("marks", f"{name} 3 3 8 3 5 5 4 7 7 7\n")
-        for command in (("embed", "c.cfg", "c.weights", "one", "alone"),
+        for command in (("embed", "c.cfg", "c.weights", "one", "alone", "-force"),
                         ("classifier", "predict", "c.data", "c.cfg", "c.weights", name),
                         ("classifier", "valid", "c.data", "c.cfg", "c.weights")):
             expect_end(darknet(*command), 1, f"{name}: {why}")
@@ -291,7 +291,7 @@ def within_sets():
     """The gate is the same for images within other files, and for training."""
     write("set.bin", pickle.dumps(([png(PICTURE), pictures.PIC, pictures.GIF, png(PICTURE)],
                                    [True, False]), 4))
-    done = darknet("embed", "net.cfg", "net.weights", "set.bin", "out")
+    done = darknet("embed", "net.cfg", "net.weights", "set.bin", "out", "-force")
     expect_end(done, 1, "set.bin: image 000001: is a Softimage PIC image" + pictures.ONLY,
                "set.bin: image 000002: is a GIF image" + pictures.ONLY)
     expect(embeddings.read("out")[0] == ["000000", "000003"], "names of the set")
@@ -313,7 +313,7 @@ def folders():
         write(f"all/{name}", png(PICTURE))
     for name in ("notes.txt", "sub/Thumbs.db", "i.webp", "no-suffix", ".hidden.png"):
         write(f"all/{name}", b"x")
-    done = darknet("embed", "net.cfg", "net.weights", "all", "out")
+    done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-force")
     expect_end(done, 0, "4 files left out: out.skipped names them",
                "all/i.webp: left out: not named as an image")
     expect(done.stdout.startswith("8 images, "), done.stdout)
@@ -321,25 +321,26 @@ def folders():
         f"all/{n}: left out: not named as an image"
         for n in ("notes.txt", "sub/Thumbs.db", "i.webp", "no-suffix")), "out.skipped")
     os.symlink("nowhere.png", "all/link.png")
-    done = darknet("embed", "net.cfg", "net.weights", "all", "out")
+    done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-force")
     expect_end(done, 1, "all/link.png: cannot open: No such file or directory",
                "1 of 9 images were skipped")
     expect(len(embeddings.read("out")[0]) == 8, "the others")
     for options in ((), ("-half",)): # both versions of the file
-        done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-batch", "3", *options)
+        done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-force", "-batch", "3",
+                       *options)
         expect_end(done, 1)
         expect((embeddings.read("out")[1].reshape(8, H, W, 3) == PICTURE).all(), f"{options}")
     os.remove("all/link.png")
     for name in ("notes.txt", "sub/Thumbs.db", "i.webp", "no-suffix"):
         os.remove(f"all/{name}")
-    expect_end(darknet("embed", "net.cfg", "net.weights", "all", "out"))
+    expect_end(darknet("embed", "net.cfg", "net.weights", "all", "out", "-force"))
     expect(not os.path.exists("out.skipped"), "the names of an earlier run")
 
 
 def typed_in():
     """predict from standard input: the others go on, and the status tells of the failure."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
-    expect_end(darknet("init", "c.cfg", "c.weights"))
+    expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")
     write("c.data", "classes=2\nnames=names\ntop=1\n")
     write("good.png", png(PICTURE))

@@ -37,12 +37,12 @@ weights), 2,746,368 of 32 bits" "$(grep operations "$dir/out")"
 
 check usage 2 "$(status $darknet compress pack $cfg "$dir/a.weights")"
 check "usage text" "darknet: compress pack: out.packed is missing
-usage: darknet compress pack net.cfg weights out.packed [-half]
+usage: darknet compress pack net.cfg weights out.packed [-half] [-force]
 \`darknet compress pack -h\` explains it." \
     "$(cat "$dir/err")"
 check "unpack usage" 2 "$(status $darknet compress unpack "$dir/a.packed")"
 check "unpack usage text" "darknet: compress unpack: net.cfg is missing
-usage: darknet compress unpack in.packed net.cfg out.weights
+usage: darknet compress unpack in.packed net.cfg out.weights [-force]
 \`darknet compress unpack -h\` explains it." \
     "$(cat "$dir/err")"
 cp "$dir/b.weights" "$dir/kept"

@@ -127,12 +127,12 @@ def main():
         # Sections that the host does not have.
         new = write("new.cfg", NEW)
         w = os.path.join(d, "new.weights")
-        check(run(OURS, "init", new, w).returncode == 0, "init")
+        check(run(OURS, "init", new, w, "-force").returncode == 0, "init")
         r = run(OURS, "classifier", "predict", data, new, w, images[2])
         check(r.returncode == 0 and len(r.stdout.splitlines()) == 3, r.stderr)
         margin = write("margin.cfg", MARGIN)
         w = os.path.join(d, "margin.weights")
-        check(run(OURS, "init", margin, w).returncode == 0, "init")
+        check(run(OURS, "init", margin, w, "-force").returncode == 0, "init")
         r = run(OURS, "classifier", "predict", data, margin, w, images[2], "-t", "10")
         shares = [float(x.split("%")[0]) for x in r.stdout.splitlines()]
         if "says no class" in r.stderr:
@@ -212,7 +212,7 @@ def main():
                 skip(name, "no " + STOCK + name + ".cfg")
                 continue
             w = os.path.join(d, "w")
-            r = run(OURS, "init", STOCK + name + ".cfg", w)
+            r = run(OURS, "init", STOCK + name + ".cfg", w, "-force")
             check(r.returncode == 0, "init %s: %s" % (name, r.stderr))
             text = read(STOCK + name + ".cfg").decode() # of one image, or the host takes gigabytes
             one = write("one.cfg", re.sub(r"(?m)^(batch|subdivisions)=.*", r"\1=1", text))

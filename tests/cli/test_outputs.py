@@ -1,0 +1,197 @@
+"""What the verbs write: no input and no earlier result is lost, links and permissions stay, and a
+failure leaves what was there. Skips without NumPy and Pillow."""
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import time
+
+from common import DARKNET, attempt_all, darknet, expect, expect_end, needed, read, summary, write
+
+with needed():
+    import numpy as np
+    from PIL import Image
+
+NET = """[net]
+batch=2
+height=8
+width=8
+channels=3
+[convolutional]
+filters=4
+size=3
+activation=relu
+[connected]
+output=5
+activation=linear
+"""
+
+
+def make_inputs():
+    write("net.cfg", NET)
+    expect_end(darknet("init", "net.cfg", "net.weights"))
+    expect_end(darknet("compress", "pack", "net.cfg", "net.weights", "net.packed"))
+    os.makedirs("faces/a")
+    draw = np.random.RandomState(1)
+    for i in range(4):
+        Image.fromarray(draw.randint(0, 256, (8, 8, 3)).astype(np.uint8)).save(f"faces/a/{i}.png")
+    write("in.f32", np.zeros(2 * 8 * 8 * 3, np.float32).tobytes())
+    write("list.txt", "faces/a/0.png\nfaces/a/1.png\n")
+
+
+def verbs(out):
+    """Each verb that writes a file, writing `out`."""
+    return {"init": ("init", "net.cfg", out),
+            "pack": ("compress", "pack", "net.cfg", "net.weights", out),
+            "unpack": ("compress", "unpack", "net.packed", "net.cfg", out),
+            "embed": ("embed", "net.cfg", "net.weights", "list.txt", out),
+            "raw": ("classifier", "raw", "net.cfg", "net.weights", "in.f32", out)}
+
+
+def refuses(words, text, out):
+    """The command fails with the text, and `out` and its folder are as they were."""
+    before = read(out) if os.path.isfile(out) else None
+    names = sorted(os.listdir("."))
+    expect_end(darknet(*words), 1, text)
+    expect((read(out) if os.path.isfile(out) else None) == before, f"{words}: {out} changed")
+    expect(sorted(os.listdir(".")) == names, f"{words}: left {set(os.listdir('.')) - set(names)}")
+
+
+def no_input_is_replaced():
+    shutil.copy("net.weights", "saved.weights")
+    os.link("net.weights", "hard.weights")
+    os.symlink("net.cfg", "soft.cfg")
+    inputs = {"init": ["net.cfg"], "pack": ["net.cfg", "net.weights"],
+              "unpack": ["net.cfg", "net.packed"], "raw": ["net.cfg", "net.weights", "in.f32"],
+              "embed": ["net.cfg", "net.weights", "list.txt", "faces/a/0.png"]}
+    for verb, paths in inputs.items():
+        for path in paths:
+            refuses((*verbs(path)[verb], "-force"),
+                    f"{path}: cannot write: it is an input of this command ({path})", path)
+    refuses(verbs("soft.cfg")["init"] + ("-force",), "soft.cfg: cannot write: it is an input of "
+            "this command (net.cfg)", "soft.cfg")
+    refuses(verbs("hard.weights")["embed"] + ("-force",), "hard.weights: cannot write: it is an "
+            "input of this command (net.weights)", "hard.weights")
+    refuses(("embed", "net.cfg", "net.weights", "faces", "faces/a/1.png", "-force"),
+            "faces/a/1.png: cannot write: it is an input of this command", "faces/a/1.png")
+    for option in "-csv", None:
+        out = ["new.cfg", "new.weights"] if option else ["new.cfg", "net.weights"]
+        refuses(("compress", "low-rank", "net.cfg", "net.weights", "faces", *out, "-rank", "2",
+                 "-force", *((option, "faces/a/2.png") if option else ())), "it is an input",
+                "faces/a/2.png" if option else "net.weights")
+
+
+def results_are_replaced_by_force():
+    for verb in verbs(""):
+        write("out", "an earlier result")
+        words = verbs("out")[verb]
+        refuses(words, "out: exists; -force replaces it", "out")
+        expect_end(darknet(*words, "-force"))
+        forced = read("out")
+        os.remove("out")
+        expect_end(darknet(*words))
+        expect(read("out") == forced, f"{verb}: -force writes something else")
+        write("out", "")  # as mktemp makes it
+        expect_end(darknet(*words))
+        expect(read("out") == forced, f"{verb}: an empty file is not filled")
+        os.remove("out")
+
+
+def links_and_permissions_stay():
+    os.mkdir("store")
+    for verb in verbs(""):
+        write("store/real", "an earlier result")
+        os.chmod("store/real", 0o600)
+        os.symlink("store/real", "link")
+        expect_end(darknet(*verbs("link")[verb], "-force"))
+        expect(os.path.islink("link"), f"{verb}: the link became a file")
+        expect(read("store/real") != b"an earlier result", f"{verb}: the link's target is old")
+        mode = stat.S_IMODE(os.stat("store/real").st_mode)
+        expect(mode == 0o600, f"{verb}: mode 600 became {mode:o}")
+        os.remove("link")
+        os.remove("store/real")
+
+
+def users_own_files_stay():
+    for verb in verbs(""):
+        write("out.tmp", "mine")
+        expect_end(darknet(*verbs("out")[verb]))
+        expect(read("out.tmp") == b"mine", f"{verb}: out.tmp is gone")
+        os.remove("out")
+    os.remove("out.tmp")
+
+
+def read_only_is_refused():
+    for verb in verbs(""):
+        write("out", "kept")
+        os.chmod("out", 0o444)
+        refuses((*verbs("out")[verb], "-force"), "out: cannot write: the file is read-only", "out")
+        os.remove("out")
+        os.mkdir("closed", 0o555)
+        refuses(verbs("closed/out")[verb], "closed/out: cannot write: its folder is read-only",
+                "closed/out")
+        os.rmdir("closed")
+
+
+def a_failure_keeps_what_was_there():
+    write("out", "kept")
+    write("odd.f32", b"\0" * (2 * 8 * 8 * 3 * 4 + 2))
+    refuses(("classifier", "raw", "net.cfg", "net.weights", "odd.f32", "out", "-force"),
+            "odd.f32: is no whole number of 192-float images", "out")
+    refuses(("classifier", "raw", "net.cfg", "net.weights", "faces", "out", "-force"),
+            "faces: cannot read: Is a directory", "out")
+    for verb in verbs(""):
+        done = subprocess.run(["sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh", DARKNET,
+                               *verbs("out")[verb], "-force"], capture_output=True, text=True,
+                              check=False)
+        expect_end(done, 1, "out: cannot write: File too large")
+        expect(read("out") == b"kept", f"{verb}: a full disk took the earlier result")
+    expect(not [n for n in os.listdir(".") if n.endswith(".tmp")], "temporary files are left")
+    os.remove("out")
+
+
+def outputs_are_tried_before_the_work():
+    """A list whose images do not exist: the output's fault is found first."""
+    write("bad.txt", "none.png\n")
+    refuses(("embed", "net.cfg", "net.weights", "bad.txt", "nowhere/out"),
+            "nowhere/out: cannot write: No such file or directory", "nowhere/out")
+    refuses(("compress", "low-rank", "net.cfg", "net.weights", "bad.txt", "nowhere/a.cfg", "a.w",
+             "-rank", "2"), "nowhere/a.cfg: cannot write: No such file or directory", "a.w")
+    refuses(("compress", "low-rank", "net.cfg", "net.weights", "bad.txt", "a.cfg", "./a.cfg",
+             "-rank", "2"), "./a.cfg: is to be written twice", "a.cfg")
+
+
+def raw_writes_into_a_pipe():
+    expect_end(darknet(*verbs("out")["raw"]))
+    done = subprocess.run([DARKNET, *verbs("/dev/stdout")["raw"]], capture_output=True, check=False)
+    expect(done.returncode == 0 and done.stdout == read("out"), "raw into a pipe")
+    expect_end(darknet(*verbs("/dev/full")["raw"]), 1, "/dev/full: cannot write: No space left")
+
+
+def a_signal_leaves_nothing_behind():
+    write("many.txt", "faces/a/0.png\n" * 400000)
+    child = subprocess.Popen([DARKNET, "embed", "net.cfg", "net.weights", "many.txt", "stopped"],
+                             stderr=subprocess.PIPE, text=True)
+    for _ in range(200):
+        time.sleep(.05)
+        if [n for n in os.listdir(".") if n.startswith("stopped")]:
+            break
+    time.sleep(.3)
+    child.send_signal(signal.SIGTERM)
+    error = child.communicate()[1]
+    expect(child.returncode == 1 and "stopped by SIGTERM" in error,
+           f"status {child.returncode}: {error}")
+    left = [n for n in os.listdir(".") if n.startswith("stopped")]
+    expect(not left, f"left {left}")
+
+
+def main():
+    attempt_all(make_inputs, no_input_is_replaced, results_are_replaced_by_force,
+                links_and_permissions_stay, users_own_files_stay, read_only_is_refused,
+                a_failure_keeps_what_was_there, outputs_are_tried_before_the_work,
+                raw_writes_into_a_pipe, a_signal_leaves_nothing_behind)
+    summary()
+
+
+main()
