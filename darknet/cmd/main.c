@@ -13,7 +13,8 @@
 #define HOST_COMMAND "/usr/bin/darknet"
 
 static const dnx_verb *const verbs[] = {&dnx_cmd_check, &dnx_cmd_layers, &dnx_cmd_bench,
-                                        &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_embed,
+                                        &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_runs,
+                                        &dnx_cmd_embed,
                                         &dnx_cmd_compress, &dnx_cmd_synth, &dnx_cmd_align, NULL};
 
 static const char *const host_verbs[] = {

@@ -93,6 +93,14 @@ static bool can_read(const dnx_batches *f, size_t i) {
     return bytes || strcmp(why, DNX_UNREAD);
 }
 
+/* Some images of the list but i, near and far. */
+static bool others_can_be_read(const dnx_batches *f, size_t i) {
+    const size_t n = f->data->n, away[] = {1, n / 2 + 1, n / 3 + 1, n / 7 + 1};
+    for (size_t k = 0; k < sizeof away / sizeof *away; k++)
+        if (away[k] % n && can_read(f, (i + away[k]) % n)) return true;
+    return false;
+}
+
 static bool is_ended(dnx_batches *f) {
     pthread_mutex_lock(&f->lock);
     bool stops = f->stops;
@@ -100,11 +108,12 @@ static bool is_ended(dnx_batches *f) {
     return stops || dnx_stop_asked();
 }
 
-/* Tells once, of all readers, that they wait, and once that they go on. */
+/* Tells once, of all readers, that they wait, and once that they go on. The latter's wording fits
+ * both outcomes: the image is there again, or it is skipped. */
 static void tell_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
     char text[200];
     if (waits) snprintf(text, sizeof text, "cannot be read: %s; waiting for it", strerror(reason));
-    else snprintf(text, sizeof text, "can be read again; training goes on");
+    else snprintf(text, sizeof text, "waited for no more; training goes on");
     pthread_mutex_lock(&f->lock);
     if (f->is_waiting != waits) add_note(f, i, text);
     f->is_waiting = waits;
@@ -125,7 +134,6 @@ typedef enum { READABLE, GONE_ALONE, ENDED } outcome;
 /* Image i cannot be read: waits until it can be, or until it turns out that others can be, so that
  * it alone is gone. */
 static outcome wait_for(dnx_batches *f, size_t i, int reason) {
-    const size_t other = (i + f->data->n / 2) % f->data->n;
     double waited = 0, pause = .1;
     while (!is_ended(f)) {
         dnx_stop_sleep(pause);
@@ -136,8 +144,8 @@ static outcome wait_for(dnx_batches *f, size_t i, int reason) {
             return READABLE;
         }
         if (errno) reason = errno;
-        if (waited >= ALONE_AFTER && other != i && can_read(f, other)) {
-            tell_waiting(f, other, false, 0);
+        if (waited >= ALONE_AFTER && others_can_be_read(f, i)) {
+            tell_waiting(f, i, false, 0);
             return GONE_ALONE;
         }
         if (waited >= TELL_AFTER) tell_waiting(f, i, true, reason);

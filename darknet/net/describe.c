@@ -1,6 +1,7 @@
 #include "net/describe.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/options.h"
@@ -20,17 +21,28 @@ static void word(const char *words, int i, char *out) {
     snprintf(out, MOST, "%.*s", (int)strcspn(words, "|"), words);
 }
 
+/* With as few digits as give the same float. */
+static void number(float v, char *out, size_t room) {
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(out, room, "%.*g", digits, (double)v);
+        if (strtof(out, NULL) == v) return;
+    }
+}
+
 static void list(const dnx_list *l, char *out) {
     size_t used = 0;
     *out = 0;
-    for (int i = 0; i < l->n && used < MOST - 20; i++)
-        used += (size_t)snprintf(out + used, MOST - used, "%s%.9g", i ? "," : "", (double)l->v[i]);
+    for (int i = 0; i < l->n && used < MOST - 20; i++) {
+        if (i) out[used++] = ',';
+        number(l->v[i], out + used, MOST - used);
+        used += strlen(out + used);
+    }
 }
 
 static void value_of(const dnx_opt *o, const void *field, char *out) {
     switch (o->type) {
     case DNX_INT: snprintf(out, MOST, "%d", *(const int *)field); break;
-    case DNX_FLOAT: snprintf(out, MOST, "%.9g", (double)*(const float *)field); break;
+    case DNX_FLOAT: number(*(const float *)field, out, MOST); break;
     case DNX_WORD: word(o->words, *(const int *)field, out); break;
     case DNX_LIST: list(field, out); break;
     case DNX_STRING: {
@@ -61,8 +73,8 @@ static void tell(const sink *s, const char *key, const char *value, const char *
 
 static void tell_number(const sink *s, const char *key, float value, float usual) {
     char text[32], normal[32];
-    snprintf(text, sizeof text, "%.9g", (double)value);
-    snprintf(normal, sizeof normal, "%.9g", (double)usual);
+    number(value, text, sizeof text);
+    number(usual, normal, sizeof normal);
     tell(s, key, text, normal);
 }
 

@@ -119,22 +119,28 @@ static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){log->path, 0}, "cannot write: %s", strerror(errno));
 }
 
+/* The first `done` bytes of what waits are in the file: whole lines of them stay there. */
+static void settle(dnx_log *log, size_t done) {
+    while (done && log->text[done - 1] != '\n') done--;
+    log->written += done;
+    log->len -= done;
+    memmove(log->text, log->text + done, log->len + 1);
+}
+
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err) {
+    size_t done = 0;
+    dnx_status st = DNX_OK;
     if (log->fd < 0) log->fd = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (log->fd < 0) return cannot_write(log, err);
-    for (size_t done = 0; done < log->len;) {
+    while (!st && done < log->len) {
         ssize_t n = pwrite(log->fd, log->text + done, log->len - done,
                            (off_t)(log->written + done));
         if (n > 0) done += (size_t)n;
-        else if (n == 0 || errno != EINTR) {
-            dnx_status st = cannot_write(log, err);
-            (void)!ftruncate(log->fd, (off_t)log->written); /* no torn line */
-            return st;
-        }
+        else if (n == 0 || errno != EINTR) st = cannot_write(log, err);
     }
-    log->written += log->len;
-    log->len = 0;
-    return ftruncate(log->fd, (off_t)log->written) ? cannot_write(log, err) : DNX_OK;
+    settle(log, done);
+    if (ftruncate(log->fd, (off_t)log->written) && !st) st = cannot_write(log, err);
+    return st;
 }
 
 void dnx_log_close(dnx_log *log) {

@@ -6,75 +6,13 @@ import signal
 import subprocess
 import time
 
-from common import (DARKNET, Skipped, attempt_all, column, darknet, expect, expect_end,
-                    needed, read, run, script, summary, write)
+from common import (DARKNET, Skipped, attempt_all, column, expect, expect_end, needed, read, run,
+                    script, summary, write)
+from small_run import CFG, data, listing, make_inputs, refuses, start, train
 
 with needed():
     import numpy as np
     from PIL import Image
-
-
-CFG = """[net]
-batch=12
-subdivisions=2
-height=16
-width=16
-channels=3
-max_batches=60
-learning_rate=0.002
-momentum=0.9
-policy=constant
-seed=3
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=2
-pad=1
-activation=leaky
-[dropout]
-probability=.1
-[connected]
-output=3
-activation=linear
-[softmax]
-"""
-CLASSES, EACH = 3, 20
-
-
-def make_inputs():
-    """faces/NAME/00.jpg: noise around the class's colour; sizes differ, a few are grey or PNG."""
-    write("net.cfg", CFG)
-    rng = np.random.default_rng(1)
-    for c, name in enumerate(("ann", "bob", "cid")):
-        os.makedirs(f"faces/{name}")
-        for i in range(EACH):
-            side = 16 if i % 4 else 21
-            colour = np.full((side, side, 3), 60.0)
-            colour[..., c] = 150
-            pixels = np.clip(colour + rng.normal(0, 40, colour.shape), 0, 255).astype(np.uint8)
-            image = Image.fromarray(pixels)
-            image.save(f"faces/{name}/{i:02}.jpg", "PNG" if i == 5 else "JPEG", quality=90)
-
-
-def data(train, backup, **more):
-    options = {"classes": CLASSES, "train": train, "backup": backup, **more}
-    return write(f"{backup}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
-
-
-def train(data_file, *args, cfg="net.cfg", threads=2):
-    return darknet("classifier", "train", data_file, cfg, "-threads", str(threads), *args,
-                   timeout=60)
-
-
-def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):
-    expect_end(train(data_file, *args, cfg=cfg), status, *texts)
-
-
-def listing():
-    """path class, for all images."""
-    return [f"faces/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(("ann", "bob", "cid"))
-            for i in range(EACH)]
 
 
 def learns():
@@ -102,11 +40,6 @@ def threads_change_little():
 def seed_counts():
     expect_end(train(data("faces", "seed"), "-seed", "4"))
     expect(read("seed/net.weights") != read("learns/net.weights"), "same weights")
-
-
-def start(data_file, *args):
-    return subprocess.Popen([DARKNET, "classifier", "train", data_file, "net.cfg", *args],
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def interrupted(how):

@@ -1,0 +1,270 @@
+"""darknet classifier train saves its progress on every way out, and nothing but progress: signals,
+closed pipes, disks that fail for a while or for good, bad pairs, a log without room."""
+import errno
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+
+from common import (DARKNET, attempt_all, column, darknet, expect, expect_end, read, summary,
+                    write)
+from small_run import (CFG, NAMES, data, faults, make_inputs, refuses, start, train)
+
+LONG = ["-batches", "100000", "-every", "100000", "-threads", "1"]
+WHOLE = ["-batches", "300", "-threads", "1"]
+MANY = 10**6
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.SIGUSR1)
+
+
+def make_more():
+    """A run that nothing disturbs, and pairs of its faces, named as LFW names them."""
+    make_inputs()
+    expect_end(train(data("faces", "whole"), *WHOLE))
+    lines = []
+    for k in range(4):
+        lines += [f"{NAMES[0]}\t{k + 1}\t{k + 5}\n", f"{NAMES[0]}\t{k + 1}\t{NAMES[1]}\t{k + 1}\n"]
+    write("pairs.txt", f"2\t2\n" + "".join(lines[0:4:2] + lines[1:4:2] + lines[4::2] + lines[5::2]))
+    for name in NAMES[:2]:
+        for i in range(10):
+            write(f"lfw/{name}/{name}_{i:04}.jpg", read(f"faces/{name}/{4 * (i % 4) + 1:02}.jpg"))
+
+
+def wait_line(run_, stream, *texts):
+    """The first line with one of the texts."""
+    limit = time.time() + 20
+    while time.time() < limit:
+        line = stream.readline()
+        if any(t in line for t in texts):
+            return line
+        expect(line or run_.poll() is None, f"ended with {run_.returncode} before {texts}")
+    raise AssertionError(texts)
+
+
+def running(name, *args, **more):
+    """A run that has trained 50 batches."""
+    run_ = start(data("faces", name), *(args or LONG), stdout=subprocess.PIPE,
+                 stderr=subprocess.PIPE, text=True, **more)
+    wait_line(run_, run_.stdout, "batch 50/")
+    return run_
+
+
+def is_saved(name, rows=None):
+    """Checkpoint, weights and a log without gaps or torn lines; how many batches."""
+    batches = [int(b) for b in column(f"{name}/net.csv", "batch")]
+    expect(batches == list(range(1, len(batches) + 1)), "the log has gaps or doubles")
+    expect(rows is None or len(batches) == rows, f"{len(batches)} lines, not {rows}")
+    for end in ("state", "weights"):
+        expect(os.path.exists(f"{name}/net.{end}"), f"no {end}")
+    return len(batches)
+
+
+def goes_on(name, *args):
+    """Resumed up to batch 300, the bits are those of the undisturbed run."""
+    expect_end(train(f"{name}.data", "-resume", *WHOLE, *args))
+    expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
+    is_saved(name, 300)
+
+
+# ---- signals ----
+
+def every_signal_saves():
+    for number in SIGNALS:
+        name = f"signal{int(number)}"
+        run_ = running(name)
+        run_.send_signal(number)
+        _, error = run_.communicate(timeout=20)
+        expect(run_.returncode == 1, f"{number}: exit status {run_.returncode}")
+        expect(f"stopped at batch {is_saved(name)}; go on with -resume" in error, error)
+
+
+def closed_pipe_saves():
+    run_ = running("pipe")
+    run_.stdout.close()
+    expect(run_.wait(20) == 1, f"exit status {run_.returncode}")
+    expect("stopped at batch" in run_.stderr.read(), "says that it stopped")
+    is_saved("pipe")
+
+
+def ignored_stays_ignored():
+    run_ = running("nohup", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    run_.send_signal(signal.SIGINT)
+    wait_line(run_, run_.stdout, "batch ")
+    time.sleep(.1)
+    expect(run_.poll() is None, "SIGINT ended it")
+    run_.send_signal(signal.SIGTERM)
+    expect(run_.wait(20) == 1, f"exit status {run_.returncode}")
+    is_saved("nohup")
+
+
+def files_of(name):
+    return {f: read(os.path.join(name, f)) for f in os.listdir(name)}
+
+
+def nothing_before_the_first_update():
+    """A signal during the scan, the cache, the verification, beside a run that is done."""
+    shutil.copytree("whole", "early")
+    file, before = data("faces", "early"), files_of("early")
+    expect_end(darknet("init", "net.cfg", "teacher.weights"))
+    write("kd.cfg", CFG + "[kd_feature]\nteacher=net.cfg\nweights=teacher.weights\n")
+    pairs = ("-pairs", "pairs.txt", "-faces", "lfw")
+    for text, first, cfg, args in (("faces/", 30, "net.cfg", ["-force"]),
+                                   ("lfw/", 5, "net.cfg", ["-force", *pairs]),
+                                   ("faces/", 80, "kd.cfg", ["-force", "-name", "net", "-cache",
+                                                             "cache"])):
+        done = train(file, *LONG, *args, cfg=cfg, env=faults(text, first, 1, -signal.SIGTERM))
+        expect_end(done, 1, "stopped by SIGTERM")
+        expect(files_of("early") == before, f"{args}: {sorted(files_of('early'))}")
+    expect(not os.path.exists("cache") or not os.listdir("cache"), "half a cache is left")
+
+
+def stopped_in_a_verification():
+    """It is made up for by -resume, in the log and for -best."""
+    pairs = ["-pairs", "pairs.txt", "-faces", "lfw", "-verify", "20", "-batches", "40",
+             "-threads", "1"]
+    expect_end(train(data("faces", "verified"), *pairs))
+    count = len(os.listdir("lfw/ann")) + len(os.listdir("lfw/bob"))
+    used = len({line for line in read("pairs.txt").split()[2:] if line.isalpha()})
+    expect(used == 2 and count == 20, "the pairs")
+    file = data("faces", "cut")
+    images = 12  # of the pairs: read once before training, then for each verification
+    for first in range(2 * images, images, -3):
+        shutil.rmtree("cut", ignore_errors=True)
+        done = train(file, *pairs, env=faults("lfw/", first, 1, -signal.SIGTERM))
+        if done.returncode == 1:
+            break
+    expect_end(done, 1, "stopped at batch 20; go on with -resume")
+    expect(column_text("cut/net.csv", "lfw")[19] == "", "the verification was not cut short")
+    expect_end(train(file, "-resume", *pairs))
+    expect(read("cut/net.weights") == read("verified/net.weights"), "weights differ")
+    expect(column_text("cut/net.csv", "lfw") == column_text("verified/net.csv", "lfw"), "lfw differs")
+    expect(read("cut/net-best.weights") == read("verified/net-best.weights"), "best differs")
+
+
+def column_text(path, name):
+    lines = [line.split(",") for line in read(path).decode().splitlines()]
+    return [line[lines[0].index(name)] for line in lines[1:]]
+
+
+# ---- files that fail ----
+
+def disk_fails_for_a_while():
+    """EIO, too many open files: some images later than the scan, three times as often as tried."""
+    for code in (errno.EIO, errno.EMFILE, errno.ESTALE):
+        name = f"errno{code}"
+        done = train(data("faces", name), *WHOLE, env=faults("faces/", 400, 12, code))
+        expect_end(done)
+        expect("skipped" not in done.stderr, done.stderr)
+        expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
+
+
+def scan_reads_again():
+    done = train(data("faces", "scan"), *WHOLE, env=faults("faces/", 20, 5, errno.EIO))
+    expect_end(done)
+    expect("60 images, 0 broken" in done.stdout, done.stdout)
+    expect(read("scan/net.weights") == read("whole/net.weights"), "weights differ")
+
+
+def folder_is_away():
+    """For 1.5 seconds: training waits, says so, and gives the bits of the undisturbed run."""
+    shutil.copytree("faces", "moving")
+    file = data("moving", "away")
+    run_ = start(file, *WHOLE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_line(run_, run_.stdout, "batch 50/")
+    os.rename("moving", "moved")
+    time.sleep(1.5)
+    os.rename("moved", "moving")
+    _, error = run_.communicate(timeout=30)
+    expect(run_.returncode == 0, error)
+    expect("cannot be read: No such file or directory; waiting for it" in error, error)
+    expect("waited for no more; training goes on" in error, error)
+    expect(read("away/net.weights") == read("whole/net.weights"), "weights differ")
+
+
+def folder_stays_away():
+    """The wait, in the middle of an update, ends by a signal; the checkpoint is that of the last
+    whole update, and goes on bit for bit."""
+    run_ = start(data("faces", "lost"), *WHOLE, stderr=subprocess.PIPE, text=True,
+                 env=faults("faces/", 1000, MANY, errno.EIO))
+    wait_line(run_, run_.stderr, "cannot be read: Input/output error; waiting for it")
+    run_.send_signal(signal.SIGTERM)
+    expect(run_.wait(20) == 1, f"exit status {run_.returncode}")
+    expect(is_saved("lost") < 300, "it was done before")
+    goes_on("lost")
+
+
+def one_image_is_gone():
+    """While others can be read, it alone is skipped."""
+    shutil.copytree("faces", "fewer")
+    lines = "".join(f"fewer/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(20))
+    write("fewer.txt", 2 * lines)
+    run_ = start(data("fewer.txt", "gone"), *WHOLE, stdout=subprocess.PIPE,
+                 stderr=subprocess.PIPE, text=True)
+    wait_line(run_, run_.stdout, "batch 50/")
+    os.remove("fewer/ann/07.jpg")
+    _, error = run_.communicate(timeout=30)
+    expect(run_.returncode == 1 and "more than 1 % of 120 images" in error, error)
+    expect("fewer/ann/07.jpg: skipped: cannot be read" in error, error)
+    is_saved("gone")
+
+
+def log_without_room():
+    """A limit that the log exceeds and a checkpoint does not."""
+    limit = os.path.getsize("whole/net.state") + 2000
+    file = data("faces", "narrow")
+    done = train(file, "-batches", "1000", preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_FSIZE, (limit, limit)))
+    expect_end(done, 1, "narrow/net.csv: cannot write: File too large; training goes on")
+    text = read("narrow/net.csv")
+    expect(text.endswith(b"\n") and len(text) <= limit, "a torn line")
+    again = train(file, "-batches", "1001", "-resume")
+    expect_end(again)
+    expect(len(column("narrow/net.csv", "batch")) < 1001, "lines that were never written")
+
+
+def bad_pairs_are_found_first():
+    shutil.copytree("lfw", "bad")
+    good = read("bad/bob/bob_0001.jpg")
+    write("bad/bob/bob_0001.jpg", good[:len(good) // 3])
+    file, args = data("faces", "pairs"), ("-pairs", "pairs.txt", "-faces", "bad", *LONG)
+    refuses(file, "bad/bob/bob_0001.jpg: ", args=args)
+    os.remove("bad/bob/bob_0001.jpg")
+    refuses(file, "missing", args=args)
+    expect(not os.listdir("pairs"), f"{os.listdir('pairs')}")
+
+
+def bad_pairs_later():
+    """A verification that fails is told; training ends with all its batches."""
+    shutil.copytree("lfw", "later")
+    run_ = start(data("faces", "late"), "-batches", "400", "-threads", "1", "-pairs", "pairs.txt",
+                 "-faces", "later", "-verify", "200", stdout=subprocess.PIPE,
+                 stderr=subprocess.PIPE, text=True)
+    wait_line(run_, run_.stdout, "batch 50/")
+    write("later/bob/bob_0001.jpg", "no image")
+    _, error = run_.communicate(timeout=30)
+    expect(run_.returncode == 1 and "later/bob/bob_0001.jpg" in error, error)
+    expect("training goes on" in error, error)
+    is_saved("late", 400)
+
+
+def no_checkpoint_for_a_while():
+    """A read-only folder that appears in the middle costs nothing once it is writable again."""
+    if os.getuid() == 0:
+        target = "nowhere"
+        run_ = running("locked", "-batches", "3000", "-every", "100", "-threads", "1")
+        os.rename("locked", target)
+        wait_line(run_, run_.stderr, "training goes on, the next try is in")
+        os.rename(target, "locked")
+        run_.stdout.close()
+        expect(run_.wait(30) == 1, f"exit status {run_.returncode}")
+        expect("stopped at batch" in run_.stderr.read(), "says that it stopped")
+        is_saved("locked")
+
+
+attempt_all(make_more, every_signal_saves, closed_pipe_saves, ignored_stays_ignored,
+            nothing_before_the_first_update, stopped_in_a_verification, disk_fails_for_a_while,
+            scan_reads_again, folder_is_away, folder_stays_away, one_image_is_gone,
+            log_without_room, bad_pairs_are_found_first, bad_pairs_later,
+            no_checkpoint_for_a_while)
+summary()

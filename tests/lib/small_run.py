@@ -1,0 +1,97 @@
+"""small_run.py - a small network and a few images that it learns in a second, for tests of training;
+and faults that are put into reading files."""
+import os
+import subprocess
+
+from common import (DARKNET, ROOT, Skipped, darknet, expect, expect_end, needed, run, skip_sanitizer,
+                    write)
+
+with needed():
+    import numpy as np
+    from PIL import Image
+
+
+CFG = """[net]
+batch=12
+subdivisions=2
+height=16
+width=16
+channels=3
+max_batches=60
+learning_rate=0.002
+momentum=0.9
+policy=constant
+seed=3
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+[dropout]
+probability=.1
+[connected]
+output=3
+activation=linear
+[softmax]
+"""
+CLASSES, EACH = 3, 20
+NAMES = ("ann", "bob", "cid")
+
+
+def make_inputs():
+    """faces/NAME/00.jpg: noise around the class's colour; sizes differ, a few are grey or PNG."""
+    write("net.cfg", CFG)
+    rng = np.random.default_rng(1)
+    for c, name in enumerate(NAMES):
+        os.makedirs(f"faces/{name}")
+        for i in range(EACH):
+            side = 16 if i % 4 else 21
+            colour = np.full((side, side, 3), 60.0)
+            colour[..., c] = 150
+            pixels = np.clip(colour + rng.normal(0, 40, colour.shape), 0, 255).astype(np.uint8)
+            image = Image.fromarray(pixels)
+            image.save(f"faces/{name}/{i:02}.jpg", "PNG" if i == 5 else "JPEG", quality=90)
+
+
+def data(train, backup, **more):
+    options = {"classes": CLASSES, "train": train, "backup": backup, **more}
+    return write(f"{backup}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
+
+
+def train(data_file, *args, cfg="net.cfg", threads=2, **more):
+    if "-threads" not in args:
+        args = ("-threads", str(threads), *args)
+    return darknet("classifier", "train", data_file, cfg, *args, timeout=60, **more)
+
+
+def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):
+    expect_end(train(data_file, *args, cfg=cfg), status, *texts)
+
+
+def start(data_file, *args, cfg="net.cfg", **more):
+    """A run in the background, without its outputs unless they are asked for."""
+    more.setdefault("stdout", subprocess.DEVNULL)
+    more.setdefault("stderr", subprocess.DEVNULL)
+    return subprocess.Popen([DARKNET, "classifier", "train", data_file, cfg, *args], **more)
+
+
+def listing():
+    """path class, for all images."""
+    return [f"faces/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(EACH)]
+
+
+def faults(text, first, count, what):
+    """An environment in which opening the files with `text` in their path fails with an errno, or
+    with what < 0 raises a signal: from number `first` on, `count` times."""
+    skip_sanitizer()
+    if not os.path.exists("faults.so"):
+        try:
+            made = run("cc", "-shared", "-fPIC", "-o", "faults.so",
+                       os.path.join(ROOT, "tests", "lib", "preload_faults.c"), "-ldl")
+        except FileNotFoundError as e:
+            raise Skipped("there is no cc") from e
+        expect(made.returncode == 0, made.stderr)
+    return dict(os.environ, LD_PRELOAD=os.path.abspath("faults.so"),
+                FAULTS=f"{text}:{first}:{count}:{int(what)}")
