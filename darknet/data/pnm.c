@@ -18,12 +18,12 @@ static void skip_space(map *m) {
             while (m->p < m->end && *m->p != '\n') m->p++;
 }
 
-/* A number of the header or the text; false: there is none. Larger ones stop growing. */
+/* A number of the header or the text, cut to its first nine digits; false: there is none. */
 static bool take_number(map *m, double *v) {
     skip_space(m);
     if (m->p >= m->end || !isdigit(*m->p)) return false;
     for (*v = 0; m->p < m->end && isdigit(*m->p); m->p++)
-        if (*v < 1e9) *v = *v * 10 + (*m->p - '0');
+        if (*v < 1e8) *v = *v * 10 + (*m->p - '0');
     return true;
 }
 

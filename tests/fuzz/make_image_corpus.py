@@ -64,6 +64,7 @@ def files():
     for kind, most in ((1, 1), (2, 9), (2, 300), (3, 255), (4, 1), (5, 15), (5, 999), (6, 255)):
         level = R.integers(0, most + 1, (H, W, 3) if kind in (3, 6) else (H, W))
         yield f"ok-{kind}-{most}.pnm", pnm(kind, level, most, "# grey\n")
+    yield "bad-digits.pnm", b"P3\n2 2\n255\n54 8" + b"3" * 99 + b" 4 7 1 87 15 9 7 0 3 8 14\n"
     yield "bad-above.pnm", pnm(5, np.full((H, W), 99), 9)
     for name, (data, _) in pictures.FOREIGN.items():
         yield "bad-" + name, data
