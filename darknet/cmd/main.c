@@ -86,7 +86,7 @@ static int unknown(const dnx_verb *of, const char *word) {
 /* `darknet help VERB VERB`; words are what follows `help`. */
 static int help_of(int n, char *const *words) {
     const dnx_verb *v = &command;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && !dnx_is_help(words[i]); i++) {
         const dnx_verb *next = v->verbs ? find(v, words[i]) : NULL;
         if (!v->verbs) return dnx_wrong("'%s' has no verbs of its own", v->name);
         if (!next && is_hosts(v, words[i]))

@@ -210,22 +210,23 @@ const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key) {
     return NULL;
 }
 
-/* Levenshtein distance; both shorter than MAX_WORD. */
+/* How many letters must be changed, added, removed or swapped with the next; both texts are shorter
+ * than MAX_WORD. */
 static int distance(const char *a, const char *b) {
-    int row[MAX_WORD], nb = (int)strlen(b);
-    for (int j = 0; j <= nb; j++) row[j] = j;
-    for (int i = 1; a[i - 1]; i++) {
-        int corner = row[0];
+    int rows[3][MAX_WORD], na = (int)strlen(a), nb = (int)strlen(b);
+    for (int i = 0; i <= na; i++) {
+        int *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
         row[0] = i;
         for (int j = 1; j <= nb; j++) {
-            int best = corner + (a[i - 1] != b[j - 1]);
-            if (row[j] + 1 < best) best = row[j] + 1;
+            int best = i ? last[j - 1] + (a[i - 1] != b[j - 1]) : j;
+            if (i && last[j] + 1 < best) best = last[j] + 1;
             if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            corner = row[j];
+            bool is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (is_swap && before[j - 2] + 1 < best) best = before[j - 2] + 1;
             row[j] = best;
         }
     }
-    return row[nb];
+    return rows[na % 3][nb];
 }
 
 const char *dnx_nearest(const char *w, const char *const *list, int n) {
