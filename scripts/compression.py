@@ -12,11 +12,25 @@ import json
 import os
 import re
 import sys
+import tempfile
 
+from lib.errors import Failure, needs
+
+needs("numpy", "scipy", "matplotlib", "PIL")
 import homework
+from experiments import estimate
+from experiments.data import make_data
+from experiments.evaluation import evaluate, reusable
+from experiments.networks import CFG, embedding_of, fit_weights, schedule
+from experiments.training import train, training_seconds
+from lib import fingerprints
+from lib.arguments import each, real, whole, words
 from lib.cfg_text import edit, without_losses
-from homework import CFG, DARKNET, evaluate, read, run, schedule, train
-from report.experiment import write
+from lib.files import read, write, write_json
+from lib.metrics import mcnemar, p_text, percent
+from lib.processes import darknet, run
+from report.experiment import summary
+from report.machine import made_here
 
 MODES = {"full": ("am", {}), "bwn": ("bwn", {}), "xnor": ("xnor", {}),
          "binaryconnect": ("bwn", {"mode": "binaryconnect", "clamp": 1}),
@@ -37,23 +51,29 @@ def cfg_text(args, net, loss, batches, rate):
                 {"net": dict(schedule(args, batches, rate), seed=args.seed)})
 
 
-def cached(args, data):
-    return ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))]
+def by_labels(args, data, name, net):
+    text = cfg_text(args, net, MARGIN.format(data.classes), args.batches, args.rate)
+    return train(args, name, text, data.labelled, data.sources[data.labelled])
 
 
-def full_precision(args, data, every):
+def by_features(args, data, name, net, teacher, batches, rate, start=()):
+    """teacher: cfg and weights of the network whose features are learned, from all faces."""
+    text = cfg_text(args, net, FEATURE.format(*teacher), batches, rate)
+    cache = ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data.every))]
+    return train(args, name, text, data.every, data.sources[data.every], teacher, cache, start)
+
+
+def full_precision(args, data):
     """The network that is compressed: taught by --teacher-weights where it is given."""
     if not args.teacher_weights:
-        return train(args, "full", cfg_text(args, body("full"), MARGIN.format(args.classes),
-                                            args.batches, args.rate), data)
-    loss = FEATURE.format(args.teacher_cfg, args.teacher_weights)
-    return train(args, "full", cfg_text(args, body("full"), loss, args.full_batches,
-                                        args.full_rate), every, cached(args, every))
+        return by_labels(args, data, "full", body("full"))
+    return by_features(args, data, "full", body("full"), (args.teacher_cfg, args.teacher_weights),
+                       args.full_batches, args.full_rate)
 
 
 def bench(cfg, weights):
-    return json.loads(run([DARKNET, "bench", cfg, weights, "-batch", "1", "-json", "-threads", "1"],
-                          log=cfg + ".bench"))["ms_per_image"]
+    return json.loads(run([darknet(), "bench", cfg, weights, "-batch", "1", "-json", "-threads",
+                           "1"], capture=True))["ms_per_image"]
 
 
 def ratio(args, one, other):
@@ -64,84 +84,121 @@ def ratio(args, one, other):
 
 # ---- binary ----
 
-def binary(args, data, every, lfw, pairs, full):
+def binary(args, data, full):
     rows = []
     for taught in (False, True):
-        versus = None
+        base = None
         for mode in args.modes:
             name = f"{mode}-{'taught' if taught else 'labels'}"
-            loss = FEATURE.format(*full) if taught else MARGIN.format(args.classes)
             if mode == "full" and taught:
-                name, (cfg, weights) = "full", full
+                name, trained = "full", full
+            elif taught:
+                trained = by_features(args, data, name, body(mode), full, args.batches, args.rate)
             else:
-                cfg, weights = train(args, name, cfg_text(args, body(mode), loss, args.batches,
-                                                          args.rate), every if taught else data,
-                                     cached(args, every) if taught else [])
-            r = evaluate(args, name, cfg, weights, lfw, pairs, versus)
-            versus = versus or os.path.join(args.out, name, "lfw", "results.json")
+                trained = by_labels(args, data, name, body(mode))
+            r = evaluate(args, name, *trained, data.test)
+            p = mcnemar(r["right"], base)[2] if base else None
+            base = base or (r["right"] if mode == "full" else None)
+            all_faces = name == "full" and args.teacher_weights or taught and name != "full"
             rows.append({"mode": mode, "taught": taught, "accuracy": r["accuracy"],
-                         "error": r["standard_error"],
-                         "bytes": packed_bytes(args, name, cfg, weights),
-                         "seconds": homework.seconds(args, name)})
+                         "error": r["standard_error"], "p": p,
+                         "images": data.images[data.every if all_faces else data.labelled],
+                         "bytes": packed_bytes(args, name, *trained),
+                         "seconds": training_seconds(args, name)})
     return rows
 
 
 def plain(args, name, cfg, weights):
     """The trained network without its loss: cfg and weights."""
     kept = tuple(os.path.join(args.out, name, "plain" + end) for end in (".cfg", ".weights"))
-    if not os.path.exists(kept[1]):
-        write(kept[0], without_losses(read(cfg)))
-        homework.fit_weights(read(kept[0]), weights, kept[1])
+    write(kept[0], without_losses(read(cfg)))
+    fit_weights(read(kept[0]), weights, kept[1])
     return kept
 
 
 def packed_bytes(args, name, cfg, weights):
     """Of the file that keeps binary filters as bits and the rest in single precision."""
-    packed = os.path.join(args.out, name, "plain.packed")
-    if not os.path.exists(packed):
-        run([DARKNET, "compress", "pack", *plain(args, name, cfg, weights), packed])
-    return os.path.getsize(packed)
+    with tempfile.TemporaryDirectory() as folder:
+        packed = os.path.join(folder, "packed")
+        run([darknet(), "compress", "pack", *plain(args, name, cfg, weights), packed], capture=True)
+        return os.path.getsize(packed)
 
 
 # ---- low rank ----
 
 def compress(args, name, full, images, speedup, method):
+    """(cfg and weights, what `darknet compress low-rank` said of them), made once."""
     folder = os.path.join(args.out, name)
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
-    log = os.path.join(folder, "compress.txt")
-    if not os.path.exists(small[1]):
+    path, options = os.path.join(folder, "low-rank.json"), [
+        "-speedup", f"{speedup:g}", "-method", method, "-samples", str(args.samples),
+        "-multiple", str(16 if speedup <= 3 else 8)]  # a higher speed-up needs smaller ranks
+    now = {"network": fingerprints.of_network(read(full[0])),
+           "weights": fingerprints.of_file(full[1]), "images": fingerprints.of_data(images),
+           "options": " ".join(options), "darknet build": fingerprints.of_build()}
+    old = reusable(path, now, "theory", "relative_error", "cosine", "files")
+    if old is None or old["files"] != digests(small):
         os.makedirs(folder, exist_ok=True)
-        run([DARKNET, "compress", "low-rank", *full, images, *small, "-speedup",
-             str(speedup), "-method", method, "-samples", str(args.samples),
-             "-multiple", str(16 if speedup <= 3 else 8), "-csv",  # more needs smaller ranks
-             os.path.join(folder, "energy.csv"), "-force"], log=log)
-    text = read(log)
-    theory = re.search(r"theoretical speed-up ([\d.]+)", text)
-    off = re.search(r"relative error ([\d.]+)%, mean cosine ([\d.-]+)", text)
-    return small, float(theory.group(1)), float(off.group(1)), float(off.group(2))
+        print(f"compressing: {name}", flush=True)
+        said = run([darknet(), "compress", "low-rank", *full, images, *small, *options, "-csv",
+                    os.path.join(folder, "energy.csv"), "-force"], capture=True)
+        theory = re.search(r"theoretical speed-up ([\d.]+)", said)
+        off = re.search(r"relative error ([\d.]+)%, mean cosine ([\d.-]+)", said)
+        if not theory or not off:
+            raise Failure(f"{name}: darknet compress low-rank names no speed-up or error")
+        old = {"made_from": now, "theory": float(theory.group(1)), "files": digests(small),
+               "relative_error": float(off.group(1)), "cosine": float(off.group(2)), "said": said}
+        write_json(path, old)
+    return small, old
 
 
-def low_rank(args, every, images, lfw, pairs, trained):
+def digests(paths):
+    return [fingerprints.of_file(p) if os.path.exists(p) else "missing" for p in paths]
+
+
+def low_rank(args, data, trained):
     rows, full = [], plain(args, "full", *trained)
+    images = args.faces or os.path.join(args.out, "synthetic", "train")
     for speedup in args.speedups:
         for method in args.methods:
             name = f"low-rank-{speedup:g}-{method}"
-            small, theory, error, cosine = compress(args, name, full, images, speedup, method)
-            row = {"speedup": speedup, "method": method, "theory": theory, "cosine": cosine,
-                   "relative_error": error, "small": small,
-                   "before": evaluate(args, name, *small, lfw, pairs)["accuracy"]}
-            text = cfg_text(args, read(small[0]), FEATURE.format(*full), args.tune_batches,
-                            args.tune_rate)
-            tuned = train(args, name + "-tuned", text, every, cached(args, every),
-                          start=[small[1], "-clear"])
-            row["after"] = evaluate(args, name + "-tuned", *tuned, lfw, pairs)["accuracy"]
-            rows.append(row)
+            small, said = compress(args, name, full, images, speedup, method)
+            tuned = by_features(args, data, name + "-tuned", read(small[0]), full,
+                                args.tune_batches, args.tune_rate, [small[1], "-clear"])
+            before = evaluate(args, name, *small, data.test)
+            after = evaluate(args, name + "-tuned", *tuned, data.test)
+            rows.append({"speedup": speedup, "method": method, "theory": said["theory"],
+                         "cosine": said["cosine"], "relative_error": said["relative_error"],
+                         "small": small, "images": data.images[data.every],
+                         "before": before["accuracy"], "after": after["accuracy"],
+                         "error": after["standard_error"]})
     for row in rows:  # at the end, so that nothing but time is measured here
         row["measured"] = ratio(args, full, row.pop("small"))
     return rows
 
 
 # ---- the whole ----
+
+def stages(args, data):
+    """[(what, seconds, is done)], of the trainings alone; see experiments/estimate.py."""
+    def ms(mode):
+        text = cfg_text(args, body(mode), MARGIN.format(data.classes), args.batches, args.rate)
+        return estimate.milliseconds(text, args.batch, "-train") * args.batch / 1000
+
+    step = {m: ms(m) for m in dict.fromkeys(["full", *(args.modes if "binary" in args.parts
+                                                       else [])])}
+    batches = args.full_batches if args.teacher_weights else args.batches
+    out = [("full precision", batches * step["full"], estimate.is_done(args, "full"))]
+    for kind in ("labels", "taught") if "binary" in args.parts else ():
+        out += [(f"{m}, {kind}", args.batches * step[m], estimate.is_done(args, f"{m}-{kind}"))
+                for m in args.modes if (m, kind) != ("full", "taught")]
+    for speedup in args.speedups if "low-rank" in args.parts else ():
+        names = [f"low-rank-{speedup:g}-{m}-tuned" for m in args.methods]
+        left = [n for n in names if not estimate.is_done(args, n)]
+        out.append((f"training further at speed-up {speedup:g}, {len(left)} networks (without the "
+                    "fitting)", len(left) * args.tune_batches * step["full"], not left))
+    return out
+
 
 def show(rows, columns, cells):
     if not rows:
@@ -153,42 +210,49 @@ def show(rows, columns, cells):
 
 
 def work(args):
-    os.makedirs(args.out, exist_ok=True)
-    data, every, args.classes, pairs, lfw, label = homework.make_data(args)
-    images = args.faces or os.path.join(args.out, "synthetic", "train")
-    full = full_precision(args, data, every)
-    bits = binary(args, data, every, lfw, pairs, full) if "binary" in args.parts else []
-    ranks = low_rank(args, every, images, lfw, pairs, full) if "low-rank" in args.parts else []
-    write(os.path.join(args.out, "compression.json"), json.dumps([bits, ranks], indent=1))
-    print(f"\n{label}, {args.classes} identities, seed {args.seed}")
-    show(bits, ("filters", "trained by", "pairs right", "packed, MB", "training, s"),
-         lambda r: (r["mode"], "features" if r["taught"] else "labels",
-                    f"{100 * r['accuracy']:.2f} +- {100 * r['error']:.2f} %",
+    args.seeds = [args.seed]  # of the titles
+    data = make_data(args)
+    if args.teacher_weights:
+        run([darknet(), "check", args.teacher_cfg, args.teacher_weights], capture=True)
+        embedding_of(args.teacher_cfg)
+    estimate.show(stages(args, data))
+    full = full_precision(args, data)
+    bits = binary(args, data, full) if "binary" in args.parts else []
+    ranks = low_rank(args, data, full) if "low-rank" in args.parts else []
+    write_json(os.path.join(args.out, "compression.json"), {
+        "made": made_here(), "data": summary(args, data), "binary": bits, "low_rank": ranks})
+    print(f"\n{summary(args, data)}")
+    show(bits, ("filters", "trained by", "images", "pairs right", "p against full", "packed, MB",
+                "training, s"),
+         lambda r: (r["mode"], "features" if r["taught"] else "labels", f"{r['images']:,}",
+                    f"{percent(r['accuracy'])} +- {percent(r['error'])} %",
+                    "-" if r["p"] is None else p_text(r["p"]),
                     f"{r['bytes'] / 1e6:.3f}", f"{r['seconds']:.0f}"))
     show(ranks, ("speed-up asked", "method", "of multiply-adds", "of time", "mean cosine",
                  "pairs right", "trained further"),
          lambda r: (f"{r['speedup']:g}", r["method"], f"{r['theory']:.2f}", f"{r['measured']:.2f}",
-                    f"{r['cosine']:.3f}", f"{100 * r['before']:.2f} %",
-                    f"{100 * r['after']:.2f} %"))
+                    f"{r['cosine']:.3f}", f"{percent(r['before'])} %",
+                    f"{percent(r['after'])} +- {percent(r['error'])} %"))
+    print(f"\nresults: {os.path.join(args.out, 'compression.json')}")
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     homework.add_data_options(p, "compression")
-    p.add_argument("--parts", type=homework.words(("binary", "low-rank")),
-                   default=["binary", "low-rank"], metavar="A,B")
-    p.add_argument("--modes", type=homework.words(MODES), default=list(MODES), metavar="A,B")
-    p.add_argument("--methods", type=homework.words(METHODS), default=list(METHODS),
+    p.add_argument("--parts", type=words(("binary", "low-rank")), default=["binary", "low-rank"],
                    metavar="A,B")
-    p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--full-batches", type=int, default=1600,
+    p.add_argument("--modes", type=words(MODES), default=list(MODES), metavar="A,B")
+    p.add_argument("--methods", type=words(METHODS), default=list(METHODS), metavar="A,B")
+    p.add_argument("--seed", type=whole(0), default=1)
+    p.add_argument("--full-batches", type=whole(1), default=1600,
                    help="updates of the full-precision network, where it has a teacher")
-    p.add_argument("--full-rate", type=float, default=.1, help="its learning rate")
-    p.add_argument("--speedups", type=homework.numbers(float), default=[1.5, 2, 3, 4])
-    p.add_argument("--samples", type=int, default=1000, help="images for the responses")
-    p.add_argument("--tune-batches", type=int, default=150)
-    p.add_argument("--tune-rate", type=float, default=.002)
-    p.add_argument("--turns", type=int, default=5, help="of the two networks that are timed")
+    p.add_argument("--full-rate", type=real(above=0), default=.1, help="its learning rate")
+    p.add_argument("--speedups", type=each(real(above=1, most=100)), default=[1.5, 2, 3, 4])
+    p.add_argument("--samples", type=whole(1, 10000000), default=1000,
+                   help="images for the responses")
+    p.add_argument("--tune-batches", type=whole(1), default=150)
+    p.add_argument("--tune-rate", type=real(above=0), default=.002)
+    p.add_argument("--turns", type=whole(1), default=5, help="of the two networks that are timed")
     return homework.finish(p, work)
 
 

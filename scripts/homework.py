@@ -6,321 +6,198 @@ Without --faces it draws synthetic faces, and says so in every result. What is d
 is not done again; a training that was interrupted goes on from its checkpoint.
 """
 import argparse
-import json
 import os
-import re
-import subprocess
 import sys
 import time
 
-from lib.cfg_text import edit, embedding, sections, without_losses
-from report.experiment import mean_error, report, show, write
+from lib.errors import needs, run_main
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-DARKNET = os.path.join(ROOT, "bin", "darknet")
-CFG = os.path.join(ROOT, "cfg")
-METHODS = {  # name: (cfg of the student, what it is)
-    "scratch": ("mobilefacenet-half-am.cfg", "labels alone (CosFace)"),
-    "probability": ("mobilefacenet-half-kd-probability.cfg", "labels and probabilities"),
-    "feature": ("mobilefacenet-half-kd-feature.cfg", "the teacher's features, no labels"),
-    "correlation": ("mobilefacenet-half-kd-correlation.cfg", "labels and correlations (CC-KD)"),
-    "exclusive": ("mobilefacenet-half-kd-ec.cfg", "features, hard samples, exclusivity (EC-KD)")}
-# of these losses beside the labels' loss: with a teacher trained here, with a given one. The best
-# of a few tried, for synthetic faces and for real ones; README.md has them. A teacher trained here
-# knows the students' identities; what a given one says of them counts for less.
-WEIGHTS = {"probability": (1, .1), "correlation": (2000, 30)}
-LABELLED = ("scratch", "probability", "correlation")
+needs("numpy", "scipy", "matplotlib", "PIL")
+from experiments import choice, estimate, rows as table, teachers
+from experiments.data import check_paths, make_data
+from experiments.evaluation import evaluate, measure
+from experiments.networks import LABELLED, METHODS, WEIGHTS, student_cfg
+from experiments.training import other_seconds, train, training_seconds
+from lib.arguments import each, real, whole, words
+from lib.files import make_folder
+from lib.lock import folder_lock
+from lib.processes import darknet
+from report.experiment import report, show, summary
 
 
-class Failure(Exception):
-    pass
+def cache_options(args, data):
+    """Of `classifier train`, for a .data file."""
+    return ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))] \
+        if args.cache else []
 
 
-def run(command, log=None):
-    """Runs a command; its output goes to our own, or into `log` as well as to Failure."""
-    print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT) else c for c in command),
-          flush=True)
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE if log else None,
-                          stderr=subprocess.STDOUT if log else None, text=True, check=False)
-    if log:
-        with open(log, "w", encoding="utf-8") as f:
-            f.write(done.stdout)
-    if done.returncode:
-        raise Failure(f"{command[0]} {command[1]} failed with status {done.returncode}"
-                      + (f":\n{done.stdout[-2000:]}" if log else ""))
-    return done.stdout
+def students(args, data, teacher, method, width):
+    """Trains and verifies a student with each seed: a row of the table."""
+    which = data.labelled if method in LABELLED else data.every
+    options = cache_options(args, which) if method != "scratch" else []
+    results, names, seconds = [], [], []
+    for seed in args.seeds:
+        names.append(f"{method}-{width:g}-seed{seed}")
+        text = student_cfg(args, method, width, seed, data.classes, teacher)
+        trained = train(args, names[-1], text, which, data.sources[which],
+                        teachers.files(teacher, method), options)
+        results.append(evaluate(args, names[-1], *trained, data.test))
+        seconds.append(training_seconds(args, names[-1]))
+    return dict(table.row(method, width, data.images[which], data.sources[which], args.seeds,
+                          results, sum(seconds) / len(seconds),
+                          measure(args, f"student-{width:g}", text)), networks=names)
 
 
-def read(path):
-    with open(path, encoding="utf-8") as f:
-        return f.read()
+def teacher_row(args, data, teacher, text):
+    given = bool(args.teacher_weights)
+    result = evaluate(args, "teacher", teacher["cfg"], teacher["weights"], data.test)
+    return dict(table.row("teacher", 1, None if given else data.images[data.labelled],
+                          data.sources[data.labelled], [1], [result],
+                          None if given else training_seconds(args, "teacher"),
+                          measure(args, "teacher-net", text)), networks=["teacher"])
 
 
-def schedule(args, batches, rate):
-    return {"batch": args.batch, "subdivisions": 1, "max_batches": batches, "policy": "steps",
-            "steps": f"{int(.6 * batches)},{int(.85 * batches)}", "scales": ".1,.1",
-            "burn_in": max(1, min(100, batches // 20)), "learning_rate": rate, "width": args.size,
-            "height": args.size}
+def cache_words(args, rows):
+    """How long the teacher's outputs took: what sessions of distillation took beside updates."""
+    if not args.cache:
+        return "no cache was used"
+    taught = [n for r in rows if r["method"] not in ("teacher", "scratch") for n in r["networks"]]
+    return f"{sum(other_seconds(args, n) for n in taught):.0f} s in all, starting included"
 
 
-# ---- steps ----
+def check_networks(args, data, text, embedding):
+    """Builds and times every network that will be trained, so that a width that cannot be built is
+    told before the first hour of training."""
+    measure(args, "teacher-net", text)
+    for width in args.widths:
+        measure(args, f"student-{width:g}", student_cfg(
+            args, "scratch", width, args.seeds[0], data.classes, {"embedding": embedding}))
 
-def make_data(args):
-    """(.data of labelled images, of all, classes, pairs, faces of the pairs, what to call them)"""
-    if args.faces:
-        faces, lfw, pairs, label = args.faces, args.lfw, args.pairs, "real faces"
-    else:
-        out = os.path.join(args.out, "synthetic")
-        run([DARKNET, "synth", out, "-identities", str(args.identities), "-images",
-             str(args.images), "-size", str(args.size), "-seed", "1", "-pairs",
-             str(args.synthetic_pairs)])
-        faces, lfw, pairs = (os.path.join(out, p) for p in ("train", "test", "pairs.txt"))
-        label = "SYNTHETIC faces"
-    classes = sum(e.is_dir() for e in os.scandir(faces))
-    labelled = os.path.join(args.out, "labelled.data")
-    write(labelled, f"classes={classes}\ntrain={faces}\nbackup={args.out}\n")
-    every = labelled
-    if args.unlabelled:
-        every = os.path.join(args.out, "all.data")
-        write(every, f"classes=0\ntrain={faces},{args.unlabelled}\nbackup={args.out}\n")
-    return labelled, every, classes, pairs, lfw, label
-
-
-def train(args, name, text, data, options=(), start=()):
-    """Trains the network of a cfg text in out/name, from what `start` says where it does not go on
-    from a checkpoint; returns its cfg and weights."""
-    folder = os.path.join(args.out, name)
-    cfg, weights = (os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
-    done = os.path.join(folder, "trained.txt")
-    if os.path.exists(cfg) and read(cfg) != text:
-        raise Failure(f"{cfg} was made with other arguments: choose another --out")
-    if not os.path.exists(done):
-        write(cfg, text)
-        own = os.path.join(folder, "net.data")
-        write(own, re.sub(r"(?m)^backup=.*", f"backup={folder}", read(data)))
-        begun = time.time()
-        resume = os.path.exists(os.path.join(folder, "net.state"))
-        threads = ["-threads", str(args.threads)] if args.threads else []
-        run([DARKNET, "classifier", "train", own, cfg] + threads + list(options) +
-            (["-resume"] if resume else list(start)))
-        write(done, f"{time.time() - begun:.1f}\n")
-    return cfg, weights
-
-
-def evaluate(args, name, cfg, weights, lfw, pairs, versus=None):
-    folder = os.path.join(args.out, name)
-    results = os.path.join(folder, "lfw", "results.json")
-    if not os.path.exists(results):
-        run([sys.executable, os.path.join(HERE, "eval_lfw.py"), cfg, weights, lfw, pairs, "--out",
-             os.path.dirname(results)] + (["--versus", versus] if versus else []))
-    return json.loads(read(results))
-
-
-def measure(args, name, text):
-    """Parameters, multiply-adds and milliseconds per image of the network without its losses."""
-    path = os.path.join(args.out, name + ".json")
-    if not os.path.exists(path):
-        cfg = os.path.join(args.out, name + ".cfg")
-        write(cfg, without_losses(text))
-        shown = run([DARKNET, "check", cfg], log=cfg + ".txt")
-        numbers = [int(re.search(rf"(?m)^{key}\s+([\d,]+)", shown).group(1).replace(",", ""))
-                   for key in ("parameters", "multiply-adds")]
-        timed = json.loads(run([DARKNET, "bench", cfg, "-batch", "1", "-json", "-runs", "300"],
-                               log=cfg + ".bench.json"))
-        write(path, json.dumps({"parameters": numbers[0], "macs": numbers[1],
-                                "ms": timed["ms_per_image"]}))
-    return json.loads(read(path))
-
-
-def teacher_cfg(args, classes):
-    text = read(os.path.join(CFG, "mobilefacenet-am.cfg"))
-    return edit(text, {"net": dict(schedule(args, args.teacher_batches, args.rate), seed=1),
-                       "margin_softmax": {"classes": classes}})
-
-
-def headed_cfg(args, given, classes):
-    """The given teacher, frozen, with a head for the identities of our list to be trained."""
-    head = sections(read(os.path.join(CFG, "mobilefacenet-am.cfg")))[-1][1]
-    frozen = read(given).rstrip() + "\nstopbackward=1\n\n[margin_softmax]" + head
-    batches = max(1, args.batches // 4)
-    return edit(frozen, {"net": dict(schedule(args, batches, .5), seed=1),
-                         "margin_softmax": {"classes": classes}})
-
-
-def loss_weight(args, method):
-    given = getattr(args, method + "_weight")
-    return WEIGHTS[method][bool(args.teacher_weights)] if given is None else given
-
-
-def student_cfg(args, method, width, seed, classes, teacher):
-    text = read(os.path.join(CFG, METHODS[method][0]))
-    changes = {"net": dict(schedule(args, args.batches, args.rate), seed=seed,
-                           width_multiplier=f"{width / .5:g}"),
-               "margin_softmax": {"classes": classes}}
-    for name, _ in sections(text):
-        if name.startswith("kd_"):
-            headed = method == "probability"
-            changes[name] = {"teacher": teacher["headed" if headed else "cfg"],
-                             "weights": teacher["headed_weights" if headed else "weights"]}
-    if method in WEIGHTS:
-        changes["kd_" + method]["weight"] = loss_weight(args, method)
-    if method == "exclusive":
-        changes["net"]["exclusivity"] = args.exclusivity
-    return embedding(edit(text, changes), teacher["embedding"])
-
-
-def make_teacher(args, labelled, classes):
-    teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights}
-    if not args.teacher_weights:
-        cfg, weights = train(args, "teacher", teacher_cfg(args, classes), labelled)
-        teacher = {"cfg": cfg, "weights": weights}
-    text = read(teacher["cfg"])
-    last = [b for n, b in sections(text) if n == "convolutional"][-1]
-    teacher["embedding"] = int(re.search(r"(?m)^filters=(\d+)", last).group(1))
-    teacher["headed"], teacher["headed_weights"] = teacher["cfg"], teacher["weights"]
-    if args.teacher_weights and "probability" in args.methods and "[margin_softmax]" not in text:
-        print("The teacher has no classifier for these identities: one is trained on its features.")
-        body = headed_cfg(args, args.teacher_cfg, classes)
-        headless = os.path.join(args.out, "teacher-head", "start.weights")
-        if not os.path.exists(headless):
-            fit_weights(body, teacher["weights"], headless)
-        teacher["headed"], teacher["headed_weights"] = train(
-            args, "teacher-head", body, labelled, start=[headless, "-clear"])
-    return teacher
-
-
-def fit_weights(text, given, path):
-    """Weights for the network of a cfg text, from those of one that begins alike: what it has more,
-    a new head for example, is as `darknet init` makes it; what it has less is left out."""
-    cfg, fresh = path + ".cfg", path + ".init"
-    write(cfg, text)
-    run([DARKNET, "init", cfg, fresh, "-force"])
-    with open(given, "rb") as f:
-        old = f.read()
-    with open(fresh, "rb") as f:
-        new = f.read()
-    with open(path + ".tmp", "wb") as f:
-        f.write(old[:len(new)] + new[len(old):])
-    os.replace(path + ".tmp", path)
-    for p in (cfg, fresh):
-        os.remove(p)
-
-
-# ---- the whole ----
 
 def work(args):
-    os.makedirs(args.out, exist_ok=True)
-    labelled, every, classes, pairs, lfw, label = make_data(args)
-    teacher = make_teacher(args, labelled, classes)
-    rows, names = [], []
-    right = evaluate(args, "teacher", teacher["cfg"], teacher["weights"], lfw, pairs)
-    rows.append(dict(measure(args, "teacher-net", read(teacher["cfg"])), method="teacher", width=1,
-                     accuracy=right["accuracy"], error=right["standard_error"], p=[],
-                     seconds=0 if args.teacher_weights else seconds(args, "teacher")))
+    data = make_data(args)
+    text, embedding = teachers.planned(args, data)
+    check_networks(args, data, text, embedding)
+    estimate.show(estimate.stages(args, data, text, embedding))
+    teacher = teachers.make_teacher(args, data, text, embedding)
+    rows = [teacher_row(args, data, teacher, text)]
+    chosen = choice.choose(args, data, teacher, lambda d: cache_options(args, d)) \
+        if args.choose else ""
+    drawn = time.time()
     for width in args.widths:
-        scratch = {}
         for method in args.methods:
-            got, p, spent = [], [], 0
-            for seed in args.seeds:
-                name = f"{method}-{width:g}-seed{seed}"
-                text = student_cfg(args, method, width, seed, classes, teacher)
-                data = labelled if method in LABELLED else every
-                options = ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))] \
-                    if method != "scratch" and args.cache else []
-                cfg, weights = train(args, name, text, data, options)
-                r = evaluate(args, name, cfg, weights, lfw, pairs, scratch.get(seed))
-                if method == "scratch":
-                    scratch[seed] = os.path.join(args.out, name, "lfw", "results.json")
-                got.append(r)
-                p += [r["versus"]["p"]] if "versus" in r else []
-                spent += seconds(args, name)
-                names.append(name)
-            mean, error = mean_error([r["accuracy"] for r in got], got[0]["standard_error"])
-            rows.append(dict(measure(args, f"student-{width:g}", text), method=method, width=width,
-                             accuracy=mean, error=error, p=p, seconds=spent / len(args.seeds)))
-            report(args, rows, label, names, METHODS)
-    print(f"\n{label}, {classes} identities, seeds {', '.join(map(str, args.seeds))}\n")
+            rows.append(students(args, data, teacher, method, width))
+            table.add_p(rows)
+            if (method, width) == (args.methods[-1], args.widths[-1]) or time.time() > drawn + 30:
+                report(args, rows, data, {"cache": cache_words(args, rows),
+                                          "weights": (chosen + " " + choice.note(args)).strip()})
+                drawn = time.time()
+    print(f"\n{summary(args, data)}\n")
     print(show(rows))
+    if table.has_other_images(rows):
+        print("\nNo p between rows of different images: they compare faces as well as losses.")
+    print(f"\n{choice.note(args)}".rstrip())
     print(f"\nreport: {os.path.join(args.out, 'report.html')}")
     print('next: make run ARGS="--widths 0.5,0.25" adds a width; make run OUT=real FACES=folder '
           "LFW=folder\nPAIRS=file takes real faces; README.md tells how to change a network")
-
-
-def seconds(args, name):
-    return float(read(os.path.join(args.out, name, "trained.txt")))
-
-
-def numbers(kind):
-    return lambda text: [kind(v) for v in text.split(",")]
 
 
 def add_data_options(p, out):
     """What every script takes that trains on these faces."""
     p.add_argument("--out", default=out, metavar="DIR")
     p.add_argument("--faces", metavar="DIR", help="a folder of identity folders, aligned faces")
-    p.add_argument("--unlabelled", metavar="DIR", help="more faces, for the losses without labels")
+    p.add_argument("--unlabelled", metavar="DIR,DIR",
+                   help="more faces, for the losses without labels")
     p.add_argument("--lfw", metavar="DIR", help="the faces of the pairs")
     p.add_argument("--pairs", metavar="FILE", help="LFW's pairs.txt")
     p.add_argument("--teacher-cfg", metavar="CFG", help="a teacher that is trained already")
     p.add_argument("--teacher-weights", metavar="FILE")
-    p.add_argument("--batch", type=int, default=64)
-    p.add_argument("--batches", type=int, default=600, help="updates of each student")
-    p.add_argument("--rate", type=float, default=.05, help="learning rate at the start")
-    p.add_argument("--size", type=int, help="pixels of the networks' input; default 112 for real "
-                   "faces, 56 for synthetic ones")
-    p.add_argument("--identities", type=int, default=200, help="synthetic identities")
-    p.add_argument("--images", type=int, default=30, help="images of each")
-    p.add_argument("--synthetic-pairs", type=int, default=2000)
-    p.add_argument("--threads", type=int, default=0, help="of training; 0: all processors")
+    p.add_argument("--batch", type=whole(1, 65536), default=64)
+    p.add_argument("--batches", type=whole(1), default=600, help="updates of each student")
+    p.add_argument("--rate", type=real(above=0), default=.05, help="learning rate at the start")
+    p.add_argument("--size", type=whole(32, 512), help="pixels of the networks' input; default 112 "
+                   "for real faces, 56 for synthetic ones")
+    p.add_argument("--identities", type=whole(2, 1000000), default=200,
+                   help="synthetic identities")
+    p.add_argument("--images", type=whole(1, 100000), default=30, help="images of each")
+    p.add_argument("--synthetic-pairs", type=whole(20, 200000), default=2000)
+    p.add_argument("--threads", type=whole(0, 64), default=0,
+                   help="of training; 0: all processors")
+    p.add_argument("--force", action="store_true", help="train anew what was made from other "
+                   "inputs; the old network is kept under another name")
+    p.add_argument("--any-build", action="store_true",
+                   help="keep what another build of darknet trained")
 
 
-def finish(p, work):
-    """Takes the arguments and does the work; the exit status."""
+def finish(p, do):
+    """Takes the arguments, checks what can be checked at once, and does the work in the folder
+    --out; the exit status."""
     args = p.parse_args()
     if args.faces and not (args.lfw and args.pairs):
         p.error("--faces needs --lfw and --pairs")
     if bool(args.teacher_cfg) != bool(args.teacher_weights):
         p.error("--teacher-cfg and --teacher-weights go together")
+    if not args.faces and args.synthetic_pairs % 20:
+        p.error(f"--synthetic-pairs {args.synthetic_pairs}: must be a multiple of 20")
+    if args.unlabelled and not args.faces:
+        p.error("--unlabelled needs --faces")
     args.size = args.size or (112 if args.faces else 56)
-    for key in ("out", "faces", "unlabelled", "lfw", "pairs", "teacher_cfg", "teacher_weights"):
-        if getattr(args, key):
+    for key in ("out", "faces", "lfw", "pairs", "teacher_cfg", "teacher_weights",
+                "development_faces", "development_pairs"):
+        if getattr(args, key, None):
             setattr(args, key, os.path.abspath(getattr(args, key)))
-    try:
-        work(args)
-    except (Failure, OSError, ValueError) as e:
-        print(f"{p.prog}: {e}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{p.prog}: interrupted; the same command goes on from here", file=sys.stderr)
-        return 1
-    return 0
+    if args.unlabelled:
+        args.unlabelled = ",".join(map(os.path.abspath, args.unlabelled.split(",")))
+
+    def locked():
+        darknet()
+        check_paths(args)
+        make_folder(args.out)
+        with folder_lock(args.out):
+            do(args)
+
+    return run_main(locked, again=True)
 
 
-def words(known):
-    def take(text):
-        chosen = text.split(",")
-        unknown = [w for w in chosen if w not in known]
-        if unknown:
-            raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(known)}")
-        return chosen
-    return take
+def choices(text):
+    """METHOD=W,W of --choose."""
+    method, _, weights = text.partition("=")
+    if method not in WEIGHTS or not weights:
+        raise argparse.ArgumentTypeError(f"{text}: must be {' or '.join(WEIGHTS)}, =, weights")
+    return method, each(real(least=0))(weights)
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     add_data_options(p, "homework")
     p.add_argument("--methods", type=words(METHODS), default=list(METHODS), metavar="A,B")
-    p.add_argument("--widths", type=numbers(float), default=[.5], metavar="W,W")
-    p.add_argument("--seeds", type=numbers(int), default=[1], metavar="N,N")
-    p.add_argument("--teacher-batches", type=int, default=600)
+    p.add_argument("--widths", type=each(real(above=0, most=16)), default=[.5], metavar="W,W")
+    p.add_argument("--seeds", type=each(whole(0)), default=[1], metavar="N,N")
+    p.add_argument("--teacher-batches", type=whole(1), default=600)
     for method, (own, given) in WEIGHTS.items():
-        p.add_argument(f"--{method}-weight", type=float, metavar="W",
-                       help=f"default {own:g}, with a given teacher {given:g}")
-    p.add_argument("--exclusivity", type=float, default=1e-4)
+        p.add_argument(f"--{method}-weight", type=real(least=0), metavar="W",
+                       help=f"default {own:g}, with a given teacher {given:g}; both were chosen "
+                       "on pairs like the reported ones")
+    p.add_argument("--choose", type=choices, action="append", metavar="METHOD=W,W",
+                   help="choose the weight of a loss among these on development pairs: synthetic "
+                   "faces of another seed, or --development-pairs")
+    p.add_argument("--development-faces", metavar="DIR")
+    p.add_argument("--development-pairs", metavar="FILE")
+    p.add_argument("--exclusivity", type=real(least=0), default=1e-4)
     p.add_argument("--no-cache", dest="cache", action="store_false",
                    help="run the teacher anew for every batch")
-    return finish(p, work)
+    args, _ = p.parse_known_args()
+    for method, _ in args.choose or []:
+        if method not in args.methods:
+            p.error(f"--choose {method}: is not among --methods")
+        if getattr(args, method + "_weight") is not None:
+            p.error(f"--choose {method} and --{method}-weight exclude each other")
+    return finish(p, lambda a: work(with_choices(a)))
+
+
+def with_choices(args):
+    args.choose = dict(args.choose or [])
+    return args
 
 
 if __name__ == "__main__":

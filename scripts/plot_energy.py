@@ -1,59 +1,64 @@
 #!/usr/bin/python3
-"""plot_energy.py energy.csv out.png: the share of the responses' energy that the first eigenvectors
-hold, a curve for each layer, from the CSV that `darknet compress low-rank -csv` writes. Dots: the
-ranks that were chosen."""
+"""plot_energy.py energy.csv out.png [-title TEXT]: the share of the responses' energy that the first
+eigenvectors hold, a curve for each layer, from the CSV that `darknet compress low-rank -csv` writes.
+Dots: the ranks that were chosen."""
+import argparse
 import csv
 import sys
+
+from lib.errors import Failure, run_main
+from lib.text import read_lines
+from report.curves import names_of
+from report.pictures import picture, pyplot
 
 
 def read(path):
     """{layer: (filters, chosen rank or 0, energies at rank 1, 2, ...)}, in the file's order."""
     layers = {}
-    with open(path, newline="") as f:
-        for row in csv.DictReader(f):
-            try:
-                layer, rank = int(row["layer"]), int(row["rank"])
-                entry = layers.setdefault(layer, (int(row["filters"]), int(row["chosen"]), []))
-                entry[2].append(float(row["energy"]))
-            except (KeyError, TypeError, ValueError) as e:
-                raise ValueError(f"is no table of energies: {e}") from e
-            if rank != len(entry[2]):
-                raise ValueError(f"layer {layer}: rank {rank} is out of order")
+    for row in csv.DictReader(read_lines(path)):
+        try:
+            layer, rank = int(row["layer"]), int(row["rank"])
+            entry = layers.setdefault(layer, (int(row["filters"]), int(row["chosen"]), []))
+            entry[2].append(float(row["energy"]))
+        except (KeyError, TypeError, ValueError) as e:
+            raise Failure(f"{path}: is no table of energies: {e}") from e
+        if rank != len(entry[2]):
+            raise Failure(f"{path}: layer {layer}: rank {rank} is out of order")
     if not layers:
-        raise ValueError("holds no layers")
+        raise Failure(f"{path}: holds no layers")
+    for layer, (filters, chosen, energy) in layers.items():
+        if filters < 1 or not 0 <= chosen <= len(energy):
+            raise Failure(f"{path}: layer {layer}: {filters} filters, rank {chosen} of "
+                          f"{len(energy)}")
     return layers
 
 
+def draw(path, out, title):
+    layers = read(path)
+    with picture(out, 120, figsize=(8, 5.4)) as (figure, axes):
+        axis, colours = axes[0, 0], pyplot().get_cmap("viridis")
+        for i, (layer, (filters, chosen, energy)) in enumerate(layers.items()):
+            colour = colours(i / max(1, len(layers) - 1))
+            share = [(k + 1) / filters for k in range(len(energy))]
+            axis.plot([0] + share, [0] + [100 * e for e in energy], color=colour,
+                      label=f"layer {layer}: {filters} filters")
+            if chosen:
+                axis.plot(chosen / filters, 100 * energy[chosen - 1], "o", color=colour)
+        axis.set(xlabel="rank / filters", ylabel="energy kept, %", xlim=(0, 1), ylim=(0, 101),
+                 title=title or names_of([path])[0])
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small", ncols=2)
+        figure.tight_layout()
+
+
 def main():
-    if len(sys.argv) != 3:
-        print("usage: plot_energy.py energy.csv out.png", file=sys.stderr)
-        return 2
-    try:
-        layers = read(sys.argv[1])
-    except (OSError, ValueError) as e:
-        print(f"{sys.argv[1]}: {e}", file=sys.stderr)
-        return 1
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    figure, axes = plt.subplots(figsize=(8, 5))
-    colours = plt.get_cmap("viridis")
-    for i, (layer, (filters, chosen, energy)) in enumerate(layers.items()):
-        colour = colours(i / max(1, len(layers) - 1))
-        share = [(k + 1) / filters for k in range(len(energy))]
-        axes.plot([0] + share, [0] + [100 * e for e in energy], color=colour,
-                  label=f"layer {layer}: {filters} filters")
-        if chosen:
-            axes.plot(chosen / filters, 100 * energy[chosen - 1], "o", color=colour)
-    axes.set_xlabel("rank / filters")
-    axes.set_ylabel("energy kept, %")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 101)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", ncols=2)
-    figure.tight_layout()
-    figure.savefig(sys.argv[2], dpi=120)
-    return 0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("csv", metavar="energy.csv")
+    parser.add_argument("out", metavar="out.png", help="or .pdf, .svg")
+    parser.add_argument("-title", default="", help="the network and the images; default: the "
+                        "names of the CSV and its folder")
+    args = parser.parse_args()
+    return run_main(draw, args.csv, args.out, args.title)
 
 
 if __name__ == "__main__":

@@ -1,93 +1,59 @@
 #!/usr/bin/python3
-"""plot_training.py log.csv out.png: losses, accuracy, pairs verified and learning rate of a
-training run, from its CSV log (darknet/train/log.h tells the columns)."""
-import csv
-import math
+"""plot_training.py log.csv [log.csv ...] out.png: losses, accuracy, pairs verified and learning rate
+of training runs, from their CSV logs (darknet/train/log.h tells the columns)."""
+import argparse
 import sys
 
+from lib.errors import run_main
+from report import curves
+from report.pictures import picture
 
-def read(path):
-    """{column: list of floats} of the log; an empty cell is NaN."""
-    with open(path, newline="") as f:
-        rows = list(csv.DictReader(f))
-    if not rows:
-        raise ValueError("holds no batches yet")
-    try:
-        log = {k: [float(r[k]) if r[k] else math.nan for r in rows] for k in rows[0]}
-    except (TypeError, ValueError) as e:
-        raise ValueError(f"is no training log: {e}") from e
-    missing = [k for k in ("batch", "loss", "rate") if k not in log]
-    if missing:
-        raise ValueError(f"is no training log: has no column {missing[0]}")
-    return log
+HEIGHTS = {"loss": 3, "accuracy": 2, "rate": 1}
 
 
-def smooth(values, share=0.05):
-    """Exponential mean, without the pull to 0 at the start; NaN stays out of it."""
-    out, total, weight = [], 0.0, 0.0
-    for v in values:
-        if not math.isnan(v):
-            total = (1 - share) * total + share * v
-            weight = (1 - share) * weight + share
-        out.append(total / weight if weight else math.nan)
-    return out
+def draw_accuracy(axis, log, colour, name):
+    batches, right = curves.known(log, "accuracy")
+    if batches:
+        axis.plot(batches, [100 * v for v in curves.smooth(right)], color=colour,
+                  label=name + "training images")
+    batches, right = curves.known(log, "lfw")
+    if batches:
+        axis.plot(batches, [100 * v for v in right], "o-", color=colour, label=name + "pairs")
 
 
-def known(log, column):
-    """(batches, values) where the column has a value."""
-    both = [(b, v) for b, v in zip(log["batch"], log.get(column, [])) if not math.isnan(v)]
-    return [b for b, _ in both], [v for _, v in both]
-
-
-def draw(log, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    losses = [k for k in log if k.rsplit("_", 1)[-1].isdigit()]
+def draw(paths, out):
+    logs, names = [curves.read(p) for p in paths], curves.names_of(paths)
     panels = ["loss", "rate"]
-    if known(log, "accuracy")[0] or known(log, "lfw")[0]:
+    if any(curves.known(log, c)[0] for log in logs for c in ("accuracy", "lfw")):
         panels.insert(1, "accuracy")
-    heights = {"loss": 3, "accuracy": 2, "rate": 1}
-    figure, axes = plt.subplots(len(panels), 1, sharex=True, figsize=(8, 2 + 1.5 * len(panels)),
-                                height_ratios=[heights[p] for p in panels], squeeze=False)
-    for axis, panel in zip(axes[:, 0], panels):
-        if panel == "loss":
-            axis.plot(log["batch"], log["loss"], color="lightgrey", label="each batch")
-            axis.plot(log["batch"], smooth(log["loss"]), label="loss, smoothed")
-            for k in losses if len(losses) > 1 else []:
-                axis.plot(log["batch"], smooth(log[k]), linewidth=1, label=k.rsplit("_", 1)[0])
-            axis.set_ylabel("loss per image")
-            axis.set_ylim(bottom=0)
-            axis.legend()
-        elif panel == "accuracy":
-            batches, right = known(log, "accuracy")
-            if batches:
-                axis.plot(batches, [100 * v for v in smooth(right)], label="training images")
-            batches, right = known(log, "lfw")
-            if batches:
-                axis.plot(batches, [100 * v for v in right], "o-", label="pairs")
-            axis.set_ylabel("right, %")
-            axis.set_ylim(top=100)
-            axis.legend()
-        else:
-            axis.plot(log["batch"], log["rate"])
-            axis.set_ylabel("rate")
-            axis.set_xlabel("batch")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with picture(out, 120, len(panels), sharex=True, figsize=(8, 2.3 + 1.5 * len(panels)),
+                 gridspec_kw={"height_ratios": [HEIGHTS[p] for p in panels]}) as (figure, axes):
+        by = dict(zip(panels, axes[:, 0]))
+        for i, (log, name) in enumerate(zip(logs, names)):
+            colour = curves.COLOURS[i % len(curves.COLOURS)]
+            alone = len(logs) == 1
+            curves.draw_loss(by["loss"], log, colour, "loss, smoothed" if alone else name, alone)
+            if "accuracy" in by:
+                draw_accuracy(by["accuracy"], log, colour, "" if alone else name + ": ")
+            by["rate"].plot(log["batch"], log["rate"], color=colour)
+        by["loss"].set_ylabel("loss per image")
+        by["loss"].legend(fontsize=8)
+        if "accuracy" in by:
+            by["accuracy"].set(ylabel="right, %")
+            by["accuracy"].set_ylim(top=100)
+            by["accuracy"].legend(fontsize=8)
+        by["rate"].set(ylabel="rate", xlabel="batch")
+        figure.suptitle(names[0] if len(logs) == 1 else f"{len(logs)} runs; losses of different "
+                        "kinds cannot be compared", fontsize=10)
+        figure.tight_layout()
 
 
 def main():
-    if len(sys.argv) != 3:
-        print("usage: plot_training.py log.csv out.png", file=sys.stderr)
-        return 2
-    try:
-        draw(read(sys.argv[1]), sys.argv[2])
-    except (OSError, ValueError) as e:
-        print(f"{sys.argv[1]}: {e}", file=sys.stderr)
-        return 1
-    return 0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("logs", nargs="+", metavar="log.csv")
+    parser.add_argument("out", metavar="out.png", help="or .pdf, .svg")
+    args = parser.parse_args()
+    return run_main(draw, args.logs, args.out)
 
 
 if __name__ == "__main__":

@@ -10,30 +10,32 @@ nobody has. For each image of the folders FACES this writes into OUT, a folder w
 
 Aligned faces have their eyes and mouths in the same places: this is why a mix looks like a face.
 Train on FACES and OUT together, `train=FACES,OUT` in the .data file, with losses that need no
-labels. An image that cannot be read is left out; faces are mixed with others of their size.
+labels. Faces are mixed with others of their size. An image that cannot be read is left out and
+named in OUT.unreadable.txt. The status is 1 when a folder is missing, or when no image is usable.
+
+An interrupted run goes on with the same command; OUT/.record.json tells what OUT is made from.
 """
 import argparse
 import functools
 import math
-import multiprocessing
 import os
 import random
 import sys
 
+from lib.errors import Failure, needs, run_main
+
+needs("numpy", "PIL")
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-KINDS = (".jpg", ".jpeg", ".png", ".bmp")
+from lib import fingerprints
+from lib.arguments import whole
+from lib.files import make_folder, read_result, remove, whole_file, write, write_json
+from lib.folders import images_below
+from lib.lock import folder_lock
+from lib.processes import each
+
 BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # as Pillow has it
-
-
-def images_of(folders):
-    found = []
-    for folder in folders:
-        for at, inner, names in os.walk(folder, followlinks=True):
-            inner.sort()
-            found += [os.path.join(at, n) for n in sorted(names) if n.lower().endswith(KINDS)]
-    return found
 
 
 def load(path):
@@ -88,8 +90,12 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """The faces made of image i; returns how many, or the path when it cannot be read."""
+    """The faces made of image i; returns how many, or the path when it cannot be read. A face that
+    is there already is whole and stays."""
     r = random.Random(f"{args.seed}/{i}")
+    names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
+    if all(os.path.exists(name) and os.path.getsize(name) for name in names):
+        return len(names)
     try:
         face = load(paths[i])
     except BROKEN:
@@ -98,8 +104,9 @@ def write_all(i, paths, args):
     for _ in range(args.mixed):
         mix = mixed(face, partner(paths, face, r), r)
         made.append(varied(mix, r) if r.random() < .6 else mix)
-    for k, image in enumerate(made):
-        image.save(os.path.join(args.out, f"{i:07}-{k}.jpg"), quality=92)
+    for name, image in zip(names, made):
+        with whole_file(name, binary=True, sync=False) as f:
+            image.save(f, "JPEG", quality=92)
     return len(made)
 
 
@@ -108,38 +115,79 @@ def parse():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("faces", nargs="+", metavar="FACES", help="folders of aligned faces")
     p.add_argument("--out", required=True, help="a new folder")
-    p.add_argument("--varied", type=int, default=2, help="of each image (2)")
-    p.add_argument("--mixed", type=int, default=3, help="of each image (3)")
+    p.add_argument("--varied", type=whole(0, 1000), default=2, help="of each image (2)")
+    p.add_argument("--mixed", type=whole(0, 1000), default=3, help="of each image (3)")
     p.add_argument("--seed", type=int, default=1)
     args = p.parse_args()
-    if args.varied < 0 or args.mixed < 0 or not args.varied + args.mixed:
+    if not args.varied + args.mixed:
         p.error("--varied, --mixed: 0 or more, and not both 0")
     return args
 
 
-def main():
-    args = parse()
-    paths = images_of(args.faces)
+def fingerprint(args):
+    made = {f"folder {i + 1}": fingerprints.of_folder(os.path.abspath(folder))
+            for i, folder in enumerate(args.faces)}
+    return dict(made, varied=str(args.varied), mixed=str(args.mixed), seed=str(args.seed))
+
+
+def check_record(args, path, now):
+    """The record of OUT when it is done, None when there is work to do. Failure when it holds
+    something else."""
+    if any(not name.startswith(".") for name in os.listdir(args.out)):
+        record = read_result(path, "made_from", "done")
+        if record is None:
+            raise Failure(f"--out: {args.out}: is not empty, and not of this script; choose a new "
+                          "folder")
+        lines = fingerprints.differences(record["made_from"], now)
+        if lines:
+            raise Failure(f"--out: {args.out}: was made from other inputs; choose a new folder"
+                          + fingerprints.listed(lines))
+        return record if record["done"] else None
+    return None
+
+
+def tell(args, images, broken, faces):
+    print(f"{images} images, {len(broken)} left out, {faces} faces in {args.out}")
+    if not broken:
+        remove(args.out + ".unreadable.txt")
+        return
+    write(args.out + ".unreadable.txt", "".join(f"{path}\n" for path in broken))
+    print(f"vary_faces.py: {len(broken)} images cannot be read: {broken[0]}"
+          + (", ..." if len(broken) > 1 else "") + f"; all are named in {args.out}.unreadable.txt",
+          file=sys.stderr)
+
+
+def work(args):
+    paths = [p for folder in args.faces for p in images_below(folder)]
     if not paths:
-        sys.exit(f"vary_faces.py: no images in {' '.join(args.faces)}")
-    try:
-        os.makedirs(args.out)
-    except OSError as e:
-        sys.exit(f"vary_faces.py: --out: {e}")
+        raise Failure(f"no images in {' '.join(args.faces)}")
+    now, path = fingerprint(args), os.path.join(args.out, ".record.json")
+    args.out = args.out.rstrip("/") or "/"
+    make_folder(args.out)
+    with folder_lock(args.out):
+        record = check_record(args, path, now)
+        if record is None:
+            write_json(path, {"made_from": now, "done": False})
+            record = make(args, paths, {"made_from": now, "done": True})
+            os.sync()
+            write_json(path, record)
+    tell(args, record["images"], record["broken"], record["faces"])
+
+
+def make(args, paths, record):
     one = functools.partial(write_all, paths=paths, args=args)
-    try:
-        with multiprocessing.Pool() as pool:
-            done = pool.map(one, range(len(paths)), chunksize=64)
-    except OSError as e:
-        sys.exit(f"vary_faces.py: {args.out}: {e}")
+    done = list(each(one, range(len(paths)), chunk=64))
     broken = [d for d in done if isinstance(d, str)]
-    for path in broken[:10]:
-        print(f"vary_faces.py: {path} cannot be read", file=sys.stderr)
     if len(broken) == len(paths):
-        sys.exit("vary_faces.py: no image can be read")
-    print(f"{len(paths)} images, {len(broken)} left out, "
-          f"{sum(d for d in done if not isinstance(d, str))} faces in {args.out}")
+        remove(os.path.join(args.out, ".record.json"))
+        raise Failure(f"no image can be read, of {len(paths)}: {broken[0]}, ...")
+    return dict(record, images=len(paths), broken=broken,
+                faces=sum(d for d in done if not isinstance(d, str)))
+
+
+def main():
+    return run_main(work, parse(), again=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -82,8 +82,7 @@ def embed(cfg, weights, folder, found, flip="none", threads=0):
 
 def made_from(cfg, weights, images, flip="none"):
     """The fingerprint of a result. images: that of the pairs and their images, of images_of()."""
-    network = fingerprints.of_cfg(read(cfg))
-    return dict(images, network=fingerprints.digest(*sorted(network.items())), flip=flip,
+    return dict(images, network=fingerprints.of_network(read(cfg)), flip=flip,
                 weights=fingerprints.of_file(weights), **{"darknet build": fingerprints.of_build()})
 
 

@@ -31,6 +31,12 @@ def sections(text):
     return [("", parts[0])] + list(zip(parts[1::2], parts[2::2]))
 
 
+def option(body, key):
+    """The text of an option in a section's body, or None."""
+    found = re.search(rf"(?m)^[ \t]*{key}[ \t]*=[ \t]*([^#\n]*)", body)
+    return found.group(1).strip() if found else None
+
+
 def without_losses(text):
     """The network that is used in the end."""
     kept = []
@@ -45,7 +51,7 @@ def embedding(text, numbers):
     """Sets the length of the embedding: the filters of the section with fixed_width=1."""
     out = []
     for name, body in sections(text):
-        if re.search(r"(?m)^fixed_width=1", body):
-            body = re.sub(r"(?m)^filters=\d+", f"filters={numbers}", body)
+        if option(body, "fixed_width") == "1":
+            body = re.sub(r"(?m)^[ \t]*filters[ \t]*=.*$", f"filters={numbers}", body)
         out.append(f"[{name}]{body}" if name else body)
     return "".join(out)

@@ -14,10 +14,11 @@ def folder_of(path):
 
 
 @contextlib.contextmanager
-def whole_file(path, binary=False):
+def whole_file(path, binary=False, sync=True):
     """with whole_file(path) as f: f.write(...). Writes a temporary file of a unique name beside the
     target, syncs it and renames it over the target. When the block fails, the old file stays. A
-    symbolic link stays a link and the old file's mode is kept. Folders are made when missing."""
+    symbolic link stays a link and the old file's mode is kept. Folders are made when missing.
+    sync=False: for many small files; a power cut may leave an empty one."""
     text = {} if binary else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     target = os.path.realpath(path)
     try:
@@ -40,7 +41,8 @@ def whole_file(path, binary=False):
             yield f
             f.flush()
             os.fchmod(f.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~umask())
-            os.fsync(f.fileno())
+            if sync:
+                os.fsync(f.fileno())
         os.replace(temporary, target)
     except OSError as e:
         remove(temporary)
@@ -48,7 +50,8 @@ def whole_file(path, binary=False):
     except BaseException:
         remove(temporary)
         raise
-    sync_folder(os.path.dirname(target))
+    if sync:
+        sync_folder(os.path.dirname(target))
 
 
 def umask():

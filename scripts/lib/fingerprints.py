@@ -11,6 +11,7 @@ from lib.folders import walk
 from lib.processes import darknet
 
 SMALL = 1 << 29  # bytes of a folder up to which contents are compared, not times
+SHAPE = ("height", "width", "channels", "width_multiplier")
 PATHS = ("teacher", "weights")  # options of a cfg that name files: the files are compared instead
 
 
@@ -80,6 +81,14 @@ def of_cfg(text):
             if key not in PATHS or not name.startswith("kd_") and name != "net":
                 got[f"{where} {key}"] = value.strip()
     return got
+
+
+def of_network(text):
+    """A digest of what a network computes: its layers and the shape of its input, without what
+    only training reads in [net]."""
+    got = of_cfg(text)
+    return digest(*sorted((k, v) for k, v in got.items()
+                          if not k.startswith("[net] ") or k.split()[1] in SHAPE))
 
 
 def differences(was, now):

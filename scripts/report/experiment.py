@@ -1,106 +1,149 @@
 """What scripts/homework.py leaves in its folder: results.json, table.csv, pictures, report.html."""
-import csv
+import collections
 import html
-import json
-import math
 import os
+import shlex
 import sys
 
-import plot_training
+from experiments.networks import METHODS
+from experiments.rows import AGAINST, has_other_images, stored
+from experiments.training import build_of
+from lib.files import write, write_csv, write_json
+from lib.metrics import p_text, percent
+from report import curves
+from report.machine import made_here
+from report.pictures import picture
 
-
-def write(path, text):
-    """The file is there whole or not at all."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".tmp", "w", encoding="utf-8") as f:
-        f.write(text)
-    os.replace(path + ".tmp", path)
-
-
-def mean_error(values, folds_error):
-    """Mean, and its standard error over seeds; with one seed that over the folds."""
-    m = sum(values) / len(values)
-    if len(values) == 1:
-        return m, folds_error
-    return m, math.sqrt(sum((v - m) ** 2 for v in values) / (len(values) - 1) / len(values))
-
-
-def draw(args, rows, label, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    figure, axis = plt.subplots(figsize=(1.5 + .9 * len(rows), 4.5))
-    names = [f"{r['method']}\n{r['width']:g}" for r in rows]
-    values = [100 * r["accuracy"] for r in rows]
-    axis.bar(names, values, yerr=[100 * r["error"] for r in rows], capsize=3,
-             color=["tab:grey" if r["method"] in ("teacher", "scratch") else "tab:blue"
-                    for r in rows])
-    axis.set_ylim(max(0, min(values) - 5), 100)
-    axis.set_ylabel("pairs right, %")
-    axis.set_title(label)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def draw_curves(args, names, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    figure, axis = plt.subplots(figsize=(8, 4.5))
-    for name in names:
-        log = plot_training.read(os.path.join(args.out, name, "net.csv"))
-        loss = plot_training.smooth(log["loss"], .02)
-        axis.plot(log["batch"], [v / loss[0] for v in loss], label=name)
-    axis.set_xlabel("batch")
-    axis.set_ylabel("loss, share of the first")
-    axis.set_yscale("log")
-    axis.legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-COLUMNS = ("network", "width", "parameters", "MB", "multiply-adds", "ms", "pairs right",
-           "p against scratch", "training, s")
+COLUMNS = ("network", "width", "images", "parameters", "MB", "multiply-adds", "ms", "pairs right",
+           *(f"p against {a}" for a in AGAINST), "training, s")
+STYLE = """body { font-family: sans-serif; max-width: 70em; margin: 2em auto }
+td, th { padding: .2em .7em; text-align: right } img { max-width: 100% }"""
 
 
 def cells(row):
-    return (row["method"], f"{row['width']:g}", f"{row['parameters']:,}",
-            f"{row['parameters'] * 4 / 1e6:.2f}", f"{row['macs'] / 1e6:.0f} M", f"{row['ms']:.2f}",
-            f"{100 * row['accuracy']:.2f} +- {100 * row['error']:.2f} %",
-            ", ".join(f"{p:.2g}" for p in row["p"]) or "-",
-            f"{row['seconds']:.0f}" if row["seconds"] else "given")
+    error = "-" if row["error"] is None else percent(row["error"])
+    return (row["method"], f"{row['width']:g}",
+            f"{row['images']:,}" if row["images"] else "given",
+            f"{row['parameters']:,}", f"{row['parameters'] * 4 / 1e6:.2f}",
+            f"{row['macs'] / 1e6:.0f} M", f"{row['ms']:.2f}",
+            f"{percent(row['accuracy'])} +- {error} %",
+            *(", ".join(map(p_text, row["p"].get(a, []))) or "-" for a in AGAINST),
+            f"{row['seconds']:.0f}" if row["seconds"] is not None else "given")
 
 
 def show(rows):
+    """The table as text; a column that says nothing is left out."""
     table = [COLUMNS] + [cells(r) for r in rows]
-    widths = [max(len(line[i]) for line in table) for i in range(len(COLUMNS))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip()
-                     for line in table)
+    kept = [i for i in range(len(COLUMNS))
+            if not COLUMNS[i].startswith("p ") or any(line[i] != "-" for line in table[1:])]
+    widths = {i: max(len(line[i]) for line in table) for i in kept}
+    return "\n".join("  ".join(line[i].ljust(widths[i]) for i in kept).rstrip() for line in table)
 
 
-def report(args, rows, label, names, methods):
-    write(os.path.join(args.out, "results.json"), json.dumps(rows, indent=1))
-    with open(os.path.join(args.out, "table.csv"), "w", newline="", encoding="utf-8") as f:
-        csv.writer(f).writerows([COLUMNS] + [cells(r) for r in rows])
-    draw(args, rows, label, os.path.join(args.out, "accuracy.png"))
-    draw_curves(args, names, os.path.join(args.out, "curves.png"))
+def summary(args, data):
+    """One line for titles: what was trained, on what, how long."""
+    return (f"{data.label}: {data.classes} identities, {data.images[data.labelled]:,} images; "
+            f"{args.batches} batches of {args.batch}, {args.size} x {args.size} pixels; seeds "
+            f"{', '.join(map(str, args.seeds))}")
+
+
+def notes(args, rows, said):
+    """What one must know to read the table."""
+    out = ["Standard errors are over seeds." if len(args.seeds) > 1 else
+           "Standard errors are over the folds of one seed: they do not show how much another "
+           "seed would change."]
+    if any(r["error"] is None for r in rows):
+        out.append("The pairs file has one fold: thresholds were fitted on the tested pairs, and "
+                   "there is no standard error.")
+    out.append("p: McNemar's exact test on the same pairs, one number for each seed, only between "
+               "rows that saw the same images.")
+    if has_other_images(rows):
+        out.append("Rows with other images than scratch compare faces as well as losses; there is "
+                   "no p between them.")
+    out.append("Training seconds are those of all updates; computing the teacher's outputs for "
+               f"the cache is apart: {said['cache']}.")
+    builds = {build_of(args, n) for r in rows for n in r["networks"]}
+    if len(builds - {None}) > 1:
+        out.append(f"The networks were trained by {len(builds - {None})} builds of darknet.")
+    return out + [n for n in (said["weights"],) if n]
+
+
+def draw_accuracy(rows, title, path):
+    with picture(path, 120, figsize=(2.5 + .9 * len(rows), 4.8)) as (figure, axes):
+        axis = axes[0, 0]
+        names = [f"{r['method']}\n{r['width']:g}" for r in rows]
+        values = [100 * r["accuracy"] for r in rows]
+        bars = axis.bar(range(len(rows)), values, yerr=[100 * (r["error"] or 0) for r in rows],
+                        capsize=3, color=["tab:grey" if r["method"] in ("teacher", "scratch")
+                                          else "tab:blue" for r in rows])
+        axis.bar_label(bars, [f"{v:.2f}" for v in values], padding=4, fontsize=8)
+        axis.set_xticks(range(len(rows)), names, fontsize=8)
+        axis.axhline(50, color="black", lw=1, ls=":", label="chance")
+        axis.set(ylim=(min(45, min(values) - 5), 103), ylabel="pairs right, %")
+        axis.set_title(title, fontsize=8, wrap=True)
+        axis.legend(fontsize=8)
+        figure.tight_layout()
+
+
+def draw_curves(args, rows, title, path):
+    """A panel for each way of training, because their losses have different units."""
+    by = collections.OrderedDict()
+    for r in rows:
+        if r["method"] != "teacher":
+            by.setdefault(r["method"], []).extend(r["networks"])
+    if not by:
+        return
+    with picture(path, 120, len(by), sharex=True, figsize=(8, 1.2 + 1.9 * len(by))) as (fig, axes):
+        for axis, (method, names) in zip(axes[:, 0], by.items()):
+            for i, name in enumerate(names):
+                log = curves.read(os.path.join(args.out, name, "net.csv"))
+                curves.draw_loss(axis, log, curves.COLOURS[i % 10], name, False)
+            axis.set_ylabel(f"{method}\nloss per image", fontsize=8)
+            axis.legend(fontsize=6)
+        axes[-1, 0].set_xlabel("batch")
+        fig.suptitle(f"{title}\nEach loss in its own units: compare within a panel only",
+                     fontsize=8)
+        fig.tight_layout()
+
+
+def table_html(rows):
+    head = "".join(f"<th>{html.escape(c)}</th>" for c in COLUMNS)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells(r)) + "</tr>"
                    for r in rows)
-    items = "".join(f"<li><b>{m}</b>: {html.escape(methods[m][1])}</li>" for m in args.methods)
-    note = ("Standard errors are over seeds." if len(args.seeds) > 1 else
-            "Standard errors are over the folds of one seed: they do not show how much another "
-            "seed would change.")
-    write(os.path.join(args.out, "report.html"), f"""<!DOCTYPE html>
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def links(rows):
+    """To the ROC and the worst pairs of every network."""
+    names = [n for r in rows for n in r["networks"]]
+    return "".join(f'<li>{n}: <a href="{n}/lfw/roc.png">ROC and scores</a>, '
+                   f'<a href="{n}/lfw/worst.png">worst pairs</a>, '
+                   f'<a href="{n}/lfw/results.json">results.json</a></li>' for n in names)
+
+
+def report(args, rows, data, said):
+    """said: {"cache": seconds in words, "weights": where loss weights come from}."""
+    made, title, lines = made_here(), summary(args, data), notes(args, rows, said)
+    at = os.path.join(args.out, "")
+    write_csv(at + "table.csv", [COLUMNS] + [cells(r) for r in rows])
+    draw_accuracy(rows, title, at + "accuracy.png")
+    draw_curves(args, rows, title, at + "curves.png")
+    command = shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:])
+    items = "".join(f"<li><b>{m}</b>: {html.escape(METHODS[m][1])}</li>" for m in args.methods)
+    said_html = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    write(at + "report.html", f"""<!DOCTYPE html>
 <meta charset="utf-8"><title>Distilling MobileFaceNet</title>
-<style>body {{ font-family: sans-serif; max-width: 60em; margin: 2em auto }}
-td, th {{ padding: .2em .7em; text-align: right }} img {{ max-width: 100% }}</style>
-<h1>Distilling MobileFaceNet: {html.escape(label)}</h1>
-<table><tr>{"".join(f"<th>{html.escape(c)}</th>" for c in COLUMNS)}</tr>{body}</table>
-<p>{note} p: McNemar's exact test on the same pairs, one number for each seed.</p>
+<style>{STYLE}</style>
+<h1>Distilling MobileFaceNet</h1>
+<p>{html.escape(title)}</p>
+{table_html(rows)}
+<ul>{said_html}</ul>
 <ul>{items}</ul>
 <p><img src="accuracy.png" alt="accuracy of each network"></p>
 <p><img src="curves.png" alt="loss during training"></p>
-<p>Command: <code>{html.escape(" ".join(sys.argv))}</code></p>
+<ul>{links(rows)}</ul>
+<p>{made['date']}, {html.escape(made['machine'])}; darknet build {made['build']}.
+Command: <code>{html.escape(command)}</code></p>
 """)
+    write_json(at + "results.json", {"made": dict(made, command=command), "data": title,
+                                     "notes": lines, "rows": stored(rows)})

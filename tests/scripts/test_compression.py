@@ -22,7 +22,8 @@ def whole(folder):
     if done.returncode:
         return
     with open(os.path.join(folder, "compression.json"), encoding="utf-8") as f:
-        bits, ranks = json.load(f)
+        found = json.load(f)
+    bits, ranks = found["binary"], found["low_rank"]
     check([(r["mode"], r["taught"]) for r in bits] ==
           [("full", False), ("xnor", False), ("full", True), ("xnor", True)], "binary's rows")
     check(bits[0]["bytes"] > 15 * bits[1]["bytes"], "binary networks are small")
@@ -30,13 +31,36 @@ def whole(folder):
     check(len(ranks) == 1 and abs(ranks[0]["theory"] - 2) < .2 and ranks[0]["measured"] > 0,
           f"low rank's row: {ranks}")
     check("SYNTHETIC" in done.stdout, "synthetic results say so")
-    again = run("--out", folder, *SMALL)
-    check("classifier train" not in again.stdout, "nothing is trained twice")
+    check([r["p"] is None for r in bits] == [True, False] * 2, "p against full precision")
+    check({r["images"] for r in bits} == {160} and "160 images" in found["data"], "images")
+    again(folder, "nothing is done twice", [])
+    name = os.path.join(folder, "low-rank-2-linear", "low-rank.json")
+    with open(name, "w", encoding="utf-8") as f:
+        f.write('{"theory": ')
+    again(folder, "a torn file", ["compressing: low-rank-2-linear"])
+    weights = os.path.join(folder, "low-rank-2-linear", "net.weights")
+    with open(weights, "r+b") as f:
+        f.truncate(100)
+    again(folder, "cut weights", ["compressing: low-rank-2-linear"])
+    other = run("--out", folder, *SMALL, "--rate", "0.3")
+    check(other.returncode == 1 and "learning_rate: was 0.05, is 0.3" in other.stderr,
+          "another rate", other.stderr)
+
+
+def again(folder, what, lines):
+    done = run("--out", folder, *SMALL)
+    said = [l for l in done.stdout.split("\n")
+            if l.startswith(("compressing", "verifying")) or "classifier train" in l]
+    check(done.returncode == 0 and said == lines, what, said, done.stderr)
 
 
 def refuses():
     for arguments, text in ((["--modes", "full,none"], "none is none of full, bwn"),
-                            (["--parts", "x"], "x is none of binary, low-rank")):
+                            (["--parts", "x"], "x is none of binary, low-rank"),
+                            (["--speedups", "1"], "must be above 1"),
+                            (["--tune-rate", "nan"], "must be above 0"),
+                            (["--turns", "0"], "must be at least 1"),
+                            (["--synthetic-pairs", "7"], "from 20")):
         done = run("--out", "nowhere", *arguments)
         check(done.returncode == 2 and text in done.stderr, done.stderr)
 
@@ -44,6 +68,8 @@ def refuses():
 with needed():
     import matplotlib  # noqa: F401
     import numpy  # noqa: F401
+    import PIL  # noqa: F401
+    import scipy  # noqa: F401
 with tempfile.TemporaryDirectory() as temporary:
     whole(temporary)
 refuses()

@@ -1,38 +1,62 @@
 #!/usr/bin/python3
-"""scripts/homework.py on a few small synthetic faces: every way of training, the table, and that
-nothing is done twice. What the networks learn from this is nothing: the sizes are far too small."""
+"""scripts/homework.py on a few small synthetic faces: every way of training, the table, that nothing
+is done twice, and what it does about other inputs, torn files and signals. What the networks learn
+from this is nothing: the sizes are far too small."""
 import argparse
 import json
 import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 
-from common import ROOT, check, darknet, expect_end, read, script, summary
-import homework
+from common import (DARKNET, ROOT, SCRIPTS, check, darknet, expect_end, needed, read, script,
+                    summary, write)
+
+with needed():
+    import matplotlib  # noqa: F401
+    import numpy  # noqa: F401
+    import PIL  # noqa: F401
+    import scipy  # noqa: F401
+from experiments import networks, rows as table
+from lib import cfg_text
 
 SMALL = ["--size", "32", "--identities", "8", "--images", "4", "--batches", "2",
          "--teacher-batches", "2", "--batch", "8", "--synthetic-pairs", "20", "--widths", "0.125"]
+
+
+FEW = [*SMALL, "--methods", "scratch,feature"]
 
 
 def run(*arguments):
     return script("homework.py", *arguments, cwd=ROOT)
 
 
+def results(out):
+    with open(os.path.join(out, "results.json"), encoding="utf-8") as f:
+        return json.load(f)
+
+
 def texts():
     cfg = ("# head\n[net]\nbatch=1 \n# a remark\n\n[convolutional]\nfilters=512\nfixed_width=1\n"
            "\n[kd_x]\n")
-    got = homework.edit(cfg, {"net": {"batch": 8, "seed": 3}, "kd_x": {"weight": 2}})
+    got = cfg_text.edit(cfg, {"net": {"batch": 8, "seed": 3}, "kd_x": {"weight": 2}})
     check(re.findall(r"(?m)^\w+=.*", got) ==
           ["batch=8", "seed=3", "filters=512", "fixed_width=1", "weight=2"], "edit")
     check("# a remark" in got and got.startswith("# head"), "edit keeps remarks")
-    check("filters=64" in homework.embedding(got, 64), "embedding")
-    check("kd_x" not in homework.without_losses(got), "without_losses")
-    mean, error = homework.mean_error([.5, .7], 9)
+    check("filters=64" in cfg_text.embedding(got, 64), "embedding")
+    check("kd_x" not in cfg_text.without_losses(got), "without_losses")
+    mean, error = table.mean_error([.5, .7], 9)
     check(abs(mean - .6) < 1e-12 and abs(error - .1) < 1e-12, "mean and its standard error")
-    check(homework.mean_error([.5], .02) == (.5, .02), "one seed: the folds' error")
+    check(table.mean_error([.5], .02) == (.5, .02), "one seed: the folds' error")
+    check(table.mean_error([.5], None) == (.5, None), "one seed, one fold: no error")
+    check("filters=64" in cfg_text.embedding(got.replace("=", " = "), 64), "blanks around =")
     for teacher, given, weight in ((None, None, 1), ("w", None, .1), ("w", 0, 0), (None, 5, 5)):
         args = argparse.Namespace(teacher_weights=teacher, probability_weight=given)
-        check(homework.loss_weight(args, "probability") == weight, f"weight {teacher} {given}")
+        check(networks.loss_weight(args, "probability") == weight, f"weight {teacher} {given}")
 
 
 def all_methods(folder):
@@ -41,10 +65,12 @@ def all_methods(folder):
     check(done.returncode == 0, "all methods: " + done.stderr + done.stdout[-500:])
     if done.returncode:
         return
-    with open(os.path.join(out, "results.json"), encoding="utf-8") as f:
-        rows = json.load(f)
-    check([r["method"] for r in rows] == ["teacher"] + list(homework.METHODS), "a row each")
-    check(all(len(r["p"]) == (r["method"] not in ("teacher", "scratch")) for r in rows), "p")
+    rows = results(out)["rows"]
+    check([r["method"] for r in rows] == ["teacher"] + list(networks.METHODS), "a row each")
+    check(all(len(r["p"].get("scratch", [])) == (r["method"] not in ("teacher", "scratch"))
+              for r in rows), "p against scratch")
+    check([r["method"] for r in rows if "feature" in r["p"]] == ["exclusive"], "p of EC-KD")
+    check({r["images"] for r in rows} == {32}, "images of each row")
     check(len({(r["parameters"], r["macs"]) for r in rows[1:]}) == 1, "students are of one size")
     check(rows[0]["parameters"] > 10 * rows[1]["parameters"], "the teacher is larger")
     check("SYNTHETIC" in done.stdout, "synthetic results say so")
@@ -52,15 +78,80 @@ def all_methods(folder):
     check(all(os.path.getsize(os.path.join(out, f)) > 100 for f in files), "report and pictures")
     again = run("--out", out, *SMALL)
     check(again.returncode == 0 and "classifier train" not in again.stdout, "nothing is done twice")
-    other = run("--out", out, *SMALL, "--rate", "0.3")
-    check(other.returncode == 1 and "other arguments" in other.stderr, "other arguments")
+    check("verifying" not in again.stdout and "made anew" not in again.stdout, "nor verified")
+    check("default loss weights" in again.stdout, "says where loss weights come from")
+    page = read(os.path.join(out, "report.html")).decode()
+    for text in ("scratch-0.125-seed1/lfw/roc.png", "scratch-0.125-seed1/lfw/worst.png",
+                 "darknet build", "2 batches of 8", time.strftime("%Y-%m-%d")):
+        check(text in page, f"report.html has {text}")
+    torn(out)
+    other_inputs(out)
+
+
+def accuracies(out):
+    return {r["method"]: r["accuracy"] for r in results(out)["rows"]}
+
+
+def torn(out):
+    """Files that a crash tore are made again."""
+    before = accuracies(out)
+    for name in ("results.json", "scratch-0.125-seed1/lfw/results.json", "student-0.125.json"):
+        write(os.path.join(out, name), '{"torn')
+    again = run("--out", out, *FEW)
+    check(again.returncode == 0 and "classifier train" not in again.stdout, "torn files",
+          again.stderr)
+    check(accuracies(out).items() <= before.items(), "the same numbers again")
+    write(os.path.join(out, "feature-0.125-seed1", "record.json"), "")
+    again = run("--out", out, *FEW)
+    check(again.returncode == 1 and "record.json: is missing or torn" in again.stderr,
+          "a training without its record", again.stderr)
+    again = run("--out", out, *FEW, "--force")
+    check(again.returncode == 0 and again.stdout.count("classifier train") == 1 and
+          os.path.exists(os.path.join(out, "feature-0.125-seed1.old-1", "net.weights")),
+          "--force trains anew and keeps the old", again.stderr)
+
+
+def other_inputs(out):
+    """What was made from other inputs is not reused, and the difference is told."""
+    other = run("--out", out, *FEW, "--rate", "0.3")
+    check(other.returncode == 1 and "was made from other inputs" in other.stderr and
+          "[net] learning_rate: was 0.05, is 0.3" in other.stderr, "another rate", other.stderr)
+    faces, lfw, pairs = (os.path.join(out, "synthetic", n) for n in ("train", "test", "pairs.txt"))
+    mine = os.path.join(out, "mine.txt")
+    lines = read(pairs).decode().split("\n")
+    write(mine, "\n".join(["5\t2"] + lines[1:]))
+    real = ["--out", out, "--faces", faces, "--lfw", lfw, "--pairs", mine, *FEW]
+    other = run(*real)
+    check(other.returncode == 0 and "classifier train" not in other.stdout and
+          other.stdout.count("lfw/results.json: is made anew") == 3 and "pairs: was" in other.stdout,
+          "other pairs: verified again, not trained again", other.stderr)
+    copy = os.path.join(out, "copy")
+    shutil.copytree(faces, copy)
+    real[3] = copy
+    moved = run(*real)
+    check(moved.returncode == 0 and "classifier train" not in moved.stdout, "a copied folder is the "
+          "same data", moved.stderr)
+    some = os.path.join(copy, "id0000", sorted(os.listdir(os.path.join(copy, "id0000")))[0])
+    shutil.copy(os.path.join(copy, "id0001", sorted(os.listdir(os.path.join(copy, "id0001")))[0]),
+                some)
+    changed = run(*real)
+    check(changed.returncode == 1 and "faces: was 32 files" in changed.stderr, "a changed image",
+          changed.stderr)
+    build = write(os.path.join(out, "darknet"), read(DARKNET) + b"another build")
+    os.chmod(build, 0o755)
+    real[3] = faces
+    for words, status in (((), 1), (("--any-build",), 0)):
+        done = script("homework.py", *real, *words, cwd=ROOT,
+                      env=dict(os.environ, DARKNET_BIN=build))
+        check(done.returncode == status, f"another build {words}", done.stderr)
+    check("darknet build: was" in done.stdout, "and its evaluations are made anew")
 
 
 def given_teacher(folder):
     """A teacher without a classifier: one is trained on its frozen features."""
     cfg, weights = (os.path.join(folder, "teacher" + e) for e in (".cfg", ".weights"))
     with open(os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg"), encoding="utf-8") as f:
-        homework.write(cfg, homework.edit(f.read(), {"net": {"width": 32, "height": 32}}))
+        write(cfg, cfg_text.edit(f.read(), {"net": {"width": 32, "height": 32}}))
     expect_end(darknet("init", cfg, weights))
     out = os.path.join(folder, "given")
     done = run("--out", out, "--teacher-cfg", cfg, "--teacher-weights", weights, "--methods",
@@ -73,16 +164,149 @@ def given_teacher(folder):
     check(len(headed) == len(given) + 8 * 512 * 4, "the head follows them")
 
 
+def hidden(folder):
+    """A hidden folder is no identity, and faces without names are counted in their rows only; paths
+    with blanks are taken as they are."""
+    out = os.path.join(folder, "with out")
+    shutil.copytree(os.path.join(folder, "all", "synthetic"), os.path.join(folder, "set"))
+    faces, lfw, pairs = (os.path.join(folder, "set", n) for n in ("train", "test", "pairs.txt"))
+    os.makedirs(os.path.join(faces, ".thumbnails"))
+    done = run("--out", out, "--faces", faces, "--lfw", lfw, "--pairs", pairs, "--unlabelled", lfw,
+               "--methods", "feature,scratch", *SMALL)
+    check(done.returncode == 0, "hidden folders, a blank in --out", done.stderr)
+    if done.returncode:
+        return
+    rows = results(out)["rows"]
+    more = sum(len(f) for _, _, f in os.walk(lfw))
+    check([r["images"] for r in rows] == [32, 32, 32 + more], "images", [r["images"] for r in rows])
+    check(not rows[2]["p"] and "No p between rows of different images" in done.stdout,
+          "no p between other images", rows[2]["p"])
+
+
+def chooses(folder):
+    out = os.path.join(folder, "all")
+    done = run("--out", out, *SMALL, "--methods", "scratch,probability", "--choose",
+               "probability=1,2", "--any-build")
+    check(done.returncode == 0 and "was chosen on 20 development pairs" in done.stdout, "--choose",
+          done.stderr)
+    kept = os.path.join(out, "choose-probability-2-0.125-seed1", "development", "results.json")
+    names = json.loads(read(kept))["faces"]
+    check("development" in names, "verified on development pairs", names)
+    test, other = (read(os.path.join(out, n, "pairs.txt")) for n in ("synthetic", "development"))
+    images = [read(os.path.join(out, n, "test", "test0000", "test0000_0001.jpg"))
+              for n in ("synthetic", "development")]
+    check(images[0] != images[1] and len(test) > 0 and len(other) > 0, "of other people")
+
+
+def start(*arguments, **more):
+    return subprocess.Popen([sys.executable, os.path.join(SCRIPTS, "homework.py"), *arguments],
+                            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            **more)
+
+
+def wait_for(condition, seconds=60):
+    until = time.time() + seconds
+    while time.time() < until:
+        if condition():
+            return True
+        time.sleep(.05)
+    return False
+
+
+def trainers(out):
+    """Process ids of trainings below a folder."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = read(f"/proc/{pid}/cmdline").split(b"\0")
+        except OSError:
+            continue
+        if b"train" in words and any(w.startswith(out.encode()) for w in words):
+            found.append(int(pid))
+    return found
+
+
+def signals(folder):
+    """Ctrl-C and SIGTERM let the trainer save its work, SIGKILL leaves no trainer behind, a second
+    process in the same folder is told, and the work goes on."""
+    out = os.path.join(folder, "stopped")
+    long = ["--out", out, *SMALL, "--methods", "scratch", "--batches", "100000"]
+    log = os.path.join(out, "scratch-0.125-seed1", "net.csv")
+    state = os.path.join(out, "scratch-0.125-seed1", "net.state")
+    seen = 0
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        process = start(*long)
+        size = os.path.getsize(log) if os.path.exists(log) else 0
+        going = wait_for(lambda: trainers(out + "/scratch") and os.path.exists(log) and
+                         os.path.getsize(log) > size + 500)
+        check(going, f"{number.name}: trains")
+        if number == signal.SIGINT:
+            second = run(*long)
+            check(second.returncode == 1 and "is in use by process" in second.stderr,
+                  "a second start", second.stderr)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[0]
+        check(wait_for(lambda: not trainers(out), 10), f"{number.name}: the trainer ends")
+        if number != signal.SIGKILL:
+            check(process.returncode == 1 and "the same command goes on from here" in said,
+                  f"{number.name}: the message", said[-500:])
+            check(os.path.exists(state), f"{number.name}: a checkpoint")
+        # as many lines as batches: the checkpoint holds all that was done
+        lines = read(log).count(b"\n")
+        check(lines > seen, f"{number.name}: goes on from there", lines, seen)
+        seen = lines
+    record = json.loads(read(os.path.join(out, "scratch-0.125-seed1", "record.json")))
+    check(not record["done"] and len(record["sessions"]) == 2, "sessions", record["sessions"])
+
+
 def refusals():
     for arguments, words in ((["--methods", "x"], "none of"), (["--faces", "x"], "--lfw"),
-                             (["--teacher-cfg", "x"], "go together")):
-        done = run(*arguments)
-        check(done.returncode == 2 and words in done.stderr, " ".join(arguments))
+                             (["--teacher-cfg", "x"], "go together"),
+                             (["--widths", "0"], "above 0"), (["--widths", "nan"], "above 0"),
+                             (["--synthetic-pairs", "0"], "from 20"),
+                             (["--synthetic-pairs", "30"], "multiple of 20"),
+                             (["--seeds", "1,1"], "stands there twice"),
+                             (["--rate", "inf"], "above 0"), (["--batch", "0"], "from 1"),
+                             (["--choose", "scratch=1"], "must be probability or correlation"),
+                             (["--size", "16"], "from 32")):
+        done = run("--out", "nowhere", *arguments)
+        check(done.returncode == 2 and words in done.stderr, " ".join(arguments), done.stderr)
+        check(not os.path.exists(os.path.join(ROOT, "nowhere")), "and does nothing")
+
+
+def late_refusals(folder):
+    """What only the files tell, before anything is trained."""
+    data = os.path.join(folder, "all", "synthetic")
+    faces, lfw, pairs = (os.path.join(data, n) for n in ("train", "test", "pairs.txt"))
+    bad = write(os.path.join(folder, "bad.cfg"), "[net]\nheight=32\nwidth=32\nchannels=3\n"
+                "[convolutional]\nfilters = 8\n\n[shortcut]\nfrom=9\n")
+    junk = write(os.path.join(folder, "junk"), "x")
+    for arguments, text in (
+            (["--lfw", lfw, "--pairs", pairs, "--faces", "/none"], "--faces /none: No such folder"),
+            (["--faces", faces, "--pairs", pairs, "--lfw", junk], f"--lfw {junk}: is no folder"),
+            (["--faces", faces, "--lfw", lfw, "--pairs", junk], f"{junk}:1: must be FOLDS"),
+            (["--faces", faces, "--lfw", faces, "--pairs", pairs], "images of the pairs are missing"),
+            (["--faces", faces, "--lfw", lfw, "--pairs", pairs, "--size", "64"],
+             "is 32 x 32 pixels, --size is 64"),
+            (["--faces", os.path.join(faces, "id0000"), "--lfw", lfw, "--pairs", pairs],
+             "has no images in folders of identities"),
+            (["--teacher-cfg", bad, "--teacher-weights", junk], "bad.cfg:8: [shortcut]"),
+            (["--teacher-cfg", junk, "--teacher-weights", junk], "junk")):
+        done = run("--out", os.path.join(folder, "late"), *SMALL, *arguments)
+        check(done.returncode == 1 and text in done.stderr and "Traceback" not in done.stderr and
+              "classifier train" not in done.stdout, f"late refusal {text}", done.stderr)
+    done = run("--out", junk, *SMALL)
+    check(done.returncode == 1 and done.stderr == f"homework.py: {junk}: is a file, not a folder\n",
+          "--out FILE", done.stderr)
 
 
 with tempfile.TemporaryDirectory() as temporary:
     texts()
     refusals()
     all_methods(temporary)
+    hidden(temporary)
+    chooses(temporary)
+    late_refusals(temporary)
+    signals(temporary)
     given_teacher(temporary)
 summary()

@@ -94,18 +94,60 @@ def check_errors():
     done = vary("faces", "--out", "four", "--varied", "1", "--mixed", "2")
     check(done.returncode == 0 and "9 images, 2 left out, 21 faces" in done.stdout, "broken images",
           done.stdout, done.stderr)
-    check("broken.jpg" in done.stderr and "broken.png" in done.stderr, "does not name them",
-          done.stderr)
+    check("2 images cannot be read: faces/b/broken.jpg, ...; all are named in "
+          "four.unreadable.txt" in done.stderr, "does not name them", done.stderr)
+    with open("four.unreadable.txt", encoding="utf-8") as f:
+        check(f.read().split() == ["faces/b/broken.jpg", "faces/b/broken.png"], "the file of names")
     write("none/broken.jpg", b"\xff\xd8 no image")
+    os.makedirs("empty")
     before = contents("one")
-    for words, text in ((("faces", "--out", "one"), "--out: "),
+    write("mine/photo.txt", "mine")
+    for words, text in ((("faces", "--out", "one"), "folder 1: was 7 files"),
+                        (("faces", "--out", "mine"), "is not empty, and not of this script"),
+                        (("faces", "--out", "mine/photo.txt"), "is a file, not a folder"),
                         (("none", "--out", "none/out"), "no image can be read"),
-                        (("nowhere", "--out", "five"), "no images in nowhere"),
+                        (("nowhere", "--out", "five"), "nowhere: No such folder"),
+                        (("faces", "nowhere", "--out", "five"), "nowhere: No such folder"),
+                        (("empty", "--out", "five"), "no images in empty"),
                         (("faces", "--out", "five", "--varied", "0", "--mixed", "0"), "not both 0")):
         done = vary(*words)
         check(done.returncode != 0 and text in done.stderr and "Traceback" not in done.stderr,
               words, done.stderr)
     check(contents("one") == before and not os.path.exists("five"), "an error wrote something")
+
+
+def check_going_on():
+    """Done twice is done once, an interrupted run goes on, a link to the folder itself counts no
+    image twice, hidden ones none, and a worker that dies is an error and no hang."""
+    words = ("faces", "--varied", "1", "--mixed", "2", "--out", "five")
+    os.symlink(".", "faces/self")
+    os.makedirs("faces/.thumbnails")
+    save("faces/.thumbnails/0.png", 10)
+    done = vary(*words)
+    check("9 images, 2 left out, 21 faces" in done.stdout, "links", done.stdout, done.stderr)
+    whole = contents("five")
+    times = {n: os.stat(os.path.join("five", n)).st_mtime_ns for n in whole}
+    again = vary(*words)
+    check(again.stdout == done.stdout and again.returncode == 0, "again", again.stderr)
+    check(times == {n: os.stat(os.path.join("five", n)).st_mtime_ns for n in whole}, "made twice")
+    for name in sorted(whole)[:5]:
+        os.remove(os.path.join("five", name))
+    record = os.path.join("five", ".record.json")
+    with open(record, encoding="utf-8") as f:
+        write(record, f.read().replace('"done": true', '"done": false'))
+    again = vary(*words)
+    check(again.returncode == 0 and contents("five") == whole, "goes on", again.stderr)
+    code = ("import os, signal, sys\nsys.argv[0] = 'vary_faces.py'\nimport vary_faces\n"
+            "def die(face, r):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+            "vary_faces.varied = die\nsys.exit(vary_faces.main())\n")
+    try:
+        done = subprocess.run([sys.executable, "-c", code, "faces", "--out", "six"], check=False,
+                              capture_output=True, text=True, timeout=60,
+                              env=dict(os.environ, PYTHONPATH=SCRIPTS))
+        check(done.returncode == 1 and "a worker process died" in done.stderr and
+              "Traceback" not in done.stderr, "a dead worker", done.stderr)
+    except subprocess.TimeoutExpired:
+        check(False, "a dead worker hangs the script")
 
 
 def main():
@@ -117,6 +159,7 @@ def main():
         check_command()
         check_pixels()
         check_errors()
+        check_going_on()
     summary()
 
 

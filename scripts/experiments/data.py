@@ -1,0 +1,146 @@
+"""The faces of an experiment: what is trained on, and the pairs that are verified."""
+import dataclasses
+import itertools
+import os
+
+from lib import fingerprints
+from lib.errors import Failure
+from lib.files import write
+from lib.folders import identities, is_image
+from lib.pairs import read_pairs
+from lib.processes import darknet, run
+from experiments.verification import find_images
+
+DEVELOPMENT_SEED = 2  # of the synthetic identities on which loss weights are chosen; the test has 1
+
+
+@dataclasses.dataclass
+class Pairs:
+    faces: str  # folder of their images
+    path: str
+    name: str
+
+    def read(self):
+        return read_pairs(self.path)
+
+
+@dataclasses.dataclass
+class Data:
+    label: str  # what to call the faces
+    classes: int
+    labelled: str  # .data file of the faces with names
+    every: str  # .data file of all faces
+    images: dict  # {.data file: how many images}
+    sources: dict  # {.data file: fingerprint}
+    test: Pairs
+
+
+def synthetic(args, folder, identities_, images, seed, pairs):
+    run([darknet(), "synth", folder, "-identities", str(identities_), "-images", str(images),
+         "-size", str(args.size), "-seed", str(seed), "-pairs", str(pairs)], show=True)
+    return [os.path.join(folder, p) for p in ("train", "test", "pairs.txt")]
+
+
+def images_of(folder, named):
+    """Images that training takes from a folder: of its identities, or (named=False) loose ones and
+    those of its folders."""
+    count, first = 0, None
+    places = [os.path.join(folder, i) for i in identities(folder)] + ([] if named else [folder])
+    for place in places:
+        for name in sorted(os.listdir(place)):
+            if is_image(name) and os.path.isfile(os.path.join(place, name)):
+                first = first or os.path.join(place, name)
+                count += 1
+    if not count:
+        raise Failure(f"{folder}: has no images" + (" in folders of identities" if named else ""))
+    return count, first
+
+
+def check_size(path, size):
+    from PIL import Image, UnidentifiedImageError
+    try:
+        with Image.open(path) as image:
+            if image.size != (size, size):
+                raise Failure(f"{path}: is {image.size[0]} x {image.size[1]} pixels, --size is "
+                              f"{size}: align and crop the faces to that size")
+    except (UnidentifiedImageError, SyntaxError) as e:
+        raise Failure(f"{path}: cannot be read as an image") from e
+
+
+def check_pairs(pairs, size):
+    found, _, _ = find_images(pairs.faces, pairs.read(), False)
+    check_size(os.path.join(pairs.faces, next(iter(found.values()))), size)
+
+
+def make_data(args):
+    """Draws the faces where none are given, counts and checks them, writes the .data files."""
+    if args.faces:
+        faces, label = args.faces, "real faces"
+        test = Pairs(args.lfw, args.pairs, os.path.basename(args.pairs))
+    else:
+        out = os.path.join(args.out, "synthetic")
+        faces, lfw, pairs = synthetic(args, out, args.identities, args.images, 1,
+                                      args.synthetic_pairs)
+        label, test = "SYNTHETIC faces", Pairs(lfw, pairs, "synthetic pairs")
+    count, first = images_of(faces, True)
+    check_size(first, args.size)
+    check_pairs(test, args.size)
+    classes = len(identities(faces))
+    if classes < 2:
+        raise Failure(f"{faces}: has {classes} folder of an identity; at least 2 are needed")
+    data = Data(label, classes, os.path.join(args.out, "labelled.data"), "", {}, {}, test)
+    data.every = data.labelled
+    write(data.labelled, f"classes={classes}\ntrain={faces}\nbackup={args.out}\n")
+    data.images[data.labelled] = count
+    data.sources[data.labelled] = {"faces": fingerprints.of_folder(faces)}
+    if args.unlabelled:
+        more = args.unlabelled.split(",")
+        data.every = os.path.join(args.out, "all.data")
+        write(data.every, f"classes=0\ntrain={','.join([faces] + more)}\nbackup={args.out}\n")
+        counts = [images_of(folder, False) for folder in more]
+        for _, first in counts:
+            check_size(first, args.size)
+        data.images[data.every] = count + sum(n for n, _ in counts)
+        data.sources[data.every] = dict(
+            data.sources[data.labelled],
+            **{f"unlabelled {i + 1}": fingerprints.of_folder(f) for i, f in enumerate(more)})
+    return data
+
+
+def development_pairs(args):
+    """Pairs of other people than the reported ones, to choose loss weights on: --development-pairs,
+    or synthetic identities of another seed."""
+    if args.development_pairs:
+        pairs = Pairs(args.development_faces, args.development_pairs,
+                      os.path.basename(args.development_pairs))
+    elif args.faces:
+        raise Failure("--choose with --faces needs --development-pairs and --development-faces: "
+                      "the reported pairs must not choose")
+    else:
+        out = os.path.join(args.out, "development")
+        _, lfw, path = synthetic(args, out, 2, 1, DEVELOPMENT_SEED, args.synthetic_pairs)
+        pairs = Pairs(lfw, path, "synthetic development pairs")
+    check_pairs(pairs, args.size)
+    return pairs
+
+
+def folders_of(args):
+    """Paths that a user named and that must exist, as (option, path, is a folder)."""
+    named = [("--faces", args.faces, True), ("--lfw", args.lfw, True),
+             ("--pairs", args.pairs, False), ("--teacher-cfg", args.teacher_cfg, False),
+             ("--teacher-weights", args.teacher_weights, False),
+             ("--development-faces", getattr(args, "development_faces", None), True),
+             ("--development-pairs", getattr(args, "development_pairs", None), False)]
+    more = [("--unlabelled", p, True) for p in (args.unlabelled or "").split(",") if p]
+    return [n for n in itertools.chain(named, more) if n[1]]
+
+
+def check_paths(args):
+    for name, path, is_folder in folders_of(args):
+        if not (os.path.isdir if is_folder else os.path.isfile)(path):
+            what = "folder" if is_folder else "file"
+            raise Failure(f"{name} {path}: " + (f"is no {what}" if os.path.exists(path) else
+                                                f"No such {what}"))
+        if "\n" in path or is_folder and "," in path:
+            raise Failure(f"{name} {path}: a comma or a new line cannot stand in this path, because "
+                          "a .data file separates folders by them")

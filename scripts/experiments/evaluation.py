@@ -1,0 +1,69 @@
+"""Verifies and measures the networks of an experiment; what is there already, made from the same
+inputs, is not done again."""
+import json
+import os
+import re
+
+from experiments.verification import find_images, images_of, made_from, verify
+from lib import fingerprints
+from lib.cfg_text import without_losses
+from lib.errors import Failure
+from lib.files import read_result, write, write_json
+from lib.processes import darknet, run
+from report.machine import processor
+
+RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
+
+
+def reusable(path, now, *keys):
+    """The result in a file when it is whole and made from these inputs, else None; a difference is
+    told."""
+    old = read_result(path, "made_from", *keys)
+    if old is None:
+        return None
+    lines = fingerprints.differences(old["made_from"], now)
+    if lines:
+        print(f"{path}: is made anew" + fingerprints.listed(lines), flush=True)
+        return None
+    return old
+
+
+def evaluate(args, name, cfg, weights, pairs, folder="lfw"):
+    """results.json of a network on pairs (of data.py), in out/name/folder."""
+    out = os.path.join(args.out, name, folder)
+    path, listed = os.path.join(out, "results.json"), pairs.read()
+    found, kept, _ = find_images(pairs.faces, listed, False)
+    now = made_from(cfg, weights, images_of(pairs.faces, found, kept))
+    old = reusable(path, now, *RESULTS)
+    if old is None:
+        print(f"verifying {name}: {len(kept)} pairs of {pairs.name}", flush=True)
+        old = verify(cfg, weights, pairs.faces, listed, out, threads=args.threads,
+                     name=pairs.name)
+    return old
+
+
+def measure(args, name, text):
+    """Parameters, multiply-adds and milliseconds per image of the network without its losses."""
+    path, cfg = (os.path.join(args.out, name + end) for end in (".json", ".cfg"))
+    text = without_losses(text)
+    now = {"network": fingerprints.of_network(text), "processor": processor(),
+           "darknet build": fingerprints.of_build()}
+    old = reusable(path, now, "parameters", "macs", "ms")
+    if old is None:
+        write(cfg, text)
+        shown = run([darknet(), "check", cfg], capture=True)
+        timed = json.loads(run([darknet(), "bench", cfg, "-batch", "1", "-json", "-runs", "300"],
+                               capture=True))
+        old = {"made_from": now, "parameters": number(shown, "parameters"),
+               "macs": number(shown, "multiply-adds"), "ms": timed["ms_per_image"],
+               "threads": timed["threads"], "kernels": timed["kernels"]}
+        write_json(path, old)
+    return old
+
+
+def number(shown, key):
+    """A whole number of `darknet check`."""
+    found = re.search(rf"(?m)^{key}\s+([\d,]+)", shown)
+    if not found:
+        raise Failure(f"{darknet()} check names no {key}")
+    return int(found.group(1).replace(",", ""))

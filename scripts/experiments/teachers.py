@@ -1,0 +1,47 @@
+"""The teacher of an experiment: trained here, or given, then perhaps with a head trained for it."""
+import os
+
+from experiments.networks import embedding_of, fit_weights, headed_cfg, teacher_cfg
+from experiments.training import train
+from lib.cfg_text import sections
+from lib.files import read
+from lib.processes import darknet, run
+
+
+def planned(args, data):
+    """(cfg text, length of the features) of the teacher, before any work. A given one is checked."""
+    if not args.teacher_weights:
+        return teacher_cfg(args, data.classes), 512
+    run([darknet(), "check", args.teacher_cfg, args.teacher_weights], capture=True)
+    return read(args.teacher_cfg), embedding_of(args.teacher_cfg)
+
+
+def make_teacher(args, data, text, embedding):
+    """Paths of the teacher: cfg and weights, and, for [kd_probability], those with a classifier for
+    the identities of our list."""
+    source = data.sources[data.labelled]
+    teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
+    if not args.teacher_weights:
+        teacher["cfg"], teacher["weights"] = train(args, "teacher", text, data.labelled, source)
+    teacher["headed"], teacher["headed_weights"] = teacher["cfg"], teacher["weights"]
+    if needs_head(args, text):
+        print("The teacher has no classifier for these identities: one is trained on its features.")
+        body = headed_cfg(args, args.teacher_cfg, data.classes)
+        headless = os.path.join(args.out, "teacher-head.start.weights")
+        fit_weights(body, teacher["weights"], headless)
+        teacher["headed"], teacher["headed_weights"] = train(
+            args, "teacher-head", body, data.labelled, source, start=[headless, "-clear"])
+    return teacher
+
+
+def needs_head(args, text):
+    return args.teacher_weights and "probability" in args.methods and \
+        not any(name == "margin_softmax" for name, _ in sections(text))
+
+
+def files(teacher, method):
+    """The teacher's files that a method's fingerprint names."""
+    if method == "scratch":
+        return ()
+    head = method == "probability"
+    return (teacher["headed" if head else "cfg"], teacher["headed_weights" if head else "weights"])

@@ -1,0 +1,128 @@
+"""Trains networks in folders of their own, each with a record of what it is made from. What is done
+is not done again, an interrupted training goes on, and one of other inputs is refused."""
+import os
+import re
+import time
+
+from lib import fingerprints
+from lib.errors import Failure
+from lib.files import read, read_json, read_result, write, write_json
+from lib.processes import darknet, run
+
+RECORD = "record.json"
+BUILD = "darknet build"
+
+
+def made_from(args, text, source, teacher, options, start):
+    """The fingerprint of a training. source: of the images; teacher: paths of its files."""
+    inputs = dict(fingerprints.of_cfg(text), **source)
+    for path in sorted(teacher):
+        if path.endswith(".cfg"):
+            inputs["teacher's network"] = fingerprints.of_network(read(path))
+        else:
+            inputs["teacher's weights"] = fingerprints.of_file(path)
+    if start:
+        inputs["weights at the start"] = fingerprints.of_file(start[0])
+    inputs["teacher's outputs"] = "cached" if "-cache" in options else "computed for each batch"
+    inputs["threads"] = str(args.threads) if args.threads else "all"
+    inputs[BUILD] = fingerprints.of_build()
+    return inputs
+
+
+def check_record(args, folder, now):
+    """The record of a training that may go on or is done; None when it begins."""
+    path = os.path.join(folder, RECORD)
+    if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
+        return None
+    record = read_result(path, "made_from", "done")
+    lines = fingerprints.differences(record["made_from"], now) if record else \
+        [f"{RECORD}: is missing or torn, so what the training was made from is unknown"]
+    if record and args.any_build:
+        lines = [l for l in lines if not l.startswith(BUILD)]
+    if record and record["done"] and not lines:
+        weights = os.path.join(folder, "net.weights")
+        if not os.path.exists(weights):
+            lines = [f"{weights}: is missing"]
+        elif fingerprints.of_file(weights) != record["weights"]:
+            lines = [f"{weights}: is not the file that the training wrote"]
+    if not lines:
+        return record
+    if not args.force:
+        raise Failure(f"{folder}: was made from other inputs: choose another --out, or --force to "
+                      "keep it under another name and train anew" + fingerprints.listed(lines) +
+                      ("\n(--any-build keeps what another build trained)"
+                       if any(l.startswith(BUILD) for l in lines) else ""))
+    kept = set_aside(folder)
+    print(f"{folder}: other inputs, kept as {os.path.basename(kept)}" + fingerprints.listed(lines))
+    return None
+
+
+def set_aside(folder):
+    number = 1
+    while os.path.exists(f"{folder}.old-{number}"):
+        number += 1
+    os.rename(folder, f"{folder}.old-{number}")
+    return f"{folder}.old-{number}"
+
+
+def train(args, name, text, data, source, teacher=(), options=(), start=()):
+    """Trains the network of a cfg text in out/name; returns its cfg and weights. data: a .data file;
+    start: arguments that name weights, for a training that begins; the rest: of made_from()."""
+    folder = os.path.join(args.out, name)
+    cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
+    now = made_from(args, text, source, teacher, options, start)
+    record = check_record(args, folder, now)
+    if record and record["done"]:
+        return cfg, weights
+    record = record or {"made_from": now, "done": False, "sessions": []}
+    os.makedirs(folder, exist_ok=True)
+    write_json(path, record)
+    write(cfg, text)
+    own = os.path.join(folder, "net.data")
+    write(own, re.sub(r"(?m)^backup=.*", lambda _: f"backup={folder}", read(data)))
+    resume = os.path.exists(os.path.join(folder, "net.state"))
+    before, begun = training_seconds(args, name), time.time()
+    try:
+        run([darknet(), "classifier", "train", own, cfg]
+            + (["-threads", str(args.threads)] if args.threads else []) + list(options)
+            + (["-resume"] if resume else list(start)), show=True)
+    finally:  # interrupted sessions count as well
+        record["sessions"].append({
+            "begun": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(begun)),
+            "seconds": time.time() - begun,
+            "training": training_seconds(args, name) - before})
+        write_json(path, record)
+    record.update(done=True, weights=fingerprints.of_file(weights))
+    write_json(path, record)
+    return cfg, weights
+
+
+def training_seconds(args, name):
+    """Seconds that all updates of a training took, over interruptions, from its log: without the
+    teacher's cache, verification and starting."""
+    path = os.path.join(args.out, name, "net.csv")
+    try:
+        lines = read(path).split("\n")
+        at = lines[0].split(",").index("images_per_second")
+    except ValueError:  # Failure is one: no log yet
+        return 0.
+    total = 0.
+    for line in lines[1:]:
+        cells = line.split(",")
+        try:
+            total += args.batch / float(cells[at])
+        except (IndexError, ValueError, ZeroDivisionError):
+            continue  # a torn last line
+    return total
+
+
+def other_seconds(args, name):
+    """Seconds that its sessions took beside the updates: the teacher's cache, above all."""
+    record = read_json(os.path.join(args.out, name, RECORD), "sessions")
+    return sum(max(0., s["seconds"] - s["training"]) for s in record["sessions"])
+
+
+def build_of(args, name):
+    """None for a network that was given."""
+    record = read_result(os.path.join(args.out, name, RECORD), "made_from")
+    return record and record["made_from"].get(BUILD)

@@ -1,0 +1,57 @@
+"""Kinds of arguments for argparse: numbers with bounds, lists without repeats, words of a set. A
+wrong one is a usage error, status 2."""
+import argparse
+import math
+
+
+def whole(least, most=1 << 31):
+    def take(text):
+        try:
+            n = int(text)
+        except ValueError as e:
+            raise argparse.ArgumentTypeError(f"{text}: must be a whole number") from e
+        if not least <= n <= most:
+            raise argparse.ArgumentTypeError(f"{text}: must be " + (
+                f"at least {least}" if most == 1 << 31 else f"from {least} to {most}"))
+        return n
+    return take
+
+
+def real(above=None, least=None, most=math.inf):
+    """A finite number above a bound, or at least another."""
+    def take(text):
+        try:
+            v = float(text)
+        except ValueError as e:
+            raise argparse.ArgumentTypeError(f"{text}: must be a number") from e
+        if not math.isfinite(v) or above is not None and v <= above or \
+                least is not None and v < least or v > most:
+            bound = f"above {above:g}" if above is not None else f"at least {least:g}"
+            raise argparse.ArgumentTypeError(f"{text}: must be {bound}" + (
+                f" and at most {most:g}" if most < math.inf else ""))
+        return v
+    return take
+
+
+def each(kind):
+    """A list with commas, in which nothing stands twice."""
+    def take(text):
+        values = [kind(v) for v in text.split(",")]
+        for i, v in enumerate(values):
+            if v in values[:i]:
+                raise argparse.ArgumentTypeError(f"{text}: {v} stands there twice")
+        return values
+    return take
+
+
+def words(known):
+    """Words of a set, with commas, in the order of the set."""
+    def one(text):
+        if text not in known:
+            raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(known)}")
+        return text
+
+    def take(text):
+        chosen = each(one)(text)
+        return [w for w in known if w in chosen]
+    return take

@@ -1,0 +1,78 @@
+"""Curves of training, from the CSV logs that `darknet classifier train` writes."""
+import csv
+import math
+import os
+
+from lib.errors import Failure
+from lib.text import read_lines
+
+COLOURS = [f"C{i}" for i in range(10)]
+
+
+def read(path):
+    """{column: list of floats} of the log; an empty cell is NaN. A last line that a crash cut is
+    left out."""
+    lines = read_lines(path)
+    rows = list(csv.DictReader(lines))
+    if rows and None in rows[-1].values() and len(rows) > 1:
+        rows.pop()
+    if not rows:
+        raise Failure(f"{path}: holds no batches yet" if lines else f"{path}: is empty")
+    try:
+        log = {k: [float(r[k]) if r[k] else math.nan for r in rows] for k in rows[0]}
+    except (TypeError, ValueError) as e:
+        raise Failure(f"{path}: is no training log: {e}") from e
+    missing = [k for k in ("batch", "loss", "rate") if k not in log]
+    if missing:
+        raise Failure(f"{path}: is no training log: has no column {missing[0]}")
+    return log
+
+
+def smooth(values, share=.02):
+    """Mean over a window around each point, which neither lags behind the values nor leans to a
+    side at the ends: there the window is smaller. share: of all points on each side. NaN stays out."""
+    reach = max(1, int(share * len(values)))
+    sums, counts = [0.], [0]
+    for v in values:
+        known = not math.isnan(v)
+        sums.append(sums[-1] + (v if known else 0))
+        counts.append(counts[-1] + known)
+    out = []
+    for i in range(len(values)):
+        r = min(reach, i, len(values) - 1 - i)
+        n = counts[i + r + 1] - counts[i - r]
+        out.append((sums[i + r + 1] - sums[i - r]) / n if n else math.nan)
+    return out
+
+
+def known(log, column):
+    """(batches, values) where the column has a value."""
+    both = [(b, v) for b, v in zip(log["batch"], log.get(column, [])) if not math.isnan(v)]
+    return [b for b, _ in both], [v for _, v in both]
+
+
+def losses_of(log):
+    return [k for k in log if k.rsplit("_", 1)[-1].isdigit()]
+
+
+def draw_loss(axis, log, colour, label, parts):
+    """Each batch in grey where there is one log, the smoothed loss, and its parts."""
+    if parts:
+        axis.plot(log["batch"], log["loss"], color="lightgrey", lw=.8, label="each batch")
+    axis.plot(log["batch"], smooth(log["loss"]), color=colour, label=label)
+    names = losses_of(log)
+    for k in names if parts and len(names) > 1 else []:
+        axis.plot(log["batch"], smooth(log[k]), lw=1, label=k.rsplit("_", 1)[0])
+    axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
+
+
+def names_of(paths):
+    """Short names of logs that differ: what their paths do not share."""
+    whole = [os.path.splitext(os.path.abspath(p))[0].split("/") for p in paths]
+    at = 0
+    while len(paths) > 1 and len({tuple(w[at:at + 1]) for w in whole}) == 1:
+        at += 1
+    short = [w[at:] if len(paths) > 1 else w[-2:] for w in whole]
+    while len(paths) > 1 and len({w[-1] for w in short}) == 1 and all(len(w) > 1 for w in short):
+        short = [w[:-1] for w in short]
+    return ["/".join(w) for w in short]
