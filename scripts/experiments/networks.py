@@ -24,8 +24,9 @@ WEIGHTS = {"probability": (1, .1), "correlation": (2000, 30)}
 
 
 def schedule(args, batches, rate):
+    first = max(1, int(.6 * batches))
     return {"batch": args.batch, "subdivisions": 1, "max_batches": batches, "policy": "steps",
-            "steps": f"{int(.6 * batches)},{int(.85 * batches)}", "scales": ".1,.1",
+            "steps": f"{first},{max(first + 1, int(.85 * batches))}", "scales": ".1,.1",
             "burn_in": max(1, min(100, batches // 20)), "learning_rate": rate, "width": args.size,
             "height": args.size}
 
