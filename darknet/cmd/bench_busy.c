@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "cmd/bench.h"
-#include "kernels/pool.h"
 
 #define TURNS 7
 #define SECONDS .4 /* of a turn at least: many time slices of the scheduler */
@@ -48,7 +47,7 @@ static double turn(dnx_bench *b, int runs) {
 }
 
 static void print(dnx_bench nets[2], int busy, dnx_timing ms[2][2], bool json) {
-    int threads = dnx_pool_threads(nets[1].net->pool);
+    int threads = nets[1].net->threads;
     double ratio[2] = {ms[1][0].median / ms[0][0].median, ms[1][1].median / ms[0][1].median};
     if (json) {
         printf("{\"busy\": %d, \"threads\": %d, \"batch\": %d, \"turns\": %d", busy, threads,

@@ -6,7 +6,6 @@
 #include "cmd/bench.h"
 #include "cmd/cmd.h"
 #include "kernels/kernels.h"
-#include "kernels/pool.h"
 #include "train/teachers.h"
 
 typedef struct {
@@ -150,7 +149,7 @@ static int measure(dnx_net *net, int runs, bool json) {
         dnx_timing time = dnx_timing_of(sums, runs);
         double ms = time.median * 1e3 / net->batch;
         double macs = print_layers(net, laps, column, runs, json);
-        int threads = dnx_pool_threads(net->pool);
+        int threads = net->threads;
         const char *kernels = dnx_kernels()->name;
         if (json)
             printf("{\"ms_per_image\": %.6f, \"fastest\": %.6f, \"spread\": %.4f, "

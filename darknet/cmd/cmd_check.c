@@ -3,7 +3,6 @@
 
 #include "cmd/cmd.h"
 #include "dnx_compression.h"
-#include "kernels/pool.h"
 #include "net/weights_packed.h"
 
 typedef struct {
@@ -96,7 +95,7 @@ static dnx_status training_memory(const char *path, int size, double *bytes, int
     *bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
         *bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i));
-    *threads = dnx_pool_threads(net->pool);
+    *threads = net->threads;
     dnx_net_free(net);
     return DNX_OK;
 }

@@ -313,6 +313,13 @@ static int count_frozen(const dnx_cfg *cfg) {
     return frozen;
 }
 
+/* Training, a late thread shall hold up little, and one to eight threads shall give the same bits:
+ * eight shares, but at least eight images each, since every share has sums of its own. */
+static int shares_of(const dnx_net *net) {
+    int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
+    return shares > net->threads ? shares : net->threads;
+}
+
 /* How many images go through the layers at a time, and in how many lanes. An image for each thread
  * is worth lanes; two chunks for each where it can be, because threads are never equally fast. */
 static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
@@ -352,12 +359,14 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, bool keeps_no_weights, 
     net->links = calloc((size_t)cfg->n, sizeof *net->links);
     if (threads <= 0) threads = dnx_processors();
     threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
-    net->pool = student ? student->pool : dnx_pool_new(threads);
+    net->threads = student ? student->threads : threads;
     dnx_status st = DNX_OK;
-    if (!net->file || !net->nodes || !net->links || !net->pool)
-        st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
+    if (!net->file || !net->nodes || !net->links)
+        st = dnx_fail(err, DNX_EMEM, at, "no memory");
     if (!st) st = net_options(net, &cfg->sections[0], err);
     net->batch = batch > 0 ? batch : st ? 1 : net->o.batch / net->o.subdivisions;
+    net->pool = student ? student->pool : dnx_pool_new_shares(threads, shares_of(net));
+    if (!st && !net->pool) st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     if (!st) set_lanes(net, cfg);
     if (!st && net->lanes > 1 && !(net->alone = dnx_pool_new(1)))
         st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");

@@ -47,6 +47,8 @@ typedef struct dnx_net {
     bool trains;
     bool keeps_no_weights; /* its nodes do not, except while a file is read into them */
     int first_trained; /* layers before it only predict: those up to the last stopbackward=1 */
+    int threads;      /* asked for; results depend on dnx_pool_threads(pool), the shares of a job:
+                       * at least min(8, batch / 8) when it trains */
     struct dnx_pool *pool;
     struct dnx_pool *alone; /* of one thread, the nodes' where lanes > 1; else NULL */
     int lanes;        /* so many threads take images through all layers side by side, a chunk at a

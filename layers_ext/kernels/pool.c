@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define MOST 256          /* shares, threads */
 #define SPIN_NS 50000     /* a thread that waits spins so long, then sleeps */
 #define LEAST_SPIN_NS 800 /* spins that failed became as short as this */
 #define SOON_NS 1000000   /* waited for late shares, beyond what is usual: fewer threads */
@@ -194,9 +195,10 @@ static bool make_bed(bed *b) {
 
 static void *alloc64(size_t size) { return aligned_alloc(64, (size + 63) / 64 * 64); }
 
-dnx_pool *dnx_pool_new(int shares) {
-    if (shares < 1 || shares > 256) return NULL;
-    int processors = dnx_processors(), crew = shares < processors ? shares : processors;
+dnx_pool *dnx_pool_new_shares(int threads, int shares) {
+    if (threads < 1 || shares < 1 || threads > MOST || shares > MOST) return NULL;
+    int processors = dnx_processors(), crew = threads < processors ? threads : processors;
+    if (crew > shares) crew = shares;
     dnx_pool *p = alloc64(sizeof *p + (size_t)shares * sizeof *p->claim);
     worker *workers = alloc64((size_t)crew * sizeof *workers);
     if (!p || !workers || !make_bed(&p->caller)) {
@@ -233,6 +235,8 @@ dnx_pool *dnx_pool_new(int shares) {
     dnx_pool_free(p);
     return NULL;
 }
+
+dnx_pool *dnx_pool_new(int threads) { return dnx_pool_new_shares(threads, threads); }
 
 void dnx_pool_free(dnx_pool *p) {
     if (!p) return;

@@ -12,10 +12,14 @@
 
 typedef struct dnx_pool dnx_pool;
 
-/* 1 <= shares <= 256 of every job. No more threads than dnx_processors() do them: the results
- * depend on the number asked for, and asking for too many costs little. A pool of 1 runs in the
- * caller, and several threads may use it at a time. NULL without memory or threads. */
-dnx_pool *dnx_pool_new(int shares);
+/* 1 <= threads <= 256; no more than dnx_processors() are started, so asking for too many costs
+ * little. 1 <= shares <= 256 of every job: results depend on them alone. More shares than threads
+ * make a late thread hold up less, but sums by share cost memory and time for each. A pool of 1
+ * share runs in the caller, and several threads may use it at a time. NULL without memory or
+ * threads. */
+dnx_pool *dnx_pool_new_shares(int threads, int shares);
+/* As many shares as threads. */
+dnx_pool *dnx_pool_new(int threads);
 void dnx_pool_free(dnx_pool *p);
 int dnx_pool_threads(const dnx_pool *p); /* the number of shares */
 

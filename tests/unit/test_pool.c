@@ -185,21 +185,22 @@ static const char text[] =
     "[binary]\nfilters=24\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n"
     "[global_depthwise]\nbatch_normalize=1\n[connected]\noutput=4\nactivation=linear\n[softmax]\n";
 
-/* Losses of some updates in 4 shares. */
-static void train(double loss[10]) {
-    dnx_net *net = make_net(text, "pool.cfg", true, 0, 4);
-    size_t size = dnx_size(net->in) * 6;
-    float *x = dnx_alloc(size), truth[6] = {0, 1, 2, 3, 0, 1};
+/* Losses of some updates. */
+static void train(int batch, int threads, double loss[10]) {
+    dnx_net *net = make_net(text, "pool.cfg", true, batch, threads);
+    size_t size = dnx_size(net->in) * (size_t)batch;
+    float *x = dnx_alloc(size), truth[64];
+    for (int b = 0; b < batch; b++) truth[b] = (float)(b % 4);
     dnx_rng r;
     dnx_rng_seed(&r, 9, 9);
     for (size_t i = 0; i < size; i++) x[i] = dnx_rng_normal(&r);
     for (int s = 0; s < 10; s++) {
         for (int i = 0; i < net->n; i++)
-            dnx_net_forward_layer(net, i, x, 6, true, truth, &loss[s]);
+            dnx_net_forward_layer(net, i, x, batch, true, truth, &loss[s]);
         dnx_net_backward_begin(net);
-        for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, 6, truth);
-        dnx_net_update_begin(net, 6);
-        for (int i = 0; i < net->n; i++) dnx_net_update_layer(net, i, 6, .05f, .9f, 1e-4f);
+        for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, batch, truth);
+        dnx_net_update_begin(net, batch);
+        for (int i = 0; i < net->n; i++) dnx_net_update_layer(net, i, batch, .05f, .9f, 1e-4f);
     }
     dnx_free(x);
     dnx_net_free(net);
@@ -212,18 +213,35 @@ static void test_processors(void) {
     must(!sched_getaffinity(0, sizeof all, &all), "sched_getaffinity");
     check(dnx_processors() >= 1 && dnx_processors() <= CPU_COUNT(&all), "dnx_processors: %d",
           dnx_processors());
-    train(together);
+    train(6, 4, together);
     while (!CPU_ISSET(first, &all)) first++;
     CPU_ZERO(&one);
     CPU_SET(first, &one);
     must(!sched_setaffinity(0, sizeof one, &one), "sched_setaffinity");
     check(dnx_processors() == 1, "one processor allowed: %d", dnx_processors());
-    train(alone);
+    train(6, 4, alone);
     test_once(8, 500, false);
     sched_setaffinity(0, sizeof all, &all);
     check(!memcmp(together, alone, sizeof alone), "the bits depend on the processors: %.9g, %.9g",
           together[9], alone[9]);
     check(isfinite(alone[9]) && alone[9] < alone[0], "loss %g, then %g", alone[0], alone[9]);
+}
+
+/* Eight images a share: up to eight threads give the same bits. */
+static void test_shares(void) {
+    double one[10], other[10];
+    train(64, 1, one);
+    for (int threads = 2; threads <= 8; threads *= 2) {
+        train(64, threads, other);
+        check(!memcmp(one, other, sizeof one), "%d threads: other bits, %.9g, not %.9g", threads,
+              other[9], one[9]);
+    }
+    dnx_net *net = make_net(text, "pool.cfg", true, 16, 5);
+    check(dnx_pool_threads(net->pool) == 5 && net->threads == 5, "more threads than shares");
+    dnx_net_free(net);
+    dnx_pool *p = dnx_pool_new_shares(1, 9);
+    check(p && dnx_pool_threads(p) == 9, "one thread, nine shares");
+    dnx_pool_free(p);
 }
 
 /* ---- quotas of control groups ---- */
@@ -278,6 +296,7 @@ int main(void) {
     test_pieces(1);
     test_pieces(7);
     test_processors();
+    test_shares();
     if (dnx_processors() > 1) {
         test_late();
         test_alone();
