@@ -19,7 +19,7 @@ int dnx_report(const dnx_err *err);
 /* Reads a cfg and builds it; weights may be NULL. */
 dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch, int threads,
                     dnx_net **net, dnx_err *err);
-/* The same by dnx_net_build_to_run(). */
+/* The same for a network that predicts and keeps no weights (dnx_build.keeps_no_weights). */
 dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int threads,
                            dnx_net **net, dnx_err *err);
 /* Whether a verb may write `path`, asked when it has read its inputs and before its work. DNX_EIO:

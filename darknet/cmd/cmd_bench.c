@@ -164,7 +164,7 @@ static int measure(dnx_net *net, int runs, bool json) {
         if (!json && time.spread > DNX_STEADY)
             printf("Half of the passes differ by %.0f %%: other work ran beside this.\n",
                    100 * time.spread);
-        if (!json && net->trains && net->targets)
+        if (!json && net->trains && net->teachers)
             printf("The teachers ran once before: their time is not in it, as with a full cache."
                    "\n");
     }

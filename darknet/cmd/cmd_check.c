@@ -125,7 +125,7 @@ static int run(const void *args) {
     const char *predicts = NULL;
     for (int i = 0; i < net->n; i++)
         if (!net->nodes[i].type->backward) predicts = net->nodes[i].type->name;
-    bool is_taught = net->targets != NULL;
+    bool is_taught = net->teachers != NULL;
     int batch = net->o.batch / net->o.subdivisions, threads, few = batch > 1 ? batch / 2 : 2;
     dnx_net_free(net);
     if (predicts) {

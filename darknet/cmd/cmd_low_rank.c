@@ -11,9 +11,11 @@
 #include "base/files.h"
 #include "base/outfile.h"
 #include "base/stop.h"
-#include "host/loop.h"
-#include "data/images.h"
 #include "compress/low_rank_choose.h"
+#include "data/images.h"
+#include "host/layers.h"
+#include "host/loop.h"
+#include "train/teachers.h"
 #include "net/weights.h"
 
 typedef struct {
@@ -149,7 +151,9 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
     free(ranks);
     dnx_cfg *cfg = NULL;
     if (!st) st = dnx_cfg_parse(j->out_text, strlen(j->out_text), a->out_cfg, &cfg, err);
-    if (!st) st = dnx_net_build(cfg, false, 1, a->threads, &j->c.small, err);
+    const dnx_build how = {.batch = 1, .threads = a->threads, .types = dnx_host_types,
+                           .teachers = &dnx_cfg_teachers};
+    if (!st) st = dnx_net_build(cfg, &how, &j->c.small, err);
     dnx_cfg_free(cfg);
     return st;
 }

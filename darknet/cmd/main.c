@@ -135,7 +135,6 @@ static int dispatch(int argc, char **argv) {
         v = next;
     }
     if (dnx_args_want_help(argc - i, argv + i)) return help_of(i - 1, argv + 1);
-    dnx_net_more_types(dnx_host_types);
     return run(v, argc - i, argv + i);
 }
 

@@ -6,7 +6,9 @@
 
 #include "base/outfile.h"
 #include "cmd/cmd.h"
+#include "host/layers.h"
 #include "net/weights.h"
+#include "train/teachers.h"
 
 /* Loads the weights of a network that was built with status st. */
 static dnx_status load(dnx_status st, dnx_cfg *sections, const char *weights, dnx_net *net,
@@ -23,7 +25,9 @@ dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch
     dnx_cfg *sections;
     dnx_status st = dnx_cfg_read(cfg, &sections, err);
     if (st) return st;
-    st = dnx_net_build(sections, trains, batch, threads, net, err);
+    const dnx_build how = {.trains = trains, .batch = batch, .threads = threads,
+                           .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
+    st = dnx_net_build(sections, &how, net, err);
     return load(st, sections, weights, *net, err);
 }
 
@@ -35,7 +39,9 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int 
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that what is freed goes back to the system */
 #endif
-    st = dnx_net_build_to_run(sections, batch, threads, net, err);
+    const dnx_build how = {.keeps_no_weights = true, .batch = batch, .threads = threads,
+                           .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
+    st = dnx_net_build(sections, &how, net, err);
     return load(st, sections, weights, *net, err);
 }
 

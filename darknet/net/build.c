@@ -12,17 +12,12 @@
 #include "net/options.h"
 #include "net/opts.h"
 #include "registry.h"
-#include "train/teachers.h"
 
 #define MAX_FLOATS (1ull << 33) /* of one tensor: 32 GiB */
 #define MAX_LAYERS 10000
 /* Input floats that are run through the layers at a time when predicting: one face of 112 x 112.
  * Measured: MobileFaceNet at batch 32 takes a quarter longer when all images go layer by layer. */
 #define CHUNK_FLOATS 65536
-
-static const dnx_layer_type *const *more_types; /* the host's; NULL: none */
-
-void dnx_net_more_types(const dnx_layer_type *const *types) { more_types = types; }
 
 /* Whether the type serves [name]: by its name, or by one of its aliases "a|b". */
 static bool is_named(const dnx_layer_type *t, const char *name) {
@@ -36,7 +31,8 @@ static bool is_named(const dnx_layer_type *t, const char *name) {
     return false;
 }
 
-static const dnx_layer_type *find_type(const char *name) {
+static const dnx_layer_type *find_type(const dnx_net *net, const char *name) {
+    const dnx_layer_type *const *more_types = net->more_types;
     for (int i = 0; dnx_layer_types[i]; i++)
         if (is_named(dnx_layer_types[i], name)) return dnx_layer_types[i];
     for (int i = 0; more_types && more_types[i]; i++)
@@ -44,7 +40,8 @@ static const dnx_layer_type *find_type(const char *name) {
     return NULL;
 }
 
-static dnx_status unknown_section(const dnx_section *s, const char *file, dnx_err *err) {
+static dnx_status unknown_section(const dnx_net *net, const dnx_section *s, dnx_err *err) {
+    const dnx_layer_type *const *more_types = net->more_types;
     const char *names[256];
     int n = 0;
     while (n < 256 && dnx_layer_types[n]) {
@@ -54,7 +51,7 @@ static dnx_status unknown_section(const dnx_section *s, const char *file, dnx_er
     for (int i = 0; n < 256 && more_types && more_types[i]; i++) names[n++] = more_types[i]->name;
     static const char *const hosts[] = {"crnn", "iseg", "deconvolutional", "deconv"};
     const char *near = dnx_nearest(s->name, names, n);
-    dnx_loc at = {file, s->line};
+    dnx_loc at = {net->file, s->line};
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
         if (!strcmp(s->name, hosts[i]))
             return dnx_fail(err, DNX_EOPTION, at,
@@ -148,9 +145,10 @@ static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_
                                   why);
     n->n_in = 1;
     n->in[0] = net->nodes[n->from[0]].out;
-    if (net->trains) return dnx_teachers_add(net, n, o, err);
+    const dnx_teacher_source *source = net->teacher_source;
+    if (net->trains && source) return source->open(net, n, o, err);
     /* Predicting needs no teacher but for the shapes of what the loss trains. */
-    if (net->depth > 1 || dnx_teachers_add(net, n, o, NULL)) {
+    if (net->depth > 1 || !source || source->open(net, n, o, NULL)) {
         n->distillation->target = (dnx_shape){0, 0, 0};
         net->is_partial = true;
     }
@@ -203,8 +201,8 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->keeps_no_weights = net->keeps_no_weights;
     n->seed = (uint64_t)net->o.seed;
     l->merged_into = l->residual_of = l->want = -1;
-    const dnx_layer_type *type = find_type(s->name);
-    if (!type) return unknown_section(s, net->file, err);
+    const dnx_layer_type *type = find_type(net, s->name);
+    if (!type) return unknown_section(net, s, err);
     n->pool = net->lanes > 1 && type->is_reentrant ? net->alone : net->pool;
     if (n->trains && !type->backward)
         return dnx_fail(err, DNX_EOPTION, n->loc,
@@ -327,7 +325,7 @@ static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);
     bool fits = !net->trains && threads > 1 && batch >= threads;
     for (int i = 1; i < cfg->n && fits; i++) {
-        const dnx_layer_type *type = find_type(cfg->sections[i].name);
+        const dnx_layer_type *type = find_type(net, cfg->sections[i].name);
         fits = type && (type->is_reentrant || type->is_loss);
     }
     net->lanes = fits ? threads : 1;
@@ -336,8 +334,8 @@ static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     if (fits && net->chunk > each) net->chunk = each;
 }
 
-static dnx_status build(const dnx_cfg *cfg, bool trains, bool keeps_no_weights, int batch,
-                        int threads, const dnx_net *student, dnx_net **out, dnx_err *err) {
+dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err) {
+    const dnx_net *student = how->student;
     dnx_loc at = {cfg->file, 0};
     *out = NULL;
     if (cfg->n == 0 || (strcmp(cfg->sections[0].name, "net") &&
@@ -350,21 +348,23 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, bool keeps_no_weights, 
     dnx_net *net = calloc(1, sizeof *net);
     if (!net) return dnx_fail(err, DNX_EMEM, at, "no memory");
     net->file = strdup(cfg->file);
-    net->trains = trains;
-    net->keeps_no_weights = keeps_no_weights;
+    net->trains = how->trains;
+    net->keeps_no_weights = how->keeps_no_weights;
+    net->more_types = how->types;
+    net->teacher_source = how->teachers;
     net->depth = student ? student->depth + 1 : 0;
     net->clip = 1;
-    net->first_trained = trains ? count_frozen(cfg) : 0;
+    net->first_trained = net->trains ? count_frozen(cfg) : 0;
     net->nodes = calloc((size_t)cfg->n, sizeof *net->nodes);
     net->links = calloc((size_t)cfg->n, sizeof *net->links);
-    if (threads <= 0) threads = dnx_processors();
+    int threads = how->threads > 0 ? how->threads : dnx_processors();
     threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
     net->threads = student ? student->threads : threads;
     dnx_status st = DNX_OK;
     if (!net->file || !net->nodes || !net->links)
         st = dnx_fail(err, DNX_EMEM, at, "no memory");
     if (!st) st = net_options(net, &cfg->sections[0], err);
-    net->batch = batch > 0 ? batch : st ? 1 : net->o.batch / net->o.subdivisions;
+    net->batch = how->batch > 0 ? how->batch : st ? 1 : net->o.batch / net->o.subdivisions;
     net->pool = student ? student->pool : dnx_pool_new_shares(threads, shares_of(net));
     if (!st && !net->pool) st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     if (!st) set_lanes(net, cfg);
@@ -382,21 +382,6 @@ static dnx_status build(const dnx_cfg *cfg, bool trains, bool keeps_no_weights, 
     return st;
 }
 
-dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
-                         dnx_err *err) {
-    return build(cfg, trains, false, batch, threads, NULL, out, err);
-}
-
-dnx_status dnx_net_build_to_run(const dnx_cfg *cfg, int batch, int threads, dnx_net **out,
-                                dnx_err *err) {
-    return build(cfg, false, true, batch, threads, NULL, out, err);
-}
-
-dnx_status dnx_net_build_teacher(const dnx_cfg *cfg, const dnx_net *student, dnx_net **out,
-                                 dnx_err *err) {
-    return build(cfg, false, false, student->batch, 0, student, out, err);
-}
-
 void dnx_net_free(dnx_net *net) {
     if (!net) return;
     for (int i = 0; i < net->n; i++) {
@@ -407,7 +392,7 @@ void dnx_net_free(dnx_net *net) {
         free(n->state);
         free(n->distillation);
     }
-    dnx_teachers_free(net->targets);
+    if (net->teachers) net->teacher_source->close(net->teachers);
     if (net->depth == 0) dnx_pool_free(net->pool);
     dnx_pool_free(net->alone);
     dnx_free(net->outputs);

@@ -32,6 +32,17 @@ typedef struct {
 } dnx_link;
 
 struct dnx_teachers;
+struct dnx_teacher_opts; /* net/options.h */
+struct dnx_net;
+
+/* What opens the teachers of a network while it is built. */
+typedef struct {
+    /* Opens the teacher of `loss` and fills loss->distillation; keeps it in net->teachers. */
+    dnx_status (*open)(struct dnx_net *net, dnx_node *loss,
+                       const struct dnx_teacher_opts *o, dnx_err *err);
+    void (*close)(struct dnx_teachers *t);
+} dnx_teacher_source;
+typedef struct dnx_build dnx_build;
 
 typedef struct dnx_net {
     dnx_net_opts o;
@@ -63,7 +74,9 @@ typedef struct dnx_net {
     float *momentum;  /* one float per trained parameter, in params order */
     size_t *momentum_at; /* where layer i's momentum starts */
     uint64_t seen;    /* images trained on, from the weights file */
-    struct dnx_teachers *targets; /* the teachers of the losses; NULL: none */
+    struct dnx_teachers *teachers; /* of its losses of distillation; NULL: none */
+    const dnx_teacher_source *teacher_source;
+    const dnx_layer_type *const *more_types;
     bool is_partial;  /* predicts without a loss whose teacher is not there */
     int depth;        /* 0; 1 a teacher, 2 a teacher's teacher (of which only shapes matter) */
     bool has_exclusivity; /* some layer's factor is above 0 */
@@ -71,19 +84,22 @@ typedef struct dnx_net {
     float clip;       /* factor that clip_norm gave the last update's gradients */
 } dnx_net;
 
-/* Types that are not in the registry, ended by NULL: the host's. Before networks are built. */
-void dnx_net_more_types(const dnx_layer_type *const *types);
+/* How a network is built; 0 is the default of every member. */
+struct dnx_build {
+    bool trains;           /* false: it only predicts */
+    bool keeps_no_weights; /* of one that predicts: parameters are released after they were packed,
+                            * which takes less memory. Of dnx_net_params only the counts can be used
+                            * then, not the values */
+    int batch;             /* 0: the cfg's batch / subdivisions */
+    int threads;           /* 0: as many as there are processors */
+    const dnx_layer_type *const *types; /* besides the registry's; ended by NULL */
+    const dnx_teacher_source *teachers; /* NULL: losses of distillation have no teacher */
+    const dnx_net *student; /* of a teacher: it works in the student's threads */
+};
 
-/* Builds the network of a cfg. batch 0: the cfg's batch / subdivisions. threads 0: processors. */
-dnx_status dnx_net_build(const dnx_cfg *cfg, bool trains, int batch, int threads, dnx_net **out,
-                         dnx_err *err);
-/* The same for a teacher of `student`: predicts, and works in the student's threads. */
-dnx_status dnx_net_build_teacher(const dnx_cfg *cfg, const dnx_net *student, dnx_net **out,
-                                 dnx_err *err);
-/* A network that predicts and does not keep its parameters in the form of the file, which takes
- * less memory. Of dnx_net_params only the counts can be used, not the values. */
-dnx_status dnx_net_build_to_run(const dnx_cfg *cfg, int batch, int threads, dnx_net **out,
-                                dnx_err *err);
+/* Builds the network of a cfg. DNX_EPARSE, DNX_EOPTION, DNX_ESHAPE, DNX_EMEM: what is wrong, at its
+ * line. */
+dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err);
 void dnx_net_free(dnx_net *net);
 
 /* The layer whose output a loss of distillation fits: `given`, or the last before layer `end` that

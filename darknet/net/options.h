@@ -9,7 +9,7 @@ typedef struct {
 } dnx_common_opts;
 
 /* Options of the losses of distillation. */
-typedef struct {
+typedef struct dnx_teacher_opts {
     char *teacher, *weights;
     int layer;
 } dnx_teacher_opts;

@@ -7,6 +7,7 @@
 
 #include "base/stop.h"
 #include "data/augment.h"
+#include "host/layers.h"
 #include "net/rate.h"
 #include "net/weights.h"
 #include "train/job.h"
@@ -60,8 +61,12 @@ static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_cfg_read(j->a->cfg, &cfg, err);
     if (st) return st;
     if (cfg->n) st = override(cfg, j->a, err);
-    if (!st) st = dnx_net_build(cfg, true, 0, j->a->threads, &j->net, err);
-    if (!st && j->a->pairs) st = dnx_net_build(cfg, false, 16, j->a->threads, &j->eval, err);
+    dnx_build how = {.trains = true, .threads = j->a->threads, .types = dnx_host_types,
+                     .teachers = &dnx_cfg_teachers};
+    if (!st) st = dnx_net_build(cfg, &how, &j->net, err);
+    how.trains = false;
+    how.batch = 16;
+    if (!st && j->a->pairs) st = dnx_net_build(cfg, &how, &j->eval, err);
     dnx_cfg_free(cfg);
     if (st) return st;
     for (int i = 0; i < j->net->n; i++) {
@@ -91,7 +96,7 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
 
 const char *dnx_train_unfit(const dnx_train_job *j) {
     const dnx_train_args *a = j->a;
-    const bool has_teacher = j->net->targets;
+    const bool has_teacher = j->net->teachers;
     return a->teacher && !has_teacher ? "-teacher: no loss of the network has one"
            : a->cache && !has_teacher ? "-cache: no loss of the network has a teacher"
            : a->cache && dnx_augment_always(j->net)

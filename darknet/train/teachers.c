@@ -64,7 +64,7 @@ static dnx_status by_option(const dnx_node *n, const char *key, const char *valu
 static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *option, char *cfg_path,
                                char *weights, int *which, dnx_err *err) {
     dnx_err said = {0};
-    dnx_teachers *t = net->targets;
+    dnx_teachers *t = net->teachers;
     dnx_cfg *cfg;
     for (int i = 0; i < t->n_teachers; i++) {
         const teacher *k = &t->teachers[i];
@@ -77,7 +77,9 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
     teacher new = {cfg_path, weights, NULL}, *more = NULL;
     dnx_status st = dnx_cfg_read(cfg_path, &cfg, &said);
     if (!st) {
-        st = dnx_net_build_teacher(cfg, net, &new.net, &said);
+        const dnx_build how = {.batch = net->batch, .student = net, .types = net->more_types,
+                               .teachers = net->teacher_source};
+        st = dnx_net_build(cfg, &how, &new.net, &said);
         dnx_cfg_free(cfg);
     }
     if (st) by_option(n, "teacher", option, cfg_path, &said, err);
@@ -102,7 +104,7 @@ static dnx_status load(teacher *k, const dnx_node *n, const char *option, dnx_er
 }
 
 static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err *err) {
-    dnx_teachers *t = net->targets;
+    dnx_teachers *t = net->teachers;
     for (int i = 0; i < t->n_wants; i++)
         if (t->wants[i].teacher == which && t->wants[i].layer == layer) {
             net->links[n->index].want = i;
@@ -124,7 +126,7 @@ static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err 
 /* Room for a batch in the form that the teacher takes, when that is another. */
 static dnx_status fit_input(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, int which,
                             dnx_err *err) {
-    dnx_teachers *t = net->targets;
+    dnx_teachers *t = net->teachers;
     const dnx_net *k = t->teachers[which].net;
     size_t size = dnx_size(k->in);
     if (k->in.c != net->in.c)
@@ -139,7 +141,7 @@ static dnx_status fit_input(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o
 
 static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, int which,
                               dnx_err *err) {
-    dnx_net *k = net->targets->teachers[which].net;
+    dnx_net *k = net->teachers->teachers[which].net;
     const char *why;
     int layer;
     if (o->layer < 0 && !dnx_net_source(k, k->n, -1, dnx_wants(n->type), &layer,
@@ -156,16 +158,16 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
     return want(net, n, which, layer, err);
 }
 
-dnx_status dnx_teachers_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err) {
+static dnx_status open_for(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err) {
     const char *name = n->type->name;
     int which = 0;
     if (!o->teacher) return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs teacher=", name);
     if (!o->weights && net->trains)
         return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs weights= of the teacher", name);
-    if (!net->targets) net->targets = calloc(1, sizeof *net->targets);
+    if (!net->teachers) net->teachers = calloc(1, sizeof *net->teachers);
     char *cfg = resolve(o->teacher, net->file);
     char *weights = resolve(o->weights ? o->weights : "", net->file);
-    if (!net->targets || !cfg || !weights) {
+    if (!net->teachers || !cfg || !weights) {
         free(cfg);
         free(weights);
         return no_memory(net, err);
@@ -173,11 +175,10 @@ dnx_status dnx_teachers_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o
     dnx_status st = open_teacher(net, n, o->teacher, cfg, weights, &which, err);
     if (!st) st = fit_input(net, n, o, which, err);
     if (!st) st = find_target(net, n, o, which, err);
-    return st || !net->trains ? st : load(&net->targets->teachers[which], n, o->weights, err);
+    return st || !net->trains ? st : load(&net->teachers->teachers[which], n, o->weights, err);
 }
 
-void dnx_teachers_free(dnx_teachers *t) {
-    if (!t) return;
+static void close_all(dnx_teachers *t) {
     for (int i = 0; i < t->n_teachers; i++) {
         dnx_net_free(t->teachers[i].net);
         free(t->teachers[i].cfg);
@@ -195,11 +196,13 @@ void dnx_teachers_free(dnx_teachers *t) {
 }
 
 const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights) {
-    const dnx_teachers *t = net->targets;
+    const dnx_teachers *t = net->teachers;
     if (!t || i >= t->n_teachers) return NULL;
     *weights = t->teachers[i].weights;
     return t->teachers[i].net;
 }
+
+const dnx_teacher_source dnx_cfg_teachers = {open_for, close_all};
 
 /* One image in the teacher's size (bilinear, centres of pixels on centres) and normalisation. */
 static void convert(const dnx_net *from, const float *x, const dnx_net *to, float *out) {
@@ -233,7 +236,7 @@ static bool sees_the_same(const dnx_net *a, const dnx_net *b) {
 
 /* Runs teacher `which` on count images and stores all that is wanted of it. */
 static void run_teacher(dnx_net *net, int which, const float *x, int count) {
-    dnx_teachers *t = net->targets;
+    dnx_teachers *t = net->teachers;
     dnx_net *k = t->teachers[which].net;
     size_t size = dnx_size(k->in);
     if (!sees_the_same(net, k)) {
@@ -265,7 +268,7 @@ static bool from_cache(dnx_teachers *t, int which, const uint32_t *image,
 
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
                      const unsigned char *mirrored) {
-    dnx_teachers *t = net->targets;
+    dnx_teachers *t = net->teachers;
     if (!t) return;
     for (int i = 0; i < t->n_teachers; i++)
         if (!image || !from_cache(t, i, image, mirrored, net->batch))
@@ -320,7 +323,7 @@ static dnx_status compute(dnx_net *net, wanted *w, const char *path, uint64_t ha
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
                              dnx_read_image *read, dnx_progress *progress, void *arg,
                              dnx_err *err) {
-    dnx_teachers *t = net->targets;
+    dnx_teachers *t = net->teachers;
     dnx_status st = dnx_folder_make(folder, err);
     for (int i = 0; t && i < t->n_wants && !st; i++) {
         wanted *w = &t->wants[i];

@@ -9,11 +9,10 @@
 
 typedef struct dnx_teachers dnx_teachers;
 
-/* Opens the teacher of layer n of net, once for all losses that name the same files; its weights
- * only when net trains. Fills n->target and n->target_head. DNX_EOPTION: no teacher=, no weights=,
- * a layer that does not fit; and the errors of building and loading. */
-dnx_status dnx_teachers_add(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err);
-void dnx_teachers_free(dnx_teachers *t); /* t may be NULL */
+/* For dnx_build.teachers: opens the teacher that teacher= and weights= of a loss name, once for all
+ * losses that name the same files; its weights only when net trains. DNX_EOPTION: no teacher=, no
+ * weights=, a layer that does not fit; and the errors of building and loading. */
+extern const dnx_teacher_source dnx_cfg_teachers;
 /* Teacher i of net and the file of its weights; NULL: it has fewer. */
 const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights);
 

@@ -34,7 +34,7 @@ static void cfg_must(bool ok) {
 static void cfg_build(const dnx_cfg *cfg) {
     dnx_err err = {0};
     dnx_net *net;
-    dnx_status st = dnx_net_build(cfg, false, 1, 1, &net, &err);
+    dnx_status st = dnx_net_build(cfg, &(dnx_build){.batch = 1, .threads = 1}, &net, &err);
     cfg_must(!st == (net != NULL) && !st == !err.text[0]);
     if (!st) st = dnx_net_prepare(net, &err);
     float *x = st ? NULL : calloc(dnx_size(net->in), sizeof *x);

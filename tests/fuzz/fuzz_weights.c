@@ -22,7 +22,7 @@ static dnx_net *weights_net(void) {
     dnx_cfg *cfg;
     if (net) return net;
     if (dnx_cfg_parse(weights_cfg, sizeof weights_cfg - 1, "fuzz.cfg", &cfg, NULL)) abort();
-    if (dnx_net_build(cfg, false, 1, 1, &net, NULL)) abort();
+    if (dnx_net_build(cfg, &(dnx_build){.batch = 1, .threads = 1}, &net, NULL)) abort();
     dnx_cfg_free(cfg);
     return net;
 }

@@ -5,7 +5,6 @@
 
 #include "host/loop.h"
 #include "lib/host_common.h"
-#include "host/layers.h"
 #include "net/weights.h"
 
 static int passed, failed, skipped;
@@ -292,7 +291,6 @@ int main(void)
     snprintf(cfg_path, sizeof cfg_path, "%s/a.cfg", dir);
     snprintf(host_path, sizeof host_path, "%s/host.weights", dir);
     snprintf(our_path, sizeof our_path, "%s/our.weights", dir);
-    dnx_net_more_types(dnx_host_types);
     int err = silence_stderr();
     for (size_t i = 0; i < sizeof small / sizeof *small; i++)
         if (write_cfg(small[i].cfg)) predict(small[i].name);

@@ -129,7 +129,9 @@ static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_
     dnx_host *host = NULL;
     const char *text = cases[i].text;
     dnx_status st = dnx_cfg_parse(text, strlen(text), "a.cfg", &cfg, err);
-    if (!st) st = dnx_net_build(cfg, trains, 0, 1, &net, err);
+    const dnx_build how = {.trains = trains, .threads = 1, .types = dnx_host_types,
+                           .teachers = &dnx_cfg_teachers};
+    if (!st) st = dnx_net_build(cfg, &how, &net, err);
     if (cfg) dnx_cfg_free(cfg);
     if (st) return st;
     double before = sum_of(net);
@@ -200,7 +202,6 @@ int main(void)
 {
     int fd = mkstemp(weights);
     if (fd < 0 || close(fd)) return 1;
-    dnx_net_more_types(dnx_host_types);
     for (size_t i = 0; i < CASES; i++) {
         starve(i, false);
         if (cases[i].trains) starve(i, true);

@@ -330,7 +330,6 @@ int main(int argc, char **argv)
     if (!mkdtemp(dir)) return 1;
     snprintf(cfg_path, sizeof cfg_path, "%s/a.cfg", dir);
     snprintf(host_path, sizeof host_path, "%s/host.weights", dir);
-    dnx_net_more_types(dnx_host_types);
     int err = silence_stderr();
     is_table = argc > 1 && !strcmp(argv[1], "-table");
     if (is_table)

@@ -12,6 +12,7 @@
 
 #include "kernels/kernels.h"
 #include "net/net.h"
+#include "train/teachers.h"
 
 static int passed, failed, skipped;
 static const char *where = "FAILED"; /* in front of each message */
@@ -115,7 +116,9 @@ static inline dnx_net *try_net(const char *text, const char *file, bool trains, 
     dnx_net *net = NULL;
     *err = (dnx_err){0};
     if (!dnx_cfg_parse(text, strlen(text), file, &cfg, err)) {
-        dnx_net_build(cfg, trains, batch, threads, &net, err);
+        const dnx_build how = {.trains = trains, .batch = batch, .threads = threads,
+                               .teachers = &dnx_cfg_teachers};
+        dnx_net_build(cfg, &how, &net, err);
         dnx_cfg_free(cfg);
     }
     return net;

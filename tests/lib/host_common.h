@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "host/layers.h"
 #include "net/net.h"
 
 static inline float uniform(float lo, float hi)
@@ -90,7 +91,10 @@ static inline dnx_net *build(const char *path, bool trains, int batch, dnx_err *
 {
     dnx_cfg *cfg = NULL;
     dnx_net *net = NULL;
-    if (!dnx_cfg_read(path, &cfg, err)) dnx_net_build(cfg, trains, batch, 0, &net, err);
+    if (!dnx_cfg_read(path, &cfg, err)) {
+        const dnx_build how = {.trains = trains, .batch = batch, .types = dnx_host_types};
+        dnx_net_build(cfg, &how, &net, err);
+    }
     dnx_cfg_free(cfg);
     return net;
 }

@@ -23,7 +23,8 @@ int main(int argc, char **argv) {
     dnx_net *net;
     if (argc != 7) return 2;
     int batch = atoi(argv[6]);
-    if (dnx_cfg_read(argv[1], &cfg, &err) || dnx_net_build(cfg, true, batch, 2, &net, &err) ||
+    const dnx_build how = {.trains = true, .batch = batch, .threads = 2};
+    if (dnx_cfg_read(argv[1], &cfg, &err) || dnx_net_build(cfg, &how, &net, &err) ||
         dnx_weights_load(net, argv[2], &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;

@@ -1,5 +1,6 @@
-/* Networks that keep no parameters (dnx_net_build_to_run): the same bits as those that do, with the
- * weights that they begin with, with a weights file's and with a packed file's, again and again. */
+/* test_forget.c - networks that keep no weights (dnx_build.keeps_no_weights): the same bits as
+ * those that do, with the weights that they begin with, with those of a weights file and of
+ * a packed file, again and again. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "net/weights_packed.h"
@@ -24,8 +25,8 @@ static dnx_net *build(bool forgets) {
     dnx_net *net = NULL;
     dnx_err err = {0};
     must(!dnx_cfg_parse(text, strlen(text), "forget.cfg", &cfg, &err), err.text);
-    if (forgets) dnx_net_build_to_run(cfg, 0, 2, &net, &err);
-    else dnx_net_build(cfg, false, 0, 2, &net, &err);
+    const dnx_build how = {.keeps_no_weights = forgets, .threads = 2};
+    dnx_net_build(cfg, &how, &net, &err);
     dnx_cfg_free(cfg);
     must(net, err.text);
     return net;
