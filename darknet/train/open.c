@@ -144,9 +144,17 @@ static dnx_status check_classes(const dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
+static bool is_anything_trained(dnx_net *net) {
+    dnx_param list[DNX_MAX_PARAMS];
+    for (int i = net->first_trained; i < net->n; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
+            if (list[k].is_trained) return true;
+    return false;
+}
+
 /* Some layer must be left to train, and the rate must not be 0 at the end. */
-static dnx_status check_training(const dnx_net *net, int batches, dnx_loc at, dnx_err *err) {
-    if (!net->momentum_at[net->n])
+static dnx_status check_training(dnx_net *net, int batches, dnx_loc at, dnx_err *err) {
+    if (!is_anything_trained(net))
         return dnx_fail(err, DNX_EOPTION, at,
                         "nothing would be trained: no layer that is left by stopbackward=1 has "
                         "weights");
@@ -159,7 +167,7 @@ static dnx_status check_training(const dnx_net *net, int batches, dnx_loc at, dn
 }
 
 static dnx_status check(const dnx_train_job *j, int batches, dnx_err *err) {
-    const dnx_net *net = j->net;
+    dnx_net *net = j->net;
     const dnx_node *last = &net->nodes[net->n - 1];
     dnx_loc at = {net->file, 0};
     if (!last->type->is_loss) return DNX_OK; /* dnx_host_open says it */

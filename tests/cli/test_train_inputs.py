@@ -1,0 +1,314 @@
+"""What a run of darknet classifier train depends on: -resume compares all of it, option by option; a
+run of the same name is never replaced unasked; NAME-best.weights keeps its own score; the rate and
+the accuracy in the log are those of the training."""
+import math
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from common import (attempt_all, column, darknet, expect, expect_end, needed, read, summary, write)
+from small_run import CFG, NAMES, data, make_inputs, refuses, start, train
+
+with needed():
+    import numpy as np
+    from PIL import Image
+
+SHORT = ("-batches", "20", "-threads", "1")
+
+
+def make_run():
+    """20 batches in a/, and what 40 give."""
+    make_inputs()
+    expect_end(train(data("faces", "a"), *SHORT))
+    expect_end(train(data("faces", "whole"), "-batches", "40", "-threads", "1"))
+
+
+def resume(cfg=CFG, folder="faces", args=(), **options):
+    """Goes on from a/'s checkpoint to batch 40 with another cfg, data or arguments, in a copy."""
+    shutil.rmtree("b", ignore_errors=True)
+    shutil.copytree("a", "b")
+    write("other/net.cfg", cfg)
+    if "-threads" not in args:
+        args = ("-threads", "1", *args)
+    return train(data(folder, "b", **options), "-resume", "-batches", "40", *args,
+                 cfg="other/net.cfg")
+
+
+# ---- -resume ----
+
+CHANGES = [
+    ("learning_rate=0.002", "learning_rate=0.004", "[net] learning_rate: was 0.002, is 0.004"),
+    ("momentum=0.9", "momentum=0.8", "[net] momentum: was 0.9, is 0.8"),
+    ("seed=3", "seed=3\ndecay=0.01", "[net] decay: was 0.0001, is 0.01"),
+    ("subdivisions=2", "subdivisions=3", "[net] subdivisions: was 2, is 3"),
+    ("batch=12", "batch=6", "[net] batch: was 12, is 6"),
+    ("seed=3", "seed=3\nflip=0", "[net] flip: was 1, is 0"),
+    ("seed=3", "seed=3\ninput_mean=127.5", "[net] input_mean: was 0, is 127.5"),
+    ("seed=3", "seed=3\ninput_scale=0.01", "[net] input_scale: was 0.003921569, is 0.01"),
+    ("seed=3", "seed=3\nburn_in=30", "[net] burn_in: was 0, is 30"),
+    ("policy=constant", "policy=steps\nsteps=9,30\nscales=.1,.1", "[net] policy: was constant, is steps"),
+    ("activation=leaky", "activation=relu", "layer 0 [convolutional] activation: was leaky, is relu"),
+    ("probability=.1", "probability=.2", "layer 1 [dropout] probability: was 0.1, is 0.2"),
+    ("output=3\n", "output=3\nlearning_rate=2\n", "layer 2 [connected] learning_rate: was 1, is 2"),
+    ("[softmax]", "[softmax]\ntemperature=2", "layer 3 [softmax] temperature: was 1, is 2"),
+    ("[softmax]", "[cost]", "layer 3: was softmax, is cost"),
+]
+
+
+def every_option_counts():
+    for old, new, text in CHANGES:
+        cfg = CFG.replace(old, new)
+        expect(cfg != CFG, old)
+        done = resume(cfg)
+        expect_end(done, 1, f"  {text}\n", "b/net.state: is of a run with other inputs: ",
+                   "-force goes on all the same")
+        expect(read("b/net.state") == read("a/net.state"), f"{text}: wrote a checkpoint")
+
+
+def all_differences_are_listed():
+    done = resume(CFG.replace("momentum=0.9", "momentum=0.5").replace("filters=8", "filters=9"))
+    expect_end(done, 1, "  [net] momentum: was 0.9, is 0.5\n",
+               "  layer 0 [convolutional] filters: was 8, is 9\n", ", and more;")
+
+
+def force_goes_on():
+    cfg = CFG.replace("learning_rate=0.002", "learning_rate=0.004")
+    expect_end(resume(cfg, args=["-force"]), 0, "[net] learning_rate: was 0.002, is 0.004")
+    rates = column("b/net.csv", "rate")
+    expect(len(rates) == 40 and abs(rates[19] - .002) < 1e-8 and abs(rates[20] - .004) < 1e-8,
+           f"rates {rates[19:21]}")
+    expect_end(resume(CFG.replace("filters=8", "filters=9"), args=["-force"]), 1,
+               "is of another network")
+
+
+def meaning_counts_not_text():
+    """Comments, spaces, order, defaults that are written out, a larger max_batches, the place of
+    the images: the same run, and the same bits."""
+    cfg = ("# a comment\n" + CFG.replace("=", " = ").replace("max_batches = 60", "max_batches=900")
+           .replace("seed = 3", "decay=0.0001 ; the default\nflip=1\nseed=3"))
+    shutil.copytree("faces", "elsewhere")
+    done = resume(cfg, "elsewhere")
+    expect_end(done, 0, "(remark) [data] train: was faces, is elsewhere")
+    expect(read("b/net.weights") == read("whole/net.weights"), "weights differ")
+
+
+def threads_are_a_remark():
+    done = resume(args=["-threads", "2"])
+    expect_end(done, 0, "(remark) -threads: was 1, is 2")
+
+
+def data_counts():
+    """Another image of the same name; a class that is gone, so that all behind it move."""
+    shutil.copytree("faces", "new")
+    shutil.copy("new/ann/00.jpg", "new/bob/19.jpg")
+    expect_end(resume(folder="new"), 1, "  [data] content: was ")
+    os.rename("new/bob", "new/.bob")
+    os.symlink("nowhere", "new/bob")
+    expect_end(resume(folder="new"), 1, "  [data] images: was 60, is 40\n",
+               "  class 1: was bob, is cid\n")
+    expect(read("a/net.names") == b"ann\nbob\ncid\n", "names of the classes")
+
+
+def teachers_count():
+    write("kd.cfg", CFG + "[kd_feature]\nteacher=net.cfg\nweights=teacher.weights\n")
+    expect_end(darknet("init", "net.cfg", "teacher.weights"))
+    file = data("faces", "kd")
+    expect_end(train(file, *SHORT, cfg="kd.cfg"))
+    args = ("-resume", "-batches", "40", "-threads", "1")
+    refuses(file, "  -cache: was no, is yes\n", cfg="kd.cfg", args=[*args, "-cache", "cache"])
+    shutil.copy("a/net.weights", "teacher.weights")
+    refuses(file, "  teacher 0 weights: was ", cfg="kd.cfg", args=args)
+
+
+# ---- files of another run ----
+
+def files_of(name):
+    return {f: read(os.path.join(name, f)) for f in os.listdir(name)}
+
+
+def no_run_is_replaced():
+    shutil.copytree("a", "kept")
+    file, before = data("faces", "kept"), files_of("kept")
+    refuses(file, "kept/net.state: a run of this name is there: -resume goes on with it, -name or "
+            "-out makes another one, -force replaces it", args=SHORT)
+    expect(files_of("kept") == before, "files changed")
+    expect_end(train(file, "-name", "second", "-seed", "9", *SHORT))
+    expect_end(train(file, "-out", "third", "-seed", "9", *SHORT))
+    expect(read("kept/second.weights") == read("third/net.weights"), "-name and -out")
+    expect({k: v for k, v in files_of("kept").items() if k in before} == before, "files changed")
+    write("kept/net-best.weights", "another run's")
+    expect_end(train(file, "-force", "-seed", "9", *SHORT))
+    expect(read("kept/net.weights") == read("third/net.weights"), "-force")
+    expect(len(column("kept/net.csv", "batch")) == 20, "lines of the log")
+    expect(not os.path.exists("kept/net-best.weights"), "the other run's best is still there")
+
+
+def nothing_left():
+    """Weights, or a checkpoint, with all batches behind them: an error, and nothing is written."""
+    shutil.copy("a/net.weights", "done.weights")
+    file = data("faces", "left")
+    refuses(file, "done.weights: has 20 batches behind it, and -batches is 20: nothing is left to "
+            "train; -clear counts from 0", args=["done.weights", *SHORT])
+    expect(not os.path.exists("left"), "a folder was made")
+    before = files_of("a")
+    refuses("a.data", "a/net.state: has 20 batches behind it", "larger -batches",
+            args=["-resume", *SHORT])
+    expect(files_of("a") == before, "files changed")
+    write("frozen.cfg", CFG.replace("[softmax]", "[softmax]\nstopbackward=1"))
+    refuses(file, "nothing would be trained", cfg="frozen.cfg")
+    write("poly.cfg", CFG.replace("policy=constant", "policy=poly"))
+    refuses(file, "policy=poly: the rate is 0 from max_batches=60 on", cfg="poly.cfg",
+            args=["-batches", "61"])
+
+
+def started_from_weights():
+    """Weights that have seen batches begin a log of their own."""
+    file = data("faces", "from")
+    write("from/net.csv", read("a/net.csv"))
+    expect_end(train(file, "done.weights", "-batches", "30", "-threads", "1"))
+    expect(column("from/net.csv", "batch") == list(range(21, 31)), "the log")
+
+
+def one_process_at_a_time():
+    file = data("faces", "two")
+    first = start(file, "-batches", "100000", "-threads", "1", stdout=subprocess.PIPE, text=True)
+    while "batch 50/" not in first.stdout.readline():
+        expect(first.poll() is None, "ended")
+    second = train(file, *SHORT)
+    expect_end(second, 1, f"is in use by process {first.pid} on ")
+    expect_end(train(file, "-name", "own", *SHORT))
+    first.send_signal(signal.SIGTERM)
+    expect(first.wait(20) == 1, f"exit status {first.returncode}")
+    batches = len(column("two/net.csv", "batch"))
+    again = start(file, "-resume", "-batches", "100000", "-threads", "1", "-every", "20",
+                  stdout=subprocess.PIPE, text=True)
+    while "batch " not in again.stdout.readline():
+        expect(again.poll() is None, "ended")
+    again.kill()
+    again.wait()
+    expect_end(train(file, "-resume", "-batches", str(batches + 3000), "-threads", "1"))
+
+
+# ---- the best network ----
+
+def best_keeps_its_score():
+    """A worse one never replaces it: not after a kill, nor when its note is lost."""
+    lines = [f"ann\t{k}\t{k + 4}\n" for k in (1, 2)] + [f"ann\t{k}\tbob\t{k}\n" for k in (1, 2)]
+    write("pairs.txt", "2\n" + "".join(lines))
+    for name in NAMES[:2]:
+        for i in range(1, 7):
+            write(f"lfw/{name}/{name}_{i:04}.jpg", read(f"faces/{name}/{4 * (i % 4) + 1:02}.jpg"))
+    file = data("faces", "best")
+    pairs = ("-pairs", "pairs.txt", "-faces", "lfw", "-verify", "10", "-threads", "1")
+    done = train(file, *pairs, "-batches", "20")
+    expect_end(done)
+    expect("chosen as the best on these very pairs: expect less on others" in done.stdout,
+           done.stdout)
+    note, weights = read("best/net-best.txt").decode(), read("best/net-best.weights")
+    score = float(note.split("accuracy=")[1].split()[0])
+    expect("pairs=" in note and "weights=" in note and "batch=" in note, note)
+    write("best/net-best.txt", note.replace(f"accuracy={score:.9g}", "accuracy=2"))
+    done = train(file, *pairs, "-resume", "-batches", "30")
+    expect_end(done)
+    expect("the best so far" not in done.stdout and read("best/net-best.weights") == weights,
+           "a worse network replaced it")
+    os.remove("best/net-best.txt")
+    done = train(file, *pairs, "-resume", "-batches", "40")
+    expect_end(done)
+    expect(f"net-best.weights: verified again, {100 * score:.2f} % of the pairs are right"
+           in done.stdout, done.stdout)
+    write("best/net-best.weights", weights[:100])
+    expect_end(train(file, *pairs, "-resume", "-batches", "50"), 0,
+               "the next verification replaces it")
+    expect(len(read("best/net-best.weights")) == len(weights), "it did not replace it")
+
+
+# ---- the log ----
+
+def rates_are_those_of_the_policy():
+    """random: of the seed, and the same after a resume. sigmoid: before its step too."""
+    for policy in ("policy=random\npower=2", "policy=sigmoid\ngamma=.5\nstep=12"):
+        write("rate.cfg", CFG.replace("policy=constant", policy))
+        args = ("-threads", "1", "-force")
+        for name, batches in (("r1", "20"), ("r2", "8"), ("r3", "20")):
+            seed = ("-seed", "7") if name == "r3" else ()
+            expect_end(train(data("faces", name), "-batches", batches, *args, *seed, cfg="rate.cfg"))
+        expect_end(train("r2.data", "-batches", "20", "-resume", *args, cfg="rate.cfg"))
+        rates = [column(f"{name}/rate.csv", "rate") for name in ("r1", "r2", "r3")]
+        expect(rates[0] == rates[1], "a resume changes the rates")
+        expect(read("r1/rate.weights") == read("r2/rate.weights"), "weights differ")
+        if "random" in policy:
+            expect(rates[0] != rates[2], "-seed has no effect")
+            expect(all(0 <= r < .002 for r in rates[0]), f"{rates[0]}")
+        else:
+            want = [.002 / (1 + math.exp(.5 * (i - 12))) for i in range(1, 21)]
+            expect(np.allclose(rates[0], want, rtol=1e-5), f"{rates[0]}")
+
+
+def accuracy_of_a_map():
+    """A [softmax] over a map counts classes in the order C, H, W, and so does the accuracy."""
+    rng = np.random.default_rng(2)
+    for c in range(3):
+        for i in range(8):
+            pixels = np.zeros((16, 48, 3), np.uint8)
+            pixels[:, 16 * c:16 * c + 16] = 200
+            pixels = np.clip(pixels + rng.normal(0, 9, pixels.shape), 0, 255).astype(np.uint8)
+            os.makedirs(f"map/{c}", exist_ok=True)
+            Image.fromarray(pixels).save(f"map/{c}/{i}.png")
+    write("map.cfg", """[net]
+batch=12
+height=16
+width=48
+channels=3
+max_batches=60
+learning_rate=0.02
+flip=0
+[convolutional]
+filters=2
+size=16
+stride=16
+activation=linear
+[softmax]
+""")
+    expect_end(train(data("map", "maps"), cfg="map.cfg"))
+    last = column("maps/map.csv", "loss")[-1], column("maps/map.csv", "accuracy")[-1]
+    expect(last[0] < .2 and last[1] > .95, f"loss, accuracy: {last}")
+
+
+def runs_are_listed():
+    done = darknet("runs")
+    expect_end(done)
+    lines = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
+    expect(lines["whole/net"][:2] == ["done", "40/40"], f"{lines['whole/net']}")
+    expect(lines["third/net"][:2] == ["done", "20/20"] and "9" in lines["third/net"],
+           f"{lines['third/net']}")
+    record = read("third/net.run").decode()
+    for text in ("command=", " -out third -seed 9 -batches 20", "[net] learning_rate=0.002",
+                 "processor=", "build=", "began=", "seconds=", "seed=9", "loss="):
+        expect(text in record, f"no {text} in {record}")
+    expect(darknet("runs", "faces").stdout == "no runs in faces\n", "a folder without runs")
+    expect(darknet("runs", "absent").returncode == 1, "a folder that is not there")
+
+
+def killed_runs_are_told():
+    file = data("faces", "dead")
+    run_ = start(file, "-batches", "100000", "-every", "10", "-threads", "1")
+    limit = time.time() + 20
+    while not os.path.exists("dead/net.run") and time.time() < limit:
+        time.sleep(.01)
+    line = darknet("runs", "dead").stdout.splitlines()[-1]
+    expect("  running  " in line, line)
+    run_.kill()
+    run_.wait()
+    line = darknet("runs", "dead").stdout.splitlines()[-1]
+    expect("  killed" in line, line)
+
+
+attempt_all(make_run, every_option_counts, all_differences_are_listed, force_goes_on,
+            meaning_counts_not_text, threads_are_a_remark, data_counts, teachers_count,
+            no_run_is_replaced, nothing_left, started_from_weights, one_process_at_a_time,
+            best_keeps_its_score, rates_are_those_of_the_policy, accuracy_of_a_map,
+            runs_are_listed, killed_runs_are_told)
+summary()
