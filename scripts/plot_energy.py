@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""plot_energy.py energy.csv out.png [-title TEXT]: the share of the responses' energy that the first
-eigenvectors hold, a curve for each layer, from the CSV that `darknet compress low-rank -csv` writes.
-Dots: the ranks that were chosen."""
+"""plot_energy.py energy.csv out.png [-title TEXT]: the share of the responses' energy that the
+first eigenvectors hold, a curve for each layer, from the CSV that `darknet compress low-rank -csv`
+writes. Dots: the ranks that were chosen."""
 import argparse
 import csv
 import sys

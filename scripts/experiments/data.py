@@ -142,5 +142,5 @@ def check_paths(args):
             raise Failure(f"{name} {path}: " + (f"is no {what}" if os.path.exists(path) else
                                                 f"No such {what}"))
         if "\n" in path or is_folder and "," in path:
-            raise Failure(f"{name} {path}: a comma or a new line cannot stand in this path, because "
+            raise Failure(f"{name} {path}: a comma or a new line cannot stand in this path: "
                           "a .data file separates folders by them")

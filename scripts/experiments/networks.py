@@ -72,8 +72,8 @@ def student_cfg(args, method, width, seed, classes, teacher):
 
 
 def beside(args, path):
-    """A path as a cfg in out/NAME names it: relative where it is below --out, so that the folder may
-    be moved."""
+    """A path as a cfg in out/NAME names it: relative where it is below --out, so that the folder
+    may be moved."""
     inside = os.path.relpath(path, args.out)
     return path if inside.startswith("..") else os.path.join("..", inside)
 

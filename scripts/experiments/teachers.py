@@ -9,7 +9,7 @@ from lib.processes import darknet, run
 
 
 def planned(args, data):
-    """(cfg text, length of the features) of the teacher, before any work. A given one is checked."""
+    """(cfg text, length of the features) of the teacher, before the work; checks a given one."""
     if not args.teacher_weights:
         return teacher_cfg(args, data.classes), 512
     run([darknet(), "check", args.teacher_cfg, args.teacher_weights], capture=True)

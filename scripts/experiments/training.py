@@ -66,8 +66,9 @@ def set_aside(folder):
 
 
 def train(args, name, text, data, source, teacher=(), options=(), start=()):
-    """Trains the network of a cfg text in out/name; returns its cfg and weights. data: a .data file;
-    start: arguments that name weights, for a training that begins; the rest: of made_from()."""
+    """Trains the network of a cfg text in out/name; returns its cfg and weights. data: a .data
+    file; start: arguments that name weights, for a training that begins; the rest: of
+    made_from()."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
     now = made_from(args, text, source, teacher, options, start)

@@ -68,8 +68,8 @@ def embed(cfg, weights, folder, found, flip="none", threads=0):
             if not os.path.exists(out + ".skipped"):
                 raise
             bad = read(out + ".skipped").splitlines()
-            raise Failure(f"{folder}: {len(bad)} of {len(names)} images cannot be used:\n  " + "\n  ".join(
-                bad[:20] + ["..."] * (len(bad) > 20))) from e
+            raise Failure(f"{folder}: {len(bad)} of {len(names)} images cannot be used:"
+                          + fingerprints.listed(bad, 20)) from e
         got, vectors = embeddings.read(out)
     if len(got) != len(names):
         raise Failure(f"{darknet()} embed gave {len(got)} of {len(names)} images")

@@ -3,8 +3,8 @@
     net, layers = plan("cfg/mobilefacenet.cfg")
     arrays = read_weights("some.weights", layers)
 
-Knows [net], [convolutional], [depthwise], [global_depthwise] and linear [shortcut], no more. It shares
-no code with the C side: the tests use it as a second opinion."""
+Knows [net], [convolutional], [depthwise], [global_depthwise] and linear [shortcut], no more. It
+shares no code with the C side: the tests use it as a second opinion."""
 import math
 import re
 import struct
@@ -101,7 +101,8 @@ def plan(path):
                 if name == "depthwise":
                     filters = c * whole(o, "multiplier", 1, at)
             if c % groups or filters % groups:
-                raise Failure(f"{at} groups={groups}: must divide {c} channels and {filters} filters")
+                raise Failure(f"{at} groups={groups}: must divide {c} channels and {filters} "
+                              "filters")
             shape = (filters, c // groups, kh, kw)
             layer.update(cin=c, stride=stride, pad=pad, groups=groups, shape=shape)
             names = ["biases"] + (["scales", "mean", "variance"] if layer["bn"] else [])

@@ -33,10 +33,11 @@ def whole_file(path, binary=False, sync=True):
         return
     if mode is not None and not os.access(target, os.W_OK):
         raise Failure(f"{path}: is write-protected")
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    number, temporary = tempfile.mkstemp(".tmp", "." + os.path.basename(target)[:100] + ".",
-                                         os.path.dirname(target))
+    temporary = None
     try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        number, temporary = tempfile.mkstemp(".tmp", "." + os.path.basename(target)[:100] + ".",
+                                             os.path.dirname(target))
         with open(number, "wb" if binary else "w", **text) as f:
             yield f
             f.flush()
@@ -46,6 +47,8 @@ def whole_file(path, binary=False, sync=True):
         os.replace(temporary, target)
     except OSError as e:
         remove(temporary)
+        if e.errno is None:
+            raise
         raise OSError(e.errno, e.strerror, path) from e  # not the temporary name
     except BaseException:
         remove(temporary)
@@ -71,7 +74,8 @@ def sync_folder(folder):
 
 
 def remove(path):
-    with contextlib.suppress(OSError):
+    """Removes a file; path may be None, and the file may be gone."""
+    with contextlib.suppress(OSError, TypeError):
         os.remove(path)
 
 

@@ -1,5 +1,6 @@
-"""What a result was made from. A fingerprint is a flat {name of an input: text}; it is stored in the
-result's file and compared when the work goes on, so that no result of other inputs is reused."""
+"""What a result was made from. A fingerprint is a flat {name of an input: text}; it is stored in
+the result's file and compared when the work goes on, so that no result of other inputs is reused.
+"""
 import functools
 import hashlib
 import os

@@ -33,9 +33,9 @@ def die_with(parent):
 
 
 class Forward:
-    """While a child runs: SIGINT, SIGTERM and SIGHUP are sent on to it, so that it can save its work,
-    and a second one kills it. Ctrl-Z and its end pause it, too. After the child's end the signal
-    is raised here as Stopped. Signals that the caller's shell ignores stay ignored."""
+    """While a child runs: SIGINT, SIGTERM and SIGHUP are sent on to it, so that it can save its
+    work, and a second one kills it. Ctrl-Z pauses it, too. After the child's end the signal is
+    raised here as Stopped. Signals that the caller's shell ignores stay ignored."""
 
     def __init__(self):
         self.process = self.first = None

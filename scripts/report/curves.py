@@ -30,7 +30,8 @@ def read(path):
 
 def smooth(values, share=.02):
     """Mean over a window around each point, which neither lags behind the values nor leans to a
-    side at the ends: there the window is smaller. share: of all points on each side. NaN stays out."""
+    side at the ends: there the window is smaller. share: of all points on each side. NaN stays
+    out of it."""
     reach = max(1, int(share * len(values)))
     sums, counts = [0.], [0]
     for v in values:

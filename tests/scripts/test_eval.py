@@ -232,8 +232,8 @@ def test_run(folder):
             path = write(os.path.join(folder, "lfw", p, f"{p}_000{k}.png"), "")
             image.imsave(path, np.full((4, 4, 3), .5))
     pairs = write(os.path.join(folder, "lfw", "pairs.txt"), "\n".join(lines))
-    fake = write(os.path.join(folder, "fake"), FAKE.format(python=sys.executable,
-                                                           tests=os.path.join(ROOT, "tests", "scripts")))
+    tests = os.path.join(ROOT, "tests", "scripts")
+    fake = write(os.path.join(folder, "fake"), FAKE.format(python=sys.executable, tests=tests))
     os.chmod(fake, 0o755)
     os.environ["DARKNET_BIN"] = fake
     out, lfw = os.path.join(folder, "out"), os.path.join(folder, "lfw")
@@ -261,7 +261,8 @@ def test_run(folder):
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--versus", pairs)
     check(status == 1 and f"{pairs}: is not JSON" in error, "versus rubbish", error)
     status, text, error = run("net.cfg", "bad", lfw, pairs, "--out", out)
-    check((status, error) == (1, "eval_lfw.py: x.weights: too short\n"), "the command's error", error)
+    check((status, error) == (1, "eval_lfw.py: x.weights: too short\n"), "the command's error",
+          error)
     os.remove(os.path.join(lfw, "A", "A_0001.png"))
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out)
     check(status == 1 and "A/A_0001" in error, "missing image", error)
@@ -290,7 +291,7 @@ def refusals(lfw, pairs, out):
     write("other.json", '{"right": [1], "pair_names": [["a", "b"]]}')
     for words, text in ((("--out", pairs), f"{pairs}: is a file, not a folder"),
                         (("--out", "/proc/none"), "/proc/none: "),
-                        (("--out", out, "--versus", "list.json"), "list.json: holds no JSON object"),
+                        (("--out", out, "--versus", "list.json"), "list.json: holds no JSON"),
                         (("--out", out, "--versus", "torn.json"), "torn.json: is not JSON"),
                         (("--out", out, "--versus", "other.json"), 'other.json: has no "scores"'),
                         (("--out", out, "--versus", "none"), "none: No such file")):

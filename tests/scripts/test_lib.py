@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""scripts/lib: files that are whole or not there, the lock of a folder, children that end with their
-parent, fingerprints, and how a script ends."""
+"""scripts/lib: files that are whole or not there, the lock of a folder, children that end with
+their parent, fingerprints, and how a script ends."""
+import errno
 import os
 import signal
 import subprocess
@@ -73,7 +74,8 @@ def files():
     write_json("j", {"k": 1})
     check(read_json("j", "k") == {"k": 1}, "JSON")
     for text, said in (("", "is not JSON"), ('{"k": ', "is not JSON"), ("[1]", "no JSON object"),
-                       ("{}", 'has no "k"'), ("[" * 100000, "is not JSON"), ("\xff\xfe", "not JSON")):
+                       ("{}", 'has no "k"'), ("[" * 100000, "is not JSON"),
+                       ("\xff\xfe", "not JSON")):
         write("j", text)
         fails(f"JSON {text[:9]}", said, read_json, "j", "k")
         check(read_result("j", "k") is None, "a torn result is none")
@@ -84,6 +86,29 @@ def write_not_finite():
         write_json("nan.json", {"k": float("nan")})
     except ValueError as e:
         raise Failure(str(e)) from e
+
+
+def faults():
+    """Each call that writing makes fails in turn: the old file stays, no temporary one is left, the
+    message names the file."""
+    write_whole("f", "old")
+    calls = {"mkstemp": tempfile, "fchmod": os, "fsync": os, "replace": os, "makedirs": os}
+    for name, module in calls.items():
+        real = getattr(module, name)
+        for error in (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            def fail(*_args, **_more):
+                raise OSError(error, os.strerror(error), "inner")
+            setattr(module, name, fail)
+            before = names()
+            try:
+                write_json("f", {"new": 1})
+            except OSError as e:
+                check(e.errno == error and "f: " in text_of(e), f"{name}: the message", text_of(e))
+            else:
+                check(False, f"{name} {error}: is not noticed")
+            finally:
+                setattr(module, name, real)
+            check(read("f") == b"old" and names() == before, f"{name}: the old file stays")
 
 
 def full_disk():
@@ -152,8 +177,8 @@ def wait_for(condition):
 
 
 def children():
-    """Ctrl-C and SIGTERM reach the child once, and we wait for it; twice kills; whatever ends us ends
-    the child."""
+    """Ctrl-C and SIGTERM reach the child once, and we wait for it; twice kills; whatever ends us
+    ends the child."""
     write("child.py", CHILD)
     for number, kind, saves in ((signal.SIGINT, "good", True), (signal.SIGTERM, "good", True),
                                 (signal.SIGINT, "deaf", False), (signal.SIGKILL, "good", True)):
@@ -248,13 +273,14 @@ def text():
 def endings():
     """One line and status 1, whatever went wrong; no module: says which package."""
     head = "import sys\nsys.argv[0] = 'x.py'\nfrom lib.errors import *\n"
-    for code, said in (("lambda: open('/none/file')", "x.py: /none/file: No such file or directory"),
+    for code, said in (("lambda: open('/none/file')", "x.py: /none/file: No such file"),
                        ("lambda: 1 / 0", "ZeroDivisionError"),
                        ("lambda: open('a' * 5000)", "x.py: aaa")):
         process = python(f"{head}sys.exit(run_main({code}))")
         error = process.communicate(timeout=20)[1]
         check(process.returncode == 1 and said in error, code, error)
-        check(("Traceback" in error) == (said == "ZeroDivisionError"), "only our faults trace", error)
+        check(("Traceback" in error) == (said == "ZeroDivisionError"), "only our faults trace",
+              error)
     process = python(head + "needs('json', 'no_such_module')")
     error = process.communicate(timeout=20)[1]
     check(process.returncode == 1 and "x.py: no_such_module is not installed for" in error,
@@ -266,7 +292,7 @@ def endings():
 
 with tempfile.TemporaryDirectory() as temporary:
     os.chdir(temporary)
-    for test in (files, full_disk, lock, children, workers, prints, text, endings):
+    for test in (files, faults, full_disk, lock, children, workers, prints, text, endings):
         test()
     os.chdir("/")
 summary()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""scripts/plot_training.py and plot_energy.py: smoothing that does not lag, several logs, torn logs,
-and one line for each mistake. Skips without matplotlib."""
+"""scripts/plot_training.py and plot_energy.py: smoothing that does not lag, several logs, torn
+logs, and one line for each mistake. Skips without matplotlib."""
 import math
 import os
 import tempfile

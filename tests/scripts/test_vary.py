@@ -109,7 +109,7 @@ def check_errors():
                         (("nowhere", "--out", "five"), "nowhere: No such folder"),
                         (("faces", "nowhere", "--out", "five"), "nowhere: No such folder"),
                         (("empty", "--out", "five"), "no images in empty"),
-                        (("faces", "--out", "five", "--varied", "0", "--mixed", "0"), "not both 0")):
+                        (("faces", "--out", "five", "--varied", "0", "--mixed", "0"), "both 0")):
         done = vary(*words)
         check(done.returncode != 0 and text in done.stderr and "Traceback" not in done.stderr,
               words, done.stderr)

@@ -13,9 +13,13 @@ import argparse
 import ctypes
 import json
 import os
-import subprocess
+import sys
 import tempfile
 import time
+
+from lib import processes
+from lib.arguments import whole
+from lib.errors import run_main
 
 SHAPES = [(14, 256), (28, 128), (7, 512)]  # side, channels in and out
 NET = "[net]\nbatch=1\nheight={0}\nwidth={0}\nchannels={1}\n"
@@ -28,9 +32,8 @@ def ours(darknet, text, threads, folder):
     path = os.path.join(folder, "one.cfg")
     with open(path, "w") as f:
         f.write(text)
-    out = subprocess.run([darknet, "bench", path, "-json", "-threads", str(threads), "-runs", "50"],
-                         check=True, capture_output=True, text=True).stdout
-    return json.loads(out)
+    return json.loads(processes.run([darknet, "bench", path, "-json", "-threads", str(threads),
+                                     "-runs", "50"], capture=True))
 
 
 class OneDnn:
@@ -112,15 +115,8 @@ def peers(side, channels):
     return found
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    parser.add_argument("-darknet", default=os.path.join(here, "bin", "darknet"))
-    parser.add_argument("-rounds", type=int, default=5)
-    parser.add_argument("-threads", type=int, default=1)
-    args = parser.parse_args()
-    if args.rounds < 1 or args.threads < 1:
-        parser.error("-rounds and -threads must be at least 1")
+def compare(args):
+    darknet = args.darknet or processes.darknet()
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # oneDNN's
     with tempfile.TemporaryDirectory() as folder:
         for side, channels in SHAPES:
@@ -128,7 +124,7 @@ def main():
             others = peers(side, channels)
             for _ in range(args.rounds):
                 for name, text in (("binary", BINARY), ("float32", FLOAT)):
-                    out = ours(args.darknet, text.format(side, channels), args.threads, folder)
+                    out = ours(darknet, text.format(side, channels), args.threads, folder)
                     times[name].append(out["fastest"])
                 for name, run in others.items():
                     for _ in range(10):
@@ -143,5 +139,14 @@ def main():
                       % (name, min(all_ms), min(all_ms) / ours_ms))
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-darknet", metavar="FILE", help="default: bin/darknet")
+    parser.add_argument("-rounds", type=whole(1), default=5)
+    parser.add_argument("-threads", type=whole(1, 64), default=1)
+    return run_main(compare, parser.parse_args())
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
