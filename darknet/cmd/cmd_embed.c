@@ -212,14 +212,14 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
         st = dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
     double start = dnx_now();
     dnx_flush_denormals();
-    if (!st) {
-        st = save(&j, last, a, err);
-        dnx_status told = st == DNX_ESTOP ? st : tell_skipped(&j, a->out, err);
-        if (!st) st = told;
-    }
-    if (j.done && (!st || j.skipped.n))
+    bool is_written = !st && !(st = save(&j, last, a, err));
+    if (is_written)
         printf("%zu images, %zu numbers each, %.2f s\n", j.done,
                dnx_size(net->nodes[last].out) * (flip == CONCAT ? 2 : 1), dnx_now() - start);
+    if (is_written || (l.n && j.skipped.n == l.n)) {
+        dnx_status told = tell_skipped(&j, a->out, err);
+        if (!st) st = told;
+    }
     dnx_free(j.x);
     free(j.errors);
     free(j.names);
