@@ -202,10 +202,10 @@ static void align_one(job *j, item *it, dnx_err *err) {
     free(path);
 }
 
-static void align_share(void *arg, int t, int threads) {
+static void align_next(void *arg, int t, long i) {
+    (void)t;
     job *j = arg;
-    for (size_t i = j->first + (size_t)t; i < j->last && !j->cannot_write; i += (size_t)threads)
-        align_one(j, &j->item[i], &j->said[i - j->first]);
+    if (!j->cannot_write) align_one(j, &j->item[j->first + (size_t)i], &j->said[i]);
 }
 
 /* ---- all of them ---- */
@@ -270,7 +270,7 @@ static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *er
     for (j->first = 0; j->first < j->n && !j->cannot_write; j->first = j->last) {
         j->last = j->n - j->first > AT_ONCE ? j->first + AT_ONCE : j->n;
         memset(j->said, 0, sizeof j->said);
-        dnx_pool_run(pool, align_share, j);
+        dnx_pool_each(pool, (long)(j->last - j->first), align_next, j);
         for (size_t i = j->first; i < j->last; i++) {
             const dnx_err *said = &j->said[i - j->first];
             if (said->text[0]) fprintf(stderr, "%s\n", said->text);

@@ -57,17 +57,14 @@ typedef struct {
 
 static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
-static void load_share(void *arg, int t, int threads) {
+static void load(void *arg, int t, long i) {
+    (void)t;
     job *j = arg;
     size_t size = dnx_size(j->net->in);
-    long lo, hi;
-    dnx_share(j->count, t, threads, &lo, &hi);
-    for (long i = lo; i < hi; i++) {
-        float *x = j->x + (size_t)i * size;
-        j->errors[i] = (dnx_err){0};
-        dnx_images_load(j->images, j->first + (size_t)i, j->net, x,
-                        j->flip ? x + (size_t)j->net->batch * size : NULL, &j->errors[i]);
-    }
+    float *x = j->x + (size_t)i * size;
+    j->errors[i] = (dnx_err){0};
+    dnx_images_load(j->images, j->first + (size_t)i, j->net, x,
+                    j->flip ? x + (size_t)j->net->batch * size : NULL, &j->errors[i]);
 }
 
 /* Closes the gaps of the images that cannot be loaded; these are skipped. */
@@ -136,7 +133,7 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
         if ((st = dnx_stop_check(err))) break;
         step = left < (size_t)j->net->batch ? left : (size_t)j->net->batch;
         j->count = (int)step;
-        dnx_pool_run(j->net->pool, load_share, j);
+        dnx_pool_each(j->net->pool, j->count, load, j);
         st = close_gaps(j, err);
         if (!st) st = embed(j, last, a->unit, out, err);
         if (!st) dnx_embeddings_rows(&f, out, (size_t)j->count);

@@ -241,12 +241,10 @@ typedef struct {
     dnx_err *errors; /* one a thread */
 } job;
 
-static void load_share(void *arg, int t, int threads) {
+static void load_one(void *arg, int t, long i) {
     job *j = arg;
     size_t size = dnx_size(j->m->net->in);
-    long lo, hi;
-    dnx_share(j->count, t, threads, &lo, &hi);
-    for (long i = lo; i < hi && !j->errors[t].status; i++)
+    if (!j->errors[t].status)
         load(j->m->net, j->t->path[j->first + (size_t)i], dnx_image_center,
              j->m->x + (size_t)i * size, &j->errors[t]);
 }
@@ -279,7 +277,7 @@ static dnx_status validate(const dnx_testset *t, model *m, dnx_err *err) {
     for (j.first = 0; !st && j.first < t->n; j.first += (size_t)j.count) {
         size_t left = t->n - j.first;
         j.count = left < (size_t)m->net->batch ? (int)left : m->net->batch;
-        dnx_pool_run(m->net->pool, load_share, &j);
+        dnx_pool_each(m->net->pool, j.count, load_one, &j);
         for (int k = 0; !st && k < threads; k++)
             if (j.errors[k].status) {
                 *err = j.errors[k];

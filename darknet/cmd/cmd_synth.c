@@ -232,7 +232,8 @@ static dnx_status write_set(const set *s, int threads, dnx_err *err) {
     name(whole, s, "synth.txt");
     describe(s, text);
     if (threads <= 0) threads = dnx_processors();
-    dnx_pool *pool = dnx_pool_new(threads < 1 ? 1 : threads > 64 ? 64 : threads);
+    threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
+    dnx_pool *pool = dnx_pool_new_shares(threads, 4 * threads);
     if (!pool) return dnx_fail(err, DNX_EMEM, at(s->out), "no memory for the threads");
     all += (long)FOLDS * fold_identities(s) * TEST_IMAGES;
     dnx_status st = write_file(partial, text, strlen(text), err);

@@ -190,17 +190,16 @@ static void load_image(const job *j, int i, dnx_err *err) {
     }
 }
 
-static void load_share(void *arg, int t, int threads) {
+static void load_one(void *arg, int t, long i) {
     job *j = arg;
-    for (int i = t; i < j->count && !j->errors[t].status; i += threads)
-        load_image(j, i, &j->errors[t]);
+    if (!j->errors[t].status) load_image(j, (int)i, &j->errors[t]);
 }
 
 /* The images from j->first on, a batch of them or the rest. */
 static dnx_status load_batch(job *j, dnx_err *err) {
     dnx_net *net = j->net;
     j->count = j->v->n - j->first < net->batch ? j->v->n - j->first : net->batch;
-    dnx_pool_run(net->pool, load_share, j);
+    dnx_pool_each(net->pool, j->count, load_one, j);
     for (int t = 0; t < dnx_pool_threads(net->pool); t++)
         if (j->errors[t].status) {
             if (err) *err = j->errors[t];

@@ -1,5 +1,4 @@
 /* run.c - a network's layers forward and backward, one by one or all. */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -32,16 +31,22 @@ static dnx_fused fused_of(const dnx_net *net, int lane, int i) {
                        .deferred = before < 0 ? NULL : net->links[before].deferred};
 }
 
-void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
-                           const float *truth, double *loss) {
-    if (loss) *loss = 0;
-    if (net->links[i].merged_into >= 0) return;
-    dnx_pass p = pass_of(net, 0, i, x, batch, truth);
-    dnx_fused fused = fused_of(net, 0, i);
+/* Returns the batch's loss. */
+static double forward(dnx_net *net, int lane, int i, const float *x, int batch, bool training,
+                      const float *truth) {
+    if (net->links[i].merged_into >= 0) return 0;
+    dnx_pass p = pass_of(net, lane, i, x, batch, truth);
+    dnx_fused fused = fused_of(net, lane, i);
     p.is_training = training;
     p.fused = &fused;
     net->nodes[i].type->forward(&net->nodes[i], &p);
-    if (loss) *loss = p.loss;
+    return p.loss;
+}
+
+void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
+                           const float *truth, double *loss) {
+    double sum = forward(net, 0, i, x, batch, training, truth);
+    if (loss) *loss = sum;
 }
 
 void dnx_net_backward_begin(dnx_net *net) {
@@ -93,7 +98,6 @@ typedef struct {
     int batch, last;
     const dnx_tap *taps;
     int n_taps;
-    atomic_int next; /* image that nobody took */
 } job;
 
 static void copy(const job *j, int lane, int layer, int first, int count) {
@@ -106,24 +110,18 @@ static void copy(const job *j, int lane, int layer, int first, int count) {
                    sizeof(float) * size * (size_t)count);
 }
 
-/* Takes chunks of images through the layers until none is left. */
-static void run_lane(void *arg, int lane, int lanes) {
-    (void)lanes;
+/* Takes chunk c of the images through the layers. */
+static void run_chunk(void *arg, int lane, long c) {
     job *j = arg;
     dnx_net *net = j->net;
     double *laps = net->laps ? net->laps + (size_t)lane * (size_t)net->n : NULL;
-    for (int b; (b = atomic_fetch_add(&j->next, net->chunk)) < j->batch;) {
-        int count = j->batch - b < net->chunk ? j->batch - b : net->chunk;
-        const float *x = j->x + (size_t)b * dnx_size(net->in);
-        for (int i = 0; i <= j->last; i++) {
-            double start = laps ? dnx_now() : 0;
-            dnx_pass p = pass_of(net, lane, i, x, count, NULL);
-            dnx_fused fused = fused_of(net, lane, i);
-            p.fused = &fused;
-            if (net->links[i].merged_into < 0) net->nodes[i].type->forward(&net->nodes[i], &p);
-            copy(j, lane, i, b, count);
-            if (laps) laps[i] += dnx_now() - start;
-        }
+    int b = (int)c * net->chunk, count = j->batch - b < net->chunk ? j->batch - b : net->chunk;
+    const float *x = j->x + (size_t)b * dnx_size(net->in);
+    for (int i = 0; i <= j->last; i++) {
+        double start = laps ? dnx_now() : 0;
+        forward(net, lane, i, x, count, false, NULL);
+        copy(j, lane, i, b, count);
+        if (laps) laps[i] += dnx_now() - start;
     }
 }
 
@@ -134,8 +132,9 @@ void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *ta
         if (taps[k].layer > j.last) j.last = taps[k].layer;
     for (int i = 0; i <= j.last; i++) fits = fits && net->nodes[i].type->is_reentrant;
     dnx_flush_denormals();
-    if (fits) dnx_pool_run(net->pool, run_lane, &j);
-    else run_lane(&j, 0, 1);
+    long chunks = (batch + net->chunk - 1) / net->chunk;
+    if (fits) dnx_pool_each(net->pool, chunks, run_chunk, &j);
+    for (long c = 0; !fits && c < chunks; c++) run_chunk(&j, 0, c);
 }
 
 void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out) {

@@ -185,6 +185,24 @@ void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg) {
     if (waited > 0) count_wait(p, waited);
 }
 
+typedef struct {
+    void (*fn)(void *, int, long);
+    void *arg;
+    long n;
+    atomic_long next;
+} each;
+
+static void take_each(void *arg, int t, int T) {
+    (void)T;
+    each *e = arg;
+    for (long i; (i = atomic_fetch_add(&e->next, 1)) < e->n;) e->fn(e->arg, t, i);
+}
+
+void dnx_pool_each(dnx_pool *p, long n, void (*fn)(void *arg, int t, long i), void *arg) {
+    each e = {.fn = fn, .arg = arg, .n = n};
+    dnx_pool_run(p, take_each, &e);
+}
+
 /* ---- making and freeing ---- */
 
 static bool make_bed(bed *b) {

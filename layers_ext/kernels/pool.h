@@ -28,6 +28,10 @@ int dnx_pool_threads(const dnx_pool *p); /* the number of shares */
  * From one thread at a time, and not from inside fn, unless the pool has 1 share. */
 void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg);
 
+/* Calls fn(arg, t, i) once for every i in 0..n-1, each taken by a thread that has become free: for
+ * pieces of unequal length whose results lie apart. t < dnx_pool_threads(p): scratch t is safe. */
+void dnx_pool_each(dnx_pool *p, long n, void (*fn)(void *arg, int t, long i), void *arg);
+
 /* Piece t of T of n things: *lo <= i < *hi. */
 void dnx_share(long n, int t, int T, long *lo, long *hi);
 #endif

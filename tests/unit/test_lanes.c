@@ -16,6 +16,8 @@ static const char text[] =
     "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
     "[low_rank]\nfilters=24\nrank=5\nsize=3\npad=1\nactivation=linear\n"
     "[shortcut]\nfrom=-3\nactivation=relu\n"
+    "[convolutional]\nfilters=24\nactivation=linear\n"
+    "[shortcut]\nfrom=-2\nactivation=linear\n" /* merged: added before storing */
     "[low_rank]\nfilters=24\nrank=6\nsize=1\nactivation=linear\n"
     "[batchnorm]\n[activation]\nactivation=prelu\n[upsample]\nstride=2\n"
     "[route]\nlayers=-1,2\n[dropout]\nprobability=.5\n[l2norm]\n"
@@ -60,6 +62,19 @@ static void test_bits(int threads, int batch) {
     check((sum > 0) == (all->lanes == 3), "the layers took %g s", sum);
     dnx_free(x);
     dnx_net_free(one);
+    dnx_net_free(all);
+}
+
+/* One network run as a whole and layer by layer. */
+static void test_layers(void) {
+    dnx_net *net = ready(text, 1, 1), *all = ready(text, B, 3);
+    float *x = images(net);
+    size_t D = dnx_size(net->nodes[net->n - 1].out);
+    for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, 1, false, NULL, NULL);
+    check(!memcmp(net->links[net->n - 1].y, dnx_net_predict(all, x, 3), sizeof(float) * D),
+          "layer by layer: other bits");
+    dnx_free(x);
+    dnx_net_free(net);
     dnx_net_free(all);
 }
 
@@ -111,6 +126,7 @@ int main(void) {
     test_bits(2, B);
     test_bits(8, 9);
     test_bits(8, 5); /* too few images: the threads share rows */
+    test_layers();
     test_taps();
     test_loss();
     return summary();

@@ -82,6 +82,24 @@ static void test_pieces(int T) {
     }
 }
 
+static void count_one(void *arg, int t, long i) {
+    tally *s = arg;
+    if (t < 0 || t >= s->T) atomic_store(&s->is_wrong, true);
+    atomic_fetch_add(&s->calls[i], 1);
+}
+
+static void test_each(int shares, int n) {
+    static tally s;
+    memset(&s, 0, sizeof s);
+    s.T = shares;
+    dnx_pool *p = pool_of(shares);
+    for (int j = 0; j < 100; j++) dnx_pool_each(p, n, count_one, &s);
+    bool ok = !s.is_wrong;
+    for (int i = 0; i < MOST; i++) ok = ok && s.calls[i] == (i < n ? 100 : 0);
+    check(ok, "dnx_pool_each: %d things in %d shares: not each once", n, shares);
+    dnx_pool_free(p);
+}
+
 /* ---- late threads ---- */
 
 typedef struct {
@@ -293,6 +311,10 @@ int main(void) {
     test_once(3, 50000, true);
     test_once(16, 4000, true);
     check(dnx_pool_new(0) == NULL && dnx_pool_new(257) == NULL, "dnx_pool_new: 0 and 257 shares");
+    test_each(1, 5);
+    test_each(3, 64);
+    test_each(8, 3);
+    test_each(2, 0);
     test_pieces(1);
     test_pieces(7);
     test_processors();
