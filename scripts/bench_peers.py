@@ -3,7 +3,10 @@
 Run by `make bench`; a peer that is not installed is left out (`make bench-deps` installs them). All
 sides have the same network, weights and batch, the same number of threads (libdarknet has one), and
 flush denormals. Their outputs are compared before anything is timed. They take turns in one run; a
-figure is the median of the turns, each a median of many runs.
+figure is the median of the turns, each a median of many runs. "not steady": the turns of a side lie
+further apart than a tenth of their median, because other work ran beside them.
+
+Last, how this build alone does beside busy processes (-busy): one thread and -threads, in turns.
 
 A case is NAME:BATCH with a NAME of cfg/, NAME:step (a training step, batch 64, with a softmax of
 10,000 classes, PyTorch only), or darknet19:1 or resnet18:1, the host's own cfg files with random
@@ -30,7 +33,9 @@ STOCK, STOCK_CFG = ("darknet19", "resnet18"), "/usr/share/darknet/cfg/{}.cfg"
 PEERS = ("pytorch", "onnx", "host")
 CASES = ("mobilefacenet:1,mobilefacenet:32,mobilefacenet-half:1,mobilefacenet-half:32,"
          "mobilefacenet:step,mobilefacenet-half:step,darknet19:1,resnet18:1")
+BUSY_CASES = (("mobilefacenet", 1), ("mobilefacenet", 32), ("mobilefacenet-half", 1))
 STEP_BATCH, WARM_UP = 64, 10
+STEADY = 0.1  # of the median: the turns of a side differ by less
 TOLERANCE = 1e-3  # of the largest output
 HOST_LABEL = "libdarknet, 1 thread"
 
@@ -70,7 +75,10 @@ def turns(args, sides):
         for label in labels[first:] + labels[:first]:
             time.sleep(0.05)  # the threads of the last one still spin
             times[label].append(sides[label]())
-    return {label: statistics.median(t) for label, t in times.items()}
+    medians = {label: statistics.median(t) for label, t in times.items()}
+    args.shaky = [label for label, t in times.items()
+                  if max(t) - min(t) > STEADY * medians[label]]
+    return medians
 
 
 def compare(label, ours, peer):
@@ -116,12 +124,35 @@ def process_output(peer, batch, folder):
     return np.fromfile(fout, np.float32).reshape(batch, -1)
 
 
-def rows(name, batch, times, worst):
+def rows(args, name, batch, times, worst):
     for label in times:
         if label != "ours":
             differ = f"{worst[label]:10.1e}" if label in worst else f"{'-':>10}"
             print(f"{name:24} {batch:>5} {label:24} {times['ours']:9.3f} {times[label]:9.3f} "
-                  f"{times[label] / times['ours']:7.2f} {differ}", flush=True)
+                  f"{times[label] / times['ours']:7.2f} {differ}", *unsteady(args, label),
+                  flush=True)
+
+
+def unsteady(args, label):
+    shaky = [side for side in ("ours", label) if side in args.shaky]
+    return [" not steady: " + ", ".join(shaky)] if shaky else []
+
+
+def beside_busy(args):
+    """One thread and all of -threads, quiet and beside busy processes."""
+    print(f"\n{'network':24} {'batch':>5} {'busy':>5} {'1 thread ms':>12} "
+          f"{str(args.threads) + ' threads':>12} {'ratio':>7}")
+    for name, batch in BUSY_CASES:
+        cfg = os.path.join(ROOT, "cfg", name + ".cfg")
+        for busy in args.busy:
+            out = json.loads(darknet("bench", cfg, "-batch", batch, "-threads", args.threads,
+                                     "-busy", busy, "-runs", 1, "-json"))
+            for when, count in (("quiet", 0), ("busy", busy)):
+                if count or busy == args.busy[0]:
+                    one, many = out["one"], out["all"]
+                    shaky = max(one[when + "_spread"], many[when + "_spread"]) > STEADY
+                    print(f"{name:24} {batch:>5} {count:>5} {one[when]:12.3f} {many[when]:12.3f} "
+                          f"{many[when] / one[when]:7.2f}" + "  not steady" * shaky, flush=True)
 
 
 def host_twin(cfg, weights, batch, folder):
@@ -197,7 +228,7 @@ def forward(args, name, batch, folder, stack):
     if "host" in args.peers:
         twin = host_twin(cfg, weights, batch, folder)
         add(HOST_LABEL, stack.enter_context(peer_process.host(*twin, planes, batch)), 1, 1)
-    rows(name, batch, turns(args, sides), worst)
+    rows(args, name, batch, turns(args, sides), worst)
 
 
 def step(args, name, folder):
@@ -235,7 +266,7 @@ def step(args, name, folder):
     with torch.enable_grad():
         times = turns(args, {
             "ours": lambda: ours_ms(args, cfg, weights, STEP_BATCH, 5, "-train"), "PyTorch": turn})
-    rows(name + " step", STEP_BATCH, times, {})
+    rows(args, name + " step", STEP_BATCH, times, {})
 
 
 def host_weights(cfg, out):
@@ -300,7 +331,7 @@ def stock(args, name, folder, stack):
     worst = {HOST_LABEL: compare(HOST_LABEL, mine, process_output(peer, 1, folder))}
     times = turns(args, {"ours": lambda: ours_ms(args, cfg, weights, 1, 20),
                          HOST_LABEL: lambda: peer.median(args.seconds, 2)})
-    rows(name, 1, times, worst)
+    rows(args, name, 1, times, worst)
     print(f"{'':30} {'peak memory, MB':24} {our_memory(args, cfg, weights):9.1f} "
           f"{float(peer.ask('memory')):9.1f}", flush=True)
 
@@ -365,7 +396,11 @@ def main():
     parser.add_argument("-seconds", type=float, default=1, help="length of a peer's turn (1)")
     parser.add_argument("-peers", default=",".join(PEERS), help="some of %(default)s")
     parser.add_argument("-cases", default=CASES, help="instead of %(default)s")
+    parser.add_argument("-busy", default="1,2,4", help="numbers of busy processes, 0: none (1,2,4)")
     args = parser.parse_args()
+    if not all(word.isdigit() for word in args.busy.split(",")):
+        parser.error("-busy: must be whole numbers, with commas between")
+    args.busy = [int(word) for word in args.busy.split(",") if int(word)]
     if args.threads < 1 or args.turns < 1 or args.seconds < 0:
         parser.error("-threads and -turns must be at least 1, -seconds at least 0")
     args.peers = word_list(args.peers, PEERS.__contains__, "-peers", parser)
@@ -387,6 +422,8 @@ def main():
         except (OSError, RuntimeError, ValueError) as e:
             failed = True
             print(f"{case}: not compared: {e}", flush=True)
+    if args.busy:
+        beside_busy(args)
     return failed
 
 

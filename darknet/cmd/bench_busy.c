@@ -16,6 +16,7 @@
 static void spin(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(0);
+    raise(SIGSTOP);
     for (volatile unsigned long n = 0;; n++) continue;
 }
 
@@ -26,7 +27,7 @@ static int start(pid_t *child, int n) {
         child[i] = fork();
         if (child[i] == 0) spin(parent);
         if (child[i] < 0) return i;
-        kill(child[i], SIGSTOP);
+        waitpid(child[i], NULL, WUNTRACED); /* until it has stopped itself */
     }
     return n;
 }

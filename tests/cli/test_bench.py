@@ -1,0 +1,82 @@
+"""darknet bench: what it says of the spread and of busy processes, which end with it; and threads
+that may use every processor though OMP_PROC_BIND=true binds the main thread at load time."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+from common import DARKNET, ROOT, attempt_all, darknet, expect, expect_end, summary
+
+CFG = os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(c) for c in f.read().split()]
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(what, condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        expect(time.monotonic() < end, what)
+        time.sleep(0.02)
+
+
+def spread_is_said():
+    said = json.loads(darknet("bench", CFG, "-runs", "9", "-json").stdout)
+    expect(said["spread"] >= 0, f"spread {said['spread']}")
+    expect(said["steady"] == (said["spread"] <= 0.1), f"{said}")
+    text = darknet("bench", CFG, "-runs", "2", "-batch", "5", "-threads", "2").stdout
+    expect("forward, batch 5, 2 threads" in text, text[-200:])
+
+
+def busy_is_compared():
+    said = json.loads(darknet("bench", CFG, "-busy", "2", "-runs", "1", "-threads", "2",
+                              "-json").stdout)
+    expect(said["busy"] == 2 and said["threads"] == 2, f"{said}")
+    for side in ("one", "all"):
+        expect(said[side]["busy"] > 0 and said[side]["quiet"] > 0, f"{said}")
+
+
+def busy_processes_end_with_it():
+    for how in (signal.SIGKILL, signal.SIGINT):
+        p = subprocess.Popen([DARKNET, "bench", CFG, "-busy", "3"], stdout=subprocess.DEVNULL)
+        wait_for("three children", lambda p=p: len(children(p.pid)) == 3)
+        mine = children(p.pid)
+        p.send_signal(how)
+        p.wait()
+        wait_for(f"{how}: children are left", lambda mine=mine: not any(map(is_alive, mine)))
+
+
+def bad_count():
+    expect_end(darknet("bench", CFG, "-busy", "0"), 2, "-busy 0")
+
+
+def binding_is_undone():
+    allowed = os.sched_getaffinity(0)
+    p = subprocess.Popen([DARKNET, "bench", CFG, "-runs", "100000", "-threads", "2"],
+                         stdout=subprocess.DEVNULL, env={**os.environ, "OMP_PROC_BIND": "true"})
+    try:
+        tasks = f"/proc/{p.pid}/task"
+        more = 1 + (len(allowed) > 1)
+        wait_for("its threads", lambda: len(os.listdir(tasks)) >= more)
+        for task in os.listdir(tasks):
+            expect(os.sched_getaffinity(int(task)) == allowed, f"bound to "
+                   f"{os.sched_getaffinity(int(task))}, not {allowed}")
+    finally:
+        p.kill()
+        p.wait()
+
+
+attempt_all(lambda: None, spread_is_said, busy_is_compared, busy_processes_end_with_it, bad_count,
+            binding_is_undone)
+summary()
