@@ -34,10 +34,13 @@ ISA_amx    := $(ISA_avx512) -mamx-tile -mamx-int8
 ISA_wide   := -mavx2 -mfma -Wno-psabi
 
 # One object directory per set of flags, so that builds cannot mix.
-HASH := $(shell echo '$(CC) $(FLAGS) $(DARKNET)' | cksum | cut -d' ' -f1)
+HASH := $(shell echo '$(CC) $(FLAGS) $(DARKNET) $(LAYERS)' | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
 
-LAYERS  := $(wildcard layers_ext/*.c)
+TYPES   := $(wildcard layers_ext/*.c)
+# make LAYERS=/my/folder builds the layer types of that folder in, too.
+OUTSIDE := $(if $(LAYERS),$(wildcard $(LAYERS)/*.c))
+$(if $(LAYERS),$(if $(OUTSIDE),,$(error LAYERS=$(LAYERS): no *.c there)))
 HOST    := $(wildcard darknet/host/*.c)
 COMMAND := $(wildcard darknet/cmd/*.c)
 PARTS   := $(filter-out $(COMMAND),$(wildcard darknet/*.c darknet/*/*.c)) \
@@ -53,7 +56,7 @@ LIB := $(OBJ)/libthinface.a
 all: bin/darknet ## build bin/darknet
 
 # Everything but the command itself. A program takes of it what it needs.
-$(LIB): $(call obj,$(PARTS) $(LAYERS)) $(OBJ)/registry.o $(if $(OPENCV),$(OBJ)/darknet/face/warp_opencv.o)
+$(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(OBJ)/outside/%.o) $(OBJ)/registry.o $(if $(OPENCV),$(OBJ)/darknet/face/warp_opencv.o)
 	@echo "  archive $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -66,13 +69,22 @@ $(OBJ)/bin/darknet: $(call obj,$(COMMAND)) $(LIB)
 bin/darknet: $(OBJ)/bin/darknet FORCE | bin
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 
-$(OBJ)/registry.c: Makefile $(LAYERS) | $(OBJ)
+# The list of layer types, from the names of their files.
+NAMES = $(notdir $(basename $(TYPES) $(OUTSIDE)))
+$(OBJ)/registry.c: Makefile $(TYPES) $(OUTSIDE) | $(OBJ)
 	@{ echo '#include "registry.h"'; \
-	for l in $(notdir $(basename $(LAYERS))); do echo "extern const dnx_layer_type dnx_$$l;"; done; \
+	for l in $(NAMES); do echo "extern const dnx_layer_type dnx_$$l;"; done; \
 	echo 'const dnx_layer_type *const dnx_layer_types[] = {'; \
-	for l in $(notdir $(basename $(LAYERS))); do echo "    &dnx_$$l,"; done; \
+	for l in $(NAMES); do echo "    &dnx_$$l,"; done; \
+	echo '    NULL};'; \
+	echo 'const char *const dnx_layer_files[] = {'; \
+	for f in $(TYPES) $(OUTSIDE); do echo "    \"$$f\","; done; \
 	echo '    NULL};'; } > $@
 
+$(OBJ)/outside/%.o: $(LAYERS)/%.c
+	@mkdir -p $(@D)
+	@echo "  compile $<"
+	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 $(OBJ)/registry.o: $(OBJ)/registry.c
 	@echo "  compile $<"
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
@@ -143,11 +155,17 @@ golden: $(OBJ)/tests/host/test_host_stock ## compare all stock classifiers with 
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory ASAN=1 test
 
+check-layer: $(OBJ)/tests/unit/test_layers ## check one layer type against the contract: LAYER=name
+	@$< $(foreach r,$(wildcard $(LAYERS:=/*.rows)),-rows $r) $(or $(LAYER),$(error LAYER=name of a layer type))
+
 bench: bin/darknet ## milliseconds per image beside the peers installed; BENCH=-h tells its options
 	@$(PYTHON) scripts/bench_peers.py $(BENCH)
 
 lint: ## dependency direction, no exit or print below the commands
 	@sh tests/lint.sh
+
+lint-graph: ## draw the folders of the C code and what they include (Graphviz) into darknet/folders.svg
+	@$(PYTHON) tests/include_graph.py --dot | dot -Tsvg -o darknet/folders.svg
 
 deps: ## install what building and testing need (apt, root or sudo)
 	@sh scripts/install/deps.sh
@@ -167,6 +185,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: FORCE all run homework notebooks print-obj test fuzz golden asan bench lint deps opencv-deps bench-deps install uninstall clean help
+.PHONY: FORCE all run homework notebooks print-obj test fuzz golden asan check-layer bench lint lint-graph deps opencv-deps bench-deps install uninstall clean help
 .SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

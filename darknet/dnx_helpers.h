@@ -1,7 +1,7 @@
-/* dnx_helpers.h - helpers for layer files: sizes, memory, rows shared among threads. */
+/* dnx_helpers.h - helpers for layer files: sizes, memory, rows shared among threads. dnx.h includes
+ * it; nobody else does. */
 #ifndef DNX_HELPERS_H
 #define DNX_HELPERS_H
-#include "dnx.h"
 
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
 

@@ -43,9 +43,13 @@ static int run(const void *args) {
         const dnx_layer_type *t = i < ours ? dnx_layer_types[i] : dnx_host_types[i - ours];
         if (!t) break;
         names[n++] = t->name;
-        if (!section) printf("  %-18s %s\n", t->name, t->summary);
+        const char *from = i < ours ? dnx_layer_files[i] : "libdarknet";
+        bool is_outside = i < ours && strncmp(from, "layers_ext/", 11);
+        if (!section)
+            printf("  %-18s %s%s%s\n", t->name, t->summary, is_outside ? "; from " : "",
+                   is_outside ? from : "");
         else if (!strcmp(t->name, section)) {
-            printf("[%s] %s\n", t->name, t->summary);
+            printf("[%s] %s (%s)\n", t->name, t->summary, from);
             print_options(t->options);
             if (dnx_wants(t)) print_options(dnx_teacher_options);
             printf("and, as every section:\n");

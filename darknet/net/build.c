@@ -11,56 +11,13 @@
 #include "net/rate.h"
 #include "net/options.h"
 #include "net/opts.h"
-#include "registry.h"
+#include "net/types.h"
 
 #define MAX_FLOATS (1ull << 33) /* of one tensor: 32 GiB */
 #define MAX_LAYERS 10000
 /* Input floats that are run through the layers at a time when predicting: one face of 112 x 112.
  * Measured: MobileFaceNet at batch 32 takes a quarter longer when all images go layer by layer. */
 #define CHUNK_FLOATS 65536
-
-/* Whether the type serves [name]: by its name, or by one of its aliases "a|b". */
-static bool is_named(const dnx_layer_type *t, const char *name) {
-    size_t n = strlen(name);
-    if (!strcmp(t->name, name)) return true;
-    for (const char *a = t->aliases; a && n; a += strcspn(a, "|") + (strchr(a, '|') != NULL)) {
-        if (!*a) return false;
-        if (strcspn(a, "|") == n && !memcmp(a, name, n)) return true;
-        if (!strchr(a, '|')) return false;
-    }
-    return false;
-}
-
-static const dnx_layer_type *find_type(const dnx_net *net, const char *name) {
-    const dnx_layer_type *const *more_types = net->more_types;
-    for (int i = 0; dnx_layer_types[i]; i++)
-        if (is_named(dnx_layer_types[i], name)) return dnx_layer_types[i];
-    for (int i = 0; more_types && more_types[i]; i++)
-        if (is_named(more_types[i], name)) return more_types[i];
-    return NULL;
-}
-
-static dnx_status unknown_section(const dnx_net *net, const dnx_section *s, dnx_err *err) {
-    const dnx_layer_type *const *more_types = net->more_types;
-    const char *names[256];
-    int n = 0;
-    while (n < 256 && dnx_layer_types[n]) {
-        names[n] = dnx_layer_types[n]->name;
-        n++;
-    }
-    for (int i = 0; n < 256 && more_types && more_types[i]; i++) names[n++] = more_types[i]->name;
-    static const char *const hosts[] = {"crnn", "iseg", "deconvolutional", "deconv"};
-    const char *near = dnx_nearest(s->name, names, n);
-    dnx_loc at = {net->file, s->line};
-    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
-        if (!strcmp(s->name, hosts[i]))
-            return dnx_fail(err, DNX_EOPTION, at,
-                            "[%s]: is not built in; only the host's own command runs it", s->name);
-    if (near)
-        return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section; did you mean [%s]?", s->name,
-                        near);
-    return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section", s->name);
-}
 
 /* The field of option `key`, or NULL when the type has none. */
 static void *field(const dnx_node *n, const char *key) {
@@ -201,8 +158,8 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->keeps_no_weights = net->keeps_no_weights;
     n->seed = (uint64_t)net->o.seed;
     l->merged_into = l->residual_of = l->want = -1;
-    const dnx_layer_type *type = find_type(net, s->name);
-    if (!type) return unknown_section(net, s, err);
+    const dnx_layer_type *type = dnx_type_find(s->name, net->more_types);
+    if (!type) return dnx_type_unknown(s, net->file, net->more_types, err);
     n->pool = net->lanes > 1 && type->is_reentrant ? net->alone : net->pool;
     if (n->trains && !type->backward)
         return dnx_fail(err, DNX_EOPTION, n->loc,
@@ -325,7 +282,7 @@ static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);
     bool fits = !net->trains && threads > 1 && batch >= threads;
     for (int i = 1; i < cfg->n && fits; i++) {
-        const dnx_layer_type *type = find_type(net, cfg->sections[i].name);
+        const dnx_layer_type *type = dnx_type_find(cfg->sections[i].name, net->more_types);
         fits = type && (type->is_reentrant || type->is_loss);
     }
     net->lanes = fits ? threads : 1;

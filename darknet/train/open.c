@@ -9,6 +9,7 @@
 #include "data/augment.h"
 #include "host/layers.h"
 #include "net/rate.h"
+#include "net/types.h"
 #include "net/weights.h"
 #include "train/job.h"
 #include "train/teachers.h"
@@ -35,7 +36,8 @@ static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) 
     snprintf(text, sizeof text, "%d", a->seed);
     if (a->seed >= 0) st = dnx_cfg_set(cfg, 0, "seed", text, err);
     for (int i = 1; i < cfg->n && !st && a->teacher; i++) {
-        if (strncmp(cfg->sections[i].name, "kd_", 3)) continue;
+        const dnx_layer_type *type = dnx_type_find(cfg->sections[i].name, dnx_host_types);
+        if (!type || !dnx_wants(type)) continue;
         st = set_path(cfg, i, "teacher", a->teacher, err);
         if (!st) st = set_path(cfg, i, "weights", a->teacher_weights, err);
     }
