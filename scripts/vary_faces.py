@@ -33,14 +33,10 @@ from lib.arguments import whole
 from lib.files import make_folder, read_result, remove, whole_file, write, write_json
 from lib.folders import images_below
 from lib.lock import folder_lock
+from lib.pictures import read_rgb
 from lib.processes import each
 
 BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # as Pillow has it
-
-
-def load(path):
-    with Image.open(path) as image:
-        return image.convert("RGB")
 
 
 def varied(image, r):
@@ -81,9 +77,9 @@ def partner(paths, face, r):
     """Any image of the face's size; the face itself where such images are rare."""
     for _ in range(100):
         try:
-            with Image.open(paths[r.randrange(len(paths))]) as image:
-                if image.size == face.size:
-                    return image.convert("RGB")
+            image = read_rgb(paths[r.randrange(len(paths))])
+            if image.size == face.size:
+                return image
         except BROKEN:
             continue
     return face
@@ -97,7 +93,7 @@ def write_all(i, paths, args):
     if all(os.path.exists(name) and os.path.getsize(name) for name in names):
         return len(names)
     try:
-        face = load(paths[i])
+        face = read_rgb(paths[i])
     except BROKEN:
         return paths[i]
     made = [varied(face, r) for _ in range(args.varied)]

@@ -13,6 +13,7 @@ with needed():
     from PIL import Image, ImageOps
 
 from lib import embeddings
+from lib.pictures import read_rgb
 import pictures
 from pictures import bmp, exif, palette, png, pnm, with_exif
 
@@ -366,7 +367,19 @@ def evaluation():
     expect("/tmp/" not in done.stderr.replace(os.getcwd(), ""), done.stderr)
 
 
+def in_scripts():
+    """Scripts see the picture that `darknet` sees."""
+    alpha = R.integers(0, 256, (H, W), np.uint8)
+    files = {"turned.jpg": with_exif(saved(Image.fromarray(SMOOTH.swapaxes(0, 1)), "JPEG"), exif(6)),
+             "rgba.png": png(np.dstack([PICTURE, alpha]), colour=6),
+             "hidden.png": png(PICTURE[..., 0] % 2, 8, 3, palette([(9, 200, 7), (1, 2, 3)], [0]))}
+    for name, rows in pixels(files).items():
+        off = np.abs(np.asarray(read_rgb(name)).astype(int) - rows).max()
+        expect(off <= 1, f"{name}: differs by up to {off}")  # rounding of alpha
+
+
 if __name__ == "__main__":
     attempt_all(start, png_forms, png_by_pillow, bmp_forms, pnm_forms, jpeg_forms, orientation,
-                by_content, refusals, alone, within_sets, folders, typed_in, evaluation)
+                by_content, refusals, alone, within_sets, folders, typed_in, evaluation,
+                in_scripts)
     summary()
