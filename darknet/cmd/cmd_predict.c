@@ -221,7 +221,7 @@ static int run_predict(const void *args) {
     model m = {0};
     dnx_status st = dnx_testset_read(a->data, &t, &err);
     if (!st) st = open_model(a, 1, &m, &err);
-    int top = a->top ? a->top : t.top;
+    int top = a->top ? a->top : t.o.top;
     if (!st) st = dnx_testset_names(&t, m.classes, &names, &err);
     if (!st) st = check_top(a->data, top, m.classes, &err);
     if (!st) st = predict_all(&m, a->image, &names, top, &err);
@@ -255,7 +255,7 @@ static void score(const job *j, int top, int *index, size_t right[2]) {
         size_t i = j->first + (size_t)b;
         const float *p = j->m->p + (size_t)b * (size_t)j->m->classes;
         int class_of = j->t->class_of[i];
-        find_top(p, j->t->classes, top, index);
+        find_top(p, j->t->o.classes, top, index);
         right[0] += index[0] == class_of;
         for (int k = 0; k < top; k++) right[1] += index[k] == class_of;
         double seen = (double)(i + 1);
@@ -269,7 +269,7 @@ static void score(const job *j, int top, int *index, size_t right[2]) {
 static dnx_status validate(const dnx_testset *t, model *m, dnx_err *err) {
     job j = {.t = t, .m = m};
     int threads = dnx_pool_threads(m->net->pool);
-    int *index = calloc((size_t)t->top, sizeof *index);
+    int *index = calloc((size_t)t->o.top, sizeof *index);
     j.errors = calloc((size_t)threads, sizeof *j.errors);
     size_t right[2] = {0, 0};
     dnx_status st = DNX_OK;
@@ -285,7 +285,7 @@ static dnx_status validate(const dnx_testset *t, model *m, dnx_err *err) {
             }
         if (st) break;
         classify(m, j.count);
-        score(&j, t->top, index, right);
+        score(&j, t->o.top, index, right);
     }
     free(index);
     free(j.errors);
@@ -300,10 +300,10 @@ static int run_valid(const void *args) {
     dnx_status st = dnx_testset_read(a->data, &t, &err);
     if (!st) st = dnx_testset_list(&t, &err);
     if (!st) st = open_model(a, a->batch, &m, &err);
-    if (!st && t.classes > m.classes)
+    if (!st && t.o.classes > m.classes)
         st = dnx_fail(&err, DNX_EOPTION, (dnx_loc){t.file, 0},
-                      "[data] classes=%d: the network has only %d", t.classes, m.classes);
-    if (!st) st = check_top(t.file, t.top, t.classes, &err);
+                      "[data] classes=%d: the network has only %d", t.o.classes, m.classes);
+    if (!st) st = check_top(t.file, t.o.top, t.o.classes, &err);
     if (!st) st = validate(&t, &m, &err);
     dnx_testset_free(&t);
     close_model(&m);

@@ -8,73 +8,26 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "net/opts.h"
 #include "data/recordio.h"
 #include "data/scan.h"
 #include "data/sources.h"
-
-typedef dnx_data_opts O;
-static const dnx_opt options[] = {
-    DNX_OPT_INT(O, classes, 0, 0, 16777216, "number of classes; 0: no labels"), /* exact floats */
-    DNX_OPT_INT(O, top, 1, 1, 16777216, "the host's; not used"),
-    DNX_OPT_STRING(O, train, NULL, "folders, lists and .rec files of images to train on"),
-    DNX_OPT_STRING(O, valid, NULL, "the host's; not used"),
-    DNX_OPT_STRING(O, labels, NULL, "file with a label a line, to look for in paths"),
-    DNX_OPT_STRING(O, names, NULL, "the same; used when labels is not given"),
-    DNX_OPT_STRING(O, backup, "backup", "folder for weights, checkpoints and the log"),
-    DNX_OPT_END};
-
-static int line_of(const dnx_section *s, const char *key) {
-    const dnx_pair *p = dnx_opts_given(s, key);
-    return p ? p->line : 0;
-}
-
-static dnx_status read_options(dnx_data *d, dnx_err *err) {
-    enum { MOST = 64 };
-    dnx_pair pairs[MOST];
-    dnx_section s = {(char[]){"data"}, 1, pairs, 0};
-    size_t len;
-    char *text = dnx_file_read(d->file, &len), *at = text, *line;
-    if (!text)
-        return dnx_fail(err, DNX_EIO, dnx_data_at(d, 0), "cannot read: %s", strerror(errno));
-    dnx_status st = DNX_OK;
-    for (int n = 1; !st && (line = dnx_line_next(&at, text + len)); n++) {
-        dnx_loc here = dnx_data_at(d, n);
-        if (*(line = dnx_line_trim(line)) == 0 || *line == '#' || *line == ';') continue;
-        char *sign = strchr(line, '=');
-        if (sign) *sign = 0;
-        if (!sign || !*(line = dnx_line_trim(line)) || !*dnx_line_trim(sign + 1))
-            st = dnx_fail(err, DNX_EPARSE, here, "must be key=value");
-        else if (s.n == MOST) st = dnx_fail(err, DNX_EPARSE, here, "more than %d options", MOST);
-        else pairs[s.n++] = (dnx_pair){line, dnx_line_trim(sign + 1), n};
-    }
-    if (!st)
-        st = dnx_opts_parse((const dnx_opt *[]){options}, (void *[]){&d->o}, 1, &s, d->file, err);
-    d->train_line = line_of(&s, "train");
-    d->classes_line = line_of(&s, "classes");
-    d->labels_line = line_of(&s, d->o.labels ? "labels" : "names");
-    free(text);
-    if (!st && !d->o.train)
-        st = dnx_fail(err, DNX_EOPTION, dnx_data_at(d, 0), "[data] needs train=");
-    return st;
-}
 
 static bool is_about(const dnx_err *err, const char *file) {
     size_t n = strlen(file);
     return !strncmp(err->text, file, n) && err->text[n] == ':';
 }
 
-/* Says which line of the .data file led to an error in another file. */
+/* Adds to an error in another file which line of the .data file led there. */
 static void name_line(const dnx_data *d, dnx_err *err) {
-    const char *labels = d->o.labels ? d->o.labels : d->o.names;
+    const char *labels = dnx_datafile_labels(&d->o), *key = "train";
     size_t used = err ? strlen(err->text) : 0;
+    int line = d->o.train_line;
     if (!used || is_about(err, d->file)) return;
-    bool by_labels = labels && is_about(err, labels);
-    snprintf(err->text + used, sizeof err->text - used, " (%s= of %.120s:%d)",
-             !by_labels    ? "train"
-             : d->o.labels ? "labels"
-                           : "names",
-             d->file, by_labels ? d->labels_line : d->train_line);
+    if (labels && is_about(err, labels)) {
+        key = d->o.labels ? "labels" : "names";
+        line = d->o.labels ? d->o.labels_line : d->o.names_line;
+    }
+    snprintf(err->text + used, sizeof err->text - used, " (%s= of %.120s:%d)", key, d->file, line);
 }
 
 dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
@@ -85,9 +38,11 @@ dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, 
         free(d);
         return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory");
     }
-    dnx_status st = read_options(d, err);
+    dnx_status st = dnx_datafile_read(file, &d->o, err);
+    if (!st && !d->o.train)
+        st = dnx_fail(err, DNX_EOPTION, dnx_data_at(d, 0), "[data] needs train=");
     if (!st) {
-        st = dnx_sources_read(d, err);
+        st = dnx_sources_read(d, broken, arg, err);
         if (!st) st = dnx_scan(d, broken, arg, err);
         if (st) name_line(d, err);
     }
@@ -102,7 +57,7 @@ void dnx_data_close(dnx_data *d) {
         if (d->source[k].fd >= 0) close(d->source[k].fd);
         free(d->source[k].path);
     }
-    dnx_opts_free(options, &d->o);
+    dnx_datafile_free(&d->o);
     free(d->source);
     free(d->text);
     free(d->at);

@@ -2,22 +2,19 @@
  * network nor the host. */
 #ifndef DNX_DATA_H
 #define DNX_DATA_H
+#include "data/datafile.h"
 #include "dnx.h"
 
 /* train: one or several sources, comma separated, of these forms:
  *   a folder of identity folders    class = place of the folder's name in sorted order
  *   NAME.rec, with NAME.idx beside  class = the record's label (InsightFace, MXNet)
- *   a list file                     class = last word of the line `path class`; of a line `path`,
- *                                   that of the one label in `labels` (or `names`) that it contains
+ *   a folder with train.rec         the same; `property` beside it tells how many classes it has
+ *   a list file (list.h)            class = that of its line; of a line without one, that of the
+ *                                   one label in `labels` (or `names`) that the path contains
  * The identities of a folder and of a .rec are numbered on from the largest class of the sources
  * before; a list gives the class itself. Without classes=, or with 0, all images count as
- * unlabelled: then a folder may hold images directly, and a line needs no class. Paths are relative
- * to the current folder. valid and top are accepted for the host's sake and not used. */
-typedef struct {
-    int classes, top;
-    char *train, *valid, *labels, *names, *backup; /* NULL when absent; backup "backup" */
-} dnx_data_opts;
-
+ * unlabelled: then a folder may hold images directly, and a line needs no class. The names in a
+ * .data file are relative to the current folder. */
 typedef struct {
     char *path;    /* a part of train= */
     size_t first;  /* its first image */
@@ -28,7 +25,6 @@ typedef struct {
 typedef struct {
     dnx_data_opts o;
     char *file;
-    int train_line, classes_line, labels_line; /* of the .data file */
     dnx_source *source; /* in the order of train= */
     int sources;
     char *text; /* all paths, each ended by NUL */
@@ -38,6 +34,7 @@ typedef struct {
     size_t n, room;    /* usable images */
     size_t listed;     /* images listed, broken ones included */
     size_t broken;     /* of these: found broken by the scan */
+    size_t loose;      /* files beside the identity folders, which belong to no class */
     uint64_t checksum; /* of all usable images' names and classes, in order */
     uint64_t content;  /* of all usable images' sizes, first bytes and classes, in order: the same
                         * wherever the images lie and whatever they are called */
@@ -45,7 +42,8 @@ typedef struct {
 
 /* Reads the .data file and its sources, and looks at the first bytes of each image, in threads: it
  * must exist, not be empty, and start like a JPEG, PNG, BMP or PNM. Those that do not are
- * dropped, and each is reported, in order, to broken(arg, name, why), which may be NULL.
+ * dropped, and each is reported, in order, to broken(arg, name, why), which may be NULL; of more
+ * than 1 % only the first 20. Files beside identity folders are reported, too.
  * DNX_EOPTION, DNX_EPARSE: a bad line, named file:line, and the line of the .data file that leads
  * to it; DNX_EIO: unreadable, a damaged .rec, no images, or more than 1 % of them broken;
  * DNX_EMEM. */

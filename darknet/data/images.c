@@ -2,15 +2,16 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/files.h"
 #include "base/inputs.h"
 #include "base/paths.h"
+#include "data/list.h"
 #include "data/pixels.h"
 
 static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
@@ -68,21 +69,27 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static dnx_status add_lines(dnx_images *l, const char *path, dnx_err *err) {
-    FILE *f = dnx_file_stream(path);
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    dnx_status st = DNX_OK;
-    if (!f) return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
-    while (!st && (n = getline(&line, &room, f)) >= 0) {
-        while (n > 0 && strchr(" \t\r\n", line[n - 1])) line[--n] = 0;
-        if (n > 0) st = add(l, strdup(line), err);
-    }
-    if (!st && ferror(f)) st = dnx_fail(err, DNX_EIO, at(path), "cannot read: %s", strerror(errno));
-    free(line);
-    fclose(f);
+/* Classes in the list do not matter here. */
+static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
+    dnx_image_list list;
+    dnx_status st = dnx_image_list_open(path, &list, err);
+    for (size_t i = 0; !st && i < list.n; i++) st = add(l, strdup(list.image[i].path), err);
+    free(l->base);
+    l->base = list.base;
+    list.base = NULL;
+    dnx_image_list_free(&list);
     return st;
+}
+
+/* Bytes with a NUL are no text; UTF-16 has a mark. */
+static bool is_image(const char *path) {
+    unsigned char head[DNX_IMAGE_HEAD];
+    if (dnx_image_is_named(path)) return true;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
+    if (fd >= 0) close(fd);
+    if (n < 2 || !memcmp(head, "\xff\xfe", 2) || !memcmp(head, "\xfe\xff", 2)) return false;
+    return memchr(head, 0, (size_t)n);
 }
 
 /* Names that sort as the images lie. */
@@ -105,14 +112,14 @@ dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err) {
     struct stat info;
     if (stat(path, &info))
         return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
-    bool is_folder = S_ISDIR(info.st_mode);
-    const char *slash = strrchr(path, '/');
-    bool is_bin = !is_folder && is_set(path);
-    l->base = is_folder || is_bin ? strdup(path)
-                                  : strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+    bool is_folder = S_ISDIR(info.st_mode), is_bin = !is_folder && is_set(path);
+    bool is_one = !is_folder && !is_bin && is_image(path);
+    l->base = strdup(is_one ? "" : path);
     if (!l->base) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
-    dnx_status st = is_folder ? add_folder(l, "", 0, err)
-                              : is_bin ? add_set(l, path, err) : add_lines(l, path, err);
+    dnx_status st = is_folder      ? add_folder(l, "", 0, err)
+                    : is_bin       ? add_set(l, path, err)
+                    : is_one       ? add(l, strdup(path), err)
+                                   : add_list(l, path, err);
     if (st) return st;
     if (!l->n) return dnx_fail(err, DNX_EIO, at(path), "no images");
     if (l->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at(path), "too many images");

@@ -10,16 +10,16 @@
 typedef struct {
     char **name; /* as listed; in a folder: relative to it */
     size_t n, room;
-    char *base;  /* names are relative to this folder when they exist there; "" none; the
-                  * .bin itself */
+    char *base;  /* the folder that relative names begin in; "" the current one; the .bin itself */
     dnx_skipped left_out; /* files of a folder whose names are not those of images */
     dnx_binset set; /* of a file *.bin: its images, whose names are numbers from 0 */
 } dnx_images;
 
-/* All images of a folder (dnx_image_is_named) and its folders, sorted, or the lines of a list, or
- * the images of a verification set *.bin (binset.h). A link of a folder that leads nowhere counts
- * as an image; names that begin with a dot do not count at all. DNX_EIO: unreadable, no images;
- * DNX_EPARSE: no such set; DNX_EMEM. Free l in any case. */
+/* All images of a folder (dnx_image_is_named) and its folders, sorted; or those of a list (list.h);
+ * or of a verification set *.bin (binset.h); or path itself, if its name or its first bytes are an
+ * image's. A link of a folder that leads nowhere counts as an image; names that begin with a dot do
+ * not count at all. DNX_EIO: unreadable, no images; DNX_EPARSE: no such list or set; DNX_EMEM. Free
+ * l in any case. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
 /* Notes the images that are the file `path` as inputs (base/inputs.h): an output must not replace

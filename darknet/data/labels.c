@@ -3,11 +3,8 @@
  * far is narrowed byte by byte. */
 #include "data/labels.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/files.h"
 
 typedef struct {
     const char *label;
@@ -21,24 +18,21 @@ static int by_label(const void *a, const void *b) {
 }
 
 dnx_status dnx_labels_read(const char *file, int most, dnx_labels *l, dnx_err *err) {
-    dnx_loc at = {file, 0};
-    size_t len, lines = 1;
     char *line;
-    l->text = dnx_file_read(file, &len);
-    if (!l->text) return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
-    for (size_t i = 0; i < len; i++) lines += l->text[i] == '\n';
+    dnx_status st = dnx_lines_open(&l->lines, file, "a file of labels", DNX_LINES_MOST, err);
+    if (st) return st;
+    size_t lines = l->lines.count + 1;
     l->label = malloc(sizeof *l->label * lines);
     l->order = malloc(sizeof *l->order * lines);
     entry *sorted = malloc(sizeof *sorted * lines);
     if (!l->label || !l->order || !sorted) {
         free(sorted);
-        return dnx_fail(err, DNX_EMEM, at, "no memory for the labels");
+        return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory for the labels");
     }
-    for (char *p = l->text; l->n < most && (line = dnx_line_next(&p, l->text + len));)
-        if (*(line = dnx_line_trim(line))) {
-            sorted[l->n] = (entry){line, l->n};
-            l->label[l->n++] = line;
-        }
+    while (l->n < most && (line = dnx_lines_next(&l->lines, ""))) {
+        sorted[l->n] = (entry){line, l->n};
+        l->label[l->n++] = line;
+    }
     qsort(sorted, (size_t)l->n, sizeof *sorted, by_label);
     for (int i = 0; i < l->n; i++) {
         l->order[i] = sorted[i].class_of;
@@ -50,7 +44,7 @@ dnx_status dnx_labels_read(const char *file, int most, dnx_labels *l, dnx_err *e
 }
 
 void dnx_labels_free(dnx_labels *l) {
-    free(l->text);
+    dnx_lines_free(&l->lines);
     free(l->label);
     free(l->order);
 }
@@ -87,4 +81,19 @@ int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]) {
         }
     }
     return n;
+}
+
+dnx_status dnx_labels_class(const dnx_labels *l, const char *path, dnx_loc at, int *class_of,
+                            dnx_err *err) {
+    int found[2], n = dnx_labels_find(l, path, found);
+    *class_of = found[0];
+    if (n == 1) return DNX_OK;
+    if (n)
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "%.200s: contains two labels, '%.60s' and '%.60s'", path,
+                        l->label[found[0]], l->label[found[1]]);
+    return dnx_fail(err, DNX_EOPTION, at,
+                    l->n ? "%.200s: contains no label"
+                         : "%.200s: has no class, and [data] no labels=",
+                    path);
 }

@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/lines.h"
 #include "base/inputs.h"
 
 #define MAGIC 0xced7230au
@@ -135,34 +137,31 @@ static int by_key(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static bool take_number(char **p, uint64_t *v) {
-    char *end;
-    while (**p == ' ' || **p == '\t') ++*p;
-    if (**p < '0' || **p > '9') return false;
+static bool take_number(const char *s, uint64_t *v) {
+    if (strspn(s, "0123456789") != strlen(s)) return false;
     errno = 0;
-    *v = strtoull(*p, &end, 10);
-    *p = end;
-    return !errno;
+    *v = strtoull(s, NULL, 10);
+    return *s && !errno;
 }
 
 static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err *err) {
-    size_t len, lines = 1;
-    char *text = dnx_file_read(path, &len), *at = text, *line;
-    if (!text)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot read: %s", strerror(errno));
-    for (size_t i = 0; i < len; i++) lines += text[i] == '\n';
-    *list = malloc(sizeof **list * lines);
-    dnx_status st = *list ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
-    for (int i = 1; !st && (line = dnx_line_next(&at, text + len)); i++) {
+    dnx_lines l;
+    dnx_status st = dnx_lines_open(&l, path, "an index", DNX_LINES_MOST, err);
+    if (st) return st;
+    *list = malloc(sizeof **list * (l.count + 1));
+    if (!*list) st = dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    for (char *line; !st && (line = dnx_lines_next(&l, ""));) {
         entry *e = &(*list)[*n];
-        if (!*(line = dnx_line_trim(line))) continue;
-        char *p = line;
-        if (take_number(&p, &e->key) && take_number(&p, &e->at) && !*p) ++*n;
+        char shown[61], *f[2];
+        snprintf(shown, sizeof shown, "%s", line);
+        if (dnx_fields(line, ' ', f, 2) == 2 && take_number(f[0], &e->key) &&
+            take_number(f[1], &e->at))
+            ++*n;
         else
-            st = dnx_fail(err, DNX_EPARSE, (dnx_loc){path, i},
-                          "'%.60s': must be a key and an offset", line);
+            st = dnx_fail(err, DNX_EPARSE, dnx_lines_at(&l), "'%s': must be a key and an offset",
+                          shown);
     }
-    free(text);
+    dnx_lines_free(&l);
     if (!st) qsort(*list, *n, sizeof **list, by_key);
     for (size_t i = 1; !st && i < *n; i++)
         if ((*list)[i].key == (*list)[i - 1].key)

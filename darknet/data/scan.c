@@ -17,6 +17,7 @@ enum {
     THREADS = 8,
     PIECE = 256,
     SAMPLE = 4096, /* bytes of an image that dnx_data.content depends on, and its size */
+    MOST_SHOWN = 20, /* broken images, where there are too many to go on */
     RETRIES = 50   /* of a scan in all, of reads that may succeed a moment later */
 };
 
@@ -155,12 +156,15 @@ dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char
     d->listed = d->n;
     d->n = 0;
     d->checksum = 0xcbf29ce484222325u;
+    size_t faults = 0;
+    for (size_t i = 0; i < d->listed; i++) faults += s.fault[i] != 0;
+    const size_t shown = faults * 100 > d->listed ? MOST_SHOWN : faults;
     int k = 0;
     for (size_t i = 0; i < d->listed; i++) {
         char name[4096];
         while (k + 1 < d->sources && i >= d->source[k + 1].first) d->source[++k].first = d->n;
         if (!s.fault[i]) keep(d, &d->source[k], i);
-        else if (++d->broken, broken) {
+        else if (++d->broken <= shown && broken) {
             dnx_source_name(d, &d->source[k], d->at[i], name, sizeof name);
             broken(arg, name, text_of(s.fault[i]));
         }

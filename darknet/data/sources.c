@@ -11,8 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/files.h"
+#include "base/paths.h"
 #include "data/labels.h"
+#include "data/list.h"
 #include "data/recordio.h"
 #include "data/scan.h"
 
@@ -28,86 +29,61 @@ static int next_class(const dnx_data *d) {
     return most + 1;
 }
 
+/* Who is told of what is left out. */
+typedef struct {
+    void (*broken)(void *, const char *, const char *);
+    void *arg;
+} report;
+
 /* ---- a list ---- */
 
-static dnx_status resolve(const dnx_labels *l, const char *path, dnx_loc at, int *class_of,
-                          dnx_err *err) {
-    int found[2], n = dnx_labels_find(l, path, found);
-    *class_of = found[0];
-    if (n == 1) return DNX_OK;
-    if (n)
-        return dnx_fail(err, DNX_EOPTION, at,
-                        "%.200s: contains two labels, '%.60s' and '%.60s'", path,
-                        l->label[found[0]], l->label[found[1]]);
-    return dnx_fail(err, DNX_EOPTION, at,
-                    l->n ? "%.200s: contains no label"
-                         : "%.200s: has no class, and [data] no labels=",
-                    path);
-}
-
-/* A last word of digits is the class and is cut off; false: there is none. */
-static bool cut_class(char *line, double *value) {
-    char *end = line + strlen(line), *p = end;
-    while (p > line && isdigit((unsigned char)p[-1])) p--;
-    if (p > line && p[-1] == '-') p--;
-    if (p == end || p == line || !isspace((unsigned char)p[-1]) || p[*p == '-'] == 0) return false;
-    *value = strtod(p, NULL);
-    p[-1] = 0;
+/* Adds a path to the text; *start: where. */
+static bool append(dnx_data *d, const char *path, uint64_t *start) {
+    size_t need = strlen(path) + 1;
+    if (d->text_len + need > d->text_room) {
+        size_t more = (d->text_room + need) * 2;
+        char *text = realloc(d->text, more);
+        if (!text) return false;
+        d->text = text;
+        d->text_room = more;
+    }
+    *start = d->text_len;
+    memcpy(d->text + d->text_len, path, need);
+    d->text_len += need;
     return true;
 }
 
-static dnx_status take_line(const dnx_data *d, const dnx_labels *l, char *line, dnx_loc at,
-                            int *class_of, dnx_err *err) {
-    double value;
-    *class_of = -1;
-    bool has_class = cut_class(line, &value);
-    if (has_class) dnx_line_trim(line);
-    if (!d->o.classes) return DNX_OK;
-    if (!has_class) return resolve(l, line, at, class_of, err);
-    if (value < 0 || value >= d->o.classes)
-        return dnx_fail(err, DNX_EOPTION, at, "class %.0f: must be from 0 to %d", value,
-                        d->o.classes - 1);
-    *class_of = (int)value;
-    return DNX_OK;
+static bool add_path(dnx_data *d, char *path, int class_of) {
+    uint64_t at;
+    bool ok = path && append(d, path, &at) && dnx_data_add(d, at, class_of);
+    free(path);
+    return ok;
 }
 
-/* The file's text becomes the paths' text, or its end. */
-static char *adopt(dnx_data *d, char *text, size_t len) {
-    size_t start = d->text_len;
-    if (!start) {
-        free(d->text);
-        d->text = text;
-    } else {
-        char *more = realloc(d->text, start + len + 1);
-        if (more) {
-            memcpy(more + start, text, len + 1);
-            d->text = more;
-        }
-        free(text);
-        if (!more) return NULL;
-    }
-    d->text_len = d->text_room = start + len + 1;
-    return d->text + start;
+static dnx_status class_of_line(const dnx_data *d, const dnx_labels *labels,
+                                const dnx_image_list *l, size_t i, int *class_of, dnx_err *err) {
+    *class_of = -1;
+    if (!d->o.classes) return DNX_OK;
+    if (!isnan(l->image[i].class_of))
+        return dnx_listed_class(l, i, d->o.classes, class_of, err);
+    return dnx_labels_class(labels, l->image[i].path, (dnx_loc){l->lines.file, l->image[i].line},
+                            class_of, err);
 }
 
 static dnx_status read_list(dnx_data *d, const char *path, dnx_err *err) {
-    const char *file = d->o.labels ? d->o.labels : d->o.names;
-    dnx_labels l = {0};
-    size_t len = 0;
-    char *text = dnx_file_read(path, &len), *line;
-    if (!text)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot read: %s", strerror(errno));
-    if (!(text = adopt(d, text, len))) return no_memory(path, err);
-    dnx_status st = file && d->o.classes ? dnx_labels_read(file, d->o.classes, &l, err) : DNX_OK;
-    char *p = text;
-    for (int n = 1; !st && (line = dnx_line_next(&p, text + len)); n++) {
+    const char *file = d->o.classes ? dnx_datafile_labels(&d->o) : NULL;
+    dnx_labels labels = {0};
+    dnx_image_list l;
+    dnx_status st = dnx_image_list_open(path, &l, err);
+    if (!st && file) st = dnx_labels_read(file, d->o.classes, &labels, err);
+    for (size_t i = 0; !st && i < l.n; i++) {
         int class_of;
-        if (*(line = dnx_line_trim(line)) == 0) continue;
-        st = take_line(d, &l, line, (dnx_loc){path, n}, &class_of, err);
-        if (!st && !dnx_data_add(d, (uint64_t)(line - d->text), class_of))
-            st = no_memory(path, err);
+        st = class_of_line(d, &labels, &l, i, &class_of, err);
+        if (!st && !add_path(d, dnx_image_list_path(&l, i), class_of)) st = no_memory(path, err);
     }
-    dnx_labels_free(&l);
+    if (!st && d->o.classes) st = dnx_image_list_check(&l, err);
+    dnx_labels_free(&labels);
+    dnx_image_list_free(&l);
     return st;
 }
 
@@ -119,71 +95,73 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Adds folder/name to the text; *start: where. */
-static bool append(dnx_data *d, const char *folder, const char *name, uint64_t *start) {
-    size_t need = strlen(folder) + strlen(name) + 2;
-    if (d->text_len + need > d->text_room) {
-        size_t more = (d->text_room + need) * 2;
-        char *text = realloc(d->text, more);
-        if (!text) return false;
-        d->text = text;
-        d->text_room = more;
-    }
-    *start = d->text_len;
-    d->text_len += (size_t)snprintf(d->text + d->text_len, need, "%s/%s", folder, name) + 1;
-    return true;
-}
-
 static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, dnx_err *err) {
     struct dirent **files;
-    uint64_t at;
     int n = scandir(folder, &files, visible, by_bytes);
     if (n < 0)
         return dnx_fail(err, DNX_EIO, (dnx_loc){folder, 0}, "cannot read: %s", strerror(errno));
     bool ok = true;
     for (int i = 0; i < n; i++) {
-        ok = ok && append(d, folder, files[i]->d_name, &at) && dnx_data_add(d, at, class_of);
+        ok = ok && add_path(d, dnx_path_join(folder, files[i]->d_name), class_of);
         free(files[i]);
     }
     free(files);
     return ok ? DNX_OK : no_memory(folder, err);
 }
 
-static bool is_folder(const char *folder, const struct dirent *e, char **path) {
+/* What one entry of a folder is: an identity, an image without a class, or a file that is left out
+ * and counted. */
+static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int class_of,
+                             bool *is_identity, dnx_err *err) {
     struct stat s;
-    size_t room = strlen(folder) + strlen(e->d_name) + 2;
-    *path = e->d_type == DT_REG ? NULL : malloc(room);
-    if (!*path) return false;
-    snprintf(*path, room, "%s/%s", folder, e->d_name);
-    return !stat(*path, &s) && S_ISDIR(s.st_mode);
+    *is_identity = false;
+    /* Leaving a broken link out would renumber the classes after it. */
+    if (d->o.classes && stat(path, &s))
+        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
+                        "cannot read: %s; the classes after it would change their numbers",
+                        strerror(errno));
+    if (!stat(path, &s) && S_ISDIR(s.st_mode)) {
+        *is_identity = true;
+        if (class_of < d->o.classes || class_of < 0) return read_identity(d, path, class_of, err);
+        return dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->o.classes_line),
+                        "[data] classes=%d: %.200s has more identity folders", d->o.classes,
+                        folder);
+    }
+    if (!d->o.classes) return add_path(d, strdup(path), -1) ? DNX_OK : no_memory(folder, err);
+    return DNX_OK;
 }
 
-static dnx_status read_folder(dnx_data *d, const char *folder, dnx_err *err) {
+static void report_loose(dnx_data *d, const char *folder, const char *name, const report *r) {
+    char *path = dnx_path_join(folder, name);
+    d->loose++;
+    if (r->broken) r->broken(r->arg, path ? path : name, "is in no identity folder");
+    free(path);
+}
+
+static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, dnx_err *err) {
     struct dirent **names;
     const int base = next_class(d);
     int n = scandir(folder, &names, visible, by_bytes), found = 0;
     if (n < 0)
         return dnx_fail(err, DNX_EIO, (dnx_loc){folder, 0}, "cannot read: %s", strerror(errno));
-    dnx_status st = DNX_OK;
-    for (int i = 0; i < n; i++) {
-        uint64_t at;
-        char *path = NULL;
-        if (st) goto next;
-        if (is_folder(folder, names[i], &path)) {
-            int class_of = d->o.classes ? base + found++ : -1;
-            if (class_of < d->o.classes || class_of < 0) st = read_identity(d, path, class_of, err);
-            else
-                st = dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->classes_line),
-                              "[data] classes=%d: %.200s has more identity folders", d->o.classes,
-                              folder);
-        } else if (!d->o.classes &&
-                   (!append(d, folder, names[i]->d_name, &at) || !dnx_data_add(d, at, -1)))
-            st = no_memory(folder, err);
-    next:
+    bool *is_loose = calloc((size_t)n + 1, sizeof *is_loose);
+    dnx_status st = is_loose ? DNX_OK : no_memory(folder, err);
+    for (int i = 0; is_loose && i < n; i++) {
+        bool is_identity = false;
+        char *path = st ? NULL : dnx_path_join(folder, names[i]->d_name);
+        if (path)
+            st = read_entry(d, folder, path, d->o.classes ? base + found : -1, &is_identity, err);
+        else if (!st) st = no_memory(folder, err);
+        found += is_identity;
+        is_loose[i] = !st && d->o.classes && !is_identity;
         free(path);
+    }
+    for (int i = 0; i < n; i++) {
+        if (is_loose && is_loose[i] && found) report_loose(d, folder, names[i]->d_name, r);
         free(names[i]);
     }
     free(names);
+    free(is_loose);
     if (!st && d->o.classes && !found)
         st = dnx_fail(err, DNX_EIO, (dnx_loc){folder, 0},
                       "has no identity folders; for images without labels leave classes= out");
@@ -243,9 +221,64 @@ static dnx_status read_records(dnx_data *d, dnx_source *s, dnx_err *err) {
     return st;
 }
 
+/* InsightFace's `property`: classes,height,width of the record file beside it. */
+static dnx_status check_property(const dnx_data *d, const char *folder, dnx_err *err) {
+    char *file = dnx_path_join(folder, "property"), *f[3];
+    dnx_lines l;
+    long classes;
+    dnx_status st = DNX_OK;
+    if (!file) return no_memory(folder, err);
+    if (d->o.classes && !access(file, F_OK) &&
+        !(st = dnx_lines_open(&l, file, "a property file", 1 << 20, err))) {
+        char *line = dnx_lines_next(&l, "");
+        int n = line ? dnx_fields(line, ',', f, 3) : 0;
+        if (n != 3 || !dnx_whole(f[0], 1, 16777216, &classes))
+            st = dnx_fail(err, DNX_EPARSE, (dnx_loc){file, 1}, "must be CLASSES,HEIGHT,WIDTH");
+        else if (classes > d->o.classes)
+            st = dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->o.classes_line),
+                          "[data] classes=%d: %.200s says that there are %ld", d->o.classes, file,
+                          classes);
+        dnx_lines_free(&l);
+    }
+    free(file);
+    return st;
+}
+
 /* ---- all ---- */
 
-static dnx_status read_source(dnx_data *d, const char *path, size_t len, dnx_err *err) {
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n > m && !strcmp(s + n - m, end);
+}
+
+/* An index is no list: its lines would be taken for paths and classes. */
+static dnx_status refuse_index(const char *name, dnx_err *err) {
+    char *records = strdup(name);
+    if (!records) return no_memory(name, err);
+    strcpy(records + strlen(name) - 3, "rec");
+    dnx_status st = access(records, F_OK) ? DNX_OK
+                                          : dnx_fail(err, DNX_EIO, (dnx_loc){name, 0},
+                                                     "is an index; name %.200s instead", records);
+    free(records);
+    return st;
+}
+
+/* A folder of identities or of images, or one with InsightFace's train.rec, which s then names. */
+static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, dnx_err *err) {
+    char *records = dnx_path_join(s->path, "train.rec");
+    if (!records) return no_memory(d->file, err);
+    if (access(records, F_OK)) {
+        free(records);
+        return read_folder(d, s->path, r, err);
+    }
+    dnx_status st = check_property(d, s->path, err);
+    free(s->path);
+    s->path = records;
+    return st ? st : read_records(d, s, err);
+}
+
+static dnx_status read_source(dnx_data *d, const char *path, size_t len, const report *r,
+                              dnx_err *err) {
     struct stat info;
     dnx_source *more = realloc(d->source, sizeof *more * (size_t)(d->sources + 1));
     if (!more) return no_memory(d->file, err);
@@ -256,23 +289,26 @@ static dnx_status read_source(dnx_data *d, const char *path, size_t len, dnx_err
     d->sources++;
     const char *name = s->path;
     if (!*name)
-        return dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->train_line),
+        return dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->o.train_line),
                         "[data] train=%.200s: an empty name between commas", d->o.train);
     if (stat(name, &info))
         return dnx_fail(err, DNX_EIO, (dnx_loc){name, 0}, "cannot read: %s", strerror(errno));
-    if (S_ISDIR(info.st_mode)) return read_folder(d, name, err);
-    if (len > 4 && !strcmp(name + len - 4, ".rec")) return read_records(d, s, err);
-    return read_list(d, name, err);
+    if (S_ISDIR(info.st_mode)) return read_any_folder(d, s, r, err);
+    if (ends_with(name, ".rec")) return read_records(d, s, err);
+    dnx_status st = ends_with(name, ".idx") ? refuse_index(name, err) : DNX_OK;
+    return st ? st : read_list(d, name, err);
 }
 
-dnx_status dnx_sources_read(dnx_data *d, dnx_err *err) {
+dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, const char *),
+                            void *arg, dnx_err *err) {
+    const report r = {broken, arg};
     const char *p = d->o.train;
-    if (!access(p, F_OK)) return read_source(d, p, strlen(p), err); /* a comma in a name */
+    if (!access(p, F_OK)) return read_source(d, p, strlen(p), &r, err); /* a comma in a name */
     for (;; p++) {
         while (isspace((unsigned char)*p)) p++;
         size_t len = strcspn(p, ","), cut = len;
         while (cut && isspace((unsigned char)p[cut - 1])) cut--;
-        dnx_status st = read_source(d, p, cut, err);
+        dnx_status st = read_source(d, p, cut, &r, err);
         p += len;
         if (st || !*p) return st;
     }

@@ -3,5 +3,7 @@
 #define DNX_SOURCES_H
 #include "data/data.h"
 
-dnx_status dnx_sources_read(dnx_data *d, dnx_err *err);
+/* Reports each file beside identity folders to broken(arg, name, why), which may be NULL. */
+dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, const char *),
+                            void *arg, dnx_err *err);
 #endif

@@ -14,7 +14,7 @@
 #include "train/job.h"
 #include "train/teachers.h"
 
-enum { READERS = 2, MOST_SHOWN = 20 };
+enum { READERS = 2 };
 
 /* ---- the network ---- */
 
@@ -184,26 +184,20 @@ static dnx_status check(const dnx_train_job *j, int batches, dnx_err *err) {
 
 /* ---- the images ---- */
 
-typedef struct {
-    const dnx_train_job *j;
-    int count;
-} shown;
-
-/* Of an image that the scan found broken. */
+/* Of an image that the scan found broken, or of a file that belongs to no class. */
 static void show_broken(void *arg, const char *path, const char *why) {
-    shown *s = arg;
-    if (++s->count <= MOST_SHOWN)
-        dnx_train_note(s->j, DNX_TRAIN_WARNING, "%s: skipped: %s", path, why);
-    else if (s->count == MOST_SHOWN + 1) dnx_train_note(s->j, DNX_TRAIN_WARNING, "... and more");
+    dnx_train_note(arg, DNX_TRAIN_WARNING, "%s: skipped: %s", path, why);
 }
 
 static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
-    shown s = {j, 0};
-    dnx_status st = dnx_data_open(j->a->data, show_broken, &s, &j->data, err);
+    dnx_status st = dnx_data_open(j->a->data, show_broken, j, &j->data, err);
     if (!st) st = check(j, j->a->batches, err);
     if (!st)
         dnx_train_note(j, DNX_TRAIN_NEWS, "%zu images, %zu broken and skipped, %d classes",
                        j->data->n, j->data->broken, j->data->o.classes);
+    if (!st && j->data->loose)
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%zu files in no identity folder were left out",
+                       j->data->loose);
     return st;
 }
 

@@ -169,7 +169,7 @@ def main():
         refused("needs valid=", "valid", write("no.data", "classes=10\n"), cfg, weights)
         refused("bad.data:2: must be key=value", "valid", write("bad.data", "a=1\nxyz\n"), cfg,
                 weights)
-        refused("bad.data:1: [data] classes=x: must be a whole number from 1 to 16777216", "valid",
+        refused("bad.data:1: [data] classes=x: must be a whole number from 0 to 16777216", "valid",
                 write("bad.data", "classes=x\n"), cfg, weights)
         refused("[data] classes=11: the network has only 10", "valid",
                 write("bad.data", "classes=11\nvalid=%s\n" % with_class), cfg, weights)

@@ -1,0 +1,183 @@
+"""Text as people have it: lists, .data files, labels, record folders and single images, as the
+command's users meet them."""
+import os
+import shutil
+
+from common import attempt_all, darknet, expect, expect_end, needed, read, summary, write
+
+with needed():
+    from PIL import Image
+
+CFG = """[net]
+batch=6
+height=8
+width=8
+channels=3
+max_batches=2
+learning_rate=0.01
+policy=constant
+[connected]
+output=3
+activation=linear
+[softmax]
+"""
+BOM = b"\xef\xbb\xbf"
+
+
+def start():
+    """faces/CLASS/N.png, a list of them with classes, and the network."""
+    lines = []
+    for c in range(3):
+        os.makedirs(f"faces/{c}")
+        for i in range(4):
+            Image.new("RGB", (8, 8), (80 * c, 20 * i, 90)).save(f"faces/{c}/{i}.png")
+            lines.append(f"faces/{c}/{i}.png {c}\n")
+    write("list", "".join(lines))
+    write("net.cfg", CFG)
+    write("bare.cfg", CFG.replace("[softmax]\n", ""))
+    expect_end(darknet("init", "bare.cfg", "bare.weights"))
+
+
+def train(**options):
+    text = options.pop("text", None)
+    options = {"classes": 3, "train": "list", "backup": "b", **options}
+    write("x.data", text or "".join(f"{k}={v}\n" for k, v in options.items()))
+    return darknet("classifier", "train", "x.data", "net.cfg", "-threads", "1", "-batches", "1")
+
+
+def trains(count, **options):
+    done = train(**options)
+    expect_end(done)
+    expect(done.stdout.startswith(f"{count} images, 0 broken"), f"{options}: {done.stdout[:200]}")
+    return done
+
+
+def encodings():
+    """Lists as Windows and spreadsheets save them are the list."""
+    text = read("list").decode()
+    for name, data in (("bom", BOM + text.encode()), ("utf16le", text.encode("utf-16")),
+                       ("utf16be", b"\xfe\xff" + text.encode("utf-16-be")),
+                       ("crlf", text.replace("\n", "\r\n").encode()),
+                       ("cr", text.replace("\n", "\r").encode()),
+                       ("csv", ("path,label\n" + text.replace(" ", ",")).encode()),
+                       ("tabs", text.replace(" ", "\t").encode()),
+                       ("joined", BOM + text[:64].encode() + BOM + text[64:].encode())):
+        write(f"{name}.list", data)
+        trains(12, train=f"{name}.list")
+    labels = "".join(f"/{c}/\n" for c in range(3))
+    write("paths", BOM + "".join(line.split()[0] + "\n" for line in text.splitlines()).encode())
+    for name, data in (("bom", BOM + labels.encode()), ("utf16", labels.encode("utf-16"))):
+        write(f"{name}.labels", data)
+        trains(12, train="paths", labels=f"{name}.labels")
+    for data in (BOM + b"classes=3 # persons\r\ntrain = list\t; all\r\nbackup=b\r\n",
+                 "classes=3\ntrain=list\nbackup=b\n".encode("utf-16")):
+        trains(12, text=data)
+
+
+def mxnet_lists():
+    text = [line.split() for line in read("list").decode().splitlines()]
+    for name, form in (("lst", "1\t{}\t{}"), ("box", "1\t{}\t{}\t1\t2\t7.5\t8"),
+                       ("index", "5\t{1}.000000\t{0}"), ("turned", "{1}\t{0}")):
+        write(f"{name}.lst", "\n".join(form.format(*words) for words in text))
+        trains(12, train=f"{name}.lst")
+    write("raw.lst", "1\tfaces/0/0.png\t0\n0\tfaces/0/1.png\t0\n")
+    expect_end(train(train="raw.lst"), 1, "raw.lst:2: 0 faces/0/1.png: its face is not cut out")
+
+
+def record_folder():
+    """A folder with train.rec is InsightFace's, and property is believed."""
+    import struct
+    os.makedirs("emore", exist_ok=True)
+    data, index = b"", ""
+    for i, line in enumerate(read("list").decode().splitlines()):
+        path, c = line.split()
+        content = struct.pack("<IfQQ", 0, int(c), 0, 0) + read(path)
+        index += f"{i}\t{len(data)}\n"
+        data += struct.pack("<II", 0xced7230a, len(content)) + content + b"\0" * (-len(content) % 4)
+    write("emore/train.rec", data)
+    write("emore/train.idx", BOM + index.encode())
+    trains(12, train="emore")
+    write("emore/property", "3,112,112\n")
+    trains(12, train="emore/")
+    expect_end(train(train="emore", classes=2), 1,
+               "x.data:1: [data] classes=2: emore/property says that there are 3")
+    write("emore/property", "many\n")
+    expect_end(train(train="emore"), 1, "emore/property:1: must be CLASSES,HEIGHT,WIDTH")
+    expect_end(train(train="emore/train.idx"), 1, "is an index; name emore/train.rec instead")
+
+
+def identity_folders():
+    """A broken link would renumber the classes; loose files are counted and named."""
+    trains(12, train="faces")
+    for name in ("loose.png", "notes.txt"):
+        write(f"faces/{name}", "x")
+    expect_end(trains(12, train="faces"), 0, "faces/loose.png: skipped: is in no identity folder",
+               "faces/notes.txt: skipped: is in no identity folder",
+               "2 files in no identity folder were left out")
+    for name in ("loose.png", "notes.txt"):
+        os.remove(f"faces/{name}")
+    os.symlink("nowhere", "faces/00")
+    expect_end(train(train="faces"), 1, "faces/00: cannot read: No such file",
+               "the classes after it would change their numbers")
+    os.remove("faces/00")
+
+
+def one_rule_for_paths():
+    """To train, to validate and to embed, a list means the same files."""
+    shutil.copytree("faces", "far/faces")
+    Image.new("RGB", (9, 9)).save("faces/0/0.png") # of another size: must not be taken
+    shutil.copy("list", "far/list")
+    trains(12, train="far/list")
+    done = darknet("embed", "bare.cfg", "bare.weights", "far/list", "far.dnxe")
+    expect_end(done)
+    expect(done.stdout.startswith("12 images, "), done.stdout)
+    expect_end(darknet("embed", "bare.cfg", "bare.weights", "list", "o.dnxe"), 1, "9 x 9 pixels")
+    write("v.data", "classes=3\nvalid=far/list\n")
+    expect_end(darknet("classifier", "valid", "v.data", "bare.cfg", "bare.weights"))
+    shutil.copy("far/faces/0/0.png", "faces/0/0.png")
+    shutil.rmtree("far")
+    os.mkdir("far")
+    shutil.copy("list", "far/list") # its folder has no faces: the current one
+    trains(12, train="far/list")
+    expect_end(darknet("embed", "bare.cfg", "bare.weights", "far/list", "o.dnxe"))
+
+
+def single_images():
+    for name in ("faces/0/1.png", "nosuffix"):
+        if name == "nosuffix":
+            shutil.copy("faces/0/1.png", name)
+        done = darknet("embed", "bare.cfg", "bare.weights", name, "o.dnxe")
+        expect_end(done)
+        expect(done.stdout.startswith("1 images, "), done.stdout)
+    write("gif", b"GIF89a\x01\0\x01\0\0\0\0\0\0\0\0")
+    done = darknet("embed", "bare.cfg", "bare.weights", "gif", "o.dnxe")
+    expect_end(done, 1, "gif: ")
+    expect("list" not in done.stderr and done.stderr.isascii(), done.stderr)
+
+
+def valid_needs_classes():
+    """One reader of .data: what training refuses, validating refuses."""
+    for text, message in (("valid=list\n", "v.data: [data] needs classes="),
+                          ("classes=3\n", "v.data: [data] needs valid="),
+                          ("clases=3\nvalid=list\n", "v.data:1: [data] clases=3: no such option; "
+                                                     "did you mean 'classes'?"),
+                          ("classes=3\nvalid=list\nclasses=3\n", "v.data:3: [data] classes=3: "
+                                                                 "given twice; first on line 1"),
+                          ("classes=3 0\nvalid=list\n", "v.data:1: [data] classes=3 0: must be a "
+                                                        "whole number from 0 to 16777216")):
+        write("v.data", text)
+        expect_end(darknet("classifier", "valid", "v.data", "bare.cfg", "bare.weights"), 1,
+                   message)
+        write("t.data", text.replace("valid", "train"))
+        if "needs" not in message:
+            expect_end(darknet("classifier", "train", "t.data", "net.cfg"), 1,
+                       message.replace("v.data", "t.data"))
+    write("twice", "faces/0/0.png 0\nfaces/0/0.png 1\n")
+    write("v.data", "classes=3\nvalid=twice\n")
+    expect_end(darknet("classifier", "valid", "v.data", "bare.cfg", "bare.weights"), 1,
+               "twice:2: faces/0/0.png: has class 1, but class 0 on line 1")
+
+
+attempt_all(start, encodings, mxnet_lists, record_folder, identity_folders, one_rule_for_paths,
+            single_images, valid_needs_classes)
+summary()
