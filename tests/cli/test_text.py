@@ -42,7 +42,8 @@ def train(**options):
     text = options.pop("text", None)
     options = {"classes": 3, "train": "list", "backup": "b", **options}
     write("x.data", text or "".join(f"{k}={v}\n" for k, v in options.items()))
-    return darknet("classifier", "train", "x.data", "net.cfg", "-threads", "1", "-batches", "1")
+    return darknet("classifier", "train", "x.data", "net.cfg", "-threads", "1", "-batches", "1",
+                   "-force")
 
 
 def trains(count, **options):
