@@ -9,7 +9,7 @@ typedef struct {
     int classes, top;                              /* 0 and 1 when absent */
     char *train, *valid, *labels, *names, *backup; /* NULL when absent; backup "backup" */
     char *eval, *map, *results;
-    int classes_line, train_line, valid_line, labels_line, names_line; /* 0 when absent */
+    int classes_line, train_line, valid_line, labels_line, names_line; /* 0: absent */
 } dnx_data_opts;
 
 /* '#' and ';' start a comment, at the start of a line or behind white space; spaces inside a value

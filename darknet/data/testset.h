@@ -15,7 +15,8 @@ typedef struct {
 /* The errors of dnx_datafile_read. Free t in any case. */
 dnx_status dnx_testset_read(const char *file, dnx_testset *t, dnx_err *err);
 /* Reads the list `valid` (list.h), whose classes are below `classes`. A line without a class has
- * that of the one line of `labels` that the path contains. DNX_EOPTION: no classes= or valid= too. */
+ * that of the one line of `labels` that the path contains. DNX_EOPTION: also without classes= or
+ * valid=. */
 dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err);
 /* The names of the classes: `names`, or `labels` where there are none; as many as `classes`. */
 dnx_status dnx_testset_names(const dnx_testset *t, int classes, dnx_labels *names, dnx_err *err);
