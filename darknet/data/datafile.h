@@ -7,14 +7,14 @@
 /* eval, map and results are accepted for the host's sake and not used. */
 typedef struct {
     int classes, top;                              /* 0 and 1 when absent */
-    char *train, *valid, *labels, *names, *backup; /* NULL when absent; backup "backup" */
+    char *train, *valid, *labels, *names, *backup; /* NULL: absent; backup "backup" */
     char *eval, *map, *results;
     int classes_line, train_line, valid_line, labels_line, names_line; /* 0: absent */
 } dnx_data_opts;
 
 /* '#' and ';' start a comment, at the start of a line or behind white space; spaces inside a value
- * stay. DNX_EIO; DNX_EPARSE: a line that is not key=value, no text; DNX_EOPTION: an unknown key, one
- * given twice, a number out of its range; DNX_EMEM. After an error there is nothing to free. */
+ * stay. DNX_EIO; DNX_EPARSE: a line that is not key=value, no text; DNX_EOPTION: an unknown key,
+ * one given twice, a number out of its range; DNX_EMEM. After an error there is nothing to free. */
 dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err);
 /* The same from lines, which stay the caller's. */
 dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);
