@@ -6,6 +6,7 @@
 
 #include "base/stop.h"
 #include "cmd/cmd.h"
+#include "face/pairs.h"
 #include "train/train.h"
 
 enum { EVERY = 500, MOST = 1000000000 };
@@ -35,8 +36,8 @@ static const dnx_arg table[] = {
                 "of every random number; default seed= of the cfg"),
     DNX_ARG_THREADS(args),
     DNX_ARG_TEXT(args, pairs, "-pairs", "FILE",
-                 "verify these pairs of faces from time to time, and keep the best weights"),
-    DNX_ARG_TEXT(args, faces, "-faces", "FOLDER", "the images of the pairs"),
+                 "verify these pairs of faces (or a .bin) from time to time, keep the best weights"),
+    DNX_ARG_TEXT(args, faces, "-faces", "FOLDER", "the images of the pairs; a .bin has its own"),
     DNX_ARG_INT(args, verify, "-verify", "N", 0, 1, MOST,
                 "batches between verifications; default 500"),
     DNX_ARG_TEXT(args, teacher, "-teacher", "FILE",
@@ -54,7 +55,10 @@ static const char *find_wrong(const args *a) {
            : a->name && (!*a->name || strchr(a->name, '/'))
                ? "-name: must be a name without '/'; -out chooses the folder"
            : a->out && !*a->out     ? "-out: must name a folder"
-           : !a->pairs != !a->faces ? "-pairs and -faces go together"
+           : !a->pairs != !a->faces && !(a->pairs && dnx_pairs_is_set(a->pairs))
+               ? "-pairs and -faces go together"
+           : a->pairs && a->faces && dnx_pairs_is_set(a->pairs)
+               ? "-faces: a .bin of -pairs has its own images"
            : a->verify && !a->pairs ? "-verify needs -pairs and -faces"
            : !a->teacher != !a->teacher_weights ? "-teacher and -teacher-weights go together"
                                                 : NULL;

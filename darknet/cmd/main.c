@@ -14,8 +14,8 @@
 
 static const dnx_verb *const verbs[] = {&dnx_cmd_check, &dnx_cmd_layers, &dnx_cmd_bench,
                                         &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_runs,
-                                        &dnx_cmd_embed,
-                                        &dnx_cmd_compress, &dnx_cmd_synth, &dnx_cmd_align, NULL};
+                                        &dnx_cmd_embed, &dnx_cmd_compress, &dnx_cmd_synth,
+                                        &dnx_cmd_align, &dnx_cmd_pairs, NULL};
 
 static const char *const host_verbs[] = {
     "3d", "art", "average", "cifar", "classify", "coco", "denormalize", "detect", "detector", "go",

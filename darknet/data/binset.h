@@ -1,10 +1,10 @@
-/* binset.h - InsightFace's verification sets (lfw.bin, agedb_30.bin, ...): a Python pickle of
- * ([bytes of image 0, image 1, ...], [is pair 0 the same person, ...]); pair i has the images 2i
- * and 2i + 1. Read by the few opcodes that such a pickle has: protocol 2 as Python 2 writes it,
- * 3 to 5 of Python 3. What could name a class or a function is refused; that includes protocol 2 of
- * Python 3, which has bytes made by a function. */
+/* binset.h - verification sets as InsightFace has them (lfw.bin, agedb_30.bin, ...): a Python pickle
+ * of ([image 0, image 1, ...], [is pair 0 the same person, ...]), as a tuple or a list; pair i has
+ * the images 2i and 2i + 1. An image is an image file, as bytes or as a NumPy array of bytes. Python
+ * 2 and 3, protocols 0 to 5 (pickle.h). */
 #ifndef DNX_BINSET_H
 #define DNX_BINSET_H
+#include "data/pickle.h"
 #include "dnx.h"
 
 typedef struct {
@@ -13,7 +13,8 @@ typedef struct {
 } dnx_binset_image;
 
 typedef struct {
-    char *data; /* the whole file */
+    char *data; /* the whole file, or NULL */
+    dnx_pickle pickle;
     dnx_binset_image *image;
     size_t n;   /* images: two a pair */
     bool *same; /* n / 2 */
@@ -22,5 +23,8 @@ typedef struct {
 /* DNX_EIO: unreadable; DNX_EPARSE: no such pickle, cut short, or with other contents; DNX_EMEM.
  * Close s in any case. */
 dnx_status dnx_binset_open(const char *path, dnx_binset *s, dnx_err *err);
+/* The same of bytes in memory, which the caller keeps. */
+dnx_status dnx_binset_parse(const void *bytes, size_t n, const char *file, dnx_binset *s,
+                            dnx_err *err);
 void dnx_binset_close(dnx_binset *s);
 #endif

@@ -1,14 +1,12 @@
 #include "face/verify.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/files.h"
 #include "base/stop.h"
+#include "face/pairs.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
@@ -23,7 +21,7 @@ typedef struct {
 
 struct dnx_verify {
     dnx_images images; /* each once, sorted */
-    uint64_t checksum; /* of the lines of the pairs file */
+    uint64_t checksum; /* of the pairs */
     int n, folds, n_pairs;
     pair *pairs;
 };
@@ -36,7 +34,7 @@ typedef struct {
     dnx_err *errors; /* one a thread */
 } job;
 
-/* ---- reading pairs.txt ---- */
+/* ---- pairs and their images ---- */
 
 static int by_text(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -47,122 +45,74 @@ static int by_score(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The two images of one line; NULL, NULL: it is no pair. */
-static bool parse(const char *line, const char *faces, char *two[2], bool *same) {
-    char name[2][256];
-    long i[2];
-    two[0] = two[1] = NULL;
-    *same = sscanf(line, " %255[^\t ] %ld %ld %c", name[0], &i[0], &i[1], name[1]) == 3;
-    if (*same) strcpy(name[1], name[0]);
-    else if (sscanf(line, " %255[^\t ] %ld %255[^\t ] %ld", name[0], &i[0], name[1], &i[1]) != 4)
-        return true;
-    for (int k = 0; k < 2; k++) {
-        size_t size = strlen(faces) + 2 * strlen(name[k]) + 40;
-        two[k] = malloc(size);
-        if (!two[k]) return false;
-        snprintf(two[k], size, "%s/%s/%s_%04ld.jpg", faces, name[k], name[k], i[k]);
+/* Every name once, sorted, and what the pairs have to do with them; names: room for all. */
+static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        for (int k = 0; k < 2; k++) names[2 * i + (size_t)k] = p->pair[i].name[k];
+    qsort(names, 2 * p->n, sizeof *names, by_text);
+    for (size_t i = 0; i < 2 * p->n; i++)
+        if (!n || strcmp(names[n - 1], names[i])) names[n++] = names[i];
+    v->n = (int)n;
+    for (size_t i = 0; i < p->n; i++) {
+        const dnx_face_pair *m = &p->pair[i];
+        char **a = bsearch(&m->name[0], names, n, sizeof *a, by_text);
+        char **b = bsearch(&m->name[1], names, n, sizeof *b, by_text);
+        v->pairs[i] = (pair){(int)(a - names), (int)(b - names), m->fold, m->same, 0};
     }
-    return true;
 }
 
-static dnx_status add(dnx_verify *v, char *two[2], bool same, dnx_loc at, dnx_err *err) {
-    if ((v->n_pairs & (v->n_pairs - 1)) == 0) { /* a power of two: double */
-        size_t room = v->n_pairs ? 2 * (size_t)v->n_pairs : 1;
-        pair *more = realloc(v->pairs, room * sizeof *more);
-        if (more) v->pairs = more;
-        char **paths = realloc(v->images.name, 2 * room * sizeof *paths);
-        if (paths) v->images.name = paths;
-        if (!more || !paths) {
-            free(two[0]);
-            free(two[1]);
-            return dnx_fail(err, DNX_EMEM, at, "no memory for the pairs");
-        }
-    }
-    v->pairs[v->n_pairs++] = (pair){v->n, v->n + 1, 0, same, 0};
-    v->images.name[v->n++] = two[0];
-    v->images.name[v->n++] = two[1];
-    return DNX_OK;
-}
-
-static dnx_status read_lines(dnx_verify *v, FILE *f, const char *file, const char *faces,
+/* The files of all names, in their order. */
+static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, const char *faces,
                              dnx_err *err) {
-    char line[1024], *two[2];
-    int folds = 10, each = 0;
-    dnx_status st = DNX_OK;
-    for (int number = 1; !st && fgets(line, sizeof line, f); number++) {
-        dnx_loc at = {file, number};
-        bool same;
-        v->checksum = dnx_hash(v->checksum, line, strcspn(line, "\r\n"));
-        if (number == 1) {
-            int got = sscanf(line, "%d %d", &folds, &each);
-            if (got == 1) {
-                each = folds;
-                folds = 1;
-            }
-            if (got < 1 || folds < 1 || each < 1)
-                st = dnx_fail(err, DNX_EPARSE, at, "must be `folds pairs`, as in LFW's pairs.txt");
-            continue;
-        }
-        if (strspn(line, " \t\r\n") == strlen(line)) continue;
-        if (!parse(line, faces, two, &same)) st = dnx_fail(err, DNX_EMEM, at, "no memory");
-        else if (!two[0])
-            st = dnx_fail(err, DNX_EPARSE, at, "must be `NAME i j` or `NAME i OTHER j`");
-        else st = add(v, two, same, at, err);
-        if (!st) v->pairs[v->n_pairs - 1].fold = (v->n_pairs - 1) / (2 * each);
+    dnx_loc at = {pairs, 0};
+    int missing = 0, first = 0;
+    v->images.name = calloc((size_t)v->n + 1, sizeof *v->images.name);
+    if (!v->images.name) return dnx_fail(err, DNX_EMEM, at, "no memory for the pairs");
+    v->images.n = (size_t)v->n;
+    for (int i = 0; i < v->n; i++) {
+        if (!dnx_pairs_find(faces, names[i], &v->images.name[i]))
+            return dnx_fail(err, DNX_EMEM, at, "no memory for the pairs");
+        if (!v->images.name[i] && missing++ == 0) first = i;
     }
-    v->folds = folds;
-    if (!st && v->n_pairs != 2 * folds * each)
-        st = dnx_fail(err, DNX_EPARSE, (dnx_loc){file, 0},
-                      "%d pairs, but the first line promises %d folds of 2 x %d", v->n_pairs, folds,
-                      each);
+    if (!missing) return DNX_OK;
+    return dnx_fail(err, DNX_EIO, at, "%d of its %d images are missing, the first is %s/%s",
+                    missing, v->n, faces, names[first]);
+}
+
+static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces, dnx_pairs *p,
+                             dnx_err *err) {
+    dnx_loc at = {pairs, 0};
+    bool is_set = dnx_pairs_is_set(pairs);
+    dnx_status st = is_set ? dnx_images_find(pairs, &v->images, err)
+                           : dnx_pairs_open(pairs, p, err);
+    if (!st && is_set) st = dnx_pairs_of_set(&v->images.set, pairs, p, err);
+    if (!st && !is_set && !faces)
+        st = dnx_fail(err, DNX_EIO, at, "needs the folder of its faces");
+    if (!st && p->n > INT_MAX / 2) st = dnx_fail(err, DNX_EIO, at, "too many pairs");
+    if (st) return st;
+    char **names = malloc(2 * p->n * sizeof *names);
+    v->pairs = malloc(p->n * sizeof *v->pairs);
+    if (names && v->pairs) {
+        unite(v, p, names);
+        v->n_pairs = (int)p->n;
+        v->folds = p->folds;
+        v->checksum = p->checksum;
+        if (!is_set) st = find_files(v, names, pairs, faces, err);
+    } else st = dnx_fail(err, DNX_EMEM, at, "no memory for the pairs");
+    free(names);
     return st;
 }
 
-/* Every image once: pairs then point into the sorted paths. */
-static dnx_status unite(dnx_verify *v, dnx_err *err) {
-    char **all = malloc(sizeof *all * (size_t)v->n);
-    if (!all) return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for the pairs");
-    memcpy(all, v->images.name, sizeof *all * (size_t)v->n);
-    qsort(v->images.name, (size_t)v->n, sizeof *v->images.name, by_text);
-    int n = 0;
-    for (int i = 0; i < v->n; i++)
-        if (n == 0 || strcmp(v->images.name[n - 1], v->images.name[i]))
-            v->images.name[n++] = v->images.name[i];
-    for (int i = 0; i < v->n_pairs; i++) {
-        pair *p = &v->pairs[i];
-        char **a = bsearch(&all[2 * i], v->images.name, (size_t)n, sizeof *a, by_text);
-        char **b = bsearch(&all[2 * i + 1], v->images.name, (size_t)n, sizeof *b, by_text);
-        p->a = (int)(a - v->images.name);
-        p->b = (int)(b - v->images.name);
-    }
-    for (int i = 0; i < v->n; i++) { /* what is not one of the n */
-        char **kept = bsearch(&all[i], v->images.name, (size_t)n, sizeof *kept, by_text);
-        if (*kept != all[i]) free(all[i]);
-    }
-    v->n = n;
-    v->images.n = (size_t)n;
-    free(all);
-    return DNX_OK;
-}
-
 dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **out, dnx_err *err) {
-    dnx_loc at = {pairs, 0};
+    dnx_pairs p = {0};
     *out = NULL;
-    FILE *f = dnx_file_stream(pairs);
-    if (!f) return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
     dnx_verify *v = calloc(1, sizeof *v);
-    if (v) v->images.base = strdup("");
-    dnx_status st = v && v->images.base ? read_lines(v, f, pairs, faces, err)
-                                        : dnx_fail(err, DNX_EMEM, at, "no memory");
-    if (!st && ferror(f)) st = dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
-    fclose(f);
-    if (!st) st = unite(v, err);
-    int missing = 0, first = 0;
-    for (int i = 0; !st && i < v->n; i++)
-        if (access(v->images.name[i], R_OK) && missing++ == 0) first = i;
-    if (missing)
-        st = dnx_fail(err, DNX_EIO, at, "%d of its %d images are missing, the first is %s", missing,
-                      v->n, v->images.name[first]);
+    if (v && !dnx_pairs_is_set(pairs)) v->images.base = strdup("");
+    dnx_status st = v && (v->images.base || dnx_pairs_is_set(pairs))
+                        ? read_pairs(v, pairs, faces, &p, err)
+                        : dnx_fail(err, DNX_EMEM, (dnx_loc){pairs, 0}, "no memory");
+    dnx_pairs_free(&p);
     if (st) dnx_verify_close(v);
     else *out = v;
     return st;
@@ -170,7 +120,6 @@ dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **ou
 
 void dnx_verify_close(dnx_verify *v) {
     if (!v) return;
-    v->images.n = (size_t)v->n;
     dnx_images_free(&v->images);
     free(v->pairs);
     free(v);

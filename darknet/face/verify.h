@@ -6,12 +6,12 @@
 
 typedef struct dnx_verify dnx_verify;
 
-/* pairs: LFW's pairs.txt ("folds N" or "N", then per fold N lines `NAME i j` and N lines
- * `NAME i OTHER j`); faces: the folder with NAME/NAME_0001.jpg. DNX_EPARSE: a line that is neither;
- * DNX_EIO: unreadable, or an image is missing (named). */
+/* pairs: a list of pairs (pairs.h), whose images lie in the folder `faces`; or a verification set
+ * *.bin, which needs no folder. DNX_EPARSE: no such list or set; DNX_EIO: unreadable, or an image is
+ * missing (named); DNX_EMEM. */
 dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
-/* Of the pairs file's lines: tells two lists of pairs apart. */
+/* Tells two lists of pairs apart. */
 uint64_t dnx_verify_checksum(const dnx_verify *v);
 /* Reads and decodes all images as `net` sees them: finds a bad one before hours of training. The
  * errors of dnx_images_load; DNX_ESTOP. */

@@ -30,7 +30,7 @@ def find_images(folder, pairs, allow_missing):
                 listed[at] = set(os.listdir(os.path.join(folder, at)))
             except OSError:
                 listed[at] = set()
-        for suffix in KINDS:
+        for suffix in ("", *KINDS):
             for name in (stem + suffix, stem + suffix.upper()):
                 if name in listed[at] and os.path.isfile(os.path.join(folder, at, name)):
                     return os.path.join(at, name)

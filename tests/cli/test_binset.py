@@ -53,6 +53,14 @@ def main():
         _, want = embeddings.read("want")
         sets = {p: pickle.dumps((images, same), p) for p in (3, 4, 5)}
         sets[2] = python2(images, same)
+        arrays = [np.frombuffer(b, np.uint8) for b in images]
+        for p in range(6):
+            sets[f"Python 3's {p}"] = pickle.dumps([images, same], p)
+            sets[f"arrays of {p}"] = pickle.dumps((arrays, np.array(same)), p)
+            sets[f"columns of {p}"] = pickle.dumps(([a[:, None] for a in arrays],
+                                                    [np.bool_(v) for v in same]), p)
+            sets[f"objects of {p}"] = pickle.dumps((np.array(images, object),
+                                                    np.array(same, int)), p)
         for protocol, data in sets.items():
             write("set.bin", data)
             status, error = darknet("embed", "net.cfg", "w", "set.bin", "got", "-threads", "2",
@@ -66,6 +74,8 @@ def main():
         for name, data, text in (
                 ("cut", sets[4][:-20], "bad.bin: byte "),
                 ("a call", pickle.dumps(([os.system], [True])), "names a class or a function"),
+                ("pixels", pickle.dumps(([np.zeros((8, 6, 3), np.uint8)] * 2, [True])),
+                 "bad.bin: image 0: is an array of 8 x 6 x 3 pixels; a set has image files"),
                 ("a list", b"faces/1.png\n", "bad.bin: no verification set")):
             write("bad.bin", data)
             status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got", "-force")

@@ -1,0 +1,99 @@
+/* darknet pairs: what a list of pairs or a verification set says, in one form for scripts. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/outfile.h"
+#include "base/paths.h"
+#include "cmd/cmd.h"
+#include "face/pairs.h"
+
+typedef struct {
+    const char *pairs, *faces, *unpack;
+} pairs_args;
+
+static const dnx_arg table[] = {
+    DNX_PLACE(pairs_args, pairs, "pairs", "a list of pairs, or a verification set NAME.bin"),
+    DNX_ARG_TEXT(pairs_args, faces, "-faces", "FOLDER",
+                 "print the paths of the images there; default the names as listed"),
+    DNX_ARG_TEXT(pairs_args, unpack, "-unpack", "FOLDER",
+                 "write the images of a NAME.bin there, as NAME/NAME_0001.jpg and so on"),
+    DNX_ARG_END};
+
+static int run(const void *args);
+
+const dnx_verb dnx_cmd_pairs = {
+    "pairs", "print pairs of faces: IMAGE, IMAGE, 1 for one person, fold, with tabs between them",
+    table, sizeof(pairs_args), run};
+
+/* NAME of PATH/NAME.bin; free it. */
+static char *set_name(const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    return strndup(name, strlen(name) - 4);
+}
+
+/* Writes the images into folder/NAME and prints the pairs. */
+static dnx_status unpack(const dnx_binset *s, const dnx_pairs *p, const char *name,
+                         const char *folder, dnx_err *err) {
+    char *under = dnx_path_join(folder, name), *file = malloc(strlen(folder) + 2 * strlen(name) +
+                                                              40);
+    dnx_status st = under && file ? dnx_folder_make(folder, err)
+                                  : dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
+    if (!st) st = dnx_folder_make(under, err);
+    for (size_t i = 0; !st && i < s->n; i++) {
+        bool is_png = s->image[i].n > 4 && !memcmp(s->image[i].bytes, "\x89PNG", 4);
+        sprintf(file, "%s/%s_%04zu.%s", under, name, i + 1, is_png ? "png" : "jpg");
+        st = dnx_outfile_write(file, s->image[i].bytes, s->image[i].n, err);
+    }
+    for (size_t i = 0; !st && i < p->n; i++)
+        printf("%s/%s_%04zu\t%s/%s_%04zu\t%d\t%d\n", name, name, 2 * i + 1, name, name, 2 * i + 2,
+               p->pair[i].same, p->pair[i].fold);
+    free(under);
+    free(file);
+    return st;
+}
+
+static dnx_status print(const dnx_pairs *p, const char *file, const char *faces, dnx_err *err) {
+    for (size_t i = 0; i < p->n; i++) {
+        const dnx_face_pair *m = &p->pair[i];
+        char *path[2] = {NULL, NULL};
+        bool ok = true;
+        for (int k = 0; faces && k < 2; k++) ok = dnx_pairs_find(faces, m->name[k], &path[k]) && ok;
+        if (faces && (!path[0] || !path[1])) {
+            dnx_status st = !ok ? dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory")
+                                : dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "%s/%s is missing",
+                                           faces, m->name[path[0] != NULL]);
+            free(path[0]);
+            free(path[1]);
+            return st;
+        }
+        printf("%s\t%s\t%d\t%d\n", faces ? path[0] : m->name[0], faces ? path[1] : m->name[1],
+               m->same, m->fold);
+        free(path[0]);
+        free(path[1]);
+    }
+    return DNX_OK;
+}
+
+static int run(const void *args) {
+    const pairs_args *a = args;
+    const bool is_set = dnx_pairs_is_set(a->pairs);
+    dnx_err err = {0};
+    dnx_pairs p = {0};
+    dnx_binset s = {0};
+    if (a->unpack && !is_set) return dnx_wrong("-unpack needs a verification set NAME.bin");
+    if (a->faces && is_set) return dnx_wrong("-faces: a verification set has its own images");
+    dnx_status st = is_set ? dnx_binset_open(a->pairs, &s, &err)
+                           : dnx_pairs_open(a->pairs, &p, &err);
+    if (!st && is_set) st = dnx_pairs_of_set(&s, a->pairs, &p, &err);
+    char *name = !st && a->unpack ? set_name(a->pairs) : NULL;
+    if (!st && a->unpack && !name) st = dnx_fail(&err, DNX_EMEM, (dnx_loc){0}, "no memory");
+    if (!st) st = name ? unpack(&s, &p, name, a->unpack, &err) : print(&p, a->pairs, a->faces, &err);
+    free(name);
+    dnx_binset_close(&s);
+    dnx_pairs_free(&p);
+    if (!st && (fflush(stdout) || ferror(stdout)))
+        st = dnx_fail(&err, DNX_EIO, (dnx_loc){0}, "cannot write: %s", strerror(errno));
+    return st ? dnx_report(&err) : 0;
+}
