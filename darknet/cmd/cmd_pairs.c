@@ -89,7 +89,8 @@ static int run(const void *args) {
     if (!st && is_set) st = dnx_pairs_of_set(&s, a->pairs, &p, &err);
     char *name = !st && a->unpack ? set_name(a->pairs) : NULL;
     if (!st && a->unpack && !name) st = dnx_fail(&err, DNX_EMEM, (dnx_loc){0}, "no memory");
-    if (!st) st = name ? unpack(&s, &p, name, a->unpack, &err) : print(&p, a->pairs, a->faces, &err);
+    if (!st && name) st = unpack(&s, &p, name, a->unpack, &err);
+    else if (!st) st = print(&p, a->pairs, a->faces, &err);
     free(name);
     dnx_binset_close(&s);
     dnx_pairs_free(&p);

@@ -36,7 +36,8 @@ static const dnx_arg table[] = {
                 "of every random number; default seed= of the cfg"),
     DNX_ARG_THREADS(args),
     DNX_ARG_TEXT(args, pairs, "-pairs", "FILE",
-                 "verify these pairs of faces (or a .bin) from time to time, keep the best weights"),
+                 "verify these pairs of faces (or a .bin) from time to time, and keep the "
+                 "best weights"),
     DNX_ARG_TEXT(args, faces, "-faces", "FOLDER", "the images of the pairs; a .bin has its own"),
     DNX_ARG_INT(args, verify, "-verify", "N", 0, 1, MOST,
                 "batches between verifications; default 500"),

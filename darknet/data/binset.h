@@ -1,7 +1,7 @@
-/* binset.h - verification sets as InsightFace has them (lfw.bin, agedb_30.bin, ...): a Python pickle
- * of ([image 0, image 1, ...], [is pair 0 the same person, ...]), as a tuple or a list; pair i has
- * the images 2i and 2i + 1. An image is an image file, as bytes or as a NumPy array of bytes. Python
- * 2 and 3, protocols 0 to 5 (pickle.h). */
+/* binset.h - verification sets as InsightFace has them (lfw.bin, agedb_30.bin, ...): a pickle of
+ * ([image 0, image 1, ...], [is pair 0 the same person, ...]), as a tuple or a list; pair i has the
+ * images 2i and 2i + 1. An image is an image file, as bytes or as a NumPy array of bytes. Python 2
+ * and 3, protocols 0 to 5 (pickle.h). */
 #ifndef DNX_BINSET_H
 #define DNX_BINSET_H
 #include "data/pickle.h"

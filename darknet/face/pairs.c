@@ -282,7 +282,8 @@ static dnx_status parse(reader *r, dnx_err *err) {
         st = dnx_fail(err, DNX_EPARSE, at, "the last pair has one image");
     if (!st && r->p->n && r->is == LFW && r->is_vague && !r->each)
         st = dnx_fail(err, DNX_EPARSE, at,
-                      "could be `NAME i j` or `IMAGE IMAGE 0|1`; put `image1,image2,same` in front");
+                      "could be `NAME i j` or `IMAGE IMAGE 0|1`; put `image1,image2,same` in "
+                      "front");
     if (!st) st = set_folds(r, err);
     if (!st) set_checksum(r->p);
     free(r->half);

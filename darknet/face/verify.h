@@ -7,8 +7,8 @@
 typedef struct dnx_verify dnx_verify;
 
 /* pairs: a list of pairs (pairs.h), whose images lie in the folder `faces`; or a verification set
- * *.bin, which needs no folder. DNX_EPARSE: no such list or set; DNX_EIO: unreadable, or an image is
- * missing (named); DNX_EMEM. */
+ * *.bin, which needs no folder. DNX_EPARSE: no such list or set; DNX_EIO: unreadable, or an image
+ * is missing (named); DNX_EMEM. */
 dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
 /* Tells two lists of pairs apart. */

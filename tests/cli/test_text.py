@@ -132,7 +132,7 @@ def one_rule_for_paths():
     done = darknet("embed", "bare.cfg", "bare.weights", "far/list", "far.dnxe")
     expect_end(done)
     expect(done.stdout.startswith("12 images, "), done.stdout)
-    expect_end(darknet("embed", "bare.cfg", "bare.weights", "list", "o.dnxe"), 1, "9 x 9 pixels")
+    expect_end(darknet("embed", "bare.cfg", "bare.weights", "list", "o.dnxe", "-force"), 1, "9 x 9 pixels")
     write("v.data", "classes=3\nvalid=far/list\n")
     expect_end(darknet("classifier", "valid", "v.data", "bare.cfg", "bare.weights"))
     shutil.copy("far/faces/0/0.png", "faces/0/0.png")
@@ -140,18 +140,18 @@ def one_rule_for_paths():
     os.mkdir("far")
     shutil.copy("list", "far/list") # its folder has no faces: the current one
     trains(12, train="far/list")
-    expect_end(darknet("embed", "bare.cfg", "bare.weights", "far/list", "o.dnxe"))
+    expect_end(darknet("embed", "bare.cfg", "bare.weights", "far/list", "o.dnxe", "-force"))
 
 
 def single_images():
     for name in ("faces/0/1.png", "nosuffix"):
         if name == "nosuffix":
             shutil.copy("faces/0/1.png", name)
-        done = darknet("embed", "bare.cfg", "bare.weights", name, "o.dnxe")
+        done = darknet("embed", "bare.cfg", "bare.weights", name, "o.dnxe", "-force")
         expect_end(done)
         expect(done.stdout.startswith("1 images, "), done.stdout)
     write("gif", b"GIF89a\x01\0\x01\0\0\0\0\0\0\0\0")
-    done = darknet("embed", "bare.cfg", "bare.weights", "gif", "o.dnxe")
+    done = darknet("embed", "bare.cfg", "bare.weights", "gif", "o.dnxe", "-force")
     expect_end(done, 1, "gif: ")
     expect("list" not in done.stderr and done.stderr.isascii(), done.stderr)
 
