@@ -18,6 +18,7 @@ from lib.errors import Failure, needs
 
 needs("numpy", "scipy", "matplotlib", "PIL")
 import homework
+import plot_energy
 from experiments import estimate
 from experiments.data import make_data
 from experiments.evaluation import evaluate, reusable
@@ -148,6 +149,8 @@ def compress(args, name, full, images, speedup, method):
             raise Failure(f"{name}: darknet compress low-rank names no speed-up or error")
         old = {"made_from": now, "theory": float(theory.group(1)), "files": digests(small),
                "relative_error": float(off.group(1)), "cosine": float(off.group(2)), "said": said}
+        plot_energy.draw(os.path.join(folder, "energy.csv"), os.path.join(folder, "energy.png"),
+                         f"{full[0]}\n{args.samples} images of {images}")
         write_json(path, old)
     return small, old
 

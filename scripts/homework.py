@@ -96,10 +96,11 @@ def work(args):
     print(show(rows))
     if table.has_other_images(rows):
         print("\nNo p between rows of different images: they compare faces as well as losses.")
-    print(f"\n{choice.note(args)}".rstrip())
-    print(f"\nreport: {os.path.join(args.out, 'report.html')}")
-    print('next: make run ARGS="--widths 0.5,0.25" adds a width; make run OUT=real FACES=folder '
+    for line in filter(None, (chosen, choice.note(args))):
+        print(f"\n{line}")
+    print('\nnext: make run ARGS="--widths 0.5,0.25" adds a width; make run OUT=real FACES=folder '
           "LFW=folder\nPAIRS=file takes real faces; README.md tells how to change a network")
+    print(f"report: {os.path.join(args.out, 'report.html')}")
 
 
 def add_data_options(p, out):

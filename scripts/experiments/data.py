@@ -2,6 +2,7 @@
 import dataclasses
 import itertools
 import os
+import shutil
 
 from lib import fingerprints
 from lib.errors import Failure
@@ -36,6 +37,11 @@ class Data:
 
 
 def synthetic(args, folder, identities_, images, seed, pairs):
+    """Draws a set into a folder of its own, or finds it there; what an interrupted drawing left is
+    drawn anew."""
+    if os.path.exists(os.path.join(folder, "synth.partial")):
+        print(f"{folder}: drawing was interrupted; it begins anew", flush=True)
+        shutil.rmtree(folder)
     run([darknet(), "synth", folder, "-identities", str(identities_), "-images", str(images),
          "-size", str(args.size), "-seed", str(seed), "-pairs", str(pairs)], show=True)
     return [os.path.join(folder, p) for p in ("train", "test", "pairs.txt")]

@@ -44,6 +44,8 @@ def run_main(work, *arguments, again=False):
     """Calls work(*arguments) and returns the script's exit status: what work returns (None: 0), or
     1 after a Failure, an error of the system or a signal. again: the message of an interruption
     says that the same command goes on."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)  # in a file, too, in step with the children
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # one that was ignored stays ignored
             signal.signal(number, stop)

@@ -261,6 +261,21 @@ def signals(folder):
     check(not record["done"] and len(record["sessions"]) == 2, "sessions", record["sessions"])
 
 
+def drawing(folder):
+    """An interrupted drawing is drawn anew."""
+    out = os.path.join(folder, "drawn")
+    words = ["--out", out, *SMALL, "--methods", "scratch"]
+    process = start(*words, "--identities", "3000", "--images", "100")
+    check(wait_for(lambda: os.path.exists(os.path.join(out, "synthetic", "synth.partial"))),
+          "drawing begins")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    check(process.returncode == 1, "drawing stops")
+    done = run(*words)
+    check(done.returncode == 0 and "drawing was interrupted" in done.stdout, "drawn anew",
+          done.stderr)
+
+
 def refusals():
     for arguments, words in ((["--methods", "x"], "none of"), (["--faces", "x"], "--lfw"),
                              (["--teacher-cfg", "x"], "go together"),
@@ -309,6 +324,7 @@ with tempfile.TemporaryDirectory() as temporary:
     hidden(temporary)
     chooses(temporary)
     late_refusals(temporary)
+    drawing(temporary)
     signals(temporary)
     given_teacher(temporary)
 summary()
