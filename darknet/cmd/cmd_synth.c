@@ -4,7 +4,7 @@
  * OUT/faces.data              classes, train, backup of these
  * OUT/test/test0000/test0000_0001.jpg, OUT/pairs.txt   other identities, as LFW has them
  * OUT/synth.txt               what it is and how it was asked for; written last. While images are
- *                             being drawn it is called synth.partial. */
+ *                             being drawn it is called synth.partial: the same command goes on. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
+#include "base/lock.h"
+#include "base/outfile.h"
+#include "base/stop.h"
 #include "cmd/cmd.h"
 #include "data/jpeg.h"
 #include "kernels/pool.h"
@@ -27,6 +31,7 @@ enum { FOLDS = 10, TEST_IMAGES = 4, QUALITY = 90, AT_ONCE = 1024, MAX_PATH = 409
 typedef struct {
     const char *out;
     int identities, images, seed, pairs, size, threads;
+    bool goes_on; /* OUT is what a command that was stopped has left */
 } set;
 
 static const dnx_arg table[] = {
@@ -113,8 +118,8 @@ static dnx_status write_file(const char *path, const void *bytes, size_t n, dnx_
     return st;
 }
 
-static dnx_status make_folder(const char *path, dnx_err *err) {
-    if (!mkdir(path, 0777)) return DNX_OK;
+static dnx_status make_folder(const set *s, const char *path, dnx_err *err) {
+    if (!mkdir(path, 0777) || (errno == EEXIST && s->goes_on)) return DNX_OK;
     return dnx_fail(err, DNX_EIO, at(path), "cannot make this folder: %s", strerror(errno));
 }
 
@@ -127,11 +132,26 @@ static void describe(const set *s, char text[512]) {
 
 /* ---- images ---- */
 
+/* Whether a JPEG is there to its end: a kill or a full disk may have cut it short. */
+static bool is_whole(const char *path) {
+    unsigned char end[2] = {0};
+    struct stat info;
+    int f = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = f >= 0 && !fstat(f, &info) && info.st_size > 2 &&
+              pread(f, end, 2, info.st_size - 2) == 2 && end[0] == 0xff && end[1] == 0xd9;
+    if (f >= 0) close(f);
+    return ok;
+}
+
 static dnx_status draw(const job *j, int identity, int image, float *scratch, unsigned char *rgb,
                        dnx_err *err) {
     char path[MAX_PATH];
     size_t n;
     name_image(path, j, identity, image);
+    if (j->s->goes_on) {
+        if (is_whole(path)) return DNX_OK;
+        remove(path);
+    }
     dnx_synth_image((uint64_t)j->s->seed, j->is_test, identity, image, j->s->size, scratch, rgb);
     unsigned char *bytes = dnx_jpeg_encode(rgb, j->s->size, j->s->size, QUALITY, &n);
     if (!bytes) return dnx_fail(err, DNX_EMEM, at(path), "no memory for the image");
@@ -148,7 +168,7 @@ static void draw_share(void *arg, int t, int threads) {
     unsigned char *rgb = malloc(3 * (size_t)j->s->size * (size_t)j->s->size);
     if (!scratch || !rgb) dnx_fail(err, DNX_EMEM, at(j->s->out), "no memory for an image");
     dnx_share((long)(j->last - j->first) * j->images, t, threads, &lo, &hi);
-    for (long i = lo; i < hi && !err->status; i++)
+    for (long i = lo; i < hi && !err->status && !dnx_stop_check(err); i++)
         draw(j, j->first + (int)(i / j->images), (int)(i % j->images), scratch, rgb, err);
     dnx_free(scratch);
     free(rgb);
@@ -160,14 +180,14 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
     const bool is_terminal = isatty(STDOUT_FILENO) == 1;
     char path[MAX_PATH];
     name(path, j.s, j.is_test ? "test" : "train");
-    dnx_status st = end ? make_folder(path, err) : DNX_OK;
+    dnx_status st = end ? make_folder(j.s, path, err) : DNX_OK;
     j.errors = calloc((size_t)dnx_pool_threads(pool), sizeof *j.errors);
     if (!j.errors) st = dnx_fail(err, DNX_EMEM, at(path), "no memory");
     for (; !st && j.first < end; j.first = j.last) {
         j.last = end - j.first < step ? end : j.first + step;
         for (int i = j.first; !st && i < j.last; i++) {
             name_folder(path, &j, i);
-            st = make_folder(path, err);
+            st = make_folder(j.s, path, err);
         }
         if (!st) dnx_pool_run(pool, draw_share, &j);
         for (int t = 0; !st && t < dnx_pool_threads(pool); t++)
@@ -209,7 +229,7 @@ static dnx_status write_pairs(const set *s, dnx_err *err) {
         }
     }
     dnx_status st = fclose(f) ? dnx_fail(err, DNX_EMEM, at(path), "no memory") : DNX_OK;
-    if (!st) st = write_file(path, text, size, err);
+    if (!st) st = dnx_outfile_write(path, text, size, err);
     free(text);
     return st;
 }
@@ -221,7 +241,7 @@ static dnx_status write_data(const set *s, dnx_err *err) {
                      "# synthetic faces; paths are relative to where darknet synth ran\n"
                      "classes=%d\ntrain=%s/train\nbackup=%s/backup\n",
                      s->identities, s->out, s->out);
-    return write_file(path, text, (size_t)n, err);
+    return dnx_outfile_write(path, text, (size_t)n, err);
 }
 
 static dnx_status write_set(const set *s, int threads, dnx_err *err) {
@@ -236,7 +256,7 @@ static dnx_status write_set(const set *s, int threads, dnx_err *err) {
     dnx_pool *pool = dnx_pool_new_shares(threads, 4 * threads);
     if (!pool) return dnx_fail(err, DNX_EMEM, at(s->out), "no memory for the threads");
     all += (long)FOLDS * fold_identities(s) * TEST_IMAGES;
-    dnx_status st = write_file(partial, text, strlen(text), err);
+    dnx_status st = dnx_outfile_write(partial, text, strlen(text), err);
     if (!st) st = draw_all(pool, training(s), &done, all, err);
     if (!st) st = draw_all(pool, testing(s), &done, all, err);
     dnx_pool_free(pool);
@@ -271,19 +291,25 @@ static dnx_status find_images(job j, dnx_err *err) {
     return DNX_OK;
 }
 
+/* DNX_OK when OUT/file, synth.txt or synth.partial, tells of the faces that are asked for. */
+static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
+    char path[MAX_PATH], text[512];
+    size_t len;
+    name(path, s, "%s", file);
+    describe(s, text);
+    char *there = dnx_file_read_unnoted(path, DNX_MAX_FILE, &len);
+    if (!there) return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+    bool same = !strcmp(text, there);
+    free(there);
+    return same ? DNX_OK
+                : dnx_fail(err, DNX_EIO, at(path), "tells of other synthetic faces than are asked "
+                           "for now; remove the folder or name another");
+}
+
 /* OUT has a synth.txt: DNX_OK when it is of the same faces, and all of them are there. */
 static dnx_status compare(const set *s, dnx_err *err) {
-    char path[MAX_PATH], text[512], there[512] = "";
-    name(path, s, "synth.txt");
-    describe(s, text);
-    FILE *f = fopen(path, "r");
-    if (!f) return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
-    there[fread(there, 1, sizeof there - 1, f)] = 0;
-    fclose(f);
-    if (strcmp(text, there))
-        return dnx_fail(err, DNX_EIO, at(path), "tells of other synthetic faces than are asked for "
-                        "now; remove the folder or name another");
-    dnx_status st = find_images(training(s), err);
+    dnx_status st = compare_text(s, "synth.txt", err);
+    if (!st) st = find_images(training(s), err);
     if (!st) st = find_images(testing(s), err);
     if (!st && !exists(s, "faces.data"))
         st = dnx_fail(err, DNX_EIO, at(s->out), "faces.data is missing, though synth.txt says that "
@@ -292,24 +318,36 @@ static dnx_status compare(const set *s, dnx_err *err) {
 }
 
 /* Makes OUT, or looks at what is in it. */
-static dnx_status look(const set *s, bool *is_there, dnx_err *err) {
+static dnx_status look(set *s, bool *is_there, dnx_err *err) {
     DIR *d = opendir(s->out);
     bool is_empty = true;
     *is_there = false;
-    if (!d && errno == ENOENT) return make_folder(s->out, err);
+    if (!d && errno == ENOENT) return make_folder(s, s->out, err);
     if (!d) return dnx_fail(err, DNX_EIO, at(s->out), "cannot open: %s", strerror(errno));
     for (struct dirent *e; is_empty && (e = readdir(d));)
-        is_empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+        is_empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
+                   !strcmp(e->d_name, "synth.lock");
     closedir(d);
     if (is_empty) return DNX_OK;
-    if (exists(s, "synth.partial"))
-        return dnx_fail(err, DNX_EIO, at(s->out), "an earlier darknet synth did not end here; "
-                        "remove the folder or name another");
+    s->goes_on = exists(s, "synth.partial");
+    if (s->goes_on) return compare_text(s, "synth.partial", err);
     if (!exists(s, "synth.txt"))
         return dnx_fail(err, DNX_EIO, at(s->out), "is not empty, and nothing in it is overwritten; "
                         "name a new folder");
     *is_there = true;
     return compare(s, err);
+}
+
+/* Draws, unless another process draws there; it may have ended meanwhile. */
+static dnx_status write_locked(const set *s, dnx_err *err) {
+    char path[MAX_PATH];
+    dnx_lock *lock;
+    name(path, s, "synth.lock");
+    dnx_status st = dnx_lock_take(&lock, path, err);
+    if (st) return st;
+    st = write_set(s, s->threads, err);
+    dnx_lock_release(lock);
+    return st;
 }
 
 static int run(const void *args) {
@@ -319,6 +357,7 @@ static int run(const void *args) {
     if (s.pairs % (2 * FOLDS))
         return dnx_wrong("-pairs %d: must be a multiple of %d: %d folds, half of each the same "
                          "person", s.pairs, 2 * FOLDS, FOLDS);
+    dnx_stop_on_signals();
     size_t n = strlen(s.out);
     char *out = strdup(s.out);
     while (out && n > 1 && out[n - 1] == '/') out[--n] = 0;
@@ -330,7 +369,7 @@ static int run(const void *args) {
         status = dnx_wrong("the folder's name is empty, too long or has a line break");
     else st = look(&s, &is_there, &err);
     if (!st && !status && is_there) printf("%s: these synthetic faces are there already\n", out);
-    else if (!st && !status) st = write_set(&s, s.threads, &err);
+    else if (!st && !status) st = write_locked(&s, &err);
     if (st) status = dnx_report(&err);
     free(out);
     return status;

@@ -4,7 +4,9 @@ import hashlib
 import os
 import resource
 import signal
+import subprocess
 import tempfile
+import time
 
 import common
 from common import DARKNET, ROOT, check, needed, read, script, skip, summary, write
@@ -157,8 +159,28 @@ def test_folders(tmp):
     fails("no room", f"{full}/train/id0000/0000.jpg: cannot write: File too large", full, *FEW,
           "-threads", "1", before=small_files)
     check(not os.path.exists(os.path.join(full, "synth.txt")), "not called complete")
-    fails("cut short", f"{full}: an earlier darknet synth did not end here; remove the folder or "
-          "name another", full, *FEW)
+    fails("other parameters, cut short", f"{full}/synth.partial: tells of other synthetic faces "
+          "than are asked for now; remove the folder or name another", full, *FEW, "-size", "96")
+    check(synth(full, *FEW)[0] == 0 and tree(full) == before, "what is cut short is gone on with")
+    stopped(os.path.join(tmp, "stopped"))
+
+
+def stopped(folder):
+    """By a signal, again and again; what comes out is what an undisturbed command draws."""
+    many = ("-identities", "40", "-images", "10", "-pairs", "40", "-threads", "1")
+    command = [common.DARKNET, "synth", folder, *many]
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
+        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        count = len(tree(folder)) if os.path.exists(folder) else 0
+        while run.poll() is None and (not os.path.exists(folder) or len(tree(folder)) < count + 30):
+            time.sleep(.01)
+        run.send_signal(number)
+        error = run.communicate()[1].decode()
+        if number != signal.SIGKILL:
+            check(run.returncode == 1 and "stopped by SIG" in error, f"{run.returncode} {error}")
+    check(synth(folder, *many)[0] == 0, "goes on to the end")
+    whole = folder + ".whole"
+    check(synth(whole, *many)[0] == 0 and tree(whole) == tree(folder), "the same images")
 
 
 NET = """[net]
