@@ -17,6 +17,8 @@ uint16_t dnx_to_half(float v) {
     return (uint16_t)(sign | ((bits >> 13) - (BIAS << 10)));
 }
 
+bool dnx_fits_half(float v) { return fabsf(v) < 65520; }
+
 float dnx_from_half(uint16_t h) {
     const uint32_t e = h >> 10 & 31, m = h & 1023u;
     const uint32_t bits = (e == 31 ? 255u : e + BIAS) << 23 | m << 13;

@@ -89,8 +89,15 @@ static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){f->path, 0}, "cannot write: its folder is read-only");
 }
 
-/* Opens a new file beside the target. False with f->why set. */
-static bool open_temporary(dnx_outfile *f) {
+/* Opens PATH.partial beside the target. */
+static int open_partial(dnx_outfile *f) {
+    if (asprintf(&f->temporary, "%s.partial", f->target) < 0) f->temporary = NULL;
+    errno = ENOMEM;
+    return f->temporary ? open(f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666) : -1;
+}
+
+/* Opens a new file beside the target. */
+static int open_new(dnx_outfile *f) {
     int at = folder_length(f->target), fd = -1;
     errno = EEXIST;
     for (int i = 0; i < MOST_NAMES && fd < 0 && errno == EEXIST; i++) {
@@ -98,15 +105,21 @@ static bool open_temporary(dnx_outfile *f) {
         if (asprintf(&f->temporary, "%.*s%.*s.%ld.%d.tmp", at, f->target, MOST_BASE,
                      f->target + at, (long)getpid(), i) < 0)
             f->temporary = NULL;
-        if (f->temporary) fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (f->temporary) fd = open(f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         else errno = ENOMEM;
     }
-    if (fd >= 0 && !(f->file = fdopen(fd, "wb"))) {
-        failed(f);
-        close(fd);
-        unlink(f->temporary);
-    }
+    return fd;
+}
+
+/* False with f->why set. */
+static bool open_temporary(dnx_outfile *f, bool continues) {
+    int fd = continues ? open_partial(f) : open_new(f);
+    if (fd >= 0) f->file = fdopen(fd, "r+b");
     if (!f->file) failed(f);
+    if (fd >= 0 && !f->file) {
+        close(fd);
+        if (!continues) unlink(f->temporary);
+    }
     return f->file;
 }
 
@@ -124,13 +137,14 @@ static void keep_owner(int fd, const struct stat *old) {
     (void)fchmod(fd, old->st_mode & 0777);
 }
 
-dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err) {
+static dnx_status open_outfile(dnx_outfile *f, const char *path, bool continues, dnx_err *err) {
     struct stat old;
-    *f = (dnx_outfile){.path = strdup(path), .target = follow(path), .lock = -1};
+    *f = (dnx_outfile){
+        .path = strdup(path), .target = follow(path), .is_partial = continues, .lock = -1};
     int why = f->path ? errno : ENOMEM; /* of follow() */
     dnx_status st = f->path && f->target ? check(f, &old, err) : cannot_write(path, why, err);
     if (!st) st = check_folder(f, err);
-    if (!st && !open_temporary(f)) st = cannot_write(path, f->why, err);
+    if (!st && !open_temporary(f, continues)) st = cannot_write(path, f->why, err);
     if (st) {
         free_names(f);
         return st;
@@ -140,6 +154,14 @@ dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err) {
     f->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     (void)flock(fd, LOCK_EX | LOCK_NB); /* a file system without locks: it is never swept */
     return DNX_OK;
+}
+
+dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err) {
+    return open_outfile(f, path, false, err);
+}
+
+dnx_status dnx_outfile_continue(dnx_outfile *f, const char *path, dnx_err *err) {
+    return open_outfile(f, path, true, err);
 }
 
 dnx_status dnx_outfile_stream(dnx_outfile *f, const char *path, dnx_err *err) {
@@ -176,9 +198,9 @@ static void sync_folder(const char *file) {
     close(fd);
 }
 
-/* Ends f: the temporary file is removed unless it was renamed. */
-static void end(dnx_outfile *f, bool was_renamed) {
-    if (f->temporary && !was_renamed) unlink(f->temporary);
+/* Ends f, whose file is closed. */
+static void end(dnx_outfile *f, bool removes) {
+    if (f->temporary && removes) unlink(f->temporary);
     if (f->lock >= 0) close(f->lock);
     free_names(f);
 }
@@ -193,11 +215,16 @@ dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err) {
         if (!st && rename(f->temporary, f->target)) st = cannot_write(f->path, errno, err);
         if (!st) sync_folder(f->target);
     }
-    end(f, !st);
+    end(f, st && !f->is_partial);
     return st;
 }
 
 void dnx_outfile_discard(dnx_outfile *f) {
+    (void)fclose(f->file);
+    end(f, true);
+}
+
+void dnx_outfile_pause(dnx_outfile *f) {
     (void)fclose(f->file);
     end(f, false);
 }

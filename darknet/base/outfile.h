@@ -18,6 +18,7 @@ typedef struct {
     char *target;    /* the file that it leads to */
     char *temporary; /* beside the target; NULL: a stream */
     int lock;        /* a descriptor that keeps the temporary file locked; -1: none */
+    bool is_partial; /* the temporary file outlives errors: see dnx_outfile_continue() */
     size_t size;     /* bytes put */
     int why;         /* errno of the first thing that failed; 0: nothing has */
 } dnx_outfile;
@@ -37,6 +38,11 @@ bool dnx_outfile_is_same(const char *a, const char *b);
 dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err);
 /* The same, but a pipe or a device is written directly, as the bytes come. */
 dnx_status dnx_outfile_stream(dnx_outfile *f, const char *path, dnx_err *err);
+/* The same for a file that is long in the making: its temporary file is PATH.partial, and what an
+ * earlier process left in it stays there for f->file to read and to go on with. The caller holds a
+ * lock (lock.h) on PATH. pause() instead of commit() leaves it to the next process. */
+dnx_status dnx_outfile_continue(dnx_outfile *f, const char *path, dnx_err *err);
+void dnx_outfile_pause(dnx_outfile *f);
 /* sync() and commit() report what cannot be written. */
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n);
 /* Brings all to the disk: after this only the renaming can fail. DNX_EIO. */

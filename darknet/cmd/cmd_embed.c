@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/stop.h"
 #include "cmd/cmd.h"
 #include "data/embeddings.h"
@@ -118,11 +119,18 @@ static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
     return DNX_OK;
 }
 
-/* half: numbers of 16 bits. */
+static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err *err) {
+    for (size_t k = 0; k < n; k++)
+        if (!dnx_fits_half(v[k]))
+            return dnx_fail(err, DNX_ENUMBER, at(name),
+                            "a feature is %g, and -half holds at most 65504", (double)v[k]);
+    return DNX_OK;
+}
+
 static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     size_t dim = dnx_size(j->net->nodes[last].out) * (j->flip == CONCAT ? 2 : 1);
     dnx_embeddings_out f;
-    dnx_status st = dnx_embeddings_create(&f, a->out, j->images->n, dim, a->half, 0, err);
+    dnx_status st = dnx_embeddings_create(&f, a->out, j->images->n, dim, a->half, err);
     if (st) return st;
     float *out = dnx_alloc((size_t)j->net->batch * dim);
     j->features = dnx_alloc((size_t)j->net->batch * dim);
@@ -136,6 +144,8 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
         dnx_pool_each(j->net->pool, j->count, load, j);
         st = close_gaps(j, err);
         if (!st) st = embed(j, last, a->unit, out, err);
+        for (int b = 0; a->half && !st && b < j->count; b++)
+            st = check_half(out + (size_t)b * dim, dim, j->names[j->done + (size_t)b], err);
         if (!st) dnx_embeddings_rows(&f, out, (size_t)j->count);
         j->done += (size_t)j->count;
     }

@@ -221,6 +221,10 @@ static void show_cached(void *arg, size_t done, size_t all) {
     if (j->events->cached) j->events->cached(j->events->arg, done, all);
 }
 
+static void note_cache(void *arg, const char *text) {
+    dnx_train_note(arg, DNX_TRAIN_NEWS, "%s", text);
+}
+
 /* ---- all ---- */
 
 dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
@@ -236,8 +240,10 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     if (!st) st = dnx_host_open(net, &j->host, err);
     if (!st && j->pairs) st = dnx_verify_check(j->pairs, j->eval, err);
     if (!st) st = dnx_train_find_best(j, err);
-    if (!st && a->cache)
-        st = dnx_teachers_cache(net, a->cache, j->data, read_image, show_cached, j, err);
+    if (!st && a->cache) {
+        const dnx_teachers_job job = {read_image, show_cached, note_cache, j};
+        st = dnx_teachers_cache(net, a->cache, j->data, &job, err);
+    }
     if (!st) {
         char *path = j->log.path;
         j->log.path = NULL; /* until it is open, there is no log to close */

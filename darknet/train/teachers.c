@@ -1,41 +1,11 @@
 #include "train/teachers.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/stop.h"
-#include "data/embeddings.h"
-#include "base/half.h"
-#include "base/hash.h"
-#include "base/paths.h"
 #include "net/weights.h"
-
-typedef struct {
-    char *cfg, *weights;
-    dnx_net *net;
-    bool is_loaded; /* with its weights */
-} teacher;
-
-/* One output of a teacher that losses want. */
-typedef struct {
-    int teacher, layer;
-    size_t size;         /* floats an image */
-    float *out;          /* net->batch x size */
-    const uint16_t *row; /* cached: 2 n x size halfs, image i at 2i, its mirror image at 2i + 1 */
-    dnx_embeddings_in cache;
-} wanted;
-
-struct dnx_teachers {
-    teacher *teachers;
-    wanted *wants;
-    dnx_tap *taps; /* room for all wants */
-    int n_teachers, n_wants;
-    float *x; /* a batch as a teacher wants it */
-    size_t x_floats;
-};
+#include "train/teachers_parts.h"
 
 /* path, if it is relative taken from the folder of `beside`. */
 static char *resolve(const char *path, const char *beside) {
@@ -67,14 +37,14 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
     dnx_teachers *t = net->teachers;
     dnx_cfg *cfg;
     for (int i = 0; i < t->n_teachers; i++) {
-        const teacher *k = &t->teachers[i];
+        const dnx_teacher *k = &t->teachers[i];
         if (strcmp(k->cfg, cfg_path) || strcmp(k->weights, weights)) continue;
         free(cfg_path);
         free(weights);
         *which = i;
         return DNX_OK;
     }
-    teacher new = {cfg_path, weights, NULL}, *more = NULL;
+    dnx_teacher new = {cfg_path, weights, NULL}, *more = NULL;
     dnx_status st = dnx_cfg_read(cfg_path, &cfg, &said);
     if (!st) {
         const dnx_build how = {.batch = net->batch, .student = net, .types = net->more_types,
@@ -96,7 +66,7 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
     return DNX_OK;
 }
 
-static dnx_status load(teacher *k, const dnx_node *n, const char *option, dnx_err *err) {
+static dnx_status load(dnx_teacher *k, const dnx_node *n, const char *option, dnx_err *err) {
     dnx_err said = {0};
     dnx_status st = k->is_loaded ? DNX_OK : dnx_weights_load(k->net, k->weights, &said);
     k->is_loaded = !st;
@@ -110,13 +80,14 @@ static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err 
             net->links[n->index].want = i;
             return DNX_OK;
         }
-    wanted *more = realloc(t->wants, sizeof *more * (size_t)(t->n_wants + 1));
+    dnx_teacher_output *more = realloc(t->wants, sizeof *more * (size_t)(t->n_wants + 1));
     if (more) t->wants = more;
     dnx_tap *taps = realloc(t->taps, sizeof *taps * (size_t)(t->n_wants + 1));
     if (taps) t->taps = taps;
     if (!more || !taps) return no_memory(net, err);
-    wanted *w = &t->wants[t->n_wants];
-    *w = (wanted){.teacher = which, .layer = layer, .size = dnx_size(n->distillation->target)};
+    dnx_teacher_output *w = &t->wants[t->n_wants];
+    *w = (dnx_teacher_output){
+        .teacher = which, .layer = layer, .size = dnx_size(n->distillation->target)};
     if (net->trains) w->out = dnx_alloc(w->size * (size_t)net->batch);
     if (net->trains && !w->out) return no_memory(net, err);
     net->links[n->index].want = t->n_wants++;
@@ -186,7 +157,7 @@ static void close_all(dnx_teachers *t) {
     }
     for (int i = 0; i < t->n_wants; i++) {
         dnx_free(t->wants[i].out);
-        dnx_embeddings_close(&t->wants[i].cache);
+        dnx_cache_close(&t->wants[i].cache);
     }
     free(t->teachers);
     free(t->wants);
@@ -234,8 +205,7 @@ static bool sees_the_same(const dnx_net *a, const dnx_net *b) {
            a->o.input_scale == b->o.input_scale;
 }
 
-/* Runs teacher `which` on count images and stores all that is wanted of it. */
-static void run_teacher(dnx_net *net, int which, const float *x, int count) {
+void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count) {
     dnx_teachers *t = net->teachers;
     dnx_net *k = t->teachers[which].net;
     size_t size = dnx_size(k->in);
@@ -253,16 +223,10 @@ static void run_teacher(dnx_net *net, int which, const float *x, int count) {
 
 static bool from_cache(dnx_teachers *t, int which, const uint32_t *image,
                        const unsigned char *mirrored, int count) {
-    for (int i = 0; i < t->n_wants; i++) {
-        const wanted *w = &t->wants[i];
-        if (w->teacher != which) continue;
-        if (!w->row) return false;
-        for (int b = 0; b < count; b++) {
-            const uint16_t *row = w->row + (2 * (size_t)image[b] + (mirrored[b] != 0)) * w->size;
-            for (size_t k = 0; k < w->size; k++)
-                w->out[(size_t)b * w->size + k] = dnx_from_half(row[k]);
-        }
-    }
+    for (int i = 0; i < t->n_wants; i++)
+        if (t->wants[i].teacher == which &&
+            !dnx_teachers_from_cache(&t->wants[i], image, mirrored, count))
+            return false;
     return true;
 }
 
@@ -272,80 +236,7 @@ void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
     if (!t) return;
     for (int i = 0; i < t->n_teachers; i++)
         if (!image || !from_cache(t, i, image, mirrored, net->batch))
-            run_teacher(net, i, x, net->batch);
+            dnx_teachers_run_one(net, i, x, net->batch);
     for (int i = 0; i < net->n; i++)
         if (net->links[i].want >= 0) net->links[i].target = t->wants[net->links[i].want].out;
-}
-
-/* ---- the cache ---- */
-
-/* Of all that the numbers in the cache depend on. */
-static bool hash_all(const dnx_net *net, const teacher *k, int layer, uint64_t list, uint64_t *h) {
-    *h = dnx_hash(list, &layer, sizeof layer);
-    *h = dnx_hash(*h, &net->in, sizeof net->in);
-    *h = dnx_hash(*h, &net->o.input_mean, sizeof net->o.input_mean);
-    *h = dnx_hash(*h, &net->o.input_scale, sizeof net->o.input_scale);
-    return dnx_hash_file(k->cfg, h) && dnx_hash_file(k->weights, h);
-}
-
-static dnx_status compute(dnx_net *net, wanted *w, const char *path, uint64_t hash,
-                          const dnx_data *list, dnx_read_image *read, dnx_progress *progress,
-                          void *arg, dnx_err *err) {
-    dnx_embeddings_out f;
-    char name[4096];
-    float *x = dnx_alloc((size_t)net->batch * dnx_size(net->in));
-    if (!x) return no_memory(net, err);
-    dnx_status st = dnx_embeddings_create(&f, path, 2 * list->n, w->size, true, hash, err);
-    const bool is_open = !st;
-    for (size_t i = 0; !st && i < 2 * list->n; i++) {
-        dnx_data_name(list, i / 2, name, sizeof name - 10);
-        if (i % 2) strcat(name, " mirrored");
-        dnx_embeddings_name(&f, name);
-    }
-    for (size_t i = 0; !st && i < 2 * list->n; i += (size_t)net->batch) {
-        if ((st = dnx_stop_check(err))) break;
-        size_t count = 2 * list->n - i;
-        if (count > (size_t)net->batch) count = (size_t)net->batch;
-        for (size_t b = 0; b < count; b++) { /* what cannot be read is never trained on */
-            float *to = x + b * dnx_size(net->in);
-            if (!read(arg, (i + b) / 2, (i + b) % 2, to))
-                memset(to, 0, sizeof *to * dnx_size(net->in));
-        }
-        run_teacher(net, w->teacher, x, (int)count);
-        dnx_embeddings_rows(&f, w->out, count);
-        if (progress) progress(arg, (i + count) / 2, list->n);
-    }
-    dnx_free(x);
-    dnx_status ended = is_open ? dnx_embeddings_finish(&f, !st, err) : DNX_OK;
-    return st ? st : ended;
-}
-
-dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
-                             dnx_read_image *read, dnx_progress *progress, void *arg,
-                             dnx_err *err) {
-    dnx_teachers *t = net->teachers;
-    dnx_status st = dnx_folder_make(folder, err);
-    for (int i = 0; t && i < t->n_wants && !st; i++) {
-        wanted *w = &t->wants[i];
-        const teacher *k = &t->teachers[w->teacher];
-        const char *slash = strrchr(k->weights, '/'), *name = slash ? slash + 1 : k->weights;
-        size_t room = strlen(folder) + strlen(name) + 40;
-        uint64_t hash;
-        char *path = malloc(room);
-        if (!path) return no_memory(net, err);
-        snprintf(path, room, "%s/%s-%d.embeddings", folder, name, w->layer);
-        if (!hash_all(net, k, w->layer, list->checksum, &hash))
-            st = dnx_fail(err, DNX_EIO, (dnx_loc){k->weights, 0}, "cannot read: %s",
-                          strerror(errno));
-        if (!st && access(path, F_OK))
-            st = compute(net, w, path, hash, list, read, progress, arg, err);
-        if (!st) st = dnx_embeddings_open(&w->cache, path, err);
-        if (!st && (w->cache.checksum != hash || w->cache.count != 2 * list->n ||
-                    w->cache.dim != w->size || w->cache.bytes != sizeof *w->row))
-            st = dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0},
-                          "is of another teacher, list or input; remove it to have it made anew");
-        if (!st) w->row = w->cache.rows;
-        free(path);
-    }
-    return st;
 }

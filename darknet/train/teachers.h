@@ -22,15 +22,22 @@ const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights)
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
                      const unsigned char *mirrored);
 
-/* Reads image i as the student sees it; false: it cannot be read. */
-typedef bool dnx_read_image(void *arg, size_t i, bool mirrored, float *x);
-/* Called now and then: images done of all. */
-typedef void dnx_progress(void *arg, size_t done, size_t all);
+/* How a cache is made. */
+typedef struct {
+    /* Reads image i as the student sees it; false: it cannot be read. */
+    bool (*read)(void *arg, size_t i, bool mirrored, float *x);
+    /* Called now and then: images done of all. May be NULL, and so may note. */
+    void (*progress)(void *arg, size_t done, size_t all);
+    /* What the user should know: that the process waits for another. */
+    void (*note)(void *arg, const char *text);
+    void *arg;
+} dnx_teachers_job;
 
-/* Opens folder/NAME-LAYER.embeddings of every teacher, or computes and writes it: the outputs for
- * all images of the list and their mirror images, in the format of `darknet embed` in half
- * precision. DNX_EIO; DNX_EPARSE: damaged; DNX_EWEIGHTS: of another teacher, list or input. */
+/* Opens folder/NAME-LAYER-SUM.embeddings of every teacher's output (data/cache.h; SUM is of the
+ * teacher), or computes it: for all images of the list and their mirror images. One process
+ * computes, others wait for it; what is interrupted goes on at the next call. DNX_EIO;
+ * DNX_EPARSE: damaged; DNX_EWEIGHTS: of other images or of another input; DNX_ENUMBER: a teacher
+ * gives NaN, infinity or what 16 bits do not hold; DNX_ESTOP. */
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
-                             dnx_read_image *read, dnx_progress *progress, void *arg,
-                             dnx_err *err);
+                              const dnx_teachers_job *job, dnx_err *err);
 #endif

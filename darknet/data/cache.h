@@ -1,0 +1,55 @@
+/* cache.h - a file of rows that are long in the making, such as a teacher's outputs. Writing goes
+ * on where another process was stopped, and no row is read whose checksum is wrong. Version 3 of
+ * the files of embeddings.h, little endian:
+ *
+ *   "DNXE", uint32 3, uint32 count, uint32 dim, uint32 rows of a block, uint32 0, uint64 key
+ *   count names, each uint32 length and that many bytes
+ *   zeros up to 8 below a multiple of 64, uint64 checksum of all before
+ *   blocks, the last may be shorter: rows x dim numbers of 16 bits, uint64 checksum of the block
+ *
+ * A row that begins with NaN is not known. scripts/lib/embeddings.py reads the file. */
+#ifndef DNX_CACHE_H
+#define DNX_CACHE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/outfile.h"
+
+typedef struct {
+    uint64_t key; /* of all that the numbers depend on */
+    size_t rows, dim;
+    void (*name)(void *arg, size_t row, char *text, size_t room);
+    void *arg;
+} dnx_cache_head;
+
+typedef struct {
+    dnx_outfile file;
+    size_t rows, dim, done; /* done: rows put, those of an earlier process included */
+    uint16_t *block;
+} dnx_cache_out;
+
+/* Begins the file, or goes on with the rows f->done that an earlier process left under the same
+ * head. The caller holds the lock of the path. DNX_EIO, DNX_EMEM: nothing is open. */
+dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *head,
+                           dnx_err *err);
+/* Appends rows x dim numbers, which fit 16 bits (dnx_fits_half) or are NaN. */
+void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
+/* Puts the file in its place when all rows are there; before, leaves what there is to the next
+ * process. DNX_EIO: it cannot be written. */
+dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err);
+
+typedef struct {
+    size_t rows, dim;
+    uint64_t key;
+    const unsigned char *first; /* block */
+    void *map;
+    size_t map_len;
+} dnx_cache;
+
+/* Maps the file and compares all checksums. DNX_EIO: unreadable; DNX_EPARSE: no such file, of
+ * another version, damaged. After an error there is nothing to close. */
+dnx_status dnx_cache_open(dnx_cache *f, const char *path, dnx_err *err);
+/* Row i: dim numbers, valid until the cache is closed. */
+const uint16_t *dnx_cache_row(const dnx_cache *f, size_t i);
+void dnx_cache_close(dnx_cache *f);
+#endif

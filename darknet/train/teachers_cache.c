@@ -1,0 +1,221 @@
+/* teachers_cache.c - the outputs of teachers for all images of a list, in files. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/half.h"
+#include "base/hash.h"
+#include "base/lock.h"
+#include "base/paths.h"
+#include "base/stop.h"
+#include "net/describe.h"
+#include "train/teachers.h"
+#include "train/teachers_parts.h"
+
+/* ---- what the numbers depend on ---- */
+
+typedef struct {
+    uint64_t sum;
+    int last; /* layer */
+} describer;
+
+/* The layers up to the last, without what only training looks at. */
+static void add_option(void *arg, const char *key, const char *value, const char *usual) {
+    static const char *const training[] = {"learning_rate", "decay", "exclusivity", "stopbackward"};
+    describer *d = arg;
+    const char *option = strrchr(key, ' ');
+    int layer;
+    (void)usual;
+    if (sscanf(key, "layer %d", &layer) != 1 || layer > d->last) return;
+    for (size_t i = 0; i < sizeof training / sizeof *training; i++)
+        if (option && !strcmp(option + 1, training[i])) return;
+    d->sum = dnx_hash(d->sum, key, strlen(key) + 1);
+    d->sum = dnx_hash(d->sum, value, strlen(value) + 1);
+}
+
+static uint64_t hash_input(const dnx_net *net, uint64_t h) {
+    h = dnx_hash(h, &net->in, sizeof net->in);
+    h = dnx_hash(h, &net->o.input_mean, sizeof net->o.input_mean);
+    return dnx_hash(h, &net->o.input_scale, sizeof net->o.input_scale);
+}
+
+/* Of a teacher: its layers by their meaning, and its weights. */
+static bool hash_teacher(const dnx_teacher *k, int layer, uint64_t *h) {
+    describer d = {hash_input(k->net, 0), layer};
+    dnx_net_describe(k->net, add_option, &d);
+    *h = dnx_hash(d.sum, &layer, sizeof layer);
+    return dnx_hash_file(k->weights, h);
+}
+
+/* Of the images on the disk: their content as the scan saw it, and when they changed. */
+static uint64_t hash_images(const dnx_data *list) {
+    uint64_t h = dnx_hash(list->content, &list->n, sizeof list->n);
+    for (size_t i = 0; i < list->n; i++) {
+        const dnx_source *s = dnx_data_source(list, i);
+        struct stat info;
+        if (s->fd >= 0 ? fstat(s->fd, &info) : stat(list->text + list->at[i], &info)) continue;
+        int64_t time[2] = {info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
+        h = dnx_hash(h, time, sizeof time);
+    }
+    return h;
+}
+
+/* ---- using it ---- */
+
+bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
+                             const unsigned char *mirrored, int count) {
+    if (!w->is_cached) return false;
+    for (int b = 0; b < count; b++) {
+        const uint16_t *row = dnx_cache_row(&w->cache, 2 * (size_t)image[b] + (mirrored[b] != 0));
+        if (isnan(dnx_from_half(row[0]))) return false;
+        for (size_t k = 0; k < w->size; k++)
+            w->out[(size_t)b * w->size + k] = dnx_from_half(row[k]);
+    }
+    return true;
+}
+
+/* ---- making it ---- */
+
+typedef struct {
+    dnx_net *net;
+    dnx_teacher_output *w;
+    const dnx_data *list;
+    const dnx_teachers_job *job;
+    const char *path;
+    bool told; /* that it waits */
+} maker;
+
+static void name_row(void *arg, size_t row, char *text, size_t room) {
+    const maker *m = arg;
+    dnx_data_name(m->list, row / 2, text, room - 10);
+    if (row % 2) strcat(text, " mirrored");
+}
+
+/* Whether 16 bits hold the teacher's answer to image number `row`. */
+static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err *err) {
+    char name[300];
+    size_t k = 0;
+    while (k < m->w->size && dnx_fits_half(v[k])) k++;
+    if (k == m->w->size) return DNX_OK;
+    dnx_data_name(m->list, row / 2, name, sizeof name);
+    dnx_loc at = {m->net->teachers->teachers[m->w->teacher].weights, 0};
+    if (!isfinite(v[k]))
+        return dnx_fail(err, DNX_ENUMBER, at, "NaN or infinity in layer %d for %s", m->w->layer,
+                        name);
+    return dnx_fail(err, DNX_ENUMBER, at,
+                    "layer %d gives %g for %s, and a cache holds at most 65504: train without "
+                    "-cache", m->w->layer, (double)v[k], name);
+}
+
+/* The rows first to first + count into m->w->out. What cannot be read becomes a row that is not
+ * known: should it be readable later, its teacher runs. */
+static dnx_status fill(const maker *m, float *x, size_t first, size_t count, dnx_err *err) {
+    const size_t size = dnx_size(m->net->in), dim = m->w->size;
+    bool *is_read = malloc(count * sizeof *is_read);
+    if (!is_read) return dnx_fail(err, DNX_EMEM, (dnx_loc){m->path, 0}, "no memory");
+    for (size_t b = 0; b < count; b++) {
+        size_t row = first + b;
+        is_read[b] = m->job->read(m->job->arg, row / 2, row % 2, x + b * size);
+        if (!is_read[b]) memset(x + b * size, 0, sizeof *x * size);
+    }
+    dnx_teachers_run_one(m->net, m->w->teacher, x, (int)count);
+    dnx_status st = DNX_OK;
+    for (size_t b = 0; b < count && !st; b++) {
+        if (is_read[b]) st = check_row(m, m->w->out + b * dim, first + b, err);
+        for (size_t k = 0; k < dim && !is_read[b]; k++) m->w->out[b * dim + k] = NAN;
+    }
+    free(is_read);
+    return st;
+}
+
+static dnx_status compute(maker *m, uint64_t key, dnx_err *err) {
+    const size_t rows = 2 * m->list->n, batch = (size_t)m->net->batch;
+    const dnx_cache_head head = {key, rows, m->w->size, name_row, m};
+    dnx_cache_out f;
+    float *x = dnx_alloc(batch * dnx_size(m->net->in));
+    if (!x) return dnx_fail(err, DNX_EMEM, (dnx_loc){m->path, 0}, "no memory");
+    dnx_status st = dnx_cache_begin(&f, m->path, &head, err);
+    const bool is_open = !st;
+    while (!st && f.done < rows && !f.file.why) {
+        size_t count = rows - f.done < batch ? rows - f.done : batch;
+        st = dnx_stop_check(err);
+        if (!st) st = fill(m, x, f.done, count, err);
+        if (st) break;
+        dnx_cache_put(&f, m->w->out, count);
+        if (m->job->progress) m->job->progress(m->job->arg, f.done / 2, m->list->n);
+    }
+    dnx_free(x);
+    dnx_status ended = is_open ? dnx_cache_end(&f, err) : DNX_OK;
+    return st ? st : ended;
+}
+
+static bool waiting(void *arg, const char *holder) {
+    maker *m = arg;
+    char text[600];
+    snprintf(text, sizeof text, "waiting for %.400s, which writes %.150s", holder, m->path);
+    if (!m->told && m->job->note) m->job->note(m->job->arg, text);
+    m->told = true;
+    return !dnx_stop_asked();
+}
+
+/* Computes the file, unless another process did while this one waited for it. */
+static dnx_status make(maker *m, uint64_t key, dnx_err *err) {
+    dnx_lock *lock = NULL;
+    char *name;
+    if (asprintf(&name, "%s.lock", m->path) < 0)
+        return dnx_fail(err, DNX_EMEM, (dnx_loc){m->path, 0}, "no memory");
+    dnx_err held = {0};
+    dnx_status st = dnx_lock_wait(&lock, name, waiting, m, &held);
+    if (st && !(st = dnx_stop_check(err)))
+        st = dnx_fail(err, held.status, (dnx_loc){0}, "%s", held.text);
+    if (!st && access(m->path, F_OK)) st = compute(m, key, err);
+    dnx_lock_release(lock);
+    free(name);
+    return st;
+}
+
+/* Opens the file of one output, or makes it. */
+static dnx_status open_output(maker *m, uint64_t key, dnx_err *err) {
+    dnx_teacher_output *w = m->w;
+    dnx_status st = access(m->path, F_OK) ? make(m, key, err) : DNX_OK;
+    if (!st) st = dnx_cache_open(&w->cache, m->path, err);
+    if (st) return st;
+    w->is_cached = w->cache.key == key && w->cache.rows == 2 * m->list->n &&
+                   w->cache.dim == w->size;
+    if (w->is_cached) return DNX_OK;
+    dnx_cache_close(&w->cache);
+    return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){m->path, 0},
+                    "is of other images, or of another size, mean, scale or center= of the input; "
+                    "remove it to have it made anew, or name another folder");
+}
+
+dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
+                              const dnx_teachers_job *job, dnx_err *err) {
+    dnx_teachers *t = net->teachers;
+    dnx_status st = dnx_folder_make(folder, err);
+    if (st || !t) return st;
+    const uint64_t images = dnx_hash(hash_images(list), &net->o.center, sizeof net->o.center);
+    for (int i = 0; i < t->n_wants && !st; i++) {
+        dnx_teacher_output *w = &t->wants[i];
+        const dnx_teacher *k = &t->teachers[w->teacher];
+        const char *slash = strrchr(k->weights, '/'), *name = slash ? slash + 1 : k->weights;
+        uint64_t of_teacher;
+        char *path;
+        if (!hash_teacher(k, w->layer, &of_teacher))
+            return dnx_fail(err, DNX_EIO, (dnx_loc){k->weights, 0}, "cannot read: %s",
+                            strerror(errno));
+        if (asprintf(&path, "%s/%s-%d-%08" PRIx32 ".embeddings", folder, name, w->layer,
+                     (uint32_t)(of_teacher ^ of_teacher >> 32)) < 0)
+            return dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
+        maker m = {.net = net, .w = w, .list = list, .job = job, .path = path};
+        st = open_output(&m, dnx_hash(hash_input(net, images), &of_teacher, sizeof of_teacher),
+                         err);
+        free(path);
+    }
+    return st;
+}

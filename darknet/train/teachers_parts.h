@@ -1,0 +1,36 @@
+/* teachers_parts.h - what teachers.c and teachers_cache.c share. */
+#ifndef DNX_TEACHERS_PARTS_H
+#define DNX_TEACHERS_PARTS_H
+#include "data/cache.h"
+#include "net/net.h"
+
+typedef struct {
+    char *cfg, *weights;
+    dnx_net *net;
+    bool is_loaded; /* with its weights */
+} dnx_teacher;
+
+/* One output of a teacher that losses want. */
+typedef struct {
+    int teacher, layer;
+    size_t size;     /* floats an image */
+    float *out;      /* net->batch x size */
+    bool is_cached;
+    dnx_cache cache; /* image i of the list is row 2i, its mirror image row 2i + 1 */
+} dnx_teacher_output;
+
+struct dnx_teachers {
+    dnx_teacher *teachers;
+    dnx_teacher_output *wants;
+    dnx_tap *taps; /* room for all wants */
+    int n_teachers, n_wants;
+    float *x; /* a batch as a teacher wants it */
+    size_t x_floats;
+};
+
+/* Runs teacher `which` of net on count images and stores all that is wanted of it. */
+void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count);
+/* Gives w->out its rows of the cache. False: one of them is not there, and the teacher must run. */
+bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
+                             const unsigned char *mirrored, int count);
+#endif
