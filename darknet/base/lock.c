@@ -44,7 +44,10 @@ static void sign(int fd) {
 }
 
 static void read_holder(int fd, char text[TEXT]) {
-    ssize_t n = pread(fd, text, TEXT - 1, 0);
+    const struct timespec moment = {0, 10000000};
+    ssize_t n = 0;
+    for (int i = 0; i < 20 && (n = pread(fd, text, TEXT - 1, 0)) <= 0; i++)
+        nanosleep(&moment, NULL); /* it has just taken the lock and not signed yet */
     text[n > 0 ? n : 0] = 0;
     text[strcspn(text, "\n")] = 0;
     if (!*text) strcpy(text, "another process");

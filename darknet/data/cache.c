@@ -53,24 +53,29 @@ static void put_head(sink *s, const dnx_cache_head *h) {
     put(s, zeros, (2 * ALIGN - SUM - s->size % ALIGN) % ALIGN);
 }
 
-/* Reads the whole blocks that are in the file, whose head has the checksum and ends there. Leaves
- * the file behind them and sets f->done. False: it is of another head. */
-static bool go_on(dnx_cache_out *f, const sink *head) {
+/* Counts in f->done the rows of the whole blocks behind the head that is to be; *at: where they
+ * end. None, when the file's head is another. */
+static void count_rows(dnx_cache_out *f, const sink *head, size_t *at) {
     FILE *file = f->file.file;
-    size_t row = f->dim * sizeof *f->block, at = head->size + SUM;
+    size_t row = f->dim * sizeof *f->block;
     uint64_t sum;
+    *at = head->size + SUM;
     if (fseeko(file, (off_t)head->size, SEEK_SET) || fread(&sum, SUM, 1, file) != 1 ||
         sum != head->sum)
-        return false;
+        return;
     while (f->done < f->rows) {
         size_t n = rows_of_block(f->rows, f->done);
         if (fread(f->block, row, n, file) != n || fread(&sum, SUM, 1, file) != 1 ||
             sum != sum_of(f->done, f->block, n * row))
             break;
         f->done += n;
-        at += n * row + SUM;
+        *at += n * row + SUM;
     }
-    return !fseeko(file, (off_t)at, SEEK_SET) && !ftruncate(fileno(file), (off_t)at);
+}
+
+static void seek(dnx_cache_out *f, size_t at) {
+    if (fseeko(f->file.file, (off_t)at, SEEK_SET) && !f->file.why)
+        f->file.why = errno ? errno : EIO;
 }
 
 dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *h,
@@ -89,13 +94,14 @@ dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_h
         return st;
     }
     put_head(&head, h);
-    if (go_on(f, &head)) return DNX_OK;
+    size_t end;
     sink out = {.file = &f->file};
-    f->done = 0;
-    if (fseeko(f->file.file, 0, SEEK_SET) || ftruncate(fileno(f->file.file), 0))
-        f->file.why = errno ? errno : EIO;
-    put_head(&out, h);
+    count_rows(f, &head, &end);
+    seek(f, 0);
+    put_head(&out, h); /* anew also where it is the same: it may be damaged */
     dnx_outfile_put(&f->file, &out.sum, SUM);
+    seek(f, end);
+    if (ftruncate(fileno(f->file.file), (off_t)end) && !f->file.why) f->file.why = errno;
     return DNX_OK;
 }
 
