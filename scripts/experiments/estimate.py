@@ -51,6 +51,10 @@ def stages(args, data, teacher_text, embedding):
         text = student_cfg(args, "scratch", width, args.seeds[0], data.classes, no_teacher)
         ms = milliseconds(text, args.batch, "-train", *threads)
         forward[width] = milliseconds(without_losses(text), 32, *threads)
+        if width == args.widths[0]:
+            out += [tried(args, method, width, weights, images * (
+                ms + (0 if args.cache else forward["teacher"])))
+                    for method, weights in args.choose.items()]
         for method in args.methods:
             more = 0 if method == "scratch" or args.cache else forward["teacher"]
             left = [s for s in args.seeds if not is_done(args, f"{method}-{width:g}-seed{s}")]
@@ -64,6 +68,14 @@ def stages(args, data, teacher_text, embedding):
     out.append((f"verification of {networks} networks with {pairs:,} images",
                 seconds + 2 * networks, False))  # 2 s for the pictures of each
     return out
+
+
+def tried(args, method, width, weights, seconds):
+    """The stage that tries the weights of a loss; seconds: of a batch."""
+    left = [1 for w in weights for s in args.seeds
+            if not is_done(args, f"choose-{method}-{w:g}-{width:g}-seed{s}")]
+    return (f"choosing the weight of {method} among {len(weights)}",
+            len(left) * args.batches * seconds, not left)
 
 
 def show(listed):
