@@ -24,7 +24,7 @@
 
 typedef struct {
     const char *images, *landmarks, *out;
-    int size, several, threads;
+    int size, several, form, threads;
     bool allow_missing, force;
 } align_args;
 
@@ -37,6 +37,8 @@ static const dnx_arg table[] = {
                  "height x width of a crop, pixels"),
     DNX_ARG_WORD(align_args, several, "-several", "largest|center|skip", DNX_CENTER,
                  "which face of an image that has several"),
+    DNX_ARG_WORD(align_args, form, "-form", DNX_LANDMARK_FORMS, -1,
+                 "the order of the numbers of a face; default by where the points lie"),
     DNX_ARG_FLAG(align_args, force, "-force", "replace crops that are there already"),
     DNX_ARG_FLAG(align_args, allow_missing, "-allow-missing",
                  "exit with 0 even when some images give no crop"),
@@ -75,7 +77,7 @@ typedef struct {
 
 typedef struct {
     const char *images, *landmarks, *out;
-    int width;
+    int width, form;
     dnx_several several;
     bool force;
     dnx_landmarks l;
@@ -227,6 +229,49 @@ static int by_crop(const void *a, const void *b) {
     return order ? order : strcmp(p->path, q->path);
 }
 
+/* The image of a name without a suffix, as VGGFace2 and FDDB have them; NULL: none. */
+static const char *with_suffix(const dnx_images *images, const char *name, dnx_err *err) {
+    size_t lo = 0, hi = images->n, n = strlen(name);
+    const char *found = NULL;
+    while (lo < hi) { /* the first image that is not before "name." */
+        size_t middle = lo + (hi - lo) / 2;
+        int order = strncmp(images->name[middle], name, n);
+        if (order < 0 || (!order && images->name[middle][n] < '.')) lo = middle + 1;
+        else hi = middle;
+    }
+    for (; lo < images->n && !strncmp(images->name[lo], name, n) && images->name[lo][n] == '.';
+         lo++) {
+        if (strpbrk(images->name[lo] + n + 1, "/.")) continue;
+        if (found) {
+            dnx_fail(err, DNX_EIO, at(name), "could be %s or %s", found, images->name[lo]);
+            return NULL;
+        }
+        found = images->name[lo];
+    }
+    return found;
+}
+
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const dnx_landmarked *)a)->path, ((const dnx_landmarked *)b)->path);
+}
+
+/* Gives names without a suffix that of their image. */
+static dnx_status complete(job *j, const dnx_images *images, dnx_err *err) {
+    for (size_t i = 0; i < j->l.n; i++) {
+        dnx_landmarked *m = &j->l.image[i];
+        const char *name = dnx_image_is_named(m->path) ? NULL
+                                                       : with_suffix(images, m->path, err);
+        if (err->status) return err->status;
+        char *path = name ? strdup(name) : NULL;
+        if (name && !path) return dnx_fail(err, DNX_EMEM, at(j->landmarks), "no memory");
+        if (!path) continue;
+        free(m->path);
+        m->path = path;
+    }
+    qsort(j->l.image, j->l.n, sizeof *j->l.image, by_path);
+    return DNX_OK;
+}
+
 /* What the landmarks name and what lies in the folder, both sorted: each once. */
 static dnx_status list(job *j, const dnx_images *images, dnx_err *err) {
     size_t a = 0, b = 0;
@@ -285,11 +330,12 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     dnx_images images = {0};
     struct stat info;
     dnx_pool *pool = NULL;
-    dnx_status st = dnx_landmarks_read(j->landmarks, &j->l, err);
+    dnx_status st = dnx_landmarks_read(j->landmarks, j->form, &j->l, err);
     if (!st && (stat(j->images, &info) || !S_ISDIR(info.st_mode)))
         st = dnx_fail(err, DNX_EIO, at(j->images), "is no folder");
     if (!st) st = dnx_images_find(j->images, &images, err);
     if (!st) st = keep_apart(j, err);
+    if (!st) st = complete(j, &images, err);
     if (!st) st = list(j, &images, err);
     if (!st && !(pool = dnx_pool_new(threads)))
         st = dnx_fail(err, DNX_EMEM, at(j->images), "no memory for threads");
@@ -323,7 +369,8 @@ static int run(const void *args) {
     int threads = a->threads ? a->threads : cores > 64 ? 64 : cores;
     char *images = folder_name(a->images), *out = folder_name(a->out);
     job j = {.images = images, .landmarks = a->landmarks, .out = out, .force = a->force,
-             .width = a->size == 1 ? 96 : WIDEST, .several = (dnx_several)a->several};
+             .form = a->form, .width = a->size == 1 ? 96 : WIDEST,
+             .several = (dnx_several)a->several};
     double start = dnx_now();
     dnx_status st = images && out ? work(&j, threads, count, &err)
                                   : dnx_fail(&err, DNX_EMEM, at(a->out), "no memory");

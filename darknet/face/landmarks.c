@@ -1,24 +1,24 @@
 #include "face/landmarks.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/files.h"
+#include "base/lines.h"
 
-enum { BOX = 4, MANY = 106, MOST = BOX + 2 * MANY, LST = 16 };
-static const char *const between = " \t\r\n,";
+enum { BOX = 4, MANY = 106, MOST = BOX + 2 * MANY, FLAGGED = BOX + 3 * DNX_POINTS };
+static const char between[] = " \t,";
 
 typedef struct {
-    FILE *f;
+    dnx_lines lines;
     dnx_loc at;
     char *line;
-    size_t room;
     dnx_landmarks *l;
-    size_t image_room, face_room;
-    bool is_again; /* the line is still to be read */
+    size_t image_room, row_room, rows;
+    dnx_landmark_row *row;
+    const char *heading; /* of the line before, without its '#'; NULL: it was none */
+    bool is_again;       /* the line is still to be read */
+    bool is_listed;      /* rows follow a heading that names their image */
 } reader;
 
 static void *grown(void *list, size_t n, size_t *room, size_t size) {
@@ -33,92 +33,61 @@ static dnx_status no_memory(const reader *r, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, r->at, "no memory for the landmarks");
 }
 
-/* The next line that counts, white space off its ends. */
 static bool next_line(reader *r) {
-    ssize_t n;
-    if (r->is_again) {
-        r->is_again = false;
-        return true;
-    }
-    while ((n = getline(&r->line, &r->room, r->f)) >= 0) {
-        r->at.line++;
-        while (n > 0 && strchr(" \t\r\n", r->line[n - 1])) r->line[--n] = 0;
-        size_t lead = strspn(r->line, " \t");
-        memmove(r->line, r->line + lead, (size_t)n + 1 - lead);
-        if (*r->line && *r->line != '#') return true;
-    }
-    return false;
+    if (r->is_again) r->is_again = false;
+    else r->line = dnx_lines_next(&r->lines, "");
+    r->at = dnx_lines_at(&r->lines);
+    return r->line;
 }
 
 /* Numbers of the text into v; -1: more than MOST, or a word that is none. */
 static int numbers(const char *s, double v[MOST]) {
     int n = 0;
     for (s += strspn(s, between); *s; s += strspn(s, between)) {
-        char *end;
+        char word[64];
         size_t length = strcspn(s, between);
-        if (n == MOST) return -1;
-        v[n] = strtod(s, &end);
-        if (end != s + length || !isfinite(v[n])) return -1;
-        s = end;
+        if (n == MOST || length >= sizeof word) return -1;
+        memcpy(word, s, length);
+        word[length] = 0;
+        if (!dnx_decimal(word, &v[n])) return -1;
+        s += length;
         n++;
     }
     return n;
 }
 
-static double spread(const double *v) {
-    double lo = v[0], hi = v[0];
-    for (int i = 1; i < DNX_POINTS; i++) {
-        lo = fmin(lo, v[i]);
-        hi = fmax(hi, v[i]);
-    }
-    return hi - lo;
-}
-
-/* Of v[step * i + from]; the box in front of the points, or NULL. */
-static dnx_face points(const double *v, const int from[DNX_POINTS], bool x_first,
-                       const double *box) {
-    dnx_face f;
-    for (int i = 0; i < DNX_POINTS; i++) {
-        f.x[i] = x_first ? v[from[i]] : v[2 * from[i]];
-        f.y[i] = x_first ? v[DNX_POINTS + from[i]] : v[2 * from[i] + 1];
-    }
-    f.size = box ? fabs((box[2] - box[0]) * (box[3] - box[1])) : spread(f.x) * spread(f.y);
-    return f;
-}
-
-/* n numbers after a path. false: no such form. */
-static bool face(const double *v, int n, dnx_face *f) {
-    static const int five[] = {0, 1, 2, 3, 4}, of_106[] = {104, 105, 54, 84, 90};
-    if (n == 10) *f = points(v, five, false, NULL);
-    else if (n == 11) *f = points(v + 1, five, false, NULL);
-    else if (n == BOX + 10) *f = points(v + BOX, five, false, v);
-    else if (n == BOX + 11) *f = points(v + BOX + 1, five, false, v);
-    else if (n == 2 * MANY) *f = points(v, of_106, false, NULL);
-    else if (n == MOST) *f = points(v + BOX, of_106, false, v);
-    else return false;
-    return true;
-}
-
 static dnx_status add_image(reader *r, const char *path, size_t length, dnx_err *err) {
     dnx_landmarks *l = r->l;
     for (; length > 2 && path[0] == '.' && path[1] == '/'; path += 2) length -= 2;
+    const char *last = l->n ? l->image[l->n - 1].path : NULL;
+    if (last && strlen(last) == length && !memcmp(last, path, length)) return DNX_OK;
     dnx_landmarked *images = grown(l->image, l->n, &r->image_room, sizeof *images);
     if (!images) return no_memory(r, err);
     l->image = images;
-    images[l->n] = (dnx_landmarked){strndup(path, length), l->faces, 0};
+    images[l->n] = (dnx_landmarked){strndup(path, length), r->rows, 0};
     if (!images[l->n].path) return no_memory(r, err);
     l->n++;
     return DNX_OK;
 }
 
-/* A face of the image added last. */
-static dnx_status add_face(reader *r, const dnx_face *f, dnx_err *err) {
-    dnx_landmarks *l = r->l;
-    dnx_face *faces = grown(l->face, l->faces, &r->face_room, sizeof *faces);
-    if (!faces) return no_memory(r, err);
-    l->face = faces;
-    faces[l->faces++] = *f;
-    l->image[l->n - 1].n++;
+/* A face of the image added last, by n numbers. */
+static dnx_status add_row(reader *r, const double *v, int n, dnx_err *err) {
+    static const int of_106[] = {104, 105, 54, 84, 90};
+    const bool has_flags = n == FLAGGED || n == FLAGGED + 1;
+    if (has_flags && v[BOX + 2] < 0) return DNX_OK; /* a face without points */
+    dnx_landmark_row *rows = grown(r->row, r->rows, &r->row_room, sizeof *rows);
+    if (!rows) return no_memory(r, err);
+    r->row = rows;
+    dnx_landmark_row *to = &rows[r->rows++];
+    *to = (dnx_landmark_row){.image = r->l->n, .line = r->at.line, .n = n};
+    if (n <= DNX_ROW_MOST) memcpy(to->v, v, (size_t)n * sizeof *v);
+    else {
+        int box = n == MOST ? BOX : 0;
+        memcpy(to->v, v, (size_t)box * sizeof *v);
+        for (int i = 0; i < DNX_POINTS; i++)
+            memcpy(to->v + box + 2 * i, v + box + 2 * of_106[i], 2 * sizeof *v);
+    }
+    r->l->image[r->l->n - 1].n++;
     return DNX_OK;
 }
 
@@ -133,46 +102,131 @@ static dnx_status bad_line(const reader *r, int n, dnx_err *err) {
 /* Faces without a path, after a line that says how many. */
 static dnx_status block(reader *r, double count, dnx_err *err) {
     double v[MOST];
-    dnx_face f;
     for (double i = 0; i < count; i++) {
         if (!next_line(r))
             return dnx_fail(err, DNX_EPARSE, r->at, "the file ends after %.0f of %.0f faces", i,
                             count);
         int n = numbers(r->line, v);
-        if (!face(v, n, &f)) return bad_line(r, n, err);
-        dnx_status st = add_face(r, &f, err);
+        if (!dnx_landmark_count(n)) return bad_line(r, n, err);
+        dnx_status st = add_row(r, v, n, err);
         if (st) return st;
     }
     return DNX_OK;
 }
 
+/* ---- lines ---- */
+
 /* InsightFace's .lst: aligned, path, label, box, all x, all y. 1: it was one and is added. */
 static int lst_line(reader *r, dnx_err *err) {
-    static const int five[] = {0, 1, 2, 3, 4};
-    double v[MOST];
+    double v[MOST], known[BOX + 2 * DNX_POINTS + 3] = {0};
     const char *path = strchr(r->line, '\t');
     if (strspn(r->line, "01") != 1 || r->line[1] != '\t') return 0;
     size_t length = strcspn(++path, "\t");
-    if (numbers(path + length, v) != LST - 1) return 0;
-    dnx_face f = points(v + 1 + BOX, five, true, v + 1);
-    return add_image(r, path, length, err) || add_face(r, &f, err) ? -1 : 1;
+    if (numbers(path + length, v) != 1 + BOX + 2 * DNX_POINTS) return 0;
+    memcpy(known, v + 1, BOX * sizeof *v);
+    for (int i = 0; i < DNX_POINTS; i++) {
+        known[BOX + 2 * i] = v[1 + BOX + i];
+        known[BOX + 2 * i + 1] = v[1 + BOX + DNX_POINTS + i];
+    }
+    return add_image(r, path, length, err) || add_row(r, known, DNX_ROW_LST, err) ? -1 : 1;
+}
+
+/* A table with commas: a path, perhaps quoted, then numbers. Returns how many; -1: it is none. */
+static int csv_line(char *line, char **path, double v[MOST]) {
+    char *f[MOST + 1];
+    int n = dnx_separator(line) == ',' ? dnx_fields(line, ',', f, MOST + 1) : -1;
+    if (n > 1 && !*f[n - 1]) n--; /* a comma at the end */
+    if (n < 11 || n > MOST + 1) return -1;
+    for (int i = 1; i < n; i++)
+        if (!dnx_decimal(f[i], &v[i - 1])) return -1;
+    *path = f[0];
+    return n - 1;
+}
+
+/* The names of columns, as tables and CelebA's own lists have them: many words, no numbers. */
+static bool is_header(const char *line) {
+    double v;
+    char *copy = strdup(line), *f[DNX_ROW_MOST];
+    int n = copy ? dnx_fields(copy, dnx_separator(line), f, DNX_ROW_MOST) : 0;
+    bool is = n >= 10;
+    for (int i = 0; is && i < n && i < DNX_ROW_MOST; i++) is = !dnx_decimal(f[i], &v);
+    free(copy);
+    return is;
+}
+
+/* `# path`, or `# path width height`, which names the image of the rows that follow. */
+static dnx_status take_heading(reader *r, dnx_err *err) {
+    char *path = strdup(r->heading), *f[64];
+    long v;
+    if (!path) return no_memory(r, err);
+    char *copy = strdup(path);
+    int n = copy ? dnx_fields(copy, ' ', f, 64) : 0;
+    size_t length = strlen(path);
+    if (n > 2 && n <= 64 && dnx_whole(f[n - 1], 1, 1 << 20, &v) &&
+        dnx_whole(f[n - 2], 1, 1 << 20, &v)) {
+        length = (size_t)(f[n - 2] - copy);
+        while (length && strchr(" \t", path[length - 1])) length--;
+    }
+    dnx_status st = copy ? add_image(r, path, length, err) : no_memory(r, err);
+    free(copy);
+    free(path);
+    return st;
+}
+
+/* A row of numbers under a heading. 1: it was one. */
+static int listed_line(reader *r, dnx_err *err) {
+    double v[MOST];
+    if (!r->heading && !r->is_listed) return 0;
+    int n = numbers(r->line, v);
+    if (n != BOX && n != FLAGGED && n != FLAGGED + 1) {
+        r->is_listed = false;
+        return 0;
+    }
+    if (r->heading && take_heading(r, err)) return -1;
+    r->is_listed = true;
+    return n > BOX && add_row(r, v, n, err) ? -1 : 1;
 }
 
 static dnx_status line(reader *r, dnx_err *err) {
     double v[MOST];
-    dnx_face f;
     int n = lst_line(r, err);
+    if (!n) n = listed_line(r, err);
+    r->heading = NULL;
     if (n) return n < 0 ? DNX_EMEM : DNX_OK;
+    char *copy = strdup(r->line), *path = NULL;
+    if (!copy) return no_memory(r, err);
     size_t length = strcspn(r->line, strchr(r->line, '\t') ? "\t" : " ");
-    dnx_status st = add_image(r, r->line, length, err);
+    n = csv_line(copy, &path, v);
+    dnx_status st = path ? add_image(r, path, strlen(path), err)
+                         : add_image(r, r->line, length, err);
+    free(copy);
     if (st) return st;
-    n = numbers(r->line + length, v);
-    if (face(v, n, &f)) return add_face(r, &f, err);
+    if (!path) n = numbers(r->line + length, v);
+    if (dnx_landmark_count(n)) return add_row(r, v, n, err);
     if (n) return bad_line(r, n, err);
     if (!next_line(r)) return DNX_OK;
     if (numbers(r->line, v) == 1 && v[0] >= 0 && v[0] == floor(v[0])) return block(r, v[0], err);
     r->is_again = true;
     return DNX_OK;
+}
+
+/* CelebA's own lists begin with their count and the names of the columns; tables with the names. */
+static void skip_header(reader *r) {
+    double v[MOST];
+    if (!next_line(r)) return;
+    r->is_again = true;
+    if (is_header(r->line)) r->is_again = false;
+    else if (numbers(r->line, v) == 1) {
+        size_t at = r->lines.at, end = at;
+        const char *text = r->lines.text;
+        while (end < r->lines.len && text[end] != '\n') end++;
+        char *next = strndup(text + at, end - at);
+        if (next && is_header(next)) {
+            r->is_again = false;
+            dnx_lines_next(&r->lines, "");
+        }
+        free(next);
+    }
 }
 
 /* ---- images in order, each once ---- */
@@ -205,20 +259,44 @@ static dnx_status unite(reader *r, dnx_err *err) {
     return DNX_OK;
 }
 
-dnx_status dnx_landmarks_read(const char *file, dnx_landmarks *l, dnx_err *err) {
-    reader r = {.f = dnx_file_stream(file), .at = {file, 0}, .l = l};
+static dnx_status parse(reader *r, int form, dnx_err *err) {
+    dnx_landmarks *l = r->l;
     dnx_status st = DNX_OK;
-    *l = (dnx_landmarks){0};
-    if (!r.f) return dnx_fail(err, DNX_EIO, r.at, "cannot open: %s", strerror(errno));
-    while (!st && next_line(&r)) st = line(&r, err);
-    r.at.line = 0;
-    if (!st && ferror(r.f))
-        st = dnx_fail(err, DNX_EIO, r.at, "cannot read: %s", strerror(errno));
-    if (!st && !l->n) st = dnx_fail(err, DNX_EPARSE, r.at, "no landmarks");
-    if (!st) st = unite(&r, err);
-    free(r.line);
-    fclose(r.f);
+    r->at = (dnx_loc){r->lines.file, 0};
+    skip_header(r);
+    if (r->is_again && (!strncmp(r->line, "{", 1) || !strncmp(r->line, "[{", 2)))
+        st = dnx_fail(err, DNX_EPARSE, r->at, "JSON is not read; write a line for each face");
+    while (!st && next_line(r)) {
+        if (*r->line == '#') r->heading = r->line + 1 + strspn(r->line + 1, " \t#");
+        else st = line(r, err);
+    }
+    r->at.line = 0;
+    if (!st && !l->n) st = dnx_fail(err, DNX_EPARSE, r->at, "no landmarks");
+    l->face = malloc((r->rows + 1) * sizeof *l->face);
+    if (!st && !l->face) st = no_memory(r, err);
+    if (!st) st = dnx_landmark_faces(r->row, r->rows, form, r->lines.file, l->face, err);
+    if (!st) {
+        l->faces = r->rows;
+        st = unite(r, err);
+    }
+    free(r->row);
+    dnx_lines_free(&r->lines);
     return st;
+}
+
+dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err) {
+    reader r = {.l = l};
+    *l = (dnx_landmarks){0};
+    dnx_status st = dnx_lines_open(&r.lines, file, "a file of landmarks", DNX_LINES_MOST, err);
+    return st ? st : parse(&r, form, err);
+}
+
+dnx_status dnx_landmarks_copy(const char *text, size_t len, const char *file, int form,
+                              dnx_landmarks *l, dnx_err *err) {
+    reader r = {.l = l};
+    *l = (dnx_landmarks){0};
+    dnx_status st = dnx_lines_copy(&r.lines, text, len, file, "a file of landmarks", err);
+    return st ? st : parse(&r, form, err);
 }
 
 void dnx_landmarks_free(dnx_landmarks *l) {

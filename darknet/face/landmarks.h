@@ -1,25 +1,28 @@
-/* landmarks.h - the text files in which face detectors leave five points of each face. A line is
- * read by how many numbers follow the path; spaces, tabs and commas separate them. A path with
- * spaces is ended by a tab.
+/* landmarks.h - the text files in which face detectors leave five points of each face. A line is a
+ * path and numbers, between spaces, tabs or commas; a path with spaces is ended by a tab, or stands
+ * in a table with commas. B: a box, as x1 y1 x2 y2 (corners) or x y w h; P: x1 y1 ... x5 y5.
  *
- *   path x1 y1 ... x5 y5                 our own form; also sphereface_pytorch's lfw_landmark.txt,
- *                                        which MTCNN found
- *   path label x1 y1 ... x5 y5           RFW's _lmk.txt, which FaceX-Zoo's crop_rfw_by_arcface.py
- *                                        reads; sphereface_pytorch's casia_landmark.txt (MTCNN)
- *   path x1 y1 x2 y2 [score] x1 ... y5   a box (corners) and perhaps its score before the points,
- *                                        the order in which MTCNN ports return them
- *   path [x1,y1,x2,y2] x1,...,y106       FaceX-Zoo's facescrub_face_info.txt: a box and 106 points,
- *                                        of which 105, 106, 55, 85 and 91 are our five
- *   1 path label x1 y1 x2 y2 x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; MTCNN): first all x
- *   path                                 no face was found, unless the next line is a number N >= 0
- *                                        alone: then N lines without a path follow, each a face as
- *                                        above (the layout of FDDB's and WIDER FACE's results)
+ *   path P                   form points; CelebA's lists; as a table with commas CelebA's and
+ *                            VGGFace2's, whose names have no suffix
+ *   path label P             label; RFW's _lmk.txt, sphereface_pytorch's casia_landmark.txt
+ *   path B [score] P         mtcnn (corners), wider (x y w h)
+ *   path B P score           scrfd (corners), yunet (x y w h)
+ *   # path                   the image of the rows below: RetinaFace's label.txt (retinaface:
+ *   B x1 y1 flag ... [score] x y w h), labelv2.txt of SCRFD and YuNet (labelv2: corners). Faces
+ *                            whose first flag is below 0 have no points and do not count
+ *   path [B] x1,y1 ... y106  FaceX-Zoo's facescrub_face_info.txt: 106 points, of which 105, 106,
+ *                            55, 85 and 91 are our five
+ *   1 path label B x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; corners)
+ *   path                     no face was found, unless the next line is a number N >= 0 alone:
+ *                            then N lines without a path follow, each a face as above (the layout
+ *                            of FDDB's and WIDER FACE's results)
  *
- * A path that is on several lines has several faces. Empty lines and lines that begin with # do
- * not count. */
+ * landmark_forms.h tells how the order of the numbers is recognised. A path that is on several
+ * lines has several faces. Empty lines, other lines that begin with #, and a first line that names
+ * the columns do not count. */
 #ifndef DNX_LANDMARKS_H
 #define DNX_LANDMARKS_H
-#include "face/align.h"
+#include "face/landmark_forms.h"
 
 typedef struct {
     char *path;
@@ -33,8 +36,12 @@ typedef struct {
     size_t faces;
 } dnx_landmarks;
 
-/* DNX_EIO: unreadable; DNX_EPARSE: a line of another form, or no line; DNX_EMEM. Free l in any
- * case. */
-dnx_status dnx_landmarks_read(const char *file, dnx_landmarks *l, dnx_err *err);
+/* form: of DNX_LANDMARK_FORMS, or -1: recognised by where the points lie. DNX_EIO: unreadable;
+ * DNX_EPARSE: a line of another form, no line, an order of numbers that is not clear; DNX_EMEM.
+ * Free l in any case. */
+dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err);
+/* The same of text in memory. */
+dnx_status dnx_landmarks_copy(const char *text, size_t len, const char *file, int form,
+                              dnx_landmarks *l, dnx_err *err);
 void dnx_landmarks_free(dnx_landmarks *l);
 #endif

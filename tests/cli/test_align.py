@@ -217,9 +217,9 @@ def test_whole_run(tmp):
         status, said, error = align(*words)
         check(status == 2 and want in error, want, said + error)
     for words, want in (((landmarks, landmarks, f"{tmp}/o"), "l.txt: is no folder"),
-                        ((folder, f"{tmp}/none", f"{tmp}/o"), "none: cannot open: No such file"),
+                        ((folder, f"{tmp}/none", f"{tmp}/o"), "none: cannot read: No such file"),
                         ((folder, landmarks, f"{tmp}/o/o"), "o/o: cannot make this folder"),
-                        ((folder, f"{folder}/a.png", f"{tmp}/o"), "not only numbers")):
+                        ((folder, f"{folder}/a.png", f"{tmp}/o"), "a NUL byte; a file of landmarks must be text")):
         status, said, error = align(*words)
         check(status == 1 and want in error, want, said + error)
     check(not os.path.exists(f"{tmp}/o"), "a wrong call makes no folder")

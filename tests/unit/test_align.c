@@ -132,10 +132,12 @@ static void test_faces(void) {
 
 /* ---- files ---- */
 
+static int form = -1;
+
 static dnx_status read_text(const char *text, dnx_landmarks *l, dnx_err *err) {
     *err = (dnx_err){0};
     write_text(path("landmarks.txt"), text);
-    return dnx_landmarks_read(path("landmarks.txt"), l, err);
+    return dnx_landmarks_read(path("landmarks.txt"), form, l, err);
 }
 
 static const dnx_landmarked *find(const dnx_landmarks *l, const char *name) {
@@ -144,62 +146,65 @@ static const dnx_landmarked *find(const dnx_landmarks *l, const char *name) {
     return NULL;
 }
 
-/* Face k of an image has the points 1 2 3 ... 10 plus `more`. */
+static const double ten[] = {38, 52, 74, 52, 56, 72, 42, 92, 71, 92};
+
+/* Face k of an image has these points plus `more`. */
 static void has(const dnx_landmarks *l, const char *name, size_t k, double more, double size) {
     const dnx_landmarked *m = find(l, name);
     bool ok = m && k < m->n;
     for (int i = 0; ok && i < DNX_POINTS; i++) {
         const dnx_face *f = &l->face[m->first + k];
-        ok = f->x[i] == more + 1 + 2 * i && f->y[i] == more + 2 + 2 * i && f->size == size;
+        ok = f->x[i] == more + ten[2 * i] && f->y[i] == more + ten[2 * i + 1] && f->size == size;
     }
     check(ok, "face %zu of %s", k, name);
 }
 
-#define TEN "1 2 3 4 5 6 7 8 9 10"
+#define TEN "38 52 74 52 56 72 42 92 71 92"
 
 static void test_forms(void) {
     dnx_landmarks l;
     dnx_err err;
-    char many[8192] = "many.jpg 10,20,110,70 ";
+    char many[8192] = "many.jpg 10,20,110,120 ";
     for (int i = 1; i <= 106; i++) { /* 105, 106, 55, 85, 91 */
         static const int which[] = {105, 106, 55, 85, 91};
         int x = 0, y = 0;
         for (int k = 0; k < DNX_POINTS; k++)
-            if (which[k] == i) x = 1 + 2 * k, y = x + 1;
+            if (which[k] == i) x = (int)ten[2 * k], y = (int)ten[2 * k + 1];
         sprintf(many + strlen(many), "%s%d,%d", i > 1 ? "," : "", x, y);
     }
     char text[16384];
     snprintf(text, sizeof text,
              "# a comment\n\n"
              "b/own.jpg " TEN "\r\n"
-             "./b/./x.jpg\t1\t2\t3\t4\t5\t6\t7\t8\t9\t10\n"
+             "./b/./x.jpg\t38\t52\t74\t52\t56\t72\t42\t92\t71\t92\n"
              "with space.jpg\t" TEN "\n"
              "label.jpg 17 " TEN "\n"
-             "box.jpg 10 20 110 70 " TEN "\n"
-             "score.jpg 10 20 110 70 0.99 " TEN "\n"
+             "box.jpg 10 20 110 120 " TEN "\n"
+             "score.jpg 10 20 110 120 0.99 " TEN "\n"
              "%s\n"
-             "0\tb/lst.jpg\t17\t10\t20\t110\t70\t1\t3\t5\t7\t9\t2\t4\t6\t8\t10\n"
+             "0\tb/lst.jpg\t17\t10\t20\t110\t120\t38\t74\t56\t42\t71\t52\t52\t72\t92\t92\n"
              "none.jpg\n"
              "twice.jpg " TEN "\n"
-             "b/block.jpg\n2\n10 20 110 70 .9 " TEN "\n1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5 9.5 10.5\n"
-             "twice.jpg 2 3 4 5 6 7 8 9 10 11\n"
+             "b/block.jpg\n2\n10 20 110 120 .9 " TEN "\n"
+             "38.5 52.5 74.5 52.5 56.5 72.5 42.5 92.5 71.5 92.5\n"
+             "twice.jpg 39 53 75 53 57 73 43 93 72 93\n"
              "zero.jpg\n0\n"
              "last.jpg", many);
     dnx_status st = read_text(text, &l, &err);
     check(!st, "all forms: %s", err.text);
     check(l.n == 13 && l.faces == 12, "%zu images, %zu faces", l.n, l.faces);
-    has(&l, "b/own.jpg", 0, 0, 64);
-    has(&l, "b/./x.jpg", 0, 0, 64);
-    has(&l, "with space.jpg", 0, 0, 64);
-    has(&l, "label.jpg", 0, 0, 64);
-    has(&l, "box.jpg", 0, 0, 5000);
-    has(&l, "score.jpg", 0, 0, 5000);
-    has(&l, "many.jpg", 0, 0, 5000);
-    has(&l, "b/lst.jpg", 0, 0, 5000);
-    has(&l, "twice.jpg", 0, 0, 64);
-    has(&l, "twice.jpg", 1, 1, 64);
-    has(&l, "b/block.jpg", 0, 0, 5000);
-    has(&l, "b/block.jpg", 1, .5, 64);
+    has(&l, "b/own.jpg", 0, 0, 1440);
+    has(&l, "b/./x.jpg", 0, 0, 1440);
+    has(&l, "with space.jpg", 0, 0, 1440);
+    has(&l, "label.jpg", 0, 0, 1440);
+    has(&l, "box.jpg", 0, 0, 10000);
+    has(&l, "score.jpg", 0, 0, 10000);
+    has(&l, "many.jpg", 0, 0, 10000);
+    has(&l, "b/lst.jpg", 0, 0, 10000);
+    has(&l, "twice.jpg", 0, 0, 1440);
+    has(&l, "twice.jpg", 1, 1, 1440);
+    has(&l, "b/block.jpg", 0, 0, 10000);
+    has(&l, "b/block.jpg", 1, .5, 1440);
     const char *const none[] = {"none.jpg", "zero.jpg", "last.jpg"};
     for (int i = 0; i < 3; i++)
         check(find(&l, none[i]) && find(&l, none[i])->n == 0, "%s has no face", none[i]);
@@ -233,13 +238,56 @@ static void test_errors(void) {
     fails("two words.jpg " TEN "\n", ":1: not only numbers after the path: " FORM);
     fails("a.jpg\n2\n" TEN "\n", ":3: the file ends after 1 of 2 faces");
     fails("a.jpg\n1\n1 2 3\n", ":3: 3 numbers: " FORM);
+    fails("[{\"a\": 1}]", ":1: JSON is not read; write a line for each face");
     fails("a.jpg\n1\nb.jpg\n", ":3: not only numbers after the path: " FORM);
-    dnx_status st = dnx_landmarks_read("/tmp/test_align_none/x", &l, &err);
-    check(st == DNX_EIO && strstr(err.text, "x: cannot open: No such file"), "%s", err.text);
+    dnx_status st = dnx_landmarks_read("/tmp/test_align_none/x", -1, &l, &err);
+    check(st == DNX_EIO && strstr(err.text, "x: cannot read: No such file"), "%s", err.text);
     dnx_landmarks_free(&l);
     err = (dnx_err){0};
-    check(dnx_landmarks_read("/tmp", &l, &err) == DNX_EIO, "a folder: %s", err.text);
+    check(dnx_landmarks_read("/tmp", -1, &l, &err) == DNX_EIO, "a folder: %s", err.text);
     dnx_landmarks_free(&l);
+}
+
+/* One image of one face, in the order of some detector: its points, and its box's area. */
+static void reads(const char *text, const char *name, double size) {
+    dnx_landmarks l;
+    dnx_err err;
+    dnx_status st = read_text(text, &l, &err);
+    where = text;
+    if (check(!st, "%.40s: %s", text, err.text)) has(&l, name, 0, 0, size);
+    where = "FAILED";
+    dnx_landmarks_free(&l);
+}
+
+static void test_orders(void) {
+    const char *const flagged = "38 52 0 74 52 0 56 72 0 42 92 0 71 92 0";
+    char text[1000];
+    reads("a.jpg 38 74 56 42 71 52 52 72 92 92\n", "a.jpg", 1440); /* all x first */
+    reads("a.jpg " TEN " 0.99\n", "a.jpg", 1440);
+    reads("a.jpg 600 " TEN "\n", "a.jpg", 1440);
+    reads("a.jpg 20 30 70 75 0.9 " TEN "\n", "a.jpg", 70 * 75);
+    reads("a.jpg 20 30 70 75 " TEN " 1\n", "a.jpg", 70 * 75); /* YuNet */
+    reads("a.jpg 20 30 90 105 " TEN " .9\n", "a.jpg", 70 * 75);
+    sprintf(text, "# a b.jpg\n20 30 70 75 %s 0.8\n1 2 3 4 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 "
+                  "-1 -1 -1 0\n5 5 9 9\n# c.jpg\n", flagged);
+    reads(text, "a b.jpg", 70 * 75); /* RetinaFace */
+    sprintf(text, "# a.jpg 1024 1385\n20 30 90 105 %s\n", flagged);
+    reads(text, "a.jpg", 90 * 105); /* labelv2; of one face either box will do */
+    reads("2\nlefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y "
+          "rightmouth_x rightmouth_y\n0001 " TEN "\n", "0001", 1440); /* CelebA */
+    reads("\"NAME_ID\",\"P1X\",\"P1Y\",\"P2X\",\"P2Y\",\"P3X\",\"P3Y\",\"P4X\",\"P4Y\",\"P5X\","
+          "\"P5Y\"\n\"n1/0 1_01\",38,52,74,52,56,72,42,92,71,92\n", "n1/0 1_01", 1440);
+    reads("\xef\xbb\xbf" "a.jpg " TEN "\r\n", "a.jpg", 1440);
+    fails("a.jpg 90 10 10 12 50 11 12 14 88 8\n",
+          ":1: 10 numbers: in no known order do they make a face of eyes, nose and mouth; -form "
+          "names the order");
+    fails("a.jpg 20 30 85 90 " TEN "\n"
+          "a.jpg 0 0 75 100 39 53 75 53 57 73 43 93 72 93\n",
+          ":1: 14 numbers: could be the form mtcnn or wider; choose by -form");
+    form = 4; /* mtcnn */
+    reads("a.jpg 0 0 10 20 " TEN "\n", "a.jpg", 200);
+    fails("a.jpg " TEN "\n", ":1: 10 numbers: not the form mtcnn");
+    form = -1;
 }
 
 int main(void) {
@@ -249,6 +297,7 @@ int main(void) {
     test_least();
     test_faces();
     test_forms();
+    test_orders();
     test_errors();
     return summary();
 }

@@ -1,0 +1,207 @@
+#include "face/landmark_forms.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef enum { NO, CORNERS, SIZES } box; /* of a box, which comes first: x y x2 y2; x y w h */
+enum { KNOWN = -1 };
+
+typedef struct {
+    int name; /* the index in DNX_LANDMARK_FORMS; KNOWN: not by name */
+    int n;    /* numbers */
+    box box;
+    int at, step; /* the first point, and the numbers from one to the next; 0: all x, then all y */
+    int score;    /* -1: none */
+} form;
+
+static const form forms[] = {
+    {0, 10, NO, 0, 2, -1},       {1, 10, NO, 0, 0, -1},       {2, 11, NO, 1, 2, -1},
+    {3, 11, NO, 0, 2, 10},       {4, 14, CORNERS, 4, 2, -1},  {4, 15, CORNERS, 5, 2, 4},
+    {5, 14, CORNERS, 4, 0, -1},  {5, 15, CORNERS, 5, 0, 4},   {6, 15, CORNERS, 4, 2, 14},
+    {7, 14, SIZES, 4, 2, -1},    {7, 15, SIZES, 5, 2, 4},     {8, 15, SIZES, 4, 2, 14},
+    {9, 19, SIZES, 4, 3, -1},    {9, 20, SIZES, 4, 3, 19},    {10, 19, CORNERS, 4, 3, -1},
+    {10, 20, CORNERS, 4, 3, 19},
+    {KNOWN, DNX_ROW_LST, CORNERS, 4, 2, -1}, {KNOWN, DNX_ROW_106_BOX, CORNERS, 4, 2, -1},
+    {KNOWN, DNX_ROW_106, NO, 0, 2, -1}};
+enum { COUNT = sizeof forms / sizeof *forms };
+
+/* As dnx_similarity leaves of a face: a full profile 15 pixels, other numbers 23 and more. */
+#define WORST_RMS 19.
+#define FAR_WORSE 1.5 /* times the rms of another reading: this one is wrong */
+#define ALMOST .9     /* a form that fits so many of the best one's rows fits, too */
+
+static double spread(const double *v) {
+    double lo = v[0], hi = v[0];
+    for (int i = 1; i < DNX_POINTS; i++) {
+        lo = fmin(lo, v[i]);
+        hi = fmax(hi, v[i]);
+    }
+    return hi - lo;
+}
+
+/* The box as x, y, w, h. */
+static void box_of(const form *f, const double *v, double b[4]) {
+    memcpy(b, v, 4 * sizeof *b);
+    if (f->box == CORNERS) {
+        b[2] -= b[0];
+        b[3] -= b[1];
+    }
+}
+
+static dnx_face face_of(const form *f, const double *v) {
+    dnx_face face;
+    double b[4];
+    for (int i = 0; i < DNX_POINTS; i++) {
+        face.x[i] = v[f->at + (f->step ? f->step * i : i)];
+        face.y[i] = v[f->at + (f->step ? f->step * i + 1 : DNX_POINTS + i)];
+    }
+    box_of(f, v, b);
+    face.size = f->box == NO ? spread(face.x) * spread(face.y) : fabs(b[2] * b[3]);
+    return face;
+}
+
+/* Whether a row reads as a face; *rms: how far from the usual one. */
+static bool fits(const form *f, const double *v, double *rms) {
+    const dnx_face face = face_of(f, v);
+    dnx_face usual;
+    double m[6], b[4], x = 0, y = 0;
+    dnx_face_template(112, &usual);
+    if (f->score >= 0 && !(v[f->score] >= -1 && v[f->score] <= 1)) return false;
+    if (!dnx_similarity(&face, &usual, m, rms) || *rms > WORST_RMS) return false;
+    if (f->box == NO) return true;
+    box_of(f, v, b);
+    for (int i = 0; i < DNX_POINTS; i++) {
+        bool inside = face.x[i] > b[0] - b[2] / 4 && face.x[i] < b[0] + b[2] * 5 / 4 &&
+                      face.y[i] > b[1] - b[3] / 4 && face.y[i] < b[1] + b[3] * 5 / 4;
+        if (!inside) return false;
+        x += face.x[i] / DNX_POINTS;
+        y += face.y[i] / DNX_POINTS;
+    }
+    return fabs(x - b[0] - b[2] / 2) < .3 * b[2] && fabs(y - b[1] - b[3] / 2) < .3 * b[3];
+}
+
+/* ---- the choice among forms ---- */
+
+typedef struct {
+    const dnx_landmark_row *rows;
+    size_t n;
+    int count; /* of the numbers of the rows that are looked at */
+    size_t of[COUNT]; /* rows that each form fits */
+    double rms[COUNT]; /* their mean */
+} choice;
+
+static bool is_candidate(const form *f, int count, int wanted) {
+    return f->n == count && (wanted < 0 || f->name < 0 || f->name == wanted);
+}
+
+static bool same_points(const form *a, const form *b) {
+    return a->at == b->at && a->step == b->step;
+}
+
+/* Whether both forms see the same face as the largest of each image. */
+static bool same_largest(const choice *c, const form *a, const form *b) {
+    for (size_t i = 0; i < c->n;) {
+        const size_t image = c->rows[i].image;
+        size_t most[2] = {c->n, c->n};
+        double size[2] = {-1, -1};
+        for (; i < c->n && c->rows[i].image == image; i++) {
+            if (c->rows[i].n != c->count) continue;
+            double s[] = {face_of(a, c->rows[i].v).size, face_of(b, c->rows[i].v).size};
+            for (int k = 0; k < 2; k++)
+                if (s[k] > size[k]) size[k] = s[k], most[k] = i;
+        }
+        if (most[0] != most[1]) return false;
+    }
+    return true;
+}
+
+static void name_of(int name, char out[32]) {
+    const char *p = DNX_LANDMARK_FORMS;
+    for (; name > 0; name--) p = strchr(p, '|') + 1;
+    snprintf(out, 32, "%.*s", (int)strcspn(p, "|"), p);
+}
+
+static void count_fits(choice *c, int wanted) {
+    for (int k = 0; k < COUNT; k++) {
+        if (!is_candidate(&forms[k], c->count, wanted)) continue;
+        for (size_t i = 0; i < c->n; i++) {
+            double rms;
+            if (c->rows[i].n != c->count || !fits(&forms[k], c->rows[i].v, &rms)) continue;
+            c->of[k]++;
+            c->rms[k] += rms;
+        }
+        if (c->of[k]) c->rms[k] /= (double)c->of[k];
+    }
+}
+
+/* The form with most fits, and among almost as many the one nearest to a usual face; -1: none. */
+static int best_of(const choice *c) {
+    int best = -1;
+    size_t most = 0;
+    for (int k = 0; k < COUNT; k++) most = c->of[k] > most ? c->of[k] : most;
+    for (int k = 0; k < COUNT; k++)
+        if (c->of[k] && (double)c->of[k] >= ALMOST * (double)most &&
+            (best < 0 || c->rms[k] < c->rms[best]))
+            best = k;
+    return best;
+}
+
+/* The form of the rows with so many numbers; first: one of them. */
+static dnx_status choose(choice *c, const dnx_landmark_row *first, int wanted, const char *file,
+                         const form **out, dnx_err *err) {
+    const dnx_loc at = {file, first->line};
+    char name[2][32] = {"", ""};
+    int only = -1, candidates = 0;
+    size_t rows = 0;
+    for (int k = 0; k < COUNT; k++)
+        if (is_candidate(&forms[k], c->count, wanted)) only = k, candidates++;
+    if (!candidates) {
+        name_of(wanted, name[0]);
+        return dnx_fail(err, DNX_EPARSE, at, "%d numbers: not the form %s", c->count, name[0]);
+    }
+    *out = &forms[only];
+    if (candidates == 1 && (wanted >= 0 || forms[only].name == KNOWN)) return DNX_OK;
+    for (size_t i = 0; i < c->n; i++) rows += c->rows[i].n == c->count;
+    count_fits(c, wanted);
+    int best = best_of(c);
+    if (best < 0 || 2 * c->of[best] < rows)
+        return dnx_fail(err, DNX_EPARSE, at,
+                        "%d numbers: in no known order do they make a face of eyes, nose and "
+                        "mouth; -form names the order", c->count);
+    *out = &forms[best];
+    for (int k = 0; k < COUNT; k++) {
+        const form *rival = &forms[k];
+        if (k == best || !c->of[k] || (double)c->of[k] < ALMOST * (double)c->of[best]) continue;
+        if (same_points(rival, *out) ? same_largest(c, rival, *out)
+                                     : c->rms[k] > FAR_WORSE * c->rms[best] + 1)
+            continue;
+        name_of((*out)->name, name[0]);
+        name_of(rival->name, name[1]);
+        return dnx_fail(err, DNX_EPARSE, at,
+                        "%d numbers: could be the form %s or %s; choose by -form", c->count,
+                        name[0], name[1]);
+    }
+    return DNX_OK;
+}
+
+bool dnx_landmark_count(int n) {
+    for (int k = 0; k < COUNT; k++)
+        if (forms[k].n == n && n != DNX_ROW_LST) return true;
+    return false;
+}
+
+dnx_status dnx_landmark_faces(const dnx_landmark_row *rows, size_t n, int wanted, const char *file,
+                              dnx_face *faces, dnx_err *err) {
+    const form *of[DNX_ROW_106_BOX + 1] = {NULL};
+    for (size_t i = 0; i < n; i++) {
+        const form **f = &of[rows[i].n];
+        if (!*f) {
+            choice c = {.rows = rows, .n = n, .count = rows[i].n};
+            dnx_status st = choose(&c, &rows[i], wanted, file, f, err);
+            if (st) return st;
+        }
+        faces[i] = face_of(*f, rows[i].v);
+    }
+    return DNX_OK;
+}
