@@ -38,7 +38,7 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_LIST(opts, from, -100000, 100000,
+    DNX_OPT_LAYERS(opts, from,
                  "the student's layer; negative counts back; by default the last that is no loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
     DNX_OPT_WORD(opts, distance, SQUARED, "squared|cosine", "squared: half the squared distance"),

@@ -30,7 +30,7 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_LIST(opts, from, -100000, 100000, "head of the student; default: the last"),
+    DNX_OPT_LAYERS(opts, from, "head of the student; default: the last"),
     DNX_OPT_FLOAT(opts, temperature, 4, 1e-3, 1e4, "logits are divided by it"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e6, "factor of the loss"),
     DNX_OPT_END};

@@ -100,6 +100,12 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] t=%g: sv counts from 1, where there is no emphasis",
                         o->t);
+    const bool adds_angle = g->kind == DNX_MARGIN_ARCFACE || g->kind == DNX_MARGIN_MV_ARC ||
+                            g->kind == DNX_MARGIN_SV_ARC;
+    if (adds_angle && g->m >= 3.14159)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[margin_softmax] m=%g: is added to an angle in radians, so it must be "
+                        "below pi", g->m);
     if (g->kind == DNX_MARGIN_SPHEREFACE && (g->m < 1 || g->m != floor(g->m)))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] m=%g: sphereface multiplies by a whole number from 1",

@@ -10,7 +10,7 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_LIST(opts, layers, -100000, 100000, "layers to join; negative counts back"),
+    DNX_OPT_LAYERS(opts, layers, "layers to join; negative counts back"),
     DNX_OPT_END};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {

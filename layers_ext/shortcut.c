@@ -20,7 +20,7 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_LIST(opts, from, -100000, 100000, "the layer to add; negative counts back"),
+    DNX_OPT_LAYERS(opts, from, "the layer to add; negative counts back"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
     DNX_OPT_FLOAT(opts, alpha, 1, -1e6, 1e6, "factor of the layer before"),
     DNX_OPT_FLOAT(opts, beta, 1, -1e6, 1e6, "factor of `from`"),

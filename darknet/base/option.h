@@ -9,7 +9,9 @@ typedef enum {
     DNX_FLOAT,  /* float */
     DNX_WORD,   /* int: index into `words`, a list "a|b|c" */
     DNX_STRING, /* char *, freed with the options; NULL when absent without a default */
-    DNX_LIST    /* dnx_list of numbers, "1,2,3"; empty when absent */
+    DNX_LIST,   /* dnx_list of numbers, "1,2,3"; empty when absent */
+    DNX_LAYERS, /* dnx_list of layers: numbers, or names, which become the numbers from 0 on */
+    DNX_IGNORED /* libdarknet has it, without effect here: any text, no field */
 } dnx_opt_type;
 
 #define DNX_MAX_LIST 64
@@ -23,7 +25,7 @@ typedef struct {
     dnx_opt_type type;
     size_t offset; /* of the field in the options struct */
     double value, min, max;
-    const char *words; /* DNX_WORD: "a|b|c"; DNX_STRING: the default or NULL */
+    const char *words; /* DNX_WORD: "a|b/other spelling of b|c"; DNX_STRING: the default or NULL */
     const char *help;
 } dnx_opt;
 
@@ -33,5 +35,8 @@ typedef struct {
 #define DNX_OPT_WORD(s, f, def, words, help) {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help}
 #define DNX_OPT_STRING(s, f, def, help) {#f, DNX_STRING, offsetof(s, f), 0, 0, 0, def, help}
 #define DNX_OPT_LIST(s, f, lo, hi, help) {#f, DNX_LIST, offsetof(s, f), 0, lo, hi, NULL, help}
+#define DNX_OPT_LAYERS(s, f, help) \
+    {#f, DNX_LAYERS, offsetof(s, f), 0, -100000, 100000, NULL, help}
+#define DNX_OPT_IGNORED(key, help) {key, DNX_IGNORED, 0, 0, 0, 0, NULL, help}
 #define DNX_OPT_END {NULL, DNX_INT, 0, 0, 0, 0, NULL, NULL}
 #endif

@@ -4,11 +4,12 @@
 #define DNX_CMD_H
 #include "base/clock.h"
 #include "cmd/args.h"
+#include "net/bridge.h"
 #include "net/net.h"
 
 extern const dnx_verb dnx_cmd_check, dnx_cmd_layers, dnx_cmd_bench, dnx_cmd_init,
     dnx_cmd_classifier, dnx_cmd_runs, dnx_cmd_embed, dnx_cmd_compress, dnx_cmd_synth, dnx_cmd_align,
-    dnx_cmd_pairs;
+    dnx_cmd_pairs, dnx_cmd_strip, dnx_cmd_partial;
 /* Sub-verbs of `classifier` and `compress`. */
 extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,
     dnx_classifier_raw, dnx_compress_low_rank, dnx_compress_pack, dnx_compress_unpack;
@@ -27,4 +28,13 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int 
  * it cannot be written, is an input, or is there already and `replaces`, the option -force, is
  * false. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
+/* Opens a network to look at it or to run it up to its embedding (dnx_net_embedding): the weights
+ * may be of another head, or the cfg or the file may have none, which stderr is told. to_run: as
+ * dnx_open_to_run does. */
+dnx_status dnx_open_features(const char *cfg, const char *weights, bool to_run, int batch,
+                             int threads, dnx_net **net, dnx_err *err);
+/* Prints a bridge's table to stderr. */
+void dnx_print_bridge(const dnx_bridge *b);
+/* Prints what the cfg says without effect to stderr. */
+void dnx_print_notes(const dnx_net *net);
 #endif

@@ -1,18 +1,27 @@
 /* darknet check: a table of a network's layers, and what it costs. */
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "cmd/check_json.h"
 #include "cmd/cmd.h"
+#include "data/data.h"
 #include "dnx_compression.h"
 #include "net/weights_packed.h"
+#include "train/trainable.h"
 
 typedef struct {
-    const char *cfg, *weights;
+    const char *cfg, *weights, *data;
+    bool json;
 } check_args;
 
 static const dnx_arg table[] = {
     DNX_PLACE(check_args, cfg, "net.cfg", "the network"),
     DNX_PLACE_MAYBE(check_args, weights, "weights",
-                    "a file of weights, which must fit the network"),
+                    "a file of weights, which must fit up to the embedding"),
+    DNX_ARG_TEXT(check_args, data, "-data", "FILE",
+                 "can the network be trained on the images of this data file? Status 1: no"),
+    DNX_ARG_FLAG(check_args, json, "-json", "print JSON, for scripts"),
     DNX_ARG_END};
 
 static int run(const void *args);
@@ -48,6 +57,7 @@ static void print_layer(dnx_net *net, int i, double macs) {
         printf("  of layers");
         for (int k = 0; k < n->n_in; k++) printf(" %d", n->from[k]);
     }
+    if (net->links[i].name) printf("  name %s", net->links[i].name);
     printf("\n");
 }
 
@@ -84,27 +94,65 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
     printf("\n");
 }
 
-/* Bytes that training at `size` images allocates: weights and momentum, the layers' own arrays,
+/* ---- training ---- */
+
+/* Bytes that a network which trains has allocated: weights and momentum, the layers' own arrays,
  * outputs and their gradients. Only parameters are written: what grows with the batch costs the
  * check address space, not memory. */
-static dnx_status training_memory(const char *path, int size, double *bytes, int *threads,
-                                  dnx_err *err) {
-    dnx_net *net;
-    dnx_status st = dnx_open(path, NULL, true, size, 0, &net, err);
-    if (st) return st;
-    *bytes = (double)dnx_net_memory(net);
+static double bytes_of(dnx_net *net) {
+    double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
-        *bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i));
-    *threads = net->threads;
+        bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i));
+    return bytes;
+}
+
+/* Bytes of memory that this process may use: the machine's, or its container's. */
+static double memory_of_machine(void) {
+    double most = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limit;
+    FILE *f = fopen("/sys/fs/cgroup/memory.max", "r");
+    if (f && fscanf(f, "%lf", &limit) == 1 && limit > 0 && limit < most) most = limit;
+    if (f) fclose(f);
+    return most;
+}
+
+static void show_broken(void *arg, const char *path, const char *why) {
+    (void)arg;
+    fprintf(stderr, "%s: skipped: %s\n", path, why);
+}
+
+typedef struct {
+    double all, some; /* bytes at `batch` images and at `few` */
+    int batch, few, threads;
+} training;
+
+/* Builds the network to train. *why: what training would refuse of a cfg that is in order. */
+static dnx_status try_training(const check_args *a, training *t, dnx_err *why, dnx_err *err) {
+    dnx_net *net;
+    dnx_data *data = NULL;
+    dnx_status st = dnx_open(a->cfg, NULL, true, t->few, 0, &net, err);
+    if (st) return st;
+    t->some = bytes_of(net);
+    t->threads = net->threads;
+    dnx_net_free(net);
+    st = dnx_open(a->cfg, NULL, true, t->batch, 0, &net, err);
+    if (st) return st;
+    t->all = bytes_of(net);
+    double most = memory_of_machine();
+    dnx_status wrong = dnx_trainable(net, why);
+    if (!wrong && a->data) wrong = dnx_data_open(a->data, show_broken, NULL, &data, why);
+    if (!wrong && data) wrong = dnx_trainable_on(net, data, 0, why);
+    if (!wrong && t->all > most)
+        dnx_fail(why, DNX_EMEM, dnx_net_at(net, "batch"),
+                 "[net] batch=%d subdivisions=%d: training takes %.1f GB, there are %.1f; raise "
+                 "subdivisions", net->o.batch, net->o.subdivisions, t->all * 1e-9, most * 1e-9);
+    dnx_data_close(data);
     dnx_net_free(net);
     return DNX_OK;
 }
 
-static int run(const void *args) {
-    const check_args *a = args;
-    dnx_err err = {0};
-    dnx_net *net;
-    if (dnx_open(a->cfg, a->weights, false, 1, 1, &net, &err)) return dnx_report(&err);
+/* ---- the table ---- */
+
+static void print_table(dnx_net *net) {
     double parameters = 0, macs = 0, sum = 0;
     printf("%5s  %-17s %-17s %-17s %11s %15s\n", "layer", "section", "input", "output",
            "parameters", "multiply-adds");
@@ -122,26 +170,53 @@ static int run(const void *args) {
     printf("predicting       %.2f MB beside the weights at batch 1 (%.2f MB if no output shared "
            "memory)\n", (double)dnx_net_memory(net) * 1e-6,
            (sum + (double)net->scratch_floats) * 4e-6);
-    const char *predicts = NULL;
+}
+
+static void print_training(const training *t, bool is_taught, bool is_later, const char *why) {
+    if (why) printf("training         not %s: %s\n", is_later ? "now" : "here", why);
+    else
+        printf("training         %.1f MB an image, %.0f MB at batch %d with %d threads%s\n",
+               (t->all - t->some) / (t->batch - t->few) * 1e-6, t->all * 1e-6, t->batch, t->threads,
+               is_taught ? ", beside the teachers" : "");
+}
+
+/* Why the network only predicts; "": it does not. */
+static void find_predicting(const dnx_net *net, char *text, size_t size) {
+    text[0] = 0;
     for (int i = 0; i < net->n; i++)
-        if (!net->nodes[i].type->backward) predicts = net->nodes[i].type->name;
-    bool is_taught = net->teachers != NULL;
-    int batch = net->o.batch / net->o.subdivisions, threads, few = batch > 1 ? batch / 2 : 2;
+        if (!net->nodes[i].type->backward)
+            snprintf(text, size, "[%s] only predicts", net->nodes[i].type->name);
+}
+
+static int run(const void *args) {
+    const check_args *a = args;
+    dnx_err err = {0}, said = {0};
+    dnx_net *net;
+    char why[sizeof err.text];
+    bool is_said = false;
+    dnx_status st = DNX_OK;
+    if (dnx_open_features(a->cfg, a->weights, false, 1, 1, &net, &err)) return dnx_report(&err);
+    if (!a->json) {
+        dnx_print_notes(net);
+        print_table(net);
+    }
+    training t = {.batch = net->o.batch / net->o.subdivisions};
+    t.few = t.batch > 1 ? t.batch / 2 : 2;
+    find_predicting(net, why, sizeof why);
+    if (!why[0]) st = try_training(a, &t, &said, &err);
+    if (st == DNX_EMEM || (st == DNX_EIO && net->teachers)) said = err; /* not here, not now */
+    else if (st) {
+        dnx_net_free(net);
+        return dnx_report(&err);
+    }
+    if (said.status) snprintf(why, sizeof why, "%s", said.text);
+    for (int i = 0; i < net->notes.n; i++) is_said |= !a->json && !strcmp(net->notes.text[i], why);
+    if (a->json) {
+        dnx_check_training j = {why[0] ? -1 : t.all, t.batch, why[0] ? why : NULL};
+        dnx_check_json(net, &j);
+    } else print_training(&t, net->teachers != NULL, st != DNX_OK, why[0] ? why : NULL);
     dnx_net_free(net);
-    if (predicts) {
-        printf("training         not here: [%s] only predicts\n", predicts);
-        return 0;
-    }
-    double all, some;
-    dnx_status st = training_memory(a->cfg, batch, &all, &threads, &err);
-    if (!st) st = training_memory(a->cfg, few, &some, &threads, &err);
-    if ((st == DNX_EIO && is_taught) || st == DNX_EMEM) {
-        printf("training         not now: %s\n", err.text);
-        return 0;
-    }
-    if (st) return dnx_report(&err);
-    printf("training         %.1f MB an image, %.0f MB at batch %d with %d threads%s\n",
-           (all - some) / (batch - few) * 1e-6, all * 1e-6, batch, threads,
-           is_taught ? ", beside the teachers" : "");
-    return 0;
+    if (!a->data || !why[0]) return 0;
+    if (!is_said) fprintf(stderr, "%s\n", why);
+    return 1;
 }

@@ -88,12 +88,6 @@ static dnx_status close_gaps(job *j, dnx_err *err) {
 
 /* ---- features ---- */
 
-static int last_layer(const dnx_net *net) {
-    int i = 0;
-    while (i < net->n && !net->nodes[i].type->is_loss) i++;
-    return i - 1;
-}
-
 /* Features of the images in j->x into out: count x dim. */
 static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
     dnx_net *net = j->net;
@@ -204,7 +198,7 @@ static dnx_status tell_skipped(const job *j, const char *out, dnx_err *err) {
 
 static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     dnx_images l = {0};
-    int last = last_layer(net), flip = a->flip + 1, sides = flip ? 2 : 1;
+    int last = dnx_net_embedding(net), flip = a->flip + 1, sides = flip ? 2 : 1;
     if (net->in.c != 1 && net->in.c != 3)
         return dnx_fail(err, DNX_ESHAPE, at(net->file), "[net] channels=%d: images have 1 or 3",
                         net->in.c);
@@ -240,7 +234,7 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     dnx_stop_on_signals();
-    if (dnx_open_to_run(a->cfg, a->weights, a->batch, a->threads, &net, &err))
+    if (dnx_open_features(a->cfg, a->weights, true, a->batch, a->threads, &net, &err))
         return dnx_report(&err);
     dnx_status st = work(net, a, &err);
     dnx_net_free(net);

@@ -1,9 +1,13 @@
-/* darknet init: fresh weights of a network, so that several runs can start from the same. */
+/* darknet init: weights to start from: random ones, so that several runs can start from the same,
+ * or with -from what fits of another network. */
+#include <stdio.h>
+
+#include "base/outfile.h"
 #include "cmd/cmd.h"
 #include "net/weights.h"
 
 typedef struct {
-    const char *cfg, *out;
+    const char *cfg, *out, *from[2];
     bool force;
 } init_args;
 
@@ -11,7 +15,26 @@ static const dnx_arg table[] = {
     DNX_PLACE(init_args, cfg, "net.cfg", "the network; seed= of [net] chooses the numbers"),
     DNX_PLACE(init_args, out, "out.weights", "the file of the weights"),
     DNX_ARG_FLAG(init_args, force, "-force", "replace a file that is there already"),
+    DNX_ARG_TWO(init_args, from, "-from", "OLD.cfg OLD.weights",
+                "take what fits of another network's layers, by name=, else in their order"),
     DNX_ARG_END};
+
+static dnx_status bridge(dnx_net *net, const char *const *from, dnx_err *err) {
+    dnx_bridge b = {0};
+    dnx_net *old;
+    dnx_status st = dnx_open_features(from[0], from[1], false, 1, 1, &old, err);
+    if (st) return st;
+    st = dnx_bridge_net(old, net, (dnx_bridge_how){.widths = true}, &b, err);
+    bool has_parts = false;
+    for (int i = 0; i < b.n; i++) has_parts |= b.rows[i].fate == DNX_PART_TAKEN;
+    if (!st) dnx_print_bridge(&b);
+    if (!st && has_parts)
+        fprintf(stderr, "of layers of another width the first filters and channels were taken: "
+                        "the network has to be trained before use\n");
+    dnx_bridge_free(&b);
+    dnx_net_free(old);
+    return st;
+}
 
 static int run(const void *args) {
     const init_args *a = args;
@@ -19,10 +42,11 @@ static int run(const void *args) {
     dnx_net *net;
     if (dnx_open(a->cfg, NULL, false, 1, 1, &net, &err)) return dnx_report(&err);
     dnx_status st = dnx_try_output(a->out, a->force, &err);
+    if (!st && a->from[0]) st = bridge(net, a->from, &err);
     if (!st) st = dnx_weights_save(net, a->out, &err);
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;
 }
 
-const dnx_verb dnx_cmd_init = {"init", "write a network's random initial weights", table,
-                               sizeof(init_args), run};
+const dnx_verb dnx_cmd_init = {"init", "write weights to start from: random, or another network's",
+                               table, sizeof(init_args), run};

@@ -18,13 +18,16 @@ static const dnx_arg table[] = {
     DNX_ARG_END};
 
 static void print_options(const dnx_opt *o) {
-    static const char *const types[] = {"whole number", "number", "word", "text", "list"};
+    static const char *const types[] = {"whole number", "number", "word", "text", "list",
+                                        "layers", ""};
     for (; o && o->key; o++) {
         printf("  %-17s %-12s ", o->key, types[o->type]);
-        if (o->type == DNX_WORD) {
+        if (o->type == DNX_IGNORED || o->type == DNX_LAYERS)
+            printf("%s%s\n", o->help, o->type == DNX_IGNORED ? "; no effect" : "");
+        else if (o->type == DNX_WORD) {
             const char *w = o->words;
             for (int i = 0; i < (int)o->value && w; i++) w = strchr(w, '|') + 1;
-            printf("default %.*s; %s; one of %s\n", (int)strcspn(w, "|"), w, o->help, o->words);
+            printf("default %.*s; %s; one of %s\n", (int)strcspn(w, "|/"), w, o->help, o->words);
         } else if (o->type == DNX_STRING) printf("default %s; %s\n", o->words ? o->words : "none",
                                                  o->help);
         else if (o->type == DNX_LIST) printf("%g to %g; %s\n", o->min, o->max, o->help);

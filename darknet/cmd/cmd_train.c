@@ -22,6 +22,8 @@ static const dnx_arg table[] = {
                  "begin the schedule anew: set the count of images in the weights to 0"),
     DNX_ARG_FLAG(args, from_backbone, "-from-backbone",
                  "take of the weights what fits, up to the first layer that differs"),
+    DNX_ARG_TEXT(args, from_cfg, "-from-cfg", "FILE",
+                 "the cfg of these weights: -from-backbone then takes layers by name and order"),
     DNX_ARG_FLAG(args, resume, "-resume", "go on where the last run of that name stopped"),
     DNX_ARG_FLAG(args, force, "-force", 
                  "replace another run of that name; with -resume: go on although inputs differ"),
@@ -52,7 +54,9 @@ static const dnx_arg table[] = {
 static const char *find_wrong(const args *a) {
     return a->resume && (a->clear || a->weights) ? "-resume takes neither weights nor -clear"
            : a->clear && !a->weights ? "-clear needs weights, whose count of images it sets to 0"
-           : a->from_backbone ? "-from-backbone: this version cannot do it yet"
+           : a->from_backbone && !a->weights
+               ? "-from-backbone needs weights, whose backbone it takes"
+           : a->from_cfg && !a->from_backbone ? "-from-cfg needs -from-backbone"
            : a->name && (!*a->name || strchr(a->name, '/'))
                ? "-name: must be a name without '/'; -out chooses the folder"
            : a->out && !*a->out     ? "-out: must name a folder"

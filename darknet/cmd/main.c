@@ -14,13 +14,14 @@
 
 static const dnx_verb *const verbs[] = {&dnx_cmd_check, &dnx_cmd_layers, &dnx_cmd_bench,
                                         &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_runs,
-                                        &dnx_cmd_embed, &dnx_cmd_compress, &dnx_cmd_synth,
-                                        &dnx_cmd_align, &dnx_cmd_pairs, NULL};
+                                        &dnx_cmd_embed, &dnx_cmd_strip, &dnx_cmd_partial,
+                                        &dnx_cmd_compress, &dnx_cmd_synth, &dnx_cmd_align,
+                                        &dnx_cmd_pairs, NULL};
 
 static const char *const host_verbs[] = {
     "3d", "art", "average", "cifar", "classify", "coco", "denormalize", "detect", "detector", "go",
-    "imtest", "isegmenter", "lsd", "mkimg", "nightmare", "oneoff", "oneoff2", "ops", "partial",
-    "print", "regressor", "rescale", "reset", "rgbgr", "rnn", "segmenter", "speed", "statistics",
+    "imtest", "isegmenter", "lsd", "mkimg", "nightmare", "oneoff", "oneoff2", "ops", "print",
+    "regressor", "rescale", "reset", "rgbgr", "rnn", "segmenter", "speed", "statistics",
     "super", "tag", "test", "visualize", "yolo", NULL};
 
 static const dnx_verb command = {

@@ -1,4 +1,5 @@
 /* open.c - a network from its files, and the files that a verb writes. */
+#include <stdio.h>
 #include <unistd.h>
 #ifdef __GLIBC__ /* told by the headers above */
 #include <malloc.h>
@@ -47,4 +48,30 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int 
 
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err) {
     return replaces ? dnx_outfile_try(path, err) : dnx_outfile_try_new(path, err);
+}
+
+dnx_status dnx_open_features(const char *cfg, const char *weights, bool to_run, int batch,
+                             int threads, dnx_net **net, dnx_err *err) {
+    dnx_bridge b = {0};
+    char remark[256] = "";
+    dnx_status st = to_run ? dnx_open_to_run(cfg, NULL, batch, threads, net, err)
+                           : dnx_open(cfg, NULL, false, batch, threads, net, err);
+    if (st || !weights) return st;
+    st = dnx_bridge_file(*net, weights, DNX_FIT_FEATURES, &b, err);
+    if (!st) dnx_bridge_remark(&b, remark, sizeof remark);
+    if (remark[0]) fprintf(stderr, "%s: %s\n", weights, remark);
+    dnx_bridge_free(&b);
+    if (st) dnx_net_free(*net);
+    return st;
+}
+
+static void print_line(void *arg, const char *text) {
+    (void)arg;
+    fprintf(stderr, "%s\n", text);
+}
+
+void dnx_print_bridge(const dnx_bridge *b) { dnx_bridge_table(b, print_line, NULL); }
+
+void dnx_print_notes(const dnx_net *net) {
+    for (int i = 0; i < net->notes.n; i++) fprintf(stderr, "%s\n", net->notes.text[i]);
 }

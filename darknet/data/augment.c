@@ -32,21 +32,20 @@ static bool crops(const dnx_net *net, int *least, int *most) {
 
 dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
     const dnx_net_opts *o = &net->o;
-    dnx_loc at = {net->file, 0};
     int least, most;
     bool cropped = crops(net, &least, &most);
     if (o->center && cropped)
-        return dnx_fail(err, DNX_EOPTION, at,
+        return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "center"),
                         "[net] center=1: takes the middle of an image, so remove angle, aspect, "
                         "max_crop, min_crop, max_ratio and min_ratio");
     if (cropped && (least < 1 || most < least))
-        return dnx_fail(err, DNX_EOPTION, at,
+        return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, o->max_crop ? "max_crop" : "max_ratio"),
                         "[net] images are scaled to %d to %d pixels by min_crop and max_crop, or "
                         "their ratios: must be 1 or more, and rise", least, most);
     if (net->in.c == 3) return DNX_OK;
     if (o->hue == 0 && o->saturation == 1 && o->gray == 0) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, at, "[net] %s: needs channels=3",
-                    o->hue != 0 ? "hue" : o->saturation != 1 ? "saturation" : "gray");
+    const char *key = o->hue != 0 ? "hue" : o->saturation != 1 ? "saturation" : "gray";
+    return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, key), "[net] %s: needs channels=3", key);
 }
 
 /* shift spares one image in (2 shift + 1)^2. */

@@ -229,11 +229,17 @@ static bool allocate(dnx_batches *f) {
     return ok;
 }
 
-dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *err) {
+dnx_status dnx_batches_check_net(const dnx_net *net, dnx_err *err) {
     if (net->in.c != 1 && net->in.c != 3)
-        return dnx_fail(err, DNX_ESHAPE, (dnx_loc){net->file, 0},
-                        "[net] channels=%d: images have 1 or 3", net->in.c);
+        return dnx_fail(err, DNX_ESHAPE, dnx_net_at(net, net->o.channels ? "channels" : "inputs"),
+                        "[net] %s=%d: images have 1 or 3 channels",
+                        net->o.channels ? "channels" : "inputs", net->in.c);
     dnx_status st = dnx_augment_check(net, err);
+    return st ? st : dnx_sampler_check_net(net, err);
+}
+
+dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *err) {
+    dnx_status st = dnx_batches_check_net(net, err);
     return st ? st : dnx_sampler_check(data, net, err);
 }
 

@@ -16,6 +16,8 @@ typedef struct {
 /* What dnx_batches_open would refuse, for a check before a run makes files. DNX_ESHAPE: the network
  * takes no image of 1 or 3 channels. DNX_EOPTION: options of sampling or augmentation that do not
  * go together. */
+/* Of the network alone. */
+dnx_status dnx_batches_check_net(const dnx_net *net, dnx_err *err);
 dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *err);
 /* Starts `threads` readers that decode sub-batches of net->batch images ahead, at most 4 of them.
  * Image p of the run (p counts from net->seen) is what dnx_sampler_pick says, with the look that

@@ -40,7 +40,7 @@ dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err) {
         pairs[s.n++] = (dnx_pair){dnx_trim(line), value, here.line};
     }
     dnx_status st = dnx_opts_parse((const dnx_opt *[]){options}, (void *[]){o}, 1, &s, l->file,
-                                   err);
+                                   NULL, err);
     o->classes_line = line_of(&s, "classes");
     o->train_line = line_of(&s, "train");
     o->valid_line = line_of(&s, "valid");

@@ -35,18 +35,26 @@ static int count_identities(const dnx_data *d, uint32_t *count) {
     return found;
 }
 
-dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err) {
+dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err) {
     const dnx_net_opts *o = &net->o;
-    dnx_loc at = {net->file, 0};
     if (o->sampler != DNX_BALANCED) {
         if (!o->identities && !o->images) return DNX_OK;
+        dnx_loc at = dnx_net_at(net, o->identities ? "identities" : "images");
         return dnx_fail(err, DNX_EOPTION, at, "[net] %s: only with sampler=balanced",
                         o->identities ? "identities" : "images");
     }
     if ((double)o->identities * o->images != net->batch)
-        return dnx_fail(err, DNX_EOPTION, at,
+        return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "identities"),
                         "[net] identities=%d images=%d: their product must be batch/subdivisions, "
                         "which is %d", o->identities, o->images, net->batch);
+    return DNX_OK;
+}
+
+dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err) {
+    const dnx_net_opts *o = &net->o;
+    dnx_loc at = dnx_net_at(net, "sampler");
+    dnx_status st = dnx_sampler_check_net(net, err);
+    if (st || o->sampler != DNX_BALANCED) return st;
     if (!d->o.classes)
         return dnx_fail(err, DNX_EOPTION, at,
                         "[net] sampler=balanced: needs classes, but %.200s has none", d->file);
@@ -55,7 +63,7 @@ dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err
     int found = count_identities(d, count);
     free(count);
     if (o->identities <= found) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, at,
+    return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "identities"),
                     "[net] identities=%d: only %d classes of %.200s have images", o->identities,
                     found, d->file);
 }

@@ -10,6 +10,8 @@ enum { DNX_PERMUTATION, DNX_BALANCED }; /* [net] sampler= */
 typedef struct dnx_sampler dnx_sampler;
 
 /* DNX_EOPTION: identities x images is not net->batch, no classes, too few identities. */
+/* Of the network alone. */
+dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err);
 dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err);
 /* A sampler that passed the check; NULL: no memory. d must outlive it. */
 dnx_sampler *dnx_sampler_new(const dnx_data *d, const dnx_net *net, uint64_t seed);

@@ -52,7 +52,8 @@ static dnx_status refuse_tree(const dnx_node *n, dnx_err *err)
 {
     const opts *o = n->opts;
     if (!o->tree) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] tree=%.60s: trees are not supported",
+    return dnx_fail(err, DNX_EOPTION, n->loc,
+                    "[%s] tree=%.60s: only the host's own command knows trees",
                     n->type->name, o->tree);
 }
 

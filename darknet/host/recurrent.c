@@ -125,6 +125,7 @@ static const dnx_opt rnn_options[] = {
     OUTPUT, NORMALISE,
     DNX_OPT_WORD(opts, activation, 0, DNX_HOST_ACTIVATIONS, "function of the inner layers"),
     DNX_OPT_INT(opts, shortcut, 0, 0, 1, "1: adds the old state, which is zero here"),
+    DNX_OPT_IGNORED("hidden", "of old cfg files"),
     DNX_OPT_END};
 
 static dnx_status make_rnn(dnx_node *n, dnx_err *err)

@@ -1,12 +1,14 @@
 #include "net/net.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 #include "kernels/processors.h"
+#include "net/idle.h"
 #include "net/plan.h"
 #include "net/rate.h"
 #include "net/options.h"
@@ -30,7 +32,7 @@ static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) 
     dnx_net_opts *o = &net->o;
     dnx_loc at = {net->file, s->line};
     dnx_status st = dnx_opts_parse((const dnx_opt *[]){dnx_net_options}, (void *[]){o}, 1, s,
-                                   net->file, err);
+                                   net->file, &net->notes, err);
     if (st) return st;
     if (o->batch % o->subdivisions)
         return dnx_fail(err, DNX_EOPTION, at, "[%s] subdivisions=%d: must divide batch=%d", s->name,
@@ -52,13 +54,29 @@ static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) 
         return dnx_fail(err, DNX_EOPTION, at,
                         "[%s] policy=steps: needs as many scales (%d) as steps (%d)", s->name,
                         o->scales.n, o->steps.n);
-    for (int i = 1; o->policy == DNX_STEPS && i < o->steps.n; i++)
-        if (o->steps.v[i] <= o->steps.v[i - 1])
-            return dnx_fail(err, DNX_EOPTION,
-                            (dnx_loc){net->file, dnx_opts_given(s, "steps")->line},
-                            "[%s] steps=: must rise, but %.0f comes after %.0f", s->name,
-                            (double)o->steps.v[i], (double)o->steps.v[i - 1]);
     return DNX_OK;
+}
+
+int dnx_net_find(const dnx_net *net, const char *text) {
+    char *end;
+    long i = strtol(text, &end, 10);
+    if (end != text && !*end) return i >= 0 && i < net->n ? (int)i : -1;
+    for (int k = 0; k < net->n; k++)
+        if (net->links[k].name && !strcmp(net->links[k].name, text)) return k;
+    return -1;
+}
+
+int dnx_net_embedding(const dnx_net *net) {
+    int i = net->n - 1;
+    while (i > 0 && dnx_wants(net->nodes[i].type)) i--;
+    while (i >= 0 && net->nodes[i].type->is_loss) i = net->nodes[i].from[0];
+    return i;
+}
+
+dnx_loc dnx_net_at(const dnx_net *net, const char *key) {
+    for (int i = 0; i < net->n_places; i++)
+        if (!strcmp(net->places[i].key, key)) return (dnx_loc){net->file, net->places[i].line};
+    return (dnx_loc){net->file, net->line};
 }
 
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *source,
@@ -146,11 +164,28 @@ static bool has_filters(dnx_net *net, int i) {
     return false;
 }
 
+/* filters= times width_multiplier. */
+static dnx_status scale_width(dnx_net *net, const dnx_node *n, int *filters, const dnx_pair *given,
+                              dnx_err *err) {
+    const double by = (double)net->o.width_multiplier, scaled = floor(*filters * by + .5);
+    dnx_loc at = given ? (dnx_loc){net->file, given->line} : n->loc;
+    if (scaled > 65536)
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[%s] filters=%d * width_multiplier %g: is over 65536", n->type->name,
+                        *filters, by);
+    if (scaled < 1)
+        dnx_note(&net->notes, at, "[%s] filters=%d * width_multiplier %g: rounded up to 1",
+                 n->type->name, *filters, by);
+    *filters = scaled < 1 ? 1 : (int)scaled;
+    return DNX_OK;
+}
+
 static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) {
     dnx_node *n = &net->nodes[net->n];
     dnx_link *l = &net->links[net->n];
     dnx_common_opts common = {0};
     dnx_teacher_opts teacher = {0};
+    const dnx_pair *width = dnx_opts_given(s, "filters");
     n->index = net->n;
     n->loc = (dnx_loc){net->file, s->line};
     n->batch = net->chunk;
@@ -174,7 +209,9 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     dnx_status st = dnx_opts_parse(
         (const dnx_opt *[]){type->options, dnx_common_options,
                             dnx_teacher_options},
-        (void *[]){n->opts, &common, &teacher}, dnx_wants(type) ? 3 : 2, s, net->file, err);
+        (void *[]){n->opts, &common, &teacher}, dnx_wants(type) ? 3 : 2, s, net->file,
+        &net->notes, err);
+    l->name = common.name;
     if (st) {
         dnx_opts_free(dnx_teacher_options, &teacher);
         return st;
@@ -185,16 +222,18 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     l->exclusivity = common.exclusivity < 0 ? net->o.exclusivity : common.exclusivity;
     l->rate = common.learning_rate;
     l->decay = common.decay;
-    int *filters = field(n, "filters");
-    if (filters && !common.fixed_width && net->o.width_multiplier != 1) {
-        double scaled = floor(*filters * (double)net->o.width_multiplier + .5);
-        *filters = scaled < 1 ? 1 : scaled > 65536 ? 65536 : (int)scaled;
-    }
+    int *filters = field(n, "filters"), given = filters ? *filters : 0;
+    const bool is_scaled = filters && !common.fixed_width && net->o.width_multiplier != 1;
+    if (is_scaled && !st) st = scale_width(net, n, filters, width, err);
     if (!st) st = dnx_wants(type) ? find_pair(net, n, &teacher, err) : find_inputs(net, n, err);
     dnx_opts_free(dnx_teacher_options, &teacher);
     if (st) return st;
-    st = type->make(n, err);
-    if (st) return st;
+    dnx_err said = {0};
+    st = type->make(n, &said);
+    if (st && is_scaled)
+        return dnx_fail(err, st, (dnx_loc){0}, "%s (filters=%d * width_multiplier %g is %d)",
+                        said.text, given, net->o.width_multiplier, *filters);
+    if (st) return dnx_fail(err, st, (dnx_loc){0}, "%s", said.text);
     if (dnx_size(n->out) == 0)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] make() of this layer type sets no output",
                         type->name);
@@ -256,6 +295,19 @@ void dnx_net_unmerge(dnx_net *net, int i) {
     if (net->links[i].residual_of < 0) return;
     net->links[i].residual_of = -1;
     net->links[i + 1].merged_into = -1; /* it works in place: both are at the same address */
+}
+
+/* Remembers where the options of [net] stand. */
+static dnx_status note_places(dnx_net *net, const dnx_section *s, dnx_err *err) {
+    net->line = s->line;
+    net->places = calloc((size_t)s->n + 1, sizeof *net->places);
+    if (!net->places) return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory");
+    for (int i = 0; i < s->n; i++) {
+        dnx_place *p = &net->places[net->n_places++];
+        p->line = s->pairs[i].line;
+        snprintf(p->key, sizeof p->key, "%.23s", s->pairs[i].key);
+    }
+    return DNX_OK;
 }
 
 /* How many layers keep their weights: those up to the last stopbackward=1. */
@@ -320,6 +372,8 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
     dnx_status st = DNX_OK;
     if (!net->file || !net->nodes || !net->links)
         st = dnx_fail(err, DNX_EMEM, at, "no memory");
+    if (!st) st = note_places(net, &cfg->sections[0], err);
+    if (!st) st = dnx_cfg_check_names(cfg, err);
     if (!st) st = net_options(net, &cfg->sections[0], err);
     net->batch = how->batch > 0 ? how->batch : st ? 1 : net->o.batch / net->o.subdivisions;
     net->pool = student ? student->pool : dnx_pool_new_shares(threads, shares_of(net));
@@ -332,6 +386,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
         fuse(net);
         st = dnx_net_allocate(net, err);
     }
+    if (!st && !student) dnx_note_idle(net, cfg);
     for (int i = 0; !st && i < net->first_trained; i++)
         if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
     if (st) dnx_net_free(net);
@@ -357,6 +412,9 @@ void dnx_net_free(dnx_net *net) {
     dnx_free(net->deltas);
     dnx_free(net->scratch);
     dnx_free(net->momentum);
+    for (int i = 0; i < net->n; i++) free(net->links[i].name);
+    dnx_notes_free(&net->notes);
+    free(net->places);
     free(net->momentum_at);
     free(net->nodes);
     free(net->links);

@@ -39,7 +39,7 @@ static dnx_status add_section(dnx_cfg *cfg, char *line, dnx_loc at, dnx_err *err
     cfg->sections = list;
     char *text = copy(dnx_trim(line + 1));
     if (!text) return no_memory(at.file, at.line, err);
-    list[cfg->n++] = (dnx_section){text, at.line, NULL, 0};
+    list[cfg->n++] = (dnx_section){text, at.line, NULL, 0, cfg};
     return DNX_OK;
 }
 
@@ -128,6 +128,48 @@ dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, 
     if (k == s->n) s->pairs[s->n++] = (dnx_pair){new_key, NULL, s->line};
     free(s->pairs[k].value);
     s->pairs[k].value = new_value;
+    return DNX_OK;
+}
+
+static const dnx_pair *name_of(const dnx_section *s) {
+    for (int i = 0; i < s->n; i++)
+        if (!strcmp(s->pairs[i].key, "name")) return &s->pairs[i];
+    return NULL;
+}
+
+int dnx_cfg_named(const dnx_cfg *cfg, const char *name) {
+    for (int i = 1; i < cfg->n; i++) {
+        const dnx_pair *p = name_of(&cfg->sections[i]);
+        if (p && !strcmp(p->value, name)) return i;
+    }
+    return -1;
+}
+
+static bool is_name(const char *s) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    size_t len = strlen(s), head = strspn(s, letters);
+    if (!head || len > 63) return false;
+    for (size_t i = head; i < len; i++)
+        if (!strchr(letters, s[i]) && !strchr("0123456789.-", s[i])) return false;
+    return true;
+}
+
+dnx_status dnx_cfg_check_names(const dnx_cfg *cfg, dnx_err *err) {
+    for (int i = 1; i < cfg->n; i++) {
+        const dnx_pair *p = name_of(&cfg->sections[i]);
+        if (!p) continue;
+        dnx_loc at = {cfg->file, p->line};
+        if (!is_name(p->value))
+            return dnx_fail(err, DNX_EOPTION, at,
+                            "[%.40s] name=%.60s: must be a letter or '_', then letters, digits, "
+                            "'_', '.' or '-', at most 63", cfg->sections[i].name, p->value);
+        int first = dnx_cfg_named(cfg, p->value);
+        if (first < i)
+            return dnx_fail(err, DNX_EOPTION, at,
+                            "[%.40s] name=%s: layer %d on line %d has this name already",
+                            cfg->sections[i].name, p->value, first - 1,
+                            name_of(&cfg->sections[first])->line);
+    }
     return DNX_OK;
 }
 

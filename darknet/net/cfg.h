@@ -8,14 +8,17 @@ typedef struct {
     int line;
 } dnx_pair;
 
+struct dnx_cfg;
+
 typedef struct {
     char *name; /* without brackets */
     int line;
     dnx_pair *pairs;
     int n;
+    const struct dnx_cfg *of; /* that it is in */
 } dnx_section;
 
-typedef struct {
+typedef struct dnx_cfg {
     char *file;
     dnx_section *sections;
     int n;
@@ -30,5 +33,10 @@ dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg
 dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
 /* Sets an option of section i, in place of its value or behind its last option. DNX_EMEM. */
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
+/* The section of the layer with name=NAME; -1: none. */
+int dnx_cfg_named(const dnx_cfg *cfg, const char *name);
+/* DNX_EOPTION: a name that is not a letter or '_' and then letters, digits and "_.-", that is over
+ * 63 characters long, or that two layers have. */
+dnx_status dnx_cfg_check_names(const dnx_cfg *cfg, dnx_err *err);
 void dnx_cfg_free(dnx_cfg *cfg);
 #endif

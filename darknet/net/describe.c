@@ -18,7 +18,7 @@ typedef struct {
 /* Word i of a list "a|b|c". */
 static void word(const char *words, int i, char *out) {
     for (; i > 0 && strchr(words, '|'); i--) words = strchr(words, '|') + 1;
-    snprintf(out, MOST, "%.*s", (int)strcspn(words, "|"), words);
+    snprintf(out, MOST, "%.*s", (int)strcspn(words, "|/"), words);
 }
 
 /* With as few digits as give the same float. */
@@ -44,7 +44,9 @@ static void value_of(const dnx_opt *o, const void *field, char *out) {
     case DNX_INT: snprintf(out, MOST, "%d", *(const int *)field); break;
     case DNX_FLOAT: number(*(const float *)field, out, MOST); break;
     case DNX_WORD: word(o->words, *(const int *)field, out); break;
-    case DNX_LIST: list(field, out); break;
+    case DNX_LIST:
+    case DNX_LAYERS: list(field, out); break;
+    case DNX_IGNORED: *out = 0; break;
     case DNX_STRING: {
         const char *s = *(char *const *)field;
         snprintf(out, MOST, "%s", s ? s : "");
@@ -60,7 +62,9 @@ static void default_of(const dnx_opt *o, char *out) {
     case DNX_INT:
     case DNX_WORD: value_of(o, &i, out); break;
     case DNX_FLOAT: value_of(o, &f, out); break;
-    case DNX_LIST: value_of(o, &none, out); break;
+    case DNX_LIST:
+    case DNX_LAYERS: value_of(o, &none, out); break;
+    case DNX_IGNORED: *out = 0; break;
     case DNX_STRING: value_of(o, &o->words, out);
     }
 }

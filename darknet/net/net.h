@@ -4,6 +4,7 @@
 #include "net/cfg.h"
 #include "dnx_classifier.h"
 #include "dnx_fusion.h"
+#include "net/notes.h"
 
 /* Options of [net] that the builder and the loop need; names and meaning are the host's. */
 typedef struct {
@@ -18,7 +19,14 @@ typedef struct {
     dnx_list steps, scales;
 } dnx_net_opts;
 
+/* Where an option of [net] stands. */
 typedef struct {
+    char key[24];
+    int line;
+} dnx_place;
+
+typedef struct {
+    char *name;          /* name= of the section; NULL: none */
     float *y, *dy;       /* y: of the first lane. dy is NULL when predicting, and where nobody asks
                           * for it */
     struct dnx_norm_act *deferred; /* the next layer applies it, and y is z; NULL: nothing */
@@ -47,6 +55,10 @@ typedef struct dnx_build dnx_build;
 typedef struct dnx_net {
     dnx_net_opts o;
     char *file;
+    int line;            /* of [net] */
+    dnx_place *places;   /* of the options that [net] gives */
+    int n_places;
+    dnx_notes notes;     /* of what the cfg says without effect */
     int n;
     dnx_node *nodes;
     dnx_link *links;
@@ -107,6 +119,14 @@ void dnx_net_free(dnx_net *net);
  * output of *source is what is wanted. false: there is none; *why says so in a few words. */
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *source,
                     dnx_node **head, const char **why);
+
+/* The number of the layer that `text` names: a number from 0 on, or a name. -1: none. */
+int dnx_net_find(const dnx_net *net, const char *text);
+/* The layer whose output is the embedding: what the last loss that needs no teacher is given, or
+ * else the last layer that is no loss. -1: that loss is given the image. */
+int dnx_net_embedding(const dnx_net *net);
+/* Where [net] gives that option, or [net] itself. */
+dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
 /* Makes layer i store its own output where a merged [shortcut] was added to it. Predicting only. */
 void dnx_net_unmerge(dnx_net *net, int i);

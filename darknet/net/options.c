@@ -13,10 +13,10 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_INT(N, width, 0, 1, 8192, "width of the input, pixels"),
     DNX_OPT_INT(N, channels, 0, 1, 65536, "channels of the input"),
     DNX_OPT_INT(N, inputs, 0, 1, 16777216, "length of the input, when it is no image"),
-    DNX_OPT_INT(N, time_steps, 1, 1, 1, "only 1: recurrent networks are the host's"),
+    DNX_OPT_INT(N, time_steps, 1, 1, BIG, "steps of a recurrent network; only 1 trains here"),
     DNX_OPT_INT(N, notruth, 0, 0, 1, "1: the data has no labels"),
     DNX_OPT_INT(N, random, 0, 0, 1, "the host's random resizing"),
-    DNX_OPT_INT(N, adam, 0, 0, 0, "only 0: SGD"),
+    DNX_OPT_INT(N, adam, 0, 0, 1, "1: Adam, by which only the host trains; 0: SGD"),
     DNX_OPT_INT(N, max_batches, 0, 0, BIG, "updates until training ends"),
     DNX_OPT_INT(N, burn_in, 0, 0, BIG, "updates over which the learning rate rises from 0"),
     DNX_OPT_INT(N, max_crop, 0, 0, 65536,
@@ -33,7 +33,8 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_INT(N, nesterov, 0, 0, 1, "1: Nesterov's momentum"),
     DNX_OPT_INT(N, seed, 1, 0, 2147483647, "of every random number"),
     DNX_OPT_FLOAT(N, learning_rate, .001, 0, 1000, "step of an update"),
-    DNX_OPT_FLOAT(N, momentum, .9, 0, .99999, "share of the last update that is repeated"),
+    DNX_OPT_FLOAT(N, momentum, .9, 0, 1,
+                  "share of the last update that is repeated; below 1 to train"),
     DNX_OPT_FLOAT(N, decay, .0001, 0, 100, "weight decay"),
     DNX_OPT_FLOAT(N, scale, 1, 0, BIG, "factor of policy=step"),
     DNX_OPT_FLOAT(N, gamma, 1, 0, BIG, "base of policy=exp and sigmoid"),
@@ -62,11 +63,13 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_WORD(N, policy, 0, "constant|step|exp|poly|steps|sigmoid|random",
                  "how the learning rate changes"),
     DNX_OPT_INT(N, step, 1, 1, BIG, "updates between changes of policy=step and sigmoid"),
-    DNX_OPT_LIST(N, steps, 0, BIG, "updates at which policy=steps changes the rate"),
+    DNX_OPT_LIST(N, steps, -BIG, BIG, "updates at which policy=steps changes the rate"),
     DNX_OPT_LIST(N, scales, 0, BIG, "factors at those steps"),
+    DNX_OPT_IGNORED("seen", "images trained on, of old cfg files"),
     DNX_OPT_END};
 
 const dnx_opt dnx_common_options[] = {
+    DNX_OPT_STRING(C, name, NULL, "by which other sections can name this layer"),
     DNX_OPT_INT(C, fixed_width, 0, 0, 1, "1: width_multiplier leaves this section alone"),
     DNX_OPT_INT(C, stopbackward, 0, 0, 1,
                 "1: this layer and all before it keep their weights and predict"),
@@ -78,5 +81,6 @@ const dnx_opt dnx_common_options[] = {
 const dnx_opt dnx_teacher_options[] = {
     DNX_OPT_STRING(T, teacher, NULL, "cfg of the teacher; relative to this cfg"),
     DNX_OPT_STRING(T, weights, NULL, "weights of the teacher; relative to this cfg"),
-    DNX_OPT_INT(T, layer, -1, -1, 10000, "layer of the teacher; -1: the last that fits"),
+    DNX_OPT_STRING(T, layer, NULL,
+                   "layer of the teacher, a number or its name=; default: the last that fits"),
     DNX_OPT_END};

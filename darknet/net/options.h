@@ -4,14 +4,14 @@
 #include "net/net.h"
 
 typedef struct {
+    char *name;
     int fixed_width, stopbackward;
     float learning_rate, decay, exclusivity;
 } dnx_common_opts;
 
 /* Options of the losses of distillation. */
 typedef struct dnx_teacher_opts {
-    char *teacher, *weights;
-    int layer;
+    char *teacher, *weights, *layer;
 } dnx_teacher_opts;
 
 extern const dnx_opt dnx_net_options[];

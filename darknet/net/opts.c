@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ typedef struct {
     const dnx_section *s;
     const dnx_pair *p;
     const char *file;
+    dnx_notes *notes; /* NULL: what would be a note is an error */
     dnx_err *err;
 } place;
 
@@ -48,37 +50,85 @@ static bool to_int(const char *text, long *v) {
     return end != text && *end == 0 && errno == 0 && *v >= INT_MIN && *v <= INT_MAX;
 }
 
+/* Whether `text` is the word of n bytes at w, or one of the other spellings that follow it, each
+ * after a '/'. */
+static bool is_word(const char *w, size_t n, const char *text) {
+    size_t len = strlen(text);
+    for (size_t at = 0; at < n;) {
+        size_t k = at;
+        while (k < n && w[k] != '/') k++;
+        if (k - at == len && !memcmp(w + at, text, len)) return true;
+        at = k + 1;
+    }
+    return false;
+}
+
 static dnx_status set_word(const place *at, const dnx_opt *o, int *field) {
-    size_t len = strlen(at->p->value);
+    char text[256] = "must be one of ";
+    size_t k = strlen(text);
     const char *w = o->words;
     for (int i = 0;; i++) {
-        size_t n = strcspn(w, "|");
-        if (n == len && memcmp(w, at->p->value, n) == 0) {
+        size_t n = strcspn(w, "|"), own = strcspn(w, "|/");
+        if (is_word(w, n, at->p->value)) {
             *field = i;
             return DNX_OK;
         }
+        for (size_t c = 0; c < own && k + 3 < sizeof text; c++) text[k++] = w[c];
         if (!w[n]) break;
+        for (const char *c = ", "; *c && k + 3 < sizeof text; c++) text[k++] = *c;
         w += n + 1;
-    }
-    char text[256] = "must be one of ";
-    size_t k = strlen(text);
-    for (w = o->words; *w && k + 3 < sizeof text; w++) {
-        text[k++] = *w == '|' ? ',' : *w;
-        if (*w == '|') text[k++] = ' ';
     }
     text[k] = 0;
     return wrong(at, text);
+}
+
+/* "no layer has the name X", with the nearest name. */
+static dnx_status unknown_layer(const place *at, const char *name) {
+    const char *names[MAX_KEYS];
+    const dnx_cfg *cfg = at->s->of;
+    int n = 0;
+    for (const dnx_section *s = cfg ? cfg->sections + 1 : NULL; s && s < at->s; s++) {
+        const dnx_pair *p = dnx_opts_given(s, "name");
+        if (p && n < MAX_KEYS) names[n++] = p->value;
+    }
+    const char *near = dnx_nearest(name, names, n);
+    return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
+                    "[%.40s] %.40s=%.60s: no layer before this one has the name '%s'%s%s%s",
+                    at->s->name, at->p->key, at->p->value, name, near ? "; did you mean '" : "",
+                    near ? near : "", near ? "'?" : "");
+}
+
+/* The number of the layer with the name of len bytes. */
+static dnx_status find_layer(const place *at, const char *text, size_t len, double *v) {
+    char name[MAX_WORD];
+    snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name), text);
+    const dnx_cfg *cfg = at->s->of;
+    int i = cfg ? dnx_cfg_named(cfg, name) : -1;
+    if (i < 0) return unknown_layer(at, name);
+    if (&cfg->sections[i] >= at->s)
+        return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
+                        "[%.40s] %.40s=%.60s: layer '%s' (line %d) does not come before this one",
+                        at->s->name, at->p->key, at->p->value, name, cfg->sections[i].line);
+    *v = i - 1;
+    return DNX_OK;
+}
+
+static bool begins_name(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
 static dnx_status set_list(const place *at, const dnx_opt *o, dnx_list *list) {
     list->n = 0;
     for (const char *p = at->p->value;; p++) {
         size_t len, full;
-        double v;
+        double v = 0;
         p += strspn(p, " \t");
         len = full = strcspn(p, ",");
         while (len && strchr(" \t", p[len - 1])) len--;
-        if (!to_number(p, len, &v) || v < o->min || v > o->max)
+        if (o->type == DNX_LAYERS && begins_name(*p)) {
+            dnx_status st = find_layer(at, p, len, &v);
+            if (st) return st;
+        } else if (!to_number(p, len, &v) || v < o->min || v > o->max)
             return out_of_range(at, o, "a list of numbers");
         if (list->n == DNX_MAX_LIST) return wrong(at, "must be a list of at most 64 numbers");
         list->v[list->n++] = (float)v;
@@ -117,7 +167,12 @@ static dnx_status set_option(const place *at, const dnx_opt *o, void *out) {
         return DNX_OK;
     case DNX_WORD: return set_word(at, o, field);
     case DNX_STRING: return set_string(at, field);
-    case DNX_LIST: return set_list(at, o, field);
+    case DNX_LIST:
+    case DNX_LAYERS: return set_list(at, o, field);
+    case DNX_IGNORED:
+        dnx_note(at->notes, (dnx_loc){at->file, at->p->line}, "[%.40s] %.40s=%.60s: has no effect",
+                 at->s->name, at->p->key, text);
+        return DNX_OK;
     }
     return DNX_OK;
 }
@@ -131,7 +186,9 @@ static void set_defaults(const dnx_opt *table, void *out) {
         case DNX_WORD: *(int *)field = (int)o->value; break;
         case DNX_FLOAT: *(float *)field = (float)o->value; break;
         case DNX_STRING: *(char **)field = NULL; break;
-        case DNX_LIST: *(dnx_list *)field = (dnx_list){0}; break;
+        case DNX_IGNORED: break;
+        case DNX_LIST:
+        case DNX_LAYERS: *(dnx_list *)field = (dnx_list){0}; break;
         }
     }
 }
@@ -141,7 +198,7 @@ static dnx_status default_strings(const dnx_opt *table, void *out, const dnx_sec
     for (const dnx_opt *o = table; o && o->key; o++) {
         if (o->type != DNX_STRING || !o->words) continue;
         dnx_pair pair = {(char *)o->key, (char *)o->words, s->line};
-        place at = {s, &pair, file, err};
+        place at = {s, &pair, file, NULL, err};
         dnx_status st = set_string(&at, (char **)(void *)((char *)out + o->offset));
         if (st) return st;
     }
@@ -163,10 +220,18 @@ static dnx_status unknown(const place *at, const dnx_opt *const *tables, int n) 
 /* In the order of the lines: the first wrong one is reported, and an option that is unknown or
  * repeated ends the loop before a long section could make it slow. */
 static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, int n,
-                             const dnx_section *s, const char *file, dnx_err *err) {
+                             const dnx_section *s, const char *file, dnx_notes *notes,
+                             dnx_err *err) {
     for (int i = 0; i < s->n; i++) {
-        place at = {s, &s->pairs[i], file, err};
+        place at = {s, &s->pairs[i], file, notes, err};
         const dnx_pair *first = dnx_opts_given(s, at.p->key);
+        if (first != at.p && notes) {
+            dnx_note(notes, (dnx_loc){file, at.p->line},
+                     "[%.40s] %.40s=%.60s: given twice; libdarknet takes the first, on line %d",
+                     s->name, at.p->key, at.p->value, first->line);
+            if (!notes->twice && notes->n) notes->twice = notes->text[notes->n - 1];
+            continue;
+        }
         if (first != at.p)
             return dnx_fail(err, DNX_EOPTION, (dnx_loc){file, at.p->line},
                             "[%.40s] %.40s=%.60s: given twice; first on line %d", s->name,
@@ -185,11 +250,11 @@ static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, in
 }
 
 dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
-                          const dnx_section *s, const char *file, dnx_err *err) {
+                          const dnx_section *s, const char *file, dnx_notes *notes, dnx_err *err) {
     dnx_status st = DNX_OK;
     for (int t = 0; t < n; t++) set_defaults(tables[t], outs[t]);
     for (int t = 0; t < n && !st; t++) st = default_strings(tables[t], outs[t], s, file, err);
-    if (!st) st = take_pairs(tables, outs, n, s, file, err);
+    if (!st) st = take_pairs(tables, outs, n, s, file, notes, err);
     for (int t = 0; t < n && st; t++) dnx_opts_free(tables[t], outs[t]);
     return st;
 }

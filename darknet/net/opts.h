@@ -2,6 +2,7 @@
 #ifndef DNX_OPTS_H
 #define DNX_OPTS_H
 #include "net/cfg.h"
+#include "net/notes.h"
 
 /* Fills n structs (outs[i] by tables[i], which may be NULL: no options) from one section: defaults
  * first, then the pairs.
@@ -11,9 +12,12 @@
  *   FILE:LINE: [SECTION] KEY=VALUE: must be a number from MIN to MAX
  *   FILE:LINE: [SECTION] KEY=VALUE: must be one of a, b, c
  *   FILE:LINE: [SECTION] KEY=VALUE: no such option; did you mean 'stride'?
- *   FILE:LINE: [SECTION] KEY=VALUE: given twice; first on line N */
+ *   FILE:LINE: [SECTION] KEY=VALUE: given twice; first on line N
+ * With notes, an option given twice is no error: the first counts, as in libdarknet, and a note
+ * says so. */
 dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
-                          const dnx_section *s, const char *file, dnx_err *err);
+                          const dnx_section *s, const char *file, dnx_notes *notes,
+                          dnx_err *err);
 /* Frees the strings inside (not the struct). */
 void dnx_opts_free(const dnx_opt *table, void *opts);
 /* The pair of that key, or NULL when the section does not have it. */

@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/outfile.h"
+#include "net/weights_kind.h"
 #include "net/weights_packed.h"
 
 #define MOST ((size_t)1 << 40) /* bytes of a file */
@@ -22,20 +23,6 @@ static dnx_status cannot_read(const char *path, dnx_err *err) {
     if (errno == EISDIR || errno == EINVAL)
         return dnx_fail(err, DNX_EIO, at, "is not a regular file");
     return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
-}
-
-/* Float number `at` of the file is NaN or infinite: says of which layer. */
-static dnx_status no_number(dnx_net *net, size_t at, dnx_loc file, dnx_err *err) {
-    dnx_param list[DNX_MAX_PARAMS];
-    size_t start = 0;
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; start += list[k++].count)
-            if (at - start < list[k].count)
-                return dnx_fail(err, DNX_EWEIGHTS, file,
-                                "number %zu of %s of layer %d [%s] is NaN or infinite", at - start,
-                                list[k].name, i, net->nodes[i].type->name);
-    return dnx_fail(err, DNX_EWEIGHTS, file, "float %zu, behind the network's, is NaN or infinite",
-                    at);
 }
 
 /* What a weights file is read by: block after block, so that it never lies in memory as a whole. */
@@ -51,26 +38,63 @@ static dnx_status shrinks(const source *s, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end");
 }
 
-/* Whether all numbers are numbers. */
-static dnx_status check_numbers(dnx_net *net, const source *s, dnx_err *err) {
+/* Checks `count` floats from here on, those of a parameter of layer `n`, or of none. */
+static dnx_status check_span(const source *s, const dnx_node *n, const dnx_param *of, size_t count,
+                             dnx_err *err) {
     float block[4096];
     const size_t most = sizeof block / sizeof *block;
-    for (size_t at = 0; at < s->floats; at += most) {
-        size_t n = s->floats - at < most ? s->floats - at : most;
-        if (fread(block, sizeof *block, n, s->file) != n) return shrinks(s, err);
-        for (size_t i = 0; i < n; i++)
-            if (!isfinite(block[i])) return no_number(net, at + i, (dnx_loc){s->path, 0}, err);
+    const bool is_variance = of && of->role == DNX_VARIANCE;
+    const dnx_loc file = {s->path, 0};
+    for (size_t at = 0; at < count; at += most) {
+        size_t some = count - at < most ? count - at : most;
+        if (fread(block, sizeof *block, some, s->file) != some) return shrinks(s, err);
+        for (size_t i = 0; i < some; i++) {
+            if (!isfinite(block[i]) && of)
+                return dnx_fail(err, DNX_EWEIGHTS, file,
+                                "number %zu of %s of layer %d [%s] is NaN or infinite", at + i,
+                                of->name, n->index, n->type->name);
+            if (!isfinite(block[i]))
+                return dnx_fail(err, DNX_EWEIGHTS, file,
+                                "float %zu, behind the network's, is NaN or infinite",
+                                s->floats - count + at + i);
+            if (is_variance && block[i] < 0)
+                return dnx_fail(err, DNX_EWEIGHTS, file,
+                                "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, "
+                                "or of another network",
+                                at + i, n->index, n->type->name, (double)block[i]);
+        }
     }
     return DNX_OK;
+}
+
+/* Whether all numbers are numbers that their parameter can have. A file that ends early is checked
+ * as far as it goes. */
+static dnx_status check_numbers(dnx_net *net, const source *s, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t left = s->floats;
+    dnx_status st = DNX_OK;
+    for (int i = 0; i < net->n && !st; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n && !st; k++) {
+            size_t count = list[k].count < left ? list[k].count : left;
+            st = check_span(s, &net->nodes[i], &list[k], count, err);
+            left -= count;
+        }
+    return st ? st : check_span(s, NULL, NULL, left, err);
+}
+
+size_t dnx_weights_floats(dnx_net *net, int layers) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t count = 0;
+    for (int i = 0; i < layers; i++)
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) count += list[k].count;
+    return count;
 }
 
 /* Whether the file has the network's length. */
 static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     dnx_loc at = {s->path, 0};
     dnx_param list[DNX_MAX_PARAMS];
-    size_t used = 0, need = 0;
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) need += list[k].count;
+    size_t used = 0, need = dnx_weights_floats(net, net->n);
     bool is_known = true; /* no loss without its teacher came before, which may have parameters */
     for (int i = 0; i < net->n; i++) {
         int n = dnx_net_params(net, i, list);
@@ -94,12 +118,12 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Stores the parameters, which come in file order. In a network that does not keep them they are
- * prepared layer by layer, so that it never has all of them; in others only when all are stored,
- * so that memory that runs out leaves nothing half loaded. */
-static dnx_status store(dnx_net *net, const source *s, dnx_err *err) {
+/* Stores the parameters of the first `layers` layers, which come in file order. In a network that
+ * does not keep them they are prepared layer by layer, so that it never has all of them; in others
+ * only when all are stored, so that memory that runs out leaves nothing half loaded. */
+static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
-    for (int i = 0, n; i < net->n; i++) {
+    for (int i = 0, n; i < layers; i++) {
         dnx_status st = dnx_net_restore_params(net, i, list, &n, err);
         for (int k = 0; !st && k < n; k++)
             if (fread(list[k].value, sizeof(float), list[k].count, s->file) != list[k].count)
@@ -113,9 +137,11 @@ static dnx_status store(dnx_net *net, const source *s, dnx_err *err) {
 /* Reads the header of a file of len bytes. */
 static dnx_status read_header(source *s, size_t len, dnx_err *err) {
     dnx_loc at = {s->path, 0};
-    unsigned char bytes[HEADER];
+    unsigned char bytes[DNX_KIND_BYTES];
     int32_t version[3], old_seen;
     size_t got = fread(bytes, 1, sizeof bytes, s->file);
+    const char *kind = dnx_weights_kind(bytes, got);
+    if (kind) return dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: %s", kind);
     if (got < OLD_HEADER)
         return dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
     memcpy(version, bytes, sizeof version);
@@ -139,13 +165,15 @@ static dnx_status to_floats(const source *s, dnx_err *err) {
     return fseek(s->file, (long)s->header, SEEK_SET) ? shrinks(s, err) : DNX_OK;
 }
 
-static dnx_status load_plain(dnx_net *net, source *s, size_t len, dnx_err *err) {
+/* layers: of that many the parameters are taken, the file may go on; -1: it is of the network. */
+static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
     if (!st) st = to_floats(s, err);
     if (!st) st = check_numbers(net, s, err);
-    if (!st) st = check_length(net, s, err);
+    if (!st && (layers < 0 || s->floats < dnx_weights_floats(net, layers)))
+        st = check_length(net, s, err);
     if (!st) st = to_floats(s, err);
-    if (!st) st = store(net, s, err);
+    if (!st) st = store(net, s, layers < 0 ? net->n : layers, err);
     if (!st) net->seen = s->seen;
     return st;
 }
@@ -159,15 +187,35 @@ static dnx_status load_packed(dnx_net *net, const char *path, dnx_err *err) {
     return st;
 }
 
-dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
+/* Opens the file. *is_packed: it is a packed one. */
+static dnx_status open_source(source *s, const char *path, size_t *len, bool *is_packed,
+                              dnx_err *err) {
     unsigned char magic[DNX_PACKED_MAGIC];
+    *s = (source){.path = path, .file = dnx_file_open(path, MOST, len)};
+    if (!s->file) return cannot_read(path, err);
+    *is_packed = dnx_packed_is(magic, fread(magic, 1, sizeof magic, s->file));
+    rewind(s->file);
+    return DNX_OK;
+}
+
+dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err) {
     size_t len;
-    source s = {.path = path, .file = dnx_file_open(path, MOST, &len)};
-    if (!s.file) return cannot_read(path, err);
-    size_t got = fread(magic, 1, sizeof magic, s.file);
-    rewind(s.file);
-    dnx_status st = dnx_packed_is(magic, got) ? load_packed(net, path, err)
-                                              : load_plain(net, &s, len, err);
+    source s;
+    dnx_status st = open_source(&s, path, &len, is_packed, err);
+    if (st) return st;
+    if (!*is_packed) st = read_header(&s, len, err);
+    *floats = s.floats;
+    fclose(s.file);
+    return st;
+}
+
+dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err) {
+    size_t len;
+    bool is_packed = false;
+    source s;
+    dnx_status st = open_source(&s, path, &len, &is_packed, err);
+    if (st) return st;
+    st = is_packed ? load_packed(net, path, err) : load_plain(net, &s, len, layers, err);
     fclose(s.file);
     if (!st) st = dnx_net_prepare(net, err);
 #ifdef __GLIBC__
@@ -176,7 +224,11 @@ dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
     return st;
 }
 
-dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
+dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err) {
+    return dnx_weights_load_first(net, path, -1, err);
+}
+
+dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dnx_err *err) {
     dnx_outfile f;
     int32_t version[3] = {0, 2, 0};
     dnx_param list[DNX_MAX_PARAMS];
@@ -184,8 +236,12 @@ dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
     if (st) return st;
     dnx_outfile_put(&f, version, sizeof version);
     dnx_outfile_put(&f, &net->seen, sizeof net->seen);
-    for (int i = 0; i < net->n; i++)
+    for (int i = 0; i < layers; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
             dnx_outfile_put(&f, list[k].value, sizeof(float) * list[k].count);
     return dnx_outfile_commit(&f, err);
+}
+
+dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err) {
+    return dnx_weights_save_first(net, path, net->n, err);
 }

@@ -104,4 +104,6 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
 /* Reads from it when the run began and how long it has trained, for -resume. */
 void dnx_train_read_run(dnx_train_job *j);
+/* Loads the weights of the command line (start.c), and notes what was not taken. */
+dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
 #endif

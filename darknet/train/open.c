@@ -13,6 +13,7 @@
 #include "net/weights.h"
 #include "train/job.h"
 #include "train/teachers.h"
+#include "train/trainable.h"
 
 enum { READERS = 2 };
 
@@ -108,80 +109,6 @@ const char *dnx_train_unfit(const dnx_train_job *j) {
                : NULL;
 }
 
-/* ---- what cannot be trained ---- */
-
-/* The value of a whole-number option, or `none` where the type has no such option. */
-static int option(const dnx_node *n, const char *key, int none) {
-    for (const dnx_opt *o = n->type->options; o && o->key; o++)
-        if (o->type == DNX_INT && !strcmp(o->key, key))
-            return *(const int *)(const void *)((const char *)n->opts + o->offset);
-    return none;
-}
-
-/* Options that change training images or gradients in the host, but not here yet. */
-static dnx_status refuse_unknown(const dnx_net_opts *o, dnx_loc at, dnx_err *err) {
-    const char *key = o->clip != 0      ? "clip"
-                      : o->random != 0  ? "random"
-                      : o->notruth != 0 ? "notruth"
-                                        : NULL;
-    if (!key) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, at, "[net] %s: this version trains without it; remove it",
-                    key);
-}
-
-/* A loss without a teacher learns from classes and needs room for all of them. */
-static dnx_status check_classes(const dnx_train_job *j, dnx_err *err) {
-    const int classes = j->data->o.classes;
-    for (int i = 0; i < j->net->n; i++) {
-        const dnx_node *n = &j->net->nodes[i];
-        if (!dnx_learns_classes(n->type)) continue;
-        if (!classes)
-            return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] learns from classes, but %s has none",
-                            n->type->name, j->data->file);
-        int most = option(n, "classes", (int)dnx_size(n->out));
-        if (classes > most)
-            return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] has room for %d classes, but %s has %d",
-                            n->type->name, most, j->data->file, classes);
-    }
-    return DNX_OK;
-}
-
-static bool is_anything_trained(dnx_net *net) {
-    dnx_param list[DNX_MAX_PARAMS];
-    for (int i = net->first_trained; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
-            if (list[k].is_trained) return true;
-    return false;
-}
-
-/* Some layer must be left to train, and the rate must not be 0 at the end. */
-static dnx_status check_training(dnx_net *net, int batches, dnx_loc at, dnx_err *err) {
-    if (!is_anything_trained(net))
-        return dnx_fail(err, DNX_EOPTION, at,
-                        "nothing would be trained: no layer that is left by stopbackward=1 has "
-                        "weights");
-    if (net->o.policy == DNX_POLY && batches > net->o.max_batches)
-        return dnx_fail(err, DNX_EOPTION, at,
-                        "[net] policy=poly: the rate is 0 from max_batches=%d on, so -batches %d "
-                        "would train nothing behind it; raise max_batches", net->o.max_batches,
-                        batches);
-    return DNX_OK;
-}
-
-static dnx_status check(const dnx_train_job *j, int batches, dnx_err *err) {
-    dnx_net *net = j->net;
-    const dnx_node *last = &net->nodes[net->n - 1];
-    dnx_loc at = {net->file, 0};
-    if (!last->type->is_loss) return DNX_OK; /* dnx_host_open says it */
-    dnx_status st = refuse_unknown(&net->o, at, err);
-    if (st) return st;
-    if (!batches && !net->o.max_batches)
-        return dnx_fail(err, DNX_EOPTION, at, "[net] needs max_batches=, or the command -batches");
-    st = check_classes(j, err);
-    if (!st) st = check_training(net, batches, at, err);
-    return st ? st : dnx_batches_check(j->data, net, err);
-}
-
 /* ---- the images ---- */
 
 /* Of an image that the scan found broken, or of a file that belongs to no class. */
@@ -191,7 +118,7 @@ static void show_broken(void *arg, const char *path, const char *why) {
 
 static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_data_open(j->a->data, show_broken, j, &j->data, err);
-    if (!st) st = check(j, j->a->batches, err);
+    if (!st) st = dnx_trainable_on(j->net, j->data, j->a->batches, err);
     if (!st)
         dnx_train_note(j, DNX_TRAIN_NEWS, "%zu images, %zu broken and skipped, %d classes",
                        j->data->n, j->data->broken, j->data->o.classes);
@@ -231,7 +158,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
     dnx_status st = open_images(j, err);
-    if (!st && a->weights) st = dnx_weights_load(net, a->weights, err);
+    if (!st && a->weights) st = dnx_train_start(j, err);
     if (!st && !a->resume) st = dnx_train_find_place(j, err);
     if (!st && a->pairs) st = dnx_verify_open(a->pairs, a->faces, &j->pairs, err);
     if (!st) st = dnx_train_take_files(j, err);

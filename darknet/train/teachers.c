@@ -114,15 +114,15 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
                               dnx_err *err) {
     dnx_net *k = net->teachers->teachers[which].net;
     const char *why;
-    int layer;
-    if (o->layer < 0 && !dnx_net_source(k, k->n, -1, dnx_wants(n->type), &layer,
-                                        &n->distillation->target_head, &why))
+    int layer, given = o->layer ? dnx_net_find(k, o->layer) : -1;
+    if (!o->layer && !dnx_net_source(k, k->n, -1, dnx_wants(n->type), &layer,
+                                     &n->distillation->target_head, &why))
         return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] teacher=%s: %s", n->type->name, o->teacher,
                         why);
-    if (o->layer >= 0 && !dnx_net_source(k, k->n, o->layer, dnx_wants(n->type), &layer,
-                                         &n->distillation->target_head, &why))
+    if (o->layer && !dnx_net_source(k, k->n, given < 0 ? k->n : given, dnx_wants(n->type), &layer,
+                                    &n->distillation->target_head, &why))
         return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[%s] layer=%d: %s in %s, which has layers 0 to %d", n->type->name,
+                        "[%s] layer=%.60s: %s in %s, which has layers 0 to %d", n->type->name,
                         o->layer, why, o->teacher, k->n - 1);
     n->distillation->target = k->nodes[layer].out;
     dnx_net_unmerge(k, layer);

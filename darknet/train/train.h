@@ -10,7 +10,7 @@
 /* The command line; NULL, 0 and false where an option is not given, but seed -1. */
 typedef struct {
     const char *data, *cfg, *weights, *pairs, *faces, *teacher, *teacher_weights, *cache, *name;
-    const char *out;
+    const char *out, *from_cfg;
     int threads, seed, batches, every, verify;
     bool clear, resume, force, from_backbone;
 } dnx_train_args;

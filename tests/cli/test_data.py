@@ -223,7 +223,7 @@ def by_a_teacher():
     expect(sum(loss[-5:]) < sum(loss[:5]) / 2, f"the loss went from {loss[0]} to {loss[-1]}")
     write("wrong.cfg", read("student.cfg").decode().replace(
         "batch=6\n", "batch=6\nsampler=balanced\nidentities=3\nimages=2\n"))
-    refuses("kd2", "wrong.cfg: [net] sampler=balanced: needs classes, but kd2.data has none",
+    refuses("kd2", "wrong.cfg:3: [net] sampler=balanced: needs classes, but kd2.data has none",
             cfg="wrong.cfg", train="folder.txt")
 
 

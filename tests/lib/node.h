@@ -25,7 +25,7 @@ static inline dnx_status open_node(dnx_node *n, const char *type, const char *op
     int len = snprintf(text, sizeof text, "[%s]\n%s\n", type, options);
     dnx_status st = dnx_cfg_parse(text, (size_t)len, n->loc.file, &cfg, err);
     if (st) return st;
-    st = dnx_opts_parse(&n->type->options, &n->opts, 1, cfg->sections, n->loc.file, err);
+    st = dnx_opts_parse(&n->type->options, &n->opts, 1, cfg->sections, n->loc.file, NULL, err);
     dnx_cfg_free(cfg);
     return st ? st : n->type->make(n, err);
 }

@@ -45,6 +45,8 @@ static void watched_free(void *p) {
 #define dnx_cfg_read watched_cfg_read
 #define dnx_cfg_free watched_cfg_free
 #define dnx_cfg_set watched_cfg_set
+#define dnx_cfg_named watched_cfg_named
+#define dnx_cfg_check_names watched_cfg_check_names
 #define dnx_opts_parse watched_opts_parse
 #define dnx_opts_free watched_opts_free
 #define dnx_opts_given watched_opts_given
@@ -53,8 +55,10 @@ dnx_status dnx_cfg_parse(const char *, size_t, const char *, dnx_cfg **, dnx_err
 dnx_status dnx_cfg_read(const char *, dnx_cfg **, dnx_err *);
 void dnx_cfg_free(dnx_cfg *);
 dnx_status dnx_cfg_set(dnx_cfg *, int, const char *, const char *, dnx_err *);
+int dnx_cfg_named(const dnx_cfg *, const char *);
+dnx_status dnx_cfg_check_names(const dnx_cfg *, dnx_err *);
 dnx_status dnx_opts_parse(const dnx_opt *const *, void *const *, int, const dnx_section *,
-                          const char *, dnx_err *);
+                          const char *, dnx_notes *, dnx_err *);
 void dnx_opts_free(const dnx_opt *, void *);
 const dnx_pair *dnx_opts_given(const dnx_section *, const char *);
 const char *dnx_nearest(const char *, const char *const *, int);
@@ -81,6 +85,8 @@ const char *dnx_nearest(const char *, const char *const *, int);
 #undef dnx_cfg_parse
 #undef dnx_cfg_read
 #undef dnx_cfg_set
+#undef dnx_cfg_named
+#undef dnx_cfg_check_names
 #undef dnx_cfg_free
 #undef dnx_opts_parse
 #undef dnx_opts_free
@@ -139,7 +145,8 @@ static void test_good(void) {
     more_opts m;
     memset(&o, 0x5a, sizeof o); /* rubbish must not matter */
     void *outs[] = {&o, &m};
-    expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, &err), "opts", err.text);
+    expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, NULL, &err), "opts",
+           err.text);
     expect(o.size == 5 && o.stride == 2 && o.rate == .25f && o.kind == 2, "values", "");
     expect(m.groups == INT_MAX, "second table", "");
     expect(o.steps.n == 3 && o.steps.v[0] == 1 && o.steps.v[1] == -2.5f && o.steps.v[2] == 10,
@@ -151,7 +158,8 @@ static void test_good(void) {
     dnx_opts_free(table, &o);
     expect(!o.path && !o.mode, "freed", "");
     memset(&o, 0x5a, sizeof o);
-    expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[2], cfg->file, &err), "empty", err.text);
+    expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[2], cfg->file, NULL, &err),
+           "empty", err.text);
     expect(o.size == 3 && o.stride == 1 && o.rate == .5f && o.kind == 1 && !o.path &&
               o.steps.n == 0 && m.groups == 1, "defaults", "");
     same("fast", o.mode, "default string");
@@ -244,7 +252,7 @@ static void test_bad(void) {
         snprintf(want, sizeof want, "x:3: [conv] %s: %s", bad_opts[i].text, bad_opts[i].want);
         err = (dnx_err){0};
         expect(!dnx_cfg_parse(text, strlen(text), "x", &cfg, &err), text, err.text);
-        dnx_status st = dnx_opts_parse(tables, outs, 2, cfg->sections, "x", &err);
+        dnx_status st = dnx_opts_parse(tables, outs, 2, cfg->sections, "x", NULL, &err);
         expect(st == DNX_EOPTION && !o.path && !o.mode, text, "wrong status or a string left");
         same(want, err.text, text);
         dnx_cfg_free(cfg);
@@ -257,7 +265,8 @@ static void parse_one(const char *text, const char *want, const char *name) {
     opts o;
     void *outs[] = {&o};
     if (!dnx_cfg_parse(text, strlen(text), "x", &cfg, &err)) {
-        if (!dnx_opts_parse(tables, outs, 1, cfg->sections, "x", &err)) dnx_opts_free(table, &o);
+        if (!dnx_opts_parse(tables, outs, 1, cfg->sections, "x", NULL, &err))
+            dnx_opts_free(table, &o);
         dnx_cfg_free(cfg);
     }
     same(want, err.text, name);
@@ -326,7 +335,7 @@ static void test_no_memory(void) {
         fails_at = n;
         dnx_status st = watched_cfg_parse(good, sizeof good - 1, "g.cfg", &cfg, &err);
         if (!st) {
-            st = watched_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, &err);
+            st = watched_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, NULL, &err);
             if (!st) watched_opts_free(table, &o);
             watched_cfg_free(cfg);
         }
@@ -384,7 +393,7 @@ static void test_fuzz(void) {
             more_opts m;
             void *outs[] = {&o, &m};
             err = (dnx_err){0};
-            st = dnx_opts_parse(tables, outs, 2, &cfg->sections[s], "f", &err);
+            st = dnx_opts_parse(tables, outs, 2, &cfg->sections[s], "f", NULL, &err);
             bad += st != DNX_OK && (st != DNX_EOPTION || strncmp(err.text, "f:", 2) != 0);
             parsed += st == DNX_OK;
             if (!st) dnx_opts_free(table, &o);

@@ -215,20 +215,20 @@ static void refuses(const dnx_data *d, const char *options, const char *text) {
 static void test_refusals(void) {
     dnx_data *d = open_data("classes=9\ntrain=faces\n"), *u = open_data("train=flat\n");
     refuses(d, "center=1\nangle=3",
-            "t.cfg: [net] center=1: takes the middle of an image, so remove angle, aspect, "
+            "t.cfg:5: [net] center=1: takes the middle of an image, so remove angle, aspect, "
             "max_crop, min_crop, max_ratio and min_ratio");
     refuses(d, "min_crop=9\nmax_crop=8",
-            "t.cfg: [net] images are scaled to 9 to 8 pixels by min_crop and max_crop, or their "
+            "t.cfg:6: [net] images are scaled to 9 to 8 pixels by min_crop and max_crop, or their "
             "ratios: must be 1 or more, and rise");
-    refuses(d, "images=2", "t.cfg: [net] images: only with sampler=balanced");
-    refuses(d, "identities=2", "t.cfg: [net] identities: only with sampler=balanced");
+    refuses(d, "images=2", "t.cfg:5: [net] images: only with sampler=balanced");
+    refuses(d, "identities=2", "t.cfg:5: [net] identities: only with sampler=balanced");
     refuses(d, "batch=8\nsampler=balanced\nidentities=3\nimages=3",
-            "t.cfg: [net] identities=3 images=3: their product must be batch/subdivisions, which "
+            "t.cfg:7: [net] identities=3 images=3: their product must be batch/subdivisions, which "
             "is 8");
     refuses(d, "batch=20\nsampler=balanced\nidentities=10\nimages=2",
-            "t.cfg: [net] identities=10: only 9 classes of t.data have images");
+            "t.cfg:7: [net] identities=10: only 9 classes of t.data have images");
     refuses(u, "batch=2\nsampler=balanced\nidentities=1\nimages=2",
-            "t.cfg: [net] sampler=balanced: needs classes, but t.data has none");
+            "t.cfg:6: [net] sampler=balanced: needs classes, but t.data has none");
     dnx_data_close(d);
     dnx_data_close(u);
 }

@@ -23,7 +23,8 @@ enum {
     DNX_MARGIN_MV_AM, DNX_MARGIN_MV_ARC, DNX_MARGIN_SV_AM, DNX_MARGIN_SV_ARC, DNX_MARGIN_D_SOFTMAX
 };
 #define DNX_MARGIN_WORDS \
-    "none|sphereface|am|arcface|combined|mv-am|mv-arc|sv-am|sv-arc|d-softmax"
+    "none|sphereface/a-softmax|am/cosface/am-softmax|arcface/aam-softmax|combined|mv-am|mv-arc|" \
+    "sv-am|sv-arc|d-softmax"
 
 typedef struct {
     int kind;

@@ -1,0 +1,120 @@
+#include "cmd/check_json.h"
+
+#include <stdio.h>
+
+#include "net/options.h"
+
+static void put_text(const char *text) {
+    if (!text) {
+        printf("null");
+        return;
+    }
+    putchar('"');
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\') printf("\\%c", *c);
+        else if (*c < 0x20 || *c >= 0x7f) printf("\\u%04x", *c); /* Latin-1, whatever it was */
+        else putchar(*c);
+    }
+    putchar('"');
+}
+
+static void put_shape(dnx_shape s) { printf("[%d, %d, %d]", s.h, s.w, s.c); }
+
+static void put_word(const char *words, int index) {
+    const char *w = words;
+    for (; index > 0; w++) index -= *w == '|';
+    printf("\"");
+    for (; *w && *w != '|' && *w != '/'; w++) putchar(*w);
+    printf("\"");
+}
+
+static void put_option(const dnx_opt *o, const void *opts) {
+    const void *field = (const char *)opts + o->offset;
+    const dnx_list *list = field;
+    printf("\"%s\": ", o->key);
+    switch (o->type) {
+    case DNX_INT: printf("%d", *(const int *)field); break;
+    case DNX_FLOAT: printf("%.9g", (double)*(const float *)field); break;
+    case DNX_WORD: put_word(o->words, *(const int *)field); break;
+    case DNX_STRING: put_text(*(char *const *)field); break;
+    case DNX_LIST:
+    case DNX_LAYERS:
+        printf("[");
+        for (int i = 0; i < list->n; i++)
+            printf("%s%.9g", i ? ", " : "", (double)list->v[i]);
+        printf("]");
+        break;
+    case DNX_IGNORED: printf("null"); break;
+    }
+}
+
+static void put_options(const dnx_opt *table, const void *opts) {
+    printf("{");
+    bool is_first = true;
+    for (const dnx_opt *o = table; o && o->key; o++) {
+        if (o->type == DNX_IGNORED) continue;
+        if (!is_first) printf(", ");
+        is_first = false;
+        put_option(o, opts);
+    }
+    printf("}");
+}
+
+static void put_layer(dnx_net *net, int i) {
+    const dnx_node *n = &net->nodes[i];
+    dnx_param list[DNX_MAX_PARAMS];
+    printf("%s\n    {\"layer\": %d, \"section\": \"%s\", \"name\": ", i ? "," : "", i,
+           n->type->name);
+    put_text(net->links[i].name);
+    printf(", \"line\": %d, \"is_loss\": %s,\n     \"from\": [", n->loc.line,
+           n->type->is_loss ? "true" : "false");
+    for (int k = 0; k < n->n_in; k++) printf("%s%d", k ? ", " : "", n->from[k]);
+    printf("], \"in\": [");
+    for (int k = 0; k < n->n_in; k++) {
+        printf("%s", k ? ", " : "");
+        put_shape(n->in[k]);
+    }
+    printf("], \"out\": ");
+    put_shape(n->out);
+    printf(",\n     \"options\": ");
+    put_options(n->type->options, n->opts);
+    printf(",\n     \"params\": [");
+    for (int k = 0, count = dnx_net_params(net, i, list); k < count; k++)
+        printf("%s{\"name\": \"%s\", \"count\": %zu, \"is_trained\": %s}", k ? ", " : "",
+               list[k].name, list[k].count, list[k].is_trained ? "true" : "false");
+    printf("],\n     \"parameters\": %zu, \"multiply_adds\": %.0f}", dnx_net_count(net, i),
+           n->type->macs ? n->type->macs(n) : 0);
+}
+
+void dnx_check_json(dnx_net *net, const dnx_check_training *t) {
+    double parameters = 0, floats = 0, macs = 0;
+    dnx_param list[DNX_MAX_PARAMS];
+    for (int i = 0; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i];
+        parameters += (double)dnx_net_count(net, i);
+        macs += n->type->macs ? n->type->macs(n) : 0;
+        for (int k = 0, count = dnx_net_params(net, i, list); k < count; k++)
+            floats += (double)list[k].count;
+    }
+    printf("{\"file\": ");
+    put_text(net->file);
+    printf(",\n \"net\": ");
+    put_options(dnx_net_options, &net->o);
+    printf(",\n \"in\": ");
+    put_shape(net->in);
+    printf(", \"embedding\": %d,\n \"layers\": [", dnx_net_embedding(net));
+    for (int i = 0; i < net->n; i++) put_layer(net, i);
+    printf("\n ],\n \"parameters\": %.0f, \"floats\": %.0f, \"multiply_adds\": %.0f,\n", parameters,
+           floats, macs);
+    printf(" \"memory\": {\"predicting\": %zu, \"training\": ", dnx_net_memory(net));
+    if (t->training < 0) printf("null");
+    else printf("%.0f", t->training);
+    printf(", \"training_batch\": %d},\n \"not_trained_because\": ", t->batch);
+    put_text(t->why);
+    printf(",\n \"notes\": [");
+    for (int i = 0; i < net->notes.n; i++) {
+        printf("%s", i ? ", " : "");
+        put_text(net->notes.text[i]);
+    }
+    printf("]}\n");
+}

@@ -1,0 +1,47 @@
+/* darknet partial: the weights of a network's first layers, as Darknet's verb of that name writes
+ * them: version 0.2, no images seen. */
+#include <stdio.h>
+
+#include "cmd/cmd.h"
+#include "net/weights.h"
+
+typedef struct {
+    const char *cfg, *weights, *out, *layers;
+    bool force;
+} partial_args;
+
+static const dnx_arg table[] = {
+    DNX_PLACE(partial_args, cfg, "net.cfg", "the network that the weights are of"),
+    DNX_PLACE(partial_args, weights, "weights", "its weights"),
+    DNX_PLACE(partial_args, out, "out.weights", "the file to write"),
+    DNX_PLACE(partial_args, layers, "N", "how many layers: 15 takes the layers 0 to 14"),
+    DNX_ARG_FLAG(partial_args, force, "-force", "replace a file that is there already"),
+    DNX_ARG_END};
+
+static dnx_status find_end(const dnx_net *net, const char *text, int *layers, dnx_err *err) {
+    char end;
+    if (sscanf(text, "%d%c", layers, &end) == 1 && *layers >= 1 && *layers <= net->n) return DNX_OK;
+    return dnx_fail(err, DNX_EOPTION, (dnx_loc){net->file, 0},
+                    "%.60s: must be a whole number of layers from 1 to %d", text, net->n);
+}
+
+static int run(const void *args) {
+    const partial_args *a = args;
+    dnx_err err = {0};
+    dnx_net *net;
+    int layers;
+    if (dnx_open(a->cfg, NULL, false, 1, 1, &net, &err)) return dnx_report(&err);
+    dnx_status st = find_end(net, a->layers, &layers, &err);
+    if (!st) st = dnx_try_output(a->out, a->force, &err);
+    if (!st) st = dnx_weights_load_first(net, a->weights, layers, &err);
+    net->seen = 0;
+    if (!st) st = dnx_weights_save_first(net, a->out, layers, &err);
+    if (!st)
+        printf("%s: %zu floats of the layers 0 to %d\n", a->out, dnx_weights_floats(net, layers),
+               layers - 1);
+    dnx_net_free(net);
+    return st ? dnx_report(&err) : 0;
+}
+
+const dnx_verb dnx_cmd_partial = {"partial", "write the weights of a network's first layers", table,
+                                  sizeof(partial_args), run};

@@ -1,0 +1,213 @@
+/* bridge.c - from weights files: how far a file reaches into a network. bridge_match.c has the
+ * bridge between two networks. */
+#include "net/bridge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/bridge_rows.h"
+#include "net/weights.h"
+
+/* Classes that a layer tells apart; 0: it knows none. */
+static size_t classes_of(const dnx_node *n) {
+    const dnx_classifier *c = n->type->classifier;
+    return c && c->classes ? (size_t)c->classes(n) : 0;
+}
+
+/* ---- the table ---- */
+
+/* filters x floats of one, of the largest parameter. */
+static void shape_of(const dnx_node *n, const dnx_param *list, int count, char *text, size_t size) {
+    const dnx_param *most = list;
+    for (int k = 1; k < count; k++)
+        if (list[k].count > most->count) most = &list[k];
+    size_t filters = most->filters > 0 ? (size_t)most->filters : (size_t)n->out.c;
+    if (n->type->is_loss && classes_of(n)) filters = classes_of(n);
+    if (filters && most->count % filters == 0 && most->count > filters)
+        snprintf(text, size, "%zu x %zu", filters, most->count / filters);
+    else snprintf(text, size, "%zu", most->count);
+}
+
+dnx_bridge_row *dnx_bridge_add(dnx_bridge *b, dnx_net *net, int layer, dnx_fate fate,
+                               const char *why, ...) {
+    dnx_bridge_row *more = realloc(b->rows, sizeof *more * (size_t)(b->n + 1));
+    dnx_param list[DNX_MAX_PARAMS];
+    if (!more) return NULL;
+    b->rows = more;
+    dnx_bridge_row *row = &more[b->n++];
+    *row = (dnx_bridge_row){.fate = fate, .layer = layer};
+    va_list args;
+    va_start(args, why);
+    vsnprintf(row->why, sizeof row->why, why, args);
+    va_end(args);
+    if (layer < 0) return row;
+    int n = dnx_net_params(net, layer, list);
+    for (int k = 0; k < n; k++) row->floats += list[k].count;
+    snprintf(row->section, sizeof row->section, "%.31s", net->nodes[layer].type->name);
+    snprintf(row->name, sizeof row->name, "%.63s",
+             net->links[layer].name ? net->links[layer].name : "");
+    if (n) shape_of(&net->nodes[layer], list, n, row->shape, sizeof row->shape);
+    return row;
+}
+
+void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *text), void *arg) {
+    static const char *const fates[] = {"taken", "part", "initial", "left"};
+    char text[320], number[16];
+    line(arg, "layer  section           name             filters        floats        ");
+    for (int i = 0; i < b->n; i++) {
+        const dnx_bridge_row *r = &b->rows[i];
+        snprintf(number, sizeof number, "%d", r->layer);
+        snprintf(text, sizeof text, "%5s  %-17s %-16s %-14s %-9zu %-8s%s%s",
+                 r->layer < 0 ? "" : number, r->section, r->name, r->shape, r->floats,
+                 fates[r->fate], r->why[0] ? "  " : "", r->why);
+        line(arg, text);
+    }
+    snprintf(text, sizeof text, "%zu of the network's %zu floats taken, %zu of the source's left",
+             b->taken, b->of, b->left);
+    line(arg, text);
+}
+
+void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size) {
+    text[0] = 0;
+    if (b->is_whole) return;
+    for (int i = 0; i < b->n; i++) {
+        const dnx_bridge_row *r = &b->rows[i];
+        if (r->fate == DNX_TAKEN) continue;
+        if (r->layer < 0)
+            snprintf(text, size, "%zu floats behind the embedding are left out: %s", r->floats,
+                     r->why);
+        else
+            snprintf(text, size, "layer %d [%s] %s", r->layer, r->section, r->why);
+        return;
+    }
+}
+
+void dnx_bridge_free(dnx_bridge *b) {
+    free(b->rows);
+    *b = (dnx_bridge){0};
+}
+
+/* ---- files ---- */
+
+/* What a file's length means for a network. */
+typedef struct {
+    size_t floats;  /* of the file */
+    size_t need;    /* of the network */
+    size_t core;    /* of its backbone */
+    int layers;     /* of the backbone */
+    size_t width;   /* numbers of the embedding */
+} reach;
+
+static reach measure(dnx_net *net, size_t floats) {
+    int at = dnx_net_embedding(net);
+    dnx_shape out = at < 0 ? net->in : net->nodes[at].out;
+    return (reach){floats, dnx_weights_floats(net, net->n), dnx_weights_floats(net, at + 1), at + 1,
+                   dnx_size(out)};
+}
+
+/* Whether the floats behind the backbone can be a head: a row for each class, with or without its
+ * bias. */
+static bool is_head(const reach *r) {
+    size_t rest = r->floats > r->core ? r->floats - r->core : 0;
+    return r->core > 0 && rest > 0 && (rest % r->width == 0 || rest % (r->width + 1) == 0);
+}
+
+/* How many layers the file ends behind, those without parameters included; 0: within one. */
+static int layers_of(dnx_net *net, size_t floats) {
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t used = 0;
+    int layers = 0;
+    for (int i = 0; i < net->n; i++) {
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) used += list[k].count;
+        if (used > floats) break;
+        layers = used == floats && used > 0 ? i + 1 : 0;
+    }
+    return layers;
+}
+
+/* Loads the first `layers` layers and fills in the table. */
+static dnx_status take(dnx_net *net, const char *path, int layers, const reach *r, const char *why,
+                       dnx_bridge *b, dnx_err *err) {
+    const uint64_t seen = net->seen;
+    dnx_status st = layers == net->n && r->floats == r->need
+                        ? dnx_weights_load(net, path, err)
+                        : dnx_weights_load_first(net, path, layers, err);
+    if (st) {
+        net->seen = seen;
+        return st;
+    }
+    b->of = r->need;
+    b->taken = dnx_weights_floats(net, layers);
+    b->left = r->floats > b->taken ? r->floats - b->taken : 0;
+    b->is_whole = b->taken == b->of && !b->left;
+    for (int i = 0; i < net->n; i++) {
+        if (!dnx_net_params(net, i, NULL)) continue;
+        dnx_bridge_add(b, net, i, i < layers ? DNX_TAKEN : DNX_INITIAL, "%s",
+                       i < layers ? "" : why);
+    }
+    if (!b->left) return DNX_OK;
+    dnx_bridge_row *row = dnx_bridge_add(b, net, -1, DNX_LEFT, "%s",
+                                         is_head(r) && r->need == r->core
+                                             ? "the head, which the cfg does not have"
+                                             : "of another head");
+    if (row) row->floats = b->left;
+    return DNX_OK;
+}
+
+static dnx_status refuse_start(dnx_net *net, const char *path, const reach *r, dnx_err *err) {
+    dnx_loc at = {path, 0};
+    size_t classes = classes_of(&net->nodes[net->n - 1]), rest = r->floats - r->core;
+    int layers = layers_of(net, r->floats);
+    if (is_head(r) && r->need > r->core && classes && rest % r->width == 0)
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "the head has %zu classes, the cfg %zu: -from-backbone starts the head "
+                        "anew",
+                        rest / r->width, classes);
+    if (is_head(r) && r->need > r->core)
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "the head is another (%zu floats, the cfg's %zu): -from-backbone starts it "
+                        "anew", rest, r->need - r->core);
+    if (layers)
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "ends behind layer %d, the network has layers 0 to %d: -from-backbone "
+                        "takes what is there", layers - 1, net->n - 1);
+    return dnx_weights_load(net, path, err);
+}
+
+dnx_status dnx_bridge_file(dnx_net *net, const char *path, dnx_fit fit, dnx_bridge *b,
+                           dnx_err *err) {
+    bool is_packed = false;
+    size_t floats = 0;
+    *b = (dnx_bridge){0};
+    dnx_status st = dnx_weights_count(path, &floats, &is_packed, err);
+    if (st) return st;
+    reach r = measure(net, floats);
+    if (is_packed) r.floats = r.need;
+    const bool is_backbone = r.floats == r.core && r.core > 0;
+    if (fit == DNX_FIT_BACKBONE) {
+        int layers = r.floats >= r.core ? r.layers : layers_of(net, r.floats);
+        if (!layers || !r.core)
+            return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0},
+                            "%zu floats, the layers up to the embedding have %zu: -from-cfg with "
+                            "the cfg of these weights takes what fits", r.floats, r.core);
+        dnx_err said = {0};
+        st = take(net, path, layers, &r, "starts anew", b, &said);
+        if (st == DNX_EWEIGHTS)
+            dnx_fail(err, st, (dnx_loc){0}, "%s; -from-cfg with its cfg takes what fits",
+                     said.text);
+        else if (st) *err = said;
+        if (!st) net->seen = 0;
+        return st;
+    }
+    if (r.floats == r.need) return take(net, path, net->n, &r, "", b, err);
+    const char *why = fit == DNX_FIT_START ? "is not in the file and starts anew"
+                      : is_backbone ? "is not in the file, which ends at the embedding"
+                                    : "is of another size in the file and is left out";
+    const bool is_more = is_head(&r) || (net->is_partial && r.floats > r.core);
+    if (is_backbone || (fit == DNX_FIT_FEATURES && is_more))
+        return take(net, path, r.layers, &r, why, b, err);
+    return fit == DNX_FIT_START ? refuse_start(net, path, &r, err)
+                                : dnx_weights_load(net, path, err);
+}

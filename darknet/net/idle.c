@@ -1,0 +1,119 @@
+#include "net/idle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/options.h"
+#include "net/opts.h"
+
+/* An option that counts only where another one has one of these words. */
+static const struct {
+    const char *section, *key, *needs, *words;
+} rules[] = {
+    {"net", "steps", "policy", "steps"},
+    {"net", "scales", "policy", "steps"},
+    {"net", "step", "policy", "step|sigmoid"},
+    {"net", "scale", "policy", "step"},
+    {"net", "gamma", "policy", "exp|sigmoid"},
+    {"net", "B1", "adam", "1"},
+    {"net", "B2", "adam", "1"},
+    {"net", "eps", "adam", "1"},
+    {"margin_softmax", "keep", "mining", "hard"},
+    {"margin_softmax", "focus", "mining", "focal"},
+    {"margin_softmax", "m1", "margin", "combined"},
+    {"margin_softmax", "m2", "margin", "combined"},
+    {"margin_softmax", "m3", "margin", "combined"},
+    {"margin_softmax", "t", "margin", "mv-am|mv-arc|sv-am|sv-arc"},
+    {"kd_feature", "power", "hard", "power"},
+    {"kd_correlation", "gamma", "kernel", "gaussian"},
+    {"kd_correlation", "order", "kernel", "gaussian"}};
+
+static bool is_word(const char *words, const char *word) {
+    size_t len = strlen(word);
+    for (const char *w = words;; w++) {
+        size_t n = strcspn(w, "|");
+        if (n == len && !memcmp(w, word, n)) return true;
+        if (!w[n]) return false;
+        w += n;
+    }
+}
+
+/* The default of an option of words, or its number; "" when the table does not have it. */
+static const char *default_of(const dnx_opt *table, const char *key, char *text, size_t size) {
+    text[0] = 0;
+    for (const dnx_opt *o = table; o && o->key; o++) {
+        if (strcmp(o->key, key)) continue;
+        if (o->type != DNX_WORD) snprintf(text, size, "%g", o->value);
+        else {
+            const char *w = o->words;
+            for (int i = 0; i < (int)o->value; i++) w += strcspn(w, "|") + 1;
+            snprintf(text, size, "%.*s", (int)strcspn(w, "|/"), w);
+        }
+    }
+    return text;
+}
+
+static void note_pair(dnx_net *net, const dnx_section *s, const dnx_pair *p, const char *why) {
+    dnx_note(&net->notes, (dnx_loc){net->file, p->line}, "[%.40s] %.40s=%.60s: has no effect %s",
+             s->name, p->key, p->value, why);
+}
+
+static void apply_rules(dnx_net *net, const dnx_section *s, const char *section,
+                        const dnx_opt *table) {
+    char value[64], why[96];
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (strcmp(rules[i].section, section)) continue;
+        const dnx_pair *p = dnx_opts_given(s, rules[i].key);
+        const dnx_pair *needed = dnx_opts_given(s, rules[i].needs);
+        if (!p) continue;
+        const char *is = needed ? needed->value
+                                : default_of(table, rules[i].needs, value, sizeof value);
+        if (is_word(rules[i].words, is)) continue;
+        snprintf(why, sizeof why, "without %s=%s", rules[i].needs, rules[i].words);
+        note_pair(net, s, p, why);
+    }
+}
+
+static bool has_option(const dnx_opt *table, const char *key) {
+    for (const dnx_opt *o = table; o && o->key; o++)
+        if (!strcmp(o->key, key)) return true;
+    return false;
+}
+
+/* Options that every section may have, in a section that has nothing for them. */
+static void check_common(dnx_net *net, const dnx_section *s, int layer) {
+    static const char *const of_weights[] = {"learning_rate", "decay"};
+    const dnx_node *n = &net->nodes[layer];
+    const dnx_pair *p = dnx_opts_given(s, "fixed_width"), *pad = dnx_opts_given(s, "pad");
+    if (p && !has_option(n->type->options, "filters"))
+        note_pair(net, s, p, "in a section without filters=");
+    for (size_t i = 0; i < 2 && !dnx_net_params(net, layer, NULL); i++)
+        if ((p = dnx_opts_given(s, of_weights[i])))
+            note_pair(net, s, p, "in a layer without weights");
+    p = dnx_opts_given(s, "padding");
+    if (p && pad && atoi(pad->value) == 1 && has_option(n->type->options, "pad"))
+        note_pair(net, s, p, "beside pad=1, which pads by size/2");
+}
+
+/* libdarknet adds or joins what fits and says nothing. */
+static void check_shapes(dnx_net *net, const dnx_section *s, int layer) {
+    const dnx_node *n = &net->nodes[layer];
+    if (strcmp(n->type->name, "shortcut") || n->n_in < 2) return;
+    dnx_shape a = n->in[0], b = n->in[1];
+    if (!memcmp(&a, &b, sizeof a)) return;
+    const dnx_pair *p = n->type->layers_key ? dnx_opts_given(s, n->type->layers_key) : NULL;
+    dnx_note(&net->notes, p ? (dnx_loc){net->file, p->line} : n->loc,
+             "[%s] adds %d x %d x %d to %d x %d x %d: only a part is added", n->type->name, b.h,
+             b.w, b.c, a.h, a.w, a.c);
+}
+
+void dnx_note_idle(dnx_net *net, const dnx_cfg *cfg) {
+    apply_rules(net, &cfg->sections[0], "net", dnx_net_options);
+    for (int i = 0; i < net->n; i++) {
+        const dnx_section *s = &cfg->sections[i + 1];
+        apply_rules(net, s, net->nodes[i].type->name, net->nodes[i].type->options);
+        check_common(net, s, i);
+        check_shapes(net, s, i);
+    }
+}

@@ -1,0 +1,89 @@
+#include "net/strip.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/opts.h"
+
+/* place[i]: the number of layer i in the new network; -1: it is not in it. */
+static int number_layers(const dnx_net *net, int last, int *place) {
+    int n = 0;
+    for (int i = 0; i <= last; i++) place[i] = -1;
+    place[last] = 0;
+    for (int i = last; i >= 0; i--)
+        for (int k = 0; place[i] >= 0 && k < net->nodes[i].n_in; k++)
+            if (net->nodes[i].from[k] >= 0) place[net->nodes[i].from[k]] = 0;
+    for (int i = 0; i <= last; i++)
+        if (place[i] >= 0) place[i] = n++;
+    return n;
+}
+
+/* A list of layers, as their new numbers. Names stay. */
+static void put_layers(FILE *f, const char *value, int layer, const int *place) {
+    for (const char *p = value; *p; p += *p == ',') {
+        p += strspn(p, " \t");
+        size_t len = strcspn(p, ",");
+        char *end;
+        long v = strtol(p, &end, 10);
+        if (p != value) fputc(',', f);
+        if (end == p) fprintf(f, "%.*s", (int)len, p);
+        else if (v >= 0) fprintf(f, "%d", place[v]);
+        else fprintf(f, "%d", place[layer + v] - place[layer]);
+        p += len;
+    }
+}
+
+static void put_section(FILE *f, const dnx_section *s, const char *layers_key, int layer,
+                        const int *place) {
+    fprintf(f, "\n[%s]\n", s->name);
+    for (int k = 0; k < s->n; k++) {
+        const dnx_pair *p = &s->pairs[k];
+        if (dnx_opts_given(s, p->key) != p) continue; /* given twice: the first counts */
+        fprintf(f, "%s=", p->key);
+        if (layers_key && !strcmp(p->key, layers_key)) put_layers(f, p->value, layer, place);
+        else fputs(p->value, f);
+        fputc('\n', f);
+    }
+}
+
+static void copy_params(dnx_net *from, int i, dnx_net *to, int k) {
+    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
+    int n = dnx_net_params(from, i, a);
+    dnx_net_params(to, k, b);
+    for (int p = 0; p < n; p++) memcpy(b[p].value, a[p].value, sizeof(float) * a[p].count);
+}
+
+dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char *note, char **text,
+                         dnx_net **out, dnx_err *err) {
+    dnx_loc at = {net->file, 0};
+    int *place = calloc((size_t)net->n, sizeof *place);
+    size_t size = 0;
+    *text = NULL;
+    FILE *f = place ? open_memstream(text, &size) : NULL;
+    dnx_status st = f ? DNX_OK : dnx_fail(err, DNX_EMEM, at, "no memory");
+    if (f) {
+        number_layers(net, last, place);
+        fputs(note, f);
+        put_section(f, &cfg->sections[0], NULL, 0, NULL);
+        for (int i = 0; i <= last; i++)
+            if (place[i] >= 0)
+                put_section(f, &cfg->sections[i + 1], net->nodes[i].type->layers_key, i, place);
+        bool failed = ferror(f);
+        if (fclose(f) || failed) st = dnx_fail(err, DNX_EMEM, at, "no memory");
+    }
+    dnx_cfg *stripped = NULL;
+    if (!st) st = dnx_cfg_parse(*text, size, net->file, &stripped, err);
+    const dnx_build how = {.batch = 1, .threads = 1, .types = net->more_types,
+                           .teachers = net->teacher_source};
+    if (!st) st = dnx_net_build(stripped, &how, out, err);
+    dnx_cfg_free(stripped);
+    for (int i = 0; !st && i <= last; i++)
+        if (place[i] >= 0) copy_params(net, i, *out, place[i]);
+    if (!st) (*out)->seen = net->seen;
+    free(place);
+    if (!st) return DNX_OK;
+    free(*text);
+    *text = NULL;
+    return st;
+}

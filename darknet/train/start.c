@@ -1,0 +1,40 @@
+/* start.c - the weights that a run starts from: of its network, of its backbone alone, or with
+ * -from-backbone of whatever begins alike. */
+#include "net/bridge.h"
+#include "train/job.h"
+
+static void note_line(void *arg, const char *text) {
+    dnx_train_note(arg, DNX_TRAIN_WARNING, "%s", text);
+}
+
+/* What -from-backbone takes by the layers of the cfg that the weights are of. */
+static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge *b, dnx_err *err) {
+    dnx_cfg *cfg;
+    dnx_net *from = NULL;
+    dnx_bridge whole = {0};
+    dnx_status st = dnx_cfg_read(a->from_cfg, &cfg, err);
+    if (st) return st;
+    const dnx_build how = {.batch = 1, .threads = 1, .types = net->more_types,
+                           .teachers = net->teacher_source};
+    st = dnx_net_build(cfg, &how, &from, err);
+    dnx_cfg_free(cfg);
+    if (!st) st = dnx_bridge_file(from, a->weights, DNX_FIT_FEATURES, &whole, err);
+    if (!st) st = dnx_bridge_net(from, net, (dnx_bridge_how){.new_heads = true}, b, err);
+    dnx_bridge_free(&whole);
+    dnx_net_free(from);
+    return st;
+}
+
+dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err) {
+    const dnx_train_args *a = j->a;
+    dnx_bridge b = {0};
+    char remark[256] = "";
+    dnx_fit fit = a->from_backbone ? DNX_FIT_BACKBONE : DNX_FIT_START;
+    dnx_status st = a->from_cfg ? load_by_cfg(j->net, a, &b, err)
+                                : dnx_bridge_file(j->net, a->weights, fit, &b, err);
+    if (!st && a->from_backbone) dnx_bridge_table(&b, note_line, j);
+    else if (!st) dnx_bridge_remark(&b, remark, sizeof remark);
+    if (remark[0]) dnx_train_note(j, DNX_TRAIN_WARNING, "%s: %s", a->weights, remark);
+    dnx_bridge_free(&b);
+    return st;
+}

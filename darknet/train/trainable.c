@@ -1,0 +1,121 @@
+#include "train/trainable.h"
+
+#include <string.h>
+
+#include "data/batches.h"
+#include "net/rate.h"
+
+/* ---- the network ---- */
+
+/* Options of [net] that libdarknet's own training knows and this one does not, and values that only
+ * predicting networks can have. */
+static dnx_status check_options(const dnx_net *net, dnx_err *err) {
+    const dnx_net_opts *o = &net->o;
+    const struct {
+        bool is_wrong;
+        const char *key, *rule;
+    } rules[] = {
+        {o->adam != 0, "adam", "adam=1: only the host's own command trains with Adam"},
+        {o->time_steps > 1, "time_steps",
+         "time_steps: only the host's own command trains over time steps"},
+        {o->momentum >= 1, "momentum", "momentum=1: must be below 1 to train"},
+        {o->clip != 0, "clip", "clip: this version trains without it; remove it"},
+        {o->random != 0, "random", "random: this version trains without it; remove it"},
+        {o->notruth != 0, "notruth", "notruth: this version trains without it; remove it"},
+        {o->policy == DNX_POLY && !o->max_batches, "policy", "policy=poly: needs max_batches="}};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].is_wrong)
+            return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, rules[i].key), "[net] %s",
+                            rules[i].rule);
+    return DNX_OK;
+}
+
+static dnx_status check_steps(const dnx_net *net, dnx_err *err) {
+    const dnx_list *steps = &net->o.steps;
+    if (net->o.policy != DNX_STEPS) return DNX_OK;
+    for (int i = 0; i < steps->n; i++) {
+        float v = steps->v[i];
+        if (v < 0)
+            return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "steps"),
+                            "[net] steps=: must be from 0 on to train, but one is %.0f", (double)v);
+        if (v != (float)(int)v)
+            return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "steps"),
+                            "[net] steps=: must be whole numbers, but one is %g", (double)v);
+        if (i && v <= steps->v[i - 1])
+            return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "steps"),
+                            "[net] steps=: must rise, but %.0f comes after %.0f", (double)v,
+                            (double)steps->v[i - 1]);
+    }
+    return DNX_OK;
+}
+
+/* Batch norm over a single value gives 0 whatever the input is, and no gradient. */
+static dnx_status check_batch_norm(dnx_net *net, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    for (int i = net->first_trained; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i];
+        if (net->batch != 1 || n->out.h * n->out.w != 1) continue;
+        for (int k = 0, count = dnx_net_params(net, i, list); k < count; k++)
+            if (list[k].role == DNX_VARIANCE && list[k].count == (size_t)n->out.c)
+                return dnx_fail(err, DNX_ESHAPE, n->loc,
+                                "[%s] batch norm over one value learns nothing: batch/subdivisions "
+                                "is 1 and the output 1 x 1", n->type->name);
+    }
+    return DNX_OK;
+}
+
+dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
+    const dnx_node *last = &net->nodes[net->n - 1];
+    dnx_status st = check_options(net, err);
+    if (!st) st = check_steps(net, err);
+    if (st) return st;
+    if (net->notes.twice) /* libdarknet takes the first, the writer may mean the other */
+        return dnx_fail(err, DNX_EOPTION, (dnx_loc){0}, "%s", net->notes.twice);
+    if (!last->type->is_loss)
+        return dnx_fail(err, DNX_ESHAPE, last->loc,
+                        "[%s] is the last layer: a network that trains must end in a loss",
+                        last->type->name);
+    size_t floats = 0;
+    for (int i = net->first_trained; i < net->n; i++) floats += dnx_net_count(net, i);
+    if (!floats)
+        return dnx_fail(err, DNX_EOPTION, (dnx_loc){net->file, 0},
+                        "nothing would be trained: no layer that is left by stopbackward=1 has "
+                        "weights");
+    st = check_batch_norm(net, err);
+    return st ? st : dnx_batches_check_net(net, err);
+}
+
+/* ---- its images ---- */
+
+/* A loss without a teacher learns from classes and needs room for all of them. */
+static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_err *err) {
+    const int classes = data->o.classes;
+    for (int i = 0; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i];
+        if (!dnx_learns_classes(n->type)) continue;
+        if (!classes)
+            return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] learns from classes, but %s has none",
+                            n->type->name, data->file);
+        const dnx_classifier *c = n->type->classifier;
+        int most = c && c->classes ? c->classes(n) : (int)dnx_size(n->out);
+        if (classes > most)
+            return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] has room for %d classes, but %s has %d",
+                            n->type->name, most, data->file, classes);
+    }
+    return DNX_OK;
+}
+
+dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx_err *err) {
+    dnx_status st = dnx_trainable(net, err);
+    if (st) return st;
+    if (!batches && !net->o.max_batches)
+        return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "max_batches"),
+                        "[net] needs max_batches=, or the command -batches");
+    if (net->o.policy == DNX_POLY && batches > net->o.max_batches)
+        return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "max_batches"),
+                        "[net] policy=poly: the rate is 0 from max_batches=%d on, so -batches %d "
+                        "would train nothing behind it; raise max_batches", net->o.max_batches,
+                        batches);
+    st = check_classes(net, data, err);
+    return st ? st : dnx_batches_check(data, net, err);
+}
