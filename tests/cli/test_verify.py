@@ -11,15 +11,14 @@ from common import (DARKNET, ROOT, check, column, darknet, needed, read, run, sc
                     write)
 
 with needed():
-    from lib import embeddings
-    import homework
+    from lib import cfg_text, embeddings
 
 
 def small(name, changes):
     with open(os.path.join(ROOT, "cfg", name), encoding="utf-8") as f:
         net = dict(width=32, height=32, width_multiplier=.25, batch=8, max_batches=6, burn_in=1,
                    steps="3,5", **changes.pop("net", {}))
-        return homework.edit(f.read(), dict(changes, net=net))
+        return cfg_text.edit(f.read(), dict(changes, net=net))
 
 
 def lfw_column(folder):
@@ -66,7 +65,7 @@ def verification(here):
 def cache(here):
     teacher, weights, cfg, data = (os.path.join(here, p) for p in
                                    ("teacher.cfg", "teacher.weights", "kd.cfg", "kd.data"))
-    write(teacher, homework.without_losses(small("mobilefacenet-half-am.cfg", {})))
+    write(teacher, cfg_text.without_losses(small("mobilefacenet-half-am.cfg", {})))
     check(darknet("init", teacher, weights).returncode == 0, "teacher's weights")
     write(cfg, small("mobilefacenet-half-kd-feature.cfg", {
         "kd_feature": {"teacher": "teacher.cfg", "weights": "teacher.weights"},
@@ -117,10 +116,10 @@ def refusals(here):
     refused(here, "-pairs: the network has no layer before its first loss", "loss.cfg", *pairs)
     text = read(os.path.join(here, "kd.cfg")).decode()
     for options in ({"hue": .1}, {"shift": 2}, {"angle": 5}, {"erase": 1}):
-        write(os.path.join(here, "altered.cfg"), homework.edit(text, {"net": options}))
+        write(os.path.join(here, "altered.cfg"), cfg_text.edit(text, {"net": options}))
         refused(here, "-cache: [net] alters every image, which leaves a teacher no output to keep",
                 "altered.cfg", "-cache", os.path.join(here, "cache"))
-    write(os.path.join(here, "altered.cfg"), homework.edit(text, {"net": {"erase": .1}}))
+    write(os.path.join(here, "altered.cfg"), cfg_text.edit(text, {"net": {"erase": .1}}))
     done = darknet("classifier", "train", os.path.join(here, "kd.data"),
                os.path.join(here, "altered.cfg"), "-cache", os.path.join(here, "cache-new"))
     check(done.returncode == 0, "-cache where some images are altered: " + done.stderr)
