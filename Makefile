@@ -141,10 +141,9 @@ test: bin/darknet $(OBJ)/tests/oracle/tool_gradients $(CHOSEN) ## run all tests,
 fuzz-%: $(OBJ)/tests/fuzz/fuzz_%
 	@mkdir -p $(OBJ)/found-$*
 	$< -max_total_time=$(or $(SECONDS),60) $(OBJ)/found-$* tests/data/corpus/$*
-fuzz: ## a minute each (SECONDS=60) of libFuzzer on the readers of cfg, weights and images (clang)
-	@$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-cfg
-	@$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-weights
-	@$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-image
+fuzz: ## a minute each (SECONDS=60) of libFuzzer on each reader of files (clang)
+	@for t in cfg weights image lines list data pairs bin landmarks; do \
+		$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-$$t || exit 1; done
 
 GOLDEN := cifar tiny alexnet darknet darknet19 darknet53 extraction resnet18 resnet34 resnet50 \
           resnext50 densenet201 vgg-16 strided
