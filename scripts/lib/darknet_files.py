@@ -8,6 +8,7 @@ shares no code with the C side: the tests use it as a second opinion."""
 import math
 import re
 import struct
+import sys
 
 import numpy as np
 
@@ -57,7 +58,8 @@ def whole(o, option, default, at, least=1):
 
 def plan(path):
     """(net, layers): net has height, width, channels; a layer is a dict with its geometry and
-    `params`, a list of (name, shape) in the order of the weights file."""
+    `params`, a list of (name, shape) in the order of the weights file. Layers end at the first
+    loss of training."""
     sections = read_cfg(path)
     if not sections or sections[0][0] != "net":
         raise Failure(f"{path}: the first section must be [net]")
@@ -72,6 +74,8 @@ def plan(path):
     layers, shapes = [], []
     for i, (name, o, line) in enumerate(sections[1:]):
         at = f"{path}:{line}: [{name}]"
+        if i and (name == "margin_softmax" or name.startswith("kd_")):
+            break  # the layer before is the embedding
         if name not in SECTIONS:
             raise Failure(f"{at} is not known here, only {', '.join(SECTIONS)}")
         for option in sorted(set(o) - SECTIONS[name] - TRAINING):
@@ -120,7 +124,8 @@ def plan(path):
 
 
 def read_weights(path, layers):
-    """Per layer a dict of arrays. Fails when the file is longer or shorter than the network."""
+    """Per layer a dict of arrays. Fails when the file is longer or shorter than the network, but
+    it may have a head behind it: a row for each class."""
     with open(path, "rb") as f:
         data = f.read()
     if len(data) < 20:
@@ -129,7 +134,11 @@ def read_weights(path, layers):
     at = 12 + (8 if major * 10 + minor >= 2 else 4)
     values = np.frombuffer(data[at:len(data) - (len(data) - at) % 4], "<f4")
     need = sum(math.prod(shape) for layer in layers for _, shape in layer["params"])
-    if need * 4 != len(data) - at:
+    width = math.prod(layers[-1]["out"]) if layers else 0
+    if width and values.size > need and (values.size - need) % width == 0 and len(data) % 4 == 0:
+        print(f"{path}: {values.size - need} floats behind the embedding are left out",
+              file=sys.stderr)
+    elif need * 4 != len(data) - at:
         raise Failure(f"{path}: {values.size} floats, the network has {need}")
     out, at = [], 0
     for layer in layers:

@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+"""test_bridge.py - weights between networks, by the command: another head, only the backbone, the
+first layers, another width; names of layers; every pair of training and bare cfg and weights."""
+import itertools
+import json
+import struct
+import sys
+
+from os.path import abspath, dirname, join
+
+sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "lib"))
+from common import attempt_all, darknet, expect, expect_end, read, summary, write  # noqa: E402
+
+NET = "[net]\nbatch=2\nheight=16\nwidth=16\nchannels=3\nmax_batches=1\nlearning_rate=0\n"
+BODY = "[convolutional]\nname=stem\nfilters=4\nsize=3\nstride=2\nbatch_normalize=1\n" \
+       "[global_depthwise]\n[convolutional]\nname=top\nfilters=6\nactivation=linear\n"
+
+
+def head(classes):
+    return f"[margin_softmax]\nclasses={classes}\nmargin=cosface\n"
+
+
+def start():
+    expect_end(darknet("synth", "syn", "-identities", "3", "-images", "4", "-size", "32",
+                       "-pairs", "20"))
+    for name, text in (("bare", ""), ("net", head(3)), ("nine", head(9))):
+        write(f"{name}.cfg", NET + BODY + text)
+        expect_end(darknet("init", f"{name}.cfg", f"{name}.weights"))
+
+
+def floats(path):
+    data = read(path)[20:]
+    return struct.unpack(f"<{len(data) // 4}f", data)
+
+
+def every_pair():
+    """Looking, timing and embedding take each cfg with each file, and give the same features."""
+    for cfg, weights in itertools.product(("bare", "net", "nine"), repeat=2):
+        done = darknet("check", f"{cfg}.cfg", f"{weights}.weights")
+        expect_end(done)
+        expect((cfg == weights) == (done.stderr == ""), f"{cfg}, {weights}: {done.stderr}")
+        expect_end(darknet("bench", f"{cfg}.cfg", f"{weights}.weights", "-runs", "1"))
+
+
+def another_head():
+    data, given = "syn/faces.data", floats("nine.weights")
+    refused = darknet("classifier", "train", data, "net.cfg", "nine.weights", "-out", "a")
+    expect_end(refused, 1, "the head has 9 classes, the cfg 3: -from-backbone starts the head anew")
+    for option in ([], ["-from-cfg", "nine.cfg"]):
+        out = "b" + str(len(option))
+        done = darknet("classifier", "train", data, "net.cfg", "nine.weights", "-from-backbone",
+                       *option, "-out", out)
+        expect_end(done, 0, "initial")
+        expect(floats(f"{out}/net.weights")[16:124] == given[16:124], "the filters are others")
+
+
+def only_the_backbone():
+    done = darknet("classifier", "train", "syn/faces.data", "net.cfg", "bare.weights", "-out", "c")
+    expect_end(done, 0, "layer 3 [margin_softmax] is not in the file and starts anew")
+
+
+def parts():
+    expect_end(darknet("strip", "net.cfg", "net.weights", "s.cfg", "s.weights"))
+    expect(floats("s.weights") == floats("net.weights")[:-18], "the stripped weights are others")
+    expect_end(darknet("check", "s.cfg", "s.weights"))
+    expect_end(darknet("partial", "net.cfg", "net.weights", "p.weights", "1"))
+    expect(floats("p.weights") == floats("net.weights")[:124], "the first layer is another")
+    write("slim.cfg", NET + BODY.replace("filters=4", "filters=2"))
+    expect_end(darknet("init", "slim.cfg", "slim.weights", "-from", "net.cfg", "net.weights"), 0,
+               "has to be trained before use")
+
+
+def json_of_check():
+    done = darknet("check", "net.cfg", "-json")
+    expect_end(done)
+    got = json.loads(done.stdout)
+    expect(got["embedding"] == 2 and got["layers"][0]["name"] == "stem", done.stdout)
+    expect(sum(p["count"] for l in got["layers"] for p in l["params"]) == len(floats("net.weights")),
+           "the counts do not add up to the file")
+
+
+attempt_all(start, every_pair, another_head, only_the_backbone, parts, json_of_check)
+summary()
