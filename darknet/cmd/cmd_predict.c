@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "net/finite.h"
 #include "base/files.h"
 #include "host/loop.h"
 #include "kernels/kernels.h"
@@ -171,6 +172,8 @@ static dnx_status predict(model *m, const char *path, const dnx_labels *names, i
     if (st) return st;
     double start = dnx_now();
     classify(m, 1);
+    st = dnx_check_numbers(m->p, (size_t)m->classes, path, err);
+    if (st) return st;
     find_top(m->p, m->classes, top, index);
     fprintf(stderr, "%s: Predicted in %f seconds.\n", path, dnx_now() - start);
     for (int i = 0; i < top; i++)
@@ -285,6 +288,9 @@ static dnx_status validate(const dnx_testset *t, model *m, dnx_err *err) {
             }
         if (st) break;
         classify(m, j.count);
+        size_t numbers = (size_t)j.count * (size_t)m->classes;
+        st = dnx_check_numbers(m->p, numbers, t->path[j.first], err);
+        if (st) break;
         score(&j, t->o.top, index, right);
     }
     free(index);

@@ -18,6 +18,12 @@ dnx_status dnx_check_outputs(const dnx_net *net, dnx_err *err) {
     return DNX_OK;
 }
 
+dnx_status dnx_check_numbers(const float *v, size_t n, const char *of, dnx_err *err) {
+    if (all_finite(v, n)) return DNX_OK;
+    return dnx_fail(err, DNX_ENUMBER, (dnx_loc){of, 0},
+                    "the network's output is NaN or infinite");
+}
+
 dnx_status dnx_check_params(dnx_net *net, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0; i < net->n; i++)

@@ -5,6 +5,8 @@
 
 /* After a forward pass: DNX_ENUMBER names the first layer whose output is not finite. */
 dnx_status dnx_check_outputs(const dnx_net *net, dnx_err *err);
+/* DNX_ENUMBER: one of n numbers that are to be given out for `of`, a file, is not finite. */
+dnx_status dnx_check_numbers(const float *v, size_t n, const char *of, dnx_err *err);
 /* DNX_ENUMBER names the first layer with a parameter that is not finite. */
 dnx_status dnx_check_params(dnx_net *net, dnx_err *err);
 #endif

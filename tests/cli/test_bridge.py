@@ -79,5 +79,12 @@ def json_of_check():
            "the counts do not add up to the file")
 
 
-attempt_all(start, every_pair, another_head, only_the_backbone, parts, json_of_check)
+def no_number():
+    """What is not finite is no answer."""
+    write("nan.f32", struct.pack("<f", float("nan")) * 768)
+    done = darknet("classifier", "raw", "bare.cfg", "bare.weights", "nan.f32", "nan.out")
+    expect_end(done, 1, "nan.f32: the network's output is NaN or infinite")
+
+
+attempt_all(start, no_number, every_pair, another_head, only_the_backbone, parts, json_of_check)
 summary()
