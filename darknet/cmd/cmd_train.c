@@ -154,7 +154,7 @@ static int train(const args *a) {
     end_line(&s);
     if (done && !is_whole && st != DNX_ENUMBER)
         fprintf(stderr, "stopped at batch %llu; go on with -resume\n", (unsigned long long)done);
-    if (st && !(st == DNX_ESTOP && done)) return dnx_report(&err);
+    if (st && !(st == DNX_ESTOP && done && !is_whole)) return dnx_report(&err);
     return is_whole ? 0 : 1;
 }
 

@@ -83,7 +83,7 @@ static void verify(dnx_train_job *j, double *lfw) {
     if (!st) *lfw = j->lfw;
     else if (st != DNX_ESTOP)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on", why.text);
-    if (st != DNX_ESTOP) j->late_best = why;
+    if (st != DNX_ESTOP || j->batch == j->last) j->late_best = why; /* no next one after the last */
 }
 
 static bool is_verified(const dnx_train_job *j) {
