@@ -12,7 +12,8 @@
 
 #include "kernels/kernels.h"
 #include "net/net.h"
-#include "train/teachers.h"
+
+extern const dnx_teacher_source dnx_cfg_teachers; /* train/teachers.h */
 
 static int passed, failed, skipped;
 static const char *where = "FAILED"; /* in front of each message */
