@@ -1,7 +1,16 @@
 # ThinFace: a plug-in for Darknet that trains, compresses and measures face networks.
 # make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, OPENCV=1, DARKNET=/path/of/libdarknet,
-# CC=clang.
-DARKNET ?= /usr/lib/darknet
+# CC=clang, T=part of a test's path, PREFIX, DESTDIR, PYTHON.
+
+# Of the environment, make takes only PYTHON, PREFIX, DESTDIR, CC and CXX: there, names as common as
+# DEBUG, OUT and T belong to other programs. All others are for the command line.
+ASKED := V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS BENCH SECONDS
+$(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
+
+# $(call quote,TEXT) is one word for the shell, whatever TEXT has in it.
+quote = '$(subst ','\'',$(1))'
+
+override DARKNET := $(or $(DARKNET),/usr/lib/darknet)
 PYTHON  ?= /usr/bin/python3
 PREFIX  ?= /usr/local
 Q := $(if $(V),,@)
@@ -23,7 +32,7 @@ FLAGS  += $(if $(OPENCV),-DDNX_OPENCV)
 FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
 LIBS   := -lm -pthread -ljpeg -lpng -llapacke
-HOSTLIB := -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNET)
+HOSTLIB := -L$(call quote,$(DARKNET)) -ldarknet -Wl,-rpath,$(call quote,$(DARKNET))
 # Of OpenCV only these two libraries; opencv4.pc is in the much larger libopencv-dev.
 OPENCV_INCLUDE = $(or $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I opencv4 2>/dev/null)),-isystem /usr/include/opencv4)
 OPENCV_LIBS = $(shell pkg-config --libs-only-L opencv4 2>/dev/null) -lopencv_imgproc -lopencv_core -lstdc++
@@ -34,7 +43,7 @@ ISA_amx    := $(ISA_avx512) -mamx-tile -mamx-int8
 ISA_wide   := -mavx2 -mfma -Wno-psabi
 
 # One object directory per set of flags, so that builds cannot mix.
-HASH := $(shell echo '$(CC) $(FLAGS) $(DARKNET) $(LAYERS)' | cksum | cut -d' ' -f1)
+HASH := $(shell echo $(call quote,$(CC) $(FLAGS) $(DARKNET) $(LAYERS)) | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
 
 TYPES   := $(wildcard layers_ext/*.c)
@@ -52,6 +61,9 @@ SCRIPTED := $(sort $(wildcard $(patsubst %,tests/%/test_*.sh,$(GROUPS)))) \
 
 obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB := $(OBJ)/libthinface.a
+
+# With `make -j deps run`, packages are there before the first file is compiled.
+FIRST := $(filter deps opencv-deps,$(MAKECMDGOALS))
 
 all: bin/darknet ## build bin/darknet
 
@@ -81,11 +93,11 @@ $(OBJ)/registry.c: Makefile $(TYPES) $(OUTSIDE) | $(OBJ)
 	for f in $(TYPES) $(OUTSIDE); do echo "    \"$$f\","; done; \
 	echo '    NULL};'; } > $@
 
-$(OBJ)/outside/%.o: $(LAYERS)/%.c
+$(OBJ)/outside/%.o: $(LAYERS)/%.c | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
-$(OBJ)/registry.o: $(OBJ)/registry.c
+$(OBJ)/registry.o: $(OBJ)/registry.c | $(FIRST)
 	@echo "  compile $<"
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(OBJ)/%_avx2.o: ISA = $(ISA_avx2)
@@ -95,13 +107,13 @@ $(OBJ)/%_amx.o: ISA = $(ISA_amx)
 # gcc keeps some of its sums in memory otherwise: a tenth slower.
 $(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
-$(OBJ)/darknet/host/%.o: ISA = -isystem $(DARKNET)/include
-$(OBJ)/tests/host/%.o: ISA = -isystem $(DARKNET)/include
-$(OBJ)/%.o: %.c
+$(OBJ)/darknet/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
+$(OBJ)/tests/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
+$(OBJ)/%.o: %.c | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	$(Q)$(CC) $(FLAGS) $(ISA) -MMD -MP -c -o $@ $<
-$(OBJ)/%.o: %.cc
+$(OBJ)/%.o: %.cc | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	$(Q)$(CXX) $(filter-out -std=% -Wstrict-% -Wmissing-%,$(FLAGS)) $(OPENCV_INCLUDE) -MMD -MP -c -o $@ $< || \
@@ -119,16 +131,23 @@ comma := ,
 WRAPPED := malloc calloc realloc aligned_alloc posix_memalign strdup strndup free
 $(OBJ)/tests/host/test_host_alloc: LIBS += $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 
-REAL := $(if $(FACES),--faces '$(FACES)' --lfw '$(LFW)' --pairs '$(PAIRS)')
+# A program that works with the command, and how it is run.
+python = $(call quote,$(PYTHON))
+# Said at once, not after hours of training.
+packages = cd scripts && $(python) -c 'import sys; sys.argv[0] = "make"; from lib.errors import needs; needs("numpy", "scipy")'
+out = --out $(call quote,$(or $(OUT),$@))
+REAL := $(if $(FACES),--faces $(call quote,$(FACES)) --lfw $(call quote,$(LFW)) --pairs $(call quote,$(PAIRS)))
 run: bin/darknet ## distil a small network on synthetic faces, or FACES=folder LFW=folder PAIRS=file (OUT=run)
-	@$(PYTHON) scripts/homework.py --out '$(or $(OUT),run)' $(REAL) $(ARGS)
+	@$(packages)
+	@$(python) scripts/homework.py $(out) $(REAL) $(ARGS)
 
 homework: bin/darknet ## the same at length: three seeds, 112 pixels (OUT=homework, ARGS=more of scripts/homework.py)
-	@$(PYTHON) scripts/homework.py --out '$(or $(OUT),homework)' --size 112 --seeds 1,2,3 --teacher-batches 4000 \
+	@$(packages)
+	@$(python) scripts/homework.py $(out) --size 112 --seeds 1,2,3 --teacher-batches 4000 \
 		--batches 4000 --identities 1000 --synthetic-pairs 6000 $(REAL) $(ARGS)
 
 notebooks: bin/darknet ## run the notebooks, into build/notebooks/*.html
-	@$(PYTHON) -m nbconvert --execute --to html --output-dir build/notebooks notebooks/*.ipynb
+	@$(python) -m nbconvert --execute --to html --output-dir build/notebooks notebooks/*.ipynb
 print-obj:
 	@echo $(OBJ)
 
@@ -136,7 +155,7 @@ print-obj:
 chosen = $(if $(T),$(foreach t,$(1),$(if $(findstring $(T),$t),$t)),$(1))
 CHOSEN := $(patsubst %.c,$(OBJ)/%,$(call chosen,$(PROGRAMS)))
 test: bin/darknet $(OBJ)/tests/oracle/tool_gradients $(CHOSEN) ## run all tests, or those of T=part
-	@OBJ=$(OBJ) PYTHON=$(PYTHON) sh tests/run.sh $(CHOSEN) $(call chosen,$(SCRIPTED))
+	@OBJ=$(OBJ) PYTHON=$(python) sh tests/run.sh $(CHOSEN) $(call chosen,$(SCRIPTED))
 
 fuzz-%: $(OBJ)/tests/fuzz/fuzz_%
 	@mkdir -p $(OBJ)/found-$*
@@ -158,7 +177,7 @@ check-layer: $(OBJ)/tests/unit/test_layers ## check one layer type against the c
 	@$< $(foreach r,$(wildcard $(LAYERS:=/*.rows)),-rows $r) $(or $(LAYER),$(error LAYER=name of a layer type))
 
 bench: bin/darknet ## milliseconds per image beside the peers installed; BENCH=-h tells its options
-	@$(PYTHON) scripts/bench_peers.py $(BENCH)
+	@$(python) scripts/bench_peers.py $(BENCH)
 
 lint: ## dependency direction, no exit or print below the commands
 	@sh tests/lint.sh
@@ -175,10 +194,19 @@ opencv-deps: ## install what `make OPENCV=1` needs besides
 bench-deps: ## install the peers of `make bench` (apt; npm into build/bench)
 	@sh scripts/install/bench_deps.sh
 
-install: bin/darknet ## copy the command to $(PREFIX)/bin
-	install -D bin/darknet $(DESTDIR)$(PREFIX)/bin/darknet
-uninstall: ## remove it
-	rm -f $(DESTDIR)$(PREFIX)/bin/darknet
+# The installed files; `under` is their folder.
+under = $(call quote,$(DESTDIR)$(PREFIX)/$(1))
+COMMAND_FILE := bin/darknet
+BASH_FILE := share/bash-completion/completions/darknet
+ZSH_FILE := share/zsh/site-functions/_darknet
+install: bin/darknet ## copy the command, and what bash and zsh need to complete its words, to PREFIX=/usr/local
+	install -D bin/darknet $(call under,$(COMMAND_FILE))
+	bin/darknet completion bash > bin/completion.bash
+	bin/darknet completion zsh > bin/completion.zsh
+	install -D -m 644 bin/completion.bash $(call under,$(BASH_FILE))
+	install -D -m 644 bin/completion.zsh $(call under,$(ZSH_FILE))
+uninstall: ## remove them
+	rm -f $(foreach f,$(COMMAND_FILE) $(BASH_FILE) $(ZSH_FILE),$(call under,$f))
 clean: ## remove what was built
 	rm -rf build bin
 help: ## this list

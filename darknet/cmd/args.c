@@ -79,7 +79,7 @@ static void list_words(const char *words, char *text, size_t size) {
 }
 
 static int set_word(const parser *p, const dnx_arg *a, const char *text) {
-    char words[200];
+    char words[300];
     size_t len = strlen(text);
     int i = 0;
     for (const char *w = a->value;; w += strcspn(w, "|") + 1, i++) {

@@ -13,11 +13,16 @@ const char *dnx_verb_word(const dnx_verb *v) {
 
 static bool is_option(const dnx_arg *a) { return a->name[0] == '-'; }
 
-/* "-threads N", "-json", "net.cfg"; of a place for words, the words. */
+/* Are there too many to stand behind the option itself? */
+static bool has_many_words(const dnx_arg *a) {
+    return a->type == DNX_ARG_IS_WORD && strlen(a->value) > 40;
+}
+
+/* "-threads N", "-json", "net.cfg". */
 static void describe(const dnx_arg *a, char *text, size_t size) {
-    if (is_option(a)) snprintf(text, size, "%s%s%s", a->name, a->value ? " " : "",
-                               a->value ? a->value : "");
-    else snprintf(text, size, "%s", a->value ? a->value : a->name);
+    const char *value = !a->value ? "" : has_many_words(a) ? "WORD" : a->value;
+    if (is_option(a)) snprintf(text, size, "%s%s%s", a->name, *value ? " " : "", value);
+    else snprintf(text, size, "%s", a->name);
 }
 
 /* Prints a word after a space, on a new line where this one is full. */
@@ -75,15 +80,19 @@ static void describe_numbers(const dnx_arg *a, char *text, size_t size) {
         bool is_open = a->max >= 1e6;
         snprintf(text, size, is_open ? "; above %.10g" : "; above %.10g, at most %.10g", a->min,
                  a->max);
-    } else if (a->type == DNX_ARG_IS_WORD && a->none >= 0) {
+    } else if (a->type == DNX_ARG_IS_WORD) {
         const char *w = a->value;
+        if (has_many_words(a)) n = snprintf(text, size, "; one of ");
+        for (const char *c = w; n && *c && (size_t)n + 3 < size; c++)
+            n += snprintf(text + n, size - (size_t)n, *c == '|' ? ", " : "%c", *c);
         for (int i = 0; i < (int)a->none; i++) w = strchr(w, '|') + 1;
-        snprintf(text, size, "; default %.*s", (int)strcspn(w, "|"), w);
+        if (a->none >= 0)
+            snprintf(text + n, size - (size_t)n, "; default %.*s", (int)strcspn(w, "|"), w);
     }
 }
 
 static void put_row(FILE *f, const dnx_arg *a, int width) {
-    char name[200], text[600], more[160];
+    char name[200], text[1000], more[500];
     describe_numbers(a, more, sizeof more);
     describe(a, name, sizeof name);
     snprintf(text, sizeof text, "%s%s", a->help, more);

@@ -1,5 +1,6 @@
 /* The darknet command: finds the verb, reads its arguments by its table, runs it. Verbs that only
  * the host has go to the host's command. */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static const dnx_verb *const verbs[] = {&dnx_cmd_check, &dnx_cmd_layers, &dnx_cm
                                         &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_runs,
                                         &dnx_cmd_embed, &dnx_cmd_strip, &dnx_cmd_partial,
                                         &dnx_cmd_compress, &dnx_cmd_synth, &dnx_cmd_align,
-                                        &dnx_cmd_pairs, NULL};
+                                        &dnx_cmd_pairs, &dnx_cmd_completion, NULL};
 
 static const char *const host_verbs[] = {
     "3d", "art", "average", "cifar", "classify", "coco", "denormalize", "detect", "detector", "go",
@@ -24,8 +25,7 @@ static const char *const host_verbs[] = {
     "regressor", "rescale", "reset", "rgbgr", "rnn", "segmenter", "speed", "statistics",
     "super", "tag", "test", "visualize", "yolo", NULL};
 
-static const dnx_verb command = {
-    .name = "", .summary = "", .verbs = verbs, .host_verbs = host_verbs};
+const dnx_verb dnx_command = {.name = "", .summary = "", .verbs = verbs, .host_verbs = host_verbs};
 
 int dnx_wrong(const char *format, ...) {
     va_list args;
@@ -74,7 +74,7 @@ static bool is_hosts(const dnx_verb *of, const char *word) {
 /* Says that a verb has no sub-verb `word`, and which is near; 2. */
 static int unknown(const dnx_verb *of, const char *word) {
     const char *names[64] = {"help"}, *between = *of->name ? " " : "";
-    int n = of == &command;
+    int n = of == &dnx_command;
     for (int i = 0; of->verbs[i]; i++) names[n++] = dnx_verb_word(of->verbs[i]);
     for (int i = 0; of->host_verbs && of->host_verbs[i]; i++) names[n++] = of->host_verbs[i];
     const char *near = dnx_nearest(word, names, n);
@@ -86,7 +86,7 @@ static int unknown(const dnx_verb *of, const char *word) {
 
 /* `darknet help VERB VERB`; words are what follows `help`. */
 static int help_of(int n, char *const *words) {
-    const dnx_verb *v = &command;
+    const dnx_verb *v = &dnx_command;
     for (int i = 0; i < n && !dnx_is_help(words[i]); i++) {
         const dnx_verb *next = v->verbs ? find(v, words[i]) : NULL;
         if (!v->verbs) return dnx_wrong("'%s' has no verbs of its own", v->name);
@@ -95,7 +95,7 @@ static int help_of(int n, char *const *words) {
         if (!next) return unknown(v, words[i]);
         v = next;
     }
-    if (v == &command) help(stdout);
+    if (v == &dnx_command) help(stdout);
     else dnx_print_help(stdout, v);
     return 0;
 }
@@ -110,11 +110,21 @@ static int hand_on(char **argv) {
     return 1;
 }
 
+/* A value of DNX_ISA that names nothing would be passed over, and another thing measured. */
+static int check_isa(void) {
+    static const char *const names[] = {"plain", "avx2", "avx512", "amx"};
+    const char *isa = getenv("DNX_ISA");
+    for (int i = 0; isa && i < 4; i++)
+        if (!strcmp(isa, names[i])) isa = NULL;
+    return isa ? dnx_wrong("DNX_ISA=%s: must be plain, avx2, avx512 or amx", isa) : 0;
+}
+
 /* Runs verb v with the n words that follow it. */
 static int run(const dnx_verb *v, int n, char *const *words) {
     void *args = calloc(1, v->size ? v->size : 1);
     int status = 1;
-    if (!args) fprintf(stderr, "darknet: no memory\n");
+    if (check_isa()) status = 2;
+    else if (!args) fprintf(stderr, "darknet: no memory\n");
     else if (!(status = dnx_args_parse(v, n, words, args))) status = v->run(args);
     free(args);
     return status;
@@ -122,12 +132,12 @@ static int run(const dnx_verb *v, int n, char *const *words) {
 
 /* Goes down from the command to the verb that argv names. */
 static int dispatch(int argc, char **argv) {
-    const dnx_verb *v = &command;
+    const dnx_verb *v = &dnx_command;
     int i = 1;
     for (; v->verbs; i++) {
         if (i < argc && dnx_is_help(argv[i])) return help_of(i - 1, argv + 1);
         if (i >= argc) {
-            if (v == &command) help(stderr);
+            if (v == &dnx_command) help(stderr);
             else dnx_print_help(stderr, v);
             return 2;
         }
@@ -139,10 +149,19 @@ static int dispatch(int argc, char **argv) {
     return run(v, argc - i, argv + i);
 }
 
+/* A standard descriptor that is closed would be given to the next file that is opened, and messages
+ * would land in it. Such a one still refuses to be read or written. */
+static void keep_descriptors(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd ? O_RDONLY : O_WRONLY);
+}
+
 int main(int argc, char **argv) {
+    keep_descriptors();
+    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, NULL, _IOLBF, 0); /* who follows a log sees lines */
     bool wants_help = argc > 1 && !strcmp(argv[1], "help");
     int status = wants_help ? help_of(argc - 2, argv + 2) : dispatch(argc, argv);
-    if (fflush(stdout) && !status) {
+    if ((fflush(stdout) || ferror(stdout)) && !status) {
         fprintf(stderr, "darknet: cannot write the output\n");
         return 1;
     }

@@ -2,6 +2,9 @@
 twice or without a value, arguments that are missing or one too many, "--", verbs mistyped."""
 import os
 import re
+import select
+import shutil
+import subprocess
 import tempfile
 
 from common import check, darknet, run, skip, summary, write, DARKNET, ROOT
@@ -54,12 +57,13 @@ class Verb:
         bound = re.search(r"; (from|at least|above) (\d+)", row)
         if bound:
             return [str(int(bound[2]) + 1) if bound[1] == "above" else bound[2]]
-        return [w.split("|")[0] for w in value.split()]
+        words = re.search(r"; one of ([^,]+), ", row)
+        return [words[1] if words else w.split("|")[0] for w in value.split()]
 
     def call(self, places, more=(), but=None):
         """The verb, these arguments, the options that it needs."""
         must = (w for o, value in self.must.items() if o != but for w in (o, *value))
-        return (*self.words, *places, *must, *more)
+        return (*self.words, *("bash" if p == "shell" else p for p in places), *must, *more)
 
 
 def refused(what, words, *texts):
@@ -137,11 +141,12 @@ def mistyped_verbs(verbs):
                         (("hlep",), "help"), (("-x",), None), (("classifier", "trian"), "train"),
                         (("classifier", "vaild", "a", "b"), "valid"), (("classifier", ""), None),
                         (("classifier", "Train"), "train"), (("compress", "unpak"), "unpack"),
-                        (("compress", "detector"), None), (("help", "chek"), "check"),
+                        (("compress", "detector"), None), (("help", "chek"), "check"), 
                         (("help", "classifier", "rwa"), "raw")):
         named = " ".join(words[1:] if words[0] == "help" else words[:2])
         refused("mistyped", words,
                 f"no verb '{named}'; " + (f"did you mean '{near}'?" if near else "`darknet "))
+    refused("a wrong word", ("completion", "fish"), "shell fish: must be bash or zsh")
     refused("no sub-verb", ("help", "check", "it"), "'check' has no verbs of its own")
     for group in ("classifier", "compress"):
         done = darknet(group)
@@ -195,6 +200,82 @@ def names_results():
     check(not os.path.exists("s/backup"), "-out stands for backup=")
 
 
+def completed(*words):
+    """What bash offers for the last of these words of a command line."""
+    text = ("source darknet.bash; compopt() { :; }; COMP_WORDS=(darknet \"$@\"); COMP_CWORD=$#; "
+            "_darknet; printf '%s\\n' \"${COMPREPLY[@]}\"")
+    done = run("bash", "-c", text, "bash", *words)
+    check(done.returncode == 0 and not done.stderr, f"completes {words}", done.stderr)
+    return done.stdout.split("\n")[:-1]
+
+
+def completes(verbs):
+    """The scripts of `darknet completion` know every verb, option and value."""
+    done = darknet("completion", "bash")
+    check(done.returncode == 0 and not done.stderr, "completion bash", done.stderr)
+    write("darknet.bash", done.stdout)
+    os.mkdir("a folder")
+    top = {v.words[0] for v in verbs}
+    check(top | {"help", "detector", "-h"} <= set(completed("")), "verbs", completed(""))
+    check(completed("che") == ["check"] and completed("help", "che") == ["check"], "one verb")
+    check(set(completed("compress", "")) == {"low-rank", "pack", "unpack", "-h"}, "sub-verbs",
+          completed("compress", ""))
+    for verb in verbs:
+        check(set(completed(*verb.words, "-")) == {*verb.options, "-h"}, f"options of {verb.name}")
+    check(completed("embed", "a", "-flip", "") == ["sum", "concat"], "words of -flip")
+    check(completed("embed", "a", "-flip", "c") == ["concat"], "one word of -flip")
+    check(completed("embed", "-unit", "dark") == ["darknet.bash"], "files after a flag")
+    check(completed("embed", "a f") == ["a folder"], "a file with a space")
+    check(completed("classifier", "train", "-out", "") == ["a folder"], "folders of -out")
+    check(completed("classifier", "train", "-pairs", "da") == ["darknet.bash"], "files of -pairs")
+    check(completed("embed", "-batch", "") == [""], "no value of -batch")
+    check(completed("completion", "") == ["bash", "zsh", "-h"], "words of a place")
+    done = darknet("completion", "zsh")
+    check(done.stdout.startswith("#compdef darknet\n"), "completion zsh", done.stderr)
+    write("_darknet", done.stdout)
+    zsh = shutil.which("zsh")
+    check(not zsh or run(zsh, "-n", "_darknet").returncode == 0, "zsh reads its script")
+    for name in ("darknet.bash", "_darknet"):
+        os.remove(name)
+    os.rmdir("a folder")
+
+
+def descriptors():
+    """Closed standard descriptors: no message lands in a file, and nothing crashes."""
+    cfg = write("c.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\n[connected]\noutput=2\n")
+    call = f"exec '{DARKNET}' init {cfg} c.weights"
+    good = run("sh", "-c", call)
+    size = os.path.getsize("c.weights")
+    os.remove("c.weights")
+    for closed in ("<&- >&- 2>&-", ">&-", "2>&-"):
+        run("sh", "-c", f"{call} {closed}")
+        check(good.returncode == 0 and os.path.getsize("c.weights") == size, closed)
+        os.remove("c.weights")
+    done = run("sh", "-c", f"exec '{DARKNET}' layers >&-")
+    check(done.returncode == 1 and "cannot write" in done.stderr, "output closed", done.stderr)
+    os.remove(cfg)
+
+
+def by_the_line():
+    """Output into a file or pipe is there line by line, while the command still runs."""
+    cfg = write("slow.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\nbatch=2\nmax_batches=1000000\n"
+                            "learning_rate=.001\n[connected]\noutput=2\n[softmax]\n")
+    with subprocess.Popen([DARKNET, "classifier", "train", "s/faces.data", cfg, "-out", "slow"],
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        began = select.select([process.stdout], [], [], 20)[0]
+        check(began and process.poll() is None, "the first line is there while it trains")
+        process.kill()
+
+
+def isa():
+    """A mistyped DNX_ISA is not passed over."""
+    for value, status in (("avx3", 2), ("", 2), ("plain", 0)):
+        done = darknet("layers", env={**os.environ, "DNX_ISA": value})
+        check(done.returncode == status and (not status or done.stderr ==
+              f"darknet: DNX_ISA={value}: must be plain, avx2, avx512 or amx\n"), f"DNX_ISA={value}",
+              done.stderr)
+
+
 def all_verbs():
     """Those that `darknet help` and the help of the groups list."""
     names = re.findall(r"^  ([a-z-]+)  ", darknet("help").stdout, re.M)
@@ -217,8 +298,12 @@ def main():
         hands_on()
         bodies()
         ends_options()
+        completes(verbs)
+        descriptors()
+        isa()
         check(os.listdir(".") == [], "nothing was made", os.listdir("."))
         names_results()
+        by_the_line()
         os.chdir(ROOT)
     summary()
 

@@ -1,0 +1,139 @@
+"""test_make.py - the Makefile: names with spaces and quotes, a foreign environment, packages before
+compiling, installation. Recipes are printed, not run, or run by a stand-in for Python."""
+import os
+import shutil
+import sys
+
+from common import attempt_all, expect, read, run, summary, write, DARKNET, ROOT
+
+# Of the make that runs the tests; the rest is the user's.
+CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
+# Prints its arguments, one a line.
+ECHO = "#!/bin/sh\nprintf '%s\\n' \"$@\" > \"$0.said\"\n"
+
+
+def make(*words, folder=ROOT, **environment):
+    return run("make", *words, cwd=folder, env={**CLEAN, **environment})
+
+
+def echo(name):
+    """A stand-in for a program, in the folder of the tests."""
+    path = os.path.abspath(write(name, ECHO))
+    os.chmod(path, 0o755)
+    return path
+
+
+def said(path):
+    return read(path + ".said").decode().splitlines()
+
+
+def names_with_quotes():
+    python = echo("it's a python")
+    done = make("-o", "bin/darknet", "run", f"PYTHON={python}", "OUT=a 'b' $$c",
+                "FACES=it's \"faces\"", "LFW=l f w", "PAIRS=p;q")
+    expect(done.returncode == 0, done.stderr)
+    want = ["scripts/homework.py", "--out", "a 'b' $c", "--faces", "it's \"faces\"",
+            "--lfw", "l f w", "--pairs", "p;q"]
+    expect(said(python) == want, said(python))
+    for target in ("run", "homework"):
+        make("-o", "bin/darknet", target, f"PYTHON={python}")
+        expect(said(python)[1:3] == ["--out", target], said(python))
+
+
+def clean_environment():
+    """Names that mean something else to other programs change nothing."""
+    foreign = {"V": "1", "DEBUG": "1", "ASAN": "1", "FUZZ": "1", "OPENCV": "1", "GPU": "1",
+               "MPI": "1", "LAYERS": "/nowhere", "LAYER": "x",
+               "DARKNET": "/nowhere", "T": "no_such_test", "OUT": "x", "ARGS": "--no-such",
+               "FACES": "f", "LFW": "l", "PAIRS": "p", "BENCH": "-no-such", "SECONDS": "9"}
+    for words in (("print-obj",), ("-n", "-B", "bin/darknet"), ("-n", "run"), ("-n", "bench"),
+                  ("-n", "-o", "bin/darknet", "test"), ("-e", "print-obj")):
+        plain, other = make(*words), make(*words, **foreign)
+        expect(plain.returncode == 0 and (plain.stdout, 0) == (other.stdout, other.returncode),
+               f"{words}: {other.stdout[-300:]} {other.stderr}")
+    expect(make("print-obj", "DEBUG=1").stdout != make("print-obj").stdout, "DEBUG=1 does nothing")
+    expect("no code for them" in make("print-obj", "GPU=1").stderr, "GPU=1 is taken")
+    python = echo("python")
+    make("-o", "bin/darknet", "run", PYTHON=python)
+    expect(said(python)[0] == "scripts/homework.py", "PYTHON of the environment is taken")
+
+
+def copy(folder):
+    """What make needs to compile one file, and a script for packages that takes its time."""
+    for name in ("Makefile", "darknet", "layers_ext", "tests/lint.sh"):
+        path = os.path.join(ROOT, name)
+        to = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(to), exist_ok=True)
+        if os.path.isdir(path):
+            shutil.copytree(path, to)
+        else:
+            shutil.copy(path, to)
+
+
+def packages_first():
+    """Nothing is compiled before `make deps` ends, with any number of jobs."""
+    copy("first")
+    write("first/scripts/install/deps.sh", "sleep 1\ntouch there\n")
+    compiler = os.path.abspath(write("cc", "#!/bin/sh\n[ -e there ] || echo early >> early\n"
+                                           "exit 1\n"))
+    os.chmod(compiler, 0o755)
+    make("-j4", "deps", "all", f"CC={compiler}", folder="first")
+    expect(os.path.exists("first/there"), "deps did not run")
+    expect(not os.path.exists("first/early"), "a file was compiled before deps ended")
+
+
+def folder_with_a_space():
+    """One file is compiled, and the rules are checked, in a folder whose name has a space."""
+    folder = "it's a folder"
+    copy(folder)
+    obj = make("print-obj", folder=folder).stdout.strip()
+    done = make(f"{obj}/darknet/base/err.o" if os.path.exists(f"{ROOT}/darknet/base/err.c")
+                else f"{obj}/darknet/cmd/args.o", folder=folder)
+    expect(done.returncode == 0, done.stderr)
+    done = make("-n", "bin/darknet", "DARKNET=/a b", folder=folder)
+    expect("-L'/a b'" in done.stdout and "-rpath,'/a b'" in done.stdout, done.stdout[-500:])
+
+
+def installs():
+    """The command and the files for the shells, below a DESTDIR with a space; all can be removed."""
+    folder = os.path.abspath("to 'here'")
+    there = {"usr/my dir/bin/darknet", "usr/my dir/share/zsh/site-functions/_darknet",
+             "usr/my dir/share/bash-completion/completions/darknet"}
+    words = ("-o", "bin/darknet", f"DESTDIR={folder}/", "PREFIX=usr/my dir")
+    done = make(*words, "install")
+    expect(done.returncode == 0, done.stderr)
+    found = {os.path.relpath(os.path.join(at, name), folder)
+             for at, _, names in os.walk(folder) for name in names}
+    expect(found == there, found)
+    for name in there:
+        expect(os.path.getsize(os.path.join(folder, name)) > 1000, name)
+    expect(read(f"{folder}/usr/my dir/bin/darknet") == read(DARKNET), "another command")
+    expect(make(*words, "uninstall").returncode == 0, "uninstall")
+    expect(not any(names for _, _, names in os.walk(folder)), "something is left")
+
+
+def packages():
+    """Names that Debian and Ubuntu both have."""
+    text = read(os.path.join(ROOT, "scripts/install/deps.sh")).decode()
+    expect("libjpeg-dev" in text and "turbo" not in text, "libjpeg62-turbo-dev is Debian's alone")
+
+
+def python_without_numpy():
+    """A Python without packages says which one is missing, and how to get it."""
+    write("sitecustomize.py", "import sys\nsys.modules['numpy'] = None\n")
+    env = {"PYTHONPATH": os.path.abspath("."), "PYTHON": sys.executable}
+    for target in ("run", "homework"):
+        done = make("-o", "bin/darknet", target, f"OUT={os.path.abspath('none')}", **env)
+        expect(done.returncode != 0 and "Traceback" not in done.stderr and
+               "make: python3-numpy is not installed for" in done.stderr,
+               f"{target}: {done.stderr}")
+    os.remove("sitecustomize.py")
+
+
+def main():
+    attempt_all(lambda: None, names_with_quotes, clean_environment, packages_first,
+                folder_with_a_space, installs, packages, python_without_numpy)
+    summary()
+
+
+main()
