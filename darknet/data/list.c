@@ -65,7 +65,7 @@ static dnx_status take_quoted(char *line, dnx_loc at, dnx_listed *to, dnx_err *e
     char *f[2];
     int n = dnx_fields(line, ',', f, 2);
     *to = (dnx_listed){f[0], NULL, NAN, at.line};
-    if (n == 1 || (n == 2 && is_class(f[1], &to->class_of))) return DNX_OK;
+    if (n > 0 && *f[0] && (n == 1 || (n == 2 && is_class(f[1], &to->class_of)))) return DNX_OK;
     return n < 0 ? dnx_fail(err, DNX_EPARSE, at, "a quote that does not end with its field")
                  : dnx_fail(err, DNX_EPARSE, at, "must be PATH or PATH,CLASS");
 }

@@ -61,6 +61,7 @@ static void test_refused(void) {
     sprintf(want, ":1: 4 %s", form);
     READS("1\ta.jpg\t3\t4", want);
     READS("\"a.jpg", ":1: a quote that does not end with its field");
+    READS("\"\",3", ":1: must be PATH or PATH,CLASS");
     READS("\"a.jpg\",x", ":1: must be PATH or PATH,CLASS");
     READS("a.jpg 1\nb.jpg 1\na.jpg 2", ":3: a.jpg: has class 2, but class 1 on line 1");
     READS("a.jpg 1\na.jpg 1\na.jpg", "a.jpg=1|a.jpg=1|a.jpg");
