@@ -20,9 +20,9 @@
  * storing and adding, NULL dx, a pass without truth, a smaller batch than n->batch, predicting that
  * changes nothing and repeats bit for bit, NaN that stays NaN. Run `make check-layer LAYER=name`.
  *
- * Optional parts stand in headers of their own: dnx_fusion.h (a neighbour does part of the work
- * while the data is in the cache), dnx_classifier.h (losses over classes, losses with a teacher),
- * dnx_compression.h (what low rank and one-bit weights need to know). */
+ * Optional parts stand in headers of their own: layer/fusion.h (a neighbour does part of the work
+ * while the data is in the cache), layer/classifier.h (losses over classes, losses with a teacher),
+ * layer/compression.h (what low rank and one-bit weights need to know). */
 #ifndef DNX_H
 #define DNX_H
 #include <stdbool.h>
@@ -77,7 +77,7 @@ typedef struct dnx_node {
     dnx_shape out;         /* make() sets it */
     size_t scratch;        /* make() sets it: floats of p->scratch, for all threads together */
     size_t allocated;      /* floats that dnx_new() gave; `darknet check` adds them up */
-    struct dnx_distillation *distillation; /* of a loss with a teacher: see dnx_classifier.h */
+    struct dnx_distillation *distillation; /* of a loss with a teacher: see layer/classifier.h */
 } dnx_node;
 
 /* One batch on its way through a layer. */
@@ -94,8 +94,8 @@ typedef struct dnx_pass {
     uint64_t seen, update; /* images and updates before this pass: seed random draws and schedules
                             * with them, so that a resumed run repeats every bit */
     double loss;           /* forward() of a loss stores the SUM over the batch here */
-    const float *target;             /* the teacher's output: see dnx_classifier.h */
-    const struct dnx_fused *fused;   /* see dnx_fusion.h */
+    const float *target;             /* the teacher's output: see layer/classifier.h */
+    const struct dnx_fused *fused;   /* see layer/fusion.h */
 } dnx_pass;
 
 typedef struct dnx_layer_type {
@@ -121,10 +121,10 @@ typedef struct dnx_layer_type {
     dnx_status (*prepare)(dnx_node *n, dnx_err *err);
     /* Allocates parameters again that prepare() has released, before a file is read into them. */
     dnx_status (*restore)(dnx_node *n, dnx_err *err);
-    const struct dnx_fusion *fusion;           /* dnx_fusion.h; NULL in most types */
-    const struct dnx_classifier *classifier;   /* dnx_classifier.h */
-    const struct dnx_compression *compression; /* dnx_compression.h */
+    const struct dnx_fusion *fusion;           /* layer/fusion.h; NULL in most types */
+    const struct dnx_classifier *classifier;   /* layer/classifier.h */
+    const struct dnx_compression *compression; /* layer/compression.h */
 } dnx_layer_type;
 
-#include "dnx_helpers.h"
+#include "layer/helpers.h"
 #endif

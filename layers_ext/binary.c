@@ -28,7 +28,7 @@
 
 #include "common/bits/binarise.h"
 #include "common/bits/bitconv.h"
-#include "dnx_compression.h"
+#include "layer/compression.h"
 #include "common/conv/filters.h"
 #include "common/norm_act.h"
 #include "kernels/pool.h"

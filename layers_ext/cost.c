@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dnx_classifier.h"
+#include "layer/classifier.h"
 #include "kernels/kernels.h"
 
 enum { SSE, MASKED, SMOOTH, L1, SEG, WGAN };

@@ -21,7 +21,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dnx_classifier.h"
+#include "layer/classifier.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 

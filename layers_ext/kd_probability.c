@@ -19,7 +19,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dnx_classifier.h"
+#include "layer/classifier.h"
 #include "kernels/pool.h"
 
 #define BLOCK 1024 /* classes */

@@ -18,7 +18,7 @@
 #include "common/conv/filters.h"
 #include "common/conv/patches.h"
 #include "common/conv/winograd.h"
-#include "dnx_compression.h"
+#include "layer/compression.h"
 #include "kernels/pool.h"
 
 #define BLOCK 84 /* pixels at a time: a multiple of every tile height */

@@ -29,7 +29,7 @@
 
 #include "common/face/cosines.h"
 #include "common/face/margin.h"
-#include "dnx_classifier.h"
+#include "layer/classifier.h"
 #include "kernels/pool.h"
 
 enum { NONE, HARD, FOCAL };

@@ -11,7 +11,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
-#include "dnx_fusion.h"
+#include "layer/fusion.h"
 
 typedef struct {
     dnx_list from;

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dnx_classifier.h"
+#include "layer/classifier.h"
 
 typedef struct {
     int groups, noloss, spatial;

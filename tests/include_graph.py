@@ -19,7 +19,9 @@ def room(path):
     parts = path.split(os.sep)
     if parts[0] == "layers_ext":
         return parts[1] if len(parts) > 2 else "layers"
-    return parts[1] if len(parts) > 2 else "registry" if "registry" in path else "dnx"
+    if len(parts) > 2:
+        return "dnx" if parts[1] == "layer" else parts[1]
+    return "registry" if "registry" in path else "dnx"
 
 
 def read(top):

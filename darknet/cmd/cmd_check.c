@@ -6,7 +6,7 @@
 #include "cmd/check_json.h"
 #include "cmd/cmd.h"
 #include "data/data.h"
-#include "dnx_compression.h"
+#include "layer/compression.h"
 #include "net/weights_packed.h"
 #include "train/trainable.h"
 

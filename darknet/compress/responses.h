@@ -3,7 +3,7 @@
 #ifndef DNX_RESPONSES_H
 #define DNX_RESPONSES_H
 #include "common/conv/patches.h"
-#include "dnx_compression.h"
+#include "layer/compression.h"
 #include "kernels/kernels.h"
 #include "net/net.h"
 

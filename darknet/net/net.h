@@ -2,8 +2,8 @@
 #ifndef DNX_NET_H
 #define DNX_NET_H
 #include "net/cfg.h"
-#include "dnx_classifier.h"
-#include "dnx_fusion.h"
+#include "layer/classifier.h"
+#include "layer/fusion.h"
 #include "net/notes.h"
 
 /* Options of [net] that the builder and the loop need; names and meaning are the host's. */

@@ -7,7 +7,7 @@
  * Ioffe and Szegedy 2015, algorithm 1. */
 #ifndef DNX_NORM_ACT_H
 #define DNX_NORM_ACT_H
-#include "dnx_fusion.h"
+#include "layer/fusion.h"
 #include "kernels/kernels.h"
 
 typedef struct dnx_norm_act {

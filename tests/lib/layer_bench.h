@@ -1,6 +1,6 @@
 /* layer_bench.h - a layer by hand with random inputs and parameters: what test_layers.c and
  * test_forward.c run. */
-#include "dnx_classifier.h"
+#include "layer/classifier.h"
 #include "lib/node.h"
 
 enum {

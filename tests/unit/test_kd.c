@@ -5,7 +5,7 @@
  *   test_kd TYPE OPTIONS B H W C TH TW TC in.f32 out.f64
  * OPTIONS: lines with ';' for the end of a line. in: x, target, parameters. out: loss, y, dx and
  * the gradients of the parameters. */
-#include "dnx_classifier.h"
+#include "layer/classifier.h"
 #include "lib/node.h"
 
 typedef struct {

@@ -1,7 +1,7 @@
 /* test_kd_probability.c - [kd_probability] against a naive version in double: loss and gradients of
  * plain logits and through heads of both sides, known values, blocks, threads, no teacher,
  * weight=0. */
-#include "dnx_classifier.h"
+#include "layer/classifier.h"
 #include "lib/node.h"
 
 /* The nodes of head and loss; n has its target and heads already. */

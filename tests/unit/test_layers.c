@@ -4,7 +4,7 @@
  * one. Gradients are compared with central differences. The forward is compared with loops in
  * double in test_forward.c. All runs once per kernel set. The table of rows has a line for each
  * branch of all layers: it is one, and long, so that what is missing can be seen. */
-#include "dnx_fusion.h"
+#include "layer/fusion.h"
 #include "kernels/kernels.h"
 #include "lib/layer_bench.h"
 

@@ -1,6 +1,6 @@
 /* test_margin_sample.c - [margin_softmax] with sampled classes, the warm-up of s, and its logits
  * for distillation, against the naive version. */
-#include "dnx_classifier.h"
+#include "layer/classifier.h"
 #include "lib/margin_naive.h"
 
 /* s_start: the loss at cosines 1 and 0 is log(1 + e^{-s}). */

@@ -5,8 +5,8 @@
 #ifndef DNX_DWCONV_H
 #define DNX_DWCONV_H
 #include "common/norm_act.h"
-#include "dnx_compression.h"
-#include "dnx_fusion.h"
+#include "layer/compression.h"
+#include "layer/fusion.h"
 
 typedef struct {
     dnx_norm_act norm;

@@ -1,4 +1,4 @@
-/* dnx_compression.h - optional: what low-rank decomposition and the counting of operations need to
+/* compression.h - optional: what low-rank decomposition and the counting of operations need to
  * know of a layer. A type sets .compression; other types are left as they are. */
 #ifndef DNX_COMPRESSION_H
 #define DNX_COMPRESSION_H

@@ -1,4 +1,4 @@
-/* dnx_fusion.h - optional: a layer does part of a neighbour's work while the data is in the cache.
+/* fusion.h - optional: a layer does part of a neighbour's work while the data is in the cache.
  * Results are the same with and without; only passes over memory are saved. A type that sets
  * .fusion may set any of the functions below; NULL means no. */
 #ifndef DNX_FUSION_H

@@ -1,4 +1,4 @@
-/* dnx.c - helpers for layer files: memory, and rows shared among threads. */
+/* helpers.c - memory for layers, and rows shared among threads. */
 #include "dnx.h"
 
 #include "kernels/pool.h"

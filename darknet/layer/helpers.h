@@ -1,4 +1,4 @@
-/* dnx_helpers.h - helpers for layer files: sizes, memory, rows shared among threads. dnx.h includes
+/* helpers.h - helpers for layer files: sizes, memory, rows shared among threads. dnx.h includes
  * it; nobody else does. */
 #ifndef DNX_HELPERS_H
 #define DNX_HELPERS_H

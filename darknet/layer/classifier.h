@@ -1,4 +1,4 @@
-/* dnx_classifier.h - optional: layers that tell classes apart, and losses that imitate a teacher. A
+/* classifier.h - optional: layers that tell classes apart, and losses that imitate a teacher. A
  * type sets .classifier; ordinary layers do not. */
 #ifndef DNX_CLASSIFIER_H
 #define DNX_CLASSIFIER_H
