@@ -436,7 +436,7 @@ static const struct {
     {{"", "upsample", "stride=-2\n", 1, 4, 5, 2},
      "row:1: [upsample] stride=-2: does not divide an input of 4 x 5"},
     {{"", "softmax", "tree=a.tree\n", 1, 1, 1, 2},
-     "row:1: [softmax] tree=a.tree: trees are not supported"},
+     "row:1: [softmax] tree=a.tree: only the host's own command knows trees"},
     {{"", "softmax", "groups=3\nnoloss=1\n", 1, 1, 1, 4},
      "row:1: [softmax] groups=3: does not divide 4 inputs"},
     {{"", "softmax", "groups=2\nnoloss=1\n", 1, 1, 2, 4},
