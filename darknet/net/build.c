@@ -1,3 +1,4 @@
+/* build.c - a network from the sections of a cfg: options, layers, threads, memory. */
 #include "net/net.h"
 
 #include <math.h>
@@ -9,6 +10,7 @@
 #include "kernels/pool.h"
 #include "kernels/processors.h"
 #include "net/idle.h"
+#include "net/build.h"
 #include "net/plan.h"
 #include "net/rate.h"
 #include "net/options.h"
@@ -20,13 +22,6 @@
 /* Input floats that are run through the layers at a time when predicting: one face of 112 x 112.
  * Measured: MobileFaceNet at batch 32 takes a quarter longer when all images go layer by layer. */
 #define CHUNK_FLOATS 65536
-
-/* The field of option `key`, or NULL when the type has none. */
-static void *field(const dnx_node *n, const char *key) {
-    for (const dnx_opt *o = n->type->options; o && o->key; o++)
-        if (!strcmp(o->key, key)) return (char *)n->opts + o->offset;
-    return NULL;
-}
 
 static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) {
     dnx_net_opts *o = &net->o;
@@ -57,103 +52,10 @@ static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) 
     return DNX_OK;
 }
 
-int dnx_net_find(const dnx_net *net, const char *text) {
-    char *end;
-    long i = strtol(text, &end, 10);
-    if (end != text && !*end) return i >= 0 && i < net->n ? (int)i : -1;
-    for (int k = 0; k < net->n; k++)
-        if (net->links[k].name && !strcmp(net->links[k].name, text)) return k;
-    return -1;
-}
-
-int dnx_net_embedding(const dnx_net *net) {
-    int i = net->n - 1;
-    while (i > 0 && dnx_wants(net->nodes[i].type)) i--;
-    while (i >= 0 && net->nodes[i].type->is_loss) i = net->nodes[i].from[0];
-    return i;
-}
-
 dnx_loc dnx_net_at(const dnx_net *net, const char *key) {
     for (int i = 0; i < net->n_places; i++)
         if (!strcmp(net->places[i].key, key)) return (dnx_loc){net->file, net->places[i].line};
     return (dnx_loc){net->file, net->line};
-}
-
-bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *source,
-                    dnx_node **head, const char **why) {
-    *head = NULL;
-    for (int i = end - 1; given < 0 && i >= 0; i--) {
-        const dnx_layer_type *t = net->nodes[i].type;
-        if (t->is_loss && !(wants == DNX_LOGITS && dnx_has_logits(t))) continue;
-        given = i;
-        break;
-    }
-    *why = wants == DNX_LOGITS ? "no layer makes logits" : "there are only losses";
-    if (given < 0) return false;
-    *why = "no such layer";
-    if (given >= end) return false;
-    dnx_node *n = &net->nodes[given];
-    *source = given;
-    *why = "it is a loss";
-    if (!n->type->is_loss) return true;
-    if (wants != DNX_LOGITS || !dnx_has_logits(n->type)) return false;
-    *head = n;
-    *source = n->from[0];
-    *why = "it classifies the image itself";
-    return *source >= 0;
-}
-
-/* Input 0 of a loss of distillation, and its target. */
-static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_err *err) {
-    const char *name = n->type->name, *key = n->type->layers_key, *why;
-    const dnx_list *refs = field(n, key);
-    double given = refs->n ? (double)refs->v[0] : -1, at = given < 0 ? n->index + given : given;
-    if (refs->n > 1) return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: one layer", name, key);
-    if (refs->n && (given != floor(given) || at < 0 || at >= n->index))
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[%s] %s=%g: this is layer %d, so it must name a layer before it", name,
-                        key, given, n->index);
-    if (!dnx_net_source(net, n->index, refs->n ? (int)at : -1, dnx_wants(n->type), &n->from[0],
-                        &n->distillation->head, &why))
-        return refs->n ? dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s=%g: %s", name, key, given, why)
-                       : dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: %s before it", name, key,
-                                  why);
-    n->n_in = 1;
-    n->in[0] = net->nodes[n->from[0]].out;
-    const dnx_teacher_source *source = net->teacher_source;
-    if (net->trains && source) return source->open(net, n, o, err);
-    /* Predicting needs no teacher but for the shapes of what the loss trains. */
-    if (net->depth > 1 || !source || source->open(net, n, o, NULL)) {
-        n->distillation->target = (dnx_shape){0, 0, 0};
-        net->is_partial = true;
-    }
-    return DNX_OK;
-}
-
-static dnx_status find_inputs(dnx_net *net, dnx_node *n, dnx_err *err) {
-    if (!n->type->only_named_inputs) n->from[n->n_in++] = n->index - 1;
-    const dnx_list *refs = n->type->layers_key ? field(n, n->type->layers_key) : NULL;
-    const char *key = n->type->layers_key;
-    if (key && (!refs || refs->n == 0))
-        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] needs %s=", n->type->name, key);
-    for (int i = 0; refs && i < refs->n; i++) {
-        double v = (double)refs->v[i], at = v < 0 ? n->index + v : v;
-        if (n->index == 0)
-            return dnx_fail(err, DNX_EOPTION, n->loc,
-                            "[%s] %s=%g: this is layer 0, so there is no layer to name",
-                            n->type->name, key, v);
-        if (v != floor(v) || at < 0 || at >= n->index)
-            return dnx_fail(err, DNX_EOPTION, n->loc,
-                            "[%s] %s=%g: this is layer %d, so it must name a layer from 0 to %d",
-                            n->type->name, key, v, n->index, n->index - 1);
-        if (n->n_in == DNX_MAX_IN)
-            return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: more than %d layers",
-                            n->type->name, key, DNX_MAX_IN);
-        n->from[n->n_in++] = (int)at;
-    }
-    for (int i = 0; i < n->n_in; i++)
-        n->in[i] = n->from[i] < 0 ? net->in : net->nodes[n->from[i]].out;
-    return DNX_OK;
 }
 
 /* Whether a layer has filters that exclusivity works on. */
@@ -222,10 +124,10 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     l->exclusivity = common.exclusivity < 0 ? net->o.exclusivity : common.exclusivity;
     l->rate = common.learning_rate;
     l->decay = common.decay;
-    int *filters = field(n, "filters"), given = filters ? *filters : 0;
+    int *filters = dnx_opts_field(n, "filters"), given = filters ? *filters : 0;
     const bool is_scaled = filters && !common.fixed_width && net->o.width_multiplier != 1;
     if (is_scaled && !st) st = scale_width(net, n, filters, width, err);
-    if (!st) st = dnx_wants(type) ? find_pair(net, n, &teacher, err) : find_inputs(net, n, err);
+    if (!st) st = dnx_net_inputs(net, n, &teacher, err);
     dnx_opts_free(dnx_teacher_options, &teacher);
     if (st) return st;
     dnx_err said = {0};
@@ -248,53 +150,6 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
                         "[%s] exclusivity=%g: has no filters that overlap", type->name,
                         common.exclusivity);
     return DNX_OK;
-}
-
-/* Where a layer is a plain sum and alone reads the layer before, that layer adds as it stores. */
-static void merge_sums(dnx_net *net, const int *uses) {
-    for (int i = 1; i < net->n; i++) {
-        const dnx_node *n = &net->nodes[i], *prev = n - 1;
-        const dnx_fusion *f = n->type->fusion, *pf = prev->type->fusion;
-        if (!f || !f->is_plain_sum || n->n_in != 2 || uses[i - 1] != 1) continue;
-        if (!pf || !pf->adds_residual || !pf->adds_residual(prev)) continue;
-        if (net->links[i - 1].merged_into >= 0 || n->from[1] == i - 1) continue;
-        if (!f->is_plain_sum(n)) continue;
-        net->links[i].merged_into = i - 1;
-        net->links[i - 1].residual_of = n->from[1];
-    }
-}
-
-/* A layer that only the next one reads defers batch norm and activation to it, where both can. */
-static void defer_norm_acts(dnx_net *net, const int *uses) {
-    for (int i = 0; i + 1 < net->n; i++) {
-        dnx_node *n = &net->nodes[i], *next = n + 1;
-        dnx_link *l = &net->links[i];
-        if (uses[i] != 1 || next->n_in < 1 || next->from[0] != i || l->residual_of >= 0) continue;
-        const dnx_fusion *f = n->type->fusion, *nf = next->type->fusion;
-        if (!n->trains || !f || !f->defer || !nf || !nf->applies_deferred) continue;
-        if (!nf->applies_deferred(next)) continue;
-        float *z;
-        l->deferred = f->defer(n, &z);
-        if (l->deferred) l->y = z;
-    }
-}
-
-/* Layers that need not each read and write all of their data. */
-static void fuse(dnx_net *net) {
-    int *uses = calloc((size_t)net->n, sizeof *uses);
-    if (!uses) return; /* only slower */
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0; k < net->nodes[i].n_in; k++)
-            if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
-    merge_sums(net, uses);
-    defer_norm_acts(net, uses);
-    free(uses);
-}
-
-void dnx_net_unmerge(dnx_net *net, int i) {
-    if (net->links[i].residual_of < 0) return;
-    net->links[i].residual_of = -1;
-    net->links[i + 1].merged_into = -1; /* it works in place: both are at the same address */
 }
 
 /* Remembers where the options of [net] stand. */
@@ -383,7 +238,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
         st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
     if (!st) {
-        fuse(net);
+        dnx_net_fuse(net);
         st = dnx_net_allocate(net, err);
     }
     if (!st && !student) dnx_note_idle(net, cfg);

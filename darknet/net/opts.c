@@ -308,3 +308,9 @@ const char *dnx_nearest(const char *w, const char *const *list, int n) {
     }
     return best;
 }
+
+void *dnx_opts_field(const dnx_node *n, const char *key) {
+    for (const dnx_opt *o = n->type->options; o && o->key; o++)
+        if (!strcmp(o->key, key)) return (char *)n->opts + o->offset;
+    return NULL;
+}

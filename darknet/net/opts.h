@@ -20,6 +20,8 @@ dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n
                           dnx_err *err);
 /* Frees the strings inside (not the struct). */
 void dnx_opts_free(const dnx_opt *table, void *opts);
+/* The field of option `key` in n->opts. NULL: the type has no such option. */
+void *dnx_opts_field(const dnx_node *n, const char *key);
 /* The pair of that key, or NULL when the section does not have it. */
 const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key);
 /* The word of the list that is nearest to w by edit distance, or NULL when none is near. */

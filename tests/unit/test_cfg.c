@@ -51,6 +51,7 @@ static void watched_free(void *p) {
 #define dnx_opts_free watched_opts_free
 #define dnx_opts_given watched_opts_given
 #define dnx_nearest watched_nearest
+#define dnx_opts_field watched_opts_field
 dnx_status dnx_cfg_parse(const char *, size_t, const char *, dnx_cfg **, dnx_err *);
 dnx_status dnx_cfg_read(const char *, dnx_cfg **, dnx_err *);
 void dnx_cfg_free(dnx_cfg *);
@@ -62,6 +63,7 @@ dnx_status dnx_opts_parse(const dnx_opt *const *, void *const *, int, const dnx_
 void dnx_opts_free(const dnx_opt *, void *);
 const dnx_pair *dnx_opts_given(const dnx_section *, const char *);
 const char *dnx_nearest(const char *, const char *const *, int);
+void *dnx_opts_field(const dnx_node *, const char *);
 #define no_memory lines_no_memory
 #include "../../darknet/base/lines.c"
 #undef no_memory
@@ -92,6 +94,7 @@ const char *dnx_nearest(const char *, const char *const *, int);
 #undef dnx_opts_free
 #undef dnx_opts_given
 #undef dnx_nearest
+#undef dnx_opts_field
 
 static void expect(bool ok, const char *name, const char *got) {
     check(ok, "%s: got '%s'", name, got);

@@ -1,0 +1,50 @@
+/* fuse.c - neighbours that share their work while the data is in the cache (layer/fusion.h). */
+#include <stdlib.h>
+
+#include "net/build.h"
+
+/* Where a layer is a plain sum and alone reads the layer before, that layer adds as it stores. */
+static void merge_sums(dnx_net *net, const int *uses) {
+    for (int i = 1; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i], *prev = n - 1;
+        const dnx_fusion *f = n->type->fusion, *pf = prev->type->fusion;
+        if (!f || !f->is_plain_sum || n->n_in != 2 || uses[i - 1] != 1) continue;
+        if (!pf || !pf->adds_residual || !pf->adds_residual(prev)) continue;
+        if (net->links[i - 1].merged_into >= 0 || n->from[1] == i - 1) continue;
+        if (!f->is_plain_sum(n)) continue;
+        net->links[i].merged_into = i - 1;
+        net->links[i - 1].residual_of = n->from[1];
+    }
+}
+
+/* A layer that only the next one reads defers batch norm and activation to it, where both can. */
+static void defer_norm_acts(dnx_net *net, const int *uses) {
+    for (int i = 0; i + 1 < net->n; i++) {
+        dnx_node *n = &net->nodes[i], *next = n + 1;
+        dnx_link *l = &net->links[i];
+        if (uses[i] != 1 || next->n_in < 1 || next->from[0] != i || l->residual_of >= 0) continue;
+        const dnx_fusion *f = n->type->fusion, *nf = next->type->fusion;
+        if (!n->trains || !f || !f->defer || !nf || !nf->applies_deferred) continue;
+        if (!nf->applies_deferred(next)) continue;
+        float *z;
+        l->deferred = f->defer(n, &z);
+        if (l->deferred) l->y = z;
+    }
+}
+
+void dnx_net_fuse(dnx_net *net) {
+    int *uses = calloc((size_t)net->n, sizeof *uses);
+    if (!uses) return; /* only slower */
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0; k < net->nodes[i].n_in; k++)
+            if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
+    merge_sums(net, uses);
+    defer_norm_acts(net, uses);
+    free(uses);
+}
+
+void dnx_net_unmerge(dnx_net *net, int i) {
+    if (net->links[i].residual_of < 0) return;
+    net->links[i].residual_of = -1;
+    net->links[i + 1].merged_into = -1; /* it works in place: both are at the same address */
+}
