@@ -14,25 +14,25 @@ enum { SAVE_SECONDS = 300, AGAIN_SECONDS = 30, FLUSH_SECONDS = 1 };
 
 /* ---- an update ---- */
 
-/* The class of the largest of n values of a map: the host counts in the order C, H, W. */
-static size_t largest(const float *y, dnx_shape s) {
-    size_t n = dnx_size(s), best = 0, channels = (size_t)s.c;
+/* Whether the largest of the values of one image stands in the place of its class. */
+static bool is_largest(const float *y, dnx_shape s, float truth) {
+    size_t n = dnx_size(s), best = 0;
     for (size_t i = 1; i < n; i++)
         if (y[i] > y[best]) best = i;
-    return best % channels * (n / channels) + best / channels;
+    return truth >= 0 && (double)truth < (double)n && best == dnx_class_place(s, (size_t)truth);
 }
 
-/* How many of a sub-batch are right, by the classifier's output: 1 or 0 an image (a margin loss),
- * or a value for each class. */
+/* How many images of a sub-batch the classifier gets right. */
 static int count_right(const dnx_train_job *j, const float *truth) {
     const dnx_net *net = j->net;
     if (j->classifier < 0) return 0;
-    const dnx_shape shape = net->nodes[j->classifier].out;
-    const size_t n = dnx_size(shape);
+    const dnx_node *n = &net->nodes[j->classifier];
+    const dnx_classifier *c = n->type->classifier;
     const float *y = net->links[j->classifier].y;
+    const bool says_right = c && c->output == DNX_IS_RIGHT;
     int right = 0;
-    for (int b = 0; b < net->batch; b++, y += n)
-        right += n == 1 ? y[0] == 1 : (float)largest(y, shape) == truth[b];
+    for (int b = 0; b < net->batch; b++, y += dnx_size(n->out))
+        right += says_right ? y[0] == 1 : is_largest(y, n->out, truth[b]);
     return right;
 }
 
