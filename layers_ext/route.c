@@ -1,5 +1,6 @@
-/* [route]: the channels of the named layers, one after the other.
- * x_i: B x H x W x C_i, y: B x H x W x sum C_i. No weights. */
+/* [route]: the channels of the named layers, one after the other. With groups=G, those of group
+ * `group_id` alone: the channels of each layer stand in G groups of C_i / G.
+ * x_i: B x H x W x C_i, y: B x H x W x sum C_i / G. No weights. */
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -7,36 +8,53 @@
 
 typedef struct {
     dnx_list layers;
+    int groups, group_id;
 } opts;
 
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, layers, "layers to join; negative counts back"),
+    DNX_OPT_INT(opts, groups, 1, 1, 65536, "groups that the channels of each layer stand in"),
+    DNX_OPT_INT(opts, group_id, 0, 0, 65535, "the group that is taken, from 0"),
     DNX_OPT_END};
 
+/* How many channels of input i are taken. */
+static int part_of(const dnx_node *n, int i) {
+    return n->in[i].c / ((const opts *)n->opts)->groups;
+}
+
 static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
     if (n->n_in < 1)
         return dnx_fail(err, DNX_EOPTION, n->loc, "[route] layers: must name a layer");
-    n->out = n->in[0];
-    for (int i = 1; i < n->n_in; i++) {
+    if (o->group_id >= o->groups)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[route] group_id=%d: must be below groups=%d", o->group_id, o->groups);
+    n->out = (dnx_shape){n->in[0].h, n->in[0].w, 0};
+    for (int i = 0; i < n->n_in; i++) {
         dnx_shape a = n->in[0], b = n->in[i];
         if (a.h != b.h || a.w != b.w)
             return dnx_fail(err, DNX_ESHAPE, n->loc,
                             "[route] layers: layer %d is %d x %d, but layer %d is %d x %d",
                             n->from[0], a.h, a.w, n->from[i], b.h, b.w);
+        if (b.c % o->groups)
+            return dnx_fail(err, DNX_ESHAPE, n->loc,
+                            "[route] groups=%d: must divide %d channels of layer %d", o->groups,
+                            b.c, n->from[i]);
         if (b.c > (1 << 30) - n->out.c)
             return dnx_fail(err, DNX_ESHAPE, n->loc, "[route] layers: over 2^30 channels");
-        n->out.c += b.c;
+        n->out.c += part_of(n, i);
     }
     return DNX_OK;
 }
 
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    size_t id = (size_t)((const opts *)n->opts)->group_id;
     float *y = p->y + (size_t)lo * (size_t)n->out.c;
     for (long k = lo; k < hi; k++)
         for (int i = 0; i < n->n_in; i++) {
-            size_t C = (size_t)n->in[i].c;
-            memcpy(y, p->x[i] + (size_t)k * C, sizeof *y * C);
-            y += C;
+            size_t C = (size_t)n->in[i].c, part = (size_t)part_of(n, i);
+            memcpy(y, p->x[i] + (size_t)k * C + id * part, sizeof *y * part);
+            y += part;
         }
 }
 
@@ -45,14 +63,16 @@ static void forward(dnx_node *n, dnx_pass *p) {
 }
 
 static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    size_t id = (size_t)((const opts *)n->opts)->group_id;
     const float *dy = p->dy + (size_t)lo * (size_t)n->out.c;
     for (long k = lo; k < hi; k++)
         for (int i = 0; i < n->n_in; i++) {
-            size_t C = (size_t)n->in[i].c;
+            size_t C = (size_t)n->in[i].c, part = (size_t)part_of(n, i);
             float *dx = p->dx[i] ? p->dx[i] + (size_t)k * C : NULL;
-            if (dx && p->dx_adds[i]) dnx_kernels()->add(dy, C, dx);
-            else if (dx) memcpy(dx, dy, sizeof *dx * C);
-            dy += C;
+            if (dx && !p->dx_adds[i] && part < C) memset(dx, 0, sizeof *dx * C);
+            if (dx && p->dx_adds[i]) dnx_kernels()->add(dy, part, dx + id * part);
+            else if (dx) memcpy(dx + id * part, dy, sizeof *dx * part);
+            dy += part;
         }
 }
 

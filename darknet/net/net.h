@@ -15,6 +15,7 @@ typedef struct {
     float angle, aspect, saturation, exposure, hue, max_ratio, min_ratio;
     float erase, gray, lowres;
     float input_mean, input_scale, width_multiplier, exclusivity, clip_norm;
+    int divisor;
     int policy, step; /* policy: constant|step|exp|poly|steps|sigmoid|random */
     dnx_list steps, scales;
 } dnx_net_opts;

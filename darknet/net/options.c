@@ -60,6 +60,7 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_FLOAT(N, exclusivity, 0, 0, BIG,
                   "EC-KD: factor of the weight exclusivity of convolutions and connected layers"),
     DNX_OPT_FLOAT(N, width_multiplier, 1, .001, 64, "multiplies filters= of every section"),
+    DNX_OPT_INT(N, divisor, 1, 1, 1024, "of filters= after width_multiplier, as MobileNet rounds"),
     DNX_OPT_WORD(N, policy, 0, "constant|step|exp|poly|steps|sigmoid|random",
                  "how the learning rate changes"),
     DNX_OPT_INT(N, step, 1, 1, BIG, "updates between changes of policy=step and sigmoid"),

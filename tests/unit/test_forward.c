@@ -72,6 +72,10 @@ static const plain_row plain_rows[] = {
     {"maxpool", "stride=3\npadding=0\n", 1, 7, 9, 3, 0, 3, 3, 0, 0, 0, DNX_LINEAR},
     {"avgpool", "", 2, 5, 3, 33, 0, 0, 1, 0, 0, 0, DNX_LINEAR},
     {"avgpool", "", 1, 1, 4, 130, 0, 0, 1, 0, 0, 0, DNX_LINEAR},
+    {"avgpool", "size=3\nstride=2\npad=1\n", 2, 6, 7, 70, 0, 3, 2, 1, 0, 0, DNX_LINEAR},
+    {"avgpool", "size=2\nstride=3\n", 1, 5, 8, 3, 0, 2, 3, 0, 0, 0, DNX_LINEAR},
+    {"channel_shuffle", "groups=3\n", 2, 3, 4, 33, 0, 0, 1, 0, 3, 0, DNX_LINEAR},
+    {"channel_shuffle", "", 1, 2, 1, 2, 0, 0, 1, 0, 2, 0, DNX_LINEAR},
     {"upsample", "stride=3\n", 2, 2, 5, 3, 0, 0, 3, 0, 0, 0, DNX_LINEAR},
     {"upsample", "", 1, 1, 3, 33, 0, 0, 2, 0, 0, 0, DNX_LINEAR},
     {"batchnorm", "", 3, 5, 2, 33, 0, 0, 1, 0, 0, 1, DNX_LINEAR},
@@ -93,6 +97,8 @@ static double naive(const plain_row *r, const bench *b, const float *w, int i, i
     double sum = 0, largest = -INFINITY;
     if (!strcmp(r->type, "batchnorm")) return pixel(b, i, y, x, c);
     if (!strcmp(r->type, "upsample")) return pixel(b, i, y / r->stride, x / r->stride, c);
+    if (!strcmp(r->type, "channel_shuffle")) /* a G x n table of channels, transposed */
+        return pixel(b, i, y, x, c % r->groups * (r->C / r->groups) + c / r->groups);
     if (!strcmp(r->type, "maxpool")) {
         for (int ky = 0; ky < kh; ky++)
             for (int kx = 0; kx < kw; kx++) {
@@ -200,6 +206,35 @@ static void check_class_order(void) {
     close_bench(&b);
 }
 
+/* Layers of two inputs, against loops of their own. */
+static void check_pair(const char *type, const char *text, dnx_shape first, dnx_shape second) {
+    row r = {type, type, text, 2, first.h, first.w, first.c, 0, 0, second};
+    bench b;
+    dnx_err err = {0};
+    if (check_part(!open_bench(&b, &r, 2, false, 2, &err), type, err.text, err.status, 0)) {
+        dnx_shape o = b.n.out;
+        bool joins = !strcmp(type, "route"), is_sam = !strcmp(type, "sam");
+        check_part(o.h == second.h && o.w == second.w &&
+                       o.c == (joins ? (first.c + second.c) / 3 : second.c),
+                   type, "shape", o.c, second.c);
+        objective(&b, 2, false);
+        double worst = 0;
+        for (int i = 0; i < 2 * o.h * o.w; i++)
+            for (int c = 0; c < o.c; c++) {
+                int part = first.c / 3, image = i / (o.h * o.w);
+                double f = (double)b.x[1][i * second.c + (joins ? 0 : c)], want;
+                if (joins) /* group 2 of 3 of both */
+                    want = c < part
+                               ? (double)b.x[0][i * first.c + 2 * part + c]
+                               : (double)b.x[1][i * second.c + 2 * (second.c / 3) + c - part];
+                else want = f * (double)b.x[0][(is_sam ? i : image) * first.c + c];
+                worst = fmax(worst, fabs(want - (double)b.y[i * o.c + c]));
+            }
+        check_part(worst < 1e-6, type, "forward", worst, 0);
+    }
+    close_bench(&b);
+}
+
 static void check_all(void) {
     check(!strcmp(dnx_kernels()->name, where), "DNX_ISA is not obeyed");
     for (size_t i = 0; i < sizeof plain_rows / sizeof *plain_rows; i++) {
@@ -208,6 +243,10 @@ static void check_all(void) {
         check_forward(&plain_rows[i], true, true);
     }
     check_class_order();
+    check_pair("scale_channels", "from=-2\n", (dnx_shape){1, 1, 35}, (dnx_shape){3, 4, 35});
+    check_pair("sam", "from=-2\n", (dnx_shape){3, 4, 5}, (dnx_shape){3, 4, 5});
+    check_pair("route", "layers=-1,-2\ngroups=3\ngroup_id=2\n", (dnx_shape){3, 2, 6},
+               (dnx_shape){3, 2, 9});
 }
 
 int main(void) {

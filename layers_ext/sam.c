@@ -1,0 +1,65 @@
+/* [sam]: the product of two maps, number by number: spatial attention.
+ *
+ *   y = x * f
+ *
+ * x (the layer before), f (`from`) and y: B x H x W x C. No weights.
+ * Wang et al. 2017, "Residual attention network", equation 1; named as in the Darknet family. */
+#include "dnx.h"
+
+typedef struct {
+    dnx_list from;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_LAYERS(opts, from, "the map to multiply by; negative counts back"),
+    DNX_OPT_END};
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    if (n->n_in != 2)
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[sam] from: must name one layer");
+    dnx_shape a = n->in[0], f = n->in[1];
+    if (a.h != f.h || a.w != f.w || a.c != f.c)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[sam] from: is %d x %d x %d, but the layer before %d x %d x %d", f.h, f.w,
+                        f.c, a.h, a.w, a.c);
+    n->out = a;
+    return DNX_OK;
+}
+
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    size_t C = (size_t)n->out.c;
+    for (size_t i = (size_t)lo * C; i < (size_t)hi * C; i++) p->y[i] = p->x[0][i] * p->x[1][i];
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    dnx_each_row(n, p, dnx_pixels(n, p), forward_rows);
+}
+
+static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    size_t C = (size_t)n->out.c;
+    for (int k = 0; k < 2; k++) {
+        float *dx = p->dx[k];
+        const float *other = p->x[1 - k];
+        if (!dx) continue;
+        if (p->dx_adds[k])
+            for (size_t i = (size_t)lo * C; i < (size_t)hi * C; i++) dx[i] += p->dy[i] * other[i];
+        else
+            for (size_t i = (size_t)lo * C; i < (size_t)hi * C; i++) dx[i] = p->dy[i] * other[i];
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    dnx_each_row(n, p, dnx_pixels(n, p), backward_rows);
+}
+
+const dnx_layer_type dnx_sam = {
+    .name = "sam",
+    .summary = "the product of two maps",
+    .is_reentrant = true,
+    .layers_key = "from",
+    .options = options,
+    .opts_size = sizeof(opts),
+    .make = make,
+    .forward = forward,
+    .backward = backward,
+};
