@@ -8,7 +8,7 @@ typedef struct {
     dnx_net *net;
     int last;      /* the layer that predicting ends at: a loss behind it is not run */
     float *x, *truth, *out;
-    double *lanes; /* net->lanes x n seconds */
+    double *lanes; /* net->plan.lanes x n seconds */
 } dnx_bench;
 
 /* false: no memory. Frees on close what open made, half-made included, but not the network. */

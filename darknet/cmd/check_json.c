@@ -112,9 +112,9 @@ void dnx_check_json(dnx_net *net, const dnx_check_training *t) {
     printf(", \"training_batch\": %d},\n \"not_trained_because\": ", t->batch);
     put_text(t->why);
     printf(",\n \"notes\": [");
-    for (int i = 0; i < net->notes.n; i++) {
+    for (int i = 0; i < net->origin.notes.n; i++) {
         printf("%s", i ? ", " : "");
-        put_text(net->notes.text[i]);
+        put_text(net->origin.notes.text[i]);
     }
     printf("]}\n");
 }

@@ -54,7 +54,7 @@ bool dnx_bench_open(dnx_bench *b, dnx_net *net) {
     b->x = dnx_alloc(size);
     b->truth = dnx_alloc(batch);
     b->out = dnx_alloc(dnx_size(net->nodes[b->last].out) * batch);
-    b->lanes = calloc((size_t)net->lanes * (size_t)net->n, sizeof *b->lanes);
+    b->lanes = calloc((size_t)net->plan.lanes * (size_t)net->n, sizeof *b->lanes);
     if (!b->x || !b->truth || !b->out || !b->lanes) return false;
     dnx_rng r;
     dnx_rng_seed(&r, 1, 0);
@@ -81,12 +81,12 @@ static void lap(double *t, double *of) {
 static void predict(dnx_bench *b, double *laps) {
     dnx_net *net = b->net;
     size_t n = (size_t)net->n;
-    memset(b->lanes, 0, (size_t)net->lanes * n * sizeof *b->lanes);
-    net->laps = laps ? b->lanes : NULL;
+    memset(b->lanes, 0, (size_t)net->plan.lanes * n * sizeof *b->lanes);
+    net->plan.laps = laps ? b->lanes : NULL;
     dnx_net_run(net, b->x, net->batch, b->last, b->out);
-    net->laps = NULL;
-    for (size_t i = 0; laps && i < (size_t)net->lanes * n; i++)
-        laps[i % n] += b->lanes[i] / net->lanes;
+    net->plan.laps = NULL;
+    for (size_t i = 0; laps && i < (size_t)net->plan.lanes * n; i++)
+        laps[i % n] += b->lanes[i] / net->plan.lanes;
 }
 
 /* The gradient's norm, with clip_norm, counts to layer 0: it is taken before all updates. */

@@ -169,7 +169,7 @@ static void print_table(dnx_net *net) {
     print_bits(net, parameters, macs);
     printf("predicting       %.2f MB beside the weights at batch 1 (%.2f MB if no output shared "
            "memory)\n", (double)dnx_net_memory(net) * 1e-6,
-           (sum + (double)net->scratch_floats) * 4e-6);
+           (sum + (double)net->plan.scratch_floats) * 4e-6);
 }
 
 static void print_training(const training *t, bool is_taught, bool is_later, const char *why) {
@@ -210,7 +210,8 @@ static int run(const void *args) {
         return dnx_report(&err);
     }
     if (said.status) snprintf(why, sizeof why, "%s", said.text);
-    for (int i = 0; i < net->notes.n; i++) is_said |= !a->json && !strcmp(net->notes.text[i], why);
+    for (int i = 0; i < net->origin.notes.n; i++)
+        is_said |= !a->json && !strcmp(net->origin.notes.text[i], why);
     if (a->json) {
         dnx_check_training j = {why[0] ? -1 : t.all, t.batch, why[0] ? why : NULL};
         dnx_check_json(net, &j);

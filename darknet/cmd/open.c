@@ -73,5 +73,6 @@ static void print_line(void *arg, const char *text) {
 void dnx_print_bridge(const dnx_bridge *b) { dnx_bridge_table(b, print_line, NULL); }
 
 void dnx_print_notes(const dnx_net *net) {
-    for (int i = 0; i < net->notes.n; i++) fprintf(stderr, "%s\n", net->notes.text[i]);
+    for (int i = 0; i < net->origin.notes.n; i++)
+        fprintf(stderr, "%s\n", net->origin.notes.text[i]);
 }

@@ -27,7 +27,7 @@ static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) 
     dnx_net_opts *o = &net->o;
     dnx_loc at = {net->file, s->line};
     dnx_status st = dnx_opts_parse((const dnx_opt *[]){dnx_net_options}, (void *[]){o}, 1, s,
-                                   net->file, &net->notes, err);
+                                   net->file, &net->origin.notes, err);
     if (st) return st;
     if (o->batch % o->subdivisions)
         return dnx_fail(err, DNX_EOPTION, at, "[%s] subdivisions=%d: must divide batch=%d", s->name,
@@ -53,9 +53,10 @@ static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) 
 }
 
 dnx_loc dnx_net_at(const dnx_net *net, const char *key) {
-    for (int i = 0; i < net->n_places; i++)
-        if (!strcmp(net->places[i].key, key)) return (dnx_loc){net->file, net->places[i].line};
-    return (dnx_loc){net->file, net->line};
+    for (int i = 0; i < net->origin.n_places; i++)
+        if (!strcmp(net->origin.places[i].key, key))
+            return (dnx_loc){net->file, net->origin.places[i].line};
+    return (dnx_loc){net->file, net->origin.line};
 }
 
 /* Whether a layer has filters that exclusivity works on. */
@@ -86,7 +87,7 @@ static dnx_status scale_width(dnx_net *net, const dnx_node *n, int *filters, con
                         "[%s] filters=%d * width_multiplier %g: is over 65536", n->type->name,
                         *filters, by);
     if (scaled < 1)
-        dnx_note(&net->notes, at, "[%s] filters=%d * width_multiplier %g: rounded up to 1",
+        dnx_note(&net->origin.notes, at, "[%s] filters=%d * width_multiplier %g: rounded up to 1",
                  n->type->name, *filters, by);
     *filters = scaled < 1 ? 1 : (int)scaled;
     return DNX_OK;
@@ -107,7 +108,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     l->merged_into = l->residual_of = l->want = -1;
     const dnx_layer_type *type = dnx_type_find(s->name, net->more_types);
     if (!type) return dnx_type_unknown(s, net->file, net->more_types, err);
-    n->pool = net->lanes > 1 && type->is_reentrant ? net->alone : net->pool;
+    n->pool = net->plan.lanes > 1 && type->is_reentrant ? net->plan.alone : net->pool;
     if (n->trains && !type->backward)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s]: only predicts here; the host's own command trains it", type->name);
@@ -122,7 +123,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         (const dnx_opt *[]){type->options, dnx_common_options,
                             dnx_teacher_options},
         (void *[]){n->opts, &common, &teacher}, dnx_wants(type) ? 3 : 2, s, net->file,
-        &net->notes, err);
+        &net->origin.notes, err);
     l->name = common.name;
     if (st) {
         dnx_opts_free(dnx_teacher_options, &teacher);
@@ -152,9 +153,9 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     if ((unsigned long long)dnx_size(n->out) * (unsigned)n->batch > MAX_FLOATS)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
                         type->name, n->batch, n->out.h, n->out.w, n->out.c);
-    if (n->scratch > net->scratch_floats) net->scratch_floats = n->scratch;
+    if (n->scratch > net->plan.scratch_floats) net->plan.scratch_floats = n->scratch;
     if (l->exclusivity > 0 && net->trains && has_filters(net, n->index))
-        net->has_exclusivity = true;
+        net->sgd.has_exclusivity = true;
     if (common.exclusivity > 0 && !has_filters(net, n->index))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] exclusivity=%g: has no filters that overlap", type->name,
@@ -164,11 +165,11 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
 
 /* Remembers where the options of [net] stand. */
 static dnx_status note_places(dnx_net *net, const dnx_section *s, dnx_err *err) {
-    net->line = s->line;
-    net->places = calloc((size_t)s->n + 1, sizeof *net->places);
-    if (!net->places) return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory");
+    net->origin.line = s->line;
+    net->origin.places = calloc((size_t)s->n + 1, sizeof *net->origin.places);
+    if (!net->origin.places) return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory");
     for (int i = 0; i < s->n; i++) {
-        dnx_place *p = &net->places[net->n_places++];
+        dnx_place *p = &net->origin.places[net->origin.n_places++];
         p->line = s->pairs[i].line;
         snprintf(p->key, sizeof p->key, "%.23s", s->pairs[i].key);
     }
@@ -202,7 +203,7 @@ static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
         const dnx_layer_type *type = dnx_type_find(cfg->sections[i].name, net->more_types);
         fits = type && (type->is_reentrant || type->is_loss);
     }
-    net->lanes = fits ? threads : 1;
+    net->plan.lanes = fits ? threads : 1;
     net->chunk = net->trains || (size_t)batch < fit ? batch : fit > 0 ? (int)fit : 1;
     int each = batch / (2 * threads) > 0 ? batch / (2 * threads) : 1;
     if (fits && net->chunk > each) net->chunk = each;
@@ -227,7 +228,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
     net->more_types = how->types;
     net->teacher_source = how->teachers;
     net->depth = student ? student->depth + 1 : 0;
-    net->clip = 1;
+    net->sgd.clip = 1;
     net->first_trained = net->trains ? count_frozen(cfg) : 0;
     net->nodes = calloc((size_t)cfg->n, sizeof *net->nodes);
     net->links = calloc((size_t)cfg->n, sizeof *net->links);
@@ -244,7 +245,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
     net->pool = student ? student->pool : dnx_pool_new_shares(threads, shares_of(net));
     if (!st && !net->pool) st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     if (!st) set_lanes(net, cfg);
-    if (!st && net->lanes > 1 && !(net->alone = dnx_pool_new(1)))
+    if (!st && net->plan.lanes > 1 && !(net->plan.alone = dnx_pool_new(1)))
         st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
     if (!st) {
@@ -271,16 +272,16 @@ void dnx_net_free(dnx_net *net) {
     }
     if (net->teachers) net->teacher_source->close(net->teachers);
     if (net->depth == 0) dnx_pool_free(net->pool);
-    dnx_pool_free(net->alone);
-    dnx_free(net->outputs);
-    dnx_free(net->result);
-    dnx_free(net->deltas);
-    dnx_free(net->scratch);
-    dnx_free(net->momentum);
+    dnx_pool_free(net->plan.alone);
+    dnx_free(net->plan.outputs);
+    dnx_free(net->plan.result);
+    dnx_free(net->plan.deltas);
+    dnx_free(net->plan.scratch);
+    dnx_free(net->sgd.momentum);
     for (int i = 0; i < net->n; i++) free(net->links[i].name);
-    dnx_notes_free(&net->notes);
-    free(net->places);
-    free(net->momentum_at);
+    dnx_notes_free(&net->origin.notes);
+    free(net->origin.places);
+    free(net->sgd.momentum_at);
     free(net->nodes);
     free(net->links);
     free(net->file);

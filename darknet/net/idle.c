@@ -55,8 +55,8 @@ static const char *default_of(const dnx_opt *table, const char *key, char *text,
 }
 
 static void note_pair(dnx_net *net, const dnx_section *s, const dnx_pair *p, const char *why) {
-    dnx_note(&net->notes, (dnx_loc){net->file, p->line}, "[%.40s] %.40s=%.60s: has no effect %s",
-             s->name, p->key, p->value, why);
+    dnx_note(&net->origin.notes, (dnx_loc){net->file, p->line},
+             "[%.40s] %.40s=%.60s: has no effect %s", s->name, p->key, p->value, why);
 }
 
 static void apply_rules(dnx_net *net, const dnx_section *s, const char *section,
@@ -103,7 +103,7 @@ static void check_shapes(dnx_net *net, const dnx_section *s, int layer) {
     dnx_shape a = n->in[0], b = n->in[1];
     if (!memcmp(&a, &b, sizeof a)) return;
     const dnx_pair *p = n->type->layers_key ? dnx_opts_given(s, n->type->layers_key) : NULL;
-    dnx_note(&net->notes, p ? (dnx_loc){net->file, p->line} : n->loc,
+    dnx_note(&net->origin.notes, p ? (dnx_loc){net->file, p->line} : n->loc,
              "[%s] adds %d x %d x %d to %d x %d x %d: only a part is added", n->type->name, b.h,
              b.w, b.c, a.h, a.w, a.c);
 }

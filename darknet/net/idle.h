@@ -3,6 +3,6 @@
 #define DNX_IDLE_H
 #include "net/net.h"
 
-/* Adds a note to net->notes for each, with its line. net is built from cfg. */
+/* Adds a note to net->origin.notes for each, with its line. net is built from cfg. */
 void dnx_note_idle(dnx_net *net, const dnx_cfg *cfg);
 #endif

@@ -53,48 +53,65 @@ typedef struct {
 } dnx_teacher_source;
 typedef struct dnx_build dnx_build;
 
+/* Memory of a network, and how its threads share it. */
+typedef struct {
+    struct dnx_pool *alone; /* of one thread, the nodes' where lanes > 1; else NULL */
+    int lanes;       /* so many threads take images through all layers side by side, a chunk at a
+                      * time, each with outputs and scratch of its own; 1: one chunk at a time,
+                      * whose rows the threads share */
+    double *laps;    /* lanes x n seconds, to which dnx_net_run adds the time of each layer; NULL:
+                      * not wanted. The caller's */
+    float *scratch;  /* lanes x scratch_floats */
+    float *outputs;  /* lanes x all y. When predicting, outputs that are not needed at the same time
+                      * share memory */
+    float *deltas;   /* all dy, sharing memory likewise; NULL when predicting */
+    float *result;   /* dnx_net_predict's: batch x outputs */
+    size_t output_floats, delta_floats, scratch_floats; /* of a lane */
+} dnx_plan;
+
+/* What the optimiser keeps, and what the last update gave. */
+typedef struct {
+    float *momentum;      /* one float per trained parameter, in params order */
+    size_t *momentum_at;  /* where layer i's momentum starts */
+    bool has_exclusivity; /* some layer's factor is above 0 */
+    double exclusivity;   /* of the last update: see dnx_net_update_begin */
+    double norm;          /* of the last update's gradient, when clip_norm is set */
+    float clip;           /* factor that clip_norm gave the last update's gradients */
+} dnx_optimiser;
+
+/* The cfg that a network came from. */
+typedef struct {
+    int line;          /* of [net] */
+    dnx_place *places; /* of the options that [net] gives */
+    int n_places;
+    dnx_notes notes;   /* of what the cfg says without effect */
+} dnx_origin;
+
 typedef struct dnx_net {
     dnx_net_opts o;
-    char *file;
-    int line;            /* of [net] */
-    dnx_place *places;   /* of the options that [net] gives */
-    int n_places;
-    dnx_notes notes;     /* of what the cfg says without effect */
-    int n;
+    char *file;           /* of the cfg */
+    int n;                /* layers */
     dnx_node *nodes;
     dnx_link *links;
     dnx_shape in;
-    int batch;        /* o.batch / o.subdivisions, or what the caller asked for */
-    int chunk;        /* images that go through the layers at a time; batch when training. When
-                       * predicting, few enough that the activations stay in the cache */
-    float *result;    /* dnx_net_predict's: batch x outputs */
+    int batch;            /* o.batch / o.subdivisions, or what the caller asked for */
+    int chunk;            /* images that go through the layers at a time; batch when training. When
+                           * predicting, few enough that the activations stay in the cache */
     bool trains;
     bool keeps_no_weights; /* its nodes do not, except while a file is read into them */
-    int first_trained; /* layers before it only predict: those up to the last stopbackward=1 */
-    int threads;      /* asked for; results depend on dnx_pool_threads(pool), the shares of a job:
-                       * at least min(8, batch / 8) when it trains */
+    bool is_partial;      /* predicts without a loss whose teacher is not there */
+    int first_trained;    /* layers before it only predict: those up to the last stopbackward=1 */
+    int depth;            /* 0; 1 a teacher, 2 a teacher's teacher (of which only shapes matter) */
+    uint64_t seen;        /* images trained on, from the weights file */
+    int threads;          /* asked for; results depend on dnx_pool_threads(pool), the shares of a
+                           * job: at least min(8, batch / 8) when it trains */
     struct dnx_pool *pool;
-    struct dnx_pool *alone; /* of one thread, the nodes' where lanes > 1; else NULL */
-    int lanes;        /* so many threads take images through all layers side by side, a chunk at a
-                       * time, each with outputs and scratch of its own; 1: one chunk at a time,
-                       * whose rows the threads share */
-    double *laps;     /* lanes x n seconds, to which dnx_net_run adds the time of each layer; NULL:
-                       * not wanted. The caller's */
-    float *scratch;   /* lanes x scratch_floats */
-    float *outputs;   /* lanes x all y; they share memory by liveness when predicting */
-    float *deltas;    /* all dy, sharing memory by liveness; NULL when predicting */
-    size_t output_floats, delta_floats, scratch_floats; /* of a lane */
-    float *momentum;  /* one float per trained parameter, in params order */
-    size_t *momentum_at; /* where layer i's momentum starts */
-    uint64_t seen;    /* images trained on, from the weights file */
+    dnx_plan plan;
+    dnx_optimiser sgd;
+    dnx_origin origin;
     struct dnx_teachers *teachers; /* of its losses of distillation; NULL: none */
     const dnx_teacher_source *teacher_source;
     const dnx_layer_type *const *more_types;
-    bool is_partial;  /* predicts without a loss whose teacher is not there */
-    int depth;        /* 0; 1 a teacher, 2 a teacher's teacher (of which only shapes matter) */
-    bool has_exclusivity; /* some layer's factor is above 0 */
-    double exclusivity, norm; /* of the last update: see dnx_net_update_begin */
-    float clip;       /* factor that clip_norm gave the last update's gradients */
 } dnx_net;
 
 /* How a network is built; 0 is the default of every member. */

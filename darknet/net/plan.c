@@ -52,25 +52,25 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
     dnx_loc at = {net->file, 0};
     size_t *pos = calloc((size_t)net->n, sizeof *pos);
     int *death = calloc((size_t)net->n, sizeof *death);
-    net->momentum_at = calloc((size_t)net->n + 1, sizeof *net->momentum_at);
-    if (!pos || !death || !net->momentum_at) goto no_memory;
-    net->output_floats = plan(net, true, pos, death);
-    net->scratch_floats = (net->scratch_floats + 16) & ~(size_t)15;
-    size_t lanes = (size_t)net->lanes;
-    net->result = dnx_alloc(dnx_size(net->nodes[net->n - 1].out) * (size_t)net->batch);
-    net->outputs = dnx_alloc(lanes * net->output_floats);
-    net->scratch = dnx_alloc(lanes * net->scratch_floats);
-    if (!net->outputs || !net->scratch || !net->result) goto no_memory;
+    net->sgd.momentum_at = calloc((size_t)net->n + 1, sizeof *net->sgd.momentum_at);
+    if (!pos || !death || !net->sgd.momentum_at) goto no_memory;
+    net->plan.output_floats = plan(net, true, pos, death);
+    net->plan.scratch_floats = (net->plan.scratch_floats + 16) & ~(size_t)15;
+    size_t lanes = (size_t)net->plan.lanes;
+    net->plan.result = dnx_alloc(dnx_size(net->nodes[net->n - 1].out) * (size_t)net->batch);
+    net->plan.outputs = dnx_alloc(lanes * net->plan.output_floats);
+    net->plan.scratch = dnx_alloc(lanes * net->plan.scratch_floats);
+    if (!net->plan.outputs || !net->plan.scratch || !net->plan.result) goto no_memory;
     for (int i = 0; i < net->n; i++)
-        if (!net->links[i].deferred) net->links[i].y = net->outputs + pos[root(net, i)];
+        if (!net->links[i].deferred) net->links[i].y = net->plan.outputs + pos[root(net, i)];
     if (net->trains) {
-        net->delta_floats = plan(net, false, pos, death);
-        net->deltas = dnx_alloc(net->delta_floats);
+        net->plan.delta_floats = plan(net, false, pos, death);
+        net->plan.deltas = dnx_alloc(net->plan.delta_floats);
         for (int i = 0; i < net->n; i++)
-            net->momentum_at[i + 1] = net->momentum_at[i] + dnx_net_count(net, i);
-        net->momentum = dnx_alloc(net->momentum_at[net->n] + 1);
-        if (!net->deltas || !net->momentum) goto no_memory;
-        for (int i = 0; i < net->n; i++) net->links[i].dy = net->deltas + pos[root(net, i)];
+            net->sgd.momentum_at[i + 1] = net->sgd.momentum_at[i] + dnx_net_count(net, i);
+        net->sgd.momentum = dnx_alloc(net->sgd.momentum_at[net->n] + 1);
+        if (!net->plan.deltas || !net->sgd.momentum) goto no_memory;
+        for (int i = 0; i < net->n; i++) net->links[i].dy = net->plan.deltas + pos[root(net, i)];
     }
     free(pos);
     free(death);

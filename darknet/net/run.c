@@ -14,18 +14,21 @@ static int root_of(const dnx_net *net, int i) {
 static dnx_pass pass_of(dnx_net *net, int lane, int i, const float *x, int batch,
                         const float *truth) {
     const dnx_node *n = &net->nodes[i];
-    size_t at = (size_t)lane * net->output_floats;
-    dnx_pass p = {.batch = batch, .y = net->links[i].y + at,
-                  .scratch = net->scratch + (size_t)lane * net->scratch_floats, .truth = truth,
+    size_t at = (size_t)lane * net->plan.output_floats;
+    dnx_pass p = {.batch = batch,
+                  .y = net->links[i].y + at,
+                  .scratch = net->plan.scratch + (size_t)lane * net->plan.scratch_floats,
+                  .truth = truth,
                   .target = net->links[i].target,
-                  .seen = net->seen, .update = net->seen / (uint64_t)net->o.batch};
+                  .seen = net->seen,
+                  .update = net->seen / (uint64_t)net->o.batch};
     for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->links[n->from[k]].y + at;
     return p;
 }
 
 static dnx_fused fused_of(const dnx_net *net, int lane, int i) {
     const dnx_node *n = &net->nodes[i];
-    size_t at = (size_t)lane * net->output_floats;
+    size_t at = (size_t)lane * net->plan.output_floats;
     int before = n->n_in > 0 ? n->from[0] : -1, residual = net->links[i].residual_of;
     return (dnx_fused){.residual = residual < 0 ? NULL : net->links[residual].y + at,
                        .deferred = before < 0 ? NULL : net->links[before].deferred};
@@ -106,7 +109,7 @@ static void copy(const job *j, int lane, int layer, int first, int count) {
     for (int k = 0; k < j->n_taps; k++)
         if (j->taps[k].layer == layer)
             memcpy(j->taps[k].out + (size_t)first * size,
-                   net->links[layer].y + (size_t)lane * net->output_floats,
+                   net->links[layer].y + (size_t)lane * net->plan.output_floats,
                    sizeof(float) * size * (size_t)count);
 }
 
@@ -114,7 +117,7 @@ static void copy(const job *j, int lane, int layer, int first, int count) {
 static void run_chunk(void *arg, int lane, long c) {
     job *j = arg;
     dnx_net *net = j->net;
-    double *laps = net->laps ? net->laps + (size_t)lane * (size_t)net->n : NULL;
+    double *laps = net->plan.laps ? net->plan.laps + (size_t)lane * (size_t)net->n : NULL;
     int b = (int)c * net->chunk, count = j->batch - b < net->chunk ? j->batch - b : net->chunk;
     const float *x = j->x + (size_t)b * dnx_size(net->in);
     for (int i = 0; i <= j->last; i++) {
@@ -127,7 +130,7 @@ static void run_chunk(void *arg, int lane, long c) {
 
 void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *taps, int n) {
     job j = {.net = net, .x = x, .batch = batch, .taps = taps, .n_taps = n};
-    bool fits = net->lanes > 1;
+    bool fits = net->plan.lanes > 1;
     for (int k = 0; k < n; k++)
         if (taps[k].layer > j.last) j.last = taps[k].layer;
     for (int i = 0; i <= j.last; i++) fits = fits && net->nodes[i].type->is_reentrant;
@@ -143,8 +146,8 @@ void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out) 
 }
 
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch) {
-    dnx_net_run(net, x, batch, net->n - 1, net->result);
-    return net->result;
+    dnx_net_run(net, x, batch, net->n - 1, net->plan.result);
+    return net->plan.result;
 }
 
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err) {
@@ -182,6 +185,6 @@ size_t dnx_net_count(dnx_net *net, int i) {
 }
 
 size_t dnx_net_memory(const dnx_net *net) {
-    size_t of_lane = net->output_floats + net->scratch_floats;
-    return sizeof(float) * ((size_t)net->lanes * of_lane + net->delta_floats);
+    size_t of_lane = net->plan.output_floats + net->plan.scratch_floats;
+    return sizeof(float) * ((size_t)net->plan.lanes * of_lane + net->plan.delta_floats);
 }

@@ -22,7 +22,7 @@ static header describe(dnx_net *net) {
     header h = {.version = VERSION, .seen = net->seen, .net = 0xcbf29ce484222325u};
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(h.magic, magic, sizeof magic);
-    h.momentum = net->momentum_at[net->n];
+    h.momentum = net->sgd.momentum_at[net->n];
     for (int i = 0; i < net->n; i++) {
         const char *type = net->nodes[i].type->name;
         h.net = dnx_hash(h.net, type, strlen(type) + 1);
@@ -58,7 +58,7 @@ dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dn
         for (int i = 0; i < net->n; i++)
             for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
                 put(&f, list[k].value, sizeof(float) * list[k].count, &sum);
-        put(&f, net->momentum, sizeof(float) * h.momentum, &sum);
+        put(&f, net->sgd.momentum, sizeof(float) * h.momentum, &sum);
         dnx_outfile_put(&f, &sum, sizeof sum);
         st = dnx_outfile_commit(&f, err);
     }
@@ -116,7 +116,7 @@ dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, d
             memcpy(list[k].value, from, sizeof(float) * list[k].count);
             from += list[k].count;
         }
-    memcpy(net->momentum, from, sizeof(float) * net->momentum_at[net->n]);
+    memcpy(net->sgd.momentum, from, sizeof(float) * net->sgd.momentum_at[net->n]);
     net->seen = s->seen;
     return dnx_net_prepare(net, err);
 }

@@ -12,15 +12,16 @@
 void dnx_net_update_begin(dnx_net *net, int batch) {
     dnx_param list[DNX_MAX_PARAMS];
     double sum = 0;
-    net->exclusivity = 0;
-    net->clip = 1;
+    net->sgd.exclusivity = 0;
+    net->sgd.clip = 1;
     if (net->o.clip_norm <= 0) return;
     for (int i = net->first_trained; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
             if (list[k].is_trained && list[k].grad)
                 sum += dnx_kernels()->dot(list[k].grad, list[k].grad, list[k].count);
-    net->norm = sqrt(sum) / batch;
-    if (net->norm > (double)net->o.clip_norm) net->clip = (float)(net->o.clip_norm / net->norm);
+    net->sgd.norm = sqrt(sum) / batch;
+    if (net->sgd.norm > (double)net->o.clip_norm)
+        net->sgd.clip = (float)(net->o.clip_norm / net->sgd.norm);
 }
 
 /* Weight exclusivity of M filters w_i of D weights, by position p (EC-KD, Wang et al. 2020; the
@@ -78,13 +79,14 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
     const dnx_link *l = &net->links[i];
     if (i < net->first_trained) return;
     int n = dnx_net_params(net, i, list);
-    float *v = net->momentum + net->momentum_at[i];
+    float *v = net->sgd.momentum + net->sgd.momentum_at[i];
     float lr = rate * l->rate / (float)batch;
     for (int k = 0; k < n; k++) {
         if (!list[k].is_trained || !list[k].grad) continue;
-        for (size_t j = 0; net->clip < 1 && j < list[k].count; j++) list[k].grad[j] *= net->clip;
+        for (size_t j = 0; net->sgd.clip < 1 && j < list[k].count; j++)
+            list[k].grad[j] *= net->sgd.clip;
         if (l->exclusivity > 0 && list[k].filters > 1)
-            net->exclusivity += exclude(&list[k], (double)l->exclusivity * batch);
+            net->sgd.exclusivity += exclude(&list[k], (double)l->exclusivity * batch);
         descent d = {list[k].value, list[k].grad, v, list[k].count, lr, momentum,
                      decay * l->decay * list[k].decay * (float)batch, net->o.nesterov != 0};
         if (list[k].count < SMALL) descend(&d, 0, 1);

@@ -115,8 +115,8 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
     l.epoch = (double)net->seen / (double)j->data->n;
     l.speed = net->o.batch / took;
     l.wait /= took;
-    l.exclusivity = net->has_exclusivity ? net->exclusivity : NAN;
-    l.gradient = net->o.clip_norm > 0 ? net->norm : NAN;
+    l.exclusivity = net->sgd.has_exclusivity ? net->sgd.exclusivity : NAN;
+    l.gradient = net->o.clip_norm > 0 ? net->sgd.norm : NAN;
     l.rate = (double)dnx_host_rate(j->host);
     if (is_verified(j)) verify(j, &l.lfw);
     tell(j, &l);

@@ -69,8 +69,8 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
     dnx_status st = check_options(net, err);
     if (!st) st = check_steps(net, err);
     if (st) return st;
-    if (net->notes.twice) /* libdarknet takes the first, the writer may mean the other */
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){0}, "%s", net->notes.twice);
+    if (net->origin.notes.twice) /* libdarknet takes the first, the writer may mean the other */
+        return dnx_fail(err, DNX_EOPTION, (dnx_loc){0}, "%s", net->origin.notes.twice);
     if (!last->type->is_loss)
         return dnx_fail(err, DNX_ESHAPE, last->loc,
                         "[%s] is the last layer: a network that trains must end in a loss",

@@ -48,18 +48,18 @@ static void test_bits(int threads, int batch) {
     dnx_net *one = ready(text, B, 1), *all = ready(text, batch, threads);
     float *x = images(one);
     size_t D = dnx_size(one->nodes[one->n - 1].out);
-    check(one->lanes == 1 && all->lanes == (batch >= threads ? threads : 1),
-          "%d threads, batch %d: %d lanes", threads, batch, all->lanes);
+    check(one->plan.lanes == 1 && all->plan.lanes == (batch >= threads ? threads : 1),
+          "%d threads, batch %d: %d lanes", threads, batch, all->plan.lanes);
     for (int count = 1; count <= batch; count += 3) {
         const float *want = dnx_net_predict(one, x, count), *got = dnx_net_predict(all, x, count);
         check(!memcmp(want, got, sizeof *got * D * (size_t)count),
               "%d threads, %d images: other bits than one thread's", threads, count);
     }
     double laps[3 * 32] = {0}, sum = 0;
-    if (all->lanes == 3) all->laps = laps;
+    if (all->plan.lanes == 3) all->plan.laps = laps;
     dnx_net_predict(all, x, batch);
     for (int i = 0; i < 3 * 32; i++) sum += laps[i];
-    check((sum > 0) == (all->lanes == 3), "the layers took %g s", sum);
+    check((sum > 0) == (all->plan.lanes == 3), "the layers took %g s", sum);
     dnx_free(x);
     dnx_net_free(one);
     dnx_net_free(all);
@@ -107,7 +107,7 @@ static void test_taps(void) {
 static void test_loss(void) {
     dnx_net *one = ready(last_is_loss, B, 1), *all = ready(last_is_loss, B, 2);
     float *x = images(one), a[B * 8], b[B * 8];
-    check(all->lanes == 2, "%d lanes", all->lanes);
+    check(all->plan.lanes == 2, "%d lanes", all->plan.lanes);
     for (int last = 1; last < 3; last++) {
         size_t n = dnx_size(one->nodes[last].out) * B;
         memset(a, 0, sizeof a);

@@ -40,7 +40,7 @@ static void check_exclusivity(void) {
                              list[k].count / (size_t)net->nodes[i].out.c, grad);
     dnx_net_update_begin(net, 4);
     for (int i = 0; i < net->n; i++) {
-        const float *v = net->momentum + net->momentum_at[i];
+        const float *v = net->sgd.momentum + net->sgd.momentum_at[i];
         double worst = 0, largest = 1e-30;
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
             bool has = lambda[i] > 0 && !strcmp(list[k].name, "weights");
@@ -57,8 +57,8 @@ static void check_exclusivity(void) {
         check(worst <= 1e-6 * largest, "layer %d's gradient is wrong by %g of %g", i, worst,
               largest);
     }
-    check(fabs(net->exclusivity - sum) <= 1e-6 * sum && sum > 1, "exclusivity %.9g, not %.9g",
-          net->exclusivity, sum);
+    check(fabs(net->sgd.exclusivity - sum) <= 1e-6 * sum && sum > 1, "exclusivity %.9g, not %.9g",
+          net->sgd.exclusivity, sum);
     dnx_net_free(net);
     /* Equal magnitudes: E = |W|^2, lambda pulls like a decay of 2 lambda, whatever the width. */
     for (int filters = 2; filters <= 64; filters *= 32) {
@@ -71,8 +71,8 @@ static void check_exclusivity(void) {
         for (size_t j = 0; j < list[k].count; j++) list[k].value[j] = j & 1 ? -.5f : .5f;
         dnx_net_update_begin(net, 3);
         dnx_net_update_layer(net, 0, 3, .1f, 0, 0);
-        check(fabs(net->exclusivity - .25 * 8 * filters) < 1e-5, "equal magnitudes: %g",
-              net->exclusivity);
+        check(fabs(net->sgd.exclusivity - .25 * 8 * filters) < 1e-5, "equal magnitudes: %g",
+              net->sgd.exclusivity);
         check(fabs((double)list[k].value[1] + .5 * (1 - .1 * 2 * .25)) < 1e-6,
               "not like weight decay: %g", (double)list[k].value[1]);
         dnx_net_free(net);
@@ -97,9 +97,9 @@ static void check_clipping(void) {
                 }
         double norm = sqrt(sum) / 2, clip = c ? 1 : .5 / norm;
         dnx_net_update_begin(net, 2);
-        check(fabs(net->norm - norm) < 1e-6 * norm, "norm %g, not %g", net->norm, norm);
+        check(fabs(net->sgd.norm - norm) < 1e-6 * norm, "norm %g, not %g", net->sgd.norm, norm);
         for (int i = 0; i < net->n; i++) dnx_net_update_layer(net, i, 2, 0, 0, 0);
-        const float *v = net->momentum;
+        const float *v = net->sgd.momentum;
         double worst = 0;
         for (int i = 0; i < net->n; i++)
             for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/inputs.h"
 #include "lib/check.h"
 
 #define LLVMFuzzerTestOneInput fuzz_cfg
