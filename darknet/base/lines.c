@@ -13,6 +13,9 @@
 
 enum { LINE_MOST = 1 << 20 };
 static const char blanks[] = " \t\v\f\r\n";
+static void (*tell_mark)(const char *file, const char *mark);
+
+void dnx_lines_tell_marks(void (*tell)(const char *file, const char *mark)) { tell_mark = tell; }
 
 static dnx_status no_memory(const char *file, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory for this file");
@@ -102,11 +105,14 @@ static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
 static dnx_status take(dnx_lines *l, char *text, size_t len, const char *file, const char *what,
                        dnx_err *err) {
     *l = (dnx_lines){.file = file, .text = text, .len = len};
-    dnx_status st = DNX_OK;
-    if (len >= 2 && !memcmp(text, "\xff\xfe", 2)) st = decode(l, false, err);
-    else if (len >= 2 && !memcmp(text, "\xfe\xff", 2)) st = decode(l, true, err);
+    const bool is_little = len >= 2 && !memcmp(text, "\xff\xfe", 2);
+    const bool is_big = len >= 2 && !memcmp(text, "\xfe\xff", 2);
+    const bool is_utf8 = len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3);
+    dnx_status st = is_little || is_big ? decode(l, is_big, err) : DNX_OK;
     if (!st) st = unify(l, what, err);
     if (st) dnx_lines_free(l);
+    else if (tell_mark && (is_little || is_big || is_utf8))
+        tell_mark(file, is_utf8 ? "byte order mark" : "byte order mark of UTF-16");
     return st;
 }
 

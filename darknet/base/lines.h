@@ -30,6 +30,9 @@ dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size
 dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);
+/* Calls tell() for each text that begins with a byte order mark: editors hide it, and other
+ * programs may stumble on it. NULL, as at the start: nobody is told. */
+void dnx_lines_tell_marks(void (*tell)(const char *file, const char *mark));
 
 /* The next line that is neither empty nor starts with one of the characters of `comments`, white
  * space cut off both ends; NULL at the end. The line may be changed. */

@@ -25,7 +25,7 @@ static const dnx_arg table[] = {
     DNX_ARG_TEXT(args, from_cfg, "-from-cfg", "FILE",
                  "the cfg of these weights: -from-backbone then takes layers by name and order"),
     DNX_ARG_FLAG(args, resume, "-resume", "go on where the last run of that name stopped"),
-    DNX_ARG_FLAG(args, force, "-force", 
+    DNX_ARG_FLAG(args, force, "-force",
                  "replace another run of that name; with -resume: go on although inputs differ"),
     DNX_ARG_TEXT(args, name, "-name", "NAME",
                  "call the files NAME.weights and so on; default the name of the cfg"),
@@ -171,4 +171,5 @@ const dnx_verb dnx_classifier_train = {
     "A data file has lines key=value: train= names a folder with a folder for each class, a list "
     "of images, or a .rec file; classes= their number; backup= the folder of the results. A run "
     "leaves NAME.weights, NAME.state (for -resume), NAME.csv (the log) and, with -pairs, "
-    "NAME-best.weights."};
+    "NAME-best.weights. A finished run of that name is kept, as NAME.old-1.weights and so on; an "
+    "unfinished one is not replaced without -force."};

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/lines.h"
 #include "cmd/cmd.h"
 #include "host/layers.h"
 #include "net/opts.h"
@@ -156,8 +157,18 @@ static void keep_descriptors(void) {
         if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd ? O_RDONLY : O_WRONLY);
 }
 
+/* Once for a file that is read twice in a row. */
+static void show_mark(const char *file, const char *mark) {
+    static char *last;
+    if (last && !strcmp(last, file)) return;
+    free(last);
+    last = strdup(file);
+    fprintf(stderr, "%s: begins with a %s; read as text without it\n", file, mark);
+}
+
 int main(int argc, char **argv) {
     keep_descriptors();
+    dnx_lines_tell_marks(show_mark);
     if (!isatty(STDOUT_FILENO)) setvbuf(stdout, NULL, _IOLBF, 0); /* who follows a log sees lines */
     bool wants_help = argc > 1 && !strcmp(argv[1], "help");
     int status = wants_help ? help_of(argc - 2, argv + 2) : dispatch(argc, argv);

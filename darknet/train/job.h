@@ -17,7 +17,8 @@ struct dnx_train_job {
     dnx_host *host;
     dnx_batches *feed;
     dnx_lock *lock;
-    char *weights, *state, *best, *score, *names, *run; /* paths: see name_files() */
+    char *base; /* FOLDER/NAME, with which the paths of the run's files begin: see name_files() */
+    char *weights, *state, *best, *score, *names, *run;
     dnx_log log;
     uint64_t batch, last, first; /* updates done; to do; done when this process began */
     uint64_t saved_batch;        /* of the last checkpoint; UINT64_MAX: this process made none */
@@ -28,6 +29,7 @@ struct dnx_train_job {
     dnx_record inputs;           /* what the numbers depend on */
     char *inputs_text;
     bool replaces;               /* the files of another run of that name, by -force */
+    bool keeps_old;              /* gives another run's files other names before it writes */
 
     dnx_verify *pairs;
     dnx_net *eval; /* the same network, predicting: what pairs are verified with */
@@ -61,12 +63,24 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
  * DNX_EOPTION: nothing is left to train. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
 /* Names the files of the run, takes the lock on them, and finds out whether they can be written.
- * DNX_EOPTION: those of another run are there, and neither -resume nor -force; DNX_EIO: another
+ * DNX_EOPTION: those of a run are there that is not finished, or is the same as this, and neither
+ * -resume nor -force; DNX_EIO: another
  * process holds the lock, or they cannot be written. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
 /* Goes on from the checkpoint. DNX_EOPTION: other inputs than its own, or nothing is left to train;
  * DNX_EWEIGHTS, DNX_EIO: the checkpoint. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
+
+/* ---- aside.c ---- */
+
+typedef enum { DNX_EARLIER_UNFINISHED, DNX_EARLIER_SAME, DNX_EARLIER_OTHER } dnx_earlier;
+
+/* What the files of this name are of: a run that is not done, or nobody knows of; a finished one
+ * that this would repeat, with the same inputs, start, pairs and batches; another finished one. */
+dnx_earlier dnx_train_earlier(const dnx_train_job *j);
+/* Renames them all to NAME.old-N.*, N the first number that is free, and notes it. DNX_EIO: not all
+ * of them could be renamed; the next call does the rest. DNX_EMEM. */
+dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
 
 /* ---- inputs.c ---- */
 
@@ -100,6 +114,7 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 
 /* ---- run_file.c ---- */
 
+#define DNX_BEST_ON "%s, on which it was chosen" /* "best on" in NAME.run, of -pairs */
 /* Writes NAME.run; state: "running", "done", "stopped" or "failed: WHY". */
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
 /* Reads from it when the run began and how long it has trained, for -resume. */

@@ -109,6 +109,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
     if (net->o.subdivisions > 1) dnx_train_keep(j);
     dnx_status st = train_parts(j, &l, err);
     if (st && net->o.subdivisions > 1) dnx_train_put_back(j);
+    if (!st && j->keeps_old) st = dnx_train_set_aside(j, err);
     if (st) return st;
     const double took = dnx_now() - start;
     j->batch++;

@@ -161,8 +161,8 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     if (!st && a->weights) st = dnx_train_start(j, err);
     if (!st && !a->resume) st = dnx_train_find_place(j, err);
     if (!st && a->pairs) st = dnx_verify_open(a->pairs, a->faces, &j->pairs, err);
-    if (!st) st = dnx_train_take_files(j, err);
     if (!st) st = dnx_train_list_inputs(j, err);
+    if (!st) st = dnx_train_take_files(j, err);
     if (!st && a->resume) st = dnx_train_resume(j, err);
     if (!st) st = dnx_host_open(net, &j->host, err);
     if (!st && j->pairs) st = dnx_verify_check(j->pairs, j->eval, err);
@@ -194,6 +194,7 @@ void dnx_train_close(dnx_train_job *j) {
     free(j->inputs_text);
     free(j->losses);
     dnx_free(j->statistics);
+    free(j->base);
     free(j->weights);
     free(j->state);
     free(j->best);

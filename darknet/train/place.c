@@ -9,12 +9,10 @@
 #include "net/state.h"
 #include "train/job.h"
 
-/* folder/name and end, with len bytes of name; free() it. */
-static char *join(const char *folder, const char *name, int len, const char *end) {
-    size_t size = strlen(folder) + (size_t)len + strlen(end) + 2;
-    char *path = malloc(size);
-    if (path) snprintf(path, size, "%s/%.*s%s", folder, len, name, end);
-    return path;
+/* free() it; NULL: no memory. */
+static char *with_end(const dnx_train_job *j, const char *end) {
+    char *path;
+    return j->base && asprintf(&path, "%s%s", j->base, end) >= 0 ? path : NULL;
 }
 
 /* FOLDER/NAME.weights and so on, and the lock on them: FOLDER is -out or backup= of the .data file,
@@ -27,15 +25,16 @@ static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     if (a->name) len = (int)strlen(name = a->name);
     dnx_status st = dnx_folder_make(folder, err);
     if (st) return st;
-    j->weights = join(folder, name, len, ".weights");
-    j->best = join(folder, name, len, "-best.weights");
-    j->score = join(folder, name, len, "-best.txt");
-    j->state = join(folder, name, len, ".state");
-    j->names = join(folder, name, len, ".names");
-    j->run = join(folder, name, len, ".run");
-    j->log.path = join(folder, name, len, ".csv");
+    if (asprintf(&j->base, "%s/%.*s", folder, len, name) < 0) j->base = NULL;
+    j->weights = with_end(j, ".weights");
+    j->best = with_end(j, "-best.weights");
+    j->score = with_end(j, "-best.txt");
+    j->state = with_end(j, ".state");
+    j->names = with_end(j, ".names");
+    j->run = with_end(j, ".run");
+    j->log.path = with_end(j, ".csv");
     j->log.fd = -1;
-    char *lock = join(folder, name, len, ".lock");
+    char *lock = with_end(j, ".lock");
     if (!lock || !j->weights || !j->best || !j->score || !j->state || !j->names || !j->run ||
         !j->log.path)
         st = dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
@@ -44,20 +43,32 @@ static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
+/* What becomes of the files of an earlier run, of which `file` is one. */
+static dnx_status find_earlier(dnx_train_job *j, const char *file, dnx_err *err) {
+    dnx_loc at = {file, 0};
+    const dnx_earlier earlier = j->a->force ? DNX_EARLIER_OTHER : dnx_train_earlier(j);
+    j->replaces = j->a->force;
+    j->keeps_old = !j->a->force;
+    if (earlier == DNX_EARLIER_OTHER) return DNX_OK;
+    return earlier == DNX_EARLIER_SAME
+               ? dnx_fail(err, DNX_EOPTION, at,
+                          "this very run is done: -name or -out makes another one, -force trains "
+                          "it again in its place")
+               : dnx_fail(err, DNX_EOPTION, at,
+                          "a run of this name is there: -resume goes on with it, -name or -out "
+                          "makes another one, -force replaces it");
+}
+
 /* Refuses to replace another run; finds out now whether the files can be written. */
 static dnx_status try_files(dnx_train_job *j, dnx_err *err) {
-    const char *const results[] = {j->state, j->weights, j->best};
-    for (size_t i = 0; !j->a->resume && i < 3; i++) {
-        if (access(results[i], F_OK)) continue;
-        j->replaces = true;
-        if (!j->a->force)
-            return dnx_fail(err, DNX_EOPTION, (dnx_loc){results[i], 0},
-                            "a run of this name is there: -resume goes on with it, -name or -out "
-                            "makes another one, -force replaces it");
-    }
-    dnx_status st = dnx_outfile_try(j->state, err);
-    if (!st) st = dnx_outfile_try(j->weights, err);
-    if (!st && j->pairs) st = dnx_outfile_try(j->best, err);
+    const char *const results[] = {j->state, j->weights, j->best, j->run};
+    dnx_status st = DNX_OK;
+    int i = 0;
+    while (i < 4 && access(results[i], F_OK)) i++;
+    if (i < 4 && !j->a->resume) st = find_earlier(j, results[i], err);
+    if (!st && !j->keeps_old) st = dnx_outfile_try(j->state, err);
+    if (!st && !j->keeps_old) st = dnx_outfile_try(j->weights, err);
+    if (!st && !j->keeps_old && j->pairs) st = dnx_outfile_try(j->best, err);
     return st ? st : dnx_outfile_try(j->run, err);
 }
 

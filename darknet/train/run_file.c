@@ -46,7 +46,7 @@ static void put_results(const dnx_train_job *j, dnx_record *r) {
     put_number(r, "verified", "%.5f", j->lfw);
     put_number(r, "best", "%.5f", j->best_lfw < 0 ? NAN : j->best_lfw);
     dnx_record_put(r, "best at batch", "%" PRIu64, j->best_batch);
-    dnx_record_put(r, "best on", "%s, on which it was chosen", j->a->pairs);
+    dnx_record_put(r, "best on", DNX_BEST_ON, j->a->pairs);
 }
 
 static void put_paths(const dnx_train_job *j, dnx_record *r) {

@@ -1,7 +1,7 @@
 /* train.h - trains a network on images. Nothing here prints: what there is to tell goes to
  * dnx_train_events. Parts: what a run opens (open.c), where it stands (place.c), its inputs and
  * whether they are those of the run that it continues (inputs.c, record.c), its files
- * (checkpoint.c, best.c, run_file.c, log.c), the loop (loop.c). */
+ * (checkpoint.c, best.c, aside.c, run_file.c, log.c), the loop (loop.c). */
 #ifndef DNX_TRAIN_H
 #define DNX_TRAIN_H
 #include "net/net.h"

@@ -75,6 +75,38 @@ def encodings():
         trains(12, text=data)
 
 
+def marks_are_told():
+    """A byte order mark is named once, on stderr, with its file: of lists, labels, .data, cfg."""
+    text = read("list")
+    write("told.list", BOM + text)
+    write("told.utf16", text.decode().encode("utf-16"))
+    write("told.labels", BOM + b"/0/\n/1/\n/2/\n")
+    write("plain", read("paths")[3:])
+    write("told.cfg", BOM + CFG.encode())
+    for options, files in (({"train": "told.list"}, ["told.list: begins with a byte order mark"]),
+                           ({"train": "told.utf16"},
+                            ["told.utf16: begins with a byte order mark of UTF-16"]),
+                           ({"train": "plain", "labels": "told.labels"},
+                            ["told.labels: begins with a byte order mark"])):
+        done = trains(12, **options)
+        said = [f"{line}; read as text without it" for line in files]
+        expect([line for line in done.stderr.splitlines() if "byte order" in line] == said,
+               f"{options}: {done.stderr}")
+    expect_end(darknet("check", "told.cfg"), 0,
+               "told.cfg: begins with a byte order mark; read as text without it\n")
+    expect_end(darknet("embed", "bare.cfg", "bare.weights", "told.list", "told.dnxe"), 0,
+               "told.list: begins with a byte order mark; read as text without it\n")
+
+
+def told_before_the_folder_is_looked_at():
+    """A run that is refused for its folder has told of its inputs first."""
+    write("mine.data", "classes=3\ntrain=told.list\nbackup=mine\n")
+    write("mine/net.weights", "not a run of training")
+    done = darknet("classifier", "train", "mine.data", "net.cfg")
+    expect_end(done, 1, "told.list: begins with a byte order mark; read as text without it\n",
+               "mine/net.weights: a run of this name is there")
+
+
 def mxnet_lists():
     text = [line.split() for line in read("list").decode().splitlines()]
     for name, form in (("lst", "1\t{}\t{}"), ("box", "1\t{}\t{}\t1\t2\t7.5\t8"),
@@ -179,6 +211,6 @@ def valid_needs_classes():
                "twice:2: faces/0/0.png: has class 1, but class 0 on line 1")
 
 
-attempt_all(start, encodings, mxnet_lists, record_folder, identity_folders, one_rule_for_paths,
-            single_images, valid_needs_classes)
+attempt_all(start, encodings, marks_are_told, told_before_the_folder_is_looked_at, mxnet_lists,
+            record_folder, identity_folders, one_rule_for_paths, single_images, valid_needs_classes)
 summary()

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from common import (attempt_all, column, darknet, expect, expect_end, needed, read, summary, write)
-from small_run import CFG, NAMES, data, make_inputs, refuses, start, train
+from small_run import CFG, NAMES, data, faults, make_inputs, refuses, start, train
 
 with needed():
     import numpy as np
@@ -130,8 +130,17 @@ def files_of(name):
 def no_run_is_replaced():
     shutil.copytree("a", "kept")
     file, before = data("faces", "kept"), files_of("kept")
-    refuses(file, "kept/net.state: a run of this name is there: -resume goes on with it, -name or "
-            "-out makes another one, -force replaces it", args=SHORT)
+    refuses(file, "kept/net.state: this very run is done: -name or -out makes another one, -force "
+            "trains it again in its place", args=SHORT)
+    refuses(file, "this very run is done", args=("-batches", "20", "-threads", "2"))
+    expect(files_of("kept") == before, "files changed")
+    unfinished = before["net.run"].replace(b"state=done", b"state=stopped")
+    for record in (unfinished, None):
+        write("kept/net.run", record) if record else os.remove("kept/net.run")
+        for args in (SHORT, ("-batches", "30"), ("-seed", "9", *SHORT)):
+            refuses(file, "kept/net.state: a run of this name is there: -resume goes on with it, "
+                    "-name or -out makes another one, -force replaces it", args=args)
+    write("kept/net.run", before["net.run"])
     expect(files_of("kept") == before, "files changed")
     expect_end(train(file, "-name", "second", "-seed", "9", *SHORT))
     expect_end(train(file, "-out", "third", "-seed", "9", *SHORT))
@@ -142,6 +151,58 @@ def no_run_is_replaced():
     expect(read("kept/net.weights") == read("third/net.weights"), "-force")
     expect(len(column("kept/net.csv", "batch")) == 20, "lines of the log")
     expect(not os.path.exists("kept/net-best.weights"), "the other run's best is still there")
+
+
+def finished_runs_make_room():
+    """Another experiment of the name: other inputs, weights, pairs or batches. The finished run is
+    kept whole, under a number that is free."""
+    shutil.copytree("a", "room")
+    file, first = data("faces", "room"), files_of("room")
+    write("room/net-best.weights", "best")
+    write("room/net-best.txt", "score")
+    write("room/net.old-1.run", "another's")
+    first.update({"net-best.weights": b"best", "net-best.txt": b"score"})
+    kept = {}
+    for number, args in ((2, ("-seed", "9", *SHORT)), (3, SHORT), (4, ("-batches", "21")),
+                         (5, ("room/net.weights", "-clear", *SHORT))):
+        done = train(file, *args)
+        expect_end(done, 0, f"room/net.*: the finished run of this name is kept as "
+                   f"room/net.old-{number}.*\n")
+        kept.update({k.replace("net", f"net.old-{number}", 1): v for k, v in first.items()})
+        now = files_of("room")
+        expect({k: v for k, v in now.items() if k in kept} == kept, f"{args}: not all is kept")
+        first = {k: v for k, v in now.items() if ".old-" not in k}
+        expect(len(column("room/net.csv", "batch")) == (21 if number == 4 else 20), "the log")
+    expect(read("room/net.old-4.weights") != read("room/net.weights"), "trained from the weights")
+    names = [line.split()[0] for line in darknet("runs", "room").stdout.splitlines()[1:]]
+    expect(sorted(names) == ["room/net"] + [f"room/net.old-{i}" for i in range(2, 6)], f"{names}")
+
+
+def making_room_is_cut_short():
+    """Killed between any two renames: the next start keeps the rest under the same number."""
+    ends = (".state", ".weights", "-best.weights", "-best.txt", ".names", ".csv", ".run")
+    for cut in range(len(ends)):
+        shutil.rmtree("cut", ignore_errors=True)
+        shutil.copytree("a", "cut")
+        write("cut/net-best.weights", "best")
+        write("cut/net-best.txt", "score")
+        before = files_of("cut")
+        for end in ends[:cut]:
+            os.rename(f"cut/net{end}", f"cut/net.old-1{end}")
+        expect_end(train(data("faces", "cut"), "-seed", "9", *SHORT), 0, "kept as cut/net.old-1.*")
+        now = files_of("cut")
+        for end in ends:
+            expect(now.get(f"net.old-1{end}") == before[f"net{end}"], f"{cut}: {end} is lost")
+        expect(not [k for k in now if "old-2" in k], f"{cut}: {sorted(now)}")
+
+
+def a_signal_before_the_first_update_renames_nothing():
+    shutil.copytree("a", "early")
+    before = files_of("early")
+    done = train(data("faces", "early"), "-seed", "9", *SHORT,
+                 env=faults("faces/", 1, 1, -signal.SIGTERM))
+    expect_end(done, 1)
+    expect(files_of("early") == before, f"{sorted(files_of('early'))}")
 
 
 def nothing_left():
@@ -307,7 +368,8 @@ def killed_runs_are_told():
 
 attempt_all(make_run, every_option_counts, all_differences_are_listed, force_goes_on,
             meaning_counts_not_text, threads_are_a_remark, data_counts, teachers_count,
-            no_run_is_replaced, nothing_left, started_from_weights, one_process_at_a_time,
+            no_run_is_replaced, finished_runs_make_room, making_room_is_cut_short,
+            a_signal_before_the_first_update_renames_nothing, nothing_left, started_from_weights, one_process_at_a_time,
             best_keeps_its_score, rates_are_those_of_the_policy, accuracy_of_a_map,
             runs_are_listed, killed_runs_are_told)
 summary()

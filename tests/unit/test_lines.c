@@ -41,6 +41,21 @@ static void test_text(void) {
     READS("UTF-16, nothing", "\xff\xfe", "");
 }
 
+static char told[200];
+static void tell(const char *file, const char *mark) {
+    snprintf(told + strlen(told), sizeof told - strlen(told), "%s: %s|", file, mark);
+}
+
+static void test_marks(void) {
+    dnx_lines_tell_marks(tell);
+    READS("a mark", "\xef\xbb\xbf" "a\n\xef\xbb\xbf" "b\n", "1:a|2:b");
+    READS("UTF-16", "\xff\xfe" "a\0", "1:a");
+    READS("none", "a\n\xef\xbb\xbf" "b", "1:a|2:b");
+    dnx_lines_tell_marks(NULL);
+    READS("nobody is told", "\xef\xbb\xbf" "a", "1:a");
+    check(!strcmp(told, "x: byte order mark|x: byte order mark of UTF-16|"), "told: %s", told);
+}
+
 static void refuses(const char *text, size_t len, const char *want) {
     dnx_lines l;
     dnx_err err = {0};
@@ -154,6 +169,7 @@ static void test_numbers(void) {
 int main(void) {
     make_folder();
     test_text();
+    test_marks();
     test_refused();
     test_files();
     test_fields();

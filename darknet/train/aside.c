@@ -1,0 +1,110 @@
+/* aside.c - a finished run makes room for another of its name: NAME.weights and all beside it
+ * become NAME.old-1.weights and so on.
+ *
+ * NAME.run is renamed last. Wherever this is cut short, no file is lost, NAME.run still tells of a
+ * finished run, and the next start gives the rest of its files the same number. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "net/state.h"
+#include "train/job.h"
+
+enum { FILES = 7, MOST = 100000 };
+static const char *const ends[FILES] = {".state", ".weights", "-best.weights", "-best.txt",
+                                        ".names", ".csv", ".run"};
+
+/* ---- is it another run? ---- */
+
+static bool is_value(const dnx_record *r, const char *key, const char *value) {
+    const char *was = dnx_record_get(r, key);
+    return !strcmp(was ? was : "", value);
+}
+
+/* Of the remarks, the machine changes no run. */
+static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
+    bool *any = arg;
+    (void)was;
+    (void)is;
+    if (!is_remark || !strncmp(key, "[data] ", 7)) *any = true;
+}
+
+static bool has_other_inputs(const dnx_train_job *j) {
+    dnx_state s;
+    dnx_record was = {0};
+    bool any = dnx_state_read(j->state, &s, NULL) != DNX_OK;
+    if (!any) {
+        dnx_record_parse(&was, s.inputs);
+        if (!dnx_record_compare(&was, &j->inputs, differs, &any)) any = true;
+    }
+    dnx_record_free(&was);
+    dnx_state_free(&s);
+    return any;
+}
+
+dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
+    dnx_record r = {0};
+    size_t len;
+    char batches[24], pairs[1024] = "";
+    char *text = dnx_file_read_unnoted(j->run, DNX_MAX_FILE, &len);
+    if (text) dnx_record_parse(&r, text);
+    free(text);
+    snprintf(batches, sizeof batches, "%" PRIu64, j->last);
+    if (j->pairs) snprintf(pairs, sizeof pairs, DNX_BEST_ON, j->a->pairs);
+    const bool is_done = is_value(&r, "state", "done");
+    const bool is_same = is_value(&r, "batches", batches) && is_value(&r, "best on", pairs) &&
+                         is_value(&r, "start", j->a->weights ? j->a->weights : "");
+    dnx_record_free(&r);
+    return !is_done ? DNX_EARLIER_UNFINISHED
+           : is_same && !has_other_inputs(j) ? DNX_EARLIER_SAME : DNX_EARLIER_OTHER;
+}
+
+/* ---- renaming ---- */
+
+/* The path of file i, of the run's own name for number 0; free() it. NULL: no memory. */
+static char *name(const dnx_train_job *j, int number, int i) {
+    char *path;
+    int n = number ? asprintf(&path, "%s.old-%d%s", j->base, number, ends[i])
+                   : asprintf(&path, "%s%s", j->base, ends[i]);
+    return n < 0 ? NULL : path;
+}
+
+static bool is_there(const char *path) { return path && !access(path, F_OK); }
+
+/* Whether the files that are there can get this number: none replaces another. */
+static bool is_free(const dnx_train_job *j, int number) {
+    bool ok = true;
+    for (int i = 0; i < FILES && ok; i++) {
+        char *from = name(j, 0, i), *to = name(j, number, i);
+        ok = from && to && !(is_there(from) && is_there(to));
+        if (!strcmp(ends[i], ".run")) ok = ok && !is_there(to);
+        free(from);
+        free(to);
+    }
+    return ok;
+}
+
+dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err) {
+    int number = 1;
+    dnx_status st = DNX_OK;
+    while (number < MOST && !is_free(j, number)) number++;
+    for (int i = 0; i < FILES && !st; i++) {
+        char *from = name(j, 0, i), *to = name(j, number, i);
+        if (!from || !to) st = dnx_fail(err, DNX_EMEM, (dnx_loc){j->base, 0}, "no memory");
+        else if (is_there(from) && (number == MOST || rename(from, to)))
+            st = dnx_fail(err, DNX_EIO, (dnx_loc){from, 0}, "cannot rename to %s: %s", to,
+                          number == MOST ? "too many are there" : strerror(errno));
+        free(from);
+        free(to);
+    }
+    if (st) return st;
+    j->keeps_old = false;
+    dnx_train_note(j, DNX_TRAIN_WARNING,
+                   "%s.*: the finished run of this name is kept as %s.old-%d.*", j->base, j->base,
+                   number);
+    return DNX_OK;
+}
