@@ -79,6 +79,16 @@ def remove(path):
         os.remove(path)
 
 
+def refuse_replacing(out, force, *inputs):
+    """A result never takes the place of what it is made from, and of another file only by force."""
+    for path in inputs:
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samefile(out, path):
+                raise Failure(f"{out}: is an input of this very command")
+    if not force and os.path.isfile(out):
+        raise Failure(f"{out}: exists; --force replaces it")
+
+
 def write(path, text):
     with whole_file(path) as f:
         f.write(text)

@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+"""Brings the weights of a PyTorch network into the .weights file of one of our cfg files.
+
+    scripts/import_torch.py NET.cfg STATE.pth OUT.weights
+    scripts/import_torch.py --keys STATE.pth
+
+STATE.pth is a state dict as torch.save writes it, or a checkpoint with one in it; PyTorch itself is
+not needed. Its modules are taken in the order of the file, which is the order in which the model's
+code names them, and fill the layers of the cfg one after another:
+
+    [convolutional] [depthwise] [global_depthwise] [connected]   a Conv2d or a Linear, with
+        batch_normalize=1 then a BatchNorm, with activation=prelu then a PReLU
+    [depthwise] size=1 batch_normalize=1   also a BatchNorm alone, as before a convolution of iresnet
+    [activation] activation=prelu          a PReLU alone
+
+Each must have the very shape. A Linear behind a flattened map keeps its order: channel, row,
+column. What is left of the file (a head) is named; a layer that nothing fills is an error, but the
+losses at the end start anew in training. Where the model's code names modules in another order than it
+runs them, write their names in the right order into a file, a line each: --order FILE."""
+import argparse
+import json
+import struct
+import sys
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy")
+import numpy as np
+
+from lib import files
+from lib.processes import darknet, run
+from lib.torch_file import read_state
+from lib.torch_match import BN_EPS, Layer, match, modules_of, ordered, text_of
+
+def show_keys(path, part):
+    state = read_state(path, part)
+    width = max(map(len, state))
+    for key, tensor in state.items():
+        print(f"{key:{width}}  {text_of(tensor.shape):20}  {tensor.storage.kind}")
+
+
+def show(matched, left, others, empty, json_net, eps, out):
+    print(f"layer  {'section':18}{'floats':>10}  modules")
+    for layer, taken in matched:
+        alone = " (filters of 1)" if layer.kinds[0] == "filters" and taken[0].kind == "bn" else ""
+        print(f"{layer.number:5}  {layer.section:18}{sum(layer.counts.values()):10,}  "
+              f"{', '.join(m.name for m in taken)}{alone}")
+    for module in left + others:
+        for field, tensor in module.fields.items():
+            print(f"   not used: {module.name}{'.' * bool(module.name)}{field}, "
+                  f"{text_of(tensor.shape)}")
+    for layer in empty:
+        print(f"   not filled: {layer.where}, starts anew in training")
+    net = json_net["net"]
+    print(f"batch norm: eps {eps:g}" + (" (state dicts do not tell it: --eps)" if eps == BN_EPS else
+                                        ", carried over by the scales"))
+    print(f"input: RGB, (pixel - {net['input_mean']:g}) * {net['input_scale']:.6g}, as the cfg says: "
+          "the model in PyTorch must have had the same")
+    print(f"{out}: {sum(sum(l.counts.values()) for l, _ in matched):,} floats of "
+          f"{sum(len(m) for _, m in matched)} modules")
+
+
+def bring(cfg, state, out, part=None, order=None, eps=BN_EPS, force=False):
+    files.refuse_replacing(out, force, cfg, state)
+    told = json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
+    layers = [Layer(cfg, l) for l in told["layers"] if l["params"]]
+    modules, others = modules_of(read_state(state, part)), []
+    if order:
+        modules, others = ordered(order, modules)
+    matchable = [m for m in modules if m.kind]
+    if order and len(matchable) < len(modules):
+        raise Failure(f"{order}: {next(m.name for m in modules if not m.kind)} is no Conv2d, Linear, "
+                      "BatchNorm or PReLU")
+    others += [m for m in modules if not m.kind]
+    try:
+        matched, left, empty = match(layers, matchable)
+        numbers = [a for layer, taken in matched for a in layer.fill(taken, eps)]
+    except Failure as e:
+        raise Failure(f"{state}: {e}") from e
+    with files.whole_file(out, binary=True) as f:
+        f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
+        for a in numbers:
+            f.write(np.ascontiguousarray(a, "<f4").tobytes())
+    show(matched, left, others, empty, told, eps, out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", metavar="NET.cfg STATE.pth OUT.weights")
+    parser.add_argument("--keys", action="store_true", help="print what STATE.pth holds, and end")
+    parser.add_argument("--part", metavar="KEY", help="the dict of a checkpoint that is meant")
+    parser.add_argument("--order", metavar="FILE", help="the modules' names in the cfg's order")
+    parser.add_argument("--eps", type=float, default=BN_EPS,
+                        help="of the model's batch norms; default 0.00001, as in PyTorch")
+    parser.add_argument("--force", action="store_true", help="replace OUT.weights")
+    args = parser.parse_args()
+    if len(args.files) != (1 if args.keys else 3):
+        parser.error("--keys wants one file" if args.keys else "wants NET.cfg STATE.pth OUT.weights")
+    if not 0 <= args.eps < 1:
+        parser.error("--eps must be at least 0 and below 1")
+    if args.keys:
+        return run_main(show_keys, args.files[0], args.part)
+    return run_main(bring, *args.files, args.part, args.order, args.eps, args.force)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
