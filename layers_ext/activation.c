@@ -6,7 +6,7 @@
 #include "kernels/pool.h"
 #include "dnx.h"
 
-#define CHUNKS 32 /* pieces of a gradient sum: fixed, so that threads do not change its rounding */
+#define CHUNKS 32 /* parts of a gradient sum: fixed, so that threads do not change its rounding */
 
 typedef struct {
     int activation;
@@ -74,7 +74,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p), forward_rows);
 }
 
-/* A row is one of CHUNKS parts of all pixels. */
+/* A row here is one of CHUNKS parts of all pixels. */
 static void backward_rows(dnx_node *n, dnx_pass *p, long first, long last) {
     const state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();

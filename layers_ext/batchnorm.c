@@ -2,15 +2,15 @@
  *
  *   y = scales[c] * (x - mean[c]) / sqrt(variance[c] + 1e-5)
  *
- * x, y: B x H x W x C. Ioffe & Szegedy 2015, algorithm 1, without the shift: the host adds a bias
- * here, but neither trains it nor keeps it in the file, so that it is always 0.
+ * x, y: B x H x W x C. Ioffe & Szegedy 2015, algorithm 1, without the shift: libdarknet has a bias
+ * here, but it neither trains nor saves it, so the bias is always 0.
  * File: scales C, mean C, variance C. */
 #include <string.h>
 
 #include "common/norm_act.h"
 #include "kernels/pool.h"
 
-#define BLOCK 64 /* rows of a gradient that stay in the cache until they are added */
+#define BLOCK 64 /* rows of a gradient that stay in the cache until they are added to dx */
 
 typedef struct {
     int unused;

@@ -1,4 +1,4 @@
-/* [binary]: a convolution with one bit a weight, batch norm, activation.
+/* [binary]: a convolution with one-bit weights, batch norm, activation.
  *
  *   bwn            z = x * (alpha b)             alpha = mean |v|, b = sign(v) of each filter
  *   xnor           z = (sign(u) * b) K alpha     K = mean of |u| under the window (k_map=1)
@@ -6,24 +6,25 @@
  *   bnn            z = sign(u) * b
  *   y = act(z + bias), or act(batch_norm(z)) with normalize=output
  *
- * v is the real weight w, less the mean of its tap over the channels with center=1; sign(0) = +1;
- * * is a convolution with zero padding: outside the image sign(u) and |u| are 0. u is the input x,
- * or its batch norm: batch_normalize=1 stands where the papers put it, before the signs in xnor
- * and bnn (XNOR-Net's block: batch norm, signs, convolution, activation or pooling), after the
- * convolution in the others; normalize= chooses otherwise.
+ * v is the real weight w; with center=1 the mean of each tap over the channels is subtracted.
+ * sign(0) = +1. * is a convolution with zero padding: outside the image sign(u) and |u| are 0. u is
+ * the input x, or its batch norm. batch_normalize=1 is applied where the papers apply it: before
+ * the signs in xnor and bnn (XNOR-Net's block: batch norm, signs, convolution, activation or
+ * pooling), after the convolution in bwn and binaryconnect. normalize= overrides this.
  *
  * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn), 3.2 (xnor); Courbariaux et
  * al., 1511.00363 (BinaryConnect: clamp=1 keeps w in [-1,1] after every update) and 1602.02830.
  *
- * Gradients are estimates. Of w: see common/binarise.h for gradient=exact, paper and plain. Of u:
- *   du = [|u| <= 1] (dz K alpha b transposed), and for exact also K's part,
- *   sign(u)/(n) sum of dz z / K over the windows that hold u; n = C*size*size.
- * The real weights are trained. A network that predicts keeps nothing of them but alpha and b: its
- * weights are +-alpha (+-1), and a filter of that form is taken as it is.
+ * Gradients are estimates. For w: see gradient=exact, paper and plain in common/bits/binarise.h.
+ * For u:
+ *   du = [|u| <= 1] (dz K alpha b transposed), and for exact also the part of K,
+ *   sign(u)/(n) sum of dz z / K over the windows that cover u; n = C*size*size.
+ * Training updates the real weights. A network that predicts keeps only alpha and b. Its weights
+ * are +-alpha (or +-1), and a filter of that form is used unchanged.
  *
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1.
- * File: biases N; before the weights the batch norm: of the output scales N, mean N, variance N; of
- * the input shifts C, scales C, mean C, variance C; weights N x C x size x size; slopes N. */
+ * File: biases N; then the batch norm of the output: scales N, mean N, variance N, or of the input:
+ * shifts C, scales C, mean C, variance C; weights N x C x size x size; slopes N. */
 #include <string.h>
 
 #include "common/bits/binarise.h"
@@ -62,21 +63,21 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_norm_act norm;
-    dnx_input_norm input; /* xnor, bnn */
+    dnx_input_norm input; /* used by xnor, bnn */
     dnx_bitconv bits;
     dnx_patches at;
-    bool takes_signs, has_alpha; /* xnor, bnn; bwn, xnor */
+    bool takes_signs, has_alpha; /* xnor and bnn take signs; bwn and xnor have alpha */
     int K, N, taps;
     float *w, *d_w;   /* N x C x size x size, file order */
     float *alpha;     /* N */
     float *b;         /* N x C x size x size: +-1 */
     float *wk;        /* N x K; only while packing */
-    float *packed;    /* of b or alpha b; NULL when bits are counted */
-    float *packed_t;  /* of alpha b, transposed, for dx */
+    float *packed;    /* panels of b or alpha b; NULL when bits are counted */
+    float *packed_t;  /* panels of alpha b, transposed, for dx */
     float *d_wk;      /* threads x K x N */
     float *block;     /* threads x BLOCK x K */
     float *signs;     /* training: batch x in, sign(u) */
-    float *slope;     /* counting bits: N, of linear, relu, leaky where u <= 0; else NULL */
+    float *slope;     /* counting bits with linear, relu or leaky: N slopes for u <= 0; else NULL */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -164,7 +165,7 @@ static int params(dnx_node *n, dnx_param *list) {
                    DNX_WEIGHTS, true};
     dnx_param of_output[DNX_MAX_PARAMS];
     int last = dnx_norm_act_params(&s->norm, &w, false, of_output);
-    list[0] = of_output[0]; /* the biases; then the input's batch norm */
+    list[0] = of_output[0]; /* the biases; the input's batch norm follows */
     int extra = dnx_input_norm_params(&s->input, list + 1);
     memcpy(list + 1 + extra, of_output + 1, sizeof *list * (size_t)(last - 1));
     return last + extra;
@@ -179,7 +180,7 @@ static dnx_filters filters_of(const state *s) {
     return (dnx_filters){1, s->K, s->N, s->at.in.c};
 }
 
-/* Packs b for the kernels of floats; the output's batch norm goes into the filters. */
+/* Packs b for the float kernels, with the batch norm of the output folded into the filters. */
 static void pack_floats(dnx_node *n) {
     state *s = n->state;
     dnx_filters all = filters_of(s);
@@ -219,7 +220,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     size_t K = (size_t)s->K;
-    if (!s->w) return DNX_OK; /* it was prepared, then forgotten */
+    if (!s->w) return DNX_OK; /* prepared and released before */
     for (size_t i = 0; n->trains && o->clamp && i < K * (size_t)s->N; i++)
         s->w[i] = s->w[i] < -1 ? -1 : s->w[i] > 1 ? 1 : s->w[i];
     dnx_status st = pack(n, err);
@@ -241,12 +242,12 @@ static double macs(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *x; /* what the filters are multiplied with: the input or its signs */
-    float *dx; /* batch x in: dx, or the gradient at the signs; NULL: nobody wants it */
-    float *dk; /* batch x OH x OW: at K; NULL: taken as constant */
+    const float *x; /* the input of the convolution: x or its signs */
+    float *dx; /* batch x in: dx, or the gradient at the signs; NULL: not computed */
+    float *dk; /* batch x OH x OW: gradient at K; NULL: K counts as a constant */
 } job;
 
-/* Signs (as floats when training) and sums of |u| of the input. */
+/* Computes the signs of the input (as floats when training) and its sums of |u|. */
 static void sign_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
@@ -255,7 +256,7 @@ static void sign_share(void *arg, int t, int threads) {
     dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->input.scale, s->input.shift, s->signs);
 }
 
-/* Floats: outputs [lo, hi), filters [first, end), whole panels. */
+/* Computes outputs [lo, hi) of filters [first, end), whole panels, with the float kernels. */
 static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     state *s = n->state;
@@ -307,7 +308,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* e = dz K of `rows` outputs from p on, and dk = sum over the filters of dz z / K. */
+/* For `rows` outputs from p on: e = dz K, and dk = sum over the filters of dz z / K. */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;
@@ -324,7 +325,7 @@ static void unscale(job *j, long p, int rows, float *e) {
     }
 }
 
-/* Whole images: their windows overlap. */
+/* Each thread takes whole images, because windows of one image overlap. */
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
@@ -349,7 +350,7 @@ static void backward_share(void *arg, int t, int threads) {
     }
 }
 
-/* The filters' gradients, from d_wk of all threads. */
+/* Adds d_wk of all threads to the gradients of the real weights. */
 static void add_gradients(dnx_node *n) {
     const opts *o = n->opts;
     state *s = n->state;

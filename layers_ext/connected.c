@@ -3,8 +3,8 @@
  *   z[b,n] = sum_d w[n,d] x[b,d],   y = act(batch_norm(z))
  *
  * x: B x H x W x C, taken as D = H*W*C numbers; y: B x 1 x 1 x N.
- * File: biases N, weights N x D, scales N, mean N, variance N, slopes N: unlike [convolutional],
- * and with d in the host's order C, H, W. */
+ * File: biases N, weights N x D, scales N, mean N, variance N, slopes N. This is not the order of
+ * [convolutional]. Inside a weight, d is in libdarknet's order C, H, W. */
 #include <math.h>
 #include <string.h>
 
@@ -26,8 +26,8 @@ typedef struct {
     dnx_norm_act norm;
     int D, N;
     float *w, *d_w;  /* N x D, file order */
-    float *wk;       /* D x N, d in the order H, W, C; only while packing when it predicts, and then
-                      * scaled by the folded batch norm */
+    float *wk;       /* D x N, d in the order H, W, C. Predicting: only while packing, and scaled by
+                      * the folded batch norm */
     float *packed;   /* wk in panels */
     float *packed_t; /* its transpose in panels, for dx */
     float *d_wk;     /* D x N */
@@ -58,7 +58,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float range = sqrtf(2.f / (float)s->D); /* uniform, as in the host */
+    float range = sqrtf(2.f / (float)s->D); /* uniform, as in libdarknet */
     for (size_t i = 0; i < count; i++) s->w[i] = range * (2 * dnx_rng_uniform(&r) - 1);
     n->scratch = n->trains ? (size_t)n->batch * (size_t)s->N : 0;
     return prepare(n, err);
@@ -83,7 +83,7 @@ static dnx_status restore(dnx_node *n, dnx_err *err) {
     return dnx_filters_restore(n, &s->w, (size_t)s->D * (size_t)s->N, err);
 }
 
-/* The place in the file's order C, H, W of input d in the order H, W, C. */
+/* Input d counts in the order H, W, C. Returns its index in the file's order C, H, W. */
 static size_t file_index(const dnx_node *n, size_t d) {
     size_t C = (size_t)n->in[0].c, hw = (size_t)n->in[0].h * (size_t)n->in[0].w;
     return d % C * hw + d / C;
@@ -105,7 +105,7 @@ static void prepare_share(void *arg, int t, int threads) {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    if (!s->w) return DNX_OK; /* prepared and released */
+    if (!s->w) return DNX_OK; /* prepared and released before */
     dnx_status st = s->wk ? DNX_OK : dnx_new(n, &s->wk, (size_t)s->D * (size_t)s->N, err);
     if (st) return st;
     if (!n->trains) dnx_norm_act_fold(&s->norm);
@@ -132,7 +132,7 @@ typedef struct {
     const float *dz;
 } job;
 
-/* A batch has few rows, so the threads share the columns. */
+/* The threads share the columns, because a batch has few rows. */
 static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
@@ -167,7 +167,7 @@ static void dx_share(void *arg, int t, int threads) {
                       (size_t)s->D, &e);
 }
 
-/* Rows [lo, hi) of the gradient of wk, then into their places of the file's order. */
+/* Computes rows [lo, hi) of the gradient of wk, and adds them to d_w in the file's order. */
 static void dw_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;

@@ -6,13 +6,13 @@
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1.
  * File: biases N, scales N, mean N, variance N, weights N x C/groups x size x size, slopes N.
  *
- * A block of output pixels is gathered into rows of K = size*size*C/groups floats and multiplied by
- * the packed filters; a 1x1 convolution with stride 1 reads its input in place. The gathered
- * block stays in the cache: there is no size*size times larger copy of the input. Narrow groups,
- * depthwise ones among them, go through common/conv/dwconv.h. Predicting, 3x3 filters with stride 1
- * and enough channels go through Winograd's transforms (common/conv/winograd.h). Training, the
- * layer before may defer batch norm and activation to a 1x1 convolution, which applies them to a
- * block of rows before it multiplies. */
+ * The windows of a block of output pixels are gathered into rows of K = size*size*C/groups floats
+ * and multiplied by the packed filters. The block stays in the cache, so there is no copy of the
+ * input that is size*size times larger. A 1x1 convolution with stride 1 reads its input in place.
+ * Narrow groups, such as depthwise ones, use common/conv/dwconv.h. When predicting, 3x3 filters
+ * with stride 1 and enough channels use common/conv/winograd.h. When training, the layer before may
+ * defer its batch norm and activation to a 1x1 convolution, which applies them to a block of rows
+ * before it multiplies. */
 #include <string.h>
 
 #include "common/conv/dwconv.h"
@@ -22,7 +22,7 @@
 #include "kernels/pool.h"
 
 #define BLOCK 84   /* pixels at a time: a multiple of every tile height */
-#define FILTERS 96 /* filters at a time whose gradients stay in the cache */
+#define FILTERS 96 /* filters at a time, so that their gradients stay in the cache */
 
 typedef struct {
     int filters, size, stride, pad, padding, groups, batch_normalize, activation;
@@ -41,10 +41,10 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    dnx_dwconv dw;     /* is_narrow: all is here. Else only dw.norm is in use */
-    dnx_winograd wino; /* wino.m > 0: it predicts so, and has no `packed` */
+    dnx_dwconv dw;     /* is_narrow: the whole layer. Else only dw.norm is used */
+    dnx_winograd wino; /* wino.m > 0: the layer predicts with Winograd, and `packed` is NULL */
     dnx_patches at;
-    int groups, K, N;  /* K, N: of one group */
+    int groups, K, N;  /* K floats a filter and N filters in each group */
     bool is_narrow, reads_in_place;
     bool has_few_rows; /* fewer pixels than filters: threads share the filters, not the pixels */
     float *w, *d_w;    /* N x C/groups x size x size, file order */
@@ -52,8 +52,8 @@ typedef struct {
     float *packed;     /* groups x packed panels of K x N */
     float *packed_t;   /* the same of N x K, for dx */
     float *d_wk;       /* threads x groups x N x K; NULL: has_few_rows */
-    float *block;      /* threads x BLOCK x K; NULL: x is read in place as it is, or the network
-                        * predicts: then it is in scratch */
+    float *block;      /* threads x BLOCK x K; NULL: x is read in place, or the network predicts and
+                        * the block is in scratch */
 } state;
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
@@ -168,7 +168,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters f = filters_of(s);
     if (s->is_narrow) return dnx_dwconv_prepare(n, err);
-    if (!s->w) return DNX_OK; /* prepared and released */
+    if (!s->w) return DNX_OK; /* prepared and released before */
     if (!n->trains) dnx_norm_act_fold(&s->dw.norm);
     if (s->wino.m) {
         dnx_winograd_prepare(&s->wino, n, s->w, s->dw.norm.scale);
@@ -197,7 +197,7 @@ static double macs(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *dz; /* of all pixels; only where there are few */
+    const float *dz; /* dz of all pixels; only with has_few_rows */
 } job;
 
 static dnx_patches of_group(const state *s, int g) {
@@ -206,7 +206,7 @@ static dnx_patches of_group(const state *s, int g) {
     return at;
 }
 
-/* Rows under `count` outputs from p on. */
+/* Returns the input rows of `count` outputs from p on. */
 static const float *rows_at(const job *j, const dnx_patches *at, long p, int count, float *block,
                             size_t *lda) {
     const float *rows = dnx_patches_rows(at, j->p->x[0], p, count, block, lda);
@@ -215,7 +215,7 @@ static const float *rows_at(const job *j, const dnx_patches *at, long p, int cou
     return block;
 }
 
-/* Output pixels [lo, hi), columns [first, end) of every group, whole panels. */
+/* Computes output pixels [lo, hi), filters [first, end) of every group, whole panels. */
 static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     state *s = n->state;
@@ -246,7 +246,7 @@ static void forward_share(void *arg, int t, int threads) {
     const state *s = n->state;
     long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
     int first, end;
-    /* Few rows: share the columns. Statistics need whole rows. */
+    /* Few rows: the threads share the filters, unless batch statistics need whole rows. */
     bool has_few = n->trains ? s->has_few_rows && !s->dw.norm.has_bn
                              : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, s->N, dnx_kernels()->panel, t, threads, &lo, &hi, &first,
@@ -270,7 +270,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->dw.norm, n, p);
 }
 
-/* What the block from p on reads. */
+/* The memory that the block from p on reads, for prefetching. */
 static dnx_ahead next_block(const job *j, long p, long hi) {
     const state *s = j->n->state;
     size_t N = (size_t)j->n->out.c, K = s->reads_in_place ? (size_t)s->at.in.c : 0;
@@ -280,7 +280,8 @@ static dnx_ahead next_block(const job *j, long p, long hi) {
                        {rows * N, rows * N, rows * K}};
 }
 
-/* Filter gradients and dx of output pixels [lo, hi), block by block while dz is in the cache. */
+/* Computes filter gradients and dx from output pixels [lo, hi), block by block, while dz of the
+ * block is in the cache. */
 static void backward_part(job *j, int t, long lo, long hi) {
     dnx_node *n = j->n;
     state *s = n->state;
@@ -299,7 +300,7 @@ static void backward_part(job *j, int t, long lo, long hi) {
             const float *a = rows_at(j, &at, p, rows, block, &lda);
             const float *wt = s->packed_t + (size_t)g * k->packed(s->N, s->K);
             k->mmt_ahead(d, N, a, lda, rows, s->N, s->K, d_wk + (size_t)g * Ng * K, K, &next);
-            next = next_block(j, hi, hi); /* once is enough */
+            next = next_block(j, hi, hi); /* prefetch once */
             if (!dx) continue;
             dnx_epilogue e = {.adds = s->reads_in_place && j->p->dx_adds[0]};
             float *to = s->reads_in_place ? dx + (size_t)p * lda + at.c0 : block;
@@ -319,7 +320,7 @@ static void backward_share(void *arg, int t, int threads) {
     backward_part(j, t, lo, hi);
 }
 
-/* The threads' gradients, added in the order of the threads. */
+/* Adds the filter gradients of all threads, in the order of the threads. */
 static void sum_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
@@ -337,7 +338,8 @@ static void sum_share(void *arg, int t, int threads) {
     }
 }
 
-/* Few rows: some filters' gradients, straight into d_w, then some columns of dx. */
+/* Few rows: thread t computes the gradients of some filters directly in d_w, then some columns of
+ * dx. */
 static void few_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;

@@ -2,17 +2,18 @@
  *
  *   y = x,  d[b,c] = t[b,c] - x[b,c] with t[b,c] = 1 for the class of image b, else 0
  *   sse     loss = sum d^2                               dx = scale d
- *   masked  the same; an image without a class (-1) counts nothing
+ *   masked  the same, but an image without a class (-1) has loss 0
  *   smooth  loss = sum d^2 where |d| < 1, else 2 |d| - 1  dx = scale clip(d, -1, 1)
  *   L1      loss = sum |d|                               dx = scale sign(d)
  *   seg     sse, with loss and dx multiplied by `noobj` where t = 0
  *   wgan    loss = sum x where t = 0, -x where t = 1     dx = scale (-1 where t = 0, 1 where t = 1)
  *
- * x: B x ... with C numbers an image; the truth is the class index; -1: t is 0 everywhere. With
- * thresh, |dx| / scale below thresh/C becomes 0. The factor 2 of the derivative is left out (sse,
- * masked, seg, smooth), as in the host. Behind a [softmax] the host counts the loss twice, as we
- * do. The host's CPU code takes seg and wgan for sse and ignores noobj and thresh: here they mean
- * what its GPU code does. Its smooth has the wrong sign where |d| >= 1; this one has not. */
+ * x: C numbers for each image, in any shape. The truth is the class index; -1: t is 0 everywhere.
+ * With thresh, dx is 0 where |dx| / scale < thresh/C. sse, masked, seg and smooth leave out the
+ * factor 2 of the derivative, as libdarknet does. After a [softmax] the loss counts twice, as in
+ * libdarknet.
+ * libdarknet's CPU code treats seg and wgan as sse and ignores noobj and thresh; these follow its
+ * GPU code. Its smooth has the wrong sign for |d| >= 1; this one has the right sign. */
 #include <math.h>
 #include <string.h>
 
@@ -42,7 +43,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* 1 where element i is that of its image's class, which counts in libdarknet's order C, H, W. */
+/* t of element i: 1 if it belongs to the class of its image, else 0. Classes are numbered in
+ * libdarknet's order C, H, W. */
 static float target(const dnx_node *n, const dnx_pass *p, size_t i, size_t size) {
     float k = p->truth[i / size];
     return k >= 0 && (double)k < (double)size && i % size == dnx_class_place(n->out, (size_t)k);

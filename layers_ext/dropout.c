@@ -1,5 +1,5 @@
-/* [dropout]: while training, each number is set to 0 with `probability`, the others are divided by
- * 1 - probability; else y = x. x, y: B x H x W x C. No weights.
+/* [dropout]: training sets each number to 0 with `probability` and divides the others by
+ * 1 - probability; predicting, y = x. x, y: B x H x W x C. No weights.
  * Srivastava et al. 2014, section 10. */
 #include <string.h>
 
@@ -14,7 +14,7 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    bool is_dropping;    /* the last forward trained */
+    bool is_dropping;    /* the last forward pass was a training pass */
     unsigned char *keep; /* batch x out */
 } state;
 
@@ -28,7 +28,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 
 static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->keep); }
 
-/* An image has a generator of its own, so that threads do not change the numbers. */
+/* Each image has its own random generator, so that threads do not change the numbers. */
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const opts *o = n->opts;
     state *s = n->state;

@@ -1,4 +1,4 @@
-/* [kd_correlation]: how the images of a batch relate, as the teacher sees it (CC-KD).
+/* [kd_correlation]: distillation of the similarities between the images of a batch (CC-KD).
  *
  *   u_i = f_i / |f_i|,  C_ij = phi(u_i.u_j) of the student, T_ij the same of the teacher
  *   bilinear  phi(v) = v
@@ -7,11 +7,11 @@
  *   loss = weight n L,  L = 1/n^2 sum_ij (C_ij - T_ij)^2
  *   dL/du_i = 4/n^2 sum_j (C_ij - T_ij) phi'(u_i.u_j) u_j,  then through the normalisation
  *
- * n is the number of images in the pass (batch / subdivisions); the sum over the batch is n L, so
- * that the loss of an image is L. L is a mean over pairs: with identities of several images in a
- * batch more of it is about faces of the same person.
+ * n is the number of images in the pass (batch / subdivisions). The loss of an image is L, so the
+ * sum over the batch is n L. L is a mean over pairs of images. If a batch has several images of an
+ * identity, more of these pairs show the same person.
  * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, row i of
- * L: 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector correlates with nothing and has no
+ * L: 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector has correlation 0 with all others, and no
  * gradient. weight=0 computes nothing.
  * Peng et al. 2019, "Correlation Congruence for Knowledge Distillation", equations 5, 6 and 11. */
 #include <math.h>
@@ -23,7 +23,7 @@
 
 enum { GAUSSIAN, BILINEAR };
 
-#define TINY 1e-30 /* smallest squared length that is divided by */
+#define TINY 1e-30 /* smallest squared length for a division */
 #define MAX_ORDER 16
 
 typedef struct {
@@ -43,8 +43,8 @@ static const dnx_opt options[] = {
 
 typedef struct {
     size_t D, T;
-    float *unit, *inv;       /* the student's: B x D; B, 1/|f|, 0 for a zero vector */
-    float *target_unit;      /* B x T */
+    float *unit, *inv;       /* of the student: f/|f|, B x D; 1/|f|, B, 0 for a zero vector */
+    float *target_unit;      /* of the teacher: B x T */
     float *slope;            /* B x B: dloss/d(u_i.u_j) from row i */
     float series[MAX_ORDER + 1]; /* coefficients of phi */
     int degree;
@@ -96,7 +96,7 @@ static void unmake(dnx_node *n) {
     dnx_free(s->row);
 }
 
-/* unit = v/|v|; returns 1/|v|. */
+/* unit = v/|v|. Returns 1/|v|. */
 static float normalise(const float *v, size_t size, float *unit) {
     double sq = dnx_kernels()->dot(v, v, size);
     float inv = sq > TINY || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
@@ -115,7 +115,7 @@ static void unit_share(void *arg, int t, int threads) {
     }
 }
 
-/* phi(v) and phi'(v). */
+/* Returns phi(v); *slope = phi'(v). */
 static float phi(const state *s, float v, float *slope) {
     float sum = s->series[s->degree], d = 0;
     for (int p = s->degree - 1; p >= 0; p--) {
@@ -126,7 +126,8 @@ static float phi(const state *s, float v, float *slope) {
     return sum;
 }
 
-/* Rows of both matrices of one thread's images: their loss, and its derivative in place of u.u. */
+/* For one thread's images: the loss of their rows of both matrices. The derivative of the loss
+ * replaces the products u_i.u_j. */
 static void pairs_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;

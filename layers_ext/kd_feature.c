@@ -1,23 +1,23 @@
 /* [kd_feature]: the distance between the student's features f and the teacher's t.
  *
- *   g = f, or W f + b at every pixel where the numbers of channels differ
- *   squared  e_b = |g_b - t_b|^2 / 2, of g/|g| and t/|t| with normalize=1
- *   cosine   e_b = 1 - cos(g_b, t_b), whatever normalize says
+ *   g = f, or W f + b at every pixel if the numbers of channels differ
+ *   squared  e_b = |g_b - t_b|^2 / 2; with normalize=1 for g/|g| and t/|t|
+ *   cosine   e_b = 1 - cos(g_b, t_b); normalize has no effect
  *   loss = weight sum_b h_b e_b
  *   de/dg = g - t; with both at length 1: (cos(g,t) g/|g| - t/|t|) / |g|
  *
- * On normalised features the two distances are the same number. The length of a sample is that of
- * all its H W C numbers. Hardness h with d = sqrt(2 e), the length of the difference; its mean over
- * the batch is 1, and it counts as a constant in the gradient:
+ * For normalised features the two distances are equal. The length of a sample is taken over all its
+ * H W C numbers. h is the hardness of a sample, with d = sqrt(2 e), the length of the difference.
+ * Its mean over the batch is 1, and the gradient treats it as a constant:
  *
  *   softmax  h_b = B e^{d_b} / sum_j e^{d_j}      power  h_b = B d_b^power / sum_j d_j^power
  *
  * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector has the unit
- * vector 0 and no gradient. File, where T differs from C and the teacher is known: weights T x C,
+ * vector 0 and no gradient. File, if T differs from C and the teacher is known: weights T x C,
  * biases T; only training uses them. weight=0 computes nothing.
  * H = W = 1: features; else hints, Romero et al. 2015, "FitNets", equation 3. Hard samples: Wang et
  * al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for Face Recognition"; the
- * forms of h are ours. */
+ * two formulas of h are not from the paper. */
 #include <math.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@
 enum { SQUARED, COSINE };
 enum { NONE, SOFTMAX, POWER };
 
-#define TINY 1e-30 /* smallest squared length that is divided by */
+#define TINY 1e-30 /* smallest squared length for a division */
 #define BLOCK 256  /* differences that are squared at a time */
 
 typedef struct {
@@ -64,7 +64,7 @@ typedef struct {
     dnx_pass *p;
     const float *g;
     float *dg; /* B x pixels x T */
-    bool adds; /* to dg */
+    bool adds; /* adds to dg instead of storing */
 } job;
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
@@ -90,7 +90,7 @@ static dnx_status make_map(dnx_node *n, dnx_err *err) {
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float deviation = sqrtf(1.f / (float)C); /* linear: lengths stay about the same */
+    float deviation = sqrtf(1.f / (float)C); /* the map about keeps the length of f */
     for (size_t i = 0; i < count; i++) s->w[i] = deviation * dnx_rng_normal(&r);
     n->scratch = size;
     return prepare(n, err);
@@ -163,7 +163,7 @@ static double distance(const float *g, float a, const float *t, float b, size_t 
     return sum / 2;
 }
 
-/* One thread's images: their features through the map, lengths and distances. */
+/* For one thread's images: the mapped features g, lengths and distances. */
 static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
@@ -185,7 +185,7 @@ static void forward_share(void *arg, int t, int threads) {
     }
 }
 
-/* h: how hard each sample is. */
+/* Computes h, the hardness of each sample. */
 static void weigh(const opts *o, state *s, int batch) {
     double peak = 0, sum = 0;
     for (int b = 0; b < batch; b++) peak = fmax(peak, sqrt(2 * s->e[b]));
@@ -220,7 +220,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     for (int b = 0; b < p->batch; b++) p->loss += (double)o->weight * s->h[b] * s->e[b];
 }
 
-/* One thread's images: dg, then dx through the map. */
+/* For one thread's images: dg, then dx through the map. */
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;
@@ -248,7 +248,7 @@ static void backward_share(void *arg, int t, int threads) {
                       s->packed_t, (int)C, j->p->dx[0] + (size_t)lo * s->pixels * C, C, &e);
 }
 
-/* Rows of d_w of one thread: sum over the pixels of dg f. */
+/* One thread's rows of d_w: the sum of dg f over the pixels. */
 static void map_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;

@@ -1,21 +1,21 @@
-/* [kd_probability]: distillation that fits the teacher's class probabilities (Hinton 2015, section
- * 2; Gou 2021, eq. 2).
+/* [kd_probability]: distillation of the teacher's class probabilities (Hinton 2015, section 2; Gou
+ * 2021, eq. 2).
  *
  *   p = softmax(z/T) over all classes, T = temperature, z_T the teacher's logits, z_S the student's
  *   loss = weight sum_b T^2 KL(p_T || p_S),  KL = sum_j p_T,j (log p_T,j - log p_S,j)
  *   dz_S = weight T (p_T - p_S)
  *
- * from= names the student's head, layer= the teacher's. Of [margin_softmax] z are the raw cosines,
- * without the margin (it uses the label), each times the s of its own head, the student's as it is
- * in force: temperatures of T/s on cosines. Any other layer's output is taken for logits as it is,
- * for instance of the [connected] before a [softmax]; teacher and student may differ in that, but
- * must count the same classes in the same order. No truth is needed.
+ * from= names the student's head, layer= the teacher's. For a [margin_softmax] head, z is s times
+ * the cosines, without the margin, which needs the label. s is the head's own; the student's is the
+ * current s of its warm-up. The temperature on cosines is thus T/s. The output of any other layer
+ * is used as logits, for instance of the [connected] before a [softmax]. Teacher and student may
+ * have different heads, but the same classes in the same order. No truth is needed.
  *
- * x: B x what the student's head takes, or B x N logits; y: B x 1, an image's loss. No weights, but
- * the gradient goes into the head's. Without a teacher, when predicting, and with weight=0 nothing
- * is done and nothing is added to any gradient.
- * Memory: two B x 1024 blocks of logits. Forward goes over the blocks with a running
- * log-sum-exp, backward makes them again. */
+ * x: B x the input of the student's head, or B x N logits; y: B x 1, the loss of each image. No
+ * weights, but the gradient also goes into the weights of the head. Nothing is computed without a
+ * teacher, when predicting, and with weight=0.
+ * Memory: two B x 1024 blocks of logits. The forward pass goes over the blocks with a running
+ * log-sum-exp; the backward pass computes them again. */
 #include <math.h>
 #include <string.h>
 
@@ -35,7 +35,8 @@ static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e6, "factor of the loss"),
     DNX_OPT_END};
 
-/* Of one image, over the classes so far; tops are the largest logits, sums of e^{(z - top)/T}. */
+/* Running sums of one image over the classes so far. top_s, top_t: the largest logits; sum_s,
+ * sum_t: the sums of e^{(z - top)/T}. */
 typedef struct {
     double top_s, sum_s, top_t, sum_t;
     double apart; /* sum of e^{(z_T - top_t)/T} (z_T - z_S)/T */
@@ -49,10 +50,10 @@ typedef struct {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    int lo, hi;          /* the classes of the block */
-    const float *zs, *zt; /* their logits, B rows of ld_s and ld_t floats */
+    int lo, hi;           /* the classes of the block */
+    const float *zs, *zt; /* logits of student and teacher, B rows of ld_s and ld_t floats */
     size_t ld_s, ld_t;
-    float *dz; /* backward's result: B x (hi - lo) */
+    float *dz; /* result of backward: B x (hi - lo) */
 } job;
 
 static int classes_of(const dnx_node *head, dnx_shape shape) {
@@ -81,7 +82,8 @@ static bool has_loss(const dnx_node *n, const dnx_pass *p) {
     return p->target && ((const state *)n->state)->N > 0 && ((const opts *)n->opts)->weight > 0;
 }
 
-/* Logits of classes [lo, hi): made by a head into room, or where they lie. */
+/* Returns the logits of classes [lo, hi): computed by the head into room or, without a head, a
+ * pointer into x. */
 static const float *logits(dnx_node *head, const float *x, int batch, int N, int lo, int hi,
                            float *room, size_t *ld) {
     *ld = (size_t)(head ? hi - lo : N);
@@ -100,7 +102,7 @@ static job block_at(dnx_node *n, dnx_pass *p, int lo) {
     return j;
 }
 
-/* Raises *top to the largest of z and returns what sums relative to it must be multiplied by. */
+/* Raises *top to the largest of z. Returns the factor that adapts sums relative to the old top. */
 static double raise_top(const float *z, int n, double T, double *top) {
     double old = *top;
     for (int k = 0; k < n; k++)
@@ -151,7 +153,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     }
 }
 
-/* dz may be where zs is. */
+/* dz of thread t's images. dz may be the same memory as zs. */
 static void slope_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;
@@ -178,7 +180,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     if (dx && !p->dx_adds[0]) memset(dx, 0, sizeof *dx * size * (size_t)p->batch);
     if (!has_loss(n, p)) return;
     dnx_node *head = n->distillation->head;
-    if (head && !head->trains) return; /* stopbackward: it and all before it stay */
+    if (head && !head->trains) return; /* stopbackward: the head and all before it do not train */
     for (int lo = 0; lo < s->N; lo += BLOCK) {
         job j = block_at(n, p, lo);
         int width = j.hi - lo;

@@ -1,4 +1,4 @@
-/* [low_rank]: a convolution whose filters have rank R: R filters of size x size, then a 1x1.
+/* [low_rank]: a convolution of rank R: R filters of size x size, then a 1x1 convolution.
  *
  *   t[b,y,x,r] = sum_{i,j,c} V[r,c,i,j] x[b, y*stride - pad + i, x*stride - pad + j, c]
  *   z[b,y,x,n] = sum_r P[n,r] t[b,y,x,r]
@@ -9,9 +9,9 @@
  * File: biases N, scales N, mean N, variance N, weights P N x R, basis V R x C x size x size,
  * slopes N.
  *
- * A block of t stays in the cache between the two products: one pass over x and y. Training keeps
- * t (R numbers a pixel, fewer than z has), so that backward need not compute it again. Predicting,
- * 3x3 filters with stride 1 go through Winograd's transforms, which write all of t. */
+ * A block of t stays in the cache between the two products, so x and y are passed once. Training
+ * keeps t, R numbers a pixel, for the backward pass; z has more. When predicting, 3x3 filters with
+ * stride 1 use Winograd's transforms, which write all of t. */
 #include <math.h>
 #include <string.h>
 
@@ -38,19 +38,19 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_norm_act norm;
-    dnx_winograd wino; /* wino.m > 0: it makes t, and there is no packed_v */
+    dnx_winograd wino; /* wino.m > 0: it computes t, and packed_v is NULL */
     size_t wino_room;  /* floats of scratch before t */
     dnx_patches at;
     int K, N, R;
     bool reads_in_place;
     float *v, *d_v;    /* R x C x size x size, file order */
     float *p, *d_p;    /* N x R */
-    float *vk;         /* R x K, then N x R: only while packing when the network predicts */
+    float *vk;         /* R x K, then N x R. Predicting: only while packing */
     float *packed_v, *packed_p;   /* of K x R and R x N */
-    float *packed_vt, *packed_pt; /* transposed, for dx and dt; packed_vt NULL: predicts */
+    float *packed_vt, *packed_pt; /* transposed, for dx and dt. packed_vt is NULL when predicting */
     float *t;          /* training: batch x OH x OW x R */
-    float *block;      /* threads x BLOCK x (K + R): rows of x, then of t or dt. NULL: predicts,
-                        * then it is in scratch */
+    float *block;      /* threads x BLOCK x (K + R): rows of x, then of t or dt. NULL when
+                        * predicting: then the block is in scratch */
     float *d_all;      /* threads x (K x R + R x N) */
 } state;
 
@@ -109,7 +109,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         if (!st) st = dnx_new(n, &s->d_all, threads * R * (K + N), err);
     }
     if (st) return st;
-    dnx_rng r; /* t has the variance of x, z what He et al. want */
+    dnx_rng r; /* t gets the variance of x, and z that of He et al. */
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);
@@ -145,7 +145,7 @@ static dnx_status restore(dnx_node *n, dnx_err *err) {
     return st ? st : dnx_filters_restore(n, &s->v, (size_t)s->R * (size_t)s->K, err);
 }
 
-/* V and P as filters of K and of R floats. */
+/* V as R filters of K floats, and P as N filters of R floats. */
 static dnx_filters v_of(const state *s) { return (dnx_filters){1, s->K, s->R, s->at.c}; }
 static dnx_filters p_of(const state *s) { return (dnx_filters){1, s->R, s->N, s->R}; }
 
@@ -153,7 +153,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters v = v_of(s), p = p_of(s);
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
-    if (!s->p || !s->v) return DNX_OK; /* prepared and released */
+    if (!s->p || !s->v) return DNX_OK; /* prepared and released before */
     if (!s->vk) {
         dnx_status st = dnx_new(n, &s->vk, R * (K > N ? K : N), err);
         if (st) return st;
@@ -222,7 +222,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* Gradients of P, V and x of output pixels [lo, hi), block by block while dz is in the cache. */
+/* Computes the gradients of P, V and x from output pixels [lo, hi), block by block, while dz of the
+ * block is in the cache. */
 static void backward_part(job *j, int t, long lo, long hi) {
     dnx_node *n = j->n;
     state *s = n->state;

@@ -1,28 +1,29 @@
 /* [margin_softmax]: softmax cross-entropy over cosines, with a margin on the true class.
  *
- *   c_j = x.w_j / (|x| |w_j|),  L_b = the cross-entropy of common/margin.h,  loss = sum_b F_b
+ *   c_j = x.w_j / (|x| |w_j|),  L_b = the cross-entropy of common/face/margin.h,  loss = sum_b F_b
  *
- * margin, easy_margin, label_smoothing: see common/margin.h. The gradient is the true one, through
- * both normalisations; gradient=ste takes f' as 1. Zero vectors have cosines and gradients 0.
- * warmup=U: over the first U updates the margin rises from none and s from s_start, linearly.
+ * margin, easy_margin, label_smoothing: see common/face/margin.h. The gradient is exact, through
+ * both normalisations; gradient=ste replaces f' by 1. Zero vectors have cosines and gradients 0.
+ * warmup=U: in the first U updates the margin grows linearly from 0, and s from s_start.
  *
  * mining, over the M images of the batch whose class is known:
  *   none   F_b = L_b
- *   hard   F_b = M/K L_b for the K = ceil(keep M) largest, 0 for the rest: loss an image and step
- *          are those of the mean over the kept                           Shrivastava 2016 (OHEM)
+ *   hard   F_b = M/K L_b for the K = ceil(keep M) largest, 0 for the rest, so that loss and
+ *          gradient are the mean over the K images                       Shrivastava 2016 (OHEM)
  *   focal  F_b = (1 - p)^focus L_b, p = e^{-L_b}                          Lin 2017, eq. 4
  *
- * sample < 1, partial FC (An 2021, algorithm 1): in each update the classes of the batch take part,
- * and others up to ceil(sample N) in all, drawn from (seed, layer, update). N above is then their
- * number, and accuracy is among them. The gradient of the rest is 0, but momentum and weight decay
- * go on for them. A network that predicts has all classes.
+ * sample < 1, partial FC (An 2021, algorithm 1): each update uses the classes of the batch, and
+ * random others up to ceil(sample N) in all, drawn from (seed, layer, update). N above is then the
+ * number of used classes, and accuracy is among them. The other classes have gradient 0, but their
+ * momentum and weight decay go on. A network that predicts uses all classes.
  *
- * x: B x D (D = H W C), y: B x 1, 1 where the largest cosine, without margin, is the true class's;
- * 0 without truth. Truth -1, not known: loss, gradient and accuracy 0; any other that is not in
- * 0..N-1: NaN loss. For distillation the logits are s c_j, without margin, s as the last forward
- * had it. File: weights N x D.
- * Memory: weights, gradient and one B x N block, which holds cosines, then their gradients; with
- * sample, B x (ceil(sample N) + B). */
+ * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
+ * 0; 0 without truth. Truth -1 is unknown: loss, gradient and accuracy are 0. Any other truth
+ * outside 0..N-1 gives a NaN loss. For distillation the logits are s c_j, without margin, with s of
+ * the last forward pass.
+ * File: weights N x D.
+ * Memory: weights, gradient and one B x N block, which holds cosines, then their gradients. With
+ * sample, the block is B x (ceil(sample N) + B). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,15 +69,15 @@ typedef struct {
 
 typedef struct {
     dnx_cosines cosines;
-    dnx_margin margin;   /* as it is in force */
+    dnx_margin margin;   /* of this update, with warm-up */
     float *block;        /* B x take; NULL when predicting: then it is in scratch */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
-    mined *order;        /* B: mining=hard sorts here; else NULL */
-    int *present;        /* B: sample's classes of the batch; else NULL */
-    int *rows;           /* the classes that take part, rising; NULL: all */
-    int take, n;         /* most of them; now */
-    bool has_slopes;     /* block holds gradients, no longer cosines */
+    mined *order;        /* B: mining=hard sorts images here; else NULL */
+    int *present;        /* B: with sample, the classes of the batch; else NULL */
+    int *rows;           /* the classes of this update in rising order; NULL: all classes */
+    int take, n;         /* the largest number of classes; the number in this update */
+    bool has_slopes;     /* block now holds gradients instead of cosines */
 } state;
 
 typedef struct {
@@ -120,13 +121,13 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
     return DNX_OK;
 }
 
-/* The smallest whole number from share * n on, where the share is a decimal rounded to float. */
+/* ceil(share * n). `share` is a decimal number rounded to float, so 0.1 * 10 must give 1. */
 static int part_of(float share, int n) {
     int k = (int)ceil((double)share * n * (1 - 1e-6));
     return k < 1 ? 1 : k > n ? n : k;
 }
 
-/* count bytes, zeroed. */
+/* Allocates count zeroed bytes. */
 static dnx_status bytes(dnx_node *n, void *p, size_t count, dnx_err *err) {
     return dnx_new(n, p, count / sizeof(float) + 1, err);
 }
@@ -188,7 +189,8 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Draws the classes of this update; the same for all its parts but for their own classes. */
+/* Draws the classes of this update. All sub-batches of an update draw the same random classes, and
+ * each adds the classes of its images. */
 static void draw(dnx_node *n, const dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -196,7 +198,7 @@ static void draw(dnx_node *n, const dnx_pass *p) {
     for (int b = 0; b < p->batch; b++)
         if (has_class(n, p, b)) s->present[known++] = (int)p->truth[b];
     qsort(s->present, (size_t)known, sizeof *s->present, by_value);
-    int P = 0; /* different ones */
+    int P = 0; /* different classes in the batch */
     for (int i = 0; i < known; i++)
         if (i == 0 || s->present[i] != s->present[P - 1]) s->present[P++] = s->present[i];
     int others = part_of(o->sample, o->classes) - P, left = o->classes - P;
@@ -214,7 +216,7 @@ static void draw(dnx_node *n, const dnx_pass *p) {
     }
 }
 
-/* Where class y stands among those that take part. */
+/* Column of class y among the classes of this update. */
 static int column_of(const state *s, int y) {
     if (!s->rows) return y;
     const int *at = bsearch(&y, s->rows, (size_t)s->n, sizeof *s->rows, by_value);
@@ -239,10 +241,10 @@ static void loss_share(void *arg, int t, int threads) {
     }
 }
 
-/* (1 - e^{-L})^g L, and its derivative by L. */
+/* Returns (1 - e^{-L})^g L; *slope is its derivative by L. */
 static double focal(double loss, double g, double *slope) {
     double miss = -expm1(-loss);
-    if (miss <= 0) { /* all right, or by rounding below 0 */
+    if (miss <= 0) { /* probability 1, or a rounding error */
         *slope = g > 0 ? 0 : 1;
         return g > 0 ? 0 : loss;
     }
@@ -251,14 +253,14 @@ static double focal(double loss, double g, double *slope) {
     return f * loss;
 }
 
-/* The largest first, NaN before all; equal ones as they stand in the batch. */
+/* Sorts the largest loss first, NaN before all others, and equal losses in batch order. */
 static int by_loss(const void *a, const void *b) {
     const mined *x = a, *y = b;
     double u = isnan(x->loss) ? HUGE_VAL : x->loss, v = isnan(y->loss) ? HUGE_VAL : y->loss;
     return u != v ? (u < v) - (u > v) : (x->b > y->b) - (x->b < y->b);
 }
 
-/* Turns the losses into F, where they count. */
+/* Turns the losses L_b of the known images into F_b, and sets factor = dF/dL. */
 static void mine(dnx_node *n, const dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;

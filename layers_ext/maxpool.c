@@ -2,8 +2,9 @@
  *
  *   y[b,y,x,c] = max_{i,j} x[b, y*stride - padding/2 + i, x*stride - padding/2 + j, c]
  *
- * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1: `padding` counts
- * the pixels of both sides together, as in the host. Padding never wins, NaN wins. No weights. */
+ * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1. `padding` counts
+ * the pixels of both sides together, as in libdarknet. Padding is never the largest value; NaN
+ * always is. No weights. */
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -21,7 +22,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     int size, stride, padding;
-    int *winner; /* batch x out: pixel of the input, y*W + x; NULL when predicting */
+    int *winner; /* batch x out: index y*W + x of the largest pixel; NULL when predicting */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -48,7 +49,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 
 static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->winner); }
 
-/* Taps lo <= tap < hi of output o's window lie inside an input of len pixels. */
+/* The taps lo <= tap < hi of output o's window are inside the input of len pixels. */
 static void window(const state *s, int o, int len, int *lo, int *hi) {
     int at = o * s->stride - s->padding / 2;
     *lo = at < 0 ? 0 : at;
@@ -97,7 +98,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, (long)p->batch * n->out.h, forward_rows);
 }
 
-/* Whole images: windows overlap. */
+/* Each thread takes whole images, because windows overlap. */
 static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const state *s = n->state;
     size_t in = dnx_size(n->in[0]), out = dnx_size(n->out), C = (size_t)n->out.c;

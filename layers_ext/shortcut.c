@@ -3,9 +3,9 @@
  *   y = act(alpha*x + beta*f)
  *
  * x (the layer before) and y: B x H x W x C; f (`from`): B x H1 x W1 x C1. No weights.
- * Shapes may differ, as in the host: a larger f is read at every H1/H-th pixel, a smaller one is
- * added at every H/H1-th pixel of y, and channels beyond the smaller count are left out. Where
- * nothing is added, y = act(x), without alpha.
+ * Shapes may differ, as in libdarknet: a larger f is read at every H1/H-th pixel, and a smaller one
+ * is added at every H/H1-th pixel of y. Only the channels that both have are added. All other
+ * elements are y = act(x), without alpha.
  * He et al. 2015, "Deep residual learning", equation 1. */
 #include <string.h>
 
@@ -28,10 +28,10 @@ static const dnx_opt options[] = {
 
 typedef struct {
     bool is_plain;      /* equal shapes */
-    int h, w, c;        /* of the part that is added */
+    int h, w, c;        /* size of the part that is added */
     int stride, sample; /* steps in f and in y */
     float *one, *zero;  /* C */
-    double *sums;       /* threads x 2 x C: asked for by the kernel, not used */
+    double *sums;       /* threads x 2 x C: an output of the kernel that is not used */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -81,7 +81,7 @@ typedef struct {
     const float *du;
 } job;
 
-/* The row of f that is added to row i (of batch x H) of y; -1: none. */
+/* The row of f that is added to row i of y; -1: none. Rows count over the whole batch. */
 static long row_of_f(const dnx_node *n, long i) {
     const state *s = n->state;
     long b = i / n->out.h, y = i % n->out.h;
@@ -89,7 +89,7 @@ static long row_of_f(const dnx_node *n, long i) {
     return b * n->in[1].h + y / s->sample * s->stride;
 }
 
-/* Rows [lo, hi) of u. */
+/* Computes rows [lo, hi) of u. */
 static void add_rows(const job *j, long lo, long hi) {
     const dnx_node *n = j->n;
     const state *s = n->state;
@@ -131,7 +131,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_pool_run(n->pool, forward_share, &j);
 }
 
-/* du: through the activation. u is computed again instead of kept. */
+/* Computes du, the gradient before the activation. u is computed again, not kept. */
 static void du_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;
@@ -147,7 +147,7 @@ static void du_share(void *arg, int t, int threads) {
                             sums + out.c, NULL);
 }
 
-/* to = a*from, or to += a*from */
+/* to = a*from or, with adds, to += a*from. */
 static void put(float a, const float *from, size_t n, bool adds, float *to) {
     if (adds)
         for (size_t i = 0; i < n; i++) to[i] += a * from[i];
@@ -176,7 +176,7 @@ static void dx_share(void *arg, int t, int threads) {
     }
 }
 
-/* Whole images: thread t owns those of f. */
+/* Each thread takes whole images of f. */
 static void df_share(void *arg, int t, int threads) {
     job *j = arg;
     const dnx_node *n = j->n;

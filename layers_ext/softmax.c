@@ -3,10 +3,10 @@
  *   y[i] = exp(x[i]/T) / sum_k exp(x[k]/T),   loss = sum_b -log y[b, class of b]
  *   dx = (onehot - y) / T
  *
- * x, y: B x H x W x C, N = H*W*C numbers; with groups, each N/groups are normalised alone.
- * A class counts in the host's order C, H, W. No weights. A layer behind this one adds
- * y (dy - <y, dy>) / T to dx; that is all with noloss=1 or without truth. The host leaves 1/T out
- * of its gradient and passes dy on as it is. */
+ * x, y: B x H x W x C, N = H*W*C numbers. With groups, each N/groups numbers are normalised alone.
+ * Classes are numbered in libdarknet's order C, H, W. No weights. If a later layer gives dy,
+ * y (dy - <y, dy>) / T is added to dx. With noloss=1 or without truth this is the whole gradient.
+ * libdarknet leaves out 1/T, and passes dy on unchanged. */
 #include <math.h>
 #include <string.h>
 
@@ -45,7 +45,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
                         "[softmax] groups=%d: an image has one class, so groups need noloss=1",
                         o->groups);
     n->out = n->in[0];
-    n->scratch = 2 * (size_t)n->batch; /* a double per image */
+    n->scratch = 2 * (size_t)n->batch; /* a double for each image */
     return DNX_OK;
 }
 
@@ -54,18 +54,18 @@ static bool has_loss(const dnx_node *n, const dnx_pass *p) {
     return p->truth && !o->noloss && o->groups == 1;
 }
 
-/* Where image b's class stands among its N numbers; -1: it has none. */
+/* Index of image b's class among its N numbers; -1: the image has no class. */
 static long class_at(const dnx_node *n, const dnx_pass *p, long b) {
     float t = p->truth[b];
     if (!(t >= 0 && (double)t < (double)dnx_size(n->out))) return -1;
     return (long)dnx_class_place(n->out, (size_t)t);
 }
 
-/* A double for each image: its loss. */
+/* The loss of each image. */
 static double *losses_of(const dnx_pass *p) { return (double *)(void *)p->scratch; }
 
-/* Returns the logarithm of the sum of exp(x/T), less the largest x/T, which is stored. The largest
- * is subtracted first: exp() of 88 and more is inf in float32. */
+/* y = softmax(x/T). With m the largest x, returns log(sum of exp((x - m)/T)) and sets *largest = m.
+ * m is subtracted first, because exp(89) is infinite in float32. */
 static double normalise(const float *x, size_t n, double temperature, float *y, double *largest) {
     double m = -HUGE_VAL, sum = 0;
     for (size_t i = 0; i < n; i++) m = (double)x[i] > m ? (double)x[i] : m;

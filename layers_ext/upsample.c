@@ -2,8 +2,8 @@
  *
  *   y[b,y,x,c] = scale * x[b, y/stride, x/stride, c]
  *
- * x: B x H x W x C, y: B x stride*H x stride*W x C. No weights. A negative stride is the reverse,
- * as in the host: y, B x H/-stride x W/-stride x C, is scale times the SUM of the square. */
+ * x: B x H x W x C, y: B x stride*H x stride*W x C. No weights. A negative stride does the reverse,
+ * as in libdarknet: y, B x H/-stride x W/-stride x C, is scale times the SUM of each square. */
 #include <string.h>
 
 #include "kernels/pool.h"
@@ -35,11 +35,11 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Between a small map of h rows of w pixels and one `stride` times as large. */
+/* Work between a small map of w pixels a row and a map that is `stride` times as large. */
 typedef struct {
     const float *from;
     float *to;
-    long rows; /* of the small map, all images */
+    long rows; /* of the small map, in all images */
     int w, c, stride;
     float scale;
     bool adds;

@@ -1,3 +1,4 @@
+/* norm_act.c - batch norm and activation: folding, batch statistics, gradients. */
 #include "common/norm_act.h"
 
 #include <math.h>
@@ -6,7 +7,7 @@
 #include "kernels/pool.h"
 
 #define EPS 1e-5
-#define MOMENTUM .99f /* of the running statistics, as in the host */
+#define MOMENTUM .99f /* of the running statistics, as in libdarknet */
 
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err) {
     size_t c = (size_t)n->out.c;
@@ -111,7 +112,7 @@ void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const fl
     dnx_kernels()->stats(z, rows, t->c, s, s + t->c);
 }
 
-/* The threads' sums, added in the order of the threads, into the first thread's place. */
+/* Adds the sums of all threads to those of thread 0, in the order of the threads. */
 static void gather_sums(dnx_norm_act *t, int threads) {
     size_t len = 3 * (size_t)t->c;
     for (int k = 1; k < threads; k++)
@@ -138,10 +139,10 @@ typedef struct {
     long rows;
 } job;
 
-/* The passes over whole tensors below go from the last block to the first: what was written last
- * before them is still in the cache, and what they leave there is read first after them. */
+/* The passes over whole tensors below go from the last block to the first. The last block was
+ * written last, so it is still in the cache. The next layer reads the first block first. */
 #define BLOCK 65536   /* floats */
-#define LARGE 1048576 /* floats: a y that leaves the cache before it is read */
+#define LARGE 1048576 /* floats: a larger y leaves the cache before the next layer reads it */
 
 static void end_rows(const job *j, int thread, size_t at, long rows) {
     (void)thread;
@@ -177,7 +178,7 @@ void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
 
 void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
     job j = {t, p, (long)p->batch * n->out.h * n->out.w};
-    if (!t->is_deferred) { /* else the next layer has made the sums */
+    if (!t->is_deferred) { /* else the next layer has computed the sums */
         dnx_norm_act_begin(t, n);
         dnx_pool_run(n->pool, back_share, &j);
     }

@@ -1,6 +1,6 @@
-/* norm_act.h - what follows the linear operation of a layer: batch norm (or a bias), then an
- * activation. All layers with filters share it. C is the number of output channels, z the linear
- * result, rows x C:
+/* norm_act.h - batch norm (or a bias), then an activation, after the linear operation of a layer.
+ * All layers with filters share it. C is the number of output channels. z is the linear result,
+ * rows x C:
  *
  *   u = (z - mean) / sqrt(variance + 1e-5) * scales + biases,   y = act(u)
  *
@@ -13,7 +13,7 @@
 typedef struct dnx_norm_act {
     int c;
     bool has_bn;
-    bool is_deferred;     /* the next layer makes y of z */
+    bool is_deferred;     /* the next layer computes y from z */
     dnx_act act;
     float *biases, *scales, *mean, *variance, *slopes;
     float *d_biases, *d_scales, *d_slopes;
@@ -27,42 +27,42 @@ typedef struct dnx_norm_act {
 /* n->out must be set. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_norm_act_unmake(dnx_norm_act *t);
-/* biases, [scales, mean, variance], the weights given, [slopes]. With weights_second the weights
- * come right after the biases, as the host writes [connected]. */
+/* Lists biases, [scales, mean, variance], the given weights, [slopes], in file order. With
+ * weights_second the weights follow the biases, as in libdarknet's [connected]. */
 int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, bool weights_second,
                         dnx_param *list);
 
-/* scale and shift from the running statistics (or 1 and the bias). */
+/* Computes scale and shift from the running statistics; without batch norm: 1 and the bias. */
 void dnx_norm_act_fold(dnx_norm_act *t);
-/* What a predicting layer's kernel applies as it stores outputs from (pixel, channel) on, after
- * scale went into the weights. Nothing when training. */
+/* Predicting: the bias, activation and residual that a kernel applies when it stores the outputs
+ * from (pixel, channel) on. The scale is already in the weights. Training: an empty epilogue. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
-/* Where the linear results go: z when training, else y. */
+/* The buffer for the linear result: z when training, else y. */
 static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {
     return t->z ? t->z : p->y;
 }
 /* For dnx_fusion.adds_residual: true. */
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* For dnx_fusion.defer: t, and its z, when training and when the activation costs little, since it
- * is computed again for the gradients. Else NULL. */
+/* For dnx_fusion.defer: returns t and its z when the network trains and the activation is cheap,
+ * because the backward pass computes it again. Else NULL. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
-/* Forward of a network that trains: begin() once; each thread calls stats() for the rows of z that
- * it has just written; end() turns z into y, unless that is deferred to the next layer. */
+/* Forward pass of a network that trains. Call begin() once. Each thread calls stats() for the rows
+ * of z that it has just written. end() turns z into y, unless the next layer does that. */
 void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n);
 void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const float *z, long rows);
 void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 
-/* For the next layer, when it is deferred. Forward: rows() makes rows of the real input x of rows
- * of z. Backward: begin() once, then each thread calls sums() for the rows of dx that it has just
- * written. */
+/* For the next layer, when norm and activation are deferred to it. Forward: rows() turns rows of z
+ * into rows of x, the real input. Backward: call begin() once; then each thread calls sums() for
+ * the rows of dx that it has just written. */
 void dnx_norm_act_rows(const dnx_norm_act *t, const float *z, long rows, float *x);
 void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float *z, long rows);
 
-/* Backward: adds the gradients of biases, scales and slopes. After it dz() gives rows of the
- * gradient of z. The result is dy itself or is written to out (rows x C floats; a block that stays
- * in the cache is best). */
+/* backward() adds the gradients of biases, scales and slopes. After it, dz() gives the gradient of
+ * z for some rows: it returns dy itself, or writes to out (rows x C floats) and returns that. An
+ * out that stays in the cache is fastest. */
 void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,
                              float *out);

@@ -1,5 +1,5 @@
-/* activations.c - the activation functions and their derivatives, number by number: f_NAME and
- * d_NAME. libdarknet computes most of them in double from a float; so do we. */
+/* activations.c - the activation functions f_NAME and their derivatives d_NAME, number by number.
+ * Most are computed in double from a float, as in libdarknet. */
 #include "kernels/activations.h"
 
 #include <math.h>
@@ -41,14 +41,14 @@ F(plse) {
     UNUSED;
     return (float)(u < -4 ? .01 * (u + 4) : u > 4 ? .01 * (u - 4) + 1 : .125 * u + .5);
 }
-/* libdarknet compares the output with the corners of the input. */
+/* libdarknet gives other derivatives: it compares the output, not the input, with -4 and 4. */
 D(plse) { UNUSED; return x < -4 || x > 4 ? .01f : .125f; }
 F(stair) {
     UNUSED;
     double n = floor(u), half = floor(u / 2);
     return (float)(fmod(n, 2) == 0 ? half : u - n + half);
 }
-/* libdarknet gives 1 on the flat steps too. */
+/* libdarknet gives 1 on the flat steps, too. */
 D(stair) { UNUSED; return floor(u) != u && fmod(floor(u), 2) != 0; }
 F(hardtan) { UNUSED; return x < -1 ? -1 : x > 1 ? 1 : x; }
 D(hardtan) { UNUSED; return x > -1 && x < 1; }

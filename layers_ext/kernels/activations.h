@@ -1,13 +1,13 @@
 /* activations.h - the activation functions. A new one is one line of this table and the two
  * functions of its name in activations.c.
  *
- * Columns: enum, word in a cfg, whether the vector kernels compute it: these are the functions that
- * are a line on each side of 0, possibly cut at 6. All others are computed number by number. */
+ * Columns: enum, word in a cfg, is_vector. The vector kernels compute functions that are a line on
+ * each side of 0, possibly cut at 6. All others are computed number by number. */
 #ifndef DNX_ACTIVATIONS_H
 #define DNX_ACTIVATIONS_H
 #include <stdbool.h>
 
-/* The first line stands alone: it is the default, and no '|' precedes its word. */
+/* The first line is separate because it is the default, and no '|' precedes its word. */
 #define DNX_FIRST_ACTIVATION(X) X(LINEAR, linear, true)
 #define DNX_MORE_ACTIVATIONS(X)  \
     X(RELU, relu, true)          \
@@ -37,10 +37,10 @@ typedef enum {
 } dnx_act;
 #define DNX_ACT_WORDS "linear" DNX_MORE_ACTIVATIONS(DNX_ACT_WORD)
 
-/* act(u) and its derivative at u. slope: of PRELU, for u <= 0. The definitions are libdarknet's
- * where it has the function. */
+/* act(u) and its derivative at u. slope is for PRELU with u <= 0. Functions that libdarknet has
+ * too are defined as there. */
 float dnx_activate(float u, dnx_act act, float slope);
 float dnx_activate_grad(float u, dnx_act act, float slope);
-/* Whether the vector kernels compute it, so that computing it twice costs little. */
+/* True when the vector kernels compute it, so that computing it twice costs little. */
 bool dnx_act_is_cheap(dnx_act act);
 #endif

@@ -1,4 +1,4 @@
-/* bits.c - which set of bit loops this processor gets. */
+/* bits.c - chooses the set of bit loops for this processor. */
 #include "kernels/bits.h"
 
 #include <stdatomic.h>
@@ -43,7 +43,7 @@ const dnx_bit_set *dnx_bits(void) {
     return s;
 }
 
-/* Linux gives the tiles' registers only to processes that ask. */
+/* Linux enables the tile registers of AMX only for processes that ask for them. */
 static const dnx_tile_set *find_tiles(void) {
 #if defined(__x86_64__) && defined(__linux__)
     enum { REQUEST_STATE = 0x1023, TILE_DATA = 18 };

@@ -1,5 +1,5 @@
-/* bits.inc.h - the end of a row of results in plain C, from filter i on. Products and sums are
- * statements of their own, so that no compiler fuses them: the float simulation does not either. */
+/* bits.inc.h - dnx_bit_set.finish in plain C, from filter i on. Products and sums are separate
+ * statements, so that no compiler fuses them: results equal those of the float simulation. */
 #include "kernels/bits.h"
 
 static void finish_from(int i, const int32_t *count, int N, const int32_t *base, float factor,

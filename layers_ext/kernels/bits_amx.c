@@ -1,13 +1,13 @@
-/* bits_amx.c - binary convolutions by AMX: its tiles multiply signs as bytes, 16 rows x 64 bytes x
- * 16 filters in 16 cycles, 2.5 times what counting bits can do.
+/* bits_amx.c - binary convolutions with AMX. Its tiles multiply signs as bytes: 16 rows x 64 bytes
+ * x 16 filters in 16 cycles, 2.5 times as many as counting bits can do.
  *
- * A tile reads 16 positions of the image where they lie, so rows are never gathered. Filters stay
- * bits and become bytes a few words of 32 filters at a time, in the first-level cache; sums wait in
- * memory meanwhile. 2 x 2 tiles of sums take four loads for four products; either takes 16 cycles.
+ * A tile reads 16 positions directly from the image, so rows are never gathered. The filters are
+ * stored as bits. A few words of 32 filters at a time become bytes in the L1 cache, while the sums
+ * are in memory. 2 x 2 tiles of sums need four loads for four products; each takes 16 cycles.
  *
- * Packed: panels of 32 filters, word by word: two tiles of 16 filters, 16 rows of 64 bits: bit
- * 4f + i of row r is channel 4r + i of filter f.
- * Intel, "Architecture Instruction Set Extensions Programming Reference", chapter 3. */
+ * Packed: panels of 32 filters, word by word. Each word has two tiles of 16 filters, and a tile 16
+ * rows of 64 bits: bit 4f + i of row r is channel 4r + i of filter f. Intel, "Architecture
+ * Instruction Set Extensions Programming Reference", chapter 3. */
 #if defined(__x86_64__)
 #include <string.h>
 
@@ -16,8 +16,8 @@
 #define PANEL 32
 #define HALF 16    /* rows, and filters, of a tile */
 #define TILE 1024  /* bytes */
-#define WORDS 12   /* that are bytes at a time: 24 KiB */
-#define PIXELS 4   /* whose signs are taken together */
+#define WORDS 12   /* words that are bytes at a time: 24 KiB */
+#define PIXELS 4   /* pixels whose signs are computed together */
 
 DNX_INLINE void signs(const float *x, int skip, int count, int C, const float *scale,
                       const float *shift, int8_t *to, size_t plane, float *sum) {
@@ -58,7 +58,7 @@ static void pack(const uint64_t *rows, int words, int N, void *packed) {
     }
 }
 
-/* Tiles of 16 rows of 64 bytes, all of them. */
+/* All eight tiles have 16 rows of 64 bytes. */
 static const struct {
     uint8_t palette, start, unused[14];
     uint16_t bytes[16];
@@ -69,11 +69,11 @@ static void spread(const uint64_t *bits, int words, int8_t *to) {
     const __m512i one = _mm512_set1_epi8(1), minus = _mm512_set1_epi8(-1);
     for (int i = 0; i < words * PANEL; i++)
         _mm512_store_si512(to + 64 * i, _mm512_mask_mov_epi8(minus, bits[i], one));
-    __asm__ volatile("" ::: "memory"); /* gcc does not see that tile loads read memory */
+    __asm__ volatile("" ::: "memory"); /* for gcc, tile loads do not read memory */
 }
 
-/* Two tiles of positions (one: `lone`) by two of filters: adds to their four tiles of sums, which
- * start at 0 when `first`. */
+/* Multiplies two tiles of positions (with `lone` one) by two tiles of filters, and adds to their
+ * tiles of sums. With `first` the sums start at 0. */
 DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int words, bool lone,
                     bool first, int32_t *sums) {
     if (first) {
@@ -107,7 +107,8 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
     _tile_stored(3, sums + 768, 64);
 }
 
-/* The outputs among `count` positions; column and output are those of the next. */
+/* Computes the results of `count` positions, if they are outputs. *column and *output are those of
+ * the next position; both advance. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {
     for (int i = 0; i < count; i++, *column = *column + 1 == j->pitch ? 0 : *column + 1) {
@@ -142,7 +143,7 @@ static void panel(const dnx_tile_job *j, const uint64_t *packed, const end16 *en
 }
 
 static void multiply(const dnx_tile_job *given, const void *packed, int N, void *room, float *y) {
-    const dnx_tile_job j = *given; /* a copy that y cannot overlap */
+    const dnx_tile_job j = *given; /* a copy, so that stores to y cannot change it */
     int8_t *w = room;
     int32_t *sums = (int32_t *)(void *)(w + WORDS * 2 * TILE);
     _tile_loadconfig(&config);

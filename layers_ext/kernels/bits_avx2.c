@@ -1,15 +1,17 @@
 /* bits_avx2.c - the bit loops for AVX2, which has no instruction that counts bits.
  *
- * Four channels of two pixels pick one of 256 tables; table[v] holds in how many bits v differs
- * from the first four (low half of the byte) and from the second (high half). One byte shuffle
- * looks four bits of 32 filters up in it: 256 products. (XOR and a count by shuffles take three
- * times as many instructions, a scalar POPCNT more still.) Three lookups are added before the
- * halves would spill: all = sum of bytes mod 256, high = sum of their upper halves, and the
- * lower ones are all - 16 high. There is no shift of bytes: that of 16-bit words moves the lower
- * half of an odd byte into the even one, which is put right when all are added.
- * Packed: panels of 32 filters, 4 channels a byte, 3*ceil(L*16/3) lookups: [N/32][lookups][32].
- * Every 60 lookups the bytes are added to 16-bit sums, even and odd filters apart, which lie in
- * the first half of each output row until all is counted. */
+ * Four channels of two pixels choose one of 256 tables. table[v] holds the number of bits in which
+ * v differs from the first pixel (low half of the byte) and from the second (high half). One byte
+ * shuffle looks up four bits of 32 filters: 256 products. (XOR and counting by shuffles take three
+ * times as many instructions, and a scalar POPCNT even more.)
+ *
+ * Three lookups are added before a half would overflow: all = sum of bytes mod 256, high = sum of
+ * their upper halves, and the lower halves are all - 16 high. AVX2 cannot shift bytes. A shift of
+ * 16-bit words moves the lower half of an odd byte into the even one; the final addition corrects
+ * that. Every 60 lookups the bytes are added to 16-bit sums, even and odd filters apart. These are
+ * in the first half of each output row until all bits are counted.
+ *
+ * Packed: panels of 32 filters, 4 channels a byte, 3*ceil(L*16/3) lookups: [N/32][lookups][32]. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>
@@ -19,11 +21,11 @@
 #define PANEL 32
 #define PANELS 4 /* of a tile: 8 registers of sums */
 #define CHUNK 15 /* words whose tables are chosen at a time */
-#define STEP 60  /* lookups of at most 4 before a byte is full: a quarter of a chunk */
+#define STEP 60  /* lookups before a byte is full, each at most 4: a quarter of a chunk */
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
 
-#define ONES(x) (0x4332322132212110u >> 4 * (x) & 15) /* bits of a number below 16 */
+#define ONES(x) (0x4332322132212110u >> 4 * (x) & 15) /* number of 1 bits of x, x < 16 */
 #define V(p, w) (ONES(((p) & 15) ^ (w)) | ONES(((p) >> 4) ^ (w)) << 4)
 #define V4(p, w) V(p, w), V(p, (w) + 1), V(p, (w) + 2), V(p, (w) + 3)
 #define T(p) {V4(p, 0), V4(p, 4), V4(p, 8), V4(p, 12)}
@@ -34,7 +36,7 @@ static const _Alignas(64) uint8_t tables[256][16] = {T64(0), T64(64), T64(128), 
 
 static int lookups(int L) { return (L * 16 + 2) / 3 * 3; }
 
-/* Signs of 8 channels; adds |u| to *total. */
+/* Returns the signs of 8 channels; adds |u| to *total. */
 static inline uint64_t sign8(const float *x, const float *scale, const float *shift, int c,
                              __m256 *total) {
     __m256 u = _mm256_loadu_ps(x + c);
@@ -46,7 +48,7 @@ static inline uint64_t sign8(const float *x, const float *scale, const float *sh
     return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(u, _mm256_setzero_ps(), _CMP_GE_OQ));
 }
 
-/* The upper half added to the lower one, until one is left. */
+/* Adds the upper half to the lower one until one number is left. */
 static inline float sum8(__m256 v) {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -92,8 +94,8 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
     }
 }
 
-/* The tables of n words of rows a and b, as offsets in bytes: 16 a word, then 0 up to a multiple of
- * three, where the filters are 0 too. */
+/* Chooses the tables for n words of rows a and b, as offsets in bytes: 16 for each word. Offsets 0
+ * fill up to a multiple of three; the filters are 0 there, too. */
 static void choose(const uint64_t *a, const uint64_t *b, int n, uint16_t *table) {
     const __m128i low = _mm_set1_epi16(15), high = _mm_set1_epi16(240);
     for (int i = 0; i < n; i++, table += 16) {
@@ -115,14 +117,14 @@ static inline __m256i table_at(unsigned offset) {
     return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(const void *)t));
 }
 
-/* 16-bit sums of a row's panel: its even filters, then its odd ones. */
+/* Adds bytes to the 16-bit sums of a panel: those of even filters, then those of odd ones. */
 static inline void add_bytes(uint8_t *to, __m256i bytes) {
     __m256i even = _mm256_and_si256(bytes, _mm256_set1_epi16(255));
     STORE(to, _mm256_add_epi16(LOAD(to), even));
     STORE(to + PANEL, _mm256_add_epi16(LOAD(to + PANEL), _mm256_srli_epi16(bytes, 8)));
 }
 
-/* Three lookups of a panel, added. */
+/* The sum of three lookups in a panel. */
 static inline __m256i look_up(__m256i t0, __m256i t1, __m256i t2, const uint8_t *v) {
     return _mm256_add_epi8(_mm256_add_epi8(_mm256_shuffle_epi8(t0, LOAD(v)),
                                            _mm256_shuffle_epi8(t1, LOAD(v + PANEL))),
@@ -134,8 +136,8 @@ static inline __m256i sixteen(__m256i v) {
     return _mm256_slli_epi16(_mm256_and_si256(v, _mm256_set1_epi8(15)), 4);
 }
 
-/* Adds `steps` lookups of two rows and `panels` panels to the 16-bit sums at a and b. w: the lookup
- * of the first panel; the next panel is `far` bytes on. panels is a constant where inlined. */
+/* Adds `steps` lookups of two rows in `panels` panels to the 16-bit sums at a and b. w points into
+ * the first panel; panels are `far` bytes apart. `panels` is a constant when inlined. */
 static inline __attribute__((always_inline)) void tile(const uint16_t *table, int steps,
                                                        const uint8_t *w, size_t far, int panels,
                                                        uint8_t *a, uint8_t *b) {
@@ -150,7 +152,7 @@ static inline __attribute__((always_inline)) void tile(const uint16_t *table, in
         }
     }
     for (int q = 0; q < panels; q++) {
-        /* Right in odd bytes; there they give the lower halves, which got into the even ones. */
+        /* The odd bytes are right. They hold what the shift moved into the even bytes. */
         __m256i lower = _mm256_sub_epi8(all[q], sixteen(shifted[q]));
         __m256i high = _mm256_sub_epi8(shifted[q], sixteen(_mm256_srli_epi16(lower, 8)));
         add_bytes(a + (size_t)q * 2 * PANEL, _mm256_sub_epi8(all[q], sixteen(high)));
@@ -158,7 +160,7 @@ static inline __attribute__((always_inline)) void tile(const uint16_t *table, in
     }
 }
 
-/* The 16-bit sums of a row become its counts, in place, from the last panel on. */
+/* Widens the 16-bit sums of a row to its counts in place, from the last panel to the first. */
 static void widen(int32_t *out, int panels) {
     for (int q = panels - 1; q >= 0; q--) {
         const uint8_t *from = (const uint8_t *)out + (size_t)q * 2 * PANEL;
@@ -179,8 +181,8 @@ typedef struct {
     int P;
 } block;
 
-/* All rows; panels is a constant where this is inlined. The last row of an odd number stands for
- * both of its pair, and the second's sums go nowhere. */
+/* Does all rows in pairs; `panels` is a constant when inlined. If their number is odd, the last row
+ * takes both places of its pair, and the sums of the second place are not used. */
 static inline __attribute__((always_inline)) void tiles(const block *k, int i, int steps,
                                                         const uint8_t *w, size_t far, int panels,
                                                         int q) {
@@ -221,7 +223,7 @@ static void count(const uint64_t *a, int P, int L, const void *packed, int panel
 
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
                    const dnx_bit_end *given, float *y) {
-    const dnx_bit_end e = *given; /* a copy that y cannot overlap */
+    const dnx_bit_end e = *given; /* a copy, so that stores to y cannot change it */
     const __m256 one = _mm256_set1_ps(1), by = _mm256_set1_ps(factor);
     int i = 0;
     for (; i + 8 <= N; i += 8) {

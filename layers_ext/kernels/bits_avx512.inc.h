@@ -1,4 +1,4 @@
-/* bits_avx512.inc.h - what the AVX-512 sets share: the signs of pixels, and the end of results. */
+/* bits_avx512.inc.h - shared by the AVX-512 sets: signs of pixels, and the final results. */
 #include <immintrin.h>
 #include <stdbool.h>
 
@@ -6,8 +6,9 @@
 
 #define DNX_INLINE static inline __attribute__((always_inline))
 
-/* Channels [c, c + 64) of `count` <= 4 pixels, `step` floats apart: word[p] gets the signs of u,
- * and total[p] adds |u|. Several pixels at a time: their sums do not wait for each other. */
+/* Channels [c, c + 64) of `count` <= 4 pixels, `step` floats apart: stores the signs of u in
+ * word[p] and adds |u| to total[p]. Several pixels at a time, because their sums are independent.
+ */
 DNX_INLINE void sign_words(const float *x, size_t step, int count, int C, int c, const float *scale,
                            const float *shift, __m512 *total, uint64_t *word) {
     for (int p = 0; p < count; p++) word[p] = 0;
@@ -27,7 +28,7 @@ DNX_INLINE void sign_words(const float *x, size_t step, int count, int C, int c,
     }
 }
 
-/* A dnx_bit_end of 16 filters, those of the mask. */
+/* The dnx_bit_end of 16 filters; only those in the mask exist. */
 typedef struct {
     __mmask16 mask;
     __m512 alpha, shift, slope;
@@ -44,7 +45,7 @@ DNX_INLINE end16 end16_of(const dnx_bit_end *e, int i, int N) {
     return v;
 }
 
-/* 16 results from their integers. */
+/* Computes 16 results from their integer sums. */
 DNX_INLINE void finish16(__m512i z, __m512 factor, end16 e, const float *residual, float *y) {
     __m512 u = _mm512_mul_ps(_mm512_cvtepi32_ps(z), factor);
     u = _mm512_mul_ps(u, e.alpha);

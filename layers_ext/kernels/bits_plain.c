@@ -1,4 +1,4 @@
-/* bits_plain.c - the bit loops for any processor: the reference of the others.
+/* bits_plain.c - the bit loops for any processor. Tests compare the other sets with this one.
  * Packed: panels of 4 filters, word by word: [N/4][L][4]. */
 #include <math.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void sign(const float *x, long P, int C, const float *scale, const float 
     }
 }
 
-/* Bits of a word: pairs, nibbles, bytes, then all bytes into the highest. */
+/* Counts the 1 bits of a word: in pairs, nibbles, bytes, then all bytes in the highest one. */
 static int bits_of(uint64_t w) {
     w -= (w >> 1) & 0x5555555555555555u;
     w = (w & 0x3333333333333333u) + ((w >> 2) & 0x3333333333333333u);

@@ -1,5 +1,5 @@
-/* depthwise.inc.h - depthwise convolution; a part of kernels.inc.h. Strips of pixels outside,
- * channels inside: memory is read in order. */
+/* depthwise.inc.h - depthwise convolution; a part of kernels.inc.h. The outer loop goes over strips
+ * of pixels, the inner one over channels, so that memory is read in order. */
 
 #define STRIP 4    /* output pixels whose sums are in registers together */
 #define DW_STRIP 8 /* pixels summed into a filter gradient together */
@@ -17,7 +17,7 @@ INLINE void inside(int in_w, int first, int last, int stride, int pad, int *xlo,
     *xhi = floor_div(in_w - 1 + pad - last, stride) + 1;
 }
 
-/* Channels c.. of S <= 8 pixels go to y, C apart. */
+/* Stores channels c.. of S <= 8 pixels to y. The pixels are C floats apart. */
 INLINE void finish_strip(vf *acc, const int S, const epi *e, int c, float *y, size_t C,
                          const float *residual, const int n) {
     if (e->is_slow) {
@@ -29,7 +29,8 @@ INLINE void finish_strip(vf *acc, const int S, const epi *e, int c, float *y, si
     }
 }
 
-/* Channels c.. of S neighbouring outputs; the first tap of the first reads pixel ix. */
+/* Computes channels c.. of S neighbouring outputs. The first tap of the first one reads pixel ix.
+ */
 INLINE void strip_vector(const int S, const int kw, const int stride, const float *const *rows,
                          long ix, size_t C, const float *w, int kh, float *y,
                          const float *residual, const epi *e, int c, const int n) {
@@ -74,7 +75,7 @@ STRIP_FN(5, 1, 1)
 typedef void (*strip_fn)(const float *const *, long, int, const float *, int, float *,
                          const float *, const epi *);
 
-/* V vectors of channels of one output with taps kx0 <= kx < kx1; tap 0 reads pixel ix. */
+/* Computes V vectors of channels of one output from taps kx0 <= kx < kx1. Tap 0 reads pixel ix. */
 INLINE void pixel_vectors(const int V, const float *const *rows, long ix, size_t C, const float *w,
                           int kh, int kw, int kx0, int kx1, float *y, const float *residual,
                           const epi *e, int c, const int n) {
@@ -142,10 +143,10 @@ static void dw_row(const float *const *rows, int in_w, int C, const float *w, in
     }
 }
 
-/* Input gradients of S pixels of a 3-wide filter, from the first one's tap alignment on:
+/* Input gradients of S neighbouring pixels for a filter of width 3:
  * stride 1: d points at output ix + pad - 2; dx[i] = sum_kx w[kx] d[i + 2 - kx].
- * stride 2: ix + pad is even, d points at output (ix + pad)/2 - 1; even pixels meet taps 0 and 2,
- * odd ones tap 1. */
+ * stride 2: ix + pad is even, d points at output (ix + pad)/2 - 1; pixels with even ix + pad are
+ * read by taps 0 and 2, the others by tap 1. */
 INLINE void dx_strip_vector(const int S, const int stride, const float *const *d,
                             const float *const *w, int count, size_t at, size_t C, float *dx,
                             bool adds, int c, const int n) {
@@ -184,7 +185,7 @@ DX_STRIP_FN(1, 1)
 DX_STRIP_FN(2, 4)
 DX_STRIP_FN(2, 2)
 
-/* One input pixel: taps kx, kx + stride, ... meet outputs x, x - 1, ... */
+/* Gradient of one input pixel: outputs x, x - 1, ... read it with taps kx, kx + stride, ... */
 NOINLINE void dx_pixel(const float *const *d, const float *const *w, int count, int kx, int x,
                        int taps, int stride, int C, float *dx, bool adds) {
     size_t step = (size_t)C, first = (size_t)kx * step, from = (size_t)x * step;
@@ -239,7 +240,8 @@ static void dw_dx(const float *const *dy_rows, int out_w, int C, const float *w,
     }
 }
 
-/* S outputs of a 3-wide filter into the gradients of one filter row; x is the first's tap 0. */
+/* Adds the part of S outputs to the gradients of one row of a filter of width 3. x points at the
+ * pixel that tap 0 of the first output reads. */
 INLINE void dw_strip_vector(const int S, const int stride, const float *x, size_t C, float *dw,
                             const float *dy, const int n) {
     vf acc[3];
@@ -276,7 +278,7 @@ DW_STRIP_FN(1, 2)
 DW_STRIP_FN(2, 8)
 DW_STRIP_FN(2, 2)
 
-/* Outputs x0 <= x < x1, any filter */
+/* Filter gradients from outputs x0 <= x < x1, for any filter. */
 NOINLINE void dw_any(const float *const *rows, int in_w, int C, float *dw, int kh, int kw,
                      int stride, int pad, const float *dy, int x0, int x1) {
     size_t step = (size_t)C;

@@ -1,10 +1,10 @@
 /* elementwise.inc.h - passes over P rows of C channels; a part of kernels.inc.h. Four rows at a
- * time share the loads of a channel's numbers. Sums over rows are kept in float, in L1, and go to
- * double every SUM_ROWS rows. */
+ * time share the loads of the channels' constants. Sums over rows are kept as floats in the L1
+ * cache and are added to doubles every SUM_ROWS rows. */
 
 #define GROUP 4
 #define SUM_ROWS 128
-#define CHUNK 1024 /* channels whose float sums lie in L1 together */
+#define CHUNK 1024 /* channels whose float sums fit the L1 cache */
 
 /* Runs ROWS(R, c, n) for `rows` rows and all channels; STEP advances the pointers by R rows. */
 #define EACH_GROUP(rows, C, BODY4, BODY1, STEP)          \
@@ -20,8 +20,8 @@
         }                                                \
     } while (0)
 
-/* Zeroes the sums of `width` channels, whole vectors. All CHUNK of them would be more than a short
- * block itself. */
+/* Zeroes the sums of `width` channels, rounded up to whole vectors. For a short block, zeroing all
+ * CHUNK sums would take longer than the block. */
 static void clear(float *s, int width) {
     memset(s, 0, sizeof *s * (size_t)((width + VW - 1) / VW * VW));
 }
@@ -69,7 +69,7 @@ static void stats(const float *x, long P, int C, double *sum, double *sum_sq) {
     }
 }
 
-/* The first n numbers of a vector, one by one through a slow activation or its derivative. */
+/* Applies a slow activation, or its derivative, to the first n numbers of a vector one by one. */
 NOINLINE void slow(float *u, int n, dnx_act act, float (*f)(float, dnx_act, float)) {
     for (int i = 0; i < n; i++) u[i] = f(u[i], act, 0);
 }
@@ -130,15 +130,15 @@ static void scale_act_stream(const float *x, long P, int C, const float *scale,
     end_stream();
 }
 
-/* What the two passes back through an activation read and write at their next row. */
+/* Pointers of the two backward passes through an activation, at the next row. */
 typedef struct {
     const float *dy, *z, *scale, *shift;
-    float *du; /* NULL: only the sums are wanted */
+    float *du; /* NULL: only the sums are computed */
     size_t C;
     epi e;
 } back;
 
-/* du = dy * act'(u) of channels c.. of one row; *u and *z too */
+/* Returns du = dy * act'(u) for channels c.. of one row; sets *u and *z. */
 INLINE vf back_vector(const back *b, const bool is_slow, size_t at, vf s, vf t, vf leak, vf *u,
                       vf *z, vf *dy, const int n) {
     *z = ldn(b->z + at, n);
@@ -154,7 +154,7 @@ INLINE vf back_vector(const back *b, const bool is_slow, size_t at, vf s, vf t, 
     vf t = b->shift ? ldn(b->shift + c, n) : zero();                                           \
     vf leak = b->e.slope ? ldn(b->e.slope + c, n) : set1(b->e.leak), u, z, dy
 
-/* sums: of du, of du*z and of dy*u where u < 0, CHUNK floats each */
+/* Adds to three sums of CHUNK floats each: du, du*z, and dy*u where u < 0. */
 INLINE void sum_rows(const int R, const back *b, const bool is_slow, const bool has_slopes,
                      float *sums, int c, const int n) {
     vf sum = ld(sums + c), sum_z = ld(sums + CHUNK + c), sum_s = zero();
@@ -269,7 +269,7 @@ static void copy_runs(const float *from, size_t step, int count, int n, float *t
         int i = 0;
         for (; i + VW <= n; i += VW) st(to + i, ld(from + i));
         if (i == n) continue;
-        if (i) st(to + n - VW, ld(from + n - VW)); /* some of them again */
+        if (i) st(to + n - VW, ld(from + n - VW)); /* overlaps the vector before */
         else st_part(to, ld_part(from, n), n);
     }
 }

@@ -1,8 +1,8 @@
-/* groups.inc.h - convolution in narrow groups; a part of kernels.inc.h. As in depthwise.inc.h the
- * lanes are neighbouring outputs; what each lane reads is picked from the vectors of its inputs. */
+/* groups.inc.h - convolution in narrow groups; a part of kernels.inc.h. The lanes of a vector are
+ * neighbouring output channels. Each lane picks its input from vectors of input channels. */
 
-/* p[at[i]] for at[i] < m, of which the first m may be read. V says how far at[] reaches: V = 1 or 2
- * vectors; 0: anywhere. */
+/* Lane i of the result is p[at[i]]. Only the first m floats of p may be read, and at[i] < m. V is
+ * the number of vectors that hold all p[at[i]]: 1 or 2; 0: more. */
 INLINE vf pick(const int V, const float *p, vi at, const int m) {
     if (V == 0) {
         float t[VW];
@@ -29,16 +29,16 @@ INLINE vf pick(const int V, const float *p, vi at, const int m) {
 #endif
 }
 
-/* How the lanes of one vector of outputs after another find their inputs. */
+/* Walks over vectors of outputs and gives the input of each lane. */
 typedef struct {
     int C, N, a, b;
-    int steps, rest; /* whole groups in VW outputs, outputs beyond them */
-    int V;           /* of pick(), for all outputs */
-    vi at;           /* of the outputs from 0 on */
+    int steps, rest; /* VW outputs are `steps` whole groups and `rest` outputs */
+    int V;           /* the V of pick() for all outputs */
+    vi at;           /* inputs_of() the outputs from 0 on */
 } lane_map;
 
-/* Where input 0 of their groups is for outputs that begin at the k-th of a group, from that of the
- * first on. */
+/* For a vector of outputs that starts at output k of a group: the offset of input 0 of each lane's
+ * group from input 0 of the first lane's. */
 INLINE vi inputs_of(int k, int a, int b) {
     int32_t at[VW];
     vi v;
@@ -62,9 +62,9 @@ static lane_map map_of(const dnx_groups *g) {
     return map;
 }
 
-/* Runs CALL for n outputs from c on, whose inputs begin at channel `in`, m of them to the end of a
- * pixel, and lie `at` there: c, n, in, m and at are for CALL. Where n and m are enough they are
- * known when compiling. */
+/* Runs CALL for each vector of outputs. CALL uses c, the first output; n, the number of outputs;
+ * in, the first input channel; m, the number of channels from `in` to the end of the pixel; at, the
+ * offset of each lane's input. For whole vectors n and m are constants when compiling. */
 #define EACH_OUTPUTS(V, CALL)                                                                      \
     vi at = map->at;                                                                               \
     for (int c = 0, in = 0, k = 0; c < map->N; c += VW) {                                          \
@@ -81,8 +81,8 @@ static lane_map map_of(const dnx_groups *g) {
         if (map->rest) at = inputs_of(k, map->a, map->b);                                          \
     }
 
-/* Outputs c.. of S neighbouring pixels. Taps kx0 <= kx < kx1, for S > 1 all kw of them; tap 0 of
- * the first pixel reads pixel ix. */
+/* Computes outputs c.. of S neighbouring pixels from taps kx0 <= kx < kx1; with S > 1 from all kw
+ * taps. Tap 0 of the first pixel reads pixel ix. */
 INLINE void group_vector(const int V, const int S, const int kw, const int stride, int kx0, int kx1,
                          const float *const *rows, long ix, const lane_map *map, const float *w,
                          int kh, float *y, const float *residual, const epi *e, int c, vi at,
@@ -117,7 +117,7 @@ INLINE void group_vector(const int V, const int S, const int kw, const int strid
     finish_strip(acc, S, e, c, y, step, residual, n);
 }
 
-/* The gradients of those taps from outputs c.. of the S pixels. */
+/* Adds to the gradients of those taps, from outputs c.. of the S pixels. */
 INLINE void group_dw_vector(const int V, const int S, const int kw, const int stride, int kx0,
                             int kx1, const float *const *rows, long ix, const lane_map *map,
                             float *dw, int kh, const float *dy, int c, vi at, int in, const int n,
@@ -187,7 +187,7 @@ GROUP_FNS(4, 5, 1)
 GROUP_FNS(8, 1, 1)
 GROUP_FNS(1, 0, 0)
 
-/* Strips of S pixels; the last is one pixel with any filter. */
+/* The fast paths: strips of S pixels. The last row is a single pixel with any filter. */
 static const struct {
     int S, kw, stride;
     group_fn row[3];
@@ -195,7 +195,7 @@ static const struct {
 } group_strips[] = {GROUP_NAMES(8, 3, 1), GROUP_NAMES(4, 3, 1), GROUP_NAMES(4, 3, 2),
                     GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
 
-/* One row: outputs go to y, or with dw the gradients of the taps from dy into dw. */
+/* One row of outputs: computes y or, if dw is not NULL, adds the gradients of the taps to dw. */
 static void group_any(const float *const *rows, int in_w, const dnx_groups *g, const float *w,
                       float *dw, int kh, int kw, int stride, int pad, const float *dy, float *y,
                       int out_w, const epi *e) {

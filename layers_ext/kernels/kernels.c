@@ -1,4 +1,4 @@
-/* kernels.c - which kernel set this processor gets. */
+/* kernels.c - chooses the kernel set for this processor. */
 #include "kernels/kernels.h"
 
 #include <stdatomic.h>

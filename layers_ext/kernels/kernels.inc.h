@@ -1,7 +1,7 @@
 /* kernels.inc.h - the one source of all kernel sets. The including file defines
  *   SET  the set's name,  VW  floats per vector,  MR  rows of a register tile (4, 6 or 14).
- * A tile is MR x PANEL = MR x 2 vectors of sums; with two vectors of b and one of a it must fit
- * the registers of the instruction set, otherwise every step goes through memory. */
+ * A tile is MR x PANEL = MR x 2 vectors of sums. Together with two vectors of b and one of a it
+ * must fit the registers, else every step goes through memory. */
 #include "kernels/kernels.h"
 
 #include <math.h>
@@ -26,8 +26,8 @@
 #define NOINLINE static __attribute__((noinline))
 
 #define PANEL (2 * VW)
-#define MMT_ROWS 128 /* rows of d that mmt copies: 128 x PANEL floats, at most 16 KB */
-#define MM_BLOCK 8192 /* floats of a that stay in L1 while the panels pass */
+#define MMT_ROWS 128 /* rows of d that mmt copies at a time: 128 x PANEL floats, at most 16 KB */
+#define MM_BLOCK 8192 /* floats of a that stay in L1 while all panels of b are read */
 #define LINE 16 /* floats of a cache line */
 #define MM_LARGE 131072 /* floats of b that no longer fit L2 */
 
@@ -51,7 +51,7 @@ INLINE vf set1(float x) {
 #endif
 }
 
-/* a*b + c. Written out because -std=c11 forbids the compiler to fuse. */
+/* a*b + c in one instruction. With -std=c11 the compiler does not fuse them itself. */
 INLINE vf fma_(vf a, vf b, vf c) {
 #if defined(USE_AVX512)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -62,7 +62,7 @@ INLINE vf fma_(vf a, vf b, vf c) {
 #endif
 }
 
-/* u > 0 ? a : b; a NaN takes b */
+/* u > 0 ? a : b, lane by lane. A NaN in u gives b. */
 INLINE vf if_pos(vf u, vf a, vf b) {
 #if defined(USE_AVX512)
     return (vf)_mm512_mask_blend_ps(
@@ -80,7 +80,7 @@ INLINE vf if_pos(vf u, vf a, vf b) {
 static const int32_t lane_mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #endif
 
-/* The first n floats (1 <= n < VW); nothing beyond them is touched, missing ones read as 0. */
+/* Loads the first n floats, 1 <= n < VW. It reads nothing beyond them; the other lanes are 0. */
 INLINE vf ld_part(const float *p, int n) {
 #if defined(USE_AVX512)
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
@@ -107,7 +107,7 @@ INLINE void st_part(float *p, vf v, int n) {
 #endif
 }
 
-/* Past the cache, into memory: p must be aligned. Other threads see it after end_stream(). */
+/* Stores past the cache. p must be aligned. Other threads see the data after end_stream(). */
 INLINE void st_stream(float *p, vf v) {
 #if defined(USE_AVX512)
     _mm512_stream_ps(p, (__m512)v);
@@ -124,7 +124,7 @@ INLINE void end_stream(void) {
 #endif
 }
 
-/* n == VW is known when compiling wherever a whole vector is meant: then the test vanishes. */
+/* Loads n floats. For whole vectors n is the constant VW, and the compiler removes the test. */
 INLINE vf ldn(const float *p, int n) { return n == VW ? ld(p) : ld_part(p, n); }
 INLINE void stn(float *p, vf v, int n) {
     if (n == VW)
@@ -144,8 +144,8 @@ INLINE void stn(float *p, vf v, int n) {
 
 /* ---- activations and epilogues ---- */
 
-/* All vectorised activations are u > 0 ? min(u, cap) : u*leak, with leak a number or a slope per
- * channel. A product, not a maximum, so that NaN stays NaN. */
+/* All vectorised activations are u > 0 ? min(u, cap) : u*leak, where leak is a constant or a slope
+ * per channel. It uses a product, not a maximum, so that NaN stays NaN. */
 typedef struct {
     const float *bias, *slope, *residual;
     float leak;
@@ -171,7 +171,7 @@ INLINE vf act_vector(vf u, const epi *e, vf leak) {
     return e->is_capped ? if_pos(u - set1(6), set1(6), u) : u;
 }
 
-/* act'(u) likewise */
+/* The derivative act'(u). */
 INLINE vf grad_vector(vf u, const epi *e, vf leak) {
     vf one = set1(1);
     if (e->is_capped)
@@ -179,8 +179,8 @@ INLINE vf grad_vector(vf u, const epi *e, vf leak) {
     return if_pos(u, one, leak);
 }
 
-/* The sums u[0], u[step], ... of channels c.. of `count` rows go to y. One test of each option
- * serves all of them. */
+/* Applies the epilogue to the sums u[0], u[step], ... of channels c.. of `count` rows and stores
+ * them to y. Each option is tested once for all rows. */
 INLINE void finish(vf *u, const int step, const int count, const epi *e, int c, float *y,
                    size_t ldy, const float *residual, const int n) {
     if (e->bias) {
@@ -199,8 +199,8 @@ INLINE void finish(vf *u, const int step, const int count, const epi *e, int c, 
     UNROLL for (int i = 0; i < count; i++) stn(y + (size_t)i * ldy, u[i * step], n);
 }
 
-/* The same for `rows` rows of up to `width` columns, for part-filled panels and slow activations.
- * u has row stride `stride`. */
+/* The same for `rows` rows of `width` columns, for part-filled panels and slow activations. The
+ * rows of u are `stride` floats apart. */
 NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const epi *e, int c,
                           float *y, size_t ldy, const float *residual) {
     for (int r = 0; r < rows; r++, u += stride, y += ldy) {

@@ -20,9 +20,9 @@ static void pack(const float *b, size_t sk, size_t sn, int K, int N, float *out)
     }
 }
 
-/* m rows of a times the first V vectors, 1 or 2, of one panel; meanwhile m*K floats at `next` (or
- * NULL) come into the cache, and the lines that y goes to. A pointer per three rows: the addressing
- * modes p, p+lda, p+2*lda reach the others, so that pointers fit the integer registers. */
+/* Multiplies m rows of a by the first V vectors, 1 or 2, of one panel. Meanwhile it prefetches the
+ * lines of y and m*K floats at `next` (may be NULL). One pointer serves three rows, by the
+ * addressing modes p, p+lda, p+2*lda, so that all pointers fit the integer registers. */
 INLINE void mm_tile(const int m, const int V, const float *a, size_t lda, int K, const float *b,
                     float *y, size_t ldy, const epi *e, int c, int width, const float *residual,
                     const float *next) {
@@ -62,8 +62,8 @@ NOINLINE void add_rows(const float *u, int rows, int width, float *w, size_t ldw
         for (int i = 0; i < width; i++) w[i] += u[i];
 }
 
-/* w[m][width] += sum over `rows` rows of a[m] d[V*VW]; meanwhile `rows` lines at `next` (or NULL)
- * come into the cache. */
+/* w[m][width] += sum over `rows` rows of a[m] d[V*VW]. Meanwhile it prefetches `rows` cache lines
+ * at `next` (may be NULL). */
 INLINE void mmt_tile(const int m, const int V, const float *a, size_t lda, const float *d, int rows,
                      float *w, size_t ldw, int width, const float *next) {
     vf acc[MR][2];
@@ -126,7 +126,7 @@ static const mmt_fn mmt_tiles[MR] = {EACH_TILE(mmt_)}, mmt_halves[MR] = {EACH_TI
 static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, float *y,
                size_t ldy, const dnx_epilogue *given) {
     epi e = epi_of(given);
-    /* A matrix that the caches cannot hold is read as rarely as they allow. */
+    /* A b that does not fit the caches is read less often: for larger blocks of a. */
     int hold = (size_t)K * (size_t)N > MM_LARGE ? MM_BLOCK * 6 : MM_BLOCK;
     int block = K > 0 ? hold / K / MR * MR : MR;
     if (block < MR)
@@ -149,7 +149,7 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, 
     }
 }
 
-/* `rows` lines of what is still to be fetched; NULL: nothing is. */
+/* Returns the next `rows` cache lines to prefetch; NULL: none are left. */
 static const float *fetch(dnx_ahead *next, int rows) {
     for (int i = 0; i < 3; i++) {
         size_t n = (size_t)rows * LINE;
@@ -174,7 +174,7 @@ static void mmt_ahead(const float *a, size_t lda, const float *d, size_t ldd, in
         for (int n0 = 0; n0 < N; n0 += PANEL) {
             int width = N - n0 < PANEL ? N - n0 : PANEL;
             const mmt_fn *tiles = width > VW ? mmt_tiles : mmt_halves;
-            /* A copy, because rows a power of two apart would fight for few cache lines. */
+            /* A copy: rows that are a power of two apart would share few cache lines. */
             pack(d + (size_t)p0 * ldd + n0, ldd, 1, rows, width, panel);
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;

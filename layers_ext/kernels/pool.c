@@ -1,6 +1,6 @@
-/* pool.c - A job has a number; claim[t] is the number of the last job whose share t was taken.
- * Taking share t of job g is one compare-and-swap of claim[t] from g-1 to g, so a thread that comes
- * late takes nothing, and nobody waits for it. */
+/* pool.c - the pool of threads. Jobs are numbered; claim[t] is the number of the last job whose
+ * share t was taken. A thread takes share t of job g by one compare-and-swap of claim[t] from g-1
+ * to g. A late thread finds all shares taken, and no thread waits for it. */
 #include "kernels/pool.h"
 
 #include "kernels/kernels.h"
@@ -15,14 +15,14 @@
 #include <time.h>
 
 #define MOST 256          /* shares, threads */
-#define SPIN_NS 50000     /* a thread that waits spins so long, then sleeps */
-#define LEAST_SPIN_NS 800 /* spins that failed became as short as this */
-#define SOON_NS 1000000   /* waited for late shares, beyond what is usual: fewer threads */
-#define USUAL 0.45        /* share of the time that may be waited; half the threads lose 0.5 */
+#define SPIN_NS 50000     /* a waiting thread spins at most this long, then sleeps */
+#define LEAST_SPIN_NS 800 /* after failures a thread spins at least this long */
+#define SOON_NS 1000000   /* after so much unusual waiting for late shares: fewer threads */
+#define USUAL 0.45        /* usual waiting, as a part of the time; half the threads lose 0.5 */
 #define FIRST_REST 8000000LL
 #define LONGEST_REST 256000000LL
 
-/* A place to wait. A waker calls wake() after it changed what is waited for. */
+/* A thread sleeps here until a condition holds. Whoever makes it true calls wake() afterwards. */
 typedef struct {
     _Alignas(64) atomic_bool is_asleep;
     sem_t sem;
@@ -39,12 +39,12 @@ typedef struct {
 
 struct dnx_pool {
     int shares, crew, started;
-    /* The caller's: how many threads work now, and what it learned about waiting. */
+    /* Used by the caller alone: how many threads work now, and statistics of waiting. */
     int active;
     long long counted, waited; /* until when, and how much beyond the usual */
     long long since, rest, retry;
     bed caller;
-    /* Of the job. A thread reads them after it took a share. */
+    /* The current job. A thread reads it after it has taken a share. */
     void (*fn)(void *, int, int);
     void *arg;
     worker *workers;
@@ -85,14 +85,14 @@ static void wake(bed *b) {
 static void sleep_until(bed *b, bool (*ready)(void *), void *arg) {
     do {
         atomic_store(&b->is_asleep, true);
-        /* Ready by now: unless a waker was here too, who has posted or will. */
+        /* The condition holds now. If is_asleep is already false, a waker posts: wait for that. */
         if (ready(arg) && atomic_exchange(&b->is_asleep, false)) return;
         while (sem_wait(&b->sem) && errno == EINTR) continue;
     } while (!ready(arg));
 }
 
-/* Spins, then sleeps. Returns how long it took, 0 for less than a microsecond or so. Where sleeping
- * took longer than SPIN_NS, spinning could not have helped, and the next one is shorter. */
+/* Spins, then sleeps. Returns the time waited in ns; 0 for less than about a microsecond. If the
+ * thread slept longer than SPIN_NS, spinning could not have helped: the next spin is shorter. */
 static long long wait_until(bed *b, bool (*ready)(void *), void *arg, bool may_spin) {
     for (int i = 0; i < 32; i++) {
         if (ready(arg)) return 0;
@@ -115,7 +115,7 @@ static long long wait_until(bed *b, bool (*ready)(void *), void *arg, bool may_s
 
 /* ---- the shares ---- */
 
-/* Takes and does shares of job g until none is left, beginning with those of its place. */
+/* Takes and does shares of job g until none is left, starting at the thread's own place. */
 static void take_shares(dnx_pool *p, unsigned g, int place) {
     int first = place * p->shares / p->crew;
     for (int i = 0; i < p->shares; i++) {
@@ -142,8 +142,8 @@ static void *work(void *arg) {
     }
 }
 
-/* The caller waited for late shares until now. When that is too much, half the threads go on; a
- * crew that failed soon after it was tried is tried later than before. */
+/* Counts the time that the caller waited for late shares. After too much waiting, half the threads
+ * go on. If a number of threads fails soon after a trial, the next trial comes later. */
 static void count_wait(dnx_pool *p, long long waited) {
     long long now = now_ns();
     p->waited += waited - (long long)(USUAL * (double)(now - p->counted));
@@ -157,7 +157,7 @@ static void count_wait(dnx_pool *p, long long waited) {
     p->retry = now + p->rest;
 }
 
-/* More threads again, when it is time. */
+/* Works with more threads again when it is time to try. */
 static void try_more(dnx_pool *p) {
     long long now = now_ns();
     if (now < p->retry) return;

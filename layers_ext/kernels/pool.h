@@ -1,35 +1,36 @@
-/* pool.h - one pool of threads for everything. A job falls into a fixed number of shares. Threads
- * take shares until none is left: a thread that the machine does not run takes none, and whoever is
- * free does its shares, the caller all of them if nobody comes. Which thread does a share changes
- * no result; how many shares there are can, where sums are made by share and then added.
+/* pool.h - one pool of threads for the whole network. A job is divided into a fixed number of
+ * shares. Threads take shares until none is left. A thread that does not run takes no share, and
+ * the others do its work; the caller takes shares, too. Results do not depend on which thread does
+ * a share. They depend on the number of shares if a layer adds sums of the shares.
  *
- * Threads wait for each other by spinning for some microseconds, so that a layer of 20 us can be
- * shared, and then sleep. Spinning that was in vain gets shorter. While jobs mostly wait for
- * threads that have begun a share and do not run (other processes want the processors), the pool
- * works with half the threads, down to the caller alone, and tries more again 8 to 256 ms later. */
+ * A waiting thread spins for some microseconds, so that even a layer of 20 us can be shared; then
+ * it sleeps. If spinning fails, the next spin is shorter. When other processes use the processors,
+ * jobs wait for threads that have begun a share but do not run. Then the pool works with half the
+ * threads, down to the caller alone, and tries more threads again 8 to 256 ms later. */
 #ifndef DNX_POOL_H
 #define DNX_POOL_H
 
 typedef struct dnx_pool dnx_pool;
 
-/* 1 <= threads <= 256; no more than dnx_processors() are started, so asking for too many costs
- * little. 1 <= shares <= 256 of every job: results depend on them alone. More shares than threads
- * make a late thread hold up less, but sums by share cost memory and time for each. A pool of 1
- * share runs in the caller, and several threads may use it at a time. NULL without memory or
- * threads. */
+/* 1 <= threads <= 256; at most dnx_processors() threads are started. 1 <= shares <= 256: every job
+ * has that many shares, and results depend on this number alone. With more shares than threads a
+ * late thread delays a job less, but each share costs memory and time for its sums. A pool of 1
+ * share runs in the caller, and several threads may use it at a time. NULL: no memory, or the
+ * system starts no thread. The caller frees the pool with dnx_pool_free(). */
 dnx_pool *dnx_pool_new_shares(int threads, int shares);
 /* As many shares as threads. */
 dnx_pool *dnx_pool_new(int threads);
 void dnx_pool_free(dnx_pool *p);
 int dnx_pool_threads(const dnx_pool *p); /* the number of shares */
 
-/* Calls fn(arg, t, T) once for every share t in 0..T-1, side by side, and returns when all are
- * done. Scratch of share t is safe: no other share uses it. Shares must not wait for each other.
- * From one thread at a time, and not from inside fn, unless the pool has 1 share. */
+/* Calls fn(arg, t, T) once for each share t in 0..T-1, in parallel, and returns when all are done.
+ * Share t may use scratch number t: no other share does. Shares must not wait for each other. Call
+ * it from one thread at a time, and not from inside fn, unless the pool has 1 share. */
 void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg);
 
-/* Calls fn(arg, t, i) once for every i in 0..n-1, each taken by a thread that has become free: for
- * pieces of unequal length whose results lie apart. t < dnx_pool_threads(p): scratch t is safe. */
+/* Calls fn(arg, t, i) once for each i in 0..n-1. A thread that is free takes the next i, so the
+ * calls may take different times. Their results must be independent. fn may use scratch number t,
+ * t < dnx_pool_threads(p). */
 void dnx_pool_each(dnx_pool *p, long n, void (*fn)(void *arg, int t, long i), void *arg);
 
 /* Piece t of T of n things: *lo <= i < *hi. */

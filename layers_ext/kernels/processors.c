@@ -1,5 +1,5 @@
-/* processors.c - affinity and quota. The two functions at the end run before and after the
- * constructors of the shared libraries. */
+/* processors.c - counts processors by affinity and quota. The two functions at the end run before
+ * and after the constructors of the shared libraries. */
 #include "kernels/processors.h"
 
 #include <sched.h>
@@ -10,8 +10,8 @@
 
 #define MAX_TEXT 4096
 
-/* Quota over period of one folder's files, rounded up; 0: no limit. The text of cpu.max is
- * "quota period" or "max period"; v1 has a file for each, and -1 for no limit. */
+/* Quota / period of the group in `folder`, rounded up; 0: no limit. In v2, cpu.max holds "quota
+ * period" or "max period". In v1 each number has a file, and a quota of -1 is no limit. */
 static int quota_of(const char *folder) {
     static const char *const quotas[] = {"cpu.max", "cpu.cfs_quota_us"};
     char path[MAX_TEXT + 32];
@@ -33,7 +33,7 @@ static int quota_of(const char *folder) {
     return 0;
 }
 
-/* The least quota of the group `path` and the groups above it; 0: none. */
+/* The smallest quota of the group `path` and the groups above it; 0: no limit. */
 static int least_quota(const char *mount, const char *path) {
     char folder[MAX_TEXT];
     int least = 0;
@@ -47,7 +47,7 @@ static int least_quota(const char *mount, const char *path) {
     }
 }
 
-/* Whether the comma-separated list has the word "cpu". */
+/* True when the comma-separated list contains "cpu". */
 static bool has_cpu(const char *list) {
     for (const char *c = list; (c = strstr(c, "cpu")); c += 3)
         if ((c == list || c[-1] == ',') && (c[3] == 0 || c[3] == ',')) return true;

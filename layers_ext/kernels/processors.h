@@ -2,13 +2,13 @@
 #ifndef DNX_PROCESSORS_H
 #define DNX_PROCESSORS_H
 
-/* The processors that the affinity of the calling thread allows (taskset, a container's cpuset), at
- * most the CPU quota of the control group, v1 or v2, rounded up. 1 or more.
- * A library may bind the main thread before main() runs (libgomp with OMP_PROC_BIND=true): a
- * program that links this file gives the main thread its affinity back before main(). */
+/* The number of processors that the affinity of the calling thread allows (taskset, cpuset of a
+ * container). At most the CPU quota of the control group, v1 or v2, rounded up; at least 1.
+ * A library may bind the main thread before main() runs, as libgomp does with OMP_PROC_BIND=true. A
+ * program that links this file restores the affinity before main(). */
 int dnx_processors(void);
 
-/* For tests: the quota in processors, rounded up, of a process whose /proc/self/cgroup is the file
- * `groups`, with control groups mounted under the folder `mount`. 0: none. */
+/* For tests: the CPU quota in processors, rounded up; 0: no limit. `groups` is a file like
+ * /proc/self/cgroup, `mount` the folder where control groups are mounted. */
 int dnx_cpu_quota(const char *groups, const char *mount);
 #endif

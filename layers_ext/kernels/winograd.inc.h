@@ -1,7 +1,7 @@
 /* winograd.inc.h - Winograd's transforms of F(m x m, 3 x 3), m = 2 or 4; a part of kernels.inc.h.
  * Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308, section 4.
- * A tile is a x a, a = m + 2. Points of m = 2: 0, 1, -1, infinity; of m = 4: 0, +-1/sqrt(2),
- * +-sqrt(2), infinity, with which it loses less precision than with 0, +-1, +-2. */
+ * A tile is a x a, a = m + 2. Interpolation points for m = 2: 0, 1, -1, infinity; for m = 4: 0,
+ * +-1/sqrt(2), +-sqrt(2), infinity. They lose less precision than 0, +-1, +-2, infinity. */
 
 #define ROOT 1.41421356237309504880f
 
@@ -68,7 +68,7 @@ static void wino_in(int m, const float *x, size_t ldx, int C, float *v, size_t s
         wino_in_tile(4, x, ldx, C, v, step);
 }
 
-/* slow: the activation is applied here, not by finish(), which gets e without it. */
+/* slow: if not NULL, the bias and activation are applied here, and e has none for finish(). */
 INLINE void wino_out_vector(const int m, const float *v, size_t step, int h, int w, float *y,
                             size_t row, size_t ldy, const epi *e, const epi *slow, int c,
                             const float *residual, const int n) {

@@ -1,3 +1,4 @@
+/* binarise.c - binary weights with their gradient estimators; batch norm of the signs' input. */
 #include "common/bits/binarise.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@ static bool is_binary(const float *w, int n) {
     return true;
 }
 
-/* v = w less the mean over the channels, tap by tap. */
+/* v = w minus its mean over the channels, for each tap of the filter. */
 static void center(const float *w, int C, int taps, float *v) {
     for (int t = 0; t < taps; t++) {
         double mean = 0;
@@ -36,7 +37,7 @@ void dnx_binarise(const float *w, int C, int taps, bool centers, bool has_alpha,
     int n = C * taps;
     if (centers && !is_binary(w, n)) center(w, C, taps, b);
     else memmove(b, w, sizeof *b * (size_t)n); /* b may be w */
-    *alpha = has_alpha ? mean_magnitude(b, n) : 1; /* of n equal floats: that float */
+    *alpha = has_alpha ? mean_magnitude(b, n) : 1; /* the mean of equal floats is exact */
     for (int i = 0; i < n; i++) b[i] = b[i] >= 0 ? 1 : -1;
 }
 
@@ -56,7 +57,7 @@ void dnx_binarise_back(const float *w, int C, int taps, bool centers, bool has_a
         else g = (room[i] >= 0 ? sum : -sum) / n + alpha * g * pass;
         room[i] = (float)g;
     }
-    if (centers && how == DNX_EXACT) center(room, C, taps, room); /* its own transpose */
+    if (centers && how == DNX_EXACT) center(room, C, taps, room); /* centring is symmetric */
     dnx_kernels()->add(room, (size_t)n, d_w);
 }
 
@@ -123,7 +124,7 @@ static void sums_share(void *arg, int t, int threads) {
     dnx_kernels()->stats(j->x + (size_t)lo * c, hi - lo, j->m->c, s, s + c);
 }
 
-/* The threads' sums, added in the order of the threads, into the first thread's place. */
+/* Adds the sums of all threads to those of thread 0, in the order of the threads. */
 static void gather_sums(dnx_input_norm *m, int threads) {
     size_t len = 2 * (size_t)m->c;
     for (int t = 1; t < threads; t++)
@@ -147,7 +148,7 @@ void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long r
     }
 }
 
-/* Through the signs; sums of du and du*x. */
+/* Backward through the signs; also sums du and du*x for the batch norm. */
 static void signs_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_input_norm *m = j->m;

@@ -1,5 +1,5 @@
-/* binarise.h - real weights to signs and back: XNOR-Net (Rastegari et al. 2016) section 3.1, the
- * estimators of its gradient, and the batch norm and signs before a binary convolution.
+/* binarise.h - signs of real weights, and gradients through them: XNOR-Net (Rastegari et al. 2016)
+ * section 3.1 and its gradient estimators. Also the batch norm of a binary convolution's input.
  * A filter is C x taps floats in file order; n = C*taps. sign(0) = +1. */
 #ifndef DNX_BINARISE_H
 #define DNX_BINARISE_H
@@ -7,22 +7,23 @@
 
 typedef enum { DNX_EXACT, DNX_PAPER, DNX_PLAIN } dnx_estimator;
 
-/* One filter: v = w (less the mean of its tap over the channels with `centers`), b = sign(v) and,
- * with has_alpha, alpha = mean |v|; else alpha = 1. A filter of +-a alone is binary already: its
- * signs and its a are taken as they are. b may be w. */
+/* Binarises one filter: b = sign(v); alpha = mean |v| with has_alpha, else 1. v is w; with
+ * `centers` the mean over the channels is subtracted, tap by tap. A filter that holds only +-a is
+ * binary already and is not centred. b may be w. */
 void dnx_binarise(const float *w, int C, int taps, bool centers, bool has_alpha, float *b,
                   float *alpha);
 
-/* Adds the estimate of the real weights' gradient, G being that of alpha*b; `room`: n floats.
- *   exact: (1/n) sign(v_i) sum_j G_j sign(v_j) + alpha G_i [|v_i| <= 1], the derivative with the
- *          straight-through estimator in the place of sign's; centring's own is applied to it
+/* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b; `room` is
+ * scratch of n floats.
+ *   exact: (1/n) sign(v_i) sum_j G_j sign(v_j) + alpha G_i [|v_i| <= 1]: the derivative, with the
+ *          straight-through estimator for the sign; with `centers`, also through the centring
  *   paper: G_i (1/n + alpha [|v_i| <= 1]), as printed in section 3.1
  *   plain: G_i [|v_i| <= 1], as BinaryConnect
- * Without alpha all three are plain. */
+ * Without alpha, all three are the plain estimate. */
 void dnx_binarise_back(const float *w, int C, int taps, bool centers, bool has_alpha,
                        dnx_estimator how, const float *G, float *room, float *d_w);
 
-/* Batch norm of the input, or none: u = x*scale[c] + shift[c]. */
+/* Batch norm of the input: u = x*scale[c] + shift[c]. Without batch norm u = x. */
 typedef struct {
     int c;
     bool has_bn;
@@ -34,16 +35,16 @@ typedef struct {
 
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
 void dnx_input_norm_unmake(dnx_input_norm *m);
-/* shifts, scales, mean, variance; returns 4, or 0 without batch norm. */
+/* Lists shifts, scales, mean, variance. Returns 4, or 0 without batch norm. */
 int dnx_input_norm_params(dnx_input_norm *m, dnx_param *list);
-/* scale and shift from the running statistics. */
+/* Computes scale and shift from the running statistics. */
 void dnx_input_norm_fold(dnx_input_norm *m);
-/* The same from the batch: x is rows x C; the running statistics follow. */
+/* Computes scale and shift from the batch x, rows x C, and updates the running statistics. */
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 
-/* Straight through the signs: turns du (rows x C, the gradient at sign(u)) into
- * du*[|u| <= 1] + map[row]*sign(u), where map is the gradient at each pixel's sum of |u| or NULL;
- * then through the batch norm. Adds to d_scales and d_shifts; dx may be NULL. */
+/* Backward pass through the signs (straight-through), then through the batch norm. du, rows x C,
+ * holds the gradient at sign(u) and becomes du*[|u| <= 1] + map[row]*sign(u). map is the gradient
+ * at each pixel's sum of |u|, or NULL. Adds to d_scales and d_shifts. dx may be NULL. */
 void dnx_input_norm_back(dnx_input_norm *m, dnx_node *n, const float *x, long rows, float *du,
                          const float *map, float *dx, bool adds);
 #endif

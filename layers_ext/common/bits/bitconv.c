@@ -1,3 +1,4 @@
+/* bitconv.c - binary convolution: packing, signs, the K map, and the choice of bits or tiles. */
 #include "common/bits/bitconv.h"
 
 #include <math.h>
@@ -6,12 +7,12 @@
 #include "common/conv/filters.h"
 #include "kernels/pool.h"
 
-/* 64-bit words of zeros, aligned like floats. */
+/* Allocates `count` zeroed 64-bit words, aligned as dnx_new() aligns floats. */
 static dnx_status new_words(dnx_node *n, uint64_t **p, size_t count, dnx_err *err) {
     return dnx_new(n, (float **)p, 2 * count, err);
 }
 
-/* Taps lo <= t < hi fall inside an input of len pixels at output i. */
+/* One axis of a window: it starts at input pixel `at`; taps lo <= t < hi are inside the input. */
 typedef struct {
     int at, lo, hi;
 } span;
@@ -23,7 +24,8 @@ static span span_of(const dnx_patches *at, int len, int i) {
     return s;
 }
 
-/* Equal spans get equal numbers, from 0 on in the order of the outputs; returns how many. */
+/* Numbers the different spans of one axis from 0, in the order of the outputs: of[i] is the number
+ * of output i. Returns how many there are. */
 static int number_shapes(int len, const dnx_patches *at, int outs, int *of) {
     int n = 0;
     for (int i = 0; i < outs; i++) {
@@ -78,13 +80,13 @@ void dnx_bitconv_unmake(dnx_bitconv *k) {
 void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
                        int *first, int *end) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* To tiles 36 outputs are few, since a thread makes bytes of all filters that it has. */
+    /* With tiles, each thread turns its filters' bits into bytes: that pays from 36 outputs on. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, k->N, panel, t, threads, lo, hi, first, end);
 }
 
-/* base of all outputs' shapes; several outputs of a shape write the same. */
+/* Fills base for all pairs of row_of and column_of, from the first output of each. */
 static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
     const dnx_patches *at = &k->at;
     for (int y = 0; y < at->out_h; y++)
@@ -140,12 +142,12 @@ void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const fl
             signs[p * C + c] = k->bits[p * L + c / 64] >> (c % 64) & 1 ? 1 : -1;
 }
 
-/* An output: walking on takes no division. */
+/* An output pixel and its window. Stepping to the next output needs no division. */
 typedef struct {
     const dnx_patches *at;
     size_t image; /* its first input pixel */
     int y, x;
-    span v, h;    /* taps inside, vertical and horizontal */
+    span v, h;    /* vertical and horizontal taps inside the image */
 } place;
 
 static place place_of(const dnx_patches *at, long p) {
@@ -171,13 +173,13 @@ static void step(place *w) {
     w->h = span_of(at, at->in.w, w->x);
 }
 
-/* The first input pixel inside the window's row ky. */
+/* Index of the first input pixel in row ky of the window. */
 static size_t pixel(const place *w, int ky) {
     return w->image + (size_t)(w->v.at + ky) * (size_t)w->at->in.w + (size_t)(w->h.at + w->h.lo);
 }
 
-#define SEGMENT 64 /* outputs of a row whose columns are summed together */
-#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* below them at the largest stride and size */
+#define SEGMENT 64 /* neighbouring outputs that share column sums */
+#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* input columns of a segment: stride 64, size 255 */
 
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map) {
     const dnx_patches *at = &k->at;
@@ -213,7 +215,7 @@ void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *
                 map[pixel(&w, ky) + (size_t)kx] += dk[p] * share;
 }
 
-/* The bits under a window; 0 outside. */
+/* Copies the bits under a window to `to`; 0 outside the image. */
 static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     size_t L = (size_t)k->L, line = (size_t)k->at.size * L, lead = (size_t)w->h.lo * L;
     size_t len = (size_t)(w->h.hi - w->h.lo) * L;
@@ -226,8 +228,8 @@ static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     }
 }
 
-/* Results (stride N; y and e point at the first filter) of at most DNX_BIT_ROWS outputs from p on,
- * filters [first, end). */
+/* Computes at most DNX_BIT_ROWS outputs from p on, filters [first, end), by counting bits. y has
+ * rows of N floats; y and e point at the first filter. */
 static void count_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
                         const dnx_bit_end *e, float *y) {
     const dnx_bit_set *b = dnx_bits();
@@ -253,7 +255,7 @@ static void count_block(const dnx_bitconv *k, int t, long p, int count, int firs
     }
 }
 
-/* The same by tiles, of dnx_bitconv_tiles_rows() outputs. */
+/* The same with tiles, for dnx_bitconv_tiles_rows() outputs. */
 static void multiply_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
                            const dnx_bit_end *e, float *y) {
     float map[DNX_TILE_POSITIONS];

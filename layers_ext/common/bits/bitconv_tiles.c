@@ -1,12 +1,13 @@
+/* bitconv_tiles.c - binary convolution with AMX tiles: the layout of signs, and the calls. */
 #include "common/bits/bitconv_tiles.h"
 
 #include "kernels/pool.h"
 
 #define PLACE 64   /* bytes */
-#define LEAST 36   /* outputs of an image below which counting is faster */
-#define USEFUL .75 /* the share of outputs among all positions, from which tiles are faster */
+#define LEAST 36   /* outputs of an image: with fewer, counting bits is faster */
+#define USEFUL .75 /* outputs / positions: with a smaller share, counting bits is faster */
 
-/* Places of a row. */
+/* Places in a row of a cut image. */
 static int pitch(const dnx_patches *at) {
     return (at->in.w + 2 * at->pad + at->stride - 1) / at->stride;
 }
@@ -27,7 +28,7 @@ dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_p
     k->pitch = pitch(at);
     k->plane = PLACE * (size_t)k->pitch * (size_t)((at->in.h + 2 * at->pad + s - 1) / s);
     k->image = k->plane * (size_t)(s * s) * (size_t)L;
-    /* A tile reads up to 15 places beyond the last. */
+    /* A tile reads up to 15 places beyond the last one. */
     size_t bytes = (size_t)n->batch * k->image + 16 * PLACE;
     size_t packed = set->packed(k->words, k->N);
     dnx_status st = dnx_new(n, (float **)&k->x, bytes / sizeof(float), err);
@@ -63,7 +64,7 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
         int to = hi - lo < W - from ? from + (int)(hi - lo) : W;
         int8_t *row = k->x + (size_t)(lo / per) * k->image + (size_t)(py % s * s) * k->plane +
                       (size_t)(py / s * k->pitch) * PLACE;
-        /* Every s-th pixel goes to the same image. */
+        /* Every s-th pixel goes to the same cut image. */
         for (int i = 0; i < s && from + i < to; i++) {
             int px = from + i + pad;
             dnx_tiles()->sign(x + (lo + i) * C, s, (to - from - i + s - 1) / s, C, scale, shift,
@@ -74,7 +75,7 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
     }
 }
 
-/* Position of output p among those of its batch item. */
+/* Position of output p within its batch item. */
 static int position(const dnx_bitconv_tiles *k, long p) {
     int w = k->at.out_w, at = (int)(p % ((long)k->at.out_h * w));
     return at / w * k->pitch + at % w;

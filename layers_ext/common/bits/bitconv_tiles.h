@@ -1,9 +1,11 @@
-/* bitconv_tiles.h - a binary convolution whose signs are bytes in the places where tiles read them.
+/* bitconv_tiles.h - a binary convolution with AMX tiles. The signs are bytes, laid out as tiles
+ * read them.
  *
- * The padded image of each batch item is cut into stride x stride images: place (py, px) goes to
- * image (py % stride, px % stride), at (py / stride, px / stride). There the windows of any stride
- * follow each other place by place, and a window's word lies at the same offset for all of them.
- * Padding is 0 bytes, so a sum of products needs no correction. */
+ * The padded image of each batch item is cut into stride x stride images: pixel (py, px) goes to
+ * image (py % stride, px % stride), at (py / stride, px / stride). In these images the windows of
+ * neighbouring outputs are one pixel apart for any stride, so each word of a window has a fixed
+ * offset from its first pixel. Such a pixel with 64 channels is called a place (64 bytes).
+ * Padding is 0 bytes, so the sum of products needs no correction. */
 #ifndef DNX_BITCONV_TILES_H
 #define DNX_BITCONV_TILES_H
 #include "common/conv/patches.h"
@@ -13,29 +15,30 @@ typedef struct {
     dnx_patches at;
     int N, words;     /* words of a window */
     int pitch;        /* places of a row */
-    size_t plane;     /* bytes of 64 channels of one of the images */
+    size_t plane;     /* bytes of 64 channels of one of the cut images */
     size_t image;     /* bytes of a batch item: [L][stride*stride][rows][pitch][64],
                        * L: words of a pixel */
     int8_t *x;        /* batch x image */
-    size_t *offset;   /* words: [L][size*size]; so a tile's loads stay in few cache lines */
+    size_t *offset;   /* of each word of a window, [L][size*size]: loads stay in few cache lines */
     void *packed;
-    char *room;       /* threads x dnx_tiles()->room */
+    char *room;       /* threads x dnx_tiles()->room: scratch */
 } dnx_bitconv_tiles;
 
-/* Whether tiles pay for this convolution on this processor: from 6 x 6 outputs on, and where few
- * positions lie between the rows of outputs (large filters with little padding leave many). */
+/* True when tiles are faster than counting bits: the processor has them, there are at least 6 x 6
+ * outputs, and few computed positions are no outputs. (Rows of positions are wider than rows of
+ * outputs; large filters with little padding waste many.) */
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);
 void dnx_bitconv_tiles_unmake(dnx_bitconv_tiles *k);
-/* Word of a filter that holds channel c of tap t. */
+/* Index of the filter word that holds channel c of tap t. */
 size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c);
-/* Pixels [lo, hi) of x; sum: of the first pixel of the batch. */
+/* Writes the signs of pixels [lo, hi) of x, and their sums of |u| to sum[lo..hi-1]. */
 void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long hi,
                             const float *scale, const float *shift, float *sum);
-/* How many outputs from p on, before hi, run() takes at once: at most DNX_TILE_POSITIONS. */
+/* How many of the outputs p..hi-1 one call of run() computes: at most DNX_TILE_POSITIONS. */
 int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi);
-/* Outputs p, p+1, .. p+rows-1, filters [first, end); y points at the first of both. */
+/* Computes outputs p..p+rows-1 of filters [first, end); y points at the first output and filter. */
 void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, long p, int rows, int first, int end,
                            const float *factor, const dnx_bit_end *e, float *y);
 #endif

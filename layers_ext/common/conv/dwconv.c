@@ -1,3 +1,4 @@
+/* dwconv.c - convolution in narrow groups: forward, and both gradients row by row. */
 #include "common/conv/dwconv.h"
 
 #include <string.h>
@@ -15,19 +16,19 @@ bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool tr
 
 static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }
 
-/* Rows of dz that a thread keeps: those that one row of dx needs. */
+/* How many rows of dz a thread keeps: as many as one row of dx needs. */
 static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
     return s->kh < n->out.h ? s->kh : n->out.h;
 }
 
-/* In groups a kept row has its pixels `stride` apart, with zeros between them: then dx is itself a
- * convolution in groups, with stride 1. */
+/* With groups wider than 1, a kept row of dz has its pixels `stride` apart and zeros between them.
+ * dx is then a convolution in groups with stride 1. */
 static int kept_step(const dnx_dwconv *s) { return is_depthwise(s) ? 1 : s->stride; }
 static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
     return (n->out.w - 1) * kept_step(s) + 1;
 }
 
-/* Floats of scratch of a thread that trains: the kept rows, and one without the zeros. */
+/* Floats of scratch for each thread when training: the kept rows, and one row without zeros. */
 static size_t room(const dnx_node *n, const dnx_dwconv *s) {
     int pixels = kept_rows(n, s) * kept_pixels(n, s) + (kept_step(s) > 1 ? n->out.w : 0);
     return (size_t)pixels * (size_t)n->out.c;
@@ -71,13 +72,13 @@ int dnx_dwconv_params(dnx_node *n, dnx_param *list) {
     return dnx_norm_act_params(&s->norm, &w, false, list);
 }
 
-/* The first tap of row ky of filter f for input j of its group, among the taps; the next is N
- * further. */
+/* Index in `taps` of the first tap of row ky, for filter f and input j of its group. The next tap
+ * is N floats further. */
 static size_t taps_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.a + j) * s->kw) * (size_t)n->out.c + (size_t)f;
 }
 
-/* The same among those of dx; C further. */
+/* The same index in `taps_dx`, where the next tap is C floats further. */
 static size_t taps_dx_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.b + f % s->g.b) * s->kw) * (size_t)n->in[0].c +
            (size_t)(f / s->g.b * s->g.a + j);
@@ -88,7 +89,7 @@ dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {
     dnx_dwconv *s = n->state;
     size_t C = (size_t)n->in[0].c, N = (size_t)n->out.c, kw = (size_t)s->kw;
     const float *w = s->w;
-    if (!w) return DNX_OK; /* prepared and released */
+    if (!w) return DNX_OK; /* prepared and released before */
     if (!n->trains) dnx_norm_act_fold(&s->norm);
     for (int f = 0; f < n->out.c; f++)
         for (int j = 0; j < s->g.a; j++)
@@ -137,8 +138,8 @@ typedef struct {
     dnx_pass *p;
 } job;
 
-/* The input rows of thread t. When batch norm and activation of the layer before are deferred to
- * this one, x_rows holds the last kh real rows; `held` says which row of the batch is where. */
+/* Reads input rows for one thread. When the layer before defers its batch norm and activation,
+ * x_rows caches the last kh rows after both; `held` is the index of the row in each slot. */
 typedef struct {
     const job *j;
     int t;
@@ -152,7 +153,7 @@ static void open_rows(reader *r, const job *j, int t) {
     for (int i = 0; i < s->kh; i++) r->held[i] = -1;
 }
 
-/* Pointers to the rows of image b that output row oy reads; NULL for rows of padding. */
+/* Sets `rows` to the rows of image b that output row oy reads; NULL for rows of padding. */
 static void find_rows(reader *r, long b, int oy, const float **rows) {
     const dnx_node *n = r->j->n;
     const dnx_dwconv *s = n->state;
@@ -201,7 +202,7 @@ void dnx_dwconv_forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* Row iy of dx from the kept rows of dz. */
+/* Computes row iy of dx from the kept rows of dz. */
 static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, int iy, float *dx,
                    bool adds) {
     const float *rows[DNX_MAX_TAPS];
@@ -220,7 +221,7 @@ static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, in
                      iw, &e);
 }
 
-/* Keeps a row of dz at `to`. */
+/* Stores a row of dz at `to`, with zeros between its pixels if kept_step() asks for them. */
 static void keep_row(const dnx_node *n, const dnx_dwconv *s, const float *dz, float *to) {
     size_t N = (size_t)n->out.c, step = N * (size_t)kept_step(s);
     if (dz == to) return;
@@ -231,8 +232,8 @@ static void keep_row(const dnx_node *n, const dnx_dwconv *s, const float *dz, fl
     for (int x = 0; x < n->out.w; x++, dz += N, to += step) memcpy(to, dz, sizeof *to * N);
 }
 
-/* A thread owns whole images. A row of dz is made once, used for the filters' gradient, and kept
- * until the last row of dx that needs it is done. */
+/* Each thread takes whole images. A row of dz is computed once, added to the filters' gradient, and
+ * kept until every row of dx that needs it is done. */
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;

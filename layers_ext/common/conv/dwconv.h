@@ -1,7 +1,7 @@
-/* dwconv.h - a convolution in narrow groups, then batch norm and activation: the body of
- * [depthwise] and [global_depthwise], and of [convolutional] where its groups are narrow.
- * x: B x H x W x C, y: B x OH x OW x N, filters in a file: N x C/groups x kh x kw. Each output has
- * a lane of a vector: groups need no width. Depthwise is groups = C. */
+/* dwconv.h - a convolution in narrow groups, then batch norm and activation. [depthwise] and
+ * [global_depthwise] use it, and [convolutional] when its groups are narrow.
+ * x: B x H x W x C, y: B x OH x OW x N, filters in a file: N x C/groups x kh x kw. Each vector lane
+ * computes one output channel, so a group may be narrower than a vector. Depthwise: groups = C. */
 #ifndef DNX_DWCONV_H
 #define DNX_DWCONV_H
 #include "common/norm_act.h"
@@ -16,15 +16,15 @@ typedef struct {
     float *taps;      /* kh x C/groups x kw x N, scaled by the folded batch norm when predicting */
     float *taps_dx;   /* training, unless groups = C = N: kh x N/groups x kw x C, kx backwards */
     float *d_taps;    /* threads x kh x C/groups x kw x N */
-    float *x_rows;    /* training: real inputs made of deferred ones, threads x kh x W x C */
+    float *x_rows;    /* training: threads x kh x W x C; input rows after the deferred norm */
 } dnx_dwconv;
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
-/* Whether groups, more than one, of so many inputs and outputs are faster so than as products of
- * matrices or, predicting, by Winograd's transforms, which would leave much of a vector unused.
- * Filters of other sizes than 1, 3 and 5, or strides than 1 (3: and 2), are computed pixel by
- * pixel: only for half as many. */
+/* True when groups with that many inputs and outputs are faster here than as matrix products or,
+ * when predicting, with Winograd: those leave much of a vector unused for narrow groups. There is
+ * more than one group. Fast paths: stride 1 with filters of size 1, 3, 5; stride 2 with size 3. All
+ * others are computed pixel by pixel, so their limit is half. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
 /* n->out and the geometry up to `pad` in s must be set. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);

@@ -1,3 +1,4 @@
+/* filters.c - filters as matrices: initial values, file order to row order, packing, shares. */
 #include "common/conv/filters.h"
 
 #include <math.h>
@@ -61,7 +62,7 @@ void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float 
     dnx_pool_run(pool, order_share, &j);
 }
 
-/* Packs its share of the panels of a rows x columns matrix per group. */
+/* Packs thread t's share of the panels. Each group has a rows x columns matrix. */
 static void pack_panels(const dnx_filters *s, const float *w, size_t sk, size_t sn, int rows,
                         int columns, float *packed, int t, int threads) {
     const dnx_kernel_set *k = dnx_kernels();

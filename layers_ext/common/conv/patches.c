@@ -1,3 +1,4 @@
+/* patches.c - im2col and its reverse. */
 #include "common/conv/patches.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, i
     return DNX_OK;
 }
 
-/* Range of taps that fall inside the input, lo <= tap < hi, for a window that starts at `at`. */
+/* The taps lo <= tap < hi of a window that starts at pixel `at` are inside the input. */
 static void inside(int at, int size, int len, int *lo, int *hi) {
     *lo = at < 0 ? -at : 0;
     *hi = at + size > len ? len - at : size;
@@ -25,7 +26,7 @@ static void inside(int at, int size, int len, int *lo, int *hi) {
     if (*hi < *lo) *hi = *lo;
 }
 
-/* The window of output pixel p: its first row and column in the input; returns the image. */
+/* First input row *y and column *x of output pixel p's window. Returns the offset of its image. */
 static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     long per = (long)s->out_h * s->out_w;
     *y = (int)(p % per) / s->out_w * s->stride - s->pad;
@@ -33,7 +34,8 @@ static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     return (size_t)(p / per) * dnx_size(s->in) + (size_t)s->c0;
 }
 
-/* `count` windows of a row of outputs, the first at (iy, ix), that hold the same taps of a row. */
+/* Gathers `count` neighbouring windows of one output row, the first at (iy, ix). All of them have
+ * the same columns inside the image. */
 static void gather_run(const dnx_patches *s, const float *image, int iy, int ix, int count,
                        float *rows) {
     const dnx_kernel_set *k = dnx_kernels();

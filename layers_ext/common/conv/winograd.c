@@ -1,3 +1,4 @@
+/* winograd.c - Winograd convolution: when it pays, transformed filters, tiles shared by threads. */
 #include "common/conv/winograd.h"
 
 #include <math.h>
@@ -5,27 +6,28 @@
 #include "common/conv/filters.h"
 #include "kernels/pool.h"
 
-#define ROOM 65536    /* floats of transformed tiles, and of products, that stay in the L2 cache */
-#define MAX_TILES 84  /* that are computed together */
-#define GAP 16        /* floats between matrices: else they would fight for few cache lines */
-#define LEAST 8       /* channels and filters of a group below which the transforms cost too much */
-#define LARGE 40000   /* Cg*N whose filters with m = 4 would cost too much memory */
+#define CACHED 65536  /* floats of transformed tiles, and of products, that stay in the L2 cache */
+#define MAX_TILES 84  /* tiles that are computed together */
+#define GAP 16        /* floats between matrices, so that they map to different cache lines */
+#define LEAST 8       /* channels and filters of a group: with fewer, transforms cost too much */
+#define LARGE 40000   /* Cg*N: above it, filters with m = 4 would take too much memory */
 
 int dnx_winograd_side(const dnx_patches *at, int filters) {
     int N = filters / (at->in.c / at->c); /* of a group */
     if (at->size != 3 || at->stride != 1 || at->c < LEAST || N < LEAST) return 0;
     int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
     double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
-    /* At least a third fewer multiplications, and filters that are read for some tiles. */
+    /* At least a third fewer multiplications, and enough tiles for each read of the filters. */
     return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
 }
 
-/* Fewer tiles at a time would read the filters too often: those of m = 2 are the large ones. */
+/* With fewer tiles at a time, the filters would be read too often. m = 2 is for the largest
+ * filters, so it needs more tiles. */
 static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
 
 static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }
 
-/* Floats between two transformed tiles' matrices, between two products. */
+/* Floats from one matrix of transformed tiles to the next, and from one product to the next. */
 static size_t step_in(const dnx_winograd *s) {
     return (size_t)s->tiles * (size_t)s->at.in.c + GAP;
 }
@@ -33,12 +35,12 @@ static size_t step_out(const dnx_winograd *s) {
     return (size_t)s->tiles * (size_t)s->columns + GAP;
 }
 
-/* Floats that a thread works with: one tile as it is, transformed tiles, products. */
+/* Floats of scratch for each thread: one input tile, transformed tiles, products. */
 static size_t room(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
 
-/* Floats of one group's packed filters, of one element. */
+/* Floats of the packed filters of one group, for one of the a*a elements. */
 static size_t group_size(const dnx_winograd *s) { return dnx_kernels()->packed(s->Cg, s->Ng); }
 
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
@@ -54,11 +56,11 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     s->out = out;
     s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, at->pad, 0, in.c};
     long all = (long)n->batch * s->at.out_h * s->at.out_w;
-    int tiles = ROOM / area(s) / in.c / 12 * 12; /* 12: whole register tiles */
+    int tiles = CACHED / area(s) / in.c / 12 * 12; /* 12: whole register tiles */
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
     s->tiles = all < tiles ? (int)all : tiles;
-    int columns = ROOM / area(s) / s->tiles;
-    /* Whole groups, or panels of one. */
+    int columns = CACHED / area(s) / s->tiles;
+    /* Whole groups, or panels of one group. */
     bool is_cut = s->groups == 1 || (columns < s->Ng && k->panel < s->Ng);
     int unit = is_cut ? k->panel : s->Ng;
     int units = columns / unit, most = (s->N + unit - 1) / unit;
@@ -69,7 +71,7 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
 
 void dnx_winograd_unmake(dnx_winograd *s) { dnx_free(s->filters); }
 
-/* t[0], t[step], ... = G g, of g[0], g[by], g[2 by]. */
+/* t[0], t[step], ... = G g, where g is g[0], g[by], g[2 by]. */
 static void filter_line(int m, const double *g, int by, double *t, int step) {
     const double a = sqrt(.5), b = sqrt(2);
     double even = g[0] + g[2 * by], half = g[0] + g[2 * by] / 2, two = g[0] + 2 * g[2 * by];
@@ -94,8 +96,8 @@ typedef struct {
     const dnx_norm_act *norm;
 } job;
 
-/* Filter f: its a*a numbers of channel c go to u[0], u[size], ... with u = filters + place of (c,f)
- * in its group's packed matrix: [Ng/panel][Cg][panel]. */
+/* Transforms thread t's share of the filters. For filter f and channel c, the a*a numbers go to
+ * u[0], u[size], ...; u points at (c, f) in its group's packed matrix, [Ng/panel][Cg][panel]. */
 static void transform_filters(void *arg, int t, int threads) {
     job *j = arg;
     const dnx_winograd *s = j->s;
@@ -122,7 +124,7 @@ void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const fl
     dnx_pool_run(n->pool, transform_filters, &j);
 }
 
-/* A tile's place: its image, its first output row and column. */
+/* First output row *y and column *x of a tile. Returns its image. */
 static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     long per = (long)s->at.out_h * s->at.out_w;
     *y = (int)(tile % per) / s->at.out_w * s->m;
@@ -130,7 +132,8 @@ static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     return tile / per;
 }
 
-/* Tiles from `tile` on: v[e][i][c] = element e of tile i. spare: a*a*C floats. */
+/* Transforms `count` tiles from `tile` on: v[e][i][c] = element e of tile i. spare: a*a*C floats
+ * of scratch. */
 static void transform_in(const dnx_winograd *s, const float *x, long tile, int count, float *v,
                          float *spare) {
     dnx_shape in = s->at.in;
@@ -149,7 +152,7 @@ static void transform_in(const dnx_winograd *s, const float *x, long tile, int c
     }
 }
 
-/* The products prod[e][i][.] of filters [f, f + width) become outputs. */
+/* Transforms the products prod[e][i][.] of filters [f, f + width) into outputs. */
 static void transform_out(const job *j, long tile, int count, const float *prod, int f, int width) {
     const dnx_winograd *s = j->s;
     size_t N = (size_t)s->N, row = (size_t)s->out.w * N;
@@ -166,7 +169,7 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
     }
 }
 
-/* Element e's products of filters [f, f + width): groups as a whole, or panels of one group. */
+/* Products of element e for filters [f, f + width): whole groups, or panels of one group. */
 static void multiply(const dnx_winograd *s, int e, const float *v, int count, int f, int width,
                      float *prod) {
     const dnx_kernel_set *k = dnx_kernels();
@@ -181,7 +184,7 @@ static void multiply(const dnx_winograd *s, int e, const float *v, int count, in
     }
 }
 
-/* Tiles [lo, hi), filters [first, end), whole panels or groups. */
+/* Computes the outputs of tiles [lo, hi) for filters [first, end), whole panels or groups. */
 static void forward_part(const job *j, int t, long lo, long hi, int first, int end) {
     const dnx_winograd *s = j->s;
     float *spare = j->p->scratch + (size_t)t * room(s), *v = spare + area(s) * s->at.in.c;
@@ -206,7 +209,7 @@ static void forward_share(void *arg, int t, int threads) {
     const dnx_winograd *s = j->s;
     long tiles = (long)j->p->batch * s->at.out_h * s->at.out_w, lo, hi;
     int first, end;
-    /* Few tiles: each thread reads a share of the filters, and transforms all tiles for itself. */
+    /* Few tiles: the threads share the filters, and each transforms all tiles for itself. */
     if (tiles < (long)least_tiles(s) * threads) {
         dnx_share_columns(s->N, s->groups > 1 ? s->Ng : dnx_kernels()->panel, t, threads, &first,
                           &end);

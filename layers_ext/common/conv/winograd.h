@@ -1,11 +1,11 @@
-/* winograd.h - a predicting 3x3 convolution with stride 1 by Winograd's minimal filtering,
- * F(m x m, 3 x 3): (m+2)^2 multiplications give m*m outputs, instead of 9 m*m.
+/* winograd.h - Winograd's minimal filtering F(m x m, 3 x 3) for 3x3 convolutions with stride 1 of
+ * a network that predicts: (m+2)^2 multiplications give m*m outputs, instead of 9 m*m.
  * Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308.
  *
  *   Y = A^T [ sum_c (G g_c G^T) * (B^T d_c B) ] A      (eq. 12; * by elements)
  *
- * d: a tile of the input, a x a with a = m + 2; tiles are m apart. The sums over channels are a*a
- * products of matrices, tiles x C times C x N, or such products for each group. */
+ * d is a tile of the input, a x a with a = m + 2; tiles are m pixels apart. The sums over channels
+ * are a*a matrix products, tiles x C times C x N, for each group. */
 #ifndef DNX_WINOGRAD_H
 #define DNX_WINOGRAD_H
 #include "common/conv/patches.h"
@@ -17,21 +17,23 @@ typedef struct {
     int Cg, Ng;      /* channels and filters of a group */
     dnx_shape out;
     dnx_patches at;  /* the tiles: windows of the input */
-    int tiles;       /* that are computed together */
+    int tiles;       /* tiles that are computed together */
     int columns;     /* filters that are computed together */
     float *filters;  /* a*a x groups x packed panels of Cg x Ng */
 } dnx_winograd;
 
-/* The m that pays for so many filters over these windows, whose at->c channels are one of
- * in.c/at->c groups; 0: none does, or they are not 3 x 3 with stride 1. */
+/* The fastest m for `filters` filters over these windows, in in.c/at->c groups. 0: Winograd does
+ * not pay, or the windows are not 3 x 3 with stride 1. */
 int dnx_winograd_side(const dnx_patches *at, int filters);
-/* Of a predicting node. Sets s->m and, unless it is 0, all the rest and n->scratch. */
+/* For a node that predicts: sets s->m and, unless it is 0, all other fields and n->scratch.
+ * DNX_EMEM. */
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err);
 void dnx_winograd_unmake(dnx_winograd *s);
-/* w: N x C x 3 x 3 in file order, filter f times scale[f] (NULL: 1). */
+/* Transforms and packs the filters w, N x C x 3 x 3 in file order. Filter f is multiplied by
+ * scale[f] (NULL: 1). */
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale);
-/* p->y = Y of p->x[0], then batch norm and activation; norm NULL: Y itself. */
+/* Computes p->y from p->x[0]: Y, then batch norm and activation. norm NULL: Y alone. */
 void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p,
                           const dnx_norm_act *norm);
 #endif

@@ -1,3 +1,4 @@
+/* cosines.c - cosines as matrix products of unit vectors, and their gradients. */
 #include "common/face/cosines.h"
 
 #include <math.h>
@@ -7,7 +8,7 @@
 #include "kernels/pool.h"
 
 #define BLOCK 128 /* classes of one matrix product */
-#define UNIT 32   /* classes that threads share out */
+#define UNIT 32   /* classes: threads take whole units */
 
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, dnx_err *err) {
     const dnx_kernel_set *k = dnx_kernels();
@@ -65,7 +66,8 @@ static void my_classes(const job *j, int t, int threads, int *from, int *to) {
     *to = hi * UNIT < n ? j->of.lo + (int)hi * UNIT : j->of.hi;
 }
 
-/* Columns [lo, hi) of the normalised weights of `count` classes from i on: count x (hi - lo). */
+/* Copies columns [lo, hi) of the normalised weights of `count` classes from i on into rows,
+ * count x (hi - lo). */
 static void gather(const job *j, int i, int count, size_t lo, size_t hi, float *rows) {
     for (int k = 0; k < count; k++) {
         size_t at = class_of(j, i + k);
@@ -129,8 +131,8 @@ static void weights_share(void *arg, int t, int threads) {
     }
 }
 
-/* d_unit = d * weights for one thread's panels of columns: the classes are summed in one order
- * whatever the number of threads. */
+/* d_unit = d * weights, for one thread's panels of columns. The classes are always summed in the
+ * same order, so the number of threads does not change the result. */
 static void unit_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_cosines *c = j->c;

@@ -1,10 +1,10 @@
-/* cosines.h - cosines of features and class weights, and back through both normalisations.
+/* cosines.h - cosines of features and class weights, and gradients through both normalisations.
  *
  *   c_bj = x_b.w_j / (|x_b| |w_j|), and with g = -dL/dc the descent directions
- *   d_w_j = (I - w^_j w^_j^T) / |w_j| sum_b g_bj x^_b,  d_x_b the same the other way round
+ *   d_w_j = (I - w^_j w^_j^T) / |w_j| sum_b g_bj x^_b,  d_x_b the same with x and w exchanged
  *
- * Zero vectors have cosines and gradients 0. Memory beside weights and gradient: B x D twice, and
- * some hundred vectors of D a thread. The number of threads changes no bit. */
+ * Zero vectors have cosines and gradients 0. Memory besides weights and gradient: B x D twice, and
+ * some hundred vectors of D for each thread. The number of threads changes no bit. */
 #ifndef DNX_COSINES_H
 #define DNX_COSINES_H
 #include "dnx.h"
@@ -14,26 +14,26 @@ typedef struct {
     size_t D;
     float *w, *d_w;       /* N x D; d_w is NULL when predicting, as are the next two */
     float *unit, *d_unit; /* B x D, x/|x| and its gradient */
-    float *w_inv;         /* N, 1/|w| where forward has been; 0 for a zero vector */
-    float *room;          /* `share` floats a thread */
+    float *w_inv;         /* N: 1/|w| of the classes of the last forward; 0 for a zero vector */
+    float *room;          /* scratch: `share` floats for each thread */
     size_t share;
 } dnx_cosines;
 
-/* D = H W C of input 0; weights as they start: normal, deviation .01. */
+/* D = H W C of input 0. Draws the initial weights: normal, standard deviation .01. DNX_EMEM. */
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, dnx_err *err);
 void dnx_cosines_unmake(dnx_cosines *c);
 
-/* The classes of a call: rows[lo..hi-1], each once; without rows lo..hi-1 themselves. */
+/* The classes of a call: rows[lo..hi-1], each at most once. rows NULL: lo..hi-1 themselves. */
 typedef struct {
     const int *rows;
     int lo, hi;
 } dnx_classes;
 
-/* out[b*ld + i - lo] = scale times the cosine of x_b and class i. Any batch. */
+/* out[b*ld + i - lo] = scale times the cosine of x_b and class i. batch may be any number. */
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                          float *out, size_t ld);
-/* d: descent directions of `out` above, same layout; batch <= B. Adds to d_w; dx is stored or, with
- * adds, added to; it may be NULL. */
+/* d: descent directions of `out` above, in the same layout; batch <= B. Adds to d_w. Stores dx or,
+ * with `adds`, adds to it; dx may be NULL. */
 void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                       const float *d, size_t ld, float *dx, bool adds);
 #endif

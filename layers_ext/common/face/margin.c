@@ -1,9 +1,10 @@
+/* margin.c - the margins, the loss of a row of cosines, and its gradient. */
 #include "common/face/margin.h"
 
 #include <math.h>
 #include <string.h>
 
-#define NEAR_ONE 1e-7 /* f' is taken no nearer to |c| = 1: sin th is in its denominator */
+#define NEAR_ONE 1e-7 /* f' divides by sin th: |c| is limited to 1 - NEAR_ONE in it */
 #define PI 3.14159265358979323846
 
 static bool emphasises(const dnx_margin *g) {
@@ -36,13 +37,13 @@ double dnx_margin_target(const dnx_margin *g, double c, double *slope) {
     }
 }
 
-/* What t is in (1+t) c + t: sv counts from 1. */
+/* The t of g = (1+t) c + t. In sv margins the option t counts from 1, so it is t - 1. */
 static float emphasis(const dnx_margin *g) {
     bool is_sv = g->kind == DNX_MARGIN_SV_AM || g->kind == DNX_MARGIN_SV_ARC;
     return (float)(is_sv ? g->t - 1 : g->t);
 }
 
-/* Cosines above this are misclassified vectors; no cosine is above 2. */
+/* Other classes with a cosine above this are emphasised; without emphasis 2, above any cosine. */
 static float threshold(const dnx_margin *g, double f) { return emphasises(g) ? (float)f : 2; }
 
 /* The logit of another class. */
@@ -50,7 +51,7 @@ static float logit(float s, float t, float c, float hard) {
     return s * (c > hard ? (1 + t) * c + t : c);
 }
 
-/* The softmax of d-softmax is over the other classes and a logit of 0. */
+/* The softmax of d-softmax has the logits of the other classes, and one logit of 0. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r) {
     bool is_d = g->kind == DNX_MARGIN_D_SOFTMAX;
     double slope, f = dnx_margin_target(g, c[y], &slope), sum = 0, mean = 0;

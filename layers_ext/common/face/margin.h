@@ -1,4 +1,4 @@
-/* margin.h - what a margin makes of a row of cosines: the logits, their cross-entropy, its slopes.
+/* margin.h - margin softmax losses of a row of cosines: logits, cross-entropy, gradients.
  *
  *   z_y = s f(c_y),  z_k = s g(c_k) for k != y,  th = acos c_y
  *   L = log sum_j e^{z_j} - sum_j q_j z_j,  q = one-hot, smoothed: (1-e) [j=y] + e/N
@@ -30,7 +30,7 @@ typedef struct {
     int kind;
     bool is_easy, is_ste; /* is_ste: f' is taken as 1 */
     double s, m, m1, m2, m3, t, smoothing;
-    double ramp; /* 0..1: how much of the margin is in force */
+    double ramp; /* 0..1: factor of the margin, for a warm-up */
 } dnx_margin;
 
 typedef struct {
@@ -41,7 +41,7 @@ typedef struct {
 
 /* f(c) and its derivative. */
 double dnx_margin_target(const dnx_margin *g, double c, double *slope);
-/* Of one row of N cosines, y its class. */
+/* Computes the loss of one row of N cosines; y is its class. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r);
 /* c becomes the descent directions -factor dL/dc_j. */
 void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double factor, int N, int y,
