@@ -43,8 +43,10 @@ ISA_amx    := $(ISA_avx512) -mamx-tile -mamx-int8
 ISA_wide   := -mavx2 -mfma -Wno-psabi
 
 # One object directory per set of flags, so that builds cannot mix.
-HASH := $(shell echo $(call quote,$(CC) $(FLAGS) $(DARKNET) $(LAYERS)) | cksum | cut -d' ' -f1)
+HASH := $(shell echo $(call quote,$(CC) $(FLAGS) $(DARKNET)) | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
+# What depends on the list of layers. With LAYERS=/my/folder only this is built anew.
+SET  := $(OBJ)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum | cut -d' ' -f1))
 
 TYPES   := $(wildcard layers_ext/*.c)
 # make LAYERS=/my/folder builds the layer types of that folder in, too.
@@ -60,7 +62,7 @@ SCRIPTED := $(sort $(wildcard $(patsubst %,tests/%/test_*.sh,$(GROUPS)))) \
             $(sort $(wildcard $(patsubst %,tests/%/test_*.py,$(GROUPS))))
 
 obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
-LIB := $(OBJ)/libthinface.a
+LIB := $(SET)/libthinface.a
 
 # With `make -j deps run`, packages are there before the first file is compiled.
 FIRST := $(filter deps opencv-deps,$(MAKECMDGOALS))
@@ -68,22 +70,22 @@ FIRST := $(filter deps opencv-deps,$(MAKECMDGOALS))
 all: bin/darknet ## build bin/darknet
 
 # Everything but the command itself. A program takes of it what it needs.
-$(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(OBJ)/outside/%.o) $(OBJ)/registry.o $(if $(OPENCV),$(OBJ)/darknet/face/warp_opencv.o)
+$(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o) $(SET)/registry.o $(if $(OPENCV),$(OBJ)/darknet/face/warp_opencv.o)
 	@echo "  archive $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(OBJ)/bin/darknet: $(call obj,$(COMMAND)) $(LIB)
+$(SET)/bin/darknet: $(call obj,$(COMMAND)) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
 # Copied, so that bin/darknet is always the build of the flags last asked for.
-bin/darknet: $(OBJ)/bin/darknet FORCE | bin
+bin/darknet: $(SET)/bin/darknet FORCE | bin
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 
 # The list of layer types, from the names of their files.
 NAMES = $(notdir $(basename $(TYPES) $(OUTSIDE)))
-$(OBJ)/registry.c: Makefile $(TYPES) $(OUTSIDE) | $(OBJ)
+$(SET)/registry.c: Makefile $(TYPES) $(OUTSIDE) | $(SET)
 	@{ echo '#include "registry.h"'; \
 	for l in $(NAMES); do echo "extern const dnx_layer_type dnx_$$l;"; done; \
 	echo 'const dnx_layer_type *const dnx_layer_types[] = {'; \
@@ -93,11 +95,11 @@ $(OBJ)/registry.c: Makefile $(TYPES) $(OUTSIDE) | $(OBJ)
 	for f in $(TYPES) $(OUTSIDE); do echo "    \"$$f\","; done; \
 	echo '    NULL};'; } > $@
 
-$(OBJ)/outside/%.o: $(LAYERS)/%.c | $(FIRST)
+$(SET)/outside/%.o: $(LAYERS)/%.c | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
-$(OBJ)/registry.o: $(OBJ)/registry.c | $(FIRST)
+$(SET)/registry.o: $(SET)/registry.c | $(FIRST)
 	@echo "  compile $<"
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(OBJ)/%_avx2.o: ISA = $(ISA_avx2)
@@ -118,18 +120,19 @@ $(OBJ)/%.o: %.cc | $(FIRST)
 	@echo "  compile $<"
 	$(Q)$(CXX) $(filter-out -std=% -Wstrict-% -Wmissing-%,$(FLAGS)) $(OPENCV_INCLUDE) -MMD -MP -c -o $@ $< || \
 	{ echo "OPENCV=1 needs the headers of OpenCV's core and imgproc: make opencv-deps" >&2; exit 1; }
-bin $(OBJ):
+bin $(sort $(OBJ) $(SET)):
 	@mkdir -p $@
 
 # Only tests/host links libdarknet.
-$(OBJ)/tests/%: LIBS += $(if $(filter $(OBJ)/tests/host/%,$@),$(HOSTLIB))
-$(OBJ)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
+$(SET)/tests/%: LIBS += $(if $(filter $(SET)/tests/host/%,$@),$(HOSTLIB))
+$(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
+	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
 
 comma := ,
 WRAPPED := malloc calloc realloc aligned_alloc posix_memalign strdup strndup free
-$(OBJ)/tests/host/test_host_alloc: LIBS += $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
+$(SET)/tests/host/test_host_alloc: LIBS += $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 
 # A program that works with the command, and how it is run.
 python = $(call quote,$(PYTHON))
@@ -149,31 +152,31 @@ homework: bin/darknet ## the same at length: three seeds, 112 pixels (OUT=homewo
 notebooks: bin/darknet ## run the notebooks, into build/notebooks/*.html
 	@$(python) -m nbconvert --execute --to html --output-dir build/notebooks notebooks/*.ipynb
 print-obj:
-	@echo $(OBJ)
+	@echo $(SET)
 
 # make test T=part runs only tests whose path has "part" in it.
 chosen = $(if $(T),$(foreach t,$(1),$(if $(findstring $(T),$t),$t)),$(1))
-CHOSEN := $(patsubst %.c,$(OBJ)/%,$(call chosen,$(PROGRAMS)))
-test: bin/darknet $(OBJ)/tests/oracle/tool_gradients $(CHOSEN) ## run all tests, or those of T=part
-	@OBJ=$(OBJ) PYTHON=$(python) sh tests/run.sh $(CHOSEN) $(call chosen,$(SCRIPTED))
+CHOSEN := $(patsubst %.c,$(SET)/%,$(call chosen,$(PROGRAMS)))
+test: bin/darknet $(SET)/tests/oracle/tool_gradients $(CHOSEN) ## run all tests, or those of T=part
+	@OBJ=$(SET) PYTHON=$(python) sh tests/run.sh $(CHOSEN) $(call chosen,$(SCRIPTED))
 
-fuzz-%: $(OBJ)/tests/fuzz/fuzz_%
-	@mkdir -p $(OBJ)/found-$*
-	$< -max_total_time=$(or $(SECONDS),60) $(OBJ)/found-$* tests/data/corpus/$*
+fuzz-%: $(SET)/tests/fuzz/fuzz_%
+	@mkdir -p $(SET)/found-$*
+	$< -max_total_time=$(or $(SECONDS),60) $(SET)/found-$* tests/data/corpus/$*
 fuzz: ## a minute each (SECONDS=60) of libFuzzer on each reader of files (clang)
 	@for t in cfg weights image lines list data pairs bin landmarks; do \
 		$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-$$t || exit 1; done
 
 GOLDEN := cifar tiny alexnet darknet darknet19 darknet53 extraction resnet18 resnet34 resnet50 \
           resnext50 densenet201 vgg-16 strided
-golden: $(OBJ)/tests/host/test_host_stock ## compare all stock classifiers with the host (minutes)
+golden: $(SET)/tests/host/test_host_stock ## compare all stock classifiers with the host (minutes)
 	@$< -table $(GOLDEN) > tests/data/golden.txt.new; \
 	status=$$?; mv tests/data/golden.txt.new tests/data/golden.txt; cat tests/data/golden.txt; exit $$status
 
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory ASAN=1 test
 
-check-layer: $(OBJ)/tests/unit/test_layers ## check one layer type against the contract: LAYER=name
+check-layer: $(SET)/tests/unit/test_layers ## check one layer type against the contract: LAYER=name
 	@$< $(foreach r,$(wildcard $(LAYERS:=/*.rows)),-rows $r) $(or $(LAYER),$(error LAYER=name of a layer type))
 
 bench: bin/darknet ## milliseconds per image beside the peers installed; BENCH=-h tells its options

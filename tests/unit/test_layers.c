@@ -491,8 +491,8 @@ static void check_errors(void) {
 /* ---- rows of layers outside the repository ---- */
 
 /* A layer made in another folder brings its rows in NAME.rows beside NAME.c, a line each:
- *     B H W C TOLERANCE [OPTION=VALUE;...]
- * and is called as the Makefile says: test_layers [-rows FILE]... [TYPE]. */
+ *     B H W C TOLERANCE [kinks] [OPTION=VALUE;...]
+ * (kinks: inputs keep away from whole numbers, where the derivative jumps) and is called as the Makefile says: test_layers [-rows FILE]... [TYPE]. */
 enum { MOST_ROWS = 64 };
 static row more[MOST_ROWS];
 static size_t n_more;
@@ -512,6 +512,10 @@ static void read_rows(const char *path) {
         int got =
             sscanf(line, "%d %d %d %d %lf %390[^\n]", &r->B, &r->H, &r->W, &r->C, &r->tol, text);
         must(got >= 5, line);
+        if (!strncmp(text, "kinks", 5)) {
+            r->flags = SEPARATE;
+            memmove(text, text + 5, strlen(text + 5) + 1);
+        }
         snprintf(types[n_more], sizeof types[0], "%.*s", (int)strcspn(name, "."), name);
         strcat(text, "\n");
         for (char *c = text; *c; c++) *c = *c == ';' ? '\n' : *c;
