@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Milliseconds per image of this build beside PyTorch, ONNX Runtime and stock libdarknet.
 
 Run by `make bench`; a peer that is not installed is left out (`make bench-deps` installs them). All

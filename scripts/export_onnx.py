@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Writes a network as an ONNX file, for ONNX Runtime and whatever else reads the format.
 
     scripts/export_onnx.py NET.cfg WEIGHTS OUT.onnx [-batch N]

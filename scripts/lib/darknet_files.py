@@ -25,7 +25,7 @@ SECTIONS = {
     "global_depthwise": {"batch_normalize", "activation"},
     "shortcut": {"from", "activation"},
 }
-TRAINING = {"fixed_width", "stopbackward", "learning_rate", "decay", "exclusivity"}
+TRAINING = {"name", "fixed_width", "stopbackward", "learning_rate", "decay", "exclusivity"}
 
 
 def read_cfg(path):
@@ -56,6 +56,18 @@ def whole(o, option, default, at, least=1):
     return int(text)
 
 
+def width_multiplier(o, at):
+    """Of [net]: the factor of all filters, a float32."""
+    text = o.get("width_multiplier", "1")
+    try:
+        by = float(np.float32(text))
+    except ValueError:
+        by = math.nan
+    if not .001 <= by <= 64:
+        raise Failure(f"{at} width_multiplier={text}: must be 0.001 to 64")
+    return by
+
+
 def plan(path):
     """(net, layers): net has height, width, channels; a layer is a dict with its geometry and
     `params`, a list of (name, shape) in the order of the weights file. Layers end at the first
@@ -64,8 +76,7 @@ def plan(path):
     if not sections or sections[0][0] != "net":
         raise Failure(f"{path}: the first section must be [net]")
     _, o, line = sections[0]
-    if not re.fullmatch(r"0*1(\.0*)?", o.get("width_multiplier", "1")):
-        raise Failure(f"{path}:{line}: [net] width_multiplier: only 1 is known here")
+    by = width_multiplier(o, f"{path}:{line}: [net]")
     for k in ("height", "width", "channels"):
         if k not in o:
             raise Failure(f"{path}:{line}: [net] {k} is missing")
@@ -102,6 +113,8 @@ def plan(path):
                 pad = kh // 2 if o.get("pad", "0") == "1" else whole(o, "padding", 0, at, 0)
                 groups = c if name == "depthwise" else whole(o, "groups", 1, at)
                 filters = whole(o, "filters", 1, at)
+                if o.get("fixed_width", "0") != "1":
+                    filters = max(1, math.floor(filters * by + .5))
                 if name == "depthwise":
                     filters = c * whole(o, "multiplier", 1, at)
             if c % groups or filters % groups:

@@ -46,6 +46,9 @@ batch_normalize=1
 filters=5
 activation=linear
 """
+# 6 filters become 10 (9.6), the last 5 stay.
+WIDER = (GLOBAL.replace("channels=4\n", "channels=4\nwidth_multiplier=1.6\n")
+         .replace("filters=5\n", "filters=5\nfixed_width=1\nname=embedding\n"))
 BAD = [
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[maxpool]\nsize=2\n",
      ":5: [maxpool] is not known here, "
@@ -63,8 +66,6 @@ BAD = [
      ":8: [shortcut] only linear, of equal shapes, is known here"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nsize=7\n",
      ":5: [depthwise] the filter is larger than the input"),
-    ("[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=0.5\n[depthwise]\n",
-     ":1: [net] width_multiplier: only 1 is known here"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nsize=large\n",
      ":5: [depthwise] size=large: not a whole number"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nstride=0\n",
@@ -73,10 +74,10 @@ BAD = [
      ":5: [convolutional] groups=0: must be 1 to 65536"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[convolutional]\ngroups=2\nactivation=linear\n",
      ":5: [convolutional] groups=2: must divide 3 channels and 1 filters"),
-    ("[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=10\n[depthwise]\n",
-     ":1: [net] width_multiplier: only 1 is known here"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=x\n[depthwise]\n",
-     ":1: [net] width_multiplier: only 1 is known here"),
+     ":1: [net] width_multiplier=x: must be 0.001 to 64"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=0\n[depthwise]\n",
+     ":1: [net] width_multiplier=0: must be 0.001 to 64"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\n[shortcut]\nfrom=--1\n",
      ":6: [shortcut] from=--1: only one layer is known here"),
     ("[net]\nheight=4\nwidth=4\n[depthwise]\n", ":1: [net] channels is missing"),
@@ -203,7 +204,7 @@ def write(folder, text):
 
 
 def same_numbers(folder):
-    for text in (SMALL, GLOBAL):
+    for text in (SMALL, GLOBAL, WIDER):
         cfg = write(folder, text)
         weights, model, x = make(folder, cfg, 3)
         as_ours(compute(model, x), cfg, weights, x)
