@@ -56,8 +56,8 @@ def whole(o, option, default, at, least=1):
     return int(text)
 
 
-def width_multiplier(o, at):
-    """Of [net]: the factor of all filters, a float32."""
+def width_of(o, at):
+    """A function of filters=: times width_multiplier (a float32), as a multiple of divisor."""
     text = o.get("width_multiplier", "1")
     try:
         by = float(np.float32(text))
@@ -65,7 +65,17 @@ def width_multiplier(o, at):
         by = math.nan
     if not .001 <= by <= 64:
         raise Failure(f"{at} width_multiplier={text}: must be 0.001 to 64")
-    return by
+    divisor = whole(o, "divisor", 1, at)
+
+    def width(filters):
+        exact = filters * by
+        if by == 1:
+            return filters
+        if divisor == 1:
+            return max(1, math.floor(exact + .5))
+        near = max(divisor, math.floor(exact + divisor // 2) // divisor * divisor)
+        return near + divisor if near < .9 * exact else near
+    return width
 
 
 def plan(path):
@@ -76,7 +86,7 @@ def plan(path):
     if not sections or sections[0][0] != "net":
         raise Failure(f"{path}: the first section must be [net]")
     _, o, line = sections[0]
-    by = width_multiplier(o, f"{path}:{line}: [net]")
+    width = width_of(o, f"{path}:{line}: [net]")
     for k in ("height", "width", "channels"):
         if k not in o:
             raise Failure(f"{path}:{line}: [net] {k} is missing")
@@ -114,7 +124,7 @@ def plan(path):
                 groups = c if name == "depthwise" else whole(o, "groups", 1, at)
                 filters = whole(o, "filters", 1, at)
                 if o.get("fixed_width", "0") != "1":
-                    filters = max(1, math.floor(filters * by + .5))
+                    filters = width(filters)
                 if name == "depthwise":
                     filters = c * whole(o, "multiplier", 1, at)
             if c % groups or filters % groups:

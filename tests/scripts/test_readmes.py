@@ -1,0 +1,92 @@
+"""test_readmes.py - the texts for readers: a README at the door of each folder, links and names of
+files that exist, verbs and targets that exist, a first page that can be read in ten minutes."""
+import glob
+import os
+import re
+
+from common import attempt, darknet, expect, read, run, summary, ROOT
+
+SKIPPED = {".git", "build", "bin", "node_modules", "__pycache__", ".ci"}
+DOORS = ["cfg", "scripts", "notebooks", "darknet", "layers_ext", "layers_ext/common",
+         "layers_ext/kernels"]
+FIRST_PAGE = 200  # lines
+
+
+def texts():
+    """Every Markdown file of the project."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [f for f in folders if f not in SKIPPED and not f.startswith("run")]
+        yield from (os.path.join(folder, n) for n in names if n.endswith(".md"))
+
+
+def text_of(path):
+    return read(path).decode()
+
+
+def doors():
+    folders = DOORS + [os.path.relpath(f, ROOT) for f in glob.glob(f"{ROOT}/darknet/*/")]
+    for folder in folders:
+        path = os.path.join(ROOT, folder, "README.md")
+        expect(os.path.exists(path), f"{folder}: no README.md")
+    for folder in glob.glob(f"{ROOT}/darknet/*/"):
+        name = os.path.basename(os.path.dirname(folder))
+        expect(f"({name}/README.md)" in text_of(f"{ROOT}/darknet/README.md"),
+               f"darknet/README.md does not name {name}/")
+
+
+def first_page():
+    lines = text_of(f"{ROOT}/README.md").count("\n")
+    expect(lines <= FIRST_PAGE, f"README.md has {lines} lines")
+
+
+def links():
+    for path in texts():
+        for target in re.findall(r"\]\(([^)#\s]+)", text_of(path)):
+            if not target.startswith("http"):
+                there = os.path.join(os.path.dirname(path), target)
+                expect(os.path.exists(there), f"{os.path.relpath(path, ROOT)}: no {target}")
+
+
+def names_of_files():
+    """`net/rate.h` and the like in darknet/README.md; functions that it says they have."""
+    text = text_of(f"{ROOT}/darknet/README.md")
+    for name in re.findall(r"`([\w./]+\.(?:c|h|py))`", text):
+        places = [f"{ROOT}/darknet/{name}", *(f"{ROOT}/{f}/{name}" for f in (
+            ".", "layers_ext/kernels", "scripts"))]
+        expect(name == "darknet.h" or any(map(os.path.exists, places)), f"darknet/README.md: no {name}")
+    for function, name in re.findall(r"`(\w+)\(\)` in `([\w./]+)`", text):
+        code = text_of(os.path.join(ROOT, "darknet", name))
+        expect(re.search(rf"\b{function}\(", code), f"darknet/README.md: no {function}() in {name}")
+
+
+def verbs():
+    known = set(re.findall(r"^  (\w+) ", darknet("help").stdout, re.M))
+    expect(len(known) > 10, known)
+    for path in texts():
+        for verb in re.findall(r"^bin/darknet ([a-z]+)", text_of(path), re.M):
+            expect(verb in known, f"{os.path.relpath(path, ROOT)}: no verb {verb}")
+    for verb, words in re.findall(r"darknet (\w+) ((?:[a-z-]+\|)+[a-z-]+)",
+                                  text_of(f"{ROOT}/README.md")):
+        for word in words.split("|"):
+            expect(darknet("help", verb, word).returncode == 0, f"README.md: no {verb} {word}")
+
+
+def targets():
+    known = set(re.findall(r"^([a-z-]+):", text_of(f"{ROOT}/Makefile"), re.M))
+    for path in texts():
+        for words in re.findall(r"`make ([^`]+)`|^make (.+?)(?:#.*)?$", text_of(path), re.M):
+            for word in re.sub(r'"[^"]*"', "", " ".join(words)).replace("&& make", "").split():
+                expect("=" in word or word in known or not re.fullmatch("[a-z-]+", word),
+                       f"{os.path.relpath(path, ROOT)}: make {word} does not exist")
+
+
+def scripts_run():
+    """Scripts that the first page calls by name."""
+    for name in set(re.findall(r"^(scripts/\w+\.py)", text_of(f"{ROOT}/README.md"), re.M)):
+        done = run(os.path.join(ROOT, name), "-h")
+        expect(done.returncode == 0, f"{name}: {done.stderr}")
+
+
+for test in (doors, first_page, links, names_of_files, verbs, targets, scripts_run):
+    attempt(test.__name__, test)
+summary()
