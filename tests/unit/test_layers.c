@@ -492,7 +492,8 @@ static void check_errors(void) {
 
 /* A layer made in another folder brings its rows in NAME.rows beside NAME.c, a line each:
  *     B H W C TOLERANCE [kinks] [OPTION=VALUE;...]
- * (kinks: inputs keep away from whole numbers, where the derivative jumps) and is called as the Makefile says: test_layers [-rows FILE]... [TYPE]. */
+ * kinks: the inputs keep away from whole numbers, where the derivative of such a layer jumps.
+ * The Makefile calls it with the files: test_layers [-rows FILE]... [TYPE]. */
 enum { MOST_ROWS = 64 };
 static row more[MOST_ROWS];
 static size_t n_more;
