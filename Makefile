@@ -56,10 +56,9 @@ HOST    := $(wildcard darknet/host/*.c)
 COMMAND := $(wildcard darknet/cmd/*.c)
 PARTS   := $(filter-out $(COMMAND),$(wildcard darknet/*.c darknet/*/*.c)) \
            $(filter-out %_wide.c,$(wildcard layers_ext/kernels/*.c)) $(wildcard layers_ext/common/*.c layers_ext/common/*/*.c)
-GROUPS  := unit host cli scripts oracle
-PROGRAMS := $(sort $(wildcard $(patsubst %,tests/%/test_*.c,$(GROUPS))))
-SCRIPTED := $(sort $(wildcard $(patsubst %,tests/%/test_*.sh,$(GROUPS)))) \
-            $(sort $(wildcard $(patsubst %,tests/%/test_*.py,$(GROUPS))))
+GROUPS  := unit host cli scripts
+SLOW    := slow oracle
+TESTS    = $(sort $(wildcard $(foreach g,$(1),$(patsubst %,tests/$(g)/test_*.%,c py sh))))
 
 obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB := $(SET)/libthinface.a
@@ -154,11 +153,16 @@ notebooks: bin/darknet ## run the notebooks, into build/notebooks/*.html
 print-obj:
 	@echo $(SET)
 
-# make test T=part runs only tests whose path has "part" in it.
-chosen = $(if $(T),$(foreach t,$(1),$(if $(findstring $(T),$t),$t)),$(1))
-CHOSEN := $(patsubst %.c,$(SET)/%,$(call chosen,$(PROGRAMS)))
-test: bin/darknet $(SET)/tests/oracle/tool_gradients $(CHOSEN) ## run all tests, or those of T=part
-	@OBJ=$(SET) PYTHON=$(python) sh tests/run.sh $(CHOSEN) $(call chosen,$(SCRIPTED))
+# make test T=part runs the tests, slow ones too, whose path has "part" in it.
+chosen = $(if $(T),$(foreach t,$(call TESTS,$(GROUPS) $(SLOW)),$(if $(findstring $(T),$t),$t)),$(call TESTS,$(1)))
+programs = $(patsubst %.c,$(SET)/%,$(filter %.c,$(1)))
+RUN = OBJ=$(SET) PYTHON=$(python) $(python) tests/run.py
+QUICK := $(call chosen,$(GROUPS))
+EVERY := $(call chosen,$(GROUPS) $(SLOW))
+test: bin/darknet $(call programs,$(QUICK)) ## run the quick tests, or all of T=part; REQUIRE=1: no skips
+	@$(RUN) $(QUICK)
+test-all: bin/darknet $(call programs,$(EVERY)) ## run all tests, those of tests/slow and tests/oracle too
+	@$(RUN) $(EVERY)
 
 fuzz-%: $(SET)/tests/fuzz/fuzz_%
 	@mkdir -p $(SET)/found-$*
@@ -215,6 +219,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: FORCE all run homework notebooks print-obj test fuzz golden asan check-layer bench lint lint-graph deps opencv-deps bench-deps install uninstall clean help
+.PHONY: FORCE all run homework notebooks print-obj test test-all fuzz golden asan check-layer bench lint lint-graph deps opencv-deps bench-deps install uninstall clean help
 .SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

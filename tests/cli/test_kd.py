@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 
-from common import (ROOT, attempt, darknet, expect, expect_end, needed, read, run, skip_all,
+from common import (ROOT, attempt, darknet, expect, expect_end, needed, program, read, run,
                     summary, write_png)
 
 with needed():
@@ -122,9 +122,7 @@ def used_alone(student, folder):
 
 
 def main():
-    if "OBJ" not in os.environ:
-        skip_all("OBJ does not say where the tests are built")
-    tool = os.path.join(os.environ["OBJ"], "tests", "unit", "test_kd")
+    tool = program("unit/test_kd")
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder:
             attempt(" ".join(case[:2]), as_numpy, tool, case, folder)

@@ -1,17 +1,11 @@
 #!/bin/sh
 # test_pack.sh - compress pack and unpack, and what check says of 1-bit parameters.
 cd "$(dirname "$0")/../.." || exit 1
-passed=0 failed=0
+. tests/lib/tap.sh
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 darknet=bin/darknet cfg=cfg/resnet-face-small-xnor.cfg
 
-# check NAME EXPECTED GOT
-check() {
-    if [ "$2" = "$3" ]; then passed=$((passed + 1)); return; fi
-    failed=$((failed + 1))
-    printf 'FAILED %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3"
-}
 status() { "$@" >"$dir/out" 2>"$dir/err"; echo $?; }
 
 check init 0 "$(status $darknet init $cfg "$dir/a.weights")"
@@ -35,16 +29,6 @@ check "bwn" 0 "$(status $darknet check cfg/resnet-face-small-bwn.cfg)"
 check "bwn operations" "  operations     0 multiply-adds of bits, 95,846,400 additions (1-bit \
 weights), 2,746,368 of 32 bits" "$(grep operations "$dir/out")"
 
-check usage 2 "$(status $darknet compress pack $cfg "$dir/a.weights")"
-check "usage text" "darknet: compress pack: out.packed is missing
-usage: darknet compress pack net.cfg weights out.packed [-half] [-force]
-\`darknet compress pack -h\` explains it." \
-    "$(cat "$dir/err")"
-check "unpack usage" 2 "$(status $darknet compress unpack "$dir/a.packed")"
-check "unpack usage text" "darknet: compress unpack: net.cfg is missing
-usage: darknet compress unpack in.packed net.cfg out.weights [-force]
-\`darknet compress unpack -h\` explains it." \
-    "$(cat "$dir/err")"
 cp "$dir/b.weights" "$dir/kept"
 head -c 1000 "$dir/a.packed" >"$dir/short.packed"
 check "cut short" 1 "$(status $darknet compress unpack "$dir/short.packed" $cfg "$dir/b.weights")"
@@ -58,5 +42,4 @@ check "another network: text" \
     "$(sed 's/has [0-9]*/has 66/' "$dir/err")"
 check "nothing is overwritten" 0 "$(status cmp "$dir/kept" "$dir/b.weights")"
 check "no folder" 1 "$(status $darknet compress pack $cfg "$dir/a.weights" "$dir/none/a.packed")"
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" -eq 0 ]
+summary

@@ -5,9 +5,9 @@
 
 #include "host/loop.h"
 #include "lib/host_common.h"
+#include "lib/tap.h"
 #include "net/weights.h"
 
-static int passed, failed, skipped;
 static char dir[] = "/tmp/dnx_agree_XXXXXX";
 static char cfg_path[64], host_path[64], our_path[64];
 
@@ -22,7 +22,7 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
         size_t size = dnx_size(n->out);
         dnx_net_forward_layer(ours, i, x, 1, false, NULL, NULL);
         if ((size_t)l->outputs != size) {
-            printf("test_host_agree: %s: layer %d [%s]: %zu outputs, the host's %d\n", name, i,
+            printf("# %s: layer %d [%s]: %zu outputs, the host's %d\n", name, i,
                    n->type->name, size, l->outputs);
             return false;
         }
@@ -34,7 +34,7 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
         double worst = difference(l->output, planes, size);
         free(planes);
         if (worst < 1e-4) continue;
-        printf("test_host_agree: %s: layer %d [%s] %d x %d x %d: differs by %.3g of the largest\n",
+        printf("# %s: layer %d [%s] %d x %d x %d: differs by %.3g of the largest\n",
                name, i, n->type->name, n->out.h, n->out.w, n->out.c, worst);
         return false;
     }
@@ -46,8 +46,7 @@ static void predict(const char *name)
     dnx_err err = {0};
     dnx_net *ours = build(cfg_path, false, 1, &err);
     if (!ours) {
-        printf("test_host_agree: %s: %s\n", name, err.text);
-        failed++;
+        check(false, "%s", err.text);
         return;
     }
     network *host = parse_host(cfg_path, host_path);
@@ -55,9 +54,9 @@ static void predict(const char *name)
     float *x = malloc(size * sizeof *x), *planes = malloc(size * sizeof *x);
     bool ok = x && planes && host->n == ours->n && (size_t)host->inputs == size;
     if (!ok)
-        printf("test_host_agree: %s: the host has %d layers, here %d\n", name, host->n, ours->n);
+        printf("# %s: the host has %d layers, here %d\n", name, host->n, ours->n);
     if (ok && (dnx_weights_load(ours, host_path, &err) || dnx_net_prepare(ours, &err))) {
-        printf("test_host_agree: %s: %s\n", name, err.text);
+        printf("# %s: %s\n", name, err.text);
         ok = false;
     }
     if (ok) {
@@ -70,8 +69,7 @@ static void predict(const char *name)
     free(planes);
     free_host(host);
     dnx_net_free(ours);
-    if (ok) passed++;
-    else failed++;
+    check(ok, "%s: differs", name);
 }
 
 static bool write_cfg(const char *text)
@@ -188,7 +186,7 @@ static const struct {
 static bool near(const char *name, const char *what, double host, double ours, double tolerance)
 {
     if (fabs(host - ours) <= tolerance * fmax(fabs(host), 1e-6)) return true;
-    printf("test_host_agree: %s: %s: host %.9g, ours %.9g\n", name, what, host, ours);
+    printf("# %s: %s: host %.9g, ours %.9g\n", name, what, host, ours);
     return false;
 }
 
@@ -234,7 +232,7 @@ static bool same_weights(const char *name, network *host, dnx_net *ours, double 
     bool ok = !dnx_weights_save(ours, our_path, &err);
     float *a = floats_of(host_path, &n), *b = floats_of(our_path, &m);
     if (!ok || n != m || n == 0) {
-        printf("test_host_agree: %s: %zu floats, the host's %zu %s\n", name, m, n, err.text);
+        printf("# %s: %zu floats, the host's %zu %s\n", name, m, n, err.text);
         ok = false;
     }
     for (int i = 0; ok && i < ours->n; i++) {
@@ -243,7 +241,7 @@ static bool same_weights(const char *name, network *host, dnx_net *ours, double 
         for (int k = 0; k < count; at += list[k].count, k++) {
             double d = difference(a + at, b + at, list[k].count);
             if (d <= tolerance) continue;
-            printf("test_host_agree: %s: layer %d [%s] %s: differ by %.3g of the largest\n",
+            printf("# %s: layer %d [%s] %s: differ by %.3g of the largest\n",
                    name, i, ours->nodes[i].type->name, list[k].name, d);
             ok = false;
         }
@@ -257,19 +255,18 @@ static void train(const char *name, const char *cfg, double tolerance)
 {
     dnx_err err = {0};
     dnx_host *h = NULL;
-    bool ok = write_cfg(cfg);
+    bool ok = check(write_cfg(cfg), "%s: %s", cfg_path, strerror(errno));
     dnx_net *ours = ok ? build(cfg_path, true, 0, &err) : NULL;
     network *host = parse_host(cfg_path, host_path);
     ok = ours && !dnx_weights_load(ours, host_path, &err) && !dnx_net_prepare(ours, &err) &&
          !dnx_host_open(ours, &h, &err);
-    if (!ok) printf("test_host_agree: %s: %s\n", name, err.text);
+    if (!ok) printf("# %s: %s\n", name, err.text);
     if (ok) ok = same_steps(name, host, h, tolerance);
     if (ok) ok = same_weights(name, host, ours, tolerance);
     dnx_host_close(h);
     dnx_net_free(ours);
     free_host(host);
-    if (ok) passed++;
-    else failed++;
+    check(ok, "%s: differs", name);
 }
 
 static void refuse(const char *cfg, const char *text)
@@ -278,11 +275,9 @@ static void refuse(const char *cfg, const char *text)
     dnx_host *h = NULL;
     dnx_net *net = write_cfg(cfg) ? build(cfg_path, true, 1, &err) : NULL;
     bool ok = net && dnx_host_open(net, &h, &err) && !h && strstr(err.text, text);
-    if (!ok) printf("test_host_agree: not refused with '%s': %s\n", text, err.text);
+    check(ok, "not refused with '%s': %s", text, err.text);
     dnx_host_close(h);
     dnx_net_free(net);
-    if (ok) passed++;
-    else failed++;
 }
 
 int main(void)
@@ -292,10 +287,16 @@ int main(void)
     snprintf(host_path, sizeof host_path, "%s/host.weights", dir);
     snprintf(our_path, sizeof our_path, "%s/our.weights", dir);
     int err = silence_stderr();
-    for (size_t i = 0; i < sizeof small / sizeof *small; i++)
-        if (write_cfg(small[i].cfg)) predict(small[i].name);
-    for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+        group("%s", small[i].name);
+        if (check(write_cfg(small[i].cfg), "%s: %s", cfg_path, strerror(errno)))
+            predict(small[i].name);
+    }
+    for (size_t i = 0; i < sizeof trained / sizeof *trained; i++) {
+        group("training: %s", trained[i].name);
         train(trained[i].name, trained[i].cfg, trained[i].tolerance);
+    }
+    group("refused");
     refuse(NET(4, 2) BN3(3),
            ":6: [convolutional] is the last layer: a network that trains must end in a loss");
     refuse(NET(4, 2) "policy=poly\n" HEAD, "a.cfg: [net] policy=poly: needs max_batches=");
@@ -304,6 +305,5 @@ int main(void)
     unlink(our_path);
     rmdir(dir);
     restore_stderr(err);
-    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-    return failed != 0;
+    return tap_summary();
 }

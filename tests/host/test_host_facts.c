@@ -10,21 +10,21 @@
 #include <unistd.h>
 
 #include "host/loop.h"
+#include "lib/tap.h"
 
 /* Exported, in no header. */
 void variance_cpu(float *x, float *mean, int batch, int filters, int spatial, float *variance);
 void normalize_delta_cpu(float *x, float *mean, float *variance, float *mean_delta,
                          float *variance_delta, int batch, int filters, int spatial, float *delta);
 
-static int passed, failed;
 static char dir[] = "/tmp/dnx_facts_XXXXXX";
 static char path[64];
 static const char *cfg_text;
 
-static void check(bool holds, const char *fact)
+static void fact(bool holds, const char *text)
 {
-    if (holds) passed++;
-    else failed++, printf("test_host_facts: no longer so: %s\n", fact);
+    group("%s", text);
+    check(holds, "no longer so");
 }
 
 static char *write_file(const char *name, const char *text)
@@ -118,14 +118,14 @@ static float first_delta_after(const char *layers, float there, float *mine)
 
 static void deltas(void)
 {
-    check(first_delta_after(CONV("size=1"), 7, NULL) == 0,
+    fact(first_delta_after(CONV("size=1"), 7, NULL) == 0,
           "H1: the backward of a 1x1 convolution overwrites net.delta");
-    check(first_delta_after(CONV3, 7, NULL) == 7,
+    fact(first_delta_after(CONV3, 7, NULL) == 7,
           "H1: the backward of a 3x3 convolution adds to net.delta");
-    check(first_delta_after("[activation]\nactivation=leaky\n", 7, NULL) == 0,
+    fact(first_delta_after("[activation]\nactivation=leaky\n", 7, NULL) == 0,
           "H2: the backward of [activation] overwrites net.delta");
     float mine;
-    check(first_delta_after("[l2norm]\n", 0, &mine) == mine,
+    fact(first_delta_after("[l2norm]\n", 0, &mine) == mine,
           "H5: the backward of [l2norm] passes the delta straight through");
 }
 
@@ -138,7 +138,7 @@ static void stride_and_binary(void)
     network *net = parse(NET(4, 1) CONV("size=1\nstride=2"));
     net->layers[0].weights[0] = 1;
     y = network_predict(net, x);
-    check(net->layers[0].outputs == 8 && y[1] == x[1] && y[3] == x[3],
+    fact(net->layers[0].outputs == 8 && y[1] == x[1] && y[3] == x[3],
           "H3: a 1x1 convolution with stride 2 reads its input without the stride");
     free_host(net);
 
@@ -147,13 +147,13 @@ static void stride_and_binary(void)
     network *xnor = parse(NET(4, 2) CONV("size=3\npad=1\nxnor=1"));
     y = network_predict(plain, x);
     size_t bytes = (size_t)plain->outputs * sizeof(float);
-    check(!memcmp(y, network_predict(binary, x), bytes), "H6: binary=1 changes nothing on the CPU");
-    check(memcmp(y, network_predict(xnor, x), bytes), "H6: xnor=1 does change the result");
-    check(!memcmp(plain->layers[0].weights, binary->layers[0].weights, 18 * sizeof(float)),
+    fact(!memcmp(y, network_predict(binary, x), bytes), "H6: binary=1 changes nothing on the CPU");
+    fact(memcmp(y, network_predict(xnor, x), bytes), "H6: xnor=1 does change the result");
+    fact(!memcmp(plain->layers[0].weights, binary->layers[0].weights, 18 * sizeof(float)),
           "H17: weights come from rand(): the same srand gives the same weights");
     rand();
     network *other = parse_network_cfg(path);
-    check(memcmp(plain->layers[0].weights, other->layers[0].weights, 18 * sizeof(float)),
+    fact(memcmp(plain->layers[0].weights, other->layers[0].weights, 18 * sizeof(float)),
           "H17: weights come from rand(): its state decides");
     free_host(plain);
     free_host(binary);
@@ -170,15 +170,15 @@ static void batchnorm_alone(void)
 
 static void batchnorm(void)
 {
-    check(dies(child(batchnorm_alone), SIGSEGV), "H4: [batchnorm] as its own section crashes");
+    fact(dies(child(batchnorm_alone), SIGSEGV), "H4: [batchnorm] as its own section crashes");
     float x = 1, mean = 0, variance = 0, d_mean = 0, d_variance = 0, delta = 1, u = 1;
     normalize_cpu(&u, &mean, &variance, 1, 1, 1);
-    check(fabsf(u * 1e-6f - 1) < 1e-3f, "H7: batch norm's forward divides by sqrt(var)+1e-6");
+    fact(fabsf(u * 1e-6f - 1) < 1e-3f, "H7: batch norm's forward divides by sqrt(var)+1e-6");
     normalize_delta_cpu(&x, &mean, &variance, &d_mean, &d_variance, 1, 1, 1, &delta);
-    check(fabsf(delta - 316.228f) < .1f, "H7: batch norm's backward divides by sqrt(var+1e-5)");
+    fact(fabsf(delta - 316.228f) < .1f, "H7: batch norm's backward divides by sqrt(var+1e-5)");
     float pair[2] = {-1, 1};
     variance_cpu(pair, &mean, 1, 1, 2, &variance);
-    check(fabsf(variance - 2) < 1e-5f, "batch norm's variance is the sum over n-1");
+    fact(fabsf(variance - 2) < 1e-5f, "batch norm's variance is the sum over n-1");
 }
 
 /* ---- H8: the parsers ---- */
@@ -210,20 +210,20 @@ static void bad_from(void)
 
 static void parsers(void)
 {
-    check(exits(child(missing_cfg), 0), "H8: a missing cfg ends the process with status 0");
-    check(exits(child(missing_weights), 0), "H8: missing weights end the process with status 0");
-    check(exits(child(tiny_weights), 77), "H8: a weights file of 3 bytes loads");
-    check(exits(child(bad_filters), 3), "H8: filters=abc is 0");
-    check(exits(child(bad_activation), 3), "H8: activation=reluu is ReLU");
-    check(exits(child(bad_section), 3), "H8: an unknown section is a layer without forward");
-    check(exits(child(bad_option), 3), "H8: strde=2 is accepted");
-    check(exits(child(bad_from), 3), "H8: from=-3 at layer 0 is accepted");
-    check(dies(parse_status("batch=1\n" NET(4, 2) CONV3), SIGSEGV),
+    fact(exits(child(missing_cfg), 0), "H8: a missing cfg ends the process with status 0");
+    fact(exits(child(missing_weights), 0), "H8: missing weights end the process with status 0");
+    fact(exits(child(tiny_weights), 77), "H8: a weights file of 3 bytes loads");
+    fact(exits(child(bad_filters), 3), "H8: filters=abc is 0");
+    fact(exits(child(bad_activation), 3), "H8: activation=reluu is ReLU");
+    fact(exits(child(bad_section), 3), "H8: an unknown section is a layer without forward");
+    fact(exits(child(bad_option), 3), "H8: strde=2 is accepted");
+    fact(exits(child(bad_from), 3), "H8: from=-3 at layer 0 is accepted");
+    fact(dies(parse_status("batch=1\n" NET(4, 2) CONV3), SIGSEGV),
           "H8: an option before the first section crashes");
-    check(dies(parse_status(NET(4, 2) CONV3 "[route]\n"), SIGSEGV),
+    fact(dies(parse_status(NET(4, 2) CONV3 "[route]\n"), SIGSEGV),
           "H8: [route] without layers crashes");
-    check(dies(parse_status(NET(4, 2) CONV("size=3\nstride=0")), SIGFPE), "H8: stride=0 crashes");
-    check(dies(parse_status(NET(4, 2) "subdivisions=0\n" CONV3), SIGFPE),
+    fact(dies(parse_status(NET(4, 2) CONV("size=3\nstride=0")), SIGFPE), "H8: stride=0 crashes");
+    fact(dies(parse_status(NET(4, 2) "subdivisions=0\n" CONV3), SIGFPE),
           "H8: subdivisions=0 crashes");
 }
 
@@ -235,11 +235,11 @@ static void symbols(void)
     for (int i = 0; i < 5; i++) {
         Dl_info at;
         void *p = dlsym(RTLD_DEFAULT, names[i]);
-        check(p && dladdr(p, &at) && strstr(at.dli_fname, "libdarknet"),
+        fact(p && dladdr(p, &at) && strstr(at.dli_fname, "libdarknet"),
               "H11: the library exports error, softmax, flatten, gradient, mutex; none is ours");
     }
-    check(dnx_host_cpu_build(), "H12: the library has no cuda_make_array");
-    check(sizeof(layer) == 1184, "H12: a layer has 1,184 bytes");
+    fact(dnx_host_cpu_build(), "H12: the library has no cuda_make_array");
+    fact(sizeof(layer) == 1184, "H12: a layer has 1,184 bytes");
 }
 
 /* ---- H13, H16: what is not freed. A second free of freed memory aborts. ---- */
@@ -267,9 +267,9 @@ static void free_leaks(void)
 
 static void leaks(void)
 {
-    check(!exits(child(free_twice), 77), "a second free of a block is noticed here");
-    check(exits(child(free_self_layer), 77), "H13: free_layer does not free self_layer");
-    check(exits(child(free_leaks), 77), "H16: free_network leaks seen, t, cost and workspace");
+    fact(!exits(child(free_twice), 77), "a second free of a block is noticed here");
+    fact(exits(child(free_self_layer), 77), "H13: free_layer does not free self_layer");
+    fact(exits(child(free_leaks), 77), "H16: free_network leaks seen, t, cost and workspace");
 }
 
 /* ---- H14, H15: the loop ---- */
@@ -301,24 +301,24 @@ static void loop(void)
     network n = {.n = 2, .batch = 4, .subdivisions = 2, .layers = l, .seen = &seen, .t = &t,
                  .cost = &total, .input = x, .truth = truth, .learning_rate = 1, .output = y1};
     float returned = train_network_datum(&n);
-    check(returned == 3, "H14: the loop's cost is the mean over loss layers");
-    check(seen == 4 && t == 0, "the loop updates after `subdivisions` batches");
-    check(!saw.saw_delta[0] && saw.saw_delta[1], "H15: only the first layer gets no net.delta");
-    check(saw.saw_truth[0] && saw.saw_train, "H15: training passes the truth");
+    fact(returned == 3, "H14: the loop's cost is the mean over loss layers");
+    fact(seen == 4 && t == 0, "the loop updates after `subdivisions` batches");
+    fact(!saw.saw_delta[0] && saw.saw_delta[1], "H15: only the first layer gets no net.delta");
+    fact(saw.saw_truth[0] && saw.saw_train, "H15: training passes the truth");
     train_network_datum(&n);
-    check(seen == 8 && t == 1, "the loop updates after `subdivisions` batches");
+    fact(seen == 8 && t == 1, "the loop updates after `subdivisions` batches");
     l[0].cost = l[1].cost = NULL;
     forward_network(&n);
-    check(isnan(total), "H14: the loop's cost is NaN without loss layers");
+    fact(isnan(total), "H14: the loop's cost is NaN without loss layers");
 
     float *y = network_predict(&n, x);
-    check(y == y1 && !saw.saw_truth[1] && !saw.saw_delta[1] && !saw.saw_train,
+    fact(y == y1 && !saw.saw_truth[1] && !saw.saw_delta[1] && !saw.saw_train,
           "H15: prediction passes neither truth nor delta");
     set_batch_network(&n, 1);
     forward_network(&n);
-    check(saw.batch == 1, "H15: set_batch_network lowers l.batch");
+    fact(saw.batch == 1, "H15: set_batch_network lowers l.batch");
     l[1].type = COST;
-    check(get_network_output_layer(&n).output == y0,
+    fact(get_network_output_layer(&n).output == y0,
           "H13: the host's output layer is the one before the last COST layers");
 }
 
@@ -333,7 +333,7 @@ static void updates(void)
     update_args a = {.batch = 4, .learning_rate = .5f, .momentum = .9f, .decay = .1f};
     l.update(l, a);
     /* grad = 10 - .1*4*2 = 9.2; w = 2 + .5/4*9.2; biases have no decay */
-    check(fabsf(l.weights[0] - 3.15f) < 1e-5f && fabsf(l.weight_updates[0] - 8.28f) < 1e-5f &&
+    fact(fabsf(l.weights[0] - 3.15f) < 1e-5f && fabsf(l.weight_updates[0] - 8.28f) < 1e-5f &&
               fabsf(l.biases[0] - 3.625f) < 1e-5f && fabsf(l.bias_updates[0] - 4.5f) < 1e-5f,
           "H14: updates hold the descent direction, summed over the batch");
     free_host(net);
@@ -363,6 +363,5 @@ int main(void)
     clean();
     dup2(err, 2);
     close(err);
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed != 0;
+    return tap_summary();
 }

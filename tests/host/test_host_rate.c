@@ -3,15 +3,12 @@
 #include <darknet.h>
 #include <math.h>
 
+#include "lib/tap.h"
 #include "net/rate.h"
 
-static int passed, failed;
-
-static void check(bool ok, const char *name, unsigned long long number, double got, double want)
+static void rate(bool ok, const char *name, size_t number, double got, double want)
 {
-    if (ok) passed++;
-    else failed++;
-    if (!ok) printf("test_host_rate: %s, update %llu: %.9g, not %.9g\n", name, number, got, want);
+    check(ok, "%s, update %zu: %.9g, not %.9g", name, number, got, want);
 }
 
 /* The host's rate at an update; burn-in as well. */
@@ -41,7 +38,7 @@ static void same_as_host(const char *name, dnx_net_opts o, size_t from, size_t t
 {
     for (size_t i = from; i <= to; i++) {
         float got = dnx_rate(&o, i), want = host_rate(&o, i);
-        check(got == want, name, i, (double)got, (double)want);
+        rate(got == want, name, i, (double)got, (double)want);
     }
 }
 
@@ -52,9 +49,9 @@ static void sigmoid_before_step(void)
     for (int i = 0; i < o.step; i++) {
         double want = (double)o.learning_rate / (1 + exp((double)o.gamma * (i - o.step)));
         float got = dnx_rate(&o, (size_t)i);
-        check(fabs((double)got - want) < 1e-7 * want, "sigmoid", (size_t)i, (double)got, want);
+        rate(fabs((double)got - want) < 1e-7 * want, "sigmoid", (size_t)i, (double)got, want);
     }
-    check(host_rate(&o, 0) == 0, "the host's sigmoid before step", 0, (double)host_rate(&o, 0), 0);
+    rate(host_rate(&o, 0) == 0, "the host's sigmoid before step", 0, (double)host_rate(&o, 0), 0);
 }
 
 /* The mean of u^power is 1 / (power + 1); equal for equal seed and number. */
@@ -64,12 +61,12 @@ static void random_is_drawn_from_the_seed(void)
     o.policy = DNX_RANDOM;
     double sum = 0, want = (double)o.learning_rate / ((double)o.power + 1);
     for (size_t i = 0; i < 20000; i++) sum += (double)dnx_rate(&o, i);
-    check(fabs(sum / 20000 / want - 1) < .05, "random, mean", 0, sum / 20000, want);
+    rate(fabs(sum / 20000 / want - 1) < .05, "random, mean", 0, sum / 20000, want);
     float first = dnx_rate(&o, 5);
-    check(first == dnx_rate(&o, 5), "random, asked twice", 5, (double)dnx_rate(&o, 5),
-          (double)first);
+    rate(first == dnx_rate(&o, 5), "random, asked twice", 5, (double)dnx_rate(&o, 5),
+         (double)first);
     o.seed = 2;
-    check(first != dnx_rate(&o, 5), "random, another seed", 5, (double)dnx_rate(&o, 5), 0);
+    rate(first != dnx_rate(&o, 5), "random, another seed", 5, (double)dnx_rate(&o, 5), 0);
 }
 
 int main(void)
@@ -78,18 +75,19 @@ int main(void)
     for (int policy = DNX_CONSTANT; policy <= DNX_SIGMOID; policy++) {
         dnx_net_opts o = defaults;
         o.policy = policy;
+        group("%s", names[policy]);
         same_as_host(names[policy], o, policy == DNX_SIGMOID ? (size_t)o.step : 0,
                      policy == DNX_POLY ? 100 : 300);
         o.burn_in = 30;
         same_as_host("burn_in", o, 0, 100);
     }
+    group("beyond the host");
     dnx_net_opts poly = defaults;
     poly.policy = DNX_POLY;
     poly.power = 3;
-    check(dnx_rate(&poly, 101) == 0, "poly beyond max_batches", 101, 1, 0);
-    check(host_rate(&poly, 120) < 0, "the host's poly beyond max_batches", 120, 1, -1);
+    rate(dnx_rate(&poly, 101) == 0, "poly beyond max_batches", 101, 1, 0);
+    rate(host_rate(&poly, 120) < 0, "the host's poly beyond max_batches", 120, 1, -1);
     sigmoid_before_step();
     random_is_drawn_from_the_seed();
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    return tap_summary();
 }

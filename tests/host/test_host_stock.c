@@ -12,13 +12,13 @@
 
 #include "host/loop.h"
 #include "lib/host_common.h"
+#include "lib/tap.h"
 #include "host/layers.h"
 #include "net/weights.h"
 
 #define STOCK "/usr/share/darknet/cfg/"
 #define NEAR 1e-3
 
-static int passed, failed, skipped;
 static bool is_table;
 static char dir[] = "/tmp/dnx_stock_XXXXXX";
 static char cfg_path[64], host_path[64];
@@ -282,14 +282,13 @@ static void verdict(const char *name, network *host, dnx_net *ours, const float 
         double theirs = right ? distance(right, host->layers[host->n - 1].output, outputs) : 0;
         ok = mine <= NEAR && theirs > NEAR;
         if (is_table || !ok)
-            printf("%s%slayer %d [%s] differs; from double precision: host %.2g, ours %.2g: %s\n",
-                   is_table ? "" : name, is_table ? "" : ": ", where, type, theirs, mine,
+            printf("%s%s layer %d [%s] differs; from double precision: host %.2g, ours %.2g: %s\n",
+                   is_table ? "" : "# ", is_table ? "" : name, where, type, theirs, mine,
                    ok ? "the host is wrong" : "WRONG");
         free(right);
     }
     free(last);
-    if (ok) passed++;
-    else failed++;
+    if (!is_table || !ok) check(ok, "differs by %.3g", worst);
 }
 
 static void stock(const char *name)
@@ -298,8 +297,7 @@ static void stock(const char *name)
     dnx_err err = {0};
     snprintf(path, sizeof path, STOCK "%s.cfg", name);
     if (!copy_for_host(path)) {
-        printf("test_host_stock: %s skipped: cannot read %s\n", name, path);
-        skipped++;
+        check(false, "cannot read %s, which comes with the host (make deps)", path);
         return;
     }
     dnx_net *ours = build(path, false, 1, &err);
@@ -315,8 +313,7 @@ static void stock(const char *name)
         network_predict(host, planes);
         verdict(name, host, ours, x, planes);
     } else {
-        printf("test_host_stock: %s: %s\n", name, err.text);
-        failed++;
+        check(false, "%s", err.text);
     }
     free(x);
     free(planes);
@@ -345,6 +342,5 @@ int main(int argc, char **argv)
     unlink(host_path);
     rmdir(dir);
     restore_stderr(err);
-    if (!is_table) printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-    return failed != 0;
+    return is_table ? failed != 0 : tap_summary();
 }

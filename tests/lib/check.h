@@ -1,39 +1,18 @@
-/* check.h - what the tests share: counting, comparing, networks from texts, files in a folder of
- * their own, children for the kernel sets, the last line. */
+/* check.h - what the tests share besides tap.h: comparing, networks from texts, files in a folder
+ * of their own, children for the kernel sets. */
 #ifndef CHECK_H
 #define CHECK_H
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernels/kernels.h"
+#include "lib/tap.h"
 #include "net/net.h"
 
 extern const dnx_teacher_source dnx_cfg_teachers; /* train/teachers.h */
 
-static int passed, failed, skipped;
-static const char *where = "FAILED"; /* in front of each message */
 static char folder[] = "/tmp/dnx_test_XXXXXX";
-
-/* Counts, and prints the message when it fails. Returns ok. */
-__attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const char *fmt, ...) {
-    va_list args;
-    if (ok) {
-        passed++;
-        return true;
-    }
-    failed++;
-    printf("%s ", where);
-    va_start(args, fmt);
-    vprintf(fmt, args);
-    va_end(args);
-    printf("\n");
-    return false;
-}
 
 static inline bool check_value(bool ok, const char *name, double got, double want) {
     return check(ok, "%s: got %.9g, want %.9g", name, got, want);
@@ -66,8 +45,7 @@ static inline int summary(void) {
     char line[64];
     snprintf(line, sizeof line, "rm -rf %s", folder);
     if (!strstr(folder, "XXXXXX") && system(line)) check(false, "%s cannot be removed", folder);
-    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-    return failed > 0;
+    return tap_summary();
 }
 
 /* What a test cannot go on without. */
@@ -148,9 +126,11 @@ static inline void scatter(dnx_net *net, uint64_t seed, float by) {
 
 /* ---- kernel sets ---- */
 
-/* Runs all() in a process of its own, with DNX_ISA=set: a process chooses its kernels once. */
+/* Runs all() in a process of its own, with DNX_ISA=set: a process chooses its kernels once. Its
+ * checks are a group. A child that ends early is a failure. */
 static inline void in_child(const char *set, void (*all)(void)) {
-    int ends[2], counts[3] = {0, 1, 0}, status = 0;
+    int ends[2], counts[2] = {0}, status = 0;
+    group("%s", set);
     fflush(stdout);
     must(!pipe(ends), "no pipe");
     pid_t child = fork();
@@ -159,7 +139,7 @@ static inline void in_child(const char *set, void (*all)(void)) {
         passed = failed = skipped = 0;
         setenv("DNX_ISA", set, 1);
         all();
-        int mine[3] = {passed, failed, skipped};
+        int mine[2] = {passed, failed};
         bool is_written = write(ends[1], mine, sizeof mine) == (ssize_t)sizeof mine;
         fflush(stdout);
         exit(failed || !is_written);
@@ -168,9 +148,24 @@ static inline void in_child(const char *set, void (*all)(void)) {
     bool has_counts = child > 0 && read(ends[0], counts, sizeof counts) == (ssize_t)sizeof counts;
     close(ends[0]);
     if (child > 0) waitpid(child, &status, 0);
-    if (!has_counts) printf("%s: the child ended early, status %d\n", set, status);
-    if (!has_counts || (status && !counts[1])) counts[1] = 1;
-    passed += counts[0], failed += counts[1], skipped += counts[2];
+    passed += counts[0], failed += counts[1];
+    check(has_counts && (!status || counts[1]), "the child ended early, status %d", status);
+    tap_end();
+}
+
+/* What ask() says in a process of its own, with DNX_ISA=set. */
+static inline bool child_says(const char *set, bool (*ask)(void)) {
+    int status = 1;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        setenv("DNX_ISA", set, 1);
+        _exit(ask() ? 0 : 3);
+    }
+    if (child > 0) waitpid(child, &status, 0);
+    int answer = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    check(answer == 0 || answer == 3, "%s: the child ended early, status %d", set, status);
+    return answer == 0;
 }
 
 /* in_child for each set of float kernels that this processor has. */
@@ -178,7 +173,7 @@ static inline void in_each_set(void (*all)(void)) {
     static const char *const sets[] = {"plain", "avx2", "avx512"};
     for (int i = 0; i < 3; i++) {
         if (dnx_kernels_named(sets[i])) in_child(sets[i], all);
-        else skipped++;
+        else skip(sets[i], NEVER_HERE);
     }
 }
 #endif

@@ -1,5 +1,6 @@
-"""common.py - what the tests share: counting, running commands, files, modules that may be missing,
-the last line. A test counts each check(), or each function that ends without an exception."""
+"""common.py - what the tests share: counting, the lines that `prove` reads, running commands, files,
+modules that may be missing. Each check(), and each function that ends without an exception, is one
+line; what failed stands in '#' lines."""
 import contextlib
 import csv
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import zlib
 
 sys.dont_write_bytecode = True
@@ -27,11 +29,19 @@ class Skipped(Exception):
     """Why a test cannot run here."""
 
 
-def check(ok, what, *got):
-    """Counts, and prints the message when it fails."""
+def report(ok, what, *details):
+    """Prints one line for prove, and the details of a failure."""
     count["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAILED {TEST}: {what}", *(f"- got {g!r}" for g in got))
+    for text in () if ok else details:
+        print("# " + str(text).replace("\n", "\n#   "))
+    number = count["passed"] + count["failed"] + count["skipped"]
+    name = " ".join(str(what).split()).replace("#", "")[:120]
+    print(f"{'ok' if ok else 'not ok'} {number} - {name}", flush=True)
+
+
+def check(ok, what, *got):
+    """Counts, and prints what was got when it fails."""
+    report(ok, what, *(f"got {g!r}" for g in got))
 
 
 def expect(condition, text):
@@ -49,8 +59,9 @@ def expect_end(done, status=0, *texts):
 
 
 def skip(what, why):
+    """Counts a test that cannot run here."""
     count["skipped"] += 1
-    print(f"{TEST}: {what} skipped: {why}")
+    print(f"ok {sum(count.values())} - {what} # SKIP {why}", flush=True)
 
 
 def attempt(name, test, *args):
@@ -58,14 +69,15 @@ def attempt(name, test, *args):
     start = time.time()
     try:
         test(*args)
-        count["passed"] += 1
+        report(True, name)
     except Skipped as e:
         skip(name, e)
-    except Exception as e:  # pylint: disable=broad-except
-        count["failed"] += 1
-        print(f"FAILED {TEST}: {name}: {e if isinstance(e, Wrong) else repr(e)}")
+    except Wrong as e:
+        report(False, name, e)
+    except Exception:  # pylint: disable=broad-except
+        report(False, name, traceback.format_exc())
     if "-v" in sys.argv[1:]:
-        print(f"{name}: {time.time() - start:.1f} s", flush=True)
+        print(f"# {name}: {time.time() - start:.1f} s", flush=True)
 
 
 def attempt_all(start, *tests):
@@ -93,15 +105,24 @@ def skip_sanitizer():
 
 
 def summary():
-    """The last line of a test; ends it."""
-    print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))
+    """The last lines of a test; ends it. A test that checks nothing fails."""
+    if not any(count.values()):
+        report(False, "nothing was checked")
+    print(f"1..{sum(count.values())}")
+    print("# {0} checks: {passed} passed, {failed} failed, {skipped} skipped".format(
+        sum(count.values()), **count))
     sys.exit(count["failed"] > 0)
 
 
 def skip_all(why, tests=1):
-    print(f"{TEST}: skipped, {why}")
-    count["skipped"] += tests
+    """Skips the whole test; ends it."""
+    for _ in range(tests):
+        skip(TEST, why)
     summary()
+
+
+# What may be missing here. Any other import that fails is a fault of ours.
+OPTIONAL = {"numpy", "scipy", "PIL", "matplotlib", "torch", "onnx", "onnxruntime", "cv2"}
 
 
 @contextlib.contextmanager
@@ -109,7 +130,9 @@ def needed():
     """Around imports without which the whole test is skipped."""
     try:
         yield
-    except ImportError as e:
+    except ModuleNotFoundError as e:
+        if e.name not in OPTIONAL:
+            raise
         skip_all(f"{e.name} is not installed")
 
 
@@ -126,6 +149,15 @@ def darknet(*words, **more):
 
 def script(name, *words, **more):
     return run(sys.executable, os.path.join(SCRIPTS, name), *words, **more)
+
+
+def program(name):
+    """The path of a C program of tests/, "unit/test_kd", which it builds when that is needed."""
+    obj = os.environ.get("OBJ") or run("make", "-s", "-C", ROOT, "print-obj").stdout.strip()
+    built = os.path.join(obj, "tests", name)
+    made = run("make", "-s", "-C", ROOT, built)
+    expect(made.returncode == 0, f"{name} does not build: {made.stderr}")
+    return os.path.join(ROOT, built)
 
 
 def raw(cfg, weights, x, *options, **more):

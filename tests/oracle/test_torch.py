@@ -3,7 +3,7 @@ batch-norm statistics, random images."""
 import os
 import tempfile
 
-from common import ROOT, attempt, expect, expect_end, needed, raw, run, summary
+from common import ROOT, attempt, expect, expect_end, needed, program, raw, run, summary
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 with needed():
@@ -59,7 +59,7 @@ def gradient_disagreement(name, batch, folder):
     near 1 take the kink away; the contract test checks other slopes. What is added before a batch
     norm has the gradient 0, so that a bias' own size would be rounding: hence the layer's."""
     cfg = os.path.join(ROOT, "cfg", name + ".cfg")
-    tool = os.path.join(os.environ["OBJ"], "tests", "oracle", "tool_gradients")
+    tool = program("oracle/tool_gradients")
     weights, fx, fdy, fout = (os.path.join(folder, f) for f in ("w", "x", "dy", "out"))
     net, layers = darknet_files.plan(cfg)
     darknet_files.write_weights(weights, layers, random_weights(layers, 9, (0.999, 1.001)))
@@ -99,6 +99,5 @@ def agrees(compare, *case):
 torch.set_num_threads(2)
 for model, *sizes in CASES:
     attempt(f"{model} {sizes}", agrees, disagreement, model, *sizes)
-if "OBJ" in os.environ:
-    attempt("gradients", agrees, gradient_disagreement, "mobilefacenet-half", 8)
+attempt("gradients", agrees, gradient_disagreement, "mobilefacenet-half", 8)
 summary()

@@ -322,7 +322,7 @@ int main(void) {
     if (dnx_processors() > 1) {
         test_late();
         test_alone();
-    } else skipped += 2;
+    } else skip("test_late, test_alone", "one processor");
     test_absent();
     test_quota();
     return summary();

@@ -1,0 +1,1 @@
+2 bench net.cfg -runs

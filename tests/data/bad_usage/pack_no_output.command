@@ -1,0 +1,1 @@
+2 compress pack net.cfg net.weights

@@ -1,0 +1,1 @@
+2 classifier train faces.data net.cfg -thread 2

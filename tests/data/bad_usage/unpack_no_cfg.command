@@ -1,0 +1,1 @@
+2 compress unpack net.packed

@@ -1,0 +1,85 @@
+/* tap.h - counting, and the lines that `prove` reads: one for each group of checks or each skip,
+ * what failed as '#' lines before it. A test without groups is one line. */
+#ifndef TAP_H
+#define TAP_H
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int passed, failed, skipped;
+static const char *where = "FAILED"; /* in front of each message */
+static struct {
+    char name[120];
+    int rows, passed, failed; /* lines printed; the counts when the group began */
+} tap;
+
+/* Prints text as one line: '#' has a meaning for prove. */
+static inline void tap_row(const char *word, const char *name, const char *tail) {
+    printf("%s %d - ", word, ++tap.rows);
+    for (; *name; name++) putchar(*name == '\n' || *name == '#' ? ' ' : *name);
+    printf("%s\n", tail);
+    fflush(stdout);
+}
+
+/* Ends the group: one line, when it has checks. */
+static inline void tap_end(void) {
+    int good = passed - tap.passed, bad = failed - tap.failed;
+    char tail[60];
+    if (bad) snprintf(tail, sizeof tail, ": %d of %d failed", bad, good + bad);
+    else snprintf(tail, sizeof tail, " (%d)", good);
+    if (good + bad)
+        tap_row(bad ? "not ok" : "ok", *tap.name ? tap.name : program_invocation_short_name, tail);
+    tap.passed = passed, tap.failed = failed;
+    tap.name[0] = 0;
+}
+
+/* The checks from here on are one line: its name. */
+__attribute__((format(printf, 1, 2))) static inline void group(const char *fmt, ...) {
+    va_list args;
+    tap_end();
+    va_start(args, fmt);
+    vsnprintf(tap.name, sizeof tap.name, fmt, args);
+    va_end(args);
+}
+
+/* Counts, and prints the message when it fails. Returns ok. */
+__attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const char *fmt, ...) {
+    char text[2000];
+    va_list args;
+    if (ok) {
+        passed++;
+        return true;
+    }
+    failed++;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    printf("# %s ", where);
+    for (const char *s = text; *s; s++) printf(*s == '\n' ? "\n#   " : "%c", *s);
+    printf("\n");
+    fflush(stdout);
+    return false;
+}
+
+/* A check that cannot be made here, and why. NEVER_HERE: this processor lacks the instructions,
+ * which REQUIRE=1 lets pass. */
+#define NEVER_HERE "not on this processor"
+static inline void skip(const char *what, const char *why) {
+    char tail[300];
+    skipped++;
+    snprintf(tail, sizeof tail, " # SKIP %s", why);
+    tap_row("ok", what, tail);
+}
+
+/* The last lines of a test, and its exit status. A test that checks nothing fails. */
+static inline int tap_summary(void) {
+    if (passed + failed + skipped == 0) check(false, "nothing was checked");
+    tap_end();
+    printf("1..%d\n# %d checks: %d passed, %d failed, %d skipped\n", tap.rows,
+           passed + failed + skipped, passed, failed, skipped);
+    return failed > 0;
+}
+#endif

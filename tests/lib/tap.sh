@@ -1,0 +1,28 @@
+# tap.sh - for tests in shell: `. tests/lib/tap.sh`, then check or skip, and summary at the end.
+tests_passed=0 tests_failed=0 tests_skipped=0
+
+# row WORD TEXT: one line for prove.
+row() { printf '%s %d - %s\n' "$1" $((tests_passed + tests_failed + tests_skipped)) "$2"; }
+
+pass() { tests_passed=$((tests_passed + 1)); row ok "$1"; }
+
+# fail NAME EXPECTED GOT
+fail() {
+    tests_failed=$((tests_failed + 1))
+    printf 'expected: %s\ngot:      %s\n' "$2" "$3" | sed 's/^/# /'
+    row 'not ok' "$1"
+}
+
+# check NAME EXPECTED GOT: are they equal?
+check() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$2" "$3"; fi; }
+
+# skip NAME REASON
+skip() { tests_skipped=$((tests_skipped + 1)); row ok "$1 # SKIP $2"; }
+
+# The last lines, and the exit status: put it last.
+summary() {
+    n=$((tests_passed + tests_failed + tests_skipped))
+    echo "1..$n"
+    echo "# $n checks: $tests_passed passed, $tests_failed failed, $tests_skipped skipped"
+    [ "$tests_failed" -eq 0 ] && [ "$n" -gt 0 ]
+}
