@@ -1,6 +1,6 @@
-"""common.py - what the tests share: counting, the lines that `prove` reads, running commands, files,
-modules that may be missing. Each check(), and each function that ends without an exception, is one
-line; what failed stands in '#' lines."""
+"""common.py - what the tests share: counting, the lines that `prove` reads, running commands,
+files, modules that may be missing. Each check(), and each function that ends without an exception,
+is one line; what failed stands in '#' lines."""
 import contextlib
 import csv
 import os
