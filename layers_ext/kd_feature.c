@@ -10,14 +10,18 @@
  * H W C numbers. h is the hardness of a sample, with d = sqrt(2 e), the length of the difference.
  * Its mean over the batch is 1, and the gradient treats it as a constant:
  *
- *   softmax  h_b = B e^{d_b} / sum_j e^{d_j}      power  h_b = B d_b^power / sum_j d_j^power
+ *   softmax  h_b = B e^{k d_b} / sum_j e^{k d_j}, k = hard_sharpness
+ *   power    h_b = B d_b^power / sum_j d_j^power
+ *
+ * Features of length 1 are at most 2 apart: k = 1 hardly tells samples apart, and the larger k, the
+ * fewer of them count.
  *
  * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector has the unit
  * vector 0 and no gradient. File, if T differs from C and the teacher is known: weights T x C,
  * biases T; only training uses them. weight=0 computes nothing.
- * H = W = 1: features; else hints, Romero et al. 2015, "FitNets", equation 3. Hard samples: Wang et
- * al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for Face Recognition"; the
- * two formulas of h are not from the paper. */
+ * H = W = 1: features; else hints, Romero et al. 2015, "FitNets", equation 3. Hard samples are an
+ * idea of Wang et al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for Face
+ * Recognition" (EC-KD); both forms of h are our reading, its formula was not at hand. */
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +37,7 @@ enum { NONE, SOFTMAX, POWER };
 
 typedef struct {
     dnx_list from;
-    float weight, power;
+    float weight, power, hard_sharpness;
     int distance, normalize, hard;
 } opts;
 
@@ -45,6 +49,8 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, normalize, 1, 0, 1, "0: squared distance of features of any length"),
     DNX_OPT_WORD(opts, hard, NONE, "none|softmax|power", "how distant samples weigh more"),
     DNX_OPT_FLOAT(opts, power, 1, 0, 16, "exponent of hard=power"),
+    DNX_OPT_FLOAT(opts, hard_sharpness, 1, 0, 1000,
+                  "factor of the distance in hard=softmax; 0: all samples weigh the same"),
     DNX_OPT_END};
 
 typedef struct {
@@ -187,11 +193,11 @@ static void forward_share(void *arg, int t, int threads) {
 
 /* Computes h, the hardness of each sample. */
 static void weigh(const opts *o, state *s, int batch) {
-    double peak = 0, sum = 0;
+    double peak = 0, sum = 0, k = (double)o->hard_sharpness;
     for (int b = 0; b < batch; b++) peak = fmax(peak, sqrt(2 * s->e[b]));
     for (int b = 0; b < batch; b++) {
         double d = sqrt(2 * s->e[b]);
-        s->h[b] = o->hard == SOFTMAX ? exp(d - peak) : o->hard == POWER ? pow(d, o->power) : 1;
+        s->h[b] = o->hard == SOFTMAX ? exp(k * (d - peak)) : o->hard == POWER ? pow(d, o->power) : 1;
         sum += s->h[b];
     }
     for (int b = 0; b < batch; b++) s->h[b] = sum == 0 ? 1 : s->h[b] * batch / sum;

@@ -1,5 +1,5 @@
-/* [kd_probability]: distillation of the teacher's class probabilities (Hinton 2015, section 2; Gou
- * 2021, eq. 2).
+/* [kd_probability]: distillation of the teacher's class probabilities (Hinton 2015, section 2). At
+ * high temperatures the probabilities are almost equal, so the exponentials are double.
  *
  *   p = softmax(z/T) over all classes, T = temperature, z_T the teacher's logits, z_S the student's
  *   loss = weight sum_b T^2 KL(p_T || p_S),  KL = sum_j p_T,j (log p_T,j - log p_S,j)
@@ -112,22 +112,22 @@ static double raise_top(const float *z, int n, double T, double *top) {
 
 static void sum_share(void *arg, int t, int threads) {
     job *j = arg;
-    const float T = ((const opts *)j->n->opts)->temperature;
+    const double T = (double)((const opts *)j->n->opts)->temperature;
     long lo, hi;
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
         const float *zs = j->zs + (size_t)b * j->ld_s, *zt = j->zt + (size_t)b * j->ld_t;
         sums *s = ((state *)j->n->state)->sums + b;
         int n = j->hi - j->lo;
-        s->sum_s *= raise_top(zs, n, (double)T, &s->top_s);
-        double f = raise_top(zt, n, (double)T, &s->top_t);
+        s->sum_s *= raise_top(zs, n, T, &s->top_s);
+        double f = raise_top(zt, n, T, &s->top_t);
         s->sum_t *= f;
         s->apart *= f;
         for (int k = 0; k < n; k++) {
-            double e = (double)expf((zt[k] - (float)s->top_t) / T);
+            double e = exp(((double)zt[k] - s->top_t) / T);
             s->sum_t += e;
-            s->apart += e * ((double)zt[k] - (double)zs[k]) / (double)T;
-            s->sum_s += (double)expf((zs[k] - (float)s->top_s) / T);
+            s->apart += e * ((double)zt[k] - (double)zs[k]) / T;
+            s->sum_s += exp(((double)zs[k] - s->top_s) / T);
         }
     }
 }
@@ -157,7 +157,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 static void slope_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;
-    const float T = o->temperature;
+    const double T = (double)o->temperature, weight = (double)o->weight;
     long lo, hi;
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
@@ -165,11 +165,9 @@ static void slope_share(void *arg, int t, int threads) {
         const sums *s = ((const state *)j->n->state)->sums + b;
         int n = j->hi - j->lo;
         float *dz = j->dz + (size_t)b * (size_t)n;
-        float a = (float)((double)(o->weight * T) / s->sum_t);
-        float c = (float)((double)(o->weight * T) / s->sum_s);
         for (int k = 0; k < n; k++)
-            dz[k] = a * expf((zt[k] - (float)s->top_t) / T) -
-                    c * expf((zs[k] - (float)s->top_s) / T);
+            dz[k] = (float)(weight * T * (exp(((double)zt[k] - s->top_t) / T) / s->sum_t -
+                                          exp(((double)zs[k] - s->top_s) / T) / s->sum_s));
     }
 }
 

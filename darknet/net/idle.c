@@ -26,6 +26,7 @@ static const struct {
     {"margin_softmax", "m3", "margin", "combined"},
     {"margin_softmax", "t", "margin", "mv-am|mv-arc|sv-am|sv-arc"},
     {"kd_feature", "power", "hard", "power"},
+    {"kd_feature", "hard_sharpness", "hard", "softmax"},
     {"kd_correlation", "gamma", "kernel", "gaussian"},
     {"kd_correlation", "order", "kernel", "gaussian"}};
 

@@ -103,6 +103,20 @@ static void check_feature(void) {
     double sum = 1 + exp(2) + exp(sqrt(2));
     near("softmax", b.p.loss, 3 * (exp(2) * 2 + exp(sqrt(2))) / sum, 1e-6);
     near("softmax's gradient", (double)b.p.dx[0][8], 3 * exp(sqrt(2)) / sum / 7, 1e-6);
+    close_bench(&b);
+    if (!open_bench(&b, "kd_feature", "hard=softmax;hard_sharpness=3", 3, D, D, true))
+        check_value(false, "open", 0, 0);
+    set_three(&b);
+    run(&b);
+    sum = 1 + exp(3 * 2) + exp(3 * sqrt(2));
+    near("sharpness", b.p.loss, 3 * (exp(6) * 2 + exp(3 * sqrt(2))) / sum, 1e-6);
+    near("sharpness' gradient", (double)b.p.dx[0][8], 3 * exp(3 * sqrt(2)) / sum / 7, 1e-6);
+    close_bench(&b);
+    if (!open_bench(&b, "kd_feature", "hard=softmax;hard_sharpness=0", 3, D, D, true))
+        check_value(false, "open", 0, 0);
+    set_three(&b);
+    run(&b);
+    near("no sharpness", b.p.loss, 3, 1e-6);
     memcpy(b.target, b.x, sizeof(float) * 12); /* nothing is hard */
     run(&b);
     check_value(b.p.loss == 0 && largest(b.p.dx[0], 12) < 1e-6, "equal features", b.p.loss, 0);
