@@ -197,7 +197,9 @@ static void weigh(const opts *o, state *s, int batch) {
     for (int b = 0; b < batch; b++) peak = fmax(peak, sqrt(2 * s->e[b]));
     for (int b = 0; b < batch; b++) {
         double d = sqrt(2 * s->e[b]);
-        s->h[b] = o->hard == SOFTMAX ? exp(k * (d - peak)) : o->hard == POWER ? pow(d, o->power) : 1;
+        s->h[b] = o->hard == SOFTMAX ? exp(k * (d - peak))
+                  : o->hard == POWER ? pow(d, (double)o->power)
+                                     : 1;
         sum += s->h[b];
     }
     for (int b = 0; b < batch; b++) s->h[b] = sum == 0 ? 1 : s->h[b] * batch / sum;

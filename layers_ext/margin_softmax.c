@@ -4,7 +4,17 @@
  *
  * margin, easy_margin, label_smoothing: see common/face/margin.h. The gradient is exact, through
  * both normalisations; gradient=ste replaces f' by 1. Zero vectors have cosines and gradients 0.
- * warmup=U: in the first U updates the margin grows linearly from 0, and s from s_start.
+ * warmup=U: in the first U updates the margin grows linearly from 0 to ramp_end of it, and s from
+ * s_start. Without warmup, ramp_end of the margin applies at once.
+ *
+ * scale=length: the logits are |x| c_j instead of s c_j. SphereFace (Liu 2017) as its authors train
+ * it is
+ *   margin=sphereface  m=4  scale=length  warmup=1658  ramp_end=.1666667
+ * Their code replaces psi by (lambda c_y + psi)/(1 + lambda) with
+ * lambda = max(5, 1000/(1 + .12 update)): the share 1/(1 + lambda) of psi grows almost linearly to
+ * 1/6 at update 1658 and stays there. The defaults are ours: features of length s, as in the later
+ * margins, and the whole margin in the end. An even m has no gradient at 90 degrees, where training
+ * starts: use warmup= or ramp_end=.
  *
  * mining, over the M images of the batch whose class is known:
  *   none   F_b = L_b
@@ -20,7 +30,7 @@
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
  * 0; 0 without truth. Truth -1 is unknown: loss, gradient and accuracy are 0. Any other truth
  * outside 0..N-1 gives a NaN loss. For distillation the logits are s c_j, without margin, with s of
- * the last forward pass.
+ * the last forward pass, or |x| c_j.
  * File: weights N x D.
  * Memory: weights, gradient and one B x N block, which holds cosines, then their gradients. With
  * sample, the block is B x (ceil(sample N) + B). */
@@ -30,20 +40,24 @@
 
 #include "common/face/cosines.h"
 #include "common/face/margin.h"
-#include "layer/classifier.h"
+#include "kernels/kernels.h"
 #include "kernels/pool.h"
+#include "layer/classifier.h"
 
 enum { NONE, HARD, FOCAL };
+enum { S, LENGTH };
 
 typedef struct {
-    int classes, margin, easy_margin, gradient, warmup, mining;
-    float s, s_start, m, m1, m2, m3, t, label_smoothing, keep, focus, sample;
+    int classes, margin, scale, easy_margin, gradient, warmup, mining;
+    float s, s_start, m, m1, m2, m3, t, label_smoothing, ramp_end, keep, focus, sample;
 } opts;
 
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, classes, 0, 1, 100000000, "number of classes"),
     DNX_OPT_WORD(opts, margin, DNX_MARGIN_NONE, DNX_MARGIN_WORDS,
                  "what the true class's cosine loses"),
+    DNX_OPT_WORD(opts, scale, S, "s|length",
+                 "what the cosines are multiplied by; length: that of the feature"),
     DNX_OPT_FLOAT(opts, s, 32, 1e-3, 1e4, "factor of the cosines"),
     DNX_OPT_FLOAT(opts, s_start, 0, 0, 1e4, "s before the first update; 0: s, no warm-up of it"),
     DNX_OPT_FLOAT(opts, m, -1, -1, 16,
@@ -56,6 +70,7 @@ static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, gradient, 0, "exact|ste", "ste: the margin's derivative is taken as 1"),
     DNX_OPT_FLOAT(opts, label_smoothing, 0, 0, .9, "share of the target spread over all classes"),
     DNX_OPT_INT(opts, warmup, 0, 0, 100000000, "updates over which margin and s rise"),
+    DNX_OPT_FLOAT(opts, ramp_end, 1, 0, 1, "share of the margin that is in force in the end"),
     DNX_OPT_WORD(opts, mining, NONE, "none|hard|focal", "which images of a batch count, how much"),
     DNX_OPT_FLOAT(opts, keep, .9, 1e-3, 1, "hard: share of the batch that counts"),
     DNX_OPT_FLOAT(opts, focus, 2, 0, 16, "focal: exponent"),
@@ -73,6 +88,8 @@ typedef struct {
     float *block;        /* B x take; NULL when predicting: then it is in scratch */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
+    double *length;      /* B: |x|; NULL without scale=length */
+    float *along;        /* B: dF/d|x| / |x| at constant logits; NULL without scale=length */
     mined *order;        /* B: mining=hard sorts images here; else NULL */
     int *present;        /* B: with sample, the classes of the batch; else NULL */
     int *rows;           /* the classes of this update in rising order; NULL: all classes */
@@ -115,6 +132,10 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] label_smoothing=%g: d-softmax has no use for it",
                         o->label_smoothing);
+    if (g->kind == DNX_MARGIN_D_SOFTMAX && o->classes == 1)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[margin_softmax] classes=1: d-softmax would pull all images to one "
+                        "vector");
     if (o->s_start > 0 && o->warmup == 0)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] s_start=%g: needs warmup=", o->s_start);
@@ -140,7 +161,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->margin = (dnx_margin){.kind = o->margin, .is_easy = o->easy_margin, .is_ste = o->gradient,
                              .s = o->s, .m = o->m < 0 ? usual_m[o->margin] : o->m, .m1 = o->m1,
                              .m2 = o->m2, .m3 = o->m3, .t = o->t < 0 ? (is_sv ? 1.2f : .2f) : o->t,
-                             .smoothing = o->label_smoothing, .ramp = 1};
+                             .smoothing = o->label_smoothing, .ramp = (double)o->ramp_end};
     dnx_status st = check(n, &s->margin, err);
     if (st) return st;
     size_t B = (size_t)n->batch;
@@ -155,7 +176,10 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (!st && n->trains) st = dnx_new(n, &s->block, B * (size_t)s->take, err);
     if (!st) st = bytes(n, &s->row, sizeof *s->row * B, err);
     if (!st) st = bytes(n, &s->factor, sizeof *s->factor * B, err);
+    if (!st && o->scale == LENGTH) st = bytes(n, &s->length, sizeof *s->length * B, err);
+    if (!st && o->scale == LENGTH) st = dnx_new(n, &s->along, B, err);
     if (!st && o->mining == HARD) st = bytes(n, &s->order, sizeof *s->order * B, err);
+    s->cosines.by_length = o->scale == LENGTH;
     n->out = (dnx_shape){1, 1, 1};
     n->scratch = n->trains ? 0 : B * (size_t)s->take;
     return st;
@@ -167,6 +191,8 @@ static void unmake(dnx_node *n) {
     dnx_free(s->block);
     dnx_free(s->row);
     dnx_free(s->factor);
+    dnx_free(s->length);
+    dnx_free(s->along);
     dnx_free(s->order);
     dnx_free(s->present);
     dnx_free(s->rows);
@@ -223,6 +249,24 @@ static int column_of(const state *s, int y) {
     return at ? (int)(at - s->rows) : 0;
 }
 
+/* The margin of image b, whose feature may have its own s. */
+static dnx_margin margin_of(const state *s, double length) {
+    dnx_margin g = s->margin;
+    if (s->length) g.s = length;
+    return g;
+}
+
+/* scale=length: logits of image b become cosines. */
+static void take_length(state *s, const float *x, int b, float *c) {
+    double length = sqrt(dnx_kernels()->dot(x, x, s->cosines.D));
+    float inv = length > 0 || isnan(length) ? (float)(1 / length) : 0;
+    s->length[b] = length;
+    for (int k = 0; k < s->n; k++) {
+        float v = c[k] * inv;
+        c[k] = v > 1 ? 1 : v < -1 ? -1 : v;
+    }
+}
+
 static void loss_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;
@@ -233,9 +277,11 @@ static void loss_share(void *arg, int t, int threads) {
         *r = (dnx_margin_row){.loss = j->p->truth[b] == -1 ? 0 : NAN};
         s->factor[b] = 0;
         j->p->y[b] = 0;
+        float *c = j->block + (size_t)b * (size_t)s->n;
+        if (s->length) take_length(s, j->p->x[0] + (size_t)b * s->cosines.D, b, c);
         if (!has_class(j->n, j->p, b)) continue;
-        dnx_margin_loss(&s->margin, j->block + (size_t)b * (size_t)s->n, s->n,
-                        column_of(s, (int)j->p->truth[b]), r);
+        dnx_margin g = margin_of(s, s->length ? s->length[b] : 0);
+        dnx_margin_loss(&g, c, s->n, column_of(s, (int)j->p->truth[b]), r);
         s->factor[b] = 1;
         j->p->y[b] = r->is_right;
     }
@@ -285,10 +331,10 @@ static void forward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;
     bool rises = n->trains && p->update < (uint64_t)o->warmup;
-    double ramp = rises ? (double)p->update / o->warmup : 1;
+    double risen = rises ? (double)p->update / o->warmup : 1;
     double start = (double)(o->s_start > 0 ? o->s_start : o->s);
-    s->margin.ramp = ramp;
-    s->margin.s = start + ((double)o->s - start) * ramp;
+    s->margin.ramp = risen * (double)o->ramp_end;
+    s->margin.s = start + ((double)o->s - start) * risen;
     p->loss = 0;
     memset(p->y, 0, sizeof(float) * (size_t)p->batch);
     if (!p->truth) return;
@@ -309,8 +355,17 @@ static void slope_share(void *arg, int t, int threads) {
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (int b = (int)lo; b < hi; b++) {
         int y = s->factor[b] != 0 ? column_of(s, (int)j->p->truth[b]) : 0;
-        dnx_margin_slopes(&s->margin, &s->row[b], s->factor[b], s->n, y,
-                          j->block + (size_t)b * (size_t)s->n);
+        float *c = j->block + (size_t)b * (size_t)s->n;
+        double factor = s->factor[b];
+        dnx_margin g = margin_of(s, s->length ? s->length[b] : 0);
+        if (s->length) {
+            const double length = s->length[b];
+            if (length == 0) factor = 0;
+            if (factor != 0) factor /= length; /* c becomes the directions of the logits */
+            double slope = factor != 0 ? dnx_margin_length_slope(&g, &s->row[b], s->n, y, c) : 0;
+            s->along[b] = (float)(factor * slope);
+        }
+        dnx_margin_slopes(&g, &s->row[b], factor, s->n, y, c);
     }
 }
 
@@ -324,8 +379,10 @@ static void backward(dnx_node *n, dnx_pass *p) {
     job j = {n, p, s->block};
     if (!s->has_slopes) dnx_pool_run(n->pool, slope_share, &j);
     s->has_slopes = true;
+    s->cosines.along = s->along;
     dnx_cosines_back(&s->cosines, p->x[0], p->batch, (dnx_classes){s->rows, 0, s->n}, 1, s->block,
                      (size_t)s->n, p->dx[0], p->dx_adds[0]);
+    s->cosines.along = NULL;
 }
 
 static double macs(const dnx_node *n) {
@@ -334,16 +391,19 @@ static double macs(const dnx_node *n) {
 
 static int classes(const dnx_node *n) { return ((const opts *)n->opts)->classes; }
 
+/* What scales the cosines of the logits; with scale=length they are of features as they are. */
+static float factor_of_logits(const state *s) { return s->length ? 1 : (float)s->margin.s; }
+
 static void logits(dnx_node *n, const float *x, int batch, int lo, int hi, float *z) {
     state *s = n->state;
-    dnx_cosines_forward(&s->cosines, x, batch, (dnx_classes){NULL, lo, hi}, (float)s->margin.s, z,
+    dnx_cosines_forward(&s->cosines, x, batch, (dnx_classes){NULL, lo, hi}, factor_of_logits(s), z,
                         (size_t)(hi - lo));
 }
 
 static void logits_back(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
                         float *dx) {
     state *s = n->state;
-    dnx_cosines_back(&s->cosines, x, batch, (dnx_classes){NULL, lo, hi}, (float)s->margin.s, dz,
+    dnx_cosines_back(&s->cosines, x, batch, (dnx_classes){NULL, lo, hi}, factor_of_logits(s), dz,
                      (size_t)(hi - lo), dx, true);
 }
 

@@ -21,6 +21,8 @@ static const struct {
     {"net", "eps", "adam", "1"},
     {"margin_softmax", "keep", "mining", "hard"},
     {"margin_softmax", "focus", "mining", "focal"},
+    {"margin_softmax", "s", "scale", "s"},
+    {"margin_softmax", "s_start", "scale", "s"},
     {"margin_softmax", "m1", "margin", "combined"},
     {"margin_softmax", "m2", "margin", "combined"},
     {"margin_softmax", "m3", "margin", "combined"},
@@ -109,6 +111,32 @@ static void check_shapes(dnx_net *net, const dnx_section *s, int layer) {
              b.w, b.c, a.h, a.w, a.c);
 }
 
+/* An option that has one of these words, where two others stay at their defaults. */
+static const struct {
+    const char *section, *key, *words, *others[2], *text;
+} unwise[] = {
+    {"margin_softmax", "margin", "sphereface|a-softmax", {"warmup", "ramp_end"},
+     "has no gradient at 90 degrees, where training starts, when m is even; use warmup= or "
+     "ramp_end="}};
+
+static void note_unwise(dnx_net *net, const dnx_section *s, const dnx_node *n) {
+    for (size_t i = 0; i < sizeof unwise / sizeof *unwise && n->trains; i++) {
+        if (strcmp(unwise[i].section, n->type->name)) continue;
+        const dnx_pair *p = dnx_opts_given(s, unwise[i].key);
+        bool is_met = p && is_word(unwise[i].words, p->value);
+        for (int k = 0; k < 2 && is_met; k++) {
+            char value[64];
+            const char *key = unwise[i].others[k];
+            const dnx_pair *given = dnx_opts_given(s, key);
+            default_of(n->type->options, key, value, sizeof value);
+            is_met = !given || strtod(given->value, NULL) == strtod(value, NULL);
+        }
+        if (is_met)
+            dnx_note(&net->notes, (dnx_loc){net->file, p->line}, "[%.40s] %.40s=%.60s: %s", s->name,
+                     p->key, p->value, unwise[i].text);
+    }
+}
+
 void dnx_note_idle(dnx_net *net, const dnx_cfg *cfg) {
     apply_rules(net, &cfg->sections[0], "net", dnx_net_options);
     for (int i = 0; i < net->n; i++) {
@@ -116,5 +144,6 @@ void dnx_note_idle(dnx_net *net, const dnx_cfg *cfg) {
         apply_rules(net, s, net->nodes[i].type->name, net->nodes[i].type->options);
         check_common(net, s, i);
         check_shapes(net, s, i);
+        note_unwise(net, s, &net->nodes[i]);
     }
 }

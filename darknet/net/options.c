@@ -58,7 +58,7 @@ const dnx_opt dnx_net_options[] = {
                   "multiplies pixels after input_mean; default 1/255, the host's 0..1"),
     DNX_OPT_FLOAT(N, clip_norm, 0, 0, BIG, "longest mean gradient of an update; 0: any length"),
     DNX_OPT_FLOAT(N, exclusivity, 0, 0, BIG,
-                  "EC-KD: factor of the weight exclusivity of convolutions and connected layers"),
+                  "EC-KD, our reading: factor of the filters' exclusivity"),
     DNX_OPT_FLOAT(N, width_multiplier, 1, .001, 64, "multiplies filters= of every section"),
     DNX_OPT_INT(N, divisor, 1, 1, 1024, "of filters= after width_multiplier, as MobileNet rounds"),
     DNX_OPT_WORD(N, policy, 0, "constant|step|exp|poly|steps|sigmoid|random",

@@ -1,5 +1,5 @@
 /* update.c - one update of a network's parameters: SGD with momentum, weight decay, clipping by
- * norm and weight exclusivity (EC-KD). */
+ * norm and weight exclusivity (EC-KD, our reading). */
 #include <math.h>
 
 #include "kernels/kernels.h"

@@ -13,22 +13,27 @@ typedef struct {
     double s, m, m1, m2, m3, t, e;
     bool easy;
     double keep, focus; /* mining=hard, focal; 0: none */
+    bool by_length;     /* s is |x| */
+    double ramp_end;    /* 0: the whole margin */
 } head;
 
 static bool is(const head *h, const char *name) { return strcmp(h->margin, name) == 0; }
 
+static double share(const head *h) { return h->ramp_end > 0 ? h->ramp_end : 1; }
+
 static double f(const head *h, double c) {
-    double th = acos(fmax(-1, fmin(1, c)));
+    double th = acos(fmax(-1, fmin(1, c))), r = share(h), m = r * h->m;
     bool am = is(h, "am") || is(h, "mv-am") || is(h, "sv-am");
     bool arc = is(h, "arcface") || is(h, "mv-arc") || is(h, "sv-arc");
     if ((am || arc) && h->easy && c <= 0) return c;
-    if (am) return c - h->m;
-    if (arc) return th + h->m < PI ? cos(th + h->m) : c - h->m * sin(h->m);
-    if (is(h, "combined")) return cos(h->m1 * th + h->m2) - h->m3;
+    if (am) return c - m;
+    if (arc) return th + m < PI ? cos(th + m) : c - m * sin(m);
+    if (is(h, "combined")) return cos((1 + r * (h->m1 - 1)) * th + r * h->m2) - r * h->m3;
     if (!is(h, "sphereface")) return c;
     int k = 0;
     while (k + 1 < h->m && th >= (k + 1) * PI / h->m) k++;
-    return (k % 2 ? -1 : 1) * cos(h->m * th) - 2 * k;
+    double psi = (k % 2 ? -1 : 1) * cos(h->m * th) - 2 * k, lambda = 1 / r - 1;
+    return (lambda * c + psi) / (1 + lambda);
 }
 
 /* The losses of known images together. */
@@ -68,20 +73,21 @@ static double naive(const head *h, const double *x, const double *w, const int *
             }
             c[j] = xx > 0 && ww > 0 ? xw / sqrt(xx * ww) : 0;
         }
-        double target = f(h, c[y[b]]);
+        double target = f(h, c[y[b]]), s = h->by_length ? sqrt(xx) : h->s;
         bool first = true;
         for (int j = 0; j < N; j++) {
             bool hard = h->margin[0] == 'm' && target < c[j];
             bool is_sv = h->margin[1] == 'v' && h->margin[0] == 's';
-            z[j] = h->s * (j == y[b] ? target : hard ? (1 + h->t) * c[j] + h->t : c[j]);
+            z[j] = s * (j == y[b] ? target : hard ? (1 + h->t) * c[j] + h->t : c[j]);
             if (is_sv && j != y[b] && target < c[j]) /* the logarithm of h */
-                z[j] += h->s * (h->t - 1) * (c[j] + 1);
+                z[j] += s * (h->t - 1) * (c[j] + 1);
             if (j != y[b] && c[j] >= c[y[b]]) first = false;
             mean += z[j] / N;
             if (j != y[b] || !is(h, "d-softmax")) sum += exp(z[j]);
         }
         *right += first;
-        if (is(h, "d-softmax")) loss[b] = log(1 + exp(h->s * (h->m - c[y[b]]))) + log(1 + sum);
+        if (is(h, "d-softmax")) 
+            loss[b] = log(1 + exp(s * (share(h) * h->m - c[y[b]]))) + log(1 + sum);
         else loss[b] = log(sum) - (1 - h->e) * z[y[b]] - h->e * mean;
     }
     return mined(h, loss, y, B);

@@ -199,6 +199,30 @@ static void names(void) {
     dnx_net_free(net);
 }
 
+/* ---- notes on a margin ---- */
+
+static void margins(void) {
+    static const struct {
+        const char *options, *note;
+    } rows[] = {
+        {"margin=sphereface", "margin=sphereface: has no gradient at 90 degrees"},
+        {"margin=a-softmax\nwarmup=0", "margin=a-softmax: has no gradient at 90 degrees"},
+        {"margin=sphereface\nwarmup=100", NULL},
+        {"margin=sphereface\nramp_end=.2", NULL},
+        {"margin=am", NULL},
+        {"scale=length\ns=16", "s=16: has no effect without scale=s"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[300];
+        snprintf(text, sizeof text, NET STEM "[margin_softmax]\nclasses=3\n%s\n", rows[i].options);
+        dnx_net *net = make_net(text, "t.cfg", true, 0, 1);
+        check(net->notes.n == (rows[i].note != NULL) &&
+                  (!rows[i].note || strstr(net->notes.text[0], rows[i].note)),
+              "%s: %d notes, %s", rows[i].options, net->notes.n,
+              net->notes.n ? net->notes.text[0] : "");
+        dnx_net_free(net);
+    }
+}
+
 static void embeddings(void) {
     static const struct {
         const char *text;
@@ -292,6 +316,7 @@ int main(void) {
     networks();
     widths();
     names();
+    margins();
     embeddings();
     strips();
     kinds();

@@ -26,7 +26,8 @@ static float *weights_of(dnx_node *head, float **grad) {
 
 /* ---- the naive version ---- */
 
-/* Logits of N classes: s times the cosines with w, or x itself when w is NULL. */
+/* Logits of N classes: s times the cosines with w, |x| times them when s is 0, or x itself when w
+ * is NULL. */
 static void naive_logits(const double *x, const double *w, double s, int N, int D, double *z) {
     for (int j = 0; j < N; j++) {
         double xx = 0, ww = 0, xw = 0;
@@ -35,7 +36,7 @@ static void naive_logits(const double *x, const double *w, double s, int N, int 
             ww += w[j * D + k] * w[j * D + k];
             xw += x[k] * w[j * D + k];
         }
-        z[j] = w ? s * xw / sqrt(xx * ww) : x[j];
+        z[j] = !w ? x[j] : s > 0 ? s * xw / sqrt(xx * ww) : xw / sqrt(ww);
     }
 }
 
@@ -93,7 +94,8 @@ static bool set_up(setup *u, const kind *k) {
     u->in_s = k->D_s ? k->D_s : k->N;
     u->in_t = k->D_t ? k->D_t : k->N;
     dnx_status st = DNX_OK;
-    snprintf(text, sizeof text, "classes=%d\ns=%g\nmargin=arcface", k->N, k->s_s);
+    if (k->s_s > 0) snprintf(text, sizeof text, "classes=%d\ns=%g\nmargin=arcface", k->N, k->s_s);
+    else snprintf(text, sizeof text, "classes=%d\nscale=length\nmargin=sphereface", k->N);
     if (k->D_s)
         st = open_at(&u->head_s, "margin_softmax", text, B, k->D_s, true, u->pool, &err);
     snprintf(text, sizeof text, "classes=%d\ns=%g\nmargin=am", k->N, k->s_t);
@@ -284,7 +286,7 @@ static void known_values(void) {
     take_down(&u);
 }
 
-/* At T = 1e4 the probabilities differ in the fourth digit behind 1/N: floats lose the loss there. */
+/* At T = 1e4 the probabilities are equal in their first four digits: floats lose the loss there. */
 static void high_temperature(void) {
     enum { N = 300 };
     kind k = {N, 0, 0, 1, 1, 1e4, 1, 2};
@@ -355,7 +357,8 @@ int main(void) {
     static const kind kinds[] = {
         {7, 0, 0, 1, 1, 1, 1, 1},    {7, 0, 0, 1, 1, 4, 3, 2},      {12, 5, 0, 8, 1, 2, 1, 1},
         {12, 0, 9, 1, 30, 4, 1, 3},  {20, 5, 9, 16, 30, 4, 1, 1},   {20, 5, 5, 64, 64, .5, 2, 2},
-        {1100, 6, 4, 10, 20, 1, 1, 2}, {2049, 0, 3, 1, 20, 2, 1, 1}};
+        {1100, 6, 4, 10, 20, 1, 1, 2}, {2049, 0, 3, 1, 20, 2, 1, 1},
+        {20, 5, 9, 0, 30, 4, 1, 2}};
     static float first[B * 2500];
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) agrees(&kinds[i]);
     for (int threads = 1; threads <= 4; threads++) many_classes(threads, first);

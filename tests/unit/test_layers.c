@@ -184,6 +184,8 @@ static const row rows[] = {
      5, 5e-3},
     {"margin focal", "margin_softmax", "classes=7\ns=4\nmining=focal\nfocus=1.5\n", 4, 1, 1, 5,
      5e-3},
+    {"margin length", "margin_softmax",
+     "classes=7\nmargin=sphereface\nscale=length\nramp_end=.3\n", 4, 1, 1, 5, 5e-3},
     {"margin sample", "margin_softmax", "classes=300\ns=4\nmargin=am\nsample=.1\n", 5, 1, 1, 9,
      5e-3},
     {"kd probability", "kd_probability", "temperature=2\nweight=3\n", 4, 1, 1, 7, 3e-3},

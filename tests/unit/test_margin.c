@@ -38,6 +38,24 @@ static const struct {
     {"margin=sv-am\ns=8\nmining=focal\nfocus=.5", {"sv-am", 8, .35, 0, 0, 0, 1.2, 0, false, 0, .5}},
     {"margin=d-softmax\ns=4\nmining=focal\nfocus=3",
      {"d-softmax", 4, .9, 0, 0, 0, 0, 0, false, 0, 3}},
+    {"margin=sphereface\ns=8\nramp_end=.1666667",
+     {"sphereface", 8, 4, 0, 0, 0, 0, 0, false, 0, 0, false, 1 / 6.}},
+    {"margin=am\ns=8\nramp_end=.5", {"am", 8, .35, 0, 0, 0, 0, 0, false, 0, 0, false, .5}},
+    {"margin=combined\ns=8\nm1=1.4\nramp_end=.25",
+     {"combined", 8, 0, 1.4, .3, .2, 0, 0, false, 0, 0, false, .25}},
+    {"margin=none\nscale=length", {"none", 0, 0, 0, 0, 0, 0, 0, false, 0, 0, true}},
+    {"margin=none\nscale=length\nlabel_smoothing=.1",
+     {"none", 0, 0, 0, 0, 0, 0, .1, false, 0, 0, true}},
+    {"margin=sphereface\nscale=length", {"sphereface", 0, 4, 0, 0, 0, 0, 0, false, 0, 0, true}},
+    {"margin=sphereface\nscale=length\nramp_end=.1666667",
+     {"sphereface", 0, 4, 0, 0, 0, 0, 0, false, 0, 0, true, 1 / 6.}},
+    {"margin=arcface\nscale=length\nlabel_smoothing=.1",
+     {"arcface", 0, .5, 0, 0, 0, 0, .1, false, 0, 0, true}},
+    {"margin=mv-am\nscale=length\nt=.5\nlabel_smoothing=.1",
+     {"mv-am", 0, .35, 0, 0, 0, .5, .1, false, 0, 0, true}},
+    {"margin=sv-arc\nscale=length", {"sv-arc", 0, .35, 0, 0, 0, 1.2, 0, false, 0, 0, true}},
+    {"margin=d-softmax\nscale=length", {"d-softmax", 0, .9, 0, 0, 0, 0, 0, false, 0, 0, true}},
+    {"margin=am\nscale=length\nmining=focal", {"am", 0, .35, 0, 0, 0, 0, 0, false, 0, 2, true}},
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 
@@ -251,6 +269,24 @@ static void truths_and_warmup(void) {
         near("warm-up", l.pass.loss, log(1 + exp(m - 1)), 2e-6);
         l.pass.update++;
     }
+    shut(&l);
+    /* The margin ends at a part of it; a network that predicts has that part, too. */
+    for (int trains = 0; trains < 2; trains++) {
+        if (open(&l, "classes=2\ns=1\nmargin=am\nm=.4\nwarmup=2\nramp_end=.5\n", 1,
+                 (dnx_shape){1, 1, 2}, 1, trains, &err)) {
+            check_value(false, err.text, 0, 0);
+            return;
+        }
+        memcpy(weights(&l).value, (float[]){3, 0, 0, .5f}, 4 * sizeof(float));
+        writable(l.pass.x[0])[0] = 1;
+        for (int i = 0; i < 4; i++) {
+            double m = i < 2 && trains ? .1 * i : .2;
+            l.node.type->forward(&l.node, &l.pass);
+            near("ramp_end", l.pass.loss, log(1 + exp(m - 1)), 2e-6);
+            l.pass.update++;
+        }
+        if (!trains) shut(&l);
+    }
     float *truth = writable(l.pass.truth);
     for (int i = 0; i < 4; i++) {
         truth[0] = i == 0 ? 2.f : i == 1 ? -2.f : i == 2 ? -.5f : NAN;
@@ -287,6 +323,10 @@ static void messages(void) {
          "t:1: [margin_softmax] t=-0.5: must be 0 or more, or -1 for the default"},
         {"classes=3\nmargin=sv-am\nt=.2",
          "t:1: [margin_softmax] t=0.2: sv counts from 1, where there is no emphasis"},
+        {"classes=1\nmargin=d-softmax",
+         "t:1: [margin_softmax] classes=1: d-softmax would pull all images to one vector"},
+        {"classes=3\nmargin=arcface\nm=3.2",
+         "t:1: [margin_softmax] m=3.2: is added to an angle in radians, so it must be below pi"},
         {"classes=3\ns_start=4", "t:1: [margin_softmax] s_start=4: needs warmup="}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         layer l;

@@ -55,6 +55,11 @@ static float inverse_norm(const float *v, size_t D) {
     return sq > 1e-30 || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
 }
 
+/* What a feature is multiplied by. */
+static float feature_factor(const dnx_cosines *c, const float *x) {
+    return c->by_length ? 1 : inverse_norm(x, c->D);
+}
+
 static size_t class_of(const job *j, int i) { return (size_t)(j->of.rows ? j->of.rows[i] : i); }
 
 /* Thread t's classes: whole units. */
@@ -94,10 +99,11 @@ static void forward_share(void *arg, int t, int threads) {
         float *out = j->out + (i - j->of.lo);
         k->mm(j->x, D, j->batch, (int)D, packed, width, out, j->ld, &e);
         for (int b = 0; b < j->batch; b++, out += j->ld) {
-            float inv = inverse_norm(j->x + (size_t)b * D, D);
+            float inv = feature_factor(c, j->x + (size_t)b * D);
+            float most = c->by_length ? HUGE_VALF : 1;
             for (int q = 0; q < width; q++) {
                 float v = out[q] * inv;
-                out[q] = j->scale * (v > 1 ? 1 : v < -1 ? -1 : v);
+                out[q] = j->scale * (v > most ? most : v < -most ? -most : v);
             }
         }
     }
@@ -157,7 +163,7 @@ void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of,
     job j = {c, x, batch, of, scale, NULL, d, ld};
     size_t D = c->D;
     for (int b = 0; b < batch; b++) {
-        float inv = inverse_norm(x + (size_t)b * D, D);
+        float inv = feature_factor(c, x + (size_t)b * D);
         for (size_t i = 0; i < D; i++)
             c->unit[(size_t)b * D + i] = x[(size_t)b * D + i] * inv;
     }
@@ -166,8 +172,10 @@ void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of,
     dnx_pool_run(c->pool, unit_share, &j);
     for (int b = 0; b < batch; b++, dx += D) {
         const float *d_u = c->d_unit + (size_t)b * D, *u = c->unit + (size_t)b * D;
-        float along = (float)dnx_kernels()->dot(d_u, u, D);
-        float f = scale * inverse_norm(x + (size_t)b * D, D);
+        float along = !c->by_length ? (float)dnx_kernels()->dot(d_u, u, D)
+                      : c->along  ? c->along[b]
+                                  : 0;
+        float f = scale * feature_factor(c, x + (size_t)b * D);
         for (size_t i = 0; i < D; i++) {
             float v = (d_u[i] - along * u[i]) * f;
             dx[i] = adds ? dx[i] + v : v;

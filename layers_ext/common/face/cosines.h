@@ -3,14 +3,20 @@
  *   c_bj = x_b.w_j / (|x_b| |w_j|), and with g = -dL/dc the descent directions
  *   d_w_j = (I - w^_j w^_j^T) / |w_j| sum_b g_bj x^_b,  d_x_b the same with x and w exchanged
  *
- * Zero vectors have cosines and gradients 0. Memory besides weights and gradient: B x D twice, and
- * some hundred vectors of D for each thread. The number of threads changes no bit. */
+ * With by_length the features keep their length: c_bj = x_b.w_j / |w_j|, x_b replaces x^_b in d_w,
+ * and d_x_b = sum_j g_bj w^_j - along_b x_b.
+ *
+ * Zero vectors have cosines and gradients 0 (by_length, a zero x_b has a gradient). Memory besides
+ * weights and gradient: B x D twice, and some hundred vectors of D for each thread. The number of
+ * threads changes no bit. */
 #ifndef DNX_COSINES_H
 #define DNX_COSINES_H
 #include "dnx.h"
 
 typedef struct {
     struct dnx_pool *pool;
+    bool by_length;       /* false after make */
+    const float *along;   /* B, see above; NULL: 0 */
     size_t D;
     float *w, *d_w;       /* N x D; d_w is NULL when predicting, as are the next two */
     float *unit, *d_unit; /* B x D, x/|x| and its gradient */

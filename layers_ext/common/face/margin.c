@@ -51,11 +51,18 @@ static float logit(float s, float t, float c, float hard) {
     return s * (c > hard ? (1 + t) * c + t : c);
 }
 
+/* The true class's logit. A large one is rounded to float like the others: otherwise a rest of the
+ * largest logit would remain after the subtraction of the peak. */
+static double target_of(const dnx_margin *g, double f) {
+    double z = g->s * f;
+    return g->s > 1e4 ? (double)(float)z : z;
+}
+
 /* The softmax of d-softmax has the logits of the other classes, and one logit of 0. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r) {
     bool is_d = g->kind == DNX_MARGIN_D_SOFTMAX;
     double slope, f = dnx_margin_target(g, c[y], &slope), sum = 0, mean = 0;
-    double target = is_d ? 0 : g->s * f, e = g->smoothing;
+    double target = is_d ? 0 : target_of(g, f), e = g->smoothing;
     float hard = threshold(g, f), best = -2, peak = (float)target;
     float s = (float)g->s, t = emphasis(g);
     for (int k = 0; k < N; k++) {
@@ -94,6 +101,23 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
         c[k] = c[k] > hard ? (1 + t) * d_z : d_z;
     }
     if (g->kind == DNX_MARGIN_D_SOFTMAX) d = 1 / (1 + exp(g->s * (cy - g->m * g->ramp)));
-    else d = slope * (1 - e + e / N - exp(g->s * f - r->peak) / r->sum);
+    else d = slope * (1 - e + e / N - exp(target_of(g, f) - r->peak) / r->sum);
     c[y] = (float)(factor * g->s * d);
+}
+
+/* z = s h(a/s), so dz/ds = h - c h'; that is 0 for logits without margin, t for emphasised ones. */
+double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
+                               const float *c) {
+    double slope, cy = c[y], f = dnx_margin_target(g, cy, &slope), e = g->smoothing, sum = 0;
+    float s = (float)g->s, t = emphasis(g), hard = threshold(g, f);
+    if (g->kind == DNX_MARGIN_D_SOFTMAX) {
+        double m = g->m * g->ramp;
+        return m / (1 + exp(g->s * (cy - m)));
+    }
+    if (g->is_ste) slope = 1;
+    for (int k = 0; k < N && emphasises(g); k++)
+        if (k != y && c[k] > hard)
+            sum += t * ((double)expf(logit(s, t, c[k], hard) - r->peak) / r->sum - e / N);
+    double p = exp(target_of(g, f) - r->peak) / r->sum;
+    return sum + (f - cy * slope) * (p - (1 - e) - e / N);
 }

@@ -4,15 +4,19 @@
  *   L = log sum_j e^{z_j} - sum_j q_j z_j,  q = one-hot, smoothed: (1-e) [j=y] + e/N
  *
  *   none        f = c
- *   sphereface  f = (-1)^k cos(m th) - 2k, th in [k pi/m, (k+1) pi/m]      Liu 2017, eq. 7
+ *   sphereface  f = (1-r) c + r psi, psi = (-1)^k cos(m th) - 2k, th in [k pi/m, (k+1) pi/m]
+ *               Liu 2017, eq. 7; r = ramp, in the authors' code 1 / (1 + lambda)
  *   am          f = c - m                                                  Wang 2018, eq. 6
- *   arcface     f = cos(th + m), but c - m sin m where th + m > pi         Deng 2019, eq. 3
+ *   arcface     f = cos(th + m), Deng 2019, eq. 3; but c - m sin m where th + m > pi, which is from
+ *               the code of InsightFace: the paper does not speak of it
  *   combined    f = cos(m1 th + m2) - m3                                   Deng 2019, eq. 4
- *   mv-am, mv-arc  f as am, arcface; g = (1+t) c + t where c_k > f(c_y)    Wang 2020, eq. 9
+ *   mv-am, mv-arc  f as am, arcface; g = (1+t) c + t where c_k > f(c_y)    Wang 2020
  *   sv-am, sv-arc  f as am, arcface; e^{z_k} times h = e^{s (t-1)(c_k+1)} where c_k > f(c_y)
- *                  Wang 2018 (SV-X-Softmax, arXiv 1812.11317), eq. 8: as mv with t-1 for its t
- *   d-softmax   L = log(1 + e^{s(m - c_y)}) + log(1 + sum_{k!=y} e^{s c_k})  He 2019, eq. 8
+ *                  Wang 2018 (SV-X-Softmax, arXiv 1812.11317): as mv with t-1 for its t
+ *   d-softmax   L = log(1 + e^{s(m - c_y)}) + log(1 + sum_{k!=y} e^{s c_k})  He 2019
  *
+ * mv, sv and d-softmax are our reading: written from the authors' code and others', not from the
+ * papers' equations. The ramp takes part of m, of m1 - 1 and of m3.
  * is_easy: f = c where c <= 0 (am and arcface, alone and in mv and sv). */
 #ifndef DNX_MARGIN_H
 #define DNX_MARGIN_H
@@ -46,4 +50,8 @@ void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_marg
 /* c becomes the descent directions -factor dL/dc_j. */
 void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double factor, int N, int y,
                        float *c);
+/* Where s is the length of the feature and a_j = s c_j: dL/ds with all a_j held. Before
+ * dnx_margin_slopes() of the same c. */
+double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
+                               const float *c);
 #endif
