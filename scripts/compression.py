@@ -10,7 +10,6 @@ done again.
 import argparse
 import json
 import os
-import re
 import sys
 import tempfile
 
@@ -141,14 +140,14 @@ def compress(args, name, full, images, speedup, method):
     if old is None or old["files"] != digests(small):
         os.makedirs(folder, exist_ok=True)
         print(f"compressing: {name}", flush=True)
-        said = run([darknet(), "compress", "low-rank", *full, images, *small, *options, "-csv",
-                    os.path.join(folder, "energy.csv"), "-force"], capture=True)
-        theory = re.search(r"theoretical speed-up ([\d.]+)", said)
-        off = re.search(r"relative error ([\d.]+)%, mean cosine ([\d.-]+)", said)
-        if not theory or not off:
-            raise Failure(f"{name}: darknet compress low-rank names no speed-up or error")
-        old = {"made_from": now, "theory": float(theory.group(1)), "files": digests(small),
-               "relative_error": float(off.group(1)), "cosine": float(off.group(2)), "said": said}
+        said = json.loads(run([darknet(), "compress", "low-rank", *full, images, *small, *options,
+                               "-csv", os.path.join(folder, "energy.csv"), "-force", "-json"],
+                              capture=True))
+        if said["cosine"] is None:
+            raise Failure(f"{name}: too few images to measure the error on; give --samples more")
+        old = {"made_from": now, "theory": said["speedup"], "files": digests(small),
+               "relative_error": 100 * said["relative_error"], "cosine": said["cosine"],
+               "said": said}
         plot_energy.draw(os.path.join(folder, "energy.csv"), os.path.join(folder, "energy.png"),
                          f"{full[0]}\n{args.samples} images of {images}")
         write_json(path, old)

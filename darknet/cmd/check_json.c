@@ -2,21 +2,8 @@
 
 #include <stdio.h>
 
+#include "cmd/json.h"
 #include "net/options.h"
-
-static void put_text(const char *text) {
-    if (!text) {
-        printf("null");
-        return;
-    }
-    putchar('"');
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\') printf("\\%c", *c);
-        else if (*c < 0x20 || *c >= 0x7f) printf("\\u%04x", *c); /* Latin-1, whatever it was */
-        else putchar(*c);
-    }
-    putchar('"');
-}
 
 static void put_shape(dnx_shape s) { printf("[%d, %d, %d]", s.h, s.w, s.c); }
 
@@ -36,7 +23,7 @@ static void put_option(const dnx_opt *o, const void *opts) {
     case DNX_INT: printf("%d", *(const int *)field); break;
     case DNX_FLOAT: printf("%.9g", (double)*(const float *)field); break;
     case DNX_WORD: put_word(o->words, *(const int *)field); break;
-    case DNX_STRING: put_text(*(char *const *)field); break;
+    case DNX_STRING: dnx_json_text(*(char *const *)field); break;
     case DNX_LIST:
     case DNX_LAYERS:
         printf("[");
@@ -65,7 +52,7 @@ static void put_layer(dnx_net *net, int i) {
     dnx_param list[DNX_MAX_PARAMS];
     printf("%s\n    {\"layer\": %d, \"section\": \"%s\", \"name\": ", i ? "," : "", i,
            n->type->name);
-    put_text(net->links[i].name);
+    dnx_json_text(net->links[i].name);
     printf(", \"line\": %d, \"is_loss\": %s,\n     \"from\": [", n->loc.line,
            n->type->is_loss ? "true" : "false");
     for (int k = 0; k < n->n_in; k++) printf("%s%d", k ? ", " : "", n->from[k]);
@@ -97,7 +84,7 @@ void dnx_check_json(dnx_net *net, const dnx_check_training *t) {
             floats += (double)list[k].count;
     }
     printf("{\"file\": ");
-    put_text(net->file);
+    dnx_json_text(net->file);
     printf(",\n \"net\": ");
     put_options(dnx_net_options, &net->o);
     printf(",\n \"in\": ");
@@ -110,11 +97,11 @@ void dnx_check_json(dnx_net *net, const dnx_check_training *t) {
     if (t->training < 0) printf("null");
     else printf("%.0f", t->training);
     printf(", \"training_batch\": %d},\n \"not_trained_because\": ", t->batch);
-    put_text(t->why);
+    dnx_json_text(t->why);
     printf(",\n \"notes\": [");
     for (int i = 0; i < net->origin.notes.n; i++) {
         printf("%s", i ? ", " : "");
-        put_text(net->origin.notes.text[i]);
+        dnx_json_text(net->origin.notes.text[i]);
     }
     printf("]}\n");
 }

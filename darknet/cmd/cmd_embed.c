@@ -8,6 +8,7 @@
 #include "base/half.h"
 #include "base/stop.h"
 #include "cmd/cmd.h"
+#include "cmd/skipped_file.h"
 #include "data/embeddings.h"
 #include "host/loop.h"
 #include "data/images.h"
@@ -153,16 +154,9 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     return st ? st : end;
 }
 
-/* OUT.skipped, free() it; NULL: no memory. */
-static char *skipped_file(const char *out) {
-    char *path = malloc(strlen(out) + sizeof ".skipped");
-    if (path) sprintf(path, "%s.skipped", out);
-    return path;
-}
-
 /* Both outputs, before the work. */
 static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_err *err) {
-    char *skipped = skipped_file(a->out);
+    char *skipped = dnx_skipped_file(a->out);
     dnx_status st = skipped ? dnx_images_note(l, a->out, err)
                             : dnx_fail(err, DNX_EMEM, at(a->out), "no memory");
     if (!st) st = dnx_try_output(a->out, a->force, err);
@@ -171,28 +165,13 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
     return st;
 }
 
-/* Writes OUT.skipped and shows the first lines of it. An image that was skipped is an error, a file
- * that was left out is none. */
+/* An image that was skipped is an error, a file that was left out is none. */
 static dnx_status tell_skipped(const job *j, const char *out, dnx_err *err) {
-    enum { MOST_SHOWN = 20 };
-    const dnx_skipped *parts[] = {&j->skipped, &j->images->left_out};
-    dnx_skipped all = {0};
-    bool ok = true;
-    for (int k = 0; k < 2; k++)
-        for (size_t i = 0; ok && i < parts[k]->n; i++)
-            ok = dnx_skipped_add_line(&all, parts[k]->line[i]);
-    for (size_t i = 0; i < all.n && i < MOST_SHOWN; i++) fprintf(stderr, "%s\n", all.line[i]);
-    if (all.n > MOST_SHOWN) fprintf(stderr, "... and %zu more\n", all.n - MOST_SHOWN);
-    char *path = skipped_file(out);
-    dnx_status st = ok && path ? dnx_skipped_save(&all, path, err)
-                               : dnx_fail(err, DNX_EMEM, at(out), "no memory");
-    if (!st && parts[1]->n)
-        fprintf(stderr, "%zu files left out: %s names them\n", parts[1]->n, path);
-    if (!st && parts[0]->n)
-        st = dnx_fail(err, DNX_EIO, at(out), "%zu of %zu images were skipped: %s names them",
-                      parts[0]->n, j->images->n, path);
-    dnx_skipped_free(&all);
-    free(path);
+    dnx_status st = dnx_skipped_tell(&j->skipped, j->images, out, err);
+    if (!st && j->skipped.n)
+        st = dnx_fail(err, DNX_EIO, at(out),
+                      "%zu of %zu images were skipped: %s.skipped names them", j->skipped.n,
+                      j->images->n, out);
     return st;
 }
 

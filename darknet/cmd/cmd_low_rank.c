@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/low_rank_report.h"
+#include "cmd/skipped_file.h"
 #include "base/files.h"
 #include "base/outfile.h"
 #include "base/stop.h"
@@ -21,8 +23,8 @@
 typedef struct {
     const char *cfg, *weights, *images, *out_cfg, *out_weights, *csv, *rank;
     double energy, speedup, flops; /* 0: not given */
-    int method, samples, positions, multiple, seed, threads;
-    bool all, force;
+    int method, samples, held_out, positions, multiple, seed, threads;
+    bool all, force, json;
 } args;
 
 static const dnx_arg table[] = {
@@ -44,6 +46,8 @@ static const dnx_arg table[] = {
                  "fit responses, what follows the activation, or that with the earlier layers' "
                  "errors undone"),
     DNX_ARG_INT(args, samples, "-samples", "N", 3000, 1, 10000000, "images to look at"),
+    DNX_ARG_INT(args, held_out, "-held-out", "P", 25, 0, 90,
+                "percent of them that are not fitted to, but measure the error"),
     DNX_ARG_INT(args, positions, "-positions", "N", 10, 1, 65536, "places to look at in each"),
     DNX_ARG_INT(args, multiple, "-multiple", "N", 16, 1, 256,
                 "chosen ranks are multiples of N"),
@@ -51,6 +55,7 @@ static const dnx_arg table[] = {
     DNX_ARG_TEXT(args, csv, "-csv", "FILE", "write the eigenvalues of every layer to a table"),
     DNX_ARG_INT(args, seed, "-seed", "N", 1, 0, 2147483647, "of the choice of images and places"),
     DNX_ARG_THREADS(args),
+    DNX_ARG_FLAG(args, json, "-json", "print the report as JSON"),
     DNX_ARG_FLAG(args, force, "-force", "replace files that are there already"),
     DNX_ARG_END};
 
@@ -60,7 +65,8 @@ typedef struct {
     char *text;          /* of the cfg */
     size_t text_len;
     dnx_images list;
-    size_t *pick;        /* the sample images */
+    size_t *pick;        /* the sample images; behind them room for all */
+    dnx_skipped skipped; /* images that cannot be used */
     char *out_text;
     bool is_terminal;
 } job;
@@ -71,9 +77,10 @@ static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
 /* Before the long work, when all inputs are known. */
 static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
-    const char *out[] = {a->out_cfg, a->out_weights, a->csv};
-    dnx_status st = DNX_OK;
-    for (int i = 0; i < 3 && !st; i++) {
+    char *skipped = dnx_skipped_file(a->out_weights);
+    const char *out[] = {a->out_cfg, a->out_weights, skipped, a->csv};
+    dnx_status st = skipped ? DNX_OK : dnx_fail(err, DNX_EMEM, at(a->out_weights), "no memory");
+    for (int i = 0; i < 4 && !st; i++) {
         if (!out[i]) continue;
         st = dnx_images_note(&j->list, out[i], err);
         for (int k = 0; k < i && !st; k++)
@@ -81,6 +88,7 @@ static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
                 st = dnx_fail(err, DNX_EIO, at(out[i]), "is to be written twice");
         if (!st) st = dnx_try_output(out[i], a->force, err);
     }
+    free(skipped);
     return st;
 }
 
@@ -111,7 +119,19 @@ static void tell(void *arg, const char *what, size_t done, size_t all) {
     fprintf(stderr, "\r%-10s %zu / %zu images%s", what, done, all, done == all ? "\r\033[K" : "");
 }
 
-/* A random choice of at most `samples` of the images. */
+/* Finds out whether image i can be used; one that cannot is skipped. */
+static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *err) {
+    dnx_err why = {0};
+    dnx_status st = dnx_stop_check(err);
+    if (st) return st;
+    st = dnx_images_load(&j->list, i, j->c.net, x, NULL, &why);
+    *is_good = !st;
+    if (st == DNX_EMEM || (st && !dnx_skipped_add_line(&j->skipped, why.text)))
+        return dnx_fail(err, DNX_EMEM, at(j->c.net->file), "no memory for the images");
+    return DNX_OK;
+}
+
+/* A random choice of at most `samples` of the images that can be used: the first of j->pick. */
 static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     dnx_status st = dnx_images_find(a->images, &j->list, err);
     if (st) return st;
@@ -121,13 +141,21 @@ static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     for (size_t i = 0; i < n; i++) j->pick[i] = i;
     dnx_rng g;
     dnx_rng_seed(&g, (uint64_t)a->seed, 0);
-    j->c.images = n < (size_t)a->samples ? n : (size_t)a->samples;
-    for (size_t i = 0; i < j->c.images; i++) {
-        size_t k = i + (size_t)(dnx_rng_next(&g) % (n - i)), v = j->pick[i];
-        j->pick[i] = j->pick[k];
-        j->pick[k] = v;
+    float *x = dnx_alloc(dnx_size(j->c.net->in));
+    if (!x) st = dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
+    for (size_t i = 0; !st && i < n && j->c.images < (size_t)a->samples; i++) {
+        size_t k = i + (size_t)(dnx_rng_next(&g) % (n - i)), v = j->pick[k];
+        bool is_good = false;
+        j->pick[k] = j->pick[i];
+        st = try_image(j, v, x, &is_good, err);
+        if (is_good) j->pick[j->c.images++] = v;
+        tell(j, "reading", i + 1, n);
     }
-    return DNX_OK;
+    dnx_free(x);
+    if (!st && !j->c.images)
+        st = dnx_fail(err, DNX_EIO, at(a->images), "all %zu images were skipped; the first: %s", n,
+                      j->skipped.line[0]);
+    return st;
 }
 
 /* ---- the new network ---- */
@@ -158,92 +186,6 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* ---- the report ---- */
-
-static void print_layers(const dnx_low_rank *c) {
-    printf("%5s  %-22s %9s %7s %14s %14s %8s %8s %8s\n", "layer", "filters", "rank", "energy",
-           "multiply-adds", "after", "speed-up", "error", "in net");
-    for (int i = 0; i < c->n; i++) {
-        const dnx_low_rank_layer *l = &c->layers[i];
-        char filters[48], rank[24];
-        if (!l->rank) continue;
-        snprintf(filters, sizeof filters, "%d x %d x %d -> %d", l->r.at.size, l->r.at.size,
-                 l->r.at.c, l->r.N);
-        snprintf(rank, sizeof rank, "%d/%d", l->rank, l->r.N);
-        printf("%5d  %-22s %9s %6.2f%% %14.0f %14.0f %8.2f %7.3f%% %7.3f%%\n", l->r.layer, filters,
-               rank, 100 * dnx_energy(l->sigma, l->r.N, l->rank), l->dense,
-               l->per_rank * l->rank, l->dense / (l->per_rank * l->rank), 100 * l->alone,
-               100 * l->within);
-    }
-}
-
-static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
-    const dnx_compression *c = n->type->compression;
-    return c && c->as_convolution && c->as_convolution(n, view);
-}
-
-static void print_left(const dnx_low_rank *c) {
-    dnx_convolution view;
-    for (int i = 0; i <= c->last; i++) {
-        const dnx_node *n = &c->net->nodes[i];
-        const dnx_low_rank_layer *l = NULL;
-        for (int k = 0; k < c->n; k++)
-            if (c->layers[k].r.layer == i) l = &c->layers[k];
-        if (l && !l->rank) {
-            int cheaper = (int)ceil(l->dense / l->per_rank) - 1;
-            printf("layer %d [%s] is left alone: ", i, n->type->name);
-            if (cheaper > 0) printf("cheaper only under rank %d of %d\n", cheaper + 1, l->r.N);
-            else printf("no rank of %d makes it cheaper\n", l->r.N);
-        } else if (!l && as_convolution(n, &view))
-            printf("layer %d [%s] is left alone: %s\n", i, n->type->name,
-                   view.groups == n->in[0].c ? "its filters have one channel" : "has groups");
-    }
-}
-
-static void print_report(const job *j) {
-    const dnx_low_rank *c = &j->c;
-    double after = c->macs;
-    int replaced = 0, scarce = 0;
-    for (int i = 0; i < c->n; i++) {
-        const dnx_low_rank_layer *l = &c->layers[i];
-        if (!l->rank) continue;
-        replaced++;
-        after += l->per_rank * l->rank - l->dense;
-        if (l->moments.n < 10.0 * l->r.N) scarce++;
-    }
-    print_layers(c);
-    print_left(c);
-    printf("%d of %d convolutions replaced; multiply-adds %.3f M -> %.3f M, theoretical speed-up "
-           "%.2f\n", replaced, c->n, c->macs * 1e-6, after * 1e-6, c->macs / after);
-    printf("output of layer %d on %zu images: relative error %.3f%%, mean cosine %.5f\n", c->last,
-           c->images, 100 * c->error, c->cosine);
-    for (int i = 0; i < c->n && c->method != DNX_LINEAR_SOLUTION; i++)
-        if (c->layers[i].rank && !dnx_low_rank_knows(c->layers[i].r.act))
-            printf("layer %d: took the linear solution; the other is for linear, relu, leaky and "
-                   "prelu\n", c->layers[i].r.layer);
-    if (scarce)
-        printf("%d layers had under ten samples a response: more images make a better fit\n",
-               scarce);
-}
-
-/* A line for each eigenvalue; scripts/plot_energy.py draws it. */
-static dnx_status write_csv(const dnx_low_rank *c, const char *path, dnx_err *err) {
-    static const char head[] = "layer,filters,rank,eigenvalue,energy,chosen\n";
-    char line[200];
-    dnx_outfile f;
-    dnx_status st = dnx_outfile_open(&f, path, err);
-    if (st) return st;
-    dnx_outfile_put(&f, head, sizeof head - 1);
-    for (int i = 0; i < c->n; i++)
-        for (int k = 0; k < c->layers[i].r.N; k++) {
-            const dnx_low_rank_layer *l = &c->layers[i];
-            int n = snprintf(line, sizeof line, "%d,%d,%d,%.9g,%.9g,%d\n", l->r.layer, l->r.N,
-                             k + 1, l->sigma[k], dnx_energy(l->sigma, l->r.N, k + 1), l->rank);
-            dnx_outfile_put(&f, line, (size_t)n);
-        }
-    return dnx_outfile_commit(&f, err);
-}
-
 /* ---- the verb ---- */
 
 static dnx_status work(job *j, const args *a, dnx_err *err) {
@@ -268,9 +210,23 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     if (!st) st = build_small(j, a, err);
     if (!st) st = dnx_low_rank_solve(c, err);
     if (!st) st = dnx_low_rank_measure(c, err);
-    if (!st && a->csv) st = write_csv(c, a->csv, err);
+    if (!st && a->csv) st = dnx_low_rank_csv(c, a->csv, err);
+    if (!st) st = dnx_skipped_tell(&j->skipped, &j->list, a->out_weights, err);
+    if (!st && j->skipped.n)
+        fprintf(stderr, "%zu images were skipped: %s.skipped names them\n", j->skipped.n,
+                a->out_weights);
     if (!st) st = save(j, a, err);
     return st;
+}
+
+static dnx_status print_json(const job *j, dnx_err *err) {
+    const dnx_low_rank *c = &j->c;
+    const char **names = malloc(sizeof *names * (c->measured + 1));
+    if (!names) return dnx_fail(err, DNX_EMEM, at(c->net->file), "no memory");
+    for (size_t i = 0; i < c->measured; i++) names[i] = j->list.name[j->pick[c->fitted + i]];
+    dnx_low_rank_json(c, names, j->skipped.n);
+    free(names);
+    return DNX_OK;
 }
 
 static int run(const void *given) {
@@ -281,9 +237,11 @@ static int run(const void *given) {
     job j = {.is_terminal = isatty(2)};
     dnx_stop_on_signals();
     j.c = (dnx_low_rank){.method = (dnx_low_rank_method)a->method, .positions = a->positions,
+                         .held_out = a->held_out / 100.,
                          .seed = (uint64_t)a->seed, .read = read_image, .arg = &j, .tell = tell};
     dnx_status st = work(&j, a, &err);
-    if (!st) print_report(&j);
+    if (!st && !a->json) dnx_low_rank_print(&j.c);
+    else if (!st) st = print_json(&j, &err);
     dnx_low_rank_close(&j.c);
     dnx_net_free(j.c.net);
     dnx_net_free(j.c.small);
@@ -292,6 +250,7 @@ static int run(const void *given) {
     free(j.text);
     free(j.out_text);
     free(j.pick);
+    dnx_skipped_free(&j.skipped);
     return st ? dnx_report(&err) : 0;
 }
 

@@ -16,13 +16,18 @@ static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
 /* What a pass does with layer l of image i before that layer runs. */
 typedef void visit(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x);
 
+/* Images [first, end). */
+typedef struct {
+    size_t first, end;
+} range;
+
 /* Runs each image through net, and through small when `both`, up to layer `last`; the layers
  * first..end-1 of c->layers are visited. after(): at the image's end; may be NULL. */
-static dnx_status run(dnx_low_rank *c, const char *what, bool both, int first, int end, int last,
-                      visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
+static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, int first, int end,
+                      int last, visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
     float *x = dnx_alloc(dnx_size(c->net->in));
     dnx_status st = x ? DNX_OK : no_memory(c, err);
-    for (size_t i = 0; !st && i < c->images; i++) {
+    for (size_t i = of.first; !st && i < of.end; i++) {
         st = c->read(c->arg, i, x, err);
         for (int k = 0, l = first; !st && k <= last; k++) {
             if (l < end && c->layers[l].r.layer == k) before(c, &c->layers[l++], i, x);
@@ -30,7 +35,7 @@ static dnx_status run(dnx_low_rank *c, const char *what, bool both, int first, i
             if (both) dnx_net_forward_layer(c->small, k, x, 1, false, NULL, NULL);
         }
         if (!st && after) after(c);
-        if (c->tell) c->tell(c->arg, what, i + 1, c->images);
+        if (c->tell) c->tell(c->arg, what, i + 1 - of.first, of.end - of.first);
     }
     dnx_free(x);
     return st;
@@ -83,11 +88,26 @@ static void add_moments(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     dnx_moments_add(&l->moments, l->y, l->r.positions);
 }
 
+/* Fitting takes precedence: it needs more samples than responses in every layer. */
+static void hold_out(dnx_low_rank *c) {
+    size_t least = 1, held = (size_t)(c->held_out * (double)c->images);
+    for (int i = 0; i < c->n; i++) {
+        size_t needs = (size_t)(c->layers[i].r.N / c->layers[i].r.positions + 1);
+        if (needs > least) least = needs;
+    }
+    if (!held && c->held_out > 0) held = 1;
+    c->measured = held < c->images - least ? held : c->images - least;
+    c->fitted = c->images - c->measured;
+}
+
+static range fitted(const dnx_low_rank *c) { return (range){0, c->fitted}; }
+
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err) {
     dnx_status st = find_layers(c, err);
+    if (!st) hold_out(c);
     if (!st)
-        st = run(c, "collecting", false, 0, c->n, c->layers[c->n - 1].r.layer, add_moments, NULL,
-                 err);
+        st = run(c, "collecting", fitted(c), false, 0, c->n, c->layers[c->n - 1].r.layer,
+                 add_moments, NULL, err);
     for (int i = 0; i < c->n && !st; i++) {
         dnx_low_rank_layer *l = &c->layers[i];
         st = dnx_eigen(l->moments.cross, l->r.N, l->sigma, l->vectors, err);
@@ -117,7 +137,7 @@ static dnx_status solve_linear(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *
 }
 
 static size_t samples(const dnx_low_rank *c, const dnx_low_rank_layer *l) {
-    return c->images * (size_t)l->r.positions * (size_t)l->r.N;
+    return c->fitted * (size_t)l->r.positions * (size_t)l->r.N;
 }
 
 static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
@@ -145,7 +165,7 @@ static float *pack_product(const dnx_factors *f) {
 }
 
 static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *err) {
-    long n = (long)(c->images * (size_t)l->r.positions);
+    long n = (long)(c->fitted * (size_t)l->r.positions);
     dnx_status st = dnx_low_rank_nonlinear(l->y, l->x, n, l->r.act, l->r.slopes, ITERATIONS,
                                            c->net->pool, &l->f, NULL, NULL, err);
     if (st) return st;
@@ -176,7 +196,7 @@ static dnx_status solve_group(dnx_low_rank *c, int first, int end, dnx_err *err)
         if (!l->y || !l->x) st = no_memory(c, err);
     }
     if (!st)
-        st = run(c, "solving", c->method == DNX_ASYMMETRIC, first, end,
+        st = run(c, "solving", fitted(c), c->method == DNX_ASYMMETRIC, first, end,
                  c->layers[end - 1].r.layer, add_samples, NULL, err);
     for (int i = first; i < end && !st; i++)
         if (c->layers[i].rank) st = solve_samples(c, &c->layers[i], err);
@@ -261,12 +281,13 @@ static void add_output(dnx_low_rank *c) {
         ab += u * v;
         dd += (u - v) * (u - v);
     }
-    c->error += (aa > 0 ? dd / aa : dd) / (double)c->images;
-    c->cosine += (aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0) / (double)c->images;
+    c->error += (aa > 0 ? dd / aa : dd) / (double)c->measured;
+    c->cosine += (aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0) / (double)c->measured;
 }
 
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err) {
     dnx_status st = DNX_OK;
+    if (!c->measured) return DNX_OK;
     for (int i = 0; i < c->n && !st; i++) {
         dnx_low_rank_layer *l = &c->layers[i];
         if (!l->rank) continue;
@@ -277,7 +298,9 @@ dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err) {
         else memcpy(l->x, packed, sizeof *packed * size);
         dnx_free(packed);
     }
-    if (!st) st = run(c, "measuring", true, 0, c->n, c->last, add_errors, add_output, err);
+    if (!st)
+        st = run(c, "measuring", (range){c->fitted, c->images}, true, 0, c->n, c->last, add_errors,
+                 add_output, err);
     for (int i = 0; i < c->n && !st; i++) {
         dnx_low_rank_layer *l = &c->layers[i];
         l->alone /= l->norm > 0 ? l->norm : 1;

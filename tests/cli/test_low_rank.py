@@ -148,7 +148,7 @@ def best_linear(patches, w, b, rank):
 
 
 def linear_is_numpys():
-    out = compress("linear", "-rank", "0:5,1:7", "-positions", "256")
+    out = compress("linear", "-rank", "0:5,1:7", "-positions", "256", "-held-out", "0")
     old, new, x = Reader("net.weights"), Reader("linear.weights"), images()
     for layer, (filters, inputs, norm, prelu, rank, stride) in enumerate(
             ((12, 27, True, True, 5, 1), (20, 108, False, False, 7, 2))):
@@ -168,7 +168,7 @@ def linear_is_numpys():
 
 def statistics_fit():
     """The batch norm of a compressed layer has the mean and variance of what it normalises."""
-    compress("fit", "-rank", "0:5", "-positions", "256")
+    compress("fit", "-rank", "0:5", "-positions", "256", "-held-out", "0")
     old, new = Reader("net.weights"), Reader("fit.weights")
     w, b, _ = old.convolution(12, 27, True, True)
     biases, scales, mean, variance = (new.take(12) for _ in range(4))
@@ -250,14 +250,15 @@ def errors_of(out):
 
 
 def methods():
-    """Layers 0 (PReLU) and 1 (ReLU) gain from knowing the activation, all from the real inputs."""
+    """Layers 0 (PReLU) and 1 (ReLU) gain from knowing the activation, all from the real inputs; but
+    for the last, which has one sample an image: it fits 45 images so well that others suffer."""
     got = {m: errors_of(compress(m, "-rank", "4", "-method", m, "-positions", "64", "-force"))
            for m in ("linear", "nonlinear", "asymmetric")}
     linear, nonlinear, asymmetric = got.values()
     expect(set(linear) == {FIRST, SECOND, FOURTH, LAST}, f"{linear}")
     for layer in (FIRST, SECOND):
         expect(nonlinear[layer][0] < .99 * linear[layer][0], f"layer {layer}: {got}")
-    for layer in (SECOND, FOURTH, LAST):
+    for layer in (SECOND, FOURTH):
         expect(asymmetric[layer][1] < .95 * linear[layer][1], f"layer {layer}: {got}")
 
 
@@ -325,7 +326,7 @@ def names_what_is_wrong():
     refuses("net.cfg:39: [convolutional] layer 6: 10 images of 1 samples leave the covariance of "
             "40 responses singular; needs at least 41 images", "-rank", "4", "-samples", "10")
     write("same.txt", "faces/a/00.png\n" * 50)
-    refuses("layer 6: 50 samples vary in 0 directions only, under rank 4; needs more, and "
+    refuses("layer 6: 41 samples vary in 0 directions only, under rank 4; needs more, and "
             "different, images", "-rank", "6:4", images="same.txt")
     write("short.weights", read("net.weights")[:-4])
     refuses("short.weights: too short", "-rank", "4", weights="short.weights")

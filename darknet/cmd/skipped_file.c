@@ -1,0 +1,33 @@
+#include "cmd/skipped_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_SHOWN = 20 };
+
+char *dnx_skipped_file(const char *out) {
+    char *path = malloc(strlen(out) + sizeof ".skipped");
+    if (path) sprintf(path, "%s.skipped", out);
+    return path;
+}
+
+dnx_status dnx_skipped_tell(const dnx_skipped *skipped, const dnx_images *images, const char *out,
+                            dnx_err *err) {
+    const dnx_skipped *parts[] = {skipped, &images->left_out};
+    dnx_skipped all = {0};
+    bool ok = true;
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; ok && i < parts[k]->n; i++)
+            ok = dnx_skipped_add_line(&all, parts[k]->line[i]);
+    for (size_t i = 0; i < all.n && i < MOST_SHOWN; i++) fprintf(stderr, "%s\n", all.line[i]);
+    if (all.n > MOST_SHOWN) fprintf(stderr, "... and %zu more\n", all.n - MOST_SHOWN);
+    char *path = dnx_skipped_file(out);
+    dnx_status st = ok && path ? dnx_skipped_save(&all, path, err)
+                               : dnx_fail(err, DNX_EMEM, (dnx_loc){out, 0}, "no memory");
+    if (!st && parts[1]->n)
+        fprintf(stderr, "%zu files left out: %s names them\n", parts[1]->n, path);
+    dnx_skipped_free(&all);
+    free(path);
+    return st;
+}
