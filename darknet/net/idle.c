@@ -132,8 +132,8 @@ static void note_unwise(dnx_net *net, const dnx_section *s, const dnx_node *n) {
             is_met = !given || strtod(given->value, NULL) == strtod(value, NULL);
         }
         if (is_met)
-            dnx_note(&net->notes, (dnx_loc){net->file, p->line}, "[%.40s] %.40s=%.60s: %s", s->name,
-                     p->key, p->value, unwise[i].text);
+            dnx_note(&net->origin.notes, (dnx_loc){net->file, p->line},
+                     "[%.40s] %.40s=%.60s: %s", s->name, p->key, p->value, unwise[i].text);
     }
 }
 

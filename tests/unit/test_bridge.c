@@ -215,10 +215,10 @@ static void margins(void) {
         char text[300];
         snprintf(text, sizeof text, NET STEM "[margin_softmax]\nclasses=3\n%s\n", rows[i].options);
         dnx_net *net = make_net(text, "t.cfg", true, 0, 1);
-        check(net->notes.n == (rows[i].note != NULL) &&
-                  (!rows[i].note || strstr(net->notes.text[0], rows[i].note)),
-              "%s: %d notes, %s", rows[i].options, net->notes.n,
-              net->notes.n ? net->notes.text[0] : "");
+        check(net->origin.notes.n == (rows[i].note != NULL) &&
+                  (!rows[i].note || strstr(net->origin.notes.text[0], rows[i].note)),
+              "%s: %d notes, %s", rows[i].options, net->origin.notes.n,
+              net->origin.notes.n ? net->origin.notes.text[0] : "");
         dnx_net_free(net);
     }
 }
