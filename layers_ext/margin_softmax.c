@@ -53,7 +53,7 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_INT(opts, classes, 0, 1, 100000000, "number of classes"),
+    DNX_OPT_INT(opts, classes, 0, 1, 100000000, "number of classes; auto: as the data file says"),
     DNX_OPT_WORD(opts, margin, DNX_MARGIN_NONE, DNX_MARGIN_WORDS,
                  "what the true class's cosine loses"),
     DNX_OPT_WORD(opts, scale, S, "s|length",

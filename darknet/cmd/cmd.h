@@ -19,21 +19,22 @@ extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifi
 int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr; 1. */
 int dnx_report(const dnx_err *err);
-/* Reads a cfg and builds it; weights may be NULL. */
-dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch, int threads,
-                    dnx_net **net, dnx_err *err);
+/* Reads a cfg and builds it; weights may be NULL. classes: what classes=auto means, 0: not known
+ * here, which is an error where the cfg says so. */
+dnx_status dnx_open(const char *cfg, const char *weights, int classes, bool trains, int batch,
+                    int threads, dnx_net **net, dnx_err *err);
 /* The same for a network that predicts and keeps no weights (dnx_build.keeps_no_weights). */
-dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int threads,
-                           dnx_net **net, dnx_err *err);
+dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,
+                           int threads, dnx_net **net, dnx_err *err);
 /* Whether a verb may write `path`, asked when it has read its inputs and before its work. DNX_EIO:
  * it cannot be written, is an input, or is there already and `replaces`, the option -force, is
  * false. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to look at it or to run it up to its embedding (dnx_net_embedding): the weights
- * may be of another head, or the cfg or the file may have none, which stderr is told. to_run: as
- * dnx_open_to_run does. */
-dnx_status dnx_open_features(const char *cfg, const char *weights, bool to_run, int batch,
-                             int threads, dnx_net **net, dnx_err *err);
+ * may be of another head, or the cfg or the file may have none, which stderr is told. classes: what
+ * classes=auto means; 1 will do where the head does not matter. to_run: as dnx_open_to_run does. */
+dnx_status dnx_open_features(const char *cfg, const char *weights, int classes, bool to_run,
+                             int batch, int threads, dnx_net **net, dnx_err *err);
 /* Prints a bridge's table to stderr. */
 void dnx_print_bridge(const dnx_bridge *b);
 /* Prints what the cfg says without effect to stderr. */

@@ -176,8 +176,8 @@ static int measure(dnx_net *net, int runs, bool json) {
 }
 
 static dnx_status open_net(const bench_args *a, int threads, dnx_net **net, dnx_err *err) {
-    return a->trains ? dnx_open(a->cfg, a->weights, true, a->batch, threads, net, err)
-                     : dnx_open_features(a->cfg, a->weights, true, a->batch, threads, net, err);
+    return a->trains ? dnx_open(a->cfg, a->weights, 0, true, a->batch, threads, net, err)
+                     : dnx_open_features(a->cfg, a->weights, 1, true, a->batch, threads, net, err);
 }
 
 static int run(const void *args) {

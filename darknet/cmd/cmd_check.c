@@ -125,20 +125,32 @@ typedef struct {
     int batch, few, threads;
 } training;
 
+/* What classes=auto of the cfg means: 1 with *why where no images tell. */
+static int find_classes(const check_args *a, dnx_err *why) {
+    dnx_cfg *cfg;
+    int classes = 1;
+    if (dnx_cfg_read(a->cfg, &cfg, &(dnx_err){0})) return 1; /* said when the network is opened */
+    if (a->data) dnx_datafile_classes(a->data, cfg, &classes, why);
+    else dnx_cfg_set_classes(cfg, 0, why);
+    dnx_cfg_free(cfg);
+    return classes;
+}
+
 /* Builds the network to train. *why: what training would refuse of a cfg that is in order. */
-static dnx_status try_training(const check_args *a, training *t, dnx_err *why, dnx_err *err) {
+static dnx_status try_training(const check_args *a, int classes, training *t, dnx_err *why,
+                               dnx_err *err) {
     dnx_net *net;
     dnx_data *data = NULL;
-    dnx_status st = dnx_open(a->cfg, NULL, true, t->few, 0, &net, err);
+    dnx_status st = dnx_open(a->cfg, NULL, classes, true, t->few, 0, &net, err);
     if (st) return st;
     t->some = bytes_of(net);
     t->threads = net->threads;
     dnx_net_free(net);
-    st = dnx_open(a->cfg, NULL, true, t->batch, 0, &net, err);
+    st = dnx_open(a->cfg, NULL, classes, true, t->batch, 0, &net, err);
     if (st) return st;
     t->all = bytes_of(net);
     double most = memory_of_machine();
-    dnx_status wrong = dnx_trainable(net, why);
+    dnx_status wrong = why->status ? why->status : dnx_trainable(net, why);
     if (!wrong && a->data) wrong = dnx_data_open(a->data, show_broken, NULL, &data, why);
     if (!wrong && data) wrong = dnx_trainable_on(net, data, 0, why);
     if (!wrong && t->all > most)
@@ -195,7 +207,9 @@ static int run(const void *args) {
     char why[sizeof err.text];
     bool is_said = false;
     dnx_status st = DNX_OK;
-    if (dnx_open_features(a->cfg, a->weights, false, 1, 1, &net, &err)) return dnx_report(&err);
+    int classes = find_classes(a, &said);
+    if (dnx_open_features(a->cfg, a->weights, classes, false, 1, 1, &net, &err))
+        return dnx_report(&err);
     if (!a->json) {
         dnx_print_notes(net);
         print_table(net);
@@ -203,7 +217,7 @@ static int run(const void *args) {
     training t = {.batch = net->o.batch / net->o.subdivisions};
     t.few = t.batch > 1 ? t.batch / 2 : 2;
     find_predicting(net, why, sizeof why);
-    if (!why[0]) st = try_training(a, &t, &said, &err);
+    if (!why[0]) st = try_training(a, classes, &t, &said, &err);
     if (st == DNX_EMEM || (st == DNX_EIO && net->teachers)) said = err; /* not here, not now */
     else if (st) {
         dnx_net_free(net);

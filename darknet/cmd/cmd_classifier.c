@@ -73,7 +73,7 @@ static int run(const void *args) {
     const raw_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (dnx_open_to_run(a->cfg, a->weights, a->batch, a->threads, &net, &err))
+    if (dnx_open_to_run(a->cfg, a->weights, 0, a->batch, a->threads, &net, &err))
         return dnx_report(&err);
     dnx_status st = raw(net, a, &err);
     dnx_net_free(net);

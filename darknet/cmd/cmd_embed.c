@@ -213,7 +213,7 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     dnx_stop_on_signals();
-    if (dnx_open_features(a->cfg, a->weights, true, a->batch, a->threads, &net, &err))
+    if (dnx_open_features(a->cfg, a->weights, 1, true, a->batch, a->threads, &net, &err))
         return dnx_report(&err);
     dnx_status st = work(net, a, &err);
     dnx_net_free(net);

@@ -29,7 +29,7 @@ static int pack(const void *args) {
     const pack_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (dnx_open(a->cfg, a->in, false, 1, 1, &net, &err)) return dnx_report(&err);
+    if (dnx_open(a->cfg, a->in, 0, false, 1, 1, &net, &err)) return dnx_report(&err);
     double numbers = 0, bits = 0;
     for (int i = 0; i < net->n; i++) {
         dnx_param list[DNX_MAX_PARAMS];
@@ -52,7 +52,7 @@ static int unpack(const void *args) {
     const pack_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (dnx_open(a->cfg, a->in, false, 1, 1, &net, &err)) return dnx_report(&err);
+    if (dnx_open(a->cfg, a->in, 0, false, 1, 1, &net, &err)) return dnx_report(&err);
     dnx_status st = dnx_try_output(a->out, a->force, &err);
     if (!st) st = dnx_weights_save(net, a->out, &err);
     dnx_net_free(net);

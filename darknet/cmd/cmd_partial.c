@@ -30,7 +30,7 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     int layers;
-    if (dnx_open(a->cfg, NULL, false, 1, 1, &net, &err)) return dnx_report(&err);
+    if (dnx_open(a->cfg, NULL, 0, false, 1, 1, &net, &err)) return dnx_report(&err);
     dnx_status st = find_end(net, a->layers, &layers, &err);
     if (!st) st = dnx_try_output(a->out, a->force, &err);
     if (!st) st = dnx_weights_load_first(net, a->weights, layers, &err);

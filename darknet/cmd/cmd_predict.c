@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "net/finite.h"
@@ -19,7 +20,7 @@
 enum { VALID_BATCH = 16 };
 
 typedef struct {
-    const char *data, *cfg, *weights, *image;
+    const char *data, *cfg, *weights, *image, *names;
     int top, batch, threads; /* top 0: not given */
 } class_args;
 
@@ -33,6 +34,9 @@ static const dnx_arg predict_table[] = {
     DNX_PLACE_MAYBE(class_args, image, "image", "the image; default asks for one, again and again"),
     DNX_ARG_INT(class_args, top, "-t", "N", 0, 1, 1 << 24,
                 "classes to print; default top= of the data file"),
+    DNX_ARG_TEXT(class_args, names, "-names", "FILE",
+                 "a name of each class a line; default names= or labels= of the data file, else "
+                 "the identities that the run of these weights kept in NAME.names"),
     DNX_ARG_THREADS(class_args),
     DNX_ARG_END};
 
@@ -142,9 +146,9 @@ static dnx_status load(const dnx_net *net, const char *path,
     return DNX_OK;
 }
 
-static dnx_status open_model(const class_args *a, int batch, model *m, dnx_err *err) {
+static dnx_status open_model(const class_args *a, int classes, int batch, model *m, dnx_err *err) {
     dnx_net *net = NULL;
-    dnx_status st = dnx_open_to_run(a->cfg, a->weights, batch, a->threads, &net, err);
+    dnx_status st = dnx_open_to_run(a->cfg, a->weights, classes, batch, a->threads, &net, err);
     if (st) return st;
     m->net = net;
     dnx_flush_denormals();
@@ -216,6 +220,28 @@ static dnx_status predict_all(model *m, const char *image, const dnx_labels *nam
     return st;
 }
 
+/* NAME.names of the weights NAME.weights or NAME-best.weights. */
+static bool find_kept_names(const char *weights, char *path, size_t room) {
+    static const char *const ends[] = {"-best.weights", ".weights"};
+    for (size_t i = 0, n = strlen(weights); i < 2; i++) {
+        size_t end = strlen(ends[i]);
+        if (n <= end || strcmp(weights + n - end, ends[i])) continue;
+        if (snprintf(path, room, "%.*s.names", (int)(n - end), weights) < (int)room &&
+            !access(path, R_OK))
+            return true;
+    }
+    return false;
+}
+
+static dnx_status read_names(const class_args *a, const dnx_testset *t, int classes,
+                             dnx_labels *names, dnx_err *err) {
+    char kept[4096];
+    const char *file = a->names;
+    if (!file && !t->o.names && !t->o.labels && find_kept_names(a->weights, kept, sizeof kept))
+        file = kept;
+    return dnx_testset_names(t, file, classes, names, err);
+}
+
 static int run_predict(const void *args) {
     const class_args *a = args;
     dnx_err err = {0};
@@ -223,9 +249,9 @@ static int run_predict(const void *args) {
     dnx_labels names = {0};
     model m = {0};
     dnx_status st = dnx_testset_read(a->data, &t, &err);
-    if (!st) st = open_model(a, 1, &m, &err);
+    if (!st) st = open_model(a, t.o.classes, 1, &m, &err);
     int top = a->top ? a->top : t.o.top;
-    if (!st) st = dnx_testset_names(&t, m.classes, &names, &err);
+    if (!st) st = read_names(a, &t, m.classes, &names, &err);
     if (!st) st = check_top(a->data, top, m.classes, &err);
     if (!st) st = predict_all(&m, a->image, &names, top, &err);
     dnx_labels_free(&names);
@@ -305,7 +331,7 @@ static int run_valid(const void *args) {
     model m = {0};
     dnx_status st = dnx_testset_read(a->data, &t, &err);
     if (!st) st = dnx_testset_list(&t, &err);
-    if (!st) st = open_model(a, a->batch, &m, &err);
+    if (!st) st = open_model(a, t.o.classes, a->batch, &m, &err);
     if (!st && t.o.classes > m.classes)
         st = dnx_fail(&err, DNX_EOPTION, (dnx_loc){t.file, 0},
                       "[data] classes=%d: the network has only %d", t.o.classes, m.classes);

@@ -21,10 +21,18 @@ static dnx_status load(dnx_status st, dnx_cfg *sections, const char *weights, dn
     return st;
 }
 
-dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch, int threads,
-                    dnx_net **net, dnx_err *err) {
+static dnx_status read_cfg(const char *path, int classes, dnx_cfg **cfg, dnx_err *err) {
+    dnx_status st = dnx_cfg_read(path, cfg, err);
+    if (st) return st;
+    st = dnx_cfg_set_classes(*cfg, classes, err);
+    if (st) dnx_cfg_free(*cfg);
+    return st;
+}
+
+dnx_status dnx_open(const char *cfg, const char *weights, int classes, bool trains, int batch,
+                    int threads, dnx_net **net, dnx_err *err) {
     dnx_cfg *sections;
-    dnx_status st = dnx_cfg_read(cfg, &sections, err);
+    dnx_status st = read_cfg(cfg, classes, &sections, err);
     if (st) return st;
     const dnx_build how = {.trains = trains, .batch = batch, .threads = threads,
                            .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
@@ -32,10 +40,10 @@ dnx_status dnx_open(const char *cfg, const char *weights, bool trains, int batch
     return load(st, sections, weights, *net, err);
 }
 
-dnx_status dnx_open_to_run(const char *cfg, const char *weights, int batch, int threads,
-                           dnx_net **net, dnx_err *err) {
+dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,
+                           int threads, dnx_net **net, dnx_err *err) {
     dnx_cfg *sections;
-    dnx_status st = dnx_cfg_read(cfg, &sections, err);
+    dnx_status st = read_cfg(cfg, classes, &sections, err);
     if (st) return st;
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that what is freed goes back to the system */
@@ -50,12 +58,12 @@ dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err) {
     return replaces ? dnx_outfile_try(path, err) : dnx_outfile_try_new(path, err);
 }
 
-dnx_status dnx_open_features(const char *cfg, const char *weights, bool to_run, int batch,
-                             int threads, dnx_net **net, dnx_err *err) {
+dnx_status dnx_open_features(const char *cfg, const char *weights, int classes, bool to_run,
+                             int batch, int threads, dnx_net **net, dnx_err *err) {
     dnx_bridge b = {0};
     char remark[256] = "";
-    dnx_status st = to_run ? dnx_open_to_run(cfg, NULL, batch, threads, net, err)
-                           : dnx_open(cfg, NULL, false, batch, threads, net, err);
+    dnx_status st = to_run ? dnx_open_to_run(cfg, NULL, classes, batch, threads, net, err)
+                           : dnx_open(cfg, NULL, classes, false, batch, threads, net, err);
     if (st || !weights) return st;
     st = dnx_bridge_file(*net, weights, DNX_FIT_FEATURES, &b, err);
     if (!st) dnx_bridge_remark(&b, remark, sizeof remark);

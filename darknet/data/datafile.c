@@ -59,4 +59,18 @@ dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err) {
     return st;
 }
 
+dnx_status dnx_datafile_classes(const char *file, dnx_cfg *cfg, int *classes, dnx_err *err) {
+    dnx_data_opts o;
+    if (!dnx_cfg_asks_classes(cfg)) return DNX_OK;
+    dnx_status st = dnx_datafile_read(file, &o, err);
+    if (st) return st;
+    if (!o.classes)
+        st = dnx_fail(err, DNX_EOPTION, (dnx_loc){file, 0},
+                      "[data] needs classes=: the cfg says classes=auto");
+    if (!st) st = dnx_cfg_set_classes(cfg, o.classes, err);
+    if (!st && classes) *classes = o.classes;
+    dnx_datafile_free(&o);
+    return st;
+}
+
 void dnx_datafile_free(dnx_data_opts *o) { dnx_opts_free(options, o); }

@@ -3,6 +3,7 @@
 #define DNX_DATAFILE_H
 #include "base/lines.h"
 #include "dnx.h"
+#include "net/cfg.h"
 
 /* eval, map and results are accepted for the host's sake and not used. */
 typedef struct {
@@ -18,6 +19,10 @@ typedef struct {
 dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err);
 /* The same from lines, which stay the caller's. */
 dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);
+/* Writes the number of classes= into the sections of a cfg that say classes=auto, and into
+ * *classes, which may be NULL; where no section does, nothing is read. DNX_EOPTION: the file has no
+ * classes=; else as dnx_datafile_read. */
+dnx_status dnx_datafile_classes(const char *file, dnx_cfg *cfg, int *classes, dnx_err *err);
 void dnx_datafile_free(dnx_data_opts *o);
 /* The file with the labels of images: labels=, or names= where that is absent, or NULL. */
 static inline const char *dnx_datafile_labels(const dnx_data_opts *o) {

@@ -47,8 +47,9 @@ dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err) {
     return st;
 }
 
-dnx_status dnx_testset_names(const dnx_testset *t, int classes, dnx_labels *names, dnx_err *err) {
-    const char *file = t->o.names ? t->o.names : t->o.labels;
+dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes,
+                             dnx_labels *names, dnx_err *err) {
+    if (!file) file = t->o.names ? t->o.names : t->o.labels;
     if (!file)
         return dnx_fail(err, DNX_EOPTION, (dnx_loc){t->file, 0}, "[data] needs names= or labels=");
     dnx_status st = dnx_labels_read(file, classes, names, err);

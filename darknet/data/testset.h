@@ -18,7 +18,9 @@ dnx_status dnx_testset_read(const char *file, dnx_testset *t, dnx_err *err);
  * that of the one line of `labels` that the path contains. DNX_EOPTION: also without classes= or
  * valid=. */
 dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err);
-/* The names of the classes: `names`, or `labels` where there are none; as many as `classes`. */
-dnx_status dnx_testset_names(const dnx_testset *t, int classes, dnx_labels *names, dnx_err *err);
+/* The names of the classes, as many as `classes`: of `file`, or where that is NULL those of the
+ * data file's names=, or labels=. DNX_EOPTION: none, or too few. */
+dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes,
+                             dnx_labels *names, dnx_err *err);
 void dnx_testset_free(dnx_testset *t);
 #endif

@@ -1,6 +1,7 @@
 /* cfg.c - the parser of .cfg text. One core reads from memory; dnx_cfg_read only loads the file. */
 #include "net/cfg.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +129,36 @@ dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, 
     if (k == s->n) s->pairs[s->n++] = (dnx_pair){new_key, NULL, s->line};
     free(s->pairs[k].value);
     s->pairs[k].value = new_value;
+    return DNX_OK;
+}
+
+/* The option classes=auto of a section, or NULL. */
+static const dnx_pair *asking(const dnx_section *s) {
+    for (int i = 0; i < s->n; i++)
+        if (!strcmp(s->pairs[i].key, "classes") && !strcmp(s->pairs[i].value, "auto"))
+            return &s->pairs[i];
+    return NULL;
+}
+
+bool dnx_cfg_asks_classes(const dnx_cfg *cfg) {
+    for (int i = 0; i < cfg->n; i++)
+        if (asking(&cfg->sections[i])) return true;
+    return false;
+}
+
+dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err) {
+    char text[16];
+    snprintf(text, sizeof text, "%d", n);
+    for (int i = 0; i < cfg->n; i++) {
+        const dnx_pair *p = asking(&cfg->sections[i]);
+        if (!p) continue;
+        if (n < 1)
+            return dnx_fail(err, DNX_EOPTION, (dnx_loc){cfg->file, p->line},
+                            "[%.40s] classes=auto: the number is known only with the images; "
+                            "write it here", cfg->sections[i].name);
+        dnx_status st = dnx_cfg_set(cfg, i, "classes", text, err);
+        if (st) return st;
+    }
     return DNX_OK;
 }
 

@@ -33,6 +33,10 @@ dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg
 dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
 /* Sets an option of section i, in place of its value or behind its last option. DNX_EMEM. */
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
+/* Whether a section says classes=auto: as many as the images have. */
+bool dnx_cfg_asks_classes(const dnx_cfg *cfg);
+/* Writes n for it. DNX_EOPTION: n is 0, not known, where a section asks; DNX_EMEM. */
+dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err);
 /* The section of the layer with name=NAME; -1: none. */
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name);
 /* DNX_EOPTION: a name that is not a letter or '_' and then letters, digits and "_.-", that is over

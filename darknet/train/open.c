@@ -64,6 +64,7 @@ static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_cfg_read(j->a->cfg, &cfg, err);
     if (st) return st;
     if (cfg->n) st = override(cfg, j->a, err);
+    if (!st) st = dnx_datafile_classes(j->a->data, cfg, NULL, err);
     dnx_build how = {.trains = true, .threads = j->a->threads, .types = dnx_host_types,
                      .teachers = &dnx_cfg_teachers};
     if (!st) st = dnx_net_build(cfg, &how, &j->net, err);

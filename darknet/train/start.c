@@ -16,7 +16,8 @@ static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge 
     if (st) return st;
     const dnx_build how = {.batch = 1, .threads = 1, .types = net->more_types,
                            .teachers = net->teacher_source};
-    st = dnx_net_build(cfg, &how, &from, err);
+    st = dnx_cfg_set_classes(cfg, 1, err); /* only the layers before the head are looked for */
+    if (!st) st = dnx_net_build(cfg, &how, &from, err);
     dnx_cfg_free(cfg);
     if (!st) st = dnx_bridge_file(from, a->weights, DNX_FIT_FEATURES, &whole, err);
     if (!st) st = dnx_bridge_net(from, net, (dnx_bridge_how){.new_heads = true}, b, err);

@@ -49,7 +49,8 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
     if (!st) {
         const dnx_build how = {.batch = net->batch, .student = net, .types = net->more_types,
                                .teachers = net->teacher_source};
-        st = dnx_net_build(cfg, &how, &new.net, &said);
+        st = dnx_cfg_set_classes(cfg, 0, &said);
+        if (!st) st = dnx_net_build(cfg, &how, &new.net, &said);
         dnx_cfg_free(cfg);
     }
     if (st) by_option(n, "teacher", option, cfg_path, &said, err);
