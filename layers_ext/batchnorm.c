@@ -1,10 +1,10 @@
 /* [batchnorm]: normalises every channel over batch and pixels.
  *
- *   y = scales[c] * (x - mean[c]) / sqrt(variance[c] + 1e-5)
+ *   y = act(scales[c] * (x - mean[c]) / sqrt(variance[c] + 1e-5) + biases[c])
  *
- * x, y: B x H x W x C. Ioffe & Szegedy 2015, algorithm 1, without the shift: libdarknet has a bias
- * here, but it neither trains nor saves it, so the bias is always 0.
- * File: scales C, mean C, variance C. */
+ * x, y: B x H x W x C. Ioffe & Szegedy 2015, algorithm 1. Without shift=1 the biases are 0:
+ * libdarknet has them here, but it neither trains nor saves them.
+ * File: biases C with shift=1; scales C, mean C, variance C; slopes C with activation=prelu. */
 #include <string.h>
 
 #include "common/norm_act.h"
@@ -13,20 +13,24 @@
 #define BLOCK 64 /* rows of a gradient that stay in the cache until they are added to dx */
 
 typedef struct {
-    int unused;
+    int shift, activation;
 } opts;
 
-static const dnx_opt options[] = {DNX_OPT_END};
+static const dnx_opt options[] = {
+    DNX_OPT_INT(opts, shift, 0, 0, 1, "1: a bias for each channel, trained and saved"),
+    DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
+    DNX_OPT_END};
 
 typedef struct {
     dnx_norm_act norm;
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
     state *s = n->state;
     n->out = n->in[0];
     n->scratch = n->trains ? (size_t)dnx_pool_threads(n->pool) * BLOCK * (size_t)n->out.c : 0;
-    return dnx_norm_act_make(&s->norm, n, true, DNX_LINEAR, err);
+    return dnx_norm_act_make(&s->norm, n, true, (dnx_act)o->activation, err);
 }
 
 static void unmake(dnx_node *n) {
@@ -35,12 +39,18 @@ static void unmake(dnx_node *n) {
 }
 
 static int params(dnx_node *n, dnx_param *list) {
+    const opts *o = n->opts;
     dnx_norm_act *t = &((state *)n->state)->norm;
     size_t C = (size_t)n->out.c;
-    list[0] = (dnx_param){"scales", t->scales, t->d_scales, C, 0, true, 0, DNX_SCALES};
-    list[1] = (dnx_param){"mean", t->mean, NULL, C, 0, false, 0, DNX_MEAN};
-    list[2] = (dnx_param){"variance", t->variance, NULL, C, 0, false, 0, DNX_VARIANCE};
-    return 3;
+    int k = 0;
+    if (o->shift)
+        list[k++] = (dnx_param){"biases", t->biases, t->d_biases, C, 0, true, 0, DNX_BIASES};
+    list[k++] = (dnx_param){"scales", t->scales, t->d_scales, C, 0, true, 0, DNX_SCALES};
+    list[k++] = (dnx_param){"mean", t->mean, NULL, C, 0, false, 0, DNX_MEAN};
+    list[k++] = (dnx_param){"variance", t->variance, NULL, C, 0, false, 0, DNX_VARIANCE};
+    if (t->slopes)
+        list[k++] = (dnx_param){"slopes", t->slopes, t->d_slopes, C, 0, true, 0, DNX_SLOPES};
+    return k;
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
@@ -49,8 +59,6 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     if (!n->trains) dnx_norm_act_fold(&s->norm);
     return DNX_OK;
 }
-
-static double macs(const dnx_node *n) { return (double)dnx_size(n->out); }
 
 typedef struct {
     dnx_node *n;
@@ -67,7 +75,7 @@ static void forward_share(void *arg, int t, int threads) {
     size_t at = (size_t)lo * (size_t)l->c;
     const float *x = j->p->x[0] + at, *r = dnx_residual(j->p);
     if (!j->n->trains) {
-        dnx_kernels()->scale_act(x, hi - lo, l->c, l->scale, l->shift, DNX_LINEAR, NULL,
+        dnx_kernels()->scale_act(x, hi - lo, l->c, l->scale, l->shift, l->act, l->slopes,
                                  r ? r + at : NULL, j->p->y + at);
         return;
     }
@@ -103,7 +111,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     job j = {n, p};
     dnx_norm_act_backward(&s->norm, n, p);
-    memset(s->norm.d_biases, 0, sizeof(float) * (size_t)s->norm.c); /* not a parameter here */
+    if (!((const opts *)n->opts)->shift)
+        memset(s->norm.d_biases, 0, sizeof(float) * (size_t)s->norm.c); /* not a parameter */
     if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
 }
 
@@ -121,7 +130,6 @@ const dnx_layer_type dnx_batchnorm = {
     .params = params,
     .forward = forward,
     .backward = backward,
-    .macs = macs,
     .prepare = prepare,
     .fusion = &fusion,
 };

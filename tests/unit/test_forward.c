@@ -80,6 +80,7 @@ static const plain_row plain_rows[] = {
     {"upsample", "", 1, 1, 3, 33, 0, 0, 2, 0, 0, 0, DNX_LINEAR},
     {"batchnorm", "", 3, 5, 2, 33, 0, 0, 1, 0, 0, 1, DNX_LINEAR},
     {"batchnorm", "", 2, 3, 4, 1, 0, 0, 1, 0, 0, 1, DNX_LINEAR},
+    {"batchnorm", "shift=1\nactivation=prelu\n", 3, 5, 2, 33, 0, 0, 1, 0, 0, 1, DNX_PRELU},
 };
 
 /* x at (y,x) or 0 outside; NHWC. */

@@ -80,6 +80,8 @@ static const row rows[] = {
      5e-3, 0, {2, 2, 5}},
     {"batchnorm", "batchnorm", "", 3, 4, 3, 5, 1e-2},
     {"batchnorm 33", "batchnorm", "", 2, 5, 3, 33, 1e-2},
+    {"batchnorm shift tanh", "batchnorm", "shift=1\nactivation=tanh\n", 3, 4, 3, 17, 1e-2},
+    {"batchnorm prelu", "batchnorm", "shift=1\nactivation=prelu\n", 3, 4, 3, 5, 1e-2},
     {"act linear", "activation", "", 2, 3, 3, 5, 2e-3},
     {"act relu", "activation", "activation=relu\n", 2, 3, 3, 5, 2e-3, SEPARATE},
     {"act prelu", "activation", "activation=prelu\n", 3, 5, 4, 19, 2e-3, SEPARATE},

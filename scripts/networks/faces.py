@@ -1,0 +1,184 @@
+"""The large networks of face recognition: residual ones, with squeeze and attention, and DenseNet."""
+from lib.cfg_writer import Cfg
+from networks.common import LARGE_FACE, face_input, shape
+
+WIDTHS = (64, 128, 256, 512)
+EMBEDDING = "embedding of {} numbers, not normalised: compare by the cosine"
+
+
+def residual(net, filters, stride, squeeze=False, is_plain=False):
+    """Batch norm, 3x3, batch norm, PReLU, 3x3 with the stride, batch norm; the input is added,
+    through a 1x1 where the shape changes. is_plain: no batch norm between the two 3x3, and no 1x1
+    where only the stride changes."""
+    start, c = net.last, net.shape[2]
+    net.batchnorm()
+    net.conv(filters, 3, 1, "prelu", bn=not is_plain)
+    end = net.conv(filters, 3, stride)
+    if squeeze:
+        end = net.squeeze(filters // 16, "relu" if is_plain else "prelu", "logistic")
+    if stride == 1 and c == filters:
+        net.shortcut(start)
+        return
+    net.route(start)
+    if is_plain and c == filters:
+        net.maxpool(1, stride, 0)
+    else:
+        net.conv(filters, 1, stride)
+    net.shortcut(end)
+
+
+def flat_head(net, numbers, dropout=None):
+    net.comment(f"head: {shape(net.shape)} -> embedding of {numbers}")
+    net.batchnorm()
+    if dropout:
+        net.dropout(dropout)
+    net.connected(numbers, bn=True)
+
+
+def stages(net, blocks, **more):
+    net.comment("stem")
+    net.conv(64, 3, 1, "prelu")
+    for filters, count in zip(WIDTHS, blocks):
+        for i in range(count):
+            net.comment(f"block {i + 1} of {count}: {shape(net.shape)} -> {filters} channels, stride "
+                        f"{1 if i else 2}")
+            residual(net, filters, 1 if i else 2, **more)
+
+
+def iresnet(blocks, depth):
+    net = Cfg(f"IResNet-{depth}", 112, LARGE_FACE)
+    stages(net, blocks)
+    flat_head(net, 512)
+    return net.text([
+        ("Paper", ["ArcFace, Deng et al., arXiv 1801.07698, section 3.1; blocks of InsightFace's",
+                   "arcface_torch: batch norm in front, no activation after the sum"]),
+        face_input(), ("Output", EMBEDDING.format(512)),
+        ("Note", "the last batch norm has trained scales; InsightFace keeps them at 1")])
+
+
+def resnet_face_124():
+    net = Cfg("ResNet-124 for faces", 112, LARGE_FACE)
+    stages(net, (3, 13, 40, 5), squeeze=True)
+    net.comment(f"head: {shape(net.shape)} -> 1x1x512 -> embedding of 256")
+    net.global_depthwise()
+    net.conv(256, fixed=True)
+    return net.text([
+        ("Paper", ["ArcFace, Deng et al., arXiv 1801.07698, blocks 3, 13, 40, 5, in the style of the",
+                   "Lightweight Face Recognition Challenge, ICCV workshops 2019: squeeze and",
+                   "excitation to a sixteenth, a global depthwise head"]),
+        face_input(), ("Output", EMBEDDING.format(256))])
+
+
+def se_resnet_152():
+    net = Cfg("SE-ResNet-152 for faces", 112, LARGE_FACE)
+    stages(net, (3, 8, 36, 3), squeeze=True)
+    flat_head(net, 512, .4)
+    return net.text([
+        ("Paper", ["ArcFace, Deng et al., arXiv 1801.07698, with squeeze and excitation to a sixteenth",
+                   "(Hu et al., arXiv 1709.01507) in each block"]),
+        face_input(), ("Output", EMBEDDING.format(512))])
+
+
+def block(net, filters, stride=1):
+    residual(net, filters, stride, squeeze=True, is_plain=True)
+    return net.last
+
+
+def attention(net, levels, filters):
+    """An attention module: (1 + mask) * trunk. The mask goes `levels` times to half the side and
+    back."""
+    block(net, filters)
+    start = net.last
+    block(net, filters)
+    trunk = block(net, filters)
+    net.route(start)
+    kept = []
+    for level in range(levels):
+        net.maxpool(3, 2, 2)
+        down = block(net, filters)
+        if level == levels - 1:
+            block(net, filters)
+            break
+        skip = block(net, filters)
+        kept.append((down, skip))
+        net.route(down)
+    for down, skip in reversed(kept):
+        net.upsample()
+        net.shortcut(down)
+        net.shortcut(skip)
+        block(net, filters)
+    net.upsample()
+    net.shortcut(trunk)
+    for act in ("linear", "logistic"):
+        net.batchnorm("relu")
+        net.conv(filters, act=act, bn=False)
+    assert net.shape == net.shapes[trunk]
+    net.sam(trunk)
+    net.shortcut(trunk)
+    block(net, filters)
+
+
+def attention_irse(modules, depth, header):
+    net = Cfg(f"AttentionNet-IRSE-{depth}", 112, LARGE_FACE)
+    net.comment("stem")
+    net.conv(64, 3, 1, "prelu")
+    net.comment(f"block: {shape(net.shape)} -> 64 channels, stride 2")
+    block(net, 64, 2)
+    for stage, (count, levels) in enumerate(zip(modules, (3, 2, 1))):
+        filters = WIDTHS[stage]
+        for i in range(count):
+            net.comment(f"attention module {i + 1} of {count}: {shape(net.shape)}")
+            attention(net, levels, filters)
+        net.comment(f"block: {shape(net.shape)} -> {2 * filters} channels, stride 2")
+        block(net, 2 * filters, 2)
+    net.comment("two blocks: 7x7x512")
+    block(net, 512)
+    block(net, 512)
+    flat_head(net, 512, .4)
+    return net.text([
+        ("Paper", ["Residual attention network, Wang et al., arXiv 1704.06904, Figure 2, with the blocks",
+                   "of ArcFace (Deng et al., arXiv 1801.07698) and squeeze and excitation"]),
+        face_input(), ("Output", EMBEDDING.format(512)),
+        ("Modules", header),
+        ("Note", ["the mask is enlarged by repeating pixels, not bilinearly; convolutions without",
+                  "batch norm have biases"])])
+
+
+def densenet_290():
+    blocks, growth = (6, 12, 72, 53), 32
+    net = Cfg("DenseNet-290 for faces", 112, LARGE_FACE)
+    net.comment("stem")
+    net.conv(64, 3, 2, "relu")
+    for stage, count in enumerate(blocks):
+        for i in range(count):
+            net.comment(f"layer {i + 1} of {count}: {shape(net.shape)} -> + {growth} channels")
+            start = net.last
+            net.batchnorm("relu")
+            net.conv(4 * growth, act="relu")
+            new = net.conv(growth, 3, bn=False)
+            net.route(start, new)
+        if stage < 3:
+            net.comment(f"transition: {shape(net.shape)} -> half the channels and the side")
+            net.batchnorm("relu")
+            net.conv(net.shape[2] // 2, bn=False)
+            net.avgpool(2, 2, pad=False)
+    flat_head(net, 512, .4)
+    return net.text([
+        ("Paper", ["Densely connected convolutional networks, Huang et al., arXiv 1608.06993: growth 32,",
+                   "1x1 of 128 channels before each 3x3"]),
+        face_input(), ("Output", EMBEDDING.format(512)),
+        ("Layers", ["the counts of a DenseNet-290 are not published. 4 + 2 (6 + 12 + 72 + 53) = 290 is a",
+                    "choice of this project"])])
+
+
+def networks():
+    return {
+        "iresnet-50": lambda: iresnet((3, 4, 14, 3), 50),
+        "iresnet-100": lambda: iresnet((3, 13, 30, 3), 100),
+        "resnet-face-124": resnet_face_124, "se-resnet-152": se_resnet_152,
+        "attention-irse-92": lambda: attention_irse((1, 2, 3), 92, "1, 2 and 3 at 56, 28 and 14 pixels"),
+        "attention-irse-156": lambda: attention_irse(
+            (2, 3, 6), 156,
+            ["2, 3 and 6 at 56, 28 and 14 pixels. The counts of a network of 156 layers are not",
+             "published: these are a choice of this project under 30 GFLOP"]),
+        "densenet-290": densenet_290}

@@ -1,0 +1,65 @@
+"""GoogLeNet and VGG-16."""
+from lib.cfg_writer import Cfg
+from networks.common import IMAGENET, classes, image_input, shape
+
+INCEPTIONS = (  # name, 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool's 1x1
+    ("3a", 64, 96, 128, 16, 32, 32), ("3b", 128, 128, 192, 32, 96, 64),
+    ("4a", 192, 96, 208, 16, 48, 64), ("4b", 160, 112, 224, 24, 64, 64),
+    ("4c", 128, 128, 256, 24, 64, 64), ("4d", 112, 144, 288, 32, 64, 64),
+    ("4e", 256, 160, 320, 32, 128, 128), ("5a", 256, 160, 320, 32, 128, 128),
+    ("5b", 384, 192, 384, 48, 128, 128))
+
+
+def googlenet():
+    net = Cfg("GoogLeNet (Inception V1)", 224, IMAGENET)
+    net.comment("stem")
+    net.conv(64, 7, 2, "relu")
+    net.maxpool(3, 2, 1)
+    net.conv(64, act="relu")
+    net.conv(192, 3, 1, "relu")
+    net.maxpool(3, 2, 1)
+    for name, one, reduce3, three, reduce5, five, pool in INCEPTIONS:
+        if name in ("4a", "5a"):
+            net.comment("pool")
+            net.maxpool(3, 2, 1)
+        net.comment(f"inception {name}: {shape(net.shape)} -> {one + three + five + pool} channels")
+        start = net.last
+        a = net.conv(one, act="relu")
+        net.route(start)
+        net.conv(reduce3, act="relu")
+        b = net.conv(three, 3, 1, "relu")
+        net.route(start)
+        net.conv(reduce5, act="relu")
+        c = net.conv(five, 5, 1, "relu")
+        net.route(start)
+        net.maxpool(3, 1, 2)
+        d = net.conv(pool, act="relu")
+        net.route(a, b, c, d)
+    classes(net, dropout=.4)
+    return net.text([
+        ("Paper", "Going deeper with convolutions, Szegedy et al., arXiv 1409.4842, Table 1"),
+        image_input(224), ("Output", "1000 classes"),
+        ("Note", ["batch norm after every convolution instead of local response normalisation, and",
+                  "without the two auxiliary classifiers"])])
+
+
+def vgg16():
+    net = Cfg("VGG-16", 224, IMAGENET)
+    for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        net.comment(f"block: {shape(net.shape)} -> {filters} channels, half the side")
+        for _ in range(count):
+            net.conv(filters, 3, 1, "relu", bn=False)
+        net.maxpool(2, 2, 0)
+    net.comment("classifier")
+    for _ in range(2):
+        net.connected(4096, "relu")
+        net.dropout(.5)
+    net.connected(1000)
+    net.softmax()
+    return net.text([
+        ("Paper", "Very deep convolutional networks, Simonyan et al., arXiv 1409.1556, Table 1, D"),
+        image_input(224), ("Output", "1000 classes")])
+
+
+def networks():
+    return {"googlenet": googlenet, "vgg16": vgg16}

@@ -1,0 +1,253 @@
+"""MobileNet V1, V2, V3 and ShuffleNet V1, V2: for ImageNet, and for faces."""
+from lib.cfg_writer import Cfg
+from networks.common import (FACE, IMAGENET, WIDTH, classes, embedding, face_input,
+                             image_input, shape)
+
+V1_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1),
+            (512, 1), (512, 1), (1024, 2), (1024, 1))
+V2_ROWS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
+           (6, 320, 1, 1))  # expansion, channels, repeats, stride
+V3_LARGE = (  # size, expanded, channels, squeeze to, activation, stride
+    (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1),
+    (5, 72, 40, 24, "relu", 2), (5, 120, 40, 32, "relu", 1), (5, 120, 40, 32, "relu", 1),
+    (3, 240, 80, 0, "hswish", 2), (3, 200, 80, 0, "hswish", 1), (3, 184, 80, 0, "hswish", 1),
+    (3, 184, 80, 0, "hswish", 1), (3, 480, 112, 120, "hswish", 1), (3, 672, 112, 168, "hswish", 1),
+    (5, 672, 160, 168, "hswish", 2), (5, 960, 160, 240, "hswish", 1),
+    (5, 960, 160, 240, "hswish", 1))
+V3_SMALL = (
+    (3, 16, 16, 8, "relu", 2), (3, 72, 24, 0, "relu", 2), (3, 88, 24, 0, "relu", 1),
+    (5, 96, 40, 24, "hswish", 2), (5, 240, 40, 64, "hswish", 1), (5, 240, 40, 64, "hswish", 1),
+    (5, 120, 48, 32, "hswish", 1), (5, 144, 48, 40, "hswish", 1), (5, 288, 96, 72, "hswish", 2),
+    (5, 576, 96, 144, "hswish", 1), (5, 576, 96, 144, "hswish", 1))
+
+
+def v1_body(net, stride):
+    net.comment(f"stem, stride {stride}")
+    net.conv(32, 3, stride, "relu")
+    for i, (filters, step) in enumerate(V1_PAIRS, 1):
+        net.comment(f"pair {i}: {shape(net.shape)} -> {filters} channels, stride {step}")
+        net.depthwise(3, step, "relu")
+        net.conv(filters, act="relu")
+
+
+def mobilenet_v1():
+    net = Cfg("MobileNet V1", 224, IMAGENET + WIDTH)
+    v1_body(net, 2)
+    classes(net)
+    return net.text([
+        ("Paper", "MobileNets, Howard et al., arXiv 1704.04861, Table 1"),
+        image_input(224), ("Output", "1000 classes"),
+        ("Width", ["width_multiplier in [net]: .75, .5 and .25 have 2.586, 1.332 and 0.470 M",
+                   "parameters, 325.4, 149.5 and 41.0 M multiply-adds"]),
+        ("Note", "the last depthwise has stride 1; the paper's table prints 2, its sizes need 1")])
+
+
+def mobilenet_v1_face():
+    net = Cfg("MobileNet V1 for faces", 112, FACE + WIDTH)
+    v1_body(net, 1)
+    embedding(net, 128, "gap")
+    return net.text([
+        ("Paper", ["MobileNets, Howard et al., arXiv 1704.04861, Table 1, as the MobileFaceNets paper",
+                   "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"]),
+        face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
+        ("Head", "global average pooling")])
+
+
+def bottleneck(net, filters, expansion, stride):
+    start = net.last
+    c = net.shape[2]
+    if expansion > 1:
+        net.conv(c * expansion, act="relu6")
+    net.depthwise(3, stride, "relu6")
+    net.conv(filters)
+    if stride == 1 and c == filters:
+        net.shortcut(start)
+
+
+def v2_body(net, stride):
+    net.comment(f"stem, stride {stride}")
+    net.conv(32, 3, stride, "relu6")
+    for t, filters, repeats, step in V2_ROWS:
+        for i in range(repeats):
+            s = step if i == 0 else 1
+            net.comment(f"bottleneck: {shape(net.shape)} -> x {t} -> {filters} channels, stride {s}")
+            bottleneck(net, filters, t, s)
+    net.comment(f"last 1x1: {shape(net.shape)} -> 1280 channels; widths below 1 leave it")
+    net.conv(1280, act="relu6", fixed=True)
+
+
+def mobilenet_v2():
+    net = Cfg("MobileNet V2", 224, IMAGENET + WIDTH)
+    v2_body(net, 2)
+    classes(net, dropout=.2)
+    return net.text([
+        ("Paper", "MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2"),
+        image_input(224), ("Output", "1000 classes"),
+        ("Width", ["width_multiplier in [net] scales every filters=, the expanded widths too; the",
+                   "paper expands the rounded width, which differs by a multiple of the divisor"])])
+
+
+def mobilenet_v2_face(head):
+    net = Cfg("MobileNet V2 for faces" + (", global depthwise" if head == "gdconv" else ""), 112,
+              FACE + WIDTH)
+    v2_body(net, 1)
+    embedding(net, 128, head)
+    return net.text([
+        ("Paper", ["MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2, as the MobileFaceNets",
+                   "paper (Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first",
+                   "layer"]),
+        face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
+        ("Head", "global depthwise layer (GDConv)" if head == "gdconv" else "global average pooling")])
+
+
+def v3(name, rows, last, features, paper_table):
+    net = Cfg(f"MobileNet V3 {name}", 224, IMAGENET + WIDTH)
+    net.comment("stem")
+    net.conv(16, 3, 2, "hswish")
+    for size, expanded, filters, squeeze, act, stride in rows:
+        c, start = net.shape[2], net.last
+        net.comment(f"bottleneck: {shape(net.shape)} -> {expanded} -> {filters} channels, stride "
+                    f"{stride}" + (f", squeeze to {squeeze}" if squeeze else ""))
+        if expanded != c:
+            net.conv(expanded, act=act)
+        net.depthwise(size, stride, act)
+        if squeeze:
+            net.squeeze(squeeze)
+        net.conv(filters)
+        if stride == 1 and c == filters:
+            net.shortcut(start)
+    net.comment(f"head: {shape(net.shape)} -> {last} channels -> their means -> {features}")
+    net.conv(last, act="hswish")
+    net.avgpool()
+    net.connected(features, "hswish")
+    net.dropout(.2)
+    net.connected(1000)
+    net.softmax()
+    return net.text([
+        ("Paper", f"Searching for MobileNetV3, Howard et al., arXiv 1905.02244, {paper_table}"),
+        image_input(224), ("Output", "1000 classes"),
+        ("Squeeze", ["to a quarter of the expanded width, rounded to 8, with biases; after the",
+                     "activation of the depthwise layer, as torchvision has it"])])
+
+
+def v1_unit(net, filters, groups, stride, first):
+    start, c = net.last, net.shape[2]
+    if stride == 2:
+        pooled = net.avgpool(3, 2)
+        net.route(start)
+    net.conv(filters // 4, act="relu", groups=1 if first else groups)
+    if groups > 1:
+        net.shuffle(groups)
+    net.depthwise(3, stride)
+    if stride == 1:
+        net.conv(filters, groups=groups)
+        net.shortcut(start, "relu")
+    else:
+        branch = net.conv(filters - c, act="relu", groups=groups)
+        net.route(pooled, branch)
+
+
+def shufflenet_v1_body(net, stride):
+    groups = 3
+    net.comment(f"stem, stride {stride}")
+    net.conv(24, 3, stride, "relu")
+    net.maxpool(3, 2, 2)
+    for filters, units in ((240, 4), (480, 8), (960, 4)):
+        for i in range(units):
+            net.comment(f"unit: {shape(net.shape)} -> {filters} channels, stride {1 if i else 2}")
+            v1_unit(net, filters, groups, 1 if i else 2, filters == 240 and i == 0)
+
+
+SHUFFLE_NOTE = ("Groups", ["another number: groups= of each grouped [convolutional] and of each",
+                           "[channel_shuffle], widths of the three stages 144 x 2^k (1 group), 200",
+                           "(2), 240 (3), 272 (4), 384 (8), where k counts the stages from 0. The very",
+                           "first 1x1 has no groups"])
+
+
+def shufflenet_v1():
+    net = Cfg("ShuffleNet V1, 3 groups", 224, IMAGENET)
+    shufflenet_v1_body(net, 2)
+    classes(net)
+    return net.text([
+        ("Paper", ["ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1; the shuffle stands before the",
+                   "depthwise layer, as in the paper"]),
+        image_input(224), ("Output", "1000 classes; the classifier has biases, the authors' has none"),
+        SHUFFLE_NOTE])
+
+
+def shufflenet_v1_face():
+    net = Cfg("ShuffleNet V1 for faces, 3 groups", 112, FACE)
+    shufflenet_v1_body(net, 1)
+    embedding(net, 128, "gap")
+    return net.text([
+        ("Paper", ["ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1, as the MobileFaceNets paper",
+                   "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"]),
+        face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
+        ("Head", "global average pooling"), SHUFFLE_NOTE])
+
+
+def v2_unit(net, filters, stride, act):
+    start, c, half = net.last, net.shape[2], filters // 2
+    if stride == 1:
+        left = net.route(start, groups=2, group_id=0)
+        net.route(start, groups=2, group_id=1)
+    else:
+        net.depthwise(3, 2)
+        left = net.conv(c, act=act)
+        net.route(start)
+    net.conv(half, act=act)
+    net.depthwise(3, stride)
+    right = net.conv(half if stride == 1 else filters - c, act=act)
+    net.route(left, right)
+    net.shuffle(2)
+
+
+def shufflenet_v2_body(net, pool, act):
+    net.comment("stem")
+    net.conv(24, 3, 2, act)
+    if pool:
+        net.maxpool(3, 2, 2)
+    for filters, units in ((116, 4), (232, 8), (464, 4)):
+        for i in range(units):
+            net.comment(f"unit: {shape(net.shape)} -> {filters} channels, stride {1 if i else 2}")
+            v2_unit(net, filters, 1 if i else 2, act)
+    net.comment(f"last 1x1: {shape(net.shape)} -> 1024 channels")
+    net.conv(1024, act=act)
+
+
+V2_WIDTHS = ("Width", ["1x; 0.5x has stages of 48, 96 and 192 channels, 1.5x 176, 352 and 704, 2x 244, 488",
+                       "and 976 with 2048 in the last 1x1 instead of 1024"])
+
+
+def shufflenet_v2():
+    net = Cfg("ShuffleNet V2, 1x", 224, IMAGENET)
+    shufflenet_v2_body(net, True, "relu")
+    classes(net)
+    return net.text([
+        ("Paper", "ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5"),
+        image_input(224), ("Output", "1000 classes"),
+        ("Units", ["the left branch of a unit of stride 2 has as many outputs as inputs: so the counts",
+                   "are the paper's"]), V2_WIDTHS])
+
+
+def shufflenet_v2_face():
+    net = Cfg("ShuffleFaceNet: ShuffleNet V2 for faces, 1x", 112, FACE)
+    shufflenet_v2_body(net, False, "prelu")
+    embedding(net, 128, "gdconv")
+    return net.text([
+        ("Paper", ["ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5; head, PReLU and no pooling after",
+                   "the stem as in ShuffleFaceNet, Martinez-Diaz et al., ICCV workshops 2019"]),
+        face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
+        ("Head", "global depthwise layer (GDConv)"), V2_WIDTHS])
+
+
+def networks():
+    return {
+        "mobilenet-v1": mobilenet_v1, "mobilenet-v1-face": mobilenet_v1_face,
+        "mobilenet-v2": mobilenet_v2,
+        "mobilenet-v2-face": lambda: mobilenet_v2_face("gap"),
+        "mobilenet-v2-face-gdconv": lambda: mobilenet_v2_face("gdconv"),
+        "mobilenet-v3-large": lambda: v3("large", V3_LARGE, 960, 1280, "Table 1"),
+        "mobilenet-v3-small": lambda: v3("small", V3_SMALL, 576, 1024, "Table 2"),
+        "shufflenet-v1": shufflenet_v1, "shufflenet-v1-face": shufflenet_v1_face,
+        "shufflenet-v2": shufflenet_v2, "shufflenet-v2-face": shufflenet_v2_face}

@@ -1,0 +1,43 @@
+"""Writes the cfg files of networks that are too long to write by hand.
+
+    scripts/write_cfg.py [-check] [NAME...]      # into cfg/; all networks without NAME
+
+-check writes nothing: status 1 when a file is not what this script writes."""
+import argparse
+import os
+import sys
+
+from lib.errors import Failure, run_main
+from lib.files import read, write
+from lib.processes import ROOT
+from networks import faces, imagenet, mobile
+
+NETWORKS = {**mobile.networks(), **imagenet.networks(), **faces.networks()}
+
+
+def run(names, check):
+    for name in names or NETWORKS:
+        if name not in NETWORKS:
+            raise Failure(f"{name}: no such network; there are {', '.join(NETWORKS)}")
+    different = []
+    for name in names or NETWORKS:
+        path, text = os.path.join(ROOT, "cfg", name + ".cfg"), NETWORKS[name]()
+        if not check:
+            write(path, text)
+        elif not os.path.exists(path) or read(path) != text:
+            different.append(f"cfg/{name}.cfg")
+    if different:
+        raise Failure(f"not as scripts/write_cfg.py writes: {', '.join(different)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("-check", action="store_true")
+    args = parser.parse_args()
+    return run_main(run, args.names, args.check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
