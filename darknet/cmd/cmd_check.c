@@ -152,6 +152,8 @@ static dnx_status try_training(const check_args *a, int classes, training *t, dn
     double most = memory_of_machine();
     dnx_status wrong = why->status ? why->status : dnx_trainable(net, why);
     if (!wrong && a->data) wrong = dnx_data_open(a->data, show_broken, NULL, &data, why);
+    if (data && data->left_out.n)
+        fprintf(stderr, "%zu files were left out\n", data->left_out.n);
     if (!wrong && data) wrong = dnx_trainable_on(net, data, 0, why);
     if (!wrong && t->all > most)
         dnx_fail(why, DNX_EMEM, dnx_net_at(net, "batch"),

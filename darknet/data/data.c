@@ -58,6 +58,7 @@ void dnx_data_close(dnx_data *d) {
         free(d->source[k].path);
     }
     dnx_datafile_free(&d->o);
+    dnx_skipped_free(&d->left_out);
     free(d->source);
     free(d->text);
     free(d->at);

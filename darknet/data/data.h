@@ -3,6 +3,7 @@
 #ifndef DNX_DATA_H
 #define DNX_DATA_H
 #include "data/datafile.h"
+#include "data/skipped.h"
 #include "dnx.h"
 
 /* train: one or several sources, comma separated, of these forms:
@@ -35,6 +36,7 @@ typedef struct {
     size_t listed;     /* images listed, broken ones included */
     size_t broken;     /* of these: found broken by the scan */
     size_t loose;      /* files beside the identity folders, which belong to no class */
+    dnx_skipped left_out; /* files of folders that are no images, by name or by content */
     uint64_t checksum; /* of all usable images' names and classes, in order */
     uint64_t content;  /* of all usable images' sizes, first bytes and classes, in order: the same
                         * wherever the images lie and whatever they are called */
@@ -43,7 +45,8 @@ typedef struct {
 /* Reads the .data file and its sources, and looks at the first bytes of each image, in threads: it
  * must exist, not be empty, and start like a JPEG, PNG, BMP or PNM. Those that do not are
  * dropped, and each is reported, in order, to broken(arg, name, why), which may be NULL; of more
- * than 1 % only the first 20. Files beside identity folders are reported, too.
+ * than 1 % only the first 20. Files beside identity folders are reported, too. Files of a folder
+ * that neither are named as images nor are images by content do not count: left_out names them.
  * DNX_EOPTION, DNX_EPARSE: a bad line, named file:line, and the line of the .data file that leads
  * to it; DNX_EIO: unreadable, a damaged .rec, no images, or more than 1 % of them broken;
  * DNX_EMEM. */

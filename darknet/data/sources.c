@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/paths.h"
+#include "data/decode.h"
 #include "data/labels.h"
 #include "data/list.h"
 #include "data/recordio.h"
@@ -95,6 +97,29 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Why a file of a folder is no image, good or broken; NULL: it may be one. */
+static const char *why_left_out(const char *path) {
+    unsigned char head[DNX_IMAGE_HEAD];
+    if (dnx_image_is_named(path)) return NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
+    bool is_folder = fd >= 0 && n < 0 && errno == EISDIR;
+    if (fd >= 0) close(fd);
+    if (is_folder) return "left out: a folder in the folder of an identity";
+    return n < 0 || dnx_image_kind(head, (size_t)n)
+               ? NULL
+               : "left out: neither named as an image nor one by its content";
+}
+
+/* Adds a file of a folder, or leaves it out; frees path. */
+static bool add_file(dnx_data *d, char *path, int class_of) {
+    const char *why = path ? why_left_out(path) : NULL;
+    if (!why) return add_path(d, path, class_of);
+    bool ok = dnx_skipped_add(&d->left_out, path, why);
+    free(path);
+    return ok;
+}
+
 static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, dnx_err *err) {
     struct dirent **files;
     int n = scandir(folder, &files, visible, by_bytes);
@@ -102,7 +127,7 @@ static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, d
         return dnx_fail(err, DNX_EIO, (dnx_loc){folder, 0}, "cannot read: %s", strerror(errno));
     bool ok = true;
     for (int i = 0; i < n; i++) {
-        ok = ok && add_path(d, dnx_path_join(folder, files[i]->d_name), class_of);
+        ok = ok && add_file(d, dnx_path_join(folder, files[i]->d_name), class_of);
         free(files[i]);
     }
     free(files);
@@ -127,7 +152,7 @@ static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int cl
                         "[data] classes=%d: %.200s has more identity folders", d->o.classes,
                         folder);
     }
-    if (!d->o.classes) return add_path(d, strdup(path), -1) ? DNX_OK : no_memory(folder, err);
+    if (!d->o.classes) return add_file(d, strdup(path), -1) ? DNX_OK : no_memory(folder, err);
     return DNX_OK;
 }
 

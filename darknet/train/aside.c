@@ -14,9 +14,9 @@
 #include "net/state.h"
 #include "train/job.h"
 
-enum { FILES = 7, MOST = 100000 };
+enum { FILES = 8, MOST = 100000 };
 static const char *const ends[FILES] = {".state", ".weights", "-best.weights", "-best.txt",
-                                        ".names", ".csv", ".run"};
+                                        ".names", ".skipped", ".csv", ".run"};
 
 /* ---- is it another run? ---- */
 

@@ -28,10 +28,12 @@ static void remove_old(dnx_train_job *j) {
 }
 
 static void save_beside(dnx_train_job *j, dnx_err *late) {
-    dnx_err names = {0}, run = {0};
+    dnx_err names = {0}, skipped = {0}, run = {0};
     remove_old(j);
     if (access(j->names, F_OK)) dnx_train_save_names(j, &names);
     postpone(j, late, &names);
+    dnx_train_save_skipped(j, &skipped);
+    postpone(j, late, &skipped);
     dnx_train_write_run(j, "running", &run);
     postpone(j, late, &run);
 }

@@ -18,7 +18,7 @@ struct dnx_train_job {
     dnx_batches *feed;
     dnx_lock *lock;
     char *base; /* FOLDER/NAME, with which the paths of the run's files begin: see name_files() */
-    char *weights, *state, *best, *score, *names, *run;
+    char *weights, *state, *best, *score, *names, *run, *skipped_file;
     dnx_log log;
     uint64_t batch, last, first; /* updates done; to do; done when this process began */
     uint64_t saved_batch;        /* of the last checkpoint; UINT64_MAX: this process made none */
@@ -28,6 +28,8 @@ struct dnx_train_job {
     int classifier;              /* the layer whose output tells whether the class is right; -1 */
     dnx_record inputs;           /* what the numbers depend on */
     char *inputs_text;
+    dnx_skipped skipped;         /* images and files that are not taken, for NAME.skipped */
+    size_t skipped_saved;        /* how many of them are in the file; SIZE_MAX: it is not written */
     bool replaces;               /* the files of another run of that name, by -force */
     bool keeps_old;              /* gives another run's files other names before it writes */
 
@@ -92,6 +94,16 @@ dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err);
 dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err);
 /* Writes the names of the classes, where they have names, to NAME.names. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
+
+/* ---- skipped.c ---- */
+
+/* Adds a line "NAME: skipped: WHY" or the like to what NAME.skipped tells. */
+void dnx_train_skip(dnx_train_job *j, const char *line);
+/* For -resume: adds what the file tells of the processes before this one. */
+void dnx_train_read_skipped(dnx_train_job *j);
+/* Writes NAME.skipped if there are new lines; without any removes an earlier one. DNX_EIO,
+ * DNX_EMEM. */
+dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
 
 /* ---- checkpoint.c ---- */
 

@@ -185,6 +185,9 @@ static void write_end(dnx_train_job *j, dnx_status st, const dnx_err *err) {
 }
 
 static void tell_results(const dnx_train_job *j) {
+    if (j->skipped.n)
+        dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %zu lines name what was not taken", j->skipped_file,
+                       j->skipped.n);
     dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches", j->weights,
                    (unsigned long long)j->batch);
     if (j->pairs && j->best_lfw >= 0)
@@ -196,6 +199,7 @@ static void tell_results(const dnx_train_job *j) {
 
 static void note_reader(void *arg, const char *line) {
     dnx_train_note(arg, DNX_TRAIN_WARNING, "%s", line);
+    if (strstr(line, ": skipped: ")) dnx_train_skip(arg, line);
 }
 
 dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err) {

@@ -92,6 +92,7 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
     j->lfw = j->loss = j->accuracy = NAN;
     j->best_lfw = -1;
     j->saved_batch = UINT64_MAX;
+    j->skipped_saved = SIZE_MAX;
     dnx_status st = open_net(j, err);
     if (st) dnx_train_close(j);
     else *out = j;
@@ -114,7 +115,23 @@ const char *dnx_train_unfit(const dnx_train_job *j) {
 
 /* Of an image that the scan found broken, or of a file that belongs to no class. */
 static void show_broken(void *arg, const char *path, const char *why) {
-    dnx_train_note(arg, DNX_TRAIN_WARNING, "%s: skipped: %s", path, why);
+    dnx_train_job *j = arg;
+    char *line;
+    dnx_train_note(j, DNX_TRAIN_WARNING, "%s: skipped: %s", path, why);
+    if (asprintf(&line, "%s: skipped: %s", path, why) < 0) return;
+    dnx_train_skip(j, line);
+    free(line);
+}
+
+/* Files of the folders that are no images. */
+static void show_left_out(dnx_train_job *j) {
+    enum { MOST_SHOWN = 20 };
+    const dnx_skipped *s = &j->data->left_out;
+    for (size_t i = 0; i < s->n; i++) {
+        if (i < MOST_SHOWN) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", s->line[i]);
+        dnx_train_skip(j, s->line[i]);
+    }
+    if (s->n) dnx_train_note(j, DNX_TRAIN_WARNING, "%zu files were left out", s->n);
 }
 
 static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
@@ -123,6 +140,7 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     if (!st)
         dnx_train_note(j, DNX_TRAIN_NEWS, "%zu images, %zu broken and skipped, %d classes",
                        j->data->n, j->data->broken, j->data->o.classes);
+    if (!st) show_left_out(j);
     if (!st && j->data->loose)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%zu files in no identity folder were left out",
                        j->data->loose);
@@ -201,6 +219,8 @@ void dnx_train_close(dnx_train_job *j) {
     free(j->best);
     free(j->score);
     free(j->names);
+    free(j->skipped_file);
+    dnx_skipped_free(&j->skipped);
     free(j->run);
     free(j);
 }

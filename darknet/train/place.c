@@ -32,11 +32,12 @@ static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     j->state = with_end(j, ".state");
     j->names = with_end(j, ".names");
     j->run = with_end(j, ".run");
+    j->skipped_file = with_end(j, ".skipped");
     j->log.path = with_end(j, ".csv");
     j->log.fd = -1;
     char *lock = with_end(j, ".lock");
     if (!lock || !j->weights || !j->best || !j->score || !j->state || !j->names || !j->run ||
-        !j->log.path)
+        !j->skipped_file || !j->log.path)
         st = dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
     else st = dnx_lock_take(&j->lock, lock, err);
     free(lock);
@@ -96,6 +97,7 @@ dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err) {
     if (!st) st = dnx_train_compare(j, s.inputs, err);
     if (!st) st = dnx_state_apply(&s, j->net, j->state, err);
     if (!st) dnx_train_read_run(j);
+    if (!st) dnx_train_read_skipped(j);
     if (!st) st = dnx_train_find_place(j, err);
     dnx_state_free(&s);
     return st;
