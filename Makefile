@@ -110,6 +110,8 @@ $(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
 $(OBJ)/darknet/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
 $(OBJ)/tests/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
+# The kernels read no file, and clang takes minutes to watch each step of them.
+$(OBJ)/layers_ext/kernels/%.o: FLAGS := $(filter-out $(FUZZER),$(FLAGS))
 $(OBJ)/%.o: %.c | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  compile $<"
@@ -128,6 +130,13 @@ $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+
+# What tests preload to let system calls fail.
+FAULTS := $(SET)/tests/faults.so
+$(FAULTS): tests/lib/faults.c
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	$(Q)$(CC) -shared -fPIC -O1 -std=c11 $(WARN) -o $@ $< -ldl
 
 comma := ,
 WRAPPED := malloc calloc realloc aligned_alloc posix_memalign strdup strndup free
@@ -159,9 +168,9 @@ programs = $(patsubst %.c,$(SET)/%,$(filter %.c,$(1)))
 RUN = OBJ=$(SET) PYTHON=$(python) $(python) tests/run.py
 QUICK := $(call chosen,$(GROUPS))
 EVERY := $(call chosen,$(GROUPS) $(SLOW))
-test: bin/darknet $(call programs,$(QUICK)) ## run the quick tests, or all of T=part; REQUIRE=1: no skips
+test: bin/darknet $(FAULTS) $(call programs,$(QUICK)) ## run the quick tests, or all of T=part; REQUIRE=1: no skips
 	@$(RUN) $(QUICK)
-test-all: bin/darknet $(call programs,$(EVERY)) ## run all tests, those of tests/slow and tests/oracle too
+test-all: bin/darknet $(FAULTS) $(call programs,$(EVERY)) ## run all tests, those of tests/slow and tests/oracle too
 	@$(RUN) $(EVERY)
 
 fuzz-%: $(SET)/tests/fuzz/fuzz_%

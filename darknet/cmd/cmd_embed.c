@@ -144,7 +144,7 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
         if (!st) dnx_embeddings_rows(&f, out, (size_t)j->count);
         j->done += (size_t)j->count;
     }
-    if (!st && !j->done)
+    if (!st && !j->done && !f.file.why)
         st = dnx_fail(err, DNX_EIO, at(a->out), "not written: all %zu images were skipped",
                       j->images->n);
     if (!st && j->skipped.n) dnx_embeddings_keep(&f, j->names, j->done);

@@ -85,22 +85,6 @@ static bool note_bad(dnx_batches *f, size_t i, const char *why) {
 
 /* ---- images that cannot be read now ---- */
 
-static bool can_read(const dnx_batches *f, size_t i) {
-    size_t len;
-    const char *why;
-    unsigned char *bytes = dnx_data_bytes(f->data, i, &len, &why);
-    free(bytes);
-    return bytes || strcmp(why, DNX_UNREAD);
-}
-
-/* Some images of the list but i, near and far. */
-static bool others_can_be_read(const dnx_batches *f, size_t i) {
-    const size_t n = f->data->n, away[] = {1, n / 2 + 1, n / 3 + 1, n / 7 + 1};
-    for (size_t k = 0; k < sizeof away / sizeof *away; k++)
-        if (away[k] % n && can_read(f, (i + away[k]) % n)) return true;
-    return false;
-}
-
 static bool is_ended(dnx_batches *f) {
     pthread_mutex_lock(&f->lock);
     bool stops = f->stops;
@@ -139,12 +123,12 @@ static outcome wait_for(dnx_batches *f, size_t i, int reason) {
         dnx_stop_sleep(pause);
         waited += pause;
         errno = 0;
-        if (can_read(f, i)) {
+        if (dnx_data_can_read(f->data, i)) {
             tell_waiting(f, i, false, 0);
             return READABLE;
         }
         if (errno) reason = errno;
-        if (waited >= ALONE_AFTER && others_can_be_read(f, i)) {
+        if (waited >= ALONE_AFTER && dnx_data_others_can_be_read(f->data, i)) {
             tell_waiting(f, i, false, 0);
             return GONE_ALONE;
         }

@@ -107,3 +107,18 @@ unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const ch
                                  : DNX_UNREAD;
     return (unsigned char *)bytes;
 }
+
+bool dnx_data_can_read(const dnx_data *d, size_t i) {
+    size_t len;
+    const char *why;
+    unsigned char *bytes = dnx_data_bytes(d, i, &len, &why);
+    free(bytes);
+    return bytes || strcmp(why, DNX_UNREAD);
+}
+
+bool dnx_data_others_can_be_read(const dnx_data *d, size_t i) {
+    const size_t n = d->n, away[] = {1, n / 2 + 1, n / 3 + 1, n / 7 + 1};
+    for (size_t k = 0; k < sizeof away / sizeof *away; k++)
+        if (away[k] % n && dnx_data_can_read(d, (i + away[k]) % n)) return true;
+    return false;
+}

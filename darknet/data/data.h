@@ -62,6 +62,10 @@ void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t room);
  * reading that failed and the image may be sound. Thread safe. */
 #define DNX_UNREAD "cannot be read"
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
+/* Whether image i can be read now; whether any of some others, near and far, can: if so, it alone
+ * is gone, and not their folder. Thread safe. */
+bool dnx_data_can_read(const dnx_data *d, size_t i);
+bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 
 /* ---- for what fills the list ---- */
 

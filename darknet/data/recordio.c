@@ -29,7 +29,8 @@ static bool read_at(int fd, void *to, size_t n, uint64_t at) {
     for (size_t got = 0; got < n;) {
         ssize_t k = pread(fd, (char *)to + got, n - got, (off_t)(at + got));
         if (k > 0) got += (size_t)k;
-        else if (k == 0 || errno != EINTR) return false;
+        else if (k == 0) errno = EIO; /* it became shorter */
+        if (k <= 0 && errno != EINTR) return false;
     }
     return true;
 }
@@ -37,7 +38,8 @@ static bool read_at(int fd, void *to, size_t n, uint64_t at) {
 /* One part: NULL, or what is wrong. */
 static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part, uint32_t *len) {
     uint32_t word[2];
-    if (at > size || size - at < FRAME || !read_at(fd, word, FRAME, at)) return "is cut short";
+    if (at > size || size - at < FRAME) return "is cut short";
+    if (!read_at(fd, word, FRAME, at)) return "cannot be read";
     if (word[0] != MAGIC) return "has a wrong magic number";
     *part = word[1] >> 29;
     *len = word[1] & ((1u << 29) - 1);

@@ -34,8 +34,10 @@ typedef struct {
     size_t floats; /* behind it */
 } source;
 
-static dnx_status shrinks(const source *s, dnx_err *err) {
-    return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end");
+/* Fewer bytes came than the file has. */
+static dnx_status ends_early(const source *s, dnx_err *err) {
+    const char *why = ferror(s->file) ? strerror(errno) : "it became shorter";
+    return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end: %s", why);
 }
 
 /* Checks `count` floats from here on, those of a parameter of layer `n`, or of none. */
@@ -47,7 +49,7 @@ static dnx_status check_span(const source *s, const dnx_node *n, const dnx_param
     const dnx_loc file = {s->path, 0};
     for (size_t at = 0; at < count; at += most) {
         size_t some = count - at < most ? count - at : most;
-        if (fread(block, sizeof *block, some, s->file) != some) return shrinks(s, err);
+        if (fread(block, sizeof *block, some, s->file) != some) return ends_early(s, err);
         for (size_t i = 0; i < some; i++) {
             if (!isfinite(block[i]) && of)
                 return dnx_fail(err, DNX_EWEIGHTS, file,
@@ -127,7 +129,7 @@ static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err)
         dnx_status st = dnx_net_restore_params(net, i, list, &n, err);
         for (int k = 0; !st && k < n; k++)
             if (fread(list[k].value, sizeof(float), list[k].count, s->file) != list[k].count)
-                st = shrinks(s, err);
+                st = ends_early(s, err);
         if (!st && net->keeps_no_weights) st = dnx_net_release_params(net, i, err);
         if (st) return st;
     }
@@ -140,6 +142,7 @@ static dnx_status read_header(source *s, size_t len, dnx_err *err) {
     unsigned char bytes[DNX_KIND_BYTES];
     int32_t version[3], old_seen;
     size_t got = fread(bytes, 1, sizeof bytes, s->file);
+    if (ferror(s->file)) return ends_early(s, err);
     const char *kind = dnx_weights_kind(bytes, got);
     if (kind) return dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: %s", kind);
     if (got < OLD_HEADER)
@@ -162,7 +165,7 @@ static dnx_status read_header(source *s, size_t len, dnx_err *err) {
 }
 
 static dnx_status to_floats(const source *s, dnx_err *err) {
-    return fseek(s->file, (long)s->header, SEEK_SET) ? shrinks(s, err) : DNX_OK;
+    return fseek(s->file, (long)s->header, SEEK_SET) ? ends_early(s, err) : DNX_OK;
 }
 
 /* layers: of that many the parameters are taken, the file may go on; -1: it is of the network. */
@@ -194,8 +197,10 @@ static dnx_status open_source(source *s, const char *path, size_t *len, bool *is
     *s = (source){.path = path, .file = dnx_file_open(path, MOST, len)};
     if (!s->file) return cannot_read(path, err);
     *is_packed = dnx_packed_is(magic, fread(magic, 1, sizeof magic, s->file));
-    rewind(s->file);
-    return DNX_OK;
+    dnx_status st = ferror(s->file) ? ends_early(s, err) : DNX_OK;
+    if (st) fclose(s->file);
+    else rewind(s->file);
+    return st;
 }
 
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err) {
@@ -207,6 +212,15 @@ dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, 
     *floats = s.floats;
     fclose(s.file);
     return st;
+}
+
+uint64_t dnx_weights_seen(const char *path) {
+    size_t len;
+    source s = {.path = path, .file = dnx_file_open_unnoted(path, MOST, &len)};
+    if (!s.file) return UINT64_MAX;
+    dnx_status st = read_header(&s, len, NULL);
+    fclose(s.file);
+    return st ? UINT64_MAX : s.seen;
 }
 
 dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err) {

@@ -18,6 +18,8 @@ dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dn
 /* How many floats stand behind the header; of a packed file 0 and *is_packed. The errors of
  * dnx_weights_load. */
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err);
+/* The images that a weights file says its network has seen; UINT64_MAX: there is no such file. */
+uint64_t dnx_weights_seen(const char *path);
 /* How many floats the first `layers` layers have in a file. */
 size_t dnx_weights_floats(dnx_net *net, int layers);
 #endif

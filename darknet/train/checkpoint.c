@@ -48,8 +48,8 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     postpone(j, &late, &log);
     j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* an update may have ended halfway */
     st = dnx_state_save(j->inputs_text, j->net, j->state, err);
-    if (!st) j->saved_batch = j->batch;
     if (!st) st = dnx_weights_save(j->net, j->weights, err);
+    if (!st) j->saved_batch = j->batch;
     if (!st) save_beside(j, &late);
     j->late_file = late;
     j->saved = dnx_now();

@@ -177,7 +177,7 @@ static dnx_status tell_late(const dnx_train_job *j, dnx_err *err) {
 
 static void write_end(dnx_train_job *j, dnx_status st, const dnx_err *err) {
     char state[sizeof err->text + 16];
-    if (j->batch == j->first || j->saved_batch != j->batch) return;
+    if (j->saved_batch != j->batch) return;
     snprintf(state, sizeof state, "%s%s",
              st ? "failed: " : j->batch < j->last ? "stopped" : "done", st ? err->text : "");
     if (dnx_train_write_run(j, state, &j->late_file))

@@ -147,19 +147,29 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* An image for the teachers. A disk that fails may work again a moment later. */
+/* An image for the teachers. One that cannot be read is waited for, until the end is asked for or
+ * it turns out that others can be read. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
-    bool ok = dnx_data_image(j->data, i, j->net, mirrored, x);
-    for (int tries = 0; !ok && tries < 20; tries++) {
-        size_t len;
-        const char *why;
-        unsigned char *bytes = dnx_data_bytes(j->data, i, &len, &why);
-        free(bytes);
-        if (bytes || strcmp(why, DNX_UNREAD) || !dnx_stop_sleep(.2)) break;
-        ok = dnx_data_image(j->data, i, j->net, mirrored, x);
+    const double pause = .2, tell_after = .5, alone_after = 2;
+    char name[400];
+    bool ok, told = false;
+    errno = 0;
+    for (double waited = 0; !(ok = dnx_data_image(j->data, i, j->net, mirrored, x));) {
+        int why = errno;
+        if (dnx_data_can_read(j->data, i)) break; /* it is no image, or is there again */
+        if (waited >= alone_after && dnx_data_others_can_be_read(j->data, i)) break;
+        if (!told && waited >= tell_after) {
+            dnx_data_name(j->data, i, name, sizeof name);
+            dnx_train_note(j, DNX_TRAIN_WARNING, "%s: cannot be read: %s; waiting for it", name,
+                           strerror(why));
+            told = true;
+        }
+        if (!dnx_stop_sleep(pause)) return false;
+        waited += pause;
     }
-    return ok;
+    if (told) dnx_train_note(j, DNX_TRAIN_WARNING, "%s: waited for no more", name);
+    return ok || dnx_data_image(j->data, i, j->net, mirrored, x);
 }
 
 static void show_cached(void *arg, size_t done, size_t all) {

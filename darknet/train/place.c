@@ -7,6 +7,7 @@
 #include "base/outfile.h"
 #include "base/paths.h"
 #include "net/state.h"
+#include "net/weights.h"
 #include "train/job.h"
 
 /* free() it; NULL: no memory. */
@@ -91,6 +92,14 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
                                 "on from there");
 }
 
+/* A run that was ended between its last checkpoint and the weights made of it has only these left
+ * to write. */
+static dnx_status write_weights(dnx_train_job *j, dnx_err *err) {
+    dnx_status st = dnx_weights_save(j->net, j->weights, err);
+    if (!st) j->saved_batch = j->batch;
+    return st;
+}
+
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err) {
     dnx_state s;
     dnx_status st = dnx_state_read(j->state, &s, err);
@@ -98,7 +107,12 @@ dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err) {
     if (!st) st = dnx_state_apply(&s, j->net, j->state, err);
     if (!st) dnx_train_read_run(j);
     if (!st) dnx_train_read_skipped(j);
-    if (!st) st = dnx_train_find_place(j, err);
+    if (!st) {
+        dnx_err none_left = {0};
+        st = dnx_train_find_place(j, &none_left);
+        if (st && dnx_weights_seen(j->weights) != j->net->seen) st = write_weights(j, err);
+        else if (st && err) *err = none_left;
+    }
     dnx_state_free(&s);
     return st;
 }

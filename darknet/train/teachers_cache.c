@@ -145,6 +145,7 @@ static dnx_status compute(maker *m, uint64_t key, dnx_err *err) {
         size_t count = rows - f.done < batch ? rows - f.done : batch;
         st = dnx_stop_check(err);
         if (!st) st = fill(m, x, f.done, count, err);
+        if (!st) st = dnx_stop_check(err); /* it may have ended the wait for an image */
         if (st) break;
         dnx_cache_put(&f, m->w->out, count);
         if (m->job->progress) m->job->progress(m->job->arg, f.done / 2, m->list->n);

@@ -64,13 +64,13 @@ def umask():
 
 
 def sync_folder(folder):
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    except OSError:
-        pass  # a file system that cannot sync a folder
-    finally:
-        os.close(number)
+    """As far as the file system can."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def remove(path):

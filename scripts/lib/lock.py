@@ -16,14 +16,18 @@ def folder_lock(folder):
     The system releases the lock when its holder dies, so a lock never blocks for ever."""
     path = os.path.join(folder, NAME)
     number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    with open(number, "r+", encoding="utf-8", errors="replace") as f:
+    try:
         try:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as e:
-            raise Failure(f"{folder}: is in use by {f.read().strip() or 'another process'}; "
+            holder = os.read(number, 500).decode(errors="replace").strip()
+            raise Failure(f"{folder}: is in use by {holder or 'another process'}; "
                           "wait for it, stop it, or choose another --out") from e
-        f.truncate()
-        f.write(f"process {os.getpid()}, {os.path.basename(sys.argv[0])}, since "
-                f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        f.flush()
+        with contextlib.suppress(OSError):  # it is held all the same
+            os.ftruncate(number, 0)
+            os.write(number, f"process {os.getpid()}, {os.path.basename(sys.argv[0])}, since "
+                             f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
         yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(number)

@@ -3,8 +3,7 @@ and faults that are put into reading files."""
 import os
 import subprocess
 
-from common import (DARKNET, ROOT, Skipped, darknet, expect, expect_end, needed, run, skip_sanitizer,
-                    write)
+from common import (DARKNET, ROOT, Skipped, darknet, expect, expect_end, needed, read, run, write)
 
 with needed():
     import numpy as np
@@ -82,16 +81,15 @@ def listing():
     return [f"faces/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(EACH)]
 
 
-def faults(text, first, count, what):
-    """An environment in which opening the files with `text` in their path fails with an errno, or
-    with what < 0 raises a signal: from number `first` on, `count` times."""
-    skip_sanitizer()
-    if not os.path.exists("faults.so"):
-        try:
-            made = run("cc", "-shared", "-fPIC", "-o", "faults.so",
-                       os.path.join(ROOT, "tests", "lib", "preload_faults.c"), "-ldl")
-        except FileNotFoundError as e:
-            raise Skipped("there is no cc") from e
-        expect(made.returncode == 0, made.stderr)
-    return dict(os.environ, LD_PRELOAD=os.path.abspath("faults.so"),
-                FAULTS=f"{text}:{first}:{count}:{int(what)}")
+def faults(text, first, count, what, calls="open", log=None):
+    """An environment in which these calls on the files with `text` in their path fail with an
+    errno, or with what < 0 raise a signal: from number `first` on, `count` times. See faults.c."""
+    shim = os.path.join(ROOT, os.environ.get("OBJ", ""), "tests", "faults.so")
+    if not os.path.exists(shim):
+        raise Skipped("no faults.so: make test builds it")
+    more = {"FAULTS": f"{calls}:{text}:{first}:{count}:{int(what)}", "LD_PRELOAD": shim}
+    if b"__asan_init" in read(DARKNET):  # its library comes first
+        more["LD_PRELOAD"] = run("cc", "-print-file-name=libasan.so").stdout.strip() + " " + shim
+    if log:
+        more.update(FAULTS_LOG=log, FAULTS_COUNT=log + ".count")
+    return dict(os.environ, **more)

@@ -1,0 +1,286 @@
+"""Every system call on a user's files is made to fail in turn, once or from then on: the earlier
+result stays or the new one is complete, the message names the file and the reason, and the same
+command afterwards gives what it gives when nothing fails. A sample of the calls; FAULTS_STEP=all takes
+each of them, FAULTS_STEP=N each N-th. Arguments choose cases by their names.
+
+A case works in a folder of its own, where an earlier result lies. `again` is what a user types
+after the failure; `result` are the files whose bytes are compared."""
+import collections
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from common import (DARKNET, ROOT, SCRIPTS, check, expect_end, needed, read, run, skip, summary,
+                    write)
+from small_run import CFG, NAMES, faults, make_inputs
+
+with needed():
+    import numpy as np
+    import PIL  # pylint: disable=unused-import
+import tempfile
+
+Case = collections.namedtuple("Case", "name command again result warns", defaults=((),))
+HANG = 60 if os.environ.get("ASAN_OPTIONS") else 10  # seconds
+SAMPLE = 4  # calls of each case
+BINARY = """[net]
+height=16
+width=16
+channels=3
+[convolutional]
+filters=8
+size=3
+pad=1
+activation=relu
+[binary]
+filters=8
+size=3
+pad=1
+[connected]
+output=8
+"""
+KD = CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n")
+TRAIN = (DARKNET, "classifier", "train", "run.data", "net.cfg", "-threads", "1", "-every", "4",
+         "-batches", "8")
+CACHE = (DARKNET, "classifier", "train", "kd.data", "kd.cfg", "-threads", "1", "-batches", "4",
+         "-cache", "cache")
+
+
+def python(name, *words):
+    return (sys.executable, os.path.join(SCRIPTS, name), *words)
+
+
+def case(name, command, *result, again=None, warns=()):
+    return Case(name, command, again or command, result, warns)
+
+
+def cases():
+    low_rank = (DARKNET, "compress", "low-rank", "net.cfg", "w", "lfw", "low.cfg", "low.weights",
+                "-rank", "4", "-samples", "200", "-threads", "1", "-csv", "low.csv", "-force")
+    verified = (*TRAIN, "-pairs", "pairs.txt", "-faces", "lfw", "-verify", "4")
+    listed = (DARKNET, "classifier", "train", "list.data", *TRAIN[4:])
+    yield case("train", (*TRAIN, "-force"), "run/net.weights", warns=("run/net.csv", "skipped"))
+    yield case("list", (*listed, "-force"), "list/net.weights", warns=("list/net.csv",))
+    yield case("verify", (*verified, "-force"), "run/net.weights", "run/net-best.weights",
+               warns=("run/net.csv",))
+    yield case("resume", (*TRAIN[:-1], "16", "-resume"), "run/net.weights",
+               again=(*TRAIN[:-1], "16", "-resume"), warns=("run/net.csv",))
+    yield case("cache", (*CACHE, "-force"), "kd/kd.weights", warns=("kd/kd.csv",))
+    yield case("init", (DARKNET, "init", "net.cfg", "w", "-force"), "w")
+    yield case("pack", (DARKNET, "compress", "pack", "bits.cfg", "bits.weights", "packed", "-force"),
+               "packed")
+    yield case("unpack", (DARKNET, "compress", "unpack", "bits.packed", "bits.cfg", "unpacked",
+                          "-force"), "unpacked")
+    yield case("raw", (DARKNET, "classifier", "raw", "net.cfg", "w", "in.f32", "out.f32", "-force"),
+               "out.f32")
+    yield case("embed", (DARKNET, "embed", "net.cfg", "w", "lfw", "features", "-threads", "2",
+                         "-force"), "features")
+    yield case("low-rank", low_rank, "low.cfg", "low.weights", "low.csv")
+    yield case("strip", (DARKNET, "strip", "net.cfg", "w", "bare.cfg", "bare.weights", "-to", "2",
+                         "-force"), "bare.cfg", "bare.weights")
+    yield case("partial", (DARKNET, "partial", "net.cfg", "w", "part.weights", "2", "-force"),
+               "part.weights")
+    yield case("synth", (DARKNET, "synth", "drawn", "-identities", "2", "-images", "2", "-pairs",
+                         "20", "-size", "32", "-threads", "2"), "drawn/synth.txt",
+               "drawn/faces.data", "drawn/pairs.txt", "drawn/train/id0001/0001.jpg",
+               "drawn/test/test0000/test0000_0002.jpg")
+    if b"cvWarpAffine" in read(DARKNET) or b"libopencv" in read(DARKNET):
+        yield case("align", (DARKNET, "align", "lfw", "points.txt", "crops"),
+                   *(f"crops/ann/ann_{i:04}.jpg" for i in range(4)))
+    yield case("vary", python("vary_faces.py", "lfw", "--out", "varied", "--varied", "1", "--mixed",
+                              "0"), "varied/0000000-0.jpg")
+
+
+def setup():
+    make_inputs()
+    write("kd.cfg", KD)
+    write("bits.cfg", BINARY)
+    write("run.data", "classes=3\ntrain=faces\nbackup=run\n")
+    write("kd.data", "classes=3\ntrain=faces\nbackup=kd\n")
+    write("list.data", "classes=3\ntrain=list.txt\nbackup=list\n")
+    write("list.txt", "".join(f"faces/{n}/{i:02}.jpg {c}\n"
+                              for c, n in enumerate(NAMES) for i in range(0, 20, 2)))
+    lines, points = [], ""
+    for k in range(2):
+        lines += [f"ann\t{k}\t{k + 2}\n", f"ann\t{k}\tbob\t{k}\n"]
+    for name in NAMES[:2]:
+        for i in range(4):
+            write(f"lfw/{name}/{name}_{i:04}.jpg", read(f"faces/{name}/{4 * i + 1:02}.jpg"))
+            points += f"{name}/{name}_{i:04}.jpg 6 8 11 8 8 11 6 13 10 13\n"
+    write("pairs.txt", "2\t1\n" + "".join(lines))
+    write("points.txt", points)
+    write("in.f32", np.linspace(0, 1, 2 * 768, dtype=np.float32).tobytes())
+    for words in (("init", "net.cfg", "w"), ("init", "bits.cfg", "bits.weights"),
+                  ("compress", "pack", "bits.cfg", "bits.weights", "bits.packed")):
+        expect_end(run(DARKNET, *words))
+
+
+def call(command, folder, env=None):
+    """The command's end; None, when it does not end. Training waits for images that cannot be
+    read, and says so: then a signal ends it."""
+    with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="replace") as p:
+        ended = True
+        try:
+            out, err = p.communicate(timeout=HANG / 4)
+        except subprocess.TimeoutExpired:
+            p.terminate()
+            try:
+                out, err = p.communicate(timeout=HANG)
+                ended = "waiting for it" in err
+            except subprocess.TimeoutExpired:
+                p.kill()
+                p.communicate()
+                return None
+    return subprocess.CompletedProcess(command, p.returncode, out, err) if ended else None
+
+
+def results(case_, folder):
+    return [read(os.path.join(folder, p)) if os.path.exists(os.path.join(folder, p)) else None
+            for p in case_.result]
+
+
+def leftovers(folder):
+    return [os.path.join(at, n) for at, _, names in os.walk(folder) for n in names
+            if n.endswith((".tmp", ".part"))]
+
+
+def before(case_, base, folder):
+    """The folder as it is before the command: with an earlier result of it, and for -resume with
+    the half of it."""
+    shutil.copytree(base, folder)
+    if case_.name == "resume":
+        expect_end(call(TRAIN, folder))
+    elif "-force" in case_.command:
+        for path in case_.result:
+            write(os.path.join(folder, path), "an earlier result")
+
+
+def judge(case_, folder, done, failed, old, new):
+    """What is wrong after a failure; None: nothing."""
+    if done is None:
+        return "it hangs"
+    if done.returncode not in (0, 1):
+        return f"exit status {done.returncode}: {done.stderr[-600:]}"
+    now = results(case_, folder)
+    for path, was, is_, whole in zip(case_.result, old, now, new):
+        if is_ not in (was, whole) and not is_progress(case_, path) and not tells_skipped(done):
+            return f"{path} is neither the earlier nor the new one: {done.stderr[-600:]}"
+    if done.returncode == 0 and now != new:
+        return f"exit status 0 without a result: {done.stderr[-600:]}"
+    if not failed:
+        return None
+    name, why, path = failed[0].split(" ", 2)
+    names = [os.strerror(int(f.split(" ", 2)[1])) for f in failed]
+    if done.returncode == 1 and not any(n in done.stderr for n in names + ["no memory"]):
+        return f"the reason is not named ({names[0]}): {done.stderr[-600:]}"
+    if done.returncode == 1 and name not in ("fork", "thread") and \
+            not any(os.path.basename(p) in done.stderr for p in known_as(failed)):
+        return f"the file {path} is not named: {done.stderr[-600:]}"
+    rest = leftovers(folder)
+    return f"left behind: {rest}" if rest else None
+
+
+def tells_skipped(done):
+    """An image that cannot be read is left out of the features, which is told and no success."""
+    return done.returncode == 1 and ".skipped names them" in done.stderr
+
+
+def is_progress(case_, path):
+    """A checkpoint in the middle of a training is a result of its own."""
+    return case_.command[1] == "classifier" and case_.command[2] == "train" and \
+        path.endswith(".weights")
+
+
+def known_as(failed):
+    """The files, or for a temporary one what is to become of it, or its folder."""
+    for line in failed:
+        path = line.split(" ", 2)[2].rstrip("/")
+        yield path
+        if path.endswith((".tmp", ".partial")):
+            path = path.rsplit(".", 3 if path.endswith(".tmp") else 1)[0]
+            yield path
+        yield os.path.dirname(path)
+
+
+def inject(case_, base, folder, new, at, count):
+    """One point. What is wrong; None: nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    before(case_, base, folder)
+    old = results(case_, folder)
+    log = folder + ".log"
+    for path in (log, log + ".count"):
+        if os.path.exists(path):
+            os.remove(path)
+    kinds = "files" if case_.command[0] == sys.executable else "all"
+    done = call(case_.command, folder, faults(folder + "/", at, count, 0, kinds, log))
+    failed = read(log).decode(errors="replace").splitlines() if os.path.exists(log) else []
+    wrong = judge(case_, folder, done, failed, old, new)
+    if not wrong and done.returncode:
+        done = call(case_.again, folder)
+        if done is None or done.returncode:
+            wrong = f"afterwards: {done.stderr[-600:] if done else 'it hangs'}"
+        elif results(case_, folder) != new:
+            wrong = "the command gives something else afterwards"
+    what = failed[0].replace(folder + "/", "") if failed else "no call"
+    return f"call {at} ({what}), {'once' if count == 1 else 'from then on'}: {wrong}" \
+        if wrong else None
+
+
+def all_points(case_, base, top):
+    """How many calls there are, and the results when none fails."""
+    folder, log = os.path.join(top, "whole"), os.path.join(top, "whole.log")
+    shutil.rmtree(folder, ignore_errors=True)
+    before(case_, base, folder)
+    kinds = "files" if case_.command[0] == sys.executable else "all"
+    done = call(case_.command, folder, faults(folder + "/", 0, 0, 0, kinds, log))
+    expect_end(done)
+    n = len(read(log).splitlines())
+    os.remove(log)
+    os.remove(log + ".count")
+    return n, results(case_, folder)
+
+
+def test(case_, base, top):
+    points, new = all_points(case_, base, top)
+    check(points > 2 and None not in new, f"{case_.name}: calls and results", points)
+    mode = os.environ.get("FAULTS_STEP", "")
+    step = 1 if mode == "all" else int(mode) if mode else max(1, -(-points // SAMPLE))
+    folder, n = os.path.join(top, "work"), 0
+    for at in range(1 + points % step // 2, points + 1, step):
+        for count in (1, 10**6) if mode else ((1, 10**6)[at // step % 2],):
+            wrong = inject(case_, base, folder, new, at, count)
+            check(not wrong, f"{case_.name}: {wrong}")
+            n += 1
+    return n, points
+
+
+def main():
+    chosen, injected = [a for a in sys.argv[1:] if not a.startswith("-")], 0
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as top:
+        base = os.path.join(top, "base")
+        os.makedirs(base)
+        os.chdir(base)
+        setup()
+        os.chdir(top)
+        for case_ in cases():
+            if chosen and case_.name not in chosen:
+                continue
+            start = time.time()
+            try:
+                n, points = test(case_, base, top)
+            except Exception as e:  # pylint: disable=broad-except
+                check(False, f"{case_.name}: {e!r}")
+                continue
+            injected += n
+            if "-v" in sys.argv[1:]:
+                print(f"{case_.name}: {n} points of {points} calls, {time.time() - start:.0f} s",
+                      flush=True)
+        os.chdir(ROOT)
+    print(f"{injected} points injected")
+    summary()
+
+
+main()
