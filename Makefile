@@ -138,6 +138,9 @@ $(FAULTS): tests/lib/faults.c
 	@echo "  link $@"
 	$(Q)$(CC) -shared -fPIC -O1 -std=c11 $(WARN) -o $@ $< -ldl
 
+# The command line is read by the command, which is no part of the library.
+$(SET)/tests/fuzz/fuzz_args $(SET)/tests/unit/test_fuzz: $(call obj,darknet/cmd/args.c darknet/cmd/help.c)
+
 comma := ,
 WRAPPED := malloc calloc realloc aligned_alloc posix_memalign strdup strndup free
 $(SET)/tests/host/test_host_alloc: LIBS += $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
@@ -176,8 +179,8 @@ test-all: bin/darknet $(FAULTS) $(call programs,$(EVERY)) ## run all tests, thos
 fuzz-%: $(SET)/tests/fuzz/fuzz_%
 	@mkdir -p $(SET)/found-$*
 	$< -max_total_time=$(or $(SECONDS),60) $(SET)/found-$* tests/data/corpus/$*
-fuzz: ## a minute each (SECONDS=60) of libFuzzer on each reader of files (clang)
-	@for t in cfg weights image lines list data pairs bin landmarks; do \
+fuzz: ## a minute each (SECONDS=60) of libFuzzer on each reader of files, and of words (clang)
+	@for t in $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)); do \
 		$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-$$t || exit 1; done
 
 GOLDEN := cifar tiny alexnet darknet darknet19 darknet53 extraction resnet18 resnet34 resnet50 \

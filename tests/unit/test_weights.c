@@ -1,20 +1,13 @@
 /* test_weights.c - .weights files: the round trip, each error's exact text, a refused file changes
- * nothing, a failed save leaves nothing behind; and the fuzz targets over tests/data/corpus/. */
+ * nothing, a failed save leaves nothing behind. */
 #include <errno.h>
-#include <glob.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/inputs.h"
 #include "lib/check.h"
-
-#define LLVMFuzzerTestOneInput fuzz_cfg
-#include "../fuzz/fuzz_cfg.c"
-#undef LLVMFuzzerTestOneInput
-#define LLVMFuzzerTestOneInput fuzz_weights
-#include "../fuzz/fuzz_weights.c"
-#undef LLVMFuzzerTestOneInput
+#include "net/weights.h"
 
 static const char net_text[] =
     "[net]\nbatch=1\nheight=4\nwidth=4\nchannels=3\n"
@@ -249,20 +242,6 @@ static void saves(void) {
     unlink(path);
 }
 
-static void replay(const char *pattern, int (*one)(const uint8_t *, size_t)) {
-    static unsigned char bytes[1 << 16];
-    glob_t files;
-    if (glob(pattern, 0, NULL, &files)) {
-        check(false, "%s: no files", pattern);
-        return;
-    }
-    for (size_t i = 0; i < files.gl_pathc; i++) {
-        size_t n = read_bytes(files.gl_pathv[i], bytes, sizeof bytes);
-        check(one(bytes, n) == 0, "%s", files.gl_pathv[i]);
-    }
-    globfree(&files);
-}
-
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0); /* a crash must not lose what was printed */
     make_folder();
@@ -272,10 +251,7 @@ int main(void) {
     cuts();
     bad_files();
     saves();
-    replay("tests/data/corpus/cfg/*", fuzz_cfg);
-    replay("tests/data/corpus/weights/*", fuzz_weights);
     unlink(file);
     if (rmdir(folder)) check(false, "%s: %s: something was left behind", folder, strerror(errno));
-    dnx_net_free(weights_net());
     return summary();
 }

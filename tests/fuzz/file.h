@@ -1,0 +1,36 @@
+/* file.h - the input of a fuzz target as a file of its own, where a reader takes a path. */
+#ifndef FUZZ_FILE_H
+#define FUZZ_FILE_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static inline void fuzz_must(bool ok) {
+    if (!ok) abort();
+}
+
+/* A file in memory where there is one; the same path for the whole process. */
+static inline const char *fuzz_path(const char *name) {
+    static char path[80];
+    snprintf(path, sizeof path, "%s/dnx_fuzz_%ld_%s", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm",
+             (long)getpid(), name);
+    return path;
+}
+
+static inline bool fuzz_write(const char *path, const void *bytes, size_t n) {
+    FILE *f = fopen(path, "wb");
+    bool ok = f && fwrite(bytes, 1, n, f) == n;
+    if (f && fclose(f)) ok = false;
+    return ok;
+}
+
+/* A copy of just these bytes, so that a sanitizer sees what is read beyond; free() it. */
+static inline uint8_t *fuzz_copy(const uint8_t *data, size_t size) {
+    uint8_t *copy = malloc(size ? size : 1);
+    if (copy && size) memcpy(copy, data, size);
+    return copy;
+}
+#endif
