@@ -81,7 +81,7 @@ static void keep(dnx_log *log, uint64_t batch) {
     for (ssize_t n; old && (n = getline(&line, &room, old)) > 0 && line[n - 1] == '\n';) {
         char *end;
         double at = strtod(line, &end);
-        if (kept && (end == line || at > (double)batch)) break;
+        if (strlen(line) != (size_t)n || (kept && (end == line || at > (double)batch))) break;
         log->written = kept;
         kept += (size_t)n;
         free(last);

@@ -14,7 +14,7 @@ static dnx_net *state_net(void) {
     dnx_cfg *cfg;
     if (net) return net;
     fuzz_must(!dnx_cfg_parse(state_cfg, sizeof state_cfg - 1, "fuzz.cfg", &cfg, NULL));
-    fuzz_must(!dnx_net_build(cfg, &(dnx_build){.trains = true, .batch = 1, .threads = 1}, &net, NULL));
+    fuzz_must(!dnx_net_build(cfg, &(dnx_build){.trains = true, .threads = 1}, &net, NULL));
     dnx_cfg_free(cfg);
     return net;
 }
