@@ -1,5 +1,5 @@
-/* bridge.c - from weights files: how far a file reaches into a network. bridge_match.c has the
- * bridge between two networks. */
+/* bridge.c - loads weights files that fit only the first layers of a network. bridge_match.c copies
+ * between two networks. */
 #include "net/bridge.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "net/bridge_rows.h"
 #include "net/weights.h"
 
-/* Classes that a layer tells apart; 0: it knows none. */
+/* Number of classes of a layer; 0: it is no classifier. */
 static size_t classes_of(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->classes ? (size_t)c->classes(n) : 0;
@@ -18,7 +18,7 @@ static size_t classes_of(const dnx_node *n) {
 
 /* ---- the table ---- */
 
-/* filters x floats of one, of the largest parameter. */
+/* Writes the shape of the largest parameter: filters x floats of a filter. */
 static void shape_of(const dnx_node *n, const dnx_param *list, int count, char *text, size_t size) {
     const dnx_param *most = list;
     for (int k = 1; k < count; k++)
@@ -91,13 +91,13 @@ void dnx_bridge_free(dnx_bridge *b) {
 
 /* ---- files ---- */
 
-/* What a file's length means for a network. */
+/* Lengths of a file, a network and its backbone. */
 typedef struct {
     size_t floats;  /* of the file */
     size_t need;    /* of the network */
     size_t core;    /* of its backbone */
     int layers;     /* of the backbone */
-    size_t width;   /* numbers of the embedding */
+    size_t width;   /* floats of the embedding */
 } reach;
 
 static reach measure(dnx_net *net, size_t floats) {
@@ -107,14 +107,15 @@ static reach measure(dnx_net *net, size_t floats) {
                    dnx_size(out)};
 }
 
-/* Whether the floats behind the backbone can be a head: a row for each class, with or without its
+/* True when the floats after the backbone can be a head: a row for each class, with or without a
  * bias. */
 static bool is_head(const reach *r) {
     size_t rest = r->floats > r->core ? r->floats - r->core : 0;
     return r->core > 0 && rest > 0 && (rest % r->width == 0 || rest % (r->width + 1) == 0);
 }
 
-/* How many layers the file ends behind, those without parameters included; 0: within one. */
+/* The number of layers whose parameters the file holds completely, if it ends exactly after a
+ * layer. Layers without parameters count. 0: it ends inside a layer. */
 static int layers_of(dnx_net *net, size_t floats) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t used = 0;

@@ -1,4 +1,4 @@
-/* bridge_match.c - from network to network: which layer takes from which, and the copying. */
+/* bridge_match.c - matches the layers of two networks and copies parameters between them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static bool same_shapes(dnx_net *from, int f, dnx_net *to, int t) {
     if (n != dnx_net_params(to, t, b)) return false;
     for (int k = 0; k < n; k++)
         if (strcmp(a[k].name, b[k].name) || a[k].count != b[k].count) return false;
-    /* equal counts with other channels would take each filter for another's */
+    /* with other channels, equal counts would mix up the filters */
     return from->nodes[f].out.c == to->nodes[t].out.c;
 }
 
@@ -24,8 +24,8 @@ static const dnx_param *find(const dnx_param *list, int n, dnx_role role) {
     return NULL;
 }
 
-/* The first filters, and of each the first channels: rows of O x I x taps, of which O and I may
- * differ. false: the rows are of other taps, or of groups that have no place to go to. */
+/* Copies the first filters, and the first channels of each. Weights are O x I x taps; O and I may
+ * differ. false: the taps or the groups differ. */
 static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *t,
                          const dnx_param *b) {
     size_t Oa = (size_t)f->out.c, Ob = (size_t)t->out.c;
@@ -40,7 +40,7 @@ static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *
     return true;
 }
 
-/* Copies what fits of layer f; the numbers of floats are added to *floats. */
+/* Copies the parameters of layer f that fit. Adds the number of floats to *floats. */
 static bool copy_part(dnx_net *from, int f, dnx_net *to, int t, size_t *floats) {
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
     const dnx_node *nf = &from->nodes[f], *nt = &to->nodes[t];
@@ -76,9 +76,9 @@ typedef struct {
     dnx_net *from, *to;
     dnx_bridge_how how;
     dnx_bridge *b;
-    bool *is_used; /* of the source */
-    int next;      /* layer of the source that the next layer may take from */
-    bool in_order; /* no layer has differed since the last name */
+    bool *is_used; /* for each layer of the source */
+    int next;      /* layer of the source that comes next in order */
+    bool in_order; /* all layers since the last name have matched */
 } walk;
 
 static bool has_params(dnx_net *net, int i) { return dnx_net_params(net, i, NULL) > 0; }
@@ -89,7 +89,7 @@ static int find_name(const dnx_net *net, const char *name) {
     return -1;
 }
 
-/* Layer t takes what it can from f. false: nothing. */
+/* Copies from layer f to layer t what fits. false: nothing fits. */
 static bool try_layer(walk *w, int f, int t, bool is_named) {
     const dnx_node *nf = &w->from->nodes[f], *nt = &w->to->nodes[t];
     size_t before = w->b->taken;

@@ -19,7 +19,7 @@
 
 #define MAX_FLOATS (1ull << 33) /* of one tensor: 32 GiB */
 #define MAX_LAYERS 10000
-/* Input floats that are run through the layers at a time when predicting: one face of 112 x 112.
+/* Predicting runs chunks of about this many input floats through all layers: one face of 112 x 112.
  * Measured: MobileFaceNet at batch 32 takes a quarter longer when all images go layer by layer. */
 #define CHUNK_FLOATS 65536
 
@@ -59,7 +59,7 @@ dnx_loc dnx_net_at(const dnx_net *net, const char *key) {
     return (dnx_loc){net->file, net->origin.line};
 }
 
-/* Whether a layer has filters that exclusivity works on. */
+/* True when layer i has trained filters, on which weight exclusivity works. */
 static bool has_filters(dnx_net *net, int i) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
@@ -67,8 +67,8 @@ static bool has_filters(dnx_net *net, int i) {
     return false;
 }
 
-/* The nearest multiple of `divisor`, the next where the nearest takes a tenth away or more: as in
- * MobileNet's code. */
+/* Rounds to the nearest multiple of `divisor`, but up if that would lose a tenth or more, as
+ * MobileNet's code does. */
 static double round_width(double v, int divisor) {
     if (divisor == 1) return floor(v + .5);
     double n = floor((v + divisor / 2) / divisor) * divisor;
@@ -76,7 +76,7 @@ static double round_width(double v, int divisor) {
     return n < .9 * v ? n + divisor : n;
 }
 
-/* filters= times width_multiplier. */
+/* Multiplies filters= by width_multiplier. */
 static dnx_status scale_width(dnx_net *net, const dnx_node *n, int *filters, const dnx_pair *given,
                               dnx_err *err) {
     const double by = (double)net->o.width_multiplier;
@@ -163,7 +163,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     return DNX_OK;
 }
 
-/* Remembers where the options of [net] stand. */
+/* Stores the lines of the options of [net], for messages. */
 static dnx_status note_places(dnx_net *net, const dnx_section *s, dnx_err *err) {
     net->origin.line = s->line;
     net->origin.places = calloc((size_t)s->n + 1, sizeof *net->origin.places);
@@ -176,7 +176,7 @@ static dnx_status note_places(dnx_net *net, const dnx_section *s, dnx_err *err) 
     return DNX_OK;
 }
 
-/* How many layers keep their weights: those up to the last stopbackward=1. */
+/* The number of frozen layers: all up to the last stopbackward=1. */
 static int count_frozen(const dnx_cfg *cfg) {
     int frozen = 0;
     for (int i = 1; i < cfg->n; i++) {
@@ -186,15 +186,15 @@ static int count_frozen(const dnx_cfg *cfg) {
     return frozen;
 }
 
-/* Training, a late thread shall hold up little, and one to eight threads shall give the same bits:
- * eight shares, but at least eight images each, since every share has sums of its own. */
+/* The shares of a job when training: 8, so that 1 to 8 threads give the same bits and a late thread
+ * delays little. But at least 8 images a share, because each share has its own sums. */
 static int shares_of(const dnx_net *net) {
     int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
     return shares > net->threads ? shares : net->threads;
 }
 
-/* How many images go through the layers at a time, and in how many lanes. An image for each thread
- * is worth lanes; two chunks for each where it can be, because threads are never equally fast. */
+/* Sets the number of images in a chunk, and of lanes. Lanes pay from one image a thread on. Each
+ * thread gets two chunks if possible, because threads are never equally fast. */
 static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     int threads = dnx_pool_threads(net->pool), batch = net->batch;
     size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);

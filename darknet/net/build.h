@@ -4,12 +4,12 @@
 #include "net/net.h"
 #include "net/options.h"
 
-/* Finds the inputs of layer n, the last one built so far: the layer before and those that its
- * options name. A loss of distillation also gets its teacher. DNX_EOPTION: an option names no layer
- * before this one; and the errors of opening a teacher. */
+/* Finds the inputs of layer n, the last one built so far: the layer before, and the layers that its
+ * options name. A loss of distillation also gets its teacher. DNX_EOPTION: an option names a layer
+ * that is not before this one. Also the errors of opening a teacher. */
 dnx_status dnx_net_inputs(dnx_net *net, dnx_node *n, dnx_teacher_opts *teacher, dnx_err *err);
 
-/* After all layers are made: layers that can do part of a neighbour's work do so, see
+/* Call after all layers are made. Merges layers that can do part of a neighbour's work; see
  * layer/fusion.h. */
 void dnx_net_fuse(dnx_net *net);
 #endif

@@ -9,14 +9,14 @@
 
 enum { MAX_BYTES = 16 << 20 }; /* also keeps every count below INT_MAX */
 
-/* A new string; NULL: no memory. */
+/* Returns a copy of s; NULL: no memory. */
 static char *copy(const char *s) {
     size_t size = strlen(s) + 1;
     char *out = malloc(size);
     return out ? memcpy(out, s, size) : NULL;
 }
 
-/* Makes room for element n of an array that holds n; NULL: no memory, the old array stays. */
+/* Grows an array of n elements for one more. NULL: no memory, and the old array is unchanged. */
 static void *grown(void *array, int n, size_t size) {
     if (n & (n - 1)) return array; /* capacities are powers of two */
     return realloc(array, (n ? 2 * (size_t)n : 1) * size);

@@ -1,10 +1,10 @@
-/* cfg.h - reads the text of a .cfg into sections of key=value pairs. Knows no section's meaning. */
+/* cfg.h - reads the text of a .cfg into sections of key=value pairs, whatever they mean. */
 #ifndef DNX_CFG_H
 #define DNX_CFG_H
 #include "dnx.h"
 
 typedef struct {
-    char *key, *value; /* trimmed; white space inside a value stays */
+    char *key, *value; /* trimmed; white space inside a value is kept */
     int line;
 } dnx_pair;
 
@@ -15,7 +15,7 @@ typedef struct {
     int line;
     dnx_pair *pairs;
     int n;
-    const struct dnx_cfg *of; /* that it is in */
+    const struct dnx_cfg *of; /* the cfg that contains it */
 } dnx_section;
 
 typedef struct dnx_cfg {
@@ -24,23 +24,23 @@ typedef struct dnx_cfg {
     int n;
 } dnx_cfg;
 
-/* Parses len bytes. DNX_EPARSE: no section, an option before the first section, a line without '=',
- * an empty key or value, a NUL byte, an unclosed bracket. '#' and ';' start a comment, at the start
- * of a line or behind white space. base/lines.h tells what text is accepted. */
+/* Parses len bytes. '#' and ';' start a comment at the start of a line or after white space.
+ * base/lines.h describes the accepted text. DNX_EPARSE: no section, an option before the first
+ * section, a line without '=', an empty key or value, a NUL byte, an unclosed bracket. */
 dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg **out,
                          dnx_err *err);
 /* Reads the file at path (at most 16 MB) and parses it. */
 dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
-/* Sets an option of section i, in place of its value or behind its last option. DNX_EMEM. */
+/* Sets an option of section i: replaces its value, or appends the option. DNX_EMEM. */
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
-/* Whether a section says classes=auto: as many as the images have. */
+/* True when a section has classes=auto: as many classes as the images have. */
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg);
-/* Writes n for it. DNX_EOPTION: n is 0, not known, where a section asks; DNX_EMEM. */
+/* Replaces classes=auto by n. DNX_EOPTION: a section has it, but n is 0 (unknown); DNX_EMEM. */
 dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err);
-/* The section of the layer with name=NAME; -1: none. */
+/* Index of the section with name=NAME; -1: there is none. */
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name);
-/* DNX_EOPTION: a name that is not a letter or '_' and then letters, digits and "_.-", that is over
- * 63 characters long, or that two layers have. */
+/* Checks the names of layers. A name is a letter or '_', then letters, digits and "_.-", at most 63
+ * characters, and no two layers have the same. DNX_EOPTION. */
 dnx_status dnx_cfg_check_names(const dnx_cfg *cfg, dnx_err *err);
 void dnx_cfg_free(dnx_cfg *cfg);
 #endif

@@ -1,3 +1,4 @@
+/* describe.c - lists the parsed options of a network as text. */
 #include "net/describe.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ static void word(const char *words, int i, char *out) {
     snprintf(out, MOST, "%.*s", (int)strcspn(words, "|/"), words);
 }
 
-/* With as few digits as give the same float. */
+/* Writes v with the fewest digits that give the same float. */
 static void number(float v, char *out, size_t room) {
     for (int digits = 6; digits <= 9; digits++) {
         snprintf(out, room, "%.*g", digits, (double)v);

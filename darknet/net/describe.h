@@ -1,16 +1,15 @@
-/* describe.h - a network by its meaning: every option of every section after parsing, so that
- * comments, spaces, order and defaults that are written out make no difference. */
+/* describe.h - lists every option of every section after parsing. Two cfgs that differ only in
+ * comments, spaces, order of options, or defaults written out give the same list. */
 #ifndef DNX_DESCRIBE_H
 #define DNX_DESCRIBE_H
 #include "net/net.h"
 
-/* Takes one option: key "[net] momentum" or "layer 3 [convolutional] filters", its value as text,
- * and what the value usually is; usual NULL: there is no default. The texts live as long as the
- * call. */
+/* Receives one option: its key, such as "[net] momentum" or "layer 3 [convolutional] filters", its
+ * value as text, and its default, or NULL if it has none. The texts are valid during the call. */
 typedef void dnx_describe_fn(void *arg, const char *key, const char *value, const char *usual);
 
-/* All options of [net] but max_batches, which only says where a run ends (with policy=poly it
- * changes every rate and is there), then type, multipliers and options of each layer. Filters are
- * those after width_multiplier. A teacher's files are not told: see dnx_teachers_describe(). */
+/* Lists the options of [net], then type, multipliers and options of each layer. max_batches is
+ * listed only with policy=poly, where it changes the rates; else it is just the end of a run.
+ * filters= is listed after width_multiplier. Files of teachers are not listed. */
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg);
 #endif

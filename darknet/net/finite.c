@@ -1,3 +1,4 @@
+/* finite.c - searches outputs and parameters for NaN and infinity. */
 #include "net/finite.h"
 
 #include <math.h>

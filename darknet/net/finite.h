@@ -1,11 +1,13 @@
-/* finite.h - where NaN or infinity began. */
+/* finite.h - finds the layer where NaN or infinity began. */
 #ifndef DNX_FINITE_H
 #define DNX_FINITE_H
 #include "net/net.h"
 
 /* After a forward pass: DNX_ENUMBER names the first layer whose output is not finite. */
 dnx_status dnx_check_outputs(const dnx_net *net, dnx_err *err);
-/* DNX_ENUMBER: one of n numbers that are to be given out for `of`, a file, is not finite. */
+/* Checks n results of the network before they are printed or saved. `of` is the file in the
+ * message.
+ * DNX_ENUMBER: one of them is not finite. */
 dnx_status dnx_check_numbers(const float *v, size_t n, const char *of, dnx_err *err);
 /* DNX_ENUMBER names the first layer with a parameter that is not finite. */
 dnx_status dnx_check_params(dnx_net *net, dnx_err *err);

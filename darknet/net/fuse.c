@@ -1,9 +1,11 @@
-/* fuse.c - neighbours that share their work while the data is in the cache (layer/fusion.h). */
+/* fuse.c - lets a layer do part of its neighbour's work while the data is in the cache; see
+ * layer/fusion.h. */
 #include <stdlib.h>
 
 #include "net/build.h"
 
-/* Where a layer is a plain sum and alone reads the layer before, that layer adds as it stores. */
+/* If a layer is a plain sum and the only reader of the layer before, the layer before adds the
+ * other input when it stores its output. */
 static void merge_sums(dnx_net *net, const int *uses) {
     for (int i = 1; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i], *prev = n - 1;
@@ -17,7 +19,8 @@ static void merge_sums(dnx_net *net, const int *uses) {
     }
 }
 
-/* A layer that only the next one reads defers batch norm and activation to it, where both can. */
+/* If only the next layer reads a layer's output and both support it, the layer defers its batch
+ * norm and activation to the next one. */
 static void defer_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;
@@ -34,7 +37,7 @@ static void defer_norm_acts(dnx_net *net, const int *uses) {
 
 void dnx_net_fuse(dnx_net *net) {
     int *uses = calloc((size_t)net->n, sizeof *uses);
-    if (!uses) return; /* only slower */
+    if (!uses) return; /* the network works without, only slower */
     for (int i = 0; i < net->n; i++)
         for (int k = 0; k < net->nodes[i].n_in; k++)
             if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
@@ -46,5 +49,5 @@ void dnx_net_fuse(dnx_net *net) {
 void dnx_net_unmerge(dnx_net *net, int i) {
     if (net->links[i].residual_of < 0) return;
     net->links[i].residual_of = -1;
-    net->links[i + 1].merged_into = -1; /* it works in place: both are at the same address */
+    net->links[i + 1].merged_into = -1; /* the sum works in place: both outputs share memory */
 }

@@ -1,3 +1,4 @@
+/* idle.c - finds options of a cfg that have no effect. */
 #include "net/idle.h"
 
 #include <stdio.h>
@@ -7,7 +8,7 @@
 #include "net/options.h"
 #include "net/opts.h"
 
-/* An option that counts only where another one has one of these words. */
+/* Options that have an effect only if another option has one of the given words. */
 static const struct {
     const char *section, *key, *needs, *words;
 } rules[] = {
@@ -42,7 +43,7 @@ static bool is_word(const char *words, const char *word) {
     }
 }
 
-/* The default of an option of words, or its number; "" when the table does not have it. */
+/* The default of an option as text; "" if the table does not have the option. */
 static const char *default_of(const dnx_opt *table, const char *key, char *text, size_t size) {
     text[0] = 0;
     for (const dnx_opt *o = table; o && o->key; o++) {
@@ -84,7 +85,7 @@ static bool has_option(const dnx_opt *table, const char *key) {
     return false;
 }
 
-/* Options that every section may have, in a section that has nothing for them. */
+/* Options that every section may have, in a section where they have no effect. */
 static void check_common(dnx_net *net, const dnx_section *s, int layer) {
     static const char *const of_weights[] = {"learning_rate", "decay"};
     const dnx_node *n = &net->nodes[layer];
@@ -99,7 +100,7 @@ static void check_common(dnx_net *net, const dnx_section *s, int layer) {
         note_pair(net, s, p, "beside pad=1, which pads by size/2");
 }
 
-/* libdarknet adds or joins what fits and says nothing. */
+/* Notes inputs of different shapes, which libdarknet accepts without a message. */
 static void check_shapes(dnx_net *net, const dnx_section *s, int layer) {
     const dnx_node *n = &net->nodes[layer];
     if (strcmp(n->type->name, "shortcut") || n->n_in < 2) return;

@@ -1,3 +1,4 @@
+/* options.c - the option tables of [net] and the options that every layer has. */
 #include "net/options.h"
 
 typedef dnx_net_opts N;

@@ -1,4 +1,4 @@
-/* options.h - the option tables of [net] and those that every layer section has. */
+/* options.h - the option tables of [net], and of the options that every layer has. */
 #ifndef DNX_NET_OPTIONS_H
 #define DNX_NET_OPTIONS_H
 #include "net/net.h"

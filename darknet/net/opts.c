@@ -1,4 +1,4 @@
-/* opts.c - from KEY=VALUE text to typed, checked fields. */
+/* opts.c - parses KEY=VALUE text into typed, checked fields. */
 #include "net/opts.h"
 
 #include <errno.h>
@@ -10,16 +10,16 @@
 
 enum { MAX_WORD = 64, MAX_KEYS = 256 };
 
-/* Where a message is about: one pair of one section. */
+/* The pair of a section that a message is about. */
 typedef struct {
     const dnx_section *s;
     const dnx_pair *p;
     const char *file;
-    dnx_notes *notes; /* NULL: what would be a note is an error */
+    dnx_notes *notes; /* NULL: an option given twice is an error, not a note */
     dnx_err *err;
 } place;
 
-/* [SECTION] KEY=VALUE: text; long values are cut so that the rule stays visible. */
+/* Fails with "[SECTION] KEY=VALUE: text". Long values are cut so that the text remains visible. */
 static dnx_status wrong(const place *at, const char *text) {
     return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
                     "[%.40s] %.40s=%.60s: %s", at->s->name, at->p->key, at->p->value, text);
@@ -31,7 +31,8 @@ static dnx_status out_of_range(const place *at, const dnx_opt *o, const char *wh
                     at->p->value, what, o->min, o->max);
 }
 
-/* Whole text, decimal, finite: strtod alone also takes "nan", "0x1p3" and " 1". */
+/* Parses a finite decimal number that fills the text. strtod() alone also accepts "nan", "0x1p3"
+ * and " 1". */
 static bool to_number(const char *text, size_t len, double *v) {
     char buf[MAX_WORD], *end;
     if (len == 0 || len >= sizeof buf) return false;
@@ -50,8 +51,7 @@ static bool to_int(const char *text, long *v) {
     return end != text && *end == 0 && errno == 0 && *v >= INT_MIN && *v <= INT_MAX;
 }
 
-/* Whether `text` is the word of n bytes at w, or one of the other spellings that follow it, each
- * after a '/'. */
+/* True when `text` is one of the spellings in the n bytes at w, which are separated by '/'. */
 static bool is_word(const char *w, size_t n, const char *text) {
     size_t len = strlen(text);
     for (size_t at = 0; at < n;) {
@@ -82,7 +82,7 @@ static dnx_status set_word(const place *at, const dnx_opt *o, int *field) {
     return wrong(at, text);
 }
 
-/* "no layer has the name X", with the nearest name. */
+/* Fails with "no layer has the name X", and suggests the nearest name. */
 static dnx_status unknown_layer(const place *at, const char *name) {
     const char *names[MAX_KEYS];
     const dnx_cfg *cfg = at->s->of;
@@ -98,7 +98,7 @@ static dnx_status unknown_layer(const place *at, const char *name) {
                     near ? near : "", near ? "'?" : "");
 }
 
-/* The number of the layer with the name of len bytes. */
+/* Sets *v to the number of the layer whose name is the len bytes of text. */
 static dnx_status find_layer(const place *at, const char *text, size_t len, double *v) {
     char name[MAX_WORD];
     snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name), text);
@@ -177,7 +177,7 @@ static dnx_status set_option(const place *at, const dnx_opt *o, void *out) {
     return DNX_OK;
 }
 
-/* Defaults that cannot fail; a string starts as NULL, so that it is safe to free. */
+/* Sets the defaults that cannot fail. Strings become NULL, so that freeing them is safe. */
 static void set_defaults(const dnx_opt *table, void *out) {
     for (const dnx_opt *o = table; o && o->key; o++) {
         void *field = (char *)out + o->offset;
@@ -217,8 +217,8 @@ static dnx_status unknown(const place *at, const dnx_opt *const *tables, int n) 
                     at->p->key, at->p->value, near);
 }
 
-/* In the order of the lines: the first wrong one is reported, and an option that is unknown or
- * repeated ends the loop before a long section could make it slow. */
+/* Takes the pairs in the order of their lines and reports the first wrong one. An unknown or
+ * repeated option ends the loop, so that a long section cannot make it slow. */
 static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, int n,
                              const dnx_section *s, const char *file, dnx_notes *notes,
                              dnx_err *err) {
@@ -275,8 +275,8 @@ const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key) {
     return NULL;
 }
 
-/* How many letters must be changed, added, removed or swapped with the next; both texts are shorter
- * than MAX_WORD. */
+/* Edit distance: how many letters must be changed, added, removed or swapped with the next one.
+ * Both texts are shorter than MAX_WORD. */
 static int distance(const char *a, const char *b) {
     int rows[3][MAX_WORD], na = (int)strlen(a), nb = (int)strlen(b);
     for (int i = 0; i <= na; i++) {

@@ -1,3 +1,5 @@
+/* plan.c - the memory of a network's tensors. Tensors that are not needed at the same time share
+ * memory. */
 #include "net/plan.h"
 
 #include <stdlib.h>
@@ -7,16 +9,16 @@ static int root(const dnx_net *net, int i) {
     return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
 }
 
-/* Floats that the output of layer i takes, with a gap to the next. A layer that
- * defers its batch norm has no y. */
-static size_t room(const dnx_net *net, int i, bool is_y) {
+/* Floats of the output of layer i, plus a gap to the next tensor. A layer that defers its batch
+ * norm has no y. */
+static size_t floats_of(const dnx_net *net, int i, bool is_y) {
     if (is_y && net->links[i].deferred) return 0;
     return (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;
 }
 
-/* Offsets so that tensors that live at the same time do not overlap: tensor i lives from layer i to
- * its last reader. In a backward pass the same spans are lived through in reverse, so that the
- * plan serves outputs of a predicting network and deltas of a training one. Returns the total. */
+/* Chooses offsets at[i]. Tensor i is needed from layer i to its last reader; tensors needed at the
+ * same time do not overlap. The backward pass visits layers in reverse, so the same plan works for
+ * gradients. Returns the total number of floats. */
 static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
     bool shares = !is_y || !net->trains;
     size_t total = 0;
@@ -29,13 +31,13 @@ static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
     death[root(net, net->n - 1)] = net->n;
     for (int i = 0; i < net->n; i++) {
         if (root(net, i) != i) continue;
-        size_t size = room(net, i, is_y);
+        size_t size = floats_of(net, i, is_y);
         size_t pos = shares ? 0 : total;
         for (bool moved = shares; moved;) {
             moved = false;
             for (int j = 0; j < i; j++) {
                 if (root(net, j) != j || death[j] < i) continue;
-                size_t len = room(net, j, is_y);
+                size_t len = floats_of(net, j, is_y);
                 if (pos < at[j] + len && at[j] < pos + size) {
                     pos = at[j] + len;
                     moved = true;

@@ -1,8 +1,9 @@
+/* rate.c - the learning rate policies. */
 #include "net/rate.h"
 
 #include <math.h>
 
-/* Of the stream of random numbers: apart from those of layers and images. */
+/* Number of the random stream, different from those of layers and images. */
 #define STREAM 0x72617465ull
 
 static float times(const dnx_net_opts *o, double factor) {

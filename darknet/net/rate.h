@@ -6,7 +6,7 @@
 /* policy= */
 enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RANDOM };
 
-/* The rate of update `number`, counted from 1; depends on nothing else. With r = learning_rate:
+/* The rate of update `number`, counted from 1. It depends only on o and number. r = learning_rate:
  *   number < burn_in   r (number / burn_in)^power
  *   constant           r
  *   step               r scale^(number / step, rounded down)
@@ -15,8 +15,8 @@ enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RA
  *   steps              r times every scale whose step is <= number, up to the first that is not
  *   sigmoid            r / (1 + exp(gamma (number - step)))
  *   random             r u^power, u uniform in [0, 1) drawn from (seed, number)
- * Equal to libdarknet's bit for bit where that is right. It is not for sigmoid before `step` (0),
- * poly beyond max_batches (a power of a negative number) and random (not seeded, and drawn anew
- * each time it is asked for). */
+ * It equals libdarknet's rate bit for bit, except where that is wrong: for sigmoid before `step`
+ * (0), for poly after max_batches (a power of a negative number), and for random (not seeded, and
+ * drawn again at each call). */
 float dnx_rate(const dnx_net_opts *o, uint64_t number);
 #endif

@@ -1,4 +1,4 @@
-/* run.c - a network's layers forward and backward, one by one or all. */
+/* run.c - runs the layers of a network forward and backward. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -34,7 +34,7 @@ static dnx_fused fused_of(const dnx_net *net, int lane, int i) {
                        .deferred = before < 0 ? NULL : net->links[before].deferred};
 }
 
-/* Returns the batch's loss. */
+/* Runs layer i forward. Returns its loss, summed over the batch. */
 static double forward(dnx_net *net, int lane, int i, const float *x, int batch, bool training,
                       const float *truth) {
     if (net->links[i].merged_into >= 0) return 0;
@@ -58,7 +58,7 @@ void dnx_net_backward_begin(dnx_net *net) {
         net->links[root_of(net, net->n - 1)].dy_written = true;
 }
 
-/* Adds dy of a merged shortcut to the layer that it took its second input from. */
+/* Adds dy of a merged [shortcut] to dy of the layer that is its second input. */
 static void pass_residual_on(dnx_net *net, int i, int batch) {
     dnx_link *to = &net->links[root_of(net, net->nodes[i].from[1])];
     size_t size = dnx_size(net->nodes[i].out) * (size_t)batch;
@@ -73,7 +73,7 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
     dnx_link *l = &net->links[root_of(net, i)];
     size_t size = dnx_size(n->out) * (size_t)batch;
     if (!l->dy_written && !n->type->is_loss) {
-        memset(l->dy, 0, sizeof(float) * size); /* nobody reads this output */
+        memset(l->dy, 0, sizeof(float) * size); /* no layer reads this output */
         l->dy_written = true;
     }
     if (net->links[i].merged_into >= 0) {
@@ -86,7 +86,7 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
     p.fused = &fused;
     p.dy = l->dy_written ? l->dy : NULL;
     for (int k = 0; k < n->n_in; k++) {
-        if (n->from[k] < net->first_trained) continue; /* the image, too */
+        if (n->from[k] < net->first_trained) continue; /* frozen layers, and the image */
         dnx_link *to = &net->links[root_of(net, n->from[k])];
         p.dx[k] = to->dy;
         p.dx_adds[k] = to->dy_written;
@@ -113,7 +113,7 @@ static void copy(const job *j, int lane, int layer, int first, int count) {
                    sizeof(float) * size * (size_t)count);
 }
 
-/* Takes chunk c of the images through the layers. */
+/* Runs chunk c of the images through the layers. */
 static void run_chunk(void *arg, int lane, long c) {
     job *j = arg;
     dnx_net *net = j->net;

@@ -1,3 +1,4 @@
+/* state.c - writes, reads and checks .state files. */
 #include "net/state.h"
 
 #include <errno.h>
@@ -11,8 +12,9 @@
 static const char magic[8] = "DNXSTAT";
 enum { VERSION = 2 };
 
-/* The file: this, the text of the inputs with zeros up to a multiple of 4, the parameters in file
- * order, the momentum, then a checksum of all before it. The machine's byte order. No padding. */
+/* The file begins with this header. Then follow the text of the inputs, filled with zeros to a
+ * multiple of 4, the parameters in file order, the momentum, and a checksum of all bytes before it.
+ * Byte order is the machine's. The header has no padding. */
 typedef struct {
     char magic[8];
     uint64_t version, seen, params, momentum, net, text;
@@ -66,7 +68,7 @@ dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dn
     return st;
 }
 
-/* NULL: len bytes are a state file whose parts fit together. */
+/* Checks that the len bytes are a consistent state file. Returns NULL, or what is wrong. */
 static const char *fault(const char *bytes, size_t len, const header *h) {
     uint64_t sum;
     if (len < sizeof *h + sizeof sum) return "too short for a state file";

@@ -1,3 +1,4 @@
+/* strip.c - writes the cfg of a network without its training parts, and copies the parameters. */
 #include "net/strip.h"
 
 #include <stdio.h>
@@ -6,7 +7,7 @@
 
 #include "net/opts.h"
 
-/* place[i]: the number of layer i in the new network; -1: it is not in it. */
+/* Sets place[i] to the number of layer i in the new network; -1: it is left out. */
 static int number_layers(const dnx_net *net, int last, int *place) {
     int n = 0;
     for (int i = 0; i <= last; i++) place[i] = -1;
@@ -19,7 +20,7 @@ static int number_layers(const dnx_net *net, int last, int *place) {
     return n;
 }
 
-/* A list of layers, as their new numbers. Names stay. */
+/* Writes a list of layers with their new numbers. Names are kept. */
 static void put_layers(FILE *f, const char *value, int layer, const int *place) {
     for (const char *p = value; *p; p += *p == ',') {
         p += strspn(p, " \t");

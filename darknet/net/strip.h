@@ -1,12 +1,12 @@
-/* strip.h - a network without what only training needs. */
+/* strip.h - removes from a network what only training needs. */
 #ifndef DNX_STRIP_H
 #define DNX_STRIP_H
 #include "net/net.h"
 
-/* The network that gives the output of layer `last` of net: the layers that it is computed from, in
- * their order, with the same options; references to layers count anew. *text: its cfg, free() it.
- * *out: built to predict, with net's parameters. note: the text of comment lines at its top, each
- * with '#' and newline. DNX_EMEM. */
+/* Builds the smallest network that computes the output of layer `last` of net: the layers that this
+ * output depends on, in order, with the same options. References to layers are renumbered.
+ * *text: its cfg; the caller frees it. *out: the network, built to predict, with net's parameters.
+ * note: comment lines for the top of the cfg, each with '#' and newline. DNX_EMEM. */
 dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char *note, char **text,
                          dnx_net **out, dnx_err *err);
 #endif

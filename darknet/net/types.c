@@ -1,4 +1,4 @@
-/* types.c - layer types by name. */
+/* types.c - finds layer types by name. */
 #include "net/types.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 
 enum { MAX_NAMES = 256 };
 
-/* Whether word, n bytes, is one of the words "a|b|c". */
+/* True when the n bytes at word are one of the words "a|b|c". */
 static bool is_one_of(const char *words, const char *word, size_t n) {
     while (words) {
         if (strcspn(words, "|") == n && !memcmp(words, word, n)) return true;

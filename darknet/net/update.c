@@ -6,8 +6,8 @@
 #include "kernels/pool.h"
 #include "net/net.h"
 
-#define POSITIONS 256 /* of a filter, that are done at a time */
-#define SMALL 65536   /* numbers that are not worth waking a second thread for */
+#define POSITIONS 256 /* positions of a filter in one pass */
+#define SMALL 65536   /* floats: with fewer, a second thread does not pay */
 
 void dnx_net_update_begin(dnx_net *net, int batch) {
     dnx_param list[DNX_MAX_PARAMS];
@@ -27,10 +27,10 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
 /* Weight exclusivity of M filters w_i of D weights, by position p (EC-KD, Wang et al. 2020; the
  * squared exclusive norm of ECMSC less its diagonal):
  *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|),
- * S_p = sum_i |w_ip|. With the division a weight feels twice the mean magnitude of the others,
- * whatever the width. `exclusivity` is lambda: the loss of an image grows by lambda times the sum
- * of all layers' E. Where all magnitudes are equal, E = |W|^2 and lambda pulls like a weight decay
- * of 2 lambda. Subtracts factor * dE/dw from the gradient; returns E. */
+ * S_p = sum_i |w_ip|. Because of the division, the gradient of a weight is twice the mean magnitude
+ * of the others, for any width. `exclusivity` is lambda: the loss of an image grows by lambda times
+ * the sum of E over all layers. If all magnitudes are equal, E = |W|^2, and lambda acts like a
+ * weight decay of 2 lambda. Subtracts factor * dE/dw from the gradient; returns E. */
 static double exclude(const dnx_param *w, double factor) {
     size_t M = (size_t)w->filters, D = w->count / M;
     double e = 0, scale = 1 / (double)(M - 1), f = 2 * factor * scale;

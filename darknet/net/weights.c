@@ -1,10 +1,11 @@
+/* weights.c - reads and writes Darknet's .weights files. */
 #include "net/weights.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __GLIBC__ /* told by the headers above */
+#ifdef __GLIBC__ /* defined by the headers above */
 #include <malloc.h>
 #endif
 
@@ -15,7 +16,7 @@
 
 #define MOST ((size_t)1 << 40) /* bytes of a file */
 #define HEADER 20     /* three int32 and a uint64 seen */
-#define OLD_HEADER 16 /* before version 0.2: seen is an int32 */
+#define OLD_HEADER 16 /* before version 0.2: `seen` is an int32 */
 
 static dnx_status cannot_read(const char *path, dnx_err *err) {
     dnx_loc at = {path, 0};
@@ -25,13 +26,13 @@ static dnx_status cannot_read(const char *path, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
 }
 
-/* What a weights file is read by: block after block, so that it never lies in memory as a whole. */
+/* A weights file that is being read, block by block, so that it is never in memory as a whole. */
 typedef struct {
     const char *path;
     FILE *file;
     uint64_t seen;
     size_t header; /* bytes */
-    size_t floats; /* behind it */
+    size_t floats; /* after the header */
 } source;
 
 /* Fewer bytes came than the file has. */
@@ -40,7 +41,7 @@ static dnx_status ends_early(const source *s, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end: %s", why);
 }
 
-/* Checks `count` floats from here on, those of a parameter of layer `n`, or of none. */
+/* Checks the next `count` floats: those of a parameter of layer n, or of no layer. */
 static dnx_status check_span(const source *s, const dnx_node *n, const dnx_param *of, size_t count,
                              dnx_err *err) {
     float block[4096];
@@ -69,8 +70,8 @@ static dnx_status check_span(const source *s, const dnx_node *n, const dnx_param
     return DNX_OK;
 }
 
-/* Whether all numbers are numbers that their parameter can have. A file that ends early is checked
- * as far as it goes. */
+/* Checks that all numbers are valid for their parameters. A file that ends early is checked up to
+ * its end. */
 static dnx_status check_numbers(dnx_net *net, const source *s, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t left = s->floats;
@@ -92,12 +93,12 @@ size_t dnx_weights_floats(dnx_net *net, int layers) {
     return count;
 }
 
-/* Whether the file has the network's length. */
+/* Checks that the file has the length of the network's parameters. */
 static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     dnx_loc at = {s->path, 0};
     dnx_param list[DNX_MAX_PARAMS];
     size_t used = 0, need = dnx_weights_floats(net, net->n);
-    bool is_known = true; /* no loss without its teacher came before, which may have parameters */
+    bool is_known = true; /* false after a loss without its teacher, whose parameters are unknown */
     for (int i = 0; i < net->n; i++) {
         int n = dnx_net_params(net, i, list);
         const dnx_node *node = &net->nodes[i];
@@ -120,9 +121,9 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Stores the parameters of the first `layers` layers, which come in file order. In a network that
- * does not keep them they are prepared layer by layer, so that it never has all of them; in others
- * only when all are stored, so that memory that runs out leaves nothing half loaded. */
+/* Stores the parameters of the first `layers` layers, in file order. A network that keeps no
+ * weights is prepared layer by layer, so that it never holds all of them. Other networks are
+ * prepared when all are stored, so that a failure leaves nothing half loaded. */
 static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < layers; i++) {
@@ -168,7 +169,8 @@ static dnx_status to_floats(const source *s, dnx_err *err) {
     return fseek(s->file, (long)s->header, SEEK_SET) ? ends_early(s, err) : DNX_OK;
 }
 
-/* layers: of that many the parameters are taken, the file may go on; -1: it is of the network. */
+/* Loads the parameters of the first `layers` layers; the file may be longer. layers -1: all, and
+ * the length must fit. */
 static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
     if (!st) st = to_floats(s, err);
@@ -190,7 +192,7 @@ static dnx_status load_packed(dnx_net *net, const char *path, dnx_err *err) {
     return st;
 }
 
-/* Opens the file. *is_packed: it is a packed one. */
+/* Opens the file. Sets *is_packed if it is a packed file. */
 static dnx_status open_source(source *s, const char *path, size_t *len, bool *is_packed,
                               dnx_err *err) {
     unsigned char magic[DNX_PACKED_MAGIC];
@@ -233,7 +235,7 @@ dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dn
     fclose(s.file);
     if (!st) st = dnx_net_prepare(net, err);
 #ifdef __GLIBC__
-    malloc_trim(0); /* what prepare() worked with goes back to the system */
+    malloc_trim(0); /* returns the memory that prepare() has freed to the system */
 #endif
     return st;
 }

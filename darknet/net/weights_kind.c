@@ -1,3 +1,4 @@
+/* weights_kind.c - recognises files of other frameworks by their first bytes. */
 #include "net/weights_kind.h"
 
 #include <math.h>
@@ -19,7 +20,7 @@ static bool ends_with(const unsigned char *name, size_t n, const char *end) {
     return n >= len && !memcmp(name + n - len, end, len);
 }
 
-/* A zip archive is told by the name of its first member, which stands behind 30 bytes. */
+/* The kind of a zip archive, by the name of its first member, at byte 30. */
 static const char *zip_kind(const unsigned char *b, size_t n) {
     size_t len = n < 30 ? 0 : b[26] + ((size_t)b[27] << 8);
     const unsigned char *name = b + 30;
@@ -34,8 +35,8 @@ static const char *zip_kind(const unsigned char *b, size_t n) {
     return "this is a zip archive";
 }
 
-/* Protocol Buffers: ONNX begins with its version (field 1, a number), Caffe with the network's name
- * (field 1, text), which layers follow. */
+/* Protocol Buffers. ONNX begins with a version (field 1, a number). Caffe begins with the name of
+ * the network (field 1, text), followed by layers. */
 static const char *protobuf_kind(const unsigned char *b, size_t n) {
     if (n > 3 && b[0] == 8 && b[1] >= 1 && b[1] <= 32 &&
         (b[2] == 0x12 || b[2] == 0x1a || b[2] == 0x22 || b[2] == 0x28 || b[2] == 0x3a ||

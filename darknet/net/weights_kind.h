@@ -1,11 +1,11 @@
-/* weights_kind.h - names files that people give as weights and that are something else. */
+/* weights_kind.h - recognises files that are no Darknet weights, for error messages. */
 #ifndef DNX_WEIGHTS_KIND_H
 #define DNX_WEIGHTS_KIND_H
 #include <stddef.h>
 
-#define DNX_KIND_BYTES 512 /* of the file's beginning: enough to know every kind */
+#define DNX_KIND_BYTES 512 /* first bytes of a file, enough to recognise every kind */
 
-/* What a file that begins with these bytes is, and what to do with it ("this is an ONNX file...");
- * NULL: unknown. Never wrong about a .weights file of version 0.1 or 0.2. */
+/* Describes a file that begins with these bytes, and what to do with it ("this is an ONNX
+ * file..."). NULL: unknown. It never mistakes a .weights file of version 0.1 or 0.2. */
 const char *dnx_weights_kind(const unsigned char *bytes, size_t n);
 #endif

@@ -1,3 +1,4 @@
+/* weights_packed.c - reads and writes packed weights files. */
 #include "net/weights_packed.h"
 
 #include <math.h>
@@ -131,7 +132,7 @@ static bool get(reader *r, void *to, size_t n) {
     return true;
 }
 
-/* Number i of a tensor at `from`. */
+/* Decodes number i of the tensor at `from`. */
 static float number(const unsigned char *from, uint32_t bits, const dnx_param *p, size_t i) {
     float v;
     uint16_t h;
@@ -149,7 +150,7 @@ static float number(const unsigned char *from, uint32_t bits, const dnx_param *p
     return signs[i % len / 8] >> (i % len % 8) & 1 ? v : -v;
 }
 
-/* One tensor; stores only with `stores`. */
+/* Reads one tensor, and stores its numbers if `stores` is true. */
 static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p, bool stores,
                              dnx_err *err) {
     dnx_loc at = {r->path, 0};

@@ -13,14 +13,14 @@
 #define DNX_PACKED_H
 #include "net/net.h"
 
-#define DNX_PACKED_MAGIC 8 /* bytes, by which dnx_packed_is knows a packed file */
+#define DNX_PACKED_MAGIC 8 /* first bytes of a file that dnx_packed_is() needs */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
-/* Loads all or nothing. DNX_EWEIGHTS: cut short, damaged, of another version or network. Does not
- * prepare the network. */
+/* Loads all parameters or none. Does not prepare the network. DNX_EWEIGHTS: truncated, damaged, of
+ * another version or network. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            dnx_err *err);
-/* Writes a network that predicts, prepared; half: weights that are not 1 bit take 16.
- * DNX_EWEIGHTS: a weight does not fit 16 bits. The file is replaced only when all is written. */
+/* Writes a prepared network that predicts. half: numbers that are not 1 bit take 16 bits. The old
+ * file is replaced only when all is written. DNX_EWEIGHTS: a weight does not fit 16 bits. */
 dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *err);
 size_t dnx_packed_size(dnx_net *net, bool half); /* bytes of the file */
 #endif
