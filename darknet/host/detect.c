@@ -1,5 +1,5 @@
-/* [yolo], [region], [detection] and [logistic] by libdarknet's functions. They only predict: their
- * truth is no class of the image, but boxes. x and y have the same numbers.
+/* [yolo], [region], [detection] and [logistic], computed by libdarknet. They only predict, because
+ * their truth is boxes, not the class of the image. x and y have the same shape.
  *
  * yolo: N boxes (as many as mask has) of 4 coordinates, an objectness and `classes` values at each
  *   pixel; the logistic function of all but width and height. Redmon, Farhadi 2018.
@@ -12,7 +12,7 @@
 #define DNX_HOST_STRUCTS
 #include "host/layers.h"
 
-/* Exported by libdarknet, in none of its headers. */
+/* Exported by libdarknet, but declared in none of its headers. */
 void forward_yolo_layer(const layer l, network net);
 void forward_region_layer(const layer l, network net);
 void forward_detection_layer(const layer l, network net);
@@ -39,7 +39,7 @@ static void forward(dnx_node *n, dnx_pass *p)
     p->is_training = was;
 }
 
-/* The number of boxes at a pixel times the numbers of each must be the channels. */
+/* Checks that the channels are boxes x numbers: the boxes of a pixel, and the numbers of a box. */
 static dnx_status check_channels(dnx_node *n, int boxes, int numbers, dnx_err *err)
 {
     if ((long)boxes * numbers == n->in[0].c) return DNX_OK;

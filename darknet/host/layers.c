@@ -49,7 +49,7 @@ void dnx_host_unmake(dnx_node *n)
     for (int i = 0; i < s->n_owned; i++) dnx_free(s->owned[i]);
 }
 
-/* B x H x W x C to B x C x H x W. */
+/* Reorders B x H x W x C to B x C x H x W. */
 static void to_planes(const float *in, int batch, dnx_shape s, float *out)
 {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
@@ -58,7 +58,7 @@ static void to_planes(const float *in, int batch, dnx_shape s, float *out)
             for (size_t c = 0; c < C; c++) out[c * pixels + i] = in[i * C + c];
 }
 
-/* The other way round; adds to out, or stores. */
+/* Reorders B x C x H x W to B x H x W x C; stores or, with adds, adds. */
 static void from_planes(const float *in, int batch, dnx_shape s, bool adds, float *out)
 {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
@@ -85,8 +85,8 @@ void dnx_host_forward(dnx_node *n, dnx_pass *p)
     p->loss = 0;
 }
 
-/* backward may change the delta it is given, and some overwrite dx where others add: both are
- * copies, and dx is zero. */
+/* Some backward functions change the delta that they are given. Some overwrite dx, and some add to
+ * it. So both are copies, and dx is zeroed before. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p)
 {
     dnx_host_state *s = n->state;

@@ -1,15 +1,16 @@
-/* [local], [crop], [reorg] and [normalization] by libdarknet's functions.
+/* [local], [crop], [reorg] and [normalization], computed by libdarknet.
  *
- * local: a convolution with filters of its own at each place. Weights in the file: biases (in the
- *   output's order C, H, W), then weights H x W x N x C x K x K.
- * crop: a part of the image, from the middle or, in training, from anywhere and mirrored by half;
- *   y = 2 x - 1, or y = x with noadjust=1. One part for the whole batch, as in the host.
- * reorg: blocks of stride x stride pixels become channels, or with reverse=1 channels blocks, in
- *   the order of the host's CPU code.
+ * local: a convolution with different filters at each pixel. File: biases, in the output's order
+ *   C, H, W, then weights H x W x N x C x K x K.
+ * crop: a part of the image, from the middle. Training takes a random part and mirrors half of the
+ *   batches; the whole batch has the same part, as in libdarknet. y = 2 x - 1, or y = x with
+ *   noadjust=1.
+ * reorg: blocks of stride x stride pixels become channels, or with reverse=1 channels become
+ *   blocks, in the order of libdarknet's CPU code.
  * normalization: y = x (kappa + alpha * sum of x^2 over `size` channels)^-beta.
- *   Krizhevsky et al. 2012, 3.3. The host's running sum never adds the square of channel size/2,
- *   but subtracts it later; its numbers are kept, and where the sum sinks below zero they are NaN.
- *   Its gradient is an approximation: it only predicts. */
+ *   Krizhevsky et al. 2012, 3.3. libdarknet's running sum never adds the square of channel size/2,
+ *   but subtracts it later. The results here are the same; they are NaN where the sum is negative.
+ *   It only predicts, because libdarknet's gradient is an approximation. */
 #include <darknet.h>
 
 #define DNX_HOST_STRUCTS
@@ -19,7 +20,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Exported by libdarknet, in none of its headers. */
+/* Exported by libdarknet, but declared in none of its headers. */
 void forward_local_layer(const layer l, network net);
 void backward_local_layer(layer l, network net);
 void forward_crop_layer(const layer l, network net);
@@ -150,7 +151,7 @@ static dnx_status make_crop(dnx_node *n, dnx_err *err)
     return dnx_host_make(n, err);
 }
 
-/* The host draws from rand(): the same part for the same seed, layer and image count. */
+/* libdarknet draws from rand(), which is seeded here by seed, layer and image count. */
 static void forward_crop(dnx_node *n, dnx_pass *p)
 {
     dnx_rng r;
@@ -159,7 +160,7 @@ static void forward_crop(dnx_node *n, dnx_pass *p)
     dnx_host_forward(n, p);
 }
 
-/* Before it is only the image, which wants no gradient. */
+/* Does nothing: the layer before is the image, which needs no gradient. */
 static void backward_crop(dnx_node *n, dnx_pass *p)
 {
     (void)n;
@@ -198,7 +199,7 @@ static dnx_status make_reorg(dnx_node *n, dnx_err *err)
     const dnx_shape in = n->in[0];
     int k = o->stride, block = k * k;
     bool is_even = o->reverse || (in.h % k == 0 && in.w % k == 0);
-    /* The host's CPU code groups the input's channels in both directions. */
+    /* libdarknet's CPU code groups the input's channels in both directions. */
     if (!o->extra && !o->flatten && in.c % block)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[reorg] stride=%d: the input's channels must be a multiple of %d, not %d",

@@ -1,9 +1,10 @@
-/* loop.c - the only bridge between a dnx_net and libdarknet's structs.
+/* loop.c - connects a dnx_net to libdarknet's training loop and structs.
  *
- * The host sees `layer`s whose three functions are trampolines. It passes them by value, and has no
- * user pointer: ours hangs in self_layer, which it reads only for recurrent layers. Layers are
- * BLANK, losses COST, delta is NULL: the host then never touches their memory. free_network would
- * leak seen, t, cost and workspace: these live in dnx_host and it is not called. */
+ * libdarknet gets `layer` structs whose three functions call ours. It passes them by value and has
+ * no user pointer, so our pointer is in self_layer, which libdarknet reads only for recurrent
+ * layers. Layers are BLANK, losses COST, and delta is NULL, so that libdarknet never touches their
+ * memory. free_network() is not called: it would leak seen, t, cost and workspace, which are
+ * members of dnx_host. */
 #include "host/loop.h"
 
 #include <assert.h>
@@ -17,7 +18,7 @@
 typedef struct {
     dnx_host *host;
     int index;
-    float cost;  /* the batch's sum, for the host's bookkeeping */
+    float cost;  /* the sum over the batch, for libdarknet */
     double loss; /* the same */
 } ref;
 
@@ -27,7 +28,7 @@ struct dnx_host {
     size_t seen;
     int t;
     float cost;
-    double loss; /* all losses of this sub-batch: the host's own sum is a float, averaged */
+    double loss; /* all losses of this sub-batch; libdarknet's own sum is an averaged float */
     int steps[DNX_MAX_LIST];
     ref *refs;
 };

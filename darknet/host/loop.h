@@ -1,27 +1,27 @@
-/* loop.h - runs a network by libdarknet's own training loop. Nothing of darknet.h shows here. */
+/* loop.h - trains a network with libdarknet's own training loop. It hides darknet.h. */
 #ifndef DNX_HOST_H
 #define DNX_HOST_H
 #include "net/net.h"
 
 typedef struct dnx_host dnx_host;
 
-/* Wraps net, which stays the caller's and must outlive *out. A network that trains must end in a
- * loss. DNX_EOPTION: a libdarknet with GPU, or poly without max_batches. DNX_ESHAPE: no loss at the
- * end. DNX_EMEM. */
+/* Wraps net, which the caller still owns and which must outlive *out. A network that trains must
+ * end in a loss. DNX_EOPTION: a libdarknet with GPU, or poly without max_batches. DNX_ESHAPE: the
+ * last layer is not a loss. DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */
 
-/* One sub-batch by the host's train_network_datum: forward, backward, and an update after every
- * `subdivisions` of them. x: B x H x W x C with B = net->batch; truth: B class indices. Returns the
- * sum of all losses per image. Also counts net->seen. */
+/* Trains on one sub-batch with libdarknet's train_network_datum(): forward, backward, and after
+ * every `subdivisions` calls an update. x: B x H x W x C with B = net->batch; truth: B class
+ * indices. Returns the sum of all losses per image. Also advances net->seen. */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
-/* Of this sum: what layer i gave. 0: it is no loss. */
+/* The part of layer i in that sum; 0 if layer i is not a loss. */
 double dnx_host_loss(const dnx_host *h, int i);
 /* The learning rate of the last update, by dnx_rate(). libdarknet's own get_current_rate() is not
  * used: three of its policies are wrong. */
 float dnx_host_rate(const dnx_host *h);
 uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 
-/* 1: libdarknet was built without GPU, as darknet.h was read here (its structs differ else). */
+/* 1: libdarknet was built without GPU, like darknet.h here. With GPU its structs differ. */
 int dnx_host_cpu_build(void);
 #endif

@@ -1,16 +1,16 @@
-/* [rnn], [gru] and [lstm] by libdarknet's functions, for one time step from a state of zeros: each
- * image is a sequence of its own. They only predict: the host's CPU code has no gradient for [gru],
- * makes no delta for [lstm], and gives the input layer of [rnn] the state layer's gradient.
+/* [rnn], [gru] and [lstm], computed by libdarknet for one time step from a zero state: each image
+ * is its own sequence. They only predict: libdarknet's CPU code has no gradient for [gru], computes
+ * no delta for [lstm], and gives the input layer of [rnn] the gradient of the state layer.
  *
- * x: B x D numbers, y: B x N. With a(x) = A x + b, a connected layer that is normalised with
- * batch_normalize=1, f the activation, s the logistic function, * elementwise:
+ * x: B x D numbers, y: B x N. Below, in(x) = A x + b and the like are connected layers, normalised
+ * with batch_normalize=1; f is the activation, s the logistic function, * elementwise:
  *   rnn:  h = f(in(x)) + f(self(0)),  y = f(out(h))
  *   gru:  z = s(uz(x) + wz(0)), r = s(ur(x) + wr(0)), h = t(uh(x) + wh(r * 0)), y = (1 - z) * h,
  *         t: s, or tanh with tanh=1
  *   lstm: i, f, o = s(u(x) + w(0)), g = tanh(ug(x) + wg(0)), y = o * tanh(i * g)
- * In the file one connected layer after the other, each as biases, weights N x D, and scales, mean
- * and variance with batch_normalize=1: rnn in, self, out; gru wz, wr, wh, uz, ur, uh; lstm wi, wf,
- * wo, wg, ui, uf, uo, ug. */
+ * The file has one connected layer after the other: biases, weights N x D and, with
+ * batch_normalize=1, scales, mean and variance. Order: rnn in, self, out; gru wz, wr, wh, uz, ur,
+ * uh; lstm wi, wf, wo, wg, ui, uf, uo, ug. */
 #include <darknet.h>
 
 #define DNX_HOST_STRUCTS
@@ -20,7 +20,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Exported by libdarknet, in none of its headers. */
+/* Exported by libdarknet, but declared in none of its headers. */
 void forward_rnn_layer(layer l, network net);
 void forward_gru_layer(layer l, network net);
 void forward_lstm_layer(layer l, network net);
@@ -29,7 +29,7 @@ typedef struct {
     int output, batch_normalize, activation, shortcut, tanh;
 } opts;
 
-/* The state that a pass starts with: B x N each. */
+/* Zeroes the states, B x N each, before a pass. */
 static void forward(dnx_node *n, dnx_pass *p)
 {
     dnx_host_state *s = n->state;
@@ -38,12 +38,12 @@ static void forward(dnx_node *n, dnx_pass *p)
     if (s->l.h_cpu) memset(s->l.h_cpu, 0, bytes);
     if (s->l.c_cpu) memset(s->l.c_cpu, 0, bytes);
     bool was = p->is_training;
-    p->is_training = false; /* else the host writes a second state behind the first */
+    p->is_training = false; /* else libdarknet writes a second state after the first */
     dnx_host_forward(n, p);
     p->is_training = was;
 }
 
-/* The connected layer `i` of D inputs; rubbish is B x N floats that it may write. */
+/* Makes connected layer `i` with D inputs. rubbish: B x N floats that it may overwrite. */
 static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err *err)
 {
     const opts *o = n->opts;
@@ -71,13 +71,13 @@ static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err 
     }
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index * DNX_HOST_PARTS + (uint64_t)i);
-    float range = sqrtf(2.f / (float)D); /* uniform, as in the host */
+    float range = sqrtf(2.f / (float)D); /* uniform, as in libdarknet */
     for (size_t k = 0; k < count; k++) l->weights[k] = range * (2 * dnx_rng_uniform(&r) - 1);
     return DNX_OK;
 }
 
-/* `parts` connected layers in file order: those in `of_input` (a bit each) take the input. `extra`:
- * how many more B x N buffers; they go to more[]. */
+/* Makes `parts` connected layers in file order. Bit i of of_input: layer i takes the input. Also
+ * allocates `extra` buffers of B x N floats for more[]. */
 static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, float **const *more,
                        dnx_err *err)
 {

@@ -10,7 +10,7 @@ typedef struct {
     int activation;                /* dnx_act of kernels/kernels.h */
 } dnx_convolution;
 
-/* What a layer's multiply-adds are done by. */
+/* The operations that replace a layer's multiply-adds. */
 typedef enum {
     DNX_MULTIPLY_ADDS,
     DNX_ADDS,   /* one-bit weights, real inputs: additions alone */
@@ -18,8 +18,8 @@ typedef enum {
 } dnx_arithmetic;
 
 typedef struct dnx_compression {
-    /* Fills *view; false: with these options the layer is no convolution. Its parameters are found
-     * by their roles. NULL: never. */
+    /* Fills *view. false: with these options the layer is not a convolution. NULL: it never is. Its
+     * parameters are found by their roles. */
     bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
     dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL: DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */

@@ -21,7 +21,7 @@ typedef struct dnx_fusion {
     bool (*applies_deferred)(const dnx_node *n);
 } dnx_fusion;
 
-/* What the neighbours leave to this layer in this pass. */
+/* Work of neighbours that this layer does in this pass. */
 typedef struct dnx_fused {
     const float *residual;         /* a tensor like y that is added to it; NULL: none */
     struct dnx_norm_act *deferred; /* of the layer before; NULL: x[0] is an ordinary input */

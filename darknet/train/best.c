@@ -1,6 +1,6 @@
-/* best.c - NAME-best.weights, and NAME-best.txt, which tells what they score on which pairs. The
- * score lies beside the weights, not in the log or the checkpoint: those are older than the weights
- * after a kill, and a worse network would replace a better one. */
+/* best.c - NAME-best.weights and NAME-best.txt, their score and the pairs it was measured on. The
+ * score has a file of its own. After a kill, the log and the checkpoint may be older than the best
+ * weights, and then a worse network would replace a better one. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ static bool is_value(const dnx_record *r, const char *key, const char *wanted) {
     return value && *wanted && !strcmp(value, wanted);
 }
 
-/* Whether NAME-best.txt tells the score of these weights on these pairs; then takes it. */
+/* Reads the score from NAME-best.txt. false: it is of other weights or other pairs. */
 static bool read_score(dnx_train_job *j) {
     dnx_record r = {0};
     char weights[17], pairs[17];
@@ -82,7 +82,7 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     if (!j->pairs || !j->a->resume || access(j->best, F_OK) || read_score(j)) return DNX_OK;
     const size_t mark = dnx_inputs_mark();
     dnx_status st = dnx_weights_load(j->eval, j->best, &said);
-    dnx_inputs_rewind(mark); /* it is a result, which a better one replaces */
+    dnx_inputs_rewind(mark); /* the file is a result, not an input of the run */
     if (!st) st = run(j, &lfw, &said);
     if (st == DNX_ESTOP) return dnx_fail(err, st, (dnx_loc){0}, "%s", said.text);
     if (st) {

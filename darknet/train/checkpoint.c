@@ -1,4 +1,4 @@
-/* checkpoint.c - what a run saves of its progress. */
+/* checkpoint.c - saves the progress of a run. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "net/weights.h"
 #include "train/job.h"
 
-/* What does not matter enough to end a run is noted once, and tried again at the next checkpoint.
+/* Notes a failure that does not end the run. The write is tried again at the next checkpoint.
  * `late` keeps the first such failure of this checkpoint. */
 static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!why->status) return;
@@ -38,15 +38,15 @@ static void save_beside(dnx_train_job *j, dnx_err *late) {
     postpone(j, late, &run);
 }
 
-/* The log comes first, so that a kill between the two leaves no gap in it; when it cannot be
- * written, that stops no checkpoint. */
+/* Writes the log before the state, so that a kill between them leaves no gap in the log. A log that
+ * cannot be written does not prevent the checkpoint. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     dnx_err late = {0}, log = {0};
     dnx_status st = dnx_check_params(j->net, err);
     if (st) return st;
     dnx_log_flush(&j->log, &log);
     postpone(j, &late, &log);
-    j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* an update may have ended halfway */
+    j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* without a half-finished update */
     st = dnx_state_save(j->inputs_text, j->net, j->state, err);
     if (!st) st = dnx_weights_save(j->net, j->weights, err);
     if (!st) j->saved_batch = j->batch;
@@ -58,7 +58,7 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
 
 /* ---- what forward changes ---- */
 
-/* Copies all parameters that are not trained: out of the network, or back. */
+/* Copies all parameters that are not trained out of the network, or with `back` into it. */
 static void copy_statistics(dnx_train_job *j, bool back) {
     dnx_param list[DNX_MAX_PARAMS];
     float *at = j->statistics;

@@ -1,4 +1,4 @@
-/* inputs.c - all that the numbers of a run depend on, and how they differ from those of the run
+/* inputs.c - lists everything that the results of a run depend on, and compares it with the run
  * that -resume continues. */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 #include "train/job.h"
 #include "train/teachers.h"
 
-enum { MOST_NAMED = 10 }; /* classes that are named when their names differ */
+enum { MOST_NAMED = 10 }; /* most classes in the message about different names */
 
 void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...) {
     char text[1200];
@@ -28,16 +28,16 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 
 /* ---- classes ---- */
 
-/* The identity folder that a path leads through behind its source, which is `folder` bytes long;
- * *len 0: the source is no folder of identities. */
+/* The name of the identity folder in a path: the part after its source, which is `folder` bytes
+ * long. *len 0: the source is not a folder of identities. */
 static const char *identity(const char *path, size_t folder, size_t *len) {
     const char *name = path + folder + 1, *end = strchr(name, '/');
     *len = path[folder] == '/' && end && end > name ? (size_t)(end - name) : 0;
     return name;
 }
 
-/* The name of each class as a line, empty where it has none; free() it. NULL: no class has one, or
- * there is no memory. */
+/* The names of the classes, one a line; the line of a class without a name is empty. The caller
+ * frees the text. NULL: no class has a name, or no memory. */
 static char *class_names(const dnx_data *d) {
     const char **name = calloc((size_t)d->o.classes + 1, sizeof *name);
     size_t *len = calloc((size_t)d->o.classes + 1, sizeof *len), room = 1;
@@ -69,7 +69,7 @@ dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* Which classes have other names now than NAME.names tells. */
+/* Notes the classes whose names differ from those in NAME.names. */
 static void compare_names(const dnx_train_job *j) {
     size_t len;
     char *was = dnx_file_read_unnoted(j->names, DNX_MAX_FILE, &len), *is = class_names(j->data);
@@ -107,7 +107,7 @@ static void add_checksum(dnx_record *r, const char *key, uint64_t sum) {
     dnx_record_put(r, key, "%016" PRIx64, sum);
 }
 
-/* Each teacher as it is built, and its weights. */
+/* Adds the options and the weights of each teacher. */
 static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
     const dnx_net *t;
     const char *weights;
@@ -141,7 +141,7 @@ static void list_data(dnx_train_job *j) {
     free(names);
 }
 
-/* What "model name" of /proc/cpuinfo tells. */
+/* Reads the "model name" of /proc/cpuinfo. */
 static void processor(char *out, size_t room) {
     char line[256], *sign;
     FILE *f = fopen("/proc/cpuinfo", "r");
@@ -154,7 +154,7 @@ static void processor(char *out, size_t room) {
     if (f) fclose(f);
 }
 
-/* What changes the last bits, but not what is trained. */
+/* Adds the properties of the machine, which change only the last bits of the results. */
 static void list_machine(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     char text[256];
@@ -184,7 +184,7 @@ dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err) {
 
 typedef struct {
     const dnx_train_job *j;
-    int count;       /* differences that count */
+    int count;       /* relevant differences */
     char first[240]; /* of them */
 } comparison;
 
@@ -200,7 +200,7 @@ static void note_difference(void *arg, const char *key, const char *was, const c
                    is_remark ? "  (remark) " : "  ", key, was, is);
 }
 
-/* A line about the classes' names follows by compare_names(). */
+/* Notes a difference. compare_names() notes those of class names. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     comparison *c = arg;
     if (!strcmp(key, "[data] class names")) compare_names(c->j);

@@ -20,26 +20,26 @@ struct dnx_train_job {
     char *base; /* FOLDER/NAME, with which the paths of the run's files begin: see name_files() */
     char *weights, *state, *best, *score, *names, *run, *skipped_file;
     dnx_log log;
-    uint64_t batch, last, first; /* updates done; to do; done when this process began */
-    uint64_t saved_batch;        /* of the last checkpoint; UINT64_MAX: this process made none */
+    uint64_t batch, last, first; /* updates: done; in all; done when this process began */
+    uint64_t saved_batch;        /* of the last checkpoint; UINT64_MAX: none by this process */
     double saved, flushed, began; /* times */
-    double *losses;              /* by layer, per image, of this update */
-    float *statistics;           /* room for what forward changes: see dnx_train_keep() */
-    int classifier;              /* the layer whose output tells whether the class is right; -1 */
-    dnx_record inputs;           /* what the numbers depend on */
+    double *losses;              /* of this update: for each layer, per image */
+    float *statistics;           /* copy of parameters that forward changes: dnx_train_keep() */
+    int classifier;              /* layer that counts right classes, for the accuracy; -1: none */
+    dnx_record inputs;           /* everything that the results depend on */
     char *inputs_text;
-    dnx_skipped skipped;         /* images and files that are not taken, for NAME.skipped */
+    dnx_skipped skipped;         /* images and files that were skipped, for NAME.skipped */
     size_t skipped_saved;        /* how many of them are in the file; SIZE_MAX: it is not written */
-    bool replaces;               /* the files of another run of that name, by -force */
+    bool replaces;               /* -force: replaces the files of another run of that name */
     bool keeps_old;              /* gives another run's files other names before it writes */
 
     dnx_verify *pairs;
-    dnx_net *eval; /* the same network, predicting: what pairs are verified with */
-    int feature;   /* its layer; -1: none before the first loss */
-    double lfw;    /* of the last verification; NAN: none yet */
-    double best_lfw; /* of NAME-best.weights; -1: there is none */
+    dnx_net *eval; /* the same network built to predict, for the verification of pairs */
+    int feature;   /* layer of the embedding in eval; -1: none before the first loss */
+    double lfw;    /* accuracy of the last verification; NAN: none yet */
+    double best_lfw; /* accuracy of NAME-best.weights; -1: there is none */
     uint64_t best_batch;
-    int verifications; /* of this process */
+    int verifications; /* by this process */
     dnx_err late_file, late_best; /* failures that did not end training and are not made good
                                    * yet: of the log and the files beside, of verification */
 
@@ -54,17 +54,16 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 
 /* ---- open.c ---- */
 
-/* Opens all but the network: the images, the weights or the checkpoint to go on from, the pairs,
- * the host, the teachers' cache, the log, the readers. Writes nothing but NAME.lock and the cache.
- * See dnx_train_run(). */
+/* Opens everything but the network: images, weights or checkpoint, pairs, libdarknet, the teachers'
+ * cache, log, readers. Writes only NAME.lock and the cache. See dnx_train_run(). */
 dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 
 /* ---- place.c ---- */
 
-/* Where the run stands, by net->seen: at its beginning or behind the weights it starts from.
- * DNX_EOPTION: nothing is left to train. */
+/* Sets the first update by net->seen: 0, or where the initial weights were saved. DNX_EOPTION:
+ * nothing is left to train. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
-/* Names the files of the run, takes the lock on them, and finds out whether they can be written.
+/* Names the files of the run, takes their lock, and checks that they can be written.
  * DNX_EOPTION: those of a run are there that is not finished, or is the same as this, and neither
  * -resume nor -force; DNX_EIO: another
  * process holds the lock, or they cannot be written. */
@@ -86,11 +85,11 @@ dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
 
 /* ---- inputs.c ---- */
 
-/* Lists what the numbers of the run depend on, in j->inputs and j->inputs_text. DNX_EIO,
+/* Lists everything that the results of the run depend on in j->inputs and j->inputs_text. DNX_EIO,
  * DNX_EMEM. */
 dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err);
-/* Compares them with those of the checkpoint, whose text is `was`, and notes each difference.
- * DNX_EOPTION: there are some that count, and no -force. */
+/* Compares the inputs with `was`, the text in the checkpoint, and notes each difference.
+ * DNX_EOPTION: there are relevant differences, and -force is not given. */
 dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err);
 /* Writes the names of the classes, where they have names, to NAME.names. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
@@ -107,21 +106,23 @@ dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
 
 /* ---- checkpoint.c ---- */
 
-/* A checkpoint: NAME.state, NAME.weights, and with less urgency the log and NAME.run. DNX_ENUMBER:
- * a parameter is not finite, and nothing was written; DNX_EIO, DNX_EMEM. */
+/* Saves a checkpoint: NAME.state and NAME.weights, then the log and NAME.run, whose failure does
+ * not end the run. DNX_ENUMBER: a parameter is not finite, and nothing was written; DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
-/* Remembers what forward changes of the parameters (running statistics), and puts it back after an
- * update that ended halfway: a checkpoint then is that of the last whole update. */
+/* dnx_train_keep() copies the parameters that forward changes, the running statistics. Its
+ * counterpart restores them after a half-finished update, so that a checkpoint is always that of
+ * the last whole update. */
 void dnx_train_keep(dnx_train_job *j);
 void dnx_train_put_back(dnx_train_job *j);
 
 /* ---- best.c ---- */
 
-/* Finds out what NAME-best.weights scores, which -resume goes on to compare with: its NAME-best.txt
- * tells; where that is missing or of other weights or pairs, it is verified. DNX_ESTOP. */
+/* Finds the score of NAME-best.weights, for -resume. It reads NAME-best.txt. If that is missing, or
+ * of other weights or pairs, it verifies the weights again. DNX_ESTOP. */
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
-/* Verifies the pairs with the parameters as they are; j->lfw gets the accuracy, NAME-best.weights
- * the parameters when there was none better. */
+/* Verifies the pairs with the current parameters. Stores the accuracy in j->lfw, and writes
+ * NAME-best.weights if no earlier score was better. */
 dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 
 /* ---- run_file.c ---- */
@@ -129,8 +130,8 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 #define DNX_BEST_ON "%s, on which it was chosen" /* "best on" in NAME.run, of -pairs */
 /* Writes NAME.run; state: "running", "done", "stopped" or "failed: WHY". */
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
-/* Reads from it when the run began and how long it has trained, for -resume. */
+/* For -resume: reads from NAME.run when the run began and how long it has trained. */
 void dnx_train_read_run(dnx_train_job *j);
-/* Loads the weights of the command line (start.c), and notes what was not taken. */
+/* Loads the weights of the command line (start.c), and notes parameters that were not taken. */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
 #endif

@@ -1,3 +1,4 @@
+/* log.c - the CSV log of a training run. */
 #include "train/log.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@ enum { LFW = 7, MOST_WAITING = 64 << 20 }; /* the column, from 0; bytes */
 
 /* ---- what waits ---- */
 
-/* Without memory, and beyond MOST_WAITING, the text is lost. */
+/* Adds text to the waiting lines. Without memory, or beyond MOST_WAITING bytes, it is lost. */
 static void add_bytes(dnx_log *log, const char *text, size_t n) {
     while (log->len + n >= log->room) {
         size_t room = log->room ? 2 * log->room : 4096;
@@ -27,7 +28,7 @@ static void add_bytes(dnx_log *log, const char *text, size_t n) {
     log->text[log->len] = 0;
 }
 
-/* At most 99 bytes. */
+/* Adds formatted text of at most 99 bytes. */
 static void add(dnx_log *log, const char *format, ...) {
     char text[100];
     va_list args;
@@ -72,8 +73,8 @@ static const char *column(const char *line, int i) {
     return line;
 }
 
-/* Finds the lines that stay. The last of them waits as text: a verification that was cut short may
- * still have to be entered there. */
+/* Finds the lines of the file that are kept. The last one becomes waiting text, because an
+ * interrupted verification may still add its result to it. */
 static void keep(dnx_log *log, uint64_t batch) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;
@@ -119,7 +120,7 @@ static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){log->path, 0}, "cannot write: %s", strerror(errno));
 }
 
-/* The first `done` bytes of what waits are in the file: whole lines of them stay there. */
+/* The first `done` bytes of the waiting text are now in the file. Removes their whole lines. */
 static void settle(dnx_log *log, size_t done) {
     while (done && log->text[done - 1] != '\n') done--;
     log->written += done;

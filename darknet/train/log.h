@@ -2,8 +2,8 @@
  * rate, images_per_second, wait, accuracy, lfw, exclusivity, gradient, then one for each loss.
  * Empty where there is no value.
  *
- * Lines wait in memory until a flush; those that cannot be written wait for the next one, so that a
- * full disk costs none, and no line is ever torn. Before the first flush the file is untouched. */
+ * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush, so a
+ * full disk loses no line and cuts none in half. Before the first flush the file is unchanged. */
 #ifndef DNX_LOG_H
 #define DNX_LOG_H
 #include "net/net.h"
@@ -18,19 +18,19 @@ typedef struct {
 typedef struct {
     char *path;
     int fd;         /* -1: not yet open */
-    size_t written; /* bytes of the file that stay */
-    char *text;     /* what waits */
+    size_t written; /* bytes of the file that are kept */
+    char *text;     /* waiting lines */
     size_t len, room;
 } dnx_log;
 
-/* Begins a log at path, which becomes the log's. Of the file that is there, the lines up to `keep`
- * stay, those of later batches are trained again; keep 0: nothing stays. DNX_EMEM. */
+/* Begins a log at path; the log takes ownership of path. Keeps the lines of an old file up to batch
+ * `keep`; later batches are trained again. keep 0: keeps none. DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, uint64_t keep, dnx_err *err);
-/* Whether the last kept line, that of batch `keep`, has no lfw yet; dnx_log_amend() adds it. */
+/* True when the last kept line, that of batch `keep`, has no lfw yet. dnx_log_amend() adds it. */
 bool dnx_log_lacks_lfw(const dnx_log *log);
 void dnx_log_amend(dnx_log *log, double lfw);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
-/* Brings what waits into the file. DNX_EIO: it goes on waiting. */
+/* Writes the waiting lines to the file. DNX_EIO: they continue to wait. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);
 /* Closes without a flush, and frees the path. */
 void dnx_log_close(dnx_log *log);

@@ -1,4 +1,4 @@
-/* loop.c - trains by the host's own loop, from the first update to the last way out. */
+/* loop.c - the training loop: updates, verifications, checkpoints, and every way to end. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static int count_right(const dnx_train_job *j, const float *truth) {
     return right;
 }
 
-/* The loss of the sub-batch just trained is not finite: says where that began. */
+/* The loss of the last sub-batch is not finite: fails with the layer where that began. */
 static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_check_outputs(j->net, err);
     if (!st) st = dnx_check_params(j->net, err);
@@ -48,7 +48,7 @@ static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     return st ? st : dnx_fail(err, DNX_ENUMBER, (dnx_loc){j->a->cfg, 0}, "NaN or infinity");
 }
 
-/* All sub-batches; *l gets what they give. */
+/* Trains all sub-batches of an update and fills in their line of the log. */
 static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
@@ -76,7 +76,8 @@ static void mix(double *mean, double v) {
     if (!isnan(v)) *mean = isnan(*mean) ? v : *mean + (v - *mean) / 50;
 }
 
-/* A verification that fails spoils no training: it is noted, and the next one may succeed. */
+/* Verifies the pairs. A failure is noted and does not end the training; the next verification may
+ * succeed. */
 static void verify(dnx_train_job *j, double *lfw) {
     dnx_err why = {0};
     dnx_status st = dnx_train_verify(j, &why);
@@ -101,7 +102,7 @@ static void tell(dnx_train_job *j, const dnx_log_line *l) {
     j->flushed = dnx_now();
 }
 
-/* One update. After an error the network is that of the last whole one. */
+/* Does one update. After an error the network is that of the last whole update. */
 static dnx_status step(dnx_train_job *j, dnx_err *err) {
     const dnx_net *net = j->net;
     dnx_log_line l = {.batch = j->batch + 1, .accuracy = NAN, .lfw = NAN, .losses = j->losses};
@@ -126,7 +127,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
 
 /* ---- the loop ---- */
 
-/* A verification that the end of the last process cut short. */
+/* Repeats a verification that was interrupted when the last process ended. */
 static void catch_up(dnx_train_job *j) {
     double lfw = NAN;
     if (!j->batch || !is_verified(j) || !dnx_log_lacks_lfw(&j->log)) return;
@@ -139,7 +140,7 @@ static bool is_due(const dnx_train_job *j) {
            (j->replaces && j->batch == j->first + 1); /* two runs' files do not stay mixed */
 }
 
-/* A checkpoint that cannot be written is tried again soon: the disk may have room by then. */
+/* Saves a checkpoint. If that fails it is tried again soon; the disk may have space by then. */
 static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
@@ -151,8 +152,8 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* The last checkpoint, whatever ended the run; but nothing without an update, and not a network
- * that has diverged. */
+/* Saves the last checkpoint, whatever ended the run. It saves nothing if no update was done or the
+ * network has diverged. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first) return st;
@@ -169,7 +170,7 @@ static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     return st;
 }
 
-/* A failure that ended nothing, but was never made good. */
+/* Returns a failure that did not end the run, but was never repaired. */
 static dnx_status tell_late(const dnx_train_job *j, dnx_err *err) {
     const dnx_err *late = j->late_file.status ? &j->late_file : &j->late_best;
     return late->status ? dnx_fail(err, late->status, (dnx_loc){0}, "%s", late->text) : DNX_OK;

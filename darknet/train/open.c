@@ -1,4 +1,4 @@
-/* open.c - what a run opens before its first update, and refuses. */
+/* open.c - opens everything that a run needs before its first update, and refuses bad input. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ enum { READERS = 2 };
 
 /* ---- the network ---- */
 
-/* A path of the command line, for an option that is read relative to the cfg. */
+/* Sets an option, whose path is relative to the cfg, to a path of the command line. */
 static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const char *path,
                            dnx_err *err) {
     char *full = realpath(path, NULL);
@@ -30,7 +30,7 @@ static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const cha
     return st;
 }
 
-/* What the command line says goes into the cfg: layers take it while they are built. */
+/* Writes options of the command line into the cfg, so that layers find them when they are built. */
 static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) {
     char text[16];
     dnx_status st = DNX_OK;
@@ -45,7 +45,7 @@ static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) 
     return st;
 }
 
-/* Room for the losses, and for what forward changes. */
+/* Allocates the losses, and the copy of the parameters that forward changes. */
 static dnx_status allocate(dnx_train_job *j, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t floats = 0;
@@ -202,7 +202,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     }
     if (!st) {
         char *path = j->log.path;
-        j->log.path = NULL; /* until it is open, there is no log to close */
+        j->log.path = NULL; /* the log is not open yet */
         st = dnx_log_open(&j->log, path, net, a->resume ? j->batch : 0, err);
     }
     if (!st) st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS, &j->feed, err);

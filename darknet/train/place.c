@@ -61,7 +61,7 @@ static dnx_status find_earlier(dnx_train_job *j, const char *file, dnx_err *err)
                           "makes another one, -force replaces it");
 }
 
-/* Refuses to replace another run; finds out now whether the files can be written. */
+/* Refuses to replace another run, and checks now that the files can be written. */
 static dnx_status try_files(dnx_train_job *j, dnx_err *err) {
     const char *const results[] = {j->state, j->weights, j->best, j->run};
     dnx_status st = DNX_OK;
@@ -78,7 +78,8 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
     if (a->clear) net->seen = 0;
-    /* The loop updates when seen / batch is whole: weights of another batch= must not shift it. */
+    /* Updates happen when seen / batch is whole. Weights trained with another batch= must not shift
+     * that. */
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = j->first = net->seen / (uint64_t)net->o.batch;
     j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);

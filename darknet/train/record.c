@@ -1,3 +1,4 @@
+/* record.c - lists of keys and values, as text and compared. */
 #include "train/record.h"
 
 #include <stdarg.h>
@@ -97,7 +98,7 @@ static int by_key(const void *a, const void *b) {
     return strcmp((*(const dnx_entry *const *)a)->key, (*(const dnx_entry *const *)b)->key);
 }
 
-/* The entries sorted by key, free() them; NULL: no memory. */
+/* Returns the entries sorted by key; the caller frees the array. NULL: no memory. */
 static const dnx_entry **sort(const dnx_record *r) {
     const dnx_entry **all = malloc(sizeof *all * ((size_t)r->n + 1));
     for (int i = 0; all && i < r->n; i++) all[i] = &r->entry[i];

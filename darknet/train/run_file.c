@@ -13,7 +13,7 @@
 #include "base/outfile.h"
 #include "train/job.h"
 
-/* The words of this process's command line, those with odd characters quoted. */
+/* Adds the command line of this process. Words with special characters are quoted. */
 static void put_command(dnx_record *r) {
     char words[8192], text[2 * sizeof words];
     size_t used = 0;

@@ -1,5 +1,5 @@
-/* start.c - the weights that a run starts from: of its network, of its backbone alone, or with
- * -from-backbone of whatever begins alike. */
+/* start.c - loads the weights that a run starts from: of the whole network, of its backbone, or
+ * with -from-backbone of any network with the same first layers. */
 #include "net/bridge.h"
 #include "train/job.h"
 
@@ -7,7 +7,7 @@ static void note_line(void *arg, const char *text) {
     dnx_train_note(arg, DNX_TRAIN_WARNING, "%s", text);
 }
 
-/* What -from-backbone takes by the layers of the cfg that the weights are of. */
+/* -from-backbone with the cfg of the weights: matches the layers of both networks. */
 static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge *b, dnx_err *err) {
     dnx_cfg *cfg;
     dnx_net *from = NULL;

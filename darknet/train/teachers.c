@@ -7,7 +7,7 @@
 #include "net/weights.h"
 #include "train/teachers_parts.h"
 
-/* path, if it is relative taken from the folder of `beside`. */
+/* Returns path; a relative path is taken from the folder of the file `beside`. */
 static char *resolve(const char *path, const char *beside) {
     const char *slash = strrchr(beside, '/');
     size_t folder = path[0] == '/' || !slash ? 0 : (size_t)(slash - beside) + 1;
@@ -22,7 +22,7 @@ static dnx_status no_memory(const dnx_net *net, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for the teachers");
 }
 
-/* Names the option that led to what a file's reader says of `path`. */
+/* Adds the option that named the file `path` to the error message of its reader. */
 static dnx_status by_option(const dnx_node *n, const char *key, const char *value, const char *path,
                             const dnx_err *said, dnx_err *err) {
     size_t len = strlen(path);
@@ -95,7 +95,7 @@ static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err 
     return DNX_OK;
 }
 
-/* Room for a batch in the form that the teacher takes, when that is another. */
+/* Allocates a batch in the teacher's size and normalisation, if these differ from the student's. */
 static dnx_status fit_input(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, int which,
                             dnx_err *err) {
     dnx_teachers *t = net->teachers;
@@ -176,7 +176,8 @@ const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights)
 
 const dnx_teacher_source dnx_cfg_teachers = {open_for, close_all};
 
-/* One image in the teacher's size (bilinear, centres of pixels on centres) and normalisation. */
+/* Converts one image to the teacher's size and normalisation. Bilinear: pixel centres are at
+ * x + 0.5. */
 static void convert(const dnx_net *from, const float *x, const dnx_net *to, float *out) {
     const dnx_shape a = from->in, b = to->in;
     const float scale = to->o.input_scale / from->o.input_scale;

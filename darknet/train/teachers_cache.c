@@ -1,4 +1,4 @@
-/* teachers_cache.c - the outputs of teachers for all images of a list, in files. */
+/* teachers_cache.c - caches the outputs of teachers for all images of a list in files. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -24,7 +24,8 @@ typedef struct {
     int last; /* layer */
 } describer;
 
-/* The layers up to the last, without what only training looks at. */
+/* Adds the options of the layers up to k->last to the checksum, except those that only training
+ * uses. */
 static void add_option(void *arg, const char *key, const char *value, const char *usual) {
     static const char *const training[] = {"learning_rate", "decay", "exclusivity", "stopbackward"};
     describer *d = arg;
@@ -44,7 +45,7 @@ static uint64_t hash_input(const dnx_net *net, uint64_t h) {
     return dnx_hash(h, &net->o.input_scale, sizeof net->o.input_scale);
 }
 
-/* Of a teacher: its layers by their meaning, and its weights. */
+/* Checksum of a teacher: the parsed options of its layers, and its weights. */
 static bool hash_teacher(const dnx_teacher *k, int layer, uint64_t *h) {
     describer d = {hash_input(k->net, 0), layer};
     dnx_net_describe(k->net, add_option, &d);
@@ -52,7 +53,7 @@ static bool hash_teacher(const dnx_teacher *k, int layer, uint64_t *h) {
     return dnx_hash_file(k->weights, h);
 }
 
-/* Of the images on the disk: their content as the scan saw it, and when they changed. */
+/* Checksum of the images on the disk: their content when scanned, and their times of change. */
 static uint64_t hash_images(const dnx_data *list) {
     uint64_t h = dnx_hash(list->content, &list->n, sizeof list->n);
     for (size_t i = 0; i < list->n; i++) {
@@ -87,7 +88,7 @@ typedef struct {
     const dnx_data *list;
     const dnx_teachers_job *job;
     const char *path;
-    bool told; /* that it waits */
+    bool told; /* the user was told that the process waits */
 } maker;
 
 static void name_row(void *arg, size_t row, char *text, size_t room) {
@@ -96,7 +97,7 @@ static void name_row(void *arg, size_t row, char *text, size_t room) {
     if (row % 2) strcat(text, " mirrored");
 }
 
-/* Whether 16 bits hold the teacher's answer to image number `row`. */
+/* Checks that the teacher's output for image number `row` fits 16-bit floats. */
 static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err *err) {
     char name[300];
     size_t k = 0;
@@ -112,8 +113,8 @@ static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err 
                     "-cache", m->w->layer, (double)v[k], name);
 }
 
-/* The rows first to first + count into m->w->out. What cannot be read becomes a row that is not
- * known: should it be readable later, its teacher runs. */
+/* Computes rows first to first + count of m->w->out. The row of an image that cannot be read is
+ * marked unknown; if the image becomes readable later, the teacher runs on it. */
 static dnx_status fill(const maker *m, float *x, size_t first, size_t count, dnx_err *err) {
     const size_t size = dnx_size(m->net->in), dim = m->w->size;
     bool *is_read = malloc(count * sizeof *is_read);
@@ -164,7 +165,7 @@ static bool waiting(void *arg, const char *holder) {
     return !dnx_stop_asked();
 }
 
-/* Computes the file, unless another process did while this one waited for it. */
+/* Computes the file, unless another process has done so while this one waited. */
 static dnx_status make(maker *m, uint64_t key, dnx_err *err) {
     dnx_lock *lock = NULL;
     char *name;
@@ -180,7 +181,7 @@ static dnx_status make(maker *m, uint64_t key, dnx_err *err) {
     return st;
 }
 
-/* Opens the file of one output, or makes it. */
+/* Opens the file of one output, or computes it. */
 static dnx_status open_output(maker *m, uint64_t key, dnx_err *err) {
     dnx_teacher_output *w = m->w;
     dnx_status st = access(m->path, F_OK) ? make(m, key, err) : DNX_OK;

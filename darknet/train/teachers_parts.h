@@ -1,4 +1,4 @@
-/* teachers_parts.h - what teachers.c and teachers_cache.c share. */
+/* teachers_parts.h - structs and functions shared by teachers.c and teachers_cache.c. */
 #ifndef DNX_TEACHERS_PARTS_H
 #define DNX_TEACHERS_PARTS_H
 #include "data/cache.h"
@@ -10,7 +10,7 @@ typedef struct {
     bool is_loaded; /* with its weights */
 } dnx_teacher;
 
-/* One output of a teacher that losses want. */
+/* One output of a teacher that losses imitate. */
 typedef struct {
     int teacher, layer;
     size_t size;     /* floats an image */
@@ -22,15 +22,16 @@ typedef struct {
 struct dnx_teachers {
     dnx_teacher *teachers;
     dnx_teacher_output *wants;
-    dnx_tap *taps; /* room for all wants */
+    dnx_tap *taps; /* one for each element of wants */
     int n_teachers, n_wants;
-    float *x; /* a batch as a teacher wants it */
+    float *x; /* a batch in a teacher's size and normalisation */
     size_t x_floats;
 };
 
-/* Runs teacher `which` of net on count images and stores all that is wanted of it. */
+/* Runs teacher `which` of net on count images, and stores all of its outputs that losses imitate.
+ */
 void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count);
-/* Gives w->out its rows of the cache. False: one of them is not there, and the teacher must run. */
+/* Reads w->out from the cache. false: a row is missing, and the teacher must run. */
 bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
                              const unsigned char *mirrored, int count);
 #endif

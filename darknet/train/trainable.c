@@ -1,3 +1,4 @@
+/* trainable.c - checks that a network, with its images, can be trained. */
 #include "train/trainable.h"
 
 #include <string.h>
@@ -7,8 +8,8 @@
 
 /* ---- the network ---- */
 
-/* Options of [net] that libdarknet's own training knows and this one does not, and values that only
- * predicting networks can have. */
+/* Refuses options of [net] that only libdarknet's own training supports, and values that only
+ * networks that predict can have. */
 static dnx_status check_options(const dnx_net *net, dnx_err *err) {
     const dnx_net_opts *o = &net->o;
     const struct {
@@ -49,7 +50,7 @@ static dnx_status check_steps(const dnx_net *net, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Batch norm over a single value gives 0 whatever the input is, and no gradient. */
+/* Refuses batch norm over a single value: its result is always 0, without a gradient. */
 static dnx_status check_batch_norm(dnx_net *net, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = net->first_trained; i < net->n; i++) {
@@ -87,7 +88,7 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
 
 /* ---- its images ---- */
 
-/* A loss without a teacher learns from classes and needs room for all of them. */
+/* A loss without a teacher learns from classes, so it needs an output for each class. */
 static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_err *err) {
     const int classes = data->o.classes;
     for (int i = 0; i < net->n; i++) {
