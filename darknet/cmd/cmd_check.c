@@ -1,7 +1,6 @@
 /* darknet check: a table of a network's layers, and what it costs. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/check_json.h"
 #include "cmd/cmd.h"
@@ -96,25 +95,6 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 
 /* ---- training ---- */
 
-/* Bytes that a network which trains has allocated: weights and momentum, the layers' own arrays,
- * outputs and their gradients. Only parameters are written: what grows with the batch costs the
- * check address space, not memory. */
-static double bytes_of(dnx_net *net) {
-    double bytes = (double)dnx_net_memory(net);
-    for (int i = 0; i < net->n; i++)
-        bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i));
-    return bytes;
-}
-
-/* Bytes of memory that this process may use: the machine's, or its container's. */
-static double memory_of_machine(void) {
-    double most = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limit;
-    FILE *f = fopen("/sys/fs/cgroup/memory.max", "r");
-    if (f && fscanf(f, "%lf", &limit) == 1 && limit > 0 && limit < most) most = limit;
-    if (f) fclose(f);
-    return most;
-}
-
 static void show_broken(void *arg, const char *path, const char *why) {
     (void)arg;
     fprintf(stderr, "%s: skipped: %s\n", path, why);
@@ -143,22 +123,18 @@ static dnx_status try_training(const check_args *a, int classes, training *t, dn
     dnx_data *data = NULL;
     dnx_status st = dnx_open(a->cfg, NULL, classes, true, t->few, 0, &net, err);
     if (st) return st;
-    t->some = bytes_of(net);
+    t->some = dnx_training_bytes(net);
     t->threads = net->threads;
     dnx_net_free(net);
     st = dnx_open(a->cfg, NULL, classes, true, t->batch, 0, &net, err);
     if (st) return st;
-    t->all = bytes_of(net);
-    double most = memory_of_machine();
+    t->all = dnx_training_bytes(net);
     dnx_status wrong = why->status ? why->status : dnx_trainable(net, why);
     if (!wrong && a->data) wrong = dnx_data_open(a->data, show_broken, NULL, &data, why);
     if (data && data->left_out.n)
         fprintf(stderr, "%zu files were left out\n", data->left_out.n);
     if (!wrong && data) wrong = dnx_trainable_on(net, data, 0, why);
-    if (!wrong && t->all > most)
-        dnx_fail(why, DNX_EMEM, dnx_net_at(net, "batch"),
-                 "[net] batch=%d subdivisions=%d: training takes %.1f GB, there are %.1f; raise "
-                 "subdivisions", net->o.batch, net->o.subdivisions, t->all * 1e-9, most * 1e-9);
+    if (!wrong) dnx_training_fits(net, why);
     dnx_data_close(data);
     dnx_net_free(net);
     return DNX_OK;

@@ -306,6 +306,10 @@ dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err) {
         l->alone /= l->norm > 0 ? l->norm : 1;
         l->within /= l->norm > 0 ? l->norm : 1;
     }
+    if (!st && !isfinite(c->error))
+        st = dnx_fail(err, DNX_ENUMBER, c->net->nodes[c->last].loc,
+                      "NaN or infinity in the output of layer %d [%s] on these images", c->last,
+                      c->net->nodes[c->last].type->name);
     return st;
 }
 

@@ -177,6 +177,10 @@ static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p,
         if (!isfinite(v))
             return dnx_fail(err, DNX_EWEIGHTS, at, "%s of layer %d [%s] are no numbers", p->name, i,
                             type);
+        if (p->role == DNX_VARIANCE && v < 0)
+            return dnx_fail(err, DNX_EWEIGHTS, at,
+                            "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, or "
+                            "of another network", k, i, type, (double)v);
         if (stores) p->value[k] = v;
     }
     r->at += size;

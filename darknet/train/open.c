@@ -144,6 +144,9 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     if (!st && j->data->loose)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%zu files in no identity folder were left out",
                        j->data->loose);
+    dnx_err much = {0};
+    if (!st && dnx_training_fits(j->net, &much))
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%s", much.text);
     return st;
 }
 

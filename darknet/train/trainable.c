@@ -1,7 +1,9 @@
 /* trainable.c - checks that a network, with its images, can be trained. */
 #include "train/trainable.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "data/batches.h"
 #include "net/rate.h"
@@ -119,4 +121,30 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
                         batches);
     st = check_classes(net, data, err);
     return st ? st : dnx_batches_check(data, net, err);
+}
+
+/* ---- its memory ---- */
+
+/* Only parameters are written before training: what grows with the batch costs address space. */
+double dnx_training_bytes(dnx_net *net) {
+    double bytes = (double)dnx_net_memory(net);
+    for (int i = 0; i < net->n; i++)
+        bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i));
+    return bytes;
+}
+
+static double memory_of_machine(void) {
+    double most = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limit;
+    FILE *f = fopen("/sys/fs/cgroup/memory.max", "r");
+    if (f && fscanf(f, "%lf", &limit) == 1 && limit > 0 && limit < most) most = limit;
+    if (f) fclose(f);
+    return most;
+}
+
+dnx_status dnx_training_fits(dnx_net *net, dnx_err *err) {
+    double all = dnx_training_bytes(net), most = memory_of_machine();
+    if (all <= most) return DNX_OK;
+    return dnx_fail(err, DNX_EMEM, dnx_net_at(net, "batch"),
+                    "[net] batch=%d subdivisions=%d: training takes %.1f GB, there are %.1f; raise "
+                    "subdivisions", net->o.batch, net->o.subdivisions, all * 1e-9, most * 1e-9);
 }

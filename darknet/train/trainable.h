@@ -11,4 +11,11 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err);
 /* Checks a network with its images. batches: updates that the command asks for; 0: max_batches of
  * [net]. */
 dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx_err *err);
+
+/* Bytes of a network that trains: weights and momentum, the layers' own arrays, outputs and their
+ * gradients. */
+double dnx_training_bytes(dnx_net *net);
+/* DNX_EMEM: that is more than this process may use, the machine's memory or its container's. With
+ * swap it may run all the same. */
+dnx_status dnx_training_fits(dnx_net *net, dnx_err *err);
 #endif

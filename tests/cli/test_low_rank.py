@@ -359,7 +359,23 @@ def replaces_nothing():
     expect(read("old.cfg").startswith(b"# Made by"), "-force does not replace")
 
 
+def infinite():
+    """Outputs beyond float's range are no result, though every weight is finite."""
+    write("wide.cfg", CFG.split("[net]")[0] + "[net]\nheight=16\nwidth=16\nchannels=3\n"
+          "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=linear\n" +
+          "[connected]\noutput=2\nactivation=linear\n" * 2)
+    expect_end(run("init", "wide.cfg", "wide.weights"))
+    head, w = read("wide.weights")[:20], floats("wide.weights")
+    w[16 + 16 * 27:] = 1e30
+    write("wide.weights", head + w.astype(np.float32).tobytes())
+    done = run("compress", "low-rank", "wide.cfg", "wide.weights", "faces", "inf.cfg", "inf.weights",
+               "-rank", "4")
+    expect_end(done, 1, "wide.cfg:14: NaN or infinity in the output of layer 2 [connected] on these "
+               "images")
+    expect(not os.path.exists("inf.cfg"), "a network was written")
+
+
 attempt_all(make_inputs, linear_is_numpys, statistics_fit, full_rank_is_the_network, budgets,
             energies, leaves_alone, methods, is_deterministic, trains_on, plots,
-            names_what_is_wrong, replaces_nothing)
+            names_what_is_wrong, replaces_nothing, infinite)
 summary()

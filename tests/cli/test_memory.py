@@ -4,6 +4,7 @@ import os
 import re
 import resource
 
+import small_run
 from common import (ROOT, attempt_all, darknet, expect, expect_end, peak_memory, read,
                     skip_sanitizer, summary, write)
 
@@ -46,5 +47,21 @@ def does_not_fit():
            last)
 
 
-attempt_all(make_inputs, states_memory, does_not_fit)
+def training_warns():
+    """More than the machine has is a warning, with the words of check: there may be swap."""
+    small_run.make_inputs()
+    given = small_run.data("faces", "backup")
+    small = dict(small_run.faults("no such file", 1, 1, 1), PAGES="20")
+    done = darknet("classifier", "train", given, "net.cfg", "-batches", "2", env=small)
+    expect_end(done)
+    found = re.search(r"net\.cfg:\d+: \[net\] batch=\d+ subdivisions=\d+: training takes 0\.0 GB, "
+                      r"there are 0\.0; raise subdivisions\n", done.stderr)
+    expect(found, done.stderr)
+    expect(found.group(0).strip() in darknet("check", "net.cfg", env=small).stdout, "check says else")
+    done = darknet("classifier", "train", given, "net.cfg", "-batches", "2", "-name", "b")
+    expect_end(done)
+    expect("raise subdivisions" not in done.stderr, done.stderr)
+
+
+attempt_all(make_inputs, states_memory, does_not_fit, training_warns)
 summary()

@@ -5,7 +5,8 @@
  * that fits the call; or, with WHAT = -SIGNAL, raise it. CALLS is a name of the table below,
  * "files" for all of them, or "all" for fork and pthread_create, too.
  * FAULTS_LOG=FILE: there is a line "NAME ERRNO PATH" for each call that failed or raised, and with
- * COUNT = 0 for each call that is concerned. FAULTS_COUNT=FILE: processes count together. */
+ * COUNT = 0 for each call that is concerned. FAULTS_COUNT=FILE: processes count together.
+ * PAGES=N: the machine has N pages of memory. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -209,4 +210,10 @@ int fclose(FILE *f) {
     int why = errno, status = next(f);
     if (bad) errno = why;
     return bad ? EOF : status;
+}
+
+long sysconf(int name) {
+    NEXT(sysconf);
+    const char *pages = getenv("PAGES");
+    return name == _SC_PHYS_PAGES && pages ? atol(pages) : next(name);
 }

@@ -89,6 +89,21 @@ static void refuses(const char *cfg_text, const char *want) {
     dnx_net_free(net);
 }
 
+static void negative_variance(void) {
+    dnx_err err = {0};
+    dnx_param list[DNX_MAX_PARAMS];
+    dnx_net *net = build(HEAD "[convolutional]\nbatch_normalize=1\n", false);
+    fill(net, 5);
+    for (int k = dnx_net_params(net, 0, list) - 1; k >= 0; k--)
+        if (list[k].role == DNX_VARIANCE) list[k].value[0] = -.5f;
+    dnx_inputs_forget();
+    check(!dnx_packed_save(net, file, false, &err), "save: %s", err.text);
+    dnx_net_free(net);
+    refuses(HEAD "[convolutional]\nbatch_normalize=1\n",
+            "variance of channel 0 of layer 0 [convolutional] is -0.5, below 0: damaged, or of "
+            "another network");
+}
+
 static void put_checksum(unsigned char *bytes, size_t len) {
     uint64_t all = len, sum;
     memcpy(bytes + 24, &all, sizeof all);
@@ -200,6 +215,7 @@ int main(void) {
     snprintf(second, sizeof second, "%s/b.packed", folder);
     there_and_back();
     bad_files();
+    negative_variance();
     halves();
     return summary();
 }
