@@ -3,8 +3,9 @@
 
     scripts/export_onnx.py NET.cfg WEIGHTS OUT.onnx [-batch N]
 
-Knows [convolutional] (with groups), [depthwise], [global_depthwise] and linear [shortcut], with
-PReLU or linear, that is the MobileFaceNet cfg files; another section or option is an error.
+Knows [convolutional] (with groups), [depthwise], [global_depthwise], [low_rank] and linear
+[shortcut], with PReLU or linear, as `darknet check -json` tells of them; another section is an
+error.
 
 Input "input": N x C x H x W floats, RGB, already (pixel - input_mean) * input_scale. Output
 "output": N x D, the last layer's numbers; where its map is larger than 1x1, the channels of a pixel
@@ -15,6 +16,7 @@ biases, as predicting here does: w * scale / sqrt(variance + 1e-5). Needs numpy;
 (Protocol Buffers, https://protobuf.dev/programming-guides/encoding, messages of onnx.proto3) is
 written by the few functions below."""
 import argparse
+import json
 import sys
 
 from lib.errors import Failure, needs, run_main
@@ -22,8 +24,9 @@ from lib.errors import Failure, needs, run_main
 needs("numpy")
 import numpy as np
 
-from lib.files import whole_file
-from lib.darknet_files import BN_EPS, plan, read_weights
+from lib.darknet_files import BN_EPS, read_weights
+from lib.files import refuse_replacing, whole_file
+from lib.processes import darknet, run
 
 IR_VERSION, OPSET = 7, 13
 FLOAT = 1  # TensorProto.DataType
@@ -73,6 +76,46 @@ def value_info(name, shape):
     return message((1, name), (2, message((1, message((1, FLOAT), (2, b"".join(dims)))))))
 
 
+WINDOWS = ("convolutional", "depthwise", "global_depthwise", "low_rank")
+
+
+def layer_of(cfg, told, sources):
+    """A layer as `darknet check -json` tells of it, in the form of lib/darknet_files.py: names,
+    width_multiplier and numbers of layers are worked out there. sources: of a shortcut."""
+    name, o, (h, w, c) = told["section"], told["options"], told["in"][0]
+    at = f"{cfg}:{told['line']}: [{name}]"
+    if name not in WINDOWS + ("shortcut",):
+        raise Failure(f"{at} is not known here, only {', '.join(WINDOWS + ('shortcut',))}")
+    layer = {"name": name, "act": o["activation"], "out": tuple(told["out"]), "params": []}
+    if layer["act"] not in ("prelu", "linear"):
+        raise Failure(f"{at} activation={layer['act']}: only prelu and linear are known here")
+    if name == "shortcut":
+        if layer["act"] != "linear" or len(sources) != 2 or o["alpha"] != 1 or o["beta"] != 1 or \
+                told["in"][0] != told["in"][1]:
+            raise Failure(f"{at} only a plain sum of two layers of equal shapes is known here")
+        return dict(layer, sources=sources)
+    counts = {p["name"]: p["count"] for p in told["params"]}
+    filters, size = told["out"][2], o.get("size")
+    kh, kw = (h, w) if name == "global_depthwise" else (size, size)
+    pad = 0 if name == "global_depthwise" else size // 2 if o["pad"] else o["padding"]
+    if name == "low_rank":  # N x 1 x 1 filters of what the R filters of the basis give
+        kh = kw = 1
+        basis = (o["rank"], c, size, size)
+    shape = (filters, counts["weights"] // (filters * kh * kw), kh, kw)
+    layer.update(bn=o["batch_normalize"], stride=o.get("stride", 1), pad=pad, shape=shape,
+                 groups=1 if name == "low_rank" else c // shape[1], source=sources[0])
+    shapes = {"weights": shape, "basis": basis if name == "low_rank" else None}
+    layer["params"] = [(p, shapes.get(p, (n,))) for p, n in counts.items()]
+    return layer
+
+
+def plan(cfg):
+    """(net, layers) up to the embedding."""
+    told = json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
+    layers = [layer_of(cfg, l, l["from"]) for l in told["layers"][:told["embedding"] + 1]]
+    return dict(zip(("height", "width", "channels"), told["in"])), layers
+
+
 def fold(layer, arrays):
     """Filters and biases that do the batch norm as well, computed in double."""
     w, b = arrays["weights"].astype(np.float64), arrays["biases"].astype(np.float64)
@@ -84,23 +127,30 @@ def fold(layer, arrays):
 
 def graph(net, layers, arrays, batch):
     nodes, tensors, names = [], [], []
-    last = "input"
     for i, (layer, a) in enumerate(zip(layers, arrays)):
         name = f"{i}_{layer['name']}"
         if layer["name"] == "shortcut":
-            nodes.append(node("Add", (last, names[layer["from"]]), name))
+            nodes.append(node("Add", [names[k] for k in layer["sources"]], name))
         else:
             w, b = fold(layer, a)
             tensors += [tensor(name + "_weights", w), tensor(name + "_biases", b)]
             conv = name + "_sum" if layer["act"] == "prelu" else name
+            last = "input" if layer["source"] < 0 else names[layer["source"]]
+            stride, pad = layer["stride"], layer["pad"]
+            if layer["name"] == "low_rank":
+                tensors.append(tensor(name + "_basis", a["basis"]))
+                nodes.append(node("Conv", (last, name + "_basis"), name + "_small", group=1,
+                                  kernel_shape=a["basis"].shape[2:], pads=[pad] * 4,
+                                  strides=[stride] * 2))
+                last, stride, pad = name + "_small", 1, 0
             nodes.append(node("Conv", (last, name + "_weights", name + "_biases"), conv,
                               group=layer["groups"], kernel_shape=layer["shape"][2:],
-                              pads=[layer["pad"]] * 4, strides=[layer["stride"]] * 2))
+                              pads=[pad] * 4, strides=[stride] * 2))
             if layer["act"] == "prelu":
                 tensors.append(tensor(name + "_slopes", a["slopes"].reshape(-1, 1, 1)))
                 nodes.append(node("PRelu", (conv, name + "_slopes"), name))
-        last = name
         names.append(name)
+    last = names[-1]
     h, w, c = layers[-1]["out"]
     if h * w > 1:
         nodes.append(node("Transpose", (last,), "pixels", perm=[0, 2, 3, 1]))
@@ -113,6 +163,7 @@ def graph(net, layers, arrays, batch):
 
 def export(cfg, weights, out, batch="N"):
     """batch: a number, or the name of an open size."""
+    refuse_replacing(out, True, cfg, weights)
     net, layers = plan(cfg)
     if not layers:
         raise Failure(f"{cfg}: no layers")

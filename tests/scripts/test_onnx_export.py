@@ -49,40 +49,75 @@ activation=linear
 # 6 filters become 10 (9.6), the last 5 stay; with divisor=4 and 1.3, 7.8 become 8.
 WIDER = (GLOBAL.replace("channels=4\n", "channels=4\nwidth_multiplier=1.6\n")
          .replace("filters=5\n", "filters=5\nfixed_width=1\nname=embedding\n"))
+# Names, a width, a low rank, a layer behind a route of numbers, and a loss without its classes
+WIDE = """[net]
+height=9
+width=8
+channels=4
+width_multiplier=0.5
+[convolutional]
+name=stem
+filters=12
+size=3
+stride=2
+pad=1
+groups=2
+batch_normalize=1
+activation=prelu
+[low_rank]
+filters=12
+rank=2
+size=3
+pad=1
+batch_normalize=1
+activation=prelu
+[shortcut]
+from=stem
+activation=linear
+[convolutional]
+filters=5
+size=2
+stride=2
+activation=linear
+fixed_width=1
+[margin_softmax]
+classes=auto
+"""
 BAD = [
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[maxpool]\nsize=2\n",
      ":5: [maxpool] is not known here, "
-     "only convolutional, depthwise, global_depthwise, shortcut"),
+     "only convolutional, depthwise, global_depthwise, low_rank, shortcut"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n\n[convolutional]\nrank=2\nactivation=linear\n",
-     ":6: [convolutional] rank= is not known here"),
+     ":7: [convolutional] rank=2: no such option"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[convolutional]\nactivation=relu\n",
      ":5: [convolutional] activation=relu: only prelu and linear are known here"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\n[shortcut]\nfrom=-2\n",
-     ":6: [shortcut] from=-2: not a layer before this one"),
+     ":6: [shortcut] from=-2: this is layer 1, so it must name a layer from 0 to 0"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\n[shortcut]\nfrom=-1,0\n",
-     ":6: [shortcut] from=-1,0: only one layer is known here"),
+     ":6: [shortcut] from: must name one layer"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nsize=1\n"
      "[depthwise]\n[shortcut]\nfrom=-2\n",
-     ":8: [shortcut] only linear, of equal shapes, is known here"),
+     ":8: [shortcut] only a plain sum of two layers of equal shapes is known here"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nsize=7\n",
-     ":5: [depthwise] the filter is larger than the input"),
+     ":5: [depthwise] size=7: the padded input is only 4 x 4"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nsize=large\n",
-     ":5: [depthwise] size=large: not a whole number"),
+     ":6: [depthwise] size=large: must be a whole number from 1 to 15"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\nstride=0\n",
-     ":5: [depthwise] stride=0: must be 1 to 65536"),
+     ":6: [depthwise] stride=0: must be a whole number from 1 to 16"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[convolutional]\ngroups=0\nactivation=linear\n",
-     ":5: [convolutional] groups=0: must be 1 to 65536"),
+     ":6: [convolutional] groups=0: must be a whole number from 1 to 65536"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[convolutional]\ngroups=2\nactivation=linear\n",
-     ":5: [convolutional] groups=2: must divide 3 channels and 1 filters"),
+     ":5: [convolutional] groups=2: does not divide 3 channels and filters=1"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=x\n[depthwise]\n",
-     ":1: [net] width_multiplier=x: must be 0.001 to 64"),
+     ":5: [net] width_multiplier=x: must be a number from 0.001 to 64"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=0\n[depthwise]\n",
-     ":1: [net] width_multiplier=0: must be 0.001 to 64"),
+     ":5: [net] width_multiplier=0: must be a number from 0.001 to 64"),
     ("[net]\nheight=4\nwidth=4\nchannels=3\n[depthwise]\n[shortcut]\nfrom=--1\n",
-     ":6: [shortcut] from=--1: only one layer is known here"),
-    ("[net]\nheight=4\nwidth=4\n[depthwise]\n", ":1: [net] channels is missing"),
-    ("[net]\nheight=4\nwidth=4\nchannels=3\n", ": no layers"),
-    ("[depthwise]\n", ": the first section must be [net]"),
+     ":7: [shortcut] from=--1: must be a list of numbers from -100000 to 100000"),
+    ("[net]\nheight=4\nwidth=4\n[depthwise]\n",
+     ":1: [net] needs height, width and channels, or inputs"),
+    ("[net]\nheight=4\nwidth=4\nchannels=3\n", ": the network has no layers"),
+    ("[depthwise]\n", ":1: the first section must be [net]"),
 ]
 
 
@@ -140,7 +175,7 @@ def read(path):
     return nodes, tensors, read_value_info(graph[11][0]), read_value_info(graph[12][0])
 
 
-def convolve(x, w, b, group, kernel_shape, pads, strides):
+def convolve(x, w, b=np.zeros((1)), *, group, kernel_shape, pads, strides):
     assert list(w.shape[2:]) == kernel_shape
     x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
     windows = np.lib.stride_tricks.sliding_window_view(x, kernel_shape, (2, 3))
@@ -176,15 +211,16 @@ def compute(path, x):
 def random_weights(layers, seed):
     rng = np.random.default_rng(seed)
     ranges = {"weights": (-0.5, 0.5), "scales": (0.5, 1.5), "variance": (0.5, 1.5),
-              "slopes": (-0.1, 0.6), "biases": (-0.3, 0.3), "mean": (-0.3, 0.3)}
+              "slopes": (-0.1, 0.6), "basis": (-0.5, 0.5), "biases": (-0.3, 0.3),
+              "mean": (-0.3, 0.3)}
     return [{name: rng.uniform(*ranges[name], shape).astype(np.float32)
              for name, shape in layer["params"]} for layer in layers]
 
 
-def make(folder, cfg, batch):
+def make(folder, cfg, batch, plan=darknet_files.plan):
     """Files of a network, weights and ONNX, and images x (B x C x H x W)."""
     weights, model = (os.path.join(folder, f) for f in ("w.weights", "m.onnx"))
-    net, layers = darknet_files.plan(cfg)
+    net, layers = plan(cfg)
     darknet_files.write_weights(weights, layers, random_weights(layers, 3))
     export_onnx.export(cfg, weights, model, batch)
     shape = (batch, net["channels"], net["height"], net["width"])
@@ -208,6 +244,13 @@ def same_numbers(folder):
         cfg = write(folder, text)
         weights, model, x = make(folder, cfg, 3)
         as_ours(compute(model, x), cfg, weights, x)
+
+
+def as_the_command_reads(folder):
+    """What only the command works out: names of layers, widths, the filters of a low rank."""
+    weights, model, x = make(folder, write(folder, WIDE), 3, export_onnx.plan)
+    bare = write(folder, WIDE.split("[margin")[0])
+    as_ours(compute(model, x), bare, weights, x)
 
 
 def structure(folder):
@@ -252,6 +295,9 @@ def messages(folder):
         want = "export_onnx.py: " + said.format(cfg=cfg, weights=file)
         assert done.returncode == 1 and done.stderr.strip() == want, done.stderr
         assert not os.path.exists(out)
+    cfg = write(folder, SMALL)
+    done = script("export_onnx.py", cfg, weights, weights)
+    assert done.stderr == f"export_onnx.py: {weights}: is an input of this very command\n", done
 
 
 def onnx_runtime(folder):
@@ -286,7 +332,7 @@ def in_a_folder(test):
         test(folder)
 
 
-for each in (same_numbers, structure, messages):
+for each in (same_numbers, as_the_command_reads, structure, messages):
     attempt(each.__name__, in_a_folder, each)
 if peer_process.onnx_missing():
     skip("onnx_runtime", f"{peer_process.onnx_missing()} (make bench-deps)")
