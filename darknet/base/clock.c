@@ -1,3 +1,4 @@
+/* clock.c - the time, for measuring. */
 #include "base/clock.h"
 
 #include <time.h>

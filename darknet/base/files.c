@@ -1,3 +1,4 @@
+/* files.c - reads files whole and lists folders. */
 #include "base/files.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* half.c - converts 32-bit floats to 16-bit floats and back. */
 #include "base/half.h"
 
 #include <math.h>

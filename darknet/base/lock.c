@@ -1,3 +1,4 @@
+/* lock.c - locks that only one process can hold. */
 #include "base/lock.h"
 
 #include <errno.h>

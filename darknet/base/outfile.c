@@ -1,3 +1,4 @@
+/* outfile.c - writes files that appear only when they are complete. */
 #include "base/outfile.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* paths.c - joins and splits paths. */
 #include "base/paths.h"
 
 #include <errno.h>

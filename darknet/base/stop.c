@@ -1,3 +1,4 @@
+/* stop.c - signals that ask the process to stop. */
 #include "base/stop.h"
 
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* check_json.c - the report of `darknet check` as JSON. */
 #include "cmd/check_json.h"
 
 #include <stdio.h>

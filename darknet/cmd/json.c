@@ -1,3 +1,4 @@
+/* json.c - writes text and numbers as JSON. */
 #include "cmd/json.h"
 
 #include <stdio.h>

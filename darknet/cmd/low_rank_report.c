@@ -1,3 +1,4 @@
+/* low_rank_report.c - the report of `compress low-rank` for people, as JSON, and as a table. */
 #include "cmd/low_rank_report.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* skipped_file.c - writes OUT.skipped. */
 #include "cmd/skipped_file.h"
 
 #include <stdio.h>

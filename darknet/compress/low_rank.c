@@ -1,3 +1,4 @@
+/* low_rank.c - moments, eigenvalues, the linear solution, and ranks. */
 #include "compress/low_rank.h"
 
 #include <lapacke.h>

@@ -29,9 +29,9 @@ void dnx_moments_add(dnx_moments *m, const float *y, long rows);
  * the smallest, negative ones as 0, into sigma; the unit eigenvectors into the rows of `vectors`,
  * each with its largest component positive. DNX_ENUMBER: not finite, or no convergence. */
 dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx_err *err);
-/* Eigenvalues that are not zero but for rounding. */
+/* The number of eigenvalues that are not zero or rounding errors. */
 int dnx_numerical_rank(const double *sigma, int d);
-/* Share of the eigenvalues' sum that the first `rank` have, 0..1; 1 when all are 0. */
+/* The sum of the first `rank` eigenvalues as a part of the sum of all, 0..1; 1 when all are 0. */
 double dnx_energy(const double *sigma, int d, int rank);
 
 /* ---- solutions ---- */
@@ -61,7 +61,7 @@ void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors 
 dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
                                   const float *slopes, int iterations, struct dnx_pool *pool,
                                   dnx_factors *f, double *before, double *after, dnx_err *err);
-/* Whether the alternating solution knows the activation. */
+/* True when the alternating solution supports the activation. */
 bool dnx_low_rank_knows(dnx_act act);
 
 /* ---- ranks ---- */

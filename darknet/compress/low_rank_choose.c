@@ -1,3 +1,4 @@
+/* low_rank_choose.c - chooses the ranks of the layers by the options of the command. */
 #include "compress/low_rank_choose.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* low_rank_net.c - writes the cfg and the parameters of a compressed network. */
 #include "compress/low_rank_net.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
-/* low_rank_nonlinear.c - the approximation that minds the activation, of arXiv
- * 1505.06798. In between, targets z stand for M x + c:
+/* low_rank_nonlinear.c - the approximation that includes the activation, of arXiv 1505.06798.
+ * Targets z replace M x + c:
  *
  *   min sum_i |r(y_i) - r(z_i)|^2 + lambda |z_i - (M x_i + c)|^2
  *
- * by turns over z (element by element) and over M and c (reduced-rank regression). */
+ * It alternates between z (element by element) and M and c (reduced-rank regression). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* low_rank_run.c - runs the images, collects responses, solves and measures. */
 #include "compress/low_rank_run.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* responses.c - samples the responses of a convolution at random pixels. */
 #include "compress/responses.h"
 
 #include <math.h>

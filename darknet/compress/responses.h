@@ -18,7 +18,7 @@ typedef struct {
     float *packed, *bias, *rows;
 } dnx_responses;
 
-/* Whether layer i is a [convolutional] without groups. */
+/* True when layer i is a convolution without groups. */
 bool dnx_responses_fit(const dnx_net *net, int i);
 /* Of such a layer. positions: at most so many pixels of an image, without repetition. */
 dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses *r, dnx_err *err);

@@ -1,23 +1,26 @@
-/* The host (src/image.c, load_image_augment_paths) rotates and crops, mirrors, then changes hue,
+/* augment.c - the random changes of training images.
+ *
+ * libdarknet (src/image.c, load_image_augment_paths) rotates and crops, mirrors, then changes hue,
  * saturation and exposure. Its crop, s = side / min(h, whole(w aspect)), takes (x,y) from (rx,ry):
  *   u = (x - W/2 + dx) / s aspect,  v = (y - H/2 + dy) / s
  *   rx = cos u - sin v + w/2,  ry = sin u + cos v + h/2,  outside is black.
- * The rest here is for faces: shift, gray, lowres (a soft image), erase (Zhong et al. 2020, Random
- * Erasing, with smaller holes than their 2 to 40 %, because two fifths of a face are too much). */
+ * The other changes are for faces: shift, gray, lowres (a soft image), and erase (Zhong et al.
+ * 2020, Random Erasing; the holes are smaller than their 2 to 40 % of the image). */
 #include "data/augment.h"
 
 #include <math.h>
 #include <string.h>
 
-#define FLIPS 0xf11b5u /* part the generators from the permutations' */
+#define FLIPS 0xf11b5u /* gives other random streams than those of the permutations */
 #define LOOKS 0x100c5u
 #define SMALLEST_HOLE .02f /* shares of the area */
 #define LARGEST_HOLE .2f
 #define SMALLEST_COPY .25f /* of lowres, share of the side */
 #define HOLE 127.5f
 
-/* Without max_crop and min_crop the shorter side is scaled to the input's; with one of them the
- * other has the host's default, twice the input's width and the width. */
+/* Sets the range of the crop's side. Without max_crop and min_crop the shorter side is scaled to
+ * the input's. With one of them, the other has libdarknet's default: max_crop twice the input's
+ * width, min_crop the width. */
 static bool crops(const dnx_net *net, int *least, int *most) {
     const dnx_net_opts *o = &net->o;
     const int W = net->in.w;
@@ -48,7 +51,7 @@ dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
     return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, key), "[net] %s: needs channels=3", key);
 }
 
-/* shift spares one image in (2 shift + 1)^2. */
+/* A random shift is zero for only one image in (2 shift + 1)^2, so shift counts as always. */
 bool dnx_augment_always(const dnx_net *net) {
     const dnx_net_opts *o = &net->o;
     int least, most;
@@ -60,7 +63,7 @@ bool dnx_augment_always(const dnx_net *net) {
 
 static float between(dnx_rng *r, float a, float b) { return a + (b - a) * dnx_rng_uniform(r); }
 
-/* The host's rand_scale: between 1 and s, or the inverse of that. */
+/* libdarknet's rand_scale: a random number between 1 and s, or its inverse. */
 static float scale(dnx_rng *r, float s) {
     float v = between(r, 1, s);
     return dnx_rng_uniform(r) < .5f ? v : 1 / v;
@@ -111,7 +114,8 @@ void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_lo
 
 static int clamp(int v, int most) { return v < 0 ? 0 : v > most ? most : v; }
 
-/* Output `at` of n over `size` inputs: its lower neighbour and the share of the upper one. */
+/* Output `at` of n lies between two of `size` inputs: returns the lower one; *share is the weight
+ * of the upper one. */
 static int neighbour(int at, int n, int size, float *share) {
     float x = ((float)at + .5f) * (float)size / (float)n - .5f;
     if (x < 0) x = 0;
@@ -121,7 +125,7 @@ static int neighbour(int at, int n, int size, float *share) {
     return i;
 }
 
-/* All of the image, or its middle square, resized; a shift repeats the border. */
+/* Resizes the image or its middle square. With a shift, the border is repeated. */
 static void resize(const dnx_look *l, const unsigned char *rgb, int w, int h, int W, int H,
                    float *out) {
     const int square = w < h ? w : h, stride = w * 3;
@@ -147,7 +151,7 @@ static void resize(const dnx_look *l, const unsigned char *rgb, int w, int h, in
     }
 }
 
-/* The pixel at (x,y), weighed into to; black outside. */
+/* Adds weight times the pixel at (x,y) to `to`. Pixels outside are black. */
 static void add_pixel(const unsigned char *rgb, int w, int h, int x, int y, float weight,
                       float *to) {
     if (x < 0 || y < 0 || x >= w || y >= h) return;
@@ -188,7 +192,8 @@ void dnx_augment_place(const dnx_look *look, const unsigned char *rgb, int w, in
 
 /* ---- colours ---- */
 
-/* Hue 0..1 around the circle, saturation and value scaled, as in the host's distort_image. */
+/* Adds `hue` (0..1 is the whole circle), and scales saturation and value, as libdarknet's
+ * distort_image does. */
 static void distort(float *p, float hue, float saturation, float exposure) {
     float high = fmaxf(p[0], fmaxf(p[1], p[2])), low = fminf(p[0], fminf(p[1], p[2]));
     float d = high - low, h = 0, s = high > 0 ? d / high : 0;
@@ -209,7 +214,7 @@ static void distort(float *p, float hue, float saturation, float exposure) {
     }
 }
 
-/* A copy of n x m means of blocks, enlarged again. */
+/* Reduces the image to the means of blocks, and enlarges it again. */
 static void soften(float share, int W, int H, float *rgb, float *small) {
     const int w = clamp((int)((float)W * share), W), h = clamp((int)((float)H * share), H);
     if (w < 1 || h < 1) return;

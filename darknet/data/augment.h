@@ -1,4 +1,4 @@
-/* augment.h - the random changes of training images: the host's, and a few for faces. */
+/* augment.h - random changes of training images: those of libdarknet, and a few for faces. */
 #ifndef DNX_AUGMENT_H
 #define DNX_AUGMENT_H
 #include "net/net.h"
@@ -6,12 +6,12 @@
 /* What happens to one image. Lengths are pixels of the network's input. */
 typedef struct {
     bool mirrored;
-    bool is_altered;          /* more than the mirror changes from one look at it to the next */
+    bool is_altered;          /* something random besides the mirror image */
     bool is_centered;         /* the middle square, resized */
-    bool is_cropped;          /* the host's rotated crop: */
+    bool is_cropped;          /* libdarknet's rotated crop: */
     int side;                 /* the image's shorter side is scaled to this */
     float angle, aspect;      /* radians; factor of the width */
-    float dx, dy;             /* -1..1: where in the room that the crop leaves */
+    float dx, dy;             /* -1..1: position of the crop within the image */
     int shift_x, shift_y;
     float hue, saturation, exposure; /* added; factors */
     bool is_gray;
@@ -19,17 +19,17 @@ typedef struct {
     float erase_x, erase_y, erase_w, erase_h; /* rectangle, shares; w 0: none */
 } dnx_look;
 
-/* DNX_EOPTION: options of [net] that do not go together. */
+/* DNX_EOPTION: options of [net] that exclude each other. */
 dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err);
-/* Whether [net] alters (see is_altered) as good as every image. */
+/* True when [net] alters (see is_altered) almost every image. */
 bool dnx_augment_always(const dnx_net *net);
-/* Draws the look of image `number` of a run, from (seed, number) alone; no option changes what
- * another one draws. */
+/* Draws the changes of image `number` of a run. They depend only on (seed, number), and no option
+ * changes the random numbers of another one. */
 void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_look *look);
 
-/* Pixels of an image (h x w x 3 bytes) through a look's geometry: H x W x 3 floats, 0..255. */
+/* Applies the geometry to an image of h x w x 3 bytes: H x W x 3 floats, 0..255. */
 void dnx_augment_place(const dnx_look *look, const unsigned char *rgb, int w, int h, int W, int H,
                        float *out);
-/* The look's colours, softness and hole, in place; scratch: H x W x 3 floats. */
+/* Applies colours, softness and the erased rectangle in place. scratch: H x W x 3 floats. */
 void dnx_augment_paint(const dnx_look *look, int W, int H, float *rgb, float *scratch);
 #endif

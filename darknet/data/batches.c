@@ -1,4 +1,4 @@
-/* batches.c - readers that decode images ahead of the trainer, and what they do about bad ones. */
+/* batches.c - threads that decode images ahead of the trainer, and replace bad ones. */
 #include "data/batches.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 enum { SLOTS = 4, MOST_READERS = 16 };
 
-/* Seconds that an image which cannot be read is waited for: before that is told, before others are
+/* Seconds of waiting for an image that cannot be read: before the message, before other images are
  * tried, and before training ends. */
 #define TELL_AFTER .5
 #define ALONE_AFTER 2.
@@ -27,7 +27,7 @@ typedef struct {
     bool altered, ready;
 } slot;
 
-/* What the readers have to tell. */
+/* A message of the readers. */
 typedef struct note {
     struct note *next;
     char text[];
@@ -45,8 +45,8 @@ struct dnx_batches {
     slot slots[SLOTS];
     uint64_t claimed, given, released; /* sub-batches */
     bool stops, failed, lacks_memory;
-    char lost[600];        /* an image that was waited for in vain, and why; "": none was */
-    bool is_waiting;       /* that is told */
+    char lost[600];        /* an image that never became readable, and why; "": none */
+    bool is_waiting;       /* the message about waiting was sent */
     unsigned char *is_bad; /* per image of the list: cannot be decoded */
     size_t n_bad, most_bad;
     note *notes, **last_note;
@@ -54,7 +54,7 @@ struct dnx_batches {
     void *tell_arg;
 };
 
-/* Queues "NAME: text", with the lock held. Without memory it is not told. */
+/* Queues the message "NAME: text". The caller holds the lock. Without memory it is lost. */
 static void add_note(dnx_batches *f, size_t i, const char *text) {
     char name[4096];
     dnx_data_name(f->data, i, name, sizeof name);
@@ -68,7 +68,7 @@ static void add_note(dnx_batches *f, size_t i, const char *text) {
     pthread_cond_broadcast(&f->filled);
 }
 
-/* false: too many are bad. */
+/* Marks image i as bad. false: too many are bad. */
 static bool note_bad(dnx_batches *f, size_t i, const char *why) {
     char text[200];
     snprintf(text, sizeof text, "skipped: %s", why);
@@ -115,8 +115,8 @@ static void give_up(dnx_batches *f, size_t i, int reason) {
 
 typedef enum { READABLE, GONE_ALONE, ENDED } outcome;
 
-/* Image i cannot be read: waits until it can be, or until it turns out that others can be, so that
- * it alone is gone. */
+/* Image i cannot be read. Waits until it can, or until other images can: then only image i is
+ * missing. */
 static outcome wait_for(dnx_batches *f, size_t i, int reason) {
     double waited = 0, pause = .1;
     while (!is_ended(f)) {
@@ -288,7 +288,7 @@ void dnx_batches_notes(dnx_batches *f, void (*tell)(void *arg, const char *line)
     f->tell_arg = arg;
 }
 
-/* Hands on what the readers have to tell, with the lock held, which it lets go meanwhile. */
+/* Passes the queued messages to the caller. The lock is held, but released during the calls. */
 static void tell_notes(dnx_batches *f) {
     while (f->tell && f->notes) {
         note *n = f->notes;
@@ -301,7 +301,7 @@ static void tell_notes(dnx_batches *f) {
     }
 }
 
-/* Waits for the slot, at most until the end is asked for. */
+/* Waits for the slot, or until a signal asks the process to stop. */
 static void wait_slot(dnx_batches *f, const slot *s) {
     for (tell_notes(f); !s->ready && !f->failed && !dnx_stop_asked(); tell_notes(f)) {
         struct timespec until;

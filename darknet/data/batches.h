@@ -10,7 +10,7 @@ typedef struct {
     const float *truth;            /* B class indices, -1: not known */
     const uint32_t *image;         /* B places in the list */
     const unsigned char *mirrored; /* B times 0 or 1 */
-    bool altered; /* some of x is not what (image, mirrored) gives every time: it was augmented */
+    bool altered; /* an image was augmented randomly, so cached teacher outputs do not apply */
 } dnx_batch;
 
 /* What dnx_batches_open would refuse, for a check before a run makes files. DNX_ESHAPE: the network
@@ -20,21 +20,19 @@ typedef struct {
 dnx_status dnx_batches_check_net(const dnx_net *net, dnx_err *err);
 dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *err);
 /* Starts `threads` readers that decode sub-batches of net->batch images ahead, at most 4 of them.
- * Image p of the run (p counts from net->seen) is what dnx_sampler_pick says, with the look that
- * dnx_augment_draw says: nothing depends on the readers' number or pace, nor on where a run was
- * resumed. An image that passed the scan and cannot be decoded is replaced by another one. When no
- * image can be read (a disk or a folder that is away for a while) the readers wait until they can.
- * data and net must outlive the feed. The errors of dnx_batches_check; DNX_EMEM. */
+ * dnx_sampler_pick chooses image p of the run (p counts from net->seen), and dnx_augment_draw its
+ * changes. The result depends neither on the number and speed of the readers, nor on where a run
+ * was resumed. An image that passed the scan but cannot be decoded is replaced by another one. If
+ * no image can be read, because a disk or folder is missing for a while, the readers wait. data and
+ * net must outlive the feed. The errors of dnx_batches_check; DNX_EMEM. */
 dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t seed, int threads,
                             dnx_batches **out, dnx_err *err);
 void dnx_batches_close(dnx_batches *f); /* f may be NULL; waits for the readers */
 
-/* From now on note(arg, line) is called, during dnx_batches_next() and by its thread, with what the
- * readers have to tell: "NAME: skipped: WHY", each image once, and "NAME: cannot be read: WHY;
- * waiting for it". */
+/* From now on dnx_batches_next() calls note(arg, line) in its thread with messages of the readers:
+ * "NAME: skipped: WHY", once for each image, and "NAME: cannot be read: WHY; waiting for it". */
 void dnx_batches_notes(dnx_batches *f, void (*note)(void *arg, const char *line), void *arg);
 /* The next sub-batch, valid until the next call. DNX_EIO: more than 1 % of the list cannot be
- * decoded, or images could not be read for ten minutes; DNX_ESTOP: the end was asked for while it
- * waited. */
+ * decoded, or no image could be read for ten minutes; DNX_ESTOP: a signal stopped the wait. */
 dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err);
 #endif

@@ -1,3 +1,4 @@
+/* binset.c - verification sets in InsightFace's .bin format. */
 #include "data/binset.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* cache.c - writes and reads files of rows with checksums. */
 #include "data/cache.h"
 
 #include <errno.h>

@@ -1,13 +1,13 @@
-/* cache.h - a file of rows that are long in the making, such as a teacher's outputs. Writing goes
- * on where another process was stopped, and no row is read whose checksum is wrong. Version 3 of
- * the files of embeddings.h, little endian:
+/* cache.h - a file of rows that take long to compute, such as a teacher's outputs. Writing
+ * continues where another process was stopped. Checksums are verified before rows are read. It is
+ * version 3 of the files of embeddings.h, little endian:
  *
  *   "DNXE", uint32 3, uint32 count, uint32 dim, uint32 rows of a block, uint32 0, uint64 key
  *   count names, each uint32 length and that many bytes
  *   zeros up to 8 below a multiple of 64, uint64 checksum of all before
  *   blocks, the last may be shorter: rows x dim numbers of 16 bits, uint64 checksum of the block
  *
- * A row that begins with NaN is not known. scripts/lib/embeddings.py reads the file. */
+ * A row that begins with NaN is unknown. scripts/lib/embeddings.py reads the file. */
 #ifndef DNX_CACHE_H
 #define DNX_CACHE_H
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* data.c - opens a .data file and its sources as one list of images. */
 #include "data/data.h"
 
 #include <errno.h>

@@ -1,5 +1,4 @@
-/* data.h - the host's .data file and the list of training images. Prints nothing; knows neither the
- * network nor the host. */
+/* data.h - reads a .data file and lists its training images. It prints nothing. */
 #ifndef DNX_DATA_H
 #define DNX_DATA_H
 #include "data/datafile.h"

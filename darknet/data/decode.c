@@ -1,3 +1,4 @@
+/* decode.c - detects the kind of an image file and decodes it to RGB. */
 #include "data/decode.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* embeddings.c - writes files of embeddings. */
 #include "data/embeddings.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* images.c - finds the images of a folder, list or set, and loads them. */
 #include "data/images.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* jpeg.c - decodes and encodes JPEG with libjpeg-turbo. */
 #include "data/jpeg.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* letterbox.c - resizes images bilinearly into the network's input. */
 #include "data/letterbox.h"
 
 #include <stdbool.h>

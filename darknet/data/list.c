@@ -1,3 +1,4 @@
+/* list.c - reads lists of images. */
 #include "data/list.h"
 
 #include <ctype.h>

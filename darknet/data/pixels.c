@@ -1,3 +1,4 @@
+/* pixels.c - turns an image into the network's floats. */
 #include "data/pixels.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* sampler.c - chooses the image of each place in a batch. */
 #include "data/sampler.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* scan.c - checks the first bytes of all images in threads. */
 #include "data/scan.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* skipped.c - a list of skipped files and the reasons. */
 #include "data/skipped.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* sources.c - lists the images of each source of train=. */
 #include "data/sources.h"
 
 #include <ctype.h>

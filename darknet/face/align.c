@@ -1,3 +1,4 @@
+/* align.c - the similarity transform from landmarks to the aligned face. */
 #include "face/align.h"
 
 #include <math.h>

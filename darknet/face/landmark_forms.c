@@ -1,3 +1,4 @@
+/* landmark_forms.c - the orders of points in landmark files of different detectors. */
 #include "face/landmark_forms.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* landmarks.c - reads files of landmarks. */
 #include "face/landmarks.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* pairs.c - reads lists of pairs in several formats. */
 #include "face/pairs.h"
 
 #include <stdio.h>

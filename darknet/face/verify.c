@@ -1,3 +1,4 @@
+/* verify.c - verification accuracy on pairs, by cross-validation. */
 #include "face/verify.h"
 
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* layers.c - calls libdarknet's functions on reordered tensors. */
 #include <darknet.h>
 
 #define DNX_HOST_STRUCTS

@@ -1,3 +1,4 @@
+/* teachers.c - opens teachers and runs them on the student's batch. */
 #include "train/teachers.h"
 
 #include <stdio.h>
