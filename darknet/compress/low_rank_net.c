@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EPS 1e-5 /* of batch norm; see common/norm_act.h */
+#include "common/norm_act.h"
 
 /* ---- the cfg ---- */
 
@@ -93,7 +93,7 @@ dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_fact
         mean[i] = (float)(f->mean[i] - row[i]);
         b[i] = (float)(row[i] + (double)mean[i]);
         var[i] = (float)variance[i];
-        scales[i] = (float)sqrt((double)var[i] + EPS);
+        scales[i] = (float)sqrt((double)var[i] + DNX_NORM_EPS);
     }
     if (slopes) memcpy(slopes, r->slopes, sizeof(float) * N);
     free(row);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EPS 1e-5 /* of batch norm; see common/norm_act.h */
+#include "common/norm_act.h"
 
 bool dnx_responses_fit(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
@@ -31,7 +31,7 @@ static void fold(dnx_responses *r, const dnx_param *list, int n, float *wk) {
     r->has_bn = scales != NULL;
     r->slopes = dnx_param_find(list, n, DNX_SLOPES);
     for (size_t f = 0; f < N; f++) {
-        double g = scales ? (double)scales[f] / sqrt((double)variance[f] + EPS) : 1;
+        double g = scales ? (double)scales[f] / sqrt((double)variance[f] + DNX_NORM_EPS) : 1;
         r->b[f] = (double)biases[f] - (mean ? g * (double)mean[f] : 0);
         r->bias[f] = (float)r->b[f];
         for (size_t k = 0; k < K; k++) {

@@ -6,9 +6,6 @@
 
 #include "kernels/pool.h"
 
-#define EPS 1e-5
-#define MOMENTUM .99f /* of the running statistics, as in libdarknet */
-
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err) {
     size_t c = (size_t)n->out.c;
     t->c = n->out.c;
@@ -68,7 +65,7 @@ int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, bool weights_
 
 void dnx_norm_act_fold(dnx_norm_act *t) {
     for (int i = 0; i < t->c; i++) {
-        t->scale[i] = t->has_bn ? (float)(t->scales[i] / sqrt(t->variance[i] + EPS)) : 1;
+        t->scale[i] = t->has_bn ? (float)(t->scales[i] / sqrt(t->variance[i] + DNX_NORM_EPS)) : 1;
         t->shift[i] = t->biases[i] - (t->has_bn ? t->mean[i] * t->scale[i] : 0);
     }
 }
@@ -125,9 +122,9 @@ static void batch_statistics(dnx_norm_act *t, const dnx_node *n, double rows) {
         double m = t->sums[i] / rows, v = t->sums[t->c + i] / rows - m * m;
         if (v < 0) v = 0;
         t->batch_mean[i] = (float)m;
-        t->inv_std[i] = (float)(1 / sqrt(v + EPS));
-        t->mean[i] = MOMENTUM * t->mean[i] + (1 - MOMENTUM) * (float)m;
-        t->variance[i] = MOMENTUM * t->variance[i] + (1 - MOMENTUM) * (float)v;
+        t->inv_std[i] = (float)(1 / sqrt(v + DNX_NORM_EPS));
+        t->mean[i] = DNX_NORM_MOMENTUM * t->mean[i] + (1 - DNX_NORM_MOMENTUM) * (float)m;
+        t->variance[i] = DNX_NORM_MOMENTUM * t->variance[i] + (1 - DNX_NORM_MOMENTUM) * (float)v;
         t->scale[i] = t->scales[i] * t->inv_std[i];
         t->shift[i] = t->biases[i] - t->batch_mean[i] * t->scale[i];
     }

@@ -10,6 +10,9 @@
 #include "layer/fusion.h"
 #include "kernels/kernels.h"
 
+#define DNX_NORM_EPS 1e-5      /* added to the variance */
+#define DNX_NORM_MOMENTUM .99f /* of the running statistics, as in libdarknet */
+
 typedef struct dnx_norm_act {
     int c;
     bool has_bn;

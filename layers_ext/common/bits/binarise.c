@@ -4,11 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/norm_act.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
-
-#define EPS 1e-5
-#define MOMENTUM .99f /* of the running statistics, as in norm_act.c */
 
 static bool is_binary(const float *w, int n) {
     for (int i = 1; i < n; i++)
@@ -101,7 +99,7 @@ int dnx_input_norm_params(dnx_input_norm *m, dnx_param *list) {
 
 void dnx_input_norm_fold(dnx_input_norm *m) {
     for (int i = 0; m->has_bn && i < m->c; i++) {
-        m->scale[i] = (float)(m->scales[i] / sqrt(m->variance[i] + EPS));
+        m->scale[i] = (float)(m->scales[i] / sqrt(m->variance[i] + DNX_NORM_EPS));
         m->shift[i] = m->shifts[i] - m->mean[i] * m->scale[i];
     }
 }
@@ -140,9 +138,9 @@ void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long r
         double mu = m->sums[i] / (double)rows, v = m->sums[m->c + i] / (double)rows - mu * mu;
         if (v < 0) v = 0;
         m->batch_mean[i] = (float)mu;
-        m->inv_std[i] = (float)(1 / sqrt(v + EPS));
-        m->mean[i] = MOMENTUM * m->mean[i] + (1 - MOMENTUM) * (float)mu;
-        m->variance[i] = MOMENTUM * m->variance[i] + (1 - MOMENTUM) * (float)v;
+        m->inv_std[i] = (float)(1 / sqrt(v + DNX_NORM_EPS));
+        m->mean[i] = DNX_NORM_MOMENTUM * m->mean[i] + (1 - DNX_NORM_MOMENTUM) * (float)mu;
+        m->variance[i] = DNX_NORM_MOMENTUM * m->variance[i] + (1 - DNX_NORM_MOMENTUM) * (float)v;
         m->scale[i] = m->scales[i] * m->inv_std[i];
         m->shift[i] = m->shifts[i] - m->batch_mean[i] * m->scale[i];
     }
