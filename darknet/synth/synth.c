@@ -57,7 +57,7 @@ static void jitter(dnx_rng *r, float *colour, float deviation) {
 
 /* ---- identity ---- */
 
-static void make_colours(dnx_face *f, dnx_rng *r) {
+static void make_colours(dnx_synth_face *f, dnx_rng *r) {
     static const float skin[4][3] = {
         {.93f, .77f, .67f}, {.84f, .65f, .53f}, {.66f, .47f, .36f}, {.42f, .28f, .21f}};
     static const float hair[6][3] = {{.09f, .08f, .08f}, {.17f, .11f, .08f}, {.30f, .20f, .13f},
@@ -77,7 +77,7 @@ static void make_colours(dnx_face *f, dnx_rng *r) {
     }
 }
 
-static void make_marks(dnx_face *f, dnx_rng *r) {
+static void make_marks(dnx_synth_face *f, dnx_rng *r) {
     static const float moles[DNX_MOLES + 1] = {.55f, .25f, .13f, .07f};
     f->moles = choose(r, moles, DNX_MOLES + 1);
     f->freckles = dnx_rng_uniform(r) < .12f ? DNX_FRECKLES : f->moles;
@@ -97,7 +97,7 @@ static void make_marks(dnx_face *f, dnx_rng *r) {
     jitter(r, f->rim, .06f);
 }
 
-void dnx_face_make(dnx_face *f, dnx_rng *r) {
+void dnx_face_make(dnx_synth_face *f, dnx_rng *r) {
     static const float styles[DNX_HAIRS] = {.07f, .26f, .2f, .16f, .21f, .1f};
     static const float beards[DNX_BEARDS] = {.68f, .12f, .06f, .06f, .08f};
     memset(f, 0, sizeof *f);
@@ -177,7 +177,7 @@ void dnx_synth_image(uint64_t seed, bool is_test, int identity, int image, int s
                      unsigned char *rgb) {
     uint64_t stream = (uint64_t)is_test << 63 | (uint64_t)identity << 25;
     dnx_rng r;
-    dnx_face f;
+    dnx_synth_face f;
     dnx_shot s;
     dnx_rng_seed(&r, seed, stream);
     dnx_face_make(&f, &r);

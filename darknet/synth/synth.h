@@ -32,7 +32,7 @@ typedef struct {
     float mark[DNX_FRECKLES][3]; /* x, y, radius: the moles, then the freckles */
     bool has_glasses;
     float rim[3], rim_w, lens_w, lens_h, lens_square; /* of the glasses */
-} dnx_face;
+} dnx_synth_face;
 
 /* What changes from image to image of one identity. */
 typedef struct {
@@ -50,10 +50,10 @@ typedef struct {
 
 enum { DNX_NOTHING, DNX_SHADES, DNX_HAND, DNX_BAR, DNX_CAP, DNX_SCARF, DNX_COVERS };
 
-void dnx_face_make(dnx_face *f, dnx_rng *r);
+void dnx_face_make(dnx_synth_face *f, dnx_rng *r);
 void dnx_shot_make(dnx_shot *s, dnx_rng *r);
 /* rgb: size x size x 3 bytes; scratch: DNX_CANVAS_FLOATS(size) floats (raster.h). */
-void dnx_face_draw(const dnx_face *f, const dnx_shot *s, int size, float *scratch,
+void dnx_face_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
                    unsigned char *rgb);
 
 /* All three for one image. Identities of the test set differ from those of the training set; both

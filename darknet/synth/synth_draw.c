@@ -29,7 +29,7 @@ static void body(dnx_scene *s) {
 }
 
 static void hair_behind(dnx_scene *s) {
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     const float *t = f->t, more = s->s->hair_more;
     if (f->style == DNX_BALD) return;
     float w = t[HEAD_W] + t[HAIR_W] + more * .6f, h = t[HEAD_H] + t[HAIR_H] + more;
@@ -46,7 +46,7 @@ static void hair_behind(dnx_scene *s) {
 }
 
 static void head(dnx_scene *s) {
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     const float *t = f->t;
     float skin[3] = {f->skin[0] + s->s->flush, f->skin[1], f->skin[2]};
     dnx_paint p = dnx_colour(skin, 1, 1, 1.2f);
@@ -76,7 +76,7 @@ static void head(dnx_scene *s) {
 }
 
 static void hair_before(dnx_scene *s) {
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     const float *t = f->t, more = s->s->hair_more;
     if (f->style == DNX_BALD) return;
     dnx_frame o = dnx_ellipsoid(s, 0, -7, 1, t[HEAD_W] + 1.5f + .4f * t[HAIR_W],
@@ -103,7 +103,7 @@ static void hair_before(dnx_scene *s) {
 
 static void glasses(dnx_scene *s, bool is_dark) {
     static const float black[3] = {.05f, .05f, .06f};
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     for (int side = -1; side <= 1; side += 2) {
         float x = (float)side * (is_dark ? 17.6f : f->t[EYE_X]);
         float w = is_dark ? 14 : f->lens_w, h = is_dark ? 10 : f->lens_h;
@@ -175,7 +175,7 @@ static void light(dnx_scene *s) {
     dnx_canvas_light(&s->c, &o, shot->light, shot->ambient, shot->diffuse);
 }
 
-void dnx_face_draw(const dnx_face *f, const dnx_shot *s, int size, float *scratch,
+void dnx_face_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
                    unsigned char *rgb) {
     dnx_scene c;
     dnx_scene_init(&c, f, s, size, scratch);

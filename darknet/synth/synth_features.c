@@ -21,7 +21,7 @@ static void wrinkles(dnx_scene *s) {
 
 static void eye(dnx_scene *s, float side) {
     static const float white[3] = {.93f, .91f, .89f}, black[3] = {.04f, .04f, .05f};
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     const float *t = f->t, x = side * t[EYE_X], w = t[EYE_W], slant = side * -t[EYE_SLANT];
     const float h = t[EYE_H] * s->s->lids * (1 - .12f * s->s->smile);
     const float gx = s->s->gaze_x * w * .5f, gy = s->s->gaze_y * h;
@@ -63,7 +63,7 @@ static void eye(dnx_scene *s, float side) {
 }
 
 static void brow(dnx_scene *s, float side) {
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     const float *t = f->t;
     dnx_frame o;
     float y = t[BROW_Y] - s->s->raise - (t[EYE_H] - 3.7f);
@@ -80,7 +80,7 @@ static void brow(dnx_scene *s, float side) {
 
 static void nose(dnx_scene *s) {
     static const float black[3] = {.12f, .06f, .05f};
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     const float *t = f->t, len = t[NOSE_LEN], w = t[NOSE_W], out = t[NOSE_OUT];
     dnx_point top = dnx_at(s, 0, -4, 2), tip = dnx_at(s, 0, len, out);
     for (int side = -1; side <= 1; side += 2) { /* the side that is away from the light is darker */
@@ -108,7 +108,7 @@ static void nose(dnx_scene *s) {
 static void mouth(dnx_scene *s) {
     static const float dark[3] = {.20f, .06f, .06f}, tooth[3] = {.9f, .88f, .82f};
     static const float red[3] = {.62f, .10f, .16f};
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     const float *t = f->t, y = t[MOUTH_Y], open = s->s->open, smile = s->s->smile;
     const float w = t[MOUTH_W] * (1 + .13f * smile - .1f * open), gap = .5f + 4.5f * open;
     const float curve = t[LIP_BEND] - 2.6f * smile; /* how far the corners hang */
@@ -144,7 +144,7 @@ static void mouth(dnx_scene *s) {
 }
 
 static void beard(dnx_scene *s) {
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     const float *t = f->t, more = s->s->beard_more, y = t[MOUTH_Y];
     const bool is_stubble = f->beard == DNX_STUBBLE;
     dnx_frame o;
@@ -177,7 +177,7 @@ static void beard(dnx_scene *s) {
 }
 
 static void marks(dnx_scene *s) {
-    const dnx_face *f = s->f;
+    const dnx_synth_face *f = s->f;
     for (int i = 0; i < f->freckles; i++) {
         bool is_mole = i < f->moles;
         dnx_spot(s, f->mark[i][0], f->mark[i][1], 1, f->mark[i][2], f->mark[i][2],

@@ -73,7 +73,7 @@ static void align(dnx_scene *s) {
     s->unit = sqrtf(s->a * s->a + s->b * s->b);
 }
 
-void dnx_scene_init(dnx_scene *s, const dnx_face *f, const dnx_shot *shot, int size,
+void dnx_scene_init(dnx_scene *s, const dnx_synth_face *f, const dnx_shot *shot, int size,
                     float *scratch) {
     *s = (dnx_scene){.f = f, .s = shot};
     dnx_canvas_init(&s->c, size, scratch);

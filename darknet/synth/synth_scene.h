@@ -10,7 +10,7 @@ typedef struct {
 } dnx_point;
 
 typedef struct {
-    const dnx_face *f;
+    const dnx_synth_face *f;
     const dnx_shot *s;
     dnx_canvas c;
     float turn[3][3];   /* rotation */
@@ -19,7 +19,7 @@ typedef struct {
 } dnx_scene;
 
 /* scratch: DNX_CANVAS_FLOATS(size). */
-void dnx_scene_init(dnx_scene *s, const dnx_face *f, const dnx_shot *shot, int size,
+void dnx_scene_init(dnx_scene *s, const dnx_synth_face *f, const dnx_shot *shot, int size,
                     float *scratch);
 
 /* Where (x, y) on the skin, lifted by `lift`, is in the image. */
