@@ -73,7 +73,7 @@ static int whole(dnx_rng *r, int lo, int hi) {
     return lo + (int)(dnx_rng_next(r) % ((uint64_t)(hi - lo) + 1));
 }
 
-static void draw_hole(dnx_rng *r, float probability, dnx_look *l) {
+static void draw_hole(dnx_rng *r, float probability, dnx_augmentation *l) {
     bool is_there = dnx_rng_uniform(r) < probability;
     float area = between(r, SMALLEST_HOLE, LARGEST_HOLE), ratio = scale(r, 3);
     float w = fminf(1, sqrtf(area * ratio)), h = fminf(1, sqrtf(area / ratio));
@@ -83,11 +83,11 @@ static void draw_hole(dnx_rng *r, float probability, dnx_look *l) {
     l->erase_h = is_there ? h : 0;
 }
 
-void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_look *l) {
+void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_augmentation *l) {
     const dnx_net_opts *o = &net->o;
     dnx_rng r;
     int least, most;
-    *l = (dnx_look){.is_centered = o->center, .is_cropped = crops(net, &least, &most)};
+    *l = (dnx_augmentation){.is_centered = o->center, .is_cropped = crops(net, &least, &most)};
     dnx_rng_seed(&r, seed ^ FLIPS, number);
     l->mirrored = o->flip && dnx_rng_uniform(&r) < .5f;
     dnx_rng_seed(&r, seed ^ LOOKS, number);
@@ -126,7 +126,7 @@ static int neighbour(int at, int n, int size, float *share) {
 }
 
 /* Resizes the image or its middle square. With a shift, the border is repeated. */
-static void resize(const dnx_look *l, const unsigned char *rgb, int w, int h, int W, int H,
+static void resize(const dnx_augmentation *l, const unsigned char *rgb, int w, int h, int W, int H,
                    float *out) {
     const int square = w < h ? w : h, stride = w * 3;
     if (l->is_centered) {
@@ -159,7 +159,7 @@ static void add_pixel(const unsigned char *rgb, int w, int h, int x, int y, floa
     for (int k = 0; k < 3; k++) to[k] += weight * p[k];
 }
 
-static void crop(const dnx_look *l, const unsigned char *rgb, int w, int h, int W, int H,
+static void crop(const dnx_augmentation *l, const unsigned char *rgb, int w, int h, int W, int H,
                  float *out) {
     const float shorter = fmaxf(1, fminf((float)h, floorf((float)w * l->aspect)));
     const float s = (float)l->side / shorter;
@@ -184,10 +184,10 @@ static void crop(const dnx_look *l, const unsigned char *rgb, int w, int h, int 
         }
 }
 
-void dnx_augment_place(const dnx_look *look, const unsigned char *rgb, int w, int h, int W, int H,
-                       float *out) {
-    if (look->is_cropped) crop(look, rgb, w, h, W, H, out);
-    else resize(look, rgb, w, h, W, H, out);
+void dnx_augment_place(const dnx_augmentation *a, const unsigned char *rgb, int w, int h, int W,
+                       int H, float *out) {
+    if (a->is_cropped) crop(a, rgb, w, h, W, H, out);
+    else resize(a, rgb, w, h, W, H, out);
 }
 
 /* ---- colours ---- */
@@ -243,7 +243,7 @@ static void soften(float share, int W, int H, float *rgb, float *small) {
     }
 }
 
-static void erase(const dnx_look *l, int W, int H, float *rgb) {
+static void erase(const dnx_augmentation *l, int W, int H, float *rgb) {
     int x0 = (int)(l->erase_x * (float)W), y0 = (int)(l->erase_y * (float)H);
     int x1 = clamp((int)ceilf((l->erase_x + l->erase_w) * (float)W), W);
     int y1 = clamp((int)ceilf((l->erase_y + l->erase_h) * (float)H), H);
@@ -251,7 +251,7 @@ static void erase(const dnx_look *l, int W, int H, float *rgb) {
         for (int i = x0 * 3; i < x1 * 3; i++) rgb[(size_t)y * (size_t)W * 3 + (size_t)i] = HOLE;
 }
 
-void dnx_augment_paint(const dnx_look *l, int W, int H, float *rgb, float *scratch) {
+void dnx_augment_paint(const dnx_augmentation *l, int W, int H, float *rgb, float *scratch) {
     const size_t n = (size_t)W * (size_t)H;
     if (l->hue != 0 || l->saturation != 1 || l->exposure != 1)
         for (size_t i = 0; i < n; i++) distort(rgb + i * 3, l->hue, l->saturation, l->exposure);

@@ -148,9 +148,9 @@ static bool fill(dnx_batches *f, slot *s, float *scratch) {
     for (int b = 0; b < f->net->batch; b++) {
         size_t i = s->image[b];
         const char *why;
-        dnx_look look;
-        dnx_augment_draw(f->net, f->seed, s->first + (uint64_t)b, &look);
-        for (size_t tries = 1; (why = dnx_image_load(f->data, i, f->net, &look,
+        dnx_augmentation change;
+        dnx_augment_draw(f->net, f->seed, s->first + (uint64_t)b, &change);
+        for (size_t tries = 1; (why = dnx_image_load(f->data, i, f->net, &change,
                                                      scratch, s->x + (size_t)b * size));) {
             if (!strcmp(why, DNX_UNREAD)) {
                 outcome o = wait_for(f, i, errno);
@@ -161,8 +161,8 @@ static bool fill(dnx_batches *f, slot *s, float *scratch) {
             i = dnx_sampler_instead(f->sampler, i, tries++);
         }
         s->image[b] = (uint32_t)i;
-        s->mirrored[b] = look.mirrored;
-        s->altered |= look.is_altered;
+        s->mirrored[b] = change.mirrored;
+        s->altered |= change.is_altered;
         s->truth[b] = (float)f->data->class_of[i];
     }
     return true;

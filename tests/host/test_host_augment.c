@@ -23,7 +23,7 @@ static void draw(unsigned char *rgb, image im) {
 }
 
 /* The host's crop is drawn by random_augment_args; these are its formulas. */
-static double crop(const unsigned char *rgb, image im, const dnx_look *l, float *out) {
+static double crop(const unsigned char *rgb, image im, const dnx_augmentation *l, float *out) {
     int shorter = H < W * l->aspect ? H : (int)(W * l->aspect);
     float s = (float)l->side / (float)shorter;
     double worst = 0;
@@ -40,7 +40,7 @@ static double crop(const unsigned char *rgb, image im, const dnx_look *l, float 
     return worst;
 }
 
-static double colours(const dnx_look *l, dnx_rng *r) {
+static double colours(const dnx_augmentation *l, dnx_rng *r) {
     image im = make_image(SIDE, SIDE, 3);
     float rgb[SIDE * SIDE * 3], scratch[SIDE * SIDE * 3];
     double worst = 0;
@@ -73,10 +73,10 @@ int main(void) {
     dnx_rng_seed(&r, 4, 4);
     draw(rgb, im);
     for (uint64_t i = 0; i < CASES; i++) {
-        dnx_look look;
-        dnx_augment_draw(&net, 9, i, &look);
-        worst = worse(worst, crop(rgb, im, &look, out));
-        painted = worse(painted, colours(&look, &r));
+        dnx_augmentation change;
+        dnx_augment_draw(&net, 9, i, &change);
+        worst = worse(worst, crop(rgb, im, &change, out));
+        painted = worse(painted, colours(&change, &r));
     }
     check(worst <= 2e-4, "the crop and the host's rotate_crop_image differ by %g", worst);
     check(painted <= 2e-5, "the colours and the host's distort_image differ by %g", painted);

@@ -19,40 +19,40 @@ static void noise(unsigned char *rgb, int n) {
     for (int i = 0; i < n; i++) rgb[i] = (unsigned char)(dnx_rng_next(&r) >> 30);
 }
 
-static const dnx_look plain = {.saturation = 1, .exposure = 1, .shrink = 1};
+static const dnx_augmentation plain = {.saturation = 1, .exposure = 1, .shrink = 1};
 
 static void test_place(void) {
     unsigned char rgb[ALL];
     float out[ALL], small[8 * 8 * 3];
     bool ok = true, mirrored_ok = true, shifted_ok = true, mean_ok = true;
-    dnx_look look = plain;
+    dnx_augmentation change = plain;
     noise(rgb, ALL);
-    dnx_augment_place(&look, rgb, SIDE, SIDE, SIDE, SIDE, out);
+    dnx_augment_place(&change, rgb, SIDE, SIDE, SIDE, SIDE, out);
     for (int i = 0; i < ALL; i++) ok = ok && out[i] == rgb[i];
-    check(ok, "a plain look changes nothing");
-    look.mirrored = true;
-    dnx_augment_place(&look, rgb, SIDE, SIDE, SIDE, SIDE, out);
+    check(ok, "a plain change changes nothing");
+    change.mirrored = true;
+    dnx_augment_place(&change, rgb, SIDE, SIDE, SIDE, SIDE, out);
     for (int i = 0; i < ALL; i++) {
         int x = i / 3 % SIDE;
         mirrored_ok = mirrored_ok && out[i] == rgb[i + (SIDE - 1 - 2 * x) * 3];
     }
-    check(mirrored_ok, "a mirrored look");
-    look = plain;
-    look.shift_x = 3;
-    look.shift_y = -2;
-    dnx_augment_place(&look, rgb, SIDE, SIDE, SIDE, SIDE, out);
+    check(mirrored_ok, "a mirrored change");
+    change = plain;
+    change.shift_x = 3;
+    change.shift_y = -2;
+    dnx_augment_place(&change, rgb, SIDE, SIDE, SIDE, SIDE, out);
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++) {
             int sx = x + 3 < SIDE ? x + 3 : SIDE - 1, sy = y > 2 ? y - 2 : 0;
             shifted_ok = shifted_ok && out[(y * SIDE + x) * 3] == rgb[(sy * SIDE + sx) * 3];
         }
-    check(shifted_ok, "a shifted look");
+    check(shifted_ok, "a shifted change");
     /* the middle 16 x 16 of a 16 x 12 image is its middle 12 x 12; here 24 x 16 pixels, halved */
     unsigned char wide[24 * 16 * 3];
     noise(wide, (int)sizeof wide);
-    look = plain;
-    look.is_centered = true;
-    dnx_augment_place(&look, wide, 24, 16, 8, 8, small);
+    change = plain;
+    change.is_centered = true;
+    dnx_augment_place(&change, wide, 24, 16, 8, 8, small);
     for (int y = 0; y < 8; y++)
         for (int x = 0; x < 8; x++) {
             int sum = 0;
@@ -60,7 +60,7 @@ static void test_place(void) {
                 sum += wide[((2 * y + k / 2) * 24 + 4 + 2 * x + k % 2) * 3 + 1];
             mean_ok = mean_ok && fabsf(small[(y * 8 + x) * 3 + 1] - (float)sum / 4) < 1e-3f;
         }
-    check(mean_ok, "a centered look is the middle square");
+    check(mean_ok, "a centered change is the middle square");
 }
 
 /* Mean, and the sum of squared steps to the right: soft images have smaller ones. */
@@ -74,30 +74,30 @@ static void test_paint(void) {
     unsigned char bytes[ALL];
     float rgb[ALL], scratch[ALL], whole[ALL];
     double mean[2], steps[2];
-    dnx_look look = plain;
+    dnx_augmentation change = plain;
     noise(bytes, ALL);
     for (int i = 0; i < ALL; i++) whole[i] = rgb[i] = bytes[i];
-    dnx_augment_paint(&look, SIDE, SIDE, rgb, scratch);
-    check(!memcmp(rgb, whole, sizeof rgb), "a plain look paints nothing");
-    look.is_gray = true;
-    dnx_augment_paint(&look, SIDE, SIDE, rgb, scratch);
+    dnx_augment_paint(&change, SIDE, SIDE, rgb, scratch);
+    check(!memcmp(rgb, whole, sizeof rgb), "a plain change paints nothing");
+    change.is_gray = true;
+    dnx_augment_paint(&change, SIDE, SIDE, rgb, scratch);
     check(rgb[30] == rgb[31] && rgb[31] == rgb[32] &&
               fabsf(rgb[30] - .299f * whole[30] - .587f * whole[31] - .114f * whole[32]) < 1e-3f,
           "gray is the luma");
     memcpy(rgb, whole, sizeof rgb);
-    look = plain;
-    look.shrink = .5f;
+    change = plain;
+    change.shrink = .5f;
     measure(rgb, &mean[0], &steps[0]);
-    dnx_augment_paint(&look, SIDE, SIDE, rgb, scratch);
+    dnx_augment_paint(&change, SIDE, SIDE, rgb, scratch);
     measure(rgb, &mean[1], &steps[1]);
     check(fabs(mean[0] - mean[1]) < 3 && steps[1] < steps[0] / 4, "lowres is soft, and as bright");
     memcpy(rgb, whole, sizeof rgb);
-    look = plain;
-    look.erase_x = .25f;
-    look.erase_y = .5f;
-    look.erase_w = .5f;
-    look.erase_h = .25f;
-    dnx_augment_paint(&look, SIDE, SIDE, rgb, scratch);
+    change = plain;
+    change.erase_x = .25f;
+    change.erase_y = .5f;
+    change.erase_w = .5f;
+    change.erase_h = .25f;
+    dnx_augment_paint(&change, SIDE, SIDE, rgb, scratch);
     int holes = 0;
     for (int i = 0; i < ALL; i++) {
         int x = i / 3 % SIDE, y = i / 3 / SIDE;
@@ -113,7 +113,7 @@ static void test_draw(void) {
                                                   "aspect=.8\nmin_crop=9\nmax_crop=12");
     int erased = 0, gray = 0, soft = 0, mirrored = 0, altered = 0, lo = 0, hi = 0;
     bool in_range = true;
-    dnx_look a, b;
+    dnx_augmentation a, b;
     for (uint64_t i = 0; i < 2000; i++) {
         dnx_augment_draw(none, 1, i, &a);
         altered += a.is_altered || a.mirrored;
@@ -131,7 +131,7 @@ static void test_draw(void) {
         lo += a.side == 9;
         hi += a.side == 12;
     }
-    check(altered == 0, "without options every look is plain");
+    check(altered == 0, "without options every change is plain");
     check(in_range, "looks stay in the options' ranges, and repeat");
     check(abs(erased - 600) < 80 && abs(gray - 400) < 80 && abs(soft - 800) < 90 &&
               abs(mirrored - 1000) < 90 && abs(lo - 500) < 80 && abs(hi - 500) < 80,
@@ -146,11 +146,11 @@ static void test_altered(void) {
                                           "saturation=2", "exposure=2", "angle=5", "max_crop=12"};
     for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
         dnx_net *net = build(options[k]);
-        dnx_look look;
+        dnx_augmentation change;
         int altered = 0;
         for (uint64_t i = 0; i < 100; i++) {
-            dnx_augment_draw(net, 1, i, &look);
-            altered += look.is_altered;
+            dnx_augment_draw(net, 1, i, &change);
+            altered += change.is_altered;
         }
         check(altered >= 98, "%s", options[k]);
         dnx_net_free(net);
