@@ -187,8 +187,6 @@ static void test_channels(int P, int C) {
             const float *scale = v & 1 ? b : NULL, *shift = v & 2 ? bias : NULL;
             const float *r = v & 4 ? res : NULL;
             /* v & 4: in place */
-            if (act == DNX_STAIR && v)
-                continue; /* rounding may step over a jump */
             memcpy(y, a, n * sizeof *y);
             y[n] = edge;
             k->scale_act(r ? y : a, P, C, scale, shift, (dnx_act)act, slope, r, y);
@@ -204,7 +202,6 @@ static void test_channels(int P, int C) {
             k->scale_act_stream(aligned, P, C, scale, shift, (dnx_act)act, slope, r, aligned);
             shape(close_to(aligned, want, n, 1e-5), "scale_act_stream", P, C, act, v);
 
-            bool has_jumps = act == DNX_PLSE || act == DNX_HARDTAN || act == DNX_STAIR;
             for (int i = 0; i < 64; i++)
                 for (int j = 0; j < 3; j++) s[j][i] = w[j][i] = i + j;
             memcpy(y, d, n * sizeof *y);
@@ -236,7 +233,7 @@ static void test_channels(int P, int C) {
                 want[i] = want[i] * b[c] + (double)a[i] * bias[c] + res[c];
             }
             ok = ok && close_to(y, want, n, 1e-4) && y[n] == edge;
-            shape(ok || (has_jumps && v), "act_back", P, C, act, v);
+            shape(ok, "act_back", P, C, act, v);
         }
 
     memcpy(y, a, n * sizeof *y);
