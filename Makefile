@@ -183,12 +183,6 @@ fuzz: ## a minute each (SECONDS=60) of libFuzzer on each reader of files, and of
 	@for t in $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)); do \
 		$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-$$t || exit 1; done
 
-GOLDEN := cifar tiny alexnet darknet darknet19 darknet53 extraction resnet18 resnet34 resnet50 \
-          resnext50 densenet201 vgg-16 strided
-golden: $(SET)/tests/host/test_host_stock ## compare all stock classifiers with the host (minutes)
-	@$< -table $(GOLDEN) > tests/data/golden.txt.new; \
-	status=$$?; mv tests/data/golden.txt.new tests/data/golden.txt; cat tests/data/golden.txt; exit $$status
-
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory ASAN=1 test
 
@@ -231,6 +225,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: FORCE all run homework notebooks print-obj test test-all fuzz golden asan check-layer bench lint lint-graph deps opencv-deps bench-deps install uninstall clean help
+.PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph deps opencv-deps bench-deps install uninstall clean help
 .SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -5,8 +5,8 @@
  * Where they differ by more than 1e-3 of the largest, both last outputs are compared with a forward
  * pass in double precision by plain loops; the host may be wrong, ours may not.
  *
- *   test_host_stock                 the small ones, as a test
- *   test_host_stock -table NAME...  a line for each: largest difference of a layer, verdict */
+ *   test_host_stock                 the small ones
+ *   test_host_stock -all            all, for minutes: tests/slow/test_stock.sh */
 #include <darknet.h>
 #include <string.h>
 
@@ -19,7 +19,6 @@
 #define STOCK "/usr/share/darknet/cfg/"
 #define NEAR 1e-3
 
-static bool is_table;
 static char dir[] = "/tmp/dnx_stock_XXXXXX";
 static char cfg_path[64], host_path[64];
 
@@ -227,17 +226,17 @@ static void calibrate(network *net)
 
 /* Runs ours layer by layer (outputs share memory) beside the host's finished pass; the largest
  * difference of a layer, as a share of its largest value. last: the last output, C x H x W. */
-static double compare(network *host, dnx_net *ours, const float *x, int *where, float *last)
+static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last)
 {
     double largest = 0;
-    *where = -1;
+    *at = -1;
     for (int i = 0; i < ours->n; i++) {
         const dnx_node *n = &ours->nodes[i];
         size_t size = dnx_size(n->out);
         float *planes = malloc(size * sizeof *planes);
         if (!planes || (size_t)host->layers[i].outputs != size) {
             free(planes);
-            *where = i;
+            *at = i;
             return HUGE_VAL;
         }
         dnx_net_forward_layer(ours, i, x, 1, false, NULL, NULL);
@@ -247,7 +246,7 @@ static double compare(network *host, dnx_net *ours, const float *x, int *where, 
         double d = is_sum || is_cost ? 0 : difference(host->layers[i].output, planes, size);
         if (!(d <= largest)) {
             largest = d;
-            *where = i;
+            *at = i;
         }
         if (i == ours->n - 1) memcpy(last, planes, size * sizeof *last);
         free(planes);
@@ -269,26 +268,22 @@ static double distance(const double *a, const float *b, int n)
 static void verdict(const char *name, network *host, dnx_net *ours, const float *x,
                     const float *planes)
 {
-    int where = -1, outputs = host->layers[host->n - 1].outputs;
+    int at = -1, outputs = host->layers[host->n - 1].outputs;
     float *last = calloc((size_t)outputs, sizeof *last);
-    double worst = last ? compare(host, ours, x, &where, last) : HUGE_VAL;
+    double worst = last ? compare(host, ours, x, &at, last) : HUGE_VAL;
     bool ok = worst <= NEAR;
-    const char *type = last && where >= 0 ? ours->nodes[where].type->name : "-";
-    if (is_table) printf("%-12s %10.2g  ", name, worst);
-    if (ok && is_table) printf("agree\n");
+    const char *type = last && at >= 0 ? ours->nodes[at].type->name : "-";
     if (!ok && last) {
         double *right = naive(host, planes);
         double mine = right ? distance(right, last, outputs) : HUGE_VAL;
         double theirs = right ? distance(right, host->layers[host->n - 1].output, outputs) : 0;
         ok = mine <= NEAR && theirs > NEAR;
-        if (is_table || !ok)
-            printf("%s%s layer %d [%s] differs; from double precision: host %.2g, ours %.2g: %s\n",
-                   is_table ? "" : "# ", is_table ? "" : name, where, type, theirs, mine,
-                   ok ? "the host is wrong" : "WRONG");
+        printf("# %s layer %d [%s] differs; from double precision: host %.2g, ours %.2g: %s\n",
+               name, at, type, theirs, mine, ok ? "the host is wrong" : "WRONG");
         free(right);
     }
     free(last);
-    if (!is_table || !ok) check(ok, "differs by %.3g", worst);
+    check(ok, "differs by %.3g", worst);
 }
 
 static void stock(const char *name)
@@ -323,24 +318,22 @@ static void stock(const char *name)
 
 int main(int argc, char **argv)
 {
-    const char *const few[] = {"cifar", "tiny", "darknet", "darknet19", "resnet18"};
+    static const char *const names[] = {"cifar", "tiny", "darknet", "darknet19", "resnet18",
+                                        "alexnet", "darknet53", "extraction", "resnet34",
+                                        "resnet50", "resnext50", "densenet201", "vgg-16",
+                                        "strided"};
+    bool is_all = argc > 1 && !strcmp(argv[1], "-all");
     if (!mkdtemp(dir)) return 1;
     snprintf(cfg_path, sizeof cfg_path, "%s/a.cfg", dir);
     snprintf(host_path, sizeof host_path, "%s/host.weights", dir);
     int err = silence_stderr();
-    is_table = argc > 1 && !strcmp(argv[1], "-table");
-    if (is_table)
-        printf("# stock cfg, random weights: largest difference of a layer from libdarknet, as a "
-               "share of its\n# largest value, and the verdict at 1e-3. Renewed by make golden "
-               "(tests/test_host_stock.c).\n");
-    for (int i = 2; is_table && i < argc; i++) {
-        stock(argv[i]);
-        fflush(stdout);
+    for (size_t i = 0; i < (is_all ? sizeof names / sizeof *names : 5); i++) {
+        group("%s", names[i]);
+        stock(names[i]);
     }
-    for (size_t i = 0; !is_table && i < sizeof few / sizeof *few; i++) stock(few[i]);
     unlink(cfg_path);
     unlink(host_path);
     rmdir(dir);
     restore_stderr(err);
-    return is_table ? failed != 0 : tap_summary();
+    return tap_summary();
 }

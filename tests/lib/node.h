@@ -12,10 +12,10 @@ static inline const dnx_layer_type *find_type(const char *name) {
     return NULL;
 }
 
-/* Makes the layer [type] of a node whose batch, shapes, place and so on are set. A node that could
- * not be made is to be shut too. */
-static inline dnx_status open_node(dnx_node *n, const char *type, const char *options,
-                                   dnx_err *err) {
+/* The type and options of a node whose batch, place and so on are set. It is to be shut, also after
+ * an error. */
+static inline dnx_status parse_node(dnx_node *n, const char *type, const char *options,
+                                    dnx_err *err) {
     char text[700];
     dnx_cfg *cfg;
     n->type = find_type(type);
@@ -27,6 +27,13 @@ static inline dnx_status open_node(dnx_node *n, const char *type, const char *op
     if (st) return st;
     st = dnx_opts_parse(&n->type->options, &n->opts, 1, cfg->sections, n->loc.file, NULL, err);
     dnx_cfg_free(cfg);
+    return st;
+}
+
+/* Makes the layer [type] of a node whose shapes are set, too. */
+static inline dnx_status open_node(dnx_node *n, const char *type, const char *options,
+                                   dnx_err *err) {
+    dnx_status st = parse_node(n, type, options, err);
     return st ? st : n->type->make(n, err);
 }
 

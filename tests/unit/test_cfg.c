@@ -35,6 +35,7 @@ static void watched_free(void *p) {
 #define dnx_lines_free watched_lines_free
 #define dnx_lines_next watched_lines_next
 #define dnx_lines_at watched_lines_at
+#define dnx_lines_tell_marks watched_lines_tell_marks
 #define dnx_trim watched_trim
 #define dnx_comment_cut watched_comment_cut
 #define dnx_separator watched_separator
@@ -78,6 +79,7 @@ void *dnx_opts_field(const dnx_node *, const char *);
 #undef dnx_lines_free
 #undef dnx_lines_next
 #undef dnx_lines_at
+#undef dnx_lines_tell_marks
 #undef dnx_trim
 #undef dnx_comment_cut
 #undef dnx_separator
