@@ -142,8 +142,9 @@ $(FAULTS): tests/lib/faults.c
 $(SET)/tests/fuzz/fuzz_args $(SET)/tests/unit/test_fuzz: $(call obj,darknet/cmd/args.c darknet/cmd/help.c)
 
 comma := ,
-WRAPPED := malloc calloc realloc aligned_alloc posix_memalign strdup strndup free
-$(SET)/tests/host/test_host_alloc: LIBS += $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
+wrap = $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup free $(1))
+$(SET)/tests/host/test_host_alloc: LIBS += $(call wrap,aligned_alloc posix_memalign strndup)
+$(SET)/tests/unit/test_cfg: LIBS += $(call wrap)
 
 # A program that works with the command, and how it is run.
 python = $(call quote,$(PYTHON))

@@ -1,102 +1,44 @@
-/* test_cfg.c - the cfg parser, option tables and errors.
- *
- * cfg.c and opts.c are compiled a second time below under other names, with an allocator whose n-th
- * call fails: no hook in the product and no linker flag is needed. */
+/* test_cfg.c - the cfg parser, option tables and errors, also with the n-th allocation failing: the
+ * linker's --wrap (see the Makefile) puts the functions below in place. */
 #include <errno.h>
 #include <limits.h>
 
+#include "base/inputs.h"
+#include "base/lines.h"
 #include "lib/check.h"
 #include "net/opts.h"
 
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+char *__real_strdup(const char *s);
+void __real_free(void *p);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+char *__wrap_strdup(const char *s);
+void __wrap_free(void *p);
+
 static int calls, fails_at, live;
 
-static void *watched_realloc(void *old, size_t size) {
-    if (++calls == fails_at) return NULL;
-    void *p = realloc(old, size);
-    live += p && !old;
+static bool fails(void) { return ++calls == fails_at; }
+
+static void *kept(void *p) {
+    live += p != NULL;
     return p;
 }
-static void *watched_malloc(size_t size) { return watched_realloc(NULL, size); }
-static void *watched_calloc(size_t n, size_t size) {
-    void *p = watched_malloc(n * size);
-    return p ? memset(p, 0, n * size) : NULL;
-}
-static void watched_free(void *p) {
-    live -= p != NULL;
-    free(p);
-}
 
-#define malloc watched_malloc
-#define calloc watched_calloc
-#define realloc watched_realloc
-#define free watched_free
-#define dnx_lines_open watched_lines_open
-#define dnx_lines_copy watched_lines_copy
-#define dnx_lines_free watched_lines_free
-#define dnx_lines_next watched_lines_next
-#define dnx_lines_at watched_lines_at
-#define dnx_lines_tell_marks watched_lines_tell_marks
-#define dnx_trim watched_trim
-#define dnx_comment_cut watched_comment_cut
-#define dnx_separator watched_separator
-#define dnx_fields watched_fields
-#define dnx_whole watched_whole
-#define dnx_decimal watched_decimal
-#define dnx_cfg_parse watched_cfg_parse
-#define dnx_cfg_read watched_cfg_read
-#define dnx_cfg_free watched_cfg_free
-#define dnx_cfg_set watched_cfg_set
-#define dnx_cfg_named watched_cfg_named
-#define dnx_cfg_check_names watched_cfg_check_names
-#define dnx_opts_parse watched_opts_parse
-#define dnx_opts_free watched_opts_free
-#define dnx_opts_given watched_opts_given
-#define dnx_nearest watched_nearest
-#define dnx_opts_field watched_opts_field
-dnx_status dnx_cfg_parse(const char *, size_t, const char *, dnx_cfg **, dnx_err *);
-dnx_status dnx_cfg_read(const char *, dnx_cfg **, dnx_err *);
-void dnx_cfg_free(dnx_cfg *);
-dnx_status dnx_cfg_set(dnx_cfg *, int, const char *, const char *, dnx_err *);
-int dnx_cfg_named(const dnx_cfg *, const char *);
-dnx_status dnx_cfg_check_names(const dnx_cfg *, dnx_err *);
-dnx_status dnx_opts_parse(const dnx_opt *const *, void *const *, int, const dnx_section *,
-                          const char *, dnx_notes *, dnx_err *);
-void dnx_opts_free(const dnx_opt *, void *);
-const dnx_pair *dnx_opts_given(const dnx_section *, const char *);
-const char *dnx_nearest(const char *, const char *const *, int);
-void *dnx_opts_field(const dnx_node *, const char *);
-#define no_memory lines_no_memory
-#include "../../darknet/base/lines.c"
-#undef no_memory
-#include "../../darknet/net/cfg.c"
-#include "../../darknet/net/opts.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
-#undef dnx_lines_open
-#undef dnx_lines_copy
-#undef dnx_lines_free
-#undef dnx_lines_next
-#undef dnx_lines_at
-#undef dnx_lines_tell_marks
-#undef dnx_trim
-#undef dnx_comment_cut
-#undef dnx_separator
-#undef dnx_fields
-#undef dnx_whole
-#undef dnx_decimal
-#undef dnx_cfg_parse
-#undef dnx_cfg_read
-#undef dnx_cfg_set
-#undef dnx_cfg_named
-#undef dnx_cfg_check_names
-#undef dnx_cfg_free
-#undef dnx_opts_parse
-#undef dnx_opts_free
-#undef dnx_opts_given
-#undef dnx_nearest
-#undef dnx_opts_field
+void *__wrap_malloc(size_t n) { return fails() ? NULL : kept(__real_malloc(n)); }
+void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : kept(__real_calloc(n, size)); }
+char *__wrap_strdup(const char *s) { return fails() ? NULL : kept(__real_strdup(s)); }
+void *__wrap_realloc(void *p, size_t n) {
+    if (fails()) return NULL;
+    return p ? __real_realloc(p, n) : kept(__real_realloc(p, n));
+}
+void __wrap_free(void *p) {
+    live -= p != NULL;
+    __real_free(p);
+}
 
 static void expect(bool ok, const char *name, const char *got) {
     check(ok, "%s: got '%s'", name, got);
@@ -338,26 +280,33 @@ static void test_no_memory(void) {
         void *outs[] = {&o, &m};
         calls = live = 0;
         fails_at = n;
-        dnx_status st = watched_cfg_parse(good, sizeof good - 1, "g.cfg", &cfg, &err);
+        dnx_status st = dnx_cfg_parse(good, sizeof good - 1, "g.cfg", &cfg, &err);
         if (!st) {
-            st = watched_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, NULL, &err);
-            if (!st) watched_opts_free(table, &o);
-            watched_cfg_free(cfg);
+            st = dnx_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, NULL, &err);
+            if (!st) dnx_opts_free(table, &o);
+            dnx_cfg_free(cfg);
         }
         bad += live != 0;
         if (calls < n) break;
         bad += st != DNX_EMEM || err.status != DNX_EMEM || !strstr(err.text, "no memory");
     }
     expect(n > 30 && n < 1000 && bad == 0, "failing allocations", "a leak or a wrong status");
-    FILE *f = tmpfile();
-    char *text = NULL;
-    size_t len = 0;
-    dnx_err err = {0};
-    calls = live = 0;
-    fails_at = 1;
-    expect(f && load(f, "t", "a cfg", 1 << 20, &text, &len, &err) == DNX_EMEM && !live,
-           "load", err.text);
-    if (f) fclose(f);
+    make_folder();
+    write_text(path("lines"), "a\n");
+    dnx_inputs_forget();
+    for (n = 1, bad = 0; n < 100; n++) {
+        dnx_lines l;
+        dnx_err err = {0};
+        calls = live = 0;
+        fails_at = n;
+        dnx_status st = dnx_lines_open(&l, path("lines"), "a cfg", 1 << 20, &err);
+        if (!st) dnx_lines_free(&l);
+        dnx_inputs_forget();
+        bad += live != 0;
+        if (calls < n) break;
+        bad += st != DNX_EMEM && !strstr(err.text, strerror(ENOMEM));
+    }
+    expect(n > 1 && n < 100 && bad == 0, "lines, failing allocations", "a leak or a wrong status");
     fails_at = 0;
 }
 
