@@ -1,1 +1,0 @@
-2 classifier train faces.data net.cfg -thread 2
