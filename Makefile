@@ -31,7 +31,7 @@ FLAGS  += $(if $(DEBUG),-O0 -g,-O3 -g1) $(if $(ASAN),$(SANITIZE))
 FLAGS  += $(if $(OPENCV),-DDNX_OPENCV)
 FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
-LIBS   := -lm -pthread -ljpeg -lpng -llapacke
+LIBS   := -lm -pthread -ljpeg -lpng -llapacke -lxxhash
 HOSTLIB := -L$(call quote,$(DARKNET)) -ldarknet -Wl,-rpath,$(call quote,$(DARKNET))
 # Of OpenCV only these two libraries; opencv4.pc is in the much larger libopencv-dev.
 OPENCV_INCLUDE = $(or $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I opencv4 2>/dev/null)),-isystem /usr/include/opencv4)

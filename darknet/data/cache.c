@@ -12,7 +12,7 @@
 #include "base/half.h"
 #include "base/hash.h"
 
-enum { VERSION = 3, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(uint64_t) };
+enum { VERSION = 4, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(uint64_t) };
 
 /* A block of zeros must not have the checksum 0. */
 static uint64_t sum_of(size_t first_row, const void *bytes, size_t n) {
@@ -154,7 +154,7 @@ static const char *check(dnx_cache *f) {
     if (f->map_len < HEAD + SUM || memcmp(p, "DNXE", 4)) return "is no cache of a teacher";
     memcpy(words, p + 4, sizeof words);
     memcpy(&f->key, p + HEAD - sizeof f->key, sizeof f->key);
-    if (words[0] < VERSION) return "is of an older version of this program, without checksums";
+    if (words[0] < VERSION) return "is of an older version of this program";
     if (words[0] > VERSION || words[3] != BLOCK) return "is of another version of this program";
     f->rows = words[1];
     f->dim = words[2];

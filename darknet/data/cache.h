@@ -2,7 +2,7 @@
  * continues where another process was stopped. Checksums are verified before rows are read. It is
  * version 3 of the files of embeddings.h, little endian:
  *
- *   "DNXE", uint32 3, uint32 count, uint32 dim, uint32 rows of a block, uint32 0, uint64 key
+ *   "DNXE", uint32 4, uint32 count, uint32 dim, uint32 rows of a block, uint32 0, uint64 key
  *   count names, each uint32 length and that many bytes
  *   zeros up to 8 below a multiple of 64, uint64 checksum of all before
  *   blocks, the last may be shorter: rows x dim numbers of 16 bits, uint64 checksum of the block

@@ -22,6 +22,8 @@ typedef struct {
     uint64_t size; /* of a record file, bytes */
 } dnx_source;
 
+enum { DNX_DATA_MOST_WHOLE = 200000 };
+
 typedef struct {
     dnx_data_opts o;
     char *file;
@@ -36,12 +38,13 @@ typedef struct {
     size_t broken;     /* of these: found broken by the scan */
     size_t loose;      /* files beside the identity folders, which belong to no class */
     dnx_skipped left_out; /* files of folders that are no images, by name or by content */
-    uint64_t checksum; /* of all usable images' names and classes, in order */
-    uint64_t content;  /* of all usable images' sizes, first bytes and classes, in order: the same
+    uint64_t content;  /* checksum of all usable images' bytes and classes, in order: the same
                         * wherever the images lie and whatever they are called */
+    bool is_sampled;   /* there are more than DNX_DATA_MOST_WHOLE images: of each, only the size,
+                        * the first and the last bytes go into `content` */
 } dnx_data;
 
-/* Reads the .data file and its sources, and looks at the first bytes of each image, in threads: it
+/* Reads the .data file and its sources, and looks at each image, in threads: it
  * must exist, not be empty, and start like a JPEG, PNG, BMP or PNM. Those that do not are
  * dropped, and each is reported, in order, to broken(arg, name, why), which may be NULL; of more
  * than 1 % only the first 20. Files beside identity folders are reported, too. Files of a folder

@@ -17,7 +17,7 @@
 enum {
     THREADS = 8,
     PIECE = 256,
-    SAMPLE = 4096, /* bytes of an image that dnx_data.content depends on, and its size */
+    SAMPLE = 4096, /* bytes that are read at once; first and last ones of a sampled image */
     MOST_SHOWN = 20, /* broken images, where there are too many to go on */
     RETRIES = 50   /* of a scan in all, of reads that may succeed a moment later */
 };
@@ -69,6 +69,7 @@ static int fault_of_head(const unsigned char *head, size_t n) {
 typedef struct {
     const dnx_data *d;
     unsigned char *fault; /* of each image: 0, an errno or one of ours */
+    bool is_sampled;      /* not all bytes of each image count */
     atomic_int retries;
     atomic_uint_fast64_t content; /* the sum of all images' */
 } scan;
@@ -79,37 +80,63 @@ static bool may_pass(int why) {
            why == ENOMEM;
 }
 
-/* Four calls of the system a file. A FIFO would wait without O_NONBLOCK. */
-static int read_sample(const char *path, unsigned char *sample, size_t *n, uint64_t *size) {
+/* *content continued by the rest of a file, whose first `at` bytes have been read; or by its last
+ * bytes alone. 0 or an errno. */
+static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *content) {
+    unsigned char part[SAMPLE];
+    ssize_t got = 1;
+    if (s->is_sampled && size - at > SAMPLE) at = size - SAMPLE;
+    for (; at < size && got > 0; at += got) {
+        got = pread(fd, part, SAMPLE, at);
+        if (got > 0) *content = dnx_hash(*content, part, (size_t)got);
+    }
+    return got < 0 ? errno : 0;
+}
+
+/* A FIFO would wait without O_NONBLOCK. head: SAMPLE bytes, of which *n are read. */
+static int read_file(const scan *s, const char *path, unsigned char *head, size_t *n,
+                     uint64_t *content) {
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t got = fd < 0 ? -1 : pread(fd, sample, SAMPLE, 0);
+    ssize_t got = fd < 0 ? -1 : pread(fd, head, SAMPLE, 0);
     int why = got < 0 || fstat(fd, &info) ? errno : 0;
+    if (!why) {
+        *n = (size_t)got;
+        *content = dnx_hash(0, &info.st_size, sizeof info.st_size);
+        *content = dnx_hash(*content, head, *n);
+        why = read_rest(s, fd, (off_t)got, info.st_size, content);
+    }
     if (fd >= 0) close(fd);
-    if (why) return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
-    *n = (size_t)got;
-    *size = (uint64_t)info.st_size;
-    return 0;
+    return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
+}
+
+/* Where a record starts tells how long the one before is. */
+static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsigned char *head,
+                       size_t *n, uint64_t *content) {
+    float label;
+    const char *why;
+    size_t len = 0;
+    if (dnx_record_label(from->fd, from->size, at, &label, head, n)) return DAMAGED;
+    *content = dnx_hash(dnx_hash(0, &at, sizeof at), head, *n);
+    if (s->is_sampled) return 0;
+    unsigned char *bytes = dnx_record_image(from->fd, from->size, at, &len, &why);
+    if (bytes) *content = dnx_hash(*content, bytes, len);
+    free(bytes);
+    return bytes ? 0 : DAMAGED;
 }
 
 /* The fault of image i; else *content of it alone. */
 static int look_at(scan *s, size_t i, uint64_t *content) {
     const dnx_source *from = dnx_data_source(s->d, i);
-    unsigned char sample[SAMPLE];
-    uint64_t at = s->d->at[i], size = 0;
+    unsigned char head[SAMPLE];
+    uint64_t at = s->d->at[i];
     size_t n = 0;
-    float label;
     int why;
-    if (from->fd >= 0) {
-        if (dnx_record_label(from->fd, from->size, at, &label, sample, &n)) return DAMAGED;
-        size = at; /* where all records start tells how long each is */
-    } else {
-        while ((why = read_sample(s->d->text + at, sample, &n, &size)) && may_pass(why) &&
+    if (from->fd >= 0) why = read_record(s, from, at, head, &n, content);
+    else
+        while ((why = read_file(s, s->d->text + at, head, &n, content)) && may_pass(why) &&
                atomic_fetch_sub(&s->retries, 1) > 0 && dnx_stop_sleep(.1)) {}
-        if (why) return why;
-    }
-    *content = dnx_hash(dnx_hash(0, &size, sizeof size), sample, n);
-    return fault_of_head(sample, n);
+    return why ? why : fault_of_head(head, n);
 }
 
 static void look(void *arg, size_t lo, size_t hi) {
@@ -125,17 +152,7 @@ static void look(void *arg, size_t lo, size_t hi) {
     atomic_fetch_add(&s->content, sum);
 }
 
-static uint64_t fnv(uint64_t h, const void *bytes, size_t n) {
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001b3u;
-    return h;
-}
-
-static void keep(dnx_data *d, const dnx_source *s, size_t i) {
-    const char *name = s->fd < 0 ? d->text + d->at[i] : s->path;
-    d->checksum = fnv(d->checksum, name, strlen(name) + 1);
-    if (s->fd >= 0) d->checksum = fnv(d->checksum, &d->at[i], sizeof *d->at);
-    d->checksum = fnv(d->checksum, &d->class_of[i], sizeof *d->class_of);
+static void keep(dnx_data *d, size_t i) {
     d->at[d->n] = d->at[i];
     d->class_of[d->n++] = d->class_of[i];
 }
@@ -145,7 +162,8 @@ dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char
     dnx_loc at = {d->o.train, 0};
     if (!d->n) return dnx_fail(err, DNX_EIO, at, "lists no images");
     if (d->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at, "lists too many images");
-    scan s = {.d = d, .fault = calloc(d->n, 1)};
+    d->is_sampled = d->n > DNX_DATA_MOST_WHOLE;
+    scan s = {.d = d, .is_sampled = d->is_sampled, .fault = calloc(d->n, 1)};
     atomic_init(&s.retries, RETRIES);
     if (!s.fault) return dnx_fail(err, DNX_EMEM, at, "no memory for the list");
     dnx_side_by_side(d->n, look, &s);
@@ -156,7 +174,6 @@ dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char
     d->content = s.content;
     d->listed = d->n;
     d->n = 0;
-    d->checksum = 0xcbf29ce484222325u;
     size_t faults = 0;
     for (size_t i = 0; i < d->listed; i++) faults += s.fault[i] != 0;
     const size_t shown = faults * 100 > d->listed ? MOST_SHOWN : faults;
@@ -164,7 +181,7 @@ dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char
     for (size_t i = 0; i < d->listed; i++) {
         char name[4096];
         while (k + 1 < d->sources && i >= d->source[k + 1].first) d->source[++k].first = d->n;
-        if (!s.fault[i]) keep(d, &d->source[k], i);
+        if (!s.fault[i]) keep(d, i);
         else if (++d->broken <= shown && broken) {
             dnx_source_name(d, &d->source[k], d->at[i], name, sizeof name);
             broken(arg, name, text_of(s.fault[i]));

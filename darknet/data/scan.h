@@ -1,10 +1,10 @@
-/* scan.h - looks at the first bytes of every image, several at a time. */
+/* scan.h - looks at every image, several at a time. */
 #ifndef DNX_SCAN_H
 #define DNX_SCAN_H
 #include "data/data.h"
 
-/* Drops what cannot be an image, reports it in order, and sets listed, broken, checksum and
- * content. DNX_EIO: no images, or more than 1 % broken. DNX_ESTOP. */
+/* Drops what cannot be an image, reports it in order, and sets listed, broken, content
+ * and is_sampled. DNX_EIO: no images, or more than 1 % broken. DNX_ESTOP. */
 dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char *), void *arg,
                     dnx_err *err);
 

@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define XXH_STATIC_LINKING_ONLY /* a state on the stack */
+#include <xxhash.h>
 
 #include "base/files.h"
 #include "base/outfile.h"
 
 static const char magic[8] = "DNXSTAT";
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 /* The file begins with this header. Then follow the text of the inputs, filled with zeros to a
  * multiple of 4, the parameters in file order, the momentum, and a checksum of all bytes before it.
@@ -21,7 +23,7 @@ typedef struct {
 } header;
 
 static header describe(dnx_net *net) {
-    header h = {.version = VERSION, .seen = net->seen, .net = 0xcbf29ce484222325u};
+    header h = {.version = VERSION, .seen = net->seen, };
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(h.magic, magic, sizeof magic);
     h.momentum = net->sgd.momentum_at[net->n];
@@ -39,15 +41,15 @@ static header describe(dnx_net *net) {
 
 static size_t padded(size_t n) { return (n + 3) / 4 * 4; }
 
-static void put(dnx_outfile *f, const void *bytes, size_t n, uint64_t *sum) {
-    *sum = dnx_hash(*sum, bytes, n);
+static void put(dnx_outfile *f, const void *bytes, size_t n, XXH3_state_t *sum) {
+    XXH3_64bits_update(sum, bytes, n);
     dnx_outfile_put(f, bytes, n);
 }
 
 dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err) {
     header h = describe(net);
     dnx_outfile f;
-    uint64_t sum = 0;
+    XXH3_state_t sum;
     dnx_param list[DNX_MAX_PARAMS];
     h.text = strlen(inputs);
     char *text = calloc(1, padded(h.text) + 1);
@@ -55,13 +57,16 @@ dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dn
     memcpy(text, inputs, h.text);
     dnx_status st = dnx_outfile_open(&f, path, err);
     if (!st) {
+        XXH3_INITSTATE(&sum);
+        XXH3_64bits_reset(&sum);
         put(&f, &h, sizeof h, &sum);
         put(&f, text, padded(h.text), &sum);
         for (int i = 0; i < net->n; i++)
             for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
                 put(&f, list[k].value, sizeof(float) * list[k].count, &sum);
         put(&f, net->sgd.momentum, sizeof(float) * h.momentum, &sum);
-        dnx_outfile_put(&f, &sum, sizeof sum);
+        const uint64_t whole = XXH3_64bits_digest(&sum);
+        dnx_outfile_put(&f, &whole, sizeof whole);
         st = dnx_outfile_commit(&f, err);
     }
     free(text);
@@ -73,9 +78,8 @@ static const char *fault(const char *bytes, size_t len, const header *h) {
     uint64_t sum;
     if (len < sizeof *h + sizeof sum) return "too short for a state file";
     if (memcmp(h->magic, magic, sizeof magic)) return "not a state file";
-    if (h->version == 1)
-        return "is of an older version, which does not tell how it was trained; start from the "
-               "weights beside it";
+    if (h->version < VERSION)
+        return "is of an older version of this program; start from the weights beside it";
     if (h->version != VERSION) return "a state file of another version";
     const size_t room = len - sizeof *h - sizeof sum;
     if (h->text > room || h->params > room / 4 || h->momentum > room / 4 ||

@@ -9,7 +9,7 @@
 #include "base/outfile.h"
 
 #define MAGIC "THINPACK"
-#define VERSION 1
+#define VERSION 2
 #define HEADER 40
 #define CHECKED 32 /* bytes of the header before the checksum */
 
@@ -226,8 +226,9 @@ dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *
     memcpy(sizes, bytes + 16, sizeof sizes);
     memcpy(&sum, bytes + CHECKED, sizeof sum);
     if (head[0] != VERSION)
-        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file of version %u; version %d is read",
-                        (unsigned)head[0], VERSION);
+        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file of version %u; version %d is read%s",
+                        (unsigned)head[0], VERSION,
+                        head[0] < VERSION ? ": pack the weights again" : "");
     if (sizes[1] != len)
         return dnx_fail(err, DNX_EWEIGHTS, at, "packed file %s: %zu bytes, its header says %llu",
                         len < sizes[1] ? "cut short" : "too long", len,

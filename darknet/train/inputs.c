@@ -154,13 +154,17 @@ static void processor(char *out, size_t room) {
     if (f) fclose(f);
 }
 
-/* Adds the properties of the machine, which change only the last bits of the results. */
-static void list_machine(dnx_train_job *j) {
+/* Adds what changes only the last bits of the results, or when they are saved. */
+static void list_remarks(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     char text[256];
     uint64_t build = 0;
     snprintf(text, sizeof text, "%d", dnx_pool_threads(j->net->pool));
     dnx_record_remark(r, "-threads", text);
+    snprintf(text, sizeof text, "%d", j->a->every);
+    dnx_record_remark(r, "-every", text);
+    snprintf(text, sizeof text, "%d", j->a->verify);
+    dnx_record_remark(r, "-verify", j->pairs ? text : "never");
     dnx_record_remark(r, "instructions", dnx_kernels()->name);
     processor(text, sizeof text);
     dnx_record_remark(r, "processor", text);
@@ -174,7 +178,7 @@ dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err) {
     dnx_net_describe(j->net, add_option, &s);
     list_data(j);
     dnx_status st = list_teachers(j, err);
-    list_machine(j);
+    list_remarks(j);
     if (!st && !(j->inputs_text = dnx_record_text(&j->inputs)))
         st = dnx_fail(err, DNX_EMEM, (dnx_loc){j->a->cfg, 0}, "no memory");
     return st;

@@ -40,6 +40,7 @@ struct dnx_train_job {
     double best_lfw; /* accuracy of NAME-best.weights; -1: there is none */
     uint64_t best_batch;
     int verifications; /* by this process */
+    bool caught_up;    /* the verification that the last process owed has been made up for */
     dnx_err late_file, late_best; /* failures that did not end training and are not made good
                                    * yet: of the log and the files beside, of verification */
 

@@ -132,7 +132,9 @@ static void catch_up(dnx_train_job *j) {
     double lfw = NAN;
     if (!j->batch || !is_verified(j) || !dnx_log_lacks_lfw(&j->log)) return;
     verify(j, &lfw);
-    if (!isnan(lfw)) dnx_log_amend(&j->log, lfw);
+    if (isnan(lfw)) return;
+    dnx_log_amend(&j->log, lfw);
+    j->caught_up = true;
 }
 
 static bool is_due(const dnx_train_job *j) {
@@ -156,7 +158,7 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
  * network has diverged. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
-    if (j->batch == j->first) return st;
+    if (j->batch == j->first && !j->caught_up) return st;
     if (st == DNX_ENUMBER) {
         if (j->saved_batch != UINT64_MAX || j->a->resume)
             dnx_train_note(j, DNX_TRAIN_WARNING, "stopped at batch %llu; %s is the last checkpoint",
@@ -180,7 +182,8 @@ static void write_end(dnx_train_job *j, dnx_status st, const dnx_err *err) {
     char state[sizeof err->text + 16];
     if (j->saved_batch != j->batch) return;
     snprintf(state, sizeof state, "%s%s",
-             st ? "failed: " : j->batch < j->last ? "stopped" : "done", st ? err->text : "");
+             st && st != DNX_ESTOP ? "failed: " : st || j->batch < j->last ? "stopped" : "done",
+             st && st != DNX_ESTOP ? err->text : "");
     if (dnx_train_write_run(j, state, &j->late_file))
         dnx_train_note(j, DNX_TRAIN_WARNING, "%s", j->late_file.text);
 }
@@ -220,7 +223,7 @@ dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_e
     *done = j->batch;
     *is_whole = j->batch >= j->last;
     if (!st) st = tell_late(j, err);
-    write_end(j, st == DNX_ESTOP ? DNX_OK : st, err);
+    write_end(j, st, err);
     if (*is_whole && !st) tell_results(j);
     return st;
 }

@@ -141,6 +141,9 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
         dnx_train_note(j, DNX_TRAIN_NEWS, "%zu images, %zu broken and skipped, %d classes",
                        j->data->n, j->data->broken, j->data->o.classes);
     if (!st) show_left_out(j);
+    if (!st && j->data->is_sampled)
+        dnx_train_note(j, DNX_TRAIN_NEWS, "more than %d images: -resume compares the size, the "
+                       "first and the last bytes of each, not all", DNX_DATA_MOST_WHOLE);
     if (!st && j->data->loose)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%zu files in no identity folder were left out",
                        j->data->loose);

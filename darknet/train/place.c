@@ -74,6 +74,16 @@ static dnx_status try_files(dnx_train_job *j, dnx_err *err) {
     return st ? st : dnx_outfile_try(j->run, err);
 }
 
+/* A run whose updates are all done may still owe the verification behind the last. */
+static bool owes_verification(const dnx_train_job *j) {
+    dnx_log log;
+    char *path = j->a->resume && j->pairs && j->batch == j->last ? strdup(j->log.path) : NULL;
+    bool owes = path && !dnx_log_open(&log, path, j->net, j->batch, NULL) &&
+                dnx_log_lacks_lfw(&log);
+    if (path) dnx_log_close(&log);
+    return owes;
+}
+
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
@@ -83,7 +93,7 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = j->first = net->seen / (uint64_t)net->o.batch;
     j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);
-    if (j->batch < j->last) return DNX_OK;
+    if (j->batch < j->last || owes_verification(j)) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, (dnx_loc){a->resume ? j->state : a->weights, 0},
                     "has %llu batches behind it, and %s%llu: nothing is left to train; %s",
                     (unsigned long long)j->batch, a->batches ? "-batches is " : "max_batches=",

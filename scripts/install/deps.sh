@@ -4,7 +4,7 @@
 set -eu
 
 missing=
-for p in gcc make perl libc6-dev libjpeg-dev libpng-dev liblapacke-dev darknet python3 python3-numpy \
+for p in gcc make perl libc6-dev libjpeg-dev libpng-dev liblapacke-dev libxxhash-dev darknet python3 python3-numpy \
     python3-scipy python3-pil python3-matplotlib jupyter-nbconvert python3-ipykernel "$@"; do
     case $(dpkg-query -W -f='${Status}' "$p" 2>/dev/null || true) in
     *" installed") ;;

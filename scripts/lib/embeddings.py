@@ -7,7 +7,7 @@ import numpy as np
 from lib.errors import Failure
 
 
-BLOCK_SUM = 8  # bytes of the checksum behind a block of version 3
+BLOCK_SUM = 8  # bytes of the checksum behind a block of versions 3 and 4
 
 
 def read(path):
@@ -17,14 +17,14 @@ def read(path):
     if len(data) < 16 or data[:4] != b"DNXE":
         raise Failure(f"{path}: not a file of `darknet embed`")
     version, count, dim = struct.unpack_from("<3I", data, 4)
-    if version not in (1, 2, 3):
-        raise Failure(f"{path}: version {version}; this script reads 1, 2 and 3")
+    if version not in (1, 2, 3, 4):
+        raise Failure(f"{path}: version {version}; this script reads 1 to 4")
     if version > 1 and len(data) < 32:
         raise Failure(f"{path}: cut short in its header")
     kind, block = "<f4", count
     if version == 2:
         kind = {2: "<f2", 4: "<f4"}.get(struct.unpack_from("<I", data, 16)[0])
-    elif version == 3:
+    elif version >= 3:
         kind, block = "<f2", struct.unpack_from("<I", data, 16)[0]
     if not kind or not block and count:
         raise Failure(f"{path}: numbers of an unknown size")
@@ -32,14 +32,14 @@ def read(path):
     if version > 1:
         at = -(-at // 64) * 64 if version == 2 else -(-(at + 8) // 64) * 64
     size = np.dtype(kind).itemsize * count * dim
-    sums = BLOCK_SUM * -(-count // block) if version == 3 else 0
+    sums = BLOCK_SUM * -(-count // block) if version >= 3 else 0
     if len(data) - at != size + sums:
         raise Failure(f"{path}: {len(data) - at} bytes of numbers, {size + sums} expected")
     rows = np.empty((count, dim), "<f4")
     for first in range(0, count, block or 1):
         n = min(block, count - first)
         rows[first:first + n] = np.frombuffer(data, kind, n * dim, at).reshape(n, dim)
-        at += n * dim * np.dtype(kind).itemsize + (BLOCK_SUM if version == 3 else 0)
+        at += n * dim * np.dtype(kind).itemsize + (BLOCK_SUM if version >= 3 else 0)
     return names, rows
 
 

@@ -99,6 +99,12 @@ def threads_are_a_remark():
     expect_end(done, 0, "(remark) -threads: was 1, is 2")
 
 
+def times_are_a_remark():
+    done = resume(args=["-every", "7"])
+    expect_end(done, 0, "(remark) -every: was 500, is 7")
+    expect("-verify" not in done.stderr, done.stderr)
+
+
 def data_counts():
     """Another image of the same name; a class that is gone, so that all behind it move."""
     shutil.copytree("faces", "new")
@@ -108,6 +114,34 @@ def data_counts():
     expect_end(resume(folder="new"), 1, "  [data] images: was 60, is 40\n",
                "  class 1: was bob, is cid\n")
     expect(read("a/net.names") == b"ann\nbob\ncid\n", "names of the classes")
+
+
+def every_byte_of_an_image_counts():
+    """A pixel far behind the first bytes, in a file of the same size and time."""
+    for i, name in enumerate(NAMES):
+        os.makedirs(f"large/{name}")
+        for k in range(20):
+            Image.new("RGB", (64, 64), (40 * i, 9 * k, 90)).save(f"large/{name}/{k:02}.bmp")
+    file = data("large", "large_run")
+    expect_end(train(file, *SHORT))
+    path, pixels = "large/bob/07.bmp", bytearray(read("large/bob/07.bmp"))
+    times = os.stat(path)
+    pixels[-5000] ^= 255
+    write(path, bytes(pixels))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    expect_end(train(file, "-resume", "-batches", "30", "-threads", "1"), 1,
+               "  [data] content: was ")
+
+
+def old_checkpoints():
+    """Of the version before, whose checksums were others."""
+    shutil.copytree("a", "older")
+    state = bytearray(read("a/net.state"))
+    state[8] = 2
+    write("older/net.state", bytes(state))
+    expect_end(train(data("faces", "older"), "-resume", "-batches", "40"), 1,
+               "older/net.state: is of an older version of this program; start from the weights "
+               "beside it")
 
 
 def teachers_count():
@@ -367,9 +401,10 @@ def killed_runs_are_told():
 
 
 attempt_all(make_run, every_option_counts, all_differences_are_listed, force_goes_on,
-            meaning_counts_not_text, threads_are_a_remark, data_counts, teachers_count,
-            no_run_is_replaced, finished_runs_make_room, making_room_is_cut_short,
-            a_signal_before_the_first_update_renames_nothing, nothing_left, started_from_weights, one_process_at_a_time,
-            best_keeps_its_score, rates_are_those_of_the_policy, accuracy_of_a_map,
+            meaning_counts_not_text, threads_are_a_remark, times_are_a_remark, data_counts,
+            every_byte_of_an_image_counts, old_checkpoints, teachers_count, no_run_is_replaced,
+            finished_runs_make_room, making_room_is_cut_short,
+            a_signal_before_the_first_update_renames_nothing, nothing_left, started_from_weights,
+            one_process_at_a_time, best_keeps_its_score, rates_are_those_of_the_policy, accuracy_of_a_map,
             runs_are_listed, killed_runs_are_told)
 summary()

@@ -143,6 +143,31 @@ def stopped_in_a_verification():
     expect(read("cut/net-best.weights") == read("verified/net-best.weights"), "best differs")
 
 
+def stopped_in_the_last_verification():
+    """-resume has only that left to do, and does it; then the run is done."""
+    pairs = ["-pairs", "pairs.txt", "-faces", "lfw", "-verify", "20", "-batches", "40",
+             "-threads", "1"]
+    file, images = data("faces", "last"), 12
+    for first in range(3 * images, 2 * images, -3):
+        shutil.rmtree("last", ignore_errors=True)
+        done = train(file, *pairs, env=faults("lfw/", first, 1, -signal.SIGTERM))
+        if done.returncode == 1:
+            break
+    expect_end(done, 1)
+    expect(column_text("last/net.csv", "lfw")[39] == "", "the verification was not cut short")
+    expect("\nstate=stopped\n" in "\n" + read("last/net.run").decode(), "state")
+    cut = files_of("last")
+    refuses(file, "a run of this name is there: -resume goes on with it", args=pairs)
+    refuses(file, "(remark) -verify: was 20, is never\n", "has 40 batches behind it", args=["-resume", *pairs[6:]])
+    expect(files_of("last") == cut, "files changed")
+    expect_end(train(file, "-resume", *pairs))
+    for name in ("net.weights", "net-best.weights"):
+        expect(read(f"last/{name}") == read(f"verified/{name}"), f"{name} differs")
+    expect(column_text("last/net.csv", "lfw") == column_text("verified/net.csv", "lfw"), "lfw differs")
+    expect("\nstate=done\n" in "\n" + read("last/net.run").decode(), "state")
+    refuses(file, "nothing is left to train", args=["-resume", *pairs])
+
+
 def column_text(path, name):
     lines = [line.split(",") for line in read(path).decode().splitlines()]
     return [line[lines[0].index(name)] for line in lines[1:]]
@@ -264,7 +289,8 @@ def no_checkpoint_for_a_while():
 
 
 attempt_all(make_more, every_signal_saves, closed_pipe_saves, ignored_stays_ignored,
-            nothing_before_the_first_update, stopped_in_a_verification, disk_fails_for_a_while,
+            nothing_before_the_first_update, stopped_in_a_verification,
+            stopped_in_the_last_verification, disk_fails_for_a_while,
             scan_reads_again, folder_is_away, folder_stays_away, one_image_is_gone,
             log_without_room, bad_pairs_are_found_first, bad_pairs_later,
             no_checkpoint_for_a_while)

@@ -106,7 +106,7 @@ def test_embeddings(folder):
     check(names == ["a.jpg", "b/\u00e4.png"], "names", names)
     check(v.tolist() == [[1, 2, 3], [4, 5, 6]], "numbers", v)
     for data, text in ((b"", "not a file"), (b"JUNK" + good[4:], "not a file"),
-                       (good[:4] + b"\3" + good[5:], "version 3"), (good[:18], "cut short"),
+                       (good[:4] + b"\5" + good[5:], "version 5"), (good[:18], "cut short"),
                        (good[:-1], "23 bytes of numbers, 24"), (good + b"x", "25 bytes")):
         fails("embeddings " + text, text, embeddings.read, write(path, data))
 

@@ -1,4 +1,5 @@
 /* test_data.c - lists, labels, samplers and the feed, without a trainer. */
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "lib/check.h"
@@ -102,7 +103,7 @@ static void test_sources(void) {
     char name[64];
     dnx_data *a = open_data("classes=9\ntrain=faces\n");
     dnx_data *b = open_data("classes=9\ntrain=list.txt\n");
-    check(a->n == 45 && a->checksum == b->checksum, "a folder is its list");
+    check(a->n == 45 && a->content == b->content, "a folder is its list");
     dnx_data_close(a);
     dnx_data_close(b);
     a = open_data("classes=18\ntrain=faces, list.txt , faces\n");
@@ -119,6 +120,41 @@ static void test_sources(void) {
 }
 
 /* ---- samplers ---- */
+
+/* Any byte of any image changes the checksum; of many images, only the first and last ones. */
+static void test_content(void) {
+    enum { LONG = 20000, AT = 5000 };
+    static char bytes[LONG] = "BM";
+    uint64_t first = 0;
+    for (int i = 0; i < 4; i++) {
+        for (int k = 2; k < LONG; k++) bytes[k] = (char)(k * 7);
+        if (i == 1) bytes[AT]++;
+        if (i == 2) bytes[LONG - 1]++;
+        if (i == 3) bytes[2 * AT]++;
+        must(!mkdir("long", 0777) || errno == EEXIST, "mkdir");
+        must(!mkdir("long/a", 0777) || errno == EEXIST, "mkdir");
+        FILE *f = fopen("long/a/1.bmp", "wb");
+        must(f && fwrite(bytes, 1, LONG, f) == LONG && !fclose(f), "write");
+        dnx_data *d = open_data("classes=1\ntrain=long\n");
+        check(d->n == 1 && !d->is_sampled, "%d", i);
+        if (!i) first = d->content;
+        else check(d->content != first, "change %d counts", i);
+        dnx_data_close(d);
+    }
+}
+
+/* The list that names one image so many times. */
+static void test_sampled(void) {
+    for (int more = 0; more < 2; more++) {
+        FILE *f = fopen("many.txt", "w");
+        for (int i = 0; f && i < DNX_DATA_MOST_WHOLE + more; i++) fprintf(f, "long/a/1.bmp 0\n");
+        must(f && !fclose(f), "write");
+        dnx_data *d = open_data("classes=1\ntrain=many.txt\n");
+        check(d->n == (size_t)(DNX_DATA_MOST_WHOLE + more) && d->is_sampled == (more == 1),
+              "%zu images", d->n);
+        dnx_data_close(d);
+    }
+}
 
 static void test_permutation(void) {
     dnx_data *d = open_data("classes=9\ntrain=faces\n");
@@ -351,6 +387,8 @@ int main(void) {
     make_faces();
     test_labels();
     test_sources();
+    test_content();
+    test_sampled();
     test_permutation();
     test_balanced();
     test_refusals();

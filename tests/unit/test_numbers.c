@@ -57,8 +57,24 @@ static void test_rng(void) {
     check(fabs(m3 / n) < 2e-2 && fabs(m4 / n - 3) < 5e-2, "normal third and fourth moment");
 }
 
+/* The values are those of `xxhsum -H3`. */
+static void test_hash(void) {
+    static const unsigned char bytes[1000];
+    check(dnx_hash(0, "", 0) == 0x2d06800538d394c2u, "nothing");
+    check(dnx_hash(0, "ThinFace", 8) == 0x56c7802c704fb701u, "a word");
+    uint64_t h = dnx_hash(1, bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i += 37) {
+        unsigned char other[sizeof bytes] = {0};
+        other[i] = 1;
+        check(dnx_hash(1, other, sizeof other) != h, "byte %zu counts", i);
+    }
+    check(dnx_hash(2, bytes, sizeof bytes) != h && dnx_hash(1, bytes, sizeof bytes - 1) != h,
+          "seed and length count");
+}
+
 int main(void) {
     test_alloc();
     test_rng();
+    test_hash();
     return summary();
 }

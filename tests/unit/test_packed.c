@@ -132,9 +132,12 @@ static void bad_files(void) {
     snprintf(want, sizeof want, "packed file too long: %zu bytes, its header says %zu", len + 1,
              len);
     refuses(text, want);
-    bad[8] = 2;
+    bad[8] = 1;
     write_bytes(file, bad, len);
-    refuses(text, "packed file of version 2; version 1 is read");
+    refuses(text, "packed file of version 1; version 2 is read: pack the weights again");
+    bad[8] = 3;
+    write_bytes(file, bad, len);
+    refuses(text, "packed file of version 3; version 2 is read");
     for (size_t i = 12; i < len; i += 97) { /* any byte */
         if (i >= 24 && i < 32) continue;
         memcpy(bad, good, len);
