@@ -214,6 +214,8 @@ COMMAND_FILE := bin/darknet
 BASH_FILE := share/bash-completion/completions/darknet
 ZSH_FILE := share/zsh/site-functions/_darknet
 install: bin/darknet ## copy the command, and what bash and zsh need to complete its words, to PREFIX=/usr/local
+	@if [ $(call under,bin) -ef /usr/bin ]; then echo "PREFIX="$(call quote,$(PREFIX))": this would replace" \
+	"/usr/bin/darknet, which is Darknet's own command and which ours needs; take another, such as /usr/local" >&2; exit 1; fi
 	install -D bin/darknet $(call under,$(COMMAND_FILE))
 	bin/darknet completion bash > bin/completion.bash
 	bin/darknet completion zsh > bin/completion.zsh

@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/inputs.h"
+
+enum { WAIT_MS = 5000 };
 
 /* O_NONBLOCK: opening a FIFO would wait for a writer. */
 FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len) {
@@ -42,7 +46,26 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
     return noted(dnx_file_open_unnoted(path, most, len), path);
 }
 
-FILE *dnx_file_stream(const char *path) { return noted(fopen(path, "rbe"), path); }
+/* A FIFO with a name, opened when a process writes to it or within WAIT_MS. */
+static FILE *open_fifo(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct pollfd is_written = {.fd = fd, .events = POLLIN};
+    int n = fd < 0 ? -1 : poll(&is_written, 1, WAIT_MS);
+    if (n == 0) errno = ENXIO;
+    FILE *f = n > 0 && !fcntl(fd, F_SETFL, 0) ? fdopen(fd, "rb") : NULL;
+    if (fd >= 0 && !f) {
+        int why = errno;
+        close(fd);
+        errno = why;
+    }
+    return f;
+}
+
+FILE *dnx_file_stream(const char *path) {
+    struct stat s;
+    bool is_fifo = !lstat(path, &s) && S_ISFIFO(s.st_mode);
+    return noted(is_fifo ? open_fifo(path) : fopen(path, "rbe"), path);
+}
 
 /* The rest of a file of len bytes, which it closes; f may be NULL. */
 static char *read_all(FILE *f, size_t len) {

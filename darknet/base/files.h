@@ -15,7 +15,8 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len);
 char *dnx_file_read(const char *path, size_t *len);
 /* The same for a file of at most `most` bytes. */
 char *dnx_file_read_most(const char *path, size_t most, size_t *len);
-/* Opens a file of any length, or a pipe, to be read as a stream; NULL with errno set. */
+/* Opens a file of any length, or a pipe, to be read as a stream; NULL with errno set: ENXIO for a
+ * FIFO that nothing has been written to for five seconds. */
 FILE *dnx_file_stream(const char *path);
 
 /* The same without the note: for images, which are millions, and for results that the command

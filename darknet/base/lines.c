@@ -152,7 +152,8 @@ dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size
     *l = (dnx_lines){.file = file};
     FILE *f = dnx_file_stream(file);
     if (!f)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "cannot read: %s", strerror(errno));
+        return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "cannot read: %s",
+                        errno == ENXIO ? "a pipe that nothing writes to" : strerror(errno));
     char *text = NULL;
     size_t len = 0;
     dnx_status st = load(f, file, what, most, &text, &len, err);

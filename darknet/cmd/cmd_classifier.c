@@ -44,10 +44,13 @@ static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, 
     return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0}, "cannot read: %s", strerror(errno));
 }
 
-static dnx_status open_output(const raw_args *a, dnx_outfile *out, dnx_err *err) {
+static bool is_stream(const char *path) {
     struct stat s;
-    bool is_stream = !stat(a->out, &s) && (S_ISCHR(s.st_mode) || S_ISFIFO(s.st_mode));
-    dnx_status st = is_stream ? DNX_OK : dnx_try_output(a->out, a->force, err);
+    return !stat(path, &s) && (S_ISCHR(s.st_mode) || S_ISFIFO(s.st_mode));
+}
+
+static dnx_status open_output(const raw_args *a, dnx_outfile *out, dnx_err *err) {
+    dnx_status st = is_stream(a->out) ? DNX_OK : dnx_try_output(a->out, a->force, err);
     return st ? st : dnx_outfile_stream(out, a->out, err);
 }
 
@@ -76,8 +79,11 @@ static int run(const void *args) {
     if (dnx_open_to_run(a->cfg, a->weights, 0, a->batch, a->threads, &net, &err))
         return dnx_report(&err);
     dnx_status st = raw(net, a, &err);
+    const size_t outputs = dnx_size(net->nodes[net->n - 1].out);
     dnx_net_free(net);
-    return st ? dnx_report(&err) : 0;
+    if (st) return dnx_report(&err);
+    if (!is_stream(a->out)) printf("%s: %zu numbers for each image\n", a->out, outputs);
+    return 0;
 }
 
 const dnx_verb dnx_classifier_raw = {"classifier raw", "run a network on files of float32 numbers",

@@ -194,8 +194,9 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     dnx_flush_denormals();
     bool is_written = !st && !(st = save(&j, last, a, err));
     if (is_written)
-        printf("%zu images, %zu numbers each, %.2f s\n", j.done,
-               dnx_size(net->nodes[last].out) * (flip == CONCAT ? 2 : 1), dnx_now() - start);
+        printf("%zu images, %zu numbers each, %.2f s: %s\n", j.done,
+               dnx_size(net->nodes[last].out) * (flip == CONCAT ? 2 : 1), dnx_now() - start,
+               a->out);
     if (is_written || (l.n && j.skipped.n == l.n)) {
         dnx_status told = tell_skipped(&j, a->out, err);
         if (!st) st = told;

@@ -44,6 +44,8 @@ static int run(const void *args) {
     dnx_status st = dnx_try_output(a->out, a->force, &err);
     if (!st && a->from[0]) st = bridge(net, a->from, &err);
     if (!st) st = dnx_weights_save(net, a->out, &err);
+    if (!st && a->from[0]) printf("%s: with weights of %s\n", a->out, a->from[1]);
+    else if (!st) printf("%s: random weights of seed %d\n", a->out, net->o.seed);
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;
 }

@@ -1,4 +1,5 @@
 /* darknet layers: the sections of a cfg and their options, from the tables that read them. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "host/layers.h"
 #include "net/options.h"
 #include "net/opts.h"
+#include "net/types.h"
 #include "registry.h"
 
 typedef struct {
@@ -17,10 +19,16 @@ static const dnx_arg table[] = {
                     "the section whose options are listed: net, convolutional, ..."),
     DNX_ARG_END};
 
+/* A bound or a default: a whole number in full. */
+static const char *number(double v, char text[32]) {
+    snprintf(text, 32, fabs(v) < 1e15 && v == floor(v) ? "%.0f" : "%g", v);
+    return text;
+}
+
 static void print_options(const dnx_opt *o) {
     static const char *const types[] = {"whole number", "number", "word", "text", "list",
                                         "layers", ""};
-    for (; o && o->key; o++) {
+    for (char a[32], b[32], c[32]; o && o->key; o++) {
         printf("  %-17s %-12s ", o->key, types[o->type]);
         if (o->type == DNX_IGNORED || o->type == DNX_LAYERS)
             printf("%s%s\n", o->help, o->type == DNX_IGNORED ? "; no effect" : "");
@@ -30,14 +38,17 @@ static void print_options(const dnx_opt *o) {
             printf("default %.*s; %s; one of %s\n", (int)strcspn(w, "|/"), w, o->help, o->words);
         } else if (o->type == DNX_STRING) printf("default %s; %s\n", o->words ? o->words : "none",
                                                  o->help);
-        else if (o->type == DNX_LIST) printf("%g to %g; %s\n", o->min, o->max, o->help);
-        else printf("default %g, %g to %g; %s\n", o->value, o->min, o->max, o->help);
+        else if (o->type == DNX_LIST) printf("%s to %s; %s\n", number(o->min, a), number(o->max, b),
+                                               o->help);
+        else printf("default %s, %s to %s; %s\n", number(o->value, a), number(o->min, b),
+                    number(o->max, c), o->help);
     }
 }
 
 static int run(const void *args) {
     const char *section = ((const layers_args *)args)->section;
     const char *names[257] = {"net"};
+    const dnx_layer_type *wanted = section ? dnx_type_find(section, dnx_host_types) : NULL;
     int n = 1;
     if (!section) printf("  %-18s %s\n", "net", "the network: input, training, learning rate");
     int ours = 0;
@@ -51,8 +62,9 @@ static int run(const void *args) {
         if (!section)
             printf("  %-18s %s%s%s\n", t->name, t->summary, is_outside ? "; from " : "",
                    is_outside ? from : "");
-        else if (!strcmp(t->name, section)) {
+        else if (t == wanted) {
             printf("[%s] %s (%s)\n", t->name, t->summary, from);
+            if (t->aliases) printf("  other names: %s\n", t->aliases);
             print_options(t->options);
             if (dnx_wants(t)) print_options(dnx_teacher_options);
             printf("and, as every section:\n");

@@ -240,8 +240,11 @@ static int run(const void *given) {
                          .held_out = a->held_out / 100.,
                          .seed = (uint64_t)a->seed, .read = read_image, .arg = &j, .tell = tell};
     dnx_status st = work(&j, a, &err);
-    if (!st && !a->json) dnx_low_rank_print(&j.c);
-    else if (!st) st = print_json(&j, &err);
+    if (!st && !a->json) {
+        dnx_low_rank_print(&j.c);
+        printf("%s, %s: the smaller network%s%s\n", a->out_cfg, a->out_weights,
+               a->csv ? "; its layers' energies: " : "", a->csv ? a->csv : "");
+    } else if (!st) st = print_json(&j, &err);
     dnx_low_rank_close(&j.c);
     dnx_net_free(j.c.net);
     dnx_net_free(j.c.small);

@@ -56,7 +56,9 @@ static int unpack(const void *args) {
     dnx_status st = dnx_try_output(a->out, a->force, &err);
     if (!st) st = dnx_weights_save(net, a->out, &err);
     dnx_net_free(net);
-    return st ? dnx_report(&err) : 0;
+    if (st) return dnx_report(&err);
+    printf("%s: weights of 32 bits\n", a->out);
+    return 0;
 }
 
 const dnx_verb dnx_compress_pack = {"compress pack",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/lines.h"
@@ -103,7 +104,19 @@ static int help_of(int n, char *const *words) {
 
 /* ---- running it ---- */
 
+/* Whether the host's command has been replaced by this one, which would hand on to itself. */
+static bool is_this_command(const char *path) {
+    struct stat a, b;
+    return !stat(path, &a) && !stat("/proc/self/exe", &b) && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 static int hand_on(char **argv) {
+    if (is_this_command(HOST_COMMAND)) {
+        fprintf(stderr, "darknet: %s is a verb of the host's command, but %s is this one\n",
+                argv[1], HOST_COMMAND);
+        return 1;
+    }
     execv(HOST_COMMAND, argv);
     fprintf(stderr, "darknet: %s is a verb of the host's command, and %s cannot be run: ", argv[1],
             HOST_COMMAND);

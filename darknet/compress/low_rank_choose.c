@@ -45,6 +45,9 @@ static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_er
         if (r < 1 || r > l->most)
             return dnx_fail(err, DNX_EOPTION, (dnx_loc){NULL, 0},
                             "-rank %s: layer %ld has ranks from 1 to %d", text, i, l->most);
+        if (l->rank)
+            return dnx_fail(err, DNX_EOPTION, (dnx_loc){NULL, 0},
+                            "-rank %s: layer %ld is given twice", text, i);
         l->rank = (int)r;
         if (!*end) return DNX_OK;
     }

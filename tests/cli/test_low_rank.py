@@ -312,6 +312,7 @@ def names_what_is_wrong():
     refuses("-rank 2:1: layer 2 is no [convolutional] without groups", "-rank", "2:1")
     refuses("-rank 5:1: layer 5 is no [convolutional] without groups", "-rank", "5:1")
     refuses("-rank 0:3;1:2: must be a list layer:rank", "-rank", "0:3;1:2")
+    refuses("-rank 0:2,0:3: layer 0 is given twice", "-rank", "0:2,0:3")
     refuses("-speedup 50: at ranks of at most 16", "-speedup", "50")
     refuses("-flops 0.001: at ranks of at most 1,", "-flops", "0.001", "-multiple", "1")
     for args, text in ((("-speedup", "1"), "must be a number above 1"),

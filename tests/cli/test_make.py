@@ -112,6 +112,18 @@ def installs():
     expect(not any(names for _, _, names in os.walk(folder)), "something is left")
 
 
+def the_hosts_own_command_stays():
+    """/usr/bin/darknet is Darknet's own: no PREFIX replaces it."""
+    for prefix in ("/usr", "/usr/", "/usr/local/../"):
+        done = make("-n", "install", f"PREFIX={prefix}")
+        expect(done.returncode == 0, done.stderr)
+        check = [line for line in done.stdout.splitlines() if "-ef" in line]
+        expect(len(check) == 1, done.stdout)
+        made = run("sh", "-c", done.stdout[done.stdout.index(check[0]):].split("install -D")[0])
+        expect(made.returncode == 1 and "this would replace /usr/bin/darknet" in made.stderr,
+               f"{prefix}: {made.stderr}")
+
+
 def packages():
     """Names that Debian and Ubuntu both have."""
     text = read(os.path.join(ROOT, "scripts/install/deps.sh")).decode()
@@ -132,7 +144,8 @@ def python_without_numpy():
 
 def main():
     attempt_all(lambda: None, names_with_quotes, clean_environment, packages_first,
-                folder_with_a_space, installs, packages, python_without_numpy)
+                folder_with_a_space, installs,
+                the_hosts_own_command_stays, packages, python_without_numpy)
     summary()
 
 

@@ -3,6 +3,7 @@ twice or without a value, arguments that are missing or one too many, "--", verb
 import os
 import re
 import select
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -176,6 +177,43 @@ def hands_on():
     refused("no help", ("help", "detector"), "detector is a verb of /usr/bin/darknet")
 
 
+def never_hands_on_to_itself():
+    """Where /usr/bin/darknet is this very command, it says so and does not start itself again."""
+    mount = f"mount --bind {shlex.quote(DARKNET)} {HOST} && exec timeout 5 {HOST} yolo"
+    done = run("unshare", "-rm", "sh", "-c", mount)
+    if "unshare:" in done.stderr or "mount:" in done.stderr:
+        skip("never hands on to itself", done.stderr.strip())
+        return
+    check(done.returncode == 1 and done.stderr == "darknet: yolo is a verb of the host's command, "
+          f"but {HOST} is this one\n", "hands on to itself", done.stderr)
+
+
+def layers():
+    """By any name that a cfg may use; numbers in full."""
+    done = darknet("layers", "conv")
+    check(done.returncode == 0 and done.stdout == darknet("layers", "convolutional").stdout and
+          "\n  other names: conv\n" in done.stdout, "layers conv", done.stdout, done.stderr)
+    for section in ("net", "lrn", "convolutional"):
+        done = darknet("layers", section)
+        check(done.returncode == 0 and not re.search(r"\de\+\d", done.stdout),
+              f"layers {section}", done.stdout)
+
+
+def odd_cfgs():
+    """A directory, a pipe that nothing writes to, and one that something does."""
+    os.makedirs("folder.cfg", exist_ok=True)
+    os.mkfifo("pipe.cfg")
+    for name, why in (("folder.cfg", "Is a directory"), ("pipe.cfg", "a pipe that nothing writes to")):
+        done = darknet("check", name, timeout=20)
+        check(done.returncode == 1 and done.stderr == f"{name}: cannot read: {why}\n", name,
+              done.stderr)
+    text = "[net]\nheight=8\nwidth=8\nchannels=3\n[connected]\noutput=2\n"
+    for command in (f"{{ sleep .3; printf '{text}'; }} >pipe.cfg & exec \"$0\" init pipe.cfg w.1",
+                    f"\"$0\" init <(sleep .3; printf '{text}') w.2"):
+        done = run("bash", "-c", command.replace("\n", "\\n"), DARKNET)
+        check(done.returncode == 0, command, done.stderr)
+
+
 def bodies():
     """Arguments that are right one by one, but not together."""
     train = ("classifier", "train", "a.data", "b.cfg")
@@ -296,6 +334,8 @@ def main():
             refuses(verb)
         mistyped_verbs(verbs)
         hands_on()
+        never_hands_on_to_itself()
+        layers()
         bodies()
         ends_options()
         completes(verbs)
@@ -303,6 +343,7 @@ def main():
         isa()
         check(os.listdir(".") == [], "nothing was made", os.listdir("."))
         names_results()
+        odd_cfgs()
         by_the_line()
         os.chdir(ROOT)
     summary()

@@ -58,6 +58,27 @@ def refuses(words, text, out):
     expect(sorted(os.listdir(".")) == names, f"{words}: left {set(os.listdir('.')) - set(names)}")
 
 
+def the_last_line_names_them():
+    """Every verb that writes files ends by saying which."""
+    weights = ("net.cfg", "net.weights")
+    more = {"strip": (("strip", *weights, "s.cfg", "s.weights"), ["s.cfg", "s.weights"]),
+            "partial": (("partial", *weights, "p.weights", "1"), ["p.weights"]),
+            "low-rank": (("compress", "low-rank", *weights, "list.txt", "l.cfg", "l.weights",
+                          "-rank", "2", "-csv", "l.csv"), ["l.cfg", "l.weights", "l.csv"]),
+            "init -from": (("init", "net.cfg", "f.weights", "-from", *weights), ["f.weights"])}
+    more.update({name: (words, ["last"]) for name, words in verbs("last").items()})
+    for name, (words, files) in more.items():
+        done = darknet(*words)
+        expect_end(done)
+        last = (done.stdout.splitlines() or [""])[-1]
+        expect(all(f in last for f in files), f"{name}: {done.stdout}")
+        for f in files:
+            os.remove(f)
+    for f in os.listdir("."):
+        if f.startswith("last"):
+            os.remove(f)
+
+
 def no_input_is_replaced():
     shutil.copy("net.weights", "saved.weights")
     os.link("net.weights", "hard.weights")
@@ -187,7 +208,7 @@ def a_signal_leaves_nothing_behind():
 
 
 def main():
-    attempt_all(make_inputs, no_input_is_replaced, results_are_replaced_by_force,
+    attempt_all(make_inputs, the_last_line_names_them, no_input_is_replaced, results_are_replaced_by_force,
                 links_and_permissions_stay, users_own_files_stay, read_only_is_refused,
                 a_failure_keeps_what_was_there, outputs_are_tried_before_the_work,
                 raw_writes_into_a_pipe, a_signal_leaves_nothing_behind)
