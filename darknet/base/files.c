@@ -1,12 +1,10 @@
 /* files.c - reads files whole and lists folders. */
 #include "base/files.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,19 +94,4 @@ char *dnx_file_read_most(const char *path, size_t most, size_t *len) {
 
 char *dnx_file_read(const char *path, size_t *len) {
     return dnx_file_read_most(path, DNX_MAX_FILE, len);
-}
-
-char *dnx_line_next(char **at, const char *end) {
-    char *line = *at;
-    if (line >= end) return NULL;
-    char *stop = memchr(line, '\n', (size_t)(end - line));
-    *at = stop ? stop + 1 : (char *)(uintptr_t)end;
-    if (stop) *stop = 0;
-    return line;
-}
-
-char *dnx_line_trim(char *s) {
-    while (isspace((unsigned char)*s)) s++;
-    for (size_t n = strlen(s); n && isspace((unsigned char)s[n - 1]); n--) s[n - 1] = 0;
-    return s;
 }

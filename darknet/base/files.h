@@ -1,4 +1,4 @@
-/* files.h - whole files, and their lines. */
+/* files.h - whole files. */
 #ifndef DNX_FILES_H
 #define DNX_FILES_H
 #include <stddef.h>
@@ -23,9 +23,4 @@ FILE *dnx_file_stream(const char *path);
  * itself goes on with and replaces: checkpoints, logs, caches. */
 FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len);
 char *dnx_file_read_unnoted(const char *path, size_t most, size_t *len);
-
-/* Takes the line that starts at *at, ended by NUL instead of '\n'; NULL at the end. */
-char *dnx_line_next(char **at, const char *end);
-/* Cuts white space off both ends of s, in place. */
-char *dnx_line_trim(char *s);
 #endif

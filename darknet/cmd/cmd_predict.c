@@ -196,7 +196,7 @@ static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int 
         printf("Enter Image Path: ");
         fflush(stdout);
         if (getline(&line, &room, stdin) < 0) break;
-        char *path = dnx_line_trim(line);
+        char *path = dnx_trim(line);
         if (!*path) continue;
         all++;
         if (!predict(m, path, names, top, index, &one)) continue;

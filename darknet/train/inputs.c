@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/lines.h"
 #include "base/outfile.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
@@ -148,7 +149,7 @@ static void processor(char *out, size_t room) {
     snprintf(out, room, "unknown");
     while (f && fgets(line, sizeof line, f))
         if (!strncmp(line, "model name", 10) && (sign = strchr(line, ':'))) {
-            snprintf(out, room, "%s", dnx_line_trim(sign + 1));
+            snprintf(out, room, "%s", dnx_trim(sign + 1));
             break;
         }
     if (f) fclose(f);
