@@ -94,17 +94,31 @@ static bool is_word_of(const char *s, const char *const *words) {
     return *words;
 }
 
-static bool is_header(const char *line) {
+typedef enum { NO_HEADER, PATH_FIRST, CLASS_FIRST } header;
+
+static header header_of(const char *line) {
     static const char *const paths[] = {"path", "image", "images", "img", "file", "filename",
                                         "file_name", "name", "image_path", "image_id", NULL};
     static const char *const classes[] = {"class", "label", "labels", "id", "identity", "target",
                                           "class_id", "person", NULL};
     char copy[200], *f[2], separator = dnx_separator(line);
-    if (separator == ' ' || strlen(line) >= sizeof copy) return false;
+    if (separator == ' ' || strlen(line) >= sizeof copy) return NO_HEADER;
     strcpy(copy, line);
-    return dnx_fields(copy, separator, f, 2) == 2 &&
-           ((is_word_of(f[0], paths) && is_word_of(f[1], classes)) ||
-            (is_word_of(f[1], paths) && is_word_of(f[0], classes)));
+    if (dnx_fields(copy, separator, f, 2) != 2) return NO_HEADER;
+    return is_word_of(f[0], paths) && is_word_of(f[1], classes)   ? PATH_FIRST
+           : is_word_of(f[0], classes) && is_word_of(f[1], paths) ? CLASS_FIRST
+                                                                  : NO_HEADER;
+}
+
+/* Below a header `class,path`. */
+static dnx_status take_class_first(char *line, dnx_loc at, dnx_listed *to, dnx_err *err) {
+    char *f[2];
+    *to = (dnx_listed){line, NULL, NAN, at.line};
+    if (dnx_fields(line, dnx_separator(line), f, 2) != 2 || !is_class(f[0], &to->class_of) ||
+        !*f[1])
+        return dnx_fail(err, DNX_EPARSE, at, "must be CLASS,PATH, as the first line says");
+    to->path = f[1];
+    return DNX_OK;
 }
 
 /* ---- what the disk decides ---- */
@@ -133,6 +147,13 @@ static bool is_found(const char *base, const dnx_listed *m) {
     return found;
 }
 
+/* Windows' separators, unless there is such a file. */
+static void take_windows(const char *folder, dnx_listed *m) {
+    if (!strchr(m->path, '\\') || strchr(m->path, '/')) return;
+    if (is_found(folder, m) || is_found("", m)) return;
+    for (char *p = m->path; (p = strchr(p, '\\'));) *p = '/';
+}
+
 static dnx_status choose_base(dnx_image_list *l, dnx_err *err) {
     const char *file = l->lines.file, *slash = strrchr(file, '/');
     char *folder = strndup(file, slash ? (size_t)(slash - file) + 1 : 0);
@@ -141,6 +162,7 @@ static dnx_status choose_base(dnx_image_list *l, dnx_err *err) {
         free(folder);
         return no_memory(l, err);
     }
+    for (size_t i = 0; i < l->n; i++) take_windows(folder, &l->image[i]);
     bool is_decided = !*folder;
     for (size_t i = 0; i < l->n && !is_decided; i++) {
         if (*l->image[i].path == '/') continue;
@@ -212,12 +234,15 @@ dnx_status dnx_image_list_check(const dnx_image_list *l, dnx_err *err) {
 
 static dnx_status parse(dnx_image_list *l, dnx_err *err) {
     dnx_status st = DNX_OK;
+    header head = NO_HEADER;
     bool is_first = true;
     l->image = malloc((l->lines.count + 1) * sizeof *l->image);
     if (!l->image) return no_memory(l, err);
-    for (char *line; !st && (line = dnx_lines_next(&l->lines, "")); is_first = false)
-        if (!is_first || !is_header(line))
-            st = take_line(line, dnx_lines_at(&l->lines), &l->image[l->n++], err);
+    for (char *line; !st && (line = dnx_lines_next(&l->lines, "")); is_first = false) {
+        if (is_first && (head = header_of(line)) != NO_HEADER) continue;
+        st = (head == CLASS_FIRST ? take_class_first : take_line)(line, dnx_lines_at(&l->lines),
+                                                                  &l->image[l->n++], err);
+    }
     if (!st) st = choose_base(l, err);
     for (size_t i = 0; !st && i < l->n; i++)
         if (l->image[i].number) st = settle(l, &l->image[i], err);

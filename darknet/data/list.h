@@ -12,7 +12,8 @@
  * Of `a b 007` the last word is a class if the file `a b` exists or `a b 007` does not; if both
  * exist, the line is refused. After a name that ends like an image's (dnx_image_is_named) a number
  * is a class, and the disk is not asked. A path in double quotes may contain commas. A first line
- * such as `path,class` is a header.
+ * such as `path,class` is a header; below `class,path` the class comes first. Windows' back slashes
+ * are read as '/', where no file has such a name.
  *
  * Relative paths begin in the folder of the list if the first image that exists lies there, else
  * in the current folder: one of the two, for all lines of a list. */

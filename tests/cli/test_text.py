@@ -75,6 +75,21 @@ def encodings():
         trains(12, text=data)
 
 
+def classes_first_and_back_slashes():
+    """A spreadsheet whose header says that the class comes first; paths as Windows writes them."""
+    lines = [line.split() for line in read("list").decode().splitlines()]
+    for separator in ",\t":
+        write("first.csv", f"label{separator}path\n" +
+              "".join(f"{c}{separator}{p}\n" for p, c in lines))
+        trains(12, train="first.csv")
+    write("first.csv", "label,path\n0,faces/0/0.png\nfaces/0/1.png,0\n")
+    expect_end(train(train="first.csv"), 1,
+               "first.csv:3: must be CLASS,PATH, as the first line says")
+    for form in ("{} {}\r\n", "{}\t{}\r\n", "{},{}\r\n"):
+        write("windows.list", "".join(form.format(p.replace("/", "\\"), c) for p, c in lines))
+        trains(12, train="windows.list")
+
+
 def marks_are_told():
     """A byte order mark is named once, on stderr, with its file: of lists, labels, .data, cfg."""
     text = read("list")
@@ -211,6 +226,6 @@ def valid_needs_classes():
                "twice:2: faces/0/0.png: has class 1, but class 0 on line 1")
 
 
-attempt_all(start, encodings, marks_are_told, told_before_the_folder_is_looked_at, mxnet_lists,
+attempt_all(start, encodings, classes_first_and_back_slashes, marks_are_told, told_before_the_folder_is_looked_at, mxnet_lists,
             record_folder, identity_folders, one_rule_for_paths, single_images, valid_needs_classes)
 summary()
