@@ -21,7 +21,7 @@ import plot_energy
 from experiments import estimate
 from experiments.data import make_data
 from experiments.evaluation import evaluate, reusable
-from experiments.networks import CFG, embedding_of, fit_weights, schedule
+from experiments.networks import CFG, embedding_of, schedule
 from experiments.training import train, training_seconds
 from lib import fingerprints
 from lib.arguments import each, real, whole, words
@@ -111,8 +111,7 @@ def binary(args, data, full):
 def plain(args, name, cfg, weights):
     """The trained network without its loss: cfg and weights."""
     kept = tuple(os.path.join(args.out, name, "plain" + end) for end in (".cfg", ".weights"))
-    write(kept[0], without_losses(read(cfg)))
-    fit_weights(read(kept[0]), weights, kept[1])
+    run([darknet(), "strip", cfg, weights, *kept, "-force"], capture=True)
     return kept
 
 

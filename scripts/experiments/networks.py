@@ -1,12 +1,11 @@
 """The cfg texts of an experiment: a teacher, students by each way of training, and a head for a
 teacher that has none. All take args, the options of scripts/homework.py."""
 import os
-import tempfile
 
 from lib.cfg_text import edit, embedding, option, sections, without_losses
 from lib.errors import Failure
-from lib.files import read, whole_file, write
-from lib.processes import ROOT, darknet, run
+from lib.files import read
+from lib.processes import ROOT
 
 CFG = os.path.join(ROOT, "cfg")
 METHODS = {  # name: (cfg of the student, what it is)
@@ -86,19 +85,3 @@ def embedding_of(cfg):
         raise Failure(f"{cfg}: its last [convolutional] must name its filters=, the length of the "
                       "features")
     return int(filters)
-
-
-def fit_weights(text, given, path):
-    """Writes weights for the network of a cfg text into path, from those of a network that begins
-    alike: what it has more, a new head for example, is as `darknet init` makes it; what it has
-    less is left out."""
-    with tempfile.TemporaryDirectory() as folder:
-        cfg, fresh = (os.path.join(folder, name) for name in ("net.cfg", "net.weights"))
-        write(cfg, text)
-        run([darknet(), "init", cfg, fresh], capture=True)
-        with open(given, "rb") as f:
-            old = f.read()
-        with open(fresh, "rb") as f:
-            new = f.read()
-    with whole_file(path, binary=True) as f:
-        f.write(old[:len(new)] + new[len(old):])

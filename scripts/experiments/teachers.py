@@ -1,7 +1,5 @@
 """The teacher of an experiment: trained here, or given, then perhaps with a head trained for it."""
-import os
-
-from experiments.networks import embedding_of, fit_weights, headed_cfg, teacher_cfg
+from experiments.networks import embedding_of, headed_cfg, teacher_cfg
 from experiments.training import train
 from lib.cfg_text import sections
 from lib.files import read
@@ -27,10 +25,8 @@ def make_teacher(args, data, text, embedding):
     if needs_head(args, text):
         print("The teacher has no classifier for these identities: one is trained on its features.")
         body = headed_cfg(args, args.teacher_cfg, data.classes)
-        headless = os.path.join(args.out, "teacher-head.start.weights")
-        fit_weights(body, teacher["weights"], headless)
         teacher["headed"], teacher["headed_weights"] = train(
-            args, "teacher-head", body, data.labelled, source, start=[headless, "-clear"])
+            args, "teacher-head", body, data.labelled, source, start=[teacher["weights"], "-clear"])
     return teacher
 
 
