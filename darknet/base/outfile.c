@@ -187,7 +187,8 @@ void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n) {
 
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err) {
     errno = 0;
-    if (!f->why && (fflush(f->file) || (f->temporary && fsync(fileno(f->file))))) failed(f);
+    const bool syncs = f->temporary && !f->is_of_many;
+    if (!f->why && (fflush(f->file) || (syncs && fsync(fileno(f->file))))) failed(f);
     return f->why ? cannot_write(f->path, f->why, err) : DNX_OK;
 }
 
@@ -214,7 +215,7 @@ dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err) {
     if (!st && f->temporary) { /* it may have become an input meanwhile */
         st = check(f, &old, err);
         if (!st && rename(f->temporary, f->target)) st = cannot_write(f->path, errno, err);
-        if (!st) sync_folder(f->target);
+        if (!st && !f->is_of_many) sync_folder(f->target);
     }
     end(f, st && !f->is_partial);
     return st;
@@ -230,12 +231,29 @@ void dnx_outfile_pause(dnx_outfile *f) {
     end(f, false);
 }
 
-dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err) {
+static dnx_status write_whole(const char *path, const void *bytes, size_t n, bool of_many,
+                              dnx_err *err) {
     dnx_outfile f;
     dnx_status st = dnx_outfile_open(&f, path, err);
     if (st) return st;
+    f.is_of_many = of_many;
     dnx_outfile_put(&f, bytes, n);
     return dnx_outfile_commit(&f, err);
+}
+
+dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err) {
+    return write_whole(path, bytes, n, false, err);
+}
+
+dnx_status dnx_outfile_write_of_many(const char *path, const void *bytes, size_t n, dnx_err *err) {
+    return write_whole(path, bytes, n, true, err);
+}
+
+dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err) {
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dnx_status st = fd < 0 || syncfs(fd) ? cannot_write(folder, errno, err) : DNX_OK;
+    if (fd >= 0) close(fd);
+    return st;
 }
 
 /* ---- before the work starts ---- */

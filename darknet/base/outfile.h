@@ -18,6 +18,7 @@ typedef struct {
     char *target;    /* the file that it leads to */
     char *temporary; /* beside the target; NULL: a stream */
     int lock;        /* a descriptor that keeps the temporary file locked; -1: none */
+    bool is_of_many; /* not brought to the disk by itself */
     bool is_partial; /* the temporary file outlives errors: see dnx_outfile_continue() */
     size_t size;     /* bytes put */
     int why;         /* errno of the first thing that failed; 0: nothing has */
@@ -54,4 +55,8 @@ void dnx_outfile_discard(dnx_outfile *f);
 
 /* Writes a whole file of n bytes. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err);
+/* The same for one of thousands, which are brought to the disk together: by sync_many(), before the
+ * file that says that they are all there. */
+dnx_status dnx_outfile_write_of_many(const char *path, const void *bytes, size_t n, dnx_err *err);
+dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err);
 #endif

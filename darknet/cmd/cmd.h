@@ -30,6 +30,8 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, in
  * it cannot be written, is an input, or is there already and `replaces`, the option -force, is
  * false. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
+/* The same for weights, which replace nothing but weights. DNX_EIO: also for another file. */
+dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to look at it or to run it up to its embedding (dnx_net_embedding): the weights
  * may be of another head, or the cfg or the file may have none, which stderr is told. classes: what
  * classes=auto means; 1 will do where the head does not matter. to_run: as dnx_open_to_run does. */

@@ -3,6 +3,7 @@
  * OUT/a/b.jpg is the crop of IMAGES/a/b.png; see landmarks.h for the text files that are read.
  * Coordinates are those of the stored pixels: an orientation noted in EXIF is not obeyed. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,17 +11,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "face/align.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/outfile.h"
+#include "base/paths.h"
 #include "cmd/cmd.h"
 #include "data/decode.h"
-#include "host/loop.h"
 #include "data/images.h"
 #include "data/jpeg.h"
+#include "face/align.h"
+#include "face/landmarks.h"
+#include "face/warp.h"
+#include "host/loop.h"
 #include "kernels/pool.h"
 #include "kernels/processors.h"
-#include "face/landmarks.h"
-#include "base/paths.h"
-#include "face/warp.h"
 
 typedef struct {
     const char *images, *landmarks, *out;
@@ -106,21 +110,9 @@ static dnx_status make_folders(char *path, dnx_err *err) {
     return st;
 }
 
-/* Writes path.part, then renames it: a crop is there whole or not at all. */
 static dnx_status write_crop(char *path, const unsigned char *bytes, size_t n, dnx_err *err) {
     dnx_status st = make_folders(path, err);
-    if (st) return st;
-    char *part = malloc(strlen(path) + 6);
-    if (!part) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
-    sprintf(part, "%s.part", path);
-    FILE *f = fopen(part, "wb");
-    bool ok = f && fwrite(bytes, 1, n, f) == n;
-    if (f && fclose(f)) ok = false;
-    if (!ok || rename(part, path))
-        st = dnx_fail(err, DNX_EIO, at(path), "cannot write: %s", strerror(errno));
-    if (f && st) remove(part);
-    free(part);
-    return st;
+    return st ? st : dnx_outfile_write_of_many(path, bytes, n, err);
 }
 
 /* Free the image. */
@@ -310,6 +302,33 @@ static dnx_status keep_apart(const job *j, dnx_err *err) {
     return st;
 }
 
+/* OUT/align.txt tells how the crops are cut, so that those of other options do not stay among them.
+ * DNX_EIO: they were cut otherwise, and no -force, which removes them first. */
+static dnx_status compare_options(job *j, dnx_err *err) {
+    char text[200], *path = dnx_path_join(j->out, "align.txt"), *there;
+    uint64_t landmarks = 0xcbf29ce484222325u;
+    size_t len;
+    if (!path) return dnx_fail(err, DNX_EMEM, at(j->out), "no memory");
+    dnx_status st = DNX_OK;
+    if (!dnx_hash_file(j->landmarks, &landmarks))
+        st = dnx_fail(err, DNX_EIO, at(j->landmarks), "cannot read: %s", strerror(errno));
+    snprintf(text, sizeof text, "size=%dx%d\nseveral=%d\nform=%d\nlandmarks=%016" PRIx64 "\n",
+             HEIGHT, j->width, (int)j->several, j->form, landmarks);
+    there = dnx_file_read_unnoted(path, DNX_MAX_FILE, &len);
+    bool differs = there && strcmp(there, text);
+    if (!st && differs && !j->force)
+        st = dnx_fail(err, DNX_EIO, at(path), "tells of crops that were cut by other options or "
+                      "landmarks; -force cuts them anew, or name another folder");
+    struct stat s;
+    for (item *it = j->item; !st && differs && it < j->item + j->n; it++)
+        if (it->out && stays(it->path) && !lstat(it->out, &s) && S_ISREG(s.st_mode))
+            remove(it->out);
+    if (!st && (!there || differs)) st = dnx_outfile_write(path, text, strlen(text), err);
+    free(there);
+    free(path);
+    return st;
+}
+
 /* The counts; what is to be said of single images goes to stderr. */
 static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *err) {
     for (j->first = 0; j->first < j->n && !j->cannot_write; j->first = j->last) {
@@ -322,8 +341,8 @@ static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *er
             count[j->item[i].is]++;
         }
     }
-    return j->cannot_write ? dnx_fail(err, DNX_EIO, at(j->out), "stopped: a crop cannot be written")
-                           : DNX_OK;
+    if (!j->cannot_write) return dnx_outfile_sync_many(j->out, err);
+    return dnx_fail(err, DNX_EIO, at(j->out), "stopped: a crop cannot be written");
 }
 
 static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
@@ -337,6 +356,7 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     if (!st) st = keep_apart(j, err);
     if (!st) st = complete(j, &images, err);
     if (!st) st = list(j, &images, err);
+    if (!st) st = compare_options(j, err);
     if (!st && !(pool = dnx_pool_new(threads)))
         st = dnx_fail(err, DNX_EMEM, at(j->images), "no memory for threads");
     if (!st) st = align_all(j, pool, count, err);

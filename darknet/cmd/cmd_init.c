@@ -41,7 +41,7 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     if (dnx_open(a->cfg, NULL, 0, false, 1, 1, &net, &err)) return dnx_report(&err);
-    dnx_status st = dnx_try_output(a->out, a->force, &err);
+    dnx_status st = dnx_try_weights(a->out, a->force, &err);
     if (!st && a->from[0]) st = bridge(net, a->from, &err);
     if (!st) st = dnx_weights_save(net, a->out, &err);
     if (!st && a->from[0]) printf("%s: with weights of %s\n", a->out, a->from[1]);

@@ -38,7 +38,7 @@ static int pack(const void *args) {
             if (list[k].is_one_bit) bits += (double)list[k].count;
         }
     }
-    dnx_status st = dnx_try_output(a->out, a->force, &err);
+    dnx_status st = dnx_try_weights(a->out, a->force, &err);
     if (!st) st = dnx_packed_save(net, a->out, a->half, &err);
     double size = (double)dnx_packed_size(net, a->half);
     dnx_net_free(net);
@@ -53,7 +53,7 @@ static int unpack(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     if (dnx_open(a->cfg, a->in, 0, false, 1, 1, &net, &err)) return dnx_report(&err);
-    dnx_status st = dnx_try_output(a->out, a->force, &err);
+    dnx_status st = dnx_try_weights(a->out, a->force, &err);
     if (!st) st = dnx_weights_save(net, a->out, &err);
     dnx_net_free(net);
     if (st) return dnx_report(&err);

@@ -32,7 +32,7 @@ static int run(const void *args) {
     int layers;
     if (dnx_open(a->cfg, NULL, 0, false, 1, 1, &net, &err)) return dnx_report(&err);
     dnx_status st = find_end(net, a->layers, &layers, &err);
-    if (!st) st = dnx_try_output(a->out, a->force, &err);
+    if (!st) st = dnx_try_weights(a->out, a->force, &err);
     if (!st) st = dnx_weights_load_first(net, a->weights, layers, &err);
     net->seen = 0;
     if (!st) st = dnx_weights_save_first(net, a->out, layers, &err);

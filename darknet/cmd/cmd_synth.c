@@ -55,10 +55,6 @@ typedef struct {
 
 static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
-static dnx_status cannot_write(const char *path, dnx_err *err) {
-    return dnx_fail(err, DNX_EIO, at(path), "cannot write: %s", strerror(errno));
-}
-
 /* OUT/name; run() has checked that there is room. */
 static void name(char *path, const set *s, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -105,19 +101,6 @@ static job testing(const set *s) {
 
 /* ---- files ---- */
 
-static dnx_status write_file(const char *path, const void *bytes, size_t n, dnx_err *err) {
-    int f = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (f < 0) return cannot_write(path, err);
-    dnx_status st = DNX_OK;
-    for (size_t done = 0; !st && done < n;) {
-        ssize_t k = write(f, (const char *)bytes + done, n - done);
-        if (k > 0) done += (size_t)k;
-        else if (k == 0 || errno != EINTR) st = cannot_write(path, err);
-    }
-    if (close(f) && !st) st = cannot_write(path, err);
-    return st;
-}
-
 static dnx_status make_folder(const set *s, const char *path, dnx_err *err) {
     if (!mkdir(path, 0777) || (errno == EEXIST && s->goes_on)) return DNX_OK;
     return dnx_fail(err, DNX_EIO, at(path), "cannot make this folder: %s", strerror(errno));
@@ -148,14 +131,11 @@ static dnx_status draw(const job *j, int identity, int image, float *scratch, un
     char path[MAX_PATH];
     size_t n;
     name_image(path, j, identity, image);
-    if (j->s->goes_on) {
-        if (is_whole(path)) return DNX_OK;
-        remove(path);
-    }
+    if (j->s->goes_on && is_whole(path)) return DNX_OK;
     dnx_synth_image((uint64_t)j->s->seed, j->is_test, identity, image, j->s->size, scratch, rgb);
     unsigned char *bytes = dnx_jpeg_encode(rgb, j->s->size, j->s->size, QUALITY, &n);
     if (!bytes) return dnx_fail(err, DNX_EMEM, at(path), "no memory for the image");
-    dnx_status st = write_file(path, bytes, n, err);
+    dnx_status st = dnx_outfile_write_of_many(path, bytes, n, err);
     free(bytes);
     return st;
 }
@@ -262,7 +242,9 @@ static dnx_status write_set(const set *s, int threads, dnx_err *err) {
     dnx_pool_free(pool);
     if (!st && s->pairs) st = write_pairs(s, err);
     if (!st) st = write_data(s, err);
-    if (!st && rename(partial, whole)) st = cannot_write(whole, err);
+    if (!st) st = dnx_outfile_sync_many(s->out, err);
+    if (!st) st = dnx_outfile_write(whole, text, strlen(text), err);
+    if (!st) remove(partial);
     double took = dnx_now() - start;
     if (!st)
         printf("%s: %ld synthetic images: %d identities to train on, %d to test; %.1f s, "

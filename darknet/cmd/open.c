@@ -5,10 +5,12 @@
 #include <malloc.h>
 #endif
 
+#include "base/files.h"
 #include "base/outfile.h"
 #include "cmd/cmd.h"
 #include "host/layers.h"
 #include "net/weights.h"
+#include "net/weights_kind.h"
 #include "train/teachers.h"
 
 /* Loads the weights of a network that was built with status st. */
@@ -56,6 +58,18 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, in
 
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err) {
     return replaces ? dnx_outfile_try(path, err) : dnx_outfile_try_new(path, err);
+}
+
+dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err) {
+    unsigned char head[DNX_KIND_BYTES];
+    size_t len, n = 0;
+    dnx_status st = dnx_try_output(path, replaces, err);
+    FILE *f = st ? NULL : dnx_file_open_unnoted(path, SIZE_MAX / 2, &len);
+    if (!f) return st; /* it is not there */
+    n = fread(head, 1, sizeof head, f);
+    fclose(f);
+    if (!dnx_weights_kind(head, n)) return DNX_OK;
+    return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "is no weights file; choose another name");
 }
 
 dnx_status dnx_open_features(const char *cfg, const char *weights, int classes, bool to_run,

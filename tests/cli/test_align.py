@@ -180,7 +180,7 @@ def test_faults(tmp):
         check(want in error.splitlines(), want, error)
     there = sorted(os.path.relpath(os.path.join(at, n), out)
                    for at, _, names in os.walk(out) for n in names)
-    check(there == ["good.jpg", "sub/good.jpg"], "what was written", there)
+    check(there == ["align.txt", "good.jpg", "sub/good.jpg"], "what was written", there)
     first = read(f"{out}/good.jpg")
     write(f"{out}/good.jpg", b"mine")
     status, said, error = align(f"{tmp}/in", landmarks, out, "-allow-missing")
@@ -223,12 +223,32 @@ def test_whole_run(tmp):
         status, said, error = align(*words)
         check(status == 1 and want in error, want, said + error)
     check(not os.path.exists(f"{tmp}/o"), "a wrong call makes no folder")
-    os.mkdir(f"{tmp}/full")
-    os.symlink("/dev/full", f"{tmp}/full/a.jpg.part")
+    save(f"{tmp}/in/sub/a.png", waves(1, 120, 120))
+    write(landmarks, line("sub/a.png", TEMPLATE))
+    os.makedirs(f"{tmp}/full/sub")
+    os.chmod(f"{tmp}/full/sub", 0o555)
     status, said, error = align(folder, landmarks, f"{tmp}/full")
-    check(status == 1 and "a.jpg: cannot write: No space left" in error and
-          "full: stopped: a crop cannot be written" in error, "disk full", said + error)
-    check(not os.path.exists(f"{tmp}/full/a.jpg"), "no half crop")
+    check(status == 1 and "sub/a.jpg: cannot write: its folder is read-only" in error and
+          "full: stopped: a crop cannot be written" in error, "a folder without room", error)
+    check(not os.listdir(f"{tmp}/full/sub"), "no half crop")
+    os.chmod(f"{tmp}/full/sub", 0o755)
+
+
+def test_other_options(tmp):
+    """Crops of other options or landmarks do not stay among those of this run."""
+    save(f"{tmp}/in/a.png", waves(1, 120, 120))
+    landmarks, out = write(f"{tmp}/l.txt", line("a.png", TEMPLATE)), f"{tmp}/out"
+    check(align(f"{tmp}/in", landmarks, out)[0] == 0, "the first")
+    first = read(f"{out}/a.jpg")
+    status, _, error = align(f"{tmp}/in", landmarks, out, "-size", "112x96")
+    check(status == 1 and "align.txt: tells of crops that were cut by other options" in error,
+          "another size", error)
+    check(read(f"{out}/a.jpg") == first, "the crop stays")
+    status, said, error = align(f"{tmp}/in", landmarks, out, "-size", "112x96", "-force")
+    check(status == 0 and said.startswith("1 written") and read(f"{out}/a.jpg") != first,
+          "-force", said + error)
+    check(align(f"{tmp}/in", landmarks, out, "-size", "112x96")[1].startswith("0 written, 1 there"),
+          "again")
 
 
 def main():
@@ -236,7 +256,8 @@ def main():
     if "OPENCV=1" in error:
         check(status == 1 and error.count("\n") == 1, "without OpenCV: one sentence", error)
         skip_all("the command was built without OPENCV=1")
-    for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run):
+    for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run,
+                 test_other_options):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
     summary()

@@ -28,6 +28,9 @@ activation=linear
 """
 
 
+EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # weights: nothing else is replaced by weights
+
+
 def make_inputs():
     write("net.cfg", NET)
     expect_end(darknet("init", "net.cfg", "net.weights"))
@@ -105,7 +108,7 @@ def no_input_is_replaced():
 
 def results_are_replaced_by_force():
     for verb in verbs(""):
-        write("out", "an earlier result")
+        write("out", EARLIER)
         words = verbs("out")[verb]
         refuses(words, "out: exists; -force replaces it", "out")
         expect_end(darknet(*words, "-force"))
@@ -119,15 +122,25 @@ def results_are_replaced_by_force():
         os.remove("out")
 
 
+def only_weights_are_replaced_by_weights():
+    text, picture = NET.encode(), read("faces/a/0.png")
+    for verb in ("init", "pack", "unpack"):
+        for old in (text, picture, b"DNXE" + bytes(40)):
+            write("out", old)
+            refuses((*verbs("out")[verb], "-force"),
+                    "out: is no weights file; choose another name", "out")
+    os.remove("out")
+
+
 def links_and_permissions_stay():
     os.mkdir("store")
     for verb in verbs(""):
-        write("store/real", "an earlier result")
+        write("store/real", EARLIER)
         os.chmod("store/real", 0o600)
         os.symlink("store/real", "link")
         expect_end(darknet(*verbs("link")[verb], "-force"))
         expect(os.path.islink("link"), f"{verb}: the link became a file")
-        expect(read("store/real") != b"an earlier result", f"{verb}: the link's target is old")
+        expect(read("store/real") != EARLIER, f"{verb}: the link's target is old")
         mode = stat.S_IMODE(os.stat("store/real").st_mode)
         expect(mode == 0o600, f"{verb}: mode 600 became {mode:o}")
         os.remove("link")
@@ -156,7 +169,7 @@ def read_only_is_refused():
 
 
 def a_failure_keeps_what_was_there():
-    write("out", "kept")
+    write("out", EARLIER)
     write("odd.f32", b"\0" * (2 * 8 * 8 * 3 * 4 + 2))
     refuses(("classifier", "raw", "net.cfg", "net.weights", "odd.f32", "out", "-force"),
             "odd.f32: is no whole number of 192-float images", "out")
@@ -167,7 +180,7 @@ def a_failure_keeps_what_was_there():
                                *verbs("out")[verb], "-force"], capture_output=True, text=True,
                               check=False)
         expect_end(done, 1, "out: cannot write: File too large")
-        expect(read("out") == b"kept", f"{verb}: a full disk took the earlier result")
+        expect(read("out") == EARLIER, f"{verb}: a full disk took the earlier result")
     expect(not [n for n in os.listdir(".") if n.endswith(".tmp")], "temporary files are left")
     os.remove("out")
 
@@ -208,7 +221,8 @@ def a_signal_leaves_nothing_behind():
 
 
 def main():
-    attempt_all(make_inputs, the_last_line_names_them, no_input_is_replaced, results_are_replaced_by_force,
+    attempt_all(make_inputs, the_last_line_names_them, no_input_is_replaced,
+                results_are_replaced_by_force, only_weights_are_replaced_by_weights,
                 links_and_permissions_stay, users_own_files_stay, read_only_is_refused,
                 a_failure_keeps_what_was_there, outputs_are_tried_before_the_work,
                 raw_writes_into_a_pipe, a_signal_leaves_nothing_behind)
