@@ -69,7 +69,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     int N = classes_of(d->target_head, d->target), M = classes_of(d->head, n->in[0]);
     if (N != M)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[kd_probability] the teacher tells %d classes apart, the student %d: only "
+                        "[kd_probability] the teacher has %d classes, the student %d: only "
                         "features can be fitted ([kd_feature])", N, M);
     s->N = N;
     n->scratch = 2 * B * BLOCK;

@@ -116,7 +116,8 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
                         "[margin_softmax] t=%g: must be 0 or more, or -1 for the default", o->t);
     if (is_sv && g->t < 1)
         return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[margin_softmax] t=%g: sv counts from 1, where there is no emphasis",
+                        "[margin_softmax] t=%g: must be at least 1 for sv margins (1: no extra "
+                        "weight)",
                         o->t);
     const bool adds_angle = g->kind == DNX_MARGIN_ARCFACE || g->kind == DNX_MARGIN_MV_ARC ||
                             g->kind == DNX_MARGIN_SV_ARC;

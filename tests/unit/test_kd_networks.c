@@ -97,10 +97,10 @@ static void networks(void) {
 static void messages(void) {
     static const char *const rows[][2] = {
         {STUDENT "[margin_softmax]\nclasses=7\n" KD,
-         "student.cfg:14: [kd_probability] the teacher tells 5 classes apart, the student 7: only "
+         "student.cfg:14: [kd_probability] the teacher has 5 classes, the student 7: only "
          "features can be fitted ([kd_feature])"},
         {STUDENT KD "layer=0\n", /* features taken for logits, on both sides */
-         "student.cfg:12: [kd_probability] the teacher tells 9 classes apart, the student 4: only "
+         "student.cfg:12: [kd_probability] the teacher has 9 classes, the student 4: only "
          "features can be fitted ([kd_feature])"},
         {STUDENT HEAD "[kd_probability]\nweights=teacher.weights\n",
          "student.cfg:16: [kd_probability] needs teacher="},

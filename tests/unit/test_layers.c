@@ -478,7 +478,7 @@ static const struct {
     {{"", "kd_feature", "", 1, 1, 1, 40000, 0, 0, {1, 1, 40001}},
      "row:1: [kd_feature] from 40000 channels to the teacher's 40001: over 2^30 weights"},
     {{"", "kd_probability", "", 1, 1, 1, 7, 0, 0, {1, 1, 9}},
-     "row:1: [kd_probability] the teacher tells 9 classes apart, the student 7: only features can "
+     "row:1: [kd_probability] the teacher has 9 classes, the student 7: only features can "
      "be fitted ([kd_feature])"},
 };
 

@@ -322,7 +322,7 @@ static void messages(void) {
         {"classes=3\nt=-.5",
          "t:1: [margin_softmax] t=-0.5: must be 0 or more, or -1 for the default"},
         {"classes=3\nmargin=sv-am\nt=.2",
-         "t:1: [margin_softmax] t=0.2: sv counts from 1, where there is no emphasis"},
+         "t:1: [margin_softmax] t=0.2: must be at least 1 for sv margins (1: no extra weight)"},
         {"classes=1\nmargin=d-softmax",
          "t:1: [margin_softmax] classes=1: d-softmax would pull all images to one vector"},
         {"classes=3\nmargin=arcface\nm=3.2",
