@@ -26,7 +26,7 @@ from experiments.training import train, training_seconds
 from lib import fingerprints
 from lib.arguments import each, real, whole, words
 from lib.cfg_text import edit, without_losses
-from lib.files import read, write, write_json
+from lib.files import read, write_json
 from lib.metrics import mcnemar, p_text, percent
 from lib.processes import darknet, run
 from report.experiment import summary
