@@ -152,16 +152,16 @@ python = $(call quote,$(PYTHON))
 packages = cd scripts && $(python) -c 'import sys; sys.argv[0] = "make"; from lib.errors import needs; needs("numpy", "scipy")'
 out = --out $(call quote,$(or $(OUT),$@))
 REAL := $(if $(FACES),--faces $(call quote,$(FACES)) --lfw $(call quote,$(LFW)) --pairs $(call quote,$(PAIRS)))
-run: bin/darknet ## distil a small network on synthetic faces, or FACES=folder LFW=folder PAIRS=file (OUT=run)
+run: bin/darknet ## the main job on synthetic faces, or on FACES=folder LFW=folder PAIRS=file; results in OUT=run
 	@$(packages)
 	@$(python) scripts/homework.py $(out) $(REAL) $(ARGS)
 
-homework: bin/darknet ## the same at length: three seeds, 112 pixels (OUT=homework, ARGS=more of scripts/homework.py)
+homework: bin/darknet ## the same with three seeds and 112 pixels; ARGS="options of scripts/homework.py"
 	@$(packages)
 	@$(python) scripts/homework.py $(out) --size 112 --seeds 1,2,3 --teacher-batches 4000 \
 		--batches 4000 --identities 1000 --synthetic-pairs 6000 $(REAL) $(ARGS)
 
-notebooks: bin/darknet ## run the notebooks, into build/notebooks/*.html
+notebooks: bin/darknet ## run the notebooks and write build/notebooks/*.html
 	@$(python) -m nbconvert --execute --to html --output-dir build/notebooks notebooks/*.ipynb
 print-obj:
 	@echo $(SET)
@@ -172,40 +172,40 @@ programs = $(patsubst %.c,$(SET)/%,$(filter %.c,$(1)))
 RUN = OBJ=$(SET) PYTHON=$(python) $(python) tests/run.py
 QUICK := $(call chosen,$(GROUPS))
 EVERY := $(call chosen,$(GROUPS) $(SLOW))
-test: bin/darknet $(FAULTS) $(call programs,$(QUICK)) ## run the quick tests, or all of T=part; REQUIRE=1: no skips
+test: bin/darknet $(FAULTS) $(call programs,$(QUICK)) ## run the quick tests, or those with T=part in their path; REQUIRE=1 makes a skip a failure
 	@$(RUN) $(QUICK)
-test-all: bin/darknet $(FAULTS) $(call programs,$(EVERY)) ## run all tests, those of tests/slow and tests/oracle too
+test-all: bin/darknet $(FAULTS) $(call programs,$(EVERY)) ## run all tests, with tests/slow and tests/oracle
 	@$(RUN) $(EVERY)
 
 fuzz-%: $(SET)/tests/fuzz/fuzz_%
 	@mkdir -p $(SET)/found-$*
 	$< -max_total_time=$(or $(SECONDS),60) $(SET)/found-$* tests/data/corpus/$*
-fuzz: ## a minute each (SECONDS=60) of libFuzzer on each reader of files, and of words (clang)
+fuzz: ## fuzz each reader of files and words for SECONDS=60 (needs clang)
 	@for t in $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)); do \
 		$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-$$t || exit 1; done
 
-asan: ## the tests under address and undefined-behaviour sanitizers
+asan: ## run the tests with the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory ASAN=1 test
 
-check-layer: $(SET)/tests/unit/test_layers ## check one layer type against the contract: LAYER=name
+check-layer: $(SET)/tests/unit/test_layers ## check one layer type: LAYER=name; LAYERS=folder when it lies outside
 	@$< $(foreach r,$(wildcard $(LAYERS:=/*.rows)),-rows $r) $(or $(LAYER),$(error LAYER=name of a layer type))
 
-bench: bin/darknet ## milliseconds per image beside the peers installed; BENCH=-h tells its options
+bench: bin/darknet ## time networks beside PyTorch, ONNX Runtime and libdarknet; BENCH=-h prints its options
 	@$(python) scripts/bench_peers.py $(BENCH)
 
-lint: ## dependency direction, no exit or print below the commands
+lint: ## check includes, prints and exits, layer names in generic code, width of lines
 	@sh tests/lint.sh
 
-lint-graph: ## draw the folders of the C code and what they include (Graphviz) into darknet/folders.svg
+lint-graph: ## draw what the folders include into darknet/folders.svg (needs Graphviz)
 	@$(PYTHON) tests/include_graph.py --dot | dot -Tsvg -o darknet/folders.svg
 
-deps: ## install what building and testing need (apt, root or sudo)
+deps: ## install what building and testing need (apt; asks for sudo)
 	@sh scripts/install/deps.sh
 
-opencv-deps: ## install what `make OPENCV=1` needs besides
+opencv-deps: ## install what `make OPENCV=1` needs, for darknet align
 	@sh scripts/install/deps.sh g++ libopencv-imgproc-dev
 
-bench-deps: ## install the peers of `make bench` (apt; npm into build/bench)
+bench-deps: ## install what `make bench` compares with (apt; npm into build/bench)
 	@sh scripts/install/bench_deps.sh
 
 # The installed files; `under` is their folder.
@@ -213,7 +213,7 @@ under = $(call quote,$(DESTDIR)$(PREFIX)/$(1))
 COMMAND_FILE := bin/darknet
 BASH_FILE := share/bash-completion/completions/darknet
 ZSH_FILE := share/zsh/site-functions/_darknet
-install: bin/darknet ## copy the command, and what bash and zsh need to complete its words, to PREFIX=/usr/local
+install: bin/darknet ## copy the command and its completions for bash and zsh to PREFIX=/usr/local
 	@if [ $(call under,bin) -ef /usr/bin ]; then echo "PREFIX="$(call quote,$(PREFIX))": this would replace" \
 	"/usr/bin/darknet, which is Darknet's own command and which ours needs; take another, such as /usr/local" >&2; exit 1; fi
 	install -D bin/darknet $(call under,$(COMMAND_FILE))
@@ -221,11 +221,11 @@ install: bin/darknet ## copy the command, and what bash and zsh need to complete
 	bin/darknet completion zsh > bin/completion.zsh
 	install -D -m 644 bin/completion.bash $(call under,$(BASH_FILE))
 	install -D -m 644 bin/completion.zsh $(call under,$(ZSH_FILE))
-uninstall: ## remove them
+uninstall: ## remove what was installed
 	rm -f $(foreach f,$(COMMAND_FILE) $(BASH_FILE) $(ZSH_FILE),$(call under,$f))
 clean: ## remove what was built
 	rm -rf build bin
-help: ## this list
+help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph deps opencv-deps bench-deps install uninstall clean help

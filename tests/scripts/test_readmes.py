@@ -80,6 +80,19 @@ def targets():
                        f"{os.path.relpath(path, ROOT)}: make {word} does not exist")
 
 
+def networks():
+    """The tables of cfg/README.md have every network, and of small ones what `check` counts."""
+    text = text_of(f"{ROOT}/cfg/README.md")
+    for path in glob.glob(f"{ROOT}/cfg/*.cfg"):
+        name = os.path.basename(path)
+        row = re.search(rf"^\| `{name}`.*$", text, re.M)
+        expect(row or re.search(r"-(am|bwn|xnor|kd-\w+)\.cfg$", name), f"no row of {name}")
+        count = row and re.search(r"\| ([\d,]+) \| [\d,]+ M", row[0])[1]
+        if count and len(count) < len("2,000,000"):  # the large ones take seconds each
+            said = re.search(r"(?m)^parameters +([\d,]+)", darknet("check", path).stdout)[1]
+            expect(said == count, f"{name} has {said} parameters")
+
+
 def scripts_run():
     """Scripts that the first page calls by name."""
     for name in set(re.findall(r"^(scripts/\w+\.py)", text_of(f"{ROOT}/README.md"), re.M)):
@@ -87,6 +100,7 @@ def scripts_run():
         expect(done.returncode == 0, f"{name}: {done.stderr}")
 
 
-for test in (doors, first_page, links, names_of_files, verbs, targets, scripts_run):
+for test in (doors, first_page, links, names_of_files, verbs, targets, networks,
+             scripts_run):
     attempt(test.__name__, test)
 summary()
