@@ -35,6 +35,8 @@ def evaluate(args):
                       "ends in .bin")
     for name in result["missing"]:
         print(f"missing: {name}", file=sys.stderr)
+    for line in result["broken"]:
+        print(f"broken: {line}", file=sys.stderr)
     report(result, args.out)
 
 
@@ -79,7 +81,7 @@ def main():
                                        "or a verification set of InsightFace's, named *.bin")
     parser.add_argument("pairs", nargs="?", help="pairs.txt; a .bin has its own")
     parser.add_argument("--out", required=True, metavar="DIR")
-    parser.add_argument("--allow-missing", action="store_true", help="drop pairs without images")
+    parser.add_argument("--allow-missing", action="store_true", help="drop pairs whose images are missing or broken")
     parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
                         help="add or append the features of the mirror image (default: none)")
     parser.add_argument("--versus", metavar="JSON", help="results.json of another run")

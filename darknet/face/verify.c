@@ -126,6 +126,8 @@ void dnx_verify_close(dnx_verify *v) {
     free(v);
 }
 
+int dnx_verify_folds(const dnx_verify *v) { return v->folds; }
+
 uint64_t dnx_verify_checksum(const dnx_verify *v) { return v->checksum; }
 
 /* ---- reading the images ---- */

@@ -35,6 +35,8 @@ static dnx_status write_score(const dnx_train_job *j, dnx_err *err) {
     dnx_record_put(&r, "pairs file", "%s", j->a->pairs);
     dnx_record_put(&r, "pairs", "%s", pairs);
     dnx_record_put(&r, "weights", "%s", weights);
+    if (dnx_verify_folds(j->pairs) == 1)
+        dnx_record_put(&r, "threshold", "fitted on the tested pairs: they have one fold");
     dnx_record_put(&r, "remark", "chosen as the best on these very pairs; expect less on others");
     char *text = dnx_record_text(&r);
     dnx_status st = text ? dnx_outfile_write(j->score, text, strlen(text), err)
@@ -112,8 +114,10 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
     if (st) return st;
     j->verifications++;
     bool is_best = j->lfw > j->best_lfw;
-    dnx_train_note(j, DNX_TRAIN_NEWS, "batch %llu: %.2f %% of the pairs are right%s",
-                   (unsigned long long)j->batch, 100 * j->lfw, is_best ? ", the best so far" : "");
+    dnx_train_note(j, DNX_TRAIN_NEWS, "batch %llu: %.2f %% of the pairs are right%s%s",
+                   (unsigned long long)j->batch, 100 * j->lfw,
+                   dnx_verify_folds(j->pairs) == 1 ? " (threshold fitted on the tested pairs)" : "",
+                   is_best ? ", the best so far" : "");
     if (!is_best) return DNX_OK;
     st = dnx_weights_save(j->net, j->best, err);
     if (!st) {

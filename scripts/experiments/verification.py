@@ -47,19 +47,26 @@ def find_images(folder, pairs, allow_missing):
         shown = "\n  ".join(missing[:20]) + ("\n  ..." if len(missing) > 20 else "")
         raise Failure(f"{folder}: {len(missing)} images of the pairs are missing "
                       f"(--allow-missing drops their pairs):\n  {shown}")
+    return found, pairs_of(folder, pairs, found), missing
+
+
+def pairs_of(folder, pairs, found):
+    """The pairs that have both images."""
     kept = [p for p in pairs if p[0] in found and p[1] in found]
     if not any(p[2] for p in kept) or all(p[2] for p in kept):
         raise Failure(f"{folder}: no same or no different pairs are left")
-    return found, kept, missing
+    return kept
 
 
-def embed(cfg, weights, folder, found, flip="none", threads=0):
-    """{name: numbers} by `darknet embed`."""
-    names = sorted(found)
+def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=False):
+    """({name: numbers} by `darknet embed`, a line for each broken image). Without allow_broken such
+    an image is an error."""
+    names, bad = sorted(found), []
+    paths = [os.path.join(os.path.abspath(folder), found[n]) for n in names]
     with tempfile.TemporaryDirectory() as scratch:
         listing, out = os.path.join(scratch, "images.txt"), os.path.join(scratch, "out.dnxe")
         with open(listing, "w", encoding="utf-8", errors="surrogateescape") as f:
-            f.writelines(os.path.join(os.path.abspath(folder), found[n]) + "\n" for n in names)
+            f.writelines(p + "\n" for p in paths)
         try:
             run([darknet(), "embed", cfg, weights, listing, out]
                 + (["-flip", flip] if flip != "none" else [])
@@ -68,16 +75,21 @@ def embed(cfg, weights, folder, found, flip="none", threads=0):
             if not os.path.exists(out + ".skipped"):
                 raise
             bad = read(out + ".skipped").splitlines()
-            raise Failure(f"{folder}: {len(bad)} of {len(names)} images cannot be used:"
-                          + fingerprints.listed(bad, 20)) from e
+            if not allow_broken or not os.path.exists(out):
+                raise Failure(f"{folder}: {len(bad)} of {len(names)} images cannot be used "
+                              "(--allow-missing drops their pairs):"
+                              + fingerprints.listed(bad, 20)) from e
         got, vectors = embeddings.read(out)
-    if len(got) != len(names):
+    if len(got) != len(names) - len(bad):
         raise Failure(f"{darknet()} embed gave {len(got)} of {len(names)} images")
-    bad = np.flatnonzero(~np.isfinite(vectors).all(1))
-    if bad.size:
-        raise Failure(f"{weights}: the features of {len(bad)} images are not finite numbers, of "
-                      f"{found[names[bad[0]]]} for example")
-    return dict(zip(names, vectors))
+    if bad:
+        name_of = dict(zip(paths, names))
+        names = [name_of[path] for path in got]
+    odd = np.flatnonzero(~np.isfinite(vectors).all(1))
+    if odd.size:
+        raise Failure(f"{weights}: the features of {len(odd)} images are not finite numbers, of "
+                      f"{found[names[odd[0]]]} for example")
+    return dict(zip(names, vectors)), bad
 
 
 def made_from(cfg, weights, images, flip="none"):
@@ -101,13 +113,16 @@ def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missi
     make_folder(out)
     theirs = read_json(other, *NEEDED) if other else None
     found, kept, missing = find_images(folder, pairs, allow_missing)
+    vectors, broken = embed(cfg, weights, folder, found, flip, threads, allow_missing)
+    if broken:
+        found = {n: p for n, p in found.items() if n in vectors}
+        kept = pairs_of(folder, pairs, found)
     result = {"made_from": made_from(cfg, weights, images_of(folder, found, kept), flip)}
-    vectors = embed(cfg, weights, folder, found, flip, threads)
     scores = cosines(vectors, kept)
     same, folds = np.array([p[2] for p in kept]), np.array([p[3] for p in kept])
     result.update(metrics(scores, same, folds))
     result.update(cfg=cfg, weights=weights, faces=name or folder, flip=flip, images=len(found),
-                  missing=missing, dropped_pairs=len(pairs) - len(kept),
+                  missing=missing, broken=broken, dropped_pairs=len(pairs) - len(kept),
                   seconds=time.time() - start, date=time.strftime("%Y-%m-%d %H:%M:%S"),
                   pair_names=[list(p[:2]) for p in kept], same=same.astype(int).tolist(),
                   folds=folds.tolist(), scores=scores.tolist())

@@ -50,6 +50,19 @@ def verification(here):
     check(sorted(seen) == [2, 4, 6], "resumed: still has the earlier values")
     check((read(os.path.join(here, "net-best.weights")) != best) ==
           (seen[6] > max(seen[2], seen[4])), "resumed: keeps the best")
+    check("fitted" not in done.stdout, "ten folds: " + done.stdout)
+    one = os.path.join(here, "one.txt")
+    lines = read(pairs).decode().splitlines()
+    n = int(lines[0].split()[-1])
+    same = [w for w in lines[1:] if len(w.split()) == 3]
+    other = [w for w in lines[1:] if len(w.split()) == 4]
+    write(one, f"{len(same)}\n" + "".join(w + "\n" for w in same + other))
+    done = run(*[one if w == pairs else w for w in train], "-name", "one", "-batches", "2")
+    check(done.returncode == 0 and n and "batch 2: " in done.stdout and
+          "of the pairs are right (threshold fitted on the tested pairs), the best so far" in
+          done.stdout, "one fold: " + done.stdout + done.stderr)
+    check("fitted on the tested pairs" in read(os.path.join(here, "one-best.txt")).decode(),
+          "one-best.txt")
     os.remove(os.path.join(faces, "test0001", "test0001_0002.jpg"))
     done = run(*train, "-force")
     check(done.returncode == 1 and "missing" in done.stderr and "test0001_0002" in done.stderr,

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+import subprocess
 import struct
 import sys
 import tempfile
@@ -262,6 +263,7 @@ def test_run(folder):
     check(set(result["made_from"]) == {"network", "weights", "images", "pairs", "flip",
                                        "darknet build"}, "fingerprint", result["made_from"])
     refusals(lfw, pairs, out)
+    broken_images(lfw, pairs, out)
     one_fold(lfw, os.path.join(folder, "one.txt"), lines, out)
     results = os.path.join(out, "results.json")
     run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--flip", "sum")
@@ -290,6 +292,29 @@ def test_run(folder):
     os.environ["DARKNET_BIN"] = fake + ".none"
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--allow-missing")
     check(status == 1 and "make builds it" in error, "no command", error)
+
+
+def broken_images(lfw, pairs, out):
+    """--allow-missing drops the pairs of an image that cannot be decoded, and names it."""
+    fake = os.environ["DARKNET_BIN"]
+    os.environ["DARKNET_BIN"] = REAL
+    write("real.cfg", "[net]\nheight=4\nwidth=4\nchannels=3\n[connected]\noutput=3\n"
+          "activation=linear\n")
+    subprocess.run([REAL, "init", "real.cfg", "real.weights"], check=True, capture_output=True)
+    whole = read(os.path.join(lfw, "C", "C_0002.png"))
+    write(os.path.join(lfw, "C", "C_0002.png"), whole[:50])
+    words = ("real.cfg", "real.weights", lfw, pairs, "--out", out + "-broken")
+    status, text, error = run(*words)
+    check(status == 1 and "1 of 20 images cannot be used (--allow-missing" in error and
+          "C_0002.png: " in error, "a broken image", text + error)
+    status, text, error = run(*words, "--allow-missing")
+    check(status == 0 and "1 dropped" in text and "broken: " in error and "C_0002.png" in error,
+          "its pair is dropped", text + error)
+    result = json.loads(read(os.path.join(out + "-broken", "results.json")))
+    check(result["dropped_pairs"] == 1 and len(result["broken"]) == 1 and result["images"] == 19 and
+          not any("C/C_0002" in p for p in result["pair_names"]), "results.json", result["broken"])
+    write(os.path.join(lfw, "C", "C_0002.png"), whole)
+    os.environ["DARKNET_BIN"] = fake
 
 
 def refusals(lfw, pairs, out):
