@@ -13,13 +13,15 @@ typedef enum {
 
 /* The meaning of the numbers of a layer's output. */
 typedef enum {
-    DNX_VALUES,  /* a value for each class; class k is at index dnx_class_place(out, k) */
-    DNX_IS_RIGHT /* one number for each image: 1 when its class is the most likely */
+    DNX_VALUES,   /* a value for each class; class k is at index dnx_class_place(out, k) */
+    DNX_IS_RIGHT, /* one number for each image: 1 when its class is the most likely */
+    DNX_NO_ANSWER /* nothing that says which class an image has */
 } dnx_output;
 
 typedef struct dnx_classifier {
     dnx_wanted wants;
     dnx_output output;
+    bool needs_pairs; /* it learns nothing from a sub-batch without two images of a class */
     /* The number of classes. NULL: the layer has none. */
     int (*classes)(const dnx_node *n);
     /* For a classifier that never holds all logits in memory. A type sets logits and logits_back,
@@ -52,6 +54,10 @@ static inline dnx_wanted dnx_wants(const dnx_layer_type *t) {
 /* True when the type computes logits with logits(). */
 static inline bool dnx_has_logits(const dnx_layer_type *t) {
     return t->classifier && t->classifier->logits;
+}
+/* False: the output does not say which class an image has. */
+static inline bool dnx_answers(const dnx_layer_type *t) {
+    return !t->classifier || t->classifier->output != DNX_NO_ANSWER;
 }
 /* True for a loss that learns from the classes of images. */
 static inline bool dnx_learns_classes(const dnx_layer_type *t) {

@@ -75,8 +75,9 @@ static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     if (st) return st;
     for (int i = 0; i < j->net->n; i++) {
         const dnx_layer_type *t = j->net->nodes[i].type;
-        if (dnx_learns_classes(t)) j->classifier = i;
-        if (t->is_loss && j->feature < 0) j->feature = i - 1;
+        if (dnx_learns_classes(t) && dnx_answers(t)) j->classifier = i;
+        if (t->is_loss && j->feature < 0)
+            j->feature = dnx_learns_classes(t) ? j->net->nodes[i].from[0] : i - 1;
     }
     return allocate(j, err);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "data/batches.h"
+#include "data/sampler.h"
 #include "net/rate.h"
 
 /* ---- the network ---- */
@@ -90,9 +91,23 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
 
 /* ---- its images ---- */
 
+/* A metric loss learns from two images of a class in one sub-batch. */
+static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, dnx_err *err) {
+    if (net->batch < 2)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] learns from two images of a class, but batch/subdivisions is 1",
+                        n->type->name);
+    if (net->o.sampler == DNX_BALANCED && net->o.images < 2)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] learns from two images of a class, but [net] images=%d shows one of "
+                        "each", n->type->name, net->o.images);
+    return DNX_OK;
+}
+
 /* A loss without a teacher learns from classes, so it needs an output for each class. */
 static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_err *err) {
     const int classes = data->o.classes;
+    dnx_status st;
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
         if (!dnx_learns_classes(n->type)) continue;
@@ -100,6 +115,7 @@ static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_er
             return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] learns from classes, but %s has none",
                             n->type->name, data->file);
         const dnx_classifier *c = n->type->classifier;
+        if (c && c->needs_pairs && (st = check_pairs(net, n, err))) return st;
         int most = c && c->classes ? c->classes(n) : (int)dnx_size(n->out);
         if (classes > most)
             return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] has room for %d classes, but %s has %d",

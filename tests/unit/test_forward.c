@@ -236,6 +236,103 @@ static void check_pair(const char *type, const char *text, dnx_shape first, dnx_
     close_bench(&b);
 }
 
+/* Squared distance of images i and j after both were scaled to unit length. */
+static double unit_distance(const bench *b, int i, int j) {
+    int D = (int)dnx_size(b->n.in[0]);
+    double a = 0, c = 0, dot = 0;
+    for (int k = 0; k < D; k++) {
+        double x = (double)b->x[0][i * D + k], y = (double)b->x[0][j * D + k];
+        a += x * x, c += y * y, dot += x * y;
+    }
+    return 2 - 2 * dot / sqrt(a * c);
+}
+
+/* The loss of metric losses, by every triplet or pair; class 0, 0, 1, 1, 2, -1. */
+static double naive_metric(const bench *b, const char *kind, double margin, bool is_plain) {
+    static const int class[] = {0, 0, 1, 1, 2, -1};
+    double sum = 0, apart = 0;
+    int used = 0, far = 0;
+    for (int i = 0; i < 5; i++) {
+        double farthest = -1, nearest = 9;
+        for (int j = 0; j < 5; j++) {
+            if (i == j) continue;
+            double d = unit_distance(b, i, j);
+            d = is_plain ? sqrt(d) : d;
+            if (class[i] == class[j]) farthest = fmax(farthest, d);
+            else nearest = fmin(nearest, d);
+            if (!strcmp(kind, "pairs") && class[i] == class[j]) sum += d * d / 2, used++;
+            else if (!strcmp(kind, "pairs") && d < margin)
+                apart += (margin - d) * (margin - d) / 2, far++;
+            for (int k = 0; !strcmp(kind, "all") && class[i] == class[j] && k < 5; k++) {
+                double e = unit_distance(b, i, k);
+                double term = d - (is_plain ? sqrt(e) : e) + margin;
+                if (class[k] != class[i] && term > 0) sum += term, used++;
+            }
+        }
+        if (!strcmp(kind, "hard") && farthest >= 0)
+            sum += fmax(0, farthest - nearest + margin), used++;
+    }
+    return 5 * ((used ? sum / used : 0) + (far ? apart / far : 0));
+}
+
+static void check_metric(const char *type, const char *text, const char *kind, double margin,
+                         bool is_plain) {
+    row r = {type, type, text, 6, 1, 1, 3};
+    bench b;
+    dnx_err err = {0};
+    if (check_part(!open_bench(&b, &r, 6, true, 1, &err), type, err.text, err.status, 0)) {
+        for (int i = 0; i < 6; i++) b.truth[i] = i < 4 ? (float)(i / 2) : i < 5 ? 2 : -1;
+        double got = objective(&b, 6, true), want = naive_metric(&b, kind, margin, is_plain);
+        check_part(want > .1 && fabs(got - want) < 1e-5, type, kind, got, want);
+        for (int i = 0; i < 6; i++) b.truth[i] = (float)i; /* no two of a class */
+        got = objective(&b, 6, true);
+        check_part(strcmp(type, "triplet") || got == 0, type, "loss without a triplet", got, 0);
+    }
+    close_bench(&b);
+}
+
+/* A semihard triplet on the plane: of two others only one is beyond the positive. */
+static void check_semihard(void) {
+    row r = {"semihard", "triplet", "from=-1\nmining=semihard\nmargin=1\n", 4, 1, 1, 2};
+    bench b;
+    dnx_err err = {0};
+    if (check_part(!open_bench(&b, &r, 4, true, 1, &err), r.name, err.text, err.status, 0)) {
+        const double angle[] = {0, .6, .3, -.7}, class[] = {0, 0, 1, 2};
+        for (int i = 0; i < 4; i++) {
+            b.x[0][2 * i] = (float)cos(angle[i]), b.x[0][2 * i + 1] = (float)sin(angle[i]);
+            b.truth[i] = (float)class[i];
+        }
+        /* from 0: positive at .6, others at .3 (nearer) and .7; from .6: others at .3 and 1.3,
+         * where 2 - 2 cos(1.3) is beyond 2 - 2 cos(.6) + 1 */
+        double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(.7)) + 1;
+        double last = 2 - 2 * cos(1.3), got = objective(&b, 4, true);
+        bool both = last < near + 1;
+        want = both ? (want + near - last + 1) / 2 : want;
+        check_part(fabs(got - 4 * want) < 1e-5, r.name, "loss", got, 4 * want);
+    }
+    close_bench(&b);
+}
+
+static void check_center(void) {
+    row r = {"center loss", "center_loss", "from=-1\nclasses=3\nweight=.5\n", 3, 1, 1, 4};
+    bench b;
+    dnx_err err = {0};
+    dnx_param list[DNX_MAX_PARAMS];
+    if (check_part(!open_bench(&b, &r, 3, true, 1, &err), r.name, err.text, err.status, 0)) {
+        double want = 0;
+        node_params(&b.n, list);
+        b.truth[0] = 2, b.truth[1] = -1, b.truth[2] = 0;
+        for (int i = 0; i < 3; i += 2)
+            for (int k = 0; k < 4; k++) {
+                double c = (double)list[0].value[(i ? 0 : 2) * 4 + k];
+                want += .25 * ((double)b.x[0][4 * i + k] - c) * ((double)b.x[0][4 * i + k] - c);
+            }
+        double got = objective(&b, 3, true);
+        check_part(fabs(got - want) < 1e-5, r.name, "loss", got, want);
+    }
+    close_bench(&b);
+}
+
 static void check_all(void) {
     check(!strcmp(dnx_kernels()->name, where), "DNX_ISA is not obeyed");
     for (size_t i = 0; i < sizeof plain_rows / sizeof *plain_rows; i++) {
@@ -244,6 +341,14 @@ static void check_all(void) {
         check_forward(&plain_rows[i], true, true);
     }
     check_class_order();
+    check_metric("contrastive", "from=-1\n", "pairs", 1, true);
+    check_metric("contrastive", "from=-1\nmargin=1.7\n", "pairs", (double)1.7f, true);
+    check_metric("triplet", "from=-1\n", "hard", (double).3f, false);
+    check_metric("triplet", "from=-1\nmargin=.5\ndistance=plain\n", "hard", .5, true);
+    check_metric("triplet", "from=-1\nmining=all\nmargin=.5\n", "all", .5, false);
+    check_metric("triplet", "from=-1\nmining=all\ndistance=plain\n", "all", (double).3f, true);
+    check_semihard();
+    check_center();
     check_pair("scale_channels", "from=-2\n", (dnx_shape){1, 1, 35}, (dnx_shape){3, 4, 35});
     check_pair("sam", "from=-2\n", (dnx_shape){3, 4, 5}, (dnx_shape){3, 4, 5});
     check_pair("route", "layers=-1,-2\ngroups=3\ngroup_id=2\n", (dnx_shape){3, 2, 6},

@@ -1,0 +1,94 @@
+/* [contrastive]: pulls the images of a class together and pushes those of others apart.
+ *
+ *   L = M (1/P sum 1/2 d_ij^2 + 1/N sum 1/2 max(0, margin - d_ij)^2)
+ *
+ * over the P pairs of a class in the batch, and over those N pairs of two classes with
+ * d_ij < margin; d is the distance of the features (`from`) after each was scaled to unit length,
+ * M the number of images whose class is known. A batch with no such pair has the loss 0.
+ *
+ * x: B x D (D = H W C), y: B x 1, 1 where the nearest other image of the batch has the same class.
+ * No weights. Hadsell et al. 2006, equation 4, with the means of both sides apart. */
+#include <math.h>
+#include <string.h>
+
+#include "common/face/distances.h"
+#include "layer/classifier.h"
+
+typedef struct {
+    dnx_list from;
+    float margin;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_LAYERS(opts, from, "the features; negative counts back"),
+    DNX_OPT_FLOAT(opts, margin, 1, 0, 2, "distance from which two classes are far enough"),
+    DNX_OPT_END};
+
+typedef struct {
+    dnx_distances distances;
+} state;
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    if (n->n_in != 1)
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[contrastive] from: must name one layer");
+    n->out = (dnx_shape){1, 1, 1};
+    return dnx_distances_make(&s->distances, n, true, err);
+}
+
+static void unmake(dnx_node *n) { dnx_distances_unmake(&((state *)n->state)->distances); }
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    double margin = (double)((const opts *)n->opts)->margin, sum[2] = {0}, known;
+    dnx_distances *s = &((state *)n->state)->distances;
+    long count[2] = {0};
+    p->loss = 0;
+    memset(p->y, 0, sizeof(float) * (size_t)p->batch);
+    if (!p->truth) return;
+    dnx_distances_forward(s, p);
+    dnx_mark_nearest(s, p);
+    known = dnx_known(p);
+    for (int pass = 0; pass < 2; pass++) /* counts, then derivatives */
+        for (int i = 0; i < p->batch; i++)
+            for (int j = i + 1; j < p->batch; j++) {
+                size_t at = (size_t)i * (size_t)p->batch + (size_t)j;
+                bool is_other = dnx_is_other(p, i, j);
+                double e = is_other ? s->d[at] - margin : s->d[at];
+                if ((!is_other && !dnx_is_same(p, i, j)) || (is_other && e >= 0)) continue;
+                if (pass) s->g[at] = known * e / (double)count[is_other];
+                else count[is_other]++, sum[is_other] += e * e / 2;
+            }
+    for (int k = 0; k < 2; k++)
+        if (count[k]) p->loss += known * sum[k] / (double)count[k];
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    const dnx_distances *s = &((state *)n->state)->distances;
+    if (!p->dx[0]) return;
+    if (p->truth) dnx_distances_back(s, p);
+    else if (!p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * s->D * (size_t)p->batch);
+}
+
+static int classes(const dnx_node *n) {
+    (void)n;
+    return 1 << 30; /* any number */
+}
+
+static const dnx_classifier classifier = {
+    .output = DNX_IS_RIGHT, .classes = classes, .needs_pairs = true};
+
+const dnx_layer_type dnx_contrastive = {
+    .name = "contrastive",
+    .summary = "metric loss over pairs of images",
+    .is_loss = true,
+    .layers_key = "from",
+    .only_named_inputs = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .forward = forward,
+    .backward = backward,
+    .classifier = &classifier,
+};

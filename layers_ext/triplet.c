@@ -1,0 +1,153 @@
+/* [triplet]: an image is nearer to those of its class than to all others, by a margin.
+ *
+ *   L = M/T sum over T triplets of max(0, d_ap - d_an + margin)
+ *
+ * a and p are two images of one class in the batch, n is one of another; d is the distance of the
+ * features (`from`) after each was scaled to unit length, squared or plain; M the number of images
+ * whose class is known. A batch without a triplet has the loss 0. Which triplets count:
+ *   hard      of each image that has both: its farthest p, its nearest n      Hermans 2017, eq. 5
+ *   semihard  of each pair (a, p): one n, drawn from those with d_ap < d_an < d_ap + margin
+ *             (Schroff 2015, section 3.2)
+ *   all       all whose term is above 0
+ *
+ * x: B x D (D = H W C), y: B x 1, 1 where the nearest other image of the batch has the same class.
+ * No weights. */
+#include <math.h>
+#include <string.h>
+
+#include "common/face/distances.h"
+#include "layer/classifier.h"
+
+enum { HARD, SEMIHARD, ALL };
+
+typedef struct {
+    dnx_list from;
+    float margin;
+    int mining, distance;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_LAYERS(opts, from, "the features; negative counts back"),
+    DNX_OPT_FLOAT(opts, margin, .3, 0, 4, "by which other classes must be farther"),
+    DNX_OPT_WORD(opts, mining, HARD, "hard|semihard|all", "which triplets of a batch count"),
+    DNX_OPT_WORD(opts, distance, 0, "squared|plain", "of the features of unit length"),
+    DNX_OPT_END};
+
+typedef struct {
+    dnx_distances distances;
+    long used; /* triplets of this batch */
+    double sum;
+} state;
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    if (n->n_in != 1)
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[triplet] from: must name one layer");
+    n->out = (dnx_shape){1, 1, 1};
+    return dnx_distances_make(&s->distances, n, o->distance, err);
+}
+
+static void unmake(dnx_node *n) { dnx_distances_unmake(&((state *)n->state)->distances); }
+
+/* Counts a triplet and notes its derivatives, still without M/T. */
+static void use(dnx_node *n, const dnx_pass *p, int a, int pos, int neg) {
+    state *s = n->state;
+    const opts *o = n->opts;
+    size_t B = (size_t)p->batch, row = (size_t)a * B;
+    const double *d = s->distances.d;
+    double term = d[row + (size_t)pos] - d[row + (size_t)neg] + (double)o->margin;
+    if (o->mining == ALL && term <= 0) return;
+    s->used++;
+    if (term <= 0) return;
+    s->sum += term;
+    s->distances.g[row + (size_t)pos] += 1;
+    s->distances.g[row + (size_t)neg] -= 1;
+}
+
+static void use_hardest(dnx_node *n, const dnx_pass *p, int a) {
+    const double *d = ((state *)n->state)->distances.d + (size_t)a * (size_t)p->batch;
+    int pos = -1, neg = -1;
+    for (int j = 0; j < p->batch; j++) {
+        bool is_nan = isnan(d[j]);
+        if (dnx_is_same(p, a, j) && (pos < 0 || d[j] > d[pos] || is_nan)) pos = j;
+        if (dnx_is_other(p, a, j) && (neg < 0 || d[j] < d[neg] || is_nan)) neg = j;
+    }
+    if (pos >= 0 && neg >= 0) use(n, p, a, pos, neg);
+}
+
+/* One of the negatives of a pair, each with the same chance (Knuth's reservoir). */
+static void use_semihard(dnx_node *n, const dnx_pass *p, int a, int pos, dnx_rng *r) {
+    const opts *o = n->opts;
+    const double *d = ((state *)n->state)->distances.d + (size_t)a * (size_t)p->batch;
+    int chosen = -1, found = 0;
+    for (int j = 0; j < p->batch; j++) {
+        if (!dnx_is_other(p, a, j)) continue;
+        if (!(d[j] <= d[pos]) && !(d[j] >= d[pos] + (double)o->margin) &&
+            dnx_rng_next(r) % (uint64_t)++found == 0)
+            chosen = j;
+    }
+    if (chosen >= 0) use(n, p, a, pos, chosen);
+}
+
+static void use_all(dnx_node *n, const dnx_pass *p, int a, int pos) {
+    for (int j = 0; j < p->batch; j++)
+        if (dnx_is_other(p, a, j)) use(n, p, a, pos, j);
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    dnx_rng r;
+    p->loss = 0;
+    memset(p->y, 0, sizeof(float) * (size_t)p->batch);
+    if (!p->truth) return;
+    dnx_distances_forward(&s->distances, p);
+    dnx_mark_nearest(&s->distances, p);
+    dnx_rng_seed(&r, n->seed + p->seen * 0x9e3779b97f4a7c15u, (uint64_t)n->index << 32);
+    s->used = 0;
+    s->sum = 0;
+    for (int a = 0; a < p->batch; a++) {
+        if (o->mining == HARD) use_hardest(n, p, a);
+        for (int j = 0; j < p->batch && o->mining != HARD; j++) {
+            if (!dnx_is_same(p, a, j)) continue;
+            if (o->mining == SEMIHARD) use_semihard(n, p, a, j, &r);
+            else use_all(n, p, a, j);
+        }
+    }
+    if (!s->used) return;
+    double factor = dnx_known(p) / (double)s->used;
+    p->loss = factor * s->sum;
+    for (size_t i = 0; i < (size_t)p->batch * (size_t)p->batch; i++) s->distances.g[i] *= factor;
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    const dnx_distances *s = &((state *)n->state)->distances;
+    if (!p->dx[0]) return;
+    if (p->truth) dnx_distances_back(s, p);
+    else if (!p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * s->D * (size_t)p->batch);
+}
+
+static int classes(const dnx_node *n) {
+    (void)n;
+    return 1 << 30; /* any number */
+}
+
+static const dnx_classifier classifier = {
+    .output = DNX_IS_RIGHT, .classes = classes, .needs_pairs = true};
+
+const dnx_layer_type dnx_triplet = {
+    .name = "triplet",
+    .summary = "metric loss over triplets of images",
+    .is_loss = true,
+    .layers_key = "from",
+    .only_named_inputs = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .forward = forward,
+    .backward = backward,
+    .classifier = &classifier,
+};
