@@ -135,6 +135,7 @@ static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *
 /* A random choice of at most `samples` of the images that can be used: the first of j->pick. */
 static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     dnx_status st = dnx_images_find(a->images, &j->list, err);
+    if (!st) st = check_outputs(j, a, err);
     if (st) return st;
     size_t n = j->list.n;
     j->pick = malloc(sizeof *j->pick * n);
@@ -205,7 +206,6 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
         st = dnx_fail(err, DNX_ESHAPE, at(a->cfg), "[net] channels=%d: images have 1 or 3",
                       c->net->in.c);
     if (!st) st = choose_images(j, a, err);
-    if (!st) st = check_outputs(j, a, err);
     if (!st) st = dnx_low_rank_collect(c, err);
     if (!st) st = dnx_low_rank_choose(c, &wish, err);
     if (!st) st = build_small(j, a, err);

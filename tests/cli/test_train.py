@@ -62,33 +62,37 @@ def interrupted(how):
            "the log has gaps or doubles")
 
 
+KILLS = int(os.environ.get("KILLS", "20"))
+
+
 def whole():
     expect_end(train(data("faces", "whole"), "-batches", "300", "-every", "50"))
 
 
 def killed_often():
-    """Twenty times kill -9 at a moment drawn by chance, in a run that saves every third batch; each
-    start goes on from the last one's checkpoint."""
+    """KILLS times kill -9 or a signal to stop, at a moment drawn by chance, in a run that saves
+    every third batch; each start goes on from the last one's checkpoint."""
     chance = random.Random(1)
     name, kills, runs = "often", 0, 0
-    while kills < 20:
+    while kills < KILLS:
         runs += 1
         shutil.rmtree(name, ignore_errors=True)
         file, args = data("faces", name), ["-batches", "300", "-every", "3"]
-        run, first = None, True
-        while first or run.returncode == -signal.SIGKILL:
+        run, first, stopped = None, True, False
+        while first or stopped:
             saved = os.path.exists(f"{name}/net.state")
             run = start(file, *args, *(["-resume"] if saved else []))
-            first = False
+            first = stopped = False
             try:
-                run.wait(chance.uniform(0, .12) if kills < 20 else 60)
+                run.wait(chance.uniform(0, .12) if kills < KILLS else 60)
             except subprocess.TimeoutExpired:
-                run.kill()
-                kills += run.wait() == -signal.SIGKILL
+                run.send_signal(chance.choice((signal.SIGKILL, signal.SIGTERM)))
+                stopped = run.wait(60) != 0
+                kills += stopped
             expect(os.path.exists(f"{name}/net.state") >= saved, "a checkpoint is lost")
         expect(run.returncode == 0, f"exit status {run.returncode} after {kills} kills")
         expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
-    expect(runs < 20, f"{runs} runs for {kills} kills")
+    expect(runs < KILLS, f"{runs} runs for {kills} kills")
 
 
 FULL = """mount -t tmpfs -o size=300k none full || exit 77
