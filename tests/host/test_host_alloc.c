@@ -101,6 +101,8 @@ static const struct {
     {NET CONV "[channel_shuffle]\ngroups=2\n[avgpool]\n[convolutional]\nfilters=8\n"
      "[scale_channels]\nfrom=1\n[convolutional]\nfilters=8\n[sam]\nfrom=-2\n[connected]\n"
      "output=5\n[softmax]\n", true},
+    {NET CONV "[avgpool]\n[contrastive]\nfrom=-1\n[triplet]\nfrom=1\n[center_loss]\nfrom=1\n"
+     "classes=5\n", true},
     {NET "[crop]\ncrop_height=6\ncrop_width=6\n[local]\nfilters=4\nsize=3\npad=1\n[reorg]\n"
      "stride=2\n[connected]\noutput=5\n[softmax]\n", true},
     {NET CONV "[normalization]\n[rnn]\noutput=4\n[gru]\noutput=3\nbatch_normalize=1\n[lstm]\n"
