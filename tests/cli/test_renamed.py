@@ -1,0 +1,139 @@
+"""test_renamed.py - nothing knows a layer by its name: copies of four layer types, made outside the
+project under other names, are fused, trained, distilled, decomposed and asked for classes just as
+the originals are, without an edit elsewhere."""
+import os
+import re
+import shutil
+
+from common import attempt_all, expect, expect_end, read, run, summary, write, ROOT
+
+CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
+# A convolution, a sum, a classifier, a loss of distillation.
+COPIES = {"convolutional": "folded", "shortcut": "joined", "margin_softmax": "arced",
+          "kd_feature": "taught"}
+NET = """[net]
+height=56
+width=56
+channels=3
+batch=8
+seed=3
+learning_rate=0.01
+max_batches=3
+input_mean=127.5
+input_scale=0.0078125
+"""
+BODY = """[convolutional]
+filters=8
+size=3
+stride=4
+pad=1
+batch_normalize=1
+activation=relu
+[convolutional]
+filters=8
+size=3
+pad=1
+batch_normalize=1
+activation=prelu
+[shortcut]
+from=-2
+activation=linear
+[convolutional]
+filters=24
+size=3
+stride=2
+pad=1
+activation=relu
+[avgpool]
+[connected]
+output=8
+activation=linear
+"""
+LOSSES = """[kd_feature]
+weight=4
+teacher=gone.cfg
+weights=gone.weights
+[margin_softmax]
+classes=4
+s=8
+"""
+
+
+def renamed(text):
+    for name, other in COPIES.items():
+        text = text.replace(f"[{name}]", f"[{other}]")
+    return text
+
+
+def make(*words):
+    return run("make", "-j2", f"LAYERS={os.path.abspath('mine')}", *words, cwd=ROOT, env=CLEAN)
+
+
+def start():
+    global COMMAND, BUILT
+    for name, other in COPIES.items():
+        text = read(os.path.join(ROOT, "layers_ext", name + ".c")).decode()
+        text = text.replace(f"dnx_layer_type dnx_{name} =", f"dnx_layer_type dnx_{other} =")
+        text = text.replace(f'.name = "{name}"', f'.name = "{other}"')
+        expect(f"dnx_{other} =" in text and f'"{other}"' in text, name)
+        write(f"mine/{other}.c", re.sub(r"    \.aliases = .*\n", "", text))
+    BUILT = os.path.join(ROOT, make("print-obj").stdout.strip())
+    COMMAND = os.path.join(BUILT, "bin", "darknet")
+    done = make(os.path.relpath(COMMAND, ROOT))
+    expect(done.returncode == 0, done.stderr[-2000:])
+    expect_end(run(COMMAND, "synth", "syn", "-identities", "4", "-images", "6", "-size", "56",
+                   "-seed", "3", "-pairs", "20"))
+    write("teacher.cfg", NET + BODY)
+    expect_end(run(COMMAND, "init", "teacher.cfg", "teacher.weights"))
+    for folder, text in (("a", NET + BODY + LOSSES), ("b", renamed(NET + BODY + LOSSES))):
+        write(f"{folder}/net.cfg", text)
+        write(f"{folder}/bare.cfg", text.split("[kd_feature]")[0].split("[taught]")[0])
+
+
+def both(*words):
+    """What the command says of the originals and of the copies."""
+    said = []
+    for folder in "ab":
+        done = run(COMMAND, *(w.replace("@", folder) for w in words))
+        expect_end(done)
+        said.append(renamed(done.stdout.replace(f"{folder}/", "@/")))
+    return said
+
+
+def trains_alike():
+    """The same bits, with -teacher given to the loss that wants one."""
+    both("classifier", "train", "syn/faces.data", "@/net.cfg", "-out", "@", "-threads", "1",
+         "-teacher", "teacher.cfg", "-teacher-weights", "teacher.weights")
+    expect(read("a/net.weights") == read("b/net.weights"), "training gives other weights")
+    rows = [[row.split(",")[6] for row in read(f"{f}/net.csv").decode().split("\n")[1:4]] for f in "ab"]
+    expect(rows[0] == rows[1] and all(rows[0]), f"accuracy: {rows}")
+
+
+def fuses_alike():
+    """A merged sum takes no memory of its own."""
+    a, b = (re.findall(r"memory.*", text) for text in both("check", "@/bare.cfg"))
+    expect(a and a == b, f"{a} {b}")
+
+
+def names_classes_alike():
+    image = os.path.join("syn", "train", sorted(os.listdir("syn/train"))[0])
+    image = os.path.join(image, sorted(os.listdir(image))[0])
+    a, b = both("classifier", "predict", "syn/faces.data", "@/net.cfg", "@/net.weights", image)
+    expect(a == b and "%" in a, f"{a} {b}")
+
+
+def decomposes_alike():
+    both("strip", "@/net.cfg", "@/net.weights", "@/small.cfg", "@/small.weights")
+    both("compress", "low-rank", "@/small.cfg", "@/small.weights", "syn/train", "@/low.cfg",
+         "@/low.weights", "-rank", "4", "-samples", "16")
+    expect(read("a/low.weights") == read("b/low.weights"), "low rank gives other weights")
+    text = read("b/low.cfg").decode()
+    expect("[low_rank]" in text and "[joined]" in text, text)
+
+
+try:
+    attempt_all(start, trains_alike, fuses_alike, names_classes_alike, decomposes_alike)
+finally:
+    if "with-" in BUILT:
+        shutil.rmtree(BUILT, ignore_errors=True)
+summary()
