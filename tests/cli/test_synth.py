@@ -36,6 +36,11 @@ def tree(folder):
             for at, _, names in os.walk(folder) for n in names if n != "faces.data"}
 
 
+def drawn(folder):
+    """How many images are there whole, while a command may be drawing more."""
+    return sum(n.endswith(".jpg") for _, _, names in os.walk(folder) for n in names)
+
+
 def test_same_bytes(tmp):
     trees = []
     for threads in ("1", "2", "5"):
@@ -170,9 +175,9 @@ def stopped(folder):
     many = ("-identities", "40", "-images", "10", "-pairs", "40", "-threads", "1")
     command = [common.DARKNET, "synth", folder, *many]
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
+        count = drawn(folder)
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        count = len(tree(folder)) if os.path.exists(folder) else 0
-        while run.poll() is None and (not os.path.exists(folder) or len(tree(folder)) < count + 30):
+        while run.poll() is None and drawn(folder) < count + 30:
             time.sleep(.01)
         run.send_signal(number)
         error = run.communicate()[1].decode()
