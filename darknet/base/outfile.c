@@ -267,13 +267,13 @@ static bool is_temporary(const char *name, const char *base) {
     return end > 0 && name[n + (size_t)end] == 0;
 }
 
-/* Removes what a dead process left: it is not locked, and older than a process that has opened its
- * file and not yet locked it. */
-static void remove_stale(int folder, const char *name) {
+/* Removes what a dead process left: it is not locked, and at least `age` seconds old. STALE spares
+ * a process that has opened its file and not locked it yet. */
+static void remove_stale(int folder, const char *name, int age) {
     struct stat s;
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return;
-    if (!fstat(fd, &s) && S_ISREG(s.st_mode) && time(NULL) - s.st_mtime > STALE &&
+    if (!fstat(fd, &s) && S_ISREG(s.st_mode) && time(NULL) - s.st_mtime >= age &&
         !flock(fd, LOCK_EX | LOCK_NB))
         unlinkat(folder, name, 0);
     close(fd);
@@ -285,7 +285,19 @@ static void sweep(const dnx_outfile *f) {
     if (fd >= 0 && !d) close(fd);
     for (struct dirent *e; d && (e = readdir(d));)
         if (is_temporary(e->d_name, f->target + folder_length(f->target)))
-            remove_stale(dirfd(d), e->d_name);
+            remove_stale(dirfd(d), e->d_name, STALE);
+    if (d) closedir(d);
+}
+
+void dnx_outfile_sweep(const char *folder) {
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        size_t n = strlen(e->d_name), digits = 0;
+        if (n < 5 || strcmp(e->d_name + n - 4, ".tmp")) continue;
+        for (n -= 4; n && strchr("0123456789.", e->d_name[n - 1]); n--)
+            digits += e->d_name[n - 1] != '.';
+        if (digits > 1) remove_stale(dirfd(d), e->d_name, 0);
+    }
     if (d) closedir(d);
 }
 

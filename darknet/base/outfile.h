@@ -55,6 +55,9 @@ void dnx_outfile_discard(dnx_outfile *f);
 
 /* Writes a whole file of n bytes. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err);
+/* Removes the temporary files that killed processes left in a folder. Only for whoever has the lock
+ * on what is written there: another process that has just opened its file may lose it. */
+void dnx_outfile_sweep(const char *folder);
 /* The same for one of thousands, which are brought to the disk together: by sync_many(), before the
  * file that says that they are all there. */
 dnx_status dnx_outfile_write_of_many(const char *path, const void *bytes, size_t n, dnx_err *err);

@@ -168,6 +168,7 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
         for (int i = j.first; !st && i < j.last; i++) {
             name_folder(path, &j, i);
             st = make_folder(j.s, path, err);
+            if (!st && j.s->goes_on) dnx_outfile_sweep(path);
         }
         if (!st) dnx_pool_run(pool, draw_share, &j);
         for (int t = 0; !st && t < dnx_pool_threads(pool); t++)
