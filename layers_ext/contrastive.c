@@ -63,19 +63,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    const dnx_distances *s = &((state *)n->state)->distances;
-    if (!p->dx[0]) return;
-    if (p->truth) dnx_distances_back(s, p);
-    else if (!p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * s->D * (size_t)p->batch);
+    dnx_distances_back(&((state *)n->state)->distances, p);
 }
-
-static int classes(const dnx_node *n) {
-    (void)n;
-    return 1 << 30; /* any number */
-}
-
-static const dnx_classifier classifier = {
-    .output = DNX_IS_RIGHT, .classes = classes, .needs_pairs = true};
 
 const dnx_layer_type dnx_contrastive = {
     .name = "contrastive",
@@ -90,5 +79,5 @@ const dnx_layer_type dnx_contrastive = {
     .unmake = unmake,
     .forward = forward,
     .backward = backward,
-    .classifier = &classifier,
+    .classifier = &dnx_pairs_classifier,
 };

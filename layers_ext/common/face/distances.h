@@ -6,7 +6,7 @@
  * x: B x D. Zero features stay 0 and have no gradient. */
 #ifndef DNX_DISTANCES_H
 #define DNX_DISTANCES_H
-#include "dnx.h"
+#include "layer/classifier.h"
 
 typedef struct {
     size_t D;
@@ -23,7 +23,7 @@ dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, bool is_plain, dnx_
 void dnx_distances_unmake(dnx_distances *s);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
-/* Descent directions of x into p->dx[0]. */
+/* Descent directions of x into p->dx[0], which may be NULL; 0 without truth. */
 void dnx_distances_back(const dnx_distances *s, dnx_pass *p);
 
 /* Whether images i and j, two of them, have the same class, or another. Unknown: neither. */
@@ -37,4 +37,7 @@ static inline bool dnx_is_other(const dnx_pass *p, int i, int j) {
 int dnx_known(const dnx_pass *p);
 /* y[b]: 1 where the nearest other image of the batch has the class of image b. */
 void dnx_mark_nearest(const dnx_distances *s, dnx_pass *p);
+
+/* Of a loss over pairs of images: any number of classes, and at least two images of some class. */
+extern const dnx_classifier dnx_pairs_classifier;
 #endif
