@@ -16,16 +16,12 @@
  * margins, and the whole margin in the end. An even m has no gradient at 90 degrees, where training
  * starts: use warmup= or ramp_end=.
  *
- * mining, over the M images of the batch whose class is known:
- *   none   F_b = L_b
- *   hard   F_b = M/K L_b for the K = ceil(keep M) largest, 0 for the rest, so that loss and
- *          gradient are the mean over the K images                       Shrivastava 2016 (OHEM)
- *   focal  F_b = (1 - p)^focus L_b, p = e^{-L_b}                          Lin 2017, eq. 4
+ * mining=none, hard, focal makes F_b of the losses of the images whose class is known: see
+ * common/face/mining.h.
  *
- * sample < 1, partial FC (An 2021, algorithm 1): each update uses the classes of the batch, and
- * random others up to ceil(sample N) in all, drawn from (seed, layer, update). N above is then the
- * number of used classes, and accuracy is among them. The other classes have gradient 0, but their
- * momentum and weight decay go on. A network that predicts uses all classes.
+ * sample < 1, partial FC: each update uses the classes that common/face/class_sample.h draws. N
+ * above is then the number of used classes, and accuracy is among them. The other classes have
+ * gradient 0, but their momentum and weight decay go on. A network that predicts uses all classes.
  *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
  * 0; 0 without truth. Truth -1 is unknown: loss, gradient and accuracy are 0. Any other truth
@@ -35,16 +31,15 @@
  * Memory: weights, gradient and one B x N block, which holds cosines, then their gradients. With
  * sample, the block is B x (ceil(sample N) + B). */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/face/class_sample.h"
 #include "common/face/cosines.h"
 #include "common/face/margin.h"
+#include "common/face/mining.h"
 #include "kernels/kernels.h"
-#include "kernels/pool.h"
 #include "layer/classifier.h"
 
-enum { NONE, HARD, FOCAL };
 enum { S, LENGTH };
 
 typedef struct {
@@ -71,37 +66,26 @@ static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, label_smoothing, 0, 0, .9, "share of the target spread over all classes"),
     DNX_OPT_INT(opts, warmup, 0, 0, 100000000, "updates over which margin and s rise"),
     DNX_OPT_FLOAT(opts, ramp_end, 1, 0, 1, "share of the margin that is in force in the end"),
-    DNX_OPT_WORD(opts, mining, NONE, "none|hard|focal", "which images of a batch count, how much"),
+    DNX_OPT_WORD(opts, mining, DNX_MINING_NONE, DNX_MINING_WORDS,
+                 "which images of a batch count, how much"),
     DNX_OPT_FLOAT(opts, keep, .9, 1e-3, 1, "hard: share of the batch that counts"),
     DNX_OPT_FLOAT(opts, focus, 2, 0, 16, "focal: exponent"),
     DNX_OPT_FLOAT(opts, sample, 1, 1e-6, 1, "share of the classes that take part in an update"),
     DNX_OPT_END};
 
 typedef struct {
-    double loss;
-    int b;
-} mined;
-
-typedef struct {
     dnx_cosines cosines;
     dnx_margin margin;   /* of this update, with warm-up */
-    float *block;        /* B x take; NULL when predicting: then it is in scratch */
+    dnx_class_sample sample;
+    dnx_mining mining;
+    float *block;        /* B x sample.most; NULL when predicting: then it is in scratch */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
     double *length;      /* B: |x|; NULL without scale=length */
     float *along;        /* B: dF/d|x| / |x| at constant logits; NULL without scale=length */
-    mined *order;        /* B: mining=hard sorts images here; else NULL */
-    int *present;        /* B: with sample, the classes of the batch; else NULL */
-    int *rows;           /* the classes of this update in rising order; NULL: all classes */
-    int take, n;         /* the largest number of classes; the number in this update */
+    dnx_mined *mined;    /* B; NULL without mining */
     bool has_slopes;     /* block now holds gradients instead of cosines */
 } state;
-
-typedef struct {
-    dnx_node *n;
-    dnx_pass *p;
-    float *block;
-} job;
 
 static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
     const opts *o = n->opts;
@@ -143,17 +127,6 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
     return DNX_OK;
 }
 
-/* ceil(share * n). `share` is a decimal number rounded to float, so 0.1 * 10 must give 1. */
-static int part_of(float share, int n) {
-    int k = (int)ceil((double)share * n * (1 - 1e-6));
-    return k < 1 ? 1 : k > n ? n : k;
-}
-
-/* Allocates count zeroed bytes. */
-static dnx_status bytes(dnx_node *n, void *p, size_t count, dnx_err *err) {
-    return dnx_new(n, p, count / sizeof(float) + 1, err);
-}
-
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -165,38 +138,34 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
                              .smoothing = o->label_smoothing, .ramp = (double)o->ramp_end};
     dnx_status st = check(n, &s->margin, err);
     if (st) return st;
-    size_t B = (size_t)n->batch;
-    s->take = s->n = o->classes;
-    if (o->sample < 1 && n->trains) {
-        s->take = part_of(o->sample, o->classes) + n->batch;
-        if (s->take > o->classes) s->take = o->classes;
-        st = bytes(n, &s->rows, sizeof *s->rows * (size_t)s->take, err);
-        if (!st) st = bytes(n, &s->present, sizeof *s->present * B, err);
-    }
+    st = dnx_class_sample_make(&s->sample, n, o->classes, o->sample, err);
+    const size_t B = (size_t)n->batch, block = B * (size_t)s->sample.most;
     if (!st) st = dnx_cosines_make(&s->cosines, n, o->classes, err);
-    if (!st && n->trains) st = dnx_new(n, &s->block, B * (size_t)s->take, err);
-    if (!st) st = bytes(n, &s->row, sizeof *s->row * B, err);
-    if (!st) st = bytes(n, &s->factor, sizeof *s->factor * B, err);
-    if (!st && o->scale == LENGTH) st = bytes(n, &s->length, sizeof *s->length * B, err);
+    if (!st && n->trains) st = dnx_new(n, &s->block, block, err);
     if (!st && o->scale == LENGTH) st = dnx_new(n, &s->along, B, err);
-    if (!st && o->mining == HARD) st = bytes(n, &s->order, sizeof *s->order * B, err);
+    if (st) return st;
+    s->mining = (dnx_mining){o->mining, (double)o->focus, o->keep};
+    if (!(s->row = dnx_new_array(n, B, sizeof *s->row, err)) ||
+        !(s->factor = dnx_new_array(n, B, sizeof *s->factor, err)) ||
+        (o->scale == LENGTH && !(s->length = dnx_new_array(n, B, sizeof *s->length, err))) ||
+        (o->mining && !(s->mined = dnx_new_array(n, B, sizeof *s->mined, err))))
+        return DNX_EMEM;
     s->cosines.by_length = o->scale == LENGTH;
     n->out = (dnx_shape){1, 1, 1};
-    n->scratch = n->trains ? 0 : B * (size_t)s->take;
-    return st;
+    n->scratch = n->trains ? 0 : block;
+    return DNX_OK;
 }
 
 static void unmake(dnx_node *n) {
     state *s = n->state;
     dnx_cosines_unmake(&s->cosines);
+    dnx_class_sample_unmake(&s->sample);
     dnx_free(s->block);
     dnx_free(s->row);
     dnx_free(s->factor);
     dnx_free(s->length);
     dnx_free(s->along);
-    dnx_free(s->order);
-    dnx_free(s->present);
-    dnx_free(s->rows);
+    dnx_free(s->mined);
 }
 
 static int params(dnx_node *n, dnx_param *list) {
@@ -211,45 +180,6 @@ static bool has_class(const dnx_node *n, const dnx_pass *p, int b) {
     return p->truth[b] >= 0 && p->truth[b] < (float)((const opts *)n->opts)->classes;
 }
 
-static int by_value(const void *a, const void *b) {
-    int x = *(const int *)a, y = *(const int *)b;
-    return (x > y) - (x < y);
-}
-
-/* Draws the classes of this update. All sub-batches of an update draw the same random classes, and
- * each adds the classes of its images. */
-static void draw(dnx_node *n, const dnx_pass *p) {
-    const opts *o = n->opts;
-    state *s = n->state;
-    int known = 0, next = 0;
-    for (int b = 0; b < p->batch; b++)
-        if (has_class(n, p, b)) s->present[known++] = (int)p->truth[b];
-    qsort(s->present, (size_t)known, sizeof *s->present, by_value);
-    int P = 0; /* different classes in the batch */
-    for (int i = 0; i < known; i++)
-        if (i == 0 || s->present[i] != s->present[P - 1]) s->present[P++] = s->present[i];
-    int others = part_of(o->sample, o->classes) - P, left = o->classes - P;
-    dnx_rng r;
-    dnx_rng_seed(&r, n->seed + p->update * 0x9e3779b97f4a7c15u, (uint64_t)n->index << 32);
-    s->n = 0;
-    for (int c = 0; c < o->classes; c++) { /* Knuth's selection sampling */
-        if (next < P && s->present[next] == c) {
-            s->rows[s->n++] = c;
-            next++;
-        } else if ((int64_t)(dnx_rng_next(&r) % (uint64_t)left--) < others) {
-            s->rows[s->n++] = c;
-            others--;
-        }
-    }
-}
-
-/* Column of class y among the classes of this update. */
-static int column_of(const state *s, int y) {
-    if (!s->rows) return y;
-    const int *at = bsearch(&y, s->rows, (size_t)s->n, sizeof *s->rows, by_value);
-    return at ? (int)(at - s->rows) : 0;
-}
-
 /* The margin of image b, whose feature may have its own s. */
 static dnx_margin margin_of(const state *s, double length) {
     dnx_margin g = s->margin;
@@ -262,69 +192,49 @@ static void take_length(state *s, const float *x, int b, float *c) {
     double length = sqrt(dnx_kernels()->dot(x, x, s->cosines.D));
     float inv = length > 0 || isnan(length) ? (float)(1 / length) : 0;
     s->length[b] = length;
-    for (int k = 0; k < s->n; k++) {
+    for (int k = 0; k < s->sample.n; k++) {
         float v = c[k] * inv;
         c[k] = v > 1 ? 1 : v < -1 ? -1 : v;
     }
 }
 
-static void loss_share(void *arg, int t, int threads) {
-    job *j = arg;
-    state *s = j->n->state;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
+/* Row b of the block. */
+static float *block_row(const state *s, const dnx_pass *p, long b) {
+    return (s->block ? s->block : p->scratch) + (size_t)b * (size_t)s->sample.n;
+}
+
+static dnx_classes used_classes(const state *s) {
+    return (dnx_classes){s->sample.rows, 0, s->sample.n};
+}
+
+static void loss_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    state *s = n->state;
     for (int b = (int)lo; b < hi; b++) {
         dnx_margin_row *r = &s->row[b];
-        *r = (dnx_margin_row){.loss = j->p->truth[b] == -1 ? 0 : NAN};
+        *r = (dnx_margin_row){.loss = p->truth[b] == -1 ? 0 : NAN};
         s->factor[b] = 0;
-        j->p->y[b] = 0;
-        float *c = j->block + (size_t)b * (size_t)s->n;
-        if (s->length) take_length(s, j->p->x[0] + (size_t)b * s->cosines.D, b, c);
-        if (!has_class(j->n, j->p, b)) continue;
+        p->y[b] = 0;
+        float *c = block_row(s, p, b);
+        if (s->length) take_length(s, p->x[0] + (size_t)b * s->cosines.D, b, c);
+        if (!has_class(n, p, b)) continue;
         dnx_margin g = margin_of(s, s->length ? s->length[b] : 0);
-        dnx_margin_loss(&g, c, s->n, column_of(s, (int)j->p->truth[b]), r);
+        const int y = dnx_class_sample_place(&s->sample, (int)p->truth[b]);
+        dnx_margin_loss(&g, c, s->sample.n, y, r);
         s->factor[b] = 1;
-        j->p->y[b] = r->is_right;
+        p->y[b] = r->is_right;
     }
-}
-
-/* Returns (1 - e^{-L})^g L; *slope is its derivative by L. */
-static double focal(double loss, double g, double *slope) {
-    double miss = -expm1(-loss);
-    if (miss <= 0) { /* probability 1, or a rounding error */
-        *slope = g > 0 ? 0 : 1;
-        return g > 0 ? 0 : loss;
-    }
-    double f = pow(miss, g);
-    *slope = f + g * f / miss * exp(-loss) * loss;
-    return f * loss;
-}
-
-/* Sorts the largest loss first, NaN before all others, and equal losses in batch order. */
-static int by_loss(const void *a, const void *b) {
-    const mined *x = a, *y = b;
-    double u = isnan(x->loss) ? HUGE_VAL : x->loss, v = isnan(y->loss) ? HUGE_VAL : y->loss;
-    return u != v ? (u < v) - (u > v) : (x->b > y->b) - (x->b < y->b);
 }
 
 /* Turns the losses L_b of the known images into F_b, and sets factor = dF/dL. */
 static void mine(dnx_node *n, const dnx_pass *p) {
-    const opts *o = n->opts;
     state *s = n->state;
     int M = 0;
-    for (int b = 0; b < p->batch; b++) {
-        if (!has_class(n, p, b)) continue;
-        if (o->mining == FOCAL)
-            s->row[b].loss = focal(s->row[b].loss, (double)o->focus, &s->factor[b]);
-        else s->order[M++] = (mined){s->row[b].loss, b};
-    }
-    if (M == 0) return;
-    int K = part_of(o->keep, M);
-    qsort(s->order, (size_t)M, sizeof *s->order, by_loss);
+    for (int b = 0; b < p->batch; b++)
+        if (has_class(n, p, b)) s->mined[M++] = (dnx_mined){.b = b, .loss = s->row[b].loss};
+    dnx_mine(&s->mining, s->mined, M);
     for (int i = 0; i < M; i++) {
-        int b = s->order[i].b;
-        s->factor[b] = i < K ? (double)M / K : 0;
-        s->row[b].loss = i < K ? s->row[b].loss * s->factor[b] : 0;
+        s->row[s->mined[i].b].loss = s->mined[i].loss;
+        s->factor[s->mined[i].b] = s->mined[i].factor;
     }
 }
 
@@ -339,34 +249,31 @@ static void forward(dnx_node *n, dnx_pass *p) {
     p->loss = 0;
     memset(p->y, 0, sizeof(float) * (size_t)p->batch);
     if (!p->truth) return;
-    job j = {n, p, s->block ? s->block : p->scratch};
     s->has_slopes = false;
-    if (s->rows) draw(n, p);
-    dnx_cosines_forward(&s->cosines, p->x[0], p->batch, (dnx_classes){s->rows, 0, s->n}, 1, j.block,
-                        (size_t)s->n);
-    dnx_pool_run(n->pool, loss_share, &j);
-    if (o->mining != NONE) mine(n, p);
+    dnx_class_sample_draw(&s->sample, n, p);
+    dnx_cosines_forward(&s->cosines, p->x[0], p->batch, used_classes(s), 1, block_row(s, p, 0),
+                        (size_t)s->sample.n);
+    dnx_each_row(n, p, p->batch, loss_rows);
+    if (s->mining.kind != DNX_MINING_NONE) mine(n, p);
     for (int b = 0; b < p->batch; b++) p->loss += s->row[b].loss;
 }
 
-static void slope_share(void *arg, int t, int threads) {
-    job *j = arg;
-    state *s = j->n->state;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
+static void slope_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    state *s = n->state;
+    const int N = s->sample.n;
     for (int b = (int)lo; b < hi; b++) {
-        int y = s->factor[b] != 0 ? column_of(s, (int)j->p->truth[b]) : 0;
-        float *c = j->block + (size_t)b * (size_t)s->n;
+        int y = s->factor[b] != 0 ? dnx_class_sample_place(&s->sample, (int)p->truth[b]) : 0;
+        float *c = block_row(s, p, b);
         double factor = s->factor[b];
         dnx_margin g = margin_of(s, s->length ? s->length[b] : 0);
         if (s->length) {
             const double length = s->length[b];
             if (length == 0) factor = 0;
             if (factor != 0) factor /= length; /* c becomes the directions of the logits */
-            double slope = factor != 0 ? dnx_margin_length_slope(&g, &s->row[b], s->n, y, c) : 0;
+            double slope = factor != 0 ? dnx_margin_length_slope(&g, &s->row[b], N, y, c) : 0;
             s->along[b] = (float)(factor * slope);
         }
-        dnx_margin_slopes(&g, &s->row[b], factor, s->n, y, c);
+        dnx_margin_slopes(&g, &s->row[b], factor, N, y, c);
     }
 }
 
@@ -377,12 +284,11 @@ static void backward(dnx_node *n, dnx_pass *p) {
             memset(p->dx[0], 0, sizeof(float) * s->cosines.D * (size_t)p->batch);
         return;
     }
-    job j = {n, p, s->block};
-    if (!s->has_slopes) dnx_pool_run(n->pool, slope_share, &j);
+    if (!s->has_slopes) dnx_each_row(n, p, p->batch, slope_rows);
     s->has_slopes = true;
     s->cosines.along = s->along;
-    dnx_cosines_back(&s->cosines, p->x[0], p->batch, (dnx_classes){s->rows, 0, s->n}, 1, s->block,
-                     (size_t)s->n, p->dx[0], p->dx_adds[0]);
+    dnx_cosines_back(&s->cosines, p->x[0], p->batch, used_classes(s), 1, s->block,
+                     (size_t)s->sample.n, p->dx[0], p->dx_adds[0]);
     s->cosines.along = NULL;
 }
 

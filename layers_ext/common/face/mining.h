@@ -1,0 +1,32 @@
+/* mining.h - which images of a batch count in a loss, and how much.
+ *
+ * For M images with losses L_b:
+ *   none   F_b = L_b
+ *   hard   F_b = M/K L_b for the K = ceil(keep M) largest, 0 for the rest, so that loss and
+ *          gradient are the mean over the K images                       Shrivastava 2016 (OHEM)
+ *   focal  F_b = (1 - p)^focus L_b, p = e^{-L_b}                          Lin 2017, eq. 4 */
+#ifndef DNX_MINING_H
+#define DNX_MINING_H
+#include "dnx.h"
+
+enum { DNX_MINING_NONE, DNX_MINING_HARD, DNX_MINING_FOCAL };
+#define DNX_MINING_WORDS "none|hard|focal"
+
+typedef struct {
+    int kind;
+    double focus;
+    float keep;
+} dnx_mining;
+
+typedef struct {
+    int b;         /* the image */
+    double loss;   /* L_b, then F_b */
+    double factor; /* dF_b/dL_b */
+} dnx_mined;
+
+/* Turns the losses of M images into F_b and sets their factors. Changes the order of the list. */
+void dnx_mine(const dnx_mining *m, dnx_mined *list, int M);
+/* ceil(share n), at least 1 and at most n. `share` is a decimal number rounded to float, so 0.1 of
+ * 10 is 1. */
+int dnx_part_of(float share, int n);
+#endif
