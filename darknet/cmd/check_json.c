@@ -1,9 +1,11 @@
 /* check_json.c - the report of `darknet check` as JSON. */
 #include "cmd/check_json.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cmd/json.h"
+#include "net/fingerprint.h"
 #include "net/options.h"
 
 static void put_shape(dnx_shape s) { printf("[%d, %d, %d]", s.h, s.w, s.c); }
@@ -74,7 +76,14 @@ static void put_layer(dnx_net *net, int i) {
            n->type->macs ? n->type->macs(n) : 0);
 }
 
-void dnx_check_json(dnx_net *net, const dnx_check_training *t) {
+static void put_fingerprint(const dnx_net *net, const char *weights) {
+    uint64_t sum;
+    if (weights && dnx_net_fingerprint(net, dnx_net_embedding(net), weights, &sum))
+        printf("\"%016" PRIx64 "\"", sum);
+    else printf("null");
+}
+
+void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training *t) {
     double parameters = 0, floats = 0, macs = 0;
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0; i < net->n; i++) {
@@ -90,7 +99,9 @@ void dnx_check_json(dnx_net *net, const dnx_check_training *t) {
     put_options(dnx_net_options, &net->o);
     printf(",\n \"in\": ");
     put_shape(net->in);
-    printf(", \"embedding\": %d,\n \"layers\": [", dnx_net_embedding(net));
+    printf(", \"embedding\": %d,\n \"fingerprint\": ", dnx_net_embedding(net));
+    put_fingerprint(net, weights);
+    printf(",\n \"layers\": [");
     for (int i = 0; i < net->n; i++) put_layer(net, i);
     printf("\n ],\n \"parameters\": %.0f, \"floats\": %.0f, \"multiply_adds\": %.0f,\n", parameters,
            floats, macs);

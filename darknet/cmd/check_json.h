@@ -10,6 +10,7 @@ typedef struct {
 } dnx_check_training;
 
 /* Prints one JSON object to stdout: the network's options, its layers with shapes, options and
- * parameters in the order of the weights file, totals, memory and notes. */
-void dnx_check_json(dnx_net *net, const dnx_check_training *t);
+ * parameters in the order of the weights file, totals, memory and notes. weights: the file that
+ * was loaded, for the fingerprint of the features (net/fingerprint.h), or NULL. */
+void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training *t);
 #endif

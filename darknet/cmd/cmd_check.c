@@ -206,7 +206,7 @@ static int run(const void *args) {
         is_said |= !a->json && !strcmp(net->origin.notes.text[i], why);
     if (a->json) {
         dnx_check_training j = {why[0] ? -1 : t.all, t.batch, why[0] ? why : NULL};
-        dnx_check_json(net, &j);
+        dnx_check_json(net, a->weights, &j);
     } else print_training(&t, net->teachers != NULL, st != DNX_OK, why[0] ? why : NULL);
     dnx_net_free(net);
     if (!a->data || !why[0]) return 0;

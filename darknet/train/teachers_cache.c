@@ -13,45 +13,11 @@
 #include "base/lock.h"
 #include "base/paths.h"
 #include "base/stop.h"
-#include "net/describe.h"
+#include "net/fingerprint.h"
 #include "train/teachers.h"
 #include "train/teachers_parts.h"
 
 /* ---- what the numbers depend on ---- */
-
-typedef struct {
-    uint64_t sum;
-    int last; /* layer */
-} describer;
-
-/* Adds the options of the layers up to k->last to the checksum, except those that only training
- * uses. */
-static void add_option(void *arg, const char *key, const char *value, const char *usual) {
-    static const char *const training[] = {"learning_rate", "decay", "exclusivity", "stopbackward"};
-    describer *d = arg;
-    const char *option = strrchr(key, ' ');
-    int layer;
-    (void)usual;
-    if (sscanf(key, "layer %d", &layer) != 1 || layer > d->last) return;
-    for (size_t i = 0; i < sizeof training / sizeof *training; i++)
-        if (option && !strcmp(option + 1, training[i])) return;
-    d->sum = dnx_hash(d->sum, key, strlen(key) + 1);
-    d->sum = dnx_hash(d->sum, value, strlen(value) + 1);
-}
-
-static uint64_t hash_input(const dnx_net *net, uint64_t h) {
-    h = dnx_hash(h, &net->in, sizeof net->in);
-    h = dnx_hash(h, &net->o.input_mean, sizeof net->o.input_mean);
-    return dnx_hash(h, &net->o.input_scale, sizeof net->o.input_scale);
-}
-
-/* Checksum of a teacher: the parsed options of its layers, and its weights. */
-static bool hash_teacher(const dnx_teacher *k, int layer, uint64_t *h) {
-    describer d = {hash_input(k->net, 0), layer};
-    dnx_net_describe(k->net, add_option, &d);
-    *h = dnx_hash(d.sum, &layer, sizeof layer);
-    return dnx_hash_file(k->weights, h);
-}
 
 /* Checksum of the images on the disk: their content when scanned, and their times of change. */
 static uint64_t hash_images(const dnx_data *list) {
@@ -202,21 +168,21 @@ dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *
     dnx_status st = dnx_folder_make(folder, err);
     if (st || !t) return st;
     const uint64_t images = dnx_hash(hash_images(list), &net->o.center, sizeof net->o.center);
+    const uint64_t input = dnx_net_fingerprint_input(net, images);
     for (int i = 0; i < t->n_wants && !st; i++) {
         dnx_teacher_output *w = &t->wants[i];
         const dnx_teacher *k = &t->teachers[w->teacher];
         const char *slash = strrchr(k->weights, '/'), *name = slash ? slash + 1 : k->weights;
         uint64_t of_teacher;
         char *path;
-        if (!hash_teacher(k, w->layer, &of_teacher))
+        if (!dnx_net_fingerprint(k->net, w->layer, k->weights, &of_teacher))
             return dnx_fail(err, DNX_EIO, (dnx_loc){k->weights, 0}, "cannot read: %s",
                             strerror(errno));
         if (asprintf(&path, "%s/%s-%d-%08" PRIx32 ".embeddings", folder, name, w->layer,
                      (uint32_t)(of_teacher ^ of_teacher >> 32)) < 0)
             return dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
         maker m = {.net = net, .w = w, .list = list, .job = job, .path = path};
-        st = open_output(&m, dnx_hash(hash_input(net, images), &of_teacher, sizeof of_teacher),
-                         err);
+        st = open_output(&m, dnx_hash(input, &of_teacher, sizeof of_teacher), err);
         free(path);
     }
     return st;

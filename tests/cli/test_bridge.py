@@ -77,6 +77,27 @@ def json_of_check():
     expect(got["embedding"] == 2 and got["layers"][0]["name"] == "stem", done.stdout)
     expect(sum(p["count"] for l in got["layers"] for p in l["params"]) == len(floats("net.weights")),
            "the counts do not add up to the file")
+    expect(got["fingerprint"] is None, "features without weights have a fingerprint")
+
+
+def fingerprint():
+    """It tells features apart: by layers and weights, not by remarks and what only training uses."""
+    def of(cfg, weights):
+        done = darknet("check", cfg, weights, "-json")
+        expect_end(done)
+        return json.loads(done.stdout)["fingerprint"]
+
+    text = read("net.cfg").decode()
+    first = of("net.cfg", "net.weights")
+    expect(len(first) == 16 and int(first, 16), f"no fingerprint: {first}")
+    write("remark.cfg", "# another remark\n" + text.replace("[convolutional]", "[convolutional]\ndecay=3", 1))
+    expect(of("remark.cfg", "net.weights") == first, "a remark and decay= change it")
+    write("linear.cfg", text.replace("activation=linear", "activation=relu", 1))
+    expect("linear" in text and of("linear.cfg", "net.weights") != first, "an activation does not")
+    data = bytearray(read("net.weights"))
+    data[-100] ^= 1
+    write("bit.weights", bytes(data))
+    expect(of("net.cfg", "bit.weights") != first, "a bit of the weights does not")
 
 
 def no_number():
@@ -86,5 +107,6 @@ def no_number():
     expect_end(done, 1, "nan.f32: the network's output is NaN or infinite")
 
 
-attempt_all(start, no_number, every_pair, another_head, only_the_backbone, parts, json_of_check)
+attempt_all(start, no_number, every_pair, another_head, only_the_backbone, parts, json_of_check,
+            fingerprint)
 summary()
