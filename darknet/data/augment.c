@@ -1,21 +1,25 @@
 /* augment.c - the random changes of training images.
  *
  * libdarknet (src/image.c, load_image_augment_paths) rotates and crops, mirrors, then changes hue,
- * saturation and exposure. Its crop, s = side / min(h, whole(w aspect)), takes (x,y) from (rx,ry):
+ * saturation and exposure. Its crop computes the pixel (x,y) of the network's input from the point
+ * (rx,ry) of the image, with s = side / min(h, whole(w aspect)):
  *   u = (x - W/2 + dx) / s aspect,  v = (y - H/2 + dy) / s
- *   rx = cos u - sin v + w/2,  ry = sin u + cos v + h/2,  outside is black.
- * The other changes are for faces: shift, gray, lowres (a soft image), and erase (Zhong et al.
- * 2020, Random Erasing; the holes are smaller than their 2 to 40 % of the image). */
+ *   rx = cos u - sin v + w/2,  ry = sin u + cos v + h/2
+ * Points outside the image are black.
+ *
+ * The other changes are for faces: shift, gray, lowres (a soft image) and erase (Zhong et al. 2020,
+ * Random Erasing, whose holes cover 2 to 40 % of the image; ours are smaller). */
 #include "data/augment.h"
 
 #include <math.h>
 #include <string.h>
 
-#define FLIPS 0xf11b5u /* gives other random streams than those of the permutations */
-#define LOOKS 0x100c5u
-#define SMALLEST_HOLE .02f /* shares of the area */
+/* Seeds of the generators of mirroring and of changes: other than those of permutations. */
+#define FLIPS 0xf11b5u
+#define CHANGES 0x100c5u
+#define SMALLEST_HOLE .02f /* shares of the area of the image */
 #define LARGEST_HOLE .2f
-#define SMALLEST_COPY .25f /* of lowres, share of the side */
+#define SMALLEST_COPY .25f /* lowres: smallest side of the small copy, share of the image's */
 #define HOLE 127.5f
 
 /* Sets the range of the crop's side. Without max_crop and min_crop the shorter side is scaled to
@@ -90,7 +94,7 @@ void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_au
     *l = (dnx_augmentation){.is_centered = o->center, .is_cropped = crops(net, &least, &most)};
     dnx_rng_seed(&r, seed ^ FLIPS, number);
     l->mirrored = o->flip && dnx_rng_uniform(&r) < .5f;
-    dnx_rng_seed(&r, seed ^ LOOKS, number);
+    dnx_rng_seed(&r, seed ^ CHANGES, number);
     l->side = whole(&r, least, most);
     l->angle = between(&r, -o->angle, o->angle) * 3.14159265f / 180;
     l->aspect = scale(&r, o->aspect);
@@ -114,8 +118,8 @@ void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_au
 
 static int clamp(int v, int most) { return v < 0 ? 0 : v > most ? most : v; }
 
-/* Output `at` of n lies between two of `size` inputs: returns the lower one; *share is the weight
- * of the upper one. */
+/* Output pixel `at` of n lies between two neighbours among `size` input pixels. Returns the lower
+ * one; *share is the weight of the upper one. */
 static int neighbour(int at, int n, int size, float *share) {
     float x = ((float)at + .5f) * (float)size / (float)n - .5f;
     if (x < 0) x = 0;
@@ -166,7 +170,7 @@ static void crop(const dnx_augmentation *l, const unsigned char *rgb, int w, int
     const float dx = l->dx * ((float)w * s / l->aspect - (float)W) / 2;
     const float dy = l->dy * ((float)h * s - (float)H) / 2;
     const float c = cosf(l->angle), n = sinf(l->angle);
-    const float far = 1e6f; /* more than DNX_MAX_SIDE; keeps (int) defined */
+    const float far = 1e6f; /* outside of any image (DNX_MAX_SIDE); fits an int */
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++) {
             float u = ((float)(x + l->shift_x) - (float)W / 2 + dx) / s * l->aspect;
@@ -206,7 +210,7 @@ static void distort(float *p, float hue, float saturation, float exposure) {
     s *= saturation;
     float v = high * exposure;
     for (int k = 0; k < 3; k++) {
-        /* distance on the circle from the hue where this channel is highest */
+        /* the distance on the hue circle from the hue where this channel is highest */
         float t = fabsf(h * 6 - (float)k * 2);
         t = fminf(t, 6 - t);
         float share = t <= 1 ? 0 : t >= 2 ? 1 : t - 1;

@@ -3,33 +3,33 @@
 #define DNX_AUGMENT_H
 #include "net/net.h"
 
-/* What happens to one image. Lengths are pixels of the network's input. */
+/* The changes of one image. Lengths are pixels of the network's input. */
 typedef struct {
     bool mirrored;
-    bool is_altered;          /* something random besides the mirror image */
-    bool is_centered;         /* the middle square, resized */
-    bool is_cropped;          /* libdarknet's rotated crop: */
-    int side;                 /* the image's shorter side is scaled to this */
-    float angle, aspect;      /* radians; factor of the width */
-    float dx, dy;             /* -1..1: position of the crop within the image */
+    bool is_altered;          /* something other than mirroring was drawn */
+    bool is_centered;         /* takes the middle square of the image and resizes it */
+    bool is_cropped;          /* crops as libdarknet does, with these six: */
+    int side;                 /* the shorter side of the image is scaled to this */
+    float angle, aspect;      /* of rotation, radians; factor of the width */
+    float dx, dy;             /* position of the crop within the image, -1..1 */
     int shift_x, shift_y;
-    float hue, saturation, exposure; /* added; factors */
+    float hue, saturation, exposure; /* added to the hue; factors */
     bool is_gray;
-    float shrink;             /* side of the small copy, share of the input's; 1: none */
-    float erase_x, erase_y, erase_w, erase_h; /* rectangle, shares; w 0: none */
+    float shrink;             /* side of the small copy, share of the input's; 1: no copy */
+    float erase_x, erase_y, erase_w, erase_h; /* shares; w 0: no rectangle */
 } dnx_augmentation;
 
-/* DNX_EOPTION: options of [net] that exclude each other. */
+/* DNX_EOPTION: two options of [net] exclude each other. */
 dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err);
 /* True when [net] alters (see is_altered) almost every image. */
 bool dnx_augment_always(const dnx_net *net);
-/* Draws the changes of image `number` of a run. They depend only on (seed, number), and no option
- * changes the random numbers of another one. */
+/* Draws the changes of image `number` of a run. They depend on (seed, number) alone, and an option
+ * does not change the random numbers that the others get. */
 void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_augmentation *a);
 
-/* Applies the geometry to an image of h x w x 3 bytes: H x W x 3 floats, 0..255. */
+/* Applies the geometry of `a` to an image of h x w x 3 bytes. out: H x W x 3 floats, 0..255. */
 void dnx_augment_place(const dnx_augmentation *a, const unsigned char *rgb, int w, int h, int W,
                        int H, float *out);
-/* Applies colours, softness and the erased rectangle in place. scratch: H x W x 3 floats. */
+/* Applies colours, lowres and the erased rectangle in place. scratch: H x W x 3 floats. */
 void dnx_augment_paint(const dnx_augmentation *a, int W, int H, float *rgb, float *scratch);
 #endif

@@ -1,4 +1,5 @@
-/* batches.c - threads that decode images ahead of the trainer, and replace bad ones. */
+/* batches.c - threads that decode images ahead of training, and replace images that cannot be
+ * decoded. */
 #include "data/batches.h"
 
 #include <errno.h>
@@ -13,8 +14,8 @@
 
 enum { SLOTS = 4, MOST_READERS = 16 };
 
-/* Seconds of waiting for an image that cannot be read: before the message, before other images are
- * tried, and before training ends. */
+/* How many seconds a reader waits for an image that cannot be read: before it reports the wait,
+ * before it tries other images, and before training ends. */
 #define TELL_AFTER .5
 #define ALONE_AFTER 2.
 #define END_AFTER 600.
@@ -23,11 +24,11 @@ typedef struct {
     float *x, *truth;
     uint32_t *image;
     unsigned char *mirrored;
-    uint64_t first; /* number of the first one in the run */
+    uint64_t first; /* number of its first image in the run */
     bool altered, ready;
 } slot;
 
-/* A message of the readers. */
+/* A message from a reader. */
 typedef struct note {
     struct note *next;
     char text[];
@@ -36,7 +37,7 @@ typedef struct note {
 struct dnx_batches {
     const dnx_data *data;
     const dnx_net *net;
-    uint64_t seed, start; /* the run's image that the feed starts with */
+    uint64_t seed, start; /* number of the first image in the run */
     dnx_sampler *sampler;
     pthread_mutex_t lock;
     pthread_cond_t space, filled;
@@ -45,16 +46,17 @@ struct dnx_batches {
     slot slots[SLOTS];
     uint64_t claimed, given, released; /* sub-batches */
     bool stops, failed, lacks_memory;
-    char lost[600];        /* an image that never became readable, and why; "": none */
-    bool is_waiting;       /* the message about waiting was sent */
-    unsigned char *is_bad; /* per image of the list: cannot be decoded */
+    char lost[600];        /* the image that stayed unreadable, and why; "" without one */
+    bool is_waiting;       /* the wait was reported, its end was not */
+    unsigned char *is_bad; /* for each image of the list: it cannot be decoded */
     size_t n_bad, most_bad;
     note *notes, **last_note;
     void (*tell)(void *arg, const char *line);
     void *tell_arg;
 };
 
-/* Queues the message "NAME: text". The caller holds the lock. Without memory it is lost. */
+/* Queues the message "NAME: text". The caller holds the lock. The message is lost when there is no
+ * memory for it. */
 static void add_note(dnx_batches *f, size_t i, const char *text) {
     char name[4096];
     dnx_data_name(f->data, i, name, sizeof name);
@@ -68,7 +70,7 @@ static void add_note(dnx_batches *f, size_t i, const char *text) {
     pthread_cond_broadcast(&f->filled);
 }
 
-/* Marks image i as bad. false: too many are bad. */
+/* Marks image i as bad. Returns false when too many images are bad. */
 static bool note_bad(dnx_batches *f, size_t i, const char *why) {
     char text[200];
     snprintf(text, sizeof text, "skipped: %s", why);
@@ -92,7 +94,7 @@ static bool is_ended(dnx_batches *f) {
     return stops || dnx_stop_asked();
 }
 
-/* Tells once, of all readers, that they wait, and once that they go on. The latter's wording fits
+/* Reports once for all readers that they wait, and once that they go on. The second message fits
  * both outcomes: the image is there again, or it is skipped. */
 static void tell_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
     char text[200];
@@ -115,8 +117,8 @@ static void give_up(dnx_batches *f, size_t i, int reason) {
 
 typedef enum { READABLE, GONE_ALONE, ENDED } outcome;
 
-/* Image i cannot be read. Waits until it can, or until other images can: then only image i is
- * missing. */
+/* Waits for image i, which could not be read. Returns READABLE as soon as it can be read,
+ * GONE_ALONE when other images can be read but this one cannot, and ENDED when training stops. */
 static outcome wait_for(dnx_batches *f, size_t i, int reason) {
     double waited = 0, pause = .1;
     while (!is_ended(f)) {
@@ -239,7 +241,8 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     f->net = net;
     f->seed = seed;
     f->start = net->seen;
-    /* 1 % of the list, the scan's finds included; a scan that found more did not let us get here */
+    /* Training bears 1 % of bad images. The scan has found some of them, but not more, or it would
+     * have failed. */
     f->most_bad = data->listed / 100 - data->broken;
     f->last_note = &f->notes;
     pthread_mutex_init(&f->lock, NULL);
@@ -301,7 +304,7 @@ static void tell_notes(dnx_batches *f) {
     }
 }
 
-/* Waits for the slot, or until a signal asks the process to stop. */
+/* Waits until the slot is filled, a reader fails, or a signal stops the process. */
 static void wait_slot(dnx_batches *f, const slot *s) {
     for (tell_notes(f); !s->ready && !f->failed && !dnx_stop_asked(); tell_notes(f)) {
         struct timespec until;

@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 
-/* An image file's bytes. */
+/* Sets *to to the bytes of image i. */
 static dnx_status take_image(const dnx_pickle *p, const dnx_py *v, size_t i, dnx_loc at,
                              dnx_binset_image *to, dnx_err *err) {
     const dnx_py_array *a = v->is == DNX_PY_ARRAY ? &p->array[v->a] : NULL;
@@ -31,7 +31,7 @@ static int64_t element(const dnx_py_array *a, size_t i) {
     return (int64_t)v;
 }
 
-/* Whether each pair is the same person: of a list or of an array. */
+/* Reads from a list or an array whether each pair shows one person. */
 static dnx_status take_same(const dnx_pickle *p, const dnx_py *v, dnx_loc at, bool *same, size_t n,
                             dnx_err *err) {
     const dnx_py_list *l = dnx_pickle_list(p, v);

@@ -1,6 +1,7 @@
-/* bmp.c - Windows and OS/2 bitmaps: a header of 14 bytes, one of 12 to 124, a palette of up to 256
- * colours (B, G, R), rows of 4 k bytes from the bottom up, or from the top where the height is
- * negative. 1, 4, 8, 16, 24 or 32 bits a pixel; those of 16 and 32 may have masks. */
+/* bmp.c - bitmaps of Windows and OS/2: a file header of 14 bytes, a header of 12 to 124 bytes, a
+ * palette of up to 256 colours (B, G, R), and rows padded to 4 bytes. Rows run from the bottom up,
+ * or from the top down where the height is negative. A pixel has 1, 4, 8, 16, 24 or 32 bits; those
+ * of 16 and 32 may have masks. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@ enum { FILE_HEADER = 14, OLD_HEADER = 12, RGB = 0, RLE8, RLE4, MASKS, JPEG, PNG,
 typedef struct {
     uint32_t mask;
     int shift;
-    uint32_t most; /* the largest value; 0: the image has no such channel */
+    uint32_t most; /* the largest value; 0 when the image has no such channel */
 } channel;
 
 typedef struct {
@@ -37,7 +38,7 @@ static bool set_mask(channel *c, uint32_t mask) {
     return (c->most & (c->most + 1)) == 0;
 }
 
-/* Where the masks lie, or what they are by default. */
+/* Reads the masks of the channels, or sets the usual ones. */
 static const char *read_masks(const unsigned char *bytes, size_t n, bitmap *b) {
     static const uint32_t by_default[2][3] = {{0x7c00, 0x3e0, 0x1f}, {0xff0000, 0xff00, 0xff}};
     const bool has_alpha = b->form == ALPHA_MASKS || b->header >= 56;
@@ -86,7 +87,7 @@ static const char *read_header(const unsigned char *bytes, size_t n, bitmap *b, 
     return why ? why : check_form(b);
 }
 
-/* Palette and rows lie within the file. */
+/* Checks that the palette and the rows lie within the file. */
 static const char *find_parts(const unsigned char *bytes, size_t n, bitmap *b,
                               const dnx_image *image) {
     const size_t rows = number(bytes + 10, 4), start = FILE_HEADER + b->header;

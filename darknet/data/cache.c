@@ -14,7 +14,8 @@
 
 enum { VERSION = 4, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(uint64_t) };
 
-/* A block of zeros must not have the checksum 0. */
+/* Starts from the position, so that blocks in a wrong order are found, and a block of zeros does
+ * not have checksum 0. */
 static uint64_t sum_of(size_t first_row, const void *bytes, size_t n) {
     return dnx_hash(0xcbf29ce484222325u ^ first_row, bytes, n);
 }
@@ -26,7 +27,7 @@ static size_t rows_of_block(size_t rows, size_t first) {
 /* ---- writing ---- */
 
 typedef struct {
-    dnx_outfile *file; /* NULL: only counts and sums */
+    dnx_outfile *file; /* NULL: only counts the bytes and computes the checksum */
     size_t size;
     uint64_t sum;
 } sink;
@@ -37,7 +38,7 @@ static void put(sink *s, const void *bytes, size_t n) {
     if (s->file) dnx_outfile_put(s->file, bytes, n);
 }
 
-/* All before the checksum of the head. */
+/* Writes the head up to its checksum. */
 static void put_head(sink *s, const dnx_cache_head *h) {
     static const char zeros[ALIGN];
     const uint32_t words[] = {VERSION, (uint32_t)h->rows, (uint32_t)h->dim, BLOCK, 0};
@@ -54,8 +55,8 @@ static void put_head(sink *s, const dnx_cache_head *h) {
     put(s, zeros, (2 * ALIGN - SUM - s->size % ALIGN) % ALIGN);
 }
 
-/* Counts in f->done the rows of the whole blocks behind the head that is to be; *at: where they
- * end. None, when the file's head is another. */
+/* Counts into f->done the rows of all complete blocks that an earlier process left, and sets *at to
+ * the end of the last one. Counts none when the file does not have this head. */
 static void count_rows(dnx_cache_out *f, const sink *head, size_t *at) {
     FILE *file = f->file.file;
     size_t row = f->dim * sizeof *f->block;
@@ -99,7 +100,7 @@ dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_h
     sink out = {.file = &f->file};
     count_rows(f, &head, &end);
     seek(f, 0);
-    put_head(&out, h); /* anew also where it is the same: it may be damaged */
+    put_head(&out, h); /* also when it is the same: bytes of it may be damaged */
     dnx_outfile_put(&f->file, &out.sum, SUM);
     seek(f, end);
     if (ftruncate(fileno(f->file.file), (off_t)end) && !f->file.why) f->file.why = errno;
@@ -145,7 +146,7 @@ static const char *check_blocks(dnx_cache *f, const unsigned char *p, size_t lef
     return left ? "damaged: too long" : NULL;
 }
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or what is wrong. */
 static const char *check(dnx_cache *f) {
     const unsigned char *p = f->map;
     uint32_t words[5], n;

@@ -1,6 +1,8 @@
-/* cache.h - a file of rows that take long to compute, such as a teacher's outputs. Writing
- * continues where another process was stopped. Checksums are verified before rows are read. It is
- * version 3 of the files of embeddings.h, little endian:
+/* cache.h - a file of rows that take long to compute, such as a teacher's outputs.
+ *
+ * A process that was stopped leaves its rows, and the next one continues after them. Checksums are
+ * verified before rows are read. The file is version 4 of the format in embeddings.h, little
+ * endian:
  *
  *   "DNXE", uint32 4, uint32 count, uint32 dim, uint32 rows of a block, uint32 0, uint64 key
  *   count names, each uint32 length and that many bytes
@@ -16,7 +18,7 @@
 #include "base/outfile.h"
 
 typedef struct {
-    uint64_t key; /* of all that the numbers depend on */
+    uint64_t key; /* identifies all that the numbers depend on */
     size_t rows, dim;
     void (*name)(void *arg, size_t row, char *text, size_t room);
     void *arg;
@@ -24,30 +26,31 @@ typedef struct {
 
 typedef struct {
     dnx_outfile file;
-    size_t rows, dim, done; /* done: rows put, those of an earlier process included */
+    size_t rows, dim, done; /* done: rows written, those of an earlier process included */
     uint16_t *block;
 } dnx_cache_out;
 
-/* Begins the file, or goes on with the rows f->done that an earlier process left under the same
- * head. The caller holds the lock of the path. DNX_EIO, DNX_EMEM: nothing is open. */
+/* Begins the file. When an earlier process left rows under the same head, continues after them:
+ * f->done says how many. The caller holds the lock of the path. After an error (DNX_EIO, DNX_EMEM)
+ * nothing is open. */
 dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *head,
                            dnx_err *err);
-/* Appends rows x dim numbers, which fit 16 bits (dnx_fits_half) or are NaN. */
+/* Appends `rows` rows. Their numbers fit 16 bits (dnx_fits_half) or are NaN. */
 void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
-/* Puts the file in its place when all rows are there; before, leaves what there is to the next
- * process. DNX_EIO: it cannot be written. */
+/* Puts the file in its place when all rows are there. Before, leaves the rows to the next process.
+ * DNX_EIO: it cannot be written. */
 dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err);
 
 typedef struct {
     size_t rows, dim;
     uint64_t key;
-    const unsigned char *first; /* block */
+    const unsigned char *first; /* the first block */
     void *map;
     size_t map_len;
 } dnx_cache;
 
-/* Maps the file and compares all checksums. DNX_EIO: unreadable; DNX_EPARSE: no such file, of
- * another version, damaged. After an error there is nothing to close. */
+/* Maps the file and verifies all checksums. DNX_EIO: cannot be read. DNX_EPARSE: not a cache, of
+ * another version, or damaged. After an error there is nothing to close. */
 dnx_status dnx_cache_open(dnx_cache *f, const char *path, dnx_err *err);
 /* Row i: dim numbers, valid until the cache is closed. */
 const uint16_t *dnx_cache_row(const dnx_cache *f, size_t i);

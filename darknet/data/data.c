@@ -18,7 +18,7 @@ static bool is_about(const dnx_err *err, const char *file) {
     return !strncmp(err->text, file, n) && err->text[n] == ':';
 }
 
-/* Adds to an error in another file which line of the .data file led there. */
+/* Appends to an error in another file which line of the .data file led to it. */
 static void name_line(const dnx_data *d, dnx_err *err) {
     const char *labels = dnx_datafile_labels(&d->o), *key = "train";
     size_t used = err ? strlen(err->text) : 0;

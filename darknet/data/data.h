@@ -1,25 +1,25 @@
-/* data.h - reads a .data file and lists its training images. It prints nothing. */
+/* data.h - reads a .data file and lists its training images. */
 #ifndef DNX_DATA_H
 #define DNX_DATA_H
 #include "data/datafile.h"
 #include "data/skipped.h"
 #include "dnx.h"
 
-/* train: one or several sources, comma separated, of these forms:
- *   a folder of identity folders    class = place of the folder's name in sorted order
+/* train= has one or several sources, separated by commas:
+ *   a folder of identity folders    class = rank of the folder's name in sorted order
  *   NAME.rec, with NAME.idx beside  class = the record's label (InsightFace, MXNet)
- *   a folder with train.rec         the same; `property` beside it tells how many classes it has
- *   a list file (list.h)            class = that of its line; of a line without one, that of the
- *                                   one label in `labels` (or `names`) that the path contains
- * The identities of a folder and of a .rec are numbered on from the largest class of the sources
- * before; a list gives the class itself. Without classes=, or with 0, all images count as
- * unlabelled: then a folder may hold images directly, and a line needs no class. The names in a
- * .data file are relative to the current folder. */
+ *   a folder with train.rec         the same; `property` beside it has the number of classes
+ *   a list file (list.h)            class = the one in the line; without one, the class whose label
+ *                                   (from labels= or names=) occurs in the path
+ * The identities of a folder or a .rec are numbered on from the largest class of the sources before
+ * it; a list gives classes as they are. Without classes=, or with 0, all images are unlabelled:
+ * then a folder may hold images directly, and a line of a list needs no class. Names in a .data
+ * file are relative to the current folder. */
 typedef struct {
-    char *path;    /* a part of train= */
-    size_t first;  /* its first image */
-    int fd;        /* of a record file, else -1 */
-    uint64_t size; /* of a record file, bytes */
+    char *path;    /* one of the names in train= */
+    size_t first;  /* index of its first image */
+    int fd;        /* the open record file, else -1 */
+    uint64_t size; /* bytes of the record file */
 } dnx_source;
 
 enum { DNX_DATA_MOST_WHOLE = 200000 };
@@ -31,47 +31,49 @@ typedef struct {
     int sources;
     char *text; /* all paths, each ended by NUL */
     size_t text_len, text_room;
-    uint64_t *at;  /* where image i's path starts in text, or its record in the .rec */
-    int *class_of; /* -1: not known */
+    uint64_t *at;  /* start of image i's path in text, or of its record in the .rec */
+    int *class_of; /* -1 without a class */
     size_t n, room;    /* usable images */
-    size_t listed;     /* images listed, broken ones included */
-    size_t broken;     /* of these: found broken by the scan */
-    size_t loose;      /* files beside the identity folders, which belong to no class */
-    dnx_skipped left_out; /* files of folders that are no images, by name or by content */
-    uint64_t content;  /* checksum of all usable images' bytes and classes, in order: the same
-                        * wherever the images lie and whatever they are called */
-    bool is_sampled;   /* there are more than DNX_DATA_MOST_WHOLE images: of each, only the size,
-                        * the first and the last bytes go into `content` */
+    size_t listed;     /* all images, broken ones included */
+    size_t broken;     /* how many of them the scan found broken */
+    size_t loose;      /* files beside the identity folders: they belong to no class */
+    dnx_skipped left_out; /* files of folders that are not images, by name or by content */
+    uint64_t content;  /* checksum of the bytes and classes of all usable images, in order; it
+                        * depends neither on their names nor on where they lie */
+    bool is_sampled;   /* only the size and the first and last bytes of each image go into
+                        * `content`, because there are more than DNX_DATA_MOST_WHOLE images */
 } dnx_data;
 
-/* Reads the .data file and its sources, and looks at each image, in threads: it
- * must exist, not be empty, and start like a JPEG, PNG, BMP or PNM. Those that do not are
- * dropped, and each is reported, in order, to broken(arg, name, why), which may be NULL; of more
- * than 1 % only the first 20. Files beside identity folders are reported, too. Files of a folder
- * that neither are named as images nor are images by content do not count: left_out names them.
- * DNX_EOPTION, DNX_EPARSE: a bad line, named file:line, and the line of the .data file that leads
- * to it; DNX_EIO: unreadable, a damaged .rec, no images, or more than 1 % of them broken;
- * DNX_EMEM. */
+/* Reads the .data file and its sources, and checks each image in threads: it must exist, not be
+ * empty, and start like a JPEG, PNG, BMP or PNM. Images that do not are dropped and reported, in
+ * order, to broken(arg, name, why), which may be NULL; when there are more than 1 % of them, only
+ * the first 20 are reported. Files beside identity folders are reported, too. Files of a folder
+ * that neither have an image's name nor an image's content are only noted in left_out.
+ *
+ * DNX_EOPTION, DNX_EPARSE: a bad line; the message has its file and line, and the line of the .data
+ * file that led to it. DNX_EIO: a file cannot be read, a .rec is damaged, there are no images, or
+ * more than 1 % of them are broken. DNX_EMEM. */
 dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
                          void *arg, dnx_data **out, dnx_err *err);
 void dnx_data_close(dnx_data *d); /* d may be NULL */
 
 /* The source of image i. */
 const dnx_source *dnx_data_source(const dnx_data *d, size_t i);
-/* Image i for people: its path, or "x.rec, record at byte N". */
+/* Image i as messages name it: its path, or "x.rec, record at byte N". */
 void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t room);
-/* The bytes of image i, free() them; NULL with *why set: to DNX_UNREAD, with errno, when it was the
- * reading that failed and the image may be sound. Thread safe. */
+/* Returns the bytes of image i; free() them. NULL: *why says what is wrong. It is DNX_UNREAD, and
+ * errno is set, when reading failed and the image may be sound. Thread safe. */
 #define DNX_UNREAD "cannot be read"
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
-/* Whether image i can be read now; whether any of some others, near and far, can: if so, it alone
- * is gone, and not their folder. Thread safe. */
+/* dnx_data_can_read: image i can be read now. dnx_data_others_can_be_read: some of the other
+ * images, near and far in the list, can be read now; then i alone is missing, not its disk. Thread
+ * safe. */
 bool dnx_data_can_read(const dnx_data *d, size_t i);
 bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 
-/* ---- for what fills the list ---- */
+/* ---- for the files that fill the list ---- */
 
-/* Appends an image; false: no memory. */
+/* Appends an image. Returns false when there is no memory. */
 bool dnx_data_add(dnx_data *d, uint64_t at, int class_of);
 void dnx_source_name(const dnx_data *d, const dnx_source *s, uint64_t at, char *out, size_t room);
 /* A line of the .data file, as the place of an error. */

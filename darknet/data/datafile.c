@@ -7,7 +7,8 @@
 
 typedef dnx_data_opts O;
 static const dnx_opt options[] = {
-    DNX_OPT_INT(O, classes, 0, 0, 16777216, "number of classes; 0: no labels"), /* exact floats */
+    /* The most classes that floats hold exactly. */
+    DNX_OPT_INT(O, classes, 0, 0, 16777216, "number of classes; 0: no labels"),
     DNX_OPT_INT(O, top, 1, 1, 16777216, "an image counts as right with its class among so many"),
     DNX_OPT_STRING(O, train, NULL, "folders, lists and .rec files of images to train on"),
     DNX_OPT_STRING(O, valid, NULL, "list of images to validate on"),

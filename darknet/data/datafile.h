@@ -1,30 +1,32 @@
-/* datafile.h - the host's .data file: lines key=value, for training, predicting and validating. */
+/* datafile.h - the .data file of libdarknet: lines key=value, for training, predicting and
+ * validating. */
 #ifndef DNX_DATAFILE_H
 #define DNX_DATAFILE_H
 #include "base/lines.h"
 #include "dnx.h"
 #include "net/cfg.h"
 
-/* eval, map and results are accepted for the host's sake and not used. */
+/* eval, map and results are accepted, because files for libdarknet have them, and not used. */
 typedef struct {
     int classes, top;                              /* 0 and 1 when absent */
-    char *train, *valid, *labels, *names, *backup; /* NULL: absent; backup "backup" */
+    char *train, *valid, *labels, *names, *backup; /* NULL when absent, but backup: then "backup" */
     char *eval, *map, *results;
-    int classes_line, train_line, valid_line, labels_line, names_line; /* 0: absent */
+    int classes_line, train_line, valid_line, labels_line, names_line; /* 0 when absent */
 } dnx_data_opts;
 
-/* '#' and ';' start a comment, at the start of a line or behind white space; spaces inside a value
- * stay. DNX_EIO; DNX_EPARSE: a line that is not key=value, no text; DNX_EOPTION: an unknown key,
- * one given twice, a number out of its range; DNX_EMEM. After an error there is nothing to free. */
+/* '#' and ';' start a comment, at the start of a line or after white space; a value may contain
+ * spaces. DNX_EIO. DNX_EPARSE: a line is not key=value, or the file is not text. DNX_EOPTION: an
+ * unknown key, one given twice, or a number out of range. DNX_EMEM. After an error there is nothing
+ * to free. */
 dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err);
-/* The same from lines, which stay the caller's. */
+/* Reads from lines, which remain the caller's. */
 dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);
-/* Writes the number of classes= into the sections of a cfg that say classes=auto, and into
- * *classes, which may be NULL; where no section does, nothing is read. DNX_EOPTION: the file has no
- * classes=; else as dnx_datafile_read. */
+/* Writes the number of classes= into each section of a cfg with classes=auto, and into *classes,
+ * which may be NULL. Reads no file when no section has classes=auto. DNX_EOPTION: the file has no
+ * classes=. Other errors as of dnx_datafile_read(). */
 dnx_status dnx_datafile_classes(const char *file, dnx_cfg *cfg, int *classes, dnx_err *err);
 void dnx_datafile_free(dnx_data_opts *o);
-/* The file with the labels of images: labels=, or names= where that is absent, or NULL. */
+/* Returns the name of the file of labels: labels=, else names=, else NULL. */
 static inline const char *dnx_datafile_labels(const dnx_data_opts *o) {
     return o->labels ? o->labels : o->names;
 }

@@ -15,7 +15,7 @@ typedef enum { NONE, JPEG, PNG, BMP, PNM, FOREIGN } group;
 
 #define ONLY "; JPEG, PNG, BMP and PNM are read"
 
-/* The kind of a file is its place in this table; in `magic` a ? stands for any byte. */
+/* A kind is an index into this table. A ? in `magic` stands for any byte. */
 static const struct {
     group group;
     size_t n;
@@ -65,7 +65,7 @@ static const struct {
 };
 
 static bool fits(const unsigned char *head, const char *magic, size_t n) {
-    const bool is_markup = *magic == '<'; /* its letters come in both cases */
+    const bool is_markup = *magic == '<'; /* markup may have capital letters */
     for (size_t i = 0; i < n; i++) {
         int c = is_markup ? tolower(head[i]) : head[i];
         if (magic[i] != '?' && c != (unsigned char)magic[i]) return false;

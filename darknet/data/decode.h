@@ -1,44 +1,46 @@
-/* decode.h - the one gate for images: from a file or its bytes to 8-bit RGB. Thread safe.
+/* decode.h - decodes image files and their bytes to 8-bit RGB. All images pass through here. Thread
+ * safe.
  *
- * The first bytes decide what an image is, not the name. JPEG is decoded by libjpeg-turbo, PNG by
- * libpng, BMP and PNM (P1 to P6) by readers of our own. No other bytes reach a decoder. The EXIF
- * orientation of JPEG and PNG is applied. Transparent pixels are laid over black, the colour that
- * `align` gives to what lies outside of a picture. 16 bits and other ranges become 0..255. */
+ * The first bytes decide what an image is, not its name. libjpeg-turbo decodes JPEG, libpng PNG,
+ * and our own readers BMP and PNM (P1 to P6). No other bytes reach a decoder. The EXIF orientation
+ * of JPEG and PNG is applied. Transparent pixels are laid over black, which is also the colour of
+ * `align` outside a picture. Samples of 16 bits and of other ranges are scaled to 0..255. */
 #ifndef DNX_DECODE_H
 #define DNX_DECODE_H
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DNX_MAX_SIDE 16384       /* pixels; a larger image is refused */
-#define DNX_MAX_PIXELS (1 << 26) /* 201 MB as RGB; refused before anything is allocated */
+#define DNX_MAX_SIDE 16384       /* pixels; larger images are refused */
+#define DNX_MAX_PIXELS (1 << 26) /* 201 MB as RGB; more are refused before anything is allocated */
 
 typedef enum {
     DNX_IMAGE_OK,
-    DNX_IMAGE_UNREAD, /* the file cannot be read: errno says why */
-    DNX_IMAGE_REFUSED /* image->why says why */
+    DNX_IMAGE_UNREAD, /* the file cannot be read, see errno */
+    DNX_IMAGE_REFUSED /* image->why has the reason */
 } dnx_image_fault;
 
 typedef struct {
     unsigned char *rgb; /* h x w x 3 bytes; NULL after a fault */
     int w, h;
-    const char *why; /* after a refusal: "is empty", "is a GIF image; ...", a constant */
+    const char *why; /* the reason of a refusal, a constant: "is empty", "is a GIF image; ..." */
 } dnx_image;
 
-/* Free the image; after a fault there is nothing to free. */
+/* Free image->rgb afterwards. After a fault there is nothing to free. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
 void dnx_image_free(dnx_image *image);
 
 /* ---- what a file is ---- */
 
-enum { DNX_IMAGE_HEAD = 16 }; /* bytes that tell what a file is */
+enum { DNX_IMAGE_HEAD = 16 }; /* bytes that show what a file is */
 
-/* The kind of a file by its first n bytes (DNX_IMAGE_HEAD where it has as many), from 0 to 99. */
+/* Returns the kind of a file, 0 to 99, from its first n bytes. Give DNX_IMAGE_HEAD bytes when the
+ * file is as long. */
 int dnx_image_kind(const unsigned char *head, size_t n);
-/* NULL: images of this kind are read. Else why they are not, a constant. */
+/* Returns NULL when images of this kind can be decoded, else the reason why not, a constant. */
 const char *dnx_image_kind_why(int kind);
 
-/* Whether the name ends like that of an image: .jpg .jpeg .png .bmp .ppm .pgm .pbm .pnm, in any
- * case. Decides what is taken from a folder; the content decides how it is read. */
+/* The name ends like an image's: .jpg .jpeg .png .bmp .ppm .pgm .pbm .pnm, in any case. The name
+ * decides which files of a folder are taken; the content decides how they are decoded. */
 bool dnx_image_is_named(const char *name);
 #endif

@@ -1,6 +1,6 @@
-/* decoders.h - the decoders behind the gate (decode.h). Only decode.c and the fuzz target call
- * them. Each takes any bytes, fills image->rgb, w and h, and returns NULL; or it returns why not, a
- * constant, and leaves nothing to free. Thread safe. */
+/* decoders.h - the decoders behind decode.h. Only decode.c and the fuzz target call them. Each
+ * takes any bytes. It fills image->rgb, w and h and returns NULL, or returns the reason of a
+ * refusal, a constant, and leaves nothing to free. Thread safe. */
 #ifndef DNX_DECODERS_H
 #define DNX_DECODERS_H
 #include "data/decode.h"
@@ -19,17 +19,18 @@ const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *imag
 const char *dnx_bmp_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 const char *dnx_pnm_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 
-/* Takes the side lengths that a header claims, before anything is allocated for them. */
+/* Sets the side lengths that a header claims, or returns why such an image is refused. Call it
+ * before allocating pixels. */
 const char *dnx_image_claim(dnx_image *image, double w, double h);
 
-/* One channel over black: c with alpha a, both 0..255. */
+/* Lays one channel over black: c with alpha a, both 0..255. */
 static inline unsigned char dnx_over_black(unsigned c, unsigned a) {
     return (unsigned char)((c * a + 127) / 255);
 }
 
-/* The orientation that EXIF data names (n bytes that start with TIFF's header); 1 when they are
- * damaged or name none. */
+/* Returns the orientation in EXIF data of n bytes, which start with TIFF's header; 1 when the data
+ * is damaged or has none. */
 int dnx_exif_orientation(const unsigned char *tiff, size_t n);
-/* Turns and mirrors an image upright. false: no memory, the image is as it was. */
+/* Turns and mirrors an image upright. Returns false without memory; the image is then unchanged. */
 bool dnx_image_turn(dnx_image *image, int orientation);
 #endif

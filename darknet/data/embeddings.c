@@ -16,7 +16,7 @@ static void put_head(dnx_embeddings_out *f, size_t count) {
     dnx_outfile_put(&f->file, head, f->is_half ? sizeof head : 12);
 }
 
-/* Behind the names; version 2 pads them. */
+/* Ends the list of names. Version 2 pads it. */
 static void begin_rows(dnx_embeddings_out *f) {
     static const char zeros[ALIGN];
     if (f->is_half) dnx_outfile_put(&f->file, zeros, (ALIGN - f->file.size % ALIGN) % ALIGN);
@@ -79,7 +79,7 @@ void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count)
     if (f->file.why) return;
     errno = 0;
     bool ok = !fflush(f->file.file) && !fseek(f->file.file, 0, SEEK_SET);
-    /* The rows first: the shorter names then overwrite only what has been moved. */
+    /* The rows move first; the shorter list of names then overwrites only what has moved. */
     size_t to = f->is_half ? HEAD_2 : HEAD;
     for (size_t i = 0; i < count; i++) to += sizeof(uint32_t) + strlen(name[i]);
     if (f->is_half) to = (to + ALIGN - 1) / ALIGN * ALIGN;

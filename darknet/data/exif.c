@@ -1,4 +1,4 @@
-/* exif.c - which way up a picture is: the tag Orientation of EXIF data, and turning by it. */
+/* exif.c - reads the tag Orientation of EXIF data, and turns images by it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +9,10 @@
 typedef struct {
     const unsigned char *p;
     size_t n;
-    bool is_big; /* endian */
+    bool is_big; /* byte order */
 } tiff;
 
-/* `bytes` bytes at `at`; 0 when they lie outside. */
+/* Reads `bytes` bytes at offset `at`; 0 when they lie outside. */
 static size_t number(const tiff *t, size_t at, size_t bytes) {
     size_t v = 0;
     if (at > t->n || t->n - at < bytes) return 0;
@@ -37,8 +37,8 @@ int dnx_exif_orientation(const unsigned char *bytes, size_t n) {
 
 /* ---- turning ---- */
 
-/* The pixel at column x and row y of the upright picture lies in the stored one
- * at `start` + x * `along` + y * `down`. */
+/* The pixel at column x and row y of the upright picture is stored at index `start` + x * `along` +
+ * y * `down`. */
 static void steps(int orientation, long w, long h, long *start, long *along, long *down) {
     const bool is_swapped = orientation >= 5;
     const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 ||

@@ -36,7 +36,7 @@ static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
     return DNX_OK;
 }
 
-#define DEEPEST 32 /* folders in folders: a link may lead in a circle */
+#define DEEPEST 32 /* levels of folders: a link may lead in a circle */
 
 static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err) {
     char *path = dnx_path_join(l->base, under);
@@ -70,7 +70,7 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Classes in the list do not matter here. */
+/* The classes of a list do not matter here. */
 static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     dnx_image_list list;
     dnx_status st = dnx_image_list_open(path, &list, err);
@@ -82,7 +82,8 @@ static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     return st;
 }
 
-/* Bytes with a NUL are no text; UTF-16 has a mark. */
+/* Finds out by its name and its first bytes whether a file is an image and not a list. Bytes with a
+ * NUL are not text, except in UTF-16, which starts with a mark. */
 static bool is_image(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return true;
@@ -93,7 +94,7 @@ static bool is_image(const char *path) {
     return memchr(head, 0, (size_t)n);
 }
 
-/* Names that sort as the images lie. */
+/* Adds the images of a verification set under names that sort in the set's order. */
 static dnx_status add_set(dnx_images *l, const char *path, dnx_err *err) {
     char name[24];
     dnx_status st = dnx_binset_open(path, &l->set, err);
@@ -149,7 +150,7 @@ static void normalise(const dnx_net *net, const unsigned char *rgb, float *x, fl
         }
 }
 
-/* Takes an image as it was decoded, or says why there is none; path: for messages. */
+/* Turns a decoded image into floats, or reports why there is none. `path` is for messages. */
 static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fault,
                        dnx_image *image, float *x, float *mirrored, dnx_err *err) {
     dnx_status st = DNX_OK;
@@ -165,7 +166,7 @@ static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fau
     return st;
 }
 
-/* Where image i of a folder or a list lies, free() it; NULL: no memory. */
+/* Returns the path of image i of a folder or a list; free() it. NULL: no memory. */
 static char *path_of(const dnx_images *l, size_t i) {
     const char *name = l->name[i];
     char *path = name[0] == '/' ? strdup(name) : dnx_path_join(l->base, name);

@@ -1,5 +1,5 @@
-/* images.h - a folder or list of images that need not be labelled, and one of them as the network's
- * floats: what embeddings and verification look at. */
+/* images.h - finds the images of a folder, list or set, with or without labels, and loads them as
+ * the network's floats. Embedding and verification use it. */
 #ifndef DNX_IMAGES_H
 #define DNX_IMAGES_H
 #include "data/binset.h"
@@ -8,27 +8,27 @@
 #include "net/net.h"
 
 typedef struct {
-    char **name; /* as listed; in a folder: relative to it */
+    char **name; /* as listed; for a folder, relative to it */
     size_t n, room;
-    char *base;  /* the folder that relative names begin in; "" the current one; the .bin itself */
+    char *base;  /* the folder of relative names, "" for the current one; for a set, its path */
     dnx_skipped left_out; /* files of a folder whose names are not those of images */
-    dnx_binset set; /* of a file *.bin: its images, whose names are numbers from 0 */
+    dnx_binset set; /* of a *.bin: its images, whose names are numbers from 0 */
 } dnx_images;
 
-/* All images of a folder (dnx_image_is_named) and its folders, sorted; or those of a list (list.h);
- * or of a verification set *.bin (binset.h); or path itself, if its name or its first bytes are an
- * image's. A link of a folder that leads nowhere counts as an image; names that begin with a dot do
- * not count at all. DNX_EIO: unreadable, no images; DNX_EPARSE: no such list or set; DNX_EMEM. Free
- * l in any case. */
+/* Finds the images of `path`. It is a folder: then all images (dnx_image_is_named) in it and in its
+ * folders, sorted. Or a list (list.h), a verification set *.bin (binset.h), or an image, by its
+ * name or its first bytes. A link to nothing counts as an image; names that begin with a dot are
+ * left out. DNX_EIO: cannot be read, or no images. DNX_EPARSE: a bad list or set. DNX_EMEM. Free l
+ * in any case. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
-/* Notes the images that are the file `path` as inputs (base/inputs.h): an output must not replace
- * one. DNX_EMEM. */
+/* Registers those images that are the file `path` as inputs (base/inputs.h), so that no output
+ * replaces them. DNX_EMEM. */
 dnx_status dnx_images_note(const dnx_images *l, const char *path, dnx_err *err);
 
-/* Image i as H x W x C floats, (pixel - input_mean) * input_scale, and its mirror image where
- * mirrored is not NULL. DNX_EIO; DNX_EPARSE: it cannot be decoded; DNX_ESHAPE: it has not the
- * network's size. Thread safe. */
+/* Loads image i as H x W x C floats, (pixel - input_mean) * input_scale, and its mirror image
+ * unless `mirrored` is NULL. DNX_EIO. DNX_EPARSE: it cannot be decoded. DNX_ESHAPE: it does not
+ * have the network's size. Thread safe. */
 dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, float *x,
                            float *mirrored, dnx_err *err);
 #endif

@@ -3,7 +3,7 @@
 
 #include <setjmp.h>
 #include <stdint.h>
-#include <stdio.h> /* before jpeglib.h, which needs it */
+#include <stdio.h> /* jpeglib.h needs it before */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,19 +12,19 @@
 #include "data/decoders.h"
 
 typedef struct {
-    struct jpeg_error_mgr base; /* first: the library knows only this part */
+    struct jpeg_error_mgr base; /* first: libjpeg uses this part only */
     jmp_buf back;
 } handler;
 
 static void give_up(j_common_ptr c) { longjmp(((handler *)(void *)c->err)->back, 1); }
 
-/* The library's warnings: a file that is cut short decodes to grey stripes otherwise. */
+/* Warnings are errors: otherwise a file that was cut short would decode to grey stripes. */
 static void on_message(j_common_ptr c, int level) {
     if (level < 0) give_up(c);
 }
 
-/* The library's errors, from now on, lead to setjmp(h->back). What outlives that must not lie in
- * the frame that calls setjmp. */
+/* From now on an error of libjpeg jumps to setjmp(h->back). Variables that are used after the jump
+ * must not be locals of the function that calls setjmp. */
 static struct jpeg_error_mgr *watch(handler *h) {
     jpeg_std_error(&h->base);
     h->base.error_exit = give_up;
@@ -45,7 +45,8 @@ static void refuse(j_decompress_ptr d, picture *p, const char *why) {
     give_up((j_common_ptr)d);
 }
 
-/* A small file of thousands of scans would take minutes: each goes over the whole picture. */
+/* Refuses files of too many scans: each scan goes over the whole picture, so a small file could
+ * take minutes. */
 static void count_scans(j_common_ptr c) {
     enum { MOST_SCANS = 100 }; /* encoders write about ten */
     if (((j_decompress_ptr)(void *)c)->input_scan_number > MOST_SCANS) give_up(c);
@@ -58,7 +59,8 @@ static int find_orientation(j_decompress_ptr d) {
     return 1;
 }
 
-/* A coded block of 8 x 8 takes a bit at least, but where the coding is arithmetic. */
+/* Each block of 8 x 8 pixels takes at least a bit, unless the coding is arithmetic. Refuses files
+ * that are too short for their size. */
 static void check_header(j_decompress_ptr d, size_t n, picture *p) {
     enum { MOST_PIXELS_A_BYTE = 8 * 64 };
     const double w = d->image_width, h = d->image_height;
@@ -137,7 +139,7 @@ static void encode(const unsigned char *rgb, int w, int h, int quality, unsigned
     jpeg_start_compress(&c, TRUE);
     while (c.next_scanline < c.image_height) {
         const unsigned char *line = rgb + (size_t)c.next_scanline * (size_t)w * 3;
-        JSAMPROW row = (JSAMPROW)(uintptr_t)line; /* the library only reads it */
+        JSAMPROW row = (JSAMPROW)(uintptr_t)line; /* libjpeg only reads it */
         jpeg_write_scanlines(&c, &row, 1);
     }
     jpeg_finish_compress(&c);

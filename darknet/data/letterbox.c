@@ -6,7 +6,7 @@
 
 #define GREY 127.5f
 
-/* A window of w x h pixels of an image with `stride` pixels a row. */
+/* A window of w x h pixels of an image whose rows have `stride` pixels. */
 typedef struct {
     const unsigned char *rgb;
     int w, h, stride;

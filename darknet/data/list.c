@@ -47,7 +47,8 @@ static dnx_status take_tabs(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
     return DNX_OK;
 }
 
-/* Where the number starts that ends the line; NULL: none does. *cut: the end of what is before. */
+/* Finds the number at the end of the line, or returns NULL. *cut is the end of the text before
+ * it. */
 static char *last_number(char *line, char **cut) {
     char *p = line + strlen(line);
     while (p > line && isdigit((unsigned char)p[-1])) p--;

@@ -1,8 +1,8 @@
-/* pickle.h - reads a Python pickle of lists, tuples, bytes, texts, whole numbers, truth values and
- * NumPy arrays, of protocols 0 to 5 (PEP 307, PEP 3154; Lib/pickletools.py names the opcodes).
+/* pickle.h - reads Python pickles of lists, tuples, bytes, texts, whole numbers, truth values and
+ * NumPy arrays, of protocols 0 to 5 (PEP 307, PEP 3154; Lib/pickletools.py has the opcodes).
  *
- * Nothing is ever called. The only names that a pickle may have are those by which Python and NumPy
- * write such values; a pickle with any other class or function is refused. */
+ * No function is ever called. A pickle may name only those functions with which Python and NumPy
+ * write such values; one with any other class or function is refused. */
 #ifndef DNX_PICKLE_H
 #define DNX_PICKLE_H
 #include "dnx.h"
@@ -13,10 +13,10 @@ typedef enum {
     DNX_PY_DTYPE, /* private */
     DNX_PY_NONE,
     DNX_PY_NUMBER, /* a: the number; b: 1 for True and False */
-    DNX_PY_BYTES,  /* p, a: bytes and how many */
-    DNX_PY_TEXT,   /* the same, UTF-8 */
-    DNX_PY_LIST,   /* a: which of .list; also a tuple (b = 1) */
-    DNX_PY_ARRAY   /* a: which of .array */
+    DNX_PY_BYTES,  /* p: the bytes; a: how many */
+    DNX_PY_TEXT,   /* the same, in UTF-8 */
+    DNX_PY_LIST,   /* a: index into .list; b: 1 for a tuple */
+    DNX_PY_ARRAY   /* a: index into .array */
 } dnx_py_kind;
 
 typedef struct {
@@ -31,9 +31,9 @@ typedef struct {
 } dnx_py_list;
 
 typedef struct {
-    char type; /* b, u, i: as NumPy calls it; O: `list` has the values */
+    char type; /* NumPy's letter: b, u, i; or O: .list[list] has the values */
     int size, dimensions;
-    size_t shape[4]; /* of the first four */
+    size_t shape[4]; /* the first four lengths */
     const unsigned char *p;
     size_t n; /* bytes */
     int64_t list;
@@ -46,15 +46,15 @@ typedef struct {
     size_t lists;
     dnx_py_array *array;
     size_t arrays;
-    char **own; /* bytes that are not as they are in the file */
+    char **own; /* copies of bytes that are encoded in the file */
     size_t owned;
 } dnx_pickle;
 
-/* Values point into the bytes, which the caller keeps. DNX_EPARSE: byte N: why; DNX_EMEM. Free p in
- * any case. */
+/* Reads n bytes, which must outlive p: values point into them. DNX_EPARSE: "byte N: why". DNX_EMEM.
+ * Free p in any case. */
 dnx_status dnx_pickle_read(const unsigned char *bytes, size_t n, const char *file, dnx_pickle *p,
                            dnx_err *err);
 void dnx_pickle_free(dnx_pickle *p);
-/* The list or tuple that v is, also as an array of objects; NULL: it is none. */
+/* Returns the list or tuple v, or the values of an array of objects; NULL for other values. */
 const dnx_py_list *dnx_pickle_list(const dnx_pickle *p, const dnx_py *v);
 #endif

@@ -1,4 +1,4 @@
-/* png.c - PNG by libpng. Never exits and never prints. */
+/* png.c - decodes PNG with libpng. */
 #include <png.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -7,11 +7,11 @@
 #include "data/decoders.h"
 
 typedef struct {
-    const unsigned char *at, *end; /* what is left of the file */
-    unsigned char *pixels;         /* as libpng gives them: 1 (palette), 3 or 4 bytes each */
+    const unsigned char *at, *end; /* the rest of the file */
+    unsigned char *pixels;         /* 1 (palette), 3 or 4 bytes each */
     int channels, orientation;
     png_colorp palette;
-    png_bytep alpha; /* of the palette's first n_alpha colours */
+    png_bytep alpha; /* of the first n_alpha colours of the palette */
     int n_palette, n_alpha;
     const char *why;
     dnx_image *image;
@@ -22,7 +22,7 @@ static void give_up(png_structp png, png_const_charp text) {
     png_longjmp(png, 1);
 }
 
-/* Warnings are about chunks that are no pixels. */
+/* Ignores warnings: they concern chunks without pixels. */
 static void warn(png_structp png, png_const_charp text) {
     (void)png;
     (void)text;
@@ -40,7 +40,7 @@ static void take(png_structp png, png_bytep to, size_t n) {
     r->at += n;
 }
 
-/* Palette indices stay what they are: libpng gives black for one that is out of range. */
+/* Keeps palette indices as they are: libpng would give black for an index out of range. */
 static void choose_form(png_structp png, png_infop info) {
     if (png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE) {
         png_set_packing(png);
@@ -52,7 +52,7 @@ static void choose_form(png_structp png, png_infop info) {
 }
 
 static void read_pixels(png_structp png, png_infop info, reader *r) {
-    enum { MOST_DEFLATED = 1032 }; /* bytes that one byte of a file can stand for */
+    enum { MOST_DEFLATED = 1032 }; /* a byte of the file inflates to at most so many */
     const double left = (double)(r->end - r->at);
     png_read_info(png, info);
     const size_t h = (size_t)r->image->h;
@@ -114,7 +114,7 @@ static const char *to_rgb(reader *r) {
     return NULL;
 }
 
-/* r outlives the jump: nothing of this frame is needed after it. */
+/* Variables that are used after the jump are in r, not in this function. */
 static void read_image(png_structp png, png_infop info, reader *r) {
     if (setjmp(png_jmpbuf(png))) {
         if (!r->why) r->why = DNX_WHY_BROKEN;
@@ -133,7 +133,7 @@ static double number(const unsigned char *p) {
 
 const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *image,
                            int *orientation) {
-    enum { SIZE = 16, HEADER = 33 }; /* where the size lies, and where the first chunk ends */
+    enum { SIZE = 16, HEADER = 33 }; /* where the width is; where the first chunk ends */
     reader r = {.at = bytes, .end = bytes + n, .image = image, .orientation = 1};
     *orientation = 1;
     if (n < HEADER) return DNX_WHY_CUT;

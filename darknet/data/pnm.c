@@ -1,5 +1,5 @@
-/* pnm.c - the portable maps P1 to P6: bits, grey and RGB, as text (P1 to P3) or as bytes (P4 to
- * P6). Of several pictures in a file, the first. */
+/* pnm.c - portable maps P1 to P6: bits, grey and RGB, as text (P1 to P3) or as bytes (P4 to P6).
+ * Reads the first picture of a file. */
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ static void skip_space(map *m) {
             while (m->p < m->end && *m->p != '\n') m->p++;
 }
 
-/* A number of the header or the text, cut to its first nine digits; false: there is none. */
+/* Reads a number of the header or of a text, up to nine digits. Returns false without one. */
 static bool take_number(map *m, double *v) {
     skip_space(m);
     if (m->p >= m->end || !isdigit(*m->p)) return false;
@@ -42,23 +42,25 @@ static const char *read_header(map *m, dnx_image *image) {
     if (!(most >= 1 && most <= 65535)) return DNX_WHY_BROKEN;
     m->most = (unsigned)most;
     if (m->p >= m->end) return DNX_WHY_CUT;
-    if (!isspace(*m->p++)) return DNX_WHY_BROKEN; /* one byte; the next may belong to a pixel */
+    /* One byte of white space ends the header. The next byte belongs to a pixel. */
+    if (!isspace(*m->p++)) return DNX_WHY_BROKEN;
     return dnx_image_claim(image, w, h);
 }
 
-/* Bytes that the pixels take at least. */
+/* The least number of bytes that the pixels take. */
 static double least(const map *m, double w, double h) {
     const double n = w * h * m->channels;
     if (m->is_bits) return m->is_text ? n : (double)(((long)w + 7) / 8) * h;
     return m->is_text ? 2 * n - 1 : m->most > 255 ? 2 * n : n;
 }
 
-/* A sample as 0..255, rounded. */
+/* Scales a sample to 0..255, rounded. */
 static unsigned char scaled(const map *m, unsigned v) {
     return (unsigned char)((v * 255 + m->most / 2) / m->most);
 }
 
-/* The next sample; 1 is black in a map of bits. x: its column, in a map of packed bits. */
+/* Reads the next sample; in a map of bits 1 is black. x: its column, for maps with 8 bits in a
+ * byte. */
 static const char *take_sample(map *m, unsigned x, unsigned char *to) {
     unsigned v;
     double number;

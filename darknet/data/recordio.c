@@ -1,8 +1,11 @@
-/* A record: uint32 magic; uint32, 3 bits part and 29 bits length; then the content, padded to 4
- * bytes. Part 0 is a whole record; a content that holds the magic number on a 4-byte border is cut
- * there into parts 1, 2, ..., 2, 3, and the number left out. The content: uint32 flag, float label,
- * uint64 id, uint64 id2; flag further labels, the first of which counts; the image. Little endian.
- */
+/* recordio.c - reads the record files of MXNet.
+ *
+ * A record is: uint32 magic; uint32, of which 3 bits are the part and 29 bits the length; the
+ * content, padded to 4 bytes. Part 0 is a whole record. Where a content has the magic number on a
+ * 4-byte border, the record is cut there into parts 1, 2, ..., 2, 3, and the number is left out.
+ *
+ * A content is: uint32 flag, float label, uint64 id, uint64 id2; `flag` further labels, of which
+ * the first counts; the image. Little endian. */
 #include "data/recordio.h"
 
 #include <errno.h>
@@ -29,13 +32,13 @@ static bool read_at(int fd, void *to, size_t n, uint64_t at) {
     for (size_t got = 0; got < n;) {
         ssize_t k = pread(fd, (char *)to + got, n - got, (off_t)(at + got));
         if (k > 0) got += (size_t)k;
-        else if (k == 0) errno = EIO; /* it became shorter */
+        else if (k == 0) errno = EIO; /* the file has become shorter */
         if (k <= 0 && errno != EINTR) return false;
     }
     return true;
 }
 
-/* One part: NULL, or what is wrong. */
+/* Reads the header of one part. Returns NULL, or what is wrong. */
 static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part, uint32_t *len) {
     uint32_t word[2];
     if (at > size || size - at < FRAME) return "is cut short";
@@ -46,7 +49,7 @@ static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part
     return size - at - FRAME < *len ? "is cut short" : NULL;
 }
 
-/* The content of all parts, free() it; NULL with *why set. */
+/* Returns the content of all parts; free() it. NULL: *why says what is wrong. */
 static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n,
                                    const char **why) {
     static const uint32_t magic = MAGIC;
@@ -78,7 +81,7 @@ static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n
     }
 }
 
-/* Where the image starts in a content; 0: there is none. */
+/* Returns the offset of the image in a content; 0 when there is none. */
 static size_t image_at(const unsigned char *bytes, size_t n) {
     uint32_t flag;
     if (n < HEAD) return 0;
@@ -92,7 +95,8 @@ static float label_of(const unsigned char *bytes, size_t image) {
     return label;
 }
 
-/* Most records are whole and have few labels: then one short read does. */
+/* Reads the start of the record. It is enough for most records, which are whole and have few
+ * labels. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
                              unsigned char head[DNX_IMAGE_HEAD], size_t *n) {
     unsigned char start[128], *bytes = start;
@@ -172,7 +176,7 @@ static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err 
     return st;
 }
 
-/* The images of an index, by InsightFace's header where record 0 is one. */
+/* Chooses the keys that are images. When record 0 is InsightFace's header, it says which. */
 static dnx_status choose(const char *path, const char *index, dnx_records *r, const entry *list,
                          size_t n, dnx_err *err) {
     dnx_loc at = {path, 0};

@@ -1,28 +1,30 @@
-/* recordio.h - the record files of MXNet and InsightFace: images and labels in one file NAME.rec,
- * and the places of its records in NAME.idx. */
+/* recordio.h - reads the record files of MXNet and InsightFace: images and labels in NAME.rec, and
+ * the offsets of its records in NAME.idx. */
 #ifndef DNX_RECORDIO_H
 #define DNX_RECORDIO_H
 #include "data/decode.h"
 #include "dnx.h"
 
 typedef struct {
-    uint64_t *at; /* of each image's record in the file, in the order of the keys */
+    uint64_t *at; /* offset of each image's record, in the order of the keys */
     size_t n;
     int fd;
     uint64_t size;
 } dnx_records;
 
-/* Opens a .rec and reads its .idx, lines `key offset`. Where record 0 is InsightFace's header (flag
- * 2, labels a, b) the images are keys 1..a-1; the rest are identities and not needed. Without it
- * all records are images. *r is the caller's to close, also when it fails. DNX_EIO, DNX_EPARSE: a
- * line of the index, a wrong magic number, a file cut short. DNX_EMEM. */
+/* Opens a .rec and reads its .idx, which has lines `key offset`. When record 0 is InsightFace's
+ * header (flag 2, labels a, b), the images are keys 1..a-1, and the other records describe
+ * identities. Without such a header all records are images. *r is the caller's to free, also after
+ * an error. DNX_EIO. DNX_EPARSE: a bad line of the index, a wrong magic number, or a file cut
+ * short. DNX_EMEM. */
 dnx_status dnx_records_open(const char *path, dnx_records *r, dnx_err *err);
-void dnx_records_free(dnx_records *r); /* keeps fd open: it is closed by whoever took it */
+void dnx_records_free(dnx_records *r); /* leaves fd open */
 
-/* The class of the record at a place; NULL, or what is wrong. head gets the first bytes of the
- * image, n of them. Thread safe. */
+/* Reads the class of the record at offset `at`. head gets the first bytes of its image, *n of them.
+ * Returns NULL, or what is wrong. Thread safe. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
                              unsigned char head[DNX_IMAGE_HEAD], size_t *n);
-/* The bytes of its image, free() them; NULL with *why set. Thread safe. */
+/* Returns the bytes of the record's image; free() them. NULL: *why says what is wrong. Thread
+ * safe. */
 unsigned char *dnx_record_image(int fd, uint64_t size, uint64_t at, size_t *len, const char **why);
 #endif

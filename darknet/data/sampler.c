@@ -3,19 +3,20 @@
 
 #include <stdlib.h>
 
-#define ROUNDS 0x40c4d5u /* part the generators of rounds and of turns from the permutations' */
+/* Seeds of the generators of rounds and turns: other than those of permutations. */
+#define ROUNDS 0x40c4d5u
 #define TURNS 0x7c425u
 
 struct dnx_sampler {
     const dnx_data *data;
     int kind, batch, images;
-    uint64_t seed, drawn; /* drawn: the epoch or round that `order` holds */
-    uint32_t *order;      /* of the images, or of the identities */
+    uint64_t seed, drawn; /* drawn: which epoch or round `order` is of */
+    uint32_t *order;      /* a permutation of the images, or of the identities */
     uint32_t identities;
-    uint32_t *member; /* balanced: images by class; identity k has those from start[k] */
+    uint32_t *member; /* balanced: images sorted by class; identity k starts at start[k] */
     uint32_t *start;  /* identities + 1 */
     uint32_t *place;  /* image i is member[place[i]] */
-    uint32_t *turn;   /* room for one identity's permutation */
+    uint32_t *turn;   /* scratch: the permutation of one identity's images */
 };
 
 static void shuffle(uint32_t *order, uint32_t n, uint64_t seed, uint64_t stream) {
@@ -29,7 +30,7 @@ static void shuffle(uint32_t *order, uint32_t n, uint64_t seed, uint64_t stream)
     }
 }
 
-/* How many classes have images. */
+/* Counts the images of each class into `count`. Returns the number of classes that have any. */
 static int count_identities(const dnx_data *d, uint32_t *count) {
     int found = 0;
     for (size_t i = 0; i < d->n; i++) found += count[d->class_of[i]]++ == 0;
@@ -69,7 +70,7 @@ dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err
                     found, d->file);
 }
 
-/* Images by class, a counting sort. */
+/* Sorts the images by class (a counting sort). */
 static bool group(dnx_sampler *s) {
     const dnx_data *d = s->data;
     uint32_t *count = calloc((size_t)d->o.classes, sizeof *count), most = 0, k = 0;
@@ -121,7 +122,7 @@ void dnx_sampler_free(dnx_sampler *s) {
     free(s);
 }
 
-/* The images that identity k shows in a round: K of them, once each where it has as many. */
+/* Picks K images of identity k for a round. Each occurs once when the identity has that many. */
 static void pick_images(dnx_sampler *s, uint32_t k, uint64_t round, uint32_t *image) {
     uint32_t from = s->start[k], n = s->start[k + 1] - from, K = (uint32_t)s->images;
     uint64_t groups = n > K ? n / K : 1, turn = round / groups;

@@ -17,9 +17,9 @@
 enum {
     THREADS = 8,
     PIECE = 256,
-    SAMPLE = 4096, /* bytes that are read at once; first and last ones of a sampled image */
-    MOST_SHOWN = 20, /* broken images, where there are too many to go on */
-    RETRIES = 50   /* of a scan in all, of reads that may succeed a moment later */
+    SAMPLE = 4096, /* bytes of a read; of a sampled image, the first and the last ones count */
+    MOST_SHOWN = 20, /* reported broken images when there are too many */
+    RETRIES = 50   /* in the whole scan, after errors that may pass */
 };
 
 /* ---- threads ---- */
@@ -68,20 +68,20 @@ static int fault_of_head(const unsigned char *head, size_t n) {
 
 typedef struct {
     const dnx_data *d;
-    unsigned char *fault; /* of each image: 0, an errno or one of ours */
+    unsigned char *fault; /* of each image: 0, an errno or a code of ours */
     bool is_sampled;      /* not all bytes of each image count */
     atomic_int retries;
-    atomic_uint_fast64_t content; /* the sum of all images' */
+    atomic_uint_fast64_t content; /* the sum over all images */
 } scan;
 
-/* An error of the disk or of too many open files, which may be over in a moment. */
+/* Errors of the disk, or of too many open files, may pass in a moment. */
 static bool may_pass(int why) {
     return why == EIO || why == ESTALE || why == EMFILE || why == ENFILE || why == EINTR ||
            why == ENOMEM;
 }
 
-/* *content continued by the rest of a file, whose first `at` bytes have been read; or by its last
- * bytes alone. 0 or an errno. */
+/* Continues the checksum *content over the rest of a file, whose first `at` bytes have been read;
+ * for a sampled scan, over its last bytes. Returns 0 or an errno. */
 static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *content) {
     unsigned char part[SAMPLE];
     ssize_t got = 1;
@@ -93,7 +93,8 @@ static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *cont
     return got < 0 ? errno : 0;
 }
 
-/* A FIFO would wait without O_NONBLOCK. head: SAMPLE bytes, of which *n are read. */
+/* Reads the first *n bytes into head (SAMPLE bytes) and computes the checksum of the file.
+ * O_NONBLOCK: opening a FIFO would wait otherwise. */
 static int read_file(const scan *s, const char *path, unsigned char *head, size_t *n,
                      uint64_t *content) {
     struct stat info;
@@ -110,7 +111,7 @@ static int read_file(const scan *s, const char *path, unsigned char *head, size_
     return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
 }
 
-/* Where a record starts tells how long the one before is. */
+/* The checksum includes the offset of the record, and so the length of the record before. */
 static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsigned char *head,
                        size_t *n, uint64_t *content) {
     float label;
@@ -125,7 +126,7 @@ static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsig
     return bytes ? 0 : DAMAGED;
 }
 
-/* The fault of image i; else *content of it alone. */
+/* Returns the fault of image i, or 0 and the checksum of this image. */
 static int look_at(scan *s, size_t i, uint64_t *content) {
     const dnx_source *from = dnx_data_source(s->d, i);
     unsigned char head[SAMPLE];

@@ -9,7 +9,7 @@
 
 #include "base/outfile.h"
 
-/* Takes the line. */
+/* Takes ownership of the line. */
 static bool take(dnx_skipped *s, char *line) {
     if (line && s->n == s->room) {
         size_t room = s->room ? 2 * s->room : 64;

@@ -1,5 +1,5 @@
-/* skipped.h - what was left out of some work, and why: for a file of its own, so that nothing is
- * dropped unseen. */
+/* skipped.h - a list of what was left out of some work, and why. It is written to a file, so that
+ * nothing is dropped unseen. */
 #ifndef DNX_SKIPPED_H
 #define DNX_SKIPPED_H
 #include "dnx.h"
@@ -9,12 +9,12 @@ typedef struct {
     size_t n, room;
 } dnx_skipped;
 
-/* Adds the line "NAME: WHY". false: no memory. */
+/* Adds the line "NAME: WHY". Returns false without memory. */
 bool dnx_skipped_add(dnx_skipped *s, const char *name, const char *why);
-/* Adds a message as it is. */
+/* Adds a whole line. */
 bool dnx_skipped_add_line(dnx_skipped *s, const char *line);
-/* Writes all lines into a file; when there are none, removes the file that an earlier run left.
- * DNX_EIO, DNX_EMEM. */
+/* Writes all lines into a file. When there are none, removes the file of an earlier run. DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_skipped_save(const dnx_skipped *s, const char *path, dnx_err *err);
 void dnx_skipped_free(dnx_skipped *s);
 #endif

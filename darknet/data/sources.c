@@ -24,7 +24,7 @@ static dnx_status no_memory(const char *path, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for the list");
 }
 
-/* The class that a source's first identity gets. */
+/* Returns the class of a source's first identity. */
 static int next_class(const dnx_data *d) {
     int most = -1;
     for (size_t i = 0; i < d->n; i++)
@@ -32,7 +32,7 @@ static int next_class(const dnx_data *d) {
     return most + 1;
 }
 
-/* Who is told of what is left out. */
+/* Where broken and left-out files are reported. */
 typedef struct {
     void (*broken)(void *, const char *, const char *);
     void *arg;
@@ -40,7 +40,7 @@ typedef struct {
 
 /* ---- a list ---- */
 
-/* Adds a path to the text; *start: where. */
+/* Appends a path to the text; *start is its offset. */
 static bool append(dnx_data *d, const char *path, uint64_t *start) {
     size_t need = strlen(path) + 1;
     if (d->text_len + need > d->text_room) {
@@ -98,7 +98,7 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Why a file of a folder is no image, good or broken; NULL: it may be one. */
+/* Returns why a file of a folder is not an image, good or broken; NULL when it may be one. */
 static const char *why_left_out(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return NULL;
@@ -112,7 +112,7 @@ static const char *why_left_out(const char *path) {
                : "left out: neither named as an image nor one by its content";
 }
 
-/* Adds a file of a folder, or leaves it out; frees path. */
+/* Adds a file of a folder, or notes it as left out. Frees path. */
 static bool add_file(dnx_data *d, char *path, int class_of) {
     const char *why = path ? why_left_out(path) : NULL;
     if (!why) return add_path(d, path, class_of);
@@ -135,13 +135,13 @@ static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, d
     return ok ? DNX_OK : no_memory(folder, err);
 }
 
-/* What one entry of a folder is: an identity, an image without a class, or a file that is left out
- * and counted. */
+/* Adds an entry of a folder: an identity, an image without a class, or a file that is left out and
+ * counted. */
 static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int class_of,
                              bool *is_identity, dnx_err *err) {
     struct stat s;
     *is_identity = false;
-    /* Leaving a broken link out would renumber the classes after it. */
+    /* Without the broken link all later classes would get other numbers. */
     if (d->o.classes && stat(path, &s))
         return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
                         "cannot read: %s; the classes after it would change their numbers",
@@ -247,7 +247,7 @@ static dnx_status read_records(dnx_data *d, dnx_source *s, dnx_err *err) {
     return st;
 }
 
-/* InsightFace's `property`: classes,height,width of the record file beside it. */
+/* Checks InsightFace's `property` (classes,height,width) beside a record file. */
 static dnx_status check_property(const dnx_data *d, const char *folder, dnx_err *err) {
     char *file = dnx_path_join(folder, "property"), *f[3];
     dnx_lines l;
@@ -277,7 +277,7 @@ static bool ends_with(const char *s, const char *end) {
     return n > m && !strcmp(s + n - m, end);
 }
 
-/* An index is no list: its lines would be taken for paths and classes. */
+/* Refuses an index: its lines would pass for paths and classes. */
 static dnx_status refuse_index(const char *name, dnx_err *err) {
     char *records = strdup(name);
     if (!records) return no_memory(name, err);
@@ -289,7 +289,8 @@ static dnx_status refuse_index(const char *name, dnx_err *err) {
     return st;
 }
 
-/* A folder of identities or of images, or one with InsightFace's train.rec, which s then names. */
+/* Reads a folder of identities or of images, or the train.rec of InsightFace in it, whose path then
+ * becomes that of s. */
 static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, dnx_err *err) {
     char *records = dnx_path_join(s->path, "train.rec");
     if (!records) return no_memory(d->file, err);
@@ -329,7 +330,7 @@ dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, co
                             void *arg, dnx_err *err) {
     const report r = {broken, arg};
     const char *p = d->o.train;
-    if (!access(p, F_OK)) return read_source(d, p, strlen(p), &r, err); /* a comma in a name */
+    if (!access(p, F_OK)) return read_source(d, p, strlen(p), &r, err); /* its name has a comma */
     for (;; p++) {
         while (isspace((unsigned char)*p)) p++;
         size_t len = strcspn(p, ","), cut = len;

@@ -1,4 +1,4 @@
-/* testset.c - the images that predict and valid take from a .data file. */
+/* testset.c - reads the images and names that `predict` and `valid` take from a .data file. */
 #include "data/testset.h"
 
 #include <math.h>

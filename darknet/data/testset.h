@@ -5,21 +5,21 @@
 #include "data/labels.h"
 
 typedef struct {
-    char *file; /* the .data file */
+    char *file; /* the path of the .data file */
     dnx_data_opts o;
-    char **path; /* of the images of `valid` */
+    char **path; /* paths of the images of valid= */
     int *class_of;
     size_t n;
 } dnx_testset;
 
-/* The errors of dnx_datafile_read. Free t in any case. */
+/* Errors: those of dnx_datafile_read(). Free t in any case. */
 dnx_status dnx_testset_read(const char *file, dnx_testset *t, dnx_err *err);
-/* Reads the list `valid` (list.h), whose classes are below `classes`. A line without a class has
- * that of the one line of `labels` that the path contains. DNX_EOPTION: also without classes= or
- * valid=. */
+/* Reads the list valid= (list.h); its classes are below classes=. A line without a class gets the
+ * one whose label (labels=) occurs in its path. DNX_EOPTION: also when classes= or valid= is
+ * missing. */
 dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err);
-/* The names of the classes, as many as `classes`: of `file`, or where that is NULL those of the
- * data file's names=, or labels=. DNX_EOPTION: none, or too few. */
+/* Reads the names of `classes` classes from `file`; when that is NULL, from names= or labels= of
+ * the data file. DNX_EOPTION: there are no names, or too few. */
 dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes,
                              dnx_labels *names, dnx_err *err);
 void dnx_testset_free(dnx_testset *t);
