@@ -9,7 +9,7 @@
 
 enum { ALIGN = 64, PAGE = 4096, LARGE = 4 << 20 };
 
-/* Large pages for large arrays: a pass over one is then up to 1.4 times as fast. */
+/* Asks for large pages for large arrays: a pass over one is then up to 1.4 times as fast. */
 static void want_large_pages(char *p, size_t size) {
 #ifdef __linux__
     char *first = p + (-(uintptr_t)p & (PAGE - 1));
@@ -20,8 +20,9 @@ static void want_large_pages(char *p, size_t size) {
 #endif
 }
 
-/* calloc and an own alignment instead of aligned_alloc and memset: pages that nobody writes then
- * cost no memory. The pointer to free lies just before the array. */
+/* Allocates with calloc() and aligns by hand. aligned_alloc() and memset() would touch every page;
+ * this way pages without values cost no memory. The pointer for free() is stored just before the
+ * array. */
 float *dnx_alloc(size_t count) {
     if (count > (PTRDIFF_MAX - 4 * ALIGN) / sizeof(float)) return NULL;
     size_t size = count * sizeof(float) + ALIGN + ALIGN + sizeof(void *);

@@ -1,4 +1,4 @@
-/* clock.c - the time, for measuring. */
+/* clock.c - the time, for measuring and for messages. */
 #include "base/clock.h"
 
 #include <time.h>

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_FILE = 200 }; /* bytes of a path in a message: its end, so that the text still fits */
+enum { MAX_FILE = 200 }; /* bytes of a path that a message shows; longer paths lose their start */
 
 dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...) {
     if (!err || err->status != DNX_OK) return status;
@@ -24,7 +24,8 @@ dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fm
     va_start(args, fmt);
     vsnprintf(err->text + used, room - used, fmt, args);
     va_end(args);
-    /* What the user wrote is quoted in messages: a terminal must not obey it. */
+    /* Messages quote what the user wrote. Replaces control characters, which a terminal would
+     * obey. */
     for (char *c = err->text; *c; c++)
         if ((unsigned char)*c < 32 || *c == 127) *c = '?';
     return status;

@@ -1,6 +1,5 @@
-/* err.h - the status that every function that can fail returns, and the message that goes
- * with it. The first error wins: whoever finds the fault writes the text, everybody above passes
- * it on. */
+/* err.h - the status that every function that can fail returns, and its message. The first error
+ * wins: the function that finds the fault writes the text, and all callers pass it on. */
 #ifndef DNX_ERR_H
 #define DNX_ERR_H
 
@@ -8,16 +7,16 @@ typedef enum {
     DNX_OK,
     DNX_EIO,      /* a file cannot be read or written */
     DNX_EPARSE,   /* a line of a cfg is malformed */
-    DNX_EOPTION,  /* an option is unknown, twice there, or out of its range */
+    DNX_EOPTION,  /* an option is unknown, given twice, or out of range */
     DNX_ESHAPE,   /* shapes do not fit */
     DNX_EMEM,     /* no memory */
     DNX_EWEIGHTS, /* a weights file does not fit the network */
     DNX_ENUMBER,  /* NaN or infinity appeared */
-    DNX_ESTOP     /* a signal asked for the end: see base/stop.h */
+    DNX_ESTOP     /* a signal asked the process to stop, see base/stop.h */
 } dnx_status;
 
 typedef struct {
-    const char *file; /* NULL: no place */
+    const char *file; /* NULL: the message has no place */
     int line;         /* 0: the file as a whole */
 } dnx_loc;
 

@@ -44,7 +44,7 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
     return noted(dnx_file_open_unnoted(path, most, len), path);
 }
 
-/* A FIFO with a name, opened when a process writes to it or within WAIT_MS. */
+/* Opens a FIFO when a process writes to it now or within WAIT_MS. */
 static FILE *open_fifo(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct pollfd is_written = {.fd = fd, .events = POLLIN};
@@ -65,13 +65,13 @@ FILE *dnx_file_stream(const char *path) {
     return noted(is_fifo ? open_fifo(path) : fopen(path, "rbe"), path);
 }
 
-/* The rest of a file of len bytes, which it closes; f may be NULL. */
+/* Reads a file of len bytes and closes it; f may be NULL. */
 static char *read_all(FILE *f, size_t len) {
     int why = 0;
     if (!f) return NULL;
     char *text = malloc(len + 1);
     if (!text) why = ENOMEM;
-    else if (fread(text, 1, len, f) != len) why = EIO; /* or it shrinks */
+    else if (fread(text, 1, len, f) != len) why = EIO; /* or the file has become shorter */
     fclose(f);
     if (why) {
         free(text);

@@ -1,26 +1,27 @@
-/* files.h - whole files. */
+/* files.h - reads whole files. */
 #ifndef DNX_FILES_H
 #define DNX_FILES_H
 #include <stddef.h>
 #include <stdio.h>
 
-#define DNX_MAX_FILE (1u << 30) /* bytes of an image or a list */
+#define DNX_MAX_FILE (1u << 30) /* the longest image or list, bytes */
 
-/* These note the file as an input, which no output of this process may replace (inputs.h). */
+/* The functions below, except dnx_file_open_unnoted(), register the file as an input, which no
+ * output of this process may replace (inputs.h). */
 
-/* Opens a file of at most `most` bytes to be read; NULL with errno set: EFBIG for a longer one,
- * EISDIR or EINVAL for what is no regular file. */
+/* Opens a regular file of at most `most` bytes for reading; *len is its length. NULL with errno:
+ * EFBIG for a longer file, EISDIR or EINVAL for one that is not regular. */
 FILE *dnx_file_open(const char *path, size_t most, size_t *len);
-/* The whole file and a NUL, free() it; NULL with errno set: also for what is no regular file. */
+/* Returns a whole regular file and a NUL after it; free() it. NULL with errno. */
 char *dnx_file_read(const char *path, size_t *len);
 /* The same for a file of at most `most` bytes. */
 char *dnx_file_read_most(const char *path, size_t most, size_t *len);
-/* Opens a file of any length, or a pipe, to be read as a stream; NULL with errno set: ENXIO for a
- * FIFO that nothing has been written to for five seconds. */
+/* Opens a file of any length, or a pipe, as a stream. NULL with errno: ENXIO for a FIFO to which no
+ * process has written for five seconds. */
 FILE *dnx_file_stream(const char *path);
 
-/* The same without the note: for images, which are millions, and for results that the command
- * itself goes on with and replaces: checkpoints, logs, caches. */
+/* Like dnx_file_open(), but registers no input: for images, because there are millions, and for
+ * results that the command itself continues and replaces: checkpoints, logs, caches. */
 FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len);
 char *dnx_file_read_unnoted(const char *path, size_t most, size_t *len);
 #endif

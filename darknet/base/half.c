@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* float: 8 bits of exponent with bias 127, 23 of fraction; half: 5 with bias 15, 10. */
+/* A float has 8 bits of exponent with bias 127 and 23 bits of fraction; a half has 5 with bias 15
+ * and 10. */
 #define BIAS (127u - 15u)
 
 uint16_t dnx_to_half(float v) {
@@ -14,7 +15,7 @@ uint16_t dnx_to_half(float v) {
     if (a >= 65520) return (uint16_t)(sign | 0x7c00u);
     if (a < 0x1p-14f) return (uint16_t)(sign | (uint32_t)nearbyintf(a * 0x1p24f)); /* subnormal */
     memcpy(&bits, &a, sizeof bits);
-    bits += 0xfff + (bits >> 13 & 1); /* the nearest; a carry moves to the next exponent */
+    bits += 0xfff + (bits >> 13 & 1); /* rounds to nearest; a carry increments the exponent */
     return (uint16_t)(sign | ((bits >> 13) - (BIAS << 10)));
 }
 

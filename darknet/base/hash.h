@@ -1,13 +1,13 @@
-/* hash.h - a 64-bit checksum of bytes: XXH3. Not for secrets. */
+/* hash.h - a 64-bit checksum of bytes: XXH3. Not for cryptography. */
 #ifndef DNX_HASH_H
 #define DNX_HASH_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* The checksum h continued by n bytes: those before are its seed, so that two parts have another
- * checksum than the same bytes in one. Begin with h = 0. */
+/* Continues the checksum h over n bytes; begin with h = 0. The bytes before act as a seed: the same
+ * bytes in two calls give another checksum than in one. */
 uint64_t dnx_hash(uint64_t h, const void *bytes, size_t n);
-/* *h continued by the content of a file; false: it cannot be read, errno tells why. */
+/* Continues *h over the content of a file. Returns false with errno when it cannot be read. */
 bool dnx_hash_file(const char *path, uint64_t *h);
 #endif

@@ -1,5 +1,6 @@
-/* inputs.c - the list of files that this process has read. It holds names and no inodes: an editor
- * may replace a cfg while training runs, and a checkpoint then get the inode that became free. */
+/* inputs.c - the list of files that this process has read. It holds names, not inodes: an editor
+ * may replace a cfg while training runs, and a checkpoint may then get the inode that became
+ * free. */
 #include "base/inputs.h"
 
 #include <pthread.h>

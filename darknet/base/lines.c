@@ -1,4 +1,4 @@
-/* lines.c - text of any origin, brought to one form as a whole, then given line by line. */
+/* lines.c - converts text of any origin to one form, and gives it line by line. */
 #include "base/lines.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static size_t put_utf8(char *out, uint32_t c) {
     return more + 1;
 }
 
-/* Replaces the text by itself in UTF-8. */
+/* Converts the text from UTF-16 to UTF-8. */
 static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
     const unsigned char *p = (const unsigned char *)l->text;
     char *out = malloc(l->len / 2 * 3 + 1);
@@ -73,7 +73,7 @@ static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
 
 /* ---- the whole text ---- */
 
-/* Every line ends with one '\n', and none begins with a byte order mark. */
+/* Makes every line end with one '\n', and removes byte order marks. */
 static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
     char *s = l->text;
     size_t n = 0, start = 0;
@@ -101,7 +101,7 @@ static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Takes the text over, which has room for a NUL behind it. */
+/* Takes ownership of the text, which has space for a NUL after it. */
 static dnx_status take(dnx_lines *l, char *text, size_t len, const char *file, const char *what,
                        dnx_err *err) {
     *l = (dnx_lines){.file = file, .text = text, .len = len};
@@ -125,7 +125,7 @@ dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char
     return take(l, own, len, file, what, err);
 }
 
-/* All bytes of f, at most `most`, into *text, which the caller frees also after an error. */
+/* Reads all bytes of f, at most `most`, into *text. The caller frees it, also after an error. */
 static dnx_status load(FILE *f, const char *file, const char *what, size_t most, char **text,
                        size_t *len, dnx_err *err) {
     struct stat s;
@@ -206,8 +206,8 @@ char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* A quoted field, its quotes taken off in place. *p: its first quote, then what follows it; NULL:
- * it does not end. */
+/* Removes the quotes of a quoted field in place. *p: its first quote; then the text after the
+ * field, or NULL when the last quote is missing. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;
     for (; *s; s++) {

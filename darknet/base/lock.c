@@ -1,4 +1,4 @@
-/* lock.c - locks that only one process can hold. */
+/* lock.c - locks that only one process can hold at a time. */
 #include "base/lock.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ struct dnx_lock {
 
 /* ---- who holds it ---- */
 
-/* This process's command line, its words separated by blanks, at most n - 1 bytes. */
+/* Writes the command line of this process, words separated by blanks, at most n - 1 bytes. */
 static void command_line(char *text, size_t n) {
     int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? 0 : read(fd, text, n - 1);
@@ -30,8 +30,8 @@ static void command_line(char *text, size_t n) {
         if (text[i] == 0 || text[i] == '\n') text[i] = ' ';
 }
 
-/* Writes a line about this process into the lock's file. What fails makes only the messages of
- * others poorer. */
+/* Writes a line about this process into the lock file. An error is ignored: messages of other
+ * processes then have less detail. */
 static void sign(int fd) {
     char host[65] = "", since[32] = "", command[200], text[TEXT];
     time_t now = time(NULL);
@@ -48,7 +48,7 @@ static void read_holder(int fd, char text[TEXT]) {
     const struct timespec moment = {0, 10000000};
     ssize_t n = 0;
     for (int i = 0; i < 20 && (n = pread(fd, text, TEXT - 1, 0)) <= 0; i++)
-        nanosleep(&moment, NULL); /* it has just taken the lock and not signed yet */
+        nanosleep(&moment, NULL); /* the holder has just locked it and not written its line yet */
     text[n > 0 ? n : 0] = 0;
     text[strcspn(text, "\n")] = 0;
     if (!*text) strcpy(text, "another process");
@@ -63,8 +63,8 @@ static bool is_same_file(int fd, const char *path) {
 
 typedef enum { TAKEN, HELD, FAILED } outcome;
 
-/* One try. TAKEN: *fd is locked, or -1 on a file system without locks; HELD: by holder; FAILED:
- * errno says why. */
+/* Tries once. TAKEN: *fd is locked, or -1 on a file system without locks. HELD: by `holder`.
+ * FAILED: see errno. */
 static outcome try(const char *path, int *fd, char holder[TEXT]) {
     for (int i = 0; i < TRIES; i++) {
         *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
@@ -80,7 +80,7 @@ static outcome try(const char *path, int *fd, char holder[TEXT]) {
             sign(*fd);
             return TAKEN;
         }
-        close(*fd); /* its holder removed it meanwhile: another file has the name now */
+        close(*fd); /* its holder has removed it meanwhile */
     }
     errno = EAGAIN;
     return FAILED;
@@ -119,7 +119,7 @@ dnx_status dnx_lock_take(dnx_lock **lock, const char *path, dnx_err *err) {
 void dnx_lock_release(dnx_lock *l) {
     if (!l) return;
     if (l->fd >= 0) {
-        unlink(l->path); /* before the lock is free, so that nobody removes another's */
+        unlink(l->path); /* while it is locked: later it may be the lock of another process */
         close(l->fd);
     }
     free(l->path);

@@ -1,5 +1,5 @@
-/* option.h - an option table: the keys of one cfg section with their types, defaults, bounds and
- * help. Parsing, range checks, spelling hints and `darknet layers` all come from it. */
+/* option.h - an option table: the keys of a cfg section with their types, defaults, bounds and
+ * help. It serves parsing, range checks, spelling hints and `darknet layers`. */
 #ifndef DNX_OPTION_H
 #define DNX_OPTION_H
 #include <stddef.h>
@@ -8,10 +8,10 @@ typedef enum {
     DNX_INT,    /* int */
     DNX_FLOAT,  /* float */
     DNX_WORD,   /* int: index into `words`, a list "a|b|c" */
-    DNX_STRING, /* char *, freed with the options; NULL when absent without a default */
+    DNX_STRING, /* char *, owned by the options; NULL when absent and without a default */
     DNX_LIST,   /* dnx_list of numbers, "1,2,3"; empty when absent */
-    DNX_LAYERS, /* dnx_list of layers: numbers, or names, which become the numbers from 0 on */
-    DNX_IGNORED /* libdarknet has it, without effect here: any text, no field */
+    DNX_LAYERS, /* dnx_list of layers: numbers, or names that parsing turns into numbers */
+    DNX_IGNORED /* an option of libdarknet without effect here: any text, no field */
 } dnx_opt_type;
 
 #define DNX_MAX_LIST 64

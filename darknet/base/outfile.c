@@ -26,21 +26,21 @@ static void failed(dnx_outfile *f) {
     if (!f->why) f->why = errno ? errno : EIO;
 }
 
-/* ---- where the bytes go ---- */
+/* ---- the target ---- */
 
-/* The length of the folder in front of a file's name: up to the last '/', or 0. */
+/* Returns the length of the folder before a file's name, up to the last '/'; or 0. */
 static int folder_length(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* The file that symbolic links lead to, which need not be there. NULL with errno set. */
+/* Follows symbolic links to the file that is meant, which need not exist. NULL with errno. */
 static char *follow(const char *path) {
     char link[PATH_MAX], *at = strdup(path);
     for (int i = 0; at && i < MOST_LINKS; i++) {
         char *next;
         ssize_t n = readlink(at, link, sizeof link - 1);
-        if (n < 0) return at; /* no link, or not there */
+        if (n < 0) return at; /* not a link, or it does not exist */
         link[n] = 0;
         if (link[0] == '/') next = strdup(link);
         else if (asprintf(&next, "%.*s%s", folder_length(at), at, link) < 0) next = NULL;
@@ -60,10 +60,11 @@ static int open_folder(const char *file) {
     return fd;
 }
 
-/* The system lets root write what has no permission to be written. */
+/* Checked by hand: the system lets root write to files without write permission. */
 static bool is_read_only(const struct stat *s) { return (s->st_mode & 0222) == 0; }
 
-/* Whether the target may be replaced. *old: what it is, st_mode 0 when it is not there. */
+/* Checks that the target may be replaced. *old describes it; st_mode is 0 when it does not
+ * exist. */
 static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
     dnx_loc at = {f->path, 0};
     char input[200];
@@ -71,7 +72,7 @@ static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
         old->st_mode = 0;
         return errno == ENOENT && *f->target ? DNX_OK : cannot_write(f->path, errno, err);
     }
-    if (!S_ISREG(old->st_mode)) /* renaming would replace a device */
+    if (!S_ISREG(old->st_mode)) /* a rename would replace a device */
         return dnx_fail(err, DNX_EIO, at, "cannot write: not a regular file");
     if (dnx_input_is(old, input, sizeof input))
         return dnx_fail(err, DNX_EIO, at, "cannot write: it is an input of this command (%s)",
@@ -86,7 +87,7 @@ static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
     int fd = open_folder(f->target);
     bool refused = fd >= 0 && !fstat(fd, &s) && is_read_only(&s);
     if (fd >= 0) close(fd);
-    if (!refused) return DNX_OK; /* a missing folder shows when the file is opened */
+    if (!refused) return DNX_OK; /* a missing folder is reported when the file is opened */
     return dnx_fail(err, DNX_EIO, (dnx_loc){f->path, 0}, "cannot write: its folder is read-only");
 }
 
@@ -112,7 +113,7 @@ static int open_new(dnx_outfile *f) {
     return fd;
 }
 
-/* False with f->why set. */
+/* Returns false and sets f->why when it fails. */
 static bool open_temporary(dnx_outfile *f, bool continues) {
     int fd = continues ? open_partial(f) : open_new(f);
     if (fd >= 0) f->file = fdopen(fd, "r+b");
@@ -131,10 +132,10 @@ static void free_names(dnx_outfile *f) {
     *f = (dnx_outfile){.lock = -1};
 }
 
-/* What replaces a file belongs to whom it belonged to, and has its permissions. */
+/* A file that replaces another gets its owner and permissions. */
 static void keep_owner(int fd, const struct stat *old) {
     if (old->st_uid != geteuid() || old->st_gid != getegid())
-        if (fchown(fd, old->st_uid, old->st_gid)) return; /* only root can: a file of our own */
+        if (fchown(fd, old->st_uid, old->st_gid)) return; /* only root may */
     (void)fchmod(fd, old->st_mode & 0777);
 }
 
@@ -153,7 +154,7 @@ static dnx_status open_outfile(dnx_outfile *f, const char *path, bool continues,
     int fd = fileno(f->file);
     if (old.st_mode) keep_owner(fd, &old);
     f->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    (void)flock(fd, LOCK_EX | LOCK_NB); /* a file system without locks: it is never swept */
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* fails without locks: then no sweep removes it */
     return DNX_OK;
 }
 
@@ -192,7 +193,8 @@ dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err) {
     return f->why ? cannot_write(f->path, f->why, err) : DNX_OK;
 }
 
-/* A rename is safe against a power cut only after this. Not every file system can: no error. */
+/* A rename survives a power cut only after this. Not every file system supports it, so errors are
+ * ignored. */
 static void sync_folder(const char *file) {
     int fd = open_folder(file);
     if (fd < 0) return;
@@ -200,7 +202,7 @@ static void sync_folder(const char *file) {
     close(fd);
 }
 
-/* Ends f, whose file is closed. */
+/* Ends f after its file was closed. */
 static void end(dnx_outfile *f, bool removes) {
     if (f->temporary && removes) unlink(f->temporary);
     if (f->lock >= 0) close(f->lock);
@@ -212,7 +214,7 @@ dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err) {
     dnx_status st = dnx_outfile_sync(f, err);
     errno = 0;
     if (fclose(f->file) && !st) st = cannot_write(f->path, errno ? errno : EIO, err);
-    if (!st && f->temporary) { /* it may have become an input meanwhile */
+    if (!st && f->temporary) { /* the target may have become an input since the file was opened */
         st = check(f, &old, err);
         if (!st && rename(f->temporary, f->target)) st = cannot_write(f->path, errno, err);
         if (!st && !f->is_of_many) sync_folder(f->target);
@@ -258,7 +260,7 @@ dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err) {
 
 /* ---- before the work starts ---- */
 
-/* Whether `name` is BASE.PID.N.tmp. */
+/* Returns true for BASE.PID.N.tmp. */
 static bool is_temporary(const char *name, const char *base) {
     size_t n = strnlen(base, MOST_BASE);
     int end = 0;
@@ -267,8 +269,8 @@ static bool is_temporary(const char *name, const char *base) {
     return end > 0 && name[n + (size_t)end] == 0;
 }
 
-/* Removes what a dead process left: it is not locked, and at least `age` seconds old. STALE spares
- * a process that has opened its file and not locked it yet. */
+/* Removes temporary files of dead processes: those that are not locked and at least `age` seconds
+ * old. STALE spares a process that has opened its file and not locked it yet. */
 static void remove_stale(int folder, const char *name, int age) {
     struct stat s;
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

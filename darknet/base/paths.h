@@ -1,10 +1,10 @@
-/* paths.h - names of files, and the folders that they lie in. */
+/* paths.h - names of files and folders. */
 #ifndef DNX_PATHS_H
 #define DNX_PATHS_H
 #include "base/err.h"
 
-/* folder/name, free() it; NULL: no memory. Of the folder "" that is name. */
+/* Returns folder/name, or name when the folder is ""; free() it. NULL: no memory. */
 char *dnx_path_join(const char *folder, const char *name);
-/* Makes a folder, unless something of that name is there. DNX_EIO. */
+/* Makes a folder, unless a file or folder of that name exists. DNX_EIO. */
 dnx_status dnx_folder_make(const char *path, dnx_err *err);
 #endif

@@ -1,4 +1,4 @@
-/* args.c - from the words of a command line to the fields of a struct, by a table. */
+/* args.c - parses a command line into the fields of a struct, by a table. */
 #include "cmd/args.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ typedef struct {
     const dnx_verb *v;
     char *out;
     bool is_given[DNX_MOST_ARGS];
-    char *const *word; /* those to be read */
+    char *const *word; /* the words that are not parsed yet */
     int n, next;
 } parser;
 
@@ -67,7 +67,7 @@ static int set_number(const parser *p, const dnx_arg *a, const char *text) {
     return 0;
 }
 
-/* "a|b|c" as "a, b or c". */
+/* Writes "a|b|c" as "a, b or c". */
 static void list_words(const char *words, char *text, size_t size) {
     size_t k = 0;
     for (const char *w = words; *w && k + 5 < size; w++) {
@@ -117,7 +117,8 @@ static void set_defaults(const parser *p) {
 
 /* ---- words ---- */
 
-/* The next word as the value of an option; NULL, with a message, when it is none. */
+/* Returns the next word as the value of an option. Prints a message and returns NULL when it cannot
+ * be one. */
 static const char *take_value(parser *p, const dnx_arg *a) {
     bool is_number = a->type == DNX_ARG_IS_INT || a->type == DNX_ARG_IS_NUMBER;
     const char *text = p->next < p->n ? p->word[p->next++] : NULL;

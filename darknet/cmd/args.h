@@ -1,5 +1,5 @@
-/* args.h - the command line of a verb, described by one table: it is parsed, explained by -h and
- * completed by the shell from that table alone.
+/* args.h - the command line of a verb, described by one table. Parsing, the text of -h and
+ * completion in the shell all use it.
  *
  *     typedef struct { const char *cfg; int threads; bool json; } args;
  *     static const dnx_arg table[] = {
@@ -10,7 +10,7 @@
  *     static int run(const void *a);  // a is an args
  *     const dnx_verb dnx_cmd_x = {"x", "what it does", table, sizeof(args), run};
  *
- * Options may stand before, between and behind the other arguments; "--" ends them. Each may be
+ * Options may stand before, between and after the other arguments; "--" ends them. Each may be
  * given once. A value does not begin with '-', except a negative number and "-" alone. */
 #ifndef DNX_CMD_ARGS_H
 #define DNX_CMD_ARGS_H
@@ -18,10 +18,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* The type of the field that a row fills, and what the field holds when nothing is given. */
+/* The type of the field that a row fills, then the field's content when the argument is absent. */
 typedef enum {
     DNX_ARG_IS_TEXT,   /* const char *; NULL */
-    DNX_ARG_IS_TWO,    /* const char *[2]: the two words behind an option; NULL */
+    DNX_ARG_IS_TWO,    /* const char *[2]: the two words after an option; NULL */
     DNX_ARG_IS_FLAG,   /* bool; false */
     DNX_ARG_IS_INT,    /* int, min to max; none */
     DNX_ARG_IS_NUMBER, /* double, above min and at most max; none */
@@ -30,14 +30,13 @@ typedef enum {
 
 /* One option, or one argument that has a place instead of a name. */
 typedef struct {
-    const char *name;  /* "-threads"; without '-' it is the name of a place */
+    const char *name;  /* "-threads"; a name without '-' is that of a place */
     dnx_arg_type type;
     size_t offset;
-    const char *value; /* of an option: how the help calls its value. FILE and FOLDER are what the
-                        * shell completes; NULL: a flag */
+    const char *value; /* word for the value; shells complete FILE and FOLDER; NULL: a flag */
     double none, min, max;
     bool is_needed;
-    const char *help;  /* a phrase with its unit. -h adds a default that is a number, and bounds */
+    const char *help;  /* a phrase with its unit; -h adds bounds and a number that is the default */
 } dnx_arg;
 
 #define DNX_PLACE(s, f, name, help) \
@@ -52,7 +51,8 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), value, 0, 0, 0, false, help}
 #define DNX_ARG_TWO(s, f, name, value, help) \
     {name, DNX_ARG_IS_TWO, offsetof(s, f), value, 0, 0, 0, false, help}
-/* `none` outside of lo..hi is no number that a user may give: the help tells what it means. */
+/* Give a `none` outside of lo..hi when the user cannot give it: the help text must explain it
+ * then. */
 #define DNX_ARG_INT(s, f, name, value, none, lo, hi, help) \
     {name, DNX_ARG_IS_INT, offsetof(s, f), value, none, lo, hi, false, help}
 #define DNX_ARG_INT_NEEDED(s, f, name, value, lo, hi, help) \
@@ -68,25 +68,25 @@ typedef struct {
 enum { DNX_MOST_ARGS = 40 }; /* rows of a table */
 
 typedef struct dnx_verb {
-    const char *name;    /* as it is typed: "check", "classifier train" */
-    const char *summary; /* a phrase: what it does */
+    const char *name;    /* as the user types it: "check", "classifier train" */
+    const char *summary; /* a phrase: what the verb does */
     const dnx_arg *args; /* the table; NULL: the verb has sub-verbs */
-    size_t size;         /* of the struct that the table fills */
-    int (*run)(const void *args); /* the exit status */
-    const char *note;    /* a paragraph more of the help, or NULL */
+    size_t size;         /* of the struct for the table's fields */
+    int (*run)(const void *args); /* returns the exit status */
+    const char *note;    /* one more paragraph of the help, or NULL */
     const struct dnx_verb *const *verbs; /* sub-verbs, then NULL; or NULL */
-    const char *const *host_verbs;       /* sub-verbs that only the host has, then NULL; or NULL */
+    const char *const *host_verbs;       /* those of Darknet's own command; the same */
 } dnx_verb;
 
-/* Fills the struct `out` of v->size bytes from the words behind the verb. 0; 2 when they are wrong:
- * stderr then has a message, and the usage. */
+/* Fills the struct `out` of v->size bytes from the words after the verb. Returns 0; 2 when they are
+ * wrong, after printing a message and the usage to stderr. */
 int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
-/* Is it -h or --help, and is one of them before "--" in the words? */
+/* dnx_is_help: the word is -h or --help. dnx_args_want_help: the words have one before "--". */
 bool dnx_is_help(const char *word);
 bool dnx_args_want_help(int argc, char *const *argv);
-/* The usage alone, and the whole help: the usage, the summary, a line for each row. */
+/* Print the usage alone, or the whole help: usage, summary, and a line for each row. */
 void dnx_print_usage(FILE *f, const dnx_verb *v);
 void dnx_print_help(FILE *f, const dnx_verb *v);
-/* The last word of the verb's name. */
+/* Returns the last word of the verb's name. */
 const char *dnx_verb_word(const dnx_verb *v);
 #endif

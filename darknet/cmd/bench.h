@@ -1,4 +1,4 @@
-/* bench.h - what the parts of `darknet bench` share. */
+/* bench.h - functions that several parts of `darknet bench` use. */
 #ifndef DNX_CMD_BENCH_H
 #define DNX_CMD_BENCH_H
 #include "net/net.h"
@@ -6,20 +6,22 @@
 /* A network with a random batch. */
 typedef struct {
     dnx_net *net;
-    int last;      /* the layer that predicting ends at: a loss behind it is not run */
+    int last;      /* the last layer of a prediction; losses after it are not run */
     float *x, *truth, *out;
     double *lanes; /* net->plan.lanes x n seconds */
 } dnx_bench;
 
-/* false: no memory. Frees on close what open made, half-made included, but not the network. */
+/* Returns false without memory. dnx_bench_close() frees what open allocated, also after a failure,
+ * but not the network. */
 bool dnx_bench_open(dnx_bench *b, dnx_net *net);
 void dnx_bench_close(dnx_bench *b);
-/* One pass of the batch forward, or a whole training step; returns its seconds. laps: n, gets each
- * layer's; of layers that run side by side on several images their sum by the number of lanes. */
+/* Run one pass of the batch forward, or a whole training step; return its seconds. laps: n, gets
+ * the time of each layer, or NULL. When threads take images through all layers at the same time, it
+ * is the layer's sum over the threads divided by their number. */
 double dnx_bench_pass(dnx_bench *b, double *laps);
 
-/* Sorts the n values. median; spread: the distance of the quartiles over the median. A spread
- * above DNX_STEADY is no steady timing: something else ran, or the processor changed its clock. */
+/* Sorts the n values. spread: the distance of the quartiles divided by the median. Above DNX_STEADY
+ * a timing is not steady: something else ran, or the processor changed its clock. */
 #define DNX_STEADY .1
 typedef struct {
     double median, spread;
@@ -27,7 +29,8 @@ typedef struct {
 dnx_timing dnx_timing_of(double *v, int n);
 const char *dnx_not_steady(dnx_timing t); /* "" or ", not steady" */
 
-/* Milliseconds an image with one thread and with all, while the machine is quiet and while `busy`
- * other processes keep processors busy, in turns of at least `runs` passes; printed. 0 or 1. */
+/* Measures and prints the milliseconds for each image, with one thread and with all, on a quiet
+ * machine and while `busy` other processes keep processors busy, in turns of at least `runs`
+ * passes. Returns the exit status. */
 int dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json);
 #endif

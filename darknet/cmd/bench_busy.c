@@ -1,5 +1,5 @@
-/* bench_busy.c - times beside other processes. The children do nothing but count; they are stopped
- * while the machine shall be quiet, and end with this process. */
+/* bench_busy.c - measures time beside other processes. The children only count. They are stopped
+ * while the machine has to be quiet, and end with this process. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "cmd/bench.h"
 
 #define TURNS 7
-#define SECONDS .4 /* of a turn at least: many time slices of the scheduler */
+#define SECONDS .4 /* at least, for each turn: many time slices of the scheduler */
 
 static void spin(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -20,14 +20,14 @@ static void spin(pid_t parent) {
     for (volatile unsigned long n = 0;; n++) continue;
 }
 
-/* Returns how many were started; they are stopped. */
+/* Starts n children, which stop themselves. Returns how many were started. */
 static int start(pid_t *child, int n) {
     pid_t parent = getpid();
     for (int i = 0; i < n; i++) {
         child[i] = fork();
         if (child[i] == 0) spin(parent);
         if (child[i] < 0) return i;
-        waitpid(child[i], NULL, WUNTRACED); /* until it has stopped itself */
+        waitpid(child[i], NULL, WUNTRACED); /* waits until it has stopped itself */
     }
     return n;
 }
@@ -36,7 +36,7 @@ static void tell(const pid_t *child, int n, int signal) {
     for (int i = 0; i < n; i++) kill(child[i], signal);
 }
 
-/* Mean milliseconds an image of a turn. */
+/* Runs one turn. Returns the mean milliseconds for each image. */
 static double turn(dnx_bench *b, int runs) {
     double begin = dnx_now(), end = begin;
     int passes = 0;

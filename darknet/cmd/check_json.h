@@ -1,12 +1,12 @@
-/* check_json.h - what `check -json` prints, for scripts. */
+/* check_json.h - the output of `check -json`, for scripts. */
 #ifndef DNX_CMD_CHECK_JSON_H
 #define DNX_CMD_CHECK_JSON_H
 #include "net/net.h"
 
 typedef struct {
-    double training;  /* bytes; -1: unknown */
-    int batch;        /* images at a time of that */
-    const char *why;  /* why it cannot be trained; NULL: it can */
+    double training;  /* bytes that training needs; -1: unknown */
+    int batch;        /* images that are trained at a time */
+    const char *why;  /* the reason when the network cannot be trained; else NULL */
 } dnx_check_training;
 
 /* Prints one JSON object to stdout: the network's options, its layers with shapes, options and

@@ -1,4 +1,5 @@
-/* darknet bench: how long each layer takes, and how near it comes to the machine. */
+/* darknet bench: measures the time of each layer, and compares it with what the machine can
+ * reach. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ void dnx_bench_close(dnx_bench *b) {
     free(b->lanes);
 }
 
-/* Adds the time since *t to the lap. */
+/* Adds the time since *t to `of`, and sets *t to now. */
 static void lap(double *t, double *of) {
     double now = dnx_now();
     if (of) *of += now - *t;
@@ -89,7 +90,8 @@ static void predict(dnx_bench *b, double *laps) {
         laps[i % n] += b->lanes[i] / net->plan.lanes;
 }
 
-/* The gradient's norm, with clip_norm, counts to layer 0: it is taken before all updates. */
+/* With clip_norm, the time of the gradient's norm counts for layer 0, because all updates need
+ * it. */
 static void step(dnx_bench *b, double *laps) {
     dnx_net *net = b->net;
     double t = dnx_now();
@@ -119,7 +121,7 @@ double dnx_bench_pass(dnx_bench *b, double *laps) {
     return dnx_now() - start;
 }
 
-/* Returns all multiply-adds of an image. laps: runs x n seconds. */
+/* Returns the multiply-adds of an image. laps: runs x n seconds. */
 static double print_layers(const dnx_net *net, const double *laps, double *column, int runs,
                            bool json) {
     double macs = 0, factor = net->trains ? 6 : 2;

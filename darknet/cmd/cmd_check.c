@@ -1,4 +1,4 @@
-/* darknet check: a table of a network's layers, and what it costs. */
+/* darknet check: prints a network's layers and their cost. */
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ const dnx_verb dnx_cmd_check = {
     "check", "check a cfg (and its weights): layers, parameters, multiply-adds, memory", table,
     sizeof(check_args), run};
 
-/* 1234567 as "1,234,567"; the text lives until the fourth next call. */
+/* Returns 1234567 as "1,234,567". The text is valid until the fourth next call. */
 static const char *grouped(double v) {
     static char ring[4][32];
     static int turn;
@@ -60,7 +60,7 @@ static void print_layer(dnx_net *net, int i, double macs) {
     printf("\n");
 }
 
-/* What [binary] layers make of the totals, and the sizes of the files. */
+/* What a layer computes with: multiply-adds, or the cheaper operations of [binary]. */
 static dnx_arithmetic arithmetic_of(const dnx_node *n) {
     const dnx_compression *c = n->type->compression;
     return c && c->arithmetic ? c->arithmetic(n) : DNX_MULTIPLY_ADDS;
@@ -101,22 +101,24 @@ static void show_broken(void *arg, const char *path, const char *why) {
 }
 
 typedef struct {
-    double all, some; /* bytes at `batch` images and at `few` */
+    double all, some; /* bytes for `batch` images and for `few` */
     int batch, few, threads;
 } training;
 
-/* What classes=auto of the cfg means: 1 with *why where no images tell. */
+/* Returns the number for classes=auto of the cfg. Without data it returns 1 and *why has the
+ * reason. */
 static int find_classes(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
     int classes = 1;
-    if (dnx_cfg_read(a->cfg, &cfg, &(dnx_err){0})) return 1; /* said when the network is opened */
+    if (dnx_cfg_read(a->cfg, &cfg, &(dnx_err){0})) return 1; /* opening the network reports it */
     if (a->data) dnx_datafile_classes(a->data, cfg, &classes, why);
     else dnx_cfg_set_classes(cfg, 0, why);
     dnx_cfg_free(cfg);
     return classes;
 }
 
-/* Builds the network to train. *why: what training would refuse of a cfg that is in order. */
+/* Builds the network for training. *why: the reason why training would refuse it, although the cfg
+ * is right. */
 static dnx_status try_training(const check_args *a, int classes, training *t, dnx_err *why,
                                dnx_err *err) {
     dnx_net *net;
@@ -170,7 +172,7 @@ static void print_training(const training *t, bool is_taught, bool is_later, con
                is_taught ? ", beside the teachers" : "");
 }
 
-/* Why the network only predicts; "": it does not. */
+/* Writes the reason why the network can only predict; "" when it can be trained. */
 static void find_predicting(const dnx_net *net, char *text, size_t size) {
     text[0] = 0;
     for (int i = 0; i < net->n; i++)
@@ -196,7 +198,7 @@ static int run(const void *args) {
     t.few = t.batch > 1 ? t.batch / 2 : 2;
     find_predicting(net, why, sizeof why);
     if (!why[0]) st = try_training(a, classes, &t, &said, &err);
-    if (st == DNX_EMEM || (st == DNX_EIO && net->teachers)) said = err; /* not here, not now */
+    if (st == DNX_EMEM || (st == DNX_EIO && net->teachers)) said = err; /* the cfg may be right */
     else if (st) {
         dnx_net_free(net);
         return dnx_report(&err);

@@ -1,5 +1,5 @@
-/* darknet classifier: train (cmd_train.c), predict and valid (cmd_predict.c) are ours, raw runs a
- * network over tensors in files, for scripts and comparisons. */
+/* darknet classifier: train (cmd_train.c), predict and valid (cmd_predict.c), and raw, which runs a
+ * network on tensors in files, for scripts and comparisons. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static const dnx_arg table[] = {
     DNX_ARG_FLAG(raw_args, force, "-force", "replace a file that is there already"),
     DNX_ARG_END};
 
-/* The outputs for all images of a file, `size` floats each, into another. */
+/* Runs all images of a file, and writes `size` floats for each into another file. */
 static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, dnx_outfile *out,
                            dnx_err *err) {
     const size_t size = dnx_size(net->in), outputs = dnx_size(net->nodes[net->n - 1].out);

@@ -1,5 +1,5 @@
-/* darknet completion: a script with which bash or zsh completes verbs, options and their values,
- * made from the tables of the verbs. */
+/* darknet completion: prints a script with which bash or zsh completes verbs, options and their
+ * values. It is made from the tables of the verbs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static const dnx_arg table[] = {
     DNX_PLACE_WORD(args, shell, "shell", "bash|zsh", "bash or zsh, which will read the script"),
     DNX_ARG_END};
 
-/* Text inside '...', which the caller has opened. */
+/* Prints text inside '...', which the caller has opened. */
 static void put_quoted(const char *text, bool is_word) {
     for (; *text; text++)
         if (*text == '\'') printf("'\\''");
@@ -23,7 +23,7 @@ static void put_quoted(const char *text, bool is_word) {
         else printf("%c", *text);
 }
 
-/* One word that may be typed; zsh shows its help, after a colon. */
+/* Prints one word that may be typed; zsh shows its help, after a colon. */
 static void put_word(int shell, const char *word, const char *help) {
     printf(" '");
     put_quoted(word, shell == ZSH);
@@ -42,7 +42,8 @@ static void put_list(int shell, const char *words, const char *help) {
     }
 }
 
-/* A line for what follows this verb: its verbs, or its options; and lines for its verbs. */
+/* Prints a line for what may follow this verb: its sub-verbs, or its options; then lines for its
+ * sub-verbs. */
 static void put_verb(int shell, const dnx_verb *v) {
     printf("    '%s') ", v->name);
     for (const dnx_arg *a = v->args; a && a->name; a++)
@@ -61,7 +62,7 @@ static void put_verb(int shell, const dnx_verb *v) {
     for (int i = 0; v->verbs && v->verbs[i]; i++) put_verb(shell, v->verbs[i]);
 }
 
-/* A line for the value of each option of this verb and its verbs. */
+/* Prints a line for the value of each option of this verb and its sub-verbs. */
 static void put_values(int shell, const dnx_verb *v) {
     for (const dnx_arg *a = v->args; a && a->name; a++) {
         if (a->name[0] != '-' || a->type == DNX_ARG_IS_FLAG) continue;
@@ -81,7 +82,7 @@ static void put_values(int shell, const dnx_verb *v) {
     for (int i = 0; v->verbs && v->verbs[i]; i++) put_values(shell, v->verbs[i]);
 }
 
-/* The verbs that have verbs of their own, as a pattern. */
+/* Prints a pattern of all verbs that have sub-verbs. */
 static void put_groups(void) {
     const char *before = "";
     for (int i = 0; dnx_command.verbs[i]; i++) {
@@ -91,8 +92,8 @@ static void put_groups(void) {
     }
 }
 
-/* Both shells: `key` is the verb so far, `last` the word before the cursor, `word` the one that is
- * being typed. */
+/* Prints the cases for both shells. `key` is the verb so far, `last` the word before the cursor,
+ * `word` the one that is being typed. */
 static void put_cases(int shell) {
     printf("    case $key in\n    ");
     put_groups();

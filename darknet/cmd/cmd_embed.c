@@ -1,5 +1,5 @@
-/* darknet embed: the features of images, into one file (embeddings.h). Layers from the first loss
- * on are left out. */
+/* darknet embed: writes the features of images into one file (embeddings.h). Layers from the first
+ * loss on do not run. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ enum { NO_FLIP, SUM, CONCAT };
 
 typedef struct {
     const char *cfg, *weights, *images, *out;
-    int flip, batch, threads; /* flip: -1, or the word */
+    int flip, batch, threads; /* flip: index of the word, or -1 */
     bool unit, half, force;
 } embed_args;
 
@@ -50,10 +50,10 @@ typedef struct {
     size_t first;
     int count, flip;
     float *x;           /* batch x H x W x C, then their mirror images */
-    float *features;    /* of count images, one side */
-    dnx_err *errors;    /* of each image of the batch */
-    char **names;       /* of the images so far whose features there are */
-    size_t done;        /* how many */
+    float *features;    /* of `count` images, without their mirror images */
+    dnx_err *errors;    /* for each image of the batch */
+    char **names;       /* of the images whose features are written */
+    size_t done;        /* their number */
     dnx_skipped skipped;
 } job;
 
@@ -69,7 +69,7 @@ static void load(void *arg, int t, long i) {
                     j->flip ? x + (size_t)j->net->batch * size : NULL, &j->errors[i]);
 }
 
-/* Closes the gaps of the images that cannot be loaded; these are skipped. */
+/* Skips the images that could not be loaded, and moves the others together. */
 static dnx_status close_gaps(job *j, dnx_err *err) {
     const size_t size = dnx_size(j->net->in), mirrored = (size_t)j->net->batch * size;
     int good = 0;
@@ -89,7 +89,7 @@ static dnx_status close_gaps(job *j, dnx_err *err) {
 
 /* ---- features ---- */
 
-/* Features of the images in j->x into out: count x dim. */
+/* Computes the features of the images in j->x into out: count x dim. */
 static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
     dnx_net *net = j->net;
     size_t D = dnx_size(net->nodes[last].out), dim = j->flip == CONCAT ? 2 * D : D;
@@ -154,7 +154,7 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     return st ? st : end;
 }
 
-/* Both outputs, before the work. */
+/* Checks both outputs before the work. */
 static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_err *err) {
     char *skipped = dnx_skipped_file(a->out);
     dnx_status st = skipped ? dnx_images_note(l, a->out, err)
@@ -165,7 +165,7 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
     return st;
 }
 
-/* An image that was skipped is an error, a file that was left out is none. */
+/* A skipped image makes the status 1; a file that is not an image does not. */
 static dnx_status tell_skipped(const job *j, const char *out, dnx_err *err) {
     dnx_status st = dnx_skipped_tell(&j->skipped, j->images, out, err);
     if (!st && j->skipped.n)

@@ -1,5 +1,5 @@
-/* darknet init: weights to start from: random ones, so that several runs can start from the same,
- * or with -from what fits of another network. */
+/* darknet init: writes weights to start from. They are random, so that several runs can start from
+ * the same ones, or taken with -from from another network where they fit. */
 #include <stdio.h>
 
 #include "base/outfile.h"

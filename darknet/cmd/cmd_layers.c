@@ -1,4 +1,5 @@
-/* darknet layers: the sections of a cfg and their options, from the tables that read them. */
+/* darknet layers: prints the sections of a cfg and their options, from the tables that parse
+ * them. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@ static const dnx_arg table[] = {
                     "the section whose options are listed: net, convolutional, ..."),
     DNX_ARG_END};
 
-/* A bound or a default: a whole number in full. */
+/* Formats a bound or a default; whole numbers have all digits. */
 static const char *number(double v, char text[32]) {
     snprintf(text, 32, fabs(v) < 1e15 && v == floor(v) ? "%.0f" : "%g", v);
     return text;

@@ -62,10 +62,10 @@ static const dnx_arg table[] = {
 typedef struct {
     dnx_low_rank c;
     dnx_cfg *sections;
-    char *text;          /* of the cfg */
+    char *text;          /* the cfg */
     size_t text_len;
     dnx_images list;
-    size_t *pick;        /* the sample images; behind them room for all */
+    size_t *pick;        /* the sample images come first; capacity for all images */
     dnx_skipped skipped; /* images that cannot be used */
     char *out_text;
     bool is_terminal;
@@ -75,7 +75,7 @@ static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
 /* ---- files ---- */
 
-/* Before the long work, when all inputs are known. */
+/* Checks the outputs when all inputs are known, before the long work. */
 static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     char *skipped = dnx_skipped_file(a->out_weights);
     const char *out[] = {a->out_cfg, a->out_weights, skipped, a->csv};
@@ -93,7 +93,7 @@ static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* The cfg is on the disk before the weights replace theirs: what can fail has failed by then. */
+/* Writes the cfg first: when the weights replace older ones, nothing else can fail. */
 static dnx_status save(job *j, const args *a, dnx_err *err) {
     dnx_outfile cfg;
     dnx_status st = dnx_outfile_open(&cfg, a->out_cfg, err);
@@ -120,7 +120,7 @@ static void tell(void *arg, const char *what, size_t done, size_t all) {
     fprintf(stderr, "\r%-10s %zu / %zu images%s", what, done, all, done == all ? "\r\033[K" : "");
 }
 
-/* Finds out whether image i can be used; one that cannot is skipped. */
+/* Finds out whether image i can be used; skips it otherwise. */
 static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_stop_check(err);
@@ -132,7 +132,8 @@ static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *
     return DNX_OK;
 }
 
-/* A random choice of at most `samples` of the images that can be used: the first of j->pick. */
+/* Chooses at random at most `samples` of the images that can be used, and puts them first in
+ * j->pick. */
 static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     dnx_status st = dnx_images_find(a->images, &j->list, err);
     if (!st) st = check_outputs(j, a, err);

@@ -1,4 +1,5 @@
-/* darknet compress pack and unpack: weights files with one bit for each weight of [binary]. */
+/* darknet compress pack and unpack: convert weights files to and from one bit for each weight of
+ * [binary]. */
 #include <stdio.h>
 
 #include "cmd/cmd.h"

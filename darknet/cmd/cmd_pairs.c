@@ -1,4 +1,4 @@
-/* darknet pairs: what a list of pairs or a verification set says, in one form for scripts. */
+/* darknet pairs: prints a list of pairs or a verification set in one form, for scripts. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ const dnx_verb dnx_cmd_pairs = {
     "pairs", "print pairs of faces: IMAGE, IMAGE, 1 for one person, fold, with tabs between them",
     table, sizeof(pairs_args), run};
 
-/* NAME of PATH/NAME.bin; free it. */
+/* Returns NAME of PATH/NAME.bin; free() it. */
 static char *set_name(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     return strndup(name, strlen(name) - 4);

@@ -1,5 +1,5 @@
-/* darknet partial: the weights of a network's first layers, as Darknet's verb of that name writes
- * them: version 0.2, no images seen. */
+/* darknet partial: writes the weights of a network's first layers, as the verb of Darknet's own
+ * command does: version 0.2, with no images seen. */
 #include <stdio.h>
 
 #include "cmd/cmd.h"

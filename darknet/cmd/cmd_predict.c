@@ -1,4 +1,5 @@
-/* darknet classifier predict and valid: the host's syntax and output, by our networks. */
+/* darknet classifier predict and valid: the syntax and output of Darknet's own command, computed by
+ * our networks. */
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -21,7 +22,7 @@ enum { VALID_BATCH = 16 };
 
 typedef struct {
     const char *data, *cfg, *weights, *image, *names;
-    int top, batch, threads; /* top 0: not given */
+    int top, batch, threads; /* top: 0 when not given */
 } class_args;
 
 #define PLACES \
@@ -46,14 +47,14 @@ static const dnx_arg valid_table[] = {
     DNX_ARG_THREADS(class_args),
     DNX_ARG_END};
 
-/* A network, and the layer whose output says what class an image is of. */
+/* A network, and the layer whose output is the class of an image. */
 typedef struct {
     dnx_net *net;
-    int layer;      /* the last that is no loss of distillation */
-    int source;     /* the layer to run up to: `layer`, or what a margin loss classifies */
+    int layer;      /* the last layer that is not a loss of distillation */
+    int source;     /* the layer to run up to: `layer`, or the input of a margin loss */
     int classes;
     float *x, *y;   /* batch x image, batch x output of `source` */
-    float *p;       /* batch x classes, in the host's order C, H, W */
+    float *p;       /* batch x classes, in libdarknet's order C, H, W */
 } model;
 
 /* ---- the classes ---- */
@@ -91,7 +92,7 @@ static void softmax_row(float *z, int n) {
     for (int i = 0; i < n; i++) z[i] = (float)(exp((double)z[i] - largest) / sum);
 }
 
-/* What the network says of the `count` images in m->x, into m->p. */
+/* Classifies the `count` images in m->x; the probabilities go to m->p. */
 static void classify(model *m, int count) {
     dnx_net *net = m->net;
     dnx_node *n = &net->nodes[m->layer];
@@ -111,7 +112,7 @@ static void classify(model *m, int count) {
     }
 }
 
-/* The `top` largest of p, the largest first; of equal ones the lower class first. */
+/* Finds the `top` largest of p, the largest first; of equal ones the lower class first. */
 static void find_top(const float *p, int n, int top, int *index) {
     for (int j = 0; j < top; j++) index[j] = -1;
     for (int i = 0; i < n; i++) {
@@ -125,7 +126,7 @@ static void find_top(const float *p, int n, int top, int *index) {
 
 /* ---- images ---- */
 
-/* Image `path`, laid out by `fit`, as the network's floats. */
+/* Loads image `path`, resized by `fit`, as the network's floats. */
 static dnx_status load(const dnx_net *net, const char *path,
                        void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,
                        dnx_err *err) {
@@ -185,7 +186,8 @@ static dnx_status predict(model *m, const char *path, const dnx_labels *names, i
     return DNX_OK;
 }
 
-/* The images that are typed in, a path a line. One that fails is reported, and the others go on. */
+/* Predicts the images whose paths are typed, one in a line. Reports an image that fails, and goes
+ * on. */
 static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int *index,
                                 dnx_err *err) {
     char *line = NULL;
@@ -209,7 +211,7 @@ static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int 
                     all);
 }
 
-/* One image, or those that are typed in. */
+/* Predicts one image, or those whose paths are typed. */
 static dnx_status predict_all(model *m, const char *image, const dnx_labels *names, int top,
                               dnx_err *err) {
     int *index = calloc((size_t)top, sizeof *index);
@@ -220,7 +222,7 @@ static dnx_status predict_all(model *m, const char *image, const dnx_labels *nam
     return st;
 }
 
-/* NAME.names of the weights NAME.weights or NAME-best.weights. */
+/* Finds NAME.names beside the weights NAME.weights or NAME-best.weights. */
 static bool find_kept_names(const char *weights, char *path, size_t room) {
     static const char *const ends[] = {"-best.weights", ".weights"};
     for (size_t i = 0, n = strlen(weights); i < 2; i++) {
@@ -267,7 +269,7 @@ typedef struct {
     model *m;
     size_t first;
     int count;
-    dnx_err *errors; /* one a thread */
+    dnx_err *errors; /* one for each thread */
 } job;
 
 static void load_one(void *arg, int t, long i) {
@@ -278,7 +280,7 @@ static void load_one(void *arg, int t, long i) {
              j->m->x + (size_t)i * size, &j->errors[t]);
 }
 
-/* Prints, for each image, what the host prints. */
+/* Prints for each image what Darknet's own command prints. */
 static void score(const job *j, int top, int *index, size_t right[2]) {
     for (int b = 0; b < j->count; b++) {
         size_t i = j->first + (size_t)b;

@@ -1,4 +1,5 @@
-/* darknet runs: a table of the runs of training below a folder, by their NAME.run. */
+/* darknet runs: prints a table of the runs of training below a folder, from their files
+ * NAME.run. */
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -38,7 +39,7 @@ static const char *const titles[COLUMNS] = {"run",  "state", "batch", "loss",   
 
 /* ---- one run ---- */
 
-/* A record that says "running" of a process that is not there any more. */
+/* The record says "running", but its process has ended. */
 static bool was_killed(const dnx_record *r) {
     const char *machine = dnx_record_get(r, "machine"), *process = dnx_record_get(r, "process");
     struct utsname here;
@@ -64,7 +65,8 @@ static char *progress(const dnx_record *r) {
     return strdup(text);
 }
 
-/* "failed: WHY" without the reason; "killed" is not in the file. */
+/* Returns the state for the table: "failed: WHY" without the reason; "killed", which is not in the
+ * file, for a process that has ended. */
 static char *state(const dnx_record *r) {
     const char *s = get(r, "state");
     if (!strcmp(s, "running") && was_killed(r)) s = "killed";
@@ -117,7 +119,7 @@ static bool is_run(const char *name) {
     return n > 4 && !strcmp(name + n - 4, ".run");
 }
 
-/* Links are not followed. */
+/* Searches a folder and its folders; does not follow links. */
 static void look(runs *all, const char *folder, int depth) {
     struct dirent **names;
     struct stat info;

@@ -1,10 +1,10 @@
-/* darknet synth: a data set of synthetic faces, for machines that have no photographs.
+/* darknet synth: draws a data set of synthetic faces, for machines that have no photographs.
  *
- * OUT/train/id0000/0000.jpg   identities from 0, images from 0: a folder for `classifier train`
- * OUT/faces.data              classes, train, backup of these
- * OUT/test/test0000/test0000_0001.jpg, OUT/pairs.txt   other identities, as LFW has them
- * OUT/synth.txt               what it is and how it was asked for; written last. While images are
- *                             being drawn it is called synth.partial: the same command goes on. */
+ *   OUT/train/id0000/0000.jpg   identities from 0, images from 0: a folder for `classifier train`
+ *   OUT/faces.data              classes, train, backup of these
+ *   OUT/test/test0000/test0000_0001.jpg, OUT/pairs.txt   other identities, in LFW's form
+ *   OUT/synth.txt               the options of the set; written last. While images are drawn its
+ *                               name is synth.partial; the same command then continues. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ enum { FOLDS = 10, TEST_IMAGES = 4, QUALITY = 90, AT_ONCE = 1024, MAX_PATH = 409
 typedef struct {
     const char *out;
     int identities, images, seed, pairs, size, threads;
-    bool goes_on; /* OUT is what a command that was stopped has left */
+    bool goes_on; /* OUT is from the same command, which was stopped */
 } set;
 
 static const dnx_arg table[] = {
@@ -45,17 +45,17 @@ static const dnx_arg table[] = {
     DNX_ARG_THREADS(set),
     DNX_ARG_END};
 
-/* The images of identities first..last-1, of the training or of the test set. */
+/* Images of identities first..last-1, of the training or of the test set. */
 typedef struct {
     const set *s;
     bool is_test;
     int first, last, images, width; /* width: digits of an identity's number */
-    dnx_err *errors;                /* one a thread */
+    dnx_err *errors;                /* one for each thread */
 } job;
 
 static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
-/* OUT/name; run() has checked that there is room. */
+/* Writes OUT/name; run() has checked that it is short enough. */
 static void name(char *path, const set *s, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static void name(char *path, const set *s, const char *format, ...) {
@@ -84,7 +84,8 @@ static void name_image(char *path, const job *j, int identity, int image) {
         name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
 }
 
-/* Two images give one pair of the same person, four two: as many identities as that takes. */
+/* Two images of an identity give one pair of the same person, four give two: computes how many
+ * identities a fold needs. */
 static int each_fold(const set *s) { return s->pairs / (2 * FOLDS); }
 static int fold_identities(const set *s) {
     int n = (each_fold(s) + 1) / 2;
@@ -115,7 +116,7 @@ static void describe(const set *s, char text[512]) {
 
 /* ---- images ---- */
 
-/* Whether a JPEG is there to its end: a kill or a full disk may have cut it short. */
+/* Returns true for a complete JPEG: a kill or a full disk may have cut it short. */
 static bool is_whole(const char *path) {
     unsigned char end[2] = {0};
     struct stat info;
@@ -154,7 +155,7 @@ static void draw_share(void *arg, int t, int threads) {
     free(rgb);
 }
 
-/* All images of one of the two sets, some identities at a time. */
+/* Draws all images of one of the two sets, some identities at a time. */
 static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err *err) {
     const int end = j.last, step = j.images < AT_ONCE ? AT_ONCE / j.images : 1;
     const bool is_terminal = isatty(STDOUT_FILENO) == 1;
@@ -189,9 +190,10 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
 
 /* ---- lists ---- */
 
-/* In a fold, pair k < 2 n of the same person has images 1, 2 (k < n) or 3, 4 of identity k mod n.
- * Different people: 1 of k with 2 of the next, then 3 of k with 4 of the next but one (of the next
- * where there are but two): no image is in two pairs of a kind. */
+/* Writes the pairs. In a fold, pair k < 2 n of the same person has images 1, 2 (k < n) or 3, 4 of
+ * identity k mod n. Pairs of different people have image 1 of k with 2 of the next identity, then 3
+ * of k with 4 of the next but one (of the next when there are only two). No image is in two pairs
+ * of a kind. */
 static dnx_status write_pairs(const set *s, dnx_err *err) {
     char path[MAX_PATH], *text;
     size_t size;
@@ -274,7 +276,7 @@ static dnx_status find_images(job j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* DNX_OK when OUT/file, synth.txt or synth.partial, tells of the faces that are asked for. */
+/* Compares OUT/file, synth.txt or synth.partial, with the options. DNX_OK: they are the same. */
 static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
     char path[MAX_PATH], text[512];
     size_t len;
@@ -289,7 +291,8 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
                            "for now; remove the folder or name another");
 }
 
-/* OUT has a synth.txt: DNX_OK when it is of the same faces, and all of them are there. */
+/* Compares the finished set in OUT with the options. DNX_OK: they are the same, and all images
+ * exist. */
 static dnx_status compare(const set *s, dnx_err *err) {
     dnx_status st = compare_text(s, "synth.txt", err);
     if (!st) st = find_images(training(s), err);
@@ -300,7 +303,7 @@ static dnx_status compare(const set *s, dnx_err *err) {
     return st;
 }
 
-/* Makes OUT, or looks at what is in it. */
+/* Makes OUT, or finds out what is in it. */
 static dnx_status look(set *s, bool *is_there, dnx_err *err) {
     DIR *d = opendir(s->out);
     bool is_empty = true;
@@ -321,7 +324,7 @@ static dnx_status look(set *s, bool *is_there, dnx_err *err) {
     return compare(s, err);
 }
 
-/* Draws, unless another process draws there; it may have ended meanwhile. */
+/* Draws the set while holding the lock of OUT. */
 static dnx_status write_locked(const set *s, dnx_err *err) {
     char path[MAX_PATH];
     dnx_lock *lock;

@@ -1,4 +1,4 @@
-/* cmd_train.c - the command line of `classifier train`, and what it prints. */
+/* cmd_train.c - the command line of `classifier train`, and its output. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static const dnx_arg table[] = {
                  "keep the teacher's outputs there, so that it runs once an image"),
     DNX_ARG_END};
 
-/* What is wrong with arguments that go together, or NULL. */
+/* Returns why arguments contradict each other, or NULL. */
 static const char *find_wrong(const args *a) {
     return a->resume && (a->clear || a->weights) ? "-resume takes neither weights nor -clear"
            : a->clear && !a->weights ? "-clear needs weights, whose count of images it sets to 0"
@@ -69,17 +69,17 @@ static const char *find_wrong(const args *a) {
                                                 : NULL;
 }
 
-/* ---- what is told ---- */
+/* ---- output ---- */
 
 enum { PLAIN_LINE = 50, SHOW = 16 };
 
 typedef struct {
     bool is_terminal;
-    bool is_open; /* the terminal's last line is a progress line without an end */
-    double shown; /* when */
+    bool is_open; /* the last line of the terminal is a progress line without an end */
+    double shown; /* time of the last line */
 } screen;
 
-/* The losses by name, their values per image. */
+/* Prints the losses by name, as means over the images. */
 static void show_losses(const dnx_train_update *u) {
     for (int i = 0; i < u->net->n; i++)
         if (u->net->nodes[i].type->is_loss)

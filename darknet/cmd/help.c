@@ -1,4 +1,4 @@
-/* help.c - what -h prints of a verb and its table. */
+/* help.c - prints the help of a verb from its table. */
 #include <ctype.h>
 #include <string.h>
 
@@ -13,19 +13,19 @@ const char *dnx_verb_word(const dnx_verb *v) {
 
 static bool is_option(const dnx_arg *a) { return a->name[0] == '-'; }
 
-/* Are there too many to stand behind the option itself? */
+/* Returns true when there are too many words to print after the option. */
 static bool has_many_words(const dnx_arg *a) {
     return a->type == DNX_ARG_IS_WORD && strlen(a->value) > 40;
 }
 
-/* "-threads N", "-json", "net.cfg". */
+/* Formats an argument: "-threads N", "-json", "net.cfg". */
 static void describe(const dnx_arg *a, char *text, size_t size) {
     const char *value = !a->value ? "" : has_many_words(a) ? "WORD" : a->value;
     if (is_option(a)) snprintf(text, size, "%s%s%s", a->name, *value ? " " : "", value);
     else snprintf(text, size, "%s", a->name);
 }
 
-/* Prints a word after a space, on a new line where this one is full. */
+/* Prints a word after a space, on a new line when this one is full. */
 static void put_word(FILE *f, int *column, int indent, const char *word) {
     int len = (int)strlen(word);
     if (*column > indent && *column + 1 + len > COLUMNS)
@@ -33,7 +33,7 @@ static void put_word(FILE *f, int *column, int indent, const char *word) {
     else *column += fprintf(f, *column > indent ? " %s" : "%s", word);
 }
 
-/* Text from column `indent` on, which the caller has reached, broken at spaces. */
+/* Prints text from column `indent` on, where the cursor is, and breaks lines at spaces. */
 static void put_text(FILE *f, int indent, const char *text) {
     int column = indent;
     while (*text) {
@@ -66,14 +66,14 @@ void dnx_print_usage(FILE *f, const dnx_verb *v) {
     fprintf(f, "`darknet %s -h` explains %s.\n", v->name, v->verbs ? "them" : "it");
 }
 
-/* What the numbers of a row say: "; default 16; from 1 to 64". */
+/* Formats the numbers of a row: "; default 16; from 1 to 64". */
 static void describe_numbers(const dnx_arg *a, char *text, size_t size) {
     int n = 0;
     *text = 0;
     if (a->type == DNX_ARG_IS_INT) {
         if (a->none >= a->min && a->none <= a->max)
             n = snprintf(text, size, "; default %.0f", a->none);
-        bool is_open = a->max >= 1e9; /* nobody meets such a bound */
+        bool is_open = a->max >= 1e9; /* so large a bound is not worth a word */
         snprintf(text + n, size - (size_t)n, is_open ? "; at least %.0f" : "; from %.0f to %.0f",
                  a->min, a->max);
     } else if (a->type == DNX_ARG_IS_NUMBER) {
@@ -138,7 +138,7 @@ static void put_verbs(FILE *f, const dnx_verb *v) {
     fprintf(f, "\n");
 }
 
-/* A phrase as a sentence. */
+/* Prints a phrase as a sentence. */
 static void put_sentence(FILE *f, const char *phrase) {
     char text[400];
     snprintf(text, sizeof text, "%s.", phrase);

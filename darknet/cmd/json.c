@@ -1,4 +1,4 @@
-/* json.c - writes text and numbers as JSON. */
+/* json.c - prints strings as JSON. */
 #include "cmd/json.h"
 
 #include <stdio.h>

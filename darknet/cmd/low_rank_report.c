@@ -1,4 +1,5 @@
-/* low_rank_report.c - the report of `compress low-rank` for people, as JSON, and as a table. */
+/* low_rank_report.c - prints the result of `compress low-rank` as text and JSON, and writes its
+ * table. */
 #include "cmd/low_rank_report.h"
 
 #include <math.h>
@@ -48,7 +49,8 @@ static void print_left(const dnx_low_rank *c) {
     }
 }
 
-/* Multiply-adds of the smaller network, and how many convolutions it replaces. */
+/* Returns the multiply-adds of the smaller network; *replaced: how many convolutions it
+ * replaces. */
 static double after(const dnx_low_rank *c, int *replaced) {
     double macs = c->macs;
     *replaced = 0;

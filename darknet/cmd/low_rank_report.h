@@ -1,14 +1,14 @@
-/* low_rank_report.h - what compress low-rank tells of its work: for people, for scripts, and the
- * eigenvalues as a table. */
+/* low_rank_report.h - the report of `compress low-rank`: text, JSON, and the eigenvalues as a
+ * table. */
 #ifndef DNX_LOW_RANK_REPORT_H
 #define DNX_LOW_RANK_REPORT_H
 #include "compress/low_rank_run.h"
 
 /* Prints layers, multiply-adds and errors. */
 void dnx_low_rank_print(const dnx_low_rank *c);
-/* The same as JSON; errors that were not measured are null. held_out: the names of the c->measured
- * images of the measurement; skipped: how many images could not be read. */
+/* The same as JSON; errors that were not measured are null. held_out: names of the c->measured
+ * images that measured them. skipped: how many images could not be read. */
 void dnx_low_rank_json(const dnx_low_rank *c, const char *const *held_out, size_t skipped);
-/* A line for each eigenvalue; scripts/plot_energy.py draws it. DNX_EIO, DNX_EMEM. */
+/* Writes a line for each eigenvalue; scripts/plot_energy.py draws it. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_low_rank_csv(const dnx_low_rank *c, const char *path, dnx_err *err);
 #endif

@@ -1,5 +1,5 @@
-/* The darknet command: finds the verb, reads its arguments by its table, runs it. Verbs that only
- * the host has go to the host's command. */
+/* The darknet command: finds the verb, parses its arguments by its table, and runs it. Other verbs
+ * of Darknet are passed to its own command. */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,7 +73,7 @@ static bool is_hosts(const dnx_verb *of, const char *word) {
     return false;
 }
 
-/* Says that a verb has no sub-verb `word`, and which is near; 2. */
+/* Prints that a verb has no sub-verb `word`, and a similar name. Returns 2. */
 static int unknown(const dnx_verb *of, const char *word) {
     const char *names[64] = {"help"}, *between = *of->name ? " " : "";
     int n = of == &dnx_command;
@@ -86,7 +86,7 @@ static int unknown(const dnx_verb *of, const char *word) {
                      of->name, between);
 }
 
-/* `darknet help VERB VERB`; words are what follows `help`. */
+/* `darknet help VERB VERB`; words: those after `help`. */
 static int help_of(int n, char *const *words) {
     const dnx_verb *v = &dnx_command;
     for (int i = 0; i < n && !dnx_is_help(words[i]); i++) {
@@ -104,7 +104,8 @@ static int help_of(int n, char *const *words) {
 
 /* ---- running it ---- */
 
-/* Whether the host's command has been replaced by this one, which would hand on to itself. */
+/* Returns true when Darknet's own command has been replaced by this one, which would call
+ * itself. */
 static bool is_this_command(const char *path) {
     struct stat a, b;
     return !stat(path, &a) && !stat("/proc/self/exe", &b) && a.st_dev == b.st_dev &&
@@ -124,7 +125,7 @@ static int hand_on(char **argv) {
     return 1;
 }
 
-/* A value of DNX_ISA that names nothing would be passed over, and another thing measured. */
+/* Refuses unknown values of DNX_ISA: a measurement would be of something else. */
 static int check_isa(void) {
     static const char *const names[] = {"plain", "avx2", "avx512", "amx"};
     const char *isa = getenv("DNX_ISA");
@@ -144,7 +145,7 @@ static int run(const dnx_verb *v, int n, char *const *words) {
     return status;
 }
 
-/* Goes down from the command to the verb that argv names. */
+/* Finds the verb that argv names, and runs it. */
 static int dispatch(int argc, char **argv) {
     const dnx_verb *v = &dnx_command;
     int i = 1;
@@ -163,14 +164,14 @@ static int dispatch(int argc, char **argv) {
     return run(v, argc - i, argv + i);
 }
 
-/* A standard descriptor that is closed would be given to the next file that is opened, and messages
- * would land in it. Such a one still refuses to be read or written. */
+/* Opens the standard descriptors that are closed. Otherwise the next file would get such a
+ * descriptor, and messages would be written into it. Reading or writing them is still an error. */
 static void keep_descriptors(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd ? O_RDONLY : O_WRONLY);
 }
 
-/* Once for a file that is read twice in a row. */
+/* Prints once for a file that is read twice in a row. */
 static void show_mark(const char *file, const char *mark) {
     static char *last;
     if (last && !strcmp(last, file)) return;
@@ -182,7 +183,7 @@ static void show_mark(const char *file, const char *mark) {
 int main(int argc, char **argv) {
     keep_descriptors();
     dnx_lines_tell_marks(show_mark);
-    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, NULL, _IOLBF, 0); /* who follows a log sees lines */
+    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, NULL, _IOLBF, 0); /* a log shows whole lines */
     bool wants_help = argc > 1 && !strcmp(argv[1], "help");
     int status = wants_help ? help_of(argc - 2, argv + 2) : dispatch(argc, argv);
     if ((fflush(stdout) || ferror(stdout)) && !status) {

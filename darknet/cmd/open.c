@@ -1,7 +1,7 @@
-/* open.c - a network from its files, and the files that a verb writes. */
+/* open.c - opens networks from their files, and checks the files that a verb writes. */
 #include <stdio.h>
 #include <unistd.h>
-#ifdef __GLIBC__ /* told by the headers above */
+#ifdef __GLIBC__ /* a macro of the headers above */
 #include <malloc.h>
 #endif
 
@@ -48,7 +48,7 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, in
     dnx_status st = read_cfg(cfg, classes, &sections, err);
     if (st) return st;
 #ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that what is freed goes back to the system */
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* large blocks go back to the system when they are freed */
 #endif
     const dnx_build how = {.keeps_no_weights = true, .batch = batch, .threads = threads,
                            .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
@@ -65,7 +65,7 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err) {
     size_t len, n = 0;
     dnx_status st = dnx_try_output(path, replaces, err);
     FILE *f = st ? NULL : dnx_file_open_unnoted(path, SIZE_MAX / 2, &len);
-    if (!f) return st; /* it is not there */
+    if (!f) return st; /* it does not exist */
     n = fread(head, 1, sizeof head, f);
     fclose(f);
     if (!dnx_weights_kind(head, n)) return DNX_OK;

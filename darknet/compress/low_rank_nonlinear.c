@@ -1,5 +1,5 @@
-/* low_rank_nonlinear.c - the approximation that includes the activation, of arXiv 1505.06798.
- * Targets z replace M x + c:
+/* low_rank_nonlinear.c - the approximation that includes the activation, of arXiv 1505.06798. The
+ * fit uses targets z:
  *
  *   min sum_i |r(y_i) - r(z_i)|^2 + lambda |z_i - (M x_i + c)|^2
  *
@@ -14,18 +14,18 @@
 #define BLOCK 256 /* samples at a time */
 
 typedef struct {
-    const float *y, *x; /* n x d; x is centred */
+    const float *y, *x; /* n x d; x has mean 0 */
     long n;
     int d, rank, threads;
     dnx_act act;
     const float *slopes;
     float *a;        /* d: slope of r below 0 */
     double lambda;
-    bool has_z;      /* false: z = y, no objective */
+    bool has_z;      /* false in the first round: z = y, and there is no objective */
     float *q, *p;    /* packed Q^T (d x R) and P^T (R x d) */
     float *plain;    /* d x R floats before packing */
     float *mean;     /* d: of M x + c */
-    double *shift;   /* d: taken off z before it is multiplied; any constant near its mean */
+    double *shift;   /* d: subtracted from z before multiplying; any constant near its mean */
     float *work;     /* threads x (BLOCK x (2 d + R) + d x d) */
     double *cross;   /* threads x d x d: sum of (z - shift) x^T */
     double *sums;    /* threads x (d + 2): sum of z - shift, of |r(y) - r(z)|^2, of |r(y)|^2 */
@@ -37,7 +37,8 @@ bool dnx_low_rank_knows(dnx_act act) {
 
 static double squared(double v) { return v * v; }
 
-/* The z that minimises (ry - r(z))^2 + lambda (z - m)^2, r(z) = z above 0 and a z below. */
+/* Returns the z that minimises (ry - r(z))^2 + lambda (z - m)^2, where r(z) is z above 0 and a z
+ * below. */
 static float best_z(double ry, double m, double a, double lambda) {
     double above = (lambda * m + ry) / (lambda + 1);
     double below = (a * ry + lambda * m) / (a * a + lambda);
@@ -48,7 +49,8 @@ static float best_z(double ry, double m, double a, double lambda) {
     return (float)(cost_below < cost_above ? below : above);
 }
 
-/* z of one block, from m = M x + c when has_z; less the shift, with all sums. */
+/* Computes z of one block, from m = M x + c when has_z. Subtracts the shift and adds up all
+ * sums. */
 static void make_targets(solver *s, const float *y, float *z, int rows, double *sums) {
     size_t d = (size_t)s->d;
     for (int r = 0; r < rows; r++, y += d, z += d)
@@ -86,13 +88,13 @@ static void sum_share(void *arg, int t, int threads) {
             k->mm(mid, R, rows, s->rank, s->p, s->d, z, d, &shifts);
         }
         make_targets(s, s->y + (size_t)i * d, z, rows, sums);
-        memset(part, 0, sizeof *part * d * d); /* float sums of a block only */
+        memset(part, 0, sizeof *part * d * d); /* sums in float, of a block only */
         k->mmt(z, d, x, d, rows, s->d, s->d, part, d);
         for (size_t e = 0; e < d * d; e++) cross[e] += (double)part[e];
     }
 }
 
-/* Sums over all samples into the first thread's place, in the order of the threads. */
+/* Adds the sums of all threads to those of the first thread, in the order of the threads. */
 static void sum_all(solver *s, dnx_pool *pool) {
     size_t d = (size_t)s->d;
     dnx_pool_run(pool, sum_share, s);
@@ -102,7 +104,7 @@ static void sum_all(solver *s, dnx_pool *pool) {
     }
 }
 
-/* c = a b, or a b^T: a is n x k, b is k x m (m x k); rows of length m. */
+/* c = a b, or a b^T. a is n x k; b is k x m, or m x k when transposed. Rows are contiguous. */
 static void product(const double *a, const double *b, bool transposed, size_t n, size_t k, size_t m,
                     double *c) {
     memset(c, 0, sizeof *c * n * m);
@@ -117,15 +119,15 @@ static void product(const double *a, const double *b, bool transposed, size_t n,
         }
 }
 
-/* The input's covariance as its eigenvectors: w = V S^-1/2 without those that are noise. */
+/* The eigenvectors of the input's covariance: w = V S^-1/2, without those that are noise. */
 typedef struct {
-    size_t r;      /* directions that the input has */
+    size_t r;      /* rank of the covariance */
     double *w;     /* d x r */
     double *sigma, *vectors, *g, *a, *ug; /* d; d x d each: work */
 } regression;
 
-/* min |z - M x|^2 with rank M <= R, both centred: M^ = S_zx S_xx^-1, U = the first eigenvectors of
- * M^ S_xx M^^T, M = U U^T M^. zx: d x d, sum of z x^T. */
+/* Minimises |z - M x|^2 with rank M <= R, for centred z and x. M^ = S_zx S_xx^-1, U = the first
+ * eigenvectors of M^ S_xx M^^T, M = U U^T M^. zx: d x d, sum of z x^T. */
 static dnx_status regress(const double *zx, regression *g, dnx_factors *f, dnx_err *err) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
     product(zx, g->w, false, d, d, g->r, g->g);
@@ -160,7 +162,7 @@ static void set_mean(const solver *s, dnx_factors *f) {
     for (int i = 0; i < s->d; i++) f->mean[i] = s->shift[i] + s->sums[i] / (double)s->n;
 }
 
-/* Alternates from the start in f, and leaves what had the least objective there. */
+/* Alternates, starting from f, and leaves the factors with the least objective in f. */
 static dnx_status alternate(solver *s, regression *g, int iterations, dnx_pool *pool,
                             dnx_factors *f, double *before, double *after, dnx_err *err) {
     dnx_factors now = {0};
@@ -189,7 +191,7 @@ static dnx_status alternate(solver *s, regression *g, int iterations, dnx_pool *
     return st;
 }
 
-/* Takes the mean of each column off; the means into `mean`. */
+/* Subtracts the mean of each column and stores the means in `mean`. */
 static void centre(float *x, long n, size_t d, double *mean) {
     memset(mean, 0, sizeof *mean * d);
     for (long r = 0; r < n; r++)
@@ -201,13 +203,13 @@ static void centre(float *x, long n, size_t d, double *mean) {
         }
 }
 
-/* The means, the input's covariance and the best linear solution. */
+/* Computes the means, the covariance of the input and the best linear solution. */
 static dnx_status start(solver *s, regression *g, float *x, double *x_mean, dnx_pool *pool,
                         dnx_factors *f, dnx_err *err) {
     size_t d = (size_t)s->d;
     const float *y = s->y;
     centre(x, s->n, d, x_mean);
-    s->y = x; /* x x^T */
+    s->y = x; /* makes the pass compute x x^T */
     sum_all(s, pool);
     dnx_status st = dnx_eigen(s->cross, s->d, g->sigma, g->vectors, err);
     if (st) return st;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY (512u << 20) /* bytes of samples at a time: how many layers share a pass */
-#define ITERATIONS 25       /* with each penalty, as in the paper */
+#define MEMORY (512u << 20) /* bytes of samples; they bound how many layers share a pass */
+#define ITERATIONS 25       /* for each penalty, as in the paper */
 
 static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){c->net->file, 0}, "no memory for the samples");
@@ -14,7 +14,7 @@ static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
 
 /* ---- passes over the images ---- */
 
-/* What a pass does with layer l of image i before that layer runs. */
+/* Called for layer l and image i before the layer runs on x. */
 typedef void visit(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x);
 
 /* Images [first, end). */
@@ -22,8 +22,9 @@ typedef struct {
     size_t first, end;
 } range;
 
-/* Runs each image through net, and through small when `both`, up to layer `last`; the layers
- * first..end-1 of c->layers are visited. after(): at the image's end; may be NULL. */
+/* Runs the images `of` through net, and through small when `both`, up to layer `last`, and calls
+ * visit for layers first..end-1 of c->layers. Calls after() at the end of each image; it may be
+ * NULL. */
 static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, int first, int end,
                       int last, visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
     float *x = dnx_alloc(dnx_size(c->net->in));
@@ -89,7 +90,8 @@ static void add_moments(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     dnx_moments_add(&l->moments, l->y, l->r.positions);
 }
 
-/* Fitting takes precedence: it needs more samples than responses in every layer. */
+/* Holds images out for measuring, but leaves enough for fitting, which needs more samples than
+ * responses in every layer. */
 static void hold_out(dnx_low_rank *c) {
     size_t least = 1, held = (size_t)(c->held_out * (double)c->images);
     for (int i = 0; i < c->n; i++) {
@@ -150,7 +152,7 @@ static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     else memcpy(l->x + at, l->y + at, sizeof(float) * (size_t)l->r.positions * (size_t)l->r.N);
 }
 
-/* M, d x d, as the kernels want it; c and the mean are not in it. NULL: no memory. */
+/* Packs the product M, d x d, for the kernels, without c and the mean. NULL: no memory. */
 static float *pack_product(const dnx_factors *f) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
     float *m = dnx_alloc(d * d), *packed = dnx_alloc(dnx_kernels()->packed(f->d, f->d));
@@ -174,7 +176,7 @@ static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err 
     float *packed = pack_product(&l->f), *row = dnx_alloc(d);
     if (!packed || !row) st = no_memory(c, err);
     memset(l->variance, 0, sizeof *l->variance * d);
-    for (long i = 0; !st && i < n; i++) { /* x is centred now */
+    for (long i = 0; !st && i < n; i++) { /* x has mean 0 now */
         dnx_epilogue none = {0};
         dnx_kernels()->mm(l->x + (size_t)i * d, d, 1, l->r.N, packed, l->r.N, row, d, &none);
         for (size_t k = 0; k < d; k++)
@@ -185,7 +187,7 @@ static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err 
     return st ? st : dnx_low_rank_set(c->small, &l->r, &l->f, l->variance, err);
 }
 
-/* Layers first..end-1 with all their samples in memory. */
+/* Solves layers first..end-1 with all their samples in memory. */
 static dnx_status solve_group(dnx_low_rank *c, int first, int end, dnx_err *err) {
     dnx_status st = DNX_OK;
     for (int i = first; i < end && !st; i++) {
@@ -237,7 +239,7 @@ dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err) {
 
 /* ---- measuring ---- */
 
-/* Adds |r(y) - r(M x + c)|^2 over rows. */
+/* Returns the sum over rows of |r(y) - r(M x + c)|^2. */
 static double distance(const dnx_low_rank_layer *l, const float *packed, const float *y,
                        const float *x, double *norm) {
     const dnx_kernel_set *k = dnx_kernels();
@@ -261,7 +263,7 @@ static double distance(const dnx_low_rank_layer *l, const float *packed, const f
     return sum;
 }
 
-/* l->x holds the packed product here, and after it the samples of small. */
+/* Here l->x holds the packed product and, after it, the samples of small. */
 static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
     if (!l->rank) return;
     float *of_small = l->x + dnx_kernels()->packed(l->r.N, l->r.N);

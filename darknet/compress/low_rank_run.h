@@ -1,38 +1,39 @@
 /* low_rank_run.h - compresses a network's convolutions on sample images: collect, choose ranks,
- * solve, measure. The last of the images are held out: nothing is fitted to them, and they alone
- * measure the errors. Prints nothing. */
+ * solve, measure. The last images are held out: they are not used for fitting, and only they
+ * measure the errors. */
 #ifndef DNX_LOW_RANK_RUN_H
 #define DNX_LOW_RANK_RUN_H
 #include "compress/low_rank_net.h"
 
 typedef enum { DNX_LINEAR_SOLUTION, DNX_NONLINEAR, DNX_ASYMMETRIC } dnx_low_rank_method;
 
-/* One [convolutional] without groups before the first loss. */
+/* A [convolutional] layer without groups, before the first loss. */
 typedef struct {
     dnx_responses r;
-    dnx_moments moments;       /* of the true responses */
-    double *sigma, *vectors;   /* of their covariance: N eigenvalues, falling; N x N, rows */
-    double dense, per_rank;    /* multiply-adds an image: as it is, and for each rank */
+    dnx_moments moments;       /* of the exact responses */
+    double *sigma, *vectors;   /* N eigenvalues of their covariance, largest first; N x N, rows */
+    double dense, per_rank;    /* multiply-adds an image: now; for each rank */
     int most;                  /* largest rank: min(N, K) */
-    int rank;                  /* 0: left alone */
+    int rank;                  /* 0: the layer stays as it is */
     dnx_factors f;
     double *variance;          /* N, of the approximated responses */
-    double alone, within;      /* sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2: x = y; x of `small` */
+    /* sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2. alone: x = y; within: x from `small`. */
+    double alone, within;
     double norm;
-    float *y, *x;              /* samples, when a method needs them all at once */
+    float *y, *x;              /* samples, for methods that need all of them at once */
 } dnx_low_rank_layer;
 
 /* Reads sample image i as the network's floats. */
 typedef dnx_status dnx_low_rank_read(void *arg, size_t i, float *x, dnx_err *err);
 
 typedef struct {
-    dnx_net *net;              /* predicts, batch 1, weights loaded */
-    dnx_net *small;            /* the same with [low_rank] layers; for solve and measure */
+    dnx_net *net;              /* predicts, batch 1, with weights */
+    dnx_net *small;            /* the network with [low_rank] layers, for solve and measure */
     dnx_low_rank_method method;
-    int positions;             /* pixels of an image that are sampled, at most */
+    int positions;             /* sampled pixels of an image, at most */
     size_t images;
-    double held_out;           /* the share of them to measure with, rounded down; not 0: at least
-                                * one image; but none that the fit needs */
+    /* Share of images for measuring, rounded down; unless 0, at least one. Fitting comes first. */
+    double held_out;
     uint64_t seed;
     dnx_low_rank_read *read;
     void *arg;
@@ -42,18 +43,18 @@ typedef struct {
     dnx_low_rank_layer *layers;
     int n, last;               /* last: the layer before the first loss */
     double macs;               /* multiply-adds an image of layers 0..last */
-    double error, cosine;      /* of layer last's output: |f - f'|^2 / |f|^2; mean cosine */
+    double error, cosine;      /* of the output of layer `last`: |f - f'|^2 / |f|^2; mean cosine */
 } dnx_low_rank;
 
 /* Finds the layers, holds images out, runs the others once and decomposes the covariances. Memory
- * does not grow with the images. DNX_ESHAPE: no such layer; too few images for a covariance of full
- * rank (says how many are needed). */
+ * does not grow with the number of images. DNX_ESHAPE: no layer can be replaced, or there are too
+ * few images for a covariance of full rank (the message says how many are needed). */
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err);
-/* Fills layer i's, and with it small's, parameters for every rank that is not 0: linear from the
- * covariances; nonlinear with all samples of some layers at a time; asymmetric layer by layer from
- * the first on. DNX_ESHAPE: a rank above what the samples can tell apart. */
+/* Computes the parameters of all layers with rank > 0, and writes them into small. linear: from the
+ * covariances. nonlinear: with all samples of some layers at a time. asymmetric: layer by layer,
+ * from the first on. DNX_ESHAPE: a rank is above the rank of the samples. */
 dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err);
-/* Runs both networks on the images held out and fills the errors. */
+/* Runs both networks on the held-out images and computes the errors. */
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err);
-void dnx_low_rank_close(dnx_low_rank *c); /* not the networks */
+void dnx_low_rank_close(dnx_low_rank *c); /* leaves the networks open */
 #endif

@@ -1,19 +1,19 @@
-/* landmark_forms.c - the orders of points in landmark files of different detectors. */
+/* landmark_forms.c - the orders of numbers in landmark files of different detectors. */
 #include "face/landmark_forms.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef enum { NO, CORNERS, SIZES } box; /* of a box, which comes first: x y x2 y2; x y w h */
+typedef enum { NO, CORNERS, SIZES } box; /* the box, if any, comes first: x y x2 y2, or x y w h */
 enum { KNOWN = -1 };
 
 typedef struct {
-    int name; /* the index in DNX_LANDMARK_FORMS; KNOWN: not by name */
-    int n;    /* numbers */
+    int name; /* index in DNX_LANDMARK_FORMS; KNOWN: recognised by its count alone */
+    int n;    /* count of numbers */
     box box;
-    int at, step; /* the first point, and the numbers from one to the next; 0: all x, then all y */
-    int score;    /* -1: none */
+    int at, step; /* index of the first point, distance of points; step 0: five x, then five y */
+    int score;    /* index of the score; -1: none */
 } form;
 
 static const form forms[] = {
@@ -27,10 +27,11 @@ static const form forms[] = {
     {KNOWN, DNX_ROW_106, NO, 0, 2, -1}};
 enum { COUNT = sizeof forms / sizeof *forms };
 
-/* As dnx_similarity leaves of a face: a full profile 15 pixels, other numbers 23 and more. */
+/* The largest rms of dnx_similarity for a face: a full profile has 15 pixels, other numbers have 23
+ * and more. */
 #define WORST_RMS 19.
-#define FAR_WORSE 1.5 /* times the rms of another reading: this one is wrong */
-#define ALMOST .9     /* a form that fits so many of the best one's rows fits, too */
+#define FAR_WORSE 1.5 /* a reading with so many times the rms of another one is wrong */
+#define ALMOST .9     /* a form is a candidate with so large a share of the rows of the best one */
 
 static double spread(const double *v) {
     double lo = v[0], hi = v[0];
@@ -41,7 +42,7 @@ static double spread(const double *v) {
     return hi - lo;
 }
 
-/* The box as x, y, w, h. */
+/* Reads the box as x, y, w, h. */
 static void box_of(const form *f, const double *v, double b[4]) {
     memcpy(b, v, 4 * sizeof *b);
     if (f->box == CORNERS) {
@@ -62,7 +63,7 @@ static dnx_face face_of(const form *f, const double *v) {
     return face;
 }
 
-/* Whether a row reads as a face; *rms: how far from the usual one. */
+/* Returns true when a row, read in this form, is a face. *rms: its distance from the template. */
 static bool fits(const form *f, const double *v, double *rms) {
     const dnx_face face = face_of(f, v);
     dnx_face usual;
@@ -87,7 +88,7 @@ static bool fits(const form *f, const double *v, double *rms) {
 typedef struct {
     const dnx_landmark_row *rows;
     size_t n;
-    int count; /* of the numbers of the rows that are looked at */
+    int count; /* of numbers in each row of this group */
     size_t of[COUNT]; /* rows that each form fits */
     double rms[COUNT]; /* their mean */
 } choice;
@@ -100,7 +101,7 @@ static bool same_points(const form *a, const form *b) {
     return a->at == b->at && a->step == b->step;
 }
 
-/* Whether both forms see the same face as the largest of each image. */
+/* Returns true when both forms find the same largest face in each image. */
 static bool same_largest(const choice *c, const form *a, const form *b) {
     for (size_t i = 0; i < c->n;) {
         const size_t image = c->rows[i].image;
@@ -136,7 +137,8 @@ static void count_fits(choice *c, int wanted) {
     }
 }
 
-/* The form with most fits, and among almost as many the one nearest to a usual face; -1: none. */
+/* Returns the form that fits most rows; of forms that fit almost as many, the one with the least
+ * rms. -1: none. */
 static int best_of(const choice *c) {
     int best = -1;
     size_t most = 0;
@@ -148,7 +150,7 @@ static int best_of(const choice *c) {
     return best;
 }
 
-/* The form of the rows with so many numbers; first: one of them. */
+/* Chooses the form of the rows with as many numbers as `first`. */
 static dnx_status choose(choice *c, const dnx_landmark_row *first, int wanted, const char *file,
                          const form **out, dnx_err *err) {
     const dnx_loc at = {file, first->line};

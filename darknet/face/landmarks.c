@@ -17,9 +17,9 @@ typedef struct {
     dnx_landmarks *l;
     size_t image_room, row_room, rows;
     dnx_landmark_row *row;
-    const char *heading; /* of the line before, without its '#'; NULL: it was none */
-    bool is_again;       /* the line is still to be read */
-    bool is_listed;      /* rows follow a heading that names their image */
+    const char *heading; /* text of the line before, if it began with '#'; else NULL */
+    bool is_again;       /* the line is read again */
+    bool is_listed;      /* rows follow a heading with the name of their image */
 } reader;
 
 static void *grown(void *list, size_t n, size_t *room, size_t size) {
@@ -41,7 +41,8 @@ static bool next_line(reader *r) {
     return r->line;
 }
 
-/* Numbers of the text into v; -1: more than MOST, or a word that is none. */
+/* Reads all numbers of the text into v. Returns -1 for more than MOST, or a word that is not a
+ * number. */
 static int numbers(const char *s, double v[MOST]) {
     int n = 0;
     for (s += strspn(s, between); *s; s += strspn(s, between)) {
@@ -71,7 +72,7 @@ static dnx_status add_image(reader *r, const char *path, size_t length, dnx_err 
     return DNX_OK;
 }
 
-/* A face of the image added last, by n numbers. */
+/* Adds a face of n numbers to the last image. */
 static dnx_status add_row(reader *r, const double *v, int n, dnx_err *err) {
     static const int of_106[] = {104, 105, 54, 84, 90};
     const bool has_flags = n == FLAGGED || n == FLAGGED + 1;
@@ -100,7 +101,7 @@ static dnx_status bad_line(const reader *r, int n, dnx_err *err) {
     return dnx_fail(err, DNX_EPARSE, r->at, "%d numbers: %s", n, form);
 }
 
-/* Faces without a path, after a line that says how many. */
+/* Reads faces without a path, after a line with their count. */
 static dnx_status block(reader *r, double count, dnx_err *err) {
     double v[MOST];
     for (double i = 0; i < count; i++) {
@@ -117,7 +118,8 @@ static dnx_status block(reader *r, double count, dnx_err *err) {
 
 /* ---- lines ---- */
 
-/* InsightFace's .lst: aligned, path, label, box, all x, all y. 1: it was one and is added. */
+/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 1 when the
+ * line is one. */
 static int lst_line(reader *r, dnx_err *err) {
     double v[MOST], known[BOX + 2 * DNX_POINTS + 3] = {0};
     const char *path = strchr(r->line, '\t');
@@ -132,11 +134,12 @@ static int lst_line(reader *r, dnx_err *err) {
     return add_image(r, path, length, err) || add_row(r, known, DNX_ROW_LST, err) ? -1 : 1;
 }
 
-/* A table with commas: a path, perhaps quoted, then numbers. Returns how many; -1: it is none. */
+/* Reads a line of a table with commas: a path, which may be quoted, then numbers. Returns their
+ * count; -1 when the line is not one. */
 static int csv_line(char *line, char **path, double v[MOST]) {
     char *f[MOST + 1];
     int n = dnx_separator(line) == ',' ? dnx_fields(line, ',', f, MOST + 1) : -1;
-    if (n > 1 && !*f[n - 1]) n--; /* a comma at the end */
+    if (n > 1 && !*f[n - 1]) n--; /* the line ends with a comma */
     if (n < 11 || n > MOST + 1) return -1;
     for (int i = 1; i < n; i++)
         if (!dnx_decimal(f[i], &v[i - 1])) return -1;
@@ -144,7 +147,8 @@ static int csv_line(char *line, char **path, double v[MOST]) {
     return n - 1;
 }
 
-/* The names of columns, as tables and CelebA's own lists have them: many words, no numbers. */
+/* Returns true for a line of column names, as in tables and CelebA's own lists: many words, no
+ * numbers. */
 static bool is_header(const char *line) {
     double v;
     char *copy = strdup(line), *f[DNX_ROW_MOST];
@@ -155,7 +159,7 @@ static bool is_header(const char *line) {
     return is;
 }
 
-/* `# path`, or `# path width height`, which names the image of the rows that follow. */
+/* Reads `# path` or `# path width height`, which names the image of the rows below it. */
 static dnx_status take_heading(reader *r, dnx_err *err) {
     char *path = strdup(r->heading), *f[64];
     long v;
@@ -174,7 +178,7 @@ static dnx_status take_heading(reader *r, dnx_err *err) {
     return st;
 }
 
-/* A row of numbers under a heading. 1: it was one. */
+/* Reads a row of numbers below a heading. Returns 1 when the line is one. */
 static int listed_line(reader *r, dnx_err *err) {
     double v[MOST];
     if (!r->heading && !r->is_listed) return 0;
@@ -211,7 +215,8 @@ static dnx_status line(reader *r, dnx_err *err) {
     return DNX_OK;
 }
 
-/* CelebA's own lists begin with their count and the names of the columns; tables with the names. */
+/* Skips the column names at the start of a table, or the count and column names of CelebA's own
+ * lists. */
 static void skip_header(reader *r) {
     double v[MOST];
     if (!next_line(r)) return;
@@ -232,7 +237,7 @@ static void skip_header(reader *r) {
 
 /* ---- images in order, each once ---- */
 
-/* Faces lie in the order of the file: the sort need not be stable beyond `first`. */
+/* Sorts by path. Faces keep the order of the file: `first` of each image says where they are. */
 static int by_path(const void *a, const void *b) {
     const dnx_landmarked *p = a, *q = b;
     int order = strcmp(p->path, q->path);

@@ -1,6 +1,8 @@
-/* landmarks.h - the text files in which face detectors leave five points of each face. A line is a
- * path and numbers, between spaces, tabs or commas; a path with spaces is ended by a tab, or stands
- * in a table with commas. B: a box, as x1 y1 x2 y2 (corners) or x y w h; P: x1 y1 ... x5 y5.
+/* landmarks.h - reads the text files in which face detectors leave five points of each face.
+ *
+ * A line is a path and numbers, between spaces, tabs or commas. A path with spaces needs a tab
+ * after it, or a table with commas. B: a box, as x1 y1 x2 y2 (corners) or x y w h. P: x1 y1 ... x5
+ * y5.
  *
  *   path P                   form points; CelebA's lists; as a table with commas CelebA's and
  *                            VGGFace2's, whose names have no suffix
@@ -17,9 +19,9 @@
  *                            then N lines without a path follow, each a face as above (the layout
  *                            of FDDB's and WIDER FACE's results)
  *
- * landmark_forms.h tells how the order of the numbers is recognised. A path that is on several
- * lines has several faces. Empty lines, other lines that begin with #, and a first line that names
- * the columns do not count. */
+ * landmark_forms.h explains how the order of the numbers is recognised. A path in several lines has
+ * several faces. Empty lines, other lines that begin with #, and column names in the first line do
+ * not count. */
 #ifndef DNX_LANDMARKS_H
 #define DNX_LANDMARKS_H
 #include "face/landmark_forms.h"
@@ -30,17 +32,17 @@ typedef struct {
 } dnx_landmarked;
 
 typedef struct {
-    dnx_landmarked *image; /* sorted by path, each path once */
+    dnx_landmarked *image; /* sorted by path; each path once */
     size_t n;
-    dnx_face *face; /* an image's faces in the order of the file */
+    dnx_face *face; /* the faces of an image in the order of the file */
     size_t faces;
 } dnx_landmarks;
 
-/* form: of DNX_LANDMARK_FORMS, or -1: recognised by where the points lie. DNX_EIO: unreadable;
- * DNX_EPARSE: a line of another form, no line, an order of numbers that is not clear; DNX_EMEM.
- * Free l in any case. */
+/* form: index in DNX_LANDMARK_FORMS, or -1 to recognise it. DNX_EIO: cannot be read. DNX_EPARSE: a
+ * line of another form, no lines, or numbers whose order is not clear. DNX_EMEM. Free l in any
+ * case. */
 dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err);
-/* The same of text in memory. */
+/* Reads from memory instead. */
 dnx_status dnx_landmarks_copy(const char *text, size_t len, const char *file, int form,
                               dnx_landmarks *l, dnx_err *err);
 void dnx_landmarks_free(dnx_landmarks *l);

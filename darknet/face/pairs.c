@@ -20,12 +20,12 @@ typedef struct {
     dnx_pairs *p;
     size_t room;
     kind is;           /* of all lines; NONE: not known yet */
-    role column[FIELDS]; /* of a table */
+    role column[FIELDS]; /* of a table: what each column has */
     int columns;
-    long folds, each;    /* of the first line; 0: not told */
+    long folds, each;    /* from the first line; 0: not given */
     char *half;          /* the first image of a pair of two lines */
     long half_same;
-    bool tells_folds, is_vague; /* is_vague: all lines so far could be IMAGE IMAGE SAME too */
+    bool tells_folds, is_vague; /* all lines so far could be IMAGE IMAGE SAME, too */
 } reader;
 
 static const char form[] = "must be `NAME i j` or `NAME i OTHER j`, `IMAGE IMAGE 0|1`, or "
@@ -37,7 +37,7 @@ static dnx_status no_memory(const reader *r, dnx_err *err) {
 
 /* ---- adding pairs ---- */
 
-/* Takes both names over. */
+/* Takes ownership of both names. */
 static dnx_status add(reader *r, char *a, char *b, bool same, long fold, dnx_err *err) {
     dnx_pairs *p = r->p;
     if (p->n == r->room) {
@@ -132,7 +132,7 @@ static dnx_status take_table(reader *r, char **f, int n, dnx_err *err) {
 static dnx_status take(reader *r, char **f, int n, dnx_err *err) {
     long v = 0, fold = -1;
     if (r->is == TABLE) return take_table(r, f, n, err);
-    while (n && !*f[n - 1]) n--; /* spreadsheets fill up with commas */
+    while (n && !*f[n - 1]) n--; /* spreadsheets add commas */
     kind is = kind_of(f, n);
     for (int i = 0; i < n; i++)
         if (!*f[i]) is = NONE;
@@ -173,7 +173,8 @@ static role role_of(const char *s) {
     return !strncasecmp(s, "imagenum", 8) || !strncasecmp(s, "image_num", 9) ? NUMBER : IMAGE;
 }
 
-/* A line without any number names columns: of a table, or of LFW's own as Kaggle has it. */
+/* Reads the names of columns: a line without any number. It heads a table, or LFW's own list as
+ * Kaggle has it. */
 static bool take_header(reader *r, char **f, int n, dnx_status *st, dnx_err *err) {
     int count[NUMBER + 1] = {0};
     long v;
@@ -212,7 +213,7 @@ static bool take_first(reader *r, char **f, int n, dnx_status *st, dnx_err *err)
 
 static int by_fold(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 
-/* The numbers of a column become 0, 1, 2... */
+/* Renumbers the folds of a column as 0, 1, 2... */
 static dnx_status count_folds(reader *r, dnx_err *err) {
     dnx_pairs *p = r->p;
     int *seen = malloc((p->n + 1) * sizeof *seen), k = 0;

@@ -15,7 +15,7 @@ enum { RETRIES = 10 };
 #define RETRY_AFTER .2 /* seconds */
 
 typedef struct {
-    int a, b, fold; /* images */
+    int a, b, fold; /* a, b: indices of images */
     bool same;
     float score;
 } pair;
@@ -32,7 +32,7 @@ typedef struct {
     dnx_net *net;
     float *x;
     int first, count;
-    dnx_err *errors; /* one a thread */
+    dnx_err *errors; /* one for each thread */
 } job;
 
 /* ---- pairs and their images ---- */
@@ -46,7 +46,8 @@ static int by_score(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Every name once, sorted, and what the pairs have to do with them; names: room for all. */
+/* Sorts the names and removes doubles, and sets the images of each pair. names: capacity for
+ * all. */
 static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     size_t n = 0;
     for (size_t i = 0; i < p->n; i++)
@@ -63,7 +64,7 @@ static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     }
 }
 
-/* The files of all names, in their order. */
+/* Finds the files of all names, in their order. */
 static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, const char *faces,
                              dnx_err *err) {
     dnx_loc at = {pairs, 0};
@@ -132,7 +133,7 @@ uint64_t dnx_verify_checksum(const dnx_verify *v) { return v->checksum; }
 
 /* ---- reading the images ---- */
 
-/* Image i of the batch. A disk that fails may work again a moment later. */
+/* Loads image i of the batch. Tries for a while when reading fails: the disk may recover. */
 static void load_image(const job *j, int i, dnx_err *err) {
     float *x = j->x + (size_t)i * dnx_size(j->net->in);
     for (int tries = 0;; tries++) {
@@ -147,7 +148,7 @@ static void load_one(void *arg, int t, long i) {
     if (!j->errors[t].status) load_image(j, (int)i, &j->errors[t]);
 }
 
-/* The images from j->first on, a batch of them or the rest. */
+/* Loads a batch of images from j->first on, or the rest. */
 static dnx_status load_batch(job *j, dnx_err *err) {
     dnx_net *net = j->net;
     j->count = j->v->n - j->first < net->batch ? j->v->n - j->first : net->batch;
@@ -182,7 +183,7 @@ dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err) {
 
 /* ---- scores ---- */
 
-/* Unit features of all images into out: n x D. */
+/* Computes the unit features of all images: n x D. */
 static dnx_status features(job *j, int last, float *out, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_verify *v = j->v;
@@ -207,8 +208,9 @@ static bool is_outside(const dnx_verify *v, int i, int fold) {
     return v->folds == 1 || v->pairs[i].fold != fold;
 }
 
-/* The middle of the range of thresholds that errs least on the pairs outside of `fold`, which are
- * sorted by score; accept: score > threshold. The second pass finds the middle one. */
+/* Returns the middle of the range of thresholds with the fewest errors on the pairs outside of
+ * `fold`; pairs are sorted by score, and accepted when score > threshold. The second pass finds the
+ * middle. */
 static double threshold(const dnx_verify *v, int fold) {
     int best = -1, ties = 0, seen = 0;
     for (int pass = 0; pass < 2; pass++) {

@@ -1,5 +1,5 @@
-/* verify.h - face verification by pairs while a network trains: LFW's ten-fold protocol on the
- * cosine of two features, as scripts/eval_lfw.py computes it. */
+/* verify.h - face verification while a network trains: LFW's ten-fold protocol on the cosine of two
+ * features, as in scripts/eval_lfw.py. */
 #ifndef DNX_VERIFY_H
 #define DNX_VERIFY_H
 #include "data/images.h"
@@ -7,23 +7,23 @@
 typedef struct dnx_verify dnx_verify;
 
 /* pairs: a list of pairs (pairs.h), whose images lie in the folder `faces`; or a verification set
- * *.bin, which needs no folder. DNX_EPARSE: no such list or set; DNX_EIO: unreadable, or an image
- * is missing (named); DNX_EMEM. */
+ * *.bin, which needs no folder. DNX_EPARSE: a bad list or set. DNX_EIO: cannot be read, or an image
+ * is missing. DNX_EMEM. */
 dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
-/* How many folds the pairs have. With one, the threshold is fitted to the very pairs that it is
- * tested on, which flatters the accuracy. */
+/* Returns the number of folds. With one fold the threshold is fitted to the pairs on which it is
+ * tested, so the accuracy is too high. */
 int dnx_verify_folds(const dnx_verify *v);
-/* Tells two lists of pairs apart. */
+/* Returns the checksum of the pairs. */
 uint64_t dnx_verify_checksum(const dnx_verify *v);
-/* Reads and decodes all images as `net` sees them: finds a bad one before hours of training. The
- * errors of dnx_images_load; DNX_ESTOP. */
+/* Reads and decodes all images as `net` needs them, to find a bad one before hours of training.
+ * Errors: those of dnx_images_load(), and DNX_ESTOP. */
 dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err);
 
-/* Runs layers 0..last of a predicting network on all images. *accuracy: the mean over the folds of
- * the accuracy at the threshold that errs least on the other folds; of one fold, on itself. The
- * errors of dnx_images_load; DNX_ENUMBER: a feature is not finite; DNX_ESTOP. An image that cannot
- * be read is tried again for two seconds. */
+/* Runs layers 0..last of a predicting network on all images. *accuracy: the mean over the folds; in
+ * each, the threshold has the fewest errors on the other folds, or on itself when it is the only
+ * one. Errors: those of dnx_images_load(), where reading is tried for two seconds; DNX_ENUMBER: a
+ * feature is not finite; DNX_ESTOP. */
 dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *accuracy,
                           dnx_err *err);
 #endif

@@ -1,4 +1,4 @@
-// By OpenCV's C API, whose headers compile only as C++ since OpenCV 4.
+/* warp_opencv.cc - warps by OpenCV's C API, whose headers compile only as C++ since OpenCV 4. */
 #include "face/warp.h"
 
 #include <opencv2/core/core_c.h>
@@ -11,7 +11,7 @@ bool dnx_warp(const unsigned char *rgb, int w, int h, const double m[6], unsigne
     CvMat move = cvMat(2, 3, CV_64FC1, const_cast<double *>(m));
     try {
         cvWarpAffine(&from, &to, &move, CV_INTER_LINEAR + CV_WARP_FILL_OUTLIERS, cvScalarAll(0));
-    } catch (...) { // C++ must not unwind into C
+    } catch (...) { /* exceptions must not reach C code */
         return false;
     }
     return true;

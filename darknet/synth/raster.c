@@ -1,4 +1,5 @@
-/* raster.c - loops run over a row without branches or calls, so that compilers vectorise them. */
+/* raster.c - paints into planes of floats. Loops run over a row without branches or calls, so that
+ * compilers vectorise them. */
 #include "synth/raster.h"
 
 #include <math.h>
@@ -7,7 +8,7 @@
 
 enum { REACH = 6 }; /* of the blur, pixels */
 
-/* x limited to 0..1, in a form that needs no comparison. */
+/* Limits x to 0..1 without a comparison. */
 static inline float limit(float x) { return .5f * (fabsf(x) - fabsf(x - 1) + 1); }
 
 static float least(float a, float b) { return a < b ? a : b; }
@@ -21,7 +22,7 @@ static float *row(const dnx_canvas *c, int k, int y) {
     return c->plane[k] + (size_t)y * (size_t)c->size;
 }
 
-/* Behind the planes: a row with REACH pixels at either side. */
+/* Returns the row after the planes: it has REACH more pixels at both ends. */
 static float *spare(const dnx_canvas *c) { return row(c, 3, c->size); }
 
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy) {
@@ -37,10 +38,10 @@ void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx
     }
 }
 
-/* The part of one row from x0 to x1: its coverage into a, and the stripes' brightness into g. */
+/* One row from x0 to x1: computes the coverage into a, and the brightness of the stripes into g. */
 typedef struct {
-    float u, v, du, dv;     /* at x0, and a pixel further */
-    float k, hole_k, cut_k; /* coverage over one unit of q, and of v */
+    float u, v, du, dv;     /* at x0; change for each pixel */
+    float k, hole_k, cut_k; /* change of coverage for one unit of q, and of v */
 } slope;
 
 static void cover(const dnx_paint *p, slope s, int n, float *restrict a) {
@@ -69,7 +70,7 @@ static void cover(const dnx_paint *p, slope s, int n, float *restrict a) {
     if (p->is_cut)
         for (int x = 0; x < n; x++) {
             float u = s.u + s.du * (float)x - p->cut_u, v = s.v + s.dv * (float)x;
-            float t = (u + 8) * .5f * p->strands; /* above 0, so that int() rounds down */
+            float t = (u + 8) * .5f * p->strands; /* positive, so that int() rounds down */
             t = p->cut_ragged * fabsf(t - (float)(int)t - .5f);
             a[x] *= limit(.5f + (p->cut + t + p->cut_curve * u * u - v) * s.cut_k);
         }
@@ -89,7 +90,7 @@ void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p) {
     if (fabsf(det) < 1e-3f) return;
     const float ul = hypotf(f->ux, f->uy), vl = hypotf(f->vx, f->vy);
     const float edge = p->edge > 1 ? p->edge : 1;
-    const float small = fabsf(det) / (ul > vl ? ul : vl); /* of the half axes, about */
+    const float small = fabsf(det) / (ul > vl ? ul : vl); /* about the shorter half axis */
     const float soft = 1 + edge / small;
     float U = soft / (1 - least(.8f, fabsf(p->taper) * soft)), V = soft + fabsf(p->bend) * U * U;
     float rx = fabsf(f->ux) * U + fabsf(f->vx) * V, ry = fabsf(f->uy) * U + fabsf(f->vy) * V;
@@ -99,7 +100,7 @@ void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p) {
     int x0 = f->cx > rx ? (int)(f->cx - rx) : 0, y0 = f->cy > ry ? (int)(f->cy - ry) : 0;
     int x1 = (int)least(f->cx + rx + 2, (float)n), y1 = (int)least(f->cy + ry + 2, (float)n);
     slope s = {.du = f->vy / det, .dv = -f->uy / det};
-    /* 1 - q falls by 2 over a half axis */
+    /* 1 - q falls by 2 along a half axis */
     s.k = .5f * small / edge;
     s.hole_k = p->hole_u > 0 ? s.k * least(p->hole_u, p->hole_v) : 0;
     s.cut_k = vl / (p->cut_edge > 1 ? p->cut_edge : 1);
@@ -136,7 +137,7 @@ void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], f
         for (int x = 0; x < n; x++) {
             float u = u0 + du * (float)x, v = v0 + dv * (float)x;
             float z = limit(1 - u * u - v * v);
-            z *= 1.7f - .7f * z; /* about the square root */
+            z *= 1.7f - .7f * z; /* approximates the square root */
             float cosine = light[0] * u + light[1] * v + light[2] * z;
             cosine = .5f * (cosine + fabsf(cosine));
             shade[x] = 1 + takes[x] * (ambient + diffuse * cosine - 1);
@@ -148,7 +149,7 @@ void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], f
     }
 }
 
-/* Row `from` with its ends repeated, weighted. */
+/* Copies row `from` with its ends repeated into padded, and blurs it into `to`. */
 static void blur_row(const float *from, float *padded, const float *w, int n, float *restrict to) {
     memcpy(padded + REACH, from, sizeof *from * (size_t)n);
     for (int i = 0; i < REACH; i++) {
@@ -170,7 +171,7 @@ void dnx_canvas_blur(dnx_canvas *c, float deviation) {
         sum += i ? 2 * w[i] : w[i];
     }
     for (int i = 0; i <= REACH; i++) w[i] /= sum;
-    float *padded = spare(c), *whole = c->plane[3]; /* the light is on: the plane is free */
+    float *padded = spare(c), *whole = c->plane[3]; /* the plane is free: light has been applied */
     for (int k = 0; k < 3; k++) {
         for (int y = 0; y < n; y++)
             blur_row(row(c, k, y), padded, w, n, whole + (size_t)y * (size_t)n);
@@ -188,7 +189,7 @@ void dnx_canvas_blur(dnx_canvas *c, float deviation) {
     }
 }
 
-/* The sum of four random bytes: bell-shaped, mean 510, deviation 147.8. */
+/* Returns the sum of four random bytes, which is about normal: mean 510, deviation 147.8. */
 static inline float bell(uint32_t i, uint32_t seed) {
     uint32_t h = i * 0x9e3779b1u + seed;
     h = (h ^ (h >> 16)) * 0x85ebca6bu;

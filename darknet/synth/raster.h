@@ -1,51 +1,55 @@
-/* raster.h - a small painter: soft-edged ellipses under an affine map, light, blur, film. Pure. */
+/* raster.h - a small painter: soft-edged ellipses under an affine map, light, blur, film. The same
+ * arguments give the same pixels. */
 #ifndef DNX_RASTER_H
 #define DNX_RASTER_H
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Planes of size x size floats, 0..1: red, green, blue, and how much of a pixel takes light. */
+/* Planes of size x size floats, 0..1: red, green, blue, and the share of light that a pixel
+ * takes. */
 typedef struct {
     int size;
     float *plane[4];
 } dnx_canvas;
 #define DNX_CANVAS_FLOATS(size) (4 * (size_t)(size) * (size_t)(size) + 2 * (size_t)(size) + 64)
 
-/* Pixel = (cx, cy) + u (ux, uy) + v (vx, vy); the unit disc in (u, v) is what gets painted. */
+/* Maps (u, v) to the pixel (cx, cy) + u (ux, uy) + v (vx, vy). What is painted is the unit disc in
+ * (u, v). */
 typedef struct {
     float cx, cy, ux, uy, vx, vy;
 } dnx_frame;
 
-/* All but rgb and alpha may be 0. In this order: v -= bend u^2; u *= 1 + taper v; the disc becomes
- * a square with square = 1 (u^4 + v^4 < 1). */
+/* How to paint a disc. All members but rgb and alpha may be 0. They act in this order: v -= bend
+ * u^2; u *= 1 + taper v; square = 1 turns the disc into a square (u^4 + v^4 < 1). */
 typedef struct {
     float rgb[3], alpha;
-    float edge;          /* width of the soft border, pixels; below 1 counts as 1 */
+    float edge;          /* width of the soft border, pixels; at least 1 */
     float bend, taper, square;
-    float hole_u, hole_v; /* half axes of a hole, shares of the frame's; 0: none */
+    float hole_u, hole_v; /* half axes of a hole, shares of the frame's; 0: no hole */
     bool is_cut;          /* only v < cut + cut_curve (u - cut_u)^2 is painted, before the bend */
     float cut, cut_curve, cut_u;
-    float cut_edge, cut_ragged; /* pixels; depth of the stripes' zigzag along the cut, in v */
-    float grain, strands; /* stripes along v, this many over u = -1..1, brightness +- grain / 2 */
+    float cut_edge, cut_ragged; /* pixels; depth of the zigzag along the cut, in v */
+    float grain, strands; /* stripes of brightness +- grain / 2; strands of them over u = -1..1 */
     bool takes_light;
 } dnx_paint;
 
-/* scratch: DNX_CANVAS_FLOATS(size) floats, which the canvas uses from then on. */
+/* scratch: DNX_CANVAS_FLOATS(size) floats, which must outlive the canvas. */
 void dnx_canvas_init(dnx_canvas *c, int size, float *scratch);
-/* A linear change of colour from a to b along (dx, dy), which is a unit vector. No light. */
+/* Fills the canvas with colours from a to b along the unit vector (dx, dy). They take no light. */
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy);
 void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p);
-/* Multiplies what takes light by ambient + diffuse max(0, n . light), n the normal of the
- * ellipsoid whose outline is the frame. */
+/* Multiplies the pixels that take light by ambient + diffuse max(0, n . light). n is the normal of
+ * the ellipsoid whose outline is the frame. */
 void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], float ambient,
                       float diffuse);
-/* Gaussian of that standard deviation in pixels, at most 3; nothing below 0.2. */
+/* Blurs by a Gaussian with this standard deviation in pixels, at most 3. Below 0.2 nothing
+ * changes. */
 void dnx_canvas_blur(dnx_canvas *c, float deviation);
 
 typedef struct {
     float gain[3], lift, curve; /* v = gain v + lift; v += curve v (1 - v) */
-    float saturation;           /* 1: as it is; 0: grey */
-    float noise;                /* standard deviation, 0..1 scale */
+    float saturation;           /* 1: unchanged; 0: grey */
+    float noise;                /* standard deviation; values are 0..1 */
     uint32_t seed;
 } dnx_film;
 /* rgb: size x size x 3 bytes. */

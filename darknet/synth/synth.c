@@ -6,7 +6,7 @@
 
 #include "synth/raster.h"
 
-/* Mean and standard deviation; nothing is further than two deviations from the mean. */
+/* Mean and standard deviation. Draws are at most two deviations from the mean. */
 static const struct {
     float mean, deviation;
 } trait[DNX_TRAITS] = {
@@ -35,7 +35,7 @@ static float normal(dnx_rng *r, float mean, float deviation) {
 
 static float limit(float x, float lo, float hi) { return x < lo ? lo : x > hi ? hi : x; }
 
-/* An index with the given chances, which sum to 1. */
+/* Draws an index with the given chances, whose sum is 1. */
 static int choose(dnx_rng *r, const float *chance, int n) {
     float at = dnx_rng_uniform(r);
     int i = 0;
@@ -43,7 +43,7 @@ static int choose(dnx_rng *r, const float *chance, int n) {
     return i;
 }
 
-/* Between the colours of a ramp, t in 0..1. */
+/* Interpolates a ramp of n colours at t in 0..1. */
 static void ramp(const float (*colour)[3], int n, float t, float *out) {
     float at = limit(t, 0, 1) * (float)(n - 1);
     int i = (int)at < n - 1 ? (int)at : n - 2;

@@ -1,5 +1,5 @@
-/* synth.h - synthetic faces: an identity is a set of numbers, an image is a shot of it. Pure: the
- * same arguments give the same pixels.
+/* synth.h - synthetic faces: an identity is a set of numbers, an image is a shot of it. The same
+ * arguments give the same pixels.
  *
  * Units: pixels of a 112 x 112 crop. The origin is between the eyes, x to the right, y down, z
  * towards the camera. Colours are RGB, 0..1. */
@@ -7,9 +7,9 @@
 #define DNX_SYNTH_H
 #include "dnx.h"
 
-#define DNX_SYNTH_VERSION 1 /* of the pixels: other numbers, other faces */
+#define DNX_SYNTH_VERSION 1 /* changes when the same numbers give other pixels */
 
-/* What makes an identity; the table in synth.c has mean and deviation of each. */
+/* The numbers of an identity; the table in synth.c has mean and deviation of each. */
 enum {
     HEAD_W, HEAD_H, JAW_W, JAW_Y, CHIN_W, CHIN_Y, CHEEK, EAR, EAR_OUT,
     EYE_X, EYE_W, EYE_H, EYE_SLANT, EYE_BEND, EYE_DEPTH, IRIS, LID,
@@ -29,20 +29,20 @@ typedef struct {
     float t[DNX_TRAITS];
     float skin[3], hair[3], iris[3], lips[3];
     int style, beard, moles, freckles;
-    float mark[DNX_FRECKLES][3]; /* x, y, radius: the moles, then the freckles */
+    float mark[DNX_FRECKLES][3]; /* x, y, radius of the moles, then of the freckles */
     bool has_glasses;
     float rim[3], rim_w, lens_w, lens_h, lens_square; /* of the glasses */
 } dnx_synth_face;
 
-/* What changes from image to image of one identity. */
+/* The numbers that differ from image to image of one identity. */
 typedef struct {
-    float yaw, pitch, tilt, grow, dx, dy;        /* radians; tilt, grow, dx, dy: misalignment */
+    float yaw, pitch, tilt, grow, dx, dy;        /* radians; the last four misalign the crop */
     float smile, open, raise, lids, gaze_x, gaze_y;
-    float light[3], ambient, diffuse, shadow;    /* shadow: of one half of the face */
+    float light[3], ambient, diffuse, shadow;    /* shadow: on one half of the face */
     float back[4][3], back_angle, cloth[3];
     float hair_more, beard_more, flush;
     bool wears_glasses, has_make_up;
-    int cover;                                   /* what hides a part: DNX_NOTHING... */
+    int cover;                                   /* what hides a part of the face: DNX_NOTHING... */
     float cover_at[4], cover_rgb[3];
     float blur, noise, gain[3], lift, curve, saturation;
     uint32_t seed;
@@ -56,8 +56,9 @@ void dnx_shot_make(dnx_shot *s, dnx_rng *r);
 void dnx_face_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
                    unsigned char *rgb);
 
-/* All three for one image. Identities of the test set differ from those of the training set; both
- * are counted from 0, images too (below 2^24), and none depends on how many there are. */
+/* Draws an identity, a shot and the image. Identities of the test set differ from those of the
+ * training set. Both are counted from 0, as are images (below 2^24). An image does not depend on
+ * how many others there are. */
 void dnx_synth_image(uint64_t seed, bool is_test, int identity, int image, int size, float *scratch,
                      unsigned char *rgb);
 #endif

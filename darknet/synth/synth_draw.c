@@ -86,7 +86,7 @@ static void hair_before(dnx_scene *s) {
     if (f->style == DNX_FRINGE) line += 17, curve -= .15f;
     if (f->style == DNX_LONG) curve += .3f;
     if (f->style == DNX_CURLY) line += 4;
-    /* where the hairline's middle is, in the frame */
+    /* the middle of the hairline in the frame */
     float part = f->style == DNX_SIDE ? (t[HAIR_PART] > 0 ? 18.f : -18.f) : 25 * t[HAIR_PART] * .3f;
     dnx_point m = dnx_at(s, part, line, 1);
     const float det = o.ux * o.vy - o.uy * o.vx, dx = m.x - o.cx, dy = m.y - o.cy;
@@ -125,7 +125,8 @@ static void glasses(dnx_scene *s, bool is_dark) {
     dnx_put(s, &bridge, dnx_colour(is_dark ? black : f->rim, 1, .95f, 1));
 }
 
-/* What takes no light of the face's: things before it. */
+/* Covers a part of the face with an object before it, which the light of the face does not
+ * reach. */
 static void cover(dnx_scene *s) {
     const float *k = s->s->cover_at, *rgb = s->s->cover_rgb, n = (float)s->c.size;
     dnx_paint p = dnx_colour(rgb, 1, 1, 1.5f);

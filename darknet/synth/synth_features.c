@@ -1,4 +1,4 @@
-/* synth_features.c - paints what lies on the skin, from numbers of the identity and the shot. */
+/* synth_features.c - paints eyes, brows, nose, mouth, beard, wrinkles and marks. */
 #include <math.h>
 
 #include "synth/synth_scene.h"
@@ -14,7 +14,7 @@ static void wrinkles(dnx_scene *s) {
         dnx_spot(s, d * t[EYE_X], t[EYE_H] + 4, 0, t[EYE_W], 1.6f,
                  dnx_colour(s->f->skin, .62f, age * .8f, 3));
     }
-    const float depth = age > .25f ? age - .25f : 0; /* of the forehead's lines */
+    const float depth = age > .25f ? age - .25f : 0; /* of the lines on the forehead */
     for (int i = 0; i < 2; i++)
         dnx_spot(s, 0, -22 - 7 * (float)i, 0, 17, .8f, dnx_colour(s->f->skin, .7f, depth, 1.5f));
 }
@@ -35,7 +35,7 @@ static void eye(dnx_scene *s, float side) {
     dnx_spot(s, x + gx, gy - .3f, 1, t[IRIS], t[IRIS], dnx_colour(f->iris, 1, 1, 1));
     dnx_spot(s, x + gx, gy - .3f, 1, t[IRIS] * .45f, t[IRIS] * .45f, dnx_colour(black, 1, .95f, 1));
     dnx_spot(s, x + gx - 1, gy - 1.5f, 1, .8f, .8f, dnx_colour(white, 1.05f, .8f, 1));
-    /* lids: a ring of skin around the opening, so that the iris does not stick out */
+    /* lids: a ring of skin around the opening hides the iris outside of it */
     const float outer = h + 3.2f > 6 ? h + 3.2f : 6;
     if (dnx_patch(s, x, 0, 1, w * 1.35f, outer, slant, &o)) {
         p = dnx_colour(f->skin, .88f, 1, 1.4f);
@@ -83,7 +83,7 @@ static void nose(dnx_scene *s) {
     const dnx_synth_face *f = s->f;
     const float *t = f->t, len = t[NOSE_LEN], w = t[NOSE_W], out = t[NOSE_OUT];
     dnx_point top = dnx_at(s, 0, -4, 2), tip = dnx_at(s, 0, len, out);
-    for (int side = -1; side <= 1; side += 2) { /* the side that is away from the light is darker */
+    for (int side = -1; side <= 1; side += 2) { /* the side away from the light is darker */
         float d = (float)side, away = .5f - .5f * d * s->s->light[0];
         dnx_point p = dnx_at(s, d * (t[BRIDGE_W] + 1.5f), -3, 0);
         dnx_point q = dnx_at(s, d * w * .8f, len - 2, out * .35f);
@@ -111,7 +111,7 @@ static void mouth(dnx_scene *s) {
     const dnx_synth_face *f = s->f;
     const float *t = f->t, y = t[MOUTH_Y], open = s->s->open, smile = s->s->smile;
     const float w = t[MOUTH_W] * (1 + .13f * smile - .1f * open), gap = .5f + 4.5f * open;
-    const float curve = t[LIP_BEND] - 2.6f * smile; /* how far the corners hang */
+    const float curve = t[LIP_BEND] - 2.6f * smile; /* how far the corners of the mouth hang */
     float lips[3];
     dnx_frame o;
     dnx_paint p;
@@ -152,12 +152,13 @@ static void beard(dnx_scene *s) {
     p.grain = .5f;
     p.strands = 25;
     if (f->beard == DNX_SHAVEN) return;
-    if (f->beard == DNX_FULL || is_stubble) { /* below a line from ear to ear, around the mouth */
+    if (f->beard == DNX_FULL || is_stubble) {
+        /* the skin below a line from ear to ear, without the mouth */
         o = dnx_ellipsoid(s, 0, t[JAW_Y] - 2, 3, t[JAW_W] + 1, 32, 36);
         p.hole_u = .74f;
         p.hole_v = .8f;
         p.square = .3f;
-        o.vx = -o.vx; /* the cut keeps what is above: turned over */
+        o.vx = -o.vx; /* a cut keeps what is above it, so the frame is turned over */
         o.vy = -o.vy;
         p.is_cut = true;
         p.cut = .15f;

@@ -1,11 +1,11 @@
-/* synth_scene.c - the head is an ellipsoid that is turned, seen in perspective, and moved so that
- * five points fit the ArcFace template, as real crops are. */
+/* synth_scene.c - the head: an ellipsoid that is turned, seen in perspective, and moved so that
+ * five points fit the ArcFace template, as in real crops. */
 #include "synth/synth_scene.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Half axes of the head, and the depth of its centre. FAR: of the camera. */
+/* Half axes of the head, depth of its centre, and FAR, the distance of the camera. */
 static const float HALF[3] = {44, 68, 42};
 enum { CENTRE_Y = 5, FAR = 420 };
 
@@ -35,7 +35,8 @@ static void rotate(dnx_scene *s) {
     memcpy(s->turn, m, sizeof m);
 }
 
-/* Similarity that brings the five points nearest to the template, then the misalignment. */
+/* Finds the similarity that brings the five points nearest to the template, and adds the
+ * misalignment. */
 static void align(dnx_scene *s) {
     static const float template[5][2] = {
         {38.29f, 51.70f}, {73.53f, 51.50f}, {56.03f, 71.74f}, {41.55f, 92.37f}, {70.73f, 92.20f}};
@@ -106,7 +107,7 @@ dnx_frame dnx_ellipsoid(const dnx_scene *s, float x, float y, float z, float w, 
         m[1] += u * v;
         m[2] += v * v;
     }
-    /* columns of the Cholesky factor */
+    /* the columns of the Cholesky factor */
     float ux = sqrtf(m[0]), uy = m[1] / ux, vy = sqrtf(m[2] - uy * uy);
     return (dnx_frame){s->a * p.x - s->b * p.y + s->tx,
                        s->b * p.x + s->a * p.y + s->ty,
