@@ -23,16 +23,22 @@
  * above is then the number of used classes, and accuracy is among them. The other classes have
  * gradient 0, but their momentum and weight decay go on. A network that predicts uses all classes.
  *
+ * centres=teacher: the weights w are the centres of the classes' features in teacher=, and move
+ * before each loss as common/face/centres.h tells (AdaDistill). The student learns from the labels
+ * and only through its features: w has no gradient, no momentum and no weight decay. Teacher and
+ * student have the same D; the teacher need not know the classes. Each sub-batch moves the centres.
+ *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
  * 0; 0 without truth. Truth -1 is unknown: loss, gradient and accuracy are 0. Any other truth
  * outside 0..N-1 gives a NaN loss. For distillation the logits are s c_j, without margin, with s of
  * the last forward pass, or |x| c_j.
  * File: weights N x D.
- * Memory: weights, gradient and one B x N block, which holds cosines, then their gradients. With
- * sample, the block is B x (ceil(sample N) + B). */
+ * Memory: weights, their gradient when they are trained, and one B x N block, which holds cosines,
+ * then their gradients. With sample, the block is B x (ceil(sample N) + B). */
 #include <math.h>
 #include <string.h>
 
+#include "common/face/centres.h"
 #include "common/face/class_sample.h"
 #include "common/face/cosines.h"
 #include "common/face/margin.h"
@@ -41,10 +47,12 @@
 #include "layer/classifier.h"
 
 enum { S, LENGTH };
+enum { TRAINED, TEACHER };
 
 typedef struct {
-    int classes, margin, scale, easy_margin, gradient, warmup, mining;
+    int classes, margin, scale, easy_margin, gradient, warmup, mining, centres, alpha;
     float s, s_start, m, m1, m2, m3, t, label_smoothing, ramp_end, keep, focus, sample;
+    float alpha_fixed;
 } opts;
 
 static const dnx_opt options[] = {
@@ -71,6 +79,11 @@ static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, keep, .9, 1e-3, 1, "hard: share of the batch that counts"),
     DNX_OPT_FLOAT(opts, focus, 2, 0, 16, "focal: exponent"),
     DNX_OPT_FLOAT(opts, sample, 1, 1e-6, 1, "share of the classes that take part in an update"),
+    DNX_OPT_WORD(opts, centres, TRAINED, "trained|teacher",
+                 "teacher: the class weights follow the features of teacher=, as in AdaDistill"),
+    DNX_OPT_WORD(opts, alpha, DNX_ALPHA_CENTRE, DNX_ALPHA_WORDS,
+                 "centres=teacher: what says how much of a class's weights stays"),
+    DNX_OPT_FLOAT(opts, alpha_fixed, .9, 0, 1, "alpha=fixed: the share that stays"),
     DNX_OPT_END};
 
 typedef struct {
@@ -78,6 +91,7 @@ typedef struct {
     dnx_margin margin;   /* of this update, with warm-up */
     dnx_class_sample sample;
     dnx_mining mining;
+    dnx_centres centres; /* of centres=teacher */
     float *block;        /* B x sample.most; NULL when predicting: then it is in scratch */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
@@ -121,6 +135,12 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] classes=1: d-softmax would pull all images to one "
                         "vector");
+    const size_t D = dnx_size(n->in[0]);
+    const size_t T = n->distillation ? dnx_size(n->distillation->target) : 0;
+    if (o->centres == TEACHER && T && T != D)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[margin_softmax] centres=teacher: the teacher's embedding has %zu "
+                        "numbers, the student's %zu", T, D);
     if (o->s_start > 0 && o->warmup == 0)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] s_start=%g: needs warmup=", o->s_start);
@@ -140,7 +160,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (st) return st;
     st = dnx_class_sample_make(&s->sample, n, o->classes, o->sample, err);
     const size_t B = (size_t)n->batch, block = B * (size_t)s->sample.most;
-    if (!st) st = dnx_cosines_make(&s->cosines, n, o->classes, err);
+    if (!st) st = dnx_cosines_make(&s->cosines, n, o->classes, o->centres == TRAINED, err);
+    if (!st && o->centres == TEACHER) st = dnx_centres_make(&s->centres, n, err);
     if (!st && n->trains) st = dnx_new(n, &s->block, block, err);
     if (!st && o->scale == LENGTH) st = dnx_new(n, &s->along, B, err);
     if (st) return st;
@@ -150,6 +171,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         (o->scale == LENGTH && !(s->length = dnx_new_array(n, B, sizeof *s->length, err))) ||
         (o->mining && !(s->mined = dnx_new_array(n, B, sizeof *s->mined, err))))
         return DNX_EMEM;
+    s->centres.alpha = o->alpha;
+    s->centres.fixed = (double)o->alpha_fixed;
     s->cosines.by_length = o->scale == LENGTH;
     n->out = (dnx_shape){1, 1, 1};
     n->scratch = n->trains ? 0 : block;
@@ -160,6 +183,7 @@ static void unmake(dnx_node *n) {
     state *s = n->state;
     dnx_cosines_unmake(&s->cosines);
     dnx_class_sample_unmake(&s->sample);
+    dnx_centres_unmake(&s->centres);
     dnx_free(s->block);
     dnx_free(s->row);
     dnx_free(s->factor);
@@ -172,7 +196,7 @@ static int params(dnx_node *n, dnx_param *list) {
     const opts *o = n->opts;
     state *s = n->state;
     list[0] = (dnx_param){"weights", s->cosines.w, s->cosines.d_w,
-                          (size_t)o->classes * s->cosines.D, 1, true};
+                          (size_t)o->classes * s->cosines.D, 1, o->centres == TRAINED};
     return 1;
 }
 
@@ -250,6 +274,9 @@ static void forward(dnx_node *n, dnx_pass *p) {
     memset(p->y, 0, sizeof(float) * (size_t)p->batch);
     if (!p->truth) return;
     s->has_slopes = false;
+    if (o->centres == TEACHER && n->trains && p->is_training && p->target)
+        dnx_centres_follow(&s->centres, p, p->x[0], p->target, o->classes, s->cosines.D,
+                           s->cosines.w);
     dnx_class_sample_draw(&s->sample, n, p);
     dnx_cosines_forward(&s->cosines, p->x[0], p->batch, used_classes(s), 1, block_row(s, p, 0),
                         (size_t)s->sample.n);
@@ -314,7 +341,12 @@ static void logits_back(dnx_node *n, const float *x, int batch, int lo, int hi, 
                      (size_t)(hi - lo), dx, true);
 }
 
+static dnx_wanted takes(const dnx_node *n) {
+    return ((const opts *)n->opts)->centres == TEACHER ? DNX_FEATURE : DNX_NO_TARGET;
+}
+
 static const dnx_classifier classifier = {.output = DNX_IS_RIGHT,
+                                          .takes = takes,
                                           .classes = classes,
                                           .logits = logits,
                                           .logits_back = logits_back};

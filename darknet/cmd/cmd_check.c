@@ -180,6 +180,12 @@ static void find_predicting(const dnx_net *net, char *text, size_t size) {
             snprintf(text, size, "[%s] only predicts", net->nodes[i].type->name);
 }
 
+static bool has_teacher(const dnx_net *net) {
+    for (int i = 0; i < net->n; i++)
+        if (dnx_takes(&net->nodes[i])) return true;
+    return false;
+}
+
 static int run(const void *args) {
     const check_args *a = args;
     dnx_err err = {0}, said = {0};
@@ -198,7 +204,8 @@ static int run(const void *args) {
     t.few = t.batch > 1 ? t.batch / 2 : 2;
     find_predicting(net, why, sizeof why);
     if (!why[0]) st = try_training(a, classes, &t, &said, &err);
-    if (st == DNX_EMEM || (st == DNX_EIO && net->teachers)) said = err; /* the cfg may be right */
+    if (st == DNX_EMEM || (st == DNX_EIO && has_teacher(net)))
+        said = err; /* the cfg may be right */
     else if (st) {
         dnx_net_free(net);
         return dnx_report(&err);
@@ -209,7 +216,7 @@ static int run(const void *args) {
     if (a->json) {
         dnx_check_training j = {why[0] ? -1 : t.all, t.batch, why[0] ? why : NULL};
         dnx_check_json(net, a->weights, &j);
-    } else print_training(&t, net->teachers != NULL, st != DNX_OK, why[0] ? why : NULL);
+    } else print_training(&t, has_teacher(net), st != DNX_OK, why[0] ? why : NULL);
     dnx_net_free(net);
     if (!a->data || !why[0]) return 0;
     if (!is_said) fprintf(stderr, "%s\n", why);

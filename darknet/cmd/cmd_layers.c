@@ -67,7 +67,7 @@ static int run(const void *args) {
             printf("[%s] %s (%s)\n", t->name, t->summary, from);
             if (t->aliases) printf("  other names: %s\n", t->aliases);
             print_options(t->options);
-            if (dnx_wants(t)) print_options(dnx_teacher_options);
+            if (dnx_may_have_teacher(t)) print_options(dnx_teacher_options);
             printf("and, as every section:\n");
             print_options(dnx_common_options);
             return 0;

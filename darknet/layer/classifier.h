@@ -22,6 +22,10 @@ typedef struct dnx_classifier {
     dnx_wanted wants;
     dnx_output output;
     bool needs_pairs; /* it learns nothing from a sub-batch without two images of a class */
+    /* What a loss over classes takes of a teacher beside the labels, as its options say. Its inputs
+     * are found as those of other layers. It gets a teacher only to train, and p->target may be
+     * NULL even then. NULL: it never has a teacher. */
+    dnx_wanted (*takes)(const dnx_node *n);
     /* The number of classes. NULL: the layer has none. */
     int (*classes)(const dnx_node *n);
     /* For a classifier that never holds all logits in memory. A type sets logits and logits_back,
@@ -34,8 +38,9 @@ typedef struct dnx_classifier {
                         float *dx);
 } dnx_classifier;
 
-/* n->distillation of a loss with a teacher. Its input 0 is the layer that `layers_key` names, or
- * the last suitable layer before it. p->target is the teacher's output: batch x target floats. */
+/* n->distillation of a loss with a teacher. Input 0 of a loss of distillation is the layer that
+ * `layers_key` names, or the last suitable layer before it. p->target is the teacher's output:
+ * batch x target floats. */
 typedef struct dnx_distillation {
     dnx_shape target;      /* {0}: the network has no teacher, which is allowed when it predicts */
     dnx_node *head;        /* DNX_LOGITS: turns in[0] into logits; NULL: in[0] is the logits */
@@ -50,6 +55,15 @@ static inline size_t dnx_class_place(dnx_shape s, size_t k) {
 /* What a loss imitates of its teacher, or DNX_NO_TARGET. */
 static inline dnx_wanted dnx_wants(const dnx_layer_type *t) {
     return t->classifier ? t->classifier->wants : DNX_NO_TARGET;
+}
+/* True when the section may name a teacher. */
+static inline bool dnx_may_have_teacher(const dnx_layer_type *t) {
+    return dnx_wants(t) != DNX_NO_TARGET || (t->classifier && t->classifier->takes);
+}
+/* What this layer takes of its teacher, or DNX_NO_TARGET. Its options are there. */
+static inline dnx_wanted dnx_takes(const dnx_node *n) {
+    const dnx_classifier *c = n->type->classifier;
+    return c && c->takes ? c->takes(n) : dnx_wants(n->type);
 }
 /* True when the type computes logits with logits(). */
 static inline bool dnx_has_logits(const dnx_layer_type *t) {

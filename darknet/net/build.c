@@ -116,13 +116,14 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->state = calloc(1, type->state_size + 1);
     n->type = type;
     net->n++;
-    if (dnx_wants(type)) n->distillation = calloc(1, sizeof *n->distillation);
-    if (!n->opts || !n->state || (dnx_wants(type) && !n->distillation))
+    const bool may_have_teacher = dnx_may_have_teacher(type);
+    if (may_have_teacher) n->distillation = calloc(1, sizeof *n->distillation);
+    if (!n->opts || !n->state || (may_have_teacher && !n->distillation))
         return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", type->name);
     dnx_status st = dnx_opts_parse(
         (const dnx_opt *[]){type->options, dnx_common_options,
                             dnx_teacher_options},
-        (void *[]){n->opts, &common, &teacher}, dnx_wants(type) ? 3 : 2, s, net->file,
+        (void *[]){n->opts, &common, &teacher}, may_have_teacher ? 3 : 2, s, net->file,
         &net->origin.notes, err);
     l->name = common.name;
     if (st) {

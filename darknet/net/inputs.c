@@ -1,5 +1,5 @@
 /* inputs.c - finds the inputs of a layer: the layer before, layers that options name, and for a
- * loss of distillation the layer that imitates the teacher. */
+ * loss with a teacher what it takes of it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,5 +101,8 @@ static dnx_status find_named(dnx_net *net, dnx_node *n, dnx_err *err) {
 }
 
 dnx_status dnx_net_inputs(dnx_net *net, dnx_node *n, dnx_teacher_opts *teacher, dnx_err *err) {
-    return dnx_wants(n->type) ? find_pair(net, n, teacher, err) : find_named(net, n, err);
+    if (dnx_wants(n->type)) return find_pair(net, n, teacher, err);
+    dnx_status st = find_named(net, n, err);
+    const bool opens = n->trains && net->teacher_source && dnx_takes(n);
+    return st || !opens ? st : net->teacher_source->open(net, n, teacher, err);
 }

@@ -36,7 +36,7 @@ typedef struct {
     bool dy_written;     /* in this backward pass a later layer has already written dy */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */
     float exclusivity;   /* factor of the weight exclusivity of this layer's filters */
-    int want;            /* of a loss of distillation: index of a teacher's output; -1: none */
+    int want;            /* of a loss with a teacher: index of that teacher's output; -1: none */
     const float *target; /* that output for this batch; NULL: not computed */
 } dnx_link;
 

@@ -8,6 +8,8 @@
 #include "base/stop.h"
 #include "data/augment.h"
 #include "host/layers.h"
+#include "net/options.h"
+#include "net/opts.h"
 #include "net/rate.h"
 #include "net/types.h"
 #include "net/weights.h"
@@ -30,6 +32,27 @@ static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const cha
     return st;
 }
 
+/* Whether the options of a section make its layer take something of a teacher. */
+static bool takes_of_teacher(const dnx_cfg *cfg, int section) {
+    const dnx_section *s = &cfg->sections[section];
+    const dnx_layer_type *type = dnx_type_find(s->name, dnx_host_types);
+    if (!type || !dnx_may_have_teacher(type)) return false;
+    dnx_node n = {.type = type, .opts = calloc(1, type->opts_size + 1)};
+    dnx_common_opts common = {0};
+    dnx_teacher_opts teacher = {0};
+    dnx_status st = n.opts ? DNX_OK : DNX_EMEM;
+    if (!st)
+        st = dnx_opts_parse(
+            (const dnx_opt *[]){type->options, dnx_common_options, dnx_teacher_options},
+            (void *[]){n.opts, &common, &teacher}, 3, s, cfg->file, NULL, NULL);
+    bool takes = dnx_wants(type) || (!st && dnx_takes(&n));
+    if (n.opts) dnx_opts_free(type->options, n.opts);
+    dnx_opts_free(dnx_common_options, &common);
+    dnx_opts_free(dnx_teacher_options, &teacher);
+    free(n.opts);
+    return takes;
+}
+
 /* Writes options of the command line into the cfg, so that layers find them when they are built. */
 static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) {
     char text[16];
@@ -37,8 +60,7 @@ static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) 
     snprintf(text, sizeof text, "%d", a->seed);
     if (a->seed >= 0) st = dnx_cfg_set(cfg, 0, "seed", text, err);
     for (int i = 1; i < cfg->n && !st && a->teacher; i++) {
-        const dnx_layer_type *type = dnx_type_find(cfg->sections[i].name, dnx_host_types);
-        if (!type || !dnx_wants(type)) continue;
+        if (!takes_of_teacher(cfg, i)) continue;
         st = set_path(cfg, i, "teacher", a->teacher, err);
         if (!st) st = set_path(cfg, i, "weights", a->teacher_weights, err);
     }
@@ -63,8 +85,8 @@ static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     dnx_cfg *cfg;
     dnx_status st = dnx_cfg_read(j->a->cfg, &cfg, err);
     if (st) return st;
-    if (cfg->n) st = override(cfg, j->a, err);
-    if (!st) st = dnx_datafile_classes(j->a->data, cfg, NULL, err);
+    st = dnx_datafile_classes(j->a->data, cfg, NULL, err);
+    if (!st && cfg->n) st = override(cfg, j->a, err);
     dnx_build how = {.trains = true, .threads = j->a->threads, .types = dnx_host_types,
                      .teachers = &dnx_cfg_teachers};
     if (!st) st = dnx_net_build(cfg, &how, &j->net, err);

@@ -117,11 +117,11 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
     dnx_net *k = net->teachers->teachers[which].net;
     const char *why;
     int layer, given = o->layer ? dnx_net_find(k, o->layer) : -1;
-    if (!o->layer && !dnx_net_source(k, k->n, -1, dnx_wants(n->type), &layer,
+    if (!o->layer && !dnx_net_source(k, k->n, -1, dnx_takes(n), &layer,
                                      &n->distillation->target_head, &why))
         return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] teacher=%s: %s", n->type->name, o->teacher,
                         why);
-    if (o->layer && !dnx_net_source(k, k->n, given < 0 ? k->n : given, dnx_wants(n->type), &layer,
+    if (o->layer && !dnx_net_source(k, k->n, given < 0 ? k->n : given, dnx_takes(n), &layer,
                                     &n->distillation->target_head, &why))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] layer=%.60s: %s in %s, which has layers 0 to %d", n->type->name,

@@ -100,8 +100,8 @@ typedef struct {
     dnx_pass pass;
 } layer;
 
-static dnx_status open(layer *l, const char *options, int B, dnx_shape in, int threads, bool trains,
-                       dnx_err *err) {
+static inline dnx_status open(layer *l, const char *options, int B, dnx_shape in, int threads,
+                              bool trains, dnx_err *err) {
     *l = (layer){.node = {.batch = B, .trains = trains, .seed = 1, .n_in = 1, .in = {in},
                           .loc = {"t", 1}, .pool = dnx_pool_new(threads)}};
     dnx_status st = open_node(&l->node, "margin_softmax", options, err);

@@ -10,7 +10,8 @@
 #define BLOCK 128 /* classes of one matrix product */
 #define UNIT 32   /* classes: threads take whole units */
 
-dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, dnx_err *err) {
+dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, bool is_trained,
+                            dnx_err *err) {
     const dnx_kernel_set *k = dnx_kernels();
     size_t D = dnx_size(n->in[0]), N = (size_t)classes, B = (size_t)n->batch;
     size_t a = k->packed((int)D, BLOCK), b = k->packed(BLOCK, (int)D);
@@ -18,7 +19,7 @@ dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, dnx_err *e
     c->D = D;
     c->share = BLOCK * D + (a > b ? a : b);
     dnx_status st = dnx_new(n, &c->w, N * D, err);
-    if (!st && n->trains) st = dnx_new(n, &c->d_w, N * D, err);
+    if (!st && n->trains && is_trained) st = dnx_new(n, &c->d_w, N * D, err);
     if (!st && n->trains) st = dnx_new(n, &c->unit, B * D, err);
     if (!st && n->trains) st = dnx_new(n, &c->d_unit, B * D, err);
     if (!st) st = dnx_new(n, &c->w_inv, N, err);
@@ -167,7 +168,7 @@ void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of,
         for (size_t i = 0; i < D; i++)
             c->unit[(size_t)b * D + i] = x[(size_t)b * D + i] * inv;
     }
-    dnx_pool_run(c->pool, weights_share, &j);
+    if (c->d_w) dnx_pool_run(c->pool, weights_share, &j);
     if (!dx) return;
     dnx_pool_run(c->pool, unit_share, &j);
     for (int b = 0; b < batch; b++, dx += D) {

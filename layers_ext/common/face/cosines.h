@@ -18,15 +18,17 @@ typedef struct {
     bool by_length;       /* false after make */
     const float *along;   /* B, see above; NULL: 0 */
     size_t D;
-    float *w, *d_w;       /* N x D; d_w is NULL when predicting, as are the next two */
+    float *w, *d_w;       /* N x D; d_w is NULL when predicting, as are the next two, and of
+                           * weights that are not trained */
     float *unit, *d_unit; /* B x D, x/|x| and its gradient */
     float *w_inv;         /* N: 1/|w| of the classes of the last forward; 0 for a zero vector */
     float *room;          /* scratch: `share` floats for each thread */
     size_t share;
 } dnx_cosines;
 
-/* D = H W C of input 0. Draws the initial weights: normal, standard deviation .01. DNX_EMEM. */
-dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, dnx_err *err);
+/* D = H W C of input 0. Draws the initial weights: normal, standard deviation .01. is_trained:
+ * whether they get gradients when the layer trains. DNX_EMEM. */
+dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, bool is_trained, dnx_err *err);
 void dnx_cosines_unmake(dnx_cosines *c);
 
 /* The classes of a call: rows[lo..hi-1], each at most once. rows NULL: lo..hi-1 themselves. */

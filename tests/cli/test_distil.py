@@ -1,0 +1,137 @@
+"""Heads that take something of a teacher, as a user trains them: from the cache and without it,
+sampled, gone on with -resume bit for bit, with the teacher of the command line; and what is wrong
+with them, by file and line. Skips without NumPy and Pillow."""
+import os
+
+from common import attempt_all, darknet, expect, expect_end, needed, read, summary, write
+
+with needed():
+    import numpy as np
+
+from small_run import CFG, CLASSES, EACH, NAMES, data, make_inputs, refuses, train
+
+D = 6
+BODY = CFG[:CFG.index("[connected]")]
+TEACHER = BODY.replace("seed=3", "seed=9") + f"""[connected]
+output={D}
+activation=linear
+name=embedding
+[margin_softmax]
+classes={CLASSES}
+"""
+FOLLOWS = "centres=teacher\n"
+OF_T = "teacher=t.cfg\nweights=t.weights\n"
+N = 24  # updates
+
+
+def start():
+    make_inputs()
+    write("t.cfg", TEACHER)
+    expect_end(darknet("init", "t.cfg", "t.weights"))
+    for name in NAMES:  # those of the network's size
+        os.makedirs(f"same/{name}")
+        for i in range(EACH):
+            if i % 4:
+                os.link(f"faces/{name}/{i:02}.jpg", f"same/{name}/{i:02}.jpg")
+
+
+def student(name, head, of_teacher=OF_T):
+    return write(f"{name}.cfg", BODY + f"""[connected]
+output={D}
+activation=linear
+[margin_softmax]
+classes={CLASSES}
+margin=arcface
+s=8
+{head}{of_teacher}""")
+
+
+def head_of(name):
+    """The class weights, which are the last numbers of the file."""
+    return np.frombuffer(read(name)[-4 * CLASSES * D:], np.float32).reshape(CLASSES, D)
+
+
+def run(name, head, *more, of_teacher=OF_T):
+    """Trains N updates at once, and N in two parts: the same bits. Returns the weights' path."""
+    cfg = student(name, head, of_teacher)
+    whole, parts = data("faces", f"{name}-whole"), data("faces", f"{name}-parts")
+    expect_end(train(whole, "-batches", str(N), "-name", "w", *more, cfg=cfg))
+    expect_end(train(parts, "-batches", str(N // 2), "-name", "w", *more, cfg=cfg))
+    expect_end(train(parts, "-batches", str(N), "-name", "w", "-resume", *more, cfg=cfg))
+    for end in "weights", "state":
+        expect(read(f"{name}-whole/w.{end}") == read(f"{name}-parts/w.{end}"),
+               f"-resume gives another w.{end}")
+    return f"{name}-whole/w.weights"
+
+
+def cosines(a, b):
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
+    return (a * b).sum(1)
+
+
+def teacher_means():
+    """The mean of the teacher's unit features of each class."""
+    expect_end(darknet("embed", "t.cfg", "t.weights", "same", "t.embeddings"))
+    v = np.frombuffer(read("t.embeddings")[-4 * D * CLASSES * EACH * 3 // 4:], np.float32)
+    v = v.reshape(-1, D)
+    v = v / np.linalg.norm(v, axis=1, keepdims=True)
+    return v.reshape(CLASSES, -1, D).mean(1)
+
+
+def centres_become_the_teachers():
+    weights = run("c", FOLLOWS)
+    near = cosines(head_of(weights), teacher_means())
+    expect((near > .9).all(), f"centres are not where the teacher has the classes: {near}")
+
+
+def with_a_cache():
+    run("cached", FOLLOWS, "-cache", "cache")
+    expect(len(os.listdir("cache")) == 1, f"cache: {os.listdir('cache')}")
+
+
+def sampled_and_fixed():
+    run("sampled", FOLLOWS + "sample=.7\nalpha=adaptive\n")
+    run("fixed", FOLLOWS + "alpha=fixed\nalpha_fixed=.5\n")
+
+
+def teacher_of_the_command_line():
+    run("line", FOLLOWS, "-teacher", "t.cfg", "-teacher-weights", "t.weights", of_teacher="")
+    expect(read("line-whole/w.weights") == read("c-whole/w.weights"), "other weights than by cfg")
+
+
+def the_student_needs_no_teacher():
+    os.rename("t.cfg", "away")
+    try:
+        expect_end(darknet("embed", "c.cfg", "c-whole/w.weights", "same", "c.embeddings"))
+    finally:
+        os.rename("away", "t.cfg")
+
+
+def another_length():
+    write("long.cfg", TEACHER.replace(f"output={D}", "output=7"))
+    expect_end(darknet("init", "long.cfg", "long.weights"))
+    student("other", FOLLOWS, "teacher=long.cfg\nweights=long.weights\n")
+    refuses(data("faces", "o"), "other.cfg:24: [margin_softmax] centres=teacher: the teacher's "
+            "embedding has 7 numbers, the student's 6", cfg="other.cfg")
+
+
+def without_labels():
+    student("nolabels", FOLLOWS)
+    refuses(data("faces", "n", classes=0), "nolabels.cfg:24: [margin_softmax] learns from classes, "
+            "but n.data has none", cfg="nolabels.cfg")
+
+
+def what_has_no_effect():
+    cfg = student("idle", "alpha=fixed\n", "teacher=gone.cfg\n")
+    done = darknet("check", cfg)
+    expect_end(done, 0)
+    for text in ("idle.cfg:28: [margin_softmax] alpha=fixed: has no effect without centres=teacher",
+                 "idle.cfg:29: [margin_softmax] teacher=gone.cfg: has no effect without "
+                 "centres=teacher"):
+        expect(text in done.stdout + done.stderr, f"no '{text}' in: {done.stdout}{done.stderr}")
+
+
+attempt_all(start, centres_become_the_teachers, with_a_cache, sampled_and_fixed,
+            teacher_of_the_command_line, the_student_needs_no_teacher, another_length, without_labels,
+            what_has_no_effect)
+summary()
