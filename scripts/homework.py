@@ -16,7 +16,8 @@ needs("numpy", "scipy", "matplotlib", "PIL")
 from experiments import choice, estimate, rows as table, teachers
 from experiments.data import check_paths, make_data
 from experiments.evaluation import evaluate, measure
-from experiments.networks import LABELLED, METHODS, WEIGHTS, student_cfg
+from experiments.methods import HOMEWORK, METHODS
+from experiments.networks import WEIGHTS, student_cfg
 from experiments.training import other_seconds, train, training_seconds
 from lib.arguments import each, real, whole, words
 from lib.files import make_folder
@@ -33,7 +34,7 @@ def cache_options(args, data):
 
 def students(args, data, teacher, method, width):
     """Trains and verifies a student with each seed: a row of the table."""
-    which = data.labelled if method in LABELLED else data.every
+    which = data.labelled if METHODS[method].labels else data.every
     options = cache_options(args, which) if method != "scratch" else []
     results, names, seconds = [], [], []
     for seed in args.seeds:
@@ -79,7 +80,7 @@ def work(args):
     text, embedding = teachers.planned(args, data)
     check_networks(args, data, text, embedding)
     estimate.show(estimate.stages(args, data, text, embedding))
-    teacher = teachers.make_teacher(args, data, text, embedding)
+    teacher = teachers.make_teacher(args, data, text, embedding, args.methods)
     rows = [teacher_row(args, data, teacher, text)]
     chosen = choice.choose(args, data, teacher, lambda d: cache_options(args, d)) \
         if args.choose else ""
@@ -171,11 +172,12 @@ def choices(text):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     add_data_options(p, "homework")
-    p.add_argument("--methods", type=words(METHODS), default=list(METHODS), metavar="A,B")
+    p.add_argument("--methods", type=words(HOMEWORK), default=list(HOMEWORK), metavar="A,B")
     p.add_argument("--widths", type=each(real(above=0, most=16)), default=[.5], metavar="W,W")
     p.add_argument("--seeds", type=each(whole(0)), default=[1], metavar="N,N")
     p.add_argument("--teacher-batches", type=whole(1), default=600)
-    for method, (own, given) in WEIGHTS.items():
+    for method in WEIGHTS:
+        own, given = METHODS[method].usual["weight"], METHODS[method].given["weight"]
         p.add_argument(f"--{method}-weight", type=real(least=0), metavar="W",
                        help=f"default {own:g}, with a given teacher {given:g}; both were chosen "
                        "on pairs like the reported ones")

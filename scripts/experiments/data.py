@@ -34,6 +34,7 @@ class Data:
     images: dict  # {.data file: how many images}
     sources: dict  # {.data file: fingerprint}
     test: Pairs
+    faces: str = ""  # folder of the identities
 
 
 def synthetic(args, folder, identities_, images, seed, pairs):
@@ -94,7 +95,8 @@ def make_data(args):
     classes = len(identities(faces))
     if classes < 2:
         raise Failure(f"{faces}: has {classes} folder of an identity; at least 2 are needed")
-    data = Data(label, classes, os.path.join(args.out, "labelled.data"), "", {}, {}, test)
+    data = Data(label, classes, os.path.join(args.out, "labelled.data"), "", {}, {}, test,
+                faces)
     data.every = data.labelled
     write(data.labelled, f"classes={classes}\ntrain={faces}\nbackup={args.out}\n")
     data.images[data.labelled] = count

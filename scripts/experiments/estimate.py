@@ -3,7 +3,8 @@ import json
 import os
 import tempfile
 
-from experiments.networks import METHODS, student_cfg
+from experiments.methods import METHODS
+from experiments.networks import student_cfg
 from experiments.teachers import needs_head
 from experiments.training import RECORD
 from lib.cfg_text import without_losses
@@ -36,7 +37,7 @@ def stages(args, data, teacher_text, embedding):
         ms = milliseconds(teacher_text, args.batch, "-train", *threads)
         out.append((f"teacher, {args.teacher_batches} batches",
                     args.teacher_batches * images * ms, is_done(args, "teacher")))
-    elif needs_head(args, teacher_text):
+    elif needs_head(args, teacher_text, args.methods):
         batches = max(1, args.batches // 4)
         out.append((f"a head for the teacher, {batches} batches",
                     batches * images * forward["teacher"], is_done(args, "teacher-head")))

@@ -15,30 +15,31 @@ from report.machine import processor
 RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
 
 
-def reusable(path, now, *keys):
+def reusable(path, now, *keys, any_build=False):
     """The result in a file when it is whole and made from these inputs, else None; a difference is
-    told."""
+    told. any_build: by whatever build of darknet."""
     old = read_result(path, "made_from", *keys)
     if old is None:
         return None
-    lines = fingerprints.differences(old["made_from"], now)
+    lines = [line for line in fingerprints.differences(old["made_from"], now)
+             if not any_build or not line.startswith("darknet build")]
     if lines:
         print(f"{path}: is made anew" + fingerprints.listed(lines), flush=True)
         return None
     return old
 
 
-def evaluate(args, name, cfg, weights, pairs, folder="lfw"):
+def evaluate(args, name, cfg, weights, pairs, folder="lfw", any_build=False, pictures=True):
     """results.json of a network on pairs (of data.py), in out/name/folder."""
     out = os.path.join(args.out, name, folder)
     path, listed = os.path.join(out, "results.json"), pairs.read()
     found, kept, _ = find_images(pairs.faces, listed, False)
     now = made_from(cfg, weights, images_of(pairs.faces, found, kept))
-    old = reusable(path, now, *RESULTS)
+    old = reusable(path, now, *RESULTS, any_build=any_build)
     if old is None:
         print(f"verifying {name}: {len(kept)} pairs of {pairs.name}", flush=True)
         old = verify(cfg, weights, pairs.faces, listed, out, threads=args.threads,
-                     name=pairs.name)
+                     name=pairs.name, pictures=pictures)
     return old
 
 

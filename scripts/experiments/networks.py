@@ -2,25 +2,18 @@
 teacher that has none. All take args, the options of scripts/homework.py."""
 import os
 
+from experiments.methods import METHODS, filled
 from lib.cfg_text import edit, embedding, option, sections, without_losses
 from lib.errors import Failure
 from lib.files import read
 from lib.processes import ROOT
 
 CFG = os.path.join(ROOT, "cfg")
-METHODS = {  # name: (cfg of the student, what it is)
-    "scratch": ("mobilefacenet-half-am.cfg", "labels alone (CosFace)"),
-    "probability": ("mobilefacenet-half-kd-probability.cfg", "labels and probabilities"),
-    "feature": ("mobilefacenet-half-kd-feature.cfg", "the teacher's features, no labels"),
-    "correlation": ("mobilefacenet-half-kd-correlation.cfg", "labels and correlations (CC-KD)"),
-    "exclusive": ("mobilefacenet-half-kd-ec.cfg",
-                  "features, hard samples, exclusivity (EC-KD, our reading)")}
-LABELLED = ("scratch", "probability", "correlation")  # these need names; the others take all faces
-# Weights of these losses beside the labels' loss: with a teacher trained here, with a given one. A
-# teacher trained here knows the students' identities; what a given one says of them counts for
-# less. They were chosen on the pairs that were then reported, so those results are a little too
-# good: WEIGHTS_NOTE says so in every report, and --choose chooses anew on other pairs.
-WEIGHTS = {"probability": (1, .1), "correlation": (2000, 30)}
+# Losses beside the labels' loss. A teacher trained here knows the students' identities; what a given
+# one says of them counts for less. The usual weights were chosen on the pairs that were then
+# reported, so those results are a little too good: every report says so, and --choose chooses anew
+# on other pairs.
+WEIGHTS = ("probability", "correlation")
 
 
 def schedule(args, batches, rate):
@@ -46,28 +39,41 @@ def headed_cfg(args, given, classes):
                          "margin_softmax": {"classes": classes}})
 
 
+def usual(args, method):
+    """What fills the words in braces of a method when nothing was chosen."""
+    m = METHODS[method]
+    return {**m.usual, **(m.given if args.teacher_weights else {})}
+
+
 def loss_weight(args, method):
-    given = getattr(args, method + "_weight")
-    return WEIGHTS[method][bool(args.teacher_weights)] if given is None else given
+    given = getattr(args, method + "_weight", None)
+    return usual(args, method)["weight"] if given is None else given
 
 
-def student_cfg(args, method, width, seed, classes, teacher):
-    """teacher: {"cfg", "weights", "headed", "headed_weights", "embedding"}; see teachers.py."""
-    text = read(os.path.join(CFG, METHODS[method][0]))
-    changes = {"net": dict(schedule(args, args.batches, args.rate), seed=seed,
-                           width_multiplier=f"{width / .5:g}"),
-               "margin_softmax": {"classes": classes}}
-    for name, _ in sections(text):
-        if name.startswith("kd_"):
-            headed = method == "probability"
-            changes[name] = {
-                "teacher": beside(args, teacher["headed" if headed else "cfg"]),
-                "weights": beside(args, teacher["headed_weights" if headed else "weights"])}
+def tuned_by_options(args, method):
+    """The values of a method with those that options of homework.py set."""
+    values = usual(args, method)
     if method in WEIGHTS:
-        changes["kd_" + method]["weight"] = f"{loss_weight(args, method):g}"
-    if method == "exclusive":
-        changes["net"]["exclusivity"] = args.exclusivity
-    return embedding(edit(text, changes), teacher["embedding"])
+        values["weight"] = loss_weight(args, method)
+    if "exclusivity" in values:
+        values["exclusivity"] = getattr(args, "exclusivity", values["exclusivity"])
+    return values
+
+
+def student_cfg(args, method, width, seed, classes, teacher, tuned=None):
+    """teacher: {"cfg", "weights", "headed", "headed_weights", "embedding"}; see teachers.py. tuned:
+    the values of the method's words in braces; by default those of the options."""
+    m = METHODS[method]
+    values = dict(tuned_by_options(args, method) if tuned is None else tuned)
+    values = {k: f"{v:g}" for k, v in values.items()}
+    values["quarter"] = str(args.batch // 4)
+    values.update((k, beside(args, v)) for k, v in teacher.items() if k != "embedding")
+    changes, more = filled(method, values)
+    changes["net"] = {**schedule(args, args.batches, args.rate), "seed": seed,
+                      "width_multiplier": f"{width / .5:g}", **changes.get("net", {})}
+    changes["margin_softmax"] = {"classes": classes, **changes.get("margin_softmax", {})}
+    text = edit(read(os.path.join(CFG, m.cfg)), changes)
+    return embedding(text + more, teacher["embedding"])
 
 
 def beside(args, path):

@@ -1,9 +1,10 @@
 """The rows of a comparison: accuracies over seeds, and p between rows of equal images only."""
 import math
 
+from experiments.methods import METHODS
 from lib.metrics import mcnemar
 
-AGAINST = ("scratch", "feature")  # what p compares with; feature: only EC-KD, which extends it
+AGAINST = ("scratch", "feature")  # the columns of p in a table
 
 
 def mean_error(values, folds_error):
@@ -26,15 +27,22 @@ def row(method, width, images, source, seeds, results, seconds, measured):
 
 def add_p(rows):
     """McNemar's p of each seed, of rows that saw the same images and were tested on the same
-    pairs."""
+    pairs. Which methods are compared, METHODS tells."""
     for r in rows:
-        for name in AGAINST[:1 + (r["method"] == "exclusive")]:
-            base = next((b for b in rows if b["method"] == name and b["width"] == r["width"]), None)
-            if not base or base is r or r["method"] == "teacher":
+        for name in METHODS[r["method"]].against if r["method"] in METHODS else ():
+            base = next((b for b in rows if b["method"] == name and alike(b, r)), None)
+            if not base:
                 continue
-            if base["source"] != r["source"] or base["pairs"] != r["pairs"]:
+            if base["source"] != r["source"] or base["pairs"][0] != r["pairs"][0]:
                 continue
-            r["p"][name] = [mcnemar(a, b)[2] for a, b in zip(r["right"], base["right"])]
+            theirs = dict(zip(base["seeds"], base["right"]))
+            r["p"][name] = [mcnemar(a, theirs[seed])[2] for seed, a in zip(r["seeds"], r["right"])
+                            if seed in theirs]
+
+
+def alike(a, b):
+    """Whether two rows differ in the method alone; their images are compared by their source."""
+    return all(a.get(k) == b.get(k) for k in ("width", "batches"))
 
 
 def stored(rows):

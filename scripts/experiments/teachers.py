@@ -1,4 +1,5 @@
 """The teacher of an experiment: trained here, or given, then perhaps with a head trained for it."""
+from experiments.methods import asks
 from experiments.networks import embedding_of, headed_cfg, teacher_cfg
 from experiments.training import train
 from lib.cfg_text import sections
@@ -14,30 +15,34 @@ def planned(args, data):
     return read(args.teacher_cfg), embedding_of(args.teacher_cfg)
 
 
-def make_teacher(args, data, text, embedding):
-    """Paths of the teacher: cfg and weights, and, for [kd_probability], those with a classifier for
-    the identities of our list."""
+def make_teacher(args, data, text, embedding, methods, prefix=""):
+    """Paths of the teacher: cfg and weights, and, for methods that ask for its classes, those with
+    a classifier for the identities of our list. What is trained is called PREFIXteacher and
+    PREFIXteacher-head."""
     source = data.sources[data.labelled]
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
-        teacher["cfg"], teacher["weights"] = train(args, "teacher", text, data.labelled, source)
+        teacher["cfg"], teacher["weights"] = train(
+            args, prefix + "teacher", text, data.labelled, source)
     teacher["headed"], teacher["headed_weights"] = teacher["cfg"], teacher["weights"]
-    if needs_head(args, text):
+    if needs_head(args, text, methods):
         print("The teacher has no classifier for these identities: one is trained on its features.")
         body = headed_cfg(args, args.teacher_cfg, data.classes)
         teacher["headed"], teacher["headed_weights"] = train(
-            args, "teacher-head", body, data.labelled, source, start=[teacher["weights"], "-clear"])
+            args, prefix + "teacher-head", body, data.labelled, source,
+            start=[teacher["weights"], "-clear"])
     return teacher
 
 
-def needs_head(args, text):
-    return args.teacher_weights and "probability" in args.methods and \
+def needs_head(args, text, methods):
+    return args.teacher_weights and any(asks(m) == "classes" for m in methods) and \
         not any(name == "margin_softmax" for name, _ in sections(text))
 
 
 def files(teacher, method):
     """The teacher's files that a method's fingerprint names."""
-    if method == "scratch":
+    asked = asks(method)
+    if not asked:
         return ()
-    head = method == "probability"
+    head = asked == "classes"
     return (teacher["headed" if head else "cfg"], teacher["headed_weights" if head else "weights"])

@@ -8,6 +8,7 @@ from lib import fingerprints
 from lib.errors import Failure
 from lib.files import read, read_json, read_result, write, write_json
 from lib.processes import darknet, run
+from report.machine import commit, processor
 
 RECORD = "record.json"
 BUILD = "darknet build"
@@ -89,6 +90,7 @@ def train(args, name, text, data, source, teacher=(), options=(), start=()):
             + (["-resume"] if resume else list(start)), show=True)
     finally:  # interrupted sessions count as well
         record["sessions"].append({
+            "commit": commit(), "machine": processor(),
             "begun": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(begun)),
             "seconds": time.time() - begun,
             "training": training_seconds(args, name) - before})

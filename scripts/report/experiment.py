@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 
-from experiments.networks import METHODS
+from experiments.methods import METHODS
 from experiments.rows import AGAINST, has_other_images, stored
 from experiments.training import build_of
 from lib.files import write, write_csv, write_json
@@ -129,7 +129,7 @@ def report(args, rows, data, said):
     draw_accuracy(rows, title, at + "accuracy.png")
     draw_curves(args, rows, title, at + "curves.png")
     command = shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:])
-    items = "".join(f"<li><b>{m}</b>: {html.escape(METHODS[m][1])}</li>" for m in args.methods)
+    items = "".join(f"<li><b>{m}</b>: {html.escape(METHODS[m].what)}</li>" for m in args.methods)
     said_html = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     write(at + "report.html", f"""<!DOCTYPE html>
 <meta charset="utf-8"><title>Distilling MobileFaceNet</title>

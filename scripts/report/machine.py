@@ -1,8 +1,11 @@
 """Where and when results were made, for reports."""
+import functools
 import os
+import subprocess
 import time
 
 from lib import fingerprints
+from lib.processes import darknet
 
 
 def processor():
@@ -12,6 +15,20 @@ def processor():
     except OSError:
         names = []
     return f"{len(os.sched_getaffinity(0))} cores of {names[0] if names else 'unknown processor'}"
+
+
+@functools.lru_cache(maxsize=None)
+def commit():
+    """The commit of the checkout that the darknet command lies in, with "+" when files differ from
+    it; "unknown" outside of a checkout."""
+    git = ["git", "-C", os.path.dirname(os.path.realpath(darknet()))]
+    try:
+        name = subprocess.run([*git, "rev-parse", "--short=9", "HEAD"], capture_output=True,
+                              text=True, check=True).stdout.strip()
+        same = subprocess.run([*git, "diff-index", "--quiet", "HEAD"], check=False).returncode == 0
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return name + ("" if same else "+")
 
 
 def made_here():

@@ -21,7 +21,7 @@ with needed():
     import numpy  # noqa: F401
     import PIL  # noqa: F401
     import scipy  # noqa: F401
-from experiments import networks, rows as table
+from experiments import methods, networks, rows as table
 from lib import cfg_text
 
 SMALL = ["--size", "32", "--identities", "8", "--images", "4", "--batches", "2",
@@ -66,7 +66,7 @@ def all_methods(folder):
     if done.returncode:
         return
     rows = results(out)["rows"]
-    check([r["method"] for r in rows] == ["teacher"] + list(networks.METHODS), "a row each")
+    check([r["method"] for r in rows] == ["teacher"] + list(methods.HOMEWORK), "a row each")
     check(all(len(r["p"].get("scratch", [])) == (r["method"] not in ("teacher", "scratch"))
               for r in rows), "p against scratch")
     check([r["method"] for r in rows if "feature" in r["p"]] == ["exclusive"], "p of EC-KD")

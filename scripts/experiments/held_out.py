@@ -1,0 +1,61 @@
+"""Identities of the training faces that are held out to choose loss weights on: students of the
+choice train on all others, and verify pairs of these."""
+import os
+import random
+
+from experiments.data import Data, Pairs
+from lib import fingerprints
+from lib.errors import Failure
+from lib.files import write
+from lib.folders import identities, is_image
+
+FOLDS = 10
+SEED = 1  # of the draw of identities and pairs
+
+
+def images_by_identity(faces):
+    return {name: sorted(n for n in os.listdir(os.path.join(faces, name)) if is_image(n))
+            for name in identities(faces)}
+
+
+def draw_pairs(images, count, r):
+    """count / 2 pairs of one person and as many of two, in folds of different people: a line of
+    `IMAGE IMAGE SAME FOLD` each. images: {identity: files}."""
+    names = sorted(images)
+    r.shuffle(names)
+    folds = [names[f::FOLDS] for f in range(FOLDS)]
+    lines = []
+    for fold, people in enumerate(folds):
+        same = [(p, a, p, b) for p in people for i, a in enumerate(images[p])
+                for b in images[p][i + 1:]]
+        other = [(p, a, q, b) for i, p in enumerate(people) for q in people[i + 1:]
+                 for a in images[p] for b in images[q]]
+        each = min(count // (2 * FOLDS), len(same), len(other))
+        for pairs, flag in ((same, 1), (other, 0)):
+            lines += [f"{p}/{a}\t{q}/{b}\t{flag}\t{fold + 1}"
+                      for p, a, q, b in sorted(r.sample(pairs, each))]
+    return lines
+
+
+def hold_out(args, faces, count, pairs):
+    """(Data of the identities that are left, whose test are the pairs of the `count` that are not),
+    of the folder faces. Writes development.data, its list and its pairs into --out."""
+    images = images_by_identity(faces)
+    if not 2 * FOLDS <= count <= len(images) - 2:
+        raise Failure(f"--held-out {count}: must be from {2 * FOLDS} to {len(images) - 2}, two less "
+                      f"than the identities of {faces}")
+    r = random.Random(SEED)
+    out = set(r.sample(sorted(images), count))
+    left = [name for name in images if name not in out]
+    lists, data, tested = (os.path.join(args.out, "development" + end)
+                           for end in (".txt", ".data", "-pairs.txt"))
+    lines = [f"{os.path.join(faces, name, i)}\t{number}" for number, name in enumerate(left)
+             for i in images[name]]
+    drawn = draw_pairs({name: images[name] for name in out}, pairs, r)
+    write(lists, "".join(line + "\n" for line in lines))
+    write(tested, "".join(line + "\n" for line in drawn))
+    write(data, f"classes={len(left)}\ntrain={lists}\nbackup={args.out}\n")
+    source = {"faces": fingerprints.of_folder(faces),
+              "held out": fingerprints.digest(*sorted(out))}
+    return Data("development faces", len(left), data, data, {data: len(lines)}, {data: source},
+                Pairs(faces, tested, f"{count} identities held out"))

@@ -1,0 +1,101 @@
+"""Ways of training a student, as data: a new way is a row of METHODS.
+
+Words in braces in `edit` and `add` are filled in for each training: {cfg} and {weights} are the
+teacher's files, {headed} and {headed_weights} those of the teacher with a classifier for the
+identities of our list, {quarter} is a quarter of the batch, and all others come from `usual` or from
+the choice on development pairs."""
+import dataclasses
+
+TAUGHT = {"teacher": "{cfg}", "weights": "{weights}"}
+FEATURE = "mobilefacenet-half-kd-feature.cfg"
+LABELS = {"m": "{m}"}  # of [margin_softmax]; the margin that is best for labels alone
+GROUPS = {"sampler": "balanced", "identities": "{quarter}", "images": 4}  # of 4 images
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    what: str
+    cfg: str  # in cfg/: the student of width 1/2
+    labels: bool = True  # False: needs no names, so it can take all faces
+    edit: dict = dataclasses.field(default_factory=dict)  # {section: {option: value}}
+    add: str = ""  # sections behind the last one
+    usual: dict = dataclasses.field(default_factory=dict)  # {word in braces: value}
+    given: dict = dataclasses.field(default_factory=dict)  # the same with a given teacher
+    choices: tuple = ()  # of such dicts, to choose from on development pairs
+    tuned_as: str = ""  # the method whose choice it takes over, beside its own
+    against: tuple = ("scratch",)  # methods to compare with by McNemar's test
+    # (method, f): the teacher of width w is the student of width f w by that method; where f w is
+    # not below 1, the teacher of the experiment
+    pupil_of: tuple = ()
+
+
+def weights(*values):
+    return tuple({"weight": v} for v in values)
+
+
+METHODS = {
+    "scratch": Method(
+        "labels alone (CosFace)", "mobilefacenet-half-am.cfg",
+        edit={"margin_softmax": LABELS}, usual={"m": .2},
+        choices=({"m": .2}, {"m": .35}), against=()),
+    "probability": Method(
+        "labels and probabilities", "mobilefacenet-half-kd-probability.cfg",
+        edit={"margin_softmax": LABELS,
+              "kd_probability": {"teacher": "{headed}", "weights": "{headed_weights}",
+                                 "weight": "{weight}"}},
+        usual={"m": .2, "weight": 1}, given={"weight": .1}, choices=weights(.1, .3, 1),
+        tuned_as="scratch"),
+    "feature": Method(
+        "the teacher's features, no labels", FEATURE, labels=False,
+        edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}}, usual={"weight": 32},
+        choices=weights(32, 100)),
+    "correlation": Method(
+        "labels and correlations (CC-KD)", "mobilefacenet-half-kd-correlation.cfg",
+        edit={"margin_softmax": LABELS, "kd_correlation": {**TAUGHT, "weight": "{weight}"}},
+        usual={"m": .2, "weight": 2000}, given={"weight": 30}, choices=weights(30, 300),
+        tuned_as="scratch"),
+    "exclusive": Method(
+        "features, hard samples, exclusivity (EC-KD, our reading)",
+        "mobilefacenet-half-kd-ec.cfg", labels=False,
+        edit={"net": {"exclusivity": "{exclusivity}"},
+              "kd_feature": {**TAUGHT, "hard_sharpness": "{sharpness}"}},
+        usual={"exclusivity": 1e-4, "sharpness": 1},
+        choices=({"exclusivity": 1e-4, "sharpness": 8}, {"exclusivity": 1e-3, "sharpness": 8}),
+        against=("scratch", "feature")),
+    "scratch-groups": Method(
+        "labels alone, batches of 4 images of each identity", "mobilefacenet-half-am.cfg",
+        edit={"net": GROUPS, "margin_softmax": LABELS}, usual={"m": .2}, tuned_as="scratch"),
+    "correlation-groups": Method(
+        "CC-KD, batches of 4 images of each identity", "mobilefacenet-half-kd-correlation.cfg",
+        edit={"net": GROUPS, "margin_softmax": LABELS,
+              "kd_correlation": {**TAUGHT, "weight": "{weight}"}},
+        usual={"m": .2, "weight": 2000}, given={"weight": 30}, tuned_as="correlation",
+        against=("scratch", "scratch-groups", "correlation")),
+    "assistant": Method(
+        "features of the student of twice the width, taught so itself (teacher's assistant)",
+        FEATURE, labels=False, edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}},
+        usual={"weight": 32}, tuned_as="feature",
+        against=("feature",), pupil_of=("assistant", 2)),
+    "born-again": Method(
+        "features of a student of the same width, taught by features", FEATURE, labels=False,
+        edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}}, usual={"weight": 32},
+        tuned_as="feature",
+        against=("feature",), pupil_of=("feature", 1)),
+}
+HOMEWORK = ("scratch", "probability", "feature", "correlation", "exclusive")
+STUDY = (*HOMEWORK, "correlation-groups")  # of study.py, when --methods names no others
+
+
+def filled(method, values):
+    """(edit, add) of a method with its words in braces filled in."""
+    m = METHODS[method]
+    edit = {section: {k: str(v).format_map(values) for k, v in options.items()}
+            for section, options in m.edit.items()}
+    return edit, m.add.format_map(values)
+
+
+def asks(method):
+    """Which teacher's files a method reads: "", "features", or "classes" for one with a head."""
+    m = METHODS[method]
+    text = m.add + "".join(str(v) for options in m.edit.values() for v in options.values())
+    return "classes" if "{headed}" in text else "features" if "{cfg}" in text else ""

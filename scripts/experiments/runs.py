@@ -1,0 +1,161 @@
+"""The trainings of scripts/study.py: which there are, how long they take, and one of them from its
+network to the file that tells its result."""
+import argparse
+import dataclasses
+import math
+import os
+import shlex
+import sys
+
+from experiments import teachers
+from experiments.estimate import is_done, milliseconds
+from experiments.evaluation import evaluate
+from experiments.methods import METHODS
+from experiments.networks import student_cfg
+from experiments.training import RECORD, train, training_seconds
+from lib.cfg_text import without_losses
+from lib.files import read_json, read_result, write, write_json
+from report import curves
+
+RUN = "run.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    method: str
+    width: float
+    batches: int
+    seed: int
+    more: bool = False  # takes the faces without names, too
+
+    @property
+    def row(self):
+        """The name of all runs that differ in the seed alone."""
+        return f"{self.method}-{self.width:g}-{self.batches}" + ("-more" if self.more else "")
+
+    @property
+    def name(self):
+        return f"{self.row}-seed{self.seed}"
+
+    @property
+    def master(self):
+        """The run whose network teaches this one, or None for the teacher of the experiment."""
+        if not METHODS[self.method].pupil_of:
+            return None
+        method, factor = METHODS[self.method].pupil_of
+        width = self.width * factor
+        if width >= 1:
+            return None
+        named = dataclasses.replace(self, method=method, width=width)
+        # the first student of a chain is one by plain features
+        return named if named.master or not METHODS[method].pupil_of else \
+            dataclasses.replace(named, method="feature")
+
+
+def plan(args):
+    """The runs in their order: a width after the other, there a seed after the other, so that
+    every method has a first result early. A run comes after the run that teaches it."""
+    out = []
+    for batches in args.lengths:
+        for width in args.widths:
+            for seed in args.seeds:
+                for method in args.methods:
+                    own = Run(method, width, batches, seed)
+                    if METHODS[method].pupil_of and METHODS[method].pupil_of[0] == method \
+                            and not own.master:
+                        continue  # it is a student by plain features
+                    out += with_masters(own) if args.own else []
+                    if args.unlabelled and args.more and not METHODS[method].labels:
+                        out += with_masters(dataclasses.replace(own, more=True))
+    return list(dict.fromkeys(out))
+
+
+def with_masters(run):
+    return ([] if run.master is None else with_masters(run.master)) + [run]
+
+
+def options_of(args, run):
+    """args as the modules of homework.py take them, for one run."""
+    return argparse.Namespace(**{**vars(args), "batches": run.batches})
+
+
+def teacher_of(args, run, teacher):
+    """The files of the network that teaches a run, without the losses that taught it."""
+    if run.master is None:
+        return teacher
+    folder = os.path.join(args.out, run.master.name)
+    cfg = os.path.join(folder, "features.cfg")
+    text = read_json_text(os.path.join(folder, "net.cfg"))
+    write(cfg, text)
+    return dict(teacher, cfg=cfg, weights=os.path.join(folder, "net.weights"))
+
+
+def read_json_text(path):
+    with open(path, encoding="utf-8", errors="surrogateescape") as f:
+        return without_losses(f.read())
+
+
+def points(args, run, pairs):
+    """Options of the trainer for a curve: accuracy on the first test while training. The weights
+    that are reported are the last ones, so these pairs choose nothing."""
+    if not args.points:
+        return []
+    return ["-pairs", pairs.path, "-faces", pairs.faces, "-verify",
+            str(math.ceil(run.batches / args.points))]
+
+
+def trained(args, data, run, teacher, tuned, curve=()):
+    """Trains a run; (args for it, cfg, weights)."""
+    own = options_of(args, run)
+    which = data.every if run.more else data.labelled
+    taught = teacher_of(args, run, teacher)
+    text = student_cfg(own, run.method, run.width, run.seed, data.classes, taught, tuned)
+    files = teachers.files(taught, run.method)
+    cache = ["-cache", os.path.join(args.out, "cache-" + os.path.basename(which))] if files else []
+    return (own, *train(own, run.name, text, which, data.sources[which], files,
+                        [*cache, *curve]))
+
+
+def finish(args, data, run, teacher, tuned, tests):
+    """Trains and tests a run; run.json of its folder. tests: {name: Pairs}."""
+    first = next(iter(tests.values()))
+    own, cfg, weights = trained(args, data, run, teacher, tuned, points(args, run, first))
+    results = {name: evaluate(own, run.name, cfg, weights, pairs, name, args.any_build, False)
+               for name, pairs in tests.items()}
+    folder = os.path.join(args.out, run.name)
+    record = read_json(os.path.join(folder, RECORD), "made_from", "sessions")
+    which = data.every if run.more else data.labelled
+    log = curves.read(os.path.join(folder, "net.csv"))
+    value = {
+        "made_from": record["made_from"], **dataclasses.asdict(run), "tuned": tuned,
+        "images": data.images[which], "source": data.sources[which],
+        "images seen": run.batches * args.batch, "seconds": training_seconds(own, run.name),
+        "loss": curves.smooth(log["loss"])[-1], "curve": list(zip(*curves.known(log, "lfw"))),
+        "commit": sorted({s.get("commit", "unknown") for s in record["sessions"]}),
+        "machine": sorted({s.get("machine", "unknown") for s in record["sessions"]}),
+        "date": record["sessions"][-1]["begun"],
+        "command": shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
+        "tests": {name: {k: r[k] for k in ("accuracy", "standard_error", "tar_at_far", "pairs")}
+                  for name, r in results.items()}}
+    old = read_result(os.path.join(folder, RUN), "command")
+    if old:
+        value["command"] = old["command"]  # that which trained it
+    write_json(os.path.join(folder, RUN), value)
+    return value
+
+
+class Clock:
+    """Seconds that runs take: by those that are done, else by a few batches of each width."""
+
+    def __init__(self, args):
+        self.args, self.ms = args, {}
+
+    def seconds(self, run, text):
+        """text: the cfg of a student of that width."""
+        if run.width not in self.ms:
+            more = ["-threads", str(self.args.threads)] if self.args.threads else []
+            self.ms[run.width] = milliseconds(text, self.args.batch, "-train", *more)
+        return run.batches * self.args.batch / 1000 * self.ms[run.width]
+
+    def left(self, runs, text_of):
+        return sum(self.seconds(r, text_of(r)) for r in runs if not is_done(self.args, r.name))

@@ -1,0 +1,80 @@
+"""The rows of a study: the finished runs below a folder, by what differs in the seed alone."""
+import collections
+import math
+import os
+
+from scipy.stats import t
+
+from experiments import rows
+from experiments.methods import METHODS
+from experiments.runs import RUN
+from lib.files import read_json, read_result
+
+KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned")
+
+
+def interval(values):
+    """Half the 95 % interval of a mean over seeds by Student's t; None for one seed."""
+    n = len(values)
+    if n < 2:
+        return None
+    mean = sum(values) / n
+    error = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / n)
+    return float(t.ppf(.975, n - 1)) * error
+
+
+def read_runs(out):
+    """What run.json of every finished run holds, with `name`."""
+    found = []
+    for name in sorted(os.listdir(out)):
+        value = read_result(os.path.join(out, name, RUN), *KEYS)
+        if value and ".old-" not in name:
+            found.append(dict(value, name=name))
+    return found
+
+
+def right_of(out, name, test):
+    got = read_json(os.path.join(out, name, test, "results.json"), "right", "made_from")
+    return got["right"], got["made_from"]["pairs"]
+
+
+def read_rows(out):
+    """[{method, width, batches, more, seeds, images, runs, tests: {name: {accuracies, mean,
+    interval, p: {method: {seed: p}}}}}]"""
+    grouped = collections.OrderedDict()
+    for run in read_runs(out):
+        key = (run["batches"], -run["width"], run["more"],
+               list(METHODS).index(run["method"]) if run["method"] in METHODS else len(METHODS),
+               run["method"], tuple(sorted(run["source"].items())))
+        grouped.setdefault(key, []).append(run)
+    made = [row_of(sorted(grouped[key], key=lambda r: r["seed"])) for key in sorted(grouped)]
+    for test in dict.fromkeys(n for r in made for n in r["tests"]):
+        add_tests(out, [r for r in made if test in r["tests"]], test)
+    return made
+
+
+def row_of(runs):
+    first = runs[0]
+    tests = {}
+    for name in first["tests"]:
+        values = [r["tests"][name]["accuracy"] for r in runs]
+        error = interval(values)
+        if error is None:  # over the folds of one seed, as a normal interval
+            folds = first["tests"][name]["standard_error"]
+            error = None if folds is None else 1.96 * folds
+        tests[name] = {"accuracies": values, "mean": sum(values) / len(values), "interval": error}
+    return {**{k: first[k] for k in ("method", "width", "batches", "more", "images", "source",
+                                     "tuned")},
+            "seeds": [r["seed"] for r in runs], "runs": runs, "tests": tests}
+
+
+def add_tests(out, made, test):
+    """p of a test set, by experiments/rows.py."""
+    as_rows = []
+    for r in made:
+        got = [right_of(out, run["name"], test) for run in r["runs"]]
+        as_rows.append({**{k: r[k] for k in ("method", "width", "batches", "source", "seeds")},
+                        "right": [g[0] for g in got], "pairs": [g[1] for g in got], "p": {}})
+    rows.add_p(as_rows)
+    for r, with_p in zip(made, as_rows):
+        r["tests"][test]["p"] = with_p["p"]

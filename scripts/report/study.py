@@ -1,0 +1,147 @@
+"""What scripts/study.py leaves in its folder: study.md, study.csv, study.png, study.json."""
+import os
+
+from experiments.methods import METHODS
+from lib.files import write, write_csv, write_json
+from lib.metrics import p_text, percent
+from report.pictures import picture
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKS = "osD^vP*X"
+
+
+def accuracy(test):
+    if test["interval"] is None:
+        return f"{percent(test['mean'])} %"
+    return f"{percent(test['mean'])} ± {percent(test['interval'])} %"
+
+
+def p_words(test):
+    """p of each seed, beside the name of what it compares with."""
+    return "; ".join(f"{name}: " + " ".join(map(p_text, values))
+                     for name, values in test["p"].items() if values) or "-"
+
+
+def tuned_words(row):
+    return ", ".join(f"{k} {v:g}" for k, v in sorted(row["tuned"].items())) or "-"
+
+
+def header(names):
+    return ["method", "width", "batches", "images", "values", "seeds",
+            *(c for n in names for c in (n, f"p, {n}")), "images seen", "training, s", "commit"]
+
+
+def cells(row, names):
+    out = [row["method"], f"{row['width']:g}", f"{row['batches']:,}", f"{row['images']:,}",
+           tuned_words(row), " ".join(map(str, row["seeds"]))]
+    for n in names:
+        test = row["tests"].get(n)
+        out += [accuracy(test), p_words(test)] if test else ["not run", "-"]
+    runs = row["runs"]
+    return out + [f"{runs[0]['images seen']:,}",
+                  f"{sum(r['seconds'] for r in runs) / len(runs):.0f}",
+                  " ".join(sorted({c for r in runs for c in r["commit"]}))]
+
+
+def tests_in(rows):
+    return list(dict.fromkeys(n for r in rows for n in r["tests"]))
+
+
+def text_table(rows):
+    names = tests_in(rows)
+    table = [header(names)] + [cells(r, names) for r in rows]
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip()
+                     for line in table)
+
+
+def markdown(rows):
+    names = tests_in(rows)
+    lines = [header(names), ["---"] * len(header(names))] + [cells(r, names) for r in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def panels(rows):
+    """[(width, batches)], in the order of the rows."""
+    return list(dict.fromkeys((r["width"], r["batches"]) for r in rows))
+
+
+def style(row):
+    at = list(METHODS).index(row["method"]) if row["method"] in METHODS else 0
+    return {"color": COLOURS[at % len(COLOURS)], "marker": MARKS[at % len(MARKS)],
+            "ls": "--" if row["more"] else "-"}
+
+
+def label(row):
+    return row["method"] + (f", {row['images']:,} images" if row["more"] else "")
+
+
+def draw_points(axis, rows, names):
+    """A line for each row, a point with its interval for each test."""
+    for i, r in enumerate(rows):
+        for n in names[:1]:
+            test = r["tests"].get(n)
+            if test:
+                axis.errorbar([100 * test["mean"]], [-i], capsize=3,
+                              xerr=100 * (test["interval"] or 0), **style(r))
+                axis.plot([100 * a for a in test["accuracies"]], [-i] * len(test["accuracies"]),
+                          "|", color="grey")
+    axis.set_yticks([-i for i in range(len(rows))], [label(r) for r in rows], fontsize=7)
+    axis.set_xlabel(f"pairs right, {names[0]}, %")
+
+
+def draw_curves(axis, rows, name):
+    """The mean over seeds of the accuracy while training."""
+    for r in rows:
+        curves = [run["curve"] for run in r["runs"] if run["curve"]]
+        if not curves:
+            continue
+        at = [b for b, _ in curves[0]]
+        same = [c for c in curves if [b for b, _ in c] == at]
+        values = [100 * sum(c[i][1] for c in same) / len(same) for i in range(len(at))]
+        axis.plot(at, values, label=label(r), ms=4, lw=1, **style(r))
+    axis.set(xlabel="updates", ylabel=f"pairs right, {name}, %")
+    if axis.lines:
+        axis.legend(fontsize=6)
+
+
+def draw(rows, path):
+    which, names = panels(rows), tests_in(rows)
+    with picture(path, 110, 2, len(which), figsize=(1 + 4.6 * len(which), 8)) as (figure, axes):
+        for column, (width, batches) in enumerate(which):
+            some = [r for r in rows if (r["width"], r["batches"]) == (width, batches)]
+            draw_points(axes[0, column], some, names)
+            draw_curves(axes[1, column], some, names[0])
+            axes[0, column].set_title(f"width {width:g}, {batches:,} updates", fontsize=9)
+        figure.suptitle("Points: mean and 95 % interval over seeds (one seed: over folds), "
+                        "grey: each seed. Below: accuracy over training", fontsize=9)
+        figure.tight_layout()
+
+
+def notes(chosen):
+    out = ["±: half the 95 % interval of the mean over seeds (Student's t); of one seed, over the "
+           "folds of its pairs.",
+           "p: McNemar's exact test, a number for each seed, only between rows that saw the same "
+           "images."]
+    for method, (best, tried) in chosen.items():
+        out.append(f"{method}: chosen on held-out identities: " + ", ".join(
+            f"{w}: {100 * a:.2f} %" for w, a in tried.items()) + ".")
+    return out
+
+
+def write_all(args, rows, chosen):
+    at = os.path.join(args.out, "study.")
+    names = tests_in(rows)
+    write_csv(at + "csv", [header(names)] + [cells(r, names) for r in rows])
+    draw(rows, at + "png")
+    used = dict.fromkeys(r["method"] for r in rows)
+    said = [f"- **{m}**: {METHODS[m].what}" for m in used if m in METHODS]
+    machines = sorted({m for r in rows for run in r["runs"] for m in run["machine"]})
+    commands = list(dict.fromkeys(run["command"] for r in rows for run in r["runs"]))
+    write(at + "md", "# Ways of distilling\n\n" + markdown(rows) + "\n\n" + "\n".join(
+        f"- {n}" for n in notes(chosen)) + "\n\n" + "\n".join(said) +
+        f"\n\nProcessor: {'; '.join(machines)}\n\nCommands:\n\n```\n" + "\n".join(commands) +
+        "\n```\n\n![accuracy](study.png)\n")
+    write_json(at + "json", {"rows": [{k: v for k, v in r.items()} for r in rows],
+                             "chosen": {m: {"values": v, "tried": t}
+                                        for m, (v, t) in chosen.items()}})

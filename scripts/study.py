@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+"""study.py: which way of distilling is best? Methods x widths x seeds on equal images and equal
+batches, tested on pairs that chose nothing.
+
+  1. Of --faces, --held-out identities are set aside; on pairs of them each method's loss weight is
+     chosen, by students that train on the others.
+  2. Students of each method, width, length and seed train on all of --faces; methods that need no
+     names once more with --unlabelled.
+  3. They are tested on --pairs and on each --test. p is McNemar's exact test, a pair of networks
+     and a seed at a time, only between networks that saw the same images.
+
+Every finished run is a file, OUT/RUN/run.json, with the fingerprint of its inputs: the same command
+goes on where it stopped, and what is done is not done again. --plan lists the runs and their hours.
+"""
+import argparse
+import fnmatch
+import os
+import sys
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy", "scipy", "matplotlib", "PIL")
+import homework
+from experiments import runs, study_choice, study_rows, teachers
+from experiments.data import Pairs, check_pairs, make_data
+from experiments.estimate import in_words
+from experiments.held_out import hold_out
+from experiments.methods import METHODS, STUDY
+from experiments.networks import student_cfg, usual
+from lib.arguments import each, real, whole, words
+from report import study as report
+
+
+def tests_of(args, data):
+    """{name: Pairs}, the first one that of --pairs."""
+    tests = {"lfw": data.test}
+    for name, folder, path in args.test:
+        tests[name] = Pairs(folder, path, os.path.basename(path))
+        check_pairs(tests[name], args.size)
+    return tests
+
+
+def asked(args, planned):
+    """The runs of --only, with those that teach them."""
+    if not args.only:
+        return planned
+    kept = [r for r in planned if any(fnmatch.fnmatch(r.name, p) for p in args.only)]
+    if not kept:
+        raise Failure(f"--only {' '.join(args.only)}: names none of the runs (--plan lists them)")
+    return list(dict.fromkeys(m for r in kept for m in runs.with_masters(r)))
+
+
+def show_plan(args, data, planned, embedding):
+    """Every run and its time, by a few batches of each width; returns nothing."""
+    clock = runs.Clock(args)
+
+    def text_of(run):
+        method = run.method if run.method in METHODS else "scratch"
+        return student_cfg(args, "scratch", run.width, 1, data.classes, {"embedding": embedding},
+                           usual(args, "scratch")) if method else ""
+
+    tried = [run for _, _, run in study_choice.tried(args)] if args.choose else []
+    total = 0
+    print("\nEstimated by timing a few batches of each width, without the teacher's cache and "
+          "tests\n(other programs on this machine make it longer):")
+    for run in tried + planned:
+        done = runs.is_done(args, run.name)
+        seconds = 0 if done else clock.seconds(run, text_of(run))
+        total += seconds
+        print(f"  {run.name:60} {'done' if done else in_words(seconds):>8}")
+    print(f"  {'in all, about':60} {in_words(total):>8}\n", flush=True)
+
+
+def work(args):
+    data = make_data(args)
+    text, embedding = teachers.planned(args, data)
+    tests = tests_of(args, data)
+    planned = asked(args, runs.plan(args))
+    show_plan(args, data, planned, embedding)
+    if args.plan:
+        return
+    methods = list(dict.fromkeys([r.method for r in planned]))
+    chosen = {}
+    if args.choose:
+        left = hold_out(args, data.faces, args.held_out, args.development_count)
+        for_choice = teachers.make_teacher(args, left, *teachers.planned(args, left), methods,
+                                           "development-")
+        chosen = study_choice.choose(args, left, for_choice)
+    teacher = teachers.make_teacher(args, data, text, embedding, methods)
+    for run in planned:
+        runs.finish(args, data, run, teacher,
+                    study_choice.tuned_of(args, run.method, chosen), tests)
+        report.write_all(args, study_rows.read_rows(args.out), chosen)
+    print(report.text_table(study_rows.read_rows(args.out)))
+    print(f"\ntable: {os.path.join(args.out, 'study.md')}")
+
+
+def test_set(text):
+    """NAME=FOLDER,PAIRS of --test."""
+    name, _, rest = text.partition("=")
+    folder, _, path = rest.rpartition(",")
+    if not (name and folder and path and name != "lfw" and name.replace("-", "").isalnum()):
+        raise argparse.ArgumentTypeError(f"{text}: must be NAME=FOLDER,PAIRS, NAME of letters, "
+                                         "digits and -, and not lfw")
+    for p in (folder, path):
+        if not os.path.exists(p):
+            raise argparse.ArgumentTypeError(f"{text}: {p}: No such file or folder")
+    return name, os.path.abspath(folder), os.path.abspath(path)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, conflict_handler="resolve",
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    homework.add_data_options(p, "study")
+    p.add_argument("--batches", dest="lengths", type=each(whole(1)), default=[1150],
+                   metavar="N,N", help="updates: a short and a long training (1150; 1150,20000)")
+    p.add_argument("--methods", type=words(METHODS), default=list(STUDY), metavar="A,B",
+                   help=", ".join(METHODS))
+    p.add_argument("--widths", type=each(real(above=0, most=16)), default=[.25, .5, .125],
+                   metavar="W,W")
+    p.add_argument("--seeds", type=each(whole(0)), default=[1, 2, 3], metavar="N,N")
+    p.add_argument("--teacher-batches", type=whole(1), default=600,
+                   help="updates of a teacher that is not given")
+    p.add_argument("--test", type=test_set, action="append", default=[],
+                   metavar="NAME=DIR,PAIRS", help="one more set of pairs, cfp-fp for example")
+    p.add_argument("--only", action="append", default=[], metavar="PATTERN",
+                   help="only runs whose name is like it: 'feature-0.25-*'")
+    p.add_argument("--plan", action="store_true", help="print the runs and their hours, no more")
+    p.add_argument("--points", type=whole(0, 1000), default=3,
+                   help="of the curve of accuracy over training (3)")
+    p.add_argument("--no-more", dest="more", action="store_false",
+                   help="no rows with --unlabelled")
+    p.add_argument("--only-more", dest="own", action="store_false",
+                   help="no rows without --unlabelled")
+    p.add_argument("--no-choose", dest="choose", action="store_false",
+                   help="take the usual loss weights")
+    p.add_argument("--held-out", type=whole(1), default=40, metavar="N",
+                   help="identities that choose (40)")
+    p.add_argument("--development-count", type=whole(20), default=6000, metavar="N",
+                   help="pairs of them, at most (6000)")
+    p.add_argument("--choose-width", type=real(above=0, most=16), metavar="W",
+                   help="of the students that choose; default the first of --widths")
+    p.add_argument("--choose-batches", type=whole(1), metavar="N",
+                   help="their updates; default the first of --batches")
+    args, _ = p.parse_known_args()
+    p.set_defaults(choose_width=args.choose_width or args.widths[0],
+                   choose_batches=args.choose_batches or args.lengths[0], batches=args.lengths[0])
+    return homework.finish(p, work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
