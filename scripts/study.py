@@ -16,6 +16,7 @@ import argparse
 import fnmatch
 import os
 import sys
+import time
 
 from lib.errors import Failure, needs, run_main
 
@@ -51,13 +52,12 @@ def asked(args, planned):
 
 
 def show_plan(args, data, planned, embedding):
-    """Every run and its time, by a few batches of each width; returns nothing."""
+    """Every run and its time, by a few batches of each width."""
     clock = runs.Clock(args)
 
     def text_of(run):
-        method = run.method if run.method in METHODS else "scratch"
         return student_cfg(args, "scratch", run.width, 1, data.classes, {"embedding": embedding},
-                           usual(args, "scratch")) if method else ""
+                           usual(args, "scratch"))
 
     tried = [run for _, _, run in study_choice.tried(args)] if args.choose else []
     total = 0
@@ -87,11 +87,15 @@ def work(args):
                                            "development-")
         chosen = study_choice.choose(args, left, for_choice)
     teacher = teachers.make_teacher(args, data, text, embedding, methods)
+    drawn = time.time()
     for run in planned:
         runs.finish(args, data, run, teacher,
                     study_choice.tuned_of(args, run.method, chosen), tests)
-        report.write_all(args, study_rows.read_rows(args.out), chosen)
-    print(report.text_table(study_rows.read_rows(args.out)))
+        if run is planned[-1] or time.time() > drawn + 30:
+            found = study_rows.read_rows(args.out)
+            report.write_all(args, found, chosen)
+            drawn = time.time()
+    print(report.text_table(found))
     print(f"\ntable: {os.path.join(args.out, 'study.md')}")
 
 

@@ -14,7 +14,7 @@ from experiments.methods import METHODS
 from experiments.networks import student_cfg
 from experiments.training import RECORD, train, training_seconds
 from lib.cfg_text import without_losses
-from lib.files import read_json, read_result, write, write_json
+from lib.files import read, read_json, read_result, write, write_json
 from report import curves
 
 RUN = "run.json"
@@ -85,14 +85,8 @@ def teacher_of(args, run, teacher):
         return teacher
     folder = os.path.join(args.out, run.master.name)
     cfg = os.path.join(folder, "features.cfg")
-    text = read_json_text(os.path.join(folder, "net.cfg"))
-    write(cfg, text)
+    write(cfg, without_losses(read(os.path.join(folder, "net.cfg"))))
     return dict(teacher, cfg=cfg, weights=os.path.join(folder, "net.weights"))
-
-
-def read_json_text(path):
-    with open(path, encoding="utf-8", errors="surrogateescape") as f:
-        return without_losses(f.read())
 
 
 def points(args, run, pairs):
@@ -145,7 +139,7 @@ def finish(args, data, run, teacher, tuned, tests):
 
 
 class Clock:
-    """Seconds that runs take: by those that are done, else by a few batches of each width."""
+    """Seconds that runs take, by a few batches of each width."""
 
     def __init__(self, args):
         self.args, self.ms = args, {}
@@ -156,6 +150,3 @@ class Clock:
             more = ["-threads", str(self.args.threads)] if self.args.threads else []
             self.ms[run.width] = milliseconds(text, self.args.batch, "-train", *more)
         return run.batches * self.args.batch / 1000 * self.ms[run.width]
-
-    def left(self, runs, text_of):
-        return sum(self.seconds(r, text_of(r)) for r in runs if not is_done(self.args, r.name))

@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+"""scripts/study.py: which runs there are and in what order, held-out identities, intervals and p, and
+the whole work on a few small synthetic faces, from which the networks learn nothing."""
+import argparse
+import itertools
+import json
+import math
+import os
+import shutil
+import tempfile
+
+from common import ROOT, attempt, check, needed, read, script, summary, write
+
+with needed():
+    import matplotlib  # noqa: F401
+    import numpy  # noqa: F401
+    import PIL  # noqa: F401
+    import scipy  # noqa: F401
+from experiments import methods, rows, runs, study_choice, study_rows
+from experiments.held_out import draw_pairs
+
+SMALL = ["--size", "32", "--identities", "24", "--images", "4", "--batches", "2", "--batch", "16",
+         "--teacher-batches", "2", "--synthetic-pairs", "20", "--widths", "0.25",
+         "--held-out", "20", "--development-count", "40", "--seeds", "1,2", "--choose-batches", "1"]
+
+
+def study(*words):
+    return script("study.py", *words, cwd=ROOT)
+
+
+def options(**more):
+    given = {"lengths": [10], "widths": [.25, .125], "seeds": [1, 2], "unlabelled": "", "own": True,
+             "more": True, "methods": ["scratch", "feature"], "teacher_weights": None,
+             "choose_width": .25, "choose_batches": 5}
+    return argparse.Namespace(**{**given, **more})
+
+
+def planned(**more):
+    return [r.name for r in runs.plan(options(**more))]
+
+
+def plans():
+    check(planned()[:4] == ["scratch-0.25-10-seed1", "feature-0.25-10-seed1",
+                            "scratch-0.25-10-seed2", "feature-0.25-10-seed2"], "order", planned())
+    check(len(planned()) == 8 and len(planned(lengths=[10, 20])) == 16, "how many")
+    with_more = planned(unlabelled="x", widths=[.25], seeds=[1])
+    check(with_more == ["scratch-0.25-10-seed1", "feature-0.25-10-seed1",
+                        "feature-0.25-10-more-seed1"], "faces without names", with_more)
+    chain = planned(methods=["assistant"], widths=[.125], seeds=[1])
+    check(chain == ["feature-0.5-10-seed1", "assistant-0.25-10-seed1", "assistant-0.125-10-seed1"],
+          "a chain of assistants", chain)
+    check(planned(methods=["assistant"], widths=[.5]) == [], "its first link is plain features")
+    born = planned(methods=["feature", "born-again"], widths=[.25], seeds=[3])
+    check(born == ["feature-0.25-10-seed3", "born-again-0.25-10-seed3"], "born again", born)
+
+
+def tables():
+    for name, m in methods.METHODS.items():
+        values = {**m.usual, **m.given, "quarter": 4, "cfg": "C", "weights": "W", "headed": "H",
+                  "headed_weights": "I"}
+        methods.filled(name, values)  # all its words are known
+        check(os.path.exists(os.path.join(ROOT, "cfg", m.cfg)), f"{name}: {m.cfg}")
+        check(all(set(c) <= set(m.usual) for c in m.choices), f"{name}: choices are words it has")
+        others = [*m.against, *m.pupil_of[:1], *([m.tuned_as] if m.tuned_as else [])]
+        check(all(o in methods.METHODS for o in others), f"{name}: names methods", others)
+    check([methods.asks(m) for m in ("scratch", "feature", "probability")] ==
+          ["", "features", "classes"], "which teacher a method asks for")
+    chosen = {"scratch": ({"m": .5}, {}), "correlation": ({"weight": 7}, {})}
+    check(study_choice.tuned_of(options(), "correlation", chosen) == {"m": .5, "weight": 7},
+          "a choice that is taken over")
+    check(study_choice.tuned_of(options(), "feature", chosen) == {"weight": 32}, "and one that is not")
+
+
+def held_out():
+    images = {f"p{i}": [f"{k}.jpg" for k in range(4)] for i in range(30)}
+    lines = [l.split("\t") for l in draw_pairs(images, 200, __import__("random").Random(1))]
+    check(len(lines) == 200 and sum(l[2] == "1" for l in lines) == 100, "as many of each kind")
+    check(len({tuple(l[:2]) for l in lines}) == 200, "no pair twice")
+    check(all((a.split("/")[0] == b.split("/")[0]) == (s == "1") for a, b, s, _ in lines), "same")
+    people = [{n.split("/")[0] for l in lines if l[3] == f for n in l[:2]}
+              for f in sorted({l[3] for l in lines})]
+    check(len(people) == 10 and not any(a & b for a, b in itertools.combinations(people, 2)),
+          "folds of different people")
+
+
+def numbers():
+    got = study_rows.interval([.5, .6, .7])
+    check(abs(got - 4.302653 * .1 / math.sqrt(3)) < 1e-6, "Student's interval of three", got)
+    check(study_rows.interval([.5]) is None, "one seed has none")
+
+    def row(method, seeds, right, **more):
+        return {"method": method, "width": 1, "source": {"faces": "a"}, "seeds": seeds,
+                "right": right, "pairs": ["x"] * len(seeds), "p": {}, **more}
+    a = [1] * 8 + [0] * 2
+    made = [row("scratch", [1, 2], [[0] * 10, a]), row("feature", [2], [a])]
+    rows.add_p(made)
+    check(made[1]["p"] == {"scratch": [1.]}, "p of the seed that both have", made[1]["p"])
+    made = [row("scratch", [1], [a], batches=5), row("feature", [1], [a], batches=6)]
+    rows.add_p(made)
+    check(not made[1]["p"], "none between trainings of other length")
+
+
+def whole(folder):
+    out = os.path.join(folder, "out")
+    words = ["--out", out, *SMALL, "--methods", "scratch,probability,born-again"]
+    plan = study(*words, "--plan")
+    check(plan.returncode == 0 and "in all, about" in plan.stdout and
+          "born-again-0.25-2-seed2" in plan.stdout and "classifier train" not in plan.stdout,
+          "--plan", plan.stderr)
+    done = study(*words)
+    check(done.returncode == 0, "all of it", done.stderr, done.stdout[-500:])
+    if done.returncode:
+        return
+    run = json.loads(read(os.path.join(out, "feature-0.25-2-seed1", "run.json")))
+    check(run["images seen"] == 32 and run["seed"] == 1 and run["commit"] and run["command"]
+          and run["images"] == 96 and "darknet build" in run["made_from"], "run.json", run)
+    check([b for b, _ in run["curve"]] == [1, 2], "a curve", run["curve"])
+    table = read(os.path.join(out, "study.md")).decode()
+    check(table.count("\n| feature |") == 1 and "scratch: " in table and "chosen on held-out" in table,
+          "study.md")
+    check(os.path.getsize(os.path.join(out, "study.png")) > 1000, "study.png")
+    listed = read(os.path.join(out, "development.txt")).decode().splitlines()
+    pairs = read(os.path.join(out, "development-pairs.txt")).decode()
+    check(len(listed) == 4 * 4 and not any(os.path.basename(os.path.dirname(l.split("\t")[0])) + "/"
+                                           in pairs for l in listed), "nobody trains and chooses")
+    again = study(*words)
+    check(again.returncode == 0 and "classifier train" not in again.stdout and
+          "verifying" not in again.stdout, "nothing is done twice", again.stdout[-500:])
+    goes_on(out, words)
+
+
+def goes_on(out, words):
+    """A run that is gone is done again, alone; --only takes what it names."""
+    shutil.rmtree(os.path.join(out, "scratch-0.25-2-seed2"))
+    shutil.rmtree(os.path.join(out, "feature-0.25-2-seed2"))
+    before = read(os.path.join(out, "scratch-0.25-2-seed1", "net.weights"))
+    done = study(*words, "--only", "scratch-*")
+    check(done.stdout.count("classifier train") == 1 and "/scratch-0.25-2-seed2/net.cfg" in done.stdout,
+          "goes on", done.stdout, done.stderr)
+    check(read(os.path.join(out, "scratch-0.25-2-seed1", "net.weights")) == before, "keeps the rest")
+    done = study(*words, "--only", "born-again-*-seed2", "--no-choose")
+    check("feature-0.25-2-seed2/net.cfg" in done.stdout, "with those that teach it", done.stderr)
+    done = study(*words, "--rate", ".3")
+    check(done.returncode == 1 and "was made from other inputs" in done.stderr, "other inputs",
+          done.stderr)
+
+
+def refusals(folder):
+    file = write(os.path.join(folder, "file"), "x")
+    for more, status, text in (
+            (["--methods", "x"], 2, "none of"), (["--test", "x"], 2, "NAME=FOLDER,PAIRS"),
+            (["--test", "lfw=/,/dev/null"], 2, "and not lfw"),
+            (["--test", f"a=/none,{file}"], 2, "/none: No such file or folder"),
+            (["--batches", "2,2"], 2, "stands there twice"), (["--points", "-1"], 2, "from 0"),
+            (["--only", "nothing"], 1, "--only nothing: names none of the runs"),
+            (["--held-out", "23"], 1, "--held-out 23: must be from 20 to 22")):
+        done = study("--out", os.path.join(folder, "bad"), *SMALL, *more)
+        check(done.returncode == status and text in done.stderr and "Traceback" not in done.stderr,
+              " ".join(more), done.stderr)
+
+
+with tempfile.TemporaryDirectory() as temporary:
+    for test in (plans, tables, held_out, numbers):
+        attempt(test.__name__, test)
+    for test in (whole, refusals):
+        attempt(test.__name__, test, temporary)
+summary()
