@@ -64,7 +64,7 @@ obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB := $(SET)/libthinface.a
 
 # With `make -j deps run`, packages are there before the first file is compiled.
-FIRST := $(filter deps opencv-deps,$(MAKECMDGOALS))
+FIRST := $(filter deps opencv-deps eval-deps,$(MAKECMDGOALS))
 
 all: bin/darknet ## build bin/darknet
 
@@ -205,6 +205,9 @@ deps: ## install what building and testing need (apt; asks for sudo)
 opencv-deps: ## install what `make OPENCV=1` needs, for darknet align
 	@sh scripts/install/deps.sh g++ libopencv-imgproc-dev
 
+eval-deps: ## install what identification and the classical baselines need (Faiss, scikit-learn, scikit-image)
+	@sh scripts/install/deps.sh python3-faiss python3-sklearn python3-skimage
+
 bench-deps: ## install what `make bench` compares with (apt; npm into build/bench)
 	@sh scripts/install/bench_deps.sh
 
@@ -228,6 +231,6 @@ clean: ## remove what was built
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph deps opencv-deps bench-deps install uninstall clean help
+.PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph deps opencv-deps eval-deps bench-deps install uninstall clean help
 .SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -5,19 +5,29 @@ or an InsightFace verification set: eval_lfw.py net.cfg net.weights agedb_30.bin
 Runs `bin/darknet embed` ($DARKNET_BIN overrides) on the images that the pairs name, then for each
 fold chooses the threshold on the other nine and measures the accuracy on it. Writes into DIR:
 results.json (scores, whether each pair is the same person, thresholds, all below), roc.png (ROC and
-score histograms), worst.png (worst false accepts and rejects). Numbers in results.json are shares
-(0..1); null where a number cannot be measured: a standard error of one fold, a TAR at a FAR of
-fewer than ten false accepts.
+score histograms), worst.png (worst false accepts and rejects), threshold.json (at which cosine two
+faces match at the false-match rate --threshold-rate, for `darknet compare` and `darknet find`).
+Numbers in results.json are shares (0..1); null where a number cannot be measured: a standard error
+of one fold, a TAR at a FAR of fewer than ten false accepts.
 """
 import argparse
+import os
 import sys
 
 from lib.errors import Failure, needs, run_main
 
 needs("numpy", "scipy")
+import numpy as np
+
+from evaluation import threshold
 from experiments.verification import verify, verify_bin
+from lib import fingerprints
+from lib.arguments import real
+from lib.files import remove
 from lib.metrics import p_text, percent
 from lib.pairs import read_pairs
+
+THRESHOLD_RATE = 1e-2  # the lowest that 3,000 pairs of two people can show well
 
 
 def evaluate(args):
@@ -38,6 +48,25 @@ def evaluate(args):
     for line in result["broken"]:
         print(f"broken: {line}", file=sys.stderr)
     report(result, args.out)
+    write_threshold(args, result)
+
+
+def write_threshold(args, result):
+    """threshold.json; a rate that was asked for and cannot be measured is an error."""
+    rate, path = args.threshold_rate or THRESHOLD_RATE, os.path.join(args.out, "threshold.json")
+    remove(path)
+    got, counts = threshold.of_pairs(np.array(result["scores"]), np.array(result["same"], bool),
+                                     result["pair_names"], rate)
+    if got is None and not args.threshold_rate:
+        print(f"no threshold.json: {threshold.too_few(rate, counts['impostor_pairs'])}")
+        return
+    about = {"network": got and fingerprints.of_features(args.cfg, args.weights),
+             "flip": args.flip, "cfg": args.cfg, "weights": args.weights,
+             "faces": f"{counts['impostor_pairs']} pairs of two people of {result['faces']}"}
+    threshold.save(path, rate, got, counts, about)
+    print(f"threshold {got['threshold']:.4f} at a false-match rate of {rate:g} "
+          f"({percent(got['false_match_low'])} to {percent(got['false_match_high'])} %): "
+          "threshold.json")
 
 
 def rates(r):
@@ -85,6 +114,8 @@ def main():
     parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
                         help="add or append the features of the mirror image (default: none)")
     parser.add_argument("--versus", metavar="JSON", help="results.json of another run")
+    parser.add_argument("--threshold-rate", type=real(above=0, most=.5), metavar="RATE",
+                        help="the false-match rate of threshold.json; default 1e-2")
     parser.add_argument("--threads", type=int, default=0, help="0: all processors")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false",
                         help="write results.json alone")

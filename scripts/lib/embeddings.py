@@ -1,5 +1,6 @@
 """Reads the file that `darknet embed` and the teacher's cache write; its format is told in
 darknet/data/embeddings.h."""
+import os
 import struct
 
 import numpy as np
@@ -8,48 +9,85 @@ from lib.errors import Failure
 
 
 BLOCK_SUM = 8  # bytes of the checksum behind a block of versions 3 and 4
+MAGIC = b"DNXE"
+
+
+def is_embeddings(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read(4) == MAGIC
+    except OSError:
+        return False
+
+
+class Embeddings:
+    """A file whose rows are read as they are asked for: names, count, dim."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, "rb") as f:
+            head, size = f.read(32), os.fstat(f.fileno()).st_size
+            if len(head) < 16 or head[:4] != MAGIC:
+                raise Failure(f"{path}: not a file of `darknet embed`")
+            version, self.count, self.dim = struct.unpack_from("<3I", head, 4)
+            if version not in (1, 2, 3, 4):
+                raise Failure(f"{path}: version {version}; this script reads 1 to 4")
+            if version > 1 and len(head) < 32:
+                raise Failure(f"{path}: cut short in its header")
+            self.kind, self.block = "<f4", self.count
+            if version == 2:
+                self.kind = {2: "<f2", 4: "<f4"}.get(struct.unpack_from("<I", head, 16)[0])
+            elif version >= 3:
+                self.kind, self.block = "<f2", struct.unpack_from("<I", head, 16)[0]
+            if not self.kind or not self.block and self.count:
+                raise Failure(f"{path}: numbers of an unknown size")
+            self.start = 16 if version == 1 else 32
+            f.seek(self.start)
+            self.names = self.read_names(f)
+        if version > 1:
+            self.start = -(-(self.start + 8 * (version > 2)) // 64) * 64
+        self.sum = BLOCK_SUM if version >= 3 else 0
+        expected = np.dtype(self.kind).itemsize * self.count * self.dim
+        expected += self.sum * -(-self.count // self.block) if self.sum else 0
+        if size - self.start != expected:
+            raise Failure(f"{path}: {size - self.start} bytes of numbers, {expected} expected")
+
+    def read_names(self, f):
+        """The names; self.start moves behind them."""
+        names = []
+        for _ in range(self.count):
+            length = f.read(4)
+            n = struct.unpack("<I", length)[0] if len(length) == 4 else 0
+            name = f.read(n) if n <= 1 << 20 else b""
+            if len(length) < 4 or len(name) < n:
+                raise Failure(f"{self.path}: cut short in its names")
+            names.append(name.decode("utf-8", "surrogateescape"))
+            self.start += 4 + n
+        return names
+
+    def rows(self, first, n):
+        """n rows from `first` on: n x dim float32. The memory of the file is not kept."""
+        out = np.empty((n, self.dim), "<f4")
+        width = np.dtype(self.kind).itemsize * self.dim
+        done = 0
+        while done < n:
+            block = (first + done) // self.block
+            m = min(n - done, (block + 1) * self.block - first - done)
+            at = self.start + (first + done) * width + block * self.sum
+            if m * width:
+                out[done:done + m] = np.memmap(self.path, self.kind, "r", at, (m, self.dim))
+            done += m
+        return out
+
+    def take(self, index):
+        """The rows of an index, in its order: not for most of a large file."""
+        if self.sum or not self.count:
+            return self.rows(0, self.count)[index]
+        mapped = np.memmap(self.path, self.kind, "r", self.start, (self.count, self.dim))
+        return np.asarray(mapped[index], "<f4")
 
 
 def read(path):
     """(names, count x dim float32). Failure when the file is not what it should be."""
-    with open(path, "rb") as f:
-        data = f.read()
-    if len(data) < 16 or data[:4] != b"DNXE":
-        raise Failure(f"{path}: not a file of `darknet embed`")
-    version, count, dim = struct.unpack_from("<3I", data, 4)
-    if version not in (1, 2, 3, 4):
-        raise Failure(f"{path}: version {version}; this script reads 1 to 4")
-    if version > 1 and len(data) < 32:
-        raise Failure(f"{path}: cut short in its header")
-    kind, block = "<f4", count
-    if version == 2:
-        kind = {2: "<f2", 4: "<f4"}.get(struct.unpack_from("<I", data, 16)[0])
-    elif version >= 3:
-        kind, block = "<f2", struct.unpack_from("<I", data, 16)[0]
-    if not kind or not block and count:
-        raise Failure(f"{path}: numbers of an unknown size")
-    names, at = read_names(path, data, 16 if version == 1 else 32, count)
-    if version > 1:
-        at = -(-at // 64) * 64 if version == 2 else -(-(at + 8) // 64) * 64
-    size = np.dtype(kind).itemsize * count * dim
-    sums = BLOCK_SUM * -(-count // block) if version >= 3 else 0
-    if len(data) - at != size + sums:
-        raise Failure(f"{path}: {len(data) - at} bytes of numbers, {size + sums} expected")
-    rows = np.empty((count, dim), "<f4")
-    for first in range(0, count, block or 1):
-        n = min(block, count - first)
-        rows[first:first + n] = np.frombuffer(data, kind, n * dim, at).reshape(n, dim)
-        at += n * dim * np.dtype(kind).itemsize + (BLOCK_SUM if version >= 3 else 0)
-    return names, rows
-
-
-def read_names(path, data, at, count):
-    """The names, and where they end."""
-    names = []
-    for _ in range(count):
-        if at + 4 > len(data):
-            raise Failure(f"{path}: cut short in its names")
-        (n,) = struct.unpack_from("<I", data, at)
-        names.append(data[at + 4:at + 4 + n].decode("utf-8", "surrogateescape"))
-        at += 4 + n
-    return names, at
+    file = Embeddings(path)
+    return file.names, file.rows(0, file.count)

@@ -5,7 +5,9 @@ import signal
 import sys
 
 PACKAGES = {"numpy": "python3-numpy", "scipy": "python3-scipy", "matplotlib": "python3-matplotlib",
-            "PIL": "python3-pil"}
+            "PIL": "python3-pil", "faiss": "python3-faiss", "sklearn": "python3-sklearn",
+            "skimage": "python3-skimage"}
+TARGETS = {"faiss": "make eval-deps", "sklearn": "make eval-deps", "skimage": "make eval-deps"}
 
 
 class Failure(ValueError):
@@ -25,7 +27,7 @@ def needs(*modules):
     for name in modules:
         if importlib.util.find_spec(name) is None:
             sys.exit(f"{script()}: {PACKAGES.get(name, name)} is not installed for "
-                     f"{sys.executable}: make deps")
+                     f"{sys.executable}: {TARGETS.get(name, 'make deps')}")
 
 
 def text_of(error):

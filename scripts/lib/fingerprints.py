@@ -3,13 +3,14 @@ the result's file and compared when the work goes on, so that no result of other
 """
 import functools
 import hashlib
+import json
 import os
 import re
 
 from lib.cfg_text import sections
 from lib.errors import Failure
 from lib.folders import walk
-from lib.processes import darknet
+from lib.processes import darknet, run
 
 SMALL = 1 << 29  # bytes of a folder up to which contents are compared, not times
 SHAPE = ("height", "width", "channels", "width_multiplier")
@@ -90,6 +91,12 @@ def of_network(text):
     got = of_cfg(text)
     return digest(*sorted((k, v) for k, v in got.items()
                           if not k.startswith("[net] ") or k.split()[1] in SHAPE))
+
+
+def of_features(cfg, weights):
+    """16 hexadecimal digits: what `darknet` calls the features of a network."""
+    return json.loads(run([darknet(), "check", cfg, weights, "-json"],
+                          capture=True))["fingerprint"]
 
 
 def differences(was, now):

@@ -122,7 +122,8 @@ def skip_all(why, tests=1):
 
 
 # What may be missing here. Any other import that fails is a fault of ours.
-OPTIONAL = {"numpy", "scipy", "PIL", "matplotlib", "torch", "onnx", "onnxruntime", "cv2"}
+OPTIONAL = {"numpy", "scipy", "PIL", "matplotlib", "torch", "onnx", "onnxruntime", "cv2",
+            "faiss", "sklearn", "skimage"}
 
 
 @contextlib.contextmanager
@@ -183,6 +184,14 @@ def write(path, data):
     with open(path, "wb") as f:
         f.write(data if isinstance(data, bytes) else data.encode())
     return path
+
+
+def dnxe(names, rows):
+    """The bytes of a file of `darknet embed`."""
+    out = b"DNXE" + struct.pack("<3I", 1, len(names), len(rows[0]))
+    for n in names:
+        out += struct.pack("<I", len(n.encode())) + n.encode()
+    return out + b"".join(struct.pack(f"<{len(r)}f", *r) for r in rows)
 
 
 def column(path, name):

@@ -10,7 +10,7 @@ import struct
 import sys
 import tempfile
 
-from common import ROOT, check, needed, python2, read, skip, summary, write
+from common import ROOT, check, dnxe, needed, python2, read, skip, summary, write
 
 with needed():
     import numpy as np
@@ -91,13 +91,6 @@ def test_mcnemar():
         check(got[:2] == (only_a, only_b) and abs(got[2] - p) < 1e-12, f"McNemar {only_a}", got)
     for p, text in ((0, "<1e-16"), (1e-300, "<1e-16"), (.0144, "0.014"), (1, "1")):
         check(m.p_text(p) == text, f"p {p}", m.p_text(p))
-
-
-def dnxe(names, vectors):
-    out = b"DNXE" + struct.pack("<3I", 1, len(names), len(vectors[0]))
-    for n in names:
-        out += struct.pack("<I", len(n.encode())) + n.encode()
-    return out + np.array(vectors, "<f4").tobytes()
 
 
 def test_embeddings(folder):

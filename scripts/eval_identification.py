@@ -1,0 +1,204 @@
+#!/usr/bin/python3
+"""Who is it, among many others? By MegaFace's protocol, on folders of your own:
+
+    eval_identification.py net.cfg net.weights probes/ distractors/... --out DIR
+    eval_identification.py probes.dnxe distractors.dnxe... --out DIR
+
+probes: a folder of folders, one for each person, or the file that `darknet embed` made of it;
+distractors: folders or lists of images of other people, or such files; their names do not count.
+
+Rank-1: each image of a person is searched among all distractors and one other image of the person,
+for every ordered pair of images; the share of searches that find the person first. TAR at FAR: the
+share of all pairs of one person above the threshold that this share of all pairs of two people
+exceeds. FNIR at FPIR: a list has the mean of each person's images; the share of searches that miss
+a person on it at the threshold that this share of strangers exceeds.
+
+Writes into DIR: results.json, table.csv, identification.png, threshold.json (for `darknet compare`
+and `darknet find`), with --suspects also suspects.png and suspects.txt. Intervals are of 95 %, over
+people. A rate that fewer than ten pairs of two people would exceed is not measurable. Features are
+kept in DIR/embeddings and used again while network, weights and images are the same.
+"""
+import argparse
+import os
+import shlex
+import sys
+import time
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy", "scipy", "faiss")
+from evaluation import comparison, identification, threshold
+from evaluation.faces import Network, read_ignored
+from evaluation.statistics import rate_name
+from lib import fingerprints
+from lib.arguments import each, real, whole
+from lib.files import make_folder, remove, write_csv, write_json
+from lib.lock import folder_lock
+from report import identification as shown
+from report.machine import made_here
+
+THRESHOLD_RATE = 1e-3
+
+
+def split(words, args):
+    """(Network or None, the inputs) of the words of a command line."""
+    if not words[0].endswith(".cfg"):
+        return None, words
+    if len(words) < 2:
+        raise Failure(f"{words[0]}: needs its weights behind it")
+    return Network(words[0], words[1], args.flip, args.threads, args.allow_broken), words[2:]
+
+
+def entries(args):
+    """[(name, Network or None, inputs)] of this network and of each of --versus."""
+    network, inputs = split(args.inputs, args)
+    if not inputs:
+        raise Failure(f"{args.inputs[0]}: no faces are named")
+    out = [(network.name if network else short(inputs[0]), network, inputs)]
+    for words in args.versus:
+        other, more = split(words, args)
+        if other and more:
+            raise Failure(f"--versus {' '.join(words)}: takes a cfg and weights, or files of "
+                          "features")
+        if not other and len(more) != len(inputs):
+            raise Failure(f"--versus {' '.join(words)}: {len(more)} files of features for "
+                          f"{len(inputs)} inputs")
+        out.append((other.name if other else short(more[0]), other, inputs if other else more))
+    return numbered(out)
+
+
+def short(path):
+    return os.path.splitext(os.path.basename(os.path.abspath(path)))[0]
+
+
+def numbered(listed):
+    """Equal names get a number."""
+    names = [n for n, _, _ in listed]
+    return [(n if names.count(n) == 1 else f"{n} ({names[:i + 1].count(n)})", *rest)
+            for i, (n, *rest) in enumerate(listed)]
+
+
+def made_from(network, others, probes, args):
+    sources = {os.path.basename(s.file.path): fingerprints.of_file(s.file.path)
+               for s in others.sources}
+    options = {k: str(getattr(args, k)) for k in ("far", "draws", "seed", "bootstrap", "template",
+                                                  "template_weights", "keep_equal")}
+    return {"network": network.fingerprint if network else None, "flip": args.flip,
+            "probes": fingerprints.digest(*probes.names, probes.rows.tobytes()),
+            "ignored": fingerprints.digest(*sorted(args.ignored)), **sources, **options,
+            "darknet build": fingerprints.of_build() if network else None}
+
+
+def one(name, network, inputs, args):
+    """(result of a network, what comparisons and pictures need)."""
+    probes, others, found = identification.load(inputs, network, args.embeddings, args)
+    start = time.time()
+    result, private = identification.measure(probes, others, args)
+    images = probes.images
+    about = {"network": network.fingerprint if network else (
+        others.sources or [None])[0] and (others.sources[0].network or (None,))[0],
+             "flip": args.flip, "cfg": network and network.cfg,
+             "weights": network and network.weights}
+    faces = {"people": len(images), "people_with_one_image": int((images == 1).sum()),
+             "probes": int(images[images > 1].sum()), "distractors": len(others),
+             "ignored": len(found), "ignored_not_found": len(args.ignored) - len(found)}
+    private.update(probes=probes, others=others, about=about)
+    return dict(name=name, **about, faces=faces, seconds=time.time() - start,
+                made_from=made_from(network, others, probes, args), **result), private
+
+
+def write_threshold(args, result, private):
+    """threshold.json; with --threshold-rate a rate that cannot be measured is an error."""
+    v = result["verification"]
+    counts = {"genuine_pairs": v["genuine_pairs"], "impostor_pairs": v["impostor_pairs"],
+              "people": v["people_with_pairs"]}
+    rate = args.threshold_rate or THRESHOLD_RATE
+    remove(os.path.join(args.out, "threshold.json"))
+    got = v["tar_at_far"][rate_name(rate)]
+    if got is None and not args.threshold_rate:
+        return [f"no threshold.json: {threshold.too_few(rate, counts['impostor_pairs'])}"]
+    about = dict(private["about"], faces=shown.faces_text(result))
+    threshold.save(os.path.join(args.out, "threshold.json"), rate, got, counts, about)
+    return []
+
+
+def work(args):
+    args.out = os.path.abspath(args.out)
+    make_folder(args.out)
+    args.embeddings = os.path.abspath(args.embeddings or os.path.join(args.out, "embeddings"))
+    args.ignored = read_ignored(args.ignore) if args.ignore else set()
+    if args.threshold_rate and args.threshold_rate not in args.far:
+        args.far = sorted([*args.far, args.threshold_rate], reverse=True)
+    if THRESHOLD_RATE not in args.far and not args.threshold_rate:
+        args.far = sorted([*args.far, THRESHOLD_RATE], reverse=True)
+    with folder_lock(args.out):
+        results, privates = [], []
+        for name, network, inputs in entries(args):
+            result, private = one(name, network, inputs, args)
+            if results:
+                result["versus"] = comparison.compare(results[0]["name"], private, privates[0])
+            results.append(result)
+            privates.append(private)
+        notes = shown.notes(results, args) + write_threshold(args, results[0], privates[0])
+        table = shown.table(results)
+        write_csv(os.path.join(args.out, "table.csv"), table)
+        if args.suspects and len(privates[0]["others"]):
+            shown.draw_suspects(args.out, privates[0], args.suspects)
+        if args.pictures:
+            shown.draw(os.path.join(args.out, "identification.png"), results, privates)
+        made = dict(made_here(), command=shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:]))
+        write_json(os.path.join(args.out, "results.json"),
+                   {"made": made, "notes": notes, "made_from": results[0]["made_from"],
+                    "networks": results})
+    print(shown.as_text(table))
+    for line in notes:
+        print(line)
+    print(f"results in {args.out}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as above")
+    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--embeddings", metavar="DIR", help="where features are kept; default "
+                        "OUT/embeddings; several runs may share it")
+    parser.add_argument("--versus", nargs="+", action="append", default=[], metavar="FILE",
+                        help="another network: its cfg and weights, or its files of features in "
+                        "the order of the inputs; may be given several times")
+    parser.add_argument("--far", type=each(real(above=0, most=.5)),
+                        default=list(identification.RATES), metavar="RATE,RATE",
+                        help="false-match rates; default 1e-3,1e-4,1e-5,1e-6")
+    parser.add_argument("--threshold-rate", type=real(above=0, most=.5), metavar="RATE",
+                        help="the false-match rate of threshold.json; default 1e-3")
+    parser.add_argument("--ignore", metavar="FILE", help="images to leave out, a path a line: as "
+                        "they stand in their folder, or as they are on the disk")
+    parser.add_argument("--keep-equal", action="store_true",
+                        help="let an image be probe and distractor")
+    parser.add_argument("--suspects", type=whole(1, 1000), metavar="N", help="show the N pairs of "
+                        "probe and distractor that look most alike; suspects.txt lists these "
+                        "distractors, and after you have read it, --ignore takes it")
+    parser.add_argument("--template", type=whole(1, 100000), default=1, metavar="N",
+                        help="make one feature of each N images of a person, as IJB does")
+    parser.add_argument("--template-weights", choices=("equal", "length"), default="equal",
+                        help="of an image in its template; length: of its feature before it is "
+                        "normalised, which is small for bad images; default equal")
+    parser.add_argument("--draws", type=whole(1, 1000), default=5, metavar="N",
+                        help="random subsets of each number of distractors; default 5")
+    parser.add_argument("--bootstrap", type=whole(20, 100000), default=1000, metavar="N",
+                        help="draws of people for the intervals of TAR; default 1000")
+    parser.add_argument("--seed", type=whole(0), default=1)
+    parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
+                        help="add or append the features of the mirror image (default: none)")
+    parser.add_argument("--allow-broken", action="store_true", help="leave broken images out")
+    parser.add_argument("--threads", type=whole(0, 64), default=0, help="0: all processors")
+    parser.add_argument("--no-pictures", dest="pictures", action="store_false")
+    args = parser.parse_args()
+    args.far = sorted(args.far, reverse=True)
+    if args.pictures or args.suspects:
+        needs("matplotlib")
+    return run_main(work, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

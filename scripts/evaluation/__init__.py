@@ -1,0 +1,1 @@
+"""What verification and identification measure, on features of faces."""

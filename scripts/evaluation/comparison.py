@@ -1,0 +1,46 @@
+"""Two networks on the same faces: McNemar's test of rank-1, and bootstrap over people of TAR."""
+import numpy as np
+
+from evaluation import statistics
+from lib.metrics import mcnemar
+
+
+def differences(mine, theirs):
+    """{rate: {"difference" in the mean of the draws, "low", "high", "p"}} of the draws of TAR."""
+    out = {}
+    for rate in mine:
+        if rate not in theirs or len(mine[rate]) != len(theirs[rate]):
+            continue
+        d = mine[rate] - theirs[rate]
+        low, high = statistics.percentiles(d)
+        out[statistics.rate_name(rate)] = None if low is None else {
+            "difference": float(np.nanmean(d)), "low": low, "high": high,
+            "p": statistics.two_sided(d)}
+    return out
+
+
+def rank1_draws(right, person, seed, draws=1000):
+    """The differences of rank-1 in draws of people. right: +1, 0, -1 of each trial."""
+    people = int(person.max()) + 1
+    sums, n = np.bincount(person, right, people), np.bincount(person, minlength=people)
+    takes = np.random.default_rng(seed).random((draws, people)) < .5
+    with np.errstate(invalid="ignore"):
+        return (takes @ sums) / (takes @ n)
+
+
+def compare(name, mine, theirs, seed=1):
+    """What `mine` is against `theirs`, of identification.measure(). Where they did not see the
+    same probes and distractors, {"not_compared": why}."""
+    if mine["probes"].names != theirs["probes"].names:
+        return {"other": name, "not_compared": "the probes are others"}
+    if len(mine["others"]) != len(theirs["others"]):
+        return {"other": name, "not_compared": "the distractors are others"}
+    out = {"other": name, "tar_at_far": differences(mine["drawn"], theirs["drawn"])}
+    if mine["person"] is not None:
+        only_this, only_other, p = mcnemar(mine["right"], theirs["right"])
+        d = rank1_draws(mine["right"].astype(float) - theirs["right"], mine["person"], seed)
+        low, high = statistics.percentiles(d)
+        out["rank1"] = {"only_this_right": only_this, "only_other_right": only_other,
+                        "mcnemar_p": p, "low": low, "high": high, "p": statistics.two_sided(d),
+                        "difference": float(mine["right"].mean() - theirs["right"].mean())}
+    return out

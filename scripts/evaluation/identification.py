@@ -1,0 +1,164 @@
+"""Identification among distractors (MegaFace's protocol), verification at low false-match rates and
+a watch list, of one network. The numbers are shares, 0 to 1."""
+import numpy as np
+
+from evaluation import scores, statistics
+from evaluation.faces import Faces, Probes, check_one_network, equal_images, templates
+from lib import fingerprints
+from lib.errors import Failure
+
+RATES = (1e-3, 1e-4, 1e-5, 1e-6)
+ALARMS = (1e-1, 1e-2, 1e-3)
+MOST = 100  # the last rank that is told apart
+DEPTH, LARGEST = 4, 20_000_000  # of the tail of impostors: times what the highest rate needs; pairs
+
+
+def load(inputs, network, kept, args):
+    """(Probes, Faces of the distractors, what was found of --ignore)."""
+    first, others = Faces(inputs[:1], network, kept), Faces(inputs[1:], network, kept)
+    check_one_network(first.sources + others.sources)
+    found = set()
+    if args.ignored:
+        found = first.ignore(args.ignored) | others.ignore(args.ignored)
+    probes = Probes(first)
+    if args.template > 1:
+        templates(probes, args.template, args.template_weights == "length")
+    if not len(probes.rows):
+        raise Failure(f"{inputs[0]}: has no images of identities")
+    return probes, others, found
+
+
+def trials(probes):
+    """(probe, gallery image of the same person) of every ordered pair."""
+    _, a, b = scores.genuine(probes.rows, probes.person)
+    order = np.lexsort((np.concatenate([b, a]), np.concatenate([a, b])))
+    return np.concatenate([a, b])[order], np.concatenate([b, a])[order]
+
+
+def rates_of(hit, person, people):
+    """{"rate", "low", "high"} of trials, with Wilson's interval over people."""
+    errors = np.bincount(person, ~hit, people)
+    n = np.bincount(person, minlength=people)
+    rate = float(hit.mean())
+    low, high = statistics.wilson(rate, statistics.people_trials(errors, n))
+    return {"rate": rate, "low": low, "high": high}
+
+
+def sizes(n):
+    """10, 100, ... and n."""
+    return [10 ** k for k in range(1, 12) if 10 ** k < n] + [n]
+
+
+def subsets(probes, others, mates, probe, draws, seed):
+    """[{"distractors", "rank1", "rank10", "rank1_error", "rank10_error"}] for random subsets, each
+    the mean of some draws with its standard error over the draws."""
+    out = []
+    for n in sizes(len(others))[:-1]:
+        got = []
+        for d in range(draws):
+            places = np.random.default_rng((seed, n, d)).choice(len(others), n, replace=False)
+            best, _ = scores.search(probes.rows, [(0, others.take(np.sort(places)))], 10)
+            r = statistics.ranks(mates, best[probe])
+            got.append([float((r <= k).mean()) for k in (1, 10)])
+        mean = np.mean(got, 0)
+        error = np.std(got, 0, ddof=1) / draws ** .5 if draws > 1 else (None, None)
+        out.append({"distractors": n, "rank1": float(mean[0]), "rank10": float(mean[1]),
+                    "rank1_error": error[0], "rank10_error": error[1], "draws": draws})
+    return out
+
+
+def identify(probes, others, args):
+    """The part of the result that needs distractors; also the right answers at rank 1, and the
+    best distractors (scores, places) of each probe."""
+    best, places = scores.search(probes.rows, others.blocks(), min(MOST, len(others)))
+    equal = [] if args.keep_equal else equal_images(probes, others, best, places)
+    if equal:
+        raise Failure(f"{len({d for _, d in equal})} distractors are probes, too (--keep-equal "
+                      "keeps them, --ignore leaves them out):"
+                      + fingerprints.listed([f"{d} is {p}" for p, d in equal]))
+    probe, mate = trials(probes)
+    mates = np.einsum("ij,ij->i", probes.rows[probe], probes.rows[mate])
+    r = statistics.ranks(mates, best[probe])
+    person, people = probes.person[probe], len(probes.images)
+    curve = subsets(probes, others, mates, probe, args.draws, args.seed)
+    whole = {f"rank{k}": rates_of(r <= k, person, people) for k in (1, 10)}
+    curve.append({"distractors": len(others), "rank1": whole["rank1"]["rate"],
+                  "rank10": whole["rank10"]["rate"], "rank1_error": None, "rank10_error": None,
+                  "draws": 1})
+    shown = [float((r <= k).mean()) for k in range(1, best.shape[1] + 1)]
+    return {"identification": dict(whole, trials=len(r), by_distractors=curve, by_rank=shown)}, \
+        r == 1, (best, places)
+
+
+def impostor_pairs(images, others):
+    n = int(images.sum())
+    return (n * n - int((images ** 2).sum())) // 2 + n * others
+
+
+def verify(probes, others, args):
+    """The part on pairs: TAR with intervals, thresholds, the two distributions of scores. Also the
+    draws of TAR for each rate."""
+    images, n = probes.images, len(others)
+    pairs = impostor_pairs(images, n)
+    good, a, _ = scores.genuine(probes.rows, probes.person)
+    person = probes.person[a]
+    need = max(args.far) * pairs
+    keep = min(pairs, max(need + 2, min(DEPTH * need, LARGEST)))
+    tail = scores.impostors(probes.rows, probes.person, others.blocks(), keep)
+    got = statistics.verification(good, person, tail, pairs, args.far)
+    drawn = statistics.bootstrap_tar(good, person, tail, images, n, args.far, args.seed,
+                                     args.bootstrap)
+    out = {}
+    for rate, r in got.items():
+        if r:
+            r["low"], r["high"] = statistics.percentiles(drawn[rate])
+            above = r["false_matches"]
+            r["false_match_rate"] = above / pairs
+            r["false_match_low"], r["false_match_high"] = statistics.wilson(
+                above / pairs, statistics.pair_trials(tail[1][:above], tail[2][:above], images, n))
+        out[statistics.rate_name(rate)] = r
+    return {"verification": {"genuine_pairs": len(good), "impostor_pairs": pairs,
+                             "people_with_pairs": int((images > 1).sum()), "tar_at_far": out},
+            "curve": curve_of(good, tail[0], pairs)}, drawn, good
+
+
+def curve_of(genuine, falling, pairs, points=60):
+    """[(false-match rate, TAR)] over the measurable rates that the tail reaches, for pictures."""
+    reach = len(falling) - 1 if len(falling) < pairs else len(falling)
+    if reach <= statistics.FEWEST or not len(genuine):
+        return []
+    rising, out = np.sort(genuine), []
+    for k in np.unique(np.geomspace(statistics.FEWEST, reach, points).astype(int)):
+        threshold, above = statistics.threshold_at(falling, k / pairs, pairs)
+        if threshold is not None and above:
+            out.append((above / pairs, statistics.share_above(rising, threshold)))
+    return out
+
+
+def watch(probes, others):
+    own, other, alarms, has_more = scores.watch_list(probes.rows, probes.person, others.blocks())
+    got = statistics.open_set(own, other, alarms, ALARMS)
+    for r in got.values():
+        if r:
+            hit = rates_of(~r.pop("missed"), probes.person[has_more], len(probes.images))
+            r["low"], r["high"] = (None if v is None else 1 - v for v in (hit["high"], hit["low"]))
+    return {"open_set": {"searches": len(own), "strangers": len(alarms),
+                         "listed": len(probes.images),
+                         "fnir_at_fpir": {statistics.rate_name(r): v for r, v in got.items()}}}
+
+
+def measure(probes, others, args):
+    """(result, what comparisons and pictures need)."""
+    if not (probes.images > 1).any():
+        raise Failure("no identity has two images: there is nothing to recognise anybody by")
+    result, private = {}, {"person": None}
+    if len(others):
+        part, right, best = identify(probes, others, args)
+        result.update(part)
+        private.update(right=right, best=best, person=probes.person[trials(probes)[0]])
+    part, drawn, good = verify(probes, others, args)
+    result.update(part)
+    result.update(watch(probes, others))
+    private.update(drawn=drawn, genuine=good, sample=scores.sample(
+        probes.rows, probes.person, others, args.seed))
+    return result, private

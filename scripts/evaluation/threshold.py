@@ -1,0 +1,64 @@
+"""threshold.json: at which cosine two faces match, for a false-match rate. `darknet compare` and
+`darknet find` read it. One flat object with one key a line; scripts/README.md lists the keys."""
+import time
+
+import numpy as np
+
+from evaluation import statistics
+from lib.errors import Failure
+from lib.files import write_json
+from lib.metrics import FEWEST
+
+FORMAT = "darknet threshold 1"
+
+
+def record(rate, got, counts, about):
+    """got: {"threshold", "false_matches", "false_match_low", "false_match_high", "tar", "low",
+    "high"}; counts: {"genuine_pairs", "impostor_pairs", "people"}; about: network, flip, cfg,
+    weights, faces."""
+    return {"format": FORMAT, "threshold": got["threshold"], "false_match_rate": rate,
+            "false_matches": got["false_matches"], "impostor_pairs": counts["impostor_pairs"],
+            "false_match_rate_low": got["false_match_low"],
+            "false_match_rate_high": got["false_match_high"], "true_match_rate": got["tar"],
+            "true_match_rate_low": got["low"], "true_match_rate_high": got["high"],
+            "genuine_pairs": counts["genuine_pairs"], "people": counts["people"],
+            **about, "date": time.strftime("%Y-%m-%d %H:%M:%S")}
+
+
+def too_few(rate, pairs):
+    return (f"{pairs:,} pairs of different people cannot show a false-match rate of {rate:g}: fewer "
+            f"than {FEWEST} of them would match; {round(FEWEST / rate):,} are needed")
+
+
+def save(path, rate, got, counts, about):
+    """Writes the file; a rate that cannot be measured is a Failure."""
+    if got is None:
+        raise Failure(too_few(rate, counts["impostor_pairs"]))
+    write_json(path, record(rate, got, counts, about))
+
+
+def of_pairs(scores, same, names, rate):
+    """(got, counts) of a list of pairs, with the intervals of the people that share them. names:
+    [(image, image)]; the folder of an image is its person. Where all lie in one folder, nobody
+    knows who is who, and each pair counts as people of its own."""
+    people = [[n.rsplit("/", 1)[0] if "/" in n else n for n in pair] for pair in names]
+    known, number = np.unique(people, return_inverse=True)
+    number = number.reshape(-1, 2)
+    if len(known) < 3:
+        number = np.repeat(np.arange(len(names))[:, None], 2, 1)
+    falling, rising = -np.sort(-scores[~same]), np.sort(scores[same])
+    threshold, above = statistics.threshold_at(falling, rate, len(falling))
+    counts = {"genuine_pairs": len(rising), "impostor_pairs": len(falling),
+              "people": len(np.unique(number[same]))}
+    if threshold is None or above < FEWEST:
+        return None, counts
+    false = scores[~same] > threshold
+    low, high = statistics.wilson(above / len(falling),
+                                  statistics.listed_trials(*number[~same].T, false))
+    right = scores[same] > threshold
+    own = number[same][:, 0]
+    tar = statistics.share_above(rising, threshold)
+    tar_low, tar_high = statistics.wilson(tar, statistics.people_trials(
+        np.bincount(own, ~right), np.bincount(own)))
+    return {"threshold": threshold, "false_matches": above, "false_match_low": low,
+            "false_match_high": high, "tar": tar, "low": tar_low, "high": tar_high}, counts

@@ -1,0 +1,418 @@
+#!/usr/bin/python3
+"""test_identification.py - eval_identification.py: agreement with a naive O(n^2) program on 200
+people, ties included; intervals against simulation; each mistake of a user and its message."""
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+
+from os.path import abspath, dirname, join
+
+sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "lib"))
+from common import (ROOT, attempt_all, check, darknet, dnxe, expect, expect_end,  # noqa: E402
+                    needed, read, summary, write)
+
+with needed():
+    import numpy as np
+    import scipy  # noqa: F401
+    import faiss  # noqa: F401
+import eval_identification  # noqa: E402
+from evaluation import identification, scores, statistics, threshold  # noqa: E402
+
+RATES, DIM = (.1, .01, 1e-3), 16
+
+
+def random_faces(seed, people=200, others=300):
+    """Rows of +-1/4 in 16 dimensions: their cosines are multiples of 1/8, so most are ties, and
+    all sums are exact. Images of a person differ in up to three signs."""
+    rng = np.random.default_rng(seed)
+    person, rows = [], []
+    for p in range(people):
+        base = rng.choice((-.25, .25), DIM)
+        for _ in range(rng.integers(1, 5)):
+            row = base.copy()
+            row[rng.integers(0, DIM, rng.integers(0, 4))] *= -1
+            rows.append(row)
+            person.append(p)
+    d = rng.choice((-.25, .25), (others, DIM)).astype(np.float32)
+    return np.array(rows, np.float32), np.array(person), d
+
+
+def blocks(d, size=97):
+    return [(i, d[i:i + size]) for i in range(0, len(d), size)]
+
+
+def naive_threshold(bad, rate):
+    """The lowest score v of which at most rate x all are above; how many are above."""
+    best = (max(bad), 0)
+    for v in sorted(set(bad)):
+        above = sum(s > v for s in bad)
+        if above <= rate * len(bad):
+            return v, above
+    return best
+
+
+def pairs_of(rows, person, d):
+    """(scores of one person with the person, scores of two people with both), by loops."""
+    good, bad, people = [], [], max(person) + 1
+    for i in range(len(rows)):
+        for j in range(i):
+            s = float(np.dot(rows[i], rows[j]))
+            if person[i] == person[j]:
+                good.append((s, person[i]))
+            else:
+                bad.append((s, person[i], person[j]))
+        bad += [(float(np.dot(rows[i], x)), person[i], people + k) for k, x in enumerate(d)]
+    return good, bad
+
+
+def verification():
+    rows, person, d = random_faces(1)
+    good, bad = pairs_of(rows, person, d)
+    mine, a, _ = scores.genuine(rows, person)
+    expect(sorted(mine) == sorted(s for s, _ in good), "other pairs of one person")
+    images = np.bincount(person)
+    expect(identification.impostor_pairs(images, len(d)) == len(bad), "another count of pairs")
+    for keep in (len(bad), int(RATES[0] * len(bad)) + 2):
+        tail = scores.impostors(rows, person, blocks(d), keep)
+        expect(list(tail[0]) == sorted((s for s, _, _ in bad), reverse=True)[:keep],
+               "other largest scores")
+        got = statistics.verification(mine, person[a], tail, len(bad), RATES)
+        for rate in RATES:
+            v, above = naive_threshold([s for s, _, _ in bad], rate)
+            if above < 10:
+                expect(got[rate] is None, f"{rate}: measured with {above}")
+                continue
+            tar = np.mean([s > v for s, _ in good])
+            expect((got[rate]["tar"], got[rate]["false_matches"]) == (tar, above),
+                   f"{rate}: {got[rate]}, naive {tar} {above}")
+            expect(sum(s > got[rate]["threshold"] for s, _, _ in bad) == above, "another threshold")
+    expect(got[RATES[0]] and got[1e-2], "nothing was compared")
+
+
+def ranks():
+    rows, person, d = random_faces(2)
+    best, places = scores.search(rows, blocks(d), 100)
+    full = rows @ d.T
+    expect((best == -np.sort(-full, 1)[:, :100]).all(), "other best scores")
+    expect((np.take_along_axis(full, places, 1) == best).all(), "places of other scores")
+    wanted = [1 + sum(float(np.dot(rows[i], x)) > float(np.dot(rows[i], rows[j])) for x in d)
+              for i in range(len(rows)) for j in range(len(rows))
+              if i != j and person[i] == person[j]]
+    probes = type("P", (), {"rows": rows, "person": person})
+    i, j = identification.trials(probes)
+    got = statistics.ranks(np.einsum("ij,ij->i", rows[i], rows[j]), best[i])
+    expect(len(got) == len(wanted), "another number of trials")
+    expect(list(got) == [min(w, 101) for w in wanted], "other ranks")
+    expect(min(wanted) == 1 and max(wanted) > 10, "the ranks are all alike")
+
+
+def watch_list():
+    """The list has means: rounded numbers, so thresholds of ties would be a matter of chance. Here
+    two images a person that differ in one sign, and strangers: scores are far apart or equal."""
+    for d in (random_faces(3)[2], np.empty((0, DIM), np.float32)):
+        rows, person, _ = random_faces(3, 60)
+        own, other, alarms, more = scores.watch_list(rows, person, blocks(d))
+        means = [rows[person == p].astype(float).sum(0) for p in range(person.max() + 1)]
+        means = [m / max(np.linalg.norm(m), 1e-30) for m in means]
+        at = 0
+        for i in np.flatnonzero(np.bincount(person)[person] > 1):
+            rest = rows[(person == person[i]) & (np.arange(len(rows)) != i)].astype(float).sum(0)
+            rest /= max(np.linalg.norm(rest), 1e-30)
+            expect(abs(own[at] - rest @ rows[i]) < 1e-6, f"search {i}: own score")
+            want = max(m @ rows[i] for p, m in enumerate(means) if p != person[i])
+            expect(abs(other[at] - want) < 1e-6, f"search {i}: {other[at]} for {want}")
+            expect(more[i], "a person with two images is left out")
+            at += 1
+        expect(at == len(own) > 60, "another number of searches")
+        wanted = [max(m @ x for m in means) for x in d] if len(d) else \
+            [max(m @ x for p, m in enumerate(means) if p != q) for x, q in zip(rows, person)]
+        expect(np.allclose(alarms, wanted, atol=1e-6), "other alarms")
+    own, other = np.array([.9, .5, .5, .3]), np.array([.1, .5, .6, .1])
+    got = statistics.open_set(own, other, np.arange(100) / 100, (.8, .1, .01))
+    expect(got[.8]["threshold"] == .195 and got[.8]["fnir"] == .25, f"at .8: {got[.8]}")
+    expect(got[.1]["threshold"] == .895 and got[.1]["fnir"] == .75, f"at .1: {got[.1]}")
+    expect(got[.01] is None, "one alarm measures nothing")
+
+
+def bootstrap():
+    """Each draw is what a naive count over the people drawn gives."""
+    rows, person, d = random_faces(4, 40, 30)
+    good, bad = pairs_of(rows, person, d)
+    mine, a, _ = scores.genuine(rows, person)
+    tail = scores.impostors(rows, person, blocks(d), len(bad))
+    got = statistics.bootstrap_tar(mine, person[a], tail, np.bincount(person), len(d), (.1, .02), 5,
+                                   20)
+    for n in range(20):
+        takes = np.random.default_rng((5, n)).random(40 + len(d)) < .5
+        left = [s for s, p, q in bad if takes[p] and takes[q]]
+        for rate in (.1, .02):
+            v, _ = naive_threshold(left, rate)
+            want = np.mean([s > v for s, p in good if takes[p]])
+            expect(abs(got[rate][n] - want) < 1e-12, f"draw {n}: {got[rate][n]} for {want}")
+
+
+def effective_trials():
+    """The variance of a false-match rate, by its definition; and what a simulation gives."""
+    rng = np.random.default_rng(6)
+    images, others = np.array([3, 1, 2, 4]), 5
+    errors = {(p, q): rng.integers(0, 3) for p in range(4) for q in range(p + 1, 4 + others)}
+    m = {(p, q): images[p] * (images[q] if q < 4 else 1) for p, q in errors}
+    a, b = zip(*[pq for pq, n in errors.items() for _ in range(n)])
+    p = len(a) / sum(m.values())
+    r = {pq: errors[pq] - p * m[pq] for pq in errors}
+    shared = sum(r[x] * r[y] for x in r for y in r if x != y and set(x) & set(y))
+    var = (sum(v * v for v in r.values()) + max(0, shared)) / sum(m.values()) ** 2
+    got = statistics.pair_trials(b, a, images, others)
+    expect(abs(got - p * (1 - p) / var) < 1e-9 * got, f"{got} trials for {p * (1 - p) / var}")
+    i, j = zip(*errors)
+    one = statistics.listed_trials(i, j, np.array([errors[x] > 0 for x in errors]))
+    expect(0 < one <= len(errors), f"{one} trials of a list")
+    expect(statistics.people_trials([0, 0, 0], [5, 6, 0]) == 2, "nobody errs: the people count")
+    # people of two kinds: the rate of each person is .1 or .5, so images of one person are no news
+    inside = 0
+    for _ in range(400):
+        kind = rng.choice((.1, .5), 40)
+        n = rng.integers(5, 40, 40)
+        e = rng.binomial(n, kind)
+        low, high = statistics.wilson(e.sum() / n.sum(), statistics.people_trials(e, n))
+        inside += low <= .3 <= high
+    expect(360 <= inside <= 397, f"{inside} of 400 intervals of 95 % have the rate inside")
+
+
+def false_match_interval():
+    """With people who are taken for others more or less often, the interval still has the rate
+    inside about 95 % of the time; pairs counted as independent have it much less often."""
+    rng, inside, narrow = np.random.default_rng(7), 0, 0
+    i, j = np.triu_indices(60, 1)
+    for _ in range(300):
+        odds = rng.choice((.5, 1.5), 60)
+        errors = rng.random(len(i)) < .1 * odds[i] * odds[j]
+        trials = statistics.listed_trials(i, j, errors)
+        equal = statistics.pair_trials(i[errors], j[errors], np.ones(60))
+        expect(abs(trials - equal) < 1e-6 * trials, "the two forms differ")
+        low, high = statistics.wilson(errors.mean(), trials)
+        inside += low <= .1 <= high
+        low, high = statistics.wilson(errors.mean(), len(errors))
+        narrow += low <= .1 <= high
+    expect(inside >= 270 and narrow < inside - 15, f"{inside} and {narrow} of 300 have the rate")
+
+
+def thresholds():
+    falling = np.array([.9, .8, .8, .8, .5, .1], np.float32)
+    for k, want in ((0, (.9 + 1e-6, 0)), (1, (.85, 1)), (2, (.85, 1)), (3, (.85, 1)),
+                    (4, (.65, 4)), (5, (.3, 5)), (6, None)):
+        got = statistics.threshold_at(falling, k / 6, 6)
+        expect(got[0] is None if want is None else
+               abs(got[0] - want[0]) < 1e-6 and got[1] == want[1], f"{k} of 6: {got}")
+    names = [(f"p{i}/a", f"p{i + 1 + i % 3}/b") for i in range(400)]
+    same = np.arange(400) % 2 == 0
+    cosines = np.where(same, .5 + np.arange(400) / 1000, np.arange(400) / 1000)
+    got, counts = threshold.of_pairs(cosines, same, names, .1)
+    expect(got["false_matches"] == 20 and counts["impostor_pairs"] == 200, f"{got}")
+    expect(((cosines > got["threshold"]) & ~same).sum() == 20, "what the threshold accepts")
+    expect(got["false_match_low"] < .1 < got["false_match_high"], f"{got}")
+    expect(threshold.of_pairs(cosines, same, names, .01)[0] is None, "two matches measure nothing")
+
+
+# ---- the script ----
+
+def face_files(folder="."):
+    """probes.dnxe of 30 people with four images and two with one, distractors.dnxe of 500."""
+    rng = np.random.default_rng(8)
+    names, rows = [], []
+    for p in range(32):
+        base = rng.normal(size=8)
+        for k in range(4 if p < 30 else 1):
+            names.append(f"p{p:02d}/{k}.jpg")
+            rows.append(base + .4 * rng.normal(size=8))
+    write(join(folder, "probes.dnxe"), dnxe(names, rows))
+    others = rng.normal(size=(500, 8))
+    write(join(folder, "distractors.dnxe"), dnxe([f"{i}.jpg" for i in range(500)], others))
+    return names, np.array(rows), others
+
+
+def evaluate(*words):
+    """In this process, which is quicker than a new one each time."""
+    out, err = io.StringIO(), io.StringIO()
+    sys.argv = ["eval_identification.py", *words]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = eval_identification.main()
+        except SystemExit as e:
+            status = e.code
+    return subprocess.CompletedProcess(sys.argv, status, out.getvalue(), err.getvalue())
+
+
+def whole_run():
+    names, rows, others = face_files()
+    done = evaluate("probes.dnxe", "distractors.dnxe", "--out", "out", "--suspects", "5")
+    expect_end(done)
+    expect("2 people have one image: they cannot be probes" in done.stdout, done.stdout)
+    result = json.loads(read("out/results.json"))
+    r = result["networks"][0]
+    expect(r["identification"]["trials"] == 30 * 12 and r["faces"]["distractors"] == 500, r["faces"])
+    expect([c["distractors"] for c in r["identification"]["by_distractors"]] == [10, 100, 500],
+           "other numbers of distractors")
+    unit = rows / np.linalg.norm(rows, axis=1)[:, None]
+    best = (unit @ (others / np.linalg.norm(others, axis=1)[:, None]).T).max(1)
+    owner = [n[:3] for n in names]
+    hits = [unit[i] @ unit[j] >= best[i] for i in range(len(rows)) for j in range(len(rows))
+            if i != j and owner[i] == owner[j]]
+    expect(abs(r["identification"]["rank1"]["rate"] - np.mean(hits)) < 1e-9, "another rank-1")
+    expect(r["verification"]["tar_at_far"]["1e-06"] is None, "FAR 1e-6 of 60,000 pairs")
+    t = json.loads(read("out/threshold.json"))
+    expect(t["format"] == "darknet threshold 1" and t["network"] is None, t)
+    expect(t["false_matches"] <= 1e-3 * t["impostor_pairs"] and t["false_match_rate_low"] <
+           t["false_matches"] / t["impostor_pairs"] < t["false_match_rate_high"], t)
+    expect(read("out/identification.png")[:4] == b"\x89PNG", "no picture")
+    expect(read("out/suspects.png")[:4] == b"\x89PNG" and
+           len(set(read("out/suspects.txt").split())) == 5, "no suspects")
+    again = evaluate("probes.dnxe", "distractors.dnxe", "--out", "again", "--no-pictures",
+                     "--ignore", "out/suspects.txt")
+    expect_end(again)
+    expect("--ignore left out 5 of its 5 lines' images." in again.stdout, again.stdout)
+    more = json.loads(read("again/results.json"))["networks"][0]
+    expect(more["identification"]["rank1"]["rate"] >= r["identification"]["rank1"]["rate"] and
+           more["faces"]["distractors"] == 495, "ignoring changes nothing")
+
+
+def templates():
+    names, rows, _ = face_files()
+    expect_end(evaluate("probes.dnxe", "distractors.dnxe", "--out", "pairs", "--no-pictures",
+                        "--template", "2"))
+    unit = rows / np.linalg.norm(rows, axis=1)[:, None]
+    want = [float(np.dot(x, y) / np.linalg.norm(x) / np.linalg.norm(y))
+            for x, y in ((unit[4 * p] + unit[4 * p + 1], unit[4 * p + 2] + unit[4 * p + 3])
+                         for p in range(30))]
+    r = json.loads(read("pairs/results.json"))["networks"][0]
+    expect(r["verification"]["genuine_pairs"] == 30, "other templates")
+    v = r["verification"]["tar_at_far"]["1e-03"]
+    expect(abs(v["tar"] - np.mean(np.array(want) > v["threshold"])) < 1e-9, f"TAR {v}")
+
+
+def two_networks():
+    names, rows, others = face_files()
+    rng = np.random.default_rng(9)
+    write("worse-p.dnxe", dnxe(names, rows + .8 * rng.normal(size=rows.shape)))
+    write("worse-d.dnxe", dnxe([f"{i}.jpg" for i in range(500)], others))
+    done = evaluate("probes.dnxe", "distractors.dnxe", "--out", "two", "--versus", "worse-p.dnxe",
+                    "worse-d.dnxe", "--versus", "probes.dnxe", "distractors.dnxe")
+    expect_end(done)
+    worse, same = [n["versus"] for n in json.loads(read("two/results.json"))["networks"][1:]]
+    expect(worse["rank1"]["difference"] < 0 and worse["rank1"]["p"] < .05 and
+           worse["rank1"]["high"] < 0, worse["rank1"])
+    expect(worse["tar_at_far"]["1e-03"]["high"] < 0, worse["tar_at_far"])
+    expect(same["rank1"]["difference"] == 0 and same["rank1"]["mcnemar_p"] == 1 and
+           same["tar_at_far"]["1e-03"]["p"] == 1, same)
+    expect("probes (1)" in done.stdout and "probes (2)" in done.stdout, done.stdout)
+
+
+def with_a_network():
+    """Folders and lists of images; features are kept, and made anew for other weights."""
+    expect_end(darknet("synth", "syn", "-identities", "6", "-images", "5", "-size", "32", "-pairs",
+                       "20"))
+    write("net.cfg", "[net]\nheight=32\nwidth=32\nchannels=3\n[convolutional]\nfilters=8\nsize=3\n"
+          "stride=4\nactivation=linear\n")
+    for seed in ("1", "2"):
+        write("seed.cfg", read("net.cfg").decode().replace("[net]", f"[net]\nseed={seed}"))
+        expect_end(darknet("init", "seed.cfg", f"{seed}.weights"))
+    done = evaluate("net.cfg", "1.weights", "syn/train", "syn/test", "--out", "net",
+                    "--no-pictures", "--threshold-rate", ".05", "--versus", "net.cfg", "2.weights")
+    expect_end(done)
+    expect(done.stdout.count("features of syn/") == 4, done.stdout)
+    t = json.loads(read("net/threshold.json"))
+    check_ = json.loads(darknet("check", "net.cfg", "1.weights", "-json").stdout)
+    expect(t["network"] == check_["fingerprint"] and t["cfg"] == "net.cfg", t)
+    words = ("net.cfg", "1.weights", "syn/train", "syn/test", "--out", "net", "--no-pictures")
+    expect("features of" not in evaluate(*words).stdout, "features are not used again")
+    expect_end(evaluate(*words, "--threshold-rate", "1e-5"), 1,
+               "pairs of different people cannot show a false-match rate of 1e-05: fewer than 10 "
+               "of them would match; 1,000,000 are needed")
+    expect(not os.path.exists("net/threshold.json"), "an old threshold.json stays")
+    expect_end(evaluate("net.cfg", "1.weights", "syn/train", "syn/train", "--out", "net"), 1,
+               "30 distractors are probes, too (--keep-equal keeps them, --ignore leaves them out)")
+    expect_end(evaluate("net.cfg", "1.weights", "syn/train", "syn/train", "--out", "net",
+                        "--keep-equal", "--no-pictures"))
+    kept = [f for f in os.listdir("net/embeddings") if f.endswith(".dnxe")]
+    one = next(f for f in kept if f.startswith("train"))
+    record = json.loads(read(f"net/embeddings/{one}.json"))
+    other = next(f for f in kept if f.startswith("test") and
+                 json.loads(read(f"net/embeddings/{f}.json"))["network"] != record["network"])
+    expect_end(evaluate(f"net/embeddings/{one}", f"net/embeddings/{other}", "--out", "mixed"), 1,
+               f": features of network ", f"but net/embeddings/{one} of {record['network']}")
+
+
+def mistakes():
+    names, rows, others = face_files()
+    os.makedirs("empty", exist_ok=True)
+    write("short.dnxe", dnxe(["a.jpg"], [[1, 2, 3]]))
+    write("loose.dnxe", dnxe(["a.jpg", "b.jpg"], np.eye(8)[:2]))
+    write("single.dnxe", dnxe(["a/a.jpg", "b/b.jpg"], np.eye(8)[:2]))
+    bad = rows.copy()
+    bad[7, 3] = np.nan
+    write("nan.dnxe", dnxe(names, bad))
+    write("equal.dnxe", dnxe(["x.jpg"], rows[5:6]))
+    write("blank.txt", "\n\n")
+    write("net.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\n[convolutional]\nfilters=8\nsize=3\n"
+          "stride=4\nactivation=linear\n")
+    expect_end(darknet("init", "net.cfg", "net.weights"))
+    for words, text in (
+            (("none.dnxe",), "none.dnxe: No such file or folder"),
+            (("empty", "distractors.dnxe"), "empty: is no file of features; images need net.cfg "
+             "net.weights in front of them"),
+            (("net.cfg", "net.weights", "empty"), "empty: "),
+            (("net.cfg",), "net.cfg: needs its weights behind it"),
+            (("net.cfg", "net.weights"), "net.cfg: no faces are named"),
+            (("probes.dnxe", "short.dnxe"), "short.dnxe: features of 3 numbers, probes.dnxe has 8: "
+             "they are of different networks"),
+            (("loose.dnxe",), "loose.dnxe: a.jpg lies in no folder: the folder of a probe is its "
+             "person"),
+            (("single.dnxe",), "no identity has two images"),
+            (("nan.dnxe", "distractors.dnxe"), "nan.dnxe: the features of 1 images are not finite "
+             "numbers, of p01/3.jpg for example"),
+            (("distractors.dnxe", "probes.dnxe"), "distractors.dnxe: 0.jpg lies in no folder"),
+            (("probes.dnxe", "nan.dnxe"), "nan.dnxe: the features of 1 images are not finite"),
+            (("probes.dnxe", "equal.dnxe"), "1 distractors are probes, too (--keep-equal keeps "
+             "them, --ignore leaves them out):\n  x.jpg is p01/1.jpg"),
+            (("probes.dnxe", "--ignore", "blank.txt"), "blank.txt: has no lines"),
+            (("probes.dnxe", "--ignore", "none.txt"), "none.txt: No such file"),
+            (("probes.dnxe", "--threshold-rate", "1e-6"), "cannot show a false-match rate of 1e-06"),
+            (("probes.dnxe", "distractors.dnxe", "--versus", "probes.dnxe"),
+             "--versus probes.dnxe: 1 files of features for 2 inputs")):
+        done = evaluate(*words, "--out", "wrong", "--no-pictures")
+        expect_end(done, 1, text)
+        expect("Traceback" not in done.stderr, done.stderr)
+    for words in (("--far", "0"), ("--far", "1e-3,1e-3"), ("--draws", "0"), ("--template", "0"),
+                  ("--threshold-rate", "2")):
+        expect_end(evaluate("probes.dnxe", "--out", "wrong", *words), 2, words[0])
+    text = subprocess.run([sys.executable, "-c", "import sys; sys.modules['faiss'] = None; "
+                           "sys.argv[0] = 'x.py'; sys.path.insert(0, 'scripts'); "
+                           "import importlib.util as u; u.find_spec = lambda n: None; "
+                           "from lib.errors import needs; needs('faiss')"], cwd=ROOT, check=False,
+                          capture_output=True, text=True).stderr
+    expect("x.py: python3-faiss is not installed" in text and text.endswith(": make eval-deps\n"),
+           text)
+
+
+def probes_alone():
+    """Without distractors: no ranks, but verification and a list. Many identities are no problem."""
+    rng = np.random.default_rng(10)
+    base = rng.normal(size=(2000, 8))
+    rows = np.repeat(base, 2, 0) + .2 * rng.normal(size=(4000, 8))
+    write("many.dnxe", dnxe([f"{i // 2}/{i % 2}.jpg" for i in range(4000)], rows))
+    done = evaluate("many.dnxe", "--out", "many", "--far", "1e-2", "--bootstrap", "50")
+    expect_end(done)
+    r = json.loads(read("many/results.json"))["networks"][0]
+    expect("identification" not in r and r["verification"]["impostor_pairs"] == 4000 * 3998 // 2 and
+           r["verification"]["tar_at_far"]["1e-02"]["low"], r)
+    expect("No distractors" in done.stdout, done.stdout)
+
+
+check(True, "the modules load")
+attempt_all(lambda: None, verification, ranks, watch_list, bootstrap, effective_trials,
+            false_match_interval, thresholds, whole_run, templates, two_networks, with_a_network,
+            mistakes, probes_alone)
+summary()
