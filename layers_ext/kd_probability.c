@@ -5,38 +5,63 @@
  *   loss = weight sum_b T^2 KL(p_T || p_S),  KL = sum_j p_T,j (log p_T,j - log p_S,j)
  *   dz_S = weight T (p_T - p_S)
  *
+ * group > 0 (GKD): the tail of many classes says little, so the classes that lead (see
+ * common/face/leading.h; order by group_by) are compared among each other, and all of them against
+ * the rest:
+ *
+ *   loss = weight sum_b T^2 (group_between KL((m_T, 1 - m_T) || (m_S, 1 - m_S))
+ *                            + group_within KL(q_T || q_S))
+ *   m = the probability of the classes that lead,  q = p / m among them
+ *   dz_S = weight T (group_between (m_T - m_S) q_S + group_within (q_T - q_S)) of a class that
+ *          leads, weight T group_between (m_S - m_T) p_S / (1 - m_S) of another
+ *
+ * Zhao et al. 2023, "Grouped Knowledge Distillation for Deep Face Recognition". Our reading: from
+ * the authors' code and a summary; the paper was not at hand. Their share is .93, their weights are
+ * 1 and 8 (or 4), and the weight of all rises over the first 10 epochs, as with warmup=.
+ *
  * from= names the student's head, layer= the teacher's. For a [margin_softmax] head, z is s times
  * the cosines, without the margin, which needs the label. s is the head's own; the student's is the
  * current s of its warm-up. The temperature on cosines is thus T/s. The output of any other layer
  * is used as logits, for instance of the [connected] before a [softmax]. Teacher and student may
- * have different heads, but the same classes in the same order. No truth is needed.
+ * have different heads, but the same classes in the same order. No truth is needed, but with group
+ * a label that is known always leads.
  *
  * x: B x the input of the student's head, or B x N logits; y: B x 1, the loss of each image. No
  * weights, but the gradient also goes into the weights of the head. Nothing is computed without a
  * teacher, when predicting, and with weight=0.
- * Memory: two B x 1024 blocks of logits. The forward pass goes over the blocks with a running
- * log-sum-exp; the backward pass computes them again. */
+ * Memory: two B x 1024 blocks of logits; with group also B x N. The forward pass goes over the
+ * blocks with a running log-sum-exp; the backward pass computes them again. */
 #include <math.h>
 #include <string.h>
 
+#include "common/face/leading.h"
 #include "layer/classifier.h"
 #include "kernels/pool.h"
 
 #define BLOCK 1024 /* classes */
 
+enum { STUDENT, TEACHER };
+
 typedef struct {
     dnx_list from;
-    float temperature, weight;
+    float temperature, weight, group, group_between, group_within;
+    int group_by, warmup;
 } opts;
 
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "head of the student; default: the last"),
     DNX_OPT_FLOAT(opts, temperature, 4, 1e-3, 1e4, "logits are divided by it"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e6, "factor of the loss"),
+    DNX_OPT_INT(opts, warmup, 0, 0, 100000000, "updates over which weight rises from 0"),
+    DNX_OPT_FLOAT(opts, group, 0, 0, 1,
+                  "GKD: share of the probability that the leading classes hold; 0: no groups"),
+    DNX_OPT_WORD(opts, group_by, STUDENT, "student|teacher", "group: whose logits order classes"),
+    DNX_OPT_FLOAT(opts, group_between, 1, 0, 1e6, "group: factor of leading against rest"),
+    DNX_OPT_FLOAT(opts, group_within, 8, 0, 1e6, "group: factor of the loss among the leading"),
     DNX_OPT_END};
 
-/* Running sums of one image over the classes so far. top_s, top_t: the largest logits; sum_s,
- * sum_t: the sums of e^{(z - top)/T}. */
+/* Running sums of one image over the classes of a group so far. top_s, top_t: the largest logits;
+ * sum_s, sum_t: the sums of e^{(z - top)/T}. */
 typedef struct {
     double top_s, sum_s, top_t, sum_t;
     double apart; /* sum of e^{(z_T - top_t)/T} (z_T - z_S)/T */
@@ -44,7 +69,8 @@ typedef struct {
 
 typedef struct {
     int N;      /* classes; 0: no teacher */
-    sums *sums; /* B */
+    sums *sums; /* B x 2: of the classes that lead, which are all without group; of the rest */
+    dnx_leading leading;
 } state;
 
 typedef struct {
@@ -73,10 +99,15 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
                         "features can be fitted ([kd_feature])", N, M);
     s->N = N;
     n->scratch = 2 * B * BLOCK;
-    return dnx_new(n, (float **)(void *)&s->sums, B * sizeof(sums) / sizeof(float), err);
+    if (!(s->sums = dnx_new_array(n, 2 * B, sizeof *s->sums, err))) return DNX_EMEM;
+    return dnx_leading_make(&s->leading, n, N, ((const opts *)n->opts)->group, err);
 }
 
-static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->sums); }
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    dnx_free(s->sums);
+    dnx_leading_unmake(&s->leading);
+}
 
 static bool has_loss(const dnx_node *n, const dnx_pass *p) {
     return p->target && ((const state *)n->state)->N > 0 && ((const opts *)n->opts)->weight > 0;
@@ -102,72 +133,153 @@ static job block_at(dnx_node *n, dnx_pass *p, int lo) {
     return j;
 }
 
-/* Raises *top to the largest of z. Returns the factor that adapts sums relative to the old top. */
-static double raise_top(const float *z, int n, double T, double *top) {
-    double old = *top;
-    for (int k = 0; k < n; k++)
-        if ((double)z[k] > *top) *top = (double)z[k];
-    return *top > old ? exp((old - *top) / T) : 1;
+/* ---- the classes that lead ---- */
+
+/* The class of image b as an index of the logits; -1: not known. */
+static int label_of(const dnx_node *n, const dnx_pass *p, int b) {
+    const int N = ((const state *)n->state)->N;
+    const float y = p->truth ? p->truth[b] : -1;
+    if (!(y >= 0 && y < (float)N)) return -1;
+    return n->distillation->head ? (int)y : (int)dnx_class_place(n->in[0], (size_t)y);
+}
+
+static void find_leading(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    const bool by_student = ((const opts *)n->opts)->group_by == STUDENT;
+    const dnx_distillation *d = n->distillation;
+    for (int lo = 0; lo < s->N; lo += BLOCK) {
+        const int hi = s->N - lo < BLOCK ? s->N : lo + BLOCK;
+        size_t ld;
+        const float *z = logits(by_student ? d->head : d->target_head,
+                                by_student ? p->x[0] : p->target, p->batch, s->N, lo, hi,
+                                p->scratch, &ld);
+        for (size_t b = 0; b < (size_t)p->batch; b++)
+            memcpy(s->leading.z + b * (size_t)s->N + lo, z + b * ld,
+                   sizeof *z * (size_t)(hi - lo));
+    }
+    for (int b = 0; b < p->batch; b++) s->leading.label[b] = label_of(n, p, b);
+    dnx_leading_choose(&s->leading, n->pool, p->batch);
+}
+
+/* 0: class lo + k of image b leads, 1: it is of the rest. */
+static int group_of(const job *j, long b, int k) {
+    const bool by_student = ((const opts *)j->n->opts)->group_by == STUDENT;
+    const float *z = by_student ? j->zs + (size_t)b * j->ld_s : j->zt + (size_t)b * j->ld_t;
+    return !dnx_leads(&((const state *)j->n->state)->leading, b, j->lo + k, z[k]);
+}
+
+/* ---- loss ---- */
+
+/* Adapts sums relative to the tops of `old` to those of u. */
+static void rescale(sums *u, const sums *old, double T) {
+    if (u->top_s > old->top_s) u->sum_s *= exp((old->top_s - u->top_s) / T);
+    if (!(u->top_t > old->top_t)) return;
+    double f = exp((old->top_t - u->top_t) / T);
+    u->sum_t *= f;
+    u->apart *= f;
 }
 
 static void sum_share(void *arg, int t, int threads) {
     job *j = arg;
     const double T = (double)((const opts *)j->n->opts)->temperature;
+    const int n = j->hi - j->lo;
     long lo, hi;
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
         const float *zs = j->zs + (size_t)b * j->ld_s, *zt = j->zt + (size_t)b * j->ld_t;
-        sums *s = ((state *)j->n->state)->sums + b;
-        int n = j->hi - j->lo;
-        s->sum_s *= raise_top(zs, n, T, &s->top_s);
-        double f = raise_top(zt, n, T, &s->top_t);
-        s->sum_t *= f;
-        s->apart *= f;
+        sums *of = ((state *)j->n->state)->sums + 2 * b, old[2] = {of[0], of[1]};
         for (int k = 0; k < n; k++) {
-            double e = exp(((double)zt[k] - s->top_t) / T);
-            s->sum_t += e;
-            s->apart += e * ((double)zt[k] - (double)zs[k]) / T;
-            s->sum_s += exp(((double)zs[k] - s->top_s) / T);
+            sums *u = &of[group_of(j, b, k)];
+            if ((double)zs[k] > u->top_s) u->top_s = (double)zs[k];
+            if ((double)zt[k] > u->top_t) u->top_t = (double)zt[k];
+        }
+        for (int i = 0; i < 2; i++) rescale(&of[i], &old[i], T);
+        for (int k = 0; k < n; k++) {
+            sums *u = &of[group_of(j, b, k)];
+            double e = exp(((double)zt[k] - u->top_t) / T);
+            u->sum_t += e;
+            u->apart += e * ((double)zt[k] - (double)zs[k]) / T;
+            u->sum_s += exp(((double)zs[k] - u->top_s) / T);
         }
     }
+}
+
+/* KL(q_T || q_S) of a group. */
+static double within(const sums *u, double T) {
+    return u->apart / u->sum_t + (u->top_s - u->top_t) / T + log(u->sum_s / u->sum_t);
+}
+
+/* What the rest has of the student's (teacher's) log-sum-exp more than the classes that lead. */
+static double ahead(const sums *of, double T, bool is_teacher) {
+    const sums *g = &of[0], *r = &of[1];
+    return is_teacher ? (r->top_t - g->top_t) / T + log(r->sum_t) - log(g->sum_t)
+                      : (r->top_s - g->top_s) / T + log(r->sum_s) - log(g->sum_s);
+}
+
+static double softplus(double d) { return d > 0 ? d + log1p(exp(-d)) : log1p(exp(d)); }
+
+/* KL of (m, 1 - m), with m = 1 / (1 + e^ahead). */
+static double between(const sums *of, double T) {
+    double s = ahead(of, T, false), t = ahead(of, T, true), m = exp(-softplus(t));
+    double rest = exp(-softplus(-t)); /* 0 when all classes lead */
+    return m * (softplus(s) - softplus(t)) + (rest > 0 ? rest * (softplus(-s) - softplus(-t)) : 0);
+}
+
+/* The weight in this update. */
+static double weight_now(const opts *o, const dnx_pass *p) {
+    const bool rises = p->update < (uint64_t)o->warmup;
+    return (double)o->weight * (rises ? (double)p->update / o->warmup : 1);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;
-    double T = (double)o->temperature;
+    double T = (double)o->temperature, weight = weight_now(o, p) * T * T;
     p->loss = 0;
     memset(p->y, 0, sizeof *p->y * (size_t)p->batch);
     if (!has_loss(n, p)) return;
-    for (int b = 0; b < p->batch; b++) s->sums[b] = (sums){-HUGE_VAL, 0, -HUGE_VAL, 0, 0};
+    if (o->group > 0) find_leading(n, p);
+    for (int b = 0; b < 2 * p->batch; b++)
+        s->sums[b] = (sums){.top_s = -HUGE_VAL, .top_t = -HUGE_VAL};
     for (int lo = 0; lo < s->N; lo += BLOCK) {
         job j = block_at(n, p, lo);
         dnx_pool_run(n->pool, sum_share, &j);
     }
     for (int b = 0; b < p->batch; b++) {
-        const sums *u = &s->sums[b];
-        double kl = u->apart / u->sum_t + (u->top_s - u->top_t) / T + log(u->sum_s / u->sum_t);
-        double loss = (double)o->weight * T * T * kl;
-        p->y[b] = (float)loss;
-        p->loss += loss;
+        const sums *of = s->sums + 2 * b;
+        double kl = within(of, T);
+        if (o->group > 0)
+            kl = (double)o->group_between * between(of, T) + (double)o->group_within * kl;
+        p->y[b] = (float)(weight * kl);
+        p->loss += weight * kl;
     }
 }
 
-/* dz of thread t's images. dz may be the same memory as zs. */
+/* ---- gradient ---- */
+
+/* dz of thread t's images. dz may be the same memory as zs or, without heads, another. */
 static void slope_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;
-    const double T = (double)o->temperature, weight = (double)o->weight;
+    const double T = (double)o->temperature, weight = weight_now(o, j->p) * T;
+    const double inner = weight * (o->group > 0 ? (double)o->group_within : 1);
+    const int n = j->hi - j->lo;
     long lo, hi;
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
         const float *zs = j->zs + (size_t)b * j->ld_s, *zt = j->zt + (size_t)b * j->ld_t;
-        const sums *s = ((const state *)j->n->state)->sums + b;
-        int n = j->hi - j->lo;
+        const sums *of = ((const state *)j->n->state)->sums + 2 * b;
         float *dz = j->dz + (size_t)b * (size_t)n;
-        for (int k = 0; k < n; k++)
-            dz[k] = (float)(weight * T * (exp(((double)zt[k] - s->top_t) / T) / s->sum_t -
-                                          exp(((double)zs[k] - s->top_s) / T) / s->sum_s));
+        double outer = 0; /* weight T group_between (m_T - m_S) */
+        if (o->group > 0)
+            outer = weight * (double)o->group_between *
+                    (exp(-softplus(ahead(of, T, true))) - exp(-softplus(ahead(of, T, false))));
+        for (int k = 0; k < n; k++) {
+            const int g = group_of(j, b, k);
+            double q_s = exp(((double)zs[k] - of[g].top_s) / T) / of[g].sum_s;
+            double q_t = g ? 0 : exp(((double)zt[k] - of[g].top_t) / T) / of[g].sum_t;
+            dz[k] = (float)(g ? -outer * q_s : outer * q_s + inner * (q_t - q_s));
+        }
     }
 }
 

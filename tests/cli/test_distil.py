@@ -94,6 +94,10 @@ def sampled_and_fixed():
     run("fixed", FOLLOWS + "alpha=fixed\nalpha_fixed=.5\n")
 
 
+def grouped():
+    run("grouped", "", "-cache", "cache", of_teacher=f"[kd_probability]\ngroup=.8\nwarmup=4\n{OF_T}")
+
+
 def teacher_of_the_command_line():
     run("line", FOLLOWS, "-teacher", "t.cfg", "-teacher-weights", "t.weights", of_teacher="")
     expect(read("line-whole/w.weights") == read("c-whole/w.weights"), "other weights than by cfg")
@@ -131,7 +135,7 @@ def what_has_no_effect():
         expect(text in done.stdout + done.stderr, f"no '{text}' in: {done.stdout}{done.stderr}")
 
 
-attempt_all(start, centres_become_the_teachers, with_a_cache, sampled_and_fixed,
+attempt_all(start, centres_become_the_teachers, with_a_cache, sampled_and_fixed, grouped,
             teacher_of_the_command_line, the_student_needs_no_teacher, another_length, without_labels,
             what_has_no_effect)
 summary()

@@ -202,6 +202,10 @@ static const row rows[] = {
      1, 4, 3e-3, TOGETHER},
     {"center loss", "center_loss", "from=-1\nclasses=3\nweight=2\n", 4, 2, 1, 3, 3e-3},
     {"kd probability", "kd_probability", "temperature=2\nweight=3\n", 4, 1, 1, 7, 3e-3},
+    {"kd probability group", "kd_probability", "temperature=2\ngroup=.8\n", 4, 1, 1, 7, 3e-3,
+     TOGETHER},
+    {"kd probability group by teacher", "kd_probability", "group=.6\ngroup_by=teacher\n", 4, 1, 1,
+     40, 3e-3, TOGETHER},
     {"kd probability blocks", "kd_probability", "temperature=.7\n", 3, 1, 1, 2100, 3e-3},
 };
 #define N_ROWS (sizeof rows / sizeof *rows)
