@@ -208,6 +208,10 @@ opencv-deps: ## install what `make OPENCV=1` needs, for darknet align
 eval-deps: ## install what identification and the classical baselines need (Faiss, scikit-learn, scikit-image)
 	@sh scripts/install/deps.sh python3-faiss python3-sklearn python3-skimage
 
+faces-deps: ## install the weights of MTCNN, for darknet faces (npm; into ~/.cache/thinface/mtcnn)
+	@PYTHON=$(python) sh scripts/install/faces_deps.sh
+.PHONY: faces-deps
+
 bench-deps: ## install what `make bench` compares with (apt; npm into build/bench)
 	@sh scripts/install/bench_deps.sh
 

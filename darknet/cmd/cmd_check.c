@@ -10,7 +10,7 @@
 #include "train/trainable.h"
 
 typedef struct {
-    const char *cfg, *weights, *data;
+    const char *cfg, *weights, *data, *size;
     bool json;
 } check_args;
 
@@ -20,6 +20,8 @@ static const dnx_arg table[] = {
                     "a file of weights, which must fit up to the embedding"),
     DNX_ARG_TEXT(check_args, data, "-data", "FILE",
                  "can the network be trained on the images of this data file? Status 1: no"),
+    DNX_ARG_TEXT(check_args, size, "-size", "HxW",
+                 "for images of another height and width, pixels: as 480x640"),
     DNX_ARG_FLAG(check_args, json, "-json", "print JSON, for scripts"),
     DNX_ARG_END};
 
@@ -186,6 +188,23 @@ static bool has_teacher(const dnx_net *net) {
     return false;
 }
 
+/* HxW as numbers; false: it is no such text. */
+static bool read_size(const char *text, int *h, int *w) {
+    char end;
+    return strspn(text, "0123456789x") == strlen(text) && strlen(text) < 16 &&
+           sscanf(text, "%dx%d%c", h, w, &end) == 2 && *h > 0 && *w > 0;
+}
+
+/* The network at the size that is asked for. */
+static dnx_status open_net(const check_args *a, int classes, dnx_net **net, dnx_err *err) {
+    int h, w;
+    dnx_status st = dnx_open_features(a->cfg, a->weights, classes, false, 1, 1, net, err);
+    if (st || !a->size || !read_size(a->size, &h, &w)) return st;
+    st = dnx_net_resize(*net, h, w, err);
+    if (st) dnx_net_free(*net);
+    return st;
+}
+
 static int run(const void *args) {
     const check_args *a = args;
     dnx_err err = {0}, said = {0};
@@ -193,9 +212,11 @@ static int run(const void *args) {
     char why[sizeof err.text];
     bool is_said = false;
     dnx_status st = DNX_OK;
-    int classes = find_classes(a, &said);
-    if (dnx_open_features(a->cfg, a->weights, classes, false, 1, 1, &net, &err))
-        return dnx_report(&err);
+    int h, w, classes = find_classes(a, &said);
+    if (a->size && !read_size(a->size, &h, &w))
+        return dnx_wrong("-size %s: must be HEIGHTxWIDTH, as 480x640", a->size);
+    if (a->size && a->data) return dnx_wrong("-size is for predicting, -data for training");
+    if (open_net(a, classes, &net, &err)) return dnx_report(&err);
     if (!a->json) {
         dnx_print_notes(net);
         print_table(net);
@@ -203,6 +224,7 @@ static int run(const void *args) {
     training t = {.batch = net->o.batch / net->o.subdivisions};
     t.few = t.batch > 1 ? t.batch / 2 : 2;
     find_predicting(net, why, sizeof why);
+    if (a->size && !why[0]) snprintf(why, sizeof why, "-size is for predicting");
     if (!why[0]) st = try_training(a, classes, &t, &said, &err);
     if (st == DNX_EMEM || (st == DNX_EIO && has_teacher(net)))
         said = err; /* the cfg may be right */

@@ -17,7 +17,6 @@
 #include "net/opts.h"
 #include "net/types.h"
 
-#define MAX_FLOATS (1ull << 33) /* of one tensor: 32 GiB */
 #define MAX_LAYERS 10000
 /* Predicting runs chunks of about this many input floats through all layers: one face of 112 x 112.
  * Measured: MobileFaceNet at batch 32 takes a quarter longer when all images go layer by layer. */
@@ -151,7 +150,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     if (dnx_size(n->out) == 0)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] make() of this layer type sets no output",
                         type->name);
-    if ((unsigned long long)dnx_size(n->out) * (unsigned)n->batch > MAX_FLOATS)
+    if ((double)dnx_size(n->out) * n->batch > DNX_MAX_FLOATS)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
                         type->name, n->batch, n->out.h, n->out.w, n->out.c);
     if (n->scratch > net->plan.scratch_floats) net->plan.scratch_floats = n->scratch;

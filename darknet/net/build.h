@@ -4,6 +4,8 @@
 #include "net/net.h"
 #include "net/options.h"
 
+#define DNX_MAX_FLOATS 8589934592. /* of one tensor: 32 GiB */
+
 /* Finds the inputs of layer n, the last one built so far: the layer before, and the layers that its
  * options name. A loss of distillation also gets its teacher. DNX_EOPTION: an option names a layer
  * that is not before this one. Also the errors of opening a teacher. */

