@@ -139,9 +139,9 @@ def compress(args, name, full, images, speedup, method):
     if old is None or old["files"] != digests(small):
         os.makedirs(folder, exist_ok=True)
         print(f"compressing: {name}", flush=True)
-        said = json.loads(run([darknet(), "compress", "low-rank", *full, images, *small, *options,
-                               "-csv", os.path.join(folder, "energy.csv"), "-force", "-json"],
-                              capture=True))
+        said = json.loads(with_the_rest([darknet(), "compress", "low-rank", *full, images, *small,
+                                         *options, "-csv", os.path.join(folder, "energy.csv"),
+                                         "-force", "-json"]))
         if said["cosine"] is None:
             raise Failure(f"{name}: too few images to measure the error on; give --samples more")
         old = {"made_from": now, "theory": said["speedup"], "files": digests(small),
@@ -151,6 +151,17 @@ def compress(args, name, full, images, speedup, method):
                          f"{full[0]}\n{args.samples} images of {images}")
         write_json(path, old)
     return small, old
+
+
+def with_the_rest(command):
+    """What low-rank prints. Training, too, goes on without the images that it skips, and tells."""
+    try:
+        return run(command, capture=True)
+    except Failure as e:
+        if not str(e).endswith(".skipped names them"):
+            raise
+        print(e, file=sys.stderr)
+        return e.output
 
 
 def digests(paths):

@@ -10,8 +10,9 @@ nobody has. For each image of the folders FACES this writes into OUT, a folder w
 
 Aligned faces have their eyes and mouths in the same places: this is why a mix looks like a face.
 Train on FACES and OUT together, `train=FACES,OUT` in the .data file, with losses that need no
-labels. Faces are mixed with others of their size. An image that cannot be read is left out and
-named in OUT.unreadable.txt. The status is 1 when a folder is missing, or when no image is usable.
+labels. Faces are mixed with others of their size. A file that is no image is left out and named in
+OUT.unreadable.txt. The status is 1 when a folder is missing, when no image is usable, or when files
+could not be read, by a fault of the disk for example: the same command then makes their faces, too.
 
 An interrupted run goes on with the same command; OUT/.record.json tells what OUT is made from.
 """
@@ -37,6 +38,19 @@ from lib.pictures import read_rgb
 from lib.processes import each
 
 BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # as Pillow has it
+
+
+class Unread(Exception):
+    """The path of a file that cannot be read now, whatever it holds, and why."""
+
+
+def load(path):
+    try:
+        return read_rgb(path)
+    except OSError as e:
+        if e.errno:
+            raise Unread(path, e.strerror) from e
+        raise
 
 
 def varied(image, r):
@@ -77,7 +91,7 @@ def partner(paths, face, r):
     """Any image of the face's size; the face itself where such images are rare."""
     for _ in range(100):
         try:
-            image = read_rgb(paths[r.randrange(len(paths))])
+            image = load(paths[r.randrange(len(paths))])
             if image.size == face.size:
                 return image
         except BROKEN:
@@ -86,20 +100,22 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """The faces made of image i; returns how many, or the path when it cannot be read. A face that
-    is there already is whole and stays."""
+    """The faces made of image i; returns how many, or the path when it is no image, or Unread. A
+    face that is there already is whole and stays."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
     if all(os.path.exists(name) and os.path.getsize(name) for name in names):
         return len(names)
     try:
-        face = read_rgb(paths[i])
+        face = load(paths[i])
+        made = [varied(face, r) for _ in range(args.varied)]
+        for _ in range(args.mixed):
+            mix = mixed(face, partner(paths, face, r), r)
+            made.append(varied(mix, r) if r.random() < .6 else mix)
     except BROKEN:
         return paths[i]
-    made = [varied(face, r) for _ in range(args.varied)]
-    for _ in range(args.mixed):
-        mix = mixed(face, partner(paths, face, r), r)
-        made.append(varied(mix, r) if r.random() < .6 else mix)
+    except Unread as e:
+        return e
     for name, image in zip(names, made):
         with whole_file(name, binary=True, sync=False) as f:
             image.save(f, "JPEG", quality=92)
@@ -173,6 +189,11 @@ def work(args):
 def make(args, paths, record):
     one = functools.partial(write_all, paths=paths, args=args)
     done = list(each(one, range(len(paths)), chunk=64))
+    unread = [": ".join(d.args) for d in done if isinstance(d, Unread)]
+    if unread:
+        write(args.out + ".unreadable.txt", "".join(f"{line}\n" for line in unread))
+        raise Failure(f"{unread[0]}: {len(unread)} of {len(paths)} files cannot be read, all are named "
+                      f"in {args.out}.unreadable.txt; the same command tries them again")
     broken = [d for d in done if isinstance(d, str)]
     if len(broken) == len(paths):
         remove(os.path.join(args.out, ".record.json"))

@@ -214,11 +214,22 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     if (!st) st = dnx_low_rank_measure(c, err);
     if (!st && a->csv) st = dnx_low_rank_csv(c, a->csv, err);
     if (!st) st = dnx_skipped_tell(&j->skipped, &j->list, a->out_weights, err);
-    if (!st && j->skipped.n)
-        fprintf(stderr, "%zu images were skipped: %s.skipped names them\n", j->skipped.n,
-                a->out_weights);
     if (!st) st = save(j, a, err);
     return st;
+}
+
+/* Images that were skipped and could not be replaced by others are an error, as `embed` has it: the
+ * result is of fewer images than were asked for. */
+static dnx_status tell_skipped(const job *j, const args *a, dnx_err *err) {
+    const size_t found = j->c.images, skipped = j->skipped.n;
+    if (!skipped) return DNX_OK;
+    if (found < (size_t)a->samples)
+        return dnx_fail(err, DNX_EIO, at(a->out_weights),
+                        "%zu of %zu images were skipped: %s.skipped names them", skipped,
+                        found + skipped, a->out_weights);
+    fprintf(stderr, "%zu images were skipped, others took their places: %s.skipped names them\n",
+            skipped, a->out_weights);
+    return DNX_OK;
 }
 
 static dnx_status print_json(const job *j, dnx_err *err) {
@@ -247,6 +258,7 @@ static int run(const void *given) {
         printf("%s, %s: the smaller network%s%s\n", a->out_cfg, a->out_weights,
                a->csv ? "; its layers' energies: " : "", a->csv ? a->csv : "");
     } else if (!st) st = print_json(&j, &err);
+    if (!st) st = tell_skipped(&j, a, &err);
     dnx_low_rank_close(&j.c);
     dnx_net_free(j.c.net);
     dnx_net_free(j.c.small);
@@ -262,4 +274,7 @@ static int run(const void *given) {
 const dnx_verb dnx_compress_low_rank = {
     "compress low-rank",
     "replace convolutions by [low_rank] layers, which need fewer multiply-adds", table,
-    sizeof(args), run, "One of -rank, -energy, -speedup and -flops must be given."};
+    sizeof(args), run,
+    "One of -rank, -energy, -speedup and -flops must be given. Images that cannot be used are "
+    "named in out.weights.skipped, and others take their places. When these are too few, the "
+    "status is 1."};

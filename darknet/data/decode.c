@@ -2,11 +2,13 @@
 #include "data/decode.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/files.h"
+#include "base/stop.h"
 #include "data/decoders.h"
 
 /* ---- what a file is ---- */
@@ -123,10 +125,19 @@ dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image
     return DNX_IMAGE_REFUSED;
 }
 
+/* Whether the same call may succeed a moment later: the disk, a server, too many open files. */
+static bool may_pass(int why) {
+    return why == EIO || why == ESTALE || why == ETIMEDOUT || why == EAGAIN || why == EMFILE ||
+           why == ENFILE;
+}
+
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image) {
+    const double pause = .1;
     size_t n;
     *image = (dnx_image){0};
     char *bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, &n);
+    if (!bytes && may_pass(errno) && dnx_stop_sleep(pause))
+        bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, &n);
     if (!bytes) return DNX_IMAGE_UNREAD;
     dnx_image_fault fault = dnx_image_decode((unsigned char *)bytes, n, image);
     free(bytes);

@@ -25,7 +25,8 @@ typedef struct {
     const char *why; /* the reason of a refusal, a constant: "is empty", "is a GIF image; ..." */
 } dnx_image;
 
-/* Free image->rgb afterwards. After a fault there is nothing to free. */
+/* Free image->rgb afterwards. After a fault there is nothing to free. A file that cannot be read
+ * for a reason that may pass is tried once more, 0.1 s later. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
 void dnx_image_free(dnx_image *image);

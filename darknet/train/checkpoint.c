@@ -56,6 +56,15 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
+dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err) {
+    const bool has_weights = dnx_weights_seen(j->weights) == j->net->seen;
+    dnx_status st = has_weights ? DNX_OK : dnx_weights_save(j->net, j->weights, err);
+    if (st || (has_weights && j->is_recorded)) return st;
+    j->saved_batch = j->batch;
+    save_beside(j, &j->late_file);
+    return DNX_OK;
+}
+
 /* ---- what forward changes ---- */
 
 /* Copies all parameters that are not trained out of the network, or with `back` into it. */

@@ -32,6 +32,7 @@ struct dnx_train_job {
     size_t skipped_saved;        /* how many of them are in the file; SIZE_MAX: it is not written */
     bool replaces;               /* -force: replaces the files of another run of that name */
     bool keeps_old;              /* gives another run's files other names before it writes */
+    bool is_recorded;            /* -resume: NAME.run tells that the run is done */
 
     dnx_verify *pairs;
     dnx_net *eval; /* the same network built to predict, for the verification of pairs */
@@ -62,14 +63,15 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 /* ---- place.c ---- */
 
 /* Sets the first update by net->seen: 0, or where the initial weights were saved. DNX_EOPTION:
- * nothing is left to train. */
+ * nothing is left to train. -resume of a run that has done all its updates is no error. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
 /* Names the files of the run, takes their lock, and checks that they can be written.
  * DNX_EOPTION: those of a run are there that is not finished, or is the same as this, and neither
  * -resume nor -force; DNX_EIO: another
  * process holds the lock, or they cannot be written. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
-/* Goes on from the checkpoint. DNX_EOPTION: other inputs than its own, or nothing is left to train;
+/* Goes on from the checkpoint. DNX_EOPTION: other inputs than its own, or fewer batches wanted than
+ * done;
  * DNX_EWEIGHTS, DNX_EIO: the checkpoint. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
@@ -111,6 +113,10 @@ dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
  * not end the run. DNX_ENUMBER: a parameter is not finite, and nothing was written; DNX_EIO,
  * DNX_EMEM. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
+/* For -resume of a run whose updates are all done: writes what its last process could not, or was
+ * ended before it could: NAME.weights and the files beside them. Where nothing is missing, nothing
+ * is written. DNX_EIO, DNX_EMEM. */
+dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err);
 /* dnx_train_keep() copies the parameters that forward changes, the running statistics. Its
  * counterpart restores them after a half-finished update, so that a checkpoint is always that of
  * the last whole update. */
@@ -131,7 +137,8 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 #define DNX_BEST_ON "%s, on which it was chosen" /* "best on" in NAME.run, of -pairs */
 /* Writes NAME.run; state: "running", "done", "stopped" or "failed: WHY". */
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
-/* For -resume: reads from NAME.run when the run began and how long it has trained. */
+/* For -resume: reads from NAME.run when the run began, how long it has trained and whether it is
+ * done. */
 void dnx_train_read_run(dnx_train_job *j);
 /* Loads the weights of the command line (start.c), and notes parameters that were not taken. */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);

@@ -154,11 +154,12 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the last checkpoint, whatever ended the run. It saves nothing if no update was done or the
- * network has diverged. */
+/* Saves the last checkpoint, whatever ended the run. It saves no checkpoint if no update was done
+ * or the network has diverged. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
-    if (j->batch == j->first && !j->caught_up) return st;
+    if (j->batch == j->first && !j->caught_up)
+        return st || j->batch < j->last ? st : dnx_train_complete(j, err);
     if (st == DNX_ENUMBER) {
         if (j->saved_batch != UINT64_MAX || j->a->resume)
             dnx_train_note(j, DNX_TRAIN_WARNING, "stopped at batch %llu; %s is the last checkpoint",
@@ -178,22 +179,29 @@ static dnx_status tell_late(const dnx_train_job *j, dnx_err *err) {
     return late->status ? dnx_fail(err, late->status, (dnx_loc){0}, "%s", late->text) : DNX_OK;
 }
 
-static void write_end(dnx_train_job *j, dnx_status st, const dnx_err *err) {
+/* Writes NAME.run for the last time. A run that is not recorded as done has failed: -resume then
+ * writes what is missing. */
+static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     char state[sizeof err->text + 16];
-    if (j->saved_batch != j->batch) return;
+    dnx_err why = {0};
+    if (j->saved_batch != j->batch) return st;
     snprintf(state, sizeof state, "%s%s",
              st && st != DNX_ESTOP ? "failed: " : st || j->batch < j->last ? "stopped" : "done",
              st && st != DNX_ESTOP ? err->text : "");
-    if (dnx_train_write_run(j, state, &j->late_file))
-        dnx_train_note(j, DNX_TRAIN_WARNING, "%s", j->late_file.text);
+    if (!dnx_train_write_run(j, state, &why)) return st;
+    if (!st) return dnx_fail(err, why.status, (dnx_loc){0}, "%s", why.text);
+    dnx_train_note(j, DNX_TRAIN_WARNING, "%s", why.text);
+    return st;
 }
 
 static void tell_results(const dnx_train_job *j) {
     if (j->skipped.n)
         dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %zu lines name what was not taken", j->skipped_file,
                        j->skipped.n);
-    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches", j->weights,
-                   (unsigned long long)j->batch);
+    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches%s", j->weights,
+                   (unsigned long long)j->batch,
+                   j->batch > j->first || j->caught_up ? ""
+                   : ": nothing is left to train; a larger max_batches or -batches goes on");
     if (j->pairs && j->best_lfw >= 0)
         dnx_train_note(j, DNX_TRAIN_NEWS,
                        "%s: batch %llu, %.2f %%, chosen as the best on these very pairs: expect "
@@ -223,7 +231,7 @@ dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_e
     *done = j->batch;
     *is_whole = j->batch >= j->last;
     if (!st) st = tell_late(j, err);
-    write_end(j, st, err);
+    st = write_end(j, st, err);
     if (*is_whole && !st) tell_results(j);
     return st;
 }

@@ -225,7 +225,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     if (!st) st = dnx_host_open(net, &j->host, err);
     if (!st && j->pairs) st = dnx_verify_check(j->pairs, j->eval, err);
     if (!st) st = dnx_train_find_best(j, err);
-    if (!st && a->cache) {
+    if (!st && a->cache && j->batch < j->last) {
         const dnx_teachers_job job = {read_image, show_cached, note_cache, j};
         st = dnx_teachers_cache(net, a->cache, j->data, &job, err);
     }

@@ -7,7 +7,6 @@
 #include "base/outfile.h"
 #include "base/paths.h"
 #include "net/state.h"
-#include "net/weights.h"
 #include "train/job.h"
 
 /* free() it; NULL: no memory. */
@@ -74,16 +73,6 @@ static dnx_status try_files(dnx_train_job *j, dnx_err *err) {
     return st ? st : dnx_outfile_try(j->run, err);
 }
 
-/* A run whose updates are all done may still owe the verification behind the last. */
-static bool owes_verification(const dnx_train_job *j) {
-    dnx_log log;
-    char *path = j->a->resume && j->pairs && j->batch == j->last ? strdup(j->log.path) : NULL;
-    bool owes = path && !dnx_log_open(&log, path, j->net, j->batch, NULL) &&
-                dnx_log_lacks_lfw(&log);
-    if (path) dnx_log_close(&log);
-    return owes;
-}
-
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
@@ -93,7 +82,7 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = j->first = net->seen / (uint64_t)net->o.batch;
     j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);
-    if (j->batch < j->last || owes_verification(j)) return DNX_OK;
+    if (j->batch < j->last || (a->resume && j->batch == j->last)) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, (dnx_loc){a->resume ? j->state : a->weights, 0},
                     "has %llu batches behind it, and %s%llu: nothing is left to train; %s",
                     (unsigned long long)j->batch, a->batches ? "-batches is " : "max_batches=",
@@ -103,14 +92,6 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
                                 "on from there");
 }
 
-/* A run that was ended between its last checkpoint and the weights made of it has only these left
- * to write. */
-static dnx_status write_weights(dnx_train_job *j, dnx_err *err) {
-    dnx_status st = dnx_weights_save(j->net, j->weights, err);
-    if (!st) j->saved_batch = j->batch;
-    return st;
-}
-
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err) {
     dnx_state s;
     dnx_status st = dnx_state_read(j->state, &s, err);
@@ -118,12 +99,7 @@ dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err) {
     if (!st) st = dnx_state_apply(&s, j->net, j->state, err);
     if (!st) dnx_train_read_run(j);
     if (!st) dnx_train_read_skipped(j);
-    if (!st) {
-        dnx_err none_left = {0};
-        st = dnx_train_find_place(j, &none_left);
-        if (st && dnx_weights_seen(j->weights) != j->net->seen) st = write_weights(j, err);
-        else if (st && err) *err = none_left;
-    }
+    if (!st) st = dnx_train_find_place(j, err);
     dnx_state_free(&s);
     return st;
 }

@@ -89,8 +89,10 @@ void dnx_train_read_run(dnx_train_job *j) {
     char *text = dnx_file_read_unnoted(j->run, DNX_MAX_FILE, &len);
     if (text) dnx_record_parse(&r, text);
     const char *began = dnx_record_get(&r, "began"), *seconds = dnx_record_get(&r, "seconds");
+    const char *state = dnx_record_get(&r, "state");
     if (began) snprintf(j->start, sizeof j->start, "%s", began);
     if (seconds) j->earlier_seconds = strtod(seconds, NULL);
+    j->is_recorded = state && !strcmp(state, "done");
     dnx_record_free(&r);
     free(text);
 }

@@ -1,12 +1,29 @@
 """Images as `darknet` decodes them."""
+import errno
+import time
+
 from lib.errors import needs
 
 needs("PIL")
 from PIL import Image, ImageOps
 
 
+PASSES = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
+
+
 def read_rgb(path):
-    """Upright by EXIF, transparent pixels over black. Raises what Pillow raises."""
+    """Upright by EXIF, transparent pixels over black. Raises what Pillow raises. A file that cannot
+    be read for a reason that may pass is tried once more, 0.1 s later."""
+    try:
+        return read_once(path)
+    except OSError as e:
+        if e.errno not in PASSES:
+            raise
+    time.sleep(.1)
+    return read_once(path)
+
+
+def read_once(path):
     with Image.open(path) as image:
         image = ImageOps.exif_transpose(image)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

@@ -91,7 +91,8 @@ def start(command, **files):
 def run(command, capture=False, show=False):
     """Runs a command to its end and returns its standard output where `capture` asks for it; else
     the output goes to our own. Failure, with what it wrote to standard error, when its status is
-    not 0; Stopped when a signal asked us to stop. show: prints the command first."""
+    not 0 (its `output`: to standard output); Stopped when a signal asked us to stop. show: prints
+    the command first."""
     if show:
         print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT + os.sep) else c
                               for c in command), flush=True)
@@ -110,7 +111,9 @@ def run(command, capture=False, show=False):
                 f.seek(0)
                 said[i] = f.read().decode(errors="surrogateescape")
         if status:
-            raise Failure(said[1].strip()[-2000:] or ended(command, status))
+            failure = Failure(said[1].strip()[-2000:] or ended(command, status))
+            failure.output = said[0]
+            raise failure
         return said[0]
 
 

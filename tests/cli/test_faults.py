@@ -149,7 +149,7 @@ def leftovers(folder):
             if n.endswith((".tmp", ".part"))]
 
 
-def before(case_, base, folder):
+def prepare(case_, base, folder):
     """The folder as it is before the command: with an earlier result of it, and for -resume with
     the half of it."""
     shutil.copytree(base, folder)
@@ -159,6 +159,11 @@ def before(case_, base, folder):
         for path in case_.result:
             write(os.path.join(folder, path), "an earlier result" if path.endswith((".cfg", ".csv"))
                   else struct.pack("<4iQ5f", 0, 2, 0, 1, 0, 1, 2, 3, 4, 5))
+
+
+def renew(before, folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(before, folder)
 
 
 def judge(case_, folder, done, failed, old, new):
@@ -208,10 +213,9 @@ def known_as(failed):
         yield os.path.dirname(path)
 
 
-def inject(case_, base, folder, new, at, count):
+def inject(case_, before, folder, new, at, count):
     """One point. What is wrong; None: nothing."""
-    shutil.rmtree(folder, ignore_errors=True)
-    before(case_, base, folder)
+    renew(before, folder)
     old = results(case_, folder)
     log = folder + ".log"
     for path in (log, log + ".count"):
@@ -232,11 +236,10 @@ def inject(case_, base, folder, new, at, count):
         if wrong else None
 
 
-def all_points(case_, base, top):
+def all_points(case_, before, folder):
     """How many calls there are, and the results when none fails."""
-    folder, log = os.path.join(top, "whole"), os.path.join(top, "whole.log")
-    shutil.rmtree(folder, ignore_errors=True)
-    before(case_, base, folder)
+    log = folder + ".log"
+    renew(before, folder)
     kinds = "files" if case_.command[0] == sys.executable else "all"
     done = call(case_.command, folder, faults(folder + "/", 0, 0, 0, kinds, log))
     expect_end(done)
@@ -247,13 +250,15 @@ def all_points(case_, base, top):
 
 
 def test(case_, base, top):
-    points, new = all_points(case_, base, top)
+    before, folder, n = os.path.join(top, "before"), os.path.join(top, "work"), 0
+    shutil.rmtree(before, ignore_errors=True)
+    prepare(case_, base, before)
+    points, new = all_points(case_, before, folder)
     check(points > 2 and None not in new, f"{case_.name}: calls and results", points)
     step = 1 if SAMPLE == "all" else max(1, -(-points // int(SAMPLE)))
-    folder, n = os.path.join(top, "work"), 0
     for at in range(1 + points % step // 2, points + 1, step):
         for count in (1, 10**6) if step == 1 else ((1, 10**6)[at // step % 2],):
-            wrong = inject(case_, base, folder, new, at, count)
+            wrong = inject(case_, before, folder, new, at, count)
             check(not wrong, f"{case_.name}: {wrong}")
             n += 1
     return n, points

@@ -158,14 +158,42 @@ def stopped_in_the_last_verification():
     expect("\nstate=stopped\n" in "\n" + read("last/net.run").decode(), "state")
     cut = files_of("last")
     refuses(file, "a run of this name is there: -resume goes on with it", args=pairs)
-    refuses(file, "(remark) -verify: was 20, is never\n", "has 40 batches behind it", args=["-resume", *pairs[6:]])
     expect(files_of("last") == cut, "files changed")
+    expect_end(train(file, "-resume", *pairs[6:]), 0, "(remark) -verify: was 20, is never\n")
+    expect(all(files_of("last")[name] == cut[name] for name in cut if name != "net.run"), "files")
     expect_end(train(file, "-resume", *pairs))
     for name in ("net.weights", "net-best.weights"):
         expect(read(f"last/{name}") == read(f"verified/{name}"), f"{name} differs")
     expect(column_text("last/net.csv", "lfw") == column_text("verified/net.csv", "lfw"), "lfw differs")
     expect("\nstate=done\n" in "\n" + read("last/net.run").decode(), "state")
-    refuses(file, "nothing is left to train", args=["-resume", *pairs])
+    nothing_is_left(file, "last", *pairs)
+
+
+def nothing_is_left(file, folder, *args):
+    """-resume of a run that is done says so, and writes nothing."""
+    whole = files_of(folder)
+    done = train(file, "-resume", *args)
+    expect_end(done)
+    expect("batches: nothing is left to train; a larger max_batches or -batches goes on" in
+           done.stdout, done.stdout)
+    expect(files_of(folder) == whole, "files changed")
+
+
+def missing_files_of_a_finished_run():
+    """-resume writes the record and the weights that the run's end could not."""
+    file, args = data("faces", "end"), ("-batches", "40")
+    done = train(file, *args, env=faults("end/net.run", 2, 10**6, errno.EROFS, "rename"))
+    expect_end(done, 1, "end/net.run: cannot write: Read-only file system")
+    expect("\nstate=done\n" not in "\n" + read("end/net.run").decode(), "state")
+    whole = read("end/net.weights")
+    expect_end(train(file, *args, "-resume"))
+    expect("\nstate=done\n" in "\n" + read("end/net.run").decode(), "state")
+    nothing_is_left(file, "end", *args)
+    os.remove("end/net.weights")
+    expect_end(train(file, *args, "-resume"))
+    expect(read("end/net.weights") == whole, "weights")
+    refuses(file, "has 40 batches behind it, and -batches is 8: nothing is left to train",
+            args=["-resume", "-batches", "8"])
 
 
 def column_text(path, name):
@@ -290,7 +318,7 @@ def no_checkpoint_for_a_while():
 
 attempt_all(make_more, every_signal_saves, closed_pipe_saves, ignored_stays_ignored,
             nothing_before_the_first_update, stopped_in_a_verification,
-            stopped_in_the_last_verification, disk_fails_for_a_while,
+            stopped_in_the_last_verification, missing_files_of_a_finished_run, disk_fails_for_a_while,
             scan_reads_again, folder_is_away, folder_stays_away, one_image_is_gone,
             log_without_room, bad_pairs_are_found_first, bad_pairs_later,
             no_checkpoint_for_a_while)

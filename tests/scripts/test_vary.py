@@ -1,14 +1,18 @@
 """scripts/vary_faces.py: how many faces, the same ones for the same seed, what a mix is made of,
-images that are broken, and what the command line refuses. Skips without NumPy and Pillow."""
+images that are broken or cannot be read, and what the command line refuses. Skips without NumPy
+and Pillow."""
+import errno
 import glob
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 
 import common
 from common import SCRIPTS, check, needed, summary, write
+from small_run import faults
 
 with needed():
     import numpy as np
@@ -16,9 +20,8 @@ with needed():
 import vary_faces
 
 
-def vary(*words):
-    return subprocess.run([sys.executable, os.path.join(SCRIPTS, "vary_faces.py"), *words],
-                          capture_output=True, text=True, check=False)
+def vary(*words, **more):
+    return common.script("vary_faces.py", *words, **more)
 
 
 def save(path, red):
@@ -116,6 +119,27 @@ def check_errors():
     check(contents("one") == before and not os.path.exists("five"), "an error wrote something")
 
 
+def check_unreadable():
+    """A disk that fails costs no face: what cannot be read now is named, and made later. One more
+    try is made at once. A mix is never of another face because the disk failed."""
+    words = ("faces", "--varied", "1", "--mixed", "2", "--out", "away")
+    whole = vary(*words[:-1], "whole")
+    check(whole.returncode == 0, "whole", whole.stderr)
+    for why in (errno.EIO, errno.EMFILE):  # the first time it is opened for its fingerprint
+        done = vary(*words, env=faults("faces/a/2.png", 2, 1, why))
+        check(done.returncode == 0 and contents("away") == contents("whole"), f"a hiccup {why}",
+              done.stderr)
+        shutil.rmtree("away")
+    done = vary(*words, env=faults("faces/a/2.png", 2, 10**6, errno.EIO))
+    check(done.returncode == 1 and "faces/a/2.png: Input/output error: " in done.stderr and
+          "the same command tries them again" in done.stderr, "it cannot be read", done.stderr)
+    with open("away.unreadable.txt", encoding="utf-8") as f:
+        check("faces/a/2.png: Input/output error\n" in f.read(), "the file of names")
+    done = vary(*words)
+    check(done.returncode == 0 and contents("away") == contents("whole"), "later", done.stderr)
+    check("2 images cannot be read: faces/b/broken.jpg" in done.stderr, "broken", done.stderr)
+
+
 def check_going_on():
     """Done twice is done once, an interrupted run goes on, a link to the folder itself counts no
     image twice, hidden ones none, and a worker that dies is an error and no hang."""
@@ -159,6 +183,7 @@ def main():
         check_command()
         check_pixels()
         check_errors()
+        check_unreadable()
         check_going_on()
     summary()
 
