@@ -21,6 +21,7 @@ typedef enum {
 typedef struct dnx_classifier {
     dnx_wanted wants;
     dnx_output output;
+    bool needs_labels; /* a loss of distillation that learns from the classes of images, too */
     bool needs_pairs; /* it learns nothing from a sub-batch without two images of a class */
     /* What a loss over classes takes of a teacher beside the labels, as its options say. Its inputs
      * are found as those of other layers. It gets a teacher only to train, and p->target may be

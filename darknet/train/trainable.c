@@ -110,11 +110,11 @@ static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_er
     dnx_status st;
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
-        if (!dnx_learns_classes(n->type)) continue;
+        const dnx_classifier *c = n->type->classifier;
+        if (!dnx_learns_classes(n->type) && !(c && c->needs_labels)) continue;
         if (!classes)
             return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] learns from classes, but %s has none",
                             n->type->name, data->file);
-        const dnx_classifier *c = n->type->classifier;
         if (c && c->needs_pairs && (st = check_pairs(net, n, err))) return st;
         int most = c && c->classes ? c->classes(n) : (int)dnx_size(n->out);
         if (classes > most)

@@ -98,6 +98,14 @@ def grouped():
     run("grouped", "", "-cache", "cache", of_teacher=f"[kd_probability]\ngroup=.8\nwarmup=4\n{OF_T}")
 
 
+def thresholds_go_on():
+    weights = run("relation", "", of_teacher=f"[kd_relation]\nweight=10\n{OF_T}")
+    numbers = np.frombuffer(read(weights)[-4 * 13:], np.float32)
+    for side in numbers[:6], numbers[6:12]:
+        expect((np.diff(side) >= 0).all() and side[0] < side[-1] <= 1.0001, f"thresholds: {side}")
+    expect(numbers[12] == 1, f"flag: {numbers[12]}")
+
+
 def teacher_of_the_command_line():
     run("line", FOLLOWS, "-teacher", "t.cfg", "-teacher-weights", "t.weights", of_teacher="")
     expect(read("line-whole/w.weights") == read("c-whole/w.weights"), "other weights than by cfg")
@@ -123,6 +131,9 @@ def without_labels():
     student("nolabels", FOLLOWS)
     refuses(data("faces", "n", classes=0), "nolabels.cfg:24: [margin_softmax] learns from classes, "
             "but n.data has none", cfg="nolabels.cfg")
+    write("relation-alone.cfg", BODY + f"[connected]\noutput=5\n[kd_relation]\n{OF_T}")
+    refuses("n.data", "relation-alone.cfg:23: [kd_relation] learns from classes, but n.data has "
+            "none", cfg="relation-alone.cfg")
 
 
 def what_has_no_effect():
@@ -135,7 +146,7 @@ def what_has_no_effect():
         expect(text in done.stdout + done.stderr, f"no '{text}' in: {done.stdout}{done.stderr}")
 
 
-attempt_all(start, centres_become_the_teachers, with_a_cache, sampled_and_fixed, grouped,
+attempt_all(start, centres_become_the_teachers, with_a_cache, sampled_and_fixed, grouped, thresholds_go_on,
             teacher_of_the_command_line, the_student_needs_no_teacher, another_length, without_labels,
             what_has_no_effect)
 summary()

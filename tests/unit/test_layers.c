@@ -179,6 +179,12 @@ static const row rows[] = {
      3e-3, TOGETHER, {1, 1, 33}},
     {"kd correlation bilinear", "kd_correlation", "kernel=bilinear\n", 6, 1, 1, 40, 3e-3, TOGETHER,
      {1, 1, 5}},
+    /* pace=0: the thresholds of one pass do not depend on how many were before */
+    {"kd relation", "kd_relation", "temperature=.2\npace=0\nweight=9\n#classes=3\n", 6, 1, 1, 7,
+     3e-3, TOGETHER},
+    {"kd relation hardest", "kd_relation",
+     "temperature=.3\npace=0\nhardest=4\nrates=.5,.1\nweight=9\n#classes=2\n", 7, 2, 1, 20, 3e-3,
+     TOGETHER, {1, 1, 33}},
     {"margin sv-am", "margin_softmax", "classes=7\ns=4\nmargin=sv-am\n", 4, 1, 1, 5, 5e-3},
     {"margin sv-arc easy", "margin_softmax",
      "classes=7\ns=4\nmargin=sv-arc\nt=1.5\neasy_margin=1\n", 4, 1, 1, 5, 5e-3},

@@ -1,0 +1,316 @@
+/* [kd_relation]: distillation of the thresholds that a pair of images passes (EKD).
+ *
+ *   s_ij, t_ij  the cosine of the features of images i and j: the student's, the teacher's
+ *   a_k, b_k    the cosine that the share rates_k of all impostor pairs reaches: the same for both
+ *   r(v, a) = sum_k 1 / (1 + e^{-(v - a_k) / temperature}), about how many thresholds v passes
+ *   l_ij = (r(s_ij, a) - r(t_ij, b))^2
+ *   L = genuine mean of l over the pairs of one class
+ *     + impostor mean of l over the `hardest` pairs of two classes, those of largest s
+ *   loss = weight n L,  dL/ds_ij by a and b held, then through the normalisation
+ *
+ * A pair counts when it lies on another side of a threshold than the teacher's. Of the P impostor
+ * pairs of a pass, number floor(P rates_k) + 1 in falling order is its threshold k. The first pass
+ * sets a and b; each later one moves them: a_k += pace (its threshold - a_k), before its loss.
+ *
+ * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
+ * class count for nothing; without a genuine pair only impostors count: use sampler=balanced.
+ * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, a half
+ * of the losses of an image's pairs. A zero vector has cosine 0 with all others, and no gradient.
+ * weight=0 computes nothing. File: thresholds, a, then b, then 1 when there was a pass, else 0.
+ *
+ * Huang et al. 2022, "Evaluation-oriented Knowledge Distillation for Deep Face Recognition" (EKD).
+ * Our reading: from the authors' code; the paper was not at hand. There a and b start at 0. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "layer/classifier.h"
+
+#define TINY 1e-30 /* smallest squared length for a division */
+
+typedef struct {
+    dnx_list from, rates;
+    float weight, genuine, impostor, temperature, pace;
+    int hardest;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_LAYERS(opts, from,
+                 "the student's layer; negative counts back; by default the last that is no loss"),
+    DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
+    DNX_OPT_FLOAT(opts, genuine, .02, 0, 1e6, "factor of the pairs of one class"),
+    DNX_OPT_FLOAT(opts, impostor, .01, 0, 1e6, "factor of the pairs of two classes"),
+    DNX_OPT_INT(opts, hardest, 2000, 1, 100000000, "how many pairs of two classes count"),
+    DNX_OPT_LIST(opts, rates, 0, 1,
+                 "false-match rates of the thresholds; default .1,.01,.001,.0001,.00001,.000001"),
+    DNX_OPT_FLOAT(opts, temperature, .01, 1e-4, 100, "how far from a threshold a cosine is beyond"),
+    DNX_OPT_FLOAT(opts, pace, .01, 0, 1, "share of the way that a pass moves the thresholds"),
+    DNX_OPT_END};
+
+typedef struct {
+    double s;
+    int i, j;
+} pair;
+
+typedef struct {
+    size_t D, T;
+    int K;                 /* thresholds */
+    float *known;          /* a (K), b (K), 1 or 0 */
+    float *now;            /* a, b of this pass */
+    float *unit, *inv;     /* of the student: f/|f|, B x D; 1/|f|, B, 0 for a zero vector */
+    float *target_unit;    /* of the teacher: B x T */
+    float *s, *t;          /* B x B cosines */
+    float *slope;          /* B x B: dloss/ds_ij */
+    pair *pairs;           /* B (B - 1) / 2: impostors from the front, genuine ones from the end */
+    double *teachers;      /* as many: the impostors' t */
+    double *half;          /* B: y */
+} state;
+
+static float rate_of(const opts *o, int k) {
+    static const float usual[] = {1e-1f, 1e-2f, 1e-3f, 1e-4f, 1e-5f, 1e-6f};
+    return o->rates.n ? o->rates.v[k] : usual[k];
+}
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    const size_t B = (size_t)n->batch, most = B * (B - 1) / 2 + 1;
+    n->out = (dnx_shape){1, 1, 1};
+    s->K = o->rates.n ? o->rates.n : 6;
+    s->D = dnx_size(n->in[0]);
+    s->T = dnx_size(n->distillation->target);
+    dnx_status st = dnx_new(n, &s->known, 2 * (size_t)s->K + 1, err);
+    if (st || !s->T) return st;
+    st = dnx_new(n, &s->now, 2 * (size_t)s->K, err);
+    if (!st) st = dnx_new(n, &s->unit, B * s->D, err);
+    if (!st) st = dnx_new(n, &s->inv, B, err);
+    if (!st) st = dnx_new(n, &s->target_unit, B * s->T, err);
+    if (!st) st = dnx_new(n, &s->s, B * B, err);
+    if (!st) st = dnx_new(n, &s->t, B * B, err);
+    if (!st) st = dnx_new(n, &s->slope, B * B, err);
+    if (st) return st;
+    if (!(s->pairs = dnx_new_array(n, most, sizeof *s->pairs, err)) ||
+        !(s->teachers = dnx_new_array(n, most, sizeof *s->teachers, err)) ||
+        !(s->half = dnx_new_array(n, B, sizeof *s->half, err)))
+        return DNX_EMEM;
+    return DNX_OK;
+}
+
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    float *all[] = {s->known, s->now, s->unit, s->inv, s->target_unit, s->s, s->t, s->slope};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
+    dnx_free(s->pairs);
+    dnx_free(s->teachers);
+    dnx_free(s->half);
+}
+
+static int params(dnx_node *n, dnx_param *list) {
+    const state *s = n->state;
+    list[0] = (dnx_param){"thresholds", s->known, NULL, 2 * (size_t)s->K + 1, 0, false};
+    return 1;
+}
+
+/* ---- cosines ---- */
+
+/* unit = v/|v|. Returns 1/|v|. */
+static float normalise(const float *v, size_t size, float *unit) {
+    double sq = dnx_kernels()->dot(v, v, size);
+    float inv = sq > TINY || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
+    for (size_t i = 0; i < size; i++) unit[i] = v[i] * inv;
+    return inv;
+}
+
+static void unit_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    state *s = n->state;
+    for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
+        s->inv[b] = normalise(p->x[0] + b * s->D, s->D, s->unit + b * s->D);
+        normalise(p->target + b * s->T, s->T, s->target_unit + b * s->T);
+    }
+}
+
+static void cosine_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    state *s = n->state;
+    const size_t B = (size_t)p->batch;
+    for (size_t i = (size_t)lo; i < (size_t)hi; i++)
+        for (size_t j = 0; j < B; j++) {
+            s->s[i * B + j] =
+                (float)dnx_kernels()->dot(s->unit + i * s->D, s->unit + j * s->D, s->D);
+            s->t[i * B + j] = (float)dnx_kernels()->dot(s->target_unit + i * s->T,
+                                                        s->target_unit + j * s->T, s->T);
+        }
+}
+
+/* ---- pairs and thresholds ---- */
+
+/* Fills s->pairs. Returns the number of impostors; the *genuine other pairs stand at the end. */
+static int find_pairs(state *s, const dnx_pass *p, int *genuine) {
+    const int B = p->batch, most = B * (B - 1) / 2;
+    int impostors = 0;
+    *genuine = 0;
+    for (int i = 0; p->truth && i < B; i++)
+        for (int j = i + 1; j < B; j++) {
+            if (!(p->truth[i] >= 0 && p->truth[j] >= 0)) continue;
+            bool is_genuine = p->truth[i] == p->truth[j];
+            s->pairs[is_genuine ? most - ++*genuine : impostors++] =
+                (pair){(double)s->s[(size_t)i * (size_t)B + (size_t)j], i, j};
+        }
+    return impostors;
+}
+
+/* Sorts the largest first, NaN before all others. */
+static int compare(double x, double y) {
+    if (isnan(x) || isnan(y)) return isnan(y) - isnan(x);
+    return (x < y) - (x > y);
+}
+
+static int falling(const void *a, const void *b) {
+    return compare(*(const double *)a, *(const double *)b);
+}
+
+/* Equal cosines in the order of their images. */
+static int by_cosine(const void *a, const void *b) {
+    const pair *x = a, *y = b;
+    int c = compare(x->s, y->s);
+    return c ? c : x->i != y->i ? x->i - y->i : x->j - y->j;
+}
+
+/* Sets s->now, and moves s->known when training. P > 0 impostors, sorted by s. */
+static void set_thresholds(dnx_node *n, const dnx_pass *p, int P) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    const size_t B = (size_t)p->batch;
+    float *flag = s->known + 2 * s->K;
+    const float pace = *flag > 0 ? p->is_training && n->trains ? o->pace : 0 : 1;
+    for (int i = 0; i < P; i++)
+        s->teachers[i] = (double)s->t[(size_t)s->pairs[i].i * B + (size_t)s->pairs[i].j];
+    qsort(s->teachers, (size_t)P, sizeof *s->teachers, falling);
+    for (int k = 0; k < s->K; k++) {
+        /* a decimal rate is rounded to float: .1 of 10 pairs is 1 */
+        int at = (int)(P * (double)rate_of(o, k) * (1 + 1e-6));
+        at = at < P ? at : P - 1;
+        const double found[2] = {s->pairs[at].s, s->teachers[at]};
+        for (int side = 0; side < 2; side++) {
+            float *old = s->known + side * s->K + k, *now = s->now + side * s->K + k;
+            *now = pace == 0 ? *old : (float)((double)*old + pace * (found[side] - (double)*old));
+            if (p->is_training && n->trains) *old = *now;
+        }
+    }
+    if (p->is_training && n->trains) *flag = 1;
+}
+
+/* ---- loss ---- */
+
+/* r(v, a) and its derivative by v. */
+static double rank_of(const float *a, int K, double v, double temperature, double *slope) {
+    double sum = 0;
+    *slope = 0;
+    for (int k = 0; k < K; k++) {
+        double y = 1 / (1 + exp(((double)a[k] - v) / temperature));
+        sum += y;
+        *slope += y * (1 - y) / temperature;
+    }
+    return sum;
+}
+
+/* Adds the losses of `count` pairs, each with this factor. */
+static void add_pairs(dnx_node *n, dnx_pass *p, const pair *list, int count, double factor) {
+    const double temperature = (double)((const opts *)n->opts)->temperature;
+    state *s = n->state;
+    const size_t B = (size_t)p->batch;
+    for (int k = 0; k < count; k++) {
+        const size_t i = (size_t)list[k].i, j = (size_t)list[k].j;
+        double slope, unused;
+        double diff = rank_of(s->now, s->K, list[k].s, temperature, &slope) -
+                      rank_of(s->now + s->K, s->K, (double)s->t[i * B + j], temperature, &unused);
+        double loss = factor * diff * diff;
+        p->loss += loss;
+        s->half[i] += loss / 2;
+        s->half[j] += loss / 2;
+        s->slope[i * B + j] = s->slope[j * B + i] = (float)(factor * 2 * diff * slope);
+    }
+}
+
+static bool is_idle(const dnx_node *n, const dnx_pass *p) {
+    return !p->target || ((const opts *)n->opts)->weight == 0;
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    const size_t B = (size_t)p->batch;
+    int genuine;
+    p->loss = 0;
+    memset(p->y, 0, sizeof *p->y * B);
+    if (is_idle(n, p)) return;
+    memset(s->slope, 0, sizeof *s->slope * B * B);
+    memset(s->half, 0, sizeof *s->half * B);
+    dnx_each_row(n, p, p->batch, unit_rows);
+    dnx_each_row(n, p, p->batch, cosine_rows);
+    const int impostors = find_pairs(s, p, &genuine);
+    if (impostors) {
+        qsort(s->pairs, (size_t)impostors, sizeof *s->pairs, by_cosine);
+        set_thresholds(n, p, impostors);
+    } else memcpy(s->now, s->known, sizeof *s->now * 2 * (size_t)s->K);
+    if (!impostors && !(s->known[2 * s->K] > 0)) return; /* there are no thresholds yet */
+    const int hard = impostors < o->hardest ? impostors : o->hardest;
+    const double all = (double)o->weight * p->batch;
+    if (hard) add_pairs(n, p, s->pairs, hard, all * (double)o->impostor / hard);
+    if (genuine)
+        add_pairs(n, p, s->pairs + p->batch * (p->batch - 1) / 2 - genuine, genuine,
+                  all * (double)o->genuine / genuine);
+    for (size_t b = 0; b < B; b++) p->y[b] = (float)s->half[b];
+}
+
+/* ---- gradient ---- */
+
+/* dx_i = -sum_j slope_ij (u_j - s_ij u_i) / |f_i| */
+static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    state *s = n->state;
+    const size_t B = (size_t)p->batch;
+    for (size_t i = (size_t)lo; i < (size_t)hi; i++) {
+        float *dx = p->dx[0] + i * s->D;
+        const float *own = s->unit + i * s->D;
+        double along = 0;
+        if (!p->dx_adds[0]) memset(dx, 0, sizeof *dx * s->D);
+        for (size_t j = 0; j < B; j++) {
+            const float d = -s->slope[i * B + j] * s->inv[i], *other = s->unit + j * s->D;
+            if (d == 0) continue;
+            along += (double)d * (double)s->s[i * B + j];
+            for (size_t k = 0; k < s->D; k++) dx[k] += d * other[k];
+        }
+        for (size_t k = 0; k < s->D; k++) dx[k] -= (float)along * own[k];
+    }
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    if (!p->dx[0]) return;
+    if (!is_idle(n, p)) dnx_each_row(n, p, p->batch, backward_rows);
+    else if (!p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * s->D * (size_t)p->batch);
+}
+
+static int any_number(const dnx_node *n) {
+    (void)n;
+    return 1 << 30;
+}
+
+static const dnx_classifier classifier = {.wants = DNX_FEATURE, .needs_labels = true,
+                                          .classes = any_number};
+
+const dnx_layer_type dnx_kd_relation = {
+    .name = "kd_relation",
+    .summary = "which thresholds a pair of images passes, as of a teacher",
+    .is_loss = true,
+    .layers_key = "from",
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .params = params,
+    .forward = forward,
+    .backward = backward,
+    .classifier = &classifier,
+};
