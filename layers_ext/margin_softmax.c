@@ -23,10 +23,12 @@
  * above is then the number of used classes, and accuracy is among them. The other classes have
  * gradient 0, but their momentum and weight decay go on. A network that predicts uses all classes.
  *
- * centres=teacher: the weights w are the centres of the classes' features in teacher=, and move
- * before each loss as common/face/centres.h tells (AdaDistill). The student learns from the labels
- * and only through its features: w has no gradient, no momentum and no weight decay. Teacher and
- * student have the same D; the teacher need not know the classes. Each sub-batch moves the centres.
+ * centres=teacher (AdaDistill): w are the centres of the classes in the teacher's features, and
+ * move before each loss. centres=inherited (ProxylessKD): w are the class vectors of the teacher's
+ * classifier, of the same classes in the same order, and stay, also where a file of weights has
+ * others. margins=teacher (MarginDistillation): each image has its own m. See
+ * common/face/centres.h. The student then learns from the labels and only through its features: w
+ * has no gradient, no momentum and no weight decay. Teacher and student have the same D.
  *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
  * 0; 0 without truth. Truth -1 is unknown: loss, gradient and accuracy are 0. Any other truth
@@ -47,12 +49,12 @@
 #include "layer/classifier.h"
 
 enum { S, LENGTH };
-enum { TRAINED, TEACHER };
+enum { SAME, BY_TEACHER };
 
 typedef struct {
-    int classes, margin, scale, easy_margin, gradient, warmup, mining, centres, alpha;
+    int classes, margin, scale, easy_margin, gradient, warmup, mining, centres, alpha, margins;
     float s, s_start, m, m1, m2, m3, t, label_smoothing, ramp_end, keep, focus, sample;
-    float alpha_fixed;
+    float alpha_fixed, m_least;
 } opts;
 
 static const dnx_opt options[] = {
@@ -79,11 +81,16 @@ static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, keep, .9, 1e-3, 1, "hard: share of the batch that counts"),
     DNX_OPT_FLOAT(opts, focus, 2, 0, 16, "focal: exponent"),
     DNX_OPT_FLOAT(opts, sample, 1, 1e-6, 1, "share of the classes that take part in an update"),
-    DNX_OPT_WORD(opts, centres, TRAINED, "trained|teacher",
-                 "teacher: the class weights follow the features of teacher=, as in AdaDistill"),
+    DNX_OPT_WORD(opts, centres, DNX_CENTRES_TRAINED, DNX_CENTRES_WORDS,
+                 "teacher: the class weights follow the features of teacher=, as in AdaDistill; "
+                 "inherited: they are those of its classifier, as in ProxylessKD"),
     DNX_OPT_WORD(opts, alpha, DNX_ALPHA_CENTRE, DNX_ALPHA_WORDS,
                  "centres=teacher: what says how much of a class's weights stays"),
     DNX_OPT_FLOAT(opts, alpha_fixed, .9, 0, 1, "alpha=fixed: the share that stays"),
+    DNX_OPT_WORD(opts, margins, SAME, "same|teacher",
+                 "teacher: m_least to m, the nearer the teacher has an image to its class, the "
+                 "larger"),
+    DNX_OPT_FLOAT(opts, m_least, .2, 0, 16, "margins=teacher: the smallest margin"),
     DNX_OPT_END};
 
 typedef struct {
@@ -91,7 +98,7 @@ typedef struct {
     dnx_margin margin;   /* of this update, with warm-up */
     dnx_class_sample sample;
     dnx_mining mining;
-    dnx_centres centres; /* of centres=teacher */
+    dnx_centres centres;
     float *block;        /* B x sample.most; NULL when predicting: then it is in scratch */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
@@ -135,15 +142,20 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] classes=1: d-softmax would pull all images to one "
                         "vector");
-    const size_t D = dnx_size(n->in[0]);
-    const size_t T = n->distillation ? dnx_size(n->distillation->target) : 0;
-    if (o->centres == TEACHER && T && T != D)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[margin_softmax] centres=teacher: the teacher's embedding has %zu "
-                        "numbers, the student's %zu", T, D);
+    const bool takes_m = adds_angle || g->kind == DNX_MARGIN_AM || g->kind == DNX_MARGIN_MV_AM ||
+                         g->kind == DNX_MARGIN_SV_AM;
+    if (o->margins == BY_TEACHER && !takes_m)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[margin_softmax] margins=teacher: needs margin=am, arcface, mv or sv");
     if (o->s_start > 0 && o->warmup == 0)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] s_start=%g: needs warmup=", o->s_start);
+    return DNX_OK;
+}
+
+static dnx_status prepare(dnx_node *n, dnx_err *err) {
+    (void)err;
+    dnx_centres_inherit(&((state *)n->state)->centres, n);
     return DNX_OK;
 }
 
@@ -160,8 +172,13 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (st) return st;
     st = dnx_class_sample_make(&s->sample, n, o->classes, o->sample, err);
     const size_t B = (size_t)n->batch, block = B * (size_t)s->sample.most;
-    if (!st) st = dnx_cosines_make(&s->cosines, n, o->classes, o->centres == TRAINED, err);
-    if (!st && o->centres == TEACHER) st = dnx_centres_make(&s->centres, n, err);
+    const bool trains_w = o->centres == DNX_CENTRES_TRAINED;
+    if (!st) st = dnx_cosines_make(&s->cosines, n, o->classes, trains_w, err);
+    s->centres = (dnx_centres){.centres = o->centres, .alpha = o->alpha, .D = s->cosines.D,
+                               .has_margins = o->margins, .fixed = (double)o->alpha_fixed,
+                               .m = s->margin.m, .least = (double)o->m_least, .N = o->classes,
+                               .w = s->cosines.w};
+    if (!st) st = dnx_centres_make(&s->centres, n, err);
     if (!st && n->trains) st = dnx_new(n, &s->block, block, err);
     if (!st && o->scale == LENGTH) st = dnx_new(n, &s->along, B, err);
     if (st) return st;
@@ -171,12 +188,10 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         (o->scale == LENGTH && !(s->length = dnx_new_array(n, B, sizeof *s->length, err))) ||
         (o->mining && !(s->mined = dnx_new_array(n, B, sizeof *s->mined, err))))
         return DNX_EMEM;
-    s->centres.alpha = o->alpha;
-    s->centres.fixed = (double)o->alpha_fixed;
     s->cosines.by_length = o->scale == LENGTH;
     n->out = (dnx_shape){1, 1, 1};
     n->scratch = n->trains ? 0 : block;
-    return DNX_OK;
+    return prepare(n, err);
 }
 
 static void unmake(dnx_node *n) {
@@ -196,7 +211,8 @@ static int params(dnx_node *n, dnx_param *list) {
     const opts *o = n->opts;
     state *s = n->state;
     list[0] = (dnx_param){"weights", s->cosines.w, s->cosines.d_w,
-                          (size_t)o->classes * s->cosines.D, 1, o->centres == TRAINED};
+                          (size_t)o->classes * s->cosines.D, 1,
+                          o->centres == DNX_CENTRES_TRAINED};
     return 1;
 }
 
@@ -204,10 +220,11 @@ static bool has_class(const dnx_node *n, const dnx_pass *p, int b) {
     return p->truth[b] >= 0 && p->truth[b] < (float)((const opts *)n->opts)->classes;
 }
 
-/* The margin of image b, whose feature may have its own s. */
-static dnx_margin margin_of(const state *s, double length) {
+/* The margin of image b, which may have its own s and m. */
+static dnx_margin margin_of(const state *s, int b) {
     dnx_margin g = s->margin;
-    if (s->length) g.s = length;
+    if (s->length) g.s = s->length[b];
+    if (s->centres.m_of) g.m = s->centres.m_of[b];
     return g;
 }
 
@@ -241,7 +258,7 @@ static void loss_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         float *c = block_row(s, p, b);
         if (s->length) take_length(s, p->x[0] + (size_t)b * s->cosines.D, b, c);
         if (!has_class(n, p, b)) continue;
-        dnx_margin g = margin_of(s, s->length ? s->length[b] : 0);
+        dnx_margin g = margin_of(s, b);
         const int y = dnx_class_sample_place(&s->sample, (int)p->truth[b]);
         dnx_margin_loss(&g, c, s->sample.n, y, r);
         s->factor[b] = 1;
@@ -274,9 +291,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     memset(p->y, 0, sizeof(float) * (size_t)p->batch);
     if (!p->truth) return;
     s->has_slopes = false;
-    if (o->centres == TEACHER && n->trains && p->is_training && p->target)
-        dnx_centres_follow(&s->centres, p, p->x[0], p->target, o->classes, s->cosines.D,
-                           s->cosines.w);
+    dnx_centres_pass(&s->centres, n, p);
     dnx_class_sample_draw(&s->sample, n, p);
     dnx_cosines_forward(&s->cosines, p->x[0], p->batch, used_classes(s), 1, block_row(s, p, 0),
                         (size_t)s->sample.n);
@@ -292,7 +307,7 @@ static void slope_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         int y = s->factor[b] != 0 ? dnx_class_sample_place(&s->sample, (int)p->truth[b]) : 0;
         float *c = block_row(s, p, b);
         double factor = s->factor[b];
-        dnx_margin g = margin_of(s, s->length ? s->length[b] : 0);
+        dnx_margin g = margin_of(s, b);
         if (s->length) {
             const double length = s->length[b];
             if (length == 0) factor = 0;
@@ -342,14 +357,22 @@ static void logits_back(dnx_node *n, const float *x, int batch, int lo, int hi, 
 }
 
 static dnx_wanted takes(const dnx_node *n) {
-    return ((const opts *)n->opts)->centres == TEACHER ? DNX_FEATURE : DNX_NO_TARGET;
+    const opts *o = n->opts;
+    return dnx_centres_take(o->centres, o->margins == BY_TEACHER);
+}
+
+static const float *vectors(const dnx_node *n, size_t *length) {
+    const state *s = n->state;
+    *length = s->cosines.D;
+    return s->cosines.w;
 }
 
 static const dnx_classifier classifier = {.output = DNX_IS_RIGHT,
                                           .takes = takes,
                                           .classes = classes,
                                           .logits = logits,
-                                          .logits_back = logits_back};
+                                          .logits_back = logits_back,
+                                          .vectors = vectors};
 
 const dnx_layer_type dnx_margin_softmax = {
     .name = "margin_softmax",
@@ -364,5 +387,6 @@ const dnx_layer_type dnx_margin_softmax = {
     .forward = forward,
     .backward = backward,
     .macs = macs,
+    .prepare = prepare,
     .classifier = &classifier,
 };

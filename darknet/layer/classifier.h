@@ -8,7 +8,8 @@
 typedef enum {
     DNX_NO_TARGET, /* the type is not a loss of distillation */
     DNX_FEATURE,   /* an output of a layer of the teacher */
-    DNX_LOGITS     /* the logits of the teacher's classifier */
+    DNX_LOGITS,    /* the logits of the teacher's classifier */
+    DNX_VECTORS    /* its class vectors; no output, so that the teacher never runs */
 } dnx_wanted;
 
 /* The meaning of the numbers of a layer's output. */
@@ -37,6 +38,8 @@ typedef struct dnx_classifier {
      * which may be NULL. Call it only after logits() with the same x. */
     void (*logits_back)(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
                         float *dx);
+    /* The class vectors of a trained classifier: classes(n) x *length floats. NULL: it has none. */
+    const float *(*vectors)(const dnx_node *n, size_t *length);
 } dnx_classifier;
 
 /* n->distillation of a loss with a teacher. Input 0 of a loss of distillation is the layer that
@@ -45,7 +48,8 @@ typedef struct dnx_classifier {
 typedef struct dnx_distillation {
     dnx_shape target;      /* {0}: the network has no teacher, which is allowed when it predicts */
     dnx_node *head;        /* DNX_LOGITS: turns in[0] into logits; NULL: in[0] is the logits */
-    dnx_node *target_head; /* the same for p->target; its parameters never change */
+    dnx_node *target_head; /* the same for p->target, also of DNX_VECTORS; its parameters never
+                            * change, and are there before make() */
 } dnx_distillation;
 
 /* Index of class k in an output of that shape. Classes count in libdarknet's order C, H, W. */
@@ -66,6 +70,8 @@ static inline dnx_wanted dnx_takes(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->takes ? c->takes(n) : dnx_wants(n->type);
 }
+/* True for what the classifier of a teacher gives. */
+static inline bool dnx_is_of_head(dnx_wanted w) { return w == DNX_LOGITS || w == DNX_VECTORS; }
 /* True when the type computes logits with logits(). */
 static inline bool dnx_has_logits(const dnx_layer_type *t) {
     return t->classifier && t->classifier->logits;

@@ -28,11 +28,11 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *sou
     *head = NULL;
     for (int i = end - 1; given < 0 && i >= 0; i--) {
         const dnx_layer_type *t = net->nodes[i].type;
-        if (t->is_loss && !(wants == DNX_LOGITS && dnx_has_logits(t))) continue;
+        if (t->is_loss && !(dnx_is_of_head(wants) && dnx_has_logits(t))) continue;
         given = i;
         break;
     }
-    *why = wants == DNX_LOGITS ? "no layer makes logits" : "there are only losses";
+    *why = dnx_is_of_head(wants) ? "no layer makes logits" : "there are only losses";
     if (given < 0) return false;
     *why = "no such layer";
     if (given >= end) return false;
@@ -40,7 +40,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *sou
     *source = given;
     *why = "it is a loss";
     if (!n->type->is_loss) return true;
-    if (wants != DNX_LOGITS || !dnx_has_logits(n->type)) return false;
+    if (!dnx_is_of_head(wants) || !dnx_has_logits(n->type)) return false;
     *head = n;
     *source = n->from[0];
     *why = "it classifies the image itself";

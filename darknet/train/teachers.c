@@ -127,6 +127,7 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
                         "[%s] layer=%.60s: %s in %s, which has layers 0 to %d", n->type->name,
                         o->layer, why, o->teacher, k->n - 1);
     n->distillation->target = k->nodes[layer].out;
+    if (dnx_takes(n) == DNX_VECTORS) return DNX_OK;
     dnx_net_unmerge(k, layer);
     return want(net, n, which, layer, err);
 }
@@ -233,12 +234,18 @@ static bool from_cache(dnx_teachers *t, int which, const uint32_t *image,
     return true;
 }
 
+static bool has_outputs(const dnx_teachers *t, int which) {
+    for (int i = 0; i < t->n_wants; i++)
+        if (t->wants[i].teacher == which) return true;
+    return false;
+}
+
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
                      const unsigned char *mirrored) {
     dnx_teachers *t = net->teachers;
     if (!t) return;
     for (int i = 0; i < t->n_teachers; i++)
-        if (!image || !from_cache(t, i, image, mirrored, net->batch))
+        if (has_outputs(t, i) && (!image || !from_cache(t, i, image, mirrored, net->batch)))
             dnx_teachers_run_one(net, i, x, net->batch);
     for (int i = 0; i < net->n; i++)
         if (net->links[i].want >= 0) net->links[i].target = t->wants[net->links[i].want].out;

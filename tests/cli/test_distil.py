@@ -2,6 +2,7 @@
 sampled, gone on with -resume bit for bit, with the teacher of the command line; and what is wrong
 with them, by file and line. Skips without NumPy and Pillow."""
 import os
+import shutil
 
 from common import attempt_all, darknet, expect, expect_end, needed, read, summary, write
 
@@ -106,6 +107,41 @@ def thresholds_go_on():
     expect(numbers[12] == 1, f"flag: {numbers[12]}")
 
 
+def inherited_stays():
+    vectors = read("t.weights")[-4 * CLASSES * D:]
+    for head in "", "margins=teacher\n", "sample=.7\n":
+        weights = run("inherited", "centres=inherited\n" + head)
+        expect(read(weights)[-len(vectors):] == vectors, f"{head}: the vectors changed")
+        shutil.rmtree("inherited-whole")
+        shutil.rmtree("inherited-parts")
+    # nor does a file of weights of another classifier
+    expect_end(darknet("init", "inherited.cfg", "other.weights"))
+    expect(read("other.weights")[-len(vectors):] != vectors, "the file already has them")
+    expect_end(train(data("faces", "inherited-from"), "-batches", "4", "-name", "w",
+                     "other.weights", cfg="inherited.cfg"))
+    expect(read("inherited-from/w.weights")[-len(vectors):] == vectors, "those of the file stayed")
+
+
+def inherited_runs_no_teacher():
+    """Its vectors are all that it needs: nothing is cached."""
+    expect_end(train(data("faces", "idle"), "-batches", "2", "-cache", "none", cfg="inherited.cfg"))
+    expect(os.listdir("none") == [], f"cache: {os.listdir('none')}")
+
+
+def another_head():
+    for name, text, why in (
+            ("more", TEACHER.replace(f"classes={CLASSES}", "classes=7"),
+             "the teacher has 7 classes, the student 3"),
+            ("wide", TEACHER.replace(f"output={D}", "output=9"),
+             "the teacher's embedding has 9 numbers, the student's 6"),
+            ("plain", BODY + "[connected]\noutput=3\nactivation=linear\n[softmax]\n",
+             "the teacher's classifier has no class vectors, as a [margin_softmax] has")):
+        write(f"{name}.cfg", text)
+        expect_end(darknet("init", f"{name}.cfg", f"{name}.weights"))
+        cfg = student("bad", "centres=inherited\n", f"teacher={name}.cfg\nweights={name}.weights\n")
+        refuses(data("faces", "b"), f"bad.cfg:24: [margin_softmax] centres=inherited: {why}", cfg=cfg)
+
+
 def teacher_of_the_command_line():
     run("line", FOLLOWS, "-teacher", "t.cfg", "-teacher-weights", "t.weights", of_teacher="")
     expect(read("line-whole/w.weights") == read("c-whole/w.weights"), "other weights than by cfg")
@@ -147,6 +183,7 @@ def what_has_no_effect():
 
 
 attempt_all(start, centres_become_the_teachers, with_a_cache, sampled_and_fixed, grouped, thresholds_go_on,
+            inherited_stays, inherited_runs_no_teacher, another_head,
             teacher_of_the_command_line, the_student_needs_no_teacher, another_length, without_labels,
             what_has_no_effect)
 summary()

@@ -11,7 +11,8 @@ from common import (ROOT, attempt, darknet, expect, expect_end, needed, program,
 with needed():
     import numpy as np
 
-STUDENTS = ["feature", "correlation", "ec", "adadistill", "grouped", "relation"]
+STUDENTS = ["feature", "correlation", "ec", "adadistill", "grouped", "relation",
+            "inherited"]
 TOLERANCE = 2e-6  # of the largest value; the layers store float32
 FLAT, OTHER, MAP, SMALL = (1, 1, 24), (1, 1, 9), (3, 4, 5), (3, 4, 2)
 # type, options, batch, shape of x, shape of the target

@@ -13,16 +13,19 @@ typedef struct {
     double x[B * D], t[B * D], w[N * D];
 } bench;
 
-/* Images near their targets, 4 without a direction of the teacher's. */
+/* Images near their targets, 4 without a direction of the teacher's. Without a teacher to inherit
+ * from, the centres are those that the test sets. */
 static bool set(bench *k, const char *options, bool trains) {
     char text[200];
     dnx_err err = {0};
     dnx_rng r;
-    *k = (bench){.distillation = {.target = {1, 1, D}}};
+    *k = (bench){.distillation = {.target = {1, 1, strstr(options, "inherited") ? 0 : D}}};
     k->l.node = (dnx_node){.batch = B, .trains = trains, .seed = 1, .n_in = 1, .in = {{1, 1, D}},
                            .loc = {"t", 1}, .pool = dnx_pool_new(2),
                            .distillation = &k->distillation};
-    snprintf(text, sizeof text, "classes=6\nmargin=arcface\ns=8\ncentres=teacher\n%s", options);
+    snprintf(text, sizeof text, "classes=6\ns=8\n%s%s%s",
+             strstr(options, "margin=") ? "" : "margin=arcface\n",
+             strstr(options, "centres=") ? "" : "centres=teacher\n", options);
     if (!check(!open_node(&k->l.node, "margin_softmax", text, &err), "%s", err.text)) return false;
     k->l.pass = (dnx_pass){.batch = B, .is_training = trains, .x = {dnx_alloc(B * D)},
                            .y = dnx_alloc(B), .dx = {dnx_alloc(B * D)}, .target = k->target,
@@ -152,6 +155,79 @@ static void nan_stays(void) {
     shut(&k.l);
 }
 
+/* m_b = least + (m - least) [c_b] / max [c]; the loss is that of each image with its own m. */
+static void margins(const char *options, const char *margin, bool moves, double m, double least) {
+    bench k;
+    double c[B], most = 0, loss = 0;
+    int right;
+    if (!set(&k, options, true)) return;
+    dnx_param p = weights(&k.l);
+    k.l.node.type->forward(&k.l.node, &k.l.pass);
+    k.l.node.type->backward(&k.l.node, &k.l.pass);
+    if (moves) naive_move(&k, 0, 0);
+    for (int i = 0; i < N * D; i++) check(fabs(p.value[i] - k.w[i]) < 1e-6, "centre %d", i);
+    for (int b = 0; b < B; b++) {
+        bool has = truth[b] >= 0 && dot(k.t + b * D, k.t + b * D) > 0;
+        c[b] = has ? fmax(0, cosine(k.w + truth[b] * D, k.t + b * D)) : 0;
+        most = fmax(most, c[b]);
+    }
+    for (int b = 0; b < B; b++) {
+        head h = {margin, 8, least + (m - least) * c[b] / most, 0, 0, 0, 0, 0, false};
+        double worst = 0, *x = k.x + b * D;
+        loss += naive(&h, x, k.w, truth + b, 1, N, D, &right);
+        for (int i = 0; i < D; i++) {
+            double d = -difference(&h, &x[i], x, k.w, truth + b, 1, N, D);
+            worst = worse(worst, fabs(d - (double)k.l.pass.dx[0][b * D + i]));
+        }
+        check_value(worst < 2e-4, "gradient with margins", worst, 2e-4);
+    }
+    near(options, k.l.pass.loss, loss, 1e-5);
+    k.l.pass.target = NULL; /* no teacher's features: m for all */
+    head h = {margin, 8, m, 0, 0, 0, 0, 0, false};
+    k.l.node.type->forward(&k.l.node, &k.l.pass);
+    near("m without a teacher", k.l.pass.loss, naive(&h, k.x, k.w, truth, B, N, D, &right), 1e-5);
+    shut(&k.l);
+}
+
+/* The vectors of a teacher's head are taken in make() and again before the first pass. */
+static void inherits(void) {
+    dnx_node teacher = {.batch = 1, .seed = 5, .n_in = 1, .in = {{1, 1, D}}, .loc = {"t", 1},
+                        .pool = dnx_pool_new(1)};
+    dnx_err err = {0};
+    must(!open_node(&teacher, "margin_softmax", "classes=6\n", &err), err.text);
+    bench k = {.distillation = {.target = {1, 1, D}, .target_head = &teacher}};
+    dnx_pass *q = &k.l.pass;
+    for (int trains = 0; trains < 2; trains++) {
+        k.l.node = (dnx_node){.batch = B, .trains = trains, .seed = 1, .n_in = 1,
+                              .in = {{1, 1, D}}, .loc = {"t", 1}, .pool = dnx_pool_new(2),
+                              .distillation = &k.distillation};
+        must(!open_node(&k.l.node, "margin_softmax", "classes=6\ncentres=inherited\n", &err),
+             err.text);
+        const float *of = weights(&(layer){.node = teacher}).value;
+        dnx_param p = weights(&k.l);
+        size_t bytes = sizeof(float) * p.count;
+        check(!memcmp(p.value, of, bytes) == trains && !p.is_trained && !p.grad, "made %d", trains);
+        fill(p.value, p.count, 3);
+        k.l.node.type->prepare(&k.l.node, NULL);
+        check(!memcmp(p.value, of, bytes) == trains, "a file was loaded %d", trains);
+        if (trains) {
+            *q = (dnx_pass){.batch = B, .is_training = true, .x = {dnx_alloc(B * D)},
+                            .y = dnx_alloc(B), .dx = {dnx_alloc(B * D)}, .truth = dnx_alloc(B),
+                            .scratch = dnx_alloc(k.l.node.scratch)};
+            fill(writable(q->x[0]), B * D, 1);
+            k.l.node.type->forward(&k.l.node, q);
+            k.l.node.type->backward(&k.l.node, q);
+            check(!memcmp(p.value, of, bytes) && isfinite(q->loss), "they stay");
+            shut(&k.l);
+        } else {
+            shut_node(&k.l.node);
+            dnx_pool_free(k.l.node.pool);
+        }
+    }
+    shut_node(&teacher);
+    dnx_pool_free(teacher.pool);
+}
+
 static void wrong_size(void) {
     bench k = {.distillation = {.target = {1, 1, D + 1}}};
     dnx_err err = {0};
@@ -174,6 +250,9 @@ int main(void) {
     what_does_not_move();
     sampled();
     nan_stays();
+    margins("margins=teacher", "arcface", true, .5, .2);
+    margins("margins=teacher\nmargin=am\nm=.4\nm_least=.1\ncentres=inherited", "am", false, .4, .1);
+    inherits();
     wrong_size();
     return summary();
 }
