@@ -1,5 +1,5 @@
 # ThinFace: a plug-in for Darknet that trains, compresses and measures face networks.
-# make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, OPENCV=1, DARKNET=/path/of/libdarknet,
+# make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, OPENCV=1, GPU=1, DARKNET=/path/of/libdarknet,
 # CC=clang, T=part of a test's path, PREFIX, DESTDIR, PYTHON.
 
 # Of the environment, make takes only PYTHON, PREFIX, DESTDIR, CC and CXX: there, names as common as
@@ -16,9 +16,10 @@ PREFIX  ?= /usr/local
 Q := $(if $(V),,@)
 CC      ?= cc
 
-ifneq ($(filter-out 0,$(GPU) $(MPI)),)
-$(error GPU=1 and MPI=1 are reserved: this version has no code for them yet)
+ifneq ($(filter-out 0,$(MPI)),)
+$(error MPI=1 is reserved: this version has no code for it yet)
 endif
+override GPU := $(filter-out 0,$(GPU))
 override OPENCV := $(filter-out 0,$(OPENCV))
 ifeq ($(origin CXX),default)
 CXX := $(if $(findstring clang,$(CC)),clang++,c++)
@@ -55,7 +56,7 @@ $(if $(LAYERS),$(if $(OUTSIDE),,$(error LAYERS=$(LAYERS): no *.c there)))
 HOST    := $(wildcard darknet/host/*.c)
 COMMAND := $(wildcard darknet/cmd/*.c)
 PARTS   := $(filter-out $(COMMAND),$(wildcard darknet/*.c darknet/*/*.c)) \
-           $(filter-out %_wide.c,$(wildcard layers_ext/kernels/*.c)) $(wildcard layers_ext/common/*.c layers_ext/common/*/*.c)
+           $(filter-out %_wide.c,$(wildcard layers_ext/kernels/*.c)) $(wildcard layers_ext/cuda/*.c layers_ext/cuda/layers/*.c) $(wildcard layers_ext/common/*.c layers_ext/common/*/*.c)
 GROUPS  := unit host cli scripts
 SLOW    := slow oracle
 TESTS    = $(sort $(wildcard $(foreach g,$(1),$(patsubst %,tests/$(g)/test_*.%,c py sh))))
@@ -73,13 +74,42 @@ $(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o
 	@echo "  archive $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# With GPU=1 the kernels as PTX, and the list of the layers that run there.
+CUDA := $(wildcard layers_ext/cuda/layers/*.c)
+WITH_GPU := $(SET)/gpu_list.o $(SET)/gpu_ptx.o
+$(SET)/gpu_list.c: Makefile $(CUDA) | $(SET)
+	@{ echo '#include "gpu/place.h"'; \
+	for l in $(notdir $(basename $(CUDA))); do echo "extern const dnx_gpu_type dnx_gpu_$$l;"; done; \
+	echo 'static const dnx_gpu_type *const types[] = {'; \
+	for l in $(notdir $(basename $(CUDA))); do echo "    &dnx_gpu_$$l,"; done; \
+	echo '    NULL};'; echo 'extern const char dnx_gpu_ptx[];'; \
+	echo 'static const dnx_gpu_build build = {dnx_gpu_ptx, types};'; \
+	echo 'const dnx_gpu_build *const dnx_gpu = &build;'; } > $@
+$(SET)/gpu_list.o: $(SET)/gpu_list.c
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
+CLANG ?= $(firstword $(foreach c,clang clang-16 clang-14,$(if $(shell command -v $c),$c)) clang)
+$(SET)/kernels.ptx: $(wildcard layers_ext/cuda/*.cu layers_ext/cuda/*.h) layers_ext/kernels/activations.h | $(SET)
+	@echo "  compile layers_ext/cuda/all.cu"
+	@mkdir -p $(SET)/no-toolkit
+	$(Q)$(CLANG) -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -nocudainc -nocudalib \
+		--cuda-path=$(SET)/no-toolkit -Ilayers_ext -O3 -S -o $@ layers_ext/cuda/all.cu || \
+		{ echo "GPU=1 needs clang: make gpu-deps" >&2; exit 1; }
+$(SET)/gpu_ptx.o: $(SET)/kernels.ptx
+	@{ echo '.section .rodata'; echo '.globl dnx_gpu_ptx'; echo 'dnx_gpu_ptx:'; \
+	echo '.incbin "$<"'; echo '.byte 0'; echo '.section .note.GNU-stack,"",@progbits'; } > $(SET)/gpu_ptx.s
+	$(Q)$(CC) -c -o $@ $(SET)/gpu_ptx.s
+
+$(SET)/bin/darknet-gpu: $(call obj,$(COMMAND)) $(WITH_GPU) $(LIB)
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 $(SET)/bin/darknet: $(call obj,$(COMMAND)) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
 # Copied, so that bin/darknet is always the build of the flags last asked for.
-bin/darknet: $(SET)/bin/darknet FORCE | bin
+bin/darknet: $(SET)/bin/darknet$(if $(GPU),-gpu) FORCE | bin
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 
 # The list of layer types, from the names of their files.
@@ -130,6 +160,16 @@ $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+
+# A driver for tests: the kernels run on this processor, and calls of it can be made to fail.
+STANDIN := $(SET)/tests/standin/libcuda.so.1
+$(STANDIN): $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h)
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	$(Q)$(CC) $(filter-out -fvisibility=hidden $(SANITIZE) $(FUZZER),$(FLAGS)) -Wno-missing-prototypes -shared -fPIC -DDNX_EMULATE -Wl,-soname,libcuda.so.1 -o $@ \
+		tests/lib/gpu/*.c -x c layers_ext/cuda/all.cu -lm
+$(SET)/tests/unit/test_gpu: LIBS += -Wl,-rpath,'$$ORIGIN/../standin' -L$(SET)/tests/standin -l:libcuda.so.1 $(HOSTLIB)
+$(SET)/tests/unit/test_gpu: $(STANDIN) $(SET)/gpu_list.o
 
 # What tests preload to let system calls fail.
 FAULTS := $(SET)/tests/faults.so
@@ -212,6 +252,9 @@ faces-deps: ## install the weights of MTCNN, for darknet faces (npm; into ~/.cac
 	@PYTHON=$(python) sh scripts/install/faces_deps.sh
 .PHONY: faces-deps
 
+gpu-deps: ## install what `make GPU=1` needs: clang, nothing of NVIDIA's
+	@sh scripts/install/deps.sh clang
+
 bench-deps: ## install what `make bench` compares with (apt; npm into build/bench)
 	@sh scripts/install/bench_deps.sh
 
@@ -235,6 +278,6 @@ clean: ## remove what was built
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph deps opencv-deps eval-deps bench-deps install uninstall clean help
+.PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph deps opencv-deps eval-deps gpu-deps bench-deps install uninstall clean help
 .SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

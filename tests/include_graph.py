@@ -8,7 +8,7 @@ import re
 import sys
 
 # From the bottom to the top; folders of one line do not know each other.
-FLOORS = (("base", "kernels"), ("dnx",), ("common",), ("layers",), ("registry",), ("net",), ("data",),
+FLOORS = (("base", "kernels"), ("dnx",), ("common",), ("layers", "cuda"), ("registry",), ("net",), ("data", "gpu"),
           ("host",), ("face", "compress", "synth"), ("train",), ("cmd",))
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)

@@ -9,7 +9,7 @@
 
 extern const dnx_verb dnx_cmd_check, dnx_cmd_layers, dnx_cmd_bench, dnx_cmd_init,
     dnx_cmd_classifier, dnx_cmd_runs, dnx_cmd_embed, dnx_cmd_compress, dnx_cmd_synth, dnx_cmd_align,
-    dnx_cmd_pairs, dnx_cmd_strip, dnx_cmd_partial, dnx_cmd_completion;
+    dnx_cmd_pairs, dnx_cmd_strip, dnx_cmd_partial, dnx_cmd_completion, dnx_cmd_gpus;
 extern const dnx_verb dnx_command; /* the command itself, with all verbs */
 /* Sub-verbs of `classifier` and `compress`. */
 extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,
@@ -19,6 +19,12 @@ extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifi
 int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr. Returns 1. */
 int dnx_report(const dnx_err *err);
+/* Takes -gpu N, -nogpu and -precision WORD, which any verb may have, out of the command line; 2 for
+ * a wrong value, after a line to stderr. */
+int dnx_take_gpu_options(int *argc, char **argv);
+/* Where the networks of this command run: on the GPU that was asked for or, in a build with GPU=1,
+ * on the first; without one stderr is told, and *out is NULL. DNX_EIO: one was asked for. */
+dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Reads a cfg and builds the network; weights may be NULL. classes: the number for classes=auto; 0:
  * not known, which is an error when the cfg has classes=auto. */
 dnx_status dnx_open(const char *cfg, const char *weights, int classes, bool trains, int batch,
@@ -26,6 +32,9 @@ dnx_status dnx_open(const char *cfg, const char *weights, int classes, bool trai
 /* The same for a network that only predicts and keeps no weights (dnx_build.keeps_no_weights). */
 dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,
                            int threads, dnx_net **net, dnx_err *err);
+/* For a benchmark of training. */
+dnx_status dnx_open_to_train(const char *cfg, const char *weights, int batch, int threads,
+                             dnx_net **net, dnx_err *err);
 /* Checks that a verb may write `path`; call it after reading the inputs and before the work.
  * DNX_EIO: the file cannot be written, is an input, or exists and `replaces` (the option -force) is
  * false. */

@@ -72,8 +72,9 @@ void dnx_bench_close(dnx_bench *b) {
     free(b->lanes);
 }
 
-/* Adds the time since *t to `of`, and sets *t to now. */
-static void lap(double *t, double *of) {
+/* Adds the time since *t to `of`, and sets *t to now. With `of`, waits until a device is done. */
+static void lap(dnx_net *net, double *t, double *of) {
+    if (of) dnx_net_status(net, NULL);
     double now = dnx_now();
     if (of) *of += now - *t;
     *t = now;
@@ -95,7 +96,7 @@ static void predict(dnx_bench *b, double *laps) {
 static void step(dnx_bench *b, double *laps) {
     dnx_net *net = b->net;
     double t = dnx_now();
-#define LAP(i) lap(&t, laps ? laps + (i) : NULL)
+#define LAP(i) lap(net, &t, laps ? laps + (i) : NULL)
     for (int i = 0; i < net->n; i++) {
         dnx_net_forward_layer(net, i, b->x, net->batch, true, b->truth, NULL);
         LAP(i);
@@ -118,6 +119,7 @@ double dnx_bench_pass(dnx_bench *b, double *laps) {
     for (int i = 0; laps && i < b->net->n; i++) laps[i] = 0;
     if (b->net->trains) step(b, laps);
     else predict(b, laps);
+    dnx_net_status(b->net, NULL);
     return dnx_now() - start;
 }
 
@@ -131,8 +133,10 @@ static double print_layers(const dnx_net *net, const double *laps, double *colum
         double m = node->type->macs ? node->type->macs(node) : 0;
         for (int k = 0; k < runs; k++) column[k] = laps[(size_t)k * (size_t)net->n + (size_t)i];
         double ms = dnx_timing_of(column, runs).median * 1e3 / net->batch;
-        if (!json) printf("%5d  %-17s %9.4f %8.1f\n", i, node->type->name, ms,
-                          ms > 0 ? factor * m * 1e-6 / ms : 0);
+        const char *where = !net->placement ? "" : net->placement->is_elsewhere(net, i)
+                            ? "  GPU" : "  processor";
+        if (!json) printf("%5d  %-17s %9.4f %8.1f%s\n", i, node->type->name, ms,
+                          ms > 0 ? factor * m * 1e-6 / ms : 0, where);
         macs += m;
     }
     return macs;
@@ -178,7 +182,7 @@ static int measure(dnx_net *net, int runs, bool json) {
 }
 
 static dnx_status open_net(const bench_args *a, int threads, dnx_net **net, dnx_err *err) {
-    return a->trains ? dnx_open(a->cfg, a->weights, 0, true, a->batch, threads, net, err)
+    return a->trains ? dnx_open_to_train(a->cfg, a->weights, a->batch, threads, net, err)
                      : dnx_open_features(a->cfg, a->weights, 1, true, a->batch, threads, net, err);
 }
 

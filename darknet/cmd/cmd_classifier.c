@@ -36,7 +36,8 @@ static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, 
             return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0},
                             "is no whole number of %zu-float images", size);
         const float *y = dnx_net_predict(net, x, (int)(got / bytes));
-        dnx_status st = dnx_check_numbers(y, outputs * (got / bytes), a->in, err);
+        dnx_status st = dnx_net_status(net, err);
+        if (!st) st = dnx_check_numbers(y, outputs * (got / bytes), a->in, err);
         if (st) return st;
         dnx_outfile_put(out, y, sizeof *y * outputs * (got / bytes));
     }

@@ -103,7 +103,8 @@ static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
                 *to = v + (side && j->flip == SUM ? *to : 0);
             }
     }
-    for (int b = 0; b < j->count; b++) {
+    dnx_status st = dnx_net_status(net, err);
+    for (int b = 0; b < j->count && !st; b++) {
         float *v = out + (size_t)b * dim;
         double norm = sqrt(dnx_kernels()->dot(v, v, dim));
         if (!isfinite(norm))

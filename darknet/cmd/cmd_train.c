@@ -163,6 +163,8 @@ static int run(const void *given) {
     const char *wrong = find_wrong(&a);
     if (wrong) return dnx_wrong("%s", wrong);
     if (!a.verify) a.verify = EVERY;
+    dnx_err err = {0};
+    if (dnx_where_to_run(&a.placement, &err)) return dnx_report(&err);
     return train(&a);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/lines.h"
 #include "cmd/cmd.h"
+#include "gpu/place.h"
 #include "host/layers.h"
 #include "net/opts.h"
 
@@ -19,7 +20,8 @@ static const dnx_verb *const verbs[] = {&dnx_cmd_check, &dnx_cmd_layers, &dnx_cm
                                         &dnx_cmd_init, &dnx_cmd_classifier, &dnx_cmd_runs,
                                         &dnx_cmd_embed, &dnx_cmd_strip, &dnx_cmd_partial,
                                         &dnx_cmd_compress, &dnx_cmd_synth, &dnx_cmd_align,
-                                        &dnx_cmd_pairs, &dnx_cmd_completion, NULL};
+                                        &dnx_cmd_pairs, &dnx_cmd_gpus, &dnx_cmd_completion,
+                                        NULL};
 
 static const char *const host_verbs[] = {
     "3d", "art", "average", "cifar", "classify", "coco", "denormalize", "detect", "detector", "go",
@@ -184,8 +186,10 @@ int main(int argc, char **argv) {
     keep_descriptors();
     dnx_lines_tell_marks(show_mark);
     if (!isatty(STDOUT_FILENO)) setvbuf(stdout, NULL, _IOLBF, 0); /* a log shows whole lines */
+    if (dnx_take_gpu_options(&argc, argv)) return 2;
     bool wants_help = argc > 1 && !strcmp(argv[1], "help");
     int status = wants_help ? help_of(argc - 2, argv + 2) : dispatch(argc, argv);
+    dnx_gpu_close();
     if ((fflush(stdout) || ferror(stdout)) && !status) {
         fprintf(stderr, "darknet: cannot write the output\n");
         return 1;

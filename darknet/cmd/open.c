@@ -31,29 +31,39 @@ static dnx_status read_cfg(const char *path, int classes, dnx_cfg **cfg, dnx_err
     return st;
 }
 
-dnx_status dnx_open(const char *cfg, const char *weights, int classes, bool trains, int batch,
-                    int threads, dnx_net **net, dnx_err *err) {
+static dnx_status build(const char *cfg, const char *weights, int classes, const dnx_build *how,
+                        dnx_net **net, dnx_err *err) {
     dnx_cfg *sections;
     dnx_status st = read_cfg(cfg, classes, &sections, err);
     if (st) return st;
+    st = dnx_net_build(sections, how, net, err);
+    return load(st, sections, weights, *net, err);
+}
+
+dnx_status dnx_open(const char *cfg, const char *weights, int classes, bool trains, int batch,
+                    int threads, dnx_net **net, dnx_err *err) {
     const dnx_build how = {.trains = trains, .batch = batch, .threads = threads,
                            .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
-    st = dnx_net_build(sections, &how, net, err);
-    return load(st, sections, weights, *net, err);
+    return build(cfg, weights, classes, &how, net, err);
+}
+
+dnx_status dnx_open_to_train(const char *cfg, const char *weights, int batch, int threads,
+                             dnx_net **net, dnx_err *err) {
+    dnx_build how = {.trains = true, .batch = batch, .threads = threads,
+                     .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
+    dnx_status st = dnx_where_to_run(&how.placement, err);
+    return st ? st : build(cfg, weights, 0, &how, net, err);
 }
 
 dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,
                            int threads, dnx_net **net, dnx_err *err) {
-    dnx_cfg *sections;
-    dnx_status st = read_cfg(cfg, classes, &sections, err);
-    if (st) return st;
+    dnx_build how = {.keeps_no_weights = true, .batch = batch, .threads = threads,
+                     .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
+    dnx_status st = dnx_where_to_run(&how.placement, err);
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 1 << 20); /* large blocks go back to the system when they are freed */
 #endif
-    const dnx_build how = {.keeps_no_weights = true, .batch = batch, .threads = threads,
-                           .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
-    st = dnx_net_build(sections, &how, net, err);
-    return load(st, sections, weights, *net, err);
+    return st ? st : build(cfg, weights, classes, &how, net, err);
 }
 
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err) {

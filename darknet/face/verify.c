@@ -193,6 +193,8 @@ static dnx_status features(job *j, int last, float *out, dnx_err *err) {
         if (st) return st;
         float *to = out + (size_t)j->first * D;
         dnx_net_run(net, j->x, j->count, last, to);
+        st = dnx_net_status(net, err);
+        if (st) return st;
         for (int i = 0; i < j->count; i++, to += D) {
             double norm = sqrt(dnx_kernels()->dot(to, to, D));
             if (!isfinite(norm))

@@ -198,13 +198,14 @@ static int shares_of(const dnx_net *net) {
 static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     int threads = dnx_pool_threads(net->pool), batch = net->batch;
     size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);
-    bool fits = !net->trains && threads > 1 && batch >= threads;
+    bool fits = !net->trains && threads > 1 && batch >= threads && !net->placement;
     for (int i = 1; i < cfg->n && fits; i++) {
         const dnx_layer_type *type = dnx_type_find(cfg->sections[i].name, net->more_types);
         fits = type && (type->is_reentrant || type->is_loss);
     }
     net->plan.lanes = fits ? threads : 1;
-    net->chunk = net->trains || (size_t)batch < fit ? batch : fit > 0 ? (int)fit : 1;
+    net->chunk = net->trains || net->placement || (size_t)batch < fit ? batch
+                 : fit > 0 ? (int)fit : 1;
     int each = batch / (2 * threads) > 0 ? batch / (2 * threads) : 1;
     if (fits && net->chunk > each) net->chunk = each;
 }
@@ -224,7 +225,8 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
     if (!net) return dnx_fail(err, DNX_EMEM, at, "no memory");
     net->file = strdup(cfg->file);
     net->trains = how->trains;
-    net->keeps_no_weights = how->keeps_no_weights;
+    net->placement = student ? student->placement : how->placement;
+    net->keeps_no_weights = how->keeps_no_weights && !net->placement;
     net->more_types = how->types;
     net->teacher_source = how->teachers;
     net->depth = student ? student->depth + 1 : 0;
@@ -249,12 +251,13 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
         st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
     if (!st) {
-        dnx_net_fuse(net);
+        if (!net->placement) dnx_net_fuse(net);
         st = dnx_net_allocate(net, err);
     }
     if (!st && !student) dnx_note_idle(net, cfg);
     for (int i = 0; !st && i < net->first_trained; i++)
         if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
+    if (!st && net->placement) st = net->placement->place(net, net->placement, err);
     if (st) dnx_net_free(net);
     else *out = net;
     return st;
@@ -262,6 +265,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
 
 void dnx_net_free(dnx_net *net) {
     if (!net) return;
+    if (net->placed) net->placement->remove(net);
     for (int i = 0; i < net->n; i++) {
         dnx_node *n = &net->nodes[i];
         if (n->type->unmake && n->state) n->type->unmake(n);

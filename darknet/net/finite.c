@@ -9,10 +9,11 @@ static bool all_finite(const float *v, size_t n) {
     return true;
 }
 
-dnx_status dnx_check_outputs(const dnx_net *net, dnx_err *err) {
+dnx_status dnx_check_outputs(dnx_net *net, dnx_err *err) {
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
-        if (all_finite(net->links[i].y, dnx_size(n->out) * (size_t)net->batch)) continue;
+        if (all_finite(dnx_net_output(net, i, net->batch),
+                       dnx_size(n->out) * (size_t)net->batch)) continue;
         return dnx_fail(err, DNX_ENUMBER, n->loc,
                         "NaN or infinity in the output of layer %d [%s]", i, n->type->name);
     }

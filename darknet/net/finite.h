@@ -4,7 +4,7 @@
 #include "net/net.h"
 
 /* After a forward pass: DNX_ENUMBER names the first layer whose output is not finite. */
-dnx_status dnx_check_outputs(const dnx_net *net, dnx_err *err);
+dnx_status dnx_check_outputs(dnx_net *net, dnx_err *err);
 /* Checks n results of the network before they are printed or saved. `of` is the file in the
  * message.
  * DNX_ENUMBER: one of them is not finite. */

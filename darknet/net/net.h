@@ -53,6 +53,31 @@ typedef struct {
 } dnx_teacher_source;
 typedef struct dnx_build dnx_build;
 
+/* Runs layers elsewhere than on this processor: gpu/place.h. All functions get what the layer's own
+ * would get, with pointers to the processor's memory. */
+typedef struct dnx_placement {
+    /* Called when the network is built. DNX_EMEM, DNX_EIO. */
+    dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
+    void (*remove)(struct dnx_net *net);
+    void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
+    void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
+    void (*clear_dy)(struct dnx_net *net, int i, int batch);
+    /* Makes the output of layer i readable here. */
+    void (*fetch)(struct dnx_net *net, int i, int batch);
+    /* The parameters or the momentum of layer i have been written here. */
+    void (*changed)(struct dnx_net *net, int i);
+    /* Brings the gradients and the statistics of layer i here and clears the gradients there. */
+    void (*fetch_gradients)(struct dnx_net *net, int i);
+    /* Updates the layers that are updated there, all at once, before any is updated here; then
+     * their parameters here are the new ones. Brings the gradients of the others here. */
+    void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
+    /* Nothing is left to update in layer i, or the device failed: then nothing more may change. */
+    bool (*is_updated)(struct dnx_net *net, int i);
+    dnx_status (*status)(struct dnx_net *net, dnx_err *err); /* the first failure of a device */
+    bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* layer i does not run here */
+    void *device;
+} dnx_placement;
+
 /* Memory of a network, and how its threads share it. */
 typedef struct {
     struct dnx_pool *alone; /* with lanes > 1 a pool of one thread, used by all nodes; else NULL */
@@ -113,6 +138,8 @@ typedef struct dnx_net {
     struct dnx_teachers *teachers; /* of its losses of distillation; NULL: none */
     const dnx_teacher_source *teacher_source;
     const dnx_layer_type *const *more_types;
+    const dnx_placement *placement; /* NULL: all layers run on this processor */
+    void *placed;                   /* its state */
 } dnx_net;
 
 /* Options of dnx_net_build(). 0 is the default of every member. */
@@ -124,6 +151,7 @@ struct dnx_build {
     int threads;           /* 0: as many as there are processors */
     const dnx_layer_type *const *types; /* besides the registry's; ended by NULL */
     const dnx_teacher_source *teachers; /* NULL: losses of distillation have no teacher */
+    const dnx_placement *placement; /* NULL: all layers run on this processor */
     const dnx_net *student; /* of a teacher, which uses the student's threads; else NULL */
 };
 
@@ -190,6 +218,12 @@ dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);
 dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err);
 /* Calls prepare() of layer i. A network that keeps no weights then frees them. */
 dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
+
+/* The output of layer i after a pass over `batch` images, wherever the layer runs. */
+const float *dnx_net_output(dnx_net *net, int i, int batch);
+/* The first failure of the device that layers run on; DNX_OK without one. After a failure the
+ * parameters are those of the last whole update. */
+dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 
 /* Lists the parameters of layer i in file order. Returns how many. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);

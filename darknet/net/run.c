@@ -42,7 +42,8 @@ static double forward(dnx_net *net, int lane, int i, const float *x, int batch, 
     dnx_fused fused = fused_of(net, lane, i);
     p.is_training = training;
     p.fused = &fused;
-    net->nodes[i].type->forward(&net->nodes[i], &p);
+    if (net->placement) net->placement->forward(net, i, &p);
+    else net->nodes[i].type->forward(&net->nodes[i], &p);
     return p.loss;
 }
 
@@ -74,6 +75,7 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
     size_t size = dnx_size(n->out) * (size_t)batch;
     if (!l->dy_written && !n->type->is_loss) {
         memset(l->dy, 0, sizeof(float) * size); /* no layer reads this output */
+        if (net->placement) net->placement->clear_dy(net, i, batch);
         l->dy_written = true;
     }
     if (net->links[i].merged_into >= 0) {
@@ -92,7 +94,17 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
         p.dx_adds[k] = to->dy_written;
         to->dy_written = true;
     }
-    n->type->backward(n, &p);
+    if (net->placement) net->placement->backward(net, i, &p);
+    else n->type->backward(n, &p);
+}
+
+const float *dnx_net_output(dnx_net *net, int i, int batch) {
+    if (net->placement) net->placement->fetch(net, i, batch);
+    return net->links[i].y;
+}
+
+dnx_status dnx_net_status(dnx_net *net, dnx_err *err) {
+    return net->placement ? net->placement->status(net, err) : DNX_OK;
 }
 
 typedef struct {
@@ -104,12 +116,12 @@ typedef struct {
 } job;
 
 static void copy(const job *j, int lane, int layer, int first, int count) {
-    const dnx_net *net = j->net;
+    dnx_net *net = j->net;
     size_t size = dnx_size(net->nodes[layer].out);
     for (int k = 0; k < j->n_taps; k++)
         if (j->taps[k].layer == layer)
             memcpy(j->taps[k].out + (size_t)first * size,
-                   net->links[layer].y + (size_t)lane * net->plan.output_floats,
+                   dnx_net_output(net, layer, count) + (size_t)lane * net->plan.output_floats,
                    sizeof(float) * size * (size_t)count);
 }
 
@@ -123,6 +135,7 @@ static void run_chunk(void *arg, int lane, long c) {
     for (int i = 0; i <= j->last; i++) {
         double start = laps ? dnx_now() : 0;
         forward(net, lane, i, x, count, false, NULL);
+        if (laps) dnx_net_status(net, NULL); /* a device has done its work then */
         copy(j, lane, i, b, count);
         if (laps) laps[i] += dnx_now() - start;
     }
@@ -167,6 +180,7 @@ dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *cou
 dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err) {
     dnx_node *n = &net->nodes[i];
     n->keeps_no_weights = net->keeps_no_weights;
+    if (net->placement) net->placement->changed(net, i);
     return n->type->prepare ? n->type->prepare(n, err) : DNX_OK;
 }
 

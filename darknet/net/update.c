@@ -15,6 +15,8 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
     net->sgd.exclusivity = 0;
     net->sgd.clip = 1;
     if (net->o.clip_norm <= 0) return;
+    for (int i = net->first_trained; net->placement && i < net->n; i++)
+        net->placement->fetch_gradients(net, i);
     for (int i = net->first_trained; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
             if (list[k].is_trained && list[k].grad)
@@ -78,6 +80,9 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
     dnx_param list[DNX_MAX_PARAMS];
     const dnx_link *l = &net->links[i];
     if (i < net->first_trained) return;
+    if (net->placement && i == net->first_trained)
+        net->placement->update(net, batch, rate, momentum, decay);
+    if (net->placement && net->placement->is_updated(net, i)) return;
     int n = dnx_net_params(net, i, list);
     float *v = net->sgd.momentum + net->sgd.momentum_at[i];
     float lr = rate * l->rate / (float)batch;
@@ -93,5 +98,6 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
         else dnx_pool_run(net->pool, descend, &d);
         v += list[k].count;
     }
+    if (net->placement) net->placement->changed(net, i);
     if (net->nodes[i].type->prepare) net->nodes[i].type->prepare(&net->nodes[i], NULL);
 }

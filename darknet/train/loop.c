@@ -62,6 +62,8 @@ static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
         if (st) return st;
         dnx_teachers_run(j->net, b.x, b.altered ? NULL : b.image, b.mirrored);
         double part = dnx_host_train(j->host, b.x, b.truth);
+        st = dnx_net_status(j->net, err);
+        if (st) return st;
         l->loss += part / parts;
         for (int k = 0; k < net->n; k++) j->losses[k] += dnx_host_loss(j->host, k) / parts;
         right += count_right(j, b.truth);

@@ -88,7 +88,7 @@ static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     st = dnx_datafile_classes(j->a->data, cfg, NULL, err);
     if (!st && cfg->n) st = override(cfg, j->a, err);
     dnx_build how = {.trains = true, .threads = j->a->threads, .types = dnx_host_types,
-                     .teachers = &dnx_cfg_teachers};
+                     .teachers = &dnx_cfg_teachers, .placement = j->a->placement};
     if (!st) st = dnx_net_build(cfg, &how, &j->net, err);
     how.trains = false;
     how.batch = 16;

@@ -13,6 +13,7 @@ typedef struct {
     const char *out, *from_cfg;
     int threads, seed, batches, every, verify;
     bool clear, resume, force, from_backbone;
+    const dnx_placement *placement; /* NULL: this processor computes all */
 } dnx_train_args;
 
 /* Results of an update. */

@@ -8,7 +8,7 @@ from common import attempt, darknet, expect, read, run, summary, ROOT
 
 SKIPPED = {".git", "build", "bin", "node_modules", "__pycache__", ".ci"}
 DOORS = ["cfg", "scripts", "notebooks", "darknet", "layers_ext", "layers_ext/common",
-         "layers_ext/kernels"]
+         "layers_ext/kernels", "layers_ext/cuda"]
 FIRST_PAGE = 200  # lines
 
 

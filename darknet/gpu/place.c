@@ -1,0 +1,371 @@
+/* place.c - where each tensor of a network lies, and the copies between the processor and a GPU. */
+#include "gpu/place.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The tensors of one layer: where their newest values are. */
+typedef struct {
+    bool y_here, y_there, dy_here, dy_there;
+} lies;
+
+typedef struct {
+    dnx_gpu_layer l;     /* l.type NULL: the processor runs the layer */
+    size_t at;           /* of its first parameter in the arrays of all */
+    bool is_changed;     /* the parameters here are newer than those there */
+    bool is_unprepared;  /* prepare() has not seen the newest parameters */
+} half;
+
+typedef struct {
+    dnx_device *device;
+    half *halves;
+    lies *lies;
+    float *values, *grads, *momentum; /* of all halves */
+    size_t floats;                    /* in each of them */
+    float *staging;                   /* twice as many, pinned */
+    float *outputs, *deltas, *input, *scratch;
+    bool input_there;
+} placed;
+
+static struct {
+    dnx_device *device;
+    dnx_precision precision;
+    dnx_placement placement;
+} gpu;
+
+static placed *of(const dnx_net *net) { return net->placed; }
+static float *y_there(const dnx_net *net, int i) {
+    return of(net)->outputs + (net->links[i].y - net->plan.outputs);
+}
+static float *dy_there(const dnx_net *net, int i) {
+    return of(net)->deltas + (net->links[i].dy - net->plan.deltas);
+}
+static size_t bytes_of(const dnx_net *net, int i, int batch) {
+    return sizeof(float) * dnx_size(net->nodes[i].out) * (size_t)batch;
+}
+
+/* ---- building ---- */
+
+static const dnx_gpu_type *half_of(const dnx_node *n) {
+    for (const dnx_gpu_type *const *t = dnx_gpu->types; *t; t++)
+        if ((*t)->type == n->type && (!(*t)->can || (*t)->can(n))) return *t;
+    return NULL;
+}
+
+static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
+    half *h = &of(net)->halves[i];
+    dnx_gpu_layer *l = &h->l;
+    l->node = &net->nodes[i];
+    const dnx_gpu_type *type = half_of(l->node);
+    if (!type) return DNX_OK;
+    l->type = type;
+    l->device = of(net)->device;
+    l->precision = gpu.precision;
+    l->n_params = dnx_net_params(net, i, l->params);
+    h->at = of(net)->floats;
+    h->is_changed = true;
+    for (int k = 0; k < l->n_params; k++) of(net)->floats += l->params[k].count;
+    l->state = calloc(1, type->state_size + 1);
+    if (!l->state) return dnx_fail(err, DNX_EMEM, l->node->loc, "no memory");
+    return type->make ? type->make(l, err) : DNX_OK;
+}
+
+static void set_pointers(dnx_net *net, int i) {
+    placed *p = of(net);
+    dnx_gpu_layer *l = &p->halves[i].l;
+    size_t at = p->halves[i].at;
+    l->scratch = p->scratch;
+    for (int k = 0; l->type && k < l->n_params; k++) {
+        const dnx_param *w = &l->params[k];
+        l->value[k] = p->values + at;
+        if (w->is_trained && w->grad) {
+            l->grad[k] = p->grads + at;
+            l->momentum[k] = p->momentum + at;
+        }
+        at += w->count;
+    }
+}
+
+static dnx_status allocate(dnx_net *net, float **to, size_t floats, dnx_err *err) {
+    void *p;
+    dnx_status st = dnx_device_new(of(net)->device, &p, floats * sizeof(float), err);
+    *to = p;
+    return st;
+}
+
+static void take_away(dnx_net *net) {
+    placed *p = of(net);
+    for (int i = 0; p->halves && i < net->n; i++) {
+        dnx_gpu_layer *l = &p->halves[i].l;
+        for (int k = 0; k < l->n_memory; k++) dnx_device_free(p->device, l->memory[k]);
+        free(l->state);
+    }
+    float *all[] = {p->values, p->grads, p->momentum, p->outputs, p->deltas, p->input, p->scratch};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) dnx_device_free(p->device, all[k]);
+    dnx_device_unpin(p->device, p->staging);
+    free(p->halves);
+    free(p->lies);
+    free(p);
+    net->placed = NULL;
+}
+
+static dnx_status place(dnx_net *net, const dnx_placement *with, dnx_err *err) {
+    placed *p = net->placed = calloc(1, sizeof *p);
+    const dnx_loc at = {net->file, 0};
+    if (!p) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    p->device = with->device;
+    p->halves = calloc((size_t)net->n, sizeof *p->halves);
+    p->lies = calloc((size_t)net->n, sizeof *p->lies);
+    if (!p->halves || !p->lies) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    size_t scratch = 0;
+    dnx_status st = DNX_OK;
+    for (int i = 0; i < net->n && !st; i++) {
+        st = make_half(net, i, err);
+        if (p->halves[i].l.scratch_floats > scratch) scratch = p->halves[i].l.scratch_floats;
+    }
+    if (!st) st = allocate(net, &p->values, p->floats, err);
+    if (!st && net->trains) st = allocate(net, &p->grads, p->floats, err);
+    if (!st && net->trains) st = allocate(net, &p->momentum, p->floats, err);
+    if (!st && net->trains) st = allocate(net, &p->deltas, net->plan.delta_floats, err);
+    if (!st) st = allocate(net, &p->outputs, net->plan.output_floats, err);
+    if (!st) st = allocate(net, &p->input, dnx_size(net->in) * (size_t)net->batch, err);
+    if (!st) st = allocate(net, &p->scratch, scratch, err);
+    void *staging = NULL;
+    if (!st) st = dnx_device_pinned(p->device, &staging, 2 * p->floats * sizeof(float), err);
+    p->staging = staging;
+    for (int i = 0; i < net->n && !st; i++) set_pointers(net, i);
+    return st;
+}
+
+/* ---- parameters ---- */
+
+/* Copies value (or momentum) of layer i here to the staging memory `s` of all layers, or with
+ * `back` from it. */
+static void stage(dnx_net *net, int i, float *s, bool is_momentum, bool back) {
+    const half *h = &of(net)->halves[i];
+    s += h->at;
+    float *v = net->trains ? net->sgd.momentum + net->sgd.momentum_at[i] : NULL;
+    for (int k = 0; k < h->l.n_params; k++) {
+        const dnx_param *w = &h->l.params[k];
+        const bool has_momentum = w->is_trained && w->grad && v;
+        float *here = is_momentum ? has_momentum ? v : NULL : w->value;
+        if (here) memcpy(back ? here : s, back ? s : here, sizeof(float) * w->count);
+        if (has_momentum) v += w->count;
+        s += w->count;
+    }
+}
+
+static size_t floats_of(const half *h) {
+    size_t floats = 0;
+    for (int k = 0; k < h->l.n_params; k++) floats += h->l.params[k].count;
+    return floats;
+}
+
+static void bring_there(dnx_net *net, int i) {
+    placed *p = of(net);
+    half *h = &p->halves[i];
+    const size_t bytes = sizeof(float) * floats_of(h);
+    stage(net, i, p->staging, false, false);
+    dnx_device_put(p->device, p->values + h->at, p->staging + h->at, bytes);
+    if (net->trains) {
+        memset(p->staging + h->at, 0, bytes);
+        stage(net, i, p->staging, true, false);
+        dnx_device_put(p->device, p->momentum + h->at, p->staging + h->at, bytes);
+    }
+    h->is_changed = false;
+    h->is_unprepared = true;
+}
+
+static void changed(dnx_net *net, int i) {
+    if (net->placed) of(net)->halves[i].is_changed = true;
+}
+
+static void fetch_gradients(dnx_net *net, int i) {
+    placed *p = of(net);
+    dnx_gpu_layer *l = &p->halves[i].l;
+    for (int k = 0; l->type && k < l->n_params; k++) {
+        const size_t bytes = sizeof(float) * l->params[k].count;
+        if (l->grad[k]) {
+            dnx_device_get(p->device, l->params[k].grad, l->grad[k], bytes);
+            dnx_device_clear(p->device, l->grad[k], bytes);
+        } else dnx_device_get(p->device, l->params[k].value, l->value[k], bytes);
+    }
+}
+
+/* Clipping by norm and weight exclusivity are computed here. */
+static bool is_updated_there(const dnx_net *net, int i) {
+    return of(net)->halves[i].l.type && net->o.clip_norm <= 0 && net->links[i].exclusivity <= 0;
+}
+
+static void descend(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
+    const dnx_link *link = &net->links[i];
+    half *h = &of(net)->halves[i];
+    dnx_gpu_layer *l = &h->l;
+    for (int k = 0; k < l->n_params; k++) {
+        struct descend_args a = {.w = l->value[k], .g = l->grad[k], .v = l->momentum[k],
+                                 .count = (long)l->params[k].count, .momentum = momentum,
+                                 .rate = rate * link->rate / (float)batch,
+                                 .decay = decay * link->decay * l->params[k].decay * (float)batch,
+                                 .nesterov = net->o.nesterov != 0};
+        if (l->grad[k]) dnx_device_each(l->device, DNX_CUDA_descend, a.count, &a);
+    }
+    h->is_unprepared = true;
+}
+
+/* Brings value and momentum of all layers updated there. After a failure what is here stays. */
+static void bring_here(dnx_net *net) {
+    placed *p = of(net);
+    float *values = p->staging, *momentum = p->staging + p->floats;
+    dnx_device_get(p->device, values, p->values, sizeof(float) * p->floats);
+    dnx_device_get(p->device, momentum, p->momentum, sizeof(float) * p->floats);
+    if (dnx_device_status(p->device, NULL)) return;
+    for (int i = net->first_trained; i < net->n; i++)
+        if (is_updated_there(net, i)) {
+            stage(net, i, values, false, true);
+            stage(net, i, momentum, true, true);
+        }
+}
+
+static void update(dnx_net *net, int batch, float rate, float momentum, float decay) {
+    for (int i = net->first_trained; i < net->n; i++) {
+        if (is_updated_there(net, i)) descend(net, i, batch, rate, momentum, decay);
+        else if (net->o.clip_norm <= 0) fetch_gradients(net, i); /* else they are here already */
+    }
+    bring_here(net);
+}
+
+static bool is_updated(dnx_net *net, int i) {
+    return is_updated_there(net, i) || dnx_device_status(of(net)->device, NULL);
+}
+
+/* ---- passes ---- */
+
+static void need_here(dnx_net *net, int i, int batch) {
+    lies *t = &of(net)->lies[i];
+    if (t->y_here || !t->y_there) return;
+    dnx_device_get(of(net)->device, net->links[i].y, y_there(net, i), bytes_of(net, i, batch));
+    if (dnx_device_status(of(net)->device, NULL)) /* nobody takes old numbers for results */
+        for (size_t k = 0; k < bytes_of(net, i, batch) / sizeof(float); k++)
+            net->links[i].y[k] = NAN;
+    t->y_here = true;
+}
+
+static void need_there(dnx_net *net, int i, int batch) {
+    lies *t = &of(net)->lies[i];
+    if (t->y_there) return;
+    dnx_device_put(of(net)->device, y_there(net, i), net->links[i].y, bytes_of(net, i, batch));
+    t->y_there = true;
+}
+
+static void need_dy(dnx_net *net, int i, int batch, bool there) {
+    lies *t = &of(net)->lies[i];
+    if (there && !t->dy_there)
+        dnx_device_put(of(net)->device, dy_there(net, i), net->links[i].dy,
+                       bytes_of(net, i, batch));
+    if (!there && !t->dy_here)
+        dnx_device_get(of(net)->device, net->links[i].dy, dy_there(net, i),
+                       bytes_of(net, i, batch));
+    *(there ? &t->dy_there : &t->dy_here) = true;
+}
+
+/* Points the inputs of layer i to where it runs. */
+static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool there) {
+    placed *at = of(net);
+    const dnx_node *n = &net->nodes[i];
+    for (int k = 0; k < n->n_in; k++) {
+        const int from = n->from[k];
+        if (from < 0 && there && !at->input_there) {
+            dnx_device_put(at->device, at->input, p->x[k],
+                           sizeof(float) * dnx_size(net->in) * (size_t)p->batch);
+            at->input_there = true;
+        }
+        if (from >= 0 && there) need_there(net, from, p->batch);
+        if (from >= 0 && !there) need_here(net, from, p->batch);
+        if (there) p->x[k] = from < 0 ? at->input : y_there(net, from);
+    }
+}
+
+static void forward(dnx_net *net, int i, dnx_pass *p) {
+    placed *at = of(net);
+    half *h = &at->halves[i];
+    dnx_node *n = &net->nodes[i];
+    const bool there = h->l.type != NULL;
+    if (i == 0) at->input_there = false;
+    bring_inputs(net, i, p, there);
+    if (there) {
+        if (h->is_changed) bring_there(net, i);
+        if (h->is_unprepared && h->l.type->prepare) h->l.type->prepare(&h->l);
+        h->is_unprepared = false;
+        p->y = y_there(net, i);
+        h->l.type->forward(&h->l, p);
+    } else n->type->forward(n, p);
+    at->lies[i].y_there = there;
+    at->lies[i].y_here = !there;
+}
+
+static void backward(dnx_net *net, int i, dnx_pass *p) {
+    placed *at = of(net);
+    half *h = &at->halves[i];
+    dnx_node *n = &net->nodes[i];
+    const bool there = h->l.type != NULL;
+    if (i == net->n - 1) at->lies[i].dy_here = !(at->lies[i].dy_there = false);
+    bring_inputs(net, i, p, there);
+    if (p->dy) need_dy(net, i, p->batch, there);
+    if (!there) need_here(net, i, p->batch);
+    for (int k = 0; k < n->n_in; k++) {
+        const int from = n->from[k];
+        if (!p->dx[k]) continue;
+        if (p->dx_adds[k]) need_dy(net, from, p->batch, there);
+        at->lies[from].dy_there = there;
+        at->lies[from].dy_here = !there;
+        if (there) p->dx[k] = dy_there(net, from);
+    }
+    if (!there) {
+        n->type->backward(n, p);
+        return;
+    }
+    p->y = y_there(net, i);
+    if (p->dy) p->dy = dy_there(net, i);
+    h->l.type->backward(&h->l, p);
+}
+
+static void clear_dy(dnx_net *net, int i, int batch) {
+    (void)batch;
+    of(net)->lies[i].dy_here = true;
+    of(net)->lies[i].dy_there = false;
+}
+
+static dnx_status status(dnx_net *net, dnx_err *err) {
+    return dnx_device_status(of(net)->device, err);
+}
+
+static bool is_elsewhere(const dnx_net *net, int i) { return of(net)->halves[i].l.type != NULL; }
+
+/* ---- the device ---- */
+
+dnx_status dnx_gpu_open(int index, dnx_precision precision, const dnx_placement **out,
+                        dnx_err *err) {
+    *out = NULL;
+    if (!dnx_gpu)
+        return dnx_fail(err, DNX_EIO, (dnx_loc){0}, "this build has no code for a GPU: make GPU=1");
+    dnx_status st = dnx_device_open(index, dnx_gpu->ptx, &gpu.device, err);
+    if (st) return st;
+    gpu.precision = precision;
+    gpu.placement = (dnx_placement){
+        .place = place, .remove = take_away, .forward = forward, .backward = backward,
+        .clear_dy = clear_dy, .fetch = need_here, .changed = changed,
+        .fetch_gradients = fetch_gradients, .update = update, .is_updated = is_updated,
+        .status = status, .is_elsewhere = is_elsewhere, .device = gpu.device};
+    *out = &gpu.placement;
+    return DNX_OK;
+}
+
+void dnx_gpu_close(void) {
+    dnx_device_close(gpu.device);
+    gpu.device = NULL;
+}
+
+const dnx_device_facts *dnx_gpu_facts(void) {
+    return gpu.device ? dnx_device_is(gpu.device) : NULL;
+}

@@ -1,0 +1,208 @@
+/* device.c - a GPU through its driver. */
+#include "cuda/device.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda/driver.h"
+
+enum { THREADS = 256, MOST_BLOCKS = 4096 /* of dnx_device_each(): the threads loop */ };
+
+struct dnx_device {
+    const dnx_driver *cu;
+    dnx_device_facts facts;
+    int device;
+    void *context, *module, *stream, *functions[DNX_CUDA_KERNEL_COUNT];
+    dnx_cu_result failure; /* the first; 0: none */
+    const char *failed;    /* what was asked for then */
+};
+
+#define DNX_CUDA_NAME(name, waits) #name,
+static const char *const names[] = {DNX_CUDA_KERNELS(DNX_CUDA_NAME)};
+static const dnx_loc nowhere = {NULL, 0};
+
+static dnx_cu_pointer address(const void *p) { return (dnx_cu_pointer)(uintptr_t)p; }
+
+static void note(dnx_device *d, dnx_cu_result r, const char *what) {
+    if (!r || d->failure) return;
+    d->failure = r;
+    d->failed = what;
+}
+
+static dnx_status fail(const dnx_driver *cu, dnx_cu_result r, const char *what, dnx_err *err) {
+    return dnx_fail(err, DNX_EIO, nowhere, "GPU: %s: %s", what, dnx_driver_why(cu, r));
+}
+
+dnx_status dnx_device_count(int *count, dnx_err *err) {
+    const dnx_driver *cu;
+    dnx_status st = dnx_driver_open(&cu, err);
+    *count = 0;
+    if (st) return st;
+    dnx_cu_result r = cu->cuDeviceGetCount(count);
+    return r ? fail(cu, r, "count", err) : DNX_OK;
+}
+
+static dnx_status look(const dnx_driver *cu, int index, int *device, dnx_device_facts *f,
+                       dnx_err *err) {
+    int count = 0;
+    *f = (dnx_device_facts){.index = index};
+    dnx_cu_result r = cu->cuDeviceGetCount(&count);
+    if (!r && index >= count)
+        return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: there %s", index,
+                        count == 0 ? "is none" : count == 1 ? "is only GPU 0" : "are fewer");
+    if (!r) r = cu->cuDeviceGet(device, index);
+    if (!r) r = cu->cuDeviceGetName(f->name, (int)sizeof f->name, *device);
+    if (!r) r = cu->cuDeviceGetAttribute(&f->major, DNX_CU_MAJOR, *device);
+    if (!r) r = cu->cuDeviceGetAttribute(&f->minor, DNX_CU_MINOR, *device);
+    if (!r) r = cu->cuDeviceGetAttribute(&f->processors, DNX_CU_MULTIPROCESSORS, *device);
+    if (!r) r = cu->cuDeviceTotalMem_v2(&f->bytes, *device);
+    if (!r) r = cu->cuDriverGetVersion(&f->driver);
+    return r ? fail(cu, r, "its properties", err) : DNX_OK;
+}
+
+dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err) {
+    const dnx_driver *cu;
+    int device;
+    dnx_status st = dnx_driver_open(&cu, err);
+    return st ? st : look(cu, index, &device, facts, err);
+}
+
+/* The number behind `word` in the head of the PTX, times 10: ".version 7.0" is 70. */
+static int ptx_number(const char *ptx, const char *word) {
+    const char *at = strstr(ptx, word);
+    int major = 0, minor = 0;
+    if (!at) return 0;
+    at += strlen(word);
+    return sscanf(at, "%d.%d", &major, &minor) == 2 ? 10 * major + minor : major;
+}
+
+static dnx_status load(dnx_device *d, const char *ptx, dnx_err *err) {
+    char log[400] = "";
+    int options[] = {DNX_CU_LOG, DNX_CU_LOG_BYTES};
+    void *values[] = {log, (void *)(uintptr_t)(sizeof log - 1)};
+    int version = ptx_number(ptx, ".version "), target = ptx_number(ptx, ".target sm_");
+    int own = 10 * d->facts.major + d->facts.minor;
+    if (own < target)
+        return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: %s is of sm_%d; the kernels need sm_%d or "
+                        "later", d->facts.index, d->facts.name, own, target);
+    dnx_cu_result r = d->cu->cuModuleLoadDataEx(&d->module, ptx, 2, options, values);
+    if (r == DNX_CU_OLD_DRIVER)
+        return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: the driver is for CUDA %d.%d, which is too "
+                        "old for kernels in PTX %d.%d", d->facts.index, d->facts.driver / 1000,
+                        d->facts.driver % 1000 / 10, version / 10, version % 10);
+    log[strcspn(log, "\n")] = '\0';
+    if (r)
+        return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: its kernels are not taken: %s%s%s",
+                        d->facts.index, dnx_driver_why(d->cu, r), *log ? ": " : "", log);
+    for (int k = 0; k < DNX_CUDA_KERNEL_COUNT && !r; k++) {
+        r = d->cu->cuModuleGetFunction(&d->functions[k], d->module, names[k]);
+        if (r) return fail(d->cu, r, names[k], err);
+    }
+    return DNX_OK;
+}
+
+dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err *err) {
+    *out = NULL;
+    dnx_device *d = calloc(1, sizeof *d);
+    if (!d) return dnx_fail(err, DNX_EMEM, nowhere, "no memory");
+    dnx_status st = dnx_driver_open(&d->cu, err);
+    if (!st) st = look(d->cu, index, &d->device, &d->facts, err);
+    if (st) {
+        free(d);
+        return st;
+    }
+    dnx_cu_result r = d->cu->cuDevicePrimaryCtxRetain(&d->context, d->device);
+    if (!r) r = d->cu->cuCtxSetCurrent(d->context);
+    if (!r) r = d->cu->cuStreamCreate(&d->stream, 0);
+    if (!r) r = d->cu->cuMemGetInfo_v2(&d->facts.bytes_free, &d->facts.bytes);
+    if (r) st = fail(d->cu, r, "start", err);
+    if (!st) st = load(d, ptx, err);
+    if (st) dnx_device_close(d);
+    else *out = d;
+    return st;
+}
+
+void dnx_device_close(dnx_device *d) {
+    if (!d) return;
+    if (d->stream) d->cu->cuStreamDestroy_v2(d->stream);
+    if (d->module) d->cu->cuModuleUnload(d->module);
+    if (d->context) d->cu->cuDevicePrimaryCtxRelease_v2(d->device);
+    free(d);
+}
+
+const dnx_device_facts *dnx_device_is(const dnx_device *d) { return &d->facts; }
+
+dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err) {
+    dnx_cu_pointer at = 0;
+    size_t free_bytes = 0, all = 0;
+    *p = NULL;
+    if (bytes == 0) bytes = 4;
+    dnx_cu_result r = d->cu->cuMemAlloc_v2(&at, bytes);
+    if (r == DNX_CU_OUT_OF_MEMORY) {
+        d->cu->cuMemGetInfo_v2(&free_bytes, &all);
+        return dnx_fail(err, DNX_EMEM, nowhere, "GPU %d: %.1f MB are needed, %.1f of %.1f MB are "
+                        "free: a smaller batch or more subdivisions= need less", d->facts.index,
+                        (double)bytes * 1e-6, (double)free_bytes * 1e-6, (double)all * 1e-6);
+    }
+    if (r) return fail(d->cu, r, "memory", err);
+    *p = (void *)(uintptr_t)at;
+    dnx_device_clear(d, *p, bytes);
+    return DNX_OK;
+}
+
+void dnx_device_free(dnx_device *d, void *p) {
+    if (p) d->cu->cuMemFree_v2(address(p));
+}
+
+dnx_status dnx_device_pinned(dnx_device *d, void **p, size_t bytes, dnx_err *err) {
+    dnx_cu_result r = d->cu->cuMemAllocHost_v2(p, bytes ? bytes : 4);
+    if (!r) return DNX_OK;
+    *p = NULL;
+    return dnx_fail(err, DNX_EMEM, nowhere, "GPU: no %.1f MB of pinned memory: %s",
+                    (double)bytes * 1e-6, dnx_driver_why(d->cu, r));
+}
+
+void dnx_device_unpin(dnx_device *d, void *p) {
+    if (p) d->cu->cuMemFreeHost(p);
+}
+
+void dnx_device_clear(dnx_device *d, void *to, size_t bytes) {
+    if (!d->failure && bytes)
+        note(d, d->cu->cuMemsetD8Async(address(to), 0, bytes, d->stream), "clear");
+}
+
+void dnx_device_put(dnx_device *d, void *to, const void *from, size_t bytes) {
+    if (d->failure || !bytes) return;
+    note(d, d->cu->cuMemcpyHtoDAsync_v2(address(to), from, bytes, d->stream), "copy to it");
+    if (!d->failure) note(d, d->cu->cuStreamSynchronize(d->stream), "copy to it");
+}
+
+void dnx_device_get(dnx_device *d, void *to, const void *from, size_t bytes) {
+    if (d->failure || !bytes) return;
+    note(d, d->cu->cuMemcpyDtoHAsync_v2(to, address(from), bytes, d->stream), "copy from it");
+    if (!d->failure) note(d, d->cu->cuStreamSynchronize(d->stream), "copy from it");
+}
+
+void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, long z,
+                       const void *args) {
+    void *list[] = {(void *)(uintptr_t)args}; /* the driver copies the struct */
+    if (d->failure || x < 1 || y < 1 || z < 1) return;
+    note(d, x > INT_MAX || y > 65535 || z > 65535 ? 1
+            : d->cu->cuLaunchKernel(d->functions[kernel], (unsigned)x, (unsigned)y, (unsigned)z,
+                                    THREADS, 1, 1, 0, d->stream, list, NULL), names[kernel]);
+}
+
+void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args) {
+    long blocks = (count + THREADS - 1) / THREADS;
+    dnx_device_launch(d, kernel, blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS, 1, 1, args);
+}
+
+dnx_status dnx_device_status(dnx_device *d, dnx_err *err) {
+    if (!d->failure) note(d, d->cu->cuStreamSynchronize(d->stream), "its work");
+    if (!d->failure) return DNX_OK;
+    return dnx_fail(err, d->failure == DNX_CU_OUT_OF_MEMORY ? DNX_EMEM : DNX_EIO, nowhere,
+                    "GPU %d: %s: %s", d->facts.index, d->failed, dnx_driver_why(d->cu, d->failure));
+}

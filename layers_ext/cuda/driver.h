@@ -1,0 +1,61 @@
+/* driver.h - NVIDIA's driver library, opened when a device is asked for. Nothing of NVIDIA's is
+ * needed to build. Names with _v2 are those that the header of the driver hides behind macros. */
+#ifndef DNX_CUDA_DRIVER_H
+#define DNX_CUDA_DRIVER_H
+#include <stddef.h>
+
+#include "base/err.h"
+
+typedef int dnx_cu_result; /* 0: success */
+typedef unsigned long long dnx_cu_pointer;
+
+enum {
+    DNX_CU_OUT_OF_MEMORY = 2, DNX_CU_NO_DEVICE = 100, DNX_CU_INVALID_PTX = 218,
+    DNX_CU_OLD_DRIVER = 222 /* the version of the PTX is newer than the driver */
+};
+enum { DNX_CU_MULTIPROCESSORS = 16, DNX_CU_MAJOR = 75, DNX_CU_MINOR = 76 }; /* attributes */
+enum { DNX_CU_LOG = 5, DNX_CU_LOG_BYTES = 6 }; /* options of cuModuleLoadDataEx: errors as text */
+
+/* Columns: symbol, parameters. */
+#define DNX_CU_SYMBOLS(X)                                                                        \
+    X(cuInit, (unsigned flags))                                                                  \
+    X(cuDriverGetVersion, (int *version))                                                        \
+    X(cuDeviceGetCount, (int *count))                                                            \
+    X(cuDeviceGet, (int *device, int index))                                                     \
+    X(cuDeviceGetName, (char *name, int bytes, int device))                                      \
+    X(cuDeviceGetAttribute, (int *value, int attribute, int device))                             \
+    X(cuDeviceTotalMem_v2, (size_t *bytes, int device))                                          \
+    X(cuDevicePrimaryCtxRetain, (void **context, int device))                                    \
+    X(cuDevicePrimaryCtxRelease_v2, (int device))                                                \
+    X(cuCtxSetCurrent, (void *context))                                                          \
+    X(cuMemGetInfo_v2, (size_t *free, size_t *total))                                            \
+    X(cuModuleLoadDataEx,                                                                        \
+      (void **module, const void *ptx, unsigned n, const int *options, void **values))           \
+    X(cuModuleGetFunction, (void **function, void *module, const char *name))                    \
+    X(cuModuleUnload, (void *module))                                                            \
+    X(cuMemAlloc_v2, (dnx_cu_pointer *p, size_t bytes))                                          \
+    X(cuMemFree_v2, (dnx_cu_pointer p))                                                          \
+    X(cuMemAllocHost_v2, (void **p, size_t bytes))                                               \
+    X(cuMemFreeHost, (void *p))                                                                  \
+    X(cuMemsetD8Async, (dnx_cu_pointer to, unsigned char byte, size_t bytes, void *stream))      \
+    X(cuMemcpyHtoDAsync_v2, (dnx_cu_pointer to, const void *from, size_t bytes, void *stream))   \
+    X(cuMemcpyDtoHAsync_v2, (void *to, dnx_cu_pointer from, size_t bytes, void *stream))         \
+    X(cuLaunchKernel, (void *function, unsigned x, unsigned y, unsigned z, unsigned bx,          \
+                       unsigned by, unsigned bz, unsigned shared, void *stream, void **args,     \
+                       void **extra))                                                            \
+    X(cuStreamCreate, (void **stream, unsigned flags))                                           \
+    X(cuStreamDestroy_v2, (void *stream))                                                        \
+    X(cuStreamSynchronize, (void *stream))                                                       \
+    X(cuGetErrorString, (dnx_cu_result r, const char **text))
+
+#define DNX_CU_MEMBER(name, parameters) dnx_cu_result(*name) parameters;
+typedef struct {
+    DNX_CU_SYMBOLS(DNX_CU_MEMBER)
+} dnx_driver;
+
+/* The driver, initialised. The caller does not free it. DNX_EIO: libcuda.so.1 cannot be opened, is
+ * too old to have a symbol, or finds no device. */
+dnx_status dnx_driver_open(const dnx_driver **out, dnx_err *err);
+/* The driver's own words for a result. */
+const char *dnx_driver_why(const dnx_driver *d, dnx_cu_result r);
+#endif

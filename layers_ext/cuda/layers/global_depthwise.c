@@ -1,0 +1,12 @@
+/* The half of [global_depthwise] on a GPU. */
+#include "cuda/depthwise.h"
+
+extern const dnx_layer_type dnx_global_depthwise;
+
+const dnx_gpu_type dnx_gpu_global_depthwise = {
+    .type = &dnx_global_depthwise,
+    .state_size = sizeof(dnx_gpu_dw),
+    .make = dnx_gpu_dw_make,
+    .forward = dnx_gpu_dw_forward,
+    .backward = dnx_gpu_dw_backward,
+};

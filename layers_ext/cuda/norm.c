@@ -1,0 +1,92 @@
+/* norm.c - queues the kernels of norm.cu. */
+#include "cuda/norm.h"
+
+#include "common/norm_act.h"
+
+static long rows_of(const dnx_node *n, const dnx_pass *p) {
+    return (long)p->batch * n->out.h * n->out.w;
+}
+
+static int slabs_of(long rows) { return (int)((rows + DNX_CUDA_SLAB - 1) / DNX_CUDA_SLAB); }
+
+dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx_act act,
+                             bool keeps_z, dnx_err *err) {
+    const dnx_node *n = l->node;
+    const size_t C = (size_t)n->out.c, count = dnx_size(n->out) * (size_t)n->batch;
+    float *parts = NULL, **all[] = {&t->scale, &t->shift, &t->batch_mean, &t->inv_std,
+                                    &t->p, &t->q, &t->r};
+    dnx_status st = DNX_OK;
+    t->has_bn = has_bn;
+    t->act = act;
+    for (size_t i = 0; i < (n->trains ? sizeof all / sizeof *all : 2) && !st; i++)
+        st = dnx_gpu_new(l, all[i], C, err);
+    if (!st && n->trains) {
+        size_t slabs = (size_t)slabs_of((long)n->batch * n->out.h * n->out.w);
+        st = dnx_gpu_new(l, &parts, slabs * 3 * C * 2, err); /* doubles */
+        t->parts = (double *)(void *)parts;
+    }
+    if (!st && n->trains && keeps_z) st = dnx_gpu_new(l, &t->z, count, err);
+    return st;
+}
+
+/* The sums over all rows: of z alone, or with dy those of the backward pass. */
+static void add_up(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const float *dy, long rows) {
+    const int C = l->node->out.c;
+    struct norm_sums_args a = {.z = z, .dy = dy, .scale = t->scale, .shift = t->shift,
+                               .slopes = dnx_gpu_value(l, DNX_SLOPES), .parts = t->parts,
+                               .rows = rows, .C = C, .act = t->act};
+    dnx_device_launch(l->device, DNX_CUDA_norm_sums,
+                      (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, slabs_of(rows), 1, &a);
+}
+
+static void fold(dnx_gpu_layer *l, dnx_gpu_norm *t) {
+    struct norm_fold_args a = {.biases = dnx_gpu_value(l, DNX_BIASES),
+                               .scales = dnx_gpu_value(l, DNX_SCALES),
+                               .mean = t->has_bn ? dnx_gpu_value(l, DNX_MEAN) : NULL,
+                               .variance = dnx_gpu_value(l, DNX_VARIANCE),
+                               .scale = t->scale, .shift = t->shift, .C = l->node->out.c,
+                               .eps = (float)DNX_NORM_EPS};
+    dnx_device_each(l->device, DNX_CUDA_norm_fold, a.C, &a);
+}
+
+static void statistics(dnx_gpu_layer *l, dnx_gpu_norm *t, long rows) {
+    struct norm_statistics_args a = {
+        .parts = t->parts, .biases = dnx_gpu_value(l, DNX_BIASES),
+        .scales = dnx_gpu_value(l, DNX_SCALES), .mean = dnx_gpu_value(l, DNX_MEAN),
+        .variance = dnx_gpu_value(l, DNX_VARIANCE), .batch_mean = t->batch_mean,
+        .inv_std = t->inv_std, .scale = t->scale, .shift = t->shift, .rows = rows,
+        .C = l->node->out.c, .slabs = slabs_of(rows), .eps = (float)DNX_NORM_EPS,
+        .momentum = DNX_NORM_MOMENTUM};
+    dnx_device_each(l->device, DNX_CUDA_norm_statistics, a.C, &a);
+}
+
+void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p) {
+    const long rows = rows_of(l->node, p);
+    if (t->has_bn && p->is_training && l->node->trains) {
+        add_up(l, t, z, NULL, rows);
+        statistics(l, t, rows);
+    } else fold(l, t);
+    struct norm_apply_args a = {.z = z, .scale = t->scale, .shift = t->shift,
+                                .slopes = dnx_gpu_value(l, DNX_SLOPES), .y = p->y, .rows = rows,
+                                .C = l->node->out.c, .act = t->act};
+    dnx_device_each(l->device, DNX_CUDA_norm_apply, rows * a.C, &a);
+}
+
+void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
+                           float *dz, bool adds) {
+    const long rows = rows_of(l->node, p);
+    const int C = l->node->out.c;
+    add_up(l, t, z, p->dy, rows);
+    struct norm_back_args b = {
+        .parts = t->parts, .scales = dnx_gpu_value(l, DNX_SCALES), .batch_mean = t->batch_mean,
+        .inv_std = t->inv_std, .d_biases = dnx_gpu_grad(l, DNX_BIASES),
+        .d_scales = dnx_gpu_grad(l, DNX_SCALES), .d_slopes = dnx_gpu_grad(l, DNX_SLOPES),
+        .p = t->has_bn ? t->p : NULL, .q = t->q, .r = t->r, .rows = rows, .C = C,
+        .slabs = slabs_of(rows)};
+    dnx_device_each(l->device, DNX_CUDA_norm_back, C, &b);
+    if (!dz) return;
+    struct norm_dz_args a = {.dy = p->dy, .z = z, .scale = t->scale, .shift = t->shift,
+                             .slopes = dnx_gpu_value(l, DNX_SLOPES), .p = b.p, .q = t->q, .r = t->r,
+                             .dz = dz, .rows = rows, .C = C, .act = t->act, .adds = adds};
+    dnx_device_each(l->device, DNX_CUDA_norm_dz, rows * C, &a);
+}

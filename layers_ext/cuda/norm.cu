@@ -1,0 +1,102 @@
+/* norm.cu - batch norm (or a bias) and the activation, as common/norm_act.h defines them. */
+#include "cuda/act.h"
+
+DEVICE float u_of(const float *z, const float *scale, const float *shift, long i, int c) {
+    return scale ? z[i] * scale[c] + shift[c] : z[i];
+}
+
+/* 256 threads: 32 channels of 8 rows, which are added in the end. */
+KERNEL(norm_sums) {
+    SHARED double sums[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
+    const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;
+    const int c = BLOCK_X * DNX_CUDA_COLUMNS + lane;
+    const long lo = (long)BLOCK_Y * DNX_CUDA_SLAB;
+    const long hi = lo + DNX_CUDA_SLAB < a.rows ? lo + DNX_CUDA_SLAB : a.rows;
+    double s0 = 0, s1 = 0, s2 = 0;
+    for (long r = lo + part; r < hi && c < a.C; r += DNX_CUDA_ROWS) {
+        const long i = r * a.C + c;
+        const float z = a.z[i];
+        float du = z;
+        if (a.dy) {
+            const float u = u_of(a.z, a.scale, a.shift, i, c);
+            du = a.dy[i] * activate_grad(u, a.act, a.slopes ? a.slopes[c] : 0);
+            if (a.slopes && !(u > 0)) s2 += (double)a.dy[i] * (double)u;
+        }
+        s0 += (double)du;
+        s1 += (double)du * (double)z;
+    }
+    sums[0][part][lane] = s0;
+    sums[1][part][lane] = s1;
+    sums[2][part][lane] = s2;
+    SYNC();
+    if (part || c >= a.C) return;
+    for (int k = 0; k < 3; k++) {
+        double sum = 0;
+        for (int p = 0; p < DNX_CUDA_ROWS; p++) sum += sums[k][p][lane];
+        a.parts[((long)BLOCK_Y * 3 + k) * a.C + c] = sum;
+    }
+}
+
+DEVICE double sum_of(const double *parts, int slabs, int C, int k, long c) {
+    double sum = 0;
+    for (int s = 0; s < slabs; s++) sum += parts[((long)s * 3 + k) * C + c];
+    return sum;
+}
+
+KERNEL(norm_statistics) {
+    for (long c = INDEX; c < a.C; c += STEP) {
+        const double m = sum_of(a.parts, a.slabs, a.C, 0, c) / (double)a.rows;
+        double v = sum_of(a.parts, a.slabs, a.C, 1, c) / (double)a.rows - m * m;
+        if (v < 0) v = 0;
+        a.batch_mean[c] = (float)m;
+        a.inv_std[c] = (float)(1 / SQRT(v + (double)a.eps));
+        a.mean[c] = a.momentum * a.mean[c] + (1 - a.momentum) * (float)m;
+        a.variance[c] = a.momentum * a.variance[c] + (1 - a.momentum) * (float)v;
+        a.scale[c] = a.scales[c] * a.inv_std[c];
+        a.shift[c] = (a.biases ? a.biases[c] : 0) - a.batch_mean[c] * a.scale[c];
+    }
+}
+
+KERNEL(norm_back) {
+    for (long c = INDEX; c < a.C; c += STEP) {
+        const double s0 = sum_of(a.parts, a.slabs, a.C, 0, c);
+        if (a.d_biases) a.d_biases[c] += (float)s0;
+        if (a.d_slopes) a.d_slopes[c] += (float)sum_of(a.parts, a.slabs, a.C, 2, c);
+        if (!a.p) continue;
+        const double is = (double)a.inv_std[c], mu = (double)a.batch_mean[c], g = (double)a.scales[c];
+        const double dg = is * (sum_of(a.parts, a.slabs, a.C, 1, c) - mu * s0);
+        if (a.d_scales) a.d_scales[c] += (float)dg;
+        const double c0 = s0 / (double)a.rows, c1 = dg / (double)a.rows;
+        a.p[c] = (float)(g * is);
+        a.q[c] = (float)(-g * is * is * c1);
+        a.r[c] = (float)(-g * is * (c0 - mu * is * c1));
+    }
+}
+
+KERNEL(norm_fold) {
+    for (long c = INDEX; c < a.C; c += STEP) {
+        const float bias = a.biases ? a.biases[c] : 0;
+        a.scale[c] = a.mean ? (float)((double)a.scales[c] /
+                                      SQRT((double)a.variance[c] + (double)a.eps)) : 1;
+        a.shift[c] = bias - (a.mean ? a.mean[c] * a.scale[c] : 0);
+    }
+}
+
+KERNEL(norm_apply) {
+    const long count = a.rows * a.C;
+    for (long i = INDEX; i < count; i += STEP) {
+        const int c = (int)(i % a.C);
+        a.y[i] = activate(u_of(a.z, a.scale, a.shift, i, c), a.act, a.slopes ? a.slopes[c] : 0);
+    }
+}
+
+KERNEL(norm_dz) {
+    const long count = a.rows * a.C;
+    for (long i = INDEX; i < count; i += STEP) {
+        const int c = (int)(i % a.C);
+        const float u = u_of(a.z, a.scale, a.shift, i, c);
+        float d = a.dy[i] * activate_grad(u, a.act, a.slopes ? a.slopes[c] : 0);
+        if (a.p) d = d * a.p[c] + a.z[i] * a.q[c] + a.r[c];
+        a.dz[i] = d + (a.adds ? a.dz[i] : 0);
+    }
+}

@@ -1,0 +1,81 @@
+/* target.h - what a kernel file needs besides C. It compiles in two ways:
+ *   clang -x cuda: to PTX, without any file of NVIDIA's;
+ *   -DDNX_EMULATE as C: for the CPU, where tests/lib/emulation.c runs blocks of threads.
+ * A kernel takes one struct by value, which kernels.h declares. */
+#ifndef DNX_CUDA_TARGET_H
+#define DNX_CUDA_TARGET_H
+#include "cuda/kernels.h"
+
+#ifdef DNX_EMULATE
+#include <math.h>
+#include <string.h>
+
+#include "cuda/emulate.h"
+#define DEVICE static inline
+#define KERNEL(name) void name(const struct name##_args a)
+#define SHARED static _Thread_local
+#define THREAD ((int)dnx_emulated.thread)
+#define THREADS ((int)dnx_emulated.threads)
+#define BLOCK_X ((int)dnx_emulated.block[0])
+#define BLOCK_Y ((int)dnx_emulated.block[1])
+#define BLOCK_Z ((int)dnx_emulated.block[2])
+#define BLOCKS_X ((int)dnx_emulated.blocks[0])
+#define SYNC() dnx_emulated_sync()
+#define UNROLL
+#define SQRT(x) sqrt(x)
+#define EXP2(x) exp2f(x)
+#define LOG2(x) log2f(x)
+DEVICE void mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]) {
+    dnx_emulated_mma_bf16(d, a, b);
+}
+DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
+    dnx_emulated_mma_tf32(d, a, b);
+}
+/* Two floats as bfloat16, rounded to nearest even: `low` in the lower half. */
+DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair(low, high); }
+/* A float rounded to TF32: 10 bits behind the point, ties away from zero. */
+DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
+#else
+#define DEVICE static inline __attribute__((device, always_inline))
+#define KERNEL(name) extern "C" __attribute__((global)) void name(const struct name##_args a)
+#define SHARED static __attribute__((shared))
+#define THREAD ((int)__nvvm_read_ptx_sreg_tid_x())
+#define THREADS ((int)__nvvm_read_ptx_sreg_ntid_x())
+#define BLOCK_X ((int)__nvvm_read_ptx_sreg_ctaid_x())
+#define BLOCK_Y ((int)__nvvm_read_ptx_sreg_ctaid_y())
+#define BLOCK_Z ((int)__nvvm_read_ptx_sreg_ctaid_z())
+#define BLOCKS_X ((int)__nvvm_read_ptx_sreg_nctaid_x())
+#define SYNC() __nvvm_bar_sync(0)
+#define UNROLL _Pragma("unroll")
+#define SQRT(x) __nvvm_sqrt_rn_d(x)
+#define EXP2(x) __nvvm_ex2_approx_ftz_f(x)
+#define LOG2(x) __nvvm_lg2_approx_ftz_f(x)
+DEVICE void mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, "
+                 "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, "
+                 "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+DEVICE unsigned bf16_pair(float low, float high) {
+    unsigned pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
+DEVICE unsigned tf32(float x) {
+    unsigned bits;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+    return bits;
+}
+#endif
+
+/* The index of this thread among all threads of the launch in x. */
+#define INDEX ((long)BLOCK_X * THREADS + THREAD)
+/* The number of threads of the launch in x: the step of a loop over elements. */
+#define STEP ((long)BLOCKS_X * THREADS)
+#endif

@@ -1,0 +1,180 @@
+/* emulation.c - runs the blocks of a launch on this processor. The threads of a block are fibres of
+ * one thread: each has a stack of its own and runs until it waits for the others. */
+#include "emulation.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "cuda/emulate.h"
+
+enum { MOST = 256, STACK = 64 * 1024, WARP = 32 };
+
+_Thread_local struct dnx_emulated dnx_emulated;
+
+typedef struct {
+    jmp_buf here;
+    bool has_started, is_done;
+    unsigned long waits; /* barriers that it has reached */
+} fibre;
+
+static _Thread_local struct {
+    fibre fibres[MOST];
+    char *stacks;
+    jmp_buf scheduler;
+    ucontext_t main, start;
+    void (*kernel)(const void *);
+    const void *args;
+    unsigned long warp_waits[MOST];      /* of each thread, within its warp */
+    float numbers[MOST / WARP][WARP][4]; /* operands of mma.sync */
+    unsigned a[MOST / WARP][WARP][4], b[MOST / WARP][WARP][2];
+} run;
+
+static fibre *mine(void) { return &run.fibres[dnx_emulated.thread]; }
+
+/* Lets the other threads of the block run. */
+static void yield(void) {
+    if (!_setjmp(mine()->here)) _longjmp(run.scheduler, 1);
+}
+
+static void start_fibre(void) {
+    run.kernel(run.args);
+    mine()->is_done = true;
+    _longjmp(run.scheduler, 1);
+}
+
+void dnx_emulated_sync(void) {
+    fibre *f = mine();
+    f->waits++;
+    for (;;) {
+        bool all = true;
+        for (unsigned t = 0; t < dnx_emulated.threads; t++)
+            all = all && (run.fibres[t].is_done || run.fibres[t].waits >= f->waits);
+        if (all) return;
+        yield();
+    }
+}
+
+/* The same for the 32 threads of a warp. */
+static void warp_sync(void) {
+    const unsigned me = dnx_emulated.thread, first = me / WARP * WARP;
+    const unsigned long own = ++run.warp_waits[me];
+    for (;;) {
+        bool all = true;
+        for (unsigned t = first; t < first + WARP; t++) all = all && run.warp_waits[t] >= own;
+        if (all) return;
+        yield();
+    }
+}
+
+static void enter(unsigned t) {
+    char *stack = run.stacks + (size_t)t * STACK;
+    getcontext(&run.start);
+    run.start.uc_stack.ss_sp = stack;
+    run.start.uc_stack.ss_size = STACK;
+    run.start.uc_link = NULL;
+    makecontext(&run.start, start_fibre, 0);
+    setcontext(&run.start);
+}
+
+static void run_block(unsigned threads) {
+    volatile unsigned done = 0;
+    memset(run.fibres, 0, sizeof run.fibres);
+    memset(run.warp_waits, 0, sizeof run.warp_waits);
+    while (done < threads) {
+        done = 0;
+        for (volatile unsigned t = 0; t < threads; t++) {
+            fibre *f = &run.fibres[t];
+            dnx_emulated.thread = t;
+            if (!f->is_done && !_setjmp(run.scheduler)) {
+                if (f->has_started) _longjmp(f->here, 1);
+                f->has_started = true;
+                enter(t);
+            }
+            done += run.fibres[t].is_done;
+        }
+    }
+}
+
+void emulate(void (*kernel)(const void *), const void *args, const unsigned blocks[3],
+             unsigned threads, bool waits) {
+    if (waits && !run.stacks) run.stacks = malloc((size_t)MOST * STACK);
+    run.kernel = kernel;
+    run.args = args;
+    dnx_emulated.threads = threads;
+    memcpy(dnx_emulated.blocks, blocks, sizeof dnx_emulated.blocks);
+    for (unsigned z = 0; z < blocks[2]; z++)
+        for (unsigned y = 0; y < blocks[1]; y++)
+            for (unsigned x = 0; x < blocks[0]; x++) {
+                const unsigned at[] = {x, y, z};
+                memcpy(dnx_emulated.block, at, sizeof at);
+                if (waits) run_block(threads);
+                for (unsigned t = 0; !waits && t < threads; t++) {
+                    dnx_emulated.thread = t;
+                    kernel(args);
+                }
+            }
+}
+
+/* ---- tensor cores ---- */
+
+static float of_bits(unsigned bits) {
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+static unsigned bits_of(float f) {
+    unsigned bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+static unsigned bf16(float x) {
+    unsigned b = bits_of(x);
+    if (isnan(x)) return 0x7fff;
+    return (b + 0x7fff + (b >> 16 & 1)) >> 16;
+}
+
+unsigned dnx_emulated_bf16_pair(float low, float high) { return bf16(low) | bf16(high) << 16; }
+
+unsigned dnx_emulated_tf32(float x) {
+    return isfinite(x) ? (bits_of(x) + 0x1000) & ~0x1fffu : bits_of(x);
+}
+
+/* Element (row, k) of A and (k, column) of B, from the registers of the threads that hold them. */
+static float a_of(unsigned w, int row, int k, bool is_bf16) {
+    const int lane = row % 8 * 4 + (is_bf16 ? k % 8 / 2 : k % 4);
+    const int word = row / 8 + (is_bf16 ? k / 8 : k / 4) * 2;
+    const unsigned bits = run.a[w][lane][word];
+    return of_bits(!is_bf16 ? bits : k % 2 ? bits & 0xffff0000u : bits << 16);
+}
+static float b_of(unsigned w, int k, int column, bool is_bf16) {
+    const int lane = column * 4 + (is_bf16 ? k % 8 / 2 : k % 4);
+    const unsigned bits = run.b[w][lane][is_bf16 ? k / 8 : k / 4];
+    return of_bits(!is_bf16 ? bits : k % 2 ? bits & 0xffff0000u : bits << 16);
+}
+
+static void mma(float d[4], const unsigned a[4], const unsigned b[2], int terms) {
+    const unsigned w = dnx_emulated.thread / WARP, lane = dnx_emulated.thread % WARP;
+    memcpy(run.a[w][lane], a, sizeof run.a[w][lane]);
+    memcpy(run.b[w][lane], b, sizeof run.b[w][lane]);
+    warp_sync();
+    for (int i = 0; i < 4; i++) {
+        const int row = (int)lane / 4 + i / 2 * 8, column = (int)lane % 4 * 2 + i % 2;
+        float sum = 0;
+        for (int k = 0; k < terms; k++)
+            sum += a_of(w, row, k, terms == 16) * b_of(w, k, column, terms == 16);
+        d[i] += sum;
+    }
+    warp_sync();
+}
+
+void dnx_emulated_mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]) {
+    mma(d, a, b, 16);
+}
+void dnx_emulated_mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
+    mma(d, a, b, 8);
+}

@@ -1,0 +1,10 @@
+/* emulation.h - runs a kernel that was compiled for this processor. */
+#ifndef EMULATION_H
+#define EMULATION_H
+#include <stdbool.h>
+
+/* Runs `kernel` for each thread of blocks[0] x blocks[1] x blocks[2] blocks. waits: its threads
+ * wait for each other; at most 256 of them. */
+void emulate(void (*kernel)(const void *), const void *args, const unsigned blocks[3],
+             unsigned threads, bool waits);
+#endif

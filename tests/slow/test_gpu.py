@@ -1,0 +1,212 @@
+"""test_gpu.py - the command with a GPU, from end to end. The GPU is the stand-in of tests/lib/gpu,
+which computes on the processor and fails where it is told to."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+from common import (ROOT, attempt_all, column, expect, expect_end, needed, read, run, skip_all,
+                    summary, write)
+from small_run import CFG, NAMES, make_inputs
+
+with needed():
+    import numpy as np
+if not any(shutil.which(c) for c in ("clang", "clang-16", "clang-14")):
+    skip_all("the kernels need clang: make gpu-deps")
+
+OBJ = os.path.join(ROOT, os.environ.get("OBJ") or
+                   run("make", "-s", "-C", ROOT, "print-obj").stdout.strip())
+GPU = os.path.join(OBJ, "bin", "darknet-gpu")
+STANDIN = os.path.join(OBJ, "tests", "standin")
+PARTS = ("net.weights", "net.state")
+HEAD = "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
+KD = CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n")
+
+
+def build():
+    for goal in (GPU, os.path.join(STANDIN, "libcuda.so.1")):
+        made = run("make", "-s", "-C", ROOT, os.path.relpath(goal, ROOT))
+        expect(made.returncode == 0, f"{goal} does not build: {made.stderr}")
+
+
+def call(*words, timeout=120, **standin):
+    env = dict(os.environ, LD_LIBRARY_PATH=STANDIN,
+               **{f"STANDIN_{k}": str(v) for k, v in standin.items()})
+    return run(GPU, *words, env=env, timeout=timeout)
+
+
+def train(name, *words, cfg="net.cfg", **standin):
+    return call("classifier", "train", "run.data", cfg, "-out", name, "-threads", "1", "-every", "5",
+                *words, **standin)
+
+
+def results(name):
+    """The weights, and the state without the inputs of the run."""
+    return [read(os.path.join(name, part)) for part in PARTS]
+
+
+def same(a, b):
+    expect(results(a)[0] == results(b)[0], f"the weights of {a} and {b} differ")
+    expect(results(a)[1] == results(b)[1], f"the states of {a} and {b} differ")
+
+
+def weights(name):
+    return np.frombuffer(read(os.path.join(name, "net.weights"))[20:], np.float32)
+
+
+def start():
+    build()
+    make_inputs()
+    write("run.data", "classes=3\ntrain=faces\nbackup=run\n")
+    write("kd.cfg", KD)
+    for name in NAMES[:2]:
+        for i in range(4):
+            write(f"lfw/{name}/{name}_{i:04}.jpg", read(f"faces/{name}/{4 * i + 1:02}.jpg"))
+    expect_end(train("whole", "-batches", "20"), 0, "GPU 0: stand-in 0, float32")
+    expect_end(train("cpu", "-batches", "20", "-nogpu"))
+    shutil.copy("whole/net.weights", "w")
+
+
+def trains_as_the_processor_does():
+    a, b = weights("whole"), weights("cpu")
+    expect(np.abs(a - b).max() <= 1e-4 * np.abs(b).max(), f"weights differ by {np.abs(a - b).max()}")
+    expect(np.abs(a - b).max() > 0, "the device has not computed")
+    logs = [column(f"{n}/net.csv", "loss") for n in ("whole", "cpu")]
+    expect(np.abs(np.subtract(*logs)).max() < 1e-4, "the losses differ")
+    expect(logs[0][-1] < logs[0][0], "it has not learned")
+
+
+def two_runs_give_the_same_bits():
+    expect_end(train("again", "-batches", "20"))
+    same("again", "whole")
+
+
+def resume_gives_the_same_bits():
+    expect_end(train("halves", "-batches", "11"))
+    expect_end(train("halves", "-batches", "20", "-resume"))
+    same("halves", "whole")
+
+
+def the_precision_is_of_the_products():
+    expect_end(train("bf16", "-batches", "10", "-precision", "bfloat16"), 0, "stand-in 0, bfloat16")
+    losses, exact = column("bf16/net.csv", "loss"), column("whole/net.csv", "loss")[:10]
+    expect(0 < np.abs(np.subtract(losses, exact)).max() < .05, f"losses {losses}")
+
+
+def distils_from_a_teacher():
+    expect_end(train("kd", "-batches", "6", cfg="kd.cfg"))
+    expect_end(train("kd-cpu", "-batches", "6", "-nogpu", cfg="kd.cfg"))
+    logs = [column(f"{n}/kd.csv", "loss") for n in ("kd", "kd-cpu")]
+    expect(np.abs(np.subtract(*logs)).max() < 1e-4, f"the losses differ: {logs}")
+
+
+def embeds():
+    for name, more in (("there", ()), ("here", ("-nogpu",))):
+        expect_end(call("embed", "net.cfg", "w", "lfw", name, "-threads", "1", *more))
+    a, b = (np.frombuffer(read(n)[-8 * 3 * 4:], np.float32) for n in ("there", "here"))
+    expect(0 < np.abs(a - b).max() < 1e-5 or (a == b).all(), "the features differ")
+    done = call("embed", "net.cfg", "w", "lfw", "lost", "-threads", "1", FAIL="cuLaunchKernel:3+:719")
+    expect_end(done, 1, "GPU 0: ", "unspecified launch failure")
+    expect(not os.path.exists("lost"), "features of a device that failed were written")
+
+
+def without_a_device():
+    done = train("none", "-batches", "20", DEVICES=0)
+    expect_end(done, 0, "no GPU: no CUDA-capable device is detected; the processor computes")
+    same("none", "cpu")
+    expect_end(train("x", "-gpu", "0", DEVICES=0), 1, "no GPU: no CUDA-capable device is detected")
+    done = run(GPU, "-gpu", "0", "embed", "net.cfg", "w", "lfw", "x")
+    if "cannot open shared object" in done.stderr:  # a machine without a driver
+        expect_end(done, 1, "no driver for a GPU: libcuda.so.1")
+
+
+def a_wrong_device():
+    expect_end(train("x", "-gpu", "9"), 1, "GPU 9: there is only GPU 0")
+    expect_end(train("x", "-gpu", "2", DEVICES=2), 1, "GPU 2: there are fewer")
+    expect_end(train("x", "-gpu", "one"), 2, "-gpu one: must be the number of a GPU")
+    expect_end(train("x", "-gpu"), 2, "-gpu : must be the number of a GPU")
+    expect_end(train("x", "-gpu", "0", "-nogpu"), 2, "-gpu and -nogpu exclude each other")
+    expect_end(train("x", "-precision", "half"), 2,
+               "-precision half: must be one of float32, tf32, bfloat16")
+    expect_end(train("x", "-gpu", "0", SM=75), 1, "GPU 0: stand-in 0 is of sm_75; the kernels need "
+               "sm_80 or later")
+    expect_end(train("x", "-gpu", "0", DRIVER=10020), 1, "the driver is for CUDA 10.2, which is too "
+               "old for kernels in PTX 7.")
+    expect(not os.path.exists("x"), "a refused run left a folder")
+
+
+def small_memory():
+    expect_end(train("x", MB=0), 1, "GPU 0: ", "MB are needed, ", "of 0.0 MB are free: a smaller "
+               "batch or more subdivisions= need less")
+    for at in range(1, 200):
+        done = train("x", "-batches", "1", "-force", FAIL=f"cuMemAlloc_v2:{at}:2")
+        expect("were not freed" not in done.stderr, f"allocation {at} leaks: {done.stderr}")
+        if done.returncode == 0:
+            break
+        expect_end(done, 1, "MB are needed")
+    expect(at > 10, "there were no allocations")
+
+
+def failing_calls():
+    """After any failure in a run the checkpoint is of a whole update, and -resume gives the bits of
+    the run without it."""
+    points = [("cuLaunchKernel", 719, at) for at in (1, 40, 333, 700, 850)] + \
+        [("cuMemcpyDtoHAsync_v2", 999, at) for at in (1, 30, 71, 150)] + \
+        [("cuMemcpyHtoDAsync_v2", 999, at) for at in (1, 9, 50)] + \
+        [("cuStreamSynchronize", 719, at) for at in (1, 60, 300)]
+    for k, (call_, result, at) in enumerate(points):
+        shutil.rmtree("broken", ignore_errors=True)
+        what = f"{call_}:{at}{'+' if k % 2 else ''}:{result}"
+        done = train("broken", "-batches", "20", FAIL=what)
+        expect(done.returncode == 1 and "GPU 0: " in done.stderr,
+               f"{what}: exit status {done.returncode}: {done.stderr}")
+        has_begun = os.path.exists("broken/net.state")
+        expect_end(train("broken", "-batches", "20", "-resume" if has_begun else "-force"))
+        same("broken", "whole")
+
+
+def a_signal_in_a_step():
+    env = dict(os.environ, LD_LIBRARY_PATH=STANDIN)
+    with subprocess.Popen((GPU, "classifier", "train", "run.data", "net.cfg", "-out", "stopped",
+                           "-threads", "1", "-batches", "2000"), env=env,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as p:
+        for _ in range(600):
+            if os.path.exists("stopped/net.csv") and read("stopped/net.csv").count(b"\n") > 2:
+                break
+            time.sleep(.1)
+        p.send_signal(signal.SIGINT)
+        text = p.communicate(timeout=60)[1]
+    at = re.search(r"stopped at batch (\d+)", text)
+    expect(p.returncode == 1 and at, f"{p.returncode}: {text}")
+    more = str(int(at.group(1)) + 5)
+    expect_end(train("stopped", "-batches", more, "-resume"))
+    expect_end(train("through", "-batches", more))
+    same("stopped", "through")
+
+
+def lists_devices():
+    done = call("gpus", DEVICES=2, SM=90)
+    expect(done.stdout.startswith("0  stand-in 0  sm_90  1 multiprocessors  4.3 GB  driver for CUDA "
+                                  "12.4\n1  stand-in 1"), done.stdout)
+    expect("runs on a GPU: activation avgpool" in done.stdout, done.stdout)
+
+
+def the_ptx():
+    text = read(os.path.join(OBJ, "kernels.ptx")).decode()
+    names = set(re.findall(r"\.visible \.entry (\w+)\(", text))
+    listed = re.findall(r"X\((\w+), (?:true|false)\)",
+                        read(os.path.join(ROOT, "layers_ext/cuda/kernels.h")).decode())
+    expect(names == set(listed), f"entries {names ^ set(listed)}")
+    expect(".local" not in text, "a kernel keeps numbers in local memory")
+    expect(text.count("mma.sync") >= 24, "no tensor cores")
+    if shutil.which("ptxas"):
+        expect_end(run("ptxas", "-arch=sm_80", "-o", os.devnull, os.path.join(OBJ, "kernels.ptx")))
+
+
+attempt_all(start, trains_as_the_processor_does, two_runs_give_the_same_bits,
+            resume_gives_the_same_bits, the_precision_is_of_the_products, distils_from_a_teacher,
+            embeds, without_a_device, a_wrong_device, small_memory, failing_calls,
+            a_signal_in_a_step, lists_devices, the_ptx)
+summary()

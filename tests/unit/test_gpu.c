@@ -1,0 +1,235 @@
+/* test_gpu.c - layers on a GPU against the same layers on the processor. The driver is the stand-in
+ * of tests/lib/gpu: kernels are the same source, compiled for the processor. */
+#include "gpu/place.h"
+
+#include "lib/check.h"
+
+/* The stand-in asks no more of PTX than these words. */
+#define ENTRY(name, waits) ".entry " #name "(\n"
+const char dnx_gpu_ptx[] = ".version 7.0\n.target sm_80\n" DNX_CUDA_KERNELS(ENTRY);
+
+enum { BATCH = 3 };
+static const dnx_placement *gpu;
+
+typedef struct {
+    const char *name, *text;
+    int h, w, c, there; /* how many layers run on the device */
+    double tolerance;   /* 0: 1e-5. Batch norm over few numbers multiplies rounding errors */
+} net_case;
+
+#define END "[connected]\noutput=4\nactivation=linear\n[softmax]\n"
+static const net_case cases[] = {
+    {"1x1", "[convolutional]\nfilters=70\nbatch_normalize=1\nactivation=prelu\n" END, 5, 6, 67, 2},
+    {"3x3", "[convolutional]\nfilters=9\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n" END,
+     7, 5, 4, 2},
+    {"stride", "[convolutional]\nfilters=7\nsize=3\nstride=2\npad=1\nactivation=leaky\n"
+     "[convolutional]\nfilters=5\nsize=5\nstride=3\npadding=2\nactivation=linear\n" END,
+     13, 11, 3, 3},
+    {"even", "[convolutional]\nfilters=6\nsize=2\nstride=2\nactivation=tanh\n" END, 8, 6, 5, 2},
+    {"groups", "[convolutional]\nfilters=12\nsize=3\npad=1\ngroups=3\nbatch_normalize=1\n"
+     "activation=elu\n[convolutional]\nfilters=24\ngroups=12\nactivation=swish\n" END, 5, 5, 6, 3},
+    {"depthwise", "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
+     "[depthwise]\nsize=3\nstride=2\npad=1\nactivation=relu6\n[depthwise]\nsize=5\npadding=1\n"
+     "batch_normalize=1\n" END, 9, 10, 37, 4},
+    {"multiplier", "[depthwise]\nsize=3\npad=1\nmultiplier=2\n" END, 5, 5, 3, 1},
+    {"global", "[global_depthwise]\nbatch_normalize=1\n" END, 4, 7, 35, 2},
+    {"batchnorm", "[batchnorm]\n[convolutional]\nfilters=8\nactivation=linear\n"
+     "[batchnorm]\nshift=1\nactivation=prelu\n" END, 4, 3, 5, 4},
+    {"activation", "[convolutional]\nfilters=8\nactivation=linear\n[activation]\n"
+     "activation=prelu\n[activation]\nactivation=mish\n[activation]\nactivation=hswish\n" END,
+     4, 4, 3, 5},
+    {"shortcut", "[convolutional]\nfilters=8\nactivation=linear\n[convolutional]\nfilters=8\n"
+     "activation=relu\n[shortcut]\nfrom=-2\n[shortcut]\nfrom=0\nactivation=logistic\nalpha=.5\n"
+     "beta=2\n" END, 4, 4, 3, 5},
+    {"route", "[convolutional]\nfilters=6\n[convolutional]\nfilters=4\n[route]\nlayers=-1,0\n"
+     "[route]\nlayers=-1,1\ngroups=2\ngroup_id=1\n" END, 4, 4, 3, 5},
+    {"pools", "[convolutional]\nfilters=5\n[maxpool]\nsize=3\nstride=2\n[maxpool]\nsize=2\n"
+     "stride=1\n"
+     "[avgpool]\nsize=3\nstride=2\npad=1\n[avgpool]\n" END, 11, 9, 3, 6},
+    /* Layers of both sides, whose gradients meet. */
+    {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[l2norm]\n[convolutional]\n"
+     "filters=6\n"
+     "activation=linear\n[shortcut]\nfrom=0\n[dropout]\nprobability=0\n[route]\nlayers=-1,0,1\n"
+     "[upsample]\nstride=2\n[convolutional]\nfilters=3\nsize=3\npad=1\nbatch_normalize=1\n" END,
+     4, 3, 3, 6},
+    {"frozen", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\nstopbackward=1\n"
+     "[convolutional]\nfilters=5\nbatch_normalize=1\nactivation=prelu\n" END, 4, 3, 3, 3},
+    {"clipped", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\n" END, 4, 3, 3, 2},
+    {"exclusive", "[convolutional]\nfilters=6\nexclusivity=.3\n[convolutional]\nfilters=7\n" END,
+     4, 3, 3, 3},
+    {"mobile", "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\nbatch_normalize=1\n"
+     "activation=prelu\n[convolutional]\nfilters=16\nbatch_normalize=1\nactivation=prelu\n"
+     "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n[convolutional]\nfilters=8\n"
+     "batch_normalize=1\nactivation=linear\n[shortcut]\nfrom=-4\n[global_depthwise]\n"
+     "batch_normalize=1\n[convolutional]\nfilters=12\nbatch_normalize=1\nactivation=linear\n"
+     "[margin_softmax]\nclasses=4\n", 12, 12, 3, 7, 1e-4},
+};
+
+static dnx_net *build(const net_case *c, bool trains, const dnx_placement *placed) {
+    char text[2048];
+    dnx_cfg *cfg;
+    dnx_err err = {0};
+    dnx_net *net = NULL;
+    snprintf(text, sizeof text, "[net]\nbatch=%d\nheight=%d\nwidth=%d\nchannels=%d\nseed=5\n%s%s",
+             BATCH, c->h, c->w, c->c, !strcmp(c->name, "clipped") ? "clip_norm=.01\n" : "",
+             c->text);
+    if (dnx_cfg_parse(text, strlen(text), c->name, &cfg, &err)) must(false, err.text);
+    const dnx_build how = {.trains = trains, .threads = 1, .placement = placed};
+    if (dnx_net_build(cfg, &how, &net, &err)) must(false, err.text);
+    dnx_cfg_free(cfg);
+    scatter(net, 3, .2f);
+    if (dnx_net_prepare(net, &err)) must(false, err.text);
+    return net;
+}
+
+static void step(dnx_net *net, const float *x, const float *truth, double *loss) {
+    for (int i = 0; i < net->n; i++)
+        dnx_net_forward_layer(net, i, x, BATCH, true, truth, loss);
+    dnx_net_backward_begin(net);
+    for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, BATCH, truth);
+    dnx_net_update_begin(net, BATCH);
+    for (int i = 0; i < net->n; i++) dnx_net_update_layer(net, i, BATCH, .05f, .9f, 5e-4f);
+    net->seen += BATCH;
+}
+
+static void fill(float *x, size_t n, uint64_t seed) {
+    dnx_rng r;
+    dnx_rng_seed(&r, seed, 0);
+    for (size_t i = 0; i < n; i++) x[i] = dnx_rng_normal(&r);
+}
+
+/* The largest difference, relative to the largest number. */
+static double off(const float *a, const float *b, size_t n) {
+    double worst = 0, largest = 1e-3;
+    for (size_t i = 0; i < n; i++) {
+        worst = worse(worst, fabs((double)a[i] - (double)b[i]));
+        largest = fmax(largest, fabs((double)a[i]));
+    }
+    return worst / largest;
+}
+
+static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tolerance) {
+    dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
+    for (int i = 0; i < a->n; i++) {
+        int n = dnx_net_params(a, i, p);
+        dnx_net_params(b, i, q);
+        for (int k = 0; k < n; k++) {
+            const double d = off(p[k].value, q[k].value, p[k].count);
+            check(d <= tolerance, "%s: %s of layer %d differ by %.3g", name, p[k].name, i, d);
+        }
+    }
+    const double d = off(a->sgd.momentum, b->sgd.momentum, a->sgd.momentum_at[a->n]);
+    check(d <= tolerance, "%s: momentum differs by %.3g", name, d);
+}
+
+/* Three updates here and there, then predictions of both. */
+static void check_case(const net_case *c, const dnx_placement *placed, double tolerance) {
+    static const float truth[] = {1, 3, 0};
+    dnx_net *here = build(c, true, NULL), *there = build(c, true, placed);
+    dnx_net *predicts = build(c, false, placed);
+    const size_t size = dnx_size(here->in);
+    float *x = dnx_alloc(BATCH * size), *y = dnx_alloc(BATCH * 64), *z = dnx_alloc(BATCH * 64);
+    dnx_err err = {0};
+    int count = 0;
+    for (int i = 0; i < there->n; i++) count += placed->is_elsewhere(there, i);
+    check(count == c->there, "%s: %d layers run on the device, not %d", c->name, count, c->there);
+    for (int k = 0; k < 3; k++) {
+        double a, b;
+        fill(x, BATCH * size, (uint64_t)k + 1);
+        step(here, x, truth, &a);
+        step(there, x, truth, &b);
+        check(fabs(a - b) <= tolerance * (1 + a), "%s: loss %.9g there, %.9g here", c->name,
+              b, a);
+    }
+    check(!dnx_net_status(there, &err), "%s: %s", c->name, err.text);
+    compare_params(c->name, here, there, tolerance);
+    const int last = dnx_net_embedding(here);
+    const size_t outputs = dnx_size(here->nodes[last].out);
+    dnx_net_run(here, x, 2, last, y);
+    dnx_net_run(there, x, 2, last, z);
+    check(off(y, z, 2 * outputs) <= tolerance, "%s: outputs differ by %.3g", c->name,
+          off(y, z, 2 * outputs));
+    dnx_net *plain = build(c, false, NULL);
+    dnx_net_run(plain, x, BATCH, last, y);
+    dnx_net_run(predicts, x, BATCH, last, z);
+    check(off(y, z, BATCH * outputs) <= tolerance, "%s: predicts %.3g apart", c->name,
+          off(y, z, BATCH * outputs));
+    dnx_net *nets[] = {here, there, predicts, plain};
+    for (int k = 0; k < 4; k++) dnx_net_free(nets[k]);
+    dnx_free(x);
+    dnx_free(y);
+    dnx_free(z);
+}
+
+/* Every activation function, forward and backward, over a wide range. */
+static void check_activations(void) {
+    char text[128];
+    static const char *const words[] = {"relu", "leaky", "relu6", "logistic", "tanh", "elu",
+        "selu", "loggy", "relie", "ramp", "plse", "stair", "hardtan", "lhtan", "swish", "mish",
+        "hswish", "hsigmoid"};
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+        snprintf(text, sizeof text, "[batchnorm]\n[activation]\nactivation=%s\n" END, words[k]);
+        const net_case c = {words[k], text, 9, 9, 2, 3};
+        check_case(&c, gpu, 1e-5);
+    }
+}
+
+/* With numbers that bfloat16 holds, products on tensor cores are exact: only sums are rounded. With
+ * others they are near, but not equal to float32. */
+static void check_tensor_cores(const char *name, bool is_exact) {
+    static const net_case c = {"product", "[convolutional]\nfilters=70\nsize=3\npad=1\n"
+                               "activation=linear\n", 5, 6, 19, 1};
+    dnx_net *nets[] = {build(&c, true, NULL), build(&c, true, gpu)};
+    const size_t size = BATCH * dnx_size(nets[0]->in), outputs = BATCH * 5 * 6 * 70;
+    float *x = dnx_alloc(size), *dy = dnx_alloc(outputs), *y = dnx_alloc(2 * outputs);
+    dnx_param list[DNX_MAX_PARAMS];
+    fill(x, size, 1);
+    fill(dy, outputs, 2);
+    for (size_t k = 0; is_exact && k < size; k++) x[k] = roundf(x[k] * 16) / 16;
+    for (size_t k = 0; is_exact && k < outputs; k++) dy[k] = roundf(dy[k] * 16) / 16;
+    for (int k = 0; k < 2; k++) {
+        dnx_net *net = nets[k];
+        dnx_net_params(net, 0, list);
+        for (size_t j = 0; is_exact && j < list[1].count; j++)
+            list[1].value[j] = roundf(list[1].value[j] * 64) / 64;
+        dnx_net_prepare(net, NULL);
+        dnx_net_forward_layer(net, 0, x, BATCH, true, NULL, NULL);
+        memcpy(y + (size_t)k * outputs, dnx_net_output(net, 0, BATCH), sizeof *y * outputs);
+        dnx_net_backward_begin(net);
+        memcpy(net->links[0].dy, dy, sizeof *dy * outputs);
+        dnx_net_backward_layer(net, 0, x, BATCH, NULL);
+        dnx_net_update_begin(net, BATCH);
+        dnx_net_update_layer(net, 0, BATCH, 0, 0, 0); /* the momentum is the gradient */
+    }
+    const double forward = off(y, y + outputs, outputs);
+    const double back = off(nets[0]->sgd.momentum, nets[1]->sgd.momentum,
+                            nets[0]->sgd.momentum_at[1]);
+    const double least = is_exact ? 0 : 1e-6, most = is_exact ? 2e-6 : 1e-2;
+    check(forward >= least && forward <= most, "%s: products are %.3g apart", name, forward);
+    check(back >= least && back <= most, "%s: gradients are %.3g apart", name, back);
+    for (int k = 0; k < 2; k++) dnx_net_free(nets[k]);
+    dnx_free(x);
+    dnx_free(dy);
+    dnx_free(y);
+}
+
+static void use(dnx_precision precision) {
+    dnx_err err = {0};
+    if (dnx_gpu_open(0, precision, &gpu, &err)) must(false, err.text);
+}
+
+int main(void) {
+    const size_t n = sizeof cases / sizeof *cases;
+    use(DNX_FLOAT32);
+    for (size_t k = 0; k < n; k++)
+        check_case(&cases[k], gpu, cases[k].tolerance > 0 ? cases[k].tolerance : 1e-5);
+    check_activations();
+    dnx_gpu_close();
+    for (int k = DNX_TF32; k <= DNX_BFLOAT16; k++) {
+        use((dnx_precision)k);
+        check_tensor_cores(k == DNX_TF32 ? "TF32" : "bfloat16", true);
+        check_tensor_cores(k == DNX_TF32 ? "TF32, rounded" : "bfloat16, rounded", false);
+        dnx_gpu_close();
+    }
+    return summary();
+}
