@@ -171,6 +171,19 @@ $(STANDIN): $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.
 $(SET)/tests/unit/test_gpu: LIBS += -Wl,-rpath,'$$ORIGIN/../standin' -L$(SET)/tests/standin -l:libcuda.so.1 $(HOSTLIB)
 $(SET)/tests/unit/test_gpu: $(STANDIN) $(SET)/gpu_list.o
 
+# What scripts/gpu_check.sh needs on a machine that has only a driver.
+$(SET)/gpu-check/check: $(OBJ)/tests/gpu/real.o $(WITH_GPU) $(LIB)
+$(SET)/gpu-check/measure: $(OBJ)/tests/gpu/measure.o $(WITH_GPU) $(LIB)
+$(SET)/gpu-check/%:
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	$(Q)$(CC) $(FLAGS) -Wl,--as-needed -o $@ $^ $(LIBS)
+gpu-check: $(SET)/gpu-check/check $(SET)/gpu-check/measure ## make the folder build/gpu-check, to be carried to a machine with a GPU
+	@rm -rf build/gpu-check && mkdir -p build/gpu-check
+	@cp $^ scripts/gpu_check.sh scripts/bench/gpu_torch.py cfg/mobilefacenet.cfg \
+		tests/gpu/tiny.cfg build/gpu-check
+	@du -sh build/gpu-check
+
 # What tests preload to let system calls fail.
 FAULTS := $(SET)/tests/faults.so
 $(FAULTS): tests/lib/faults.c
@@ -278,6 +291,6 @@ clean: ## remove what was built
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph deps opencv-deps eval-deps gpu-deps bench-deps install uninstall clean help
+.PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph gpu-check deps opencv-deps eval-deps gpu-deps bench-deps install uninstall clean help
 .SECONDARY: # keep objects
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -1,0 +1,73 @@
+/* measure.c CFG BATCH PRECISION step|predict [cpu] - milliseconds of a pass on GPU 0, without
+ * libdarknet, for machines that have nothing but a driver. Prints one line: median, least and
+ * largest of 20 passes after 5. With cpu the processor computes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "gpu/place.h"
+#include "kernels/kernels.h"
+
+enum { WARM = 5, RUNS = 20 };
+
+static int by_size(const void *a, const void *b) {
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+static void step(dnx_net *net, const float *x, const float *truth) {
+    for (int i = 0; i < net->n; i++)
+        dnx_net_forward_layer(net, i, x, net->batch, true, truth, NULL);
+    dnx_net_backward_begin(net);
+    for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, net->batch, truth);
+    dnx_net_update_begin(net, net->batch);
+    for (int i = 0; i < net->n; i++) dnx_net_update_layer(net, i, net->batch, 1e-6f, .9f, 4e-5f);
+}
+
+static int fail(const dnx_err *err) {
+    fprintf(stderr, "%s\n", err->text);
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    static const char *const words[] = {"float32", "tf32", "bfloat16"};
+    dnx_err err = {0};
+    dnx_cfg *cfg;
+    dnx_net *net;
+    dnx_build how = {0};
+    int precision = 0;
+    if (argc < 5) return fprintf(stderr, "measure CFG BATCH PRECISION step|predict [cpu]\n"), 2;
+    while (precision < 2 && strcmp(argv[3], words[precision])) precision++;
+    how.batch = atoi(argv[2]);
+    how.trains = !strcmp(argv[4], "step");
+    if (argc == 5 && dnx_gpu_open(0, (dnx_precision)precision, &how.placement, &err))
+        return fail(&err);
+    if (dnx_cfg_read(argv[1], &cfg, &err)) return fail(&err);
+    if (dnx_net_build(cfg, &how, &net, &err)) return fail(&err);
+    const size_t size = dnx_size(net->in), last = (size_t)dnx_net_embedding(net);
+    float *x = dnx_alloc(size * (size_t)net->batch), *truth = dnx_alloc((size_t)net->batch);
+    float *out = dnx_alloc(dnx_size(net->nodes[last].out) * (size_t)net->batch);
+    double times[RUNS];
+    dnx_rng r;
+    dnx_rng_seed(&r, 1, 0);
+    for (size_t i = 0; i < size * (size_t)net->batch; i++) x[i] = dnx_rng_normal(&r);
+    dnx_flush_denormals();
+    for (int k = -WARM; k < RUNS; k++) {
+        const double start = dnx_now();
+        if (how.trains) step(net, x, truth);
+        else dnx_net_run(net, x, net->batch, (int)last, out);
+        if (dnx_net_status(net, &err)) return fail(&err);
+        if (k >= 0) times[k] = dnx_now() - start;
+    }
+    qsort(times, RUNS, sizeof *times, by_size);
+    printf("%s batch %d %s %s: %.3f ms (%.3f to %.3f)\n", argv[1], net->batch, argv[4],
+           argc == 5 ? words[precision] : "on the processor", times[RUNS / 2] * 1e3, times[0] * 1e3,
+           times[RUNS - 1] * 1e3);
+    dnx_net_free(net);
+    dnx_gpu_close();
+    dnx_free(x);
+    dnx_free(truth);
+    dnx_free(out);
+    dnx_cfg_free(cfg);
+    return 0;
+}
