@@ -64,8 +64,7 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err) {
                                  (dnx_precision)asked.precision, &placement, &why);
     if (st && asked.index >= 0) return dnx_fail(err, st, (dnx_loc){0}, "%s", why.text);
     if (st) fprintf(stderr, "%s; the processor computes\n", why.text);
-    else fprintf(stderr, "GPU %d: %s, %s\n", dnx_gpu_facts()->index, dnx_gpu_facts()->name,
-                 precisions[asked.precision]);
+    else fprintf(stderr, "%s\n", placement->name);
     is_known = true;
     *out = placement;
     return DNX_OK;

@@ -2,6 +2,7 @@
 #include "gpu/place.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -357,6 +358,10 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, const dnx_placement 
         .clear_dy = clear_dy, .fetch = need_here, .changed = changed,
         .fetch_gradients = fetch_gradients, .update = update, .is_updated = is_updated,
         .status = status, .is_elsewhere = is_elsewhere, .device = gpu.device};
+    const dnx_device_facts *f = dnx_device_is(gpu.device);
+    static const char *const words[] = {"float32", "tf32", "bfloat16"};
+    snprintf(gpu.placement.name, sizeof gpu.placement.name, "GPU %d: %s, %s", f->index, f->name,
+             words[precision]);
     *out = &gpu.placement;
     return DNX_OK;
 }
@@ -364,8 +369,4 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, const dnx_placement 
 void dnx_gpu_close(void) {
     dnx_device_close(gpu.device);
     gpu.device = NULL;
-}
-
-const dnx_device_facts *dnx_gpu_facts(void) {
-    return gpu.device ? dnx_device_is(gpu.device) : NULL;
 }

@@ -20,6 +20,4 @@ extern const dnx_gpu_build *const dnx_gpu;
 dnx_status dnx_gpu_open(int index, dnx_precision precision, const dnx_placement **out,
                         dnx_err *err);
 void dnx_gpu_close(void);
-/* The open device; NULL: there is none. */
-const dnx_device_facts *dnx_gpu_facts(void);
 #endif

@@ -76,6 +76,7 @@ typedef struct dnx_placement {
     dnx_status (*status)(struct dnx_net *net, dnx_err *err); /* the first failure of a device */
     bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* layer i does not run here */
     void *device;
+    char name[128]; /* of the device, and how it computes */
 } dnx_placement;
 
 /* Memory of a network, and how its threads share it. */

@@ -169,6 +169,7 @@ static void list_remarks(dnx_train_job *j) {
     dnx_record_remark(r, "instructions", dnx_kernels()->name);
     processor(text, sizeof text);
     dnx_record_remark(r, "processor", text);
+    dnx_record_remark(r, "GPU", j->net->placement ? j->net->placement->name : "none");
     (void)dnx_hash_file("/proc/self/exe", &build);
     snprintf(text, sizeof text, "%016" PRIx64, build);
     dnx_record_remark(r, "build", text);
