@@ -1,13 +1,15 @@
 """Every system call on a user's files is made to fail in turn, once or from then on: the earlier
 result stays or the new one is complete, the message names the file and the reason, and the same
-command afterwards gives what it gives when nothing fails. SAMPLE=N calls of each case (4), or all.
-Arguments choose cases by their names.
+command afterwards gives what it gives when nothing fails. SAMPLE=N points of each case (4), or all:
+half as many calls, of as many kinds as can be, each failing once and from then on. Arguments choose
+cases by their names.
 
 A case works in a folder of its own, where an earlier result lies. `again` is what a user types
 after the failure; `result` are the files whose bytes are compared."""
 import collections
 import errno
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -25,7 +27,7 @@ import tempfile
 
 Case = collections.namedtuple("Case", "name command again result warns", defaults=((),))
 HANG = 10  # seconds, of a machine that has nothing else to do
-SAMPLE = os.environ.get("SAMPLE", "4")  # calls of each case
+SAMPLE = os.environ.get("SAMPLE", "4")  # points of each case
 BINARY = """[net]
 height=16
 width=16
@@ -236,32 +238,47 @@ def inject(case_, before, folder, new, at, count):
         if wrong else None
 
 
-def all_points(case_, before, folder):
-    """How many calls there are, and the results when none fails."""
+def all_calls(case_, before, folder):
+    """A line for each call, and the results when none fails."""
     log = folder + ".log"
     renew(before, folder)
     kinds = "files" if case_.command[0] == sys.executable else "all"
     done = call(case_.command, folder, faults(folder + "/", 0, 0, 0, kinds, log))
     expect_end(done)
-    n = len(read(log).splitlines())
+    lines = read(log).decode(errors="replace").splitlines()
     os.remove(log)
     os.remove(log + ".count")
-    return n, results(case_, folder)
+    return lines, results(case_, folder)
+
+
+def choose(lines, most):
+    """The numbers of at most so many calls, from 1: equally many of each kind, as far as it has
+    them. Of one kind are the same calls on files whose names differ in numbers only."""
+    kinds, each = {}, 1
+    for at, line in enumerate(lines, 1):
+        name, _, path = line.split(" ", 2)
+        kinds.setdefault((name, re.sub(r"\d+", "", path)), []).append(at)
+    most = min(most, len(lines))
+    while sum(min(len(calls), each) for calls in kinds.values()) < most:
+        each += 1
+    found = sorted(calls[i * len(calls) // n] for calls in kinds.values()
+                   for n in (min(len(calls), each),) for i in range(n))
+    return [found[i * len(found) // most] for i in range(most)]
 
 
 def test(case_, base, top):
     before, folder, n = os.path.join(top, "before"), os.path.join(top, "work"), 0
     shutil.rmtree(before, ignore_errors=True)
     prepare(case_, base, before)
-    points, new = all_points(case_, before, folder)
-    check(points > 2 and None not in new, f"{case_.name}: calls and results", points)
-    step = 1 if SAMPLE == "all" else max(1, -(-points // int(SAMPLE)))
-    for at in range(1 + points % step // 2, points + 1, step):
-        for count in (1, 10**6) if step == 1 else ((1, 10**6)[at // step % 2],):
+    lines, new = all_calls(case_, before, folder)
+    check(len(lines) > 2 and None not in new, f"{case_.name}: calls and results", len(lines))
+    most = len(lines) if SAMPLE == "all" else max(1, int(SAMPLE) // 2)
+    for at in choose(lines, most):
+        for count in (1, 10**6):
             wrong = inject(case_, before, folder, new, at, count)
             check(not wrong, f"{case_.name}: {wrong}")
             n += 1
-    return n, points
+    return n, len(lines)
 
 
 def main():
@@ -277,13 +294,13 @@ def main():
                 continue
             start = time.time()
             try:
-                n, points = test(case_, base, top)
+                n, calls = test(case_, base, top)
             except Exception as e:  # pylint: disable=broad-except
                 check(False, f"{case_.name}: {e!r}")
                 continue
             injected += n
             if "-v" in sys.argv[1:]:
-                print(f"{case_.name}: {n} points of {points} calls, {time.time() - start:.0f} s",
+                print(f"{case_.name}: {n} points of {calls} calls, {time.time() - start:.0f} s",
                       flush=True)
         os.chdir(ROOT)
     print(f"{injected} points injected")
