@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/lock.h"
 #include "base/outfile.h"
 #include "base/paths.h"
 #include "cmd/cmd.h"
@@ -20,6 +21,7 @@
 #include "data/images.h"
 #include "data/jpeg.h"
 #include "face/align.h"
+#include "face/crops.h"
 #include "face/landmarks.h"
 #include "face/warp.h"
 #include "host/loop.h"
@@ -70,22 +72,13 @@ enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
 /* Points that explain nothing of the template miss it by 23 pixels, a full profile by 15. */
 #define WORST_RMS 19.
 
-typedef enum { WRITTEN, THERE, FAILED } outcome;
-
-typedef struct {
-    const char *path; /* relative to the images' folder */
-    char *out;        /* the crop's file */
-    const dnx_landmarked *faces; /* NULL: the landmarks do not name it */
-    outcome is;
-} item;
-
 typedef struct {
     const char *images, *landmarks, *out;
     int width, form;
     dnx_several several;
     bool force;
     dnx_landmarks l;
-    item *item;
+    dnx_crop *item;
     size_t n, first, last; /* items of this round */
     dnx_err said[AT_ONCE]; /* why not, or what else is to be said of them */
     atomic_bool cannot_write;
@@ -125,8 +118,8 @@ static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
 }
 
 /* The face's place in the image, or why there is none. */
-static dnx_status place(const job *j, const item *it, const char *path, int w, int h, double m[6],
-                        dnx_err *err) {
+static dnx_status place(const job *j, const dnx_crop *it, const char *path, int w, int h,
+                        double m[6], dnx_err *err) {
     dnx_face template;
     double rms;
     size_t n = it->faces->n;
@@ -143,7 +136,7 @@ static dnx_status place(const job *j, const item *it, const char *path, int w, i
     return DNX_OK;
 }
 
-static dnx_status crop(job *j, const item *it, const char *path, dnx_err *err) {
+static dnx_status crop(job *j, const dnx_crop *it, const char *path, dnx_err *err) {
     dnx_image image;
     double m[6];
     size_t n = 0;
@@ -166,22 +159,13 @@ static dnx_status crop(job *j, const item *it, const char *path, dnx_err *err) {
     return st;
 }
 
-/* A path that leads out of the folder would write out of OUT, too. */
-static bool stays(const char *path) {
-    if (*path == '/') return false;
-    for (const char *p = path; p; p = strchr(p, '/')) {
-        p += *p == '/';
-        if (p[0] == '.' && p[1] == '.' && (!p[2] || p[2] == '/')) return false;
-    }
-    return true;
-}
-
-static void align_one(job *j, item *it, dnx_err *err) {
+static void align_one(job *j, dnx_crop *it, dnx_err *err) {
     struct stat in, there;
     char *path = dnx_path_join(j->images, it->path);
-    it->is = FAILED;
+    it->is = DNX_CROP_FAILED;
     if (!path || !it->out) failed(err, it->path, "no memory");
-    else if (!stays(it->path)) failed(err, it->path, "must be a path relative to the images");
+    else if (!dnx_crop_stays(it->path))
+        failed(err, it->path, "must be a path relative to the images");
     else if (it > j->item && it[-1].out && !strcmp(it[-1].out, it->out))
         dnx_fail(err, DNX_EIO, at(path), "its crop would be %s, as that of %s", it->out,
                  it[-1].path);
@@ -191,8 +175,8 @@ static void align_one(job *j, item *it, dnx_err *err) {
     else if (!stat(it->out, &there) && !stat(path, &in) && in.st_ino == there.st_ino &&
              in.st_dev == there.st_dev)
         failed(err, it->out, "is the image itself");
-    else if (!access(it->out, F_OK) && !j->force) it->is = THERE;
-    else if (!crop(j, it, path, err)) it->is = WRITTEN;
+    else if (!access(it->out, F_OK) && !j->force) it->is = DNX_CROP_THERE;
+    else if (!crop(j, it, path, err)) it->is = DNX_CROP_WRITTEN;
     free(path);
 }
 
@@ -203,85 +187,6 @@ static void align_next(void *arg, int t, long i) {
 }
 
 /* ---- all of them ---- */
-
-static char *crop_name(const char *folder, const char *path) {
-    char *s = dnx_path_join(folder, path), *more = s ? realloc(s, strlen(s) + 5) : NULL;
-    if (!more) {
-        free(s);
-        return NULL;
-    }
-    char *dot = strrchr(more, '.'), *slash = strrchr(more, '/');
-    strcpy(dot && dot > slash ? dot : more + strlen(more), ".jpg");
-    return more;
-}
-
-static int by_crop(const void *a, const void *b) {
-    const item *p = a, *q = b;
-    int order = p->out && q->out ? strcmp(p->out, q->out) : 0;
-    return order ? order : strcmp(p->path, q->path);
-}
-
-/* The image of a name without a suffix, as VGGFace2 and FDDB have them; NULL: none. */
-static const char *with_suffix(const dnx_images *images, const char *name, dnx_err *err) {
-    size_t lo = 0, hi = images->n, n = strlen(name);
-    const char *found = NULL;
-    while (lo < hi) { /* the first image that is not before "name." */
-        size_t middle = lo + (hi - lo) / 2;
-        int order = strncmp(images->name[middle], name, n);
-        if (order < 0 || (!order && images->name[middle][n] < '.')) lo = middle + 1;
-        else hi = middle;
-    }
-    for (; lo < images->n && !strncmp(images->name[lo], name, n) && images->name[lo][n] == '.';
-         lo++) {
-        if (strpbrk(images->name[lo] + n + 1, "/.")) continue;
-        if (found) {
-            dnx_fail(err, DNX_EIO, at(name), "could be %s or %s", found, images->name[lo]);
-            return NULL;
-        }
-        found = images->name[lo];
-    }
-    return found;
-}
-
-static int by_path(const void *a, const void *b) {
-    return strcmp(((const dnx_landmarked *)a)->path, ((const dnx_landmarked *)b)->path);
-}
-
-/* Gives names without a suffix that of their image. */
-static dnx_status complete(job *j, const dnx_images *images, dnx_err *err) {
-    for (size_t i = 0; i < j->l.n; i++) {
-        dnx_landmarked *m = &j->l.image[i];
-        const char *name = dnx_image_is_named(m->path) ? NULL
-                                                       : with_suffix(images, m->path, err);
-        if (err->status) return err->status;
-        char *path = name ? strdup(name) : NULL;
-        if (name && !path) return dnx_fail(err, DNX_EMEM, at(j->landmarks), "no memory");
-        if (!path) continue;
-        free(m->path);
-        m->path = path;
-    }
-    qsort(j->l.image, j->l.n, sizeof *j->l.image, by_path);
-    return DNX_OK;
-}
-
-/* What the landmarks name and what lies in the folder, both sorted: each once. */
-static dnx_status list(job *j, const dnx_images *images, dnx_err *err) {
-    size_t a = 0, b = 0;
-    j->item = calloc(j->l.n + images->n, sizeof *j->item);
-    if (!j->item) return dnx_fail(err, DNX_EMEM, at(j->landmarks), "no memory");
-    while (a < j->l.n || b < images->n) {
-        int order = a == j->l.n ? 1 : b == images->n ? -1
-                                                     : strcmp(j->l.image[a].path, images->name[b]);
-        item *it = &j->item[j->n++];
-        it->faces = order <= 0 ? &j->l.image[a] : NULL;
-        it->path = order <= 0 ? it->faces->path : images->name[b];
-        it->out = crop_name(j->out, it->path);
-        a += order <= 0;
-        b += order >= 0;
-    }
-    qsort(j->item, j->n, sizeof *j->item, by_crop);
-    return DNX_OK;
-}
 
 /* Neither folder may lie in the other: a crop would be an image of the next run, or replace one. */
 static dnx_status keep_apart(const job *j, dnx_err *err) {
@@ -320,13 +225,29 @@ static dnx_status compare_options(job *j, dnx_err *err) {
         st = dnx_fail(err, DNX_EIO, at(path), "tells of crops that were cut by other options or "
                       "landmarks; -force cuts them anew, or name another folder");
     struct stat s;
-    for (item *it = j->item; !st && differs && it < j->item + j->n; it++)
-        if (it->out && stays(it->path) && !lstat(it->out, &s) && S_ISREG(s.st_mode))
+    for (dnx_crop *it = j->item; !st && differs && it < j->item + j->n; it++)
+        if (it->out && dnx_crop_stays(it->path) && !lstat(it->out, &s) && S_ISREG(s.st_mode))
             remove(it->out);
     if (!st && (!there || differs)) st = dnx_outfile_write(path, text, strlen(text), err);
     free(there);
     free(path);
     return st;
+}
+
+/* Removes what a killed process left half-written. */
+static void sweep(const job *j) {
+    size_t n = 0;
+    for (size_t i = 0; i < j->n; i++) {
+        const char *out = j->item[i].out, *slash = out ? strrchr(out, '/') : NULL;
+        if (!slash || !dnx_crop_stays(j->item[i].path)) continue;
+        if (i && n == (size_t)(slash - out) && j->item[i - 1].out &&
+            !strncmp(out, j->item[i - 1].out, n + 1))
+            continue; /* the same folder as before */
+        n = (size_t)(slash - out);
+        char *folder = strndup(out, n);
+        if (folder) dnx_outfile_sweep(folder);
+        free(folder);
+    }
 }
 
 /* The counts; what is to be said of single images goes to stderr. */
@@ -345,24 +266,36 @@ static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *er
     return dnx_fail(err, DNX_EIO, at(j->out), "stopped: a crop cannot be written");
 }
 
+/* Holds the lock of OUT meanwhile. */
+static dnx_status align_locked(job *j, int threads, size_t count[3], dnx_err *err) {
+    char *path = dnx_path_join(j->out, "align.lock");
+    dnx_lock *lock = NULL;
+    dnx_pool *pool = NULL;
+    dnx_status st = path ? dnx_lock_take(&lock, path, err)
+                         : dnx_fail(err, DNX_EMEM, at(j->out), "no memory");
+    free(path);
+    if (st) return st;
+    st = compare_options(j, err);
+    if (!st) sweep(j);
+    if (!st && !(pool = dnx_pool_new(threads)))
+        st = dnx_fail(err, DNX_EMEM, at(j->images), "no memory for threads");
+    if (!st) st = align_all(j, pool, count, err);
+    dnx_pool_free(pool);
+    dnx_lock_release(lock);
+    return st;
+}
+
 static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     dnx_images images = {0};
     struct stat info;
-    dnx_pool *pool = NULL;
     dnx_status st = dnx_landmarks_read(j->landmarks, j->form, &j->l, err);
     if (!st && (stat(j->images, &info) || !S_ISDIR(info.st_mode)))
         st = dnx_fail(err, DNX_EIO, at(j->images), "is no folder");
     if (!st) st = dnx_images_find(j->images, &images, err);
     if (!st) st = keep_apart(j, err);
-    if (!st) st = complete(j, &images, err);
-    if (!st) st = list(j, &images, err);
-    if (!st) st = compare_options(j, err);
-    if (!st && !(pool = dnx_pool_new(threads)))
-        st = dnx_fail(err, DNX_EMEM, at(j->images), "no memory for threads");
-    if (!st) st = align_all(j, pool, count, err);
-    dnx_pool_free(pool);
-    for (size_t i = 0; i < j->n; i++) free(j->item[i].out);
-    free(j->item);
+    if (!st) st = dnx_crops_list(&j->l, &images, j->out, &j->item, &j->n, err);
+    if (!st) st = align_locked(j, threads, count, err);
+    dnx_crops_free(j->item, j->n);
     dnx_landmarks_free(&j->l);
     dnx_images_free(&images);
     return st;
@@ -396,9 +329,10 @@ static int run(const void *args) {
                                   : dnx_fail(&err, DNX_EMEM, at(a->out), "no memory");
     if (!st)
         printf("%zu written, %zu there already, %zu failed, %.1f s; the crops are in %s\n",
-               count[WRITTEN], count[THERE], count[FAILED], dnx_now() - start, out);
+               count[DNX_CROP_WRITTEN], count[DNX_CROP_THERE], count[DNX_CROP_FAILED],
+               dnx_now() - start, out);
     free(images);
     free(out);
     if (st) return dnx_report(&err);
-    return count[FAILED] && !a->allow_missing;
+    return count[DNX_CROP_FAILED] && !a->allow_missing;
 }

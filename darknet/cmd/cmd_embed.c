@@ -151,6 +151,8 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     if (!st && j->skipped.n) dnx_embeddings_keep(&f, j->names, j->done);
     dnx_free(out);
     dnx_free(j->features);
+    if (!st) st = dnx_outfile_sync(&f.file, err); /* now only the rename can fail */
+    if (!st) st = dnx_skipped_forget(a->out, err);
     dnx_status end = dnx_embeddings_finish(&f, !st, err);
     return st ? st : end;
 }

@@ -100,6 +100,7 @@ static dnx_status save(job *j, const args *a, dnx_err *err) {
     if (st) return st;
     dnx_outfile_put(&cfg, j->out_text, strlen(j->out_text));
     st = dnx_outfile_sync(&cfg, err);
+    if (!st) st = dnx_skipped_forget(a->out_weights, err);
     if (!st) st = dnx_weights_save(j->c.small, a->out_weights, err);
     if (!st) return dnx_outfile_commit(&cfg, err);
     dnx_outfile_discard(&cfg);
@@ -213,8 +214,8 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     if (!st) st = dnx_low_rank_solve(c, err);
     if (!st) st = dnx_low_rank_measure(c, err);
     if (!st && a->csv) st = dnx_low_rank_csv(c, a->csv, err);
-    if (!st) st = dnx_skipped_tell(&j->skipped, &j->list, a->out_weights, err);
     if (!st) st = save(j, a, err);
+    if (!st) st = dnx_skipped_tell(&j->skipped, &j->list, a->out_weights, err);
     return st;
 }
 

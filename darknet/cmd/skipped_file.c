@@ -13,6 +13,15 @@ char *dnx_skipped_file(const char *out) {
     return path;
 }
 
+dnx_status dnx_skipped_forget(const char *out, dnx_err *err) {
+    const dnx_skipped none = {0};
+    char *path = dnx_skipped_file(out);
+    dnx_status st = path ? dnx_skipped_save(&none, path, err)
+                         : dnx_fail(err, DNX_EMEM, (dnx_loc){out, 0}, "no memory");
+    free(path);
+    return st;
+}
+
 dnx_status dnx_skipped_tell(const dnx_skipped *skipped, const dnx_images *images, const char *out,
                             dnx_err *err) {
     const dnx_skipped *parts[] = {skipped, &images->left_out};

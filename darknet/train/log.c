@@ -1,4 +1,9 @@
-/* log.c - the CSV log of a training run. */
+/* log.c - the CSV log of a training run.
+ *
+ * All other results are written by base/outfile.h, whole or not at all. The log grows by a line an
+ * update and is flushed each second: a copy of all lines each time would take longer and longer,
+ * and `tail -f` would lose it. So it is written in place. A line that a kill or a full disk tore
+ * has no newline at its end; -resume cuts it off, with all lines behind the checkpoint. */
 #include "train/log.h"
 
 #include <errno.h>
@@ -9,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/outfile.h"
 
 enum { LFW = 7, MOST_WAITING = 64 << 20 }; /* the column, from 0; bytes */
 
@@ -131,6 +138,7 @@ static void settle(dnx_log *log, size_t done) {
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err) {
     size_t done = 0;
     dnx_status st = DNX_OK;
+    if (log->fd < 0 && (st = dnx_outfile_try(log->path, err))) return st;
     if (log->fd < 0) log->fd = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (log->fd < 0) return cannot_write(log, err);
     while (!st && done < log->len) {

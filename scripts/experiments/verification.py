@@ -28,7 +28,7 @@ def find_images(folder, pairs, allow_missing):
         if at not in listed:
             try:
                 listed[at] = set(os.listdir(os.path.join(folder, at)))
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 listed[at] = set()
         for suffix in ("", *KINDS):
             for name in (stem + suffix, stem + suffix.upper()):

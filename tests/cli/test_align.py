@@ -1,11 +1,14 @@
 """darknet align: crops against NumPy's own similarity and interpolation, an image that was warped
 comes back, and all that can be wrong with images and landmarks. Skips when the command was built
 without OpenCV, or without NumPy and Pillow."""
+import fcntl
 import io
 import os
+import signal
 import tempfile
 
 from common import check, darknet, needed, read, skip_all, summary, write
+from small_run import faults
 
 with needed():
     import numpy as np
@@ -251,13 +254,34 @@ def test_other_options(tmp):
           "again")
 
 
+def test_killed(tmp):
+    """What a killed process left half-written is removed by the next; one that runs is told."""
+    for name in ("a", "sub/b"):
+        save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
+    landmarks = write(f"{tmp}/l.txt", line("a.png", TEMPLATE) + line("sub/b.png", TEMPLATE))
+    words = ("align", f"{tmp}/in", landmarks, f"{tmp}/out", "-threads", "1")
+    for at, folder in ((2, "out"), (3, "out/sub")):  # the first is align.txt
+        killed = darknet(*words, env=faults(".jpg", at - 1, 1, -signal.SIGKILL, "rename"))
+        check(killed.returncode == -signal.SIGKILL and
+              any(n.endswith(".tmp") for n in os.listdir(f"{tmp}/{folder}")), "killed", folder)
+    done = darknet(*words)
+    left = [n for _, _, names in os.walk(f"{tmp}/out") for n in names if n.endswith((".tmp", ".lock"))]
+    check(done.returncode == 0 and not left, "the next one", done.stderr, left)
+    os.remove(f"{tmp}/out/a.jpg")
+    write(f"{tmp}/out/align.lock", "")
+    with open(f"{tmp}/out/align.lock", "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        status, _, error = align(*words[1:])
+    check(status == 1 and "out/align.lock: is in use by" in error, "two at once", error)
+
+
 def main():
     status, _, error = align("images", "landmarks", "out")
     if "OPENCV=1" in error:
         check(status == 1 and error.count("\n") == 1, "without OpenCV: one sentence", error)
         skip_all("the command was built without OPENCV=1")
     for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run,
-                 test_other_options):
+                 test_other_options, test_killed):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
     summary()

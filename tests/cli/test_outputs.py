@@ -8,10 +8,12 @@ import subprocess
 import time
 
 from common import DARKNET, attempt_all, darknet, expect, expect_end, needed, read, summary, write
+from small_run import faults
 
 with needed():
     import numpy as np
     from PIL import Image
+from lib import embeddings
 
 NET = """[net]
 batch=2
@@ -220,8 +222,27 @@ def a_signal_leaves_nothing_behind():
     expect(not left, f"left {left}")
 
 
+def killed_with_images_skipped():
+    """Killed before or after OUT is in its place: no OUT.skipped lies beside other features."""
+    good, bad, states = read("faces/a/0.png"), b"no image", []
+    command = ("embed", "net.cfg", "net.weights", "pair", "kill/twin", "-force", "-threads", "1")
+    for at in (1, 2, 3):
+        for one, other, fault in ((good, bad, None), (bad, good, at)):
+            write("pair/1.png", one)
+            write("pair/2.png", other)
+            os.makedirs("kill", exist_ok=True)
+            done = darknet(*command, env=fault and faults("/twin", fault, 1, -signal.SIGKILL,
+                                                          "rename"))
+        names = list(embeddings.read("kill/twin")[0])
+        skipped = read("kill/twin.skipped").decode() if os.path.exists("kill/twin.skipped") else ""
+        expect(not skipped or ("1.png" in names) != ("1.png" in skipped), f"{names} {skipped}")
+        states.append((done.returncode, names, bool(skipped)))
+        shutil.rmtree("kill")
+    expect(states == [(-9, ["1.png"], False), (-9, ["2.png"], False), (1, ["2.png"], True)], states)
+
+
 def main():
-    attempt_all(make_inputs, the_last_line_names_them, no_input_is_replaced,
+    attempt_all(make_inputs, killed_with_images_skipped, the_last_line_names_them, no_input_is_replaced,
                 results_are_replaced_by_force, only_weights_are_replaced_by_weights,
                 links_and_permissions_stay, users_own_files_stay, read_only_is_refused,
                 a_failure_keeps_what_was_there, outputs_are_tried_before_the_work,

@@ -10,7 +10,7 @@ import time
 
 from common import (DARKNET, attempt_all, column, darknet, expect, expect_end, read, summary,
                     write)
-from small_run import (CFG, NAMES, data, faults, make_inputs, refuses, start, train)
+from small_run import (CFG, NAMES, data, faults, listing, make_inputs, refuses, start, train)
 
 LONG = ["-batches", "100000", "-every", "100000", "-threads", "1"]
 WHOLE = ["-batches", "300", "-threads", "1"]
@@ -277,6 +277,15 @@ def log_without_room():
     expect(len(column("narrow/net.csv", "batch")) < 1001, "lines that were never written")
 
 
+def log_in_place_of_an_input():
+    """A list that has the name of the log is an input, and stays."""
+    write("keep/net.csv", "".join("../" + line for line in listing()))
+    before = read("keep/net.csv")
+    expect_end(train(data("keep/net.csv", "keep"), "-batches", "2"), 1,
+               "keep/net.csv: cannot write: it is an input of this command")
+    expect(read("keep/net.csv") == before, "the list")
+
+
 def bad_pairs_are_found_first():
     shutil.copytree("lfw", "bad")
     good = read("bad/bob/bob_0001.jpg")
@@ -320,6 +329,6 @@ attempt_all(make_more, every_signal_saves, closed_pipe_saves, ignored_stays_igno
             nothing_before_the_first_update, stopped_in_a_verification,
             stopped_in_the_last_verification, missing_files_of_a_finished_run, disk_fails_for_a_while,
             scan_reads_again, folder_is_away, folder_stays_away, one_image_is_gone,
-            log_without_room, bad_pairs_are_found_first, bad_pairs_later,
+            log_without_room, log_in_place_of_an_input, bad_pairs_are_found_first, bad_pairs_later,
             no_checkpoint_for_a_while)
 summary()

@@ -1,0 +1,110 @@
+/* crops.c - joins the images of a folder with the images that landmarks name. */
+#include "face/crops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/paths.h"
+
+static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
+
+bool dnx_crop_stays(const char *path) {
+    if (*path == '/') return false;
+    for (const char *p = path; p; p = strchr(p, '/')) {
+        p += *p == '/';
+        if (p[0] == '.' && p[1] == '.' && (!p[2] || p[2] == '/')) return false;
+    }
+    return true;
+}
+
+static char *crop_name(const char *folder, const char *path) {
+    char *s = dnx_path_join(folder, path), *more = s ? realloc(s, strlen(s) + 5) : NULL;
+    if (!more) {
+        free(s);
+        return NULL;
+    }
+    char *dot = strrchr(more, '.'), *slash = strrchr(more, '/');
+    strcpy(dot && dot > slash ? dot : more + strlen(more), ".jpg");
+    return more;
+}
+
+static int by_crop(const void *a, const void *b) {
+    const dnx_crop *p = a, *q = b;
+    int order = p->out && q->out ? strcmp(p->out, q->out) : 0;
+    return order ? order : strcmp(p->path, q->path);
+}
+
+/* ---- names without a suffix ---- */
+
+/* The image of such a name; NULL when there is none, or, with an error, several. */
+static const char *with_suffix(const dnx_images *images, const char *name, dnx_err *err) {
+    size_t lo = 0, hi = images->n, n = strlen(name);
+    const char *found = NULL;
+    while (lo < hi) { /* the first image that is not before "name." */
+        size_t middle = lo + (hi - lo) / 2;
+        int order = strncmp(images->name[middle], name, n);
+        if (order < 0 || (!order && images->name[middle][n] < '.')) lo = middle + 1;
+        else hi = middle;
+    }
+    for (; lo < images->n && !strncmp(images->name[lo], name, n) && images->name[lo][n] == '.';
+         lo++) {
+        if (strpbrk(images->name[lo] + n + 1, "/.")) continue;
+        if (found) {
+            dnx_fail(err, DNX_EIO, at(name), "could be %s or %s", found, images->name[lo]);
+            return NULL;
+        }
+        found = images->name[lo];
+    }
+    return found;
+}
+
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const dnx_landmarked *)a)->path, ((const dnx_landmarked *)b)->path);
+}
+
+/* Gives names without a suffix that of their image. */
+static dnx_status complete(dnx_landmarks *l, const dnx_images *images, dnx_err *err) {
+    for (size_t i = 0; i < l->n; i++) {
+        dnx_landmarked *m = &l->image[i];
+        dnx_err several = {0};
+        const char *name = dnx_image_is_named(m->path) ? NULL
+                                                       : with_suffix(images, m->path, &several);
+        if (several.status) return dnx_fail(err, several.status, (dnx_loc){0}, "%s", several.text);
+        char *path = name ? strdup(name) : NULL;
+        if (name && !path) return dnx_fail(err, DNX_EMEM, at(m->path), "no memory");
+        if (!path) continue;
+        free(m->path);
+        m->path = path;
+    }
+    qsort(l->image, l->n, sizeof *l->image, by_path);
+    return DNX_OK;
+}
+
+/* ---- the list ---- */
+
+dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char *folder,
+                          dnx_crop **crops, size_t *n, dnx_err *err) {
+    size_t a = 0, b = 0;
+    *n = 0;
+    dnx_crop *list = *crops = calloc(l->n + images->n, sizeof *list);
+    dnx_status st = list ? complete(l, images, err)
+                         : dnx_fail(err, DNX_EMEM, at(folder), "no memory");
+    while (!st && (a < l->n || b < images->n)) { /* both are sorted: each path once */
+        int order = a == l->n         ? 1
+                    : b == images->n ? -1
+                                     : strcmp(l->image[a].path, images->name[b]);
+        dnx_crop *c = &list[(*n)++];
+        c->faces = order <= 0 ? &l->image[a] : NULL;
+        c->path = order <= 0 ? c->faces->path : images->name[b];
+        c->out = crop_name(folder, c->path);
+        a += order <= 0;
+        b += order >= 0;
+    }
+    if (*n) qsort(list, *n, sizeof *list, by_crop);
+    return st;
+}
+
+void dnx_crops_free(dnx_crop *crops, size_t n) {
+    for (size_t i = 0; i < n; i++) free(crops[i].out);
+    free(crops);
+}
