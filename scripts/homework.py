@@ -14,11 +14,11 @@ from lib.errors import needs, run_main
 
 needs("numpy", "scipy", "matplotlib", "PIL")
 from experiments import choice, estimate, rows as table, teachers
-from experiments.data import check_paths, make_data
+from experiments.data import check_paths, make_data, watched_pairs
 from experiments.evaluation import evaluate, measure
 from experiments.methods import HOMEWORK, METHODS
 from experiments.networks import WEIGHTS, student_cfg
-from experiments.training import other_seconds, train, training_seconds
+from experiments.training import curve_options, other_seconds, train, training_seconds
 from lib.arguments import each, real, whole, words
 from lib.files import make_folder
 from lib.lock import folder_lock
@@ -41,8 +41,9 @@ def students(args, data, teacher, method, width):
         names.append(f"{method}-{width:g}-seed{seed}")
         text = student_cfg(args, method, width, seed, data.classes, teacher)
         trained = train(args, names[-1], text, which, data.sources[which],
-                        teachers.files(teacher, method), options)
-        results.append(evaluate(args, names[-1], *trained, data.test))
+                        teachers.files(teacher, method),
+                        [*options, *curve_options(args.batches, args.points, data.watched)])
+        results.append(evaluate(args, names[-1], *trained, data.test, every_pair=True))
         seconds.append(training_seconds(args, names[-1]))
     return dict(table.row(method, width, data.images[which], data.sources[which], args.seeds,
                           results, sum(seconds) / len(seconds),
@@ -51,7 +52,8 @@ def students(args, data, teacher, method, width):
 
 def teacher_row(args, data, teacher, text):
     given = bool(args.teacher_weights)
-    result = evaluate(args, "teacher", teacher["cfg"], teacher["weights"], data.test)
+    result = evaluate(args, "teacher", teacher["cfg"], teacher["weights"], data.test,
+                      every_pair=True)
     return dict(table.row("teacher", 1, None if given else data.images[data.labelled],
                           data.sources[data.labelled], [1], [result],
                           None if given else training_seconds(args, "teacher"),
@@ -77,10 +79,13 @@ def check_networks(args, data, text, embedding):
 
 def work(args):
     data = make_data(args)
+    data.watched = watched_pairs(args) if args.points else None
     text, embedding = teachers.planned(args, data)
     check_networks(args, data, text, embedding)
     estimate.show(estimate.stages(args, data, text, embedding))
-    teacher = teachers.make_teacher(args, data, text, embedding, args.methods)
+    teacher = teachers.make_teacher(
+        args, data, text, embedding, args.methods,
+        options=curve_options(args.teacher_batches, args.points, data.watched))
     rows = [teacher_row(args, data, teacher, text)]
     chosen = choice.choose(args, data, teacher, lambda d: cache_options(args, d)) \
         if args.choose else ""
@@ -89,6 +94,7 @@ def work(args):
         for method in args.methods:
             rows.append(students(args, data, teacher, method, width))
             table.add_p(rows)
+            table.add_differences(rows)
             if (method, width) == (args.methods[-1], args.widths[-1]) or time.time() > drawn + 30:
                 report(args, rows, data, {"cache": cache_words(args, rows),
                                           "weights": (chosen + " " + choice.note(args)).strip()})
@@ -115,14 +121,16 @@ def add_data_options(p, out):
     p.add_argument("--teacher-cfg", metavar="CFG", help="a teacher that is trained already")
     p.add_argument("--teacher-weights", metavar="FILE")
     p.add_argument("--batch", type=whole(1, 65536), default=64)
-    p.add_argument("--batches", type=whole(1), default=600, help="updates of each student")
+    p.add_argument("--batches", type=whole(1), default=700, help="updates of each student")
     p.add_argument("--rate", type=real(above=0), default=.05, help="learning rate at the start")
     p.add_argument("--size", type=whole(32, 512), help="pixels of the networks' input; default 112 "
                    "for real faces, 56 for synthetic ones")
-    p.add_argument("--identities", type=whole(2, 1000000), default=200,
-                   help="synthetic identities")
+    p.add_argument("--identities", type=whole(2, 1000000), default=300,
+                   help="synthetic identities to train on; default 300")
     p.add_argument("--images", type=whole(1, 100000), default=30, help="images of each")
-    p.add_argument("--synthetic-pairs", type=whole(20, 200000), default=2000)
+    p.add_argument("--synthetic-pairs", type=whole(20, 200000), default=6000, help="of other "
+                   "people, to test with; four images of each; TAR counts all pairs of these "
+                   "images; default 6000")
     p.add_argument("--threads", type=whole(0, 64), default=0,
                    help="of training; 0: all processors")
     p.add_argument("--force", action="store_true", help="train anew what was made from other "
@@ -172,10 +180,13 @@ def choices(text):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     add_data_options(p, "homework")
+    p.add_argument("--points", type=whole(0, 1000), help="of the curves of verification while "
+                   "training. Default 8 for synthetic faces, on pairs of people who are neither "
+                   "trained on nor reported; 0 for real ones, where it needs --development-pairs")
     p.add_argument("--methods", type=words(HOMEWORK), default=list(HOMEWORK), metavar="A,B")
     p.add_argument("--widths", type=each(real(above=0, most=16)), default=[.5], metavar="W,W")
     p.add_argument("--seeds", type=each(whole(0)), default=[1], metavar="N,N")
-    p.add_argument("--teacher-batches", type=whole(1), default=600)
+    p.add_argument("--teacher-batches", type=whole(1), default=1200)
     for method in WEIGHTS:
         own, given = METHODS[method].usual["weight"], METHODS[method].given["weight"]
         p.add_argument(f"--{method}-weight", type=real(least=0), metavar="W",
@@ -190,6 +201,8 @@ def main():
     p.add_argument("--no-cache", dest="cache", action="store_false",
                    help="run the teacher anew for every batch")
     args, _ = p.parse_known_args()
+    if args.points and args.faces and not args.development_pairs:
+        p.error("--points with --faces needs --development-pairs and --development-faces")
     for method, _ in args.choose or []:
         if method not in args.methods:
             p.error(f"--choose {method}: is not among --methods")
@@ -200,6 +213,8 @@ def main():
 
 def with_choices(args):
     args.choose = dict(args.choose or [])
+    if args.points is None:
+        args.points = 0 if args.faces else 8
     return args
 
 

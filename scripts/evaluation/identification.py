@@ -2,7 +2,7 @@
 a watch list, of one network. The numbers are shares, 0 to 1."""
 import numpy as np
 
-from evaluation import scores, statistics
+from evaluation import scores, search, statistics
 from evaluation.faces import Faces, Probes, check_one_network, equal_images, templates
 from lib import fingerprints
 from lib.errors import Failure
@@ -10,7 +10,7 @@ from lib.errors import Failure
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 ALARMS = (1e-1, 1e-2, 1e-3)
 MOST = 100  # the last rank that is told apart
-DEPTH, LARGEST = 4, 20_000_000  # of the tail of impostors: times what the highest rate needs; pairs
+LARGEST = 20_000_000  # pairs of the tail of impostors
 
 
 def load(inputs, network, kept, args):
@@ -57,7 +57,7 @@ def subsets(probes, others, mates, probe, draws, seed):
         got = []
         for d in range(draws):
             places = np.random.default_rng((seed, n, d)).choice(len(others), n, replace=False)
-            best, _ = scores.search(probes.rows, [(0, others.take(np.sort(places)))], 10)
+            best, _ = search.search(probes.rows, [(0, others.take(np.sort(places)))], 10)
             r = statistics.ranks(mates, best[probe])
             got.append([float((r <= k).mean()) for k in (1, 10)])
         mean = np.mean(got, 0)
@@ -70,7 +70,7 @@ def subsets(probes, others, mates, probe, draws, seed):
 def identify(probes, others, args):
     """The part of the result that needs distractors; also the right answers at rank 1, and the
     best distractors (scores, places) of each probe."""
-    best, places = scores.search(probes.rows, others.blocks(), min(MOST, len(others)))
+    best, places = search.search(probes.rows, others.blocks(), min(MOST, len(others)))
     equal = [] if args.keep_equal else equal_images(probes, others, best, places)
     if equal:
         raise Failure(f"{len({d for _, d in equal})} distractors are probes, too (--keep-equal "
@@ -90,22 +90,17 @@ def identify(probes, others, args):
         r == 1, (best, places)
 
 
-def impostor_pairs(images, others):
-    n = int(images.sum())
-    return (n * n - int((images ** 2).sum())) // 2 + n * others
-
-
 def verify(probes, others, args):
     """The part on pairs: TAR with intervals, thresholds, the two distributions of scores. Also the
     draws of TAR for each rate."""
     images, n = probes.images, len(others)
-    pairs = impostor_pairs(images, n)
+    pairs = statistics.impostor_pairs(images, n)
     good, a, _ = scores.genuine(probes.rows, probes.person)
     person = probes.person[a]
     need = max(args.far) * pairs
-    keep = min(pairs, max(need + 2, min(DEPTH * need, LARGEST)))
+    keep = min(pairs, max(need + 2, min(scores.DEPTH * need, LARGEST)))
     tail = scores.impostors(probes.rows, probes.person, others.blocks(), keep)
-    got = statistics.verification(good, person, tail, pairs, args.far)
+    got = statistics.verification(good, tail, pairs, args.far)
     drawn = statistics.bootstrap_tar(good, person, tail, images, n, args.far, args.seed,
                                      args.bootstrap)
     out = {}
@@ -136,7 +131,7 @@ def curve_of(genuine, falling, pairs, points=60):
 
 
 def watch(probes, others):
-    own, other, alarms, has_more = scores.watch_list(probes.rows, probes.person, others.blocks())
+    own, other, alarms, has_more = search.watch_list(probes.rows, probes.person, others.blocks())
     got = statistics.open_set(own, other, alarms, ALARMS)
     for r in got.values():
         if r:

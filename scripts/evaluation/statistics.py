@@ -139,7 +139,14 @@ def share_above(rising, threshold):
     return (len(rising) - int(np.searchsorted(rising, threshold, "right"))) / len(rising)
 
 
-def verification(genuine, person, tail, trials, rates):
+def impostor_pairs(images, others):
+    """How many pairs of two people there are. images: of each person; others: faces that are
+    compared with all of these and not among each other."""
+    n = int(images.sum())
+    return (n * n - int((images ** 2).sum())) // 2 + n * others
+
+
+def verification(genuine, tail, trials, rates):
     """{rate: None or {"tar", "threshold", "false_matches"}}. genuine: scores of all pairs of one
     person; tail: of Tail.sorted(); trials: how many pairs of two people there were. None: fewer
     than ten of them lie above the threshold."""

@@ -12,6 +12,8 @@ from lib.pairs import read_pairs
 from lib.processes import darknet, run
 from experiments.verification import find_images
 
+WATCHED = 800  # synthetic pairs that curves of training are drawn on
+WATCHED_SEED = 3
 DEVELOPMENT_SEED = 2  # of the synthetic identities on which loss weights are chosen; the test has 1
 
 
@@ -35,6 +37,7 @@ class Data:
     sources: dict  # {.data file: fingerprint}
     test: Pairs
     faces: str = ""  # folder of the identities
+    watched: Pairs = None  # verified while training, for a curve; they choose nothing
 
 
 def synthetic(args, folder, identities_, images, seed, pairs):
@@ -130,6 +133,15 @@ def development_pairs(args):
         pairs = Pairs(lfw, path, "synthetic development pairs")
     check_pairs(pairs, args.size)
     return pairs
+
+
+def watched_pairs(args):
+    """The pairs of a curve of training: --development-pairs, or synthetic ones of a third seed."""
+    if args.development_pairs:
+        return development_pairs(args)
+    out = os.path.join(args.out, "watched")
+    _, faces, path = synthetic(args, out, 2, 1, WATCHED_SEED, WATCHED)
+    return Pairs(faces, path, "synthetic pairs")
 
 
 def folders_of(args):

@@ -62,12 +62,18 @@ def stages(args, data, teacher_text, embedding):
             out.append((f"{method}, width {width:g}, {args.batches} batches"
                         + (f", {len(left)} seeds" if len(left) > 1 else ""),
                         len(left) * args.batches * images * (ms + more), not left))
+    if args.points:
+        watched = len({name for p in data.watched.read() for name in p[:2]})
+        students = sum(len(args.methods) * len(args.seeds) * forward[w] for w in args.widths)
+        out.append((f"the curves: {watched:,} images, {args.points} times for each network",
+                    args.points * watched / 1000 * (students + (
+                        0 if args.teacher_weights else forward["teacher"])), False))
     pairs = len({name for p in data.test.read() for name in p[:2]})
     each = len(METHODS.keys() & set(args.methods)) * len(args.seeds)
     seconds = pairs / 1000 * (forward["teacher"] + sum(each * forward[w] for w in args.widths))
     networks = 1 + each * len(args.widths)
     out.append((f"verification of {networks} networks with {pairs:,} images",
-                seconds + 2 * networks, False))  # 2 s for the pictures of each
+                seconds + 5 * networks, False))  # 5 s for all pairs and the pictures of each
     return out
 
 

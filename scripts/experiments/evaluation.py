@@ -29,17 +29,20 @@ def reusable(path, now, *keys, any_build=False):
     return old
 
 
-def evaluate(args, name, cfg, weights, pairs, folder="lfw", any_build=False, pictures=True):
-    """results.json of a network on pairs (of data.py), in out/name/folder."""
+def evaluate(args, name, cfg, weights, pairs, folder="lfw", any_build=False, pictures=True,
+             every_pair=False):
+    """results.json of a network on pairs (of data.py), in out/name/folder. every_pair: of
+    verification.verify()."""
     out = os.path.join(args.out, name, folder)
     path, listed = os.path.join(out, "results.json"), pairs.read()
     found, kept, _ = find_images(pairs.faces, listed, False)
     now = made_from(cfg, weights, images_of(pairs.faces, found, kept))
-    old = reusable(path, now, *RESULTS, any_build=any_build)
+    keys = (*RESULTS, "all_pairs") if every_pair else RESULTS
+    old = reusable(path, now, *keys, any_build=any_build)
     if old is None:
         print(f"verifying {name}: {len(kept)} pairs of {pairs.name}", flush=True)
         old = verify(cfg, weights, pairs.faces, listed, out, threads=args.threads,
-                     name=pairs.name, pictures=pictures)
+                     name=pairs.name, pictures=pictures, every_pair=every_pair)
     return old
 
 

@@ -1,6 +1,7 @@
 """The rows of a comparison: accuracies over seeds, and p between rows of equal images only."""
 import math
 
+from evaluation.all_pairs import difference, mean
 from experiments.methods import METHODS
 from lib.metrics import mcnemar
 
@@ -21,8 +22,33 @@ def row(method, width, images, source, seeds, results, seconds, measured):
     mean, error = mean_error([r["accuracy"] for r in results], results[0]["standard_error"])
     return dict(measured, method=method, width=width, images=images, source=source, seeds=seeds,
                 accuracy=mean, error=error, accuracies=[r["accuracy"] for r in results],
-                seconds=seconds, p={}, right=[r["right"] for r in results],
+                seconds=seconds, p={}, tar=tar_of(results), right=[r["right"] for r in results],
                 pairs=[r["made_from"]["pairs"] for r in results])
+
+
+def tar_of(results):
+    """TAR over all pairs, mean over the seeds, with the draws that compare two rows; None where it
+    was not measured."""
+    if not all("all_pairs" in r for r in results):
+        return None
+    first = results[0]["all_pairs"]
+    return dict({k: first[k] for k in ("rate", "genuine_pairs", "impostor_pairs", "people")},
+                **mean([r["all_pairs"] for r in results]),
+                each=[r["all_pairs"]["tar"] for r in results])
+
+
+def add_differences(rows):
+    """row["tar"]["minus"] = {method: difference} of rows of the same images, tested on the same
+    pairs: to the methods that METHODS names, and to the teacher."""
+    for r in rows:
+        if not r["tar"] or r["method"] == "teacher":
+            continue
+        r["tar"]["minus"] = {}
+        for base in rows:
+            known = base["method"] == "teacher" or base["method"] in METHODS[r["method"]].against \
+                and alike(base, r) and base["source"] == r["source"]
+            if known and base["tar"] and base["pairs"][0] == r["pairs"][0]:
+                r["tar"]["minus"][base["method"]] = difference(r["tar"], base["tar"])
 
 
 def add_p(rows):
@@ -47,7 +73,9 @@ def alike(a, b):
 
 def stored(rows):
     """The rows as results.json has them: without the answers to every pair."""
-    return [{k: v for k, v in r.items() if k not in ("right", "pairs", "made_from")} for r in rows]
+    out = [{k: v for k, v in r.items() if k not in ("right", "pairs", "made_from")} for r in rows]
+    return [dict(r, tar=r["tar"] and {k: v for k, v in r["tar"].items() if k != "draws"})
+            for r in out]
 
 
 def has_other_images(rows):

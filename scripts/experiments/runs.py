@@ -2,7 +2,6 @@
 network to the file that tells its result."""
 import argparse
 import dataclasses
-import math
 import os
 import shlex
 import sys
@@ -12,7 +11,7 @@ from experiments.estimate import is_done, milliseconds
 from experiments.evaluation import evaluate
 from experiments.methods import METHODS
 from experiments.networks import student_cfg
-from experiments.training import RECORD, train, training_seconds
+from experiments.training import RECORD, curve_options, train, training_seconds
 from lib.cfg_text import without_losses
 from lib.files import read, read_json, read_result, write, write_json
 from report import curves
@@ -89,15 +88,6 @@ def teacher_of(args, run, teacher):
     return dict(teacher, cfg=cfg, weights=os.path.join(folder, "net.weights"))
 
 
-def points(args, run, pairs):
-    """Options of the trainer for a curve: accuracy on the first test while training. The weights
-    that are reported are the last ones, so these pairs choose nothing."""
-    if not args.points:
-        return []
-    return ["-pairs", pairs.path, "-faces", pairs.faces, "-verify",
-            str(math.ceil(run.batches / args.points))]
-
-
 def trained(args, data, run, teacher, tuned, curve=()):
     """Trains a run; (args for it, cfg, weights)."""
     own = options_of(args, run)
@@ -113,7 +103,8 @@ def trained(args, data, run, teacher, tuned, curve=()):
 def finish(args, data, run, teacher, tuned, tests):
     """Trains and tests a run; run.json of its folder. tests: {name: Pairs}."""
     first = next(iter(tests.values()))
-    own, cfg, weights = trained(args, data, run, teacher, tuned, points(args, run, first))
+    own, cfg, weights = trained(args, data, run, teacher, tuned,
+                                curve_options(run.batches, args.points, first))
     results = {name: evaluate(own, run.name, cfg, weights, pairs, name, args.any_build, False)
                for name, pairs in tests.items()}
     folder = os.path.join(args.out, run.name)

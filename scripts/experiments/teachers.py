@@ -15,15 +15,15 @@ def planned(args, data):
     return read(args.teacher_cfg), embedding_of(args.teacher_cfg)
 
 
-def make_teacher(args, data, text, embedding, methods, prefix=""):
+def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
     """Paths of the teacher: cfg and weights, and, for methods that ask for its classes, those with
     a classifier for the identities of our list. What is trained is called PREFIXteacher and
-    PREFIXteacher-head."""
+    PREFIXteacher-head. options: of the training of the teacher."""
     source = data.sources[data.labelled]
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(
-            args, prefix + "teacher", text, data.labelled, source)
+            args, prefix + "teacher", text, data.labelled, source, options=options)
     teacher["headed"], teacher["headed_weights"] = teacher["cfg"], teacher["weights"]
     if needs_head(args, text, methods):
         print("The teacher has no classifier for these identities: one is trained on its features.")

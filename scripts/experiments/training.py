@@ -1,5 +1,6 @@
 """Trains networks in folders of their own, each with a record of what it is made from. What is done
 is not done again, an interrupted training goes on, and one of other inputs is refused."""
+import math
 import os
 import re
 import time
@@ -98,6 +99,15 @@ def train(args, name, text, data, source, teacher=(), options=(), start=()):
     record.update(done=True, weights=fingerprints.of_file(weights))
     write_json(path, record)
     return cfg, weights
+
+
+def curve_options(batches, points, pairs):
+    """Options of the trainer for a curve: the accuracy on some pairs, `points` times. The weights
+    that are reported are the last ones, so these pairs choose nothing."""
+    if not points or not pairs:
+        return []
+    return ["-pairs", pairs.path, "-faces", pairs.faces, "-verify",
+            str(math.ceil(batches / points))]
 
 
 def training_seconds(args, name):

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from evaluation.all_pairs import all_pairs
 from lib import embeddings, fingerprints
 from lib.errors import Failure
 from lib.files import make_folder, read, read_json, write_json
@@ -106,9 +107,10 @@ def images_of(folder, found, kept):
 
 
 def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missing=False,
-           other=None, name="", pictures=True):
+           other=None, name="", pictures=True, every_pair=False):
     """The result, also as files in the folder out. pairs: of read_pairs(); other: path of another
-    run's results.json to compare with; name: of the data, for titles."""
+    run's results.json to compare with; name: of the data, for titles; every_pair: measure TAR over
+    all pairs of the images, too, as result["all_pairs"]."""
     start = time.time()
     make_folder(out)
     theirs = read_json(other, *NEEDED) if other else None
@@ -126,6 +128,8 @@ def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missi
                   seconds=time.time() - start, date=time.strftime("%Y-%m-%d %H:%M:%S"),
                   pair_names=[list(p[:2]) for p in kept], same=same.astype(int).tolist(),
                   folds=folds.tolist(), scores=scores.tolist())
+    if every_pair:
+        result["all_pairs"] = all_pairs(vectors)
     if theirs:
         result["versus"] = versus(result, theirs, other)
     if pictures:

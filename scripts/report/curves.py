@@ -6,7 +6,7 @@ import os
 from lib.errors import Failure
 from lib.text import read_lines
 
-COLOURS = [f"C{i}" for i in range(10)]
+COLOURS = [f"C{i}" for i in range(10)]  # of the cycle that report.pictures sets
 
 
 def read(path):

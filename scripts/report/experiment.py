@@ -12,12 +12,28 @@ from lib.files import write, write_csv, write_json
 from lib.metrics import p_text, percent
 from report import curves
 from report.machine import made_here
-from report.pictures import picture
+from report.pictures import look, picture
 
-COLUMNS = ("network", "width", "images", "parameters", "MB", "multiply-adds", "ms", "pairs right",
-           *(f"p against {a}" for a in AGAINST), "training, s")
+TAR = "TAR at FAR 1e-3, %"
+MINUS = ("scratch", "teacher")  # the rows that TAR is compared with
+PAIRS = ("pairs right", *(f"p against {a}" for a in AGAINST))
+COLUMNS = ("network", "width", "images", "parameters", "MB", "multiply-adds", "ms", TAR,
+           *(f"minus {m}" for m in MINUS), *PAIRS, "training, s")
+REPORT_ONLY = ("images", "MB", "multiply-adds", *PAIRS[1:])  # too many for a terminal
 STYLE = """body { font-family: sans-serif; max-width: 70em; margin: 2em auto }
 td, th { padding: .2em .7em; text-align: right } img { max-width: 100% }"""
+
+
+def tar_cells(row):
+    tar = row["tar"]
+    if not tar or tar["tar"] is None:
+        return ["not measurable" if tar else "-"] + ["-"] * len(MINUS)
+    out = [f"{100 * tar['tar']:.1f} ({100 * tar['low']:.1f} to {100 * tar['high']:.1f})"
+           if tar["low"] is not None else f"{100 * tar['tar']:.1f}"]
+    for name in MINUS:
+        d = tar.get("minus", {}).get(name)
+        out.append(f"{100 * d['difference']:+.1f} (p {p_text(d['p'])})" if d and d["p"] else "-")
+    return out
 
 
 def cells(row):
@@ -25,17 +41,17 @@ def cells(row):
     return (row["method"], f"{row['width']:g}",
             f"{row['images']:,}" if row["images"] else "given",
             f"{row['parameters']:,}", f"{row['parameters'] * 4 / 1e6:.2f}",
-            f"{row['macs'] / 1e6:.0f} M", f"{row['ms']:.2f}",
+            f"{row['macs'] / 1e6:.0f} M", f"{row['ms']:.2f}", *tar_cells(row),
             f"{percent(row['accuracy'])} +- {error} %",
             *(", ".join(map(p_text, row["p"].get(a, []))) or "-" for a in AGAINST),
             f"{row['seconds']:.0f}" if row["seconds"] is not None else "given")
 
 
 def show(rows):
-    """The table as text; a column that says nothing is left out."""
+    """The table as text, without what the report shows only and columns that say nothing."""
     table = [COLUMNS] + [cells(r) for r in rows]
-    kept = [i for i in range(len(COLUMNS))
-            if not COLUMNS[i].startswith("p ") or any(line[i] != "-" for line in table[1:])]
+    kept = [i for i, c in enumerate(COLUMNS) if c not in REPORT_ONLY and
+            not (c.startswith("minus ") and all(line[i] == "-" for line in table[1:]))]
     widths = {i: max(len(line[i]) for line in table) for i in kept}
     return "\n".join("  ".join(line[i].ljust(widths[i]) for i in kept).rstrip() for line in table)
 
@@ -55,8 +71,15 @@ def notes(args, rows, said):
     if any(r["error"] is None for r in rows):
         out.append("The pairs file has one fold: thresholds were fitted on the tested pairs, and "
                    "there is no standard error.")
-    out.append("p: McNemar's exact test on the same pairs, one number for each seed, only between "
-               "rows that saw the same images.")
+    tar = rows[0]["tar"]
+    if tar:
+        out.append(f"TAR: the share of all {tar['genuine_pairs']:,} pairs of one person above the "
+                   f"threshold that 1 in 1,000 of all {tar['impostor_pairs']:,} pairs of two "
+                   f"people exceeds; {tar['people']:,} people that no network was trained on. In "
+                   "brackets: 95 % interval, and p of the difference, by bootstrap over people. "
+                   "They do not show how much another seed would change.")
+    out.append("p against: McNemar's exact test on the pairs of the list, one number for each "
+               "seed, only between rows that saw the same images.")
     if has_other_images(rows):
         out.append("Rows with other images than scratch compare faces as well as losses; there is "
                    "no p between them.")
@@ -69,36 +92,66 @@ def notes(args, rows, said):
 
 
 def draw_accuracy(rows, title, path):
-    with picture(path, 120, figsize=(2.5 + .9 * len(rows), 4.8)) as (figure, axes):
-        axis = axes[0, 0]
-        names = [f"{r['method']}\n{r['width']:g}" for r in rows]
-        values = [100 * r["accuracy"] for r in rows]
-        bars = axis.bar(range(len(rows)), values, yerr=[100 * (r["error"] or 0) for r in rows],
-                        capsize=3, color=["tab:grey" if r["method"] in ("teacher", "scratch")
-                                          else "tab:blue" for r in rows])
-        axis.bar_label(bars, [f"{v:.2f}" for v in values], padding=4, fontsize=8)
-        axis.set_xticks(range(len(rows)), names, fontsize=8)
-        axis.axhline(50, color="black", lw=1, ls=":", label="chance")
-        axis.set(ylim=(min(45, min(values) - 5), 103), ylabel="pairs right, %")
-        axis.set_title(title, fontsize=8, wrap=True)
-        axis.legend(fontsize=8)
-        figure.tight_layout()
+    """A point with its interval for each network: TAR over all pairs, and the pairs right."""
+    with picture(path, 120, 1, 2, sharey=True, figsize=(11, 1.8 + .4 * len(rows))) as (fig, axes):
+        left, right = axes[0]
+        for i, r in enumerate(rows):
+            tar = r["tar"]
+            if tar and tar["tar"] is not None:
+                low, high = (tar["tar"] if tar[k] is None else tar[k] for k in ("low", "high"))
+                draw_point(left, i, tar["tar"], tar["tar"] - low, high - tar["tar"])
+            draw_point(right, i, r["accuracy"], r["error"] or 0, r["error"] or 0)
+        left.set_yticks(range(len(rows)), [f"{r['method']}, width {r['width']:g}" for r in rows])
+        left.invert_yaxis()
+        tar = rows[0]["tar"]
+        left.set_xlabel("true-match rate at a false-match rate of 1 in 1,000, %; bar: 95 % over "
+                        "people", fontsize=8)
+        right.set_xlabel("pairs right, %; bar: standard error", fontsize=8)
+        if tar:
+            left.set_title(f"{tar['genuine_pairs']:,} pairs of one and {tar['impostor_pairs']:,} "
+                           f"of two of {tar['people']:,} people", fontsize=8)
+        right.set_title("the pairs of the list", fontsize=8)
+        for axis in (left, right):
+            axis.grid(alpha=.3)
+        fig.suptitle(title, fontsize=9)
+        fig.tight_layout()
+
+
+def draw_point(axis, i, value, below, above):
+    style = look(i)
+    axis.errorbar([100 * value], [i], xerr=[[100 * max(0, below)], [100 * max(0, above)]],
+                  fmt=style["marker"], color=style["color"], capsize=4)
+    axis.annotate(f"{100 * value:.1f}", (100 * value, i), (0, 6), textcoords="offset points",
+                  ha="center", fontsize=8)
 
 
 def draw_curves(args, rows, title, path):
-    """A panel for each way of training, because their losses have different units."""
-    by = collections.OrderedDict()
+    """Verification while training, all networks in one panel; then a panel of losses for each way
+    of training, because their losses have different units."""
+    by, logs = collections.OrderedDict(), {}
     for r in rows:
-        if r["method"] != "teacher":
-            by.setdefault(r["method"], []).extend(r["networks"])
+        for name in r["networks"]:
+            if os.path.exists(os.path.join(args.out, name, "net.csv")):
+                by.setdefault(r["method"], []).append(name)
+                logs[name] = curves.read(os.path.join(args.out, name, "net.csv"))
     if not by:
         return
-    with picture(path, 120, len(by), sharex=True, figsize=(8, 1.2 + 1.9 * len(by))) as (fig, axes):
-        for axis, (method, names) in zip(axes[:, 0], by.items()):
+    seen = [n for n in logs if curves.known(logs[n], "lfw")[0]]
+    with picture(path, 120, len(by) + bool(seen), sharex=False,
+                 figsize=(8, 1.4 + 1.9 * len(by) + 2 * bool(seen))) as (fig, axes):
+        for i, name in enumerate(seen):
+            batches, right = curves.known(logs[name], "lfw")
+            axes[0, 0].plot(batches, [100 * v for v in right], label=name, ms=4, lw=1.2, **look(i))
+        if seen:
+            axes[0, 0].set(ylabel="pairs right, %", title="verification while training, on pairs "
+                           "of people who are in no other set")
+            axes[0, 0].title.set_fontsize(8)
+        for axis, (method, names) in zip(axes[bool(seen):, 0], by.items()):
             for i, name in enumerate(names):
-                log = curves.read(os.path.join(args.out, name, "net.csv"))
-                curves.draw_loss(axis, log, curves.COLOURS[i % 10], name, False)
+                curves.draw_loss(axis, logs[name], curves.COLOURS[i % 10], name, False)
             axis.set_ylabel(f"{method}\nloss per image", fontsize=8)
+        for axis in axes[:, 0]:
+            axis.grid(alpha=.3)
             axis.legend(fontsize=6)
         axes[-1, 0].set_xlabel("batch")
         fig.suptitle(f"{title}\nEach loss in its own units: compare within a panel only",
@@ -123,7 +176,9 @@ def links(rows):
 
 def report(args, rows, data, said):
     """said: {"cache": seconds in words, "weights": where loss weights come from}."""
-    made, title, lines = made_here(), summary(args, data), notes(args, rows, said)
+    made, lines = made_here(), notes(args, rows, said)
+    title = "MobileFaceNet; " + summary(args, data) + (
+        "; teacher given" if args.teacher_weights else f"; teacher {args.teacher_batches} batches")
     at = os.path.join(args.out, "")
     write_csv(at + "table.csv", [COLUMNS] + [cells(r) for r in rows])
     draw_accuracy(rows, title, at + "accuracy.png")
@@ -139,8 +194,8 @@ def report(args, rows, data, said):
 {table_html(rows)}
 <ul>{said_html}</ul>
 <ul>{items}</ul>
-<p><img src="accuracy.png" alt="accuracy of each network"></p>
-<p><img src="curves.png" alt="loss during training"></p>
+<p><img src="accuracy.png" alt="TAR and accuracy of each network"></p>
+<p><img src="curves.png" alt="verification and loss during training"></p>
 <ul>{links(rows)}</ul>
 <p>{made['date']}, {html.escape(made['machine'])}; darknet build {made['build']}.
 Command: <code>{html.escape(command)}</code></p>

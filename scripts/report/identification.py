@@ -5,12 +5,8 @@ import numpy as np
 
 from lib.files import write
 from lib.metrics import p_text
-from report.pictures import picture, pyplot
+from report.pictures import COLOURS, look, picture, pyplot
 from report.roc import printable
-
-# for the colour-blind (Okabe and Ito), with a mark of its own each
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKS = "os^Dv*P"
 
 
 def share(r, key):
@@ -111,10 +107,10 @@ def draw(path, results, privates):
     with picture(path, 120, 1, 3, figsize=(16, 5)) as (figure, axes):
         tar, cmc, hist = axes[0]
         for i, r in enumerate(results):
-            look = {"color": COLOURS[i % 7], "label": printable(r["name"])}
-            draw_tar(tar, r, look, MARKS[i % 7])
+            style = dict(look(i), label=printable(r["name"]))
+            draw_tar(tar, r, style)
             if "identification" in r:
-                draw_cmc(cmc, r, look, MARKS[i % 7])
+                draw_cmc(cmc, r, style)
         draw_scores(hist, first, privates[0])
         tar.set(xscale="log", xlabel="false-match rate (share of pairs of two people)",
                 ylabel="true-match rate (share of pairs of one person)",
@@ -131,27 +127,27 @@ def draw(path, results, privates):
         figure.tight_layout()
 
 
-def draw_tar(axis, r, look, mark):
+def draw_tar(axis, r, style):
+    line = {k: v for k, v in style.items() if k != "marker"}
     if r["curve"]:
-        axis.plot(*zip(*r["curve"]), lw=1.2, **look)
+        axis.plot(*zip(*r["curve"]), lw=1.2, **line)
     points = [(float(f), v) for f, v in r["verification"]["tar_at_far"].items() if v]
     for i, (far, v) in enumerate(points):
         low, high = (v[k] if v[k] is not None else v["tar"] for k in ("low", "high"))
         axis.errorbar([far], [v["tar"]], [[max(0, v["tar"] - low)], [max(0, high - v["tar"])]],
-                      fmt=mark, capsize=3, color=look["color"],
-                      label=None if r["curve"] or i else look["label"])
+                      fmt=style["marker"], capsize=3, color=style["color"],
+                      label=None if r["curve"] or i else style["label"])
 
 
-def draw_cmc(axis, r, look, mark):
+def draw_cmc(axis, r, style):
     curve = r["identification"]["by_distractors"]
     axis.errorbar([c["distractors"] for c in curve], [c["rank1"] for c in curve],
-                  [c["rank1_error"] or 0 for c in curve], marker=mark, ms=4, lw=1.2, capsize=2,
-                  **look)
+                  [c["rank1_error"] or 0 for c in curve], ms=4, lw=1.2, capsize=2, **style)
     v = r["identification"]["rank1"]
     if v["low"] is not None:
         axis.errorbar([curve[-1]["distractors"]], [v["rate"]],
                       [[max(0, v["rate"] - v["low"])], [max(0, v["high"] - v["rate"])]],
-                      color=look["color"], capsize=4)
+                      color=style["color"], capsize=4)
 
 
 def draw_scores(axis, result, private):

@@ -4,13 +4,23 @@ import contextlib
 from lib.errors import needs
 from lib.files import save_figure
 
+# which the colour-blind can tell apart (Okabe and Ito), and marks beside them
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKS = "osD^vP*X"
+
 
 def pyplot():
     needs("matplotlib")
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS)
     return plt
+
+
+def look(i):
+    """Colour and mark of the i-th thing in a picture."""
+    return {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)]}
 
 
 @contextlib.contextmanager

@@ -4,10 +4,7 @@ import os
 from experiments.methods import METHODS
 from lib.files import write, write_csv, write_json
 from lib.metrics import p_text, percent
-from report.pictures import picture
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKS = "osD^vP*X"
+from report.pictures import look, picture
 
 
 def accuracy(test):
@@ -68,8 +65,7 @@ def panels(rows):
 
 def style(row):
     at = list(METHODS).index(row["method"]) if row["method"] in METHODS else 0
-    return {"color": COLOURS[at % len(COLOURS)], "marker": MARKS[at % len(MARKS)],
-            "ls": "--" if row["more"] else "-"}
+    return {**look(at), "ls": "--" if row["more"] else "-"}
 
 
 def label(row):

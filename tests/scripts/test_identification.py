@@ -19,7 +19,7 @@ with needed():
     import scipy  # noqa: F401
     import faiss  # noqa: F401
 import eval_identification  # noqa: E402
-from evaluation import identification, scores, statistics, threshold  # noqa: E402
+from evaluation import all_pairs, identification, scores, search, statistics, threshold  # noqa: E402
 
 RATES, DIM = (.1, .01, 1e-3), 16
 
@@ -74,12 +74,12 @@ def verification():
     mine, a, _ = scores.genuine(rows, person)
     expect(sorted(mine) == sorted(s for s, _ in good), "other pairs of one person")
     images = np.bincount(person)
-    expect(identification.impostor_pairs(images, len(d)) == len(bad), "another count of pairs")
+    expect(statistics.impostor_pairs(images, len(d)) == len(bad), "another count of pairs")
     for keep in (len(bad), int(RATES[0] * len(bad)) + 2):
         tail = scores.impostors(rows, person, blocks(d), keep)
         expect(list(tail[0]) == sorted((s for s, _, _ in bad), reverse=True)[:keep],
                "other largest scores")
-        got = statistics.verification(mine, person[a], tail, len(bad), RATES)
+        got = statistics.verification(mine, tail, len(bad), RATES)
         for rate in RATES:
             v, above = naive_threshold([s for s, _, _ in bad], rate)
             if above < 10:
@@ -92,9 +92,26 @@ def verification():
     expect(got[RATES[0]] and got[1e-2], "nothing was compared")
 
 
+def every_pair():
+    """Of all pairs of some images, as the main job measures them."""
+    rows, person, _ = random_faces(11, 300)
+    names = [f"{p:03d}/{i}" for i, p in enumerate(person)]
+    order = np.random.default_rng(1).permutation(len(names))
+    got = all_pairs.all_pairs({names[i]: 3 * rows[i] for i in order}, .01, 50)
+    good, bad = pairs_of(rows, person, [])
+    v, above = naive_threshold([s for s, _, _ in bad], .01)
+    expect((got["tar"], got["false_matches"], got["impostor_pairs"], got["people"]) ==
+           (np.mean([s > v for s, _ in good]), above, len(bad), 300), got)
+    expect(got["low"] < got["tar"] < got["high"] and len(got["draws"]) == 50, got)
+    same = all_pairs.difference(got, all_pairs.mean([got, got]))
+    expect(same["difference"] == 0 and same["p"] == 1, same)
+    few = all_pairs.all_pairs({"a/1": [1, 0], "a/2": [1, 0], "b/1": [0, 1]})
+    expect(few["tar"] is None and all_pairs.difference(got, few) is None, few)
+
+
 def ranks():
     rows, person, d = random_faces(2)
-    best, places = scores.search(rows, blocks(d), 100)
+    best, places = search.search(rows, blocks(d), 100)
     full = rows @ d.T
     expect((best == -np.sort(-full, 1)[:, :100]).all(), "other best scores")
     expect((np.take_along_axis(full, places, 1) == best).all(), "places of other scores")
@@ -114,7 +131,7 @@ def watch_list():
     two images a person that differ in one sign, and strangers: scores are far apart or equal."""
     for d in (random_faces(3)[2], np.empty((0, DIM), np.float32)):
         rows, person, _ = random_faces(3, 60)
-        own, other, alarms, more = scores.watch_list(rows, person, blocks(d))
+        own, other, alarms, more = search.watch_list(rows, person, blocks(d))
         means = [rows[person == p].astype(float).sum(0) for p in range(person.max() + 1)]
         means = [m / max(np.linalg.norm(m), 1e-30) for m in means]
         at = 0
@@ -412,7 +429,7 @@ def probes_alone():
 
 
 check(True, "the modules load")
-attempt_all(lambda: None, verification, ranks, watch_list, bootstrap, effective_trials,
+attempt_all(lambda: None, verification, every_pair, ranks, watch_list, bootstrap, effective_trials,
             false_match_interval, thresholds, whole_run, templates, two_networks, with_a_network,
             mistakes, probes_alone)
 summary()

@@ -23,6 +23,7 @@ with needed():
     import scipy  # noqa: F401
 from experiments import methods, networks, rows as table
 from lib import cfg_text
+from report import curves
 
 SMALL = ["--size", "32", "--identities", "8", "--images", "4", "--batches", "2",
          "--teacher-batches", "2", "--batch", "8", "--synthetic-pairs", "20", "--widths", "0.125"]
@@ -54,6 +55,19 @@ def texts():
     check(table.mean_error([.5], .02) == (.5, .02), "one seed: the folds' error")
     check(table.mean_error([.5], None) == (.5, None), "one seed, one fold: no error")
     check("filters=64" in cfg_text.embedding(got.replace("=", " = "), 64), "blanks around =")
+    results_of = lambda shift: [{"accuracy": .7, "right": [1], "standard_error": .1, "made_from": {
+        "pairs": "1"}, "all_pairs": {"rate": 1e-3, "tar": .5 + shift, "genuine_pairs": 9,
+                                     "impostor_pairs": 99, "people": 5,
+                                     "draws": [.5 + shift + d / 100 for d in range(-20, 20)]}}]
+    rows = [table.row(m, w, 5, "s", [1], results_of(shift), 1, {}) for m, w, shift in
+            (("teacher", 1, .2), ("scratch", .5, 0.), ("feature", .5, .1), ("feature", .25, .1))]
+    table.add_differences(rows)
+    minus = [r["tar"].get("minus", {}) for r in rows]
+    check(abs(minus[2]["scratch"]["difference"] - .1) < 1e-9 and minus[2]["scratch"]["p"] < .1 and
+          abs(minus[2]["teacher"]["difference"] + .1) < 1e-9, "TAR against scratch and teacher",
+          minus[2])
+    check(list(minus[3]) == ["teacher"] and not minus[0], "only rows of one width are compared")
+    check("draws" not in table.stored(rows)[2]["tar"], "draws are not stored with the table")
     for teacher, given, weight in ((None, None, 1), ("w", None, .1), ("w", 0, 0), (None, 5, 5)):
         args = argparse.Namespace(teacher_weights=teacher, probability_weight=given)
         check(networks.loss_weight(args, "probability") == weight, f"weight {teacher} {given}")
@@ -71,6 +85,13 @@ def all_methods(folder):
               for r in rows), "p against scratch")
     check([r["method"] for r in rows if "feature" in r["p"]] == ["exclusive"], "p of EC-KD")
     check({r["images"] for r in rows} == {32}, "images of each row")
+    check(all(r["tar"]["impostor_pairs"] == 20 * 19 // 2 - 6 * 5 and r["tar"]["tar"] is None
+              for r in rows), "TAR over all pairs, which are too few here", rows[0]["tar"])
+    check("not measurable" in done.stdout and "verification while" not in done.stderr, "and says so")
+    watched = read(os.path.join(out, "watched", "pairs.txt"))
+    check(watched != read(os.path.join(out, "synthetic", "pairs.txt")) and all(
+        curves.known(curves.read(os.path.join(out, n, "net.csv")), "lfw")[0] == [1, 2]
+        for n in ("teacher", "scratch-0.125-seed1")), "verified while training, on other pairs")
     check(len({(r["parameters"], r["macs"]) for r in rows[1:]}) == 1, "students are of one size")
     check(rows[0]["parameters"] > 10 * rows[1]["parameters"], "the teacher is larger")
     check("SYNTHETIC" in done.stdout, "synthetic results say so")

@@ -1,0 +1,56 @@
+"""Verification over all pairs of some images: TAR at a low false-match rate, with its interval and
+its draws over people, by which networks are compared."""
+import numpy as np
+
+from evaluation import statistics
+from evaluation.scores import DEPTH, genuine, impostors, unit
+from lib.errors import Failure
+
+RATE = 1e-3
+
+
+def all_pairs(vectors, rate=RATE, draws=1000):
+    """vectors: {PERSON/IMAGE: numbers}. {"rate", "tar", "low", "high", "threshold",
+    "false_matches", "genuine_pairs", "impostor_pairs", "people", "draws"}; tar and what belongs to
+    it is None where fewer than ten pairs of two people lie above the threshold."""
+    names = sorted(vectors, key=lambda n: n.rpartition("/")[0])
+    people, person = np.unique([n.rpartition("/")[0] for n in names], return_inverse=True)
+    if len(people) < 2:
+        raise Failure("all images are of one person, or lie in no folder of a person")
+    rows, images = unit(np.array([vectors[n] for n in names])), np.bincount(person)
+    pairs = statistics.impostor_pairs(images, 0)
+    good, a, _ = genuine(rows, person)
+    tail = impostors(rows, person, [], min(pairs, DEPTH * rate * pairs + 2))
+    got = statistics.verification(good, tail, pairs, [rate])[rate]
+    drawn = statistics.bootstrap_tar(good, person[a], tail, images, 0, [rate], draws=draws)[rate]
+    known = got or dict.fromkeys(("tar", "threshold", "false_matches"))
+    low, high = statistics.percentiles(drawn) if got else (None, None)
+    return {"rate": rate, **known, "low": low, "high": high, "genuine_pairs": len(good),
+            "impostor_pairs": pairs, "people": len(people),
+            "draws": [None if np.isnan(v) else float(v) for v in drawn] if got else []}
+
+
+def mean(results):
+    """The same of several seeds of one way of training: {"tar", "low", "high", "draws"}; the
+    interval is of the mean, over people. None where a seed has no TAR."""
+    if any(r["tar"] is None for r in results):
+        return {"tar": None, "low": None, "high": None, "draws": []}
+    drawn = np.mean([as_array(r) for r in results], 0)
+    low, high = statistics.percentiles(drawn)
+    return {"tar": float(np.mean([r["tar"] for r in results])), "low": low, "high": high,
+            "draws": drawn.tolist()}
+
+
+def as_array(result):
+    return np.array(result["draws"], float)
+
+
+def difference(mine, theirs):
+    """{"difference", "low", "high", "p"} of two results on the same images: draw by draw, each with
+    the same people in both. None where one has no TAR."""
+    if mine["tar"] is None or theirs["tar"] is None or len(mine["draws"]) != len(theirs["draws"]):
+        return None
+    d = as_array(mine) - as_array(theirs)
+    low, high = statistics.percentiles(d)
+    return {"difference": mine["tar"] - theirs["tar"], "low": low, "high": high,
+            "p": statistics.two_sided(d)}
