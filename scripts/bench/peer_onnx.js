@@ -1,10 +1,12 @@
-// The same network in ONNX Runtime (npm onnxruntime-node), from a file of export_onnx.py.
+// A network in ONNX Runtime (npm onnxruntime-node), from an ONNX file with one input.
 //
-//     node peer_onnx.js MODULES MODEL INPUT B C H W THREADS
+//     node peer_onnx.js MODULES MODEL INPUT B C H W THREADS [OUTPUT]
 //
-// MODULES: the node_modules folder that holds onnxruntime-node; INPUT: B x C x H x W float32.
+// MODULES: the node_modules folder that holds onnxruntime-node; INPUT: B x C x H x W float32; OUTPUT:
+// the name of the tensor that is wanted, when the file has several.
 // Answers "ready VERSION", then each line of standard input with one line:
 //
+//     input FILE          takes other numbers, as many: "done"
 //     output FILE         runs once, writes the outputs as float32: "done"
 //     time SECONDS LEAST  single runs, at least LEAST, until SECONDS are filled: each run's ms
 //
@@ -14,7 +16,7 @@ const fs = require("fs");
 const path = require("path");
 const readline = require("readline");
 
-const [modules, model, input, b, c, h, w, threads] = process.argv.slice(2);
+const [modules, model, input, b, c, h, w, threads, wanted] = process.argv.slice(2);
 const say = (text) => process.stdout.write(text.replace(/\s+/g, " ") + "\n");
 
 async function main() {
@@ -28,14 +30,21 @@ async function main() {
         graphOptimizationLevel: "all",
         extra: { session: { set_denormal_as_zero: "1" } },
     });
-    const bytes = fs.readFileSync(input);
-    const floats = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-    const feeds = { input: new ort.Tensor("float32", floats, [b, c, h, w].map(Number)) };
+    const feeds = {};
+    const take = (file) => {
+        const bytes = fs.readFileSync(file);
+        const floats = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+        feeds[session.inputNames[0]] = new ort.Tensor("float32", floats, [b, c, h, w].map(Number));
+    };
+    take(input);
     say("ready " + require(path.join(folder, "package.json")).version);
     for await (const line of readline.createInterface({ input: process.stdin })) {
         const [what, ...args] = line.trim().split(" ");
-        if (what === "output") {
-            const { data } = (await session.run(feeds)).output;
+        if (what === "input") {
+            take(args.join(" "));
+            say("done");
+        } else if (what === "output") {
+            const { data } = (await session.run(feeds))[wanted || session.outputNames[0]];
             fs.writeFileSync(args.join(" "), Buffer.from(data.buffer, data.byteOffset,
                                                          data.byteLength));
             say("done");

@@ -52,6 +52,9 @@ class Peer:
         self.process.stdin.flush()
         return self.answer()
 
+    def input(self, path):
+        self.ask("input", path)
+
     def output(self, path):
         self.ask("output", path)
 
@@ -63,9 +66,10 @@ class Peer:
         return statistics.median(self.times(seconds, least))
 
 
-def onnx(model, fin, shape, threads):
-    """shape: B, C, H, W of the floats in the file fin."""
-    return Peer("node", os.path.join(FOLDER, "peer_onnx.js"), MODULES, model, fin, *shape, threads)
+def onnx(model, fin, shape, threads, output=""):
+    """shape: B, C, H, W of the floats in the file fin; output: its name, when there are several."""
+    return Peer("node", os.path.join(FOLDER, "peer_onnx.js"), MODULES, model, fin, *shape, threads,
+                output)
 
 
 def host(cfg, weights, fin, batch):

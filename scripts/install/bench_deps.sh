@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs the peers of `make bench`: PyTorch by apt, and ONNX Runtime, which Debian does not have,
-# by npm into build/bench/node_modules (300 MB; `make clean` removes it). Node.js and npm come by
-# apt unless they are there already.
+# Installs the peers of `make bench` and tests/oracle: PyTorch, ONNX and OpenCV for Python by apt, and
+# ONNX Runtime, which Debian does not have, by npm into build/bench/node_modules (300 MB; `make
+# clean` removes it). Node.js and npm come by apt unless they are there already.
 set -eu
 cd "$(dirname "$0")/../.."
 ort=onnxruntime-node@1.30.0
 folder=build/bench
 
-packages=python3-torch
+packages="python3-torch python3-onnx python3-opencv"
 command -v node >/dev/null || packages="$packages nodejs"
 command -v npm >/dev/null || packages="$packages npm"
 # shellcheck disable=SC2086 # a list of words on purpose

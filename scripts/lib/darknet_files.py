@@ -146,9 +146,9 @@ def plan(path):
     return net, layers
 
 
-def read_weights(path, layers):
+def read_weights(path, layers, behind=0):
     """Per layer a dict of arrays. Fails when the file is longer or shorter than the network, but
-    it may have a head behind it: a row for each class."""
+    it may have a head behind it, a row for each class, or `behind` floats of further layers."""
     with open(path, "rb") as f:
         data = f.read()
     if len(data) < 20:
@@ -158,7 +158,10 @@ def read_weights(path, layers):
     values = np.frombuffer(data[at:len(data) - (len(data) - at) % 4], "<f4")
     need = sum(math.prod(shape) for layer in layers for _, shape in layer["params"])
     width = math.prod(layers[-1]["out"]) if layers else 0
-    if width and values.size > need and (values.size - need) % width == 0 and len(data) % 4 == 0:
+    if behind and values.size == need + behind:
+        pass
+    elif width and values.size > need and (values.size - need) % width == 0 and \
+            len(data) % 4 == 0:
         print(f"{path}: {values.size - need} floats behind the embedding are left out",
               file=sys.stderr)
     elif need * 4 != len(data) - at:

@@ -6,8 +6,9 @@ import sys
 
 PACKAGES = {"numpy": "python3-numpy", "scipy": "python3-scipy", "matplotlib": "python3-matplotlib",
             "PIL": "python3-pil", "faiss": "python3-faiss", "sklearn": "python3-sklearn",
-            "skimage": "python3-skimage"}
-TARGETS = {"faiss": "make eval-deps", "sklearn": "make eval-deps", "skimage": "make eval-deps"}
+            "skimage": "python3-skimage", "onnx": "python3-onnx"}
+TARGETS = {"onnx": "make onnx-deps", "faiss": "make eval-deps", "sklearn": "make eval-deps",
+           "skimage": "make eval-deps"}
 
 
 class Failure(ValueError):

@@ -1,0 +1,63 @@
+"""Writes a cfg and its weights from a list of layers."""
+import struct
+
+import numpy as np
+
+# The parameters of a section in the order of a weights file
+NORM = ["scales", "mean", "variance"]
+ORDER = {"connected": ["biases", "weights", *NORM, "slopes"],
+         "batchnorm": ["biases", *NORM, "slopes"]}
+USUAL = ["biases", *NORM, "weights", "slopes"]
+
+
+class Layer:
+    """A section of a cfg. inputs: indices of layers, -1 for the network's input; the first is what
+    the layer reads, the others stand in from= or layers=. shape: (h, w, c) of the output. note: a
+    remark above the section."""
+
+    def __init__(self, section, options, inputs, shape, note="", **params):
+        self.section, self.options, self.inputs = section, dict(options), list(inputs)
+        self.shape, self.note = tuple(shape), note
+        self.params = {k: np.asarray(v, np.float32) for k, v in params.items() if v is not None}
+
+    def floats(self):
+        return [self.params[k] for k in ORDER.get(self.section, USUAL) if k in self.params]
+
+
+def with_routes(layers):
+    """The layers with a [route] in front of those that do not read the layer before them; what
+    reads the input late needs a first layer that hands it on. Returns [(layer, its inputs)] with
+    the numbers of the cfg."""
+    out, number = [], {-1: -1}
+    if any(-1 in layer.inputs for layer in layers[1:]) or layers[0].section == "route":
+        first = Layer("activation", {"activation": "linear"}, [-1], layers[0].shape)
+        out.append((first, [-1]))
+        number[-1] = 0
+    for i, layer in enumerate(layers):
+        inputs = [number[k] for k in layer.inputs]
+        if layer.section != "route" and inputs[0] != len(out) - 1:
+            out.append((Layer("route", {}, [], ()), inputs[:1]))
+        number[i] = len(out)
+        out.append((layer, inputs))
+    return out
+
+
+def text_of(layers, net, remarks):
+    """net: the options of [net]; remarks: lines at the top."""
+    lines = [f"# {r}" for r in remarks] + ["", "[net]"] + [f"{k}={v}" for k, v in net.items()]
+    for layer, inputs in with_routes(layers):
+        note = "".join(c for c in layer.note if c.isprintable())[:90]
+        lines += [""] + [f"# {note}"] * bool(note) + [f"[{layer.section}]"]
+        options = dict(layer.options)
+        if layer.section == "route":
+            options = {"layers": ",".join(map(str, inputs)), **options}
+        elif len(inputs) > 1:
+            options = {"from": inputs[1], **options}
+        lines += [f"{k}={v}" for k, v in options.items()]
+    return "\n".join(lines) + "\n"
+
+
+def weights_of(layers):
+    """The bytes of the weights file."""
+    floats = [np.ascontiguousarray(a, "<f4").tobytes() for layer in layers for a in layer.floats()]
+    return struct.pack("<iiiQ", 0, 2, 0, 0) + b"".join(floats)

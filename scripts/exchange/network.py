@@ -1,0 +1,145 @@
+"""A network and its weights as `darknet check -json` and the .weights file tell them. The command
+works out names, widths and layer numbers, so that no script reads a cfg a second time."""
+import json
+import math
+
+import numpy as np
+
+from lib.darknet_files import BN_EPS, read_weights
+from lib.errors import Failure
+from lib.processes import darknet, run
+
+PREDICTS = ("softmax", "logistic")  # of the losses
+WINDOWS = ("convolutional", "depthwise", "low_rank", "binary")
+
+
+class Layer:
+    """number, section, name (or None), options, sources (layer numbers, -1 is the input), shapes of
+    its inputs and its output (height, width, channels), params {name: array}."""
+
+    def __init__(self, cfg, told):
+        self.number, self.section, self.name = told["layer"], told["section"], told["name"]
+        self.options, self.sources, self.is_loss = told["options"], told["from"], told["is_loss"]
+        self.inputs, self.out = [tuple(s) for s in told["in"]], tuple(told["out"])
+        self.counts = {p["name"]: p["count"] for p in told["params"]}
+        self.macs, self.at = told["multiply_adds"], f"{cfg}:{told['line']}: [{told['section']}]"
+        self.params = {}
+
+    @property
+    def predicts(self):
+        return not self.is_loss or self.section in PREDICTS
+
+    @property
+    def activation(self):
+        return self.options.get("activation", "linear")
+
+    @property
+    def window(self):
+        """(height, width, stride, pad) of a convolution's filters."""
+        o = self.options
+        if self.section == "global_depthwise":
+            return self.inputs[0][0], self.inputs[0][1], 1, 0
+        size = o["size"]
+        return size, size, o["stride"], size // 2 if o["pad"] else o["padding"]
+
+    @property
+    def groups(self):
+        if self.section in ("depthwise", "global_depthwise"):
+            return self.inputs[0][2]
+        return self.options.get("groups", 1)
+
+    def shape_of(self, name):
+        """The shape of a parameter: filters are outputs x channels/groups x height x width."""
+        count, (h, w, c), n = self.counts[name], self.inputs[0], self.out[2]
+        if name == "basis":
+            rank, size = self.options["rank"], self.options["size"]
+            return rank, c, size, size
+        if name != "weights":
+            return (count,)
+        if self.section == "connected":
+            return n, h * w * c
+        if self.section == "low_rank":
+            return n, self.options["rank"], 1, 1
+        if self.section in WINDOWS or self.section == "global_depthwise":
+            kh, kw = self.window[:2]
+            return n, count // (n * kh * kw), kh, kw
+        return (count,)
+
+    def norm(self):
+        """(scale, shift), doubles: what batch norm and biases do to each output; 1 and the biases
+        without batch norm."""
+        p = {k: v.astype(np.float64) for k, v in self.params.items() if v.ndim == 1}
+        biases = p.get("biases", np.zeros(self.out[2]))
+        if "variance" not in p or "shifts" in p:  # shifts: the batch norm is of the input
+            return np.ones(self.out[2]), biases
+        scale = p["scales"] / np.sqrt(p["variance"] + BN_EPS)
+        return scale, biases - p["mean"] * scale
+
+    def folded(self):
+        """(weights, biases), float32, that do the batch norm as well."""
+        scale, shift = self.norm()
+        w = self.params["weights"]
+        by = scale.reshape((-1,) + (1,) * (w.ndim - 1))
+        return (w * by).astype(np.float32), shift.astype(np.float32)
+
+
+class Network:
+    """cfg, net (the options of [net]), input (height, width, channels), layers up to `last`; total
+    counts floats of the whole network, embedding is the layer that `darknet embed` writes."""
+
+    def __init__(self, cfg):
+        told = json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
+        self.cfg, self.net, self.input = cfg, told["net"], tuple(told["in"])
+        self.layers = [Layer(cfg, l) for l in told["layers"]]
+        self.embedding, self.total = told["embedding"], told["floats"]
+
+    def end_at(self, to=None):
+        """Keeps the layers up to `to`: a number, a name, or None for the last that predicts."""
+        last = len(self.layers) - 1
+        if to is None:
+            while last >= 0 and not self.layers[last].predicts:
+                last = self.layers[last].sources[0]
+        else:
+            named = [l.number for l in self.layers if l.name == to or str(l.number) == to]
+            if not named:
+                raise Failure(f"{self.cfg}: no layer has the name or number {to}")
+            last = named[-1]
+            if not self.layers[last].predicts:
+                raise Failure(f"{self.layers[last].at} is a loss: it predicts nothing")
+        if last < 0:
+            raise Failure(f"{self.cfg}: no layers")
+        self.layers = self.layers[:last + 1]
+        wanted = {last}
+        for layer in reversed(self.layers):
+            if layer.number in wanted:
+                wanted.update(layer.sources)
+        self.used = [l for l in self.layers if l.number in wanted]
+
+    def read(self, weights):
+        """Fills params from the file."""
+        told = [{"params": [(n, l.shape_of(n)) for n in l.counts], "out": l.out}
+                for l in self.layers]
+        need = sum(sum(l.counts.values()) for l in self.layers)
+        for layer, arrays in zip(self.layers,
+                                 read_weights(weights, told, behind=self.total - need)):
+            layer.params = arrays
+
+    @property
+    def last(self):
+        return self.layers[-1]
+
+    @property
+    def outputs(self):
+        return math.prod(self.last.out)
+
+
+def load(cfg, weights, to, sections, form):
+    """sections: those that `form` (a format's name) can hold; another one is a Failure."""
+    network = Network(cfg)
+    network.end_at(to)
+    for layer in network.used:
+        if layer.section not in sections:
+            raise Failure(f"{layer.at} has no {form} form here, only "
+                          f"{', '.join(sorted(sections))}")
+    network.read(weights)
+    return network

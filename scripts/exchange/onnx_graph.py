@@ -1,0 +1,61 @@
+"""Builds an ONNX graph node by node, through python3-onnx."""
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+# The last opset in which Clip has its bounds as attributes: OpenCV 4.6 reads no other Clip.
+OPSET, IR_VERSION = 10, 5
+
+
+class Value:
+    """A tensor of the graph: N x C x H x W, or N x C*H*W when it is flat. shape: (h, w, c)."""
+
+    def __init__(self, name, shape, is_flat=False):
+        self.name, self.shape, self.is_flat = name, tuple(shape), is_flat
+
+
+class Graph:
+    def __init__(self):
+        self.nodes, self.tensors = [], []
+        self.at = "input"  # in front of the names of what is added
+        self.forms = {}    # (name, is_flat): the Value of that form
+
+    def node(self, op, inputs, label="", **attributes):
+        """Adds a node; its output is called after the layer and `label`. Returns that name."""
+        out = f"{self.at}_{label}" if label else self.at
+        self.nodes.append(helper.make_node(op, [getattr(i, "name", i) for i in inputs], [out],
+                                           name=out, **attributes))
+        return out
+
+    def tensor(self, label, array):
+        """A constant, float32 or int64. Returns its name."""
+        kind = np.int64 if np.asarray(array).dtype.kind in "iu" else np.float32
+        name = f"{self.at}_{label}"
+        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array, kind), name))
+        return name
+
+    def form(self, value, is_flat):
+        """The same numbers in the other form, by one Flatten or Reshape for all who read it."""
+        if value.is_flat == is_flat:
+            return value
+        if (value.name, is_flat) not in self.forms:
+            at, self.at = self.at, value.name
+            if is_flat:
+                name = self.node("Flatten", [value], "flat", axis=1)
+            else:
+                h, w, c = value.shape
+                name = self.node("Reshape", [value, self.tensor("map_shape", [0, c, h, w])], "map")
+            self.at = at
+            self.forms[value.name, is_flat] = Value(name, value.shape, is_flat)
+        return self.forms[value.name, is_flat]
+
+    def model(self, first, last, batch, notes):
+        """first, last: Values. notes: {key: text}, the metadata."""
+        def told(value):
+            h, w, c = value.shape
+            shape = (c * h * w,) if value.is_flat else (c, h, w)
+            return helper.make_tensor_value_info(value.name, TensorProto.FLOAT, [batch, *shape])
+        graph = helper.make_graph(self.nodes, "network", [told(first)], [told(last)], self.tensors)
+        model = helper.make_model(graph, producer_name="ThinFace", ir_version=IR_VERSION,
+                                  opset_imports=[helper.make_opsetid("", OPSET)])
+        helper.set_model_props(model, notes)
+        return model

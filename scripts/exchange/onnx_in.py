@@ -1,0 +1,129 @@
+"""Reads an ONNX file so far that every node can be looked at: constants as arrays, nodes in the order
+of computation, one input and one output. Raises Failure for what cannot be read."""
+import os
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import TensorProto, external_data_helper, helper, numpy_helper
+
+from lib.errors import Failure
+
+OPSETS = range(5, 22)
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+
+
+class Node:
+    def __init__(self, proto, index):
+        self.op, self.inputs, self.outputs = proto.op_type, list(proto.input), list(proto.output)
+        self.name = proto.name or (self.outputs[0] if self.outputs else f"number {index}")
+        self.attributes = {a.name: helper.get_attribute_value(a) for a in proto.attribute}
+        self.domain = proto.domain
+
+    def __str__(self):
+        return f"node {self.name}, {self.op}"
+
+    def get(self, name, default=None):
+        value = self.attributes.get(name, default)
+        return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def load(path):
+    """The model with the data of external files."""
+    try:
+        model = onnx.load_model(path, load_external_data=False)
+    except DecodeError as e:
+        raise Failure(f"{path}: is no ONNX file, or cut short") from e
+    if not model.graph.node or not model.ir_version:
+        raise Failure(f"{path}: is no ONNX file: it has no graph")
+    for opset in model.opset_import:
+        if opset.domain in ("", "ai.onnx") and opset.version not in OPSETS:
+            raise Failure(f"{path}: opset {opset.version}: only {OPSETS[0]} to {OPSETS[-1]} are "
+                          "read here")
+    folder = os.path.dirname(os.path.abspath(path))
+    for tensor in model.graph.initializer:
+        if not external_data_helper.uses_external_data(tensor):
+            continue
+        place = {e.key: e.value for e in tensor.external_data}.get("location", "")
+        if os.path.isabs(place) or ".." in place.split("/"):
+            raise Failure(f"{path}: constant {tensor.name} lies in {place}, outside the folder of "
+                          "the file")
+        if not os.path.isfile(os.path.join(folder, place)):
+            raise Failure(f"{path}: constant {tensor.name} lies in {place}, which is not beside it")
+        external_data_helper.load_external_data_for_tensor(tensor, folder)
+        tensor.data_location = TensorProto.DEFAULT
+    return model
+
+
+def array_of(path, tensor):
+    """Floats as float32, whole numbers as int64."""
+    try:
+        a = numpy_helper.to_array(tensor)
+    except (ValueError, KeyError, TypeError, RuntimeError) as e:
+        raise Failure(f"{path}: constant {tensor.name}: its data do not fit its shape "
+                      f"{list(tensor.dims)}") from e
+    if a.dtype.kind == "f":
+        return a.astype(np.float32)
+    return a.astype(np.int64) if a.dtype.kind in "iub" and a.dtype != np.int8 else a
+
+
+class Model:
+    """constants {name: array}, nodes in order, input (name, dims; None: open), output (a name)."""
+
+    def __init__(self, path, proto, output=None):
+        graph = proto.graph
+        self.path = path
+        self.opset = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")),
+                         default=1)
+        self.notes = {p.key: p.value for p in proto.metadata_props}
+        self.constants = {t.name: array_of(path, t) for t in graph.initializer}
+        inputs = [i for i in graph.input if i.name not in self.constants]
+        if len(inputs) != 1:
+            raise Failure(f"{path}: has {len(inputs)} inputs "
+                          f"({', '.join(i.name for i in inputs)}), only one is possible")
+        self.input, kind = inputs[0].name, inputs[0].type.tensor_type
+        if kind.elem_type not in FLOATS:
+            raise Failure(f"{path}: input {self.input}: is not of floats")
+        self.dims = [d.dim_value or None for d in kind.shape.dim]
+        names = [o.name for o in graph.output]
+        if output is None and len(names) != 1:
+            raise Failure(f"{path}: has {len(names)} outputs: --output names one of "
+                          f"{', '.join(names)}")
+        nodes = [Node(n, i) for i, n in enumerate(graph.node)]
+        made = {name: n for n in nodes for name in n.outputs if name}
+        self.output = names[0] if output is None else output
+        if self.output not in made:
+            raise Failure(f"{path}: --output {self.output}: no node makes it; the outputs are "
+                          f"{', '.join(names)}")
+        self.nodes = self.ordered(made)
+        for n in self.nodes:
+            if n.domain not in ("", "ai.onnx"):
+                raise Failure(f"{path}: {n} of {n.domain}: only ONNX's own operators are known")
+
+    def ordered(self, made):
+        """The nodes that the output needs, each behind those that it reads."""
+        order, state, todo = [], {}, [made[self.output]]
+        while todo:
+            node = todo[-1]
+            if state.get(id(node)) == "done":
+                todo.pop()
+                continue
+            state[id(node)] = "open"
+            below = []
+            for name in node.inputs:
+                if not name or name == self.input or name in self.constants:
+                    continue
+                if name not in made:
+                    raise Failure(f"{self.path}: {node}: nothing makes its input {name}")
+                if state.get(id(made[name])) == "open":
+                    raise Failure(f"{self.path}: {node}: its input {name} is made of its own "
+                                  "output: a cycle")
+                if id(made[name]) not in state:
+                    below.append(made[name])
+            if below:
+                todo.extend(below[:1])  # one at a time, so that "open" is the path from the output
+                continue
+            todo.pop()
+            state[id(node)] = "done"
+            order.append(node)
+        return order

@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+"""Turns an ONNX file into a cfg and a .weights file, with which the network predicts, trains on or
+teaches.
+
+    scripts/import_onnx.py MODEL.onnx NET.cfg NET.weights [--size HxW] [--output NAME] [--force]
+                           [--mean M --scale S] [--bgr] [--fix-gamma NODES] [--faces FOLDER]
+
+Knows the operators of face networks (exchange/onnx_layers.py): convolutions in groups become
+[depthwise] and [global_depthwise], a batch norm behind them stays batch_normalize=1, one alone a
+[batchnorm]. What has no layer here is told by node, operator and attribute, and nothing is written.
+
+A file that takes pixels subtracts and multiplies at its input: this becomes input_mean= and
+input_scale=. Of another file they are what it tells itself (files of export_onnx.py do), or --mean
+and --scale; else (pixel - 127.5) / 127.5, as InsightFace has it. --bgr: the file takes blue first.
+
+Files that mxnet wrote: spatial=0 behind a flattened map and slopes of one dimension are taken for
+what was meant. --fix-gamma all, or names of BatchNormalization nodes with commas: reads their gamma
+as 1, as mxnet did with fix_gamma; the numbers in the file are left over.
+
+Then both run on random images, and on those of --faces, and the largest difference is told. Above
+1e-4 of the largest value nothing is written. This needs ONNX Runtime (make bench-deps); without it
+the comparison is left out, which is told. Needs NumPy and python3-onnx (make onnx-deps)."""
+import argparse
+import os
+import re
+import sys
+import tempfile
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy", "onnx")
+import numpy as np
+
+from bench import peer_process
+from exchange import cfg_out, compare, onnx_in
+from exchange.onnx_layers import Importer
+from lib import files
+from lib.arguments import real
+
+MOST = 1e-4       # of the largest value
+IMAGES = 3        # of each kind that are compared
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm")
+
+
+def size(text):
+    found = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    if not found or not 1 <= int(found.group(1)) <= 8192 or \
+            not 1 <= int(found.group(2) or 1) <= 8192:
+        raise argparse.ArgumentTypeError(f"{text}: must be height x width, as 112x112")
+    return int(found.group(1)), int(found.group(2) or found.group(1))
+
+
+def normalisation(model, importer, mean, scale):
+    """(input_mean, input_scale, where from)."""
+    if importer.mean is not None:
+        if mean is not None or scale is not None:
+            raise Failure(f"{model.path}: subtracts {importer.mean:g} and multiplies by "
+                          f"{importer.scale:g} itself: --mean and --scale have no place")
+        return importer.mean, importer.scale, "of the file's first nodes"
+    if mean is not None or scale is not None:
+        return 0 if mean is None else mean, 1 if scale is None else scale, "as given"
+    try:
+        return float(model.notes["input_mean"]), float(model.notes["input_scale"]), \
+            "of the file's metadata"
+    except (KeyError, ValueError):
+        return 127.5, 1 / 127.5, "as InsightFace has it; the file does not tell (--mean, --scale)"
+
+
+def faces_of(folder, shape):
+    """The first images of a folder, as bytes 0..255: B x H x W x C."""
+    needs("PIL")
+    from PIL import Image
+    found = sorted(os.path.join(at, name) for at, _, names in os.walk(folder) for name in names
+                   if name.lower().endswith(PICTURES))[:IMAGES]
+    if not found:
+        raise Failure(f"{folder}: holds no images")
+    h, w, c = shape
+    opened = [Image.open(f).convert("RGB" if c == 3 else "L").resize((w, h)) for f in found]
+    return np.stack([np.asarray(i, np.float32).reshape(h, w, c) for i in opened])
+
+
+def check(proto, model, importer, pair, shape, norm, options):
+    """Prints the largest difference; Failure above MOST. pair: our cfg and weights."""
+    missing = peer_process.onnx_missing()
+    if missing:
+        print(f"not compared with ONNX Runtime: {missing} (make bench-deps)")
+        return
+    mean, scale = norm
+    pixels = [np.random.default_rng(1).uniform(0, 255, (IMAGES, *shape)).astype(np.float32)]
+    kinds = ["random images"]
+    if options.faces:
+        pixels.append(faces_of(options.faces, shape))
+        kinds.append(f"images of {options.faces}")
+    takes_pixels, batch = importer.mean is not None, model.dims[0] or 1
+    is_hwc = importer.values[model.input].form == "hwc"
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "clean.onnx")
+        with open(path, "wb") as f:
+            f.write(compare.cleaned(proto, importer.ones, options.output).SerializeToString())
+        for kind, p in zip(kinds, pixels):
+            x = (p - np.float32(mean)) * np.float32(scale)
+            ours = compare.darknet_output(*pair, x.transpose(0, 3, 1, 2), folder)
+            theirs = p if takes_pixels else x
+            theirs = theirs[..., ::-1] if options.bgr else theirs
+            theirs = theirs if is_hwc else theirs.transpose(0, 3, 1, 2)
+            try:
+                want, version = compare.onnx_output(path, np.ascontiguousarray(theirs), batch,
+                                                    options.output, folder)
+            except RuntimeError as e:
+                raise Failure(f"{model.path}: ONNX Runtime does not run it: {e}") from e
+            if want.shape != ours.shape:
+                raise Failure(f"{model.path}: ONNX Runtime gives {want.shape[1]} numbers, ours are "
+                              f"{ours.shape[1]}")
+            h, w, c = importer.layers[-1].shape
+            if h * w > 1:
+                ours = ours.reshape(-1, h, w, c).transpose(0, 3, 1, 2).reshape(len(ours), -1)
+            worst = compare.difference(ours, want)
+            print(f"largest difference from ONNX Runtime {version} on {len(p)} {kind}: "
+                  f"{worst:.1e} of the largest value")
+            if not worst <= MOST:
+                raise Failure(f"{model.path}: more than {MOST:g}: nothing is written")
+
+
+def bring(source, cfg, weights, options):
+    for out in (cfg, weights):
+        files.refuse_replacing(out, options.force, source)
+    if os.path.realpath(cfg) == os.path.realpath(weights):
+        raise Failure(f"{cfg}: is named for the cfg and for the weights")
+    proto = onnx_in.load(source)
+    model = onnx_in.Model(source, proto, options.output)
+    ones = "all" if options.fix_gamma == "all" else \
+        set(filter(None, (options.fix_gamma or "").split(",")))
+    unknown = set() if ones == "all" else \
+        ones - {n.name for n in model.nodes if n.op == "BatchNormalization"}
+    if unknown:
+        raise Failure(f"{source}: --fix-gamma {sorted(unknown)[0]}: no BatchNormalization node has "
+                      "this name")
+    importer = Importer(model, options.size, ones, options.bgr)
+    shape = importer.values[model.input].shape
+    importer.run()
+    mean, scale, where = normalisation(model, importer, options.mean, options.scale)
+    net = {"height": shape[0], "width": shape[1], "channels": shape[2],
+           "input_mean": f"{mean:.9g}", "input_scale": f"{scale:.9g}"}
+    remarks = [f"{os.path.basename(source)}, ONNX opset {model.opset}, read by "
+               "scripts/import_onnx.py. The remark above a section is the node's name.",
+               f"Input: RGB, (pixel - input_mean) * input_scale, {where}."]
+    text = cfg_out.text_of(importer.layers, net, remarks)
+    data = cfg_out.weights_of(importer.layers)
+    with tempfile.TemporaryDirectory() as folder:
+        pair = os.path.join(folder, "net.cfg"), os.path.join(folder, "net.weights")
+        for path, what in zip(pair, (text.encode(), data)):
+            with open(path, "wb") as f:
+                f.write(what)
+        check(proto, model, importer, pair, shape, (mean, scale), options)
+    with files.whole_file(weights, binary=True) as f:
+        f.write(data)
+    files.write(cfg, text)
+    for line in importer.notes:
+        print(f"note: {line}")
+    print(f"input: {shape[0]} x {shape[1]} x {shape[2]}, RGB, (pixel - {mean:g}) * {scale:g}: "
+          f"{where}")
+    print(f"{cfg}: {len(importer.layers)} layers, {importer.layers[-1].shape[2]} outputs; "
+          f"{weights}: {(len(data) - 20) // 4:,} floats")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", metavar="MODEL.onnx")
+    parser.add_argument("cfg", metavar="NET.cfg")
+    parser.add_argument("weights", metavar="NET.weights")
+    parser.add_argument("--size", type=size, metavar="HxW", help="of an input that leaves it open")
+    parser.add_argument("--output", metavar="NAME", help="the tensor that becomes the output")
+    parser.add_argument("--mean", type=real(), help="input_mean= of the cfg")
+    parser.add_argument("--scale", type=real(), help="input_scale= of the cfg")
+    parser.add_argument("--bgr", action="store_true", help="the file takes blue, green, red")
+    parser.add_argument("--fix-gamma", metavar="NODES", help="all, or names with commas")
+    parser.add_argument("--faces", metavar="FOLDER", help="compare on images of it, too")
+    parser.add_argument("--force", action="store_true", help="replace the outputs")
+    args = parser.parse_args()
+    if args.scale == 0:
+        parser.error("--scale must not be 0")
+    return run_main(bring, args.model, args.cfg, args.weights, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

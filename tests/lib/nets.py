@@ -1,0 +1,70 @@
+"""nets.py - networks with random weights, and what other programs make of them."""
+import os
+import struct
+import tempfile
+
+import numpy as np
+
+from bench import peer_process
+from common import raw
+from exchange.network import Network
+
+SPREAD = {"scales": (.5, 1.5), "variance": (.5, 1.5), "slopes": (-.1, .6), "biases": (-.3, .3),
+          "shifts": (-.3, .3), "mean": (-.3, .3)}
+
+
+def randomise(cfg, path, seed=3):
+    """Writes weights, and batch norms that have seen something."""
+    rng = np.random.default_rng(seed)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
+        for layer in Network(cfg).layers:
+            for name, count in layer.counts.items():
+                if name in SPREAD:
+                    values = rng.uniform(*SPREAD[name], count)
+                else:
+                    shape = layer.shape_of(name)
+                    fan_in = count / shape[0] if len(shape) > 1 else layer.inputs[0][2]
+                    values = rng.normal(0, np.sqrt(1.5 / fan_in), count)
+                f.write(values.astype("<f4").tobytes())
+    return path
+
+
+def images(shape, count, seed=5):
+    """B x C x H x W, for a network's input (h, w, c)."""
+    h, w, c = shape
+    return np.random.default_rng(seed).uniform(-1, 1, (count, c, h, w)).astype(np.float32)
+
+
+def ours(cfg, weights, x, *options):
+    """A row for each image, in the order channel, row, column."""
+    network = Network(cfg)
+    network.end_at()
+    h, w, c = network.last.out
+    rows = raw(cfg, weights, x.transpose(0, 2, 3, 1), "-threads", "2", *options)
+    return rows.reshape(len(x), h, w, c).transpose(0, 3, 1, 2).reshape(len(x), -1)
+
+
+def onnx_runtime(model, x, output=""):
+    """What ONNX Runtime makes of it: a row for each image."""
+    with tempfile.TemporaryDirectory() as folder:
+        planes, fout = os.path.join(folder, "in"), os.path.join(folder, "out")
+        x.tofile(planes)
+        with peer_process.onnx(model, planes, x.shape, 2, output) as peer:
+            peer.output(fout)
+        return np.fromfile(fout, np.float32).reshape(len(x), -1)
+
+
+def difference(a, b):
+    """The largest, of the largest value."""
+    if a.shape != b.shape:
+        return float("inf")
+    return float(np.abs(a - b).max() / np.abs(b).max())
+
+
+def opencv(model, x):
+    """What OpenCV's DNN module makes of it."""
+    import cv2
+    net = cv2.dnn.readNetFromONNX(model)
+    net.setInput(x)
+    return net.forward().reshape(len(x), -1)

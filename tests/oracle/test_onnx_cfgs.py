@@ -1,0 +1,71 @@
+"""The cfg files of cfg/ that predict, as ONNX files in ONNX Runtime and in OpenCV's DNN module: a
+random image and a face."""
+import glob
+import os
+import tempfile
+
+import common
+from common import ROOT, attempt, expect, needed, skip_all, summary
+
+with needed():
+    for module in ("cv2", "onnx"):  # what nets.py and the script import
+        __import__(module)
+    import numpy as np
+    import nets
+    from PIL import Image
+    from bench import peer_process
+    from exchange.network import Network
+    import export_onnx
+if peer_process.onnx_missing():
+    skip_all(f"{peer_process.onnx_missing()} (make bench-deps)")
+
+TOLERANCE = 1e-5  # of the largest value of the output
+LARGE = 20e6      # parameters: of the larger networks, GIANT alone
+GIANT = "iresnet-50"
+# A sign that rounding turns is amplified by the layers behind it: small networks are compared.
+SIGNED = ("xnor",)
+FACES = os.path.join(ROOT, "..", "shared", "data", "lfw", "*", "*_0001.jpg")
+
+
+def compare(what, got, want):
+    expect(nets.difference(got, want) < TOLERANCE,
+           f"{what} differs by {nets.difference(got, want):.2e} of the largest value")
+
+
+def face(net):
+    """A face as the cfg wants it, or None where there is none here."""
+    h, w, _ = net.input
+    paths = sorted(glob.glob(FACES))[:1]
+    if not paths:
+        return None
+    pixels = np.asarray(Image.open(paths[0]).convert("RGB").resize((w, h)), np.float32)
+    x = (pixels - net.net["input_mean"]) * net.net["input_scale"]
+    return x.transpose(2, 0, 1)[None].astype(np.float32)
+
+
+def whole(folder, cfg, net):
+    """Up to the embedding: behind it, random weights make probabilities of 0 and 1."""
+    weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
+    nets.randomise(cfg, weights)
+    to = str(net.embedding)
+    bare = os.path.join(folder, "b.cfg"), os.path.join(folder, "b.weights")
+    common.expect_end(common.darknet("strip", cfg, weights, *bare, "-to", to))
+    seen = face(net)
+    x = np.concatenate([nets.images(net.input, 1)] + ([] if seen is None else [seen]))
+    export_onnx.export(cfg, weights, model, len(x), to)
+    want, got, read = nets.ours(*bare, x), nets.onnx_runtime(model, x), nets.opencv(model, x)
+    for i in range(len(x)):
+        compare("ONNX Runtime", got[i:i + 1], want[i:i + 1])
+        compare("OpenCV", read[i:i + 1], want[i:i + 1])
+
+
+def in_a_folder(test, *args):
+    with tempfile.TemporaryDirectory() as folder:
+        test(folder, *args)
+
+
+for path in sorted(glob.glob(os.path.join(ROOT, "cfg", "*.cfg"))):
+    name, network = os.path.basename(path)[:-4], Network(path)
+    if network.total < LARGE and not any(s in name for s in SIGNED) or name == GIANT:
+        attempt(name, in_a_folder, whole, path, network)
+summary()
