@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+"""Several verification sets in one table:
+
+    eval_sets.py net.cfg net.weights --sets lfw=lfw:pairs.txt,cfp-fp=cfp_fp.bin --out DIR
+
+A set is NAME=FILE.bin (of InsightFace: LFW, CFP-FF, CFP-FP, AgeDB-30, CALFW, CPLFW) or
+NAME=FOLDER:PAIRS, a folder of images and a list of pairs in any form that `darknet pairs` reads.
+Each set is measured by LFW's protocol, as by eval_lfw.py, into DIR/NAME; what is there already, made
+from the same inputs, is not measured again. Writes DIR/table.csv and DIR/results.json.
+"""
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy", "scipy")
+from experiments.evaluation import RESULTS, reusable
+from experiments.verification import find_images, images_of, made_from, verify
+from lib.files import make_folder, write_csv, write_json
+from lib.lock import folder_lock
+from lib.metrics import percent
+from lib.pairs import read_pairs, unpack_bin
+from report.identification import as_text
+from report.machine import made_here
+
+COLUMNS = ("set", "pairs right, %", "standard error", "TAR at FAR 1e-2, %", "AUC", "EER, %",
+           "pairs", "images", "threshold")
+KEPT = ("accuracy", "standard_error", "fold_accuracies", "thresholds", "auc", "eer", "tar_at_far",
+        "pairs", "images", "dropped_pairs", "made_from")
+
+
+def a_set(text):
+    """(name, .bin or folder, pairs or None) of NAME=PATH or NAME=FOLDER:PAIRS."""
+    name, _, path = text.partition("=")
+    if not name or not path or "/" in name or name.startswith("."):
+        raise argparse.ArgumentTypeError(f"{text}: must be NAME=FILE.bin or NAME=FOLDER:PAIRS")
+    if path.endswith(".bin"):
+        return name, path, None
+    folder, _, pairs = path.rpartition(":")
+    if not folder or not pairs:
+        raise argparse.ArgumentTypeError(f"{text}: a folder needs its pairs, NAME=FOLDER:PAIRS")
+    return name, folder, pairs
+
+
+def sets(text):
+    got = [a_set(t) for t in text.split(",")]
+    names = [n for n, _, _ in got]
+    for n in names:
+        if names.count(n) > 1:
+            raise argparse.ArgumentTypeError(f"{text}: {n} stands there twice")
+    return got
+
+
+def check_paths(listed):
+    """Before the first set is measured."""
+    for name, path, pairs in listed:
+        for p in filter(None, (path, pairs)):
+            if not os.path.exists(p):
+                raise Failure(f"--sets {name}: {p}: No such file or folder")
+
+
+def measure(args, name, folder, pairs, shown):
+    """results.json of a set. shown: what to call its faces."""
+    out = os.path.join(args.out, name)
+    found, kept, _ = find_images(folder, pairs, args.allow_missing)
+    now = made_from(args.cfg, args.weights, images_of(folder, found, kept), args.flip)
+    old = reusable(os.path.join(out, "results.json"), now, *RESULTS)
+    if old:
+        return old
+    print(f"{name}: {len(kept)} pairs of {len(found)} images", flush=True)
+    return verify(args.cfg, args.weights, folder, pairs, out, flip=args.flip,
+                  threads=args.threads, allow_missing=args.allow_missing, name=shown,
+                  pictures=args.pictures)
+
+
+def measure_set(args, name, path, pairs):
+    if pairs:
+        return measure(args, name, path, read_pairs(pairs), path)
+    with tempfile.TemporaryDirectory() as scratch:
+        return measure(args, name, scratch, unpack_bin(path, scratch), os.path.basename(path))
+
+
+def cells(name, r):
+    return [name, percent(r["accuracy"]), percent(r["standard_error"]),
+            percent(r["tar_at_far"]["1e-02"]), f"{r['auc']:.5f}", percent(r["eer"]),
+            f"{r['pairs']:,}", f"{r['images']:,}",
+            f"{sum(r['thresholds']) / len(r['thresholds']):.4f}"]
+
+
+def work(args):
+    check_paths(args.sets)
+    make_folder(args.out)
+    with folder_lock(args.out):
+        got = {name: measure_set(args, name, path, pairs) for name, path, pairs in args.sets}
+        table = [list(COLUMNS)] + [cells(n, r) for n, r in got.items()]
+        write_csv(os.path.join(args.out, "table.csv"), table)
+        made = dict(made_here(), command=shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:]))
+        write_json(os.path.join(args.out, "results.json"), {
+            "made": made, "cfg": args.cfg, "weights": args.weights, "flip": args.flip,
+            "sets": {n: {k: r[k] for k in KEPT} for n, r in got.items()}})
+    print(as_text(table))
+    for name, r in got.items():
+        if r["dropped_pairs"]:
+            print(f"{name}: {r['dropped_pairs']} pairs were dropped: images are missing or broken")
+        if r["standard_error"] is None:
+            print(f"{name}: one fold: its threshold was fitted on the tested pairs")
+    print(f"results in {args.out}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cfg")
+    parser.add_argument("weights")
+    parser.add_argument("--sets", required=True, type=sets, metavar="NAME=SET,NAME=SET")
+    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--allow-missing", action="store_true",
+                        help="drop pairs whose images are missing or broken")
+    parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
+                        help="add or append the features of the mirror image (default: none)")
+    parser.add_argument("--threads", type=int, default=0, help="0: all processors")
+    parser.add_argument("--no-pictures", dest="pictures", action="store_false",
+                        help="no roc.png and worst.png of the sets")
+    args = parser.parse_args()
+    if args.threads < 0:
+        parser.error(f"--threads {args.threads}: must be 0 or more")
+    if args.pictures:
+        needs("matplotlib")
+    return run_main(work, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
