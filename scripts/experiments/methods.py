@@ -37,22 +37,22 @@ METHODS = {
     "scratch": Method(
         "labels alone (CosFace)", "mobilefacenet-half-am.cfg",
         edit={"margin_softmax": LABELS}, usual={"m": .2},
-        choices=({"m": .2}, {"m": .35}), against=()),
+        choices=({"m": .2}, {"m": .35}, {"m": .5}), against=()),
     "probability": Method(
         "labels and probabilities", "mobilefacenet-half-kd-probability.cfg",
         edit={"margin_softmax": LABELS,
               "kd_probability": {"teacher": "{headed}", "weights": "{headed_weights}",
                                  "weight": "{weight}"}},
-        usual={"m": .2, "weight": 1}, given={"weight": .1}, choices=weights(.1, .3, 1),
+        usual={"m": .2, "weight": 1}, given={"weight": .1}, choices=weights(.1, .3, 1, 3),
         tuned_as="scratch"),
     "feature": Method(
         "the teacher's features, no labels", FEATURE, labels=False,
         edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}}, usual={"weight": 32},
-        choices=weights(32, 100)),
+        choices=weights(10, 32, 100)),
     "correlation": Method(
         "labels and correlations (CC-KD)", "mobilefacenet-half-kd-correlation.cfg",
         edit={"margin_softmax": LABELS, "kd_correlation": {**TAUGHT, "weight": "{weight}"}},
-        usual={"m": .2, "weight": 2000}, given={"weight": 30}, choices=weights(30, 300),
+        usual={"m": .2, "weight": 2000}, given={"weight": 30}, choices=weights(3, 30, 300),
         tuned_as="scratch"),
     "exclusive": Method(
         "features, hard samples, exclusivity (EC-KD, our reading)",
@@ -60,7 +60,8 @@ METHODS = {
         edit={"net": {"exclusivity": "{exclusivity}"},
               "kd_feature": {**TAUGHT, "hard_sharpness": "{sharpness}"}},
         usual={"exclusivity": 1e-4, "sharpness": 1},
-        choices=({"exclusivity": 1e-4, "sharpness": 8}, {"exclusivity": 1e-3, "sharpness": 8}),
+        choices=({"exclusivity": 1e-4, "sharpness": 2}, {"exclusivity": 1e-4, "sharpness": 8},
+                 {"exclusivity": 1e-3, "sharpness": 8}),
         against=("scratch", "feature")),
     "scratch-groups": Method(
         "labels alone, batches of 4 images of each identity", "mobilefacenet-half-am.cfg",
