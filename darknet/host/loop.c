@@ -89,7 +89,8 @@ static void copy_options(network *n, dnx_host *h)
     dnx_net *net = h->net;
     dnx_net_opts *o = &net->o;
     *n = (network){.n = net->n, .batch = net->batch, .subdivisions = o->subdivisions,
-                   .policy = (learning_rate_policy)o->policy, /* our words are in its order */
+                   /* our words are in its order, and its rate is not used */
+                   .policy = o->policy > RANDOM ? CONSTANT : (learning_rate_policy)o->policy,
                    .learning_rate = o->learning_rate, .momentum = o->momentum, .decay = o->decay,
                    .gamma = o->gamma, .scale = o->scale, .power = o->power,
                    .time_steps = o->time_steps, .step = o->step, .max_batches = o->max_batches,
@@ -113,8 +114,9 @@ static dnx_status check(const dnx_net *net, dnx_err *err)
     const dnx_node *last = &net->nodes[net->n - 1];
     if (!dnx_host_cpu_build())
         return dnx_fail(err, DNX_EOPTION, at, "libdarknet was built with GPU=1: structs differ");
-    if (net->trains && net->o.policy == DNX_POLY && net->o.max_batches == 0)
-        return dnx_fail(err, DNX_EOPTION, at, "[net] policy=poly: needs max_batches=");
+    if (net->trains && dnx_rate_ends(&net->o) && net->o.max_batches == 0)
+        return dnx_fail(err, DNX_EOPTION, at, "[net] policy=%s: needs max_batches=",
+                        net->o.policy == DNX_POLY ? "poly" : "cosine");
     if (net->trains && !last->type->is_loss)
         return dnx_fail(err, DNX_ESHAPE, last->loc,
                         "[%s] is the last layer: a network that trains must end in a loss",

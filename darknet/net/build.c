@@ -282,6 +282,7 @@ void dnx_net_free(dnx_net *net) {
     dnx_free(net->plan.deltas);
     dnx_free(net->plan.scratch);
     dnx_free(net->sgd.momentum);
+    dnx_free(net->sgd.average);
     for (int i = 0; i < net->n; i++) free(net->links[i].name);
     dnx_notes_free(&net->origin.notes);
     free(net->origin.places);

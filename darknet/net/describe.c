@@ -96,7 +96,7 @@ static void tell_options(const sink *s, const dnx_opt *table, const void *opts, 
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg) {
     sink s = {fn, arg, "[net]"};
     tell_options(&s, dnx_net_options, &net->o,
-                 net->o.policy == DNX_POLY ? NULL : "max_batches");
+                 dnx_rate_ends(&net->o) ? NULL : "max_batches");
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
         const dnx_link *l = &net->links[i];

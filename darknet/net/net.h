@@ -14,9 +14,9 @@ typedef struct {
     int sampler, identities, images, shift; /* sampler: permutation|balanced */
     float angle, aspect, saturation, exposure, hue, max_ratio, min_ratio;
     float erase, gray, lowres;
-    float input_mean, input_scale, width_multiplier, exclusivity, clip_norm;
+    float input_mean, input_scale, width_multiplier, exclusivity, clip_norm, ema;
     int divisor;
-    int policy, step; /* policy: constant|step|exp|poly|steps|sigmoid|random */
+    int policy, step; /* policy: see net/rate.h */
     dnx_list steps, scales;
 } dnx_net_opts;
 
@@ -98,6 +98,7 @@ typedef struct {
 /* State of the optimiser, and results of the last update. */
 typedef struct {
     float *momentum;      /* one float per trained parameter, in params order */
+    float *average;       /* of all parameters, by ema=: net/average.h; NULL: there is none */
     size_t *momentum_at;  /* where layer i's momentum starts */
     bool has_exclusivity; /* at least one layer has a factor above 0 */
     double exclusivity;   /* of the last update: see dnx_net_update_begin */

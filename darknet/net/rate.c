@@ -27,6 +27,16 @@ static float by_chance(const dnx_net_opts *o, uint64_t number) {
     return times(o, power_of(dnx_rng_uniform(&r), o));
 }
 
+static float by_cosine(const dnx_net_opts *o, uint64_t number) {
+    if (number >= (uint64_t)o->max_batches) return 0;
+    const double done = (double)(number - (uint64_t)o->burn_in) / (o->max_batches - o->burn_in);
+    return times(o, (1 + cos(M_PI * done)) / 2);
+}
+
+bool dnx_rate_ends(const dnx_net_opts *o) {
+    return o->policy == DNX_POLY || o->policy == DNX_COSINE;
+}
+
 float dnx_rate(const dnx_net_opts *o, uint64_t number) {
     const float n = (float)number;
     if (number < (uint64_t)o->burn_in) return times(o, power_of(n / (float)o->burn_in, o));
@@ -41,6 +51,7 @@ float dnx_rate(const dnx_net_opts *o, uint64_t number) {
     case DNX_SIGMOID:
         return times(o, 1 / (1 + exp((double)(o->gamma * (float)((double)number - o->step)))));
     case DNX_RANDOM: return by_chance(o, number);
+    case DNX_COSINE: return by_cosine(o, number);
     default: return o->learning_rate;
     }
 }

@@ -4,7 +4,10 @@
 #include "net/net.h"
 
 /* policy= */
-enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RANDOM };
+enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RANDOM, DNX_COSINE };
+
+/* Whether the policy's rate falls to 0 at max_batches, which it needs. */
+bool dnx_rate_ends(const dnx_net_opts *o);
 
 /* The rate of update `number`, counted from 1. It depends only on o and number. r = learning_rate:
  *   number < burn_in   r (number / burn_in)^power
@@ -15,8 +18,10 @@ enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RA
  *   steps              r times every scale whose step is <= number, up to the first that is not
  *   sigmoid            r / (1 + exp(gamma (number - step)))
  *   random             r u^power, u uniform in [0, 1) drawn from (seed, number)
+ *   cosine             r (1 + cos(pi (number - burn_in) / (max_batches - burn_in))) / 2, 0 from
+ *                      max_batches on
  * It equals libdarknet's rate bit for bit, except where that is wrong: for sigmoid before `step`
  * (0), for poly after max_batches (a power of a negative number), and for random (not seeded, and
- * drawn again at each call). */
+ * drawn again at each call). libdarknet has no cosine. */
 float dnx_rate(const dnx_net_opts *o, uint64_t number);
 #endif

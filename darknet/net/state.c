@@ -10,12 +10,14 @@
 
 #include "base/files.h"
 #include "base/outfile.h"
+#include "net/average.h"
 
 static const char magic[8] = "DNXSTAT";
 enum { VERSION = 3 };
 
 /* The file begins with this header. Then follow the text of the inputs, filled with zeros to a
- * multiple of 4, the parameters in file order, the momentum, and a checksum of all bytes before it.
+ * multiple of 4, the parameters in file order, the momentum, with ema= the average of the parameters,
+ * and a checksum of all bytes before it. The length tells whether there is an average.
  * Byte order is the machine's. The header has no padding. */
 typedef struct {
     char magic[8];
@@ -65,12 +67,18 @@ dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dn
             for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
                 put(&f, list[k].value, sizeof(float) * list[k].count, &sum);
         put(&f, net->sgd.momentum, sizeof(float) * h.momentum, &sum);
+        if (net->sgd.average) put(&f, net->sgd.average, sizeof(float) * h.params, &sum);
         const uint64_t whole = XXH3_64bits_digest(&sum);
         dnx_outfile_put(&f, &whole, sizeof whole);
         st = dnx_outfile_commit(&f, err);
     }
     free(text);
     return st;
+}
+
+/* Bytes between the header and the checksum. */
+static size_t length_of(const header *h, size_t average) {
+    return padded(h->text) + 4 * (h->params + h->momentum + average);
 }
 
 /* Checks that the len bytes are a consistent state file. Returns NULL, or what is wrong. */
@@ -83,7 +91,7 @@ static const char *fault(const char *bytes, size_t len, const header *h) {
     if (h->version != VERSION) return "a state file of another version";
     const size_t room = len - sizeof *h - sizeof sum;
     if (h->text > room || h->params > room / 4 || h->momentum > room / 4 ||
-        padded(h->text) + 4 * (h->params + h->momentum) != room)
+        (length_of(h, 0) != room && length_of(h, h->params) != room))
         return "is damaged or cut short";
     memcpy(&sum, bytes + len - sizeof sum, sizeof sum);
     return sum == dnx_hash(0, bytes, len - sizeof sum) ? NULL : "is damaged or cut short";
@@ -101,11 +109,14 @@ dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err) {
     dnx_status st = why ? dnx_fail(err, DNX_EWEIGHTS, at, "%s", why) : DNX_OK;
     if (!st) {
         const char *numbers = bytes + sizeof h + padded(h.text);
-        *s = (dnx_state){.seen = h.seen, .net = h.net, .params = h.params, .momentum = h.momentum,
+        const size_t room = len - sizeof h - sizeof(uint64_t);
+        const size_t average = length_of(&h, 0) == room ? 0 : h.params;
+        const size_t count = h.params + h.momentum + average;
+        *s = (dnx_state){.seen = h.seen, .net = h.net, .params = h.params, .momentum = h.momentum, .average = average,
                          .inputs = strndup(bytes + sizeof h, h.text),
-                         .numbers = dnx_alloc(h.params + h.momentum + 1)};
+                         .numbers = dnx_alloc(count + 1)};
         if (!s->inputs || !s->numbers) st = dnx_fail(err, DNX_EMEM, at, "no memory");
-        else memcpy(s->numbers, numbers, sizeof(float) * (h.params + h.momentum));
+        else memcpy(s->numbers, numbers, sizeof(float) * count);
     }
     free(bytes);
     return st;
@@ -117,12 +128,20 @@ dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, d
     const float *from = s->numbers;
     if (s->net != want.net || s->params != want.params || s->momentum != want.momentum)
         return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0}, "is of another network");
+    if (net->o.ema > 0 && !s->average)
+        return dnx_fail(err, DNX_EWEIGHTS, dnx_net_at(net, "ema"),
+                        "[net] ema=%g: %s has no average of the weights: remove ema=, or begin a "
+                        "new run with the weights beside it", (double)net->o.ema, path);
+    dnx_status st = dnx_average_begin(net, err);
+    if (st) return st;
     for (int i = 0; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
             memcpy(list[k].value, from, sizeof(float) * list[k].count);
             from += list[k].count;
         }
     memcpy(net->sgd.momentum, from, sizeof(float) * net->sgd.momentum_at[net->n]);
+    from += s->momentum;
+    if (net->sgd.average) memcpy(net->sgd.average, from, sizeof(float) * s->average);
     net->seen = s->seen;
     return dnx_net_prepare(net, err);
 }

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/inputs.h"
 #include "base/outfile.h"
+#include "net/average.h"
 #include "net/weights.h"
 #include "train/job.h"
 
@@ -98,14 +99,17 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
+/* The weights that count: with ema= their average. */
 static void copy_parameters(dnx_train_job *j) {
     dnx_param from[DNX_MAX_PARAMS], to[DNX_MAX_PARAMS];
+    dnx_average_swap(j->net);
     for (int i = 0; i <= j->feature; i++) {
         int n = dnx_net_params(j->net, i, from);
         dnx_net_params(j->eval, i, to);
         for (int k = 0; k < n; k++)
             memcpy(to[k].value, from[k].value, sizeof(float) * from[k].count);
     }
+    dnx_average_swap(j->net);
 }
 
 dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
@@ -119,7 +123,7 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
                    dnx_verify_folds(j->pairs) == 1 ? " (threshold fitted on the tested pairs)" : "",
                    is_best ? ", the best so far" : "");
     if (!is_best) return DNX_OK;
-    st = dnx_weights_save(j->net, j->best, err);
+    st = dnx_train_save_weights(j, j->best, err);
     if (!st) {
         j->best_lfw = j->lfw;
         j->best_batch = j->batch;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/average.h"
 #include "net/finite.h"
 #include "net/state.h"
 #include "net/weights.h"
@@ -38,6 +39,13 @@ static void save_beside(dnx_train_job *j, dnx_err *late) {
     postpone(j, late, &run);
 }
 
+dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *err) {
+    dnx_average_swap(j->net);
+    dnx_status st = dnx_weights_save(j->net, path, err);
+    dnx_average_swap(j->net);
+    return st;
+}
+
 /* Writes the log before the state, so that a kill between them leaves no gap in the log. A log that
  * cannot be written does not prevent the checkpoint. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
@@ -48,7 +56,7 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     postpone(j, &late, &log);
     j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* without a half-finished update */
     st = dnx_state_save(j->inputs_text, j->net, j->state, err);
-    if (!st) st = dnx_weights_save(j->net, j->weights, err);
+    if (!st) st = dnx_train_save_weights(j, j->weights, err);
     if (!st) j->saved_batch = j->batch;
     if (!st) save_beside(j, &late);
     j->late_file = late;
@@ -58,7 +66,7 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
 
 dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err) {
     const bool has_weights = dnx_weights_seen(j->weights) == j->net->seen;
-    dnx_status st = has_weights ? DNX_OK : dnx_weights_save(j->net, j->weights, err);
+    dnx_status st = has_weights ? DNX_OK : dnx_train_save_weights(j, j->weights, err);
     if (st || (has_weights && j->is_recorded)) return st;
     j->saved_batch = j->batch;
     save_beside(j, &j->late_file);

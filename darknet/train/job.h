@@ -117,6 +117,8 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
  * ended before it could: NAME.weights and the files beside them. Where nothing is missing, nothing
  * is written. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err);
+/* Writes the weights that count: with ema= the average. DNX_EIO, DNX_EMEM. */
+dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *err);
 /* dnx_train_keep() copies the parameters that forward changes, the running statistics. Its
  * counterpart restores them after a half-finished update, so that a checkpoint is always that of
  * the last whole update. */

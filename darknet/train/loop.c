@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/stop.h"
 #include "kernels/kernels.h"
+#include "net/average.h"
 #include "net/finite.h"
 #include "train/job.h"
 #include "train/teachers.h"
@@ -116,6 +117,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
     if (st) return st;
     const double took = dnx_now() - start;
     j->batch++;
+    dnx_average_update(j->net, j->batch);
     l.epoch = (double)net->seen / (double)j->data->n;
     l.speed = net->o.batch / took;
     l.wait /= took;

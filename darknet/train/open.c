@@ -8,6 +8,7 @@
 #include "base/stop.h"
 #include "data/augment.h"
 #include "host/layers.h"
+#include "net/average.h"
 #include "net/options.h"
 #include "net/opts.h"
 #include "net/rate.h"
@@ -222,6 +223,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     if (!st) st = dnx_train_list_inputs(j, err);
     if (!st) st = dnx_train_take_files(j, err);
     if (!st && a->resume) st = dnx_train_resume(j, err);
+    else if (!st) st = dnx_average_begin(net, err);
     if (!st) st = dnx_host_open(net, &j->host, err);
     if (!st && j->pairs) st = dnx_verify_check(j->pairs, j->eval, err);
     if (!st) st = dnx_train_find_best(j, err);

@@ -26,7 +26,9 @@ static dnx_status check_options(const dnx_net *net, dnx_err *err) {
         {o->clip != 0, "clip", "clip: this version trains without it; remove it"},
         {o->random != 0, "random", "random: this version trains without it; remove it"},
         {o->notruth != 0, "notruth", "notruth: this version trains without it; remove it"},
-        {o->policy == DNX_POLY && !o->max_batches, "policy", "policy=poly: needs max_batches="}};
+        {o->policy == DNX_POLY && !o->max_batches, "policy", "policy=poly: needs max_batches="},
+        {o->policy == DNX_COSINE && o->max_batches <= o->burn_in, "policy",
+         "policy=cosine: needs max_batches= above burn_in="}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].is_wrong)
             return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, rules[i].key), "[net] %s",
@@ -130,10 +132,11 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
     if (!batches && !net->o.max_batches)
         return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "max_batches"),
                         "[net] needs max_batches=, or the command -batches");
-    if (net->o.policy == DNX_POLY && batches > net->o.max_batches)
+    if (dnx_rate_ends(&net->o) && batches > net->o.max_batches)
         return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "max_batches"),
-                        "[net] policy=poly: the rate is 0 from max_batches=%d on, so -batches %d "
-                        "would train nothing behind it; raise max_batches", net->o.max_batches,
+                        "[net] policy=%s: the rate is 0 from max_batches=%d on, so -batches %d "
+                        "would train nothing behind it; raise max_batches",
+                        net->o.policy == DNX_POLY ? "poly" : "cosine", net->o.max_batches,
                         batches);
     st = check_classes(net, data, err);
     return st ? st : dnx_batches_check(data, net, err);
@@ -145,7 +148,8 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
 double dnx_training_bytes(dnx_net *net) {
     double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
-        bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i));
+        bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i) *
+                                          (net->o.ema > 0 ? 2 : 1)); /* statistics are few */
     return bytes;
 }
 

@@ -69,6 +69,21 @@ static void random_is_drawn_from_the_seed(void)
     rate(first != dnx_rate(&o, 5), "random, another seed", 5, (double)dnx_rate(&o, 5), 0);
 }
 
+static void cosine(void)
+{
+    dnx_net_opts o = defaults;
+    o.policy = DNX_COSINE;
+    o.burn_in = 20;
+    for (int i = 0; i <= 120; i++) {
+        double want = (double)o.learning_rate * (1 + cos(3.14159265358979 * (i - 20) / 80)) / 2;
+        if (i < 20) want = (double)o.learning_rate * pow(i / 20., (double)o.power);
+        if (i >= 100) want = 0;
+        float got = dnx_rate(&o, (size_t)i);
+        rate(fabs((double)got - want) <= 1e-7 * (double)o.learning_rate, "cosine", (size_t)i,
+             (double)got, want);
+    }
+}
+
 int main(void)
 {
     static const char *const names[] = {"constant", "step", "exp", "poly", "steps", "sigmoid"};
@@ -89,5 +104,7 @@ int main(void)
     rate(host_rate(&poly, 120) < 0, "the host's poly beyond max_batches", 120, 1, -1);
     sigmoid_before_step();
     random_is_drawn_from_the_seed();
+    group("cosine");
+    cosine();
     return tap_summary();
 }
