@@ -1,5 +1,5 @@
-/* average.h - ema= of [net]: a moving average of the parameters over training. It changes no update;
- * it is what .weights files hold, and what is verified while training.
+/* average.h - ema= of [net]: a moving average of the parameters over training. It changes no
+ * update; it is what .weights files hold, and what is verified while training.
  *
  *   before update 1   a = w
  *   after update t    a <- d a + (1 - d) w,  d = min(ema, (1 + t) / (10 + t))

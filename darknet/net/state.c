@@ -16,8 +16,8 @@ static const char magic[8] = "DNXSTAT";
 enum { VERSION = 3 };
 
 /* The file begins with this header. Then follow the text of the inputs, filled with zeros to a
- * multiple of 4, the parameters in file order, the momentum, with ema= the average of the parameters,
- * and a checksum of all bytes before it. The length tells whether there is an average.
+ * multiple of 4, the parameters in file order, the momentum, with ema= the average of the
+ * parameters, and a checksum of all bytes before it. The length tells whether there is an average.
  * Byte order is the machine's. The header has no padding. */
 typedef struct {
     char magic[8];
@@ -112,8 +112,8 @@ dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err) {
         const size_t room = len - sizeof h - sizeof(uint64_t);
         const size_t average = length_of(&h, 0) == room ? 0 : h.params;
         const size_t count = h.params + h.momentum + average;
-        *s = (dnx_state){.seen = h.seen, .net = h.net, .params = h.params, .momentum = h.momentum, .average = average,
-                         .inputs = strndup(bytes + sizeof h, h.text),
+        *s = (dnx_state){.seen = h.seen, .net = h.net, .params = h.params, .momentum = h.momentum,
+                         .average = average, .inputs = strndup(bytes + sizeof h, h.text),
                          .numbers = dnx_alloc(count + 1)};
         if (!s->inputs || !s->numbers) st = dnx_fail(err, DNX_EMEM, at, "no memory");
         else memcpy(s->numbers, numbers, sizeof(float) * count);

@@ -9,6 +9,7 @@ import dataclasses
 TAUGHT = {"teacher": "{cfg}", "weights": "{weights}"}
 FEATURE = "mobilefacenet-half-kd-feature.cfg"
 LABELS = {"m": "{m}"}  # of [margin_softmax]; the margin that is best for labels alone
+COSINE = {"policy": "cosine"}
 GROUPS = {"sampler": "balanced", "identities": "{quarter}", "images": 4}  # of 4 images
 
 
@@ -72,6 +73,22 @@ METHODS = {
               "kd_correlation": {**TAUGHT, "weight": "{weight}"}},
         usual={"m": .2, "weight": 2000}, given={"weight": 30}, tuned_as="correlation",
         against=("scratch", "scratch-groups", "correlation")),
+    "adadistill": Method(
+        "labels, by class centres that follow the teacher's features (AdaDistill)",
+        "mobilefacenet-half-kd-adadistill.cfg",
+        edit={"margin_softmax": {**LABELS, **TAUGHT}}, usual={"m": .45},
+        choices=({"m": .2}, {"m": .45})),
+    "grouped": Method(
+        "labels and grouped probabilities (GKD)", "mobilefacenet-half-kd-grouped.cfg",
+        edit={"margin_softmax": LABELS,
+              "kd_probability": {"teacher": "{headed}", "weights": "{headed_weights}",
+                                 "weight": "{weight}"}},
+        usual={"m": .2, "weight": 1}, given={"weight": .1}, choices=weights(.03, .1, 1),
+        tuned_as="scratch", against=("scratch", "probability")),
+    "relation": Method(
+        "labels and the thresholds that pairs pass (EKD)", "mobilefacenet-half-kd-relation.cfg",
+        edit={"margin_softmax": LABELS, "kd_relation": {**TAUGHT, "weight": "{weight}"}},
+        usual={"m": .2, "weight": 1}, choices=weights(.1, 1, 10), tuned_as="scratch"),
     "assistant": Method(
         "features of the student of twice the width, taught so itself (teacher's assistant)",
         FEATURE, labels=False, edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}},
@@ -82,9 +99,25 @@ METHODS = {
         edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}}, usual={"weight": 32},
         tuned_as="feature",
         against=("feature",), pupil_of=("feature", 1)),
+    # ---- in search of the best small student: features, and one thing more at a time ----
+    "cosine": Method(
+        "features, the rate falls in half a cosine", FEATURE, labels=False,
+        edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
+        usual={"weight": 32}, tuned_as="feature", against=("feature",)),
+    "cosine-average": Method(
+        "features, cosine, the average of the weights", FEATURE, labels=False,
+        edit={"net": {**COSINE, "ema": .999}, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
+        usual={"weight": 32}, tuned_as="feature", against=("feature", "cosine")),
+    "cosine-inner": Method(
+        "features, cosine, the teacher's last map as a second target", FEATURE, labels=False,
+        edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
+        add="\n[kd_feature]\nfrom=58\nlayer=58\nteacher={cfg}\nweights={weights}\n"
+            "weight={inner}\n",
+        usual={"weight": 32, "inner": 8}, tuned_as="feature", against=("feature", "cosine")),
 }
 HOMEWORK = ("scratch", "probability", "feature", "correlation", "exclusive")
-STUDY = (*HOMEWORK, "correlation-groups")  # of study.py, when --methods names no others
+# of study.py, when --methods names no others
+STUDY = (*HOMEWORK, "correlation-groups", "adadistill", "grouped", "relation")
 
 
 def filled(method, values):

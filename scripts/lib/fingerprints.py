@@ -14,6 +14,7 @@ from lib.processes import darknet, run
 
 SMALL = 1 << 29  # bytes of a folder up to which contents are compared, not times
 SHAPE = ("height", "width", "channels", "width_multiplier")
+TAUGHT = ("net", "margin_softmax")  # sections that may name a teacher, beside kd_*
 PATHS = ("teacher", "weights")  # options of a cfg that name files: the files are compared instead
 
 
@@ -80,7 +81,7 @@ def of_cfg(text):
         where = f"[{name}]" if name == "net" else f"{number} [{name}]"
         got[where] = "there"
         for key, value in re.findall(r"(?m)^\s*(\w+)\s*=\s*([^#\n]*)", body):
-            if key not in PATHS or not name.startswith("kd_") and name != "net":
+            if key not in PATHS or not name.startswith("kd_") and name not in TAUGHT:
                 got[f"{where} {key}"] = value.strip()
     return got
 
