@@ -93,7 +93,7 @@ def work(args):
                     study_choice.tuned_of(args, run.method, chosen), tests)
         if run is planned[-1] or time.time() > drawn + 30:
             found = study_rows.read_rows(args.out)
-            report.write_all(args, found, chosen)
+            report.write_all(args, found, study_choice.kept(args.out, chosen))
             drawn = time.time()
     print(report.text_table(found))
     print(f"\ntable: {os.path.join(args.out, 'study.md')}")

@@ -83,12 +83,17 @@ METHODS = {
         edit={"margin_softmax": LABELS,
               "kd_probability": {"teacher": "{headed}", "weights": "{headed_weights}",
                                  "weight": "{weight}"}},
-        usual={"m": .2, "weight": 1}, given={"weight": .1}, choices=weights(.03, .1, 1),
+        usual={"m": .2, "weight": 1}, given={"weight": .1}, choices=weights(.1, 1),
         tuned_as="scratch", against=("scratch", "probability")),
+    "inherited": Method(
+        "labels, by the class vectors of the teacher's classifier (ProxylessKD)",
+        "mobilefacenet-half-kd-inherited.cfg",
+        edit={"margin_softmax": {**LABELS, "teacher": "{headed}", "weights": "{headed_weights}"}},
+        usual={"m": .2}, tuned_as="scratch"),
     "relation": Method(
         "labels and the thresholds that pairs pass (EKD)", "mobilefacenet-half-kd-relation.cfg",
         edit={"margin_softmax": LABELS, "kd_relation": {**TAUGHT, "weight": "{weight}"}},
-        usual={"m": .2, "weight": 1}, choices=weights(.1, 1, 10), tuned_as="scratch"),
+        usual={"m": .2, "weight": 1}, choices=weights(1, 10), tuned_as="scratch"),
     "assistant": Method(
         "features of the student of twice the width, taught so itself (teacher's assistant)",
         FEATURE, labels=False, edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}},
@@ -117,7 +122,8 @@ METHODS = {
 }
 HOMEWORK = ("scratch", "probability", "feature", "correlation", "exclusive")
 # of study.py, when --methods names no others
-STUDY = (*HOMEWORK, "correlation-groups", "adadistill", "grouped", "relation")
+STUDY = (*HOMEWORK, "correlation-groups", "adadistill", "grouped", "inherited",
+         "relation")
 
 
 def filled(method, values):

@@ -1,11 +1,14 @@
 """Chooses the values of every method on development pairs: identities that are held out of the
 faces. The reported pairs choose nothing."""
+import os
+
 from experiments.evaluation import evaluate
 from experiments.methods import METHODS
 from experiments.networks import student_cfg, usual
 from experiments.runs import Run, options_of
 from experiments.teachers import files
 from experiments.training import train
+from lib.files import read_result
 
 
 def words(tuned):
@@ -54,3 +57,9 @@ def choose(args, data, teacher):
         print(f"{method}: {words(best)}, of " + ", ".join(
             f"{w}: {100 * a:.2f} %" for w, a in all_.items()), flush=True)
     return chosen
+
+
+def kept(out, chosen):
+    """chosen, with what earlier commands chose for other methods."""
+    old = read_result(os.path.join(out, "study.json"), "chosen") or {"chosen": {}}
+    return {**{m: (c["values"], c["tried"]) for m, c in old["chosen"].items()}, **chosen}
