@@ -26,7 +26,7 @@ from experiments import runs, study_choice, study_rows, teachers
 from experiments.data import Pairs, check_pairs, make_data
 from experiments.estimate import in_words
 from experiments.held_out import hold_out
-from experiments.methods import METHODS, STUDY
+from experiments.methods import BEST, METHODS, STUDY
 from experiments.networks import student_cfg, usual
 from lib.arguments import each, real, whole, words
 from report import study as report
@@ -120,6 +120,9 @@ def main():
                    metavar="N,N", help="updates: a short and a long training (1150; 1150,20000)")
     p.add_argument("--methods", type=words(METHODS), default=list(STUDY), metavar="A,B",
                    help=", ".join(METHODS))
+    p.add_argument("--best", action="store_true", help="in search of the best small student: "
+                   "features, with a cosine schedule, averaged weights, an inner target, at width "
+                   "1/4 and for 9,375 updates, unless --methods, --widths, --batches say otherwise")
     p.add_argument("--widths", type=each(real(above=0, most=16)), default=[.25, .5, .125],
                    metavar="W,W")
     p.add_argument("--seeds", type=each(whole(0)), default=[1, 2, 3], metavar="N,N")
@@ -127,6 +130,10 @@ def main():
                    help="updates of a teacher that is not given")
     p.add_argument("--test", type=test_set, action="append", default=[],
                    metavar="NAME=DIR,PAIRS", help="one more set of pairs, cfp-fp for example")
+    p.add_argument("--probes", metavar="DIR", help="a folder of people whom no student trained "
+                   "on: rank-1 among --distractors, and TAR at FAR 1e-4 and 1e-5, in the table")
+    p.add_argument("--distractors", type=each(os.path.abspath), default=[], metavar="DIR,DIR",
+                   help="faces of other people")
     p.add_argument("--only", action="append", default=[], metavar="PATTERN",
                    help="only runs whose name is like it: 'feature-0.25-*'")
     p.add_argument("--plan", action="store_true", help="print the runs and their hours, no more")
@@ -147,8 +154,19 @@ def main():
     p.add_argument("--choose-batches", type=whole(1), metavar="N",
                    help="their updates; default the first of --batches")
     args, _ = p.parse_known_args()
+    if args.best:
+        p.set_defaults(methods=list(BEST), widths=[.25], lengths=[9375])
+        args, _ = p.parse_known_args()
     p.set_defaults(choose_width=args.choose_width or args.widths[0],
                    choose_batches=args.choose_batches or args.lengths[0], batches=args.lengths[0])
+    if bool(args.probes) != bool(args.distractors):
+        p.error("--probes and --distractors go together")
+    for path in filter(None, [args.probes, *args.distractors]):
+        if not os.path.isdir(path):
+            p.error(f"{path}: is no folder")
+    if args.probes:
+        needs("faiss")
+        p.set_defaults(probes=os.path.abspath(args.probes))
     return homework.finish(p, work)
 
 

@@ -125,6 +125,9 @@ HOMEWORK = ("scratch", "probability", "feature", "correlation", "exclusive")
 STUDY = (*HOMEWORK, "correlation-groups", "adadistill", "grouped", "inherited",
          "relation")
 
+# in search of the best small student
+BEST = ("feature", "cosine", "cosine-average", "cosine-inner")
+
 
 def filled(method, values):
     """(edit, add) of a method with its words in braces filled in."""

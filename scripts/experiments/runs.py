@@ -9,6 +9,7 @@ import sys
 from experiments import teachers
 from experiments.estimate import is_done, milliseconds
 from experiments.evaluation import evaluate
+from experiments.identify import identify
 from experiments.methods import METHODS
 from experiments.networks import student_cfg
 from experiments.training import RECORD, curve_options, train, training_seconds
@@ -107,6 +108,7 @@ def finish(args, data, run, teacher, tuned, tests):
                                 curve_options(run.batches, args.points, first))
     results = {name: evaluate(own, run.name, cfg, weights, pairs, name, args.any_build, False)
                for name, pairs in tests.items()}
+    identified = identify(own, run.name, cfg, weights) if args.probes else None
     folder = os.path.join(args.out, run.name)
     record = read_json(os.path.join(folder, RECORD), "made_from", "sessions")
     which = data.every if run.more else data.labelled
@@ -122,9 +124,10 @@ def finish(args, data, run, teacher, tuned, tests):
         "command": shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
         "tests": {name: {k: r[k] for k in ("accuracy", "standard_error", "tar_at_far", "pairs")}
                   for name, r in results.items()}}
-    old = read_result(os.path.join(folder, RUN), "command")
+    old = read_result(os.path.join(folder, RUN), "command") or {}
     if old:
         value["command"] = old["command"]  # that which trained it
+    value["identification"] = identified or old.get("identification")
     write_json(os.path.join(folder, RUN), value)
     return value
 

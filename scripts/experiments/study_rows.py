@@ -65,7 +65,26 @@ def row_of(runs):
         tests[name] = {"accuracies": values, "mean": sum(values) / len(values), "interval": error}
     return {**{k: first[k] for k in ("method", "width", "batches", "more", "images", "source",
                                      "tuned")},
-            "seeds": [r["seed"] for r in runs], "runs": runs, "tests": tests}
+            "seeds": [r["seed"] for r in runs], "runs": runs, "tests": tests,
+            "identification": identification_of(runs)}
+
+
+def identification_of(runs):
+    """{name of a rate: {"mean", "low", "high", "seeds"}}: over seeds, or of one seed over people;
+    None where it was not measurable."""
+    found = [r["identification"] for r in runs if r.get("identification")]
+    out = {}
+    for name in dict.fromkeys(n for f in found for n in f):
+        rates = [f[name] for f in found if f.get(name)]
+        if len(rates) < 2:
+            out[name] = rates and {"mean": rates[0]["rate"], "low": rates[0]["low"],
+                                   "high": rates[0]["high"], "seeds": 1} or None
+            continue
+        mean = sum(r["rate"] for r in rates) / len(rates)
+        half = interval([r["rate"] for r in rates])
+        out[name] = {"mean": mean, "low": max(0., mean - half),
+                         "high": min(1., mean + half), "seeds": len(rates)}
+    return out
 
 
 def add_tests(out, made, test):

@@ -23,18 +23,29 @@ def tuned_words(row):
     return ", ".join(f"{k} {v:g}" for k, v in sorted(row["tuned"].items())) or "-"
 
 
-def header(names):
+def rate_words(rates, name):
+    if name not in rates:
+        return "not run"
+    r = rates[name]
+    if r is None:
+        return "not measurable"
+    return f"{percent(r['mean'])} ({percent(r['low'])} to {percent(r['high'])}) %"
+
+
+def header(names, rates):
     return ["method", "width", "batches", "images", "values", "seeds",
-            *(c for n in names for c in (n, f"p, {n}")), "images seen", "training, s", "commit"]
+            *(c for n in names for c in (n, f"p, {n}")), *rates, "images seen", "training, s",
+            "commit"]
 
 
-def cells(row, names):
+def cells(row, names, rates):
     out = [row["method"], f"{row['width']:g}", f"{row['batches']:,}", f"{row['images']:,}",
            tuned_words(row), " ".join(map(str, row["seeds"]))]
     for n in names:
         test = row["tests"].get(n)
         out += [accuracy(test), p_words(test)] if test else ["not run", "-"]
     runs = row["runs"]
+    out += [rate_words(row["identification"], r) for r in rates]
     return out + [f"{runs[0]['images seen']:,}",
                   f"{sum(r['seconds'] for r in runs) / len(runs):.0f}",
                   " ".join(sorted({c for r in runs for c in r["commit"]}))]
@@ -44,17 +55,23 @@ def tests_in(rows):
     return list(dict.fromkeys(n for r in rows for n in r["tests"]))
 
 
-def text_table(rows):
+def table(rows):
+    """The header and a line for each row."""
     names = tests_in(rows)
-    table = [header(names)] + [cells(r, names) for r in rows]
-    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    rates = list(dict.fromkeys(n for r in rows for n in r["identification"]))
+    return [header(names, rates)] + [cells(r, names, rates) for r in rows]
+
+
+def text_table(rows):
+    lines = table(rows)
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip()
-                     for line in table)
+                     for line in lines)
 
 
 def markdown(rows):
-    names = tests_in(rows)
-    lines = [header(names), ["---"] * len(header(names))] + [cells(r, names) for r in rows]
+    lines = table(rows)
+    lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -118,7 +135,8 @@ def notes(chosen):
     out = ["±: half the 95 % interval of the mean over seeds (Student's t); of one seed, over the "
            "folds of its pairs.",
            "p: McNemar's exact test, a number for each seed, only between rows that saw the same "
-           "images."]
+           "images.",
+           "Rates of identification: the interval is over seeds; of one seed, over people."]
     for method, (best, tried) in chosen.items():
         out.append(f"{method}: chosen on held-out identities: " + ", ".join(
             f"{w}: {100 * a:.2f} %" for w, a in tried.items()) + ".")
@@ -127,8 +145,7 @@ def notes(chosen):
 
 def write_all(args, rows, chosen):
     at = os.path.join(args.out, "study.")
-    names = tests_in(rows)
-    write_csv(at + "csv", [header(names)] + [cells(r, names) for r in rows])
+    write_csv(at + "csv", table(rows))
     draw(rows, at + "png")
     used = dict.fromkeys(r["method"] for r in rows)
     said = [f"- **{m}**: {METHODS[m].what}" for m in used if m in METHODS]
