@@ -2,6 +2,7 @@
 """scripts/study.py: which runs there are and in what order, held-out identities, intervals and p, and
 the whole work on a few small synthetic faces, from which the networks learn nothing."""
 import argparse
+import importlib.util
 import itertools
 import json
 import math
@@ -9,7 +10,7 @@ import os
 import shutil
 import tempfile
 
-from common import ROOT, attempt, check, needed, read, script, summary, write
+from common import ROOT, Skipped, attempt, check, needed, read, script, summary, write
 
 with needed():
     import matplotlib  # noqa: F401
@@ -145,12 +146,37 @@ def goes_on(out, words):
           done.stderr)
 
 
+def best(folder):
+    plan = study("--out", os.path.join(folder, "best"), *SMALL[:SMALL.index("--widths")],
+                 "--best", "--batches", "3", "--no-choose", "--plan", "--seeds", "1")
+    names = [line.split()[0] for line in plan.stdout.splitlines() if "-seed1" in line]
+    check(names == [f"{m}-0.25-3-seed1" for m in methods.BEST], "--best", names, plan.stderr)
+
+
+def identifies(folder):
+    """Rates of a student that was trained before; the others have none."""
+    if importlib.util.find_spec("faiss") is None:
+        raise Skipped("python3-faiss is not installed")
+    out = os.path.join(folder, "out")
+    faces = os.path.join(out, "synthetic")
+    done = study("--out", out, *SMALL, "--methods", "scratch,probability,born-again", "--only",
+                 "scratch-*-seed1", "--probes", os.path.join(faces, "test"), "--distractors",
+                 os.path.join(faces, "train"))
+    check(done.returncode == 0 and "classifier train" not in done.stdout, "no training",
+          done.stderr)
+    lines = {l.split(" | ")[0]: l for l in
+             read(os.path.join(out, "study.md")).decode().splitlines() if l.startswith("| ")}
+    check("rank-1 of 96" in lines["| method"] and "not run" not in lines["| scratch"] and
+          "not run" in lines["| probability"], "columns", lines)
+
+
 def refusals(folder):
     file = write(os.path.join(folder, "file"), "x")
     for more, status, text in (
             (["--methods", "x"], 2, "none of"), (["--test", "x"], 2, "NAME=FOLDER,PAIRS"),
             (["--test", "lfw=/,/dev/null"], 2, "and not lfw"),
             (["--test", f"a=/none,{file}"], 2, "/none: No such file or folder"),
+            (["--probes", folder], 2, "--probes and --distractors go together"),
             (["--batches", "2,2"], 2, "stands there twice"), (["--points", "-1"], 2, "from 0"),
             (["--only", "nothing"], 1, "--only nothing: names none of the runs"),
             (["--held-out", "23"], 1, "--held-out 23: must be from 20 to 22")):
@@ -162,6 +188,6 @@ def refusals(folder):
 with tempfile.TemporaryDirectory() as temporary:
     for test in (plans, tables, held_out, numbers):
         attempt(test.__name__, test)
-    for test in (whole, refusals):
+    for test in (whole, identifies, best, refusals):
         attempt(test.__name__, test, temporary)
 summary()
