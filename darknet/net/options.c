@@ -88,4 +88,7 @@ const dnx_opt dnx_teacher_options[] = {
     DNX_OPT_STRING(T, weights, NULL, "weights of the teacher; relative to this cfg"),
     DNX_OPT_STRING(T, layer, NULL,
                    "layer of the teacher, a number or its name=; default: the last that fits"),
+    DNX_OPT_INT(T, flips, 0, 0, 1,
+                "1: the target is the sum of the teacher's features of the image and of its mirror "
+                "image"),
     DNX_OPT_END};

@@ -12,6 +12,7 @@ typedef struct {
 /* Options of losses that may have a teacher. */
 typedef struct dnx_teacher_opts {
     char *teacher, *weights, *layer;
+    int flips;
 } dnx_teacher_opts;
 
 extern const dnx_opt dnx_net_options[];

@@ -108,7 +108,7 @@ static void add_checksum(dnx_record *r, const char *key, uint64_t sum) {
     dnx_record_put(r, key, "%016" PRIx64, sum);
 }
 
-/* Adds the options and the weights of each teacher. */
+/* Adds the options and the weights of each teacher, and which of its layers are imitated. */
 static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
     const dnx_net *t;
     const char *weights;
@@ -123,6 +123,16 @@ static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
             return dnx_fail(err, DNX_EIO, (dnx_loc){weights, 0}, "cannot read: %s",
                             strerror(errno));
         add_checksum(&j->inputs, key, sum);
+    }
+    for (int i = 0; i < j->net->n; i++) {
+        char key[64], value[64];
+        int teacher, layer;
+        bool flips;
+        if (!dnx_teachers_imitates(j->net, i, &teacher, &layer, &flips)) continue;
+        snprintf(key, sizeof key, "layer %d imitates", i);
+        snprintf(value, sizeof value, "layer %d of teacher %d%s", layer, teacher,
+                 flips ? ", flips=1" : "");
+        dnx_record_put(&j->inputs, key, "%s", value);
     }
     dnx_record_add(&j->inputs, "-cache", j->a->cache ? "yes" : "no", "no");
     return DNX_OK;

@@ -75,10 +75,11 @@ static dnx_status load(dnx_teacher *k, const dnx_node *n, const char *option, dn
     return st ? by_option(n, "weights", option, k->weights, &said, err) : DNX_OK;
 }
 
-static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err *err) {
+static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, bool flips, dnx_err *err) {
     dnx_teachers *t = net->teachers;
     for (int i = 0; i < t->n_wants; i++)
-        if (t->wants[i].teacher == which && t->wants[i].layer == layer) {
+        if (t->wants[i].teacher == which && t->wants[i].layer == layer &&
+            t->wants[i].flips == flips) {
             net->links[n->index].want = i;
             return DNX_OK;
         }
@@ -89,11 +90,15 @@ static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, dnx_err 
     if (!more || !taps) return no_memory(net, err);
     dnx_teacher_output *w = &t->wants[t->n_wants];
     *w = (dnx_teacher_output){
-        .teacher = which, .layer = layer, .size = dnx_size(n->distillation->target)};
-    if (net->trains) w->out = dnx_alloc(w->size * (size_t)net->batch);
-    if (net->trains && !w->out) return no_memory(net, err);
+        .teacher = which, .layer = layer, .flips = flips,
+        .size = dnx_size(n->distillation->target)};
     net->links[n->index].want = t->n_wants++;
-    return DNX_OK;
+    if (!net->trains) return DNX_OK;
+    const size_t batch = (size_t)net->batch;
+    w->out = dnx_alloc(w->size * batch);
+    if (flips) w->other = dnx_alloc(w->size * batch);
+    if (flips && !t->mirrored) t->mirrored = dnx_alloc(dnx_size(net->in) * batch);
+    return w->out && (!flips || (w->other && t->mirrored)) ? DNX_OK : no_memory(net, err);
 }
 
 /* Allocates a batch in the teacher's size and normalisation, if these differ from the student's. */
@@ -126,10 +131,14 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] layer=%.60s: %s in %s, which has layers 0 to %d", n->type->name,
                         o->layer, why, o->teacher, k->n - 1);
-    n->distillation->target = k->nodes[layer].out;
+    const dnx_shape out = n->distillation->target = k->nodes[layer].out;
+    if (o->flips && (out.h != 1 || out.w != 1))
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] flips=1: layer %d of %s is a map of %d x %d: only features can be "
+                        "added", n->type->name, layer, o->teacher, out.h, out.w);
     if (dnx_takes(n) == DNX_VECTORS) return DNX_OK;
     dnx_net_unmerge(k, layer);
-    return want(net, n, which, layer, err);
+    return want(net, n, which, layer, o->flips != 0, err);
 }
 
 static dnx_status open_for(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err) {
@@ -160,12 +169,14 @@ static void close_all(dnx_teachers *t) {
     }
     for (int i = 0; i < t->n_wants; i++) {
         dnx_free(t->wants[i].out);
+        dnx_free(t->wants[i].other);
         dnx_cache_close(&t->wants[i].cache);
     }
     free(t->teachers);
     free(t->wants);
     free(t->taps);
     dnx_free(t->x);
+    dnx_free(t->mirrored);
     free(t);
 }
 
@@ -174,6 +185,15 @@ const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights)
     if (!t || i >= t->n_teachers) return NULL;
     *weights = t->teachers[i].weights;
     return t->teachers[i].net;
+}
+
+bool dnx_teachers_imitates(const dnx_net *net, int i, int *teacher, int *layer, bool *flips) {
+    if (net->links[i].want < 0) return false;
+    const dnx_teacher_output *w = &net->teachers->wants[net->links[i].want];
+    *teacher = w->teacher;
+    *layer = w->layer;
+    *flips = w->flips;
+    return true;
 }
 
 const dnx_teacher_source dnx_cfg_teachers = {open_for, close_all};
@@ -225,6 +245,36 @@ void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count) {
     dnx_net_run_taps(k, x, count, t->taps, n);
 }
 
+static void mirror(const float *x, dnx_shape s, int count, float *out) {
+    const size_t c = (size_t)s.c, width = (size_t)s.w, rows = (size_t)count * (size_t)s.h;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t q = 0; q < width; q++)
+            memcpy(out + (r * width + q) * c, x + (r * width + width - 1 - q) * c,
+                   sizeof *out * c);
+}
+
+/* Runs teacher `which` on the batch, and for outputs with flips on its mirror images, too. */
+static void run_teacher(dnx_net *net, int which, const float *x) {
+    dnx_teachers *t = net->teachers;
+    bool flips = false;
+    for (int i = 0; i < t->n_wants; i++)
+        flips = flips || (t->wants[i].teacher == which && t->wants[i].flips);
+    if (flips) {
+        mirror(x, net->in, net->batch, t->mirrored);
+        dnx_teachers_run_one(net, which, t->mirrored, net->batch);
+    }
+    const size_t batch = (size_t)net->batch;
+    for (int i = 0; i < t->n_wants; i++)
+        if (t->wants[i].teacher == which && t->wants[i].flips)
+            memcpy(t->wants[i].other, t->wants[i].out, sizeof(float) * t->wants[i].size * batch);
+    dnx_teachers_run_one(net, which, x, net->batch);
+    for (int i = 0; i < t->n_wants; i++) {
+        dnx_teacher_output *w = &t->wants[i];
+        if (w->teacher == which && w->flips)
+            for (size_t k = 0; k < w->size * batch; k++) w->out[k] += w->other[k];
+    }
+}
+
 static bool from_cache(dnx_teachers *t, int which, const uint32_t *image,
                        const unsigned char *mirrored, int count) {
     for (int i = 0; i < t->n_wants; i++)
@@ -246,7 +296,7 @@ void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
     if (!t) return;
     for (int i = 0; i < t->n_teachers; i++)
         if (has_outputs(t, i) && (!image || !from_cache(t, i, image, mirrored, net->batch)))
-            dnx_teachers_run_one(net, i, x, net->batch);
+            run_teacher(net, i, x);
     for (int i = 0; i < net->n; i++)
         if (net->links[i].want >= 0) net->links[i].target = t->wants[net->links[i].want].out;
 }

@@ -15,6 +15,9 @@ extern const dnx_teacher_source dnx_cfg_teachers;
 /* Teacher i of net, and the path of its weights. NULL: net has fewer teachers. */
 const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights);
 
+/* What layer i of net imitates: a layer of teacher number *teacher. false: nothing. */
+bool dnx_teachers_imitates(const dnx_net *net, int i, int *teacher, int *layer, bool *flips);
+
 /* Sets the targets of the losses of net for one sub-batch x of net->batch images. image[b] is the
  * index of image b in the list, mirrored[b] whether it is mirrored. If there is a cache, the
  * targets are read from it; else the teachers run. image NULL: the images were augmented, so that

@@ -38,10 +38,13 @@ bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
                              const unsigned char *mirrored, int count) {
     if (!w->is_cached) return false;
     for (int b = 0; b < count; b++) {
-        const uint16_t *row = dnx_cache_row(&w->cache, 2 * (size_t)image[b] + (mirrored[b] != 0));
-        if (isnan(dnx_from_half(row[0]))) return false;
+        const size_t at = 2 * (size_t)image[b] + (mirrored[b] != 0);
+        const uint16_t *row = dnx_cache_row(&w->cache, at), *other = NULL;
+        float *out = w->out + (size_t)b * w->size;
+        if (w->flips) other = dnx_cache_row(&w->cache, at ^ 1);
+        if (isnan(dnx_from_half(row[0])) || (other && isnan(dnx_from_half(other[0])))) return false;
         for (size_t k = 0; k < w->size; k++)
-            w->out[(size_t)b * w->size + k] = dnx_from_half(row[k]);
+            out[k] = dnx_from_half(row[k]) + (other ? dnx_from_half(other[k]) : 0);
     }
     return true;
 }

@@ -191,6 +191,29 @@ def other_inputs_get_other_rows():
     expect(len(files()) == 2, "another text of the same teacher")
 
 
+def flips_add_both_rows():
+    """flips=1 with a cache, without one, and beside a loss that wants the image alone."""
+    losses = {}
+    for name, options in (("plain", ""), ("sum", "flips=1\n")):
+        student(f"s-{name}", options="seed=5")
+        write(f"s-{name}.cfg", read(f"s-{name}.cfg") + options.encode() + b"normalize=0\n")
+        for how, words in (("cache", ["-cache", "both"]), ("none", [])):
+            done = darknet("classifier", "train", "x.data", f"s-{name}.cfg", "-force", "-threads",
+                           "1", "-out", f"out-{name}-{how}", "-batches", "1", *words)
+            expect_end(done)
+            losses[name, how] = float(read(f"out-{name}-{how}/s-{name}.csv").decode()
+                                      .split("\n")[1].split(",")[2])
+    for name in ("plain", "sum"):
+        a, b = losses[name, "cache"], losses[name, "none"]
+        expect(abs(a - b) < 2e-3 * b, f"{name}: {a} with the cache, {b} without")
+    expect(abs(losses["sum", "none"] / losses["plain", "none"] - 1) > .1, f"no sum: {losses}")
+    expect(len([f for f in os.listdir("both") if f.endswith(".embeddings")]) == 1, "one file")
+    write("s-plain.cfg", read("s-plain.cfg") + b"flips=1\n")
+    expect_end(darknet("classifier", "train", "x.data", "s-plain.cfg", "-resume", "-out",
+                       "out-plain-none"), 1, "layer 2 imitates: was layer 1 of teacher 0, is layer "
+               "1 of teacher 0, flips=1")
+
+
 def no_numbers_are_an_error():
     fresh()
     w = np.frombuffer(read("t.weights")[20:], np.float32).copy()
@@ -209,7 +232,7 @@ def no_numbers_are_an_error():
 def main():
     attempt_all(make_inputs, two_processes_make_it_once, it_goes_on_where_it_was_stopped,
                 a_damaged_part_is_made_anew, torn_rows_are_refused, other_inputs_get_other_rows,
-                no_numbers_are_an_error)
+                flips_add_both_rows, no_numbers_are_an_error)
     summary()
 
 

@@ -167,6 +167,38 @@ static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
     dnx_net_free(net);
 }
 
+/* flips=1: the sum over an image and its mirror image, for an image and its mirror image the same
+ * but for the last bits; the loss beside it keeps its own target. */
+static void check_flips(dnx_net *a) {
+    dnx_net *net = must_build(STUDENT "[kd_feature]\nflips=1\n" SAME "[kd_feature]\n" SAME
+                                      "[kd_feature]\nfrom=0\nlayer=2\n" SAME,
+                              "cfg/student.cfg", true);
+    dnx_net *plain = cut(a, same, 7);
+    const size_t size = B * dnx_size(net->in), out = B * 10;
+    float *x = pixels(5, size), *m = dnx_alloc(size), *want = dnx_alloc(out);
+    for (int b = 0; b < B; b++)
+        for (int r = 0; r < 12; r++)
+            for (int q = 0; q < 12; q++)
+                for (int c = 0; c < 3; c++)
+                    m[((b * 12 + r) * 12 + q) * 3 + c] = x[((b * 12 + r) * 12 + 11 - q) * 3 + c];
+    const float *y = dnx_net_predict(plain, x, B);
+    for (size_t k = 0; k < out; k++) want[k] = y[k];
+    y = dnx_net_predict(plain, m, B);
+    double apart = difference(want, y, out);
+    for (size_t k = 0; k < out; k++) want[k] += y[k];
+    dnx_teachers_run(net, x, NULL, NULL);
+    check(apart > .01 && difference(net->links[4].target, want, out) < 2e-5, "not the sum");
+    check_target(net, 5, a, same, 6, x);
+    check_target(net, 6, a, same, 2, x);
+    dnx_teachers_run(net, m, NULL, NULL);
+    check(difference(net->links[4].target, want, out) < 2e-5, "mirrored: another sum");
+    dnx_free(x);
+    dnx_free(m);
+    dnx_free(want);
+    dnx_net_free(plain);
+    dnx_net_free(net);
+}
+
 /* ---- training ---- */
 
 /* `steps` updates; the mean loss of the last one. */
@@ -361,6 +393,7 @@ int main(void) {
     dnx_net *a = make_teacher("same", same, 1), *b = make_teacher("other", other, 2);
     dnx_net *c = make_teacher("large", large, 3);
     check_targets(a, b, c);
+    check_flips(a);
     check_weight_0();
     check_learning();
     check_predicting();
