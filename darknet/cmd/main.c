@@ -12,6 +12,8 @@
 #include "cmd/cmd.h"
 #include "gpu/place.h"
 #include "host/layers.h"
+#include "kernels/bits.h"
+#include "kernels/kernels.h"
 #include "net/opts.h"
 
 #define HOST_COMMAND "/usr/bin/darknet"
@@ -127,13 +129,21 @@ static int hand_on(char **argv) {
     return 1;
 }
 
-/* Refuses unknown values of DNX_ISA: a measurement would be of something else. */
+/* Refuses unknown values of DNX_ISA, and tells of one that this processor lacks: a measurement
+ * would be of something else. */
 static int check_isa(void) {
     static const char *const names[] = {"plain", "avx2", "avx512", "amx"};
     const char *isa = getenv("DNX_ISA");
-    for (int i = 0; isa && i < 4; i++)
-        if (!strcmp(isa, names[i])) isa = NULL;
-    return isa ? dnx_wrong("DNX_ISA=%s: must be plain, avx2, avx512 or amx", isa) : 0;
+    int i = 0;
+    if (!isa) return 0;
+    while (i < 4 && strcmp(isa, names[i])) i++;
+    if (i == 4) return dnx_wrong("DNX_ISA=%s: must be plain, avx2, avx512 or amx", isa);
+    const bool is_there = !strcmp(isa, "amx") ? dnx_tiles() != NULL
+                                              : dnx_kernels_named(isa) != NULL;
+    if (!is_there)
+        fprintf(stderr, "darknet: DNX_ISA=%s: this processor lacks it; the %s kernels run\n", isa,
+                dnx_kernels()->name);
+    return 0;
 }
 
 /* Runs verb v with the n words that follow it. */

@@ -22,6 +22,12 @@ typedef struct {
     bool is_listed;      /* rows follow a heading with the name of their image */
 } reader;
 
+/* The separator of a table; spreadsheets of some countries write ; for a comma. */
+static char separator(const char *line) {
+    char usual = dnx_separator(line);
+    return usual == ' ' && strchr(line, ';') ? ';' : usual;
+}
+
 static void *grown(void *list, size_t n, size_t *room, size_t size) {
     if (n < *room) return list;
     size_t more = *room ? 2 * *room : 1024;
@@ -134,11 +140,11 @@ static int lst_line(reader *r, dnx_err *err) {
     return add_image(r, path, length, err) || add_row(r, known, DNX_ROW_LST, err) ? -1 : 1;
 }
 
-/* Reads a line of a table with commas: a path, which may be quoted, then numbers. Returns their
- * count; -1 when the line is not one. */
+/* Reads a line of a table with commas or semicolons: a path, which may be quoted between commas,
+ * then numbers. Returns their count; -1 when the line is not one. */
 static int csv_line(char *line, char **path, double v[MOST]) {
-    char *f[MOST + 1];
-    int n = dnx_separator(line) == ',' ? dnx_fields(line, ',', f, MOST + 1) : -1;
+    char *f[MOST + 1], sign = separator(line);
+    int n = sign == ',' || sign == ';' ? dnx_fields(line, sign, f, MOST + 1) : -1;
     if (n > 1 && !*f[n - 1]) n--; /* the line ends with a comma */
     if (n < 11 || n > MOST + 1) return -1;
     for (int i = 1; i < n; i++)
@@ -152,7 +158,7 @@ static int csv_line(char *line, char **path, double v[MOST]) {
 static bool is_header(const char *line) {
     double v;
     char *copy = strdup(line), *f[DNX_ROW_MOST];
-    int n = copy ? dnx_fields(copy, dnx_separator(line), f, DNX_ROW_MOST) : 0;
+    int n = copy ? dnx_fields(copy, separator(line), f, DNX_ROW_MOST) : 0;
     bool is = n >= 10;
     for (int i = 0; is && i < n && i < DNX_ROW_MOST; i++) is = !dnx_decimal(f[i], &v);
     free(copy);
@@ -192,6 +198,12 @@ static int listed_line(reader *r, dnx_err *err) {
     return n > BOX && add_row(r, v, n, err) ? -1 : 1;
 }
 
+static int count(const char *text, char c) {
+    int n = 0;
+    for (; *text; text++) n += *text == c;
+    return n;
+}
+
 static dnx_status line(reader *r, dnx_err *err) {
     double v[MOST];
     int n = lst_line(r, err);
@@ -209,6 +221,9 @@ static dnx_status line(reader *r, dnx_err *err) {
     if (!path) n = numbers(r->line + length, v);
     if (dnx_landmark_count(n)) return add_row(r, v, n, err);
     if (n) return bad_line(r, n, err);
+    if (count(r->line, ';') >= 2 * DNX_POINTS)
+        return dnx_fail(err, DNX_EPARSE, r->at,
+                        "not only numbers between the ';': decimals need a point, not a comma");
     if (!next_line(r)) return DNX_OK;
     if (numbers(r->line, v) == 1 && v[0] >= 0 && v[0] == floor(v[0])) return block(r, v[0], err);
     r->is_again = true;

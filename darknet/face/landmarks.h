@@ -1,8 +1,8 @@
 /* landmarks.h - reads the text files in which face detectors leave five points of each face.
  *
- * A line is a path and numbers, between spaces, tabs or commas. A path with spaces needs a tab
- * after it, or a table with commas. B: a box, as x1 y1 x2 y2 (corners) or x y w h. P: x1 y1 ... x5
- * y5.
+ * A line is a path and numbers, between spaces, tabs, commas or semicolons. A path with spaces
+ * needs a tab after it, or a table with commas or semicolons.
+ * B: a box, as x1 y1 x2 y2 (corners) or x y w h. P: x1 y1 ... x5 y5.
  *
  *   path P                   form points; CelebA's lists; as a table with commas CelebA's and
  *                            VGGFace2's, whose names have no suffix

@@ -41,9 +41,25 @@ static dnx_status ends_early(const source *s, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end: %s", why);
 }
 
+/* The variance of a channel is below 0. If the file's length is not the network's, the lengths tell
+ * why: a layer up to this one has another size in the file. */
+static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n, size_t channel,
+                               float v, dnx_err *err) {
+    const size_t need = dnx_weights_floats(net, net->n);
+    const dnx_loc at = {s->path, 0};
+    if (s->floats == need)
+        return dnx_fail(err, DNX_EWEIGHTS, at,
+                        "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, or of "
+                        "another network", channel, n->index, n->type->name, (double)v);
+    return dnx_fail(err, DNX_EWEIGHTS, at,
+                    "of another network: this one has %zu floats, the file %zu; layer %d [%s] or "
+                    "an earlier one has another size there: a variance would be %g", need,
+                    s->floats, n->index, n->type->name, (double)v);
+}
+
 /* Checks the next `count` floats: those of a parameter of layer n, or of no layer. */
-static dnx_status check_span(const source *s, const dnx_node *n, const dnx_param *of, size_t count,
-                             dnx_err *err) {
+static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, const dnx_param *of,
+                             size_t count, dnx_err *err) {
     float block[4096];
     const size_t most = sizeof block / sizeof *block;
     const bool is_variance = of && of->role == DNX_VARIANCE;
@@ -61,10 +77,7 @@ static dnx_status check_span(const source *s, const dnx_node *n, const dnx_param
                                 "float %zu, behind the network's, is NaN or infinite",
                                 s->floats - count + at + i);
             if (is_variance && block[i] < 0)
-                return dnx_fail(err, DNX_EWEIGHTS, file,
-                                "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, "
-                                "or of another network",
-                                at + i, n->index, n->type->name, (double)block[i]);
+                return bad_variance(net, s, n, at + i, block[i], err);
         }
     }
     return DNX_OK;
@@ -79,10 +92,10 @@ static dnx_status check_numbers(dnx_net *net, const source *s, dnx_err *err) {
     for (int i = 0; i < net->n && !st; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n && !st; k++) {
             size_t count = list[k].count < left ? list[k].count : left;
-            st = check_span(s, &net->nodes[i], &list[k], count, err);
+            st = check_span(net, s, &net->nodes[i], &list[k], count, err);
             left -= count;
         }
-    return st ? st : check_span(s, NULL, NULL, left, err);
+    return st ? st : check_span(net, s, NULL, NULL, left, err);
 }
 
 size_t dnx_weights_floats(dnx_net *net, int layers) {

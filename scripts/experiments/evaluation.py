@@ -2,14 +2,12 @@
 inputs, is not done again."""
 import json
 import os
-import re
 
 from experiments.verification import find_images, images_of, made_from, verify
 from lib import fingerprints
 from lib.cfg_text import without_losses
-from lib.errors import Failure
 from lib.files import read_result, write, write_json
-from lib.processes import darknet, run
+from lib.processes import checked, darknet, run
 from report.machine import processor
 
 RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
@@ -55,19 +53,11 @@ def measure(args, name, text):
     old = reusable(path, now, "parameters", "macs", "ms")
     if old is None:
         write(cfg, text)
-        shown = run([darknet(), "check", cfg], capture=True)
+        shown = checked(cfg)
         timed = json.loads(run([darknet(), "bench", cfg, "-batch", "1", "-json", "-runs", "300"],
                                capture=True))
-        old = {"made_from": now, "parameters": number(shown, "parameters"),
-               "macs": number(shown, "multiply-adds"), "ms": timed["ms_per_image"],
+        old = {"made_from": now, "parameters": shown["parameters"],
+               "macs": shown["multiply_adds"], "ms": timed["ms_per_image"],
                "threads": timed["threads"], "kernels": timed["kernels"]}
         write_json(path, old)
     return old
-
-
-def number(shown, key):
-    """A whole number of `darknet check`."""
-    found = re.search(rf"(?m)^{key}\s+([\d,]+)", shown)
-    if not found:
-        raise Failure(f"{darknet()} check names no {key}")
-    return int(found.group(1).replace(",", ""))

@@ -1,12 +1,13 @@
 """The cfg texts of an experiment: a teacher, students by each way of training, and a head for a
 teacher that has none. All take args, the options of scripts/homework.py."""
+import math
 import os
 
 from experiments.methods import METHODS, filled
-from lib.cfg_text import edit, embedding, option, sections, without_losses
+from lib.cfg_text import edit, embedding, sections
 from lib.errors import Failure
 from lib.files import read
-from lib.processes import ROOT
+from lib.processes import ROOT, checked
 
 CFG = os.path.join(ROOT, "cfg")
 # Losses beside the labels' loss. A teacher trained here knows the students' identities; what a given
@@ -84,10 +85,8 @@ def beside(args, path):
 
 
 def embedding_of(cfg):
-    """The length of the features of a given teacher: the filters of its last convolution."""
-    bodies = [b for n, b in sections(without_losses(read(cfg))) if n in ("convolutional", "conv")]
-    filters = option(bodies[-1], "filters") if bodies else None
-    if not filters or not filters.isdecimal():
-        raise Failure(f"{cfg}: its last [convolutional] must name its filters=, the length of the "
-                      "features")
-    return int(filters)
+    """The length of the features of a given teacher: what `darknet embed` would write."""
+    network = checked(cfg)
+    if network["embedding"] < 0:
+        raise Failure(f"{cfg}: has no layer before its first loss, so it has no features")
+    return math.prod(network["layers"][network["embedding"]]["out"])

@@ -3,6 +3,7 @@ import concurrent.futures
 import concurrent.futures.process
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -115,6 +116,11 @@ def run(command, capture=False, show=False):
             failure.output = said[0]
             raise failure
         return said[0]
+
+
+def checked(cfg):
+    """What `darknet check -json` tells of a network: scripts/README.md names the keys."""
+    return json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
 
 
 def ended(command, status):

@@ -306,7 +306,15 @@ def by_the_line():
 
 
 def isa():
-    """A mistyped DNX_ISA is not passed over."""
+    """A mistyped DNX_ISA is not passed over, and one that the processor lacks is told."""
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        flags = f.read()
+    for value, flag in (("avx2", "avx2"), ("avx512", "avx512dq"), ("amx", "amx_int8")):
+        done = darknet("layers", env={**os.environ, "DNX_ISA": value})
+        check(done.returncode == 0 and (f" {flag}" in flags) == (not done.stderr), value, done.stderr)
+        if done.stderr:
+            check(re.fullmatch(f"darknet: DNX_ISA={value}: this processor lacks it; the "
+                               "(plain|avx2|avx512) kernels run\n", done.stderr), value, done.stderr)
     for value, status in (("avx3", 2), ("", 2), ("plain", 0)):
         done = darknet("layers", env={**os.environ, "DNX_ISA": value})
         check(done.returncode == status and (not status or done.stderr ==

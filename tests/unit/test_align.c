@@ -189,10 +189,11 @@ static void test_forms(void) {
              "38.5 52.5 74.5 52.5 56.5 72.5 42.5 92.5 71.5 92.5\n"
              "twice.jpg 39 53 75 53 57 73 43 93 72 93\n"
              "zero.jpg\n0\n"
+             "of a spreadsheet.jpg;38;52;74;52;56;72;42;92;71;92;\n"
              "last.jpg", many);
     dnx_status st = read_text(text, &l, &err);
     check(!st, "all forms: %s", err.text);
-    check(l.n == 13 && l.faces == 12, "%zu images, %zu faces", l.n, l.faces);
+    check(l.n == 14 && l.faces == 13, "%zu images, %zu faces", l.n, l.faces);
     has(&l, "b/own.jpg", 0, 0, 1440);
     has(&l, "b/./x.jpg", 0, 0, 1440);
     has(&l, "with space.jpg", 0, 0, 1440);
@@ -202,6 +203,7 @@ static void test_forms(void) {
     has(&l, "many.jpg", 0, 0, 10000);
     has(&l, "b/lst.jpg", 0, 0, 10000);
     has(&l, "twice.jpg", 0, 0, 1440);
+    has(&l, "of a spreadsheet.jpg", 0, 0, 1440);
     has(&l, "twice.jpg", 1, 1, 1440);
     has(&l, "b/block.jpg", 0, 0, 10000);
     has(&l, "b/block.jpg", 1, .5, 1440);
@@ -240,6 +242,10 @@ static void test_errors(void) {
     fails("a.jpg\n1\n1 2 3\n", ":3: 3 numbers: " FORM);
     fails("[{\"a\": 1}]", ":1: JSON is not read; write a line for each face");
     fails("a.jpg\n1\nb.jpg\n", ":3: not only numbers after the path: " FORM);
+    fails("a.jpg;38,0;52,0;74,0;52,0;56,0;72,0;42,0;92,0;71,0;92,0\n",
+          ":1: not only numbers between the ';': decimals need a point, not a comma");
+    fails("a.jpg;38;52;74;52;56;72;42;92;71;x\n",
+          ":1: not only numbers between the ';': decimals need a point, not a comma");
     dnx_status st = dnx_landmarks_read("/tmp/test_align_none/x", -1, &l, &err);
     check(st == DNX_EIO && strstr(err.text, "x: cannot read: No such file"), "%s", err.text);
     dnx_landmarks_free(&l);

@@ -192,6 +192,31 @@ static void bad_files(void) {
     no_number_files();
 }
 
+/* A variance below 0, in a file of the right length and in one of a network with more channels. */
+static void variances(void) {
+    static unsigned char bytes[MOST];
+    static const char other_text[] =
+        "[net]\nbatch=1\nheight=4\nwidth=4\nchannels=3\n"
+        "[convolutional]\nfilters=6\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
+        "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\n";
+    const float below = -.5f;
+    dnx_net *net = build(), *other = make_net(other_text, "other.cfg", false, 1, 1);
+    dnx_param list[DNX_MAX_PARAMS];
+    size_t place = 0, more = dnx_weights_floats(other, other->n);
+    for (int k = 0, n = dnx_net_params(net, 0, list); k < n && list[k].role != DNX_VARIANCE; k++)
+        place += list[k].count;
+    memcpy(bytes, good, good_size);
+    memcpy(bytes + HEADER_BYTES + 4 * (place + 2), &below, sizeof below);
+    REFUSES("a variance", bytes, good_size,
+            "variance of channel 2 of layer 0 [convolutional] is -0.5, below 0: damaged, or of "
+            "another network");
+    REFUSES("a variance of another network", bytes, HEADER_BYTES + 4 * more,
+            "of another network: this one has %zu floats, the file %zu; layer 0 [convolutional] or "
+            "an earlier one has another size there: a variance would be -0.5", floats, more);
+    dnx_net_free(net);
+    dnx_net_free(other);
+}
+
 /* A save that must fail with PATH: text. */
 static void cannot_save(const char *name, const char *path, const char *text) {
     char want[600];
@@ -250,6 +275,7 @@ int main(void) {
     old_header();
     cuts();
     bad_files();
+    variances();
     saves();
     unlink(file);
     if (rmdir(folder)) check(false, "%s: %s: something was left behind", folder, strerror(errno));
