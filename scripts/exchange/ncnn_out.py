@@ -1,0 +1,286 @@
+"""A network as ncnn's two files: the .param text and the .bin of its weights. One function for each
+section of a cfg; https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure has the format."""
+import struct
+from collections import Counter
+
+import numpy as np
+
+from exchange.onnx_out import signs
+from lib.darknet_files import BN_EPS
+from lib.errors import Failure
+
+MAGIC, HALF = 7767517, 0x01306B47
+LARGEST_HALF = 65504
+ADD, MUL = 0, 2  # of BinaryOp
+# Activations as layers of their own: (type, parameters)
+ACTIVATIONS = {
+    "relu": ("ReLU", {}), "leaky": ("ReLU", {0: .1}), "relie": ("ReLU", {0: .01}),
+    "relu6": ("Clip", {0: 0., 1: 6.}), "hardtan": ("Clip", {0: -1., 1: 1.}),
+    "logistic": ("Sigmoid", {}), "tanh": ("TanH", {}), "elu": ("ELU", {0: 1.}),
+    "selu": ("SELU", {0: 1.6732, 1: 1.0507}), "swish": ("Swish", {}), "mish": ("Mish", {}),
+    "hswish": ("HardSwish", {0: 1 / 6, 1: .5}), "hsigmoid": ("HardSigmoid", {0: 1 / 6, 1: .5}),
+}
+# What a convolution does itself: 9 names the function, -23310 has its numbers
+FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: [0., 6.]},
+         "logistic": {9: 4}, "mish": {9: 5}}
+
+
+class Blob:
+    """name; shape (h, w, c); is_flat: one dimension, as InnerProduct writes it."""
+
+    def __init__(self, name, shape, is_flat=False):
+        self.name, self.shape, self.is_flat = name, tuple(shape), is_flat
+
+
+def text_of(value):
+    """A parameter: whole numbers without a point, others with one."""
+    if isinstance(value, list):
+        return ",".join([str(len(value)), *map(text_of, value)])
+    return str(value) if isinstance(value, int) else f"{value:e}"
+
+
+class Writer:
+    """half: filters as 16-bit floats."""
+
+    def __init__(self, network, half):
+        self.half, self.rows, self.data, self.at = half, [], [], "input"
+        h, w, c = network.input
+        self.blobs = {-1: Blob("input", network.input)}
+        self.rows.append(("Input", "input", [], ["input"], {0: w, 1: h, 2: c}))
+
+    def layer(self, kind, inputs, label="", **params):
+        """Adds a layer; returns the name of its output."""
+        return self.numbered(kind, inputs, label, {int(k[1:]): v for k, v in params.items()})
+
+    def numbered(self, kind, inputs, label, params):
+        out = f"{self.at}_{label}" if label else self.at
+        self.rows.append((kind, out, [getattr(i, "name", i) for i in inputs], [out], params))
+        return out
+
+    def filters(self, where, a):
+        """Behind a tag that tells the form of the numbers."""
+        a = np.ascontiguousarray(a, np.float32)
+        if not self.half:
+            self.data += [struct.pack("<I", 0), a.astype("<f4").tobytes()]
+            return
+        if np.abs(a).max(initial=0) > LARGEST_HALF:
+            raise Failure(f"{where} has filters above {LARGEST_HALF}: too large for --fp16")
+        raw = a.astype("<f2").tobytes()
+        self.data += [struct.pack("<I", HALF), raw, bytes(-len(raw) % 4)]
+
+    def floats(self, *arrays):
+        self.data += [np.ascontiguousarray(a, "<f4").tobytes() for a in arrays]
+
+    def map(self, blob):
+        """Three dimensions, also behind a layer that leaves one."""
+        if not blob.is_flat:
+            return blob
+        h, w, c = blob.shape
+        return Blob(self.numbered("Reshape", [blob], f"map{len(self.rows)}", {0: w, 1: h, 2: c}),
+                    blob.shape)
+
+    def done(self, layer, x, is_flat=False, is_fused=False):
+        """The activation behind x."""
+        act = layer.activation
+        if act == "linear" or is_fused:
+            return Blob(x, layer.out, is_flat)
+        if act == "prelu":
+            slopes = layer.params["slopes"]
+            name = self.numbered("PReLU", [x], "", {0: len(slopes)})
+            self.floats(slopes)
+        elif act == "loggy":  # 2 sigmoid(x) - 1 = tanh(x/2)
+            name = self.numbered("TanH", [self.times(x, .5, "half")], "", {})
+        else:
+            name = self.numbered(ACTIVATIONS[act][0], [x], "", ACTIVATIONS[act][1])
+        return Blob(name, layer.out, is_flat)
+
+    def times(self, x, by, label):
+        return self.layer("BinaryOp", [x], label, _0=MUL, _1=1, _2=float(by))
+
+    def conv(self, layer, x, w, b, label, window, groups=1, fuses=()):
+        kh, kw, stride, pad = window
+        kind = "Convolution" if groups == 1 else "ConvolutionDepthWise"
+        params = {0: w.shape[0], 1: kw, 11: kh, 3: stride, 4: pad, 5: int(b is not None),
+                  6: int(w.size), **({7: groups} if groups > 1 else {}), **dict(fuses)}
+        name = self.numbered(kind, [x], label, params)
+        self.filters(layer.at, w)
+        if b is not None:
+            self.floats(b)
+        return name
+
+
+def label_of(layer, is_fused=False):
+    return "" if layer.activation == "linear" or is_fused else "sum"
+
+
+def convolution(t, layer, x):
+    w, b = layer.folded()
+    x, window, groups = t.map(x), layer.window, layer.groups
+    if layer.section == "binary":
+        w, (scale, b) = signs(layer.params["weights"], layer.options["mode"],
+                              layer.options["center"]), layer.norm()
+        w = w * scale[:, None, None, None]
+    if layer.section == "low_rank":
+        x = t.conv(layer, x, layer.params["basis"], None, "basis", window)
+        window = (1, 1, 1, 0)
+    fused = FUSED.get(layer.activation)
+    name = t.conv(layer, x, w, b, label_of(layer, fused), window, groups, fused or {})
+    return t.done(layer, name, is_fused=bool(fused))
+
+
+def connected(t, layer, x):
+    w, b = layer.folded()
+    fused = FUSED.get(layer.activation)
+    name = t.numbered("InnerProduct", [x], label_of(layer, fused),
+                      {0: layer.out[2], 1: 1, 2: int(w.size), **(fused or {})})
+    t.filters(layer.at, w)
+    t.floats(b)
+    return t.done(layer, name, True, bool(fused))
+
+
+def batchnorm(t, layer, x):
+    p, x = layer.params, t.map(x)
+    name = t.layer("BatchNorm", [x], label_of(layer), _0=layer.out[2], _1=BN_EPS)
+    t.floats(p["scales"], p["mean"], p["variance"], p.get("biases", np.zeros(layer.out[2])))
+    return t.done(layer, name)
+
+
+def activation(t, layer, x):
+    return x if layer.activation == "linear" else t.done(layer, t.map(x).name)
+
+
+def shortcut(t, layer, x, f):
+    o, x, f = layer.options, t.map(x), t.map(f)
+    if x.shape != f.shape:
+        raise Failure(f"{layer.at} adds {f.shape} to {x.shape}: ncnn adds equal shapes alone")
+    if o["alpha"] == o["beta"] == 1:
+        name = t.layer("BinaryOp", [x, f], label_of(layer), _0=ADD)
+    else:
+        name = t.numbered("Eltwise", [x, f], label_of(layer),
+                          {0: 1, -23301: [float(o["alpha"]), float(o["beta"])]})
+    return t.done(layer, name)
+
+
+def route(t, layer, *inputs):
+    o, names = layer.options, []
+    if len(inputs) == 1 and o["groups"] == 1:
+        return inputs[0]
+    for i, x in enumerate(t.map(x) for x in inputs):
+        part, name = x.shape[2] // o["groups"], x.name
+        if o["groups"] > 1:
+            first = o["group_id"] * part
+            name = t.numbered("Crop", [x], f"part{i}" if len(inputs) > 1 else "",
+                              {-23309: [first], -23310: [first + part], -23311: [0]})
+        names.append(name)
+    return Blob(names[0] if len(names) == 1 else t.layer("Concat", names, _0=0), layer.out)
+
+
+def avgpool(t, layer, x):
+    o, x = layer.options, t.map(x)
+    if o["size"] == 0:  # the output has one dimension
+        return Blob(t.layer("Pooling", [x], _0=1, _4=1), layer.out, True)
+    return Blob(t.layer("Pooling", [x], _0=1, _1=o["size"], _2=o["stride"],
+                        _3=o["size"] // 2 if o["pad"] else 0, _5=1, _6=1), layer.out)
+
+
+def maxpool(t, layer, x):
+    o = layer.options
+    size = o["size"] or o["stride"]
+    both = size - 1 if o["padding"] < 0 else o["padding"]
+    first, rest = both // 2, both - both // 2
+    return Blob(t.layer("Pooling", [t.map(x)], _0=0, _1=size, _2=o["stride"], _3=first, _13=first,
+                        _14=rest, _15=rest, _5=1), layer.out)
+
+
+def upsample(t, layer, x):
+    stride, scale, x = layer.options["stride"], layer.options["scale"], t.map(x)
+    label = "" if scale == 1 and stride > 0 else "resized"
+    if stride > 0:
+        name = t.layer("Interp", [x], label, _0=1, _1=float(stride), _2=float(stride))
+    else:
+        name = t.layer("Pooling", [x], label, _0=1, _1=-stride, _2=-stride, _5=1)
+        scale *= stride * stride
+    return Blob(t.times(name, scale, "") if label else name, layer.out)
+
+
+def softmax(t, layer, x):
+    o = layer.options
+    if o["groups"] > 1:
+        raise Failure(f"{layer.at} groups={o['groups']}: has no ncnn form here")
+    name = x.name if x.is_flat else t.layer("Flatten", [x], "flat")
+    if o["temperature"] != 1:
+        name = t.times(name, 1 / o["temperature"], "cool")
+    return Blob(t.layer("Softmax", [name], _0=0, _1=1), layer.out, True)
+
+
+def l2norm(t, layer, x):
+    name = t.layer("Normalize", [t.map(x)], _0=0, _4=1, _1=1, _2=1e-12, _9=1, _3=1)
+    t.floats([1])
+    return Blob(name, layer.out)
+
+
+def product(t, layer, x, f):
+    return Blob(t.layer("BinaryOp", [t.map(f), t.map(x)], _0=MUL), layer.out)
+
+
+SECTIONS = {
+    "convolutional": convolution, "depthwise": convolution, "global_depthwise": convolution,
+    "low_rank": convolution, "binary": convolution, "connected": connected,
+    "batchnorm": batchnorm, "activation": activation, "shortcut": shortcut, "route": route,
+    "channel_shuffle": lambda t, layer, x: Blob(
+        t.layer("ShuffleChannel", [t.map(x)], _0=layer.options["groups"]), layer.out),
+    "avgpool": avgpool, "maxpool": maxpool, "upsample": upsample,
+    "dropout": lambda t, layer, x: x, "softmax": softmax, "l2norm": l2norm,
+    "scale_channels": product, "sam": product,
+    "logistic": lambda t, layer, x: Blob(t.layer("Sigmoid", [x]), layer.out, x.is_flat),
+}
+
+
+def check(layer):
+    """Failure for an option that has no form in ncnn."""
+    if layer.section == "binary" and layer.options["mode"] in ("xnor", "bnn"):
+        raise Failure(f"{layer.at} mode={layer.options['mode']}: ncnn takes no signs of the input; "
+                      "bwn and binaryconnect have a form")
+    if layer.activation not in ("linear", "prelu", "loggy", *ACTIVATIONS):
+        raise Failure(f"{layer.at} activation={layer.activation}: has no ncnn form here")
+
+
+def with_splits(rows):
+    """A blob that several layers read goes through a Split, a name for each reader."""
+    uses = Counter(i for _, _, inputs, _, _ in rows for i in inputs)
+    out, taken = [], Counter()
+    for kind, name, inputs, outputs, params in rows:
+        renamed = []
+        for i in inputs:
+            renamed.append(f"{i}_splitncnn_{taken[i]}" if uses[i] > 1 else i)
+            taken[i] += 1
+        out.append((kind, name, renamed, outputs, params))
+        for o in outputs:
+            if uses[o] > 1:
+                out.append(("Split", f"splitncnn_{o}", [o],
+                            [f"{o}_splitncnn_{k}" for k in range(uses[o])], {}))
+    return out
+
+
+def files_of(network, half=False):
+    """(text of the .param, bytes of the .bin). Blobs: "input", "output"."""
+    t = Writer(network, half)
+    for layer in network.used:
+        check(layer)
+    for layer in network.used:
+        t.at = f"{layer.number}_{layer.name or layer.section}"
+        t.blobs[layer.number] = SECTIONS[layer.section](
+            t, layer, *(t.blobs[i] for i in layer.sources))
+    last = t.blobs[network.last.number]
+    if last.name == "input":
+        raise Failure(f"{network.last.at} does nothing: ncnn has no network without a layer")
+    rename = {last.name: "output"}
+    rows = [(kind, name, [rename.get(i, i) for i in ins], [rename.get(o, o) for o in outs], p)
+            for kind, name, ins, outs, p in t.rows]
+    rows = with_splits(rows)
+    blobs = sum(len(r[3]) for r in rows)
+    lines = [str(MAGIC), f"{len(rows)} {blobs}"]
+    for kind, name, ins, outs, params in rows:
+        lines.append(" ".join([f"{kind:<20}", f"{name:<24}", str(len(ins)), str(len(outs)), *ins,
+                               *outs, *(f"{k}={text_of(v)}" for k, v in params.items())]))
+    return "\n".join(lines) + "\n", b"".join(t.data)

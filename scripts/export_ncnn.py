@@ -1,0 +1,63 @@
+#!/usr/bin/python3
+"""Writes a network as the two files of ncnn, for phones and small computers.
+
+    scripts/export_ncnn.py NET.cfg WEIGHTS OUT.param OUT.bin [-to LAYER] [--fp16] [--force]
+
+The network ends at its last layer that predicts, as in scripts/export_onnx.py; -to names another
+end. Batch norm is multiplied into the filters. --fp16 stores filters in 16 bits, half the size;
+biases and slopes stay in 32. What ncnn cannot express is told by section and option, and nothing is
+written.
+
+Blob "input": W x H x C floats, RGB, (pixel - input_mean) * input_scale:
+
+    ncnn::Mat in = ncnn::Mat::from_pixels(rgb, ncnn::Mat::PIXEL_RGB, 112, 112);
+    in.substract_mean_normalize(mean, norm);  // what this script prints
+    ex.input("input", in); ex.extract("output", out);
+
+Blob "output": the last layer's numbers. Needs NumPy."""
+import argparse
+import os
+import sys
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy")
+from exchange import network as networks
+from exchange.ncnn_out import SECTIONS, files_of
+from lib import files
+
+
+def export(cfg, weights, param, data, to=None, half=False, force=False):
+    if os.path.realpath(param) == os.path.realpath(data):
+        raise Failure(f"{param}: is named for the .param and for the .bin")
+    for out in (param, data):
+        files.refuse_replacing(out, force, cfg, weights)
+    network = networks.load(cfg, weights, to, SECTIONS, "ncnn")
+    text, numbers = files_of(network, half)
+    with files.whole_file(data, binary=True) as f:
+        f.write(numbers)
+    files.write(param, text)
+    h, w, c = network.input
+    mean, scale = network.net["input_mean"], network.net["input_scale"]
+    print(f"{param}, {data}: {len(text.splitlines()) - 2} layers, {len(numbers):,} bytes")
+    print(f"input: {w} x {h} x {c}, mean {{{', '.join([f'{mean:g}f'] * c)}}}, "
+          f"norm {{{', '.join([f'{scale:.9g}f'] * c)}}}; output: {network.outputs} numbers")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cfg")
+    parser.add_argument("weights")
+    parser.add_argument("param", metavar="OUT.param")
+    parser.add_argument("bin", metavar="OUT.bin")
+    parser.add_argument("-to", "--to", metavar="LAYER", help="the layer that becomes the output")
+    parser.add_argument("--fp16", action="store_true", help="filters in 16 bits")
+    parser.add_argument("--force", action="store_true", help="replace the outputs")
+    args = parser.parse_args()
+    return run_main(export, args.cfg, args.weights, args.param, args.bin, args.to, args.fp16,
+                    args.force)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""scripts/export_ncnn.py: the files computed by a reader of their own, and the messages."""
+import os
+import tempfile
+
+import common
+from common import ROOT, attempt, expect, expect_end, needed, script, summary
+
+with needed():
+    import numpy as np
+    import ncnn
+    import nets
+
+TOLERANCE = 1e-5  # of the largest value of the output
+HEAD = "[net]\nheight=7\nwidth=6\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\n"
+CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
+ONE = "[convolutional]\nfilters=4\nactivation=linear\n"
+# Each has a branch of exchange/ncnn_out.py that the others lack.
+NETS = {
+    "filters": "[convolutional]\nfilters=6\nsize=3\nstride=2\npad=1\ngroups=3\nbatch_normalize=1\n"
+               "activation=prelu\n[depthwise]\nsize=2\npadding=1\nmultiplier=2\nbatch_normalize=1\n"
+               "activation=leaky\n[low_rank]\nfilters=8\nrank=2\nsize=3\npad=1\nbatch_normalize=1\n"
+               "activation=relu\n[global_depthwise]\nbatch_normalize=1\n"
+               "[convolutional]\nfilters=5\nactivation=linear\n",
+    "flat": "[connected]\noutput=7\nbatch_normalize=1\nactivation=prelu\n[connected]\noutput=4\n"
+            "activation=mish\n[batchnorm]\nshift=1\n[convolutional]\nfilters=3\n"
+            "activation=swish\n[l2norm]\n",
+    "squeeze": CONV + "[avgpool]\n[convolutional]\nfilters=4\nactivation=hsigmoid\n"
+               "[scale_channels]\nfrom=0\n[sam]\nfrom=0\n[batchnorm]\nactivation=prelu\n",
+    "channels": CONV + "[channel_shuffle]\ngroups=2\n" + ONE + "[route]\nlayers=-1,0\ngroups=2\n"
+                "group_id=1\n[dropout]\n[l2norm]\n",
+    "windows": CONV + "[avgpool]\nsize=3\npad=1\n[maxpool]\nsize=3\nstride=2\n[upsample]\n"
+               "stride=4\nscale=0.5\n[upsample]\nstride=-2\n[maxpool]\nsize=2\nstride=2\npadding=0\n",
+    "sums": CONV + ONE + "[shortcut]\nfrom=0\nalpha=2\nbeta=0.5\nactivation=relu\n[shortcut]\n"
+            "from=0\nactivation=relu6\n",
+    "softmax": CONV + "[connected]\noutput=6\nactivation=linear\n[softmax]\ntemperature=2\n",
+    "bwn": "[binary]\nfilters=4\nsize=3\npad=1\nmode=bwn\ncenter=1\nbatch_normalize=1\n"
+           "activation=prelu\n[logistic]\n",
+    "activations": "".join(f"[activation]\nactivation={a}\n" for a in
+                           ("relu6", "hswish", "mish", "selu", "elu", "tanh", "leaky", "loggy",
+                            "relie", "hardtan", "logistic", "prelu", "hsigmoid")),
+}
+BAD = [
+    ("[shortcut]\nfrom=0\n", "[shortcut] adds (7, 6, 3) to (7, 6, 4): ncnn adds equal shapes alone"),
+    ("[activation]\nactivation=stair\n", "[activation] activation=stair: has no ncnn form here"),
+    ("[binary]\nmode=bnn\n", "[binary] mode=bnn: ncnn takes no signs of the input; bwn and "
+     "binaryconnect have a form"),
+    ("[connected]\noutput=4\nactivation=linear\n[softmax]\ngroups=2\nnoloss=1\n",
+     "[softmax] groups=2: has no ncnn form here"),
+]
+
+
+def export(folder, cfg, weights, *options):
+    files = [os.path.join(folder, f) for f in ("m.param", "m.bin")]
+    done = script("export_ncnn.py", cfg, weights, *files, "--force", *options)
+    expect_end(done)
+    return files, done.stdout
+
+
+def agrees(folder, layers, *options, tolerance=TOLERANCE):
+    cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + layers)
+    weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
+    x = nets.images((7, 6, 3), 2)
+    files, said = export(folder, cfg, weights, *options)
+    net = ncnn.Net(*files)
+    far = nets.difference(np.stack([net.run(i) for i in x]), nets.ours(cfg, weights, x))
+    expect(far < tolerance, f"differs by {far:.1e} of the largest value")
+    expect("input: 6 x 7 x 3, mean {127.5f, 127.5f, 127.5f}, norm {0.0078125f" in said, said)
+    return os.path.getsize(files[1])
+
+
+def half(folder):
+    """--fp16: filters of half the size, and numbers as near as 11 bits are."""
+    layers = NETS["filters"]
+    expect(agrees(folder, layers, "--fp16", tolerance=3e-3) < agrees(folder, layers),
+           "the file is not smaller")
+
+
+def face(folder):
+    """A whole network, without its losses: as many layers as the cfg has, and the embedding."""
+    cfg = os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")
+    weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
+    x = nets.images((112, 112, 3), 1)
+    files, _ = export(folder, cfg, weights)
+    far = nets.difference(ncnn.Net(*files).run(x[0])[None], nets.ours(cfg, weights, x))
+    expect(far < TOLERANCE, f"differs by {far:.1e} of the largest value")
+
+
+def messages(folder):
+    out = [os.path.join(folder, f) for f in ("never.param", "never.bin")]
+    for i, (layers, said) in enumerate(BAD):
+        first = "[activation]\n" + ONE if "shortcut" in layers else "[activation]\n"
+        cfg = common.write(os.path.join(folder, f"{i}.cfg"), HEAD + first + layers)
+        weights = nets.randomise(cfg, os.path.join(folder, "w"))
+        done = script("export_ncnn.py", cfg, weights, *out)
+        expect(done.returncode == 1 and said in done.stderr, f"{said!r} not in {done.stderr!r}")
+    cfg = common.write(os.path.join(folder, "big.cfg"), HEAD + ONE)
+    weights = os.path.join(folder, "w")
+    common.write(weights, np.int32([0, 2, 0, 0, 0]).tobytes() +
+                 np.float32([0] * 4 + [7e4] * 12).tobytes())
+    done = script("export_ncnn.py", cfg, weights, *out, "--fp16")
+    expect("[convolutional] has filters above 65504: too large for --fp16" in done.stderr, done)
+    done = script("export_ncnn.py", cfg, weights, out[0], out[0])
+    expect(done.stderr == f"export_ncnn.py: {out[0]}: is named for the .param and for the .bin\n",
+           done.stderr)
+    expect(not any(map(os.path.exists, out)), "a file is left")
+
+
+def in_a_folder(test, *args):
+    with tempfile.TemporaryDirectory() as folder:
+        test(folder, *args)
+
+
+for name, text in NETS.items():
+    attempt(name, in_a_folder, agrees, text)
+for each in (half, face, messages):
+    attempt(each.__name__, in_a_folder, each)
+summary()
