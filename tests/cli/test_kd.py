@@ -12,7 +12,7 @@ with needed():
     import numpy as np
 
 STUDENTS = ["feature", "correlation", "ec", "adadistill", "grouped", "relation",
-            "inherited"]
+            "inherited", "refo"]
 TOLERANCE = 2e-6  # of the largest value; the layers store float32
 FLAT, OTHER, MAP, SMALL = (1, 1, 24), (1, 1, 9), (3, 4, 5), (3, 4, 2)
 # type, options, batch, shape of x, shape of the target
