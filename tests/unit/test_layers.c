@@ -196,6 +196,11 @@ static const row rows[] = {
      "classes=7\nmargin=sphereface\nscale=length\nramp_end=.3\n", 4, 1, 1, 5, 5e-3},
     {"margin sample", "margin_softmax", "classes=300\ns=4\nmargin=am\nsample=.1\n", 5, 1, 1, 9,
      5e-3},
+    /* Without a teacher in this bench; with one in test_centres.c. */
+    {"margin centres", "margin_softmax", "classes=7\ns=4\nmargin=am\ncentres=teacher\n", 4, 1, 1,
+     5, 5e-3},
+    {"margin inherited", "margin_softmax",
+     "classes=300\ns=4\nmargin=arcface\ncentres=inherited\nmargins=teacher\n", 4, 1, 1, 5, 5e-3},
     {"contrastive", "contrastive", "from=-1\n#classes=2\n", 6, 1, 1, 3, 3e-3, TOGETHER},
     {"triplet hard", "triplet", "from=-1\n#classes=2\n", 6, 1, 1, 3, 3e-3, TOGETHER},
     {"triplet hard plain", "triplet", "from=-1\ndistance=plain\n#classes=3\n", 6, 2, 1, 3, 3e-3,
