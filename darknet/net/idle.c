@@ -25,7 +25,7 @@ static const struct {
     {"margin_softmax", "teacher", "centres", "teacher|inherited"},
     {"margin_softmax", "weights", "centres", "teacher|inherited"},
     {"margin_softmax", "layer", "centres", "teacher|inherited"},
-    {"margin_softmax", "flips", "centres", "teacher"},
+    {"margin_softmax", "flips", "centres", "teacher|inherited"},
     {"margin_softmax", "alpha", "centres", "teacher"},
     {"margin_softmax", "m_least", "margins", "teacher"},
     {"margin_softmax", "alpha_fixed", "alpha", "fixed"},
