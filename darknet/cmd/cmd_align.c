@@ -1,7 +1,7 @@
 /* darknet align: crops of faces as networks expect them, from images and their landmarks.
  *
  * OUT/a/b.jpg is the crop of IMAGES/a/b.png; see landmarks.h for the text files that are read.
- * Coordinates are those of the stored pixels: an orientation noted in EXIF is not obeyed. */
+ * Coordinates are those of the picture upright: an orientation noted in EXIF has been applied. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -17,6 +17,7 @@
 #include "base/outfile.h"
 #include "base/paths.h"
 #include "cmd/cmd.h"
+#include "cmd/crops.h"
 #include "data/decode.h"
 #include "data/images.h"
 #include "data/jpeg.h"
@@ -54,19 +55,8 @@ static const dnx_arg table[] = {
 static int run(const void *args);
 
 const dnx_verb dnx_cmd_align = {
-    "align", "cut out faces by five landmarks, as ArcFace has them (needs OpenCV: make OPENCV=1)",
+    "align", "cut out faces by five landmarks, as ArcFace has them",
     table, sizeof(align_args), run};
-
-#ifdef DNX_OPENCV
-enum { HAS_OPENCV = 1 };
-#else
-enum { HAS_OPENCV = 0 };
-bool dnx_warp(const unsigned char *rgb, int w, int h, const double m[6], unsigned char *out,
-              int out_w, int out_h) {
-    (void)rgb, (void)w, (void)h, (void)m, (void)out, (void)out_w, (void)out_h;
-    return false;
-}
-#endif
 
 enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
 /* Points that explain nothing of the template miss it by 23 pixels, a full profile by 15. */
@@ -91,22 +81,6 @@ static dnx_status failed(dnx_err *err, const char *path, const char *why) {
 }
 
 /* ---- one image ---- */
-
-/* Those that a crop lies in. */
-static dnx_status make_folders(char *path, dnx_err *err) {
-    dnx_status st = DNX_OK;
-    for (char *slash = strchr(path + 1, '/'); !st && slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        st = dnx_folder_make(path, err);
-        *slash = '/';
-    }
-    return st;
-}
-
-static dnx_status write_crop(char *path, const unsigned char *bytes, size_t n, dnx_err *err) {
-    dnx_status st = make_folders(path, err);
-    return st ? st : dnx_outfile_write_of_many(path, bytes, n, err);
-}
 
 /* Free the image. */
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
@@ -145,12 +119,12 @@ static dnx_status crop(job *j, const dnx_crop *it, const char *path, dnx_err *er
     if (st) return st;
     st = place(j, it, path, image.w, image.h, m, err);
     if (!st && !dnx_warp(image.rgb, image.w, image.h, m, out, j->width, HEIGHT))
-        st = failed(err, path, "OpenCV cannot cut the face out");
+        st = failed(err, path, "the face cannot be cut out");
     dnx_image_free(&image);
     if (st) return st;
     bytes = dnx_jpeg_encode(out, j->width, HEIGHT, QUALITY, &n);
     if (!bytes) return dnx_fail(err, DNX_EMEM, at(path), "no memory for the crop");
-    st = write_crop(it->out, bytes, n, err);
+    st = dnx_crop_write(it->out, bytes, n, err);
     if (st) j->cannot_write = true; /* the next one would fail the same way */
     free(bytes);
     if (!st && it->faces->n > 1) /* said, but no error */
@@ -187,25 +161,6 @@ static void align_next(void *arg, int t, long i) {
 }
 
 /* ---- all of them ---- */
-
-/* Neither folder may lie in the other: a crop would be an image of the next run, or replace one. */
-static dnx_status keep_apart(const job *j, dnx_err *err) {
-    dnx_status st = dnx_folder_make(j->out, err);
-    if (st) return st;
-    char *in = realpath(j->images, NULL), *out = realpath(j->out, NULL);
-    if (!in || !out) st = dnx_fail(err, DNX_EIO, at(in ? j->out : j->images), "cannot open: %s",
-                                   strerror(errno));
-    else {
-        size_t n = strlen(in), m = strlen(out), k = n < m ? n : m;
-        char next = n < m ? out[k] : in[k];
-        if (!strncmp(in, out, k) && (!next || next == '/' || in[k - 1] == '/'))
-            st = dnx_fail(err, DNX_EIO, at(j->out), "must be a folder apart from the images in %s",
-                          j->images);
-    }
-    free(in);
-    free(out);
-    return st;
-}
 
 /* OUT/align.txt tells how the crops are cut, so that those of other options do not stay among them.
  * DNX_EIO: they were cut otherwise, and no -force, which removes them first. */
@@ -292,7 +247,7 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     if (!st && (stat(j->images, &info) || !S_ISDIR(info.st_mode)))
         st = dnx_fail(err, DNX_EIO, at(j->images), "is no folder");
     if (!st) st = dnx_images_find(j->images, &images, err);
-    if (!st) st = keep_apart(j, err);
+    if (!st) st = dnx_crops_apart(j->images, j->out, err);
     if (!st) st = dnx_crops_list(&j->l, &images, j->out, &j->item, &j->n, err);
     if (!st) st = align_locked(j, threads, count, err);
     dnx_crops_free(j->item, j->n);
@@ -301,26 +256,14 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     return st;
 }
 
-/* Without the slashes at its end; free it. */
-static char *folder_name(const char *path) {
-    char *name = strdup(path);
-    for (size_t n = name ? strlen(name) : 0; n > 1 && name[n - 1] == '/'; n--) name[n - 1] = 0;
-    return name;
-}
-
 static int run(const void *args) {
     const align_args *a = args;
     dnx_err err = {0};
     size_t count[3] = {0};
 
-    if (!HAS_OPENCV) {
-        fprintf(stderr, "darknet: align cuts faces out by OpenCV: build it by `make OPENCV=1` "
-                        "(Debian package libopencv-imgproc-dev)\n");
-        return 1;
-    }
     int cores = dnx_processors();
     int threads = a->threads ? a->threads : cores > 64 ? 64 : cores;
-    char *images = folder_name(a->images), *out = folder_name(a->out);
+    char *images = dnx_folder_name(a->images), *out = dnx_folder_name(a->out);
     job j = {.images = images, .landmarks = a->landmarks, .out = out, .force = a->force,
              .form = a->form, .width = a->size == 1 ? 96 : WIDEST,
              .several = (dnx_several)a->several};

@@ -125,6 +125,7 @@ dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err) {
     if (st) return st;
     if (!l->n) return dnx_fail(err, DNX_EIO, at(path), "no images");
     if (l->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at(path), "too many images");
+    l->is_folder = is_folder;
     if (is_folder) qsort(l->name, l->n, sizeof *l->name, by_name);
     return DNX_OK;
 }
@@ -166,9 +167,7 @@ static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fau
     return st;
 }
 
-/* Returns the path of image i of a folder or a list; free() it. NULL: no memory. */
-static char *path_of(const dnx_images *l, size_t i) {
-    const char *name = l->name[i];
+char *dnx_images_path(const dnx_images *l, const char *name) {
     char *path = name[0] == '/' ? strdup(name) : dnx_path_join(l->base, name);
     if (path && access(path, F_OK) && !access(name, F_OK)) strcpy(path, name);
     return path;
@@ -178,7 +177,7 @@ dnx_status dnx_images_note(const dnx_images *l, const char *path, dnx_err *err) 
     struct stat out, in;
     if (l->set.n || stat(path, &out)) return DNX_OK;
     for (size_t i = 0; i < l->n; i++) {
-        char *image = path_of(l, i);
+        char *image = dnx_images_path(l, l->name[i]);
         bool is_it = image && !stat(image, &in) && in.st_dev == out.st_dev &&
                      in.st_ino == out.st_ino;
         bool ok = image && (!is_it || dnx_input_note(image));
@@ -198,7 +197,7 @@ dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, fl
         dnx_image_fault fault = dnx_image_decode(l->set.image[i].bytes, l->set.image[i].n, &image);
         return take(net, where, fault, &image, x, mirrored, err);
     }
-    char *path = path_of(l, i);
+    char *path = dnx_images_path(l, l->name[i]);
     if (!path) return dnx_fail(err, DNX_EMEM, at(name), "no memory");
     dnx_image_fault fault = dnx_image_read(path, &image);
     dnx_status st = take(net, path, fault, &image, x, mirrored, err);

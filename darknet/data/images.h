@@ -12,6 +12,7 @@ typedef struct {
     size_t n, room;
     char *base;  /* the folder of relative names, "" for the current one; for a set, its path */
     dnx_skipped left_out; /* files of a folder whose names are not those of images */
+    bool is_folder;
     dnx_binset set; /* of a *.bin: its images, whose names are numbers from 0 */
 } dnx_images;
 
@@ -22,6 +23,8 @@ typedef struct {
  * in any case. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
+/* Where the image `name` of a folder or a list lies; free() it. NULL: no memory. */
+char *dnx_images_path(const dnx_images *l, const char *name);
 /* Registers those images that are the file `path` as inputs (base/inputs.h), so that no output
  * replaces them. DNX_EMEM. */
 dnx_status dnx_images_note(const dnx_images *l, const char *path, dnx_err *err);

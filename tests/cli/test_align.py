@@ -1,13 +1,12 @@
 """darknet align: crops against NumPy's own similarity and interpolation, an image that was warped
-comes back, and all that can be wrong with images and landmarks. Skips when the command was built
-without OpenCV, or without NumPy and Pillow."""
+comes back, and all that can be wrong with images and landmarks. Skips without NumPy and Pillow."""
 import fcntl
 import io
 import os
 import signal
 import tempfile
 
-from common import check, darknet, needed, read, skip_all, summary, write
+from common import check, darknet, needed, read, summary, write
 from small_run import faults
 
 with needed():
@@ -276,10 +275,6 @@ def test_killed(tmp):
 
 
 def main():
-    status, _, error = align("images", "landmarks", "out")
-    if "OPENCV=1" in error:
-        check(status == 1 and error.count("\n") == 1, "without OpenCV: one sentence", error)
-        skip_all("the command was built without OPENCV=1")
     for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run,
                  test_other_options, test_killed):
         with tempfile.TemporaryDirectory() as folder:

@@ -93,9 +93,8 @@ def cases():
                          "20", "-size", "32", "-threads", "2"), "drawn/synth.txt",
                "drawn/faces.data", "drawn/pairs.txt", "drawn/train/id0001/0001.jpg",
                "drawn/test/test0000/test0000_0002.jpg")
-    if "OPENCV=1" not in run(DARKNET, "align", "none", "none", "none").stderr:
-        yield case("align", (DARKNET, "align", "lfw", "points.txt", "crops"),
-                   *(f"crops/ann/ann_{i:04}.jpg" for i in range(4)))
+    yield case("align", (DARKNET, "align", "lfw", "points.txt", "crops"),
+               *(f"crops/ann/ann_{i:04}.jpg" for i in range(4)))
     yield case("vary", python("vary_faces.py", "lfw", "--out", "varied", "--varied", "1", "--mixed",
                               "0"), "varied/0000000-0.jpg")
     yield case("eval", python("eval_lfw.py", "net.cfg", "w", "lfw", "pairs.txt", "--out", "eval",

@@ -1,0 +1,63 @@
+/* crops.c - names and folders of crops. */
+#include "cmd/crops.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/outfile.h"
+#include "base/paths.h"
+
+char *dnx_crop_name(const char *folder, const char *path, size_t number) {
+    char *s = dnx_path_join(folder, path), *more = s ? realloc(s, strlen(s) + 32) : NULL;
+    if (!more) {
+        free(s);
+        return NULL;
+    }
+    char *dot = strrchr(more, '.'), *slash = strrchr(more, '/');
+    char *end = dot && dot > slash ? dot : more + strlen(more);
+    if (number > 1) snprintf(end, 32, ".%zu.jpg", number);
+    else strcpy(end, ".jpg");
+    return more;
+}
+
+static dnx_status make_folders(char *path, dnx_err *err) {
+    dnx_status st = DNX_OK;
+    for (char *slash = strchr(path + 1, '/'); !st && slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        st = dnx_folder_make(path, err);
+        *slash = '/';
+    }
+    return st;
+}
+
+dnx_status dnx_crop_write(char *path, const unsigned char *bytes, size_t n, dnx_err *err) {
+    dnx_status st = make_folders(path, err);
+    return st ? st : dnx_outfile_write_of_many(path, bytes, n, err);
+}
+
+dnx_status dnx_crops_apart(const char *images, const char *out, dnx_err *err) {
+    dnx_status st = dnx_folder_make(out, err);
+    if (st) return st;
+    char *a = realpath(images, NULL), *b = realpath(out, NULL);
+    if (!a || !b)
+        st = dnx_fail(err, DNX_EIO, (dnx_loc){a ? out : images, 0}, "cannot open: %s",
+                      strerror(errno));
+    else {
+        size_t n = strlen(a), m = strlen(b), k = n < m ? n : m;
+        char next = n < m ? b[k] : a[k];
+        if (!strncmp(a, b, k) && (!next || next == '/' || a[k - 1] == '/'))
+            st = dnx_fail(err, DNX_EIO, (dnx_loc){out, 0},
+                          "must be a folder apart from the images in %s", images);
+    }
+    free(a);
+    free(b);
+    return st;
+}
+
+char *dnx_folder_name(const char *path) {
+    char *name = strdup(path);
+    for (size_t n = name ? strlen(name) : 0; n > 1 && name[n - 1] == '/'; n--) name[n - 1] = 0;
+    return name;
+}

@@ -1,0 +1,153 @@
+"""darknet faces: the tree of crops, its record and its lists, photographs that cannot be read, going
+on after a kill. The detector is one that the test makes itself; with the weights of MTCNN installed,
+a real face is not needed either."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from common import DARKNET, attempt_all, darknet, expect, expect_end, read, run, summary, write
+from detector import make_detector, photograph
+
+FACES = ("-mtcnn", "detector", "-min-face", "60", "-threads", "2")
+
+
+def start():
+    make_detector("detector")
+    photograph("photos/ann/one.png", 120, 110, (20, 30))
+    photograph("photos/ann/two of them.png", 300, 120, (10, 20), (120, 30))
+    photograph("photos/bob/größe.png", 200, 200, (70, 60))
+    photograph("photos/none.png", 100, 90)
+    photograph("photos/dot.png", 1, 1)
+    write("photos/text.png", "this is no picture\n")
+    write("photos/long.ppm", b"P6\n20000 20\n255\n" + bytes(20000 * 20 * 3))
+
+
+def faces(*words, **more):
+    return darknet("faces", *words, *FACES, **more)
+
+
+def files(folder):
+    return sorted(os.path.relpath(os.path.join(top, name), folder)
+                  for top, _, names in os.walk(folder) for name in names)
+
+
+CROPS = ["ann/one.jpg", "ann/two of them.2.jpg", "ann/two of them.jpg", "bob/größe.jpg"]
+LISTS = ["faces.record", "no-face.txt", "skipped.txt"]
+
+
+def the_tree_is_kept():
+    done = faces("photos", "out", "-landmarks", "points.txt")
+    expect_end(done, 1, "photos/text.png: is no image\n",
+               "photos/long.ppm: claims more pixels than an image may have\n")
+    expect(done.stdout.startswith("7 photographs, 7 of them new: 4 faces; 2 without a face, "
+                                  "2 skipped, "), done.stdout)
+    expect(files("out") == sorted(CROPS + LISTS), files("out"))
+    expect(read("out/no-face.txt").decode() == "dot.png\nnone.png\n", read("out/no-face.txt"))
+    expect(b"text.png: is no image" in read("out/skipped.txt"), read("out/skipped.txt"))
+    expect(read("points.txt").decode().count("\n") == 4, read("points.txt"))
+
+
+def the_same_call_goes_on():
+    before = {name: os.stat(f"out/{name}").st_mtime_ns for name in CROPS}
+    os.unlink("out/ann/one.jpg")
+    photograph("photos/new.png", 100, 100, (0, 0))
+    done = faces("photos", "out")
+    expect(done.stdout.startswith("8 photographs, 4 of them new: 5 faces"), done.stdout)
+    expect(os.path.exists("out/new.jpg") and os.path.exists("out/ann/one.jpg"), "not made")
+    same = all(os.stat(f"out/{n}").st_mtime_ns == before[n] for n in CROPS[1:])
+    expect(same, "made again")
+    os.unlink("photos/new.png")
+
+
+def other_options_never_mix():
+    done = faces("photos", "out", "-largest")
+    expect_end(done, 1, "out/faces.record: tells of crops made with min-face=60 largest=0 detector=",
+               "-overwrite makes them anew, or name another folder\n")
+    expect(os.path.exists("out/ann/two of them.2.jpg"), "removed")
+    expect_end(faces("photos", "out", "-largest", "-overwrite"), 1)
+    expect(files("out") == sorted([c for c in CROPS if ".2" not in c] + LISTS), files("out"))
+    write("mine/a.jpg", read("out/ann/one.jpg"))
+    expect_end(faces("photos", "mine", "-overwrite"), 1, "mine: has images that `darknet faces` did "
+               "not put there, such as a.jpg; name another folder\n")
+    expect(files("mine") == ["a.jpg"], files("mine"))
+
+
+def align_reads_the_landmarks():
+    photograph("clean/a b.png", 300, 120, (10, 20))
+    expect_end(faces("clean", "cut", "-landmarks", "clean.txt"))
+    done = darknet("align", "clean", "clean.txt", "aligned")
+    expect_end(done)
+    expect(read("cut/a b.jpg") == read("aligned/a b.jpg"), "other pixels")
+
+
+def lists_and_single_photographs():
+    write("list.txt", f"photos/ann/one.png\n{os.path.abspath('photos/bob/größe.png')}\n")
+    expect_end(faces("list.txt", "listed"))
+    expect("ann/one.jpg" in str(files("listed")), files("listed"))
+    expect(len([f for f in files("listed") if f.endswith(".jpg")]) == 2, files("listed"))
+    expect_end(faces("photos/ann/one.png", "single"))
+    expect(len([f for f in files("single") if f.endswith(".jpg")]) == 1, files("single"))
+
+
+def names_that_no_list_can_hold():
+    photograph("odd/a\nb.png", 100, 90, (0, 0))
+    photograph("odd/#c.png", 100, 90, (0, 0))
+    photograph("odd/d.png", 100, 90, (0, 0))
+    done = faces("odd", "odd-out")
+    expect_end(done, 1, "has a line break in its name: rename it", "begins with # in its name")
+    expect("d.jpg" in files("odd-out") and "3 photographs, 3 of them new: 1 faces" in done.stdout,
+           done.stdout)
+
+
+def wrong_calls():
+    os.makedirs("empty", exist_ok=True)
+    expect_end(faces("empty", "o"), 1, "empty: no images\n")
+    expect_end(faces("nowhere", "o"), 1, "nowhere: cannot open: No such file or directory\n")
+    expect_end(faces("photos", "photos/out"), 1, "must be a folder apart from the images in photos")
+    expect_end(darknet("faces", "photos", "o", "-min-face", "11"), 2, "-min-face 11: must be a whole "
+               "number from 12 to 16384\n")
+    done = darknet("faces", "photos", "o", "-mtcnn", "nodetector")
+    expect_end(done, 1, "nodetector/mtcnn-p.cfg: No such file or directory; `make faces-deps` "
+               "installs the face detector\n")
+    done = run(DARKNET, "faces", "photos", "o", env={"XDG_CACHE_HOME": "/none"})
+    expect_end(done, 1, "/none/thinface/mtcnn/mtcnn-p.cfg: No such file", "make faces-deps")
+    photograph("twins/a.png", 100, 90, (0, 0))
+    write("twins/a.ppm", b"P6\n2 2\n255\n" + bytes(12))
+    expect_end(faces("twins", "o"), 1, "its crop would be o/a.jpg, as that of a.png")
+    shutil.copytree("detector", "wrong")
+    shutil.copy("wrong/mtcnn-r.cfg", "wrong/mtcnn-o.cfg")
+    expect_end(darknet("faces", "photos", "o", "-mtcnn", "wrong"), 1,
+               "wrong/mtcnn-o.cfg: must take 48 x 48 x 3 and give 16 numbers\n")
+
+
+def goes_on_after_a_kill():
+    """SIGKILL and SIGTERM at several moments; at the end the crops of an undisturbed run."""
+    for i in range(150):
+        photograph(f"many/p{i % 7}/{i:03}.png", 130, 120, (i % 6 * 10, i % 5 * 10))
+    expect_end(faces("many", "whole", "-landmarks", "whole.txt"))
+    stopped = 0
+    for number, (sign, after) in enumerate(((signal.SIGKILL, .1), (signal.SIGTERM, .15),
+                                            (signal.SIGKILL, .2), (signal.SIGTERM, .05))):
+        with subprocess.Popen([DARKNET, "faces", "many", "parts", *FACES], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True) as child:
+            time.sleep(after)
+            child.send_signal(sign)
+            said = child.communicate()[1]
+        stopped += child.returncode != 0
+        if child.returncode > 0:
+            expect("; the same command goes on" in said, (number, said))
+    expect_end(faces("many", "parts", "-landmarks", "parts.txt"))
+    for name in files("whole"):
+        if name != "faces.record":
+            expect(read(f"whole/{name}") == read(f"parts/{name}"), f"{name} differs")
+    expect([f for f in files("parts")] == files("whole"), "other files")
+    expect(read("whole.txt") == read("parts.txt"), "other landmarks")
+    print(f"# {stopped} of 4 were stopped before their end")
+
+
+attempt_all(start, the_tree_is_kept, the_same_call_goes_on, other_options_never_mix,
+            align_reads_the_landmarks, lists_and_single_photographs, names_that_no_list_can_hold,
+            wrong_calls, goes_on_after_a_kill)
+summary()

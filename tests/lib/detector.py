@@ -1,0 +1,58 @@
+"""detector.py - a face detector whose faces a test draws itself: a white square of 64 pixels on black,
+with a corner at multiples of ten, is a face for `-min-face 60`. Its networks are cfg/mtcnn-*.cfg with
+weights made here: P-Net wants white windows, R-Net and O-Net say yes and give fixed points."""
+import os
+import struct
+from array import array
+
+from common import ROOT, read, write, write_png
+
+POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # five x, five y: parts of the box
+SIDE, LEAST = 64, 60
+
+
+def zeros(outputs, inputs, prelu=True):
+    return [0.] * outputs, [0.] * (outputs * inputs), [1.] * outputs * prelu
+
+
+def means(filters, inputs, taps):
+    """A convolution whose filter 0 is the mean of the first `taps` of its inputs."""
+    biases, weights, slopes = zeros(filters, inputs)
+    weights[:taps] = [1 / taps] * taps
+    return biases, weights, slopes
+
+
+def head(outputs, inputs, biases):
+    _, weights, _ = zeros(outputs, inputs, False)
+    return list(biases) + [0.] * (outputs - len(biases)), weights
+
+
+def p_net():
+    biases, weights = head(6, 32, (0, -36))  # a face when the mean is above 0.9
+    weights[32] = 40.
+    return (*means(10, 27, 27), *means(16, 90, 9), *means(32, 144, 9), biases, weights)
+
+
+def networks():
+    yield "p", p_net()
+    yield "r", (*zeros(28, 27), *zeros(48, 252), *zeros(64, 192), *zeros(128, 576),
+                *head(6, 128, (-5, 5)))
+    yield "o", (*zeros(32, 27), *zeros(64, 288), *zeros(64, 576), *zeros(128, 256),
+                *zeros(256, 1152), *head(16, 256, (-5, 5, 0, 0, 0, 0) + POINTS))
+
+
+def make_detector(folder):
+    for letter, arrays in networks():
+        name = os.path.join(folder, f"mtcnn-{letter}")
+        write(name + ".cfg", read(os.path.join(ROOT, "cfg", f"mtcnn-{letter}.cfg")))
+        data = b"".join(array("f", a).tobytes() for a in arrays)
+        write(name + ".weights", struct.pack("<iiiQ", 0, 2, 0, 0) + data)
+
+
+def photograph(path, width, height, *corners, grey=255):
+    """A PNG with a face at each corner (x, y)."""
+    rows = [bytearray(3 * width) for _ in range(height)]
+    for x, y in corners:
+        for row in rows[y:y + SIDE]:
+            row[3 * x:3 * (x + SIDE)] = bytes([grey]) * (3 * SIDE)
+    write_png(path, width, height, b"".join(rows))
