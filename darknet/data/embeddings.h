@@ -35,4 +35,16 @@ void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count)
 /* Puts the file in its place, or removes it with keep=false. DNX_EIO. */
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err);
 
+/* A whole file in memory. */
+typedef struct {
+    size_t n, dim;
+    char **name;
+    float *v; /* n x dim */
+} dnx_embeddings;
+
+/* Reads a file of `darknet embed` (versions 1 and 2). It is not registered as an input, because an
+ * index of a gallery may be replaced. DNX_EIO: cannot be read. DNX_EPARSE: another
+ * kind of file, or damaged; DNX_EMEM. Free e in any case. */
+dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err);
+void dnx_embeddings_free(dnx_embeddings *e);
 #endif

@@ -1,0 +1,99 @@
+/* darknet compare: are two photographs of one person? */
+#include <stdio.h>
+
+#include "base/outfile.h"
+#include "cmd/cmd.h"
+#include "cmd/matching.h"
+#include "face/sheet.h"
+#include "kernels/kernels.h"
+
+typedef struct {
+    dnx_matching_args m;
+    const char *photo[2], *sheet;
+    bool all, force;
+} compare_args;
+
+static const dnx_arg table[] = {
+    DNX_PLACE(compare_args, m.cfg, "net.cfg", "the network"),
+    DNX_PLACE(compare_args, m.weights, "weights", "its weights"),
+    DNX_PLACE(compare_args, photo[0], "a.jpg", "a photograph"),
+    DNX_PLACE(compare_args, photo[1], "b.jpg", "another"),
+    DNX_ARG_FLAG(compare_args, all, "-all", "compare each face of one with each of the other"),
+    DNX_ARG_TEXT(compare_args, sheet, "-sheet", "FILE",
+                 "draw both photographs with boxes, points and crops into a JPEG"),
+    DNX_ARG_FLAG(compare_args, force, "-force", "replace a sheet that is there already"),
+    DNX_ARGS_MATCHING(compare_args),
+    DNX_ARG_END};
+
+static int run(const void *args);
+
+const dnx_verb dnx_cmd_compare = {
+    "compare", "compare the faces of two photographs", table, sizeof(compare_args), run,
+    "Prints the cosine of their features and, with -threshold, a verdict. Of several faces the\n"
+    "main one is compared: the largest, with a preference for the centre. Status 1: a photograph\n"
+    "has no face, or cannot be read."};
+
+enum { PHOTO = 480, GAP = 12 };
+
+/* Crops below their photograph, with the colours of the boxes around them. */
+static void draw_crops(dnx_image *sheet, const dnx_portrait *p, int side, int x) {
+    for (size_t i = 0; i < p->n && (int)(i + 1) * (side + GAP) <= PHOTO + GAP; i++) {
+        const int at = x + (int)i * (side + GAP), y = PHOTO + 2 * GAP;
+        dnx_sheet_box(sheet, at - 3, y - 3, at + side + 2, y + side + 2, 3, i);
+        dnx_sheet_paste(sheet, p->crops + i * (size_t)side * (size_t)side * 3, side, side, at, y);
+    }
+}
+
+static dnx_status draw(const dnx_portrait *p, int side, bool is_found, const char *path,
+                       dnx_err *err) {
+    dnx_image sheet = {0};
+    dnx_status st = DNX_OK;
+    bool ok = dnx_sheet_make(&sheet, 2 * PHOTO + 3 * GAP, PHOTO + side + 4 * GAP);
+    for (int k = 0; ok && k < 2; k++) {
+        const int x = GAP + k * (PHOTO + GAP);
+        dnx_shrunk halves;
+        ok = dnx_shrunk_make(&halves, &p[k].image);
+        if (ok) dnx_sheet_photo(&sheet, &halves, p[k].faces, is_found ? p[k].n : 0, PHOTO, x, GAP);
+        if (ok) draw_crops(&sheet, &p[k], side, x);
+        dnx_shrunk_free(&halves);
+    }
+    st = ok ? dnx_sheet_write(&sheet, path, err)
+            : dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for the sheet");
+    dnx_image_free(&sheet);
+    return st;
+}
+
+static void print_pairs(const dnx_matching *t, const compare_args *a, const dnx_portrait *p) {
+    const size_t dim = dnx_size(t->m.net->nodes[t->m.last].out);
+    for (int k = 0; k < 2; k++)
+        if (p[k].n > 1)
+            printf("%s: %zu faces%s\n", a->photo[k], p[k].n,
+                   a->all ? "" : ", took the main one; -all compares each");
+    for (size_t i = 0; i < (a->all ? p[0].n : 1); i++)
+        for (size_t k = 0; k < (a->all ? p[1].n : 1); k++) {
+            const double cosine = dnx_kernels()->dot(p[0].features + i * dim,
+                                                     p[1].features + k * dim, dim);
+            if (a->all) printf("face %zu and face %zu: ", i + 1, k + 1);
+            printf("cosine %.4f", cosine);
+            if (t->threshold.is_known)
+                printf(": %s", cosine > t->threshold.cosine ? "the same person"
+                                                            : "different people");
+            printf("\n");
+        }
+    dnx_matching_print(t);
+}
+
+static int run(const void *args) {
+    const compare_args *a = args;
+    dnx_matching t = {0};
+    dnx_portrait p[2] = {{.n = 0}};
+    dnx_err err = {0};
+    dnx_status st = dnx_matching_open(&a->m, &t, &err);
+    for (int k = 0; !st && k < 2; k++) st = dnx_matching_read(&t, a->photo[k], &p[k], &err);
+    if (!st && a->sheet) st = dnx_try_output(a->sheet, a->force, &err);
+    if (!st && a->sheet) st = draw(p, t.m.net->in.h, !a->m.aligned, a->sheet, &err);
+    if (!st) print_pairs(&t, a, p);
+    for (int k = 0; k < 2; k++) dnx_portrait_free(&p[k]);
+    dnx_matching_close(&t);
+    return st ? dnx_report(&err) : 0;
+}

@@ -1,0 +1,46 @@
+/* matching.c - opens what comparing faces needs. */
+#include "cmd/matching.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "kernels/processors.h"
+#include "net/fingerprint.h"
+
+dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_err *err) {
+    const int threads = a->threads ? a->threads : dnx_processors();
+    *t = (dnx_matching){.m.least = a->least};
+    dnx_status st = dnx_threshold_read(a->threshold, &t->threshold, err);
+    if (!st) st = dnx_open_features(a->cfg, a->weights, 1, true, 16, threads, &t->m.net, err);
+    if (st) return st;
+    t->m.last = dnx_net_embedding(t->m.net);
+    st = dnx_matcher_check(&t->m, err);
+    if (!st && !dnx_net_fingerprint(t->m.net, t->m.last, a->weights, &t->network))
+        st = dnx_fail(err, DNX_EIO, (dnx_loc){a->weights, 0}, "cannot read: %s", strerror(errno));
+    if (!st) st = dnx_threshold_fits(&t->threshold, a->threshold, t->network, err);
+    if (!st && !a->aligned) st = dnx_mtcnn_open(a->mtcnn, threads, &t->m.detector, err);
+    return st;
+}
+
+void dnx_matching_close(dnx_matching *t) {
+    dnx_mtcnn_close(t->m.detector);
+    dnx_net_free(t->m.net);
+}
+
+dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portrait *p,
+                             dnx_err *err) {
+    dnx_status st = dnx_portrait_read(&t->m, path, p, err);
+    if (st || p->n) return st;
+    return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "no face of %g pixels or more was found",
+                    t->m.least);
+}
+
+void dnx_matching_print(const dnx_matching *t) {
+    if (!t->threshold.is_known)
+        printf("no verdict: -threshold FILE names threshold.json of eval_lfw.py, or a cosine\n");
+    else if (t->threshold.rate > 0)
+        printf("threshold %.4f: of pairs of different people, %g %% are above it\n",
+               t->threshold.cosine, 100 * t->threshold.rate);
+    else printf("threshold %.4f\n", t->threshold.cosine);
+}

@@ -1,0 +1,39 @@
+/* matching.h - the arguments and the opening that `compare` and `find` share. */
+#ifndef DNX_CMD_MATCHING_H
+#define DNX_CMD_MATCHING_H
+#include "cmd/args.h"
+#include "face/portrait.h"
+#include "face/threshold.h"
+
+typedef struct {
+    const char *cfg, *weights, *threshold, *mtcnn;
+    int least, threads;
+    bool aligned;
+} dnx_matching_args;
+
+/* The options of a struct that has `dnx_matching_args m`. */
+#define DNX_ARGS_MATCHING(s)                                                                       \
+    DNX_ARG_TEXT(s, m.threshold, "-threshold", "FILE",                                             \
+                 "threshold.json of eval_lfw.py or eval_identification.py, or a cosine"),          \
+    DNX_ARG_FLAG(s, m.aligned, "-aligned", "the photographs are crops already"),                   \
+    DNX_ARG_INT(s, m.least, "-min-face", "N", 40, 12, 16384,                                       \
+                "the smallest face that is looked for, pixels"),                                   \
+    DNX_ARG_TEXT(s, m.mtcnn, "-mtcnn", "FOLDER",                                                   \
+                 "the face detector; default: where `make faces-deps` puts it"),                   \
+    DNX_ARG_INT(s, m.threads, "-threads", "N", 0, 1, 64, "threads; default one for each core")
+
+typedef struct {
+    dnx_matcher m;
+    dnx_threshold threshold;
+    uint64_t network; /* dnx_net_fingerprint() */
+} dnx_matching;
+
+/* Opens network, detector and threshold. The errors of each. Close it in any case. */
+dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_err *err);
+void dnx_matching_close(dnx_matching *t);
+/* Reads a photograph; DNX_EIO: it has no face. */
+dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portrait *p,
+                             dnx_err *err);
+/* Prints the threshold and its false-match rate, or that there is none. */
+void dnx_matching_print(const dnx_matching *t);
+#endif

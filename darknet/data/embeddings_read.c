@@ -1,0 +1,99 @@
+/* embeddings_read.c - reads files of embeddings. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/files.h"
+#include "base/half.h"
+#include "data/embeddings.h"
+
+enum { ALIGN = 64, MOST_NAME = 1 << 16 };
+
+static dnx_status bad(const char *path, const char *why, dnx_err *err) {
+    return dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "%s", why);
+}
+
+static dnx_status read_names(FILE *f, const char *path, size_t left, dnx_embeddings *e,
+                             dnx_err *err) {
+    if (left / sizeof(uint32_t) < e->n) return bad(path, "is cut short in its names", err);
+    e->name = calloc(e->n + 1, sizeof *e->name);
+    if (!e->name) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    for (size_t i = 0; i < e->n; i++) {
+        uint32_t len;
+        if (fread(&len, sizeof len, 1, f) != 1 || len > MOST_NAME)
+            return bad(path, "is damaged in its names", err);
+        if (!(e->name[i] = calloc(1, (size_t)len + 1)))
+            return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+        if (fread(e->name[i], 1, len, f) != len)
+            return bad(path, "is cut short in its names", err);
+    }
+    return DNX_OK;
+}
+
+/* The rows, and nothing behind them. */
+static dnx_status read_rows(FILE *f, const char *path, size_t left, bool is_half,
+                            dnx_embeddings *e, dnx_err *err) {
+    const size_t count = e->n * e->dim, size = is_half ? sizeof(uint16_t) : sizeof(float);
+    if (left != count * size)
+        return bad(path, left < count * size ? "is cut short in its numbers"
+                                             : "has bytes behind its numbers", err);
+    if (!(e->v = dnx_alloc(count)))
+        return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for %zu x %zu numbers", e->n,
+                        e->dim);
+    uint16_t part[4096];
+    for (size_t i = 0; is_half && i < count; i += 4096) {
+        const size_t k = count - i < 4096 ? count - i : 4096;
+        if (fread(part, sizeof *part, k, f) != k) return bad(path, "cannot be read", err);
+        for (size_t j = 0; j < k; j++) e->v[i + j] = dnx_from_half(part[j]);
+    }
+    if (!is_half && fread(e->v, sizeof *e->v, count, f) != count)
+        return bad(path, "cannot be read", err);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(e->v[i])) return bad(path, "has numbers that are none", err);
+    return DNX_OK;
+}
+
+static dnx_status read_all(FILE *f, const char *path, size_t len, dnx_embeddings *e,
+                           dnx_err *err) {
+    struct {
+        char magic[4];
+        uint32_t version, n, dim;
+    } head;
+    uint32_t more[4] = {0};
+    if (fread(&head, sizeof head, 1, f) != 1 || memcmp(head.magic, "DNXE", 4))
+        return bad(path, "is no file of `darknet embed`", err);
+    if (head.version != 1 && head.version != 2)
+        return bad(path, "is a cache of a teacher, no file of `darknet embed`", err);
+    if (head.version == 2 &&
+        (fread(more, sizeof more, 1, f) != 1 || (more[0] != 2 && more[0] != 4)))
+        return bad(path, "is damaged in its header", err);
+    e->n = head.n;
+    e->dim = head.dim;
+    if (!e->n || !e->dim) return bad(path, "has no features", err);
+    dnx_status st = read_names(f, path, len, e, err);
+    if (st) return st;
+    size_t at = (size_t)ftell(f), start = head.version == 2 ? (at + ALIGN - 1) / ALIGN * ALIGN : at;
+    if (start > len || fseek(f, (long)start, SEEK_SET))
+        return bad(path, "is cut short in its names", err);
+    return read_rows(f, path, len - start, more[0] == 2, e, err);
+}
+
+dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err) {
+    size_t len;
+    *e = (dnx_embeddings){.n = 0};
+    FILE *f = dnx_file_open_unnoted(path, SIZE_MAX / 2, &len);
+    if (!f)
+        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot open: %s", strerror(errno));
+    dnx_status st = read_all(f, path, len, e, err);
+    fclose(f);
+    return st;
+}
+
+void dnx_embeddings_free(dnx_embeddings *e) {
+    for (size_t i = 0; e->name && i < e->n; i++) free(e->name[i]);
+    free(e->name);
+    dnx_free(e->v);
+    *e = (dnx_embeddings){.n = 0};
+}

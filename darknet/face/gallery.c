@@ -1,0 +1,195 @@
+/* gallery.c - the features of known faces, computed once. */
+#include "face/gallery.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/paths.h"
+#include "base/stop.h"
+#include "data/images.h"
+#include "face/search.h"
+#include "kernels/pool.h"
+
+typedef struct {
+    const dnx_matcher *m;
+    const dnx_images *images;
+    size_t first;
+    float *x;
+    dnx_err *errors;
+} job;
+
+const char *dnx_gallery_identity(const char *name, size_t *len) {
+    const char *slash = strrchr(name, '/'), *dot = strrchr(name, '.');
+    *len = slash ? (size_t)(slash - name) : dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    return name;
+}
+
+void dnx_gallery_free(dnx_gallery *g) {
+    dnx_embeddings_free(&g->e);
+    dnx_skipped_free(&g->skipped);
+}
+
+static dnx_status no_memory(const char *path, dnx_err *err) {
+    return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for the gallery");
+}
+
+/* ---- what the index was made of ---- */
+
+static uint64_t hash_images(const dnx_images *l) {
+    uint64_t h = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        struct stat s;
+        char *path = dnx_images_path(l, l->name[i]);
+        h = dnx_hash(h, l->name[i], strlen(l->name[i]) + 1);
+        if (path && !stat(path, &s)) {
+            const int64_t of[3] = {s.st_size, s.st_mtim.tv_sec, s.st_mtim.tv_nsec};
+            h = dnx_hash(h, of, sizeof of);
+        }
+        free(path);
+    }
+    return h;
+}
+
+static void describe(uint64_t network, uint64_t images, char *text, size_t size) {
+    snprintf(text, size, "network=%016" PRIx64 "\nimages=%016" PRIx64 "\n", network, images);
+}
+
+/* ---- a folder ---- */
+
+static void load(void *arg, int t, long i) {
+    (void)t;
+    job *j = arg;
+    j->errors[i] = (dnx_err){0};
+    dnx_images_load(j->images, j->first + (size_t)i, j->m->net,
+                    j->x + (size_t)i * dnx_size(j->m->net->in), NULL, &j->errors[i]);
+}
+
+/* The features of up to net->batch crops, appended to e. */
+static dnx_status add_batch(job *j, int count, dnx_gallery *g, dnx_err *err) {
+    dnx_net *net = j->m->net;
+    const size_t in = dnx_size(net->in);
+    int good = 0;
+    dnx_pool_each(net->pool, count, load, j);
+    for (int i = 0; i < count; i++) {
+        if (j->errors[i].status == DNX_EMEM) return no_memory(net->file, err);
+        if (j->errors[i].status) {
+            if (!dnx_skipped_add_line(&g->skipped, j->errors[i].text))
+                return no_memory(net->file, err);
+            continue;
+        }
+        char *name = strdup(j->images->name[j->first + (size_t)i]);
+        if (!name) return no_memory(net->file, err);
+        g->e.name[g->e.n + (size_t)good] = name;
+        if (good < i)
+            memcpy(j->x + (size_t)good * in, j->x + (size_t)i * in, sizeof *j->x * in);
+        good++;
+    }
+    float *to = g->e.v + g->e.n * g->e.dim;
+    g->e.n += (size_t)good;
+    if (good) dnx_net_run(net, j->x, good, j->m->last, to);
+    for (size_t k = 0; k < (size_t)good * g->e.dim; k++)
+        if (!isfinite(to[k]))
+            return dnx_fail(err, DNX_ENUMBER, (dnx_loc){net->file, 0}, "features are no numbers");
+    return dnx_stop_check(err);
+}
+
+static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char *path,
+                          dnx_gallery *g, dnx_err *err) {
+    const size_t batch = (size_t)m->net->batch;
+    job j = {m, l, 0, dnx_alloc(batch * dnx_size(m->net->in)), calloc(batch, sizeof *j.errors)};
+    g->e.dim = dnx_size(m->net->nodes[m->last].out);
+    g->e.name = calloc(l->n + 1, sizeof *g->e.name);
+    g->e.v = dnx_alloc(l->n * g->e.dim);
+    dnx_status st = j.x && j.errors && g->e.name && g->e.v ? DNX_OK : no_memory(path, err);
+    for (; !st && j.first < l->n; j.first += batch)
+        st = add_batch(&j, (int)(l->n - j.first < batch ? l->n - j.first : batch), g, err);
+    dnx_free(j.x);
+    free(j.errors);
+    if (!st && !g->e.n)
+        st = dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "no image of it can be used; the first: %s",
+                      g->skipped.line[0]);
+    return st;
+}
+
+/* An index that cannot be written costs only time. */
+static void save(dnx_gallery *g, const char *index, const char *made_of, const char *text) {
+    dnx_embeddings_out f;
+    dnx_err err = {0};
+    dnx_status st = dnx_embeddings_create(&f, index, g->e.n, g->e.dim, false, &err);
+    if (!st) {
+        for (size_t i = 0; i < g->e.n; i++) dnx_embeddings_name(&f, g->e.name[i]);
+        dnx_embeddings_rows(&f, g->e.v, g->e.n);
+        st = dnx_embeddings_finish(&f, true, &err);
+    }
+    if (!st) st = dnx_outfile_write(made_of, text, strlen(text), &err);
+    if (st) (void)dnx_skipped_add_line(&g->skipped, err.text);
+}
+
+static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char *path,
+                              dnx_gallery *g, dnx_err *err) {
+    dnx_images l = {0};
+    char text[100], *index = dnx_path_join(path, "faces.index"), *there = NULL;
+    char *made_of = dnx_path_join(path, "faces.index.txt");
+    size_t len;
+    dnx_status st = index && made_of ? dnx_images_find(path, &l, err) : no_memory(path, err);
+    if (!st) {
+        describe(network, hash_images(&l), text, sizeof text);
+        there = dnx_file_read_unnoted(made_of, sizeof text, &len);
+        g->is_new = !there || strcmp(there, text) ||
+                    dnx_embeddings_read(index, &g->e, &(dnx_err){0}) ||
+                    g->e.dim != dnx_size(m->net->nodes[m->last].out);
+    }
+    if (!st && g->is_new) {
+        dnx_embeddings_free(&g->e);
+        st = compute(m, &l, path, g, err);
+        if (!st && !g->skipped.n) save(g, index, made_of, text); /* another try may find all */
+    }
+    g->has_network = true;
+    free(there);
+    free(index);
+    free(made_of);
+    dnx_images_free(&l);
+    return st;
+}
+
+/* ---- a file ---- */
+
+/* FILE.txt beside an index of ours tells its network. */
+static dnx_status check_file(const dnx_matcher *m, uint64_t network, const char *path,
+                             dnx_gallery *g, dnx_err *err) {
+    const size_t dim = dnx_size(m->net->nodes[m->last].out);
+    uint64_t of = 0;
+    char *made_of = malloc(strlen(path) + sizeof ".txt");
+    size_t len;
+    if (g->e.dim != dim) {
+        free(made_of);
+        return dnx_fail(err, DNX_ESHAPE, (dnx_loc){path, 0},
+                        "has features of %zu numbers, the network's have %zu", g->e.dim, dim);
+    }
+    if (!made_of) return no_memory(path, err);
+    sprintf(made_of, "%s.txt", path);
+    char *text = dnx_file_read_unnoted(made_of, 100, &len);
+    g->has_network = text && sscanf(text, "network=%16" SCNx64, &of) == 1;
+    free(text);
+    free(made_of);
+    if (!g->has_network || of == network) return DNX_OK;
+    return dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "was made with the network %016" PRIx64
+                    ", this is %016" PRIx64, of, network);
+}
+
+dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *path,
+                            dnx_gallery *g, dnx_err *err) {
+    struct stat info;
+    *g = (dnx_gallery){.is_new = false};
+    bool is_folder = !stat(path, &info) && S_ISDIR(info.st_mode);
+    dnx_status st = is_folder ? open_folder(m, network, path, g, err)
+                              : dnx_embeddings_read(path, &g->e, err);
+    if (!st && !is_folder) st = check_file(m, network, path, g, err);
+    if (!st) dnx_unit_rows(g->e.v, g->e.n, g->e.dim);
+    return st;
+}

@@ -1,0 +1,180 @@
+"""darknet compare and find: cosines beside NumPy's on the features of `embed`, verdicts, the index of
+a gallery, and all that can be wrong. The detector is one that the test makes itself."""
+import json
+import os
+import re
+import shutil
+
+from common import attempt_all, darknet, expect, expect_end, needed, read, summary, write, write_png
+from detector import make_detector, photograph
+
+with needed():
+    import numpy as np
+
+    from lib.embeddings import Embeddings
+
+CFG = ("[net]\nheight=28\nwidth=28\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\nseed=%d\n"
+       "[convolutional]\nfilters=8\nsize=3\nstride=2\nactivation=prelu\n"
+       "[connected]\noutput=16\nactivation=linear\n")
+NET = ("net.cfg", "net.weights")
+FINDS = ("-mtcnn", "detector", "-min-face", "60")
+
+
+def start():
+    make_detector("detector")
+    for name, seed in (("net", 1), ("other", 2)):
+        write(f"{name}.cfg", CFG % seed)
+        expect_end(darknet("init", f"{name}.cfg", f"{name}.weights"))
+    write("wide.cfg", (CFG % 1).replace("output=16", "output=17"))
+    expect_end(darknet("init", "wide.cfg", "wide.weights"))
+    photograph("one.png", 120, 110, (20, 30))
+    photograph("grey.png", 120, 110, (20, 30), grey=251)
+    photograph("two.png", 300, 120, (10, 20), (210, 20))
+    photograph("none.png", 100, 90)
+    rng = np.random.default_rng(1)
+    for person in range(4):
+        face = rng.integers(0, 200, (28, 28, 3))
+        for shot in range(3):
+            noisy = face + rng.integers(0, 30, face.shape)
+            write_png(f"gallery/person {person}/{shot}.png", 28, 28,
+                      noisy.astype(np.uint8).tobytes())
+    shutil.copy("gallery/person 2/0.png", "crop.png")
+    os.unlink("gallery/person 2/0.png")
+
+
+def compare(*words):
+    return darknet("compare", *NET, *words)
+
+
+def cosine_of(done):
+    return float(re.search(r"cosine (-?[\d.]+)", done.stdout)[1])
+
+
+def the_cosine_is_that_of_embed():
+    expect_end(darknet("embed", *NET, "gallery", "g.dnxe"))
+    e = Embeddings("g.dnxe")
+    rows = dict(zip(e.names, e.rows(0, e.count)))
+    for a, b in (("person 0/0.png", "person 0/1.png"), ("person 0/0.png", "person 3/2.png")):
+        done = compare(f"gallery/{a}", f"gallery/{b}", "-aligned")
+        expect_end(done)
+        u, v = rows[a], rows[b]
+        want = float(u @ v / np.linalg.norm(u) / np.linalg.norm(v))
+        expect(abs(cosine_of(done) - want) < 1e-4, (done.stdout, want))
+
+
+def photographs_are_aligned():
+    done = compare("one.png", "one.png", *FINDS, "-threshold", "0.5")
+    expect_end(done)
+    expect(done.stdout == "cosine 1.0000: the same person\nthreshold 0.5000\n", done.stdout)
+    expect_end(darknet("faces", "one.png", "crops", "-mtcnn", "detector", "-min-face", "60"))
+    again = compare("one.png", "grey.png", *FINDS)
+    expect(cosine_of(again) > .99 and "no verdict" in again.stdout, again.stdout)
+
+
+def several_faces():
+    done = compare("one.png", "two.png", *FINDS)
+    expect_end(done)
+    expect("two.png: 2 faces, took the main one; -all compares each\n" in done.stdout, done.stdout)
+    done = compare("two.png", "two.png", *FINDS, "-all")
+    expect(done.stdout.count("cosine 1.0") == 4 and "face 2 and face 1: cosine" in done.stdout,
+           done.stdout)
+
+
+def a_sheet_shows_both():
+    with needed():
+        from PIL import Image
+    expect_end(compare("one.png", "two.png", *FINDS, "-sheet", "sheet.jpg"))
+    picture = np.asarray(Image.open("sheet.jpg").convert("RGB"), int)
+    expect(picture.shape == (480 + 28 + 48, 996, 3), picture.shape)
+    green = (abs(picture - (0, 158, 115)).sum(2) < 60).sum()
+    orange = (abs(picture - (213, 94, 0)).sum(2) < 60).sum()
+    expect(green > 500 and orange > 300, (green, orange))
+    expect_end(compare("one.png", "two.png", *FINDS, "-sheet", "sheet.jpg"), 1,
+               "sheet.jpg: exists; -force replaces it\n")
+
+
+def faces_that_are_not_there():
+    for pair in (("none.png", "one.png"), ("one.png", "none.png")):
+        expect_end(compare(*pair, *FINDS), 1,
+                   "none.png: no face of 60 pixels or more was found\n")
+    expect_end(compare("missing.png", "one.png", *FINDS), 1, "missing.png: cannot open: No such file")
+    expect_end(compare("net.cfg", "one.png", *FINDS), 1, "net.cfg: is no image\n")
+    expect_end(compare("one.png", "crop.png", "-aligned"), 1, "one.png: is 120 x 110 pixels; a crop "
+               "for this network has 28 x 28\n")
+    expect_end(compare("one.png", "one.png", "-mtcnn", "nowhere"), 1,
+               "nowhere/mtcnn-p.cfg: No such file or directory; `make faces-deps` installs the face "
+               "detector\n")
+
+
+def thresholds():
+    print_of = json.loads(darknet("check", *NET, "-json").stdout)["fingerprint"]
+    told = {"format": "darknet threshold 1", "threshold": .25, "false_match_rate": .001,
+            "network": print_of, "flip": "none"}
+    write("t.json", json.dumps(told, indent=1))
+    done = compare("gallery/person 0/0.png", "gallery/person 0/1.png", "-aligned", "-threshold",
+                   "t.json")
+    expect_end(done)
+    expect("threshold 0.2500: of pairs of different people, 0.1 % are above it\n" in done.stdout,
+           done.stdout)
+    done = darknet("compare", "other.cfg", "other.weights", "crop.png", "crop.png", "-aligned",
+                   "-threshold", "t.json")
+    expect_end(done, 1, f"t.json: was measured with the network {print_of}, this is ")
+    expect_end(compare("crop.png", "crop.png", "-aligned", "-threshold", "2"), 1,
+               "-threshold 2: a cosine is from -1 to 1\n")
+
+
+def find(gallery, *words, net=NET):
+    return darknet("find", *net, gallery, *words)
+
+
+def people_are_found():
+    done = find("gallery", "crop.png", "-aligned", "-top", "3")
+    expect_end(done, 0, "gallery: features of 11 faces computed\n")
+    lines = done.stdout.splitlines()
+    expect(lines[0] == "the face: nearest" and "  person 2  person 2/" in lines[1], done.stdout)
+    expect(len({l.split("  ")[2] for l in lines[1:4]}) == 3, done.stdout)
+    best = float(lines[1].split()[0])
+    again = find("gallery", "crop.png", "-aligned", "-threshold", f"{best - .001:.4f}")
+    expect(again.stderr == "" and again.stdout.startswith("the face: person 2\n"), again.stdout)
+    again = find("gallery", "crop.png", "-aligned", "-threshold", f"{best + .001:.4f}")
+    expect(again.stdout.startswith("the face: unknown; nearest\n"), again.stdout)
+    done = find("gallery", "two.png", *FINDS)
+    expect(done.stdout.count("face ") >= 2 and "face 2 at " in done.stdout, done.stdout)
+
+
+def the_index_follows_the_gallery():
+    os.utime("gallery/person 1/0.png", (1, 1))
+    expect_end(find("gallery", "crop.png", "-aligned"), 0, "features of 11 faces computed")
+    expect(find("gallery", "crop.png", "-aligned").stderr == "", "computed again")
+    shutil.copy("crop.png", "gallery/person 3/new.png")
+    done = find("gallery", "crop.png", "-aligned", "-top", "1")
+    expect("1.0000  person 3  person 3/new.png" in done.stdout, done.stdout)
+    done = find("gallery", "crop.png", "-aligned", net=("other.cfg", "other.weights"))
+    expect_end(done, 0, "features of 12 faces computed")
+    data = bytearray(read("gallery/faces.index"))
+    write("gallery/faces.index", bytes(data[:-3]))
+    expect_end(find("gallery", "crop.png", "-aligned", net=("other.cfg", "other.weights")), 0,
+               "features of 12 faces computed")
+    done = find("gallery", "crop.png", "-aligned", net=("other.cfg", "other.weights"))
+    expect(done.stderr == "", f"a damaged index is not replaced: {done.stderr}")
+
+
+def galleries_of_other_networks():
+    done = find("g.dnxe", "crop.png", "-aligned")
+    expect_end(done, 0, "g.dnxe: does not tell which network it was made with\n")
+    expect_end(find("g.dnxe", "crop.png", "-aligned", net=("wide.cfg", "wide.weights")), 1,
+               "g.dnxe: has features of 16 numbers, the network's have 17\n")
+    done = find("gallery/faces.index", "crop.png", "-aligned")
+    expect_end(done, 1, "gallery/faces.index: was made with the network ", ", this is ")
+    for gallery, why in (("net.cfg", "net.cfg: is no file of `darknet embed`"),
+                         ("nowhere", "nowhere: cannot open: No such file"),
+                         ("crops", "crops: no image of it can be used; the first: crops/")):
+        expect_end(find(gallery, "crop.png", "-aligned"), 1, why)
+    write("gallery/person 1/broken.png", "text")
+    expect_end(find("gallery", "crop.png", "-aligned"), 0, "broken.png: is no image\n")
+
+
+attempt_all(start, the_cosine_is_that_of_embed, photographs_are_aligned, several_faces,
+            a_sheet_shows_both, faces_that_are_not_there, thresholds, people_are_found,
+            the_index_follows_the_gallery, galleries_of_other_networks)
+summary()

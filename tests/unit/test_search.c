@@ -1,0 +1,160 @@
+/* test_search.c - exact search beside sorting all cosines; threshold.json and files of features,
+ * good, cut short and wrong. */
+#include "data/embeddings.h"
+#include "face/gallery.h"
+#include "face/search.h"
+#include "face/threshold.h"
+#include "kernels/pool.h"
+#include "lib/check.h"
+
+static dnx_rng r;
+
+static float *rows(size_t n, size_t dim) {
+    float *v = dnx_alloc(n * dim);
+    must(v != NULL, "memory");
+    for (size_t i = 0; i < n * dim; i++) v[i] = dnx_rng_uniform(&r) - .5f;
+    dnx_unit_rows(v, n, dim);
+    return v;
+}
+
+static const double *sorted_by;
+static int falling(const void *a, const void *b) {
+    const double p = sorted_by[*(const size_t *)a], q = sorted_by[*(const size_t *)b];
+    return p < q ? 1 : p > q ? -1 : *(const size_t *)a > *(const size_t *)b ? 1 : -1;
+}
+
+static void search(size_t n, int q, int dim, int k, int threads) {
+    static double cosine[3000];
+    static size_t order[3000];
+    float *table = rows(n, (size_t)dim), *queries = rows((size_t)q, (size_t)dim);
+    dnx_hit *hits = malloc((size_t)q * (size_t)k * sizeof *hits);
+    dnx_pool *pool = dnx_pool_new(threads);
+    dnx_err err = {0};
+    must(hits && pool, "memory");
+    if (n > 10) memcpy(table + 5 * dim, table + 9 * dim, sizeof *table * (size_t)dim); /* equal */
+    must(!dnx_search(table, n, queries, q, dim, k, pool, hits, &err), err.text);
+    int wrong = 0;
+    for (int i = 0; i < q; i++) {
+        for (size_t j = 0; j < n; j++) {
+            cosine[j] = 0;
+            order[j] = j;
+            for (int d = 0; d < dim; d++)
+                cosine[j] += (double)table[j * (size_t)dim + (size_t)d] *
+                             (double)queries[i * dim + d];
+        }
+        sorted_by = cosine;
+        qsort(order, n, sizeof *order, falling);
+        for (int j = 0; j < k; j++) {
+            const dnx_hit *h = &hits[i * k + j];
+            if ((size_t)j >= n) wrong += h->row != SIZE_MAX;
+            else /* rounding may exchange rows that are nearly equal */
+                wrong += h->row >= n || fabs((double)h->cosine - cosine[order[j]]) > 1e-5 ||
+                         fabs((double)h->cosine - cosine[h->row]) > 1e-5;
+            for (int before = 0; before < j && h->row != SIZE_MAX; before++)
+                wrong += hits[i * k + before].row == h->row;
+        }
+    }
+    check(!wrong, "%zu x %d, %d queries, best %d, %d threads: %d wrong", n, dim, q, k, threads,
+          wrong);
+    dnx_pool_free(pool);
+    free(hits);
+    dnx_free(table);
+    dnx_free(queries);
+}
+
+/* ---- threshold.json ---- */
+
+#define GOOD "{\n \"format\": \"darknet threshold 1\",\n \"threshold\": 0.25,\n " \
+             "\"false_match_rate\": 0.001, \"people\": null, \"cfg\": \"a \\\"b\\\", c}\",\n"
+
+static void threshold(const char *text, const char *want) {
+    static int number;
+    char name[20], *file;
+    dnx_threshold t;
+    dnx_err err = {0};
+    snprintf(name, sizeof name, "%d.json", number++);
+    file = path(name);
+    write_text(file, text);
+    dnx_status st = dnx_threshold_read(file, &t, &err);
+    if (want) check(st == DNX_EPARSE && strstr(err.text, want), "'%s' for %s", err.text, text);
+    else check(!st && t.is_known && t.cosine == .25 && t.rate == .001, "'%s'", err.text);
+    if (want) return;
+    check(t.has_network == !strstr(text, "\"network\": null"), "network");
+    check(!t.has_network || t.network == 0x89abcdef01234567, "number of the network");
+    check(!dnx_threshold_fits(&t, file, 0x89abcdef01234567, &err), "%s", err.text);
+    check(dnx_threshold_fits(&t, file, 1, &err) == (t.has_network ? DNX_EPARSE : DNX_OK), "fits");
+}
+
+static void test_threshold(void) {
+    dnx_threshold t;
+    dnx_err err = {0};
+    threshold(GOOD "\"network\": \"89abcdef01234567\", \"flip\": \"none\"}\n", NULL);
+    threshold(GOOD "\"network\": null, \"flip\": \"none\"}", NULL);
+    threshold(GOOD "\"network\": null, \"flip\": \"sum\"}", "is of features with mirrored images");
+    threshold(GOOD "\"network\": \"xyz\", \"flip\": \"none\"}", "16 hexadecimal digits");
+    threshold(GOOD "\"flip\": \"none\"}", "16 hexadecimal digits");
+    threshold("{\"format\": \"other\"}", "is no threshold");
+    threshold("{\"format\": \"darknet threshold 1\", \"threshold\": 1.5}", "threshold: must be");
+    threshold("{\"format\": \"darknet threshold 1\", \"threshold\": nan}", "threshold: must be");
+    threshold("{\"format\": \"darknet threshold 1\", \"threshold\": 1, \"false_match_rate\": 0}",
+              "false_match_rate: must be");
+    threshold("{} x", "is no threshold.json");
+    for (size_t n = 0; n < sizeof GOOD - 1; n++) { /* cut short */
+        char text[sizeof GOOD];
+        memcpy(text, GOOD, n);
+        text[n] = 0;
+        threshold(text, "is no threshold.json");
+    }
+    check(!dnx_threshold_read("0.3", &t, &err) && t.is_known && t.cosine == .3 && !t.rate, "0.3");
+    check(!dnx_threshold_read(NULL, &t, &err) && !t.is_known, "none");
+    check(dnx_threshold_read("1.01", &t, &err) == DNX_EPARSE, "1.01");
+    check(dnx_threshold_read("/none", &t, &err) == DNX_EIO, "no file");
+}
+
+/* ---- files of features ---- */
+
+static void test_embeddings(bool half) {
+    float *v = rows(7, 5);
+    dnx_embeddings_out out;
+    dnx_embeddings e;
+    dnx_err err = {0};
+    static char bytes[4096];
+    char name[20], *file = path(half ? "half" : "full"), *cut = path("cut");
+    must(!dnx_embeddings_create(&out, file, 7, 5, half, &err), err.text);
+    for (int i = 0; i < 7; i++) {
+        snprintf(name, sizeof name, "person %d/%d.jpg", i / 2, i);
+        dnx_embeddings_name(&out, name);
+    }
+    dnx_embeddings_rows(&out, v, 7);
+    must(!dnx_embeddings_finish(&out, true, &err), err.text);
+    check(!dnx_embeddings_read(file, &e, &err) && e.n == 7 && e.dim == 5, "%s", err.text);
+    double worst = 0;
+    for (int i = 0; e.v && i < 35; i++) worst = fmax(worst, fabs((double)(e.v[i] - v[i])));
+    check(worst <= (half ? 1e-3 : 0) && !strcmp(e.name[3], "person 1/3.jpg"), "rows: %g", worst);
+    size_t len;
+    dnx_gallery_identity(e.name[3], &len);
+    check(len == 8, "identity of %zu letters", len);
+    dnx_embeddings_free(&e);
+    size_t n = read_bytes(file, bytes, sizeof bytes - 1);
+    for (size_t k = 0; k <= n + 1; k++) {
+        if (k == n) continue;
+        write_bytes(cut, bytes, k);
+        check(dnx_embeddings_read(cut, &e, &err) == DNX_EPARSE, "%zu of %zu bytes", k, n);
+        dnx_embeddings_free(&e);
+    }
+    dnx_free(v);
+}
+
+int main(void) {
+    dnx_rng_seed(&r, 3, 0);
+    make_folder();
+    search(1000, 3, 32, 5, 1);
+    search(1001, 100, 128, 10, 2);
+    search(2503, 1, 7, 40, 3);
+    search(3, 2, 16, 5, 2);
+    search(1, 1, 1, 1, 4);
+    test_threshold();
+    test_embeddings(false);
+    test_embeddings(true);
+    return summary();
+}
