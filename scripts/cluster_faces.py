@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+"""Groups the faces of an unsorted folder into people: the start of a training set of one's own.
+
+    scripts/cluster_faces.py NET.cfg WEIGHTS PHOTOS OUT [--threshold 0.35]
+
+PHOTOS is a folder of photographs; `darknet faces` finds and cuts out the faces, into OUT/faces.
+With --aligned it is a folder of crops. `darknet embed` computes their features, and scikit-learn
+joins groups while the mean cosine between their faces is above the threshold (agglomerative
+clustering, average linkage). OUT/people/person-0001/ and so on get the crops, the largest group
+first, OUT/alone/ the faces of smaller groups than --least. OUT/sheets/ has a contact sheet of each
+person, OUT/people.csv a line for each face. Look at the sheets before you train: mistakes are
+whole groups of one person that stay apart, and look-alikes that are joined.
+
+The memory grows with the square of the number of faces: 10,000 need about 1 GB."""
+import argparse
+import csv
+import io
+import json
+import math
+import os
+import shutil
+import sys
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy", "PIL", "sklearn")
+import numpy as np
+from PIL import Image
+from sklearn.cluster import AgglomerativeClustering
+
+from lib.embeddings import Embeddings
+from lib.files import make_folder, remove, whole_file, write
+from lib.lock import folder_lock
+from lib.processes import darknet, run
+
+MOST = 30000  # faces
+TILE, COLUMNS, ROWS = 112, 8, 12  # of a contact sheet
+
+
+def cosine_of(text):
+    """A number, or that of a file threshold.json."""
+    try:
+        value = float(text)
+    except ValueError:
+        try:
+            with open(text, encoding="utf-8") as f:
+                told = json.load(f)
+            if told["format"] != "darknet threshold 1":
+                raise ValueError
+            value = float(told["threshold"])
+        except (ValueError, KeyError, TypeError):
+            raise Failure(f"{text}: is no cosine and no threshold.json") from None
+    if not -1 < value < 1:
+        raise Failure(f"--threshold {text}: must be a cosine between -1 and 1")
+    return value
+
+
+def run_to(result, unfinished, *command):
+    """Runs the command, whose status is 1, too, when it has named images that it skipped: then the
+    result is there all the same."""
+    try:
+        run([darknet(), *command])
+    except Failure:
+        if not os.path.exists(result) or os.path.exists(unfinished):
+            raise
+
+
+def find_faces(args):
+    """The folder of crops."""
+    if args.aligned:
+        return args.photos
+    crops = os.path.join(args.out, "faces")
+    record = os.path.join(crops, "faces.record")
+    run_to(record, record + ".partial", "faces", args.photos, crops, "-min-face",
+           str(args.min_face), *(["-mtcnn", args.mtcnn] if args.mtcnn else []))
+    return crops
+
+
+def features(args, crops):
+    path = os.path.join(args.out, "faces.dnxe")
+    remove(path)
+    run_to(path, "", "embed", args.cfg, args.weights, crops, path, "-unit", "-force")
+    e = Embeddings(path)
+    if e.count > MOST:
+        raise Failure(f"{crops}: {e.count:,} faces; at most {MOST:,} can be grouped at a time")
+    return list(e.names), e.rows(0, e.count).astype(np.float64)
+
+
+def group(rows, threshold):
+    """Lists of indices, the largest first; within one, the most typical face first."""
+    if len(rows) == 1:
+        return [[0]]
+    labels = AgglomerativeClustering(n_clusters=None, metric="cosine", linkage="average",
+                                     distance_threshold=1 - threshold).fit_predict(rows)
+    groups = [np.flatnonzero(labels == i) for i in range(labels.max() + 1)]
+    groups = [g[np.argsort(-(rows[g] @ rows[g].mean(0)), kind="stable")] for g in groups]
+    return sorted((g.tolist() for g in groups), key=lambda g: (-len(g), g[0]))
+
+
+def draw(crops, names, path):
+    """A contact sheet of the first faces."""
+    shown = names[:COLUMNS * ROWS]
+    sheet = Image.new("RGB", (TILE * min(COLUMNS, len(shown)),
+                              TILE * math.ceil(len(shown) / COLUMNS)), "white")
+    for i, name in enumerate(shown):
+        with Image.open(os.path.join(crops, name)) as tile:
+            sheet.paste(tile.convert("RGB").resize((TILE, TILE)),
+                        (TILE * (i % COLUMNS), TILE * (i // COLUMNS)))
+    with whole_file(path, binary=True) as f:
+        sheet.save(f, "JPEG", quality=90)
+
+
+def hand_out(args, crops, names, groups):
+    """Copies the crops into folders; returns the rows of people.csv."""
+    rows = []
+    for number, g in enumerate(groups, 1):
+        is_person = len(g) >= args.least
+        person = f"person-{number:04}" if is_person else ""
+        folder = os.path.join(args.out, "people", person) if is_person else \
+            os.path.join(args.out, "alone")
+        make_folder(folder)
+        for i in g:
+            to = os.path.join(folder, names[i].replace("/", "_"))
+            shutil.copyfile(os.path.join(crops, names[i]), to)
+            rows.append((names[i], person))
+        if is_person:
+            draw(crops, [names[i] for i in g],
+                 os.path.join(args.out, "sheets", person + ".jpg"))
+    return rows
+
+
+def cluster(args):
+    threshold = cosine_of(args.threshold)
+    for path in (args.cfg, args.weights, args.photos):
+        if not os.path.exists(path):
+            raise Failure(f"{path}: No such file or directory")
+    make_folder(args.out)
+    made = [os.path.join(args.out, name) for name in ("people", "alone", "sheets", "people.csv")]
+    with folder_lock(args.out):
+        if any(map(os.path.exists, made)) and not args.force:
+            raise Failure(f"{args.out}: has people already; --force groups anew and removes people, "
+                          "alone and sheets")
+        for path in made:
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+        crops = find_faces(args)
+        names, rows = features(args, crops)
+        make_folder(os.path.join(args.out, "sheets"))
+        groups = group(rows, threshold)
+        table = hand_out(args, crops, names, groups)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([("face", "person")] + sorted(table))
+        write(made[-1], text.getvalue())
+    people = sum(len(g) >= args.least for g in groups)
+    print(f"{len(names)} faces: {people} people, {sum(not p for _, p in table)} faces alone; "
+          f"{args.out}/sheets shows them")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, metavar in (("cfg", "NET.cfg"), ("weights", "WEIGHTS"), ("photos", "PHOTOS"),
+                          ("out", "OUT")):
+        parser.add_argument(name, metavar=metavar)
+    parser.add_argument("--threshold", default="0.35", metavar="COSINE|FILE",
+                        help="a cosine or threshold.json; default 0.35. Higher: more, purer groups")
+    parser.add_argument("--least", type=int, default=2, metavar="N",
+                        help="faces that make a person; default 2")
+    parser.add_argument("--aligned", action="store_true", help="PHOTOS has crops already")
+    parser.add_argument("--min-face", type=int, default=40, metavar="N",
+                        help="the smallest face that is looked for, pixels; default 40")
+    parser.add_argument("--mtcnn", metavar="FOLDER", help="the detector of `darknet faces`")
+    parser.add_argument("--force", action="store_true", help="group anew")
+    args = parser.parse_args()
+    if args.least < 1 or args.min_face < 12:
+        parser.error("--least must be at least 1, --min-face 12")
+    return run_main(cluster, args, again=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""scripts/cluster_faces.py: people of noise are grouped, sheets and table agree, photographs go
+through the detector, and nothing that is there is lost."""
+import csv
+import os
+import shutil
+
+from common import attempt_all, darknet, expect, expect_end, needed, script, summary, write, write_png
+from detector import make_detector, photograph
+
+with needed():
+    import numpy as np
+    import sklearn  # noqa: F401  # pylint: disable=unused-import
+    from PIL import Image
+
+CFG = ("[net]\nheight=28\nwidth=28\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\nseed=1\n"
+       "[connected]\noutput=64\nactivation=linear\n")
+
+
+def start():
+    make_detector("detector")
+    write("net.cfg", CFG)
+    expect_end(darknet("init", "net.cfg", "net.weights"))
+    write("large.cfg", CFG.replace("=28", "=112"))
+    expect_end(darknet("init", "large.cfg", "large.weights"))
+    rng = np.random.default_rng(1)
+    for person, shots in enumerate((5, 3, 2, 1)):
+        face = rng.integers(0, 200, (28, 28, 3))
+        for shot in range(shots):
+            noisy = face + rng.integers(0, 40, face.shape)
+            write_png(f"crops/{shot}/p{person}.png", 28, 28, noisy.astype(np.uint8).tobytes())
+
+
+def cluster(*words, net="net", photos="crops"):
+    return script("cluster_faces.py", f"{net}.cfg", f"{net}.weights", photos, *words)
+
+
+def files(folder):
+    return sorted(os.listdir(folder))
+
+
+def people_of_noise():
+    done = cluster("out", "--aligned", "--threshold", "0.8")
+    expect_end(done)
+    expect(done.stdout.endswith("11 faces: 3 people, 1 faces alone; out/sheets shows them\n"),
+           done.stdout)
+    expect(files("out/people/person-0001") == [f"{i}_p0.png" for i in range(5)],
+           files("out/people/person-0001"))
+    expect(files("out/people/person-0003") == ["0_p2.png", "1_p2.png"], "the third")
+    expect(files("out/alone") == ["0_p3.png"], files("out/alone"))
+    with open("out/people.csv", newline="", encoding="utf-8") as f:
+        rows = list(csv.DictReader(f))
+    expect(len(rows) == 11 and all((r["person"] or "-")[-1] == {"0": "1", "1": "2", "2": "3",
+                                                                 "3": "-"}[r["face"][-5]]
+                                   for r in rows), rows)
+    with Image.open("out/sheets/person-0001.jpg") as sheet:
+        expect(sheet.size == (5 * 112, 112), sheet.size)
+
+
+def another_call_replaces_only_when_asked():
+    write("out/people/person-0001/mine.txt", "a note")
+    expect_end(cluster("out", "--aligned", "--threshold", "0.8"), 1,
+               "out: has people already; --force groups anew")
+    expect(os.path.exists("out/people/person-0001/mine.txt"), "lost")
+    expect_end(cluster("out", "--aligned", "--threshold", "0.8", "--least", "3", "--force"))
+    expect(files("out/people") == ["person-0001", "person-0002"], files("out/people"))
+
+
+def photographs_are_cut_first():
+    photograph("photos/one.png", 120, 110, (20, 30))
+    photograph("photos/same.png", 120, 110, (20, 30))
+    write("photos/text.png", "no picture")
+    done = cluster("found", "--mtcnn", "detector", "--min-face", "60", net="large", photos="photos")
+    expect_end(done, 0, "photos/text.png: is no image")
+    expect(files("found/people/person-0001") == ["one.jpg", "same.jpg"], files("found"))
+
+
+def a_single_face():
+    os.makedirs("single")
+    shutil.copy("crops/0/p0.png", "single/a.png")
+    done = cluster("alone", "--aligned", photos="single")
+    expect(done.stdout.endswith("1 faces: 0 people, 1 faces alone; alone/sheets shows them\n"),
+           done.stdout + done.stderr)
+
+
+def wrong_calls():
+    for words, status, why in (
+            (("o", "--threshold", "2"), 1, "--threshold 2: must be a cosine between -1 and 1"),
+            (("o", "--threshold", "net.cfg"), 1, "net.cfg: is no cosine and no threshold.json"),
+            (("o", "--least", "0"), 2, "--least must be at least 1")):
+        expect_end(cluster(*words, "--aligned"), status, why)
+    expect_end(cluster("o", photos="nowhere"), 1, "nowhere: No such file or directory")
+    expect_end(cluster("o2", "--mtcnn", "nodetector"), 1, "make faces-deps")
+    expect(not os.path.exists("o2/people"), "people of nothing")
+
+
+attempt_all(start, people_of_noise, another_call_replaces_only_when_asked,
+            photographs_are_cut_first, a_single_face, wrong_calls)
+summary()
