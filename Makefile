@@ -4,7 +4,7 @@
 
 # Of the environment, make takes only PYTHON, PREFIX, DESTDIR, CC and CXX: there, names as common as
 # DEBUG, OUT and T belong to other programs. All others are for the command line.
-ASKED := V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
+ASKED := PHOTOS V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
 # $(call quote,TEXT) is one word for the shell, whatever TEXT has in it.
@@ -211,6 +211,11 @@ run homework: | $(if $(GIVEN),teacher)
 run: bin/darknet ## the main job on synthetic faces, or on FACES=folder LFW=folder PAIRS=file; results in OUT=run
 	@$(packages)
 	@$(python) scripts/homework.py $(out) $(REAL) $(ARGS)
+
+demo: bin/darknet ## a first result in seconds; PHOTOS=folder (make faces-deps) takes its pairs from photographs; OUT=demo
+	@cd scripts && $(python) -c 'import sys; sys.argv[0] = "make"; from lib.errors import needs; needs("numpy", "PIL")'
+	@$(python) scripts/demo.py $(out) $(if $(PHOTOS),--photos $(call quote,$(PHOTOS))) $(ARGS)
+.PHONY: demo
 
 homework: bin/darknet ## the same with three seeds and 112 pixels; ARGS="options of scripts/homework.py"
 	@$(packages)

@@ -282,7 +282,7 @@ def alone():
                         ("classifier", "valid", "c.data", "c.cfg", "c.weights")):
             expect_end(darknet(*command), 1, f"{name}: {why}")
         write(f"in/{name}", data)
-        expect_end(darknet("align", "in", "marks", "crops"), 1, f"{name}: {why}")
+        expect_end(darknet("align", "in", "marks", f"crops-{name}"), 1, f"{name}: {why}")
     expect(not os.path.exists("alone"), "a file of no features")
 
 

@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+"""A first result in seconds (make demo): draws some synthetic faces, trains a MobileFaceNet of an
+eighth of the width on 56 x 56 pixels, compares two pairs of one person and two pairs of two that
+the network has not seen, and draws a contact sheet with cosines and verdicts.
+
+    scripts/demo.py --out demo
+    scripts/demo.py --out demo --photos FOLDER [--net NET.cfg WEIGHTS --threshold FILE]
+
+With --photos, faces are found in a folder of photographs (make faces-deps) and the pairs are taken
+there: of one sub-folder and of two, or the first three faces. Without --net the network is the one
+that was trained on drawings, which knows little of people; with it, --threshold gives verdicts.
+
+The threshold is the cosine with the fewest errors on the pairs of synthetic faces but those that
+are shown. The pairs are the first of the list, not chosen."""
+import argparse
+import os
+import re
+import shutil
+import sys
+import time
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy", "PIL")
+import numpy as np
+from PIL import Image, ImageDraw
+
+from lib.cfg_text import edit
+from lib.embeddings import Embeddings
+from lib.files import make_folder, read, whole_file, write
+from lib.folders import images_below
+from lib.processes import ROOT, darknet, run
+
+SIZE, IDENTITIES, IMAGES, PAIRS, BATCH, BATCHES = 56, 60, 20, 400, 64, 500
+SHOWN = 2  # pairs of one person, and as many of two
+
+
+def train(out):
+    """(cfg, weights, folder of test faces, pairs), trained on synthetic faces."""
+    drawn, cfg = os.path.join(out, "synthetic"), os.path.join(out, "small.cfg")
+    run([darknet(), "synth", drawn, "-identities", str(IDENTITIES), "-images", str(IMAGES), "-pairs",
+         str(PAIRS), "-size", str(SIZE)], show=True)
+    text = read(os.path.join(ROOT, "cfg", "mobilefacenet-half-am.cfg"))
+    write(cfg, edit(text, {
+        "net": {"width": SIZE, "height": SIZE, "width_multiplier": .25, "batch": BATCH,
+                "max_batches": BATCHES, "burn_in": 10, "steps": f"{BATCHES * 2 // 3},{BATCHES - 15}"},
+        "margin_softmax": {"classes": IDENTITIES, "warmup": 50}}))
+    write(os.path.join(out, "small.data"),
+          f"classes={IDENTITIES}\ntrain={os.path.join(drawn, 'train')}\nbackup={out}\n")
+    run([darknet(), "classifier", "train", os.path.join(out, "small.data"), cfg, "-force"],
+        capture=True)
+    return cfg, os.path.join(out, "small.weights"), os.path.join(drawn, "test"), \
+        os.path.join(drawn, "pairs.txt")
+
+
+def cosines(out, cfg, weights, folder, pairs):
+    """[(path, path, same, cosine)] of a list of pairs."""
+    features = os.path.join(out, "test.dnxe")
+    run([darknet(), "embed", cfg, weights, folder, features, "-unit", "-force"], capture=True)
+    e = Embeddings(features)
+    row = dict(zip(e.names, e.rows(0, e.count).astype(float)))
+    listed = run([darknet(), "pairs", pairs, "-faces", folder], capture=True)
+    out = []
+    for line in listed.splitlines():
+        a, b, same = line.split("\t")[:3]
+        u, v = (row[os.path.relpath(path, folder)] for path in (a, b))
+        out.append((a, b, same == "1", float(u @ v)))
+    return out
+
+
+def threshold_of(scored):
+    """The cosine with the fewest errors, and its accuracy in percent."""
+    cosine, same = np.array([s[3] for s in scored]), np.array([s[2] for s in scored])
+    order = np.argsort(cosine)
+    wrong = np.cumsum(same[order]) + (~same).sum() - np.cumsum(~same[order])
+    best = int(wrong.argmin())
+    return float(cosine[order[best]]), 100 * (1 - wrong[best] / len(scored))
+
+
+def pairs_of_photos(folder, out):
+    """Crops of one sub-folder and of two; or the first three."""
+    crops = os.path.join(out, "faces")
+    run([darknet(), "faces", folder, crops, "-largest"], show=True)
+    found = images_below(crops)
+    people = {}
+    for path in found:
+        people.setdefault(os.path.dirname(path), []).append(path)
+    several = [p for p in people.values() if len(p) > 1]
+    if len(people) > 1 and several:
+        first = several[0]
+        other = next(p for p in people.values() if p is not first)
+        return [(first[0], first[1]), (first[0], other[0])]
+    if len(found) < 3:
+        raise Failure(f"{folder}: {len(found)} faces were found, three are needed")
+    return [(found[0], found[1]), (found[0], found[2])]
+
+
+def resized(path, out):
+    """The crop in the size of our small network."""
+    small = os.path.join(out, "small", os.path.relpath(path, out).replace("/", "_"))
+    make_folder(os.path.dirname(small))
+    with Image.open(path) as face, whole_file(small, binary=True) as f:
+        face.convert("RGB").resize((SIZE, SIZE), Image.LANCZOS).save(f, "JPEG", quality=95)
+    return small
+
+
+def compare(cfg, weights, a, b, threshold):
+    given = ["-threshold", str(threshold)] if threshold is not None else []
+    said = run([darknet(), "compare", cfg, weights, a, b, "-aligned", *given], capture=True)
+    found = re.search(r"cosine (-?[\d.]+)(?:: (.*))?", said)
+    return float(found[1]), found[2] or "no verdict without --threshold"
+
+
+def draw(rows, path):
+    """[(path, path, text)]: a contact sheet."""
+    side, gap = 168, 12
+    sheet = Image.new("RGB", (2 * side + 3 * gap + 260, len(rows) * (side + gap) + gap), "white")
+    pen = ImageDraw.Draw(sheet)
+    for i, (a, b, text) in enumerate(rows):
+        top = gap + i * (side + gap)
+        for k, name in enumerate((a, b)):
+            with Image.open(name) as face:
+                sheet.paste(face.convert("RGB").resize((side, side)), (gap + k * (side + gap), top))
+        pen.multiline_text((2 * side + 3 * gap, top + side // 2 - 20), text, fill="black", spacing=6)
+    with whole_file(path, binary=True) as f:
+        sheet.save(f, "PNG")
+
+
+def on_drawings(out):
+    """(cfg, weights, threshold, pairs) of a network trained now."""
+    cfg, weights, folder, pairs = train(out)
+    scored = cosines(out, cfg, weights, folder, pairs)
+    shown = [s for s in scored if s[2]][:SHOWN] + [s for s in scored if not s[2]][:SHOWN]
+    threshold, right = threshold_of([s for s in scored if s not in shown])
+    print(f"threshold {threshold:.4f}: {right:.1f} % of {len(scored) - 2 * SHOWN} pairs of unseen synthetic "
+          f"faces are right (it was fitted to them)")
+    return cfg, weights, round(threshold, 4), [s[:2] for s in shown]
+
+
+def demo(args):
+    start = time.time()
+    make_folder(args.out)
+    shutil.rmtree(os.path.join(args.out, "synthetic"), ignore_errors=True)
+    told, rows = ["one person"] * SHOWN + ["two people"] * SHOWN, []
+    if args.net:
+        cfg, weights, threshold = *args.net, args.threshold
+    else:
+        cfg, weights, threshold, pairs = on_drawings(args.out)
+    if args.photos:
+        told, pairs = ("pair 1", "pair 2"), pairs_of_photos(args.photos, args.out)
+        if not args.net:
+            pairs = [tuple(resized(path, args.out) for path in pair) for pair in pairs]
+    for (a, b), what in zip(pairs, told):
+        cosine, verdict = compare(cfg, weights, a, b, threshold)
+        print(f"{what}: cosine {cosine:.4f}: {verdict}")
+        rows.append((a, b, f"{what}\ncosine {cosine:.4f}\n{verdict}"))
+    path = os.path.join(args.out, "sheet.png")
+    draw(rows, path)
+    print(f"{path} shows them; {time.time() - start:.1f} s in all")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="for all that is made")
+    parser.add_argument("--photos", metavar="FOLDER", help="photographs; needs make faces-deps")
+    parser.add_argument("--net", nargs=2, metavar=("NET.cfg", "WEIGHTS"),
+                        help="the network for --photos, of 112 x 112 pixels")
+    parser.add_argument("--threshold", metavar="FILE|COSINE", help="of --net")
+    args = parser.parse_args()
+    if (args.net and not args.photos) or (args.threshold and not args.net):
+        parser.error("--net is for --photos, --threshold for --net")
+    return run_main(demo, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
