@@ -21,11 +21,12 @@
 #include "data/jpeg.h"
 #include "face/crop.h"
 #include "face/found.h"
+#include "face/sheet.h"
 #include "kernels/pool.h"
 #include "kernels/processors.h"
 
 typedef struct {
-    const char *photos, *out, *landmarks, *mtcnn;
+    const char *photos, *out, *landmarks, *sheet, *mtcnn;
     int least, threads;
     bool largest, overwrite, time;
 } faces_args;
@@ -39,6 +40,8 @@ static const dnx_arg table[] = {
                  "take only the main face: the largest, with a preference for the centre"),
     DNX_ARG_TEXT(faces_args, landmarks, "-landmarks", "FILE",
                  "write the boxes and points there, as `darknet align` reads them"),
+    DNX_ARG_TEXT(faces_args, sheet, "-sheet", "FILE",
+                 "draw the first 120 crops side by side into a JPEG"),
     DNX_ARG_FLAG(faces_args, overwrite, "-overwrite",
                  "remove crops that were made with other options, and begin anew"),
     DNX_ARG_TEXT(faces_args, mtcnn, "-mtcnn", "FOLDER",
@@ -127,7 +130,8 @@ static dnx_status find(job *j, int t, const char *path, const dnx_image *image, 
     const dnx_found *faces;
     size_t n;
     times *spent = &j->spent[t];
-    dnx_status st = dnx_mtcnn_find(j->detector[t], image, j->a->least, &faces, &n, &it->said);
+    dnx_status st = dnx_mtcnn_find(j->detector[t], image, (double)j->a->least / image->shrink,
+                                   &faces, &n, &it->said);
     if (st) return st;
     it->faces = malloc((n + 1) * sizeof *faces);
     if (!it->faces) return no_memory(j, &it->said);
@@ -142,7 +146,15 @@ static dnx_status find(job *j, int t, const char *path, const dnx_image *image, 
     double start = dnx_now();
     st = write_crops(j, path, dnx_mtcnn_image(j->detector[t]), it, &it->said);
     spent->crop += dnx_now() - start;
+    for (size_t i = 0; i < it->n; i++) dnx_found_enlarge(&it->faces[i], image->shrink);
     return st;
+}
+
+/* The decoder may shrink a photograph as long as the smallest face still fills its crop. */
+static int shrink_for(int least) {
+    int by = 1;
+    while (by < 8 && least / (2 * by) >= DNX_CROP) by *= 2;
+    return by;
 }
 
 static dnx_status look_at(job *j, int t, const char *name, item *it) {
@@ -152,7 +164,7 @@ static dnx_status look_at(job *j, int t, const char *name, item *it) {
     double start = dnx_now();
     char *path = dnx_images_path(&j->images, name);
     if (!path) return no_memory(j, &it->said);
-    dnx_image_fault fault = dnx_image_read(path, &image);
+    dnx_image_fault fault = dnx_image_read_shrunk(path, shrink_for(j->a->least), &image);
     if (fault)
         dnx_fail(&it->said, DNX_EIO, at(path), "%s", fault == DNX_IMAGE_REFUSED ? image.why
                                                                                : strerror(errno));
@@ -331,11 +343,35 @@ static dnx_status write_lists(job *j, size_t *faceless, dnx_err *err) {
     return st ? st : dnx_outfile_commit(&f, err);
 }
 
+/* A contact sheet of the first crops. */
+static dnx_status draw_sheet(const job *j, dnx_err *err) {
+    enum { COLUMNS = 10, MOST = 120 };
+    const size_t n = j->list.faces < MOST ? j->list.faces : MOST;
+    const size_t rows = n ? (n + COLUMNS - 1) / COLUMNS : 1;
+    dnx_image sheet, crop;
+    size_t at = 0;
+    if (!dnx_sheet_make(&sheet, DNX_CROP * COLUMNS, DNX_CROP * (int)rows)) return no_memory(j, err);
+    for (size_t i = 0; i < j->list.n; i++)
+        for (size_t k = 0; k < j->list.photo[i].n && at < MOST; k++, at++) {
+            char *name = dnx_crop_name(j->out, inside(j->list.photo[i].path), k + 1);
+            if (!name || dnx_image_read(name, &crop)) crop.rgb = NULL; /* removed meanwhile */
+            if (crop.rgb)
+                dnx_sheet_paste(&sheet, crop.rgb, crop.w, crop.h, (int)(at % COLUMNS) * DNX_CROP,
+                                (int)(at / COLUMNS) * DNX_CROP);
+            dnx_image_free(&crop);
+            free(name);
+        }
+    dnx_status st = dnx_sheet_write(&sheet, j->a->sheet, err);
+    dnx_image_free(&sheet);
+    return st;
+}
+
 static dnx_status finish(job *j, size_t *faceless, dnx_err *err) {
     char *path = in_out(j, "skipped.txt");
     dnx_status st = path ? dnx_skipped_save(&j->skipped, path, err) : no_memory(j, err);
     free(path);
-    return st ? st : write_lists(j, faceless, err);
+    if (!st) st = write_lists(j, faceless, err);
+    return !st && j->a->sheet ? draw_sheet(j, err) : st;
 }
 
 static void print_times(const job *j) {
@@ -371,6 +407,7 @@ static dnx_status look(job *j, const char *record, size_t *faceless, dnx_err *er
     dnx_status st = take_record(j, record, options, err);
     if (!st) st = list_work(j, err);
     if (!st && j->a->landmarks) st = dnx_outfile_try(j->a->landmarks, err);
+    if (!st && j->a->sheet) st = dnx_outfile_try(j->a->sheet, err);
     if (!st) st = begin_record(j, record, options, err);
     if (st) return st;
     dnx_pool *pool = dnx_pool_new(j->workers);

@@ -104,6 +104,7 @@ const char *dnx_image_claim(dnx_image *image, double w, double h) {
 
 static const char *decode(const unsigned char *bytes, size_t n, dnx_image *image) {
     int orientation = 1, kind = dnx_image_kind(bytes, n);
+    if (kinds[kind].group != JPEG) image->shrink = 1;
     const char *why = kinds[kind].why;
     if (!n) return "is empty";
     switch (kinds[kind].group) {
@@ -116,13 +117,18 @@ static const char *decode(const unsigned char *bytes, size_t n, dnx_image *image
     return why || dnx_image_turn(image, orientation) ? why : DNX_WHY_MEMORY;
 }
 
-dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image) {
-    *image = (dnx_image){0};
+static dnx_image_fault decode_shrunk(const unsigned char *bytes, size_t n, int shrink,
+                                     dnx_image *image) {
+    *image = (dnx_image){.shrink = shrink};
     const char *why = decode(bytes, n, image);
     if (!why) return DNX_IMAGE_OK;
     dnx_image_free(image);
     *image = (dnx_image){.why = why};
     return DNX_IMAGE_REFUSED;
+}
+
+dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image) {
+    return decode_shrunk(bytes, n, 1, image);
 }
 
 /* Whether the same call may succeed a moment later: the disk, a server, too many open files. */
@@ -131,7 +137,7 @@ static bool may_pass(int why) {
            why == ENFILE;
 }
 
-dnx_image_fault dnx_image_read(const char *path, dnx_image *image) {
+dnx_image_fault dnx_image_read_shrunk(const char *path, int shrink, dnx_image *image) {
     const double pause = .1;
     size_t n;
     *image = (dnx_image){0};
@@ -139,9 +145,13 @@ dnx_image_fault dnx_image_read(const char *path, dnx_image *image) {
     if (!bytes && may_pass(errno) && dnx_stop_sleep(pause))
         bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, &n);
     if (!bytes) return DNX_IMAGE_UNREAD;
-    dnx_image_fault fault = dnx_image_decode((unsigned char *)bytes, n, image);
+    dnx_image_fault fault = decode_shrunk((unsigned char *)bytes, n, shrink, image);
     free(bytes);
     return fault;
+}
+
+dnx_image_fault dnx_image_read(const char *path, dnx_image *image) {
+    return dnx_image_read_shrunk(path, 1, image);
 }
 
 void dnx_image_free(dnx_image *image) {

@@ -22,6 +22,7 @@ typedef enum {
 typedef struct {
     unsigned char *rgb; /* h x w x 3 bytes; NULL after a fault */
     int w, h;
+    int shrink;      /* each pixel stands for shrink x shrink of the file's: 1, 2, 4 or 8 */
     const char *why; /* the reason of a refusal, a constant: "is empty", "is a GIF image; ..." */
 } dnx_image;
 
@@ -29,6 +30,9 @@ typedef struct {
  * for a reason that may pass is tried once more, 0.1 s later. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
+/* The same, but a JPEG is decoded with 1/shrink of its sides, which is faster; shrink is 1, 2, 4 or
+ * 8. Other images keep their size: see image->shrink. */
+dnx_image_fault dnx_image_read_shrunk(const char *path, int shrink, dnx_image *image);
 void dnx_image_free(dnx_image *image);
 
 /* ---- what a file is ---- */

@@ -11,7 +11,7 @@
 #define DNX_WHY_MEMORY "needs more memory than there is"
 #define DNX_WHY_PALETTE "has a pixel outside of its palette"
 
-/* *orientation: as in EXIF, 1 (upright) to 8. */
+/* JPEG is decoded image->shrink times smaller. *orientation: as in EXIF, 1 (upright) to 8. */
 const char *dnx_jpeg_decode(const unsigned char *bytes, size_t n, dnx_image *image,
                             int *orientation);
 const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *image,

@@ -74,7 +74,11 @@ static void check_header(j_decompress_ptr d, size_t n, picture *p) {
 static void read_pixels(j_decompress_ptr d, picture *p) {
     dnx_image *image = p->image;
     d->out_color_space = JCS_RGB;
+    d->scale_num = 1;
+    d->scale_denom = (unsigned)image->shrink;
     jpeg_start_decompress(d);
+    image->w = (int)d->output_width;
+    image->h = (int)d->output_height;
     size_t row = (size_t)d->output_width * 3;
     image->rgb = malloc(row * d->output_height);
     if (!image->rgb) refuse(d, p, DNX_WHY_MEMORY);

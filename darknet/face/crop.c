@@ -31,6 +31,16 @@ void dnx_faces_sort(dnx_found *faces, size_t n, int w, int h) {
     faces[0] = main;
 }
 
+void dnx_found_enlarge(dnx_found *f, int by) {
+    double *all[] = {&f->x1, &f->y1, &f->x2, &f->y2};
+    for (int i = 0; i < 4; i++) *all[i] = (*all[i] + .5) * by - .5;
+    for (int i = 0; i < DNX_POINTS; i++) {
+        f->points.x[i] = (f->points.x[i] + .5) * by - .5;
+        f->points.y[i] = (f->points.y[i] + .5) * by - .5;
+    }
+    f->points.size *= (double)by * by;
+}
+
 bool dnx_face_crop(const dnx_shrunk *image, const dnx_face *points, int side, unsigned char *out) {
     dnx_face target;
     double m[6], rms;

@@ -57,7 +57,7 @@ static void draw_photo(dnx_image *sheet, const dnx_shrunk *image, double by, int
 double dnx_sheet_photo(dnx_image *sheet, const dnx_shrunk *image, const dnx_found *faces, size_t n,
                        int side, int x, int y) {
     const dnx_image *full = &image->half[0];
-    const double by = fmin(1, (double)side / (full->w > full->h ? full->w : full->h));
+    const double by = fmin(2, (double)side / (full->w > full->h ? full->w : full->h));
     const int w = (int)fmax(1, full->w * by), h = (int)fmax(1, full->h * by);
     draw_photo(sheet, image, by, w, h, x, y);
     for (size_t i = 0; i < n; i++) {

@@ -7,9 +7,9 @@
 bool dnx_sheet_make(dnx_image *sheet, int w, int h);
 /* Copies h x w x 3 bytes to (x, y), as far as they lie on the sheet. */
 void dnx_sheet_paste(dnx_image *sheet, const unsigned char *rgb, int w, int h, int x, int y);
-/* Shrinks an image to fit into a square of `side` pixels at (x, y), at most to its own size, and
- * draws the faces over it: boxes, and points in the colours that crops have around them. Returns
- * the scale. */
+/* Scales an image to fit into a square of `side` pixels at (x, y), at most to twice its size, and
+ * draws the boxes and points of faces over it, each face in a colour of its own. Returns the
+ * scale. */
 double dnx_sheet_photo(dnx_image *sheet, const dnx_shrunk *image, const dnx_found *faces, size_t n,
                        int side, int x, int y);
 /* Draws the outline of a rectangle, t pixels thick, in one of six colours. */

@@ -38,7 +38,8 @@ LISTS = ["faces.record", "no-face.txt", "skipped.txt"]
 
 
 def the_tree_is_kept():
-    done = faces("photos", "out", "-landmarks", "points.txt")
+    done = faces("photos", "out", "-landmarks", "points.txt", "-sheet", "sheet.jpg")
+    expect(read("sheet.jpg")[:3] == b"\xff\xd8\xff", "no sheet")
     expect_end(done, 1, "photos/text.png: is no image\n",
                "photos/long.ppm: claims more pixels than an image may have\n")
     expect(done.stdout.startswith("7 photographs, 7 of them new: 4 faces; 2 without a face, "

@@ -19,7 +19,7 @@ def start():
 
 
 def drawings():
-    demo.IDENTITIES, demo.IMAGES, demo.PAIRS, demo.BATCH, demo.BATCHES = 4, 4, 40, 16, 20
+    demo.IDENTITIES, demo.IMAGES, demo.PAIRS, demo.BATCH, demo.BATCHES = 4, 4, 40, 16, 60
     os.makedirs("out")
     cfg, weights, threshold, pairs = demo.on_drawings("out")
     expect(os.path.exists(cfg) and os.path.exists(weights) and -1 < threshold < 1, threshold)

@@ -1,6 +1,7 @@
 /* test_faces.c - the parts of the face detector: suppression, calibration and squaring of boxes
  * against naive code, pieces of shrunk images against exact means, pyramids that lose no window,
  * crops by our own warp beside OpenCV's, the record. */
+#include "data/jpeg.h"
 #include "face/boxes.h"
 #include "face/crop.h"
 #include "face/found.h"
@@ -262,6 +263,34 @@ static void test_crop(double scale, int side) {
     dnx_image_free(&im);
 }
 
+/* JPEG is decoded smaller by libjpeg itself, upright; other images keep their size. */
+static void test_shrunk_jpeg(void) {
+    dnx_image im = noise(101, 67), small;
+    size_t n;
+    for (int i = 0; i < 101 * 67 * 3; i++) im.rgb[i] = (unsigned char)(i / 3 % 101 * 2);
+    unsigned char *bytes = dnx_jpeg_encode(im.rgb, 101, 67, 95, &n);
+    write_bytes(path("a.jpg"), bytes, n);
+    write_text(path("a.ppm"), "P3 2 1 255 1 2 3 4 5 6\n");
+    for (int by = 1; by <= 8; by *= 2) {
+        bool ok = !dnx_image_read_shrunk(path("a.jpg"), by, &small);
+        ok = ok && small.w == (101 + by - 1) / by && small.h == (67 + by - 1) / by;
+        check(ok && small.shrink == by, "by %d: %d x %d", by, small.w, small.h);
+        int far = 0;
+        for (int x = 1; ok && x + 1 < small.w; x++)
+            far += abs(small.rgb[3 * x] - (int)((x + .5) * by - .5) * 2) > 4;
+        check(!far, "by %d: %d of the pixels differ", by, far);
+        dnx_image_free(&small);
+    }
+    check(!dnx_image_read_shrunk(path("a.ppm"), 8, &small) && small.w == 2 && small.shrink == 1,
+          "a PNM keeps its size");
+    dnx_image_free(&small);
+    dnx_image_free(&im);
+    free(bytes);
+    dnx_found f = {10, 20, 30, 40, 1, {.size = 400}};
+    dnx_found_enlarge(&f, 4);
+    check(f.x1 == 41.5 && f.y2 == 161.5 && f.points.size == 6400, "enlarged: %g %g", f.x1, f.y2);
+}
+
 /* ---- the record ---- */
 
 static void test_record(void) {
@@ -290,6 +319,8 @@ static void test_record(void) {
 
 int main(void) {
     dnx_rng_seed(&r, 7, 0);
+    make_folder();
+    test_shrunk_jpeg();
     test_suppression();
     test_one_box();
     test_pieces();
