@@ -27,7 +27,8 @@ typedef struct {
     size_t bytes;      /* of the text that counts */
 } dnx_found_list;
 
-/* Reads the text. DNX_EPARSE: it is no such record; DNX_EMEM. Free l in any case. */
+/* Reads the text, len bytes and a NUL. DNX_EPARSE: it is no such record; DNX_EMEM. Free l in any
+ * case. */
 dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_found_list *l,
                            dnx_err *err);
 /* Adds a photograph with n faces. DNX_EMEM. */

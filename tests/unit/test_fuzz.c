@@ -19,6 +19,12 @@
 #define LLVMFuzzerTestOneInput fuzz_data
 #include "../fuzz/fuzz_data.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_embeddings
+#include "../fuzz/fuzz_embeddings.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_found
+#include "../fuzz/fuzz_found.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_image
 #include "../fuzz/fuzz_image.c"
 #undef LLVMFuzzerTestOneInput
@@ -45,6 +51,9 @@
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_state
 #include "../fuzz/fuzz_state.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_threshold
+#include "../fuzz/fuzz_threshold.c"
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_weights
 #include "../fuzz/fuzz_weights.c"
@@ -109,6 +118,8 @@ int main(void) {
     replay("cache", fuzz_cache, 20);
     replay("cfg", fuzz_cfg, 0);
     replay("data", fuzz_data, 1000);
+    replay("embeddings", fuzz_embeddings, 200);
+    replay("found", fuzz_found, 1000);
     replay("image", fuzz_image, 20);
     replay("landmarks", fuzz_landmarks, 1000);
     replay("lines", fuzz_lines, 1000);
@@ -118,6 +129,7 @@ int main(void) {
     replay("pairs", fuzz_pairs, 1000);
     replay("rec", fuzz_rec, 20);
     replay("state", fuzz_state, 20);
+    replay("threshold", fuzz_threshold, 200);
     replay("weights", fuzz_weights, 20);
     return summary();
 }
