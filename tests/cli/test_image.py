@@ -281,8 +281,11 @@ def alone():
                         ("classifier", "predict", "c.data", "c.cfg", "c.weights", name),
                         ("classifier", "valid", "c.data", "c.cfg", "c.weights")):
             expect_end(darknet(*command), 1, f"{name}: {why}")
-        write(f"in-{name}/{name}", data)
-        expect_end(darknet("align", f"in-{name}", "marks", f"crops-{name}"), 1, f"{name}: {why}")
+        write("in-one/good.png", png(PICTURE))
+        write(f"in-one/{name}", data)
+        expect_end(darknet("align", "in-one", "marks", "crops-one", "-force"), 1,
+                   f"{name}: {why}")
+        os.unlink(f"in-one/{name}")
     expect(not os.path.exists("alone"), "a file of no features")
 
 
