@@ -88,6 +88,11 @@ static const struct {
     {NET CONV "activation=relu\n[kd_feature]\nlayer=0\n" TEACHER
      "[avgpool]\n[connected]\noutput=5\n"
      "[kd_correlation]\n" TEACHER "[margin_softmax]\nclasses=5\n[kd_probability]\n" TEACHER, true},
+    {NET CONV "[avgpool]\n[connected]\noutput=5\n[margin_softmax]\nclasses=5\n"
+     "centres=teacher\n" TEACHER "[kd_probability]\ngroup=.9\n" TEACHER "[kd_relation]\n"
+     TEACHER, true},
+    {NET CONV "[avgpool]\n[connected]\noutput=5\n[margin_softmax]\nclasses=5\nmargin=am\n"
+     "centres=inherited\nmargins=teacher\n" TEACHER, true},
     {NET "policy=steps\nsteps=1,2\nscales=.1,.1\n" CONV "activation=prelu\n[maxpool]\nsize=2\n"
      "stride=2\n[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
      "[convolutional]\nfilters=8\ngroups=2\n[shortcut]\nfrom=-2\n[global_depthwise]\n"
