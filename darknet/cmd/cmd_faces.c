@@ -250,25 +250,45 @@ static dnx_status take_record(job *j, const char *path, const char *options, dnx
     return st;
 }
 
-static void put_photo(job *j, const dnx_found_photo *p) {
-    dnx_found_print(j->record.file, p->path, j->list.face + p->first, p->n, false);
+static void put_photo(FILE *f, const job *j, const dnx_found_photo *p) {
+    dnx_found_print(f, p->path, j->list.face + p->first, p->n, false);
 }
 
+/* Opens the record behind what is done. It is replaced whole before that, so that a process that is
+ * killed here loses nothing. */
 static dnx_status begin_record(job *j, const char *path, const char *options, dnx_err *err) {
-    dnx_status st = dnx_outfile_continue(&j->record, path, err);
-    if (st) return st;
-    if (ftruncate(fileno(j->record.file), 0)) j->record.why = errno;
-    rewind(j->record.file);
-    fprintf(j->record.file, "darknet faces 1 %s\n", options);
-    for (size_t i = 0; i < j->list.n; i++) put_photo(j, &j->list.photo[i]);
-    return DNX_OK;
+    char *text = NULL, *partial = malloc(strlen(path) + sizeof ".partial");
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+    if (f) fprintf(f, "darknet faces 1 %s\n", options);
+    for (size_t i = 0; f && i < j->list.n; i++) put_photo(f, j, &j->list.photo[i]);
+    bool ok = f && !fclose(f) && partial;
+    dnx_status st = ok ? DNX_OK : no_memory(j, err);
+    if (!st) {
+        sprintf(partial, "%s.partial", path);
+        st = dnx_outfile_write(partial, text, len, err);
+    }
+    if (!st) st = dnx_outfile_continue(&j->record, path, err);
+    if (!st) fseek(j->record.file, 0, SEEK_END);
+    free(partial);
+    free(text);
+    return st;
 }
 
 /* ---- all of them ---- */
 
+/* Removes what a killed process left half-written beside a crop; once for neighbours. */
+static void sweep(const char *crop, char **swept) {
+    const size_t n = (size_t)(strrchr(crop, '/') - crop);
+    if (*swept && strlen(*swept) == n && !strncmp(*swept, crop, n)) return;
+    free(*swept);
+    *swept = strndup(crop, n);
+    if (*swept) dnx_outfile_sweep(*swept);
+}
+
 /* Two photographs whose first crops would be one file, a.jpg and a.png, are an error. */
 static dnx_status list_work(job *j, dnx_err *err) {
-    char *before = NULL;
+    char *before = NULL, *swept = NULL;
     dnx_status st = DNX_OK;
     j->todo = malloc((j->images.n + 1) * sizeof *j->todo);
     if (!j->todo) return no_memory(j, err);
@@ -280,9 +300,13 @@ static dnx_status list_work(job *j, dnx_err *err) {
                           "its crop would be %s, as that of %s", crop, j->images.name[i - 1]);
         free(before);
         before = crop;
-        if (!st && !dnx_found_get(&j->list, j->images.name[i])) j->todo[j->n_todo++] = i;
+        if (!st && !dnx_found_get(&j->list, j->images.name[i])) {
+            j->todo[j->n_todo++] = i;
+            sweep(crop, &swept);
+        }
     }
     free(before);
+    free(swept);
     return st;
 }
 
@@ -294,7 +318,7 @@ static dnx_status keep(job *j, size_t count, dnx_err *err) {
         const char *name = j->images.name[j->todo[j->first + i]];
         if (!st && it->is_done) {
             st = dnx_found_add(&j->list, name, it->faces, it->n, err);
-            if (!st) put_photo(j, &j->list.photo[j->list.n - 1]);
+            if (!st) put_photo(j->record.file, j, &j->list.photo[j->list.n - 1]);
         } else if (!st && it->said.text[0]) {
             fprintf(stderr, "%s\n", it->said.text);
             if (!dnx_skipped_add_line(&j->skipped, it->said.text)) st = no_memory(j, err);
