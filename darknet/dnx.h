@@ -9,9 +9,9 @@
  * p[((b*H + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
  *
  * Gradients are DESCENT directions: minus the derivative of the loss, summed over the batch, since
- * libdarknet adds them to the weights. backward() treats dx in one of three ways: dx is NULL, then
- * nobody needs it; dx_adds is false, then it STORES; dx_adds is true, then it ADDS, because another
- * reader of the same input was there first. It always ADDS to the gradients of parameters.
+ * libdarknet adds them to the weights. backward() does one of three things with dx: nothing when
+ * dx is NULL; it STORES when dx_adds is false; it ADDS when dx_adds is true, because another reader
+ * of the same input was there first. It always ADDS to the gradients of parameters.
  *
  * n->trains decides in make() what to allocate: without it backward() is never called.
  * p->is_training decides what a pass does: a network that trains also predicts now and then.

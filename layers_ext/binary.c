@@ -359,11 +359,11 @@ static void add_gradients(dnx_node *n) {
     size_t K = (size_t)s->K, N = (size_t)s->N, count = K * N;
     for (int t = 1; t < threads; t++)
         dnx_kernels()->add(s->d_wk + (size_t)t * count, count, s->d_wk);
-    float *G = s->block, *room = s->block + K; /* BLOCK x K floats */
+    float *G = s->block, *scratch = s->block + K; /* BLOCK x K floats */
     for (size_t f = 0; f < N; f++) {
         for (size_t i = 0; i < K; i++) G[dnx_filters_place(&all, i)] = s->d_wk[i * N + f];
         dnx_binarise_back(s->w + f * K, s->at.in.c, s->taps, o->center, s->has_alpha,
-                          (dnx_estimator)o->gradient, G, room, s->d_w + f * K);
+                          (dnx_estimator)o->gradient, G, scratch, s->d_w + f * K);
     }
 }
 

@@ -95,7 +95,7 @@ static bool applies_deferred(const dnx_node *n) {
     return n->trains && s->reads_in_place && s->groups == 1 && !s->has_few_rows;
 }
 
-static dnx_status room_for_blocks(dnx_node *n, size_t size, dnx_err *err) {
+static dnx_status add_block_scratch(dnx_node *n, size_t size, dnx_err *err) {
     if (n->trains) return dnx_new(n, &((state *)n->state)->block, size, err);
     n->scratch = size;
     return DNX_OK;
@@ -121,7 +121,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, o->filters, err);
     if (!st && !s->wino.m) st = dnx_new(n, &s->packed, groups * k->packed(s->K, s->N), err);
     if (!st && !s->wino.m && (!s->reads_in_place || applies_deferred(n)))
-        st = room_for_blocks(n, threads * BLOCK * (size_t)s->K, err);
+        st = add_block_scratch(n, threads * BLOCK * (size_t)s->K, err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_w, count, err);
         if (!st) st = dnx_new(n, &s->packed_t, groups * k->packed(s->N, s->K), err);
@@ -288,11 +288,11 @@ static void backward_part(job *j, int t, long lo, long hi) {
     const dnx_kernel_set *k = dnx_kernels();
     size_t N = (size_t)n->out.c, K = (size_t)s->K, Ng = (size_t)s->N, lda;
     float *block = s->block ? s->block + (size_t)t * BLOCK * K : NULL, *dx = j->p->dx[0];
-    float *d_wk = s->d_wk + (size_t)t * K * N, *room = j->p->scratch + (size_t)t * BLOCK * N;
+    float *d_wk = s->d_wk + (size_t)t * K * N, *scratch = j->p->scratch + (size_t)t * BLOCK * N;
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         const float *dz = dnx_norm_act_dz(&s->dw.norm, j->p->dy + (size_t)p * N,
-                                      s->dw.norm.z + (size_t)p * N, rows, room);
+                                      s->dw.norm.z + (size_t)p * N, rows, scratch);
         dnx_ahead next = next_block(j, p + rows, hi);
         for (int g = 0; g < s->groups; g++) {
             const float *d = dz + (size_t)g * Ng;

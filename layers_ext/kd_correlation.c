@@ -216,7 +216,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_pool_run(n->pool, backward_share, &j);
 }
 
-static const dnx_classifier classifier = {.wants = DNX_FEATURE};
+static const dnx_classifier classifier = {.target = DNX_FEATURE};
 
 const dnx_layer_type dnx_kd_correlation = {
     .name = "kd_correlation",

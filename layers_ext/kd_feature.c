@@ -13,7 +13,7 @@
  *   softmax  h_b = B e^{k d_b} / sum_j e^{k d_j}, k = hard_sharpness
  *   power    h_b = B d_b^power / sum_j d_j^power
  *
- * Features of length 1 are at most 2 apart: k = 1 hardly tells samples apart, and the larger k, the
+ * Features of length 1 are at most 2 apart: k = 1 hardly separates samples, and the larger k, the
  * fewer of them count.
  *
  * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector has the unit
@@ -288,7 +288,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     if (s->has_map) dnx_pool_run(n->pool, map_share, &j);
 }
 
-static const dnx_classifier classifier = {.wants = DNX_FEATURE};
+static const dnx_classifier classifier = {.target = DNX_FEATURE};
 
 const dnx_layer_type dnx_kd_feature = {
     .name = "kd_feature",

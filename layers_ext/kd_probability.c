@@ -113,22 +113,22 @@ static bool has_loss(const dnx_node *n, const dnx_pass *p) {
     return p->target && ((const state *)n->state)->N > 0 && ((const opts *)n->opts)->weight > 0;
 }
 
-/* Returns the logits of classes [lo, hi): computed by the head into room or, without a head, a
+/* Returns the logits of classes [lo, hi): computed by the head into scratch or, without a head, a
  * pointer into x. */
 static const float *logits(dnx_node *head, const float *x, int batch, int N, int lo, int hi,
-                           float *room, size_t *ld) {
+                           float *scratch, size_t *ld) {
     *ld = (size_t)(head ? hi - lo : N);
     if (!head) return x + lo;
-    head->type->classifier->logits(head, x, batch, lo, hi, room);
-    return room;
+    head->type->classifier->logits(head, x, batch, lo, hi, scratch);
+    return scratch;
 }
 
 static job block_at(dnx_node *n, dnx_pass *p, int lo) {
     int N = ((const state *)n->state)->N;
     job j = {n, p, lo, N - lo < BLOCK ? N : lo + BLOCK};
-    float *room = p->scratch + (size_t)n->batch * BLOCK;
+    float *scratch = p->scratch + (size_t)n->batch * BLOCK;
     j.zs = logits(n->distillation->head, p->x[0], p->batch, N, lo, j.hi, p->scratch, &j.ld_s);
-    j.zt = logits(n->distillation->target_head, p->target, p->batch, N, lo, j.hi, room, &j.ld_t);
+    j.zt = logits(n->distillation->target_head, p->target, p->batch, N, lo, j.hi, scratch, &j.ld_t);
     j.dz = p->scratch;
     return j;
 }
@@ -306,7 +306,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     }
 }
 
-static const dnx_classifier classifier = {.wants = DNX_LOGITS};
+static const dnx_classifier classifier = {.target = DNX_LOGITS};
 
 const dnx_layer_type dnx_kd_probability = {
     .name = "kd_probability",

@@ -296,7 +296,7 @@ static int any_number(const dnx_node *n) {
     return 1 << 30;
 }
 
-static const dnx_classifier classifier = {.wants = DNX_FEATURE, .needs_labels = true,
+static const dnx_classifier classifier = {.target = DNX_FEATURE, .needs_labels = true,
                                           .classes = any_number};
 
 const dnx_layer_type dnx_kd_relation = {

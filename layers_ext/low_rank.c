@@ -39,7 +39,7 @@ static const dnx_opt options[] = {
 typedef struct {
     dnx_norm_act norm;
     dnx_winograd wino; /* wino.m > 0: it computes t, and packed_v is NULL */
-    size_t wino_room;  /* floats of scratch before t */
+    size_t wino_scratch;  /* floats of scratch before t */
     dnx_patches at;
     int K, N, R;
     bool reads_in_place;
@@ -91,7 +91,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (!st) st = dnx_new(n, &s->p, R * N, err);
     if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, s->R, err);
     if (!st && s->wino.m) {
-        s->wino_room = n->scratch;
+        s->wino_scratch = n->scratch;
         n->scratch += (size_t)n->batch * (size_t)(n->out.h * n->out.w) * R;
     } else if (!st) {
         st = dnx_new(n, &s->packed_v, k->packed(s->K, s->R), err);
@@ -193,7 +193,7 @@ static void forward_share(void *arg, int t, int threads) {
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, lda;
     float *out = dnx_norm_act_out(&s->norm, j->p);
     float *block = (s->block ? s->block : j->p->scratch) + (size_t)t * BLOCK * (K + R);
-    float *whole = s->wino.m ? j->p->scratch + s->wino_room : s->t;
+    float *whole = s->wino.m ? j->p->scratch + s->wino_scratch : s->t;
     long lo, hi;
     dnx_share((long)j->p->batch * n->out.h * n->out.w, t, threads, &lo, &hi);
     for (long p = lo; p < hi; p += BLOCK) {
@@ -214,7 +214,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     job j = {n, p};
     if (s->wino.m) {
         dnx_pass mid = *p;
-        mid.y = p->scratch + s->wino_room;
+        mid.y = p->scratch + s->wino_scratch;
         dnx_winograd_forward(&s->wino, n, &mid, NULL);
     }
     if (n->trains) dnx_norm_act_begin(&s->norm, n);
@@ -231,11 +231,11 @@ static void backward_part(job *j, int t, long lo, long hi) {
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, lda;
     float *block = s->block + (size_t)t * BLOCK * (K + R), *dt = block + BLOCK * K;
     float *d_vk = s->d_all + (size_t)t * R * (K + N), *d_pk = d_vk + K * R;
-    float *dx = j->p->dx[0], *room = j->p->scratch + (size_t)t * BLOCK * N;
+    float *dx = j->p->dx[0], *scratch = j->p->scratch + (size_t)t * BLOCK * N;
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         const float *dz = dnx_norm_act_dz(&s->norm, j->p->dy + (size_t)p * N,
-                                      s->norm.z + (size_t)p * N, rows, room);
+                                      s->norm.z + (size_t)p * N, rows, scratch);
         dnx_epilogue e = {0};
         k->mmt(s->t + (size_t)p * R, R, dz, N, rows, s->R, s->N, d_pk, N);
         k->mm(dz, N, rows, s->N, s->packed_pt, s->R, dt, R, &e);

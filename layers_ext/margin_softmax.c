@@ -356,7 +356,7 @@ static void logits_back(dnx_node *n, const float *x, int batch, int lo, int hi, 
                      (size_t)(hi - lo), dx, true);
 }
 
-static dnx_wanted takes(const dnx_node *n) {
+static dnx_target_kind takes(const dnx_node *n) {
     const opts *o = n->opts;
     return dnx_centres_take(o->centres, o->margins == BY_TEACHER);
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """vary_faces.py: more faces for distillation, made of aligned faces.
 
-A teacher can say what it sees in any face, so a student without labels may learn from faces that
-nobody has. For each image of the folders FACES this writes into OUT, a folder without identities,
+A teacher has an output for any face, so a student without labels may learn from faces of no real
+person. For each image of the folders FACES this writes into OUT, a folder without identities,
 
   --varied  copies, moved, turned, scaled a little, with other light and colours, some grey or soft;
   --mixed   faces made of this one and another: an average of the two, or one part of each with a

@@ -6,5 +6,5 @@
 double dnx_now(void); /* seconds since some fixed moment; never goes back */
 /* Writes the local date and time, "2026-11-26 09:40:12 +0000", into out, which has at least 26
  * bytes. */
-void dnx_clock_text(char *out, size_t room);
+void dnx_clock_text(char *out, size_t size);
 #endif

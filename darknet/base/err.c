@@ -10,19 +10,19 @@ enum { MAX_FILE = 200 }; /* bytes of a path that a message shows; longer paths l
 dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...) {
     if (!err || err->status != DNX_OK) return status;
     err->status = status;
-    size_t used = 0, room = sizeof err->text;
+    size_t used = 0, size = sizeof err->text;
     err->text[0] = 0;
     if (loc.file) {
         size_t len = strlen(loc.file);
         const char *dots = len > MAX_FILE ? "..." : "";
         const char *tail = len > MAX_FILE ? loc.file + (len - MAX_FILE) : loc.file;
-        int k = loc.line ? snprintf(err->text, room, "%s%s:%d: ", dots, tail, loc.line)
-                         : snprintf(err->text, room, "%s%s: ", dots, tail);
+        int k = loc.line ? snprintf(err->text, size, "%s%s:%d: ", dots, tail, loc.line)
+                         : snprintf(err->text, size, "%s%s: ", dots, tail);
         if (k > 0) used = (size_t)k;
     }
     va_list args;
     va_start(args, fmt);
-    vsnprintf(err->text + used, room - used, fmt, args);
+    vsnprintf(err->text + used, size - used, fmt, args);
     va_end(args);
     /* Messages quote what the user wrote. Replaces control characters, which a terminal would
      * obey. */

@@ -37,13 +37,13 @@ bool dnx_input_note(const char *path) {
     return ok;
 }
 
-bool dnx_input_is(const struct stat *file, char *name, size_t room) {
+bool dnx_input_is(const struct stat *file, char *name, size_t size) {
     struct stat s;
     bool found = false;
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < n_names && !found; i++) {
         found = !stat(names[i], &s) && s.st_dev == file->st_dev && s.st_ino == file->st_ino;
-        if (found) snprintf(name, room, "%s", names[i]);
+        if (found) snprintf(name, size, "%s", names[i]);
     }
     pthread_mutex_unlock(&lock);
     return found;

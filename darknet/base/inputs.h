@@ -10,7 +10,7 @@
 bool dnx_input_note(const char *path);
 /* Returns true when `file` is one of the inputs, by its device and inode now; `name` (size bytes)
  * then gets the name under which it was registered. */
-bool dnx_input_is(const struct stat *file, char *name, size_t room);
+bool dnx_input_is(const struct stat *file, char *name, size_t size);
 /* Removes what was registered since mark() gave `mark`: for a result that was read only to be
  * compared. */
 size_t dnx_inputs_mark(void);

@@ -13,9 +13,11 @@
 
 enum { LINE_MOST = 1 << 20 };
 static const char blanks[] = " \t\v\f\r\n";
-static void (*tell_mark)(const char *file, const char *mark);
+static void (*report_mark)(const char *file, const char *mark);
 
-void dnx_lines_tell_marks(void (*tell)(const char *file, const char *mark)) { tell_mark = tell; }
+void dnx_lines_report_marks(void (*report)(const char *file, const char *mark)) {
+    report_mark = report;
+}
 
 static dnx_status no_memory(const char *file, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory for this file");
@@ -111,8 +113,8 @@ static dnx_status take(dnx_lines *l, char *text, size_t len, const char *file, c
     dnx_status st = is_little || is_big ? decode(l, is_big, err) : DNX_OK;
     if (!st) st = unify(l, what, err);
     if (st) dnx_lines_free(l);
-    else if (tell_mark && (is_little || is_big || is_utf8))
-        tell_mark(file, is_utf8 ? "byte order mark" : "byte order mark of UTF-16");
+    else if (report_mark && (is_little || is_big || is_utf8))
+        report_mark(file, is_utf8 ? "byte order mark" : "byte order mark of UTF-16");
     return st;
 }
 
@@ -129,21 +131,21 @@ dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char
 static dnx_status load(FILE *f, const char *file, const char *what, size_t most, char **text,
                        size_t *len, dnx_err *err) {
     struct stat s;
-    size_t room = 1 << 16;
+    size_t capacity = 1 << 16;
     if (!fstat(fileno(f), &s) && S_ISREG(s.st_mode) && s.st_size > 0)
-        room = (size_t)s.st_size < most ? (size_t)s.st_size + 2 : most + 2;
-    for (*len = 0;; room *= 2) {
-        char *more = realloc(*text, room);
+        capacity = (size_t)s.st_size < most ? (size_t)s.st_size + 2 : most + 2;
+    for (*len = 0;; capacity *= 2) {
+        char *more = realloc(*text, capacity);
         if (!more) return no_memory(file, err);
         *text = more;
         errno = 0;
-        *len += fread(*text + *len, 1, room - 1 - *len, f);
+        *len += fread(*text + *len, 1, capacity - 1 - *len, f);
         if (ferror(f))
             return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "cannot read: %s", strerror(errno));
         if (*len > most)
             return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "%s must be at most %zu MB", what,
                             most >> 20);
-        if (*len < room - 1) return DNX_OK;
+        if (*len < capacity - 1) return DNX_OK;
     }
 }
 

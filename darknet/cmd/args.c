@@ -24,7 +24,7 @@ bool dnx_is_help(const char *word) {
     return !strcmp(word, "-h") || !strcmp(word, "-help") || !strcmp(word, "--help");
 }
 
-bool dnx_args_want_help(int argc, char *const *argv) {
+bool dnx_args_have_help(int argc, char *const *argv) {
     for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
         if (dnx_is_help(argv[i])) return true;
     return false;

@@ -81,9 +81,9 @@ typedef struct dnx_verb {
 /* Fills the struct `out` of v->size bytes from the words after the verb. Returns 0; 2 when they are
  * wrong, after printing a message and the usage to stderr. */
 int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
-/* dnx_is_help: the word is -h or --help. dnx_args_want_help: the words have one before "--". */
+/* dnx_is_help: the word is -h or --help. dnx_args_have_help: the words have one before "--". */
 bool dnx_is_help(const char *word);
-bool dnx_args_want_help(int argc, char *const *argv);
+bool dnx_args_have_help(int argc, char *const *argv);
 /* Print the usage alone, or the whole help: usage, summary, and a line for each row. */
 void dnx_print_usage(FILE *f, const dnx_verb *v);
 void dnx_print_help(FILE *f, const dnx_verb *v);

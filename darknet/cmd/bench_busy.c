@@ -32,7 +32,7 @@ static int start(pid_t *child, int n) {
     return n;
 }
 
-static void tell(const pid_t *child, int n, int signal) {
+static void signal_all(const pid_t *child, int n, int signal) {
     for (int i = 0; i < n; i++) kill(child[i], signal);
 }
 
@@ -76,22 +76,22 @@ int dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json) {
     double times[2][2][TURNS];
     dnx_timing ms[2][2];
     pid_t *child = calloc((size_t)busy, sizeof *child);
-    bool has_room = dnx_bench_open(&nets[0], one) && dnx_bench_open(&nets[1], all) && child;
-    int started = has_room ? start(child, busy) : 0;
-    bool ok = has_room && started == busy;
+    bool has_memory = dnx_bench_open(&nets[0], one) && dnx_bench_open(&nets[1], all) && child;
+    int started = has_memory ? start(child, busy) : 0;
+    bool ok = has_memory && started == busy;
     for (int k = 0; ok && k < 2; k++)
         for (int i = 0; i < 3; i++) dnx_bench_pass(&nets[k], NULL);
     for (int t = 0; ok && t < TURNS; t++)
         for (int is_busy = 0; is_busy < 2; is_busy++) {
-            if (is_busy) tell(child, started, SIGCONT);
+            if (is_busy) signal_all(child, started, SIGCONT);
             for (int k = 0; k < 2; k++) times[k][is_busy][t] = turn(&nets[k], runs);
-            if (is_busy) tell(child, started, SIGSTOP);
+            if (is_busy) signal_all(child, started, SIGSTOP);
         }
-    tell(child, started, SIGKILL);
+    signal_all(child, started, SIGKILL);
     for (int i = 0; i < started; i++) waitpid(child[i], NULL, 0);
     for (int k = 0; ok && k < 4; k++) ms[k / 2][k % 2] = dnx_timing_of(times[k / 2][k % 2], TURNS);
     if (ok) print(nets, busy, ms, json);
-    else if (!has_room) fprintf(stderr, "darknet: no memory\n");
+    else if (!has_memory) fprintf(stderr, "darknet: no memory\n");
     else fprintf(stderr, "darknet: cannot start %d busy processes\n", busy);
     dnx_bench_close(&nets[0]);
     dnx_bench_close(&nets[1]);

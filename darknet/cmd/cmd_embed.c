@@ -152,7 +152,7 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     dnx_free(out);
     dnx_free(j->features);
     if (!st) st = dnx_outfile_sync(&f.file, err); /* now only the rename can fail */
-    if (!st) st = dnx_skipped_forget(a->out, err);
+    if (!st) st = dnx_skipped_remove(a->out, err);
     dnx_status end = dnx_embeddings_finish(&f, !st, err);
     return st ? st : end;
 }
@@ -169,8 +169,8 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
 }
 
 /* A skipped image makes the status 1; a file that is not an image does not. */
-static dnx_status tell_skipped(const job *j, const char *out, dnx_err *err) {
-    dnx_status st = dnx_skipped_tell(&j->skipped, j->images, out, err);
+static dnx_status report_skipped(const job *j, const char *out, dnx_err *err) {
+    dnx_status st = dnx_skipped_report(&j->skipped, j->images, out, err);
     if (!st && j->skipped.n)
         st = dnx_fail(err, DNX_EIO, at(out),
                       "%zu of %zu images were skipped: %s.skipped names them", j->skipped.n,
@@ -201,8 +201,8 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
                dnx_size(net->nodes[last].out) * (flip == CONCAT ? 2 : 1), dnx_now() - start,
                a->out);
     if (is_written || (l.n && j.skipped.n == l.n)) {
-        dnx_status told = tell_skipped(&j, a->out, err);
-        if (!st) st = told;
+        dnx_status reported = report_skipped(&j, a->out, err);
+        if (!st) st = reported;
     }
     dnx_free(j.x);
     free(j.errors);

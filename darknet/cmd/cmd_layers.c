@@ -49,7 +49,7 @@ static void print_options(const dnx_opt *o) {
 static int run(const void *args) {
     const char *section = ((const layers_args *)args)->section;
     const char *names[257] = {"net"};
-    const dnx_layer_type *wanted = section ? dnx_type_find(section, dnx_host_types) : NULL;
+    const dnx_layer_type *section_type = section ? dnx_type_find(section, dnx_host_types) : NULL;
     int n = 1;
     if (!section) printf("  %-18s %s\n", "net", "the network: input, training, learning rate");
     int ours = 0;
@@ -63,7 +63,7 @@ static int run(const void *args) {
         if (!section)
             printf("  %-18s %s%s%s\n", t->name, t->summary, is_outside ? "; from " : "",
                    is_outside ? from : "");
-        else if (t == wanted) {
+        else if (t == section_type) {
             printf("[%s] %s (%s)\n", t->name, t->summary, from);
             if (t->aliases) printf("  other names: %s\n", t->aliases);
             print_options(t->options);

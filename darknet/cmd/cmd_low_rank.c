@@ -45,10 +45,10 @@ static const dnx_arg table[] = {
     DNX_ARG_WORD(args, method, "-method", "linear|nonlinear|asymmetric", 0,
                  "fit responses, what follows the activation, or that with the earlier layers' "
                  "errors undone"),
-    DNX_ARG_INT(args, samples, "-samples", "N", 3000, 1, 10000000, "images to look at"),
+    DNX_ARG_INT(args, samples, "-samples", "N", 3000, 1, 10000000, "sample images"),
     DNX_ARG_INT(args, held_out, "-held-out", "P", 25, 0, 90,
                 "percent of them that are not fitted to, but measure the error"),
-    DNX_ARG_INT(args, positions, "-positions", "N", 10, 1, 65536, "places to look at in each"),
+    DNX_ARG_INT(args, positions, "-positions", "N", 10, 1, 65536, "sampled pixels of each"),
     DNX_ARG_INT(args, multiple, "-multiple", "N", 16, 1, 256,
                 "chosen ranks are multiples of N"),
     DNX_ARG_FLAG(args, all, "-all", "replace layers that get no faster, too"),
@@ -100,7 +100,7 @@ static dnx_status save(job *j, const args *a, dnx_err *err) {
     if (st) return st;
     dnx_outfile_put(&cfg, j->out_text, strlen(j->out_text));
     st = dnx_outfile_sync(&cfg, err);
-    if (!st) st = dnx_skipped_forget(a->out_weights, err);
+    if (!st) st = dnx_skipped_remove(a->out_weights, err);
     if (!st) st = dnx_weights_save(j->c.small, a->out_weights, err);
     if (!st) return dnx_outfile_commit(&cfg, err);
     dnx_outfile_discard(&cfg);
@@ -115,7 +115,7 @@ static dnx_status read_image(void *arg, size_t i, float *x, dnx_err *err) {
     return dnx_images_load(&j->list, j->pick[i], j->c.net, x, NULL, err);
 }
 
-static void tell(void *arg, const char *what, size_t done, size_t all) {
+static void progress(void *arg, const char *what, size_t done, size_t all) {
     const job *j = arg;
     if (!j->is_terminal || (done % 50 && done != all)) return;
     fprintf(stderr, "\r%-10s %zu / %zu images%s", what, done, all, done == all ? "\r\033[K" : "");
@@ -153,7 +153,7 @@ static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
         j->pick[k] = j->pick[i];
         st = try_image(j, v, x, &is_good, err);
         if (is_good) j->pick[j->c.images++] = v;
-        tell(j, "reading", i + 1, n);
+        progress(j, "reading", i + 1, n);
     }
     dnx_free(x);
     if (!st && !j->c.images)
@@ -215,7 +215,7 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     if (!st) st = dnx_low_rank_measure(c, err);
     if (!st && a->csv) st = dnx_low_rank_csv(c, a->csv, err);
     if (!st) st = save(j, a, err);
-    if (!st) st = dnx_skipped_tell(&j->skipped, &j->list, a->out_weights, err);
+    if (!st) st = dnx_skipped_report(&j->skipped, &j->list, a->out_weights, err);
     return st;
 }
 
@@ -252,7 +252,8 @@ static int run(const void *given) {
     dnx_stop_on_signals();
     j.c = (dnx_low_rank){.method = (dnx_low_rank_method)a->method, .positions = a->positions,
                          .held_out = a->held_out / 100.,
-                         .seed = (uint64_t)a->seed, .read = read_image, .arg = &j, .tell = tell};
+                         .seed = (uint64_t)a->seed, .read = read_image, .arg = &j,
+                         .progress = progress};
     dnx_status st = work(&j, a, &err);
     if (!st && !a->json) {
         dnx_low_rank_print(&j.c);

@@ -62,7 +62,7 @@ typedef struct {
 static dnx_status find_classes(model *m, dnx_err *err) {
     dnx_net *net = m->net;
     int i = net->n - 1;
-    while (i > 0 && dnx_wants(net->nodes[i].type)) i--;
+    while (i > 0 && dnx_target_of(net->nodes[i].type)) i--;
     const dnx_node *n = &net->nodes[i];
     m->layer = m->source = i;
     size_t classes = dnx_size(n->out);
@@ -191,13 +191,13 @@ static dnx_status predict(model *m, const char *path, const dnx_labels *names, i
 static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int *index,
                                 dnx_err *err) {
     char *line = NULL;
-    size_t room = 0;
+    size_t size = 0;
     int all = 0, failed = 0;
     for (;;) {
         dnx_err one = {0};
         printf("Enter Image Path: ");
         fflush(stdout);
-        if (getline(&line, &room, stdin) < 0) break;
+        if (getline(&line, &size, stdin) < 0) break;
         char *path = dnx_trim(line);
         if (!*path) continue;
         all++;
@@ -223,12 +223,12 @@ static dnx_status predict_all(model *m, const char *image, const dnx_labels *nam
 }
 
 /* Finds NAME.names beside the weights NAME.weights or NAME-best.weights. */
-static bool find_kept_names(const char *weights, char *path, size_t room) {
+static bool find_kept_names(const char *weights, char *path, size_t size) {
     static const char *const ends[] = {"-best.weights", ".weights"};
     for (size_t i = 0, n = strlen(weights); i < 2; i++) {
         size_t end = strlen(ends[i]);
         if (n <= end || strcmp(weights + n - end, ends[i])) continue;
-        if (snprintf(path, room, "%.*s.names", (int)(n - end), weights) < (int)room &&
+        if (snprintf(path, size, "%.*s.names", (int)(n - end), weights) < (int)size &&
             !access(path, R_OK))
             return true;
     }

@@ -21,7 +21,7 @@ typedef struct {
 } args;
 
 static const dnx_arg table[] = {
-    DNX_PLACE_MAYBE(args, folder, "folder", "where to look, its folders too; default this one"),
+    DNX_PLACE_MAYBE(args, folder, "folder", "where to search, its folders too; default this one"),
     DNX_ARG_END};
 
 typedef struct {
@@ -120,7 +120,7 @@ static bool is_run(const char *name) {
 }
 
 /* Searches a folder and its folders; does not follow links. */
-static void look(runs *all, const char *folder, int depth) {
+static void search(runs *all, const char *folder, int depth) {
     struct dirent **names;
     struct stat info;
     int n = scandir(folder, &names, visible, alphasort);
@@ -132,7 +132,7 @@ static void look(runs *all, const char *folder, int depth) {
         char *path = dnx_path_join(strcmp(folder, ".") ? folder : "", names[i]->d_name);
         if (!path) all->failed = true;
         else if (!lstat(path, &info) && S_ISDIR(info.st_mode)) {
-            if (depth < DEEPEST) look(all, path, depth + 1);
+            if (depth < DEEPEST) search(all, path, depth + 1);
         } else if (is_run(path)) read_run(all, path);
         free(path);
         free(names[i]);
@@ -163,7 +163,7 @@ static int run(const void *given) {
     const args *a = given;
     const char *folder = a->folder ? a->folder : ".";
     runs all = {0};
-    look(&all, folder, 0);
+    search(&all, folder, 0);
     if (all.n) show(&all);
     else if (!all.failed) printf("no runs in %s\n", folder);
     for (int i = 0; i < all.n; i++) free_row(&all.rows[i]);
@@ -176,5 +176,5 @@ const dnx_verb dnx_cmd_runs = {
     "One line for each NAME.run that `classifier train` left: where it is, its state (running, "
     "done, stopped, failed, or killed), updates done of all, the mean loss and accuracy of about "
     "the last 50 updates, the best verification (on the pairs it was chosen on), seed, start, and "
-    "seconds of training. NAME.run itself tells more: command, cfg, data, machine, build, what "
+    "seconds of training. NAME.run itself has more: command, cfg, data, machine, build, what "
     "failed."};

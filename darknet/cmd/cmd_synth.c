@@ -271,7 +271,7 @@ static dnx_status find_images(job j, dnx_err *err) {
             name_image(path, &j, i, k);
             if (access(path, F_OK))
                 return dnx_fail(err, DNX_EIO, at(path), "%s, though synth.txt says that all is "
-                                "there; remove the folder or name another", strerror(errno));
+                                "there; remove the folder or choose another", strerror(errno));
         }
     return DNX_OK;
 }
@@ -287,8 +287,8 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
     bool same = !strcmp(text, there);
     free(there);
     return same ? DNX_OK
-                : dnx_fail(err, DNX_EIO, at(path), "tells of other synthetic faces than are asked "
-                           "for now; remove the folder or name another");
+                : dnx_fail(err, DNX_EIO, at(path), "was made with other options; remove the folder "
+                           "or choose another");
 }
 
 /* Compares the finished set in OUT with the options. DNX_OK: they are the same, and all images
@@ -299,12 +299,12 @@ static dnx_status compare(const set *s, dnx_err *err) {
     if (!st) st = find_images(testing(s), err);
     if (!st && !exists(s, "faces.data"))
         st = dnx_fail(err, DNX_EIO, at(s->out), "faces.data is missing, though synth.txt says that "
-                      "all is there; remove the folder or name another");
+                      "all is there; remove the folder or choose another");
     return st;
 }
 
 /* Makes OUT, or finds out what is in it. */
-static dnx_status look(set *s, bool *is_there, dnx_err *err) {
+static dnx_status open_folder(set *s, bool *is_there, dnx_err *err) {
     DIR *d = opendir(s->out);
     bool is_empty = true;
     *is_there = false;
@@ -353,7 +353,7 @@ static int run(const void *args) {
     if (!out) st = dnx_fail(&err, DNX_EMEM, at("synth"), "no memory");
     else if (!n || n > MAX_PATH - 100 || strpbrk(out, "\r\n"))
         status = dnx_wrong("the folder's name is empty, too long or has a line break");
-    else st = look(&s, &is_there, &err);
+    else st = open_folder(&s, &is_there, &err);
     if (!st && !status && is_there) printf("%s: these synthetic faces are there already\n", out);
     else if (!st && !status) st = write_locked(&s, &err);
     if (st) status = dnx_report(&err);

@@ -171,7 +171,7 @@ static int dispatch(int argc, char **argv) {
         if (!next) return is_hosts(v, argv[i]) ? hand_on(argv) : unknown(v, argv[i]);
         v = next;
     }
-    if (dnx_args_want_help(argc - i, argv + i)) return help_of(i - 1, argv + 1);
+    if (dnx_args_have_help(argc - i, argv + i)) return help_of(i - 1, argv + 1);
     return run(v, argc - i, argv + i);
 }
 
@@ -193,11 +193,11 @@ static void show_mark(const char *file, const char *mark) {
 
 int main(int argc, char **argv) {
     keep_descriptors();
-    dnx_lines_tell_marks(show_mark);
+    dnx_lines_report_marks(show_mark);
     if (!isatty(STDOUT_FILENO)) setvbuf(stdout, NULL, _IOLBF, 0); /* a log shows whole lines */
     if (dnx_take_gpu_options(&argc, argv)) return 2;
-    bool wants_help = argc > 1 && !strcmp(argv[1], "help");
-    int status = wants_help ? help_of(argc - 2, argv + 2) : dispatch(argc, argv);
+    bool is_help = argc > 1 && !strcmp(argv[1], "help");
+    int status = is_help ? help_of(argc - 2, argv + 2) : dispatch(argc, argv);
     dnx_gpu_close();
     if ((fflush(stdout) || ferror(stdout)) && !status) {
         fprintf(stderr, "darknet: cannot write the output\n");

@@ -13,7 +13,7 @@ char *dnx_skipped_file(const char *out) {
     return path;
 }
 
-dnx_status dnx_skipped_forget(const char *out, dnx_err *err) {
+dnx_status dnx_skipped_remove(const char *out, dnx_err *err) {
     const dnx_skipped none = {0};
     char *path = dnx_skipped_file(out);
     dnx_status st = path ? dnx_skipped_save(&none, path, err)
@@ -22,7 +22,7 @@ dnx_status dnx_skipped_forget(const char *out, dnx_err *err) {
     return st;
 }
 
-dnx_status dnx_skipped_tell(const dnx_skipped *skipped, const dnx_images *images, const char *out,
+dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *images, const char *out,
                             dnx_err *err) {
     const dnx_skipped *parts[] = {skipped, &images->left_out};
     dnx_skipped all = {0};

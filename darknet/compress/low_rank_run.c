@@ -37,7 +37,7 @@ static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, in
             if (both) dnx_net_forward_layer(c->small, k, x, 1, false, NULL, NULL);
         }
         if (!st && after) after(c);
-        if (c->tell) c->tell(c->arg, what, i + 1 - of.first, of.end - of.first);
+        if (c->progress) c->progress(c->arg, what, i + 1 - of.first, of.end - of.first);
     }
     dnx_free(x);
     return st;

@@ -37,7 +37,7 @@ typedef struct {
     uint64_t seed;
     dnx_low_rank_read *read;
     void *arg;
-    void (*tell)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
+    void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
     /* the results */
     size_t fitted, measured;   /* images; measured 0: the errors are unknown */
     dnx_low_rank_layer *layers;

@@ -16,7 +16,7 @@ enum { SLOTS = 4, MOST_READERS = 16 };
 
 /* How many seconds a reader waits for an image that cannot be read: before it reports the wait,
  * before it tries other images, and before training ends. */
-#define TELL_AFTER .5
+#define REPORT_AFTER .5
 #define ALONE_AFTER 2.
 #define END_AFTER 600.
 
@@ -51,8 +51,8 @@ struct dnx_batches {
     unsigned char *is_bad; /* for each image of the list: it cannot be decoded */
     size_t n_bad, most_bad;
     note *notes, **last_note;
-    void (*tell)(void *arg, const char *line);
-    void *tell_arg;
+    void (*pass_note)(void *arg, const char *line);
+    void *note_arg;
 };
 
 /* Queues the message "NAME: text". The caller holds the lock. The message is lost when there is no
@@ -96,7 +96,7 @@ static bool is_ended(dnx_batches *f) {
 
 /* Reports once for all readers that they wait, and once that they go on. The second message fits
  * both outcomes: the image is there again, or it is skipped. */
-static void tell_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
+static void report_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
     char text[200];
     if (waits) snprintf(text, sizeof text, "cannot be read: %s; waiting for it", strerror(reason));
     else snprintf(text, sizeof text, "waited for no more; training goes on");
@@ -126,15 +126,15 @@ static outcome wait_for(dnx_batches *f, size_t i, int reason) {
         waited += pause;
         errno = 0;
         if (dnx_data_can_read(f->data, i)) {
-            tell_waiting(f, i, false, 0);
+            report_waiting(f, i, false, 0);
             return READABLE;
         }
         if (errno) reason = errno;
         if (waited >= ALONE_AFTER && dnx_data_others_can_be_read(f->data, i)) {
-            tell_waiting(f, i, false, 0);
+            report_waiting(f, i, false, 0);
             return GONE_ALONE;
         }
-        if (waited >= TELL_AFTER) tell_waiting(f, i, true, reason);
+        if (waited >= REPORT_AFTER) report_waiting(f, i, true, reason);
         if (waited >= END_AFTER) {
             give_up(f, i, reason);
             return ENDED;
@@ -286,19 +286,19 @@ void dnx_batches_close(dnx_batches *f) {
     free(f);
 }
 
-void dnx_batches_notes(dnx_batches *f, void (*tell)(void *arg, const char *line), void *arg) {
-    f->tell = tell;
-    f->tell_arg = arg;
+void dnx_batches_notes(dnx_batches *f, void (*pass_note)(void *arg, const char *line), void *arg) {
+    f->pass_note = pass_note;
+    f->note_arg = arg;
 }
 
 /* Passes the queued messages to the caller. The lock is held, but released during the calls. */
-static void tell_notes(dnx_batches *f) {
-    while (f->tell && f->notes) {
+static void pass_notes(dnx_batches *f) {
+    while (f->pass_note && f->notes) {
         note *n = f->notes;
         f->notes = n->next;
         if (!n->next) f->last_note = &f->notes;
         pthread_mutex_unlock(&f->lock);
-        f->tell(f->tell_arg, n->text);
+        f->pass_note(f->note_arg, n->text);
         free(n);
         pthread_mutex_lock(&f->lock);
     }
@@ -306,7 +306,7 @@ static void tell_notes(dnx_batches *f) {
 
 /* Waits until the slot is filled, a reader fails, or a signal stops the process. */
 static void wait_slot(dnx_batches *f, const slot *s) {
-    for (tell_notes(f); !s->ready && !f->failed && !dnx_stop_asked(); tell_notes(f)) {
+    for (pass_notes(f); !s->ready && !f->failed && !dnx_stop_asked(); pass_notes(f)) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += 100000000;

@@ -98,9 +98,9 @@ static const char *find_parts(const unsigned char *bytes, size_t n, bitmap *b,
     b->rows = bytes + rows;
     if (b->bits == 16 || b->bits == 32) return read_masks(bytes, n, b);
     if (b->bits == 24) return NULL;
-    const uint32_t most = 1u << b->bits, room = (uint32_t)((rows - start) / b->colour_size);
+    const uint32_t most = 1u << b->bits, entries = (uint32_t)((rows - start) / b->colour_size);
     if (!b->colours || b->colours > most) b->colours = most;
-    if (b->colours > room) b->colours = room;
+    if (b->colours > entries) b->colours = entries;
     b->palette = bytes + start;
     return NULL;
 }

@@ -150,7 +150,7 @@ static const char *check_blocks(dnx_cache *f, const unsigned char *p, size_t lef
 static const char *check(dnx_cache *f) {
     const unsigned char *p = f->map;
     uint32_t words[5], n;
-    uint64_t sum, want;
+    uint64_t sum, expected;
     size_t pos = HEAD;
     if (f->map_len < HEAD + SUM || memcmp(p, "DNXE", 4)) return "is no cache of a teacher";
     memcpy(words, p + 4, sizeof words);
@@ -170,8 +170,8 @@ static const char *check(dnx_cache *f) {
     size_t padding = (2 * ALIGN - SUM - pos % ALIGN) % ALIGN;
     if (f->map_len - pos < padding + SUM) return "cut short";
     sum = dnx_hash(sum, p + pos, padding);
-    memcpy(&want, p + pos + padding, SUM);
-    if (sum != want) return "damaged: the checksum of its head is wrong";
+    memcpy(&expected, p + pos + padding, SUM);
+    if (sum != expected) return "damaged: the checksum of its head is wrong";
     pos += padding + SUM;
     return check_blocks(f, p + pos, f->map_len - pos);
 }

@@ -20,7 +20,7 @@
 typedef struct {
     uint64_t key; /* identifies all that the numbers depend on */
     size_t rows, dim;
-    void (*name)(void *arg, size_t row, char *text, size_t room);
+    void (*name)(void *arg, size_t row, char *text, size_t size);
     void *arg;
 } dnx_cache_head;
 

@@ -69,14 +69,14 @@ void dnx_data_close(dnx_data *d) {
 }
 
 bool dnx_data_add(dnx_data *d, uint64_t at, int class_of) {
-    if (d->n == d->room) {
-        size_t more = d->room ? d->room * 2 : 1024;
+    if (d->n == d->capacity) {
+        size_t more = d->capacity ? d->capacity * 2 : 1024;
         uint64_t *a = realloc(d->at, more * sizeof *a);
         if (a) d->at = a;
         int *c = a ? realloc(d->class_of, more * sizeof *c) : NULL;
         if (!c) return false;
         d->class_of = c;
-        d->room = more;
+        d->capacity = more;
     }
     d->at[d->n] = at;
     d->class_of[d->n++] = class_of;
@@ -89,13 +89,13 @@ const dnx_source *dnx_data_source(const dnx_data *d, size_t i) {
     return &d->source[k];
 }
 
-void dnx_source_name(const dnx_data *d, const dnx_source *s, uint64_t at, char *out, size_t room) {
-    if (s->fd < 0) snprintf(out, room, "%s", d->text + at);
-    else snprintf(out, room, "%s, record at byte %" PRIu64, s->path, at);
+void dnx_source_name(const dnx_data *d, const dnx_source *s, uint64_t at, char *out, size_t size) {
+    if (s->fd < 0) snprintf(out, size, "%s", d->text + at);
+    else snprintf(out, size, "%s, record at byte %" PRIu64, s->path, at);
 }
 
-void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t room) {
-    dnx_source_name(d, dnx_data_source(d, i), d->at[i], out, room);
+void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size) {
+    dnx_source_name(d, dnx_data_source(d, i), d->at[i], out, size);
 }
 
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why) {

@@ -30,10 +30,10 @@ typedef struct {
     dnx_source *source; /* in the order of train= */
     int sources;
     char *text; /* all paths, each ended by NUL */
-    size_t text_len, text_room;
+    size_t text_len, text_capacity;
     uint64_t *at;  /* start of image i's path in text, or of its record in the .rec */
     int *class_of; /* -1 without a class */
-    size_t n, room;    /* usable images */
+    size_t n, capacity; /* usable images */
     size_t listed;     /* all images, broken ones included */
     size_t broken;     /* how many of them the scan found broken */
     size_t loose;      /* files beside the identity folders: they belong to no class */
@@ -60,7 +60,7 @@ void dnx_data_close(dnx_data *d); /* d may be NULL */
 /* The source of image i. */
 const dnx_source *dnx_data_source(const dnx_data *d, size_t i);
 /* Image i as messages name it: its path, or "x.rec, record at byte N". */
-void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t room);
+void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size);
 /* Returns the bytes of image i; free() them. NULL: *why says what is wrong. It is DNX_UNREAD, and
  * errno is set, when reading failed and the image may be sound. Thread safe. */
 #define DNX_UNREAD "cannot be read"
@@ -75,7 +75,7 @@ bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 
 /* Appends an image. Returns false when there is no memory. */
 bool dnx_data_add(dnx_data *d, uint64_t at, int class_of);
-void dnx_source_name(const dnx_data *d, const dnx_source *s, uint64_t at, char *out, size_t room);
+void dnx_source_name(const dnx_data *d, const dnx_source *s, uint64_t at, char *out, size_t size);
 /* A line of the .data file, as the place of an error. */
 static inline dnx_loc dnx_data_at(const dnx_data *d, int line) { return (dnx_loc){d->file, line}; }
 #endif

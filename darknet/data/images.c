@@ -20,15 +20,15 @@ static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 /* ---- names ---- */
 
 static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
-    if (name && l->n == l->room) {
-        size_t room = l->room ? 2 * l->room : 1024;
-        char **more = realloc(l->name, room * sizeof *more);
+    if (name && l->n == l->capacity) {
+        size_t capacity = l->capacity ? 2 * l->capacity : 1024;
+        char **more = realloc(l->name, capacity * sizeof *more);
         if (more) {
             l->name = more;
-            l->room = room;
+            l->capacity = capacity;
         }
     }
-    if (!name || l->n == l->room) {
+    if (!name || l->n == l->capacity) {
         free(name);
         return dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
     }

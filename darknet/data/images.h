@@ -9,7 +9,7 @@
 
 typedef struct {
     char **name; /* as listed; for a folder, relative to it */
-    size_t n, room;
+    size_t n, capacity;
     char *base;  /* the folder of relative names, "" for the current one; for a set, its path */
     dnx_skipped left_out; /* files of a folder whose names are not those of images */
     bool is_folder;

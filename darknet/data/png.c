@@ -89,7 +89,7 @@ static void drop_alpha(const unsigned char *pixels, size_t n, unsigned char *rgb
         for (int c = 0; c < 3; c++) *rgb++ = dnx_over_black(pixels[c], pixels[3]);
 }
 
-static const char *look_up(const reader *r, size_t n, unsigned char *rgb) {
+static const char *apply_palette(const reader *r, size_t n, unsigned char *rgb) {
     for (size_t i = 0; i < n; i++) {
         const int k = r->pixels[i];
         if (k >= r->n_palette) return DNX_WHY_PALETTE;
@@ -109,7 +109,7 @@ static const char *to_rgb(reader *r) {
         r->pixels = NULL;
         return NULL;
     }
-    if (r->channels == 1) return look_up(r, n, r->image->rgb);
+    if (r->channels == 1) return apply_palette(r, n, r->image->rgb);
     drop_alpha(r->pixels, n, r->image->rgb);
     return NULL;
 }

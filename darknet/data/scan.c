@@ -127,7 +127,7 @@ static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsig
 }
 
 /* Returns the fault of image i, or 0 and the checksum of this image. */
-static int look_at(scan *s, size_t i, uint64_t *content) {
+static int check_image(scan *s, size_t i, uint64_t *content) {
     const dnx_source *from = dnx_data_source(s->d, i);
     unsigned char head[SAMPLE];
     uint64_t at = s->d->at[i];
@@ -140,12 +140,12 @@ static int look_at(scan *s, size_t i, uint64_t *content) {
     return why ? why : fault_of_head(head, n);
 }
 
-static void look(void *arg, size_t lo, size_t hi) {
+static void check_images(void *arg, size_t lo, size_t hi) {
     scan *s = arg;
     uint64_t sum = 0;
     for (size_t i = lo; i < hi && !dnx_stop_asked(); i++) {
         uint64_t content, place = i;
-        s->fault[i] = (unsigned char)look_at(s, i, &content);
+        s->fault[i] = (unsigned char)check_image(s, i, &content);
         if (s->fault[i]) continue;
         content = dnx_hash(content, &s->d->class_of[i], sizeof *s->d->class_of);
         sum += dnx_hash(content, &place, sizeof place);
@@ -167,7 +167,7 @@ dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char
     scan s = {.d = d, .is_sampled = d->is_sampled, .fault = calloc(d->n, 1)};
     atomic_init(&s.retries, RETRIES);
     if (!s.fault) return dnx_fail(err, DNX_EMEM, at, "no memory for the list");
-    dnx_side_by_side(d->n, look, &s);
+    dnx_side_by_side(d->n, check_images, &s);
     if (dnx_stop_check(err)) {
         free(s.fault);
         return DNX_ESTOP;

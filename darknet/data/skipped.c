@@ -11,15 +11,15 @@
 
 /* Takes ownership of the line. */
 static bool take(dnx_skipped *s, char *line) {
-    if (line && s->n == s->room) {
-        size_t room = s->room ? 2 * s->room : 64;
-        char **more = realloc(s->line, room * sizeof *more);
+    if (line && s->n == s->capacity) {
+        size_t capacity = s->capacity ? 2 * s->capacity : 64;
+        char **more = realloc(s->line, capacity * sizeof *more);
         if (more) {
             s->line = more;
-            s->room = room;
+            s->capacity = capacity;
         }
     }
-    if (!line || s->n == s->room) {
+    if (!line || s->n == s->capacity) {
         free(line);
         return false;
     }

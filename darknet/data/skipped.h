@@ -6,7 +6,7 @@
 
 typedef struct {
     char **line;
-    size_t n, room;
+    size_t n, capacity;
 } dnx_skipped;
 
 /* Adds the line "NAME: WHY". Returns false without memory. */

@@ -43,12 +43,12 @@ typedef struct {
 /* Appends a path to the text; *start is its offset. */
 static bool append(dnx_data *d, const char *path, uint64_t *start) {
     size_t need = strlen(path) + 1;
-    if (d->text_len + need > d->text_room) {
-        size_t more = (d->text_room + need) * 2;
+    if (d->text_len + need > d->text_capacity) {
+        size_t more = (d->text_capacity + need) * 2;
         char *text = realloc(d->text, more);
         if (!text) return false;
         d->text = text;
-        d->text_room = more;
+        d->text_capacity = more;
     }
     *start = d->text_len;
     memcpy(d->text + d->text_len, path, need);

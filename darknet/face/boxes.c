@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b) {
-    if (l->n == l->room) {
-        size_t room = l->room ? 2 * l->room : 256;
+    if (l->n == l->capacity) {
+        size_t room = l->capacity ? 2 * l->capacity : 256;
         dnx_box *more = realloc(l->box, room * sizeof *more);
         if (!more) return false;
         l->box = more;
-        l->room = room;
+        l->capacity = room;
     }
     l->box[l->n++] = *b;
     return true;

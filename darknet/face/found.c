@@ -13,12 +13,12 @@ static dnx_status no_memory(dnx_err *err) {
 
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,
                          dnx_err *err) {
-    if (l->n == l->room) {
-        size_t room = l->room ? 2 * l->room : 256;
+    if (l->n == l->capacity) {
+        size_t room = l->capacity ? 2 * l->capacity : 256;
         dnx_found_photo *more = realloc(l->photo, room * sizeof *more);
         if (!more) return no_memory(err);
         l->photo = more;
-        l->room = room;
+        l->capacity = room;
     }
     if (l->faces + n > l->face_room) {
         size_t room = 2 * l->face_room + n + 256;

@@ -93,8 +93,8 @@ typedef struct {
     double rms[COUNT]; /* their mean */
 } choice;
 
-static bool is_candidate(const form *f, int count, int wanted) {
-    return f->n == count && (wanted < 0 || f->name < 0 || f->name == wanted);
+static bool is_candidate(const form *f, int count, int given) {
+    return f->n == count && (given < 0 || f->name < 0 || f->name == given);
 }
 
 static bool same_points(const form *a, const form *b) {
@@ -124,9 +124,9 @@ static void name_of(int name, char out[32]) {
     snprintf(out, 32, "%.*s", (int)strcspn(p, "|"), p);
 }
 
-static void count_fits(choice *c, int wanted) {
+static void count_fits(choice *c, int given) {
     for (int k = 0; k < COUNT; k++) {
-        if (!is_candidate(&forms[k], c->count, wanted)) continue;
+        if (!is_candidate(&forms[k], c->count, given)) continue;
         for (size_t i = 0; i < c->n; i++) {
             double rms;
             if (c->rows[i].n != c->count || !fits(&forms[k], c->rows[i].v, &rms)) continue;
@@ -151,22 +151,22 @@ static int best_of(const choice *c) {
 }
 
 /* Chooses the form of the rows with as many numbers as `first`. */
-static dnx_status choose(choice *c, const dnx_landmark_row *first, int wanted, const char *file,
+static dnx_status choose(choice *c, const dnx_landmark_row *first, int given, const char *file,
                          const form **out, dnx_err *err) {
     const dnx_loc at = {file, first->line};
     char name[2][32] = {"", ""};
     int only = -1, candidates = 0;
     size_t rows = 0;
     for (int k = 0; k < COUNT; k++)
-        if (is_candidate(&forms[k], c->count, wanted)) only = k, candidates++;
+        if (is_candidate(&forms[k], c->count, given)) only = k, candidates++;
     if (!candidates) {
-        name_of(wanted, name[0]);
+        name_of(given, name[0]);
         return dnx_fail(err, DNX_EPARSE, at, "%d numbers: not the form %s", c->count, name[0]);
     }
     *out = &forms[only];
-    if (candidates == 1 && (wanted >= 0 || forms[only].name == KNOWN)) return DNX_OK;
+    if (candidates == 1 && (given >= 0 || forms[only].name == KNOWN)) return DNX_OK;
     for (size_t i = 0; i < c->n; i++) rows += c->rows[i].n == c->count;
-    count_fits(c, wanted);
+    count_fits(c, given);
     int best = best_of(c);
     if (best < 0 || 2 * c->of[best] < rows)
         return dnx_fail(err, DNX_EPARSE, at,
@@ -194,14 +194,14 @@ bool dnx_landmark_count(int n) {
     return false;
 }
 
-dnx_status dnx_landmark_faces(const dnx_landmark_row *rows, size_t n, int wanted, const char *file,
+dnx_status dnx_landmark_faces(const dnx_landmark_row *rows, size_t n, int given, const char *file,
                               dnx_face *faces, dnx_err *err) {
     const form *of[DNX_ROW_106_BOX + 1] = {NULL};
     for (size_t i = 0; i < n; i++) {
         const form **f = &of[rows[i].n];
         if (!*f) {
             choice c = {.rows = rows, .n = n, .count = rows[i].n};
-            dnx_status st = choose(&c, &rows[i], wanted, file, f, err);
+            dnx_status st = choose(&c, &rows[i], given, file, f, err);
             if (st) return st;
         }
         faces[i] = face_of(*f, rows[i].v);

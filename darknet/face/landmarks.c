@@ -15,7 +15,7 @@ typedef struct {
     dnx_loc at;
     char *line;
     dnx_landmarks *l;
-    size_t image_room, row_room, rows;
+    size_t image_capacity, row_capacity, rows;
     dnx_landmark_row *row;
     const char *heading; /* text of the line before, if it began with '#'; else NULL */
     bool is_again;       /* the line is read again */
@@ -28,11 +28,11 @@ static char separator(const char *line) {
     return usual == ' ' && strchr(line, ';') ? ';' : usual;
 }
 
-static void *grown(void *list, size_t n, size_t *room, size_t size) {
-    if (n < *room) return list;
-    size_t more = *room ? 2 * *room : 1024;
+static void *grown(void *list, size_t n, size_t *capacity, size_t size) {
+    if (n < *capacity) return list;
+    size_t more = *capacity ? 2 * *capacity : 1024;
     void *p = realloc(list, more * size);
-    if (p) *room = more;
+    if (p) *capacity = more;
     return p;
 }
 
@@ -69,7 +69,7 @@ static dnx_status add_image(reader *r, const char *path, size_t length, dnx_err 
     for (; length > 2 && path[0] == '.' && path[1] == '/'; path += 2) length -= 2;
     const char *last = l->n ? l->image[l->n - 1].path : NULL;
     if (last && strlen(last) == length && !memcmp(last, path, length)) return DNX_OK;
-    dnx_landmarked *images = grown(l->image, l->n, &r->image_room, sizeof *images);
+    dnx_landmarked *images = grown(l->image, l->n, &r->image_capacity, sizeof *images);
     if (!images) return no_memory(r, err);
     l->image = images;
     images[l->n] = (dnx_landmarked){strndup(path, length), r->rows, 0};
@@ -83,7 +83,7 @@ static dnx_status add_row(reader *r, const double *v, int n, dnx_err *err) {
     static const int of_106[] = {104, 105, 54, 84, 90};
     const bool has_flags = n == FLAGGED || n == FLAGGED + 1;
     if (has_flags && v[BOX + 2] < 0) return DNX_OK; /* a face without points */
-    dnx_landmark_row *rows = grown(r->row, r->rows, &r->row_room, sizeof *rows);
+    dnx_landmark_row *rows = grown(r->row, r->rows, &r->row_capacity, sizeof *rows);
     if (!rows) return no_memory(r, err);
     r->row = rows;
     dnx_landmark_row *to = &rows[r->rows++];

@@ -18,14 +18,14 @@ typedef enum { SKIP, IMAGE, SAME, FOLD, NUMBER } role;
 typedef struct {
     dnx_lines lines;
     dnx_pairs *p;
-    size_t room;
+    size_t capacity;
     kind is;           /* of all lines; NONE: not known yet */
     role column[FIELDS]; /* of a table: what each column has */
     int columns;
     long folds, each;    /* from the first line; 0: not given */
     char *half;          /* the first image of a pair of two lines */
     long half_same;
-    bool tells_folds, is_vague; /* all lines so far could be IMAGE IMAGE SAME, too */
+    bool has_folds, is_vague; /* all lines so far could be IMAGE IMAGE SAME, too */
 } reader;
 
 static const char form[] = "must be `NAME i j` or `NAME i OTHER j`, `IMAGE IMAGE 0|1`, or "
@@ -40,15 +40,15 @@ static dnx_status no_memory(const reader *r, dnx_err *err) {
 /* Takes ownership of both names. */
 static dnx_status add(reader *r, char *a, char *b, bool same, long fold, dnx_err *err) {
     dnx_pairs *p = r->p;
-    if (p->n == r->room) {
-        size_t room = r->room ? 2 * r->room : 1024;
-        dnx_face_pair *more = realloc(p->pair, room * sizeof *more);
+    if (p->n == r->capacity) {
+        size_t capacity = r->capacity ? 2 * r->capacity : 1024;
+        dnx_face_pair *more = realloc(p->pair, capacity * sizeof *more);
         if (more) {
             p->pair = more;
-            r->room = room;
+            r->capacity = capacity;
         }
     }
-    if (!a || !b || p->n == r->room) {
+    if (!a || !b || p->n == r->capacity) {
         free(a);
         free(b);
         return no_memory(r, err);
@@ -150,7 +150,7 @@ static dnx_status take(reader *r, char **f, int n, dnx_err *err) {
     default:
         is_same(f[2], &v);
         if (is == TWO_FOLD) dnx_whole(f[3], 0, MOST_FOLDS, &fold);
-        r->tells_folds = is == TWO_FOLD;
+        r->has_folds = is == TWO_FOLD;
         return add(r, strdup(f[0]), strdup(f[1]), v, fold, err);
     }
 }
@@ -190,7 +190,7 @@ static bool take_header(reader *r, char **f, int n, dnx_status *st, dnx_err *err
                        "person: must be 2 and 1", count[IMAGE], count[SAME]);
     r->columns = n;
     r->is = TABLE;
-    r->tells_folds = count[FOLD];
+    r->has_folds = count[FOLD];
     return true;
 }
 
@@ -244,7 +244,7 @@ static dnx_status set_folds(reader *r, dnx_err *err) {
     if (!count[0] || !count[1])
         return dnx_fail(err, DNX_EPARSE, at, "no pair of %s", count[0] ? "one person"
                                                                        : "two persons");
-    if (r->tells_folds) return count_folds(r, err);
+    if (r->has_folds) return count_folds(r, err);
     size_t least = count[0] < count[1] ? count[0] : count[1];
     p->folds = r->each ? (int)r->folds : least < USUAL_FOLDS ? (int)least : USUAL_FOLDS;
     for (size_t i = 0; i < p->n; i++) {

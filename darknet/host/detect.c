@@ -53,7 +53,7 @@ static dnx_status refuse_tree(const dnx_node *n, dnx_err *err)
     const opts *o = n->opts;
     if (!o->tree) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, n->loc,
-                    "[%s] tree=%.60s: only the host's own command knows trees",
+                    "[%s] tree=%.60s: only Darknet's own command has trees",
                     n->type->name, o->tree);
 }
 
@@ -159,11 +159,11 @@ static dnx_status make_detection(dnx_node *n, dnx_err *err)
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     double cells = (double)o->side * o->side, has = (double)dnx_size(n->in[0]);
-    double want = cells * ((1. + o->coords) * o->num + o->classes);
-    if (want != has)
+    double needed = cells * ((1. + o->coords) * o->num + o->classes);
+    if (needed != has)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[detection] side=%d: %.0f cells want %.0f inputs, not %.0f", o->side,
-                        cells, want, has);
+                        "[detection] side=%d: %.0f cells need %.0f inputs, not %.0f", o->side,
+                        cells, needed, has);
     n->out = (dnx_shape){1, 1, (int)has};
     s->l.type = DETECTION;
     s->l.n = o->num;

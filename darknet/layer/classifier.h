@@ -1,5 +1,5 @@
-/* classifier.h - optional: layers that tell classes apart, and losses that imitate a teacher. A
- * type sets .classifier; ordinary layers do not. */
+/* classifier.h - optional: layers that classify, and losses that imitate a teacher. A type sets
+ * .classifier; ordinary layers do not. */
 #ifndef DNX_CLASSIFIER_H
 #define DNX_CLASSIFIER_H
 #include "dnx.h"
@@ -10,7 +10,7 @@ typedef enum {
     DNX_FEATURE,   /* an output of a layer of the teacher */
     DNX_LOGITS,    /* the logits of the teacher's classifier */
     DNX_VECTORS    /* its class vectors; no output, so that the teacher never runs */
-} dnx_wanted;
+} dnx_target_kind;
 
 /* The meaning of the numbers of a layer's output. */
 typedef enum {
@@ -20,14 +20,14 @@ typedef enum {
 } dnx_output;
 
 typedef struct dnx_classifier {
-    dnx_wanted wants;
+    dnx_target_kind target;
     dnx_output output;
     bool needs_labels; /* a loss of distillation that learns from the classes of images, too */
     bool needs_pairs; /* it learns nothing from a sub-batch without two images of a class */
     /* What a loss over classes takes of a teacher beside the labels, as its options say. Its inputs
      * are found as those of other layers. It gets a teacher only to train, and p->target may be
      * NULL even then. NULL: it never has a teacher. */
-    dnx_wanted (*takes)(const dnx_node *n);
+    dnx_target_kind (*takes)(const dnx_node *n);
     /* The number of classes. NULL: the layer has none. */
     int (*classes)(const dnx_node *n);
     /* For a classifier that never holds all logits in memory. A type sets logits and logits_back,
@@ -58,20 +58,20 @@ static inline size_t dnx_class_place(dnx_shape s, size_t k) {
     return k % pixels * (size_t)s.c + k / pixels;
 }
 /* What a loss imitates of its teacher, or DNX_NO_TARGET. */
-static inline dnx_wanted dnx_wants(const dnx_layer_type *t) {
-    return t->classifier ? t->classifier->wants : DNX_NO_TARGET;
+static inline dnx_target_kind dnx_target_of(const dnx_layer_type *t) {
+    return t->classifier ? t->classifier->target : DNX_NO_TARGET;
 }
 /* True when the section may name a teacher. */
 static inline bool dnx_may_have_teacher(const dnx_layer_type *t) {
-    return dnx_wants(t) != DNX_NO_TARGET || (t->classifier && t->classifier->takes);
+    return dnx_target_of(t) != DNX_NO_TARGET || (t->classifier && t->classifier->takes);
 }
 /* What this layer takes of its teacher, or DNX_NO_TARGET. Its options are there. */
-static inline dnx_wanted dnx_takes(const dnx_node *n) {
+static inline dnx_target_kind dnx_takes(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
-    return c && c->takes ? c->takes(n) : dnx_wants(n->type);
+    return c && c->takes ? c->takes(n) : dnx_target_of(n->type);
 }
 /* True for what the classifier of a teacher gives. */
-static inline bool dnx_is_of_head(dnx_wanted w) { return w == DNX_LOGITS || w == DNX_VECTORS; }
+static inline bool dnx_is_of_head(dnx_target_kind k) { return k == DNX_LOGITS || k == DNX_VECTORS; }
 /* True when the type computes logits with logits(). */
 static inline bool dnx_has_logits(const dnx_layer_type *t) {
     return t->classifier && t->classifier->logits;
@@ -82,6 +82,6 @@ static inline bool dnx_answers(const dnx_layer_type *t) {
 }
 /* True for a loss that learns from the classes of images. */
 static inline bool dnx_learns_classes(const dnx_layer_type *t) {
-    return t->is_loss && dnx_wants(t) == DNX_NO_TARGET;
+    return t->is_loss && dnx_target_of(t) == DNX_NO_TARGET;
 }
 #endif

@@ -1,5 +1,5 @@
-/* helpers.h - helpers for layer files: sizes, memory, rows shared among threads. dnx.h includes
- * it; nobody else does. */
+/* helpers.h - helpers for layer files: sizes, memory, rows shared among threads. Only dnx.h
+ * includes it. */
 #ifndef DNX_HELPERS_H
 #define DNX_HELPERS_H
 

@@ -28,7 +28,7 @@ typedef struct {
 } dnx_bridge;
 
 typedef enum {
-    DNX_FIT_FEATURES, /* to look at or to run up to the embedding: the head may be another, or be
+    DNX_FIT_FEATURES, /* to inspect, or to run up to the embedding: the head may be another, or be
                        * absent from the file or the network */
     DNX_FIT_START,    /* to train: the whole network, or exactly its backbone */
     DNX_FIT_BACKBONE  /* to train: the head always starts anew, with net->seen = 0; a file that

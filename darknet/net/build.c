@@ -104,7 +104,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->trains = net->trains && n->index >= net->first_trained;
     n->keeps_no_weights = net->keeps_no_weights;
     n->seed = (uint64_t)net->o.seed;
-    l->merged_into = l->residual_of = l->want = -1;
+    l->merged_into = l->residual_of = l->teacher_output = -1;
     const dnx_layer_type *type = dnx_type_find(s->name, net->more_types);
     if (!type) return dnx_type_unknown(s, net->file, net->more_types, err);
     n->pool = net->plan.lanes > 1 && type->is_reentrant ? net->plan.alone : net->pool;

@@ -23,9 +23,9 @@ static void word(const char *words, int i, char *out) {
 }
 
 /* Writes v with the fewest digits that give the same float. */
-static void number(float v, char *out, size_t room) {
+static void number(float v, char *out, size_t size) {
     for (int digits = 6; digits <= 9; digits++) {
-        snprintf(out, room, "%.*g", digits, (double)v);
+        snprintf(out, size, "%.*g", digits, (double)v);
         if (strtof(out, NULL) == v) return;
     }
 }
@@ -70,43 +70,43 @@ static void default_of(const dnx_opt *o, char *out) {
     }
 }
 
-static void tell(const sink *s, const char *key, const char *value, const char *usual) {
+static void put_option(const sink *s, const char *key, const char *value, const char *usual) {
     char full[200];
     snprintf(full, sizeof full, "%s%s%s", s->prefix, *key ? " " : "", key);
     s->fn(s->arg, full, value, usual);
 }
 
-static void tell_number(const sink *s, const char *key, float value, float usual) {
+static void put_number(const sink *s, const char *key, float value, float usual) {
     char text[32], normal[32];
     number(value, text, sizeof text);
     number(usual, normal, sizeof normal);
-    tell(s, key, text, normal);
+    put_option(s, key, text, normal);
 }
 
-static void tell_options(const sink *s, const dnx_opt *table, const void *opts, const char *but) {
+static void put_options(const sink *s, const dnx_opt *table, const void *opts, const char *but) {
     char value[MOST], usual[MOST];
     for (const dnx_opt *o = table; o && o->key; o++) {
         if (but && !strcmp(o->key, but)) continue;
         value_of(o, (const char *)opts + o->offset, value);
         default_of(o, usual);
-        tell(s, o->key, value, usual);
+        put_option(s, o->key, value, usual);
     }
 }
 
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg) {
     sink s = {fn, arg, "[net]"};
-    tell_options(&s, dnx_net_options, &net->o,
+    put_options(&s, dnx_net_options, &net->o,
                  dnx_rate_ends(&net->o) ? NULL : "max_batches");
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
         const dnx_link *l = &net->links[i];
         snprintf(s.prefix, sizeof s.prefix, "layer %d", i);
-        tell(&s, "", n->type->name, NULL);
+        put_option(&s, "", n->type->name, NULL);
         snprintf(s.prefix, sizeof s.prefix, "layer %d [%s]", i, n->type->name);
-        tell_number(&s, "learning_rate", l->rate, 1);
-        tell_number(&s, "decay", l->decay, 1);
-        tell_number(&s, "exclusivity", l->exclusivity, net->o.exclusivity);
-        if (i + 1 == net->first_trained) tell(&s, "stopbackward", "1", "0");
-        tell_options(&s, n->type->options, n->opts, NULL);
+        put_number(&s, "learning_rate", l->rate, 1);
+        put_number(&s, "decay", l->decay, 1);
+        put_number(&s, "exclusivity", l->exclusivity, net->o.exclusivity);
+        if (i + 1 == net->first_trained) put_option(&s, "stopbackward", "1", "0");
+        put_options(&s, n->type->options, n->opts, NULL);
     }
 }

@@ -18,21 +18,21 @@ int dnx_net_find(const dnx_net *net, const char *text) {
 
 int dnx_net_embedding(const dnx_net *net) {
     int i = net->n - 1;
-    while (i > 0 && dnx_wants(net->nodes[i].type)) i--;
+    while (i > 0 && dnx_target_of(net->nodes[i].type)) i--;
     while (i >= 0 && net->nodes[i].type->is_loss) i = net->nodes[i].from[0];
     return i;
 }
 
-bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *source,
+bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why) {
     *head = NULL;
     for (int i = end - 1; given < 0 && i >= 0; i--) {
         const dnx_layer_type *t = net->nodes[i].type;
-        if (t->is_loss && !(dnx_is_of_head(wants) && dnx_has_logits(t))) continue;
+        if (t->is_loss && !(dnx_is_of_head(kind) && dnx_has_logits(t))) continue;
         given = i;
         break;
     }
-    *why = dnx_is_of_head(wants) ? "no layer makes logits" : "there are only losses";
+    *why = dnx_is_of_head(kind) ? "no layer makes logits" : "there are only losses";
     if (given < 0) return false;
     *why = "no such layer";
     if (given >= end) return false;
@@ -40,7 +40,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *sou
     *source = given;
     *why = "it is a loss";
     if (!n->type->is_loss) return true;
-    if (!dnx_is_of_head(wants) || !dnx_has_logits(n->type)) return false;
+    if (!dnx_is_of_head(kind) || !dnx_has_logits(n->type)) return false;
     *head = n;
     *source = n->from[0];
     *why = "it classifies the image itself";
@@ -57,7 +57,7 @@ static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] %s=%g: this is layer %d, so it must name a layer before it", name,
                         key, given, n->index);
-    if (!dnx_net_source(net, n->index, refs->n ? (int)at : -1, dnx_wants(n->type), &n->from[0],
+    if (!dnx_net_source(net, n->index, refs->n ? (int)at : -1, dnx_target_of(n->type), &n->from[0],
                         &n->distillation->head, &why))
         return refs->n ? dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s=%g: %s", name, key, given, why)
                        : dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: %s before it", name, key,
@@ -101,7 +101,7 @@ static dnx_status find_named(dnx_net *net, dnx_node *n, dnx_err *err) {
 }
 
 dnx_status dnx_net_inputs(dnx_net *net, dnx_node *n, dnx_teacher_opts *teacher, dnx_err *err) {
-    if (dnx_wants(n->type)) return find_pair(net, n, teacher, err);
+    if (dnx_target_of(n->type)) return find_pair(net, n, teacher, err);
     dnx_status st = find_named(net, n, err);
     const bool opens = n->trains && net->teacher_source && dnx_takes(n);
     return st || !opens ? st : net->teacher_source->open(net, n, teacher, err);

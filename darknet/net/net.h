@@ -36,7 +36,7 @@ typedef struct {
     bool dy_written;     /* in this backward pass a later layer has already written dy */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */
     float exclusivity;   /* factor of the weight exclusivity of this layer's filters */
-    int want;            /* of a loss with a teacher: index of that teacher's output; -1: none */
+    int teacher_output; /* of a loss with a teacher: index of that teacher's output; -1: none */
     const float *target; /* that output for this batch; NULL: not computed */
 } dnx_link;
 
@@ -170,7 +170,7 @@ dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 /* Finds the layer that a distillation loss imitates: `given`, or with given < 0 the last suitable
  * layer before `end`. *head: the classifier that turns the output of *source into logits; NULL: the
  * output itself is imitated. false: no layer is suitable; *why is the reason in a few words. */
-bool dnx_net_source(dnx_net *net, int end, int given, dnx_wanted wants, int *source,
+bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
 /* Index of the layer that `text` names, by its number (from 0) or its name. -1: there is none. */

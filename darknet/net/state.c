@@ -123,10 +123,10 @@ dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err) {
 }
 
 dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, dnx_err *err) {
-    const header want = describe(net);
+    const header expected = describe(net);
     dnx_param list[DNX_MAX_PARAMS];
     const float *from = s->numbers;
-    if (s->net != want.net || s->params != want.params || s->momentum != want.momentum)
+    if (s->net != expected.net || s->params != expected.params || s->momentum != expected.momentum)
         return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0}, "is of another network");
     if (net->o.ema > 0 && !s->average)
         return dnx_fail(err, DNX_EWEIGHTS, dnx_net_at(net, "ema"),

@@ -1,8 +1,8 @@
-/* aside.c - a finished run makes room for another of its name: NAME.weights and all beside it
+/* aside.c - a finished run gives its name to another run: NAME.weights and all beside it
  * become NAME.old-1.weights and so on.
  *
- * NAME.run is renamed last. Wherever this is cut short, no file is lost, NAME.run still tells of a
- * finished run, and the next start gives the rest of its files the same number. */
+ * NAME.run is renamed last. When the process is killed at any point, no file is lost and NAME.run
+ * is still that of a finished run; the next start gives its other files the same number. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

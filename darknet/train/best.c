@@ -47,9 +47,9 @@ static dnx_status write_score(const dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-static bool is_value(const dnx_record *r, const char *key, const char *wanted) {
+static bool is_value(const dnx_record *r, const char *key, const char *expected) {
     const char *value = dnx_record_get(r, key);
-    return value && *wanted && !strcmp(value, wanted);
+    return value && *expected && !strcmp(value, expected);
 }
 
 /* Reads the score from NAME-best.txt. false: it is of other weights or other pairs. */

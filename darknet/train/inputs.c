@@ -41,7 +41,7 @@ static const char *identity(const char *path, size_t folder, size_t *len) {
  * frees the text. NULL: no class has a name, or no memory. */
 static char *class_names(const dnx_data *d) {
     const char **name = calloc((size_t)d->o.classes + 1, sizeof *name);
-    size_t *len = calloc((size_t)d->o.classes + 1, sizeof *len), room = 1;
+    size_t *len = calloc((size_t)d->o.classes + 1, sizeof *len), size = 1;
     bool has_names = false;
     for (size_t i = 0; name && len && i < d->n; i++) {
         const int c = d->class_of[i];
@@ -54,8 +54,8 @@ static char *class_names(const dnx_data *d) {
         if (!len[c]) name[c] = NULL;
         has_names = has_names || len[c];
     }
-    for (int c = 0; has_names && c < d->o.classes; c++) room += len[c] + 1;
-    char *text = has_names ? malloc(room) : NULL, *to = text;
+    for (int c = 0; has_names && c < d->o.classes; c++) size += len[c] + 1;
+    char *text = has_names ? malloc(size) : NULL, *to = text;
     for (int c = 0; text && c < d->o.classes; c++)
         to += sprintf(to, "%.*s\n", (int)len[c], len[c] ? name[c] : "");
     free(name);
@@ -153,13 +153,13 @@ static void list_data(dnx_train_job *j) {
 }
 
 /* Reads the "model name" of /proc/cpuinfo. */
-static void processor(char *out, size_t room) {
+static void processor(char *out, size_t size) {
     char line[256], *sign;
     FILE *f = fopen("/proc/cpuinfo", "r");
-    snprintf(out, room, "unknown");
+    snprintf(out, size, "unknown");
     while (f && fgets(line, sizeof line, f))
         if (!strncmp(line, "model name", 10) && (sign = strchr(line, ':'))) {
-            snprintf(out, room, "%s", dnx_trim(sign + 1));
+            snprintf(out, size, "%s", dnx_trim(sign + 1));
             break;
         }
     if (f) fclose(f);

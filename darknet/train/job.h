@@ -15,7 +15,7 @@ struct dnx_train_job {
     dnx_net *net;
     dnx_data *data;
     dnx_host *host;
-    dnx_batches *feed;
+    dnx_batches *batches;
     dnx_lock *lock;
     char *base; /* FOLDER/NAME, with which the paths of the run's files begin: see name_files() */
     char *weights, *state, *best, *score, *names, *run, *skipped_file;
@@ -79,8 +79,9 @@ dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 typedef enum { DNX_EARLIER_UNFINISHED, DNX_EARLIER_SAME, DNX_EARLIER_OTHER } dnx_earlier;
 
-/* What the files of this name are of: a run that is not done, or nobody knows of; a finished one
- * that this would repeat, with the same inputs, start, pairs and batches; another finished one. */
+/* Finds out whose files have this name: those of a run that is not finished, or of no recorded run;
+ * of a finished run that this one would repeat, with the same inputs, start, pairs and batches; or
+ * of another finished run. */
 dnx_earlier dnx_train_earlier(const dnx_train_job *j);
 /* Renames them all to NAME.old-N.*, N the first number that is free, and notes it. DNX_EIO: not all
  * of them could be renamed; the next call does the rest. DNX_EMEM. */
@@ -99,9 +100,9 @@ dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
 
 /* ---- skipped.c ---- */
 
-/* Adds a line "NAME: skipped: WHY" or the like to what NAME.skipped tells. */
+/* Adds a line, such as "NAME: skipped: WHY", to those of NAME.skipped. */
 void dnx_train_skip(dnx_train_job *j, const char *line);
-/* For -resume: adds what the file tells of the processes before this one. */
+/* For -resume: reads the lines that earlier processes wrote into NAME.skipped. */
 void dnx_train_read_skipped(dnx_train_job *j);
 /* Writes NAME.skipped if there are new lines; without any removes an earlier one. DNX_EIO,
  * DNX_EMEM. */

@@ -23,12 +23,12 @@ enum { LFW = 7, MOST_WAITING = 64 << 20 }; /* the column, from 0; bytes */
 
 /* Adds text to the waiting lines. Without memory, or beyond MOST_WAITING bytes, it is lost. */
 static void add_bytes(dnx_log *log, const char *text, size_t n) {
-    while (log->len + n >= log->room) {
-        size_t room = log->room ? 2 * log->room : 4096;
-        char *more = room > MOST_WAITING ? NULL : realloc(log->text, room);
+    while (log->len + n >= log->capacity) {
+        size_t capacity = log->capacity ? 2 * log->capacity : 4096;
+        char *more = capacity > MOST_WAITING ? NULL : realloc(log->text, capacity);
         if (!more) return;
         log->text = more;
-        log->room = room;
+        log->capacity = capacity;
     }
     memcpy(log->text + log->len, text, n);
     log->len += n;
@@ -85,8 +85,8 @@ static const char *column(const char *line, int i) {
 static void keep(dnx_log *log, uint64_t batch) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;
-    size_t room = 0, kept = 0;
-    for (ssize_t n; old && (n = getline(&line, &room, old)) > 0 && line[n - 1] == '\n';) {
+    size_t capacity = 0, kept = 0;
+    for (ssize_t n; old && (n = getline(&line, &capacity, old)) > 0 && line[n - 1] == '\n';) {
         char *end;
         double at = strtod(line, &end);
         if (strlen(line) != (size_t)n || (kept && (end == line || at > (double)batch))) break;

@@ -20,7 +20,7 @@ typedef struct {
     int fd;         /* -1: not yet open */
     size_t written; /* bytes of the file that are kept */
     char *text;     /* waiting lines */
-    size_t len, room;
+    size_t len, capacity;
 } dnx_log;
 
 /* Begins a log at path; the log takes ownership of path. Keeps the lines of an old file up to batch

@@ -58,7 +58,7 @@ static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     for (int i = 0; i < parts; i++) {
         dnx_batch b;
         double before = dnx_now();
-        dnx_status st = dnx_batches_next(j->feed, &b, err);
+        dnx_status st = dnx_batches_next(j->batches, &b, err);
         l->wait += dnx_now() - before;
         if (st) return st;
         dnx_teachers_run(j->net, b.x, b.altered ? NULL : b.image, b.mirrored);
@@ -94,7 +94,7 @@ static bool is_verified(const dnx_train_job *j) {
     return j->pairs && (j->batch % (uint64_t)j->a->verify == 0 || j->batch == j->last);
 }
 
-static void tell(dnx_train_job *j, const dnx_log_line *l) {
+static void report(dnx_train_job *j, const dnx_log_line *l) {
     const dnx_train_update u = {j->net, l, j->first, j->last, dnx_now() - j->began};
     dnx_log_write(&j->log, j->net, l);
     mix(&j->loss, l->loss);
@@ -125,7 +125,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
     l.gradient = net->o.clip_norm > 0 ? net->sgd.norm : NAN;
     l.rate = (double)dnx_host_rate(j->host);
     if (is_verified(j)) verify(j, &l.lfw);
-    tell(j, &l);
+    report(j, &l);
     return DNX_OK;
 }
 
@@ -178,7 +178,7 @@ static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
 }
 
 /* Returns a failure that did not end the run, but was never repaired. */
-static dnx_status tell_late(const dnx_train_job *j, dnx_err *err) {
+static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     const dnx_err *late = j->late_file.status ? &j->late_file : &j->late_best;
     return late->status ? dnx_fail(err, late->status, (dnx_loc){0}, "%s", late->text) : DNX_OK;
 }
@@ -198,7 +198,7 @@ static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     return st;
 }
 
-static void tell_results(const dnx_train_job *j) {
+static void report_results(const dnx_train_job *j) {
     if (j->skipped.n)
         dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %zu lines name what was not taken", j->skipped_file,
                        j->skipped.n);
@@ -224,7 +224,7 @@ dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_e
     *is_whole = false;
     dnx_status st = dnx_train_open_rest(j, err);
     if (st) return st;
-    dnx_batches_notes(j->feed, note_reader, j);
+    dnx_batches_notes(j->batches, note_reader, j);
     j->saved = j->flushed = j->began = dnx_now();
     catch_up(j);
     while (!st && j->batch < j->last && !dnx_stop_asked()) {
@@ -234,8 +234,8 @@ dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_e
     st = save_last(j, st, err);
     *done = j->batch;
     *is_whole = j->batch >= j->last;
-    if (!st) st = tell_late(j, err);
+    if (!st) st = report_late(j, err);
     st = write_end(j, st, err);
-    if (*is_whole && !st) tell_results(j);
+    if (*is_whole && !st) report_results(j);
     return st;
 }

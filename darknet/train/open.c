@@ -46,7 +46,7 @@ static bool takes_of_teacher(const dnx_cfg *cfg, int section) {
         st = dnx_opts_parse(
             (const dnx_opt *[]){type->options, dnx_common_options, dnx_teacher_options},
             (void *[]){n.opts, &common, &teacher}, 3, s, cfg->file, NULL, NULL);
-    bool takes = dnx_wants(type) || (!st && dnx_takes(&n));
+    bool takes = dnx_target_of(type) || (!st && dnx_takes(&n));
     if (n.opts) dnx_opts_free(type->options, n.opts);
     dnx_opts_free(dnx_common_options, &common);
     dnx_opts_free(dnx_teacher_options, &teacher);
@@ -181,24 +181,24 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
  * it turns out that others can be read. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
-    const double pause = .2, tell_after = .5, alone_after = 2;
+    const double pause = .2, report_after = .5, alone_after = 2;
     char name[400];
-    bool ok, told = false;
+    bool ok, reported = false;
     errno = 0;
     for (double waited = 0; !(ok = dnx_data_image(j->data, i, j->net, mirrored, x));) {
         int why = errno;
         if (dnx_data_can_read(j->data, i)) break; /* it is no image, or is there again */
         if (waited >= alone_after && dnx_data_others_can_be_read(j->data, i)) break;
-        if (!told && waited >= tell_after) {
+        if (!reported && waited >= report_after) {
             dnx_data_name(j->data, i, name, sizeof name);
             dnx_train_note(j, DNX_TRAIN_WARNING, "%s: cannot be read: %s; waiting for it", name,
                            strerror(why));
-            told = true;
+            reported = true;
         }
         if (!dnx_stop_sleep(pause)) return false;
         waited += pause;
     }
-    if (told) dnx_train_note(j, DNX_TRAIN_WARNING, "%s: waited for no more", name);
+    if (reported) dnx_train_note(j, DNX_TRAIN_WARNING, "%s: waited for no more", name);
     return ok || dnx_data_image(j->data, i, j->net, mirrored, x);
 }
 
@@ -236,14 +236,14 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
         j->log.path = NULL; /* the log is not open yet */
         st = dnx_log_open(&j->log, path, net, a->resume ? j->batch : 0, err);
     }
-    if (!st) st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS, &j->feed, err);
+    if (!st) st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS, &j->batches, err);
     return st;
 }
 
 void dnx_train_close(dnx_train_job *j) {
     if (!j) return;
     dnx_log_close(&j->log);
-    dnx_batches_close(j->feed);
+    dnx_batches_close(j->batches);
     dnx_host_close(j->host);
     dnx_net_free(j->net);
     dnx_net_free(j->eval);

@@ -13,15 +13,15 @@ static char *clean(char *s) {
 }
 
 static dnx_entry *append(dnx_record *r, char *key, char *value, char *usual) {
-    if (r->n == r->room) {
-        int room = r->room ? 2 * r->room : 64;
-        dnx_entry *more = realloc(r->entry, sizeof *more * (size_t)room);
+    if (r->n == r->capacity) {
+        int capacity = r->capacity ? 2 * r->capacity : 64;
+        dnx_entry *more = realloc(r->entry, sizeof *more * (size_t)capacity);
         if (more) {
             r->entry = more;
-            r->room = room;
+            r->capacity = capacity;
         }
     }
-    if (!key || !value || r->n == r->room) {
+    if (!key || !value || r->n == r->capacity) {
         free(key);
         free(value);
         free(usual);
@@ -59,10 +59,10 @@ const char *dnx_record_get(const dnx_record *r, const char *key) {
 static bool is_usual(const dnx_entry *e) { return e->usual && !strcmp(e->usual, e->value); }
 
 char *dnx_record_text(const dnx_record *r) {
-    size_t room = 1, used = 0;
+    size_t capacity = 1, used = 0;
     for (int i = 0; i < r->n; i++)
-        room += strlen(r->entry[i].key) + strlen(r->entry[i].value) + 2;
-    char *text = r->failed ? NULL : malloc(room);
+        capacity += strlen(r->entry[i].key) + strlen(r->entry[i].value) + 2;
+    char *text = r->failed ? NULL : malloc(capacity);
     if (!text) return NULL;
     *text = 0;
     for (int i = 0; i < r->n; i++)

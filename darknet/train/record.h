@@ -13,7 +13,7 @@ typedef struct {
 
 typedef struct {
     dnx_entry *entry;
-    int n, room;
+    int n, capacity;
     bool failed; /* no memory for an entry */
 } dnx_record;
 

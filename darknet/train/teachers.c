@@ -75,24 +75,24 @@ static dnx_status load(dnx_teacher *k, const dnx_node *n, const char *option, dn
     return st ? by_option(n, "weights", option, k->weights, &said, err) : DNX_OK;
 }
 
-static dnx_status want(dnx_net *net, dnx_node *n, int which, int layer, bool flips, dnx_err *err) {
+static dnx_status add_output(dnx_net *net, dnx_node *n, int which, int layer, bool flips, dnx_err *err) {
     dnx_teachers *t = net->teachers;
-    for (int i = 0; i < t->n_wants; i++)
-        if (t->wants[i].teacher == which && t->wants[i].layer == layer &&
-            t->wants[i].flips == flips) {
-            net->links[n->index].want = i;
+    for (int i = 0; i < t->n_outputs; i++)
+        if (t->outputs[i].teacher == which && t->outputs[i].layer == layer &&
+            t->outputs[i].flips == flips) {
+            net->links[n->index].teacher_output = i;
             return DNX_OK;
         }
-    dnx_teacher_output *more = realloc(t->wants, sizeof *more * (size_t)(t->n_wants + 1));
-    if (more) t->wants = more;
-    dnx_tap *taps = realloc(t->taps, sizeof *taps * (size_t)(t->n_wants + 1));
+    dnx_teacher_output *more = realloc(t->outputs, sizeof *more * (size_t)(t->n_outputs + 1));
+    if (more) t->outputs = more;
+    dnx_tap *taps = realloc(t->taps, sizeof *taps * (size_t)(t->n_outputs + 1));
     if (taps) t->taps = taps;
     if (!more || !taps) return no_memory(net, err);
-    dnx_teacher_output *w = &t->wants[t->n_wants];
+    dnx_teacher_output *w = &t->outputs[t->n_outputs];
     *w = (dnx_teacher_output){
         .teacher = which, .layer = layer, .flips = flips,
         .size = dnx_size(n->distillation->target)};
-    net->links[n->index].want = t->n_wants++;
+    net->links[n->index].teacher_output = t->n_outputs++;
     if (!net->trains) return DNX_OK;
     const size_t batch = (size_t)net->batch;
     w->out = dnx_alloc(w->size * batch);
@@ -138,7 +138,7 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
                         "added", n->type->name, layer, o->teacher, out.h, out.w);
     if (dnx_takes(n) == DNX_VECTORS) return DNX_OK;
     dnx_net_unmerge(k, layer);
-    return want(net, n, which, layer, o->flips != 0, err);
+    return add_output(net, n, which, layer, o->flips != 0, err);
 }
 
 static dnx_status open_for(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, dnx_err *err) {
@@ -167,13 +167,13 @@ static void close_all(dnx_teachers *t) {
         free(t->teachers[i].cfg);
         free(t->teachers[i].weights);
     }
-    for (int i = 0; i < t->n_wants; i++) {
-        dnx_free(t->wants[i].out);
-        dnx_free(t->wants[i].other);
-        dnx_cache_close(&t->wants[i].cache);
+    for (int i = 0; i < t->n_outputs; i++) {
+        dnx_free(t->outputs[i].out);
+        dnx_free(t->outputs[i].other);
+        dnx_cache_close(&t->outputs[i].cache);
     }
     free(t->teachers);
-    free(t->wants);
+    free(t->outputs);
     free(t->taps);
     dnx_free(t->x);
     dnx_free(t->mirrored);
@@ -188,8 +188,8 @@ const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights)
 }
 
 bool dnx_teachers_imitates(const dnx_net *net, int i, int *teacher, int *layer, bool *flips) {
-    if (net->links[i].want < 0) return false;
-    const dnx_teacher_output *w = &net->teachers->wants[net->links[i].want];
+    if (net->links[i].teacher_output < 0) return false;
+    const dnx_teacher_output *w = &net->teachers->outputs[net->links[i].teacher_output];
     *teacher = w->teacher;
     *layer = w->layer;
     *flips = w->flips;
@@ -239,9 +239,9 @@ void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count) {
         x = t->x;
     }
     int n = 0;
-    for (int i = 0; i < t->n_wants; i++)
-        if (t->wants[i].teacher == which)
-            t->taps[n++] = (dnx_tap){t->wants[i].layer, t->wants[i].out};
+    for (int i = 0; i < t->n_outputs; i++)
+        if (t->outputs[i].teacher == which)
+            t->taps[n++] = (dnx_tap){t->outputs[i].layer, t->outputs[i].out};
     dnx_net_run_taps(k, x, count, t->taps, n);
 }
 
@@ -257,19 +257,19 @@ static void mirror(const float *x, dnx_shape s, int count, float *out) {
 static void run_teacher(dnx_net *net, int which, const float *x) {
     dnx_teachers *t = net->teachers;
     bool flips = false;
-    for (int i = 0; i < t->n_wants; i++)
-        flips = flips || (t->wants[i].teacher == which && t->wants[i].flips);
+    for (int i = 0; i < t->n_outputs; i++)
+        flips = flips || (t->outputs[i].teacher == which && t->outputs[i].flips);
     if (flips) {
         mirror(x, net->in, net->batch, t->mirrored);
         dnx_teachers_run_one(net, which, t->mirrored, net->batch);
     }
     const size_t batch = (size_t)net->batch;
-    for (int i = 0; i < t->n_wants; i++)
-        if (t->wants[i].teacher == which && t->wants[i].flips)
-            memcpy(t->wants[i].other, t->wants[i].out, sizeof(float) * t->wants[i].size * batch);
+    for (int i = 0; i < t->n_outputs; i++)
+        if (t->outputs[i].teacher == which && t->outputs[i].flips)
+            memcpy(t->outputs[i].other, t->outputs[i].out, sizeof(float) * t->outputs[i].size * batch);
     dnx_teachers_run_one(net, which, x, net->batch);
-    for (int i = 0; i < t->n_wants; i++) {
-        dnx_teacher_output *w = &t->wants[i];
+    for (int i = 0; i < t->n_outputs; i++) {
+        dnx_teacher_output *w = &t->outputs[i];
         if (w->teacher == which && w->flips)
             for (size_t k = 0; k < w->size * batch; k++) w->out[k] += w->other[k];
     }
@@ -277,16 +277,16 @@ static void run_teacher(dnx_net *net, int which, const float *x) {
 
 static bool from_cache(dnx_teachers *t, int which, const uint32_t *image,
                        const unsigned char *mirrored, int count) {
-    for (int i = 0; i < t->n_wants; i++)
-        if (t->wants[i].teacher == which &&
-            !dnx_teachers_from_cache(&t->wants[i], image, mirrored, count))
+    for (int i = 0; i < t->n_outputs; i++)
+        if (t->outputs[i].teacher == which &&
+            !dnx_teachers_from_cache(&t->outputs[i], image, mirrored, count))
             return false;
     return true;
 }
 
 static bool has_outputs(const dnx_teachers *t, int which) {
-    for (int i = 0; i < t->n_wants; i++)
-        if (t->wants[i].teacher == which) return true;
+    for (int i = 0; i < t->n_outputs; i++)
+        if (t->outputs[i].teacher == which) return true;
     return false;
 }
 
@@ -298,5 +298,6 @@ void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
         if (has_outputs(t, i) && (!image || !from_cache(t, i, image, mirrored, net->batch)))
             run_teacher(net, i, x);
     for (int i = 0; i < net->n; i++)
-        if (net->links[i].want >= 0) net->links[i].target = t->wants[net->links[i].want].out;
+        if (net->links[i].teacher_output >= 0)
+            net->links[i].target = t->outputs[net->links[i].teacher_output].out;
 }

@@ -60,9 +60,9 @@ typedef struct {
     bool told; /* the user was told that the process waits */
 } maker;
 
-static void name_row(void *arg, size_t row, char *text, size_t room) {
+static void name_row(void *arg, size_t row, char *text, size_t size) {
     const maker *m = arg;
-    dnx_data_name(m->list, row / 2, text, room - 10);
+    dnx_data_name(m->list, row / 2, text, size - 10);
     if (row % 2) strcat(text, " mirrored");
 }
 
@@ -172,8 +172,8 @@ dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *
     if (st || !t) return st;
     const uint64_t images = dnx_hash(hash_images(list), &net->o.center, sizeof net->o.center);
     const uint64_t input = dnx_net_fingerprint_input(net, images);
-    for (int i = 0; i < t->n_wants && !st; i++) {
-        dnx_teacher_output *w = &t->wants[i];
+    for (int i = 0; i < t->n_outputs && !st; i++) {
+        dnx_teacher_output *w = &t->outputs[i];
         const dnx_teacher *k = &t->teachers[w->teacher];
         const char *slash = strrchr(k->weights, '/'), *name = slash ? slash + 1 : k->weights;
         uint64_t of_teacher;

@@ -23,9 +23,9 @@ typedef struct {
 
 struct dnx_teachers {
     dnx_teacher *teachers;
-    dnx_teacher_output *wants;
-    dnx_tap *taps; /* one for each element of wants */
-    int n_teachers, n_wants;
+    dnx_teacher_output *outputs;
+    dnx_tap *taps; /* one for each element of outputs */
+    int n_teachers, n_outputs;
     float *x; /* a batch in a teacher's size and normalisation */
     size_t x_floats;
     float *mirrored; /* a batch of mirror images, in the student's size; NULL: nobody needs them */

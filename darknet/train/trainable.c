@@ -120,7 +120,7 @@ static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_er
         if (c && c->needs_pairs && (st = check_pairs(net, n, err))) return st;
         int most = c && c->classes ? c->classes(n) : (int)dnx_size(n->out);
         if (classes > most)
-            return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] has room for %d classes, but %s has %d",
+            return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] has %d classes, but %s has %d",
                             n->type->name, most, data->file, classes);
     }
     return DNX_OK;

@@ -35,12 +35,12 @@ typedef struct {
     /* Packs N rows of L words into panels, padded with zero rows. `packed` must be zeroed. */
     void (*pack)(const uint64_t *rows, int L, int N, void *packed);
     /* Bytes of scratch that count() needs, a multiple of 64. NULL: none. */
-    size_t (*room)(int L);
+    size_t (*scratch_size)(int L);
     /* count[p*ldc + i] = number of bits in which row p of a (P rows of L words) and filter i
-     * differ. `packed` points at the first of `panels` panels; ldc >= panels*panel. packed and room
-     * are aligned to 64 bytes. */
+     * differ. `packed` points at the first of `panels` panels; ldc >= panels*panel. packed and
+     * scratch are aligned to 64 bytes. */
     void (*count)(const uint64_t *a, int P, int L, const void *packed, int panels, int32_t *count,
-                  size_t ldc, void *room);
+                  size_t ldc, void *scratch);
     /* Turns the counts of an output into its N results: z[i] = (base[i] - 2*count[i]) * factor *
      * alpha[i], in this order. With shift, u = z[i] + shift[i] and y[i] = u > 0 ? u : u*slope[i],
      * else y[i] = z[i]. The residual is added last. */
@@ -67,7 +67,7 @@ typedef struct {
 
 typedef struct {
     int panel;         /* filters of a packed panel */
-    size_t room;       /* bytes of scratch that multiply() needs */
+    size_t scratch_size; /* bytes of scratch that multiply() needs */
     /* Like dnx_bit_set.sign, for P pixels: every skip-th, with their sums. Word l of the p-th pixel
      * becomes the 64 bytes at to + 64*p + plane*l. */
     void (*sign)(const float *x, int skip, long P, int C, const float *scale,
@@ -76,9 +76,9 @@ typedef struct {
     /* Packs N filters of `words` words, in the order of a window. They remain bits. */
     void (*pack)(const uint64_t *rows, int words, int N, void *packed);
     /* Computes y for N filters: integer sums of products, then the steps of dnx_bit_set.finish.
-     * `packed` points at the first panel; x, packed and room are aligned to 64 bytes. Reads up to
-     * 15 positions beyond the last one. */
-    void (*multiply)(const dnx_tile_job *j, const void *packed, int N, void *room, float *y);
+     * `packed` points at the first panel; x, packed and scratch are aligned to 64 bytes. Reads up
+     * to 15 positions beyond the last one. */
+    void (*multiply)(const dnx_tile_job *j, const void *packed, int N, void *scratch, float *y);
 } dnx_tile_set;
 
 /* NULL when the processor or the system lacks AMX, or DNX_ISA names another set than "amx". */

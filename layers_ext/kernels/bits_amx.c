@@ -142,9 +142,10 @@ static void panel(const dnx_tile_job *j, const uint64_t *packed, const end16 *en
     }
 }
 
-static void multiply(const dnx_tile_job *given, const void *packed, int N, void *room, float *y) {
+static void multiply(const dnx_tile_job *given, const void *packed, int N, void *scratch,
+                     float *y) {
     const dnx_tile_job j = *given; /* a copy, so that stores to y cannot change it */
-    int8_t *w = room;
+    int8_t *w = scratch;
     int32_t *sums = (int32_t *)(void *)(w + WORDS * 2 * TILE);
     _tile_loadconfig(&config);
     for (int n = 0; n < N; n += PANEL) {
@@ -157,7 +158,7 @@ static void multiply(const dnx_tile_job *given, const void *packed, int N, void 
 
 extern const dnx_tile_set dnx_tiles_amx;
 const dnx_tile_set dnx_tiles_amx = {
-    .panel = PANEL, .room = WORDS * 2 * TILE + DNX_TILE_POSITIONS * PANEL * sizeof(int32_t),
+    .panel = PANEL, .scratch_size = WORDS * 2 * TILE + DNX_TILE_POSITIONS * PANEL * sizeof(int32_t),
     .sign = sign, .packed = packed_size, .pack = pack, .multiply = multiply};
 #else
 typedef int not_on_this_processor;

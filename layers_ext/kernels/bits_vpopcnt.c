@@ -66,7 +66,7 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
                  PANEL);
 }
 
-static size_t room(int L) { return sizeof(uint64_t) * (size_t)even(L) * DNX_BIT_ROWS; }
+static size_t scratch_size(int L) { return sizeof(uint64_t) * (size_t)even(L) * DNX_BIT_ROWS; }
 
 /* One tile of rows x panels <= ROWS x PANELS; both are constants when inlined. L is even. */
 DNX_INLINE void tile(const uint64_t *a, int rows, size_t L, const uint64_t *w, int panels,
@@ -131,7 +131,7 @@ static void finish(const int32_t *counts, int N, const int32_t *base, float fact
 extern const dnx_bit_set dnx_bits_avx512;
 const dnx_bit_set dnx_bits_avx512 = {
     .name = "avx512", .panel = PANEL, .sign = sign, .packed = packed_size,
-    .pack = pack, .room = room, .count = count, .finish = finish};
+    .pack = pack, .scratch_size = scratch_size, .count = count, .finish = finish};
 #else
 typedef int not_on_this_processor;
 #endif

@@ -7,7 +7,7 @@ from experiments.training import train
 
 
 def note(args):
-    """What a report must say about weights that nobody chose on development pairs."""
+    """What a report must say about weights that were not chosen on development pairs."""
     used = [m for m in args.methods if m in WEIGHTS and getattr(args, m + "_weight") is None]
     if not used:
         return ""

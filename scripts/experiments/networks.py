@@ -10,10 +10,10 @@ from lib.files import read
 from lib.processes import ROOT, checked
 
 CFG = os.path.join(ROOT, "cfg")
-# Losses beside the labels' loss. A teacher trained here knows the students' identities; what a given
-# one says of them counts for less. The usual weights were chosen on the pairs that were then
-# reported, so those results are a little too good: every report says so, and --choose chooses anew
-# on other pairs.
+# Losses beside the labels' loss. A teacher trained here was trained on the students' identities;
+# the outputs of a given one have less weight. The usual weights were chosen on the pairs that were
+# then reported, so those results are a little too good: every report says so, and --choose chooses
+# anew on other pairs.
 WEIGHTS = ("probability", "correlation")
 
 

@@ -72,7 +72,7 @@ def ordered(path, modules):
 
 
 class Layer:
-    """A layer of the cfg with parameters, as `darknet check -json` tells of it."""
+    """A layer of the cfg with parameters, as `darknet check -json` prints it."""
 
     def __init__(self, cfg, told):
         self.section, self.is_loss, self.options = told["section"], told["is_loss"], told["options"]

@@ -340,7 +340,7 @@ def folders():
 
 
 def typed_in():
-    """predict from standard input: the others go on, and the status tells of the failure."""
+    """predict from standard input: the others go on, and the status is 1."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
     expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")

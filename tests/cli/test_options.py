@@ -165,7 +165,7 @@ def mistyped_verbs(verbs):
 
 
 def hands_on():
-    """What only the host's command knows goes there, its exit status and all."""
+    """Verbs that only Darknet's own command has are passed to it, and so is their exit status."""
     if not os.access(HOST, os.X_OK):
         skip("the host's verbs", f"{HOST} is not installed")
         return

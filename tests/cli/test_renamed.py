@@ -1,5 +1,5 @@
-"""test_renamed.py - nothing knows a layer by its name: copies of four layer types, made outside the
-project under other names, are fused, trained, distilled, decomposed and asked for classes just as
+"""test_renamed.py - no code depends on the name of a layer: copies of four layer types, made outside
+the project under other names, are fused, trained, distilled, decomposed and asked for classes just as
 the originals are, without an edit elsewhere."""
 import os
 import re

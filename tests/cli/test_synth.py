@@ -98,7 +98,7 @@ def test_pairs(tmp):
         check(len(kept) == number and not missing, f"{number} pairs have their images", missing)
         check(len({frozenset(p[:2]) for p in pairs}) == number, f"{number} pairs differ")
         people = [{n.split("/")[0] for p in pairs if p[3] == f for n in p[:2]} for f in range(10)]
-        check(sum(map(len, people)) == len(set().union(*people)), "nobody is in two folds")
+        check(sum(map(len, people)) == len(set().union(*people)), "no identity is in two folds")
         for fold in range(10):
             same = [p[2] for p in pairs if p[3] == fold]
             check(same == sorted([True, False] * (number // 20))[::-1], "same, then different")
@@ -145,12 +145,12 @@ def test_folders(tmp):
     check((status, text) == (0, f"{mine}: these synthetic faces are there already\n"), "there",
           text)
     before = tree(mine)
-    fails("other parameters", f"{mine}/synth.txt: tells of other synthetic faces than are asked "
-          "for now; remove the folder or name another", mine, *FEW, "-size", "96")
+    fails("other parameters", f"{mine}/synth.txt: was made with other options; remove the "
+          "folder or choose another", mine, *FEW, "-size", "96")
     check(tree(mine) == before, "and they stay")
     os.remove(os.path.join(mine, "train", "id0001", "0002.jpg"))
     fails("an image is gone", f"{mine}/train/id0001/0002.jpg: No such file or directory, though "
-          "synth.txt says that all is there; remove the folder or name another", mine, *FEW)
+          "synth.txt says that all is there; remove the folder or choose another", mine, *FEW)
     os.mkdir(out)
     write(os.path.join(out, ".kept"), b"mine")
     fails("a user's folder", f"{out}: is not empty, and nothing in it is overwritten; name a new "
@@ -164,9 +164,9 @@ def test_folders(tmp):
     fails("no room", f"{full}/train/id0000/0000.jpg: cannot write: File too large", full, *FEW,
           "-threads", "1", before=small_files)
     check(not os.path.exists(os.path.join(full, "synth.txt")), "not called complete")
-    fails("other parameters, cut short", f"{full}/synth.partial: tells of other synthetic faces "
-          "than are asked for now; remove the folder or name another", full, *FEW, "-size", "96")
-    check(synth(full, *FEW)[0] == 0 and tree(full) == before, "what is cut short is gone on with")
+    fails("other parameters, cut short", f"{full}/synth.partial: was made with other options; "
+          "remove the folder or choose another", full, *FEW, "-size", "96")
+    check(synth(full, *FEW)[0] == 0 and tree(full) == before, "what was cut short goes on")
     stopped(os.path.join(tmp, "stopped"))
 
 
@@ -229,8 +229,8 @@ def test_use(tmp):
     check(done.returncode == 0 and "accuracy" in done.stdout, "eval_lfw.py", done.stderr)
     if done.returncode == 0:
         accuracy = float(done.stdout.split()[1])
-        # 50 to 70 % is a network that knows nothing; three standard errors of 400 pairs are 7.5
-        check(43 < accuracy < 77, "an untrained network knows next to nothing", accuracy)
+        # 50 to 70 % is a network without training; three standard errors of 400 pairs are 7.5
+        check(43 < accuracy < 77, "an untrained network is near chance", accuracy)
 
 
 for test in (test_same_bytes, test_layout, test_pairs, test_options, test_folders, test_use):

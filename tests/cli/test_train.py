@@ -106,7 +106,7 @@ exit $status"""
 
 
 def full_disk():
-    """A disk without room, in a mount that nobody else sees."""
+    """A full disk, in a mount that only this process sees."""
     if not shutil.which("unshare"):
         raise Skipped("there is no unshare")
     file = data("faces", "full")
@@ -167,7 +167,7 @@ def bad_lists():
     refuses(data("none.txt", "none"), "none.txt: lists no images")
     refuses(data("faces", "two", classes=2), "classes=2: faces has more identity folders")
     refuses(data("faces", "four", classes=4),
-            "[softmax] has room for 3 classes, but four.data has 4")
+            "[softmax] has 3 classes, but four.data has 4")
 
 
 def labels_in_paths():

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FILE *before = stderr;
     if (nowhere) stderr = nowhere; /* what the parser says goes there */
     int status = dnx_args_parse(&args_verb, n, word, &a);
-    if (dnx_args_want_help(n, word)) dnx_print_help(stderr, &args_verb);
+    if (dnx_args_have_help(n, word)) dnx_print_help(stderr, &args_verb);
     stderr = before;
     fuzz_must((status == 0 || status == 2) && !strcmp(a.guard, "guarded"));
     if (!status) args_check(&a);

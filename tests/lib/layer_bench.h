@@ -46,7 +46,7 @@ static inline dnx_status bench_inputs(bench *b, const row *r, dnx_err *err) {
     dnx_shape first = {r->H, r->W, r->C};
     for (int i = 0; i < BENCH_INDEX; i++)
         before[i].out = i < BENCH_INDEX - 1 && r->second.h ? r->second : first;
-    if (dnx_wants(n->type)) {
+    if (dnx_target_of(n->type)) {
         b->distillation.target = r->second.h ? r->second : first;
         n->from[n->n_in] = BENCH_INDEX - 1;
         n->in[n->n_in++] = first;
@@ -118,7 +118,7 @@ static inline void set_pass(bench *b, int batch, bool training) {
     for (int i = 0; i < b->n.n_in; i++) p->x[i] = b->x[i];
     p->y = b->y;
     p->truth = b->has_loss ? b->truth : NULL;
-    p->target = dnx_wants(b->n.type) ? b->target : NULL;
+    p->target = dnx_target_of(b->n.type) ? b->target : NULL;
 }
 
 /* What is minimised: the loss, or minus <weight, y>, whose descent direction by y is weight. */

@@ -19,8 +19,8 @@ static void counts(int P, int L, int N, bool all_differ) {
     for (int i = 0; i < P * L; i++) a[i] = all_differ ? ~0ull : dnx_rng_next(&r);
     for (int i = 0; i < N * L; i++) w[i] = all_differ ? 0 : dnx_rng_next(&r);
     b->pack(w, L, N, packed);
-    void *room = dnx_alloc((b->room ? b->room(L) : 0) / 4 + 1);
-    b->count(a, P, L, packed, (int)panels, got, ldc, room);
+    void *scratch = dnx_alloc((b->scratch_size ? b->scratch_size(L) : 0) / 4 + 1);
+    b->count(a, P, L, packed, (int)panels, got, ldc, scratch);
     int wrong = 0;
     for (int p = 0; p < P; p++)
         for (int n = 0; n < N; n++) {
@@ -33,7 +33,7 @@ static void counts(int P, int L, int N, bool all_differ) {
         }
     check(!wrong, "count P=%d L=%d N=%d: %d are wrong", P, L, N, wrong);
     dnx_free(a), dnx_free(w), dnx_free(packed), dnx_free(got);
-    dnx_free(room);
+    dnx_free(scratch);
 }
 
 static void signs(int C) {

@@ -315,7 +315,7 @@ static void check_gradients(const row *r, int batch) {
         check_tensor(&b, r, list[i].value, keep[i], list[i].count, batch, what);
     }
     /* A second pass, adding to dx, without clearing the parameters' gradients; then a third that
-     * nobody wants dx of. */
+     * no layer needs dx of. */
     objective(&b, batch, true);
     for (int i = 0; i < b.n.n_in; i++) fill(b.dx[i], (size_t)r->B * dnx_size(b.n.in[i]), 2);
     back(&b, true, true);
@@ -490,7 +490,7 @@ static const struct {
     {{"", "upsample", "stride=-2\n", 1, 4, 5, 2},
      "row:1: [upsample] stride=-2: does not divide an input of 4 x 5"},
     {{"", "softmax", "tree=a.tree\n", 1, 1, 1, 2},
-     "row:1: [softmax] tree=a.tree: only the host's own command knows trees"},
+     "row:1: [softmax] tree=a.tree: only Darknet's own command has trees"},
     {{"", "softmax", "groups=3\nnoloss=1\n", 1, 1, 1, 4},
      "row:1: [softmax] groups=3: does not divide 4 inputs"},
     {{"", "softmax", "groups=2\nnoloss=1\n", 1, 1, 2, 4},

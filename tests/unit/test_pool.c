@@ -1,4 +1,4 @@
-/* The pool: every share is done once, by whoever is free; late and absent threads hold nobody up;
+/* The pool: every share is done once, by a free thread; late and absent threads delay no others;
  * the same bits with one processor and with all. And how many processors there are. */
 #include <pthread.h>
 #include <sched.h>

@@ -69,7 +69,8 @@ static void products(const shape *s) {
     for (size_t i = 0; i < places * 64; i++) x[i] = (int8_t)((int)(dnx_rng_next(&r) % 3) - 1);
     for (int l = 0; l < s->words; l++) offset[l] = dnx_rng_next(&r) % 100 * 64;
     for (size_t i = 0; i < count; i++) rows[i] = dnx_rng_next(&r);
-    void *packed = dnx_alloc(t->packed(s->words, s->N) / 4), *room = dnx_alloc(t->room / 4);
+    void *packed = dnx_alloc(t->packed(s->words, s->N) / 4);
+    void *scratch = dnx_alloc(t->scratch_size / 4);
     float *factor = noise(outputs), *alpha = noise(N), *shift = noise(N), *slope = noise(N);
     float *residual = noise(outputs * ldy), *y = dnx_alloc(outputs * ldy);
     dnx_tile_job j = {.x = x, .offset = offset, .words = s->words, .column = s->column,
@@ -78,7 +79,7 @@ static void products(const shape *s) {
                               s->has_residual ? residual : NULL}, .ldy = ldy};
     for (size_t i = 0; i < outputs * ldy; i++) y[i] = 7;
     t->pack(rows, s->words, s->N, packed);
-    t->multiply(&j, packed, s->N, room, y);
+    t->multiply(&j, packed, s->N, scratch, y);
     size_t o = 0;
     int wrong = 0;
     for (int i = 0, column = s->column; i < s->count; i++, column = (column + 1) % s->pitch) {
@@ -90,7 +91,7 @@ static void products(const shape *s) {
     }
     check(!wrong && o, "words=%d count=%d pitch=%d N=%d: %d are wrong", s->words, s->count,
           s->pitch, s->N, wrong);
-    void *all[] = {x, rows, packed, room, factor, alpha, shift, slope, residual, y};
+    void *all[] = {x, rows, packed, scratch, factor, alpha, shift, slope, residual, y};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 

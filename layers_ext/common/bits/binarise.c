@@ -40,23 +40,23 @@ void dnx_binarise(const float *w, int C, int taps, bool centers, bool has_alpha,
 }
 
 void dnx_binarise_back(const float *w, int C, int taps, bool centers, bool has_alpha,
-                       dnx_estimator how, const float *G, float *room, float *d_w) {
+                       dnx_estimator how, const float *G, float *scratch, float *d_w) {
     int n = C * taps;
     centers = centers && !is_binary(w, n);
-    if (centers) center(w, C, taps, room);
-    else memcpy(room, w, sizeof *room * (size_t)n);
-    double alpha = has_alpha ? (double)mean_magnitude(room, n) : 1, sum = 0;
+    if (centers) center(w, C, taps, scratch);
+    else memcpy(scratch, w, sizeof *scratch * (size_t)n);
+    double alpha = has_alpha ? (double)mean_magnitude(scratch, n) : 1, sum = 0;
     if (!has_alpha) how = DNX_PLAIN;
-    for (int i = 0; i < n; i++) sum += room[i] >= 0 ? (double)G[i] : -(double)G[i];
+    for (int i = 0; i < n; i++) sum += scratch[i] >= 0 ? (double)G[i] : -(double)G[i];
     for (int i = 0; i < n; i++) {
-        double pass = fabsf(room[i]) <= 1, g = (double)G[i];
+        double pass = fabsf(scratch[i]) <= 1, g = (double)G[i];
         if (how == DNX_PLAIN) g *= pass;
         else if (how == DNX_PAPER) g *= 1. / n + alpha * pass;
-        else g = (room[i] >= 0 ? sum : -sum) / n + alpha * g * pass;
-        room[i] = (float)g;
+        else g = (scratch[i] >= 0 ? sum : -sum) / n + alpha * g * pass;
+        scratch[i] = (float)g;
     }
-    if (centers && how == DNX_EXACT) center(room, C, taps, room); /* centring is symmetric */
-    dnx_kernels()->add(room, (size_t)n, d_w);
+    if (centers && how == DNX_EXACT) center(scratch, C, taps, scratch); /* centring is symmetric */
+    dnx_kernels()->add(scratch, (size_t)n, d_w);
 }
 
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err) {

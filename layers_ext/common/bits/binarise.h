@@ -13,7 +13,7 @@ typedef enum { DNX_EXACT, DNX_PAPER, DNX_PLAIN } dnx_estimator;
 void dnx_binarise(const float *w, int C, int taps, bool centers, bool has_alpha, float *b,
                   float *alpha);
 
-/* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b; `room` is
+/* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b; `scratch` is
  * scratch of n floats.
  *   exact: (1/n) sign(v_i) sum_j G_j sign(v_j) + alpha G_i [|v_i| <= 1]: the derivative, with the
  *          straight-through estimator for the sign; with `centers`, also through the centring
@@ -22,7 +22,7 @@ void dnx_binarise(const float *w, int C, int taps, bool centers, bool has_alpha,
  *   plain: G_i [|v_i| <= 1], as BinaryConnect
  * Without alpha, all three are the plain estimate. */
 void dnx_binarise_back(const float *w, int C, int taps, bool centers, bool has_alpha,
-                       dnx_estimator how, const float *G, float *room, float *d_w);
+                       dnx_estimator how, const float *G, float *scratch, float *d_w);
 
 /* Batch norm of the input: u = x*scale[c] + shift[c]. Without batch norm u = x. */
 typedef struct {

@@ -57,8 +57,8 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
     if (!st) st = new_words(n, &k->bits, pixels * (size_t)k->L, err);
     if (st || n->trains) return st;
     st = new_words(n, &k->rows, threads * DNX_BIT_ROWS * (size_t)k->words, err);
-    k->room_size = b->room ? b->room(k->words) : 0;
-    if (!st) st = dnx_new(n, (float **)&k->room, threads * k->room_size / sizeof(float), err);
+    k->scratch_size = b->scratch_size ? b->scratch_size(k->words) : 0;
+    if (!st) st = dnx_new(n, (float **)&k->scratch, threads * k->scratch_size / sizeof(float), err);
     if (!st) st = dnx_new(n, (float **)&k->counts, threads * DNX_BIT_ROWS * k->ldc, err);
     if (!st) st = dnx_new(n, (float **)&k->row_of, (size_t)at->out_h, err);
     if (!st) st = dnx_new(n, (float **)&k->column_of, (size_t)at->out_w, err);
@@ -72,7 +72,7 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 
 void dnx_bitconv_unmake(dnx_bitconv *k) {
     void *all[] = {k->bits, k->sum, k->rows, k->counts, k->row_of, k->column_of, k->base,
-                   k->packed, k->room};
+                   k->packed, k->scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
     dnx_bitconv_tiles_unmake(&k->tiles);
 }
@@ -247,7 +247,7 @@ static void count_block(const dnx_bitconv *k, int t, long p, int count, int firs
     b->count(rows, count, k->words,
              (const char *)k->packed + b->packed(k->words, first),
              (end - first + b->panel - 1) / b->panel, counts, k->ldc,
-             k->room + (size_t)t * k->room_size);
+             k->scratch + (size_t)t * k->scratch_size);
     dnx_bit_end next = *e;
     for (int i = 0; i < count; i++, y += N) {
         b->finish(counts + (size_t)i * k->ldc, end - first, base[i] + first, map[i], &next, y);

@@ -29,8 +29,8 @@ typedef struct {
     int32_t *base;   /* N for each correction: z = base - 2*count. The sum over the taps: C inside
                       * the image, twice the filter's 1 bits outside */
     void *packed;
-    char *room;      /* threads x room_size: scratch of count() */
-    size_t room_size;
+    char *scratch;      /* threads x scratch_size: scratch of count() */
+    size_t scratch_size;
     size_t ldc;      /* N rounded up to whole panels */
 } dnx_bitconv;
 

@@ -34,8 +34,9 @@ dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_p
     dnx_status st = dnx_new(n, (float **)&k->x, bytes / sizeof(float), err);
     if (!st) st = dnx_new(n, (float **)&k->offset, (size_t)k->words * 2, err);
     if (!st) st = dnx_new(n, (float **)&k->packed, packed / sizeof(float), err);
-    if (!st) st = dnx_new(n, (float **)&k->room,
-                          (size_t)dnx_pool_threads(n->pool) * set->room / sizeof(float), err);
+    if (!st) st = dnx_new(n, (float **)&k->scratch,
+                          (size_t)dnx_pool_threads(n->pool) * set->scratch_size / sizeof(float),
+                          err);
     for (int ky = 0; !st && ky < size; ky++)
         for (int kx = 0; kx < size; kx++)
             for (int l = 0; l < L; l++) {
@@ -47,7 +48,7 @@ dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_p
 }
 
 void dnx_bitconv_tiles_unmake(dnx_bitconv_tiles *k) {
-    void *all[] = {k->x, k->offset, k->packed, k->room};
+    void *all[] = {k->x, k->offset, k->packed, k->scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
@@ -99,5 +100,5 @@ void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, long p, int rows, 
                         .count = position(k, p + rows - 1) - j + 1, .pitch = k->pitch,
                         .width = k->at.out_w, .factor = factor, .end = *e, .ldy = (size_t)k->N};
     set->multiply(&job, (const char *)k->packed + set->packed(k->words, first), end - first,
-                  k->room + (size_t)t * set->room, y);
+                  k->scratch + (size_t)t * set->scratch_size, y);
 }

@@ -21,7 +21,7 @@ typedef struct {
     int8_t *x;        /* batch x image */
     size_t *offset;   /* of each word of a window, [L][size*size]: loads stay in few cache lines */
     void *packed;
-    char *room;       /* threads x dnx_tiles()->room: scratch */
+    char *scratch;       /* threads x dnx_tiles()->scratch_size: scratch */
 } dnx_bitconv_tiles;
 
 /* True when tiles are faster than counting bits: the processor has them, there are at least 6 x 6

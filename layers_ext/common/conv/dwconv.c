@@ -29,7 +29,7 @@ static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
 }
 
 /* Floats of scratch for each thread when training: the kept rows, and one row without zeros. */
-static size_t room(const dnx_node *n, const dnx_dwconv *s) {
+static size_t scratch_size(const dnx_node *n, const dnx_dwconv *s) {
     int pixels = kept_rows(n, s) * kept_pixels(n, s) + (kept_step(s) > 1 ? n->out.w : 0);
     return (size_t)pixels * (size_t)n->out.c;
 }
@@ -52,7 +52,7 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
         if (!st) st = dnx_new(n, &s->d_taps, threads * count, err);
         if (!st) st = dnx_new(n, &s->x_rows, threads * (size_t)s->kh * in_row(n), err);
         if (!st && !is_depthwise(s)) st = dnx_new(n, &s->taps_dx, count, err);
-        n->scratch = threads * room(n, s);
+        n->scratch = threads * scratch_size(n, s);
     }
     if (st) return st;
     dnx_filters_init(n, s->kh * s->kw * s->g.a, s->w, count);
@@ -242,7 +242,8 @@ static void backward_share(void *arg, int t, int threads) {
     size_t row = (size_t)ow * (size_t)n->out.c;
     size_t kept_row = (size_t)kept_pixels(n, s) * (size_t)n->out.c;
     float *d_taps = s->d_taps + (size_t)t * weights(n, s), *dx = j->p->dx[0];
-    float *kept = j->p->scratch + (size_t)t * room(n, s), *one = kept + (size_t)keep * kept_row;
+    float *kept = j->p->scratch + (size_t)t * scratch_size(n, s);
+    float *one = kept + (size_t)keep * kept_row;
     const float *rows[DNX_MAX_TAPS];
     long lo, hi;
     reader r;

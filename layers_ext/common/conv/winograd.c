@@ -36,7 +36,7 @@ static size_t step_out(const dnx_winograd *s) {
 }
 
 /* Floats of scratch for each thread: one input tile, transformed tiles, products. */
-static size_t room(const dnx_winograd *s) {
+static size_t scratch_size(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
 
@@ -65,7 +65,7 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     int unit = is_cut ? k->panel : s->Ng;
     int units = columns / unit, most = (s->N + unit - 1) / unit;
     s->columns = (units < 1 ? 1 : units > most ? most : units) * unit;
-    n->scratch = (size_t)dnx_pool_threads(n->pool) * room(s);
+    n->scratch = (size_t)dnx_pool_threads(n->pool) * scratch_size(s);
     return dnx_new(n, &s->filters, (size_t)area(s) * group_size(s) * (size_t)s->groups, err);
 }
 
@@ -187,7 +187,7 @@ static void multiply(const dnx_winograd *s, int e, const float *v, int count, in
 /* Computes the outputs of tiles [lo, hi) for filters [first, end), whole panels or groups. */
 static void forward_part(const job *j, int t, long lo, long hi, int first, int end) {
     const dnx_winograd *s = j->s;
-    float *spare = j->p->scratch + (size_t)t * room(s), *v = spare + area(s) * s->at.in.c;
+    float *spare = j->p->scratch + (size_t)t * scratch_size(s), *v = spare + area(s) * s->at.in.c;
     float *prod = v + (size_t)area(s) * step_in(s);
     for (long tile = lo; tile < hi; tile += s->tiles) {
         int count = (int)(hi - tile < s->tiles ? hi - tile : s->tiles);

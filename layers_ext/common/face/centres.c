@@ -11,7 +11,7 @@
 
 /* ---- options ---- */
 
-dnx_wanted dnx_centres_take(int centres, bool has_margins) {
+dnx_target_kind dnx_centres_take(int centres, bool has_margins) {
     return centres == DNX_CENTRES_TRAINED   ? DNX_NO_TARGET
            : centres == DNX_CENTRES_TEACHER ? DNX_FEATURE
            : has_margins                    ? DNX_LOGITS

@@ -49,7 +49,7 @@ typedef struct {
 } dnx_centres;
 
 /* What the head of these options takes: dnx_classifier.takes. */
-dnx_wanted dnx_centres_take(int centres, bool has_margins);
+dnx_target_kind dnx_centres_take(int centres, bool has_margins);
 /* Checks what centres and margins ask of the teacher, and allocates. All members above are set.
  * DNX_EOPTION; DNX_ESHAPE: another embedding, or other classes; DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);

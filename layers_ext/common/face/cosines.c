@@ -23,7 +23,7 @@ dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, bool is_tr
     if (!st && n->trains) st = dnx_new(n, &c->unit, B * D, err);
     if (!st && n->trains) st = dnx_new(n, &c->d_unit, B * D, err);
     if (!st) st = dnx_new(n, &c->w_inv, N, err);
-    if (!st) st = dnx_new(n, &c->room, c->share * (size_t)dnx_pool_threads(n->pool), err);
+    if (!st) st = dnx_new(n, &c->scratch, c->share * (size_t)dnx_pool_threads(n->pool), err);
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
@@ -37,7 +37,7 @@ void dnx_cosines_unmake(dnx_cosines *c) {
     dnx_free(c->unit);
     dnx_free(c->d_unit);
     dnx_free(c->w_inv);
-    dnx_free(c->room);
+    dnx_free(c->scratch);
 }
 
 typedef struct {
@@ -88,7 +88,7 @@ static void forward_share(void *arg, int t, int threads) {
     const dnx_kernel_set *k = dnx_kernels();
     const dnx_epilogue e = {0};
     size_t D = c->D;
-    float *rows = c->room + c->share * (size_t)t, *packed = rows + BLOCK * D;
+    float *rows = c->scratch + c->share * (size_t)t, *packed = rows + BLOCK * D;
     int from, to;
     my_classes(j, t, threads, &from, &to);
     for (int i = from; i < to; i += BLOCK) {
@@ -121,7 +121,7 @@ static void weights_share(void *arg, int t, int threads) {
     dnx_cosines *c = j->c;
     const dnx_kernel_set *k = dnx_kernels();
     size_t D = c->D;
-    float *rows = c->room + c->share * (size_t)t;
+    float *rows = c->scratch + c->share * (size_t)t;
     int from, to;
     my_classes(j, t, threads, &from, &to);
     for (int i = from; i < to; i += BLOCK) {
@@ -145,7 +145,7 @@ static void unit_share(void *arg, int t, int threads) {
     dnx_cosines *c = j->c;
     const dnx_kernel_set *k = dnx_kernels();
     long D = (long)c->D, lo, hi;
-    float *rows = c->room + c->share * (size_t)t, *packed = rows + BLOCK * c->D;
+    float *rows = c->scratch + c->share * (size_t)t, *packed = rows + BLOCK * c->D;
     dnx_share((D + k->panel - 1) / k->panel, t, threads, &lo, &hi);
     lo *= k->panel;
     hi = hi * k->panel < D ? hi * k->panel : D;

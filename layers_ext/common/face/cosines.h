@@ -22,7 +22,7 @@ typedef struct {
                            * weights that are not trained */
     float *unit, *d_unit; /* B x D, x/|x| and its gradient */
     float *w_inv;         /* N: 1/|w| of the classes of the last forward; 0 for a zero vector */
-    float *room;          /* scratch: `share` floats for each thread */
+    float *scratch;         /* scratch: `share` floats for each thread */
     size_t share;
 } dnx_cosines;
 

@@ -28,7 +28,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     const float *x = p->x[0];
     float *dx = p->dx[0];
-    if (!dx) return; /* nobody needs this gradient */
+    if (!dx) return; /* no layer needs this gradient */
     size_t count = (size_t)p->batch * dnx_size(n->out);
     for (size_t i = 0; i < count; i++) {
         float d = x[i] < 0 || x[i] > o->ceiling ? 0 : p->dy[i];
