@@ -12,7 +12,8 @@
 #include "data/augment.h"
 
 #include <math.h>
-#include <string.h>
+
+#include "data/resize.h"
 
 /* Seeds of the generators of mirroring and of changes: other than those of permutations. */
 #define FLIPS 0xf11b5u
@@ -118,39 +119,20 @@ void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_au
 
 static int clamp(int v, int most) { return v < 0 ? 0 : v > most ? most : v; }
 
-/* Output pixel `at` of n lies between two neighbours among `size` input pixels. Returns the lower
- * one; *share is the weight of the upper one. */
-static int neighbour(int at, int n, int size, float *share) {
-    float x = ((float)at + .5f) * (float)size / (float)n - .5f;
-    if (x < 0) x = 0;
-    int i = (int)x;
-    if (i > size - 2) i = size > 1 ? size - 2 : 0;
-    *share = size > 1 ? fminf(x - (float)i, 1) : 0;
-    return i;
-}
-
 /* Resizes the image or its middle square. With a shift, the border is repeated. */
 static void resize(const dnx_augmentation *l, const unsigned char *rgb, int w, int h, int W, int H,
                    float *out) {
-    const int square = w < h ? w : h, stride = w * 3;
+    const int square = w < h ? w : h, stride = w;
     if (l->is_centered) {
-        rgb += (size_t)((h - square) / 2) * (size_t)stride + (size_t)((w - square) / 2) * 3;
+        rgb += ((size_t)((h - square) / 2) * (size_t)stride + (size_t)((w - square) / 2)) * 3;
         w = h = square;
     }
-    const bool as_is = w == W && h == H;
     for (int y = 0; y < H; y++) {
-        float fy = 0, fx = 0;
-        int sy = clamp(y + l->shift_y, H - 1);
-        int y0 = as_is ? sy : neighbour(sy, H, h, &fy), y1 = y0 + (fy > 0);
-        const unsigned char *upper = rgb + (size_t)y0 * (size_t)stride;
-        const unsigned char *lower = rgb + (size_t)y1 * (size_t)stride;
+        const dnx_sample sy = dnx_sample_borders(clamp(y + l->shift_y, H - 1), H, h);
         for (int x = 0; x < W; x++) {
-            int sx = clamp(x + l->shift_x, W - 1);
-            int x0 = as_is ? sx : neighbour(sx, W, w, &fx), x1 = x0 + (fx > 0);
-            float *to = out + ((size_t)y * (size_t)W + (size_t)(l->mirrored ? W - 1 - x : x)) * 3;
-            for (int k = 0; k < 3; k++)
-                to[k] = (1 - fy) * ((1 - fx) * upper[x0 * 3 + k] + fx * upper[x1 * 3 + k]) +
-                        fy * ((1 - fx) * lower[x0 * 3 + k] + fx * lower[x1 * 3 + k]);
+            const dnx_sample sx = dnx_sample_borders(clamp(x + l->shift_x, W - 1), W, w);
+            const int to = l->mirrored ? W - 1 - x : x;
+            dnx_mix_pixel(rgb, stride, sy, sx, out + ((size_t)y * (size_t)W + (size_t)to) * 3);
         }
     }
 }
@@ -232,19 +214,7 @@ static void soften(float share, int W, int H, float *rgb, float *small) {
                         sum[k] += rgb[((size_t)j * (size_t)W + (size_t)i) * 3 + (size_t)k];
             for (int k = 0; k < 3; k++) to[k] = sum[k] / (float)((x1 - x0) * (y1 - y0));
         }
-    for (int y = 0; y < H; y++) {
-        float fy, fx;
-        int y0 = neighbour(y, H, h, &fy), y1 = y0 + (fy > 0);
-        for (int x = 0; x < W; x++) {
-            int x0 = neighbour(x, W, w, &fx), x1 = x0 + (fx > 0);
-            for (int k = 0; k < 3; k++)
-                rgb[((size_t)y * (size_t)W + (size_t)x) * 3 + (size_t)k] =
-                    (1 - fy) * ((1 - fx) * small[(y0 * w + x0) * 3 + k] +
-                                fx * small[(y0 * w + x1) * 3 + k]) +
-                    fy * ((1 - fx) * small[(y1 * w + x0) * 3 + k] +
-                          fx * small[(y1 * w + x1) * 3 + k]);
-        }
-    }
+    dnx_resize(small, w, h, 3, W, H, rgb);
 }
 
 static void erase(const dnx_augmentation *l, int W, int H, float *rgb) {

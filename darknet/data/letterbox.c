@@ -2,7 +2,8 @@
 #include "data/letterbox.h"
 
 #include <stdbool.h>
-#include <stddef.h>
+
+#include "data/resize.h"
 
 #define GREY 127.5f
 
@@ -12,33 +13,13 @@ typedef struct {
     int w, h, stride;
 } window;
 
-/* Where output i of n lies among `size` inputs: its lower neighbour, and the upper one's share. */
-static int place(int i, int n, int size, float *share) {
-    *share = 0;
-    if (i == n - 1 || size == 1) return size - 1;
-    float at = (float)i * ((float)(size - 1) / (float)(n - 1));
-    int low = (int)at;
-    if (low > size - 2) low = size - 2;
-    *share = at - (float)low;
-    return low;
-}
-
 /* Resizes the window to W x H, into rows of `row` pixels. */
 static void resize(window in, int W, int H, float *out, int row) {
     for (int y = 0; y < H; y++) {
-        float fy, fx;
-        int y0 = place(y, H, in.h, &fy), y1 = y0 + (fy > 0);
-        for (int x = 0; x < W; x++) {
-            int x0 = place(x, W, in.w, &fx), x1 = x0 + (fx > 0);
-            const unsigned char *a = in.rgb + ((size_t)y0 * (size_t)in.stride + (size_t)x0) * 3;
-            const unsigned char *b = in.rgb + ((size_t)y0 * (size_t)in.stride + (size_t)x1) * 3;
-            const unsigned char *c = in.rgb + ((size_t)y1 * (size_t)in.stride + (size_t)x0) * 3;
-            const unsigned char *d = in.rgb + ((size_t)y1 * (size_t)in.stride + (size_t)x1) * 3;
-            float *to = out + ((size_t)y * (size_t)row + (size_t)x) * 3;
-            for (int k = 0; k < 3; k++)
-                to[k] = (1 - fy) * ((1 - fx) * a[k] + fx * b[k]) +
-                        fy * ((1 - fx) * c[k] + fx * d[k]);
-        }
+        const dnx_sample sy = dnx_sample_corners(y, H, in.h);
+        float *to = out + (size_t)y * (size_t)row * 3;
+        for (int x = 0; x < W; x++, to += 3)
+            dnx_mix_pixel(in.rgb, in.stride, sy, dnx_sample_corners(x, W, in.w), to);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/resize.h"
 #include "net/weights.h"
 #include "train/teachers_parts.h"
 
@@ -198,30 +199,13 @@ bool dnx_teachers_imitates(const dnx_net *net, int i, int *teacher, int *layer, 
 
 const dnx_teacher_source dnx_cfg_teachers = {open_for, close_all};
 
-/* Converts one image to the teacher's size and normalisation. Bilinear: pixel centres are at
- * x + 0.5. */
+/* Converts one image to the teacher's size and normalisation. */
 static void convert(const dnx_net *from, const float *x, const dnx_net *to, float *out) {
     const dnx_shape a = from->in, b = to->in;
     const float scale = to->o.input_scale / from->o.input_scale;
     const float shift = (from->o.input_mean - to->o.input_mean) * to->o.input_scale;
-    for (int r = 0; r < b.h; r++)
-        for (int q = 0; q < b.w; q++) {
-            float fy = ((float)r + .5f) * (float)a.h / (float)b.h - .5f;
-            float fx = ((float)q + .5f) * (float)a.w / (float)b.w - .5f;
-            fy = fy < 0 ? 0 : fy > (float)(a.h - 1) ? (float)(a.h - 1) : fy;
-            fx = fx < 0 ? 0 : fx > (float)(a.w - 1) ? (float)(a.w - 1) : fx;
-            int y0 = (int)fy, x0 = (int)fx, y1 = y0 + (y0 + 1 < a.h), x1 = x0 + (x0 + 1 < a.w);
-            fy -= (float)y0;
-            fx -= (float)x0;
-            for (int c = 0; c < b.c; c++) {
-#define AT(row, column) \
-    x[((size_t)(row) * (size_t)a.w + (size_t)(column)) * (size_t)a.c + (size_t)c]
-                float top = (1 - fx) * AT(y0, x0) + fx * AT(y0, x1);
-                float low = (1 - fx) * AT(y1, x0) + fx * AT(y1, x1);
-#undef AT
-                *out++ = ((1 - fy) * top + fy * low) * scale + shift;
-            }
-        }
+    dnx_resize(x, a.w, a.h, a.c, b.w, b.h, out);
+    for (size_t i = 0; i < dnx_size(b); i++) out[i] = out[i] * scale + shift;
 }
 
 static bool sees_the_same(const dnx_net *a, const dnx_net *b) {
