@@ -1,8 +1,10 @@
-/* alloc.c - float arrays: aligned to 64 bytes, zeroed, 64 readable bytes after the end. */
+/* alloc.c - arrays of floats, aligned to 64 bytes and zeroed, with 64 readable bytes after the end;
+ * and lists that grow. */
 #include "base/alloc.h"
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
@@ -37,4 +39,16 @@ float *dnx_alloc(size_t count) {
 
 void dnx_free(void *p) {
     if (p) free(((void **)p)[-1]);
+}
+
+bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size) {
+    if (n < *capacity) return true;
+    const size_t more = *capacity ? 2 * *capacity : 64;
+    void *items;
+    memcpy(&items, list, sizeof items);
+    items = realloc(items, more * size);
+    if (!items) return false;
+    memcpy(list, &items, sizeof items);
+    *capacity = more;
+    return true;
 }

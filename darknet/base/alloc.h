@@ -1,10 +1,16 @@
-/* alloc.h - arrays of floats for tensors and filters. */
+/* alloc.h - arrays of floats for tensors and filters, and lists that grow. */
 #ifndef DNX_ALLOC_H
 #define DNX_ALLOC_H
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Returns `count` zeroed floats, aligned to 64 bytes, with 64 readable bytes after them; free them
  * with dnx_free(). NULL: no memory. */
 float *dnx_alloc(size_t count);
 void dnx_free(void *p); /* p may be NULL */
+
+/* Makes space for item n of a list from malloc(): doubles the capacity when n reaches it. `list` is
+ * the address of the pointer, `size` the bytes of an item. Returns false without memory; then the
+ * list is unchanged. */
+bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size);
 #endif

@@ -20,15 +20,7 @@ static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 /* ---- names ---- */
 
 static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
-    if (name && l->n == l->capacity) {
-        size_t capacity = l->capacity ? 2 * l->capacity : 1024;
-        char **more = realloc(l->name, capacity * sizeof *more);
-        if (more) {
-            l->name = more;
-            l->capacity = capacity;
-        }
-    }
-    if (!name || l->n == l->capacity) {
+    if (!name || !dnx_grow(&l->name, l->n, &l->capacity, sizeof *l->name)) {
         free(name);
         return dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
     }

@@ -11,15 +11,7 @@
 
 /* Takes ownership of the line. */
 static bool take(dnx_skipped *s, char *line) {
-    if (line && s->n == s->capacity) {
-        size_t capacity = s->capacity ? 2 * s->capacity : 64;
-        char **more = realloc(s->line, capacity * sizeof *more);
-        if (more) {
-            s->line = more;
-            s->capacity = capacity;
-        }
-    }
-    if (!line || s->n == s->capacity) {
+    if (!line || !dnx_grow(&s->line, s->n, &s->capacity, sizeof *s->line)) {
         free(line);
         return false;
     }

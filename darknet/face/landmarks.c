@@ -28,14 +28,6 @@ static char separator(const char *line) {
     return usual == ' ' && strchr(line, ';') ? ';' : usual;
 }
 
-static void *grown(void *list, size_t n, size_t *capacity, size_t size) {
-    if (n < *capacity) return list;
-    size_t more = *capacity ? 2 * *capacity : 1024;
-    void *p = realloc(list, more * size);
-    if (p) *capacity = more;
-    return p;
-}
-
 static dnx_status no_memory(const reader *r, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, r->at, "no memory for the landmarks");
 }
@@ -69,11 +61,9 @@ static dnx_status add_image(reader *r, const char *path, size_t length, dnx_err 
     for (; length > 2 && path[0] == '.' && path[1] == '/'; path += 2) length -= 2;
     const char *last = l->n ? l->image[l->n - 1].path : NULL;
     if (last && strlen(last) == length && !memcmp(last, path, length)) return DNX_OK;
-    dnx_landmarked *images = grown(l->image, l->n, &r->image_capacity, sizeof *images);
-    if (!images) return no_memory(r, err);
-    l->image = images;
-    images[l->n] = (dnx_landmarked){strndup(path, length), r->rows, 0};
-    if (!images[l->n].path) return no_memory(r, err);
+    if (!dnx_grow(&l->image, l->n, &r->image_capacity, sizeof *l->image)) return no_memory(r, err);
+    l->image[l->n] = (dnx_landmarked){strndup(path, length), r->rows, 0};
+    if (!l->image[l->n].path) return no_memory(r, err);
     l->n++;
     return DNX_OK;
 }
@@ -83,10 +73,8 @@ static dnx_status add_row(reader *r, const double *v, int n, dnx_err *err) {
     static const int of_106[] = {104, 105, 54, 84, 90};
     const bool has_flags = n == FLAGGED || n == FLAGGED + 1;
     if (has_flags && v[BOX + 2] < 0) return DNX_OK; /* a face without points */
-    dnx_landmark_row *rows = grown(r->row, r->rows, &r->row_capacity, sizeof *rows);
-    if (!rows) return no_memory(r, err);
-    r->row = rows;
-    dnx_landmark_row *to = &rows[r->rows++];
+    if (!dnx_grow(&r->row, r->rows, &r->row_capacity, sizeof *r->row)) return no_memory(r, err);
+    dnx_landmark_row *to = &r->row[r->rows++];
     *to = (dnx_landmark_row){.image = r->l->n, .line = r->at.line, .n = n};
     if (n <= DNX_ROW_MOST) memcpy(to->v, v, (size_t)n * sizeof *v);
     else {

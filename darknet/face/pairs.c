@@ -40,15 +40,7 @@ static dnx_status no_memory(const reader *r, dnx_err *err) {
 /* Takes ownership of both names. */
 static dnx_status add(reader *r, char *a, char *b, bool same, long fold, dnx_err *err) {
     dnx_pairs *p = r->p;
-    if (p->n == r->capacity) {
-        size_t capacity = r->capacity ? 2 * r->capacity : 1024;
-        dnx_face_pair *more = realloc(p->pair, capacity * sizeof *more);
-        if (more) {
-            p->pair = more;
-            r->capacity = capacity;
-        }
-    }
-    if (!a || !b || p->n == r->capacity) {
+    if (!a || !b || !dnx_grow(&p->pair, p->n, &r->capacity, sizeof *p->pair)) {
         free(a);
         free(b);
         return no_memory(r, err);

@@ -25,7 +25,9 @@ static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     if (a->name) len = (int)strlen(name = a->name);
     dnx_status st = dnx_folder_make(folder, err);
     if (st) return st;
-    if (asprintf(&j->base, "%s/%.*s", folder, len, name) < 0) j->base = NULL;
+    char *stem = strndup(name, (size_t)len);
+    j->base = stem ? dnx_path_join(folder, stem) : NULL;
+    free(stem);
     j->weights = with_end(j, ".weights");
     j->best = with_end(j, "-best.weights");
     j->score = with_end(j, "-best.txt");

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
 static char *clean(char *s) {
     for (char *c = s; c && *c; c++)
         if ((unsigned char)*c < 32 || *c == 127) *c = '?';
@@ -13,15 +15,7 @@ static char *clean(char *s) {
 }
 
 static dnx_entry *append(dnx_record *r, char *key, char *value, char *usual) {
-    if (r->n == r->capacity) {
-        int capacity = r->capacity ? 2 * r->capacity : 64;
-        dnx_entry *more = realloc(r->entry, sizeof *more * (size_t)capacity);
-        if (more) {
-            r->entry = more;
-            r->capacity = capacity;
-        }
-    }
-    if (!key || !value || r->n == r->capacity) {
+    if (!key || !value || !dnx_grow(&r->entry, (size_t)r->n, &r->capacity, sizeof *r->entry)) {
         free(key);
         free(value);
         free(usual);

@@ -13,7 +13,8 @@ typedef struct {
 
 typedef struct {
     dnx_entry *entry;
-    int n, capacity;
+    int n;
+    size_t capacity;
     bool failed; /* no memory for an entry */
 } dnx_record;
 
