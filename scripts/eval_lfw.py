@@ -110,7 +110,8 @@ def main():
                                        "or a verification set of InsightFace's, named *.bin")
     parser.add_argument("pairs", nargs="?", help="pairs.txt; a .bin has its own")
     parser.add_argument("--out", required=True, metavar="DIR")
-    parser.add_argument("--allow-missing", action="store_true", help="drop pairs whose images are missing or broken")
+    parser.add_argument("--allow-missing", action="store_true",
+                        help="drop pairs whose images are missing or broken")
     parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
                         help="add or append the features of the mirror image (default: none)")
     parser.add_argument("--versus", metavar="JSON", help="results.json of another run")

@@ -5,8 +5,8 @@
 
 A set is NAME=FILE.bin (of InsightFace: LFW, CFP-FF, CFP-FP, AgeDB-30, CALFW, CPLFW) or
 NAME=FOLDER:PAIRS, a folder of images and a list of pairs in any form that `darknet pairs` reads.
-Each set is measured by LFW's protocol, as by eval_lfw.py, into DIR/NAME; what is there already, made
-from the same inputs, is not measured again. Writes DIR/table.csv and DIR/results.json.
+Each set is measured by LFW's protocol, as by eval_lfw.py, into DIR/NAME; what is there already,
+made from the same inputs, is not measured again. Writes DIR/table.csv and DIR/results.json.
 """
 import argparse
 import os

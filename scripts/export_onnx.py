@@ -13,9 +13,9 @@ Input "input": N x C x H x W floats, RGB, already (pixel - input_mean) * input_s
 Batch norm is multiplied into the filters, as predicting here does: w * scale / sqrt(variance +
 1e-5). With --keep-norm it stays a node, and scripts/import_onnx.py reads back the very same floats.
 
-Opset 10, which OpenCV 4.6, ncnn's converter and ONNX Runtime read. The metadata tell input_mean, input_scale,
-outputs, cfg, and SHA-256 of the cfg and of the weights. Needs NumPy and python3-onnx (make
-onnx-deps)."""
+Opset 10, which OpenCV 4.6, ncnn's converter and ONNX Runtime read. The metadata tell input_mean,
+input_scale, outputs, cfg, and SHA-256 of the cfg and of the weights. Needs NumPy and python3-onnx
+(make onnx-deps)."""
 import argparse
 import hashlib
 import os

@@ -10,13 +10,13 @@ code names them, and fill the layers of the cfg one after another:
 
     [convolutional] [depthwise] [global_depthwise] [connected]   a Conv2d or a Linear, with
         batch_normalize=1 then a BatchNorm, with activation=prelu then a PReLU
-    [depthwise] size=1 batch_normalize=1   also a BatchNorm alone, as before a convolution of iresnet
+    [depthwise] size=1 batch_normalize=1   also a BatchNorm alone, as iresnet has
     [activation] activation=prelu          a PReLU alone
 
 Each must have the very shape. A Linear behind a flattened map keeps its order: channel, row,
 column. What is left of the file (a head) is named; a layer that nothing fills is an error, but the
-losses at the end start anew in training. Where the model's code names modules in another order than it
-runs them, write their names in the right order into a file, a line each: --order FILE."""
+losses at the end start anew in training. Where the model's code names modules in another order than
+it runs them, write their names in the right order into a file, a line each: --order FILE."""
 import argparse
 import json
 import struct
@@ -31,6 +31,7 @@ from lib import files
 from lib.processes import darknet, run
 from lib.torch_file import read_state
 from lib.torch_match import BN_EPS, Layer, match, modules_of, ordered, text_of
+
 
 def show_keys(path, part):
     state = read_state(path, part)
@@ -54,8 +55,8 @@ def show(matched, left, others, empty, json_net, eps, out):
     net = json_net["net"]
     print(f"batch norm: eps {eps:g}" + (" (state dicts do not tell it: --eps)" if eps == BN_EPS else
                                         ", carried over by the scales"))
-    print(f"input: RGB, (pixel - {net['input_mean']:g}) * {net['input_scale']:.6g}, as the cfg says: "
-          "the model in PyTorch must have had the same")
+    print(f"input: RGB, (pixel - {net['input_mean']:g}) * {net['input_scale']:.6g}, as the cfg "
+          "says: the model in PyTorch must have had the same")
     print(f"{out}: {sum(sum(l.counts.values()) for l, _ in matched):,} floats of "
           f"{sum(len(m) for _, m in matched)} modules")
 
@@ -69,8 +70,8 @@ def bring(cfg, state, out, part=None, order=None, eps=BN_EPS, force=False):
         modules, others = ordered(order, modules)
     matchable = [m for m in modules if m.kind]
     if order and len(matchable) < len(modules):
-        raise Failure(f"{order}: {next(m.name for m in modules if not m.kind)} is no Conv2d, Linear, "
-                      "BatchNorm or PReLU")
+        raise Failure(f"{order}: {next(m.name for m in modules if not m.kind)} is no Conv2d, "
+                      "Linear, BatchNorm or PReLU")
     others += [m for m in modules if not m.kind]
     try:
         matched, left, empty = match(layers, matchable)
@@ -96,7 +97,8 @@ def main():
     parser.add_argument("--force", action="store_true", help="replace OUT.weights")
     args = parser.parse_args()
     if len(args.files) != (1 if args.keys else 3):
-        parser.error("--keys wants one file" if args.keys else "wants NET.cfg STATE.pth OUT.weights")
+        parser.error("--keys wants one file" if args.keys
+                     else "wants NET.cfg STATE.pth OUT.weights")
     if not 0 <= args.eps < 1:
         parser.error("--eps must be at least 0 and below 1")
     if args.keys:

@@ -192,8 +192,8 @@ def make(args, paths, record):
     unread = [": ".join(d.args) for d in done if isinstance(d, Unread)]
     if unread:
         write(args.out + ".unreadable.txt", "".join(f"{line}\n" for line in unread))
-        raise Failure(f"{unread[0]}: {len(unread)} of {len(paths)} files cannot be read, all are named "
-                      f"in {args.out}.unreadable.txt; the same command tries them again")
+        raise Failure(f"{unread[0]}: {len(unread)} of {len(paths)} files cannot be read, all are "
+                      f"named in {args.out}.unreadable.txt; the same command tries them again")
     broken = [d for d in done if isinstance(d, str)]
     if len(broken) == len(paths):
         remove(os.path.join(args.out, ".record.json"))

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""include_graph.py [--dot] - the folders of the C code as layers of a house: a file includes only what
-lies below its folder. Prints every arrow that points up or sideways, and every circle of files;
-status 1 then. --dot prints the graph of the folders for Graphviz instead."""
+"""include_graph.py [--dot] - the folders of the C code as layers of a house: a file includes only
+what lies below its folder. Prints every arrow that points up or sideways, and every circle of
+files; status 1 then. --dot prints the graph of the folders for Graphviz instead."""
 import collections
 import os
 import re
 import sys
 
 # From the bottom to the top; folders of one line do not know each other.
-FLOORS = (("base", "kernels"), ("dnx",), ("common",), ("layers", "cuda"), ("registry",), ("net",), ("data", "gpu"),
+FLOORS = (("base", "kernels"), ("dnx",), ("common",), ("layers", "cuda"), ("registry",), ("net",),
+          ("data", "gpu"),
           ("host",), ("face", "compress", "synth"), ("train",), ("cmd",))
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
@@ -35,7 +36,8 @@ def read(top):
                     with open(os.path.join(top, path), encoding="utf-8") as f:
                         found[path] = INCLUDE.findall(f.read())
     return {path: [file for name in names for file in
-                   (os.path.join("darknet", name), os.path.join("layers_ext", name)) if file in found]
+                   (os.path.join("darknet", name), os.path.join("layers_ext", name))
+                   if file in found]
             for path, names in found.items()}
 
 

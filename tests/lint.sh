@@ -1,5 +1,5 @@
 #!/bin/sh
-# lint.sh - rules that grep can check: who includes what, who may print or exit, width of lines.
+# lint.sh - mechanical rules: which file includes which, prints or exits; width and white space.
 cd "$(dirname "$0")/.." || exit 1
 bad=0
 
@@ -38,8 +38,18 @@ $(find darknet layers_ext -name '*.c' ! -path 'darknet/base/*' | sort |
     xargs grep -nE '(^|[^_a-z])(fopen|fdopen)[[:space:]]*\(.*, "[^"]*[wa+]|(^|[^_a-z])(open|openat|creat)[[:space:]]*\(.*(O_WRONLY|O_RDWR|O_CREAT)' /dev/null |
     grep -vE '^darknet/(train/log\.c:.*O_WRONLY \| O_CREAT|cmd/main\.c:.*"/dev/null")')
 END
+scripts() { find scripts tests -name '*.py' | sort; }
 complain 'a line has at most 100 columns' <<END
-$(sources | xargs awk 'length($0) > 100 { print FILENAME ":" FNR ": " length($0) " columns" }')
+$({ sources; scripts; } | xargs awk 'length($0) > 100 { print FILENAME ":" FNR ": " length($0) " columns" }')
 END
+complain 'no tab, and no blank at the end of a line' <<END
+$({ sources; scripts; } | xargs grep -nE "$(printf '\t')|[[:space:]]\$" /dev/null)
+END
+# Debian's pycodestyle, by the rules in setup.cfg.
+if python=$(command -v pycodestyle); then
+    complain 'Python as setup.cfg says' <<END
+$(scripts | xargs "$python")
+END
+fi
 [ "$bad" -eq 0 ] && echo 'lint: clean'
 exit "$bad"

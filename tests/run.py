@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""run.py TEST... - runs tests (tests/unit/test_cfg.c, tests/cli/test_kd.py, ...) by prove, JOBS at a
-time (2), and prints what failed, why tests were skipped, and which took most of the processor.
+"""run.py TEST... - runs tests (tests/unit/test_cfg.c, tests/cli/test_kd.py, ...) by prove, JOBS at
+a time (2), and prints what failed, why tests were skipped, and which took most of the processor.
 Last line: 'N passed, N failed, N skipped', the sum of all checks.
 REQUIRE=1: a skip is a failure, unless this processor can never run it."""
 import collections

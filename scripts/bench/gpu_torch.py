@@ -1,6 +1,6 @@
 """The peer of gpu_check.sh: a training step of MobileFaceNet in PyTorch on a GPU, batch 256, 10,000
-classes with cosines and a margin, in float32 (TF32 products) and bfloat16 (autocast), channels last,
-eager and compiled; and predicting. It stands alone: no file of the project, no data."""
+classes with cosines and a margin, in float32 (TF32 products) and bfloat16 (autocast), channels
+last, eager and compiled; and predicting. It stands alone: no file of the project, no data."""
 import statistics
 import sys
 import time
@@ -86,7 +86,8 @@ def measure(name, half, compiled):
     print(f"PyTorch {name}: step of 256 {milliseconds(step):.3f} ms", end="", flush=True)
     net.eval()
     for batch in (256, 1):
-        print(f", predict {batch} {milliseconds(lambda b=batch: predict(b)):.3f} ms", end="", flush=True)
+        print(f", predict {batch} {milliseconds(lambda b=batch: predict(b)):.3f} ms", end="",
+              flush=True)
     print()
 
 
@@ -97,7 +98,8 @@ def main():
     torch.backends.cudnn.benchmark = True
     for compiled in (False, True):
         for half in (False, True):
-            measure(f"{'bfloat16' if half else 'TF32'}{', compiled' if compiled else ''}", half, compiled)
+            measure(f"{'bfloat16' if half else 'TF32'}{', compiled' if compiled else ''}", half,
+                    compiled)
 
 
 main()

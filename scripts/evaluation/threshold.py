@@ -26,8 +26,8 @@ def record(rate, got, counts, about):
 
 
 def too_few(rate, pairs):
-    return (f"{pairs:,} pairs of different people cannot show a false-match rate of {rate:g}: fewer "
-            f"than {FEWEST} of them would match; {round(FEWEST / rate):,} are needed")
+    return (f"{pairs:,} pairs of different people cannot show a false-match rate of {rate:g}: "
+            f"fewer than {FEWEST} of them would match; {round(FEWEST / rate):,} are needed")
 
 
 def save(path, rate, got, counts, about):

@@ -1,4 +1,5 @@
-"""What ONNX Runtime makes of an ONNX file, beside what `darknet classifier raw` makes of our files."""
+"""What ONNX Runtime makes of an ONNX file, beside what `darknet classifier raw` makes of our
+files."""
 import os
 
 import numpy as np

@@ -1,5 +1,5 @@
-"""Reads an ONNX file so far that every node can be looked at: constants as arrays, nodes in the order
-of computation, one input and one output. Raises Failure for what cannot be read."""
+"""Reads an ONNX file so far that every node can be looked at: constants as arrays, nodes in the
+order of computation, one input and one output. Raises Failure for what cannot be read."""
 import os
 
 import numpy as np

@@ -167,7 +167,8 @@ class Importer:
         word, *rest = value.parts
         if word in ("affine", "logistic", "hsigmoid", "square"):
             made = self.affine_layer(value, *rest) if word == "affine" else \
-                self.add("sam", {}, [self.layer_of(rest[0])] * 2, value.shape) if word == "square" else \
+                self.add("sam", {}, [self.layer_of(rest[0])] * 2,
+                         value.shape) if word == "square" else \
                 self.activate(rest[0], word)
             self.made[value.name] = made = made.like(name=value.name, is_shared=False)
             return made
@@ -681,8 +682,8 @@ def power(t, n, x, k):
 def lp_norm(t, n, x):
     x = t.layer_of(x)
     if n.get("p", 2) != 2 or n.get("axis", -1) % len(x.dims) != 1:
-        t.fail(f"p={n.get('p', 2)} axis={n.get('axis', -1)}: only p=2 over the channels has a layer "
-               "here")
+        t.fail(f"p={n.get('p', 2)} axis={n.get('axis', -1)}: only p=2 over the channels has a "
+               "layer here")
     return t.add("l2norm", {}, [x], x.shape, x.form)
 
 

@@ -42,8 +42,8 @@ def hold_out(args, faces, count, pairs):
     of the folder faces. Writes development.data, its list and its pairs into --out."""
     images = images_by_identity(faces)
     if not 2 * FOLDS <= count <= len(images) - 2:
-        raise Failure(f"--held-out {count}: must be from {2 * FOLDS} to {len(images) - 2}, two less "
-                      f"than the identities of {faces}")
+        raise Failure(f"--held-out {count}: must be from {2 * FOLDS} to {len(images) - 2}, two "
+                      f"less than the identities of {faces}")
     r = random.Random(SEED)
     out = set(r.sample(sorted(images), count))
     left = [name for name in images if name not in out]

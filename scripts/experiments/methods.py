@@ -2,8 +2,8 @@
 
 Words in braces in `edit` and `add` are filled in for each training: {cfg} and {weights} are the
 teacher's files, {headed} and {headed_weights} those of the teacher with a classifier for the
-identities of our list, {quarter} is a quarter of the batch, and all others come from `usual` or from
-the choice on development pairs."""
+identities of our list, {quarter} is a quarter of the batch, and all others come from `usual` or
+from the choice on development pairs."""
 import dataclasses
 
 TAUGHT = {"teacher": "{cfg}", "weights": "{weights}"}

@@ -168,5 +168,3 @@ def versus(result, theirs, path):
     return {"other": path, "pairs": len(both), "only_this_right": only_this,
             "only_other_right": only_other, "p": p, "other_accuracy": theirs.get("accuracy"),
             "same_images": theirs["made_from"].get("images") == result["made_from"]["images"]}
-
-

@@ -4,8 +4,8 @@
     net.conv(32, 3, 2, "relu")                  # each call is a section; returns its number
     net.text([("Paper", "...")])                # the file, with a header
 
-Counts as papers do: parameters are filters, biases, scales of batch norm and slopes, not its running
-statistics; multiply-adds are those of filters. It shares no code with the C side."""
+Counts as papers do: parameters are filters, biases, scales of batch norm and slopes, not its
+running statistics; multiply-adds are those of filters. It shares no code with the C side."""
 
 
 class Cfg:
@@ -109,7 +109,8 @@ class Cfg:
         h, w, _ = self.shapes[layers[0]]
         assert all(self.shapes[k][:2] == (h, w) for k in layers)
         c = sum(self.shapes[k][2] // groups for k in layers)
-        return self._section("route", (h, w, c), layers=",".join(str(self._back(k)) for k in layers),
+        return self._section("route", (h, w, c),
+                             layers=",".join(str(self._back(k)) for k in layers),
                              groups=groups if groups > 1 else None,
                              group_id=group_id if groups > 1 else None)
 

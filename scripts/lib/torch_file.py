@@ -129,11 +129,13 @@ class Reader(pickle._Unpickler):  # pylint: disable=protected-access
         return type(name, (Foreign,), {"named": f"{module}.{name}"})
 
     def persistent_load(self, pid):
-        """('storage', kind, key, device, count); views of the older form are not written since 0.4."""
+        """('storage', kind, key, device, count); views of the older form are not written since
+        0.4."""
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or \
                 not isinstance(pid[1], str) or not isinstance(pid[4], int) or pid[4] < 0 or \
                 len(pid) > 5 and pid[5] is not None:
-            named = getattr(pid[1], "named", None) if isinstance(pid, tuple) and len(pid) > 1 else None
+            is_named = isinstance(pid, tuple) and len(pid) > 1
+            named = getattr(pid[1], "named", None) if is_named else None
             raise pickle.UnpicklingError(f"storage of kind {named or '?'} is not known")
         key = str(pid[2])
         if key not in self.storages:
@@ -220,7 +222,8 @@ def read_state(path, part=None):
     parts = {k: v for k, v in whole.items() if isinstance(k, str) and tensors_of(v)} \
         if isinstance(whole, dict) else {}
     if part is not None and part not in parts:
-        raise Failure(f"{path}: has no part {part}" + (f", only {', '.join(parts)}" if parts else ""))
+        raise Failure(f"{path}: has no part {part}" +
+                      (f", only {', '.join(parts)}" if parts else ""))
     found = {} if part else tensors_of(whole)
     if not found:
         if part is None and len(parts) > 1 and "state_dict" not in parts:

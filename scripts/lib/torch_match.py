@@ -20,7 +20,8 @@ class Module:
     def kind(self):
         weight, known = self.fields.get("weight"), {"weight", "bias"}
         if all(s in self.fields for s in STATISTICS):
-            return "bn" if set(self.fields) <= known | {*STATISTICS, "num_batches_tracked"} else None
+            known |= {*STATISTICS, "num_batches_tracked"}
+            return "bn" if set(self.fields) <= known else None
         if weight is None or not set(self.fields) <= known or not weight.is_real:
             return None
         kind = {4: "conv", 2: "linear", 1: "prelu"}.get(len(weight.shape))
@@ -158,7 +159,8 @@ class Layer:
 
 
 def match(layers, modules):
-    """([(layer, its modules)], modules left, layers left). A loss takes a module only if it fits."""
+    """([(layer, its modules)], modules left, layers left). A loss takes a module only if it
+    fits."""
     matched, at = [], 0
     for i, layer in enumerate(layers):
         taken = []

@@ -1,4 +1,5 @@
-"""The large networks of face recognition: residual ones, with squeeze and attention, and DenseNet."""
+"""The large networks of face recognition: residual ones, with squeeze and attention, and
+DenseNet."""
 from lib.cfg_writer import Cfg
 from networks.common import LARGE_FACE, face_input, shape
 
@@ -40,8 +41,8 @@ def stages(net, blocks, **more):
     net.conv(64, 3, 1, "prelu")
     for filters, count in zip(WIDTHS, blocks):
         for i in range(count):
-            net.comment(f"block {i + 1} of {count}: {shape(net.shape)} -> {filters} channels, stride "
-                        f"{1 if i else 2}")
+            net.comment(f"block {i + 1} of {count}: {shape(net.shape)} -> {filters} channels, "
+                        f"stride {1 if i else 2}")
             residual(net, filters, 1 if i else 2, **more)
 
 
@@ -63,9 +64,10 @@ def resnet_face_124():
     net.global_depthwise()
     net.conv(256, fixed=True)
     return net.text([
-        ("Paper", ["ArcFace, Deng et al., arXiv 1801.07698, blocks 3, 13, 40, 5, in the style of the",
-                   "Lightweight Face Recognition Challenge, ICCV workshops 2019: squeeze and",
-                   "excitation to a sixteenth, a global depthwise head"]),
+        ("Paper", [
+            "ArcFace, Deng et al., arXiv 1801.07698, blocks 3, 13, 40, 5, in the style of the",
+            "Lightweight Face Recognition Challenge, ICCV workshops 2019: squeeze and",
+            "excitation to a sixteenth, a global depthwise head"]),
         face_input(), ("Output", EMBEDDING.format(256))])
 
 
@@ -74,8 +76,9 @@ def se_resnet_152():
     stages(net, (3, 8, 36, 3), squeeze=True)
     flat_head(net, 512, .4)
     return net.text([
-        ("Paper", ["ArcFace, Deng et al., arXiv 1801.07698, with squeeze and excitation to a sixteenth",
-                   "(Hu et al., arXiv 1709.01507) in each block"]),
+        ("Paper", [
+            "ArcFace, Deng et al., arXiv 1801.07698, with squeeze and excitation to a sixteenth",
+            "(Hu et al., arXiv 1709.01507) in each block"]),
         face_input(), ("Output", EMBEDDING.format(512))])
 
 
@@ -136,8 +139,9 @@ def attention_irse(modules, depth, header):
     block(net, 512)
     flat_head(net, 512, .4)
     return net.text([
-        ("Paper", ["Residual attention network, Wang et al., arXiv 1704.06904, Figure 2, with the blocks",
-                   "of ArcFace (Deng et al., arXiv 1801.07698) and squeeze and excitation"]),
+        ("Paper", [
+            "Residual attention network, Wang et al., arXiv 1704.06904, Figure 2, with the blocks",
+            "of ArcFace (Deng et al., arXiv 1801.07698) and squeeze and excitation"]),
         face_input(), ("Output", EMBEDDING.format(512)),
         ("Modules", header),
         ("Note", ["the mask is enlarged by repeating pixels, not bilinearly; convolutions without",
@@ -164,11 +168,13 @@ def densenet_290():
             net.avgpool(2, 2, pad=False)
     flat_head(net, 512, .4)
     return net.text([
-        ("Paper", ["Densely connected convolutional networks, Huang et al., arXiv 1608.06993: growth 32,",
-                   "1x1 of 128 channels before each 3x3"]),
+        ("Paper", [
+            "Densely connected convolutional networks, Huang et al., arXiv 1608.06993: growth 32,",
+            "1x1 of 128 channels before each 3x3"]),
         face_input(), ("Output", EMBEDDING.format(512)),
-        ("Layers", ["the counts of a DenseNet-290 are not published. 4 + 2 (6 + 12 + 72 + 53) = 290 is a",
-                    "choice of this project"])])
+        ("Layers", [
+            "the counts of a DenseNet-290 are not published. 4 + 2 (6 + 12 + 72 + 53) = 290 is a",
+            "choice of this project"])])
 
 
 def networks():
@@ -176,7 +182,8 @@ def networks():
         "iresnet-50": lambda: iresnet((3, 4, 14, 3), 50),
         "iresnet-100": lambda: iresnet((3, 13, 30, 3), 100),
         "resnet-face-124": resnet_face_124, "se-resnet-152": se_resnet_152,
-        "attention-irse-92": lambda: attention_irse((1, 2, 3), 92, "1, 2 and 3 at 56, 28 and 14 pixels"),
+        "attention-irse-92": lambda: attention_irse((1, 2, 3), 92,
+                                                    "1, 2 and 3 at 56, 28 and 14 pixels"),
         "attention-irse-156": lambda: attention_irse(
             (2, 3, 6), 156,
             ["2, 3 and 6 at 56, 28 and 14 pixels. The counts of a network of 156 layers are not",

@@ -5,7 +5,8 @@ from networks.common import (FACE, IMAGENET, WIDTH, classes, embedding, face_inp
 
 V1_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1),
             (512, 1), (512, 1), (1024, 2), (1024, 1))
-V2_ROWS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
+V2_ROWS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
+           (6, 160, 3, 2),
            (6, 320, 1, 1))  # expansion, channels, repeats, stride
 V3_LARGE = (  # size, expanded, channels, squeeze to, activation, stride
     (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1),
@@ -47,8 +48,9 @@ def mobilenet_v1_face():
     v1_body(net, 1)
     embedding(net, 128, "gap")
     return net.text([
-        ("Paper", ["MobileNets, Howard et al., arXiv 1704.04861, Table 1, as the MobileFaceNets paper",
-                   "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"]),
+        ("Paper", [
+            "MobileNets, Howard et al., arXiv 1704.04861, Table 1, as the MobileFaceNets paper",
+            "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"]),
         face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
         ("Head", "global average pooling")])
 
@@ -70,7 +72,8 @@ def v2_body(net, stride):
     for t, filters, repeats, step in V2_ROWS:
         for i in range(repeats):
             s = step if i == 0 else 1
-            net.comment(f"bottleneck: {shape(net.shape)} -> x {t} -> {filters} channels, stride {s}")
+            net.comment(f"bottleneck: {shape(net.shape)} -> x {t} -> {filters} channels, "
+                        f"stride {s}")
             bottleneck(net, filters, t, s)
     net.comment(f"last 1x1: {shape(net.shape)} -> 1280 channels; widths below 1 leave it")
     net.conv(1280, act="relu6", fixed=True)
@@ -93,11 +96,13 @@ def mobilenet_v2_face(head):
     v2_body(net, 1)
     embedding(net, 128, head)
     return net.text([
-        ("Paper", ["MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2, as the MobileFaceNets",
-                   "paper (Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first",
-                   "layer"]),
+        ("Paper", [
+            "MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2, as the MobileFaceNets",
+            "paper (Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first",
+            "layer"]),
         face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
-        ("Head", "global depthwise layer (GDConv)" if head == "gdconv" else "global average pooling")])
+        ("Head", "global depthwise layer (GDConv)" if head == "gdconv"
+         else "global average pooling")])
 
 
 def v3(name, rows, last, features, paper_table):
@@ -158,10 +163,11 @@ def shufflenet_v1_body(net, stride):
             v1_unit(net, filters, groups, 1 if i else 2, filters == 240 and i == 0)
 
 
-SHUFFLE_NOTE = ("Groups", ["another number: groups= of each grouped [convolutional] and of each",
-                           "[channel_shuffle], widths of the three stages 144 x 2^k (1 group), 200",
-                           "(2), 240 (3), 272 (4), 384 (8), where k counts the stages from 0. The very",
-                           "first 1x1 has no groups"])
+SHUFFLE_NOTE = ("Groups", [
+    "another number: groups= of each grouped [convolutional] and of each",
+    "[channel_shuffle], widths of the three stages 144 x 2^k (1 group), 200",
+    "(2), 240 (3), 272 (4), 384 (8), where k counts the stages from 0. The very",
+    "first 1x1 has no groups"])
 
 
 def shufflenet_v1():
@@ -169,9 +175,11 @@ def shufflenet_v1():
     shufflenet_v1_body(net, 2)
     classes(net)
     return net.text([
-        ("Paper", ["ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1; the shuffle stands before the",
-                   "depthwise layer, as in the paper"]),
-        image_input(224), ("Output", "1000 classes; the classifier has biases, the authors' has none"),
+        ("Paper", [
+            "ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1; the shuffle stands before the",
+            "depthwise layer, as in the paper"]),
+        image_input(224),
+        ("Output", "1000 classes; the classifier has biases, the authors' has none"),
         SHUFFLE_NOTE])
 
 
@@ -180,8 +188,9 @@ def shufflenet_v1_face():
     shufflenet_v1_body(net, 1)
     embedding(net, 128, "gap")
     return net.text([
-        ("Paper", ["ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1, as the MobileFaceNets paper",
-                   "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"]),
+        ("Paper", [
+            "ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1, as the MobileFaceNets paper",
+            "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"]),
         face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
         ("Head", "global average pooling"), SHUFFLE_NOTE])
 
@@ -215,8 +224,9 @@ def shufflenet_v2_body(net, pool, act):
     net.conv(1024, act=act)
 
 
-V2_WIDTHS = ("Width", ["1x; 0.5x has stages of 48, 96 and 192 channels, 1.5x 176, 352 and 704, 2x 244, 488",
-                       "and 976 with 2048 in the last 1x1 instead of 1024"])
+V2_WIDTHS = ("Width", [
+    "1x; 0.5x has stages of 48, 96 and 192 channels, 1.5x 176, 352 and 704, 2x 244, 488",
+    "and 976 with 2048 in the last 1x1 instead of 1024"])
 
 
 def shufflenet_v2():
@@ -226,8 +236,9 @@ def shufflenet_v2():
     return net.text([
         ("Paper", "ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5"),
         image_input(224), ("Output", "1000 classes"),
-        ("Units", ["the left branch of a unit of stride 2 has as many outputs as inputs: so the counts",
-                   "are the paper's"]), V2_WIDTHS])
+        ("Units", [
+            "the left branch of a unit of stride 2 has as many outputs as inputs: so the counts",
+            "are the paper's"]), V2_WIDTHS])
 
 
 def shufflenet_v2_face():
@@ -235,8 +246,9 @@ def shufflenet_v2_face():
     shufflenet_v2_body(net, False, "prelu")
     embedding(net, 128, "gdconv")
     return net.text([
-        ("Paper", ["ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5; head, PReLU and no pooling after",
-                   "the stem as in ShuffleFaceNet, Martinez-Diaz et al., ICCV workshops 2019"]),
+        ("Paper", [
+            "ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5; head, PReLU and no pooling after",
+            "the stem as in ShuffleFaceNet, Martinez-Diaz et al., ICCV workshops 2019"]),
         face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
         ("Head", "global depthwise layer (GDConv)"), V2_WIDTHS])
 

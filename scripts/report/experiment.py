@@ -65,7 +65,8 @@ def summary(args, data):
 
 def notes(args, rows, said):
     """What one must know to read the table."""
-    out = ["Standard errors are over seeds, that of the teacher over the folds." if len(args.seeds) > 1 else
+    out = ["Standard errors are over seeds, that of the teacher over the folds."
+           if len(args.seeds) > 1 else
            "Standard errors are over the folds of one seed: they do not show how much another "
            "seed would change."]
     if any(r["error"] is None for r in rows):

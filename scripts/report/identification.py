@@ -154,7 +154,8 @@ def draw_scores(axis, result, private):
     good, bad = private["genuine"], private["sample"]
     edges = np.linspace(min(good.min(), bad.min()), max(good.max(), bad.max()) + 1e-6, 81) \
         if len(good) and len(bad) else 2
-    for values, colour, label in ((good, COLOURS[0], "one person"), (bad, COLOURS[1], "two people")):
+    for values, colour, label in ((good, COLOURS[0], "one person"),
+                                  (bad, COLOURS[1], "two people")):
         if len(values):
             axis.hist(values, edges, density=True, alpha=.6, color=colour,
                       label=f"pairs of {label}")

@@ -157,7 +157,7 @@ def test_several(tmp):
 def test_faults(tmp):
     for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
-    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120)) # a second one of that name; a PNG inside
+    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # a second one of that name; a PNG inside
     write(f"{tmp}/in/broken.jpg", b"\xff\xd8\xff\xe0 no more")
     write(f"{tmp}/in/empty.png", b"")
     text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)
@@ -221,7 +221,8 @@ def test_whole_run(tmp):
     for words, want in (((landmarks, landmarks, f"{tmp}/o"), "l.txt: is no folder"),
                         ((folder, f"{tmp}/none", f"{tmp}/o"), "none: cannot read: No such file"),
                         ((folder, landmarks, f"{tmp}/o/o"), "o/o: cannot make this folder"),
-                        ((folder, f"{folder}/a.png", f"{tmp}/o"), "a NUL byte; a file of landmarks must be text")):
+                        ((folder, f"{folder}/a.png", f"{tmp}/o"),
+                         "a NUL byte; a file of landmarks must be text")):
         status, said, error = align(*words)
         check(status == 1 and want in error, want, said + error)
     check(not os.path.exists(f"{tmp}/o"), "a wrong call makes no folder")
@@ -264,7 +265,8 @@ def test_killed(tmp):
         check(killed.returncode == -signal.SIGKILL and
               any(n.endswith(".tmp") for n in os.listdir(f"{tmp}/{folder}")), "killed", folder)
     done = darknet(*words)
-    left = [n for _, _, names in os.walk(f"{tmp}/out") for n in names if n.endswith((".tmp", ".lock"))]
+    left = [n for _, _,
+            names in os.walk(f"{tmp}/out") for n in names if n.endswith((".tmp", ".lock"))]
     check(done.returncode == 0 and not left, "the next one", done.stderr, left)
     os.remove(f"{tmp}/out/a.jpg")
     write(f"{tmp}/out/align.lock", "")

@@ -75,13 +75,15 @@ def json_of_check():
     expect_end(done)
     got = json.loads(done.stdout)
     expect(got["embedding"] == 2 and got["layers"][0]["name"] == "stem", done.stdout)
-    expect(sum(p["count"] for l in got["layers"] for p in l["params"]) == len(floats("net.weights")),
+    counts = [p["count"] for layer in got["layers"] for p in layer["params"]]
+    expect(sum(counts) == len(floats("net.weights")),
            "the counts do not add up to the file")
     expect(got["fingerprint"] is None, "features without weights have a fingerprint")
 
 
 def fingerprint():
-    """It tells features apart: by layers and weights, not by remarks and what only training uses."""
+    """It tells features apart: by layers and weights, not by remarks and what only training
+    uses."""
     def of(cfg, weights):
         done = darknet("check", cfg, weights, "-json")
         expect_end(done)
@@ -90,7 +92,8 @@ def fingerprint():
     text = read("net.cfg").decode()
     first = of("net.cfg", "net.weights")
     expect(len(first) == 16 and int(first, 16), f"no fingerprint: {first}")
-    write("remark.cfg", "# another remark\n" + text.replace("[convolutional]", "[convolutional]\ndecay=3", 1))
+    write("remark.cfg",
+          "# another remark\n" + text.replace("[convolutional]", "[convolutional]\ndecay=3", 1))
     expect(of("remark.cfg", "net.weights") == first, "a remark and decay= change it")
     write("linear.cfg", text.replace("activation=linear", "activation=relu", 1))
     expect("linear" in text and of("linear.cfg", "net.weights") != first, "an activation does not")

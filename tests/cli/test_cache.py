@@ -157,7 +157,8 @@ def torn_rows_are_refused():
     write(path, want + b"\0")
     expect_end(train("s"), 1, "damaged: too long")
     write(path, b"DNXE" + struct.pack("<5IQ", 2, 2 * IMAGES, DIM, 2, 0, 5) + want[32:])
-    expect_end(train("s"), 1, "is of an older version of this program; remove it to have it made anew")
+    expect_end(train("s"), 1,
+               "is of an older version of this program; remove it to have it made anew")
 
 
 def other_inputs_get_other_rows():

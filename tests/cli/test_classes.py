@@ -61,7 +61,8 @@ def refused():
                   ("bench", "a.cfg", "-train")):
         expect_end(darknet(*words), 1, UNKNOWN)
     write("bad.cfg", AUTO.replace("auto", "automatic"))
-    expect_end(darknet("check", "bad.cfg"), 1, "bad.cfg:18: [margin_softmax] classes=automatic: must "
+    expect_end(darknet("check", "bad.cfg"), 1,
+               "bad.cfg:18: [margin_softmax] classes=automatic: must "
                "be a whole number from 1 to 100000000")
 
 
@@ -72,21 +73,25 @@ def named():
     write("a/a-best.weights", read("a/a.weights"))
     image = f"syn/train/{names[0]}/0001.jpg"
     for weights in ("a/a.weights", "a/a-best.weights"):
-        done = darknet("classifier", "predict", "syn/faces.data", "a.cfg", weights, image, "-t", "3")
+        done = darknet("classifier", "predict", "syn/faces.data", "a.cfg", weights, image, "-t",
+                       "3")
         expect_end(done)
         expect(sorted(l.split(": ")[-1] for l in done.stdout.splitlines()
                       if "%" in l) == sorted(names), done.stdout)
     write("own.txt", "Ann\nBob\nEve\n")
-    done = darknet("classifier", "predict", "syn/faces.data", "a.cfg", "a/a.weights", image, "-names",
+    done = darknet("classifier", "predict", "syn/faces.data", "a.cfg", "a/a.weights", image,
+                   "-names",
                    "own.txt", "-t", "3")
     expect_end(done)
     expect(all(n in done.stdout for n in ("Ann", "Bob", "Eve")), done.stdout)
     write("own.txt", "Ann\n")
-    done = darknet("classifier", "predict", "syn/faces.data", "a.cfg", "a/a.weights", image, "-names",
+    done = darknet("classifier", "predict", "syn/faces.data", "a.cfg", "a/a.weights", image,
+                   "-names",
                    "own.txt")
     expect_end(done, 1, "own.txt: has 1 names, but the network has 3 classes")
     write("bare.weights", read("a/a.weights"))
-    expect_end(darknet("classifier", "predict", "syn/faces.data", "a.cfg", "bare.weights", image), 1,
+    expect_end(darknet("classifier", "predict", "syn/faces.data", "a.cfg", "bare.weights", image),
+               1,
                "[data] needs names= or labels=")
 
 

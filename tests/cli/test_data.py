@@ -37,7 +37,7 @@ def train(name, *args, cfg="net.cfg", limit=60, before=None, **options):
     options = {"backup": name, **options}
     write(f"{name}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
     return darknet("classifier", "train", f"{name}.data", cfg, "-threads", "1", "-force", *args,
-               timeout=limit, preexec_fn=before)
+                   timeout=limit, preexec_fn=before)
 
 
 def weights(name, *args, **options):

@@ -96,7 +96,8 @@ def sampled_and_fixed():
 
 
 def grouped():
-    run("grouped", "", "-cache", "cache", of_teacher=f"[kd_probability]\ngroup=.8\nwarmup=4\n{OF_T}")
+    run("grouped", "", "-cache", "cache",
+        of_teacher=f"[kd_probability]\ngroup=.8\nwarmup=4\n{OF_T}")
 
 
 def thresholds_go_on():
@@ -139,7 +140,8 @@ def another_head():
         write(f"{name}.cfg", text)
         expect_end(darknet("init", f"{name}.cfg", f"{name}.weights"))
         cfg = student("bad", "centres=inherited\n", f"teacher={name}.cfg\nweights={name}.weights\n")
-        refuses(data("faces", "b"), f"bad.cfg:24: [margin_softmax] centres=inherited: {why}", cfg=cfg)
+        refuses(data("faces", "b"), f"bad.cfg:24: [margin_softmax] centres=inherited: {why}",
+                cfg=cfg)
 
 
 def teacher_of_the_command_line():
@@ -182,8 +184,10 @@ def what_has_no_effect():
         expect(text in done.stdout + done.stderr, f"no '{text}' in: {done.stdout}{done.stderr}")
 
 
-attempt_all(start, centres_become_the_teachers, with_a_cache, sampled_and_fixed, grouped, thresholds_go_on,
+attempt_all(start, centres_become_the_teachers, with_a_cache, sampled_and_fixed, grouped,
+            thresholds_go_on,
             inherited_stays, inherited_runs_no_teacher, another_head,
-            teacher_of_the_command_line, the_student_needs_no_teacher, another_length, without_labels,
+            teacher_of_the_command_line, the_student_needs_no_teacher, another_length,
+            without_labels,
             what_has_no_effect)
 summary()

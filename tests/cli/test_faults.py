@@ -76,7 +76,8 @@ def cases():
                again=(*TRAIN[:-1], "16", "-resume"))
     yield case("cache", (*CACHE, "-force"), "kd/kd.weights")
     yield case("init", (DARKNET, "init", "net.cfg", "w", "-force"), "w")
-    yield case("pack", (DARKNET, "compress", "pack", "bits.cfg", "bits.weights", "packed", "-force"),
+    yield case("pack",
+               (DARKNET, "compress", "pack", "bits.cfg", "bits.weights", "packed", "-force"),
                "packed")
     yield case("unpack", (DARKNET, "compress", "unpack", "bits.packed", "bits.cfg", "unpacked",
                           "-force"), "unpacked")

@@ -224,7 +224,8 @@ def faulty():
         "huge.jpg": (bytes(huge), "claims more pixels than an image may have"),
         "cmyk.jpg": (saved(Image.new("CMYK", (W, H)), "JPEG"), "is CMYK, not RGB or grey"),
         "cut.jpg": (saved(Image.fromarray(SMOOTH), "JPEG")[:-9], "cannot be decoded"),
-        "claims.jpg": (bytes(huge[:at]) + struct.pack(">HH", 8000, 8000) + bytes(huge[at + 4:]), cut),
+        "claims.jpg": (bytes(huge[:at]) + struct.pack(">HH", 8000, 8000) + bytes(huge[at + 4:]),
+                       cut),
         "cut.png": (png(PICTURE)[:-20], cut),
         "claims.png": (png(PICTURE)[:16] + pictures.chunk(b"IHDR", struct.pack(
             ">IIBBBBB", 8000, 8000, 8, 2, 0, 0, 0))[8:] + png(PICTURE)[33:], cut),
@@ -241,7 +242,8 @@ def faulty():
         "index4.bmp": (bmp([b"\x05" + bytes(6)] * H, W, 4, colours), palette_fault),
         "rle.bmp": (bytes(rle), "is a compressed BMP (RLE); save it without compression"),
         "odd.bmp": (bytes(odd), "cannot be decoded"),
-        "letter.bmp": (b"BMW is a car, and this is a letter about it, no more", "cannot be decoded"),
+        "letter.bmp": (b"BMW is a car, and this is a letter about it, no more",
+                       "cannot be decoded"),
         **pictures.FOREIGN}
 
 
@@ -327,7 +329,7 @@ def folders():
     expect_end(done, 1, "all/link.png: cannot open: No such file or directory",
                "1 of 9 images were skipped")
     expect(len(embeddings.read("out")[0]) == 8, "the others")
-    for options in ((), ("-half",)): # both versions of the file
+    for options in ((), ("-half",)):  # both versions of the file
         done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-force", "-batch", "3",
                        *options)
         expect_end(done, 1)
@@ -371,7 +373,8 @@ def evaluation():
 def in_scripts():
     """Scripts see the picture that `darknet` sees."""
     alpha = R.integers(0, 256, (H, W), np.uint8)
-    files = {"turned.jpg": with_exif(saved(Image.fromarray(SMOOTH.swapaxes(0, 1)), "JPEG"), exif(6)),
+    files = {"turned.jpg": with_exif(saved(Image.fromarray(SMOOTH.swapaxes(0, 1)), "JPEG"),
+                                     exif(6)),
              "rgba.png": png(np.dstack([PICTURE, alpha]), colour=6),
              "hidden.png": png(PICTURE[..., 0] % 2, 8, 3, palette([(9, 200, 7), (1, 2, 3)], [0]))}
     for name, rows in pixels(files).items():

@@ -343,7 +343,8 @@ def names_what_is_wrong():
     refuses("nowhere/bad.weights: cannot write", "-rank", "4",
             out=("bad.cfg", "nowhere/bad.weights"))
     refuses("bad: is to be written twice", "-rank", "4", out=("bad", "bad"))
-    refuses("net.cfg: cannot write: it is an input of this command (net.cfg)", "-rank", "4", "-force",
+    refuses("net.cfg: cannot write: it is an input of this command (net.cfg)", "-rank", "4",
+            "-force",
             out=("net.cfg", "bad.weights"))
 
 
@@ -370,9 +371,11 @@ def infinite():
     head, w = read("wide.weights")[:20], floats("wide.weights")
     w[16 + 16 * 27:] = 1e30
     write("wide.weights", head + w.astype(np.float32).tobytes())
-    done = run("compress", "low-rank", "wide.cfg", "wide.weights", "faces", "inf.cfg", "inf.weights",
+    done = run("compress", "low-rank", "wide.cfg", "wide.weights", "faces", "inf.cfg",
+               "inf.weights",
                "-rank", "4")
-    expect_end(done, 1, "wide.cfg:14: NaN or infinity in the output of layer 2 [connected] on these "
+    expect_end(done, 1,
+               "wide.cfg:14: NaN or infinity in the output of layer 2 [connected] on these "
                "images")
     expect(not os.path.exists("inf.cfg"), "a network was written")
 

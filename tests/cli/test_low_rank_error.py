@@ -107,8 +107,8 @@ def broken_ones_are_named():
     write("faces/000x.png", b"\x89PNG\r\n\x1a\nno more")
     write("faces/notes.txt", "no image")
     Image.new("RGB", (9, 9)).save("faces/001y.png")
-    done = compress("broken", "-samples", "58", texts=("2 images were skipped, others took their "
-                                                       "places: broken.weights.skipped names them",))
+    text = "2 images were skipped, others took their places: broken.weights.skipped names them"
+    done = compress("broken", "-samples", "58", texts=(text,))
     found = json.loads(compress("broken", "-json", status=1).stdout)
     expect(found["images_fitted"] + len(found["held_out"]) == COUNT and found["skipped"] == 2,
            found)

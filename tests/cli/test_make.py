@@ -95,7 +95,8 @@ def folder_with_a_space():
 
 
 def installs():
-    """The command and the files for the shells, below a DESTDIR with a space; all can be removed."""
+    """The command and the files for the shells, below a DESTDIR with a space; all can be
+    removed."""
     folder = os.path.abspath("to 'here'")
     there = {"usr/my dir/bin/darknet", "usr/my dir/share/zsh/site-functions/_darknet",
              "usr/my dir/share/bash-completion/completions/darknet"}

@@ -32,7 +32,8 @@ def states_memory():
         took = (took - program) / 1e6
         stated = float(found.group(2))
         expect(abs(stated - took) <= .1 * took, f"{name}: {stated} MB stated, {took:.0f} MB taken")
-        expect(float(found.group(1)) * batch <= 1.01 * stated, f"{name}: an image: {found.group(0)}")
+        expect(float(found.group(1)) * batch <= 1.01 * stated,
+               f"{name}: an image: {found.group(0)}")
 
 
 def does_not_fit():
@@ -57,7 +58,8 @@ def training_warns():
     found = re.search(r"net\.cfg:\d+: \[net\] batch=\d+ subdivisions=\d+: training takes 0\.0 GB, "
                       r"there are 0\.0; raise subdivisions\n", done.stderr)
     expect(found, done.stderr)
-    expect(found.group(0).strip() in darknet("check", "net.cfg", env=small).stdout, "check says else")
+    expect(found.group(0).strip() in darknet("check", "net.cfg", env=small).stdout,
+           "check says else")
     done = darknet("classifier", "train", given, "net.cfg", "-batches", "2", "-name", "b")
     expect_end(done)
     expect("raise subdivisions" not in done.stderr, done.stderr)

@@ -75,7 +75,8 @@ def counts(name):
 
 def width(text):
     cfg = read(os.path.join(CFG, "mobilenet-v1.cfg")).decode()
-    seen = checked(write(f"narrow{text}.cfg", cfg.replace("width_multiplier=1", f"width_multiplier={text}")))
+    seen = checked(write(f"narrow{text}.cfg",
+                         cfg.replace("width_multiplier=1", f"width_multiplier={text}")))
     agrees(seen["parameters"], WIDTHS[text][0], "parameters")
     agrees(seen["multiply_adds"], WIDTHS[text][1], "multiply-adds")
 
@@ -119,7 +120,8 @@ def trainable(name, batch):
                         if line.split("=")[0] in ("width", "height", "channels", "input_mean",
                                                   "input_scale"))
     loss = "" if "[softmax]" in layers else "\n[margin_softmax]\nclasses=4\nmargin=am\n"
-    return f"{net}\n[net]\n{options}\nbatch={batch}\nmax_batches=2\nlearning_rate=.01\n\n[{layers}{loss}"
+    return (f"{net}\n[net]\n{options}\nbatch={batch}\nmax_batches=2\nlearning_rate=.01\n\n"
+            f"[{layers}{loss}")
 
 
 def trains(name, batch, batches):

@@ -142,7 +142,7 @@ def mistyped_verbs(verbs):
                         (("hlep",), "help"), (("-x",), None), (("classifier", "trian"), "train"),
                         (("classifier", "vaild", "a", "b"), "valid"), (("classifier", ""), None),
                         (("classifier", "Train"), "train"), (("compress", "unpak"), "unpack"),
-                        (("compress", "detector"), None), (("help", "chek"), "check"), 
+                        (("compress", "detector"), None), (("help", "chek"), "check"),
                         (("help", "classifier", "rwa"), "raw")):
         named = " ".join(words[1:] if words[0] == "help" else words[:2])
         refused("mistyped", words,
@@ -203,7 +203,8 @@ def odd_cfgs():
     """A directory, a pipe that nothing writes to, and one that something does."""
     os.makedirs("folder.cfg", exist_ok=True)
     os.mkfifo("pipe.cfg")
-    for name, why in (("folder.cfg", "Is a directory"), ("pipe.cfg", "a pipe that nothing writes to")):
+    for name, why in (("folder.cfg", "Is a directory"),
+                      ("pipe.cfg", "a pipe that nothing writes to")):
         done = darknet("check", name, timeout=20)
         check(done.returncode == 1 and done.stderr == f"{name}: cannot read: {why}\n", name,
               done.stderr)
@@ -318,7 +319,8 @@ def isa():
     for value, status in (("avx3", 2), ("", 2), ("plain", 0)):
         done = darknet("layers", env={**os.environ, "DNX_ISA": value})
         check(done.returncode == status and (not status or done.stderr ==
-              f"darknet: DNX_ISA={value}: must be plain, avx2, avx512 or amx\n"), f"DNX_ISA={value}",
+              f"darknet: DNX_ISA={value}: must be plain, avx2, avx512 or amx\n"),
+              f"DNX_ISA={value}",
               done.stderr)
 
 

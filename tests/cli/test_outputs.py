@@ -242,7 +242,8 @@ def killed_with_images_skipped():
 
 
 def main():
-    attempt_all(make_inputs, killed_with_images_skipped, the_last_line_names_them, no_input_is_replaced,
+    attempt_all(make_inputs, killed_with_images_skipped, the_last_line_names_them,
+                no_input_is_replaced,
                 results_are_replaced_by_force, only_weights_are_replaced_by_weights,
                 links_and_permissions_stay, users_own_files_stay, read_only_is_refused,
                 a_failure_keeps_what_was_there, outputs_are_tried_before_the_work,

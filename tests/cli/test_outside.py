@@ -1,5 +1,5 @@
-"""test_outside.py - layers made outside the project, as layers_ext/README.md teaches: the examples in
-tests/data/layers are built in, listed and checked, and a wrong one is found out."""
+"""test_outside.py - layers made outside the project, as layers_ext/README.md teaches: the examples
+in tests/data/layers are built in, listed and checked, and a wrong one is found out."""
 import os
 import shutil
 
@@ -22,7 +22,8 @@ def examples_keep_the_contract():
 
 
 def command_has_them():
-    """The command of that build, beside bin/darknet, lists the examples and where they come from."""
+    """The command of that build, beside bin/darknet, lists the examples and where they come
+    from."""
     built = make("LAYERS=tests/data/layers", "print-obj").stdout.strip()
     done = make("LAYERS=tests/data/layers", f"{built}/bin/darknet")
     expect(done.returncode == 0, done.stderr)

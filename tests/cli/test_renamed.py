@@ -1,6 +1,6 @@
-"""test_renamed.py - no code depends on the name of a layer: copies of four layer types, made outside
-the project under other names, are fused, trained, distilled, decomposed and asked for classes just as
-the originals are, without an edit elsewhere."""
+"""test_renamed.py - no code depends on the name of a layer: copies of four layer types, made
+outside the project under other names, are fused, trained, distilled, decomposed and asked for
+classes just as the originals are, without an edit elsewhere."""
 import os
 import re
 import shutil
@@ -105,7 +105,8 @@ def trains_alike():
     both("classifier", "train", "syn/faces.data", "@/net.cfg", "-out", "@", "-threads", "1",
          "-teacher", "teacher.cfg", "-teacher-weights", "teacher.weights")
     expect(read("a/net.weights") == read("b/net.weights"), "training gives other weights")
-    rows = [[row.split(",")[6] for row in read(f"{f}/net.csv").decode().split("\n")[1:4]] for f in "ab"]
+    rows = [[row.split(",")[6] for row in read(f"{f}/net.csv").decode().split("\n")[1:4]]
+            for f in "ab"]
     expect(rows[0] == rows[1] and all(rows[0]), f"accuracy: {rows}")
 
 

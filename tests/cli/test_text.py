@@ -173,19 +173,20 @@ def identity_folders():
 def one_rule_for_paths():
     """To train, to validate and to embed, a list means the same files."""
     shutil.copytree("faces", "far/faces")
-    Image.new("RGB", (9, 9)).save("faces/0/0.png") # of another size: must not be taken
+    Image.new("RGB", (9, 9)).save("faces/0/0.png")  # of another size: must not be taken
     shutil.copy("list", "far/list")
     trains(12, train="far/list")
     done = darknet("embed", "bare.cfg", "bare.weights", "far/list", "far.dnxe")
     expect_end(done)
     expect(done.stdout.startswith("12 images, "), done.stdout)
-    expect_end(darknet("embed", "bare.cfg", "bare.weights", "list", "o.dnxe", "-force"), 1, "9 x 9 pixels")
+    expect_end(darknet("embed", "bare.cfg", "bare.weights", "list", "o.dnxe", "-force"), 1,
+               "9 x 9 pixels")
     write("v.data", "classes=3\nvalid=far/list\n")
     expect_end(darknet("classifier", "valid", "v.data", "bare.cfg", "bare.weights"))
     shutil.copy("far/faces/0/0.png", "faces/0/0.png")
     shutil.rmtree("far")
     os.mkdir("far")
-    shutil.copy("list", "far/list") # its folder has no faces: the current one
+    shutil.copy("list", "far/list")  # its folder has no faces: the current one
     trains(12, train="far/list")
     expect_end(darknet("embed", "bare.cfg", "bare.weights", "far/list", "o.dnxe", "-force"))
 
@@ -226,6 +227,7 @@ def valid_needs_classes():
                "twice:2: faces/0/0.png: has class 1, but class 0 on line 1")
 
 
-attempt_all(start, encodings, classes_first_and_back_slashes, marks_are_told, told_before_the_folder_is_looked_at, mxnet_lists,
+attempt_all(start, encodings, classes_first_and_back_slashes, marks_are_told,
+            told_before_the_folder_is_looked_at, mxnet_lists,
             record_folder, identity_folders, one_rule_for_paths, single_images, valid_needs_classes)
 summary()

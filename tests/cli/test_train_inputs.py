@@ -1,6 +1,6 @@
-"""What a run of darknet classifier train depends on: -resume compares all of it, option by option; a
-run of the same name is never replaced unasked; NAME-best.weights keeps its own score; the rate and
-the accuracy in the log are those of the training."""
+"""What a run of darknet classifier train depends on: -resume compares all of it, option by option;
+a run of the same name is never replaced unasked; NAME-best.weights keeps its own score; the rate
+and the accuracy in the log are those of the training."""
 import math
 import os
 import shutil
@@ -48,8 +48,10 @@ CHANGES = [
     ("seed=3", "seed=3\ninput_mean=127.5", "[net] input_mean: was 0, is 127.5"),
     ("seed=3", "seed=3\ninput_scale=0.01", "[net] input_scale: was 0.003921569, is 0.01"),
     ("seed=3", "seed=3\nburn_in=30", "[net] burn_in: was 0, is 30"),
-    ("policy=constant", "policy=steps\nsteps=9,30\nscales=.1,.1", "[net] policy: was constant, is steps"),
-    ("activation=leaky", "activation=relu", "layer 0 [convolutional] activation: was leaky, is relu"),
+    ("policy=constant", "policy=steps\nsteps=9,30\nscales=.1,.1",
+     "[net] policy: was constant, is steps"),
+    ("activation=leaky", "activation=relu",
+     "layer 0 [convolutional] activation: was leaky, is relu"),
     ("probability=.1", "probability=.2", "layer 1 [dropout] probability: was 0.1, is 0.2"),
     ("output=3\n", "output=3\nlearning_rate=2\n", "layer 2 [connected] learning_rate: was 1, is 2"),
     ("[softmax]", "[softmax]\ntemperature=2", "layer 3 [softmax] temperature: was 1, is 2"),
@@ -328,7 +330,8 @@ def rates_are_those_of_the_policy():
         args = ("-threads", "1", "-force")
         for name, batches in (("r1", "20"), ("r2", "8"), ("r3", "20")):
             seed = ("-seed", "7") if name == "r3" else ()
-            expect_end(train(data("faces", name), "-batches", batches, *args, *seed, cfg="rate.cfg"))
+            expect_end(train(data("faces", name), "-batches", batches, *args, *seed,
+                             cfg="rate.cfg"))
         expect_end(train("r2.data", "-batches", "20", "-resume", *args, cfg="rate.cfg"))
         rates = [column(f"{name}/rate.csv", "rate") for name in ("r1", "r2", "r3")]
         expect(rates[0] == rates[1], "a resume changes the rates")
@@ -405,6 +408,7 @@ attempt_all(make_run, every_option_counts, all_differences_are_listed, force_goe
             every_byte_of_an_image_counts, old_checkpoints, teachers_count, no_run_is_replaced,
             finished_runs_make_room, making_room_is_cut_short,
             a_signal_before_the_first_update_renames_nothing, nothing_left, started_from_weights,
-            one_process_at_a_time, best_keeps_its_score, rates_are_those_of_the_policy, accuracy_of_a_map,
+            one_process_at_a_time, best_keeps_its_score, rates_are_those_of_the_policy,
+            accuracy_of_a_map,
             runs_are_listed, killed_runs_are_told)
 summary()

@@ -139,7 +139,8 @@ def stopped_in_a_verification():
     expect(column_text("cut/net.csv", "lfw")[19] == "", "the verification was not cut short")
     expect_end(train(file, "-resume", *pairs))
     expect(read("cut/net.weights") == read("verified/net.weights"), "weights differ")
-    expect(column_text("cut/net.csv", "lfw") == column_text("verified/net.csv", "lfw"), "lfw differs")
+    expect(column_text("cut/net.csv", "lfw") == column_text("verified/net.csv", "lfw"),
+           "lfw differs")
     expect(read("cut/net-best.weights") == read("verified/net-best.weights"), "best differs")
 
 
@@ -164,7 +165,8 @@ def stopped_in_the_last_verification():
     expect_end(train(file, "-resume", *pairs))
     for name in ("net.weights", "net-best.weights"):
         expect(read(f"last/{name}") == read(f"verified/{name}"), f"{name} differs")
-    expect(column_text("last/net.csv", "lfw") == column_text("verified/net.csv", "lfw"), "lfw differs")
+    expect(column_text("last/net.csv", "lfw") == column_text("verified/net.csv", "lfw"),
+           "lfw differs")
     expect("\nstate=done\n" in "\n" + read("last/net.run").decode(), "state")
     nothing_is_left(file, "last", *pairs)
 
@@ -327,7 +329,8 @@ def no_checkpoint_for_a_while():
 
 attempt_all(make_more, every_signal_saves, closed_pipe_saves, ignored_stays_ignored,
             nothing_before_the_first_update, stopped_in_a_verification,
-            stopped_in_the_last_verification, missing_files_of_a_finished_run, disk_fails_for_a_while,
+            stopped_in_the_last_verification, missing_files_of_a_finished_run,
+            disk_fails_for_a_while,
             scan_reads_again, folder_is_away, folder_stays_away, one_image_is_gone,
             log_without_room, log_in_place_of_an_input, bad_pairs_are_found_first, bad_pairs_later,
             no_checkpoint_for_a_while)

@@ -1,5 +1,5 @@
-"""What training does not take of its images is named with its reason in NAME.skipped, whatever found
-it, and stays named over a resume; files that are no images do not count as broken ones."""
+"""What training does not take of its images is named with its reason in NAME.skipped, whatever
+found it, and stays named over a resume; files that are no images do not count as broken ones."""
 import os
 
 from common import attempt_all, darknet, expect, expect_end, read, summary, write

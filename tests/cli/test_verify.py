@@ -108,7 +108,7 @@ def cache(here):
 
 def refused(here, want, cfg, *options):
     done = darknet("classifier", "train", os.path.join(here, "kd.data"),
-               os.path.join(here, cfg), *options)
+                   os.path.join(here, cfg), *options)
     check(done.returncode == 2 and done.stderr == f"darknet: {want}\n",
           f"{' '.join(options)}: exit {done.returncode}, {done.stderr}")
 
@@ -125,7 +125,7 @@ def refusals(here):
     refused(here, "-teacher: no loss of the network has one", "net.cfg", *teacher)
     refused(here, "-cache: no loss of the network has a teacher", "net.cfg", "-cache", here)
     write(os.path.join(here, "loss.cfg"),
-                   "[net]\nwidth=4\nheight=4\nchannels=3\nmax_batches=1\n[softmax]\n")
+          "[net]\nwidth=4\nheight=4\nchannels=3\nmax_batches=1\n[softmax]\n")
     refused(here, "-pairs: the network has no layer before its first loss", "loss.cfg", *pairs)
     text = read(os.path.join(here, "kd.cfg")).decode()
     for options in ({"hue": .1}, {"shift": 2}, {"angle": 5}, {"erase": 1}):
@@ -134,13 +134,13 @@ def refusals(here):
                 "altered.cfg", "-cache", os.path.join(here, "cache"))
     write(os.path.join(here, "altered.cfg"), cfg_text.edit(text, {"net": {"erase": .1}}))
     done = darknet("classifier", "train", os.path.join(here, "kd.data"),
-               os.path.join(here, "altered.cfg"), "-cache", os.path.join(here, "cache-new"))
+                   os.path.join(here, "altered.cfg"), "-cache", os.path.join(here, "cache-new"))
     check(done.returncode == 0, "-cache where some images are altered: " + done.stderr)
 
 
 with tempfile.TemporaryDirectory() as temporary:
     drawn = darknet("synth", os.path.join(temporary, "s"), "-identities", "8", "-images", "4",
-                "-size", "32", "-pairs", "40")
+                    "-size", "32", "-pairs", "40")
     check(drawn.returncode == 0, drawn.stderr)
     verification(temporary)
     cache(temporary)

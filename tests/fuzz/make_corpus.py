@@ -1,5 +1,6 @@
-"""make_corpus.py - writes the corpora of the fuzz targets packed, state, cache, rec, log and args into
-tests/data/corpus, by bin/darknet where it writes such files. The networks are those of the targets."""
+"""make_corpus.py - writes the corpora of the fuzz targets packed, state, cache, rec, log and args
+into tests/data/corpus, by bin/darknet where it writes such files. The networks are those of the
+targets."""
 import os
 import struct
 import sys
@@ -8,7 +9,8 @@ import tempfile
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
 
-from common import darknet, expect_end, read, write, write_png  # pylint: disable=wrong-import-position
+# pylint: disable-next=wrong-import-position
+from common import darknet, expect_end, read, write, write_png
 
 OUT = os.path.join(TOP, "tests", "data", "corpus")
 PACKED = """[net]
@@ -56,7 +58,8 @@ def packed():
 def training():
     for c in range(3):
         for i in range(2):
-            write_png(f"faces/{c}/{i}.png", 2, 2, bytes((40 * c + 9 * i + k) % 256 for k in range(12)))
+            write_png(f"faces/{c}/{i}.png", 2, 2,
+                      bytes((40 * c + 9 * i + k) % 256 for k in range(12)))
     write("run.data", "classes=3\ntrain=faces\nbackup=.\n")
     write("student.cfg", STUDENT.format("softmax"))
     expect_end(darknet("classifier", "train", "run.data", "student.cfg", "-threads", "1"))
@@ -87,7 +90,8 @@ def records():
         if flag:
             body += struct.pack(f"<{flag}f", *labels[:flag])
         body += image
-        return struct.pack("<II", 0xced7230a, part << 29 | len(body)) + body + b"\0" * (-len(body) % 4)
+        return struct.pack("<II", 0xced7230a,
+                           part << 29 | len(body)) + body + b"\0" * (-len(body) % 4)
 
     def both(name, records_, keys=None):
         index, data = "", b""
@@ -109,7 +113,8 @@ def records():
 
 def words():
     for name, text in (
-            ("all", "net.cfg\nfast\n-n\n5\n-file\nx\n-from\na\nb\n-word\nccc\n-number\n1e-3\n-flag"),
+            ("all", "net.cfg\nfast\n-n\n5\n-file\nx\n-from\na\nb\n-word\nccc\n-number\n1e-3\n"
+                    "-flag"),
             ("end", "--\n-net.cfg\nslow\nmore"), ("help", "-h"), ("none", ""), ("near", "-nn\n5"),
             ("equals", "a\nfast\n-n=5"), ("twice", "a\nfast\n-flag\n-flag"),
             ("negative", "a\nfast\n-n\n-1"), ("large", "a\nfast\n-n\n99999999999999999999"),

@@ -10,7 +10,8 @@ from PIL import Image
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 import pictures  # pylint: disable=wrong-import-position
-from pictures import bmp, exif, palette, png, pnm, with_exif  # pylint: disable=wrong-import-position
+# pylint: disable-next=wrong-import-position
+from pictures import bmp, exif, palette, png, pnm, with_exif
 
 W, H = 7, 5
 R = np.random.default_rng(1)

@@ -13,7 +13,8 @@ def sigmoid(x):
 
 
 def pieces(*ends_and_lines):
-    """A function that is one line up to each end: (end, slope, offset), ..., the last without end."""
+    """A function that is one line up to each end: (end, slope, offset), ..., the last without
+    end."""
     def f(x):
         for end, slope, offset in ends_and_lines:
             if x < end:

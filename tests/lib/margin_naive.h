@@ -86,7 +86,7 @@ static double naive(const head *h, const double *x, const double *w, const int *
             if (j != y[b] || !is(h, "d-softmax")) sum += exp(z[j]);
         }
         *right += first;
-        if (is(h, "d-softmax")) 
+        if (is(h, "d-softmax"))
             loss[b] = log(1 + exp(s * (share(h) * h->m - c[y[b]]))) + log(1 + sum);
         else loss[b] = log(sum) - (1 - h->e) * z[y[b]] - h->e * mean;
     }

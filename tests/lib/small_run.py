@@ -1,5 +1,5 @@
-"""small_run.py - a small network and a few images that it learns in a second, for tests of training;
-and faults that are put into reading files."""
+"""small_run.py - a small network and a few images that it learns in a second, for tests of
+training; and faults that are put into reading files."""
 import os
 import subprocess
 

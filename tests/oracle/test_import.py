@@ -62,7 +62,8 @@ NARROW = "[convolutional]\nfilters=%d\nsize=1\n" + BN + "activation=%s\n"
 
 
 def bottleneck(wide, out, stride, residual):
-    return (NARROW % (wide, "prelu") + f"[depthwise]\nstride={stride}\npad=1\n{BN}activation=prelu\n"
+    return (NARROW % (wide, "prelu") +
+            f"[depthwise]\nstride={stride}\npad=1\n{BN}activation=prelu\n"
             + NARROW % (out, "linear") + "[shortcut]\nfrom=-4\nactivation=linear\n" * residual)
 
 
@@ -115,7 +116,8 @@ ALONE = "[depthwise]\nsize=1\n" + BN + "activation=linear\n"
 
 def residual(out, stride):
     main = (ALONE + f"[convolutional]\nfilters={out}\nsize=3\npad=1\n{BN}activation=prelu\n"
-            f"[convolutional]\nfilters={out}\nsize=3\nstride={stride}\npad=1\n{BN}activation=linear\n")
+            f"[convolutional]\nfilters={out}\nsize=3\nstride={stride}\npad=1\n{BN}"
+            "activation=linear\n")
     if stride == 1:
         return main + "[shortcut]\nfrom=-4\nactivation=linear\n"
     return (main + f"[route]\nlayers=-4\n[convolutional]\nfilters={out}\nsize=1\nstride={stride}\n"
@@ -179,7 +181,8 @@ def forms():
     torch.save(model.state_dict(), "s.pth", _use_new_zipfile_serialization=False)
     agrees(model, "mobile.cfg")
     optimiser = torch.optim.SGD(model.parameters(), .1, momentum=.9)
-    torch.save({"epoch": 3, "state_dict": nn.DataParallel(model).state_dict(), "rate": np.float64(1),
+    torch.save({"epoch": 3, "state_dict": nn.DataParallel(model).state_dict(),
+                "rate": np.float64(1),
                 "optimizer": optimiser.state_dict(), "device": torch.device("cpu")}, "s.pth")
     agrees(model, "mobile.cfg")
     torch.save({name: nn.Parameter(t) if t.is_floating_point() else t

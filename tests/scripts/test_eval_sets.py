@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""test_eval_sets.py - eval_sets.py: a folder with pairs and a .bin in one table, the same numbers as
-eval_lfw.py, nothing measured twice, and each mistake's message."""
+"""test_eval_sets.py - eval_sets.py: a folder with pairs and a .bin in one table, the same numbers
+as eval_lfw.py, nothing measured twice, and each mistake's message."""
 import json
 import os
 import pickle

@@ -19,7 +19,7 @@ with needed():
     import scipy  # noqa: F401
     import faiss  # noqa: F401
 import eval_identification  # noqa: E402
-from evaluation import all_pairs, identification, scores, search, statistics, threshold  # noqa: E402
+from evaluation import all_pairs, identification, scores, search, statistics, threshold
 
 RATES, DIM = (.1, .01, 1e-3), 16
 
@@ -270,7 +270,8 @@ def whole_run():
     expect("2 people have one image: they cannot be probes" in done.stdout, done.stdout)
     result = json.loads(read("out/results.json"))
     r = result["networks"][0]
-    expect(r["identification"]["trials"] == 30 * 12 and r["faces"]["distractors"] == 500, r["faces"])
+    expect(r["identification"]["trials"] == 30 * 12 and r["faces"]["distractors"] == 500,
+           r["faces"])
     expect([c["distractors"] for c in r["identification"]["by_distractors"]] == [10, 100, 500],
            "other numbers of distractors")
     unit = rows / np.linalg.norm(rows, axis=1)[:, None]
@@ -396,7 +397,8 @@ def mistakes():
              "them, --ignore leaves them out):\n  x.jpg is p01/1.jpg"),
             (("probes.dnxe", "--ignore", "blank.txt"), "blank.txt: has no lines"),
             (("probes.dnxe", "--ignore", "none.txt"), "none.txt: No such file"),
-            (("probes.dnxe", "--threshold-rate", "1e-6"), "cannot show a false-match rate of 1e-06"),
+            (("probes.dnxe", "--threshold-rate", "1e-6"),
+             "cannot show a false-match rate of 1e-06"),
             (("probes.dnxe", "distractors.dnxe", "--versus", "probes.dnxe"),
              "--versus probes.dnxe: 1 files of features for 2 inputs")):
         done = evaluate(*words, "--out", "wrong", "--no-pictures")
@@ -415,7 +417,8 @@ def mistakes():
 
 
 def probes_alone():
-    """Without distractors: no ranks, but verification and a list. Many identities are no problem."""
+    """Without distractors: no ranks, but verification and a list. Many identities are no
+    problem."""
     rng = np.random.default_rng(10)
     base = rng.normal(size=(2000, 8))
     rows = np.repeat(base, 2, 0) + .2 * rng.normal(size=(4000, 8))

@@ -162,7 +162,8 @@ def parts_and_order():
     expect_end(bring(both), 1, "s.pth: has several networks: --part student or teacher")
     is_right(bring(both, "--part", "student"), state)
     mixed = dict(sorted(state.items()))  # bn1, bn2, conv1, fc, features, prelu
-    expect_end(bring(mixed), 1, "wants a Conv2d 3 x 2 x 3 x 3, next in the file is bn1, a BatchNorm 3")
+    expect_end(bring(mixed), 1,
+               "wants a Conv2d 3 x 2 x 3 x 3, next in the file is bn1, a BatchNorm 3")
     write("order.txt", "conv1\nbn1\nprelu\nbn2\nfc\nfeatures\n")
     is_right(bring(mixed, "--order", "order.txt"), state)
     write("order.txt", "conv1\nbn1\nconv1\n")
@@ -192,7 +193,8 @@ def messages():
     def changed(key, value):
         return model() | {key: np.array(value, "f4")}
     for state, said in (
-            (without("prelu"), "s.pth: layer 0 [convolutional] (net.cfg:5): wants a PReLU 3, next in "
+            (without("prelu"),
+             "s.pth: layer 0 [convolutional] (net.cfg:5): wants a PReLU 3, next in "
              "the file is bn2, a BatchNorm 3"),
             (without("features"), "layer 2 [connected] (net.cfg:15): wants a BatchNorm 2, the file "
              "has no module left"),
@@ -202,7 +204,8 @@ def messages():
             (changed("bn1.running_var", [1, -1, 1]), "bn1.running_var: has a negative number"),
             (changed("bn1.bias", [1, 2]), "bn1.bias: 2 numbers, bn1 has 3"),
             ({"epoch": 3}, "s.pth: has no tensors with names"),
-            (types.SimpleNamespace(x=1), "s.pth: a whole object of types.SimpleNamespace; in PyTorch, "
+            (types.SimpleNamespace(x=1),
+             "s.pth: a whole object of types.SimpleNamespace; in PyTorch, "
              "torch.save(model.state_dict(), FILE) writes what is read here")):
         expect_end(bring(state), 1, said)
     write("norm.cfg", NET + "[batchnorm]\n")
@@ -211,7 +214,8 @@ def messages():
                "(norm.cfg:5): has no biases, b has: [depthwise] size=1 batch_normalize=1 computes")
     write("low.cfg", NET + "[low_rank]\nfilters=4\nrank=1\n")
     expect_end(bring(model(), cfg="low.cfg"), 1, "layer 0 [low_rank] (low.cfg:5): is not filled")
-    for data, said in ((b"\x89HDF\r\n", "HDF5 (Keras)"), (struct.pack("<iii", 0, 2, 0), "weights of "
+    for data, said in ((b"\x89HDF\r\n", "HDF5 (Keras)"),
+                       (struct.pack("<iii", 0, 2, 0), "weights of "
                        "Darknet"), (b"\x08\x07", "ONNX"), (b"\x93NUMPY", "an array of NumPy"),
                        (struct.pack("<Q", 9) + b'{"a":1}', "safetensors")):
         write("other.pth", data)
@@ -227,7 +231,8 @@ def nothing_is_lost():
     expect_end(script("import_torch.py", "net.cfg", "s.pth", "s.pth", "--force"), 1,
                "s.pth: is an input of this very command")
     write("bad.cfg", CFG.replace("filters=3", "filters=4"))
-    expect_end(script("import_torch.py", "bad.cfg", "s.pth", "mine", "--force"), 1, "wants a Conv2d")
+    expect_end(script("import_torch.py", "bad.cfg", "s.pth", "mine", "--force"), 1,
+               "wants a Conv2d")
     expect(read("mine") == b"mine", "the file is another")
 
 
@@ -257,11 +262,14 @@ def harm():
     is_right(bring({"state_dict": model(), "x": Harm()}), model())
     expect(not os.path.exists("harm"), "the file's code was run")
     expect_end(bring({"w": Widened()}), 1, "a tensor with fields of its own")
-    for shape, stride in (((3,), (1,)), ((2,), (2,)), ((-1,), (1,)), ((2,), (-1,)), ((1 << 70,), (0,))):
+    for shape, stride in (((3,), (1,)), ((2,), (2,)), ((-1,), (1,)), ((2,), (-1,)),
+                          ((1 << 70,), (0,))):
         class Long:
             def __reduce__(self, shape=shape, stride=stride):
-                return _rebuild_tensor_v2, (Storage(np.ones(2, "f4")), 0, shape, stride, False, None)
-        expect_end(bring({"w": Long()}), 1, "s.pth: not a file of torch.save, or damaged: a tensor ")
+                return _rebuild_tensor_v2, (Storage(np.ones(2, "f4")), 0, shape, stride, False,
+                                            None)
+        expect_end(bring({"w": Long()}), 1,
+                   "s.pth: not a file of torch.save, or damaged: a tensor ")
 
 
 def damage():

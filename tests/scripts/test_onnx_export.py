@@ -45,7 +45,8 @@ def structure(folder):
     model = onnx.load(path)
     onnx.checker.check_model(model)
     ops = [n.op_type for n in model.graph.node]
-    expect({o: ops.count(o) for o in ops} == {"Conv": 50, "PRelu": 33, "Add": 12, "Flatten": 1}, ops)
+    expect({o: ops.count(o) for o in ops} == {"Conv": 50, "PRelu": 33, "Add": 12, "Flatten": 1},
+           ops)
 
     def shape(value):
         return value.name, [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
@@ -103,7 +104,8 @@ def messages(folder):
 
 def denormals(folder):
     """bench_peers.py compares times: 1e-20 x 1e-20 must be 0 there, too."""
-    cfg = write(folder, "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
+    cfg = write(folder,
+                "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
     weights = common.write(os.path.join(folder, "w"),
                            struct.pack("<iiiQff", 0, 2, 0, 0, 0, 1e-20))
     model = os.path.join(folder, "m.onnx")

@@ -100,8 +100,9 @@ def iresnet(folder):
     x = t.node("Flatten", t.norm(x, 8), axis=1)
     x = t.norm(t.gemm(x, 16, 8 * 36), 16)
     got, _ = bring(t.save(os.path.join(folder, "r.onnx"), x))
-    in_order(got, "convolutional batchnorm convolutional convolutional route convolutional shortcut "
-                  "batchnorm convolutional convolutional shortcut batchnorm connected")
+    in_order(got,
+             "convolutional batchnorm convolutional convolutional route convolutional shortcut "
+             "batchnorm convolutional convolutional shortcut batchnorm connected")
 
 
 def mobilefacenet(folder):
@@ -172,7 +173,8 @@ def mobilenet(folder):
 
 
 def shufflenet(folder):
-    """Split, Concat, shuffle, Resize, Pad, dilations, asymmetric pads, Transpose - Reshape - Gemm."""
+    """Split, Concat, shuffle, Resize, Pad, dilations, asymmetric pads, Transpose - Reshape -
+    Gemm."""
     t = Net((2, 3, 9, 9))
     x = t.conv("data", 8, 3, 3, 2, pads=[0, 0, 1, 1])
     x = t.node("Relu", t.conv(x, 8, 8, 3, dilations=[2, 2], pads=[2] * 4))
@@ -245,8 +247,9 @@ def round_trip(folder):
             "activation=prelu\n[depthwise]\nstride=2\npad=1\nactivation=leaky\n[route]\nlayers=-1\n"
             "groups=2\ngroup_id=1\n[route]\nlayers=-1,1\n[channel_shuffle]\ngroups=3\n[maxpool]\n"
             "size=3\nstride=1\n[batchnorm]\nshift=1\nactivation=swish\n[avgpool]\n[convolutional]\n"
-            "filters=9\nactivation=hsigmoid\n[scale_channels]\nfrom=-3\n[upsample]\n[sam]\nfrom=-1\n"
-            "[shortcut]\nfrom=-2\nactivation=relu\n[global_depthwise]\nbatch_normalize=1\n"
+            "filters=9\nactivation=hsigmoid\n[scale_channels]\nfrom=-3\n[upsample]\n"
+            "[sam]\nfrom=-1\n[shortcut]\nfrom=-2\nactivation=relu\n[global_depthwise]\n"
+            "batch_normalize=1\n"
             "[connected]\noutput=7\nbatch_normalize=1\nactivation=mish\n[l2norm]\n")
     acts = "".join(f"[activation]\nactivation={a}\n" for a in
                    ("relu6", "hswish", "selu", "elu", "tanh", "relie", "hardtan", "logistic",
@@ -312,11 +315,13 @@ def nodes(folder):
     rows = [
         ("LRN", (), {"size": 3}, "this operator has no layer here"),
         ("Conv", (w,), {"strides": [1, 2]}, "strides=[1, 2]: must be equal"),
-        ("Conv", (w[:, :, :1],), {}, "kernel_shape=None: must be square, or the whole map in groups "
+        ("Conv", (w[:, :, :1],), {},
+         "kernel_shape=None: must be square, or the whole map in groups "
          "of one channel"),
         ("Conv", (w[:, :2],), {}, "its filters are for 2 channels, its input has 3"),
         ("Conv", (w * np.nan,), {}, "weights: not all are finite numbers"),
-        ("PRelu", (np.zeros((3, 8, 8), np.float32),), {}, "slopes of 3 x 8 x 8: must be one, or one "
+        ("PRelu", (np.zeros((3, 8, 8), np.float32),), {},
+         "slopes of 3 x 8 x 8: must be one, or one "
          "for each of 3 channels"),
         ("BatchNormalization", (np.ones(2, np.float32),) * 4, {},
          "has 2 channels, its input 3"),
@@ -325,7 +330,8 @@ def nodes(folder):
          "its variance has a negative number"),
         ("AveragePool", (), {"kernel_shape": [3, 3], "pads": [1] * 4},
          "count_include_pad=0: the zeros around a map count in a mean here"),
-        ("HardSigmoid", (), {"alpha": .3}, "alpha=0.3 beta=0.5: only 1/6 and 1/2 have a layer here"),
+        ("HardSigmoid", (), {"alpha": .3},
+         "alpha=0.3 beta=0.5: only 1/6 and 1/2 have a layer here"),
         ("Elu", (), {"alpha": 2.}, "alpha=2: only 1 has a layer here"),
         ("Transpose", (), {"perm": [0, 1, 3, 2]},
          "perm=[0, 1, 3, 2]: is no flattening and no shuffle of channels"),

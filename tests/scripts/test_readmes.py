@@ -53,7 +53,8 @@ def names_of_files():
     for name in re.findall(r"`([\w./]+\.(?:c|h|py))`", text):
         places = [f"{ROOT}/darknet/{name}", *(f"{ROOT}/{f}/{name}" for f in (
             ".", "layers_ext/kernels", "scripts"))]
-        expect(name == "darknet.h" or any(map(os.path.exists, places)), f"darknet/README.md: no {name}")
+        expect(name == "darknet.h" or any(map(os.path.exists, places)),
+               f"darknet/README.md: no {name}")
     for function, name in re.findall(r"`(\w+)\(\)` in `([\w./]+)`", text):
         code = text_of(os.path.join(ROOT, "darknet", name))
         expect(re.search(rf"\b{function}\(", code), f"darknet/README.md: no {function}() in {name}")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""scripts/study.py: which runs there are and in what order, held-out identities, intervals and p, and
-the whole work on a few small synthetic faces, from which the networks learn nothing."""
+"""scripts/study.py: which runs there are and in what order, held-out identities, intervals and p,
+and the whole work on a few small synthetic faces, from which the networks learn nothing."""
 import argparse
 import importlib.util
 import itertools
@@ -69,7 +69,8 @@ def tables():
     chosen = {"scratch": ({"m": .5}, {}), "correlation": ({"weight": 7}, {})}
     check(study_choice.tuned_of(options(), "correlation", chosen) == {"m": .5, "weight": 7},
           "a choice that is taken over")
-    check(study_choice.tuned_of(options(), "feature", chosen) == {"weight": 32}, "and one that is not")
+    check(study_choice.tuned_of(options(), "feature", chosen) == {"weight": 32},
+          "and one that is not")
 
 
 def held_out():
@@ -117,7 +118,8 @@ def whole(folder):
           and run["images"] == 96 and "darknet build" in run["made_from"], "run.json", run)
     check([b for b, _ in run["curve"]] == [1, 2], "a curve", run["curve"])
     table = read(os.path.join(out, "study.md")).decode()
-    check(table.count("\n| feature |") == 1 and "scratch: " in table and "chosen on held-out" in table,
+    check(table.count("\n| feature |") == 1 and "scratch: " in table
+          and "chosen on held-out" in table,
           "study.md")
     check(os.path.getsize(os.path.join(out, "study.png")) > 1000, "study.png")
     listed = read(os.path.join(out, "development.txt")).decode().splitlines()
@@ -136,9 +138,11 @@ def goes_on(out, words):
     shutil.rmtree(os.path.join(out, "feature-0.25-2-seed2"))
     before = read(os.path.join(out, "scratch-0.25-2-seed1", "net.weights"))
     done = study(*words, "--only", "scratch-*")
-    check(done.stdout.count("classifier train") == 1 and "/scratch-0.25-2-seed2/net.cfg" in done.stdout,
+    check(done.stdout.count("classifier train") == 1
+          and "/scratch-0.25-2-seed2/net.cfg" in done.stdout,
           "goes on", done.stdout, done.stderr)
-    check(read(os.path.join(out, "scratch-0.25-2-seed1", "net.weights")) == before, "keeps the rest")
+    check(read(os.path.join(out, "scratch-0.25-2-seed1", "net.weights")) == before,
+          "keeps the rest")
     done = study(*words, "--only", "born-again-*-seed2", "--no-choose")
     check("feature-0.25-2-seed2/net.cfg" in done.stdout, "with those that teach it", done.stderr)
     done = study(*words, "--rate", ".3")

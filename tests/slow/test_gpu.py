@@ -38,7 +38,8 @@ def call(*words, timeout=120, **standin):
 
 
 def train(name, *words, cfg="net.cfg", **standin):
-    return call("classifier", "train", "run.data", cfg, "-out", name, "-threads", "1", "-every", "5",
+    return call("classifier", "train", "run.data", cfg, "-out", name, "-threads", "1", "-every",
+                "5",
                 *words, **standin)
 
 
@@ -71,7 +72,8 @@ def start():
 
 def trains_as_the_processor_does():
     a, b = weights("whole"), weights("cpu")
-    expect(np.abs(a - b).max() <= 1e-4 * np.abs(b).max(), f"weights differ by {np.abs(a - b).max()}")
+    expect(np.abs(a - b).max() <= 1e-4 * np.abs(b).max(),
+           f"weights differ by {np.abs(a - b).max()}")
     expect(np.abs(a - b).max() > 0, "the device has not computed")
     logs = [column(f"{n}/net.csv", "loss") for n in ("whole", "cpu")]
     expect(np.abs(np.subtract(*logs)).max() < 1e-4, "the losses differ")
@@ -107,7 +109,8 @@ def embeds():
         expect_end(call("embed", "net.cfg", "w", "lfw", name, "-threads", "1", *more))
     a, b = (np.frombuffer(read(n)[-8 * 3 * 4:], np.float32) for n in ("there", "here"))
     expect(0 < np.abs(a - b).max() < 1e-5 or (a == b).all(), "the features differ")
-    done = call("embed", "net.cfg", "w", "lfw", "lost", "-threads", "1", FAIL="cuLaunchKernel:3+:719")
+    done = call("embed", "net.cfg", "w", "lfw", "lost", "-threads", "1",
+                FAIL="cuLaunchKernel:3+:719")
     expect_end(done, 1, "GPU 0: ", "unspecified launch failure")
     expect(not os.path.exists("lost"), "features of a device that failed were written")
 
@@ -132,7 +135,8 @@ def a_wrong_device():
                "-precision half: must be one of float32, tf32, bfloat16")
     expect_end(train("x", "-gpu", "0", SM=75), 1, "GPU 0: stand-in 0 is of sm_75; the kernels need "
                "sm_80 or later")
-    expect_end(train("x", "-gpu", "0", DRIVER=10020), 1, "the driver is for CUDA 10.2, which is too "
+    expect_end(train("x", "-gpu", "0", DRIVER=10020), 1,
+               "the driver is for CUDA 10.2, which is too "
                "old for kernels in PTX 7.")
     expect(not os.path.exists("x"), "a refused run left a folder")
 
@@ -188,8 +192,8 @@ def a_signal_in_a_step():
 
 def lists_devices():
     done = call("gpus", DEVICES=2, SM=90)
-    expect(done.stdout.startswith("0  stand-in 0  sm_90  1 multiprocessors  4.3 GB  driver for CUDA "
-                                  "12.4\n1  stand-in 1"), done.stdout)
+    expect(done.stdout.startswith("0  stand-in 0  sm_90  1 multiprocessors  4.3 GB  driver for "
+                                  "CUDA 12.4\n1  stand-in 1"), done.stdout)
     expect("runs on a GPU: activation avgpool" in done.stdout, done.stdout)
 
 

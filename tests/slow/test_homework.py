@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """scripts/homework.py on a few small synthetic faces: every way of training, the table, that
-nothing is done twice, and what it does about other inputs, torn files and signals. What the networks
-learn from this is nothing: the sizes are far too small."""
+nothing is done twice, and what it does about other inputs, torn files and signals. What the
+networks learn from this is nothing: the sizes are far too small."""
 import argparse
 import json
 import os
@@ -87,7 +87,8 @@ def all_methods(folder):
     check({r["images"] for r in rows} == {32}, "images of each row")
     check(all(r["tar"]["impostor_pairs"] == 30 * 29 // 2 - 10 and r["tar"]["tar"] is None
               for r in rows), "TAR over all pairs, which are too few here", rows[0]["tar"])
-    check("not measurable" in done.stdout and "verification while" not in done.stderr, "and says so")
+    check("not measurable" in done.stdout and "verification while" not in done.stderr,
+          "and says so")
     watched = read(os.path.join(out, "watched", "pairs.txt"))
     check(watched != read(os.path.join(out, "synthetic", "pairs.txt")) and all(
         curves.known(curves.read(os.path.join(out, n, "net.csv")), "lfw")[0] == [1, 2]

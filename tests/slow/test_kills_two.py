@@ -1,6 +1,7 @@
-"""test_kills_two.py - two trainings that share one teacher's cache and verify on the way are killed at
-random moments, by KILL, TERM, INT and HUP; now and then the cache is removed. Whatever happens, -resume
-gives the weights and the verified accuracies of the undisturbed run. KILLS=200 is the long form."""
+"""test_kills_two.py - two trainings that share one teacher's cache and verify on the way are killed
+at random moments, by KILL, TERM, INT and HUP; now and then the cache is removed. Whatever happens,
+-resume gives the weights and the verified accuracies of the undisturbed run. KILLS=200 is the long
+form."""
 import os
 import random
 import shutil
@@ -47,12 +48,14 @@ weight=4
 classes=12
 s=8
 """
-TRAIN = ("classifier", "train", "syn/faces.data", "net.cfg", "-every", "20", "-verify", "60", "-pairs",
+TRAIN = ("classifier", "train", "syn/faces.data", "net.cfg", "-every", "20", "-verify", "60",
+         "-pairs",
          "syn/pairs.txt", "-faces", "syn/test", "-threads", "1", "-name", "n")
 
 
 def start():
-    expect_end(darknet("synth", "syn", "-identities", "12", "-images", "8", "-size", "56", "-seed", "3",
+    expect_end(darknet("synth", "syn", "-identities", "12", "-images", "8", "-size", "56", "-seed",
+                       "3",
                        "-pairs", "40"))
     expect_end(darknet("init", write("t.cfg", NET), "t.weights"))
     write("net.cfg", NET + LOSSES)

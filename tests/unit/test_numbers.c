@@ -11,7 +11,7 @@ static void test_alloc(void) {
     }
     check(ok, "aligned, zeroed, padded");
     dnx_free(NULL);
-    check(!dnx_alloc(SIZE_MAX) && !dnx_alloc(SIZE_MAX / 4) && !dnx_alloc(SIZE_MAX / 8), 
+    check(!dnx_alloc(SIZE_MAX) && !dnx_alloc(SIZE_MAX / 4) && !dnx_alloc(SIZE_MAX / 8),
           "more than there can be");
     const dnx_layer_type type = {.name = "conv"};
     dnx_node node = {.type = &type, .loc = {"n.cfg", 12}};
