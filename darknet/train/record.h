@@ -4,6 +4,7 @@
 #ifndef DNX_RECORD_H
 #define DNX_RECORD_H
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef struct {
     char *key, *value;

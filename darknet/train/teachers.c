@@ -76,7 +76,8 @@ static dnx_status load(dnx_teacher *k, const dnx_node *n, const char *option, dn
     return st ? by_option(n, "weights", option, k->weights, &said, err) : DNX_OK;
 }
 
-static dnx_status add_output(dnx_net *net, dnx_node *n, int which, int layer, bool flips, dnx_err *err) {
+static dnx_status add_output(dnx_net *net, dnx_node *n, int which, int layer, bool flips,
+                             dnx_err *err) {
     dnx_teachers *t = net->teachers;
     for (int i = 0; i < t->n_outputs; i++)
         if (t->outputs[i].teacher == which && t->outputs[i].layer == layer &&
@@ -250,7 +251,8 @@ static void run_teacher(dnx_net *net, int which, const float *x) {
     const size_t batch = (size_t)net->batch;
     for (int i = 0; i < t->n_outputs; i++)
         if (t->outputs[i].teacher == which && t->outputs[i].flips)
-            memcpy(t->outputs[i].other, t->outputs[i].out, sizeof(float) * t->outputs[i].size * batch);
+            memcpy(t->outputs[i].other, t->outputs[i].out,
+                   sizeof(float) * t->outputs[i].size * batch);
     dnx_teachers_run_one(net, which, x, net->batch);
     for (int i = 0; i < t->n_outputs; i++) {
         dnx_teacher_output *w = &t->outputs[i];

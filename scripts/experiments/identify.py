@@ -1,5 +1,6 @@
-"""Identification of a student among distractors, by scripts/eval_identification.py: rank-1 among all
-of them, and TAR at low FAR. Its features are kept, so it can be asked for after the trainings."""
+"""Identification of a student among distractors, by scripts/eval_identification.py: rank-1 among
+all of them, and TAR at low FAR. Its features are kept, so it can be asked for after the
+trainings."""
 import os
 import sys
 

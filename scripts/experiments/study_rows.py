@@ -83,7 +83,7 @@ def identification_of(runs):
         mean = sum(r["rate"] for r in rates) / len(rates)
         half = interval([r["rate"] for r in rates])
         out[name] = {"mean": mean, "low": max(0., mean - half),
-                         "high": min(1., mean + half), "seeds": len(rates)}
+                     "high": min(1., mean + half), "seeds": len(rates)}
     return out
 
 

@@ -39,7 +39,8 @@ def saves_the_average():
     # running statistics of batch norm move without a learning rate, too: they are not in `start`
     off = np.abs(got - average)
     expect(np.median(off) < 1e-7 and (off > 1e-6).sum() <= 2 * 8, f"off by {off.max()}")
-    expect(np.abs(got - floats("plain/each.weights")).max() > 1e-4, "these are the weights themselves")
+    expect(np.abs(got - floats("plain/each.weights")).max() > 1e-4,
+           "these are the weights themselves")
 
 
 def resumes():
