@@ -138,8 +138,8 @@ def cluster(args):
     made = [os.path.join(args.out, name) for name in ("people", "alone", "sheets", "people.csv")]
     with folder_lock(args.out):
         if any(map(os.path.exists, made)) and not args.force:
-            raise Failure(f"{args.out}: has people already; --force groups anew and removes people, "
-                          "alone and sheets")
+            raise Failure(f"{args.out}: has people already; --force groups anew and removes "
+                          "people, alone and sheets")
         for path in made:
             if os.path.isdir(path):
                 shutil.rmtree(path)

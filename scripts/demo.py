@@ -38,12 +38,14 @@ SHOWN = 2  # pairs of one person, and as many of two
 def train(out):
     """(cfg, weights, folder of test faces, pairs), trained on synthetic faces."""
     drawn, cfg = os.path.join(out, "synthetic"), os.path.join(out, "small.cfg")
-    run([darknet(), "synth", drawn, "-identities", str(IDENTITIES), "-images", str(IMAGES), "-pairs",
+    run([darknet(), "synth", drawn, "-identities", str(IDENTITIES), "-images", str(IMAGES),
+         "-pairs",
          str(PAIRS), "-size", str(SIZE)], show=True)
     text = read(os.path.join(ROOT, "cfg", "mobilefacenet-half-am.cfg"))
     write(cfg, edit(text, {
         "net": {"width": SIZE, "height": SIZE, "width_multiplier": .25, "batch": BATCH,
-                "max_batches": BATCHES, "burn_in": 10, "steps": f"{BATCHES * 2 // 3},{BATCHES - 15}"},
+                "max_batches": BATCHES, "burn_in": 10,
+                "steps": f"{BATCHES * 2 // 3},{BATCHES - 15}"},
         "margin_softmax": {"classes": IDENTITIES, "warmup": 50}}))
     write(os.path.join(out, "small.data"),
           f"classes={IDENTITIES}\ntrain={os.path.join(drawn, 'train')}\nbackup={out}\n")
@@ -121,7 +123,8 @@ def draw(rows, path):
         for k, name in enumerate((a, b)):
             with Image.open(name) as face:
                 sheet.paste(face.convert("RGB").resize((side, side)), (gap + k * (side + gap), top))
-        pen.multiline_text((2 * side + 3 * gap, top + side // 2 - 20), text, fill="black", spacing=6)
+        pen.multiline_text((2 * side + 3 * gap, top + side // 2 - 20), text, fill="black",
+                           spacing=6)
     with whole_file(path, binary=True) as f:
         sheet.save(f, "PNG")
 
@@ -132,8 +135,8 @@ def on_drawings(out):
     scored = cosines(out, cfg, weights, folder, pairs)
     shown = [s for s in scored if s[2]][:SHOWN] + [s for s in scored if not s[2]][:SHOWN]
     threshold, right = threshold_of([s for s in scored if s not in shown])
-    print(f"threshold {threshold:.4f}: {right:.1f} % of {len(scored) - 2 * SHOWN} pairs of unseen synthetic "
-          f"faces are right (it was fitted to them)")
+    print(f"threshold {threshold:.4f}: {right:.1f} % of {len(scored) - 2 * SHOWN} pairs of "
+          f"unseen synthetic faces are right (it was fitted to them)")
     return cfg, weights, round(threshold, 4), [s[:2] for s in shown]
 
 

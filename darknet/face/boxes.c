@@ -4,14 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
+
 bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b) {
-    if (l->n == l->capacity) {
-        size_t room = l->capacity ? 2 * l->capacity : 256;
-        dnx_box *more = realloc(l->box, room * sizeof *more);
-        if (!more) return false;
-        l->box = more;
-        l->capacity = room;
-    }
+    if (!dnx_grow(&l->box, l->n, &l->capacity, sizeof *l->box)) return false;
     l->box[l->n++] = *b;
     return true;
 }

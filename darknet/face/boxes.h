@@ -14,7 +14,7 @@ typedef struct {
 
 typedef struct {
     dnx_box *box;
-    size_t n, room;
+    size_t n, capacity;
 } dnx_boxes;
 
 /* false: no memory, and the list is as it was. */

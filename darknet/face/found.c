@@ -13,19 +13,13 @@ static dnx_status no_memory(dnx_err *err) {
 
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,
                          dnx_err *err) {
-    if (l->n == l->capacity) {
-        size_t room = l->capacity ? 2 * l->capacity : 256;
-        dnx_found_photo *more = realloc(l->photo, room * sizeof *more);
-        if (!more) return no_memory(err);
-        l->photo = more;
-        l->capacity = room;
-    }
-    if (l->faces + n > l->face_room) {
-        size_t room = 2 * l->face_room + n + 256;
-        dnx_found *more = realloc(l->face, room * sizeof *more);
+    if (!dnx_grow(&l->photo, l->n, &l->capacity, sizeof *l->photo)) return no_memory(err);
+    if (l->faces + n > l->face_capacity) {
+        size_t capacity = 2 * l->face_capacity + n + 256;
+        dnx_found *more = realloc(l->face, capacity * sizeof *more);
         if (!more) return no_memory(err);
         l->face = more;
-        l->face_room = room;
+        l->face_capacity = capacity;
     }
     char *name = strdup(path);
     if (!name) return no_memory(err);

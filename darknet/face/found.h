@@ -21,9 +21,9 @@ typedef struct {
 typedef struct {
     char options[200]; /* of its first line; "": there is no record */
     dnx_found_photo *photo;
-    size_t n, room;
+    size_t n, capacity;
     dnx_found *face;
-    size_t faces, face_room;
+    size_t faces, face_capacity;
     size_t bytes;      /* of the text that counts */
 } dnx_found_list;
 

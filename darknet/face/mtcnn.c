@@ -130,11 +130,11 @@ static dnx_status no_memory(dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for finding faces");
 }
 
-static bool make_room(float **p, size_t *room, size_t count) {
-    if (count <= *room) return true;
+static bool make_room(float **p, size_t *capacity, size_t count) {
+    if (count <= *capacity) return true;
     dnx_free(*p);
     *p = dnx_alloc(count);
-    *room = *p ? count : 0;
+    *capacity = *p ? count : 0;
     return *p;
 }
 
@@ -282,8 +282,8 @@ static void find_points(dnx_mtcnn *m) {
 static dnx_status list_faces(dnx_mtcnn *m, dnx_err *err) {
     if (m->boxes.n > m->faces_room) {
         free(m->faces);
-        m->faces = malloc(m->boxes.room * sizeof *m->faces);
-        m->faces_room = m->faces ? m->boxes.room : 0;
+        m->faces = malloc(m->boxes.capacity * sizeof *m->faces);
+        m->faces_room = m->faces ? m->boxes.capacity : 0;
         if (!m->faces) return no_memory(err);
     }
     for (size_t i = 0; i < m->boxes.n; i++) {

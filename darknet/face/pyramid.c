@@ -34,11 +34,11 @@ static void place(dnx_pyramid *p, shelf *s, dnx_piece *piece) {
 
 static bool add(dnx_pyramid *p, const dnx_piece *piece, shelf *s) {
     if (p->n == p->capacity) {
-        int room = p->capacity ? 2 * p->capacity : 64;
-        dnx_piece *more = realloc(p->piece, (size_t)room * sizeof *more);
+        int capacity = p->capacity ? 2 * p->capacity : 64;
+        dnx_piece *more = realloc(p->piece, (size_t)capacity * sizeof *more);
         if (!more) return false;
         p->piece = more;
-        p->capacity = room;
+        p->capacity = capacity;
     }
     p->piece[p->n] = *piece;
     place(p, s, &p->piece[p->n++]);

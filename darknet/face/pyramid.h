@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct {
     dnx_piece *piece; /* in the order of their scales */
-    int n, room;
+    int n, capacity;
     int levels, pages, page_w, page_h;
 } dnx_pyramid;
 

@@ -1,5 +1,6 @@
 """A network as ncnn's two files: the .param text and the .bin of its weights. One function for each
-section of a cfg; https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure has the format."""
+section of a cfg; https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure has the
+format."""
 import struct
 from collections import Counter
 

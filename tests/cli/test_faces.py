@@ -1,6 +1,6 @@
-"""darknet faces: the tree of crops, its record and its lists, photographs that cannot be read, going
-on after a kill. The detector is one that the test makes itself; with the weights of MTCNN installed,
-a real face is not needed either."""
+"""darknet faces: the tree of crops, its record and its lists, photographs that cannot be read,
+going on after a kill. The detector is one that the test makes itself; with the weights of MTCNN
+installed, a real face is not needed either."""
 import os
 import shutil
 import signal
@@ -64,13 +64,15 @@ def the_same_call_goes_on():
 
 def other_options_never_mix():
     done = faces("photos", "out", "-largest")
-    expect_end(done, 1, "out/faces.record: tells of crops made with min-face=60 largest=0 detector=",
+    expect_end(done, 1,
+               "out/faces.record: tells of crops made with min-face=60 largest=0 detector=",
                "-overwrite makes them anew, or name another folder\n")
     expect(os.path.exists("out/ann/two of them.2.jpg"), "removed")
     expect_end(faces("photos", "out", "-largest", "-overwrite"), 1)
     expect(files("out") == sorted([c for c in CROPS if ".2" not in c] + LISTS), files("out"))
     write("mine/a.jpg", read("out/ann/one.jpg"))
-    expect_end(faces("photos", "mine", "-overwrite"), 1, "mine: has images that `darknet faces` did "
+    expect_end(faces("photos", "mine", "-overwrite"), 1,
+               "mine: has images that `darknet faces` did "
                "not put there, such as a.jpg; name another folder\n")
     expect(files("mine") == ["a.jpg"], files("mine"))
 
@@ -107,7 +109,8 @@ def wrong_calls():
     expect_end(faces("empty", "o"), 1, "empty: no images\n")
     expect_end(faces("nowhere", "o"), 1, "nowhere: cannot open: No such file or directory\n")
     expect_end(faces("photos", "photos/out"), 1, "must be a folder apart from the images in photos")
-    expect_end(darknet("faces", "photos", "o", "-min-face", "11"), 2, "-min-face 11: must be a whole "
+    expect_end(darknet("faces", "photos", "o", "-min-face", "11"), 2,
+               "-min-face 11: must be a whole "
                "number from 12 to 16384\n")
     done = darknet("faces", "photos", "o", "-mtcnn", "nodetector")
     expect_end(done, 1, "nodetector/mtcnn-p.cfg: No such file or directory; `make faces-deps` "
@@ -132,7 +135,8 @@ def goes_on_after_a_kill():
     for number, (sign, after) in enumerate(((signal.SIGKILL, .1), (signal.SIGTERM, .15),
                                             (signal.SIGKILL, .03), (signal.SIGKILL, .3),
                                             (signal.SIGKILL, .04), (signal.SIGTERM, .2))):
-        with subprocess.Popen([DARKNET, "faces", "many", "parts", *FACES], stdout=subprocess.DEVNULL,
+        with subprocess.Popen([DARKNET, "faces", "many", "parts", *FACES],
+                              stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, text=True) as child:
             time.sleep(after)
             child.send_signal(sign)

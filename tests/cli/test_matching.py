@@ -1,5 +1,5 @@
-"""darknet compare and find: cosines beside NumPy's on the features of `embed`, verdicts, the index of
-a gallery, and all that can be wrong. The detector is one that the test makes itself."""
+"""darknet compare and find: cosines beside NumPy's on the features of `embed`, verdicts, the index
+of a gallery, and all that can be wrong. The detector is one that the test makes itself."""
 import json
 import os
 import re
@@ -97,13 +97,15 @@ def faces_that_are_not_there():
     for pair in (("none.png", "one.png"), ("one.png", "none.png")):
         expect_end(compare(*pair, *FINDS), 1,
                    "none.png: no face of 60 pixels or more was found\n")
-    expect_end(compare("missing.png", "one.png", *FINDS), 1, "missing.png: cannot open: No such file")
+    expect_end(compare("missing.png", "one.png", *FINDS), 1,
+               "missing.png: cannot open: No such file")
     expect_end(compare("net.cfg", "one.png", *FINDS), 1, "net.cfg: is no image\n")
-    expect_end(compare("one.png", "crop.png", "-aligned"), 1, "one.png: is 120 x 110 pixels; a crop "
+    expect_end(compare("one.png", "crop.png", "-aligned"), 1,
+               "one.png: is 120 x 110 pixels; a crop "
                "for this network has 28 x 28\n")
     expect_end(compare("one.png", "one.png", "-mtcnn", "nowhere"), 1,
-               "nowhere/mtcnn-p.cfg: No such file or directory; `make faces-deps` installs the face "
-               "detector\n")
+               "nowhere/mtcnn-p.cfg: No such file or directory; `make faces-deps` installs the "
+               "face detector\n")
 
 
 def thresholds():

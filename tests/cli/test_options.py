@@ -312,10 +312,12 @@ def isa():
         flags = f.read()
     for value, flag in (("avx2", "avx2"), ("avx512", "avx512dq"), ("amx", "amx_int8")):
         done = darknet("layers", env={**os.environ, "DNX_ISA": value})
-        check(done.returncode == 0 and (f" {flag}" in flags) == (not done.stderr), value, done.stderr)
+        check(done.returncode == 0 and (f" {flag}" in flags) == (not done.stderr), value,
+              done.stderr)
         if done.stderr:
             check(re.fullmatch(f"darknet: DNX_ISA={value}: this processor lacks it; the "
-                               "(plain|avx2|avx512) kernels run\n", done.stderr), value, done.stderr)
+                               "(plain|avx2|avx512) kernels run\n", done.stderr), value,
+                  done.stderr)
     for value, status in (("avx3", 2), ("", 2), ("plain", 0)):
         done = darknet("layers", env={**os.environ, "DNX_ISA": value})
         check(done.returncode == status and (not status or done.stderr ==

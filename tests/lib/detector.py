@@ -1,6 +1,7 @@
-"""detector.py - a face detector whose faces a test draws itself: a white square of 64 pixels on black,
-with a corner at multiples of ten, is a face for `-min-face 60`. Its networks are cfg/mtcnn-*.cfg with
-weights made here: P-Net wants white windows, R-Net and O-Net say yes and give fixed points."""
+"""detector.py - a face detector whose faces a test draws itself: a white square of 64 pixels on
+black, with a corner at multiples of ten, is a face for `-min-face 60`. Its networks are
+cfg/mtcnn-*.cfg with weights made here: P-Net wants white windows, R-Net and O-Net say yes and give
+fixed points."""
 import os
 import struct
 from array import array

@@ -1,5 +1,6 @@
-"""ncnn.py - reads ncnn's .param and .bin, and computes the network in double, layer by layer. Written
-from ncnn's description of the format; it shares nothing with scripts/exchange/ncnn_out.py."""
+"""ncnn.py - reads ncnn's .param and .bin, and computes the network in double, layer by layer.
+Written from ncnn's description of the format; it shares nothing with
+scripts/exchange/ncnn_out.py."""
 import numpy as np
 
 from common import expect, read

@@ -20,7 +20,8 @@ if peer_process.onnx_missing():
     skip_all(f"{peer_process.onnx_missing()} (make bench-deps)")
 
 TOLERANCE = 1e-5  # of the largest value of the output
-# Of the networks with more than 20 million parameters only iresnet-50 is run: the others take minutes.
+# Of the networks with more than 20 million parameters only iresnet-50 is run: the others take
+# minutes.
 LARGE = ("alexnet", "attention", "densenet", "iresnet-100", "resnet-face-124", "se-resnet", "vgg16")
 TWINS = ("-am", "-kd-")  # the same network with losses
 # A sign that rounding turns is amplified by the layers behind it: small networks are compared.

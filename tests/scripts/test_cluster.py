@@ -4,7 +4,8 @@ import csv
 import os
 import shutil
 
-from common import attempt_all, darknet, expect, expect_end, needed, script, summary, write, write_png
+from common import (attempt_all, darknet, expect, expect_end, needed, script, summary, write,
+                    write_png)
 from detector import make_detector, photograph
 
 with needed():
@@ -49,8 +50,8 @@ def people_of_noise():
     expect(files("out/alone") == ["0_p3.png"], files("out/alone"))
     with open("out/people.csv", newline="", encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
-    expect(len(rows) == 11 and all((r["person"] or "-")[-1] == {"0": "1", "1": "2", "2": "3",
-                                                                 "3": "-"}[r["face"][-5]]
+    of_name = {"0": "1", "1": "2", "2": "3", "3": "-"}
+    expect(len(rows) == 11 and all((r["person"] or "-")[-1] == of_name[r["face"][-5]]
                                    for r in rows), rows)
     with Image.open("out/sheets/person-0001.jpg") as sheet:
         expect(sheet.size == (5 * 112, 112), sheet.size)

@@ -28,7 +28,8 @@ def drawings():
     expect([a == b for a, b in people] == [True, True, False, False], people)
     for pair in pairs:
         cosine, verdict = demo.compare(cfg, weights, *pair, threshold)
-        expect(verdict == ("the same person" if cosine > threshold else "different people"), verdict)
+        expect(verdict == ("the same person" if cosine > threshold else "different people"),
+               verdict)
 
 
 def photographs():

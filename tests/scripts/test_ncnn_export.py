@@ -29,7 +29,8 @@ NETS = {
     "channels": CONV + "[channel_shuffle]\ngroups=2\n" + ONE + "[route]\nlayers=-1,0\ngroups=2\n"
                 "group_id=1\n[dropout]\n[l2norm]\n",
     "windows": CONV + "[avgpool]\nsize=3\npad=1\n[maxpool]\nsize=3\nstride=2\n[upsample]\n"
-               "stride=4\nscale=0.5\n[upsample]\nstride=-2\n[maxpool]\nsize=2\nstride=2\npadding=0\n",
+               "stride=4\nscale=0.5\n[upsample]\nstride=-2\n[maxpool]\nsize=2\nstride=2\n"
+               "padding=0\n",
     "sums": CONV + ONE + "[shortcut]\nfrom=0\nalpha=2\nbeta=0.5\nactivation=relu\n[shortcut]\n"
             "from=0\nactivation=relu6\n",
     "softmax": CONV + "[connected]\noutput=6\nactivation=linear\n[softmax]\ntemperature=2\n",
@@ -40,7 +41,8 @@ NETS = {
                             "relie", "hardtan", "logistic", "prelu", "hsigmoid")),
 }
 BAD = [
-    ("[shortcut]\nfrom=0\n", "[shortcut] adds (7, 6, 3) to (7, 6, 4): ncnn adds equal shapes alone"),
+    ("[shortcut]\nfrom=0\n",
+     "[shortcut] adds (7, 6, 3) to (7, 6, 4): ncnn adds equal shapes alone"),
     ("[activation]\nactivation=stair\n", "[activation] activation=stair: has no ncnn form here"),
     ("[binary]\nmode=bnn\n", "[binary] mode=bnn: ncnn takes no signs of the input; bwn and "
      "binaryconnect have a form"),
