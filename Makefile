@@ -159,7 +159,7 @@ $(SET)/tests/%: LIBS += $(if $(filter $(SET)/tests/host/%,$@),$(HOSTLIB))
 $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@mkdir -p $(@D)
 	@echo "  link $@"
-	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
 # A driver for tests: the kernels run on this processor, and calls of it can be made to fail.
 STANDIN := $(SET)/tests/standin/libcuda.so.1
@@ -263,7 +263,7 @@ lint-graph: ## draw what the folders include into darknet/folders.svg (needs Gra
 deps: ## install what building and testing need (apt; asks for sudo)
 	@sh scripts/install/deps.sh
 
-opencv-deps: ## install what `make OPENCV=1` needs, for darknet align
+opencv-deps: ## install what `make OPENCV=1` needs: crops are cut by OpenCV then
 	@sh scripts/install/deps.sh g++ libopencv-imgproc-dev
 
 eval-deps: ## install what identification and the classical baselines need (Faiss, scikit-learn, scikit-image)
