@@ -19,6 +19,7 @@ import time
 
 from common import (DARKNET, ROOT, SCRIPTS, Skipped, check, expect_end, needed, read, run, skip,
                     summary, write)
+from detector import make_detector, photograph
 from small_run import CFG, NAMES, faults, make_inputs
 
 with needed():
@@ -96,6 +97,9 @@ def cases():
                "drawn/test/test0000/test0000_0002.jpg")
     yield case("align", (DARKNET, "align", "lfw", "points.txt", "crops"),
                *(f"crops/ann/ann_{i:04}.jpg" for i in range(4)))
+    yield case("faces", (DARKNET, "faces", "photos", "found", "-mtcnn", "detector", "-min-face",
+                         "60", "-threads", "2"), "found/one.jpg", "found/two.jpg",
+               "found/two.2.jpg")
     yield case("vary", python("vary_faces.py", "lfw", "--out", "varied", "--varied", "1", "--mixed",
                               "0"), "varied/0000000-0.jpg")
     yield case("eval", python("eval_lfw.py", "net.cfg", "w", "lfw", "pairs.txt", "--out", "eval",
@@ -122,6 +126,9 @@ def setup():
             points += f"{name}/{name}_{i:04}.jpg 6 8 11 8 8 11 6 13 10 13\n"
     write("pairs.txt", "2\t1\n" + "".join(lines))
     write("points.txt", points)
+    make_detector("detector")
+    photograph("photos/one.png", 90, 80, (10, 10))
+    photograph("photos/two.png", 160, 90, (0, 10), (90, 20))
     write("in.f32", np.linspace(0, 1, 2 * 768, dtype=np.float32).tobytes())
     for words in (("init", "net.cfg", "w"), ("init", "bits.cfg", "bits.weights"),
                   ("compress", "pack", "bits.cfg", "bits.weights", "bits.packed")):
