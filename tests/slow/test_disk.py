@@ -1,0 +1,81 @@
+"""A disk that is full for a while, a folder that is read-only for a while, a disk that fails for a
+while: at random moments of a training with a teacher's cache. Whatever happens, the same command,
+with -resume where it says so, gives the weights and the losses of the undisturbed run, and the
+cache gives them again. TIMES=200 is the long form."""
+import errno
+import os
+import random
+import shutil
+
+from common import attempt_all, column, darknet, expect, expect_end, needed, read, summary, write
+
+with needed():
+    import numpy  # noqa: F401  # pylint: disable=unused-import
+from small_run import CFG, data, faults, make_inputs
+
+TIMES = int(os.environ.get("TIMES", "30"))
+KINDS = (("write", errno.ENOSPC), ("fsync", errno.ENOSPC), ("open", errno.EROFS),
+         ("rename", errno.EROFS), ("open", errno.EACCES), ("mkdir", errno.ENOSPC),
+         ("ftruncate", errno.EIO), ("read", errno.EIO), ("files", errno.EROFS))
+
+
+def run(*more, env=None):
+    return darknet("classifier", "train", "kd.data", "kd.cfg", "-threads", "1", "-batches", "40",
+                   "-every", "5", "-cache", "work/cache", "-out", "work/run", *more, env=env,
+                   timeout=120)
+
+
+def empty():
+    shutil.rmtree("work", ignore_errors=True)
+    os.mkdir("work")
+
+
+def start():
+    """The undisturbed run, and how many calls of each kind it makes."""
+    empty()
+    make_inputs()
+    expect_end(darknet("init", "net.cfg", "w"))
+    write("kd.cfg", CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n"))
+    data("faces", "kd")
+    log = os.path.abspath("calls")
+    expect_end(run(env=faults("/work/", 0, 0, 0, "files", log)))
+    for line in read(log).decode().splitlines():
+        name = line.split(" ")[0]
+        calls[name] = calls.get(name, 0) + 1
+    calls["files"] = sum(calls.values())
+    whole.update(weights=read("work/run/kd.weights"), loss=column("work/run/kd.csv", "loss"))
+    empty()
+
+
+def ends_whole(what, done):
+    """Repeats the command as a user would, until it is done."""
+    for _ in range(3):
+        if done.returncode == 0:
+            break
+        expect(done.returncode == 1, f"{what}: {done.returncode} {done.stderr}")
+        done = run(*(["-resume"] if os.path.exists("work/run/kd.state") else []))
+    expect(done.returncode == 0, f"{what}: {done.stderr}")
+    expect(read("work/run/kd.weights") == whole["weights"], f"{what}: other weights")
+    expect(column("work/run/kd.csv", "loss") == whole["loss"], f"{what}: other losses")
+    left = [n for _, _, names in os.walk("work") for n in names if n.endswith((".tmp", ".partial"))]
+    expect(not left, f"{what}: {left}")
+
+
+def at_random_moments():
+    draw = random.Random(5)
+    for i in range(TIMES):
+        name, why = KINDS[i % len(KINDS)]
+        first = draw.randrange(1, calls.get(name, 1) + 1)
+        count = draw.choice((1, 3, 10, 50))
+        what = f"{name} {first} to {first + count - 1}: {os.strerror(why)}"
+        done = run(env=faults("/work/", first, count, why, name))
+        expect(done.returncode == 0 or os.strerror(why) in done.stderr, f"{what}: {done.stderr}")
+        ends_whole(what, done)
+        if i % 5 == 4:  # what the cache holds
+            ends_whole(f"{what}: again", run("-force"))
+        empty()
+
+
+calls, whole = {}, {}
+attempt_all(start, at_random_moments)
+summary()
