@@ -5,51 +5,24 @@
 #include <string.h>
 
 #include "base/lines.h"
+#include "data/pickle_machine.h"
 
 enum { MOST = 1 << 24 };
 
+typedef dnx_pickle_machine machine;
 typedef dnx_py value;
 typedef dnx_py_list values;
 
-/* What may be named, and what a call of it gives. */
-typedef enum { RECONSTRUCT, NDARRAY, DTYPE, FROM_BUFFER, SCALAR, ENCODE, BYTES } callee;
-static const struct {
-    const char *module, *name;
-    callee is;
-} known[] = {{"numpy.core.multiarray", "_reconstruct", RECONSTRUCT},
-             {"numpy._core.multiarray", "_reconstruct", RECONSTRUCT},
-             {"numpy.core.multiarray", "scalar", SCALAR},
-             {"numpy._core.multiarray", "scalar", SCALAR},
-             {"numpy.core.numeric", "_frombuffer", FROM_BUFFER},
-             {"numpy._core.numeric", "_frombuffer", FROM_BUFFER},
-             {"numpy", "ndarray", NDARRAY},
-             {"numpy", "dtype", DTYPE},
-             {"_codecs", "encode", ENCODE},
-             {"builtins", "bytearray", BYTES},
-             {"builtins", "bytes", BYTES},
-             {"__builtin__", "bytearray", BYTES},
-             {"__builtin__", "bytes", BYTES}};
-
-typedef struct {
-    dnx_loc at;
-    const unsigned char *p;
-    size_t n, i, op; /* op: where the opcode is */
-    size_t values;   /* pushed in all */
-    values stack, memo;
-    dnx_pickle *out;
-    size_t list_room, array_room, own_room;
-} machine;
-
-static dnx_status bad(const machine *m, const char *why, dnx_err *err) {
+dnx_status dnx_py_bad(const machine *m, const char *why, dnx_err *err) {
     return dnx_fail(err, DNX_EPARSE, m->at, "byte %zu: %s", m->op, why);
 }
 
-static dnx_status no_memory(const machine *m, dnx_err *err) {
+dnx_status dnx_py_no_memory(const machine *m, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, m->at, "no memory for the set");
 }
 
 /* The list with room for one more; NULL: no memory, the old list stays. */
-static void *grown(void *list, size_t n, size_t *room, size_t size) {
+void *dnx_py_grown(void *list, size_t n, size_t *room, size_t size) {
     if (n < *room) return list;
     size_t more = *room ? 2 * *room : 16;
     void *p = realloc(list, more * size);
@@ -58,18 +31,18 @@ static void *grown(void *list, size_t n, size_t *room, size_t size) {
 }
 
 static dnx_status push(machine *m, values *s, value v, dnx_err *err) {
-    if (m->values++ == MOST) return bad(m, "more than 16777216 values", err);
-    value *more = grown(s->v, s->n, &s->room, sizeof *s->v);
-    if (!more) return no_memory(m, err);
+    if (m->values++ == MOST) return dnx_py_bad(m, "more than 16777216 values", err);
+    value *more = dnx_py_grown(s->v, s->n, &s->room, sizeof *s->v);
+    if (!more) return dnx_py_no_memory(m, err);
     s->v = more;
     s->v[s->n++] = v;
     return DNX_OK;
 }
 
-static dnx_status put(machine *m, value v, dnx_err *err) { return push(m, &m->stack, v, err); }
+dnx_status dnx_py_put(machine *m, value v, dnx_err *err) { return push(m, &m->stack, v, err); }
 
-static dnx_status put_number(machine *m, int64_t v, bool is_truth, dnx_err *err) {
-    return put(m, (value){.is = DNX_PY_NUMBER, .a = v, .b = is_truth}, err);
+dnx_status dnx_py_put_number(machine *m, int64_t v, bool is_truth, dnx_err *err) {
+    return dnx_py_put(m, (value){.is = DNX_PY_NUMBER, .a = v, .b = is_truth}, err);
 }
 
 /* ---- what follows an opcode ---- */
@@ -77,7 +50,7 @@ static dnx_status put_number(machine *m, int64_t v, bool is_truth, dnx_err *err)
 /* A little-endian number of the next `size` bytes. */
 static dnx_status number(machine *m, size_t size, uint64_t *v, dnx_err *err) {
     *v = 0;
-    if (m->n - m->i < size) return bad(m, "the file is cut short", err);
+    if (m->n - m->i < size) return dnx_py_bad(m, "the file is cut short", err);
     for (size_t k = 0; k < size; k++) *v |= (uint64_t)m->p[m->i + k] << 8 * k;
     m->i += size;
     return DNX_OK;
@@ -87,16 +60,17 @@ static dnx_status put_run(machine *m, dnx_py_kind is, size_t size_bytes, dnx_err
     uint64_t n;
     dnx_status st = number(m, size_bytes, &n, err);
     if (st) return st;
-    if (n > m->n - m->i) return bad(m, "the file is cut short, or a length in it is wrong", err);
-    st = put(m, (value){is, (int64_t)n, 0, m->p + m->i}, err);
+    if (n > m->n - m->i)
+        return dnx_py_bad(m, "the file is cut short, or a length in it is wrong", err);
+    st = dnx_py_put(m, (value){is, (int64_t)n, 0, m->p + m->i}, err);
     m->i += n;
     return st;
 }
 
 /* The rest of a line of protocol 0. */
-static dnx_status line(machine *m, const unsigned char **s, size_t *n, dnx_err *err) {
+dnx_status dnx_py_line(machine *m, const unsigned char **s, size_t *n, dnx_err *err) {
     const unsigned char *end = memchr(m->p + m->i, '\n', m->n - m->i);
-    if (!end) return bad(m, "the file is cut short", err);
+    if (!end) return dnx_py_bad(m, "the file is cut short", err);
     *s = m->p + m->i;
     *n = (size_t)(end - *s);
     m->i += *n + 1;
@@ -108,26 +82,26 @@ static dnx_status line_number(machine *m, int64_t *v, dnx_err *err) {
     size_t n = 0;
     char text[32];
     long number = 0;
-    dnx_status st = line(m, &s, &n, err);
+    dnx_status st = dnx_py_line(m, &s, &n, err);
     if (st) return st;
     if (n && s[n - 1] == 'L') n--; /* a long of Python 2 */
-    if (n >= sizeof text) return bad(m, "no number that a set has", err);
+    if (n >= sizeof text) return dnx_py_bad(m, "no number that a set has", err);
     memcpy(text, s, n);
     text[n] = 0;
     if (!dnx_whole(text, -INT32_MAX, INT32_MAX, &number))
-        return bad(m, "no number that a set has", err);
+        return dnx_py_bad(m, "no number that a set has", err);
     *v = number;
     return DNX_OK;
 }
 
 /* n bytes that the pickle owns. */
-static char *own(machine *m, size_t n, dnx_err *err) {
+char *dnx_py_own(machine *m, size_t n, dnx_err *err) {
     dnx_pickle *p = m->out;
-    char **more = grown(p->own, p->owned, &m->own_room, sizeof *p->own), *s = malloc(n + 1);
+    char **more = dnx_py_grown(p->own, p->owned, &m->own_room, sizeof *p->own), *s = malloc(n + 1);
     if (more) p->own = more;
     if (more && s) return p->own[p->owned++] = s;
     free(s);
-    no_memory(m, err);
+    dnx_py_no_memory(m, err);
     return NULL;
 }
 
@@ -140,11 +114,11 @@ static dnx_status put_quoted(machine *m, dnx_err *err) {
     static const char letter[] = "ntr\\'\"", byte[] = "\n\t\r\\'\"";
     const unsigned char *s = NULL;
     size_t n = 0, k = 0;
-    dnx_status st = line(m, &s, &n, err);
+    dnx_status st = dnx_py_line(m, &s, &n, err);
     if (st) return st;
     if (n < 2 || (*s != '\'' && *s != '"') || s[n - 1] != *s)
-        return bad(m, "a text without its quotes", err);
-    char *out = own(m, n, err);
+        return dnx_py_bad(m, "a text without its quotes", err);
+    char *out = dnx_py_own(m, n, err);
     if (!out) return DNX_EMEM;
     for (size_t i = 1; i < n - 1; i++) {
         const char *at = NULL;
@@ -155,50 +129,51 @@ static dnx_status put_quoted(machine *m, dnx_err *err) {
         } else if (i + 3 < n - 1 && s[i + 1] == 'x' && hex(s[i + 2]) >= 0 && hex(s[i + 3]) >= 0) {
             out[k++] = (char)(hex(s[i + 2]) << 4 | hex(s[i + 3]));
             i += 3;
-        } else return bad(m, "an escape that no text of Python has", err);
+        } else return dnx_py_bad(m, "an escape that no text of Python has", err);
     }
-    return put(m, (value){DNX_PY_BYTES, (int64_t)k, 0, (unsigned char *)out}, err);
+    return dnx_py_put(m, (value){DNX_PY_BYTES, (int64_t)k, 0, (unsigned char *)out}, err);
 }
 
 /* A text of protocol 0: Latin-1, with \\uXXXX for what would disturb a line. */
 static dnx_status put_raw_unicode(machine *m, dnx_err *err) {
     const unsigned char *s = NULL;
     size_t n = 0, k = 0;
-    dnx_status st = line(m, &s, &n, err);
-    char *out = st ? NULL : own(m, 2 * n, err);
+    dnx_status st = dnx_py_line(m, &s, &n, err);
+    char *out = st ? NULL : dnx_py_own(m, 2 * n, err);
     if (!out) return st ? st : DNX_EMEM;
     for (size_t i = 0; i < n; i++) {
         unsigned c = s[i];
         if (c == '\\' && n - i >= 6 && s[i + 1] == 'u') {
             c = 0;
             for (size_t j = 2; j < 6; j++) {
-                if (hex(s[i + j]) < 0) return bad(m, "an escape that no text of Python has", err);
+                if (hex(s[i + j]) < 0)
+                    return dnx_py_bad(m, "an escape that no text of Python has", err);
                 c = c << 4 | (unsigned)hex(s[i + j]);
             }
-            if (c > 0xff) return bad(m, "a text that is no bytes", err);
+            if (c > 0xff) return dnx_py_bad(m, "a text that is no bytes", err);
             i += 5;
         }
         if (c >= 0x80) out[k++] = (char)(0xc0 | c >> 6);
         out[k++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c);
     }
-    return put(m, (value){DNX_PY_TEXT, (int64_t)k, 0, (unsigned char *)out}, err);
+    return dnx_py_put(m, (value){DNX_PY_TEXT, (int64_t)k, 0, (unsigned char *)out}, err);
 }
 
 /* ---- lists, memo ---- */
 
 static dnx_status put_list(machine *m, bool is_tuple, dnx_err *err) {
     dnx_pickle *p = m->out;
-    values *more = grown(p->list, p->lists, &m->list_room, sizeof *p->list);
-    if (!more) return no_memory(m, err);
+    values *more = dnx_py_grown(p->list, p->lists, &m->list_room, sizeof *p->list);
+    if (!more) return dnx_py_no_memory(m, err);
     p->list = more;
     p->list[p->lists] = (values){0};
-    return put(m, (value){.is = DNX_PY_LIST, .a = (int64_t)p->lists++, .b = is_tuple}, err);
+    return dnx_py_put(m, (value){.is = DNX_PY_LIST, .a = (int64_t)p->lists++, .b = is_tuple}, err);
 }
 
 static dnx_status find_mark(const machine *m, size_t *mark, dnx_err *err) {
     size_t k = m->stack.n;
     while (k > 0 && m->stack.v[k - 1].is != DNX_PY_MARK) k--;
-    if (!k) return bad(m, "no mark", err);
+    if (!k) return dnx_py_bad(m, "no mark", err);
     *mark = k - 1;
     return DNX_OK;
 }
@@ -211,11 +186,11 @@ static dnx_status collect(machine *m, size_t place, size_t first, bool is_tuple,
     for (size_t k = first; !st && k < m->stack.n; k++)
         st = push(m, &m->out->list[list.a], m->stack.v[k], err);
     m->stack.n = place;
-    return st ? st : put(m, list, err);
+    return st ? st : dnx_py_put(m, list, err);
 }
 
 static dnx_status collect_last(machine *m, size_t n, dnx_err *err) {
-    if (m->stack.n < n) return bad(m, "a tuple of more than there is", err);
+    if (m->stack.n < n) return dnx_py_bad(m, "a tuple of more than there is", err);
     return collect(m, m->stack.n - n, m->stack.n - n, true, err);
 }
 
@@ -228,7 +203,7 @@ static dnx_status collect_marked(machine *m, bool is_tuple, dnx_err *err) {
 /* The values from `first` on go into the list at `place`. */
 static dnx_status append(machine *m, size_t place, size_t first, dnx_err *err) {
     value list = m->stack.v[place];
-    if (list.is != DNX_PY_LIST || list.b) return bad(m, "appends to what is no list", err);
+    if (list.is != DNX_PY_LIST || list.b) return dnx_py_bad(m, "appends to what is no list", err);
     dnx_status st = DNX_OK;
     for (size_t k = first; !st && k < m->stack.n; k++)
         st = push(m, &m->out->list[list.a], m->stack.v[k], err);
@@ -240,12 +215,14 @@ static dnx_status append_marked(machine *m, dnx_err *err) {
     size_t mark = 0;
     dnx_status st = find_mark(m, &mark, err);
     if (st) return st;
-    return mark ? append(m, mark - 1, mark + 1, err) : bad(m, "appends to what is no list", err);
+    return mark ? append(m, mark - 1, mark + 1, err)
+                : dnx_py_bad(m, "appends to what is no list", err);
 }
 
 /* Python numbers what it keeps 0, 1, 2, ... (Python 2 from 1). A jump would cost memory. */
 static dnx_status keep(machine *m, uint64_t index, dnx_err *err) {
-    if (!m->stack.n || index > m->memo.n + 1) return bad(m, "a memo that does not count up", err);
+    if (!m->stack.n || index > m->memo.n + 1)
+        return dnx_py_bad(m, "a memo that does not count up", err);
     value v = m->stack.v[m->stack.n - 1];
     dnx_status st = DNX_OK;
     while (!st && m->memo.n <= index) st = push(m, &m->memo, v, err);
@@ -254,166 +231,15 @@ static dnx_status keep(machine *m, uint64_t index, dnx_err *err) {
 }
 
 static dnx_status recall(machine *m, uint64_t index, dnx_err *err) {
-    if (index >= m->memo.n) return bad(m, "recalls what was never kept", err);
-    return put(m, m->memo.v[index], err);
-}
-
-/* ---- names and calls ---- */
-
-static bool is_text(const value *v, const char *want) {
-    return (v->is == DNX_PY_TEXT || v->is == DNX_PY_BYTES) && (size_t)v->a == strlen(want) &&
-           !memcmp(v->p, want, strlen(want));
-}
-
-static dnx_status put_name(machine *m, const value *module, const value *name, dnx_err *err) {
-    for (size_t k = 0; k < sizeof known / sizeof *known; k++)
-        if (is_text(module, known[k].module) && is_text(name, known[k].name))
-            return put(m, (value){.is = DNX_PY_NAME, .a = known[k].is}, err);
-    return bad(m, "names a class or a function: refused, a set has none", err);
-}
-
-static dnx_status global(machine *m, dnx_err *err) {
-    const unsigned char *s[2] = {NULL, NULL};
-    size_t n[2] = {0, 0};
-    dnx_status st = line(m, &s[0], &n[0], err);
-    if (!st) st = line(m, &s[1], &n[1], err);
-    return st ? st : put_name(m, &(value){DNX_PY_TEXT, (int64_t)n[0], 0, s[0]},
-                              &(value){DNX_PY_TEXT, (int64_t)n[1], 0, s[1]}, err);
-}
-
-static dnx_status stack_global(machine *m, dnx_err *err) {
-    if (m->stack.n < 2) return bad(m, "names nothing", err);
-    m->stack.n -= 2;
-    value module = m->stack.v[m->stack.n], name = m->stack.v[m->stack.n + 1];
-    return put_name(m, &module, &name, err);
-}
-
-/* A number of an array or a NumPy scalar. */
-static bool is_type(const value *v, char *type, int *size) {
-    if ((v->is != DNX_PY_TEXT && v->is != DNX_PY_BYTES) || v->a != 2) return false;
-    *type = (char)v->p[0];
-    *size = v->p[1] - '0';
-    return *type && strchr("biuO", *type) && (*size == 1 || *size == 2 || *size == 4 || *size == 8);
-}
-
-static dnx_status put_array(machine *m, dnx_py_array a, dnx_err *err) {
-    dnx_pickle *p = m->out;
-    dnx_py_array *more = grown(p->array, p->arrays, &m->array_room, sizeof *p->array);
-    if (!more) return no_memory(m, err);
-    p->array = more;
-    p->array[p->arrays] = a;
-    return put(m, (value){.is = DNX_PY_ARRAY, .a = (int64_t)p->arrays++}, err);
-}
-
-/* Fills an array from its shape, type and contents. */
-static bool build_array(const dnx_pickle *p, dnx_py_array *a, const value *shape,
-                        const value *type, const value *data) {
-    const values *dim = shape->is == DNX_PY_LIST ? &p->list[shape->a] : NULL;
-    size_t count = 1;
-    if (!dim || type->is != DNX_PY_DTYPE || a->is_built) return false;
-    a->type = (char)type->a;
-    a->size = (int)type->b;
-    a->dimensions = dim->n > 64 ? 64 : (int)dim->n;
-    for (size_t k = 0; k < dim->n; k++) {
-        const value *v = &dim->v[k];
-        if (v->is != DNX_PY_NUMBER || v->a < 0) return false;
-        if (v->a && count > ((size_t)1 << 40) / (size_t)v->a) return false;
-        if (k < 4) a->shape[k] = (size_t)v->a;
-        count *= (size_t)v->a;
-    }
-    a->is_built = true;
-    if (a->type == 'O') {
-        a->list = data->a;
-        return data->is == DNX_PY_LIST && p->list[data->a].n == count;
-    }
-    a->p = data->p;
-    a->n = (size_t)data->a;
-    return data->is == DNX_PY_BYTES && a->n == count * (size_t)a->size;
-}
-
-/* Text of code points below 256, as protocol 2 of Python 3 has bytes. */
-static dnx_status put_latin1(machine *m, const value *text, dnx_err *err) {
-    char *out = own(m, (size_t)text->a, err);
-    size_t k = 0;
-    if (!out) return DNX_EMEM;
-    for (int64_t i = 0; i < text->a; i++) {
-        unsigned char c = text->p[i];
-        bool pair = c >= 0xc2 && c <= 0xc3 && i + 1 < text->a && (text->p[i + 1] & 0xc0) == 0x80;
-        if (c >= 0x80 && !pair) return bad(m, "a text that is no bytes", err);
-        out[k++] = (char)(pair ? c << 6 | (text->p[++i] & 0x3f) : c);
-    }
-    return put(m, (value){DNX_PY_BYTES, (int64_t)k, 0, (unsigned char *)out}, err);
-}
-
-static dnx_status put_scalar(machine *m, const value *type, const value *data, dnx_err *err) {
-    uint64_t v = 0;
-    if (type->is != DNX_PY_DTYPE || !strchr("biu", (int)type->a) || data->is != DNX_PY_BYTES ||
-        data->a != type->b)
-        return bad(m, "no number that a set has", err);
-    for (int64_t k = 0; k < data->a; k++) v |= (uint64_t)data->p[k] << 8 * k;
-    return put_number(m, (int64_t)v, type->a == 'b', err);
-}
-
-static dnx_status call(machine *m, dnx_err *err) {
-    static const char wrong[] = "a call with other values than Python's or NumPy's";
-    if (m->stack.n < 2) return bad(m, "calls nothing", err);
-    m->stack.n -= 2;
-    value f = m->stack.v[m->stack.n], args = m->stack.v[m->stack.n + 1];
-    if (f.is != DNX_PY_NAME || args.is != DNX_PY_LIST) return bad(m, wrong, err);
-    const values *list = &m->out->list[args.a];
-    const size_t n = list->n;
-    value v[4] = {0};
-    for (size_t k = 0; k < n && k < 4; k++) v[k] = list->v[k];
-    dnx_py_array a = {0};
-    char type = 0;
-    int size = 0;
-    switch ((callee)f.a) {
-    case RECONSTRUCT:
-        return n == 3 && v[0].is == DNX_PY_NAME && v[0].a == NDARRAY ? put_array(m, a, err)
-                                                                     : bad(m, wrong, err);
-    case FROM_BUFFER:
-        return n >= 3 && build_array(m->out, &a, &v[2], &v[1], &v[0]) ? put_array(m, a, err)
-                                                                      : bad(m, wrong, err);
-    case DTYPE:
-        if (!n || !is_type(&v[0], &type, &size))
-            return bad(m, "an array of neither bytes nor whole numbers", err);
-        return put(m, (value){.is = DNX_PY_DTYPE, .a = type, .b = size}, err);
-    case SCALAR: return n == 2 ? put_scalar(m, &v[0], &v[1], err) : bad(m, wrong, err);
-    case ENCODE:
-        return n == 2 && v[0].is == DNX_PY_TEXT && is_text(&v[1], "latin1")
-                   ? put_latin1(m, &v[0], err)
-                   : bad(m, wrong, err);
-    case BYTES:
-        if (!n) return put(m, (value){.is = DNX_PY_BYTES, .p = m->p}, err);
-        return n == 1 && v[0].is == DNX_PY_BYTES ? put(m, v[0], err)
-               : n == 2 && v[0].is == DNX_PY_TEXT && is_text(&v[1], "latin-1")
-                   ? put_latin1(m, &v[0], err)
-                   : bad(m, wrong, err);
-    default: return bad(m, wrong, err);
-    }
-}
-
-/* The state of an array (version, shape, type, is in Fortran's order, contents), or of a type. */
-static dnx_status build(machine *m, dnx_err *err) {
-    static const char wrong[] = "an array that NumPy would not write";
-    if (m->stack.n < 2) return bad(m, wrong, err);
-    value state = m->stack.v[--m->stack.n], to = m->stack.v[m->stack.n - 1];
-    if (state.is != DNX_PY_LIST) return bad(m, wrong, err);
-    const values *s = &m->out->list[state.a];
-    if (to.is == DNX_PY_DTYPE) {
-        bool is_big = s->n > 1 && is_text(&s->v[1], ">") && to.b > 1;
-        return is_big ? bad(m, "numbers with their highest byte first", err) : DNX_OK;
-    }
-    bool ok = to.is == DNX_PY_ARRAY && s->n == 5 &&
-              build_array(m->out, &m->out->array[to.a], &s->v[1], &s->v[2], &s->v[4]);
-    return ok ? DNX_OK : bad(m, wrong, err);
+    if (index >= m->memo.n) return dnx_py_bad(m, "recalls what was never kept", err);
+    return dnx_py_put(m, m->memo.v[index], err);
 }
 
 /* ---- opcodes ---- */
 
 static dnx_status refuse(const machine *m, unsigned char op, dnx_err *err) {
     if (op && strchr("oiPQ\x81\x82\x83\x84\x92", op))
-        return bad(m, "names a class or a function: refused, a set has none", err);
+        return dnx_py_bad(m, "names a class or a function: refused, a set has none", err);
     return dnx_fail(err, DNX_EPARSE, m->at,
                     "byte %zu: opcode 0x%02x, which no verification set has", m->op, op);
 }
@@ -426,15 +252,15 @@ static dnx_status step_number(machine *m, unsigned char op, dnx_err *err) {
     case 'K': case 'M': case 'J':
         st = number(m, op == 'K' ? 1 : op == 'M' ? 2 : 4, &n, err);
         v = op == 'J' ? (int32_t)(uint32_t)n : (int64_t)n;
-        return st ? st : put_number(m, v, false, err);
+        return st ? st : dnx_py_put_number(m, v, false, err);
     case 0x8a: /* LONG1 */
         st = number(m, 1, &n, err);
-        if (!st && n > 8) st = bad(m, "no number that a set has", err);
+        if (!st && n > 8) st = dnx_py_bad(m, "no number that a set has", err);
         if (!st) st = number(m, (size_t)n, &n, err);
-        return st ? st : put_number(m, (int64_t)n, false, err);
+        return st ? st : dnx_py_put_number(m, (int64_t)n, false, err);
     default: /* I, L: I00 and I01 are False and True */
         st = line_number(m, &v, err);
-        return st ? st : put_number(m, v, op == 'I' && (v == 0 || v == 1), err);
+        return st ? st : dnx_py_put_number(m, v, op == 'I' && (v == 0 || v == 1), err);
     }
 }
 
@@ -444,7 +270,7 @@ static dnx_status step_memo(machine *m, unsigned char op, dnx_err *err) {
     dnx_status st = DNX_OK;
     if (op == 'p' || op == 'g') {
         st = line_number(m, &v, err);
-        if (!st && v < 0) st = bad(m, "a memo that does not count up", err);
+        if (!st && v < 0) st = dnx_py_bad(m, "a memo that does not count up", err);
         n = st ? 0 : (uint64_t)v;
     } else if (op != 0x94) st = number(m, op == 'q' || op == 'h' ? 1 : 4, &n, err);
     if (st) return st;
@@ -462,23 +288,23 @@ static dnx_status step(machine *m, unsigned char op, dnx_err *err) {
     case 'X': return put_run(m, DNX_PY_TEXT, 4, err);
     case 'S': return put_quoted(m, err);
     case 'V': return put_raw_unicode(m, err);
-    case 'N': return put(m, (value){.is = DNX_PY_NONE}, err);
-    case 0x88: case 0x89: return put_number(m, op == 0x88, true, err);
+    case 'N': return dnx_py_put(m, (value){.is = DNX_PY_NONE}, err);
+    case 0x88: case 0x89: return dnx_py_put_number(m, op == 0x88, true, err);
     case 'K': case 'M': case 'J': case 'I': case 'L': case 0x8a: return step_number(m, op, err);
     case ']': case ')': return put_list(m, op == ')', err);
-    case '(': return put(m, (value){.is = DNX_PY_MARK}, err);
+    case '(': return dnx_py_put(m, (value){.is = DNX_PY_MARK}, err);
     case 'a':
-        if (m->stack.n < 2) return bad(m, "appends to what is no list", err);
+        if (m->stack.n < 2) return dnx_py_bad(m, "appends to what is no list", err);
         return append(m, m->stack.n - 2, m->stack.n - 1, err);
     case 'e': return append_marked(m, err);
     case 'l': case 't': return collect_marked(m, op == 't', err);
     case 0x85: case 0x86: case 0x87: return collect_last(m, op - 0x84u, err);
     case 0x94: case 'q': case 'r': case 'p': case 'h': case 'j': case 'g':
         return step_memo(m, op, err);
-    case 'c': return global(m, err);
-    case 0x93: return stack_global(m, err);
-    case 'R': return call(m, err);
-    case 'b': return build(m, err);
+    case 'c': return dnx_py_global(m, err);
+    case 0x93: return dnx_py_stack_global(m, err);
+    case 'R': return dnx_py_call(m, err);
+    case 'b': return dnx_py_build(m, err);
     default: return refuse(m, op, err);
     }
 }
@@ -498,11 +324,11 @@ dnx_status dnx_pickle_read(const unsigned char *bytes, size_t n, const char *fil
                         "pickle of lists");
     for (bool ends = false; !st && !ends;) {
         m.op = m.i;
-        if (m.i == n) st = bad(&m, "the file is cut short", err);
+        if (m.i == n) st = dnx_py_bad(&m, "the file is cut short", err);
         else if (bytes[m.i] == '.') ends = true;
         else st = step(&m, bytes[m.i++], err);
     }
-    if (!st && m.stack.n != 1) st = bad(&m, "the pickle is not one value", err);
+    if (!st && m.stack.n != 1) st = dnx_py_bad(&m, "the pickle is not one value", err);
     if (!st) p->top = m.stack.v[0];
     free(m.stack.v);
     free(m.memo.v);
