@@ -4,7 +4,7 @@ import os
 from experiments.methods import METHODS
 from lib.files import write, write_csv, write_json
 from lib.metrics import p_text, percent
-from report.pictures import look, picture
+from report.pictures import COLOURS, look, picture
 
 
 def accuracy(test):
@@ -81,26 +81,26 @@ def panels(rows):
 
 
 def style(row):
+    """A colour and a mark for each method; another line where the colours begin again."""
     at = list(METHODS).index(row["method"]) if row["method"] in METHODS else 0
-    return {**look(at), "ls": "--" if row["more"] else "-"}
+    return {**look(at), "ls": "--" if row["more"] else "-" if at < len(COLOURS) else ":"}
 
 
 def label(row):
     return row["method"] + (f", {row['images']:,} images" if row["more"] else "")
 
 
-def draw_points(axis, rows, names):
-    """A line for each row, a point with its interval for each test."""
+def draw_points(axis, rows, name):
+    """A line for each row: a point with its interval, hollow when it is of one seed."""
     for i, r in enumerate(rows):
-        for n in names[:1]:
-            test = r["tests"].get(n)
-            if test:
-                axis.errorbar([100 * test["mean"]], [-i], capsize=3,
-                              xerr=100 * (test["interval"] or 0), **style(r))
-                axis.plot([100 * a for a in test["accuracies"]], [-i] * len(test["accuracies"]),
-                          "|", color="grey")
+        test = r["tests"].get(name)
+        if test:
+            values = [100 * a for a in test["accuracies"]]
+            axis.errorbar([100 * test["mean"]], [-i], xerr=100 * (test["interval"] or 0),
+                          capsize=3, mfc="white" if len(values) == 1 else None, **style(r))
+            axis.plot(values, [-i] * len(values), "|", color="grey")
     axis.set_yticks([-i for i in range(len(rows))], [label(r) for r in rows], fontsize=7)
-    axis.set_xlabel(f"pairs right, {names[0]}, %")
+    axis.set_xlabel(f"pairs right, {name}, %")
 
 
 def draw_curves(axis, rows, name):
@@ -119,15 +119,16 @@ def draw_curves(axis, rows, name):
 
 
 def draw(rows, path):
-    which, names = panels(rows), tests_in(rows)
-    with picture(path, 110, 2, len(which), figsize=(1 + 4.6 * len(which), 8)) as (figure, axes):
+    which, name = panels(rows), tests_in(rows)[0]
+    with picture(path, 110, 2, len(which), figsize=(1.6 + 4.8 * len(which), 8)) as (figure, axes):
         for column, (width, batches) in enumerate(which):
             some = [r for r in rows if (r["width"], r["batches"]) == (width, batches)]
-            draw_points(axes[0, column], some, names)
-            draw_curves(axes[1, column], some, names[0])
+            draw_points(axes[0, column], some, name)
+            draw_curves(axes[1, column], some, name)
             axes[0, column].set_title(f"width {width:g}, {batches:,} updates", fontsize=9)
-        figure.suptitle("Points: mean and 95 % interval over seeds (one seed: over folds), "
-                        "grey: each seed. Below: accuracy over training", fontsize=9)
+        figure.suptitle("Points: mean and 95 % interval over seeds, grey: each seed; hollow: one "
+                        "seed, over folds.\nBelow: accuracy over training, mean over seeds",
+                        fontsize=9)
         figure.tight_layout()
 
 
