@@ -18,9 +18,26 @@ def interval(values):
     n = len(values)
     if n < 2:
         return None
-    mean = sum(values) / n
-    error = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / n)
-    return float(t.ppf(.975, n - 1)) * error
+    return float(t.ppf(.975, n - 1)) * math.sqrt(variance(values) / n)
+
+
+def variance(values):
+    mean = sum(values) / len(values)
+    return sum((v - mean) ** 2 for v in values) / (len(values) - 1)
+
+
+def difference(a, b):
+    """(mean of a minus mean of b, half its 95 % interval by Welch's test) of accuracies of seeds;
+    None when one of them has one seed."""
+    if min(len(a), len(b)) < 2:
+        return None
+    parts = [variance(v) / len(v) for v in (a, b)]
+    both = sum(parts)
+    minus = sum(a) / len(a) - sum(b) / len(b)
+    if not both:
+        return minus, 0.
+    freedom = both ** 2 / sum(p ** 2 / (len(v) - 1) for p, v in zip(parts, (a, b)))
+    return minus, float(t.ppf(.975, freedom)) * math.sqrt(both)
 
 
 def read_runs(out):
@@ -97,3 +114,7 @@ def add_tests(out, made, test):
     rows.add_p(as_rows)
     for r, with_p in zip(made, as_rows):
         r["tests"][test]["p"] = with_p["p"]
+        r["tests"][test]["minus"] = {
+            name: difference(r["tests"][test]["accuracies"], b["tests"][test]["accuracies"])
+            for name in with_p["p"] for b in made
+            if b["method"] == name and rows.alike(b, r) and b["source"] == r["source"]}

@@ -19,6 +19,12 @@ def p_words(test):
                      for name, values in test["p"].items() if values) or "-"
 
 
+def minus_words(test):
+    """How much more than what it compares with, over seeds."""
+    return "; ".join(f"{name}: {100 * d[0]:+.2f} ± {100 * d[1]:.2f}"
+                     for name, d in test["minus"].items() if d) or "-"
+
+
 def tuned_words(row):
     return ", ".join(f"{k} {v:g}" for k, v in sorted(row["tuned"].items())) or "-"
 
@@ -34,7 +40,7 @@ def rate_words(rates, name):
 
 def header(names, rates):
     return ["method", "width", "batches", "images", "values", "seeds",
-            *(c for n in names for c in (n, f"p, {n}")), *rates, "images seen", "training, s",
+            *(c for n in names for c in (n, f"{n}, minus", f"p, {n}")), *rates, "images seen", "training, s",
             "commit"]
 
 
@@ -43,7 +49,8 @@ def cells(row, names, rates):
            tuned_words(row), " ".join(map(str, row["seeds"]))]
     for n in names:
         test = row["tests"].get(n)
-        out += [accuracy(test), p_words(test)] if test else ["not run", "-"]
+        out += [accuracy(test), minus_words(test), p_words(test)] if test else \
+            ["not run", "-", "-"]
     runs = row["runs"]
     out += [rate_words(row["identification"], r) for r in rates]
     return out + [f"{runs[0]['images seen']:,}",
@@ -135,6 +142,8 @@ def draw(rows, path):
 def notes(chosen):
     out = ["±: half the 95 % interval of the mean over seeds (Student's t); of one seed, over the "
            "folds of its pairs.",
+           "minus: the difference of the means over seeds and half its 95 % interval (Welch), in "
+           "points, of rows that saw the same images.",
            "p: McNemar's exact test, a number for each seed, only between rows that saw the same "
            "images.",
            "Rates of identification: the interval is over seeds; of one seed, over people."]

@@ -16,7 +16,7 @@ with needed():
     import matplotlib  # noqa: F401
     import numpy  # noqa: F401
     import PIL  # noqa: F401
-    import scipy  # noqa: F401
+    import scipy.stats
 from experiments import methods, rows, runs, study_choice, study_rows
 from experiments.held_out import draw_pairs
 
@@ -89,6 +89,11 @@ def numbers():
     got = study_rows.interval([.5, .6, .7])
     check(abs(got - 4.302653 * .1 / math.sqrt(3)) < 1e-6, "Student's interval of three", got)
     check(study_rows.interval([.5]) is None, "one seed has none")
+    a, b = [1, 2, 3], [2, 4, 6, 8]
+    minus, half = study_rows.difference(a, b)
+    edge = scipy.stats.ttest_ind([v - minus - half for v in a], b, equal_var=False).pvalue
+    check(minus == -3 and abs(edge - .05) < 1e-9, "Welch's interval ends where p is .05", edge)
+    check(study_rows.difference([1], [2, 3]) is None, "one seed has none")
 
     def row(method, seeds, right, **more):
         return {"method": method, "width": 1, "source": {"faces": "a"}, "seeds": seeds,
