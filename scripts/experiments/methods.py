@@ -113,6 +113,11 @@ METHODS = {
         "features, cosine, the average of the weights", FEATURE, labels=False,
         edit={"net": {**COSINE, "ema": .999}, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
         usual={"weight": 32}, tuned_as="feature", against=("feature", "cosine")),
+    "cosine-flips": Method(
+        "features, cosine, the sum of the teacher's features of the image and its mirror image",
+        FEATURE, labels=False,
+        edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}", "flips": 1}},
+        usual={"weight": 32}, tuned_as="feature", against=("feature", "cosine")),
     "cosine-inner": Method(
         "features, cosine, the teacher's last map as a second target", FEATURE, labels=False,
         edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
@@ -126,7 +131,7 @@ STUDY = (*HOMEWORK, "correlation-groups", "adadistill", "grouped", "inherited",
          "relation")
 
 # in search of the best small student
-BEST = ("feature", "cosine", "cosine-average", "cosine-inner")
+BEST = ("feature", "cosine", "cosine-average", "cosine-flips", "cosine-inner")
 
 
 def filled(method, values):
