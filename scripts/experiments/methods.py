@@ -64,6 +64,12 @@ METHODS = {
         choices=({"exclusivity": 1e-4, "sharpness": 2}, {"exclusivity": 1e-4, "sharpness": 8},
                  {"exclusivity": 1e-3, "sharpness": 8}),
         against=("scratch", "feature")),
+    "labels-feature": Method(
+        "labels and the teacher's features", "mobilefacenet-half-am.cfg",
+        edit={"margin_softmax": LABELS},
+        add="\n[kd_feature]\nteacher={cfg}\nweights={weights}\nweight={weight}\n",
+        usual={"m": .2, "weight": 32}, choices=weights(8, 32), tuned_as="scratch",
+        against=("scratch", "feature")),
     "scratch-groups": Method(
         "labels alone, batches of 4 images of each identity", "mobilefacenet-half-am.cfg",
         edit={"net": GROUPS, "margin_softmax": LABELS}, usual={"m": .2}, tuned_as="scratch"),
@@ -127,7 +133,7 @@ METHODS = {
 }
 HOMEWORK = ("scratch", "probability", "feature", "correlation", "exclusive")
 # of study.py, when --methods names no others
-STUDY = (*HOMEWORK, "correlation-groups", "adadistill", "grouped", "inherited",
+STUDY = (*HOMEWORK, "labels-feature", "correlation-groups", "adadistill", "grouped", "inherited",
          "relation")
 
 # in search of the best small student
