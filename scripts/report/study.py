@@ -40,8 +40,8 @@ def rate_words(rates, name):
 
 def header(names, rates):
     return ["method", "width", "batches", "images", "values", "seeds",
-            *(c for n in names for c in (n, f"{n}, minus", f"p, {n}")), *rates, "images seen", "training, s",
-            "commit"]
+            *(c for n in names for c in (n, f"{n}, minus", f"p, {n}")), *rates,
+            "images seen", "training, s", "commit"]
 
 
 def cells(row, names, rates):
