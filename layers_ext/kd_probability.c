@@ -238,7 +238,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     p->loss = 0;
     memset(p->y, 0, sizeof *p->y * (size_t)p->batch);
     if (!has_loss(n, p)) return;
-    if (o->group > 0) find_leading(n, p);
+    if (s->leading.least) find_leading(n, p);
     for (int b = 0; b < 2 * p->batch; b++)
         s->sums[b] = (sums){.top_s = -HUGE_VAL, .top_t = -HUGE_VAL};
     for (int lo = 0; lo < s->N; lo += BLOCK) {

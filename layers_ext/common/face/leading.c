@@ -10,7 +10,7 @@ dnx_status dnx_leading_make(dnx_leading *g, dnx_node *n, int N, float share, dnx
     const size_t B = (size_t)n->batch;
     g->share = share;
     g->N = N;
-    if (share <= 0) return DNX_OK;
+    if (share <= 0 || !n->trains) return DNX_OK;
     dnx_status st = dnx_new(n, &g->z, B * (size_t)N, err);
     if (!st) st = dnx_new(n, &g->least, B, err);
     if (st) return st;

@@ -10,7 +10,7 @@
 #include "dnx.h"
 
 typedef struct {
-    float share; /* 0: all classes lead, and there is no memory */
+    float share; /* 0, or a layer that predicts: all classes lead, and there is no memory */
     int N;
     float *z;      /* B x N: the caller stores the logits here; choose() changes their order */
     double *norm;  /* B: log sum_j e^{z_j} */
