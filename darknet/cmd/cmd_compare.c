@@ -29,8 +29,8 @@ static int run(const void *args);
 
 const dnx_verb dnx_cmd_compare = {
     "compare", "compare the faces of two photographs", table, sizeof(compare_args), run,
-    "Prints the cosine of their features and, with -threshold, a verdict. Of several faces the\n"
-    "main one is compared: the largest, with a preference for the centre. Status 1: a photograph\n"
+    "Prints the cosine of their features and, with -threshold, a verdict. Of several faces the "
+    "main one is compared: the largest, with a preference for the centre. Status 1: a photograph "
     "has no face, or cannot be read."};
 
 enum { PHOTO = 480, GAP = 12 };

@@ -54,10 +54,10 @@ static int run(const void *args);
 
 const dnx_verb dnx_cmd_faces = {
     "faces", "find the faces of photographs and cut them out", table, sizeof(faces_args), run,
-    "The crops are 112 x 112 pixels, as ArcFace has them. The main face of a photograph has its\n"
-    "name, others have a number: b.jpg, b.2.jpg. The main face has the largest area of its box\n"
-    "less twice the squared distance from the centre. OUT/no-face.txt lists photographs without\n"
-    "a face, OUT/skipped.txt those that cannot be read; status 1 then. The same command goes on\n"
+    "The crops are 112 x 112 pixels, as ArcFace has them. The main face of a photograph has its "
+    "name, others have a number: b.jpg, b.2.jpg. The main face has the largest area of its box "
+    "less twice the squared distance from the centre. OUT/no-face.txt lists photographs without "
+    "a face, OUT/skipped.txt those that cannot be read; status 1 then. The same command goes on "
     "after an interruption and takes new photographs."};
 
 enum { AT_ONCE = 64 };

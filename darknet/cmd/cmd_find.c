@@ -30,7 +30,7 @@ static int run(const void *args);
 
 const dnx_verb dnx_cmd_find = {
     "find", "find the people of a photograph among known faces", table, sizeof(find_args), run,
-    "`darknet faces` makes such crops. Their features are computed once and kept in the gallery,\n"
+    "`darknet faces` makes such crops. Their features are computed once and kept in the gallery, "
     "in faces.index. With -threshold, a face that no known face matches is called unknown."};
 
 enum { ROWS_A_PERSON = 8, MOST_SHOWN = 20 };
