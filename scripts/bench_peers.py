@@ -178,21 +178,30 @@ def host_twin(cfg, weights, batch, folder):
     return twin
 
 
-def forward(args, name, batch, folder, stack):
-    """One network beside all peers that are there."""
-    import export_onnx
-    from bench import peer_torch
+def set_slopes(cfg, weights):
+    """All slopes of PReLU become 0.1, as libdarknet's leaky ReLU has it."""
     from lib import darknet_files
-    cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
-    darknet("init", cfg, weights, "-force")
-    net, layers = darknet_files.plan(cfg)
+    _, layers = darknet_files.plan(cfg)
     arrays = [{k: v.copy() for k, v in a.items()}
               for a in darknet_files.read_weights(weights, layers)]
     for a in arrays:
         if "slopes" in a:
             a["slopes"][:] = 0.1
     darknet_files.write_weights(weights, layers, arrays)
-    x, fin, planes = inputs(folder, batch, net["height"], net["width"], net["channels"], 2)
+
+
+def forward(args, name, batch, folder, stack):
+    """One network beside all peers that are there. ONNX Runtime alone takes every section."""
+    import export_onnx
+    from bench import peer_torch
+    from lib import darknet_files
+    cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
+    darknet("init", cfg, weights, "-force")
+    if set(args.peers) - {"onnx"}:
+        set_slopes(cfg, weights)
+    net = darknet_files.read_cfg(cfg)[0][1]
+    x, fin, planes = inputs(folder, batch, *(int(net[k]) for k in ("height", "width", "channels")),
+                            2)
     mine = raw(args, cfg, weights, fin, batch, folder)
     sides, worst = {}, {}
     runs = 300 if batch == 1 else max(5, 1000 // batch)
