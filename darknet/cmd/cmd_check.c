@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/check_draw.h"
 #include "cmd/check_json.h"
 #include "cmd/cmd.h"
 #include "data/data.h"
@@ -11,7 +12,7 @@
 
 typedef struct {
     const char *cfg, *weights, *data, *size;
-    bool json;
+    bool json, dot, svg;
 } check_args;
 
 static const dnx_arg table[] = {
@@ -23,6 +24,8 @@ static const dnx_arg table[] = {
     DNX_ARG_TEXT(check_args, size, "-size", "HxW",
                  "for images of another height and width, pixels: as 480x640"),
     DNX_ARG_FLAG(check_args, json, "-json", "print JSON, for scripts"),
+    DNX_ARG_FLAG(check_args, dot, "-dot", "print a graph for Graphviz: dot -Tpdf"),
+    DNX_ARG_FLAG(check_args, svg, "-svg", "print a picture: layers, shapes, costs"),
     DNX_ARG_END};
 
 static int run(const void *args);
@@ -216,7 +219,14 @@ static int run(const void *args) {
     if (a->size && !read_size(a->size, &h, &w))
         return dnx_wrong("-size %s: must be HEIGHTxWIDTH, as 480x640", a->size);
     if (a->size && a->data) return dnx_wrong("-size is for predicting, -data for training");
+    if (a->json + a->dot + a->svg > 1) return dnx_wrong("-json, -dot and -svg exclude each other");
+    if ((a->dot || a->svg) && a->data) return dnx_wrong("-dot and -svg need no -data");
     if (open_net(a, classes, &net, &err)) return dnx_report(&err);
+    if (a->dot || a->svg) {
+        (a->dot ? dnx_draw_dot : dnx_draw_svg)(net);
+        dnx_net_free(net);
+        return 0;
+    }
     if (!a->json) {
         dnx_print_notes(net);
         print_table(net);

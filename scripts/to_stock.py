@@ -1,0 +1,51 @@
+#!/usr/bin/python3
+"""Writes a network for stock Darknet (/usr/bin/darknet, libdarknet of 2018): a cfg of its own sections,
+and weights that compute the same there.
+
+    scripts/to_stock.py NET.cfg WEIGHTS OUT.cfg OUT.weights [-to LAYER] [--force]
+
+[depthwise] becomes groups=, batch norm is multiplied into the filters, PReLU becomes two
+convolutions, relu(z) - slope relu(-z), channel shuffles and groups of [route] convolutions of zeros
+and ones, input_mean= and input_scale= a first convolution. Losses are left out. What has no exact
+form, such as swish or [sam], is told by section and option, and nothing is written.
+
+Netron draws such a cfg, too. Needs NumPy."""
+import argparse
+import os
+import sys
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy")
+from exchange import network as networks
+from exchange.stock_out import SECTIONS, files_of
+from lib import files
+
+
+def export(cfg, weights, out_cfg, out_weights, to=None, force=False):
+    if os.path.realpath(out_cfg) == os.path.realpath(out_weights):
+        raise Failure(f"{out_cfg}: is named for the cfg and for the weights")
+    for out in (out_cfg, out_weights):
+        files.refuse_replacing(out, force, cfg, weights)
+    text, data = files_of(networks.load(cfg, weights, to, SECTIONS, "stock Darknet"))
+    with files.whole_file(out_weights, binary=True) as f:
+        f.write(data)
+    files.write(out_cfg, text)
+    sections = sum(line.startswith("[") for line in text.splitlines()) - 1
+    print(f"{out_cfg}: {sections} sections; {out_weights}: {(len(data) - 20) // 4:,} floats")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("cfg", "weights", "out_cfg", "out_weights"):
+        parser.add_argument(name, metavar=name.replace("out_", "out."))
+    parser.add_argument("-to", "--to", metavar="LAYER", help="the layer that becomes the output")
+    parser.add_argument("--force", action="store_true", help="replace the outputs")
+    args = parser.parse_args()
+    return run_main(export, args.cfg, args.weights, args.out_cfg, args.out_weights, args.to,
+                    args.force)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
