@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Writes a network for stock Darknet (/usr/bin/darknet, libdarknet of 2018): a cfg of its own sections,
-and weights that compute the same there.
+"""Writes a network for stock Darknet (/usr/bin/darknet, libdarknet of 2018): a cfg of its own
+sections, and weights that compute the same there.
 
     scripts/to_stock.py NET.cfg WEIGHTS OUT.cfg OUT.weights [-to LAYER] [--force]
 

@@ -48,6 +48,8 @@ static const dnx_arg table[] = {
     DNX_ARG_TEXT(args, teacher_weights, "-teacher-weights", "FILE", "the teacher's weights"),
     DNX_ARG_TEXT(args, cache, "-cache", "FOLDER",
                  "keep the teacher's outputs there, so that it runs once an image"),
+    DNX_ARG_TEXT(args, tensorboard, "-tensorboard", "FOLDER",
+                 "write the curves there, too, for TensorBoard: a folder for each run"),
     DNX_ARG_END};
 
 /* Returns why arguments contradict each other, or NULL. */

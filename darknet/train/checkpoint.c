@@ -53,6 +53,7 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_check_params(j->net, err);
     if (st) return st;
     dnx_log_flush(&j->log, &log);
+    dnx_events_flush(&j->curves, &log);
     postpone(j, &late, &log);
     j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* without a half-finished update */
     st = dnx_state_save(j->inputs_text, j->net, j->state, err);

@@ -7,6 +7,7 @@
 #include "face/verify.h"
 #include "host/loop.h"
 #include "train/record.h"
+#include "train/events.h"
 #include "train/train.h"
 
 struct dnx_train_job {
@@ -20,6 +21,7 @@ struct dnx_train_job {
     char *base; /* FOLDER/NAME, with which the paths of the run's files begin: see name_files() */
     char *weights, *state, *best, *score, *names, *run, *skipped_file;
     dnx_log log;
+    dnx_events curves; /* of -tensorboard */
     uint64_t batch, last, first; /* updates: done; in all; done when this process began */
     uint64_t saved_batch;        /* of the last checkpoint; UINT64_MAX: none by this process */
     double saved, flushed, began; /* times */

@@ -97,11 +97,13 @@ static bool is_verified(const dnx_train_job *j) {
 static void report(dnx_train_job *j, const dnx_log_line *l) {
     const dnx_train_update u = {j->net, l, j->first, j->last, dnx_now() - j->began};
     dnx_log_write(&j->log, j->net, l);
+    dnx_events_write(&j->curves, j->net, l);
     mix(&j->loss, l->loss);
     mix(&j->accuracy, l->accuracy);
     if (j->events->update) j->events->update(j->events->arg, &u);
     if (dnx_now() - j->flushed < FLUSH_SECONDS) return;
     (void)dnx_log_flush(&j->log, NULL); /* a checkpoint tells when that fails */
+    (void)dnx_events_flush(&j->curves, NULL);
     j->flushed = dnx_now();
 }
 
@@ -138,6 +140,7 @@ static void catch_up(dnx_train_job *j) {
     verify(j, &lfw);
     if (isnan(lfw)) return;
     dnx_log_amend(&j->log, lfw);
+    dnx_events_amend(&j->curves, j->batch, lfw);
     j->caught_up = true;
 }
 

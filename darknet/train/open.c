@@ -236,6 +236,9 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
         j->log.path = NULL; /* the log is not open yet */
         st = dnx_log_open(&j->log, path, net, a->resume ? j->batch : 0, err);
     }
+    if (!st && a->tensorboard)
+        st = dnx_events_open(&j->curves, a->tensorboard, strrchr(j->base, '/') + 1,
+                             a->resume ? j->batch : 0, err);
     if (!st) st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS, &j->batches, err);
     return st;
 }
@@ -243,6 +246,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
 void dnx_train_close(dnx_train_job *j) {
     if (!j) return;
     dnx_log_close(&j->log);
+    dnx_events_close(&j->curves);
     dnx_batches_close(j->batches);
     dnx_host_close(j->host);
     dnx_net_free(j->net);

@@ -10,7 +10,7 @@
 /* Options of the command line. One that is not given is NULL, 0 or false; seed is -1. */
 typedef struct {
     const char *data, *cfg, *weights, *pairs, *faces, *teacher, *teacher_weights, *cache, *name;
-    const char *out, *from_cfg;
+    const char *out, *from_cfg, *tensorboard;
     int threads, seed, batches, every, verify;
     bool clear, resume, force, from_backbone;
     const dnx_placement *placement; /* NULL: this processor computes all */

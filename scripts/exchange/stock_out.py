@@ -1,5 +1,5 @@
-"""A network for the stock libdarknet of 2018: a cfg of its sections, and weights that compute the same
-there. What it lacks becomes convolutions where that is exact, else a Failure by name."""
+"""A network for the stock libdarknet of 2018: a cfg of its sections, and weights that compute the
+same there. What it lacks becomes convolutions where that is exact, else a Failure by name."""
 import numpy as np
 
 from exchange.cfg_out import Layer, text_of, weights_of

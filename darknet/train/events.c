@@ -1,0 +1,236 @@
+/* events.c - TensorBoard's event files. */
+#include "train/events.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/outfile.h"
+#include "base/paths.h"
+
+enum { HEAD = 12, TAIL = 4, LARGEST = 1 << 20, MOST_WAITING = 64 << 20 }; /* bytes */
+
+/* CRC-32C (Castagnoli), as TFRecord files mask it. */
+static uint32_t masked_crc(const unsigned char *p, size_t n) {
+    uint32_t crc = ~0u;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= p[i];
+        for (int k = 0; k < 8; k++) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+    }
+    crc = ~crc;
+    return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
+
+/* ---- an Event: Protocol Buffers ---- */
+
+typedef struct {
+    unsigned char bytes[4096];
+    size_t len;
+    bool is_full; /* what did not fit is missing */
+} message;
+
+static void put(message *m, const void *p, size_t n) {
+    m->is_full |= m->len + n > sizeof m->bytes;
+    if (m->is_full) return;
+    memcpy(m->bytes + m->len, p, n);
+    m->len += n;
+}
+
+static void put_varint(message *m, uint64_t v) {
+    unsigned char b;
+    for (; v > 127; v >>= 7) {
+        b = (unsigned char)(v & 127) | 128;
+        put(m, &b, 1);
+    }
+    b = (unsigned char)v;
+    put(m, &b, 1);
+}
+
+enum { VARINT = 0, DOUBLE = 1, BYTES = 2, FLOAT = 5 }; /* kinds of fields */
+
+static void put_key(message *m, int field, int kind) {
+    put_varint(m, (uint64_t)(field << 3 | kind));
+}
+
+static void put_text(message *m, int field, const char *text, size_t n) {
+    put_key(m, field, BYTES);
+    put_varint(m, n);
+    put(m, text, n);
+}
+
+/* Summary.value: tag (1), simple_value (2). */
+static void put_number(message *summary, const char *tag, double v) {
+    message value = {.len = 0};
+    float f = (float)v;
+    if (isnan(v)) return; /* there is no value */
+    put_text(&value, 1, tag, strlen(tag));
+    put_key(&value, 2, FLOAT);
+    put(&value, &f, sizeof f);
+    put_text(summary, 1, (const char *)value.bytes, value.len);
+}
+
+/* Event: wall_time (1), step (2), then file_version (3) or summary (5). */
+static message event(uint64_t step, int field, const void *bytes, size_t n) {
+    message m = {.len = 0};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double wall = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    put_key(&m, 1, DOUBLE);
+    put(&m, &wall, sizeof wall);
+    put_key(&m, 2, VARINT);
+    put_varint(&m, step);
+    put_text(&m, field, bytes, n);
+    return m;
+}
+
+/* Adds a record to those that wait. Without memory it is lost, as a line of the log is. */
+static void add(dnx_events *e, const message *m) {
+    const size_t need = HEAD + m->len + TAIL;
+    if (m->is_full) return;
+    while (e->len + need > e->room) {
+        size_t room = e->room ? 2 * e->room : 4096;
+        unsigned char *more = room > MOST_WAITING ? NULL : realloc(e->bytes, room);
+        if (!more) return;
+        e->bytes = more;
+        e->room = room;
+    }
+    unsigned char *to = e->bytes + e->len;
+    uint64_t length = m->len;
+    memcpy(to, &length, sizeof length);
+    uint32_t crc = masked_crc(to, sizeof length);
+    memcpy(to + 8, &crc, sizeof crc);
+    memcpy(to + HEAD, m->bytes, m->len);
+    crc = masked_crc(m->bytes, m->len);
+    memcpy(to + HEAD + m->len, &crc, sizeof crc);
+    e->len += need;
+}
+
+void dnx_events_write(dnx_events *e, const dnx_net *net, const dnx_log_line *l) {
+    message summary = {.len = 0};
+    char tag[120];
+    if (!e->path) return;
+    put_number(&summary, "loss", l->loss);
+    put_number(&summary, "rate", l->rate);
+    put_number(&summary, "images_per_second", l->speed);
+    put_number(&summary, "accuracy", l->accuracy);
+    put_number(&summary, "lfw", l->lfw);
+    put_number(&summary, "exclusivity", l->exclusivity);
+    put_number(&summary, "gradient", l->gradient);
+    for (int i = 0; i < net->n; i++) {
+        if (!net->nodes[i].type->is_loss) continue;
+        snprintf(tag, sizeof tag, "losses/%.80s_%d", net->nodes[i].type->name, i);
+        put_number(&summary, tag, l->losses[i]);
+    }
+    message m = event(l->batch, 5, summary.bytes, summary.len);
+    m.is_full |= summary.is_full;
+    add(e, &m);
+}
+
+void dnx_events_amend(dnx_events *e, uint64_t batch, double lfw) {
+    message summary = {.len = 0};
+    if (!e->path) return;
+    put_number(&summary, "lfw", lfw);
+    message m = event(batch, 5, summary.bytes, summary.len);
+    add(e, &m);
+}
+
+/* ---- the file ---- */
+
+/* The step of an Event that event() made; UINT64_MAX: it is another. */
+static uint64_t step_of(const unsigned char *p, size_t n) {
+    uint64_t step = 0;
+    if (n < 11 || p[0] != (1 << 3 | DOUBLE) || p[9] != (2 << 3 | VARINT)) return UINT64_MAX;
+    for (size_t i = 10, shift = 0; i < n && shift < 64; i++, shift += 7) {
+        step |= (uint64_t)(p[i] & 127) << shift;
+        if (p[i] < 128) return step;
+    }
+    return UINT64_MAX;
+}
+
+/* The bytes of the whole records up to batch `keep`. */
+static size_t kept(const unsigned char *p, size_t n, uint64_t keep) {
+    size_t at = 0;
+    while (n - at >= HEAD + TAIL) {
+        uint64_t length;
+        uint32_t crc[2];
+        memcpy(&length, p + at, sizeof length);
+        memcpy(&crc[0], p + at + 8, sizeof crc[0]);
+        if (crc[0] != masked_crc(p + at, 8) || length > LARGEST || length > n - at - HEAD - TAIL)
+            break;
+        memcpy(&crc[1], p + at + HEAD + length, sizeof crc[1]);
+        if (crc[1] != masked_crc(p + at + HEAD, length)) break;
+        if (step_of(p + at + HEAD, length) > keep) break;
+        at += HEAD + length + TAIL;
+    }
+    return at;
+}
+
+static dnx_status make_path(dnx_events *e, const char *dir, const char *name, dnx_err *err) {
+    char *folder = dnx_path_join(dir, name);
+    dnx_status st = dnx_folder_make(dir, err);
+    if (!st && !folder) st = dnx_fail(err, DNX_EMEM, (dnx_loc){dir, 0}, "no memory");
+    if (!st) st = dnx_folder_make(folder, err);
+    if (!st && !(e->path = dnx_path_join(folder, "events.out.tfevents.0000000000.darknet")))
+        st = dnx_fail(err, DNX_EMEM, (dnx_loc){dir, 0}, "no memory");
+    free(folder);
+    return st ? st : dnx_outfile_try(e->path, err);
+}
+
+dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name, uint64_t keep,
+                           dnx_err *err) {
+    static const char version[] = "brain.Event:2";
+    *e = (dnx_events){.fd = -1};
+    dnx_status st = make_path(e, dir, name, err);
+    if (st) return st;
+    if (keep && !access(e->path, F_OK)) {
+        size_t n;
+        unsigned char *old = (unsigned char *)dnx_file_read_unnoted(e->path, SIZE_MAX / 2, &n);
+        if (!old)
+            return dnx_fail(err, DNX_EIO, (dnx_loc){e->path, 0}, "cannot read: %s",
+                            strerror(errno));
+        e->written = kept(old, n, keep);
+        free(old);
+        if (n && !e->written)
+            return dnx_fail(err, DNX_EIO, (dnx_loc){e->path, 0},
+                            "is no event file of TensorBoard's");
+    }
+    if (e->written) return DNX_OK;
+    message m = event(0, 3, version, strlen(version));
+    add(e, &m);
+    return DNX_OK;
+}
+
+static dnx_status cannot_write(const dnx_events *e, dnx_err *err) {
+    return dnx_fail(err, DNX_EIO, (dnx_loc){e->path, 0}, "cannot write: %s", strerror(errno));
+}
+
+dnx_status dnx_events_flush(dnx_events *e, dnx_err *err) {
+    dnx_status st = DNX_OK;
+    if (!e->path) return DNX_OK;
+    if (e->fd < 0) e->fd = open(e->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (e->fd < 0) return cannot_write(e, err);
+    for (size_t done = 0; !st && done < e->len;) {
+        ssize_t n = pwrite(e->fd, e->bytes + done, e->len - done, (off_t)(e->written + done));
+        if (n > 0) done += (size_t)n;
+        else if (n == 0 || errno != EINTR) st = cannot_write(e, err);
+    }
+    if (!st) {
+        e->written += e->len;
+        e->len = 0;
+    }
+    if (ftruncate(e->fd, (off_t)e->written) && !st) st = cannot_write(e, err);
+    return st;
+}
+
+void dnx_events_close(dnx_events *e) {
+    if (e->path && e->fd >= 0) close(e->fd);
+    free(e->bytes);
+    free(e->path);
+    *e = (dnx_events){0};
+}
