@@ -37,7 +37,7 @@ typedef struct note {
 struct dnx_batches {
     const dnx_data *data;
     const dnx_net *net;
-    uint64_t seed, start; /* number of the first image in the run */
+    uint64_t seed, start; /* start: number of the first image in the run */
     dnx_sampler *sampler;
     pthread_mutex_t lock;
     pthread_cond_t space, filled;

@@ -52,7 +52,7 @@ typedef struct {
     float w[TAPS];
 } taps;
 
-/* Of output i when `step` >= 1 pixels from at + i * step on are averaged. */
+/* Output i is the mean of the `step` >= 1 pixels from at + i * step on. */
 static void average(double at, double step, int i, taps *t) {
     const double lo = at + i * step, hi = lo + step;
     t->first = (int)floor(lo);
