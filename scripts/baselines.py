@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+"""Face verification as it was before neural networks, on LFW's pairs, beside a network:
+
+    baselines.py lfw pairs.txt --out DIR [--faces DIR] [--network NAME=results.json of eval_lfw.py]
+
+Features: histograms of local binary patterns (lbp), of gradients (hog), pixels (raw). Ways: cosine,
+chi-square, PCA, LDA, PCA+LDA, Joint Bayesian, SVMs on features of a pair, dictionary learning. By
+LFW's ten folds: what is learned for a fold, thresholds too, comes from the other nine, whose people
+are others; names of people are used (LFW calls it unrestricted). With --faces everything but the
+threshold and the SVMs is learned once, on that folder of identities, and the row says so. Writes
+DIR/table.csv and DIR/results.json. Needs scikit-learn and scikit-image (make eval-deps).
+"""
+import argparse
+import os
+import shlex
+import sys
+import time
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy", "scipy", "PIL", "sklearn", "skimage")
+import numpy as np
+
+from evaluation.classical import WAYS, fit
+from evaluation.hand_features import FEATURES, features_of
+from experiments.verification import find_images, images_of
+from lib import fingerprints
+from lib.arguments import words
+from lib.files import make_folder, read_json, write_csv, write_json
+from lib.folders import identities, images_below
+from lib.lock import folder_lock
+from lib.metrics import by_folds, mcnemar, p_text, percent, standard_error
+from lib.pairs import read_pairs
+from report.identification import as_text
+from report.machine import made_here
+
+COLUMNS = ("features", "way", "learned on", "pairs right, %", "standard error", "p against pca",
+           "ms a face", "bytes a face", "published")
+
+
+class Faces:
+    """The images of the pairs: their features, people, and the pairs as numbers of images."""
+
+    def __init__(self, folder, pairs, names):
+        found, kept, _ = find_images(folder, pairs, False)
+        self.images = images_of(folder, found, kept)
+        order = sorted(found)
+        number = {n: i for i, n in enumerate(order)}
+        self.one, self.two = (np.array([number[p[k]] for p in kept]) for k in (0, 1))
+        self.same, self.fold = np.array([p[2] for p in kept]), np.array([p[3] for p in kept])
+        self.person = np.array([n.rpartition("/")[0] for n in order])
+        if len(np.unique(self.fold)) < 2:
+            raise Failure("the pairs have one fold: there are no others to learn from")
+        print(f"features of {len(order)} images", flush=True)
+        self.rows, self.ms = features_of([os.path.join(folder, found[n]) for n in order], names)
+
+    def training(self, fold):
+        """(numbers of the images, numbers of the pairs) of the other folds, without images of
+        people who are in this fold."""
+        inside = self.fold == fold
+        tested = np.unique(self.person[np.concatenate([self.one[inside], self.two[inside]])])
+        pairs = np.flatnonzero(~inside & ~np.isin(self.person[self.one], tested)
+                               & ~np.isin(self.person[self.two], tested))
+        return np.unique(np.concatenate([self.one[pairs], self.two[pairs]])), pairs
+
+
+def train_pairs(faces, images, pairs):
+    """(rows, rows, same) of pairs, as rows of faces.rows[images]."""
+    place = np.full(len(faces.person), -1)
+    place[images] = np.arange(len(images))
+    return place[faces.one[pairs]], place[faces.two[pairs]], faces.same[pairs]
+
+
+def scores_of(faces, feature, way, outside):
+    """(score of each pair, milliseconds a face of the projection, numbers of a projected face)."""
+    x, scores, seconds, made, length = faces.rows[feature], np.empty(len(faces.same)), 0., 0, 0
+    for fold in np.unique(faces.fold):
+        images, pairs = faces.training(fold)
+        if outside is None or way.learn is None:
+            learn = (x[images], faces.person[images], train_pairs(faces, images, pairs))
+        else:
+            learn = (outside[0][feature], outside[1], None)
+        if fold == faces.fold.min() or outside is None:
+            project, score = fit(way, *learn)
+        test = np.flatnonzero(faces.fold == fold)
+        start = time.perf_counter()
+        a, b = project(x[faces.one[test]]), project(x[faces.two[test]])
+        seconds, made, length = seconds + time.perf_counter() - start, made + 2 * len(test), \
+            a.shape[1]
+        scores[test] = score(a, b)
+    return scores, 1000 * seconds / made, length
+
+
+def measure(faces, feature, name, outside):
+    way = WAYS[name]
+    learned = "nothing" if way.learn is None else "--faces" if outside is not None else \
+        "the other folds"
+    scores, ms, length = scores_of(faces, feature, way, outside)
+    accuracies, thresholds, right = by_folds(scores, faces.same, faces.fold)
+    return {"features": feature, "way": name, "learned": learned,
+            "accuracy": float(np.mean(accuracies)), "error": standard_error(accuracies),
+            "thresholds": thresholds, "right": right.astype(int).tolist(),
+            "ms": faces.ms[feature] + ms, "bytes": 4 * length, "published": way.published}
+
+
+def network_row(text, faces):
+    """A row from results.json of eval_lfw.py on the same pairs."""
+    name, _, path = text.rpartition("=")
+    r = read_json(path, "accuracy", "standard_error", "right", "made_from")
+    if r["made_from"].get("pairs") != faces.images["pairs"]:
+        raise Failure(f"{path}: is of other pairs")
+    return {"features": name or "network", "way": "cosine", "learned": "-",
+            "accuracy": r["accuracy"], "error": r["standard_error"], "right": r["right"],
+            "ms": None, "bytes": None, "published": ""}
+
+
+def add_p(rows):
+    """McNemar's exact p against PCA and cosine on the same features."""
+    for r in rows:
+        base = next((b for b in rows if (b["features"], b["way"]) == (r["features"], "pca")), None)
+        r["p"] = mcnemar(r["right"], base["right"])[2] if base and base is not r else None
+
+
+def cells(r):
+    return [r["features"], r["way"], r["learned"], percent(r["accuracy"]), percent(r["error"]),
+            "-" if r["p"] is None else p_text(r["p"]), "-" if r["ms"] is None else f"{r['ms']:.2f}",
+            "-" if r["bytes"] is None else f"{r['bytes']:,}", r["published"] or "-"]
+
+
+def outside_of(folder, names):
+    """(features, people) of a folder of identities."""
+    people = identities(folder)
+    if len(people) < 2:
+        raise Failure(f"{folder}: has {len(people)} folder of an identity; at least 2 are needed")
+    paths, person = [], []
+    for p in people:
+        images = images_below(os.path.join(folder, p))
+        paths += images
+        person += [p] * len(images)
+    print(f"features of {len(paths)} images of {folder}", flush=True)
+    return features_of(paths, names)[0], np.array(person)
+
+
+def work(args):
+    make_folder(args.out)
+    with folder_lock(args.out):
+        faces = Faces(args.folder, read_pairs(args.pairs), args.features)
+        outside = outside_of(args.faces, args.features) if args.faces else None
+        rows = [network_row(text, faces) for text in args.network]
+        for name in args.ways:
+            for feature in WAYS[name].features:
+                if feature in args.features:
+                    print(f"{feature}, {name}", flush=True)
+                    pairs_only = name.startswith("svm")
+                    rows.append(measure(faces, feature, name, None if pairs_only else outside))
+        add_p(rows)
+        table = [list(COLUMNS)] + [cells(r) for r in rows]
+        write_csv(os.path.join(args.out, "table.csv"), table)
+        made = dict(made_here(), command=shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:]))
+        from_ = dict(faces.images, faces=args.faces and fingerprints.of_folder(args.faces))
+        write_json(os.path.join(args.out, "results.json"),
+                   {"made": made, "made_from": from_, "rows": rows})
+    print(as_text(table))
+    print("p: McNemar's exact test against PCA and cosine on the same features. ms a face: one "
+          "thread of Python, without reading the image.")
+    print(f"results in {args.out}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", help="the images of the pairs, aligned and of one size")
+    parser.add_argument("pairs", help="pairs.txt, with folds")
+    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--faces", metavar="DIR", help="learn on this folder of identities")
+    parser.add_argument("--features", type=words(FEATURES), default=list(FEATURES), metavar="A,B",
+                        help=f"among {', '.join(FEATURES)}; default all")
+    parser.add_argument("--ways", type=words(WAYS), default=list(WAYS), metavar="A,B",
+                        help=f"among {', '.join(WAYS)}; default all")
+    parser.add_argument("--network", action="append", default=[], metavar="NAME=JSON",
+                        help="results.json of eval_lfw.py on the same pairs, as a row; may be "
+                        "given several times")
+    return run_main(work, parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

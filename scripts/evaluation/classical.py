@@ -1,0 +1,140 @@
+"""Classical ways of comparing two features: a projection that is learned, then a score of two rows;
+or a classifier of pairs. Each way is a row of WAYS."""
+import dataclasses
+import warnings
+
+import numpy as np
+from scipy.linalg import eigh
+
+from evaluation.joint_bayesian import JointBayesian
+from lib.errors import needs
+
+needs("sklearn")
+from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+SEED = 1
+LENGTH = 200  # of a projection; fewer where there are fewer images or numbers
+FEW = 100  # numbers that SVMs and dictionaries see
+SHRINK = .1
+ATOMS, NONZERO = 256, 10  # of a dictionary, and of a code
+
+
+def cosine(a, b):
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return (a * b).sum(1) / np.where(norms > 0, norms, 1)
+
+
+def chi_square(a, b):
+    """Minus sum (a - b)^2 / (a + b): larger is more alike."""
+    total = a + b
+    return -np.where(total > 0, (a - b) ** 2 / np.where(total > 0, total, 1), 0).sum(1)
+
+
+def pca(x, person, pairs, n=LENGTH, whiten=False):
+    return PCA(min(n, *x.shape), whiten=whiten, svd_solver="randomized",
+               random_state=SEED).fit(x).transform
+
+
+def repeated(x, person):
+    """The rows of people with two images or more: only these tell what varies within a person."""
+    _, number, count = np.unique(person, return_inverse=True, return_counts=True)
+    kept = count[number] > 1
+    return x[kept], number[kept]
+
+
+def lda(x, person, pairs):
+    """Fisher's discriminants: the directions of most variance between people for their variance
+    within, to which SHRINK of its mean is added so that few images do not make it singular."""
+    x, number = repeated(x, person)
+    _, number, count = np.unique(number, return_inverse=True, return_counts=True)
+    middle, d = x.mean(0, dtype=float), x.shape[1]
+    means = np.zeros((len(count), d))
+    np.add.at(means, number, x - middle)
+    means /= count[:, None]
+    rest = x - middle - means[number]
+    within = rest.T @ rest / len(rest)
+    within += SHRINK * np.trace(within) / d * np.eye(d)
+    n = min(LENGTH, len(count) - 1, d)
+    axes = eigh(means.T @ means / len(means), within, subset_by_index=(d - n, d - 1))[1]
+    return lambda v: (v - middle) @ axes
+
+
+def pca_lda(x, person, pairs):
+    first = pca(x, person, pairs)
+    second = lda(first(x), person, pairs)
+    return lambda v: second(first(v))
+
+
+def dictionary(x, person, pairs):
+    """Sparse codes over atoms that are learned, of features that PCA made short."""
+    first = pca(x, person, pairs, FEW)
+    short = first(x)
+    learned = MiniBatchDictionaryLearning(
+        min(ATOMS, len(x)), max_iter=20, batch_size=256, transform_algorithm="omp",
+        transform_n_nonzero_coefs=min(NONZERO, short.shape[1]), random_state=SEED).fit(short)
+
+    def codes(v):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a code that is exact with fewer atoms
+            return learned.transform(first(v))
+    return codes
+
+
+def joint(x, person, pairs):
+    first = pca(x, person, pairs)
+    model = JointBayesian().fit(first(x), person)
+    return first, model.scores
+
+
+def of_pairs(a, b):
+    """Features of a pair that do not change when its faces change places."""
+    return np.hstack([np.abs(a - b), a * b])
+
+
+def svm(kernel):
+    def learn(x, person, pairs):
+        first = pca(x, person, pairs, FEW, True)
+        short = first(x)
+        one, two, same = pairs
+        machine = make_pipeline(StandardScaler(), LinearSVC(C=.01, random_state=SEED, dual=False)
+                                if kernel == "linear" else SVC(C=1, random_state=SEED))
+        machine.fit(of_pairs(short[one], short[two]), same)
+        return first, lambda a, b: machine.decision_function(of_pairs(a, b))
+    return learn
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    features: tuple  # names in hand_features.FEATURES
+    learn: object = None  # (x, person, pairs): a projection, or (a projection, a score)
+    score: object = cosine  # of two matrices of rows
+    published: str = ""  # the figure of the literature that it is compared with
+
+
+# Published figures are of LFW by its protocol, from its results page
+# (vis-www.cs.umass.edu/lfw/results.html) and the papers named; crops and training differ.
+WAYS = {
+    "chi-square": Way(("lbp",), score=chi_square,
+                      published="69.45 (H-XS-40, Ruiz-del-Solar 2009, no training)"),
+    "cosine": Way(("lbp", "hog", "raw")),
+    "pca": Way(("lbp", "hog", "raw"), pca, published="60.02 (eigenfaces, Turk and Pentland)"),
+    "lda": Way(("raw",), lda),
+    "pca+lda": Way(("lbp", "hog", "raw"), pca_lda),
+    "joint-bayesian": Way(("lbp", "hog"), joint,
+                          published="90.90 (Chen 2012, LBP at landmarks, unrestricted)"),
+    "svm-linear": Way(("lbp",), svm("linear")),
+    "svm-rbf": Way(("lbp",), svm("rbf")),
+    "dictionary": Way(("lbp",), dictionary),
+}
+
+
+def fit(way, x, person, pairs):
+    """(projection, score) of a way, learned on the rows x of these people; pairs: (rows, rows,
+    whether they are one person) to train on."""
+    if way.learn is None:
+        return (lambda v: v), way.score
+    learned = way.learn(x, person, pairs)
+    return learned if isinstance(learned, tuple) else (learned, way.score)

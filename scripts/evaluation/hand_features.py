@@ -1,0 +1,67 @@
+"""Features of faces from before neural networks: histograms of local binary patterns, histograms of
+gradients, pixels. Each takes a grey image of any size, 0..1, and gives a row of float32."""
+import time
+
+import numpy as np
+
+from lib.errors import Failure, needs
+from lib.pictures import read_rgb
+
+needs("skimage")
+from skimage.feature import hog, local_binary_pattern
+from skimage.transform import resize
+
+CELLS = 8  # in each direction
+PIXELS = 32  # of the small image of `raw`, in each direction
+
+
+def lbp(grey):
+    """Ahonen, Hadid and Pietikainen, "Face Description with Local Binary Patterns", PAMI 2006:
+    uniform patterns of 8 neighbours at radius 2 (59 bins) in 8 x 8 cells; each histogram sums to 1.
+    """
+    codes = local_binary_pattern((255 * grey).astype(np.uint8), 8, 2, "nri_uniform").astype(int)
+    rows, columns = (np.arange(n) * CELLS // n for n in grey.shape)
+    cell = rows[:, None] * CELLS + columns
+    counts = np.bincount((cell * 59 + codes).ravel(), minlength=59 * CELLS * CELLS)
+    out = counts.reshape(-1, 59)
+    return (out / out.sum(1, keepdims=True)).ravel().astype(np.float32)
+
+
+def gradients(grey):
+    """Dalal and Triggs, CVPR 2005: 9 directions, blocks of 2 x 2 cells; the cells are 8 x 8."""
+    cell = tuple(max(1, n // CELLS) for n in grey.shape)
+    return hog(grey, 9, cell, (2, 2), "L2-Hys").astype(np.float32)
+
+
+def raw(grey):
+    """32 x 32 pixels with mean 0 and deviation 1."""
+    small = resize(grey, (PIXELS, PIXELS), anti_aliasing=True)
+    return ((small - small.mean()) / max(small.std(), 1e-6)).ravel().astype(np.float32)
+
+
+FEATURES = {"lbp": lbp, "hog": gradients, "raw": raw}
+
+
+def read_grey(path):
+    try:
+        return np.asarray(read_rgb(path).convert("L"), np.float32) / 255
+    except Exception as e:  # Pillow raises many kinds
+        raise Failure(f"{path}: cannot be read as an image: {e}") from e
+
+
+def features_of(paths, names):
+    """({name of a feature: rows}, {name: milliseconds for each face}) of some images of one
+    size; reading them is not counted."""
+    out, seconds, shape = {n: [] for n in names}, dict.fromkeys(names, 0.), None
+    for path in paths:
+        grey = read_grey(path)
+        shape = shape or grey.shape
+        if grey.shape != shape:
+            raise Failure(f"{path}: is {grey.shape[1]} x {grey.shape[0]} pixels, those before are "
+                          f"{shape[1]} x {shape[0]}: all must be aligned and of one size")
+        for n in names:
+            start = time.perf_counter()
+            out[n].append(FEATURES[n](grey))
+            seconds[n] += time.perf_counter() - start
+    return {n: np.array(v) for n, v in out.items()}, \
+        {n: 1000 * s / max(1, len(paths)) for n, s in seconds.items()}
