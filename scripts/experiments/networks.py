@@ -74,7 +74,7 @@ def student_cfg(args, method, width, seed, classes, teacher, tuned=None):
                       "width_multiplier": f"{width / .5:g}", **changes.get("net", {})}
     changes["margin_softmax"] = {"classes": classes, **changes.get("margin_softmax", {})}
     text = edit(read(os.path.join(CFG, m.cfg)), changes)
-    return embedding(text + more, teacher["embedding"])
+    return embedding(text + more, teacher["embedding"], m.cfg)
 
 
 def beside(args, path):

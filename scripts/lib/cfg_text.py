@@ -1,6 +1,11 @@
 """Changes the text of a cfg and leaves the rest of it as it stands, remarks included."""
 import re
 
+from lib.errors import Failure
+
+# The option that names how many outputs a layer has
+OUTPUTS = {"convolutional": "filters", "conv": "filters", "connected": "output", "conn": "output"}
+
 
 def edit(text, changes):
     """A cfg text with options set: {section: {key: value}}, in every section of that name."""
@@ -47,11 +52,14 @@ def without_losses(text):
     return "".join(kept)
 
 
-def embedding(text, numbers):
-    """Sets the length of the embedding: the filters of the section with fixed_width=1."""
-    out = []
-    for name, body in sections(text):
-        if option(body, "fixed_width") == "1":
-            body = re.sub(r"(?m)^[ \t]*filters[ \t]*=.*$", f"filters={numbers}", body)
-        out.append(f"[{name}]{body}" if name else body)
-    return "".join(out)
+def embedding(text, numbers, path="the network"):
+    """Sets the length of the embedding: the outputs of the last convolution or connected layer.
+    path: of the cfg, for the message."""
+    parts = sections(text)
+    layers = [i for i, (name, _) in enumerate(parts) if name in OUTPUTS]
+    if not layers:
+        raise Failure(f"{path}: has no convolution or connected layer, whose outputs would be the "
+                      "embedding")
+    name, body = parts[layers[-1]]
+    parts[layers[-1]] = name, edit(f"[{name}]{body}", {name: {OUTPUTS[name]: numbers}}).partition("]")[2]
+    return "".join(f"[{n}]{b}" if n else b for n, b in parts)

@@ -1,0 +1,59 @@
+"""The networks that which_network.py compares, each with the teacher's length of features."""
+import json
+import os
+
+from experiments.networks import CFG, METHODS, beside, schedule
+from lib import fingerprints
+from lib.cfg_text import edit, embedding, sections, without_losses
+from lib.errors import Failure
+from lib.files import read, write
+from lib.processes import darknet, run
+
+NAMES = ("mobilefacenet-eighth", "mobilefacenet-quarter", "mobilefacenet-half", "mobilefacenet",
+         "mobilefacenet-2x", "resnet-face-small", "shufflenet-v1-face", "shufflenet-v2-face",
+         "mobilenet-v2-face", "mobilenet-v2-face-gdconv", "mobilenet-v1-face")
+LOW_RANK, LOW_RANK_OF = "resnet-face-small-low-rank", "resnet-face-small"
+# LFW in % in Table 2 of the MobileFaceNets paper (Chen et al., arXiv 1804.07573)
+PAPER = {"mobilenet-v1-face": 98.63, "shufflenet-v1-face": 98.70, "mobilenet-v2-face": 98.58,
+         "mobilenet-v2-face-gdconv": 98.88, "mobilefacenet": 99.28}
+# The same for all: the files' own options are those of their papers
+TRAINING = {"momentum": .9, "decay": .0005, "nesterov": 1, "flip": 1}
+
+
+def path_of(named):
+    """The cfg of a name in cfg/, or the path of a cfg."""
+    path = named if named.endswith(".cfg") else os.path.join(CFG, named + ".cfg")
+    if not os.path.isfile(path):
+        raise Failure(f"--networks {named}: is no network of cfg/ and no cfg file; compared by "
+                      f"default are {', '.join(NAMES)}")
+    return path
+
+
+def name_of(named):
+    return os.path.basename(named)[:-len(".cfg")] if named.endswith(".cfg") else named
+
+
+def body(named, numbers, size):
+    """The text of a network without losses, with an embedding of so many numbers."""
+    path = path_of(named)
+    text = edit(without_losses(read(path)), {"net": {"width": size, "height": size}})
+    return embedding(text, numbers, path)
+
+
+def student(args, text, teacher, batches, rate):
+    """The text with the loss of distillation by features, and the schedule that all have."""
+    loss = sections(read(os.path.join(CFG, METHODS["feature"][0])))[-1]
+    files = {"teacher": beside(args, teacher["cfg"]), "weights": beside(args, teacher["weights"])}
+    return edit(text.rstrip() + f"\n\n[{loss[0]}]{loss[1]}",
+                {"net": dict(schedule(args, batches, rate), **TRAINING, seed=args.seed),
+                 loss[0]: files})
+
+
+def measured(args, name, text):
+    """What `darknet check` says of a network without its losses, kept as out/NAME.cfg for timing:
+    {"network", "parameters", "macs", "bytes"}. bytes: of its file of weights."""
+    cfg = os.path.join(args.out, name + ".cfg")
+    write(cfg, text)
+    said = json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
+    return {"network": fingerprints.of_network(text), "parameters": said["parameters"],
+            "macs": said["multiply_adds"], "bytes": 20 + 4 * said["floats"]}

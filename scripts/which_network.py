@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+"""which_network.py: small face networks after the same training by a teacher's features: size, work,
+time for one face, accuracy on pairs. One table and one picture.
+
+The networks are trained and verified in order of their multiply-adds, then timed in turns on one
+thread. Without --faces it draws synthetic faces and trains a teacher. What is done already in --out
+is not done again; a training that was interrupted goes on from its checkpoint. --times-only times
+what an earlier call left in --out and draws the table and the picture anew.
+"""
+import argparse
+import json
+import os
+import sys
+
+from lib.errors import Failure, needs
+
+needs("numpy", "scipy", "matplotlib", "PIL")
+import compression
+import homework
+from experiments import candidates, estimate, teachers
+from experiments.data import Pairs, check_pairs, make_data
+from experiments.evaluation import evaluate
+from experiments.training import train, training_seconds
+from lib.arguments import each, real, whole
+from lib.cfg_text import without_losses
+from lib.files import make_folder, read, read_json, write_json
+from lib.lock import folder_lock
+from lib.processes import darknet, run
+from report import which
+from report.experiment import summary
+from report.machine import made_here
+
+RESULTS = "networks.json"
+
+
+def planned(args, numbers):
+    """A row for each network, without what training gives, in order of multiply-adds."""
+    rows = []
+    for named in args.networks:
+        name, text = candidates.name_of(named), candidates.body(named, numbers, args.size)
+        rows.append(dict(candidates.measured(args, name, text), name=name, text=text, ms=[],
+                         paper=candidates.PAPER.get(name)))
+    rows.sort(key=lambda r: (r["macs"], r["parameters"], r["name"]))
+    names = [r["name"] for r in rows]
+    for name in names:
+        if names.count(name) > 1:
+            raise Failure(f"--networks: two networks have the name {name}")
+    return rows
+
+
+def cache(args, data):
+    return ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data.every))]
+
+
+def taught(args, data, teacher, row, batches, rate, start=()):
+    """Trains the row's network by the teacher's features: its cfg and weights."""
+    text = candidates.student(args, row["text"], teacher, batches, rate)
+    return train(args, row["name"], text, data.every, data.sources[data.every],
+                 teachers.files(teacher, "feature"), cache(args, data), start)
+
+
+def verified(args, row, trained, tests):
+    """Puts the accuracies and the seconds of training into the row."""
+    for key, pairs in tests.items():
+        got = evaluate(args, row["name"], *trained, pairs, key)
+        row[key] = {k: got[k] for k in ("accuracy", "standard_error", "right")}
+    row.update(seconds=training_seconds(args, row["name"]), trained=made_here())
+
+
+def low_rank(args, data, teacher, parent, trained, tests):
+    """The row of the network with half the multiply-adds, trained further."""
+    full = compression.plain(args, parent["name"], *trained)
+    small, said = compression.compress(args, candidates.LOW_RANK, full, args.faces or os.path.join(
+        args.out, "synthetic", "train"), 2, "asymmetric")
+    row = {"name": candidates.LOW_RANK + "-tuned", "text": read(small[0]), "ms": [], "paper": None,
+           "after": parent["name"]}
+    row.update(candidates.measured(args, row["name"], row["text"]), speedup=said["theory"])
+    verified(args, row, taught(args, data, teacher, row, args.tune_batches, args.tune_rate,
+                               [small[1], "-clear"]), tests)
+    return row
+
+
+def times(args, rows):
+    """Puts milliseconds for one face on one thread into the rows: a number for each turn, the
+    median of about a third of a second. The networks take turns."""
+    for row in rows:
+        row["ms"] = []
+    for turn in range(args.turns):
+        for row in rows:
+            guess = row["ms"][0] if turn else 1 + row["macs"] / 20e6
+            said = run([darknet(), "bench", os.path.join(args.out, row["name"] + ".cfg"), "-batch",
+                        "1", "-threads", "1", "-json", "-runs", str(max(5, int(300 / guess)))],
+                       capture=True)
+            row["ms"].append(json.loads(said)["ms_per_image"])
+        print(f"timed: turn {turn + 1} of {args.turns}", flush=True)
+    timed = made_here()
+    for row in rows:
+        row["timed"] = timed
+
+
+def store(args, rows, about):
+    """networks.json, table.md and networks.png in --out."""
+    keep_times(args, rows)
+    kept = [{k: v for k, v in r.items() if k != "text"} for r in rows]
+    write_json(os.path.join(args.out, RESULTS), {"made": made_here(), "data": about,
+                                                 "networks": kept})
+    which.write_table(os.path.join(args.out, "table.md"), rows, about)
+    which.draw(os.path.join(args.out, "networks.png"), rows, about)
+
+
+def keep_times(args, rows):
+    """Times that an earlier call took of the same networks stay."""
+    path = os.path.join(args.out, RESULTS)
+    old = read_json(path, "networks")["networks"] if os.path.exists(path) else []
+    known = {r["network"]: r for r in old}
+    for row in rows:
+        was = known.get(row["network"])
+        if was and was["ms"] and not row["ms"]:
+            row["ms"], row["timed"] = was["ms"], was["timed"]
+
+
+def stages(args, data, rows, teacher_text, numbers):
+    """What is to do, for estimate.show()."""
+    out = []
+    if not args.teacher_weights:
+        ms = estimate.milliseconds(teacher_text, args.batch, "-train")
+        out.append((f"teacher, {args.teacher_batches} batches",
+                    args.teacher_batches * args.batch / 1000 * ms, estimate.is_done(args, "teacher")))
+    for row in rows:
+        done = estimate.is_done(args, row["name"])
+        ms = 0 if done else estimate.milliseconds(
+            f"{row['text'].rstrip()}\n\n[margin_softmax]\nclasses=2\n", args.batch, "-train")
+        out.append((f"{row['name']}, {args.batches} batches",
+                    args.batches * args.batch / 1000 * ms, done))
+    return out
+
+
+def work(args):
+    if args.times_only:
+        return times_only(args)
+    args.seeds, args.methods = [args.seed], ["feature"]  # what homework's parts ask for
+    data = make_data(args)
+    tests = {"lfw": data.test}
+    if args.cfp:
+        tests["cfp"] = Pairs(args.cfp, args.cfp_pairs, os.path.basename(args.cfp_pairs))
+        check_pairs(tests["cfp"], args.size)
+    teacher_text, numbers = teachers.planned(args, data)
+    rows = planned(args, numbers)
+    estimate.show(stages(args, data, rows, teacher_text, numbers))
+    teacher = teachers.make_teacher(args, data, teacher_text, numbers)
+    about = summary(args, data) + \
+        f"; {data.images[data.every]:,} images in all, taught by {os.path.basename(teacher['cfg'])}"
+    for row in list(rows):
+        trained = taught(args, data, teacher, row, args.batches, args.rate)
+        verified(args, row, trained, tests)
+        store(args, rows, about)
+        if row["name"] == candidates.LOW_RANK_OF and args.low_rank:
+            rows.insert(rows.index(row), low_rank(args, data, teacher, row, trained, tests))
+            store(args, rows, about)
+    if args.times:
+        times(args, rows)
+    store(args, rows, about)
+    tell(args, rows, about)
+    return None
+
+
+def times_only(args):
+    found = read_json(os.path.join(args.out, RESULTS), "networks", "data")
+    rows = found["networks"]
+    times(args, rows)
+    store(args, rows, found["data"])
+    tell(args, rows, found["data"])
+
+
+def tell(args, rows, about):
+    print(f"\n{about}\n\n" + "\n".join(which.table(rows)))
+    for line in which.notes(rows):
+        print(f"\n{line}")
+    print(f"\ntable and picture: {os.path.join(args.out, 'table.md')}, networks.png")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    homework.add_data_options(p, "which")
+    p.set_defaults(batches=1150, rate=.1)
+    p.add_argument("--cfp", metavar="DIR", help="the faces of more pairs, such as CFP-FP's")
+    p.add_argument("--cfp-pairs", metavar="FILE", help="in the form of LFW's pairs.txt")
+    p.add_argument("--networks", type=each(str), default=list(candidates.NAMES), metavar="A,B",
+                   help="names of cfg/, or cfg files, which end with an embedding; default "
+                   + ",".join(candidates.NAMES))
+    p.add_argument("--no-low-rank", dest="low_rank", action="store_false",
+                   help=f"leave out {candidates.LOW_RANK_OF} with half the multiply-adds")
+    p.add_argument("--seed", type=whole(0), default=1)
+    p.add_argument("--teacher-batches", type=whole(1), default=600)
+    p.add_argument("--samples", type=whole(1, 10000000), default=1000,
+                   help="images from which low rank learns")
+    p.add_argument("--tune-batches", type=whole(1), default=150, help="updates after low rank")
+    p.add_argument("--tune-rate", type=real(above=0), default=.002)
+    p.add_argument("--turns", type=whole(1, 1000), default=5, help="of timing")
+    p.add_argument("--no-times", dest="times", action="store_false", help="do not time")
+    p.add_argument("--times-only", action="store_true",
+                   help="time the networks of an earlier call; other options do not count")
+    args, _ = p.parse_known_args()
+    if bool(args.cfp) != bool(args.cfp_pairs):
+        p.error("--cfp and --cfp-pairs go together")
+    return homework.finish(p, work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
