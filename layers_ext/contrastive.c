@@ -26,6 +26,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_distances distances;
+    long count[2]; /* pairs of this batch that count: of one class, of two */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -41,7 +42,8 @@ static void unmake(dnx_node *n) { dnx_distances_unmake(&((state *)n->state)->dis
 static void forward(dnx_node *n, dnx_pass *p) {
     double margin = (double)((const opts *)n->opts)->margin, sum[2] = {0}, known;
     dnx_distances *s = &((state *)n->state)->distances;
-    long count[2] = {0};
+    long *count = ((state *)n->state)->count;
+    count[0] = count[1] = 0;
     p->loss = 0;
     memset(p->y, 0, sizeof(float) * (size_t)p->batch);
     if (!p->truth) return;
@@ -66,6 +68,14 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_distances_back(&((state *)n->state)->distances, p);
 }
 
+static long used(const dnx_node *n) {
+    const state *s = n->state;
+    return s->count[0] + s->count[1];
+}
+
+static const dnx_classifier classifier = {
+    .output = DNX_IS_RIGHT, .classes = dnx_any_classes, .needs_pairs = true, .used = used};
+
 const dnx_layer_type dnx_contrastive = {
     .name = "contrastive",
     .summary = "metric loss over pairs of images",
@@ -79,5 +89,5 @@ const dnx_layer_type dnx_contrastive = {
     .unmake = unmake,
     .forward = forward,
     .backward = backward,
-    .classifier = &dnx_pairs_classifier,
+    .classifier = &classifier,
 };

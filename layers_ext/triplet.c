@@ -100,12 +100,12 @@ static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     dnx_rng r;
     p->loss = 0;
+    s->used = 0;
     memset(p->y, 0, sizeof(float) * (size_t)p->batch);
     if (!p->truth) return;
     dnx_distances_forward(&s->distances, p);
     dnx_mark_nearest(&s->distances, p);
     dnx_rng_seed(&r, n->seed + p->seen * 0x9e3779b97f4a7c15u, (uint64_t)n->index << 32);
-    s->used = 0;
     s->sum = 0;
     for (int a = 0; a < p->batch; a++) {
         if (o->mining == HARD) use_hardest(n, p, a);
@@ -125,6 +125,11 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_distances_back(&((state *)n->state)->distances, p);
 }
 
+static long used(const dnx_node *n) { return ((const state *)n->state)->used; }
+
+static const dnx_classifier classifier = {
+    .output = DNX_IS_RIGHT, .classes = dnx_any_classes, .needs_pairs = true, .used = used};
+
 const dnx_layer_type dnx_triplet = {
     .name = "triplet",
     .summary = "metric loss over triplets of images",
@@ -138,5 +143,5 @@ const dnx_layer_type dnx_triplet = {
     .unmake = unmake,
     .forward = forward,
     .backward = backward,
-    .classifier = &dnx_pairs_classifier,
+    .classifier = &classifier,
 };

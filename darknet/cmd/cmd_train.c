@@ -81,11 +81,13 @@ typedef struct {
     double shown; /* time of the last line */
 } screen;
 
-/* Prints the losses by name, as means over the images. */
+/* Prints the losses by name, as means over the images, and how many triplets or pairs they used. */
 static void show_losses(const dnx_train_update *u) {
-    for (int i = 0; i < u->net->n; i++)
-        if (u->net->nodes[i].type->is_loss)
-            printf("  %s %.4f", u->net->nodes[i].type->name, u->line->losses[i]);
+    for (int i = 0; i < u->net->n; i++) {
+        const dnx_layer_type *type = u->net->nodes[i].type;
+        if (type->is_loss) printf("  %s %.4f", type->name, u->line->losses[i]);
+        if (dnx_counts_used(type)) printf(" (%ld used)", u->line->used[i]);
+    }
 }
 
 static void show_bar(double share) {

@@ -28,6 +28,8 @@ typedef struct dnx_classifier {
      * are found as those of other layers. It gets a teacher only to train, and p->target may be
      * NULL even then. NULL: it never has a teacher. */
     dnx_target_kind (*takes)(const dnx_node *n);
+    /* How many triplets or pairs the last forward() summed over. NULL: the layer has none. */
+    long (*used)(const dnx_node *n);
     /* The number of classes. NULL: the layer has none. */
     int (*classes)(const dnx_node *n);
     /* For a classifier that never holds all logits in memory. A type sets logits and logits_back,
@@ -79,6 +81,10 @@ static inline bool dnx_has_logits(const dnx_layer_type *t) {
 /* False: the output does not say which class an image has. */
 static inline bool dnx_answers(const dnx_layer_type *t) {
     return !t->classifier || t->classifier->output != DNX_NO_ANSWER;
+}
+/* True for a loss that counts the triplets or pairs that it uses. */
+static inline bool dnx_counts_used(const dnx_layer_type *t) {
+    return t->classifier && t->classifier->used;
 }
 /* True for a loss that learns from the classes of images. */
 static inline bool dnx_learns_classes(const dnx_layer_type *t) {

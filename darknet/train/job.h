@@ -26,6 +26,7 @@ struct dnx_train_job {
     uint64_t saved_batch;        /* of the last checkpoint; UINT64_MAX: none by this process */
     double saved, flushed, began; /* times */
     double *losses;              /* of this update: for each layer, per image */
+    long *used;                  /* of this update: triplets or pairs, for each layer */
     float *statistics;           /* copy of parameters that forward changes: dnx_train_keep() */
     int classifier;              /* layer that counts right classes, for the accuracy; -1: none */
     dnx_record inputs;           /* everything that the results depend on */

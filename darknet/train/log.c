@@ -54,6 +54,9 @@ static void add_titles(dnx_log *log, const dnx_net *net) {
     add(log, "batch,epoch,loss,rate,images_per_second,wait,accuracy,lfw,exclusivity,gradient");
     for (int i = 0; i < net->n; i++)
         if (net->nodes[i].type->is_loss) add(log, ",%s_%d", net->nodes[i].type->name, i);
+    for (int i = 0; i < net->n; i++)
+        if (dnx_counts_used(net->nodes[i].type))
+            add(log, ",%s_%d_used", net->nodes[i].type->name, i);
     add(log, "\n");
 }
 
@@ -66,6 +69,8 @@ void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *l) {
     add_value(log, "%.6g", l->gradient);
     for (int i = 0; i < net->n; i++)
         if (net->nodes[i].type->is_loss) add_value(log, "%.9g", l->losses[i]);
+    for (int i = 0; i < net->n; i++)
+        if (dnx_counts_used(net->nodes[i].type)) add(log, ",%ld", l->used[i]);
     add(log, "\n");
 }
 

@@ -1,6 +1,6 @@
 /* log.h - the CSV log of a training run: a line for each update. Its columns: batch, epoch, loss,
- * rate, images_per_second, wait, accuracy, lfw, exclusivity, gradient, then one for each loss.
- * Empty where there is no value.
+ * rate, images_per_second, wait, accuracy, lfw, exclusivity, gradient, then one for each loss, then
+ * NAME_used for each loss that counts the triplets or pairs it uses. Empty where there is no value.
  *
  * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush, so a
  * full disk loses no line and cuts none in half. Before the first flush the file is unchanged. */
@@ -13,6 +13,7 @@ typedef struct {
     double epoch, loss, rate, speed, wait;
     double accuracy, lfw, exclusivity, gradient; /* NAN: no value */
     const double *losses; /* by layer: of the loss layers, per image */
+    const long *used;     /* by layer: triplets or pairs of the batch that metric losses used */
 } dnx_log_line;
 
 typedef struct {

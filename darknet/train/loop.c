@@ -49,12 +49,22 @@ static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     return st ? st : dnx_fail(err, DNX_ENUMBER, (dnx_loc){j->a->cfg, 0}, "NaN or infinity");
 }
 
+/* Adds the last sub-batch to the losses of the update, and to the triplets or pairs it used. */
+static void add_losses(dnx_train_job *j) {
+    for (int k = 0; k < j->net->n; k++) {
+        const dnx_node *n = &j->net->nodes[k];
+        j->losses[k] += dnx_host_loss(j->host, k) / j->net->o.subdivisions;
+        if (dnx_counts_used(n->type)) j->used[k] += n->type->classifier->used(n);
+    }
+}
+
 /* Trains all sub-batches of an update and fills in their line of the log. */
 static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
     int right = 0;
     memset(j->losses, 0, sizeof *j->losses * (size_t)net->n);
+    memset(j->used, 0, sizeof *j->used * (size_t)net->n);
     for (int i = 0; i < parts; i++) {
         dnx_batch b;
         double before = dnx_now();
@@ -66,7 +76,7 @@ static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
         st = dnx_net_status(j->net, err);
         if (st) return st;
         l->loss += part / parts;
-        for (int k = 0; k < net->n; k++) j->losses[k] += dnx_host_loss(j->host, k) / parts;
+        add_losses(j);
         right += count_right(j, b.truth);
         if (!isfinite(part)) return find_nan(j, err);
     }
@@ -110,7 +120,8 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
 /* Does one update. After an error the network is that of the last whole update. */
 static dnx_status step(dnx_train_job *j, dnx_err *err) {
     const dnx_net *net = j->net;
-    dnx_log_line l = {.batch = j->batch + 1, .accuracy = NAN, .lfw = NAN, .losses = j->losses};
+    dnx_log_line l = {.batch = j->batch + 1, .accuracy = NAN, .lfw = NAN, .losses = j->losses,
+                      .used = j->used};
     const double start = dnx_now();
     if (net->o.subdivisions > 1) dnx_train_keep(j);
     dnx_status st = train_parts(j, &l, err);

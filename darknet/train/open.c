@@ -76,8 +76,9 @@ static dnx_status allocate(dnx_train_job *j, dnx_err *err) {
         for (int k = 0, n = dnx_net_params(j->net, i, list); k < n; k++)
             if (!list[k].is_trained) floats += list[k].count;
     j->losses = calloc((size_t)j->net->n, sizeof *j->losses);
+    j->used = calloc((size_t)j->net->n, sizeof *j->used);
     j->statistics = dnx_alloc(floats + 1);
-    return j->losses && j->statistics
+    return j->losses && j->used && j->statistics
                ? DNX_OK
                : dnx_fail(err, DNX_EMEM, (dnx_loc){j->a->cfg, 0}, "no memory");
 }
@@ -257,6 +258,7 @@ void dnx_train_close(dnx_train_job *j) {
     dnx_lock_release(j->lock);
     free(j->inputs_text);
     free(j->losses);
+    free(j->used);
     dnx_free(j->statistics);
     free(j->base);
     free(j->weights);

@@ -2,6 +2,7 @@
 #include "train/trainable.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -93,8 +94,25 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
 
 /* ---- its images ---- */
 
-/* A metric loss learns from two images of a class in one sub-batch. */
-static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, dnx_err *err) {
+/* Whether some class has two images, and whether two classes have one. false: no memory. */
+static bool look_at_classes(const dnx_data *data, bool *has_two, bool *has_other) {
+    int *count = calloc((size_t)data->o.classes, sizeof *count), found = 0;
+    *has_two = false;
+    for (size_t i = 0; count && i < data->n; i++) {
+        if (data->class_of[i] < 0) continue;
+        int images = ++count[data->class_of[i]];
+        found += images == 1;
+        *has_two = *has_two || images == 2;
+    }
+    *has_other = found > 1;
+    free(count);
+    return count;
+}
+
+/* A metric loss learns from two images of a class, and from another class, in one sub-batch. */
+static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_data *data,
+                              dnx_err *err) {
+    bool has_two, has_other;
     if (net->batch < 2)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] learns from two images of a class, but batch/subdivisions is 1",
@@ -103,6 +121,16 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, dnx_err *er
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] learns from two images of a class, but [net] images=%d shows one of "
                         "each", n->type->name, net->o.images);
+    if (!look_at_classes(data, &has_two, &has_other))
+        return dnx_fail(err, DNX_EMEM, n->loc, "no memory");
+    if (!has_other)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] compares images of two classes, but those of %s have one", n->type->name,
+                        data->file);
+    if (!has_two && net->o.sampler == DNX_PERMUTATION)
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] learns from two images of a class, but no class of %s has two",
+                        n->type->name, data->file);
     return DNX_OK;
 }
 
@@ -117,7 +145,7 @@ static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_er
         if (!classes)
             return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] learns from classes, but %s has none",
                             n->type->name, data->file);
-        if (c && c->needs_pairs && (st = check_pairs(net, n, err))) return st;
+        if (c && c->needs_pairs && (st = check_pairs(net, n, data, err))) return st;
         int most = c && c->classes ? c->classes(n) : (int)dnx_size(n->out);
         if (classes > most)
             return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] has %d classes, but %s has %d",

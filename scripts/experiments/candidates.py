@@ -2,7 +2,8 @@
 import json
 import os
 
-from experiments.networks import CFG, METHODS, beside, schedule
+from experiments.methods import METHODS
+from experiments.networks import CFG, beside, schedule
 from lib import fingerprints
 from lib.cfg_text import edit, embedding, sections, without_losses
 from lib.errors import Failure
@@ -42,7 +43,7 @@ def body(named, numbers, size):
 
 def student(args, text, teacher, batches, rate):
     """The text with the loss of distillation by features, and the schedule that all have."""
-    loss = sections(read(os.path.join(CFG, METHODS["feature"][0])))[-1]
+    loss = sections(read(os.path.join(CFG, METHODS["feature"].cfg)))[-1]
     files = {"teacher": beside(args, teacher["cfg"]), "weights": beside(args, teacher["weights"])}
     return edit(text.rstrip() + f"\n\n[{loss[0]}]{loss[1]}",
                 {"net": dict(schedule(args, batches, rate), **TRAINING, seed=args.seed),

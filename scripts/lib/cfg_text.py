@@ -53,10 +53,11 @@ def without_losses(text):
 
 
 def embedding(text, numbers, path="the network"):
-    """Sets the length of the embedding: the outputs of the last convolution or connected layer.
-    path: of the cfg, for the message."""
+    """Sets the length of the embedding: the outputs of the last convolution or connected layer
+    before the losses. path: of the cfg, for the message."""
     parts = sections(text)
-    layers = [i for i, (name, _) in enumerate(parts) if name in OUTPUTS]
+    count = len(sections(without_losses(text)))
+    layers = [i for i, (name, _) in enumerate(parts[:count]) if name in OUTPUTS]
     if not layers:
         raise Failure(f"{path}: has no convolution or connected layer, whose outputs would be the "
                       "embedding")

@@ -39,23 +39,48 @@ activation=linear
 BALANCED = "balanced\nidentities=8\nimages=3"
 
 
-def train(name, loss, sampler=BALANCED, batches=40, parts=1):
+def train(name, loss, sampler=BALANCED, batches=40, parts=1, data="faces/faces.data"):
     cfg = write(name + ".cfg", NET.format(loss=loss, sampler=sampler, batches=batches, parts=parts))
-    return darknet("classifier", "train", "faces/faces.data", cfg, "-out", name, "-threads", "2")
+    return darknet("classifier", "train", data, cfg, "-out", name, "-threads", "2")
+
+
+def column(name, title):
+    log = next(f for f in os.listdir(name) if f.endswith(".csv"))
+    with open(os.path.join(name, log), newline="", encoding="utf-8") as f:
+        return [float(row[title]) for row in csv.DictReader(f)]
 
 
 def learns(loss):
     name = "".join(c if c.isalnum() else "_" for c in loss)
     expect_end(train(name, loss))
-    log = next(f for f in os.listdir(name) if f.endswith(".csv"))
-    with open(os.path.join(name, log), newline="", encoding="utf-8") as f:
-        losses = [float(row["loss"]) for row in csv.DictReader(f)]
+    losses = column(name, "loss")
     first, last = sum(losses[:8]) / 8, sum(losses[-8:]) / 8
     expect(last < .9 * first, f"the loss goes from {first:.3f} to {last:.3f}")
 
 
-def refused(loss, text, sampler, parts):
-    done = train("refused", loss, sampler, parts=parts)
+def counts(loss, title, sampler, parts, least, most):
+    """The log says how many triplets or pairs a batch had."""
+    name = "counts" + "".join(c for c in loss if c.isalnum()) + str(parts)
+    done = train(name, loss, sampler, 4, parts)
+    expect_end(done)
+    used = column(name, title)
+    expect(len(used) == 4 and all(least <= n <= most for n in used), f"used {used}")
+    expect(f"({used[-1]:.0f} used)" in done.stdout, done.stdout)
+    expect(any(used) or not any(column(name, "loss")), "nothing was used, but there is a loss")
+
+
+def listed(name, every):
+    """A .data file of the images whose number in their class is below `every`."""
+    lines = []
+    for k, person in enumerate(sorted(os.listdir("faces/train"))):
+        at = os.path.join("faces/train", person)
+        lines += [f"{os.path.join(at, f)} {k}" for f in sorted(os.listdir(at))[:every(k)]]
+    write(name + ".txt", "\n".join(lines) + "\n")
+    return write(name + ".data", f"classes=16\ntrain={name}.txt\nbackup=backup\n")
+
+
+def refused(loss, text, sampler, parts, data="faces/faces.data"):
+    done = train("refused", loss, sampler, parts=parts, data=data)
     expect_end(done, 1, text)
     expect(not os.path.exists("refused"), "something was written")
 
@@ -78,5 +103,19 @@ with tempfile.TemporaryDirectory() as folder:
         attempt(kind + ", one image", refused, f"[{kind}]\nfrom=-1",
                 f"refused.cfg:30: [{kind}] learns from two images of a class, but "
                 "batch/subdivisions is 1", "permutation", 24)
+        attempt(kind + ", one image of a class", refused, f"[{kind}]\nfrom=-1",
+                f"refused.cfg:30: [{kind}] learns from two images of a class, but no class of "
+                "singles.data has two", "permutation", 1, listed("singles", lambda k: 1))
+        attempt(kind + ", one class", refused, f"[{kind}]\nfrom=-1",
+                f"refused.cfg:30: [{kind}] compares images of two classes, but those of "
+                "alone.data have one", "permutation", 1, listed("alone", lambda k: 6 * (k == 3)))
+    # 8 identities x 3 images: each of 24 has its hardest triplet, or 2 x 21 of all
+    attempt("all hardest", counts, "[triplet]\nfrom=-1", "triplet_3_used", BALANCED, 1, 24, 24)
+    attempt("all triplets", counts, "[triplet]\nfrom=-1\nmining=all\nmargin=4", "triplet_3_used",
+            BALANCED, 1, 1008, 1008)
+    attempt("pairs", counts, "[contrastive]\nfrom=-1\nmargin=2", "contrastive_3_used", BALANCED, 1,
+            24, 276)
+    attempt("a pair has no triplet", counts, "[triplet]\nfrom=-1", "triplet_3_used", "permutation", 12,
+            0, 0)
     os.chdir(ROOT)
 summary()

@@ -38,6 +38,6 @@ int dnx_known(const dnx_pass *p);
 /* y[b]: 1 where the nearest other image of the batch has the class of image b. */
 void dnx_mark_nearest(const dnx_distances *s, dnx_pass *p);
 
-/* Of a loss over pairs of images: any number of classes, and at least two images of some class. */
-extern const dnx_classifier dnx_pairs_classifier;
+/* .classes of a loss over pairs of images: any number. */
+int dnx_any_classes(const dnx_node *n);
 #endif
