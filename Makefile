@@ -222,6 +222,11 @@ homework: bin/darknet ## the same with three seeds and 112 pixels; ARGS="options
 	@$(python) scripts/homework.py $(out) --size 112 --seeds 1,2,3 --teacher-batches 4000 \
 		--batches 4000 --identities 1000 --synthetic-pairs 6000 $(REAL) $(ARGS)
 
+.PHONY: which
+which: bin/darknet ## which network to choose: small networks after the same training; FACES=, LFW=, PAIRS= as above
+	@$(packages)
+	@$(python) scripts/which_network.py $(out) $(REAL) $(ARGS)
+
 notebooks: bin/darknet ## run the notebooks and write build/notebooks/*.html
 	@$(python) -m nbconvert --execute --to html --output-dir build/notebooks notebooks/*.ipynb
 print-obj:

@@ -100,7 +100,9 @@ def times(args, rows):
 
 def store(args, rows, about):
     """networks.json, table.md and networks.png in --out."""
-    keep_times(args, rows)
+    for row in rows:
+        if not row["ms"] and row["network"] in args.timed:
+            row.update(args.timed[row["network"]])
     kept = [{k: v for k, v in r.items() if k != "text"} for r in rows]
     write_json(os.path.join(args.out, RESULTS), {"made": made_here(), "data": about,
                                                  "networks": kept})
@@ -108,15 +110,11 @@ def store(args, rows, about):
     which.draw(os.path.join(args.out, "networks.png"), rows, about)
 
 
-def keep_times(args, rows):
-    """Times that an earlier call took of the same networks stay."""
+def times_before(args):
+    """{network: its times and what they are of} of an earlier call."""
     path = os.path.join(args.out, RESULTS)
-    old = read_json(path, "networks")["networks"] if os.path.exists(path) else []
-    known = {r["network"]: r for r in old}
-    for row in rows:
-        was = known.get(row["network"])
-        if was and was["ms"] and not row["ms"]:
-            row["ms"], row["timed"] = was["ms"], was["timed"]
+    rows = read_json(path, "networks")["networks"] if os.path.exists(path) else []
+    return {r["network"]: {"ms": r["ms"], "timed": r["timed"]} for r in rows if r["ms"]}
 
 
 def stages(args, data, rows, teacher_text, numbers):
@@ -136,9 +134,10 @@ def stages(args, data, rows, teacher_text, numbers):
 
 
 def work(args):
+    args.timed = times_before(args)
     if args.times_only:
         return times_only(args)
-    args.seeds, args.methods = [args.seed], ["feature"]  # what homework's parts ask for
+    args.seeds = [args.seed]  # of the titles
     data = make_data(args)
     tests = {"lfw": data.test}
     if args.cfp:
@@ -147,7 +146,7 @@ def work(args):
     teacher_text, numbers = teachers.planned(args, data)
     rows = planned(args, numbers)
     estimate.show(stages(args, data, rows, teacher_text, numbers))
-    teacher = teachers.make_teacher(args, data, teacher_text, numbers)
+    teacher = teachers.make_teacher(args, data, teacher_text, numbers, ("feature",))
     about = summary(args, data) + \
         f"; {data.images[data.every]:,} images in all, taught by {os.path.basename(teacher['cfg'])}"
     for row in list(rows):
