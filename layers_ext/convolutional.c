@@ -12,7 +12,8 @@
  * Narrow groups, such as depthwise ones, use common/conv/dwconv.h. When predicting, 3x3 filters
  * with stride 1 and enough channels use common/conv/winograd.h. When training, the layer before may
  * defer its batch norm and activation to a 1x1 convolution, which applies them to a block of rows
- * before it multiplies. */
+ * before it multiplies. When predicting, a [batchnorm] before it is applied in the same way, to
+ * windows without padding, or to the tiles of Winograd; padding stays 0. */
 #include <string.h>
 
 #include "common/conv/dwconv.h"
@@ -93,6 +94,15 @@ static bool applies_deferred(const dnx_node *n) {
     const state *s = n->state;
     if (s->is_narrow) return n->trains;
     return n->trains && s->reads_in_place && s->groups == 1 && !s->has_few_rows;
+}
+
+static bool take_on(dnx_node *n) {
+    state *s = n->state;
+    size_t block = (size_t)dnx_pool_threads(n->pool) * BLOCK * (size_t)s->K;
+    if (s->wino.m) return true;
+    if (s->is_narrow || s->groups > 1 || s->at.pad) return false;
+    if (n->scratch < block) n->scratch = block;
+    return true;
 }
 
 static dnx_status add_block_scratch(dnx_node *n, size_t size, dnx_err *err) {
@@ -206,12 +216,12 @@ static dnx_patches of_group(const state *s, int g) {
     return at;
 }
 
-/* Returns the input rows of `count` outputs from p on. */
+/* Returns the input rows of `count` outputs from p on, after the norm_act that was deferred. */
 static const float *rows_at(const job *j, const dnx_patches *at, long p, int count, float *block,
                             size_t *lda) {
     const float *rows = dnx_patches_rows(at, j->p->x[0], p, count, block, lda);
     if (!dnx_deferred(j->p)) return rows;
-    dnx_norm_act_rows(dnx_deferred(j->p), rows, count, block);
+    dnx_norm_act_rows(dnx_deferred(j->p), rows, (long)count * at->size * at->size, block);
     return block;
 }
 
@@ -231,7 +241,8 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
             const float *a = rows_at(j, &at, p, rows, block, &lda);
             int f = g * s->N + first;
             dnx_epilogue e = dnx_norm_act_epilogue(&s->dw.norm, j->p, p, f);
-            if (dnx_deferred(j->p)) e.next = j->p->x[0] + (size_t)(p + rows) * lda;
+            if (dnx_deferred(j->p) && s->reads_in_place)
+                e.next = j->p->x[0] + (size_t)(p + rows) * lda;
             k->mm(a, lda, rows, s->K,
                   s->packed + (size_t)g * k->packed(s->K, s->N) + (size_t)first * (size_t)s->K,
                   end - first, out + (size_t)p * N + f, N, &e);
@@ -390,7 +401,8 @@ static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
 
 static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual,
                                   .defer = defer,
-                                  .applies_deferred = applies_deferred};
+                                  .applies_deferred = applies_deferred,
+                                  .take_on = take_on};
 static const dnx_compression compression = {.as_convolution = as_convolution};
 
 const dnx_layer_type dnx_convolutional = {

@@ -55,7 +55,9 @@ static void print_layer(dnx_net *net, int i, double macs) {
     snprintf(out, sizeof out, "%d x %d x %d", n->out.h, n->out.w, n->out.c);
     printf("%5d  %-17s %-17s %-17s %11s %15s", i, n->type->name, in, out,
            grouped((double)dnx_net_count(net, i)), grouped(macs));
-    if (net->links[i].merged_into >= 0)
+    if (net->links[i].deferred && net->links[i].merged_into >= 0)
+        printf("  applied by layer %d", i + 1);
+    else if (net->links[i].merged_into >= 0)
         printf("  + layer %d, merged into %d", n->from[1], net->links[i].merged_into);
     else if (n->n_in > 1) {
         printf("  of layers");

@@ -62,7 +62,9 @@ dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses 
     r->packed = dnx_alloc(dnx_kernels()->packed(r->K, r->N));
     r->rows = dnx_alloc((size_t)r->positions * K);
     float *wk = dnx_alloc(N * K);
-    bool ok = r->w && r->b && r->bias && r->packed && r->rows && wk;
+    bool needs_in = n->from[0] >= 0 && net->links[n->from[0]].deferred;
+    if (needs_in) r->in = dnx_alloc(dnx_size(n->in[0]));
+    bool ok = (r->in || !needs_in) && r->w && r->b && r->bias && r->packed && r->rows && wk;
     if (ok) fold(r, list, dnx_net_params(net, i, list), wk);
     dnx_free(wk);
     return ok ? DNX_OK : dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", n->type->name);
@@ -74,14 +76,15 @@ void dnx_responses_free(dnx_responses *r) {
     dnx_free(r->bias);
     dnx_free(r->packed);
     dnx_free(r->rows);
+    dnx_free(r->in);
     *r = (dnx_responses){0};
 }
 
-void dnx_responses_sample(const dnx_responses *r, const dnx_net *net, const float *x, uint64_t seed,
+void dnx_responses_sample(const dnx_responses *r, dnx_net *net, const float *x, uint64_t seed,
                           uint64_t image, float *y) {
     int from = net->nodes[r->layer].from[0], left = r->positions;
     long pixels = (long)r->at.out_h * r->at.out_w;
-    const float *in = from < 0 ? x : net->links[from].y;
+    const float *in = from < 0 ? x : dnx_net_own_output(net, from, x, 1, r->in);
     float *row = r->rows;
     dnx_rng g;
     dnx_rng_seed(&g, seed, image << 16 | (uint64_t)r->layer);

@@ -16,6 +16,7 @@ typedef struct {
     const float *slopes; /* N of PRELU, the network's; else NULL */
     double *w, *b;       /* N x K in file order, N: folded */
     float *packed, *bias, *rows;
+    float *in; /* room for an input that is a batch norm which the layer applies, or NULL */
 } dnx_responses;
 
 /* True when layer i is a convolution without groups. */
@@ -27,7 +28,7 @@ void dnx_responses_free(dnx_responses *r);
 /* Responses to one image into y, positions x N. Layer i of `net` must be the next to run; net is
  * the network itself or a compressed one of the same shapes. x: the image. Which pixels depends on
  * the layer, seed and image only. */
-void dnx_responses_sample(const dnx_responses *r, const dnx_net *net, const float *x, uint64_t seed,
+void dnx_responses_sample(const dnx_responses *r, dnx_net *net, const float *x, uint64_t seed,
                           uint64_t image, float *y);
 /* The array of that role among n parameters, or NULL. */
 float *dnx_param_find(const dnx_param *list, int n, dnx_role role);

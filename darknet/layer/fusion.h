@@ -19,6 +19,12 @@ typedef struct dnx_fusion {
     /* Training: the layer applies dnx_deferred(p) to x[0] as it reads: x[0] is z of the layer
      * before, and dnx_norm_act_rows() makes the real input of it. */
     bool (*applies_deferred)(const dnx_node *n);
+    /* Predicting: the layer is y = act(norm(x[0])) and nothing else. The layer that alone reads y
+     * may read x[0] in its place and apply what is returned; then forward() is not called. */
+    struct dnx_norm_act *(*hand_on)(dnx_node *n);
+    /* Predicting: from now on the layer applies dnx_deferred(p) to x[0] as it reads; its padding
+     * stays 0. It may raise n->scratch. false: with these options it cannot. */
+    bool (*take_on)(dnx_node *n);
 } dnx_fusion;
 
 /* Work of neighbours that this layer does in this pass. */

@@ -35,6 +35,24 @@ static void defer_norm_acts(dnx_net *net, const int *uses) {
     }
 }
 
+/* Predicting: if a layer is nothing but batch norm and activation, and the one layer that reads it
+ * can apply them, that one reads the input of the first. */
+static void hand_on_norm_acts(dnx_net *net, const int *uses) {
+    for (int i = 0; i + 1 < net->n; i++) {
+        dnx_node *n = &net->nodes[i], *next = n + 1;
+        dnx_link *l = &net->links[i];
+        const dnx_fusion *f = n->type->fusion, *nf = next->type->fusion;
+        if (net->trains || !f || !f->hand_on || !nf || !nf->take_on || n->from[0] < 0) continue;
+        if (uses[i] != 1 || next->from[0] != i || l->residual_of >= 0) continue;
+        struct dnx_norm_act *norm = f->hand_on(n);
+        if (!norm || !nf->take_on(next)) continue;
+        int before = net->links[n->from[0]].merged_into;
+        l->deferred = norm;
+        l->merged_into = before >= 0 ? before : n->from[0];
+        if (next->scratch > net->plan.scratch_floats) net->plan.scratch_floats = next->scratch;
+    }
+}
+
 void dnx_net_fuse(dnx_net *net) {
     int *uses = calloc((size_t)net->n, sizeof *uses);
     if (!uses) return; /* the network works without, only slower */
@@ -43,6 +61,7 @@ void dnx_net_fuse(dnx_net *net) {
             if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
     merge_sums(net, uses);
     defer_norm_acts(net, uses);
+    hand_on_norm_acts(net, uses);
     free(uses);
 }
 

@@ -31,7 +31,9 @@ typedef struct {
     float *y, *dy;       /* y: of the first lane. dy is NULL when predicting, and if no layer needs
                           * it */
     struct dnx_norm_act *deferred; /* the next layer applies it, and y is z; NULL: not deferred */
-    int merged_into;     /* of a merged [shortcut]: the layer that adds it in forward; else -1 */
+    int merged_into;     /* of a merged [shortcut]: the layer that adds it in forward. Of a batch
+                          * norm that its reader applies: the layer that stores its input. Forward
+                          * skips both, and y is that layer's. Else -1 */
     int residual_of;     /* the layer whose output this layer adds when it stores y; else -1 */
     bool dy_written;     /* in this backward pass a later layer has already written dy */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */
@@ -181,6 +183,9 @@ int dnx_net_embedding(const dnx_net *net);
 /* File and line of that option of [net]; of [net] itself if the option is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
+/* Predicting: the output of layer i, whose turn was last, for images x. It is links[i].y, or room
+ * (batch x outputs) for a batch norm that its reader applies, which is computed here. */
+const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
 /* If layer i adds a merged [shortcut], makes it store its own output again. Predicting only. */
 void dnx_net_unmerge(dnx_net *net, int i);
 

@@ -64,7 +64,8 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
     net->plan.scratch = dnx_alloc(lanes * net->plan.scratch_floats);
     if (!net->plan.outputs || !net->plan.scratch || !net->plan.result) goto no_memory;
     for (int i = 0; i < net->n; i++)
-        if (!net->links[i].deferred) net->links[i].y = net->plan.outputs + pos[root(net, i)];
+        if (!net->links[i].deferred || root(net, i) != i)
+            net->links[i].y = net->plan.outputs + pos[root(net, i)];
     if (net->trains) {
         net->plan.delta_floats = plan(net, false, pos, death);
         net->plan.deltas = dnx_alloc(net->plan.delta_floats);

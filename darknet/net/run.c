@@ -107,6 +107,20 @@ dnx_status dnx_net_status(dnx_net *net, dnx_err *err) {
     return net->placement ? net->placement->status(net, err) : DNX_OK;
 }
 
+/* See dnx_net_own_output(). */
+static const float *output(dnx_net *net, int lane, int i, const float *x, int batch, float *room) {
+    if (net->trains || !net->links[i].deferred)
+        return dnx_net_output(net, i, batch) + (size_t)lane * net->plan.output_floats;
+    dnx_pass p = pass_of(net, lane, i, x, batch, NULL);
+    p.y = room;
+    net->nodes[i].type->forward(&net->nodes[i], &p);
+    return room;
+}
+
+const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room) {
+    return output(net, 0, i, x, batch, room);
+}
+
 typedef struct {
     dnx_net *net;
     const float *x;
@@ -115,14 +129,14 @@ typedef struct {
     int n_taps;
 } job;
 
-static void copy(const job *j, int lane, int layer, int first, int count) {
-    dnx_net *net = j->net;
-    size_t size = dnx_size(net->nodes[layer].out);
-    for (int k = 0; k < j->n_taps; k++)
-        if (j->taps[k].layer == layer)
-            memcpy(j->taps[k].out + (size_t)first * size,
-                   dnx_net_output(net, layer, count) + (size_t)lane * net->plan.output_floats,
-                   sizeof(float) * size * (size_t)count);
+static void copy(const job *j, int lane, int layer, const float *x, int first, int count) {
+    size_t size = dnx_size(j->net->nodes[layer].out);
+    for (int k = 0; k < j->n_taps; k++) {
+        float *out = j->taps[k].out + (size_t)first * size;
+        if (j->taps[k].layer != layer) continue;
+        const float *y = output(j->net, lane, layer, x, count, out);
+        if (y != out) memcpy(out, y, sizeof(float) * size * (size_t)count);
+    }
 }
 
 /* Runs chunk c of the images through the layers. */
@@ -136,7 +150,7 @@ static void run_chunk(void *arg, int lane, long c) {
         double start = laps ? dnx_now() : 0;
         forward(net, lane, i, x, count, false, NULL);
         if (laps) dnx_net_status(net, NULL); /* a device has done its work then */
-        copy(j, lane, i, b, count);
+        copy(j, lane, i, x, b, count);
         if (laps) laps[i] += dnx_now() - start;
     }
 }

@@ -1,5 +1,6 @@
 /* test_fusion.c - layers that defer batch norm and activation to the next one, against the same
- * network in which each layer does its own: outputs to the bit, gradients, running statistics. */
+ * network in which each layer does its own: outputs to the bit, gradients, running statistics; and
+ * a [batchnorm] that the convolution behind it applies when predicting. */
 #include "common/norm_act.h"
 #include "lib/check.h"
 
@@ -110,9 +111,82 @@ static void compare(const sample *s, int threads) {
     }
 }
 
+/* ---- predicting: a [batchnorm] before a convolution ---- */
+
+#define BN "[batchnorm]\nshift=1\nactivation="
+#define HEAD "[avgpool]\n[connected]\noutput=4\nactivation=linear\n"
+
+static const sample before[] = {
+    {"1x1", CONV(24, "relu") BN "relu\n" CONV(9, "prelu") HEAD, 1},
+    {"1x1 with a stride", CONV(24, "linear") BN "linear\n[convolutional]\nfilters=7\nstride=2\n" HEAD,
+     1},
+    {"2x2 without padding", CONV(5, "relu") BN "prelu\n[convolutional]\nfilters=6\nsize=2\n" HEAD, 1},
+    {"3x3, Winograd, padded", CONV(16, "relu") BN "linear\n[convolutional]\nfilters=24\nsize=3\npad=1\n"
+     "batch_normalize=1\nactivation=prelu\n" HEAD, 1},
+    {"3x3, Winograd, not padded, groups",
+     CONV(32, "relu") BN "relu\n[convolutional]\nfilters=32\nsize=3\ngroups=2\n" HEAD, 1},
+    {"a block", CONV(16, "prelu") BN "linear\n[convolutional]\nfilters=16\nsize=3\npad=1\n"
+     "batch_normalize=1\nactivation=prelu\n" CONV(16, "linear") "[shortcut]\nfrom=-4\n"
+     "activation=linear\n" BN "linear\n[convolutional]\nfilters=16\nsize=3\npad=1\n" HEAD, 2},
+    {"padded, without Winograd: a pass of its own",
+     CONV(5, "relu") BN "linear\n[convolutional]\nfilters=6\nsize=3\npad=1\n" HEAD, 0},
+    {"depthwise, two readers, an image: passes of their own",
+     BN "linear\n" CONV(8, "relu") BN "linear\n" DW("activation=relu") BN "linear\n" CONV(8, "relu")
+     "[shortcut]\nfrom=-2\nactivation=linear\n" HEAD, 0},
+};
+
+static void give_back(dnx_net *net) {
+    for (int i = 0; i < net->n; i++) {
+        dnx_link *l = &net->links[i];
+        if (!l->deferred) continue;
+        l->deferred = NULL;
+        l->merged_into = -1;
+        l->y = own[i] = dnx_alloc((size_t)net->plan.lanes * net->plan.output_floats +
+                                  dnx_size(net->nodes[i].out) * (size_t)net->batch);
+    }
+}
+
+static void predict(const sample *s, int threads) {
+    char text[2000];
+    snprintf(text, sizeof text, NET "%s", s->layers);
+    dnx_net *net = make_net(text, s->name, false, 0, threads);
+    dnx_net *plain = make_net(text, s->name, false, 0, threads);
+    float x[6 * 13 * 11 * 5], y[2][6 * 4];
+    float *got = dnx_alloc(6 * 13 * 11 * 32), *want = dnx_alloc(6 * 13 * 11 * 32);
+    dnx_rng g;
+    dnx_rng_seed(&g, 5, 0);
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = dnx_rng_normal(&g);
+    scatter(net, 4, .4f);
+    scatter(plain, 4, .4f);
+    int left = 0, at = 0;
+    for (int i = 0; i < net->n; i++)
+        if (net->links[i].deferred) left++, at = i;
+    check_part(left == s->deferred, s->name, "batch norms that the next layer applies", left,
+               s->deferred);
+    give_back(plain);
+    for (int batch = 6; batch >= 5; batch--) {
+        dnx_tap taps[2][2] = {{{at, got}, {net->n - 1, y[0]}}, {{at, want}, {net->n - 1, y[1]}}};
+        dnx_net_run_taps(net, x, batch, taps[0], 2);
+        dnx_net_run_taps(plain, x, batch, taps[1], 2);
+        size_t size = sizeof *got * dnx_size(net->nodes[at].out) * (size_t)batch;
+        check_part(!memcmp(y[0], y[1], sizeof **y * 4 * (size_t)batch), s->name, "outputs", batch, at);
+        check_part(!memcmp(got, want, size), s->name, "a tapped batch norm", batch, at);
+    }
+    for (int i = 0; i < MOST; i++) {
+        dnx_free(own[i]);
+        own[i] = NULL;
+    }
+    dnx_free(got);
+    dnx_free(want);
+    dnx_net_free(net);
+    dnx_net_free(plain);
+}
+
 static void check_set(void) {
     for (size_t k = 0; k < sizeof samples / sizeof *samples; k++)
         for (int threads = 1; threads <= 3; threads++) compare(&samples[k], threads);
+    for (size_t k = 0; k < sizeof before / sizeof *before; k++)
+        for (int threads = 1; threads <= 3; threads++) predict(&before[k], threads);
 }
 
 int main(void) {

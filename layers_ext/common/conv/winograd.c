@@ -2,6 +2,7 @@
 #include "common/conv/winograd.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "common/conv/filters.h"
 #include "kernels/pool.h"
@@ -132,10 +133,26 @@ static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     return tile / per;
 }
 
+/* The tile at row iy and column ix of an image, after the norm_act that was deferred. Padding is 0.
+ */
+static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const float *image, int iy,
+                      int ix, float *tile) {
+    dnx_shape in = s->at.in;
+    int a = s->m + 2, lo = ix < 0 ? -ix : 0, hi = ix + a > in.w ? in.w - ix : a;
+    size_t C = (size_t)in.c;
+    for (int y = iy; y < iy + a; y++, tile += (size_t)a * C) {
+        if (y < 0 || y >= in.h || lo > 0 || hi < a) memset(tile, 0, sizeof *tile * (size_t)a * C);
+        if (y < 0 || y >= in.h || lo >= hi) continue;
+        dnx_norm_act_rows(before, image + ((size_t)y * (size_t)in.w + (size_t)(ix + lo)) * C,
+                          hi - lo, tile + (size_t)lo * C);
+    }
+}
+
 /* Transforms `count` tiles from `tile` on: v[e][i][c] = element e of tile i. spare: a*a*C floats
  * of scratch. */
-static void transform_in(const dnx_winograd *s, const float *x, long tile, int count, float *v,
+static void transform_in(const dnx_winograd *s, const dnx_pass *p, long tile, int count, float *v,
                          float *spare) {
+    const float *x = p->x[0];
     dnx_shape in = s->at.in;
     int a = s->m + 2, C = in.c, oy, ox;
     for (int i = 0; i < count; i++, v += C) {
@@ -143,7 +160,9 @@ static void transform_in(const dnx_winograd *s, const float *x, long tile, int c
         int iy = oy - s->at.pad, ix = ox - s->at.pad;
         const float *from = spare;
         size_t row = (size_t)(a * C);
-        if (iy >= 0 && ix >= 0 && iy + a <= in.h && ix + a <= in.w) {
+        if (dnx_deferred(p)) {
+            normalise(s, dnx_deferred(p), x + (size_t)image * dnx_size(in), iy, ix, spare);
+        } else if (iy >= 0 && ix >= 0 && iy + a <= in.h && ix + a <= in.w) {
             from = x + (((size_t)image * (size_t)in.h + (size_t)iy) * (size_t)in.w + (size_t)ix) *
                            (size_t)C;
             row = (size_t)in.w * (size_t)C;
@@ -191,7 +210,7 @@ static void forward_part(const job *j, int t, long lo, long hi, int first, int e
     float *prod = v + (size_t)area(s) * step_in(s);
     for (long tile = lo; tile < hi; tile += s->tiles) {
         int count = (int)(hi - tile < s->tiles ? hi - tile : s->tiles);
-        transform_in(s, j->p->x[0], tile, count, v, spare);
+        transform_in(s, j->p, tile, count, v, spare);
         for (int f = first, width; f < end; f += width) {
             int rest = s->columns < s->Ng ? s->Ng - f % s->Ng : end - f;
             rest = rest < end - f ? rest : end - f;
