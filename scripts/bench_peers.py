@@ -159,12 +159,13 @@ def beside_busy(args):
 def host_twin(cfg, weights, batch, folder):
     """The same network in the host's sections: (cfg, weights). Slopes must be 0.1."""
     from lib import darknet_files
-    net, layers = darknet_files.plan(cfg)
+    from lib.plan import plan
+    net, layers = plan(cfg)
     arrays = darknet_files.read_weights(weights, layers)
     text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]
     for i, layer in enumerate(layers):
         if layer["name"] == "shortcut":
-            text.append(f"[shortcut]\nfrom={layer['from'] - i}\nactivation=linear\n")
+            text.append(f"[shortcut]\nfrom={layer['sources'][1] - i}\nactivation=linear\n")
             continue
         text.append(f"[convolutional]\nfilters={layer['shape'][0]}\nsize={layer['shape'][2]}\n"
                     f"stride={layer['stride']}\npad=0\npadding={layer['pad']}\n"
@@ -181,7 +182,8 @@ def host_twin(cfg, weights, batch, folder):
 def set_slopes(cfg, weights):
     """All slopes of PReLU become 0.1, as libdarknet's leaky ReLU has it."""
     from lib import darknet_files
-    _, layers = darknet_files.plan(cfg)
+    from lib.plan import plan
+    _, layers = plan(cfg)
     arrays = [{k: v.copy() for k, v in a.items()}
               for a in darknet_files.read_weights(weights, layers)]
     for a in arrays:
@@ -194,12 +196,12 @@ def forward(args, name, batch, folder, stack):
     """One network beside all peers that are there. ONNX Runtime alone takes every section."""
     import export_onnx
     from bench import peer_torch
-    from lib import darknet_files
+    from lib.plan import read_cfg
     cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
     darknet("init", cfg, weights, "-force")
     if set(args.peers) - {"onnx"}:
         set_slopes(cfg, weights)
-    net = darknet_files.read_cfg(cfg)[0][1]
+    net = read_cfg(cfg)[0][1]
     x, fin, planes = inputs(folder, batch, *(int(net[k]) for k in ("height", "width", "channels")),
                             2)
     mine = raw(args, cfg, weights, fin, batch, folder)
@@ -248,7 +250,7 @@ def step(args, name, folder):
     import torch
 
     from bench import peer_torch
-    from lib import darknet_files
+    from lib.plan import plan
     weights, cfg, body = (os.path.join(folder, f) for f in ("step.weights", "step.cfg", "body.cfg"))
     with open(os.path.join(ROOT, "cfg", name + ".cfg")) as f:
         text = f.read() + "\n[convolutional]\nfilters=10000\nactivation=linear\nfixed_width=1\n"
@@ -258,7 +260,7 @@ def step(args, name, folder):
     darknet("init", cfg, weights, "-force")
     peer = peer_torch.build(body, weights).train()
     sgd = torch.optim.SGD(peer.parameters(), lr=1e-6, momentum=0.9, weight_decay=4e-5)
-    net, _ = darknet_files.plan(body)
+    net, _ = plan(body)
     shape = (STEP_BATCH, net["channels"], net["height"], net["width"])
     x = torch.from_numpy(np.random.default_rng(2).normal(0, 1, shape).astype(np.float32))
     truth = torch.zeros(STEP_BATCH, dtype=torch.long)
@@ -284,12 +286,12 @@ def host_weights(cfg, out):
     its random filters has a variance of about twice the mean square of the inputs."""
     import numpy as np
 
-    from lib import darknet_files
+    from lib.plan import read_cfg
     done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
                            "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"libdarknet failed: {done.stderr.strip()[-200:]}")
-    sections = darknet_files.read_cfg(cfg)
+    sections = read_cfg(cfg)
     with open(out, "rb") as f:
         head, values = f.read(20), np.fromfile(f, np.float32)
     if struct.unpack_from("<ii", head) != (0, 2):
@@ -330,10 +332,10 @@ def our_memory(args, cfg, weights):
 
 def stock(args, name, folder, stack):
     """A cfg of the host, one image."""
-    from lib import darknet_files
+    from lib.plan import read_cfg
     cfg, weights = STOCK_CFG.format(name), os.path.join(folder, name + ".weights")
     host_weights(cfg, weights)
-    net = {k: int(v) for k, v in darknet_files.read_cfg(cfg)[0][1].items()
+    net = {k: int(v) for k, v in read_cfg(cfg)[0][1].items()
            if k in ("height", "width", "channels")}
     _, fin, planes = inputs(folder, 1, net["height"], net["width"], net["channels"], 3)
     mine = raw(args, cfg, weights, fin, 1, folder)

@@ -3,60 +3,142 @@
     net = build("cfg/mobilefacenet.cfg", "some.weights")    # a module in eval mode
     y = net(x)                                              # x: B x C x H x W, y: B x outputs
 
-Knows the layers of lib/darknet_files.py. It is the second opinion of the tests and the peer of the
-benchmark, so it shares no code with the C side.
+Knows the layers of lib/plan.py. It is the second opinion of the tests and the peer of the benchmark,
+so it shares no code with the C side.
 """
 import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
 
-from lib.darknet_files import BN_EPS, plan, read_weights
+from lib.darknet_files import BN_EPS, read_weights
+from lib.plan import plan
+
+ACTIVATIONS = {
+    "relu": nn.ReLU, "relu6": nn.ReLU6, "leaky": lambda: nn.LeakyReLU(.1), "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh, "swish": nn.SiLU, "mish": nn.Mish, "hswish": nn.Hardswish,
+    "hsigmoid": nn.Hardsigmoid}
+
+
+def tensor(a):
+    return torch.from_numpy(a.astype(np.float32))
+
+
+class Layer(nn.Module):
+    """One section: what it does to its inputs, then batch norm and activation. `trained` has our
+    names of its trained parameters and PyTorch's tensors."""
+
+    def __init__(self, layer, a, fold):
+        super().__init__()
+        self.layer, self.trained = layer, {}
+        self.main = SECTIONS.get(layer["name"])
+        self.core = core = self.linear(layer, a)
+        self.norm = self.batchnorm(layer, a) if layer["bn"] else None
+        if fold and self.norm and core:
+            self.core = nn.utils.fusion.fuse_conv_bn_eval(core.eval(), self.norm.eval()) \
+                if isinstance(core, nn.Conv2d) else \
+                nn.utils.fusion.fuse_linear_bn_eval(core.eval(), self.norm.eval())
+            self.norm = None
+        self.act = None
+        if layer["act"] == "prelu":
+            self.act = nn.PReLU(layer["out"][2])
+            self.take(self.act.weight, a, "slopes")
+        elif layer["act"] != "linear":
+            self.act = ACTIVATIONS[layer["act"]]()
+
+    def take(self, parameter, a, name):
+        parameter.data = tensor(a[name])
+        self.trained[name] = parameter
+
+    def linear(self, layer, a):
+        """The convolution or the matrix, with biases where no batch norm follows; else None."""
+        if "shape" in layer:
+            filters, _, kh, kw = layer["shape"]
+            core = nn.Conv2d(layer["cin"], filters, (kh, kw), layer["stride"], layer["pad"],
+                             groups=layer["groups"], bias=not layer["bn"])
+        elif layer["name"] == "connected":
+            core = nn.Linear(int(np.prod(layer["in"])), layer["out"][2], bias=not layer["bn"])
+        else:
+            return None
+        self.take(core.weight, a, "weights")
+        if not layer["bn"]:
+            self.take(core.bias, a, "biases")
+        return core
+
+    def batchnorm(self, layer, a):
+        norm = (nn.BatchNorm1d if layer["name"] == "connected" else nn.BatchNorm2d)(
+            layer["out"][2], eps=BN_EPS)
+        self.take(norm.weight, a, "scales")
+        if "biases" in a:
+            self.take(norm.bias, a, "biases")
+        else:  # [batchnorm] without shift=1
+            norm.bias.data.zero_()
+            norm.bias.requires_grad_(False)
+        norm.running_mean.data, norm.running_var.data = tensor(a["mean"]), tensor(a["variance"])
+        return norm
+
+    def forward(self, *x):
+        if self.layer["name"] == "connected":
+            y = self.core(x[0].flatten(1))
+        elif self.core is not None:
+            y = self.core(x[0])
+        else:
+            y = self.main(self.layer, *x) if self.main else x[0]
+        for part in (self.norm, self.act):
+            y = y if part is None else part(y)
+        return y[:, :, None, None] if y.dim() == 2 else y
+
+
+def route(layer, *x):
+    return torch.cat([v.chunk(layer["groups"], 1)[layer["part"]] for v in x], 1)
+
+
+def shuffle(layer, x):
+    b, c, h, w = x.shape
+    return x.reshape(b, layer["groups"], c // layer["groups"], h, w).transpose(1, 2).reshape(x.shape)
+
+
+def avgpool(layer, x):
+    """Windows count their padding; without a size it is the whole map."""
+    if not layer["size"]:
+        return x.mean((2, 3), keepdim=True)
+    return F.avg_pool2d(x, layer["size"], layer["stride"], layer["pad"])
+
+
+def maxpool(layer, x):
+    """Half the padding stands in front, the rest behind; as much of it as the windows reach."""
+    size, stride, front = layer["size"], layer["stride"], layer["around"] // 2
+    h, w = ((n - 1) * stride + size for n in layer["out"][:2])
+    need = (front, max(0, w - front - x.shape[3]), front, max(0, h - front - x.shape[2]))
+    return F.max_pool2d(F.pad(x, need, value=-torch.inf), size, stride)
+
+
+SECTIONS = {  # of layers without weights; one that is not here hands on its input
+    "shortcut": lambda layer, x, other: x + other,
+    "sam": lambda layer, x, other: x * other,
+    "scale_channels": lambda layer, x, other: x * other,
+    "route": route, "channel_shuffle": shuffle, "avgpool": avgpool, "maxpool": maxpool,
+    "upsample": lambda layer, x: F.interpolate(x, scale_factor=layer["stride"], mode="nearest"),
+    "softmax": lambda layer, x: F.softmax(x, 1)}
+
+
+class Net(nn.Module):
+    def __init__(self, layers, arrays, fold):
+        super().__init__()
+        self.blocks = nn.ModuleList(Layer(l, a, fold) for l, a in zip(layers, arrays))
+        self.kept = {s for i, l in enumerate(layers) for s in l["sources"] if s != i - 1}
+
+    def forward(self, x):
+        kept, last = {-1: x}, -1
+        for i, block in enumerate(self.blocks):
+            x = block(*(x if s == last else kept[s] for s in block.layer["sources"]))
+            last = i
+            if i in self.kept:
+                kept[i] = x
+        return x.permute(0, 2, 3, 1).flatten(1)
 
 
 def build(cfg, weights, fold=False):
     """An eval-mode module. fold: batch norm is multiplied into the filters, as for deployment."""
-    import torch
-    from torch import nn
-
     _, layers = plan(cfg)
-    arrays = read_weights(weights, layers)
-
-    def tensor(a):
-        return torch.from_numpy(a.astype(np.float32))
-
-    def block(layer, a):
-        filters, _, kh, kw = layer["shape"]
-        conv = nn.Conv2d(layer["cin"], filters, (kh, kw), layer["stride"], layer["pad"],
-                         groups=layer["groups"], bias=not layer["bn"])
-        conv.weight.data = tensor(a["weights"])
-        parts = [conv]
-        if layer["bn"]:
-            bn = nn.BatchNorm2d(filters, eps=BN_EPS)
-            bn.weight.data, bn.bias.data = tensor(a["scales"]), tensor(a["biases"])
-            bn.running_mean.data, bn.running_var.data = tensor(a["mean"]), tensor(a["variance"])
-            parts.append(bn)
-            if fold:
-                parts = [nn.utils.fusion.fuse_conv_bn_eval(conv.eval(), bn.eval())]
-        else:
-            conv.bias.data = tensor(a["biases"])
-        if layer["act"] == "prelu":
-            prelu = nn.PReLU(filters)
-            prelu.weight.data = tensor(a["slopes"])
-            parts.append(prelu)
-        return nn.Sequential(*parts)
-
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.blocks = nn.ModuleList(
-                nn.Identity() if l["name"] == "shortcut" else block(l, a)
-                for l, a in zip(layers, arrays))
-            self.sources = {l["from"] for l in layers if l["name"] == "shortcut"}
-
-        def forward(self, x):
-            kept = {}
-            for i, (layer, run) in enumerate(zip(layers, self.blocks)):
-                x = x + kept[layer["from"]] if layer["name"] == "shortcut" else run(x)
-                if i in self.sources:
-                    kept[i] = x
-            return x.permute(0, 2, 3, 1).flatten(1)
-
-    return Net().eval()
+    return Net(layers, read_weights(weights, layers), fold).eval()

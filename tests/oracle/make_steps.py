@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from common import ROOT, darknet, expect_end, write
-from lib import darknet_files
+from lib.plan import read_cfg
 
 SOURCE = os.path.join(ROOT, "tests", "unit", "test_steps.c")
 STEPS, BATCH, RATE, MOMENTUM, DECAY = 20, 6, .02, .9, 4e-5
@@ -111,7 +111,7 @@ def losses():
         cfg = write(os.path.join(folder, "steps.cfg"), cfg_text())
         weights = os.path.join(folder, "steps.weights")
         expect_end(darknet("init", cfg, weights))
-        sections = darknet_files.read_cfg(cfg)
+        sections = read_cfg(cfg)
         network = json.loads(darknet("check", cfg, "-json").stdout)
         floats = np.fromfile(weights, np.float32, offset=HEADER)
     tensors = list(tensors_of(network["layers"], floats))
