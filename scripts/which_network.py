@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""which_network.py: small face networks after the same training by a teacher's features: size, work,
-time for one face, accuracy on pairs. One table and one picture.
+"""which_network.py: small face networks after the same training by a teacher's features: size,
+work, time for one face, accuracy on pairs. One table and one picture.
 
 The networks are trained and verified in order of their multiply-adds, then timed in turns on one
 thread. Without --faces it draws synthetic faces and trains a teacher. What is done already in --out
@@ -123,7 +123,8 @@ def stages(args, data, rows, teacher_text, numbers):
     if not args.teacher_weights:
         ms = estimate.milliseconds(teacher_text, args.batch, "-train")
         out.append((f"teacher, {args.teacher_batches} batches",
-                    args.teacher_batches * args.batch / 1000 * ms, estimate.is_done(args, "teacher")))
+                    args.teacher_batches * args.batch / 1000 * ms,
+                    estimate.is_done(args, "teacher")))
     for row in rows:
         done = estimate.is_done(args, row["name"])
         ms = 0 if done else estimate.milliseconds(

@@ -125,8 +125,8 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_d
         return dnx_fail(err, DNX_EMEM, n->loc, "no memory");
     if (!has_other)
         return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[%s] compares images of two classes, but those of %s have one", n->type->name,
-                        data->file);
+                        "[%s] compares images of two classes, but those of %s have one",
+                        n->type->name, data->file);
     if (!has_two && net->o.sampler == DNX_PERMUTATION)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] learns from two images of a class, but no class of %s has two",

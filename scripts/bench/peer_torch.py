@@ -3,8 +3,8 @@
     net = build("cfg/mobilefacenet.cfg", "some.weights")    # a module in eval mode
     y = net(x)                                              # x: B x C x H x W, y: B x outputs
 
-Knows the layers of lib/plan.py. It is the second opinion of the tests and the peer of the benchmark,
-so it shares no code with the C side.
+Knows the layers of lib/plan.py. It is the second opinion of the tests and the peer of the
+benchmark, so it shares no code with the C side.
 """
 import numpy as np
 import torch
@@ -95,7 +95,8 @@ def route(layer, *x):
 
 def shuffle(layer, x):
     b, c, h, w = x.shape
-    return x.reshape(b, layer["groups"], c // layer["groups"], h, w).transpose(1, 2).reshape(x.shape)
+    groups = layer["groups"]
+    return x.reshape(b, groups, c // groups, h, w).transpose(1, 2).reshape(x.shape)
 
 
 def avgpool(layer, x):

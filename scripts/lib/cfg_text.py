@@ -62,5 +62,6 @@ def embedding(text, numbers, path="the network"):
         raise Failure(f"{path}: has no convolution or connected layer, whose outputs would be the "
                       "embedding")
     name, body = parts[layers[-1]]
-    parts[layers[-1]] = name, edit(f"[{name}]{body}", {name: {OUTPUTS[name]: numbers}}).partition("]")[2]
+    changed = edit(f"[{name}]{body}", {name: {OUTPUTS[name]: numbers}})
+    parts[layers[-1]] = name, changed.partition("]")[2]
     return "".join(f"[{n}]{b}" if n else b for n, b in parts)

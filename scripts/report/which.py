@@ -43,14 +43,15 @@ def table(rows):
 
 def notes(rows):
     """What the table says together."""
-    out = ["Accuracies have their standard errors over the folds of one seed in brackets: they do not "
-           "show how much another seed would change."]
+    out = ["Accuracies have their standard errors over the folds of one seed in brackets: they do "
+           "not show how much another seed would change."]
     timed = [r for r in rows if r["ms"]]
     if timed:
         spread = max((max(r["ms"]) - min(r["ms"])) / ms_of(r) for r in timed)
-        out.append(f"Milliseconds: one thread, batch 1, the median of {len(timed[0]['ms'])} turns, in "
-                   f"which the networks follow each other; turns differ by up to {100 * spread:.0f} % of "
-                   f"their median. {timed[0]['timed']['machine']}, {timed[0]['timed']['date']}.")
+        out.append(f"Milliseconds: one thread, batch 1, the median of {len(timed[0]['ms'])} turns, "
+                   "in which the networks follow each other; turns differ by up to "
+                   f"{100 * spread:.0f} % of their median. "
+                   f"{timed[0]['timed']['machine']}, {timed[0]['timed']['date']}.")
     both = [r for r in rows if r["paper"] is not None and r.get("lfw")]
     if len(both) > 1:
         here, there = (" < ".join(r["name"] for r in sorted(both, key=key)) for key in
@@ -77,8 +78,9 @@ def draw(path, rows, about):
     is_timed = bool(shown) and all(r["ms"] for r in shown)
     with picture(path, 130, figsize=(9, 6)) as (figure, axes):
         axis = axes[0, 0]
-        axis.set(xscale="log", ylabel="LFW, % of pairs right", xlabel=
-                 "milliseconds for one face, one thread" if is_timed else "multiply-adds, millions")
+        axis.set(xscale="log", ylabel="LFW, % of pairs right",
+                 xlabel="milliseconds for one face, one thread" if is_timed else
+                 "multiply-adds, millions")
         for i, row in enumerate(shown):
             x = ms_of(row) if is_timed else row["macs"] / 1e6
             y, error = 100 * row["lfw"]["accuracy"], row["lfw"]["standard_error"]

@@ -115,7 +115,7 @@ with tempfile.TemporaryDirectory() as folder:
             BALANCED, 1, 1008, 1008)
     attempt("pairs", counts, "[contrastive]\nfrom=-1\nmargin=2", "contrastive_3_used", BALANCED, 1,
             24, 276)
-    attempt("a pair has no triplet", counts, "[triplet]\nfrom=-1", "triplet_3_used", "permutation", 12,
-            0, 0)
+    attempt("a pair has no triplet", counts, "[triplet]\nfrom=-1", "triplet_3_used", "permutation",
+            12, 0, 0)
     os.chdir(ROOT)
 summary()

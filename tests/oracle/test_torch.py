@@ -27,11 +27,13 @@ GAIN = {"whole": 1.5, "narrow": .5}
 # Functions without a kink in the place of those with one, where float32 and double choose different
 # sides: the unit tests compare each derivative
 SMOOTH = {"relu": "swish", "relu6": "swish", "hswish": "swish", "hsigmoid": "logistic"}
-# A maximum has a kink, too, where two pixels are equal. PyTorch's own float32 gradients of GoogLeNet
-# differ from its double ones by 7e-3. Means of the same windows have none
-POOLED = (r"\[maxpool\]\nsize=3\nstride=(\d)\npadding=\d\n", r"[avgpool]\nsize=3\nstride=\1\npad=1\n")
-LEARN = ("mobilenet-v1-face", "mobilenet-v2-face-gdconv", "mobilenet-v3-small", "shufflenet-v1-face",
-         "shufflenet-v2-face", "googlenet", "attention-irse-92", "densenet-290")
+# A maximum has a kink, too, where two pixels are equal. PyTorch's own float32 gradients of
+# GoogLeNet differ from its double ones by 7e-3. Means of the same windows have none
+POOLED = (r"\[maxpool\]\nsize=3\nstride=(\d)\npadding=\d\n",
+          r"[avgpool]\nsize=3\nstride=\1\npad=1\n")
+LEARN = ("mobilenet-v1-face", "mobilenet-v2-face-gdconv", "mobilenet-v3-small",
+         "shufflenet-v1-face", "shufflenet-v2-face", "googlenet",
+         "attention-irse-92", "densenet-290")
 
 
 def network(name, net=None, other=()):

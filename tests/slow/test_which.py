@@ -30,7 +30,8 @@ def whole(out):
     small, low, full = rows
     expect(small["macs"] < low["macs"] < .6 * full["macs"], "in order of their work")
     expect(all(0 <= r["lfw"]["accuracy"] <= 1 and not r["ms"] for r in rows), "verified, not timed")
-    expect(full["bytes"] == os.path.getsize(os.path.join(out, "resnet-face-small", "plain.weights")),
+    plain = os.path.join(out, "resnet-face-small", "plain.weights")
+    expect(full["bytes"] == os.path.getsize(plain),
            "the bytes are those of the file without its loss")
     text = read(os.path.join(out, "table.md")).decode()
     expect("SYNTHETIC" in text and f"| {TUNED} |" in text, text)
@@ -54,7 +55,7 @@ def goes_on(out):
     expect(done.returncode == 0, done.stderr + done.stdout[-500:])
     expect(done.stdout.count("classifier train") == 1, "only the new network is trained")
     rows = {r["name"]: r for r in found(out)}
-    expect("output=512" in read(os.path.join(out, "own.cfg")).decode() and "own" in rows, list(rows))
+    expect("output=512" in read(os.path.join(out, "own.cfg")).decode() and "own" in rows, rows)
 
 
 def times(out):

@@ -118,10 +118,12 @@ static void compare(const sample *s, int threads) {
 
 static const sample before[] = {
     {"1x1", CONV(24, "relu") BN "relu\n" CONV(9, "prelu") HEAD, 1},
-    {"1x1 with a stride", CONV(24, "linear") BN "linear\n[convolutional]\nfilters=7\nstride=2\n" HEAD,
-     1},
-    {"2x2 without padding", CONV(5, "relu") BN "prelu\n[convolutional]\nfilters=6\nsize=2\n" HEAD, 1},
-    {"3x3, Winograd, padded", CONV(16, "relu") BN "linear\n[convolutional]\nfilters=24\nsize=3\npad=1\n"
+    {"1x1 with a stride", CONV(24, "linear") BN "linear\n[convolutional]\nfilters=7\nstride=2\n"
+     HEAD, 1},
+    {"2x2 without padding", CONV(5, "relu") BN "prelu\n[convolutional]\nfilters=6\nsize=2\n"
+     HEAD, 1},
+    {"3x3, Winograd, padded",
+     CONV(16, "relu") BN "linear\n[convolutional]\nfilters=24\nsize=3\npad=1\n"
      "batch_normalize=1\nactivation=prelu\n" HEAD, 1},
     {"3x3, Winograd, not padded, groups",
      CONV(32, "relu") BN "relu\n[convolutional]\nfilters=32\nsize=3\ngroups=2\n" HEAD, 1},
@@ -169,7 +171,8 @@ static void predict(const sample *s, int threads) {
         dnx_net_run_taps(net, x, batch, taps[0], 2);
         dnx_net_run_taps(plain, x, batch, taps[1], 2);
         size_t size = sizeof *got * dnx_size(net->nodes[at].out) * (size_t)batch;
-        check_part(!memcmp(y[0], y[1], sizeof **y * 4 * (size_t)batch), s->name, "outputs", batch, at);
+        check_part(!memcmp(y[0], y[1], sizeof **y * 4 * (size_t)batch), s->name, "outputs", batch,
+                   at);
         check_part(!memcmp(got, want, size), s->name, "a tapped batch norm", batch, at);
     }
     for (int i = 0; i < MOST; i++) {
