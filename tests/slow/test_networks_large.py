@@ -1,0 +1,33 @@
+"""The large networks of cfg/: as many parameters and multiply-adds as their headers and papers say,
+and each trains a batch in the memory that `darknet check` predicts, under 20 GB."""
+import os
+import tempfile
+
+from common import ROOT, attempt, darknet, expect_end, skip_sanitizer, summary
+from cfg_networks import CFG, LARGE, agrees, checked, counts, trains
+
+
+def without_biases():
+    """The source of AttentionNet-IRSE-92 has no biases where it has no batch norm."""
+    layers = checked(os.path.join(CFG, "attention-irse-92.cfg"))["layers"]
+    more = sum(p["count"] for layer in layers for p in layer["params"]
+               if layer["section"] == "convolutional" and not layer["options"]["batch_normalize"]
+               and p["name"] == "biases")
+    agrees(sum(layer["parameters"] for layer in layers) - more, "55.42", "parameters")
+
+
+def trains_once(name):
+    skip_sanitizer()
+    trains(name, 2, 1)
+
+
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    for network in LARGE:
+        attempt(network, counts, network, True)
+    attempt("without_biases", without_biases)
+    expect_end(darknet("synth", "faces", "-identities", "4", "-images", "4"))
+    for network in LARGE:
+        attempt(f"{network} trains", trains_once, network)
+    os.chdir(ROOT)
+summary()
