@@ -88,7 +88,7 @@ def a_sheet_shows_both():
     expect(picture.shape == (480 + 28 + 48, 996, 3), picture.shape)
     green = (abs(picture - (0, 158, 115)).sum(2) < 60).sum()
     orange = (abs(picture - (213, 94, 0)).sum(2) < 60).sum()
-    expect(green > 500 and orange > 300, (green, orange))
+    expect(green > 500 and orange > 100, (green, orange))
     expect_end(compare("one.png", "two.png", *FINDS, "-sheet", "sheet.jpg"), 1,
                "sheet.jpg: exists; -force replaces it\n")
 

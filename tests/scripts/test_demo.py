@@ -28,8 +28,9 @@ def drawings():
     expect([a == b for a, b in people] == [True, True, False, False], people)
     for pair in pairs:
         cosine, verdict = demo.compare(cfg, weights, *pair, threshold)
-        expect(verdict == ("the same person" if cosine > threshold else "different people"),
-               verdict)
+        is_clear = abs(cosine - threshold) > 2e-4  # both are printed with four digits
+        want = "the same person" if cosine > threshold else "different people"
+        expect(verdict == want or not is_clear, (verdict, cosine, threshold))
 
 
 def photographs():
