@@ -98,7 +98,8 @@ def refuses(verb):
         refused("too few", verb.call(verb.needed[:i]), f"{name}: {place} is missing\n{usage}")
     for option in verb.must if name != "compress low-rank" else ():
         refused("needed", verb.call(verb.needed, but=option), f"{name}: {option} ", " is missing\n")
-    refused("too many", verb.call((*verb.needed, *verb.more, "spare")), "'spare' is one too many")
+    refused("too many", verb.call((*verb.needed, *verb.more, "spare")),
+            "'spare' is one too many" if verb.needed or verb.more else "takes no argument 'spare'")
     refused("unknown", verb.call(verb.needed, ("-no-such-thing",)),
             f"{name} has no option -no-such-thing\n{usage}")
     for k, option in enumerate(verb.options):
