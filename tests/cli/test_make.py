@@ -52,7 +52,8 @@ def clean_environment():
         expect(plain.returncode == 0 and (plain.stdout, 0) == (other.stdout, other.returncode),
                f"{words}: {other.stdout[-300:]} {other.stderr}")
     expect(make("print-obj", "DEBUG=1").stdout != make("print-obj").stdout, "DEBUG=1 does nothing")
-    expect("no code for them" in make("print-obj", "GPU=1").stderr, "GPU=1 is taken")
+    expect("no code for it" in make("print-obj", "MPI=1").stderr, "MPI=1 is taken")
+    expect("darknet-gpu" in make("-n", "bin/darknet", "GPU=1").stdout, "GPU=1 does nothing")
     python = echo("python")
     make("-o", "bin/darknet", "run", PYTHON=python)
     expect(said(python)[0] == "scripts/homework.py", "PYTHON of the environment is taken")
