@@ -35,7 +35,7 @@ from report.identification import as_text
 from report.machine import made_here
 
 COLUMNS = ("features", "way", "learned on", "pairs right, %", "standard error", "p against pca",
-           "ms a face", "bytes a face", "published")
+           "ms a face", "bytes a face", "cited, unchecked")
 
 
 class Faces:

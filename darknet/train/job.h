@@ -66,8 +66,11 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 /* ---- place.c ---- */
 
 /* Sets the first update by net->seen: 0, or where the initial weights were saved. DNX_EOPTION:
- * nothing is left to train. -resume of a run that has done all its updates is no error. */
+ * nothing is left to train; -resume of a run that has done all its updates may still write what its
+ * end could not, so it passes here. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
+/* Fails with DNX_EOPTION: nothing is left to train. */
+dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
 /* Names the files of the run, takes their lock, and checks that they can be written.
  * DNX_EOPTION: those of a run are there that is not finished, or is the same as this, and neither
  * -resume nor -force; DNX_EIO: another

@@ -216,10 +216,8 @@ static void report_results(const dnx_train_job *j) {
     if (j->skipped.n)
         dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %zu lines name what was not taken", j->skipped_file,
                        j->skipped.n);
-    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches%s", j->weights,
-                   (unsigned long long)j->batch,
-                   j->batch > j->first || j->caught_up ? ""
-                   : ": nothing is left to train; a larger max_batches or -batches goes on");
+    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches", j->weights,
+                   (unsigned long long)j->batch);
     if (j->pairs && j->best_lfw >= 0)
         dnx_train_note(j, DNX_TRAIN_NEWS,
                        "%s: batch %llu, %.2f %%, chosen as the best on these very pairs: expect "
@@ -250,6 +248,8 @@ dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_e
     *is_whole = j->batch >= j->last;
     if (!st) st = report_late(j, err);
     st = write_end(j, st, err);
+    const bool has_done = j->batch > j->first || j->caught_up || j->saved_batch == j->batch;
+    if (!st && *is_whole && !has_done) return dnx_train_nothing_left(j, err);
     if (*is_whole && !st) report_results(j);
     return st;
 }

@@ -75,6 +75,17 @@ static dnx_status try_files(dnx_train_job *j, dnx_err *err) {
     return st ? st : dnx_outfile_try(j->run, err);
 }
 
+dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err) {
+    const dnx_train_args *a = j->a;
+    return dnx_fail(err, DNX_EOPTION, (dnx_loc){a->resume ? j->state : a->weights, 0},
+                    "has %llu batches behind it, and %s%llu: nothing is left to train; %s",
+                    (unsigned long long)j->batch, a->batches ? "-batches is " : "max_batches=",
+                    (unsigned long long)j->last,
+                    a->resume ? "raise max_batches, or give a larger -batches"
+                              : "-clear counts from 0 again, a larger max_batches or -batches goes "
+                                "on from there");
+}
+
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
@@ -85,13 +96,7 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     j->batch = j->first = net->seen / (uint64_t)net->o.batch;
     j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);
     if (j->batch < j->last || (a->resume && j->batch == j->last)) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, (dnx_loc){a->resume ? j->state : a->weights, 0},
-                    "has %llu batches behind it, and %s%llu: nothing is left to train; %s",
-                    (unsigned long long)j->batch, a->batches ? "-batches is " : "max_batches=",
-                    (unsigned long long)j->last,
-                    a->resume ? "raise max_batches, or give a larger -batches"
-                              : "-clear counts from 0 again, a larger max_batches or -batches goes "
-                                "on from there");
+    return dnx_train_nothing_left(j, err);
 }
 
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err) {

@@ -114,8 +114,8 @@ class Way:
     published: str = ""  # the figure of the literature that it is compared with
 
 
-# Published figures are of LFW by its protocol, from its results page
-# (vis-www.cs.umass.edu/lfw/results.html) and the papers named; crops and training differ.
+# Figures that are often cited of these papers, on LFW by its protocol; quoted from memory, so look
+# them up before you cite them. Crops and training differ from ours.
 WAYS = {
     "chi-square": Way(("lbp",), score=chi_square,
                       published="69.45 (H-XS-40, Ruiz-del-Solar 2009, no training)"),

@@ -172,12 +172,10 @@ def stopped_in_the_last_verification():
 
 
 def nothing_is_left(file, folder, *args):
-    """-resume of a run that is done says so, and writes nothing."""
+    """-resume of a run that is done, with all its files, is an error and writes nothing."""
     whole = files_of(folder)
-    done = train(file, "-resume", *args)
-    expect_end(done)
-    expect("batches: nothing is left to train; a larger max_batches or -batches goes on" in
-           done.stdout, done.stdout)
+    refuses(file, "nothing is left to train; raise max_batches, or give a larger -batches",
+            args=["-resume", *args])
     expect(files_of(folder) == whole, "files changed")
 
 
