@@ -104,7 +104,8 @@ static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
             }
     }
     dnx_status st = dnx_net_status(net, err);
-    for (int b = 0; b < j->count && !st; b++) {
+    if (st) return st;
+    for (int b = 0; b < j->count; b++) {
         float *v = out + (size_t)b * dim;
         double norm = sqrt(dnx_kernels()->dot(v, v, dim));
         if (!isfinite(norm))
