@@ -75,7 +75,7 @@ def refuses(out):
             (["--networks", "nothing"], 1, "--networks nothing: is no network of cfg/"),
             (["--networks", "vgg16,vgg16"], 2, "vgg16 stands there twice"),
             (["--cfp", "x"], 2, "--cfp and --cfp-pairs go together"),
-            (["--turns", "0"], 2, "must be at least 1"),
+            (["--turns", "0"], 2, "must be from 1 to 1000"),
             (["--times-only", "--out", "none"], 1, "networks.json: No such file or directory")):
         done = run(out, *arguments)
         expect(done.returncode == status and text in done.stderr and "Traceback" not in done.stderr,
