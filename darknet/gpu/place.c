@@ -1,4 +1,5 @@
-/* place.c - where each tensor of a network lies, and the copies between the processor and a GPU. */
+/* place.c - which side has the newest numbers of each tensor of a network, and the copies between
+ * the processor and a GPU. */
 #include "gpu/place.h"
 
 #include <math.h>
@@ -6,27 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tensors of one layer: where their newest values are. */
+/* Which copies of the output and of its gradient of one layer are up to date. */
 typedef struct {
-    bool y_here, y_there, dy_here, dy_there;
-} lies;
+    bool y_host, y_device, dy_host, dy_device;
+} copies;
 
 typedef struct {
     dnx_gpu_layer l;     /* l.type NULL: the processor runs the layer */
     size_t at;           /* of its first parameter in the arrays of all */
-    bool is_changed;     /* the parameters here are newer than those there */
+    bool is_changed;     /* the parameters on the processor are newer */
     bool is_unprepared;  /* prepare() has not seen the newest parameters */
 } half;
 
 typedef struct {
     dnx_device *device;
     half *halves;
-    lies *lies;
+    copies *copies;
     float *values, *grads, *momentum; /* of all halves */
     size_t floats;                    /* in each of them */
     float *staging;                   /* twice as many, pinned */
     float *outputs, *deltas, *input, *scratch;
-    bool input_there;
+    bool input_on_device;
 } placed;
 
 static struct {
@@ -36,10 +37,10 @@ static struct {
 } gpu;
 
 static placed *of(const dnx_net *net) { return net->placed; }
-static float *y_there(const dnx_net *net, int i) {
+static float *y_on_device(const dnx_net *net, int i) {
     return of(net)->outputs + (net->links[i].y - net->plan.outputs);
 }
-static float *dy_there(const dnx_net *net, int i) {
+static float *dy_on_device(const dnx_net *net, int i) {
     return of(net)->deltas + (net->links[i].dy - net->plan.deltas);
 }
 static size_t bytes_of(const dnx_net *net, int i, int batch) {
@@ -106,7 +107,7 @@ static void take_away(dnx_net *net) {
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) dnx_device_free(p->device, all[k]);
     dnx_device_unpin(p->device, p->staging);
     free(p->halves);
-    free(p->lies);
+    free(p->copies);
     free(p);
     net->placed = NULL;
 }
@@ -117,8 +118,8 @@ static dnx_status place(dnx_net *net, const dnx_placement *with, dnx_err *err) {
     if (!p) return dnx_fail(err, DNX_EMEM, at, "no memory");
     p->device = with->device;
     p->halves = calloc((size_t)net->n, sizeof *p->halves);
-    p->lies = calloc((size_t)net->n, sizeof *p->lies);
-    if (!p->halves || !p->lies) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    p->copies = calloc((size_t)net->n, sizeof *p->copies);
+    if (!p->halves || !p->copies) return dnx_fail(err, DNX_EMEM, at, "no memory");
     size_t scratch = 0;
     dnx_status st = DNX_OK;
     for (int i = 0; i < net->n && !st; i++) {
@@ -141,8 +142,8 @@ static dnx_status place(dnx_net *net, const dnx_placement *with, dnx_err *err) {
 
 /* ---- parameters ---- */
 
-/* Copies value (or momentum) of layer i here to the staging memory `s` of all layers, or with
- * `back` from it. */
+/* Copies the processor's value (or momentum) of layer i to the staging memory `s` of all layers, or
+ * with `back` from it. */
 static void stage(dnx_net *net, int i, float *s, bool is_momentum, bool back) {
     const half *h = &of(net)->halves[i];
     s += h->at;
@@ -150,8 +151,8 @@ static void stage(dnx_net *net, int i, float *s, bool is_momentum, bool back) {
     for (int k = 0; k < h->l.n_params; k++) {
         const dnx_param *w = &h->l.params[k];
         const bool has_momentum = w->is_trained && w->grad && v;
-        float *here = is_momentum ? has_momentum ? v : NULL : w->value;
-        if (here) memcpy(back ? here : s, back ? s : here, sizeof(float) * w->count);
+        float *own = is_momentum ? has_momentum ? v : NULL : w->value;
+        if (own) memcpy(back ? own : s, back ? s : own, sizeof(float) * w->count);
         if (has_momentum) v += w->count;
         s += w->count;
     }
@@ -163,7 +164,7 @@ static size_t floats_of(const half *h) {
     return floats;
 }
 
-static void bring_there(dnx_net *net, int i) {
+static void upload(dnx_net *net, int i) {
     placed *p = of(net);
     half *h = &p->halves[i];
     const size_t bytes = sizeof(float) * floats_of(h);
@@ -194,8 +195,8 @@ static void fetch_gradients(dnx_net *net, int i) {
     }
 }
 
-/* Clipping by norm and weight exclusivity are computed here. */
-static bool is_updated_there(const dnx_net *net, int i) {
+/* The processor computes clipping by norm and weight exclusivity. */
+static bool updates_on_device(const dnx_net *net, int i) {
     return of(net)->halves[i].l.type && net->o.clip_norm <= 0 && net->links[i].exclusivity <= 0;
 }
 
@@ -214,15 +215,16 @@ static void descend(dnx_net *net, int i, int batch, float rate, float momentum, 
     h->is_unprepared = true;
 }
 
-/* Brings value and momentum of all layers updated there. After a failure what is here stays. */
-static void bring_here(dnx_net *net) {
+/* Copies value and momentum of all layers that the device has updated to the processor. After a
+ * failure the processor keeps what it has. */
+static void download(dnx_net *net) {
     placed *p = of(net);
     float *values = p->staging, *momentum = p->staging + p->floats;
     dnx_device_get(p->device, values, p->values, sizeof(float) * p->floats);
     dnx_device_get(p->device, momentum, p->momentum, sizeof(float) * p->floats);
     if (dnx_device_status(p->device, NULL)) return;
     for (int i = net->first_trained; i < net->n; i++)
-        if (is_updated_there(net, i)) {
+        if (updates_on_device(net, i)) {
             stage(net, i, values, false, true);
             stage(net, i, momentum, true, true);
         }
@@ -230,60 +232,60 @@ static void bring_here(dnx_net *net) {
 
 static void update(dnx_net *net, int batch, float rate, float momentum, float decay) {
     for (int i = net->first_trained; i < net->n; i++) {
-        if (is_updated_there(net, i)) descend(net, i, batch, rate, momentum, decay);
-        else if (net->o.clip_norm <= 0) fetch_gradients(net, i); /* else they are here already */
+        if (updates_on_device(net, i)) descend(net, i, batch, rate, momentum, decay);
+        else if (net->o.clip_norm <= 0) fetch_gradients(net, i); /* else update_begin did */
     }
-    bring_here(net);
+    download(net);
 }
 
 static bool is_updated(dnx_net *net, int i) {
-    return is_updated_there(net, i) || dnx_device_status(of(net)->device, NULL);
+    return updates_on_device(net, i) || dnx_device_status(of(net)->device, NULL);
 }
 
 /* ---- passes ---- */
 
-static void need_here(dnx_net *net, int i, int batch) {
-    lies *t = &of(net)->lies[i];
-    if (t->y_here || !t->y_there) return;
-    dnx_device_get(of(net)->device, net->links[i].y, y_there(net, i), bytes_of(net, i, batch));
+static void need_on_host(dnx_net *net, int i, int batch) {
+    copies *t = &of(net)->copies[i];
+    if (t->y_host || !t->y_device) return;
+    dnx_device_get(of(net)->device, net->links[i].y, y_on_device(net, i), bytes_of(net, i, batch));
     if (dnx_device_status(of(net)->device, NULL)) /* nobody takes old numbers for results */
         for (size_t k = 0; k < bytes_of(net, i, batch) / sizeof(float); k++)
             net->links[i].y[k] = NAN;
-    t->y_here = true;
+    t->y_host = true;
 }
 
-static void need_there(dnx_net *net, int i, int batch) {
-    lies *t = &of(net)->lies[i];
-    if (t->y_there) return;
-    dnx_device_put(of(net)->device, y_there(net, i), net->links[i].y, bytes_of(net, i, batch));
-    t->y_there = true;
+static void need_on_device(dnx_net *net, int i, int batch) {
+    copies *t = &of(net)->copies[i];
+    if (t->y_device) return;
+    dnx_device_put(of(net)->device, y_on_device(net, i), net->links[i].y, bytes_of(net, i, batch));
+    t->y_device = true;
 }
 
-static void need_dy(dnx_net *net, int i, int batch, bool there) {
-    lies *t = &of(net)->lies[i];
-    if (there && !t->dy_there)
-        dnx_device_put(of(net)->device, dy_there(net, i), net->links[i].dy,
+static void need_dy(dnx_net *net, int i, int batch, bool on_device) {
+    copies *t = &of(net)->copies[i];
+    if (on_device && !t->dy_device)
+        dnx_device_put(of(net)->device, dy_on_device(net, i), net->links[i].dy,
                        bytes_of(net, i, batch));
-    if (!there && !t->dy_here)
-        dnx_device_get(of(net)->device, net->links[i].dy, dy_there(net, i),
+    if (!on_device && !t->dy_host)
+        dnx_device_get(of(net)->device, net->links[i].dy, dy_on_device(net, i),
                        bytes_of(net, i, batch));
-    *(there ? &t->dy_there : &t->dy_here) = true;
+    *(on_device ? &t->dy_device : &t->dy_host) = true;
 }
 
 /* Points the inputs of layer i to where it runs. */
-static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool there) {
+static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
     placed *at = of(net);
     const dnx_node *n = &net->nodes[i];
     for (int k = 0; k < n->n_in; k++) {
         const int from = n->from[k];
-        if (from < 0 && there && !at->input_there) {
+        if (from < 0 && on_device && !at->input_on_device) {
             dnx_device_put(at->device, at->input, p->x[k],
                            sizeof(float) * dnx_size(net->in) * (size_t)p->batch);
-            at->input_there = true;
+            at->input_on_device = true;
         }
-        if (from >= 0 && there) need_there(net, from, p->batch);
-        if (from >= 0 && !there) need_here(net, from, p->batch);
-        if (there) p->x[k] = from < 0 ? at->input : y_there(net, from);
+        if (from >= 0 && on_device) need_on_device(net, from, p->batch);
+        if (from >= 0 && !on_device) need_on_host(net, from, p->batch);
+        if (on_device) p->x[k] = from < 0 ? at->input : y_on_device(net, from);
     }
 }
 
@@ -291,50 +293,50 @@ static void forward(dnx_net *net, int i, dnx_pass *p) {
     placed *at = of(net);
     half *h = &at->halves[i];
     dnx_node *n = &net->nodes[i];
-    const bool there = h->l.type != NULL;
-    if (i == 0) at->input_there = false;
-    bring_inputs(net, i, p, there);
-    if (there) {
-        if (h->is_changed) bring_there(net, i);
+    const bool on_device = h->l.type != NULL;
+    if (i == 0) at->input_on_device = false;
+    bring_inputs(net, i, p, on_device);
+    if (on_device) {
+        if (h->is_changed) upload(net, i);
         if (h->is_unprepared && h->l.type->prepare) h->l.type->prepare(&h->l);
         h->is_unprepared = false;
-        p->y = y_there(net, i);
+        p->y = y_on_device(net, i);
         h->l.type->forward(&h->l, p);
     } else n->type->forward(n, p);
-    at->lies[i].y_there = there;
-    at->lies[i].y_here = !there;
+    at->copies[i].y_device = on_device;
+    at->copies[i].y_host = !on_device;
 }
 
 static void backward(dnx_net *net, int i, dnx_pass *p) {
     placed *at = of(net);
     half *h = &at->halves[i];
     dnx_node *n = &net->nodes[i];
-    const bool there = h->l.type != NULL;
-    if (i == net->n - 1) at->lies[i].dy_here = !(at->lies[i].dy_there = false);
-    bring_inputs(net, i, p, there);
-    if (p->dy) need_dy(net, i, p->batch, there);
-    if (!there) need_here(net, i, p->batch);
+    const bool on_device = h->l.type != NULL;
+    if (i == net->n - 1) at->copies[i].dy_host = !(at->copies[i].dy_device = false);
+    bring_inputs(net, i, p, on_device);
+    if (p->dy) need_dy(net, i, p->batch, on_device);
+    if (!on_device) need_on_host(net, i, p->batch);
     for (int k = 0; k < n->n_in; k++) {
         const int from = n->from[k];
         if (!p->dx[k]) continue;
-        if (p->dx_adds[k]) need_dy(net, from, p->batch, there);
-        at->lies[from].dy_there = there;
-        at->lies[from].dy_here = !there;
-        if (there) p->dx[k] = dy_there(net, from);
+        if (p->dx_adds[k]) need_dy(net, from, p->batch, on_device);
+        at->copies[from].dy_device = on_device;
+        at->copies[from].dy_host = !on_device;
+        if (on_device) p->dx[k] = dy_on_device(net, from);
     }
-    if (!there) {
+    if (!on_device) {
         n->type->backward(n, p);
         return;
     }
-    p->y = y_there(net, i);
-    if (p->dy) p->dy = dy_there(net, i);
+    p->y = y_on_device(net, i);
+    if (p->dy) p->dy = dy_on_device(net, i);
     h->l.type->backward(&h->l, p);
 }
 
 static void clear_dy(dnx_net *net, int i, int batch) {
     (void)batch;
-    of(net)->lies[i].dy_here = true;
-    of(net)->lies[i].dy_there = false;
+    of(net)->copies[i].dy_host = true;
+    of(net)->copies[i].dy_device = false;
 }
 
 static dnx_status status(dnx_net *net, dnx_err *err) {
@@ -355,7 +357,7 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, const dnx_placement 
     gpu.precision = precision;
     gpu.placement = (dnx_placement){
         .place = place, .remove = take_away, .forward = forward, .backward = backward,
-        .clear_dy = clear_dy, .fetch = need_here, .changed = changed,
+        .clear_dy = clear_dy, .fetch = need_on_host, .changed = changed,
         .fetch_gradients = fetch_gradients, .update = update, .is_updated = is_updated,
         .status = status, .is_elsewhere = is_elsewhere, .device = gpu.device};
     const dnx_device_facts *f = dnx_device_is(gpu.device);
