@@ -56,6 +56,10 @@ def export(cfg, weights, out, batch="N", to=None, keeps_norm=False, force=True):
     if model.ByteSize() > LARGEST:
         raise Failure(f"{out}: {model.ByteSize()} bytes, an ONNX file has at most {LARGEST}")
     onnx.checker.check_model(model)
+    if any(l.section == "binary" and l.options["mode"] in ("xnor", "bnn") for l in network.layers):
+        print(f"{out}: [binary] layers take the signs of their inputs. A rounding difference can "
+              "flip a sign, and deep networks then give other outputs: compare them before you use "
+              "the file", file=sys.stderr)
     with files.whole_file(out, binary=True) as f:
         f.write(model.SerializeToString())
 
