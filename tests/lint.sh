@@ -45,10 +45,10 @@ END
 complain 'no tab, and no blank at the end of a line' <<END
 $({ sources; scripts; } | xargs grep -nE "$(printf '\t')|[[:space:]]\$" /dev/null)
 END
-# Debian's pycodestyle, by the rules in setup.cfg.
+# Debian's pycodestyle, by the rules in tests/pycodestyle.cfg.
 if python=$(command -v pycodestyle); then
-    complain 'Python as setup.cfg says' <<END
-$(scripts | xargs "$python")
+    complain 'Python as tests/pycodestyle.cfg says' <<END
+$(scripts | xargs "$python" --config=tests/pycodestyle.cfg)
 END
 fi
 [ "$bad" -eq 0 ] && echo 'lint: clean'
