@@ -21,13 +21,13 @@ KINDS = (("write", errno.ENOSPC), ("fsync", errno.ENOSPC), ("open", errno.EROFS)
 
 def run(*more, env=None):
     return darknet("classifier", "train", "kd.data", "kd.cfg", "-threads", "1", "-batches", "40",
-                   "-every", "5", "-cache", "work/cache", "-out", "work/run", *more, env=env,
+                   "-every", "5", "-cache", "trained/cache", "-out", "trained/run", *more, env=env,
                    timeout=120)
 
 
 def empty():
-    shutil.rmtree("work", ignore_errors=True)
-    os.mkdir("work")
+    shutil.rmtree("trained", ignore_errors=True)
+    os.mkdir("trained")
 
 
 def start():
@@ -38,12 +38,12 @@ def start():
     write("kd.cfg", CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n"))
     data("faces", "kd")
     log = os.path.abspath("calls")
-    expect_end(run(env=faults("/work/", 0, 0, 0, "files", log)))
+    expect_end(run(env=faults("/trained/", 0, 0, 0, "files", log)))
     for line in read(log).decode().splitlines():
         name = line.split(" ")[0]
         calls[name] = calls.get(name, 0) + 1
     calls["files"] = sum(calls.values())
-    whole.update(weights=read("work/run/kd.weights"), loss=column("work/run/kd.csv", "loss"))
+    whole.update(weights=read("trained/run/kd.weights"), loss=column("trained/run/kd.csv", "loss"))
     empty()
 
 
@@ -53,11 +53,11 @@ def ends_whole(what, done):
         if done.returncode == 0:
             break
         expect(done.returncode == 1, f"{what}: {done.returncode} {done.stderr}")
-        done = run(*(["-resume"] if os.path.exists("work/run/kd.state") else []))
+        done = run(*(["-resume"] if os.path.exists("trained/run/kd.state") else []))
     expect(done.returncode == 0, f"{what}: {done.stderr}")
-    expect(read("work/run/kd.weights") == whole["weights"], f"{what}: other weights")
-    expect(column("work/run/kd.csv", "loss") == whole["loss"], f"{what}: other losses")
-    left = [n for _, _, names in os.walk("work") for n in names if n.endswith((".tmp", ".partial"))]
+    expect(read("trained/run/kd.weights") == whole["weights"], f"{what}: other weights")
+    expect(column("trained/run/kd.csv", "loss") == whole["loss"], f"{what}: other losses")
+    left = [n for _, _, names in os.walk("trained") for n in names if n.endswith((".tmp", ".partial"))]
     expect(not left, f"{what}: {left}")
 
 
@@ -68,7 +68,7 @@ def at_random_moments():
         first = draw.randrange(1, calls.get(name, 1) + 1)
         count = draw.choice((1, 3, 10, 50))
         what = f"{name} {first} to {first + count - 1}: {os.strerror(why)}"
-        done = run(env=faults("/work/", first, count, why, name))
+        done = run(env=faults("/trained/", first, count, why, name))
         expect(done.returncode == 0 or os.strerror(why) in done.stderr, f"{what}: {done.stderr}")
         ends_whole(what, done)
         if i % 5 == 4:  # what the cache holds
