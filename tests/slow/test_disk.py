@@ -57,7 +57,8 @@ def ends_whole(what, done):
     expect(done.returncode == 0, f"{what}: {done.stderr}")
     expect(read("trained/run/kd.weights") == whole["weights"], f"{what}: other weights")
     expect(column("trained/run/kd.csv", "loss") == whole["loss"], f"{what}: other losses")
-    left = [n for _, _, names in os.walk("trained") for n in names if n.endswith((".tmp", ".partial"))]
+    left = [n for _, _, names in os.walk("trained") for n in names
+            if n.endswith((".tmp", ".partial"))]
     expect(not left, f"{what}: {left}")
 
 

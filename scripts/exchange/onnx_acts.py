@@ -1,0 +1,144 @@
+"""Activation functions, and the arithmetic that composes them."""
+import numpy as np
+
+from exchange.onnx_values import Value, affine, is_near, per_channel
+
+
+def prelu(t, n, x, slope):
+    if isinstance(slope, Value):
+        t.fail("its slopes must be constants")
+    x, k = t.layer_of(x), np.asarray(slope, np.float32)
+    c = x.shape[2]
+    if k.size not in (1, c) or k.ndim > 1 and k.size == c and k.shape[-1] == c and c > 1 and \
+            x.form == "map" and not x.is_point:
+        t.fail(f"slopes of {' x '.join(map(str, k.shape))}: must be one, or one for each of {c} "
+               "channels")
+    if k.size > 1 and k.ndim == 1 and x.form == "map" and not x.is_point:
+        t.note(f"slopes of {n.name} have one dimension and are taken for channels")
+    return t.activate(x, "prelu", np.broadcast_to(k.ravel(), (c,)))
+
+
+def leaky(t, n, x):
+    alpha = n.get("alpha", .01)
+    for act, a in (("leaky", .1), ("relie", .01), ("relu", 0)):
+        if is_near(alpha, a):
+            return t.activate(x, act)
+    return t.activate(x, "prelu", np.full(t.layer_of(x).shape[2], alpha, np.float32))
+
+
+def clip(t, n, x, low=None, high=None):
+    low = n.get("min") if low is None else float(np.ravel(low)[0])
+    high = n.get("max") if high is None else float(np.ravel(high)[0])
+    if x.parts and x.parts[0] == "affine" and (low, high) == (0, 6):
+        a, b, base = x.parts[1:4]
+        if is_near(a, 1) and is_near(b, 3):
+            return x.like(parts=("cut", base, 1.))  # cut(x + 3)
+    if x.parts and x.parts[0] == "length":
+        return x  # a length that is at least something tiny
+    if low == 0 and (high is None or high > 1e30):
+        return t.activate(x, "relu")
+    for act, bounds in (("relu6", (0, 6)), ("hardtan", (-1, 1))):
+        if (low, high) == bounds:
+            return t.activate(x, act)
+    return t.fail(f"min={low} max={high}: only 0 and 6, -1 and 1, and 0 alone have a layer here")
+
+
+def hardsigmoid(t, n, x):
+    if not is_near(n.get("alpha", .2), 1 / 6) or not is_near(n.get("beta", .5), .5):
+        t.fail(f"alpha={n.get('alpha', .2):g} beta={n.get('beta', .5):g}: only 1/6 and 1/2 have a "
+               "layer here")
+    return t.layer_of(x).like(parts=("hsigmoid", t.layer_of(x)))
+
+
+def elu(t, n, x):
+    if not is_near(n.get("alpha", 1.), 1):
+        t.fail(f"alpha={n.get('alpha'):g}: only 1 has a layer here")
+    return t.activate(x, "elu")
+
+
+def selu(t, n, x):
+    alpha, gamma = n.get("alpha", 1.6732), n.get("gamma", 1.0507)
+    if abs(alpha - 1.6732) > 1e-3 or abs(gamma - 1.0507) > 1e-3:
+        t.fail(f"alpha={alpha:g} gamma={gamma:g}: only 1.6732 and 1.0507 have a layer here")
+    return t.activate(x, "selu")
+
+
+def lazily(word):
+    def take(t, _n, x):
+        x = t.layer_of(x)
+        return x.like(parts=(word, x))
+    return take
+
+
+def tanh(t, _n, x):
+    if x.parts and x.parts[0] == "softplus":
+        return x.like(parts=("tanh of softplus", x.parts[1]))
+    return t.activate(x, "tanh")
+
+
+PRODUCTS = {"logistic": "swish", "hsigmoid": "hswish", "tanh of softplus": "mish"}
+
+
+def product(t, _n, x, y):
+    if not isinstance(x, Value):
+        x, y = y, x
+    if not isinstance(y, Value):
+        return times(t, x, np.asarray(y, np.float64))
+    if x.parts:
+        x, y = y, x
+    if y.parts and y.parts[0] in PRODUCTS and y.parts[1].same(x):
+        return t.activate(x, PRODUCTS[y.parts[0]], uses=2)
+    if y.parts and y.parts[0] == "cut" and y.parts[1].same(x):
+        if is_near(y.parts[2], 1 / 6):
+            return t.activate(x, "hswish", uses=2)
+        return x.like(parts=("cut product", x, y.parts[2]))
+    if x.same(y):
+        return x.like(parts=("square", x))
+    x, y = t.map_of(x), t.map_of(y)
+    if x.shape == y.shape:
+        return t.add("sam", {}, [x, y], x.shape)
+    if x.is_point:
+        x, y = y, x
+    if not y.is_point or x.shape[2] != y.shape[2]:
+        t.fail(f"multiplies {x.dims} by {y.dims}: only equal shapes, or a number for each channel, "
+               "have a layer here")
+    return t.add("scale_channels", {}, [y, x], x.shape)
+
+
+def times(t, x, k):
+    """By a constant."""
+    if x.parts and x.parts[0] in ("cut", "cut product") and k.size == 1:
+        by = x.parts[2] * float(k.ravel()[0])
+        if is_near(by, 1 / 6):
+            base = x.parts[1]
+            return base.like(parts=("hsigmoid", base)) if x.parts[0] == "cut" else \
+                t.activate(base, "hswish", uses=2)
+        return x.like(parts=(x.parts[0], x.parts[1], by))
+    return affine(t, x, per_channel(t, x, k), np.float64(0))
+
+
+def divide(t, _n, x, y):
+    if isinstance(x, Value) and not isinstance(y, Value):
+        if (np.asarray(y) == 0).any():
+            t.fail("divides by 0")
+        return times(t, x, 1 / np.asarray(y, np.float64))
+    if isinstance(x, Value) and y.parts and y.parts[0] == "length" and y.parts[1].same(x):
+        return t.add("l2norm", {}, [x], x.shape, x.form)
+    return t.fail("only constants, or x / |x|, have a layer here")
+
+
+def plus(t, n, x, y):
+    sign = -1 if n.op == "Sub" else 1
+    if not isinstance(y, Value) or not isinstance(x, Value):
+        if isinstance(x, Value):
+            if x.parts and x.parts[0] in ("length", "sum of squares"):
+                return x  # + epsilon
+            return affine(t, x, np.float64(1), sign * per_channel(t, x, y))
+        return affine(t, y, np.float64(sign), per_channel(t, y, x))
+    x, y = t.layer_of(x), t.layer_of(y)
+    if x.shape != y.shape or x.form != y.form and not x.is_point:
+        t.fail(f"adds {x.dims} and {y.dims}: only equal shapes have a layer here")
+    if y.layer == len(t.layers) - 1 and sign == 1:
+        x, y = y, x
+    options = {"activation": "linear"} if sign == 1 else {"beta": -1, "activation": "linear"}
+    return t.add("shortcut", options, [x, y], x.shape, x.form)

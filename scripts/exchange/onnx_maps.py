@@ -1,0 +1,169 @@
+"""Operators that move numbers: parts of maps, pools, shapes and orders."""
+import math
+
+import numpy as np
+
+from exchange.onnx_fold import axes_of
+from exchange.onnx_values import Value
+from exchange.onnx_windows import pads_of, symmetric
+
+
+def concat(t, n, *inputs):
+    inputs = [t.map_of(x) for x in inputs]
+    if n.get("axis", 1) not in (1, -3):
+        t.fail(f"axis={n.get('axis')}: only channels (1) can be joined")
+    if len({x.shape[:2] for x in inputs}) > 1:
+        t.fail("joins maps of different sizes")
+    return t.add("route", {}, inputs, (*inputs[0].shape[:2], sum(x.shape[2] for x in inputs)))
+
+
+def part(t, x, first, count):
+    """Channels [first, first + count) as [route] takes them."""
+    c = x.shape[2]
+    if count < 1 or c % count or first % count:
+        t.fail(f"takes channels {first} to {first + count - 1} of {c}: only one of equal parts has "
+               "a layer here")
+    return t.add("route", {"groups": c // count, "group_id": first // count}, [x],
+                 (*x.shape[:2], count))
+
+
+def slice_(t, n, x, *args):
+    x = t.map_of(x)
+    if args:
+        starts, ends = args[0], args[1]
+        axes = args[2] if len(args) > 2 and args[2] is not None else range(len(starts))
+        steps = args[3] if len(args) > 3 and args[3] is not None else [1] * len(starts)
+    else:
+        starts, ends = n.get("starts"), n.get("ends")
+        axes, steps = n.get("axes") or range(len(starts)), [1] * len(starts)
+    if len(axes) != 1 or int(axes[0]) not in (1, -3) or int(steps[0]) != 1:
+        t.fail("only channels (axis 1, step 1) can be cut apart")
+    first, end, _ = slice(int(starts[0]), int(ends[0])).indices(x.shape[2])
+    return x if (first, end) == (0, x.shape[2]) else part(t, x, first, end - first)
+
+
+def split(t, n, x, sizes=None):
+    x = t.map_of(x)
+    if n.get("axis", 0) not in (1, -3):
+        t.fail(f"axis={n.get('axis', 0)}: only channels (1) can be cut apart")
+    sizes = n.get("split") if sizes is None else [int(s) for s in sizes]
+    sizes = sizes or [x.shape[2] // len(n.outputs)] * len(n.outputs)
+    return [part(t, x, sum(sizes[:i]), s) for i, s in enumerate(sizes)]
+
+
+def pad(t, n, x, pads=None, value=None, _axes=None):
+    x = t.map_of(x)
+    pads = n.get("pads") if pads is None else [int(p) for p in pads]
+    value = n.get("value", 0.) if value is None else float(np.ravel(value)[0])
+    if n.get("mode", "constant") != "constant" or value != 0 or len(pads) != 8 or \
+            any(pads[i] for i in (0, 1, 4, 5)) or min(pads) < 0:
+        t.fail("only zeros around the pixels have a layer here")
+    return x.like(parts=("pad", (pads[2], pads[3], pads[6], pads[7]))) if any(pads) else x
+
+
+def average(t, n, x):
+    before = (0, 0, 0, 0)
+    if isinstance(x, Value) and x.parts and x.parts[0] == "pad":
+        before, x = x.parts[1], x.like(parts=None)
+    x = t.map_of(x)
+    kernel, strides = n.get("kernel_shape"), n.get("strides", [1, 1])
+    pads = pads_of(n, x.shape[:2], kernel, strides, [1, 1])
+    if any(pads) and not n.get("count_include_pad", 0):
+        t.fail("count_include_pad=0: the zeros around a map count in a mean here")
+    pads = [p + q for p, q in zip(pads, before)]
+    if tuple(kernel) == x.shape[:2] and not any(pads):
+        return t.add("avgpool", {}, [x], (1, 1, x.shape[2]))
+    size, stride, first, both = symmetric(t, kernel, strides, pads)
+    if both != 2 * first or first not in (0, size // 2):
+        t.fail(f"pads={pads}: must be 0 or half of the window, {size // 2}, on each side")
+    out = [(s + both - size) // stride + 1 for s in x.shape[:2]]
+    if n.get("ceil_mode", 0) and any((s + both - size) % stride for s in x.shape[:2]):
+        t.fail("ceil_mode=1: windows that reach over the border have no layer here")
+    return t.add("avgpool", {"size": size, "stride": stride, "pad": int(first > 0)}, [x],
+                 (*out, x.shape[2]))
+
+
+def global_average(t, n, x, *axes):
+    if n.op == "ReduceMean":
+        dims = axes_of(n, (x, *axes))
+        if dims is None or {d % 4 for d in dims} != {2, 3}:
+            t.fail("only the mean over height and width has a layer here")
+    x = t.map_of(x)
+    keeps = n.op != "ReduceMean" or n.get("keepdims", 1)
+    return t.add("avgpool", {}, [x], (1, 1, x.shape[2]), "map" if keeps else "flat")
+
+
+def maximum(t, n, x):
+    x = t.map_of(x)
+    kernel, strides = n.get("kernel_shape"), n.get("strides", [1, 1])
+    if any(d != 1 for d in n.get("dilations", [1, 1])):
+        t.fail(f"dilations={n.get('dilations')}: has no layer here")
+    pads = pads_of(n, x.shape[:2], kernel, strides, [1, 1])
+    size, stride, first, both = symmetric(t, kernel, strides, pads)
+    ceil = n.get("ceil_mode", 0)
+    for total in range(both, 2 * first + 2 if ceil else both + 1):
+        out = [(s + total - size) // stride + 1 for s in x.shape[:2]]
+        want = [-(-(s + both - size) // stride) + 1 if ceil else (s + both - size) // stride + 1
+                for s in x.shape[:2]]
+        if out == want and total // 2 == first:
+            return t.add("maxpool", {"size": size, "stride": stride, "padding": total}, [x],
+                         (*out, x.shape[2]))
+    return t.fail(f"pads={pads}: the windows have no layer here")
+
+
+def reshape(t, n, x, shape=None, *_):
+    """Flatten, Reshape, Squeeze, Unsqueeze: which form the new dimensions are."""
+    if x.parts and x.parts[0] != "features":
+        x = t.layer_of(x)
+    dims, size = x.dims, math.prod(x.dims)
+    if n.op == "Flatten":
+        axis = n.get("axis", 1) % (len(dims) + 1)
+        new = (math.prod(dims[:axis]), math.prod(dims[axis:]))
+    elif n.op == "Squeeze":
+        axes = axes_of(n, (x, shape))
+        new = tuple(d for i, d in enumerate(dims) if (d != 1 if axes is None else
+                                                      i not in {a % len(dims) for a in axes}))
+    elif n.op == "Unsqueeze":
+        axes = axes_of(n, (x, shape))
+        rank, rest = len(dims) + len(axes), iter(dims)
+        new = tuple(1 if i in {a % rank for a in axes} else next(rest) for i in range(rank))
+    else:
+        if isinstance(shape, Value):
+            t.fail("its shape must be a constant")
+        shape = n.get("shape") if shape is None else [int(s) for s in np.ravel(shape)]
+        if any(s < -1 or s > 1 << 31 for s in shape):
+            t.fail(f"its shape {shape} is out of range")
+        new = [dims[i] if s == 0 and i < len(dims) else s for i, s in enumerate(shape)]
+        known = math.prod(s for s in new if s != -1)
+        new = tuple(size // known if s == -1 and known else s for s in new)
+    if math.prod(new) != size:
+        t.fail(f"{dims} cannot become {new}")
+    return formed(t, n, x, new)
+
+
+def formed(t, n, x, new):
+    h, w, c = x.shape
+    if new == x.dims:
+        return x
+    if new == (1, c * h * w) and x.form in ("map", "hwc", "flat"):
+        return x.like(form="flat_hwc" if x.form == "hwc" and not x.is_point else "flat")
+    if new == (1, c, h, w) and (x.form == "flat" or x.is_point):
+        return x.like(form="map")
+    if new == (1, c, h, w) and x.form == "mixed":
+        return t.add("channel_shuffle", {"groups": x.groups}, [x], x.shape)
+    if len(new) == 5 and x.form == "map" and new[3:] == (h, w) and new[1] * new[2] == c:
+        return x.like(form="groups", groups=new[1])
+    return t.fail(f"{x.dims} to {new} is no flattening and no shuffle of channels")
+
+
+def transpose(t, n, x):
+    x, perm = t.layer_of(x), n.get("perm")
+    if perm == [0, 2, 3, 1] and x.form == "map":
+        return x.like(form="hwc")
+    if perm == [0, 3, 1, 2] and x.form == "hwc":
+        return x.like(form="map")
+    if perm == [0, 2, 1, 3, 4] and x.form == "groups":
+        return x.like(form="mixed")
+    if perm == list(range(len(x.dims))):
+        return x
+    return t.fail(f"perm={perm}: is no flattening and no shuffle of channels")

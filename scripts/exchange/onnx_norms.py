@@ -1,0 +1,83 @@
+"""Operators over vectors: softmax, unit length, and what a network only passes through."""
+import numpy as np
+
+from exchange.onnx_fold import axes_of
+from exchange.onnx_values import Value, is_near
+
+
+def softmax(t, n, x):
+    x = t.layer_of(x)
+    if n.get("axis", 1 if t.model.opset < 13 else -1) not in (1, -1) or not x.is_point:
+        t.fail("only the softmax of all channels at one pixel has a layer here")
+    return t.add("softmax", {}, [x], x.shape, x.form)
+
+
+def squares(t, n, x, *rest):
+    """ReduceSum of squares, and ReduceL2, over the channels."""
+    base = x.parts[1] if x.parts and x.parts[0] == "square" else x
+    if n.op == "ReduceSum" and base is x:
+        t.fail("only the sum of squares in x / |x| has a layer here")
+    axes = axes_of(n, (x, *rest))
+    if not axes or len(axes) != 1 or axes[0] % len(base.dims) != 1 or not n.get("keepdims", 1):
+        t.fail("only the length over the channels has a layer here")
+    base = t.layer_of(base)
+    return base.like(parts=("length" if n.op == "ReduceL2" else "sum of squares", base))
+
+
+def root(t, n, x):
+    if not x.parts or x.parts[0] != "sum of squares":
+        t.fail("only in x / |x| has a layer here")
+    return x.like(parts=("length", x.parts[1]))
+
+
+def power(t, n, x, k):
+    if x.parts and x.parts[0] == "sum of squares" and is_near(k, .5):
+        return x.like(parts=("length", x.parts[1]))
+    if not is_near(k, 2):
+        t.fail("only squares in x / |x| have a layer here")
+    x = t.layer_of(x)
+    return x.like(parts=("square", x))
+
+
+def lp_norm(t, n, x):
+    x = t.layer_of(x)
+    if n.get("p", 2) != 2 or n.get("axis", -1) % len(x.dims) != 1:
+        t.fail(f"p={n.get('p', 2)} axis={n.get('axis', -1)}: only p=2 over the channels has a "
+               "layer here")
+    return t.add("l2norm", {}, [x], x.shape, x.form)
+
+
+def resize(t, n, x, *args):
+    x = t.map_of(x)
+    scales = n.get("scales") if not args else args[-1] if n.op == "Upsample" or len(args) < 3 or \
+        args[2] is None else None
+    scales = args[1] if len(args) > 1 and args[1] is not None and np.size(args[1]) else scales
+    if scales is None and len(args) > 2 and args[2] is not None:
+        scales = np.asarray(args[2], np.float64) / x.dims
+    s = np.ravel(scales).astype(float)
+    if n.get("mode", "nearest") != "nearest" or len(s) != 4 or s[0] != 1 or s[1] != 1 or \
+            s[2] != s[3] or s[2] != int(s[2]):
+        t.fail("only the nearest pixel and a whole factor have a layer here")
+    by = int(s[2])
+    return t.add("upsample", {"stride": by}, [x], (x.shape[0] * by, x.shape[1] * by, x.shape[2]))
+
+
+def same(_t, _n, x, *_):
+    return x
+
+
+def expand(t, n, x, shape):
+    if not x.parts or x.parts[0] != "length":
+        t.fail("only in x / |x| has a layer here")
+    return x
+
+
+def greatest(t, n, x, y):
+    x, y = (x, y) if isinstance(x, Value) else (y, x)
+    if isinstance(y, Value) or not x.parts or x.parts[0] not in ("length", "sum of squares"):
+        t.fail("only in x / |x| has a layer here")
+    return x
+
+
+def acts(word):
+    return lambda t, _n, x: t.activate(x, word)

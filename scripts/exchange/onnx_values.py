@@ -1,0 +1,68 @@
+"""What stands for an array while an ONNX model becomes layers, and arithmetic of such values with
+constants. A value is a constant or stands for a layer."""
+import copy
+
+import numpy as np
+
+HAS_ACTIVATION = ("convolutional", "depthwise", "global_depthwise", "connected", "batchnorm",
+                  "shortcut")
+EXACT = 1e-6  # how near numbers as 1/6 must be
+
+
+class Value:
+    """layer: its number, -1 for the input; form: map (N, C, H, W), flat (N, C*H*W), hwc (N, H, W,
+    C), flat_hwc, groups (N, G, C/G, H, W), mixed (N, C/G, G, H, W); shape: (h, w, c). parts: (word,
+    ...), what is computed from the layer. name: in the file. is_shared: another name of the same
+    numbers has readers of its own."""
+
+    def __init__(self, layer, shape, form="map", parts=None, name="", groups=1):
+        self.layer, self.shape, self.form, self.parts = layer, tuple(shape), form, parts
+        self.name, self.groups, self.is_shared = name, groups, False
+
+    @property
+    def dims(self):
+        (h, w, c), g = self.shape, self.groups
+        return {"map": (1, c, h, w), "flat": (1, c * h * w), "flat_hwc": (1, c * h * w),
+                "hwc": (1, h, w, c), "groups": (1, g, c // g, h, w),
+                "mixed": (1, c // g, g, h, w)}[self.form]
+
+    @property
+    def is_point(self):
+        return self.shape[:2] == (1, 1)
+
+    def like(self, **changes):
+        out = copy.copy(self)
+        out.__dict__.update(changes)
+        return out
+
+    def same(self, other):
+        return isinstance(other, Value) and (self.layer, self.form, self.parts) == \
+            (other.layer, other.form, other.parts)
+
+
+def is_near(a, b):
+    return np.size(a) == 1 and abs(float(np.ravel(a)[0]) - b) < EXACT * max(1, abs(b))
+
+
+def affine(t, x, a, b):
+    """The value a x + b, in which a and b are numbers or one for each channel."""
+    base, is_single = x, True
+    if x.parts and x.parts[0] == "affine":
+        a0, b0, base, is_single = x.parts[1:]
+        a, b, is_single = a0 * a, b0 * a + b, is_single and t.uses[x.name] == 1
+    elif x.parts:
+        base = t.layer_of(x)
+    return base.like(parts=("affine", a, b, base, is_single))
+
+
+def per_channel(t, x, constant):
+    """A constant of elementwise arithmetic, as one number or one for each channel."""
+    k = np.asarray(constant, np.float64)
+    if k.size == 1:
+        return k.reshape(())
+    full = (1,) * (len(x.dims) - k.ndim) + k.shape
+    channel = {"map": 1, "hwc": 3}.get(x.form, 1)
+    c = x.dims[channel] if channel < len(x.dims) else 0
+    if len(full) != len(x.dims) or full[channel] != c or k.size != c:
+        t.fail(f"a constant of {' x '.join(map(str, k.shape))} beside {x.dims} has no layer here")
+    return k.ravel()
