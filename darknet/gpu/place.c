@@ -1,5 +1,5 @@
-/* place.c - which side has the newest numbers of each tensor of a network, and the copies between
- * the processor and a GPU. */
+/* place.c - records which side has the newest values of each tensor of a network, and copies
+ * tensors between the processor and a GPU. */
 #include "gpu/place.h"
 
 #include <math.h>
@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which copies of the output and of its gradient of one layer are up to date. */
+/* For one layer: which copies of its output y and of the gradient dy are up to date. */
 typedef struct {
     bool y_host, y_device, dy_host, dy_device;
 } copies;
 
 typedef struct {
     dnx_gpu_layer l;     /* l.type NULL: the processor runs the layer */
-    size_t at;           /* of its first parameter in the arrays of all */
+    size_t at;           /* index of its first parameter in values, grads and momentum below */
     bool is_changed;     /* the parameters on the processor are newer */
     bool is_unprepared;  /* prepare() has not seen the newest parameters */
 } half;
@@ -23,9 +23,9 @@ typedef struct {
     dnx_device *device;
     half *halves;
     copies *copies;
-    float *values, *grads, *momentum; /* of all halves */
-    size_t floats;                    /* in each of them */
-    float *staging;                   /* twice as many, pinned */
+    float *values, *grads, *momentum; /* parameters of all layers on the device */
+    size_t floats;                    /* the length of each of these arrays */
+    float *staging;                   /* 2 * floats of pinned memory */
     float *outputs, *deltas, *input, *scratch;
     bool input_on_device;
 } placed;
@@ -142,8 +142,8 @@ static dnx_status place(dnx_net *net, const dnx_placement *with, dnx_err *err) {
 
 /* ---- parameters ---- */
 
-/* Copies the processor's value (or momentum) of layer i to the staging memory `s` of all layers, or
- * with `back` from it. */
+/* Copies the parameters of layer i (or their momentum) from the processor's arrays to the staging
+ * memory s, which holds all layers; with `back`, from s to the arrays. */
 static void stage(dnx_net *net, int i, float *s, bool is_momentum, bool back) {
     const half *h = &of(net)->halves[i];
     s += h->at;
@@ -195,7 +195,7 @@ static void fetch_gradients(dnx_net *net, int i) {
     }
 }
 
-/* The processor computes clipping by norm and weight exclusivity. */
+/* The device updates the layers that it runs, except with clip_norm or weight exclusivity. */
 static bool updates_on_device(const dnx_net *net, int i) {
     return of(net)->halves[i].l.type && net->o.clip_norm <= 0 && net->links[i].exclusivity <= 0;
 }
@@ -215,8 +215,8 @@ static void descend(dnx_net *net, int i, int batch, float rate, float momentum, 
     h->is_unprepared = true;
 }
 
-/* Copies value and momentum of all layers that the device has updated to the processor. After a
- * failure the processor keeps what it has. */
+/* Copies the values and momentum of all layers that the device has updated to the processor. After
+ * a failure the processor keeps its old values. */
 static void download(dnx_net *net) {
     placed *p = of(net);
     float *values = p->staging, *momentum = p->staging + p->floats;
@@ -233,7 +233,7 @@ static void download(dnx_net *net) {
 static void update(dnx_net *net, int batch, float rate, float momentum, float decay) {
     for (int i = net->first_trained; i < net->n; i++) {
         if (updates_on_device(net, i)) descend(net, i, batch, rate, momentum, decay);
-        else if (net->o.clip_norm <= 0) fetch_gradients(net, i); /* else update_begin did */
+        else if (net->o.clip_norm <= 0) fetch_gradients(net, i); /* clip_norm: already fetched */
     }
     download(net);
 }
@@ -248,7 +248,7 @@ static void need_on_host(dnx_net *net, int i, int batch) {
     copies *t = &of(net)->copies[i];
     if (t->y_host || !t->y_device) return;
     dnx_device_get(of(net)->device, net->links[i].y, y_on_device(net, i), bytes_of(net, i, batch));
-    if (dnx_device_status(of(net)->device, NULL)) /* nobody takes old numbers for results */
+    if (dnx_device_status(of(net)->device, NULL)) /* NaN, so that old values are never results */
         for (size_t k = 0; k < bytes_of(net, i, batch) / sizeof(float); k++)
             net->links[i].y[k] = NAN;
     t->y_host = true;
@@ -272,7 +272,7 @@ static void need_dy(dnx_net *net, int i, int batch, bool on_device) {
     *(on_device ? &t->dy_device : &t->dy_host) = true;
 }
 
-/* Points the inputs of layer i to where it runs. */
+/* Makes the inputs of layer i available where the layer runs, and sets p->x to them. */
 static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
     placed *at = of(net);
     const dnx_node *n = &net->nodes[i];

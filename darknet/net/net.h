@@ -55,30 +55,32 @@ typedef struct {
 } dnx_teacher_source;
 typedef struct dnx_build dnx_build;
 
-/* Runs layers elsewhere than on this processor: gpu/place.h. All functions get what the layer's own
- * would get, with pointers to the processor's memory. */
+/* Functions that run layers on a device instead of this processor (gpu/place.h). The members of a
+ * dnx_pass point to the processor's memory, as for a layer on the processor. */
 typedef struct dnx_placement {
     /* Called when the network is built. DNX_EMEM, DNX_EIO. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
+    /* The gradient of layer i's output has been cleared on the processor. */
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
-    /* Makes the output of layer i readable here. */
+    /* Copies the output of layer i to the processor, unless it is there already. */
     void (*fetch)(struct dnx_net *net, int i, int batch);
-    /* The parameters or the momentum of layer i have been written here. */
+    /* Called after the parameters or the momentum of layer i have changed on the processor. */
     void (*changed)(struct dnx_net *net, int i);
-    /* Brings the gradients and the statistics of layer i here and clears the gradients there. */
+    /* Copies the gradients and the statistics of layer i to the processor, and clears the gradients
+     * on the device. */
     void (*fetch_gradients)(struct dnx_net *net, int i);
-    /* Updates the layers that are updated there, all at once, before any is updated here; then
-     * their parameters here are the new ones. Brings the gradients of the others here. */
+    /* Called before the processor updates any layer. Updates all layers that the device updates and
+     * copies their parameters to the processor. Copies the gradients of the others there. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
-    /* Nothing is left to update in layer i, or the device failed: then nothing more may change. */
+    /* True when the processor must not update layer i: the device has done it, or has failed. */
     bool (*is_updated)(struct dnx_net *net, int i);
-    dnx_status (*status)(struct dnx_net *net, dnx_err *err); /* the first failure of a device */
-    bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* layer i does not run here */
+    dnx_status (*status)(struct dnx_net *net, dnx_err *err); /* the first failure of the device */
+    bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* the device runs layer i */
     void *device;
-    char name[128]; /* of the device, and how it computes */
+    char name[128]; /* the device and its precision, for messages */
 } dnx_placement;
 
 /* Memory of a network, and how its threads share it. */

@@ -1,4 +1,4 @@
-/* all.cu - every kernel, in one module. */
+/* all.cu - includes all kernel files, so that they compile to one module of PTX. */
 #include "cuda/product.cu"
 #include "cuda/depthwise.cu"
 #include "cuda/norm.cu"

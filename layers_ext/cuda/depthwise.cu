@@ -39,7 +39,8 @@ KERNEL(depthwise_dx) {
     }
 }
 
-/* 256 threads: 32 channels of 8 rows, which are added in the end. */
+/* The 256 threads of a block take 32 channels x 8 rows at a time. At the end the first 32 threads
+ * add the 8 partial sums of each channel. */
 KERNEL(depthwise_dw) {
     SHARED float sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;

@@ -7,9 +7,12 @@
 typedef struct {
     dnx_gpu_norm norm;
     struct dnx_cuda_window at;
-    float *parts; /* gradients of the slabs of rows */
+    float *parts; /* slabs x K*K x C: the gradient of the filters from each slab of rows */
 } dnx_gpu_dw;
 
+/* The members of dnx_gpu_type for such a layer. Its state is a dnx_gpu_dw. make() reads size,
+ * stride, pad, padding, batch_normalize and activation from the layer's options; without a size the
+ * filter covers the whole input. DNX_EMEM. */
 dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err);
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p);

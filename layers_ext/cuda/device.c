@@ -9,15 +9,16 @@
 
 #include "cuda/driver.h"
 
-enum { THREADS = 256, MOST_BLOCKS = 4096 /* of dnx_device_each(): the threads loop */ };
+/* dnx_device_each() starts at most MOST_BLOCKS blocks; each thread then loops over elements. */
+enum { THREADS = 256, MOST_BLOCKS = 4096 };
 
 struct dnx_device {
     const dnx_driver *cu;
     dnx_device_facts facts;
     int device;
     void *context, *module, *stream, *functions[DNX_CUDA_KERNEL_COUNT];
-    dnx_cu_result failure; /* the first; 0: none */
-    const char *failed;    /* what was asked for then */
+    dnx_cu_result failure; /* of the first call that failed; 0 as long as all calls succeed */
+    const char *failed;    /* the name of that call, for the message */
 };
 
 #define DNX_CUDA_NAME(name, waits) #name,
@@ -70,7 +71,7 @@ dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err) {
     return st ? st : look(cu, index, &device, facts, err);
 }
 
-/* The number behind `word` in the head of the PTX, times 10: ".version 7.0" is 70. */
+/* The number after `word` in the head of the PTX: 70 for ".version 7.0", 80 for ".target sm_80". */
 static int ptx_number(const char *ptx, const char *word) {
     const char *at = strstr(ptx, word);
     int major = 0, minor = 0;

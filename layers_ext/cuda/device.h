@@ -1,8 +1,9 @@
 /* device.h - one GPU: its memory, its stream and the launch of kernels.
  *
- * Calls are queued and return at once. After the first failure all later calls do nothing, and
- * dnx_device_status() reports that failure: a caller checks once, at the end of its work. A device
- * is used by one thread. Pointers to its memory are never read on the CPU. */
+ * Launches and dnx_device_clear() are queued and return at once; copies wait. After the first
+ * failure all later calls do nothing, and dnx_device_status() reports that failure. So a caller
+ * checks once, at the end of its work. Only one thread may use a device. The CPU must not read the
+ * device's memory through its pointers. */
 #ifndef DNX_CUDA_DEVICE_H
 #define DNX_CUDA_DEVICE_H
 #include <stddef.h>
@@ -12,42 +13,51 @@
 
 typedef struct dnx_device dnx_device;
 
-typedef enum { DNX_FLOAT32, DNX_TF32, DNX_BFLOAT16 } dnx_precision; /* of matrix products */
+/* The format of the inputs of matrix products; the sums are float32 in all three. */
+typedef enum { DNX_FLOAT32, DNX_TF32, DNX_BFLOAT16 } dnx_precision;
 
 typedef struct {
     char name[96];
-    int index, major, minor, processors, driver; /* driver: 12040 is version 12.4 */
-    size_t bytes, bytes_free;
+    /* index counts from 0. major and minor are the compute capability. processors is the number of
+     * multiprocessors. driver is the newest CUDA version that the driver can run: 12040 is 12.4. */
+    int index, major, minor, processors, driver;
+    size_t bytes, bytes_free; /* of memory; bytes_free is set when the device is opened */
 } dnx_device_facts;
 
-/* The number of devices. DNX_EIO: there is no driver. */
+/* Stores the number of devices. DNX_EIO when the driver cannot be opened. */
 dnx_status dnx_device_count(int *count, dnx_err *err);
-/* Opens a device and loads the kernels, ptx: text that ends with 0. The caller closes it. DNX_EIO:
- * no such device; one older than the PTX; a driver older than the PTX. The message gives both
- * versions. */
+/* Opens a device and loads the kernels from ptx, a string. The caller closes the device. DNX_EIO
+ * when there is no such device, or when the device or the driver is too old for the PTX; the
+ * message gives both versions. */
 dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err *err);
+/* d may be NULL. */
 void dnx_device_close(dnx_device *d);
-/* What is known of a device, also when it cannot be opened. */
+/* Fills in the facts about a device without opening it. DNX_EIO when there is no such device. */
 dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err);
+/* The facts about an open device; they belong to it. */
 const dnx_device_facts *dnx_device_is(const dnx_device *d);
 
-/* Allocates zeroed bytes, which dnx_device_free() frees. DNX_EMEM: says how much is free. */
+/* Allocates zeroed bytes on the device; dnx_device_free() frees them. DNX_EMEM: the message gives
+ * the number of free bytes. */
 dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_free(dnx_device *d, void *p);
-/* Memory of the CPU that the device copies from and to without a copy between. */
+/* Allocates pinned memory of the CPU, which the device reads and writes directly. It is not zeroed;
+ * dnx_device_unpin() frees it. DNX_EMEM. */
 dnx_status dnx_device_pinned(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_unpin(dnx_device *d, void *p);
 
+/* Queues writing zeros. */
 void dnx_device_clear(dnx_device *d, void *to, size_t bytes);
-/* Copies to the device. `from` may change when it returns. */
+/* Copies to the device and waits: the caller may change `from` afterwards. */
 void dnx_device_put(dnx_device *d, void *to, const void *from, size_t bytes);
-/* Waits for all work before, then copies to the CPU. */
+/* Waits for all queued work, then copies to the CPU. */
 void dnx_device_get(dnx_device *d, void *to, const void *from, size_t bytes);
-/* Queues x x y x z blocks of 256 threads. args: the struct of the kernel. */
+/* Queues x * y * z blocks of 256 threads. args points to the kernel's struct in kernels.h. */
 void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, long z,
                        const void *args);
-/* Queues enough blocks for `count` elements. */
+/* Queues a kernel whose threads loop over `count` elements. */
 void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args);
-/* Waits for all work. DNX_EIO or DNX_EMEM: the first failure since the device was opened. */
+/* Waits for all queued work. Returns the first failure since the device was opened: DNX_EMEM when
+ * memory ran out, else DNX_EIO. */
 dnx_status dnx_device_status(dnx_device *d, dnx_err *err);
 #endif

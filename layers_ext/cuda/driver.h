@@ -1,5 +1,6 @@
-/* driver.h - NVIDIA's driver library, opened when a device is asked for. Nothing of NVIDIA's is
- * needed to build. Names with _v2 are those that the header of the driver hides behind macros. */
+/* driver.h - NVIDIA's driver library, libcuda.so.1. The command opens it when it first needs a
+ * device, so a build needs no file from NVIDIA. NVIDIA's header has macros that add _v2 to some
+ * names; here the names are written in full. */
 #ifndef DNX_CUDA_DRIVER_H
 #define DNX_CUDA_DRIVER_H
 #include <stddef.h>
@@ -16,7 +17,7 @@ enum {
 enum { DNX_CU_MULTIPROCESSORS = 16, DNX_CU_MAJOR = 75, DNX_CU_MINOR = 76 }; /* attributes */
 enum { DNX_CU_LOG = 5, DNX_CU_LOG_BYTES = 6 }; /* options of cuModuleLoadDataEx: errors as text */
 
-/* Columns: symbol, parameters. */
+/* The functions that the project calls. Columns: symbol, parameters. */
 #define DNX_CU_SYMBOLS(X)                                                                        \
     X(cuInit, (unsigned flags))                                                                  \
     X(cuDriverGetVersion, (int *version))                                                        \
@@ -53,9 +54,9 @@ typedef struct {
     DNX_CU_SYMBOLS(DNX_CU_MEMBER)
 } dnx_driver;
 
-/* The driver, initialised. The caller does not free it. DNX_EIO: libcuda.so.1 cannot be opened, is
- * too old to have a symbol, or finds no device. */
+/* Opens and initialises the driver once; later calls return the same one. The caller does not free
+ * it. DNX_EIO when libcuda.so.1 cannot be opened, lacks a symbol, or finds no device. */
 dnx_status dnx_driver_open(const dnx_driver **out, dnx_err *err);
-/* The driver's own words for a result. */
+/* The driver's message for a result; the driver owns the string. */
 const char *dnx_driver_why(const dnx_driver *d, dnx_cu_result r);
 #endif

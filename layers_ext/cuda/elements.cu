@@ -1,4 +1,5 @@
-/* elements.cu - sums, copies, pools and the update: one thread for each number. */
+/* elements.cu - sums, copies, pools and the update: one thread computes one number of the
+ * output. */
 #include "cuda/act.h"
 
 KERNEL(sum) {
@@ -51,7 +52,7 @@ KERNEL(maxpool) {
         for (int y = w.y0; y < w.y1; y++)
             for (int k = w.x0; k < w.x1; k++) {
                 const float v = x[((long)y * at->w + k) * at->C];
-                if (top == top && !(v <= top)) { /* NaN is the largest, and the first NaN stays */
+                if (top == top && !(v <= top)) { /* the first NaN wins over all numbers */
                     top = v;
                     best = y * at->w + k;
                 }
@@ -61,7 +62,7 @@ KERNEL(maxpool) {
     }
 }
 
-/* The outputs whose windows can hold pixel p: [first, last]. */
+/* Pixel p of an input row lies in the windows of outputs first_reader() to last_reader(). */
 DEVICE int first_reader(int p, int pad, int size, int stride) {
     const int first = p + pad - size + 1;
     return first <= 0 ? 0 : (first + stride - 1) / stride;
@@ -90,7 +91,7 @@ KERNEL(maxpool_back) {
     }
 }
 
-/* The mean of a window counts the pixels of its full size, inside of the image or not. */
+/* The sum is divided by the full size of the window, also where the window overlaps the border. */
 KERNEL(avgpool) {
     const struct dnx_cuda_window *at = &a.at;
     const long count = (long)at->batch * at->oh * at->ow * at->C;

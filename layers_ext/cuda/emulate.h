@@ -1,18 +1,20 @@
-/* emulate.h - what kernels compiled for the CPU ask of tests/lib/emulation.c, which runs them. */
+/* emulate.h - kernels compiled for the CPU call these functions of tests/lib/gpu/emulation.c, which
+ * runs the kernels. */
 #ifndef DNX_CUDA_EMULATE_H
 #define DNX_CUDA_EMULATE_H
 
-/* The thread that runs now. */
+/* The indices of the emulated thread that runs now. */
 struct dnx_emulated {
-    unsigned thread, threads;     /* in its block */
-    unsigned block[3], blocks[3]; /* its block, and the number of blocks */
+    unsigned thread, threads;     /* its index in its block; the number of threads of a block */
+    unsigned block[3], blocks[3]; /* the index of its block; the number of blocks */
 };
 extern _Thread_local struct dnx_emulated dnx_emulated;
 
-/* Returns when all threads of the block have called it. */
+/* A barrier: returns when all threads of the block have called it. */
 void dnx_emulated_sync(void);
-/* The tensor core products of 32 threads, which all call it: d += A B, as PTX lays out mma.sync
- * m16n8k16 (bf16) and m16n8k8 (tf32). Sums in float32. */
+/* A matrix product on tensor cores: d += A * B. All 32 threads of a warp call it, each with its
+ * part of A, B and d as PTX defines for mma.sync m16n8k16 (bf16) and m16n8k8 (tf32). The sums are
+ * float32. */
 void dnx_emulated_mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]);
 void dnx_emulated_mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]);
 unsigned dnx_emulated_bf16_pair(float low, float high);

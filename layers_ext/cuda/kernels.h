@@ -1,15 +1,18 @@
-/* kernels.h - the kernels of the device and their arguments, for both sides.
+/* kernels.h - the kernels of the device and their arguments. The .cu files define the kernels, the
+ * .c files queue them.
  *
- * All tensors are float32, NHWC, on the device. "rows" are pixels of a batch. Sums over rows are
- * taken in two steps, slabs of rows first, so that they do not depend on the order in which blocks
- * run: two runs give the same bits. */
+ * All tensors are float32, NHWC, on the device. A row is one pixel of a batch with its channels. A
+ * sum over rows takes two kernels: the first sums each slab of rows into `parts`, the second adds
+ * the slabs in a fixed order. So two runs give the same bits.
+ *
+ * A field `adds` means: add to the output instead of storing it. */
 #ifndef DNX_CUDA_KERNELS_H
 #define DNX_CUDA_KERNELS_H
 #include <stdbool.h>
 
 #include "kernels/activations.h"
 
-/* Columns: name, whether threads of a block wait for each other. */
+/* Columns: name; true when the threads of a block wait for each other (SYNC). */
 #define DNX_CUDA_KERNELS(X)                                                                     \
     X(conv_forward, true) X(conv_dx, true) X(conv_dw, true)                                     \
     X(conv_forward_tf32, true) X(conv_dx_tf32, true) X(conv_dw_tf32, true)                      \
@@ -21,26 +24,28 @@
     X(sum, false) X(scaled, false) X(channels, false) X(maxpool, false) X(maxpool_back, false)  \
     X(avgpool, false) X(avgpool_back, false) X(descend, false) X(fill, false)
 
-enum { DNX_CUDA_TILE = 64 };    /* side of a tile of a product */
-enum { DNX_CUDA_COLUMNS = 32 }; /* channels of a block of a sum over rows */
-enum { DNX_CUDA_ROWS = 8 };     /* its rows at a time */
-enum { DNX_CUDA_SLAB = 512 };   /* rows of a slab */
-enum { DNX_CUDA_SPLIT = 4096 }; /* rows of a slab of conv_dw */
+enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
+enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */
+enum { DNX_CUDA_ROWS = 8 };     /* and 8 rows at a time */
+enum { DNX_CUDA_SLAB = 512 };   /* rows in a slab */
+enum { DNX_CUDA_SPLIT = 4096 }; /* rows in a slab of conv_dw */
 
-/* A convolution in groups. x: B x h x w x C; y: B x oh x ow x N. */
+/* The geometry of a convolution or a pool. x: batch x h x w x C; y: batch x oh x ow x N; windows of
+ * kh x kw pixels. A tap is a position in the window: y * kw + x. */
 struct dnx_cuda_window {
     int batch, h, w, C, oh, ow, N, kh, kw, stride, pad, groups;
 };
 
-/* conv_forward: y = windows of x times wk. Blocks: (row tiles, N/groups tiles, groups). */
+/* conv_forward: y = (windows of x) * wk. Blocks: (tiles of output rows, tiles of N/groups,
+ * groups). */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
     const float *wk; /* groups x N/groups x (kh x kw x C/groups) */
     float *y;
 };
-/* conv_dx: dx = or += the windows of dz that read each pixel, times wt. Blocks: (tiles of
- * input rows, C/groups tiles, groups). */
+/* conv_dx: dx = (for each input pixel, the dz of the outputs that read it) * wt. Blocks: (tiles of
+ * input rows, tiles of C/groups, groups). */
 struct conv_dx_args {
     struct dnx_cuda_window at;
     const float *dz;
@@ -48,8 +53,8 @@ struct conv_dx_args {
     float *dx;
     bool adds;
 };
-/* conv_dw: the gradient of wk from each slab of rows. Blocks: (tiles of kh*kw*C/groups, tiles of
- * N/groups, groups x slabs). */
+/* conv_dw: the gradient of wk from each slab of output rows. Blocks: (tiles of kh*kw*C/groups,
+ * tiles of N/groups, groups * slabs). */
 struct conv_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -63,20 +68,22 @@ struct conv_dw_args {
 #define conv_dw_tf32_args conv_dw_args
 #define conv_dw_bf16_args conv_dw_args
 
-/* filters: copies w, N x C/groups x taps in file order, to wk and wt (NULL: not). */
+/* filters: copies w (N x C/groups x taps, the order of files) to wk and, when it is not NULL, to
+ * wt. cg is C/groups. */
 struct filters_args {
     const float *w;
     float *wk, *wt;
     int N, groups, cg, taps;
 };
-/* filters_back: adds the sum of the slabs of conv_dw to dw, in file order. */
+/* filters_back: adds up the slabs of conv_dw and adds the sum to dw, in the order of files. */
 struct filters_back_args {
     const float *parts;
     float *dw;
     int N, groups, cg, taps, slabs;
 };
 
-/* depthwise: groups = C = N. w: C x kh x kw. One thread for each output. */
+/* depthwise: one filter for each channel; C = N = groups. w: C x kh x kw. One thread computes one
+ * output, in depthwise_dx one number of dx. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w;
@@ -88,7 +95,8 @@ struct depthwise_dx_args {
     float *dx;
     bool adds;
 };
-/* Blocks: (channel tiles, taps, slabs of output rows); parts: slabs x taps x C. */
+/* depthwise_dw: the gradient of w from each slab of output rows. Blocks: (C / DNX_CUDA_COLUMNS
+ * rounded up, taps, slabs). parts: slabs x taps x C. depthwise_dw_sum adds up the slabs. */
 struct depthwise_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -100,8 +108,11 @@ struct depthwise_dw_sum_args {
     int C, taps, slabs;
 };
 
-/* norm_sums: over each slab, of z and z^2 (dy NULL), or of du, du*z and the gradient of the slopes.
- * Blocks: (channel tiles, slabs). parts: slabs x 3 x C doubles. */
+/* The kernels of batch norm and activation compute u = z*scale + shift, y = act(u) for z with
+ * `rows` rows of C channels. du is the gradient of u.
+ *
+ * norm_sums: sums over each slab. dy NULL: of z and z^2. Else: of du, of du*z, and of the gradient
+ * of the slopes. Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs). parts: slabs x 3 x C. */
 struct norm_sums_args {
     const float *z, *dy, *scale, *shift, *slopes;
     double *parts;
@@ -109,35 +120,37 @@ struct norm_sums_args {
     int C;
     dnx_act act;
 };
-/* norm_statistics: sums of all slabs -> statistics of the batch, running statistics, scale and
- * shift. One thread for each channel. */
+/* norm_statistics: from the sums of all slabs computes the statistics of the batch, updates the
+ * running statistics, and sets scale and shift. One thread for each channel. */
 struct norm_statistics_args {
     const double *parts;
-    const float *biases, *scales; /* biases NULL: 0 */
-    float *mean, *variance;       /* running */
+    const float *biases, *scales; /* biases NULL: all are 0 */
+    float *mean, *variance;       /* running statistics */
     float *batch_mean, *inv_std, *scale, *shift;
     long rows;
     int C, slabs;
     float eps, momentum;
 };
-/* norm_back: sums of all slabs -> gradients (added), and p, q, r of dz = du*p + z*q + r. Without
- * batch norm (p NULL): only those of biases and slopes. */
+/* norm_back: from the sums of all slabs adds to the gradients of biases, scales and slopes, and
+ * computes p, q, r (C numbers each) for dz = du*p + z*q + r. Without batch norm p is NULL, and only
+ * the gradients of biases and slopes are computed. */
 struct norm_back_args {
     const double *parts;
     const float *scales, *batch_mean, *inv_std;
-    float *d_biases, *d_scales, *d_slopes; /* NULL: none */
+    float *d_biases, *d_scales, *d_slopes; /* NULL when the layer has no such parameter */
     float *p, *q, *r;
     long rows;
     int C, slabs;
 };
-/* norm_fold: scale and shift from running statistics; without batch norm (mean NULL) 1 and bias. */
+/* norm_fold: computes scale and shift from the running statistics. Without batch norm mean is NULL;
+ * then scale is 1 and shift is the bias. */
 struct norm_fold_args {
     const float *biases, *scales, *mean, *variance;
     float *scale, *shift;
     int C;
     float eps;
 };
-/* y = act(z*scale + shift); scale NULL: act(z). */
+/* norm_apply: y = act(z*scale + shift); with scale NULL y = act(z). */
 struct norm_apply_args {
     const float *z, *scale, *shift, *slopes;
     float *y;
@@ -145,7 +158,8 @@ struct norm_apply_args {
     int C;
     dnx_act act;
 };
-/* dz = or += du*p + z*q + r, du = dy * act'(u); p NULL: du. scale NULL: u = z. */
+/* norm_dz: dz = du*p + z*q + r with du = dy * act'(u). When p is NULL, dz = du. When scale is NULL,
+ * u = z. */
 struct norm_dz_args {
     const float *dy, *z, *scale, *shift, *slopes, *p, *q, *r;
     float *dz;
@@ -155,7 +169,7 @@ struct norm_dz_args {
     bool adds;
 };
 
-/* y = act(alpha*x + beta*f) */
+/* sum: y = act(alpha*x + beta*f) */
 struct sum_args {
     const float *x, *f;
     float *y;
@@ -163,7 +177,7 @@ struct sum_args {
     float alpha, beta;
     dnx_act act;
 };
-/* to = or += factor * from * act'(alpha*x + beta*f); x NULL: factor * from */
+/* scaled: to = factor * from * act'(alpha*x + beta*f); with x NULL to = factor * from. */
 struct scaled_args {
     const float *from, *x, *f;
     float *to;
@@ -172,8 +186,8 @@ struct scaled_args {
     dnx_act act;
     bool adds;
 };
-/* Copies or adds `c` channels of each row i: from[i*from_c + from_at + k] to
- * to[i*to_c + to_at + k], k < c. */
+/* channels: copies `c` channels of each row i, from[i*from_c + from_at + k] to
+ * to[i*to_c + to_at + k] for k < c. */
 struct channels_args {
     const float *from;
     float *to;
@@ -181,12 +195,13 @@ struct channels_args {
     int c, from_c, from_at, to_c, to_at;
     bool adds;
 };
-/* Pools: windows of at.kh x at.kw. winner: index of the largest pixel in its image. */
+/* maxpool, avgpool and their gradients. winner, like y: for each output, the index y * w + x of the
+ * largest pixel of its window. */
 struct maxpool_args {
     struct dnx_cuda_window at;
     const float *x;
     float *y;
-    int *winner; /* NULL: not needed */
+    int *winner; /* NULL when predicting */
 };
 struct maxpool_back_args {
     struct dnx_cuda_window at;
@@ -206,7 +221,7 @@ struct avgpool_back_args {
     float *dx;
     bool adds;
 };
-/* The update of net/update.c; clears g. */
+/* descend: one step of SGD as in net/update.c: weights w, gradients g, momentum v. Clears g. */
 struct descend_args {
     float *w, *g, *v;
     long count;

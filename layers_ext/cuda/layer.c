@@ -1,4 +1,4 @@
-/* layer.c - what the halves of layers on a GPU share. */
+/* layer.c - memory, parameters and options for the GPU versions of layers. */
 #include "cuda/layer.h"
 
 #include <assert.h>

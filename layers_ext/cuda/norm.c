@@ -29,7 +29,8 @@ dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx
     return st;
 }
 
-/* The sums over all rows: of z alone, or with dy those of the backward pass. */
+/* Queues the sums over each slab of rows: of z and z^2 when dy is NULL, else those of the backward
+ * pass (norm_sums in kernels.h). */
 static void add_up(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const float *dy, long rows) {
     const int C = l->node->out.c;
     struct norm_sums_args a = {.z = z, .dy = dy, .scale = t->scale, .shift = t->shift,

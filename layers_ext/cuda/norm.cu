@@ -1,11 +1,13 @@
 /* norm.cu - batch norm (or a bias) and the activation, as common/norm_act.h defines them. */
 #include "cuda/act.h"
 
+/* The input of the activation. scale NULL: z itself. */
 DEVICE float u_of(const float *z, const float *scale, const float *shift, long i, int c) {
     return scale ? z[i] * scale[c] + shift[c] : z[i];
 }
 
-/* 256 threads: 32 channels of 8 rows, which are added in the end. */
+/* The 256 threads of a block take 32 channels x 8 rows at a time. At the end the first 32 threads
+ * add the 8 partial sums of each channel. */
 KERNEL(norm_sums) {
     SHARED double sums[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;

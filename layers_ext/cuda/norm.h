@@ -1,5 +1,5 @@
-/* norm.h - batch norm (or a bias) and the activation behind the linear operation of a layer, on a
- * GPU. z is the linear result, rows x C. See common/norm_act.h for the formulas. */
+/* norm.h - batch norm (or a bias) and the activation on a GPU. They follow the linear operation of
+ * a layer. z is the result of that operation, rows x C. common/norm_act.h has the formulas. */
 #ifndef DNX_CUDA_NORM_H
 #define DNX_CUDA_NORM_H
 #include "cuda/layer.h"
@@ -7,17 +7,20 @@
 typedef struct {
     bool has_bn;
     dnx_act act;
-    float *z;      /* NULL: the network predicts, and z is y */
-    float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r;
-    double *parts; /* sums of slabs */
+    float *z;      /* rows x C, kept for backward(); NULL: the linear operation writes z into y */
+    float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C each, see kernels.h */
+    double *parts; /* slabs x 3 x C: sums over each slab of rows */
 } dnx_gpu_norm;
 
-/* keeps_z: backward() needs z, which is allocated here; false when z is an input of the layer. */
+/* Allocates what the members above need. keeps_z: allocate z for backward() when training; false
+ * when z is an input of the layer. DNX_EMEM. */
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx_act act,
                              bool keeps_z, dnx_err *err);
-/* Turns z into y, which may be the same memory. */
+/* Computes p->y from z; the two may be the same memory. When training with batch norm, also updates
+ * the running statistics. */
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p);
-/* Adds the gradients of biases, scales and slopes, and stores or adds the gradient of z. */
+/* Adds to the gradients of biases, scales and slopes. Stores the gradient of z in dz, or adds it
+ * when `adds`; dz may be NULL. */
 void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                            float *dz, bool adds);
 #endif

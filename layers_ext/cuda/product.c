@@ -44,7 +44,8 @@ void dnx_gpu_product_prepare(dnx_gpu_layer *l) {
     dnx_device_each(l->device, DNX_CUDA_filters, weights_of(&s->at), &a);
 }
 
-/* The kernel of this layer's precision: `plain`, or one of the two that follow in threes. */
+/* The version of a float32 kernel for this layer's precision. The table in kernels.h has three
+ * kernels in float32, then the same three in TF32, then in bfloat16. */
 static dnx_cuda_kernel kernel_of(const dnx_gpu_layer *l, dnx_cuda_kernel plain) {
     return (dnx_cuda_kernel)(plain + 3 * (int)l->precision);
 }

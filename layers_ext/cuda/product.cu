@@ -1,16 +1,18 @@
-/* product.cu - convolutions as matrix products whose rows are windows of a tensor, gathered while
- * they are copied to shared memory. A block of 256 threads computes a tile of 64 x 64 outputs from
- * slices of 16 terms. The same tiles are multiplied by ordinary multiply-adds (float32) or on the
- * tensor cores (TF32, bfloat16; the sums are float32). */
+/* product.cu - convolutions as matrix products. The rows of the left matrix are windows of a
+ * tensor; they are gathered while they are copied to shared memory. A block of 256 threads computes
+ * a tile of 64 x 64 outputs and takes 16 terms of their sums at a time. Ordinary multiply-adds
+ * (float32) or tensor cores (TF32, bfloat16) multiply the tiles. All sums are float32. */
 #include "cuda/target.h"
 
 enum { TILE = DNX_CUDA_TILE, SLICE = 16, ROW = TILE + 4, PLAIN = 0, TF32 = 1, BF16 = 2 };
 
+/* The part of a tile that one thread sums. PLAIN: 4 x 4 outputs. Tensor cores: 4 numbers of each of
+ * 4 products of 16 x 8. tile_row() and tile_column() give the place of each number. */
 struct tile {
-    float acc[16]; /* PLAIN: 4 x 4 outputs; else 4 products of 16 x 8, 4 numbers each */
+    float acc[16];
 };
 
-/* A window of a row: the pixel (b, y, x) of the tensor that it is centred on. */
+/* The pixel (b, y, x) that a row of the left matrix stands for. */
 struct place {
     int b, y, x;
 };
@@ -23,7 +25,7 @@ DEVICE struct place place_of(long row, int h, int w) {
     return p;
 }
 
-/* The number at tap, channel c of the window of output pixel p; 0 outside of the image. */
+/* Channel c at tap `tap` (y * kw + x) of the window of output pixel p; 0 outside of the image. */
 DEVICE float window_at(const struct dnx_cuda_window *at, const float *x, struct place p, int tap,
                        int c) {
     int iy = p.y * at->stride - at->pad + tap / at->kw, ix = p.x * at->stride - at->pad + tap % at->kw;
@@ -31,7 +33,8 @@ DEVICE float window_at(const struct dnx_cuda_window *at, const float *x, struct 
     return x[(((long)p.b * at->h + iy) * at->w + ix) * at->C + c];
 }
 
-/* The dz, filter n, of the output whose window has input pixel p at this tap; 0: there is none. */
+/* The dz of filter n at the output whose window has input pixel p at this tap; 0 when there is no
+ * such output. */
 DEVICE float reader_at(const struct dnx_cuda_window *at, const float *dz, struct place p, int tap,
                        int n) {
     int y = p.y + at->pad - tap / at->kw, x = p.x + at->pad - tap % at->kw;
@@ -42,7 +45,7 @@ DEVICE float reader_at(const struct dnx_cuda_window *at, const float *dz, struct
     return dz[(((long)p.b * at->oh + y) * at->ow + x) * at->N + n];
 }
 
-/* acc += a slice of 16 terms: left[k][row], right[k][column]. */
+/* Adds 16 terms to each sum: acc(row, column) += left[k][row] * right[k][column] for all k. */
 DEVICE void multiply(struct tile *t, const float left[SLICE][ROW], const float right[SLICE][ROW],
                      int precision) {
     const int lane = THREAD % 32, warp = THREAD / 32, group = lane / 4, part = lane % 4;
@@ -85,7 +88,7 @@ DEVICE void multiply(struct tile *t, const float left[SLICE][ROW], const float r
     }
 }
 
-/* The place in the tile of number i of acc. */
+/* The row and the column in the tile of number i of acc. */
 DEVICE int tile_row(int i, int precision) {
     if (precision == PLAIN) return THREAD / 16 * 4 + i / 4;
     return THREAD / 32 % 4 * 16 + THREAD % 32 / 4 + i % 4 / 2 * 8;

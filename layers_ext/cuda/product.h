@@ -6,16 +6,17 @@
 
 typedef struct {
     dnx_gpu_norm norm;
-    struct dnx_cuda_window at; /* but for the batch */
-    float *wk, *wt;            /* the filters in the orders of kernels.h */
-    float *parts;              /* gradients of the slabs of rows */
+    struct dnx_cuda_window at; /* each pass sets its own batch */
+    float *wk, *wt;            /* the filters in the orders of kernels.h; wt NULL when predicting */
+    float *parts;              /* the gradient of wk from each slab of rows; NULL when predicting */
 } dnx_gpu_product;
 
-/* at: all but batch, h, w, C, oh, ow and N, which come from the node. */
+/* The members of dnx_gpu_type for such a layer. Its state is a dnx_gpu_product. The caller of
+ * make() sets kh, kw, stride, pad and groups of `at`; the node gives the rest. DNX_EMEM. */
 dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx_err *err);
 void dnx_gpu_product_prepare(dnx_gpu_layer *l);
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p);
-/* The window of a layer over its input 0. */
+/* Returns `at` with the batch as given, and h, w, C, oh, ow, N from input 0 and output of n. */
 struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_cuda_window at);
 #endif

@@ -1,7 +1,7 @@
-/* target.h - what a kernel file needs besides C. It compiles in two ways:
- *   clang -x cuda: to PTX, without any file of NVIDIA's;
- *   -DDNX_EMULATE as C: for the CPU, where tests/lib/emulation.c runs blocks of threads.
- * A kernel takes one struct by value, which kernels.h declares. */
+/* target.h - macros that let one kernel file compile in two ways:
+ *   clang -x cuda compiles it to PTX, without any file from NVIDIA;
+ *   -DDNX_EMULATE compiles it as C; tests/lib/gpu/emulation.c then runs the blocks of threads.
+ * A kernel takes one struct by value. kernels.h declares the structs. */
 #ifndef DNX_CUDA_TARGET_H
 #define DNX_CUDA_TARGET_H
 #include "cuda/kernels.h"
@@ -33,7 +33,7 @@ DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
 }
 /* Two floats as bfloat16, rounded to nearest even: `low` in the lower half. */
 DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair(low, high); }
-/* A float rounded to TF32: 10 bits behind the point, ties away from zero. */
+/* A float rounded to TF32: 10 bits of mantissa, ties away from zero. */
 DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
 #else
 #define DEVICE static inline __attribute__((device, always_inline))

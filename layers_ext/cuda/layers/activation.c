@@ -1,4 +1,4 @@
-/* The half of [activation] on a GPU. */
+/* activation.c - the GPU version of [activation]. */
 #include "cuda/norm.h"
 
 extern const dnx_layer_type dnx_activation;

@@ -1,4 +1,4 @@
-/* The half of [avgpool] on a GPU. */
+/* avgpool.c - the GPU version of [avgpool]. */
 #include "cuda/product.h"
 
 extern const dnx_layer_type dnx_avgpool;

@@ -1,4 +1,4 @@
-/* The half of [batchnorm] on a GPU. */
+/* batchnorm.c - the GPU version of [batchnorm]. */
 #include "cuda/norm.h"
 
 extern const dnx_layer_type dnx_batchnorm;

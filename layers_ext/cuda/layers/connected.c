@@ -1,4 +1,4 @@
-/* The half of [connected] on a GPU: a convolution whose window is the whole input. */
+/* connected.c - the GPU version of [connected]: a convolution whose window is the whole input. */
 #include "cuda/product.h"
 
 extern const dnx_layer_type dnx_connected;

@@ -1,4 +1,4 @@
-/* The half of [convolutional] on a GPU. */
+/* convolutional.c - the GPU version of [convolutional]. */
 #include "cuda/product.h"
 
 extern const dnx_layer_type dnx_convolutional;

@@ -1,9 +1,9 @@
-/* The half of [depthwise] on a GPU. */
+/* depthwise.c - the GPU version of [depthwise]. */
 #include "cuda/depthwise.h"
 
 extern const dnx_layer_type dnx_depthwise;
 
-/* With several filters a channel the processor runs the layer. */
+/* The GPU has code for one filter per channel. The processor runs layers with more. */
 static bool can(const dnx_node *n) { return n->out.c == n->in[0].c; }
 
 const dnx_gpu_type dnx_gpu_depthwise = {

@@ -1,4 +1,4 @@
-/* The half of [global_depthwise] on a GPU. */
+/* global_depthwise.c - the GPU version of [global_depthwise]. */
 #include "cuda/depthwise.h"
 
 extern const dnx_layer_type dnx_global_depthwise;

@@ -1,11 +1,11 @@
-/* The half of [maxpool] on a GPU. */
+/* maxpool.c - the GPU version of [maxpool]. */
 #include "cuda/product.h"
 
 extern const dnx_layer_type dnx_maxpool;
 
 typedef struct {
     struct dnx_cuda_window at;
-    float *winner; /* as many ints; NULL when predicting */
+    float *winner; /* allocated as floats, but holds ints of the same size; NULL when predicting */
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {

@@ -1,9 +1,10 @@
-/* The half of [route] on a GPU. */
+/* route.c - the GPU version of [route]. */
 #include "cuda/layer.h"
 
 extern const dnx_layer_type dnx_route;
 
-/* Where the channels of input k lie: `c` of them, from `from` in the input, from `to` in y. */
+/* The channels of input k that y takes: c channels, which begin at channel `from` of the input and
+ * at channel `to` of y. */
 static void part_of(const dnx_node *n, int k, int *c, int *from, int *to) {
     const int groups = dnx_gpu_option(n, "groups", 1);
     *c = n->in[k].c / groups;

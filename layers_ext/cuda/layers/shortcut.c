@@ -1,9 +1,9 @@
-/* The half of [shortcut] on a GPU: y = act(alpha*x + beta*f). */
+/* shortcut.c - the GPU version of [shortcut]: y = act(alpha*x + beta*f). */
 #include "cuda/layer.h"
 
 extern const dnx_layer_type dnx_shortcut;
 
-/* Maps of other sizes are added by the processor. */
+/* The GPU adds only tensors of the same shape. The processor runs the other layers. */
 static bool can(const dnx_node *n) {
     const dnx_shape a = n->in[0], f = n->in[1];
     return a.h == f.h && a.w == f.w && a.c == f.c;
