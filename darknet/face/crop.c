@@ -1,4 +1,4 @@
-/* crop.c - the main face of a photograph, and crops by points. */
+/* crop.c - sorts the faces of a photograph, and cuts them out. */
 #include "face/crop.h"
 
 #include <math.h>

@@ -36,7 +36,8 @@ static int by_crop(const void *a, const void *b) {
 
 /* ---- names without a suffix ---- */
 
-/* The image of such a name; NULL when there is none, or, with an error, several. */
+/* Finds the image of a name without a suffix. Returns NULL when there is no image, and NULL with an
+ * error when there are several. */
 static const char *with_suffix(const dnx_images *images, const char *name, dnx_err *err) {
     size_t lo = 0, hi = images->n, n = strlen(name);
     const char *found = NULL;
@@ -62,7 +63,7 @@ static int by_path(const void *a, const void *b) {
     return strcmp(((const dnx_landmarked *)a)->path, ((const dnx_landmarked *)b)->path);
 }
 
-/* Gives names without a suffix that of their image. */
+/* Adds the suffix of the image to names that have none. */
 static dnx_status complete(dnx_landmarks *l, const dnx_images *images, dnx_err *err) {
     for (size_t i = 0; i < l->n; i++) {
         dnx_landmarked *m = &l->image[i];
@@ -89,7 +90,7 @@ dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char
     dnx_crop *list = *crops = calloc(l->n + images->n, sizeof *list);
     dnx_status st = list ? complete(l, images, err)
                          : dnx_fail(err, DNX_EMEM, at(folder), "no memory");
-    while (!st && (a < l->n || b < images->n)) { /* both are sorted: each path once */
+    while (!st && (a < l->n || b < images->n)) { /* merges two sorted lists; each path once */
         int order = a == l->n         ? 1
                     : b == images->n ? -1
                                      : strcmp(l->image[a].path, images->name[b]);

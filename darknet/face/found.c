@@ -1,4 +1,4 @@
-/* found.c - the record of the photographs that were looked at. */
+/* found.c - the record of the photographs that `darknet faces` has finished. */
 #include "face/found.h"
 
 #include <stdlib.h>
@@ -54,7 +54,7 @@ const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path) 
 
 /* ---- text ---- */
 
-/* The next line of *text, which ends in a newline; NULL: there is none. Moves *text behind it. */
+/* Returns the next line and moves *text behind it. NULL when no newline is left. */
 static const char *next_line(const char **text, const char *end) {
     const char *line = *text, *stop = memchr(line, '\n', (size_t)(end - line));
     if (!stop) return NULL;
@@ -83,7 +83,7 @@ static dnx_status bad(const char *file, size_t line, dnx_err *err) {
                     "`darknet faces`");
 }
 
-/* One photograph and its faces; *text stays when it is not whole. */
+/* Reads one photograph and its faces. Does not move *text when they are not complete. */
 static dnx_status read_photo(const char **text, const char *end, const char *file, size_t *number,
                              dnx_found_list *l, dnx_err *err) {
     const char *at = *text, *line = next_line(&at, end);

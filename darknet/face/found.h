@@ -1,12 +1,13 @@
-/* found.h - the record of a folder of photographs: which have been looked at, and the faces found.
- * It is written while the work goes on, so that an interrupted run continues. Text:
+/* found.h - the record of a folder of photographs: which of them are finished, and the faces that
+ * were found. `darknet faces` writes it while it works, so that an interrupted run can continue. It
+ * is a text:
  *
  *   darknet faces 1 OPTIONS
- *   N PATH                                  N faces were taken of the photograph
- *   x1 y1 x2 y2 score x y x y x y x y x y   a line for each: box, then five points; pixels
+ *   N PATH                                  the photograph has N faces
+ *   x1 y1 x2 y2 score x y x y x y x y x y   one line for each face: box, score, points; pixels
  *
- * A line without its end, or a photograph without all its faces, is what a killed process left: it
- * does not count. */
+ * A killed process can leave a line without its newline, or a photograph without all its faces, at
+ * the end. The reader ignores them. */
 #ifndef DNX_FOUND_H
 #define DNX_FOUND_H
 #include <stdio.h>
@@ -15,20 +16,20 @@
 
 typedef struct {
     char *path;
-    size_t first, n; /* its faces */
+    size_t first, n; /* its faces are face[first] to face[first + n - 1] of the list */
 } dnx_found_photo;
 
 typedef struct {
-    char options[200]; /* of its first line; "": there is no record */
+    char options[200]; /* OPTIONS of the first line; "" when there is no record */
     dnx_found_photo *photo;
     size_t n, capacity;
     dnx_found *face;
     size_t faces, face_capacity;
-    size_t bytes;      /* of the text that counts */
+    size_t bytes;      /* length of the text up to the last complete photograph */
 } dnx_found_list;
 
-/* Reads the text, len bytes and a NUL. DNX_EPARSE: it is no such record; DNX_EMEM. Free l in any
- * case. */
+/* Reads the text: len bytes, then a NUL. DNX_EPARSE when it is not such a record; DNX_EMEM. Free l
+ * in any case. */
 dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_found_list *l,
                            dnx_err *err);
 /* Adds a photograph with n faces. DNX_EMEM. */
@@ -36,14 +37,14 @@ dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *f
                          dnx_err *err);
 /* Sorts the photographs by path, for dnx_found_get. */
 void dnx_found_sort(dnx_found_list *l);
-/* NULL: that photograph is not there. */
+/* Finds a photograph in a sorted list. NULL when the list does not have it. */
 const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path);
 void dnx_found_free(dnx_found_list *l);
 
-/* Whether a path can stand in the record, and in the files that `darknet align` reads. NULL: yes;
- * else why not, a constant. */
+/* Checks whether a path can be written into the record and into the files that `darknet align`
+ * reads. Returns NULL when it can, else the reason, a constant string. */
 const char *dnx_found_refuses(const char *path);
-/* Prints one photograph as the record has it; or, for_align, as a line for each face in the form
- * "mtcnn" of landmarks.h. */
+/* Prints one photograph and its faces as lines of the record. With for_align prints one line for
+ * each face, in the form "mtcnn" of landmarks.h. */
 void dnx_found_print(FILE *f, const char *path, const dnx_found *faces, size_t n, bool for_align);
 #endif

@@ -1,4 +1,4 @@
-/* gallery.c - the features of known faces, computed once. */
+/* gallery.c - computes, stores and reads the features of known faces. */
 #include "face/gallery.h"
 
 #include <inttypes.h>
@@ -69,7 +69,7 @@ static void load(void *arg, int t, long i) {
                     j->x + (size_t)i * dnx_size(j->m->net->in), NULL, &j->errors[i]);
 }
 
-/* The features of up to net->batch crops, appended to e. */
+/* Computes the features of up to net->batch crops and appends them to g->e. */
 static dnx_status add_batch(job *j, int count, dnx_gallery *g, dnx_err *err) {
     dnx_net *net = j->m->net;
     const size_t in = dnx_size(net->in);
@@ -116,7 +116,7 @@ static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char 
     return st;
 }
 
-/* An index that cannot be written costs only time. */
+/* Writes the index. A failure is only noted: the next call computes the features again. */
 static void save(dnx_gallery *g, const char *index, const char *made_of, const char *text) {
     dnx_embeddings_out f;
     dnx_err err = {0};
@@ -147,7 +147,7 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
     if (!st && g->is_new) {
         dnx_embeddings_free(&g->e);
         st = compute(m, &l, path, g, err);
-        if (!st && !g->skipped.n) save(g, index, made_of, text); /* another try may find all */
+        if (!st && !g->skipped.n) save(g, index, made_of, text); /* next time all may be readable */
     }
     g->has_network = true;
     free(there);
@@ -159,7 +159,8 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
 
 /* ---- a file ---- */
 
-/* FILE.txt beside an index of ours tells its network. */
+/* Checks that a file of features fits the network: by the length of a feature and, when FILE.txt is
+ * beside it, by the network's checksum there. */
 static dnx_status check_file(const dnx_matcher *m, uint64_t network, const char *path,
                              dnx_gallery *g, dnx_err *err) {
     const size_t dim = dnx_size(m->net->nodes[m->last].out);

@@ -5,15 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum { NO, CORNERS, SIZES } box; /* the box, if any, comes first: x y x2 y2, or x y w h */
+typedef enum { NO, CORNERS, SIZES } box; /* no box; it comes first as x y x2 y2, or as x y w h */
 enum { KNOWN = -1 };
 
 typedef struct {
     int name; /* index in DNX_LANDMARK_FORMS; KNOWN: recognised by its count alone */
     int n;    /* count of numbers */
     box box;
-    int at, step; /* index of the first point, distance of points; step 0: five x, then five y */
-    int score;    /* index of the score; -1: none */
+    int at, step; /* index of the first point; distance of points, 0 for five x, then five y */
+    int score;    /* index of the score; -1 when the form has none */
 } form;
 
 static const form forms[] = {
@@ -27,11 +27,11 @@ static const form forms[] = {
     {KNOWN, DNX_ROW_106, NO, 0, 2, -1}};
 enum { COUNT = sizeof forms / sizeof *forms };
 
-/* The largest rms of dnx_similarity for a face: a full profile has 15 pixels, other numbers have 23
- * and more. */
+/* The largest rms of dnx_similarity for a face, in pixels. A full profile has about 15; points in a
+ * wrong order have 23 and more. */
 #define WORST_RMS 19.
-#define FAR_WORSE 1.5 /* a reading with so many times the rms of another one is wrong */
-#define ALMOST .9     /* a form is a candidate with so large a share of the rows of the best one */
+#define FAR_WORSE 1.5 /* a form is wrong when its rms is 1.5 times the rms of another form */
+#define ALMOST .9     /* a form is a candidate when it fits 90% as many rows as the best form */
 
 static double spread(const double *v) {
     double lo = v[0], hi = v[0];
@@ -89,8 +89,8 @@ typedef struct {
     const dnx_landmark_row *rows;
     size_t n;
     int count; /* of numbers in each row of this group */
-    size_t of[COUNT]; /* rows that each form fits */
-    double rms[COUNT]; /* their mean */
+    size_t of[COUNT];  /* for each form: the number of rows that it fits */
+    double rms[COUNT]; /* for each form: the mean rms of these rows */
 } choice;
 
 static bool is_candidate(const form *f, int count, int given) {
@@ -137,8 +137,8 @@ static void count_fits(choice *c, int given) {
     }
 }
 
-/* Returns the form that fits most rows; of forms that fit almost as many, the one with the least
- * rms. -1: none. */
+/* Returns the form with the least rms among those that fit (almost) the most rows. -1 when no form
+ * fits any row. */
 static int best_of(const choice *c) {
     int best = -1;
     size_t most = 0;

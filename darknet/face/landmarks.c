@@ -18,11 +18,11 @@ typedef struct {
     size_t image_capacity, row_capacity, rows;
     dnx_landmark_row *row;
     const char *heading; /* text of the line before, if it began with '#'; else NULL */
-    bool is_again;       /* the line is read again */
-    bool is_listed;      /* rows follow a heading with the name of their image */
+    bool is_again;       /* next_line() must return the same line again */
+    bool is_listed;      /* the last heading named an image; rows of numbers follow it */
 } reader;
 
-/* The separator of a table; spreadsheets of some countries write ; for a comma. */
+/* The separator of a table. Spreadsheets in some countries write semicolons instead of commas. */
 static char separator(const char *line) {
     char usual = dnx_separator(line);
     return usual == ' ' && strchr(line, ';') ? ';' : usual;
@@ -112,8 +112,8 @@ static dnx_status block(reader *r, double count, dnx_err *err) {
 
 /* ---- lines ---- */
 
-/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 1 when the
- * line is one. */
+/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 0 when the
+ * line has another layout. */
 static int lst_line(reader *r, dnx_err *err) {
     double v[MOST], known[BOX + 2 * DNX_POINTS + 3] = {0};
     const char *path = strchr(r->line, '\t');
@@ -128,8 +128,8 @@ static int lst_line(reader *r, dnx_err *err) {
     return add_image(r, path, length, err) || add_row(r, known, DNX_ROW_LST, err) ? -1 : 1;
 }
 
-/* Reads a line of a table with commas or semicolons: a path, which may be quoted between commas,
- * then numbers. Returns their count; -1 when the line is not one. */
+/* Reads a line of a table with commas or semicolons: a path (in a table with commas it may stand in
+ * quotes), then numbers. Returns the count of numbers, or -1 when the line has another layout. */
 static int csv_line(char *line, char **path, double v[MOST]) {
     char *f[MOST + 1], sign = separator(line);
     int n = sign == ',' || sign == ';' ? dnx_fields(line, sign, f, MOST + 1) : -1;
@@ -172,7 +172,7 @@ static dnx_status take_heading(reader *r, dnx_err *err) {
     return st;
 }
 
-/* Reads a row of numbers below a heading. Returns 1 when the line is one. */
+/* Reads a row of numbers below a heading. Returns 0 when the line has another layout. */
 static int listed_line(reader *r, dnx_err *err) {
     double v[MOST];
     if (!r->heading && !r->is_listed) return 0;
@@ -240,7 +240,7 @@ static void skip_header(reader *r) {
 
 /* ---- images in order, each once ---- */
 
-/* Sorts by path. Faces keep the order of the file: `first` of each image says where they are. */
+/* Sorts by path, and lines with the same path in the order of the file. */
 static int by_path(const void *a, const void *b) {
     const dnx_landmarked *p = a, *q = b;
     int order = strcmp(p->path, q->path);

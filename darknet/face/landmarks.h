@@ -1,8 +1,9 @@
-/* landmarks.h - reads the text files in which face detectors leave five points of each face.
+/* landmarks.h - reads landmark files: text files with five points of each face, as face detectors
+ * write them.
  *
- * A line is a path and numbers, between spaces, tabs, commas or semicolons. A path with spaces
- * needs a tab after it, or a table with commas or semicolons.
- * B: a box, as x1 y1 x2 y2 (corners) or x y w h. P: x1 y1 ... x5 y5.
+ * A line has a path and numbers, separated by spaces, tabs, commas or semicolons. A path with
+ * spaces needs a tab after it, or a table with commas or semicolons. The layouts of lines are
+ * below. B: a box, as x1 y1 x2 y2 (corners) or x y w h. P: five points, x1 y1 ... x5 y5.
  *
  *   path P                   form points; CelebA's lists; as a table with commas CelebA's and
  *                            VGGFace2's, whose names have no suffix
@@ -12,35 +13,35 @@
  *   # path                   the image of the rows below: RetinaFace's label.txt (retinaface:
  *   B x1 y1 flag ... [score] x y w h), labelv2.txt of SCRFD and YuNet (labelv2: corners). Faces
  *                            whose first flag is below 0 have no points and do not count
- *   path [B] x1,y1 ... y106  FaceX-Zoo's facescrub_face_info.txt: 106 points, of which 105, 106,
- *                            55, 85 and 91 are our five
+ *   path [B] x1,y1 ... y106  FaceX-Zoo's facescrub_face_info.txt: 106 points. The five points are
+ *                            number 105, 106, 55, 85 and 91, counted from 1
  *   1 path label B x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; corners)
- *   path                     no face was found, unless the next line is a number N >= 0 alone:
- *                            then N lines without a path follow, each a face as above (the layout
- *                            of FDDB's and WIDER FACE's results)
+ *   path                     an image without a face. If the next line is only a number N >= 0, N
+ *                            lines without a path follow, one for each face (the layout of FDDB's
+ *                            and WIDER FACE's results)
  *
- * landmark_forms.h explains how the order of the numbers is recognised. A path in several lines has
- * several faces. Empty lines, other lines that begin with #, and column names in the first line do
- * not count. */
+ * landmark_forms.h explains how the order of the numbers is recognised. A path that occurs in
+ * several lines has several faces. The reader ignores empty lines, other lines that begin with #,
+ * and column names in the first line. */
 #ifndef DNX_LANDMARKS_H
 #define DNX_LANDMARKS_H
 #include "face/landmark_forms.h"
 
 typedef struct {
     char *path;
-    size_t first, n; /* its faces */
+    size_t first, n; /* its faces are face[first] to face[first + n - 1] of dnx_landmarks */
 } dnx_landmarked;
 
 typedef struct {
     dnx_landmarked *image; /* sorted by path; each path once */
     size_t n;
-    dnx_face *face; /* the faces of an image in the order of the file */
+    dnx_face *face; /* the faces of one image have the order of the file */
     size_t faces;
 } dnx_landmarks;
 
-/* form: index in DNX_LANDMARK_FORMS, or -1 to recognise it. DNX_EIO: cannot be read. DNX_EPARSE: a
- * line of another form, no lines, or numbers whose order is not clear. DNX_EMEM. Free l in any
- * case. */
+/* Reads a file. form: an index in DNX_LANDMARK_FORMS, or -1 to recognise the form. DNX_EIO: the
+ * file cannot be read. DNX_EPARSE: a line has another layout, there are no lines, or the order of
+ * the numbers is not clear. DNX_EMEM. Free l in any case. */
 dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err);
 /* Reads from memory instead. */
 dnx_status dnx_landmarks_copy(const char *text, size_t len, const char *file, int form,

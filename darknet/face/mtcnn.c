@@ -1,4 +1,5 @@
-/* mtcnn.c - the cascade: proposals of P-Net, then R-Net, then O-Net with the points. */
+/* mtcnn.c - runs the three networks: P-Net proposes windows, R-Net and O-Net reject most of them,
+ * O-Net gives the points. */
 #include "face/mtcnn.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include "net/net.h"
 #include "net/weights.h"
 
-enum { P, R, O, NETS, BATCH = 64 }; /* BATCH: windows of R-Net and O-Net at a time */
+enum { P, R, O, NETS, BATCH = 64 }; /* R-Net and O-Net take BATCH windows at a time */
 static const struct {
     const char *name;
     int side, outputs;
@@ -30,19 +31,19 @@ struct dnx_mtcnn {
     dnx_shrunk image;
     dnx_pyramid pyramid;
     dnx_boxes boxes;
-    float *pages, *maps;         /* of all pages: pixels, and what P-Net gives */
-    size_t page_room, map_room;  /* floats */
-    float *windows, *out;        /* of BATCH windows */
+    float *pages, *maps;         /* of all pages: the pixels, and P-Net's outputs */
+    size_t page_room, map_room;  /* allocated floats of pages and maps */
+    float *windows, *out;        /* inputs and outputs for BATCH windows */
     dnx_found *faces;
     size_t faces_room;
     dnx_mtcnn_times times;
     int stage;
-    size_t first;                /* of the windows that are cut out */
+    size_t first;                /* index of the first box of the batch that is cut out now */
 };
 
 /* ---- opening ---- */
 
-/* Free it; NULL: no memory, or no home. */
+/* The caller frees it. NULL when there is no memory, or when $HOME is not set. */
 static char *default_folder(void) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (cache && *cache) return dnx_path_join(cache, "thinface/mtcnn");
@@ -54,7 +55,7 @@ static dnx_status open_net(dnx_mtcnn *m, int i, const char *cfg, const char *wei
     dnx_cfg *sections;
     dnx_status st = dnx_cfg_read(cfg, &sections, err);
     if (st) return st;
-    /* P-Net's threads take a page each, one at a time, so that it stays in the cache. */
+    /* Each thread of P-Net takes one page at a time, so that the page stays in its cache. */
     const dnx_build how = {.batch = i == P ? threads : BATCH, .threads = threads,
                            .keeps_no_weights = i != P};
     st = dnx_net_build(sections, &how, &m->net[i], err);
@@ -138,7 +139,7 @@ static bool make_room(float **p, size_t *capacity, size_t count) {
     return *p;
 }
 
-/* From two logits, of "not a face" and "a face". */
+/* Probability of a face from two logits: "not a face", "a face". */
 static double probability(const float *y) { return 1 / (1 + exp((double)y[0] - (double)y[1])); }
 
 /* ---- P-Net ---- */
@@ -155,7 +156,7 @@ static void draw_piece(void *arg, int t, long i) {
                      piece->w, piece->h, page + (size_t)piece->y * ld + 3 * (size_t)piece->x, ld);
 }
 
-/* Takes the cells of a piece that may be faces. */
+/* Adds a box for each cell of a piece whose score reaches P-Net's threshold. */
 static bool propose(dnx_mtcnn *m, const dnx_piece *piece) {
     const dnx_net *net = m->net[P];
     const dnx_shape out = net->nodes[net->n - 1].out;
@@ -224,13 +225,13 @@ static void cut_window(void *arg, int t, long i) {
                      side, m->windows + (size_t)i * (size_t)(side * side * 3), (size_t)side * 3);
 }
 
-/* Boxes that calibration turned inside out, or that lie outside of the image. */
+/* False for a box without an area (calibration can swap its sides), or outside of the image. */
 static bool is_real(const dnx_mtcnn *m, const dnx_box *b) {
     return b->x2 > b->x1 && b->y2 > b->y1 && b->x2 > 0 && b->y2 > 0 &&
            b->x1 <= m->image.half[0].w && b->y1 <= m->image.half[0].h;
 }
 
-/* Runs a network on all boxes and leaves those above its threshold. */
+/* Runs a network on all boxes and keeps those above its threshold. */
 static void judge(dnx_mtcnn *m, int stage) {
     dnx_net *net = m->net[stage];
     dnx_boxes *l = &m->boxes;
@@ -265,7 +266,8 @@ static void refine(dnx_mtcnn *m) {
     }
 }
 
-/* Points lie in the box as O-Net saw it, before it is moved: they become pixels, from 1 on. */
+/* Runs O-Net. Its points are relative to the box before calibration, so they are converted to
+ * pixels (the first is 1) before the box is moved. */
 static void find_points(dnx_mtcnn *m) {
     judge(m, O);
     for (size_t i = 0; i < m->boxes.n; i++) {

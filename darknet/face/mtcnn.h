@@ -1,40 +1,43 @@
 /* mtcnn.h - finds faces and five points of each: MTCNN (Zhang, Zhang, Li, Qiao 2016, arXiv
- * 1604.02878). P-Net looks at each window of 12 x 12 pixels of each scale, R-Net and O-Net at what
- * is left; the thresholds are 0.6, 0.7 and 0.7. */
+ * 1604.02878). P-Net scores each window of 12 x 12 pixels in each scale. R-Net and then O-Net score
+ * the windows that remain. A window remains when its score is at least 0.6, 0.7 and 0.7. */
 #ifndef DNX_MTCNN_H
 #define DNX_MTCNN_H
 #include "face/align.h"
 #include "face/shrunk.h"
 
 typedef struct {
-    double x1, y1, x2, y2; /* the box: pixels of the image, 0 is the first */
+    double x1, y1, x2, y2; /* the box, in pixels of the image; the first pixel is 0 */
     double score;          /* probability of a face */
-    dnx_face points;       /* and its size, the area of the box */
+    dnx_face points;       /* points.size is the area of the box */
 } dnx_found;
 
-/* How long the parts took, seconds. */
+/* The time of each part, in seconds: halving the image, P-Net, R-Net, O-Net. */
 typedef struct {
     double shrink, proposals, refine, output;
-    long windows[2]; /* that R-Net and O-Net looked at */
+    long windows[2]; /* the numbers of windows that R-Net and O-Net scored */
 } dnx_mtcnn_times;
 
 typedef struct dnx_mtcnn dnx_mtcnn;
 
-/* Reads mtcnn-p, -r and -o, .cfg and .weights, from a folder. folder NULL: where `make faces-deps`
- * put them ($XDG_CACHE_HOME/thinface/mtcnn or ~/.cache/thinface/mtcnn). The caller closes *m.
- * DNX_EIO: they are not there, the message says what installs them; DNX_ESHAPE: another network;
- * the errors of reading a network. */
+/* Reads mtcnn-p, mtcnn-r and mtcnn-o (.cfg and .weights) from a folder. folder NULL: the folder
+ * into which `make faces-deps` puts them ($XDG_CACHE_HOME/thinface/mtcnn or
+ * ~/.cache/thinface/mtcnn). The caller closes *m. DNX_EIO: a file is missing; the message names the
+ * command that installs it. DNX_ESHAPE: it is another network. Also the errors of dnx_net_build()
+ * and dnx_net_load(). */
 dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **m, dnx_err *err);
 void dnx_mtcnn_close(dnx_mtcnn *m); /* m may be NULL */
 
-/* Finds the faces of at least `least` pixels (12 or more). *faces stays valid until the next call;
- * they are in the order of falling scores. DNX_EMEM. Not from two threads at a time. */
+/* Finds the faces whose box has sides of about `least` pixels (12 or more) or larger. They are
+ * sorted by falling score.
+ * *faces belongs to m and is valid until the next call. DNX_EMEM. Two threads must not use the same
+ * m at the same time. */
 dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
                           const dnx_found **faces, size_t *n, dnx_err *err);
-/* The image of the last call and its halves; as long as the image. */
+/* The image of the last call of dnx_mtcnn_find() and its halves. Valid as long as that image. */
 const dnx_shrunk *dnx_mtcnn_image(const dnx_mtcnn *m);
-/* Of the last call. */
+/* The times of the last call of dnx_mtcnn_find(). */
 const dnx_mtcnn_times *dnx_mtcnn_timed(const dnx_mtcnn *m);
-/* A checksum of the three networks' files: what was found by others may differ. */
+/* A checksum of the files of the three networks. With other files other faces may be found. */
 uint64_t dnx_mtcnn_checksum(const dnx_mtcnn *m);
 #endif

@@ -19,11 +19,11 @@ typedef struct {
     dnx_lines lines;
     dnx_pairs *p;
     size_t capacity;
-    kind is;           /* of all lines; NONE: not known yet */
-    role column[FIELDS]; /* of a table: what each column has */
+    kind is;           /* the layout of all lines; NONE: not known yet */
+    role column[FIELDS]; /* what each column of a table contains */
     int columns;
-    long folds, each;    /* from the first line; 0: not given */
-    char *half;          /* the first image of a pair of two lines */
+    long folds, each;    /* FOLDS and PAIRS of the first line; 0: not given */
+    char *half;          /* the first image of a pair that has two lines */
     long half_same;
     bool has_folds, is_vague; /* all lines so far could be IMAGE IMAGE SAME, too */
 } reader;
@@ -165,8 +165,8 @@ static role role_of(const char *s) {
     return !strncasecmp(s, "imagenum", 8) || !strncasecmp(s, "image_num", 9) ? NUMBER : IMAGE;
 }
 
-/* Reads the names of columns: a line without any number. It heads a table, or LFW's own list as
- * Kaggle has it. */
+/* Reads a line of column names: no field is a number or a path. It is the first line of a table, or
+ * of LFW's list as Kaggle distributes it. */
 static bool take_header(reader *r, char **f, int n, dnx_status *st, dnx_err *err) {
     int count[NUMBER + 1] = {0};
     long v;
@@ -205,7 +205,7 @@ static bool take_first(reader *r, char **f, int n, dnx_status *st, dnx_err *err)
 
 static int by_fold(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 
-/* Renumbers the folds of a column as 0, 1, 2... */
+/* Renumbers the folds that a column of a table gives as 0, 1, 2... */
 static dnx_status count_folds(reader *r, dnx_err *err) {
     dnx_pairs *p = r->p;
     int *seen = malloc((p->n + 1) * sizeof *seen), k = 0;

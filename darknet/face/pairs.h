@@ -1,18 +1,19 @@
 /* pairs.h - reads lists of pairs of faces for verification. Fields are separated by tabs, commas or
- * white space (base/lines.h). All lines are of one of these kinds:
+ * white space (base/lines.h). All lines of a list have one of these layouts:
  *
- *   NAME I J, NAME I OTHER J   LFW's: the images NAME/NAME_000I and so on; the first line may be
- *                              FOLDS PAIRS or PAIRS: then each fold has so many pairs of one
- *                              person, and as many of two
+ *   NAME I J, NAME I OTHER J   LFW's layout: I stands for the image NAME/NAME_000I. The first line
+ *                              may be FOLDS PAIRS or PAIRS: then each fold has PAIRS pairs of the
+ *                              same person and PAIRS pairs of two people
  *   IMAGE IMAGE SAME [FOLD]    SAME: 1 or True; 0, -1 or False
  *   SAME IMAGE IMAGE
- *   IMAGE SAME                 CALFW and CPLFW: two lines are a pair; SAME: any number but 0
- *   a table                    the first line names its columns: two of images, one of them `same`
- *                              or `label`, perhaps `fold`; `id` and `pair_id` do not count
+ *   IMAGE SAME                 CALFW and CPLFW: two lines are a pair. SAME is not 0 for one person
+ *   a table                    the first line names its columns: two with images, one named `same`
+ *                              or `label`, and perhaps one named `fold`; the reader ignores `id`
+ *                              and `pair_id`
  *
- * A list without folds is divided into ten, each with a tenth of the pairs of one person and a
- * tenth of the others, in their order. For LFW's list without its first line these are LFW's own
- * folds. */
+ * A list without folds is divided into ten. Each fold has a tenth of the pairs of the same person
+ * and a tenth of the others, in the order of the list. For LFW's list without its first line these
+ * are LFW's own folds. */
 #ifndef DNX_PAIRS_H
 #define DNX_PAIRS_H
 #include "base/lines.h"
@@ -20,9 +21,9 @@
 #include "dnx.h"
 
 typedef struct {
-    char *name[2]; /* of the two images, relative to a folder, with or without a suffix */
-    bool same;
-    int fold; /* from 0 */
+    char *name[2]; /* the two images, relative to a folder, with or without a suffix */
+    bool same;     /* both images show the same person */
+    int fold;      /* counts from 0 */
 } dnx_face_pair;
 
 typedef struct {
@@ -32,21 +33,23 @@ typedef struct {
     uint64_t checksum; /* of all pairs: two different lists have different checksums */
 } dnx_pairs;
 
-/* DNX_EIO. DNX_EPARSE: a line of no kind or of another kind, too few or too many pairs, no pairs of
- * one person, or none of two. DNX_EMEM. Free p in any case. */
+/* Reads a list. DNX_EIO: it cannot be read. DNX_EPARSE: a line has no known layout, or not that of
+ * the other lines; there are too few or too many pairs; or all pairs are of the same person, or all
+ * of two people. DNX_EMEM. Free p in any case. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
 /* Reads from memory instead. */
 dnx_status dnx_pairs_copy(const char *text, size_t len, const char *file, dnx_pairs *p,
                           dnx_err *err);
-/* Makes the pairs of a verification set. Names are the numbers of its images. Folds are as equal
- * runs of pairs as possible, the first ones longer, as InsightFace splits. DNX_EMEM. */
+/* Makes the pairs of a verification set. The names are the numbers of its images. As in InsightFace
+ * each fold is a run of neighbouring pairs; their lengths differ by at most one, and the first
+ * folds are the longer ones. DNX_EMEM. */
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err);
 void dnx_pairs_free(dnx_pairs *p);
 
-/* Finds an image in the folder `faces`, by its whole name or by the name's last part, with or
- * without the suffix of an image. *path: free() it; NULL when there is no such image. Returns false
- * without memory. */
+/* Finds an image in the folder `faces`, by its whole name or by the part after the last slash, with
+ * or without the suffix of an image. The caller frees *path; it is NULL when there is no such
+ * image. Returns false when there is no memory. */
 bool dnx_pairs_find(const char *faces, const char *name, char **path);
-/* Returns true when the name is that of a verification set, NAME.bin. */
+/* Returns true when the path names a verification set, NAME.bin. */
 bool dnx_pairs_is_set(const char *path);
 #endif

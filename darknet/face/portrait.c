@@ -1,4 +1,4 @@
-/* portrait.c - from a photograph to the features of its faces. */
+/* portrait.c - finds the faces of a photograph and computes their features. */
 #include "face/portrait.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
     return fault ? dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "%s", image->why) : DNX_OK;
 }
 
-/* The image is the crop of one face. */
+/* Uses the whole image as the crop of one face. */
 static dnx_status take_crop(const dnx_matcher *m, const char *path, dnx_portrait *p,
                             dnx_err *err) {
     const int side = m->net->in.h;
@@ -60,7 +60,7 @@ static dnx_status find_faces(const dnx_matcher *m, const char *path, dnx_portrai
     if (!p->faces || !p->crops) return no_memory(path, err);
     if (n) memcpy(p->faces, faces, n * sizeof *faces);
     dnx_faces_sort(p->faces, n, p->image.w, p->image.h);
-    for (size_t i = 0; i < n; i++) /* a face whose points fall together is none */
+    for (size_t i = 0; i < n; i++) /* leaves out faces whose points coincide */
         if (dnx_face_crop(dnx_mtcnn_image(m->detector), &p->faces[i].points, side,
                           p->crops + p->n * size))
             p->faces[p->n++] = p->faces[i];

@@ -1,10 +1,10 @@
-/* pyramid.c - scales of an image, cut into pieces and laid out on pages in rows. */
+/* pyramid.c - cuts the scales of an image into pieces and places the pieces in rows on pages. */
 #include "face/pyramid.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define FACTOR 0.709 /* between two scales: the authors' choice, half the area */
+#define FACTOR 0.709 /* ratio of two neighbouring scales, as the authors chose it: half the area */
 enum { OVERLAP = DNX_CELL - 2, ROUND = 16 };
 
 /* The row of pieces that is being filled. */
@@ -12,7 +12,7 @@ typedef struct {
     int x, y, height;
 } shelf;
 
-/* Lays a piece behind the one before, or begins a new row or page. */
+/* Places a piece beside the last one, or in a new row or on a new page when there is no room. */
 static void place(dnx_pyramid *p, shelf *s, dnx_piece *piece) {
     const int w = (piece->w + 1) & ~1, h = (piece->h + 1) & ~1;
     if (s->x + w > DNX_PAGE) {
@@ -69,7 +69,7 @@ bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least) {
         if (!cut(p, scale, sw, sh, &s)) return false;
     }
     if (p->pages > 1) p->page_w = p->page_h = DNX_PAGE;
-    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* seldom another size for P-Net */
+    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* so P-Net is rarely resized */
     p->page_h = (p->page_h + ROUND - 1) / ROUND * ROUND;
     return true;
 }

@@ -1,20 +1,23 @@
-/* pyramid.h - where the scales of an image lie on pages that P-Net looks at.
+/* pyramid.h - plans the scales of an image for P-Net, and their places on pages. P-Net runs once on
+ * each page.
  *
- * Scale k shrinks the image by 12/least * 0.709^k, so that a face of `least` pixels fills P-Net's
- * window of 12 x 12 in scale 0. Scales that are larger than a page are cut into pieces that overlap
- * by 10 pixels, so that every window lies in one piece; the pieces of all scales share the pages. A
- * large photograph then takes no more memory than a page, and small scales cost no pass each. */
+ * Scale k multiplies the sides of the image by 12/least * 0.709^k, so in scale 0 a face of `least`
+ * pixels fills P-Net's window of 12 x 12. Scales that are larger than a page are cut into pieces.
+ * The pieces overlap by 10 pixels, so that every window lies in one piece. Pieces of all scales
+ * share the pages. So the memory of a pass does not depend on the size of the photograph, and small
+ * scales need no pass of their own. */
 #ifndef DNX_PYRAMID_H
 #define DNX_PYRAMID_H
 #include <stdbool.h>
 
-enum { DNX_CELL = 12, DNX_PAGE = 192 }; /* P-Net's window; the longest side of a page, pixels */
+/* In pixels: the side of P-Net's window, and the longest side of a page. */
+enum { DNX_CELL = 12, DNX_PAGE = 192 };
 
 typedef struct {
-    double scale; /* pixels of the scale by pixels of the image */
-    int level;    /* number of the scale */
-    int left, top, w, h; /* of the piece, in pixels of its scale */
-    int page, x, y;      /* where it lies; even numbers */
+    double scale; /* width of the scale divided by width of the image */
+    int level;    /* k, the number of the scale */
+    int left, top, w, h; /* the piece's rectangle, in pixels of its scale */
+    int page, x, y;      /* its place: the page, and its corner there; x and y are even */
 } dnx_piece;
 
 typedef struct {
@@ -23,8 +26,9 @@ typedef struct {
     int levels, pages, page_w, page_h;
 } dnx_pyramid;
 
-/* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p may hold an earlier
- * pyramid, whose memory is used again. No scale: p->n is 0. false: no memory. */
+/* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p is zeroed or holds an
+ * earlier pyramid, whose memory is used again. p->n is 0 when the image is too small for a scale.
+ * Returns false when there is no memory. */
 bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least);
 void dnx_pyramid_free(dnx_pyramid *p);
 #endif

@@ -8,7 +8,7 @@
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
-enum { BLOCK = 84 }; /* rows at a time: their products with the queries stay in the cache */
+enum { BLOCK = 84 }; /* rows at a time: few enough that their cosines stay in the cache */
 
 void dnx_unit_rows(float *v, size_t n, size_t dim) {
     for (size_t i = 0; i < n; i++, v += dim) {
@@ -34,7 +34,8 @@ static void insert(dnx_hit *list, int k, size_t row, float cosine) {
     list[i] = (dnx_hit){row, cosine};
 }
 
-/* One row's products; most rows are among the best of no query. */
+/* Adds a row with cosines y[q] to the lists where it is among the best. The first loop rejects most
+ * rows quickly. */
 static void take_row(const job *j, const float *y, size_t row, float *least, dnx_hit *hits) {
     int better = 0;
     for (int i = 0; i < j->q; i++) better |= y[i] > least[i];
@@ -65,7 +66,7 @@ static void search_share(void *arg, int t, int threads) {
     }
 }
 
-/* The best of the threads' lists; an earlier thread has earlier rows. */
+/* Merges the lists of all threads. Thread t has earlier rows than thread t + 1. */
 static void merge(const job *j, int threads, dnx_hit *out) {
     const size_t lists = (size_t)j->q, k = (size_t)j->k;
     memcpy(out, j->hits, sizeof *out * lists * k);

@@ -1,5 +1,5 @@
-/* search.h - the nearest of many features, exactly: products in blocks and a running list of the
- * best. The table is read once for all queries. */
+/* search.h - exact search for the nearest of many features. It computes all cosines, block by
+ * block, and keeps a list of the best for each query. The table is read once for all queries. */
 #ifndef DNX_SEARCH_H
 #define DNX_SEARCH_H
 #include "dnx.h"
@@ -7,15 +7,15 @@
 struct dnx_pool;
 
 typedef struct {
-    size_t row;   /* of the table; SIZE_MAX: there are no more rows */
+    size_t row;   /* of the table; SIZE_MAX when the table has fewer than k rows */
     float cosine;
 } dnx_hit;
 
-/* Scales n vectors of dim numbers to length 1; zero vectors stay. */
+/* Scales n vectors of dim numbers to length 1. Zero vectors stay as they are. */
 void dnx_unit_rows(float *v, size_t n, size_t dim);
-/* table: n x dim and queries: q x dim, all of length 1. hits: q x k, of each query the k rows of
- * largest cosine in falling order; of equal ones the first rows. The threads of the pool share the
- * table. DNX_EMEM. */
+/* For each query finds the k rows of the table with the largest cosines. table: n x dim, queries:
+ * q x dim; all vectors have length 1. hits: q x k, by falling cosine, and by row where cosines are
+ * equal. The threads of the pool share the rows of the table. DNX_EMEM. */
 dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
                       struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
 #endif

@@ -1,4 +1,4 @@
-/* sheet.c - a small painter for contact sheets. */
+/* sheet.c - draws contact sheets. */
 #include "face/sheet.h"
 
 #include <math.h>
@@ -35,7 +35,7 @@ void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size
                 put(sheet, x, y, colours[colour % 6]);
 }
 
-/* The photograph by pieces, because dnx_shrunk_piece() makes small ones. */
+/* Draws the photograph piece by piece, because dnx_shrunk_piece() makes only small pieces. */
 static void draw_photo(dnx_image *sheet, const dnx_shrunk *image, double by, int w, int h, int left,
                        int top) {
     static const int most = DNX_PIECE_MOST / 2;

@@ -3,17 +3,18 @@
 #define DNX_SHEET_H
 #include "face/mtcnn.h"
 
-/* A white picture of w x h pixels; free it with dnx_image_free(). false: no memory. */
+/* Makes a white picture of w x h pixels; free it with dnx_image_free(). Returns false when there is
+ * no memory. */
 bool dnx_sheet_make(dnx_image *sheet, int w, int h);
-/* Copies h x w x 3 bytes to (x, y), as far as they lie on the sheet. */
+/* Copies a picture, h x w x 3 bytes, to (x, y). Parts outside of the sheet are left out. */
 void dnx_sheet_paste(dnx_image *sheet, const unsigned char *rgb, int w, int h, int x, int y);
-/* Scales an image to fit into a square of `side` pixels at (x, y), at most to twice its size, and
- * draws the boxes and points of faces over it, each face in a colour of its own. Returns the
+/* Draws an image, scaled to fit into a square of `side` pixels at (x, y) but at most to twice its
+ * size. Draws the boxes and points of n faces over it, each face in another colour. Returns the
  * scale. */
 double dnx_sheet_photo(dnx_image *sheet, const dnx_shrunk *image, const dnx_found *faces, size_t n,
                        int side, int x, int y);
 /* Draws the outline of a rectangle, t pixels thick, in one of six colours. */
 void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
-/* Writes it as JPEG. DNX_EIO, DNX_EMEM. */
+/* Writes the sheet as a JPEG file. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_sheet_write(const dnx_image *sheet, const char *path, dnx_err *err);
 #endif

@@ -1,4 +1,4 @@
-/* shrunk.c - halves of an image, and pieces at any size. */
+/* shrunk.c - halves an image, and cuts out pieces of any size. */
 #include "face/shrunk.h"
 
 #include <math.h>
@@ -7,7 +7,8 @@
 
 /* ---- halves ---- */
 
-/* One row of the mean of 2 x 2 pixels; the last column may have one only. */
+/* Each output pixel is the mean of 2 x 2 pixels of rows a and b. When w is odd, the last one is the
+ * mean of two. */
 static void halve_row(const unsigned char *a, const unsigned char *b, int w, unsigned char *out) {
     for (int x = 0; x + 1 < w; x += 2, a += 6, b += 6, out += 3)
         for (int c = 0; c < 3; c++)
@@ -46,13 +47,15 @@ void dnx_shrunk_free(dnx_shrunk *s) {
 
 enum { TAPS = 4, REACH = 2 * DNX_PIECE_MOST + 8 };
 
-/* The pixels of one axis that an output reads: w[0] * pixel[first] + ... */
+/* The weights along one axis: output = w[0] * pixel[first] + ... + w[n-1] * pixel[first + n -
+ * 1]. */
 typedef struct {
     int first, n;
     float w[TAPS];
 } taps;
 
-/* Output i is the mean of the `step` >= 1 pixels from at + i * step on. */
+/* Shrinking: output i is the mean of the pixels from at + i * step to at + (i + 1) * step; step >=
+ * 1 need not be a whole number. */
 static void average(double at, double step, int i, taps *t) {
     const double lo = at + i * step, hi = lo + step;
     t->first = (int)floor(lo);
@@ -61,7 +64,7 @@ static void average(double at, double step, int i, taps *t) {
         t->w[t->n++] = (float)((fmin(hi, p + 1) - fmax(lo, p)) / step);
 }
 
-/* Of output i of n when pixels are interpolated, not over the ends of the piece. */
+/* Enlarging: output i of n is interpolated between two pixels of the piece. */
 static void interpolate(double at, double step, int i, int n, taps *t) {
     const double last = at + n * step - 1;
     double c = fmin(fmax(at + (i + .5) * step - .5, at), fmax(last, at));
@@ -71,7 +74,7 @@ static void interpolate(double at, double step, int i, int n, taps *t) {
     t->w[0] = 1 - t->w[1];
 }
 
-/* Leaves out what lies outside of 0..len-1: black. */
+/* Removes the weights of pixels outside of 0..len-1; so these pixels count as black. */
 static void clip(taps *t, int len) {
     int before = t->first < 0 ? -t->first : 0;
     if (before > t->n) before = t->n;
@@ -89,7 +92,7 @@ static void axis(double at, double step, int n, int len, taps *t) {
     }
 }
 
-/* sum[lo..hi) = the rows of t, weighted. */
+/* sum[0 .. hi-lo) = the weighted sum of the rows of t, bytes lo to hi of each. */
 static void add_rows(const dnx_image *image, const taps *t, size_t lo, size_t hi, float *sum) {
     memset(sum, 0, sizeof *sum * (hi - lo));
     for (int k = 0; k < t->n; k++) {

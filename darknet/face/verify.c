@@ -21,7 +21,7 @@ typedef struct {
 } pair;
 
 struct dnx_verify {
-    dnx_images images; /* each once, sorted */
+    dnx_images images; /* sorted; each image occurs once */
     uint64_t checksum; /* of the pairs */
     int n, folds, n_pairs;
     pair *pairs;
@@ -46,8 +46,8 @@ static int by_score(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Sorts the names and removes doubles, and sets the images of each pair. names: capacity for
- * all. */
+/* Sorts the names, removes doubles, and sets the images of each pair. names: memory for 2 * p->n
+ * names. */
 static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     size_t n = 0;
     for (size_t i = 0; i < p->n; i++)
@@ -133,7 +133,8 @@ uint64_t dnx_verify_checksum(const dnx_verify *v) { return v->checksum; }
 
 /* ---- reading the images ---- */
 
-/* Loads image i of the batch. Tries for a while when reading fails: the disk may recover. */
+/* Loads image i of the batch. When reading fails it tries again for a while: the disk may
+ * recover. */
 static void load_image(const job *j, int i, dnx_err *err) {
     float *x = j->x + (size_t)i * dnx_size(j->net->in);
     for (int tries = 0;; tries++) {
@@ -148,7 +149,7 @@ static void load_one(void *arg, int t, long i) {
     if (!j->errors[t].status) load_image(j, (int)i, &j->errors[t]);
 }
 
-/* Loads a batch of images from j->first on, or the rest. */
+/* Loads a batch of images, which begins at j->first. The last batch may be smaller. */
 static dnx_status load_batch(job *j, dnx_err *err) {
     dnx_net *net = j->net;
     j->count = j->v->n - j->first < net->batch ? j->v->n - j->first : net->batch;
@@ -210,9 +211,9 @@ static bool is_outside(const dnx_verify *v, int i, int fold) {
     return v->folds == 1 || v->pairs[i].fold != fold;
 }
 
-/* Returns the middle of the range of thresholds with the fewest errors on the pairs outside of
- * `fold`; pairs are sorted by score, and accepted when score > threshold. The second pass finds the
- * middle. */
+/* Returns the threshold with the fewest errors on the pairs outside of `fold`. A pair counts as the
+ * same person when score > threshold. Pairs are sorted by score. When several thresholds are
+ * equally good, the middle one is returned: the first pass counts them, the second finds it. */
 static double threshold(const dnx_verify *v, int fold) {
     int best = -1, ties = 0, seen = 0;
     for (int pass = 0; pass < 2; pass++) {

@@ -6,9 +6,9 @@
 
 typedef struct dnx_verify dnx_verify;
 
-/* pairs: a list of pairs (pairs.h), whose images lie in the folder `faces`; or a verification set
- * *.bin, which needs no folder. DNX_EPARSE: a bad list or set. DNX_EIO: cannot be read, or an image
- * is missing. DNX_EMEM. */
+/* Opens the pairs. pairs: a list of pairs (pairs.h) whose images lie in the folder `faces`, or a
+ * verification set *.bin, which needs no folder. The caller closes *out. DNX_EPARSE: a bad list or
+ * set. DNX_EIO: the list cannot be read, or an image is missing. DNX_EMEM. */
 dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
 /* Returns the number of folds. With one fold the threshold is fitted to the pairs on which it is
@@ -20,10 +20,11 @@ uint64_t dnx_verify_checksum(const dnx_verify *v);
  * Errors: those of dnx_images_load(), and DNX_ESTOP. */
 dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err);
 
-/* Runs layers 0..last of a predicting network on all images. *accuracy: the mean over the folds; in
- * each, the threshold has the fewest errors on the other folds, or on itself when it is the only
- * one. Errors: those of dnx_images_load(), where reading is tried for two seconds; DNX_ENUMBER: a
- * feature is not finite; DNX_ESTOP. */
+/* Computes the accuracy of a network that predicts; the output of layer `last` is the feature.
+ * *accuracy, 0 to 1, is the mean over the folds. The threshold for a fold has the fewest errors on
+ * the other folds; when there is only one fold, on that fold. Errors: those of dnx_images_load(),
+ * after it has tried to read an image for two seconds; DNX_ENUMBER: a feature is not finite;
+ * DNX_ESTOP. */
 dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *accuracy,
                           dnx_err *err);
 #endif

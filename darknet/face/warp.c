@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Channel c at a point of the image. */
+/* Channel c of the pixel (x, y); 0 outside of the image. */
 static double sample(const unsigned char *rgb, int w, int h, int x, int y, int c) {
     return x < 0 || y < 0 || x >= w || y >= h ? 0 : rgb[((size_t)y * (size_t)w + (size_t)x) * 3 +
                                                         (size_t)c];
