@@ -1,1 +1,1 @@
-"""What verification and identification measure, on features of faces."""
+"""Measures of verification and identification, computed from features of faces."""

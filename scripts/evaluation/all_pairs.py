@@ -1,5 +1,5 @@
-"""Verification over all pairs of some images: TAR at a low false-match rate, with its interval and
-its draws over people, by which networks are compared."""
+"""Verification over all pairs of a set of images: TAR at a low false-match rate, its confidence
+interval, and the bootstrap draws that serve to compare networks."""
 import numpy as np
 
 from evaluation import statistics
@@ -10,9 +10,10 @@ RATE = 1e-3
 
 
 def all_pairs(vectors, rate=RATE, draws=1000):
-    """vectors: {PERSON/IMAGE: numbers}. {"rate", "tar", "low", "high", "threshold",
-    "false_matches", "genuine_pairs", "impostor_pairs", "people", "draws"}; tar and what belongs to
-    it is None where fewer than ten pairs of two people lie above the threshold."""
+    """vectors: {PERSON/IMAGE: feature}. Returns {"rate", "tar", "low", "high", "threshold",
+    "false_matches", "genuine_pairs", "impostor_pairs", "people", "draws"}. tar, low, high,
+    threshold and false_matches are None when fewer than ten pairs of two people lie above the
+    threshold."""
     names = sorted(vectors, key=lambda n: n.rpartition("/")[0])
     people, person = np.unique([n.rpartition("/")[0] for n in names], return_inverse=True)
     if len(people) < 2:
@@ -31,8 +32,9 @@ def all_pairs(vectors, rate=RATE, draws=1000):
 
 
 def mean(results):
-    """The same of several seeds of one way of training: {"tar", "low", "high", "draws"}; the
-    interval is of the mean, over people. None where a seed has no TAR."""
+    """Returns the mean {"tar", "low", "high", "draws"} of results that differ only in the seed of
+    the training. [low, high] is the bootstrap interval of this mean. All are None when one seed has
+    no TAR."""
     if any(r["tar"] is None for r in results):
         return {"tar": None, "low": None, "high": None, "draws": []}
     drawn = np.mean([as_array(r) for r in results], 0)
@@ -46,8 +48,9 @@ def as_array(result):
 
 
 def difference(mine, theirs):
-    """{"difference", "low", "high", "p"} of two results on the same images: draw by draw, each with
-    the same people in both. None where one has no TAR."""
+    """Compares two results on the same images: {"difference", "low", "high", "p"}. Draw k of both
+    results has the same people, so the draws are subtracted one by one. None when a result has no
+    TAR."""
     if mine["tar"] is None or theirs["tar"] is None or len(mine["draws"]) != len(theirs["draws"]):
         return None
     d = as_array(mine) - as_array(theirs)

@@ -1,5 +1,5 @@
-"""Classical ways of comparing two features: a projection that is learned, then a score of two rows;
-or a classifier of pairs. Each way is a row of WAYS."""
+"""Classical methods that compare two features. A method is a projection that is learned and a score
+of two projected features, or a classifier of pairs. Each is a row of the table WAYS."""
 import dataclasses
 import warnings
 
@@ -16,10 +16,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 SEED = 1
-LENGTH = 200  # of a projection; fewer where there are fewer images or numbers
-FEW = 100  # numbers that SVMs and dictionaries see
+LENGTH = 200  # numbers in a projected feature; fewer with fewer images or shorter features
+FEW = 100  # numbers in the features of SVMs and dictionaries, which PCA has shortened
 SHRINK = .1
-ATOMS, NONZERO = 256, 10  # of a dictionary, and of a code
+ATOMS, NONZERO = 256, 10  # atoms of a dictionary; numbers in a code that are not 0
 
 
 def cosine(a, b):
@@ -28,7 +28,7 @@ def cosine(a, b):
 
 
 def chi_square(a, b):
-    """Minus sum (a - b)^2 / (a + b): larger is more alike."""
+    """Returns -sum((a - b)^2 / (a + b)) for each pair of rows. Larger means more similar."""
     total = a + b
     return -np.where(total > 0, (a - b) ** 2 / np.where(total > 0, total, 1), 0).sum(1)
 
@@ -39,15 +39,17 @@ def pca(x, person, pairs, n=LENGTH, whiten=False):
 
 
 def repeated(x, person):
-    """The rows of people with two images or more: only these tell what varies within a person."""
+    """Returns the rows of people with at least two images. Only these have a variance within a
+    person."""
     _, number, count = np.unique(person, return_inverse=True, return_counts=True)
     kept = count[number] > 1
     return x[kept], number[kept]
 
 
 def lda(x, person, pairs):
-    """Fisher's discriminants: the directions of most variance between people for their variance
-    within, to which SHRINK of its mean is added so that few images do not make it singular."""
+    """Fisher's linear discriminants: the directions with the largest ratio of the variance between
+    people to the variance within a person. SHRINK times the mean variance is added to the variance
+    within, because it is singular when there are few images."""
     x, number = repeated(x, person)
     _, number, count = np.unique(number, return_inverse=True, return_counts=True)
     middle, d = x.mean(0, dtype=float), x.shape[1]
@@ -69,7 +71,7 @@ def pca_lda(x, person, pairs):
 
 
 def dictionary(x, person, pairs):
-    """Sparse codes over atoms that are learned, of features that PCA made short."""
+    """Sparse codes of features that PCA has shortened. The dictionary of atoms is learned."""
     first = pca(x, person, pairs, FEW)
     short = first(x)
     learned = MiniBatchDictionaryLearning(
@@ -78,7 +80,7 @@ def dictionary(x, person, pairs):
 
     def codes(v):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a code that is exact with fewer atoms
+            warnings.simplefilter("ignore")  # it warns when fewer atoms give an exact code
             return learned.transform(first(v))
     return codes
 
@@ -90,7 +92,7 @@ def joint(x, person, pairs):
 
 
 def of_pairs(a, b):
-    """Features of a pair that do not change when its faces change places."""
+    """Returns features of pairs of rows. They are the same for (a, b) and (b, a)."""
     return np.hstack([np.abs(a - b), a * b])
 
 
@@ -109,13 +111,13 @@ def svm(kernel):
 @dataclasses.dataclass(frozen=True)
 class Way:
     features: tuple  # names in hand_features.FEATURES
-    learn: object = None  # (x, person, pairs): a projection, or (a projection, a score)
-    score: object = cosine  # of two matrices of rows
-    published: str = ""  # the figure of the literature that it is compared with
+    learn: object = None  # function(x, person, pairs): a projection, or (a projection, a score)
+    score: object = cosine  # function of two matrices: one score for each pair of rows
+    published: str = ""  # accuracy in the literature, printed for comparison
 
 
-# Figures that are often cited of these papers, on LFW by its protocol; quoted from memory, so look
-# them up before you cite them. Crops and training differ from ours.
+# The published accuracies are on LFW by its protocol. They are quoted from memory: look them up
+# before you cite them. Their crops and training data differ from ours.
 WAYS = {
     "chi-square": Way(("lbp",), score=chi_square,
                       published="69.45 (H-XS-40, Ruiz-del-Solar 2009, no training)"),
@@ -132,8 +134,8 @@ WAYS = {
 
 
 def fit(way, x, person, pairs):
-    """(projection, score) of a way, learned on the rows x of these people; pairs: (rows, rows,
-    whether they are one person) to train on."""
+    """Trains a method and returns (projection, score). x: rows of features; person: the person of
+    each row. pairs: (index of a row, index of a row, True for the same person), for training."""
     if way.learn is None:
         return (lambda v: v), way.score
     learned = way.learn(x, person, pairs)

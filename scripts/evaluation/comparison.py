@@ -1,4 +1,5 @@
-"""Two networks on the same faces: McNemar's test of rank-1, and bootstrap over people of TAR."""
+"""Compares two networks on the same faces: rank-1 by McNemar's test, TAR by a bootstrap over
+people."""
 import numpy as np
 
 from evaluation import statistics
@@ -6,7 +7,8 @@ from lib.metrics import mcnemar
 
 
 def differences(mine, theirs):
-    """{rate: {"difference" in the mean of the draws, "low", "high", "p"}} of the draws of TAR."""
+    """mine, theirs: {rate: draws of TAR}. Returns {rate: {"difference", "low", "high", "p"}};
+    "difference" is the mean over the draws."""
     out = {}
     for rate in mine:
         if rate not in theirs or len(mine[rate]) != len(theirs[rate]):
@@ -20,7 +22,8 @@ def differences(mine, theirs):
 
 
 def rank1_draws(right, person, seed, draws=1000):
-    """The differences of rank-1 in draws of people. right: +1, 0, -1 of each trial."""
+    """Returns the difference in rank-1 accuracy for random subsets of people. right: for each
+    trial, +1 or -1 when only one network is right, else 0."""
     people = int(person.max()) + 1
     sums, n = np.bincount(person, right, people), np.bincount(person, minlength=people)
     takes = np.random.default_rng(seed).random((draws, people)) < .5
@@ -29,8 +32,8 @@ def rank1_draws(right, person, seed, draws=1000):
 
 
 def compare(name, mine, theirs, seed=1):
-    """What `mine` is against `theirs`, of identification.measure(). Where they did not see the
-    same probes and distractors, {"not_compared": why}."""
+    """Compares two results of identification.measure(). Returns {"other": name, "not_compared": the
+    reason} when their probes or distractors differ."""
     if mine["probes"].names != theirs["probes"].names:
         return {"other": name, "not_compared": "the probes are others"}
     if len(mine["others"]) != len(theirs["others"]):

@@ -1,5 +1,6 @@
-"""Features of faces, from folders and lists of images (by `darknet embed`; they are kept, and used
-again while network, weights and images are the same) or from files of features."""
+"""Features of faces, from files of features or from folders and lists of images. `darknet embed`
+computes the features of images. They are stored, and used again as long as the network, the weights
+and the images stay the same."""
 import os
 import re
 
@@ -14,7 +15,7 @@ from lib.text import read_lines
 
 
 class Network:
-    """A cfg with its weights, and how features are made of an image."""
+    """A cfg with its weights, and the options with which `darknet embed` computes features."""
 
     def __init__(self, cfg, weights, flip="none", threads=0, allow_broken=False):
         self.cfg, self.weights, self.flip, self.threads = cfg, weights, flip, threads
@@ -23,7 +24,8 @@ class Network:
         self.name = os.path.splitext(os.path.basename(weights))[0]
 
     def embed(self, images, folder):
-        """A file of features of a folder or a list of images, in `folder`."""
+        """Computes the features of a folder or a list of images, unless the file exists. Returns
+        the path of the file, which lies in `folder`."""
         source = fingerprints.of_data(images)
         made = {"network": self.fingerprint, "flip": self.flip, "images": source,
                 "darknet build": fingerprints.of_build()}
@@ -53,13 +55,14 @@ class Network:
 
 
 def network_of(path):
-    """What a record beside a file of features says of its network; None: there is none."""
+    """Reads the record beside a file of features. Returns (fingerprint of the network, flip), or
+    None when there is no record."""
     record = read_result(path + ".json", "network")
     return record and (record["network"], record.get("flip"))
 
 
 class Source:
-    """One input: its features in a file, and where its images lie, which may be unknown."""
+    """One input: a file of features and, when it is known, the folder of the images."""
 
     def __init__(self, path, network, kept):
         self.path, self.folder = path, path if os.path.isdir(path) else None
@@ -82,7 +85,7 @@ class Source:
 
 
 class Faces:
-    """The features of some sources, one after the other, without what is left out."""
+    """The features of several sources, numbered as one sequence. ignore() removes images."""
 
     def __init__(self, paths, network, kept):
         self.sources = [Source(p, network, kept) for p in paths]
@@ -92,8 +95,8 @@ class Faces:
         return sum(len(s.index) for s in self.sources)
 
     def ignore(self, listed):
-        """Leaves out the images of a set of paths: as the source has them, or as they are on the
-        disk. Returns those that were found."""
+        """Removes the images whose name in the source, or whose path on the disk, is in the set
+        `listed`. Returns the members of `listed` that were found."""
         found = set()
         for s in self.sources:
             names = s.file.names
@@ -103,7 +106,8 @@ class Faces:
         return found & listed
 
     def blocks(self, size=BLOCK):
-        """(first place, unit rows) of all, a block at a time. NaN is a Failure."""
+        """Yields (number of the first face, its block of unit features) for all faces. NaN is a
+        Failure."""
         place = 0
         for s in self.sources:
             for first in range(0, s.file.count, size):
@@ -119,7 +123,7 @@ class Faces:
                 place += hi - lo
 
     def take(self, places):
-        """Unit rows of some places, in their order."""
+        """Returns the unit features of the faces with these numbers, in the same order."""
         out = np.empty((len(places), self.dim), np.float32)
         first = 0
         for s in self.sources:
@@ -130,7 +134,7 @@ class Faces:
         return unit(out)
 
     def name(self, place):
-        """(name in its source, path of its image) of a place."""
+        """Returns (name in its source, path of its image) for the face with this number."""
         for s in self.sources:
             if place < len(s.index):
                 name = s.file.names[s.index[place]]
@@ -147,9 +151,9 @@ def check_finite(rows, source, index):
 
 
 class Probes:
-    """Images with names of people: the folder in which an image lies. Sorted by person: names,
-    paths, person (numbers that rise), people (their names), rows (unit), lengths (of the rows
-    before they were made unit)."""
+    """Images of known people; the folder of an image is the name of its person. Arrays with one
+    entry for each image, sorted by person: names, paths, person (a number), rows (unit features),
+    lengths (of the features before they were scaled). people: the name of each person."""
 
     def __init__(self, faces):
         names = [faces.name(i) for i in range(len(faces))]
@@ -172,14 +176,14 @@ class Probes:
 
     @property
     def images(self):
-        """How many images each person has."""
+        """The number of images of each person."""
         return np.bincount(self.person, minlength=len(self.people))
 
 
 def templates(probes, size, weighted):
-    """Makes one feature of each `size` images of a person, in the order of their names: the mean
-    of the unit features, weighted by the lengths before or not. What is left over makes a smaller
-    one. As the template protocol of IJB."""
+    """Replaces each `size` images of a person, in the order of their names, by one feature: the
+    mean of their unit features. weighted: weighs each by its length before scaling. The last
+    feature of a person may have fewer images. This follows the template protocol of IJB."""
     inside = np.arange(len(probes.person)) - np.searchsorted(probes.person, probes.person)
     first = np.flatnonzero(inside % size == 0)
     weight = probes.lengths if weighted else np.ones(len(probes.lengths))
@@ -190,7 +194,7 @@ def templates(probes, size, weighted):
 
 
 def check_one_network(sources):
-    """Features of different networks cannot be compared."""
+    """Raises a Failure when the sources were made with different networks."""
     for s in sources[1:]:
         if s.file.dim != sources[0].file.dim:
             raise Failure(f"{s.path}: features of {s.file.dim} numbers, {sources[0].path} has "
@@ -203,8 +207,8 @@ def check_one_network(sources):
 
 
 def equal_images(probes, distractors, scores, places):
-    """[(probe, distractor)] that are the same file, or, where there are no files, have the same
-    features. scores, places: of the best distractors of each probe."""
+    """Returns [(probe, distractor)] with the same file, or with the same features when the files
+    are not there. scores, places: the best distractors of each probe and their numbers."""
     found = []
     for i, k in zip(*np.nonzero(scores > .9999)):
         _, path = distractors.name(places[i, k])

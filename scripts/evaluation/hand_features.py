@@ -1,5 +1,6 @@
-"""Features of faces from before neural networks: histograms of local binary patterns, histograms of
-gradients, pixels. Each takes a grey image of any size, 0..1, and gives a row of float32."""
+"""Features that are computed without a neural network: histograms of local binary patterns,
+histograms of gradients, and pixels. Each function takes a grey image of any size, with values from
+0 to 1, and returns a row of float32."""
 import time
 
 import numpy as np
@@ -12,7 +13,7 @@ from skimage.feature import hog, local_binary_pattern
 from skimage.transform import resize
 
 CELLS = 8  # in each direction
-PIXELS = 32  # of the small image of `raw`, in each direction
+PIXELS = 32  # in each direction, for raw()
 
 
 def lbp(grey):
@@ -50,8 +51,8 @@ def read_grey(path):
 
 
 def features_of(paths, names):
-    """({name of a feature: rows}, {name: milliseconds for each face}) of some images of one
-    size; reading them is not counted."""
+    """Computes features of images, which must have the same size. Returns ({name of a feature:
+    rows}, {name: milliseconds for each face}). The times do not include reading the images."""
     out, seconds, shape = {n: [] for n in names}, dict.fromkeys(names, 0.), None
     for path in paths:
         grey = read_grey(path)

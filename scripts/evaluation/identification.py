@@ -1,5 +1,5 @@
-"""Identification among distractors (MegaFace's protocol), verification at low false-match rates and
-a watch list, of one network. The numbers are shares, 0 to 1."""
+"""Measures one network: identification among distractors (MegaFace's protocol), verification at low
+false-match rates, and search in a watch list. All rates are between 0 and 1."""
 import numpy as np
 
 from evaluation import scores, search, statistics
@@ -9,12 +9,12 @@ from lib.errors import Failure
 
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 ALARMS = (1e-1, 1e-2, 1e-3)
-MOST = 100  # the last rank that is told apart
-LARGEST = 20_000_000  # pairs of the tail of impostors
+MOST = 100  # the largest rank that is counted
+LARGEST = 20_000_000  # the most impostor scores that are kept
 
 
 def load(inputs, network, kept, args):
-    """(Probes, Faces of the distractors, what was found of --ignore)."""
+    """Returns (Probes, Faces of the distractors, the images of --ignore that were found)."""
     first, others = Faces(inputs[:1], network, kept), Faces(inputs[1:], network, kept)
     check_one_network(first.sources + others.sources)
     found = set()
@@ -29,14 +29,15 @@ def load(inputs, network, kept, args):
 
 
 def trials(probes):
-    """(probe, gallery image of the same person) of every ordered pair."""
+    """Returns (probes, mates): all ordered pairs of two images of the same person."""
     _, a, b = scores.genuine(probes.rows, probes.person)
     order = np.lexsort((np.concatenate([b, a]), np.concatenate([a, b])))
     return np.concatenate([a, b])[order], np.concatenate([b, a])[order]
 
 
 def rates_of(hit, person, people):
-    """{"rate", "low", "high"} of trials, with Wilson's interval over people."""
+    """Returns {"rate", "low", "high"} for trials that succeed (hit) or fail, with Wilson's interval
+    over people."""
     errors = np.bincount(person, ~hit, people)
     n = np.bincount(person, minlength=people)
     rate = float(hit.mean())
@@ -45,13 +46,14 @@ def rates_of(hit, person, people):
 
 
 def sizes(n):
-    """10, 100, ... and n."""
+    """Returns the powers of ten below n, from 10 on, and n."""
     return [10 ** k for k in range(1, 12) if 10 ** k < n] + [n]
 
 
 def subsets(probes, others, mates, probe, draws, seed):
-    """[{"distractors", "rank1", "rank10", "rank1_error", "rank10_error"}] for random subsets, each
-    the mean of some draws with its standard error over the draws."""
+    """Identifies among random subsets of the distractors, for several sizes. Returns
+    [{"distractors", "rank1", "rank10", "rank1_error", "rank10_error", "draws"}]: means over the
+    draws, and their standard errors."""
     out = []
     for n in sizes(len(others))[:-1]:
         got = []
@@ -68,8 +70,8 @@ def subsets(probes, others, mates, probe, draws, seed):
 
 
 def identify(probes, others, args):
-    """The part of the result that needs distractors; also the right answers at rank 1, and the
-    best distractors (scores, places) of each probe."""
+    """Measures identification. Returns (this part of the result, an array that is True for trials
+    right at rank 1, the best distractors of each probe as (scores, numbers))."""
     best, places = search.search(probes.rows, others.blocks(), min(MOST, len(others)))
     equal = [] if args.keep_equal else equal_images(probes, others, best, places)
     if equal:
@@ -91,8 +93,8 @@ def identify(probes, others, args):
 
 
 def verify(probes, others, args):
-    """The part on pairs: TAR with intervals, thresholds, the two distributions of scores. Also the
-    draws of TAR for each rate."""
+    """Measures verification. Returns (this part of the result: TAR with intervals and thresholds,
+    the draws of TAR for each rate, the scores of all genuine pairs)."""
     images, n = probes.images, len(others)
     pairs = statistics.impostor_pairs(images, n)
     good, a, _ = scores.genuine(probes.rows, probes.person)
@@ -118,7 +120,8 @@ def verify(probes, others, args):
 
 
 def curve_of(genuine, falling, pairs, points=60):
-    """[(false-match rate, TAR)] over the measurable rates that the tail reaches, for pictures."""
+    """Returns points [(false-match rate, TAR)] for a picture, over the rates that the kept impostor
+    scores (`falling`) can measure."""
     reach = len(falling) - 1 if len(falling) < pairs else len(falling)
     if reach <= statistics.FEWEST or not len(genuine):
         return []
@@ -143,7 +146,8 @@ def watch(probes, others):
 
 
 def measure(probes, others, args):
-    """(result, what comparisons and pictures need)."""
+    """Measures one network. Returns (result, private); private has the arrays that comparisons and
+    pictures need."""
     if not (probes.images > 1).any():
         raise Failure("no identity has two images: there is nothing to recognise anybody by")
     result, private = {}, {"person": None}

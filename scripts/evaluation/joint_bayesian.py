@@ -1,21 +1,23 @@
 """Joint Bayesian: Chen, Cao, Wang, Wen and Sun, "Bayesian Face Revisited: A Joint Formulation",
-ECCV 2012. A feature is x = mu + eps: mu of the person, N(0, S_mu), and eps of the image,
-N(0, S_eps). Two faces are compared by the logarithm of how much likelier they are together as one
-person than as two. Own code after the paper's formulas; their numbers stand beside the lines."""
+ECCV 2012. A feature is x = mu + eps. mu belongs to the person and is drawn from N(0, S_mu); eps
+belongs to the image and is drawn from N(0, S_eps). The score of two faces is the logarithm of the
+likelihood ratio between "one person" and "two people". Our own code; the docstrings give the
+numbers of the paper's equations."""
 import numpy as np
 from scipy.linalg import inv
 
-RIDGE = 1e-6  # of the mean variance, added to both covariances so that they can be inverted
+RIDGE = 1e-6  # this share of the mean variance is added to both covariances: they become invertible
 
 
 class JointBayesian:
-    """fit(features, person), then scores(a, b) of rows."""
+    """First call fit(features, person), then scores(a, b) for rows a and b."""
 
     def __init__(self, rounds=20, tolerance=1e-4):
         self.rounds, self.tolerance = rounds, tolerance
 
     def fit(self, x, person):
-        """x: n x d; person: a number for each row, at least one person with two images."""
+        """Learns both covariances. x: n x d; person: the person's number of each row. At least one
+        person must have two images."""
         x = np.asarray(x, float)
         self.mean = x.mean(0)
         x = x - self.mean
@@ -30,7 +32,7 @@ class JointBayesian:
         for _ in range(self.rounds):
             mu, eps = self.expect(x, person, sums, count)
             before = self.s_mu, self.s_eps
-            # the M step: covariances of the expected parts
+            # the M step: the covariances of the expected mu and eps
             self.s_mu = self.ridge(mu.T @ mu / len(mu))
             self.s_eps = self.ridge(eps.T @ eps / len(eps))
             if max(np.linalg.norm(a - b) / np.linalg.norm(a)
@@ -43,7 +45,7 @@ class JointBayesian:
         return s + RIDGE * np.trace(s) / len(s) * np.eye(len(s))
 
     def expect(self, x, person, sums, count):
-        """The E step: mu of each person and eps of each image, given all images (eq. 7 to 9).
+        """The E step: the expected mu of each person and eps of each image (eq. 7 to 9).
         With F = S_eps^-1 and G = -(m S_mu + S_eps)^-1 S_mu S_eps^-1 for m images x_i:
         mu = sum_i S_mu (F + m G) x_i, eps_j = x_j + sum_i S_eps G x_i."""
         f = inv(self.s_eps)
@@ -56,15 +58,15 @@ class JointBayesian:
         return mu, x + shift[person]
 
     def prepare(self):
-        """A and G of the log likelihood ratio (eq. 4 to 6)."""
+        """Computes A and G of the log likelihood ratio (eq. 4 to 6)."""
         f = inv(self.s_eps)
         self.g = -inv(2 * self.s_mu + self.s_eps) @ self.s_mu @ f
         self.a = inv(self.s_mu + self.s_eps) - (f + self.g)
         return self
 
     def scores(self, one, two):
-        """r(x1, x2) = x1' A x1 + x2' A x2 - 2 x1' G x2 of each pair of rows: twice the log
-        likelihood ratio, but for a constant."""
+        """Returns r(x1, x2) = x1' A x1 + x2' A x2 - 2 x1' G x2 for each pair of rows. This is twice
+        the log likelihood ratio, plus a constant."""
         one, two = np.asarray(one, float) - self.mean, np.asarray(two, float) - self.mean
         own = [np.einsum("ij,jk,ik->i", v, self.a, v, optimize=True) for v in (one, two)]
         return own[0] + own[1] - 2 * np.einsum("ij,jk,ik->i", one, self.g, two, optimize=True)

@@ -1,22 +1,24 @@
-"""Scores of millions of pairs in blocks: those of one person, and the largest of two people. All
-scores are cosines; features are unit rows of float32."""
+"""Scores of millions of pairs, computed in blocks: all scores of genuine pairs (the same person)
+and the largest scores of impostor pairs (two people). All scores are cosines; features are rows of
+float32 with length 1."""
 import numpy as np
 
 from evaluation.statistics import Tail
 
 BLOCK = 1 << 16  # distractors in memory at a time
-DEPTH = 4  # of the tail of impostors: times what the highest rate needs, for the bootstrap
+DEPTH = 4  # keep 4 times as many impostor scores as the highest rate needs; the bootstrap uses them
 PROBES, OTHERS = 1024, 4096  # rows and columns of a block of scores
 
 
 def unit(rows):
-    """The rows with length 1, as float32; a row of zeros stays."""
+    """Returns the rows scaled to length 1, as float32. A row of zeros stays as it is."""
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     return np.ascontiguousarray(rows / np.where(norms > 0, norms, 1)[:, None], np.float32)
 
 
 def genuine(probes, person):
-    """(scores, a, b): of all pairs of one person, a < b; person: rising."""
+    """Returns (scores, a, b) of all pairs of rows a < b of the same person. person must be
+    sorted."""
     scores, a, b = [], [], []
     starts = np.flatnonzero(np.diff(person, prepend=-1))
     for first, end in zip(starts, np.append(starts[1:], len(person))):
@@ -31,9 +33,9 @@ def genuine(probes, person):
 
 
 def impostors(probes, person, blocks, keep):
-    """The `keep` largest scores of two people, as Tail.sorted(): of all pairs of probes of two
-    people, and of each probe with each row of the blocks, which are numbered from the number of
-    people on."""
+    """Returns the `keep` largest impostor scores, as Tail.sorted() does. Impostor pairs are all
+    pairs of probes of two people, and all pairs of a probe and a distractor. blocks: the
+    distractors; distractor k counts as person number (people + k)."""
     tail, people = Tail(keep), int(person.max()) + 1 if len(person) else 0
 
     def add(rows, columns, of_row, of_column, upper):
@@ -48,7 +50,7 @@ def impostors(probes, person, blocks, keep):
         rows, mine = probes[first:first + PROBES], person[first:first + PROBES]
         for at in range(first, len(probes), OTHERS):
             theirs = person[at:at + OTHERS]
-            # person rises: of two people the later one stands in the column
+            # person is sorted; take each pair once, with the later person in the column
             add(rows, probes[at:at + OTHERS], mine, theirs, theirs[None] > mine[:, None])
     for first, rows in blocks:
         numbers = np.arange(people + first, people + first + len(rows), dtype=np.int32)
@@ -60,7 +62,7 @@ def impostors(probes, person, blocks, keep):
 
 
 def sample(probes, person, others, seed, most=1000):
-    """Scores of random pairs of two people, for a picture of their distribution."""
+    """Returns the scores of random impostor pairs, for a picture of their distribution."""
     rng = np.random.default_rng(seed)
     mine = rng.choice(len(probes), min(most, len(probes)), replace=False)
     if len(others):

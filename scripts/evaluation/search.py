@@ -1,4 +1,4 @@
-"""Exact search by Faiss: the best rows for each probe, and a watch list."""
+"""Exact search with Faiss: the best rows for each probe, and search in a watch list."""
 import numpy as np
 
 from evaluation.scores import unit
@@ -9,15 +9,17 @@ import faiss
 
 
 def merge(scores, places, more, more_places, k):
-    """The k best of two lists of each row, falling; of equal ones the first list's."""
+    """Merges two lists of scores for each probe and returns the k best, by falling score. Among
+    equal scores the first list comes first."""
     s, p = np.hstack([scores, more]), np.hstack([places, more_places])
     order = np.argsort(-s, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(s, order, 1), np.take_along_axis(p, order, 1)
 
 
 def search(probes, blocks, k):
-    """(scores, places) of the k best of all rows of the blocks for each probe, falling. blocks:
-    (first place, unit rows). Fewer than k rows give fewer columns."""
+    """Returns (scores, numbers) of the k best rows for each probe, by falling score. blocks:
+    (number of the first row, unit rows). When there are fewer than k rows, there are fewer
+    columns."""
     scores, places = np.empty((len(probes), 0), np.float32), np.empty((len(probes), 0), np.int64)
     for first, rows in blocks:
         if len(rows):
@@ -27,17 +29,20 @@ def search(probes, blocks, k):
 
 
 def means(rows, person):
-    """(sum of the rows of each person, the same as unit rows)."""
+    """Returns (the sum of the rows of each person, these sums scaled to length 1)."""
     starts = np.flatnonzero(np.diff(person, prepend=-1))
     sums = np.add.reduceat(rows.astype(np.float64), starts, axis=0) if len(rows) else rows
     return sums, unit(sums)
 
 
 def watch_list(probes, person, blocks):
-    """(own, other, alarms) for statistics.open_set: the list has the mean of each person; a probe
-    is compared with the mean of its person's other images and with all other people. Those not on
-    the list are the rows of the blocks, or, when there are none, each probe with its own person
-    taken off the list. Rows of people with one image search in vain, and are left out."""
+    """Searches a watch list that has the mean feature of each person. Returns (own, other, alarms,
+    has_more); the first three are the arguments of statistics.open_set().
+    own: the score of a probe with the mean of the other images of its person.
+    other: the best score of a probe with another person of the list.
+    alarms: the best score of each search for somebody who is not on the list. These are the rows of
+    the blocks or, without blocks, each probe while its own person is taken off the list.
+    has_more: True for probes whose person has another image; own and other have only these."""
     sums, gallery = means(probes, person)
     count = np.bincount(person, minlength=len(sums))
     has_more = count[person] > 1

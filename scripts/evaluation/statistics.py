@@ -1,22 +1,24 @@
-"""Rates with intervals, from scores of pairs. Pure functions of arrays: no file, no network.
+"""Rates and their confidence intervals, from scores of pairs. The functions take and return arrays;
+they use no files and no network.
 
-Two faces match when score > threshold. People are numbered from 0. Pairs that share a person are no
-independent trials, so intervals count people, not pairs: Wilson's interval takes the number of
-independent trials that would vary as much, and TAR is bootstrapped over people (Fogliato, Patil and
-Perona, "Confidence intervals for error rates in 1:1 matching tasks", arXiv 2306.01198)."""
+Two faces match when score > threshold. People are numbered from 0. Pairs that share a person are
+not independent trials. So Wilson's interval uses the number of independent trials that would have
+the same variance, and TAR is bootstrapped over people (Fogliato, Patil and Perona, "Confidence
+intervals for error rates in 1:1 matching tasks", arXiv 2306.01198)."""
 import math
 
 import numpy as np
 
 from lib.metrics import FEWEST
 
-Z = 1.959963984540054  # the normal distribution has 95 % within +-Z
+Z = 1.959963984540054  # 95 % of the normal distribution lie between -Z and Z
 DRAWS = 1000  # of the bootstrap
-WORK = 2e9  # entries that all draws together look at: with more pairs there are fewer draws
+WORK = 2e9  # limit for draws x (scores in a draw): with more scores there are fewer draws
 
 
 def wilson(rate, trials):
-    """(low, high): Wilson's 95 % interval of a rate that `trials` independent trials gave."""
+    """Returns (low, high): Wilson's 95 % interval for a rate measured in `trials` independent
+    trials."""
     if rate is None or not trials:
         return None, None
     z2 = Z * Z / trials
@@ -27,9 +29,9 @@ def wilson(rate, trials):
 
 
 def people_trials(errors, trials):
-    """Independent trials that would vary as much: p (1 - p) / var, with the variance of the rate
-    between people. errors, trials: of each person. Where nobody errs, or everybody always does, it
-    is the number of people: more cannot be known."""
+    """Returns the number of independent trials whose rate would have the same variance:
+    p (1 - p) / var, where var is the variance of the rate between people. errors, trials: the
+    numbers for each person. When p is 0 or 1 it is the number of people."""
     errors, trials = (np.asarray(v, float)[np.asarray(trials) > 0] for v in (errors, trials))
     n, people = trials.sum(), len(trials)
     if people < 2:
@@ -40,16 +42,17 @@ def people_trials(errors, trials):
 
 
 def pair_trials(a, b, images, others=0):
-    """The same for a rate of false matches. Each pair of faces of two people is a trial. a, b: the
-    people of each false match; b >= len(images): one of `others` faces whose people are unknown,
-    each of which counts as a person and was compared with all. images: of each known person."""
+    """Does the same for a false-match rate. Each pair of faces of two people is a trial. a, b: the
+    people of each false match. images: the number of images of each known person. `others` more
+    faces were compared with all images; each counts as a person of its own, with a number from
+    len(images) on."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
     a, b = np.asarray(a, np.int64), np.asarray(b, np.int64)
     pairs, counts = np.unique(np.minimum(a, b) * (people + others) + np.maximum(a, b),
                               return_counts=True)
     one, two = pairs // (people + others), pairs % (people + others)
-    # m_ab trials and e_ab errors of a pair of people; r_ab = e_ab - p m_ab
+    # Two people a, b have m_ab trials and e_ab errors. Their residual is r_ab = e_ab - p m_ab.
     m_two = (two < people) * np.append(images, 1)[np.minimum(two, people)] + (two >= people)
     m = images[one] * m_two
     trials = (faces ** 2 - (images ** 2).sum()) / 2 + others * faces
@@ -66,7 +69,8 @@ def pair_trials(a, b, images, others=0):
 
 
 def listed_trials(a, b, errors):
-    """The same for a list of pairs, each of one trial, of the people a and b."""
+    """Does the same for a list of pairs. Pair i has the people a[i], b[i] and is one trial;
+    errors[i] is True when it failed."""
     a, b, errors = (np.asarray(v) for v in (a, b, errors))
     n, p = len(errors), errors.mean()
     r, two = errors - p, a != b
@@ -78,14 +82,14 @@ def listed_trials(a, b, errors):
 
 
 def rate_name(rate):
-    """1e-03 of .001; the key of a rate in results."""
+    """Returns the key of a rate in results: "1e-03" for .001."""
     text = f"{rate:.0e}"
     return text if float(text) == rate else f"{rate:g}"
 
 
 class Tail:
-    """The `keep` largest of any number of scores, and what each belongs to; exact. Takes memory for
-    twice as many."""
+    """Collects the `keep` largest of any number of scores, exactly, each with two numbers a and b.
+    Takes memory for 2 * keep scores."""
 
     def __init__(self, keep):
         self.keep, self.n, self.bound = max(1, int(keep)), 0, -np.inf
@@ -93,7 +97,7 @@ class Tail:
         self.scores, self.a, self.b = (np.empty(room, t) for t in (np.float32, np.int32, np.int32))
 
     def add(self, scores, a, b):
-        """Arrays of one length."""
+        """Adds scores. The three arrays have the same length."""
         for first in range(0, len(scores), self.keep):
             part = slice(first, first + self.keep)
             s = scores[part]
@@ -106,7 +110,8 @@ class Tail:
             self.n += len(at)
 
     def cut(self):
-        """Leaves the largest; of equal ones any."""
+        """Removes all but the `keep` largest scores. Which of several equal scores stay is not
+        defined."""
         if self.n <= self.keep:
             return
         at = np.argpartition(-self.scores[:self.n], self.keep - 1)[:self.keep]
@@ -116,16 +121,17 @@ class Tail:
         self.bound = self.scores[:self.n].min()
 
     def sorted(self):
-        """(scores falling, a, b); ends the gathering."""
+        """Returns (scores, a, b), by falling score. Call it once, after the last add()."""
         self.cut()
         order = np.argsort(-self.scores[:self.n], kind="stable")
         return tuple(v[:self.n][order] for v in (self.scores, self.a, self.b))
 
 
 def threshold_at(falling, rate, trials):
-    """(threshold, how many lie above it): the lowest threshold that at most rate x trials of the
-    scores exceed; equal scores stay together. falling: the largest scores, sorted; they must be
-    more than rate x trials, or all. (None, 0): they are too few, or the rate lets all pass."""
+    """Returns (threshold, number of scores above it). It is the lowest threshold that at most
+    rate * trials of the scores exceed; it never separates equal scores. falling: the largest scores
+    of all trials, sorted. Returns (None, 0) when falling has too few scores, or when the rate lets
+    all trials pass."""
     k = math.floor(rate * trials * (1 + 1e-12))
     if k >= len(falling):
         return None, 0
@@ -135,21 +141,21 @@ def threshold_at(falling, rate, trials):
 
 
 def share_above(rising, threshold):
-    """Of sorted scores."""
+    """Returns the share of sorted scores that lie above the threshold."""
     return (len(rising) - int(np.searchsorted(rising, threshold, "right"))) / len(rising)
 
 
 def impostor_pairs(images, others):
-    """How many pairs of two people there are. images: of each person; others: faces that are
-    compared with all of these and not among each other."""
+    """Returns the number of impostor pairs. images: the number of images of each person; others:
+    the number of faces that are compared with all images, but not with each other."""
     n = int(images.sum())
     return (n * n - int((images ** 2).sum())) // 2 + n * others
 
 
 def verification(genuine, tail, trials, rates):
-    """{rate: None or {"tar", "threshold", "false_matches"}}. genuine: scores of all pairs of one
-    person; tail: of Tail.sorted(); trials: how many pairs of two people there were. None: fewer
-    than ten of them lie above the threshold."""
+    """Returns {rate: {"tar", "threshold", "false_matches"}}. genuine: the scores of all pairs of
+    the same person; tail: the result of Tail.sorted(); trials: the number of impostor pairs. A rate
+    has None when fewer than ten impostor pairs lie above the threshold."""
     rising, out = np.sort(genuine), {}
     for rate in rates:
         threshold, above = threshold_at(tail[0], rate, trials)
@@ -161,10 +167,11 @@ def verification(genuine, tail, trials, rates):
 
 
 def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=DRAWS):
-    """{rate: TAR of each draw}. In a draw each person, and each of the other faces, takes part or
-    not, with probability 1/2 ("double or nothing"); the pairs of those that take part give the
-    threshold and the TAR. Equal seeds draw equal people, so that networks can be compared draw by
-    draw. NaN: a draw without pairs, or whose threshold lies below the tail."""
+    """Returns {rate: TAR of each draw}. In a draw each person, and each of the other faces, takes
+    part with probability 1/2 ("double or nothing"). The threshold and the TAR come from the pairs
+    whose faces both take part. The same seed draws the same people, so networks can be compared
+    draw by draw. A draw is NaN when it has no pairs, or when its threshold lies below all scores of
+    the tail."""
     falling, a, b = tail
     draws = int(min(draws, max(100, WORK / (len(falling) + len(genuine) + others + 1))))
     order = np.argsort(genuine, kind="stable")
@@ -184,7 +191,8 @@ def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=DR
 
 
 def percentiles(values):
-    """(low, high) that have 95 % of the values between them; None where too few could be drawn."""
+    """Returns (low, high) with 95 % of the values between them; (None, None) when fewer than 90 %
+    of the values, or fewer than 20, are finite."""
     good = values[np.isfinite(values)]
     if len(good) < .9 * len(values) or len(good) < 20:
         return None, None
@@ -192,8 +200,8 @@ def percentiles(values):
 
 
 def two_sided(values):
-    """p that a difference is 0, of its draws: twice the smaller share on one side of 0, and never
-    below what so many draws can tell."""
+    """Returns the two-sided p value for "the difference is 0". values: draws of the difference. p
+    is twice the smaller share on one side of 0, and at least 2 / (draws + 1)."""
     good = values[np.isfinite(values)]
     if len(good) < 20:
         return None
@@ -202,17 +210,19 @@ def two_sided(values):
 
 
 def ranks(mates, best):
-    """The rank of each mate among the distractors of its probe: 1 + how many of them score higher;
-    a tie counts for the mate. mates: n scores; best: n x K, the highest scores of distractors,
-    falling. K + 1: all K are higher."""
+    """Returns the rank of each mate among the distractors of its probe: 1 + the number of
+    distractors with a higher score. mates: n scores; best: n x K, the K highest scores of
+    distractors. The rank is K + 1 when all K are higher, even if more distractors are."""
     return 1 + (best > mates[:, None]).sum(1)
 
 
 def open_set(own, other, alarms, rates):
-    """{rate: None or {"fnir", "threshold", "missed"}}: false negatives of a watch list where `rate`
-    of those not on it raise an alarm. own: a search's score with its own person; other: its best
-    with another of the list; alarms: the best of each search of somebody not on the list. missed:
-    of each search, below the threshold or not first."""
+    """Returns {rate: {"fnir", "threshold", "missed"}}: the false negatives of a watch list at the
+    threshold where searches for people who are not on the list raise an alarm at this rate. own:
+    the score of each search with its own person; other: its best score with another person of the
+    list; alarms: the best score of each search for somebody not on the list. missed: True for each
+    search whose person is below the threshold or not first. A rate has None when fewer than ten
+    alarms lie above the threshold."""
     falling, out = -np.sort(-np.asarray(alarms)), {}
     for rate in rates:
         threshold, above = threshold_at(falling, rate, len(falling))

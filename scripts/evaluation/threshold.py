@@ -1,5 +1,6 @@
-"""threshold.json: at which cosine two faces match, for a false-match rate. `darknet compare` and
-`darknet find` read it. One flat object with one key a line; scripts/README.md lists the keys."""
+"""Writes threshold.json: the cosine above which two faces match, for a given false-match rate.
+`darknet compare` and `darknet find` read it. It is one flat object with one key in each line;
+scripts/README.md lists the keys."""
 import time
 
 import numpy as np
@@ -13,9 +14,9 @@ FORMAT = "darknet threshold 1"
 
 
 def record(rate, got, counts, about):
-    """got: {"threshold", "false_matches", "false_match_low", "false_match_high", "tar", "low",
-    "high"}; counts: {"genuine_pairs", "impostor_pairs", "people"}; about: network, flip, cfg,
-    weights, faces."""
+    """Returns the content of the file. got: {"threshold", "false_matches", "false_match_low",
+    "false_match_high", "tar", "low", "high"}; counts: {"genuine_pairs", "impostor_pairs",
+    "people"}; about: {"network", "flip", "cfg", "weights", "faces"}."""
     return {"format": FORMAT, "threshold": got["threshold"], "false_match_rate": rate,
             "false_matches": got["false_matches"], "impostor_pairs": counts["impostor_pairs"],
             "false_match_rate_low": got["false_match_low"],
@@ -31,16 +32,16 @@ def too_few(rate, pairs):
 
 
 def save(path, rate, got, counts, about):
-    """Writes the file; a rate that cannot be measured is a Failure."""
+    """Writes the file. Raises a Failure when the pairs are too few to measure the rate."""
     if got is None:
         raise Failure(too_few(rate, counts["impostor_pairs"]))
     write_json(path, record(rate, got, counts, about))
 
 
 def of_pairs(scores, same, names, rate):
-    """(got, counts) of a list of pairs, with the intervals of the people that share them. names:
-    [(image, image)]; the folder of an image is its person. Where all lie in one folder, nobody
-    knows who is who, and each pair counts as people of its own."""
+    """Measures a list of pairs and returns (got, counts) as record() takes them. The intervals are
+    over people. names: [(image, image)]; the folder of an image is its person. When the images do
+    not lie in folders of people, each pair counts as people of its own."""
     people = [[n.rsplit("/", 1)[0] if "/" in n else n for n in pair] for pair in names]
     known, number = np.unique(people, return_inverse=True)
     number = number.reshape(-1, 2)

@@ -1,1 +1,1 @@
-"""Networks to and from other programs' files: ONNX, ncnn, stock Darknet."""
+"""Converts networks to and from the files of other programs: ONNX, ncnn, stock Darknet."""

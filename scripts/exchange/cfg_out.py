@@ -3,7 +3,7 @@ import struct
 
 import numpy as np
 
-# The parameters of a section in the order of a weights file
+# The parameters of a section, in the order in which a weights file stores them
 NORM = ["scales", "mean", "variance"]
 ORDER = {"connected": ["biases", "weights", *NORM, "slopes"],
          "batchnorm": ["biases", *NORM, "slopes"]}
@@ -11,9 +11,9 @@ USUAL = ["biases", *NORM, "weights", "slopes"]
 
 
 class Layer:
-    """A section of a cfg. inputs: indices of layers, -1 for the network's input; the first is what
-    the layer reads, the others stand in from= or layers=. shape: (h, w, c) of the output. note: a
-    remark above the section."""
+    """A section of a cfg. inputs: numbers of layers, -1 for the network's input. The first is the
+    layer's input; the option from= or layers= names the others. shape: (h, w, c) of the output.
+    note: a comment above the section. params: {name: array}."""
 
     def __init__(self, section, options, inputs, shape, note="", **params):
         self.section, self.options, self.inputs = section, dict(options), list(inputs)
@@ -25,9 +25,9 @@ class Layer:
 
 
 def with_routes(layers):
-    """The layers with a [route] in front of those that do not read the layer before them; what
-    reads the input late needs a first layer that hands it on. Returns [(layer, its inputs)] with
-    the numbers of the cfg."""
+    """Inserts a [route] before each layer whose input is not the layer before it. When a later
+    layer reads the network's input, inserts a first layer that copies the input. Returns [(layer,
+    its inputs)] with the layer numbers of the cfg."""
     out, number = [], {-1: -1}
     if any(-1 in layer.inputs for layer in layers[1:]) or layers[0].section == "route":
         first = Layer("activation", {"activation": "linear"}, [-1], layers[0].shape)
@@ -43,7 +43,7 @@ def with_routes(layers):
 
 
 def text_of(layers, net, remarks):
-    """net: the options of [net]; remarks: lines at the top."""
+    """Returns the text of the cfg. net: the options of [net]; remarks: comments at the top."""
     lines = [f"# {r}" for r in remarks] + ["", "[net]"] + [f"{k}={v}" for k, v in net.items()]
     for layer, inputs in with_routes(layers):
         note = "".join(c for c in layer.note if c.isprintable())[:90]
@@ -58,6 +58,6 @@ def text_of(layers, net, remarks):
 
 
 def weights_of(layers):
-    """The bytes of the weights file."""
+    """Returns the bytes of the weights file."""
     floats = [np.ascontiguousarray(a, "<f4").tobytes() for layer in layers for a in layer.floats()]
     return struct.pack("<iiiQ", 0, 2, 0, 0) + b"".join(floats)

@@ -1,5 +1,5 @@
-"""What ONNX Runtime makes of an ONNX file, beside what `darknet classifier raw` makes of our
-files."""
+"""Computes the outputs of an ONNX file with ONNX Runtime and of our cfg and weights with `darknet
+classifier raw`, to compare them."""
 import os
 
 import numpy as np
@@ -10,9 +10,9 @@ from lib.processes import darknet, run
 
 
 def cleaned(proto, ones, output):
-    """A copy that ONNX Runtime takes for what is meant: float32 throughout, gammas that are to be
-    read as 1, no attributes of mxnet-era exporters, slopes for each channel, the output that was
-    chosen."""
+    """Returns a copy of the model that ONNX Runtime reads in the same way as the importer: all
+    floats are float32; gammas that count as 1 are 1; attributes of old mxnet exporters are removed;
+    PReLU slopes are one for each channel; only the chosen output is left."""
     model = type(proto)()
     model.CopyFrom(proto)
     graph = model.graph
@@ -59,7 +59,7 @@ def cleaned(proto, ones, output):
 
 
 def flat_names(graph):
-    """Tensors of two dimensions, as far as their operators tell."""
+    """Returns the names of tensors that have two dimensions, as far as the operators show it."""
     flat = set()
     for node in graph.node:
         if node.op_type in ("Flatten", "Gemm", "MatMul") or \
@@ -70,7 +70,7 @@ def flat_names(graph):
 
 
 def darknet_output(cfg, weights, x, folder):
-    """x: B x C x H x W as the network takes them. A row for each image."""
+    """Returns the outputs of our network, one row for each image. x: B x C x H x W."""
     fin, fout = os.path.join(folder, "ours.in"), os.path.join(folder, "ours.out")
     np.ascontiguousarray(x.transpose(0, 2, 3, 1), np.float32).tofile(fin)
     run([darknet(), "classifier", "raw", cfg, weights, fin, fout, "-force"], capture=True)
@@ -78,7 +78,9 @@ def darknet_output(cfg, weights, x, folder):
 
 
 def onnx_output(model, x, batch, output, folder):
-    """x: images as the file wants them, B x ...; batch: how many the file takes at a time."""
+    """Returns the outputs of the ONNX file, one row for each image, and the version of ONNX
+    Runtime.
+    x: images in the layout of the file's input; batch: the number of images of the file's input."""
     fin, fout, rows = os.path.join(folder, "onnx.in"), os.path.join(folder, "onnx.out"), []
     shape = (batch, *x.shape[1:])
     with open(fin, "wb") as f:
@@ -93,5 +95,5 @@ def onnx_output(model, x, batch, output, folder):
 
 
 def difference(a, b):
-    """The largest, of the largest value of b."""
+    """Returns the largest difference, divided by the largest absolute value of b."""
     return float(np.abs(a.astype(np.float64) - b).max() / max(float(np.abs(b).max()), 1e-30))

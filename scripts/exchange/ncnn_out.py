@@ -1,6 +1,6 @@
-"""A network as ncnn's two files: the .param text and the .bin of its weights. One function for each
-section of a cfg; https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure has the
-format."""
+"""Writes a network as ncnn's two files: the .param text and the .bin with the weights. Each section
+of a cfg has a function here. https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure
+describes the format."""
 import struct
 from collections import Counter
 
@@ -12,8 +12,8 @@ from lib.errors import Failure
 
 MAGIC, HALF = 7767517, 0x01306B47
 LARGEST_HALF = 65504
-ADD, MUL = 0, 2  # of BinaryOp
-# Activations as layers of their own: (type, parameters)
+ADD, MUL = 0, 2  # the operations of a BinaryOp layer
+# Activations that are a layer of their own: (type, parameters)
 ACTIVATIONS = {
     "relu": ("ReLU", {}), "leaky": ("ReLU", {0: .1}), "relie": ("ReLU", {0: .01}),
     "relu6": ("Clip", {0: 0., 1: 6.}), "hardtan": ("Clip", {0: -1., 1: 1.}),
@@ -21,27 +21,29 @@ ACTIVATIONS = {
     "selu": ("SELU", {0: 1.6732, 1: 1.0507}), "swish": ("Swish", {}), "mish": ("Mish", {}),
     "hswish": ("HardSwish", {0: 1 / 6, 1: .5}), "hsigmoid": ("HardSigmoid", {0: 1 / 6, 1: .5}),
 }
-# What a convolution does itself: 9 names the function, -23310 has its numbers
+# Activations that ncnn's convolution includes. Parameter 9 is the function, -23310 its arguments
 FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: [0., 6.]},
          "logistic": {9: 4}, "mish": {9: 5}}
 
 
 class Blob:
-    """name; shape (h, w, c); is_flat: one dimension, as InnerProduct writes it."""
+    """A tensor. shape: (h, w, c). is_flat: it has one dimension, like the output of
+    InnerProduct."""
 
     def __init__(self, name, shape, is_flat=False):
         self.name, self.shape, self.is_flat = name, tuple(shape), is_flat
 
 
 def text_of(value):
-    """A parameter: whole numbers without a point, others with one."""
+    """Returns the text of a parameter. ncnn reads a number with a point as a float, else as an
+    integer."""
     if isinstance(value, list):
         return ",".join([str(len(value)), *map(text_of, value)])
     return str(value) if isinstance(value, int) else f"{value:e}"
 
 
 class Writer:
-    """half: filters as 16-bit floats."""
+    """Collects the layers and weights. half: store filters as 16-bit floats."""
 
     def __init__(self, network, half):
         self.half, self.rows, self.data, self.at = half, [], [], "input"
@@ -59,7 +61,7 @@ class Writer:
         return out
 
     def filters(self, where, a):
-        """Behind a tag that tells the form of the numbers."""
+        """Adds filters, after a tag that names their number format."""
         a = np.ascontiguousarray(a, np.float32)
         if not self.half:
             self.data += [struct.pack("<I", 0), a.astype("<f4").tobytes()]
@@ -73,7 +75,7 @@ class Writer:
         self.data += [np.ascontiguousarray(a, "<f4").tobytes() for a in arrays]
 
     def map(self, blob):
-        """Three dimensions, also behind a layer that leaves one."""
+        """Returns the blob with three dimensions; adds a Reshape layer when it has one."""
         if not blob.is_flat:
             return blob
         h, w, c = blob.shape
@@ -81,7 +83,8 @@ class Writer:
                     blob.shape)
 
     def done(self, layer, x, is_flat=False, is_fused=False):
-        """The activation behind x."""
+        """Adds the layer's activation, if it is not fused, and returns the output of the layer. x:
+        the name of the tensor before the activation."""
         act = layer.activation
         if act == "linear" or is_fused:
             return Blob(x, layer.out, is_flat)
@@ -238,7 +241,7 @@ SECTIONS = {
 
 
 def check(layer):
-    """Failure for an option that has no form in ncnn."""
+    """Raises a Failure for an option that ncnn does not have."""
     if layer.section == "binary" and layer.options["mode"] in ("xnor", "bnn"):
         raise Failure(f"{layer.at} mode={layer.options['mode']}: ncnn takes no signs of the input; "
                       "bwn and binaryconnect have a form")
@@ -247,7 +250,8 @@ def check(layer):
 
 
 def with_splits(rows):
-    """A blob that several layers read goes through a Split, a name for each reader."""
+    """Inserts a Split layer after each blob that several layers read, because ncnn needs another
+    name for each reader."""
     uses = Counter(i for _, _, inputs, _, _ in rows for i in inputs)
     out, taken = [], Counter()
     for kind, name, inputs, outputs, params in rows:
@@ -264,7 +268,8 @@ def with_splits(rows):
 
 
 def files_of(network, half=False):
-    """(text of the .param, bytes of the .bin). Blobs: "input", "output"."""
+    """Returns (text of the .param, bytes of the .bin). The blobs "input" and "output" are the
+    network's input and output."""
     t = Writer(network, half)
     for layer in network.used:
         check(layer)

@@ -1,5 +1,5 @@
-"""A network and its weights as `darknet check -json` and the .weights file tell them. The command
-works out names, widths and layer numbers, so that no script reads a cfg a second time."""
+"""Reads a network and its weights. `darknet check -json` gives the names, shapes and options of the
+layers, so that scripts need no reader for cfg files."""
 import json
 import math
 
@@ -9,13 +9,14 @@ from lib.darknet_files import BN_EPS, read_weights
 from lib.errors import Failure
 from lib.processes import darknet, run
 
-PREDICTS = ("softmax", "logistic")  # of the losses
+PREDICTS = ("softmax", "logistic")  # losses whose output is a prediction
 WINDOWS = ("convolutional", "depthwise", "low_rank", "binary")
 
 
 class Layer:
-    """number, section, name (or None), options, sources (layer numbers, -1 is the input), shapes of
-    its inputs and its output (height, width, channels), params {name: array}."""
+    """A layer. name may be None. sources: the numbers of the layers that it reads, -1 for the
+    network's input. inputs, out: shapes as (height, width, channels). params: {name: array}. macs:
+    multiply-adds. at: its place in the cfg, for messages."""
 
     def __init__(self, cfg, told):
         self.number, self.section, self.name = told["layer"], told["section"], told["name"]
@@ -35,7 +36,7 @@ class Layer:
 
     @property
     def window(self):
-        """(height, width, stride, pad) of a convolution's filters."""
+        """The geometry of a convolution: (height, width, stride, pad)."""
         o = self.options
         if self.section == "global_depthwise":
             return self.inputs[0][0], self.inputs[0][1], 1, 0
@@ -49,7 +50,7 @@ class Layer:
         return self.options.get("groups", 1)
 
     def shape_of(self, name):
-        """The shape of a parameter: filters are outputs x channels/groups x height x width."""
+        """Returns the shape of a parameter. Filters: outputs x channels/groups x height x width."""
         count, (h, w, c), n = self.counts[name], self.inputs[0], self.out[2]
         if name == "basis":
             rank, size = self.options["rank"], self.options["size"]
@@ -66,17 +67,17 @@ class Layer:
         return (count,)
 
     def norm(self):
-        """(scale, shift), doubles: what batch norm and biases do to each output; 1 and the biases
-        without batch norm."""
+        """Returns (scale, shift) as doubles, for each output y = scale * z + shift: batch norm and
+        biases in one step. scale is 1 without batch norm."""
         p = {k: v.astype(np.float64) for k, v in self.params.items() if v.ndim == 1}
         biases = p.get("biases", np.zeros(self.out[2]))
-        if "variance" not in p or "shifts" in p:  # shifts: the batch norm is of the input
+        if "variance" not in p or "shifts" in p:  # with shifts, batch norm acts on the input
             return np.ones(self.out[2]), biases
         scale = p["scales"] / np.sqrt(p["variance"] + BN_EPS)
         return scale, biases - p["mean"] * scale
 
     def folded(self):
-        """(weights, biases), float32, that do the batch norm as well."""
+        """Returns (weights, biases) as float32, with the batch norm multiplied into them."""
         scale, shift = self.norm()
         w = self.params["weights"]
         by = scale.reshape((-1,) + (1,) * (w.ndim - 1))
@@ -84,8 +85,9 @@ class Layer:
 
 
 class Network:
-    """cfg, net (the options of [net]), input (height, width, channels), layers up to `last`; total
-    counts floats of the whole network, embedding is the layer that `darknet embed` writes."""
+    """A network. net: the options of [net]; input: (height, width, channels); layers: all layers up
+    to `last`; used: those that `last` needs; total: the floats in the weights file; embedding: the
+    number of the layer whose output `darknet embed` writes."""
 
     def __init__(self, cfg):
         told = json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
@@ -94,7 +96,8 @@ class Network:
         self.embedding, self.total = told["embedding"], told["floats"]
 
     def end_at(self, to=None):
-        """Keeps the layers up to `to`: a number, a name, or None for the last that predicts."""
+        """Removes the layers after `to`, which is a number, a name, or None for the last layer that
+        predicts."""
         last = len(self.layers) - 1
         if to is None:
             while last >= 0 and not self.layers[last].predicts:
@@ -116,7 +119,7 @@ class Network:
         self.used = [l for l in self.layers if l.number in wanted]
 
     def read(self, weights):
-        """Fills params from the file."""
+        """Reads the weights file into the layers' params."""
         told = [{"params": [(n, l.shape_of(n)) for n in l.counts], "out": l.out}
                 for l in self.layers]
         need = sum(sum(l.counts.values()) for l in self.layers)
@@ -134,7 +137,8 @@ class Network:
 
 
 def load(cfg, weights, to, sections, form):
-    """sections: those that `form` (a format's name) can hold; another one is a Failure."""
+    """Reads a network up to the layer `to`, with its weights. form: the name of the format for
+    which it is read; sections: the sections that this format has. Another section is a Failure."""
     network = Network(cfg)
     network.end_at(to)
     for layer in network.used:

@@ -17,7 +17,7 @@ def scaled(g, x, by, label):
 
 
 def hsigmoid(g, x):
-    """Written out: OpenCV 4.6 takes every product with a HardSigmoid for HardSwish."""
+    """Avoids the operator HardSigmoid: OpenCV 4.6 treats every product with it as HardSwish."""
     more = g.node("Add", [x, number(g, "three", 3)], "more")
     return scaled(g, clip(g, more, 0, 6, "cut"), 1 / 6, "")
 
@@ -44,14 +44,14 @@ def ramp(g, x):
 
 
 def lines(g, x, slope, more, low, high, plus):
-    """slope x + more min(max(x, low), high) + plus"""
+    """Computes slope * x + more * min(max(x, low), high) + plus."""
     middle = scaled(g, clip(g, x, low, high, "middle"), more, "more")
     bent = g.node("Add", [scaled(g, x, slope, "slope"), middle], "bent" if plus else "")
     return g.node("Add", [bent, number(g, "plus", plus)]) if plus else bent
 
 
 def stair(g, x):
-    """With n = floor(x), h = floor(x/2): h for even n, h + x - n for odd n."""
+    """Computes, with n = floor(x) and h = floor(x/2): h for even n, h + x - n for odd n."""
     n = g.node("Floor", [x], "n")
     h = g.node("Floor", [scaled(g, x, .5, "half")], "h")
     odd = g.node("Sub", [n, scaled(g, h, 2, "even")], "odd")
@@ -59,7 +59,7 @@ def stair(g, x):
     return g.node("Add", [h, rise])
 
 
-# name: function(graph, name of x), which returns the name of the output
+# {activation: function(graph, name of x)}; the function returns the name of its output
 TABLE = {
     "relu": lambda g, x: g.node("Relu", [x]),
     "leaky": lambda g, x: g.node("LeakyRelu", [x], alpha=.1),
@@ -78,7 +78,8 @@ TABLE = {
 
 
 def activate(g, value, act, slopes=None):
-    """value: a Value; slopes: of prelu, one for each channel. Returns the name of the output."""
+    """Adds an activation and returns the name of its output. value: the input, a Value; slopes: for
+    prelu, one for each channel."""
     if act == "prelu":
         c = value.shape[2]
         per_output = np.repeat(slopes, math.prod(value.shape) // c) if value.is_flat else \

@@ -1,4 +1,5 @@
-"""Activation functions, and the arithmetic that composes them."""
+"""Turns ONNX activation functions into layers, also those that are composed of several
+operators."""
 import numpy as np
 
 from exchange.onnx_values import Value, affine, is_near, per_channel
@@ -34,7 +35,7 @@ def clip(t, n, x, low=None, high=None):
         if is_near(a, 1) and is_near(b, 3):
             return x.like(parts=("cut", base, 1.))  # cut(x + 3)
     if x.parts and x.parts[0] == "length":
-        return x  # a length that is at least something tiny
+        return x  # clips a vector's length at a tiny value, which changes nothing
     if low == 0 and (high is None or high > 1e30):
         return t.activate(x, "relu")
     for act, bounds in (("relu6", (0, 6)), ("hardtan", (-1, 1))):
@@ -106,7 +107,7 @@ def product(t, _n, x, y):
 
 
 def times(t, x, k):
-    """By a constant."""
+    """Multiplies by a constant."""
     if x.parts and x.parts[0] in ("cut", "cut product") and k.size == 1:
         by = x.parts[2] * float(k.ravel()[0])
         if is_near(by, 1 / 6):

@@ -1,4 +1,4 @@
-"""Operators with weights: convolutions, matrix products, batch norm."""
+"""Turns ONNX operators with weights into layers: convolutions, matrix products, batch norm."""
 import math
 
 import numpy as np
@@ -85,7 +85,7 @@ def batchnorm(t, n, x, gamma, beta, mean, variance, *_):
     if (variance < 0).any():
         t.fail("its variance has a negative number")
     eps = n.get("epsilon", 1e-5)
-    if x.form == "flat" and not x.is_point:  # a channel for each number: the next Gemm does it
+    if x.form == "flat" and not x.is_point:  # H*W*C channels: multiplied into the next Gemm
         a = gamma / np.sqrt(variance + eps)
         return x.like(parts=("features", a, beta - mean * a))
     if len(gamma) != x.shape[2] or x.form not in ("map", "flat"):

@@ -1,10 +1,10 @@
-"""The values of nodes whose inputs are all constants, by NumPy."""
+"""Computes nodes whose inputs are all constants, with NumPy."""
 import numpy as np
 from onnx import numpy_helper
 
 
 def axes_of(node, args, index=1):
-    """An attribute up to opset 12, an input later."""
+    """Returns the axes of a reduction: an attribute up to opset 12, an input from opset 13 on."""
     axes = args[index] if len(args) > index and args[index] is not None else node.get("axes")
     return None if axes is None else tuple(int(a) for a in np.ravel(axes))
 

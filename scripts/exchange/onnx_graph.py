@@ -1,8 +1,8 @@
-"""Builds an ONNX graph node by node, through python3-onnx."""
+"""Builds an ONNX graph node by node, with python3-onnx."""
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-# The last opset in which Clip has its bounds as attributes: OpenCV 4.6 reads no other Clip.
+# Opset 10 is the last in which the bounds of Clip are attributes. OpenCV 4.6 reads only this form.
 OPSET, IR_VERSION = 10, 5
 
 
@@ -16,25 +16,26 @@ class Value:
 class Graph:
     def __init__(self):
         self.nodes, self.tensors = [], []
-        self.at = "input"  # in front of the names of what is added
-        self.forms = {}    # (name, is_flat): the Value of that form
+        self.at = "input"  # prefix for the names of new nodes and tensors
+        self.forms = {}    # {(name, is_flat): the Value in that form}
 
     def node(self, op, inputs, label="", **attributes):
-        """Adds a node; its output is called after the layer and `label`. Returns that name."""
+        """Adds a node and returns the name of its output: the layer's name and `label`."""
         out = f"{self.at}_{label}" if label else self.at
         self.nodes.append(helper.make_node(op, [getattr(i, "name", i) for i in inputs], [out],
                                            name=out, **attributes))
         return out
 
     def tensor(self, label, array):
-        """A constant, float32 or int64. Returns its name."""
+        """Adds a constant, float32 or int64, and returns its name."""
         kind = np.int64 if np.asarray(array).dtype.kind in "iu" else np.float32
         name = f"{self.at}_{label}"
         self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array, kind), name))
         return name
 
     def form(self, value, is_flat):
-        """The same numbers in the other form, by one Flatten or Reshape for all who read it."""
+        """Returns the value flat or as a map. Adds one Flatten or Reshape, which all readers
+        share."""
         if value.is_flat == is_flat:
             return value
         if (value.name, is_flat) not in self.forms:
@@ -49,7 +50,8 @@ class Graph:
         return self.forms[value.name, is_flat]
 
     def model(self, first, last, batch, notes):
-        """first, last: Values. notes: {key: text}, the metadata."""
+        """Returns the finished model. first, last: the Values of input and output; notes: the
+        metadata, {key: text}."""
         def told(value):
             h, w, c = value.shape
             shape = (c * h * w,) if value.is_flat else (c, h, w)

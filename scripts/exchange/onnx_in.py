@@ -1,5 +1,5 @@
-"""Reads an ONNX file so far that every node can be looked at: constants as arrays, nodes in the
-order of computation, one input and one output. Raises Failure for what cannot be read."""
+"""Reads an ONNX file: its constants as arrays, its nodes in the order of computation, its input and
+its output. Raises a Failure when the file cannot be read."""
 import os
 
 import numpy as np
@@ -29,7 +29,7 @@ class Node:
 
 
 def load(path):
-    """The model with the data of external files."""
+    """Reads the model and the data that it keeps in other files of its folder."""
     try:
         model = onnx.load_model(path, load_external_data=False)
     except DecodeError as e:
@@ -56,7 +56,7 @@ def load(path):
 
 
 def array_of(path, tensor):
-    """Floats as float32, whole numbers as int64."""
+    """Returns a constant as an array: floats as float32, integers as int64."""
     try:
         a = numpy_helper.to_array(tensor)
     except (ValueError, KeyError, TypeError, RuntimeError) as e:
@@ -68,7 +68,8 @@ def array_of(path, tensor):
 
 
 class Model:
-    """constants {name: array}, nodes in order, input (name, dims; None: open), output (a name)."""
+    """A model. constants: {name: array}; nodes: in the order of computation; input, output: names;
+    dims: the dimensions of the input, None for an open one."""
 
     def __init__(self, path, proto, output=None):
         graph = proto.graph
@@ -101,7 +102,7 @@ class Model:
                 raise Failure(f"{path}: {n} of {n.domain}: only ONNX's own operators are known")
 
     def ordered(self, made):
-        """The nodes that the output needs, each behind those that it reads."""
+        """Returns the nodes that the output needs. Each comes after the nodes that it reads."""
         order, state, todo = [], {}, [made[self.output]]
         while todo:
             node = todo[-1]
@@ -121,7 +122,7 @@ class Model:
                 if id(made[name]) not in state:
                     below.append(made[name])
             if below:
-                todo.extend(below[:1])  # one at a time, so that "open" is the path from the output
+                todo.extend(below[:1])  # one at a time, so that all open nodes lie on one path
                 continue
             todo.pop()
             state[id(node)] = "done"

@@ -1,8 +1,8 @@
-"""Turns the nodes of an ONNX model into layers of a cfg, one function for each operator.
+"""Turns the nodes of an ONNX model into layers of a cfg. Each operator has a function.
 
-A value is a constant or stands for a layer. What several nodes compute together, as x * sigmoid(x),
-is kept as a value with `parts` until the node comes that completes it; a value that is wanted
-before becomes a layer of its own."""
+A value is a constant or the output of a layer. Some functions need several nodes, for example
+x * sigmoid(x). The value of the first node then has `parts`: it is not computed yet. The last node
+completes the function. If another node reads the value before, it becomes a layer of its own."""
 import copy
 from collections import Counter
 
@@ -27,14 +27,14 @@ RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsq
 
 
 class Importer:
-    """model: onnx_in.Model; size: (height, width) or None; ones: names of BatchNormalization nodes
-    whose gamma is read as 1, or "all"."""
+    """Makes the layers. model: an onnx_in.Model; size: (height, width) of the input, or None to
+    take the model's; ones: names of BatchNormalization nodes whose gamma counts as 1, or "all"."""
 
     def __init__(self, model, size=None, ones=(), bgr=False):
         self.model, self.ones, self.bgr = model, ones, bgr
         self.layers, self.notes, self.node = [], [], None
-        self.made = {}  # values that had parts: the layer that computes them
-        self.mean, self.scale = None, None  # what the graph itself does to its input
+        self.made = {}  # {name of a value with parts: the value of the layer that computes it}
+        self.mean, self.scale = None, None  # when the graph begins with (input - mean) * scale
         self.uses = Counter(i for n in model.nodes for i in n.inputs)
         self.uses[model.output] += 1
         self.values = dict(model.constants)
@@ -63,7 +63,7 @@ class Importer:
         return Value(-1, (h, w, c), "hwc" if is_hwc else "map", name=model.input)
 
     def run(self):
-        """The last layer's Value."""
+        """Makes all layers and returns the Value of the last one."""
         for self.node in self.model.nodes:
             n = self.node
             args = [self.values[i] if i else None for i in n.inputs]
@@ -111,7 +111,7 @@ class Importer:
     # ---- layers ----
 
     def add(self, section, options, inputs, shape, form="map", **params):
-        """A new layer; returns its Value."""
+        """Adds a layer and returns its Value."""
         for key, a in params.items():
             if a is not None and not np.isfinite(a).all():
                 self.fail(f"{key}: not all are finite numbers")
@@ -122,12 +122,12 @@ class Importer:
         return Value(len(self.layers) - 1, shape, form, name=self.node.outputs[0])
 
     def alone(self, value, uses=1):
-        """The layer of a value that only this computation reads, or None."""
+        """Returns the layer of a value when no other node reads the value, else None."""
         return self.layers[value.layer] if value.layer >= 0 and not value.is_shared and \
             self.uses[value.name] == uses else None
 
     def layer_of(self, value):
-        """The value without parts."""
+        """Returns the value without parts. If it has parts, adds the layer that computes it."""
         if not isinstance(value, Value):
             self.fail("an input is a constant where a layer's output must be")
         if value.parts is None:
@@ -154,7 +154,8 @@ class Importer:
         return value
 
     def activate(self, value, act, slopes=None, uses=1):
-        """An activation function: in the layer before, when nothing else reads that."""
+        """Applies an activation function. When no other node reads the layer before, sets its
+        activation=; else adds an [activation] layer."""
         base = self.layer_of(value)
         layer = self.alone(base, uses) if base.layer == value.layer else self.layers[base.layer]
         if layer and layer.section in HAS_ACTIVATION and layer.options["activation"] == "linear" \
@@ -173,8 +174,8 @@ class Importer:
                         biases=biases, scales=scales, mean=mean, variance=variance)
 
     def affine_layer(self, value, a, b, x, is_single):
-        """a x + b as a layer, or as input_mean= and input_scale= of the cfg. is_single: nothing
-        else reads x."""
+        """Computes a x + b: as input_mean= and input_scale= of the cfg, by the biases of the layer
+        before, or by a [batchnorm]. is_single: no other node reads x."""
         c = value.shape[2]
         if x.layer < 0 and np.size(a) == np.size(b) == 1 and a != 0:
             mean, scale = -float(b) / float(a), float(a)

@@ -1,4 +1,4 @@
-"""Operators that move numbers: parts of maps, pools, shapes and orders."""
+"""Turns ONNX operators that move numbers into layers: parts of maps, pools, shapes and orders."""
 import math
 
 import numpy as np
@@ -18,7 +18,7 @@ def concat(t, n, *inputs):
 
 
 def part(t, x, first, count):
-    """Channels [first, first + count) as [route] takes them."""
+    """Adds a [route] that takes the channels [first, first + count)."""
     c = x.shape[2]
     if count < 1 or c % count or first % count:
         t.fail(f"takes channels {first} to {first + count - 1} of {c}: only one of equal parts has "
@@ -112,7 +112,7 @@ def maximum(t, n, x):
 
 
 def reshape(t, n, x, shape=None, *_):
-    """Flatten, Reshape, Squeeze, Unsqueeze: which form the new dimensions are."""
+    """Flatten, Reshape, Squeeze, Unsqueeze: finds the form that has the new dimensions."""
     if x.parts and x.parts[0] != "features":
         x = t.layer_of(x)
     dims, size = x.dims, math.prod(x.dims)

@@ -1,4 +1,5 @@
-"""Operators over vectors: softmax, unit length, and what a network only passes through."""
+"""Turns ONNX operators over vectors into layers: softmax, scaling to length 1, and operators that
+change nothing."""
 import numpy as np
 
 from exchange.onnx_fold import axes_of
@@ -13,7 +14,7 @@ def softmax(t, n, x):
 
 
 def squares(t, n, x, *rest):
-    """ReduceSum of squares, and ReduceL2, over the channels."""
+    """ReduceL2, or ReduceSum of squares: the length of a vector over the channels."""
     base = x.parts[1] if x.parts and x.parts[0] == "square" else x
     if n.op == "ReduceSum" and base is x:
         t.fail("only the sum of squares in x / |x| has a layer here")

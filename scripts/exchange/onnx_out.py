@@ -1,4 +1,4 @@
-"""A network as an ONNX model: one function for each section of a cfg."""
+"""Writes a network as an ONNX model. Each section of a cfg has a function here."""
 import math
 
 import numpy as np
@@ -9,7 +9,8 @@ from lib.darknet_files import BN_EPS
 
 
 class Writer:
-    """keeps_norm: batch norm stays a node of its own and is not multiplied into the filters."""
+    """Makes the nodes. keeps_norm: batch norm is a node of its own; else it is multiplied into the
+    filters."""
 
     def __init__(self, network, keeps_norm):
         self.g, self.keeps_norm = Graph(), keeps_norm
@@ -26,7 +27,8 @@ class Writer:
         return self.g.form(value, False)
 
     def done(self, layer, x, is_flat=False):
-        """The activation behind x, made by the node called `label()`."""
+        """Adds the layer's activation and returns the layer's output. x: the name of the tensor
+        before the activation."""
         value = Value(x, layer.out, is_flat)
         if layer.activation == "linear":
             return value
@@ -35,7 +37,8 @@ class Writer:
         return Value(name, layer.out, is_flat)
 
     def sum_label(self, layer):
-        """Only a layer's last node bears the layer's name."""
+        """Returns the label of the node before the activation. The last node of a layer has the
+        layer's name without a label."""
         return "" if layer.activation == "linear" else "sum"
 
     def normalise(self, x, p, label, biases="biases"):
@@ -68,8 +71,8 @@ def convolution(t, layer, x):
 
 
 def signs(w, mode, centers):
-    """The filters of [binary], as floats: sign(v), times the mean of |v| in bwn and xnor. A filter
-    of +-a is binary already and is not centred."""
+    """Returns the filters of [binary] as floats: sign(v), and in the modes bwn and xnor times the
+    mean of |v|. A filter whose values are all +a or -a is binary already and is not centred."""
     v = w.astype(np.float64)
     if centers:
         flat = np.abs(w.reshape(len(w), -1))
@@ -94,7 +97,7 @@ def binary(t, layer, x):
     if o["mode"] == "bnn" or not o["k_map"]:
         return t.done(layer, t.conv(u, w, shift, label, layer.window))
     size = g.node("ReduceMean", [g.node("Abs", [x], "abs")], "mean", axes=[1], keepdims=1)
-    ones = np.full((len(w), 1, kh, kw), 1 / (kh * kw))  # K for every output: no broadcasting
+    ones = np.full((len(w), 1, kh, kw), 1 / (kh * kw))  # one map for each output, all equal
     k = t.conv(size, ones, None, "map", layer.window)
     z = g.node("Mul", [t.conv(u, w, None, "conv", layer.window), k], "scaled")
     shift = g.tensor("biases", shift.reshape(-1, 1, 1))
@@ -123,7 +126,7 @@ def activation(t, layer, x):
 
 
 def scaled(t, x, by, label):
-    """by: a number or a constant of the shape 1 x C x H x W."""
+    """Multiplies x by a number, or by a constant of shape 1 x C x H x W."""
     if np.ndim(by) == 0 and by == 1:
         return x
     by = np.float32([by] if np.ndim(by) == 0 else by)
@@ -131,8 +134,8 @@ def scaled(t, x, by, label):
 
 
 def fitted(t, layer, f):
-    """What [shortcut] adds where the shapes differ: pixels of f at steps, zeros elsewhere; and a
-    map that is 1 where something is added. The mathematics stand in layers_ext/shortcut.c."""
+    """For a [shortcut] of different shapes: returns f fitted to the output (every step-th pixel,
+    zeros elsewhere) and a map that is 1 where f is added. layers_ext/shortcut.c has the formula."""
     g, (h, w, c), (fh, fw, fc) = t.g, layer.out, f.shape
     step, sample = max(fw // w, 1), max(w // fw, 1)
     nh, nw, nc = min(h, fh), min(w, fw), min(c, fc)
@@ -195,7 +198,7 @@ def avgpool(t, layer, x):
     if o["size"] == 0:
         return Value(t.g.node("GlobalAveragePool", [t.map(x)]), layer.out)
     pad, x = o["size"] // 2 if o["pad"] else 0, t.map(x)
-    if pad:  # OpenCV counts zeros in a mean only where they are numbers of the map
+    if pad:  # OpenCV leaves the pool's own padding out of the mean, so it is a Pad node
         x = t.g.node("Pad", [x], "padded", pads=[0, 0, pad, pad] * 2)
     return Value(t.g.node("AveragePool", [x], kernel_shape=[o["size"]] * 2,
                           strides=[o["stride"]] * 2), layer.out)
@@ -220,7 +223,7 @@ def upsample(t, layer, x):
     label = "" if scale == 1 and stride > 0 else "resized"
     if stride > 0:
         name = resized(t, x, stride, label)
-    else:  # sums, as means times the number of pixels
+    else:  # a sum is the mean times the number of pixels
         name, scale = t.g.node("AveragePool", [x], label, kernel_shape=[-stride] * 2,
                                strides=[-stride] * 2), scale * stride * stride
     return Value(scaled(t, name, scale, "scaled") if label else name, layer.out)
@@ -239,7 +242,7 @@ def softmax(t, layer, x):
 
 
 def l2norm(t, layer, x):
-    """As PyTorch writes F.normalize, which the readers know again as one operation."""
+    """Adds the nodes that PyTorch exports for F.normalize: readers of ONNX recognise them."""
     g = t.g
     if math.prod(x.shape[:2]) > 1:
         x = t.map(x)
@@ -269,8 +272,8 @@ SECTIONS = {
 
 
 def model_of(network, batch, notes, keeps_norm=False):
-    """batch: a number, or the name of an open size. The output is N x C*H*W where H = W = 1, else
-    N x C x H x W."""
+    """Returns the ONNX model. batch: a number, or the name of an open dimension. The output is
+    N x C*H*W when H = W = 1, else N x C x H x W."""
     t = Writer(network, keeps_norm)
     for layer in network.used:
         t.add(layer)

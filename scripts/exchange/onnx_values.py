@@ -1,19 +1,22 @@
-"""What stands for an array while an ONNX model becomes layers, and arithmetic of such values with
-constants. A value is a constant or stands for a layer."""
+"""The values in an ONNX model while it is turned into layers. A value is a constant (an array) or
+stands for the output of a layer. Also arithmetic of a layer's output with constants."""
 import copy
 
 import numpy as np
 
 HAS_ACTIVATION = ("convolutional", "depthwise", "global_depthwise", "connected", "batchnorm",
                   "shortcut")
-EXACT = 1e-6  # how near numbers as 1/6 must be
+EXACT = 1e-6  # the largest relative error of a constant such as 1/6
 
 
 class Value:
-    """layer: its number, -1 for the input; form: map (N, C, H, W), flat (N, C*H*W), hwc (N, H, W,
-    C), flat_hwc, groups (N, G, C/G, H, W), mixed (N, C/G, G, H, W); shape: (h, w, c). parts: (word,
-    ...), what is computed from the layer. name: in the file. is_shared: another name of the same
-    numbers has readers of its own."""
+    """The output of a layer, or a function of it.
+
+    layer: the layer's number, -1 for the input. shape: (h, w, c). name: its name in the file.
+    form: the dimensions in the file: map (N, C, H, W), flat (N, C*H*W), hwc (N, H, W, C), flat_hwc
+    (N, H*W*C), groups (N, G, C/G, H, W), mixed (N, C/G, G, H, W).
+    parts: None, or (word, arguments): a function that is not computed yet.
+    is_shared: the file has another name for the same numbers, and nodes read it under that name."""
 
     def __init__(self, layer, shape, form="map", parts=None, name="", groups=1):
         self.layer, self.shape, self.form, self.parts = layer, tuple(shape), form, parts
@@ -45,7 +48,8 @@ def is_near(a, b):
 
 
 def affine(t, x, a, b):
-    """The value a x + b, in which a and b are numbers or one for each channel."""
+    """Returns the value a x + b. a and b are numbers, or arrays with one number for each
+    channel."""
     base, is_single = x, True
     if x.parts and x.parts[0] == "affine":
         a0, b0, base, is_single = x.parts[1:]
@@ -56,7 +60,8 @@ def affine(t, x, a, b):
 
 
 def per_channel(t, x, constant):
-    """A constant of elementwise arithmetic, as one number or one for each channel."""
+    """Returns the constant of an elementwise operation as one number, or as one for each
+    channel."""
     k = np.asarray(constant, np.float64)
     if k.size == 1:
         return k.reshape(())

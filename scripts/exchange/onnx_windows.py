@@ -1,9 +1,10 @@
-"""Windows of ONNX as windows of a cfg: one size, one stride, the same zeros on all sides."""
+"""Turns the windows of ONNX into windows of a cfg, which are square and have one stride and the
+same padding on all sides."""
 import numpy as np
 
 
 def pads_of(node, size, kernel, strides, dilations):
-    """[top, left, bottom, right], with auto_pad worked out."""
+    """Returns the padding [top, left, bottom, right], also for auto_pad."""
     auto = node.get("auto_pad", "NOTSET")
     if auto in ("NOTSET", "", "VALID"):
         return list(node.get("pads", [0] * 4)) if auto != "VALID" else [0] * 4
@@ -17,8 +18,9 @@ def pads_of(node, size, kernel, strides, dilations):
 
 
 def embed(t, w, pads, dilations, size):
-    """(filters, pad) that compute the same with equal pads: zeros around the filters, and between
-    their numbers for dilations. A filter that covers the map needs no square."""
+    """Returns (filters, pad) that compute the same with the same padding on all sides. Unequal
+    padding becomes zeros around the filters, a dilation zeros between their numbers. The filters
+    need not be square."""
     if any(d != 1 for d in dilations):
         dh, dw = dilations
         n, c, kh, kw = w.shape
@@ -37,7 +39,7 @@ def embed(t, w, pads, dilations, size):
 
 
 def symmetric(t, kernel, strides, pads):
-    """(size, stride, zeros in front, zeros together) of a pooling window."""
+    """Returns (size, stride, padding in front, padding of both sides) of a pooling window."""
     if kernel[0] != kernel[1] or strides[0] != strides[1]:
         t.fail(f"kernel_shape={list(kernel)} strides={list(strides)}: must be square")
     if pads[0] != pads[1] or pads[2] != pads[3] or pads[2] - pads[0] not in (0, 1):

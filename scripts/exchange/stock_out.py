@@ -1,5 +1,6 @@
-"""A network for the stock libdarknet of 2018: a cfg of its sections, and weights that compute the
-same there. What it lacks becomes convolutions where that is exact, else a Failure by name."""
+"""Writes a network for the stock libdarknet of 2018: a cfg with its sections, and weights with
+which it computes the same. A layer that it does not have is replaced by convolutions when they are
+exact. Else it is a Failure that names the layer."""
 import numpy as np
 
 from exchange.cfg_out import Layer, text_of, weights_of
@@ -8,7 +9,7 @@ from lib.errors import Failure
 
 ACTIVATIONS = ("linear", "relu", "leaky", "logistic", "tanh", "elu", "selu", "loggy", "relie",
                "ramp", "plse", "stair", "hardtan", "lhtan")
-USUAL = 0, 1 / 255  # input_mean and input_scale that the host has
+USUAL = 0, 1 / 255  # libdarknet always uses this input_mean and input_scale
 
 
 class Writer:
@@ -26,8 +27,8 @@ class Writer:
         return len(self.layers) - 1
 
     def conv(self, note, source, shape, w, b, groups=1, stride=1, pad=0, act="linear"):
-        """shape: of the input. A filter of 1x1 with a stride stands in one of 3x3: the host reads
-        1x1 inputs without the stride."""
+        """Adds a convolution. shape: the input's. libdarknet ignores the stride of a 1x1 filter, so
+        such a filter becomes the centre of a 3x3 filter."""
         if w.shape[2:] == (1, 1) and stride > 1:
             w, pad = np.pad(w, ((0, 0), (0, 0), (1, 1), (1, 1))), pad + 1
         n, size = len(w), w.shape[2]
@@ -37,8 +38,8 @@ class Writer:
             "groups": groups, "activation": act}, [source], out, note, weights=w, biases=b)
 
     def bent(self, note, source, slopes, shape):
-        """Behind interleaved filters w and -w with ReLU: relu(z) - slope relu(-z), which is
-        PReLU."""
+        """Computes PReLU as relu(z) - slope * relu(-z). The layer before has the filters w and -w,
+        interleaved, with ReLU."""
         n = len(slopes)
         w = np.stack([np.ones(n), -slopes.astype(np.float64)], 1).reshape(n, 2, 1, 1)
         return self.conv(note + ", its slopes", source, (*shape[:2], 2 * n), w, np.zeros(n), n)
@@ -88,7 +89,7 @@ def connected(t, layer, note, x):
 
 
 def channelwise(t, layer, note, x):
-    """[batchnorm] and [activation]: a factor and a sum for each channel, and the activation."""
+    """[batchnorm] and [activation]: scale and shift for each channel, then the activation."""
     scale, shift = layer.norm()
     w, c = scale.reshape(-1, 1, 1, 1), layer.out[2]
     if layer.activation == "prelu":
@@ -100,7 +101,7 @@ def channelwise(t, layer, note, x):
 
 
 def chosen(t, note, x, shape, channels):
-    """A convolution that takes these channels of the input, in this order."""
+    """Adds a convolution that copies these channels of the input, in this order."""
     w = np.zeros((len(channels), shape[2], 1, 1))
     w[np.arange(len(channels)), channels] = 1
     return t.conv(note, x, shape, w, np.zeros(len(channels)))
@@ -131,7 +132,7 @@ def avgpool(t, layer, note, x):
 
 
 def same(*keys):
-    """A section that the host has, with these options."""
+    """Returns a function that copies a section which libdarknet has, with these options."""
     def take(t, layer, note, *inputs):
         options = {k: layer.options[k] for k in keys if k in layer.options}
         return t.add(layer.section, options, inputs, layer.out, note)
@@ -162,7 +163,7 @@ SECTIONS = {
 
 
 def files_of(network, batch=1):
-    """(cfg text, bytes of the weights)."""
+    """Returns (text of the cfg, bytes of the weights)."""
     for layer in network.used:
         check(layer)
     t = Writer(network)
