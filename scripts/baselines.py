@@ -1,15 +1,16 @@
 #!/usr/bin/python3
-"""Face verification as it was before neural networks, on LFW's pairs, beside a network:
+"""Verifies LFW's pairs with the methods from before neural networks, and compares them with a
+network:
 
     baselines.py lfw pairs.txt --out DIR [--faces DIR] [--network NAME=results.json of eval_lfw.py]
 
-Features: histograms of local binary patterns (lbp), of gradients (hog), pixels (raw). Ways: cosine,
-chi-square, PCA, LDA, PCA+LDA, Joint Bayesian, SVMs on features of a pair, dictionary learning. By
-LFW's ten folds: what is learned for a fold, thresholds too, comes from the other nine, whose people
-are others; names of people are used (LFW calls it unrestricted). With --faces everything but the
-threshold and the SVMs is learned once, on that folder of identities, and the row says so. Writes
-DIR/table.csv and DIR/results.json. Needs scikit-learn and scikit-image (make eval-deps).
-"""
+Features: histograms of local binary patterns (lbp), histograms of gradients (hog), pixels (raw).
+Methods: cosine, chi-square, PCA, LDA, PCA+LDA, Joint Bayesian, SVMs on features of a pair,
+dictionary learning. The protocol is LFW's ten folds with names of people (LFW calls it
+"unrestricted"): for each fold the method and its threshold are learned on the other nine folds,
+which have other people. With --faces the methods are learned once, on that folder of identities,
+and the row is marked; thresholds and SVMs are still learned on the folds. Writes DIR/table.csv and
+DIR/results.json. Needs scikit-learn and scikit-image (make eval-deps). """
 import argparse
 import os
 import shlex
@@ -39,7 +40,7 @@ COLUMNS = ("features", "way", "learned on", "pairs right, %", "standard error", 
 
 
 class Faces:
-    """The images of the pairs: their features, people, and the pairs as numbers of images."""
+    """The images of the pairs: features, people, and the pairs as indices of images."""
 
     def __init__(self, folder, pairs, names):
         found, kept, _ = find_images(folder, pairs, False)
@@ -55,8 +56,8 @@ class Faces:
         self.rows, self.ms = features_of([os.path.join(folder, found[n]) for n in order], names)
 
     def training(self, fold):
-        """(numbers of the images, numbers of the pairs) of the other folds, without images of
-        people who are in this fold."""
+        """Returns (indices of images, indices of pairs) to train on for a fold: those of the other
+        folds, without the people of this fold."""
         inside = self.fold == fold
         tested = np.unique(self.person[np.concatenate([self.one[inside], self.two[inside]])])
         pairs = np.flatnonzero(~inside & ~np.isin(self.person[self.one], tested)
@@ -65,14 +66,15 @@ class Faces:
 
 
 def train_pairs(faces, images, pairs):
-    """(rows, rows, same) of pairs, as rows of faces.rows[images]."""
+    """Returns (first, second, same) for pairs. first and second are indices in
+    faces.rows[images]."""
     place = np.full(len(faces.person), -1)
     place[images] = np.arange(len(images))
     return place[faces.one[pairs]], place[faces.two[pairs]], faces.same[pairs]
 
 
 def scores_of(faces, feature, way, outside):
-    """(score of each pair, milliseconds a face of the projection, numbers of a projected face)."""
+    """Returns (score of each pair, milliseconds to project a face, length of a projected face)."""
     x, scores, seconds, made, length = faces.rows[feature], np.empty(len(faces.same)), 0., 0, 0
     for fold in np.unique(faces.fold):
         images, pairs = faces.training(fold)
@@ -104,7 +106,7 @@ def measure(faces, feature, name, outside):
 
 
 def network_row(text, faces):
-    """A row from results.json of eval_lfw.py on the same pairs."""
+    """Returns the row of a network, from the results.json of eval_lfw.py on the same pairs."""
     name, _, path = text.rpartition("=")
     r = read_json(path, "accuracy", "standard_error", "right", "made_from")
     if r["made_from"].get("pairs") != faces.images["pairs"]:
@@ -115,7 +117,7 @@ def network_row(text, faces):
 
 
 def add_p(rows):
-    """McNemar's exact p against PCA and cosine on the same features."""
+    """Adds McNemar's exact p against PCA with the cosine, on the same features."""
     for r in rows:
         base = next((b for b in rows if (b["features"], b["way"]) == (r["features"], "pca")), None)
         r["p"] = mcnemar(r["right"], base["right"])[2] if base and base is not r else None
@@ -128,7 +130,7 @@ def cells(r):
 
 
 def outside_of(folder, names):
-    """(features, people) of a folder of identities."""
+    """Returns (features, people) of a folder of identities."""
     people = identities(folder)
     if len(people) < 2:
         raise Failure(f"{folder}: has {len(people)} folder of an identity; at least 2 are needed")

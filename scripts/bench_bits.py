@@ -3,11 +3,11 @@
 
 Usage: bench_bits.py [-darknet FILE] [-rounds N] [-threads N]
 
-Ours: a network of one [binary] layer (mode=xnor, batch norm, ReLU; the time includes the signs, the
-K map and alpha) and of one [convolutional] layer. Peer: oneDNN 2 (Debian's libdnnl2), direct and
-Winograd, where installed. All in one run, in turns; the fastest of all rounds counts, because other
-programs only ever make a run slower. The binary layer multiplies in AMX tiles where the processor
-has them, unless DNX_ISA names other kernels.
+Our side has two networks: one [binary] layer (mode=xnor, batch norm, ReLU; the time includes the
+signs, the K map and alpha) and one [convolutional] layer. The other side is oneDNN 2 (Debian's
+libdnnl2), direct and Winograd, when it is installed. All take turns in one run. The fastest round
+counts, because other programs can only make a round slower. The binary layer uses AMX when the
+processor has it, unless DNX_ISA names other kernels.
 """
 import argparse
 import ctypes
@@ -37,7 +37,7 @@ def ours(darknet, text, threads, folder):
 
 
 class OneDnn:
-    """The C interface of version 2, as far as a convolution needs it."""
+    """The functions of oneDNN's C interface (version 2) that a convolution needs."""
     F32, ANY, INFERENCE, DIRECT, WINOGRAD = 3, 1, 96, 1, 2
     SRC, WEIGHTS, DST, INFO = 129, 131, 133, 8
     ARGUMENTS = [(1, SRC), (33, WEIGHTS), (17, DST)]
@@ -65,7 +65,8 @@ class OneDnn:
         return md
 
     def convolution(self, side, channels, algorithm):
-        """(seconds of one run as a function, name of the implementation), or None."""
+        """Returns (a function that runs once and returns its seconds, name of the implementation),
+        or None when oneDNN does not have the algorithm."""
         x = self.tensor(1, channels, side, side)
         w = self.tensor(channels, channels, 3, 3)
         y = self.tensor(1, channels, side, side)
@@ -89,7 +90,7 @@ class OneDnn:
             data = ctypes.c_void_p()
             self.must(self.lib.dnnl_memory_get_data_handle(memory, ctypes.byref(data)))
             size = self.lib.dnnl_memory_desc_get_size(ctypes.c_void_p(md))
-            ctypes.memset(data, 0x3f, size)  # .747 everywhere: no denormal numbers
+            ctypes.memset(data, 0x3f, size)  # all floats are .747, so none is denormal
 
         def run():
             start = time.perf_counter()
@@ -117,7 +118,7 @@ def peers(side, channels):
 
 def compare(args):
     darknet = args.darknet or processes.darknet()
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # oneDNN's
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # oneDNN reads it
     with tempfile.TemporaryDirectory() as folder:
         for side, channels in SHAPES:
             times = {"binary": [], "float32": []}

@@ -1,18 +1,21 @@
 #!/usr/bin/python3
-"""Milliseconds per image of this build beside PyTorch, ONNX Runtime and stock libdarknet.
+"""Compares milliseconds per image of this build, PyTorch, ONNX Runtime and stock libdarknet.
 
-Run by `make bench`; a peer that is not installed is left out (`make bench-deps` installs them). All
-sides have the same network, weights and batch, the same number of threads (libdarknet has one), and
-flush denormals. Their outputs are compared before anything is timed. They take turns in one run; a
-figure is the median of the turns, each a median of many runs. "not steady": the turns of a side lie
-further apart than a tenth of their median, because other work ran beside them.
+`make bench` calls it. A program that is not installed is left out (`make bench-deps` installs
+them). All have the same network, weights, batch and number of threads (libdarknet has one thread),
+and all flush denormals. Their outputs are compared before they are timed. They take turns in one
+run. The table has the median of the turns; a turn is the median of many runs. "not steady" means:
+the turns of a program differ by more than a tenth of their median, because other work ran at the
+same time.
 
-Last, how this build alone does beside busy processes (-busy): one thread and -threads, in turns.
+At the end this build is timed again beside busy processes (-busy), with one thread and -threads.
 
-A case is NAME:BATCH with a NAME of cfg/, NAME:step (a training step, batch 64, with a softmax of
-10,000 classes, PyTorch only), or darknet19:1 or resnet18:1, the host's own cfg files with random
-weights, libdarknet only. To libdarknet [depthwise] is a convolution in groups and PReLU a leaky
-ReLU: all slopes are 0.1 here, where the two are the same."""
+A case is one of:
+    NAME:BATCH                   a NAME of cfg/
+    NAME:step                    a training step, batch 64, softmax of 10,000 classes; PyTorch only
+    darknet19:1, resnet18:1      libdarknet's cfg files with random weights; libdarknet only
+For libdarknet [depthwise] becomes a convolution in groups, and PReLU a leaky ReLU. All slopes are
+set to 0.1 here, so the two are equal."""
 import argparse
 import contextlib
 import importlib.util
@@ -36,13 +39,14 @@ CASES = ("mobilefacenet:1,mobilefacenet:32,mobilefacenet-half:1,mobilefacenet-ha
          "mobilefacenet:step,mobilefacenet-half:step,darknet19:1,resnet18:1")
 BUSY_CASES = (("mobilefacenet", 1), ("mobilefacenet", 32), ("mobilefacenet-half", 1))
 STEP_BATCH, WARM_UP = 64, 10
-STEADY = 0.1  # of the median: the turns of a side differ by less
-TOLERANCE = 1e-3  # of the largest output
+STEADY = 0.1  # the turns of a program may differ by this share of their median
+TOLERANCE = 1e-3  # outputs may differ by this share of the largest output
 HOST_LABEL = "libdarknet, 1 thread"
 
 
 def darknet(*args):
-    """Standard output of our command; its message becomes the exception's text."""
+    """Runs our command and returns its standard output. When it fails, its message is the text of
+    the exception."""
     done = subprocess.run([BIN, *map(str, args)], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError((done.stderr or done.stdout).strip().split("\n")[-1])
@@ -50,7 +54,7 @@ def darknet(*args):
 
 
 def ours_ms(args, cfg, weights, batch, runs, *more):
-    """runs: in a turn of a second."""
+    """Returns our milliseconds per image. runs: the number of runs in a turn of one second."""
     runs = max(5, round(runs * args.seconds))
     out = darknet("bench", cfg, weights, *more, "-batch", batch, "-threads", args.threads,
                   "-runs", runs, "-json")
@@ -58,7 +62,8 @@ def ours_ms(args, cfg, weights, batch, runs, *more):
 
 
 def median_ms(run, images, seconds, least):
-    """Median of at least `least` runs that fill `seconds`, per image."""
+    """Runs for that many seconds, at least `least` times. Returns the median milliseconds per
+    image."""
     times, stop = [], time.perf_counter() + seconds
     while len(times) < least or time.perf_counter() < stop:
         start = time.perf_counter()
@@ -68,13 +73,14 @@ def median_ms(run, images, seconds, least):
 
 
 def turns(args, sides):
-    """sides: {label: milliseconds per image of a turn}. Medians; each turn begins elsewhere."""
+    """sides: {label: function that takes a turn and returns milliseconds per image}. Returns
+    {label: median}. Each turn begins with another side."""
     times = {label: [] for label in sides}
     labels = list(sides)
     for turn in range(args.turns):
         first = turn % len(labels)
         for label in labels[first:] + labels[:first]:
-            time.sleep(0.05)  # the threads of the last one still spin
+            time.sleep(0.05)  # the threads of the side before still spin
             times[label].append(sides[label]())
     medians = {label: statistics.median(t) for label, t in times.items()}
     args.shaky = [label for label, t in times.items()
@@ -83,7 +89,8 @@ def turns(args, sides):
 
 
 def compare(label, ours, peer):
-    """Difference as a share of the largest value. Stops what does not compute the same."""
+    """Returns the difference of two outputs, divided by the largest value. Raises an error when
+    they differ by more than TOLERANCE."""
     import numpy as np
 
     if ours.shape != peer.shape:
@@ -95,7 +102,8 @@ def compare(label, ours, peer):
 
 
 def inputs(folder, batch, height, width, channels, seed):
-    """Random images as an array and as files: for us B x H x W x C, for peers B x C x H x W."""
+    """Makes random images, as an array and as two files: B x H x W x C for us, B x C x H x W for
+    the others."""
     import numpy as np
 
     shape = (batch, height, width, channels)
@@ -108,7 +116,7 @@ def inputs(folder, batch, height, width, channels, seed):
 
 
 def raw(args, cfg, weights, fin, batch, folder):
-    """Our outputs, B x D."""
+    """Returns our outputs, B x D."""
     import numpy as np
 
     fout = os.path.join(folder, "out.f32")
@@ -140,7 +148,7 @@ def unsteady(args, label):
 
 
 def beside_busy(args):
-    """One thread and all of -threads, quiet and beside busy processes."""
+    """Times one thread and -threads, alone and beside busy processes."""
     print(f"\n{'network':24} {'batch':>5} {'busy':>5} {'1 thread ms':>12} "
           f"{str(args.threads) + ' threads':>12} {'ratio':>7}")
     for name, batch in BUSY_CASES:
@@ -157,7 +165,7 @@ def beside_busy(args):
 
 
 def host_twin(cfg, weights, batch, folder):
-    """The same network in the host's sections: (cfg, weights). Slopes must be 0.1."""
+    """Writes the same network with libdarknet's sections: (cfg, weights). Slopes must be 0.1."""
     from lib import darknet_files
     from lib.plan import plan
     net, layers = plan(cfg)
@@ -180,7 +188,7 @@ def host_twin(cfg, weights, batch, folder):
 
 
 def set_slopes(cfg, weights):
-    """All slopes of PReLU become 0.1, as libdarknet's leaky ReLU has it."""
+    """Sets all slopes of PReLU to 0.1, the slope of libdarknet's leaky ReLU."""
     from lib import darknet_files
     from lib.plan import plan
     _, layers = plan(cfg)
@@ -193,7 +201,8 @@ def set_slopes(cfg, weights):
 
 
 def forward(args, name, batch, folder, stack):
-    """One network beside all peers that are there. ONNX Runtime alone takes every section."""
+    """Compares one network with all programs that are installed. Only ONNX Runtime has all
+    sections."""
     import export_onnx
     from bench import peer_torch
     from lib.plan import read_cfg
@@ -218,7 +227,7 @@ def forward(args, name, batch, folder, stack):
                 module(image)
 
             def turn(module=module):
-                for _ in range(3):  # the caches hold others' data now
+                for _ in range(3):  # fill the caches, which have the data of another side
                     module(image)
                 return median_ms(lambda: module(image), batch, args.seconds, 5)
             sides[label] = turn
@@ -244,8 +253,8 @@ def forward(args, name, batch, folder, stack):
 
 
 def step(args, name, folder):
-    """A whole training step with a 10,000-class softmax. What is computed is compared by
-    tests/oracle/test_torch.py, gradient by gradient."""
+    """Times a training step with a softmax of 10,000 classes. The results are not compared here:
+    tests/oracle/test_torch.py compares all gradients."""
     import numpy as np
     import torch
 
@@ -282,8 +291,8 @@ def step(args, name, folder):
 
 
 def host_weights(cfg, out):
-    """Random weights by the host. Its batch-norm statistics, all 0, become realistic: an output of
-    its random filters has a variance of about twice the mean square of the inputs."""
+    """Writes libdarknet's random weights. Its batch norm variances are all 0 and are replaced: the
+    output of a random filter has a variance of about twice the mean square of its inputs."""
     import numpy as np
 
     from lib.plan import read_cfg
@@ -318,7 +327,7 @@ def host_weights(cfg, out):
 
 
 def our_memory(args, cfg, weights):
-    """MB that our whole process had at its peak, predicting one image."""
+    """Returns the peak memory of our process in MB while it predicts one image."""
     process = subprocess.Popen([BIN, "bench", cfg, weights, "-threads", str(args.threads), "-runs",
                                 "10"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = 0
@@ -331,7 +340,7 @@ def our_memory(args, cfg, weights):
 
 
 def stock(args, name, folder, stack):
-    """A cfg of the host, one image."""
+    """Compares one of libdarknet's cfg files, for one image."""
     from lib.plan import read_cfg
     cfg, weights = STOCK_CFG.format(name), os.path.join(folder, name + ".weights")
     host_weights(cfg, weights)
@@ -349,7 +358,7 @@ def stock(args, name, folder, stack):
 
 
 def available(args):
-    """Keeps the peers that are installed and says what the others lack."""
+    """Keeps the programs that are installed, and prints how to install the others."""
     missing = {}
     if importlib.util.find_spec("torch") is None:
         missing["pytorch"] = "PyTorch is not installed: make bench-deps"
@@ -370,7 +379,7 @@ def available(args):
 
 
 def run_case(args, case, folder):
-    """False when no peer of this case is there."""
+    """Runs a case. Returns False when no program to compare with is installed."""
     name, _, batch = case.partition(":")
     with contextlib.ExitStack() as stack:
         if name in STOCK and "host" in args.peers:

@@ -1,17 +1,19 @@
 #!/usr/bin/python3
-"""Groups the faces of an unsorted folder into people: the start of a training set of one's own.
+"""Groups the faces of an unsorted folder into people: a first step towards your own training set.
 
     scripts/cluster_faces.py NET.cfg WEIGHTS PHOTOS OUT [--threshold 0.35]
 
-PHOTOS is a folder of photographs; `darknet faces` finds and cuts out the faces, into OUT/faces.
-With --aligned it is a folder of crops. `darknet embed` computes their features, and scikit-learn
-joins groups while the mean cosine between their faces is above the threshold (agglomerative
-clustering, average linkage). OUT/people/person-0001/ and so on get the crops, the largest group
-first, OUT/alone/ the faces of smaller groups than --least. OUT/sheets/ has a contact sheet of each
-person, OUT/people.csv a line for each face. Look at the sheets before you train: mistakes are
-whole groups of one person that stay apart, and look-alikes that are joined.
+PHOTOS is a folder of photographs. `darknet faces` finds the faces and writes crops into OUT/faces.
+With --aligned PHOTOS is a folder of crops already. `darknet embed` computes features. scikit-learn
+joins two groups as long as the mean cosine between their faces is above the threshold
+(agglomerative clustering, average linkage).
 
-The memory grows with the square of the number of faces: 10,000 need about 1 GB."""
+OUT/people/person-0001/ and so on get the crops, the largest group first. OUT/alone/ gets the faces
+of groups with fewer than --least faces. OUT/sheets/ has a contact sheet for each person, and
+OUT/people.csv a line for each face. Look at the sheets before you train. There are two kinds of
+mistakes: one person in several groups, and similar people in one group.
+
+The memory grows with the square of the number of faces: 10,000 faces need about 1 GB."""
 import argparse
 import csv
 import io
@@ -38,7 +40,7 @@ TILE, COLUMNS, ROWS = 112, 8, 12  # of a contact sheet
 
 
 def cosine_of(text):
-    """A number, or that of a file threshold.json."""
+    """Returns the threshold: a number, or the number in a file threshold.json."""
     try:
         value = float(text)
     except ValueError:
@@ -56,8 +58,8 @@ def cosine_of(text):
 
 
 def run_to(result, unfinished, *command):
-    """Runs the command, whose status is 1, too, when it has named images that it skipped: then the
-    result is there all the same."""
+    """Runs a command. It also has status 1 when it has skipped some images; then its result exists
+    and the work goes on."""
     try:
         run([darknet(), *command])
     except Failure:
@@ -66,7 +68,7 @@ def run_to(result, unfinished, *command):
 
 
 def find_faces(args):
-    """The folder of crops."""
+    """Returns the folder of crops."""
     if args.aligned:
         return args.photos
     crops = os.path.join(args.out, "faces")
@@ -87,7 +89,8 @@ def features(args, crops):
 
 
 def group(rows, threshold):
-    """Lists of indices, the largest first; within one, the most typical face first."""
+    """Returns groups as lists of indices, the largest group first. In a group the face that is most
+    similar to the others comes first."""
     if len(rows) == 1:
         return [[0]]
     labels = AgglomerativeClustering(n_clusters=None, metric="cosine", linkage="average",
@@ -98,7 +101,7 @@ def group(rows, threshold):
 
 
 def draw(crops, names, path):
-    """A contact sheet of the first faces."""
+    """Draws a contact sheet of the first faces."""
     shown = names[:COLUMNS * ROWS]
     sheet = Image.new("RGB", (TILE * min(COLUMNS, len(shown)),
                               TILE * math.ceil(len(shown) / COLUMNS)), "white")

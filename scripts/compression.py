@@ -1,12 +1,11 @@
 #!/usr/bin/python3
-"""compression.py: one residual face network in full precision, then with binary weights, with
-binary weights and inputs, and by lower rank, compared by face verification.
+"""compression.py: compresses one residual face network (binary weights; binary weights and inputs;
+low rank) and compares face verification with the network in full precision.
 
-The binary networks are trained twice with the same schedule: from labels alone, and to give the
-features of the full-precision network. Low rank is measured before and after training it further
-with those features. Without --faces it draws synthetic faces. What is done already in --out is not
-done again.
-"""
+The binary networks are trained twice with the same schedule: from labels only, and to imitate the
+features of the network in full precision. The low-rank network is measured before and after further
+training with those features. Without --faces the script draws synthetic faces. Work that is
+finished in --out is not repeated. """
 import argparse
 import json
 import os
@@ -57,14 +56,16 @@ def by_labels(args, data, name, net):
 
 
 def by_features(args, data, name, net, teacher, batches, rate, start=()):
-    """teacher: cfg and weights of the network whose features are learned, from all faces."""
+    """Trains a network to imitate the features of a teacher, on all faces. teacher: its cfg and
+    weights."""
     text = cfg_text(args, net, FEATURE.format(*teacher), batches, rate)
     cache = ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data.every))]
     return train(args, name, text, data.every, data.sources[data.every], teacher, cache, start)
 
 
 def full_precision(args, data):
-    """The network that is compressed: taught by --teacher-weights where it is given."""
+    """Trains the network that is compressed: from --teacher-weights when given, else from
+    labels."""
     if not args.teacher_weights:
         return by_labels(args, data, "full", body("full"))
     return by_features(args, data, "full", body("full"), (args.teacher_cfg, args.teacher_weights),
@@ -77,7 +78,7 @@ def bench(cfg, weights):
 
 
 def ratio(args, one, other):
-    """The time of one network over the other's, the median of turns taken."""
+    """Returns the time of one network divided by the time of the other: the median over turns."""
     got = sorted(bench(*one) / bench(*other) for _ in range(args.turns))
     return got[len(got) // 2]
 
@@ -109,14 +110,14 @@ def binary(args, data, full):
 
 
 def plain(args, name, cfg, weights):
-    """The trained network without its loss: cfg and weights."""
+    """Removes the loss from the trained network. Returns its cfg and weights."""
     kept = tuple(os.path.join(args.out, name, "plain" + end) for end in (".cfg", ".weights"))
     run([darknet(), "strip", cfg, weights, *kept, "-force"], capture=True)
     return kept
 
 
 def packed_bytes(args, name, cfg, weights):
-    """Of the file that keeps binary filters as bits and the rest in single precision."""
+    """Returns the size of the file with binary filters as bits and all other numbers as floats."""
     with tempfile.TemporaryDirectory() as folder:
         packed = os.path.join(folder, "packed")
         run([darknet(), "compress", "pack", *plain(args, name, cfg, weights), packed], capture=True)
@@ -126,7 +127,8 @@ def packed_bytes(args, name, cfg, weights):
 # ---- low rank ----
 
 def compress(args, name, full, images, speedup, method):
-    """(cfg and weights, what `darknet compress low-rank` said of them), made once."""
+    """Compresses a network once. Returns (cfg and weights, the output of `darknet compress
+    low-rank`)."""
     folder = os.path.join(args.out, name)
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     path, options = os.path.join(folder, "low-rank.json"), [
@@ -154,7 +156,8 @@ def compress(args, name, full, images, speedup, method):
 
 
 def with_the_rest(command):
-    """What low-rank prints. Training, too, goes on without the images that it skips, and tells."""
+    """Runs low-rank and returns its output. When it has skipped images, the work goes on without
+    them, as training does."""
     try:
         return run(command, capture=True)
     except Failure as e:
@@ -184,7 +187,7 @@ def low_rank(args, data, trained):
                          "small": small, "images": data.images[data.every],
                          "before": before["accuracy"], "after": after["accuracy"],
                          "error": after["standard_error"]})
-    for row in rows:  # at the end, so that nothing but time is measured here
+    for row in rows:  # all times are measured at the end, in one go
         row["measured"] = ratio(args, full, row.pop("small"))
     return rows
 
@@ -192,7 +195,7 @@ def low_rank(args, data, trained):
 # ---- the whole ----
 
 def stages(args, data):
-    """[(what, seconds, is done)], of the trainings alone; see experiments/estimate.py."""
+    """Returns [(name, seconds, is done)] for the trainings only; see experiments/estimate.py."""
     def ms(mode):
         text = cfg_text(args, body(mode), MARGIN.format(data.classes), args.batches, args.rate)
         return estimate.milliseconds(text, args.batch, "-train") * args.batch / 1000
@@ -222,7 +225,7 @@ def show(rows, columns, cells):
 
 
 def work(args):
-    args.seeds = [args.seed]  # of the titles
+    args.seeds = [args.seed]  # for the titles
     data = make_data(args)
     if args.teacher_weights:
         run([darknet(), "check", args.teacher_cfg, args.teacher_weights], capture=True)

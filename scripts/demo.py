@@ -1,17 +1,19 @@
 #!/usr/bin/python3
-"""A first result in seconds (make demo): draws some synthetic faces, trains a MobileFaceNet of an
-eighth of the width on 56 x 56 pixels, compares two pairs of one person and two pairs of two that
-the network has not seen, and draws a contact sheet with cosines and verdicts.
+"""Shows a first result (make demo): draws some synthetic faces, trains a small MobileFaceNet (an
+eighth of the width, 56 x 56 pixels), compares two pairs of the same person and two pairs of
+different people that the network has not seen, and draws a contact sheet with cosines and
+decisions.
 
     scripts/demo.py --out demo
     scripts/demo.py --out demo --photos FOLDER [--net NET.cfg WEIGHTS --threshold FILE]
 
-With --photos, faces are found in a folder of photographs (make faces-deps) and the pairs are taken
-there: of one sub-folder and of two, or the first three faces. Without --net the network is the one
-that was trained on drawings, which knows little of people; with it, --threshold gives verdicts.
+With --photos the faces come from a folder of photographs (make faces-deps). The pairs are then from
+the same sub-folder and from different ones, or the first three faces when there are no sub-folders.
+Without --net the network is the one trained on drawings, which is poor on real people. With --net,
+decisions need --threshold.
 
-The threshold is the cosine with the fewest errors on the pairs of synthetic faces but those that
-are shown. The pairs are the first of the list, not chosen."""
+The threshold for drawings is the cosine with the fewest errors on all pairs that are not shown. The
+pairs shown are the first of the list; nobody has selected them."""
 import argparse
 import os
 import re
@@ -32,11 +34,11 @@ from lib.folders import images_below
 from lib.processes import ROOT, darknet, run
 
 SIZE, IDENTITIES, IMAGES, PAIRS, BATCH, BATCHES = 56, 60, 20, 400, 64, 500
-SHOWN = 2  # pairs of one person, and as many of two
+SHOWN = 2  # pairs of the same person, and as many of different people
 
 
 def train(out):
-    """(cfg, weights, folder of test faces, pairs), trained on synthetic faces."""
+    """Trains on synthetic faces. Returns (cfg, weights, folder of test faces, pairs)."""
     drawn, cfg = os.path.join(out, "synthetic"), os.path.join(out, "small.cfg")
     run([darknet(), "synth", drawn, "-identities", str(IDENTITIES), "-images", str(IMAGES),
          "-pairs",
@@ -56,7 +58,7 @@ def train(out):
 
 
 def cosines(out, cfg, weights, folder, pairs):
-    """[(path, path, same, cosine)] of a list of pairs."""
+    """Returns [(path, path, same, cosine)] for a list of pairs."""
     features = os.path.join(out, "test.dnxe")
     run([darknet(), "embed", cfg, weights, folder, features, "-unit", "-force"], capture=True)
     e = Embeddings(features)
@@ -71,7 +73,7 @@ def cosines(out, cfg, weights, folder, pairs):
 
 
 def threshold_of(scored):
-    """The cosine with the fewest errors, and its accuracy in percent."""
+    """Returns the cosine with the fewest errors, and its accuracy in percent."""
     cosine, same = np.array([s[3] for s in scored]), np.array([s[2] for s in scored])
     order = np.argsort(cosine)
     wrong = np.cumsum(same[order]) + (~same).sum() - np.cumsum(~same[order])
@@ -80,7 +82,8 @@ def threshold_of(scored):
 
 
 def pairs_of_photos(folder, out):
-    """Crops of one sub-folder and of two; or the first three."""
+    """Returns pairs of crops: from the same sub-folder and from different ones, or from the first
+    three faces."""
     crops = os.path.join(out, "faces")
     run([darknet(), "faces", folder, crops, "-largest"], show=True)
     found = images_below(crops)
@@ -98,7 +101,7 @@ def pairs_of_photos(folder, out):
 
 
 def resized(path, out):
-    """The crop in the size of our small network."""
+    """Writes the crop in the input size of the small network; returns its path."""
     small = os.path.join(out, "small", os.path.relpath(path, out).replace("/", "_"))
     make_folder(os.path.dirname(small))
     with Image.open(path) as face, whole_file(small, binary=True) as f:
@@ -114,7 +117,7 @@ def compare(cfg, weights, a, b, threshold):
 
 
 def draw(rows, path):
-    """[(path, path, text)]: a contact sheet."""
+    """Draws a contact sheet. rows: [(path, path, text)]."""
     side, gap = 168, 12
     sheet = Image.new("RGB", (2 * side + 3 * gap + 260, len(rows) * (side + gap) + gap), "white")
     pen = ImageDraw.Draw(sheet)
@@ -130,7 +133,7 @@ def draw(rows, path):
 
 
 def on_drawings(out):
-    """(cfg, weights, threshold, pairs) of a network trained now."""
+    """Trains a network. Returns (cfg, weights, threshold, pairs)."""
     cfg, weights, folder, pairs = train(out)
     scored = cosines(out, cfg, weights, folder, pairs)
     shown = [s for s in scored if s[2]][:SHOWN] + [s for s in scored if not s[2]][:SHOWN]

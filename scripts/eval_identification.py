@@ -1,23 +1,27 @@
 #!/usr/bin/python3
-"""Who is it, among many others? By MegaFace's protocol, on folders of your own:
+"""Measures identification among many other people, by MegaFace's protocol, on your own folders:
 
     eval_identification.py net.cfg net.weights probes/ distractors/... --out DIR
     eval_identification.py probes.dnxe distractors.dnxe... --out DIR
 
-probes: a folder of folders, one for each person, or the file that `darknet embed` made of it;
-distractors: folders or lists of images of other people, or such files; their names do not count.
+probes: a folder with one sub-folder for each person, or the file that `darknet embed` made of it.
+distractors: folders or lists of images of other people, or such files; the names of these people
+are not needed.
 
-Rank-1: each image of a person is searched among all distractors and one other image of the person,
-for every ordered pair of images; the share of searches that find the person first. TAR at FAR: the
-share of all pairs of one person above the threshold that this share of all pairs of two people
-exceeds. FNIR at FPIR: a list has the mean of each person's images; the share of searches that miss
-a person on it at the threshold that this share of strangers exceeds.
+Rank-1: an image of a person is searched among all distractors and one other image of the person.
+This is done for each ordered pair of images. Rank-1 is the share of searches in which the person
+comes first.
+TAR at FAR: FAR is the share of pairs of two people whose cosine is above a threshold, TAR the share
+of pairs of the same person above the same threshold.
+FNIR at FPIR: a watch list has the mean feature of each person. FPIR is the share of strangers whose
+search exceeds a threshold. FNIR is the share of searches for a person on the list that do not find
+the person at that threshold.
 
 Writes into DIR: results.json, table.csv, identification.png, threshold.json (for `darknet compare`
-and `darknet find`), with --suspects also suspects.png and suspects.txt. Intervals are of 95 %, over
-people. A rate that fewer than ten pairs of two people would exceed is not measurable. Features are
-kept in DIR/embeddings and used again while network, weights and images are the same.
-"""
+and `darknet find`), with --suspects also suspects.png and suspects.txt. Intervals are 95 %
+intervals over people. A rate is measurable only when at least ten pairs of two people exceed its
+threshold. Features are stored in DIR/embeddings and used again while network, weights and images
+are the same. """
 import argparse
 import os
 import shlex
@@ -41,7 +45,7 @@ THRESHOLD_RATE = 1e-3
 
 
 def split(words, args):
-    """(Network or None, the inputs) of the words of a command line."""
+    """Splits the words of a command line. Returns (Network or None, the inputs)."""
     if not words[0].endswith(".cfg"):
         return None, words
     if len(words) < 2:
@@ -50,7 +54,7 @@ def split(words, args):
 
 
 def entries(args):
-    """[(name, Network or None, inputs)] of this network and of each of --versus."""
+    """Returns [(name, Network or None, inputs)] for this network and each of --versus."""
     network, inputs = split(args.inputs, args)
     if not inputs:
         raise Failure(f"{args.inputs[0]}: no faces are named")
@@ -72,7 +76,7 @@ def short(path):
 
 
 def numbered(listed):
-    """Equal names get a number."""
+    """Adds a number to names that occur more than once."""
     names = [n for n, _, _ in listed]
     return [(n if names.count(n) == 1 else f"{n} ({names[:i + 1].count(n)})", *rest)
             for i, (n, *rest) in enumerate(listed)]
@@ -90,7 +94,7 @@ def made_from(network, others, probes, args):
 
 
 def one(name, network, inputs, args):
-    """(result of a network, what comparisons and pictures need)."""
+    """Measures one network. Returns (result, the arrays that comparisons and pictures need)."""
     probes, others, found = identification.load(inputs, network, args.embeddings, args)
     start = time.time()
     result, private = identification.measure(probes, others, args)
@@ -108,7 +112,8 @@ def one(name, network, inputs, args):
 
 
 def write_threshold(args, result, private):
-    """threshold.json; with --threshold-rate a rate that cannot be measured is an error."""
+    """Writes threshold.json. When --threshold-rate names a rate that cannot be measured, this is an
+    error."""
     v = result["verification"]
     counts = {"genuine_pairs": v["genuine_pairs"], "impostor_pairs": v["impostor_pairs"],
               "people": v["people_with_pairs"]}

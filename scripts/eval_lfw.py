@@ -1,14 +1,16 @@
 #!/usr/bin/python3
-"""LFW by the official protocol: eval_lfw.py net.cfg net.weights lfw_folder pairs.txt --out DIR
-or an InsightFace verification set: eval_lfw.py net.cfg net.weights agedb_30.bin --out DIR
+"""Measures face verification: LFW by its official protocol, or an InsightFace verification set.
 
-Runs `bin/darknet embed` ($DARKNET_BIN overrides) on the images that the pairs name, then for each
-fold chooses the threshold on the other nine and measures the accuracy on it. Writes into DIR:
-results.json (scores, whether each pair is the same person, thresholds, all below), roc.png (ROC and
-score histograms), worst.png (worst false accepts and rejects), threshold.json (at which cosine two
-faces match at the false-match rate --threshold-rate, for `darknet compare` and `darknet find`).
-Numbers in results.json are shares (0..1); null where a number cannot be measured: a standard error
-of one fold, a TAR at a FAR of fewer than ten false accepts.
+    eval_lfw.py net.cfg net.weights lfw_folder pairs.txt --out DIR
+    eval_lfw.py net.cfg net.weights agedb_30.bin --out DIR
+
+Runs `bin/darknet embed` (or $DARKNET_BIN) on the images that the pairs name. For each fold it
+chooses the threshold on the other nine folds and measures the accuracy on this one. Writes into
+DIR: results.json (all results: scores, labels of the pairs, thresholds), roc.png (ROC and
+histograms of scores), worst.png (worst false accepts and rejects), and threshold.json for `darknet
+compare` and `darknet find` (the cosine above which two faces match, at the false-match rate
+--threshold-rate). Rates in results.json lie between 0 and 1. A number that cannot be measured is
+null: the standard error when there is one fold, and TAR at a FAR with fewer than ten false accepts.
 """
 import argparse
 import os
@@ -27,7 +29,7 @@ from lib.files import remove
 from lib.metrics import p_text, percent
 from lib.pairs import read_pairs
 
-THRESHOLD_RATE = 1e-2  # the lowest that 3,000 pairs of two people can show well
+THRESHOLD_RATE = 1e-2  # lower rates cannot be measured well with LFW's 3,000 pairs of two people
 
 
 def evaluate(args):
@@ -52,7 +54,8 @@ def evaluate(args):
 
 
 def write_threshold(args, result):
-    """threshold.json; a rate that was asked for and cannot be measured is an error."""
+    """Writes threshold.json. When --threshold-rate names a rate that cannot be measured, this is an
+    error."""
     rate, path = args.threshold_rate or THRESHOLD_RATE, os.path.join(args.out, "threshold.json")
     remove(path)
     got, counts = threshold.of_pairs(np.array(result["scores"]), np.array(result["same"], bool),

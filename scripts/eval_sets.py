@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Several verification sets in one table:
+"""Measures several verification sets and prints one table:
 
     eval_sets.py net.cfg net.weights --sets lfw=lfw:pairs.txt,cfp-fp=cfp_fp.bin --out DIR
 
-A set is NAME=FILE.bin (of InsightFace: LFW, CFP-FF, CFP-FP, AgeDB-30, CALFW, CPLFW) or
-NAME=FOLDER:PAIRS, a folder of images and a list of pairs in any form that `darknet pairs` reads.
-Each set is measured by LFW's protocol, as by eval_lfw.py, into DIR/NAME; what is there already,
-made from the same inputs, is not measured again. Writes DIR/table.csv and DIR/results.json.
+A set is NAME=FILE.bin (InsightFace has LFW, CFP-FF, CFP-FP, AgeDB-30, CALFW, CPLFW), or
+NAME=FOLDER:PAIRS: a folder of images and a list of pairs in any format that `darknet pairs` reads.
+Each set is measured like eval_lfw.py does, and its results are in DIR/NAME. A set is not measured
+again when its inputs are the same. Writes DIR/table.csv and DIR/results.json.
 """
 import argparse
 import os
@@ -33,7 +33,7 @@ KEPT = ("accuracy", "standard_error", "fold_accuracies", "thresholds", "auc", "e
 
 
 def a_set(text):
-    """(name, .bin or folder, pairs or None) of NAME=PATH or NAME=FOLDER:PAIRS."""
+    """Parses NAME=PATH or NAME=FOLDER:PAIRS. Returns (name, .bin or folder, pairs or None)."""
     name, _, path = text.partition("=")
     if not name or not path or "/" in name or name.startswith("."):
         raise argparse.ArgumentTypeError(f"{text}: must be NAME=FILE.bin or NAME=FOLDER:PAIRS")
@@ -55,7 +55,7 @@ def sets(text):
 
 
 def check_paths(listed):
-    """Before the first set is measured."""
+    """Checks that all paths exist, before the first set is measured."""
     for name, path, pairs in listed:
         for p in filter(None, (path, pairs)):
             if not os.path.exists(p):
@@ -63,7 +63,7 @@ def check_paths(listed):
 
 
 def measure(args, name, folder, pairs, shown):
-    """results.json of a set. shown: what to call its faces."""
+    """Measures a set and returns its results.json. shown: the name of its faces in messages."""
     out = os.path.join(args.out, name)
     found, kept, _ = find_images(folder, pairs, args.allow_missing)
     now = made_from(args.cfg, args.weights, images_of(folder, found, kept), args.flip)

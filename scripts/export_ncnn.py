@@ -4,17 +4,17 @@
     scripts/export_ncnn.py NET.cfg WEIGHTS OUT.param OUT.bin [-to LAYER] [--fp16] [--force]
 
 The network ends at its last layer that predicts, as in scripts/export_onnx.py; -to names another
-end. Batch norm is multiplied into the filters. --fp16 stores filters in 16 bits, half the size;
-biases and slopes stay in 32. What ncnn cannot express is told by section and option, and nothing is
-written.
+last layer. Batch norm is multiplied into the filters. --fp16 stores filters with 16 bits, so the
+file has half the size; biases and slopes keep 32 bits. When ncnn does not have an option, the
+message names section and option, and nothing is written.
 
 Blob "input": W x H x C floats, RGB, (pixel - input_mean) * input_scale:
 
     ncnn::Mat in = ncnn::Mat::from_pixels(rgb, ncnn::Mat::PIXEL_RGB, 112, 112);
-    in.substract_mean_normalize(mean, norm);  // what this script prints
+    in.substract_mean_normalize(mean, norm);  // this script prints mean and norm
     ex.input("input", in); ex.extract("output", out);
 
-Blob "output": the last layer's numbers. Needs NumPy."""
+Blob "output": the output of the last layer. Needs NumPy."""
 import argparse
 import os
 import sys

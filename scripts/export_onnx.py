@@ -3,19 +3,19 @@
 
     scripts/export_onnx.py NET.cfg WEIGHTS OUT.onnx [-to LAYER] [-batch N] [--keep-norm] [--force]
 
-The network ends at its last layer that predicts: losses are left out, and of a classifier the
-probabilities stay. -to names another end by its number or name=. Layers of training alone (dropout)
-vanish; binary filters become floats.
+The network ends at its last layer that predicts: losses are left out, and a classifier ends with
+its probabilities. -to names another last layer, by its number or its name=. Dropout, which only
+training uses, is left out. Binary filters become floats.
 
 Input "input": N x C x H x W floats, RGB, already (pixel - input_mean) * input_scale. Output
-"output": N x D, or N x D x H x W where the last map is larger than 1x1. N is open without -batch.
+"output": N x D, or N x D x H x W when the last map is larger than 1x1. Without -batch, N is open.
 
-Batch norm is multiplied into the filters, as predicting here does: w * scale / sqrt(variance +
-1e-5). With --keep-norm it stays a node, and scripts/import_onnx.py reads back the very same floats.
+Batch norm is multiplied into the filters: w * scale / sqrt(variance + 1e-5). With --keep-norm it is
+a node of its own, and scripts/import_onnx.py reads back exactly the same floats.
 
-Opset 10, which OpenCV 4.6, ncnn's converter and ONNX Runtime read. The metadata tell input_mean,
-input_scale, outputs, cfg, and SHA-256 of the cfg and of the weights. Needs NumPy and python3-onnx
-(make onnx-deps)."""
+The file has opset 10, which OpenCV 4.6, ncnn's converter and ONNX Runtime read. The metadata
+contain input_mean, input_scale, the outputs, the cfg, and the SHA-256 of cfg and weights. Needs
+NumPy and python3-onnx (make onnx-deps)."""
 import argparse
 import hashlib
 import os
@@ -40,7 +40,7 @@ def checksum(path):
 
 
 def notes_of(network, cfg, weights):
-    """The metadata of the file."""
+    """Returns the metadata of the file."""
     return {"input_mean": f"{network.net['input_mean']:.9g}",
             "input_scale": f"{network.net['input_scale']:.9g}",
             "input": "RGB planes, (pixel - input_mean) * input_scale",
@@ -49,7 +49,7 @@ def notes_of(network, cfg, weights):
 
 
 def export(cfg, weights, out, batch="N", to=None, keeps_norm=False, force=True):
-    """batch: a number, or the name of an open size."""
+    """Writes the ONNX file. batch: a number, or the name of an open dimension."""
     files.refuse_replacing(out, force, cfg, weights)
     network = networks.load(cfg, weights, to, SECTIONS, "ONNX")
     model = model_of(network, batch, notes_of(network, cfg, weights), keeps_norm)

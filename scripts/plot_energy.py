@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""plot_energy.py energy.csv out.png [-title TEXT]: the share of the responses' energy that the
-first eigenvectors hold, a curve for each layer, from the CSV that `darknet compress low-rank -csv`
-writes. Dots: the ranks that were chosen."""
+"""plot_energy.py energy.csv out.png [-title TEXT]: draws, for each layer, the share of the
+responses' energy that the first k eigenvectors contain, against k. Dots mark the chosen ranks.
+`darknet compress low-rank -csv` writes energy.csv."""
 import argparse
 import csv
 import sys
@@ -13,7 +13,8 @@ from report.pictures import picture, pyplot
 
 
 def read(path):
-    """{layer: (filters, chosen rank or 0, energies at rank 1, 2, ...)}, in the file's order."""
+    """Reads {layer: (filters, chosen rank or 0, energies at rank 1, 2, ...)}, in the order of the
+    file."""
     layers = {}
     for row in csv.DictReader(read_lines(path)):
         try:

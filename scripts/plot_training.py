@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""plot_training.py log.csv [log.csv ...] out.png: losses, accuracy, pairs verified and learning
-rate of training runs, from their CSV logs (darknet/train/log.h tells the columns)."""
+"""plot_training.py log.csv [log.csv ...] out.png: draws the losses, accuracy, verification and
+learning rate of training runs, from their CSV logs (darknet/train/log.h describes the columns)."""
 import argparse
 import sys
 

@@ -1,16 +1,19 @@
 #!/usr/bin/python3
-"""study.py: which way of distilling is best? Methods x widths x seeds on equal images and equal
-batches, tested on pairs that chose nothing.
+"""study.py: compares methods of distillation. It trains all methods, widths and seeds on the same
+images with the same batches. The test pairs are never used to choose anything.
 
-  1. Of --faces, --held-out identities are set aside; on pairs of them each method's loss weight is
-     chosen, by students that train on the others.
-  2. Students of each method, width, length and seed train on all of --faces; methods that need no
-     names once more with --unlabelled.
-  3. They are tested on --pairs and on each --test. p is McNemar's exact test, a pair of networks
-     and a seed at a time, only between networks that saw the same images.
+  1. --held-out identities of --faces are set aside. For each method, students train on the other
+     identities with several loss weights. The best weight on pairs of the held-out people is
+     chosen.
+  2. Students of each method, width, length and seed train on all of --faces. Methods that need no
+     names are trained a second time with --unlabelled.
+  3. All are tested on --pairs and on each --test. p is McNemar's exact test between two networks
+  with
+     the same seed. Only networks that were trained on the same images are compared.
 
-Every finished run is a file, OUT/RUN/run.json, with the fingerprint of its inputs: the same command
-goes on where it stopped, and what is done is not done again. --plan lists the runs and their hours.
+A finished run has a file OUT/RUN/run.json with the fingerprint of its inputs. The same command
+continues an interrupted study and does not repeat finished runs. --plan lists the runs and their
+hours.
 """
 import argparse
 import fnmatch
@@ -33,7 +36,7 @@ from report import study as report
 
 
 def tests_of(args, data):
-    """{name: Pairs}, the first one that of --pairs."""
+    """Returns {name: Pairs}. The first one is --pairs."""
     tests = {"lfw": data.test}
     for name, folder, path in args.test:
         tests[name] = Pairs(folder, path, os.path.basename(path))
@@ -42,7 +45,7 @@ def tests_of(args, data):
 
 
 def asked(args, planned):
-    """The runs of --only, with those that teach them."""
+    """Returns the runs of --only, and the runs that teach them."""
     if not args.only:
         return planned
     kept = [r for r in planned if any(fnmatch.fnmatch(r.name, p) for p in args.only)]
@@ -52,7 +55,7 @@ def asked(args, planned):
 
 
 def show_plan(args, data, planned, embedding):
-    """Every run and its time, by a few batches of each width."""
+    """Prints every run and its time, which is estimated from a few batches of each width."""
     clock = runs.Clock(args)
 
     def text_of(run):
@@ -100,7 +103,7 @@ def work(args):
 
 
 def test_set(text):
-    """NAME=FOLDER,PAIRS of --test."""
+    """Parses NAME=FOLDER,PAIRS of --test."""
     name, _, rest = text.partition("=")
     folder, _, path = rest.rpartition(",")
     if not (name and folder and path and name != "lfw" and name.replace("-", "").isalnum()):

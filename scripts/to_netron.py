@@ -1,12 +1,13 @@
 #!/usr/bin/python3
-"""Writes a cfg that Netron draws with its shapes: only of sections that it knows. It is for looking
-at; scripts/to_stock.py writes one that computes.
+"""Writes a cfg with only those sections that Netron has, so that Netron draws the network with its
+shapes. The cfg is only for viewing; scripts/to_stock.py writes one that computes.
 
     scripts/to_netron.py NET.cfg OUT.cfg [--force]
 
-[depthwise] and [global_depthwise] become [convolutional] with groups=, [low_rank] two of them,
-[binary] one with binary=1; what keeps its shape and has no name in Netron becomes [activation], and
-losses are left out. The remark above a section is the layer that it is made from."""
+[depthwise] and [global_depthwise] become [convolutional] with groups=, [low_rank] becomes two
+[convolutional], [binary] becomes [convolutional] with binary=1. Other layers that keep the shape
+and that Netron does not have become [activation]. Losses are left out. The comment above a section
+names the layer that it replaces."""
 import argparse
 import sys
 
@@ -17,7 +18,7 @@ from exchange.cfg_out import Layer, text_of
 from exchange.network import Network
 from lib import files
 
-# Sections of Netron's own list, with the options that it shows
+# Sections that Netron has, with the options that it shows
 SAME = {"connected": ("output", "batch_normalize", "activation"), "batchnorm": (),
         "activation": ("activation",), "shortcut": ("activation",), "softmax": (), "route": (),
         "avgpool": (), "maxpool": ("size", "stride", "padding"), "upsample": ("stride",),
@@ -28,7 +29,7 @@ FILTERS = ("convolutional", "depthwise", "global_depthwise", "low_rank", "binary
 
 
 def drawn(layer, source, note, layers):
-    """Adds the layers that are drawn for one; returns the number of the last."""
+    """Adds the sections that replace a layer; returns the number of the last one."""
     if layer.section in FILTERS:
         kh, _, stride, pad = layer.window
         if layer.section == "low_rank":

@@ -1,15 +1,16 @@
 #!/usr/bin/python3
-"""Writes a network for stock Darknet (/usr/bin/darknet, libdarknet of 2018): a cfg of its own
-sections, and weights that compute the same there.
+"""Writes a network for stock Darknet (/usr/bin/darknet, libdarknet of 2018): a cfg with only its
+sections, and weights with which it computes the same.
 
     scripts/to_stock.py NET.cfg WEIGHTS OUT.cfg OUT.weights [-to LAYER] [--force]
 
-[depthwise] becomes groups=, batch norm is multiplied into the filters, PReLU becomes two
-convolutions, relu(z) - slope relu(-z), channel shuffles and groups of [route] convolutions of zeros
-and ones, input_mean= and input_scale= a first convolution. Losses are left out. What has no exact
-form, such as swish or [sam], is told by section and option, and nothing is written.
+[depthwise] becomes a convolution with groups=. Batch norm is multiplied into the filters. PReLU
+becomes two convolutions: relu(z) - slope * relu(-z). Channel shuffles, and groups of [route],
+become convolutions with zeros and ones. input_mean= and input_scale= become a first convolution.
+Losses are left out. When a layer has no exact replacement (swish or [sam], for example), the
+message names the section and the option, and nothing is written.
 
-Netron draws such a cfg, too. Needs NumPy."""
+Netron can draw such a cfg, too. Needs NumPy."""
 import argparse
 import os
 import sys

@@ -1,20 +1,24 @@
 #!/usr/bin/python3
-"""vary_faces.py: more faces for distillation, made of aligned faces.
+"""vary_faces.py: makes more faces for distillation from aligned faces.
 
-A teacher has an output for any face, so a student without labels may learn from faces of no real
-person. For each image of the folders FACES this writes into OUT, a folder without identities,
+A teacher has an output for any face. So a student that needs no labels can also learn from faces
+that belong to no real person. For each image in the folders FACES the script writes into the folder
+OUT:
 
-  --varied  copies, moved, turned, scaled a little, with other light and colours, some grey or soft;
-  --mixed   faces made of this one and another: an average of the two, or one part of each with a
-            soft border. Most of them are varied, too.
+  --varied N  copies that are moved, turned and scaled a little, with other light and colours; some
+              are grey or blurred;
+  --mixed N   mixtures with another face: the average of the two, or one part of each with a soft
+              border. Most of them are also varied.
 
-Aligned faces have their eyes and mouths in the same places: this is why a mix looks like a face.
-Train on FACES and OUT together, `train=FACES,OUT` in the .data file, with losses that need no
-labels. Faces are mixed with others of their size. A file that is no image is left out and named in
-OUT.unreadable.txt. The status is 1 when a folder is missing, when no image is usable, or when files
-could not be read, by a fault of the disk for example: the same command then makes their faces, too.
+In aligned faces the eyes and mouths have the same places, so a mixture looks like a face. A face is
+mixed only with faces of the same size. Train on FACES and OUT together (`train=FACES,OUT` in the
+.data file), with losses that need no labels.
 
-An interrupted run goes on with the same command; OUT/.record.json tells what OUT is made from.
+A file that is no image is left out and named in OUT.unreadable.txt. The exit status is 1 when a
+folder is missing, when no image is usable, or when a file cannot be read now (a fault of the disk,
+for example). In the last case the same command makes the missing faces later.
+
+The same command continues an interrupted run. OUT/.record.json contains the inputs of OUT.
 """
 import argparse
 import functools
@@ -41,7 +45,7 @@ BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # as 
 
 
 class Unread(Exception):
-    """The path of a file that cannot be read now, whatever it holds, and why."""
+    """A file could not be read now: its path and the reason. It may be an image or not."""
 
 
 def load(path):
@@ -54,7 +58,8 @@ def load(path):
 
 
 def varied(image, r):
-    """Moved around the middle, then light and colours. Sizes of change are standard deviations."""
+    """Returns the image moved, turned and scaled around its centre, with changed light and colours.
+    The amounts of change are standard deviations."""
     w, h = image.size
     angle, scale = math.radians(r.gauss(0, 4)), math.exp(r.gauss(0, .05))
     dx, dy = r.gauss(0, w * .022), r.gauss(0, h * .022)
@@ -72,7 +77,8 @@ def varied(image, r):
 
 
 def mixed(a, b, r):
-    """An average of two faces, or one side of a soft line from each. Either may be mirrored."""
+    """Returns the average of two faces, or one face on each side of a soft line. Each face may be
+    mirrored."""
     w, h = a.size
     a, b = (np.asarray(i.transpose(Image.FLIP_LEFT_RIGHT) if r.random() < .5 else i, np.float32)
             for i in (a, b))
@@ -88,7 +94,7 @@ def mixed(a, b, r):
 
 
 def partner(paths, face, r):
-    """Any image of the face's size; the face itself where such images are rare."""
+    """Returns a random image of the same size, or the face itself when such images are rare."""
     for _ in range(100):
         try:
             image = load(paths[r.randrange(len(paths))])
@@ -100,8 +106,8 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """The faces made of image i; returns how many, or the path when it is no image, or Unread. A
-    face that is there already is whole and stays."""
+    """Writes the faces for image i. Returns their number, or the path when the file is no image, or
+    an Unread. A face that exists already is complete and is not written again."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
     if all(os.path.exists(name) and os.path.getsize(name) for name in names):
@@ -143,8 +149,8 @@ def fingerprint(args):
 
 
 def check_record(args, path, now):
-    """The record of OUT when it is done, None when there is work to do. Failure when it holds
-    something else."""
+    """Returns the record of OUT when all faces are written, None when there is work to do. Raises a
+    Failure when OUT has other contents."""
     if any(not name.startswith(".") for name in os.listdir(args.out)):
         record = read_result(path, "made_from", "done")
         if record is None:

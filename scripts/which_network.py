@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""which_network.py: small face networks after the same training by a teacher's features: size,
-work, time for one face, accuracy on pairs. One table and one picture.
+"""which_network.py: trains several small face networks in the same way, from a teacher's features,
+and compares size, multiply-adds, time for one face and accuracy on pairs, in a table and a picture.
 
-The networks are trained and verified in order of their multiply-adds, then timed in turns on one
-thread. Without --faces it draws synthetic faces and trains a teacher. What is done already in --out
-is not done again; a training that was interrupted goes on from its checkpoint. --times-only times
-what an earlier call left in --out and draws the table and the picture anew.
-"""
+The networks are trained and verified in the order of their multiply-adds. Then they are timed in
+turns, on one thread. Without --faces the script draws synthetic faces and trains a teacher. Work
+that is finished in --out is not repeated. A training that was interrupted continues from its
+checkpoint. --times-only times the networks of an earlier call in --out, and makes the table and the
+picture again. """
 import argparse
 import json
 import os
@@ -34,7 +34,8 @@ RESULTS = "networks.json"
 
 
 def planned(args, numbers):
-    """A row for each network, without what training gives, in order of multiply-adds."""
+    """Returns a row for each network, by rising multiply-adds, still without results of
+    training."""
     rows = []
     for named in args.networks:
         name, text = candidates.name_of(named), candidates.body(named, numbers, args.size)
@@ -53,14 +54,14 @@ def cache(args, data):
 
 
 def taught(args, data, teacher, row, batches, rate, start=()):
-    """Trains the row's network by the teacher's features: its cfg and weights."""
+    """Trains the row's network from the teacher's features. Returns its cfg and weights."""
     text = candidates.student(args, row["text"], teacher, batches, rate)
     return train(args, row["name"], text, data.every, data.sources[data.every],
                  teachers.files(teacher, "feature"), cache(args, data), start)
 
 
 def verified(args, row, trained, tests):
-    """Puts the accuracies and the seconds of training into the row."""
+    """Adds the accuracies and the seconds of training to the row."""
     for key, pairs in tests.items():
         got = evaluate(args, row["name"], *trained, pairs, key)
         row[key] = {k: got[k] for k in ("accuracy", "standard_error", "right")}
@@ -68,7 +69,7 @@ def verified(args, row, trained, tests):
 
 
 def low_rank(args, data, teacher, parent, trained, tests):
-    """The row of the network with half the multiply-adds, trained further."""
+    """Compresses a network to half of its multiply-adds and trains it further. Returns its row."""
     full = compression.plain(args, parent["name"], *trained)
     small, said = compression.compress(args, candidates.LOW_RANK, full, args.faces or os.path.join(
         args.out, "synthetic", "train"), 2, "asymmetric")
@@ -81,8 +82,8 @@ def low_rank(args, data, teacher, parent, trained, tests):
 
 
 def times(args, rows):
-    """Puts milliseconds for one face on one thread into the rows: a number for each turn, the
-    median of about a third of a second. The networks take turns."""
+    """Adds to each row the milliseconds for one face on one thread. The networks take turns. A turn
+    is one number, the median of runs during about a third of a second."""
     for row in rows:
         row["ms"] = []
     for turn in range(args.turns):
@@ -99,7 +100,7 @@ def times(args, rows):
 
 
 def store(args, rows, about):
-    """networks.json, table.md and networks.png in --out."""
+    """Writes networks.json, table.md and networks.png into --out."""
     for row in rows:
         if not row["ms"] and row["network"] in args.timed:
             row.update(args.timed[row["network"]])
@@ -111,14 +112,14 @@ def store(args, rows, about):
 
 
 def times_before(args):
-    """{network: its times and what they are of} of an earlier call."""
+    """Returns {network: its times, and where they were measured} from an earlier call."""
     path = os.path.join(args.out, RESULTS)
     rows = read_json(path, "networks")["networks"] if os.path.exists(path) else []
     return {r["network"]: {"ms": r["ms"], "timed": r["timed"]} for r in rows if r["ms"]}
 
 
 def stages(args, data, rows, teacher_text, numbers):
-    """What is to do, for estimate.show()."""
+    """Returns the stages of the work, for estimate.show()."""
     out = []
     if not args.teacher_weights:
         ms = estimate.milliseconds(teacher_text, args.batch, "-train")
@@ -138,7 +139,7 @@ def work(args):
     args.timed = times_before(args)
     if args.times_only:
         return times_only(args)
-    args.seeds = [args.seed]  # of the titles
+    args.seeds = [args.seed]  # for the titles
     data = make_data(args)
     tests = {"lfw": data.test}
     if args.cfp:

@@ -1,8 +1,8 @@
 """Writes the cfg files of networks that are too long to write by hand.
 
-    scripts/write_cfg.py [-check] [NAME...]      # into cfg/; all networks without NAME
+    scripts/write_cfg.py [-check] [NAME...]      # writes into cfg/; without NAME all networks
 
--check writes nothing: status 1 when a file is not what this script writes."""
+-check writes nothing. The exit status is 1 when a file differs from what this script writes."""
 import argparse
 import os
 import sys

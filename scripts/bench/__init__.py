@@ -1,1 +1,1 @@
-"""The peers that bench_peers.py and the tests compare with."""
+"""The other programs with which bench_peers.py and the tests compare."""

@@ -1,10 +1,11 @@
-"""A network in stock libdarknet, in a process of its own, asked line by line. One thread.
+"""Runs a network in stock libdarknet, on one thread. A process of its own that answers line by
+line.
 
-    peer_host.py -init CFG OUT          writes the random weights that the host starts with
+    peer_host.py -init CFG OUT          writes the random weights with which libdarknet starts
     peer_host.py CFG WEIGHTS INPUT B    INPUT: B x C x H x W float32, B at most the cfg's batch
 
-Answers as peer_onnx.js does, and to "memory": MB at the peak, without this interpreter's own.
-Without numpy, which would weigh as much as a small network."""
+It takes the commands of peer_onnx.js, and "memory": the answer is the peak in MB, without the
+interpreter's own memory. It does not use numpy, which needs as much memory as a small network."""
 import array
 import ctypes
 import os
@@ -16,13 +17,13 @@ LIBRARY = os.path.join(os.environ.get("DARKNET", "/usr/lib/darknet"), "libdarkne
 
 
 def memory(key):
-    """A line of /proc/self/status, in MB: VmRSS now, VmHWM at most so far."""
+    """Returns a line of /proc/self/status in MB. VmRSS: memory now; VmHWM: the peak so far."""
     with open("/proc/self/status") as f:
         return next(int(line.split()[1]) / 1024 for line in f if line.startswith(key))
 
 
 def flush_denormals():
-    """Bits 15 and 6 of MXCSR, the last word of glibc's fenv_t on x86-64."""
+    """Sets bits 15 and 6 of MXCSR, which is the last word of glibc's fenv_t on x86-64."""
     if platform.machine() == "x86_64":
         libm, env = ctypes.CDLL("libm.so.6"), (ctypes.c_uint32 * 8)()
         libm.fegetenv(env)
@@ -33,7 +34,8 @@ def flush_denormals():
 
 
 def load(cfg, weights):
-    """(library, network); weights may be None. The host's reports go to standard error."""
+    """Returns (library, network). weights may be None. libdarknet's messages go to standard
+    error."""
     lib = ctypes.CDLL(LIBRARY)
     lib.load_network.restype = ctypes.c_void_p
     lib.load_network.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
@@ -75,7 +77,7 @@ def serve(cfg, weights, fin, batch, say):
 
 
 def main():
-    # The host writes to standard output as well: keep that for the answers
+    # libdarknet also writes to standard output: send that to standard error, and keep the old one
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

@@ -1,4 +1,4 @@
-"""Peers that run in processes of their own and answer line by line (peer_onnx.js, peer_host.py)."""
+"""Starts other programs as processes that answer line by line (peer_onnx.js, peer_host.py)."""
 import os
 import shutil
 import statistics
@@ -12,7 +12,7 @@ MODULES = os.path.join(ROOT, "build", "bench", "node_modules")
 
 
 def onnx_missing():
-    """What ONNX Runtime lacks to run, or None."""
+    """Returns what must be installed before ONNX Runtime can run, or None."""
     if not shutil.which("node"):
         return "node is not installed"
     if not os.path.exists(os.path.join(MODULES, "onnxruntime-node")):
@@ -34,7 +34,7 @@ class Peer:
         return self
 
     def __exit__(self, *_):
-        self.process.communicate()  # the end of its input ends it
+        self.process.communicate()  # closes its input, and so it ends
         self.said.close()
 
     def answer(self):
@@ -59,7 +59,8 @@ class Peer:
         self.ask("output", path)
 
     def times(self, seconds, least):
-        """Milliseconds of single runs."""
+        """Runs for that many seconds, at least `least` times. Returns the milliseconds of each
+        run."""
         return list(map(float, self.ask("time", seconds, least).split()))
 
     def median(self, seconds, least):
@@ -67,11 +68,12 @@ class Peer:
 
 
 def onnx(model, fin, shape, threads, output=""):
-    """shape: B, C, H, W of the floats in the file fin; output: its name, when there are several."""
+    """Starts ONNX Runtime. shape: B, C, H, W of the floats in the file fin; output: the name of the
+    output, when the model has several."""
     return Peer("node", os.path.join(FOLDER, "peer_onnx.js"), MODULES, model, fin, *shape, threads,
                 output)
 
 
 def host(cfg, weights, fin, batch):
-    """fin: B x C x H x W floats, too."""
+    """Starts libdarknet. fin: a file of B x C x H x W floats."""
     return Peer(sys.executable, os.path.join(FOLDER, "peer_host.py"), cfg, weights, fin, batch)

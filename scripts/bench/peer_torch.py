@@ -1,11 +1,10 @@
-"""The same network in PyTorch, from one of our cfg files and its .weights file.
+"""Builds one of our networks in PyTorch, from its cfg and .weights files.
 
     net = build("cfg/mobilefacenet.cfg", "some.weights")    # a module in eval mode
     y = net(x)                                              # x: B x C x H x W, y: B x outputs
 
-Knows the layers of lib/plan.py. It is the second opinion of the tests and the peer of the
-benchmark, so it shares no code with the C side.
-"""
+It has the layers of lib/plan.py. The tests compare our outputs with it, and the benchmark our
+times, so it shares no code with the C side. """
 import numpy as np
 import torch
 from torch import nn
@@ -25,8 +24,8 @@ def tensor(a):
 
 
 class Layer(nn.Module):
-    """One section: what it does to its inputs, then batch norm and activation. `trained` has our
-    names of its trained parameters and PyTorch's tensors."""
+    """One section: its operation, then batch norm and activation. trained: {our name of a trained
+    parameter: PyTorch's tensor}."""
 
     def __init__(self, layer, a, fold):
         super().__init__()
@@ -51,7 +50,8 @@ class Layer(nn.Module):
         self.trained[name] = parameter
 
     def linear(self, layer, a):
-        """The convolution or the matrix, with biases where no batch norm follows; else None."""
+        """Returns the convolution or the matrix, or None for a layer without one. It has biases
+        when no batch norm follows."""
         if "shape" in layer:
             filters, _, kh, kw = layer["shape"]
             core = nn.Conv2d(layer["cin"], filters, (kh, kw), layer["stride"], layer["pad"],
@@ -100,21 +100,21 @@ def shuffle(layer, x):
 
 
 def avgpool(layer, x):
-    """Windows count their padding; without a size it is the whole map."""
+    """The mean includes the padding. size 0: the mean of the whole map."""
     if not layer["size"]:
         return x.mean((2, 3), keepdim=True)
     return F.avg_pool2d(x, layer["size"], layer["stride"], layer["pad"])
 
 
 def maxpool(layer, x):
-    """Half the padding stands in front, the rest behind; as much of it as the windows reach."""
+    """Half of the padding is in front, the rest behind, but only as far as the windows reach."""
     size, stride, front = layer["size"], layer["stride"], layer["around"] // 2
     h, w = ((n - 1) * stride + size for n in layer["out"][:2])
     need = (front, max(0, w - front - x.shape[3]), front, max(0, h - front - x.shape[2]))
     return F.max_pool2d(F.pad(x, need, value=-torch.inf), size, stride)
 
 
-SECTIONS = {  # of layers without weights; one that is not here hands on its input
+SECTIONS = {  # layers without weights; a layer that is not here returns its input
     "shortcut": lambda layer, x, other: x + other,
     "sam": lambda layer, x, other: x * other,
     "scale_channels": lambda layer, x, other: x * other,
@@ -140,6 +140,6 @@ class Net(nn.Module):
 
 
 def build(cfg, weights, fold=False):
-    """An eval-mode module. fold: batch norm is multiplied into the filters, as for deployment."""
+    """Returns the network as a module in eval mode. fold: multiply batch norm into the filters."""
     _, layers = plan(cfg)
     return Net(layers, read_weights(weights, layers), fold).eval()

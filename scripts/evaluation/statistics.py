@@ -42,9 +42,9 @@ def people_trials(errors, trials):
 
 
 def pair_trials(a, b, images, others=0):
-    """Does the same for a false-match rate. Each pair of faces of two people is a trial. a, b: the
-    people of each false match. images: the number of images of each known person. `others` more
-    faces were compared with all images; each counts as a person of its own, with a number from
+    """Like people_trials(), for a false-match rate. Each pair of faces of two people is a trial. a,
+    b: the people of each false match. images: the number of images of each known person. `others`
+    more faces were compared with all images; each counts as a person of its own, with a number from
     len(images) on."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
@@ -69,7 +69,7 @@ def pair_trials(a, b, images, others=0):
 
 
 def listed_trials(a, b, errors):
-    """Does the same for a list of pairs. Pair i has the people a[i], b[i] and is one trial;
+    """Like people_trials(), for a list of pairs. Pair i has the people a[i], b[i] and is one trial;
     errors[i] is True when it failed."""
     a, b, errors = (np.asarray(v) for v in (a, b, errors))
     n, p = len(errors), errors.mean()
