@@ -26,6 +26,7 @@ typedef struct {
     float *values, *grads, *momentum; /* parameters of all layers on the device */
     size_t floats;                    /* the length of each of these arrays */
     float *staging;                   /* 2 * floats of pinned memory */
+    double *losses;                   /* a batch, on the processor */
     float *outputs, *deltas, *input, *scratch;
     bool input_on_device;
 } placed;
@@ -60,7 +61,10 @@ static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
     dnx_gpu_layer *l = &h->l;
     l->node = &net->nodes[i];
     const dnx_gpu_type *type = half_of(l->node);
+    const dnx_distillation *d = l->node->distillation;
     if (!type) return DNX_OK;
+    if (d && d->head && of(net)->halves[d->head->index].l.type)
+        l->head = &of(net)->halves[d->head->index].l;
     l->type = type;
     l->device = of(net)->device;
     l->precision = gpu.precision;
@@ -108,6 +112,7 @@ static void take_away(dnx_net *net) {
     dnx_device_unpin(p->device, p->staging);
     free(p->halves);
     free(p->copies);
+    free(p->losses);
     free(p);
     net->placed = NULL;
 }
@@ -119,7 +124,8 @@ static dnx_status place(dnx_net *net, const dnx_placement *with, dnx_err *err) {
     p->device = with->device;
     p->halves = calloc((size_t)net->n, sizeof *p->halves);
     p->copies = calloc((size_t)net->n, sizeof *p->copies);
-    if (!p->halves || !p->copies) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    p->losses = calloc((size_t)net->batch, sizeof *p->losses);
+    if (!p->halves || !p->copies || !p->losses) return dnx_fail(err, DNX_EMEM, at, "no memory");
     size_t scratch = 0;
     dnx_status st = DNX_OK;
     for (int i = 0; i < net->n && !st; i++) {
@@ -212,7 +218,8 @@ static void descend(dnx_net *net, int i, int batch, float rate, float momentum, 
                                  .nesterov = net->o.nesterov != 0};
         if (l->grad[k]) dnx_device_each(l->device, DNX_CUDA_descend, a.count, &a);
     }
-    h->is_unprepared = true;
+    if (l->type->prepare) l->type->prepare(l); /* may limit the parameters */
+    h->is_unprepared = false;
 }
 
 /* Copies the values and momentum of all layers that the device has updated to the processor. After
@@ -289,6 +296,15 @@ static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
     }
 }
 
+/* The loss of layer l, summed over the batch. After a failure of the device it is NaN. */
+static double loss_of(placed *at, const dnx_gpu_layer *l, int batch) {
+    double sum = 0;
+    for (int b = 0; b < batch; b++) at->losses[b] = (double)NAN;
+    dnx_device_get(at->device, at->losses, l->losses, sizeof(double) * (size_t)batch);
+    for (int b = 0; b < batch; b++) sum += at->losses[b];
+    return sum;
+}
+
 static void forward(dnx_net *net, int i, dnx_pass *p) {
     placed *at = of(net);
     half *h = &at->halves[i];
@@ -301,7 +317,9 @@ static void forward(dnx_net *net, int i, dnx_pass *p) {
         if (h->is_unprepared && h->l.type->prepare) h->l.type->prepare(&h->l);
         h->is_unprepared = false;
         p->y = y_on_device(net, i);
+        if (h->l.type->bring) h->l.type->bring(&h->l, p);
         h->l.type->forward(&h->l, p);
+        if (h->l.losses) p->loss = loss_of(at, &h->l, p->batch);
     } else n->type->forward(n, p);
     at->copies[i].y_device = on_device;
     at->copies[i].y_host = !on_device;

@@ -10,7 +10,7 @@
 #include "cuda/device.h"
 #include "dnx.h"
 
-enum { DNX_GPU_MEMORY = 12 }; /* the most allocations of one layer */
+enum { DNX_GPU_MEMORY = 24 }; /* the most allocations of one layer */
 
 typedef struct dnx_gpu_layer {
     const struct dnx_gpu_type *type;
@@ -24,6 +24,9 @@ typedef struct dnx_gpu_layer {
     float *momentum[DNX_MAX_PARAMS];   /* NULL when the parameter is not trained */
     float *scratch;                    /* on the device; shared by all layers of the network */
     size_t scratch_floats;             /* the floats that the layer needs there; make() sets it */
+    double *losses;                    /* of a loss that trains: make() allocates it on the device,
+                                        * forward() stores the loss of each image. Else NULL */
+    struct dnx_gpu_layer *head;        /* node->distillation->head on the device; NULL: none */
     void *state;                       /* state_size zeroed bytes on the processor */
     void *memory[DNX_GPU_MEMORY];      /* on the device; freed with the layer */
     int n_memory;
@@ -36,10 +39,16 @@ typedef struct dnx_gpu_type {
     bool (*can)(const dnx_node *n);
     /* Allocates memory on the device. value, grad and momentum are not set yet. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
-    /* As in dnx_layer_type, but the tensors are on the device. p->scratch is not set. */
+    /* Copies to the device what changes with every pass: labels, a teacher's outputs (p->truth and
+     * p->target are on the processor), schedules. forward() and backward() then only launch
+     * kernels, and the same ones for each pass with the same batch. May be NULL. */
+    void (*bring)(dnx_gpu_layer *l, const dnx_pass *p);
+    /* As in dnx_layer_type, but the tensors are on the device. p->scratch is not set, and place.c
+     * sets p->loss. */
     void (*forward)(dnx_gpu_layer *l, dnx_pass *p);
     void (*backward)(dnx_gpu_layer *l, dnx_pass *p);
-    /* Runs before the next forward pass after the parameters have changed. May be NULL. */
+    /* Runs after the parameters have changed: after each update, and before the next forward pass.
+     * It may limit the parameters. May be NULL. */
     void (*prepare)(dnx_gpu_layer *l);
 } dnx_gpu_type;
 
