@@ -20,9 +20,8 @@
  * storing and adding, NULL dx, a pass without truth, a smaller batch than n->batch, predicting that
  * changes nothing and repeats bit for bit, NaN that stays NaN. Run `make check-layer LAYER=name`.
  *
- * Optional parts stand in headers of their own: layer/fusion.h (a neighbour does part of the work
- * while the data is in the cache), layer/classifier.h (losses over classes, losses with a teacher),
- * layer/compression.h (what low rank and one-bit weights need to know). */
+ * Optional parts are in layer/: fusion.h (a neighbour does part of the work), classifier.h (losses
+ * over classes or with a teacher), compression.h (low rank, one-bit weights), advice.h (notes). */
 #ifndef DNX_H
 #define DNX_H
 #include <stdbool.h>
@@ -121,9 +120,10 @@ typedef struct dnx_layer_type {
     dnx_status (*prepare)(dnx_node *n, dnx_err *err);
     /* Allocates parameters again that prepare() has released, before a file is read into them. */
     dnx_status (*restore)(dnx_node *n, dnx_err *err);
-    const struct dnx_fusion *fusion;           /* layer/fusion.h; NULL in most types */
-    const struct dnx_classifier *classifier;   /* layer/classifier.h */
-    const struct dnx_compression *compression; /* layer/compression.h */
+    const struct dnx_fusion *fusion; /* the optional parts; NULL in most types */
+    const struct dnx_classifier *classifier;
+    const struct dnx_compression *compression;
+    const struct dnx_advice *advice;
 } dnx_layer_type;
 
 #include "layer/helpers.h"

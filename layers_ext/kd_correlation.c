@@ -18,9 +18,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "layer/classifier.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+#include "layer/advice.h"
+#include "layer/classifier.h"
 
 enum { GAUSSIAN, BILINEAR };
 
@@ -216,6 +217,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_pool_run(n->pool, backward_share, &j);
 }
 
+static const dnx_needs needs[] = {{"gamma|order", "kernel", "gaussian"}, {NULL, NULL, NULL}};
+static const dnx_advice advice = {.needs = needs};
 static const dnx_classifier classifier = {.target = DNX_FEATURE};
 
 const dnx_layer_type dnx_kd_correlation = {
@@ -231,4 +234,5 @@ const dnx_layer_type dnx_kd_correlation = {
     .forward = forward,
     .backward = backward,
     .classifier = &classifier,
+    .advice = &advice,
 };

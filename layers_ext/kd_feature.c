@@ -25,9 +25,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "layer/classifier.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+#include "layer/advice.h"
+#include "layer/classifier.h"
 
 enum { SQUARED, COSINE };
 enum { NONE, SOFTMAX, POWER };
@@ -288,6 +289,9 @@ static void backward(dnx_node *n, dnx_pass *p) {
     if (s->has_map) dnx_pool_run(n->pool, map_share, &j);
 }
 
+static const dnx_needs needs[] = {
+    {"power", "hard", "power"}, {"hard_sharpness", "hard", "softmax"}, {NULL, NULL, NULL}};
+static const dnx_advice advice = {.needs = needs};
 static const dnx_classifier classifier = {.target = DNX_FEATURE};
 
 const dnx_layer_type dnx_kd_feature = {
@@ -305,4 +309,5 @@ const dnx_layer_type dnx_kd_feature = {
     .backward = backward,
     .prepare = prepare,
     .classifier = &classifier,
+    .advice = &advice,
 };

@@ -7,14 +7,7 @@
  * warmup=U: in the first U updates the margin grows linearly from 0 to ramp_end of it, and s from
  * s_start. Without warmup, ramp_end of the margin applies at once.
  *
- * scale=length: the logits are |x| c_j instead of s c_j. SphereFace (Liu 2017) as its authors train
- * it is
- *   margin=sphereface  m=4  scale=length  warmup=1658  ramp_end=.1666667
- * Their code replaces psi by (lambda c_y + psi)/(1 + lambda) with
- * lambda = max(5, 1000/(1 + .12 update)): the share 1/(1 + lambda) of psi grows almost linearly to
- * 1/6 at update 1658 and stays there. The defaults are ours: features of length s, as in the later
- * margins, and the whole margin in the end. An even m has no gradient at 90 degrees, where training
- * starts: use warmup= or ramp_end=.
+ * scale=length: the logits are |x| c_j instead of s c_j. See common/face/margin.h for SphereFace.
  *
  * mining=none, hard, focal makes F_b of the losses of the images whose class is known: see
  * common/face/mining.h.
@@ -38,6 +31,7 @@
  * Memory: weights, their gradient when they are trained, and one B x N block, which holds cosines,
  * then their gradients. With sample, the block is B x (ceil(sample N) + B). */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/face/centres.h"
@@ -46,6 +40,7 @@
 #include "common/face/margin.h"
 #include "common/face/mining.h"
 #include "kernels/kernels.h"
+#include "layer/advice.h"
 #include "layer/classifier.h"
 
 enum { S, LENGTH };
@@ -110,7 +105,7 @@ typedef struct {
 
 static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
     const opts *o = n->opts;
-    bool is_sv = g->kind == DNX_MARGIN_SV_AM || g->kind == DNX_MARGIN_SV_ARC;
+    const dnx_margin_form *form = &dnx_margin_forms[g->kind];
     if (o->classes < 1)
         return dnx_fail(err, DNX_EOPTION, n->loc, "[margin_softmax] classes must be given");
     if (o->m < 0 && o->m != -1)
@@ -119,14 +114,12 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
     if (o->t < 0 && o->t != -1)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] t=%g: must be 0 or more, or -1 for the default", o->t);
-    if (is_sv && g->t < 1)
+    if (form->is_sv && g->t < 1)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] t=%g: must be at least 1 for sv margins (1: no extra "
                         "weight)",
                         o->t);
-    const bool adds_angle = g->kind == DNX_MARGIN_ARCFACE || g->kind == DNX_MARGIN_MV_ARC ||
-                            g->kind == DNX_MARGIN_SV_ARC;
-    if (adds_angle && g->m >= 3.14159)
+    if (form->adds_angle && g->m >= 3.14159)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] m=%g: is added to an angle in radians, so it must be "
                         "below pi", g->m);
@@ -142,9 +135,7 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] classes=1: d-softmax would pull all images to one "
                         "vector");
-    const bool takes_m = adds_angle || g->kind == DNX_MARGIN_AM || g->kind == DNX_MARGIN_MV_AM ||
-                         g->kind == DNX_MARGIN_SV_AM;
-    if (o->margins == BY_TEACHER && !takes_m)
+    if (o->margins == BY_TEACHER && !form->adds_angle && !form->takes_m)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] margins=teacher: needs margin=am, arcface, mv or sv");
     if (o->s_start > 0 && o->warmup == 0)
@@ -162,11 +153,10 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
-    static const float usual_m[] = {0, 4, .35f, .5f, 0, .35f, .35f, .35f, .35f, .9f};
-    bool is_sv = o->margin == DNX_MARGIN_SV_AM || o->margin == DNX_MARGIN_SV_ARC;
+    const dnx_margin_form *form = &dnx_margin_forms[o->margin];
     s->margin = (dnx_margin){.kind = o->margin, .is_easy = o->easy_margin, .is_ste = o->gradient,
-                             .s = o->s, .m = o->m < 0 ? usual_m[o->margin] : o->m, .m1 = o->m1,
-                             .m2 = o->m2, .m3 = o->m3, .t = o->t < 0 ? (is_sv ? 1.2f : .2f) : o->t,
+                             .s = o->s, .m = o->m < 0 ? form->m : o->m, .m1 = o->m1,
+                             .m2 = o->m2, .m3 = o->m3, .t = o->t < 0 ? form->t : o->t,
                              .smoothing = o->label_smoothing, .ramp = (double)o->ramp_end};
     dnx_status st = check(n, &s->margin, err);
     if (st) return st;
@@ -199,12 +189,8 @@ static void unmake(dnx_node *n) {
     dnx_cosines_unmake(&s->cosines);
     dnx_class_sample_unmake(&s->sample);
     dnx_centres_unmake(&s->centres);
-    dnx_free(s->block);
-    dnx_free(s->row);
-    dnx_free(s->factor);
-    dnx_free(s->length);
-    dnx_free(s->along);
-    dnx_free(s->mined);
+    void *all[] = {s->block, s->row, s->factor, s->length, s->along, s->mined};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
 static int params(dnx_node *n, dnx_param *list) {
@@ -374,6 +360,28 @@ static const dnx_classifier classifier = {.output = DNX_IS_RIGHT,
                                           .logits_back = logits_back,
                                           .vectors = vectors};
 
+static const dnx_needs needs[] = {
+    {"keep", "mining", "hard"},
+    {"focus", "mining", "focal"},
+    {"teacher|weights|layer|flips", "centres", "teacher|inherited"},
+    {"alpha", "centres", "teacher"},
+    {"m_least", "margins", "teacher"},
+    {"alpha_fixed", "alpha", "fixed"},
+    {"s|s_start", "scale", "s"},
+    {"m1|m2|m3", "margin", "combined"},
+    {"t", "margin", "mv-am|mv-arc|sv-am|sv-arc"},
+    {NULL, NULL, NULL}};
+
+static const char *doubts(const dnx_node *n, char *text, size_t size) {
+    const opts *o = n->opts;
+    if (!n->trains || o->margin != DNX_MARGIN_SPHEREFACE || o->warmup || o->ramp_end != 1)
+        return NULL;
+    snprintf(text, size, "has no gradient at 90 degrees, where training starts, when m is even; "
+             "use warmup= or ramp_end=");
+    return "margin";
+}
+static const dnx_advice advice = {.needs = needs, .doubts = doubts};
+
 const dnx_layer_type dnx_margin_softmax = {
     .name = "margin_softmax",
     .summary = "cross-entropy over cosines with a margin",
@@ -389,4 +397,5 @@ const dnx_layer_type dnx_margin_softmax = {
     .macs = macs,
     .prepare = prepare,
     .classifier = &classifier,
+    .advice = &advice,
 };

@@ -7,10 +7,12 @@
  * is added at every H/H1-th pixel of y. Only the channels that both have are added. All other
  * elements are y = act(x), without alpha.
  * He et al. 2015, "Deep residual learning", equation 1. */
+#include <stdio.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+#include "layer/advice.h"
 #include "layer/fusion.h"
 
 typedef struct {
@@ -219,7 +221,17 @@ static bool is_plain_sum(const dnx_node *n) {
            o->beta == 1;
 }
 
+/* Inputs of different shapes, which libdarknet adds without a message. */
+static const char *doubts(const dnx_node *n, char *text, size_t size) {
+    dnx_shape a = n->in[0], b = n->in[1];
+    if (((const state *)n->state)->is_plain) return NULL;
+    snprintf(text, size, "adds %d x %d x %d to %d x %d x %d: only a part is added", b.h, b.w, b.c,
+             a.h, a.w, a.c);
+    return "from";
+}
+
 static const dnx_fusion fusion = {.is_plain_sum = is_plain_sum};
+static const dnx_advice advice = {.doubts = doubts};
 
 const dnx_layer_type dnx_shortcut = {
     .name = "shortcut",
@@ -234,4 +246,5 @@ const dnx_layer_type dnx_shortcut = {
     .forward = forward,
     .backward = backward,
     .fusion = &fusion,
+    .advice = &advice,
 };

@@ -23,9 +23,12 @@ END
 complain 'a file may include only what lies below its folder' <<END
 $(python3 tests/include_graph.py)
 END
+complain 'a function that one file uses is static, one that nothing uses goes' <<END
+$(python3 tests/unused.py)
+END
 complain 'generic code knows no layer by its name: use a member of its type' <<END
 $(find darknet -name '*.[ch]' ! -path 'darknet/host/*' | xargs grep -nE \
-    "\"($(ls layers_ext/*.c | sed 's#.*/##; s#\\.c$##' | tr '\n' '|')kd_)\"" /dev/null)
+    "\"($(ls layers_ext/*.c | sed 's#.*/##; s#\.c$##' | tr '\n' '|')kd_)\"" /dev/null)
 END
 complain 'only the commands may print or exit' <<END
 $(below | xargs grep -nE '(^|[^a-zA-Z0-9_])(exit|_exit|abort|quick_exit|v?printf|puts|putchar|perror)[[:space:]]*\(' /dev/null |

@@ -27,7 +27,6 @@ typedef struct {
     double median, spread;
 } dnx_timing;
 dnx_timing dnx_timing_of(double *v, int n);
-const char *dnx_not_steady(dnx_timing t); /* "" or ", not steady" */
 
 /* Measures and prints the milliseconds for each image, with one thread and with all, on a quiet
  * machine and while `busy` other processes keep processors busy, in turns of at least `runs`

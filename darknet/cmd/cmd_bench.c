@@ -45,7 +45,7 @@ dnx_timing dnx_timing_of(double *v, int n) {
     return (dnx_timing){v[n / 2], (v[3 * n / 4] - v[n / 4]) / v[n / 2]};
 }
 
-const char *dnx_not_steady(dnx_timing t) { return t.spread > DNX_STEADY ? ", not steady" : ""; }
+static const char *not_steady(dnx_timing t) { return t.spread > DNX_STEADY ? ", not steady" : ""; }
 
 bool dnx_bench_open(dnx_bench *b, dnx_net *net) {
     size_t batch = (size_t)net->batch, size = dnx_size(net->in) * batch;
@@ -166,7 +166,7 @@ static int measure(dnx_net *net, int runs, bool json) {
             printf("\n%s, batch %d, %d threads, %s kernels, median of %d: %.3f ms an image, %.1f "
                    "GFLOP/s%s\n", net->trains ? "training step" : "forward", net->batch, threads,
                    kernels, runs, ms, (net->trains ? 6 : 2) * macs * 1e-6 / ms,
-                   dnx_not_steady(time));
+                   not_steady(time));
         if (!json && time.spread > DNX_STEADY)
             printf("Half of the passes differ by %.0f %%: other work ran beside this.\n",
                    100 * time.spread);

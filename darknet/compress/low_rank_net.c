@@ -7,16 +7,27 @@
 #include <string.h>
 
 #include "common/norm_act.h"
+#include "net/opts.h"
+#include "net/types.h"
+#include "registry.h"
 
 /* ---- the cfg ---- */
 
-/* Options of [convolutional] that [low_rank] has not; here they have their only value, or none. */
-static bool is_dropped(const char *line, size_t n) {
-    static const char *const keys[] = {"groups", "binary", "xnor", "flipped"};
+static const dnx_layer_type *low_rank_type(void) {
+    const dnx_layer_type *const *t = dnx_layer_types;
+    while (!(*t)->compression || !(*t)->compression->is_low_rank) t++;
+    return *t;
+}
+
+/* True for an option that the replaced layer has and `to` has not. A layer that can be replaced has
+ * its only value, such as groups=1. */
+static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
+                       const dnx_layer_type *to) {
     while (n && strchr(" \t", *line)) line++, n--;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        size_t len = strlen(keys[i]);
-        if (n > len && !memcmp(line, keys[i], len) && strchr(" \t=", line[len])) return true;
+    for (const dnx_opt *o = from ? from->options : NULL; o && o->key; o++) {
+        size_t len = strlen(o->key);
+        if (n > len && !memcmp(line, o->key, len) && strchr(" \t=", line[len]))
+            return !dnx_opt_find(to->options, o->key);
     }
     return false;
 }
@@ -24,6 +35,7 @@ static bool is_dropped(const char *line, size_t n) {
 dnx_status dnx_low_rank_cfg(const char *text, size_t len, const dnx_cfg *cfg, const int *ranks,
                             const char *note, char **out, dnx_err *err) {
     size_t size = 0;
+    const dnx_layer_type *from = NULL, *to = low_rank_type();
     FILE *f = open_memstream(out, &size);
     int line = 0, at = -1; /* the section that the line is in */
     bool ok = f && fprintf(f, "%s", note) >= 0;
@@ -34,12 +46,13 @@ dnx_status dnx_low_rank_cfg(const char *text, size_t len, const dnx_cfg *cfg, co
         if (at + 1 < cfg->n && cfg->sections[at + 1].line == line) {
             at++;
             const char *eol = n > 1 && text[i + n - 2] == '\r' ? "\r\n" : "\n";
+            from = dnx_type_find(cfg->sections[at].name, NULL);
             if (ranks[at]) {
-                ok = fprintf(f, "[low_rank]%srank=%d%s", eol, ranks[at], eol) > 0;
+                ok = fprintf(f, "[%s]%srank=%d%s", to->name, eol, ranks[at], eol) > 0;
                 continue;
             }
         }
-        if (at >= 0 && ranks[at] && is_dropped(text + i, n)) continue;
+        if (at >= 0 && ranks[at] && is_dropped(text + i, n, from, to)) continue;
         ok = fwrite(text + i, 1, n, f) == n;
     }
     if (f && fclose(f)) ok = false;

@@ -310,7 +310,12 @@ const char *dnx_nearest(const char *w, const char *const *list, int n) {
 }
 
 void *dnx_opts_field(const dnx_node *n, const char *key) {
-    for (const dnx_opt *o = n->type->options; o && o->key; o++)
-        if (!strcmp(o->key, key)) return (char *)n->opts + o->offset;
+    const dnx_opt *o = dnx_opt_find(n->type->options, key);
+    return o ? (char *)n->opts + o->offset : NULL;
+}
+
+const dnx_opt *dnx_opt_find(const dnx_opt *table, const char *key) {
+    for (const dnx_opt *o = table; o && o->key; o++)
+        if (!strcmp(o->key, key)) return o;
     return NULL;
 }

@@ -20,6 +20,8 @@ dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n
                           dnx_err *err);
 /* Frees the strings inside (not the struct). */
 void dnx_opts_free(const dnx_opt *table, void *opts);
+/* The row of that key; NULL: the table has none. The table may be NULL. */
+const dnx_opt *dnx_opt_find(const dnx_opt *table, const char *key);
 /* The field of option `key` in n->opts. NULL: the type has no such option. */
 void *dnx_opts_field(const dnx_node *n, const char *key);
 /* The pair with that key; NULL if the section does not have it. */

@@ -97,7 +97,7 @@ static void make_marks(dnx_synth_face *f, dnx_rng *r) {
     jitter(r, f->rim, .06f);
 }
 
-void dnx_face_make(dnx_synth_face *f, dnx_rng *r) {
+static void make_face(dnx_synth_face *f, dnx_rng *r) {
     static const float styles[DNX_HAIRS] = {.07f, .26f, .2f, .16f, .21f, .1f};
     static const float beards[DNX_BEARDS] = {.68f, .12f, .06f, .06f, .08f};
     memset(f, 0, sizeof *f);
@@ -149,7 +149,7 @@ static void make_cover(dnx_shot *s, dnx_rng *r) {
     for (int k = 0; k < 3; k++) s->cover_rgb[k] = uniform(r, .05f, .9f);
 }
 
-void dnx_shot_make(dnx_shot *s, dnx_rng *r) {
+static void make_shot(dnx_shot *s, dnx_rng *r) {
     memset(s, 0, sizeof *s);
     s->yaw = normal(r, 0, .3f);
     s->pitch = normal(r, 0, .17f);
@@ -180,8 +180,8 @@ void dnx_synth_image(uint64_t seed, bool is_test, int identity, int image, int s
     dnx_synth_face f;
     dnx_shot s;
     dnx_rng_seed(&r, seed, stream);
-    dnx_face_make(&f, &r);
+    make_face(&f, &r);
     dnx_rng_seed(&r, seed, stream + 1 + (uint64_t)image);
-    dnx_shot_make(&s, &r);
-    dnx_face_draw(&f, &s, size, scratch, rgb);
+    make_shot(&s, &r);
+    dnx_synth_draw(&f, &s, size, scratch, rgb);
 }

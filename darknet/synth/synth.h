@@ -50,10 +50,8 @@ typedef struct {
 
 enum { DNX_NOTHING, DNX_SHADES, DNX_HAND, DNX_BAR, DNX_CAP, DNX_SCARF, DNX_COVERS };
 
-void dnx_face_make(dnx_synth_face *f, dnx_rng *r);
-void dnx_shot_make(dnx_shot *s, dnx_rng *r);
 /* rgb: size x size x 3 bytes; scratch: DNX_CANVAS_FLOATS(size) floats (raster.h). */
-void dnx_face_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
+void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
                    unsigned char *rgb);
 
 /* Draws an identity, a shot and the image. Identities of the test set differ from those of the

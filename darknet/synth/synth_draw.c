@@ -176,7 +176,7 @@ static void light(dnx_scene *s) {
     dnx_canvas_light(&s->c, &o, shot->light, shot->ambient, shot->diffuse);
 }
 
-void dnx_face_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
+void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
                    unsigned char *rgb) {
     dnx_scene c;
     dnx_scene_init(&c, f, s, size, scratch);

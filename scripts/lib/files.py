@@ -9,10 +9,6 @@ import tempfile
 from lib.errors import Failure
 
 
-def folder_of(path):
-    return os.path.dirname(os.path.realpath(path))
-
-
 @contextlib.contextmanager
 def whole_file(path, binary=False, sync=True):
     """with whole_file(path) as f: f.write(...). Writes a temporary file of a unique name beside the

@@ -194,7 +194,8 @@ static void names(void) {
     check(net->nodes[3].from[1] == 1, "shortcut by name: %d", net->nodes[3].from[1]);
     check(dnx_net_find(net, "new") == 1 && dnx_net_find(net, "2") == 2 &&
               dnx_net_find(net, "none") == -1 && dnx_net_find(net, "4") == -1, "dnx_net_find");
-    check(net->origin.notes.n == 1 && strstr(net->origin.notes.text[0], "only a part is added"),
+    check(net->origin.notes.n == 1 &&
+              strstr(net->origin.notes.text[0], "[shortcut] from=new: adds"),
           "a sum of other shapes: %d notes", net->origin.notes.n);
     dnx_net_free(net);
 }

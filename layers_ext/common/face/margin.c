@@ -7,11 +7,20 @@
 #define NEAR_ONE 1e-7 /* f' divides by sin th: |c| is limited to 1 - NEAR_ONE in it */
 #define PI 3.14159265358979323846
 
-static bool emphasises(const dnx_margin *g) {
-    return g->kind >= DNX_MARGIN_MV_AM && g->kind <= DNX_MARGIN_SV_ARC;
-}
+const dnx_margin_form dnx_margin_forms[] = {
+    [DNX_MARGIN_NONE] = {0, .2f},
+    [DNX_MARGIN_SPHEREFACE] = {4, .2f},
+    [DNX_MARGIN_AM] = {.35f, .2f, .takes_m = true},
+    [DNX_MARGIN_ARCFACE] = {.5f, .2f, .adds_angle = true},
+    [DNX_MARGIN_COMBINED] = {0, .2f},
+    [DNX_MARGIN_MV_AM] = {.35f, .2f, .takes_m = true, .emphasises = true},
+    [DNX_MARGIN_MV_ARC] = {.35f, .2f, .adds_angle = true, .emphasises = true},
+    [DNX_MARGIN_SV_AM] = {.35f, 1.2f, .takes_m = true, .emphasises = true, .is_sv = true},
+    [DNX_MARGIN_SV_ARC] = {.35f, 1.2f, .adds_angle = true, .emphasises = true, .is_sv = true},
+    [DNX_MARGIN_D_SOFTMAX] = {.9f, .2f}};
 
-double dnx_margin_target(const dnx_margin *g, double c, double *slope) {
+/* f(c) and its derivative. */
+static double target_cosine(const dnx_margin *g, double c, double *slope) {
     double m = g->m * g->ramp, r = g->ramp;
     double at = fmax(-1 + NEAR_ONE, fmin(1 - NEAR_ONE, c)), sine = sqrt(1 - at * at), th = acos(c);
     *slope = 1;
@@ -39,12 +48,13 @@ double dnx_margin_target(const dnx_margin *g, double c, double *slope) {
 
 /* The t of g = (1+t) c + t. In sv margins the option t counts from 1, so it is t - 1. */
 static float emphasis(const dnx_margin *g) {
-    bool is_sv = g->kind == DNX_MARGIN_SV_AM || g->kind == DNX_MARGIN_SV_ARC;
-    return (float)(is_sv ? g->t - 1 : g->t);
+    return (float)(dnx_margin_forms[g->kind].is_sv ? g->t - 1 : g->t);
 }
 
 /* Other classes with a cosine above this are emphasised; without emphasis 2, above any cosine. */
-static float threshold(const dnx_margin *g, double f) { return emphasises(g) ? (float)f : 2; }
+static float threshold(const dnx_margin *g, double f) {
+    return dnx_margin_forms[g->kind].emphasises ? (float)f : 2;
+}
 
 /* The logit of another class. */
 static float logit(float s, float t, float c, float hard) {
@@ -61,7 +71,7 @@ static double target_of(const dnx_margin *g, double f) {
 /* The softmax of d-softmax has the logits of the other classes, and one logit of 0. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r) {
     bool is_d = g->kind == DNX_MARGIN_D_SOFTMAX;
-    double slope, f = dnx_margin_target(g, c[y], &slope), sum = 0, mean = 0;
+    double slope, f = target_cosine(g, c[y], &slope), sum = 0, mean = 0;
     double target = is_d ? 0 : target_of(g, f), e = g->smoothing;
     float hard = threshold(g, f), best = -2, peak = (float)target;
     float s = (float)g->s, t = emphasis(g);
@@ -92,7 +102,7 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
         memset(c, 0, sizeof *c * (size_t)N);
         return;
     }
-    double slope, cy = c[y], f = dnx_margin_target(g, cy, &slope), e = g->smoothing, d;
+    double slope, cy = c[y], f = target_cosine(g, cy, &slope), e = g->smoothing, d;
     float s = (float)g->s, t = emphasis(g), hard = threshold(g, f);
     float inv = (float)(1 / r->sum), q = (float)(e / N), a = (float)(factor * g->s);
     if (g->is_ste) slope = 1;
@@ -108,14 +118,14 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
 /* z = s h(a/s), so dz/ds = h - c h'; that is 0 for logits without margin, t for emphasised ones. */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c) {
-    double slope, cy = c[y], f = dnx_margin_target(g, cy, &slope), e = g->smoothing, sum = 0;
+    double slope, cy = c[y], f = target_cosine(g, cy, &slope), e = g->smoothing, sum = 0;
     float s = (float)g->s, t = emphasis(g), hard = threshold(g, f);
     if (g->kind == DNX_MARGIN_D_SOFTMAX) {
         double m = g->m * g->ramp;
         return m / (1 + exp(g->s * (cy - m)));
     }
     if (g->is_ste) slope = 1;
-    for (int k = 0; k < N && emphasises(g); k++)
+    for (int k = 0; k < N && dnx_margin_forms[g->kind].emphasises; k++)
         if (k != y && c[k] > hard)
             sum += t * ((double)expf(logit(s, t, c[k], hard) - r->peak) / r->sum - e / N);
     double p = exp(target_of(g, f) - r->peak) / r->sum;

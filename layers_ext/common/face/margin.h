@@ -15,6 +15,14 @@
  *                  Wang 2018 (SV-X-Softmax, arXiv 1812.11317): as mv with t-1 for its t
  *   d-softmax   L = log(1 + e^{s(m - c_y)}) + log(1 + sum_{k!=y} e^{s c_k})  He 2019
  *
+ * SphereFace (Liu 2017) as its authors train it is [margin_softmax] with
+ *   margin=sphereface  m=4  scale=length  warmup=1658  ramp_end=.1666667
+ * Their code replaces psi by (lambda c_y + psi)/(1 + lambda) with
+ * lambda = max(5, 1000/(1 + .12 update)): the share 1/(1 + lambda) of psi grows almost linearly to
+ * 1/6 at update 1658 and stays there. The defaults are ours: features of length s, as in the later
+ * margins, and the whole margin in the end. An even m has no gradient at 90 degrees, where training
+ * starts.
+ *
  * mv, sv and d-softmax are our reading: written from the authors' code and others', not from the
  * papers' equations. The ramp takes part of m, of m1 - 1 and of m3.
  * is_easy: f = c where c <= 0 (am and arcface, alone and in mv and sv). */
@@ -30,6 +38,16 @@ enum {
     "none|sphereface/a-softmax|am/cosface/am-softmax|arcface/aam-softmax|combined|mv-am|mv-arc|" \
     "sv-am|sv-arc|d-softmax"
 
+/* How a kind of margin uses m and t. */
+typedef struct {
+    float m, t;      /* defaults */
+    bool adds_angle; /* m is added to the angle */
+    bool takes_m;    /* m is taken from the cosine */
+    bool emphasises; /* t weighs the misclassified vectors */
+    bool is_sv;      /* t counts from 1 */
+} dnx_margin_form;
+extern const dnx_margin_form dnx_margin_forms[];
+
 typedef struct {
     int kind;
     bool is_easy, is_ste; /* is_ste: f' is taken as 1 */
@@ -43,8 +61,6 @@ typedef struct {
     bool is_right;    /* c_y is the largest cosine */
 } dnx_margin_row;
 
-/* f(c) and its derivative. */
-double dnx_margin_target(const dnx_margin *g, double c, double *slope);
 /* Computes the loss of one row of N cosines; y is its class. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r);
 /* c becomes the descent directions -factor dL/dc_j. */
