@@ -70,7 +70,7 @@ FIRST := $(filter deps opencv-deps eval-deps,$(MAKECMDGOALS))
 all: bin/darknet ## build bin/darknet
 
 # Everything but the command itself. A program takes of it what it needs.
-$(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o) $(SET)/registry.o $(if $(OPENCV),$(OBJ)/darknet/face/warp_opencv.o)
+$(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o) $(SET)/registry.o $(OBJ)/darknet/train/page_html.o $(if $(OPENCV),$(OBJ)/darknet/face/warp_opencv.o)
 	@echo "  archive $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -142,6 +142,12 @@ $(OBJ)/darknet/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
 $(OBJ)/tests/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
 # The kernels read no file, and clang takes minutes to watch each step of them.
 $(OBJ)/layers_ext/kernels/%.o: FLAGS := $(filter-out $(FUZZER),$(FLAGS))
+# A file as it is, for C: dnx_page_html of page.html, with a 0 behind it.
+$(OBJ)/%_html.o: %.html
+	@mkdir -p $(@D)
+	@{ echo '.section .rodata'; echo '.globl dnx_$(*F)_html'; echo 'dnx_$(*F)_html:'; \
+	echo '.incbin "$<"'; echo '.byte 0'; echo '.section .note.GNU-stack,"",@progbits'; } > $(@:.o=.s)
+	$(Q)$(CC) -c -o $@ $(@:.o=.s)
 $(OBJ)/%.o: %.c | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  compile $<"

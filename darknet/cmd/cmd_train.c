@@ -50,6 +50,8 @@ static const dnx_arg table[] = {
                  "keep the teacher's outputs there, so that it runs once an image"),
     DNX_ARG_TEXT(args, tensorboard, "-tensorboard", "FOLDER",
                  "write the curves there, too, for TensorBoard: a folder for each run"),
+    DNX_ARG_INT(args, port, "-port", "N", 0, 1, 65535,
+                "show the run in a browser on this computer: http://127.0.0.1:N/"),
     DNX_ARG_END};
 
 /* Returns why arguments contradict each other, or NULL. */

@@ -8,6 +8,7 @@
 #include "host/loop.h"
 #include "train/record.h"
 #include "train/events.h"
+#include "train/page.h"
 #include "train/train.h"
 
 struct dnx_train_job {
@@ -22,6 +23,7 @@ struct dnx_train_job {
     char *weights, *state, *best, *score, *names, *run, *skipped_file;
     dnx_log log;
     dnx_events curves; /* of -tensorboard */
+    dnx_page *page;    /* of -port; NULL: nobody wants it */
     uint64_t batch, last, first; /* updates: done; in all; done when this process began */
     uint64_t saved_batch;        /* of the last checkpoint; UINT64_MAX: none by this process */
     double saved, flushed, began; /* times */

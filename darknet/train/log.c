@@ -17,7 +17,7 @@
 
 #include "base/outfile.h"
 
-enum { LFW = 7, MOST_WAITING = 64 << 20 }; /* the column, from 0; bytes */
+enum { MOST_WAITING = 64 << 20 }; /* bytes */
 
 /* ---- what waits ---- */
 
@@ -57,7 +57,12 @@ static void add_titles(dnx_log *log, const dnx_net *net) {
     for (int i = 0; i < net->n; i++)
         if (dnx_counts_used(net->nodes[i].type))
             add(log, ",%s_%d_used", net->nodes[i].type->name, i);
-    add(log, "\n");
+}
+
+char *dnx_log_titles(const dnx_net *net) {
+    dnx_log titles = {0};
+    add_titles(&titles, net);
+    return titles.text;
 }
 
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *l) {
@@ -72,6 +77,12 @@ void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *l) {
     for (int i = 0; i < net->n; i++)
         if (dnx_counts_used(net->nodes[i].type)) add(log, ",%ld", l->used[i]);
     add(log, "\n");
+}
+
+const char *dnx_log_last(const dnx_log *log) {
+    if (!log->len) return NULL;
+    const char *before = memrchr(log->text, '\n', log->len - 1);
+    return before ? before + 1 : log->text;
 }
 
 /* ---- the file ---- */
@@ -110,17 +121,20 @@ dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, uint64_t b
                         dnx_err *err) {
     *log = (dnx_log){.path = path, .fd = -1};
     if (batch) keep(log, batch);
-    if (!log->written && !log->len) add_titles(log, net);
+    if (!log->written && !log->len) {
+        add_titles(log, net);
+        add(log, "\n");
+    }
     return log->text ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
 }
 
 bool dnx_log_lacks_lfw(const dnx_log *log) {
-    const char *lfw = log->written && log->len ? column(log->text, LFW) : NULL;
+    const char *lfw = log->written && log->len ? column(log->text, DNX_LOG_LFW) : NULL;
     return lfw && *lfw == ',';
 }
 
 void dnx_log_amend(dnx_log *log, double lfw) {
-    char *rest = strdup(column(log->text, LFW));
+    char *rest = strdup(column(log->text, DNX_LOG_LFW));
     if (!rest) return;
     log->len -= strlen(rest);
     add(log, "%.5f", lfw);

@@ -8,6 +8,8 @@
 #define DNX_LOG_H
 #include "net/net.h"
 
+enum { DNX_LOG_BATCH = 0, DNX_LOG_EPOCH = 1, DNX_LOG_LFW = 7 }; /* columns, from 0 */
+
 typedef struct {
     uint64_t batch;
     double epoch, loss, rate, speed, wait;
@@ -31,6 +33,10 @@ dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, uint64_t k
 bool dnx_log_lacks_lfw(const dnx_log *log);
 void dnx_log_amend(dnx_log *log, double lfw);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
+/* The line that was last written or amended, up to its '\n'; NULL after a flush. */
+const char *dnx_log_last(const dnx_log *log);
+/* The titles of the columns, with commas; the caller frees them. NULL: no memory. */
+char *dnx_log_titles(const dnx_net *net);
 /* Writes the waiting lines to the file. DNX_EIO: they continue to wait. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);
 /* Closes without a flush, and frees the path. */

@@ -108,6 +108,7 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
     const dnx_train_update u = {j->net, l, j->first, j->last, dnx_now() - j->began};
     dnx_log_write(&j->log, j->net, l);
     dnx_events_write(&j->curves, j->net, l);
+    dnx_page_line(j->page, &j->log);
     mix(&j->loss, l->loss);
     mix(&j->accuracy, l->accuracy);
     if (j->events->update) j->events->update(j->events->arg, &u);
@@ -152,6 +153,7 @@ static void catch_up(dnx_train_job *j) {
     if (isnan(lfw)) return;
     dnx_log_amend(&j->log, lfw);
     dnx_events_amend(&j->curves, j->batch, lfw);
+    dnx_page_line(j->page, &j->log);
     j->caught_up = true;
 }
 

@@ -217,7 +217,8 @@ static void note_cache(void *arg, const char *text) {
 dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
-    dnx_status st = open_images(j, err);
+    dnx_status st = a->port ? dnx_page_listen(a->port, &j->page, err) : DNX_OK;
+    if (!st) st = open_images(j, err);
     if (!st && a->weights) st = dnx_train_start(j, err);
     if (!st && !a->resume) st = dnx_train_find_place(j, err);
     if (!st && a->pairs) st = dnx_verify_open(a->pairs, a->faces, &j->pairs, err);
@@ -240,12 +241,17 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     if (!st && a->tensorboard)
         st = dnx_events_open(&j->curves, a->tensorboard, strrchr(j->base, '/') + 1,
                              a->resume ? j->batch : 0, err);
+    if (!st && a->port) {
+        st = dnx_page_start(j->page, strrchr(j->base, '/') + 1, j->last, net, &j->log, err);
+        if (!st) dnx_train_note(j, DNX_TRAIN_NEWS, "http://127.0.0.1:%d/ shows this run", a->port);
+    }
     if (!st) st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS, &j->batches, err);
     return st;
 }
 
 void dnx_train_close(dnx_train_job *j) {
     if (!j) return;
+    dnx_page_close(j->page);
     dnx_log_close(&j->log);
     dnx_events_close(&j->curves);
     dnx_batches_close(j->batches);

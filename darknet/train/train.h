@@ -11,7 +11,7 @@
 typedef struct {
     const char *data, *cfg, *weights, *pairs, *faces, *teacher, *teacher_weights, *cache, *name;
     const char *out, *from_cfg, *tensorboard;
-    int threads, seed, batches, every, verify;
+    int threads, seed, batches, every, verify, port;
     bool clear, resume, force, from_backbone;
     const dnx_placement *placement; /* NULL: this processor computes all */
 } dnx_train_args;

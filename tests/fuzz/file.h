@@ -15,8 +15,8 @@ static inline void fuzz_must(bool ok) {
 /* A file in memory where there is one; the same path for the whole process. */
 static inline const char *fuzz_path(const char *name) {
     static char path[80];
-    const char *folder = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
-    snprintf(path, sizeof path, "%s/dnx_fuzz_%ld_%s", folder, (long)getpid(), name);
+    const char *shm = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+    snprintf(path, sizeof path, "%s/dnx_fuzz_%ld_%s", shm, (long)getpid(), name);
     return path;
 }
 

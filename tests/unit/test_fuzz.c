@@ -49,6 +49,9 @@
 #define LLVMFuzzerTestOneInput fuzz_rec
 #include "../fuzz/fuzz_rec.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_request
+#include "../fuzz/fuzz_request.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_state
 #include "../fuzz/fuzz_state.c"
 #undef LLVMFuzzerTestOneInput
@@ -128,6 +131,7 @@ int main(void) {
     replay("packed", fuzz_packed, 20);
     replay("pairs", fuzz_pairs, 1000);
     replay("rec", fuzz_rec, 20);
+    replay("request", fuzz_request, 1000);
     replay("state", fuzz_state, 20);
     replay("threshold", fuzz_threshold, 200);
     replay("weights", fuzz_weights, 20);
