@@ -7,8 +7,7 @@ images with the same batches. The test pairs are never used to choose anything.
      chosen.
   2. Students of each method, width, length and seed train on all of --faces. Methods that need no
      names are trained a second time with --unlabelled.
-  3. All are tested on --pairs and on each --test. p is McNemar's exact test between two networks
-  with
+  3. All are tested on --pairs and on each --test. p is McNemar's exact test between two networks of
      the same seed. Only networks that were trained on the same images are compared.
 
 A finished run has a file OUT/RUN/run.json with the fingerprint of its inputs. The same command

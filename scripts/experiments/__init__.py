@@ -1,1 +1,1 @@
-"""The parts of an experiment: data, networks, training, evaluation."""
+"""The parts that the experiments share: data, networks, training, evaluation."""

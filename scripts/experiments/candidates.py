@@ -1,4 +1,4 @@
-"""The networks that which_network.py compares, each with the teacher's length of features."""
+"""The networks that which_network.py compares. Their features get the length of the teacher's."""
 import json
 import os
 
@@ -14,15 +14,16 @@ NAMES = ("mobilefacenet-eighth", "mobilefacenet-quarter", "mobilefacenet-half", 
          "mobilefacenet-2x", "resnet-face-small", "shufflenet-v1-face", "shufflenet-v2-face",
          "mobilenet-v2-face", "mobilenet-v2-face-gdconv", "mobilenet-v1-face")
 LOW_RANK, LOW_RANK_OF = "resnet-face-small-low-rank", "resnet-face-small"
-# LFW in % in Table 2 of the MobileFaceNets paper (Chen et al., arXiv 1804.07573)
+# Accuracy on LFW in percent, from Table 2 of the MobileFaceNets paper (Chen et al., arXiv
+# 1804.07573)
 PAPER = {"mobilenet-v1-face": 98.63, "shufflenet-v1-face": 98.70, "mobilenet-v2-face": 98.58,
          "mobilenet-v2-face-gdconv": 98.88, "mobilefacenet": 99.28}
-# The same for all: the files' own options are those of their papers
+# Options for all networks, in place of the options of their papers, which the cfg files have
 TRAINING = {"momentum": .9, "decay": .0005, "nesterov": 1, "flip": 1}
 
 
 def path_of(named):
-    """The cfg of a name in cfg/, or the path of a cfg."""
+    """Returns the path of a cfg. named: a name in cfg/, or a path."""
     path = named if named.endswith(".cfg") else os.path.join(CFG, named + ".cfg")
     if not os.path.isfile(path):
         raise Failure(f"--networks {named}: is no network of cfg/ and no cfg file; compared by "
@@ -35,14 +36,15 @@ def name_of(named):
 
 
 def body(named, numbers, size):
-    """The text of a network without losses, with an embedding of so many numbers."""
+    """Returns the cfg text of a network without losses, with an embedding of that length."""
     path = path_of(named)
     text = edit(without_losses(read(path)), {"net": {"width": size, "height": size}})
     return embedding(text, numbers, path)
 
 
 def student(args, text, teacher, batches, rate):
-    """The text with the loss of distillation by features, and the schedule that all have."""
+    """Returns the cfg text with the loss that imitates the teacher's features, and the schedule
+    that all networks have."""
     loss = sections(read(os.path.join(CFG, METHODS["feature"].cfg)))[-1]
     files = {"teacher": beside(args, teacher["cfg"]), "weights": beside(args, teacher["weights"])}
     return edit(text.rstrip() + f"\n\n[{loss[0]}]{loss[1]}",
@@ -51,8 +53,8 @@ def student(args, text, teacher, batches, rate):
 
 
 def measured(args, name, text):
-    """What `darknet check` says of a network without its losses, kept as out/NAME.cfg for timing:
-    {"network", "parameters", "macs", "bytes"}. bytes: of its file of weights."""
+    """Writes a network without its losses as out/NAME.cfg, for timing. Returns {"network",
+    "parameters", "macs", "bytes"} from `darknet check`; bytes is the size of its weights file."""
     cfg = os.path.join(args.out, name + ".cfg")
     write(cfg, text)
     said = json.loads(run([darknet(), "check", cfg, "-json"], capture=True))

@@ -7,7 +7,7 @@ from experiments.training import train
 
 
 def note(args):
-    """What a report must say about weights that were not chosen on development pairs."""
+    """Returns a note for the report about weights that were not chosen on development pairs."""
     used = [m for m in args.methods if m in WEIGHTS and getattr(args, m + "_weight") is None]
     if not used:
         return ""
@@ -17,9 +17,9 @@ def note(args):
 
 
 def choose(args, data, teacher, cache):
-    """Trains a student of the first width with each weight of --choose and sets args.X_weight to
-    the best by the mean accuracy over the seeds; returns what a report says about it. cache: a
-    function of a .data file that gives the options of the teacher's cache."""
+    """Trains a student of the first width with each weight of --choose. Sets args.X_weight to the
+    weight with the best mean accuracy over the seeds. Returns a text for the report. cache: a
+    function that returns the options of the teacher's cache for a .data file."""
     said = []
     pairs = development_pairs(args)
     for method, weights in args.choose.items():

@@ -1,4 +1,4 @@
-"""The faces of an experiment: what is trained on, and the pairs that are verified."""
+"""The faces of an experiment: the training data, and the pairs that are verified."""
 import dataclasses
 import itertools
 import os
@@ -12,9 +12,9 @@ from lib.pairs import read_pairs
 from lib.processes import darknet, run
 from experiments.verification import find_images
 
-WATCHED = 800  # synthetic pairs that curves of training are drawn on
+WATCHED = 800  # synthetic pairs for the accuracy curve during training
 WATCHED_SEED = 3
-DEVELOPMENT_SEED = 2  # of the synthetic identities on which loss weights are chosen; the test has 1
+DEVELOPMENT_SEED = 2  # of the synthetic people for choosing loss weights; the test people have 1
 
 
 @dataclasses.dataclass
@@ -29,20 +29,20 @@ class Pairs:
 
 @dataclasses.dataclass
 class Data:
-    label: str  # what to call the faces
+    label: str  # the name of the faces in reports
     classes: int
     labelled: str  # .data file of the faces with names
     every: str  # .data file of all faces
-    images: dict  # {.data file: how many images}
+    images: dict  # {.data file: number of images}
     sources: dict  # {.data file: fingerprint}
     test: Pairs
     faces: str = ""  # folder of the identities
-    watched: Pairs = None  # verified while training, for a curve; they choose nothing
+    watched: Pairs = None  # verified during training, only to draw a curve
 
 
 def synthetic(args, folder, identities_, images, seed, pairs):
-    """Draws a set into a folder of its own, or finds it there; what an interrupted drawing left is
-    drawn anew."""
+    """Draws a set of faces into a folder, unless it is there. A set whose drawing was interrupted
+    is drawn again."""
     if os.path.exists(os.path.join(folder, "synth.partial")):
         print(f"{folder}: drawing was interrupted; it begins anew", flush=True)
         shutil.rmtree(folder)
@@ -52,8 +52,8 @@ def synthetic(args, folder, identities_, images, seed, pairs):
 
 
 def images_of(folder, named):
-    """Images that training takes from a folder: of its identities, or (named=False) loose ones and
-    those of its folders."""
+    """Counts the images that training takes from a folder: those in the folders of identities, and
+    with named=False also those directly in the folder."""
     count, first = 0, None
     places = [os.path.join(folder, i) for i in identities(folder)] + ([] if named else [folder])
     for place in places:
@@ -83,7 +83,8 @@ def check_pairs(pairs, size):
 
 
 def make_data(args):
-    """Draws the faces where none are given, counts and checks them, writes the .data files."""
+    """Draws synthetic faces when no faces are given. Counts and checks the faces, and writes the
+    .data files. Returns the Data."""
     if args.faces:
         faces, label = args.faces, "real faces"
         test = Pairs(args.lfw, args.pairs, os.path.basename(args.pairs))
@@ -119,8 +120,8 @@ def make_data(args):
 
 
 def development_pairs(args):
-    """Pairs of other people than the reported ones, to choose loss weights on: --development-pairs,
-    or synthetic identities of another seed."""
+    """Returns the pairs on which loss weights are chosen: --development-pairs, or synthetic people
+    of another seed than the test."""
     if args.development_pairs:
         pairs = Pairs(args.development_faces, args.development_pairs,
                       os.path.basename(args.development_pairs))
@@ -136,7 +137,8 @@ def development_pairs(args):
 
 
 def watched_pairs(args):
-    """The pairs of a curve of training: --development-pairs, or synthetic ones of a third seed."""
+    """Returns the pairs for the accuracy curve during training: --development-pairs, or synthetic
+    people of a third seed."""
     if args.development_pairs:
         return development_pairs(args)
     out = os.path.join(args.out, "watched")
@@ -145,7 +147,7 @@ def watched_pairs(args):
 
 
 def folders_of(args):
-    """Paths that a user named and that must exist, as (option, path, is a folder)."""
+    """Returns the paths of the user that must exist, as (option, path, True for a folder)."""
     named = [("--faces", args.faces, True), ("--lfw", args.lfw, True),
              ("--pairs", args.pairs, False), ("--teacher-cfg", args.teacher_cfg, False),
              ("--teacher-weights", args.teacher_weights, False),

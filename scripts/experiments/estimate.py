@@ -1,4 +1,4 @@
-"""How long an experiment will take: a few batches of each network are timed first."""
+"""Estimates how long an experiment will take, from the time of a few batches of each network."""
 import json
 import os
 import tempfile
@@ -15,7 +15,7 @@ RUNS = "3"
 
 
 def milliseconds(text, batch, *more):
-    """Per image, by `darknet bench`."""
+    """Returns milliseconds per image, measured by `darknet bench`."""
     with tempfile.TemporaryDirectory() as folder:
         cfg = os.path.join(folder, "net.cfg")
         write(cfg, text)
@@ -29,7 +29,7 @@ def is_done(args, name):
 
 
 def stages(args, data, teacher_text, embedding):
-    """[(what, seconds, is done)], each a guess by timing; needs no trained teacher."""
+    """Returns [(name, estimated seconds, is done)]. It does not need a trained teacher."""
     out, threads = [], ["-threads", str(args.threads)] if args.threads else []
     images, faces = args.batch / 1000, data.images[data.every]
     forward = {"teacher": milliseconds(without_losses(teacher_text), 32, *threads)}
@@ -78,7 +78,7 @@ def stages(args, data, teacher_text, embedding):
 
 
 def tried(args, method, width, weights, seconds):
-    """The stage that tries the weights of a loss; seconds: of a batch."""
+    """Returns the stage in which the weights of a loss are tried. seconds: the time of a batch."""
     left = [1 for w in weights for s in args.seeds
             if not is_done(args, f"choose-{method}-{w:g}-{width:g}-seed{s}")]
     return (f"choosing the weight of {method} among {len(weights)}",

@@ -1,5 +1,5 @@
-"""Verifies and measures the networks of an experiment; what is there already, made from the same
-inputs, is not done again."""
+"""Verifies and measures the networks of an experiment. A result is not made again when its inputs
+are the same."""
 import json
 import os
 
@@ -14,8 +14,8 @@ RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
 
 
 def reusable(path, now, *keys, any_build=False):
-    """The result in a file when it is whole and made from these inputs, else None; a difference is
-    told. any_build: by whatever build of darknet."""
+    """Returns the result in a file when it is complete and its inputs are the same, else None.
+    Prints the difference of the inputs. any_build: the build of darknet may differ."""
     old = read_result(path, "made_from", *keys)
     if old is None:
         return None
@@ -29,8 +29,9 @@ def reusable(path, now, *keys, any_build=False):
 
 def evaluate(args, name, cfg, weights, pairs, folder="lfw", any_build=False, pictures=True,
              every_pair=False):
-    """results.json of a network on pairs (of data.py), in out/name/folder. every_pair: of
-    verification.verify()."""
+    """Verifies pairs (see data.py) with a network. Returns results.json, which is in
+    out/name/folder.
+    every_pair: see verification.verify()."""
     out = os.path.join(args.out, name, folder)
     path, listed = os.path.join(out, "results.json"), pairs.read()
     found, kept, _ = find_images(pairs.faces, listed, False)
@@ -45,7 +46,8 @@ def evaluate(args, name, cfg, weights, pairs, folder="lfw", any_build=False, pic
 
 
 def measure(args, name, text):
-    """Parameters, multiply-adds and milliseconds per image of the network without its losses."""
+    """Measures parameters, multiply-adds and milliseconds per image of the network without its
+    losses."""
     path, cfg = (os.path.join(args.out, name + end) for end in (".json", ".cfg"))
     text = without_losses(text)
     now = {"network": fingerprints.of_network(text), "processor": processor(),

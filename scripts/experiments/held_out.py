@@ -1,5 +1,5 @@
-"""Identities of the training faces that are held out to choose loss weights on: students of the
-choice train on all others, and verify pairs of these."""
+"""Sets aside some identities of the training faces, on which loss weights are chosen: students
+train on all other identities, and verify pairs of these."""
 import os
 import random
 
@@ -10,7 +10,7 @@ from lib.files import write
 from lib.folders import identities, is_image
 
 FOLDS = 10
-SEED = 1  # of the draw of identities and pairs
+SEED = 1  # for drawing identities and pairs
 
 
 def images_by_identity(faces):
@@ -19,8 +19,8 @@ def images_by_identity(faces):
 
 
 def draw_pairs(images, count, r):
-    """count / 2 pairs of one person and as many of two, in folds of different people: a line of
-    `IMAGE IMAGE SAME FOLD` each. images: {identity: files}."""
+    """Draws count / 2 pairs of the same person and as many of two people. The folds have different
+    people. Returns lines `IMAGE IMAGE SAME FOLD`. images: {identity: files}."""
     names = sorted(images)
     r.shuffle(names)
     folds = [names[f::FOLDS] for f in range(FOLDS)]
@@ -38,8 +38,9 @@ def draw_pairs(images, count, r):
 
 
 def hold_out(args, faces, count, pairs):
-    """(Data of the identities that are left, whose test are the pairs of the `count` that are not),
-    of the folder faces. Writes development.data, its list and its pairs into --out."""
+    """Sets aside `count` identities of the folder `faces`. Returns the Data of the other
+    identities; its test pairs are of the held-out people. Writes development.data, its list and its
+    pairs into --out."""
     images = images_by_identity(faces)
     if not 2 * FOLDS <= count <= len(images) - 2:
         raise Failure(f"--held-out {count}: must be from {2 * FOLDS} to {len(images) - 2}, two "

@@ -1,6 +1,5 @@
-"""Identification of a student among distractors, by scripts/eval_identification.py: rank-1 among
-all of them, and TAR at low FAR. Its features are kept, so it can be asked for after the
-trainings."""
+"""Measures identification of a student with scripts/eval_identification.py: rank-1 among all
+distractors, and TAR at low FAR. It can also be asked for after the trainings."""
 import os
 import sys
 
@@ -14,8 +13,8 @@ SCRIPT = os.path.join(ROOT, "scripts", "eval_identification.py")
 
 
 def identify(args, name, cfg, weights):
-    """{"people", "distractors", "rank-1", "TAR at FAR ..."}; a rate is {"rate", "low", "high"} or
-    None where it cannot be measured; the interval is over people."""
+    """Returns {"people", "distractors", "rank-1", "TAR at FAR ..."}. A rate is {"rate", "low",
+    "high"} with an interval over people, or None when it cannot be measured."""
     out = os.path.join(args.out, name, "identification")
     path = os.path.join(out, "rates.json")
     now = {"network": fingerprints.of_features(cfg, weights),

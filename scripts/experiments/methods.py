@@ -1,32 +1,32 @@
-"""Ways of training a student, as data: a new way is a row of METHODS.
+"""The methods of training a student, as data. A new method is a new row of METHODS.
 
-Words in braces in `edit` and `add` are filled in for each training: {cfg} and {weights} are the
-teacher's files, {headed} and {headed_weights} those of the teacher with a classifier for the
-identities of our list, {quarter} is a quarter of the batch, and all others come from `usual` or
-from the choice on development pairs."""
+`edit` and `add` contain words in braces, which each training replaces. {cfg} and {weights} are the
+teacher's files. {headed} and {headed_weights} are the files of the teacher with a classifier for
+the identities of our training list. {quarter} is a quarter of the batch. All other words are in
+`usual`, or their values are chosen on development pairs."""
 import dataclasses
 
 TAUGHT = {"teacher": "{cfg}", "weights": "{weights}"}
 FEATURE = "mobilefacenet-half-kd-feature.cfg"
-LABELS = {"m": "{m}"}  # of [margin_softmax]; the margin that is best for labels alone
+LABELS = {"m": "{m}"}  # the margin of [margin_softmax]
 COSINE = {"policy": "cosine"}
-GROUPS = {"sampler": "balanced", "identities": "{quarter}", "images": 4}  # of 4 images
+GROUPS = {"sampler": "balanced", "identities": "{quarter}", "images": 4}  # 4 images of each person
 
 
 @dataclasses.dataclass(frozen=True)
 class Method:
     what: str
-    cfg: str  # in cfg/: the student of width 1/2
-    labels: bool = True  # False: needs no names, so it can take all faces
+    cfg: str  # a file in cfg/: the student of width 1/2
+    labels: bool = True  # False: it needs no names of people, so it can train on all faces
     edit: dict = dataclasses.field(default_factory=dict)  # {section: {option: value}}
-    add: str = ""  # sections behind the last one
+    add: str = ""  # sections to append
     usual: dict = dataclasses.field(default_factory=dict)  # {word in braces: value}
-    given: dict = dataclasses.field(default_factory=dict)  # the same with a given teacher
-    choices: tuple = ()  # of such dicts, to choose from on development pairs
-    tuned_as: str = ""  # the method whose choice it takes over, beside its own
-    against: tuple = ("scratch",)  # methods to compare with by McNemar's test
-    # (method, f): the teacher of width w is the student of width f w by that method; where f w is
-    # not below 1, the teacher of the experiment
+    given: dict = dataclasses.field(default_factory=dict)  # as usual, when the teacher is given
+    choices: tuple = ()  # dicts like usual; the best is chosen on development pairs
+    tuned_as: str = ""  # another method; this one also uses the values chosen for it
+    against: tuple = ("scratch",)  # the methods to compare with by McNemar's test
+    # (method, f): the teacher of a student of width w is the student of width f * w of that method.
+    # When f * w is 1 or more, it is the teacher of the experiment.
     pupil_of: tuple = ()
 
 
@@ -110,7 +110,7 @@ METHODS = {
         edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}}, usual={"weight": 32},
         tuned_as="feature",
         against=("feature",), pupil_of=("feature", 1)),
-    # ---- in search of the best small student: features, and one thing more at a time ----
+    # ---- to find the best small student: features, and one change at a time ----
     "cosine": Method(
         "features, the rate falls in half a cosine", FEATURE, labels=False,
         edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
@@ -132,16 +132,16 @@ METHODS = {
         usual={"weight": 32, "inner": 8}, tuned_as="feature", against=("feature", "cosine")),
 }
 HOMEWORK = ("scratch", "probability", "feature", "correlation", "exclusive")
-# of study.py, when --methods names no others
+# the methods of study.py without --methods
 STUDY = (*HOMEWORK, "labels-feature", "correlation-groups", "adadistill", "grouped", "inherited",
          "relation")
 
-# in search of the best small student
+# the methods that were tried to find the best small student
 BEST = ("feature", "cosine", "cosine-average", "cosine-flips", "cosine-inner")
 
 
 def filled(method, values):
-    """(edit, add) of a method with its words in braces filled in."""
+    """Returns (edit, add) of a method, with values in place of the words in braces."""
     m = METHODS[method]
     edit = {section: {k: str(v).format_map(values) for k, v in options.items()}
             for section, options in m.edit.items()}
@@ -149,7 +149,8 @@ def filled(method, values):
 
 
 def asks(method):
-    """Which teacher's files a method reads: "", "features", or "classes" for one with a head."""
+    """Returns which files of the teacher a method reads: "" for none, "features" for the teacher
+    itself, "classes" for the teacher with a classifier."""
     m = METHODS[method]
     text = m.add + "".join(str(v) for options in m.edit.values() for v in options.values())
     return "classes" if "{headed}" in text else "features" if "{cfg}" in text else ""

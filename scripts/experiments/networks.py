@@ -1,5 +1,5 @@
-"""The cfg texts of an experiment: a teacher, students by each way of training, and a head for a
-teacher that has none. All take args, the options of scripts/homework.py."""
+"""Makes the cfg texts of an experiment: the teacher, the students of each method, and a given
+teacher with a classifier. args are the options of scripts/homework.py."""
 import math
 import os
 
@@ -10,10 +10,10 @@ from lib.files import read
 from lib.processes import ROOT, checked
 
 CFG = os.path.join(ROOT, "cfg")
-# Losses beside the labels' loss. A teacher trained here was trained on the students' identities;
-# the outputs of a given one have less weight. The usual weights were chosen on the pairs that were
-# then reported, so those results are a little too good: every report says so, and --choose chooses
-# anew on other pairs.
+# Methods with a loss beside the labels' loss. Their usual weights were chosen on the same pairs
+# that were then reported, so those results are a little too good. Every report says so, and
+# --choose chooses weights on other pairs. The weights are smaller for a given teacher, which was
+# not trained on the students' identities.
 WEIGHTS = ("probability", "correlation")
 
 
@@ -32,7 +32,8 @@ def teacher_cfg(args, classes):
 
 
 def headed_cfg(args, given, classes):
-    """The given teacher, frozen, with a head for the identities of our list to be trained."""
+    """Returns the cfg of the given teacher, frozen, with a classifier for the identities of our
+    list. Only the classifier is trained."""
     head = sections(read(os.path.join(CFG, "mobilefacenet-am.cfg")))[-1][1]
     frozen = read(given).rstrip() + "\nstopbackward=1\n\n[margin_softmax]" + head
     batches = max(1, args.batches // 4)
@@ -41,7 +42,7 @@ def headed_cfg(args, given, classes):
 
 
 def usual(args, method):
-    """What fills the words in braces of a method when nothing was chosen."""
+    """Returns the values for the words in braces of a method when none were chosen."""
     m = METHODS[method]
     return {**m.usual, **(m.given if args.teacher_weights else {})}
 
@@ -52,7 +53,7 @@ def loss_weight(args, method):
 
 
 def tuned_by_options(args, method):
-    """The values of a method with those that options of homework.py set."""
+    """Returns the values of a method, with the options of homework.py applied."""
     values = usual(args, method)
     if method in WEIGHTS:
         values["weight"] = loss_weight(args, method)
@@ -62,8 +63,9 @@ def tuned_by_options(args, method):
 
 
 def student_cfg(args, method, width, seed, classes, teacher, tuned=None):
-    """teacher: {"cfg", "weights", "headed", "headed_weights", "embedding"}; see teachers.py. tuned:
-    the values of the method's words in braces; by default those of the options."""
+    """Returns the cfg text of a student. teacher: {"cfg", "weights", "headed", "headed_weights",
+    "embedding"}, see teachers.py. tuned: values for the method's words in braces; None: those of
+    tuned_by_options()."""
     m = METHODS[method]
     values = dict(tuned_by_options(args, method) if tuned is None else tuned)
     values = {k: f"{v:g}" for k, v in values.items()}
@@ -78,14 +80,14 @@ def student_cfg(args, method, width, seed, classes, teacher, tuned=None):
 
 
 def beside(args, path):
-    """A path as a cfg in out/NAME names it: relative where it is below --out, so that the folder
-    may be moved."""
+    """Returns a path for a cfg that lies in out/NAME. Paths below --out are relative, so that the
+    folder can be moved."""
     inside = os.path.relpath(path, args.out)
     return path if inside.startswith("..") else os.path.join("..", inside)
 
 
 def embedding_of(cfg):
-    """The length of the features of a given teacher: what `darknet embed` would write."""
+    """Returns the length of a given teacher's features, as `darknet embed` would write them."""
     network = checked(cfg)
     if network["embedding"] < 0:
         raise Failure(f"{cfg}: has no layer before its first loss, so it has no features")

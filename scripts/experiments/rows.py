@@ -1,4 +1,5 @@
-"""The rows of a comparison: accuracies over seeds, and p between rows of equal images only."""
+"""The rows of a comparison: accuracies over seeds, and p between rows with the same training
+images."""
 import math
 
 from evaluation.all_pairs import difference, mean
@@ -9,8 +10,8 @@ AGAINST = ("scratch", "feature")  # the columns of p in a table
 
 
 def mean_error(values, folds_error):
-    """Mean, and its standard error over seeds; with one seed that over the folds, which is None
-    where there is one fold."""
+    """Returns (mean, its standard error over the seeds). With one seed the error is folds_error,
+    the error over the folds, which may be None."""
     m = sum(values) / len(values)
     if len(values) == 1:
         return m, folds_error
@@ -18,7 +19,8 @@ def mean_error(values, folds_error):
 
 
 def row(method, width, images, source, seeds, results, seconds, measured):
-    """results: results.json of each seed. source: fingerprint of the images trained on."""
+    """Makes a row. results: the results.json of each seed. source: the fingerprint of the training
+    images."""
     mean, error = mean_error([r["accuracy"] for r in results], results[0]["standard_error"])
     return dict(measured, method=method, width=width, images=images, source=source, seeds=seeds,
                 accuracy=mean, error=error, accuracies=[r["accuracy"] for r in results],
@@ -27,8 +29,8 @@ def row(method, width, images, source, seeds, results, seconds, measured):
 
 
 def tar_of(results):
-    """TAR over all pairs, mean over the seeds, with the draws that compare two rows; None where it
-    was not measured."""
+    """Returns the mean over the seeds of TAR over all pairs, with the draws that serve to compare
+    two rows. None when it was not measured."""
     if not all("all_pairs" in r for r in results):
         return None
     first = results[0]["all_pairs"]
@@ -38,8 +40,8 @@ def tar_of(results):
 
 
 def add_differences(rows):
-    """row["tar"]["minus"] = {method: difference} of rows of the same images, tested on the same
-    pairs: to the methods that METHODS names, and to the teacher."""
+    """Sets row["tar"]["minus"] = {method: difference}, for the methods that METHODS names and for
+    the teacher. Only rows with the same training images and test pairs are compared."""
     for r in rows:
         if not r["tar"] or r["method"] == "teacher":
             continue
@@ -52,8 +54,8 @@ def add_differences(rows):
 
 
 def add_p(rows):
-    """McNemar's p of each seed, of rows that saw the same images and were tested on the same
-    pairs. Which methods are compared, METHODS tells."""
+    """Adds McNemar's p for each seed, against the methods that METHODS names. Only rows with the
+    same training images and test pairs are compared."""
     for r in rows:
         for name in METHODS[r["method"]].against if r["method"] in METHODS else ():
             base = next((b for b in rows if b["method"] == name and alike(b, r)), None)
@@ -67,12 +69,13 @@ def add_p(rows):
 
 
 def alike(a, b):
-    """Whether two rows differ in the method alone; their images are compared by their source."""
+    """Returns True when two rows have the same width and length of training. The caller compares
+    their images."""
     return all(a.get(k) == b.get(k) for k in ("width", "batches"))
 
 
 def stored(rows):
-    """The rows as results.json has them: without the answers to every pair."""
+    """Returns the rows for results.json: without the answers to every pair."""
     out = [{k: v for k, v in r.items() if k not in ("right", "pairs", "made_from")} for r in rows]
     return [dict(r, tar=r["tar"] and {k: v for k, v in r["tar"].items() if k != "draws"})
             for r in out]

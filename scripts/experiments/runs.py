@@ -1,5 +1,5 @@
-"""The trainings of scripts/study.py: which there are, how long they take, and one of them from its
-network to the file that tells its result."""
+"""The trainings of scripts/study.py: lists them, estimates their time, and does one of them, from
+the network to the file with its result."""
 import argparse
 import dataclasses
 import os
@@ -26,11 +26,11 @@ class Run:
     width: float
     batches: int
     seed: int
-    more: bool = False  # takes the faces without names, too
+    more: bool = False  # also trains on the faces without names
 
     @property
     def row(self):
-        """The name of all runs that differ in the seed alone."""
+        """The name for all runs that differ only in the seed."""
         return f"{self.method}-{self.width:g}-{self.batches}" + ("-more" if self.more else "")
 
     @property
@@ -39,7 +39,8 @@ class Run:
 
     @property
     def master(self):
-        """The run whose network teaches this one, or None for the teacher of the experiment."""
+        """The run whose network is the teacher of this one; None for the teacher of the
+        experiment."""
         if not METHODS[self.method].pupil_of:
             return None
         method, factor = METHODS[self.method].pupil_of
@@ -47,14 +48,14 @@ class Run:
         if width >= 1:
             return None
         named = dataclasses.replace(self, method=method, width=width)
-        # the first student of a chain is one by plain features
+        # the first student of a chain is trained by the method "feature"
         return named if named.master or not METHODS[method].pupil_of else \
             dataclasses.replace(named, method="feature")
 
 
 def plan(args):
-    """The runs in their order: a width after the other, there a seed after the other, so that
-    every method has a first result early. A run comes after the run that teaches it."""
+    """Returns the runs in their order: by width, then by seed, so that every method has a first
+    result early. A run comes after the run of its teacher."""
     out = []
     for batches in args.lengths:
         for width in args.widths:
@@ -63,7 +64,7 @@ def plan(args):
                     own = Run(method, width, batches, seed)
                     if METHODS[method].pupil_of and METHODS[method].pupil_of[0] == method \
                             and not own.master:
-                        continue  # it is a student by plain features
+                        continue  # equal to a run of the method "feature"
                     out += with_masters(own) if args.own else []
                     if args.unlabelled and args.more and not METHODS[method].labels:
                         out += with_masters(dataclasses.replace(own, more=True))
@@ -75,12 +76,12 @@ def with_masters(run):
 
 
 def options_of(args, run):
-    """args as the modules of homework.py take them, for one run."""
+    """Returns args for one run, as the modules of homework.py need them."""
     return argparse.Namespace(**{**vars(args), "batches": run.batches})
 
 
 def teacher_of(args, run, teacher):
-    """The files of the network that teaches a run, without the losses that taught it."""
+    """Returns the files of a run's teacher. A student that is a teacher has no losses there."""
     if run.master is None:
         return teacher
     folder = os.path.join(args.out, run.master.name)
@@ -90,7 +91,7 @@ def teacher_of(args, run, teacher):
 
 
 def trained(args, data, run, teacher, tuned, curve=()):
-    """Trains a run; (args for it, cfg, weights)."""
+    """Trains a run. Returns (args of the run, cfg, weights)."""
     own = options_of(args, run)
     which = data.every if run.more else data.labelled
     taught = teacher_of(args, run, teacher)
@@ -102,7 +103,8 @@ def trained(args, data, run, teacher, tuned, curve=()):
 
 
 def finish(args, data, run, teacher, tuned, tests):
-    """Trains and tests a run; run.json of its folder. tests: {name: Pairs}."""
+    """Trains and tests a run. Writes run.json into its folder and returns its contents. tests:
+    {name: Pairs}."""
     first = next(iter(tests.values()))
     own, cfg, weights = trained(args, data, run, teacher, tuned,
                                 curve_options(run.batches, args.points, first))
@@ -126,20 +128,20 @@ def finish(args, data, run, teacher, tuned, tests):
                   for name, r in results.items()}}
     old = read_result(os.path.join(folder, RUN), "command") or {}
     if old:
-        value["command"] = old["command"]  # that which trained it
+        value["command"] = old["command"]  # the command that trained it
     value["identification"] = identified or old.get("identification")
     write_json(os.path.join(folder, RUN), value)
     return value
 
 
 class Clock:
-    """Seconds that runs take, by a few batches of each width."""
+    """Estimates the seconds of runs from a few batches of each width."""
 
     def __init__(self, args):
         self.args, self.ms = args, {}
 
     def seconds(self, run, text):
-        """text: the cfg of a student of that width."""
+        """Returns the seconds of a run. text: the cfg of a student of its width."""
         if run.width not in self.ms:
             more = ["-threads", str(self.args.threads)] if self.args.threads else []
             self.ms[run.width] = milliseconds(text, self.args.batch, "-train", *more)

@@ -1,5 +1,5 @@
-"""Chooses the values of every method on development pairs: identities that are held out of the
-faces. The reported pairs choose nothing."""
+"""Chooses the values of every method on development pairs, whose people are held out of the
+training faces. The reported pairs are not used."""
 import os
 
 from experiments.evaluation import evaluate
@@ -16,14 +16,14 @@ def words(tuned):
 
 
 def sources(method):
-    """The method and those whose choices it takes over, the farthest first."""
+    """Returns the method and, before it, the methods whose chosen values it also uses."""
     other = METHODS[method].tuned_as
     return (sources(other) if other else []) + [method]
 
 
 def tried(args):
-    """[(method, values, run)] of all trainings of the choice, in the order in which they depend on
-    each other."""
+    """Returns [(method, values, run)] for all trainings of the choice. A method comes after those
+    whose chosen values it uses."""
     methods = dict.fromkeys(s for m in args.methods for s in sources(m))
     return [(method, values, Run(f"choose-{method}-{words(values)}", args.choose_width,
                                  args.choose_batches, args.seeds[0]))
@@ -32,7 +32,7 @@ def tried(args):
 
 
 def tuned_of(args, method, chosen):
-    """The values that a method trains with."""
+    """Returns the values with which a method is trained."""
     values = usual(args, method)
     for source in sources(method):
         values.update((k, v) for k, v in chosen.get(source, ({}, {}))[0].items() if k in values)
@@ -40,7 +40,8 @@ def tuned_of(args, method, chosen):
 
 
 def choose(args, data, teacher):
-    """{method: (values, {words: accuracy})}. data: of hold_out()."""
+    """Trains with all values and returns {method: (best values, {words for the values: accuracy})}.
+    data: the result of hold_out()."""
     got, chosen = {}, {}
     for method, values, run in tried(args):
         own = options_of(args, run)
@@ -51,7 +52,7 @@ def choose(args, data, teacher):
                         ["-cache", f"{args.out}/cache-development.data"] if asked else [])
         r = evaluate(own, run.name, *network, data.test, "development", args.any_build, False)
         got.setdefault(method, []).append((r["accuracy"], values))
-        best = max(got[method], key=lambda each: each[0])  # the first of equals
+        best = max(got[method], key=lambda each: each[0])  # the first one when several are equal
         chosen[method] = best[1], {words(v): a for a, v in got[method]}
     for method, (best, all_) in chosen.items():
         print(f"{method}: {words(best)}, of " + ", ".join(
@@ -60,6 +61,6 @@ def choose(args, data, teacher):
 
 
 def kept(out, chosen):
-    """chosen, with what earlier commands chose for other methods."""
+    """Returns chosen, completed by the choices of earlier commands for other methods."""
     old = read_result(os.path.join(out, "study.json"), "chosen") or {"chosen": {}}
     return {**{m: (c["values"], c["tried"]) for m, c in old["chosen"].items()}, **chosen}

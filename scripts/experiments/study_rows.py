@@ -1,4 +1,5 @@
-"""The rows of a study: the finished runs below a folder, by what differs in the seed alone."""
+"""The rows of a study: the finished runs in a folder. A row joins the runs that differ only in the
+seed."""
 import collections
 import math
 import os
@@ -14,7 +15,7 @@ KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests
 
 
 def interval(values):
-    """Half the 95 % interval of a mean over seeds by Student's t; None for one seed."""
+    """Returns half of the 95 % interval of a mean over seeds, by Student's t. None for one seed."""
     n = len(values)
     if n < 2:
         return None
@@ -27,8 +28,8 @@ def variance(values):
 
 
 def difference(a, b):
-    """(mean of a minus mean of b, half its 95 % interval by Welch's test) of accuracies of seeds;
-    None when one of them has one seed."""
+    """Compares the accuracies of seeds. Returns (mean of a minus mean of b, half of its 95 %
+    interval by Welch's test), or None when a or b has only one seed."""
     if min(len(a), len(b)) < 2:
         return None
     parts = [variance(v) / len(v) for v in (a, b)]
@@ -41,7 +42,7 @@ def difference(a, b):
 
 
 def read_runs(out):
-    """What run.json of every finished run holds, with `name`."""
+    """Returns the contents of run.json of every finished run, with its `name`."""
     found = []
     for name in sorted(os.listdir(out)):
         value = read_result(os.path.join(out, name, RUN), *KEYS)
@@ -56,8 +57,8 @@ def right_of(out, name, test):
 
 
 def read_rows(out):
-    """[{method, width, batches, more, seeds, images, runs, tests: {name: {accuracies, mean,
-    interval, p: {method: {seed: p}}}}}]"""
+    """Returns the rows: [{method, width, batches, more, seeds, images, runs, tests: {name:
+    {accuracies, mean, interval, p: {method: {seed: p}}}}}]."""
     grouped = collections.OrderedDict()
     for run in read_runs(out):
         key = (run["batches"], -run["width"], run["more"],
@@ -76,7 +77,7 @@ def row_of(runs):
     for name in first["tests"]:
         values = [r["tests"][name]["accuracy"] for r in runs]
         error = interval(values)
-        if error is None:  # over the folds of one seed, as a normal interval
+        if error is None:  # one seed: a normal interval over its folds
             folds = first["tests"][name]["standard_error"]
             error = None if folds is None else 1.96 * folds
         tests[name] = {"accuracies": values, "mean": sum(values) / len(values), "interval": error}
@@ -87,8 +88,8 @@ def row_of(runs):
 
 
 def identification_of(runs):
-    """{name of a rate: {"mean", "low", "high", "seeds"}}: over seeds, or of one seed over people;
-    None where it was not measurable."""
+    """Returns {name of a rate: {"mean", "low", "high", "seeds"}}. The interval is over seeds, or
+    over people when there is one seed. None when the rate was not measurable."""
     found = [r["identification"] for r in runs if r.get("identification")]
     out = {}
     for name in dict.fromkeys(n for f in found for n in f):
@@ -105,7 +106,7 @@ def identification_of(runs):
 
 
 def add_tests(out, made, test):
-    """p of a test set, by experiments/rows.py."""
+    """Adds p for a test set, by experiments/rows.py."""
     as_rows = []
     for r in made:
         got = [right_of(out, run["name"], test) for run in r["runs"]]

@@ -1,4 +1,5 @@
-"""The teacher of an experiment: trained here, or given, then perhaps with a head trained for it."""
+"""The teacher of an experiment. It is trained here or given. A given teacher may get a classifier,
+which is trained here."""
 from experiments.methods import asks
 from experiments.networks import embedding_of, headed_cfg, teacher_cfg
 from experiments.training import train
@@ -8,7 +9,8 @@ from lib.processes import darknet, run
 
 
 def planned(args, data):
-    """(cfg text, length of the features) of the teacher, before the work; checks a given one."""
+    """Returns (cfg text, length of the features) of the teacher, before the work begins. Checks a
+    given teacher."""
     if not args.teacher_weights:
         return teacher_cfg(args, data.classes), 512
     run([darknet(), "check", args.teacher_cfg, args.teacher_weights], capture=True)
@@ -16,9 +18,10 @@ def planned(args, data):
 
 
 def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
-    """Paths of the teacher: cfg and weights, and, for methods that ask for its classes, those with
-    a classifier for the identities of our list. What is trained is called PREFIXteacher and
-    PREFIXteacher-head. options: of the training of the teacher."""
+    """Trains the teacher, unless it is given. Returns {"cfg", "weights", "embedding", ...}. When a
+    method needs the teacher's classes, also "headed" and "headed_weights": the teacher with a
+    classifier for the identities of our list. The trainings are called PREFIXteacher and
+    PREFIXteacher-head. options: more options for training the teacher."""
     source = data.sources[data.labelled]
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
@@ -40,7 +43,7 @@ def needs_head(args, text, methods):
 
 
 def files(teacher, method):
-    """The teacher's files that a method's fingerprint names."""
+    """Returns the teacher's files that are part of a method's fingerprint."""
     asked = asks(method)
     if not asked:
         return ()

@@ -1,5 +1,5 @@
-"""Trains networks in folders of their own, each with a record of what it is made from. What is done
-is not done again, an interrupted training goes on, and one of other inputs is refused."""
+"""Trains networks, each in a folder of its own with a record of its inputs. A finished training is
+not repeated, and an interrupted one continues. A folder whose inputs were different is an error."""
 import math
 import os
 import re
@@ -16,7 +16,8 @@ BUILD = "darknet build"
 
 
 def made_from(args, text, source, teacher, options, start):
-    """The fingerprint of a training. source: of the images; teacher: paths of its files."""
+    """Returns the fingerprint of a training. source: the fingerprint of the images; teacher: paths
+    of the teacher's files."""
     inputs = dict(fingerprints.of_cfg(text), **source)
     for path in sorted(teacher):
         if path.endswith(".cfg"):
@@ -32,7 +33,8 @@ def made_from(args, text, source, teacher, options, start):
 
 
 def check_record(args, folder, now):
-    """The record of a training that may go on or is done; None when it begins."""
+    """Returns the record of a training that is finished or can continue; None when it begins.
+    Raises a Failure when its inputs were different."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None
@@ -68,8 +70,8 @@ def set_aside(folder):
 
 
 def train(args, name, text, data, source, teacher=(), options=(), start=()):
-    """Trains the network of a cfg text in out/name; returns its cfg and weights. data: a .data
-    file; start: arguments that name weights, for a training that begins; the rest: of
+    """Trains the network of a cfg text in out/name. Returns its cfg and weights. data: a .data
+    file; start: arguments that name the weights to begin with; source, teacher, options: as in
     made_from()."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
@@ -89,7 +91,7 @@ def train(args, name, text, data, source, teacher=(), options=(), start=()):
         run([darknet(), "classifier", "train", own, cfg]
             + (["-threads", str(args.threads)] if args.threads else []) + list(options)
             + (["-resume"] if resume else list(start)), show=True)
-    finally:  # interrupted sessions count as well
+    finally:  # an interrupted session is recorded, too
         record["sessions"].append({
             "commit": commit(), "machine": processor(),
             "begun": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(begun)),
@@ -102,8 +104,8 @@ def train(args, name, text, data, source, teacher=(), options=(), start=()):
 
 
 def curve_options(batches, points, pairs):
-    """Options of the trainer for a curve: the accuracy on some pairs, `points` times. The weights
-    that are reported are the last ones, so these pairs choose nothing."""
+    """Returns the options of the trainer for a curve: the accuracy on `pairs`, measured `points`
+    times. The last weights are reported, so these pairs do not choose anything."""
     if not points or not pairs:
         return []
     return ["-pairs", pairs.path, "-faces", pairs.faces, "-verify",
@@ -111,13 +113,13 @@ def curve_options(batches, points, pairs):
 
 
 def training_seconds(args, name):
-    """Seconds that all updates of a training took, over interruptions, from its log: without the
-    teacher's cache, verification and starting."""
+    """Returns the seconds of all updates of a training, from its log, over all its sessions. The
+    teacher's cache, verification and start-up do not count."""
     path = os.path.join(args.out, name, "net.csv")
     try:
         lines = read(path).split("\n")
         at = lines[0].split(",").index("images_per_second")
-    except ValueError:  # Failure is one: no log yet
+    except ValueError:  # a Failure: there is no log yet
         return 0.
     total = 0.
     for line in lines[1:]:
@@ -125,17 +127,17 @@ def training_seconds(args, name):
         try:
             total += args.batch / float(cells[at])
         except (IndexError, ValueError, ZeroDivisionError):
-            continue  # a torn last line
+            continue  # an incomplete last line
     return total
 
 
 def other_seconds(args, name):
-    """Seconds that its sessions took beside the updates: the teacher's cache, above all."""
+    """Returns the seconds of its sessions that were not updates: mainly the teacher's cache."""
     record = read_json(os.path.join(args.out, name, RECORD), "sessions")
     return sum(max(0., s["seconds"] - s["training"]) for s in record["sessions"])
 
 
 def build_of(args, name):
-    """None for a network that was given."""
+    """Returns the build of darknet that trained a network; None for a network that was given."""
     record = read_result(os.path.join(args.out, name, RECORD), "made_from")
     return record and record["made_from"].get(BUILD)

@@ -1,5 +1,5 @@
-"""Verifies pairs of faces with a network: features by `darknet embed`, then the metrics. Writes
-results.json, roc.png and worst.png; results.json is the last, so when it is there all is."""
+"""Verifies pairs of faces with a network: computes features with `darknet embed`, then the metrics.
+Writes roc.png and worst.png, and results.json last: when results.json exists, all files do."""
 import os
 import tempfile
 import time
@@ -16,15 +16,15 @@ from lib.pairs import unpack_bin
 from lib.processes import darknet, run
 from report.roc import draw_roc, draw_worst, printable
 
-NEEDED = ("pair_names", "right", "scores", "same", "made_from")  # of another run's results.json
+NEEDED = ("pair_names", "right", "scores", "same", "made_from")  # keys read from another run
 
 
 def find_images(folder, pairs, allow_missing):
-    """({name: path in folder}, pairs that have both images, missing names)."""
+    """Returns ({name: path in folder}, the pairs whose images both exist, missing names)."""
     found, missing, listed = {}, [], {}
 
     def place(inside):
-        """The image whose path without its suffix is this one."""
+        """Returns the image with this path, which has no suffix."""
         at, stem = os.path.split(inside)
         if at not in listed:
             try:
@@ -38,7 +38,7 @@ def find_images(folder, pairs, allow_missing):
         return None
 
     for name in sorted({n for p in pairs for n in p[:2]}):
-        # LFW's folders, or all images in one folder
+        # images in folders of people, as in LFW, or all in one folder
         path = place(name) or place(name.split("/")[-1])
         if path:
             found[name] = path
@@ -52,7 +52,7 @@ def find_images(folder, pairs, allow_missing):
 
 
 def pairs_of(folder, pairs, found):
-    """The pairs that have both images."""
+    """Returns the pairs whose images both exist."""
     kept = [p for p in pairs if p[0] in found and p[1] in found]
     if not any(p[2] for p in kept) or all(p[2] for p in kept):
         raise Failure(f"{folder}: no same or no different pairs are left")
@@ -60,8 +60,8 @@ def pairs_of(folder, pairs, found):
 
 
 def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=False):
-    """({name: numbers} by `darknet embed`, a line for each broken image). Without allow_broken such
-    an image is an error."""
+    """Computes features with `darknet embed`. Returns ({name: feature}, one line for each broken
+    image). Without allow_broken a broken image is an error."""
     names, bad = sorted(found), []
     paths = [os.path.join(os.path.abspath(folder), found[n]) for n in names]
     with tempfile.TemporaryDirectory() as scratch:
@@ -94,13 +94,13 @@ def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=Fals
 
 
 def made_from(cfg, weights, images, flip="none"):
-    """The fingerprint of a result. images: that of the pairs and their images, of images_of()."""
+    """Returns the fingerprint of a result. images: the result of images_of()."""
     return dict(images, network=fingerprints.of_network(read(cfg)), flip=flip,
                 weights=fingerprints.of_file(weights), **{"darknet build": fingerprints.of_build()})
 
 
 def images_of(folder, found, kept):
-    """The fingerprint of the pairs that are used and of their images' contents."""
+    """Returns the fingerprint of the pairs and of the contents of their images."""
     contents = [(n, fingerprints.of_file(os.path.join(folder, p))) for n, p in found.items()]
     return {"pairs": f"{len(kept)} pairs {fingerprints.digest(*kept)}",
             "images": f"{len(found)} images {fingerprints.digest(*contents)}"}
@@ -108,9 +108,10 @@ def images_of(folder, found, kept):
 
 def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missing=False,
            other=None, name="", pictures=True, every_pair=False):
-    """The result, also as files in the folder out. pairs: of read_pairs(); other: path of another
-    run's results.json to compare with; name: of the data, for titles; every_pair: measure TAR over
-    all pairs of the images, too, as result["all_pairs"]."""
+    """Verifies pairs. Returns the result and writes its files into the folder `out`. pairs: as
+    read_pairs() returns them; other: the results.json of another run to compare with; name: of the
+    data, for titles; every_pair: also measure TAR over all pairs of the images, as
+    result["all_pairs"]."""
     start = time.time()
     make_folder(out)
     theirs = read_json(other, *NEEDED) if other else None
@@ -142,7 +143,7 @@ def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missi
 
 
 def verify_bin(cfg, weights, path, out, **more):
-    """The same with a verification set of InsightFace."""
+    """Verifies a verification set of InsightFace. more: arguments of verify()."""
     with tempfile.TemporaryDirectory() as scratch:
         return verify(cfg, weights, scratch, unpack_bin(path, scratch), out,
                       name=os.path.basename(path), **more)
@@ -153,7 +154,7 @@ def short(path):
 
 
 def versus(result, theirs, path):
-    """McNemar's test against another run's results, on the pairs that both have."""
+    """Returns McNemar's test against the results of another run, on the pairs that both have."""
     try:
         right = {tuple(n): (r, s) for n, r, s in
                  zip(theirs["pair_names"], theirs["right"], theirs["same"])}
