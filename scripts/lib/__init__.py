@@ -1,1 +1,1 @@
-"""What the scripts share: files, processes, locks, fingerprints, formats."""
+"""Modules for all scripts: files, processes, locks, fingerprints, formats."""

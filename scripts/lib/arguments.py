@@ -1,5 +1,5 @@
-"""Kinds of arguments for argparse: numbers with bounds, lists without repeats, words of a set. A
-wrong one is a usage error, status 2."""
+"""Types of arguments for argparse: numbers with bounds, lists without repeats, words from a set. A
+wrong argument is a usage error, with exit status 2."""
 import argparse
 import math
 
@@ -18,7 +18,7 @@ def whole(least, most=1 << 31):
 
 
 def real(above=None, least=None, most=math.inf):
-    """A finite number above a bound, or at least another."""
+    """Returns the type of finite numbers x with above < x, least <= x and x <= most."""
     def take(text):
         try:
             v = float(text)
@@ -34,7 +34,7 @@ def real(above=None, least=None, most=math.inf):
 
 
 def each(kind):
-    """A list with commas, in which nothing stands twice."""
+    """Returns the type of lists with commas, in which no value occurs twice."""
     def take(text):
         values = [kind(v) for v in text.split(",")]
         for i, v in enumerate(values):
@@ -45,7 +45,8 @@ def each(kind):
 
 
 def words(known):
-    """Words of a set, with commas, in the order of the set."""
+    """Returns the type of lists of known words, with commas. The result has the order of
+    `known`."""
     def one(text):
         if text not in known:
             raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""Changes the text of a cfg and leaves the rest of it as it stands, remarks included."""
+"""Changes options in the text of a cfg. The rest of the text stays the same, with its comments."""
 import re
 
 from lib.errors import Failure
@@ -8,7 +8,8 @@ OUTPUTS = {"convolutional": "filters", "conv": "filters", "connected": "output",
 
 
 def edit(text, changes):
-    """A cfg text with options set: {section: {key: value}}, in every section of that name."""
+    """Returns a cfg text with options set. changes: {section: {key: value}}; they apply to every
+    section of that name."""
     lines, out, section, left = text.split("\n"), [], None, {}
 
     def close():
@@ -31,19 +32,19 @@ def edit(text, changes):
 
 
 def sections(text):
-    """[(name, text)] of a cfg; what stands before the first section has the name ''."""
+    """Splits a cfg text into [(name, text)]. The text before the first section has the name ''."""
     parts = re.split(r"(?m)^\s*\[(\w+)\].*$", text)
     return [("", parts[0])] + list(zip(parts[1::2], parts[2::2]))
 
 
 def option(body, key):
-    """The text of an option in a section's body, or None."""
+    """Returns the text of an option in the body of a section, or None."""
     found = re.search(rf"(?m)^[ \t]*{key}[ \t]*=[ \t]*([^#\n]*)", body)
     return found.group(1).strip() if found else None
 
 
 def without_losses(text):
-    """The network that is used in the end."""
+    """Returns the network that predicts: the cfg text without its losses."""
     kept = []
     for name, body in sections(text)[1:]:
         if name == "margin_softmax" or name.startswith("kd_"):
@@ -53,8 +54,8 @@ def without_losses(text):
 
 
 def embedding(text, numbers, path="the network"):
-    """Sets the length of the embedding: the outputs of the last convolution or connected layer
-    before the losses. path: of the cfg, for the message."""
+    """Sets the length of the embedding: the number of outputs of the last convolutional or
+    connected layer before the losses. path: the cfg, for messages."""
     parts = sections(text)
     count = len(sections(without_losses(text)))
     layers = [i for i, (name, _) in enumerate(parts[:count]) if name in OUTPUTS]

@@ -1,10 +1,10 @@
-"""Writes the cfg file of a network, section by section, and counts what it has.
+"""Writes the cfg file of a network, section by section. Counts its parameters and multiply-adds.
 
     net = Cfg("MobileNet V1", 224)
     net.conv(32, 3, 2, "relu")                  # each call is a section; returns its number
     net.text([("Paper", "...")])                # the file, with a header
 
-Counts as papers do: parameters are filters, biases, scales of batch norm and slopes, not its
+It counts as papers do: parameters are filters, biases, batch norm scales and slopes, but not
 running statistics; multiply-adds are those of filters. It shares no code with the C side."""
 
 
@@ -21,7 +21,7 @@ class Cfg:
         return len(self.shapes) - 1
 
     def comment(self, text):
-        """A line that names what follows."""
+        """Adds a comment line that names the next part."""
         self.lines += [f"# ---- {text} ----", ""]
 
     def _section(self, name, shape, **options):
@@ -38,7 +38,7 @@ class Cfg:
     # ---- layers with weights ----
 
     def conv(self, filters, size=1, stride=1, act="linear", groups=1, bn=True, fixed=False):
-        """A convolution padded by size/2. fixed: width_multiplier leaves it alone."""
+        """Adds a convolution with padding size/2. fixed: width_multiplier does not change it."""
         h, w, c = self.shape
         pad = size // 2
         h, w = (h + 2 * pad - size) // stride + 1, (w + 2 * pad - size) // stride + 1
@@ -73,14 +73,14 @@ class Cfg:
                              batch_normalize=1 if bn else None, activation=act)
 
     def batchnorm(self, act=None):
-        """With a trained shift, unlike the host's."""
+        """Adds a batch norm with a trained shift, which libdarknet's [batchnorm] does not have."""
         self.parameters += self.shape[2] * (2 + (act == "prelu"))
         return self._section("batchnorm", self.shape, shift=1, activation=act)
 
     # ---- layers without ----
 
     def maxpool(self, size, stride, padding):
-        """padding: of both sides together."""
+        """Adds a max pool. padding: the sum of both sides."""
         h, w, c = self.shape
         h, w = (h + padding - size) // stride + 1, (w + padding - size) // stride + 1
         return self._section("maxpool", (h, w, c), size=size, stride=stride, padding=padding)
@@ -132,8 +132,9 @@ class Cfg:
         return self._section("softmax", self.shape)
 
     def squeeze(self, width, first="relu", last="hsigmoid"):
-        """Squeeze and excitation: a number from 0 to 1 for each channel of the last layer's map,
-        from the means of all channels, through `width` numbers."""
+        """Adds squeeze and excitation: the means of all channels go through two layers, with
+        `width` and then C outputs, and give a factor from 0 to 1 for each channel of the last
+        map."""
         layer = self.last
         c = self.shape[2]
         self.avgpool()
@@ -144,7 +145,7 @@ class Cfg:
     # ---- the file ----
 
     def text(self, header):
-        """header: pairs (name, text or list of lines)."""
+        """Returns the text of the file. header: pairs (name, text or list of lines)."""
         rows = list(header) + [
             ("Parameters", f"{self.parameters:,} (filters, batch-norm scales and biases, slopes)"),
             ("Work", f"{self.multiply_adds:,} multiply-adds per image")]

@@ -1,9 +1,9 @@
-"""Reads and writes our .weights files in Python, for the networks that lib/plan.py knows.
+"""Reads and writes our .weights files in Python, for the networks that lib/plan.py can read.
 
     net, layers = plan("cfg/mobilefacenet.cfg")
     arrays = read_weights("some.weights", layers)
 
-It shares no code with the C side: the tests use it as a second opinion."""
+It shares no code with the C side, because the tests compare the two."""
 import math
 import struct
 import sys
@@ -16,8 +16,9 @@ BN_EPS = 1e-5
 
 
 def read_weights(path, layers, behind=0):
-    """Per layer a dict of arrays. Fails when the file is longer or shorter than the network, but
-    it may have a head behind it, a row for each class, or `behind` floats of further layers."""
+    """Reads a .weights file. Returns a dict of arrays for each layer. Raises a Failure when the
+    file is longer or shorter than the network. It may have a classifier at its end (a row for each
+    class), or `behind` floats of further layers."""
     with open(path, "rb") as f:
         data = f.read()
     if len(data) < 20:
@@ -51,7 +52,7 @@ def read_weights(path, layers, behind=0):
 
 
 def write_weights(path, layers, arrays):
-    """The reverse of read_weights."""
+    """Writes the arrays that read_weights() returns."""
     with open(path, "wb") as f:
         f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
         for layer, a in zip(layers, arrays):

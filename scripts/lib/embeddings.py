@@ -1,5 +1,5 @@
-"""Reads the file that `darknet embed` and the teacher's cache write; its format is told in
-darknet/data/embeddings.h."""
+"""Reads the files of features that `darknet embed` and the teacher's cache write.
+darknet/data/embeddings.h describes the format."""
 import os
 import struct
 
@@ -8,7 +8,7 @@ import numpy as np
 from lib.errors import Failure
 
 
-BLOCK_SUM = 8  # bytes of the checksum behind a block of versions 3 and 4
+BLOCK_SUM = 8  # bytes of the checksum after a block, in versions 3 and 4
 MAGIC = b"DNXE"
 
 
@@ -21,7 +21,7 @@ def is_embeddings(path):
 
 
 class Embeddings:
-    """A file whose rows are read as they are asked for: names, count, dim."""
+    """A file of features. names, count and dim are read at once, rows when they are needed."""
 
     def __init__(self, path):
         self.path = path
@@ -53,7 +53,7 @@ class Embeddings:
             raise Failure(f"{path}: {size - self.start} bytes of numbers, {expected} expected")
 
     def read_names(self, f):
-        """The names; self.start moves behind them."""
+        """Returns the names, and sets self.start to the byte after them."""
         names = []
         for _ in range(self.count):
             length = f.read(4)
@@ -66,7 +66,7 @@ class Embeddings:
         return names
 
     def rows(self, first, n):
-        """n rows from `first` on: n x dim float32. The memory of the file is not kept."""
+        """Returns n rows, beginning with row `first`: n x dim float32, a copy."""
         out = np.empty((n, self.dim), "<f4")
         width = np.dtype(self.kind).itemsize * self.dim
         done = 0
@@ -80,7 +80,8 @@ class Embeddings:
         return out
 
     def take(self, index):
-        """The rows of an index, in its order: not for most of a large file."""
+        """Returns the rows with these indices, in the same order. It is meant for few rows of a
+        large file."""
         if self.sum or not self.count:
             return self.rows(0, self.count)[index]
         mapped = np.memmap(self.path, self.kind, "r", self.start, (self.count, self.dim))
@@ -88,6 +89,6 @@ class Embeddings:
 
 
 def read(path):
-    """(names, count x dim float32). Failure when the file is not what it should be."""
+    """Returns (names, count x dim float32). Raises a Failure for another or a damaged file."""
     file = Embeddings(path)
     return file.names, file.rows(0, file.count)

@@ -1,4 +1,5 @@
-"""How every script ends: a user's mistake is one line and status 1, wrong usage status 2."""
+"""How all scripts end: a mistake of the user gives one line and exit status 1, wrong usage status
+2."""
 import importlib.util
 import os
 import signal
@@ -16,7 +17,7 @@ class Failure(ValueError):
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived. Like Ctrl-C it ends the work, and files are left whole."""
+    """SIGTERM or SIGHUP arrived. Like Ctrl-C it ends the work, and no file is left incomplete."""
 
 
 def script():
@@ -32,7 +33,7 @@ def needs(*modules):
 
 
 def text_of(error):
-    """The line that tells the user about an exception."""
+    """Returns the line that is printed for an exception."""
     if isinstance(error, OSError) and error.strerror:
         names = [str(n) for n in (error.filename, error.filename2) if n is not None]
         return ": ".join(names[:1] + [error.strerror])
@@ -44,20 +45,20 @@ def stop(number, _frame):
 
 
 def run_main(work, *arguments, again=False):
-    """Calls work(*arguments) and returns the script's exit status: what work returns (None: 0), or
-    1 after a Failure, an error of the system or a signal. again: the message of an interruption
-    says that the same command goes on."""
+    """Calls work(*arguments) and returns the script's exit status: the return value of work (None
+    counts as 0), or 1 after a Failure, an error of the system or a signal. again: after a signal,
+    the message says that the same command continues the work."""
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)  # in a file, too, in step with the children
+        sys.stdout.reconfigure(line_buffering=True)  # in order with the lines of children
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # one that was ignored stays ignored
+        if signal.getsignal(number) == signal.SIG_DFL:  # an ignored signal stays ignored
             signal.signal(number, stop)
     try:
         status = work(*arguments)
         sys.stdout.flush()
         return status or 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing is written when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python must not write again when it ends
         return 1
     except (Failure, OSError, MemoryError) as e:
         print(f"{script()}: {text_of(e)}", file=sys.stderr)

@@ -1,4 +1,5 @@
-"""Files that are there whole or not at all: the only way in which the scripts write results."""
+"""Writes files so that they are complete or not there at all. All scripts write results in this
+way."""
 import contextlib
 import csv
 import json
@@ -11,10 +12,10 @@ from lib.errors import Failure
 
 @contextlib.contextmanager
 def whole_file(path, binary=False, sync=True):
-    """with whole_file(path) as f: f.write(...). Writes a temporary file of a unique name beside the
-    target, syncs it and renames it over the target. When the block fails, the old file stays. A
-    symbolic link stays a link and the old file's mode is kept. Folders are made when missing.
-    sync=False: for many small files; a power cut may leave an empty one."""
+    """Use: with whole_file(path) as f: f.write(...). Writes a temporary file with a unique name
+    beside the target, syncs it and renames it to the target. When the block fails, the old file
+    stays. A symbolic link stays a link, and the mode of the old file is kept. Missing folders are
+    made. sync=False is for many small files: after a power cut one may be empty."""
     text = {} if binary else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     target = os.path.realpath(path)
     try:
@@ -45,7 +46,7 @@ def whole_file(path, binary=False, sync=True):
         remove(temporary)
         if e.errno is None:
             raise
-        raise OSError(e.errno, e.strerror, path) from e  # not the temporary name
+        raise OSError(e.errno, e.strerror, path) from e  # with the name of the target
     except BaseException:
         remove(temporary)
         raise
@@ -60,7 +61,7 @@ def umask():
 
 
 def sync_folder(folder):
-    """As far as the file system can."""
+    """Syncs a folder, if its file system can do that."""
     with contextlib.suppress(OSError):
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -70,13 +71,13 @@ def sync_folder(folder):
 
 
 def remove(path):
-    """Removes a file; path may be None, and the file may be gone."""
+    """Removes a file. path may be None, and the file may be missing."""
     with contextlib.suppress(OSError, TypeError):
         os.remove(path)
 
 
 def refuse_replacing(out, force, *inputs):
-    """A result never takes the place of what it is made from, and of another file only by force."""
+    """Raises a Failure when `out` is one of the inputs, or when it exists and force is False."""
     for path in inputs:
         with contextlib.suppress(FileNotFoundError):
             if os.path.samefile(out, path):
@@ -91,7 +92,7 @@ def write(path, text):
 
 
 def write_json(path, value):
-    """NaN and infinity are refused: JSON has none."""
+    """Writes a JSON file. NaN and infinity are an error, because JSON does not have them."""
     text = json.dumps(value, indent=1, allow_nan=False)
     write(path, text + "\n")
 
@@ -102,7 +103,7 @@ def write_csv(path, rows):
 
 
 def save_figure(figure, path, dpi):
-    """A matplotlib figure, in the format that the suffix of path names (PNG without one)."""
+    """Writes a matplotlib figure in the format of the path's suffix, or PNG without a suffix."""
     kind = os.path.splitext(path)[1][1:].lower() or "png"
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
@@ -112,7 +113,8 @@ def save_figure(figure, path, dpi):
 
 
 def make_folder(path):
-    """Makes the folder and tries to write into it, so that a bad --out shows before the work."""
+    """Makes the folder and tries to write into it, so that a wrong --out is an error before the
+    work."""
     try:
         os.makedirs(path, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -132,7 +134,8 @@ def read(path):
 
 
 def read_json(path, *keys):
-    """The object in a JSON file. Failure when it is none, or lacks one of the keys."""
+    """Returns the object in a JSON file. Raises a Failure for another content, or when a key is
+    missing."""
     try:
         value = json.loads(read(path))
     except Failure:
@@ -148,7 +151,8 @@ def read_json(path, *keys):
 
 
 def read_result(path, *keys):
-    """Like read_json, but None for a file that is missing or torn: its work is done again."""
+    """Like read_json(), but returns None for a missing or incomplete file: its work is done
+    again."""
     try:
         return read_json(path, *keys)
     except Failure:

@@ -1,6 +1,5 @@
-"""What a result was made from. A fingerprint is a flat {name of an input: text}; it is stored in
-the result's file and compared when the work goes on, so that no result of other inputs is reused.
-"""
+"""Fingerprints: the inputs of a result, as {name of an input: text}. The fingerprint is stored in
+the file of the result. A later call compares it, so that it never uses a result of other inputs."""
 import functools
 import hashlib
 import json
@@ -12,10 +11,10 @@ from lib.errors import Failure
 from lib.folders import walk
 from lib.processes import darknet, run
 
-SMALL = 1 << 29  # bytes of a folder up to which contents are compared, not times
+SMALL = 1 << 29  # bytes; of larger folders the times of files are compared, not their contents
 SHAPE = ("height", "width", "channels", "width_multiplier")
-TAUGHT = ("net", "margin_softmax")  # sections that may name a teacher, beside kd_*
-PATHS = ("teacher", "weights")  # options of a cfg that name files: the files are compared instead
+TAUGHT = ("net", "margin_softmax")  # besides kd_*, the sections that can name a teacher
+PATHS = ("teacher", "weights")  # cfg options with paths: the files' contents are compared instead
 
 
 def digest(*parts):
@@ -27,7 +26,8 @@ def digest(*parts):
 
 
 def of_file(path):
-    """`4090900 bytes 3b1f...` of a file's content. A file that did not change is read once."""
+    """Returns a text for the content of a file, `4090900 bytes 3b1f...`. A file that did not change
+    is read only once."""
     try:
         s = os.stat(path)
         return content(os.path.realpath(path), s.st_size, s.st_mtime_ns)
@@ -46,8 +46,9 @@ def content(path, size, _time):
 
 @functools.lru_cache(maxsize=None)
 def of_folder(folder):
-    """Names and contents of all files below a folder; names, sizes and times when it is large. A
-    folder that was moved or copied keeps its fingerprint, while it is not large."""
+    """Returns the fingerprint of all files below a folder: their names and contents, or in a large
+    folder their names, sizes and times. A folder that is not large keeps its fingerprint when it is
+    moved or copied."""
     found = []
     for at, names in walk(folder):
         for name in names:
@@ -65,7 +66,7 @@ def of_folder(folder):
 
 
 def of_data(path):
-    """Of a folder of images, or of a list and what a user calls data in one file."""
+    """Returns the fingerprint of a folder of images, or of a file (a list, for example)."""
     return of_folder(os.path.abspath(path)) if os.path.isdir(path) else of_file(path)
 
 
@@ -74,8 +75,8 @@ def of_build():
 
 
 def of_cfg(text):
-    """{`[net] batch`: value, `3 [convolutional] filters`: value}: remarks, blanks, the order of
-    options and the places of teachers' files do not count."""
+    """Returns {`[net] batch`: value, `3 [convolutional] filters`: value}. Comments, blanks, the
+    order of options and the paths of teachers' files do not matter."""
     got = {}
     for number, (name, body) in enumerate(sections(text)[1:]):
         where = f"[{name}]" if name == "net" else f"{number} [{name}]"
@@ -87,21 +88,22 @@ def of_cfg(text):
 
 
 def of_network(text):
-    """A digest of what a network computes: its layers and the shape of its input, without what
-    only training reads in [net]."""
+    """Returns a digest of what a network computes: its layers and the shape of its input. Options
+    of [net] that only training uses do not matter."""
     got = of_cfg(text)
     return digest(*sorted((k, v) for k, v in got.items()
                           if not k.startswith("[net] ") or k.split()[1] in SHAPE))
 
 
 def of_features(cfg, weights):
-    """16 hexadecimal digits: what `darknet` calls the features of a network."""
+    """Returns darknet's fingerprint of a network: 16 hexadecimal digits that stand for its
+    features."""
     return json.loads(run([darknet(), "check", cfg, weights, "-json"],
                           capture=True))["fingerprint"]
 
 
 def differences(was, now):
-    """[`name: was A, is B`] of two fingerprints."""
+    """Returns the differences of two fingerprints, [`name: was A, is B`]."""
     return [f"{k}: was {was.get(k, 'absent')}, is {now.get(k, 'absent')}"
             for k in sorted(set(was) | set(now)) if was.get(k) != now.get(k)]
 

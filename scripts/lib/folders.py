@@ -1,9 +1,9 @@
-"""Images in folders, as `darknet` finds them: hidden files and folders do not count."""
+"""Finds images in folders in the same way as `darknet`: hidden files and folders are ignored."""
 import os
 
 from lib.errors import Failure
 
-# in upper or lower case
+# suffixes of images, in upper or lower case
 KINDS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
 
 
@@ -12,8 +12,9 @@ def is_image(name):
 
 
 def walk(folder):
-    """(folder, sorted visible names of files) of a folder and all below it. Links to folders are
-    followed, but a folder is visited once, so one that contains itself ends."""
+    """Yields (folder, sorted visible names of its files) for a folder and all folders below it.
+    Links to folders are followed. Each folder is visited once, so a folder that contains itself is
+    no problem."""
     seen = set()
 
     def fail(error):
@@ -37,7 +38,7 @@ def images_below(folder):
 
 
 def identities(folder):
-    """Names of the folders that are classes, in the order of their numbers."""
+    """Returns the names of the folders that are classes, in the order of their class numbers."""
     try:
         return sorted((e.name for e in os.scandir(folder)
                        if e.is_dir() and not e.name.startswith(".")), key=os.fsencode)

@@ -1,4 +1,4 @@
-"""One process at a time works in an --out folder."""
+"""Makes sure that only one process at a time works in an --out folder."""
 import contextlib
 import fcntl
 import os
@@ -12,8 +12,8 @@ NAME = ".lock"
 
 @contextlib.contextmanager
 def folder_lock(folder):
-    """Holds the folder while the block runs. A second process gets a Failure that names the first.
-    The system releases the lock when its holder dies, so a lock never blocks for ever."""
+    """Locks the folder while the block runs. A second process gets a Failure that names the first.
+    The system releases the lock when its process ends, so a lock cannot stay behind."""
     path = os.path.join(folder, NAME)
     number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
@@ -23,7 +23,7 @@ def folder_lock(folder):
             holder = os.read(number, 500).decode(errors="replace").strip()
             raise Failure(f"{folder}: is in use by {holder or 'another process'}; "
                           "wait for it, stop it, or choose another --out") from e
-        with contextlib.suppress(OSError):  # it is held all the same
+        with contextlib.suppress(OSError):  # the folder is locked even when this fails
             os.ftruncate(number, 0)
             os.write(number, f"process {os.getpid()}, {os.path.basename(sys.argv[0])}, since "
                              f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())

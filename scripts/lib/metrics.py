@@ -1,25 +1,26 @@
-"""What verification measures: accuracy by folds, ROC, and the paired test of two networks."""
+"""Measures of verification: accuracy over folds, ROC, and a paired test of two networks."""
 import math
 
 import numpy as np
 from scipy.stats import binomtest
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
-FEWEST = 10  # false accepts below which a rate is not measurable
+FEWEST = 10  # a rate is measurable only with at least this number of false accepts
 
 
 def cosines(vectors, pairs):
-    """One score a pair; vectors: {name: numbers}. A zero vector scores 0."""
+    """Returns one score for each pair. vectors: {name: feature}. A zero vector has the score 0."""
     a, b = (np.array([vectors[p[k]] for p in pairs], np.float64) for k in (0, 1))
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return (a * b).sum(1) / np.where(norms > 0, norms, 1)
 
 
 def best_threshold(scores, same):
-    """The middle of the range of thresholds (accept: score > threshold) that errs least."""
+    """Returns the threshold with the fewest errors (a pair is accepted when score > threshold).
+    When several thresholds are equally good, it is the middle one."""
     order = np.argsort(scores, kind="stable")
     s, y = scores[order], same[order]
-    # cut k: the k lowest are rejected
+    # cut k rejects the k lowest scores
     right = np.concatenate([[0], np.cumsum(~y)]) + (y.sum() - np.concatenate([[0], np.cumsum(y)]))
     possible = np.concatenate([[True], s[1:] > s[:-1], [True]])
     right = np.where(possible, right, -1)
@@ -30,8 +31,9 @@ def best_threshold(scores, same):
 
 
 def by_folds(scores, same, folds):
-    """(accuracies, thresholds, right): per fold, per fold, per pair. The threshold of a fold is
-    fitted on the others; with a single fold it is fitted on the tested pairs themselves."""
+    """Returns (accuracy of each fold, threshold of each fold, True for each pair that is right).
+    The threshold of a fold is fitted on the other folds. With only one fold it is fitted on the
+    tested pairs themselves."""
     accuracies, thresholds, right = [], [], np.zeros(len(scores), bool)
     for f in np.unique(folds):
         test = folds == f
@@ -44,7 +46,8 @@ def by_folds(scores, same, folds):
 
 
 def roc(scores, same):
-    """(FAR, TAR, threshold) from none accepted to all; equal scores move together."""
+    """Returns (FAR, TAR, threshold), from no pair accepted to all accepted. Equal scores are
+    accepted together."""
     order = np.argsort(-scores, kind="stable")
     s, y = scores[order], same[order]
     ends = np.append(s[1:] < s[:-1], True)
@@ -60,19 +63,19 @@ def equal_error_rate(far, tar):
     if k == 0:
         return float(far[0])
     d0, d1 = far[k - 1] - (1 - tar[k - 1]), far[k] - (1 - tar[k])
-    return float(far[k - 1] + (far[k] - far[k - 1]) * (-d0 / (d1 - d0)))  # straight between them
+    return float(far[k - 1] + (far[k] - far[k - 1]) * (-d0 / (d1 - d0)))  # linear interpolation
 
 
 def standard_error(values):
-    """None for a single value: it has none."""
+    """Returns the standard error of the mean, or None for a single value."""
     if len(values) < 2:
         return None
     return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def metrics(scores, same, folds):
-    """What results.json holds. TAR and threshold are None at a FAR that fewer than ten of the pairs
-    of different people can show."""
+    """Returns the numbers for results.json. TAR and threshold are None at a FAR with fewer than ten
+    false accepts."""
     accuracies, thresholds, right = by_folds(scores, same, folds)
     far, tar, at = roc(scores, same)
     impostors, n = int((~same).sum()), len(accuracies)
@@ -93,7 +96,8 @@ def metrics(scores, same, folds):
 
 
 def mcnemar(right_a, right_b):
-    """McNemar's exact test on the pairs that only one network has right: (only a, only b, p)."""
+    """McNemar's exact test. Returns (pairs that only a has right, pairs that only b has right,
+    p)."""
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
     return only_a, only_b, float(binomtest(only_a, only_a + only_b).pvalue) \
@@ -101,7 +105,7 @@ def mcnemar(right_a, right_b):
 
 
 def p_text(p):
-    """p is never 0: what is too small for a float is told as a bound."""
+    """Returns p as text. Very small values become a bound, because p is never 0."""
     return "<1e-16" if p < 1e-16 else f"{p:.2g}"
 
 

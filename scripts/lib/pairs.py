@@ -1,17 +1,18 @@
-"""Pairs of faces to verify, as `darknet pairs` reads them: lists of pairs in the forms people have,
-and the verification sets of InsightFace (.bin)."""
+"""Reads pairs of faces with `darknet pairs`: lists of pairs in several formats, and the
+verification sets of InsightFace (.bin)."""
 from lib.errors import Failure
 from lib.processes import darknet, run
 
 
 def read_pairs(path):
-    """[(name, name, is_same, fold)]: names of images, perhaps without a suffix, such as
+    """Returns [(name, name, is_same, fold)]. The names of images may lack a suffix, such as
     NAME/NAME_0001."""
     return parse(run([darknet(), "pairs", "--", path], capture=True))
 
 
 def unpack_bin(path, folder):
-    """Writes the images as SET/SET_0001.jpg or .png into folder; their pairs, in ten folds."""
+    """Writes the images of a set into `folder` as SET/SET_0001.jpg or .png. Returns the pairs, in
+    ten folds."""
     if not path.isprintable():
         raise Failure(f"{path!r}: must have a printable name")
     return parse(run([darknet(), "pairs", "-unpack", folder, "--", path], capture=True))

@@ -1,4 +1,4 @@
-"""Images as `darknet` decodes them."""
+"""Decodes images in the same way as `darknet`."""
 import errno
 import time
 
@@ -12,8 +12,9 @@ PASSES = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, 
 
 
 def read_rgb(path):
-    """Upright by EXIF, transparent pixels over black. Raises what Pillow raises. A file that cannot
-    be read for a reason that may pass is tried once more, 0.1 s later."""
+    """Reads an image as RGB: turned upright by its EXIF data, transparent pixels over black. Raises
+    the exceptions of Pillow. When a file cannot be read for a reason that may be temporary, it is
+    tried once more after 0.1 s."""
     try:
         return read_once(path)
     except OSError as e:

@@ -1,9 +1,9 @@
-"""What a cfg file builds, in Python: shapes, sources and parameters of each layer.
+"""Computes what a cfg file builds, in Python: the shapes, sources and parameters of each layer.
 
     net, layers = plan("cfg/mobilefacenet.cfg")
 
-It shares no code with the C side: the tests use it as a second opinion. It knows the sections and
-options of cfg/, and refuses others."""
+It shares no code with the C side, because the tests compare the two. It has the sections and
+options of the files in cfg/; others are a Failure."""
 import math
 import re
 
@@ -11,14 +11,14 @@ import numpy as np
 
 from lib.errors import Failure
 
-LARGEST = 65536  # of the numbers in a cfg that are read here
+LARGEST = 65536  # the largest integer that is accepted in a cfg
 ACTIVATIONS = ("linear", "relu", "relu6", "leaky", "prelu", "logistic", "tanh", "swish", "mish",
                "hswish", "hsigmoid")
 TRAINING = {"name", "fixed_width", "stopbackward", "learning_rate", "decay", "exclusivity"}
 
 
 def read_cfg(path):
-    """The sections of a cfg: a list of (name, {option: text}, line)."""
+    """Returns the sections of a cfg: a list of (name, {option: text}, line)."""
     sections = []
     with open(path, encoding="utf-8", errors="surrogateescape") as f:
         for number, line in enumerate(f, 1):
@@ -36,7 +36,7 @@ def read_cfg(path):
 
 
 def whole(o, option, default, at, least=1):
-    """The whole number of an option; at: file, line and section."""
+    """Returns the value of an integer option. at: file, line and section, for messages."""
     text = o.get(option, str(default))
     if not text.isdecimal():
         raise Failure(f"{at} {option}={text}: not a whole number")
@@ -46,7 +46,8 @@ def whole(o, option, default, at, least=1):
 
 
 def width_of(o, at):
-    """A function of filters=: times width_multiplier (a float32), as a multiple of divisor."""
+    """Returns a function that multiplies filters= by width_multiplier (a float32) and rounds to a
+    multiple of the divisor."""
     text = o.get("width_multiplier", "1")
     try:
         by = float(np.float32(text))
@@ -68,7 +69,7 @@ def width_of(o, at):
 
 
 class Plan:
-    """One layer at a time: add() calls the method that has the section's name."""
+    """Builds one layer after another. add() calls the method with the name of the section."""
 
     def __init__(self, shape, width):
         self.shapes, self.width = [tuple(shape)], width  # of the input, then of each layer
@@ -94,7 +95,7 @@ class Plan:
         return whole(self.o, option, default, self.at, least)
 
     def earlier(self, option):
-        """The layers that an option lists, each before this one."""
+        """Returns the layers that an option lists. Each must come before this one."""
         here, text = len(self.shapes) - 1, self.o.get(option, "")
         if not re.fullmatch(r"-?[0-9]+( *, *-?[0-9]+)*", text):
             raise Failure(f"{self.at} {option}={text}: must list layers by number")
@@ -105,7 +106,8 @@ class Plan:
         return found
 
     def other(self, shape=None):
-        """Adds the layer of from= to the sources; its shape, which must be `shape`."""
+        """Adds the layer of from= to the sources and returns its shape, which must be `shape` when
+        that is given."""
         found = self.earlier("from")
         other = self.shapes[found[0] + 1]
         if len(found) > 1 or shape not in (None, other):
@@ -114,7 +116,7 @@ class Plan:
         return other
 
     def window(self, h, w, kh, kw, stride, around):
-        """The size of an output. around: pixels of padding on both sides together."""
+        """Returns the size of an output. around: the sum of the padding on both sides, pixels."""
         if h + around < kh or w + around < kw:
             raise Failure(f"{self.at} the window is larger than the input")
         return (h + around - kh) // stride + 1, (w + around - kw) // stride + 1
@@ -172,7 +174,7 @@ class Plan:
         self.layer["out"] = (h, w, c)
 
     def same(self, h, w, c):
-        """No parameters, and the shape of the input: [dropout], [softmax]."""
+        """[dropout], [softmax]: no parameters; the output has the shape of the input."""
         self.layer["out"] = (h, w, c)
 
     def shortcut(self, h, w, c):
@@ -220,7 +222,7 @@ class Plan:
 
 
 CONV = {"size", "stride", "pad", "padding", "batch_normalize", "activation"}
-SECTIONS = {  # its method, the options that it knows
+SECTIONS = {  # {section: (its method, its options)}
     "convolutional": (Plan.convolutional, CONV | {"filters", "groups"}),
     "depthwise": (Plan.depthwise, CONV | {"multiplier"}),
     "global_depthwise": (Plan.global_depthwise, {"batch_normalize", "activation"}),
@@ -241,10 +243,10 @@ SECTIONS = {  # its method, the options that it knows
 
 
 def plan(path):
-    """(net, layers): net has height, width, channels. A layer is a dict: name; act; bn; sources,
-    layer numbers, -1 for the input; in and out, shapes (height, width, channels); params, a list of
-    (name, shape) in the order of the weights file; and its geometry. Layers end at the first loss
-    of training."""
+    """Returns (net, layers), up to the first loss that only training uses. net has height, width
+    and channels. A layer is a dict with name; act; bn; sources (layer numbers, -1 for the input);
+    in and out (shapes as height, width, channels); params (a list of (name, shape) in the order of
+    the weights file); and its geometry."""
     sections = read_cfg(path)
     if not sections or sections[0][0] != "net":
         raise Failure(f"{path}: the first section must be [net]")

@@ -1,4 +1,5 @@
-"""Child processes that end with their parent and are asked, not killed, to stop."""
+"""Starts child processes. They end when their parent ends, and on a signal they can save their work
+first."""
 import concurrent.futures
 import concurrent.futures.process
 import contextlib
@@ -19,7 +20,7 @@ ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def darknet():
-    """The command: $DARKNET_BIN, or the one that make built."""
+    """Returns the path of the darknet command: $DARKNET_BIN, or the one that make built."""
     path = os.path.abspath(os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet"))
     if not os.access(path, os.X_OK):
         raise Failure(f"{path}: is not there or cannot be run (make builds it)")
@@ -27,16 +28,17 @@ def darknet():
 
 
 def die_with(parent):
-    """In a child: SIGTERM arrives when the parent ends, however it ends."""
+    """Called in a child: the system sends it SIGTERM when the parent ends for any reason."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before the line above
+    if os.getppid() != parent:  # the parent ended before the line above
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Forward:
-    """While a child runs: SIGINT, SIGTERM and SIGHUP are sent on to it, so that it can save its
-    work, and a second one kills it. Ctrl-Z pauses it, too. After the child's end the signal is
-    raised here as Stopped. Signals that the caller's shell ignores stay ignored."""
+    """Forwards signals to a child while it runs. SIGINT, SIGTERM and SIGHUP are sent to the child,
+    so that it can save its work; a second signal kills it. Ctrl-Z pauses the child, too. When the
+    child has ended, the signal is raised here as Stopped. Signals that the user's shell ignores
+    stay ignored."""
 
     def __init__(self):
         self.process = self.first = None
@@ -65,7 +67,7 @@ class Forward:
         if self.process:
             self.process.send_signal(signal.SIGSTOP)
         signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)  # returns when the shell lets us go on
+        os.kill(os.getpid(), number)  # returns when the shell continues this process
         signal.signal(number, self.pause)
         if self.process:
             self.process.send_signal(signal.SIGCONT)
@@ -76,7 +78,8 @@ class Forward:
 
 
 def start(command, **files):
-    """Popen in a process group of its own: a Ctrl-C in the terminal reaches only us."""
+    """Starts a process in its own process group, so that Ctrl-C in the terminal reaches only us.
+    Returns the Popen. files: stdin, stdout, stderr."""
     parent = os.getpid()
 
     def prepare():
@@ -90,10 +93,10 @@ def start(command, **files):
 
 
 def run(command, capture=False, show=False):
-    """Runs a command to its end and returns its standard output where `capture` asks for it; else
-    the output goes to our own. Failure, with what it wrote to standard error, when its status is
-    not 0 (its `output`: to standard output); Stopped when a signal asked us to stop. show: prints
-    the command first."""
+    """Runs a command to its end. capture: returns its standard output; else that goes to our own
+    standard output. show: prints the command first. Raises a Failure with the command's messages
+    when its status is not 0 (the Failure's `output` is its standard output), and Stopped after a
+    signal."""
     if show:
         print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT + os.sep) else c
                               for c in command), flush=True)
@@ -102,7 +105,7 @@ def run(command, capture=False, show=False):
                     for _ in range(2))
         forward = stack.enter_context(Forward())
         forward.process = start(command, stdout=out, stderr=err)
-        if forward.first is not None:  # it arrived while the child was being made
+        if forward.first is not None:  # a signal arrived before the child had started
             forward.process.send_signal(forward.first)
         status = forward.process.wait()
         forward.check()
@@ -119,7 +122,8 @@ def run(command, capture=False, show=False):
 
 
 def checked(cfg):
-    """What `darknet check -json` tells of a network: scripts/README.md names the keys."""
+    """Returns the output of `darknet check -json` for a network; scripts/README.md lists the
+    keys."""
     return json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
 
 
@@ -137,8 +141,8 @@ def pool_start(parent):
 
 
 def each(function, items, workers=None, chunk=16):
-    """Results of function(item), in order, by a pool of processes. A worker that dies is a Failure
-    within seconds, not a hang."""
+    """Yields function(item) for all items, in order, computed by a pool of processes. When a worker
+    dies, a Failure is raised within seconds."""
     with concurrent.futures.ProcessPoolExecutor(workers or os.cpu_count(), initializer=pool_start,
                                                 initargs=(os.getpid(),)) as pool:
         try:

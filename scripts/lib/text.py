@@ -1,12 +1,12 @@
-"""Lines of text as people have them: byte order marks, UTF-16, any ends of lines."""
+"""Reads text files of users: with a byte order mark, in UTF-16, with any line ends."""
 from lib.errors import Failure
 
-LONGEST = 1 << 20  # bytes of a line
+LONGEST = 1 << 20  # bytes in a line
 
 
 def read_lines(path):
-    """The lines of a file without their ends. Bytes that are no UTF-8 are kept as they are, in
-    Python's way (surrogateescape), so that names of files stay names of files."""
+    """Returns the lines of a file without their ends. Bytes that are not UTF-8 are kept as they are
+    (Python's surrogateescape), so that names of files still work."""
     try:
         with open(path, "rb") as f:
             data = f.read()
@@ -29,5 +29,6 @@ def read_lines(path):
 
 
 def words(line):
-    """The words of a line. Where tabs stand in it they separate, and names may have spaces."""
+    """Returns the words of a line. When the line has tabs, only tabs separate words, so that names
+    may have spaces."""
     return [w.strip() for w in line.split("\t")] if "\t" in line.strip() else line.split()

@@ -3,10 +3,11 @@
     for name, tensor in read_state("model.pth").items():
         tensor.shape, tensor.numbers()    # float32 for every kind of float
 
-A file is a pickle that names classes and functions. Here only OrderedDict, tensors and their
-storages are made; every other name becomes an empty thing that does nothing (Foreign), so that a
-checkpoint's options or its optimiser do no harm and do not stand in the way. Both forms are read:
-the zip of PyTorch 1.6 and later, and the older row of pickles with the numbers behind them."""
+A file is a pickle, which can name any class or function. This reader makes only OrderedDict,
+tensors and their storages. Every other name becomes an empty object that does nothing (Foreign). So
+the options or the optimiser in a checkpoint cannot run code, and do not prevent reading. Both
+formats are read: the zip of PyTorch 1.6 and later, and the older series of pickles with the numbers
+after them."""
 import collections
 import io
 import math
@@ -29,14 +30,14 @@ WANTED = "not a file of torch.save"
 
 
 class Sealed:
-    """A pickle cannot set the fields of these objects: they were checked when they were made."""
+    """Base of objects whose fields a pickle cannot set. They are checked when they are made."""
 
     def __setstate__(self, _):
         raise pickle.UnpicklingError("a tensor with fields of its own")
 
 
 class Storage(Sealed):
-    """Numbers of one kind; `data` comes later in the older form."""
+    """An array of numbers of one type. In the older format `data` is read later."""
 
     def __init__(self, path, kind, key, count):
         self.path, self.kind, self.key, self.count, self.data = path, kind, key, count, None
@@ -79,7 +80,7 @@ class Tensor(Sealed):
 
 
 class Foreign:
-    """What stands for a class or a function that is not made here."""
+    """Replaces a class or a function that this reader does not make."""
 
     def __init__(self, *_, **__):
         pass
@@ -109,8 +110,8 @@ def rebuild_parameter(tensor, *_):
 
 
 class Reader(pickle._Unpickler):  # pylint: disable=protected-access
-    """A pickle that can make nothing but plain values, tensors and Foreign things. The reader in C
-    would allocate what a damaged file asks for."""
+    """An unpickler that makes only plain values, tensors and Foreign objects. It is Python's reader
+    in Python: the reader in C would allocate any amount of memory that a damaged file asks for."""
 
     def __init__(self, file, path, storages):
         super().__init__(file, encoding="latin-1")
@@ -129,8 +130,8 @@ class Reader(pickle._Unpickler):  # pylint: disable=protected-access
         return type(name, (Foreign,), {"named": f"{module}.{name}"})
 
     def persistent_load(self, pid):
-        """('storage', kind, key, device, count); views of the older form are not written since
-        0.4."""
+        """Makes a storage. pid: ('storage', type, key, device, count). A sixth element was a view,
+        which PyTorch has not written since 0.4."""
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or \
                 not isinstance(pid[1], str) or not isinstance(pid[4], int) or pid[4] < 0 or \
                 len(pid) > 5 and pid[5] is not None:
@@ -186,7 +187,7 @@ def read_legacy(path, file):
 
 
 def read_whole(path):
-    """(what was saved, byte order)."""
+    """Returns (the saved object, byte order)."""
     with open(path, "rb") as file:
         start = file.read(512)
         file.seek(0)
@@ -201,20 +202,20 @@ def read_whole(path):
             raise
         except zipfile.BadZipFile as e:
             raise Failure(f"{path}: a damaged zip, cut off perhaps: {e}") from e
-        except Exception as e:  # a pickle of nonsense ends in any of Python's own exceptions
+        except Exception as e:  # a damaged pickle can raise any exception of Python
             raise Failure(f"{path}: {WANTED}, or damaged: {str(e) or type(e).__name__}") from e
 
 
 def tensors_of(value):
-    """The tensors of a dict with names, in their order; {} when it has none."""
+    """Returns the tensors in a dict, {name: tensor} in its order; {} when there are none."""
     if not isinstance(value, dict):
         return {}
     return {k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, Tensor)}
 
 
 def read_state(path, part=None):
-    """{name: tensor} in the order of the file: of the whole, or of the dict within it that `part`
-    names, "state_dict", or the only one."""
+    """Returns {name: tensor} in the order of the file: the tensors of the saved dict, or of a dict
+    in it: the one that `part` names, "state_dict", or the only one with tensors."""
     whole, order = read_whole(path)
     if isinstance(whole, Foreign):
         raise Failure(f"{path}: a whole object of {whole.named}; in PyTorch, "

@@ -1,4 +1,4 @@
-"""Matches the modules of a PyTorch network with the layers of a cfg, in the order of both."""
+"""Assigns the modules of a PyTorch network to the layers of a cfg, both in their order."""
 import numpy as np
 
 from lib import files
@@ -11,7 +11,7 @@ NAMES = {"conv": "a Conv2d", "linear": "a Linear", "bn": "a BatchNorm", "prelu":
 
 
 class Module:
-    """The tensors of one module of the model: {field: tensor}, as weight, bias, running_mean."""
+    """One module of the model. fields: {name: tensor}, for example weight, bias, running_mean."""
 
     def __init__(self, name):
         self.name, self.fields = name, {}
@@ -29,11 +29,12 @@ class Module:
 
     @property
     def shape(self):
-        """Of its weights; of a batch norm, of its statistics."""
+        """The shape of its weights, or of the statistics of a batch norm."""
         return self.fields["running_mean" if self.kind == "bn" else "weight"].shape
 
     def array(self, field, count, default):
-        """Its numbers, flat; `default` everywhere when it has no such field."""
+        """Returns the numbers of a field as a flat array; `default` everywhere when the module does
+        not have the field."""
         if field not in self.fields:
             return np.full(count, default, np.float32)
         values = self.fields[field].numbers().ravel()
@@ -60,7 +61,7 @@ def modules_of(state):
 
 
 def ordered(path, modules):
-    """The modules that a file lists, in its order; and the others."""
+    """Returns (the modules that a file lists, in its order; the other modules)."""
     named, taken = {m.name: m for m in modules}, []
     for number, line in enumerate(files.read(path).splitlines(), 1):
         name = line.strip()
@@ -73,7 +74,7 @@ def ordered(path, modules):
 
 
 class Layer:
-    """A layer of the cfg with parameters, as `darknet check -json` prints it."""
+    """A layer of the cfg that has parameters, from the output of `darknet check -json`."""
 
     def __init__(self, cfg, told):
         self.section, self.is_loss, self.options = told["section"], told["is_loss"], told["options"]
@@ -86,7 +87,7 @@ class Layer:
 
     @property
     def filters(self):
-        """N x C/groups x height x width, or outputs x inputs."""
+        """The shape of its filters: N x C/groups x height x width, or outputs x inputs."""
         height, width, _ = self.input
         if self.section == "connected" or self.is_loss:
             rows = self.options.get("classes", self.output)
@@ -97,7 +98,7 @@ class Layer:
 
     @property
     def takes_flat(self):
-        """A Linear computes the same: the filter covers the whole map."""
+        """True when a Linear computes the same, because the filter covers the whole map."""
         h, w, c = self.input
         return self.filters[1:] == (c, h, w) and \
             not (self.options.get("pad") and h > 1 or self.options.get("padding"))
@@ -120,7 +121,7 @@ class Layer:
 
     @property
     def kinds(self):
-        """Its modules in the order in which a model computes them."""
+        """The kinds of its modules, in the order in which a model runs them."""
         kinds = ["filters"] if "weights" in self.counts else []
         return kinds + ["bn"] * ("variance" in self.counts) + ["prelu"] * ("slopes" in self.counts)
 
@@ -130,7 +131,7 @@ class Layer:
             self.filters[1:] == (1, 1, 1) and self.output == self.input[2]
 
     def fill(self, modules, eps):
-        """{parameter: numbers} of the modules taken."""
+        """Returns {parameter: numbers} from the modules of this layer."""
         out, n = {}, self.output
         by_kind = {"filters" if m.kind in ("conv", "linear") else m.kind: m for m in modules}
         filters, bn, prelu = (by_kind.get(k) for k in ("filters", "bn", "prelu"))
@@ -146,7 +147,7 @@ class Layer:
             if eps != BN_EPS:
                 wide = variance.astype(np.float64)
                 scales = scales * np.sqrt((wide + BN_EPS) / (wide + eps))
-            shift = out.get("biases", 0)  # of the convolution: x + b - mean
+            shift = out.get("biases", 0)  # x + b - mean: the convolution's biases go into the mean
             out.update(mean=bn.array("running_mean", n, 0) - shift, variance=variance,
                        scales=scales, biases=bn.array("bias", n, 0))
             if "biases" not in self.counts and out["biases"].any():
@@ -159,8 +160,8 @@ class Layer:
 
 
 def match(layers, modules):
-    """([(layer, its modules)], modules left, layers left). A loss takes a module only if it
-    fits."""
+    """Returns ([(layer, its modules)], modules left over, layers left over). A loss takes a module
+    only when the shape is right."""
     matched, at = [], 0
     for i, layer in enumerate(layers):
         taken = []

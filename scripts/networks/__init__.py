@@ -1,1 +1,1 @@
-"""The networks of the cfg folder that a script writes."""
+"""The networks whose cfg files write_cfg.py writes."""

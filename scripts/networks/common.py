@@ -18,7 +18,7 @@ WIDTH = ["# Width: all filters below times this number, without fixed_width=1, r
 
 
 def shape(s):
-    """As text, HxWxC."""
+    """Returns the shape as text, HxWxC."""
     return "x".join(str(n) for n in s)
 
 
@@ -31,7 +31,7 @@ def face_input():
 
 
 def classes(net, dropout=None):
-    """Means of the channels, 1000 classes."""
+    """Adds the output layers for ImageNet: the mean of each channel, 1000 classes."""
     net.comment(f"head: means of {net.shape[2]} channels, 1000 classes")
     net.avgpool()
     if dropout:
@@ -41,7 +41,8 @@ def classes(net, dropout=None):
 
 
 def embedding(net, numbers, head):
-    """A linear embedding, of means (gap) or of a global depthwise layer (gdconv)."""
+    """Adds a linear embedding. Its input: the mean of each channel (head "gap"), or a global
+    depthwise convolution ("gdconv")."""
     h, w, c = net.shape
     net.comment(f"head: {h}x{w}x{c} -> 1x1x{c} -> embedding of {numbers}, linear")
     if head == "gdconv":

@@ -1,5 +1,5 @@
-"""The large networks of face recognition: residual ones, with squeeze and attention, and
-DenseNet."""
+"""Large networks for face recognition: residual networks, also with squeeze and excitation or
+attention, and DenseNet."""
 from lib.cfg_writer import Cfg
 from networks.common import LARGE_FACE, face_input, shape
 
@@ -8,9 +8,10 @@ EMBEDDING = "embedding of {} numbers, not normalised: compare by the cosine"
 
 
 def residual(net, filters, stride, squeeze=False, is_plain=False):
-    """Batch norm, 3x3, batch norm, PReLU, 3x3 with the stride, batch norm; the input is added,
-    through a 1x1 where the shape changes. is_plain: no batch norm between the two 3x3, and no 1x1
-    where only the stride changes."""
+    """Adds a residual block: batch norm, 3x3, batch norm, PReLU, 3x3 with the stride, batch norm.
+    Then the block's input is added; when the shape changes, it goes through a 1x1 convolution
+    first.
+    is_plain: no batch norm between the two 3x3, and no 1x1 when only the stride changes."""
     start, c = net.last, net.shape[2]
     net.batchnorm()
     net.conv(filters, 3, 1, "prelu", bn=not is_plain)
@@ -88,8 +89,8 @@ def block(net, filters, stride=1):
 
 
 def attention(net, levels, filters):
-    """An attention module: (1 + mask) * trunk. The mask goes `levels` times to half the side and
-    back."""
+    """Adds an attention module: (1 + mask) * trunk. The mask branch halves the sides of the map
+    `levels` times and then doubles them again."""
     block(net, filters)
     start = net.last
     block(net, filters)

@@ -2,7 +2,7 @@
 from lib.cfg_writer import Cfg
 from networks.common import IMAGENET, classes, image_input, shape
 
-INCEPTIONS = (  # name, 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool's 1x1
+INCEPTIONS = (  # name; filters of: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, 1x1 after the pool
     ("3a", 64, 96, 128, 16, 32, 32), ("3b", 128, 128, 192, 32, 96, 64),
     ("4a", 192, 96, 208, 16, 48, 64), ("4b", 160, 112, 224, 24, 64, 64),
     ("4c", 128, 128, 256, 24, 64, 64), ("4d", 112, 144, 288, 32, 64, 64),

@@ -1,1 +1,1 @@
-"""Pictures, tables and pages that the scripts leave."""
+"""Draws and writes the pictures, tables and pages of the scripts."""

@@ -1,4 +1,4 @@
-"""Curves of training, from the CSV logs that `darknet classifier train` writes."""
+"""Draws curves of training from the CSV logs that `darknet classifier train` writes."""
 import csv
 import math
 import os
@@ -6,12 +6,12 @@ import os
 from lib.errors import Failure
 from lib.text import read_lines
 
-COLOURS = [f"C{i}" for i in range(10)]  # of the cycle that report.pictures sets
+COLOURS = [f"C{i}" for i in range(10)]  # matplotlib's names for the colours of report.pictures
 
 
 def read(path):
-    """{column: list of floats} of the log; an empty cell is NaN. A last line that a crash cut is
-    left out."""
+    """Reads a log: {column: list of floats}; an empty cell is NaN. An incomplete last line is left
+    out."""
     lines = read_lines(path)
     rows = list(csv.DictReader(lines))
     if rows and None in rows[-1].values() and len(rows) > 1:
@@ -29,9 +29,8 @@ def read(path):
 
 
 def smooth(values, share=.02):
-    """Mean over a window around each point, which neither lags behind the values nor leans to a
-    side at the ends: there the window is smaller. share: of all points on each side. NaN stays
-    out of it."""
+    """Returns the mean over a window around each point. The window is symmetric, so it is smaller
+    at the ends. share: the part of all points on each side. NaN is ignored."""
     reach = max(1, int(share * len(values)))
     sums, counts = [0.], [0]
     for v in values:
@@ -47,7 +46,7 @@ def smooth(values, share=.02):
 
 
 def known(log, column):
-    """(batches, values) where the column has a value."""
+    """Returns (batches, values) for the batches in which the column has a value."""
     both = [(b, v) for b, v in zip(log["batch"], log.get(column, [])) if not math.isnan(v)]
     return [b for b, _ in both], [v for _, v in both]
 
@@ -57,7 +56,8 @@ def losses_of(log):
 
 
 def draw_loss(axis, log, colour, label, parts):
-    """Each batch in grey where there is one log, the smoothed loss, and its parts."""
+    """Draws the smoothed loss. With `parts` also the loss of each batch in grey, and the parts of
+    the loss."""
     if parts:
         axis.plot(log["batch"], log["loss"], color="lightgrey", lw=.8, label="each batch")
     axis.plot(log["batch"], smooth(log["loss"]), color=colour, label=label)
@@ -68,7 +68,7 @@ def draw_loss(axis, log, colour, label, parts):
 
 
 def names_of(paths):
-    """Short names of logs that differ: what their paths do not share."""
+    """Returns short, different names of logs: the parts in which their paths differ."""
     whole = [os.path.splitext(os.path.abspath(p))[0].split("/") for p in paths]
     at = 0
     while len(paths) > 1 and len({tuple(w[at:at + 1]) for w in whole}) == 1:

@@ -1,4 +1,4 @@
-"""What scripts/homework.py leaves in its folder: results.json, table.csv, pictures, report.html."""
+"""Writes the results of scripts/homework.py: results.json, table.csv, pictures, report.html."""
 import collections
 import html
 import os
@@ -15,7 +15,7 @@ from report.machine import made_here
 from report.pictures import look, picture
 
 TAR = "TAR at FAR 1e-3, %"
-MINUS = ("scratch", "teacher")  # the rows that TAR is compared with
+MINUS = ("scratch", "teacher")  # the rows whose TAR is subtracted
 PAIRS = ("pairs right", *(f"p against {a}" for a in AGAINST))
 COLUMNS = ("network", "width", "images", "parameters", "MB", "multiply-adds", "ms", TAR,
            *(f"minus {m}" for m in MINUS), *PAIRS, "training, s")
@@ -48,7 +48,7 @@ def cells(row):
 
 
 def show(rows):
-    """The table as text, without what the report shows only and columns that say nothing."""
+    """Returns the table as text, without the columns of REPORT_ONLY and without empty columns."""
     table = [COLUMNS] + [cells(r) for r in rows]
     kept = [i for i, c in enumerate(COLUMNS) if c not in REPORT_ONLY and
             not (c.startswith("minus ") and all(line[i] == "-" for line in table[1:]))]
@@ -57,14 +57,14 @@ def show(rows):
 
 
 def summary(args, data):
-    """One line for titles: what was trained, on what, how long."""
+    """Returns one line for titles: the training data, the length of training, the seeds."""
     return (f"{data.label}: {data.classes} identities, {data.images[data.labelled]:,} images; "
             f"{args.batches} batches of {args.batch}, {args.size} x {args.size} pixels; seeds "
             f"{', '.join(map(str, args.seeds))}")
 
 
 def notes(args, rows, said):
-    """What one must know to read the table."""
+    """Returns the notes that a reader of the table needs."""
     out = ["Standard errors are over seeds, that of the teacher over the folds."
            if len(args.seeds) > 1 else
            "Standard errors are over the folds of one seed: they do not show how much another "
@@ -93,7 +93,8 @@ def notes(args, rows, said):
 
 
 def draw_accuracy(rows, title, path):
-    """A point with its interval for each network: TAR over all pairs, and the pairs right."""
+    """Draws a point with its interval for each network: TAR over all pairs on the left, the share
+    of right pairs on the right."""
     with picture(path, 120, 1, 2, sharey=True, figsize=(11, 1.8 + .4 * len(rows))) as (fig, axes):
         left, right = axes[0]
         for i, r in enumerate(rows):
@@ -127,8 +128,8 @@ def draw_point(axis, i, value, below, above):
 
 
 def draw_curves(args, rows, title, path):
-    """Verification while training, all networks in one panel; then a panel of losses for each way
-    of training, because their losses have different units."""
+    """Draws the accuracy during training, all networks in one panel. Then one panel of losses for
+    each method, because losses of different methods have different units."""
     by, logs = collections.OrderedDict(), {}
     for r in rows:
         for name in r["networks"]:
@@ -168,7 +169,7 @@ def table_html(rows):
 
 
 def links(rows):
-    """To the ROC and the worst pairs of every network."""
+    """Returns HTML links to the ROC and the worst pairs of every network."""
     names = [n for r in rows for n in r["networks"]]
     return "".join(f'<li>{n}: <a href="{n}/lfw/roc.png">ROC and scores</a>, '
                    f'<a href="{n}/lfw/worst.png">worst pairs</a>, '
@@ -176,7 +177,8 @@ def links(rows):
 
 
 def report(args, rows, data, said):
-    """said: {"cache": seconds in words, "weights": where loss weights come from}."""
+    """Writes all files of the report. said: {"cache": text about the time of the cache, "weights":
+    text about the choice of loss weights}."""
     made, lines = made_here(), notes(args, rows, said)
     title = "MobileFaceNet; " + summary(args, data) + (
         "; teacher given" if args.teacher_weights else f"; teacher {args.teacher_batches} batches")

@@ -1,4 +1,4 @@
-"""What scripts/eval_identification.py shows: a table, a picture, the suspects."""
+"""The table, the picture and the suspects of scripts/eval_identification.py."""
 import os
 
 import numpy as np
@@ -10,7 +10,8 @@ from report.roc import printable
 
 
 def share(r, key):
-    """`97.12 (95.40 to 98.21)` %, or not measurable."""
+    """Returns a rate in percent with its interval, `97.12 (95.40 to 98.21)`, or "not
+    measurable"."""
     if r is None or r[key] is None:
         return "not measurable"
     if r.get("low") is None:
@@ -32,7 +33,7 @@ def faces_text(result):
 
 
 def table(results):
-    """Rows of words: a column for each network."""
+    """Returns the rows of the table, as lists of texts. Each network has a column."""
     rows = [["%, with 95 % interval over people"] + [r["name"] for r in results]]
     known = [r for r in results if "identification" in r]
     for k in (1, 10) if known else ():
@@ -58,7 +59,7 @@ def with_error(c):
 
 
 def against(results):
-    """The rows of the paired tests."""
+    """Returns the rows with the paired tests."""
     compared = [r.get("versus", {}) for r in results]
     if not any("tar_at_far" in v for v in compared):
         return []
@@ -79,7 +80,7 @@ def as_text(rows):
 
 
 def notes(results, args):
-    """What one must know to read the table."""
+    """Returns the notes that a reader of the table needs."""
     f, v = results[0]["faces"], results[0]["verification"]
     out = [f"{faces_text(results[0])}; {v['genuine_pairs']:,} pairs of one person."]
     if f["people_with_one_image"]:
@@ -102,7 +103,8 @@ def notes(results, args):
 
 
 def draw(path, results, privates):
-    """Accuracy against FAR, rank-1 against distractors, and the scores with their thresholds."""
+    """Draws TAR against FAR, rank-1 against the number of distractors, and the distributions of the
+    scores with thresholds."""
     first = results[0]
     with picture(path, 120, 1, 3, figsize=(16, 5)) as (figure, axes):
         tar, cmc, hist = axes[0]
@@ -170,7 +172,8 @@ def draw_scores(axis, result, private):
 
 
 def draw_suspects(out, private, most):
-    """suspects.png and suspects.txt: the distractors that look most like a probe, each once."""
+    """Writes suspects.png and suspects.txt: the distractors that are most similar to a probe, each
+    once. They may show the same person."""
     plt, (best, places) = pyplot(), private["best"]
     probes, others = private["probes"], private["others"]
     seen, pairs = set(), []
@@ -194,7 +197,7 @@ def draw_suspects(out, private, most):
                 try:
                     a.imshow(plt.imread(image), cmap="gray")
                 except (OSError, SyntaxError, ValueError):
-                    pass  # no such image here, or one that matplotlib cannot read: its name alone
+                    pass  # the image is missing, or matplotlib cannot read it: show only its name
                 a.set_title(printable(text[-24:]) + ("" if k == 0 else f"\n{score:.3f}"),
                             fontsize=6)
         figure.suptitle("probes (left) and the distractors that look most like them (right)",

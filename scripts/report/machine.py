@@ -1,4 +1,4 @@
-"""Where and when results were made, for reports."""
+"""Tells on which machine, when and with which commit results were made, for reports."""
 import functools
 import os
 import subprocess
@@ -19,8 +19,8 @@ def processor():
 
 @functools.lru_cache(maxsize=None)
 def commit():
-    """The commit of the checkout that the darknet command lies in, with "+" when files differ from
-    it; "unknown" outside of a checkout."""
+    """Returns the commit of the checkout that contains the darknet command, with a "+" when files
+    differ from it. Returns "unknown" outside of a checkout."""
     git = ["git", "-C", os.path.dirname(os.path.realpath(darknet()))]
     try:
         name = subprocess.run([*git, "rev-parse", "--short=9", "HEAD"], capture_output=True,
@@ -32,6 +32,6 @@ def commit():
 
 
 def made_here():
-    """{"date", "machine", "build"} of this moment."""
+    """Returns {"date", "machine", "build"} for now."""
     return {"date": time.strftime("%Y-%m-%d %H:%M:%S"), "machine": processor(),
             "build": fingerprints.of_build()}

@@ -1,10 +1,10 @@
-"""matplotlib without a display, and pictures that are there whole or not at all."""
+"""Draws pictures with matplotlib, without a display. A picture's file is complete or not there."""
 import contextlib
 
 from lib.errors import needs
 from lib.files import save_figure
 
-# which the colour-blind can tell apart (Okabe and Ito), and marks beside them
+# Colours that colour-blind people can distinguish (Okabe and Ito), and marks
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKS = "osD^vP*X"
 
@@ -19,14 +19,14 @@ def pyplot():
 
 
 def look(i):
-    """Colour and mark of the i-th thing in a picture."""
+    """Returns the colour and the mark of item i in a picture."""
     return {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)]}
 
 
 @contextlib.contextmanager
 def picture(path, dpi, rows=1, columns=1, **more):
-    """with picture("a.png", 110, 1, 2, figsize=(11, 4)) as (figure, axes): ..., then it is saved.
-    axes: rows x columns, always."""
+    """Use: with picture("a.png", 110, 1, 2, figsize=(11, 4)) as (figure, axes): ... The picture is
+    saved at the end of the block. axes is always an array, rows x columns."""
     plt = pyplot()
     figure, axes = plt.subplots(rows, columns, squeeze=False, **more)
     try:

@@ -1,4 +1,4 @@
-"""The pictures of a verification: ROC and scores, and the pairs that are wrong by most."""
+"""The pictures of a verification: ROC with the scores, and the pairs with the largest errors."""
 import os
 
 import numpy as np
@@ -8,7 +8,8 @@ from report.pictures import picture, pyplot
 
 
 def draw_roc(path, result, title, other=None):
-    """result: of verification; other: that of another network on the same pairs, drawn beside."""
+    """Draws the ROC and histograms of the scores. result: of verification.verify(); other: the
+    result of another network on the same pairs, drawn in the same picture."""
     scores, same = np.array(result["scores"]), np.array(result["same"], bool)
     with picture(path, 110, 1, 2, figsize=(11, 4.8)) as (figure, axes):
         left, right = axes[0]
@@ -41,7 +42,7 @@ def draw_roc(path, result, title, other=None):
 
 
 def draw_worst(path, folder, found, pairs, result, title, each=10):
-    """Two rows of pairs: false accepts by falling score, false rejects by rising score."""
+    """Draws the worst pairs: false accepts by falling score, then false rejects by rising score."""
     plt, scores = pyplot(), result["scores"]
     wrong = [i for i, right in enumerate(result["right"]) if not right]
     accepts = sorted((i for i in wrong if not pairs[i][2]), key=lambda i: -scores[i])[:each]
@@ -57,7 +58,7 @@ def draw_worst(path, folder, found, pairs, result, title, each=10):
                     try:
                         a.imshow(plt.imread(os.path.join(folder, found[name])), cmap="gray")
                     except (OSError, SyntaxError, ValueError):
-                        pass  # matplotlib cannot read what darknet could: the name alone
+                        pass  # matplotlib cannot read this image: show only its name
                     a.set_title(printable(name.split("/")[-1]), fontsize=6)
                 axes[row][column].text(1.05, -.06, f"{scores[i]:.3f}", fontsize=7, ha="center",
                                        transform=axes[row][column].transAxes)
@@ -67,5 +68,6 @@ def draw_worst(path, folder, found, pairs, result, title, each=10):
 
 
 def printable(text):
-    """For matplotlib: no formulas, no half characters."""
+    """Returns a text that matplotlib can draw: "$" begins no formula, and bad characters are
+    replaced."""
     return text.encode(errors="replace").decode().replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""What scripts/study.py leaves in its folder: study.md, study.csv, study.png, study.json."""
+"""Writes the results of scripts/study.py: study.md, study.csv, study.png, study.json."""
 import os
 
 from experiments.methods import METHODS
@@ -14,13 +14,14 @@ def accuracy(test):
 
 
 def p_words(test):
-    """p of each seed, beside the name of what it compares with."""
+    """Returns the p of each seed as text, after the name of the method compared with."""
     return "; ".join(f"{name}: " + " ".join(map(p_text, values))
                      for name, values in test["p"].items() if values) or "-"
 
 
 def minus_words(test):
-    """How much more than what it compares with, over seeds."""
+    """Returns the differences to the methods compared with as text, with their intervals over
+    seeds."""
     return "; ".join(f"{name}: {100 * d[0]:+.2f} ± {100 * d[1]:.2f}"
                      for name, d in test["minus"].items() if d) or "-"
 
@@ -63,7 +64,7 @@ def tests_in(rows):
 
 
 def table(rows):
-    """The header and a line for each row."""
+    """Returns the table: the header, then a line for each row."""
     names = tests_in(rows)
     rates = list(dict.fromkeys(n for r in rows for n in r["identification"]))
     return [header(names, rates)] + [cells(r, names, rates) for r in rows]
@@ -83,12 +84,13 @@ def markdown(rows):
 
 
 def panels(rows):
-    """[(width, batches)], in the order of the rows."""
+    """Returns [(width, batches)] in the order of the rows. Each has a panel."""
     return list(dict.fromkeys((r["width"], r["batches"]) for r in rows))
 
 
 def style(row):
-    """A colour and a mark for each method; another line where the colours begin again."""
+    """Returns the colour, mark and line style of a row's method. The line style changes when the
+    colours repeat."""
     at = list(METHODS).index(row["method"]) if row["method"] in METHODS else 0
     return {**look(at), "ls": "--" if row["more"] else "-" if at < len(COLOURS) else ":"}
 
@@ -98,7 +100,8 @@ def label(row):
 
 
 def draw_points(axis, rows, name):
-    """A line for each row: a point with its interval, hollow when it is of one seed."""
+    """Draws a point with its interval for each row. The point is hollow when there is only one
+    seed."""
     for i, r in enumerate(rows):
         test = r["tests"].get(name)
         if test:
@@ -111,7 +114,7 @@ def draw_points(axis, rows, name):
 
 
 def draw_curves(axis, rows, name):
-    """The mean over seeds of the accuracy while training."""
+    """Draws the accuracy during training, as the mean over seeds."""
     for r in rows:
         curves = [run["curve"] for run in r["runs"] if run["curve"]]
         if not curves:

@@ -1,6 +1,7 @@
 """The table and the picture of which_network.py. A row is a dict: name, parameters, macs, bytes, ms
-(a number for each turn, or none yet), lfw and cfp ({accuracy, standard_error, right}, absent before
-training), seconds, paper (LFW in % in MobileFaceNet's Table 2, or None)."""
+(a list with a number for each turn), lfw and cfp ({accuracy, standard_error, right}, not there
+before training), seconds, paper (accuracy on LFW in percent in Table 2 of MobileFaceNet, or
+None)."""
 import statistics
 
 from lib.files import write
@@ -12,7 +13,7 @@ COLUMNS = ("network", "parameters", "multiply-adds", "bytes", "ms, one face", "L
 GAP, GDCONV = "mobilenet-v2-face", "mobilenet-v2-face-gdconv"
 PLACES = ((8, 6, "left"), (-8, 6, "right"), (8, -12, "left"), (-8, -12, "right"), (0, 14, "center"),
           (0, -20, "center"), (14, 22, "left"), (-14, 22, "right"), (14, -28, "left"),
-          (-14, -28, "right"))  # of a name, in points from its network; the first free one is taken
+          (-14, -28, "right"))  # of a name, in points from its network; uses the first free
 
 
 def ms_of(row):
@@ -36,13 +37,13 @@ def cells(row):
 
 
 def table(rows):
-    """Lines of Markdown."""
+    """Returns the table as lines of Markdown."""
     return ["| " + " | ".join(COLUMNS) + " |", "|---" + "|---:" * (len(COLUMNS) - 1) + "|"] + \
         ["| " + " | ".join(cells(r)) + " |" for r in rows]
 
 
 def notes(rows):
-    """What the table says together."""
+    """Returns notes about the table."""
     out = ["Accuracies have their standard errors over the folds of one seed in brackets: they do "
            "not show how much another seed would change."]
     timed = [r for r in rows if r["ms"]]
@@ -72,8 +73,9 @@ def write_table(path, rows, about):
 
 
 def draw(path, rows, about):
-    """Accuracy on LFW against milliseconds, or multiply-adds while no time is known. The area of a
-    point is the size of the file; bars are 95 % intervals over the folds."""
+    """Draws accuracy on LFW against milliseconds, or against multiply-adds when not all times are
+    known. The area of a point shows the size of the file; bars are 95 % intervals over the
+    folds."""
     shown = [r for r in rows if r.get("lfw")]
     is_timed = bool(shown) and all(r["ms"] for r in shown)
     with picture(path, 130, figsize=(9, 6)) as (figure, axes):
@@ -99,7 +101,7 @@ def draw(path, rows, about):
 
 
 def names(figure, axis, rows):
-    """Writes the names beside their points, none over another name or a point."""
+    """Writes each name beside its point, where it covers no other name or point."""
     figure.canvas.draw()
     points = [axis.transData.transform(r["at"]) for r in rows]
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
