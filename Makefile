@@ -34,9 +34,9 @@ FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
 LIBS   := -lm -pthread -ljpeg -lpng -llapacke -lxxhash
 HOSTLIB := -L$(call quote,$(DARKNET)) -ldarknet -Wl,-rpath,$(call quote,$(DARKNET))
-# Of OpenCV only these two libraries; opencv4.pc is in the much larger libopencv-dev.
+# Of OpenCV only these three libraries; opencv4.pc is in the much larger libopencv-dev.
 OPENCV_INCLUDE = $(or $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I opencv4 2>/dev/null)),-isystem /usr/include/opencv4)
-OPENCV_LIBS = $(shell pkg-config --libs-only-L opencv4 2>/dev/null) -lopencv_imgproc -lopencv_core -lstdc++
+OPENCV_LIBS = $(shell pkg-config --libs-only-L opencv4 2>/dev/null) -lopencv_videoio -lopencv_imgproc -lopencv_core -lstdc++
 ISA_avx2   := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512
 ISA_vpopcnt := $(ISA_avx512) -mavx512vpopcntdq
@@ -70,7 +70,7 @@ FIRST := $(filter deps opencv-deps eval-deps,$(MAKECMDGOALS))
 all: bin/darknet ## build bin/darknet
 
 # Everything but the command itself. A program takes of it what it needs.
-$(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o) $(SET)/registry.o $(OBJ)/darknet/train/page_html.o $(if $(OPENCV),$(OBJ)/darknet/face/warp_opencv.o)
+$(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o) $(SET)/registry.o $(OBJ)/darknet/train/page_html.o $(if $(OPENCV),$(patsubst %.cc,$(OBJ)/%.o,$(wildcard darknet/face/*_opencv.cc)))
 	@echo "  archive $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -156,7 +156,7 @@ $(OBJ)/%.o: %.cc | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  compile $<"
 	$(Q)$(CXX) $(filter-out -std=% -Wstrict-% -Wmissing-%,$(FLAGS)) $(OPENCV_INCLUDE) -MMD -MP -c -o $@ $< || \
-	{ echo "OPENCV=1 needs the headers of OpenCV's core and imgproc: make opencv-deps" >&2; exit 1; }
+	{ echo "OPENCV=1 needs the headers of OpenCV's core, imgproc and videoio: make opencv-deps" >&2; exit 1; }
 bin $(sort $(OBJ) $(SET)):
 	@mkdir -p $@
 
@@ -274,8 +274,8 @@ lint-graph: ## draw what the folders include into darknet/folders.svg (needs Gra
 deps: ## install what building and testing need (apt; asks for sudo)
 	@sh scripts/install/deps.sh
 
-opencv-deps: ## install what `make OPENCV=1` needs: crops are cut by OpenCV then
-	@sh scripts/install/deps.sh g++ libopencv-imgproc-dev
+opencv-deps: ## install what `make OPENCV=1` needs: OpenCV cuts crops, draws boxes and reads videos then
+	@sh scripts/install/deps.sh g++ libopencv-imgproc-dev libopencv-videoio-dev
 
 eval-deps: ## install what identification and the classical baselines need (Faiss, scikit-learn, scikit-image)
 	@sh scripts/install/deps.sh python3-faiss python3-sklearn python3-skimage

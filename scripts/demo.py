@@ -85,7 +85,7 @@ def pairs_of_photos(folder, out):
     """Returns pairs of crops: from the same sub-folder and from different ones, or from the first
     three faces."""
     crops = os.path.join(out, "faces")
-    run([darknet(), "faces", folder, crops, "-largest"], show=True)
+    run([darknet(), "faces", folder, crops, "-largest", "-overwrite"], show=True)
     found = images_below(crops)
     people = {}
     for path in found:

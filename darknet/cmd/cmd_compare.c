@@ -1,5 +1,6 @@
 /* darknet compare: are two photographs of one person? */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/outfile.h"
 #include "cmd/cmd.h"
@@ -83,13 +84,24 @@ static void print_pairs(const dnx_matching *t, const compare_args *a, const dnx_
     dnx_matching_print(t);
 }
 
+/* Both are read, so that the user hears of both at once. */
+static dnx_status read_both(const dnx_matching *t, const compare_args *a, dnx_portrait *p,
+                            dnx_err *err) {
+    dnx_err other = {0};
+    const dnx_status st = dnx_matching_read(t, a->photo[0], &p[0], err);
+    if (!st) return dnx_matching_read(t, a->photo[1], &p[1], err);
+    if (strcmp(a->photo[0], a->photo[1]) && dnx_matching_read(t, a->photo[1], &p[1], &other))
+        dnx_report(&other);
+    return st;
+}
+
 static int run(const void *args) {
     const compare_args *a = args;
     dnx_matching t = {0};
     dnx_portrait p[2] = {{.n = 0}};
     dnx_err err = {0};
     dnx_status st = dnx_matching_open(&a->m, &t, &err);
-    for (int k = 0; !st && k < 2; k++) st = dnx_matching_read(&t, a->photo[k], &p[k], &err);
+    if (!st) st = read_both(&t, a, p, &err);
     if (!st && a->sheet) st = dnx_try_output(a->sheet, a->force, &err);
     if (!st && a->sheet) st = draw(p, t.m.net->in.h, !a->m.aligned, a->sheet, &err);
     if (!st) print_pairs(&t, a, p);

@@ -14,13 +14,15 @@
 
 #include "face/mtcnn.h"
 
+enum { DNX_FOUND_OPTIONS = 4400 }; /* with the path of a folder */
+
 typedef struct {
     char *path;
     size_t first, n; /* its faces are face[first] to face[first + n - 1] of the list */
 } dnx_found_photo;
 
 typedef struct {
-    char options[200]; /* OPTIONS of the first line; "" when there is no record */
+    char options[DNX_FOUND_OPTIONS]; /* OPTIONS of the first line; "" when there is no record */
     dnx_found_photo *photo;
     size_t n, capacity;
     dnx_found *face;

@@ -7,6 +7,9 @@
 
 #include "base/outfile.h"
 #include "data/jpeg.h"
+#ifdef DNX_OPENCV
+#include "face/opencv.h"
+#endif
 
 static const unsigned char colours[6][3] = {{0, 158, 115}, {213, 94, 0}, {0, 114, 178},
                                             {204, 121, 167}, {230, 159, 0}, {86, 180, 233}};
@@ -28,11 +31,19 @@ void dnx_sheet_paste(dnx_image *sheet, const unsigned char *rgb, int w, int h, i
         for (int i = 0; i < w; i++, rgb += 3) put(sheet, x + i, y + j, rgb);
 }
 
-void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour) {
+void dnx_sheet_box_plain(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour) {
     for (int y = y1; y <= y2; y++)
         for (int x = x1; x <= x2; x++)
             if (x < x1 + t || x > x2 - t || y < y1 + t || y > y2 - t)
                 put(sheet, x, y, colours[colour % 6]);
+}
+
+void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour) {
+#ifdef DNX_OPENCV
+    if (dnx_box_opencv(sheet->rgb, sheet->w, sheet->h, x1, y1, x2, y2, t, colours[colour % 6]))
+        return;
+#endif
+    dnx_sheet_box_plain(sheet, x1, y1, x2, y2, t, colour);
 }
 
 /* Draws the photograph piece by piece, because dnx_shrunk_piece() makes only small pieces. */

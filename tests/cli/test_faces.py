@@ -77,6 +77,60 @@ def other_options_never_mix():
     expect(files("mine") == ["a.jpg"], files("mine"))
 
 
+def other_photographs_never_mix():
+    photograph("one/a.png", 100, 90, (0, 0))
+    photograph("two/a.png", 100, 90, (30, 20))
+    expect_end(faces("one", "mixed"))
+    before = read("mixed/a.jpg")
+    here = os.path.realpath(".")
+    expect_end(faces("two", "mixed"), 1, f"mixed/faces.record: tells of crops of {here}/one, not "
+               f"of {here}/two; -overwrite makes them anew, or name another folder\n")
+    expect(read("mixed/a.jpg") == before, "written")
+    expect_end(faces("one/", "mixed/"))
+    expect(faces("two", "mixed", "-overwrite").stdout.startswith("1 photographs, 1 of them new"),
+           "not anew")
+    for folder in ("one", "two"):
+        write(f"{folder}.txt", f"{here}/{folder}/a.png\n")
+        expect_end(faces(f"{folder}.txt", "absolute"))
+    expect(len([f for f in files("absolute") if f.endswith("a.jpg")]) == 2, files("absolute"))
+
+
+def a_changed_photograph_is_new():
+    photograph("changing/a.png", 300, 120, (10, 20), (120, 30))
+    photograph("changing/b.png", 100, 90)
+    photograph("changing/c.png", 100, 90, (0, 0))
+    expect_end(faces("changing", "changed"))
+    expect("2 of them new" not in faces("changing", "changed").stdout, "made again")
+    photograph("changing/a.png", 100, 90, (0, 0))
+    photograph("changing/b.png", 100, 90, (0, 0))
+    done = faces("changing", "changed")
+    expect(done.stdout.startswith("3 photographs, 2 of them new: 3 faces; 0 without"), done.stdout)
+    expect(files("changed") == ["a.jpg", "b.jpg", "c.jpg", "faces.record"], files("changed"))
+    os.utime("changing/a.png", (1 << 32, 1 << 32))  # a camera with a wrong clock
+    expect("3 photographs, 0 of them new" in faces("changing", "changed").stdout, "made again")
+    os.unlink("changing/a.png")
+    write("changing/d.heic", "photograph")
+    done = faces("changing", "changed")
+    expect_end(done, 0, "changed: also has crops of 1 photographs that are no longer in changing, "
+               "such as a.png\n", "changing: 1 files were left out, whose names are not those of "
+               "photographs\n")
+
+
+def names_of_faces_and_of_photographs():
+    """a.2.jpg is the second face of a.png, or the main face of a.2.png."""
+    photograph("numbers/a.png", 300, 120, (10, 20), (120, 30))
+    photograph("numbers/a.2.png", 100, 90, (0, 0))
+    done = faces("numbers", "numbered")
+    expect_end(done, 1, "a.png: the crop of its face 2 would be numbered/a.2.jpg, as that of "
+               "another photograph: rename one\n")
+    expect(done.stdout.startswith("2 photographs, 2 of them new: 1 faces"), done.stdout)
+    expect(files("numbered") == ["a.2.jpg", "faces.record", "skipped.txt"], files("numbered"))
+    photograph("apart/a.png", 100, 90, (0, 0))
+    photograph("apart/a.k.png", 100, 90, (0, 0))
+    write("apart/a.ppm", b"P6\n2 2\n255\n" + bytes(12))
+    expect_end(faces("apart", "o"), 1, "a.ppm: its crop would be o/a.jpg, as that of a.png\n")
+
+
 def align_reads_the_landmarks():
     photograph("clean/a b.png", 300, 120, (10, 20))
     expect_end(faces("clean", "cut", "-landmarks", "clean.txt"))
@@ -154,6 +208,8 @@ def goes_on_after_a_kill():
 
 
 attempt_all(start, the_tree_is_kept, the_same_call_goes_on, other_options_never_mix,
-            align_reads_the_landmarks, lists_and_single_photographs, names_that_no_list_can_hold,
-            wrong_calls, goes_on_after_a_kill)
+            other_photographs_never_mix, a_changed_photograph_is_new,
+            names_of_faces_and_of_photographs, align_reads_the_landmarks,
+            lists_and_single_photographs, names_that_no_list_can_hold, wrong_calls,
+            goes_on_after_a_kill)
 summary()

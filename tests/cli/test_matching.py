@@ -97,6 +97,11 @@ def faces_that_are_not_there():
     for pair in (("none.png", "one.png"), ("one.png", "none.png")):
         expect_end(compare(*pair, *FINDS), 1,
                    "none.png: no face of 60 pixels or more was found\n")
+    photograph("dark.png", 90, 90)
+    done = compare("none.png", "dark.png", *FINDS)
+    for name in ("none.png", "dark.png"):
+        expect_end(done, 1, f"{name}: no face of 60 pixels or more was found\n")
+    expect(compare("none.png", "none.png", *FINDS).stderr.count("\n") == 1, "said twice")
     expect_end(compare("missing.png", "one.png", *FINDS), 1,
                "missing.png: cannot open: No such file")
     expect_end(compare("net.cfg", "one.png", *FINDS), 1, "net.cfg: is no image\n")

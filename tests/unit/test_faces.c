@@ -6,6 +6,7 @@
 #include "face/crop.h"
 #include "face/found.h"
 #include "face/pyramid.h"
+#include "face/sheet.h"
 #include "face/shrunk.h"
 #include "face/warp.h"
 #include "lib/check.h"
@@ -220,6 +221,32 @@ static void test_warp(void) {
     dnx_image_free(&im);
 }
 
+/* OpenCV draws the very pixels of our own loop, at the edges and off the sheet, too. */
+static void test_boxes_drawn(void) {
+    static const int box[][5] = {{5, 6, 30, 20, 2}, {-4, -3, 12, 9, 3}, {20, 10, 70, 60, 1},
+                                 {3, 3, 4, 3, 3},   {8, 8, 8, 8, 2},   {60, 60, 70, 70, 2}};
+    for (size_t i = 0; i < sizeof box / sizeof *box; i++) {
+        const int *b = box[i];
+        dnx_image ours, used;
+        must(dnx_sheet_make(&ours, 40, 33) && dnx_sheet_make(&used, 40, 33), "memory");
+        dnx_sheet_box_plain(&ours, b[0], b[1], b[2], b[3], b[4], i);
+        dnx_sheet_box(&used, b[0], b[1], b[2], b[3], b[4], i);
+        check(!memcmp(ours.rgb, used.rgb, 40 * 33 * 3), "box %zu", i);
+        long drawn = 0, want = 0;
+        for (int y = 0; y < 33; y++)
+            for (int x = 0; x < 40; x++) {
+                const bool in = x >= b[0] && x <= b[2] && y >= b[1] && y <= b[3];
+                const bool deep = x >= b[0] + b[4] && x <= b[2] - b[4] && y >= b[1] + b[4] &&
+                                  y <= b[3] - b[4];
+                want += in && !deep;
+                drawn += memcmp(used.rgb + (y * 40 + x) * 3, "\xff\xff\xff", 3) != 0;
+            }
+        check(drawn == want, "box %zu: %ld pixels, want %ld", i, drawn, want);
+        dnx_image_free(&ours);
+        dnx_image_free(&used);
+    }
+}
+
 static void test_main_face(void) {
     dnx_found f[] = {{0, 0, 40, 40, .9}, {90, 90, 120, 120, .9}, {170, 10, 215, 55, .9}};
     dnx_faces_sort(f, 3, 200, 200);
@@ -332,6 +359,7 @@ int main(void) {
     test_pyramid(2000, 1500, 40, 11);
     test_pyramid(16000, 45, 40, 1);
     test_warp();
+    test_boxes_drawn();
     test_main_face();
     test_crop(1, 112);
     test_crop(1.7, 112);

@@ -1,0 +1,88 @@
+/* finding_lists.c - what `darknet faces` writes at its end: landmarks, photographs without a face
+ * and those that were skipped, a contact sheet. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/paths.h"
+#include "cmd/finding.h"
+#include "face/crop.h"
+#include "face/sheet.h"
+
+/* OUT/no-face.txt, when there is such a photograph. */
+static dnx_status write_faceless(const dnx_finding *j, size_t *faceless, dnx_err *err) {
+    dnx_outfile f;
+    char *path = dnx_path_join(j->out, "no-face.txt");
+    dnx_status st = path ? dnx_outfile_open(&f, path, err) : dnx_finding_no_memory(j, err);
+    for (size_t i = 0; !st && i < j->list.n; i++)
+        if (!j->list.photo[i].n) {
+            fprintf(f.file, "%s\n", j->list.photo[i].path);
+            (*faceless)++;
+        }
+    if (!st && *faceless) st = dnx_outfile_commit(&f, err);
+    else if (!st) {
+        dnx_outfile_discard(&f);
+        unlink(path);
+    }
+    free(path);
+    return st;
+}
+
+/* As `darknet align` reads them. */
+static dnx_status write_landmarks(const dnx_finding *j, dnx_err *err) {
+    dnx_outfile f;
+    dnx_status st = dnx_outfile_open(&f, j->a->landmarks, err);
+    if (st) return st;
+    for (size_t i = 0; i < j->list.n; i++)
+        dnx_found_print(f.file, j->list.photo[i].path, j->list.face + j->list.photo[i].first,
+                        j->list.photo[i].n, true);
+    return dnx_outfile_commit(&f, err);
+}
+
+/* A contact sheet of the first crops. */
+static dnx_status draw_sheet(const dnx_finding *j, dnx_err *err) {
+    enum { COLUMNS = 10, MOST = 120 };
+    const size_t n = j->list.faces < MOST ? j->list.faces : MOST;
+    const size_t rows = n ? (n + COLUMNS - 1) / COLUMNS : 1;
+    dnx_image sheet, crop;
+    size_t at = 0;
+    if (!dnx_sheet_make(&sheet, DNX_CROP * COLUMNS, DNX_CROP * (int)rows))
+        return dnx_finding_no_memory(j, err);
+    for (size_t i = 0; i < j->list.n; i++)
+        for (size_t k = 0; k < j->list.photo[i].n && at < MOST; k++, at++) {
+            char *name = dnx_finding_crop(j, j->list.photo[i].path, k + 1);
+            if (!name || dnx_image_read(name, &crop)) crop.rgb = NULL; /* removed meanwhile */
+            if (crop.rgb)
+                dnx_sheet_paste(&sheet, crop.rgb, crop.w, crop.h, (int)(at % COLUMNS) * DNX_CROP,
+                                (int)(at / COLUMNS) * DNX_CROP);
+            dnx_image_free(&crop);
+            free(name);
+        }
+    dnx_status st = dnx_sheet_write(&sheet, j->a->sheet, err);
+    dnx_image_free(&sheet);
+    return st;
+}
+
+dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err) {
+    char *path = dnx_path_join(j->out, "skipped.txt");
+    dnx_status st = path ? dnx_skipped_save(&j->skipped, path, err)
+                         : dnx_finding_no_memory(j, err);
+    free(path);
+    dnx_found_sort(&j->list);
+    if (!st) st = write_faceless(j, faceless, err);
+    if (!st && j->a->landmarks) st = write_landmarks(j, err);
+    return !st && j->a->sheet ? draw_sheet(j, err) : st;
+}
+
+void dnx_finding_print_times(const dnx_finding *j) {
+    dnx_finding_times sum = {0};
+    const double n = 1e-3 * (double)(j->is_new ? j->is_new : 1);
+    for (int t = 0; t < j->workers; t++) {
+        const dnx_finding_times *s = &j->spent[t];
+        sum.decode += s->decode, sum.shrink += s->shrink, sum.proposals += s->proposals;
+        sum.refine += s->refine, sum.output += s->output, sum.crop += s->crop;
+    }
+    printf("ms a photograph: %.2f decode, %.2f halves, %.2f P-Net, %.2f R-Net, %.2f O-Net, "
+           "%.2f crops (%d side by side)\n", sum.decode / n, sum.shrink / n, sum.proposals / n,
+           sum.refine / n, sum.output / n, sum.crop / n, j->workers);
+}

@@ -1,0 +1,65 @@
+/* video_opencv.cc - videos by OpenCV. Its C API still declares captures, but since OpenCV 4.6 it only
+ * prints that they are gone; so this is C++. No exception may reach C code. */
+#include "face/opencv.h"
+
+#include <opencv2/core/utils/logger.hpp>
+#include <opencv2/videoio.hpp>
+
+namespace {
+struct Capture {
+    cv::VideoCapture from;
+    cv::Mat frame;
+};
+
+/* The caller reports what fails. */
+Capture *opened(const char *path, int camera) {
+    Capture *c = nullptr;
+    try {
+        cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
+        c = new Capture;
+        /* FFmpeg, then OpenCV's own reader of Motion JPEG. Others would take a path with digits for
+         * a pattern of many images. */
+        if (path ? c->from.open(path, cv::CAP_FFMPEG) || c->from.open(path, cv::CAP_OPENCV_MJPEG)
+                 : c->from.open(camera))
+            return c;
+    } catch (...) {
+    }
+    delete c;
+    return nullptr;
+}
+}
+
+void *dnx_capture_file(const char *path) { return opened(path, 0); }
+void *dnx_capture_camera(int number) { return opened(nullptr, number); }
+void dnx_capture_close(void *capture) { delete static_cast<Capture *>(capture); }
+
+bool dnx_capture_next(void *capture) {
+    try {
+        return static_cast<Capture *>(capture)->from.grab();
+    } catch (...) {
+        return false;
+    }
+}
+
+bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step) {
+    Capture *c = static_cast<Capture *>(capture);
+    try {
+        if (!c->from.retrieve(c->frame) || c->frame.type() != CV_8UC3) return false;
+    } catch (...) {
+        return false;
+    }
+    *bgr = c->frame.data;
+    *w = c->frame.cols;
+    *h = c->frame.rows;
+    *step = static_cast<int>(c->frame.step);
+    return true;
+}
+
+long dnx_capture_frames(void *capture) {
+    try {
+        const double n = static_cast<Capture *>(capture)->from.get(cv::CAP_PROP_FRAME_COUNT);
+        return n > 0 && n < 1e9 ? static_cast<long>(n) : 0;
+    } catch (...) {
+        return 0;
+    }
+}
