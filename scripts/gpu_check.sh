@@ -1,9 +1,9 @@
 #!/bin/sh
-# gpu_check.sh [FOLDER] - on a machine with a GPU and its driver: whether the layers agree with the
-# processor's, whether a tool of NVIDIA's finds faults in memory, and how long passes take, beside
-# PyTorch where Python has it. FOLDER is what `make gpu-check` makes (build/gpu-check); it needs no
-# other file of the project. Under four minutes; the exit
-# status is 1 when the layers do not agree.
+# gpu_check.sh [FOLDER] - checks and times the GPU code on a machine with a GPU and its driver:
+# compares the layers with the processor's, looks for faults in memory with NVIDIA's
+# compute-sanitizer, and times passes beside PyTorch, if these two are installed. `make gpu-check`
+# makes FOLDER (build/gpu-check), which needs no other file of the project. It takes less than four
+# minutes. The exit status is 1 when the layers do not agree.
 set -u
 cd "${1:-$(dirname "$0")}" || exit 1
 limit() { timeout "$@"; ended=$?; [ $ended -ne 124 ] || echo "stopped after $1 s"; return $ended; }

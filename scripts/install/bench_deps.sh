@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs the peers of `make bench` and tests/oracle: PyTorch, ONNX and OpenCV for Python by apt, and
-# ONNX Runtime, which Debian does not have, by npm into build/bench/node_modules (300 MB; `make
-# clean` removes it). Node.js and npm come by apt unless they are there already.
+# Installs the programs that `make bench` and tests/oracle compare with. apt installs PyTorch, ONNX
+# and OpenCV for Python. Debian does not have ONNX Runtime, so npm installs it into
+# build/bench/node_modules (300 MB; `make clean` removes it). apt also installs Node.js and npm when
+# they are missing.
 set -eu
 cd "$(dirname "$0")/../.."
 ort=onnxruntime-node@1.30.0
@@ -19,5 +20,5 @@ if grep -qs "\"version\": \"${ort#*@}\"" $folder/node_modules/onnxruntime-node/p
 fi
 echo "installing $ort into $folder/node_modules (300 MB) from the npm registry"
 mkdir -p $folder
-# Without its install script, which only fetches the libraries for NVIDIA GPUs
+# Not its install script, which only downloads the libraries for NVIDIA GPUs
 npm install --prefix $folder --ignore-scripts --no-save --no-audit --no-fund $ort

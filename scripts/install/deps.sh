@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what is missing of the packages that building, testing and the notebooks need, and of
-# those named as arguments. Debian and Ubuntu (apt). Asks for sudo only when there is something to install.
+# Installs the missing packages for building, testing and the notebooks, and those named as arguments.
+# It needs Debian or Ubuntu (apt). It uses sudo only when a package is missing.
 set -eu
 
 missing=

