@@ -1,14 +1,14 @@
-// A network in ONNX Runtime (npm onnxruntime-node), from an ONNX file with one input.
+// Runs an ONNX file with one input in ONNX Runtime (npm onnxruntime-node).
 //
 //     node peer_onnx.js MODULES MODEL INPUT B C H W THREADS [OUTPUT]
 //
-// MODULES: the node_modules folder that holds onnxruntime-node; INPUT: B x C x H x W float32; OUTPUT:
-// the name of the tensor that is wanted, when the file has several.
-// Answers "ready VERSION", then each line of standard input with one line:
+// MODULES: the node_modules folder that contains onnxruntime-node; INPUT: B x C x H x W float32;
+// OUTPUT: the name of the output, when the file has several.
+// It prints "ready VERSION". Then it answers each line of standard input with one line:
 //
-//     input FILE          takes other numbers, as many: "done"
-//     output FILE         runs once, writes the outputs as float32: "done"
-//     time SECONDS LEAST  single runs, at least LEAST, until SECONDS are filled: each run's ms
+//     input FILE          reads another input of the same size; answers "done"
+//     output FILE         runs once and writes the output as float32; answers "done"
+//     time SECONDS LEAST  runs for SECONDS, at least LEAST times; answers with the ms of each run
 //
 // Something that fails is answered "error TEXT".
 "use strict";

