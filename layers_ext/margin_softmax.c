@@ -268,11 +268,8 @@ static void mine(dnx_node *n, const dnx_pass *p) {
 static void forward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;
-    bool rises = n->trains && p->update < (uint64_t)o->warmup;
-    double risen = rises ? (double)p->update / o->warmup : 1;
-    double start = (double)(o->s_start > 0 ? o->s_start : o->s);
-    s->margin.ramp = risen * (double)o->ramp_end;
-    s->margin.s = start + ((double)o->s - start) * risen;
+    dnx_margin_rise(&s->margin, n->trains, p->update, o->warmup, (double)o->s,
+                    (double)o->s_start, (double)o->ramp_end);
     p->loss = 0;
     memset(p->y, 0, sizeof(float) * (size_t)p->batch);
     if (!p->truth) return;

@@ -104,6 +104,7 @@ static void take_away(dnx_net *net) {
     placed *p = of(net);
     for (int i = 0; p->halves && i < net->n; i++) {
         dnx_gpu_layer *l = &p->halves[i].l;
+        if (l->type && l->type->unmake && l->state) l->type->unmake(l);
         for (int k = 0; k < l->n_memory; k++) dnx_device_free(p->device, l->memory[k]);
         free(l->state);
     }

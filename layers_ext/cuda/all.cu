@@ -3,3 +3,5 @@
 #include "cuda/depthwise.cu"
 #include "cuda/norm.cu"
 #include "cuda/elements.cu"
+#include "cuda/rows.cu"
+#include "cuda/margin.cu"

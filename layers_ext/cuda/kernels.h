@@ -10,6 +10,7 @@
 #define DNX_CUDA_KERNELS_H
 #include <stdbool.h>
 
+#include "common/face/margin_kinds.h"
 #include "kernels/activations.h"
 
 /* Columns: name; true when the threads of a block wait for each other (SYNC). */
@@ -22,7 +23,8 @@
     X(norm_sums, true) X(norm_statistics, false) X(norm_back, false) X(norm_fold, false)        \
     X(norm_apply, false) X(norm_dz, false)                                                      \
     X(sum, false) X(scaled, false) X(channels, false) X(maxpool, false) X(maxpool_back, false)  \
-    X(avgpool, false) X(avgpool_back, false) X(descend, false) X(fill, false)
+    X(avgpool, false) X(avgpool_back, false) X(descend, false) X(fill, false)                   \
+    X(unit_rows, true) X(unit_back, true) X(margin_loss, true) X(margin_slopes, false)
 
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
 enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */
@@ -232,6 +234,52 @@ struct fill_args {
     float *to;
     long count;
     float value;
+};
+
+
+/* unit_rows: unit = rows of x at length 1, inv = 1/|x|. Blocks: count / DNX_CUDA_ROWS. */
+struct unit_rows_args {
+    const float *x;
+    const int *rows;    /* which row of x each one is, -1: none; NULL: the same */
+    float *unit, *inv;  /* count x size, count; unit NULL: only inv */
+    long count, from;   /* rows from `from` on are 0 */
+    int size;
+    bool as_it_is;      /* unit = x, inv = 1 */
+};
+/* unit_back: dx = or += factor inv (d - (d.unit) unit), d the sum of `parts` arrays whose rows are
+ * ld apart, `part` floats after each other. Blocks: as of unit_rows. */
+struct unit_back_args {
+    const float *d, *unit, *inv;
+    const int *rows;    /* to which row of dx, -1: none; NULL: the same */
+    float *dx;
+    long count, ld, part;
+    int size, parts;
+    float factor;
+    bool adds;
+};
+/* dnx_margin of common/face/margin.h in this pass, and its number of classes. */
+struct dnx_cuda_margin {
+    double s, m, m1, m2, m3, smoothing, ramp;
+    float t; /* the emphasis */
+    int kind, n;
+    bool is_easy, is_ste;
+};
+/* margin_loss: one block for each image. */
+struct margin_loss_args {
+    const struct dnx_cuda_margin *now;
+    const float *cosines; /* B x ld */
+    const int *label;     /* B */
+    double *row;          /* B x 4: peak, sum, target, slope */
+    double *losses;       /* B */
+    float *y;             /* B: 1 when the class has the largest cosine */
+    int ld;
+};
+struct margin_slopes_args {
+    const struct dnx_cuda_margin *now;
+    float *cosines;
+    const int *label;
+    const double *row;
+    int batch, ld;
 };
 
 #define DNX_CUDA_ENUM(name, waits) DNX_CUDA_##name,

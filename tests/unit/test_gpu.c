@@ -64,7 +64,7 @@ static const net_case cases[] = {
      "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n[convolutional]\nfilters=8\n"
      "batch_normalize=1\nactivation=linear\n[shortcut]\nfrom=-4\n[global_depthwise]\n"
      "batch_normalize=1\n[convolutional]\nfilters=12\nbatch_normalize=1\nactivation=linear\n"
-     "[margin_softmax]\nclasses=4\n", 12, 12, 3, 7, 1e-4},
+     "[margin_softmax]\nclasses=4\n", 12, 12, 3, 8, 1e-4},
 };
 
 static dnx_net *build(const net_case *c, bool trains, const dnx_placement *placed) {
@@ -126,7 +126,7 @@ static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tole
 
 /* Three updates here and there, then predictions of both. */
 static void check_case(const net_case *c, const dnx_placement *placed, double tolerance) {
-    static const float truth[] = {1, 3, 0};
+    static const float truth[] = {1, 3, -1};
     dnx_net *here = build(c, true, NULL), *there = build(c, true, placed);
     dnx_net *predicts = build(c, false, placed);
     const size_t size = dnx_size(here->in);
@@ -172,6 +172,31 @@ static void check_activations(void) {
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         snprintf(text, sizeof text, "[batchnorm]\n[activation]\nactivation=%s\n" END, words[k]);
         const net_case c = {words[k], text, 9, 9, 2, 3};
+        check_case(&c, gpu, 1e-5);
+    }
+}
+
+/* Every margin, and what changes it. Several parts of classes, samples of them; an image of an
+ * unknown class. */
+static void check_margins(void) {
+    char text[256];
+    static const char *const words[] = {"margin=none", "margin=sphereface", "margin=am",
+        "margin=arcface", "margin=combined", "margin=mv-am", "margin=mv-arc", "margin=sv-am",
+        "margin=sv-arc", "margin=d-softmax", "margin=arcface\neasy_margin=1",
+        "margin=arcface\nm=3\nlabel_smoothing=.1\ns=10", "margin=am\ngradient=ste",
+        "margin=combined\nm1=1.1\nwarmup=6\ns_start=4\nramp_end=.5", "margin=am\nsample=.45",
+        "margin=am\nsample=.001"};
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+        snprintf(text, sizeof text, "[connected]\noutput=9\nactivation=linear\n"
+                 "[margin_softmax]\nclasses=%d\n%s\n", k % 2 ? 1300 : 70, words[k]);
+        const net_case c = {words[k], text, 3, 5, 2, 2};
+        check_case(&c, gpu, 1e-5);
+    }
+    static const char *const rare[] = {"scale=length", "mining=hard"};
+    for (size_t k = 0; k < 2; k++) {
+        snprintf(text, sizeof text, "[connected]\noutput=9\nactivation=linear\n"
+                 "[margin_softmax]\nclasses=7\n%s\n", rare[k]);
+        const net_case c = {rare[k], text, 3, 5, 2, 1};
         check_case(&c, gpu, 1e-5);
     }
 }
@@ -226,6 +251,7 @@ int main(void) {
     for (size_t k = 0; k < n; k++)
         check_case(&cases[k], gpu, cases[k].tolerance > 0 ? cases[k].tolerance : 1e-5);
     check_activations();
+    check_margins();
     dnx_gpu_close();
     for (int k = DNX_TF32; k <= DNX_BFLOAT16; k++) {
         use((dnx_precision)k);

@@ -19,6 +19,14 @@ const dnx_margin_form dnx_margin_forms[] = {
     [DNX_MARGIN_SV_ARC] = {.35f, 1.2f, .adds_angle = true, .emphasises = true, .is_sv = true},
     [DNX_MARGIN_D_SOFTMAX] = {.9f, .2f}};
 
+void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
+                     double s_start, double ramp_end) {
+    const bool rises = warms && update < (uint64_t)warmup;
+    const double risen = rises ? (double)update / warmup : 1, start = s_start > 0 ? s_start : s;
+    g->ramp = risen * ramp_end;
+    g->s = start + (s - start) * risen;
+}
+
 /* f(c) and its derivative. */
 static double target_cosine(const dnx_margin *g, double c, double *slope) {
     double m = g->m * g->ramp, r = g->ramp;
@@ -46,8 +54,7 @@ static double target_cosine(const dnx_margin *g, double c, double *slope) {
     }
 }
 
-/* The t of g = (1+t) c + t. In sv margins the option t counts from 1, so it is t - 1. */
-static float emphasis(const dnx_margin *g) {
+float dnx_margin_emphasis(const dnx_margin *g) {
     return (float)(dnx_margin_forms[g->kind].is_sv ? g->t - 1 : g->t);
 }
 
@@ -74,7 +81,7 @@ void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_marg
     double slope, f = target_cosine(g, c[y], &slope), sum = 0, mean = 0;
     double target = is_d ? 0 : target_of(g, f), e = g->smoothing;
     float hard = threshold(g, f), best = -2, peak = (float)target;
-    float s = (float)g->s, t = emphasis(g);
+    float s = (float)g->s, t = dnx_margin_emphasis(g);
     for (int k = 0; k < N; k++) {
         float z = logit(s, t, c[k], hard);
         if (k == y) continue;
@@ -103,7 +110,7 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
         return;
     }
     double slope, cy = c[y], f = target_cosine(g, cy, &slope), e = g->smoothing, d;
-    float s = (float)g->s, t = emphasis(g), hard = threshold(g, f);
+    float s = (float)g->s, t = dnx_margin_emphasis(g), hard = threshold(g, f);
     float inv = (float)(1 / r->sum), q = (float)(e / N), a = (float)(factor * g->s);
     if (g->is_ste) slope = 1;
     for (int k = 0; k < N; k++) {
@@ -119,7 +126,7 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c) {
     double slope, cy = c[y], f = target_cosine(g, cy, &slope), e = g->smoothing, sum = 0;
-    float s = (float)g->s, t = emphasis(g), hard = threshold(g, f);
+    float s = (float)g->s, t = dnx_margin_emphasis(g), hard = threshold(g, f);
     if (g->kind == DNX_MARGIN_D_SOFTMAX) {
         double m = g->m * g->ramp;
         return m / (1 + exp(g->s * (cy - m)));

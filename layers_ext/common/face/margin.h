@@ -28,15 +28,8 @@
  * is_easy: f = c where c <= 0 (am and arcface, alone and in mv and sv). */
 #ifndef DNX_MARGIN_H
 #define DNX_MARGIN_H
+#include "common/face/margin_kinds.h"
 #include "dnx.h"
-
-enum {
-    DNX_MARGIN_NONE, DNX_MARGIN_SPHEREFACE, DNX_MARGIN_AM, DNX_MARGIN_ARCFACE, DNX_MARGIN_COMBINED,
-    DNX_MARGIN_MV_AM, DNX_MARGIN_MV_ARC, DNX_MARGIN_SV_AM, DNX_MARGIN_SV_ARC, DNX_MARGIN_D_SOFTMAX
-};
-#define DNX_MARGIN_WORDS \
-    "none|sphereface/a-softmax|am/cosface/am-softmax|arcface/aam-softmax|combined|mv-am|mv-arc|" \
-    "sv-am|sv-arc|d-softmax"
 
 /* How a kind of margin uses m and t. */
 typedef struct {
@@ -61,6 +54,12 @@ typedef struct {
     bool is_right;    /* c_y is the largest cosine */
 } dnx_margin_row;
 
+/* Sets ramp and s for an update: over `warmup` updates the ramp rises from 0 to ramp_end, and s
+ * from s_start (0: s) to s. `warms`: false in a network that predicts. */
+void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
+                     double s_start, double ramp_end);
+/* The t of g = (1+t) c + t. In sv margins the option t counts from 1, so it is t - 1. */
+float dnx_margin_emphasis(const dnx_margin *g);
 /* Computes the loss of one row of N cosines; y is its class. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r);
 /* c becomes the descent directions -factor dL/dc_j. */

@@ -1,0 +1,52 @@
+/* block.h - sums and maxima over the threads of a block, and the largest cosines. All threads call
+ * them, and all get the result. The order of the sums does not depend on anything but the number of
+ * threads. */
+#ifndef DNX_CUDA_BLOCK_H
+#define DNX_CUDA_BLOCK_H
+#include "cuda/target.h"
+
+enum { BLOCK_THREADS = 256 };
+
+DEVICE double block_sum(double v) {
+    SHARED double part[BLOCK_THREADS];
+    part[THREAD] = v;
+    SYNC();
+    for (int half = THREADS / 2; half > 0; half /= 2) {
+        if (THREAD < half) part[THREAD] += part[THREAD + half];
+        SYNC();
+    }
+    const double sum = part[0];
+    SYNC();
+    return sum;
+}
+
+/* NaN is passed over. */
+DEVICE double block_max(double v) {
+    SHARED double part[BLOCK_THREADS];
+    part[THREAD] = v;
+    SYNC();
+    for (int half = THREADS / 2; half > 0; half /= 2) {
+        if (THREAD < half && part[THREAD + half] > part[THREAD])
+            part[THREAD] = part[THREAD + half];
+        SYNC();
+    }
+    const double most = part[0];
+    SYNC();
+    return most;
+}
+
+/* The sum over the 32 threads of this thread's row: a block holds 8 rows. */
+DEVICE double row_sum(double v) {
+    SHARED double part[BLOCK_THREADS];
+    const int first = THREAD / DNX_CUDA_COLUMNS * DNX_CUDA_COLUMNS;
+    part[THREAD] = v;
+    SYNC();
+    double sum = 0;
+    for (int k = 0; k < DNX_CUDA_COLUMNS; k++) sum += part[first + k];
+    SYNC();
+    return sum;
+}
+
+/* A cosine that rounding has carried past 1 is 1. NaN stays. */
+DEVICE float limit(float c) { return c > 1 ? 1 : c < -1 ? -1 : c; }
+#endif

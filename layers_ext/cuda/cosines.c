@@ -1,0 +1,60 @@
+/* cosines.c - queues the products of cosines.h, and the kernels of rows.cu. */
+#include "cuda/cosines.h"
+
+#include "cuda/matrix.h"
+
+enum { PART = 512 }; /* classes of a part of the sum over classes */
+
+static long blocks(long rows) { return (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS; }
+
+dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
+                                dnx_err *err) {
+    const size_t B = (size_t)l->node->batch, d = (size_t)D;
+    c->N = N;
+    c->D = D;
+    c->groups = (N + PART - 1) / PART;
+    c->ld = c->groups == 1 ? N : c->groups * PART;
+    const size_t ld = (size_t)c->ld;
+    dnx_status st = dnx_gpu_new(l, &c->unit_w, ld * d, err);
+    if (!st) st = dnx_gpu_new(l, &c->w_inv, ld, err);
+    if (!st) st = dnx_gpu_new(l, &c->unit_x, B * d, err);
+    if (!st) st = dnx_gpu_new(l, &c->x_inv, B, err);
+    if (st || !has_back) return st;
+    st = dnx_gpu_new(l, &c->d_x, B * (size_t)c->groups * d, err);
+    if (!st) st = dnx_gpu_new(l, &c->d_w, (size_t)dnx_gpu_parts((long)B) * ld * d, err);
+    return st;
+}
+
+void dnx_gpu_cosines_classes(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *w,
+                             const int *rows) {
+    struct unit_rows_args a = {.x = w, .rows = rows, .unit = c->unit_w, .inv = c->w_inv,
+                               .count = c->ld, .from = c->N, .size = c->D};
+    dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(a.count), 1, 1, &a);
+}
+
+void dnx_gpu_cosines_forward(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *x, int batch,
+                             float *block) {
+    struct unit_rows_args a = {.x = x, .unit = c->unit_x, .inv = c->x_inv, .count = batch,
+                               .from = batch, .size = c->D, .as_it_is = c->by_length};
+    dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(batch), 1, 1, &a);
+    dnx_gpu_times_transposed(l, c->unit_x, c->unit_w, block, batch, c->ld, c->D);
+}
+
+void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, float scale,
+                          int batch, const int *rows, float *d_w, float *dx, bool adds) {
+    struct unit_back_args of_w = {.d = c->d_w, .unit = c->unit_w, .inv = c->w_inv, .rows = rows,
+                                  .dx = d_w, .count = c->N, .ld = c->D,
+                                  .part = (long)c->ld * c->D, .size = c->D,
+                                  .parts = dnx_gpu_parts(batch), .factor = scale, .adds = true};
+    struct unit_back_args of_x = {.d = c->d_x, .unit = c->unit_x, .inv = c->x_inv, .dx = dx,
+                                  .count = batch, .ld = (long)c->groups * c->D, .part = c->D,
+                                  .size = c->D, .parts = c->groups, .factor = scale,
+                                  .adds = adds};
+    if (d_w) {
+        dnx_gpu_transposed_times(l, d, c->unit_x, c->d_w, batch, c->ld, c->D);
+        dnx_device_launch(l->device, DNX_CUDA_unit_back, blocks(c->N), 1, 1, &of_w);
+    }
+    if (!dx) return;
+    dnx_gpu_times(l, d, c->unit_w, c->d_x, batch, c->ld / c->groups, c->D, c->groups, false);
+    dnx_device_launch(l->device, DNX_CUDA_unit_back, blocks(batch), 1, 1, &of_x);
+}

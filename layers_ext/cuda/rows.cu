@@ -1,0 +1,58 @@
+/* rows.cu - rows of numbers at length 1, and the gradient through that, for losses over features.
+ *
+ *   u_i = x_i / |x_i|,  dx_i = f/|x_i| (d_i - (d_i.u_i) u_i)
+ *
+ * A vector shorter than 1e-15 has the unit vector 0 and no gradient. Blocks of 256 threads: 8 rows,
+ * 32 threads each. Lengths and products are summed in double. */
+#include "cuda/block.h"
+
+DEVICE long my_row(void) { return (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS; }
+
+/* Where row i comes from; -1: nowhere. */
+DEVICE long source_of(const int *rows, long i, long limit_) {
+    if (i >= limit_) return -1;
+    return rows ? rows[i] : i;
+}
+
+/* 1/|x| from the square of the length. */
+DEVICE float inverse_of(double square) {
+    return square > 1e-30 || square != square ? (float)(1 / SQRT(square)) : 0;
+}
+
+KERNEL(unit_rows) {
+    const long i = my_row(), from = i < a.count ? source_of(a.rows, i, a.from) : -1;
+    const int lane = THREAD % DNX_CUDA_COLUMNS;
+    const float *x = a.x + (from < 0 ? 0 : from) * a.size;
+    double square = 0;
+    for (int k = lane; k < a.size && from >= 0; k += DNX_CUDA_COLUMNS)
+        square += (double)x[k] * (double)x[k];
+    square = row_sum(square);
+    if (i >= a.count) return;
+    const float inv = from < 0 ? 0 : a.as_it_is ? 1 : inverse_of(square);
+    if (lane == 0) a.inv[i] = inv;
+    for (int k = lane; k < a.size && a.unit; k += DNX_CUDA_COLUMNS)
+        a.unit[i * a.size + k] = from < 0 ? 0 : x[k] * inv;
+}
+
+/* d is the sum of `parts` arrays. */
+DEVICE float part_sum(const struct unit_back_args *a, long i, int k) {
+    float sum = 0;
+    for (int g = 0; g < a->parts; g++) sum += a->d[g * a->part + i * a->ld + k];
+    return sum;
+}
+
+KERNEL(unit_back) {
+    const long i = my_row(), to = i < a.count ? source_of(a.rows, i, a.count) : -1;
+    const int lane = THREAD % DNX_CUDA_COLUMNS;
+    const float *u = a.unit + i * a.size;
+    double along = 0;
+    for (int k = lane; k < a.size && to >= 0; k += DNX_CUDA_COLUMNS)
+        along += (double)part_sum(&a, i, k) * (double)u[k];
+    const float of_u = (float)row_sum(along);
+    if (to < 0) return;
+    const float f = a.factor * a.inv[i];
+    for (int k = lane; k < a.size; k += DNX_CUDA_COLUMNS) {
+        float *dx = a.dx + to * a.size + k;
+        *dx = f * (part_sum(&a, i, k) - of_u * u[k]) + (a.adds ? *dx : 0);
+    }
+}
