@@ -1,4 +1,4 @@
-/* file.h - the input of a fuzz target as a file of its own, where a reader takes a path. */
+/* file.h - writes the input of a fuzz target into a file, for readers that take a path. */
 #ifndef FUZZ_FILE_H
 #define FUZZ_FILE_H
 #include <stdbool.h>
@@ -12,7 +12,8 @@ static inline void fuzz_must(bool ok) {
     if (!ok) abort();
 }
 
-/* A file in memory where there is one; the same path for the whole process. */
+/* Returns the path of a file, in memory if the system has such a folder. It is the same path for
+ * the whole process. */
 static inline const char *fuzz_path(const char *name) {
     static char path[80];
     const char *shm = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
@@ -27,7 +28,8 @@ static inline bool fuzz_write(const char *path, const void *bytes, size_t n) {
     return ok;
 }
 
-/* A copy of just these bytes, so that a sanitizer sees what is read beyond; free() it. */
+/* Returns a copy of exactly these bytes, so that a sanitizer detects reads behind them. The caller
+ * frees it. */
 static inline uint8_t *fuzz_copy(const uint8_t *data, size_t size) {
     uint8_t *copy = malloc(size ? size : 1);
     if (copy && size) memcpy(copy, data, size);

@@ -1,5 +1,5 @@
-/* fuzz_args.c - libFuzzer target: bytes as the words of a command line, one a line, for a verb that
- * has an option of each type. */
+/* fuzz_args.c - libFuzzer target: each line of the input is a word of a command line, for a verb
+ * with options of all types. */
 #include "cmd/args.h"
 #include "fuzz/file.h"
 
@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     while (n < MOST && (line = strsep(&rest, "\n"))) word[n++] = line;
     if (!nowhere) nowhere = fopen("/dev/null", "w");
     FILE *before = stderr;
-    if (nowhere) stderr = nowhere; /* what the parser says goes there */
+    if (nowhere) stderr = nowhere; /* the parser's messages go there */
     int status = dnx_args_parse(&args_verb, n, word, &a);
     if (dnx_args_have_help(n, word)) dnx_print_help(stderr, &args_verb);
     stderr = before;

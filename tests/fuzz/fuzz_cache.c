@@ -1,5 +1,6 @@
-/* fuzz_cache.c - libFuzzer target: bytes as a teacher's cache (the rows of an .embeddings file), as
- * they are and with their checksums made right, and as what an interrupted process left of one. */
+/* fuzz_cache.c - libFuzzer target: the input is a teacher's cache (the rows of an .embeddings
+ * file). It is read as it is, with corrected checksums, and as the partial file of an interrupted
+ * process. */
 #include <stdio.h>
 
 #include "base/hash.h"
@@ -23,12 +24,12 @@ static void cache_read(const char *path) {
     fuzz_must(!st == !err.text[0]);
     if (st) return;
     for (size_t i = 0; i < c.rows && c.dim; i++)
-        sum += dnx_cache_row(&c, i)[0] + dnx_cache_row(&c, i)[c.dim - 1]; /* sanitizers look on */
+        sum += dnx_cache_row(&c, i)[0] + dnx_cache_row(&c, i)[c.dim - 1]; /* sanitizers check it */
     dnx_cache_close(&c);
     fuzz_must(sum < UINT32_MAX);
 }
 
-/* The checksums that cache.h describes. */
+/* Corrects the checksums, as cache.h describes them. */
 static void cache_repair(uint8_t *p, size_t size) {
     uint32_t head[5], n;
     size_t at = 32;
@@ -59,8 +60,8 @@ static void cache_repair(uint8_t *p, size_t size) {
 static const dnx_cache_head cache_head = {7, CACHE_ROWS, CACHE_DIM, cache_name, NULL};
 static const float cache_row[CACHE_DIM] = {1, 2};
 
-/* What a process left that was interrupted after the first block, with changes: each 4 bytes of
- * data are a place, a byte, and whether the file ends there. */
+/* Writes the partial file of a process that was interrupted after the first block, with changes.
+ * Each 4 bytes of data are one change: a position, a byte, and whether the file ends there. */
 static bool cache_leave(const char *path, const char *partial, const uint8_t *data, size_t size) {
     dnx_cache_out f;
     unlink(partial);
@@ -78,7 +79,7 @@ static bool cache_leave(const char *path, const char *partial, const uint8_t *da
     return !fclose(file);
 }
 
-/* The file that is made of it is whole, and has no other numbers. */
+/* Completes the partial file. The result must be complete and have the right numbers. */
 static void cache_go_on(const char *path, const char *partial, const uint8_t *data, size_t size) {
     dnx_cache_out f;
     dnx_cache c;

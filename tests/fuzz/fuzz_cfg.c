@@ -1,7 +1,7 @@
-/* fuzz_cfg.c - libFuzzer target: bytes as a .cfg, parsed, built and run once.
+/* fuzz_cfg.c - libFuzzer target: the input is a .cfg, which is parsed, built and run once.
  *
- * A network is only built when it stays tiny: no number over 64, and the product of all numbers
- * under 2^22; the rest is only parsed. test_weights.c runs it on tests/data/corpus/cfg. */
+ * Only tiny networks are built: no number above 64, and a product of all numbers below 2^22. Others
+ * are only parsed. test_weights.c runs this target on tests/data/corpus/cfg. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* fuzz_data.c - libFuzzer target: bytes as a .data file. */
+/* fuzz_data.c - libFuzzer target: the input is a .data file. */
 #include <stdlib.h>
 
 #include "data/datafile.h"

@@ -1,4 +1,4 @@
-/* fuzz_embeddings.c - libFuzzer target: bytes as a file of features. */
+/* fuzz_embeddings.c - libFuzzer target: the input is a file of features. */
 #include <math.h>
 
 #include "data/embeddings.h"

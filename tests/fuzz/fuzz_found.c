@@ -1,5 +1,5 @@
-/* fuzz_found.c - libFuzzer target: bytes as a record of `darknet faces`. What was read and printed
- * reads the same again. */
+/* fuzz_found.c - libFuzzer target: the input is a record of `darknet faces`. It is read, printed
+ * and read again; both must be equal. */
 #include "face/found.h"
 #include "fuzz/file.h"
 

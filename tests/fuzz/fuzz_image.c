@@ -1,6 +1,7 @@
-/* fuzz_image.c - libFuzzer target: bytes as an image, through the gate, and as EXIF data.
+/* fuzz_image.c - libFuzzer target: the input is an image for data/decode.h, and EXIF data.
  *
- * The checksums of a PNG's chunks are made right first: else hardly a change would get past them.
+ * The checksums of a PNG's chunks are corrected first. Otherwise they would reject nearly all
+ * changes before the decoder reads them.
  * test_image.c runs it on tests/data/corpus/image. */
 #include <stdint.h>
 #include <stdlib.h>
@@ -37,8 +38,8 @@ static void image_fix_png(uint8_t *p, size_t n) {
     }
 }
 
-/* A JPEG of a few bytes may claim a million pixels and go over them in a hundred scans: such ones
- * would take the time of all others. */
+/* True for a JPEG that takes too long: a few bytes can declare a million pixels and a hundred
+ * scans. */
 static bool image_is_slow(const uint8_t *p, size_t n) {
     enum { MOST_PIXELS = 4096 };
     if (n < 2 || p[0] != 0xff || p[1] != 0xd8) return false;
@@ -49,7 +50,7 @@ static bool image_is_slow(const uint8_t *p, size_t n) {
     return false;
 }
 
-/* A decoded image has all its pixels: their sum reads each. */
+/* Sums all pixels of a decoded image, so that a sanitizer checks each read. */
 static unsigned image_check(const uint8_t *data, size_t size) {
     dnx_image image;
     unsigned sum = 0;
@@ -64,7 +65,7 @@ static unsigned image_check(const uint8_t *data, size_t size) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static volatile unsigned kept; /* so that the sums are computed */
+    static volatile unsigned kept; /* volatile: the compiler must compute the sums */
     uint8_t *copy = calloc(size ? size : 1, 1);
     if (!copy) return 0;
     if (size) memcpy(copy, data, size);

@@ -1,4 +1,4 @@
-/* fuzz_landmarks.c - libFuzzer target: bytes as a file of landmarks. */
+/* fuzz_landmarks.c - libFuzzer target: the input is a landmark file. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

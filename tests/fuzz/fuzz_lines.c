@@ -1,4 +1,4 @@
-/* fuzz_lines.c - libFuzzer target: bytes as a text; its lines, fields and numbers. */
+/* fuzz_lines.c - libFuzzer target: the input is a text; reads its lines, fields and numbers. */
 #include <stdlib.h>
 #include <string.h>
 

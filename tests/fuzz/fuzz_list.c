@@ -1,4 +1,4 @@
-/* fuzz_list.c - libFuzzer target: bytes as a list of images. */
+/* fuzz_list.c - libFuzzer target: the input is a list of images. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

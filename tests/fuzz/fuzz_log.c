@@ -1,5 +1,6 @@
-/* fuzz_log.c - libFuzzer target: bytes as the CSV log of a run that goes on behind batch 3.
- * Lines of later batches go, the others stay as they are, and none is torn. */
+/* fuzz_log.c - libFuzzer target: the input is the CSV log of a run that continues after batch 3.
+ * The lines of later batches must be removed, the others stay as they are, and no line is
+ * incomplete. */
 #include <math.h>
 
 #include "fuzz/file.h"

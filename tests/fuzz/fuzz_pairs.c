@@ -1,4 +1,4 @@
-/* fuzz_pairs.c - libFuzzer target: bytes as a list of pairs. */
+/* fuzz_pairs.c - libFuzzer target: the input is a list of pairs. */
 #include <stdlib.h>
 
 #include "face/pairs.h"

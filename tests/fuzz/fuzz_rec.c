@@ -1,4 +1,5 @@
-/* fuzz_rec.c - libFuzzer target: an index NAME.idx, a byte 0, then the records NAME.rec. */
+/* fuzz_rec.c - libFuzzer target: the input is an index NAME.idx, a byte 0, and then the records
+ * NAME.rec. */
 #include <fcntl.h>
 
 #include "data/recordio.h"

@@ -1,4 +1,4 @@
-/* fuzz_request.c - libFuzzer target: bytes as a request of HTTP to the page of a run. */
+/* fuzz_request.c - libFuzzer target: the input is an HTTP request to the page of a training run. */
 #include "fuzz/file.h"
 #include "train/page_request.h"
 

@@ -1,5 +1,5 @@
-/* fuzz_state.c - libFuzzer target: bytes as the checkpoint NAME.state of a small network, as they
- * are and with the checksum at their end made right. One that is refused must change nothing. */
+/* fuzz_state.c - libFuzzer target: the input is the checkpoint NAME.state of a small network. It is
+ * read as it is, and with the checksum at its end corrected. A refused file must change nothing. */
 #include "base/hash.h"
 #include "fuzz/file.h"
 #include "net/state.h"

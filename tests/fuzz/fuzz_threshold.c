@@ -1,4 +1,4 @@
-/* fuzz_threshold.c - libFuzzer target: bytes as threshold.json. */
+/* fuzz_threshold.c - libFuzzer target: the input is threshold.json. */
 #include <math.h>
 
 #include "face/threshold.h"

@@ -1,5 +1,5 @@
-/* fuzz_weights.c - libFuzzer target: bytes as a .weights file, through a temporary file, into one
- * small network. A refused file must change nothing. test_weights.c runs it on
+/* fuzz_weights.c - libFuzzer target: the input is a .weights file for a small network. It is read
+ * from a temporary file. A refused file must change nothing. test_weights.c runs this target on
  * tests/data/corpus/weights. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* 14 floats of convolution, 4 depthwise, 9 connected: 27. */
+/* 14 floats of the convolution, 4 of the depthwise layer, 9 of the connected one: 27. */
 static const char weights_cfg[] = "[net]\nbatch=1\nheight=2\nwidth=2\nchannels=3\n"
                                   "[convolutional]\nfilters=2\nsize=1\nbatch_normalize=1\n"
                                   "[depthwise]\nsize=1\n"

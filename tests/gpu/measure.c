@@ -1,6 +1,6 @@
-/* measure.c CFG BATCH PRECISION step|predict [cpu] - milliseconds of a pass on GPU 0, without
- * libdarknet, for machines that have nothing but a driver. Prints one line: median, least and
- * largest of 20 passes after 5. With cpu the processor computes. */
+/* measure.c CFG BATCH PRECISION step|predict [cpu] - measures the milliseconds of a pass on GPU 0.
+ * It does not need libdarknet, only the driver. Prints one line: median, smallest and largest time
+ * of 20 passes, after 5 that are not measured. With `cpu` the processor computes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,3 @@
-/* real.c - unit/test_gpu.c with the kernels as PTX, for a real GPU. */
+/* real.c - compiles unit/test_gpu.c for a real GPU, with the kernels as PTX. */
 #define DNX_REAL_GPU
 #include "unit/test_gpu.c"

@@ -1,6 +1,7 @@
 /* test_host_agree.c - the same cfg, weights and image give the same numbers in libdarknet and here.
- * Every layer's output is compared, as a saturated softmax would hide all that comes before it;
- * then a few steps of training. The host runs with batch 1: it is slow. */
+ * The output of every layer is compared, because a saturated softmax would hide differences before
+ * it. Then a few steps of training are compared. libdarknet runs with batch 1, because it is
+ * slow. */
 #include <darknet.h>
 
 #include "host/loop.h"
@@ -13,7 +14,8 @@ static char cfg_path[64], host_path[64], our_path[64];
 
 /* ---- predicting ---- */
 
-/* Runs ours layer by layer (outputs share memory) beside the host's finished pass. */
+/* Runs our network layer by layer, because outputs share memory, and compares each output with
+ * libdarknet's, which has finished its pass. */
 static bool same_layers(const char *name, network *host, dnx_net *ours, const float *x)
 {
     for (int i = 0; i < ours->n; i++) {
@@ -26,8 +28,8 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
                    n->type->name, size, l->outputs);
             return false;
         }
-        if (l->type == COST) continue; /* without truth the host's holds nothing */
-        if (ours->links[i].residual_of >= 0) continue; /* already the sum: the next layer's turn */
+        if (l->type == COST) continue; /* libdarknet computes none without truth */
+        if (ours->links[i].residual_of >= 0) continue; /* compared at the next layer */
         float *planes = malloc(size * sizeof *planes);
         if (!planes) return false;
         to_planes(ours->links[i].y, 1, n->out, planes);
@@ -162,24 +164,24 @@ static const struct {
                      CONV(5, "size=1\nactivation=linear") "[avgpool]\n[softmax]\n", 1e-4},
     {"train shortcut 3x3", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky") LINEAR3(4)
                            "[shortcut]\nfrom=-3\nactivation=linear\n" HEAD, 1e-4},
-    /* behind a larger convolution: the host counts a local layer's workspace in floats where bytes
-     * are meant, and would write behind its end */
+    /* After a larger convolution: libdarknet allocates the workspace of a local layer in bytes
+     * instead of floats, and would write behind its end. */
     {"train local", TRAIN LINEAR3(4)
                     "[local]\nfilters=4\nsize=3\npad=1\nstride=2\nactivation=tanh\n"
                     "[local]\nfilters=3\nsize=2\nactivation=leaky\n" HEAD, 1e-4},
-    /* of the whole size: elsewhere both draw their own part */
+    /* a crop of the whole image: of a smaller one both would draw another part */
     {"train crop", TRAIN "[crop]\ncrop_height=8\ncrop_width=8\n" LINEAR3(4) HEAD, 1e-4},
     {"train reorg", TRAIN CONV(8, "size=3\npad=1\nactivation=leaky") "[reorg]\nstride=2\n"
                     LINEAR3(8) "[reorg]\nstride=2\nreverse=1\n" HEAD, 1e-4},
     {"train cost", TRAIN LINEAR3(4) COSTS("sse"), 1e-4},
     {"train masked", TRAIN LINEAR3(4) COSTS("masked"), 1e-4},
     {"train L1", TRAIN LINEAR3(4) COSTS("L1"), 1e-4},
-    /* outputs in 0..1: beyond |d| = 1 the host's gradient has the wrong sign */
+    /* outputs in 0..1, because libdarknet's gradient has the wrong sign when |d| > 1 */
     {"train smooth", TRAIN LINEAR3(4) COSTS("smooth"), 1e-4},
     {"train route", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky")
                     "[route]\nlayers=-1,0\n" LINEAR3(3) HEAD, 1e-4},
-    /* The host normalises by the variance over n-1, ours over n, and its backward is not the
-     * derivative of its forward (H7); 256 values a channel here: 0.2 % each step. */
+    /* libdarknet divides the variance by n-1, we divide by n, and its backward is not the
+     * derivative of its forward (H7). With 256 values per channel this is 0.2 % in each step. */
     {"train batch norm", TRAIN BN3(6) POOL HEAD, 3e-2},
 };
 
@@ -190,7 +192,7 @@ static bool near(const char *name, const char *what, double host, double ours, d
     return false;
 }
 
-/* Sub-batches through both loops; compares rates, counters and losses. */
+/* Runs sub-batches through both training loops. Compares rates, counters and losses. */
 static bool same_steps(const char *name, network *host, dnx_host *h, double tolerance)
 {
     const dnx_shape shape = {8, 8, 3};
@@ -223,7 +225,8 @@ static float *floats_of(const char *path, size_t *n)
     return v;
 }
 
-/* Both files, parameter by parameter: each relative to its tensor's largest. */
+/* Compares both weights files, parameter by parameter, relative to the largest number of each
+ * tensor. */
 static bool same_weights(const char *name, network *host, dnx_net *ours, double tolerance)
 {
     dnx_err err = {0};

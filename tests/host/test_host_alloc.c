@@ -1,6 +1,7 @@
-/* test_host_alloc.c - parse, build, load and open with the k-th allocation failing, for every k,
- * and with all failing from the k-th on: an error or success, no crash, no block left behind, no
- * half-loaded weights. The linker's --wrap (see the Makefile) puts the functions below in place. */
+/* test_host_alloc.c - parses, builds, loads and opens while the k-th allocation fails, for every k;
+ * then while all allocations fail from the k-th on. Each run must end with an error or success: no
+ * crash, no leak, no half-loaded weights. The linker's --wrap (see the Makefile) replaces malloc
+ * and the like by the functions below. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "host/loop.h"
@@ -26,7 +27,7 @@ char *__wrap_strndup(const char *s, size_t n);
 void __wrap_free(void *p);
 
 static long count, fails_at = -1, live;
-static bool fails_on; /* from fails_at on */
+static bool fails_on; /* all allocations from fails_at on fail, not only that one */
 
 static bool fails(void)
 {
@@ -73,7 +74,7 @@ void __wrap_free(void *p)
     __real_free(p);
 }
 
-static double stored, loaded; /* sum_of the weights in the file; after prepare */
+static double stored, loaded; /* sum_of() the weights in the file; then after prepare() */
 static const char weights[] = "a.weights";
 
 #define NET "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=4\n"
@@ -136,7 +137,7 @@ static double sum_of(dnx_net *net)
     return sum;
 }
 
-/* All steps; the status of the first that fails. */
+/* Does all steps. Returns the status of the first one that fails. */
 static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_err *err)
 {
     dnx_cfg *cfg = NULL;
@@ -203,7 +204,7 @@ static void starve(size_t i, bool trains)
     fails_on = false;
 }
 
-/* Every type is in a case. */
+/* Checks that every layer type occurs in a case. */
 static void has_all(const dnx_layer_type *const *types)
 {
     for (; *types; types++) {
@@ -215,7 +216,7 @@ static void has_all(const dnx_layer_type *const *types)
     }
 }
 
-/* teacher.cfg and teacher.weights, in the working folder. */
+/* Writes teacher.cfg and teacher.weights into the working folder. */
 static void write_teacher(void)
 {
     static const char text[] = NET CONV "[avgpool]\n[connected]\noutput=5\n[margin_softmax]\n"

@@ -1,17 +1,17 @@
-/* test_host_augment.c - the crop and the colours of training images against the host's own. */
+/* test_host_augment.c - compares the crop and the colours of training images with libdarknet's. */
 #include <darknet.h>
 
 #include "data/augment.h"
 #include "lib/check.h"
 
-/* Exported, in no header. */
+/* libdarknet exports it, but no header declares it. */
 image rotate_crop_image(image im, float rad, float s, int w, int h, float dx, float dy,
                         float aspect);
 void distort_image(image im, float hue, float sat, float val);
 
 enum { W = 25, H = 24, SIDE = 20, CASES = 200 };
 
-/* Smooth, so that a place that is off by 1e-4 pixel costs little. */
+/* Draws a smooth image, in which an error of 1e-4 pixel in the position changes little. */
 static void draw(unsigned char *rgb, image im) {
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++)
@@ -22,7 +22,8 @@ static void draw(unsigned char *rgb, image im) {
             }
 }
 
-/* The host's crop is drawn by random_augment_args; these are its formulas. */
+/* Crops with libdarknet's functions. random_augment_args() would draw the arguments at random, so
+ * its formulas are repeated here. */
 static double crop(const unsigned char *rgb, image im, const dnx_augmentation *l, float *out) {
     int shorter = H < W * l->aspect ? H : (int)(W * l->aspect);
     float s = (float)l->side / (float)shorter;

@@ -1,5 +1,6 @@
-/* test_host_facts.c - pins what libdarknet does wrong or unlike its looks, so that a repaired
- * library is noticed: our workarounds can then go. Numbers are those of shared/host-facts.md. */
+/* test_host_facts.c - checks that libdarknet still has the faults and oddities for which we have
+ * workarounds. When a repaired library fails this test, the workaround can be removed. Facts are
+ * numbered H1, H2 and so on. */
 #include <darknet.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include "host/loop.h"
 #include "lib/tap.h"
 
-/* Exported, in no header. */
+/* libdarknet exports it, but no header declares it. */
 void variance_cpu(float *x, float *mean, int batch, int filters, int spatial, float *variance);
 void normalize_delta_cpu(float *x, float *mean, float *variance, float *mean_delta,
                          float *variance_delta, int batch, int filters, int spatial, float *delta);
@@ -35,7 +36,8 @@ static char *write_file(const char *name, const char *text)
     return path;
 }
 
-/* Weights drawn in pairs: an odd number leaves a spare in the host's rand_normal. */
+/* Parses a network and draws its weights. libdarknet's rand_normal draws numbers in pairs, so an
+ * odd count of weights leaves one number over. */
 static network *parse(const char *text)
 {
     srand(7);
@@ -51,7 +53,7 @@ static void free_host(network *net)
     free_network(net);
 }
 
-/* ---- children: wait status of what() in a process that prints nothing ---- */
+/* ---- child processes: run what() without output and return the wait status ---- */
 
 static int child(void (*what)(void))
 {
@@ -64,7 +66,7 @@ static int child(void (*what)(void))
         alarm(10);
         const int signals[] = {SIGSEGV, SIGFPE, SIGABRT}; /* not the sanitizers' handlers */
         for (int i = 0; i < 3; i++) signal(signals[i], SIG_DFL);
-        /* Under a leak checker the host's exit(0) would become a report on the host's leaks. */
+        /* With a leak checker, libdarknet's exit(0) would report libdarknet's leaks. */
         void *disable = dlsym(RTLD_DEFAULT, "__lsan_disable");
         void (*ignore_leaks)(void) = NULL;
         memcpy(&ignore_leaks, &disable, sizeof disable);
@@ -91,7 +93,7 @@ static int parse_status(const char *text)
 #define CONV(options) "[convolutional]\nfilters=2\nactivation=linear\n" options "\n"
 #define CONV3 CONV("size=3\npad=1")
 
-/* ---- H1, H2, H5: what layer 1's backward does to a delta that is already there ---- */
+/* ---- H1, H2, H5: how the backward of layer 1 changes a delta that is already there ---- */
 
 static float first_delta_after(const char *layers, float there, float *mine)
 {
@@ -129,7 +131,7 @@ static void deltas(void)
           "H5: the backward of [l2norm] passes the delta straight through");
 }
 
-/* ---- forwards ---- */
+/* ---- forward passes ---- */
 
 static void stride_and_binary(void)
 {
@@ -242,11 +244,12 @@ static void symbols(void)
     fact(sizeof(layer) == 1184, "H12: a layer has 1,184 bytes");
 }
 
-/* ---- H13, H16: what is not freed. A second free of freed memory aborts. ---- */
+/* ---- H13, H16: memory that is not freed. Freeing it here aborts when it was freed already.
+ * ---- */
 
 static void free_twice(void)
 {
-    void *volatile p = malloc(1184); /* volatile: else the compiler removes it all */
+    void *volatile p = malloc(1184); /* volatile, or the compiler would remove malloc */
     free(p);
     free(p);
 }
@@ -350,7 +353,7 @@ int main(void)
 {
     if (!mkdtemp(dir)) return 1;
     int err = dup(2), null = open("/dev/null", O_WRONLY);
-    dup2(null, 2); /* the host reports every layer it makes */
+    dup2(null, 2); /* libdarknet prints a line for every layer */
     close(null);
     deltas();
     stride_and_binary();

@@ -1,5 +1,5 @@
-/* test_host_rate.c - our learning rate against libdarknet's, bit for bit where that is right, and
- * against the formula where it is not. */
+/* test_host_rate.c - compares our learning rate with libdarknet's, bit for bit. For the policies
+ * that libdarknet computes wrongly it compares with the formula. */
 #include <darknet.h>
 #include <math.h>
 
@@ -11,7 +11,7 @@ static void rate(bool ok, const char *name, size_t number, double got, double wa
     check(ok, "%s, update %zu: %.9g, not %.9g", name, number, got, want);
 }
 
-/* The host's rate at an update; burn-in as well. */
+/* libdarknet's rate at an update, with burn-in. */
 static float host_rate(const dnx_net_opts *o, size_t number)
 {
     static int steps[DNX_MAX_LIST];
@@ -54,7 +54,8 @@ static void sigmoid_before_step(void)
     rate(host_rate(&o, 0) == 0, "the host's sigmoid before step", 0, (double)host_rate(&o, 0), 0);
 }
 
-/* The mean of u^power is 1 / (power + 1); equal for equal seed and number. */
+/* Random rates: the mean of u^power is 1 / (power + 1), and the same seed and number of the update
+ * give the same rate. */
 static void random_is_drawn_from_the_seed(void)
 {
     dnx_net_opts o = defaults;

@@ -1,12 +1,12 @@
 /* test_host_stock.c - the stock classifiers in /usr/share/darknet/cfg give the same numbers in
  * libdarknet and here: the same weights, written by the host, and the same image.
  *
- * Each layer's output is compared, as a saturated softmax would hide all that comes before it.
- * Where they differ by more than 1e-3 of the largest, both last outputs are compared with a forward
- * pass in double precision by plain loops; the host may be wrong, ours may not.
+ * The output of each layer is compared, because a saturated softmax would hide differences before
+ * it. If an output differs by more than 1e-3 of its largest value, both last outputs are compared
+ * with a forward pass by plain loops in double precision. libdarknet may be wrong, ours may not.
  *
- *   test_host_stock                 the small ones
- *   test_host_stock -all            all, for minutes: tests/slow/test_stock.sh */
+ *   test_host_stock                 the small networks
+ *   test_host_stock -all            all networks, takes minutes: tests/slow/test_stock.sh */
 #include <darknet.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@
 static char dir[] = "/tmp/dnx_stock_XXXXXX";
 static char cfg_path[64], host_path[64];
 
-/* ---- double precision, by the host's structs and weights ---- */
+/* ---- double precision, with libdarknet's structs and weights ---- */
 
 static void activate_all(const layer *l, double *y)
 {
@@ -35,7 +35,8 @@ static void activate_all(const layer *l, double *y)
         }
 }
 
-/* Batch norm by running statistics, or just the biases. eps as here: 1e-5 inside the root. */
+/* Batch norm with the running statistics, or only the biases. eps is 1e-5 inside the root, as in
+ * our code. */
 static void normalise(const layer *l, int channels, int pixels, double *y)
 {
     for (int c = 0; c < channels; c++) {
@@ -48,7 +49,7 @@ static void normalise(const layer *l, int channels, int pixels, double *y)
     }
 }
 
-/* One filter tap over one plane; out: H x W. */
+/* Adds one tap of a filter for a whole plane. out: H x W. */
 static void add_tap(const layer *l, const double *in, double w, int ky, int kx, double *out)
 {
     for (int y = 0; y < l->out_h; y++) {
@@ -100,7 +101,8 @@ static void pool_largest(const layer *l, const double *x, double *y)
         }
 }
 
-/* Adds the other layer, w x h x c, where both have a value: every so many pixels of the larger. */
+/* Adds the other layer of a shortcut, w x h x c. When the sizes differ, only every n-th pixel of
+ * the larger one takes part. */
 static void add_other(const layer *l, const double *other, double *y)
 {
     int step = l->w > l->out_w ? l->w / l->out_w : 1, gap = l->out_w > l->w ? l->out_w / l->w : 1;
@@ -119,7 +121,7 @@ static void soften(const layer *l, const double *x, double *y)
     for (int i = 0; i < l->outputs; i++) y[i] /= sum;
 }
 
-/* Layer i from the outputs before it; false: a type that is not known here. */
+/* Computes layer i from the outputs before it. Returns false for a layer type without code here. */
 static bool naive_layer(const network *net, int i, const double *x, double *const *out)
 {
     const layer *l = &net->layers[i];
@@ -158,7 +160,8 @@ static bool naive_layer(const network *net, int i, const double *x, double *cons
     }
 }
 
-/* The last layer's output, free() it; NULL: a type that is not known here, or no memory. */
+/* Computes the output of the last layer; the caller frees it. Returns NULL for a layer type without
+ * code here, or without memory. */
 static double *naive(const network *net, const float *planes)
 {
     double **out = calloc((size_t)net->n, sizeof *out), *last = NULL;
@@ -179,7 +182,7 @@ static double *naive(const network *net, const float *planes)
 
 /* ---- the host's network ---- */
 
-/* The host's copy of a stock cfg: batch and subdivisions 1, or it asks for gigabytes. */
+/* Copies a stock cfg with batch=1 and subdivisions=1; otherwise libdarknet would need gigabytes. */
 static bool copy_for_host(const char *from)
 {
     char line[1024];
@@ -194,8 +197,9 @@ static bool copy_for_host(const char *from)
     return ok;
 }
 
-/* Running statistics near those of an image of its own, as a trained network has them; variances of
- * .05 and more, as the eps of both differ: 1e-5 inside the root here, 1e-6 beside it there. */
+/* Sets running statistics near those of a random image, as in a trained network. Variances are at
+ * least .05, because eps differs: 1e-5 inside the root in our code, 1e-6 outside of it in
+ * libdarknet. */
 static void calibrate(network *net)
 {
     float *planes = malloc(sizeof *planes * (size_t)net->inputs);
@@ -224,8 +228,9 @@ static void calibrate(network *net)
 
 /* ---- comparing ---- */
 
-/* Runs ours layer by layer (outputs share memory) beside the host's finished pass; the largest
- * difference of a layer, as a share of its largest value. last: the last output, C x H x W. */
+/* Runs our network layer by layer, because outputs share memory, and compares each output with
+ * libdarknet's, which has finished its pass. Returns the largest difference, divided by the largest
+ * value of the layer; *at is that layer. last: our last output, C x H x W. */
 static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last)
 {
     double largest = 0;
@@ -241,8 +246,8 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
         }
         dnx_net_forward_layer(ours, i, x, 1, false, NULL, NULL);
         to_planes(ours->links[i].y, 1, n->out, planes);
-        bool is_sum = ours->links[i].residual_of >= 0; /* already: the next layer's turn */
-        bool is_cost = host->layers[i].type == COST;   /* without truth it holds nothing */
+        bool is_sum = ours->links[i].residual_of >= 0; /* compared at the next layer */
+        bool is_cost = host->layers[i].type == COST;   /* not computed without truth */
         double d = is_sum || is_cost ? 0 : difference(host->layers[i].output, planes, size);
         if (!(d <= largest)) {
             largest = d;

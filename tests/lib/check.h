@@ -1,5 +1,5 @@
-/* check.h - what the tests share besides tap.h: comparing, networks from texts, files in a folder
- * of their own, children for the kernel sets. */
+/* check.h - helpers for tests in C: comparing numbers, networks from texts, a folder for files, and
+ * child processes for each kernel set. tap.h counts the checks. */
 #ifndef CHECK_H
 #define CHECK_H
 #include <math.h>
@@ -27,12 +27,12 @@ static inline bool near(const char *name, double got, double want, double tolera
     return check_value(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
 }
 
-/* The larger error. NaN is the largest of all, and stays. */
+/* Returns the larger error. NaN counts as the largest. */
 static inline double worse(double worst, double e) {
     return e <= worst || isnan(worst) ? worst : e;
 }
 
-/* The worst difference of n numbers, relative to 1 + |a|. */
+/* Returns the largest difference of n numbers, each divided by 1 + |a|. */
 static inline double apart(const float *a, const float *b, size_t n) {
     double worst = 0;
     for (size_t i = 0; i < n; i++)
@@ -40,7 +40,7 @@ static inline double apart(const float *a, const float *b, size_t n) {
     return worst;
 }
 
-/* The last line of a test, and its exit status. */
+/* Prints the last line of a test. Returns its exit status. */
 static inline int summary(void) {
     char line[64];
     snprintf(line, sizeof line, "rm -rf %s", folder);
@@ -48,17 +48,17 @@ static inline int summary(void) {
     return tap_summary();
 }
 
-/* What a test cannot go on without. */
+/* Ends the test when a condition fails without which it cannot continue. */
 static inline void must(bool ok, const char *what) {
     if (!check(ok, "%s", what)) exit(summary());
 }
 
 /* ---- files ---- */
 
-/* summary() removes it. */
+/* Makes the folder for the test's files; summary() removes it. */
 static inline void make_folder(void) { must(mkdtemp(folder) != NULL, "cannot make a folder"); }
 
-/* folder/name; four calls later it is another's. */
+/* Returns folder/name. The text is valid for the next three calls. */
 static inline char *path(const char *name) {
     static char ring[4][200];
     static int turn;
@@ -78,7 +78,7 @@ static inline void write_text(const char *name, const char *text) {
     write_bytes(name, text, strlen(text));
 }
 
-/* Returns how many bytes were read; 0 when there is no such file. */
+/* Returns the number of bytes read; 0 when there is no such file. */
 static inline size_t read_bytes(const char *name, void *bytes, size_t most) {
     FILE *f = fopen(name, "rb");
     size_t n = f ? fread(bytes, 1, most, f) : 0;
@@ -88,7 +88,8 @@ static inline size_t read_bytes(const char *name, void *bytes, size_t most) {
 
 /* ---- networks ---- */
 
-/* The network of a text, or NULL and *err. batch 0: the text's. */
+/* Builds the network of a cfg text, or returns NULL and sets *err. batch 0: the batch of the
+ * text. */
 static inline dnx_net *try_net(const char *text, const char *file, bool trains, int batch,
                                int threads, dnx_err *err) {
     dnx_cfg *cfg;
@@ -111,8 +112,8 @@ static inline dnx_net *make_net(const char *text, const char *file, bool trains,
     return net;
 }
 
-/* Adds up to +-by/2 to every trained parameter, and up to by to the others: variances stay
- * positive. */
+/* Adds a random number to every parameter: between -by/2 and by/2 to trained ones, between 0 and by
+ * to the others, so that variances stay positive. */
 static inline void scatter(dnx_net *net, uint64_t seed, float by) {
     dnx_param list[DNX_MAX_PARAMS];
     dnx_rng r;
@@ -126,8 +127,8 @@ static inline void scatter(dnx_net *net, uint64_t seed, float by) {
 
 /* ---- kernel sets ---- */
 
-/* Runs all() in a process of its own, with DNX_ISA=set: a process chooses its kernels once. Its
- * checks are a group. A child that ends early is a failure. */
+/* Runs all() in a child process with DNX_ISA=set, because a process chooses its kernels only once.
+ * The checks are a group. A child that ends early is a failure. */
 static inline void in_child(const char *set, void (*all)(void)) {
     int ends[2], counts[2] = {0}, status = 0;
     group("%s", set);
@@ -153,7 +154,7 @@ static inline void in_child(const char *set, void (*all)(void)) {
     tap_end();
 }
 
-/* What ask() says in a process of its own, with DNX_ISA=set. */
+/* Returns the result of ask() in a child process with DNX_ISA=set. */
 static inline bool child_says(const char *set, bool (*ask)(void)) {
     int status = 1;
     fflush(stdout);
@@ -168,7 +169,7 @@ static inline bool child_says(const char *set, bool (*ask)(void)) {
     return answer == 0;
 }
 
-/* in_child for each set of float kernels that this processor has. */
+/* Calls in_child() for each set of float kernels that this processor can run. */
 static inline void in_each_set(void (*all)(void)) {
     static const char *const sets[] = {"plain", "avx2", "avx512"};
     for (int i = 0; i < 3; i++) {

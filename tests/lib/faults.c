@@ -1,12 +1,12 @@
-/* faults.c - for LD_PRELOAD: lets system calls fail, or raises a signal there.
+/* faults.c - a library for LD_PRELOAD that makes system calls fail or raise a signal.
  *
- * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" concerns calls on files with TEXT in their absolute path,
- * counted from 1: those from FROM on, COUNT of them, fail with the errno WHAT; with WHAT = 0 by one
- * that fits the call; or, with WHAT = -SIGNAL, raise it. CALLS is a name of the table below,
- * "files" for all of them, or "all" for fork and pthread_create, too.
- * FAULTS_LOG=FILE: there is a line "NAME ERRNO PATH" for each call that failed or raised, and with
- * COUNT = 0 for each call that is concerned. FAULTS_COUNT=FILE: processes count together.
- * PAGES=N: the machine has N pages of memory. */
+ * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" selects calls on files with TEXT in their absolute path. They
+ * are numbered from 1. COUNT of them, beginning with number FROM, fail. WHAT > 0: they set errno to
+ * WHAT. WHAT = 0: they set errno to a value that fits the call. WHAT = -SIGNAL: they raise SIGNAL.
+ * CALLS is a name of the table below, "files" for all of them, or "all" for these, fork and
+ * pthread_create. FAULTS_LOG=FILE: writes a line "NAME ERRNO PATH" for each call that failed or
+ * raised a signal; with COUNT = 0 for each call that is selected. FAULTS_COUNT=FILE: several
+ * processes count their calls together. PAGES=N: the machine seems to have N pages of memory. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -44,7 +44,7 @@ static struct {
 static atomic_int own;
 static atomic_int *counted = &own;
 
-/* System calls without a wrapper, which would come back here. */
+/* System calls without libc's wrapper, because this file replaces the wrapper. */
 static long raw_open(const char *path, int flags) {
     return syscall(SYS_openat, AT_FDCWD, path, flags, 0666);
 }
@@ -76,7 +76,7 @@ static bool concerns(int call) {
                       (is_file && !strcmp(set.calls, "files")));
 }
 
-/* Whether this call is to fail; errno then says why. */
+/* Counts this call. Returns true, and sets errno, when it must fail. */
 static bool counts(int call, const char *path) {
     int n = atomic_fetch_add(counted, 1) + 1;
     int why = set.what ? set.what : calls[call].why[n % 2];
@@ -115,7 +115,7 @@ static bool fails_fd(int call, int fd) {
     return n > 0 && strstr(path, set.text) && counts(call, path);
 }
 
-/* A stream remembers that something failed. */
+/* Like counts(), for a stream; also sets its error flag. */
 static bool fails_stream(int call, FILE *f) {
     if (!f || !fails_fd(call, fileno(f))) return false;
     f->_flags |= 0x20; /* glibc's _IO_ERR_SEEN */
@@ -154,7 +154,8 @@ OPENS(open64)
 OPENS_AT(openat)
 OPENS_AT(openat64)
 
-/* WRAP(result, name, parameters, arguments, whether it fails, what it then returns) */
+/* WRAP(type of the result, name, parameters, arguments, condition of failure, result of a
+ * failure) */
 #define WRAP(type, name, params, args, failure, value) \
     type name params { \
         NEXT(name); \
@@ -195,7 +196,7 @@ WRAP(int, pthread_create,
       void *restrict arg),
      (t, a, f, arg), concerns(THREAD) && counts(THREAD, "-"), errno)
 
-/* A close that fails has closed. */
+/* A close that fails has closed the file all the same. */
 int close(int fd) {
     NEXT(close);
     bool bad = fails_fd(CLOSE, fd);

@@ -1,4 +1,4 @@
-/* host_common.h - what the tests that run libdarknet's own networks share. After darknet.h. */
+/* host_common.h - helpers for tests that run networks in libdarknet. Include it after darknet.h. */
 #ifndef HOST_COMMON_H
 #define HOST_COMMON_H
 #include <fcntl.h>
@@ -21,7 +21,7 @@ static inline void fill(float *v, int n, float lo, float hi)
     for (int i = 0; v && i < n; i++) v[i] = uniform(lo, hi);
 }
 
-/* Biases and running statistics that matter. */
+/* Sets random biases and running statistics, so that they change the output. */
 static inline void randomise_layer(layer *l)
 {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
@@ -42,7 +42,7 @@ static inline void randomise_layer(layer *l)
     fill(l->rolling_variance, n, .5f, 1.5f);
 }
 
-/* The host's network with random weights, which it also writes into a file. */
+/* Parses a network in libdarknet, gives it random weights and writes them into a file. */
 static inline network *parse_host(char *path, char *weights)
 {
     srand(5);
@@ -53,7 +53,8 @@ static inline network *parse_host(char *path, char *weights)
     return net;
 }
 
-/* What free_layer leaves: inner layers, the buffers of [lstm], losses, the mask of [yolo]. */
+/* Frees what free_layer() does not: inner layers, the buffers of [lstm], losses, the mask of
+ * [yolo]. */
 static inline void free_rest(layer *l)
 {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
@@ -74,7 +75,7 @@ static inline void free_rest(layer *l)
     if (l->type == YOLO) free(l->mask);
 }
 
-/* free_network leaks these too (H16). */
+/* Frees a network, with the memory that free_network() leaks (H16). */
 static inline void free_host(network *net)
 {
     for (int i = 0; i < net->n; i++) free_rest(&net->layers[i]);
@@ -99,7 +100,7 @@ static inline dnx_net *build(const char *path, bool trains, int batch, dnx_err *
     return net;
 }
 
-/* out: B x C x H x W from in: B x H x W x C. */
+/* Copies in, B x H x W x C, to out, B x C x H x W. */
 static inline void to_planes(const float *in, int batch, dnx_shape s, float *out)
 {
     int pixels = s.h * s.w;
@@ -109,7 +110,7 @@ static inline void to_planes(const float *in, int batch, dnx_shape s, float *out
                 out[(b * s.c + c) * pixels + p] = in[(b * pixels + p) * s.c + c];
 }
 
-/* Largest difference, as a share of the largest value of a; NaN when there is one. */
+/* Returns the largest difference, divided by the largest value of a; NaN when a or b has one. */
 static inline double difference(const float *a, const float *b, size_t n)
 {
     double worst = 0, largest = 1e-30;
@@ -122,7 +123,8 @@ static inline double difference(const float *a, const float *b, size_t n)
     return worst / largest;
 }
 
-/* The host reports every layer and file on stderr. Returns what restore_stderr wants. */
+/* Hides the lines that libdarknet prints on stderr for every layer and file. Returns the argument
+ * for restore_stderr(). */
 static inline int silence_stderr(void)
 {
     int err = dup(2), null = open("/dev/null", O_WRONLY);

@@ -1,14 +1,15 @@
-/* layer_bench.h - a layer by hand with random inputs and parameters: what test_layers.c and
- * test_forward.c run. */
+/* layer_bench.h - makes a single layer with random inputs and parameters, without a network, for
+ * test_layers.c and test_forward.c. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 #include "net/build.h"
 
 enum {
-    SEPARATE = 1, /* inputs .05 and more from each other and from whole numbers: kinks */
-    TOGETHER = 2, /* an image's output depends on the others of the batch */
-    /* Gradients through a sign are estimates, which no difference shows: test_binary.c compares
-     * them with a stand-in. Of the weights, and of all that stands before the signs: */
+    SEPARATE = 1, /* inputs are .05 or more apart, and as far from integers, where kinks are */
+    TOGETHER = 2, /* the output of an image depends on the other images of the batch */
+    /* The gradient of a sign is an estimate, which differences cannot check; test_binary.c compares
+     * it with a replacement function. ESTIMATED: only the gradient of the weights is an estimate.
+     * SIGNS: the gradients of everything before the signs are. */
     ESTIMATED = 4, SIGNS = 8
 };
 typedef struct {
@@ -16,8 +17,8 @@ typedef struct {
     int B, H, W, C;
     double tol;
     int flags;
-    dnx_shape second;   /* of input 1 or of a teacher's output; 0: as input 0 */
-    double loss_factor; /* what the gradient lacks against the loss; 0: nothing */
+    dnx_shape second;   /* of input 1 or of the teacher's output; 0: the shape of input 0 */
+    double loss_factor; /* the gradient is this factor times the derivative; 0 means 1 */
 } row;
 
 typedef struct {
@@ -37,9 +38,9 @@ static inline void close_bench(bench *b) {
     dnx_free(b->p.scratch);
 }
 
-/* The inputs by the builder's own rule: the layer is number 5, all before it have the row's shape,
- * but those that the layer names `second`. A loss of distillation, which would need a teacher's
- * files, has the layer before it and a target. */
+/* Inputs are found by the builder's rule. The layer has number 5. All layers before it have the
+ * shape of the row, or `second` when the layer names them in an option. A distillation loss reads
+ * the layer before it and gets a target, because there are no files of a teacher. */
 enum { BENCH_INDEX = 5 };
 static inline dnx_status bench_inputs(bench *b, const row *r, dnx_err *err) {
     dnx_node *n = &b->n, before[BENCH_INDEX + 1] = {{0}};
@@ -76,7 +77,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
         b->x[i] = dnx_alloc(count);
         b->dx[i] = dnx_alloc(count);
         for (size_t k = 0; k < count; k++) b->x[i][k] = dnx_rng_normal(&g);
-        if (r->flags & SEPARATE) /* k*.1 + .05, shuffled: never within .05 of a whole number */
+        if (r->flags & SEPARATE) /* k*.1 + .05, shuffled: at least .05 from integers */
             for (size_t k = 0; k < count; k++) {
                 size_t o = (size_t)(dnx_rng_next(&g) % (k + 1));
                 b->x[i][k] = b->x[i][o];
@@ -84,7 +85,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
             }
         for (size_t k = 0; (r->flags & SEPARATE) && !strcmp(r->type, "activation") &&
             k < count; k++)
-            b->x[i][k] = fmodf(b->x[i][k], 9); /* keeps the distance from whole numbers */
+            b->x[i][k] = fmodf(b->x[i][k], 9); /* keeps the distance from integers */
     }
     size_t count = B * dnx_size(n->out);
     b->y = dnx_alloc(count);
@@ -100,7 +101,8 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
     for (size_t k = 0; k < wanted; k++) b->target[k] = dnx_rng_normal(&g);
     b->has_loss = n->type->is_loss && !strstr(r->text, "noloss=1");
     b->p.scratch = dnx_alloc(n->scratch);
-    /* Weights that are not their initial values, so that biases, scales and slopes matter. */
+    /* Changes the initial values of all parameters, so that biases, scales and slopes have
+     * effect. */
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, np = node_params(n, list); i < np; i++)
         for (size_t k = 0; k < list[i].count; k++)
@@ -121,7 +123,8 @@ static inline void set_pass(bench *b, int batch, bool training) {
     p->target = dnx_target_of(b->n.type) ? b->target : NULL;
 }
 
-/* What is minimised: the loss, or minus <weight, y>, whose descent direction by y is weight. */
+/* Returns the function to minimise: the loss, or -<weight, y>, whose descent direction for y is
+ * `weight`. */
 static inline double objective(bench *b, int batch, bool training) {
     set_pass(b, batch, training);
     if (b->n.scratch) memset(b->p.scratch, 0xff, sizeof(float) * b->n.scratch);

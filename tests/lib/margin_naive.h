@@ -1,9 +1,9 @@
-/* margin_naive.h - for the tests of [margin_softmax]: a naive version in double, and a layer
- * without a network. */
+/* margin_naive.h - helpers for the tests of [margin_softmax]: a naive version in double, and a
+ * layer without a network. */
 #include "lib/node.h"
 
 #define MAX 4096
-#define MOST 16 /* images */
+#define MOST 16 /* images in a batch */
 #define PI 3.14159265358979323846
 
 /* ---- the naive version: one sample after the other, all in double ---- */
@@ -12,7 +12,7 @@ typedef struct {
     const char *margin;
     double s, m, m1, m2, m3, t, e;
     bool easy;
-    double keep, focus; /* mining=hard, focal; 0: none */
+    double keep, focus; /* of mining=hard and mining=focal; 0: not used */
     bool by_length;     /* s is |x| */
     double ramp_end;    /* 0: the whole margin */
 } head;
@@ -36,7 +36,7 @@ static double f(const head *h, double c) {
     return (lambda * c + psi) / (1 + lambda);
 }
 
-/* The losses of known images together. */
+/* Returns the sum of the losses of images with a known class, with mining applied. */
 static double mined(const head *h, const double *loss, const int *y, int B) {
     double sum = 0, rest[MOST];
     int known = 0, kept = 0;
@@ -56,7 +56,7 @@ static double mined(const head *h, const double *loss, const int *y, int B) {
     return known ? sum * known / kept : 0;
 }
 
-/* y[b] < 0: unknown. */
+/* y[b] < 0: the class of image b is not known. */
 static double naive(const head *h, const double *x, const double *w, const int *y, int B, int N,
                     int D, int *right) {
     double loss[MOST] = {0}, c[64], z[64];

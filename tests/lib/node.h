@@ -12,8 +12,8 @@ static inline const dnx_layer_type *find_type(const char *name) {
     return NULL;
 }
 
-/* The type and options of a node whose batch, place and so on are set. It is to be shut, also after
- * an error. */
+/* Sets the type and the options of a node; the caller has set its other members. Free it with
+ * shut_node(), also after an error. */
 static inline dnx_status parse_node(dnx_node *n, const char *type, const char *options,
                                     dnx_err *err) {
     char text[700];
@@ -30,7 +30,7 @@ static inline dnx_status parse_node(dnx_node *n, const char *type, const char *o
     return st;
 }
 
-/* Makes the layer [type] of a node whose shapes are set, too. */
+/* Makes a layer of that type; the caller has also set the shapes of the node. */
 static inline dnx_status open_node(dnx_node *n, const char *type, const char *options,
                                    dnx_err *err) {
     dnx_status st = parse_node(n, type, options, err);

@@ -1,5 +1,5 @@
-/* tap.h - counting, and the lines that `prove` reads: one for each group of checks or each skip,
- * what failed as '#' lines before it. A test without groups is one line. */
+/* tap.h - counts checks, and prints TAP lines for `prove`: one line for each group of checks and
+ * for each skip. Failed checks are '#' lines before it. A test without groups has one line. */
 #ifndef TAP_H
 #define TAP_H
 #include <errno.h>
@@ -10,13 +10,13 @@
 #include <string.h>
 
 static int passed, failed, skipped;
-static const char *where = "FAILED"; /* in front of each message */
+static const char *where = "FAILED"; /* printed before each message */
 static struct {
     char name[120];
     int rows, passed, failed; /* lines printed; the counts when the group began */
 } tap;
 
-/* Prints text as one line: '#' has a meaning for prove. */
+/* Prints a TAP line. Replaces '#' in the name, which has a meaning for prove. */
 static inline void tap_row(const char *word, const char *name, const char *tail) {
     printf("%s %d - ", word, ++tap.rows);
     for (; *name; name++) putchar(*name == '\n' || *name == '#' ? ' ' : *name);
@@ -24,7 +24,7 @@ static inline void tap_row(const char *word, const char *name, const char *tail)
     fflush(stdout);
 }
 
-/* Ends the group: one line, when it has checks. */
+/* Ends the group and prints its line, if it had checks. */
 static inline void tap_end(void) {
     int good = passed - tap.passed, bad = failed - tap.failed;
     char tail[60];
@@ -36,7 +36,7 @@ static inline void tap_end(void) {
     tap.name[0] = 0;
 }
 
-/* The checks from here on are one line: its name. */
+/* Begins a group: the following checks share one line with this name. */
 __attribute__((format(printf, 1, 2))) static inline void group(const char *fmt, ...) {
     va_list args;
     tap_end();
@@ -45,7 +45,7 @@ __attribute__((format(printf, 1, 2))) static inline void group(const char *fmt, 
     va_end(args);
 }
 
-/* Counts, and prints the message when it fails. Returns ok. */
+/* Counts a check, and prints the message when it failed. Returns ok. */
 __attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const char *fmt, ...) {
     char text[2000];
     va_list args;
@@ -64,8 +64,8 @@ __attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const ch
     return false;
 }
 
-/* A check that cannot be made here, and why. NEVER_HERE: this processor lacks the instructions,
- * which REQUIRE=1 lets pass. */
+/* Prints that a check cannot run here, and the reason. With REQUIRE=1 a skip is a failure, except
+ * for the reason NEVER_HERE: this processor does not have the instructions. */
 #define NEVER_HERE "not on this processor"
 static inline void skip(const char *what, const char *why) {
     char tail[300];
@@ -74,7 +74,7 @@ static inline void skip(const char *what, const char *why) {
     tap_row("ok", what, tail);
 }
 
-/* The last lines of a test, and its exit status. A test that checks nothing fails. */
+/* Prints the last lines of a test. Returns its exit status. A test without checks fails. */
 static inline int tap_summary(void) {
     if (passed + failed + skipped == 0) check(false, "nothing was checked");
     tap_end();

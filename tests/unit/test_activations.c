@@ -1,5 +1,6 @@
-/* test_activations.c - each activation function and its derivative against constants that
- * tests/lib/make_activations.py computes by mpmath from the formulas of their papers. */
+/* test_activations.c - compares each activation function and its derivative with constants.
+ * tests/lib/make_activations.py computes the constants with mpmath, from the formulas of the
+ * papers. */
 #include "lib/check.h"
 
 #define POINTS 11

@@ -1,5 +1,5 @@
-/* test_align.c - the similarity of five points, the choice among faces, and each form of landmarks
- * file with each error of the reader. */
+/* test_align.c - the similarity transform of five points, the choice among faces, and landmark
+ * files: each form, and each error of the reader. */
 #include "face/align.h"
 #include "lib/check.h"
 #include "face/landmarks.h"
@@ -10,7 +10,7 @@ static double uniform(dnx_rng *r, double lo, double hi) {
     return lo + (hi - lo) * (double)dnx_rng_uniform(r);
 }
 
-/* Points moved by a known similarity are moved back by the inverse of it, exactly. */
+/* Moves points by a known transform; dnx_similarity() must find its inverse exactly. */
 static void test_known(void) {
     dnx_rng r;
     dnx_rng_seed(&r, 1, 0);
@@ -35,8 +35,8 @@ static void test_known(void) {
     }
 }
 
-/* Points, and matrix and rms that NumPy's singular value decomposition gives: umeyama() of
- * test_align.py, points drawn by RandomState(11). */
+/* Points, and the matrix and rms for them from NumPy's singular value decomposition: umeyama() of
+ * test_align.py, with points from RandomState(11). */
 static const struct {
     dnx_face from;
     double m[6], rms;
@@ -74,7 +74,7 @@ static double left_over(const dnx_face *f, const dnx_face *t, const double m[6])
     return sum;
 }
 
-/* Points that fit nothing: no other similarity near by leaves less. */
+/* Random points: no transform near the one found has a smaller rms. */
 static void test_least(void) {
     dnx_rng r;
     dnx_rng_seed(&r, 2, 0);
@@ -254,7 +254,8 @@ static void test_errors(void) {
     dnx_landmarks_free(&l);
 }
 
-/* One image of one face, in the order of some detector: its points, and its box's area. */
+/* Reads a file with one face, in the order of a detector. Checks its points and the area of its
+ * box. */
 static void reads(const char *text, const char *name, double size) {
     dnx_landmarks l;
     dnx_err err;
@@ -278,7 +279,7 @@ static void test_orders(void) {
                   "-1 -1 -1 0\n5 5 9 9\n# c.jpg\n", flagged);
     reads(text, "a b.jpg", 70 * 75); /* RetinaFace */
     sprintf(text, "# a.jpg 1024 1385\n20 30 90 105 %s\n", flagged);
-    reads(text, "a.jpg", 90 * 105); /* labelv2; of one face either box will do */
+    reads(text, "a.jpg", 90 * 105); /* labelv2; for one face both boxes are right */
     reads("2\nlefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y "
           "rightmouth_x rightmouth_y\n0001 " TEN "\n", "0001", 1440); /* CelebA */
     reads("\"NAME_ID\",\"P1X\",\"P1Y\",\"P2X\",\"P2Y\",\"P3X\",\"P3Y\",\"P4X\",\"P4Y\",\"P5X\","

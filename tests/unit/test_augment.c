@@ -1,5 +1,5 @@
-/* test_augment.c - the looks of training images: what is drawn, and what it does to pixels. The
- * crop and the colours are compared with the host's in test_host_augment.c. */
+/* test_augment.c - the augmentation of training images: the random values, and their effect on
+ * pixels. test_host_augment.c compares crop and colours with libdarknet's. */
 #include "data/augment.h"
 #include "lib/check.h"
 
@@ -63,7 +63,8 @@ static void test_place(void) {
     check(mean_ok, "a centered change is the middle square");
 }
 
-/* Mean, and the sum of squared steps to the right: soft images have smaller ones. */
+/* Computes the mean, and the sum of squared differences of neighbours in a row, which is smaller in
+ * blurred images. */
 static void measure(const float *rgb, double *mean, double *steps) {
     *mean = *steps = 0;
     for (int i = 0; i < ALL; i++) *mean += (double)rgb[i] / ALL;
@@ -140,7 +141,7 @@ static void test_draw(void) {
     dnx_net_free(all);
 }
 
-/* Each option alone makes looks that are altered. */
+/* Each option alone changes the image and sets is_altered. */
 static void test_altered(void) {
     static const char *const options[] = {"erase=1", "gray=1", "lowres=1", "shift=90", "hue=.1",
                                           "saturation=2", "exposure=2", "angle=5", "max_crop=12"};

@@ -1,5 +1,5 @@
-/* test_average.c - ema= of [net] against an average of the parameters in double, update by update,
- * and what exchanging both leaves. */
+/* test_average.c - compares ema= of [net] with an average of the parameters in double after each
+ * update. Exchanging parameters and average twice must change nothing. */
 #include "lib/check.h"
 #include "net/average.h"
 

@@ -1,6 +1,7 @@
-/* Binary convolutions: counting bits against a naive count, predicting against the float
- * simulation bit for bit, gradients against differences of a stand-in for the signs, training in
- * all modes. All but the training runs once per set of bit loops. */
+/* test_binary.c - binary convolutions. Counting bits is compared with a naive count. Predicting is
+ * compared, bit for bit, with a simulation by floats. Gradients are compared with differences of a
+ * function that replaces the signs. All modes are trained. Everything except training runs once for
+ * each set of bit kernels. */
 #include "lib/check.h"
 #include "common/bits/binarise.h"
 #include "kernels/bits.h"
@@ -87,7 +88,7 @@ static float *noise(size_t count) {
     return x;
 }
 
-/* The network that counts bits gives the very floats of the one that multiplies signs. */
+/* A network that counts bits gives the same floats as one that multiplies signs. */
 static void simulate(const char *shape, const char *section) {
     char text[800];
     snprintf(text, sizeof text, "[net]\nbatch=3\n%s[binary]\n%s", shape, section);
@@ -96,7 +97,7 @@ static void simulate(const char *shape, const char *section) {
     float *x = noise(dnx_size(sim->in) * 3), *y = dnx_alloc(count);
     scatter(sim, 5, .6f);
     copy_params(sim, fast);
-    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* again: no change */
+    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* preparing again changes nothing */
     dnx_net_forward_layer(sim, 0, x, 3, false, NULL, NULL);
     dnx_net_run(fast, x, 3, 0, y);
     double worst = 0;
@@ -109,7 +110,7 @@ static void simulate(const char *shape, const char *section) {
     dnx_net_free(sim), dnx_net_free(fast);
 }
 
-/* bnn without bias: integers, counted by hand; padding is 0. */
+/* bnn without biases gives integers, which are compared with plain loops. Padding is 0. */
 static void integers(int H, int W, int C, int N, int size, int stride, int pad) {
     char text[300];
     snprintf(text, sizeof text,
@@ -184,7 +185,8 @@ static double mean_magnitude(const double *v, int n) {
     return sum;
 }
 
-/* <dy, y> near q0, where sign(a) becomes sign(a0) + clip(a) - clip(a0). */
+/* Returns <dy, y> near q0. It replaces sign(a) by sign(a0) + clip(a) - clip(a0), which has the
+ * derivative of the estimate. */
 static double stand_in(const problem *q, const problem *q0) {
     static double u[PX * C], v[N * KK], u0[PX * C], v0[N * KK], s[PX * C], a[PX], k[PX], b[N * KK];
     bool takes_signs = q->mode & 1, has_alpha = q->mode < 2;
@@ -192,7 +194,7 @@ static double stand_in(const problem *q, const problem *q0) {
     before(q, u, v), before(q0, u0, v0);
     for (int i = 0; i < PX * C; i++)
         s[i] = takes_signs ? sign(u0[i]) + clip(u[i]) - clip(u0[i]) : u[i];
-    for (int p = 0; p < PX; p++) /* K moves only with the exact gradient */
+    for (int p = 0; p < PX; p++) /* K changes only with the exact gradient */
         a[p] = mean_magnitude((q->how == DNX_EXACT ? u : u0) + p * C, C);
     for (int n = 0; n < N; n++) {
         double alpha = has_alpha ? mean_magnitude(v + n * KK, KK) : 1;
@@ -258,7 +260,7 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
     scatter(net, 6, .6f);
     int np = dnx_net_params(net, 1, list);
     const dnx_param *w = &list[np - 1];
-    for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* some are over 1 */
+    for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* some become larger than 1 */
     dnx_net_prepare(net, NULL);
     q0 = (problem){mode, how, centers, has_map, norm, {0}, {0}, {0}, {0}, {0}};
     for (int i = 0; i < PX * C; i++) q0.x[i] = (double)x[i];
@@ -333,7 +335,7 @@ static void trains(const char *options) {
     dnx_net_free(net);
 }
 
-/* Predicting, of layers. */
+/* Compares predicting for several layers. */
 static void check_layers(void) {
     static const char *const maps[] = {
         "height=5\nwidth=4\nchannels=3\n", "height=7\nwidth=9\nchannels=67\n",

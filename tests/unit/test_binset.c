@@ -1,5 +1,5 @@
-/* test_binset.c - verification sets: each protocol, each error's exact text, every cut and every
- * changed byte. */
+/* test_binset.c - verification sets: each pickle protocol, the exact text of each error, a file cut
+ * at every length, and a change of every byte. */
 #include "data/binset.h"
 #include "lib/check.h"
 
@@ -9,7 +9,8 @@ static dnx_status open_bytes(const void *bytes, size_t n, dnx_binset *s, dnx_err
     return dnx_binset_open(path("set.bin"), s, err);
 }
 
-/* Images "ab", 300 times 'x', "ab" again, "c"; not the same, the same. As Python writes them. */
+/* A set as Python writes it. Its images are "ab", 300 times 'x', "ab" again, "c". The first pair is
+ * not the same person, the second is. */
 #define X10 "xxxxxxxxxx"
 #define X300 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 \
              X10 X10 X10 X10 X10 X10 X10 X10 X10
@@ -19,7 +20,8 @@ static const char three[] = "\x80\3]q\0(C\2abq\1B\x2c\1\0\0" X300 "q\2h\1C\1cq\3
                             "e\x86q\5.";
 static const char four[] = "\x80\4\x95\x47\1\0\0\0\0\0\0]\x94(C\2ab\x94" "B\x2c\1\0\0" X300
                            "\x94h\1C\1c\x94" "e]\x94(\x89\x88" "e\x86\x94.";
-/* Written by others: numbers for truth values, one at a time, long lengths, a long memo. */
+/* The same set as other programs write it: numbers instead of booleans, appended one at a time,
+ * with lengths in 8 bytes and long memo indices. */
 static const char other[] = "\x80\5]r\0\0\0\0C\2aba\x8e\x2c\1\0\0\0\0\0\0" X300
                             "aC\2abaC\1ca]K\0aK\1a\x86.";
 
@@ -48,7 +50,8 @@ static void test_protocols(void) {
     }
 }
 
-/* No byte can make it read elsewhere (the sanitizers look on) or return half a set. */
+/* No changed byte makes the reader read outside of the file (the sanitizers check it) or return an
+ * incomplete set. */
 static void test_changed_bytes(void) {
     char bytes[sizeof four];
     int sound = 0, refused = 0;

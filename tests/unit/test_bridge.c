@@ -1,6 +1,7 @@
-/* test_bridge.c - parameters that move between networks: files of other heads, of the backbone
- * alone, of the first layers; networks by name, by order, of another width; refused files change
- * nothing; what is no weights file is named; names in cfg files; stripped networks. */
+/* test_bridge.c - parameters that are copied between networks. Files: with another classifier, of
+ * the backbone alone, of the first layers; refused files change nothing; files of other kinds are
+ * recognised. Networks: by name, by order, of another width. Names in cfg files, stripped
+ * networks. */
 #include "lib/check.h"
 #include "net/bridge.h"
 #include "net/opts.h"
@@ -19,7 +20,7 @@ static char file[200];
 
 static dnx_net *make(const char *text) { return make_net(text, "t.cfg", false, 1, 1); }
 
-/* Another network of the text, with other numbers. */
+/* Builds the network of a text, with random parameters. */
 static dnx_net *scattered(const char *text, uint64_t seed) {
     dnx_net *net = make(text);
     scatter(net, seed, 1);
@@ -27,7 +28,7 @@ static dnx_net *scattered(const char *text, uint64_t seed) {
     return net;
 }
 
-/* How many of the first `layers` layers with parameters hold the same numbers in both. */
+/* Returns how many of the first `layers` layers with parameters are equal in both networks. */
 static int equal_layers(dnx_net *a, dnx_net *b, int layers) {
     dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
     int equal = 0;
@@ -48,15 +49,16 @@ static int count_fates(const dnx_bridge *b, dnx_fate fate) {
     return n;
 }
 
-/* Saves `from`, loads it into a network of `to`: `taken` layers must come from the file, the others
- * stay as they were, and the remark is that text. want NULL: it is taken. */
+/* Saves a network of `from` and loads it into a network of `to`. `taken` layers must come from the
+ * file; the others must stay as they were. want: the expected remark or error; NULL: none is
+ * expected. */
 static void loads(const char *name, const char *from, const char *to, dnx_fit fit, int taken,
                   const char *remark, const char *want) {
     dnx_net *a = scattered(from, 1), *b = scattered(to, 2), *untouched = scattered(to, 2);
     dnx_bridge t = {0};
     dnx_err err = {0};
     char text[256] = "";
-    static int number; /* a file of its own: an input cannot be written */
+    static int number; /* each call has another file, because an input cannot be written */
     snprintf(text, sizeof text, "%d.weights", number++);
     snprintf(file, sizeof file, "%s", path(text));
     text[0] = 0;
@@ -159,7 +161,7 @@ static void networks(void) {
             widths, 1, 2, 0, 0);
 }
 
-/* The values of a narrower layer are the first filters' first channels. */
+/* A narrower layer has the first channels of the first filters. */
 static void widths(void) {
     static const char wide[] = NET "[convolutional]\nfilters=4\n"
                                "[convolutional]\nfilters=5\nsize=3\n";

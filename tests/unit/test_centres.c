@@ -1,10 +1,11 @@
-/* test_centres.c - [margin_softmax] centres=teacher: how the centres move, against loops in double;
- * the loss of the moved centres; its gradient; what does not move them. */
+/* test_centres.c - [margin_softmax] centres=teacher. The movement of the centres is compared with
+ * loops in double. Also the loss with the moved centres, its gradient, and images that must not
+ * move them. */
 #include "layer/classifier.h"
 #include "lib/margin_naive.h"
 
 enum { B = 7, N = 6, D = 5 };
-static const int truth[B] = {2, 0, 2, -1, 5, 2, 4}; /* 2 three times, 1 and 3 never */
+static const int truth[B] = {2, 0, 2, -1, 5, 2, 4}; /* class 2 three times, 1 and 3 never */
 
 typedef struct {
     layer l;
@@ -13,8 +14,8 @@ typedef struct {
     double x[B * D], t[B * D], w[N * D];
 } bench;
 
-/* Images near their targets, 4 without a direction of the teacher's. Without a teacher to inherit
- * from, the centres are those that the test sets. */
+/* Sets images near their targets; the target of image 4 is 0. There is no teacher from which the
+ * centres are inherited, so the test sets them. */
 static bool set(bench *k, const char *options, bool trains) {
     char text[200];
     dnx_err err = {0};
@@ -54,7 +55,7 @@ static double cosine(const double *a, const double *b) {
 
 static double limited(double v) { return fmin(1, fmax(1e-6, v)); }
 
-/* w <- the mean over its images of a w + (1 - a) t/|t|. */
+/* Moves a centre: w becomes the mean of a w + (1 - a) t/|t| over the images of its class. */
 static void naive_move(bench *k, int alpha, double fixed) {
     double moved[N * D];
     memcpy(moved, k->w, sizeof moved);
@@ -75,7 +76,7 @@ static void naive_move(bench *k, int alpha, double fixed) {
     memcpy(k->w, moved, sizeof moved);
 }
 
-/* Three passes; after each, centres, loss and gradient. */
+/* Runs three passes. Checks centres, loss and gradient after each. */
 static void moves(const char *options, int alpha, double fixed) {
     bench k;
     head h = {"arcface", 8, .5, 0, 0, 0, 0, 0, false};
@@ -131,7 +132,7 @@ static void what_does_not_move(void) {
     stays(&k, "teacher's features 0");
 }
 
-/* Partial FC: the batch's classes take part, and their centres move, too. */
+/* With sampled classes (Partial FC) all classes of the batch take part, and their centres move. */
 static void sampled(void) {
     bench k;
     if (!set(&k, "sample=.7", true)) return;
@@ -155,7 +156,8 @@ static void nan_stays(void) {
     shut(&k.l);
 }
 
-/* m_b = least + (m - least) [c_b] / max [c]; the loss is that of each image with its own m. */
+/* The margin of image b is m_b = least + (m - least) [c_b] / max [c], with [c] = max(c, 0). The
+ * loss is compared with the naive loss, where each image has its m_b. */
 static void margins(const char *options, const char *margin, bool moves, double m, double least) {
     bench k;
     double c[B], most = 0, loss = 0;
@@ -182,14 +184,14 @@ static void margins(const char *options, const char *margin, bool moves, double 
         check_value(worst < 2e-4, "gradient with margins", worst, 2e-4);
     }
     near(options, k.l.pass.loss, loss, 1e-5);
-    k.l.pass.target = NULL; /* no teacher's features: m for all */
+    k.l.pass.target = NULL; /* without the teacher's features all images have the margin m */
     head h = {margin, 8, m, 0, 0, 0, 0, 0, false};
     k.l.node.type->forward(&k.l.node, &k.l.pass);
     near("m without a teacher", k.l.pass.loss, naive(&h, k.x, k.w, truth, B, N, D, &right), 1e-5);
     shut(&k.l);
 }
 
-/* The vectors of a teacher's head are taken in make() and again before the first pass. */
+/* The class vectors of the teacher are copied in make(), and again before the first pass. */
 static void inherits(void) {
     dnx_node teacher = {.batch = 1, .seed = 5, .n_in = 1, .in = {{1, 1, D}}, .loc = {"t", 1},
                         .pool = dnx_pool_new(1)};

@@ -1,5 +1,5 @@
-/* test_cfg.c - the cfg parser, option tables and errors, also with the n-th allocation failing: the
- * linker's --wrap (see the Makefile) puts the functions below in place. */
+/* test_cfg.c - the cfg parser, option tables and errors, also while the n-th allocation fails. The
+ * linker's --wrap (see the Makefile) replaces malloc and the like by the functions below. */
 #include <errno.h>
 #include <limits.h>
 
@@ -90,7 +90,7 @@ static void test_good(void) {
     expect(cfg->sections[0].line == 4 && cfg->sections[0].pairs[1].line == 6, "lines", "");
     opts o;
     more_opts m;
-    memset(&o, 0x5a, sizeof o); /* rubbish must not matter */
+    memset(&o, 0x5a, sizeof o); /* old contents must not matter */
     void *outs[] = {&o, &m};
     expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, NULL, &err), "opts",
            err.text);
@@ -269,7 +269,7 @@ static void test_fail(void) {
     expect(strlen(err.text) == sizeof err.text - 1, "long text is cut", err.text);
 }
 
-/* The n-th allocation fails, for every n: DNX_EMEM, and nothing stays allocated. */
+/* For every n the n-th allocation fails. The result is DNX_EMEM, and nothing stays allocated. */
 static void test_no_memory(void) {
     int n = 1, bad = 0;
     for (; n < 1000; n++) {
@@ -310,7 +310,8 @@ static void test_no_memory(void) {
     fails_at = 0;
 }
 
-/* Random edits of a good text: any status, no crash, and a message exactly when it fails. */
+/* Random changes of a good text. Any status is allowed, but no crash, and there is a message
+ * exactly when it fails. */
 static void test_fuzz(void) {
     static const char bytes[] = "[]=#;\n\r ,.-+09aez|\t\x80\xff\0";
     dnx_rng r;

@@ -1,4 +1,4 @@
-/* test_data.c - lists, labels, samplers and the feed, without a trainer. */
+/* test_data.c - lists, labels, samplers and batches, without a trainer. */
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -7,7 +7,7 @@
 #include "data/labels.h"
 #include "data/sampler.h"
 
-/* A PPM of side x side pixels whose red is `red`, green x, blue y. */
+/* Writes a PPM of side x side pixels: the red value of all is `red`, green is x, blue is y. */
 static void write_image(const char *name, int red, int side) {
     FILE *f = fopen(name, "wb");
     if (!f) return;
@@ -37,7 +37,8 @@ static dnx_data *open_data(const char *text) {
     return d;
 }
 
-/* faces/0..8/: class c has c + 1 images; image k of class c has red 20 c + k. */
+/* Makes the folders faces/0 to faces/8. Class c has c + 1 images; image k of class c has the red
+ * value 20 c + k. */
 static void make_faces(void) {
     char name[64];
     mkdir("faces", 0777);
@@ -121,7 +122,8 @@ static void test_sources(void) {
 
 /* ---- samplers ---- */
 
-/* Any byte of any image changes the checksum; of many images, only the first and last ones. */
+/* A change of any byte of an image changes the checksum. When there are many images, only the first
+ * and last ones count. */
 static void test_content(void) {
     enum { LONG = 20000, AT = 5000 };
     static char bytes[LONG] = "BM";
@@ -143,7 +145,7 @@ static void test_content(void) {
     }
 }
 
-/* The list that names one image so many times. */
+/* A list that names the same image many times. */
 static void test_sampled(void) {
     for (int more = 0; more < 2; more++) {
         FILE *f = fopen("many.txt", "w");
@@ -224,10 +226,10 @@ static void test_balanced(void) {
         if (by_class[c] > most) most = by_class[c];
     }
     check(least > ROUNDS * 2 / 3 && most <= ROUNDS, "balanced: identities come equally often");
-    for (int i = 36, k = 0; i < 45; i++, k++) { /* the 9 images of class 8: 2 of 9 a round */
+    for (int i = 36, k = 0; i < 45; i++, k++) { /* class 8 shows 2 of its 9 images in a round */
         if (shown[i] < 3 || shown[i] > 26) check(false, "balanced: every image is shown");
     }
-    /* an image that is replaced: by one of its identity, at last by any */
+    /* a broken image is replaced by another of its identity, and when there is none by any image */
     uint32_t at = 44;
     check(d->class_of[dnx_sampler_instead(s, at, 1)] == 8 && dnx_sampler_instead(s, at, 1) != at,
           "balanced: a broken image is replaced by one of its identity");
@@ -271,7 +273,7 @@ static void test_refusals(void) {
 
 /* ---- the feed ---- */
 
-/* Copies of `count` sub-batches from image `seen` on. */
+/* Copies `count` sub-batches, beginning after `seen` images. */
 static bool take(const dnx_data *d, dnx_net *net, uint64_t seen, int threads, int count, float *x,
                  float *truth, uint32_t *image, unsigned char *mirrored, int *altered) {
     dnx_batches *f;
@@ -341,7 +343,8 @@ static void take_note(void *arg, const char *line) {
     t->told++;
 }
 
-/* An image that cannot be decoded is replaced and named once; the batch says by which. */
+/* An image that cannot be decoded is replaced and reported once. The batch has the number of its
+ * replacement. */
 static void test_replaced(const char *options) {
     told t = {0};
     dnx_batches *f;

@@ -1,6 +1,6 @@
-/* test_faces.c - the parts of the face detector: suppression, calibration and squaring of boxes
- * against naive code, pieces of shrunk images against exact means, pyramids that lose no window,
- * crops by our own warp beside OpenCV's, the record. */
+/* test_faces.c - the parts of the face detector. Suppression, calibration and squaring of boxes are
+ * compared with naive code, pieces of shrunk images with exact means, crops by our own warp with
+ * OpenCV's. Pyramids must not lose a window. The record of photographs. */
 #include "data/jpeg.h"
 #include "face/boxes.h"
 #include "face/crop.h"
@@ -16,7 +16,7 @@ static double uniform(double lo, double hi) { return lo + (hi - lo) * (double)dn
 
 /* ---- boxes ---- */
 
-/* By counting pixels: the boxes have whole numbers. */
+/* Computes the overlap by counting pixels; the boxes have integer coordinates. */
 static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     long in = 0, of_a = 0, of_b = 0;
     for (int y = 0; y < 60; y++)
@@ -29,7 +29,7 @@ static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     return (double)in / (double)(by_minimum ? smaller : of_a + of_b - in);
 }
 
-/* Takes the best box that is left and strikes out what it covers, again and again. */
+/* Naive suppression: repeats taking the best box and removing all boxes that overlap it. */
 static size_t naive(const dnx_box *all, size_t n, double most, bool by_minimum, dnx_box *out) {
     bool gone[40] = {false};
     size_t kept = 0;
@@ -88,7 +88,7 @@ static dnx_image noise(int w, int h) {
     return im;
 }
 
-/* The mean of an area of the image, by sixteenths of a pixel. */
+/* The mean over an area of the image, sampled at every 1/16 pixel. */
 static double mean_of(const dnx_image *im, double x, double y, double w, double h, int c) {
     enum { N = 64 };
     double sum = 0;
@@ -153,8 +153,8 @@ static void test_halves(void) {
 
 /* ---- the pyramid ---- */
 
-/* Every window of every scale lies in exactly one piece at least, pieces share no pixel of a page,
- * and all lies on the pages. */
+/* Every window of every scale lies in at least one piece. Pieces do not overlap on a page, and all
+ * pieces lie on the pages. */
 static void test_pyramid(int w, int h, double least, int levels) {
     static char used[64][DNX_PAGE][DNX_PAGE];
     dnx_pyramid p = {0};
@@ -203,7 +203,7 @@ static void test_warp(void) {
     check(ok, "a shift by whole pixels");
     check(!dnx_warp_plain(im.rgb, 90, 80, flat, a, 60, 50), "no inverse");
 #ifdef DNX_OPENCV
-    for (int i = 0; i < 90 * 80 * 3; i++) /* soft: OpenCV moves in steps of 1/32 pixel */
+    for (int i = 0; i < 90 * 80 * 3; i++) /* a smooth image: OpenCV rounds to 1/32 pixel */
         im.rgb[i] = (unsigned char)(128 + 60 * sin(.05 * (i / 3 % 90)) * cos(.07 * (i / 270)));
     for (int k = 0; k < 20; k++) {
         double t = uniform(-3, 3), s = uniform(.5, 2), m[6] = {s * cos(t), -s * sin(t), 30,
@@ -221,7 +221,8 @@ static void test_warp(void) {
     dnx_image_free(&im);
 }
 
-/* OpenCV draws the very pixels of our own loop, at the edges and off the sheet, too. */
+/* dnx_sheet_box(), where OpenCV may draw, gives the same pixels as our own loop, also at the edges
+ * and outside of them. */
 static void test_boxes_drawn(void) {
     static const int box[][5] = {{5, 6, 30, 20, 2}, {-4, -3, 12, 9, 3}, {20, 10, 70, 60, 1},
                                  {3, 3, 4, 3, 3},   {8, 8, 8, 8, 2},   {60, 60, 70, 70, 2}};
@@ -255,7 +256,7 @@ static void test_main_face(void) {
     dnx_faces_sort(f, 0, 200, 200);
 }
 
-/* A known face comes out where the template has it, from a large image, too. */
+/* The points of a known face lie on the template in the crop, also from a large image. */
 static void test_crop(double scale, int side) {
     const int w = (int)(160 * scale);
     dnx_image im = {.w = w, .h = w, .rgb = calloc((size_t)w * (size_t)w, 3)};
@@ -290,7 +291,7 @@ static void test_crop(double scale, int side) {
     dnx_image_free(&im);
 }
 
-/* JPEG is decoded smaller by libjpeg itself, upright; other images keep their size. */
+/* libjpeg decodes a large JPEG at a smaller size, turned upright. Other images keep their size. */
 static void test_shrunk_jpeg(void) {
     dnx_image im = noise(101, 67), small;
     size_t n;
@@ -323,7 +324,7 @@ static void test_shrunk_jpeg(void) {
 static void test_record(void) {
     static const char text[] = "darknet faces 1 min-face=40\n1 a b.jpg\n1 2 3 4 .5 1 2 3 4 5 6 7 8 "
                                "9 10\n0 c.jpg\n2 d.jpg\n1 2 3 4 .5 1 2 3 4 5 6 7 8 9 10\n";
-    for (size_t n = 0; n < sizeof text; n++) { /* what a killed process left */
+    for (size_t n = 0; n < sizeof text; n++) { /* a record that a killed process left */
         dnx_found_list l;
         dnx_err err = {0};
         bool ok = !dnx_found_parse(text, n, "f", &l, &err);

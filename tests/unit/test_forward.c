@@ -1,12 +1,12 @@
-/* test_forward.c - the forward of the common layers against loops in double, training, testing in a
- * training network and predicting, once per kernel set. */
+/* test_forward.c - compares the forward pass of the common layers with loops in double, for each
+ * set of kernels: training, testing in a network that trains, and predicting. */
 #include "kernels/kernels.h"
 #include "lib/layer_bench.h"
 
 typedef struct {
     const char *type, *text;
     int B, H, W, C;
-    int N, size, stride, pad, groups, has_bn, act; /* what the text says */
+    int N, size, stride, pad, groups, has_bn, act; /* as in the text */
 } plain_row;
 
 static const plain_row plain_rows[] = {
@@ -25,7 +25,7 @@ static const plain_row plain_rows[] = {
      0, 2, 0, DNX_LINEAR},
     {"convolutional", "filters=34\nsize=3\npad=1\ngroups=17\nactivation=relu\n", 2, 5, 6, 17, 34,
      3, 1, 1, 17, 0, DNX_RELU},
-    /* Narrow groups: with vectors of 4, 8 and 16 */
+    /* Narrow groups, which use vectors of 4, 8 and 16 */
     {"convolutional",
      "filters=36\nsize=3\npad=1\ngroups=9\nbatch_normalize=1\nactivation=prelu\n", 2, 4, 31,
      36, 36, 3, 1, 1, 9, 1, DNX_PRELU},
@@ -98,7 +98,7 @@ static double naive(const plain_row *r, const bench *b, const float *w, int i, i
     double sum = 0, largest = -INFINITY;
     if (!strcmp(r->type, "batchnorm")) return pixel(b, i, y, x, c);
     if (!strcmp(r->type, "upsample")) return pixel(b, i, y / r->stride, x / r->stride, c);
-    if (!strcmp(r->type, "channel_shuffle")) /* a G x n table of channels, transposed */
+    if (!strcmp(r->type, "channel_shuffle")) /* transposes a G x n table of channels */
         return pixel(b, i, y, x, c % r->groups * (r->C / r->groups) + c / r->groups);
     if (!strcmp(r->type, "maxpool")) {
         for (int ky = 0; ky < kh; ky++)
@@ -192,7 +192,7 @@ static void check_forward(const plain_row *r, bool trains, bool training) {
     close_bench(&b);
 }
 
-/* A softmax over a map: the class counts in the order C, H, W. */
+/* In a softmax over a map, classes are numbered in the order C, H, W. */
 static void check_class_order(void) {
     row r = {"softmax class", "softmax", "", 1, 2, 3, 4};
     bench b;
@@ -207,7 +207,7 @@ static void check_class_order(void) {
     close_bench(&b);
 }
 
-/* Layers of two inputs, against loops of their own. */
+/* Compares layers with two inputs with their own loops. */
 static void check_pair(const char *type, const char *text, dnx_shape first, dnx_shape second) {
     row r = {type, type, text, 2, first.h, first.w, first.c, 0, 0, second};
     bench b;
@@ -236,7 +236,7 @@ static void check_pair(const char *type, const char *text, dnx_shape first, dnx_
     close_bench(&b);
 }
 
-/* Squared distance of images i and j after both were scaled to unit length. */
+/* Returns the squared distance of images i and j, both scaled to length 1. */
 static double unit_distance(const bench *b, int i, int j) {
     int D = (int)dnx_size(b->n.in[0]);
     double a = 0, c = 0, dot = 0;
@@ -247,7 +247,7 @@ static double unit_distance(const bench *b, int i, int j) {
     return 2 - 2 * dot / sqrt(a * c);
 }
 
-/* The loss of metric losses, by every triplet or pair; class 0, 0, 1, 1, 2, -1. */
+/* Computes a metric loss over all triplets or pairs. The classes are 0, 0, 1, 1, 2, -1. */
 static double naive_metric(const bench *b, const char *kind, double margin, bool is_plain) {
     static const int class[] = {0, 0, 1, 1, 2, -1};
     double sum = 0, apart = 0;
@@ -284,14 +284,14 @@ static void check_metric(const char *type, const char *text, const char *kind, d
         for (int i = 0; i < 6; i++) b.truth[i] = i < 4 ? (float)(i / 2) : i < 5 ? 2 : -1;
         double got = objective(&b, 6, true), want = naive_metric(&b, kind, margin, is_plain);
         check_part(want > .1 && fabs(got - want) < 1e-5, type, kind, got, want);
-        for (int i = 0; i < 6; i++) b.truth[i] = (float)i; /* no two of a class */
+        for (int i = 0; i < 6; i++) b.truth[i] = (float)i; /* all classes are different */
         got = objective(&b, 6, true);
         check_part(strcmp(type, "triplet") || got == 0, type, "loss without a triplet", got, 0);
     }
     close_bench(&b);
 }
 
-/* A semihard triplet on the plane: of two others only one is beyond the positive. */
+/* A semihard triplet in the plane: only one of two negatives is farther than the positive. */
 static void check_semihard(void) {
     row r = {"semihard", "triplet", "from=-1\nmining=semihard\nmargin=1\n", 4, 1, 1, 2};
     bench b;
@@ -302,8 +302,9 @@ static void check_semihard(void) {
             b.x[0][2 * i] = (float)cos(angle[i]), b.x[0][2 * i + 1] = (float)sin(angle[i]);
             b.truth[i] = (float)class[i];
         }
-        /* from 0: positive at .6, others at .3 (nearer) and .7; from .6: others at .3 and 1.3,
-         * where 2 - 2 cos(1.3) is beyond 2 - 2 cos(.6) + 1 */
+        /* Seen from the image at angle 0: the positive is at .6, the negatives at .3 (nearer) and
+         * .7. Seen from the image at .6: the negatives are at .3 and 1.3, and 2 - 2 cos(1.3) is
+         * more than 2 - 2 cos(.6) + 1. */
         double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(.7)) + 1;
         double last = 2 - 2 * cos(1.3), got = objective(&b, 4, true);
         bool both = last < near + 1;

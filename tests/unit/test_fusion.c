@@ -1,6 +1,6 @@
-/* test_fusion.c - layers that defer batch norm and activation to the next one, against the same
- * network in which each layer does its own: outputs to the bit, gradients, running statistics; and
- * a [batchnorm] that the convolution behind it applies when predicting. */
+/* test_fusion.c - layers that defer batch norm and activation to the next layer. They are compared
+ * with the same network without deferring: the same bits of outputs, gradients, running statistics.
+ * Also a [batchnorm] that the next convolution applies when predicting. */
 #include "common/norm_act.h"
 #include "lib/check.h"
 
@@ -11,7 +11,7 @@
 
 typedef struct {
     const char *name, *layers;
-    int deferred; /* how many layers defer */
+    int deferred; /* the number of layers that defer */
 } sample;
 
 static const sample samples[] = {
@@ -43,7 +43,7 @@ static const sample samples[] = {
 #define MOST 16
 static float *own[MOST];
 
-/* Every layer does its own batch norm and activation. */
+/* Makes every layer do its own batch norm and activation. */
 static void undo_fusion(dnx_net *net) {
     for (int i = 0; i < net->n; i++) {
         dnx_link *l = &net->links[i];

@@ -1,5 +1,5 @@
-/* test_fuzz.c - all fuzz targets: over their corpora, and over random changes of each file in them.
- * A target aborts when a reader breaks its promises. */
+/* test_fuzz.c - runs all fuzz targets on the files of their corpora, and on random changes of each
+ * file. A target aborts when a reader does something wrong. */
 #include <glob.h>
 
 #include "lib/check.h"
@@ -91,7 +91,7 @@ static size_t change(unsigned char *bytes, size_t n, dnx_rng *r) {
     }
 }
 
-/* Over tests/data/corpus/NAME, and `changes` changes of each file. */
+/* Runs a target on tests/data/corpus/NAME, and on `changes` random changes of each file. */
 static void replay(const char *name, int (*target)(const uint8_t *, size_t), int changes) {
     char pattern[200];
     glob_t found = {0};
@@ -114,7 +114,7 @@ static void replay(const char *name, int (*target)(const uint8_t *, size_t), int
     globfree(&found);
 }
 
-/* Those that take a file, or that build a network, are slower. */
+/* Targets that need a file or build a network are slower and get fewer changes. */
 int main(void) {
     replay("args", fuzz_args, 1000);
     replay("bin", fuzz_bin, 1000);

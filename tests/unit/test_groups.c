@@ -1,15 +1,16 @@
-/* test_groups.c - the kernels of convolutions in narrow groups, in every set this processor has,
- * against plain double loops; "wide" is the AVX-512 source without AVX-512. */
+/* test_groups.c - compares the kernels for convolutions in narrow groups with plain loops in
+ * double, for every set that this processor can run. "wide" is the AVX-512 source compiled without
+ * AVX-512. */
 #include "lib/check.h"
 
 #define MAX 60000
 static float x[MAX], w[MAX], dy[MAX], y[MAX], first[MAX], bias[600], slope[600];
 static double want[MAX];
-static const float edge = 12345.f; /* fills what must not be written */
+static const float edge = 12345.f; /* fills memory that must not be written */
 
 typedef struct {
     int G, a, b, kh, kw, stride, pad, in_w;
-    int no; /* the row of padding; kh: none */
+    int no; /* the filter row that lies in the padding; kh: no row does */
 } shape;
 
 static bool is_close(const float *got, size_t n) {
@@ -18,7 +19,7 @@ static bool is_close(const float *got, size_t n) {
     return got[n] == edge;
 }
 
-/* Begins y as it was, with `edge` after n floats, and what is wanted with what y holds. */
+/* Resets y, with `edge` after n floats, and starts the expected result from y. */
 static void begin(size_t n) {
     memcpy(y, first, n * sizeof *y);
     y[n] = edge;
@@ -50,7 +51,7 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
     size_t outs = (size_t)(out_w * N), taps = (size_t)(s->kh * s->kw * s->a * N);
     dnx_groups g = {C, s->a, s->b};
     const float *rows[8];
-    /* At the end of x, so that a sanitizer sees what is read beyond it. */
+    /* The inputs end at the end of x, so that a sanitizer detects reads behind them. */
     size_t inputs = (size_t)(s->kh * s->in_w * C);
     float *end = malloc(sizeof *end * inputs);
     must(end && outs < MAX && taps < MAX && inputs < MAX, "a shape is too large");

@@ -1,5 +1,5 @@
-/* test_image.c - the gate for images: the fuzz target over tests/data/corpus/image, every picture
- * of it cut short at every length, the kinds of files, and the names of images. */
+/* test_image.c - decoding images: the fuzz target runs on tests/data/corpus/image and on each good
+ * picture cut at every length. Also the kinds of files, and the names of images. */
 #include <glob.h>
 
 #include "lib/check.h"
@@ -20,13 +20,14 @@ static bool ends(const char *name, const char *end) {
     return n >= k && !strcmp(name + n - k, end);
 }
 
-/* Bytes that may be missing at the end: the padding of a BMP's last row, and of a text the digits
- * of its last number but one. */
+/* Returns the number of bytes that may be missing at the end of a good file: the padding of a BMP's
+ * last row, or all but one digit of the last number in a text. */
 static size_t spare(const char *name, const unsigned char *bytes) {
     return ends(name, ".bmp") || (bytes[0] == 'P' && bytes[1] <= '3') ? 3 : 0;
 }
 
-/* Each copy has just its bytes, so that a checker of memory sees what is read beyond. */
+/* Decodes a picture cut at every length. Each copy has exactly its bytes, so that a sanitizer
+ * detects reads behind them. */
 static void cut(const char *name, const unsigned char *bytes, size_t n) {
     size_t accepted = 0;
     for (size_t k = 0; k <= n; k++) {
@@ -62,7 +63,7 @@ static void corpus(void) {
     globfree(&files);
 }
 
-/* What the table of kinds says of short heads, and of names. */
+/* Recognises kinds of files by their first bytes, and images by their names. */
 static void kinds(void) {
     static const char *const yes[] = {"a.jpg", "b.JPEG", "c.Png", "x/d.bmp", "e.ppm", "f.pgm",
                                       "g.pbm", "h.PNM",  "a.b.jpg"};

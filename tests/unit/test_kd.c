@@ -1,10 +1,10 @@
 /* test_kd.c - [kd_feature] and [kd_correlation] at known values: equal, opposite and zero vectors,
  * hardness, the Taylor series, no teacher, weight=0, a predicting layer without its teacher.
  *
- * With arguments it is a tool of test_kd.py, which has the same losses in NumPy:
+ * With arguments it is a tool for test_kd.py, which computes the same losses with NumPy:
  *   test_kd TYPE OPTIONS B H W C TH TW TC in.f32 out.f64
- * OPTIONS: lines with ';' for the end of a line. in: x, target, parameters. out: loss, y, dx and
- * the gradients of the parameters. */
+ * OPTIONS: the lines of a section, separated by ';'. in: x, target, parameters. out: loss, y, dx
+ * and the gradients of the parameters. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
@@ -22,7 +22,7 @@ static void close_bench(bench *b) {
     dnx_free(b->p.scratch);
 }
 
-/* Everything allocated is NaN, but x and target, which are 0. */
+/* Makes a layer. All memory is filled with NaN, except x and target, which are 0. */
 static bool open_bench(bench *b, const char *type, const char *options, int B, dnx_shape in,
                        dnx_shape target, bool trains) {
     dnx_err err = {0};
@@ -58,7 +58,8 @@ static double largest(const float *v, size_t n) {
     return m;
 }
 
-/* 3 images of 4: equal, opposite and orthogonal to the teacher's, of other lengths. */
+/* Sets 3 images of 4 numbers: equal, opposite and orthogonal to the teacher's, with other
+ * lengths. */
 static void set_three(bench *b) {
     static const float x[] = {1, 2, -2, 4, 0, 3, 0, 4, 0, 0, 0, 7};
     static const float t[] = {2, 4, -4, 8, 0, -6, 0, -8, 5, 0, 0, 0};
@@ -88,7 +89,7 @@ static void check_feature(void) {
         if (r == 2) near("towards the teacher", (double)b.p.dx[0][11], -7, 1e-6);
         close_bench(&b);
     }
-    /* d = 0, 2, sqrt 2: power 2 weighs 0, 2, 1; a factor */
+    /* d = 0, 2, sqrt 2; hard=power with power=2 gives the weights 0, 2, 1, times a factor */
     if (!open_bench(&b, "kd_feature", "hard=power;power=2;weight=3", 3, D, D, true))
         check_value(false, "open", 0, 0);
     set_three(&b);
@@ -117,7 +118,7 @@ static void check_feature(void) {
     set_three(&b);
     run(&b);
     near("no sharpness", b.p.loss, 3, 1e-6);
-    memcpy(b.target, b.x, sizeof(float) * 12); /* nothing is hard */
+    memcpy(b.target, b.x, sizeof(float) * 12); /* all distances are 0 */
     run(&b);
     check_value(b.p.loss == 0 && largest(b.p.dx[0], 12) < 1e-6, "equal features", b.p.loss, 0);
     memset(b.x, 0, sizeof(float) * 4);
@@ -126,7 +127,7 @@ static void check_feature(void) {
     check_value(isfinite(b.p.loss) && largest(b.p.dx[0], 8) == 0, "zero vectors have no gradient",
           largest(b.p.dx[0], 8), 0);
     close_bench(&b);
-    /* raw features far away: e^d alone would overflow */
+    /* features that are far apart and not normalised: e^d would overflow */
     if (!open_bench(&b, "kd_feature", "hard=softmax;normalize=0", 2, D, D, true))
         check_value(false, "open", 0, 0);
     b.x[0] = 1000, b.x[4] = 2000;
@@ -138,7 +139,7 @@ static void check_feature(void) {
 static void check_correlation(void) {
     const dnx_shape D = {1, 1, 4};
     bench b;
-    /* cosines 3/5, 0, 0 of the student against 0, 0, -1 of the teacher, each twice among 9 pairs */
+    /* The student's cosines are 3/5, 0, 0, the teacher's 0, 0, -1; each occurs twice in 9 pairs. */
     static const float x[] = {1, 0, 0, 0, 3, 4, 0, 0, 0, 0, 2, 0};
     static const float t[] = {0, 2, 0, 0, 0, 0, 1, 0, 0, 0, -3, 0};
     if (!open_bench(&b, "kd_correlation", "kernel=bilinear;weight=2", 3, D, D, true))
@@ -176,7 +177,7 @@ static void check_correlation(void) {
     close_bench(&b);
 }
 
-/* Nothing to do: no teacher, or weight=0 beside rubbish of any kind. */
+/* The loss is 0: without a teacher, and with weight=0 and any inputs, also NaN. */
 static void check_idle(const char *type, dnx_shape target) {
     const dnx_shape D = {1, 1, 4};
     bench b;

@@ -1,5 +1,6 @@
-/* test_kd_groups.c - [kd_probability] group= against a naive version in double that sorts all
- * classes: which lead, the loss, the gradient by differences; the edges 0 and 1; ties; NaN. */
+/* test_kd_groups.c - compares [kd_probability] group= with a naive version in double that sorts all
+ * classes: which classes belong to the group, the loss, the gradient by differences. Also group=0
+ * and 1, equal logits, NaN. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
@@ -52,7 +53,7 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Marks the classes that lead, as leading.h tells. Returns n. */
+/* Marks the leading classes, as leading.h defines them. Returns their number. */
 static int mark(bench *k, const double *z, double share) {
     const int N = k->N;
     double *mass = calloc((size_t)N, sizeof *mass), *row = calloc((size_t)N, sizeof *row), held = 0;
@@ -78,7 +79,7 @@ static int mark(bench *k, const double *z, double share) {
     return n;
 }
 
-/* The loss of image b in double, with the mask as it is. */
+/* Returns the loss of image b in double, for the marked classes. */
 static double naive(const bench *k, int b, double T, double outer, double inner) {
     const double *zs = k->zs + b * k->N, *zt = k->zt + b * k->N;
     double s[2] = {0}, t[2] = {0}, kl = 0;
@@ -135,7 +136,7 @@ static void agrees(int N, const char *options, bool by_teacher, double share, do
     take_down(&k);
 }
 
-/* All lead: the loss without groups. */
+/* When all classes lead, the loss is the loss without groups. */
 static void all_lead(void) {
     bench a, b;
     if (!set_up(&a, 30, "temperature=2", 1)) return;
@@ -148,7 +149,7 @@ static void all_lead(void) {
     take_down(&b);
 }
 
-/* Equal logits: all lead together; nothing divides by the empty rest. */
+/* Equal logits: all classes lead, and nothing is divided by the empty rest. */
 static void ties(void) {
     bench k;
     if (!set_up(&k, 30, "temperature=2\ngroup=.5\n", 2)) return;

@@ -21,7 +21,7 @@ static void write_teacher(void) {
     dnx_net_free(net);
 }
 
-/* Updates on one batch; returns the sum of the losses of all layers in the last. */
+/* Trains on one batch. Returns the sum of all losses in the last update. */
 static double train(dnx_net *net, int updates, const float *truth) {
     float x[48];
     dnx_rng r;
@@ -49,7 +49,7 @@ static void networks(void) {
     dnx_err err = {0};
     float truth[8] = {0, 1, 2, 3, 4, 0, 1, -1};
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
-    /* weight=0 is training without the section, bit for bit. */
+    /* weight=0 gives the same bits as training without the section. */
     dnx_net *plain = build(STUDENT HEAD, true, &err);
     dnx_net *zero = build(STUDENT HEAD KD "weight=0\n", true, &err);
     if (!plain || !zero) {
@@ -65,12 +65,12 @@ static void networks(void) {
         }
     dnx_net_free(plain);
     dnx_net_free(zero);
-    /* Without labels the student comes near the teacher. */
+    /* The student also learns from the teacher without labels. */
     dnx_net *net = build(STUDENT HEAD KD "temperature=1\n", true, &err);
     double first = net ? train(net, 1, NULL) : NAN, last = net ? train(net, 800, NULL) : NAN;
     check_value(last < .1 * first, "the student learns", last, .1 * first);
     dnx_net_free(net);
-    /* Logits without a head; a head in the middle, named by from. */
+    /* Logits without a classifier; a classifier in the middle, named by from=. */
     net = build(NET "[connected]\noutput=5\nactivation=linear\n[softmax]\n" KD, true, &err);
     check_value(net && net->nodes[2].from[0] == 0 && !net->nodes[2].distillation->head, err.text, 0,
                 0);
@@ -81,7 +81,7 @@ static void networks(void) {
                     net->nodes[3].from[0] == 0,
                 err.text, 0, 0);
     dnx_net_free(net);
-    /* A head that stays as it is, and all before it. */
+    /* A frozen classifier, with all layers before it. */
     net = build(STUDENT HEAD "stopbackward=1\n" KD, true, &err);
     first = net ? train(net, 1, truth) : NAN;
     check_value(first > 0 && train(net, 2, truth) == first, "a head that stays", first, 0);
@@ -99,7 +99,7 @@ static void messages(void) {
         {STUDENT "[margin_softmax]\nclasses=7\n" KD,
          "student.cfg:14: [kd_probability] the teacher has 5 classes, the student 7: only "
          "features can be fitted ([kd_feature])"},
-        {STUDENT KD "layer=0\n", /* features taken for logits, on both sides */
+        {STUDENT KD "layer=0\n", /* takes features as logits, on both sides */
          "student.cfg:12: [kd_probability] the teacher has 9 classes, the student 4: only "
          "features can be fitted ([kd_feature])"},
         {STUDENT HEAD "[kd_probability]\nweights=teacher.weights\n",

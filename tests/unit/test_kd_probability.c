@@ -1,10 +1,10 @@
-/* test_kd_probability.c - [kd_probability] against a naive version in double: loss and gradients of
- * plain logits and through heads of both sides, known values, blocks, threads, no teacher,
- * weight=0. */
+/* test_kd_probability.c - compares [kd_probability] with a naive version in double: loss and
+ * gradients with plain logits and with classifiers on both sides. Also known values, blocks,
+ * threads, no teacher, weight=0. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
-/* The nodes of head and loss; n has its target and heads already. */
+/* Makes the node of a classifier or a loss. n has its target and its classifiers already. */
 static dnx_status open_at(dnx_node *n, const char *type, const char *options, int images, int C,
                           bool trains, dnx_pool *pool, dnx_err *err) {
     n->batch = images;
@@ -26,8 +26,8 @@ static float *weights_of(dnx_node *head, float **grad) {
 
 /* ---- the naive version ---- */
 
-/* Logits of N classes: s times the cosines with w, |x| times them when s is 0, or x itself when w
- * is NULL. */
+/* Computes logits of N classes: s times the cosines of x and w; with s = 0 |x| times the cosines;
+ * with w NULL x itself. */
 static void naive_logits(const double *x, const double *w, double s, int N, int D, double *z) {
     for (int j = 0; j < N; j++) {
         double xx = 0, ww = 0, xw = 0;
@@ -47,7 +47,7 @@ static double log_sum(const double *z, int N, double T) {
     return top / T + log(sum);
 }
 
-/* T^2 KL(t || s) of one image; p_t and p_s may be NULL. */
+/* Returns T^2 KL(t || s) for one image. p_t and p_s, the probabilities, may be NULL. */
 static double naive(const double *zt, const double *zs, int N, double T, double *p_t, double *p_s) {
     double lt = log_sum(zt, N, T), ls = log_sum(zs, N, T), kl = 0;
     for (int j = 0; j < N; j++) {
@@ -59,7 +59,7 @@ static double naive(const double *zt, const double *zs, int N, double T, double 
     return T * T * kl;
 }
 
-/* ---- one case: heads or plain logits on either side ---- */
+/* ---- one case: a classifier or plain logits on each side ---- */
 
 typedef struct {
     int N, D_s, D_t; /* D 0: plain logits */
@@ -99,7 +99,7 @@ static bool set_up(setup *u, const kind *k) {
     if (k->D_s)
         st = open_at(&u->head_s, "margin_softmax", text, B, k->D_s, true, u->pool, &err);
     snprintf(text, sizeof text, "classes=%d\ns=%g\nmargin=am", k->N, k->s_t);
-    if (!st && k->D_t) /* a teacher's head is made for fewer images */
+    if (!st && k->D_t) /* the teacher's classifier has a smaller batch */
         st = open_at(&u->head_t, "margin_softmax", text, 1, k->D_t, false, u->pool, &err);
     snprintf(text, sizeof text, "temperature=%g\nweight=%g", k->T, k->weight);
     u->distillation = (dnx_distillation){.target = {1, 1, u->in_t},
@@ -152,7 +152,7 @@ static void run(setup *u) {
     u->kd.type->backward(&u->kd, &u->p);
 }
 
-/* The loss in double, of all images. */
+/* Returns the loss of all images in double. */
 static double objective(const setup *u, const kind *k) {
     double *zs = calloc((size_t)k->N, sizeof *zs), *zt = calloc((size_t)k->N, sizeof *zt), sum = 0;
     for (int b = 0; b < B; b++) {
@@ -198,7 +198,7 @@ static void agrees(const kind *k) {
     if (before)
         check_value(!memcmp(before, u.w_t, sizeof *before * teacher), "the teacher's weights stay",
                     0, 0);
-    /* Adds to dx and to the gradient of the head; does without dx. */
+    /* A second pass adds to dx and to the gradient of the classifier; dx may be NULL. */
     float dx = u.p.dx[0][1], dw = u.d_w ? u.d_w[1] : 0, *keep = u.p.dx[0];
     u.p.dx_adds[0] = true;
     run(&u);
@@ -211,7 +211,7 @@ static void agrees(const kind *k) {
     take_down(&u);
 }
 
-/* The analytic gradient in double, over all of many classes. */
+/* Compares with the analytic gradient in double, for many classes. */
 static void many_classes(int threads, float *first) {
     kind k = {2500, 0, 13, 1, 20, 4, 2, threads};
     setup u;
@@ -262,7 +262,7 @@ static void known_values(void) {
         double kl = log(2) + (p > 0 ? p * log(p) : 0) + (q > 0 ? q * log(q) : 0);
         near("two classes", u.p.loss, B * rows[i].T * rows[i].T * kl, 1e-6);
         near("two classes, dx", (double)u.p.dx[0][0], rows[i].T * (p - .5), 1e-6);
-        /* The student far off: the loss is finite and right. */
+        /* The student is far from the teacher: the loss is finite and right. */
         for (int b = 0; b < B; b++) x[2 * b] = -2000;
         run(&u);
         if (rows[i].a == 0)
@@ -286,7 +286,8 @@ static void known_values(void) {
     take_down(&u);
 }
 
-/* At T = 1e4 the probabilities are equal in their first four digits: floats lose the loss there. */
+/* At T = 1e4 the probabilities are equal in their first four digits, so float32 is not enough for
+ * the loss. */
 static void high_temperature(void) {
     enum { N = 300 };
     kind k = {N, 0, 0, 1, 1, 1e4, 1, 2};

@@ -1,5 +1,6 @@
-/* test_kd_relation.c - [kd_relation] against loops in double: the thresholds of a pass and how they
- * move, the loss, its gradient by differences, which pairs count, what changes nothing. */
+/* test_kd_relation.c - compares [kd_relation] with loops in double: the thresholds and their moving
+ * average, the loss, its gradient by differences, the pairs that count. Also cases in which the
+ * layer must change nothing. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
@@ -97,7 +98,8 @@ static double rank_of(const double *a, const kind *o, double v) {
     return sum;
 }
 
-/* The loss with these thresholds; the hardest pairs are those of the cosines in `order`. */
+/* Returns the loss with these thresholds. The cosines in `order` decide which pairs are the
+ * hardest. */
 static double naive(const bench *k, const kind *o, const double *x, const double *t,
                     const double *order) {
     double sums[2] = {0}, s[B * B];
@@ -165,17 +167,17 @@ static void no_pairs(void) {
     dnx_param list[DNX_MAX_PARAMS];
     if (!set_up(&k, "", true, 1)) return;
     node_params(&k.n, list);
-    for (int i = 0; i < B; i++) k.truth[i] = 1; /* no impostors, no thresholds */
+    for (int i = 0; i < B; i++) k.truth[i] = 1; /* no impostor pairs, so no thresholds */
     run(&k);
     check(k.p.loss == 0 && k.dx[0] == 0 && list[0].value[12] == 0, "no impostors: %g", k.p.loss);
     k.p.truth = NULL;
     run(&k);
     check(k.p.loss == 0 && k.dx[0] == 0, "no truth: %g", k.p.loss);
     k.p.truth = k.truth;
-    for (int i = 0; i < B; i++) k.truth[i] = (float)i; /* impostors alone */
+    for (int i = 0; i < B; i++) k.truth[i] = (float)i; /* only impostor pairs */
     run(&k);
     check(isfinite(k.p.loss) && k.p.loss > 0 && list[0].value[12] == 1, "impostors: %g", k.p.loss);
-    for (int i = 0; i < B; i++) k.truth[i] = 1; /* genuine pairs alone, with thresholds */
+    for (int i = 0; i < B; i++) k.truth[i] = 1; /* only genuine pairs, but thresholds are known */
     float kept[13];
     memcpy(kept, list[0].value, sizeof kept);
     run(&k);
@@ -230,7 +232,7 @@ static void extremes(void) {
     bool is_still = true;
     for (int i = 0; i < D; i++) is_still &= k.dx[i] == 0;
     check(isfinite(k.p.loss) && is_still, "zero vectors: %g", k.p.loss);
-    memcpy(k.target, k.x, sizeof k.target); /* sharp sigmoids far off */
+    memcpy(k.target, k.x, sizeof k.target); /* steep sigmoids far from their thresholds */
     run(&k);
     check(isfinite(k.p.loss) && isfinite(k.dx[D]), "far off: %g", k.p.loss);
     k.x[3 * D] = NAN;

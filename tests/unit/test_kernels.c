@@ -1,5 +1,5 @@
-/* Every kernel of every set this processor has, against plain double loops, on odd shapes.
- * "wide" is the AVX-512 source without AVX-512. */
+/* test_kernels.c - compares every kernel of every set that this processor can run with plain loops
+ * in double, on odd shapes. "wide" is the AVX-512 source compiled without AVX-512. */
 #include "lib/check.h"
 #include "kernels/kernels.h"
 
@@ -8,7 +8,7 @@ static const dnx_kernel_set *k;
 #define MAX 40000
 static float a[MAX], b[MAX], d[MAX], y[MAX], start[MAX], res[MAX], bias[512], slope[512], pk[MAX];
 static double want[MAX];
-static const float edge = 12345.f; /* fills what must not be written */
+static const float edge = 12345.f; /* fills memory that must not be written */
 
 static unsigned rng = 1;
 static float rnd(void) {
@@ -31,7 +31,7 @@ static bool close_to(const float *got, const double *w, size_t n, double tol) {
     return true;
 }
 
-/* v: the linear result; what `e` makes of it at index i, channel c, over `old` */
+/* Applies the epilogue e to the linear result v at index i, channel c, over the old value. */
 static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     if (e && e->bias)
         v += e->bias[c];
@@ -42,7 +42,8 @@ static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     return v + (e && e->adds ? start[i] : 0);
 }
 
-/* Epilogue number i; false when there is none. STAIR's jumps make it useless here. */
+/* Returns epilogue number i, or false when there is none. STAIR is left out: at its jumps a
+ * rounding error changes the result. */
 static bool epilogue(int i, dnx_epilogue *e) {
     static const dnx_act acts[] = {DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU,
                                    DNX_RELU6,  DNX_TANH, DNX_HSWISH};
@@ -102,7 +103,8 @@ static void test_mmt(int P, int K, int N) {
     shape(close_to(y, want, n, 1e-4) && y[n] == edge, "mmt", P, K, N, 0);
 }
 
-/* One geometry through the three depthwise kernels. Filter rows whose bit is in `no` are NULL. */
+/* Tests the three depthwise kernels with one geometry. Filter rows whose bit is set in `no` are
+ * NULL. */
 static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no, int epi) {
     int out_w = (in_w + 2 * pad - kw) / stride + 1;
     const float *rows[8];
@@ -129,7 +131,7 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
         }
     shape(close_to(y, want, n, 1e-4) && y[n] == edge, "dw_row", C, kw, stride, pad);
 
-    for (int adds = 0; adds < 2; adds++) { /* the rows of dy lie in a */
+    for (int adds = 0; adds < 2; adds++) { /* a has the rows of dy */
         memcpy(y, start, nx * sizeof *y);
         y[nx] = edge;
         const float *dy_rows[8];
@@ -305,7 +307,7 @@ static void test_set(void) {
     }
 }
 
-/* The derivative against a central difference, away from corners. */
+/* Compares derivatives with central differences, away from kinks. */
 static void test_acts(void) {
     k = NULL;
     for (int act = 0; act < DNX_ACTIVATIONS; act++)

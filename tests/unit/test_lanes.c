@@ -1,11 +1,11 @@
-/* Many images at once: threads that each take images of their own give the bits of one thread, for
- * every number of images, and for inner layers. */
+/* test_lanes.c - predicting many images: threads that each take their own images give the same bits
+ * as one thread, for every number of images, and for inner layers. */
 #include "kernels/pool.h"
 #include "lib/check.h"
 
 #define B 13
 
-/* Every layer type that can be run so, Winograd's and narrow groups among them. */
+/* Has every layer type that can run in this way, with Winograd's method and narrow groups. */
 static const char text[] =
     "[net]\nbatch=13\nheight=24\nwidth=20\nchannels=3\nseed=5\n"
     "[convolutional]\nfilters=16\nsize=3\npad=1\nbatch_normalize=1\nactivation=leaky\n"
@@ -65,7 +65,7 @@ static void test_bits(int threads, int batch) {
     dnx_net_free(all);
 }
 
-/* One network run as a whole and layer by layer. */
+/* Runs one network as a whole, and layer by layer. */
 static void test_layers(void) {
     dnx_net *net = ready(text, 1, 1), *all = ready(text, B, 3);
     float *x = images(net);
@@ -103,7 +103,8 @@ static void test_taps(void) {
     dnx_net_free(all);
 }
 
-/* A loss that keeps something of its pass is run layer by layer, what is before it is not. */
+/* A loss that keeps values of its pass runs for all images together; the layers before it do
+ * not. */
 static void test_loss(void) {
     dnx_net *one = ready(last_is_loss, B, 1), *all = ready(last_is_loss, B, 2);
     float *x = images(one), a[B * 8], b[B * 8];
@@ -125,7 +126,7 @@ int main(void) {
     test_bits(3, B);
     test_bits(2, B);
     test_bits(8, 9);
-    test_bits(8, 5); /* too few images: the threads share rows */
+    test_bits(8, 5); /* too few images, so the threads share rows */
     test_layers();
     test_taps();
     test_loss();

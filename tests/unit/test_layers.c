@@ -1,9 +1,9 @@
 /* test_layers.c - the contract of dnx.h, checked for every type of the registry.
  *
- * Add a layer: add a row to `rows` for each branch of its code. The suite fails for a type without
- * one. Gradients are compared with central differences. The forward is compared with loops in
- * double in test_forward.c. All runs once per kernel set. The table of rows has a line for each
- * branch of all layers: it is one, and long, so that what is missing can be seen. */
+ * For a new layer add a row to `rows` for each branch of its code. The test fails for a type
+ * without a row. Gradients are compared with central differences. (test_forward.c compares the
+ * forward pass with loops in double.) Everything runs once for each set of kernels. All rows are in
+ * one long table, so that a missing branch is easy to see. */
 #include "layer/fusion.h"
 #include "kernels/kernels.h"
 #include "lib/layer_bench.h"
@@ -124,7 +124,7 @@ static const row rows[] = {
     {"softmax", "softmax", "", 3, 1, 1, 7, 3e-3},
     {"softmax map T", "softmax", "temperature=2\n", 3, 2, 3, 4, 3e-3},
     {"softmax groups", "softmax", "groups=3\nnoloss=1\n", 2, 1, 1, 9, 3e-3},
-    /* the host leaves the 2 of the derivative out */
+    /* like libdarknet, the gradient lacks the factor 2 of the derivative */
     {"cost", "cost", "", 3, 1, 1, 5, 3e-3, 0, {0}, .5},
     {"cost masked", "cost", "type=masked\n", 3, 1, 1, 5, 3e-3, 0, {0}, .5},
     {"cost smooth", "cost", "type=smooth\n", 3, 1, 1, 5, 3e-3, SEPARATE, {0}, .5},
@@ -171,7 +171,8 @@ static const row rows[] = {
     {"kd feature map", "kd_feature", "", 4, 1, 1, 5, 3e-3, 0, {1, 1, 37}},
     {"kd feature raw map of a hint", "kd_feature", "normalize=0\n", 2, 3, 2, 6, 3e-3, 0, {3, 2,
      4}},
-    /* Hardness is a constant in the gradient: 1 with one image. More in test_kd.c. */
+    /* The gradient treats the hardness as a constant; with one image it is 1. test_kd.c tests
+     * more. */
     {"kd feature softmax", "kd_feature", "hard=softmax\n", 1, 1, 1, 7, 3e-3},
     {"kd feature power", "kd_feature", "hard=power\npower=2\n", 1, 1, 1, 7, 3e-3},
     {"kd correlation", "kd_correlation", "weight=10\n", 5, 1, 1, 7, 3e-3, TOGETHER},
@@ -179,7 +180,7 @@ static const row rows[] = {
      3e-3, TOGETHER, {1, 1, 33}},
     {"kd correlation bilinear", "kd_correlation", "kernel=bilinear\n", 6, 1, 1, 40, 3e-3, TOGETHER,
      {1, 1, 5}},
-    /* pace=0: the thresholds of one pass do not depend on how many were before */
+    /* pace=0: thresholds do not depend on earlier passes */
     {"kd relation", "kd_relation", "temperature=.2\npace=0\nweight=9\n#classes=3\n", 6, 1, 1, 7,
      3e-3, TOGETHER},
     {"kd relation hardest", "kd_relation",
@@ -196,7 +197,7 @@ static const row rows[] = {
      "classes=7\nmargin=sphereface\nscale=length\nramp_end=.3\n", 4, 1, 1, 5, 5e-3},
     {"margin sample", "margin_softmax", "classes=300\ns=4\nmargin=am\nsample=.1\n", 5, 1, 1, 9,
      5e-3},
-    /* Without a teacher in this bench; with one in test_centres.c. */
+    /* There is no teacher here; test_centres.c has one. */
     {"margin centres", "margin_softmax", "classes=7\ns=4\nmargin=am\ncentres=teacher\n", 4, 1, 1,
      5, 5e-3},
     {"margin inherited", "margin_softmax",
@@ -251,7 +252,7 @@ static double shifted(bench *b, float *at, float v, int batch) {
     return f;
 }
 
-/* Up to 40 elements of a tensor; scale: the largest gradient of the tensor. */
+/* Checks up to 40 elements of a tensor. scale: the largest gradient of the tensor. */
 static void check_tensor(bench *b, const row *r, float *x, const float *grad, size_t count,
                          int batch, const char *what) {
     double scale = 1e-2, worst = 0, got = 0, want = 0;
@@ -259,7 +260,7 @@ static void check_tensor(bench *b, const row *r, float *x, const float *grad, si
     size_t step = count > 40 ? count / 40 : 1;
     for (size_t i = 0, k = 0; i < count && k < 40; i += step, k++) {
         float h = r->flags & SEPARATE ? .02f : 4e-3f;
-        /* A kink of a hidden value can fall inside the interval: then a smaller one decides. */
+        /* A kink of an inner value may lie in the interval; then a smaller interval is tried. */
         double best = INFINITY, num = 0;
         for (int t = 0; t < 3 && best > r->tol; t++, h *= .25f) {
             float hi = x[i] + h, lo = x[i] - h;
@@ -314,8 +315,7 @@ static void check_gradients(const row *r, int batch) {
             continue;
         check_tensor(&b, r, list[i].value, keep[i], list[i].count, batch, what);
     }
-    /* A second pass, adding to dx, without clearing the parameters' gradients; then a third that
-     * no layer needs dx of. */
+    /* A second pass adds to dx and to the gradients of the parameters. A third has no dx. */
     objective(&b, batch, true);
     for (int i = 0; i < b.n.n_in; i++) fill(b.dx[i], (size_t)r->B * dnx_size(b.n.in[i]), 2);
     back(&b, true, true);
@@ -383,7 +383,7 @@ static void check_predicting(const row *r, bool trains) {
               "predicting changes a parameter", 0, 0);
         dnx_free(values[i]);
     }
-    if (r->B > 1 && !(r->flags & TOGETHER)) { /* the first image alone, and nothing after it */
+    if (r->B > 1 && !(r->flags & TOGETHER)) { /* a batch of one must write only its own output */
         fill(b.y, count, 77);
         objective(&b, 1, false);
         double worst = 0;
@@ -410,12 +410,12 @@ static void check_predicting(const row *r, bool trains) {
         float *x = dnx_alloc((size_t)r->B * dnx_size(b.n.in[k]));
         memcpy(x, b.x[k], sizeof(float) * (size_t)r->B * dnx_size(b.n.in[k]));
         fill(b.x[k], (size_t)r->B * dnx_size(b.n.in[k]), NAN);
-        has_nan |= isnan(objective(&b, r->B, false)) != 0; /* of a loss, or of all y */
+        has_nan |= isnan(objective(&b, r->B, false)) != 0; /* of the loss, or of y */
         check_part(has_nan, r->name, "NaN goes in and none comes out", 0, 0);
         memcpy(b.x[k], x, sizeof(float) * (size_t)r->B * dnx_size(b.n.in[k]));
         dnx_free(x);
     }
-    bool hides_nan = false; /* one NaN at any place of the first image */
+    bool hides_nan = false; /* one NaN at each place of the first image */
     for (size_t i = 0; i < dnx_size(b.n.in[0]); i++) {
         float old = b.x[0][i];
         b.x[0][i] = NAN;
@@ -520,10 +520,10 @@ static void check_errors(void) {
 
 /* ---- rows of layers outside the repository ---- */
 
-/* A layer made in another folder brings its rows in NAME.rows beside NAME.c, a line each:
+/* A layer in another folder has its rows in NAME.rows beside NAME.c, one in each line:
  *     B H W C TOLERANCE [kinks] [OPTION=VALUE;...]
- * kinks: the inputs keep away from whole numbers, where the derivative of such a layer jumps.
- * The Makefile calls it with the files: test_layers [-rows FILE]... [TYPE]. */
+ * kinks: the inputs keep a distance from integers, where the derivative of such a layer jumps.
+ * The Makefile calls test_layers [-rows FILE]... [TYPE]. */
 enum { MOST_ROWS = 64 };
 static row more[MOST_ROWS];
 static size_t n_more;

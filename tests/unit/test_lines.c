@@ -1,9 +1,9 @@
-/* test_lines.c - the reader of text: encodings, ends of lines, comments, fields, numbers, and each
- * message that it can give. */
+/* test_lines.c - the reader of text files: encodings, line ends, comments, fields, numbers, and
+ * each of its messages. */
 #include "base/lines.h"
 #include "lib/check.h"
 
-/* All lines of a text, with '|' between them. */
+/* Reads all lines of a text and joins them with '|'. */
 static void reads(const char *name, const char *text, size_t len, const char *want) {
     dnx_lines l;
     dnx_err err = {0};

@@ -1,4 +1,5 @@
-/* test_list.c - the forms of a list of images, what the disk decides, and each message. */
+/* test_list.c - the formats of a list of images, lines whose meaning depends on the files that
+ * exist, and each message. */
 #include <sys/stat.h>
 
 #include "data/list.h"
@@ -68,7 +69,7 @@ static void test_refused(void) {
     READS("a.jpg\nb\0.jpg", ":2: a NUL byte; a list must be text");
 }
 
-/* `a b 7` is a path, or `a b` one of class 7. */
+/* The line `a b 7` is a path, or the path `a b` with class 7; the files that exist decide. */
 static void test_disk(void) {
     write_text(path("whole 7"), "");
     write_text(path("part"), "");
@@ -81,7 +82,7 @@ static void test_disk(void) {
     READS("both\t7", "LIST/both=7");
     mkdir(path("folder 7"), 0777);
     READS("part\nfolder 7", "LIST/part|LIST/folder=7");
-    /* the current folder has it, the list's has not: all lines begin there */
+    /* The file is in the current folder, not in the list's: all paths begin there. */
     READS("Makefile 1\npart 2", "Makefile=1|part=2");
     READS("none.jpg 1\npart 2\nMakefile 3", "LIST/none.jpg=1|LIST/part=2|LIST/Makefile=3");
 }

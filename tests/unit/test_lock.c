@@ -1,4 +1,4 @@
-/* A lock between processes: held, released, and of a process that died. */
+/* test_lock.c - a lock between processes: held, released, and left by a process that was killed. */
 #include "lib/check.h"
 
 #include <signal.h>
@@ -6,7 +6,7 @@
 
 #include "base/lock.h"
 
-/* A child that holds the lock until it is killed; its id. */
+/* Starts a child that holds the lock until it is killed. Returns its process id. */
 static pid_t holder(const char *name) {
     int ends[2];
     char byte;
@@ -86,7 +86,7 @@ static bool patient(void *arg, const char *who) {
     return true;
 }
 
-/* Many take turns at a number in a file: no turn is lost. */
+/* Many processes increase a number in a file in turns; no increase is lost. */
 static void turns(void) {
     enum { PROCESSES = 6, TURNS = 5 };
     int n = 0;

@@ -15,7 +15,7 @@ static void check_moments(void) {
     dnx_moments m;
     dnx_rng_seed(&g, 1, 0);
     for (int i = 0; i < N; i++)
-        for (int k = 0; k < D; k++) { /* large means: a difference of sums would lose them */
+        for (int k = 0; k < D; k++) { /* with large means a naive variance would be wrong */
             y[i][k] = 3000 + 100 * (float)k + dnx_rng_normal(&g) * (float)(k + 1);
             mean[k] += (double)y[i][k] / N;
         }
@@ -77,7 +77,7 @@ typedef struct {
     double sigma[DIM], vectors[DIM * DIM], mean[DIM];
 } data;
 
-/* Responses of falling spread, partly below 0. */
+/* Makes responses with falling variances, partly below 0. */
 static void make_data(data *d) {
     dnx_rng g;
     dnx_moments m;
@@ -107,7 +107,7 @@ static double act_of(double v, dnx_act act, double slope) {
                                                                                  : slope * v;
 }
 
-/* sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2, by loops. */
+/* Returns sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2, by loops. */
 static double objective(const data *d, const float *x, const dnx_factors *f, dnx_act act) {
     double sum = 0, norm = 0;
     for (int i = 0; i < SAMPLES; i++)
@@ -168,8 +168,8 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
     dnx_pool_free(pool);
 }
 
-/* Inputs that are a mixture of the true responses: full rank undoes it. Constant inputs do not
- * matter. */
+/* The inputs are a linear mixture of the true responses; with full rank the solution inverts it.
+ * Constant inputs have no effect. */
 static void check_asymmetric(const data *d) {
     dnx_pool *pool = dnx_pool_new(1);
     dnx_rng g;
@@ -201,8 +201,8 @@ static void check_asymmetric(const data *d) {
     dnx_pool_free(pool);
 }
 
-/* Half of the responses vary most but never get above 0: after a ReLU the others are all there is,
- * and a linear solution spends its rank on the wrong half. */
+/* Half of the responses have the largest variance but are never above 0, so a ReLU removes them. A
+ * linear solution uses its rank for this half; the nonlinear one must use it for the other half. */
 static void check_hidden(void) {
     static float y[SAMPLES * DIM], x[SAMPLES * DIM];
     dnx_pool *pool = dnx_pool_new(1);
@@ -230,7 +230,7 @@ static void check_ranks(void) {
           "nothing to save", l[0].rank, 4);
     check_part(least == 12 + 12 + 24, "ranks", "least", least, 48);
     check_part(!dnx_rank_select(l, 3, 47, 1, &least), "ranks", "too small a budget", least, 47);
-    /* The third layer's small eigenvalues go first, then the first's. */
+    /* The small eigenvalues of the third layer are removed first, then those of the first. */
     check_part(dnx_rank_select(l, 3, 120, 1, &least), "ranks", "fails", 0, 0);
     double cost = 0;
     for (int i = 0; i < 3; i++) cost += dnx_rank_cost(&l[i], l[i].rank);

@@ -1,4 +1,4 @@
-/* test_low_rank_layer.c - [low_rank] against loops in double and against two [convolutional]
+/* test_low_rank_layer.c - compares [low_rank] with loops in double and with two [convolutional]
  * sections, predicting and training. */
 #include "lib/check.h"
 
@@ -25,7 +25,7 @@ static float *find(dnx_net *net, int i, const char *name) {
     return NULL;
 }
 
-/* Output (b,y,x,f) by the formula. */
+/* Computes output (b,y,x,f) by the formula. */
 static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy, int ox, int f) {
     const float *p = find(net, 0, "weights"), *v = find(net, 0, "basis");
     const float *scales = find(net, 0, "scales"), *slopes = find(net, 0, "slopes");
@@ -49,7 +49,8 @@ static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy,
                                 slopes ? slopes[f] : 0);
 }
 
-/* The same layer as two sections: size x size without bias, then 1x1 with the rest. */
+/* Copies the layer to two sections: size x size without biases, then 1x1 with batch norm, biases
+ * and activation. */
 static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(find(pair, 0, "weights"), find(net, 0, "basis"),
@@ -60,7 +61,7 @@ static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_net_prepare(pair, NULL);
 }
 
-/* Training: outputs and gradients of both forms after one forward and backward. */
+/* Compares outputs and gradients of both forms after one forward and backward pass in training. */
 static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const float *x,
                            const char *name) {
     size_t count = (size_t)s->B * dnx_size(net->nodes[0].out);

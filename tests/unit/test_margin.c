@@ -1,5 +1,5 @@
-/* test_margin.c - [margin_softmax] against a naive version in double: loss, accuracy, both
- * gradients, known values at known angles, cos = +-1, zero vectors, mining, unknown classes,
+/* test_margin.c - compares [margin_softmax] with a naive version in double: loss, accuracy and both
+ * gradients. Also known values at known angles, cos = +-1, zero vectors, mining, unknown classes,
  * warm-up, threads. */
 #include "lib/margin_naive.h"
 
@@ -59,8 +59,9 @@ static const struct {
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 
-/* The worst error beside the largest number. A jump of the loss (mv's indicator, arcface's
- * fallback) within the step would show as a difference of thousands: no seed here has one. */
+/* Compares gradients with differences; errors are relative to the largest gradient. When the loss
+ * jumps within the step (mv's indicator, arcface's fallback), the difference is in the thousands.
+ * No seed used here has such a jump. */
 static void against_differences(int i, int seed, dnx_shape in, int N) {
     enum { B = 6 };
     const head *h = &cases[i].h;
@@ -108,7 +109,7 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
     snprintf(name, sizeof name, "%s (seed %d) gradient", cases[i].options, seed);
     check_value(worst < 1e-4 * largest, name, worst, 1e-4 * largest);
 
-    /* A second pass adds to dx and to the gradient of the weights; a third wants no dx. */
+    /* A second pass adds to dx and to the gradient of the weights. A third has no dx. */
     float dx = l.pass.dx[0][1], dw = p.grad[1], *keep = l.pass.dx[0];
     l.pass.dx_adds[0] = true;
     l.node.type->forward(&l.node, &l.pass);
@@ -163,7 +164,7 @@ static void known_values(void) {
                 {"margin=combined\nm2=.5235987756\nm3=.1", .4, .5},
                 {"margin=combined\nm1=2\nm2=.5235987756\nm3=0", 0, .5},
                 {"margin=sphereface\nm=2", .5, .5},
-                {"margin=sphereface\nm=4", -.5, .5}, /* just in the first quarter's end: 120 */
+                {"margin=sphereface\nm=4", -.5, .5}, /* 4 * 30 = 120 degrees */
                 {"margin=mv-am\nm=.5", .3660254, .8},
                 {"margin=mv-am\nm=.2", .6660254, .5},
                 {"margin=mv-arc\nm=1.0471975512\nt=.5", 0, 1.25},
@@ -186,8 +187,8 @@ static void known_values(void) {
     float exact[2], ste[2];
     plane("margin=arcface\nm=.5235987756", 30, 1, exact, true);
     plane("margin=arcface\nm=.5235987756\ngradient=ste", 30, 1, ste, true);
-    /* P(other) = .5; along x_0: d c_true = sin^2 30, d c_other = -sin 30 cos 30; exact: d c_true
-     * times sin 60 / sin 30. */
+    /* P(other) = .5. Derivatives along x_0: d c_true = sin^2 30, d c_other = -sin 30 cos 30. The
+     * exact gradient has d c_true times sin 60 / sin 30. */
     near("ste dx", ste[0], .5 * (.25 + .5 * c30), 1e-5);
     near("exact dx", exact[0], .5 * (.25 * 2 * c30 + .5 * c30), 1e-5);
 }
@@ -214,7 +215,7 @@ static void extremes(void) {
     }
 }
 
-/* ---- many classes, more than a block: threads change no bit, batch may be smaller ---- */
+/* ---- more classes than a block: any number of threads gives the same bits; smaller batch ---- */
 
 static void threads_agree(void) {
     enum { N = 700, B = 9, D = 37 };
@@ -270,7 +271,7 @@ static void truths_and_warmup(void) {
         l.pass.update++;
     }
     shut(&l);
-    /* The margin ends at a part of it; a network that predicts has that part, too. */
+    /* The margin grows only to a part of m; a network that predicts also uses that part. */
     for (int trains = 0; trains < 2; trains++) {
         if (open(&l, "classes=2\ns=1\nmargin=am\nm=.4\nwarmup=2\nramp_end=.5\n", 1,
                  (dnx_shape){1, 1, 2}, 1, trains, &err)) {

@@ -26,7 +26,7 @@ static void warmup_of_s(void) {
     shut(&l);
 }
 
-/* ---- sample: which classes took part shows in the gradient of the weights ---- */
+/* ---- sample: the gradient of the weights shows which classes took part ---- */
 
 static int taking_part(const float *grad, int N, int D, int *rows) {
     int n = 0;
@@ -140,7 +140,7 @@ static void logits_agree(int lo, int hi, int threads) {
     memset(x + 3 * D, 0, sizeof(float) * D);
     check_value(l.node.type->classifier->classes(&l.node) == N, "classes", 0, N);
     l.node.type->classifier->logits(&l.node, x, 2 * B, lo, hi,
-                                    z); /* a teacher's batch may be larger */
+                                    z); /* the teacher's batch may be larger */
     static double want_w[N * D], want_x[B * D];
     memset(want_w, 0, sizeof want_w);
     memset(want_x, 0, sizeof want_x);

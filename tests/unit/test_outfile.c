@@ -1,4 +1,5 @@
-/* The one way to write a file: what is refused, what stays as it was, what is left behind. */
+/* test_outfile.c - writing files: cases that are refused, files that must not change, and temporary
+ * files that must be removed. */
 #include "lib/check.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ static int mode_of(const char *name) {
     return stat(name, &s) ? -1 : (int)(s.st_mode & 07777);
 }
 
-/* Files of the folder that end with .tmp. */
+/* Returns the number of files in the folder that end with .tmp. */
 static int leftovers(void) {
     char line[300];
     int n = -1;
@@ -41,7 +42,7 @@ static bool writes(const char *name, const char *text) {
     return check(!dnx_outfile_write(name, text, strlen(text), &err), "%s: %s", name, err.text);
 }
 
-/* Neither a try nor a write of `name` may succeed, for this reason. */
+/* Both trying and writing `name` must fail with this reason. */
 static void refuses(const char *name, const char *why) {
     char want[600];
     snprintf(want, sizeof want, "%s: cannot write: %s", name, why);
@@ -65,7 +66,7 @@ static void plain(void) {
     writes(path("a"), "three");
     check(mode_of(path("a")) == 0666, "mode 666 became %o", mode_of(path("a")));
     umask(022);
-    /* What a user has in a file or a link that older versions took for their own. */
+    /* Files and links of the user, with names that older versions used for temporary files. */
     write_text(path("a.tmp"), "mine");
     write_text(path("target"), "mine too");
     check(!symlink("target", path("b.tmp")), "symlink");
@@ -124,7 +125,7 @@ static void inputs(void) {
     refuses(path("in3"), want);
     check(holds(path("in"), "first"), "an input is overwritten");
 
-    /* It becomes an input while the output is being written. */
+    /* The file becomes an input while it is being written as an output. */
     dnx_outfile f;
     dnx_err err = {0};
     write_text(path("late"), "late");
@@ -135,7 +136,7 @@ static void inputs(void) {
           err.text);
     check(holds(path("late"), "late"), "a late input is overwritten");
 
-    /* An editor replaces an input; its inode may come back as ours. */
+    /* An editor replaces an input. Our new file may then get the input's old inode number. */
     write_text(path("in.new"), "edited");
     check(!rename(path("in.new"), path("in")), "rename");
     unlink(path("in2"));
@@ -173,7 +174,7 @@ static void stale(void) {
     utime(path("net.weights.99.0.tmp"), &old);
     utime(path("net.weights.mine.tmp"), &old);
     check(!dnx_outfile_open(&f, path("net.weights"), &err), "%s", err.text);
-    utime(f.temporary, &old); /* alive, though nothing was written for an hour */
+    utime(f.temporary, &old); /* its process lives, but has not written for an hour */
     check(!dnx_outfile_try(path("net.weights"), &err), "%s", err.text);
     check(access(path("net.weights"), F_OK), "a try has made the file");
     check(access(path("net.weights.99.0.tmp"), F_OK), "what a dead process left stays");
@@ -186,7 +187,8 @@ static void stale(void) {
     check(leftovers() == 2, "%d temporary files are left", leftovers());
 }
 
-/* Processes that write one file at once: it always holds what one of them wrote. */
+/* Several processes write one file at the same time; it always has the contents from one of
+ * them. */
 static void together(void) {
     enum { WRITERS = 4, TIMES = 50, SIZE = 20000 };
     static char bytes[SIZE], got[SIZE + 1];

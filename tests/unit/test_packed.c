@@ -1,5 +1,5 @@
-/* Packed weights files: the same outputs and bytes there and back; a file that is cut short,
- * damaged, or of another version or network changes nothing; half precision. */
+/* test_packed.c - packed weights files. Packing and unpacking gives the same outputs and bytes. A
+ * file that is cut, damaged, or of another version or network changes nothing. Half precision. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "base/half.h"
@@ -34,7 +34,7 @@ static double outputs(dnx_net *net, float *y) {
     dnx_rng_seed(&r, 2, 2);
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = dnx_rng_normal(&r);
     size_t count = 2 * dnx_size(net->nodes[net->n - 1].out);
-    if (count > 64) count = 64; /* y's */
+    if (count > 64) count = 64; /* y has 64 numbers */
     memcpy(y, dnx_net_predict(net, x, 2), sizeof *y * count);
     for (size_t i = 0; i < count; i++) sum += fabs((double)y[i]);
     return sum;
@@ -67,13 +67,13 @@ static void there_and_back(void) {
     check(!dnx_packed_save(third, second, false, &err), "pack again: %s", err.text);
     size_t again = read_bytes(second, b, sizeof b);
     check(again == len && !memcmp(a, b, len), "packed again: other bytes");
-    dnx_net *training = build(text, true); /* +-alpha are weights like any */
+    dnx_net *training = build(text, true); /* +-alpha are ordinary weights */
     check(!dnx_weights_load(training, file, &err), "into a training network: %s", err.text);
     dnx_net_free(training);
     dnx_net_free(net), dnx_net_free(other), dnx_net_free(third);
 }
 
-/* Loading fails with this text, and leaves outputs and seen as they were. */
+/* Loading must fail with this text and change neither outputs nor `seen`. */
 static void refuses(const char *cfg_text, const char *want) {
     float before[64] = {0}, after[64] = {0};
     dnx_err err = {0};

@@ -1,4 +1,5 @@
-/* test_page.c - the points of a run's page: means, thinning, verifications, copies. */
+/* test_page.c - the curves on the page of a training run: means, thinning, verifications,
+ * copies. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,11 +1,11 @@
-/* test_pairs.c - each form of a list of pairs, the folds, each message, and where images are found.
- */
+/* test_pairs.c - lists of pairs: each format, the folds, each message, and finding the images. */
 #include <sys/stat.h>
 
 #include "face/pairs.h"
 #include "lib/check.h"
 
-/* "A B SAME FOLD" of each pair, or the message without the file's name. */
+/* Reads a list and compares "A B SAME FOLD" of each pair, or the message without the file's
+ * name. */
 static void reads(const char *text, size_t len, const char *want) {
     dnx_pairs p;
     dnx_err err = {0};

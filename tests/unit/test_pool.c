@@ -1,5 +1,6 @@
-/* The pool: every share is done once, by a free thread; late and absent threads delay no others;
- * the same bits with one processor and with all. And how many processors there are. */
+/* test_pool.c - the thread pool. Every share is done once, by a free thread. Late or missing
+ * threads do not delay others. One processor and all processors give the same bits. Also the number
+ * of processors that a process may use. */
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -107,7 +108,7 @@ typedef struct {
     bool is_right;
 } eight;
 
-/* The last share waits for all others: whoever is not in it must do them. */
+/* The last share waits for all others, so the other threads must do them. */
 static void wait_for_others(void *arg, int t, int T) {
     eight *e = arg;
     double end = seconds() + 10;
@@ -130,7 +131,7 @@ static void hold(int unused) {
     while (sem_wait(&let_go)) continue;
 }
 
-/* Calls `what` for every thread of this process but this one; returns how many there are. */
+/* Sends a signal to every thread of this process except this one. Returns their number. */
 static int each_other(int signal) {
     int n = 0;
     DIR *d = opendir("/proc/self/task");
@@ -144,7 +145,7 @@ static int each_other(int signal) {
     return n;
 }
 
-/* All threads but the caller are held up for good: it does everything. */
+/* All threads except the caller are stopped; the caller does all shares. */
 static void test_absent(void) {
     static tally s;
     struct sigaction a = {.sa_handler = hold};
@@ -163,8 +164,8 @@ static void test_absent(void) {
 
 typedef struct {
     pthread_t caller;
-    atomic_bool is_slow; /* the other threads are */
-    atomic_int others;   /* shares that they did */
+    atomic_bool is_slow; /* the other threads are slow */
+    atomic_int others;   /* the number of shares that they did */
 } crew;
 
 static void slow_elsewhere(void *arg, int t, int T) {
@@ -203,7 +204,7 @@ static const char text[] =
     "[binary]\nfilters=24\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n"
     "[global_depthwise]\nbatch_normalize=1\n[connected]\noutput=4\nactivation=linear\n[softmax]\n";
 
-/* Losses of some updates. */
+/* Trains and returns the losses of some updates. */
 static void train(int batch, int threads, double loss[10]) {
     dnx_net *net = make_net(text, "pool.cfg", true, batch, threads);
     size_t size = dnx_size(net->in) * (size_t)batch;
@@ -245,7 +246,7 @@ static void test_processors(void) {
     check(isfinite(alone[9]) && alone[9] < alone[0], "loss %g, then %g", alone[0], alone[9]);
 }
 
-/* Eight images a share: up to eight threads give the same bits. */
+/* With eight images in each share, one to eight threads give the same bits. */
 static void test_shares(void) {
     double one[10], other[10];
     train(64, 1, one);

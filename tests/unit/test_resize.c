@@ -1,6 +1,6 @@
-/* test_resize.c - a network of another size: the outputs are those of a network that was built at
- * that size with the same weights; there and back gives the same bits; what does not fit is refused
- * and changes nothing. */
+/* test_resize.c - resizing a network. Its outputs are those of a network built at the new size with
+ * the same weights. Resizing back gives the same bits. A size that does not fit is refused and
+ * changes nothing. */
 #include "lib/check.h"
 
 #define NET "[net]\nbatch=2\nheight=%d\nwidth=%d\nchannels=3\n"
@@ -23,7 +23,8 @@ static dnx_net *net_of(const char *layers, int h, int w) {
     return make_net(text, "t.cfg", false, 2, 2);
 }
 
-/* Builds at one size, resizes to the other: as a network that was built there. */
+/* Builds a network at one size, resizes it, and compares it with a network built at the new
+ * size. */
 static void agrees(const char *name, const char *layers) {
     dnx_net *net = net_of(layers, 13, 16), *built = net_of(layers, 21, 18);
     dnx_err err = {0};

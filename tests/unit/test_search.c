@@ -1,5 +1,5 @@
-/* test_search.c - exact search beside sorting all cosines; threshold.json and files of features,
- * good, cut short and wrong. */
+/* test_search.c - compares exact search with sorting all cosines. Reads threshold.json and files of
+ * features: good, cut and wrong ones. */
 #include "data/embeddings.h"
 #include "face/gallery.h"
 #include "face/search.h"
@@ -47,7 +47,7 @@ static void search(size_t n, int q, int dim, int k, int threads) {
         for (int j = 0; j < k; j++) {
             const dnx_hit *h = &hits[i * k + j];
             if ((size_t)j >= n) wrong += h->row != SIZE_MAX;
-            else /* rounding may exchange rows that are nearly equal */
+            else /* rounding may swap rows with nearly equal cosines */
                 wrong += h->row >= n || fabs((double)h->cosine - cosine[order[j]]) > 1e-5 ||
                          fabs((double)h->cosine - cosine[h->row]) > 1e-5;
             for (int before = 0; before < j && h->row != SIZE_MAX; before++)

@@ -1,5 +1,6 @@
-/* Twenty updates of a small MobileFaceNet-like network give the losses of PyTorch, those of every
- * kernel set to 1e-3, the same bits when run again, and nearly the same with more threads. */
+/* test_steps.c - twenty updates of a small network like MobileFaceNet give PyTorch's losses. All
+ * sets of kernels agree to 1e-3. A second run gives the same bits, more threads nearly the same
+ * losses. */
 #include "lib/check.h"
 #include "kernels/kernels.h"
 
@@ -56,7 +57,8 @@ static void train(const char *set, int threads, result *out) {
     dnx_net_free(net);
 }
 
-/* stopbackward=1 in the third layer: it and those before keep every bit, the later ones learn. */
+/* stopbackward=1 in the third layer: this layer and those before it keep all bits, later ones
+ * learn. */
 static bool stops_there(void) {
     static const char cut[] = "[net]\nbatch=2\nheight=6\nwidth=6\nchannels=2\n"
                               "[convolutional]\nfilters=3\nsize=3\n[activation]\nactivation=relu\n"
@@ -87,7 +89,7 @@ static bool stops_there(void) {
     return ok;
 }
 
-/* In a process of its own, because a process chooses its kernels once. */
+/* Runs in a child process, because a process chooses its kernels only once. */
 static int run(const char *set, int threads, result *out) {
     int ends[2];
     if (pipe(ends)) return 1;

@@ -1,7 +1,7 @@
-/* test_targets.c - networks that learn from a teacher: what a loss gets as its target against a
- * plain forward of a cut teacher (other input, inner layers, a merged shortcut, one teacher for two
- * losses), training with weight=0, a teacher that never changes, files that are not there,
- * errors. */
+/* test_targets.c - networks that learn from a teacher. The target of a loss is compared with the
+ * output of the teacher's first layers as a network of their own: another input size, inner layers,
+ * a merged shortcut, one teacher for two losses. Also training with weight=0, a teacher that must
+ * not change, missing files, errors. */
 #include <sys/stat.h>
 
 #include "lib/check.h"
@@ -12,7 +12,8 @@
 #define INPUT "channels=3\ninput_mean=127.5\ninput_scale=.0078125\n"
 #define BN "batch_normalize=1\nactivation="
 
-/* Layer 2 gets its shortcut merged; 6 is the feature; 9 classes that the student does not have. */
+/* The shortcut is merged into layer 2. Layer 6 is the feature. The student does not have its 9
+ * classes. */
 #define TEACHER                                                                                    \
     "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
     "[convolutional]\nfilters=12\n" BN "prelu\n"                                                   \
@@ -48,7 +49,7 @@ static dnx_net *must_build(const char *text, const char *name, bool trains) {
     return make_net(text, path(name), trains, trains ? 0 : B, 2);
 }
 
-/* A teacher's files; its cfg lies in cfg/, its weights above. */
+/* Writes the files of a teacher: its cfg into cfg/, its weights into the folder above. */
 static dnx_net *make_teacher(const char *name, const char *text, uint64_t seed) {
     char file[80];
     snprintf(file, sizeof file, "cfg/%s.cfg", name);
@@ -60,7 +61,7 @@ static dnx_net *make_teacher(const char *name, const char *text, uint64_t seed) 
     return net;
 }
 
-/* The first layers of a teacher as a network of their own, with its parameters. */
+/* Makes a network of the first layers of a teacher, with its parameters. */
 static dnx_net *cut(dnx_net *full, const char *text, int layers) {
     char part[2000];
     const char *end = text;
@@ -92,7 +93,7 @@ static double middle(int i, int to, int from) {
     return fmin(from - 1, fmax(0, (i + .5) * from / to - .5));
 }
 
-/* The student's images as a teacher takes them: weighted means over all pixels. */
+/* Converts the student's images to the teacher's input size, by weighted means over all pixels. */
 static float *converted(const dnx_net *from, const float *x, const dnx_net *to) {
     dnx_shape a = from->in, b = to->in;
     float *out = dnx_alloc(dnx_size(b) * B);
@@ -120,7 +121,7 @@ static double difference(const float *a, const float *b, size_t n) {
     return worst / scale;
 }
 
-/* The target of layer i of a student against layer `layer` of its teacher. */
+/* Compares the target of layer i of a student with the output of layer `layer` of its teacher. */
 static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text, int layer,
                          const float *x) {
     dnx_net *plain = cut(teacher, text, layer + 1);
@@ -138,7 +139,8 @@ static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text
 }
 
 static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
-    /* 4: the feature; 5 before the shortcut, 6 behind it; 7, 8 the feature of another teacher */
+    /* Targets: 4 the feature; 5 before the shortcut, 6 after it; 7, 8 the feature of another
+     * teacher */
     dnx_net *net = must_build(
         STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
                 "[kd_feature]\nfrom=0\nlayer=3\n" SAME "[kd_correlation]\n" OTHER
@@ -167,8 +169,8 @@ static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
     dnx_net_free(net);
 }
 
-/* flips=1: the sum over an image and its mirror image, for an image and its mirror image the same
- * but for the last bits; the loss beside it keeps its own target. */
+/* flips=1: the target is the sum over an image and its mirror image. It is nearly the same for
+ * both. Another loss keeps its own target. */
 static void check_flips(dnx_net *a) {
     dnx_net *net = must_build(STUDENT "[kd_feature]\nflips=1\n" SAME "[kd_feature]\n" SAME
                                       "[kd_feature]\nfrom=0\nlayer=2\n" SAME,
@@ -201,7 +203,7 @@ static void check_flips(dnx_net *a) {
 
 /* ---- training ---- */
 
-/* `steps` updates; the mean loss of the last one. */
+/* Does `steps` updates. Returns the mean loss of the last one. */
 static double train(dnx_net *net, int steps, bool has_targets, bool has_truth) {
     static const float truth[B] = {0, 2, 1, 2};
     double sum = 0;
@@ -235,7 +237,7 @@ static bool same_bits(dnx_net *a, dnx_net *b) {
     return true;
 }
 
-/* Weight 0, and a loss that is given no target, change no bit; weight 1 does. */
+/* weight=0, and a loss without a target, change no bit; weight=1 does. */
 static void check_weight_0(void) {
     dnx_net *alone = must_build(STUDENT HEAD, "cfg/student.cfg", true);
     double want = train(alone, 6, false, true);
@@ -254,7 +256,8 @@ static void check_weight_0(void) {
     dnx_net_free(alone);
 }
 
-/* Losses of distillation alone, without labels: they fall, and the teacher stays as it is. */
+/* Trains with distillation losses alone, without labels: they fall, and the teacher does not
+ * change. */
 static void check_learning(void) {
     static const char *const losses[] = {
         "[kd_feature]\n" SAME, "[kd_feature]\nhard=softmax\nfrom=0\nlayer=2\n" SAME,
@@ -285,7 +288,7 @@ static void check_learning(void) {
 
 /* ---- files ---- */
 
-/* The map of a trained student is dropped when it predicts without its teacher. */
+/* A student that predicts without its teacher leaves out the map of its loss. */
 static void check_predicting(void) {
     static const char text[] = STUDENT "[kd_feature]\nteacher=large.cfg\n"
                                        "weights=../large.weights\n";
@@ -314,7 +317,7 @@ static void check_predicting(void) {
     dnx_net_free(bare);
 }
 
-/* A teacher that has teachers itself, among them itself: only its own forward counts. */
+/* A teacher whose cfg names teachers, also itself: only its own forward pass is used. */
 static void check_chain(dnx_net *a) {
     static const char taught[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER
                                  "[kd_feature]\nfrom=6\nteacher=gone.cfg\nweights=gone.weights\n"
@@ -337,7 +340,7 @@ static void check_chain(dnx_net *a) {
 
 static void check_errors(void) {
     static const struct {
-        const char *sections, *text; /* of the error, behind the folder */
+        const char *sections, *text; /* text: the error message after the name of the folder */
         dnx_status status;
     } rows[] = {
         {"[kd_feature]\nweights=a\n", "cfg/student.cfg:26: [kd_feature] needs teacher=",

@@ -1,5 +1,6 @@
-/* The tiles of binary convolutions (kernels/bits.h) alone: signs as bytes, and products of any
- * windows, against plain loops, to the last bit. Skipped where the processor lacks them. */
+/* test_tiles.c - the AMX tiles of binary convolutions (kernels/bits.h): signs as bytes, and
+ * products of any windows. They are compared with plain loops, bit for bit. Skipped when the
+ * processor does not have AMX. */
 #include "lib/check.h"
 #include "common/bits/bitconv_tiles.h"
 
@@ -86,7 +87,7 @@ static void products(const shape *s) {
         if (column >= s->width) continue;
         for (size_t n = 0; n < N; n++)
             wrong += y[o * ldy + n] != result(&j, rows + n * (size_t)s->words, i, o, n);
-        for (size_t n = N; n < ldy; n++) wrong += y[o * ldy + n] != 7; /* not ours to write */
+        for (size_t n = N; n < ldy; n++) wrong += y[o * ldy + n] != 7; /* outside of the output */
         o++;
     }
     check(!wrong && o, "words=%d count=%d pitch=%d N=%d: %d are wrong", s->words, s->count,
@@ -95,7 +96,7 @@ static void products(const shape *s) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-/* Where tiles are used at all: the networks of test_binary must be among them. */
+/* Checks for which shapes tiles are used. The networks of test_binary must use them. */
 static void pays(int side, int size, int pad, bool want) {
     int out = side + 2 * pad - size + 1;
     dnx_patches at = {{side, side, 64}, out, out, size, 1, pad, 0, 64};

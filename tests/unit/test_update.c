@@ -1,8 +1,8 @@
-/* test_update.c - what an update adds to the gradients: weight exclusivity against a naive sum over
- * pairs, and clipping by norm. */
+/* test_update.c - changes of the gradients before an update: weight exclusivity, compared with a
+ * naive sum over pairs of filters, and clipping by norm. */
 #include "lib/check.h"
 
-/* E and dE/dw of M filters of D weights, pair by pair. */
+/* Computes E and dE/dw for M filters of D weights, pair by pair. */
 static double naive(const float *w, size_t M, size_t D, double *grad) {
     double e = 0;
     memset(grad, 0, sizeof *grad * M * D);
@@ -60,7 +60,7 @@ static void check_exclusivity(void) {
     check(fabs(net->sgd.exclusivity - sum) <= 1e-6 * sum && sum > 1, "exclusivity %.9g, not %.9g",
           net->sgd.exclusivity, sum);
     dnx_net_free(net);
-    /* Equal magnitudes: E = |W|^2, lambda pulls like a decay of 2 lambda, whatever the width. */
+    /* With equal magnitudes E = |W|^2, so lambda acts like a decay of 2 lambda at any width. */
     for (int filters = 2; filters <= 64; filters *= 32) {
         char small[300];
         snprintf(small, sizeof small,

@@ -1,5 +1,5 @@
-/* test_weights.c - .weights files: the round trip, each error's exact text, a refused file changes
- * nothing, a failed save leaves nothing behind. */
+/* test_weights.c - .weights files: saving and loading again, the exact text of each error. A
+ * refused file changes nothing, and a failed save leaves no file behind. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -24,7 +24,7 @@ static size_t good_size, floats;
 
 static dnx_net *build(void) { return make_net(net_text, "test.cfg", false, 1, 1); }
 
-/* All parameters in file order; returns how many floats. */
+/* Copies all parameters in the order of the file. Returns the number of floats. */
 static size_t copy(dnx_net *net, float *out) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t n = 0;
@@ -36,7 +36,8 @@ static size_t copy(dnx_net *net, float *out) {
     return n;
 }
 
-/* Loads `path` into a network of other values: it must fail with PATH: text and change nothing. */
+/* Loads `path` into a network with other values. This must fail with "PATH: text" and change
+ * nothing. */
 static void refuses(const char *name, const char *path, dnx_status status, const char *fmt, ...) {
     static float before[MOST], after[MOST];
     char want[600];
@@ -59,7 +60,7 @@ static void refuses(const char *name, const char *path, dnx_status status, const
     dnx_net_free(net);
 }
 
-/* The same for bytes. */
+/* Does the same for bytes in memory. */
 #define REFUSES(name, bytes, n, ...) \
     (write_bytes(file, bytes, n), refuses(name, file, DNX_EWEIGHTS, __VA_ARGS__))
 
@@ -116,7 +117,7 @@ static void old_header(void) {
             floats);
 }
 
-/* In the middle of each tensor, and one float before its end. */
+/* Cuts the file in the middle of each tensor, and one float before its end. */
 static void cuts(void) {
     dnx_net *net = build();
     dnx_param list[DNX_MAX_PARAMS];
@@ -137,7 +138,7 @@ static void cuts(void) {
     dnx_net_free(net);
 }
 
-/* NaN or infinity as the last number of each tensor, and behind all of them. */
+/* Puts NaN or infinity at the end of each tensor, and after all tensors. */
 static void no_number_files(void) {
     static const float no_numbers[] = {NAN, INFINITY, -INFINITY};
     static unsigned char bytes[MOST + sizeof(float)];
@@ -192,7 +193,7 @@ static void bad_files(void) {
     no_number_files();
 }
 
-/* A variance below 0, in a file of the right length and in one of a network with more channels. */
+/* A negative variance, in a file of the right length and in a file with more channels. */
 static void variances(void) {
     static unsigned char bytes[MOST];
     static const char other_text[] =
@@ -217,7 +218,7 @@ static void variances(void) {
     dnx_net_free(other);
 }
 
-/* A save that must fail with PATH: text. */
+/* Saving must fail with "PATH: text". */
 static void cannot_save(const char *name, const char *path, const char *text) {
     char want[600];
     dnx_net *net = build();
@@ -238,7 +239,7 @@ static void saves(void) {
     cannot_save("over a directory", folder, "cannot write: not a regular file");
     check(!stat(folder, &s) && S_ISDIR(s.st_mode), "the directory is gone");
 
-    /* The device only when a pipe was refused: a rename would replace it. */
+    /* Try the device only when the pipe was refused: otherwise a rename would replace it. */
     int before = failed;
     snprintf(path, sizeof path, "%s/pipe", folder);
     if (mkfifo(path, 0600)) check(false, "mkfifo: %s", strerror(errno));
@@ -250,7 +251,7 @@ static void saves(void) {
         check(!lstat("/dev/full", &s) && S_ISCHR(s.st_mode), "/dev/full is no device any more");
     }
 
-    /* Cut off while writing: a limit stands for a full disk. */
+    /* A limit on the size of files acts like a full disk. */
     snprintf(path, sizeof path, "%s/kept", folder);
     write_bytes(path, good, good_size);
     struct rlimit old, tight;

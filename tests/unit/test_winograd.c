@@ -1,13 +1,13 @@
-/* test_winograd.c - what predicts by Winograd's transforms, [convolutional] and [low_rank], against
- * the direct products of a training network, with several numbers of threads, in each kernel set;
- * and which shapes take which transform. Loops in double are in test_layers.c. */
+/* test_winograd.c - Winograd's method in [convolutional] and [low_rank]. Predicting is compared
+ * with the direct products of a network that trains, for several numbers of threads and each set of
+ * kernels. Also which shapes use which transform. test_layers.c has loops in double. */
 #include "lib/check.h"
 #include "common/conv/winograd.h"
 
 typedef struct {
     int B, H, W, C, N, pad;
     const char *more;
-    int m;    /* expected; 0: no transform */
+    int m;    /* the expected transform F(m x m, 3 x 3); 0: none */
     int rank; /* 0: [convolutional] */
     int groups; /* 0: one */
 } shape;
@@ -36,7 +36,7 @@ static const shape shapes[] = {
     {1, 14, 14, 63, 21, 1, "activation=linear\n", 0, 0, 3},
 };
 
-/* The outputs of x, or NULL. */
+/* Returns the outputs for x, or NULL. */
 static float *outputs(const shape *s, const char *name, bool trains, int threads, const float *x) {
     char text[256];
     dnx_err err;
@@ -80,7 +80,7 @@ static void check_shape(const shape *s) {
     }
     check_part(largest > 1 && worst < 5e-6 * largest, name, "differs from the direct products",
           worst / largest, 0);
-    if (direct && one) /* or the transforms were not in use */
+    if (direct && one) /* equal bits would mean that the transforms were not used */
         check_part(memcmp(direct, one, sizeof(float) * results) != 0, name, "is the same path", 0,
                    1);
     const int threads[] = {2, 3, 7};
