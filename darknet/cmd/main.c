@@ -22,7 +22,7 @@ static const dnx_verb *const verbs[] = {
     &dnx_cmd_check, &dnx_cmd_layers, &dnx_cmd_bench, &dnx_cmd_init, &dnx_cmd_classifier,
     &dnx_cmd_runs, &dnx_cmd_embed, &dnx_cmd_strip, &dnx_cmd_partial, &dnx_cmd_compress,
     &dnx_cmd_synth, &dnx_cmd_align, &dnx_cmd_faces, &dnx_cmd_compare, &dnx_cmd_find,
-    &dnx_cmd_pairs, &dnx_cmd_gpus, &dnx_cmd_completion, NULL};
+    &dnx_cmd_cluster, &dnx_cmd_pairs, &dnx_cmd_gpus, &dnx_cmd_completion, NULL};
 
 static const char *const host_verbs[] = {
     "3d", "art", "average", "cifar", "classify", "coco", "denormalize", "detect", "detector", "go",

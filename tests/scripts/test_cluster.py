@@ -4,8 +4,8 @@ import csv
 import os
 import shutil
 
-from common import (attempt_all, darknet, expect, expect_end, needed, script, summary, write,
-                    write_png)
+from common import (DARKNET, attempt_all, darknet, expect, expect_end, needed, run, script,
+                    summary, write, write_png)
 from detector import make_detector, photograph
 
 with needed():
@@ -57,6 +57,20 @@ def people_of_noise():
         expect(sheet.size == (5 * 112, 112), sheet.size)
 
 
+def the_verb_runs_the_script():
+    done = darknet("cluster", "net.cfg", "net.weights", "crops", "by verb", "-aligned",
+                   "-threshold", "0.8", "-least", "3")
+    expect_end(done)
+    expect(done.stdout.endswith("11 faces: 2 people, 3 faces alone; by verb/sheets shows them\n"),
+           done.stdout)
+    expect_end(darknet("cluster", "net.cfg", "net.weights", "nowhere", "o"), 1,
+               "cluster_faces.py: nowhere: No such file or directory\n")
+    shutil.copy(DARKNET, "alone-here")
+    done = run("./alone-here", "cluster", "net.cfg", "net.weights", "crops", "o")
+    expect_end(done, 1, "/scripts/cluster_faces.py: No such file or directory; `darknet cluster` "
+               "needs the source folder: run the bin/darknet there\n")
+
+
 def another_call_replaces_only_when_asked():
     write("out/people/person-0001/mine.txt", "a note")
     expect_end(cluster("out", "--aligned", "--threshold", "0.8"), 1,
@@ -94,6 +108,6 @@ def wrong_calls():
     expect(not os.path.exists("o2/people"), "people of nothing")
 
 
-attempt_all(start, people_of_noise, another_call_replaces_only_when_asked,
+attempt_all(start, people_of_noise, the_verb_runs_the_script, another_call_replaces_only_when_asked,
             photographs_are_cut_first, a_single_face, wrong_calls)
 summary()
