@@ -40,6 +40,7 @@ OPENCV_LIBS = $(shell pkg-config --libs-only-L opencv4 2>/dev/null) -lopencv_vid
 ISA_avx2   := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512
 ISA_vpopcnt := $(ISA_avx512) -mavx512vpopcntdq
+ISA_vnni   := $(ISA_avx512) -mavx512vnni
 ISA_amx    := $(ISA_avx512) -mamx-tile -mamx-int8
 ISA_wide   := -mavx2 -mfma -Wno-psabi
 
@@ -134,6 +135,7 @@ $(SET)/registry.o: $(SET)/registry.c | $(FIRST)
 $(OBJ)/%_avx2.o: ISA = $(ISA_avx2)
 $(OBJ)/%_avx512.o: ISA = $(ISA_avx512)
 $(OBJ)/%_vpopcnt.o: ISA = $(ISA_vpopcnt)
+$(OBJ)/%_vnni.o: ISA = $(ISA_vnni)
 $(OBJ)/%_amx.o: ISA = $(ISA_amx)
 # gcc keeps some of its sums in memory otherwise: a tenth slower.
 $(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)

@@ -1,14 +1,17 @@
-/* search.c - exact search by blocks of products. */
+/* search.c - exact search. A first look at blocks of rows gives the products that may be among the
+ * best: of bytes where the processor multiplies bytes, else of floats. Only those are computed
+ * exactly. */
 #include "face/search.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/bytes.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
-enum { BLOCK = 84 }; /* rows at a time: few enough that their cosines stay in the cache */
+enum { BLOCK = 84, PANEL = DNX_BYTE_PANEL }; /* rows at a time: their products stay in the cache */
 
 void dnx_unit_rows(float *v, size_t n, size_t dim) {
     for (size_t i = 0; i < n; i++, v += dim) {
@@ -18,13 +21,15 @@ void dnx_unit_rows(float *v, size_t n, size_t dim) {
 }
 
 typedef struct {
-    const float *table;
+    const float *table, *queries;
     size_t n;
-    int q, dim, k;
-    float *packed;   /* the queries, as panels */
-    float *products; /* threads x BLOCK x q */
-    float *least;    /* threads x q: the k-th best so far */
-    dnx_hit *hits;   /* threads x q x k */
+    int q, dim, k, panels;    /* of PANEL queries */
+    const dnx_byte_set *bytes; /* NULL: floats */
+    float *packed;    /* the queries for the first look */
+    float *products;  /* threads x BLOCK x q; only of floats */
+    float *limit;     /* threads x panels x PANEL: below it a first product is of no use */
+    uint16_t *above;  /* threads x BLOCK x panels: bits of the queries whose limit is exceeded */
+    dnx_hit *hits;    /* threads x q x k */
 } job;
 
 /* Puts a row into a list of k in falling order. */
@@ -34,39 +39,70 @@ static void insert(dnx_hit *list, int k, size_t row, float cosine) {
     list[i] = (dnx_hit){row, cosine};
 }
 
-/* Adds a row with cosines y[q] to the lists where it is among the best. The first loop rejects most
- * rows quickly. */
-static void take_row(const job *j, const float *y, size_t row, float *least, dnx_hit *hits) {
-    int better = 0;
-    for (int i = 0; i < j->q; i++) better |= y[i] > least[i];
-    for (int i = 0; better && i < j->q; i++) {
-        if (!(y[i] > least[i])) continue;
-        dnx_hit *list = hits + (size_t)i * (size_t)j->k;
-        insert(list, j->k, row, y[i]);
-        least[i] = list[j->k - 1].cosine;
+/* The cosine that is reported: a sum in double, the same on every processor. */
+static float exact(const float *a, const float *b, int dim) {
+    double sum[4] = {0};
+    int k = 0;
+    for (; k + 4 <= dim; k += 4)
+        for (int i = 0; i < 4; i++) sum[i] += (double)a[k + i] * (double)b[k + i];
+    for (; k < dim; k++) sum[0] += (double)a[k] * (double)b[k];
+    return (float)(sum[0] + sum[1] + (sum[2] + sum[3]));
+}
+
+/* By how much a first product may be below the exact one: each of dim floats rounds a sum of at
+ * most 1, and a byte's bound some few times. */
+static float slack(int dim) { return 3e-6f + 1.2e-7f * (float)dim; }
+
+static void look_at_floats(const job *j, const float *rows, int count, float *y,
+                           const float *limit, uint16_t *above) {
+    const dnx_epilogue plain = {.act = DNX_LINEAR};
+    dnx_kernels()->mm(rows, (size_t)j->dim, count, j->dim, j->packed, j->q, y, (size_t)j->q,
+                      &plain);
+    memset(above, 0, sizeof *above * (size_t)(count * j->panels));
+    for (int r = 0; r < count; r++, y += j->q, above += j->panels) {
+        int any = 0;
+        for (int i = 0; i < j->q; i++) any |= y[i] > limit[i];
+        for (int i = 0; any && i < j->q; i++)
+            above[i / PANEL] |= (uint16_t)((y[i] > limit[i]) << i % PANEL);
     }
+}
+
+/* Computes what the first look has found in a row. */
+static void take_row(const job *j, size_t row, const uint16_t *above, float *limit,
+                     dnx_hit *hits) {
+    const float *a = j->table + row * (size_t)j->dim;
+    for (int p = 0; p < j->panels; p++)
+        for (unsigned bits = above[p]; bits; bits &= bits - 1) {
+            const int i = p * PANEL + __builtin_ctz(bits);
+            dnx_hit *list = hits + (size_t)i * (size_t)j->k;
+            const float cosine = exact(a, j->queries + (size_t)i * (size_t)j->dim, j->dim);
+            if (!(cosine > list[j->k - 1].cosine)) continue; /* of equal ones the first stays */
+            insert(list, j->k, row, cosine);
+            limit[i] = list[j->k - 1].cosine - slack(j->dim);
+        }
 }
 
 static void search_share(void *arg, int t, int threads) {
     const job *j = arg;
-    const dnx_epilogue plain = {.act = DNX_LINEAR};
-    const size_t q = (size_t)j->q, dim = (size_t)j->dim;
-    float *y = j->products + (size_t)t * BLOCK * q, *least = j->least + (size_t)t * q;
+    const size_t q = (size_t)j->q, padded = (size_t)j->panels * PANEL;
+    float *y = j->products + (size_t)t * BLOCK * q, *limit = j->limit + (size_t)t * padded;
+    uint16_t *above = j->above + (size_t)t * BLOCK * (size_t)j->panels;
     dnx_hit *hits = j->hits + (size_t)t * q * (size_t)j->k;
     long lo, hi;
     for (size_t i = 0; i < q * (size_t)j->k; i++) hits[i] = (dnx_hit){SIZE_MAX, -INFINITY};
-    for (size_t i = 0; i < q; i++) least[i] = -INFINITY;
+    for (size_t i = 0; i < padded; i++) limit[i] = i < q ? -INFINITY : INFINITY;
     dnx_share((long)j->n, t, threads, &lo, &hi);
     for (long p = lo; p < hi; p += BLOCK) {
         const int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        dnx_kernels()->mm(j->table + (size_t)p * dim, dim, rows, j->dim, j->packed, j->q, y, q,
-                          &plain);
+        const float *a = j->table + (size_t)p * (size_t)j->dim;
+        if (j->bytes) j->bytes->look(a, rows, j->dim, j->packed, j->q, limit, above);
+        else look_at_floats(j, a, rows, y, limit, above);
         for (int r = 0; r < rows; r++)
-            take_row(j, y + (size_t)r * q, (size_t)(p + r), least, hits);
+            take_row(j, (size_t)(p + r), above + r * j->panels, limit, hits);
     }
 }
 
-/* Merges the lists of all threads. Thread t has earlier rows than thread t + 1. */
+/* The best of the threads' lists; an earlier thread has earlier rows. */
 static void merge(const job *j, int threads, dnx_hit *out) {
     const size_t lists = (size_t)j->q, k = (size_t)j->k;
     memcpy(out, j->hits, sizeof *out * lists * k);
@@ -78,23 +114,42 @@ static void merge(const job *j, int threads, dnx_hit *out) {
         }
 }
 
-dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
-                      dnx_pool *pool, dnx_hit *hits, dnx_err *err) {
-    const dnx_kernel_set *kernels = dnx_kernels();
+static void pack(const job *j) {
+    if (j->bytes) j->bytes->pack(j->queries, j->dim, j->q, j->packed);
+    else dnx_kernels()->pack(j->queries, 1, (size_t)j->dim, j->dim, j->q, j->packed);
+}
+
+dnx_status dnx_search_by(const dnx_byte_set *bytes, const float *table, size_t n,
+                         const float *queries, int q, int dim, int k, dnx_pool *pool,
+                         dnx_hit *hits, dnx_err *err) {
     const size_t threads = (size_t)dnx_pool_threads(pool), lists = threads * (size_t)q;
-    job j = {table, n, q, dim, k, dnx_alloc(kernels->packed(dim, q)), dnx_alloc(lists * BLOCK),
-             dnx_alloc(lists), malloc(lists * (size_t)k * sizeof *hits)};
+    const int panels = (q + PANEL - 1) / PANEL;
+    if (dim > DNX_BYTE_MOST) bytes = NULL;
+    const size_t packed = bytes ? bytes->packed(dim, q) / sizeof(float)
+                                : dnx_kernels()->packed(dim, q);
+    job j = {.table = table, .queries = queries, .n = n, .q = q, .dim = dim, .k = k,
+             .panels = panels, .bytes = bytes, .packed = dnx_alloc(packed),
+             .products = dnx_alloc(bytes ? 1 : lists * BLOCK),
+             .limit = dnx_alloc(threads * (size_t)panels * PANEL),
+             .above = calloc(threads * BLOCK * (size_t)panels, sizeof *j.above),
+             .hits = malloc(lists * (size_t)k * sizeof *hits)};
     dnx_status st = DNX_OK;
-    if (!j.packed || !j.products || !j.least || !j.hits)
+    if (!j.packed || !j.products || !j.limit || !j.above || !j.hits)
         st = dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for the search");
     else {
-        kernels->pack(queries, 1, (size_t)dim, dim, q, j.packed);
+        pack(&j);
         dnx_pool_run(pool, search_share, &j);
         merge(&j, (int)threads, hits);
     }
     dnx_free(j.packed);
     dnx_free(j.products);
-    dnx_free(j.least);
+    dnx_free(j.limit);
+    free(j.above);
     free(j.hits);
     return st;
+}
+
+dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
+                      dnx_pool *pool, dnx_hit *hits, dnx_err *err) {
+    return dnx_search_by(dnx_bytes(), table, n, queries, q, dim, k, pool, hits, err);
 }
