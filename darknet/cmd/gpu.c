@@ -54,6 +54,8 @@ int dnx_take_gpu_options(int *argc, char **argv) {
     return 0;
 }
 
+static void print_note(const char *line) { fprintf(stderr, "%s\n", line); }
+
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err) {
     static const dnx_placement *placement;
     static bool is_known;
@@ -61,7 +63,7 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err) {
     *out = placement;
     if (is_known || asked.is_off || (!dnx_gpu && asked.index < 0)) return DNX_OK;
     dnx_status st = dnx_gpu_open(asked.index < 0 ? 0 : asked.index,
-                                 (dnx_precision)asked.precision, &placement, &why);
+                                 (dnx_precision)asked.precision, print_note, &placement, &why);
     if (st && asked.index >= 0) return dnx_fail(err, st, (dnx_loc){0}, "%s", why.text);
     if (st) fprintf(stderr, "%s; the processor computes\n", why.text);
     else fprintf(stderr, "%s\n", placement->name);

@@ -25,7 +25,7 @@ typedef struct {
     uint32_t *image;
     unsigned char *mirrored;
     uint64_t first; /* number of its first image in the run */
-    bool altered, ready;
+    bool altered, ready, is_of_net; /* is_of_net: dnx_net_free_images() frees x */
 } slot;
 
 /* A message from a reader. */
@@ -206,7 +206,7 @@ static bool allocate(dnx_batches *f) {
     bool ok = f->sampler && f->is_bad;
     for (int i = 0; i < SLOTS; i++) {
         slot *s = &f->slots[i];
-        s->x = dnx_alloc(size * batch);
+        s->x = dnx_net_new_images(f->net, size * batch, &s->is_of_net);
         s->truth = dnx_alloc(batch);
         s->image = malloc(sizeof *s->image * batch);
         s->mirrored = malloc(batch);
@@ -268,7 +268,7 @@ void dnx_batches_close(dnx_batches *f) {
     pthread_mutex_unlock(&f->lock);
     for (int i = 0; i < f->readers; i++) pthread_join(f->reader[i], NULL);
     for (int i = 0; i < SLOTS; i++) {
-        dnx_free(f->slots[i].x);
+        dnx_net_free_images(f->net, f->slots[i].x, f->slots[i].is_of_net);
         dnx_free(f->slots[i].truth);
         free(f->slots[i].image);
         free(f->slots[i].mirrored);
@@ -316,6 +316,14 @@ static void wait_slot(dnx_batches *f, const slot *s) {
         }
         pthread_cond_clockwait(&f->filled, &f->lock, CLOCK_MONOTONIC, &until);
     }
+}
+
+const float *dnx_batches_ahead(dnx_batches *f) {
+    pthread_mutex_lock(&f->lock);
+    const slot *s = &f->slots[f->given % SLOTS];
+    const float *x = s->ready && !f->failed ? s->x : NULL;
+    pthread_mutex_unlock(&f->lock);
+    return x;
 }
 
 dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err) {

@@ -39,4 +39,7 @@ void dnx_batches_notes(dnx_batches *f, void (*note)(void *arg, const char *line)
  * cannot be decoded, or no image could be read for ten minutes. DNX_ESTOP: a signal stopped the
  * wait. */
 dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err);
+/* Returns the images of the sub-batch that dnx_batches_next() will give next, or NULL when they are
+ * not decoded yet. They are valid as long as that sub-batch. */
+const float *dnx_batches_ahead(dnx_batches *f);
 #endif

@@ -1,7 +1,8 @@
 /* place.h - runs the layers of a network on a GPU. Layers without a GPU version in
  * layers_ext/cuda/layers run on the processor. Tensors that both sides use are copied.
  *
- * Parameters and momentum have a copy on the device. It is copied back after each update. So a
+ * Parameters and momentum have a copy on the device. After each update it is copied to pinned
+ * memory of the processor, and from there to a layer when its parameters are asked for. So a
  * checkpoint has the last complete update, also when the device fails. */
 #ifndef DNX_GPU_PLACE_H
 #define DNX_GPU_PLACE_H
@@ -16,9 +17,9 @@ typedef struct {
 extern const dnx_gpu_build *const dnx_gpu;
 
 /* Opens GPU `index` for networks that are built afterwards: put *out into dnx_build.placement. It
- * is valid until dnx_gpu_close(). Only one GPU can be open at a time. DNX_EIO as dnx_device_open()
- * has it, and when the build has no GPU code. */
-dnx_status dnx_gpu_open(int index, dnx_precision precision, const dnx_placement **out,
-                        dnx_err *err);
+ * is valid until dnx_gpu_close(). Only one GPU can be open at a time. note: see dnx_device_notes();
+ * may be NULL. DNX_EIO as dnx_device_open() has it, and when the build has no GPU code. */
+dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const char *line),
+                        const dnx_placement **out, dnx_err *err);
 void dnx_gpu_close(void);
 #endif

@@ -61,19 +61,28 @@ typedef struct dnx_placement {
     /* Called when the network is built. DNX_EMEM, DNX_EIO. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
+    /* Allocates memory of the processor that the device reads directly. It is not zeroed. NULL when
+     * there is none; ordinary memory can be used then. */
+    float *(*new_images)(const struct dnx_net *net, size_t floats);
+    void (*free_images)(const struct dnx_net *net, float *images);
+    /* See dnx_net_images(). */
+    void (*images)(struct dnx_net *net, const float *now, const float *next);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
     /* The gradient of layer i's output has been cleared on the processor. */
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
     /* Copies the output of layer i to the processor, unless it is there already. */
     void (*fetch)(struct dnx_net *net, int i, int batch);
+    /* Copies the parameters and the momentum of layer i to the processor, unless they are there
+     * already. */
+    void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the processor. */
     void (*changed)(struct dnx_net *net, int i);
     /* Copies the gradients and the statistics of layer i to the processor, and clears the gradients
      * on the device. */
     void (*fetch_gradients)(struct dnx_net *net, int i);
-    /* Called before the processor updates any layer. Updates all layers that the device updates and
-     * copies their parameters to the processor. Copies the gradients of the others there. */
+    /* Called before the processor updates any layer. Updates all layers that the device updates.
+     * Copies the gradients of the others to the processor. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
     /* True when the processor must not update layer i: the device has done it, or has failed. */
     bool (*is_updated)(struct dnx_net *net, int i);
@@ -195,6 +204,14 @@ void dnx_net_unmerge(dnx_net *net, int i);
  * indices or NULL. A loss layer stores its sum over the batch in *loss, which may be NULL. */
 void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
                            const float *truth, double *loss);
+/* Allocates memory for images that the device of the network reads fast; without a device, ordinary
+ * memory. Give *is_of_net to dnx_net_free_images(). NULL when there is no memory. */
+float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
+void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
+/* Announces the images of the next pass and, when next is not NULL, those of the pass after it. A
+ * GPU copies `next` while the first pass runs. Both have net->batch images and must not change
+ * before their pass has ended. The call is optional. */
+void dnx_net_images(dnx_net *net, const float *now, const float *next);
 /* Runs one layer backward. Call dnx_net_backward_begin() once, then the layers from the last to the
  * first. If the last layer is not a loss, the caller must write its dy before. */
 void dnx_net_backward_begin(dnx_net *net);

@@ -98,6 +98,21 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
     else n->type->backward(n, &p);
 }
 
+float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net) {
+    float *images = net->placement ? net->placement->new_images(net, floats) : NULL;
+    *is_of_net = images != NULL;
+    return images ? images : dnx_alloc(floats);
+}
+
+void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net) {
+    if (is_of_net) net->placement->free_images(net, images);
+    else dnx_free(images);
+}
+
+void dnx_net_images(dnx_net *net, const float *now, const float *next) {
+    if (net->placement) net->placement->images(net, now, next);
+}
+
 const float *dnx_net_output(dnx_net *net, int i, int batch) {
     if (net->placement) net->placement->fetch(net, i, batch);
     return net->links[i].y;
@@ -201,6 +216,7 @@ dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err) {
 int dnx_net_params(dnx_net *net, int i, dnx_param *list) {
     dnx_param local[DNX_MAX_PARAMS];
     dnx_node *n = &net->nodes[i];
+    if (net->placement) net->placement->catch_up(net, i);
     return n->type->params ? n->type->params(n, list ? list : local) : 0;
 }
 

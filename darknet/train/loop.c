@@ -71,6 +71,7 @@ static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
         dnx_status st = dnx_batches_next(j->batches, &b, err);
         l->wait += dnx_now() - before;
         if (st) return st;
+        dnx_net_images(j->net, b.x, dnx_batches_ahead(j->batches));
         dnx_teachers_run(j->net, b.x, b.altered ? NULL : b.image, b.mirrored);
         double part = dnx_host_train(j->host, b.x, b.truth);
         st = dnx_net_status(j->net, err);

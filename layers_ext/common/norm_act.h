@@ -4,12 +4,14 @@
  *
  *   u = (z - mean) / sqrt(variance + 1e-5) * scales + biases,   y = act(u)
  *
- * norm.h has the arithmetic of batch norm. */
+ * Ioffe and Szegedy 2015, algorithm 1. */
 #ifndef DNX_NORM_ACT_H
 #define DNX_NORM_ACT_H
-#include "common/norm.h"
-#include "kernels/kernels.h"
 #include "layer/fusion.h"
+#include "kernels/kernels.h"
+
+#define DNX_NORM_EPS 1e-5      /* added to the variance */
+#define DNX_NORM_MOMENTUM .99f /* of the running statistics, as in libdarknet */
 
 typedef struct dnx_norm_act {
     int c;

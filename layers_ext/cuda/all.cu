@@ -5,3 +5,4 @@
 #include "cuda/elements.cu"
 #include "cuda/rows.cu"
 #include "cuda/margin.cu"
+#include "cuda/update.cu"

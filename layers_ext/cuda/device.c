@@ -1,37 +1,15 @@
 /* device.c - a GPU through its driver. */
 #include "cuda/device.h"
 
-#include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cuda/driver.h"
-
-/* dnx_device_each() starts at most MOST_BLOCKS blocks; each thread then loops over elements. */
-enum { THREADS = 256, MOST_BLOCKS = 4096 };
-
-struct dnx_device {
-    const dnx_driver *cu;
-    dnx_device_facts facts;
-    int device;
-    void *context, *module, *stream, *functions[DNX_CUDA_KERNEL_COUNT];
-    dnx_cu_result failure; /* of the first call that failed; 0 as long as all calls succeed */
-    const char *failed;    /* the name of that call, for the message */
-};
+#include "cuda/opened.h"
 
 #define DNX_CUDA_NAME(name, waits) #name,
 static const char *const names[] = {DNX_CUDA_KERNELS(DNX_CUDA_NAME)};
 static const dnx_loc nowhere = {NULL, 0};
-
-static dnx_cu_pointer address(const void *p) { return (dnx_cu_pointer)(uintptr_t)p; }
-
-static void note(dnx_device *d, dnx_cu_result r, const char *what) {
-    if (!r || d->failure) return;
-    d->failure = r;
-    d->failed = what;
-}
 
 static dnx_status fail(const dnx_driver *cu, dnx_cu_result r, const char *what, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, nowhere, "GPU: %s: %s", what, dnx_driver_why(cu, r));
@@ -105,6 +83,19 @@ static dnx_status load(dnx_device *d, const char *ptx, dnx_err *err) {
     return DNX_OK;
 }
 
+static dnx_status open_streams(dnx_device *d, dnx_err *err) {
+    void *buffer = NULL;
+    dnx_cu_result r = d->cu->cuStreamCreate(&d->stream, DNX_CU_OWN_ORDER);
+    if (!r) r = d->cu->cuStreamCreate(&d->beside, DNX_CU_OWN_ORDER);
+    if (!r) r = d->cu->cuEventCreate(&d->before, DNX_CU_WITHOUT_TIME);
+    if (!r) r = d->cu->cuEventCreate(&d->copied, DNX_CU_WITHOUT_TIME);
+    if (!r) r = d->cu->cuMemAllocHost_v2(&buffer, DNX_COPY_BUFFER);
+    if (r) return fail(d->cu, r, "start", err);
+    d->buffer = buffer;
+    d->queue = dnx_queue_open(d->cu, d->stream, d->functions);
+    return d->queue ? DNX_OK : dnx_fail(err, DNX_EMEM, nowhere, "no memory");
+}
+
 dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err *err) {
     *out = NULL;
     dnx_device *d = calloc(1, sizeof *d);
@@ -117,10 +108,10 @@ dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err
     }
     dnx_cu_result r = d->cu->cuDevicePrimaryCtxRetain(&d->context, d->device);
     if (!r) r = d->cu->cuCtxSetCurrent(d->context);
-    if (!r) r = d->cu->cuStreamCreate(&d->stream, 0);
     if (!r) r = d->cu->cuMemGetInfo_v2(&d->facts.bytes_free, &d->facts.bytes);
     if (r) st = fail(d->cu, r, "start", err);
     if (!st) st = load(d, ptx, err);
+    if (!st) st = open_streams(d, err);
     if (st) dnx_device_close(d);
     else *out = d;
     return st;
@@ -128,6 +119,11 @@ dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err
 
 void dnx_device_close(dnx_device *d) {
     if (!d) return;
+    dnx_queue_close(d->queue);
+    if (d->buffer) d->cu->cuMemFreeHost(d->buffer);
+    if (d->before) d->cu->cuEventDestroy_v2(d->before);
+    if (d->copied) d->cu->cuEventDestroy_v2(d->copied);
+    if (d->beside) d->cu->cuStreamDestroy_v2(d->beside);
     if (d->stream) d->cu->cuStreamDestroy_v2(d->stream);
     if (d->module) d->cu->cuModuleUnload(d->module);
     if (d->context) d->cu->cuDevicePrimaryCtxRelease_v2(d->device);
@@ -136,18 +132,44 @@ void dnx_device_close(dnx_device *d) {
 
 const dnx_device_facts *dnx_device_is(const dnx_device *d) { return &d->facts; }
 
+/* ---- memory ---- */
+
+static dnx_status no_memory(dnx_device *d, size_t bytes, dnx_err *err) {
+    size_t free_bytes = 0, all = 0;
+    d->cu->cuMemGetInfo_v2(&free_bytes, &all);
+    return dnx_fail(err, DNX_EMEM, nowhere, "GPU %d: %.1f MB are needed, %.1f of %.1f MB are free: "
+                    "a smaller batch or more subdivisions= need less", d->facts.index,
+                    (double)bytes * 1e-6, (double)free_bytes * 1e-6, (double)all * 1e-6);
+}
+
+void dnx_device_count_begin(dnx_device *d) {
+    d->counts = true;
+    d->counted = 0;
+}
+
+size_t dnx_device_count_end(dnx_device *d) {
+    d->counts = false;
+    return d->counted;
+}
+
+dnx_status dnx_device_has(dnx_device *d, size_t bytes, dnx_err *err) {
+    size_t free_bytes = 0, all = 0;
+    dnx_cu_result r = d->cu->cuMemGetInfo_v2(&free_bytes, &all);
+    if (r) return fail(d->cu, r, "memory", err);
+    return bytes <= free_bytes ? DNX_OK : no_memory(d, bytes, err);
+}
+
 dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err) {
     dnx_cu_pointer at = 0;
-    size_t free_bytes = 0, all = 0;
     *p = NULL;
     if (bytes == 0) bytes = 4;
-    dnx_cu_result r = d->cu->cuMemAlloc_v2(&at, bytes);
-    if (r == DNX_CU_OUT_OF_MEMORY) {
-        d->cu->cuMemGetInfo_v2(&free_bytes, &all);
-        return dnx_fail(err, DNX_EMEM, nowhere, "GPU %d: %.1f MB are needed, %.1f of %.1f MB are "
-                        "free: a smaller batch or more subdivisions= need less", d->facts.index,
-                        (double)bytes * 1e-6, (double)free_bytes * 1e-6, (double)all * 1e-6);
+    if (d->counts) {
+        d->counted += (bytes + 511) & ~(size_t)511; /* what the driver takes for it */
+        *p = d->buffer;
+        return DNX_OK;
     }
+    dnx_cu_result r = d->cu->cuMemAlloc_v2(&at, bytes);
+    if (r == DNX_CU_OUT_OF_MEMORY) return no_memory(d, bytes, err);
     if (r) return fail(d->cu, r, "memory", err);
     *p = (void *)(uintptr_t)at;
     dnx_device_clear(d, *p, bytes);
@@ -155,10 +177,14 @@ dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err) {
 }
 
 void dnx_device_free(dnx_device *d, void *p) {
-    if (p) d->cu->cuMemFree_v2(address(p));
+    if (!p || d->counts) return;
+    dnx_device_finish(d, "its work");
+    d->cu->cuMemFree_v2(dnx_address(p));
 }
 
 dnx_status dnx_device_pinned(dnx_device *d, void **p, size_t bytes, dnx_err *err) {
+    *p = d->buffer;
+    if (d->counts) return DNX_OK;
     dnx_cu_result r = d->cu->cuMemAllocHost_v2(p, bytes ? bytes : 4);
     if (!r) return DNX_OK;
     *p = NULL;
@@ -167,43 +193,8 @@ dnx_status dnx_device_pinned(dnx_device *d, void **p, size_t bytes, dnx_err *err
 }
 
 void dnx_device_unpin(dnx_device *d, void *p) {
-    if (p) d->cu->cuMemFreeHost(p);
-}
-
-void dnx_device_clear(dnx_device *d, void *to, size_t bytes) {
-    if (!d->failure && bytes)
-        note(d, d->cu->cuMemsetD8Async(address(to), 0, bytes, d->stream), "clear");
-}
-
-void dnx_device_put(dnx_device *d, void *to, const void *from, size_t bytes) {
-    if (d->failure || !bytes) return;
-    note(d, d->cu->cuMemcpyHtoDAsync_v2(address(to), from, bytes, d->stream), "copy to it");
-    if (!d->failure) note(d, d->cu->cuStreamSynchronize(d->stream), "copy to it");
-}
-
-void dnx_device_get(dnx_device *d, void *to, const void *from, size_t bytes) {
-    if (d->failure || !bytes) return;
-    note(d, d->cu->cuMemcpyDtoHAsync_v2(to, address(from), bytes, d->stream), "copy from it");
-    if (!d->failure) note(d, d->cu->cuStreamSynchronize(d->stream), "copy from it");
-}
-
-void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, long z,
-                       const void *args) {
-    void *list[] = {(void *)(uintptr_t)args}; /* the driver copies the struct */
-    if (d->failure || x < 1 || y < 1 || z < 1) return;
-    note(d, x > INT_MAX || y > 65535 || z > 65535 ? 1
-            : d->cu->cuLaunchKernel(d->functions[kernel], (unsigned)x, (unsigned)y, (unsigned)z,
-                                    THREADS, 1, 1, 0, d->stream, list, NULL), names[kernel]);
-}
-
-void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args) {
-    long blocks = (count + THREADS - 1) / THREADS;
-    dnx_device_launch(d, kernel, blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS, 1, 1, args);
-}
-
-dnx_status dnx_device_status(dnx_device *d, dnx_err *err) {
-    if (!d->failure) note(d, d->cu->cuStreamSynchronize(d->stream), "its work");
-    if (!d->failure) return DNX_OK;
-    return dnx_fail(err, d->failure == DNX_CU_OUT_OF_MEMORY ? DNX_EMEM : DNX_EIO, nowhere,
-                    "GPU %d: %s: %s", d->facts.index, d->failed, dnx_driver_why(d->cu, d->failure));
+    if (!p || d->counts) return;
+    dnx_device_finish(d, "its work");
+    if (!d->failure) dnx_device_note(d, d->cu->cuStreamSynchronize(d->beside), "copy to it");
+    d->cu->cuMemFreeHost(p);
 }

@@ -3,6 +3,7 @@
  * names; here the names are written in full. */
 #ifndef DNX_CUDA_DRIVER_H
 #define DNX_CUDA_DRIVER_H
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -11,11 +12,18 @@ typedef int dnx_cu_result; /* 0: success */
 typedef unsigned long long dnx_cu_pointer;
 
 enum {
-    DNX_CU_OUT_OF_MEMORY = 2, DNX_CU_NO_DEVICE = 100, DNX_CU_INVALID_PTX = 218,
-    DNX_CU_OLD_DRIVER = 222 /* the version of the PTX is newer than the driver */
+    DNX_CU_INVALID = 1,
+    DNX_CU_OUT_OF_MEMORY = 2,
+    DNX_CU_OLD_DRIVER = 222, /* the version of the PTX is newer than the driver */
+    DNX_CU_NOT_FOUND = 500   /* no such function */
 };
 enum { DNX_CU_MULTIPROCESSORS = 16, DNX_CU_MAJOR = 75, DNX_CU_MINOR = 76 }; /* attributes */
 enum { DNX_CU_LOG = 5, DNX_CU_LOG_BYTES = 6 }; /* options of cuModuleLoadDataEx: errors as text */
+enum {
+    DNX_CU_OWN_ORDER = 1,   /* of cuStreamCreate: it does not wait for the default stream */
+    DNX_CU_WITHOUT_TIME = 2, /* of cuEventCreate */
+    DNX_CU_THIS_THREAD = 1  /* of cuStreamBeginCapture: calls of other threads do not matter */
+};
 
 /* The functions that the project calls. Columns: symbol, parameters. */
 #define DNX_CU_SYMBOLS(X)                                                                        \
@@ -47,11 +55,26 @@ enum { DNX_CU_LOG = 5, DNX_CU_LOG_BYTES = 6 }; /* options of cuModuleLoadDataEx:
     X(cuStreamCreate, (void **stream, unsigned flags))                                           \
     X(cuStreamDestroy_v2, (void *stream))                                                        \
     X(cuStreamSynchronize, (void *stream))                                                       \
+    X(cuStreamWaitEvent, (void *stream, void *event, unsigned flags))                            \
+    X(cuEventCreate, (void **event, unsigned flags))                                             \
+    X(cuEventRecord, (void *event, void *stream))                                                \
+    X(cuEventDestroy_v2, (void *event))                                                          \
     X(cuGetErrorString, (dnx_cu_result r, const char **text))
+
+/* Those that a driver older than 11.4 lacks: it has NULL there. */
+#define DNX_CU_GRAPH_SYMBOLS(X)                                                                  \
+    X(cuStreamBeginCapture_v2, (void *stream, int mode))                                         \
+    X(cuStreamEndCapture, (void *stream, void **graph))                                          \
+    X(cuGraphInstantiateWithFlags, (void **exec, void *graph, unsigned long long flags))         \
+    X(cuGraphLaunch, (void *exec, void *stream))                                                 \
+    X(cuGraphExecDestroy, (void *exec))                                                          \
+    X(cuGraphDestroy, (void *graph))
 
 #define DNX_CU_MEMBER(name, parameters) dnx_cu_result(*name) parameters;
 typedef struct {
     DNX_CU_SYMBOLS(DNX_CU_MEMBER)
+    DNX_CU_GRAPH_SYMBOLS(DNX_CU_MEMBER)
+    bool has_graphs;
 } dnx_driver;
 
 /* Opens and initialises the driver once; later calls return the same one. The caller does not free

@@ -1,4 +1,4 @@
-/* elements.cu - sums, copies, pools and the update: one thread computes one number of the
+/* elements.cu - sums, copies and pools: one thread computes one number of the
  * output. */
 #include "cuda/act.h"
 
@@ -122,15 +122,6 @@ KERNEL(avgpool_back) {
                  ox <= last_reader(x, at->pad, at->stride, at->ow); ox++)
                 sum += a.dy[((b * at->oh + oy) * at->ow + ox) * at->C + c];
         a.dx[i] = share * sum + (a.adds ? a.dx[i] : 0);
-    }
-}
-
-KERNEL(descend) {
-    for (long i = INDEX; i < a.count; i += STEP) {
-        const float step = a.g[i] - a.decay * a.w[i];
-        a.v[i] = a.momentum * a.v[i] + step;
-        a.w[i] += a.rate * (a.nesterov ? step + a.momentum * a.v[i] : a.v[i]);
-        a.g[i] = 0;
     }
 }
 

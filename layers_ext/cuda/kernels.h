@@ -30,6 +30,7 @@ enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix 
 enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */
 enum { DNX_CUDA_ROWS = 8 };     /* and 8 rows at a time */
 enum { DNX_CUDA_SLAB = 512 };   /* rows in a slab */
+enum { DNX_CUDA_DESCENT = 64 }; /* blocks for the update of a tensor */
 enum { DNX_CUDA_SPLIT = 4096 }; /* rows in a slab of conv_dw */
 
 /* The geometry of a convolution or a pool. x: batch x h x w x C; y: batch x oh x ow x N; windows of
@@ -223,12 +224,16 @@ struct avgpool_back_args {
     float *dx;
     bool adds;
 };
-/* descend: one step of SGD as in net/update.c: weights w, gradients g, momentum v. Clears g. */
+/* descend: one step of SGD as in net/update.c, of each tensor in `descents`. w, g and v have the
+ * weights, gradients and momentum of all tensors. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
+struct dnx_cuda_descent {
+    long at, count; /* the tensor is w[at] to w[at + count - 1] */
+    float rate, momentum, decay;
+    int nesterov;
+};
 struct descend_args {
     float *w, *g, *v;
-    long count;
-    float rate, momentum, decay;
-    bool nesterov;
+    const struct dnx_cuda_descent *descents;
 };
 struct fill_args {
     float *to;

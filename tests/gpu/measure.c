@@ -40,7 +40,7 @@ int main(int argc, char **argv) {
     while (precision < 2 && strcmp(argv[3], words[precision])) precision++;
     how.batch = atoi(argv[2]);
     how.trains = !strcmp(argv[4], "step");
-    if (argc == 5 && dnx_gpu_open(0, (dnx_precision)precision, &how.placement, &err))
+    if (argc == 5 && dnx_gpu_open(0, (dnx_precision)precision, NULL, &how.placement, &err))
         return fail(&err);
     if (dnx_cfg_read(argv[1], &cfg, &err)) return fail(&err);
     if (dnx_net_build(cfg, &how, &net, &err)) return fail(&err);

@@ -10,8 +10,7 @@ import sys
 import tempfile
 import time
 import traceback
-
-from pictures import png_file
+import zlib
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -203,8 +202,14 @@ def column(path, name):
 
 def write_png(path, width, height, rgb):
     """Without Pillow, and without loss."""
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data +
+                struct.pack(">I", zlib.crc32(kind + data)))
+
     rows = b"".join(b"\0" + rgb[3 * width * y:3 * width * (y + 1)] for y in range(height))
-    write(path, png_file(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), rows))
+    write(path, b"\x89PNG\r\n\x1a\n" +
+          chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+          chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def python2(images, same):

@@ -21,6 +21,8 @@ OBJ = os.path.join(ROOT, os.environ.get("OBJ") or
 GPU = os.path.join(OBJ, "bin", "darknet-gpu")
 STANDIN = os.path.join(OBJ, "tests", "standin")
 PARTS = ("net.weights", "net.state")
+# Calls that a run may survive: without them each kernel is started alone.
+GRAPHS = ("cuGraphLaunch", "cuLaunchKernel")
 HEAD = "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
 KD = CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n")
 
@@ -153,17 +155,66 @@ def small_memory():
     expect(at > 10, "there were no allocations")
 
 
+def counts():
+    """How often the run calls each function of the driver."""
+    said = train("counted", "-batches", "20", "-force", SAY=1).stderr
+    same("counted", "whole")
+    return said, {k: int(v) for k, v in re.findall(r"stand-in: (\w+) (\d+)$", said, re.M)}
+
+
+def steps_are_graphs():
+    said, calls = counts()
+    alone, by_graphs, launches = map(int, re.search(
+        r"(\d+) kernels started alone, (\d+) by (\d+) launches", said).groups())
+    expect(by_graphs > 3 * alone, said)
+    # Of 40 sub-batches: a list forward and one backward; 20 updates. Each is seen, then captured.
+    expect(launches >= 60, said)
+    expect(calls["cuGraphInstantiateWithFlags"] <= 20, said)
+
+
+def a_driver_that_refuses_graphs():
+    """Each kernel is started alone then: the same bits, and one line that says it."""
+    points = (("cuStreamBeginCapture_v2", 1, 801), ("cuStreamEndCapture", 1, 901),
+              ("cuGraphInstantiateWithFlags", 2, 2), ("cuGraphLaunch", 1, 999),
+              ("cuGraphLaunch", 17, 999))
+    for call_, at, result in points:
+        done = train("refused", "-batches", "20", "-force", FAIL=f"{call_}:{at}:{result}", SAY=1)
+        expect_end(done, 0, "GPU 0: no graphs: ", "each kernel is started alone")
+        expect(done.stderr.count("no graphs") == 1, done.stderr)
+        expect("not freed" not in done.stderr, done.stderr)
+        same("refused", "whole")
+    # A driver before CUDA 11.4 lacks the function.
+    old = os.path.abspath("old")
+    os.makedirs(old)
+    library = read(os.path.join(STANDIN, "libcuda.so.1"))
+    write(f"{old}/libcuda.so.1", library.replace(b"cuGraphLaunch\0", b"cuGraphLaunck\0"))
+    env = dict(os.environ, LD_LIBRARY_PATH=old)
+    done = run(GPU, "classifier", "train", "run.data", "net.cfg", "-out", "refused", "-threads",
+               "1", "-every", "5", "-batches", "20", "-force", env=env, timeout=120)
+    expect_end(done, 0, "GPU 0: no graphs: the driver is older than 11.4; each kernel is started")
+    same("refused", "whole")
+
+
 def failing_calls():
     """After any failure in a run the checkpoint is of a whole update, and -resume gives the bits of
     the run without it."""
-    points = [("cuLaunchKernel", 719, at) for at in (1, 40, 333, 700, 850)] + \
-        [("cuMemcpyDtoHAsync_v2", 999, at) for at in (1, 30, 71, 150)] + \
-        [("cuMemcpyHtoDAsync_v2", 999, at) for at in (1, 9, 50)] + \
-        [("cuStreamSynchronize", 719, at) for at in (1, 60, 300)]
-    for k, (call_, result, at) in enumerate(points):
+    calls = counts()[1]
+    points = [(name, result, 1 + int(share * (calls[name] - 1)), goes_on)
+              for name, result, goes_on, *shares in (
+                  ("kernel", 719, "", 0, .5, 1), ("kernel", 719, "+", .21, .77),
+                  ("cuLaunchKernel", 719, "+", 0, .5, 1), ("cuGraphLaunch", 719, "+", .5),
+                  ("cuMemcpyDtoHAsync_v2", 999, "", 0, .5), ("cuMemcpyDtoHAsync_v2", 999, "+", 1),
+                  ("cuMemcpyHtoDAsync_v2", 999, "", 0, .6), ("cuMemcpyHtoDAsync_v2", 999, "+", 1),
+                  ("cuStreamSynchronize", 719, "", .4), ("cuStreamWaitEvent", 999, "", .8),
+                  ("cuEventRecord", 999, "+", .5))
+              for share in shares]
+    for call_, result, at, goes_on in points:
         shutil.rmtree("broken", ignore_errors=True)
-        what = f"{call_}:{at}{'+' if k % 2 else ''}:{result}"
+        what = f"{call_}:{at}{goes_on}:{result}"
         done = train("broken", "-batches", "20", FAIL=what)
+        if call_ in GRAPHS and done.returncode == 0:
+            same("broken", "whole")
+            continue
         expect(done.returncode == 1 and "GPU 0: " in done.stderr,
                f"{what}: exit status {done.returncode}: {done.stderr}")
         has_begun = os.path.exists("broken/net.state")
@@ -211,6 +262,7 @@ def the_ptx():
 
 attempt_all(start, trains_as_the_processor_does, two_runs_give_the_same_bits,
             resume_gives_the_same_bits, the_precision_is_of_the_products, distils_from_a_teacher,
-            embeds, without_a_device, a_wrong_device, small_memory, failing_calls,
+            embeds, without_a_device, a_wrong_device, small_memory, steps_are_graphs,
+            a_driver_that_refuses_graphs, failing_calls,
             a_signal_in_a_step, lists_devices, the_ptx)
 summary()

@@ -227,6 +227,7 @@ static void check_tensor_cores(const char *name, bool is_exact) {
         dnx_net_backward_layer(net, 0, x, BATCH, NULL);
         dnx_net_update_begin(net, BATCH);
         dnx_net_update_layer(net, 0, BATCH, 0, 0, 0); /* the momentum is the gradient */
+        dnx_net_params(net, 0, list);                 /* brings it back */
     }
     const double forward = off(y, y + outputs, outputs);
     const double back = off(nets[0]->sgd.momentum, nets[1]->sgd.momentum,
@@ -242,7 +243,7 @@ static void check_tensor_cores(const char *name, bool is_exact) {
 
 static void use(dnx_precision precision) {
     dnx_err err = {0};
-    if (dnx_gpu_open(0, precision, &gpu, &err)) must(false, err.text);
+    if (dnx_gpu_open(0, precision, NULL, &gpu, &err)) must(false, err.text);
 }
 
 int main(void) {

@@ -1,38 +1,38 @@
 /* standin.c - a libcuda.so.1 for tests: memory of the device is memory of this process that nobody
  * else may touch, and kernels run as emulation.c does. The environment makes it fail:
  *   STANDIN_DEVICES=N (1)  STANDIN_SM=80  STANDIN_DRIVER=12040  STANDIN_MB=N of memory (4096)
+ *   STANDIN_BUSY=N MB of it that other processes have (0)
  *   STANDIN_FAIL=CALL:N:RESULT  the N-th call of that function, and with "+" behind N all later
- *   ones, return RESULT.
- * Memory that is not freed is reported when the device is closed. */
+ *   ones, return RESULT. CALL may be "kernel": the N-th kernel that runs takes the device away.
+ * What is not freed is reported when the device is closed, and with STANDIN_SAY how often each
+ * function was called. */
+#include "standin.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "cuda/kernels.h"
-#include "emulation.h"
-
-typedef unsigned long long pointer;
-enum { OK = 0, INVALID = 1, NO_MEMORY = 2, NO_DEVICE = 100, BAD_DEVICE = 101, BAD_PTX = 218,
-       OLD_DRIVER = 222, NOT_FOUND = 500 };
 
 #define PROTO(name, waits) void name(const struct name##_args a);
 DNX_CUDA_KERNELS(PROTO)
 #define CALL(name, waits) \
     static void call_##name(const void *a) { name(*(const struct name##_args *)a); }
 DNX_CUDA_KERNELS(CALL)
-#define ROW(name, waits) {#name, call_##name, waits},
-static const struct kernel {
-    const char *name;
-    void (*call)(const void *);
-    bool waits;
-} kernels[] = {DNX_CUDA_KERNELS(ROW)};
+#define ROW(name, waits) {#name, call_##name, sizeof(struct name##_args), waits},
+static const kernel kernels[] = {DNX_CUDA_KERNELS(ROW)};
+
+static _Thread_local bool has_context; /* of this thread, as of a real driver */
+static int lost_with;
 
 static long number(const char *key, long none) {
     const char *v = getenv(key);
     return v ? atol(v) : none;
 }
+
+void lose_device(int result) { lost_with = result; }
+int lost(void) { return lost_with; }
 
 /* What STANDIN_FAIL says of this call. */
 static int fails(const char *name) {
@@ -54,10 +54,71 @@ static int fails(const char *name) {
     f.seen++;
     return f.seen == f.at || (f.goes_on && f.seen > f.at) ? f.result : 0;
 }
-#define ENTER(name) do { int r_ = fails(name); if (r_) return r_; } while (0)
+
+static struct {
+    const char *name;
+    long count;
+} calls[64];
+
+static void count(const char *name) {
+    int i = 0;
+    while (calls[i].name && strcmp(calls[i].name, name)) i++;
+    calls[i].name = name;
+    calls[i].count++;
+}
+
+int enter(const char *name) {
+    const int r = fails(name);
+    count(name);
+    if (lost_with) return lost_with;
+    if (r) return r;
+    return has_context || !strcmp(name, "cuInit") || !strcmp(name, "cuDevicePrimaryCtxRetain")
+               ? OK : NO_CONTEXT;
+}
 
 static size_t used;
 static size_t all(void) { return (size_t)number("STANDIN_MB", 4096) << 20; }
+static size_t taken(void) { return (size_t)number("STANDIN_BUSY", 0) << 20; }
+
+/* Memory of the device, or pinned. */
+typedef struct block {
+    struct block *next;
+    size_t bytes;
+    char at[];
+} block;
+static block *of_device, *pinned;
+
+static void *new_block(block **list, size_t bytes) {
+    block *b = malloc(sizeof *b + bytes);
+    if (!b) return NULL;
+    b->next = *list;
+    b->bytes = bytes;
+    memset(b->at, 0x5a, bytes);
+    *list = b;
+    return b->at;
+}
+
+static size_t free_block(block **list, const void *p) {
+    for (; *list; list = &(*list)->next)
+        if ((*list)->at == p) {
+            block *b = *list;
+            const size_t bytes = b->bytes;
+            *list = b->next;
+            free(b);
+            return bytes;
+        }
+    fprintf(stderr, "stand-in: %p is freed, but was not allocated\n", p);
+    return 0;
+}
+
+static bool has(const block *b, const char *p, size_t bytes) {
+    for (; b; b = b->next)
+        if (p >= b->at && p + bytes <= b->at + b->bytes) return true;
+    return false;
+}
+
+bool is_of_device(pointer p, size_t bytes) { return has(of_device, (char *)(uintptr_t)p, bytes); }
+bool is_pinned(const void *p, size_t bytes) { return has(pinned, p, bytes); }
 
 int cuInit(unsigned flags) {
     (void)flags;
@@ -91,12 +152,19 @@ int cuDevicePrimaryCtxRetain(void **c, int d) {
 int cuDevicePrimaryCtxRelease_v2(int d) {
     (void)d;
     if (used) fprintf(stderr, "stand-in: %zu bytes of the device were not freed\n", used);
+    if (pinned) fprintf(stderr, "stand-in: pinned memory was not freed\n");
+    report_streams();
+    for (int i = 0; getenv("STANDIN_SAY") && calls[i].name; i++)
+        fprintf(stderr, "stand-in: %s %ld\n", calls[i].name, calls[i].count);
     return OK;
 }
-int cuCtxSetCurrent(void *c) { (void)c; return OK; }
+int cuCtxSetCurrent(void *c) {
+    has_context = c != NULL;
+    return OK;
+}
 int cuMemGetInfo_v2(size_t *free_, size_t *total) {
     *total = all();
-    *free_ = all() - used;
+    *free_ = all() - used - taken();
     return OK;
 }
 int cuModuleLoadDataEx(void **m, const void *ptx, unsigned n, const int *options, void **values) {
@@ -121,63 +189,30 @@ int cuModuleGetFunction(void **f, void *module, const char *name) {
 int cuModuleUnload(void *m) { (void)m; return OK; }
 int cuMemAlloc_v2(pointer *p, size_t bytes) {
     ENTER("cuMemAlloc_v2");
-    if (bytes > all() - used) return NO_MEMORY;
-    size_t *at = malloc(bytes + 64);
+    void *at = bytes > all() - used - taken() ? NULL : new_block(&of_device, bytes);
     if (!at) return NO_MEMORY;
-    *at = bytes;
     used += bytes;
-    memset((char *)at + 64, 0x5a, bytes);
-    *p = (pointer)(uintptr_t)at + 64;
+    *p = (pointer)(uintptr_t)at;
     return OK;
 }
 int cuMemFree_v2(pointer p) {
-    size_t *at = (size_t *)(uintptr_t)(p - 64);
-    used -= *at;
-    free(at);
-    return OK;
+    run_all_streams();
+    used -= free_block(&of_device, (void *)(uintptr_t)p);
+    return lost();
 }
 int cuMemAllocHost_v2(void **p, size_t bytes) {
     ENTER("cuMemAllocHost_v2");
-    *p = malloc(bytes);
+    *p = new_block(&pinned, bytes);
     return *p ? OK : NO_MEMORY;
 }
-int cuMemFreeHost(void *p) { free(p); return OK; }
-int cuMemsetD8Async(pointer to, unsigned char byte, size_t bytes, void *s) {
-    (void)s;
-    ENTER("cuMemsetD8Async");
-    memset((void *)(uintptr_t)to, byte, bytes);
-    return OK;
-}
-int cuMemcpyHtoDAsync_v2(pointer to, const void *from, size_t bytes, void *s) {
-    (void)s;
-    ENTER("cuMemcpyHtoDAsync_v2");
-    memcpy((void *)(uintptr_t)to, from, bytes);
-    return OK;
-}
-int cuMemcpyDtoHAsync_v2(void *to, pointer from, size_t bytes, void *s) {
-    (void)s;
-    ENTER("cuMemcpyDtoHAsync_v2");
-    memcpy(to, (const void *)(uintptr_t)from, bytes);
-    return OK;
-}
-int cuLaunchKernel(void *f, unsigned x, unsigned y, unsigned z, unsigned bx, unsigned by,
-                   unsigned bz, unsigned shared, void *s, void **args, void **extra) {
-    const struct kernel *k = f;
-    (void)shared, (void)s, (void)extra;
-    ENTER("cuLaunchKernel");
-    if (!x || !y || !z || by != 1 || bz != 1) return INVALID;
-    emulate(k->call, args[0], (unsigned[]){x, y, z}, bx, k->waits);
-    return OK;
-}
-int cuStreamCreate(void **s, unsigned flags) { (void)flags; *s = &used; return OK; }
-int cuStreamDestroy_v2(void *s) { (void)s; return OK; }
-int cuStreamSynchronize(void *s) {
-    (void)s;
-    ENTER("cuStreamSynchronize");
-    return OK;
+int cuMemFreeHost(void *p) {
+    run_all_streams();
+    free_block(&pinned, p);
+    return lost();
 }
 int cuGetErrorString(int r, const char **text) {
     *text = r == NO_MEMORY ? "out of memory" : r == NO_DEVICE ? "no CUDA-capable device is detected"
-            : r == 719 ? "unspecified launch failure" : r == 999 ? "unknown error" : "invalid";
+            : r == 719 ? "unspecified launch failure"
+            : r == 801 ? "operation not supported" : r == 999 ? "unknown error" : "invalid";
     return OK;
 }

@@ -1,0 +1,191 @@
+/* parameters.c - the parameters and momentum of layers on a GPU: copies to it, the update, and the
+ * copies back, which survive a failure of the device. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu/placed.h"
+
+static bool is_trained(const dnx_half *h, int k) {
+    return h->l.params[k].is_trained && h->l.params[k].grad;
+}
+
+static void set_pointers(dnx_net *net, int i) {
+    dnx_placed *p = dnx_placed_of(net);
+    dnx_half *h = &p->halves[i];
+    size_t at = h->at;
+    for (int k = 0; h->l.type && k < h->l.n_params; k++) {
+        h->l.value[k] = p->values + at;
+        if (is_trained(h, k)) {
+            h->l.grad[k] = p->grads + at;
+            h->l.momentum[k] = p->momentum + at;
+        }
+        at += h->l.params[k].count;
+    }
+}
+
+static dnx_status allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err) {
+    void *p;
+    dnx_status st = dnx_device_new(dnx_placed_of(net)->device, &p, bytes, err);
+    memcpy(to, &p, sizeof p);
+    return st;
+}
+
+static dnx_status make_training(dnx_net *net, dnx_err *err) {
+    dnx_placed *p = dnx_placed_of(net);
+    const size_t bytes = p->floats * sizeof(float);
+    int n = 0;
+    for (int i = 0; i < net->n; i++)
+        for (int k = 0; p->halves[i].l.type && k < p->halves[i].l.n_params; k++)
+            n += is_trained(&p->halves[i], k);
+    p->descents_here = calloc((size_t)n + 1, sizeof *p->descents_here);
+    if (!p->descents_here) return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory");
+    dnx_status st = allocate(net, &p->grads, bytes, err);
+    if (!st) st = allocate(net, &p->momentum, bytes, err);
+    if (!st) st = allocate(net, &p->descents, sizeof *p->descents * (size_t)n, err);
+    for (int k = 0; k < 2 && !st; k++) {
+        void *pinned = NULL;
+        st = dnx_device_pinned(p->device, &pinned, 2 * bytes, err);
+        p->pinned[k] = pinned;
+    }
+    return st;
+}
+
+dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err) {
+    dnx_placed *p = dnx_placed_of(net);
+    dnx_status st = allocate(net, &p->values, p->floats * sizeof(float), err);
+    if (!st && net->trains) st = make_training(net, err);
+    for (int i = 0; i < net->n && !st; i++) set_pointers(net, i);
+    return st;
+}
+
+void dnx_gpu_free_parameters(dnx_net *net) {
+    dnx_placed *p = dnx_placed_of(net);
+    void *all[] = {p->values, p->grads, p->momentum, p->descents};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) dnx_device_free(p->device, all[k]);
+    for (int k = 0; k < 2; k++) dnx_device_unpin(p->device, p->pinned[k]);
+    free(p->descents_here);
+}
+
+/* ---- from the processor ---- */
+
+void dnx_gpu_upload(dnx_net *net, int i) {
+    dnx_half *h = &dnx_placed_of(net)->halves[i];
+    const float *v = net->trains ? net->sgd.momentum + net->sgd.momentum_at[i] : NULL;
+    if (!h->is_changed) return;
+    for (int k = 0; k < h->l.n_params; k++) {
+        const size_t count = h->l.params[k].count;
+        dnx_device_put(h->l.device, h->l.value[k], h->l.params[k].value, sizeof(float) * count);
+        if (!v || !is_trained(h, k)) continue;
+        dnx_device_put(h->l.device, h->l.momentum[k], v, sizeof(float) * count);
+        v += count;
+    }
+    h->is_changed = false;
+    h->is_unprepared = true;
+}
+
+void dnx_gpu_changed(dnx_net *net, int i) {
+    if (!net->placed) return;
+    dnx_gpu_catch_up(net, i);
+    dnx_placed_of(net)->halves[i].is_changed = true;
+}
+
+/* ---- back to the processor ---- */
+
+void dnx_gpu_catch_up(dnx_net *net, int i) {
+    dnx_placed *p = net->placed;
+    dnx_half *h = p ? &p->halves[i] : NULL;
+    if (!h || !h->is_ahead) return;
+    const float *values = p->pinned[p->complete] + h->at, *momentum = values + p->floats;
+    float *v = net->sgd.momentum + net->sgd.momentum_at[i];
+    for (int k = 0; k < h->l.n_params; k++) {
+        const size_t count = h->l.params[k].count;
+        memcpy(h->l.params[k].value, values, sizeof(float) * count);
+        if (is_trained(h, k)) {
+            memcpy(v, momentum, sizeof(float) * count);
+            v += count;
+        }
+        values += count;
+        momentum += count;
+    }
+    h->is_ahead = false;
+}
+
+void dnx_gpu_fetch_gradients(dnx_net *net, int i) {
+    dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
+    for (int k = 0; l->type && k < l->n_params; k++) {
+        const size_t bytes = sizeof(float) * l->params[k].count;
+        if (l->grad[k]) {
+            dnx_device_get(l->device, l->params[k].grad, l->grad[k], bytes);
+            dnx_device_clear(l->device, l->grad[k], bytes);
+        } else dnx_device_get(l->device, l->params[k].value, l->value[k], bytes);
+    }
+}
+
+void dnx_gpu_prepare(dnx_net *net, int i) {
+    dnx_half *h = &dnx_placed_of(net)->halves[i];
+    if (h->l.type->prepare) h->l.type->prepare(&h->l);
+    h->is_unprepared = false;
+}
+
+/* ---- the update ---- */
+
+/* The device updates the layers that it runs, except with clip_norm or weight exclusivity. */
+static bool updates_on_device(const dnx_net *net, int i) {
+    return dnx_placed_of(net)->halves[i].l.type && net->o.clip_norm <= 0 &&
+           net->links[i].exclusivity <= 0;
+}
+
+/* Appends the tensors of layer i to those that this update changes. */
+static void add_descents(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
+    dnx_placed *p = dnx_placed_of(net);
+    const dnx_link *link = &net->links[i];
+    const dnx_half *h = &p->halves[i];
+    for (int k = 0; k < h->l.n_params; k++)
+        if (is_trained(h, k))
+            p->descents_here[p->n_descents++] = (struct dnx_cuda_descent){
+                .at = h->l.value[k] - p->values, .count = (long)h->l.params[k].count,
+                .rate = rate * link->rate / (float)batch, .momentum = momentum,
+                .decay = decay * link->decay * h->l.params[k].decay * (float)batch,
+                .nesterov = net->o.nesterov != 0};
+}
+
+static void descend(dnx_net *net) {
+    dnx_placed *p = dnx_placed_of(net);
+    struct descend_args a = {.w = p->values, .g = p->grads, .v = p->momentum,
+                             .descents = p->descents};
+    if (!p->n_descents) return;
+    dnx_device_put(p->device, p->descents, p->descents_here,
+                   sizeof *p->descents * (size_t)p->n_descents);
+    dnx_device_launch(p->device, DNX_CUDA_descend, DNX_CUDA_DESCENT, p->n_descents, 1, &a);
+}
+
+/* Copies the values and momentum of all layers to pinned memory. The copy of the last update stays
+ * until this one is complete. */
+static void bring_back(dnx_net *net) {
+    dnx_placed *p = dnx_placed_of(net);
+    float *to = p->pinned[!p->complete];
+    dnx_device_fetch(p->device, to, p->values, sizeof(float) * p->floats);
+    dnx_device_fetch(p->device, to + p->floats, p->momentum, sizeof(float) * p->floats);
+    if (dnx_device_status(p->device, NULL)) return;
+    p->complete = !p->complete;
+    for (int i = net->first_trained; i < net->n; i++)
+        if (updates_on_device(net, i)) p->halves[i].is_ahead = true;
+}
+
+void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float decay) {
+    dnx_placed *p = dnx_placed_of(net);
+    p->n_descents = 0;
+    for (int i = net->first_trained; i < net->n; i++) {
+        if (updates_on_device(net, i)) add_descents(net, i, batch, rate, momentum, decay);
+        else if (net->o.clip_norm <= 0) dnx_gpu_fetch_gradients(net, i); /* clip_norm: already
+                                                                          * fetched */
+    }
+    descend(net);
+    for (int i = net->first_trained; i < net->n; i++)
+        if (updates_on_device(net, i)) dnx_gpu_prepare(net, i); /* may limit the parameters */
+    bring_back(net);
+}
+
+bool dnx_gpu_is_updated(dnx_net *net, int i) {
+    return updates_on_device(net, i) || dnx_device_status(dnx_placed_of(net)->device, NULL);
+}

@@ -1,0 +1,170 @@
+/* passes.c - runs layers forward and backward on the GPU or the processor. Records which side has
+ * the newest values of each tensor, and copies a tensor when the other side needs it. */
+#include <math.h>
+#include <string.h>
+
+#include "gpu/placed.h"
+
+static float *y_on_device(const dnx_net *net, int i) {
+    return dnx_placed_of(net)->outputs + (net->links[i].y - net->plan.outputs);
+}
+static float *dy_on_device(const dnx_net *net, int i) {
+    return dnx_placed_of(net)->deltas + (net->links[i].dy - net->plan.deltas);
+}
+static size_t bytes_of(const dnx_net *net, int i, int batch) {
+    return sizeof(float) * dnx_size(net->nodes[i].out) * (size_t)batch;
+}
+
+/* ---- images ---- */
+
+/* The network whose images were announced. Its teachers get the same images. */
+static const dnx_net *announced;
+
+static int place_of(const dnx_placed *p, const float *images) {
+    for (int k = 0; k < 2; k++)
+        if (images && p->image_of[k] == images) return k;
+    return -1;
+}
+
+/* Starts to copy images to a buffer that is free. */
+static void bring_beside(dnx_net *net, const float *images) {
+    dnx_placed *p = dnx_placed_of(net);
+    const int k = p->image_of[0] ? 1 : 0;
+    if (!images || place_of(p, images) >= 0 || p->image_of[k]) return;
+    dnx_device_put_beside(p->device, p->images[k], images,
+                          sizeof(float) * dnx_size(net->in) * (size_t)net->batch);
+    p->image_of[k] = images;
+}
+
+void dnx_gpu_images(dnx_net *net, const float *now, const float *next) {
+    dnx_placed *p = dnx_placed_of(net);
+    for (int k = 0; k < 2; k++)
+        if (p->image_of[k] != now && p->image_of[k] != next) p->image_of[k] = NULL;
+    bring_beside(net, now);
+    dnx_device_join(p->device);
+    bring_beside(net, next);
+    announced = net;
+}
+
+void dnx_gpu_forget_images(const dnx_net *net) {
+    if (announced == net) announced = NULL;
+}
+
+/* Returns images x on the device, and copies them there first unless they are there. */
+static float *images_on_device(dnx_net *net, const float *x, int batch) {
+    dnx_placed *p = dnx_placed_of(net), *other = announced ? dnx_placed_of(announced) : NULL;
+    const int there = other && batch == announced->batch ? place_of(other, x) : -1;
+    if (there >= 0) return other->images[there];
+    if (p->image >= 0) return p->images[p->image];
+    p->image = net->trains && p->image_of[0] ? 1 : 0;
+    if (p->image_of[p->image]) dnx_device_join(p->device); /* a copy to it may still run */
+    p->image_of[p->image] = NULL;
+    dnx_device_put(p->device, p->images[p->image], x,
+                   sizeof(float) * dnx_size(net->in) * (size_t)batch);
+    return p->images[p->image];
+}
+
+/* ---- outputs ---- */
+
+void dnx_gpu_fetch(dnx_net *net, int i, int batch) {
+    dnx_copies *t = &dnx_placed_of(net)->copies[i];
+    dnx_device *d = dnx_placed_of(net)->device;
+    if (t->y_host || !t->y_device) return;
+    dnx_device_get(d, net->links[i].y, y_on_device(net, i), bytes_of(net, i, batch));
+    if (dnx_device_status(d, NULL)) /* NaN, so that old values are never results */
+        for (size_t k = 0; k < bytes_of(net, i, batch) / sizeof(float); k++)
+            net->links[i].y[k] = NAN;
+    t->y_host = true;
+}
+
+static void need_on_device(dnx_net *net, int i, int batch) {
+    dnx_copies *t = &dnx_placed_of(net)->copies[i];
+    if (t->y_device) return;
+    dnx_device_put(dnx_placed_of(net)->device, y_on_device(net, i), net->links[i].y,
+                   bytes_of(net, i, batch));
+    t->y_device = true;
+}
+
+static void need_dy(dnx_net *net, int i, int batch, bool on_device) {
+    dnx_copies *t = &dnx_placed_of(net)->copies[i];
+    dnx_device *d = dnx_placed_of(net)->device;
+    if (on_device && !t->dy_device)
+        dnx_device_put(d, dy_on_device(net, i), net->links[i].dy, bytes_of(net, i, batch));
+    if (!on_device && !t->dy_host)
+        dnx_device_get(d, net->links[i].dy, dy_on_device(net, i), bytes_of(net, i, batch));
+    *(on_device ? &t->dy_device : &t->dy_host) = true;
+}
+
+/* Makes the inputs of layer i available where the layer runs, and sets p->x to them. */
+static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
+    const dnx_node *n = &net->nodes[i];
+    for (int k = 0; k < n->n_in; k++) {
+        const int from = n->from[k];
+        if (from >= 0 && on_device) need_on_device(net, from, p->batch);
+        if (from >= 0 && !on_device) dnx_gpu_fetch(net, from, p->batch);
+        if (on_device)
+            p->x[k] = from < 0 ? images_on_device(net, p->x[k], p->batch) : y_on_device(net, from);
+    }
+}
+
+/* ---- layers ---- */
+
+/* The loss of layer l, summed over the batch. After a failure of the device it is NaN. */
+static double loss_of(dnx_placed *at, const dnx_gpu_layer *l, int batch) {
+    double sum = 0;
+    for (int b = 0; b < batch; b++) at->losses[b] = (double)NAN;
+    dnx_device_get(at->device, at->losses, l->losses, sizeof(double) * (size_t)batch);
+    for (int b = 0; b < batch; b++) sum += at->losses[b];
+    return sum;
+}
+
+void dnx_gpu_forward(dnx_net *net, int i, dnx_pass *p) {
+    dnx_placed *at = dnx_placed_of(net);
+    dnx_half *h = &at->halves[i];
+    dnx_node *n = &net->nodes[i];
+    const bool on_device = h->l.type != NULL;
+    if (i == 0) at->image = -1;
+    bring_inputs(net, i, p, on_device);
+    if (on_device) {
+        dnx_gpu_upload(net, i);
+        if (h->is_unprepared) dnx_gpu_prepare(net, i);
+        p->y = y_on_device(net, i);
+        if (h->l.type->bring) h->l.type->bring(&h->l, p);
+        h->l.type->forward(&h->l, p);
+        if (h->l.losses) p->loss = loss_of(at, &h->l, p->batch);
+    } else n->type->forward(n, p);
+    at->copies[i].y_device = on_device;
+    at->copies[i].y_host = !on_device;
+}
+
+void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p) {
+    dnx_placed *at = dnx_placed_of(net);
+    dnx_half *h = &at->halves[i];
+    dnx_node *n = &net->nodes[i];
+    const bool on_device = h->l.type != NULL;
+    if (i == net->n - 1) at->copies[i].dy_host = !(at->copies[i].dy_device = false);
+    bring_inputs(net, i, p, on_device);
+    if (p->dy) need_dy(net, i, p->batch, on_device);
+    if (!on_device) dnx_gpu_fetch(net, i, p->batch);
+    for (int k = 0; k < n->n_in; k++) {
+        const int from = n->from[k];
+        if (!p->dx[k]) continue;
+        if (p->dx_adds[k]) need_dy(net, from, p->batch, on_device);
+        at->copies[from].dy_device = on_device;
+        at->copies[from].dy_host = !on_device;
+        if (on_device) p->dx[k] = dy_on_device(net, from);
+    }
+    if (!on_device) {
+        n->type->backward(n, p);
+        return;
+    }
+    p->y = y_on_device(net, i);
+    if (p->dy) p->dy = dy_on_device(net, i);
+    h->l.type->backward(&h->l, p);
+}
+
+void dnx_gpu_clear_dy(dnx_net *net, int i, int batch) {
+    (void)batch;
+    dnx_placed_of(net)->copies[i].dy_host = true;
+    dnx_placed_of(net)->copies[i].dy_device = false;
+}

@@ -1,0 +1,42 @@
+/* opened.h - an open device, for the files that implement device.h. */
+#ifndef DNX_CUDA_OPENED_H
+#define DNX_CUDA_OPENED_H
+#include <stdint.h>
+
+#include "cuda/device.h"
+#include "cuda/queue.h"
+
+/* Copies of at most DNX_SMALL_COPY bytes go through a buffer of pinned memory. */
+enum { DNX_SMALL_COPY = 1 << 20, DNX_COPY_BUFFER = 4 * DNX_SMALL_COPY };
+
+struct dnx_device {
+    const dnx_driver *cu;
+    dnx_device_facts facts;
+    int device;
+    void *context, *module, *functions[DNX_CUDA_KERNEL_COUNT];
+    void *stream, *beside;  /* beside: for dnx_device_put_beside() */
+    void *before, *copied;  /* events: the work before such a copy has ended; the copy has */
+    dnx_queue *queue;
+    char *buffer;           /* a part of it belongs to one copy until the next wait. So equal steps
+                             * use equal addresses */
+    size_t used;            /* bytes of the buffer */
+    bool is_busy;           /* work has been queued since the last wait */
+    bool counts;            /* between dnx_device_count_begin() and _end() */
+    size_t counted;
+    dnx_cu_result failure;  /* of the first call that failed; 0 as long as all calls succeed */
+    const char *failed;     /* the name of that call, for the message */
+    void (*note)(const char *line);
+};
+
+/* Waits for all work. what: for the message when that fails. */
+void dnx_device_finish(dnx_device *d, const char *what);
+/* True when nothing may be queued. */
+static inline bool dnx_device_is_idle(const dnx_device *d) { return d->failure || d->counts; }
+/* Records the first failure: result r of the call `what`. */
+static inline void dnx_device_note(dnx_device *d, dnx_cu_result r, const char *what) {
+    if (!r || d->failure) return;
+    d->failure = r;
+    d->failed = what;
+}
+static inline dnx_cu_pointer dnx_address(const void *p) { return (dnx_cu_pointer)(uintptr_t)p; }
+#endif

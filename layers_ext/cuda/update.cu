@@ -1,0 +1,15 @@
+/* update.cu - the update of net/update.c for all trained tensors of a network in one launch: row y of
+ * blocks updates tensor y. The rates are in memory, so the launch has the same arguments in every
+ * step. */
+#include "cuda/target.h"
+
+KERNEL(descend) {
+    const struct dnx_cuda_descent d = a.descents[BLOCK_Y];
+    float *w = a.w + d.at, *g = a.g + d.at, *v = a.v + d.at;
+    for (long i = INDEX; i < d.count; i += STEP) {
+        const float step = g[i] - d.decay * w[i];
+        v[i] = d.momentum * v[i] + step;
+        w[i] += d.rate * (d.nesterov ? step + d.momentum * v[i] : v[i]);
+        g[i] = 0;
+    }
+}
