@@ -108,6 +108,7 @@ def work(args):
         print(f"\n{line}")
     print('\nnext: make run ARGS="--widths 0.5,0.25" adds a width; make run OUT=real FACES=folder '
           "LFW=folder\nPAIRS=file takes real faces; README.md tells how to change a network")
+    print(f"what the networks confuse most: {os.path.join(args.out, 'confused.png')}")
     print(f"report: {os.path.join(args.out, 'report.html')}")
 
 

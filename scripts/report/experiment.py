@@ -8,9 +8,11 @@ import sys
 from experiments.methods import METHODS
 from experiments.rows import AGAINST, has_other_images, stored
 from experiments.training import build_of
-from lib.files import write, write_csv, write_json
+from experiments.verification import NEEDED, find_images
+from lib.files import read_json, write, write_csv, write_json
 from lib.metrics import p_text, percent
 from report import curves
+from report.confused import draw_confused
 from report.machine import made_here
 from report.pictures import look, picture
 
@@ -176,6 +178,12 @@ def links(rows):
                    f'<a href="{n}/lfw/results.json">results.json</a></li>' for n in names)
 
 
+def first_results(args, rows):
+    """Returns {network: its results.json} of the first seed of each row."""
+    names = [r["networks"][0] for r in rows]
+    return {n: read_json(os.path.join(args.out, n, "lfw", "results.json"), *NEEDED) for n in names}
+
+
 def report(args, rows, data, said):
     """Writes all files of the report. said: {"cache": text about the time of the cache, "weights":
     text about the choice of loss weights}."""
@@ -186,6 +194,8 @@ def report(args, rows, data, said):
     write_csv(at + "table.csv", [COLUMNS] + [cells(r) for r in rows])
     draw_accuracy(rows, title, at + "accuracy.png")
     draw_curves(args, rows, title, at + "curves.png")
+    draw_confused(at + "confused.png", first_results(args, rows), data.test.faces,
+                  find_images(data.test.faces, data.test.read(), True)[0])
     command = shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:])
     items = "".join(f"<li><b>{m}</b>: {html.escape(METHODS[m].what)}</li>" for m in args.methods)
     said_html = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
@@ -199,6 +209,8 @@ def report(args, rows, data, said):
 <ul>{items}</ul>
 <p><img src="accuracy.png" alt="TAR and accuracy of each network"></p>
 <p><img src="curves.png" alt="verification and loss during training"></p>
+<p>What each network confuses most of its pairs, with the cosines:</p>
+<p><img src="confused.png" alt="the most confused pairs of each network"></p>
 <ul>{links(rows)}</ul>
 <p>{made['date']}, {html.escape(made['machine'])}; darknet build {made['build']}.
 Command: <code>{html.escape(command)}</code></p>

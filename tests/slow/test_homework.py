@@ -96,14 +96,18 @@ def all_methods(folder):
     check(len({(r["parameters"], r["macs"]) for r in rows[1:]}) == 1, "students are of one size")
     check(rows[0]["parameters"] > 10 * rows[1]["parameters"], "the teacher is larger")
     check("SYNTHETIC" in done.stdout, "synthetic results say so")
-    files = ("report.html", "table.csv", "accuracy.png", "curves.png")
+    files = ("report.html", "table.csv", "accuracy.png", "curves.png", "confused.png")
     check(all(os.path.getsize(os.path.join(out, f)) > 100 for f in files), "report and pictures")
+    check(done.stdout.splitlines()[-2:] ==
+          [f"what the networks confuse most: {out}/confused.png", f"report: {out}/report.html"],
+          "the last lines name the sheet and the report", done.stdout)
     again = run("--out", out, *SMALL)
     check(again.returncode == 0 and "classifier train" not in again.stdout, "nothing is done twice")
     check("verifying" not in again.stdout and "made anew" not in again.stdout, "nor verified")
     check("default loss weights" in again.stdout, "says where loss weights come from")
     page = read(os.path.join(out, "report.html")).decode()
     for text in ("scratch-0.125-seed1/lfw/roc.png", "scratch-0.125-seed1/lfw/worst.png",
+                 '<img src="confused.png"',
                  "darknet build", "2 batches of 8", time.strftime("%Y-%m-%d")):
         check(text in page, f"report.html has {text}")
     torn(out)

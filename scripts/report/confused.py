@@ -1,0 +1,51 @@
+"""Draws a contact sheet of the pairs that networks confuse most: two people whom a network takes
+for one, and one person whom it takes for two."""
+import os
+
+from lib.errors import needs
+from lib.files import whole_file
+
+EACH = 4  # pairs of each kind, for each network
+TILE, GAP, HEAD, LINE, LETTER = 56, 6, 22, 14, 6  # pixels
+
+
+def most_confused(result, each=EACH):
+    """Returns the indices of the wrong pairs of results.json: those of two people by falling
+    cosine, those of one person by rising cosine, at most `each` of both."""
+    wrong = [i for i, right in enumerate(result["right"]) if not right]
+    of_two = sorted((i for i in wrong if not result["same"][i]), key=lambda i: -result["scores"][i])
+    of_one = sorted((i for i in wrong if result["same"][i]), key=lambda i: result["scores"][i])
+    return of_two[:each], of_one[:each]
+
+
+def draw_confused(path, results, folder, found):
+    """Draws a row for each network. results: {name of the network: its results.json}; found: {name
+    of an image: its path in folder}."""
+    needs("PIL")
+    from PIL import Image, ImageDraw
+
+    left, half = LETTER * max(map(len, results)) + 2 * GAP, EACH * (2 * TILE + GAP)
+    sheet = Image.new("RGB", (left + 2 * half + 3 * GAP,
+                              HEAD + len(results) * (TILE + LINE + GAP)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for k, text in enumerate(("two people, taken for one", "one person, taken for two")):
+        pen.text((left + k * (half + 2 * GAP), 5), text, fill="black")
+
+    def paste(name, x, y):
+        try:
+            with Image.open(os.path.join(folder, found[name])) as face:
+                sheet.paste(face.convert("RGB").resize((TILE, TILE)), (x, y))
+        except (OSError, SyntaxError, ValueError):  # Pillow cannot read it: its place stays empty
+            pen.rectangle((x, y, x + TILE - 1, y + TILE - 1), outline="gray")
+
+    for row, (network, result) in enumerate(results.items()):
+        y = HEAD + row * (TILE + LINE + GAP)
+        pen.text((GAP, y + TILE // 2 - 6), network, fill="black")
+        for k, chosen in enumerate(most_confused(result)):
+            for column, i in enumerate(chosen):
+                x = left + k * (half + 2 * GAP) + column * (2 * TILE + GAP)
+                for side in (0, 1):
+                    paste(result["pair_names"][i][side], x + side * TILE, y)
+                pen.text((x + TILE - 18, y + TILE + 1), f"{result['scores'][i]:.3f}", fill="black")
+    with whole_file(path, binary=True) as f:
+        sheet.save(f, "PNG")
