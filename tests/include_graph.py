@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""include_graph.py [--dot] - the folders of the C code as layers of a house: a file includes only
-what lies below its folder. Prints every arrow that points up or sideways, and every circle of
-files; status 1 then. --dot prints the graph of the folders for Graphviz instead."""
+"""include_graph.py [--dot] - checks the includes of the C code. The folders are floors, and a file
+may include only files of lower floors. Prints every include that points up or sideways, and every
+circle of files; then the exit status is 1. --dot prints the graph of the folders for Graphviz."""
 import collections
 import os
 import re
 import sys
 
-# From the bottom to the top; folders of one line do not know each other.
+# From the bottom to the top. Folders of the same floor must not include each other.
 FLOORS = (("base", "kernels"), ("dnx",), ("common",), ("layers", "cuda"), ("registry",), ("net",),
           ("data", "gpu"),
           ("host",), ("face", "compress", "synth"), ("train",), ("cmd",))
@@ -16,7 +16,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 
 def room(path):
-    """The folder that a file counts as part of."""
+    """Returns the folder to which a file belongs."""
     parts = path.split(os.sep)
     if parts[0] == "layers_ext":
         return parts[1] if len(parts) > 2 else "layers"
@@ -26,7 +26,7 @@ def room(path):
 
 
 def read(top):
-    """{file: [included files]} of the product."""
+    """Returns {file: [included files]} for the product."""
     found = {}
     for root in ("darknet", "layers_ext"):
         for folder, _, names in os.walk(os.path.join(top, root)):
@@ -42,7 +42,7 @@ def read(top):
 
 
 def circle(graph):
-    """Files that include each other in a ring, or []."""
+    """Returns files that include each other in a circle, or []."""
     state, trail = {}, []
 
     def visit(file):

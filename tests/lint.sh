@@ -1,5 +1,6 @@
 #!/bin/sh
-# lint.sh - mechanical rules: which file includes which, prints or exits; width and white space.
+# lint.sh - checks rules for the sources: which files may include, print or exit; line width and
+# white space.
 cd "$(dirname "$0")/.." || exit 1
 bad=0
 
@@ -12,7 +13,7 @@ complain() {
 }
 
 sources() { find darknet layers_ext tests -name '*.[ch]' | sort; }
-below() { # what runs inside a library: everything but the commands
+below() { # all files that could be in a library: everything except the commands
     find darknet layers_ext -name '*.[ch]' ! -path 'darknet/cmd/*' | sort
 }
 
@@ -35,7 +36,7 @@ $(below | xargs grep -nE '(^|[^a-zA-Z0-9_])(exit|_exit|abort|quick_exit|v?printf
     grep -vE '^[^:]*:[0-9]+:[[:space:]]*(/?\*|//)' | grep -v 'format(printf')
 $(below | xargs grep -nE '(fprintf|fputs|fputc|fwrite)[[:space:]]*\(.*(stderr|stdout)|fprintf[[:space:]]*\([[:space:]]*std' /dev/null)
 END
-# log.c and events.c go on with their files, which are never written anew; main.c opens /dev/null.
+# Exceptions: log.c and events.c append to their files; main.c opens /dev/null.
 complain 'only darknet/base writes files: use outfile.h' <<END
 $(find darknet layers_ext -name '*.c' ! -path 'darknet/base/*' | sort |
     xargs grep -nE '(^|[^_a-z])(fopen|fdopen)[[:space:]]*\(.*, "[^"]*[wa+]|(^|[^_a-z])(open|openat|creat)[[:space:]]*\(.*(O_WRONLY|O_RDWR|O_CREAT)' /dev/null |
@@ -48,7 +49,7 @@ END
 complain 'no tab, and no blank at the end of a line' <<END
 $({ sources; scripts; } | xargs grep -nE "$(printf '\t')|[[:space:]]\$" /dev/null)
 END
-# Debian's pycodestyle, by the rules in tests/pycodestyle.cfg.
+# Debian's pycodestyle, with the rules in tests/pycodestyle.cfg.
 if python=$(command -v pycodestyle); then
     complain 'Python as tests/pycodestyle.cfg says' <<END
 $(scripts | xargs "$python" --config=tests/pycodestyle.cfg)

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""unused.py - prints functions that nothing uses: those of C that no other file names, although
-they are not static, and those of scripts/ whose name occurs once. Status 1 when there are any."""
+"""unused.py - prints functions that are not used: functions in C that are not static and that no
+other file names, and functions in scripts/ whose name occurs only once. The exit status is 1 when
+there are any."""
 import collections
 import os
 import re
 import sys
 
-# A definition at the start of a line: its type, its name, its arguments over any number of lines.
+# A definition at the start of a line: type, name, and arguments, which may have several lines.
 ARGUMENTS = r"\([^;{}()]*(?:\([^;{}()]*\)[^;{}()]*)*\)"
 IN_C = re.compile(r"^(?!static\b|typedef\b)[a-z][\w \t*]*?\b(\w+)" + ARGUMENTS + r"\s*\{", re.M)
 IN_PYTHON = re.compile(r"^ *(?:def|class) (\w+)", re.M)
@@ -16,7 +17,7 @@ COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
 
 def read(top, roots, ends):
-    """{path: text} without C's comments."""
+    """Returns {path: text}, without the comments of C files."""
     found = {}
     for root in roots:
         for folder, _, names in os.walk(os.path.join(top, root)):
@@ -31,7 +32,8 @@ def read(top, roots, ends):
 
 
 def in_c(top):
-    """A function is used when another .c file names it, or a header does beside declaring it."""
+    """A function is used when another .c file names it, or when a header names it outside of its
+    declaration."""
     files = read(top, ("darknet", "layers_ext", "tests"), (".c", ".h", ".cc", ".cu"))
     words = {path: collections.Counter(WORD.findall(text)) for path, text in files.items()}
     bad = []

@@ -1,5 +1,5 @@
-"""darknet align: crops against NumPy's own similarity and interpolation, an image that was warped
-comes back, and all that can be wrong with images and landmarks. Skips without NumPy and Pillow."""
+"""darknet align: crops are compared with a transform and an interpolation in NumPy. An image that
+was warped comes back. All errors of images and landmarks. Skips without NumPy and Pillow."""
 import fcntl
 import io
 import os
@@ -23,7 +23,7 @@ def align(*words):
 
 
 def save(path, pixels):
-    """Lossless, so that only the crop's own JPEG loses."""
+    """Writes a lossless image, so that only the JPEG of the crop has a loss."""
     buffer = io.BytesIO()
     Image.fromarray(np.clip(pixels + .5, 0, 255).astype(np.uint8)).save(buffer, "png")
     return write(path, buffer.getvalue())
@@ -38,7 +38,8 @@ def line(path, points, *before):
 
 
 def umeyama(source, target):
-    """2 x 3, by the singular value decomposition of the paper (eq. 38 to 43)."""
+    """Returns the transform, 2 x 3, by the singular value decomposition of the paper (eq. 38 to
+    43)."""
     ms, mt = source.mean(0), target.mean(0)
     u, d, vt = np.linalg.svd((target - mt).T @ (source - ms) / len(source))
     sign = np.diag([1, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
@@ -48,7 +49,7 @@ def umeyama(source, target):
 
 
 def sample(pixels, x, y):
-    """Bilinear; 0 outside."""
+    """Bilinear interpolation; 0 outside of the image."""
     padded = np.pad(pixels, ((1, 2), (1, 2), (0, 0)))
     x, y = (np.clip(v + 1, 0, n + 1 - 1e-9) for v, n in ((x, pixels.shape[1]),
                                                          (y, pixels.shape[0])))
@@ -66,7 +67,7 @@ def warp(pixels, m, width, height):
 
 
 def waves(seed, width, height):
-    """A soft picture of little colour: JPEG and interpolation change it little."""
+    """Returns a smooth picture with weak colours, which JPEG and interpolation change little."""
     draw = np.random.RandomState(seed)
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     out = np.full((height, width, 3), 128.)
@@ -108,7 +109,7 @@ def test_numpy(tmp):
             m = umeyama(np.round(points, 4), TEMPLATE - [(112 - width) / 2, 0])
             want, got = warp(pixels, m, width, 112), crop(f"{out}/p{k % 2}/{k}.jpg")
             check(got.shape == want.shape, f"{size} {k}: shape", got.shape)
-            # JPEG and OpenCV's steps of 1/32 pixel
+            # differences come from JPEG, and from OpenCV's rounding to 1/32 pixel
             off = np.abs(got - want)[2:-2, 2:-2].mean() if got.shape == want.shape else 99
             check(off < 1, f"{size} {k}: as NumPy's", off)
             shifted = warp(pixels, m + [[0, 0, 1], [0, 0, 0]], width, 112)
@@ -117,7 +118,7 @@ def test_numpy(tmp):
 
 
 def test_comes_back(tmp):
-    """A crop that was put into a larger image by a known similarity, black around it."""
+    """A crop that was drawn into a larger black image by a known transform is cut out again."""
     text, faces = "", {}
     for k, (angle, scale) in enumerate(((0, 1), (.4, 1.3), (-1.2, 1.7), (3, 1.1))):
         faces[k] = waves(20 + k, 112, 112)
@@ -157,7 +158,7 @@ def test_several(tmp):
 def test_faults(tmp):
     for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
-    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # a second one of that name; a PNG inside
+    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # the same name again; it is a PNG
     write(f"{tmp}/in/broken.jpg", b"\xff\xd8\xff\xe0 no more")
     write(f"{tmp}/in/empty.png", b"")
     text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)
@@ -238,7 +239,7 @@ def test_whole_run(tmp):
 
 
 def test_other_options(tmp):
-    """Crops of other options or landmarks do not stay among those of this run."""
+    """Crops with other options or landmarks are not mixed with those of this run."""
     save(f"{tmp}/in/a.png", waves(1, 120, 120))
     landmarks, out = write(f"{tmp}/l.txt", line("a.png", TEMPLATE)), f"{tmp}/out"
     check(align(f"{tmp}/in", landmarks, out)[0] == 0, "the first")
@@ -255,7 +256,8 @@ def test_other_options(tmp):
 
 
 def test_killed(tmp):
-    """What a killed process left half-written is removed by the next; one that runs is told."""
+    """A run removes the temporary files of a killed process, and reports a process that still
+    runs."""
     for name in ("a", "sub/b"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
     landmarks = write(f"{tmp}/l.txt", line("a.png", TEMPLATE) + line("sub/b.png", TEMPLATE))

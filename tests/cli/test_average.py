@@ -1,5 +1,5 @@
-"""ema= of [net] in a training: what is saved is the average of the weights of all updates, -resume
-goes on bit for bit, and a checkpoint without an average is refused."""
+"""ema= of [net] in training: the saved weights are the average over all updates, -resume continues
+with the same bits, and a checkpoint without an average is refused."""
 import numpy as np
 
 from common import attempt_all, expect, expect_end, read, summary, write
@@ -18,7 +18,7 @@ def floats(path):
 
 
 def saves_the_average():
-    """The weights after each of six updates, one at a time by -resume, averaged here."""
+    """Trains six updates, one at a time with -resume, and averages the weights in NumPy."""
     plain = data("faces", "plain")
     expect_end(train(plain, "-batches", "1", "-name", "one"))
     average, count = None, 6
@@ -36,7 +36,7 @@ def saves_the_average():
             average = average * d + (1 - d) * w
     expect_end(train(data("faces", "mean"), "-batches", str(count), cfg="ema.cfg"))
     got = floats("mean/ema.weights")
-    # running statistics of batch norm move without a learning rate, too: they are not in `start`
+    # running statistics of batch norm also change at rate 0, so `start` does not have them
     off = np.abs(got - average)
     expect(np.median(off) < 1e-7 and (off > 1e-6).sum() <= 2 * 8, f"off by {off.max()}")
     expect(np.abs(got - floats("plain/each.weights")).max() > 1e-4,
@@ -53,7 +53,8 @@ def resumes():
 
 
 def is_not_what_trains():
-    """The average changes no update: the log is that of a training without it."""
+    """The average does not change the updates: the log is equal to that of a training without
+    it."""
     expect_end(train(data("faces", "without"), "-batches", "40"))
     losses = [[line.split(",")[2] for line in read(path).decode().split("\n")[1:-1]]
               for path in ("whole/ema.csv", "without/net.csv")]
@@ -70,7 +71,7 @@ def refuses_a_state_without_average():
 
 
 def diverges():
-    """A network that diverges is not saved, neither is its average."""
+    """Neither a network that diverges nor its average is saved."""
     write("wild.cfg", CFG.replace("seed=3", "seed=3\nema=.9").replace("=0.002", "=900"))
     file = data("faces", "wild")
     refuses(file, "NaN or infinity", cfg="wild.cfg", args=("-every", "1"))

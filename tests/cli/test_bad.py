@@ -1,11 +1,11 @@
-"""test_bad.py - what a user got wrong must be refused in these very words.
+"""test_bad.py - each mistake of a user must give exactly one message.
 
-A case is tests/data/bad*/NAME.err, the message. The folder's `command` has a line for each run of
-`darknet`, its exit status first; a case's own NAME.command comes before it. The first line is what
-must print the message, and nothing else on stderr; NAME stands for the case. Each case runs in a
-folder of its own with its files (NAME.*), those that they name and those of no case, beside our
-cfg folder, and must leave no file there.
-BLESS=1 writes the .err files anew: read what changed."""
+A case is tests/data/bad*/NAME.err, which has the message. The folder's file `command` has the runs
+of `darknet`, one in each line, with the exit status first; NAME stands for the name of the case. A
+case can have its own NAME.command instead. The first run must print the message, and nothing else,
+on stderr. Each case runs in its own folder. This has the files NAME.*, the files that they name,
+the files that belong to no case, and our cfg folder. The case must leave no new file there. BLESS=1
+writes the .err files again; then read the changes."""
 import glob
 import os
 import shlex
@@ -17,7 +17,7 @@ from common import ROOT, attempt, check, darknet, expect, read, summary, write
 
 
 def runs(folder, name):
-    """The commands of a case: exit status, words."""
+    """Returns the commands of a case: (exit status, words)."""
     path = os.path.join(folder, name + ".command")
     if not os.path.exists(path):
         path = os.path.join(folder, "command")

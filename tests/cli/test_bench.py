@@ -1,5 +1,6 @@
-"""darknet bench: what it says of the spread and of busy processes, which end with it; and threads
-that may use every processor though OMP_PROC_BIND=true binds the main thread at load time."""
+"""darknet bench: its output about the spread of times and about busy processes, which end with it.
+The threads may use every processor, although OMP_PROC_BIND=true binds the main thread at load
+time."""
 import json
 import os
 import signal

@@ -1,5 +1,5 @@
-"""darknet embed on verification sets: the numbers of the same images in a folder, from pickles of
-each protocol, and errors. Skips without NumPy and Pillow."""
+"""darknet embed on verification sets, pickled with each protocol: the features are those of the
+same images in a folder. Also errors. Skips without NumPy and Pillow."""
 import io
 import os
 import pickle
@@ -38,7 +38,7 @@ def picture(k, suffix, size=(6, 8)):
 
 def main():
     images = [picture(k, "png" if k % 3 else "jpeg") for k in range(8)]
-    images[5] = images[4]  # one object: Python keeps it once
+    images[5] = images[4]  # the same object, which pickle stores only once
     same = [True, False, True, False]
     with tempfile.TemporaryDirectory() as tmp:
         os.chdir(tmp)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""test_bridge.py - weights between networks, by the command: another head, only the backbone, the
-first layers, another width; names of layers; every pair of training and bare cfg and weights."""
+"""test_bridge.py - the command with weights of another network: another classifier, only the
+backbone, only the first layers, another width. Names of layers. Every combination of cfg and
+weights with and without losses."""
 import itertools
 import json
 import struct
@@ -34,7 +35,8 @@ def floats(path):
 
 
 def every_pair():
-    """Looking, timing and embedding take each cfg with each file, and give the same features."""
+    """check, bench and embed accept each cfg with each weights file, and embed gives the same
+    features."""
     for cfg, weights in itertools.product(("bare", "net", "nine"), repeat=2):
         done = darknet("check", f"{cfg}.cfg", f"{weights}.weights")
         expect_end(done)
@@ -82,8 +84,7 @@ def json_of_check():
 
 
 def fingerprint():
-    """It tells features apart: by layers and weights, not by remarks and what only training
-    uses."""
+    """The fingerprint depends on layers and weights, but not on comments or options of training."""
     def of(cfg, weights):
         done = darknet("check", cfg, weights, "-json")
         expect_end(done)
@@ -104,7 +105,7 @@ def fingerprint():
 
 
 def no_number():
-    """What is not finite is no answer."""
+    """Outputs that are not finite are an error."""
     write("nan.f32", struct.pack("<f", float("nan")) * 768)
     done = darknet("classifier", "raw", "bare.cfg", "bare.weights", "nan.f32", "nan.out")
     expect_end(done, 1, "nan.f32: the network's output is NaN or infinite")

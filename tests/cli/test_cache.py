@@ -1,6 +1,6 @@
-"""The teacher's cache: two processes make it once, an interrupted one goes on, torn rows are never
-used, another teacher or center= gets rows of its own, and a teacher that gives no numbers is an
-error. Skips without NumPy and Pillow."""
+"""The teacher's cache: two processes make it only once, an interrupted process continues, damaged
+rows are never used, another teacher or center= has its own rows, and a teacher whose outputs are
+not finite is an error. Skips without NumPy and Pillow."""
 import os
 import shutil
 import signal
@@ -30,7 +30,7 @@ size=3
 activation=relu
 """
 TEACHER = NET.format("") + "[connected]\noutput=6\nactivation=linear\n"
-# Slow enough to be met while it works.
+# Slow enough that the test can interrupt it
 SLOW = NET.format("") + 30 * "[convolutional]\nfilters=64\nsize=3\npad=1\n" \
     + "[connected]\noutput=6\nactivation=linear\n"
 
@@ -76,7 +76,7 @@ def fresh():
 
 
 def rows_of(cfg):
-    """The cache as it should be."""
+    """Makes the cache without interruption and returns its bytes."""
     shutil.rmtree("want", ignore_errors=True)
     expect_end(train(cfg, cache="want"))
     return read(os.path.join("want", files("want")[0]))
@@ -97,7 +97,7 @@ def two_processes_make_it_once():
 
 
 def stop(number, after):
-    """Starts to make the cache and ends the process by a signal, when some of it is there."""
+    """Starts to make the cache, and ends the process by a signal when a part is written."""
     child = subprocess.Popen([DARKNET, *command("s-slow")], stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, text=True)
     for _ in range(2000):
@@ -193,7 +193,7 @@ def other_inputs_get_other_rows():
 
 
 def flips_add_both_rows():
-    """flips=1 with a cache, without one, and beside a loss that wants the image alone."""
+    """flips=1 with a cache, without one, and together with a loss without flips."""
     losses = {}
     for name, options in (("plain", ""), ("sum", "flips=1\n")):
         student(f"s-{name}", options="seed=5")

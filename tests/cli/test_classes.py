@@ -1,4 +1,4 @@
-"""classes=auto in a cfg, and the names of the classes that a run keeps for `classifier predict`."""
+"""classes=auto in a cfg, and the class names that a run stores for `classifier predict`."""
 from common import attempt_all, darknet, expect, expect_end, read, summary, write
 
 CFG = """[net]
@@ -67,7 +67,7 @@ def refused():
 
 
 def named():
-    """The identities' folders name the classes, for a network and for its best one."""
+    """The names of the folders become the class names, for the last and for the best network."""
     names = read("a/a.names").decode().split()
     expect(names == ["id0000", "id0001", "id0002"], f"{names}")
     write("a/a-best.weights", read("a/a.weights"))

@@ -29,7 +29,7 @@ activation=linear
 [softmax]
 """
 MAGIC = struct.pack("<I", 0xced7230a)
-LINES = []  # of faces.txt
+LINES = []  # the lines of faces.txt
 
 
 def train(name, *args, cfg="net.cfg", limit=60, before=None, **options):
@@ -50,7 +50,8 @@ def refuses(name, *texts, cfg="net.cfg", **options):
 
 
 def make_inputs():
-    """faces/CLASS/0..9: JPEGs, one PPM, one PNG; faces.txt lists them with classes."""
+    """Writes faces/CLASS/0..9 as JPEGs, one PPM and one PNG, and faces.txt, which lists them with
+    classes."""
     rng = np.random.default_rng(1)
     write("net.cfg", CFG)
     for c in range(3):
@@ -68,7 +69,8 @@ def make_inputs():
 # ---- record files, written as MXNet does ----
 
 def frame(content):
-    """A record; cut where the content holds the magic number on a border of 4 bytes."""
+    """Returns a record as MXNet writes it: split where the content has the magic number at a
+    multiple of 4 bytes."""
     parts, start = [], 0
     for at in range(0, len(content) - 3, 4):
         if content[at:at + 4] == MAGIC:
@@ -90,7 +92,8 @@ def record(labels, image=b"", many=False):
 
 
 def write_rec(name, items, header=True, many=False):
-    """items: (class, bytes). With InsightFace's header and identity records behind the images."""
+    """Writes a record file. items: (class, bytes). It has InsightFace's header, and identity
+    records after the images."""
     contents = [record([c], b, many) if not many else record([c, 7], b, True) for c, b in items]
     if header:
         n = len(items)
@@ -125,7 +128,7 @@ def record_files():
 
 
 def split_records():
-    """Images that hold the magic number, at every border: the parts are joined again."""
+    """Images that contain the magic number, at every offset: the reader joins the parts again."""
     rng = random.Random(3)
     faces = []
     for i in range(12):
@@ -143,7 +146,7 @@ def split_records():
 
 
 def bad_records():
-    """Further ones are in bad_data/."""
+    """Errors of record files; bad_data/ has more."""
     at = write_rec("r", items())
     whole, index = read("r.rec"), read("r.idx").decode()
 
@@ -236,7 +239,8 @@ def jpeg(side=8, mode="RGB"):
 
 
 def faulty_images():
-    """Each is named with its reason and skipped; the run goes on. Grey ones are none."""
+    """Each broken image is skipped and reported with its reason, and the run continues. Grey images
+    are not broken."""
     huge = jpeg()
     at = huge.index(b"\xff\xc0") + 5
     png = io.BytesIO()
@@ -277,7 +281,7 @@ def faulty_images():
 
 
 def memory_of_huge():
-    """An image that claims 60,000 x 60,000 pixels is refused before memory is asked for."""
+    """An image whose header says 60,000 x 60,000 pixels is refused before memory is allocated."""
     skip_sanitizer()
     write("claims.txt", "".join(LINES) * 10 + "huge.jpg 0\nhuge.png 0\nwide.jpg 1\n")
 
@@ -287,7 +291,7 @@ def memory_of_huge():
 
 
 def long_list():
-    """200,000 lines: in seconds, and in memory proportional to the text."""
+    """A list of 200,000 lines takes seconds, and memory proportional to the text."""
     write("long.data", "classes=3\ntrain=long.txt\nbackup=long\n")
 
     def memory(n):
@@ -301,13 +305,13 @@ def long_list():
     expect(took < 20, f"{took:.1f} s")
     text = os.path.getsize("long.txt")
     used -= memory(30)
-    expect(used < 4.5 * text, f"{used} bytes for {text} of text")  # 3.9 to 4.1 times was measured
+    expect(used < 4.5 * text, f"{used} bytes for {text} of text")  # measured: 3.9 to 4.1 times
 
 
 # ---- options of [net] ----
 
 def options():
-    """The trainer takes them, and they change what is trained."""
+    """The trainer accepts the options, and they change the training."""
     base = read("listed/net.weights")
     for option in ("flip=0", "erase=.5\ngray=.5\nlowres=.5\nshift=2", "center=1\nhue=.3",
                    "saturation=2\nexposure=2\nangle=20\naspect=.7\nmax_ratio=1.5\nmin_ratio=.5",
@@ -318,7 +322,7 @@ def options():
 
 
 def resumed():
-    """A balanced, augmented run goes on bit for bit."""
+    """A run with sampler=balanced and augmentation gives the same bits when it is resumed."""
     write("bal.cfg", CFG.replace("batch=6\n", "batch=6\nsampler=balanced\nidentities=2\nimages=3\n"
                                               "hue=.1\nmax_crop=12\nerase=.5\n"))
     for name, steps in (("once", (["-batches", "40"],)),
@@ -335,7 +339,7 @@ COLOURS = {"red": (210, 30, 30), "lime": (120, 210, 30), "cyan": (30, 210, 210),
 
 
 def draw_shape(rng, shape, colour):
-    """32 x 32: a disc or a cross of varying size, place and tint on a noisy ground."""
+    """Returns a 32 x 32 image: a disc or a cross of random size, position and colour on noise."""
     image = Image.new("RGB", (32, 32), tuple(rng.integers(60, 110, 3)))
     pen = ImageDraw.Draw(image)
     x, y, r = (int(v) for v in rng.integers((13, 13, 8), (19, 19, 12)))
@@ -350,8 +354,8 @@ def draw_shape(rng, shape, colour):
 
 
 def cifar():
-    """cifar.cfg as Darknet ships it, but for its width and length: ten classes are learnt, with the
-    labels in the paths and the host's crop and colours."""
+    """Darknet's cifar.cfg, only narrower and shorter, learns ten classes, with labels in the paths
+    and libdarknet's crop and colours."""
     if not os.path.exists(CIFAR):
         raise Skipped(f"no {CIFAR}")
     rng = np.random.default_rng(2)

@@ -1,6 +1,6 @@
-"""Heads that take something of a teacher, as a user trains them: from the cache and without it,
-sampled, gone on with -resume bit for bit, with the teacher of the command line; and what is wrong
-with them, by file and line. Skips without NumPy and Pillow."""
+"""Classifiers that use a teacher's classes or features, as a user trains them: with and without a
+cache, with sampled classes, resumed with the same bits, with -teacher. Errors name file and line.
+Skips without NumPy and Pillow."""
 import os
 import shutil
 
@@ -29,7 +29,7 @@ def start():
     make_inputs()
     write("t.cfg", TEACHER)
     expect_end(darknet("init", "t.cfg", "t.weights"))
-    for name in NAMES:  # those of the network's size
+    for name in NAMES:  # images that already have the size of the network
         os.makedirs(f"same/{name}")
         for i in range(EACH):
             if i % 4:
@@ -48,12 +48,13 @@ s=8
 
 
 def head_of(name):
-    """The class weights, which are the last numbers of the file."""
+    """Returns the class vectors, which are the last numbers of the file."""
     return np.frombuffer(read(name)[-4 * CLASSES * D:], np.float32).reshape(CLASSES, D)
 
 
 def run(name, head, *more, of_teacher=OF_T):
-    """Trains N updates at once, and N in two parts: the same bits. Returns the weights' path."""
+    """Trains N updates at once, and N updates in two parts. The bits must be equal. Returns the
+    path of the weights."""
     cfg = student(name, head, of_teacher)
     whole, parts = data("faces", f"{name}-whole"), data("faces", f"{name}-parts")
     expect_end(train(whole, "-batches", str(N), "-name", "w", *more, cfg=cfg))
@@ -71,7 +72,7 @@ def cosines(a, b):
 
 
 def teacher_means():
-    """The mean of the teacher's unit features of each class."""
+    """Returns, for each class, the mean of the teacher's features scaled to length 1."""
     expect_end(darknet("embed", "t.cfg", "t.weights", "same", "t.embeddings"))
     v = np.frombuffer(read("t.embeddings")[-4 * D * CLASSES * EACH * 3 // 4:], np.float32)
     v = v.reshape(-1, D)
@@ -115,7 +116,7 @@ def inherited_stays():
         expect(read(weights)[-len(vectors):] == vectors, f"{head}: the vectors changed")
         shutil.rmtree("inherited-whole")
         shutil.rmtree("inherited-parts")
-    # nor does a file of weights of another classifier
+    # a weights file with another classifier does not replace them either
     expect_end(darknet("init", "inherited.cfg", "other.weights"))
     expect(read("other.weights")[-len(vectors):] != vectors, "the file already has them")
     expect_end(train(data("faces", "inherited-from"), "-batches", "4", "-name", "w",
@@ -124,7 +125,7 @@ def inherited_stays():
 
 
 def inherited_runs_no_teacher():
-    """Its vectors are all that it needs: nothing is cached."""
+    """The classifier needs only the teacher's class vectors, so nothing is cached."""
     expect_end(train(data("faces", "idle"), "-batches", "2", "-cache", "none", cfg="inherited.cfg"))
     expect(os.listdir("none") == [], f"cache: {os.listdir('none')}")
 

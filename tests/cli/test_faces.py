@@ -1,6 +1,6 @@
-"""darknet faces: the tree of crops, its record and its lists, photographs that cannot be read,
-going on after a kill. The detector is one that the test makes itself; with the weights of MTCNN
-installed, a real face is not needed either."""
+"""darknet faces: the folder of crops, its record and its lists, photographs that cannot be read,
+continuing after a kill. The test makes its own detector, so it needs neither the weights of MTCNN
+nor photographs of faces."""
 import os
 import shutil
 import signal
@@ -117,7 +117,8 @@ def a_changed_photograph_is_new():
 
 
 def names_of_faces_and_of_photographs():
-    """a.2.jpg is the second face of a.png, or the main face of a.2.png."""
+    """a.2.jpg could be the second face of a.png or the main face of a.2.png; both must be
+    written."""
     photograph("numbers/a.png", 300, 120, (10, 20), (120, 30))
     photograph("numbers/a.2.png", 100, 90, (0, 0))
     done = faces("numbers", "numbered")
@@ -181,7 +182,8 @@ def wrong_calls():
 
 
 def goes_on_after_a_kill():
-    """SIGKILL and SIGTERM at several moments; at the end the crops of an undisturbed run."""
+    """SIGKILL and SIGTERM at several moments; at the end the crops equal those of a run without
+    signals."""
     for i in range(150):
         photograph(f"many/p{i % 7}/{i:03}.png", 130, 120, (i % 6 * 10, i % 5 * 10))
     expect_end(faces("many", "whole", "-landmarks", "whole.txt"))

@@ -1,5 +1,6 @@
-"""darknet faces of a video: crops beside those of the same frames as photographs, going on, files
-that are cut short or are no video, cameras. In a build without OPENCV=1 only that it says so."""
+"""darknet faces with a video: crops are compared with those of the same frames as photographs. Also
+continuing, files that are cut or are no video, and cameras. A build without OPENCV=1 only has to
+say that it cannot read videos."""
 import io
 import os
 
@@ -20,7 +21,8 @@ def faces(*words):
 
 
 def picture(number):
-    """A frame with a face that walks and has soft colours, every fifth a second one."""
+    """Returns a frame with a face that moves and has smooth colours. Every fifth frame has a second
+    face."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     image = np.zeros((HEIGHT, WIDTH, 3))
     for left in (number, 130)[:1 + (number % 5 == 0)]:

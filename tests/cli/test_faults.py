@@ -1,11 +1,14 @@
-"""Every system call on a user's files is made to fail in turn, once or from then on: the earlier
-result stays or the new one is complete, the message names the file and the reason, and the same
-command afterwards gives what it gives when nothing fails. SAMPLE=N points of each case (4), or all:
-half as many calls, of as many kinds as can be, each failing once and from then on. Cases that take
-long get fewer, and none when N is 4. Arguments choose cases by their names.
+"""Makes the system calls on a user's files fail, one after the other: only this call, or this and
+all later calls. Then the earlier result must still be there, or the new one must be complete. The
+message must name the file and the reason. The same command afterwards must give the result that it
+gives without a failure.
 
-A case works in a folder of its own, where an earlier result lies. `again` is what a user types
-after the failure; `result` are the files whose bytes are compared."""
+SAMPLE=N tests N points of each case (4), SAMPLE=all tests all points. N points are N/2 calls of as
+many kinds as possible; each fails once alone and once with all later ones. Cases that take long get
+fewer points, and none when N is 4. Arguments select cases by name.
+
+A case works in its own folder, which has an earlier result. `again` is the command that a user
+types after the failure; `result` are the files whose bytes are compared."""
 import collections
 import errno
 import json
@@ -27,9 +30,9 @@ with needed():
     import PIL  # pylint: disable=unused-import
 import tempfile
 
-# costs: how many times longer than others it takes, and how many times fewer points it gets
+# costs: how many times longer than other cases it takes; it gets as many times fewer points
 Case = collections.namedtuple("Case", "name command again result costs", defaults=(1,))
-HANG = 10  # seconds, of a machine that has nothing else to do
+HANG = 10  # seconds after which a command counts as hanging, on a machine without other work
 SAMPLE = os.environ.get("SAMPLE", "4")  # points of each case
 BINARY = """[net]
 height=16
@@ -54,7 +57,7 @@ CACHE = (DARKNET, "classifier", "train", "kd.data", "kd.cfg", "-threads", "1", "
          "-cache", "cache")
 HOMEWORK = ("--identities 4 --images 4 --synthetic-pairs 20 --size 32 --batch 4 --batches 2 "
             "--teacher-batches 2 --widths .125 --methods scratch").split()
-CHANGES = ("seconds", "date", "ms", "made_from")  # in results: with the time or the build
+CHANGES = ("seconds", "date", "ms", "made_from")  # keys of results that differ in each run
 
 
 def python(name, *words):
@@ -136,8 +139,8 @@ def setup():
 
 
 def call(command, folder, env=None, limit=HANG):
-    """The command's end; None, when it does not end. Training waits for images that cannot be
-    read, and says so: then a signal ends it."""
+    """Runs a command. Returns its end, or None when it does not end. When training waits for images
+    that cannot be read, and says so, a signal ends it."""
     with tempfile.TemporaryFile("a+", errors="replace") as err:
         with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=err) as p:
@@ -157,7 +160,7 @@ def call(command, folder, env=None, limit=HANG):
 
 
 def steady(value):
-    """JSON without what is another with each run."""
+    """Returns a JSON value without the keys that differ in each run."""
     if isinstance(value, dict):
         return {k: steady(v) for k, v in value.items() if k not in CHANGES}
     return [steady(v) for v in value] if isinstance(value, list) else value
@@ -179,8 +182,8 @@ def leftovers(folder):
 
 
 def prepare(case_, base, folder):
-    """The folder as it is before the command: with an earlier result of it, and for -resume with
-    the half of it."""
+    """Makes the folder as it is before the command: with an earlier result, and for -resume with
+    half of a training."""
     shutil.copytree(base, folder)
     if case_.name == "resume":
         expect_end(call(TRAIN, folder))
@@ -201,7 +204,7 @@ def renew(before, folder):
 
 
 def judge(case_, folder, done, failed, old, new):
-    """What is wrong after a failure; None: nothing."""
+    """Returns what is wrong after a failure, or None."""
     if done is None:
         return "it hangs"
     if done.returncode not in (0, 1):
@@ -226,18 +229,20 @@ def judge(case_, folder, done, failed, old, new):
 
 
 def tells_skipped(done):
-    """An image that cannot be read is left out of the features, which is told and no success."""
+    """True when the command has left out an image that cannot be read, and reported it with status
+    1."""
     return done.returncode == 1 and ".skipped names them" in done.stderr
 
 
 def is_progress(case_, path):
-    """A checkpoint in the middle of a training is a result of its own."""
+    """True when the case is a training, where a checkpoint in the middle is also a result."""
     return case_.command[1] == "classifier" and case_.command[2] == "train" and \
         path.endswith(".weights")
 
 
 def known_as(failed):
-    """The files, or for a temporary one what is to become of it, or its folder."""
+    """Returns the names that the message may contain for the calls that failed: the file, for a
+    temporary file its target, or the folder."""
     for line in failed:
         path = line.split(" ", 2)[2].rstrip("/")
         yield path
@@ -248,7 +253,7 @@ def known_as(failed):
 
 
 def inject(case_, before, folder, new, at, count):
-    """One point. What is wrong; None: nothing."""
+    """Tests one point. Returns what is wrong, or None."""
     renew(before, folder)
     old = results(case_, folder)
     log = folder + ".log"
@@ -272,7 +277,7 @@ def inject(case_, before, folder, new, at, count):
 
 
 def all_calls(case_, before, folder):
-    """A line for each call, and the results when none fails."""
+    """Runs the case without a failure. Returns a line for each call, and the results."""
     log = folder + ".log"
     renew(before, folder)
     kinds = "files" if case_.command[0] == sys.executable else "all"
@@ -286,8 +291,9 @@ def all_calls(case_, before, folder):
 
 
 def choose(lines, most):
-    """The numbers of at most so many calls, from 1: equally many of each kind, as far as it has
-    them. Of one kind are the same calls on files whose names differ in numbers only."""
+    """Chooses at most so many calls and returns their numbers, from 1. Each kind gets the same
+    number of calls, if it has that many. A kind is the same call on files whose names differ only
+    in numbers."""
     kinds, each = {}, 1
     for at, line in enumerate(lines, 1):
         name, _, path = line.split(" ", 2)

@@ -1,5 +1,6 @@
-"""The gate for images: every form of JPEG, PNG, BMP and PNM gives the pixels that Pillow or the
-format's text gives, the rest is refused by name, and nothing is skipped unseen."""
+"""Reading images: every form of JPEG, PNG, BMP and PNM gives the pixels that Pillow, or the
+description of the format, gives. Other files are refused by name, and each skipped file is
+reported."""
 import io
 import os
 import pickle
@@ -32,7 +33,8 @@ def start():
 
 
 def pixels(files, *options):
-    """{name: H x W x 3} of files {name: bytes}, by the network that changes nothing."""
+    """Returns the pixels {name: H x W x 3} of files {name: bytes}: the output of a network that
+    changes nothing."""
     for name, data in files.items():
         write(name, data)
     write("list", "".join(f"{name}\n" for name in files))
@@ -44,7 +46,7 @@ def pixels(files, *options):
 
 
 def compare(files):
-    """files: {name: (bytes, the pixels there must be)}."""
+    """Compares the pixels. files: {name: (bytes, expected pixels)}."""
     got = pixels({name: data for name, (data, _) in files.items()})
     for name, (_, want) in files.items():
         off = np.abs(got[name] - want).max()
@@ -58,7 +60,7 @@ def saved(image, form, **options):
 
 
 def by_pillow(data):
-    """As Pillow decodes it, upright, transparent pixels over black."""
+    """Returns the image as Pillow decodes it: upright, transparent pixels over black."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
     return np.asarray(image.convert("RGB"))
 
@@ -178,7 +180,8 @@ def jpeg_forms():
 
 
 def orientation():
-    """All eight, of JPEG and PNG, in both byte orders; what is damaged counts as upright."""
+    """All eight orientations of EXIF, in JPEG and PNG, in both byte orders. Damaged EXIF data count
+    as upright."""
     files = {}
     for k in range(1, 9):
         stored = SMOOTH if k < 5 else np.swapaxes(SMOOTH, 0, 1)
@@ -198,7 +201,7 @@ def orientation():
 
 
 def by_content():
-    """The name does not count, the mirror image is one of the upright picture."""
+    """The suffix of a name does not matter. The mirror image is made of the upright picture."""
     got = pixels({"png.jpg": png(PICTURE), "bmp.png": bmp(
         [r[:, ::-1].tobytes() for r in PICTURE], W, 24), "nothing": pnm(6, PICTURE)})
     for name, rows in got.items():
@@ -248,7 +251,8 @@ def faulty():
 
 
 def refusals():
-    """Each is skipped and named with its reason; the good ones are written."""
+    """Each bad image is skipped and reported with its reason; the features of the good ones are
+    written."""
     bad = faulty()
     for name, (data, _) in bad.items():
         write(f"bad/{name}", data)
@@ -269,7 +273,8 @@ def refusals():
 
 
 def alone():
-    """One by one, by every command that reads images: status 1, the reason, no crash."""
+    """Each bad image alone, with every command that reads images: status 1, the reason, no
+    crash."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
     expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")
@@ -292,7 +297,7 @@ def alone():
 
 
 def within_sets():
-    """The gate is the same for images within other files, and for training."""
+    """Images inside other files, and images of training, are read in the same way."""
     write("set.bin", pickle.dumps(([png(PICTURE), pictures.PIC, pictures.GIF, png(PICTURE)],
                                    [True, False]), 4))
     done = darknet("embed", "net.cfg", "net.weights", "set.bin", "out", "-force")
@@ -312,7 +317,8 @@ def within_sets():
 # ---- folders ----
 
 def folders():
-    """All suffixes in any case; what is left out is named and no error, what fails is one."""
+    """All suffixes, in upper and lower case. Files that are no images are reported, but are no
+    error; images that cannot be read are an error."""
     for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.ppm", "f.PGM", "g.pbm", "sub/h.pnm"):
         write(f"all/{name}", png(PICTURE))
     for name in ("notes.txt", "sub/Thumbs.db", "i.webp", "no-suffix", ".hidden.png"):
@@ -342,7 +348,7 @@ def folders():
 
 
 def typed_in():
-    """predict from standard input: the others go on, and the status is 1."""
+    """predict with names on standard input: after a bad image it continues, and the status is 1."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
     expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")
@@ -371,7 +377,7 @@ def evaluation():
 
 
 def in_scripts():
-    """Scripts see the picture that `darknet` sees."""
+    """Scripts read the same pixels as `darknet`."""
     alpha = R.integers(0, 256, (H, W), np.uint8)
     files = {"turned.jpg": with_exif(saved(Image.fromarray(SMOOTH.swapaxes(0, 1)), "JPEG"),
                                      exif(6)),

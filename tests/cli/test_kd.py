@@ -1,6 +1,6 @@
-"""Losses of distillation against NumPy in double: the loss, and every gradient by the complex step,
-which needs no formula of a derivative and no difference. And the students of cfg/ can be checked
-and used where there is no teacher."""
+"""Compares distillation losses with NumPy in double: the loss, and every gradient by the complex
+step, which needs neither a formula of the derivative nor a difference. The students in cfg/ can be
+checked and used without their teacher."""
 import os
 import shutil
 import tempfile
@@ -13,7 +13,7 @@ with needed():
 
 STUDENTS = ["feature", "correlation", "ec", "adadistill", "grouped", "relation",
             "inherited", "refo"]
-TOLERANCE = 2e-6  # of the largest value; the layers store float32
+TOLERANCE = 2e-6  # relative to the largest value; the layers store float32
 FLAT, OTHER, MAP, SMALL = (1, 1, 24), (1, 1, 9), (3, 4, 5), (3, 4, 2)
 # type, options, batch, shape of x, shape of the target
 CASES = [
@@ -38,7 +38,7 @@ def unit(v):
 
 
 def kd_feature(o, x, target, weights=None, biases=None):
-    """The loss and each sample's distance."""
+    """Returns the loss and the distance of each sample."""
     g = x if weights is None else np.einsum("bpc,tc->bpt", x, weights) + biases
     g, target = g.reshape(len(g), -1), target.reshape(len(g), -1)
     if o.get("distance") == "cosine":
@@ -47,7 +47,7 @@ def kd_feature(o, x, target, weights=None, biases=None):
         if o.get("normalize") != "0":
             g, target = unit(g), unit(target)
         e = .5 * ((g - target) ** 2).sum(1)
-    d = np.sqrt(2 * e.real)  # a constant: no imaginary part
+    d = np.sqrt(2 * e.real)  # a constant for the gradient, so without imaginary part
     hard = {"softmax": np.exp(d), "power": d ** float(o.get("power", 1)), None: d * 0 + 1}
     hard = hard[o.get("hard")]
     return float(o.get("weight", 1)) * (hard / hard.mean() * e).sum(), e
@@ -85,7 +85,7 @@ def as_numpy(tool, case, folder):
     x = rng.normal(0, 1, (batch, shape[0] * shape[1], shape[2]))
     target = rng.normal(0, 1, (batch, wanted[0] * wanted[1], wanted[2]))
     if wanted == shape:
-        target = target + x  # not all at right angles
+        target = target + x  # so that not all angles are near 90 degrees
     arrays = [x, target]
     if kind == "kd_feature" and shape != wanted:
         arrays += [rng.normal(0, .4, (wanted[2], shape[2])), rng.normal(0, .4, wanted[2])]
@@ -106,7 +106,7 @@ def as_numpy(tool, case, folder):
 
 
 def used_alone(student, folder):
-    """A student far from any teacher."""
+    """Checks and runs a student whose teacher does not exist."""
     name = f"mobilefacenet-half-kd-{student}.cfg"
     cfg, weights, images, out = (os.path.join(folder, f) for f in (name, "w", "images", "out"))
     shutil.copy(os.path.join(ROOT, "cfg", name), cfg)

@@ -1,5 +1,6 @@
-"""darknet compress low-rank: the linear solution against NumPy, full rank against the network
-itself, ranks and budgets, the three methods, fine-tuning, and every error; plot_energy.py."""
+"""darknet compress low-rank: the linear solution is compared with NumPy, full rank with the network
+itself. Also ranks and budgets, the three methods, further training, every error, and
+plot_energy.py."""
 import os
 import re
 
@@ -79,7 +80,7 @@ def floats(path):
 
 
 def make_inputs():
-    """Smooth images, and weights none of which is at its initial value."""
+    """Makes smooth images, and weights that all differ from their initial values."""
     rng = np.random.default_rng(1)
     for i in range(COUNT):
         folder = f"faces/{'abc'[i % 3]}"
@@ -104,7 +105,7 @@ def images():
 # ---- NumPy's own solution ----
 
 def rows(x, size, stride, pad):
-    """The patches of all pixels, in the order of OIHW filters."""
+    """Returns the patches of all pixels, in the order of OIHW filters."""
     x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     w = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
     w = w[:, ::stride, ::stride]
@@ -112,7 +113,7 @@ def rows(x, size, stride, pad):
 
 
 class Reader:
-    """Takes the parameters of layer after layer off a weights file."""
+    """Reads the parameters of one layer after the other from a weights file."""
     def __init__(self, path):
         self.w, self.at = floats(path), 0
 
@@ -122,7 +123,7 @@ class Reader:
         return self.w[self.at - n:self.at].reshape(shape)
 
     def convolution(self, filters, inputs, norm, prelu, rank=0):
-        """Folded W (filters x inputs) and b, slopes."""
+        """Returns W (filters x inputs) and b with batch norm folded in, and the slopes."""
         b = self.take(filters)
         if norm:
             scales, mean, variance = self.take(filters), self.take(filters), self.take(filters)
@@ -138,7 +139,7 @@ class Reader:
 
 
 def best_linear(patches, w, b, rank):
-    """M W and M b + mean - M mean, and the energy kept."""
+    """Returns M W, M b + mean - M mean, and the share of the energy that the rank keeps."""
     y = patches @ w.T + b
     mean = y.mean(0)
     s, u = np.linalg.eigh(np.cov(y.T))
@@ -167,7 +168,7 @@ def linear_is_numpys():
 
 
 def statistics_fit():
-    """The batch norm of a compressed layer has the mean and variance of what it normalises."""
+    """The batch norm of a compressed layer has the mean and variance of its input."""
     compress("fit", "-rank", "0:5", "-positions", "256", "-held-out", "0")
     old, new = Reader("net.weights"), Reader("fit.weights")
     w, b, _ = old.convolution(12, 27, True, True)
@@ -244,14 +245,14 @@ def leaves_alone():
 
 
 def errors_of(out):
-    """{layer: (alone, in the network)} of the printed table."""
+    """Reads the printed table: {layer: (error of the layer alone, error in the network)}."""
     found = re.findall(r"^ +(\d+) .* ([\d.]+)% +([\d.]+)%$", out, re.M)
     return {int(k): (float(a), float(b)) for k, a, b in found}
 
 
 def methods():
-    """Layers 0 (PReLU) and 1 (ReLU) gain from knowing the activation, all from the real inputs; but
-    for the last, which has one sample an image: it fits 45 images so well that others suffer."""
+    """The method "nonlinear" is better for layers 0 (PReLU) and 1 (ReLU), "asymmetric" for all. The
+    last layer is an exception: it has one sample per image, and overfits 45 images."""
     got = {m: errors_of(compress(m, "-rank", "4", "-method", m, "-positions", "64", "-force"))
            for m in ("linear", "nonlinear", "asymmetric")}
     linear, nonlinear, asymmetric = got.values()
@@ -297,7 +298,7 @@ def plots():
 
 def refuses(text, *args, status=1, cfg="net.cfg", weights="net.weights", images="faces",
             out=("bad.cfg", "bad.weights")):
-    """Fails with the text, and leaves no file."""
+    """The command must fail with this text and leave no file."""
     expect_end(run("compress", "low-rank", cfg, weights, images, *out, "-threads", "1", *args),
                status, text)
     left = [n for n in os.listdir(".") if n.startswith("bad") or n.endswith(".tmp")]
@@ -363,7 +364,7 @@ def replaces_nothing():
 
 
 def infinite():
-    """Outputs beyond float's range are no result, though every weight is finite."""
+    """Outputs that overflow are an error, although every weight is finite."""
     write("wide.cfg", CFG.split("[net]")[0] + "[net]\nheight=16\nwidth=16\nchannels=3\n"
           "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=linear\n" +
           "[connected]\noutput=2\nactivation=linear\n" * 2)

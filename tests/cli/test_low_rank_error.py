@@ -1,5 +1,6 @@
-"""The error that compress low-rank prints is measured on images that the fit has not seen, and is
-what a naive recomputation of exactly these images gives; broken images are named and replaced."""
+"""The error that compress low-rank prints is measured on images that were not used for fitting. A
+naive computation on the same images gives the same error. Broken images are reported and
+replaced."""
 import json
 import os
 import re
@@ -37,7 +38,7 @@ def compress(name, *args, images="faces", status=0, texts=()):
 
 
 def make_inputs():
-    """Images of noise: what a fit learns of some says little of others."""
+    """Makes images of noise, so that fitting some of them does not help for others."""
     rng = np.random.default_rng(3)
     os.makedirs("faces")
     for i in range(COUNT):
@@ -52,7 +53,7 @@ def pixels(names):
 
 
 def error_and_cosine(name, names):
-    """The means over images of |f - f'|^2 / |f|^2 and of the cosine."""
+    """Returns the means over images of |f - f'|^2 / |f|^2 and of the cosine."""
     a = raw("net.cfg", "net.weights", pixels(names), timeout=60).reshape(len(names), -1)
     b = raw(f"{name}.cfg", f"{name}.weights", pixels(names), timeout=60).reshape(len(names), -1)
     a, b = a.astype(np.float64), b.astype(np.float64)

@@ -1,14 +1,15 @@
-"""test_make.py - the Makefile: names with spaces and quotes, a foreign environment, packages before
-compiling, installation. Recipes are printed, not run, or run by a stand-in for Python."""
+"""test_make.py - the Makefile: names with spaces and quotes, environment variables of other
+programs, packages before compiling, installation. Recipes are only printed, or run with a program
+that stands in for Python."""
 import os
 import shutil
 import sys
 
 from common import attempt_all, expect, read, run, summary, write, DARKNET, ROOT
 
-# Of the make that runs the tests; the rest is the user's.
+# The environment without the variables of the make that runs the tests
 CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
-# Prints its arguments, one a line.
+# Prints its arguments, one in each line.
 ECHO = "#!/bin/sh\nprintf '%s\\n' \"$@\" > \"$0.said\"\n"
 
 
@@ -17,7 +18,7 @@ def make(*words, folder=ROOT, **environment):
 
 
 def echo(name):
-    """A stand-in for a program, in the folder of the tests."""
+    """Writes a program that stands in for another, in the folder of the test."""
     path = os.path.abspath(write(name, ECHO))
     os.chmod(path, 0o755)
     return path
@@ -41,7 +42,7 @@ def names_with_quotes():
 
 
 def clean_environment():
-    """Names that mean something else to other programs change nothing."""
+    """Environment variables that other programs use change nothing."""
     foreign = {"V": "1", "DEBUG": "1", "ASAN": "1", "FUZZ": "1", "OPENCV": "1", "GPU": "1",
                "MPI": "1", "LAYERS": "/nowhere", "LAYER": "x",
                "DARKNET": "/nowhere", "T": "no_such_test", "OUT": "x", "ARGS": "--no-such",
@@ -60,7 +61,7 @@ def clean_environment():
 
 
 def copy(folder):
-    """What make needs to compile one file, and a script for packages that takes its time."""
+    """Copies what make needs to compile one file, with a slow script for packages."""
     for name in ("Makefile", "darknet", "layers_ext", "tests/lint.sh"):
         path = os.path.join(ROOT, name)
         to = os.path.join(folder, name)
@@ -96,8 +97,8 @@ def folder_with_a_space():
 
 
 def installs():
-    """The command and the files for the shells, below a DESTDIR with a space; all can be
-    removed."""
+    """Installs the command and the files for shells below a DESTDIR with a space, and removes
+    everything again."""
     folder = os.path.abspath("to 'here'")
     there = {"usr/my dir/bin/darknet", "usr/my dir/share/zsh/site-functions/_darknet",
              "usr/my dir/share/bash-completion/completions/darknet"}
@@ -127,13 +128,14 @@ def the_hosts_own_command_stays():
 
 
 def packages():
-    """Names that Debian and Ubuntu both have."""
+    """Debian and Ubuntu have packages with these names."""
     text = read(os.path.join(ROOT, "scripts/install/deps.sh")).decode()
     expect("libjpeg-dev" in text and "turbo" not in text, "libjpeg62-turbo-dev is Debian's alone")
 
 
 def python_without_numpy():
-    """A Python without packages says which one is missing, and how to get it."""
+    """With a Python without packages, the message names the missing package and how to install
+    it."""
     write("sitecustomize.py", "import sys\nsys.modules['numpy'] = None\n")
     env = {"PYTHONPATH": os.path.abspath("."), "PYTHON": sys.executable}
     for target in ("run", "homework"):

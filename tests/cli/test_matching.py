@@ -1,5 +1,5 @@
-"""darknet compare and find: cosines beside NumPy's on the features of `embed`, verdicts, the index
-of a gallery, and all that can be wrong. The detector is one that the test makes itself."""
+"""darknet compare and find: cosines are compared with NumPy's on the features of `embed`. Also
+decisions, the index of a gallery, and all errors. The test makes its own detector."""
 import json
 import os
 import re

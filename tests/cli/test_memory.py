@@ -1,5 +1,5 @@
-"""darknet check: the memory of training that it states is what the process takes, to 10 %, and a
-batch that does not fit is said to."""
+"""darknet check: the process takes the memory for training that check prints, to 10 %. A batch that
+does not fit gives a warning."""
 import os
 import re
 import resource
@@ -49,7 +49,8 @@ def does_not_fit():
 
 
 def training_warns():
-    """More than the machine has is a warning, with the words of check: there may be swap."""
+    """A training that needs more memory than the machine has gives the warning of check, and no
+    error, because there may be swap."""
     small_run.make_inputs()
     given = small_run.data("faces", "backup")
     small = dict(small_run.faults("no such file", 1, 1, 1), PAGES="20")

@@ -1,4 +1,4 @@
-"""Metric losses in training: what is refused, and that features of a class come together."""
+"""Metric losses in training: errors, and the features of a class move together."""
 import csv
 import os
 import tempfile
@@ -59,7 +59,7 @@ def learns(loss):
 
 
 def counts(loss, title, sampler, parts, least, most):
-    """The log says how many triplets or pairs a batch had."""
+    """The log has the number of triplets or pairs of each batch."""
     name = "counts" + "".join(c for c in loss if c.isalnum()) + str(parts)
     done = train(name, loss, sampler, 4, parts)
     expect_end(done)
@@ -70,7 +70,7 @@ def counts(loss, title, sampler, parts, least, most):
 
 
 def listed(name, every):
-    """A .data file of the images whose number in their class is below `every`."""
+    """Writes a .data file with the first every(k) images of class k."""
     lines = []
     for k, person in enumerate(sorted(os.listdir("faces/train"))):
         at = os.path.join("faces/train", person)
@@ -109,7 +109,7 @@ with tempfile.TemporaryDirectory() as folder:
         attempt(kind + ", one class", refused, f"[{kind}]\nfrom=-1",
                 f"refused.cfg:30: [{kind}] compares images of two classes, but those of "
                 "alone.data have one", "permutation", 1, listed("alone", lambda k: 6 * (k == 3)))
-    # 8 identities x 3 images: each of 24 has its hardest triplet, or 2 x 21 of all
+    # 8 identities x 3 images: each of the 24 images has one hardest triplet, or 2 x 21 triplets
     attempt("all hardest", counts, "[triplet]\nfrom=-1", "triplet_3_used", BALANCED, 1, 24, 24)
     attempt("all triplets", counts, "[triplet]\nfrom=-1\nmining=all\nmargin=4", "triplet_3_used",
             BALANCED, 1, 1008, 1008)

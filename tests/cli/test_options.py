@@ -1,5 +1,5 @@
-"""test_options.py - the command line of every verb: -h anywhere, options that are unknown, given
-twice or without a value, arguments that are missing or one too many, "--", verbs mistyped."""
+"""test_options.py - the command line of every verb: -h at any place, options that are unknown,
+given twice or without a value, missing and additional arguments, "--", mistyped verbs."""
 import os
 import re
 import select
@@ -13,7 +13,7 @@ from common import check, darknet, run, skip, summary, write, DARKNET, ROOT
 HOST = "/usr/bin/darknet"
 GROUPS = ("classifier", "compress")
 
-# Spellings that scripts of users rely on; what else there is, -h tells.
+# Options that scripts of users rely on; -h lists all others.
 KNOWN = {
     "check": "net.cfg weights", "layers": "section", "init": "net.cfg out.weights",
     "bench": "net.cfg weights -batch -threads -runs -train -json",
@@ -32,7 +32,7 @@ KNOWN = {
 
 
 class Verb:
-    """A verb as its -h describes it: places and options, those in [brackets] may be left out."""
+    """A verb as its -h describes it: arguments and options; those in [brackets] are optional."""
 
     def __init__(self, name):
         self.name, self.words = name, name.split()
@@ -52,7 +52,7 @@ class Verb:
             self.must["-rank"] = self.options["-rank"]
 
     def good_value(self, option, value):
-        """Words that the option takes as value; none for a flag."""
+        """Returns the words that the option accepts as value; none for a flag."""
         row = re.search(rf"^  {option}[ \n].*(\n     .*)*", self.body, re.M)
         row = " ".join(row[0].split()) if row else ""
         bound = re.search(r"; (from|at least|above) (\d+)", row)
@@ -62,13 +62,14 @@ class Verb:
         return [words[1] if words else w.split("|")[0] for w in value.split()]
 
     def call(self, places, more=(), but=None):
-        """The verb, these arguments, the options that it needs."""
+        """Returns a command line: the verb, these arguments, and the options that it needs."""
         must = (w for o, value in self.must.items() if o != but for w in (o, *value))
         return (*self.words, *("bash" if p == "shell" else p for p in places), *must, *more)
 
 
 def refused(what, words, *texts):
-    """Status 2, these texts in the message, the usage below it, nothing on stdout."""
+    """The call must end with status 2, a message with these texts, then the usage, and nothing on
+    stdout."""
     done = darknet(*words)
     ok = (done.returncode == 2 and not done.stdout and done.stderr.startswith("darknet: ") and
           all(t in done.stderr for t in texts))
@@ -76,7 +77,7 @@ def refused(what, words, *texts):
 
 
 def explains(verb):
-    """The same help, wherever -h stands; a line for each row."""
+    """The help is the same at any place of -h, and has a line for each option."""
     text = verb.text
     check(text.startswith(f"usage: darknet {verb.name}"), f"{verb.name} -h", text)
     check(max(map(len, text.splitlines())) < 80, f"{verb.name} -h fits 79 columns", text)
@@ -107,7 +108,8 @@ def refuses(verb):
 
 
 def refuses_option(verb, option, value, k):
-    """One fault for each option, another for the next: every call costs a tenth of a second."""
+    """Tests one kind of mistake for each option, another kind for the next one, because each call
+    takes a tenth of a second."""
     alone = verb.call(verb.needed, but=option)
     bad = ("-1", "x", "", "1e99999", "nan", "0x1", "2 ", "99999999999999999999")[k % 8]
     fault = k % 4 if value else k % 2
@@ -127,7 +129,7 @@ def refuses_option(verb, option, value, k):
 
 
 def ends_options():
-    """Behind "--" a word that begins with '-' is a file's name, and so is "-" alone."""
+    """After "--" a word that begins with '-' is the name of a file; "-" alone always is."""
     for words, read in ((("check", "--", "-h"), "-h"), (("bench", "-json", "--", "-json"), "-json"),
                         (("init", "--", "-a", "-b"), "-a"), (("init", "-", "b"), "-"),
                         (("classifier", "raw", "a", "--", "--", "c", "-h"), "a"),
@@ -166,7 +168,7 @@ def mistyped_verbs(verbs):
 
 
 def hands_on():
-    """Verbs that only Darknet's own command has are passed to it, and so is their exit status."""
+    """Verbs that only Darknet's own command has are passed to it. Its exit status is returned."""
     if not os.access(HOST, os.X_OK):
         skip("the host's verbs", f"{HOST} is not installed")
         return
@@ -179,7 +181,7 @@ def hands_on():
 
 
 def never_hands_on_to_itself():
-    """Where /usr/bin/darknet is this very command, it says so and does not start itself again."""
+    """When /usr/bin/darknet is this same command, it says so and does not start itself again."""
     mount = f"mount --bind {shlex.quote(DARKNET)} {HOST} && exec timeout 5 {HOST} yolo"
     done = run("unshare", "-rm", "sh", "-c", mount)
     if "unshare:" in done.stderr or "mount:" in done.stderr:
@@ -190,7 +192,7 @@ def never_hands_on_to_itself():
 
 
 def layers():
-    """By any name that a cfg may use; numbers in full."""
+    """`darknet layers` accepts every name that a cfg may use, and prints all digits of numbers."""
     done = darknet("layers", "conv")
     check(done.returncode == 0 and done.stdout == darknet("layers", "convolutional").stdout and
           "\n  other names: conv\n" in done.stdout, "layers conv", done.stdout, done.stderr)
@@ -201,7 +203,7 @@ def layers():
 
 
 def odd_cfgs():
-    """A directory, a pipe that nothing writes to, and one that something does."""
+    """Reads a directory, a pipe without a writer, and a pipe with a writer."""
     os.makedirs("folder.cfg", exist_ok=True)
     os.mkfifo("pipe.cfg")
     for name, why in (("folder.cfg", "Is a directory"),
@@ -217,7 +219,7 @@ def odd_cfgs():
 
 
 def bodies():
-    """Arguments that are right one by one, but not together."""
+    """Arguments that are right alone, but not together."""
     train = ("classifier", "train", "a.data", "b.cfg")
     refused("-name", (*train, "-name", "a/b"), "-name: must be a name without '/'")
     refused("-name", (*train, "-name", ""), "-name: must be a name without '/'")
@@ -227,7 +229,7 @@ def bodies():
 
 
 def names_results():
-    """-name and -out say where a run's files are."""
+    """-name and -out set the place of a run's files."""
     cfg = write("tiny.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\nbatch=2\nmax_batches=2\n"
                             "learning_rate=.01\n[connected]\noutput=2\n[softmax]\n")
     faces = darknet("synth", "s", "-identities", "2", "-images", "2", "-size", "32")
@@ -241,7 +243,7 @@ def names_results():
 
 
 def completed(*words):
-    """What bash offers for the last of these words of a command line."""
+    """Returns the completions that bash offers for the last word of a command line."""
     text = ("source darknet.bash; compopt() { :; }; COMP_WORDS=(darknet \"$@\"); COMP_CWORD=$#; "
             "_darknet; printf '%s\\n' \"${COMPREPLY[@]}\"")
     done = run("bash", "-c", text, "bash", *words)
@@ -250,7 +252,7 @@ def completed(*words):
 
 
 def completes(verbs):
-    """The scripts of `darknet completion` know every verb, option and value."""
+    """The scripts of `darknet completion` have every verb, option and value."""
     done = darknet("completion", "bash")
     check(done.returncode == 0 and not done.stderr, "completion bash", done.stderr)
     write("darknet.bash", done.stdout)
@@ -281,7 +283,7 @@ def completes(verbs):
 
 
 def descriptors():
-    """Closed standard descriptors: no message lands in a file, and nothing crashes."""
+    """With closed standard descriptors no message is written into a file, and nothing crashes."""
     cfg = write("c.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\n[connected]\noutput=2\n")
     call = f"exec '{DARKNET}' init {cfg} c.weights"
     good = run("sh", "-c", call)
@@ -297,7 +299,7 @@ def descriptors():
 
 
 def by_the_line():
-    """Output into a file or pipe is there line by line, while the command still runs."""
+    """Output into a file or a pipe is written line by line while the command runs."""
     cfg = write("slow.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\nbatch=2\nmax_batches=1000000\n"
                             "learning_rate=.001\n[connected]\noutput=2\n[softmax]\n")
     with subprocess.Popen([DARKNET, "classifier", "train", "s/faces.data", cfg, "-out", "slow"],
@@ -308,7 +310,7 @@ def by_the_line():
 
 
 def isa():
-    """A mistyped DNX_ISA is not passed over, and one that the processor lacks is told."""
+    """A mistyped DNX_ISA is an error, and so is a set that the processor cannot run."""
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         flags = f.read()
     for value, flag in (("avx2", "avx2"), ("avx512", "avx512dq"), ("amx", "amx_int8")):
@@ -328,7 +330,7 @@ def isa():
 
 
 def all_verbs():
-    """Those that `darknet help` and the help of the groups list."""
+    """Returns the verbs that `darknet help` and the help of the groups list."""
     names = re.findall(r"^  ([a-z-]+)  ", darknet("help").stdout, re.M)
     names = [n for n in names if n not in (*GROUPS, "help")]
     for group in GROUPS:

@@ -1,5 +1,5 @@
-"""What the verbs write: no input and no earlier result is lost, links and permissions stay, and a
-failure leaves what was there. Skips without NumPy and Pillow."""
+"""The files that verbs write: no input and no earlier result is lost, links and permissions stay,
+and after a failure the old files are there. Skips without NumPy and Pillow."""
 import os
 import shutil
 import signal
@@ -30,7 +30,7 @@ activation=linear
 """
 
 
-EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # weights: nothing else is replaced by weights
+EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # weights: only weights may be replaced by weights
 
 
 def make_inputs():
@@ -46,7 +46,7 @@ def make_inputs():
 
 
 def verbs(out):
-    """Each verb that writes a file, writing `out`."""
+    """Returns the command lines of all verbs that write a file, with the output `out`."""
     return {"init": ("init", "net.cfg", out),
             "pack": ("compress", "pack", "net.cfg", "net.weights", out),
             "unpack": ("compress", "unpack", "net.packed", "net.cfg", out),
@@ -55,7 +55,7 @@ def verbs(out):
 
 
 def refuses(words, text, out):
-    """The command fails with the text, and `out` and its folder are as they were."""
+    """The command must fail with this text and change neither `out` nor its folder."""
     before = read(out) if os.path.isfile(out) else None
     names = sorted(os.listdir("."))
     expect_end(darknet(*words), 1, text)
@@ -64,7 +64,7 @@ def refuses(words, text, out):
 
 
 def the_last_line_names_them():
-    """Every verb that writes files ends by saying which."""
+    """Every verb that writes files prints their names at the end."""
     weights = ("net.cfg", "net.weights")
     more = {"strip": (("strip", *weights, "s.cfg", "s.weights"), ["s.cfg", "s.weights"]),
             "partial": (("partial", *weights, "p.weights", "1"), ["p.weights"]),
@@ -188,7 +188,7 @@ def a_failure_keeps_what_was_there():
 
 
 def outputs_are_tried_before_the_work():
-    """A list whose images do not exist: the output's fault is found first."""
+    """The images of a list do not exist, but the error of the output is found first."""
     write("bad.txt", "none.png\n")
     refuses(("embed", "net.cfg", "net.weights", "bad.txt", "nowhere/out"),
             "nowhere/out: cannot write: No such file or directory", "nowhere/out")
@@ -223,7 +223,8 @@ def a_signal_leaves_nothing_behind():
 
 
 def killed_with_images_skipped():
-    """Killed before or after OUT is in its place: no OUT.skipped lies beside other features."""
+    """A command killed before or after OUT is renamed: OUT.skipped never belongs to other
+    features."""
     good, bad, states = read("faces/a/0.png"), b"no image", []
     command = ("embed", "net.cfg", "net.weights", "pair", "kill/twin", "-force", "-threads", "1")
     for at in (1, 2, 3):

@@ -1,5 +1,5 @@
-"""test_outside.py - layers made outside the project, as layers_ext/README.md teaches: the examples
-in tests/data/layers are built in, listed and checked, and a wrong one is found out."""
+"""test_outside.py - layers outside of the project, as layers_ext/README.md teaches: the examples in
+tests/data/layers are built in, listed and checked, and a wrong layer is detected."""
 import os
 import shutil
 
@@ -22,8 +22,7 @@ def examples_keep_the_contract():
 
 
 def command_has_them():
-    """The command of that build, beside bin/darknet, lists the examples and where they come
-    from."""
+    """The command of that build, which is not bin/darknet, lists the examples and their folder."""
     built = make("LAYERS=tests/data/layers", "print-obj").stdout.strip()
     done = make("LAYERS=tests/data/layers", f"{built}/bin/darknet")
     expect(done.returncode == 0, done.stderr)
@@ -40,7 +39,8 @@ def command_has_them():
 
 
 def wrong_layer_is_found():
-    """Without `dx_adds`, the gradient of another reader of the same input is lost."""
+    """A layer that ignores `dx_adds` loses the gradient of another reader of its input; the check
+    finds it."""
     os.makedirs("mine")
     shutil.copy(f"{EXAMPLES}/clipped.rows", "mine")
     text = read(f"{EXAMPLES}/clipped.c").decode()

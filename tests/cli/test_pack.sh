@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_pack.sh - compress pack and unpack, and what check says of 1-bit parameters.
+# test_pack.sh - compress pack and unpack, and the output of check about 1-bit parameters.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
 dir=$(mktemp -d) || exit 1

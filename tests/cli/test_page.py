@@ -1,5 +1,6 @@
-"""classifier train -port: the page and its events, one curve over -resume, 50 clients, those that
-hang, close or send rubbish, a port that is taken, a signal; the page in Chromium where that is."""
+"""classifier train -port: the page and its events, one curve that continues after -resume, 50
+clients, clients that hang, close or send nonsense, a port in use, a signal. When Chromium is
+installed, the page in it."""
 import os
 import signal
 import socket
@@ -58,7 +59,7 @@ def train(name, batches, *more):
 
 
 class Running:
-    """A training that goes on until `with` ends: then it is told to stop."""
+    """A training that runs during a `with` block and is stopped at its end."""
 
     def __init__(self, name, *more):
         self.child = subprocess.Popen([DARKNET, *train(name, FOREVER, "-port", str(PORT), *more)],
@@ -86,7 +87,7 @@ class Running:
 
 
 def talk(data=b"", wait=True):
-    """A socket that has sent these bytes; with wait all that comes back."""
+    """Sends bytes to the port. Returns the socket, or with `wait` the whole answer."""
     s = socket.create_connection(("127.0.0.1", PORT), timeout=20)
     try:
         s.sendall(data)
@@ -114,7 +115,7 @@ def get(path, method="GET", **headers):
 
 
 def events(stream, until):
-    """[(event, [data])] from an answer, up to the first that until() takes."""
+    """Reads [(event, [data])] from an answer, up to the first event for which until() is true."""
     out, kind, data = [], "", []
     for line in stream:
         line = line.decode().rstrip("\n")
@@ -131,7 +132,7 @@ def events(stream, until):
 
 
 def points(got):
-    """The rows of all "all" and "more"."""
+    """Returns the rows of all "all" and "more" events."""
     rows = []
     for kind, data in got:
         if kind == "all":
@@ -171,7 +172,7 @@ def page():
 
 
 def resumed():
-    """The curve of the first process, then that of the second, and the end."""
+    """The page shows the curve of the first process, then that of the resumed one, and the end."""
     expect_end(darknet(*train("b", FOREVER, "-batches", "40")))
     going = Running("b", "-resume", "-batches", "2000")
     going.wait(is_taken)
@@ -183,7 +184,7 @@ def resumed():
 
 
 def same_numbers():
-    """The weights are those of a training that nobody watches."""
+    """The weights are the same as without a page."""
     expect_end(darknet(*train("c", 300)))
     expect_end(darknet(*train("d", 300, "-port", str(PORT))))
     expect(read("out/c.weights") == read("out/d.weights"), "the page changed the weights")
@@ -215,7 +216,7 @@ def refusals():
 
 
 def crowd():
-    """50 who listen, some who hang or close in the middle; more than there is room for."""
+    """50 clients; some hang or close in the middle. Then more clients than are allowed."""
     with Running("f") as going:
         ask = b"GET /events HTTP/1.1\r\n\r\n"
         silent = [talk(wait=False) for _ in range(5)]
@@ -251,7 +252,7 @@ def taken():
 
 
 def chromium():
-    """What stands there while the run goes on, that it goes on, its end, and its continuation."""
+    """In Chromium: the page during a run, its updates, the end of the run, and a resumed run."""
     find()
     state = "document.getElementById('state').textContent"
     url = f"http://127.0.0.1:{PORT}/"

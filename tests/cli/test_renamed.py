@@ -1,6 +1,6 @@
-"""test_renamed.py - no code depends on the name of a layer: copies of four layer types, made
-outside the project under other names, are fused, trained, distilled, decomposed and asked for
-classes just as the originals are, without an edit elsewhere."""
+"""test_renamed.py - no code depends on the name of a layer. Four layer types are copied to another
+folder with other names. The copies are fused, trained, distilled, compressed and used as
+classifiers like the originals, without a change elsewhere."""
 import os
 import re
 import shutil
@@ -8,7 +8,7 @@ import shutil
 from common import attempt_all, expect, expect_end, read, run, summary, write, ROOT
 
 CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
-# A convolution, a sum, a classifier, a loss of distillation.
+# A convolution, a sum, a classifier, a distillation loss.
 COPIES = {"convolutional": "folded", "shortcut": "joined", "margin_softmax": "arced",
           "kd_feature": "taught"}
 NET = """[net]
@@ -91,7 +91,7 @@ def start():
 
 
 def both(*words):
-    """What the command says of the originals and of the copies."""
+    """Returns the output of the command for the originals and for the copies."""
     said = []
     for folder in "ab":
         done = run(COMMAND, *(w.replace("@", folder) for w in words))
@@ -101,7 +101,7 @@ def both(*words):
 
 
 def trains_alike():
-    """The same bits, with -teacher given to the loss that wants one."""
+    """Training gives the same bits; -teacher goes to the loss that needs a teacher."""
     both("classifier", "train", "syn/faces.data", "@/net.cfg", "-out", "@", "-threads", "1",
          "-teacher", "teacher.cfg", "-teacher-weights", "teacher.weights")
     expect(read("a/net.weights") == read("b/net.weights"), "training gives other weights")
@@ -111,7 +111,7 @@ def trains_alike():
 
 
 def fuses_alike():
-    """A merged sum takes no memory of its own."""
+    """A merged sum needs no memory of its own."""
     a, b = (re.findall(r"memory.*", text) for text in both("check", "@/bare.cfg"))
     expect(a and a == b, f"{a} {b}")
 

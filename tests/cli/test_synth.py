@@ -1,5 +1,5 @@
-"""darknet synth: the same bytes whatever the threads, the layout that training and eval_lfw.py
-read, and no folder of a user's touched. Skips without NumPy and Pillow."""
+"""darknet synth: any number of threads gives the same bytes, training and eval_lfw.py can read the
+files, and no folder of a user is changed. Skips without NumPy and Pillow."""
 import hashlib
 import os
 import resource
@@ -30,14 +30,15 @@ def synth(out, *words, before=None):
 
 
 def tree(folder):
-    """{path in folder: hash of the bytes}, without faces.data, which names the folder."""
+    """Returns {path in folder: hash of the bytes}, without faces.data, which contains the folder's
+    name."""
     return {os.path.relpath(os.path.join(at, n), folder):
             hashlib.sha1(read(os.path.join(at, n))).hexdigest()
             for at, _, names in os.walk(folder) for n in names if n != "faces.data"}
 
 
 def drawn(folder):
-    """How many images are there whole, while a command may be drawing more."""
+    """Returns the number of complete images, while a command may be drawing more."""
     return sum(n.endswith(".jpg") for _, _, names in os.walk(folder) for n in names)
 
 
@@ -171,7 +172,8 @@ def test_folders(tmp):
 
 
 def stopped(folder):
-    """By a signal, again and again; what comes out is what an undisturbed command draws."""
+    """Signals interrupt the command several times; the result equals that of a run without
+    signals."""
     many = ("-identities", "40", "-images", "10", "-pairs", "40", "-threads", "1")
     command = [common.DARKNET, "synth", folder, *many]
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
@@ -229,7 +231,7 @@ def test_use(tmp):
     check(done.returncode == 0 and "accuracy" in done.stdout, "eval_lfw.py", done.stderr)
     if done.returncode == 0:
         accuracy = float(done.stdout.split()[1])
-        # 50 to 70 % is a network without training; three standard errors of 400 pairs are 7.5
+        # a network without training has 50 to 70 %; three standard errors of 400 pairs are 7.5 %
         check(43 < accuracy < 77, "an untrained network is near chance", accuracy)
 
 

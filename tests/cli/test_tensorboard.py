@@ -1,6 +1,6 @@
-"""classifier train -tensorboard: the records and their CRCs by a reader of its own (and
-TensorBoard's, where it is installed), the numbers of the log, one curve after a kill and -resume,
-bad folders."""
+"""classifier train -tensorboard: the records and their CRCs, read by a reader in this file, and by
+TensorBoard when it is installed. The numbers are those of the log. One curve after a kill and
+-resume. Bad folders."""
 import os
 import signal
 import struct
@@ -81,7 +81,7 @@ def fields(data):
 
 
 def events():
-    """[(step, {tag: value})], after the first record."""
+    """Reads [(step, {tag: value})], after the first record."""
     data, at, out = read(EVENTS), 0, []
     while at < len(data):
         length, crc = struct.unpack_from("<QI", data, at)
@@ -121,7 +121,7 @@ def whole():
 
 
 def resumed():
-    """A later record and half a record behind the checkpoint are cut off."""
+    """-resume removes records after the checkpoint, also an incomplete one."""
     data = read(EVENTS)
     write(EVENTS, data + data[-60:] + b"torn")
     expect_end(train("-batches", "14", "-resume"))

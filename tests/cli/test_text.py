@@ -1,5 +1,5 @@
-"""Text as people have it: lists, .data files, labels, record folders and single images, as the
-command's users meet them."""
+"""Text files as users have them: lists, .data files, labels; also record folders and single
+images."""
 import os
 import shutil
 
@@ -25,7 +25,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 def start():
-    """faces/CLASS/N.png, a list of them with classes, and the network."""
+    """Writes faces/CLASS/N.png, a list of them with classes, and the network."""
     lines = []
     for c in range(3):
         os.makedirs(f"faces/{c}")
@@ -54,7 +54,7 @@ def trains(count, **options):
 
 
 def encodings():
-    """Lists as Windows and spreadsheets save them are the list."""
+    """Lists in the encodings and formats of Windows and spreadsheets have the same meaning."""
     text = read("list").decode()
     for name, data in (("bom", BOM + text.encode()), ("utf16le", text.encode("utf-16")),
                        ("utf16be", b"\xfe\xff" + text.encode("utf-16-be")),
@@ -76,7 +76,8 @@ def encodings():
 
 
 def classes_first_and_back_slashes():
-    """A spreadsheet whose header says that the class comes first; paths as Windows writes them."""
+    """A spreadsheet with the class in the first column, named in its header, and with Windows
+    paths."""
     lines = [line.split() for line in read("list").decode().splitlines()]
     for separator in ",\t":
         write("first.csv", f"label{separator}path\n" +
@@ -91,7 +92,8 @@ def classes_first_and_back_slashes():
 
 
 def marks_are_told():
-    """A byte order mark is named once, on stderr, with its file: of lists, labels, .data, cfg."""
+    """A byte order mark in a list, labels, .data or cfg file is reported once on stderr, with the
+    name of the file."""
     text = read("list")
     write("told.list", BOM + text)
     write("told.utf16", text.decode().encode("utf-16"))
@@ -114,7 +116,7 @@ def marks_are_told():
 
 
 def told_before_the_folder_is_looked_at():
-    """A run that is refused for its folder has told of its inputs first."""
+    """A run that is refused because of its folder has reported its inputs first."""
     write("mine.data", "classes=3\ntrain=told.list\nbackup=mine\n")
     write("mine/net.weights", "not a run of training")
     done = darknet("classifier", "train", "mine.data", "net.cfg")
@@ -133,7 +135,8 @@ def mxnet_lists():
 
 
 def record_folder():
-    """A folder with train.rec is InsightFace's, and property is believed."""
+    """A folder with train.rec has InsightFace's layout; its file `property` gives the classes and
+    the size."""
     import struct
     os.makedirs("emore", exist_ok=True)
     data, index = b"", ""
@@ -155,7 +158,8 @@ def record_folder():
 
 
 def identity_folders():
-    """A broken link would renumber the classes; loose files are counted and named."""
+    """A broken link is an error, because it would renumber the classes. Loose files are counted and
+    reported."""
     trains(12, train="faces")
     for name in ("loose.png", "notes.txt"):
         write(f"faces/{name}", "x")
@@ -171,9 +175,9 @@ def identity_folders():
 
 
 def one_rule_for_paths():
-    """To train, to validate and to embed, a list means the same files."""
+    """Training, validation and embedding find the same files for a list."""
     shutil.copytree("faces", "far/faces")
-    Image.new("RGB", (9, 9)).save("faces/0/0.png")  # of another size: must not be taken
+    Image.new("RGB", (9, 9)).save("faces/0/0.png")  # another size; it must not be used
     shutil.copy("list", "far/list")
     trains(12, train="far/list")
     done = darknet("embed", "bare.cfg", "bare.weights", "far/list", "far.dnxe")
@@ -186,7 +190,7 @@ def one_rule_for_paths():
     shutil.copy("far/faces/0/0.png", "faces/0/0.png")
     shutil.rmtree("far")
     os.mkdir("far")
-    shutil.copy("list", "far/list")  # its folder has no faces: the current one
+    shutil.copy("list", "far/list")  # its folder has no faces, so the current folder is used
     trains(12, train="far/list")
     expect_end(darknet("embed", "bare.cfg", "bare.weights", "far/list", "o.dnxe", "-force"))
 
@@ -205,7 +209,7 @@ def single_images():
 
 
 def valid_needs_classes():
-    """One reader of .data: what training refuses, validating refuses."""
+    """Validation refuses the same .data files as training."""
     for text, message in (("valid=list\n", "v.data: [data] needs classes="),
                           ("classes=3\n", "v.data: [data] needs valid="),
                           ("clases=3\nvalid=list\n", "v.data:1: [data] clases=3: no such option; "

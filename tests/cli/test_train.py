@@ -1,4 +1,5 @@
-"""darknet classifier train: learns, survives kill -9 bit for bit, and names what is wrong."""
+"""darknet classifier train: it learns, gives the same bits after kill -9 and -resume, and reports
+errors."""
 import os
 import random
 import shutil
@@ -29,8 +30,9 @@ def floats(path):
 
 
 def threads_change_little():
-    """Not a bit of the images and their order; but [convolutional] and [connected] sum their
-    weights' gradients by thread, so the last bits of these differ, and grow over the batches."""
+    """The number of threads does not change the images or their order. But [convolutional] and
+    [connected] sum the gradients of their weights by thread. So the last bits of these differ, and
+    the differences grow over the batches."""
     for threads in (1, 2):
         expect_end(train(data("faces", f"t{threads}"), "-batches", "5", threads=threads))
     worst = np.abs(floats("t1/net.weights") - floats("t2/net.weights")).max()
@@ -43,7 +45,8 @@ def seed_counts():
 
 
 def interrupted(how):
-    """Ends a run of 300 batches by signal `how` after its first checkpoint, and resumes it."""
+    """Ends a run of 300 batches with the signal `how` after its first checkpoint, and resumes
+    it."""
     name = f"cut{int(how)}"
     file = data("faces", name)
     args = ["-batches", "300", "-every", "50"]
@@ -70,8 +73,8 @@ def whole():
 
 
 def killed_often():
-    """KILLS times kill -9 or a signal to stop, at a moment drawn by chance, in a run that saves
-    every third batch; each start goes on from the last one's checkpoint."""
+    """Stops a run KILLS times with kill -9 or another signal, at random moments. The run saves
+    every third batch. Each start continues from the last checkpoint."""
     chance = random.Random(1)
     name, kills, runs = "often", 0, 0
     while kills < KILLS:
@@ -106,7 +109,7 @@ exit $status"""
 
 
 def full_disk():
-    """A full disk, in a mount that only this process sees."""
+    """A full disk: a mount that only this process has."""
     if not shutil.which("unshare"):
         raise Skipped("there is no unshare")
     file = data("faces", "full")
@@ -134,7 +137,8 @@ def refuses_state():
 
 
 def few_broken():
-    """2 of 220 are skipped and named; one more passes the scan and is replaced while reading."""
+    """2 of 220 images are skipped and reported. One more passes the scan and is replaced while
+    reading."""
     write("empty.jpg", "")
     write("short.jpg", read("faces/ann/00.jpg")[:300])
     lines = listing() * 5

@@ -1,6 +1,6 @@
-"""What a run of darknet classifier train depends on: -resume compares all of it, option by option;
-a run of the same name is never replaced unasked; NAME-best.weights keeps its own score; the rate
-and the accuracy in the log are those of the training."""
+"""The inputs of darknet classifier train. -resume compares all inputs, option by option. A run of
+the same name is never replaced without -force. NAME-best.weights has its own score. The rate and
+the accuracy in the log are those of the training."""
 import math
 import os
 import shutil
@@ -19,14 +19,15 @@ SHORT = ("-batches", "20", "-threads", "1")
 
 
 def make_run():
-    """20 batches in a/, and what 40 give."""
+    """Trains 20 batches in a/, and 40 batches for comparison."""
     make_inputs()
     expect_end(train(data("faces", "a"), *SHORT))
     expect_end(train(data("faces", "whole"), "-batches", "40", "-threads", "1"))
 
 
 def resume(cfg=CFG, folder="faces", args=(), **options):
-    """Goes on from a/'s checkpoint to batch 40 with another cfg, data or arguments, in a copy."""
+    """Continues a copy of a/ from its checkpoint to batch 40, with another cfg, data or
+    arguments."""
     shutil.rmtree("b", ignore_errors=True)
     shutil.copytree("a", "b")
     write("other/net.cfg", cfg)
@@ -86,8 +87,8 @@ def force_goes_on():
 
 
 def meaning_counts_not_text():
-    """Comments, spaces, order, defaults that are written out, a larger max_batches, the place of
-    the images: the same run, and the same bits."""
+    """Comments, spaces, the order of options, written defaults, a larger max_batches and the folder
+    of the images do not matter: it is the same run, with the same bits."""
     cfg = ("# a comment\n" + CFG.replace("=", " = ").replace("max_batches = 60", "max_batches=900")
            .replace("seed = 3", "decay=0.0001 ; the default\nflip=1\nseed=3"))
     shutil.copytree("faces", "elsewhere")
@@ -108,7 +109,8 @@ def times_are_a_remark():
 
 
 def data_counts():
-    """Another image of the same name; a class that is gone, so that all behind it move."""
+    """Another image with the same name; a class that is missing, so that later classes get other
+    numbers."""
     shutil.copytree("faces", "new")
     shutil.copy("new/ann/00.jpg", "new/bob/19.jpg")
     expect_end(resume(folder="new"), 1, "  [data] content: was ")
@@ -119,7 +121,7 @@ def data_counts():
 
 
 def every_byte_of_an_image_counts():
-    """A pixel far behind the first bytes, in a file of the same size and time."""
+    """A pixel far from the first bytes changes; the size and time of the file stay the same."""
     for i, name in enumerate(NAMES):
         os.makedirs(f"large/{name}")
         for k in range(20):
@@ -136,7 +138,7 @@ def every_byte_of_an_image_counts():
 
 
 def old_checkpoints():
-    """Of the version before, whose checksums were others."""
+    """A checkpoint of the previous version, which had other checksums."""
     shutil.copytree("a", "older")
     state = bytearray(read("a/net.state"))
     state[8] = 2
@@ -190,8 +192,8 @@ def no_run_is_replaced():
 
 
 def finished_runs_make_room():
-    """Another experiment of the name: other inputs, weights, pairs or batches. The finished run is
-    kept whole, under a number that is free."""
+    """-force with another experiment of the same name (other inputs, weights, pairs or batches):
+    all files of the finished run are kept, under a free number."""
     shutil.copytree("a", "room")
     file, first = data("faces", "room"), files_of("room")
     write("room/net-best.weights", "best")
@@ -215,7 +217,8 @@ def finished_runs_make_room():
 
 
 def making_room_is_cut_short():
-    """Killed between any two renames: the next start keeps the rest under the same number."""
+    """A run killed between two renames: the next start renames the other files with the same
+    number."""
     ends = (".state", ".weights", "-best.weights", "-best.txt", ".names", ".csv", ".run")
     for cut in range(len(ends)):
         shutil.rmtree("cut", ignore_errors=True)
@@ -242,7 +245,8 @@ def a_signal_before_the_first_update_renames_nothing():
 
 
 def nothing_left():
-    """Weights, or a checkpoint, with all batches behind them: an error, and nothing is written."""
+    """Weights or a checkpoint that have done all batches already: an error, and nothing is
+    written."""
     shutil.copy("a/net.weights", "done.weights")
     file = data("faces", "left")
     refuses(file, "done.weights: has 20 batches behind it, and -batches is 20: nothing is left to "
@@ -260,7 +264,7 @@ def nothing_left():
 
 
 def started_from_weights():
-    """Weights that have seen batches begin a log of their own."""
+    """Starting from trained weights begins a new log."""
     file = data("faces", "from")
     write("from/net.csv", read("a/net.csv"))
     expect_end(train(file, "done.weights", "-batches", "30", "-threads", "1"))
@@ -290,7 +294,7 @@ def one_process_at_a_time():
 # ---- the best network ----
 
 def best_keeps_its_score():
-    """A worse one never replaces it: not after a kill, nor when its note is lost."""
+    """A worse network never replaces the best one, not even after a kill or without its note."""
     lines = [f"ann\t{k}\t{k + 4}\n" for k in (1, 2)] + [f"ann\t{k}\tbob\t{k}\n" for k in (1, 2)]
     write("pairs.txt", "2\n" + "".join(lines))
     for name in NAMES[:2]:
@@ -324,7 +328,8 @@ def best_keeps_its_score():
 # ---- the log ----
 
 def rates_are_those_of_the_policy():
-    """random: of the seed, and the same after a resume. sigmoid: before its step too."""
+    """policy=random depends on the seed and gives the same rates after -resume. policy=sigmoid also
+    applies before its step."""
     for policy in ("policy=random\npower=2", "policy=sigmoid\ngamma=.5\nstep=12"):
         write("rate.cfg", CFG.replace("policy=constant", policy))
         args = ("-threads", "1", "-force")
@@ -345,7 +350,8 @@ def rates_are_those_of_the_policy():
 
 
 def accuracy_of_a_map():
-    """A [softmax] over a map counts classes in the order C, H, W, and so does the accuracy."""
+    """A [softmax] over a map numbers its classes in the order C, H, W; the accuracy uses the same
+    order."""
     rng = np.random.default_rng(2)
     for c in range(3):
         for i in range(8):

@@ -1,5 +1,5 @@
-"""darknet classifier train saves its progress on every way out, and nothing but progress: signals,
-closed pipes, disks that fail for a while or for good, bad pairs, a log without room."""
+"""darknet classifier train saves its progress however it ends: by signals, closed pipes, disks that
+fail for a while or for ever, bad pairs, a disk without room for the log."""
 import errno
 import os
 import resource
@@ -19,7 +19,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.
 
 
 def make_more():
-    """A run that nothing disturbs, and pairs of its faces, named as LFW names them."""
+    """Trains a run without disturbance, for comparison, and makes pairs of its faces with LFW's
+    names."""
     make_inputs()
     expect_end(train(data("faces", "whole"), *WHOLE))
     lines = []
@@ -32,7 +33,7 @@ def make_more():
 
 
 def wait_line(run_, stream, *texts):
-    """The first line with one of the texts."""
+    """Waits for the first line with one of the texts and returns it."""
     limit = time.time() + 20
     while time.time() < limit:
         line = stream.readline()
@@ -43,7 +44,7 @@ def wait_line(run_, stream, *texts):
 
 
 def running(name, *args, **more):
-    """A run that has trained 50 batches."""
+    """Starts a run and returns it when it has trained 50 batches."""
     run_ = start(data("faces", name), *(args or LONG), stdout=subprocess.PIPE,
                  stderr=subprocess.PIPE, text=True, **more)
     wait_line(run_, run_.stdout, "batch 50/")
@@ -51,7 +52,8 @@ def running(name, *args, **more):
 
 
 def is_saved(name, rows=None):
-    """Checkpoint, weights and a log without gaps or torn lines; how many batches."""
+    """Checks that there are a checkpoint, weights, and a log without gaps or incomplete lines.
+    Returns the number of batches."""
     batches = [int(b) for b in column(f"{name}/net.csv", "batch")]
     expect(batches == list(range(1, len(batches) + 1)), "the log has gaps or doubles")
     expect(rows is None or len(batches) == rows, f"{len(batches)} lines, not {rows}")
@@ -61,7 +63,7 @@ def is_saved(name, rows=None):
 
 
 def goes_on(name, *args):
-    """Resumed up to batch 300, the bits are those of the undisturbed run."""
+    """Resumes the run to batch 300. It must have the same bits as the run without disturbance."""
     expect_end(train(f"{name}.data", "-resume", *WHOLE, *args))
     expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
     is_saved(name, 300)
@@ -103,7 +105,8 @@ def files_of(name):
 
 
 def nothing_before_the_first_update():
-    """A signal during the scan, the cache, the verification, beside a run that is done."""
+    """A signal during the scan, the cache, or the verification, with a finished run in the same
+    folder."""
     shutil.copytree("whole", "early")
     file, before = data("faces", "early"), files_of("early")
     expect_end(darknet("init", "net.cfg", "teacher.weights"))
@@ -121,7 +124,7 @@ def nothing_before_the_first_update():
 
 
 def stopped_in_a_verification():
-    """It is made up for by -resume, in the log and for -best."""
+    """-resume makes a missed verification, for the log and for the best network."""
     pairs = ["-pairs", "pairs.txt", "-faces", "lfw", "-verify", "20", "-batches", "40",
              "-threads", "1"]
     expect_end(train(data("faces", "verified"), *pairs))
@@ -129,7 +132,7 @@ def stopped_in_a_verification():
     used = len({line for line in read("pairs.txt").split()[2:] if line.isalpha()})
     expect(used == 2 and count == 20, "the pairs")
     file = data("faces", "cut")
-    images = 12  # of the pairs: read once before training, then for each verification
+    images = 12  # of the pairs; they are read before training, and again for each verification
     for first in range(2 * images, images, -3):
         shutil.rmtree("cut", ignore_errors=True)
         done = train(file, *pairs, env=faults("lfw/", first, 1, -signal.SIGTERM))
@@ -145,7 +148,7 @@ def stopped_in_a_verification():
 
 
 def stopped_in_the_last_verification():
-    """-resume has only that left to do, and does it; then the run is done."""
+    """Only the verification is missing: -resume does it, and then the run is finished."""
     pairs = ["-pairs", "pairs.txt", "-faces", "lfw", "-verify", "20", "-batches", "40",
              "-threads", "1"]
     file, images = data("faces", "last"), 12
@@ -172,7 +175,7 @@ def stopped_in_the_last_verification():
 
 
 def nothing_is_left(file, folder, *args):
-    """-resume of a run that is done, with all its files, is an error and writes nothing."""
+    """-resume of a finished run that has all its files is an error and writes nothing."""
     whole = files_of(folder)
     refuses(file, "nothing is left to train; raise max_batches, or give a larger -batches",
             args=["-resume", *args])
@@ -180,7 +183,7 @@ def nothing_is_left(file, folder, *args):
 
 
 def missing_files_of_a_finished_run():
-    """-resume writes the record and the weights that the run's end could not."""
+    """-resume writes the record and the weights that could not be written at the end of the run."""
     file, args = data("faces", "end"), ("-batches", "40")
     done = train(file, *args, env=faults("end/net.run", 2, 10**6, errno.EROFS, "rename"))
     expect_end(done, 1, "end/net.run: cannot write: Read-only file system")
@@ -204,7 +207,8 @@ def column_text(path, name):
 # ---- files that fail ----
 
 def disk_fails_for_a_while():
-    """EIO, too many open files: some images later than the scan, three times as often as tried."""
+    """EIO and too many open files: reading some images fails after the scan, three times as often
+    as it is tried."""
     for code in (errno.EIO, errno.EMFILE, errno.ESTALE):
         name = f"errno{code}"
         done = train(data("faces", name), *WHOLE, env=faults("faces/", 400, 12, code))
@@ -221,7 +225,8 @@ def scan_reads_again():
 
 
 def folder_is_away():
-    """For 1.5 seconds: training waits, says so, and gives the bits of the undisturbed run."""
+    """Images are missing for 1.5 seconds: training waits, says so, and gives the same bits as a run
+    without disturbance."""
     shutil.copytree("faces", "moving")
     file = data("moving", "away")
     run_ = start(file, *WHOLE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -237,8 +242,8 @@ def folder_is_away():
 
 
 def folder_stays_away():
-    """The wait, in the middle of an update, ends by a signal; the checkpoint is that of the last
-    whole update, and goes on bit for bit."""
+    """A signal ends the wait in the middle of an update. The checkpoint is that of the last
+    complete update, and continues with the same bits."""
     run_ = start(data("faces", "lost"), *WHOLE, stderr=subprocess.PIPE, text=True,
                  env=faults("faces/", 1000, MANY, errno.EIO))
     wait_line(run_, run_.stderr, "cannot be read: Input/output error; waiting for it")
@@ -249,7 +254,7 @@ def folder_stays_away():
 
 
 def one_image_is_gone():
-    """While others can be read, it alone is skipped."""
+    """One image cannot be read, while others can: only this image is skipped."""
     shutil.copytree("faces", "fewer")
     lines = "".join(f"fewer/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(20))
     write("fewer.txt", 2 * lines)
@@ -264,7 +269,7 @@ def one_image_is_gone():
 
 
 def log_without_room():
-    """A limit that the log exceeds and a checkpoint does not."""
+    """A limit on the size of files, which the log exceeds and a checkpoint does not."""
     limit = os.path.getsize("whole/net.state") + 2000
     file = data("faces", "narrow")
     done = train(file, "-batches", "1000", preexec_fn=lambda: resource.setrlimit(
@@ -278,7 +283,7 @@ def log_without_room():
 
 
 def log_in_place_of_an_input():
-    """A list that has the name of the log is an input, and stays."""
+    """A list with the name of the log is an input and is not replaced."""
     write("keep/net.csv", "".join("../" + line for line in listing()))
     before = read("keep/net.csv")
     expect_end(train(data("keep/net.csv", "keep"), "-batches", "2"), 1,
@@ -298,7 +303,7 @@ def bad_pairs_are_found_first():
 
 
 def bad_pairs_later():
-    """A verification that fails is told; training ends with all its batches."""
+    """A verification that fails is reported, and training continues to its last batch."""
     shutil.copytree("lfw", "later")
     run_ = start(data("faces", "late"), "-batches", "400", "-threads", "1", "-pairs", "pairs.txt",
                  "-faces", "later", "-verify", "200", stdout=subprocess.PIPE,
@@ -312,7 +317,7 @@ def bad_pairs_later():
 
 
 def no_checkpoint_for_a_while():
-    """A read-only folder that appears in the middle costs nothing once it is writable again."""
+    """The folder becomes read-only during training; when it is writable again, nothing is lost."""
     if os.getuid() == 0:
         target = "nowhere"
         run_ = running("locked", "-batches", "3000", "-every", "100", "-threads", "1")

@@ -1,5 +1,6 @@
-"""What training does not take of its images is named with its reason in NAME.skipped, whatever
-found it, and stays named over a resume; files that are no images do not count as broken ones."""
+"""NAME.skipped lists the images that training does not use, with the reason, whether the scan or
+the training found them. The list is kept by -resume. Files that are no images do not count as
+broken images."""
 import os
 
 from common import attempt_all, darknet, expect, expect_end, read, summary, write
@@ -17,7 +18,8 @@ def lines(path):
 
 
 def files_that_are_no_images():
-    """12 of them beside 60 images are far above 1 %, but none is broken."""
+    """12 files that are no images, beside 60 images, are more than 1 %, but they are not broken
+    images."""
     for name in ("ann", "bob", "cid"):
         for other in OTHERS:
             write(f"faces/{name}/{other}", f"{other} is no image\n")
@@ -38,7 +40,8 @@ def files_that_are_no_images():
 
 
 def those_that_are_broken():
-    """Found by the scan and while reading; -resume keeps what the first part found."""
+    """Broken images that the scan finds, and that reading finds; -resume keeps those of the first
+    part."""
     write("short.jpg", read("faces/ann/00.jpg")[:300])
     listed = "".join(f"faces/{n}/{i:02}.jpg {k}\n" for k, n in enumerate(("ann", "bob", "cid"))
                      for i in range(20) if (n, i) != ("ann", 7))

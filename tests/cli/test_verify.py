@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""classifier train -pairs: what it prints and keeps is what scripts/eval_lfw.py says of the same
-weights; -cache: the teacher's outputs in a file, refused when they are of something else; and
-the options that a command line or a network has no use for."""
+"""classifier train -pairs: its accuracies are those of scripts/eval_lfw.py for the same weights.
+-cache: the teacher's outputs in a file, refused when they belong to other inputs. Options that have
+no effect with a command line or a network."""
 import csv
 import json
 import os
@@ -114,7 +114,7 @@ def refused(here, want, cfg, *options):
 
 
 def refusals(here):
-    """An option that would do nothing, with the command line or with the network, is refused."""
+    """An option that would have no effect is refused."""
     teacher = ("-teacher", os.path.join(here, "teacher.cfg"),
                "-teacher-weights", os.path.join(here, "teacher.weights"))
     pairs = ("-pairs", os.path.join(here, "s/pairs.txt"), "-faces", os.path.join(here, "s/test"))

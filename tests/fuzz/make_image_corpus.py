@@ -1,5 +1,5 @@
-"""make_image_corpus.py - writes tests/data/corpus/image: a small picture in each form that the gate
-reads, files ok-*, and some that it refuses, bad-*."""
+"""make_image_corpus.py - writes tests/data/corpus/image: a small picture in each format that is
+read, ok-*, and some that are refused, bad-*."""
 import io
 import os
 import sys

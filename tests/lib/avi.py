@@ -1,4 +1,4 @@
-"""avi.py - writes an AVI file of Motion JPEG: frames are JPEG files as they are."""
+"""avi.py - writes an AVI file in Motion JPEG, whose frames are JPEG files."""
 import struct
 
 
@@ -11,8 +11,8 @@ def listed(kind, *chunks):
 
 
 def avi(frames, width, height, claimed=None, rate=25):
-    """The bytes of an AVI file. frames: bytes of JPEG files; claimed: how many frames the header
-    says there are."""
+    """Returns the bytes of an AVI file. frames: bytes of JPEG files; claimed: the number of frames
+    in the header, by default the real one."""
     n = len(frames) if claimed is None else claimed
     main = struct.pack("<14I", 1000000 // rate, 0, 0, 0x10, n, 0, 1, 0, width, height, 0, 0, 0, 0)
     stream = b"vidsMJPG" + struct.pack("<IHHIIIIIIiI4H", 0, 0, 0, 0, 1, rate, 0, n, 0, -1, 0, 0, 0,

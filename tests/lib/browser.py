@@ -1,4 +1,4 @@
-"""browser.py - Chromium without a window: opens a page and reads what is in it."""
+"""browser.py - Chromium without a window: opens a page and reads its contents."""
 import json
 import os
 import shutil
@@ -10,7 +10,7 @@ from common import Skipped, Wrong
 
 
 def find():
-    """The program, or Skipped."""
+    """Returns the path of Chromium, or raises Skipped."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if not program:
         raise Skipped("Chromium is not installed (apt install chromium)")
@@ -18,8 +18,8 @@ def find():
 
 
 class Browser:
-    """`with Browser() as b: b.open(url); b.value("document.title")`. It speaks Chromium's DevTools
-    protocol over two pipes: a JSON text and a 0 for each message."""
+    """Use: `with Browser() as b: b.open(url); b.value("document.title")`. It uses Chromium's
+    DevTools protocol over two pipes; each message is a JSON text and a byte 0."""
 
     def __enter__(self):
         program = find()
@@ -72,7 +72,7 @@ class Browser:
         return result["result"].get("value")
 
     def wait(self, script, seconds=20):
-        """Until the script's value is true."""
+        """Waits until the value of the script is true."""
         end = time.time() + seconds
         while not self.value(script):
             if time.time() > end:

@@ -1,5 +1,5 @@
-"""cfg_networks.py - the networks of cfg/ that scripts/write_cfg.py writes: what their papers count,
-and how each is trained for a batch or two."""
+"""cfg_networks.py - the networks of cfg/ that scripts/write_cfg.py writes: the counts of their
+papers, and a short training of each."""
 import functools
 import json
 import os
@@ -9,8 +9,8 @@ from common import ROOT, darknet, expect, expect_end, peak_memory, read, write
 
 CFG = os.path.join(ROOT, "cfg")
 MOST = 20e9  # bytes that one batch of a large network may take
-# parameters, multiply-adds, both in millions and to the digits that are known elsewhere: from the
-# paper, its authors' code, or torchvision; "" where no other count is known
+# (parameters, multiply-adds) in millions, with the digits that the paper, its authors' code or
+# torchvision gives; "" when there is no other count
 SMALL = {
     "mobilenet-v1": ("4.232", "568.7"),
     "mobilenet-v2": ("3.505", "300.8"),
@@ -43,14 +43,14 @@ def checked(cfg):
 
 
 def agrees(value, text, what):
-    """Whether value is the number of the text, in millions, to its digits."""
+    """Checks that value equals the number in the text, in millions, to its digits."""
     if text:
         digits = len(text.partition(".")[2])
         expect(f"{value / 1e6:.{digits}f}" == text, f"{value:,} {what}, not {text} M")
 
 
 def header(name):
-    """Parameters and multiply-adds, as the head of the file says."""
+    """Returns the parameters and multiply-adds in the header of the file."""
     text = read(os.path.join(CFG, name + ".cfg")).decode().split("\n[net]")[0]
     found = re.search(r"^# Parameters ([\d,]+) .*\n# Work       ([\d,]+) multiply-adds", text, re.M)
     expect(found, f"cfg/{name}.cfg has no header")
@@ -58,7 +58,8 @@ def header(name):
 
 
 def counts(name, is_built):
-    """The header's numbers are the paper's. is_built: and those of the network that is built."""
+    """The numbers of the header are those of the paper; with is_built also those of the built
+    network."""
     said, known = header(name), {**SMALL, **LARGE}[name]
     agrees(said[0], known[0], "parameters")
     agrees(said[1], known[1], "multiply-adds")
@@ -70,7 +71,7 @@ def counts(name, is_built):
 
 
 def trainable(name, batch):
-    """The text of the network with a loss, and a schedule of a few batches."""
+    """Returns the text of the network with a loss and a schedule of a few batches."""
     net, _, rest = read(os.path.join(CFG, name + ".cfg")).decode().partition("\n[net]\n")
     options, _, layers = rest.partition("\n[")
     options = "\n".join(line for line in options.split("\n")
@@ -82,7 +83,7 @@ def trainable(name, batch):
 
 
 def trains(name, batch, batches):
-    """Trains it; it takes the memory that check predicts, and less than MOST."""
+    """Trains a network. It must take the memory that check predicts, and less than MOST."""
     cfg = write(f"{name}.cfg", trainable(name, batch))
     seen = darknet("check", "-json", cfg, "-data", "faces/faces.data")
     expect_end(seen)

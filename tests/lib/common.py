@@ -1,6 +1,6 @@
-"""common.py - what the tests share: counting, the lines that `prove` reads, running commands,
-files, modules that may be missing. Each check(), and each function that ends without an exception,
-is one line; what failed stands in '#' lines."""
+"""common.py - helpers for tests in Python: counting and the TAP lines for `prove`, running
+commands, files, modules that may be missing. Each check(), and each function that attempt() runs,
+is one line. Details of failures are '#' lines."""
 import contextlib
 import csv
 import os
@@ -22,15 +22,15 @@ count = {"passed": 0, "failed": 0, "skipped": 0}
 
 
 class Wrong(Exception):
-    """What expect() did not find."""
+    """expect() failed."""
 
 
 class Skipped(Exception):
-    """Why a test cannot run here."""
+    """The test cannot run here; the text is the reason."""
 
 
 def report(ok, what, *details):
-    """Prints one line for prove, and the details of a failure."""
+    """Prints a TAP line, and the details of a failure."""
     count["passed" if ok else "failed"] += 1
     for text in () if ok else details:
         print("# " + str(text).replace("\n", "\n#   "))
@@ -40,18 +40,18 @@ def report(ok, what, *details):
 
 
 def check(ok, what, *got):
-    """Counts, and prints what was got when it fails."""
+    """Counts a check, and prints the values `got` when it fails."""
     report(ok, what, *(f"got {g!r}" for g in got))
 
 
 def expect(condition, text):
-    """Ends the test when it fails."""
+    """Raises an exception, which ends the test function, when the condition is false."""
     if not condition:
         raise Wrong(text)
 
 
 def expect_end(done, status=0, *texts):
-    """A command's exit status, and what its errors say."""
+    """Checks the exit status of a command, and that its errors contain these texts."""
     expect(done.returncode == status,
            f"{done.args}: exit status {done.returncode}: {done.stderr[-800:]}")
     for text in texts:
@@ -65,7 +65,7 @@ def skip(what, why):
 
 
 def attempt(name, test, *args):
-    """Counts one test. -v tells how long it took."""
+    """Runs a function and counts it as one test. With -v prints its time."""
     start = time.time()
     try:
         test(*args)
@@ -81,7 +81,7 @@ def attempt(name, test, *args):
 
 
 def attempt_all(start, *tests):
-    """Counts the tests, after start(), in one folder of their own."""
+    """Runs start() and then the test functions in a new folder, and counts them."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         start()
@@ -91,7 +91,7 @@ def attempt_all(start, *tests):
 
 
 def peak_memory(*words):
-    """Bytes that `darknet WORDS` takes at most."""
+    """Runs `darknet WORDS` and returns its peak memory in bytes."""
     pid = os.posix_spawn(DARKNET, [DARKNET, *words], os.environ,
                          file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
     _, status, used = os.wait4(pid, 0)
@@ -105,7 +105,7 @@ def skip_sanitizer():
 
 
 def summary():
-    """The last lines of a test; ends it. A test that checks nothing fails."""
+    """Prints the last lines of a test and ends it. A test without checks fails."""
     if not any(count.values()):
         report(False, "nothing was checked")
     print(f"1..{sum(count.values())}")
@@ -121,14 +121,14 @@ def skip_all(why, tests=1):
     summary()
 
 
-# What may be missing here. Any other import that fails is a fault of ours.
+# Modules that may be missing. When another import fails, the test fails.
 OPTIONAL = {"numpy", "scipy", "PIL", "matplotlib", "torch", "onnx", "onnxruntime", "cv2",
             "faiss", "sklearn", "skimage"}
 
 
 @contextlib.contextmanager
 def needed():
-    """Around imports without which the whole test is skipped."""
+    """For a `with` block with imports: the whole test is skipped when a module is missing."""
     try:
         yield
     except ModuleNotFoundError as e:
@@ -153,7 +153,7 @@ def script(name, *words, **more):
 
 
 def program(name):
-    """The path of a C program of tests/, "unit/test_kd", which it builds when that is needed."""
+    """Builds a C program of tests/, "unit/test_kd" for example, and returns its path."""
     obj = os.environ.get("OBJ") or run("make", "-s", "-C", ROOT, "print-obj").stdout.strip()
     built = os.path.join(obj, "tests", name)
     made = run("make", "-s", "-C", ROOT, built)
@@ -162,7 +162,7 @@ def program(name):
 
 
 def raw(cfg, weights, x, *options, **more):
-    """What `classifier raw` makes of the images x: a row for each."""
+    """Returns the outputs of `classifier raw` for the images x, one row for each."""
     import numpy as np
     with tempfile.TemporaryDirectory() as folder:
         fin, fout = os.path.join(folder, "in.f32"), os.path.join(folder, "out.f32")
@@ -179,7 +179,7 @@ def read(path):
 
 
 def write(path, data):
-    """Text or bytes; makes the folder. Returns the path."""
+    """Writes text or bytes into a file, and makes its folder. Returns the path."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "wb") as f:
         f.write(data if isinstance(data, bytes) else data.encode())
@@ -187,7 +187,7 @@ def write(path, data):
 
 
 def dnxe(names, rows):
-    """The bytes of a file of `darknet embed`."""
+    """Returns the bytes of a file in the format of `darknet embed`."""
     out = b"DNXE" + struct.pack("<3I", 1, len(names), len(rows[0]))
     for n in names:
         out += struct.pack("<I", len(n.encode())) + n.encode()
@@ -195,13 +195,13 @@ def dnxe(names, rows):
 
 
 def column(path, name):
-    """The numbers of a log of training."""
+    """Returns the numbers of a column in a log of training."""
     with open(path, newline="", encoding="utf-8") as f:
         return [float(row[name]) for row in csv.DictReader(f)]
 
 
 def write_png(path, width, height, rgb):
-    """Without Pillow, and without loss."""
+    """Writes a PNG without Pillow."""
     def chunk(kind, data):
         return (struct.pack(">I", len(data)) + kind + data +
                 struct.pack(">I", zlib.crc32(kind + data)))
@@ -213,7 +213,8 @@ def write_png(path, width, height, rgb):
 
 
 def python2(images, same):
-    """A verification set as Python 2's cPickle writes it, protocol 2: str, a memo from 1 on."""
+    """Returns a verification set as cPickle of Python 2 writes it with protocol 2: strings are str,
+    and memo indices begin at 1."""
     kept = [0]
 
     def keep():

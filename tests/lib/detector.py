@@ -1,7 +1,7 @@
-"""detector.py - a face detector whose faces a test draws itself: a white square of 64 pixels on
+"""detector.py - a face detector for tests, which draw its faces: a white square of 64 pixels on
 black, with a corner at multiples of ten, is a face for `-min-face 60`. Its networks are
-cfg/mtcnn-*.cfg with weights made here: P-Net wants white windows, R-Net and O-Net say yes and give
-fixed points."""
+cfg/mtcnn-*.cfg with weights made here. P-Net accepts white windows. R-Net and O-Net accept
+everything and give fixed points."""
 import os
 import struct
 from array import array
@@ -17,7 +17,7 @@ def zeros(outputs, inputs, prelu=True):
 
 
 def means(filters, inputs, taps):
-    """A convolution whose filter 0 is the mean of the first `taps` of its inputs."""
+    """Returns a convolution whose output 0 is the mean of its first `taps` inputs."""
     biases, weights, slopes = zeros(filters, inputs)
     weights[:taps] = [1 / taps] * taps
     return biases, weights, slopes
@@ -51,7 +51,7 @@ def make_detector(folder):
 
 
 def photograph(path, width, height, *corners, grey=255):
-    """A PNG with a face at each corner (x, y)."""
+    """Writes a PNG with a face at each corner (x, y)."""
     rows = [bytearray(3 * width) for _ in range(height)]
     for x, y in corners:
         for row in rows[y:y + SIDE]:

@@ -1,7 +1,8 @@
-"""make_activations.py - prints the table of tests/unit/test_activations.c: each function at a
-few points, and its derivative, by mpmath to 40 digits from the formulas below. They are those of
-the papers (ELU: arXiv 1511.07289; SELU: 1706.02515; Swish: 1710.05941; Mish: 1908.08681; the hard
-ones: 1905.02244) and, for the older ones, of libdarknet's activations.h; slope is .3."""
+"""make_activations.py - prints the table of tests/unit/test_activations.c: each function and its
+derivative at a few points, computed by mpmath with 40 digits. The formulas below are those of the
+papers (ELU: arXiv 1511.07289; SELU: 1706.02515; Swish: 1710.05941; Mish: 1908.08681; hard swish and
+hard sigmoid: 1905.02244), and of libdarknet's activations.h for the older functions. The slope is
+.3."""
 import mpmath as m
 
 m.mp.dps = 40
@@ -13,7 +14,7 @@ def sigmoid(x):
 
 
 def pieces(*ends_and_lines):
-    """A function that is one line up to each end: (end, slope, offset), ..., the last without
+    """Returns a piecewise linear function from (end, slope, offset), ...; the last one has no
     end."""
     def f(x):
         for end, slope, offset in ends_and_lines:
@@ -24,7 +25,7 @@ def pieces(*ends_and_lines):
 
 
 def stair(x):
-    """Flat from 2n to 2n + 1, then up to the next one."""
+    """Constant from 2n to 2n + 1, then linear up to the next step."""
     n = m.floor(x / 2)
     return n + max(m.mpf(0), x - 2 * n - 1)
 

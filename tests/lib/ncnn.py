@@ -1,13 +1,12 @@
-"""ncnn.py - reads ncnn's .param and .bin, and computes the network in double, layer by layer.
-Written from ncnn's description of the format; it shares nothing with
-scripts/exchange/ncnn_out.py."""
+"""ncnn.py - reads ncnn's .param and .bin, and computes the network in double, layer by layer. It
+follows ncnn's description of the format and shares no code with scripts/exchange/ncnn_out.py."""
 import numpy as np
 
 from common import expect, read
 
 
 def parameters(words):
-    """{number: value}: whole numbers, floats, and arrays at -23300 - number."""
+    """Parses parameters {number: value}: integers, floats, and arrays at -23300 - number."""
     out = {}
     for word in words:
         key, text = word.split("=")
@@ -63,7 +62,7 @@ class Net:
                     kind, lambda: None)()
 
     def run(self, image):
-        """image: C x H x W. The numbers of the blob `output`, flat."""
+        """Computes the network for an image, C x H x W. Returns the blob `output`, flat."""
         blobs = {}
         for (kind, ins, outs, p), w in zip(self.rows, self.weights):
             x = [blobs.pop(i) for i in ins]
@@ -107,7 +106,7 @@ def inner(x, p, w):
 
 
 def each(a, x):
-    """Numbers of channels, beside x."""
+    """Reshapes one number per channel so that it can be combined with x."""
     return a.reshape(-1, *[1] * (x.ndim - 1))
 
 

@@ -1,4 +1,4 @@
-"""nets.py - networks with random weights, and what other programs make of them."""
+"""nets.py - makes networks with random weights, and computes their outputs with other programs."""
 import os
 import struct
 import tempfile
@@ -14,7 +14,7 @@ SPREAD = {"scales": (.5, 1.5), "variance": (.5, 1.5), "slopes": (-.1, .6), "bias
 
 
 def randomise(cfg, path, seed=3):
-    """Writes weights, and batch norms that have seen something."""
+    """Writes random weights, also random running statistics of batch norms."""
     rng = np.random.default_rng(seed)
     with open(path, "wb") as f:
         f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
@@ -31,13 +31,13 @@ def randomise(cfg, path, seed=3):
 
 
 def images(shape, count, seed=5):
-    """B x C x H x W, for a network's input (h, w, c)."""
+    """Returns random images, B x C x H x W, for a network's input (h, w, c)."""
     h, w, c = shape
     return np.random.default_rng(seed).uniform(-1, 1, (count, c, h, w)).astype(np.float32)
 
 
 def ours(cfg, weights, x, *options):
-    """A row for each image, in the order channel, row, column."""
+    """Returns our outputs, one row for each image, in the order channel, row, column."""
     network = Network(cfg)
     network.end_at()
     h, w, c = network.last.out
@@ -46,7 +46,7 @@ def ours(cfg, weights, x, *options):
 
 
 def onnx_runtime(model, x, output=""):
-    """What ONNX Runtime makes of it: a row for each image."""
+    """Returns the outputs of ONNX Runtime, one row for each image."""
     with tempfile.TemporaryDirectory() as folder:
         planes, fout = os.path.join(folder, "in"), os.path.join(folder, "out")
         x.tofile(planes)
@@ -56,14 +56,14 @@ def onnx_runtime(model, x, output=""):
 
 
 def difference(a, b):
-    """The largest, of the largest value."""
+    """Returns the largest difference, divided by the largest value."""
     if a.shape != b.shape:
         return float("inf")
     return float(np.abs(a - b).max() / np.abs(b).max())
 
 
 def opencv(model, x):
-    """What OpenCV's DNN module makes of it."""
+    """Returns the outputs of OpenCV's DNN module."""
     import cv2
     net = cv2.dnn.readNetFromONNX(model)
     net.setInput(x)

@@ -1,4 +1,4 @@
-"""pictures.py - image files of every form that Pillow cannot write, byte by byte."""
+"""pictures.py - makes image files, byte by byte, also in formats that Pillow cannot write."""
 import struct
 import zlib
 
@@ -8,7 +8,7 @@ def chunk(kind, data):
 
 
 def pack_row(samples, depth):
-    """Samples of 1 to 16 bits as bytes, the first in the highest bits."""
+    """Packs samples of 1 to 16 bits into bytes, the first sample in the highest bits."""
     bits = "".join(format(int(v), f"0{depth}b") for v in samples)
     bits += "0" * (-len(bits) % 8)
     return bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8))
@@ -32,7 +32,7 @@ def png(pixels, depth=8, colour=2, chunks=b"", interlaced=False):
 
 
 def palette(colours, alpha=None):
-    """The chunks PLTE and tRNS."""
+    """Returns the chunks PLTE and tRNS."""
     out = chunk(b"PLTE", bytes(v for c in colours for v in c))
     return out + (chunk(b"tRNS", bytes(alpha)) if alpha is not None else b"")
 
@@ -66,14 +66,14 @@ def pnm(kind, pixels, most=255, comment=""):
 
 
 def exif(orientation, order="<"):
-    """EXIF's TIFF structure with another tag before the orientation."""
+    """Returns EXIF data: a TIFF structure with another tag before the orientation."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
     return mark + struct.pack(order + "IHHHIHHHHIHHI", 8, 2, 0x10e, 3, 1, 7, 0,
                               0x112, 3, 1, orientation, 0, 0)
 
 
 def with_exif(jpeg, tiff):
-    """A JPEG with the marker APP1 behind its first one."""
+    """Returns a JPEG with the marker APP1 after its first marker."""
     data = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data + jpeg[2:]
 
@@ -83,7 +83,7 @@ GIF = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + b"," + struct.pack(
     "<HHHHB", 0, 0, 8, 8, 0) + b"\x02\x02\x4c\x01\0" + bytes(6) + b";"
 TGA = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 0, 24, 0, 0, 8, 8, 8, 0) + bytes(64)
 
-# What is no image that is read: its bytes, and what is said of it.
+# Files that are refused: their bytes, and the reason in the message.
 ONLY = "; JPEG, PNG, BMP and PNM are read"
 FOREIGN = {
     "a.pic": (PIC, "is a Softimage PIC image" + ONLY),

@@ -1,5 +1,5 @@
-"""small_run.py - a small network and a few images that it learns in a second, for tests of
-training; and faults that are put into reading files."""
+"""small_run.py - helpers for tests of training: a small network, a few images that it learns in a
+second, and failing system calls."""
 import os
 import subprocess
 
@@ -40,7 +40,8 @@ NAMES = ("ann", "bob", "cid")
 
 
 def make_inputs():
-    """faces/NAME/00.jpg: noise around the class's colour; sizes differ, a few are grey or PNG."""
+    """Writes net.cfg and faces/NAME/00.jpg and so on: noise around the colour of the class. Sizes
+    differ, and a few images are grey or PNG."""
     write("net.cfg", CFG)
     rng = np.random.default_rng(1)
     for c, name in enumerate(NAMES):
@@ -70,25 +71,26 @@ def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):
 
 
 def start(data_file, *args, cfg="net.cfg", **more):
-    """A run in the background, without its outputs unless they are asked for."""
+    """Starts a run in the background. Its output is discarded unless stdout or stderr is given."""
     more.setdefault("stdout", subprocess.DEVNULL)
     more.setdefault("stderr", subprocess.DEVNULL)
     return subprocess.Popen([DARKNET, "classifier", "train", data_file, cfg, *args], **more)
 
 
 def listing():
-    """path class, for all images."""
+    """Returns the lines `path class` of a list with all images."""
     return [f"faces/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(EACH)]
 
 
 def faults(text, first, count, what, calls="open", log=None):
-    """An environment in which these calls on the files with `text` in their path fail with an
-    errno, or with what < 0 raise a signal: from number `first` on, `count` times. See faults.c."""
+    """Returns an environment in which these calls fail for files with `text` in their path: `count`
+    calls, beginning with number `first`. They set errno to `what`, or raise the signal -what. See
+    faults.c."""
     shim = os.path.join(ROOT, os.environ.get("OBJ", ""), "tests", "faults.so")
     if not os.path.exists(shim):
         raise Skipped("no faults.so: make test builds it")
     more = {"FAULTS": f"{calls}:{text}:{first}:{count}:{int(what)}", "LD_PRELOAD": shim}
-    if b"__asan_init" in read(DARKNET):  # its library comes first
+    if b"__asan_init" in read(DARKNET):  # its library must come first
         more["LD_PRELOAD"] = run("cc", "-print-file-name=libasan.so").stdout.strip() + " " + shim
     if log:
         more.update(FAULTS_LOG=log, FAULTS_COUNT=log + ".count")

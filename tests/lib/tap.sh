@@ -1,7 +1,8 @@
-# tap.sh - for tests in shell: `. tests/lib/tap.sh`, then check or skip, and summary at the end.
+# tap.sh - helpers for tests in shell: `. tests/lib/tap.sh`, then check or skip, and summary at the
+# end.
 tests_passed=0 tests_failed=0 tests_skipped=0
 
-# row WORD TEXT: one line for prove.
+# row WORD TEXT: prints a TAP line.
 row() { printf '%s %d - %s\n' "$1" $((tests_passed + tests_failed + tests_skipped)) "$2"; }
 
 pass() { tests_passed=$((tests_passed + 1)); row ok "$1"; }
@@ -13,13 +14,13 @@ fail() {
     row 'not ok' "$1"
 }
 
-# check NAME EXPECTED GOT: are they equal?
+# check NAME EXPECTED GOT: passes when the two texts are equal.
 check() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$2" "$3"; fi; }
 
 # skip NAME REASON
 skip() { tests_skipped=$((tests_skipped + 1)); row ok "$1 # SKIP $2"; }
 
-# The last lines, and the exit status: put it last.
+# Prints the last lines and sets the exit status. Must be the last command.
 summary() {
     n=$((tests_passed + tests_failed + tests_skipped))
     echo "1..$n"

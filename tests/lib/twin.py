@@ -1,5 +1,5 @@
-"""twin.py - how far a network is from the same network in PyTorch: outputs, and the gradients of a
-training step. Both have the same random weights, batch-norm statistics and images."""
+"""twin.py - compares a network with the same network in PyTorch: outputs, and the gradients of a
+training step. Both have the same random weights, batch norm statistics and images."""
 import os
 
 import numpy as np
@@ -12,7 +12,8 @@ from lib.plan import plan
 
 
 def random_weights(layers, seed, slopes=(-.1, .6), gain=1.5):
-    """gain: the variance of an output, where that of the inputs is 1."""
+    """Returns random parameters. gain: the variance of a layer's output when its input has variance
+    1."""
     rng = np.random.default_rng(seed)
 
     def draw(name, shape):
@@ -27,7 +28,7 @@ def random_weights(layers, seed, slopes=(-.1, .6), gain=1.5):
 
 
 def made(cfg, folder, **how):
-    """(path of the weights, net, layers): random weights for a cfg."""
+    """Writes random weights for a cfg. Returns (path of the weights, net, layers)."""
     net, layers = plan(cfg)
     weights = os.path.join(folder, "w.weights")
     darknet_files.write_weights(weights, layers, random_weights(layers, 7, **how))
@@ -40,12 +41,12 @@ def images(net, count):
 
 
 def planes(x):
-    """A PyTorch tensor, B x C x H x W."""
+    """Returns x, B x H x W x C, as a PyTorch tensor, B x C x H x W."""
     return torch.from_numpy(x).permute(0, 3, 1, 2)
 
 
 def output_difference(cfg, folder, count, batch, gain=1.5):
-    """Worst difference of an output, relative to the largest value of PyTorch's."""
+    """Returns the largest difference of the outputs, divided by PyTorch's largest output."""
     weights, net, _ = made(cfg, folder, gain=gain)
     x = images(net, count)
     with torch.no_grad():
@@ -57,12 +58,13 @@ def output_difference(cfg, folder, count, batch, gain=1.5):
 
 
 def gradient_difference(cfg, folder, batch):
-    """Worst difference of a gradient, relative to the largest of its layer, and the layer.
+    """Returns the largest difference of a gradient, divided by the largest gradient of its layer,
+    and the name of that layer.
 
-    Some activations are so near 0 that float32 and double see different signs: PyTorch's own
-    float32 gradients differ from its double ones by 3e-2 through the kink of a PReLU. Slopes near 1
-    take that kink away. What is added before a batch norm has the gradient 0, so that a bias' own
-    size would be rounding: hence the layer's."""
+    Some inputs of activations are so near 0 that float32 and double have different signs. At the
+    kink of a PReLU even PyTorch's own float32 and double gradients then differ by 3e-2. Slopes near
+    1 remove the kink. A bias before a batch norm has the gradient 0, so only rounding errors are
+    left; for this reason the difference is divided by the largest gradient of the layer."""
     weights, net, layers = made(cfg, folder, slopes=(.999, 1.001))
     x = images(net, batch)
     peer = peer_torch.build(cfg, weights).double().train()

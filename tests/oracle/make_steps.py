@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""make_steps.py - prints the losses of PyTorch for the training of tests/unit/test_steps.c, as its
-array `golden`: the same network, first weights (darknet init) and images, in double precision.
+"""make_steps.py - computes PyTorch's losses for the training in tests/unit/test_steps.c and prints
+them as the array `golden`. Network, initial weights (darknet init) and images are the same; PyTorch
+uses double precision.
 
     python3 tests/oracle/make_steps.py
 
-test_steps.py beside it fails when that array is not what this prints."""
+test_steps.py fails when the array in test_steps.c differs."""
 import ast
 import json
 import math
@@ -29,7 +30,8 @@ HEADER = 20  # bytes of a weights file before its numbers
 
 
 def normals(seed, stream):
-    """dnx_rng_normal() of darknet/base/rng.c: xoshiro256** seeded by splitmix64, Box-Muller."""
+    """Yields the numbers of dnx_rng_normal() in darknet/base/rng.c: xoshiro256** seeded by
+    splitmix64, Box-Muller."""
     def splitmix(x):
         x = (x + 0x9e3779b97f4a7c15) & WHOLE
         z = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 & WHOLE
@@ -60,14 +62,15 @@ def normals(seed, stream):
 
 
 def cfg_text():
-    """The network in test_steps.c."""
+    """Returns the network of test_steps.c."""
     with open(SOURCE, encoding="utf-8") as f:
         strings = re.search(r"static const char text\[\] =\n(.*?);\n", f.read(), re.S).group(1)
     return ast.literal_eval(f"({strings})")
 
 
 def tensors_of(layers, floats):
-    """The parameters of each layer, {name: tensor}, from the numbers of the weights file."""
+    """Returns the parameters of each layer, {name: tensor}, from the numbers of the weights
+    file."""
     at = 0
     for layer in layers:
         found = {}
@@ -85,7 +88,7 @@ def tensors_of(layers, floats):
 
 
 def forward(sections, tensors, x):
-    """The output before [softmax]; tensors: those of each section, {name: tensor}."""
+    """Returns the output before [softmax]. tensors: {name: tensor} for each section."""
     outputs = []
     for (name, o, _), w in zip(sections, tensors):
         if name in ("convolutional", "depthwise", "global_depthwise"):

@@ -1,6 +1,6 @@
-"""Losses with a teacher against PyTorch in double, written from the methods' formulas: a few passes
-each, the loss, the gradient by autograd, and what a pass leaves behind (centres, thresholds).
-AdaDistill, GKD, EKD, ProxylessKD, MarginDistillation."""
+"""Compares losses with a teacher with PyTorch in double, written from the formulas of the methods:
+AdaDistill, GKD, EKD, ProxylessKD, MarginDistillation. A few passes of each: the loss, the gradient
+by autograd, and the state after a pass (centres, thresholds)."""
 import os
 import tempfile
 
@@ -17,7 +17,7 @@ PASSES, TOLERANCE = 3, 2e-5
 
 
 def arcface(f, w, y, s, m):
-    """Deng 2019, equation 3; m: a number or one for each image."""
+    """ArcFace, Deng 2019, equation 3. m: a number, or one for each image."""
     cosines = F.normalize(f) @ F.normalize(w).T
     angle = torch.acos(cosines.gather(1, y[:, None]).squeeze(1).clamp(-1 + 1e-12, 1 - 1e-12))
     logits = s * cosines.scatter(1, y[:, None], torch.cos(angle + m)[:, None])
@@ -25,7 +25,7 @@ def arcface(f, w, y, s, m):
 
 
 class AdaDistill:
-    """Classes that are met once in a pass: then the authors' rule and ours are the same."""
+    """AdaDistill. Each class occurs once in a pass; then the authors' rule and ours are equal."""
     kind, options = "margin_softmax", "classes=40;margin=arcface;s=16;m=.4;centres=teacher"
     B, C, T, classes = 12, 16, 16, 40
     repeats = False
@@ -61,7 +61,7 @@ class MarginDistillation(ProxylessKD):
 
 
 class GKD:
-    """x and target are the logits."""
+    """GKD. x and target are the logits."""
     kind, options = "kd_probability", "temperature=4;group=.93"
     B, C, T, classes = 12, 120, 120, 120
     repeats = True
@@ -137,7 +137,7 @@ def agrees(method):
             else rng.permutation(peer.classes)[:peer.B]
         passes.append((x.astype(np.float32), t.astype(np.float32), y))
         blocks += [x.ravel(), t.ravel(), y]
-    if peer.state:  # as float32 has it
+    if peer.state:  # rounded to float32
         for v in peer.state:
             v.copy_(v.float())
     with tempfile.TemporaryDirectory() as folder:

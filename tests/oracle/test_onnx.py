@@ -1,4 +1,4 @@
-"""What scripts/export_onnx.py writes of every section of a cfg, in ONNX Runtime and in OpenCV's DNN
+"""scripts/export_onnx.py for every section of a cfg: outputs in ONNX Runtime and in OpenCV's DNN
 module."""
 import os
 import tempfile
@@ -20,7 +20,7 @@ HEAD = "[net]\nheight=6\nwidth=6\nchannels=3\n"
 CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
 ONE = "[convolutional]\nfilters=4\nactivation=linear\n"
 SIGNS = "[binary]\nfilters=4\nsize=3\nstride=2\npad=1\n"
-# Each has a branch of exchange/onnx_out.py that the others lack.
+# Each network tests a branch of exchange/onnx_out.py that the others do not.
 NETS = {
     "filters": "[convolutional]\nfilters=6\nsize=3\nstride=2\npad=1\ngroups=3\nbatch_normalize=1\n"
                "activation=prelu\n[depthwise]\nsize=2\npadding=1\nmultiplier=2\nbatch_normalize=1\n"

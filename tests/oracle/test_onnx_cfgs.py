@@ -1,5 +1,5 @@
-"""The cfg files of cfg/ that predict, as ONNX files in ONNX Runtime and in OpenCV's DNN module: a
-random image and a face."""
+"""Exports the cfg files of cfg/ that predict as ONNX files, and compares their outputs in ONNX
+Runtime and in OpenCV's DNN module, for a random image and a face."""
 import glob
 import os
 import tempfile
@@ -20,11 +20,10 @@ if peer_process.onnx_missing():
     skip_all(f"{peer_process.onnx_missing()} (make bench-deps)")
 
 TOLERANCE = 1e-5  # of the largest value of the output
-# Of the networks with more than 20 million parameters only iresnet-50 is run: the others take
-# minutes.
+# Networks with more than 20 million parameters take minutes, so only iresnet-50 runs.
 LARGE = ("alexnet", "attention", "densenet", "iresnet-100", "resnet-face-124", "se-resnet", "vgg16")
-TWINS = ("-am", "-kd-")  # the same network with losses
-# A sign that rounding turns is amplified by the layers behind it: small networks are compared.
+TWINS = ("-am", "-kd-")  # variants of another file that only have other losses
+# Rounding can change a sign, and later layers amplify it. So these are compared in small networks.
 SIGNED = ("xnor",)
 FACES = os.path.join(ROOT, "..", "shared", "data", "lfw", "*", "*_0001.jpg")
 
@@ -35,7 +34,7 @@ def compare(what, got, want):
 
 
 def face(net):
-    """A face as the cfg wants it, or None where there is none here."""
+    """Returns a face in the input format of the cfg, or None when there is no photograph here."""
     h, w, _ = net.input
     paths = sorted(glob.glob(FACES))[:1]
     if not paths:
@@ -46,7 +45,8 @@ def face(net):
 
 
 def whole(folder, cfg, net):
-    """Up to the embedding: behind it, random weights make probabilities of 0 and 1."""
+    """Compares a network up to its embedding: after it, random weights give probabilities of 0 and
+    1."""
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
     to = str(net.embedding)

@@ -1,5 +1,5 @@
-"""scripts/import_onnx.py on what PyTorch's own exporter writes of a small iresnet and a small
-MobileFaceNet, with batch norms that have seen something: the outputs of PyTorch itself."""
+"""scripts/import_onnx.py on ONNX files from PyTorch's exporter: a small iresnet and a small
+MobileFaceNet, with random batch norm statistics. The outputs must be PyTorch's."""
 import os
 import tempfile
 
@@ -20,7 +20,7 @@ def conv(cin, cout, size, stride=1, groups=1, pad=None):
 
 
 class Block(nn.Module):
-    """Of iresnet: batch norm before the first convolution."""
+    """A block of iresnet: batch norm before the first convolution."""
 
     def __init__(self, cin, cout, stride):
         super().__init__()

@@ -15,14 +15,14 @@ WEIGHTS = os.path.join(DATA, "weights", "mobilefacenet-128.weights")
 PAIRS = os.path.join(DATA, "lfw-pairs.txt")
 CFG = os.path.join(ROOT, "cfg", "mobilefacenet-128.cfg")
 COUNT = 20
-LEAST_GAP = 0.5  # of the mean cosines; PyTorch gets 0.72 on these very pairs
+LEAST_GAP = 0.5  # between the mean cosines; PyTorch has 0.72 on the same pairs
 
 if not all(os.path.exists(p) for p in (WEIGHTS, PAIRS, os.path.join(DATA, "lfw"))):
     skip_all("no faces and weights in ../shared/data")
 
 
 def read_pairs():
-    """(same, different): lists of two paths, the first COUNT of each kind in the first fold."""
+    """Returns (same, different): the first COUNT pairs of paths of each kind in the first fold."""
     def path(name, number):
         return os.path.join(DATA, "lfw", name, f"{name}_{int(number):04d}.jpg")
 
@@ -39,14 +39,14 @@ def read_pairs():
 
 
 def embed(paths):
-    """One unit vector for each image."""
+    """Returns one feature of length 1 for each image."""
     x = np.stack([np.asarray(Image.open(p).convert("RGB"), np.float32) for p in paths])
     y = raw(CFG, WEIGHTS, (x - 127.5) / 128, "-batch", "16")
     return y / np.linalg.norm(y, axis=1, keepdims=True)
 
 
 def best_accuracy(same, different):
-    """(right answers, threshold) of the best single threshold."""
+    """Returns (right answers, threshold) for the best threshold."""
     return max((int((same > t).sum() + (different <= t).sum()), t)
                for t in np.concatenate([same, different]))
 

@@ -13,22 +13,22 @@ with needed():
     from lib.cfg_text import edit, without_losses
     from twin import gradient_difference, output_difference
 
-NEAR = 1e-4  # of the largest output
-NEAR_GRADIENTS = 1e-3  # of the largest gradient of a layer
+NEAR = 1e-4  # relative to the largest output
+NEAR_GRADIENTS = 1e-3  # relative to the largest gradient of a layer
 WHOLE = ("mobilefacenet-half", "mobilefacenet", "resnet-face-small", "mobilenet-v1",
          "mobilenet-v2", "mobilenet-v3-large", "mobilenet-v3-small", "shufflenet-v1",
          "shufflenet-v2", "googlenet", "mobilenet-v1-face", "mobilenet-v2-face",
          "mobilenet-v2-face-gdconv", "shufflenet-v1-face", "shufflenet-v2-face")
 NARROW = ("vgg16", "iresnet-50", "iresnet-100", "resnet-face-124", "se-resnet-152",
           "attention-irse-92", "attention-irse-156", "densenet-290")
-# Through hundreds of layers a random network's numbers must not grow: a sigmoid of huge numbers is
-# 0 or 1, and hides what is in front of it
+# The numbers of a random network must not grow over hundreds of layers: the sigmoid of a huge
+# number is 0 or 1, and hides differences before it
 GAIN = {"whole": 1.5, "narrow": .5}
-# Functions without a kink in the place of those with one, where float32 and double choose different
-# sides: the unit tests compare each derivative
+# Functions with a kink are replaced by smooth ones, because float32 and double can lie on different
+# sides of a kink. The unit tests compare each derivative
 SMOOTH = {"relu": "swish", "relu6": "swish", "hswish": "swish", "hsigmoid": "logistic"}
-# A maximum has a kink, too, where two pixels are equal. PyTorch's own float32 gradients of
-# GoogLeNet differ from its double ones by 7e-3. Means of the same windows have none
+# A maximum also has a kink, where two pixels are equal: PyTorch's own float32 and double gradients
+# of GoogLeNet differ by 7e-3. So means over the same windows replace it
 POOLED = (r"\[maxpool\]\nsize=3\nstride=(\d)\npadding=\d\n",
           r"[avgpool]\nsize=3\nstride=\1\npad=1\n")
 LEARN = ("mobilenet-v1-face", "mobilenet-v2-face-gdconv", "mobilenet-v3-small",
@@ -37,7 +37,7 @@ LEARN = ("mobilenet-v1-face", "mobilenet-v2-face-gdconv", "mobilenet-v3-small",
 
 
 def network(name, net=None, other=()):
-    """Writes the network without its softmax, whose sums hide differences; net: options to set."""
+    """Writes the network without its softmax, which would hide differences. net: options to set."""
     text = without_losses(read(os.path.join(ROOT, "cfg", name + ".cfg")).decode())
     text = edit(text, {"net": net or {}, "dropout": {"probability": 0}})
     text = re.sub(r"(?m)^\[softmax\]$", "", text)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""test_baselines.py - Joint Bayesian against a naive EM and the densities by their definition; chi-
-square and LBP by hand; that folds learn from other people only; baselines.py on synthetic faces."""
+"""test_baselines.py - compares Joint Bayesian with a naive EM and with the definition of the
+densities, chi-square and LBP with values computed by hand. Folds must learn only from other people.
+baselines.py on synthetic faces."""
 import json
 import sys
 
@@ -22,7 +23,7 @@ from evaluation.joint_bayesian import JointBayesian  # noqa: E402
 
 
 def people(seed, n=40, d=4, most=4):
-    """Features by the model, with covariances that differ."""
+    """Returns features drawn from the model, with two different covariances."""
     rng = np.random.default_rng(seed)
     one, two = rng.normal(size=(d, d)), .6 * rng.normal(size=(d, d))
     person = np.repeat(np.arange(n), rng.integers(1, most + 1, n))
@@ -31,8 +32,8 @@ def people(seed, n=40, d=4, most=4):
 
 
 def naive_em(x, person, s_mu, s_eps, rounds):
-    """Each person by the covariance of all his images, as the paper has it before its shortcuts:
-    x = P h, h ~ N(0, S_h), E(h | x) = S_h P' S_x^-1 x."""
+    """Naive EM: takes the covariance of all images of a person, as in the paper before its
+    shortcuts: x = P h, h ~ N(0, S_h), E(h | x) = S_h P' S_x^-1 x."""
     d = x.shape[1]
     for _ in range(rounds):
         mus, epses = [], []
@@ -61,7 +62,7 @@ def against_naive():
 
 
 def likelihood_ratio():
-    """The score is twice the logarithm of the ratio of the two densities, but for a constant."""
+    """The score is twice the logarithm of the ratio of the two densities, plus a constant."""
     x, person, _, _ = people(2)
     model = JointBayesian(3).fit(x, person)
     total = model.s_mu + model.s_eps
@@ -94,7 +95,7 @@ def by_hand():
 
 
 def learned():
-    """Each way tells people apart that it has not learned from, on features by the model."""
+    """Each method distinguishes people who were not in its training, on features from the model."""
     x, person, _, _ = people(5, 160, 30)
     x = x @ np.diag(np.linspace(3, .1, 30))
     trained = person < 100
@@ -118,7 +119,7 @@ def learned():
 
 
 def start():
-    """Two folds, of the people of five each."""
+    """Draws synthetic faces with pairs in two folds; each fold has five people."""
     expect_end(darknet("synth", "syn", "-identities", "12", "-images", "5", "-size", "48", "-pairs",
                        "160"))
     lines = read("syn/pairs.txt").decode().split("\n")[1:161]
@@ -128,7 +129,7 @@ def start():
 
 
 def folds():
-    """Nobody who is tested has been learned from."""
+    """No person of a test fold is in its training data."""
     faces = baselines.Faces("syn/test", baselines.read_pairs("syn/pairs.txt"), ["raw"])
     for fold in np.unique(faces.fold):
         images, pairs = faces.training(fold)

@@ -1,5 +1,5 @@
-"""scripts/cluster_faces.py: people of noise are grouped, sheets and table agree, photographs go
-through the detector, and nothing that is there is lost."""
+"""scripts/cluster_faces.py: noise images of several people are grouped, sheets and table agree,
+photographs go through the detector, and no existing file is lost."""
 import csv
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""make demo: four pairs of drawings with cosines, verdicts and a sheet; pairs of photographs."""
+"""make demo: four pairs of drawings with cosines, decisions and a sheet; pairs of photographs."""
 import os
 import re
 

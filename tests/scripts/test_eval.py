@@ -68,8 +68,8 @@ def test_metrics():
 
 
 def check_rates():
-    """200 pairs of different people with scores 0 to .199, 100 of one person from .15 on: of the
-    different ones 20 may be accepted at FAR .1; at .01 two would be too few to measure."""
+    """200 pairs of different people have scores 0 to .199, 100 pairs of the same person have scores
+    from .15 on. At FAR .1 20 false accepts are allowed; at .01 only two, too few to measure."""
     scores = np.concatenate([np.arange(200) / 1000, .15 + np.arange(100) / 1000])
     same = np.arange(300) >= 200
     got = m.metrics(scores, same, np.arange(300) % 2)
@@ -200,7 +200,7 @@ open(sys.argv[5], "wb").write(test_eval.dnxe(names, vectors))
 '''
 
 
-# images 4i and 4i + 1 look alike, 4i + 2 and 4i + 3 do not
+# images 4i and 4i + 1 are similar, 4i + 2 and 4i + 3 are not
 FAKE2 = '''#!{python}
 import sys
 sys.dont_write_bytecode = True
@@ -290,7 +290,7 @@ def test_run(folder):
 
 
 def broken_images(lfw, pairs, out):
-    """--allow-missing drops the pairs of an image that cannot be decoded, and names it."""
+    """--allow-missing leaves out the pairs of an image that cannot be decoded, and reports it."""
     fake = os.environ["DARKNET_BIN"]
     os.environ["DARKNET_BIN"] = REAL
     write("real.cfg", "[net]\nheight=4\nwidth=4\nchannels=3\n[connected]\noutput=3\n"
@@ -313,7 +313,7 @@ def broken_images(lfw, pairs, out):
 
 
 def refusals(lfw, pairs, out):
-    """One line for each mistake, and before the features are computed; the results stay."""
+    """Each mistake gives one line before features are computed, and the old results stay."""
     before = read(os.path.join(out, "results.json"))
     write("list.json", "[1]")
     write("torn.json", '{"right": [1')

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """test_identification.py - eval_identification.py: agreement with a naive O(n^2) program on 200
-people, ties included; intervals against simulation; each mistake of a user and its message."""
+people, also for ties. Intervals are compared with a simulation. Each mistake of a user has its
+message."""
 import contextlib
 import io
 import json
@@ -25,8 +26,8 @@ RATES, DIM = (.1, .01, 1e-3), 16
 
 
 def random_faces(seed, people=200, others=300):
-    """Rows of +-1/4 in 16 dimensions: their cosines are multiples of 1/8, so most are ties, and
-    all sums are exact. Images of a person differ in up to three signs."""
+    """Returns features of +-1/4 in 16 dimensions. Their cosines are multiples of 1/8, so most are
+    ties, and all sums are exact. Images of a person differ in at most three signs."""
     rng = np.random.default_rng(seed)
     person, rows = [], []
     for p in range(people):
@@ -45,7 +46,8 @@ def blocks(d, size=97):
 
 
 def naive_threshold(bad, rate):
-    """The lowest score v of which at most rate x all are above; how many are above."""
+    """Returns the lowest score v such that at most rate * all scores are above it, and their
+    number."""
     best = (max(bad), 0)
     for v in sorted(set(bad)):
         above = sum(s > v for s in bad)
@@ -55,7 +57,7 @@ def naive_threshold(bad, rate):
 
 
 def pairs_of(rows, person, d):
-    """(scores of one person with the person, scores of two people with both), by loops."""
+    """Computes by loops: (genuine scores with their person, impostor scores with both people)."""
     good, bad, people = [], [], max(person) + 1
     for i in range(len(rows)):
         for j in range(i):
@@ -93,7 +95,7 @@ def verification():
 
 
 def every_pair():
-    """Of all pairs of some images, as the main job measures them."""
+    """TAR over all pairs of images, as `make run` measures it."""
     rows, person, _ = random_faces(11, 300)
     names = [f"{p:03d}/{i}" for i, p in enumerate(person)]
     order = np.random.default_rng(1).permutation(len(names))
@@ -127,8 +129,9 @@ def ranks():
 
 
 def watch_list():
-    """The list has means: rounded numbers, so thresholds of ties would be a matter of chance. Here
-    two images a person that differ in one sign, and strangers: scores are far apart or equal."""
+    """The watch list has mean features, which are rounded. With ties the threshold would depend on
+    the rounding. So each person has two images that differ in one sign, and scores are equal or far
+    apart."""
     for d in (random_faces(3)[2], np.empty((0, DIM), np.float32)):
         rows, person, _ = random_faces(3, 60)
         own, other, alarms, more = search.watch_list(rows, person, blocks(d))
@@ -155,7 +158,7 @@ def watch_list():
 
 
 def bootstrap():
-    """Each draw is what a naive count over the people drawn gives."""
+    """Each draw equals a naive count over the people of the draw."""
     rows, person, d = random_faces(4, 40, 30)
     good, bad = pairs_of(rows, person, d)
     mine, a, _ = scores.genuine(rows, person)
@@ -172,7 +175,7 @@ def bootstrap():
 
 
 def effective_trials():
-    """The variance of a false-match rate, by its definition; and what a simulation gives."""
+    """The variance of a false-match rate is compared with its definition and with a simulation."""
     rng = np.random.default_rng(6)
     images, others = np.array([3, 1, 2, 4]), 5
     errors = {(p, q): rng.integers(0, 3) for p in range(4) for q in range(p + 1, 4 + others)}
@@ -188,7 +191,7 @@ def effective_trials():
     one = statistics.listed_trials(i, j, np.array([errors[x] > 0 for x in errors]))
     expect(0 < one <= len(errors), f"{one} trials of a list")
     expect(statistics.people_trials([0, 0, 0], [5, 6, 0]) == 2, "nobody errs: the people count")
-    # people of two kinds: the rate of each person is .1 or .5, so images of one person are no news
+    # each person has a rate of .1 or .5, so further images of a person add little information
     inside = 0
     for _ in range(400):
         kind = rng.choice((.1, .5), 40)
@@ -200,8 +203,9 @@ def effective_trials():
 
 
 def false_match_interval():
-    """With people who are taken for others more or less often, the interval still has the rate
-    inside about 95 % of the time; pairs counted as independent have it much less often."""
+    """People differ in how often they are confused with others. The interval still contains the
+    true rate in about 95 % of the cases. An interval for independent pairs contains it much less
+    often."""
     rng, inside, narrow = np.random.default_rng(7), 0, 0
     i, j = np.triu_indices(60, 1)
     for _ in range(300):
@@ -237,7 +241,8 @@ def thresholds():
 # ---- the script ----
 
 def face_files(folder="."):
-    """probes.dnxe of 30 people with four images and two with one, distractors.dnxe of 500."""
+    """Writes probes.dnxe (30 people with four images and two people with one) and distractors.dnxe
+    (500)."""
     rng = np.random.default_rng(8)
     names, rows = [], []
     for p in range(32):
@@ -252,7 +257,7 @@ def face_files(folder="."):
 
 
 def evaluate(*words):
-    """In this process, which is quicker than a new one each time."""
+    """Runs the script in this process, which is faster than a new one."""
     out, err = io.StringIO(), io.StringIO()
     sys.argv = ["eval_identification.py", *words]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -329,7 +334,7 @@ def two_networks():
 
 
 def with_a_network():
-    """Folders and lists of images; features are kept, and made anew for other weights."""
+    """Folders and lists of images: features are stored, and computed again for other weights."""
     expect_end(darknet("synth", "syn", "-identities", "6", "-images", "5", "-size", "32", "-pairs",
                        "20"))
     write("net.cfg", "[net]\nheight=32\nwidth=32\nchannels=3\n[convolutional]\nfilters=8\nsize=3\n"
@@ -417,8 +422,8 @@ def mistakes():
 
 
 def probes_alone():
-    """Without distractors: no ranks, but verification and a list. Many identities are no
-    problem."""
+    """Without distractors there are no ranks, but verification and a watch list. Many identities
+    are no problem."""
     rng = np.random.default_rng(10)
     base = rng.normal(size=(2000, 8))
     rows = np.repeat(base, 2, 0) + .2 * rng.normal(size=(4000, 8))

@@ -1,5 +1,5 @@
-"""scripts/import_torch.py on files of torch.save that are written here without PyTorch, in both
-forms: the numbers of the .weights file, names in messages, and files that mean harm."""
+"""scripts/import_torch.py on files in both formats of torch.save, written here without PyTorch: the
+numbers of the .weights file, names in messages, and malicious files."""
 import collections
 import io
 import os
@@ -34,7 +34,7 @@ setattr(UTILS, "_rebuild_tensor_v2", _rebuild_tensor_v2)
 
 NET = "[net]\nheight=4\nwidth=3\nchannels=2\n"
 BN = "batch_normalize=1\n"
-# A convolution, a batch norm alone, a Linear of the whole map
+# A convolution, a batch norm alone, a Linear over the whole map
 CFG = (NET + "[convolutional]\nfilters=3\nsize=3\npad=1\n" + BN + "activation=prelu\n"
        "[depthwise]\nsize=1\n" + BN + "activation=linear\n"
        "[connected]\noutput=2\n" + BN + "activation=linear\n")
@@ -46,7 +46,7 @@ class Storage:
 
 
 class Pickler(pickle.Pickler):
-    """Arrays of NumPy become tensors, as PyTorch writes them."""
+    """Pickles arrays of NumPy as PyTorch writes tensors."""
 
     def __init__(self, file, legacy):
         super().__init__(file, 2)
@@ -103,7 +103,7 @@ def model():
 
 
 def weights_of(s):
-    """The numbers that the file must have, in darknet/net/README.md's order."""
+    """Returns the numbers that the file must have, in the order of darknet/net/README.md."""
     bn1, bn2, bn3 = ([s[f"{n}.{f}"] for f in ("bias", "weight", "running_mean", "running_var")]
                      for n in ("bn1", "bn2", "features"))
     bn1[2], bn3[2] = bn1[2] - s["conv1.bias"], bn3[2] - s["fc.bias"]
@@ -171,7 +171,8 @@ def parts_and_order():
 
 
 def rest():
-    """What is left of the file is named; a head fills the cfg's when it fits, or it starts anew."""
+    """Modules that are left over are listed. A classifier in the file fills that of the cfg when
+    the shape is right; else training starts it with random weights."""
     state = model() | {"head.weight": np.ones((5, 2), "f4"), "ema": np.ones(3, "f4")}
     done = bring(state)
     is_right(done, state)
@@ -250,7 +251,7 @@ class Harm:
 
 
 class Widened:
-    """A tensor whose fields are set after it was checked."""
+    """A tensor whose fields are set after its checks."""
 
     def __reduce__(self):
         args = (Storage(np.ones(2, "f4")), 0, (2,), (1,), False, collections.OrderedDict())
@@ -258,7 +259,7 @@ class Widened:
 
 
 def harm():
-    """No code of the file runs, and a tensor never reaches beyond its numbers."""
+    """No code of the file runs, and a tensor never reads outside of its numbers."""
     is_right(bring({"state_dict": model(), "x": Harm()}), model())
     expect(not os.path.exists("harm"), "the file's code was run")
     expect_end(bring({"w": Widened()}), 1, "a tensor with fields of its own")
@@ -273,7 +274,7 @@ def harm():
 
 
 def damage():
-    """Cuts and changed bytes: a file is read or refused, and nothing else happens."""
+    """Cut files and changed bytes: a file is read or refused, and nothing else happens."""
     rng, refused = random.Random(1), 0
     for legacy in (False, True):
         torch_save("s.pth", model(), legacy)

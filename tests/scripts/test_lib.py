@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""scripts/lib: files that are whole or not there, the lock of a folder, children that end with
-their parent, fingerprints, and how a script ends."""
+"""scripts/lib: files that are complete or not there, the lock of a folder, children that end with
+their parent, fingerprints, and the end of a script."""
 import errno
 import os
 import signal
@@ -89,8 +89,8 @@ def write_not_finite():
 
 
 def faults():
-    """Each call that writing makes fails in turn: the old file stays, no temporary one is left, the
-    message names the file."""
+    """Each system call of writing fails once: the old file stays, no temporary file is left, and
+    the message names the file."""
     write_whole("f", "old")
     calls = {"mkstemp": tempfile, "fchmod": os, "fsync": os, "replace": os, "makedirs": os}
     for name, module in calls.items():
@@ -112,7 +112,7 @@ def faults():
 
 
 def full_disk():
-    """A file system of 64 KB: the old file stays and no temporary one is left."""
+    """A file system of 64 KB is full: the old file stays, and no temporary file is left."""
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", "folder"], check=False,
                           capture_output=True)
     if done.returncode:
@@ -177,8 +177,8 @@ def wait_for(condition):
 
 
 def children():
-    """Ctrl-C and SIGTERM reach the child once, and we wait for it; twice kills; whatever ends us
-    ends the child."""
+    """Ctrl-C and SIGTERM reach the child once, and the parent waits for it. A second signal kills
+    the child. The child ends when the parent ends for any reason."""
     write("child.py", CHILD)
     for number, kind, saves in ((signal.SIGINT, "good", True), (signal.SIGTERM, "good", True),
                                 (signal.SIGINT, "deaf", False), (signal.SIGKILL, "good", True)):
@@ -189,7 +189,7 @@ def children():
         check(wait_for(lambda: os.path.exists("ready")), f"{number.name}: the child starts")
         pid = int(read("ready"))
         if number == signal.SIGINT:
-            os.killpg(parent.pid, number)  # as a terminal does: to the whole group
+            os.killpg(parent.pid, number)  # to the whole group, like a terminal
         else:
             parent.send_signal(number)
         if kind == "deaf":
@@ -271,7 +271,8 @@ def text():
 
 
 def endings():
-    """One line and status 1, whatever went wrong; no module: says which package."""
+    """Any error gives one line and status 1. When a module is missing, the line names its
+    package."""
     head = "import sys\nsys.argv[0] = 'x.py'\nfrom lib.errors import *\n"
     for code, said in (("lambda: open('/none/file')", "x.py: /none/file: No such file"),
                        ("lambda: 1 / 0", "ZeroDivisionError"),

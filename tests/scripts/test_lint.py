@@ -1,5 +1,5 @@
-"""test_lint.py - each rule of `make lint` finds what it is for, in a copy of the sources that
-breaks all of them at once."""
+"""test_lint.py - each rule of `make lint` finds its fault, in a copy of the sources that breaks all
+rules."""
 import os
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ import subprocess
 from common import attempt, attempt_all, expect, read, summary, write, ROOT
 
 ENDS = (".c", ".h", ".cc", ".cu", ".py", ".sh", ".cfg", ".ipynb")
-# Rule, file, a line at its end, and the words of the complaint.
+# (rule, file, line to append, words of the complaint)
 RULES = (
     ("the host", "darknet/net/plan.c", '#include <darknet.h>', "may include darknet.h"),
     ("an arrow up", "darknet/net/plan.c", '#include "train/train.h"', "lies below its folder"),
@@ -55,7 +55,7 @@ def is_clean():
 
 
 def finds(said, file, words):
-    """The complaint, or a line of its rule, has the file."""
+    """True when the complaint, or a line after it, names the file."""
     parts = said.split("lint: ")
     expect(any(words in part and file in part for part in parts), f"{words}: not of {file}: {said}")
 

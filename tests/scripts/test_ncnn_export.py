@@ -1,4 +1,4 @@
-"""scripts/export_ncnn.py: the files computed by a reader of their own, and the messages."""
+"""scripts/export_ncnn.py: a reader in tests/lib/ncnn.py computes the files. Also the messages."""
 import os
 import tempfile
 
@@ -14,7 +14,7 @@ TOLERANCE = 1e-5  # of the largest value of the output
 HEAD = "[net]\nheight=7\nwidth=6\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\n"
 CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
 ONE = "[convolutional]\nfilters=4\nactivation=linear\n"
-# Each has a branch of exchange/ncnn_out.py that the others lack.
+# Each network tests a branch of exchange/ncnn_out.py that the others do not.
 NETS = {
     "filters": "[convolutional]\nfilters=6\nsize=3\nstride=2\npad=1\ngroups=3\nbatch_normalize=1\n"
                "activation=prelu\n[depthwise]\nsize=2\npadding=1\nmultiplier=2\nbatch_normalize=1\n"
@@ -71,14 +71,14 @@ def agrees(folder, layers, *options, tolerance=TOLERANCE):
 
 
 def half(folder):
-    """--fp16: filters of half the size, and numbers as near as 11 bits are."""
+    """--fp16: filters have half the size, and numbers agree to 11 bits."""
     layers = NETS["filters"]
     expect(agrees(folder, layers, "--fp16", tolerance=3e-3) < agrees(folder, layers),
            "the file is not smaller")
 
 
 def face(folder):
-    """A whole network, without its losses: as many layers as the cfg has, and the embedding."""
+    """A whole network without its losses: the layers of the cfg, and the embedding."""
     cfg = os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
     x = nets.images((112, 112, 3), 1)

@@ -1,5 +1,5 @@
-"""scripts/export_onnx.py: the file's structure and metadata, its ends, and the messages.
-tests/oracle/test_onnx.py compares every section and every cfg in other programs."""
+"""scripts/export_onnx.py: the structure and metadata of the file, the choice of its last layer, and
+the messages. tests/oracle/test_onnx.py compares every section and every cfg in other programs."""
 import os
 import struct
 import tempfile
@@ -31,7 +31,7 @@ def write(folder, text):
 
 
 def export(folder, cfg, *options):
-    """Random weights and the file: through the script, as a user calls it."""
+    """Writes random weights and exports them with the script, as a user calls it."""
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
     expect_end(script("export_onnx.py", cfg, weights, model, "--force", *options))
@@ -103,7 +103,7 @@ def messages(folder):
 
 
 def denormals(folder):
-    """bench_peers.py compares times: 1e-20 x 1e-20 must be 0 there, too."""
+    """1e-20 x 1e-20 must be 0 in ONNX Runtime, too, because bench_peers.py compares times."""
     cfg = write(folder,
                 "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
     weights = common.write(os.path.join(folder, "w"),

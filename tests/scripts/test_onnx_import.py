@@ -1,6 +1,6 @@
-"""scripts/import_onnx.py: look-alikes of published face networks, round trips of our own files, and
-the message for each file that cannot be read. Networks are built node by node; ours and ONNX
-Runtime's outputs are compared by the script itself, which fails above 1e-4."""
+"""scripts/import_onnx.py: networks like published face networks, exporting and importing our own
+files, and the message for each file that cannot be read. Networks are built node by node. The
+script itself compares our outputs with ONNX Runtime's and fails above 1e-4."""
 import os
 import tempfile
 
@@ -21,7 +21,7 @@ RNG = np.random.default_rng(4)
 
 
 class Net:
-    """An ONNX file that grows by one node a call."""
+    """An ONNX file to which each call adds a node."""
 
     def __init__(self, shape=(1, 3, 12, 12), kind=TensorProto.FLOAT):
         self.nodes, self.tensors, self.kind = [], [], kind
@@ -72,7 +72,7 @@ def numbers(n, low, high):
 
 
 def bring(path, *options, **changes):
-    """The sections of the cfg that comes out."""
+    """Imports the file and returns the sections of the cfg."""
     cfg, weights = os.path.join(os.path.dirname(path), "net.cfg"), path + ".weights"
     done = script("import_onnx.py", path, cfg, weights, "--force", *options)
     expect_end(done)
@@ -124,7 +124,8 @@ def mobilefacenet(folder):
 
 
 def mxnet(folder):
-    """Normalisation in the graph, slopes of one dimension, spatial=0, Dropout, junk gammas."""
+    """Normalisation in the graph, slopes with one dimension, spatial=0, Dropout, gammas that do not
+    count."""
     t = Net()
     x = t.node("Sub", "data", np.float32([127.5]))
     x = t.node("Mul", x, np.float32([.0078125]))
@@ -143,7 +144,7 @@ def mxnet(folder):
 
 
 def mobilenet(folder):
-    """Squeeze and excitation, hswish and hsigmoid in all their forms, relu6, pools, an l2 norm."""
+    """Squeeze and excitation, all forms of hswish and hsigmoid, relu6, pools, an l2 norm."""
     t = Net((1, 3, 16, 16))
 
     def written(x, last):
@@ -194,7 +195,8 @@ def shufflenet(folder):
 
 
 def shared(folder):
-    """A value with two readers keeps its numbers when the second is an activation or a bias."""
+    """A value with two readers does not change when the second reader is an activation or a
+    bias."""
     t = Net((1, 4, 5, 5))
     x = t.conv("data", 4, 4, 3)
     a = t.node("Relu", t.node("Identity", x))
@@ -210,7 +212,7 @@ def shared(folder):
 
 
 def half(folder):
-    """float16 constants and input, weights of 8 bits behind DequantizeLinear."""
+    """float16 constants and input, 8-bit weights with DequantizeLinear."""
     t = Net((1, 3, 6, 6), TensorProto.FLOAT16)
     w = RNG.normal(0, .3, (4, 3, 3, 3)).astype(np.float16)
     bring(t.save(os.path.join(folder, "h.onnx"), t.node("Conv", "data", w, pads=[1] * 4)))
@@ -231,7 +233,7 @@ def sizes(folder):
 
 
 def external(folder):
-    """Constants in a file beside it; and what this says when it is gone."""
+    """Constants in another file, and the message when that file is missing."""
     t = Net((1, 3, 6, 6))
     path = t.save(os.path.join(folder, "e.onnx"), t.conv("data", 4, 3, 3))
     model = onnx.load(path)
@@ -242,7 +244,7 @@ def external(folder):
 
 
 def round_trip(folder):
-    """Our own files: the very bits where nothing was folded, else 1e-6."""
+    """Our own files: the same bits when batch norm was not folded, else agreement to 1e-6."""
     same = ("[convolutional]\nfilters=6\nsize=3\npad=1\ngroups=3\nbatch_normalize=1\n"
             "activation=prelu\n[depthwise]\nstride=2\npad=1\nactivation=leaky\n[route]\nlayers=-1\n"
             "groups=2\ngroup_id=1\n[route]\nlayers=-1,1\n[channel_shuffle]\ngroups=3\n[maxpool]\n"
@@ -271,7 +273,8 @@ def round_trip(folder):
 # ---- bad files ----
 
 def fails(path, said, *options, net=None):
-    """net: (shape, op) of a file of one node, in the place of path."""
+    """Importing must fail with this text. net: (shape, op) of a file with one node, instead of
+    path."""
     if net:
         t = Net(net[0])
         t.save(path, t.node(net[1], "data"))
@@ -284,7 +287,7 @@ def fails(path, said, *options, net=None):
 
 
 def files(folder):
-    """What is no model, and models of other worlds."""
+    """Files that are no models, and models with other kinds of inputs or operators."""
     path = os.path.join(folder, "f.onnx")
     fails(path, f"{path}: No such file or directory")
     fails(common.write(path, "[net]\nheight=1\n"), f"{path}: is no ONNX file, or cut short")
@@ -309,7 +312,7 @@ def files(folder):
 
 
 def nodes(folder):
-    """What has no layer here: node, operator, attribute, reason."""
+    """Nodes without a matching layer: the message has node, operator, attribute and reason."""
     path, image = os.path.join(folder, "n.onnx"), (1, 3, 8, 8)
     w = np.zeros((4, 3, 3, 3), np.float32)
     rows = [
@@ -356,7 +359,7 @@ def nodes(folder):
 
 
 def outputs(folder):
-    """Old files stay; an input is no output."""
+    """Old files are not replaced, and an input cannot be the output."""
     t = Net()
     path = t.save(os.path.join(folder, "o.onnx"), t.conv("data", 4, 3, 3))
     cfg = common.write(os.path.join(folder, "o.cfg"), "mine")

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""scripts/plot_training.py and plot_energy.py: smoothing that does not lag, several logs, torn
+"""scripts/plot_training.py and plot_energy.py: smoothing without a delay, several logs, incomplete
 logs, and one line for each mistake. Skips without matplotlib."""
 import math
 import os

@@ -1,5 +1,5 @@
-"""test_readmes.py - the texts for readers: a README at the door of each folder, links and names of
-files that exist, verbs and targets that exist, a first page that can be read in ten minutes."""
+"""test_readmes.py - the Markdown pages: each folder has a README; links, names of files, verbs and
+targets exist; the first page can be read in ten minutes."""
 import glob
 import os
 import re
@@ -13,7 +13,7 @@ FIRST_PAGE = 200  # lines
 
 
 def texts():
-    """Every Markdown file of the project."""
+    """Yields every Markdown file of the project."""
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [f for f in folders if f not in SKIPPED and not f.startswith("run")]
         yield from (os.path.join(folder, n) for n in names if n.endswith(".md"))
@@ -48,7 +48,8 @@ def links():
 
 
 def names_of_files():
-    """`net/rate.h` and the like in darknet/README.md; functions that it says they have."""
+    """Files such as `net/rate.h` that darknet/README.md names exist, and contain the functions that
+    it names."""
     text = text_of(f"{ROOT}/darknet/README.md")
     for name in re.findall(r"`([\w./]+\.(?:c|h|py))`", text):
         places = [f"{ROOT}/darknet/{name}", *(f"{ROOT}/{f}/{name}" for f in (
@@ -82,7 +83,7 @@ def targets():
 
 
 def networks():
-    """The tables of cfg/README.md have every network, and of small ones what `check` counts."""
+    """The tables of cfg/README.md have every network, and the counts of `check` for small ones."""
     text = text_of(f"{ROOT}/cfg/README.md")
     for path in glob.glob(f"{ROOT}/cfg/*.cfg"):
         name = os.path.basename(path)
@@ -95,7 +96,7 @@ def networks():
 
 
 def scripts_run():
-    """Scripts that the first page calls by name."""
+    """Scripts that the first page calls by name can be executed."""
     for name in set(re.findall(r"^(scripts/\w+\.py)", text_of(f"{ROOT}/README.md"), re.M)):
         done = run(os.path.join(ROOT, name), "-h")
         expect(done.returncode == 0, f"{name}: {done.stderr}")

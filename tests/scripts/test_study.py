@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""scripts/study.py: which runs there are and in what order, held-out identities, intervals and p,
-and the whole work on a few small synthetic faces, from which the networks learn nothing."""
+"""scripts/study.py: its runs and their order, held-out identities, intervals and p, and the whole
+study on a few small synthetic faces, which are too few to learn from."""
 import argparse
 import importlib.util
 import itertools
@@ -138,7 +138,7 @@ def whole(folder):
 
 
 def goes_on(out, words):
-    """A run that is gone is done again, alone; --only takes what it names."""
+    """Only a run whose folder is missing is done again. --only selects runs by name."""
     shutil.rmtree(os.path.join(out, "scratch-0.25-2-seed2"))
     shutil.rmtree(os.path.join(out, "feature-0.25-2-seed2"))
     before = read(os.path.join(out, "scratch-0.25-2-seed1", "net.weights"))
@@ -163,7 +163,7 @@ def best(folder):
 
 
 def identifies(folder):
-    """Rates of a student that was trained before; the others have none."""
+    """Identification of a student that is trained already; the other students have no rates."""
     if importlib.util.find_spec("faiss") is None:
         raise Skipped("python3-faiss is not installed")
     out = os.path.join(folder, "out")

@@ -1,4 +1,4 @@
-"""scripts/to_netron.py: only sections that Netron knows, and the shapes of the network."""
+"""scripts/to_netron.py: the cfg has only sections of Netron, and the shapes of the network."""
 import json
 import os
 import re
@@ -10,7 +10,7 @@ from common import ROOT, attempt, darknet, expect, expect_end, needed, script, s
 with needed():
     import numpy  # pylint: disable=unused-import
 
-# Of Netron's list of Darknet's sections
+# Sections that Netron has
 KNOWN = {"net", "convolutional", "connected", "batchnorm", "activation", "shortcut", "softmax",
          "route", "avgpool", "local_avgpool", "maxpool", "upsample", "dropout", "scale_channels",
          "sam", "l2norm", "logistic", "crop", "reorg", "local"}

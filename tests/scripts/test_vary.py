@@ -1,6 +1,6 @@
-"""scripts/vary_faces.py: how many faces, the same ones for the same seed, what a mix is made of,
-images that are broken or cannot be read, and what the command line refuses. Skips without NumPy
-and Pillow."""
+"""scripts/vary_faces.py: the number of faces, the same faces for the same seed, the parts of a
+mixture, images that are broken or cannot be read, and errors of the command line. Skips without
+NumPy and Pillow."""
 import errno
 import glob
 import os
@@ -120,8 +120,9 @@ def check_errors():
 
 
 def check_unreadable():
-    """A disk that fails costs no face: what cannot be read now is named, and made later. One more
-    try is made at once. A mix is never of another face because the disk failed."""
+    """A disk that fails does not lose a face: files that cannot be read are reported, and their
+    faces are made later. Each file is tried once more at once. A failure of the disk never changes
+    the partner of a mixture."""
     words = ("faces", "--varied", "1", "--mixed", "2", "--out", "away")
     whole = vary(*words[:-1], "whole")
     check(whole.returncode == 0, "whole", whole.stderr)
@@ -141,8 +142,9 @@ def check_unreadable():
 
 
 def check_going_on():
-    """Done twice is done once, an interrupted run goes on, a link to the folder itself counts no
-    image twice, hidden ones none, and a worker that dies is an error and no hang."""
+    """A second call does nothing. An interrupted run continues. A link to the folder itself does
+    not count images twice. Hidden images are ignored. A worker that dies is an error, and the
+    script does not hang."""
     words = ("faces", "--varied", "1", "--mixed", "2", "--out", "five")
     os.symlink(".", "faces/self")
     os.makedirs("faces/.thumbnails")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""scripts/compression.py on a few small synthetic faces: binary networks and low rank, both tables,
-and that nothing is done twice. What the networks learn from this is nothing."""
+"""scripts/compression.py on a few small synthetic faces: binary networks, low rank and both tables.
+Nothing is done twice. The faces are too few to learn from."""
 import json
 import os
 import tempfile

@@ -1,7 +1,7 @@
-"""A disk that is full for a while, a folder that is read-only for a while, a disk that fails for a
-while: at random moments of a training with a teacher's cache. Whatever happens, the same command,
-with -resume where it says so, gives the weights and the losses of the undisturbed run, and the
-cache gives them again. TIMES=200 is the long form."""
+"""During a training with a teacher's cache the disk is full, the folder is read-only, or the disk
+fails, at random moments and for a while. Afterwards the same command, with -resume when the message
+asks for it, must give the weights and the losses of a run without disturbance, and the cache must
+give them again. TIMES=200 is the long version."""
 import errno
 import os
 import random
@@ -31,7 +31,7 @@ def empty():
 
 
 def start():
-    """The undisturbed run, and how many calls of each kind it makes."""
+    """Does the run without disturbance, and counts its calls of each kind."""
     empty()
     make_inputs()
     expect_end(darknet("init", "net.cfg", "w"))
@@ -48,7 +48,7 @@ def start():
 
 
 def ends_whole(what, done):
-    """Repeats the command as a user would, until it is done."""
+    """Repeats the command like a user, until it is finished."""
     for _ in range(3):
         if done.returncode == 0:
             break
@@ -72,7 +72,7 @@ def at_random_moments():
         done = run(env=faults("/trained/", first, count, why, name))
         expect(done.returncode == 0 or os.strerror(why) in done.stderr, f"{what}: {done.stderr}")
         ends_whole(what, done)
-        if i % 5 == 4:  # what the cache holds
+        if i % 5 == 4:  # train again from the cache
             ends_whole(f"{what}: again", run("-force"))
         empty()
 

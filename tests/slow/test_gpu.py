@@ -1,5 +1,5 @@
-"""test_gpu.py - the command with a GPU, from end to end. The GPU is the stand-in of tests/lib/gpu,
-which computes on the processor and fails where it is told to."""
+"""test_gpu.py - the command with a GPU, from start to end. The stand-in of tests/lib/gpu replaces
+the GPU: it computes on the processor, and fails at given calls."""
 import os
 import re
 import shutil
@@ -46,7 +46,7 @@ def train(name, *words, cfg="net.cfg", **standin):
 
 
 def results(name):
-    """The weights, and the state without the inputs of the run."""
+    """Returns the weights, and the state without the inputs of the run."""
     return [read(os.path.join(name, part)) for part in PARTS]
 
 
@@ -156,7 +156,7 @@ def small_memory():
 
 
 def counts():
-    """How often the run calls each function of the driver."""
+    """Returns the number of calls of each function of the driver."""
     said = train("counted", "-batches", "20", "-force", SAY=1).stderr
     same("counted", "whole")
     return said, {k: int(v) for k, v in re.findall(r"stand-in: (\w+) (\d+)$", said, re.M)}
@@ -173,7 +173,8 @@ def steps_are_graphs():
 
 
 def a_driver_that_refuses_graphs():
-    """Each kernel is started alone then: the same bits, and one line that says it."""
+    """When the driver refuses graphs, each kernel is started alone: the same bits, and one line
+    about it."""
     points = (("cuStreamBeginCapture_v2", 1, 801), ("cuStreamEndCapture", 1, 901),
               ("cuGraphInstantiateWithFlags", 2, 2), ("cuGraphLaunch", 1, 999),
               ("cuGraphLaunch", 17, 999))
@@ -196,8 +197,8 @@ def a_driver_that_refuses_graphs():
 
 
 def failing_calls():
-    """After any failure in a run the checkpoint is of a whole update, and -resume gives the bits of
-    the run without it."""
+    """After any failure in a run the checkpoint is that of a complete update, and -resume gives the
+    same bits as a run without the failure."""
     calls = counts()[1]
     points = [(name, result, 1 + int(share * (calls[name] - 1)), goes_on)
               for name, result, goes_on, *shares in (

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""scripts/homework.py on a few small synthetic faces: every way of training, the table, that
-nothing is done twice, and what it does about other inputs, torn files and signals. What the
-networks learn from this is nothing: the sizes are far too small."""
+"""scripts/homework.py on a few small synthetic faces: every method of training, the table, other
+inputs, incomplete files and signals. Nothing is done twice. The sizes are far too small to learn
+anything."""
 import argparse
 import json
 import os
@@ -119,7 +119,7 @@ def accuracies(out):
 
 
 def torn(out):
-    """Files that a crash tore are made again."""
+    """Files that a crash left incomplete are made again."""
     before = accuracies(out)
     for name in ("results.json", "scratch-0.125-seed1/lfw/results.json", "student-0.125.json"):
         write(os.path.join(out, name), '{"torn')
@@ -138,7 +138,7 @@ def torn(out):
 
 
 def other_inputs(out):
-    """What was made from other inputs is not reused, and the difference is told."""
+    """Results of other inputs are not reused, and the difference is printed."""
     other = run("--out", out, *FEW, "--rate", "0.3")
     check(other.returncode == 1 and "was made from other inputs" in other.stderr and
           "[net] learning_rate: was 0.05, is 0.3" in other.stderr, "another rate", other.stderr)
@@ -175,7 +175,7 @@ def other_inputs(out):
 
 
 def given_teacher(folder):
-    """A teacher without a classifier: one is trained on its frozen features."""
+    """For a teacher without a classifier, a classifier is trained on its frozen features."""
     cfg, weights = (os.path.join(folder, "teacher" + e) for e in (".cfg", ".weights"))
     with open(os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg"), encoding="utf-8") as f:
         write(cfg, cfg_text.edit(f.read(), {"net": {"width": 32, "height": 32}}))
@@ -192,8 +192,8 @@ def given_teacher(folder):
 
 
 def hidden(folder):
-    """A hidden folder is no identity, and faces without names are counted in their rows only; paths
-    with blanks are taken as they are."""
+    """A hidden folder is no identity. Faces without names are counted only in rows that use them.
+    Paths may contain blanks."""
     out = os.path.join(folder, "with out")
     shutil.copytree(os.path.join(folder, "all", "synthetic"), os.path.join(folder, "set"))
     faces, lfw, pairs = (os.path.join(folder, "set", n) for n in ("train", "test", "pairs.txt"))
@@ -242,7 +242,7 @@ def wait_for(condition, seconds=60):
 
 
 def trainers(out):
-    """Process ids of trainings below a folder."""
+    """Returns the process ids of trainings below a folder."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -255,8 +255,8 @@ def trainers(out):
 
 
 def signals(folder):
-    """Ctrl-C and SIGTERM let the trainer save its work, SIGKILL leaves no trainer behind, a second
-    process in the same folder is told, and the work goes on."""
+    """On Ctrl-C and SIGTERM the trainer saves its work. After SIGKILL no trainer is left. A second
+    process in the same folder is refused. The work can be continued."""
     out = os.path.join(folder, "stopped")
     long = ["--out", out, *SMALL, "--methods", "scratch", "--batches", "100000"]
     log = os.path.join(out, "scratch-0.125-seed1", "net.csv")
@@ -279,7 +279,7 @@ def signals(folder):
             check(process.returncode == 1 and "the same command goes on from here" in said,
                   f"{number.name}: the message", said[-500:])
             check(os.path.exists(state), f"{number.name}: a checkpoint")
-        # as many lines as batches: the checkpoint holds all that was done
+        # the log has a line for each batch, so the checkpoint has all batches
         lines = read(log).count(b"\n")
         check(lines > seen, f"{number.name}: goes on from there", lines, seen)
         seen = lines
@@ -288,7 +288,7 @@ def signals(folder):
 
 
 def drawing(folder):
-    """An interrupted drawing is drawn anew."""
+    """A set of faces whose drawing was interrupted is drawn again."""
     out = os.path.join(folder, "drawn")
     words = ["--out", out, *SMALL, "--methods", "scratch"]
     process = start(*words, "--identities", "3000", "--images", "100")
@@ -318,7 +318,7 @@ def refusals():
 
 
 def late_refusals(folder):
-    """What only the files tell, before anything is trained."""
+    """Errors that only the files show are found before anything is trained."""
     data = os.path.join(folder, "all", "synthetic")
     faces, lfw, pairs = (os.path.join(data, n) for n in ("train", "test", "pairs.txt"))
     bad = write(os.path.join(folder, "bad.cfg"), "[net]\nheight=32\nwidth=32\nchannels=3\n"

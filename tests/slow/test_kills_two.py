@@ -1,7 +1,7 @@
-"""test_kills_two.py - two trainings that share one teacher's cache and verify on the way are killed
-at random moments, by KILL, TERM, INT and HUP; now and then the cache is removed. Whatever happens,
--resume gives the weights and the verified accuracies of the undisturbed run. KILLS=200 is the long
-form."""
+"""test_kills_two.py - two trainings that share a teacher's cache, and verify pairs during training,
+are killed at random moments by KILL, TERM, INT and HUP. Sometimes the cache is removed. -resume
+must give the weights and the verified accuracies of a run without disturbance. KILLS=200 is the
+long version."""
 import os
 import random
 import shutil
@@ -81,7 +81,8 @@ def check_whole(name):
 
 
 def is_whole(name, status):
-    """A run that ended by itself; a kill after its last checkpoint leaves nothing to train."""
+    """True when a run has ended by itself, or was killed after its last checkpoint, so that nothing
+    is left to train."""
     text = read(f"{name}.err").decode()
     whole = status == 0 or (status == 1 and "nothing is left to train" in text)
     expect(whole or status < 0 or "stopped" in text, f"{name}: {status} {text}")

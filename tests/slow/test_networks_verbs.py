@@ -1,5 +1,5 @@
-"""Each network of cfg/ that scripts/write_cfg.py writes goes through check, strip and lower rank,
-and gives the same outputs when stripped. Narrow, of 64 pixels."""
+"""Runs check, strip and low-rank on each network of cfg/ that scripts/write_cfg.py writes. A
+stripped network gives the same outputs. The networks are narrow and take images of 64 pixels."""
 import json
 import os
 import tempfile
@@ -16,7 +16,8 @@ IMAGES = 330  # of 4 pixels: more than the 1280 channels of MobileNet V2, and th
 
 
 def narrow(name):
-    """At an eighth of the width; ShuffleNet's groups do not divide that."""
+    """Returns the network at an eighth of its width; ShuffleNet keeps its width, because of its
+    groups."""
     text = read(os.path.join(CFG, name + ".cfg")).decode()
     net = {"width": 64, "height": 64}
     if not name.startswith("shufflenet"):
@@ -25,7 +26,7 @@ def narrow(name):
 
 
 def some_layers(cfg):
-    """-rank for some convolutions on maps, half their channels."""
+    """Returns -rank for some convolutions: half of their channels."""
     layers = json.loads(darknet("check", cfg, "-json").stdout)["layers"]
     fit = [(l["layer"], l["out"][2] // 2) for l in layers if l["section"] == "convolutional"
            and l["options"]["groups"] == 1 and l["out"][0] > 3 and 4 < l["out"][2] < 200]

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Runs the notebooks from top to bottom on tiny data, where Jupyter is installed."""
+"""Runs all cells of the notebooks on tiny data, when Jupyter is installed."""
 import importlib.util
 import os
 import sys

@@ -1,5 +1,5 @@
-"""scripts/which_network.py on a few small synthetic faces: the table, the picture, lower rank, that
-nothing is done twice, and that times are taken alone."""
+"""scripts/which_network.py on a few small synthetic faces: the table, the picture and low rank.
+Nothing is done twice, and times are measured separately."""
 import json
 import os
 import tempfile
@@ -47,7 +47,7 @@ def nothing_twice(out):
 
 
 def goes_on(out):
-    """One more network, whose embedding is a connected layer."""
+    """Writes another network, whose embedding is a connected layer."""
     body = read(os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")).decode()
     body = body[:body.rindex("[convolutional]")] + "[connected]\noutput=32\nactivation=linear\n"
     own = write("own.cfg", body)
