@@ -16,15 +16,17 @@ def draw_accuracy(axis, log, colour, name):
     if batches:
         axis.plot(batches, [100 * v for v in curves.smooth(right)], color=colour,
                   label=name + "training images")
-    batches, right = curves.known(log, "lfw")
+    column = curves.verification(log)
+    batches, right = curves.known(log, column)
     if batches:
-        axis.plot(batches, [100 * v for v in right], "o-", color=colour, label=name + "pairs")
+        axis.plot(batches, [100 * v for v in right], "o-", color=colour,
+                  label=name + ("pairs" if column == "lfw" else column))
 
 
 def draw(paths, out):
     logs, names = [curves.read(p) for p in paths], curves.names_of(paths)
     panels = ["loss", "rate"]
-    if any(curves.known(log, c)[0] for log in logs for c in ("accuracy", "lfw")):
+    if any(curves.known(log, c)[0] for log in logs for c in ("accuracy", curves.verification(log))):
         panels.insert(1, "accuracy")
     with picture(out, 120, len(panels), sharex=True, figsize=(8, 2.3 + 1.5 * len(panels)),
                  gridspec_kw={"height_ratios": [HEIGHTS[p] for p in panels]}) as (figure, axes):

@@ -6,6 +6,7 @@
 
 #include "base/stop.h"
 #include "cmd/cmd.h"
+#include "face/judge.h"
 #include "face/pairs.h"
 #include "train/train.h"
 
@@ -40,7 +41,15 @@ static const dnx_arg table[] = {
     DNX_ARG_TEXT(args, pairs, "-pairs", "FILE",
                  "verify these pairs of faces (or a .bin) from time to time, and keep the "
                  "best weights"),
-    DNX_ARG_TEXT(args, faces, "-faces", "FOLDER", "the images of the pairs; a .bin has its own"),
+    DNX_ARG_TEXT(args, faces, "-faces", "FOLDER",
+                 "the images of the pairs; a .bin has its own; without -pairs: folders of people, "
+                 "all pairs of their images"),
+    DNX_ARG_TEXT(args, judge, "-judge", DNX_JUDGES,
+                 "what makes weights the best: accuracy on the pairs by ten folds; or over all "
+                 "pairs of the images, whose folders are their people, TAR at this FAR, as "
+                 "tar@1e-3, or rank-1; default accuracy"),
+    DNX_ARG_TEXT(args, distractors, "-distractors", "FOLDER",
+                 "images of other people, among which rank-1 and TAR search; or a list of them"),
     DNX_ARG_INT(args, verify, "-verify", "N", 0, 1, MOST,
                 "batches between verifications; default 500"),
     DNX_ARG_TEXT(args, teacher, "-teacher", "FILE",
@@ -64,13 +73,27 @@ static const char *find_wrong(const args *a) {
            : a->name && (!*a->name || strchr(a->name, '/'))
                ? "-name: must be a name without '/'; -out chooses the folder"
            : a->out && !*a->out     ? "-out: must name a folder"
-           : !a->pairs != !a->faces && !(a->pairs && dnx_pairs_is_set(a->pairs))
-               ? "-pairs and -faces go together"
-           : a->pairs && a->faces && dnx_pairs_is_set(a->pairs)
-               ? "-faces: a .bin of -pairs has its own images"
-           : a->verify && !a->pairs ? "-verify needs -pairs and -faces"
            : !a->teacher != !a->teacher_weights ? "-teacher and -teacher-weights go together"
                                                 : NULL;
+}
+
+/* The same for what is verified. */
+static const char *find_wrong_verification(const args *a) {
+    dnx_judge judge;
+    const bool is_set = a->pairs && dnx_pairs_is_set(a->pairs);
+    if (!dnx_judge_read(a->judge, &judge))
+        return "-judge: must be accuracy, tar@RATE with a rate above 0 and at most 0.5, or rank-1";
+    if (judge.kind == DNX_BY_ACCURACY)
+        return !a->pairs != !a->faces && !is_set ? "-pairs and -faces go together"
+               : is_set && a->faces ? "-faces: a .bin of -pairs has its own images"
+               : a->distractors ? "-distractors: only -judge rank-1 and tar@RATE take them"
+               : !a->pairs && a->judge ? "-judge needs -pairs and -faces"
+               : !a->pairs && a->verify ? "-verify needs -pairs and -faces"
+                                        : NULL;
+    return is_set ? "-pairs: a .bin does not tell who is who, which -judge rank-1 and tar@RATE need"
+           : !a->faces ? "-judge rank-1 and tar@RATE need -faces, a folder with a folder for each "
+                         "person"
+                       : NULL;
 }
 
 /* ---- output ---- */
@@ -167,6 +190,7 @@ static int train(const args *a) {
 static int run(const void *given) {
     args a = *(const args *)given;
     const char *wrong = find_wrong(&a);
+    if (!wrong) wrong = find_wrong_verification(&a);
     if (wrong) return dnx_wrong("%s", wrong);
     if (!a.verify) a.verify = EVERY;
     dnx_err err = {0};
@@ -178,6 +202,6 @@ const dnx_verb dnx_classifier_train = {
     "classifier train", "train a network on images", table, sizeof(args), run,
     "A data file has lines key=value: train= names a folder with a folder for each class, a list "
     "of images, or a .rec file; classes= their number; backup= the folder of the results. A run "
-    "leaves NAME.weights, NAME.state (for -resume), NAME.csv (the log) and, with -pairs, "
-    "NAME-best.weights. A finished run of that name is kept, as NAME.old-1.weights and so on; an "
-    "unfinished one is not replaced without -force."};
+    "leaves NAME.weights, NAME.state (for -resume), NAME.csv (the log) and, with -pairs or "
+    "-judge, NAME-best.weights. A finished run of that name is kept, as NAME.old-1.weights and so "
+    "on; an unfinished one is not replaced without -force."};

@@ -1,49 +1,24 @@
-/* verify.c - verification accuracy on pairs, by cross-validation. */
-#include "face/verify.h"
-
+/* verify.c - opens what is verified while a network trains: lists of pairs, folders of people. */
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/stop.h"
+#include "base/hash.h"
+#include "face/all_pairs.h"
 #include "face/pairs.h"
-#include "kernels/kernels.h"
-#include "kernels/pool.h"
+#include "face/verified.h"
 
-enum { RETRIES = 10 };
-#define RETRY_AFTER .2 /* seconds */
+static dnx_status no_memory(const char *file, dnx_err *err) {
+    return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory for the faces to verify");
+}
 
-typedef struct {
-    int a, b, fold; /* a, b: indices of images */
-    bool same;
-    float score;
-} pair;
-
-struct dnx_verify {
-    dnx_images images; /* sorted; each image occurs once */
-    uint64_t checksum; /* of the pairs */
-    int n, folds, n_pairs;
-    pair *pairs;
-};
-
-typedef struct {
-    dnx_verify *v;
-    dnx_net *net;
-    float *x;
-    int first, count;
-    dnx_err *errors; /* one for each thread */
-} job;
-
-/* ---- pairs and their images ---- */
+/* ---- a list of pairs ---- */
 
 static int by_text(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int by_score(const void *a, const void *b) {
-    float x = ((const pair *)a)->score, y = ((const pair *)b)->score;
-    return (x > y) - (x < y);
 }
 
 /* Sorts the names, removes doubles, and sets the images of each pair. names: memory for 2 * p->n
@@ -60,7 +35,7 @@ static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
         const dnx_face_pair *m = &p->pair[i];
         char **a = bsearch(&m->name[0], names, n, sizeof *a, by_text);
         char **b = bsearch(&m->name[1], names, n, sizeof *b, by_text);
-        v->pairs[i] = (pair){(int)(a - names), (int)(b - names), m->fold, m->same, 0};
+        v->pairs[i] = (dnx_scored_pair){(int)(a - names), (int)(b - names), m->fold, m->same, 0};
     }
 }
 
@@ -70,17 +45,113 @@ static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, con
     dnx_loc at = {pairs, 0};
     int missing = 0, first = 0;
     v->images.name = calloc((size_t)v->n + 1, sizeof *v->images.name);
-    if (!v->images.name) return dnx_fail(err, DNX_EMEM, at, "no memory for the pairs");
+    if (!v->images.name) return no_memory(pairs, err);
     v->images.n = (size_t)v->n;
     for (int i = 0; i < v->n; i++) {
-        if (!dnx_pairs_find(faces, names[i], &v->images.name[i]))
-            return dnx_fail(err, DNX_EMEM, at, "no memory for the pairs");
+        if (!dnx_pairs_find(faces, names[i], &v->images.name[i])) return no_memory(pairs, err);
         if (!v->images.name[i] && missing++ == 0) first = i;
     }
     if (!missing) return DNX_OK;
     return dnx_fail(err, DNX_EIO, at, "%d of its %d images are missing, the first is %s/%s",
                     missing, v->n, faces, names[first]);
 }
+
+/* ---- who is who ---- */
+
+typedef struct {
+    char *name, *path; /* path: where the image lies, as v->images has it */
+    size_t person;     /* length of the name's folder */
+} face;
+
+static int by_person(const void *a, const void *b) {
+    const face *x = a, *y = b;
+    const size_t n = x->person < y->person ? x->person : y->person;
+    int order = memcmp(x->name, y->name, n);
+    if (!order) order = (x->person > y->person) - (x->person < y->person);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+/* Sorts the images by the folders of their names, which are their people. names: of each image. */
+static dnx_status find_people(dnx_verify *v, char *const *names, const char *file, dnx_err *err) {
+    face *faces = malloc(((size_t)v->n + 1) * sizeof *faces);
+    v->person = malloc(((size_t)v->n + 1) * sizeof *v->person);
+    dnx_status st = faces && v->person ? DNX_OK : no_memory(file, err);
+    for (int i = 0; i < v->n && !st; i++) {
+        const char *slash = strrchr(names[i], '/');
+        if (!slash || slash == names[i])
+            st = dnx_fail(err, DNX_EIO, (dnx_loc){file, 0},
+                          "%s lies in no folder: the folder of an image is its person", names[i]);
+        else faces[i] = (face){names[i], v->images.name[i], (size_t)(slash - names[i])};
+    }
+    if (!st) {
+        qsort(faces, (size_t)v->n, sizeof *faces, by_person);
+        for (int i = 0, person = 0; i < v->n; i++) {
+            if (i && (faces[i].person != faces[i - 1].person ||
+                      memcmp(faces[i].name, faces[i - 1].name, faces[i].person)))
+                person++;
+            v->person[i] = person;
+            v->images.name[i] = faces[i].path;
+            v->checksum = dnx_hash(v->checksum, faces[i].name, strlen(faces[i].name) + 1);
+        }
+    }
+    free(faces);
+    return st;
+}
+
+static dnx_status find_others(dnx_verify *v, const char *distractors, dnx_err *err) {
+    dnx_status st = dnx_images_find(distractors, &v->others, err);
+    if (!st && v->others.n > INT_MAX - (size_t)v->n)
+        st = dnx_fail(err, DNX_EIO, (dnx_loc){distractors, 0}, "too many images");
+    if (st) return st;
+    v->n_others = (int)v->others.n;
+    for (int i = 0; i < v->n_others; i++)
+        v->checksum = dnx_hash(v->checksum, v->others.name[i], strlen(v->others.name[i]) + 1);
+    return DNX_OK;
+}
+
+/* ---- are there enough pairs? ---- */
+
+/* A whole number with commas between the thousands. */
+static char *grouped(uint64_t n, char out[32]) {
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%" PRIu64, n), k = 0;
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0) out[k++] = ',';
+        out[k++] = digits[i];
+    }
+    out[k] = 0;
+    return out;
+}
+
+static dnx_status check_enough(dnx_verify *v, const char *file, dnx_err *err) {
+    char a[32], b[32];
+    dnx_loc at = {file, 0};
+    dnx_count_pairs(v->person, v->n, v->n_others, &v->genuine, &v->impostors);
+    if (!v->genuine)
+        return dnx_fail(err, DNX_EIO, at, "no person has two images: there is nobody to "
+                        "recognise");
+    if (!v->impostors)
+        return dnx_fail(err, DNX_EIO, at, "all images are of one person: -distractors takes "
+                        "others");
+    if (v->judge.kind == DNX_BY_TAR &&
+        v->judge.rate * (double)v->impostors * (1 + 1e-12) < DNX_FEWEST_ABOVE)
+        return dnx_fail(err, DNX_EIO, at, "%s pairs of two people cannot show a false-match rate "
+                        "of %s: fewer than %d of them would match; %s are needed",
+                        grouped(v->impostors, a), strchr(v->judge.name, '@') + 1, DNX_FEWEST_ABOVE,
+                        grouped((uint64_t)ceil(DNX_FEWEST_ABOVE / v->judge.rate - 1e-9), b));
+    if (v->judge.kind == DNX_BY_TAR)
+        snprintf(v->on, sizeof v->on, " (%s genuine, %s impostor pairs)", grouped(v->genuine, a),
+                 grouped(v->impostors, b));
+    else if (v->n_others)
+        snprintf(v->on, sizeof v->on, " (%s searches among %s distractors)",
+                 grouped(2 * v->genuine, a), grouped((uint64_t)v->n_others, b));
+    else
+        snprintf(v->on, sizeof v->on, " (%s searches among the images of other people)",
+                 grouped(2 * v->genuine, a));
+    return DNX_OK;
+}
+
+/* ---- opening ---- */
 
 static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces, dnx_pairs *p,
                              dnx_err *err) {
@@ -101,20 +172,46 @@ static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces
         v->folds = p->folds;
         v->checksum = p->checksum;
         if (!is_set) st = find_files(v, names, pairs, faces, err);
-    } else st = dnx_fail(err, DNX_EMEM, at, "no memory for the pairs");
+        if (!st && v->judge.kind) st = find_people(v, names, pairs, err);
+    } else st = no_memory(pairs, err);
     free(names);
     return st;
 }
 
-dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **out, dnx_err *err) {
+/* All images of a folder of people. */
+static dnx_status read_folder(dnx_verify *v, const char *faces, dnx_err *err) {
+    dnx_status st = dnx_images_find(faces, &v->images, err);
+    if (!st && v->images.n > INT_MAX / 2)
+        st = dnx_fail(err, DNX_EIO, (dnx_loc){faces, 0}, "too many images");
+    if (st) return st;
+    v->n = (int)v->images.n;
+    return find_people(v, v->images.name, faces, err);
+}
+
+static dnx_status open_all(dnx_verify *v, const dnx_verified *what, dnx_err *err) {
     dnx_pairs p = {0};
+    const bool is_set = what->pairs && dnx_pairs_is_set(what->pairs);
+    if (what->pairs && !is_set && !(v->images.base = strdup("")))
+        return no_memory(what->pairs, err);
+    dnx_status st = what->pairs ? read_pairs(v, what->pairs, what->faces, &p, err)
+                                : read_folder(v, what->faces, err);
+    dnx_pairs_free(&p);
+    if (st || !v->judge.kind) {
+        if (dnx_verify_is_fitted(v))
+            snprintf(v->on, sizeof v->on, " (threshold fitted on the tested pairs)");
+        return st;
+    }
+    v->checksum = dnx_hash(v->checksum, v->judge.name, strlen(v->judge.name) + 1);
+    if (what->distractors) st = find_others(v, what->distractors, err);
+    return st ? st : check_enough(v, what->pairs ? what->pairs : what->faces, err);
+}
+
+dnx_status dnx_verify_open(const dnx_verified *what, dnx_verify **out, dnx_err *err) {
     *out = NULL;
     dnx_verify *v = calloc(1, sizeof *v);
-    if (v && !dnx_pairs_is_set(pairs)) v->images.base = strdup("");
-    dnx_status st = v && (v->images.base || dnx_pairs_is_set(pairs))
-                        ? read_pairs(v, pairs, faces, &p, err)
-                        : dnx_fail(err, DNX_EMEM, (dnx_loc){pairs, 0}, "no memory");
-    dnx_pairs_free(&p);
+    if (!v) return no_memory(what->pairs ? what->pairs : what->faces, err);
+    v->judge = what->judge;
+    dnx_status st = open_all(v, what, err);
     if (st) dnx_verify_close(v);
     else *out = v;
     return st;
@@ -123,151 +220,16 @@ dnx_status dnx_verify_open(const char *pairs, const char *faces, dnx_verify **ou
 void dnx_verify_close(dnx_verify *v) {
     if (!v) return;
     dnx_images_free(&v->images);
+    dnx_images_free(&v->others);
     free(v->pairs);
+    free(v->person);
     free(v);
 }
 
-int dnx_verify_folds(const dnx_verify *v) { return v->folds; }
+const dnx_judge *dnx_verify_judge(const dnx_verify *v) { return &v->judge; }
+
+const char *dnx_verify_on(const dnx_verify *v) { return v->on; }
+
+bool dnx_verify_is_fitted(const dnx_verify *v) { return !v->judge.kind && v->folds == 1; }
 
 uint64_t dnx_verify_checksum(const dnx_verify *v) { return v->checksum; }
-
-/* ---- reading the images ---- */
-
-/* Loads image i of the batch. When reading fails it tries again for a while: the disk may
- * recover. */
-static void load_image(const job *j, int i, dnx_err *err) {
-    float *x = j->x + (size_t)i * dnx_size(j->net->in);
-    for (int tries = 0;; tries++) {
-        *err = (dnx_err){0};
-        dnx_images_load(&j->v->images, (size_t)(j->first + i), j->net, x, NULL, err);
-        if (err->status != DNX_EIO || tries == RETRIES || !dnx_stop_sleep(RETRY_AFTER)) return;
-    }
-}
-
-static void load_one(void *arg, int t, long i) {
-    job *j = arg;
-    if (!j->errors[t].status) load_image(j, (int)i, &j->errors[t]);
-}
-
-/* Loads a batch of images, which begins at j->first. The last batch may be smaller. */
-static dnx_status load_batch(job *j, dnx_err *err) {
-    dnx_net *net = j->net;
-    j->count = j->v->n - j->first < net->batch ? j->v->n - j->first : net->batch;
-    dnx_pool_each(net->pool, j->count, load_one, j);
-    for (int t = 0; t < dnx_pool_threads(net->pool); t++)
-        if (j->errors[t].status) {
-            if (err) *err = j->errors[t];
-            return j->errors[t].status;
-        }
-    return dnx_stop_check(err);
-}
-
-static dnx_status begin(job *j, dnx_err *err) {
-    j->x = dnx_alloc((size_t)j->net->batch * dnx_size(j->net->in));
-    j->errors = calloc((size_t)dnx_pool_threads(j->net->pool), sizeof *j->errors);
-    if (j->x && j->errors) return DNX_OK;
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){j->net->file, 0}, "no memory for verification");
-}
-
-static void end(job *j) {
-    dnx_free(j->x);
-    free(j->errors);
-}
-
-dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err) {
-    job j = {.v = v, .net = net};
-    dnx_status st = begin(&j, err);
-    for (j.first = 0; !st && j.first < v->n; j.first += j.count) st = load_batch(&j, err);
-    end(&j);
-    return st;
-}
-
-/* ---- scores ---- */
-
-/* Computes the unit features of all images: n x D. */
-static dnx_status features(job *j, int last, float *out, dnx_err *err) {
-    dnx_net *net = j->net;
-    const dnx_verify *v = j->v;
-    size_t D = dnx_size(net->nodes[last].out);
-    for (j->first = 0; j->first < v->n; j->first += j->count) {
-        dnx_status st = load_batch(j, err);
-        if (st) return st;
-        float *to = out + (size_t)j->first * D;
-        dnx_net_run(net, j->x, j->count, last, to);
-        st = dnx_net_status(net, err);
-        if (st) return st;
-        for (int i = 0; i < j->count; i++, to += D) {
-            double norm = sqrt(dnx_kernels()->dot(to, to, D));
-            if (!isfinite(norm))
-                return dnx_fail(err, DNX_ENUMBER, (dnx_loc){v->images.name[j->first + i], 0},
-                                "its feature is not finite");
-            for (size_t k = 0; norm > 0 && k < D; k++) to[k] = (float)(to[k] / norm);
-        }
-    }
-    return DNX_OK;
-}
-
-static bool is_outside(const dnx_verify *v, int i, int fold) {
-    return v->folds == 1 || v->pairs[i].fold != fold;
-}
-
-/* Returns the threshold with the fewest errors on the pairs outside of `fold`. A pair counts as the
- * same person when score > threshold. Pairs are sorted by score. When several thresholds are
- * equally good, the middle one is returned: the first pass counts them, the second finds it. */
-static double threshold(const dnx_verify *v, int fold) {
-    int best = -1, ties = 0, seen = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        const pair *before = NULL;
-        int right = 0;
-        for (int i = 0; i < v->n_pairs; i++) right += is_outside(v, i, fold) && v->pairs[i].same;
-        for (int i = 0; i <= v->n_pairs; i++) {
-            const pair *p = i < v->n_pairs ? &v->pairs[i] : NULL;
-            if (p && !is_outside(v, i, fold)) continue;
-            bool fits = !p || !before || p->score > before->score;
-            if (fits && pass == 0 && right > best) {
-                best = right;
-                ties = 0;
-            }
-            if (fits && right == best && pass == 0) ties++;
-            if (fits && right == best && pass == 1 && seen++ == ties / 2) {
-                double low = before ? (double)before->score : (double)p->score - 1e-6;
-                return (low + (p ? (double)p->score : low + 2e-6)) / 2;
-            }
-            if (p) right += p->same ? -1 : 1;
-            before = p;
-        }
-    }
-    return 0;
-}
-
-dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *accuracy,
-                          dnx_err *err) {
-    size_t D = dnx_size(net->nodes[last].out);
-    job j = {.v = v, .net = net};
-    float *out = dnx_alloc((size_t)v->n * D);
-    dnx_status st = begin(&j, err);
-    if (!st && !out)
-        st = dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for verification");
-    if (!st) st = features(&j, last, out, err);
-    for (int i = 0; !st && i < v->n_pairs; i++) {
-        pair *p = &v->pairs[i];
-        p->score = (float)dnx_kernels()->dot(out + (size_t)p->a * D, out + (size_t)p->b * D, D);
-    }
-    dnx_free(out);
-    end(&j);
-    if (st) return st;
-    qsort(v->pairs, (size_t)v->n_pairs, sizeof *v->pairs, by_score);
-    double sum = 0;
-    for (int f = 0; f < v->folds; f++) {
-        double t = threshold(v, f);
-        int right = 0, n = 0;
-        for (int i = 0; i < v->n_pairs; i++)
-            if (v->pairs[i].fold == f) {
-                right += ((double)v->pairs[i].score > t) == v->pairs[i].same;
-                n++;
-            }
-        sum += (double)right / n;
-    }
-    *accuracy = sum / v->folds;
-    return DNX_OK;
-}

@@ -54,9 +54,11 @@ dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
     if (text) dnx_record_parse(&r, text);
     free(text);
     snprintf(batches, sizeof batches, "%" PRIu64, j->last);
-    if (j->pairs) snprintf(pairs, sizeof pairs, DNX_BEST_ON, j->a->pairs);
+    if (j->pairs) snprintf(pairs, sizeof pairs, DNX_BEST_ON, dnx_train_verified_on(j->a));
+    const dnx_judge *judge = j->pairs ? dnx_verify_judge(j->pairs) : NULL;
     const bool is_done = is_value(&r, "state", "done");
     const bool is_same = is_value(&r, "batches", batches) && is_value(&r, "best on", pairs) &&
+                         is_value(&r, "judge", judge && judge->kind ? judge->name : "") &&
                          is_value(&r, "start", j->a->weights ? j->a->weights : "");
     dnx_record_free(&r);
     return !is_done ? DNX_EARLIER_UNFINISHED

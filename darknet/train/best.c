@@ -15,7 +15,14 @@
 #include "net/weights.h"
 #include "train/job.h"
 
+const char *dnx_train_verified_on(const dnx_train_args *a) {
+    return a->pairs ? a->pairs : a->faces;
+}
+
 /* ---- the score ---- */
+
+/* Its name in NAME-best.txt. */
+static const char *score_name(const dnx_train_job *j) { return dnx_verify_judge(j->pairs)->name; }
 
 static void checksum(char out[17], uint64_t sum) { snprintf(out, 17, "%016" PRIx64, sum); }
 
@@ -31,14 +38,16 @@ static dnx_status write_score(const dnx_train_job *j, dnx_err *err) {
     char weights[17], pairs[17];
     weights_sum(j, weights);
     checksum(pairs, dnx_verify_checksum(j->pairs));
-    dnx_record_put(&r, "accuracy", "%.9g", j->lfw);
+    dnx_record_put(&r, score_name(j), "%.17g", j->verified);
     dnx_record_put(&r, "batch", "%" PRIu64, j->batch);
-    dnx_record_put(&r, "pairs file", "%s", j->a->pairs);
+    dnx_record_put(&r, j->a->pairs ? "pairs file" : "faces", "%s", dnx_train_verified_on(j->a));
+    if (j->a->distractors) dnx_record_put(&r, "distractors", "%s", j->a->distractors);
     dnx_record_put(&r, "pairs", "%s", pairs);
     dnx_record_put(&r, "weights", "%s", weights);
-    if (dnx_verify_folds(j->pairs) == 1)
+    if (dnx_verify_is_fitted(j->pairs))
         dnx_record_put(&r, "threshold", "fitted on the tested pairs: they have one fold");
-    dnx_record_put(&r, "remark", "chosen as the best on these very pairs; expect less on others");
+    dnx_record_put(&r, "remark", "chosen as the best on these very %s; expect less on others",
+                   dnx_verify_judge(j->pairs)->kind ? "faces" : "pairs");
     char *text = dnx_record_text(&r);
     dnx_status st = text ? dnx_outfile_write(j->score, text, strlen(text), err)
                          : dnx_fail(err, DNX_EMEM, (dnx_loc){j->score, 0}, "no memory");
@@ -61,10 +70,10 @@ static bool read_score(dnx_train_job *j) {
     weights_sum(j, weights);
     checksum(pairs, dnx_verify_checksum(j->pairs));
     if (text) dnx_record_parse(&r, text);
-    const char *accuracy = dnx_record_get(&r, "accuracy"), *batch = dnx_record_get(&r, "batch");
-    bool ok = accuracy && batch && is_value(&r, "weights", weights) && is_value(&r, "pairs", pairs);
+    const char *score = dnx_record_get(&r, score_name(j)), *batch = dnx_record_get(&r, "batch");
+    bool ok = score && batch && is_value(&r, "weights", weights) && is_value(&r, "pairs", pairs);
     if (ok) {
-        j->best_lfw = strtod(accuracy, NULL);
+        j->best_verified = strtod(score, NULL);
         j->best_batch = strtoull(batch, NULL, 10);
     }
     dnx_record_free(&r);
@@ -74,28 +83,30 @@ static bool read_score(dnx_train_job *j) {
 
 /* ---- verification ---- */
 
-static dnx_status run(dnx_train_job *j, double *accuracy, dnx_err *err) {
+static dnx_status run(dnx_train_job *j, double *result, dnx_err *err) {
     dnx_status st = dnx_net_prepare(j->eval, err);
-    return st ? st : dnx_verify_run(j->pairs, j->eval, j->feature, accuracy, err);
+    return st ? st : dnx_verify_run(j->pairs, j->eval, j->feature, result, err);
 }
 
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     dnx_err said = {0};
-    double lfw;
+    double result;
+    char text[80];
     if (!j->pairs || !j->a->resume || access(j->best, F_OK) || read_score(j)) return DNX_OK;
     const size_t mark = dnx_inputs_mark();
     dnx_status st = dnx_weights_load(j->eval, j->best, &said);
     dnx_inputs_rewind(mark); /* the file is a result, not an input of the run */
-    if (!st) st = run(j, &lfw, &said);
+    if (!st) st = run(j, &result, &said);
     if (st == DNX_ESTOP) return dnx_fail(err, st, (dnx_loc){0}, "%s", said.text);
     if (st) {
         dnx_train_note(j, DNX_TRAIN_WARNING, "%s; the next verification replaces it", said.text);
         return DNX_OK;
     }
-    j->best_lfw = lfw;
+    if (isnan(result)) return DNX_OK;
+    j->best_verified = result;
     j->best_batch = j->eval->seen / (uint64_t)j->net->o.batch;
-    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: verified again, %.2f %% of the pairs are right", j->best,
-                   100 * lfw);
+    dnx_judge_text(dnx_verify_judge(j->pairs), result, text, sizeof text);
+    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: verified again, %s", j->best, text);
     return DNX_OK;
 }
 
@@ -114,20 +125,31 @@ static void copy_parameters(dnx_train_job *j) {
 
 dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
     copy_parameters(j);
-    dnx_status st = run(j, &j->lfw, err);
+    dnx_status st = run(j, &j->verified, err);
     if (st) return st;
     j->verifications++;
-    bool is_best = j->lfw > j->best_lfw;
-    dnx_train_note(j, DNX_TRAIN_NEWS, "batch %llu: %.2f %% of the pairs are right%s%s",
-                   (unsigned long long)j->batch, 100 * j->lfw,
-                   dnx_verify_folds(j->pairs) == 1 ? " (threshold fitted on the tested pairs)" : "",
-                   is_best ? ", the best so far" : "");
+    char text[80];
+    const bool is_best = j->verified > j->best_verified; /* NAN is not */
+    dnx_judge_text(dnx_verify_judge(j->pairs), j->verified, text, sizeof text);
+    dnx_train_note(j, DNX_TRAIN_NEWS, "batch %llu: %s%s%s", (unsigned long long)j->batch, text,
+                   dnx_verify_on(j->pairs), is_best ? ", the best so far" : "");
     if (!is_best) return DNX_OK;
     st = dnx_train_save_weights(j, j->best, err);
     if (!st) {
-        j->best_lfw = j->lfw;
+        j->best_verified = j->verified;
         j->best_batch = j->batch;
         st = write_score(j, err);
     }
     return st;
+}
+
+void dnx_train_report_best(const dnx_train_job *j) {
+    const dnx_judge *judge = dnx_verify_judge(j->pairs);
+    char text[80];
+    if (judge->kind) dnx_judge_text(judge, j->best_verified, text, sizeof text);
+    else snprintf(text, sizeof text, "%.2f %%", 100 * j->best_verified);
+    dnx_train_note(j, DNX_TRAIN_NEWS,
+                   "%s: batch %llu, %s, chosen as the best on these very %s: expect less on others",
+                   j->best, (unsigned long long)j->best_batch, text,
+                   judge->kind ? "faces" : "pairs");
 }

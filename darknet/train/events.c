@@ -119,7 +119,7 @@ void dnx_events_write(dnx_events *e, const dnx_net *net, const dnx_log_line *l) 
     put_number(&summary, "rate", l->rate);
     put_number(&summary, "images_per_second", l->speed);
     put_number(&summary, "accuracy", l->accuracy);
-    put_number(&summary, "lfw", l->lfw);
+    put_number(&summary, e->verification, l->verified);
     put_number(&summary, "exclusivity", l->exclusivity);
     put_number(&summary, "gradient", l->gradient);
     for (int i = 0; i < net->n; i++) {
@@ -132,10 +132,10 @@ void dnx_events_write(dnx_events *e, const dnx_net *net, const dnx_log_line *l) 
     add(e, &m);
 }
 
-void dnx_events_amend(dnx_events *e, uint64_t batch, double lfw) {
+void dnx_events_amend(dnx_events *e, uint64_t batch, double verified) {
     message summary = {.len = 0};
     if (!e->path) return;
-    put_number(&summary, "lfw", lfw);
+    put_number(&summary, e->verification, verified);
     message m = event(batch, 5, summary.bytes, summary.len);
     add(e, &m);
 }
@@ -182,10 +182,10 @@ static dnx_status make_path(dnx_events *e, const char *dir, const char *name, dn
     return st ? st : dnx_outfile_try(e->path, err);
 }
 
-dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name, uint64_t keep,
-                           dnx_err *err) {
+dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
+                           const char *verification, uint64_t keep, dnx_err *err) {
     static const char version[] = "brain.Event:2";
-    *e = (dnx_events){.fd = -1};
+    *e = (dnx_events){.fd = -1, .verification = verification};
     dnx_status st = make_path(e, dir, name, err);
     if (st) return st;
     if (keep && !access(e->path, F_OK)) {

@@ -9,6 +9,7 @@
 
 typedef struct {
     char *path;     /* NULL: nobody wants events */
+    const char *verification; /* the name of that curve: the title of its column (log.h) */
     int fd;         /* -1: not yet open */
     size_t written; /* bytes of the file that are kept */
     unsigned char *bytes;
@@ -17,13 +18,13 @@ typedef struct {
 
 /* Makes the folders dir/name, and names the file in it. With keep > 0 it keeps the whole records of
  * an old file up to that batch: later batches are trained again. DNX_EIO: the folder or the file
- * cannot be made, or is no event file; DNX_EMEM. */
-dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name, uint64_t keep,
-                           dnx_err *err);
+ * cannot be made, or is no event file; DNX_EMEM. verification must outlive e. */
+dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
+                           const char *verification, uint64_t keep, dnx_err *err);
 /* Adds the numbers of an update. */
 void dnx_events_write(dnx_events *e, const dnx_net *net, const dnx_log_line *line);
-/* Adds the accuracy of a verification that was made up for. */
-void dnx_events_amend(dnx_events *e, uint64_t batch, double lfw);
+/* Adds the result of a verification that was made up for. */
+void dnx_events_amend(dnx_events *e, uint64_t batch, double verified);
 /* DNX_EIO: they continue to wait. */
 dnx_status dnx_events_flush(dnx_events *e, dnx_err *err);
 /* Closes without a flush. */

@@ -39,11 +39,11 @@ struct dnx_train_job {
     bool keeps_old;              /* gives another run's files other names before it writes */
     bool is_recorded;            /* -resume: NAME.run tells that the run is done */
 
-    dnx_verify *pairs;
+    dnx_verify *pairs; /* what is verified; NULL: nothing */
     dnx_net *eval; /* the same network built to predict, for the verification of pairs */
     int feature;   /* layer of the embedding in eval; -1: none before the first loss */
-    double lfw;    /* accuracy of the last verification; NAN: none yet */
-    double best_lfw; /* accuracy of NAME-best.weights; -1: there is none */
+    double verified; /* result of the last verification; NAN: none yet, or not measurable */
+    double best_verified; /* result of NAME-best.weights; -1: there is none */
     uint64_t best_batch;
     int verifications; /* by this process */
     bool caught_up;    /* the verification that the last process owed has been made up for */
@@ -136,11 +136,16 @@ void dnx_train_put_back(dnx_train_job *j);
 
 /* ---- best.c ---- */
 
+/* The list of pairs or the folder that is verified; NULL: nothing is. */
+const char *dnx_train_verified_on(const dnx_train_args *a);
+/* Notes the best weights and their result. */
+void dnx_train_report_best(const dnx_train_job *j);
+
 /* Finds the score of NAME-best.weights, for -resume. It reads NAME-best.txt. If that is missing, or
  * of other weights or pairs, it verifies the weights again. DNX_ESTOP. */
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
-/* Verifies the pairs with the current parameters. Stores the accuracy in j->lfw, and writes
- * NAME-best.weights if no earlier score was better. */
+/* Verifies the pairs with the current parameters. Stores the result in j->verified, and
+ * writes NAME-best.weights if no earlier one was better. */
 dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 
 /* ---- run_file.c ---- */

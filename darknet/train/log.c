@@ -50,8 +50,9 @@ static void add_value(dnx_log *log, const char *format, double v) {
     if (!isnan(v)) add(log, format, v);
 }
 
-static void add_titles(dnx_log *log, const dnx_net *net) {
-    add(log, "batch,epoch,loss,rate,images_per_second,wait,accuracy,lfw,exclusivity,gradient");
+static void add_titles(dnx_log *log, const dnx_net *net, const char *verification) {
+    add(log, "batch,epoch,loss,rate,images_per_second,wait,accuracy,%s,", verification);
+    add(log, "exclusivity,gradient");
     for (int i = 0; i < net->n; i++)
         if (net->nodes[i].type->is_loss) add(log, ",%s_%d", net->nodes[i].type->name, i);
     for (int i = 0; i < net->n; i++)
@@ -59,9 +60,9 @@ static void add_titles(dnx_log *log, const dnx_net *net) {
             add(log, ",%s_%d_used", net->nodes[i].type->name, i);
 }
 
-char *dnx_log_titles(const dnx_net *net) {
+char *dnx_log_titles(const dnx_log *log, const dnx_net *net) {
     dnx_log titles = {0};
-    add_titles(&titles, net);
+    add_titles(&titles, net, log->verification);
     return titles.text;
 }
 
@@ -69,7 +70,7 @@ void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *l) {
     add(log, "%llu,%.4f,%.9g,%.9g,%.1f,%.4f", (unsigned long long)l->batch, l->epoch, l->loss,
         l->rate, l->speed, l->wait);
     add_value(log, "%.4f", l->accuracy);
-    add_value(log, "%.5f", l->lfw);
+    add_value(log, "%.5f", l->verified);
     add_value(log, "%.6g", l->exclusivity);
     add_value(log, "%.6g", l->gradient);
     for (int i = 0; i < net->n; i++)
@@ -96,48 +97,78 @@ static const char *column(const char *line, int i) {
     return line;
 }
 
+/* Adds a line with another text in the column of the verification, if it has that column. */
+static void add_with(dnx_log *log, const char *line, const char *text) {
+    const char *cell = column(line, DNX_LOG_VERIFIED);
+    if (!cell) {
+        add_bytes(log, line, strlen(line));
+        return;
+    }
+    add_bytes(log, line, (size_t)(cell - line));
+    add_bytes(log, text, strlen(text));
+    cell += strcspn(cell, ",\n");
+    add_bytes(log, cell, strlen(cell));
+}
+
+/* Whether the line has this text in that column; a line without the column has any. */
+static bool has(const char *line, const char *text) {
+    const char *cell = column(line, DNX_LOG_VERIFIED);
+    return !cell || (strcspn(cell, ",\n") == strlen(text) && !strncmp(cell, text, strlen(text)));
+}
+
 /* Finds the lines of the file that are kept. The last one becomes waiting text, because an
- * interrupted verification may still add its result to it. */
-static void keep(dnx_log *log, uint64_t batch) {
+ * interrupted verification may still add its result to it. Where the column of the verification
+ * gets another title, all become waiting text; returns false when it has values. */
+static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;
     size_t capacity = 0, kept = 0;
-    for (ssize_t n; old && (n = getline(&line, &capacity, old)) > 0 && line[n - 1] == '\n';) {
+    bool is_renamed = false, ok = true;
+    for (ssize_t n; ok && old && (n = getline(&line, &capacity, old)) > 0 && line[n - 1] == '\n';) {
         char *end;
         double at = strtod(line, &end);
         if (strlen(line) != (size_t)n || (kept && (end == line || at > (double)batch))) break;
-        log->written = kept;
+        if (!kept) is_renamed = !has(line, title);
+        if (is_renamed) {
+            ok = !kept || has(line, "");
+            add_with(log, line, kept ? "" : title);
+        } else log->written = kept;
         kept += (size_t)n;
         free(last);
         if (!(last = strdup(line))) break;
     }
-    if (last) add_bytes(log, last, strlen(last));
+    if (last && !is_renamed) add_bytes(log, last, strlen(last));
     free(last);
     free(line);
     if (old) fclose(old);
+    return ok;
 }
 
-dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, uint64_t batch,
-                        dnx_err *err) {
+dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, const char *verification,
+                        uint64_t batch, dnx_err *err) {
     *log = (dnx_log){.path = path, .fd = -1};
-    if (batch) keep(log, batch);
+    if (batch && !keep(log, batch, verification))
+        return dnx_fail(err, DNX_EOPTION, (dnx_loc){path, 0},
+                        "has the verifications of another judge than %s; -name or -out makes "
+                        "another run", verification);
+    log->verification = verification;
     if (!log->written && !log->len) {
-        add_titles(log, net);
+        add_titles(log, net, verification);
         add(log, "\n");
     }
     return log->text ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
 }
 
-bool dnx_log_lacks_lfw(const dnx_log *log) {
-    const char *lfw = log->written && log->len ? column(log->text, DNX_LOG_LFW) : NULL;
-    return lfw && *lfw == ',';
+bool dnx_log_lacks_verification(const dnx_log *log) {
+    const char *cell = log->written && log->len ? column(log->text, DNX_LOG_VERIFIED) : NULL;
+    return cell && *cell == ',';
 }
 
-void dnx_log_amend(dnx_log *log, double lfw) {
-    char *rest = strdup(column(log->text, DNX_LOG_LFW));
+void dnx_log_amend(dnx_log *log, double verified) {
+    char *rest = strdup(column(log->text, DNX_LOG_VERIFIED));
     if (!rest) return;
     log->len -= strlen(rest);
-    add(log, "%.5f", lfw);
+    add(log, "%.5f", verified);
     add_bytes(log, rest, strlen(rest));
     free(rest);
 }

@@ -1,6 +1,7 @@
 /* log.h - the CSV log of a training run: a line for each update. Its columns: batch, epoch, loss,
- * rate, images_per_second, wait, accuracy, lfw, exclusivity, gradient, then one for each loss, then
- * NAME_used for each loss that counts the triplets or pairs it uses. Empty where there is no value.
+ * rate, images_per_second, wait, accuracy, the verification, exclusivity, gradient, then one for
+ * each loss, then NAME_used for each loss that counts the triplets or pairs it uses. The
+ * verification's is named lfw, tar@RATE or rank-1 (face/judge.h). Empty where there is no value.
  *
  * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush, so a
  * full disk loses no line and cuts none in half. Before the first flush the file is unchanged. */
@@ -8,18 +9,19 @@
 #define DNX_LOG_H
 #include "net/net.h"
 
-enum { DNX_LOG_BATCH = 0, DNX_LOG_EPOCH = 1, DNX_LOG_LFW = 7 }; /* columns, from 0 */
+enum { DNX_LOG_BATCH = 0, DNX_LOG_EPOCH = 1, DNX_LOG_VERIFIED = 7 }; /* columns, from 0 */
 
 typedef struct {
     uint64_t batch;
     double epoch, loss, rate, speed, wait;
-    double accuracy, lfw, exclusivity, gradient; /* NAN: no value */
+    double accuracy, verified, exclusivity, gradient; /* NAN: no value */
     const double *losses; /* by layer: of the loss layers, per image */
     const long *used;     /* by layer: triplets or pairs of the batch that metric losses used */
 } dnx_log_line;
 
 typedef struct {
     char *path;
+    const char *verification; /* the title of that column */
     int fd;         /* -1: not yet open */
     size_t written; /* bytes of the file that are kept */
     char *text;     /* waiting lines */
@@ -27,16 +29,20 @@ typedef struct {
 } dnx_log;
 
 /* Begins a log at path; the log takes ownership of path. Keeps the lines of an old file up to batch
- * `keep`; later batches are trained again. keep 0: keeps none. DNX_EMEM. */
-dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, uint64_t keep, dnx_err *err);
-/* True when the last kept line, that of batch `keep`, has no lfw yet. dnx_log_amend() adds it. */
-bool dnx_log_lacks_lfw(const dnx_log *log);
-void dnx_log_amend(dnx_log *log, double lfw);
+ * `keep`; later batches are trained again. keep 0: keeps none. verification: the title of that
+ * column, which must outlive the log. DNX_EOPTION: the old file has another title there and values
+ * below it. DNX_EMEM. */
+dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, const char *verification,
+                        uint64_t keep, dnx_err *err);
+/* True when the last kept line, that of batch `keep`, has no verification yet. dnx_log_amend() adds
+ * it. */
+bool dnx_log_lacks_verification(const dnx_log *log);
+void dnx_log_amend(dnx_log *log, double verified);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
 /* The line that was last written or amended, up to its '\n'; NULL after a flush. */
 const char *dnx_log_last(const dnx_log *log);
 /* The titles of the columns, with commas; the caller frees them. NULL: no memory. */
-char *dnx_log_titles(const dnx_net *net);
+char *dnx_log_titles(const dnx_log *log, const dnx_net *net);
 /* Writes the waiting lines to the file. DNX_EIO: they continue to wait. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);
 /* Closes without a flush, and frees the path. */

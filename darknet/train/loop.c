@@ -92,10 +92,10 @@ static void mix(double *mean, double v) {
 
 /* Verifies the pairs. A failure is noted and does not end the training; the next verification may
  * succeed. */
-static void verify(dnx_train_job *j, double *lfw) {
+static void verify(dnx_train_job *j, double *result) {
     dnx_err why = {0};
     dnx_status st = dnx_train_verify(j, &why);
-    if (!st) *lfw = j->lfw;
+    if (!st) *result = j->verified;
     else if (st != DNX_ESTOP)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on", why.text);
     if (st != DNX_ESTOP || j->batch == j->last) j->late_best = why; /* no next one after the last */
@@ -122,7 +122,7 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
 /* Does one update. After an error the network is that of the last whole update. */
 static dnx_status step(dnx_train_job *j, dnx_err *err) {
     const dnx_net *net = j->net;
-    dnx_log_line l = {.batch = j->batch + 1, .accuracy = NAN, .lfw = NAN, .losses = j->losses,
+    dnx_log_line l = {.batch = j->batch + 1, .accuracy = NAN, .verified = NAN, .losses = j->losses,
                       .used = j->used};
     const double start = dnx_now();
     if (net->o.subdivisions > 1) dnx_train_keep(j);
@@ -139,7 +139,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
     l.exclusivity = net->sgd.has_exclusivity ? net->sgd.exclusivity : NAN;
     l.gradient = net->o.clip_norm > 0 ? net->sgd.norm : NAN;
     l.rate = (double)dnx_host_rate(j->host);
-    if (is_verified(j)) verify(j, &l.lfw);
+    if (is_verified(j)) verify(j, &l.verified);
     report(j, &l);
     return DNX_OK;
 }
@@ -148,12 +148,12 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
 
 /* Repeats a verification that was interrupted when the last process ended. */
 static void catch_up(dnx_train_job *j) {
-    double lfw = NAN;
-    if (!j->batch || !is_verified(j) || !dnx_log_lacks_lfw(&j->log)) return;
-    verify(j, &lfw);
-    if (isnan(lfw)) return;
-    dnx_log_amend(&j->log, lfw);
-    dnx_events_amend(&j->curves, j->batch, lfw);
+    double result = NAN;
+    if (!j->batch || !is_verified(j) || !dnx_log_lacks_verification(&j->log)) return;
+    verify(j, &result);
+    if (isnan(result)) return;
+    dnx_log_amend(&j->log, result);
+    dnx_events_amend(&j->curves, j->batch, result);
     dnx_page_line(j->page, &j->log);
     j->caught_up = true;
 }
@@ -221,11 +221,7 @@ static void report_results(const dnx_train_job *j) {
                        j->skipped.n);
     dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches", j->weights,
                    (unsigned long long)j->batch);
-    if (j->pairs && j->best_lfw >= 0)
-        dnx_train_note(j, DNX_TRAIN_NEWS,
-                       "%s: batch %llu, %.2f %%, chosen as the best on these very pairs: expect "
-                       "less on others", j->best, (unsigned long long)j->best_batch,
-                       100 * j->best_lfw);
+    if (j->pairs && j->best_verified >= 0) dnx_train_report_best(j);
 }
 
 static void note_reader(void *arg, const char *line) {

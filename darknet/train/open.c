@@ -94,7 +94,7 @@ static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     if (!st) st = dnx_net_build(cfg, &how, &j->net, err);
     how.trains = false;
     how.batch = 16;
-    if (!st && j->a->pairs) st = dnx_net_build(cfg, &how, &j->eval, err);
+    if (!st && dnx_train_verified_on(j->a)) st = dnx_net_build(cfg, &how, &j->eval, err);
     dnx_cfg_free(cfg);
     if (st) return st;
     for (int i = 0; i < j->net->n; i++) {
@@ -114,8 +114,8 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
     j->a = args;
     j->events = events;
     j->classifier = j->feature = -1;
-    j->lfw = j->loss = j->accuracy = NAN;
-    j->best_lfw = -1;
+    j->verified = j->loss = j->accuracy = NAN;
+    j->best_verified = -1;
     j->saved_batch = UINT64_MAX;
     j->skipped_saved = SIZE_MAX;
     dnx_status st = open_net(j, err);
@@ -131,8 +131,9 @@ const char *dnx_train_unfit(const dnx_train_job *j) {
            : a->cache && !has_teacher ? "-cache: no loss of the network has a teacher"
            : a->cache && dnx_augment_always(j->net)
                ? "-cache: [net] alters every image, which leaves a teacher no output to keep"
-           : a->pairs && j->feature < 0
-               ? "-pairs: the network has no layer before its first loss"
+           : dnx_train_verified_on(a) && j->feature < 0
+               ? a->pairs ? "-pairs: the network has no layer before its first loss"
+                          : "-faces: the network has no layer before its first loss"
                : NULL;
 }
 
@@ -212,6 +213,14 @@ static void note_cache(void *arg, const char *text) {
     dnx_train_note(arg, DNX_TRAIN_NEWS, "%s", text);
 }
 
+static dnx_status open_verified(dnx_train_job *j, dnx_err *err) {
+    const dnx_train_args *a = j->a;
+    dnx_verified what = {.pairs = a->pairs, .faces = a->faces, .distractors = a->distractors};
+    if (!dnx_judge_read(a->judge, &what.judge))
+        return dnx_fail(err, DNX_EOPTION, (dnx_loc){0}, "-judge %s: is no judge", a->judge);
+    return dnx_verify_open(&what, &j->pairs, err);
+}
+
 /* ---- all ---- */
 
 dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
@@ -221,7 +230,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     if (!st) st = open_images(j, err);
     if (!st && a->weights) st = dnx_train_start(j, err);
     if (!st && !a->resume) st = dnx_train_find_place(j, err);
-    if (!st && a->pairs) st = dnx_verify_open(a->pairs, a->faces, &j->pairs, err);
+    if (!st && dnx_train_verified_on(a)) st = open_verified(j, err);
     if (!st) st = dnx_train_list_inputs(j, err);
     if (!st) st = dnx_train_take_files(j, err);
     if (!st && a->resume) st = dnx_train_resume(j, err);
@@ -233,14 +242,15 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
         const dnx_teachers_job job = {read_image, show_cached, note_cache, j};
         st = dnx_teachers_cache(net, a->cache, j->data, &job, err);
     }
+    const char *verification = j->pairs ? dnx_judge_column(dnx_verify_judge(j->pairs)) : "lfw";
     if (!st) {
         char *path = j->log.path;
         j->log.path = NULL; /* the log is not open yet */
-        st = dnx_log_open(&j->log, path, net, a->resume ? j->batch : 0, err);
+        st = dnx_log_open(&j->log, path, net, verification, a->resume ? j->batch : 0, err);
     }
     if (!st && a->tensorboard)
         st = dnx_events_open(&j->curves, a->tensorboard, strrchr(j->base, '/') + 1,
-                             a->resume ? j->batch : 0, err);
+                             verification, a->resume ? j->batch : 0, err);
     if (!st && a->port) {
         st = dnx_page_start(j->page, strrchr(j->base, '/') + 1, j->last, net, &j->log, err);
         if (!st) dnx_train_note(j, DNX_TRAIN_NEWS, "http://127.0.0.1:%d/ shows this run", a->port);

@@ -286,7 +286,7 @@ static dnx_status start_thread(dnx_page *p, dnx_err *err) {
 
 dnx_status dnx_page_start(dnx_page *p, const char *name, uint64_t last, const dnx_net *net,
                           const dnx_log *log, dnx_err *err) {
-    char *titles = dnx_log_titles(net);
+    char *titles = dnx_log_titles(log, net);
     int columns = 1;
     for (const char *c = titles; c && *c; c++) columns += *c == ',';
     if (titles) p->hello = hello(name, last, titles);

@@ -23,7 +23,7 @@ dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err);
  * last batch. DNX_EIO: the lines cannot be read; DNX_EMEM: no memory or no thread. */
 dnx_status dnx_page_start(dnx_page *p, const char *name, uint64_t last, const dnx_net *net,
                           const dnx_log *log, dnx_err *err);
-/* Adds the newest line of the log. A second line of the same batch brings its accuracy on LFW.
+/* Adds the newest line of the log. A second line of the same batch brings its verification.
  * p may be NULL. */
 void dnx_page_line(dnx_page *p, const dnx_log *log);
 /* Tells browsers that the run is over and closes; waits for them half a second at most. p may be

@@ -30,7 +30,7 @@ static void mix(float *to, const float *v, int columns, size_t had, size_t lines
     const float share = (float)lines / (float)(had + lines);
     for (int k = 0; k < columns; k++) {
         if (isnan(v[k])) continue;
-        bool is_last = k == DNX_LOG_BATCH || k == DNX_LOG_EPOCH || k == DNX_LOG_LFW;
+        bool is_last = k == DNX_LOG_BATCH || k == DNX_LOG_EPOCH || k == DNX_LOG_VERIFIED;
         to[k] = is_last || isnan(to[k]) ? v[k] : to[k] + (v[k] - to[k]) * share;
     }
 }
@@ -61,9 +61,9 @@ static int read_fields(const char *line, float *v, double *batch, int most) {
 }
 
 /* A verification that was made up for: into the last line's point. */
-static void add_lfw(dnx_curve *c, size_t i, const float *v) {
-    if (isnan(v[DNX_LOG_LFW])) return;
-    point(c, i)[DNX_LOG_LFW] = v[DNX_LOG_LFW];
+static void add_verified(dnx_curve *c, size_t i, const float *v) {
+    if (isnan(v[DNX_LOG_VERIFIED])) return;
+    point(c, i)[DNX_LOG_VERIFIED] = v[DNX_LOG_VERIFIED];
     c->version += i < c->n;
 }
 
@@ -73,7 +73,7 @@ void dnx_curve_add(dnx_curve *c, const char *line) {
     if (read_fields(line, v, &batch, c->columns) != c->columns || isnan(batch)) return;
     const size_t last = c->lines ? c->n : c->n - 1;
     if ((c->n || c->lines) && c->batch[last] == batch) {
-        add_lfw(c, last, v);
+        add_verified(c, last, v);
         return;
     }
     if (c->n == DNX_CURVE_POINTS) halve(c);

@@ -2,7 +2,7 @@
  *
  * At first a point is a line. When there is no room left, two neighbours become one, and from then
  * on a point stands for twice as many lines. batch and epoch of a point are those of its last line,
- * lfw is its last verification, and the other columns are means. */
+ * that of the verification is its last one, and the other columns are means. */
 #ifndef DNX_PAGE_CURVE_H
 #define DNX_PAGE_CURVE_H
 #include "train/log.h"
@@ -24,7 +24,7 @@ typedef struct {
 dnx_status dnx_curve_make(dnx_curve *c, int columns, dnx_err *err);
 void dnx_curve_free(dnx_curve *c);
 /* Adds a line of the log, up to its '\n' or 0. A line of the same batch as the last one only brings
- * its lfw. One that is no line of numbers changes nothing. */
+ * its verification. One that is no line of numbers changes nothing. */
 void dnx_curve_add(dnx_curve *c, const char *line);
 /* No line will come: makes a point of those that are no whole one. */
 void dnx_curve_end(dnx_curve *c);

@@ -43,10 +43,12 @@ static void put_results(const dnx_train_job *j, dnx_record *r) {
     put_number(r, "accuracy", "%.4f", j->accuracy);
     put_number(r, "seconds", "%.1f", j->earlier_seconds + dnx_now() - j->began);
     if (!j->pairs) return;
-    put_number(r, "verified", "%.5f", j->lfw);
-    put_number(r, "best", "%.5f", j->best_lfw < 0 ? NAN : j->best_lfw);
+    put_number(r, "verified", "%.5f", j->verified);
+    put_number(r, "best", "%.5f", j->best_verified < 0 ? NAN : j->best_verified);
     dnx_record_put(r, "best at batch", "%" PRIu64, j->best_batch);
-    dnx_record_put(r, "best on", DNX_BEST_ON, j->a->pairs);
+    dnx_record_put(r, "best on", DNX_BEST_ON, dnx_train_verified_on(j->a));
+    if (dnx_verify_judge(j->pairs)->kind)
+        dnx_record_put(r, "judge", "%s", dnx_verify_judge(j->pairs)->name);
 }
 
 static void put_paths(const dnx_train_job *j, dnx_record *r) {

@@ -9,8 +9,9 @@
 
 /* Options of the command line. One that is not given is NULL, 0 or false; seed is -1. */
 typedef struct {
-    const char *data, *cfg, *weights, *pairs, *faces, *teacher, *teacher_weights, *cache, *name;
+    const char *data, *cfg, *weights, *teacher, *teacher_weights, *cache, *name;
     const char *out, *from_cfg, *tensorboard;
+    const char *judge, *pairs, *faces, *distractors; /* what is verified: see dnx_verified */
     int threads, seed, batches, every, verify, port;
     bool clear, resume, force, from_backbone;
     const dnx_placement *placement; /* NULL: this processor computes all */
@@ -36,7 +37,7 @@ typedef struct {
 
 typedef struct dnx_train_job dnx_train_job;
 
-/* Builds the network, and with -pairs the same network for predicting. args and events must outlive
+/* Builds the network, and to verify the same network for predicting. args and events must outlive
  * *out. The errors of dnx_net_build. */
 dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *events,
                           dnx_train_job **out, dnx_err *err);

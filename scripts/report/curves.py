@@ -51,6 +51,11 @@ def known(log, column):
     return [b for b, _ in both], [v for _, v in both]
 
 
+def verification(log):
+    """The column of the verification: "lfw", or what -judge named, as tar@1e-3 or rank-1."""
+    return next((c for c in log if c == "rank-1" or c.startswith("tar@")), "lfw")
+
+
 def losses_of(log):
     return [k for k in log if k.rsplit("_", 1)[-1].isdigit()]
 

@@ -33,12 +33,12 @@ static void thinning(void) {
     for (size_t i = 0; i < c.n; i++) {
         means &= c.batch[i] == 8. * (double)(i + 1);
         means &= fabsf(value(&c, i, LOSS) - (float)(8 * i) - 4.5f) < 1e-3f;
-        once &= isnan(value(&c, i, DNX_LOG_LFW)) == (i != 999 / 8);
+        once &= isnan(value(&c, i, DNX_LOG_VERIFIED)) == (i != 999 / 8);
     }
     check(c.stride == 8 && c.n == (size_t)lines / 8 && c.lines == (size_t)lines % 8,
           "%zu points of %zu lines, %zu more", c.n, c.stride, c.lines);
     check(means, "a point: the mean of its lines, at the last one's batch");
-    check(once && value(&c, 999 / 8, DNX_LOG_LFW) == .75f, "the verification is there, once");
+    check(once && value(&c, 999 / 8, DNX_LOG_VERIFIED) == .75f, "the verification is there, once");
     dnx_curve_end(&c);
     check(c.lines == 0 && c.batch[c.n - 1] == lines, "the end takes what is no whole point");
     dnx_curve_free(&c);
@@ -48,12 +48,13 @@ static void amending(void) {
     dnx_curve c = make(3);
     const unsigned version = c.version;
     add(&c, 3, 9, "0.5");
-    check(c.n == 3 && value(&c, 2, LOSS) == 3 && value(&c, 2, DNX_LOG_LFW) == .5f,
-          "a second line of a batch brings its lfw alone");
+    check(c.n == 3 && value(&c, 2, LOSS) == 3 && value(&c, 2, DNX_LOG_VERIFIED) == .5f,
+          "a second line of a batch brings its verification alone");
     check(c.version != version, "and tells that a point has changed");
     add(&c, 4, 1, "");
     add(&c, 4, 1, "");
-    check(c.n == 4 && isnan(value(&c, 3, DNX_LOG_LFW)), "one without a verification is nothing");
+    check(c.n == 4 && isnan(value(&c, 3, DNX_LOG_VERIFIED)),
+          "one without a verification is nothing");
     dnx_curve_free(&c);
 }
 

@@ -1,0 +1,237 @@
+/* all_pairs.c - counts the scores of all pairs of faces in tiles of products. */
+#include "face/all_pairs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "kernels/pool.h"
+
+enum { ROWS = 84, COLUMNS = 2048, BUCKETS = 1 << 16 }; /* a tile's products stay in the cache */
+
+typedef struct scan scan;
+
+/* Takes the scores of row i with the columns lo..hi-1; y[0] is that of column s->first. Rows are
+ * divided among the threads, so what belongs to row i needs no lock; t: the scratch to use. */
+typedef void take_fn(scan *s, int t, int i, const float *y, int lo, int hi);
+
+struct scan {
+    const dnx_face_rows *f;
+    int *start;      /* of each face: the first and the end of its person's faces */
+    int *end;
+    float *packed, *products; /* columns as panels; threads x ROWS x COLUMNS */
+    take_fn *take;
+    bool is_genuine; /* rows meet the columns of their own person only */
+    int first, count, row, last_row; /* of this tile: columns, rows */
+
+    uint64_t *counts;  /* threads x BUCKETS */
+    uint32_t bucket;   /* the upper half of the keys that the second pass divides */
+    uint32_t *next;    /* threads: the least key above that bucket */
+    double threshold;
+    uint64_t *hits;    /* threads */
+    float *best;       /* faces: the best score with somebody else */
+};
+
+/* ---- a scan ---- */
+
+static void scan_rows(void *arg, int t, long block) {
+    scan *s = arg;
+    const dnx_face_rows *f = s->f;
+    const dnx_epilogue plain = {.act = DNX_LINEAR};
+    const size_t dim = (size_t)f->dim;
+    const int from = s->row + (int)block * ROWS;
+    const int rows = s->last_row - from < ROWS ? s->last_row - from : ROWS;
+    float *y = s->products + (size_t)t * ROWS * COLUMNS;
+    dnx_kernels()->mm(f->rows + (size_t)from * dim, dim, rows, f->dim, s->packed, s->count, y,
+                      COLUMNS, &plain);
+    for (int i = from; i < from + rows; i++, y += COLUMNS) {
+        int lo = s->first, hi = s->first + s->count;
+        if (s->is_genuine && s->start[i] > lo) lo = s->start[i];
+        if (s->is_genuine && s->end[i] < hi) hi = s->end[i];
+        if (lo < hi) s->take(s, t, i, y, lo, hi);
+    }
+}
+
+/* Calls take() for all rows of faces and the columns from..to-1. */
+static void run(scan *s, take_fn *take, bool is_genuine, int from, int to) {
+    const dnx_face_rows *f = s->f;
+    const size_t dim = (size_t)f->dim;
+    s->take = take;
+    s->is_genuine = is_genuine;
+    for (s->first = from; s->first < to; s->first += s->count) {
+        s->count = to - s->first < COLUMNS ? to - s->first : COLUMNS;
+        dnx_kernels()->pack(f->rows + (size_t)s->first * dim, 1, dim, f->dim, s->count, s->packed);
+        s->row = is_genuine ? s->start[s->first] : 0;
+        s->last_row = is_genuine ? s->end[s->first + s->count - 1] : f->faces;
+        dnx_pool_each(f->pool, (s->last_row - s->row + ROWS - 1) / ROWS, scan_rows, s);
+    }
+}
+
+static dnx_status begin(scan *s, const dnx_face_rows *f, dnx_err *err) {
+    const size_t threads = (size_t)dnx_pool_threads(f->pool), faces = (size_t)f->faces;
+    *s = (scan){.f = f, .start = malloc((faces + 1) * sizeof *s->start),
+                .end = malloc((faces + 1) * sizeof *s->end),
+                .packed = dnx_alloc(dnx_kernels()->packed(f->dim, COLUMNS)),
+                .products = dnx_alloc(threads * ROWS * COLUMNS),
+                .counts = calloc(threads * BUCKETS, sizeof *s->counts),
+                .next = malloc(threads * sizeof *s->next),
+                .hits = calloc(threads, sizeof *s->hits), .best = dnx_alloc(faces + 1)};
+    if (!s->start || !s->end || !s->packed || !s->products || !s->counts || !s->next || !s->hits ||
+        !s->best)
+        return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for the pairs of %d faces", f->n);
+    for (int i = 0; i < f->faces; i++)
+        s->start[i] = i && f->person[i] == f->person[i - 1] ? s->start[i - 1] : i;
+    for (int i = f->faces - 1; i >= 0; i--)
+        s->end[i] = i + 1 < f->faces && f->person[i] == f->person[i + 1] ? s->end[i + 1] : i + 1;
+    return DNX_OK;
+}
+
+static void end(scan *s) {
+    free(s->start);
+    free(s->end);
+    dnx_free(s->packed);
+    dnx_free(s->products);
+    free(s->counts);
+    free(s->next);
+    free(s->hits);
+    dnx_free(s->best);
+}
+
+static uint64_t all_hits(const scan *s) {
+    uint64_t n = 0;
+    for (int t = 0; t < dnx_pool_threads(s->f->pool); t++) n += s->hits[t];
+    return n;
+}
+
+/* ---- TAR at FAR: the threshold is found in two passes, by halves of the scores' bits ---- */
+
+/* Numbers whose order is that of the scores; both zeros have one. */
+static uint32_t key_of(float score) {
+    uint32_t u;
+    score += 0.f;
+    memcpy(&u, &score, sizeof u);
+    return u >> 31 ? ~u : u | 1u << 31;
+}
+
+static double score_of(uint32_t key) {
+    float score;
+    key = key >> 31 ? key & ~(1u << 31) : ~key;
+    memcpy(&score, &key, sizeof score);
+    return (double)score;
+}
+
+/* Each pair of two people once: the columns behind the row's person. */
+static void count_upper(scan *s, int t, int i, const float *y, int lo, int hi) {
+    uint64_t *counts = s->counts + (size_t)t * BUCKETS;
+    if (s->end[i] > lo) lo = s->end[i];
+    for (int j = lo; j < hi; j++) counts[key_of(y[j - s->first]) >> 16]++;
+}
+
+static void count_lower(scan *s, int t, int i, const float *y, int lo, int hi) {
+    uint64_t *counts = s->counts + (size_t)t * BUCKETS;
+    if (s->end[i] > lo) lo = s->end[i];
+    for (int j = lo; j < hi; j++) {
+        const uint32_t key = key_of(y[j - s->first]), upper = key >> 16;
+        if (upper == s->bucket) counts[key & (BUCKETS - 1)]++;
+        else if (upper > s->bucket && key < s->next[t]) s->next[t] = key;
+    }
+}
+
+static void count_matches(scan *s, int t, int i, const float *y, int lo, int hi) {
+    for (int j = i + 1 > lo ? i + 1 : lo; j < hi; j++)
+        s->hits[t] += (double)y[j - s->first] > s->threshold;
+}
+
+/* Finds the bucket that holds score number k, counted from the largest on; *above: how many scores
+ * lie in higher buckets, added to what it was. Leaves the sum of all threads' counts in the first,
+ * and the others zero. */
+static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
+    for (int t = 1; t < dnx_pool_threads(s->f->pool); t++)
+        for (int b = 0; b < BUCKETS; b++) {
+            s->counts[b] += s->counts[(size_t)t * BUCKETS + (size_t)b];
+            s->counts[(size_t)t * BUCKETS + (size_t)b] = 0;
+        }
+    uint32_t b = BUCKETS - 1;
+    while (b && *above + s->counts[b] <= k) *above += s->counts[b--];
+    return b;
+}
+
+/* Sets the threshold between score number k and the least one above it, and *above. */
+static void find_threshold(scan *s, uint64_t k, uint64_t *above) {
+    const int threads = dnx_pool_threads(s->f->pool);
+    *above = 0;
+    run(s, count_upper, false, 0, s->f->n);
+    s->bucket = find_bucket(s, k, above);
+    memset(s->counts, 0, sizeof *s->counts * BUCKETS);
+    for (int t = 0; t < threads; t++) s->next[t] = UINT32_MAX;
+    run(s, count_lower, false, 0, s->f->n);
+    const uint32_t lower = find_bucket(s, k, above);
+    uint32_t next = UINT32_MAX;
+    for (int t = 0; t < threads; t++)
+        if (s->next[t] < next) next = s->next[t];
+    for (uint32_t b = BUCKETS - 1; b > lower; b--)
+        if (s->counts[b]) next = s->bucket << 16 | b;
+    const double v = score_of(s->bucket << 16 | lower);
+    s->threshold = *above ? (v + score_of(next)) / 2 : v + 1e-6;
+}
+
+void dnx_count_pairs(const int *person, int faces, int distractors, uint64_t *genuine,
+                     uint64_t *impostors) {
+    const uint64_t n = (uint64_t)faces;
+    *genuine = 0;
+    for (int i = 0, own = 0; i < faces; i++) {
+        own = i && person[i] == person[i - 1] ? own + 1 : 0;
+        *genuine += (uint64_t)own;
+    }
+    *impostors = (n ? n * (n - 1) / 2 : 0) - *genuine + n * (uint64_t)distractors;
+}
+
+dnx_status dnx_tar_at_far(const dnx_face_rows *f, double rate, dnx_tar *out, dnx_err *err) {
+    scan s;
+    *out = (dnx_tar){.tar = NAN};
+    dnx_count_pairs(f->person, f->faces, f->n - f->faces, &out->genuine, &out->impostors);
+    const uint64_t k = (uint64_t)floor(rate * (double)out->impostors * (1 + 1e-12));
+    dnx_status st = begin(&s, f, err);
+    if (!st && k >= DNX_FEWEST_ABOVE && k < out->impostors && out->genuine) {
+        find_threshold(&s, k, &out->above);
+        out->threshold = s.threshold;
+        if (out->above >= DNX_FEWEST_ABOVE) {
+            run(&s, count_matches, true, 0, f->faces);
+            out->tar = (double)all_hits(&s) / (double)out->genuine;
+        }
+    }
+    end(&s);
+    return st;
+}
+
+/* ---- rank-1 ---- */
+
+static void find_best(scan *s, int t, int i, const float *y, int lo, int hi) {
+    float best = s->best[i];
+    (void)t;
+    for (int j = lo; j < hi; j++)
+        if (y[j - s->first] > best && (j < s->start[i] || j >= s->end[i])) best = y[j - s->first];
+    s->best[i] = best;
+}
+
+static void count_first(scan *s, int t, int i, const float *y, int lo, int hi) {
+    for (int j = lo; j < hi; j++) s->hits[t] += j != i && y[j - s->first] >= s->best[i];
+}
+
+dnx_status dnx_rank_1(const dnx_face_rows *f, double *rank1, uint64_t *searches, dnx_err *err) {
+    scan s;
+    uint64_t genuine, impostors;
+    dnx_count_pairs(f->person, f->faces, 0, &genuine, &impostors);
+    *searches = 2 * genuine;
+    *rank1 = NAN;
+    dnx_status st = begin(&s, f, err);
+    if (!st && genuine) {
+        for (int i = 0; i < f->faces; i++) s.best[i] = -INFINITY;
+        run(&s, find_best, false, f->n > f->faces ? f->faces : 0, f->n);
+        run(&s, count_first, true, 0, f->faces);
+        *rank1 = (double)all_hits(&s) / (double)*searches;
+    }
+    end(&s);
+    return st;
+}
