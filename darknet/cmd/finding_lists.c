@@ -76,13 +76,20 @@ dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err) {
 
 void dnx_finding_print_times(const dnx_finding *j) {
     dnx_finding_times sum = {0};
-    const double n = 1e-3 * (double)(j->is_new ? j->is_new : 1);
     for (int t = 0; t < j->workers; t++) {
         const dnx_finding_times *s = &j->spent[t];
         sum.decode += s->decode, sum.shrink += s->shrink, sum.proposals += s->proposals;
         sum.refine += s->refine, sum.output += s->output, sum.crop += s->crop;
+        sum.photos += s->photos, sum.pages += s->pages;
+        for (int k = 0; k < 2; k++) sum.windows[k] += s->windows[k];
+        if (s->page_w * s->page_h > sum.page_w * sum.page_h)
+            sum.page_w = s->page_w, sum.page_h = s->page_h;
     }
+    const double n = (double)(sum.photos ? sum.photos : 1), ms = 1e-3 * n;
     printf("ms a photograph: %.2f decode, %.2f halves, %.2f P-Net, %.2f R-Net, %.2f O-Net, "
-           "%.2f crops (%d side by side)\n", sum.decode / n, sum.shrink / n, sum.proposals / n,
-           sum.refine / n, sum.output / n, sum.crop / n, j->workers);
+           "%.2f crops (%d side by side)\n", sum.decode / ms, sum.shrink / ms,
+           sum.proposals / ms, sum.refine / ms, sum.output / ms, sum.crop / ms, j->workers);
+    printf("a photograph: P-Net on %.2f pages of at most %d x %d, R-Net on %.1f windows, O-Net on "
+           "%.1f\n", (double)sum.pages / n, sum.page_w, sum.page_h, (double)sum.windows[0] / n,
+           (double)sum.windows[1] / n);
 }

@@ -99,6 +99,13 @@ static dnx_status find(dnx_finding *j, int t, const dnx_image *image, dnx_findin
     spent->proposals += m->proposals;
     spent->refine += m->refine;
     spent->output += m->output;
+    spent->photos++;
+    spent->pages += m->pages;
+    for (int k = 0; k < 2; k++) spent->windows[k] += m->windows[k];
+    if (m->page_w * m->page_h > spent->page_w * spent->page_h) {
+        spent->page_w = m->page_w;
+        spent->page_h = m->page_h;
+    }
     double start = dnx_now();
     st = write_crops(j, dnx_mtcnn_image(j->detector[t]), it, &it->said);
     spent->crop += dnx_now() - start;

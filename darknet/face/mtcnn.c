@@ -316,6 +316,9 @@ dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
     if (!st) find_points(m);
     if (!st) st = list_faces(m, err);
     at[3] = dnx_now();
+    m->times.pages = m->pyramid.n ? m->pyramid.pages : 0;
+    m->times.page_w = m->pyramid.page_w;
+    m->times.page_h = m->pyramid.page_h;
     m->times.shrink = at[0] - start;
     m->times.proposals = at[1] - at[0];
     m->times.refine = at[2] - at[1];

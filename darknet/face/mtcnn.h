@@ -16,6 +16,7 @@ typedef struct {
 typedef struct {
     double shrink, proposals, refine, output;
     long windows[2]; /* the numbers of windows that R-Net and O-Net scored */
+    int pages, page_w, page_h; /* what P-Net ran on */
 } dnx_mtcnn_times;
 
 typedef struct dnx_mtcnn dnx_mtcnn;

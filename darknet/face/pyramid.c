@@ -1,4 +1,4 @@
-/* pyramid.c - cuts the scales of an image into pieces and places the pieces in rows on pages. */
+/* pyramid.c - cuts the scales of an image into pieces and places the pieces on pages. */
 #include "face/pyramid.h"
 
 #include <math.h>
@@ -7,32 +7,61 @@
 #define FACTOR 0.709 /* ratio of two neighbouring scales, as the authors chose it: half the area */
 enum { OVERLAP = DNX_CELL - 2, ROUND = 16 };
 
-/* The row of pieces that is being filled. */
-typedef struct {
-    int x, y, height;
-} shelf;
+enum { MOST_ROOMS = 64 }; /* smaller ones are forgotten, which costs a little space */
 
-/* Places a piece beside the last one, or in a new row or on a new page when there is no room. */
-static void place(dnx_pyramid *p, shelf *s, dnx_piece *piece) {
-    const int w = (piece->w + 1) & ~1, h = (piece->h + 1) & ~1;
-    if (s->x + w > DNX_PAGE) {
-        s->y += s->height;
-        s->x = s->height = 0;
-    }
-    if (s->y + (h > s->height ? h : s->height) > DNX_PAGE) {
-        p->pages++;
-        *s = (shelf){0, 0, 0};
-    }
-    if (h > s->height) s->height = h;
-    piece->page = p->pages - 1;
-    piece->x = s->x;
-    piece->y = s->y;
-    s->x += w;
-    if (s->x > p->page_w) p->page_w = s->x;
-    if (s->y + s->height > p->page_h) p->page_h = s->y + s->height;
+/* The empty rectangles of the pages. */
+typedef struct {
+    struct room {
+        int page, x, y, w, h;
+    } room[MOST_ROOMS];
+    int n;
+} rooms;
+
+static int larger(int a, int b) { return a > b ? a : b; }
+
+static void add_room(rooms *r, int page, int x, int y, int w, int h) {
+    if (w < DNX_CELL || h < DNX_CELL || r->n == MOST_ROOMS) return;
+    r->room[r->n++] = (struct room){page, x, y, w, h};
 }
 
-static bool add(dnx_pyramid *p, const dnx_piece *piece, shelf *s) {
+/* The room for a piece that makes the pages grow least, of several the smallest. -1: there is none.
+ */
+static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
+    int best = -1, least = 0, smallest = 0;
+    for (int i = 0; i < r->n; i++) {
+        const struct room *o = &r->room[i];
+        const int page = larger(p->page_w, o->x + w) * larger(p->page_h, o->y + h);
+        if (w > o->w || h > o->h) continue;
+        if (best >= 0 && (page > least || (page == least && o->w * o->h >= smallest))) continue;
+        best = i;
+        least = page;
+        smallest = o->w * o->h;
+    }
+    return best;
+}
+
+/* Places a piece into the corner of a room, or on a new page. The rest of the room becomes two. */
+static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
+    const int w = (piece->w + 1) & ~1, h = (piece->h + 1) & ~1;
+    int i = best_room(p, r, w, h);
+    if (i < 0) {
+        if (r->n == MOST_ROOMS) r->n--;
+        i = r->n;
+        add_room(r, p->pages++, 0, 0, DNX_PAGE, DNX_PAGE);
+    }
+    const struct room o = r->room[i];
+    const bool is_tall = o.w - w > o.h - h; /* the larger rest stays whole */
+    r->room[i] = r->room[--r->n];
+    add_room(r, o.page, o.x + w, o.y, o.w - w, is_tall ? o.h : h);
+    add_room(r, o.page, o.x, o.y + h, is_tall ? w : o.w, o.h - h);
+    piece->page = o.page;
+    piece->x = o.x;
+    piece->y = o.y;
+    p->page_w = larger(p->page_w, o.x + w);
+    p->page_h = larger(p->page_h, o.y + h);
+}
+
+static bool add(dnx_pyramid *p, const dnx_piece *piece, rooms *r) {
     if (p->n == p->capacity) {
         int capacity = p->capacity ? 2 * p->capacity : 64;
         dnx_piece *more = realloc(p->piece, (size_t)capacity * sizeof *more);
@@ -41,32 +70,31 @@ static bool add(dnx_pyramid *p, const dnx_piece *piece, shelf *s) {
         p->capacity = capacity;
     }
     p->piece[p->n] = *piece;
-    place(p, s, &p->piece[p->n++]);
+    place(p, r, &p->piece[p->n++]);
     return true;
 }
 
 /* Cuts a scale of w x h pixels. Pieces begin at even numbers, as P-Net's cells do. */
-static bool cut(dnx_pyramid *p, double scale, int w, int h, shelf *s) {
+static bool cut(dnx_pyramid *p, double scale, int w, int h, rooms *r) {
     enum { STEP = DNX_PAGE - OVERLAP };
     for (int y = 0; y == 0 || y + OVERLAP < h - 1; y += STEP)
         for (int x = 0; x == 0 || x + OVERLAP < w - 1; x += STEP) {
             dnx_piece piece = {.scale = scale, .level = p->levels, .left = x, .top = y,
                                .w = w - x < DNX_PAGE ? w - x : DNX_PAGE,
                                .h = h - y < DNX_PAGE ? h - y : DNX_PAGE};
-            if (!add(p, &piece, s)) return false;
+            if (!add(p, &piece, r)) return false;
         }
     p->levels++;
     return true;
 }
 
 bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least) {
-    shelf s = {0, 0, 0};
-    p->n = p->levels = p->page_w = p->page_h = 0;
-    p->pages = 1;
+    rooms r = {.n = 0};
+    p->n = p->levels = p->pages = p->page_w = p->page_h = 0;
     for (double scale = DNX_CELL / least;; scale *= FACTOR) {
         const int sw = (int)ceil(w * scale), sh = (int)ceil(h * scale);
         if (fmin(w, h) * scale < DNX_CELL) break;
-        if (!cut(p, scale, sw, sh, &s)) return false;
+        if (!cut(p, scale, sw, sh, &r)) return false;
     }
     if (p->pages > 1) p->page_w = p->page_h = DNX_PAGE;
     p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* so P-Net is rarely resized */

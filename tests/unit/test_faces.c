@@ -190,6 +190,15 @@ static void test_pyramid(int w, int h, double least, int levels) {
     dnx_pyramid_free(&p);
 }
 
+/* P-Net's time is that of the pages, so they have little empty space. */
+static void test_packing(int w, int h, long most) {
+    dnx_pyramid p = {0};
+    must(dnx_pyramid_plan(&p, w, h, 40), "memory");
+    const long pixels = (long)p.pages * p.page_w * p.page_h;
+    check(pixels <= most, "%d x %d: %ld pixels of pages, at most %ld", w, h, pixels, most);
+    dnx_pyramid_free(&p);
+}
+
 /* ---- crops ---- */
 
 static void test_warp(void) {
@@ -353,6 +362,9 @@ int main(void) {
     test_one_box();
     test_pieces();
     test_halves();
+    test_packing(250, 250, 15000); /* the scales have 11,271 */
+    test_packing(178, 218, 10000); /* 6,959 */
+    test_packing(1920, 1080, 13 * 192 * 192);
     test_pyramid(250, 250, 40, 6);
     test_pyramid(1, 1, 40, 0);
     test_pyramid(39, 300, 40, 0);

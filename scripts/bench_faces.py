@@ -1,0 +1,184 @@
+#!/usr/bin/python3
+"""Times the three networks of MTCNN beside ONNX Runtime, as `darknet faces` uses them.
+
+    scripts/bench_faces.py PHOTOS [-min-face 40] [-photos 200] [-threads 2]
+
+PHOTOS is a folder of photographs of one size. First `darknet faces -time` finds the faces of the
+first -photos of them, and says how large P-Net's pages are and how many windows R-Net and O-Net
+score. Then the networks run on random numbers of these sizes, in turns, with the same weights and
+threads. Their outputs are compared before they are timed. Both sides flush denormals.
+
+ONNX Runtime runs P-Net once for each scale of the pyramid, as MTCNN's authors do, or once on our
+page, whichever is faster here. R-Net and O-Net run on one batch of the mean number of windows.
+
+Only the networks are compared. "darknet faces" also decodes, makes pyramids and windows, suppresses
+boxes, and cuts and writes crops; its time per photograph is printed, but has no peer.
+`make faces-deps bench-deps onnx-deps` installs what this needs."""
+import argparse
+import contextlib
+import math
+import os
+import re
+import sys
+import tempfile
+
+from lib.errors import Failure, needs, run_main
+
+needs("numpy", "PIL", "onnx")
+from PIL import Image
+
+import bench_peers
+import export_onnx
+from bench import peer_process
+from lib.arguments import whole
+from lib.cfg_text import edit
+from lib.files import read, write
+from lib.folders import images_below
+from lib.processes import darknet, run
+
+CELL, FACTOR = 12, .709  # P-Net's window, and from one scale to the next
+SIDES = {"p": CELL, "r": 24, "o": 48}
+
+
+def scales(width, height, least):
+    """Returns the (height, width) of each scale of the pyramid."""
+    out, scale = [], CELL / least
+    while min(width, height) * scale >= CELL:
+        out.append((math.ceil(height * scale), math.ceil(width * scale)))
+        scale *= FACTOR
+    return out
+
+
+def seen(args, folder):
+    """Runs `darknet faces`. Returns (pages, page height, page width, windows of R-Net, of O-Net)
+    for a photograph."""
+    photos = images_below(args.photographs)[:args.photos]
+    if not photos:
+        raise Failure(f"{args.photographs}: no photographs")
+    sizes = set()
+    for path in photos:
+        with Image.open(path) as image:
+            sizes.add(image.size)
+    if len(sizes) > 1:
+        raise Failure(f"{args.photographs}: photographs of {len(sizes)} sizes; one is needed")
+    listed = write_list(os.path.join(folder, "photos.txt"), photos)
+    said = run([darknet(), "faces", listed, os.path.join(folder, "crops"), "-min-face",
+                str(args.min_face), "-threads", str(args.threads), "-time",
+                *(["-mtcnn", args.mtcnn] if args.mtcnn else [])], capture=True)
+    print(said.rstrip().replace(folder + os.sep, ""))
+    found = re.search(r"P-Net on ([\d.]+) pages of at most (\d+) x (\d+), R-Net on ([\d.]+) "
+                      r"windows, O-Net on ([\d.]+)", said)
+    pages, w, h, r, o = map(float, found.groups())
+    return sizes.pop(), round(pages), (int(h), int(w)), max(1, round(r)), max(1, round(o))
+
+
+def write_list(path, names):
+    write(path, "".join(os.path.abspath(n) + "\n" for n in names))
+    return path
+
+
+class Bench:
+    """The sides of one network: ours and ONNX Runtime's on inputs of a size."""
+
+    def __init__(self, args, folder, stack):
+        self.args, self.folder, self.stack, self.n = args, folder, stack, 0
+        self.version = None
+
+    def make(self, letter, batch, height, width):
+        """Returns (our turn, the peer's turn): functions that return milliseconds of a pass."""
+        self.n += 1
+        folder = os.path.join(self.folder, str(self.n))
+        os.makedirs(folder)
+        weights = os.path.join(self.args.mtcnn, f"mtcnn-{letter}.weights")
+        cfg, model = os.path.join(folder, "net.cfg"), os.path.join(folder, "net.onnx")
+        write(cfg, edit(read(os.path.join(self.args.mtcnn, f"mtcnn-{letter}.cfg")),
+                        {"net": {"height": height, "width": width}}))
+        export_onnx.export(cfg, weights, model, batch)
+        x, ours, planes = bench_peers.inputs(folder, batch, height, width, 3, self.n)
+        peer = self.stack.enter_context(peer_process.onnx(model, planes, x.shape,
+                                                          self.args.threads))
+        self.version = peer.version
+        mine = bench_peers.raw(self.args, cfg, weights, ours, batch, folder)
+        theirs = bench_peers.process_output(peer, batch, folder)
+        if theirs.shape == mine.shape and letter == "p":  # channels first there, last here
+            theirs = theirs.reshape(batch, 6, -1).transpose(0, 2, 1).reshape(batch, -1)
+            mine = mine.reshape(batch, -1)
+        bench_peers.compare(f"{letter.upper()}-Net", mine, theirs)
+        peer.times(0, bench_peers.WARM_UP)
+        runs = max(5, int(self.args.seconds * 300))
+
+        def our_turn():
+            out = bench_peers.darknet("bench", cfg, weights, "-batch", batch, "-threads",
+                                      self.args.threads, "-runs", runs, "-json")
+            return batch * float(re.search(r'"ms_per_image": *([\d.e+-]+)', out)[1])
+
+        def peer_turn():
+            peer.times(0, 3)
+            return peer.median(self.args.seconds, 5)
+        return our_turn, peer_turn
+
+
+def total(turns):
+    return lambda: sum(turn() for turn in turns)
+
+
+def compare(args, bench, what):
+    """Times the networks. Returns {network: (our ms, their ms) for a photograph}."""
+    (width, height), pages, page, r, o = what
+    sizes = scales(width, height, args.min_face)
+    ours, on_page = bench.make("p", 1, *page)
+    by_scale = total([bench.make("p", 1, *size)[1] for size in sizes])
+    sides = {"P-Net ours": lambda: pages * ours(), "P-Net by scale": by_scale,
+             "P-Net by page": lambda: pages * on_page()}
+    for letter, batch in (("r", r), ("o", o)):
+        name = f"{letter.upper()}-Net"
+        sides[f"{name} ours"], sides[f"{name} peer"] = bench.make(letter, batch, *[SIDES[letter]] *
+                                                                  2)
+    ms = bench_peers.turns(args, sides)
+    ms["P-Net peer"] = min(ms["P-Net by scale"], ms["P-Net by page"])
+    print(f"P-Net in ONNX Runtime: {ms['P-Net by scale']:.3f} ms for {len(sizes)} scales, "
+          f"{ms['P-Net by page']:.3f} ms for {pages} pages of {page[1]} x {page[0]}")
+    return {f"{n}-Net": (ms[f"{n}-Net ours"], ms[f"{n}-Net peer"]) for n in "PRO"}
+
+
+def work(args):
+    args.mtcnn = args.mtcnn or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "thinface", "mtcnn")
+    if not os.path.exists(os.path.join(args.mtcnn, "mtcnn-p.weights")):
+        raise Failure(f"{args.mtcnn}/mtcnn-p.weights: No such file or directory: make faces-deps")
+    if peer_process.onnx_missing():
+        raise Failure(f"{peer_process.onnx_missing()}: make bench-deps")
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        what = seen(args, folder)
+        bench = Bench(args, folder, stack)
+        table = compare(args, bench, what)
+    print(f"{args.threads} threads, medians of {args.turns} turns, ms for a photograph")
+    print(f"{'network':10} {'ours':>9} {'ONNX Runtime ' + bench.version:>22} {'ratio':>7}")
+    table["all three"] = tuple(map(sum, zip(*table.values())))
+    for name, (ours, theirs) in table.items():
+        print(f"{name:10} {ours:9.3f} {theirs:22.3f} {theirs / ours:7.2f}")
+    for side in args.shaky:
+        print(f"not steady: {side}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photographs", metavar="PHOTOS", help="a folder, all of one size")
+    parser.add_argument("-min-face", type=whole(12, 16384), default=40, metavar="N",
+                        help="the smallest face, pixels; default 40")
+    parser.add_argument("-photos", type=whole(1, 10**6), default=200, metavar="N",
+                        help="photographs that are looked at; default 200")
+    parser.add_argument("-mtcnn", metavar="FOLDER", help="the detector; default that of faces-deps")
+    parser.add_argument("-threads", type=whole(1, 64), default=2, metavar="N", help="default 2")
+    parser.add_argument("-turns", type=whole(1, 1000), default=5, metavar="N", help="default 5")
+    parser.add_argument("-seconds", type=float, default=.5, metavar="S",
+                        help="length of a turn; default 0.5")
+    args = parser.parse_args()
+    if not 0 <= args.seconds <= 3600:
+        parser.error("-seconds: must be from 0 to 3600")
+    return run_main(work, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

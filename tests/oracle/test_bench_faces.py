@@ -1,0 +1,56 @@
+"""scripts/bench_faces.py: MTCNN's networks give the outputs of ONNX Runtime, and the table has what
+it says; with a detector and photographs that the test makes."""
+import os
+import re
+
+from common import attempt_all, expect, expect_end, needed, script, skip_all, summary, write
+from detector import make_detector, photograph
+
+from bench import peer_process
+
+with needed():
+    import onnx  # noqa: F401  # pylint: disable=unused-import
+
+if peer_process.onnx_missing():
+    skip_all(peer_process.onnx_missing() + ": make bench-deps")
+
+
+def bench(*words):
+    return script("bench_faces.py", *words, "-mtcnn", "detector", "-min-face", "60", "-seconds",
+                  "0.01", "-turns", "1")
+
+
+def start():
+    make_detector("detector")
+    for i in range(3):
+        photograph(f"photos/{i}.png", 130, 120, (10 * i, 20))
+
+
+def the_table():
+    done = bench("photos")
+    expect_end(done)
+    told = re.search(r"P-Net on 1\.00 pages of at most (\d+) x (\d+)", done.stdout)
+    expect(told and f" ms for 1 pages of {told[1]} x {told[2]}\n" in done.stdout, done.stdout)
+    expect(" ms for 3 scales, " in done.stdout, done.stdout)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    rows = {r[0]: [float(v) for v in r[-3:]] for r in rows if r and r[-1][-3:-2] == "."
+            and r[0] in ("P-Net", "R-Net", "O-Net", "all")}
+    expect(len(rows) == 4, done.stdout)
+    for k in (0, 1):
+        parts = sum(rows[f"{n}-Net"][k] for n in "PRO")
+        expect(abs(rows["all"][k] - parts) < .004, (rows, k))
+
+
+def wrong_calls():
+    photograph("photos/other.png", 140, 120)
+    expect_end(bench("photos"), 1, "photos: photographs of 2 sizes; one is needed\n")
+    os.makedirs("none", exist_ok=True)
+    expect_end(bench("none"), 1, "none: no photographs\n")
+    write("detector/mtcnn-p.weights", "")
+    os.unlink("detector/mtcnn-p.weights")
+    expect_end(bench("none"), 1, "detector/mtcnn-p.weights: No such file or directory: make "
+               "faces-deps\n")
+
+
+attempt_all(start, the_table, wrong_calls)
+summary()
