@@ -20,14 +20,27 @@ static const dnx_gpu_type *half_of(const dnx_node *n) {
     return NULL;
 }
 
+/* A head and the loss that computes logits with it run on the same side, and a frozen loss runs on
+ * the processor. */
+static bool must_stay(const dnx_net *net, int i) {
+    const dnx_node *n = &net->nodes[i];
+    const dnx_distillation *d = n->distillation;
+    if (d && d->head && !dnx_placed_of(net)->halves[d->head->index].l.type) return true;
+    for (int k = i + 1; k < net->n; k++) {
+        d = net->nodes[k].distillation;
+        if (d && d->head == n && !half_of(&net->nodes[k])) return true;
+    }
+    return n->type->is_loss && net->trains && !n->trains;
+}
+
 static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
     dnx_half *h = &dnx_placed_of(net)->halves[i];
     dnx_gpu_layer *l = &h->l;
     l->node = &net->nodes[i];
     const dnx_gpu_type *type = half_of(l->node);
     const dnx_distillation *d = l->node->distillation;
-    if (!type) return DNX_OK;
-    if (d && d->head && dnx_placed_of(net)->halves[d->head->index].l.type)
+    if (!type || must_stay(net, i)) return DNX_OK;
+    if (d && d->head)
         l->head = &dnx_placed_of(net)->halves[d->head->index].l;
     l->type = type;
     l->device = dnx_placed_of(net)->device;

@@ -5,4 +5,6 @@
 #include "cuda/elements.cu"
 #include "cuda/rows.cu"
 #include "cuda/margin.cu"
+#include "cuda/distil.cu"
+#include "cuda/probability.cu"
 #include "cuda/update.cu"

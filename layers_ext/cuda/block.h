@@ -49,4 +49,9 @@ DEVICE double row_sum(double v) {
 
 /* A cosine that rounding has carried past 1 is 1. NaN stays. */
 DEVICE float limit(float c) { return c > 1 ? 1 : c < -1 ? -1 : c; }
+
+/* 1/|x| from the square of the length; 0 of a vector shorter than 1e-15. */
+DEVICE float inverse_of(double square) {
+    return square > 1e-30 || square != square ? (float)(1 / SQRT(square)) : 0;
+}
 #endif

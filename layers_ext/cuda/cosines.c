@@ -40,15 +40,15 @@ void dnx_gpu_cosines_forward(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *
     dnx_gpu_times_transposed(l, c->unit_x, c->unit_w, block, batch, c->ld, c->D);
 }
 
-void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, float scale,
-                          int batch, const int *rows, float *d_w, float *dx, bool adds) {
+void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, int batch,
+                          const int *rows, float *d_w, float *dx, bool adds) {
     struct unit_back_args of_w = {.d = c->d_w, .unit = c->unit_w, .inv = c->w_inv, .rows = rows,
                                   .dx = d_w, .count = c->N, .ld = c->D,
                                   .part = (long)c->ld * c->D, .size = c->D,
-                                  .parts = dnx_gpu_parts(batch), .factor = scale, .adds = true};
+                                  .parts = dnx_gpu_parts(batch), .factor = 1, .adds = true};
     struct unit_back_args of_x = {.d = c->d_x, .unit = c->unit_x, .inv = c->x_inv, .dx = dx,
                                   .count = batch, .ld = (long)c->groups * c->D, .part = c->D,
-                                  .size = c->D, .parts = c->groups, .factor = scale,
+                                  .size = c->D, .parts = c->groups, .factor = 1,
                                   .adds = adds};
     if (d_w) {
         dnx_gpu_transposed_times(l, d, c->unit_x, c->d_w, batch, c->ld, c->D);

@@ -25,8 +25,8 @@ void dnx_gpu_cosines_classes(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *
 /* block = the cosines of `batch` features with those classes. Rounding may carry one past 1. */
 void dnx_gpu_cosines_forward(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *x, int batch,
                              float *block);
-/* d: descent directions of scale times the block. Adds to d_w (NULL: not) at the rows of w, and
+/* d: descent directions of the block. Adds to d_w (NULL: not) at the rows of w, and
  * stores or adds dx (NULL: neither). */
-void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, float scale,
-                          int batch, const int *rows, float *d_w, float *dx, bool adds);
+void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, int batch,
+                          const int *rows, float *d_w, float *dx, bool adds);
 #endif

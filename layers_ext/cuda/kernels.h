@@ -24,7 +24,10 @@
     X(norm_apply, false) X(norm_dz, false)                                                      \
     X(sum, false) X(scaled, false) X(channels, false) X(maxpool, false) X(maxpool_back, false)  \
     X(avgpool, false) X(avgpool_back, false) X(descend, false) X(fill, false)                   \
-    X(unit_rows, true) X(unit_back, true) X(margin_loss, true) X(margin_slopes, false)
+    X(unit_rows, true) X(unit_back, true) X(margin_loss, true) X(margin_slopes, false)       \
+    X(feature_distance, true) X(feature_weights, true) X(feature_slopes, false)                 \
+    X(correlation, true) X(leading_norm, true) X(leading_mass, false) X(leading_count, true)    \
+    X(leading_least, true) X(probability_loss, true) X(probability_slopes, false)
 
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
 enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */
@@ -286,6 +289,83 @@ struct margin_slopes_args {
     const double *row;
     int batch, ld;
 };
+
+/* feature_distance: e = |g/|g| - t/|t||^2 / 2, or of g and t themselves. */
+struct feature_distance_args {
+    const float *g, *t; /* count x size */
+    float *inv;         /* count x 2: 1/|g|, 1/|t|; 1 when not is_unit */
+    double *e;
+    float *y;
+    long count, size;
+    bool is_unit;
+};
+/* feature_weights: h of [kd_feature], and the loss of each image. */
+struct feature_weights_args {
+    const double *e;
+    double *h, *losses;
+    double weight, sharpness, power;
+    int hard, count;
+};
+struct feature_slopes_args {
+    const float *g, *t, *inv;
+    const double *e, *h;
+    float *dg;
+    double weight;
+    long count, size;
+    bool is_unit, adds;
+};
+/* correlation: own and target are count x count products of unit vectors. */
+struct correlation_args {
+    float *own;
+    const float *target, *series;
+    double *losses;
+    float *y;
+    float weight;
+    int degree, count;
+};
+
+/* The logits of one side of a distillation: z, or scale z when z are cosines. */
+struct dnx_cuda_logits {
+    const float *z; /* B x ld */
+    long ld;
+    bool is_cosine, by_length; /* by_length: cosines times the feature's length */
+};
+/* What changes with every pass of [kd_probability]: the weight, and the student's scale. */
+struct dnx_cuda_probability {
+    double weight;
+    float scale, scale_of_teacher;
+};
+/* leading_*: dnx_leading of common/face/leading.h. One block for each image (norm, least), one
+ * thread for each class (mass), one block (count). */
+struct leading_args {
+    struct dnx_cuda_logits side;
+    const float *scale; /* of that side */
+    double share;
+    const int *label;
+    double *norm, *mass; /* B, N */
+    int *count;
+    float *least; /* B */
+    int N, batch;
+};
+#define leading_norm_args leading_args
+#define leading_mass_args leading_args
+#define leading_count_args leading_args
+#define leading_least_args leading_args
+/* probability_loss: one block for each image. probability_slopes: dz = or += the gradients. */
+struct probability_args {
+    struct dnx_cuda_logits student, teacher;
+    const struct dnx_cuda_probability *now;
+    double temperature, between, within;
+    const float *least; /* NULL: no groups */
+    const int *label;
+    double *sums; /* B x 11 */
+    double *losses;
+    float *y, *dz; /* dz: B x ld */
+    int N, batch, ld;
+    bool has_groups, by_student, adds;
+};
+#define probability_loss_args probability_args
+#define probability_slopes_args probability_args
 
 #define DNX_CUDA_ENUM(name, waits) DNX_CUDA_##name,
 typedef enum { DNX_CUDA_KERNELS(DNX_CUDA_ENUM) DNX_CUDA_KERNEL_COUNT } dnx_cuda_kernel;

@@ -14,11 +14,6 @@ DEVICE long source_of(const int *rows, long i, long limit_) {
     return rows ? rows[i] : i;
 }
 
-/* 1/|x| from the square of the length. */
-DEVICE float inverse_of(double square) {
-    return square > 1e-30 || square != square ? (float)(1 / SQRT(square)) : 0;
-}
-
 KERNEL(unit_rows) {
     const long i = my_row(), from = i < a.count ? source_of(a.rows, i, a.from) : -1;
     const int lane = THREAD % DNX_CUDA_COLUMNS;

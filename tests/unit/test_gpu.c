@@ -2,22 +2,13 @@
  * of tests/lib/gpu: kernels are the same source, compiled for the processor. */
 #include "gpu/place.h"
 
-#include "lib/check.h"
+#include "lib/gpu/losses.h"
 
 #ifndef DNX_REAL_GPU
 /* The stand-in asks no more of PTX than these words. */
 #define ENTRY(name, waits) ".entry " #name "(\n"
 const char dnx_gpu_ptx[] = ".version 7.0\n.target sm_80\n" DNX_CUDA_KERNELS(ENTRY);
 #endif
-
-enum { BATCH = 3 };
-static const dnx_placement *gpu;
-
-typedef struct {
-    const char *name, *text;
-    int h, w, c, there; /* how many layers run on the device */
-    double tolerance;   /* 0: 1e-5. Batch norm over few numbers multiplies rounding errors */
-} net_case;
 
 #define END "[connected]\noutput=4\nactivation=linear\n[softmax]\n"
 static const net_case cases[] = {
@@ -67,102 +58,6 @@ static const net_case cases[] = {
      "[margin_softmax]\nclasses=4\n", 12, 12, 3, 8, 1e-4},
 };
 
-static dnx_net *build(const net_case *c, bool trains, const dnx_placement *placed) {
-    char text[2048];
-    dnx_cfg *cfg;
-    dnx_err err = {0};
-    dnx_net *net = NULL;
-    snprintf(text, sizeof text, "[net]\nbatch=%d\nheight=%d\nwidth=%d\nchannels=%d\nseed=5\n%s%s",
-             BATCH, c->h, c->w, c->c, !strcmp(c->name, "clipped") ? "clip_norm=.01\n" : "",
-             c->text);
-    if (dnx_cfg_parse(text, strlen(text), c->name, &cfg, &err)) must(false, err.text);
-    const dnx_build how = {.trains = trains, .threads = 1, .placement = placed};
-    if (dnx_net_build(cfg, &how, &net, &err)) must(false, err.text);
-    dnx_cfg_free(cfg);
-    scatter(net, 3, .2f);
-    if (dnx_net_prepare(net, &err)) must(false, err.text);
-    return net;
-}
-
-static void step(dnx_net *net, const float *x, const float *truth, double *loss) {
-    for (int i = 0; i < net->n; i++)
-        dnx_net_forward_layer(net, i, x, BATCH, true, truth, loss);
-    dnx_net_backward_begin(net);
-    for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, BATCH, truth);
-    dnx_net_update_begin(net, BATCH);
-    for (int i = 0; i < net->n; i++) dnx_net_update_layer(net, i, BATCH, .05f, .9f, 5e-4f);
-    net->seen += BATCH;
-}
-
-static void fill(float *x, size_t n, uint64_t seed) {
-    dnx_rng r;
-    dnx_rng_seed(&r, seed, 0);
-    for (size_t i = 0; i < n; i++) x[i] = dnx_rng_normal(&r);
-}
-
-/* The largest difference, relative to the largest number. */
-static double off(const float *a, const float *b, size_t n) {
-    double worst = 0, largest = 1e-3;
-    for (size_t i = 0; i < n; i++) {
-        worst = worse(worst, fabs((double)a[i] - (double)b[i]));
-        largest = fmax(largest, fabs((double)a[i]));
-    }
-    return worst / largest;
-}
-
-static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tolerance) {
-    dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
-    for (int i = 0; i < a->n; i++) {
-        int n = dnx_net_params(a, i, p);
-        dnx_net_params(b, i, q);
-        for (int k = 0; k < n; k++) {
-            const double d = off(p[k].value, q[k].value, p[k].count);
-            check(d <= tolerance, "%s: %s of layer %d differ by %.3g", name, p[k].name, i, d);
-        }
-    }
-    const double d = off(a->sgd.momentum, b->sgd.momentum, a->sgd.momentum_at[a->n]);
-    check(d <= tolerance, "%s: momentum differs by %.3g", name, d);
-}
-
-/* Three updates here and there, then predictions of both. */
-static void check_case(const net_case *c, const dnx_placement *placed, double tolerance) {
-    static const float truth[] = {1, 3, -1};
-    dnx_net *here = build(c, true, NULL), *there = build(c, true, placed);
-    dnx_net *predicts = build(c, false, placed);
-    const size_t size = dnx_size(here->in);
-    float *x = dnx_alloc(BATCH * size), *y = dnx_alloc(BATCH * 64), *z = dnx_alloc(BATCH * 64);
-    dnx_err err = {0};
-    int count = 0;
-    for (int i = 0; i < there->n; i++) count += placed->is_elsewhere(there, i);
-    check(count == c->there, "%s: %d layers run on the device, not %d", c->name, count, c->there);
-    for (int k = 0; k < 3; k++) {
-        double a, b;
-        fill(x, BATCH * size, (uint64_t)k + 1);
-        step(here, x, truth, &a);
-        step(there, x, truth, &b);
-        check(fabs(a - b) <= tolerance * (1 + a), "%s: loss %.9g there, %.9g here", c->name,
-              b, a);
-    }
-    check(!dnx_net_status(there, &err), "%s: %s", c->name, err.text);
-    compare_params(c->name, here, there, tolerance);
-    const int last = dnx_net_embedding(here);
-    const size_t outputs = dnx_size(here->nodes[last].out);
-    dnx_net_run(here, x, 2, last, y);
-    dnx_net_run(there, x, 2, last, z);
-    check(off(y, z, 2 * outputs) <= tolerance, "%s: outputs differ by %.3g", c->name,
-          off(y, z, 2 * outputs));
-    dnx_net *plain = build(c, false, NULL);
-    dnx_net_run(plain, x, BATCH, last, y);
-    dnx_net_run(predicts, x, BATCH, last, z);
-    check(off(y, z, BATCH * outputs) <= tolerance, "%s: predicts %.3g apart", c->name,
-          off(y, z, BATCH * outputs));
-    dnx_net *nets[] = {here, there, predicts, plain};
-    for (int k = 0; k < 4; k++) dnx_net_free(nets[k]);
-    dnx_free(x);
-    dnx_free(y);
-    dnx_free(z);
-}
-
 /* Every activation function, forward and backward, over a wide range. */
 static void check_activations(void) {
     char text[128];
@@ -172,31 +67,6 @@ static void check_activations(void) {
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         snprintf(text, sizeof text, "[batchnorm]\n[activation]\nactivation=%s\n" END, words[k]);
         const net_case c = {words[k], text, 9, 9, 2, 3};
-        check_case(&c, gpu, 1e-5);
-    }
-}
-
-/* Every margin, and what changes it. Several parts of classes, samples of them; an image of an
- * unknown class. */
-static void check_margins(void) {
-    char text[256];
-    static const char *const words[] = {"margin=none", "margin=sphereface", "margin=am",
-        "margin=arcface", "margin=combined", "margin=mv-am", "margin=mv-arc", "margin=sv-am",
-        "margin=sv-arc", "margin=d-softmax", "margin=arcface\neasy_margin=1",
-        "margin=arcface\nm=3\nlabel_smoothing=.1\ns=10", "margin=am\ngradient=ste",
-        "margin=combined\nm1=1.1\nwarmup=6\ns_start=4\nramp_end=.5", "margin=am\nsample=.45",
-        "margin=am\nsample=.001"};
-    for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
-        snprintf(text, sizeof text, "[connected]\noutput=9\nactivation=linear\n"
-                 "[margin_softmax]\nclasses=%d\n%s\n", k % 2 ? 1300 : 70, words[k]);
-        const net_case c = {words[k], text, 3, 5, 2, 2};
-        check_case(&c, gpu, 1e-5);
-    }
-    static const char *const rare[] = {"scale=length", "mining=hard"};
-    for (size_t k = 0; k < 2; k++) {
-        snprintf(text, sizeof text, "[connected]\noutput=9\nactivation=linear\n"
-                 "[margin_softmax]\nclasses=7\n%s\n", rare[k]);
-        const net_case c = {rare[k], text, 3, 5, 2, 1};
         check_case(&c, gpu, 1e-5);
     }
 }
@@ -253,6 +123,8 @@ int main(void) {
         check_case(&cases[k], gpu, cases[k].tolerance > 0 ? cases[k].tolerance : 1e-5);
     check_activations();
     check_margins();
+    check_distillation();
+    printf("# largest difference, relative to the largest number: %.2g\n", most_apart);
     dnx_gpu_close();
     for (int k = DNX_TF32; k <= DNX_BFLOAT16; k++) {
         use((dnx_precision)k);

@@ -1,0 +1,139 @@
+/* The half of [kd_feature] on a GPU. g is the product of the pixels with W, in the layer's
+ * precision; the rest is float32, and sums are double. */
+#include "cuda/loss.h"
+#include "cuda/matrix.h"
+
+extern const dnx_layer_type dnx_kd_feature;
+
+typedef struct {
+    bool has_map, is_unit, is_idle;
+    int C, T;              /* channels of the student and of the teacher */
+    size_t pixels, size;   /* of an image; size = pixels x T */
+    float *target, *g;     /* B x size; g NULL without a map */
+    float *inv, *e, *h;    /* B x 2; doubles: B, B */
+    float *ones;           /* T */
+    float *parts, *sums;   /* of the gradients of W and b; sums: doubles */
+} state;
+
+enum { W, BIASES }; /* the parameters */
+
+static int slabs_of(long rows) { return (int)((rows + DNX_CUDA_SLAB - 1) / DNX_CUDA_SLAB); }
+
+static dnx_status make_map(dnx_gpu_layer *l, dnx_err *err) {
+    state *s = l->state;
+    const size_t B = (size_t)l->node->batch, T = (size_t)s->T;
+    const long rows = (long)(B * s->pixels);
+    dnx_status st = dnx_gpu_new(l, &s->g, B * s->size, err);
+    if (!st) st = dnx_gpu_new(l, &s->ones, T, err);
+    if (!st) st = dnx_gpu_new(l, &s->parts, (size_t)dnx_gpu_parts(rows) * T * (size_t)s->C, err);
+    if (!st) st = dnx_gpu_new(l, &s->sums, 2 * 3 * (size_t)slabs_of(rows) * T, err);
+    struct fill_args a = {.to = s->ones, .count = (long)T, .value = 1};
+    if (!st) dnx_device_each(l->device, DNX_CUDA_fill, a.count, &a);
+    l->scratch_floats = B * s->size;
+    return st;
+}
+
+static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
+    state *s = l->state;
+    const dnx_node *n = l->node;
+    const dnx_shape t = n->distillation->target;
+    const size_t B = (size_t)n->batch;
+    if (!n->trains || !dnx_size(t)) return DNX_OK;
+    s->C = n->in[0].c;
+    s->T = t.c;
+    s->has_map = s->C != s->T;
+    s->is_unit = dnx_gpu_option(n, "normalize", 1) || dnx_gpu_option(n, "distance", 0) == 1;
+    s->pixels = (size_t)t.h * (size_t)t.w;
+    s->size = dnx_size(t);
+    dnx_status st = dnx_gpu_new(l, &s->target, B * s->size, err);
+    if (!st) st = dnx_gpu_new(l, &s->inv, 2 * B, err);
+    if (!st) st = dnx_gpu_new(l, &s->e, 2 * B, err);
+    if (!st) st = dnx_gpu_new(l, &s->h, 2 * B, err);
+    if (!st) st = dnx_gpu_new_losses(l, err);
+    return st || !s->has_map ? st : make_map(l, err);
+}
+
+static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
+    state *s = l->state;
+    s->is_idle = !s->target || !p->target || !(dnx_gpu_number(l->node, "weight", 1) > 0);
+    if (!s->is_idle) dnx_gpu_bring_target(l, p, s->target);
+}
+
+/* g = x W^T + b */
+static void map(dnx_gpu_layer *l, const dnx_pass *p) {
+    state *s = l->state;
+    const long rows = (long)p->batch * (long)s->pixels;
+    dnx_gpu_times_transposed(l, p->x[0], l->value[W], s->g, rows, s->T, s->C);
+    struct norm_apply_args a = {.z = s->g, .scale = s->ones, .shift = l->value[BIASES], .y = s->g,
+                                .rows = rows, .C = s->T, .act = DNX_LINEAR};
+    dnx_device_each(l->device, DNX_CUDA_norm_apply, rows * s->T, &a);
+}
+
+static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+    state *s = l->state;
+    const dnx_node *n = l->node;
+    if (s->is_idle) {
+        dnx_gpu_idle_forward(l, p);
+        return;
+    }
+    if (s->has_map) map(l, p);
+    struct feature_distance_args d = {.g = s->has_map ? s->g : p->x[0], .t = s->target,
+                                      .inv = s->inv, .e = dnx_gpu_doubles(s->e), .y = p->y,
+                                      .count = p->batch, .size = (long)s->size,
+                                      .is_unit = s->is_unit};
+    dnx_device_launch(l->device, DNX_CUDA_feature_distance,
+                      (d.count + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, &d);
+    struct feature_weights_args w = {.e = d.e, .h = dnx_gpu_doubles(s->h), .losses = l->losses,
+                                     .weight = (double)dnx_gpu_number(n, "weight", 1),
+                                     .sharpness = (double)dnx_gpu_number(n, "hard_sharpness", 1),
+                                     .power = (double)dnx_gpu_number(n, "power", 1),
+                                     .hard = dnx_gpu_option(n, "hard", 0), .count = p->batch};
+    dnx_device_launch(l->device, DNX_CUDA_feature_weights, 1, 1, 1, &w);
+}
+
+/* The gradients of W and b from dg, and dx. */
+static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
+    state *s = l->state;
+    const long rows = (long)p->batch * (long)s->pixels;
+    if (l->grad[W]) {
+        dnx_gpu_transposed_times(l, dg, p->x[0], s->parts, rows, s->T, s->C);
+        struct filters_back_args f = {.parts = s->parts, .dw = l->grad[W], .N = s->T, .groups = 1,
+                                      .cg = s->C, .taps = 1, .slabs = dnx_gpu_parts(rows)};
+        dnx_device_each(l->device, DNX_CUDA_filters_back, (long)s->T * s->C, &f);
+        struct norm_sums_args a = {.z = dg, .dy = dg, .parts = dnx_gpu_doubles(s->sums),
+                                   .rows = rows, .C = s->T, .act = DNX_LINEAR};
+        dnx_device_launch(l->device, DNX_CUDA_norm_sums,
+                          (s->T + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, slabs_of(rows), 1, &a);
+        struct norm_back_args b = {.parts = a.parts, .d_biases = l->grad[BIASES], .rows = rows,
+                                   .C = s->T, .slabs = slabs_of(rows)};
+        dnx_device_each(l->device, DNX_CUDA_norm_back, s->T, &b);
+    }
+    if (p->dx[0])
+        dnx_gpu_times(l, dg, l->value[W], p->dx[0], rows, s->T, s->C, 1, p->dx_adds[0]);
+}
+
+static void backward(dnx_gpu_layer *l, dnx_pass *p) {
+    state *s = l->state;
+    if (s->is_idle) {
+        dnx_gpu_idle_backward(l, p);
+        return;
+    }
+    struct feature_slopes_args a = {.g = s->has_map ? s->g : p->x[0], .t = s->target, .inv = s->inv,
+                                    .e = dnx_gpu_doubles(s->e), .h = dnx_gpu_doubles(s->h),
+                                    .dg = s->has_map ? l->scratch : p->dx[0], .count = p->batch,
+                                    .size = (long)s->size, .is_unit = s->is_unit,
+                                    .weight = (double)dnx_gpu_number(l->node, "weight", 1),
+                                    .adds = !s->has_map && p->dx_adds[0]};
+    if (!a.dg) return;
+    dnx_device_each(l->device, DNX_CUDA_feature_slopes, a.count * a.size, &a);
+    if (s->has_map) map_back(l, p, l->scratch);
+}
+
+const dnx_gpu_type dnx_gpu_kd_feature = {
+    .type = &dnx_kd_feature,
+    .state_size = sizeof(state),
+    .make = make,
+    .bring = bring,
+    .forward = forward,
+    .backward = backward,
+};

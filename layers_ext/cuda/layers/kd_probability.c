@@ -1,0 +1,186 @@
+/* The half of [kd_probability] on a GPU. Where the processor goes over blocks of classes, the
+ * device holds the logits of all classes of both sides, B x N. The class vectors of a teacher's
+ * head never change, so they are copied and scaled to length 1 once. The student's head runs on
+ * the device, too. The products are in the layer's precision, all else is double. */
+#include "cuda/cosines.h"
+#include "cuda/loss.h"
+
+extern const dnx_layer_type dnx_kd_probability, dnx_margin_softmax;
+
+typedef struct {
+    int N;                        /* classes */
+    bool is_idle, has_groups;
+    dnx_gpu_cosines student, teacher; /* of their heads */
+    float *zs, *zt;               /* B x ld: cosines; NULL: x and the target are logits */
+    float *target;
+    float *sums, *now;            /* B x 11 doubles; a struct dnx_cuda_probability */
+    float *label, *least;         /* with groups: ints, B; B */
+    float *norm, *mass, *count;   /* doubles: B, N; an int */
+    int *host_label;
+} state;
+
+static bool can(const dnx_node *n) {
+    const dnx_distillation *d = n->distillation;
+    if (!dnx_size(d->target)) return true;
+    const dnx_node *t = d->target_head;
+    return (!d->head || d->head->type == &dnx_margin_softmax) &&
+           (!t || t->type->classifier->vectors);
+}
+
+static dnx_status make_teacher(dnx_gpu_layer *l, const dnx_node *head, dnx_err *err) {
+    state *s = l->state;
+    size_t length;
+    float *w = NULL;
+    const float *vectors = head->type->classifier->vectors(head, &length);
+    const size_t floats = (size_t)s->N * length;
+    dnx_status st = dnx_gpu_cosines_make(l, &s->teacher, s->N, (int)length, false, err);
+    if (!st) st = dnx_gpu_new(l, &s->zt, (size_t)l->node->batch * (size_t)s->teacher.ld, err);
+    if (!st) st = dnx_gpu_new(l, &w, floats, err);
+    if (st) return st;
+    s->teacher.by_length = dnx_gpu_option(head, "scale", 0) != 0;
+    dnx_device_put(l->device, w, vectors, sizeof(float) * floats);
+    dnx_gpu_cosines_classes(l, &s->teacher, w, NULL);
+    return DNX_OK;
+}
+
+static dnx_status make_groups(dnx_gpu_layer *l, dnx_err *err) {
+    state *s = l->state;
+    dnx_node *n = l->node;
+    const size_t B = (size_t)n->batch;
+    dnx_status st = dnx_gpu_new(l, &s->label, B, err);
+    if (!st) st = dnx_gpu_new(l, &s->least, B, err);
+    if (!st) st = dnx_gpu_new(l, &s->norm, 2 * B, err);
+    if (!st) st = dnx_gpu_new(l, &s->mass, 2 * (size_t)s->N, err);
+    if (!st) st = dnx_gpu_new(l, &s->count, 1, err);
+    if (!st && !(s->host_label = dnx_new_array(n, B, sizeof *s->host_label, err))) st = DNX_EMEM;
+    return st;
+}
+
+static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
+    state *s = l->state;
+    const dnx_node *n = l->node;
+    const dnx_distillation *d = n->distillation;
+    const size_t B = (size_t)n->batch;
+    if (!n->trains || !dnx_size(d->target)) return DNX_OK;
+    s->N = d->head ? d->head->type->classifier->classes(d->head) : (int)dnx_size(n->in[0]);
+    s->has_groups = dnx_gpu_number(n, "group", 0) > 0;
+    dnx_status st = dnx_gpu_new(l, &s->target, B * dnx_size(d->target), err);
+    if (!st) st = dnx_gpu_new(l, &s->sums, 22 * B, err);
+    if (!st) st = dnx_gpu_new(l, &s->now, sizeof(struct dnx_cuda_probability) / sizeof(float), err);
+    if (!st) st = dnx_gpu_new_losses(l, err);
+    if (!st && d->head) {
+        st = dnx_gpu_cosines_make(l, &s->student, s->N, (int)dnx_size(n->in[0]), true, err);
+        if (!st) st = dnx_gpu_new(l, &s->zs, B * (size_t)s->student.ld, err);
+    }
+    if (!st && d->target_head) st = make_teacher(l, d->target_head, err);
+    if (!st && s->has_groups) st = make_groups(l, err);
+    return st;
+}
+
+static void unmake(dnx_gpu_layer *l) { dnx_free(((state *)l->state)->host_label); }
+
+/* The label of each image as a column of the logits; -1: not known. */
+static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
+    state *s = l->state;
+    const dnx_node *n = l->node;
+    for (int b = 0; b < p->batch; b++) {
+        const float y = p->truth ? p->truth[b] : -1;
+        s->host_label[b] = !(y >= 0 && y < (float)s->N) ? -1
+                           : n->distillation->head ? (int)y
+                                                   : (int)dnx_class_place(n->in[0], (size_t)y);
+    }
+    dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
+}
+
+static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
+    state *s = l->state;
+    const dnx_node *n = l->node, *head = n->distillation->head;
+    const dnx_node *t = n->distillation->target_head;
+    const int warmup = dnx_gpu_option(n, "warmup", 0);
+    const double weight = (double)dnx_gpu_number(n, "weight", 1);
+    s->is_idle = !s->target || !p->target || !(weight > 0);
+    if (s->is_idle) return;
+    const bool rises = p->update < (uint64_t)warmup;
+    const struct dnx_cuda_probability now = {
+        .weight = weight * (rises ? (double)p->update / warmup : 1),
+        .scale = head ? (float)dnx_gpu_margin(head, p->update).s : 1,
+        .scale_of_teacher = t && !s->teacher.by_length ? dnx_gpu_number(t, "s", 1) : 1};
+    dnx_device_put(l->device, s->now, &now, sizeof now);
+    dnx_gpu_bring_target(l, p, s->target);
+    if (s->has_groups) bring_labels(l, p);
+}
+
+static struct probability_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
+    const state *s = l->state;
+    const dnx_node *n = l->node;
+    return (struct probability_args){
+        .student = {.z = s->zs ? s->zs : p->x[0], .is_cosine = s->zs != NULL,
+                    .ld = s->zs ? s->student.ld : s->N},
+        .teacher = {.z = s->zt ? s->zt : s->target, .is_cosine = s->zt != NULL,
+                    .by_length = s->teacher.by_length, .ld = s->zt ? s->teacher.ld : s->N},
+        .now = (const struct dnx_cuda_probability *)(const void *)s->now,
+        .temperature = (double)dnx_gpu_number(n, "temperature", 1),
+        .between = (double)dnx_gpu_number(n, "group_between", 1),
+        .within = (double)dnx_gpu_number(n, "group_within", 1), .has_groups = s->has_groups,
+        .by_student = dnx_gpu_option(n, "group_by", 0) == 0, .least = s->least,
+        .label = s->label ? dnx_gpu_ints(s->label) : NULL, .sums = dnx_gpu_doubles(s->sums),
+        .losses = l->losses, .y = p->y, .N = s->N, .batch = p->batch};
+}
+
+static void find_leading(dnx_gpu_layer *l, const struct probability_args *of) {
+    state *s = l->state;
+    struct leading_args a = {.side = of->by_student ? of->student : of->teacher,
+                             .scale = of->by_student ? &of->now->scale
+                                                     : &of->now->scale_of_teacher,
+                             .share = (double)dnx_gpu_number(l->node, "group", 1),
+                             .label = of->label, .norm = dnx_gpu_doubles(s->norm),
+                             .mass = dnx_gpu_doubles(s->mass), .count = dnx_gpu_ints(s->count),
+                             .least = s->least, .N = s->N, .batch = of->batch};
+    dnx_device_launch(l->device, DNX_CUDA_leading_norm, a.batch, 1, 1, &a);
+    dnx_device_each(l->device, DNX_CUDA_leading_mass, a.N, &a);
+    dnx_device_launch(l->device, DNX_CUDA_leading_count, 1, 1, 1, &a);
+    dnx_device_launch(l->device, DNX_CUDA_leading_least, a.batch, 1, 1, &a);
+}
+
+static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+    state *s = l->state;
+    if (s->is_idle) {
+        dnx_gpu_idle_forward(l, p);
+        return;
+    }
+    if (s->zs) {
+        dnx_gpu_cosines_classes(l, &s->student, l->head->value[0], NULL);
+        dnx_gpu_cosines_forward(l, &s->student, p->x[0], p->batch, s->zs);
+    }
+    if (s->zt) dnx_gpu_cosines_forward(l, &s->teacher, s->target, p->batch, s->zt);
+    struct probability_args a = args_of(l, p);
+    if (s->has_groups) find_leading(l, &a);
+    dnx_device_launch(l->device, DNX_CUDA_probability_loss, p->batch, 1, 1, &a);
+}
+
+static void backward(dnx_gpu_layer *l, dnx_pass *p) {
+    state *s = l->state;
+    if (s->is_idle) {
+        dnx_gpu_idle_backward(l, p);
+        return;
+    }
+    struct probability_args a = args_of(l, p);
+    a.dz = s->zs ? s->zs : p->dx[0];
+    a.ld = s->zs ? s->student.ld : s->N;
+    a.adds = !s->zs && p->dx_adds[0];
+    if (a.dz) dnx_device_each(l->device, DNX_CUDA_probability_slopes, (long)p->batch * a.ld, &a);
+    if (s->zs)
+        dnx_gpu_cosines_back(l, &s->student, s->zs, p->batch, NULL, l->head->grad[0], p->dx[0],
+                             p->dx_adds[0]);
+}
+
+const dnx_gpu_type dnx_gpu_kd_probability = {
+    .type = &dnx_kd_probability,
+    .state_size = sizeof(state),
+    .can = can,
+    .make = make,
+    .unmake = unmake,
+    .bring = bring,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,205 @@
+/* probability.cu - distillation of class probabilities: [kd_probability] and its groups of classes,
+ * common/face/leading.h, on the device. See these files for the formulas and papers.
+ *
+ * The logits of a side are z = scale x cosine, or numbers as they are. Exponentials and sums are
+ * double: the loss is a small difference of large numbers. Kernels take one block for each image,
+ * or one for all classes. */
+#include "cuda/block.h"
+#include "cuda/real.h"
+
+DEVICE float logit_of(const struct dnx_cuda_logits *side, float scale, long b, int k) {
+    const float v = side->z[b * side->ld + k];
+    return !side->is_cosine ? v : scale * (side->by_length ? v : limit(v));
+}
+
+/* ---- the classes that lead ---- */
+
+/* NaN becomes the smallest logit. */
+DEVICE float ranked(const struct leading_args *a, long b, int k) {
+    const float z = logit_of(&a->side, *a->scale, b, k);
+    return z == z ? z : -(float)real_infinity();
+}
+
+/* norm = log sum e^z */
+KERNEL(leading_norm) {
+    double top = -real_infinity(), sum = 0;
+    for (int k = THREAD; k < a.N; k += THREADS) {
+        const double z = (double)ranked(&a, BLOCK_X, k);
+        if (z > top) top = z;
+    }
+    top = block_max(top);
+    for (int k = THREAD; k < a.N; k += THREADS)
+        sum += real_exp((double)ranked(&a, BLOCK_X, k) - top);
+    sum = block_sum(sum);
+    if (THREAD == 0) a.norm[BLOCK_X] = top + real_log(sum);
+}
+
+/* The probability of each class, summed over the images. */
+KERNEL(leading_mass) {
+    for (long k = INDEX; k < a.N; k += STEP) {
+        double sum = 0;
+        for (int b = 0; b < a.batch; b++)
+            sum += real_exp((double)ranked(&a, b, (int)k) - a.norm[b]);
+        a.mass[k] = sum;
+    }
+}
+
+/* The sum of all masses that are at least, or above, a limit. */
+DEVICE double mass_from(const struct leading_args *a, double least, bool above) {
+    double sum = 0;
+    for (int k = THREAD; k < a->N; k += THREADS)
+        if (above ? a->mass[k] > least : a->mass[k] >= least) sum += a->mass[k];
+    return block_sum(sum);
+}
+
+/* count = the fewest classes that hold the share. The smallest mass among them is found bit by
+ * bit: positive doubles are in the order of their bits. */
+KERNEL(leading_count) {
+    const double target = a.share * mass_from(&a, 0, false);
+    unsigned long long lo = 0, hi = 0x7ff0000000000000ull;
+    real_bits m;
+    double more = 0;
+    while (hi - lo > 1) {
+        m.bits = lo + (hi - lo) / 2;
+        if (mass_from(&a, m.value, false) >= target) lo = m.bits;
+        else hi = m.bits;
+    }
+    m.bits = lo;
+    const double held = mass_from(&a, m.value, true);
+    for (int k = THREAD; k < a.N; k += THREADS) more += a.mass[k] > m.value;
+    more = block_sum(more);
+    if (THREAD) return;
+    const double equal = m.value > 0 ? (target - held) / m.value : 1;
+    const double part = real_floor(equal), whole = part < equal ? part + 1 : part;
+    const double n = more + (whole < 1 ? 1 : whole);
+    *a.count = target == target && n < a.N ? (int)n : a.N;
+}
+
+/* A float as a whole number in the same order. */
+DEVICE unsigned order_of(float z) {
+    union {
+        float value;
+        unsigned bits;
+    } u;
+    u.value = z;
+    return u.bits >> 31 ? ~u.bits : u.bits | 0x80000000u;
+}
+DEVICE float from_order(unsigned key) {
+    union {
+        float value;
+        unsigned bits;
+    } u;
+    u.bits = key >> 31 ? key & 0x7fffffffu : ~key;
+    return u.value;
+}
+
+/* least = the count-th largest logit of the image, found bit by bit. The label is the largest. */
+KERNEL(leading_least) {
+    const int y = a.label[BLOCK_X];
+    unsigned key = 0;
+    for (unsigned bit = 0x80000000u; bit; bit >>= 1) {
+        double n = 0;
+        for (int k = THREAD; k < a.N; k += THREADS)
+            n += k == y || order_of(ranked(&a, BLOCK_X, k)) >= (key | bit);
+        if (block_sum(n) >= *a.count) key |= bit;
+    }
+    if (THREAD == 0) a.least[BLOCK_X] = from_order(key);
+}
+
+/* ---- the loss ---- */
+
+/* 0: class k leads, 1: it is of the rest. */
+DEVICE int group_of(const struct probability_args *a, long b, int k, float zs, float zt) {
+    if (!a->least) return 0;
+    return !((a->by_student ? zs : zt) >= a->least[b] || a->label[b] == k);
+}
+
+/* Sums of one image over a group: top_s, sum_s, top_t, sum_t, apart. */
+enum { TOP_S, SUM_S, TOP_T, SUM_T, APART, SUMS };
+
+/* KL(q_T || q_S) of a group. */
+DEVICE double within(const double *u, double T) {
+    return u[APART] / u[SUM_T] + (u[TOP_S] - u[TOP_T]) / T + real_log(u[SUM_S] / u[SUM_T]);
+}
+/* What the rest has of a side's log-sum-exp more than the classes that lead. */
+DEVICE double ahead(const double *of, double T, int top) {
+    const double *g = of, *r = of + SUMS;
+    return (r[top] - g[top]) / T + real_log(r[top + 1]) - real_log(g[top + 1]);
+}
+/* KL of (m, 1 - m), with m = 1 / (1 + e^ahead). */
+DEVICE double between(double s, double t) {
+    const double m = real_exp(-real_softplus(t)), rest = real_exp(-real_softplus(-t));
+    return m * (real_softplus(s) - real_softplus(t)) +
+           (rest > 0 ? rest * (real_softplus(-s) - real_softplus(-t)) : 0);
+}
+
+KERNEL(probability_loss) {
+    const long b = BLOCK_X;
+    const double T = a.temperature;
+    double *out = a.sums + b * (2 * SUMS + 1);
+    for (int g = 0; g < (a.least ? 2 : 1); g++) {
+        double top_s = -real_infinity(), top_t = top_s, sum_s = 0, sum_t = 0, apart = 0;
+        for (int k = THREAD; k < a.N; k += THREADS) {
+            const float zs = logit_of(&a.student, a.now->scale, b, k);
+            const float zt = logit_of(&a.teacher, a.now->scale_of_teacher, b, k);
+            if (group_of(&a, b, k, zs, zt) != g) continue;
+            if ((double)zs > top_s) top_s = (double)zs;
+            if ((double)zt > top_t) top_t = (double)zt;
+        }
+        top_s = block_max(top_s);
+        top_t = block_max(top_t);
+        for (int k = THREAD; k < a.N; k += THREADS) {
+            const float zs = logit_of(&a.student, a.now->scale, b, k);
+            const float zt = logit_of(&a.teacher, a.now->scale_of_teacher, b, k);
+            if (group_of(&a, b, k, zs, zt) != g) continue;
+            const double e = real_exp(((double)zt - top_t) / T);
+            sum_t += e;
+            apart += e * ((double)zt - (double)zs) / T;
+            sum_s += real_exp(((double)zs - top_s) / T);
+        }
+        sum_s = block_sum(sum_s);
+        sum_t = block_sum(sum_t);
+        apart = block_sum(apart);
+        if (THREAD) continue;
+        out[g * SUMS + TOP_S] = top_s;
+        out[g * SUMS + SUM_S] = sum_s;
+        out[g * SUMS + TOP_T] = top_t;
+        out[g * SUMS + SUM_T] = sum_t;
+        out[g * SUMS + APART] = apart;
+    }
+    if (THREAD) return;
+    double kl = within(out, T), outer = 0;
+    if (a.has_groups) {
+        const double s = a.least ? ahead(out, T, TOP_S) : -real_infinity();
+        const double t = a.least ? ahead(out, T, TOP_T) : -real_infinity();
+        kl = a.between * between(s, t) + a.within * kl;
+        outer = real_exp(-real_softplus(t)) - real_exp(-real_softplus(s));
+    }
+    out[2 * SUMS] = outer; /* m_T - m_S */
+    a.losses[b] = a.now->weight * T * T * kl;
+    a.y[b] = (float)a.losses[b];
+}
+
+/* The gradients of the student's logits, or of its cosines. They may replace the cosines. */
+KERNEL(probability_slopes) {
+    const double T = a.temperature, weight = a.now->weight * T;
+    const long count = (long)a.batch * a.ld;
+    for (long i = INDEX; i < count; i += STEP) {
+        const long b = i / a.ld;
+        const int k = (int)(i % a.ld);
+        float d = 0;
+        if (k < a.N) {
+            const float zs = logit_of(&a.student, a.now->scale, b, k);
+            const float zt = logit_of(&a.teacher, a.now->scale_of_teacher, b, k);
+            const int g = group_of(&a, b, k, zs, zt);
+            const double *of = a.sums + b * (2 * SUMS + 1), *u = of + g * SUMS;
+            const double outer = a.has_groups ? weight * a.between * of[2 * SUMS] : 0;
+            const double inner = weight * (a.has_groups ? a.within : 1);
+            const double q_s = real_exp(((double)zs - u[TOP_S]) / T) / u[SUM_S];
+            const double q_t = g ? 0 : real_exp(((double)zt - u[TOP_T]) / T) / u[SUM_T];
+            d = (float)(g ? -outer * q_s : outer * q_s + inner * (q_t - q_s));
+            if (a.student.is_cosine) d *= a.now->scale;
+        }
+        a.dz[i] = d + (a.adds ? a.dz[i] : 0);
+    }
+}
