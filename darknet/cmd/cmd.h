@@ -20,28 +20,29 @@ extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifi
 int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr. Returns 1. */
 int dnx_report(const dnx_err *err);
-/* Takes -gpu N, -nogpu and -precision WORD, which any verb may have, out of the command line; 2 for
- * a wrong value, after a line to stderr. */
+/* Removes -gpu N, -nogpu and -precision WORD from the command line, which any verb may have, and
+ * stores their values. Returns 0, or 2 for a wrong value, after a message on stderr. */
 int dnx_take_gpu_options(int *argc, char **argv);
-/* Where the networks of this command run: on the GPU that was asked for or, in a build with GPU=1,
- * on the first; without one stderr is told, and *out is NULL. DNX_EIO: one was asked for. */
+/* Chooses where the networks of this command run: on the GPU of -gpu N or, in a build with GPU=1,
+ * on the first GPU. Without a usable GPU, *out is NULL and a message goes to stderr. DNX_EIO: the
+ * GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Reads a cfg and builds the network; weights may be NULL. classes: the number for classes=auto; 0:
  * not known, which is an error when the cfg has classes=auto. */
 dnx_status dnx_open(const char *cfg, const char *weights, int classes, bool trains, int batch,
                     int threads, dnx_net **net, dnx_err *err);
-/* The same for a network that only predicts and keeps no weights (dnx_build.keeps_no_weights). */
+/* Like dnx_open(), for a network that only predicts and keeps no weights
+ * (dnx_build.keeps_no_weights). */
 dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,
                            int threads, dnx_net **net, dnx_err *err);
-/* For a benchmark of training. */
+/* Like dnx_open(), for a benchmark of training. */
 dnx_status dnx_open_to_train(const char *cfg, const char *weights, int batch, int threads,
                              dnx_net **net, dnx_err *err);
 /* Checks that a verb may write `path`; call it after reading the inputs and before the work.
  * DNX_EIO: the file cannot be written, is an input, or exists and `replaces` (the option -force) is
  * false. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
-/* The same for weights, which may replace only weights. DNX_EIO: also when the file is something
- * else. */
+/* Like dnx_try_output(), for a file of weights. DNX_EIO: also when the old file has no weights. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to inspect it, or to run it up to its embedding (dnx_net_embedding). The weights
  * may be those of a network with another head, or the cfg or the file may have no head; messages on

@@ -1,5 +1,5 @@
-/* crops.h - a folder of crops beside a folder of images: names, folders, what `align` and `faces`
- * share. */
+/* crops.h - names and folders of crops, for `align` and `faces`. The folder of crops has the same
+ * tree as the folder of images. */
 #ifndef DNX_CMD_CROPS_H
 #define DNX_CMD_CROPS_H
 #include <stdbool.h>
@@ -7,14 +7,14 @@
 
 #include "base/err.h"
 
-/* FOLDER/a/b.jpg for the image a/b.png, and with number > 1 FOLDER/a/b.2.jpg; free() it. NULL: no
- * memory. */
+/* Returns FOLDER/a/b.jpg for the image a/b.png, and with number 2 FOLDER/a/b.2.jpg; free() it.
+ * NULL: no memory. */
 char *dnx_crop_name(const char *folder, const char *path, size_t number);
-/* Writes one of many files, and makes the folders that it lies in. DNX_EIO, DNX_EMEM. */
+/* Writes one of many files, and makes its folders. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_crop_write(char *path, const unsigned char *bytes, size_t n, dnx_err *err);
-/* Makes the folder `out`. DNX_EIO: it lies in the folder `images` or the other way round, so that a
- * crop would be an image of the next run, or replace one. */
+/* Makes the folder `out`. DNX_EIO: one of the folders `out` and `images` lies in the other. A crop
+ * could then be an image of the next run, or replace an image. */
 dnx_status dnx_crops_apart(const char *images, const char *out, dnx_err *err);
-/* Without the slashes at its end; free() it. NULL: no memory. */
+/* Returns the path without the slashes at its end; free() it. NULL: no memory. */
 char *dnx_folder_name(const char *path);
 #endif

@@ -1,5 +1,5 @@
-/* finding_record.c - OUT/faces.record of `darknet faces`: what earlier runs have done, and what
- * this one does. Crops of other options or other photographs are never mixed. */
+/* finding_record.c - OUT/faces.record of `darknet faces`: the photographs that earlier runs and
+ * this run have processed. Crops of other options or other photographs are never mixed. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,10 +16,10 @@
 
 static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
-/* ---- what crops depend on ---- */
+/* ---- the options and photographs of a run ---- */
 
-/* Where names come from: a folder, a video, or for relative names of a list the folder they are
- * relative to. */
+/* Returns the source of the names: the folder, the video, or for relative names of a list the
+ * folder that they are relative to. */
 static const char *source(const dnx_finding *j) {
     bool is_relative = false;
     if (j->video || j->images.is_folder) return j->a->photos;
@@ -27,7 +27,7 @@ static const char *source(const dnx_finding *j) {
     return is_relative ? *j->images.base ? j->images.base : "." : "/";
 }
 
-/* The options, and then the source with its whole path. */
+/* Writes the options, and then the full path of the source. */
 static void describe(const dnx_finding *j, char *text, size_t size) {
     char every[40] = "";
     char *path = realpath(source(j), NULL);
@@ -39,8 +39,8 @@ static void describe(const dnx_finding *j, char *text, size_t size) {
     free(path);
 }
 
-/* The text of the record that an interrupted run left, or else of a finished one; NULL: none. *time
- * of its last change. */
+/* Returns the text of the record of an interrupted run or, without one, of a finished run; NULL:
+ * there is no record. *time: its last change. */
 static char *read_record(const char *path, size_t *len, struct timespec *time) {
     char partial[4200];
     struct stat info;
@@ -54,7 +54,7 @@ static char *read_record(const char *path, size_t *len, struct timespec *time) {
     return text;
 }
 
-/* ---- crops that are there ---- */
+/* ---- crops of earlier runs ---- */
 
 static bool is_later(const struct timespec *a, const struct timespec *b) {
     return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
@@ -67,8 +67,8 @@ static bool changed(const char *path, struct timespec *time) {
     return true;
 }
 
-/* Has the photograph changed after its first crop was written, or the record when it has no face?
- * Of a time in the future nothing is concluded. */
+/* Has the photograph changed since its first crop was written (without a face: since the record was
+ * written)? No, if the photograph's time lies in the future. */
 static bool is_newer(const dnx_finding *j, const dnx_found_photo *p, struct timespec done) {
     struct timespec now, photo = {0};
     char *path = j->video ? strdup(j->a->photos) : dnx_images_path(&j->images, p->path);
@@ -91,7 +91,8 @@ static bool has_crops(const dnx_finding *j, const dnx_found_photo *p) {
     return all;
 }
 
-/* Crops of which no record tells must not be mixed with ours. */
+/* There is no record: refuses a folder that has images, because this run's crops must not be mixed
+ * with others. */
 static dnx_status refuse_strangers(const dnx_finding *j, dnx_err *err) {
     dnx_images there = {0};
     dnx_status st = DNX_OK;
@@ -154,8 +155,8 @@ static void put(FILE *f, const dnx_finding *j, const dnx_found_photo *p) {
     dnx_found_print(f, p->path, j->list.face + p->first, p->n, false);
 }
 
-/* The record is replaced whole before it is continued, so that a process that is killed here loses
- * nothing. */
+/* Replaces the record in one step and then continues it, so that a process that is killed here
+ * loses nothing. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err) {
     char options[DNX_FOUND_OPTIONS], *text = NULL, *partial = malloc(strlen(path) + 9);
     size_t len = 0;

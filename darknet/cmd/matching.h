@@ -1,4 +1,5 @@
-/* matching.h - the arguments and the opening that `compare` and `find` share. */
+/* matching.h - the arguments of `compare` and `find`, and the network, detector and threshold that
+ * both open. */
 #ifndef DNX_CMD_MATCHING_H
 #define DNX_CMD_MATCHING_H
 #include "cmd/args.h"
@@ -28,7 +29,8 @@ typedef struct {
     uint64_t network; /* dnx_net_fingerprint() */
 } dnx_matching;
 
-/* Opens network, detector and threshold. The errors of each. Close it in any case. */
+/* Opens network, detector and threshold. Returns their errors. Call dnx_matching_close() also after
+ * an error. */
 dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_err *err);
 void dnx_matching_close(dnx_matching *t);
 /* Reads a photograph; DNX_EIO: it has no face. */

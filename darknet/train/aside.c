@@ -1,8 +1,8 @@
-/* aside.c - a finished run gives its name to another run: NAME.weights and all beside it
- * become NAME.old-1.weights and so on.
+/* aside.c - renames the files of a finished run when another run takes its name: NAME.weights
+ * becomes NAME.old-1.weights, and so on.
  *
- * NAME.run is renamed last. When the process is killed at any point, no file is lost and NAME.run
- * is still that of a finished run; the next start gives its other files the same number. */
+ * NAME.run is renamed last. A process that is killed here loses no file, and NAME.run still says
+ * that the run is finished. The next start gives the remaining files the same number. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static bool is_value(const dnx_record *r, const char *key, const char *value) {
     return !strcmp(was ? was : "", value);
 }
 
-/* Of the remarks, the machine changes no run. */
+/* A different remark, such as the machine, makes no other run. Remarks about the data do. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     bool *any = arg;
     (void)was;
@@ -67,7 +67,9 @@ dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
 
 /* ---- renaming ---- */
 
-/* The path of file i, of the run's own name for number 0; free() it. NULL: no memory. */
+/* Returns the path of file i: NAME.old-NUMBER.*, or NAME.* for number 0; free() it. NULL: no
+ * memory.
+ *  */
 static char *name(const dnx_train_job *j, int number, int i) {
     char *path;
     int n = number ? asprintf(&path, "%s.old-%d%s", j->base, number, ends[i])
@@ -77,7 +79,7 @@ static char *name(const dnx_train_job *j, int number, int i) {
 
 static bool is_there(const char *path) { return path && !access(path, F_OK); }
 
-/* Whether the files that are there can get this number: none replaces another. */
+/* Can the existing files get this number, without replacing a file? */
 static bool is_free(const dnx_train_job *j, int number) {
     bool ok = true;
     for (int i = 0; i < FILES && ok; i++) {

@@ -1,4 +1,4 @@
-/* job.h - a run of training, for the files of this folder. */
+/* job.h - the state of a training run, for the files of this folder. */
 #ifndef DNX_TRAIN_JOB_H
 #define DNX_TRAIN_JOB_H
 #include "base/lock.h"
@@ -19,36 +19,36 @@ struct dnx_train_job {
     dnx_host *host;
     dnx_batches *batches;
     dnx_lock *lock;
-    char *base; /* FOLDER/NAME, with which the paths of the run's files begin: see name_files() */
+    char *base; /* FOLDER/NAME, the start of the paths of the run's files: see name_files() */
     char *weights, *state, *best, *score, *names, *run, *skipped_file;
     dnx_log log;
     dnx_events curves; /* of -tensorboard */
-    dnx_page *page;    /* of -port; NULL: nobody wants it */
-    uint64_t batch, last, first; /* updates: done; in all; done when this process began */
+    dnx_page *page;    /* of -port; NULL without -port */
+    uint64_t batch, last, first; /* updates: done; in all; done before this process */
     uint64_t saved_batch;        /* of the last checkpoint; UINT64_MAX: none by this process */
     double saved, flushed, began; /* times */
     double *losses;              /* of this update: for each layer, per image */
     long *used;                  /* of this update: triplets or pairs, for each layer */
     float *statistics;           /* copy of parameters that forward changes: dnx_train_keep() */
-    int classifier;              /* layer that counts right classes, for the accuracy; -1: none */
+    int classifier;              /* layer that counts right classes, for the accuracy; or -1 */
     dnx_record inputs;           /* everything that the results depend on */
     char *inputs_text;
     dnx_skipped skipped;         /* images and files that were skipped, for NAME.skipped */
-    size_t skipped_saved;        /* how many of them are in the file; SIZE_MAX: it is not written */
-    bool replaces;               /* -force: replaces the files of another run of that name */
-    bool keeps_old;              /* gives another run's files other names before it writes */
-    bool is_recorded;            /* -resume: NAME.run tells that the run is done */
+    size_t skipped_saved;        /* how many are in the file; SIZE_MAX: the file is not written */
+    bool replaces;               /* -force: replaces the files of another run with this name */
+    bool keeps_old;              /* renames the files of another run before it writes its own */
+    bool is_recorded;            /* -resume: NAME.run says that the run is done */
 
-    dnx_verify *pairs; /* what is verified; NULL: nothing */
+    dnx_verify *pairs; /* what is verified; NULL without verification */
     dnx_net *eval; /* the same network built to predict, for the verification of pairs */
     int feature;   /* layer of the embedding in eval; -1: none before the first loss */
-    double verified; /* result of the last verification; NAN: none yet, or not measurable */
-    double best_verified; /* result of NAME-best.weights; -1: there is none */
+    double verified; /* result of the last verification; NAN before it, or when not measurable */
+    double best_verified; /* result of NAME-best.weights; -1: there is no such file */
     uint64_t best_batch;
     int verifications; /* by this process */
-    bool caught_up;    /* the verification that the last process owed has been made up for */
-    dnx_err late_file, late_best; /* failures that did not end training and are not made good
-                                   * yet: of the log and the files beside, of verification */
+    bool caught_up;    /* this process has done a verification that the last process missed */
+    dnx_err late_file, late_best; /* failures that did not end training, to be tried again: of the
+                                   * log, NAME.run and NAME.skipped; of the verification */
 
     /* For NAME.run: */
     double loss, accuracy;   /* running means of about 50 updates; NAN: none */
@@ -56,6 +56,7 @@ struct dnx_train_job {
     char start[32];          /* when the run began */
 };
 
+/* Sends a line to the caller's dnx_train_events.note. */
 void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -67,32 +68,30 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 
 /* ---- place.c ---- */
 
-/* Sets the first update by net->seen: 0, or where the initial weights were saved. DNX_EOPTION:
- * nothing is left to train; -resume of a run that has done all its updates may still write what its
- * end could not, so it passes here. */
+/* Sets the first update from net->seen: 0, or the update at which the initial weights were saved.
+ * DNX_EOPTION: nothing is left to train. -resume of a run that has done all its updates is allowed
+ * here, because some of its files may still be missing. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
 /* Fails with DNX_EOPTION: nothing is left to train. */
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
-/* Names the files of the run, takes their lock, and checks that they can be written.
- * DNX_EOPTION: those of a run are there that is not finished, or is the same as this, and neither
- * -resume nor -force; DNX_EIO: another
- * process holds the lock, or they cannot be written. */
+/* Names the files of the run, takes their lock, and checks that they can be written. DNX_EOPTION:
+ * the files belong to a run that is not finished or that equals this one, and neither -resume nor
+ * -force is given. DNX_EIO: another process holds the lock, or a file cannot be written. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
-/* Goes on from the checkpoint. DNX_EOPTION: other inputs than its own, or fewer batches wanted than
- * done;
- * DNX_EWEIGHTS, DNX_EIO: the checkpoint. */
+/* Loads the checkpoint, to continue its run. DNX_EOPTION: this run has other inputs, or more
+ * batches are done than it asks for. DNX_EWEIGHTS, DNX_EIO: the checkpoint cannot be read. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 /* ---- aside.c ---- */
 
 typedef enum { DNX_EARLIER_UNFINISHED, DNX_EARLIER_SAME, DNX_EARLIER_OTHER } dnx_earlier;
 
-/* Finds out whose files have this name: those of a run that is not finished, or of no recorded run;
- * of a finished run that this one would repeat, with the same inputs, start, pairs and batches; or
- * of another finished run. */
+/* Finds out which run the files of this name belong to. UNFINISHED: a run that is not finished, or
+ * that has no NAME.run. SAME: a finished run with the inputs, start, pairs and batches of this one.
+ * OTHER: another finished run. */
 dnx_earlier dnx_train_earlier(const dnx_train_job *j);
-/* Renames them all to NAME.old-N.*, N the first number that is free, and notes it. DNX_EIO: not all
- * of them could be renamed; the next call does the rest. DNX_EMEM. */
+/* Renames these files to NAME.old-N.*, where N is the first free number, and notes it. DNX_EIO: a
+ * file could not be renamed; the next call renames the rest. DNX_EMEM. */
 dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
 
 /* ---- inputs.c ---- */
@@ -108,54 +107,55 @@ dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
 
 /* ---- skipped.c ---- */
 
-/* Adds a line, such as "NAME: skipped: WHY", to those of NAME.skipped. */
+/* Adds a line, such as "NAME: skipped: WHY", to the lines for NAME.skipped. */
 void dnx_train_skip(dnx_train_job *j, const char *line);
 /* For -resume: reads the lines that earlier processes wrote into NAME.skipped. */
 void dnx_train_read_skipped(dnx_train_job *j);
-/* Writes NAME.skipped if there are new lines; without any removes an earlier one. DNX_EIO,
- * DNX_EMEM. */
+/* Writes NAME.skipped if there are new lines. If there are no lines at all, it removes an old file.
+ * DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
 
 /* ---- checkpoint.c ---- */
 
-/* Saves a checkpoint: NAME.state and NAME.weights, then the log and NAME.run, whose failure does
- * not end the run. DNX_ENUMBER: a parameter is not finite, and nothing was written; DNX_EIO,
- * DNX_EMEM. */
+/* Saves a checkpoint: the log, NAME.state and NAME.weights, then NAME.skipped and NAME.run. If the
+ * log or one of the last two cannot be written, the run continues. DNX_ENUMBER: a parameter is not
+ * finite, and nothing was written; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
-/* For -resume of a run whose updates are all done: writes what its last process could not, or was
- * ended before it could: NAME.weights and the files beside them. Where nothing is missing, nothing
- * is written. DNX_EIO, DNX_EMEM. */
+/* For -resume of a run whose updates are all done: writes NAME.weights, NAME.names, NAME.skipped
+ * and NAME.run, if the last process did not write them. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err);
-/* Writes the weights that count: with ema= the average. DNX_EIO, DNX_EMEM. */
+/* Writes the parameters of the network, with ema= their average. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *err);
-/* dnx_train_keep() copies the parameters that forward changes, the running statistics. Its
- * counterpart restores them after a half-finished update, so that a checkpoint is always that of
- * the last whole update. */
+/* dnx_train_keep() copies the parameters that forward changes, the running statistics.
+ * dnx_train_put_back() restores them after an update that was interrupted, so that a checkpoint
+ * always belongs to the last finished update. */
 void dnx_train_keep(dnx_train_job *j);
 void dnx_train_put_back(dnx_train_job *j);
 
 /* ---- best.c ---- */
 
-/* The list of pairs or the folder that is verified; NULL: nothing is. */
+/* Returns the list of pairs or the folder that is verified; NULL: the run does not verify. */
 const char *dnx_train_verified_on(const dnx_train_args *a);
 /* Notes the best weights and their result. */
 void dnx_train_report_best(const dnx_train_job *j);
 
-/* Finds the score of NAME-best.weights, for -resume. It reads NAME-best.txt. If that is missing, or
- * of other weights or pairs, it verifies the weights again. DNX_ESTOP. */
+/* Finds the score of NAME-best.weights, for -resume. It reads NAME-best.txt. If this file is
+ * missing or belongs to other weights or pairs, it verifies the weights again. DNX_ESTOP: a signal
+ * stopped the verification. */
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
-/* Verifies the pairs with the current parameters. Stores the result in j->verified, and
- * writes NAME-best.weights if no earlier one was better. */
+/* Verifies the pairs with the current parameters. Stores the result in j->verified, and writes
+ * NAME-best.weights if no earlier result was better. */
 dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 
 /* ---- run_file.c ---- */
 
-#define DNX_BEST_ON "%s, on which it was chosen" /* "best on" in NAME.run, of -pairs */
+#define DNX_BEST_ON "%s, on which it was chosen" /* the value of "best on" in NAME.run */
 /* Writes NAME.run; state: "running", "done", "stopped" or "failed: WHY". */
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
 /* For -resume: reads from NAME.run when the run began, how long it has trained and whether it is
  * done. */
 void dnx_train_read_run(dnx_train_job *j);
-/* Loads the weights of the command line (start.c), and notes parameters that were not taken. */
+/* Loads the weights of the command line (start.c), and notes the parameters that they lack. Returns
+ * the errors of dnx_bridge_file(). */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
 #endif

@@ -1,12 +1,12 @@
-/* page.h - a live page of a training run on 127.0.0.1: its curves, and where it stands.
+/* page.h - a live page of a training run on 127.0.0.1, with its curves and its progress.
  *
- * A thread of its own answers browsers. It only reads: GET / is the page (page.html), GET /events
- * the lines of the log as server-sent events; every other request is refused. No browser can slow
- * training: a line costs the training thread a copy, and a client that does not read is dropped.
+ * A thread of its own answers browsers. GET / returns the page (page.html). GET /events returns the
+ * lines of the log as server-sent events. Every other request is refused. Browsers cannot slow
+ * training: the training thread only copies each line, and a client that does not read is closed.
  *
  * Events of /events, each with lines of data:
  *     run    the last batch of the run; the titles of the log, with commas; the run's name
- *     all    every point so far, a line of the log each; replaces what came before
+ *     all    every point so far, each a line of the log; they replace the earlier points
  *     more   further points
  *     end    no data: the run is over
  * A long run has a point for each 2, 4, 8 ... lines of the log, see page_curve.h. */
@@ -19,14 +19,14 @@ typedef struct dnx_page dnx_page;
 /* Takes the port. Browsers may connect from now on, but get no answer yet. DNX_EIO: the port is
  * taken or not allowed; DNX_EMEM. */
 dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err);
-/* Begins to answer. The curve starts with the kept lines of the log. name: of the run; last: its
- * last batch. DNX_EIO: the lines cannot be read; DNX_EMEM: no memory or no thread. */
+/* Starts to answer. The curve begins with the lines of the log that a resumed run kept. name: of
+ * the run; last: its last batch. DNX_EIO: the lines cannot be read; DNX_EMEM: no memory or no
+ * thread. */
 dnx_status dnx_page_start(dnx_page *p, const char *name, uint64_t last, const dnx_net *net,
                           const dnx_log *log, dnx_err *err);
-/* Adds the newest line of the log. A second line of the same batch brings its verification.
- * p may be NULL. */
+/* Adds the newest line of the log. A second line of the same batch only adds the result of its
+ * verification. p may be NULL. */
 void dnx_page_line(dnx_page *p, const dnx_log *log);
-/* Tells browsers that the run is over and closes; waits for them half a second at most. p may be
- * NULL. */
+/* Sends "end" to browsers and closes. It waits for them at most half a second. p may be NULL. */
 void dnx_page_close(dnx_page *p);
 #endif

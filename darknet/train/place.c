@@ -1,4 +1,4 @@
-/* place.c - where a run stands: its files, whose they are, and the batch that it goes on from. */
+/* place.c - the files of a run, which run they belong to, and the first batch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +9,14 @@
 #include "net/state.h"
 #include "train/job.h"
 
-/* free() it; NULL: no memory. */
+/* Returns j->base with `end` behind it; free() it; NULL: no memory. */
 static char *with_end(const dnx_train_job *j, const char *end) {
     char *path;
     return j->base && asprintf(&path, "%s%s", j->base, end) >= 0 ? path : NULL;
 }
 
-/* FOLDER/NAME.weights and so on, and the lock on them: FOLDER is -out or backup= of the .data file,
- * NAME is -name or the cfg's. */
+/* Names the files, FOLDER/NAME.weights and so on, and takes their lock. FOLDER is -out or backup=
+ * of the .data file; NAME is -name or the name of the cfg. */
 static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     const dnx_train_args *a = j->a;
     const char *slash = strrchr(a->cfg, '/'), *name = slash ? slash + 1 : a->cfg;
@@ -46,7 +46,7 @@ static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* What becomes of the files of an earlier run, of which `file` is one. */
+/* Decides what happens to the files of an earlier run. `file` is one of them. */
 static dnx_status find_earlier(dnx_train_job *j, const char *file, dnx_err *err) {
     dnx_loc at = {file, 0};
     const dnx_earlier earlier = j->a->force ? DNX_EARLIER_OTHER : dnx_train_earlier(j);
@@ -90,8 +90,8 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
     if (a->clear) net->seen = 0;
-    /* Updates happen when seen / batch is whole. Weights trained with another batch= must not shift
-     * that. */
+    /* An update follows when `seen` is a multiple of batch. `seen` of weights that were trained
+     * with another batch= may be none: round it down. */
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = j->first = net->seen / (uint64_t)net->o.batch;
     j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);

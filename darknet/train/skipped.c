@@ -8,7 +8,7 @@
 #include "train/job.h"
 
 void dnx_train_skip(dnx_train_job *j, const char *line) {
-    dnx_skipped_add_line(&j->skipped, line); /* without memory it was told, but is not kept */
+    dnx_skipped_add_line(&j->skipped, line); /* without memory the line is lost; it was noted */
 }
 
 static int by_text(const void *a, const void *b) {
@@ -27,7 +27,7 @@ void dnx_train_read_skipped(dnx_train_job *j) {
             if (!n || !bsearch(&line, known, n, sizeof *known, by_text)) dnx_train_skip(j, line);
         dnx_lines_free(&l);
     }
-    dnx_inputs_rewind(mark); /* it is a result, which this run replaces */
+    dnx_inputs_rewind(mark); /* the file is a result that this run replaces, not an input */
     free(known);
 }
 

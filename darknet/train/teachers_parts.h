@@ -7,16 +7,16 @@
 typedef struct {
     char *cfg, *weights;
     dnx_net *net;
-    bool is_loaded; /* with its weights */
+    bool is_loaded; /* the weights are loaded */
 } dnx_teacher;
 
 /* One output of a teacher that losses imitate. */
 typedef struct {
     int teacher, layer;
-    size_t size;     /* floats an image */
+    size_t size;     /* floats per image */
     bool flips;      /* out is the sum over the image and its mirror image */
     float *out;      /* net->batch x size */
-    float *other;    /* with flips the same of the mirror images; else NULL */
+    float *other;    /* with flips: the outputs of the mirror images, as long as out; else NULL */
     bool is_cached;
     dnx_cache cache; /* image i of the list is row 2i, its mirror image row 2i + 1 */
 } dnx_teacher_output;
@@ -28,14 +28,14 @@ struct dnx_teachers {
     int n_teachers, n_outputs;
     float *x; /* a batch in a teacher's size and normalisation */
     size_t x_floats;
-    float *mirrored; /* a batch of mirror images, in the student's size; NULL: nobody needs them */
+    float *mirrored; /* a batch of mirror images, in the student's size; NULL: no output flips */
 };
 
-/* Runs teacher `which` of net on count images, and stores all of its outputs that losses imitate;
- * of each image alone, whatever flips says. */
+/* Runs teacher `which` of net on count images, and stores each output that a loss imitates in
+ * dnx_teacher_output.out. It never adds mirror images, also with flips. */
 void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count);
-/* Reads w->out from the cache, with flips the sum of both rows of an image. false: a row is
- * missing, and the teacher must run. */
+/* Reads w->out from the cache. With flips it adds both rows of each image. Returns false if a row
+ * is missing; the teacher must then run. */
 bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
                              const unsigned char *mirrored, int count);
 #endif
