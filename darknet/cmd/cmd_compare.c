@@ -90,8 +90,10 @@ static dnx_status read_both(const dnx_matching *t, const compare_args *a, dnx_po
     dnx_err other = {0};
     const dnx_status st = dnx_matching_read(t, a->photo[0], &p[0], err);
     if (!st) return dnx_matching_read(t, a->photo[1], &p[1], err);
-    if (strcmp(a->photo[0], a->photo[1]) && dnx_matching_read(t, a->photo[1], &p[1], &other))
-        dnx_report(&other);
+    if (strcmp(a->photo[0], a->photo[1]) && dnx_matching_read(t, a->photo[1], &p[1], &other)) {
+        dnx_report(err);
+        *err = other;
+    }
     return st;
 }
 

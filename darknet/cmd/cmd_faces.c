@@ -6,6 +6,7 @@
  * interrupted run continues there. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,9 +100,29 @@ static bool is_video(const char *path) {
     return dnx_video_is_named(path) && !(!stat(path, &info) && S_ISDIR(info.st_mode));
 }
 
+/* The crop of one photograph a/b.png is OUT/b.jpg, as if its folder had no other. */
+static dnx_status find_photos(dnx_finding *j, dnx_err *err) {
+    dnx_images *l = &j->images;
+    const char *path = j->a->photos, *slash = strrchr(path, '/');
+    dnx_status st = dnx_images_find(path, l, err);
+    if (st || l->is_folder || l->set.n || !slash || l->n != 1 || strcmp(l->name[0], path))
+        return st;
+    char *name = strdup(slash + 1), *base = strndup(path, (size_t)(slash - path + (slash == path)));
+    if (!name || !base) {
+        free(name);
+        free(base);
+        return dnx_finding_no_memory(j, err);
+    }
+    free(l->name[0]);
+    free(l->base);
+    l->name[0] = name;
+    l->base = base;
+    return DNX_OK;
+}
+
 static dnx_status open_photos(dnx_finding *j, dnx_err *err) {
     const char *why, *path = j->a->photos;
-    if (!is_video(path)) return dnx_images_find(path, &j->images, err);
+    if (!is_video(path)) return find_photos(j, err);
     dnx_status st = dnx_video_open(path, &j->video, err);
     if (st) return st;
     if ((why = dnx_found_refuses(dnx_video_name(j->video))))

@@ -146,7 +146,12 @@ def lists_and_single_photographs():
     expect("ann/one.jpg" in str(files("listed")), files("listed"))
     expect(len([f for f in files("listed") if f.endswith(".jpg")]) == 2, files("listed"))
     expect_end(faces("photos/ann/one.png", "single"))
-    expect(len([f for f in files("single") if f.endswith(".jpg")]) == 1, files("single"))
+    expect(files("single") == ["faces.record", "one.jpg"], files("single"))
+    expect_end(faces(os.path.abspath("photos/ann/one.png"), "single"))
+    expect(files("single") == ["faces.record", "one.jpg"], files("single"))
+    photograph("photos/bob/one.png", 100, 90, (0, 0))
+    expect_end(faces("photos/bob/one.png", "single"), 1, "photos/ann, not of ", "photos/bob; ")
+    os.unlink("photos/bob/one.png")
 
 
 def names_that_no_list_can_hold():

@@ -101,6 +101,7 @@ def faces_that_are_not_there():
     done = compare("none.png", "dark.png", *FINDS)
     for name in ("none.png", "dark.png"):
         expect_end(done, 1, f"{name}: no face of 60 pixels or more was found\n")
+    expect(done.stderr.startswith("none.png: "), done.stderr)
     expect(compare("none.png", "none.png", *FINDS).stderr.count("\n") == 1, "said twice")
     expect_end(compare("missing.png", "one.png", *FINDS), 1,
                "missing.png: cannot open: No such file")
