@@ -66,8 +66,8 @@ static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const state *s = n->state;
     size_t at = (size_t)lo * (size_t)n->out.c;
     const float *r = dnx_residual(p);
-    dnx_kernels()->scale_act(p->x[0] + at, hi - lo, n->out.c, NULL, NULL, act_of(n), s->slopes,
-                             r ? r + at : NULL, p->y + at);
+    const dnx_scaled_act a = {n->out.c, NULL, NULL, act_of(n), s->slopes};
+    dnx_kernels()->scale_act(p->x[0] + at, hi - lo, &a, r ? r + at : NULL, p->y + at);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
@@ -78,6 +78,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 static void backward_rows(dnx_node *n, dnx_pass *p, long first, long last) {
     const state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
+    const dnx_scaled_act a = {n->out.c, s->one, s->zero, act_of(n), s->slopes};
     size_t C = (size_t)n->out.c;
     for (long i = first; i < last; i++) {
         long lo, hi;
@@ -87,8 +88,8 @@ static void backward_rows(dnx_node *n, dnx_pass *p, long first, long last) {
         double *sum = s->sums + 3 * C * (size_t)i;
         float *dx = p->dx[0] ? p->dx[0] + at : NULL;
         float *du = dx && !p->dx_adds[0] ? dx : p->scratch + at;
-        k->act_back(p->dy + at, p->x[0] + at, hi - lo, (int)C, s->one, s->zero, act_of(n),
-                    s->slopes, du, sum, sum + C, s->slopes ? sum + 2 * C : NULL);
+        k->act_back(p->dy + at, p->x[0] + at, hi - lo, &a, du, sum, sum + C,
+                    s->slopes ? sum + 2 * C : NULL);
         if (dx && du != dx) k->add(du, (size_t)(hi - lo) * C, dx);
     }
 }

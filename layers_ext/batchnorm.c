@@ -75,8 +75,8 @@ static void forward_share(void *arg, int t, int threads) {
     size_t at = (size_t)lo * (size_t)l->c;
     const float *x = j->p->x[0] + at, *r = dnx_residual(j->p);
     if (!j->n->trains) {
-        dnx_kernels()->scale_act(x, hi - lo, l->c, l->scale, l->shift, l->act, l->slopes,
-                                 r ? r + at : NULL, j->p->y + at);
+        dnx_scaled_act a = dnx_norm_act_scaled(l);
+        dnx_kernels()->scale_act(x, hi - lo, &a, r ? r + at : NULL, j->p->y + at);
         return;
     }
     memcpy(l->z + at, x, sizeof *x * (size_t)(hi - lo) * (size_t)l->c);

@@ -123,9 +123,8 @@ static void forward_share(void *arg, int t, int threads) {
     dnx_share((long)j->p->batch * out.h, t, threads, &lo, &hi);
     add_rows(j, lo, hi);
     float *y = j->p->y + (size_t)lo * (size_t)out.w * (size_t)out.c;
-    if (o->activation != DNX_LINEAR)
-        dnx_kernels()->scale_act(y, (hi - lo) * out.w, out.c, NULL, NULL, (dnx_act)o->activation,
-                                 NULL, NULL, y);
+    const dnx_scaled_act a = {.C = out.c, .act = (dnx_act)o->activation};
+    if (a.act != DNX_LINEAR) dnx_kernels()->scale_act(y, (hi - lo) * out.w, &a, NULL, y);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
@@ -144,9 +143,9 @@ static void du_share(void *arg, int t, int threads) {
     size_t at = (size_t)lo * (size_t)out.w * (size_t)out.c;
     double *sums = s->sums + 2 * (size_t)t * (size_t)out.c;
     add_rows(j, lo, hi);
-    dnx_kernels()->act_back(j->p->dy + at, j->u + at, (hi - lo) * out.w, out.c, s->one, s->zero,
-                            (dnx_act)o->activation, NULL, (float *)(uintptr_t)j->du + at, sums,
-                            sums + out.c, NULL);
+    const dnx_scaled_act a = {out.c, s->one, s->zero, (dnx_act)o->activation, NULL};
+    dnx_kernels()->act_back(j->p->dy + at, j->u + at, (hi - lo) * out.w, &a,
+                            (float *)(uintptr_t)j->du + at, sums, sums + out.c, NULL);
 }
 
 /* to = a*from or, with adds, to += a*from. */

@@ -250,7 +250,8 @@ static double distance(const dnx_low_rank_layer *l, const float *packed, const f
         for (size_t i = 0; i < d; i++) c[i] = (float)l->f.c[i];
         dnx_epilogue e = {.bias = c, .act = l->r.act, .slope = l->r.slopes};
         k->mm(x, d, l->r.positions, l->r.N, packed, l->r.N, z, d, &e);
-        k->scale_act(y, (long)rows, l->r.N, NULL, NULL, l->r.act, l->r.slopes, NULL, ry);
+        dnx_scaled_act how = {l->r.N, NULL, NULL, l->r.act, l->r.slopes};
+        k->scale_act(y, (long)rows, &how, NULL, ry);
         for (size_t i = 0; i < d * rows; i++) {
             double a = (double)ry[i], b = (double)z[i];
             sum += (a - b) * (a - b);

@@ -90,13 +90,14 @@ dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z) {
 }
 
 void dnx_norm_act_rows(const dnx_norm_act *t, const float *z, long rows, float *x) {
-    dnx_kernels()->scale_act(z, rows, t->c, t->scale, t->shift, t->act, t->slopes, NULL, x);
+    dnx_scaled_act a = dnx_norm_act_scaled(t);
+    dnx_kernels()->scale_act(z, rows, &a, NULL, x);
 }
 
 void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float *z, long rows) {
     double *s = t->sums + 3 * (size_t)t->c * (size_t)thread;
-    dnx_kernels()->act_back(dx, z, rows, t->c, t->scale, t->shift, t->act, t->slopes, NULL, s,
-                            s + t->c, t->slopes ? s + 2 * t->c : NULL);
+    dnx_scaled_act a = dnx_norm_act_scaled(t);
+    dnx_kernels()->act_back(dx, z, rows, &a, NULL, s, s + t->c, t->slopes ? s + 2 * t->c : NULL);
 }
 
 void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n) {
@@ -145,9 +146,9 @@ static void end_rows(const job *j, int thread, size_t at, long rows) {
     (void)thread;
     const dnx_norm_act *t = j->t;
     const dnx_kernel_set *k = dnx_kernels();
+    dnx_scaled_act a = dnx_norm_act_scaled(t);
     (j->rows * t->c > LARGE ? k->scale_act_stream : k->scale_act)(
-        t->z + at, rows, t->c, t->scale, t->shift, t->act, t->slopes,
-        dnx_residual(j->p) ? dnx_residual(j->p) + at : NULL, j->p->y + at);
+        t->z + at, rows, &a, dnx_residual(j->p) ? dnx_residual(j->p) + at : NULL, j->p->y + at);
 }
 
 static void back_rows(const job *j, int thread, size_t at, long rows) {
@@ -198,7 +199,7 @@ void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
 const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,
                          float *out) {
     if (!t->has_bn && t->act == DNX_LINEAR) return dy;
-    dnx_kernels()->act_dz(dy, z, rows, t->c, t->scale, t->shift, t->act, t->slopes, t->p, t->q,
-                          t->r, out);
+    dnx_scaled_act a = dnx_norm_act_scaled(t);
+    dnx_kernels()->act_dz(dy, z, rows, &a, t->p, t->q, t->r, out);
     return out;
 }

@@ -45,6 +45,10 @@ dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, lon
 static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {
     return t->z ? t->z : p->y;
 }
+/* y = act(z*scale + shift), for a kernel. */
+static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
+    return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
+}
 /* For dnx_fusion.adds_residual: true. */
 bool dnx_norm_act_adds_residual(const dnx_node *n);
 /* For dnx_fusion.defer: returns t and its z when the network trains and the activation is cheap,

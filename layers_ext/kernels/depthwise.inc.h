@@ -112,8 +112,10 @@ NOINLINE void pixel(const float *const *rows, long ix, int C, const float *w, in
 #undef BODY
 }
 
-static void dw_row(const float *const *rows, int in_w, int C, const float *w, int kh, int kw,
-                   int stride, int pad, float *y, int out_w, const dnx_epilogue *given) {
+static void dw_row(const float *const *rows, const dnx_rows *r, int C, const float *w, float *y,
+                   const dnx_epilogue *given) {
+    const int in_w = r->in_w, out_w = r->out_w, kh = r->kh, kw = r->kw;
+    const int stride = r->stride, pad = r->pad;
     epi e = epi_of(given);
     strip_fn four = NULL, one = NULL;
     int xlo, xhi;
@@ -202,8 +204,10 @@ NOINLINE void dx_pixel(const float *const *d, const float *const *w, int count, 
 #undef BODY
 }
 
-static void dw_dx(const float *const *dy_rows, int out_w, int C, const float *w, int kh, int kw,
-                  int stride, int pad, float *dx, int in_w, bool adds) {
+static void dw_dx(const float *const *dy_rows, const dnx_rows *r, int C, const float *w, float *dx,
+                  bool adds) {
+    const int in_w = r->in_w, out_w = r->out_w, kh = r->kh, kw = r->kw;
+    const int stride = r->stride, pad = r->pad;
     const float *d[MAX_TAPS], *taps_of[MAX_TAPS];
     int count = 0;
     bool has_strips = kw == 3 && stride <= 2;
@@ -279,12 +283,13 @@ DW_STRIP_FN(2, 8)
 DW_STRIP_FN(2, 2)
 
 /* Filter gradients from outputs x0 <= x < x1, for any filter. */
-NOINLINE void dw_any(const float *const *rows, int in_w, int C, float *dw, int kh, int kw,
-                     int stride, int pad, const float *dy, int x0, int x1) {
+NOINLINE void dw_any(const float *const *rows, const dnx_rows *r, int C, float *dw,
+                     const float *dy, int x0, int x1) {
+    const int kh = r->kh, kw = r->kw, stride = r->stride, pad = r->pad;
     size_t step = (size_t)C;
     for (int kx = 0; kx < kw; kx++) {
         int lo, hi;
-        inside(in_w, kx, kx, stride, pad, &lo, &hi);
+        inside(r->in_w, kx, kx, stride, pad, &lo, &hi);
         lo = at_least(lo, x0);
         hi = at_most(hi, x1);
         if (lo >= hi)
@@ -310,14 +315,15 @@ NOINLINE void dw_any(const float *const *rows, int in_w, int C, float *dw, int k
     }
 }
 
-static void dw_row_dw(const float *const *rows, int in_w, int C, float *dw, int kh, int kw,
-                      int stride, int pad, const float *dy, int out_w) {
+static void dw_row_dw(const float *const *rows, const dnx_rows *r, int C, float *dw,
+                      const float *dy) {
+    const int out_w = r->out_w, kh = r->kh, kw = r->kw, stride = r->stride, pad = r->pad;
     int xlo, xhi, x = 0;
-    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
+    inside(r->in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
     xlo = at_most(xlo, out_w);
     xhi = at_most(xhi, out_w);
     if (kw == 3 && stride <= 2 && xlo < xhi) {
-        dw_any(rows, in_w, C, dw, kh, kw, stride, pad, dy, 0, xlo);
+        dw_any(rows, r, C, dw, dy, 0, xlo);
         for (x = xlo; x + 2 <= xhi;) {
             int s = x + DW_STRIP <= xhi ? DW_STRIP : 2;
             long ix = (long)x * stride - pad;
@@ -330,5 +336,5 @@ static void dw_row_dw(const float *const *rows, int in_w, int C, float *dw, int 
         }
     }
     for (; x < out_w; x += DW_STRIP)
-        dw_any(rows, in_w, C, dw, kh, kw, stride, pad, dy, x, at_most(x + DW_STRIP, out_w));
+        dw_any(rows, r, C, dw, dy, x, at_most(x + DW_STRIP, out_w));
 }

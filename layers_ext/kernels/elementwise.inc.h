@@ -99,10 +99,11 @@ INLINE void scale_act_rows(const int R, const bool streams, const float *x, size
         UNROLL for (int r = 0; r < R; r++) stn(y + (size_t)r * C + c, u[r], n);
 }
 
-INLINE void scale_act_any(const bool streams, const float *x, long P, int C, const float *scale,
-                          const float *shift, dnx_act act, const float *slope,
+INLINE void scale_act_any(const bool streams, const float *x, long P, const dnx_scaled_act *s,
                           const float *residual, float *y) {
-    dnx_epilogue given = {.act = act, .slope = slope};
+    const float *scale = s->scale, *shift = s->shift;
+    const int C = s->C;
+    dnx_epilogue given = {.act = s->act, .slope = s->slope};
     epi e = epi_of(&given);
     size_t step = (size_t)C;
 #define BODY4(c, n) scale_act_rows(GROUP, streams, x, step, scale, shift, &e, residual, y, c, n)
@@ -114,19 +115,18 @@ INLINE void scale_act_any(const bool streams, const float *x, long P, int C, con
 #undef STEP
 }
 
-static void scale_act(const float *x, long P, int C, const float *scale, const float *shift,
-                      dnx_act act, const float *slope, const float *residual, float *y) {
-    scale_act_any(false, x, P, C, scale, shift, act, slope, residual, y);
+static void scale_act(const float *x, long P, const dnx_scaled_act *s, const float *residual,
+                      float *y) {
+    scale_act_any(false, x, P, s, residual, y);
 }
 
-static void scale_act_stream(const float *x, long P, int C, const float *scale,
-                             const float *shift, dnx_act act, const float *slope,
+static void scale_act_stream(const float *x, long P, const dnx_scaled_act *s,
                              const float *residual, float *y) {
-    if (C % VW || (uintptr_t)y % sizeof(vf)) {
-        scale_act(x, P, C, scale, shift, act, slope, residual, y);
+    if (s->C % VW || (uintptr_t)y % sizeof(vf)) {
+        scale_act(x, P, s, residual, y);
         return;
     }
-    scale_act_any(true, x, P, C, scale, shift, act, slope, residual, y);
+    scale_act_any(true, x, P, s, residual, y);
     end_stream();
 }
 
@@ -192,10 +192,11 @@ SUM_FN(sum_slow)
 SUM_FN(sum_slopes)
 SUM_FN(sum_plain)
 
-static void act_back(const float *dy, const float *z, long P, int C, const float *scale,
-                     const float *shift, dnx_act act, const float *slope, float *du,
+static void act_back(const float *dy, const float *z, long P, const dnx_scaled_act *how, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope) {
-    dnx_epilogue given = {.act = act, .slope = slope};
+    const float *scale = how->scale, *shift = how->shift;
+    const int C = how->C;
+    dnx_epilogue given = {.act = how->act, .slope = how->slope};
     float s[3 * CHUNK];
     for (int c0 = 0; c0 < C; c0 += CHUNK) {
         int width = C - c0 < CHUNK ? C - c0 : CHUNK;
@@ -239,11 +240,11 @@ INLINE void slow_dz(const back *b, const float *p, const float *q, const float *
     stn(b->du + c, du, n);
 }
 
-static void act_dz(const float *dy, const float *z, long P, int C, const float *scale,
-                   const float *shift, dnx_act act, const float *slope, const float *p,
-                   const float *q, const float *r, float *dz) {
-    dnx_epilogue given = {.act = act, .slope = slope};
-    back b = {dy, z, scale, shift, dz, (size_t)C, epi_of(&given)};
+static void act_dz(const float *dy, const float *z, long P, const dnx_scaled_act *s,
+                   const float *p, const float *q, const float *r, float *dz) {
+    const int C = s->C;
+    dnx_epilogue given = {.act = s->act, .slope = s->slope};
+    back b = {dy, z, s->scale, s->shift, dz, (size_t)C, epi_of(&given)};
 #define BODY4(c, n) dz_rows(GROUP, &b, p, q, r, c, n)
 #define BODY1(c, n) dz_rows(1, &b, p, q, r, c, n)
 #define SLOW(c, n) slow_dz(&b, p, q, r, c, n)
@@ -261,7 +262,7 @@ static void act_dz(const float *dy, const float *z, long P, int C, const float *
 
 static void affine2(const float *a, const float *b, long P, int C, const float *p, const float *q,
                     const float *r, float *out) {
-    act_dz(a, b, P, C, NULL, NULL, DNX_LINEAR, NULL, p, q, r, out);
+    act_dz(a, b, P, &(dnx_scaled_act){.C = C}, p, q, r, out);
 }
 
 static void copy_runs(const float *from, size_t step, int count, int n, float *to, size_t ldt) {

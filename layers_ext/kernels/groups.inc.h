@@ -196,9 +196,10 @@ static const struct {
                     GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
 
 /* One row of outputs: computes y or, if dw is not NULL, adds the gradients of the taps to dw. */
-static void group_any(const float *const *rows, int in_w, const dnx_groups *g, const float *w,
-                      float *dw, int kh, int kw, int stride, int pad, const float *dy, float *y,
-                      int out_w, const epi *e) {
+static void group_any(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
+                      const float *w, float *dw, const float *dy, float *y, const epi *e) {
+    const int in_w = r->in_w, out_w = r->out_w, kh = r->kh, kw = r->kw;
+    const int stride = r->stride, pad = r->pad;
     const lane_map map = map_of(g);
     int xlo, xhi;
     inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi); /* outputs that read only pixels of the row */
@@ -219,20 +220,19 @@ static void group_any(const float *const *rows, int in_w, const dnx_groups *g, c
     }
 }
 
-static void group_row(const float *const *rows, int in_w, const dnx_groups *g, const float *w,
-                      int kh, int kw, int stride, int pad, float *y, int out_w,
-                      const dnx_epilogue *given) {
+static void group_row(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
+                      const float *w, float *y, const dnx_epilogue *given) {
     epi e = epi_of(given);
     if (g->a == 1 && g->b == 1)
-        dw_row(rows, in_w, g->C, w, kh, kw, stride, pad, y, out_w, given);
+        dw_row(rows, r, g->C, w, y, given);
     else
-        group_any(rows, in_w, g, w, NULL, kh, kw, stride, pad, NULL, y, out_w, &e);
+        group_any(rows, r, g, w, NULL, NULL, y, &e);
 }
 
-static void group_row_dw(const float *const *rows, int in_w, const dnx_groups *g, float *dw, int kh,
-                         int kw, int stride, int pad, const float *dy, int out_w) {
+static void group_row_dw(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
+                         float *dw, const float *dy) {
     if (g->a == 1 && g->b == 1)
-        dw_row_dw(rows, in_w, g->C, dw, kh, kw, stride, pad, dy, out_w);
+        dw_row_dw(rows, r, g->C, dw, dy);
     else
-        group_any(rows, in_w, g, NULL, dw, kh, kw, stride, pad, dy, NULL, out_w, NULL);
+        group_any(rows, r, g, NULL, dw, dy, NULL, NULL);
 }

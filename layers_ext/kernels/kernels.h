@@ -34,6 +34,21 @@ typedef struct {
     int C, a, b;
 } dnx_groups;
 
+/* A convolution along rows: output x reads the pixels x*stride - pad + kx, kx < kw, of kh input
+ * rows. Those outside 0..in_w-1 count as 0. */
+typedef struct {
+    int in_w, out_w; /* pixels of an input row and of an output row */
+    int kh, kw, stride, pad;
+} dnx_rows;
+
+/* y = act(u), u = x*scale[c] + shift[c], for rows of C channels. */
+typedef struct {
+    int C;
+    const float *scale, *shift; /* NULL: 1; NULL: 0 */
+    dnx_act act;
+    const float *slope; /* C, for PRELU */
+} dnx_scaled_act;
+
 typedef struct {
     const char *name; /* "plain", "avx2", "avx512" */
     int panel;        /* columns of a packed panel (NR) */
@@ -52,48 +67,42 @@ typedef struct {
                       float *w, size_t ldw, const dnx_ahead *next);
 
     /* Depthwise convolution, one output row x C channels, then the epilogue. w is [kh][kw][C].
-     * rows[ky] points at pixel 0 of input row ky; NULL: the row is padding. Output x reads input
-     * pixels x*stride - pad + kx; those outside 0..in_w-1 are skipped. */
-    void (*dw_row)(const float *const *rows, int in_w, int C, const float *w, int kh, int kw,
-                   int stride, int pad, float *y, int out_w, const dnx_epilogue *e);
+     * rows[ky] points at pixel 0 of input row ky; NULL: the row is padding. */
+    void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *y,
+                   const dnx_epilogue *e);
     /* Input gradient of one input row, in_w x C. rows[ky] is the row of dy whose output reads this
      * input row with taps w[ky]; NULL: there is none. Stores or, with adds, adds. */
-    void (*dw_dx)(const float *const *rows, int out_w, int C, const float *w, int kh, int kw,
-                  int stride, int pad, float *dx, int in_w, bool adds);
+    void (*dw_dx)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *dx,
+                  bool adds);
     /* Filter gradient of one output row: dw[kh][kw][C] += x rows * dy row. */
-    void (*dw_row_dw)(const float *const *rows, int in_w, int C, float *dw, int kh, int kw,
-                      int stride, int pad, const float *dy, int out_w);
+    void (*dw_row_dw)(const float *const *rows, const dnx_rows *s, int C, float *dw,
+                      const float *dy);
 
     /* dw_row and dw_row_dw for groups: rows of C channels, N = C/a*b outputs, w and dw are
      * [kh][a][kw][N]. Fast when a and b fit a vector. With a = b = 1 they equal dw_row and
      * dw_row_dw. pad may be negative. */
-    void (*group_row)(const float *const *rows, int in_w, const dnx_groups *g, const float *w,
-                      int kh, int kw, int stride, int pad, float *y, int out_w,
-                      const dnx_epilogue *e);
-    void (*group_row_dw)(const float *const *rows, int in_w, const dnx_groups *g, float *dw,
-                         int kh, int kw, int stride, int pad, const float *dy, int out_w);
+    void (*group_row)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
+                      const float *w, float *y, const dnx_epilogue *e);
+    void (*group_row_dw)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
+                         float *dw, const float *dy);
 
     /* Adds the sums over P contiguous rows of C floats to the two double[C]: of x and of x^2. */
     void (*stats)(const float *x, long P, int C, double *sum, double *sum_sq);
-    /* y = act(x * scale[c] + shift[c]) + residual. scale NULL: 1; shift NULL: 0; residual NULL:
-     * none. y may be x. */
-    void (*scale_act)(const float *x, long P, int C, const float *scale, const float *shift,
-                      dnx_act act, const float *slope, const float *residual, float *y);
+    /* y = act(x * scale[c] + shift[c]) + residual. residual NULL: none. y may be x. */
+    void (*scale_act)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
+                      float *y);
     /* The same for a y larger than the cache: stores past the cache. */
-    void (*scale_act_stream)(const float *x, long P, int C, const float *scale,
-                             const float *shift, dnx_act act, const float *slope,
+    void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s,
                              const float *residual, float *y);
     /* Backward of y = act(u), u = z*scale[c] + shift[c], with z as forward stored it. Stores
      * du = dy * act'(u); du may be dy; NULL: only the sums. Adds to the sums: sum_du[c] += du,
      * sum_duz[c] += du*z, sum_slope[c] += dy*u where u < 0 (sum_slope NULL: not computed). */
-    void (*act_back)(const float *dy, const float *z, long P, int C, const float *scale,
-                     const float *shift, dnx_act act, const float *slope, float *du,
+    void (*act_back)(const float *dy, const float *z, long P, const dnx_scaled_act *s, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);
     /* The same du, then the backward of batch norm: dz = du*p[c] + z*q[c] + r[c]. p NULL: dz = du.
      * dz may be dy. */
-    void (*act_dz)(const float *dy, const float *z, long P, int C, const float *scale,
-                   const float *shift, dnx_act act, const float *slope, const float *p,
-                   const float *q, const float *r, float *dz);
+    void (*act_dz)(const float *dy, const float *z, long P, const dnx_scaled_act *s,
+                   const float *p, const float *q, const float *r, float *dz);
     /* out = a*p[c] + b*q[c] + r[c]. out may be a. */
     void (*affine2)(const float *a, const float *b, long P, int C, const float *p, const float *q,
                     const float *r, float *out);

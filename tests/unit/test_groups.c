@@ -50,6 +50,7 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
     int out_w = (s->in_w + 2 * s->pad - s->kw) / s->stride + 1;
     size_t outs = (size_t)(out_w * N), taps = (size_t)(s->kh * s->kw * s->a * N);
     dnx_groups g = {C, s->a, s->b};
+    const dnx_rows line = {s->in_w, out_w, s->kh, s->kw, s->stride, s->pad};
     const float *rows[8];
     /* The inputs end at the end of x, so that a sanitizer detects reads behind them. */
     size_t inputs = (size_t)(s->kh * s->in_w * C);
@@ -60,7 +61,7 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
     dnx_epilogue e = {.adds = true};
     begin(outs);
     each(s, out_w, add_output);
-    k->group_row(rows, s->in_w, &g, w, s->kh, s->kw, s->stride, s->pad, y, out_w, &e);
+    k->group_row(rows, &line, &g, w, y, &e);
     bool adds = is_close(y, outs);
     e = (dnx_epilogue){.bias = bias, .act = DNX_PRELU, .slope = slope, .residual = first};
     for (int slow = 0; slow < 2; slow++) {
@@ -72,13 +73,13 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
             want[i] = (double)dnx_activate((float)want[i] + bias[n], e.act, slope[n]) +
                       (double)first[i];
         }
-        k->group_row(rows, s->in_w, &g, w, s->kh, s->kw, s->stride, s->pad, y, out_w, &e);
+        k->group_row(rows, &line, &g, w, y, &e);
         adds = adds && is_close(y, outs);
         e.act = DNX_TANH;
     }
     begin(taps);
     each(s, out_w, add_gradient);
-    k->group_row_dw(rows, s->in_w, &g, y, s->kh, s->kw, s->stride, s->pad, dy, out_w);
+    k->group_row_dw(rows, &line, &g, y, dy);
     where = k->name;
     check(adds && is_close(y, taps), "%d groups of %d to %d, %d x %d, stride %d, pad %d, width %d",
           s->G, s->a, s->b, s->kh, s->kw, s->stride, s->pad, s->in_w);

@@ -112,12 +112,13 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
     size_t n = (size_t)(out_w * C), nx = (size_t)(in_w * C), nw = (size_t)(kh * kw * C);
     if (in_w + 2 * pad < kw || out_w < 1)
         return;
+    const dnx_rows line = {in_w, out_w, kh, kw, stride, pad};
     epilogue(epi, &e);
     for (int i = 0; i < kh; i++) rows[i] = no >> i & 1 ? NULL : a + (size_t)i * nx;
 
     memcpy(y, start, n * sizeof *y);
     y[n] = edge;
-    k->dw_row(rows, in_w, C, b, kh, kw, stride, pad, y, out_w, &e);
+    k->dw_row(rows, &line, C, b, y, &e);
     for (int x = 0; x < out_w; x++)
         for (int c = 0; c < C; c++) {
             double v = 0;
@@ -136,7 +137,7 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
         y[nx] = edge;
         const float *dy_rows[8];
         for (int i = 0; i < kh; i++) dy_rows[i] = no >> i & 1 ? NULL : a + (size_t)i * n;
-        k->dw_dx(dy_rows, out_w, C, b, kh, kw, stride, pad, y, in_w, adds);
+        k->dw_dx(dy_rows, &line, C, b, y, adds);
         for (size_t i = 0; i < nx; i++) want[i] = adds ? start[i] : 0;
         for (int x = 0; x < out_w; x++)
             for (int c = 0; c < C; c++)
@@ -152,7 +153,7 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
 
     memcpy(y, start, nw * sizeof *y);
     y[nw] = edge;
-    k->dw_row_dw(rows, in_w, C, y, kh, kw, stride, pad, d, out_w);
+    k->dw_row_dw(rows, &line, C, y, d);
     for (size_t i = 0; i < nw; i++) want[i] = start[i];
     for (int x = 0; x < out_w; x++)
         for (int c = 0; c < C; c++)
@@ -188,10 +189,11 @@ static void test_channels(int P, int C) {
         for (int v = 0; v < 8; v++) {
             const float *scale = v & 1 ? b : NULL, *shift = v & 2 ? bias : NULL;
             const float *r = v & 4 ? res : NULL;
+            const dnx_scaled_act how = {C, scale, shift, (dnx_act)act, slope};
             /* v & 4: in place */
             memcpy(y, a, n * sizeof *y);
             y[n] = edge;
-            k->scale_act(r ? y : a, P, C, scale, shift, (dnx_act)act, slope, r, y);
+            k->scale_act(r ? y : a, P, &how, r, y);
             for (size_t i = 0; i < n; i++) {
                 size_t c = i % (size_t)C;
                 float u = a[i] * (scale ? scale[c] : 1) + (shift ? shift[c] : 0);
@@ -201,14 +203,14 @@ static void test_channels(int P, int C) {
 
             static _Alignas(64) float aligned[MAX];
             memcpy(aligned, a, n * sizeof *aligned);
-            k->scale_act_stream(aligned, P, C, scale, shift, (dnx_act)act, slope, r, aligned);
+            k->scale_act_stream(aligned, P, &how, r, aligned);
             shape(close_to(aligned, want, n, 1e-5), "scale_act_stream", P, C, act, v);
 
             for (int i = 0; i < 64; i++)
                 for (int j = 0; j < 3; j++) s[j][i] = w[j][i] = i + j;
             memcpy(y, d, n * sizeof *y);
             y[n] = edge;
-            k->act_back(r ? y : d, a, P, C, scale, shift, (dnx_act)act, slope, y, s[0], s[1],
+            k->act_back(r ? y : d, a, P, &how, y, s[0], s[1],
                         v & 2 ? s[2] : NULL);
             for (size_t i = 0; i < n; i++) {
                 size_t c = i % (size_t)C;
@@ -224,11 +226,11 @@ static void test_channels(int P, int C) {
             for (int j = 0; j < 3; j++) ok = ok && sums_close(s[j], w[j], 64);
             for (int i = 0; i < 64; i++)
                 for (int j = 0; j < 3; j++) s[j][i] = i + j;
-            k->act_back(d, a, P, C, scale, shift, (dnx_act)act, slope, NULL, s[0], s[1],
+            k->act_back(d, a, P, &how, NULL, s[0], s[1],
                         v & 2 ? s[2] : NULL);
             for (int j = 0; j < 3; j++) ok = ok && sums_close(s[j], w[j], 64);
             memcpy(y, d, n * sizeof *y);
-            k->act_dz(r ? y : d, a, P, C, scale, shift, (dnx_act)act, slope, v & 1 ? b : NULL,
+            k->act_dz(r ? y : d, a, P, &how, v & 1 ? b : NULL,
                       bias, res, y);
             for (size_t i = 0; i < n && v & 1; i++) {
                 size_t c = i % (size_t)C;

@@ -172,6 +172,10 @@ static void find_rows(reader *r, long b, int oy, const float **rows) {
     }
 }
 
+static dnx_rows rows_of(const dnx_node *n, const dnx_dwconv *s) {
+    return (dnx_rows){n->in[0].w, n->out.w, s->kh, s->kw, s->stride, s->pad};
+}
+
 static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
@@ -180,6 +184,7 @@ static void forward_share(void *arg, int t, int threads) {
     int C = n->out.c, oh = n->out.h, ow = n->out.w;
     size_t row = (size_t)ow * (size_t)C;
     const float *rows[DNX_MAX_TAPS];
+    const dnx_rows line = rows_of(n, s);
     long lo, hi;
     reader r;
     open_rows(&r, j, t);
@@ -188,8 +193,7 @@ static void forward_share(void *arg, int t, int threads) {
         find_rows(&r, i / oh, (int)(i % oh), rows);
         dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, i * ow, 0);
         float *out = dnx_norm_act_out(&s->norm, j->p) + (size_t)i * row;
-        k->group_row(rows, n->in[0].w, &s->g, s->taps, s->kh, s->kw, s->stride, s->pad, out, ow,
-                     &e);
+        k->group_row(rows, &line, &s->g, s->taps, out, &e);
         if (n->trains) dnx_norm_act_stats(&s->norm, j->p, t, out, ow);
     }
 }
@@ -214,11 +218,13 @@ static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, in
         bool meets = at >= 0 && at % s->stride == 0 && oy < n->out.h;
         rows[ky] = meets ? kept + (size_t)(oy % keep) * (size_t)pixels * (size_t)N : NULL;
     }
-    if (is_depthwise(s))
-        k->dw_dx(rows, pixels, N, s->taps, s->kh, s->kw, s->stride, s->pad, dx, iw, adds);
-    else
-        k->group_row(rows, pixels, &s->g_dx, s->taps_dx, s->kh, s->kw, 1, s->kw - 1 - s->pad, dx,
-                     iw, &e);
+    if (is_depthwise(s)) {
+        const dnx_rows line = {iw, pixels, s->kh, s->kw, s->stride, s->pad};
+        k->dw_dx(rows, &line, N, s->taps, dx, adds);
+    } else {
+        const dnx_rows line = {pixels, iw, s->kh, s->kw, 1, s->kw - 1 - s->pad};
+        k->group_row(rows, &line, &s->g_dx, s->taps_dx, dx, &e);
+    }
 }
 
 /* Stores a row of dz at `to`, with zeros between its pixels if kept_step() asks for them. */
@@ -245,6 +251,7 @@ static void backward_share(void *arg, int t, int threads) {
     float *kept = j->p->scratch + (size_t)t * scratch_size(n, s);
     float *one = kept + (size_t)keep * kept_row;
     const float *rows[DNX_MAX_TAPS];
+    const dnx_rows line = rows_of(n, s);
     long lo, hi;
     reader r;
     open_rows(&r, j, t);
@@ -259,8 +266,7 @@ static void backward_share(void *arg, int t, int threads) {
                                           kept_step(s) > 1 ? one : to);
             keep_row(n, s, dz, to);
             find_rows(&r, b, oy, rows);
-            dnx_kernels()->group_row_dw(rows, iw, &s->g, d_taps, s->kh, s->kw, s->stride, s->pad,
-                                        dz, ow);
+            dnx_kernels()->group_row_dw(rows, &line, &s->g, d_taps, dz);
             int end = oy + 1 == oh ? ih : (oy + 1) * s->stride - s->pad;
             for (; dx && iy < end && iy < ih; iy++) {
                 size_t first = image + (size_t)iy * in_row(n);
