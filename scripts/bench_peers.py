@@ -22,7 +22,6 @@ import importlib.util
 import json
 import os
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
@@ -164,52 +163,16 @@ def beside_busy(args):
                           f"{many[when] / one[when]:7.2f}" + "  not steady" * shaky, flush=True)
 
 
-def host_twin(cfg, weights, batch, folder):
-    """Writes the same network with libdarknet's sections: (cfg, weights). Slopes must be 0.1."""
-    from lib import darknet_files
-    from lib.plan import plan
-    net, layers = plan(cfg)
-    arrays = darknet_files.read_weights(weights, layers)
-    text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]
-    for i, layer in enumerate(layers):
-        if layer["name"] == "shortcut":
-            text.append(f"[shortcut]\nfrom={layer['sources'][1] - i}\nactivation=linear\n")
-            continue
-        text.append(f"[convolutional]\nfilters={layer['shape'][0]}\nsize={layer['shape'][2]}\n"
-                    f"stride={layer['stride']}\npad=0\npadding={layer['pad']}\n"
-                    f"groups={layer['groups']}\nbatch_normalize={int(layer['bn'])}\n"
-                    f"activation={'leaky' if layer['act'] == 'prelu' else 'linear'}\n")
-        layer["params"] = [p for p in layer["params"] if p[0] != "slopes"]
-    twin = os.path.join(folder, "host.cfg"), os.path.join(folder, "host.weights")
-    with open(twin[0], "w") as f:
-        f.write("\n".join(text))
-    darknet_files.write_weights(twin[1], layers, arrays)
-    return twin
-
-
-def set_slopes(cfg, weights):
-    """Sets all slopes of PReLU to 0.1, the slope of libdarknet's leaky ReLU."""
-    from lib import darknet_files
-    from lib.plan import plan
-    _, layers = plan(cfg)
-    arrays = [{k: v.copy() for k, v in a.items()}
-              for a in darknet_files.read_weights(weights, layers)]
-    for a in arrays:
-        if "slopes" in a:
-            a["slopes"][:] = 0.1
-    darknet_files.write_weights(weights, layers, arrays)
-
-
 def forward(args, name, batch, folder, stack):
     """Compares one network with all programs that are installed. Only ONNX Runtime has all
     sections."""
     import export_onnx
-    from bench import peer_torch
+    from bench import host_networks, peer_torch
     from lib.plan import read_cfg
     cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
     darknet("init", cfg, weights, "-force")
     if set(args.peers) - {"onnx"}:
-        set_slopes(cfg, weights)
+        host_networks.set_slopes(cfg, weights)
     net = read_cfg(cfg)[0][1]
     x, fin, planes = inputs(folder, batch, *(int(net[k]) for k in ("height", "width", "channels")),
                             2)
@@ -247,7 +210,7 @@ def forward(args, name, batch, folder, stack):
         peer = stack.enter_context(peer_process.onnx(model, planes, x.shape, args.threads))
         add(f"ONNX Runtime {peer.version}", peer, WARM_UP, 5)
     if "host" in args.peers:
-        twin = host_twin(cfg, weights, batch, folder)
+        twin = host_networks.twin(cfg, weights, batch, folder)
         add(HOST_LABEL, stack.enter_context(peer_process.host(*twin, planes, batch)), 1, 1)
     rows(args, name, batch, turns(args, sides), worst)
 
@@ -290,42 +253,6 @@ def step(args, name, folder):
     rows(args, name + " step", STEP_BATCH, times, {})
 
 
-def host_weights(cfg, out):
-    """Writes libdarknet's random weights. Its batch norm variances are all 0 and are replaced: the
-    output of a random filter has a variance of about twice the mean square of its inputs."""
-    import numpy as np
-
-    from lib.plan import read_cfg
-    done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
-                           "-init", cfg, out], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"libdarknet failed: {done.stderr.strip()[-200:]}")
-    sections = read_cfg(cfg)
-    with open(out, "rb") as f:
-        head, values = f.read(20), np.fromfile(f, np.float32)
-    if struct.unpack_from("<ii", head) != (0, 2):
-        raise RuntimeError(f"{out}: unknown version")
-    rng = np.random.default_rng(4)
-    c, at = int(sections[0][1]["channels"]), 0
-    for name, o, _ in sections[1:]:
-        if name == "convolutional":
-            n = int(o["filters"])
-            if o.get("batch_normalize") == "1":
-                values[at:at + n] = rng.normal(0, 0.1, n)
-                values[at + n:at + 2 * n] = rng.uniform(0.5, 1.5, n)
-                values[at + 2 * n:at + 3 * n] = rng.normal(0, 0.1, n)
-                values[at + 3 * n:at + 4 * n] = rng.uniform(1, 3, n)
-                at += 3 * n
-            at += n + n * c * int(o["size"]) ** 2
-            c = n
-        elif name not in ("maxpool", "avgpool", "shortcut", "softmax", "cost"):
-            raise RuntimeError(f"{cfg}: [{name}] is not known here")
-    if at != values.size:
-        raise RuntimeError(f"{out}: {values.size} floats, the network has {at}")
-    with open(out, "wb") as f:
-        f.write(head + values.tobytes())
-
-
 def our_memory(args, cfg, weights):
     """Returns the peak memory of our process in MB while it predicts one image."""
     process = subprocess.Popen([BIN, "bench", cfg, weights, "-threads", str(args.threads), "-runs",
@@ -341,9 +268,10 @@ def our_memory(args, cfg, weights):
 
 def stock(args, name, folder, stack):
     """Compares one of libdarknet's cfg files, for one image."""
+    from bench import host_networks
     from lib.plan import read_cfg
     cfg, weights = STOCK_CFG.format(name), os.path.join(folder, name + ".weights")
-    host_weights(cfg, weights)
+    host_networks.random_weights(cfg, weights)
     net = {k: int(v) for k, v in read_cfg(cfg)[0][1].items()
            if k in ("height", "width", "channels")}
     _, fin, planes = inputs(folder, 1, net["height"], net["width"], net["channels"], 3)

@@ -1,0 +1,76 @@
+"""What libdarknet needs to run the same networks: a cfg in its sections, weights that fit."""
+import os
+import struct
+import subprocess
+import sys
+
+import numpy as np
+
+from bench import peer_process
+from lib import darknet_files
+from lib.plan import plan, read_cfg
+
+
+def twin(cfg, weights, batch, folder):
+    """Writes the same network with libdarknet's sections: (cfg, weights). Slopes must be 0.1."""
+    net, layers = plan(cfg)
+    arrays = darknet_files.read_weights(weights, layers)
+    text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]
+    for i, layer in enumerate(layers):
+        if layer["name"] == "shortcut":
+            text.append(f"[shortcut]\nfrom={layer['sources'][1] - i}\nactivation=linear\n")
+            continue
+        text.append(f"[convolutional]\nfilters={layer['shape'][0]}\nsize={layer['shape'][2]}\n"
+                    f"stride={layer['stride']}\npad=0\npadding={layer['pad']}\n"
+                    f"groups={layer['groups']}\nbatch_normalize={int(layer['bn'])}\n"
+                    f"activation={'leaky' if layer['act'] == 'prelu' else 'linear'}\n")
+        layer["params"] = [p for p in layer["params"] if p[0] != "slopes"]
+    made = os.path.join(folder, "host.cfg"), os.path.join(folder, "host.weights")
+    with open(made[0], "w") as f:
+        f.write("\n".join(text))
+    darknet_files.write_weights(made[1], layers, arrays)
+    return made
+
+
+def set_slopes(cfg, weights):
+    """Sets all slopes of PReLU to 0.1, the slope of libdarknet's leaky ReLU."""
+    _, layers = plan(cfg)
+    arrays = [{k: v.copy() for k, v in a.items()}
+              for a in darknet_files.read_weights(weights, layers)]
+    for a in arrays:
+        if "slopes" in a:
+            a["slopes"][:] = 0.1
+    darknet_files.write_weights(weights, layers, arrays)
+
+
+def random_weights(cfg, out):
+    """Writes libdarknet's random weights. Its batch norm variances are all 0 and are replaced: the
+    output of a random filter has a variance of about twice the mean square of its inputs."""
+    done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
+                           "-init", cfg, out], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"libdarknet failed: {done.stderr.strip()[-200:]}")
+    sections = read_cfg(cfg)
+    with open(out, "rb") as f:
+        head, values = f.read(20), np.fromfile(f, np.float32)
+    if struct.unpack_from("<ii", head) != (0, 2):
+        raise RuntimeError(f"{out}: unknown version")
+    rng = np.random.default_rng(4)
+    c, at = int(sections[0][1]["channels"]), 0
+    for name, o, _ in sections[1:]:
+        if name == "convolutional":
+            n = int(o["filters"])
+            if o.get("batch_normalize") == "1":
+                values[at:at + n] = rng.normal(0, 0.1, n)
+                values[at + n:at + 2 * n] = rng.uniform(0.5, 1.5, n)
+                values[at + 2 * n:at + 3 * n] = rng.normal(0, 0.1, n)
+                values[at + 3 * n:at + 4 * n] = rng.uniform(1, 3, n)
+                at += 3 * n
+            at += n + n * c * int(o["size"]) ** 2
+            c = n
+        elif name not in ("maxpool", "avgpool", "shortcut", "softmax", "cost"):
+            raise RuntimeError(f"{cfg}: [{name}] is not known here")
+    if at != values.size:
+        raise RuntimeError(f"{out}: {values.size} floats, the network has {at}")
+    with open(out, "wb") as f:
+        f.write(head + values.tobytes())
