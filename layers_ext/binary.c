@@ -164,7 +164,7 @@ static int params(dnx_node *n, dnx_param *list) {
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)s->N, 1, true, s->N,
                    DNX_WEIGHTS, true};
     dnx_param of_output[DNX_MAX_PARAMS];
-    int last = dnx_norm_act_params(&s->norm, &w, false, of_output);
+    int last = dnx_norm_act_params(&s->norm, &w, DNX_AFTER_NORM, of_output);
     list[0] = of_output[0]; /* the biases; the input's batch norm follows */
     int extra = dnx_input_norm_params(&s->input, list + 1);
     memcpy(list + 1 + extra, of_output + 1, sizeof *list * (size_t)(last - 1));

@@ -161,7 +161,7 @@ static int params(dnx_node *n, dnx_param *list) {
     if (s->is_narrow) return dnx_dwconv_params(n, list);
     dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)n->out.c, 1, true,
                    s->groups == 1 ? n->out.c : 0, DNX_WEIGHTS};
-    return dnx_norm_act_params(&s->dw.norm, &w, false, list);
+    return dnx_norm_act_params(&s->dw.norm, &w, DNX_AFTER_NORM, list);
 }
 
 static dnx_status restore(dnx_node *n, dnx_err *err) {

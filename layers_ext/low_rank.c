@@ -131,7 +131,7 @@ static int params(dnx_node *n, dnx_param *list) {
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
     dnx_param p = {"weights", s->p, s->d_p, N * R, 1, true, s->N, DNX_WEIGHTS};
     dnx_param v = {"basis", s->v, s->d_v, R * K, 1, true, s->R, DNX_BASIS};
-    int count = dnx_norm_act_params(&s->norm, &p, false, list);
+    int count = dnx_norm_act_params(&s->norm, &p, DNX_AFTER_NORM, list);
     if (s->norm.slopes) {
         list[count] = list[count - 1];
         list[count - 1] = v;

@@ -27,10 +27,15 @@ int dnx_take_gpu_options(int *argc, char **argv);
  * on the first GPU. Without a usable GPU, *out is NULL and a message goes to stderr. DNX_EIO: the
  * GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
-/* Reads a cfg and builds the network; weights may be NULL. classes: the number for classes=auto; 0:
- * not known, which is an error when the cfg has classes=auto. */
-dnx_status dnx_open(const char *cfg, const char *weights, int classes, bool trains, int batch,
-                    int threads, dnx_net **net, dnx_err *err);
+/* Reads a cfg and builds the network. */
+typedef struct {
+    const char *cfg, *weights; /* weights may be NULL */
+    int classes; /* the number for classes=auto; 0: not known, an error when the cfg has it */
+    int batch, threads; /* 0: see dnx_build */
+    bool trains;
+    bool to_run; /* it only predicts and keeps no weights; for dnx_open_features() alone */
+} dnx_opening;
+dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Like dnx_open(), for a network that only predicts and keeps no weights
  * (dnx_build.keeps_no_weights). */
 dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,
@@ -46,10 +51,8 @@ dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to inspect it, or to run it up to its embedding (dnx_net_embedding). The weights
  * may be those of a network with another head, or the cfg or the file may have no head; messages on
- * stderr say so. classes: the number for classes=auto; 1 when the head does not matter. to_run: as
- * in dnx_open_to_run(). */
-dnx_status dnx_open_features(const char *cfg, const char *weights, int classes, bool to_run,
-                             int batch, int threads, dnx_net **net, dnx_err *err);
+ * stderr say so. classes is 1 when the head does not matter. */
+dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Prints the table of a bridge to stderr. */
 void dnx_print_bridge(const dnx_bridge *b);
 /* Prints to stderr which options of the cfg have no effect. */

@@ -182,8 +182,9 @@ static int measure(dnx_net *net, int runs, bool json) {
 }
 
 static dnx_status open_net(const bench_args *a, int threads, dnx_net **net, dnx_err *err) {
+    const dnx_opening to_run = {a->cfg, a->weights, 1, a->batch, threads, .to_run = true};
     return a->trains ? dnx_open_to_train(a->cfg, a->weights, a->batch, threads, net, err)
-                     : dnx_open_features(a->cfg, a->weights, 1, true, a->batch, threads, net, err);
+                     : dnx_open_features(&to_run, net, err);
 }
 
 static int run(const void *args) {

@@ -130,12 +130,14 @@ static dnx_status try_training(const check_args *a, int classes, training *t, dn
                                dnx_err *err) {
     dnx_net *net;
     dnx_data *data = NULL;
-    dnx_status st = dnx_open(a->cfg, NULL, classes, true, t->few, 0, &net, err);
+    dnx_opening o = {.cfg = a->cfg, .classes = classes, .trains = true, .batch = t->few};
+    dnx_status st = dnx_open(&o, &net, err);
     if (st) return st;
     t->some = dnx_training_bytes(net);
     t->threads = net->threads;
     dnx_net_free(net);
-    st = dnx_open(a->cfg, NULL, classes, true, t->batch, 0, &net, err);
+    o.batch = t->batch;
+    st = dnx_open(&o, &net, err);
     if (st) return st;
     t->all = dnx_training_bytes(net);
     dnx_status wrong = why->status ? why->status : dnx_trainable(net, why);
@@ -203,7 +205,8 @@ static bool read_size(const char *text, int *h, int *w) {
 /* The network at the size that is asked for. */
 static dnx_status open_net(const check_args *a, int classes, dnx_net **net, dnx_err *err) {
     int h, w;
-    dnx_status st = dnx_open_features(a->cfg, a->weights, classes, false, 1, 1, net, err);
+    const dnx_opening o = {a->cfg, a->weights, classes, .batch = 1, .threads = 1};
+    dnx_status st = dnx_open_features(&o, net, err);
     if (st || !a->size || !read_size(a->size, &h, &w)) return st;
     st = dnx_net_resize(*net, h, w, err);
     if (st) dnx_net_free(*net);

@@ -127,7 +127,8 @@ static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err
 static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     size_t dim = dnx_size(j->net->nodes[last].out) * (j->flip == CONCAT ? 2 : 1);
     dnx_embeddings_out f;
-    dnx_status st = dnx_embeddings_create(&f, a->out, j->images->n, dim, a->half, err);
+    dnx_status st = dnx_embeddings_create(&f, a->out, j->images->n, dim,
+                                          a->half ? DNX_FLOAT16 : DNX_FLOAT32, err);
     if (st) return st;
     float *out = dnx_alloc((size_t)j->net->batch * dim);
     j->features = dnx_alloc((size_t)j->net->batch * dim);
@@ -154,8 +155,9 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     dnx_free(j->features);
     if (!st) st = dnx_outfile_sync(&f.file, err); /* now only the rename can fail */
     if (!st) st = dnx_skipped_remove(a->out, err);
-    dnx_status end = dnx_embeddings_finish(&f, !st, err);
-    return st ? st : end;
+    if (!st) return dnx_embeddings_finish(&f, err);
+    dnx_embeddings_discard(&f);
+    return st;
 }
 
 /* Checks both outputs before the work. */
@@ -218,7 +220,8 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     dnx_stop_on_signals();
-    if (dnx_open_features(a->cfg, a->weights, 1, true, a->batch, a->threads, &net, &err))
+    const dnx_opening how = {a->cfg, a->weights, 1, a->batch, a->threads, .to_run = true};
+    if (dnx_open_features(&how, &net, &err))
         return dnx_report(&err);
     dnx_status st = work(net, a, &err);
     dnx_net_free(net);

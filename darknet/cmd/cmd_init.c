@@ -22,7 +22,8 @@ static const dnx_arg table[] = {
 static dnx_status bridge(dnx_net *net, const char *const *from, dnx_err *err) {
     dnx_bridge b = {0};
     dnx_net *old;
-    dnx_status st = dnx_open_features(from[0], from[1], 1, false, 1, 1, &old, err);
+    const dnx_opening o = {from[0], from[1], 1, .batch = 1, .threads = 1};
+    dnx_status st = dnx_open_features(&o, &old, err);
     if (st) return st;
     st = dnx_bridge_net(old, net, (dnx_bridge_how){.widths = true}, &b, err);
     bool has_parts = false;
@@ -40,7 +41,8 @@ static int run(const void *args) {
     const init_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (dnx_open(a->cfg, NULL, 0, false, 1, 1, &net, &err)) return dnx_report(&err);
+    const dnx_opening o = {a->cfg, .batch = 1, .threads = 1};
+    if (dnx_open(&o, &net, &err)) return dnx_report(&err);
     dnx_status st = dnx_try_weights(a->out, a->force, &err);
     if (!st && a->from[0]) st = bridge(net, a->from, &err);
     if (!st) st = dnx_weights_save(net, a->out, &err);

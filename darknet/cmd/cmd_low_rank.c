@@ -201,7 +201,8 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
         st = dnx_fail(err, DNX_EIO, at(a->cfg), "cannot be opened: %s", strerror(errno));
     if (!st) st = dnx_cfg_parse(j->text, j->text_len, a->cfg, &j->sections, err);
     if (!st) {
-        st = dnx_open(a->cfg, a->weights, 0, false, 1, a->threads, &c->net, err);
+        const dnx_opening o = {a->cfg, a->weights, .batch = 1, .threads = a->threads};
+        st = dnx_open(&o, &c->net, err);
         if (st) c->net = NULL;
     }
     if (!st && c->net->in.c != 1 && c->net->in.c != 3)

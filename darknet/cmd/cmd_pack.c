@@ -30,7 +30,8 @@ static int pack(const void *args) {
     const pack_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (dnx_open(a->cfg, a->in, 0, false, 1, 1, &net, &err)) return dnx_report(&err);
+    const dnx_opening o = {a->cfg, a->in, .batch = 1, .threads = 1};
+    if (dnx_open(&o, &net, &err)) return dnx_report(&err);
     double numbers = 0, bits = 0;
     for (int i = 0; i < net->n; i++) {
         dnx_param list[DNX_MAX_PARAMS];
@@ -53,7 +54,8 @@ static int unpack(const void *args) {
     const pack_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (dnx_open(a->cfg, a->in, 0, false, 1, 1, &net, &err)) return dnx_report(&err);
+    const dnx_opening o = {a->cfg, a->in, .batch = 1, .threads = 1};
+    if (dnx_open(&o, &net, &err)) return dnx_report(&err);
     dnx_status st = dnx_try_weights(a->out, a->force, &err);
     if (!st) st = dnx_weights_save(net, a->out, &err);
     dnx_net_free(net);

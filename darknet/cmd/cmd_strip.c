@@ -59,7 +59,8 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     dnx_cfg *cfg;
-    if (dnx_open_features(a->cfg, a->weights, 1, false, 1, 1, &net, &err)) return dnx_report(&err);
+    const dnx_opening o = {a->cfg, a->weights, 1, .batch = 1, .threads = 1};
+    if (dnx_open_features(&o, &net, &err)) return dnx_report(&err);
     dnx_status st = dnx_cfg_read(a->cfg, &cfg, &err);
     if (!st) {
         st = strip(a, net, cfg, &err);

@@ -40,11 +40,10 @@ static dnx_status build(const char *cfg, const char *weights, int classes, const
     return load(st, sections, weights, *net, err);
 }
 
-dnx_status dnx_open(const char *cfg, const char *weights, int classes, bool trains, int batch,
-                    int threads, dnx_net **net, dnx_err *err) {
-    const dnx_build how = {.trains = trains, .batch = batch, .threads = threads,
+dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err) {
+    const dnx_build how = {.trains = o->trains, .batch = o->batch, .threads = o->threads,
                            .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
-    return build(cfg, weights, classes, &how, net, err);
+    return build(o->cfg, o->weights, o->classes, &how, net, err);
 }
 
 dnx_status dnx_open_to_train(const char *cfg, const char *weights, int batch, int threads,
@@ -82,16 +81,18 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "is no weights file; choose another name");
 }
 
-dnx_status dnx_open_features(const char *cfg, const char *weights, int classes, bool to_run,
-                             int batch, int threads, dnx_net **net, dnx_err *err) {
+dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err) {
     dnx_bridge b = {0};
+    dnx_opening bare = *o;
     char remark[256] = "";
-    dnx_status st = to_run ? dnx_open_to_run(cfg, NULL, classes, batch, threads, net, err)
-                           : dnx_open(cfg, NULL, classes, false, batch, threads, net, err);
-    if (st || !weights) return st;
-    st = dnx_bridge_file(*net, weights, DNX_FIT_FEATURES, &b, err);
+    bare.weights = NULL;
+    dnx_status st = o->to_run ? dnx_open_to_run(o->cfg, NULL, o->classes, o->batch, o->threads, net,
+                                                err)
+                              : dnx_open(&bare, net, err);
+    if (st || !o->weights) return st;
+    st = dnx_bridge_file(*net, o->weights, DNX_FIT_FEATURES, &b, err);
     if (!st) dnx_bridge_remark(&b, remark, sizeof remark);
-    if (remark[0]) fprintf(stderr, "%s: %s\n", weights, remark);
+    if (remark[0]) fprintf(stderr, "%s: %s\n", o->weights, remark);
     dnx_bridge_free(&b);
     if (st) dnx_net_free(*net);
     return st;

@@ -25,8 +25,8 @@ static void begin_rows(dnx_embeddings_out *f) {
 }
 
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
-                               bool half, dnx_err *err) {
-    *f = (dnx_embeddings_out){.dim = (uint32_t)dim, .is_half = half};
+                                 dnx_float_type type, dnx_err *err) {
+    *f = (dnx_embeddings_out){.dim = (uint32_t)dim, .is_half = type == DNX_FLOAT16};
     if (count > UINT32_MAX || dim > UINT32_MAX)
         return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
                         "cannot write: %zu x %zu numbers are too many", count, dim);
@@ -94,8 +94,8 @@ void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count)
     if (!ok && !f->file.why) f->file.why = errno ? errno : EIO;
 }
 
-dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err) {
-    if (keep) return dnx_outfile_commit(&f->file, err);
-    dnx_outfile_discard(&f->file);
-    return DNX_OK;
+dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err) {
+    return dnx_outfile_commit(&f->file, err);
 }
+
+void dnx_embeddings_discard(dnx_embeddings_out *f) { dnx_outfile_discard(&f->file); }

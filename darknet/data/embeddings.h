@@ -22,9 +22,11 @@ typedef struct {
     bool is_half, has_names;
 } dnx_embeddings_out;
 
-/* Begins the file; dnx_embeddings_finish() ends it. DNX_EIO, DNX_EMEM. */
+typedef enum { DNX_FLOAT32, DNX_FLOAT16 } dnx_float_type;
+
+/* Begins the file; dnx_embeddings_finish() or _discard() ends it. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
-                               bool half, dnx_err *err);
+                                 dnx_float_type type, dnx_err *err);
 /* Write all names before the first row. dnx_embeddings_finish() reports write errors, and numbers
  * that do not fit 16 bits (dnx_fits_half). */
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name);
@@ -32,8 +34,10 @@ void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
 /* Replaces the list of names after the last row, when some images gave no row: `count` of the names
  * that were written, in the same order, one for each row. */
 void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count);
-/* Puts the file in its place, or removes it with keep=false. DNX_EIO. */
-dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, bool keep, dnx_err *err);
+/* Puts the file in its place. DNX_EIO. */
+dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err);
+/* Removes it. */
+void dnx_embeddings_discard(dnx_embeddings_out *f);
 
 /* A whole file in memory. */
 typedef struct {

@@ -120,11 +120,11 @@ static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char 
 static void save(dnx_gallery *g, const char *index, const char *made_of, const char *text) {
     dnx_embeddings_out f;
     dnx_err err = {0};
-    dnx_status st = dnx_embeddings_create(&f, index, g->e.n, g->e.dim, false, &err);
+    dnx_status st = dnx_embeddings_create(&f, index, g->e.n, g->e.dim, DNX_FLOAT32, &err);
     if (!st) {
         for (size_t i = 0; i < g->e.n; i++) dnx_embeddings_name(&f, g->e.name[i]);
         dnx_embeddings_rows(&f, g->e.v, g->e.n);
-        st = dnx_embeddings_finish(&f, true, &err);
+        st = dnx_embeddings_finish(&f, &err);
     }
     if (!st) st = dnx_outfile_write(made_of, text, strlen(text), &err);
     if (st) (void)dnx_skipped_add_line(&g->skipped, err.text);

@@ -46,18 +46,18 @@ void dnx_norm_act_unmake(dnx_norm_act *t) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, bool weights_second,
+int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, dnx_weights_place place,
                         dnx_param *list) {
     size_t c = (size_t)t->c;
     int n = 0;
     list[n++] = (dnx_param){"biases", t->biases, t->d_biases, c, 0, true, 0, DNX_BIASES};
-    if (weights_second) list[n++] = *weights;
+    if (place == DNX_AFTER_BIASES) list[n++] = *weights;
     if (t->has_bn) {
         list[n++] = (dnx_param){"scales", t->scales, t->d_scales, c, 0, true, 0, DNX_SCALES};
         list[n++] = (dnx_param){"mean", t->mean, NULL, c, 0, false, 0, DNX_MEAN};
         list[n++] = (dnx_param){"variance", t->variance, NULL, c, 0, false, 0, DNX_VARIANCE};
     }
-    if (!weights_second) list[n++] = *weights;
+    if (place == DNX_AFTER_NORM) list[n++] = *weights;
     if (t->slopes)
         list[n++] = (dnx_param){"slopes", t->slopes, t->d_slopes, c, 0, true, 0, DNX_SLOPES};
     return n;

@@ -30,9 +30,14 @@ typedef struct dnx_norm_act {
 /* n->out must be set. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_norm_act_unmake(dnx_norm_act *t);
-/* Lists biases, [scales, mean, variance], the given weights, [slopes], in file order. With
- * weights_second the weights follow the biases, as in libdarknet's [connected]. */
-int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, bool weights_second,
+/* Where the weights of a layer are in a file. */
+typedef enum {
+    DNX_AFTER_NORM,  /* biases, [scales, mean, variance], weights, [slopes] */
+    DNX_AFTER_BIASES /* biases, weights, [scales, mean, variance], [slopes]: libdarknet's
+                      * [connected] */
+} dnx_weights_place;
+/* Lists the parameters and the given weights in file order. Returns how many. */
+int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, dnx_weights_place place,
                         dnx_param *list);
 
 /* Computes scale and shift from the running statistics; without batch norm: 1 and the bias. */

@@ -69,7 +69,7 @@ void dnx_dwconv_unmake(dnx_node *n) {
 int dnx_dwconv_params(dnx_node *n, dnx_param *list) {
     dnx_dwconv *s = n->state;
     dnx_param w = {"weights", s->w, s->d_w, weights(n, s), 1, true, 0, DNX_WEIGHTS};
-    return dnx_norm_act_params(&s->norm, &w, false, list);
+    return dnx_norm_act_params(&s->norm, &w, DNX_AFTER_NORM, list);
 }
 
 /* Index in `taps` of the first tap of row ky, for filter f and input j of its group. The next tap
