@@ -1,12 +1,18 @@
 #!/usr/bin/python3
 """Writes a network as the two files of ncnn, for phones and small computers.
 
-    scripts/export_ncnn.py NET.cfg WEIGHTS OUT.param OUT.bin [-to LAYER] [--fp16] [--force]
+    scripts/export_ncnn.py NET.cfg WEIGHTS OUT.param OUT.bin [-to LAYER] [--fp16]
+                           [--int8 FACES] [--force]
 
 The network ends at its last layer that predicts, as in scripts/export_onnx.py; -to names another
 last layer. Batch norm is multiplied into the filters. --fp16 stores filters with 16 bits, so the
 file has half the size; biases and slopes keep 32 bits. When ncnn does not have an option, the
 message names section and option, and nothing is written.
+
+--int8 stores filters with 8 bits, and ncnn then computes with 8-bit integers. Their scales: each
+filter's largest weight, and for the input of each layer the number whose rounding and cutting costs
+least on 64 images of the folder FACES. Take faces as the network will see them. Of [low_rank] only
+the first convolution has 8 bits. Compare accuracy before you use the file.
 
 Blob "input": W x H x C floats, RGB, (pixel - input_mean) * input_scale:
 
@@ -23,20 +29,31 @@ from lib.errors import Failure, needs, run_main
 
 needs("numpy")
 from exchange import network as networks
-from exchange.ncnn_out import SECTIONS, files_of
+from exchange.calibrate import images_of
+from exchange.calibrate import ranges as calibrate
+from exchange.ncnn_out import FILTERS, SECTIONS, files_of
 from lib import files
 
+IMAGES = 64  # that --int8 looks at
 
-def export(cfg, weights, param, data, to=None, half=False, force=False):
+
+def export(cfg, weights, param, data, to=None, half=False, force=False, faces=None):
     if os.path.realpath(param) == os.path.realpath(data):
         raise Failure(f"{param}: is named for the .param and for the .bin")
     for out in (param, data):
         files.refuse_replacing(out, force, cfg, weights)
     network = networks.load(cfg, weights, to, SECTIONS, "ncnn")
-    text, numbers = files_of(network, half)
+    ranges = None
+    if faces:
+        wanted = {layer.sources[0] for layer in network.used if layer.section in FILTERS}
+        images = images_of(faces, network.input, IMAGES)
+        ranges = calibrate(network, weights, wanted, images)
+    text, numbers, quantized = files_of(network, half, ranges)
     with files.whole_file(data, binary=True) as f:
         f.write(numbers)
     files.write(param, text)
+    if faces:
+        print(f"{quantized} layers compute with 8 bits, by {len(images)} images of {faces}")
     h, w, c = network.input
     mean, scale = network.net["input_mean"], network.net["input_scale"]
     print(f"{param}, {data}: {len(text.splitlines()) - 2} layers, {len(numbers):,} bytes")
@@ -53,10 +70,11 @@ def main():
     parser.add_argument("bin", metavar="OUT.bin")
     parser.add_argument("-to", "--to", metavar="LAYER", help="the layer that becomes the output")
     parser.add_argument("--fp16", action="store_true", help="filters in 16 bits")
+    parser.add_argument("--int8", metavar="FACES", help="filters and inputs in 8 bits, by images")
     parser.add_argument("--force", action="store_true", help="replace the outputs")
     args = parser.parse_args()
     return run_main(export, args.cfg, args.weights, args.param, args.bin, args.to, args.fp16,
-                    args.force)
+                    args.force, args.int8)
 
 
 if __name__ == "__main__":

@@ -36,13 +36,13 @@ import numpy as np
 
 from bench import peer_process
 from exchange import cfg_out, compare, onnx_in
+from exchange.calibrate import images_of
 from exchange.onnx_layers import Importer
 from lib import files
 from lib.arguments import real
 
 MOST = 1e-4       # the largest difference allowed, divided by the largest value
 IMAGES = 3        # the number of random images, and of images of --faces
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm")
 
 
 def size(text):
@@ -69,19 +69,6 @@ def normalisation(model, importer, mean, scale):
         return 127.5, 1 / 127.5, "as InsightFace has it; the file does not tell (--mean, --scale)"
 
 
-def faces_of(folder, shape):
-    """Returns the first images of a folder, B x H x W x C, with values 0..255."""
-    needs("PIL")
-    from PIL import Image
-    found = sorted(os.path.join(at, name) for at, _, names in os.walk(folder) for name in names
-                   if name.lower().endswith(PICTURES))[:IMAGES]
-    if not found:
-        raise Failure(f"{folder}: holds no images")
-    h, w, c = shape
-    opened = [Image.open(f).convert("RGB" if c == 3 else "L").resize((w, h)) for f in found]
-    return np.stack([np.asarray(i, np.float32).reshape(h, w, c) for i in opened])
-
-
 def check(proto, model, importer, pair, shape, norm, options):
     """Compares both networks and prints the largest difference. Raises a Failure when it is above
     MOST. pair: our cfg and weights."""
@@ -93,7 +80,7 @@ def check(proto, model, importer, pair, shape, norm, options):
     pixels = [np.random.default_rng(1).uniform(0, 255, (IMAGES, *shape)).astype(np.float32)]
     kinds = ["random images"]
     if options.faces:
-        pixels.append(faces_of(options.faces, shape))
+        pixels.append(images_of(options.faces, shape, IMAGES))
         kinds.append(f"images of {options.faces}")
     takes_pixels, batch = importer.mean is not None, model.dims[0] or 1
     is_hwc = importer.values[model.input].form == "hwc"

@@ -9,26 +9,27 @@
 
 /* The first line is separate because it is the default, and no '|' precedes its word. */
 #define DNX_FIRST_ACTIVATION(X) X(LINEAR, linear, true)
-#define DNX_MORE_ACTIVATIONS(X)  \
-    X(RELU, relu, true)          \
-    X(LEAKY, leaky, true)        \
-    X(PRELU, prelu, true)        \
-    X(RELU6, relu6, true)        \
-    X(LOGISTIC, logistic, false) \
-    X(TANH, tanh, false)         \
-    X(ELU, elu, false)           \
-    X(SELU, selu, false)         \
-    X(LOGGY, loggy, false)       \
-    X(RELIE, relie, false)       \
-    X(RAMP, ramp, false)         \
-    X(PLSE, plse, false)         \
-    X(STAIR, stair, false)       \
-    X(HARDTAN, hardtan, false)   \
-    X(LHTAN, lhtan, false)       \
-    X(SWISH, swish, false)       \
-    X(MISH, mish, false)         \
-    X(HSWISH, hswish, false)     \
-    X(HSIGMOID, hsigmoid, false)
+#define DNX_MORE_ACTIVATIONS(X)    \
+    X(RELU, relu, true)            \
+    X(LEAKY, leaky, true)          \
+    X(PRELU, prelu, true)          \
+    X(RELU6, relu6, true)          \
+    X(LOGISTIC, logistic, false)   \
+    X(TANH, tanh, false)           \
+    X(ELU, elu, false)             \
+    X(SELU, selu, false)           \
+    X(LOGGY, loggy, false)         \
+    X(RELIE, relie, false)         \
+    X(RAMP, ramp, false)           \
+    X(PLSE, plse, false)           \
+    X(STAIR, stair, false)         \
+    X(HARDTAN, hardtan, false)     \
+    X(LHTAN, lhtan, false)         \
+    X(SWISH, swish, false)         \
+    X(MISH, mish, false)           \
+    X(HSWISH, hswish, false)       \
+    X(HSIGMOID, hsigmoid, false)   \
+    X(HARD_MISH, hard_mish, false)
 
 #define DNX_ACT_ENUM(upper, lower, is_vector) DNX_##upper,
 #define DNX_ACT_WORD(upper, lower, is_vector) "|" #lower

@@ -10,7 +10,7 @@ from exchange.onnx_out import signs
 from lib.darknet_files import BN_EPS
 from lib.errors import Failure
 
-MAGIC, HALF = 7767517, 0x01306B47
+MAGIC, HALF, INT8 = 7767517, 0x01306B47, 0x000D4B38
 LARGEST_HALF = 65504
 ADD, MUL = 0, 2  # the operations of a BinaryOp layer
 # Activations that are a layer of their own: (type, parameters)
@@ -20,6 +20,7 @@ ACTIVATIONS = {
     "logistic": ("Sigmoid", {}), "tanh": ("TanH", {}), "elu": ("ELU", {0: 1.}),
     "selu": ("SELU", {0: 1.6732, 1: 1.0507}), "swish": ("Swish", {}), "mish": ("Mish", {}),
     "hswish": ("HardSwish", {0: 1 / 6, 1: .5}), "hsigmoid": ("HardSigmoid", {0: 1 / 6, 1: .5}),
+    "hard_mish": ("HardSwish", {0: .5, 1: 1.}),
 }
 # Activations that ncnn's convolution includes. Parameter 9 is the function, -23310 its arguments
 FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: [0., 6.]},
@@ -42,11 +43,19 @@ def text_of(value):
     return str(value) if isinstance(value, int) else f"{value:e}"
 
 
-class Writer:
-    """Collects the layers and weights. half: store filters as 16-bit floats."""
+def rounded(a):
+    """Rounds as ncnn does, halves away from 0, to -127..127."""
+    return np.clip(np.trunc(a + np.copysign(.5, a)), -127, 127).astype(np.int8)
 
-    def __init__(self, network, half):
+
+class Writer:
+    """Collects the layers and weights. half: store filters as 16-bit floats. ranges: {layer: the
+    largest of its outputs that 8 bits hold}. Filters that read such a layer are stored as 8-bit
+    integers, and ncnn computes with integers there. quantized: how many layers do."""
+
+    def __init__(self, network, half, ranges):
         self.half, self.rows, self.data, self.at = half, [], [], "input"
+        self.ranges, self.quantized = ranges, 0
         h, w, c = network.input
         self.blobs = {-1: Blob("input", network.input)}
         self.rows.append(("Input", "input", [], ["input"], {0: w, 1: h, 2: c}))
@@ -70,6 +79,22 @@ class Writer:
             raise Failure(f"{where} has filters above {LARGEST_HALF}: too large for --fp16")
         raw = a.astype("<f2").tobytes()
         self.data += [struct.pack("<I", HALF), raw, bytes(-len(raw) % 4)]
+
+    def weights(self, layer, kind, w, b, params, source):
+        """Adds filters and biases, and sets the parameter of 8-bit filters. source: the layer that
+        they read; None when no layer has this input."""
+        if source not in self.ranges:
+            self.filters(layer.at, w)
+            return self.floats(*([] if b is None else [b]))
+        rows = w.astype(np.float64).reshape(
+            params[7] if kind == "ConvolutionDepthWise" else len(w), -1)
+        largest = np.abs(rows).max(1)
+        scales = np.divide(127, largest, where=largest > 0, out=np.zeros_like(largest))
+        raw = rounded(rows * scales[:, None]).tobytes()
+        params[8] = 1
+        self.quantized += 1
+        self.data += [struct.pack("<I", INT8), raw, bytes(-len(raw) % 4)]
+        return self.floats(*([] if b is None else [b]), scales, [127 / self.ranges[source]])
 
     def floats(self, *arrays):
         self.data += [np.ascontiguousarray(a, "<f4").tobytes() for a in arrays]
@@ -101,16 +126,13 @@ class Writer:
     def times(self, x, by, label):
         return self.layer("BinaryOp", [x], label, _0=MUL, _1=1, _2=float(by))
 
-    def conv(self, layer, x, w, b, label, window, groups=1, fuses=()):
+    def conv(self, layer, x, w, b, label, window, groups=1, fuses=(), source=None):
         kh, kw, stride, pad = window
         kind = "Convolution" if groups == 1 else "ConvolutionDepthWise"
         params = {0: w.shape[0], 1: kw, 11: kh, 3: stride, 4: pad, 5: int(b is not None),
                   6: int(w.size), **({7: groups} if groups > 1 else {}), **dict(fuses)}
-        name = self.numbered(kind, [x], label, params)
-        self.filters(layer.at, w)
-        if b is not None:
-            self.floats(b)
-        return name
+        self.weights(layer, kind, w, b, params, source)
+        return self.numbered(kind, [x], label, params)
 
 
 def label_of(layer, is_fused=False):
@@ -119,26 +141,25 @@ def label_of(layer, is_fused=False):
 
 def convolution(t, layer, x):
     w, b = layer.folded()
-    x, window, groups = t.map(x), layer.window, layer.groups
+    x, window, groups, source = t.map(x), layer.window, layer.groups, layer.sources[0]
     if layer.section == "binary":
         w, (scale, b) = signs(layer.params["weights"], layer.options["mode"],
                               layer.options["center"]), layer.norm()
         w = w * scale[:, None, None, None]
     if layer.section == "low_rank":
-        x = t.conv(layer, x, layer.params["basis"], None, "basis", window)
-        window = (1, 1, 1, 0)
+        x = t.conv(layer, x, layer.params["basis"], None, "basis", window, source=source)
+        window, source = (1, 1, 1, 0), None
     fused = FUSED.get(layer.activation)
-    name = t.conv(layer, x, w, b, label_of(layer, fused), window, groups, fused or {})
+    name = t.conv(layer, x, w, b, label_of(layer, fused), window, groups, fused or {}, source)
     return t.done(layer, name, is_fused=bool(fused))
 
 
 def connected(t, layer, x):
     w, b = layer.folded()
     fused = FUSED.get(layer.activation)
-    name = t.numbered("InnerProduct", [x], label_of(layer, fused),
-                      {0: layer.out[2], 1: 1, 2: int(w.size), **(fused or {})})
-    t.filters(layer.at, w)
-    t.floats(b)
+    params = {0: layer.out[2], 1: 1, 2: int(w.size), **(fused or {})}
+    t.weights(layer, "InnerProduct", w, b, params, layer.sources[0])
+    name = t.numbered("InnerProduct", [x], label_of(layer, fused), params)
     return t.done(layer, name, True, bool(fused))
 
 
@@ -267,10 +288,14 @@ def with_splits(rows):
     return out
 
 
-def files_of(network, half=False):
-    """Returns (text of the .param, bytes of the .bin). The blobs "input" and "output" are the
-    network's input and output."""
-    t = Writer(network, half)
+FILTERS = ("convolutional", "depthwise", "global_depthwise", "low_rank", "binary", "connected")
+
+
+def files_of(network, half=False, ranges=None):
+    """Returns (text of the .param, bytes of the .bin, number of layers with 8-bit filters). The
+    blobs "input" and "output" are the network's input and output. ranges: see Writer, for layers
+    that those of FILTERS read."""
+    t = Writer(network, half, ranges or {})
     for layer in network.used:
         check(layer)
     for layer in network.used:
@@ -289,4 +314,4 @@ def files_of(network, half=False):
     for kind, name, ins, outs, params in rows:
         lines.append(" ".join([f"{kind:<20}", f"{name:<24}", str(len(ins)), str(len(outs)), *ins,
                                *outs, *(f"{k}={text_of(v)}" for k, v in params.items())]))
-    return "\n".join(lines) + "\n", b"".join(t.data)
+    return "\n".join(lines) + "\n", b"".join(t.data), t.quantized

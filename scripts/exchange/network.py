@@ -16,13 +16,14 @@ WINDOWS = ("convolutional", "depthwise", "low_rank", "binary")
 class Layer:
     """A layer. name may be None. sources: the numbers of the layers that it reads, -1 for the
     network's input. inputs, out: shapes as (height, width, channels). params: {name: array}. macs:
-    multiply-adds. at: its place in the cfg, for messages."""
+    multiply-adds. line: of its section in the cfg. at: its place there, for messages."""
 
     def __init__(self, cfg, told):
         self.number, self.section, self.name = told["layer"], told["section"], told["name"]
         self.options, self.sources, self.is_loss = told["options"], told["from"], told["is_loss"]
         self.inputs, self.out = [tuple(s) for s in told["in"]], tuple(told["out"])
         self.counts = {p["name"]: p["count"] for p in told["params"]}
+        self.line = told["line"]
         self.macs, self.at = told["multiply_adds"], f"{cfg}:{told['line']}: [{told['section']}]"
         self.params = {}
 

@@ -30,6 +30,12 @@ def hswish(g, x):
     return g.node("Mul", [x, g.node("HardSigmoid", [x], "hsigmoid", alpha=1 / 6, beta=.5)])
 
 
+def hard_mish(g, x):
+    """x min(max(x/2 + 1, 0), 1), written out for the same reason."""
+    more = g.node("Add", [scaled(g, x, .5, "half"), number(g, "one", 1)], "more")
+    return g.node("Mul", [x, clip(g, more, 0, 1, "cut")])
+
+
 def mish(g, x):
     return g.node("Mul", [x, g.node("Tanh", [g.node("Softplus", [x], "softplus")], "tanh")])
 
@@ -73,7 +79,7 @@ TABLE = {
     "lhtan": lambda g, x: lines(g, x, .001, .999, 0, 1, 0),
     "plse": lambda g, x: lines(g, x, .01, .115, -4, 4, .5),
     "hsigmoid": hsigmoid, "swish": swish, "hswish": hswish, "mish": mish, "loggy": loggy,
-    "ramp": ramp, "stair": stair,
+    "hard_mish": hard_mish, "ramp": ramp, "stair": stair,
 }
 
 

@@ -34,6 +34,10 @@ def clip(t, n, x, low=None, high=None):
         a, b, base = x.parts[1:4]
         if is_near(a, 1) and is_near(b, 3):
             return x.like(parts=("cut", base, 1.))  # cut(x + 3)
+    if x.parts and x.parts[0] == "affine" and (low, high) == (0, 1):
+        a, b, base = x.parts[1:4]
+        if is_near(a, .5) and is_near(b, 1):
+            return x.like(parts=("half cut", base))
     if x.parts and x.parts[0] == "length":
         return x  # clips a vector's length at a tiny value, which changes nothing
     if low == 0 and (high is None or high > 1e30):
@@ -45,9 +49,12 @@ def clip(t, n, x, low=None, high=None):
 
 
 def hardsigmoid(t, n, x):
-    if not is_near(n.get("alpha", .2), 1 / 6) or not is_near(n.get("beta", .5), .5):
-        t.fail(f"alpha={n.get('alpha', .2):g} beta={n.get('beta', .5):g}: only 1/6 and 1/2 have a "
-               "layer here")
+    alpha, beta = n.get("alpha", .2), n.get("beta", .5)
+    if is_near(alpha, .5) and is_near(beta, 1):
+        return t.layer_of(x).like(parts=("half cut", t.layer_of(x)))
+    if not is_near(alpha, 1 / 6) or not is_near(beta, .5):
+        t.fail(f"alpha={alpha:g} beta={beta:g}: only 1/6 and 1/2, and before a product with x also "
+               "1/2 and 1, have a layer here")
     return t.layer_of(x).like(parts=("hsigmoid", t.layer_of(x)))
 
 
@@ -77,7 +84,8 @@ def tanh(t, _n, x):
     return t.activate(x, "tanh")
 
 
-PRODUCTS = {"logistic": "swish", "hsigmoid": "hswish", "tanh of softplus": "mish"}
+PRODUCTS = {"logistic": "swish", "hsigmoid": "hswish", "tanh of softplus": "mish",
+            "half cut": "hard_mish"}
 
 
 def product(t, _n, x, y):

@@ -13,7 +13,7 @@ from lib.errors import Failure
 
 LARGEST = 65536  # the largest integer that is accepted in a cfg
 ACTIVATIONS = ("linear", "relu", "relu6", "leaky", "prelu", "logistic", "tanh", "swish", "mish",
-               "hswish", "hsigmoid")
+               "hswish", "hsigmoid", "hard_mish")
 TRAINING = {"name", "fixed_width", "stopbackward", "learning_rate", "decay", "exclusivity"}
 
 

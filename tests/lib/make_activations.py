@@ -52,6 +52,7 @@ FUNCTIONS = {
     "mish": lambda x: x * m.tanh(m.log1p(m.exp(x))),
     "hswish": lambda x: x * min(m.mpf(6), max(m.mpf(0), x + 3)) / 6,
     "hsigmoid": lambda x: min(m.mpf(6), max(m.mpf(0), x + 3)) / 6,
+    "hard_mish": lambda x: x * min(m.mpf(1), max(m.mpf(0), x / 2 + 1)),
 }
 
 

@@ -42,11 +42,20 @@ class Net:
         self.at += 4 * n
         return a.astype(np.float64)
 
+    def scaled(self, p, filters, biases, count):
+        """With 8-bit filters also a scale for each of `count` parts of them, and that of the
+        input."""
+        return (filters, biases, *([self.floats(count), self.floats(1)] if p.get(8) else []))
+
     def tagged(self, n):
         tag = int.from_bytes(self.data[self.at:self.at + 4], "little")
         self.at += 4
         if tag == 0:
             return self.floats(n)
+        if tag == 0x000D4B38:
+            a = np.frombuffer(self.data, np.int8, n, self.at)
+            self.at += (n + 3) // 4 * 4
+            return a.astype(np.float64)
         expect(tag == 0x01306B47, f"tag {tag:x}")
         a = np.frombuffer(self.data, "<f2", n, self.at)
         self.at += (2 * n + 3) // 4 * 4
@@ -54,9 +63,11 @@ class Net:
 
     def load(self, kind, p):
         if kind in ("Convolution", "ConvolutionDepthWise"):
-            return self.tagged(p[6]), self.floats(p[0]) if p.get(5) else None
+            return self.scaled(p, self.tagged(p[6]), self.floats(p[0]) if p.get(5) else None,
+                               p[7] if kind == "ConvolutionDepthWise" else p[0])
         if kind == "InnerProduct":
-            return self.tagged(p[2]), self.floats(p[0]) if p.get(1) else None
+            return self.scaled(p, self.tagged(p[2]), self.floats(p[0]) if p.get(1) else None,
+                               p[0])
         return {"PReLU": lambda: self.floats(p[0]), "Normalize": lambda: self.floats(p[3]),
                 "BatchNorm": lambda: [self.floats(p[0]) for _ in range(4)]}.get(
                     kind, lambda: None)()
@@ -85,6 +96,16 @@ def fused(y, p):
             5: lambda: y * np.tanh(np.log1p(np.exp(y)))}[p.get(9, 0)]()
 
 
+def integers(x, w):
+    """Input and filters as the whole numbers that an 8-bit layer multiplies, and what a product of
+    two of them stands for, for each part of the filters."""
+    if len(w) == 2:
+        return x, 1
+    scale = np.divide(1, w[2] * w[3], where=w[2] != 0, out=np.zeros_like(w[2]))
+    a = np.float32(x) * np.float32(w[3])
+    return np.trunc(a + np.copysign(np.float32(.5), a)).clip(-127, 127), scale
+
+
 def windows(x, kh, kw, sh, sw):
     return np.lib.stride_tricks.sliding_window_view(x, (kh, kw), (1, 2))[:, ::sh, ::sw]
 
@@ -94,15 +115,18 @@ def conv(x, p, w):
     kh, stride, pad = p.get(11, kw), p.get(3, 1), p.get(4, 0)
     if x.ndim == 1:
         x = x.reshape(-1, 1, 1)
+    x, scale = integers(x, w)
     view = windows(np.pad(x, ((0, 0), (pad, pad), (pad, pad))), kh, kw, stride, stride)
     filters = w[0].reshape(groups, n // groups, -1, kh, kw)
     y = np.einsum("gcyxkl,gockl->goyx", view.reshape(groups, -1, *view.shape[1:]), filters)
-    y = y.reshape(n, *y.shape[2:]) + (0 if w[1] is None else w[1][:, None, None])
+    scale = np.repeat(scale, n // np.size(scale))[:, None, None]
+    y = y.reshape(n, *y.shape[2:]) * scale + (0 if w[1] is None else w[1][:, None, None])
     return fused(y, p)
 
 
 def inner(x, p, w):
-    return fused(w[0].reshape(p[0], -1) @ x.ravel() + w[1], p)
+    x, scale = integers(x.ravel(), w)
+    return fused(w[0].reshape(p[0], -1) @ x * scale + w[1], p)
 
 
 def each(a, x):

@@ -50,8 +50,8 @@ NETS = {
     "xnor without a map": SIGNS + "mode=xnor\nk_map=0\nbatch_normalize=1\nnormalize=output\n",
     "bnn": CONV + "[activation]\nactivation=relu\n" + SIGNS + "mode=bnn\n",
     "activations": "".join(f"[activation]\nactivation={a}\n" for a in
-                           ("relu6", "hswish", "mish", "selu", "elu", "tanh", "leaky", "loggy",
-                            "plse")) +
+                           ("relu6", "hswish", "hard_mish", "mish", "selu", "elu", "tanh", "leaky",
+                            "loggy", "plse")) +
                    "[route]\nlayers=0\n" + "".join(
                        f"[activation]\nactivation={a}\n" for a in
                        ("stair", "ramp", "lhtan", "relie", "hardtan", "logistic", "prelu")),

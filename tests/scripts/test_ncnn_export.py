@@ -37,8 +37,8 @@ NETS = {
     "bwn": "[binary]\nfilters=4\nsize=3\npad=1\nmode=bwn\ncenter=1\nbatch_normalize=1\n"
            "activation=prelu\n[logistic]\n",
     "activations": "".join(f"[activation]\nactivation={a}\n" for a in
-                           ("relu6", "hswish", "mish", "selu", "elu", "tanh", "leaky", "loggy",
-                            "relie", "hardtan", "logistic", "prelu", "hsigmoid")),
+                           ("relu6", "hswish", "hard_mish", "mish", "selu", "elu", "tanh", "leaky",
+                            "loggy", "relie", "hardtan", "logistic", "prelu", "hsigmoid")),
 }
 BAD = [
     ("[shortcut]\nfrom=0\n",
@@ -75,6 +75,36 @@ def half(folder):
     layers = NETS["filters"]
     expect(agrees(folder, layers, "--fp16", tolerance=3e-3) < agrees(folder, layers),
            "the file is not smaller")
+
+
+def quantized(folder):
+    """--int8: a quarter of the size, whole numbers, scales that hold what the images give."""
+    cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + NETS["filters"] +
+                       "[connected]\noutput=5\nactivation=relu\n")
+    weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
+    rng, shots = np.random.default_rng(5), []
+    for i in range(9):
+        shots.append(rng.integers(0, 256, (7, 6, 3), np.uint8))
+        common.write_png(os.path.join(folder, f"faces/{i}.png"), 6, 7, shots[-1].tobytes())
+    faces = os.path.join(folder, "faces")
+    files, said = export(folder, cfg, weights, "--int8", faces)
+    text = common.read(files[0]).decode()
+    many = sum(" 8=1" in line for line in text.splitlines())
+    expect(f"{many} layers compute with 8 bits, by 9 images of {faces}\n" in said, said)
+    expect(many == 6, text)  # of seven: all but the second of [low_rank]
+    x = ((np.stack(shots) - 127.5) * .0078125).astype(np.float32).transpose(0, 3, 1, 2)
+    net = ncnn.Net(*files)
+    got, want = np.stack([net.run(i) for i in x]), nets.ours(cfg, weights, x)
+    far = np.abs(got - want).max() / np.abs(want).max()
+    expect(1e-5 < far < .1, f"differs by {far:.1e} of the largest value")
+    common.write(os.path.join(faces, "10.png"), "no image")
+    out = [os.path.join(folder, f) for f in ("never.param", "never.bin")]
+    done = script("export_ncnn.py", cfg, weights, *out, "--int8", faces)
+    expect(done.returncode == 1 and "10.png: is no image, or is cut short" in done.stderr, done)
+    os.mkdir(os.path.join(folder, "none"))
+    done = script("export_ncnn.py", cfg, weights, *out, "--int8", os.path.join(folder, "none"))
+    expect(done.returncode == 1 and "none: holds no images" in done.stderr, done)
+    expect(not any(map(os.path.exists, out)), "a file is left")
 
 
 def face(folder):
@@ -114,6 +144,6 @@ def in_a_folder(test, *args):
 
 for name, text in NETS.items():
     attempt(name, in_a_folder, agrees, text)
-for each in (half, face, messages):
+for each in (half, quantized, face, messages):
     attempt(each.__name__, in_a_folder, each)
 summary()

@@ -163,13 +163,16 @@ def mobilenet(folder):
     x = t.node("Mul", x, t.node("Sigmoid", x))
     x = t.conv(x, 8, 8, 1)
     x = t.node("Mul", x, t.node("Tanh", t.node("Softplus", x)))
+    x = t.conv(x, 8, 8, 1)
+    x = t.node("Mul", t.node("HardSigmoid", x, alpha=.5, beta=1.), x)
     x = t.node("Flatten", t.node("ReduceMean", x, axes=[2, 3], keepdims=1))
     length = t.node("Clip", t.node("ReduceL2", x, axes=[1], keepdims=1), np.float32(1e-12))
     x = t.node("Div", x, t.node("Expand", length, t.node("Shape", x)))
     got, text = bring(t.save(os.path.join(folder, "v.onnx"), x))
     in_order(got, "convolutional avgpool convolutional convolutional scale_channels convolutional "
-                  "convolutional maxpool avgpool convolutional convolutional avgpool l2norm")
-    for act in ("hswish", "hsigmoid", "relu6", "swish", "mish"):
+                  "convolutional maxpool avgpool convolutional convolutional convolutional avgpool "
+                  "l2norm")
+    for act in ("hard_mish", "hswish", "hsigmoid", "relu6", "swish", "mish"):
         expect(f"activation={act}" in text, act)
 
 
@@ -254,8 +257,8 @@ def round_trip(folder):
             "batch_normalize=1\n"
             "[connected]\noutput=7\nbatch_normalize=1\nactivation=mish\n[l2norm]\n")
     acts = "".join(f"[activation]\nactivation={a}\n" for a in
-                   ("relu6", "hswish", "selu", "elu", "tanh", "relie", "hardtan", "logistic",
-                    "prelu"))
+                   ("relu6", "hswish", "hard_mish", "selu", "elu", "tanh", "relie", "hardtan",
+                    "logistic", "prelu"))
     cfg, weights, model = (os.path.join(folder, f) for f in ("a.cfg", "a.weights", "a.onnx"))
     x = nets.images((7, 6, 3), 3)
     for layers, keeps in ((same, True), (same, False), (acts, False)):
@@ -334,7 +337,8 @@ def nodes(folder):
         ("AveragePool", (), {"kernel_shape": [3, 3], "pads": [1] * 4},
          "count_include_pad=0: the zeros around a map count in a mean here"),
         ("HardSigmoid", (), {"alpha": .3},
-         "alpha=0.3 beta=0.5: only 1/6 and 1/2 have a layer here"),
+         "alpha=0.3 beta=0.5: only 1/6 and 1/2, and before a product with x also 1/2 and 1, have "
+         "a layer here"),
         ("Elu", (), {"alpha": 2.}, "alpha=2: only 1 has a layer here"),
         ("Transpose", (), {"perm": [0, 1, 3, 2]},
          "perm=[0, 1, 3, 2]: is no flattening and no shuffle of channels"),

@@ -1,4 +1,6 @@
-"""scripts/to_netron.py: the cfg has only sections of Netron, and the shapes of the network."""
+"""scripts/to_netron.py: only sections that Netron knows, and the network's shapes by Netron's own
+rules, which are written here anew from source/darknet.js: it also loses shapes where it could know
+them, and the script has to lead it round that."""
 import json
 import os
 import re
@@ -10,10 +12,6 @@ from common import ROOT, attempt, darknet, expect, expect_end, needed, script, s
 with needed():
     import numpy  # pylint: disable=unused-import
 
-# Sections that Netron has
-KNOWN = {"net", "convolutional", "connected", "batchnorm", "activation", "shortcut", "softmax",
-         "route", "avgpool", "local_avgpool", "maxpool", "upsample", "dropout", "scale_channels",
-         "sam", "l2norm", "logistic", "crop", "reorg", "local"}
 SMALL = """[net]
 height=8
 width=8
@@ -37,35 +35,155 @@ stride=2
 [margin_softmax]
 classes=3
 """
+# What stops Netron where nothing is done about it
+TRAPS = """[net]
+height=9
+width=8
+channels=4
+[convolutional]
+filters=6
+size=3
+stride=2
+pad=1
+batch_normalize=1
+activation=hswish
+[upsample]
+stride=2
+[upsample]
+stride=-2
+[maxpool]
+size=3
+stride=1
+[route]
+layers=-1,0
+groups=2
+group_id=1
+[batchnorm]
+[avgpool]
+size=2
+stride=2
+pad=0
+[global_depthwise]
+[batchnorm]
+[connected]
+output=12
+[batchnorm]
+activation=relu
+[dropout]
+[connected]
+output=10
+[convolutional]
+filters=8
+activation=linear
+[shortcut]
+from=-4
+activation=linear
+[activation]
+activation=prelu
+[l2norm]
+[softmax]
+"""
 
 
-def last_shape(cfg):
+def sections_of(text):
+    """[(section, {option: text})]"""
+    out = []
+    for line in re.sub(r"(?m)^[#;].*$", "", text).split():
+        if line[0] == "[":
+            out.append((line[1:-1], {}))
+        else:
+            key, _, value = line.partition("=")
+            out[-1][1][key] = value
+    return out
+
+
+def netron(text):
+    """[(section, shape)], shapes as (w, h, c) or (length,)."""
+    (name, o), *sections = sections_of(text)
+    expect(name == "net", name)
+    w, h, c = (int(o[k]) for k in ("width", "height", "channels"))
+    before = {"shape": (w, h, c), "map": (w, h, c), "length": w * h * c}
+    made = []
+
+    def number(o, key, default):
+        return int(o.get(key, default))
+    for section, o in sections:
+        (w, h, c), length = before["map"], before["length"]
+        if section in ("convolutional", "maxpool", "avgpool", "crop", "local"):
+            expect(before["shape"] == (w, h, c), f"[{section}]: the layer before gives no image")
+        size, stride = number(o, "size", 1), number(o, "stride", 1)
+        if section == "convolutional":
+            pad = size // 2 if number(o, "pad", 0) else number(o, "padding", 0)
+            w, h = ((n + 2 * pad - size) // stride + 1 for n in (w, h))
+            expect(c % number(o, "groups", 1) == 0, o)
+            c = number(o, "filters", 1)
+        elif section == "maxpool":
+            size = number(o, "size", stride)
+            w, h = ((n + number(o, "padding", size - 1) - size) // stride + 1 for n in (w, h))
+        elif section == "avgpool":
+            w = h = 1
+        elif section == "upsample":
+            w, h = w * stride, h * stride
+        elif section == "connected":
+            expect(length, "[connected]: the length of its input is lost")
+            w, h, c = 1, 1, number(o, "output", 1)
+        elif section == "route":
+            parts = [made[int(i)] for i in o["layers"].split(",")]
+            w, h = parts[0]["map"][:2]
+            groups = number(o, "groups", 1)
+            expect(groups == 1 or len(parts) == 1, "[route]: groups of several are not counted")
+            c = sum(p["map"][2] for p in parts) // groups
+        elif section == "shortcut":
+            expect(0 <= int(o["from"]) < len(made), o)
+        else:
+            expect(section in ("batchnorm", "activation", "softmax", "dropout", "scale_channels",
+                               "sam"), f"[{section}]: Netron does not know it")
+        if section in ("scale_channels", "sam"):
+            w, h, c = made[int(o["from"])]["map"]
+        lost = section in ("batchnorm", "activation", "route")
+        length = None if lost else length if section in ("softmax", "dropout") else w * h * c
+        expect(section != "softmax" or length, "[softmax]: the length of its input is lost")
+        shape = (length,) if section in ("connected", "softmax") else (w, h, c)
+        before = {"section": section, "shape": shape, "map": (w, h, c), "length": length}
+        made.append(before)
+    return [(m["section"], m["map"]) for m in made]
+
+
+def shapes_of(cfg):
+    """(w, h, c) of the layers that predict."""
     done = darknet("check", cfg, "-json")
     expect_end(done)
     told = json.loads(done.stdout)
-    return told["layers"][told["embedding"]]["out"]
+    return [(*layer["out"][1::-1], layer["out"][2]) for layer in told["layers"]
+            if not layer["is_loss"] or layer["section"] == "softmax"]
 
 
 def draws(name):
     with tempfile.TemporaryDirectory() as folder:
         cfg, out = os.path.join(folder, "a.cfg"), os.path.join(folder, "n.cfg")
-        if name == "small":
-            common.write(cfg, SMALL)
+        if name in OURS:
+            common.write(cfg, OURS[name])
         else:
             cfg = os.path.join(ROOT, "cfg", name + ".cfg")
         expect_end(script("to_netron.py", cfg, out))
         text = common.read(out).decode()
-        sections = set(re.findall(r"(?m)^\[(\w+)\]", text))
-        expect(sections <= KNOWN, sections - KNOWN)
-        if "binary=1" not in text:  # which our command refuses
-            expect(last_shape(out) == last_shape(cfg), f"{last_shape(out)}, not {last_shape(cfg)}")
+        drawn = netron(text)
+        at = -1
+        for shape in shapes_of(cfg):  # each of ours, in this order, with more between
+            at = next((i for i in range(at + 1, len(drawn)) if drawn[i][1] == shape), None)
+            expect(at is not None, f"{shape} is missing: {drawn}")
+        expect(drawn[-1][1] == shape, f"ends with {drawn[-1]}")
         if name == "small":
+            expect("activation=channel_shuffle" in text, text)
             done = script("to_netron.py", cfg, out)
             expect_end(done, 1, f"{out}: exists; --force replaces it")
             done = script("to_netron.py", cfg, cfg, "--force")
             expect_end(done, 1, f"{cfg}: is an input of this very command")
+        if name == "mobilefacenet-xnor":
+            expect(text.count("xnor=1") > 10, text)
 
 
-for each in ("small", "shufflenet-v2-face", "mobilenet-v3-small", "mobilefacenet-xnor"):
+OURS = {"small": SMALL, "traps": TRAPS}
+for each in (*OURS, "shufflenet-v2-face", "mobilenet-v3-small", "mobilefacenet-xnor"):
     attempt(each, draws, each)
 summary()

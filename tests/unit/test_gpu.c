@@ -63,7 +63,7 @@ static void check_activations(void) {
     char text[128];
     static const char *const words[] = {"relu", "leaky", "relu6", "logistic", "tanh", "elu",
         "selu", "loggy", "relie", "ramp", "plse", "stair", "hardtan", "lhtan", "swish", "mish",
-        "hswish", "hsigmoid"};
+        "hswish", "hsigmoid", "hard_mish"};
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         snprintf(text, sizeof text, "[batchnorm]\n[activation]\nactivation=%s\n" END, words[k]);
         const net_case c = {words[k], text, 9, 9, 2, 3};

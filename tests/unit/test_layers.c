@@ -101,6 +101,7 @@ static const row rows[] = {
     {"act swish", "activation", "activation=swish\n", 2, 3, 3, 5, 3e-3},
     {"act hswish", "activation", "activation=hswish\n", 2, 3, 3, 5, 3e-3, SEPARATE},
     {"act hsigmoid", "activation", "activation=hsigmoid\n", 2, 3, 3, 5, 3e-3, SEPARATE},
+    {"act hard_mish", "activation", "activation=hard_mish\n", 2, 3, 3, 5, 3e-3, SEPARATE},
     {"l2norm", "l2norm", "", 2, 3, 2, 7, 3e-3},
     {"l2norm 33", "l2norm", "", 3, 1, 1, 33, 3e-3},
     {"maxpool 2/2", "maxpool", "size=2\nstride=2\n", 2, 5, 4, 3, 2e-3, SEPARATE},
