@@ -62,8 +62,8 @@ def cut(network, weights, layer, folder):
 
 
 def ranges(network, weights, wanted, images):
-    """{layer: threshold of its outputs} for the layers `wanted`, -1 for the network's input. images:
-    as images_of() gives them. Runs the network once for each layer."""
+    """Returns {layer: threshold of its outputs} for the layers `wanted`; layer -1 is the network's
+    input. images: as images_of() returns them. Runs the network once for each layer."""
     x = (images - network.net["input_mean"]) * network.net["input_scale"]
     found = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -24,6 +24,8 @@ def read_weights(path, layers, behind=0):
     if len(data) < 20:
         raise Failure(f"{path}: not a weights file")
     major, minor, _ = struct.unpack_from("<iii", data)
+    if not 0 <= major <= 1000 or not 0 <= minor <= 1000:
+        raise Failure(f"{path}: not a weights file: version {major}.{minor}")
     at = 12 + (8 if major * 10 + minor >= 2 else 4)
     values = np.frombuffer(data[at:len(data) - (len(data) - at) % 4], "<f4")
     need = sum(math.prod(shape) for layer in layers for _, shape in layer["params"])
