@@ -1,0 +1,79 @@
+/* tool_search.c - times the search of `darknet find` on random features, beside reading them once:
+ *
+ *     make && O=$(make -s print-obj) && make $O/tests/oracle/tool_search
+ *     $O/tests/oracle/tool_search ROWS QUERIES BEST THREADS      1000000 100 10 2
+ *
+ * Features have 128 numbers. It prints the least milliseconds of five turns: of reading, of the
+ * search that looks at bytes first (where the processor has VNNI), and at floats. Hits must be
+ * equal. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "face/search.h"
+#include "kernels/bytes.h"
+#include "kernels/pool.h"
+
+enum { DIM = 128, TURNS = 5 };
+
+typedef struct {
+    const float *v;
+    size_t n;
+    double sum[64];
+} reading;
+
+/* Reads a number of each cache line. */
+static void read_share(void *arg, int t, int threads) {
+    reading *r = arg;
+    long lo, hi;
+    float sum[4] = {0};
+    dnx_share((long)(r->n * DIM / 64), t, threads, &lo, &hi);
+    for (const float *v = r->v + lo * 64, *end = r->v + hi * 64; v < end; v += 64)
+        for (int i = 0; i < 4; i++) sum[i] += v[16 * i];
+    r->sum[t] = (double)(sum[0] + sum[1] + sum[2] + sum[3]);
+}
+
+static float *rows(size_t n, dnx_rng *r) {
+    float *v = dnx_alloc(n * DIM);
+    for (size_t i = 0; v && i < n * DIM; i++) v[i] = dnx_rng_uniform(r) - .5f;
+    if (v) dnx_unit_rows(v, n, DIM);
+    return v;
+}
+
+static double least(double a, double b) { return a < b ? a : b; }
+
+int main(int argc, char **argv) {
+    if (argc != 5) return 2;
+    const size_t n = strtoul(argv[1], NULL, 10);
+    const int q = atoi(argv[2]), k = atoi(argv[3]);
+    dnx_rng rng;
+    dnx_err err = {0};
+    dnx_rng_seed(&rng, 1, 0);
+    float *table = rows(n, &rng), *queries = rows((size_t)q, &rng);
+    dnx_pool *pool = dnx_pool_new(atoi(argv[4]));
+    dnx_hit *hits[2] = {malloc((size_t)(q * k) * sizeof **hits),
+                        malloc((size_t)(q * k) * sizeof **hits)};
+    if (!table || !queries || !pool || !hits[0] || !hits[1]) return 1;
+    double ms[3] = {INFINITY, INFINITY, INFINITY};
+    for (int turn = 0; turn < TURNS; turn++) {
+        reading r = {.v = table, .n = n};
+        double start = dnx_now();
+        dnx_pool_run(pool, read_share, &r);
+        ms[0] = least(ms[0], 1e3 * (dnx_now() - start));
+        for (int way = 0; way < 2; way++) {
+            if (!way && !dnx_bytes()) continue;
+            start = dnx_now();
+            if (dnx_search_by(way ? NULL : dnx_bytes(), table, n, queries, q, DIM, k, pool,
+                              hits[way], &err)) return 1;
+            ms[1 + way] = least(ms[1 + way], 1e3 * (dnx_now() - start));
+        }
+    }
+    int differ = 0;
+    for (int i = 0; dnx_bytes() && i < q * k; i++)
+        differ += hits[0][i].row != hits[1][i].row || hits[0][i].cosine < hits[1][i].cosine ||
+                  hits[0][i].cosine > hits[1][i].cosine;
+    printf("reading %.1f ms, bytes %.1f ms, floats %.1f ms; %d hits differ\n", ms[0], ms[1], ms[2],
+           differ);
+    return differ != 0;
+}
