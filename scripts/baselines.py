@@ -36,7 +36,7 @@ from report.identification import as_text
 from report.machine import made_here
 
 COLUMNS = ("features", "way", "learned on", "pairs right, %", "standard error", "p against pca",
-           "ms a face", "bytes a face", "cited, unchecked")
+           "ms a face", "bytes a face", "compare with, %")
 
 
 class Faces:
@@ -102,7 +102,8 @@ def measure(faces, feature, name, outside):
     return {"features": feature, "way": name, "learned": learned,
             "accuracy": float(np.mean(accuracies)), "error": standard_error(accuracies),
             "thresholds": thresholds, "right": right.astype(int).tolist(),
-            "ms": faces.ms[feature] + ms, "bytes": 4 * length, "published": way.published}
+            "ms": faces.ms[feature] + ms, "bytes": 4 * length,
+            "cited": (way.cited or {}).get(feature, "")}
 
 
 def network_row(text, faces):
@@ -113,7 +114,7 @@ def network_row(text, faces):
         raise Failure(f"{path}: is of other pairs")
     return {"features": name or "network", "way": "cosine", "learned": "-",
             "accuracy": r["accuracy"], "error": r["standard_error"], "right": r["right"],
-            "ms": None, "bytes": None, "published": ""}
+            "ms": None, "bytes": None, "cited": ""}
 
 
 def add_p(rows):
@@ -126,7 +127,7 @@ def add_p(rows):
 def cells(r):
     return [r["features"], r["way"], r["learned"], percent(r["accuracy"]), percent(r["error"]),
             "-" if r["p"] is None else p_text(r["p"]), "-" if r["ms"] is None else f"{r['ms']:.2f}",
-            "-" if r["bytes"] is None else f"{r['bytes']:,}", r["published"] or "-"]
+            "-" if r["bytes"] is None else f"{r['bytes']:,}", r["cited"] or "-"]
 
 
 def outside_of(folder, names):

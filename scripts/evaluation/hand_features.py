@@ -13,6 +13,7 @@ from skimage.feature import hog, local_binary_pattern
 from skimage.transform import resize
 
 CELLS = 8  # in each direction
+MARGIN = .1  # of the image, at each side, that lbp() leaves out: background and hair
 PIXELS = 32  # in each direction, for raw()
 
 
@@ -21,7 +22,8 @@ def lbp(grey):
     uniform patterns of 8 neighbours at radius 2 (59 bins) in 8 x 8 cells; each histogram sums to 1.
     """
     codes = local_binary_pattern((255 * grey).astype(np.uint8), 8, 2, "nri_uniform").astype(int)
-    rows, columns = (np.arange(n) * CELLS // n for n in grey.shape)
+    codes = codes[tuple(slice(int(MARGIN * n), n - int(MARGIN * n)) for n in grey.shape)]
+    rows, columns = (np.arange(n) * CELLS // n for n in codes.shape)
     cell = rows[:, None] * CELLS + columns
     counts = np.bincount((cell * 59 + codes).ravel(), minlength=59 * CELLS * CELLS)
     out = counts.reshape(-1, 59)
