@@ -279,8 +279,8 @@ deps: ## install what building and testing need (apt; asks for sudo)
 opencv-deps: ## install what `make OPENCV=1` needs: OpenCV cuts crops, draws boxes and reads videos then
 	@sh scripts/install/deps.sh g++ libopencv-imgproc-dev libopencv-videoio-dev
 
-eval-deps: ## install what identification and the classical baselines need (Faiss, scikit-learn, scikit-image)
-	@sh scripts/install/deps.sh python3-faiss python3-sklearn python3-skimage
+eval-deps: ## install what identification and the classical baselines need (Faiss, scikit-learn, scikit-image, OpenBLAS)
+	@sh scripts/install/deps.sh python3-faiss python3-sklearn python3-skimage libopenblas0-pthread
 
 faces-deps: ## install the weights of MTCNN, for darknet faces (npm; into ~/.cache/thinface/mtcnn)
 	@PYTHON=$(python) sh scripts/install/faces_deps.sh

@@ -39,9 +39,10 @@ from lib.arguments import each, real, whole
 from lib.files import make_folder, remove, write_csv, write_json
 from lib.lock import folder_lock
 from report import identification as shown
-from report.machine import made_here
+from report.machine import has_slow_blas, made_here
 
 THRESHOLD_RATE = 1e-3
+MANY = 1e12  # multiplications that take minutes without a fast BLAS
 
 
 def split(words, args):
@@ -96,6 +97,10 @@ def made_from(network, others, probes, args):
 def one(name, network, inputs, args):
     """Measures one network. Returns (result, the arrays that comparisons and pictures need)."""
     probes, others, found = identification.load(inputs, network, args.embeddings, args)
+    if len(probes.rows) * (len(probes.rows) + len(others)) * probes.rows.shape[1] > MANY and \
+            has_slow_blas():
+        print("the BLAS of this machine is slow: libopenblas0-pthread multiplies many times faster "
+              "(make eval-deps)", file=sys.stderr)
     start = time.time()
     result, private = identification.measure(probes, others, args)
     images = probes.images

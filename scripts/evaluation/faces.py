@@ -1,6 +1,7 @@
 """Features of faces, from files of features or from folders and lists of images. `darknet embed`
 computes the features of images. They are stored, and used again as long as the network, the weights
 and the images stay the same."""
+import collections
 import os
 import re
 
@@ -161,6 +162,9 @@ class Probes:
         if loose:
             raise Failure(f"{faces.sources[0].path}: {loose[0]} lies in no folder: the folder of a "
                           "probe is its person")
+        twice = [n for n, k in collections.Counter(n for n, _ in names).items() if k > 1]
+        if twice:
+            raise Failure(f"{faces.sources[0].path}: {twice[0]} stands there twice")
         owner = [n.rsplit("/", 1)[0] for n, _ in names]
         self.people, person = np.unique(owner, return_inverse=True) if owner else ([], [])
         order = np.argsort(person, kind="stable")
@@ -191,6 +195,15 @@ def templates(probes, size, weighted):
     probes.person = probes.person[first]
     probes.names, probes.paths = ([v[i] for i in first] for v in (probes.names, probes.paths))
     probes.lengths = probes.lengths[first]
+
+
+def check_once(paths):
+    """A source that is given twice is a Failure: each of its faces would count twice."""
+    seen = set()
+    for path in paths:
+        if os.path.realpath(path) in seen:
+            raise Failure(f"{path}: is given twice")
+        seen.add(os.path.realpath(path))
 
 
 def check_one_network(sources):

@@ -3,7 +3,8 @@ false-match rates, and search in a watch list. All rates are between 0 and 1."""
 import numpy as np
 
 from evaluation import scores, search, statistics
-from evaluation.faces import Faces, Probes, check_one_network, equal_images, templates
+from evaluation.faces import (Faces, Probes, check_once, check_one_network, equal_images,
+                              templates)
 from lib import fingerprints
 from lib.errors import Failure
 
@@ -15,6 +16,7 @@ LARGEST = 20_000_000  # the most impostor scores that are kept
 
 def load(inputs, network, kept, args):
     """Returns (Probes, Faces of the distractors, the images of --ignore that were found)."""
+    check_once(inputs[1:])
     first, others = Faces(inputs[:1], network, kept), Faces(inputs[1:], network, kept)
     check_one_network(first.sources + others.sources)
     found = set()

@@ -1,6 +1,7 @@
 """Tells on which machine, when and with which commit results were made, for reports."""
 import functools
 import os
+import re
 import subprocess
 import time
 
@@ -29,6 +30,16 @@ def commit():
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return name + ("" if same else "+")
+
+
+def has_slow_blas():
+    """Whether NumPy and Faiss multiply with the reference BLAS, as where no other is installed. It
+    uses no vector instructions and one core. Call it after NumPy is imported."""
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as f:
+            return re.search(r"/blas/libblas\.so", f.read()) is not None
+    except OSError:
+        return False
 
 
 def made_here():
