@@ -46,6 +46,9 @@ scripts() { find scripts tests -name '*.py' | sort; }
 complain 'a line has at most 100 columns' <<END
 $({ sources; scripts; } | xargs awk 'length($0) > 100 { print FILENAME ":" FNR ": " length($0) " columns" }')
 END
+complain 'a brace opens at the end of a line, not on its own' <<END
+$(sources | xargs grep -nE '^[[:space:]]*\{$' /dev/null)
+END
 complain 'no tab, and no blank at the end of a line' <<END
 $({ sources; scripts; } | xargs grep -nE "$(printf '\t')|[[:space:]]\$" /dev/null)
 END

@@ -31,8 +31,7 @@ typedef struct {
 #define SWITCH(f) DNX_OPT_INT(opts, f, 0, 0, 1, TRAINS)
 #define FACTOR(f, def) DNX_OPT_FLOAT(opts, f, def, -1e6, 1e6, TRAINS)
 
-static void forward(dnx_node *n, dnx_pass *p)
-{
+static void forward(dnx_node *n, dnx_pass *p) {
     bool was = p->is_training;
     p->is_training = false;
     dnx_host_forward(n, p);
@@ -40,16 +39,14 @@ static void forward(dnx_node *n, dnx_pass *p)
 }
 
 /* Checks that the channels are boxes x numbers: the boxes of a pixel, and the numbers of a box. */
-static dnx_status check_channels(dnx_node *n, int boxes, int numbers, dnx_err *err)
-{
+static dnx_status check_channels(dnx_node *n, int boxes, int numbers, dnx_err *err) {
     if ((long)boxes * numbers == n->in[0].c) return DNX_OK;
     return dnx_fail(err, DNX_ESHAPE, n->loc,
                     "[%s] %d boxes of %d numbers at each pixel: the input has %d channels, not %ld",
                     n->type->name, boxes, numbers, n->in[0].c, (long)boxes * numbers);
 }
 
-static dnx_status refuse_tree(const dnx_node *n, dnx_err *err)
-{
+static dnx_status refuse_tree(const dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     if (!o->tree) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, n->loc,
@@ -68,8 +65,7 @@ static const dnx_opt yolo_options[] = {
     FACTOR(ignore_thresh, .5), FACTOR(truth_thresh, 1), DNX_OPT_STRING(opts, map, NULL, TRAINS),
     DNX_OPT_END};
 
-static dnx_status make_yolo(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_yolo(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     int boxes = o->mask.n ? o->mask.n : o->num;
@@ -112,8 +108,7 @@ static const dnx_opt region_options[] = {
     FACTOR(class_scale, 1), DNX_OPT_STRING(opts, tree, NULL, "not supported"),
     DNX_OPT_STRING(opts, map, NULL, TRAINS), DNX_OPT_END};
 
-static dnx_status make_region(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_region(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     dnx_status st = refuse_tree(n, err);
@@ -154,8 +149,7 @@ static const dnx_opt detection_options[] = {
     SWITCH(random), SWITCH(reorg), FACTOR(jitter, .2), FACTOR(coord_scale, 1),
     FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(class_scale, 1), DNX_OPT_END};
 
-static dnx_status make_detection(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_detection(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     double cells = (double)o->side * o->side, has = (double)dnx_size(n->in[0]);
@@ -189,8 +183,7 @@ const dnx_layer_type dnx_detection = {
 
 /* ---- [logistic] ---- */
 
-static dnx_status make_logistic(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_logistic(dnx_node *n, dnx_err *err) {
     dnx_host_state *s = n->state;
     n->out = n->in[0];
     s->l.type = LOGXENT;

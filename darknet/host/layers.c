@@ -11,16 +11,14 @@ const dnx_layer_type *const dnx_host_types[] = {
     &dnx_local, &dnx_crop,     &dnx_reorg, &dnx_normalization, &dnx_rnn,       &dnx_gru,
     &dnx_lstm,  &dnx_logistic, &dnx_yolo,  &dnx_region,        &dnx_detection, NULL};
 
-dnx_status dnx_host_new(dnx_node *n, float **p, size_t count, dnx_err *err)
-{
+dnx_status dnx_host_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
     dnx_host_state *s = n->state;
     dnx_status st = dnx_new(n, p, count, err);
     if (!st) s->owned[s->n_owned++] = *p;
     return st;
 }
 
-dnx_status dnx_host_make(dnx_node *n, dnx_err *err)
-{
+dnx_status dnx_host_make(dnx_node *n, dnx_err *err) {
     dnx_host_state *s = n->state;
     dnx_shape in = n->in[0], out = n->out;
     size_t from = dnx_size(in) * (size_t)n->batch, to = dnx_size(out) * (size_t)n->batch;
@@ -44,15 +42,13 @@ dnx_status dnx_host_make(dnx_node *n, dnx_err *err)
     return st;
 }
 
-void dnx_host_unmake(dnx_node *n)
-{
+void dnx_host_unmake(dnx_node *n) {
     dnx_host_state *s = n->state;
     for (int i = 0; i < s->n_owned; i++) dnx_free(s->owned[i]);
 }
 
 /* Reorders B x H x W x C to B x C x H x W. */
-static void to_planes(const float *in, int batch, dnx_shape s, float *out)
-{
+static void to_planes(const float *in, int batch, dnx_shape s, float *out) {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
     for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
         for (size_t i = 0; i < pixels; i++)
@@ -60,8 +56,7 @@ static void to_planes(const float *in, int batch, dnx_shape s, float *out)
 }
 
 /* Reorders B x C x H x W to B x H x W x C; stores or, with adds, adds. */
-static void from_planes(const float *in, int batch, dnx_shape s, bool adds, float *out)
-{
+static void from_planes(const float *in, int batch, dnx_shape s, bool adds, float *out) {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
     for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
         for (size_t i = 0; i < pixels; i++)
@@ -69,16 +64,14 @@ static void from_planes(const float *in, int batch, dnx_shape s, bool adds, floa
                 out[i * C + c] = in[c * pixels + i] + (adds ? out[i * C + c] : 0);
 }
 
-static network network_of(dnx_host_state *s, const dnx_pass *p)
-{
+static network network_of(dnx_host_state *s, const dnx_pass *p) {
     s->l.batch = p->batch;
     for (int i = 0; i < s->parts; i++) s->part[i].batch = p->batch;
     return (network){.input = s->x, .workspace = p->scratch, .train = p->is_training,
                      .batch = p->batch, .gpu_index = -1};
 }
 
-void dnx_host_forward(dnx_node *n, dnx_pass *p)
-{
+void dnx_host_forward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
     to_planes(p->x[0], p->batch, n->in[0], s->x);
     s->forward(s->l, network_of(s, p));
@@ -88,8 +81,7 @@ void dnx_host_forward(dnx_node *n, dnx_pass *p)
 
 /* Some backward functions change the delta that they are given. Some overwrite dx, and some add to
  * it. So both are copies, and dx is zeroed before. */
-void dnx_host_backward(dnx_node *n, dnx_pass *p)
-{
+void dnx_host_backward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
     to_planes(p->x[0], p->batch, n->in[0], s->x);
     to_planes(p->y, p->batch, n->out, s->l.output);

@@ -42,8 +42,7 @@ static const dnx_opt local_options[] = {
     DNX_OPT_WORD(local_opts, activation, 0, DNX_HOST_ACTIVATIONS, "function of the sum"),
     DNX_OPT_END};
 
-static dnx_status make_local(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_local(dnx_node *n, dnx_err *err) {
     const local_opts *o = n->opts;
     dnx_host_state *s = n->state;
     const dnx_shape in = n->in[0];
@@ -82,14 +81,12 @@ static dnx_status make_local(dnx_node *n, dnx_err *err)
     return DNX_OK;
 }
 
-static size_t local_weights(const dnx_node *n)
-{
+static size_t local_weights(const dnx_node *n) {
     const local_opts *o = n->opts;
     return dnx_size(n->out) * (size_t)(o->size * o->size) * (size_t)n->in[0].c;
 }
 
-static int local_params(dnx_node *n, dnx_param *list)
-{
+static int local_params(dnx_node *n, dnx_param *list) {
     dnx_host_state *s = n->state;
     list[0] = (dnx_param){"biases", s->l.biases, s->l.bias_updates, dnx_size(n->out), 0, true, 0};
     list[1] = (dnx_param){"weights", s->l.weights, s->l.weight_updates, local_weights(n), 1, true,
@@ -131,8 +128,7 @@ static const dnx_opt crop_options[] = {
     DNX_OPT_FLOAT(crop_opts, shift, 0, 0, 100, "no effect: as angle"),
     DNX_OPT_END};
 
-static dnx_status make_crop(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_crop(dnx_node *n, dnx_err *err) {
     const crop_opts *o = n->opts;
     dnx_host_state *s = n->state;
     const dnx_shape in = n->in[0];
@@ -152,8 +148,7 @@ static dnx_status make_crop(dnx_node *n, dnx_err *err)
 }
 
 /* libdarknet draws from rand(), which is seeded here by seed, layer and image count. */
-static void forward_crop(dnx_node *n, dnx_pass *p)
-{
+static void forward_crop(dnx_node *n, dnx_pass *p) {
     dnx_rng r;
     dnx_rng_seed(&r, n->seed ^ p->seen << 20, (uint64_t)n->index);
     srand((unsigned)dnx_rng_next(&r));
@@ -161,8 +156,7 @@ static void forward_crop(dnx_node *n, dnx_pass *p)
 }
 
 /* Does nothing: the layer before is the image, which needs no gradient. */
-static void backward_crop(dnx_node *n, dnx_pass *p)
-{
+static void backward_crop(dnx_node *n, dnx_pass *p) {
     (void)n;
     (void)p;
 }
@@ -192,8 +186,7 @@ static const dnx_opt reorg_options[] = {
     DNX_OPT_INT(reorg_opts, extra, 0, 0, 1 << 24, "zeros behind the flat input instead"),
     DNX_OPT_END};
 
-static dnx_status make_reorg(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_reorg(dnx_node *n, dnx_err *err) {
     const reorg_opts *o = n->opts;
     dnx_host_state *s = n->state;
     const dnx_shape in = n->in[0];
@@ -248,8 +241,7 @@ static const dnx_opt norm_options[] = {
     DNX_OPT_INT(norm_opts, size, 5, 1, 65536, "channels that are summed"),
     DNX_OPT_END};
 
-static dnx_status make_norm(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_norm(dnx_node *n, dnx_err *err) {
     const norm_opts *o = n->opts;
     dnx_host_state *s = n->state;
     if (o->size / 2 > n->in[0].c)

@@ -35,8 +35,7 @@ struct dnx_host {
 
 static ref *ref_of(const layer *l) { return (ref *)(void *)l->self_layer; }
 
-static void forward(layer l, network n)
-{
+static void forward(layer l, network n) {
     ref *r = ref_of(&l);
     double loss = 0;
     dnx_net_forward_layer(r->host->net, r->index, r->host->loop.input, l.batch, n.train != 0,
@@ -47,24 +46,21 @@ static void forward(layer l, network n)
     r->host->loss += loss;
 }
 
-static void backward(layer l, network n)
-{
+static void backward(layer l, network n) {
     ref *r = ref_of(&l);
     dnx_net *net = r->host->net;
     if (r->index == net->n - 1) dnx_net_backward_begin(net);
     dnx_net_backward_layer(net, r->index, r->host->loop.input, l.batch, n.truth);
 }
 
-static void update(layer l, update_args a)
-{
+static void update(layer l, update_args a) {
     ref *r = ref_of(&l);
     if (r->index == 0) dnx_net_update_begin(r->host->net, a.batch);
     dnx_net_update_layer(r->host->net, r->index, a.batch, dnx_host_rate(r->host), a.momentum,
                          a.decay);
 }
 
-static layer wrap(ref *r)
-{
+static layer wrap(ref *r) {
     dnx_net *net = r->host->net;
     const dnx_node *node = &net->nodes[r->index];
     const dnx_shape in = node->n_in ? node->in[0] : node->out;
@@ -84,8 +80,7 @@ static layer wrap(ref *r)
     return l;
 }
 
-static void copy_options(network *n, dnx_host *h)
-{
+static void copy_options(network *n, dnx_host *h) {
     dnx_net *net = h->net;
     dnx_net_opts *o = &net->o;
     *n = (network){.n = net->n, .batch = net->batch, .subdivisions = o->subdivisions,
@@ -108,8 +103,7 @@ static void copy_options(network *n, dnx_host *h)
     for (int i = 0; i < o->steps.n; i++) h->steps[i] = (int)o->steps.v[i];
 }
 
-static dnx_status check(const dnx_net *net, dnx_err *err)
-{
+static dnx_status check(const dnx_net *net, dnx_err *err) {
     const dnx_loc at = {net->file, 0};
     const dnx_node *last = &net->nodes[net->n - 1];
     if (!dnx_host_cpu_build())
@@ -124,8 +118,7 @@ static dnx_status check(const dnx_net *net, dnx_err *err)
     return DNX_OK;
 }
 
-dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err)
-{
+dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err) {
     *out = NULL;
     dnx_status st = check(net, err);
     if (st) return st;
@@ -152,16 +145,14 @@ dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err)
     return DNX_OK;
 }
 
-void dnx_host_close(dnx_host *h)
-{
+void dnx_host_close(dnx_host *h) {
     if (!h) return;
     free(h->refs);
     free(h->loop.layers);
     free(h);
 }
 
-double dnx_host_train(dnx_host *h, const float *x, const float *truth)
-{
+double dnx_host_train(dnx_host *h, const float *x, const float *truth) {
     assert(h->net->trains);
     h->loss = 0;
     h->loop.input = (float *)(uintptr_t)x; /* the loop hands both on and writes neither */
@@ -174,8 +165,7 @@ double dnx_host_train(dnx_host *h, const float *x, const float *truth)
 
 double dnx_host_loss(const dnx_host *h, int i) { return h->refs[i].loss / h->net->batch; }
 
-float dnx_host_rate(const dnx_host *h)
-{
+float dnx_host_rate(const dnx_host *h) {
     return dnx_rate(&h->net->o, h->seen / (size_t)(h->net->batch * h->net->o.subdivisions));
 }
 

@@ -30,8 +30,7 @@ typedef struct {
 } opts;
 
 /* Zeroes the states, B x N each, before a pass. */
-static void forward(dnx_node *n, dnx_pass *p)
-{
+static void forward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
     size_t bytes = sizeof(float) * dnx_size(n->out) * (size_t)p->batch;
     if (s->l.state) memset(s->l.state, 0, bytes);
@@ -44,8 +43,7 @@ static void forward(dnx_node *n, dnx_pass *p)
 }
 
 /* Makes connected layer `i` with D inputs. rubbish: B x N floats that it may overwrite. */
-static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err *err)
-{
+static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     layer *l = &s->part[i];
@@ -79,8 +77,7 @@ static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err 
 /* Makes `parts` connected layers in file order. Bit i of of_input: layer i takes the input. Also
  * allocates `extra` buffers of B x N floats for more[]. */
 static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, float **const *more,
-                       dnx_err *err)
-{
+                       dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     size_t D = dnx_size(n->in[0]), N = (size_t)o->output;
@@ -100,16 +97,14 @@ static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, flo
     return st;
 }
 
-static int params(dnx_node *n, dnx_param *list)
-{
+static int params(dnx_node *n, dnx_param *list) {
     dnx_host_state *s = n->state;
     for (int i = 0; i < s->parts; i++)
         list[i] = (dnx_param){"weights", s->block[i], NULL, s->block_floats[i], 1, true, 0};
     return s->parts;
 }
 
-static double macs(const dnx_node *n)
-{
+static double macs(const dnx_node *n) {
     const dnx_host_state *s = n->state;
     double sum = 0;
     for (int i = 0; i < s->parts; i++) sum += (double)s->part[i].inputs * s->part[i].outputs;
@@ -128,8 +123,7 @@ static const dnx_opt rnn_options[] = {
     DNX_OPT_IGNORED("hidden", "of old cfg files"),
     DNX_OPT_END};
 
-static dnx_status make_rnn(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_rnn(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     layer *l = &s->l;
@@ -165,8 +159,7 @@ static const dnx_opt gru_options[] = {
     OUTPUT, NORMALISE, DNX_OPT_INT(opts, tanh, 0, 0, 1, "1: tanh instead of the logistic function"),
     DNX_OPT_END};
 
-static dnx_status make_gru(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_gru(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     layer *l = &s->l;
@@ -202,8 +195,7 @@ const dnx_layer_type dnx_gru = {
 
 static const dnx_opt lstm_options[] = {OUTPUT, NORMALISE, DNX_OPT_END};
 
-static dnx_status make_lstm(dnx_node *n, dnx_err *err)
-{
+static dnx_status make_lstm(dnx_node *n, dnx_err *err) {
     dnx_host_state *s = n->state;
     layer *l = &s->l;
     dnx_status st = make(n, 8, 0360, 8,

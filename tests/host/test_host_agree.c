@@ -16,8 +16,7 @@ static char cfg_path[64], host_path[64], our_path[64];
 
 /* Runs our network layer by layer, because outputs share memory, and compares each output with
  * libdarknet's, which has finished its pass. */
-static bool same_layers(const char *name, network *host, dnx_net *ours, const float *x)
-{
+static bool same_layers(const char *name, network *host, dnx_net *ours, const float *x) {
     for (int i = 0; i < ours->n; i++) {
         const dnx_node *n = &ours->nodes[i];
         const layer *l = &host->layers[i];
@@ -43,8 +42,7 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
     return true;
 }
 
-static void predict(const char *name)
-{
+static void predict(const char *name) {
     dnx_err err = {0};
     dnx_net *ours = build(cfg_path, false, 1, &err);
     if (!ours) {
@@ -74,8 +72,7 @@ static void predict(const char *name)
     check(ok, "%s: differs", name);
 }
 
-static bool write_cfg(const char *text)
-{
+static bool write_cfg(const char *text) {
     FILE *f = fopen(cfg_path, "w");
     if (!f) return false;
     bool ok = fputs(text, f) >= 0;
@@ -185,16 +182,14 @@ static const struct {
     {"train batch norm", TRAIN BN3(6) POOL HEAD, 3e-2},
 };
 
-static bool near(const char *name, const char *what, double host, double ours, double tolerance)
-{
+static bool near(const char *name, const char *what, double host, double ours, double tolerance) {
     if (fabs(host - ours) <= tolerance * fmax(fabs(host), 1e-6)) return true;
     printf("# %s: %s: host %.9g, ours %.9g\n", name, what, host, ours);
     return false;
 }
 
 /* Runs sub-batches through both training loops. Compares rates, counters and losses. */
-static bool same_steps(const char *name, network *host, dnx_host *h, double tolerance)
-{
+static bool same_steps(const char *name, network *host, dnx_host *h, double tolerance) {
     const dnx_shape shape = {8, 8, 3};
     float x[IMAGES * PIXELS], truth[IMAGES];
     bool ok = true;
@@ -215,8 +210,7 @@ static bool same_steps(const char *name, network *host, dnx_host *h, double tole
     return ok;
 }
 
-static float *floats_of(const char *path, size_t *n)
-{
+static float *floats_of(const char *path, size_t *n) {
     FILE *f = fopen(path, "rb");
     float *v = malloc(1 << 20);
     *n = 0;
@@ -227,8 +221,7 @@ static float *floats_of(const char *path, size_t *n)
 
 /* Compares both weights files, parameter by parameter, relative to the largest number of each
  * tensor. */
-static bool same_weights(const char *name, network *host, dnx_net *ours, double tolerance)
-{
+static bool same_weights(const char *name, network *host, dnx_net *ours, double tolerance) {
     dnx_err err = {0};
     size_t n = 0, m = 0, at = 0;
     save_weights(host, host_path);
@@ -254,8 +247,7 @@ static bool same_weights(const char *name, network *host, dnx_net *ours, double 
     return ok;
 }
 
-static void train(const char *name, const char *cfg, double tolerance)
-{
+static void train(const char *name, const char *cfg, double tolerance) {
     dnx_err err = {0};
     dnx_host *h = NULL;
     bool ok = check(write_cfg(cfg), "%s: %s", cfg_path, strerror(errno));
@@ -272,8 +264,7 @@ static void train(const char *name, const char *cfg, double tolerance)
     check(ok, "%s: differs", name);
 }
 
-static void refuse(const char *cfg, const char *text)
-{
+static void refuse(const char *cfg, const char *text) {
     dnx_err err = {0};
     dnx_host *h = NULL;
     dnx_net *net = write_cfg(cfg) ? build(cfg_path, true, 1, &err) : NULL;
@@ -283,8 +274,7 @@ static void refuse(const char *cfg, const char *text)
     dnx_net_free(net);
 }
 
-int main(void)
-{
+int main(void) {
     if (!mkdtemp(dir)) return 1;
     snprintf(cfg_path, sizeof cfg_path, "%s/a.cfg", dir);
     snprintf(host_path, sizeof host_path, "%s/host.weights", dir);

@@ -29,47 +29,40 @@ void __wrap_free(void *p);
 static long count, fails_at = -1, live;
 static bool fails_on; /* all allocations from fails_at on fail, not only that one */
 
-static bool fails(void)
-{
+static bool fails(void) {
     count++;
     return fails_at > 0 && (count == fails_at || (fails_on && count > fails_at));
 }
 
-static void *kept(void *p)
-{
+static void *kept(void *p) {
     live += p != NULL;
     return p;
 }
 
 void *__wrap_malloc(size_t n) { return fails() ? NULL : kept(__real_malloc(n)); }
 void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : kept(__real_calloc(n, size)); }
-void *__wrap_aligned_alloc(size_t align, size_t n)
-{
+void *__wrap_aligned_alloc(size_t align, size_t n) {
     return fails() ? NULL : kept(__real_aligned_alloc(align, n));
 }
 char *__wrap_strdup(const char *s) { return fails() ? NULL : kept(__real_strdup(s)); }
-char *__wrap_strndup(const char *s, size_t n)
-{
+char *__wrap_strndup(const char *s, size_t n) {
     return fails() ? NULL : kept(__real_strndup(s, n));
 }
 
-void *__wrap_realloc(void *p, size_t n)
-{
+void *__wrap_realloc(void *p, size_t n) {
     if (fails()) return NULL;
     void *q = __real_realloc(p, n);
     live += q && !p;
     return q;
 }
 
-int __wrap_posix_memalign(void **p, size_t align, size_t n)
-{
+int __wrap_posix_memalign(void **p, size_t align, size_t n) {
     int status = fails() ? 12 : __real_posix_memalign(p, align, n);
     live += status == 0;
     return status;
 }
 
-void __wrap_free(void *p)
-{
+void __wrap_free(void *p) {
     live -= p != NULL;
     __real_free(p);
 }
@@ -118,8 +111,7 @@ static const struct {
 };
 #define CASES (sizeof cases / sizeof *cases)
 
-static void expect(bool ok, size_t i, bool trains, const char *what, const char *text)
-{
+static void expect(bool ok, size_t i, bool trains, const char *what, const char *text) {
     if (ok || failed < 20)
         check(ok, "case %zu%s, allocation %ld%s: %s %s", i, trains ? " training" : "", fails_at,
               fails_on ? " and on" : "", what, text);
@@ -127,8 +119,7 @@ static void expect(bool ok, size_t i, bool trains, const char *what, const char 
 }
 
 /* Sum over all parameters, always in the same order. */
-static double sum_of(dnx_net *net)
-{
+static double sum_of(dnx_net *net) {
     dnx_param list[DNX_MAX_PARAMS];
     double sum = 0;
     for (int i = 0; i < net->n; i++)
@@ -138,8 +129,7 @@ static double sum_of(dnx_net *net)
 }
 
 /* Does all steps. Returns the status of the first one that fails. */
-static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_err *err)
-{
+static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_err *err) {
     dnx_cfg *cfg = NULL;
     dnx_net *net = NULL;
     dnx_host *host = NULL;
@@ -174,8 +164,7 @@ static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_
     return st;
 }
 
-static void starve(size_t i, bool trains)
-{
+static void starve(size_t i, bool trains) {
     dnx_err err = {0};
     bool half = false;
     fails_at = -1;
@@ -205,8 +194,7 @@ static void starve(size_t i, bool trains)
 }
 
 /* Checks that every layer type occurs in a case. */
-static void has_all(const dnx_layer_type *const *types)
-{
+static void has_all(const dnx_layer_type *const *types) {
     for (; *types; types++) {
         char name[64];
         bool found = false;
@@ -217,8 +205,7 @@ static void has_all(const dnx_layer_type *const *types)
 }
 
 /* Writes teacher.cfg and teacher.weights into the working folder. */
-static void write_teacher(void)
-{
+static void write_teacher(void) {
     static const char text[] = NET CONV "[avgpool]\n[connected]\noutput=5\n[margin_softmax]\n"
                                "classes=5\n";
     write_text("teacher.cfg", text);
@@ -227,8 +214,7 @@ static void write_teacher(void)
     dnx_net_free(net);
 }
 
-int main(void)
-{
+int main(void) {
     make_folder();
     must(!chdir(folder), "cannot enter the folder");
     write_teacher();

@@ -22,14 +22,12 @@ static char dir[] = "/tmp/dnx_facts_XXXXXX";
 static char path[64];
 static const char *cfg_text;
 
-static void fact(bool holds, const char *text)
-{
+static void fact(bool holds, const char *text) {
     group("%s", text);
     check(holds, "no longer so");
 }
 
-static char *write_file(const char *name, const char *text)
-{
+static char *write_file(const char *name, const char *text) {
     snprintf(path, sizeof path, "%s/%s", dir, name);
     FILE *f = fopen(path, "w");
     if (f) fputs(text, f), fclose(f);
@@ -38,14 +36,12 @@ static char *write_file(const char *name, const char *text)
 
 /* Parses a network and draws its weights. libdarknet's rand_normal draws numbers in pairs, so an
  * odd count of weights leaves one number over. */
-static network *parse(const char *text)
-{
+static network *parse(const char *text) {
     srand(7);
     return parse_network_cfg(write_file("a.cfg", text));
 }
 
-static void free_host(network *net)
-{
+static void free_host(network *net) {
     free(net->seen);
     free(net->t);
     free(net->cost);
@@ -55,8 +51,7 @@ static void free_host(network *net)
 
 /* ---- child processes: run what() without output and return the wait status ---- */
 
-static int child(void (*what)(void))
-{
+static int child(void (*what)(void)) {
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
@@ -83,8 +78,7 @@ static bool dies(int status, int sig) { return WIFSIGNALED(status) && WTERMSIG(s
 static bool exits(int status, int code) { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
 
 static void parse_only(void) { parse(cfg_text); }
-static int parse_status(const char *text)
-{
+static int parse_status(const char *text) {
     cfg_text = text;
     return child(parse_only);
 }
@@ -95,8 +89,7 @@ static int parse_status(const char *text)
 
 /* ---- H1, H2, H5: how the backward of layer 1 changes a delta that is already there ---- */
 
-static float first_delta_after(const char *layers, float there, float *mine)
-{
+static float first_delta_after(const char *layers, float there, float *mine) {
     char text[512];
     snprintf(text, sizeof text, "%s%s", NET(4, 2) CONV3, layers);
     network *net = parse(text);
@@ -118,8 +111,7 @@ static float first_delta_after(const char *layers, float there, float *mine)
     return d;
 }
 
-static void deltas(void)
-{
+static void deltas(void) {
     fact(first_delta_after(CONV("size=1"), 7, NULL) == 0,
           "H1: the backward of a 1x1 convolution overwrites net.delta");
     fact(first_delta_after(CONV3, 7, NULL) == 7,
@@ -133,8 +125,7 @@ static void deltas(void)
 
 /* ---- forward passes ---- */
 
-static void stride_and_binary(void)
-{
+static void stride_and_binary(void) {
     float x[32], *y;
     for (int i = 0; i < 32; i++) x[i] = sinf(1.f + (float)i);
     network *net = parse(NET(4, 1) CONV("size=1\nstride=2"));
@@ -163,15 +154,13 @@ static void stride_and_binary(void)
     free_host(other);
 }
 
-static void batchnorm_alone(void)
-{
+static void batchnorm_alone(void) {
     network *net = parse(NET(4, 1) "[batchnorm]\n");
     float x[16] = {0};
     network_predict(net, x);
 }
 
-static void batchnorm(void)
-{
+static void batchnorm(void) {
     fact(dies(child(batchnorm_alone), SIGSEGV), "H4: [batchnorm] as its own section crashes");
     float x = 1, mean = 0, variance = 0, d_mean = 0, d_variance = 0, delta = 1, u = 1;
     normalize_cpu(&u, &mean, &variance, 1, 1, 1);
@@ -188,30 +177,24 @@ static void batchnorm(void)
 static void missing_cfg(void) { parse_network_cfg("/nonexistent/a.cfg"); }
 static void missing_weights(void) { load_weights(parse(NET(4, 2) CONV3), "/nonexistent/a"); }
 static void tiny_weights(void) { load_weights(parse(NET(4, 2) CONV3), write_file("w", "abc")); }
-static void bad_filters(void)
-{
+static void bad_filters(void) {
     _exit(parse(NET(4, 2) "[convolutional]\nfilters=abc\nsize=1\n")->layers[0].n == 0 ? 3 : 4);
 }
-static void bad_activation(void)
-{
+static void bad_activation(void) {
     network *n = parse(NET(4, 2) "[convolutional]\nfilters=1\nsize=1\nactivation=reluu\n");
     _exit(n->layers[0].activation == RELU ? 3 : 4);
 }
-static void bad_section(void)
-{
+static void bad_section(void) {
     _exit(parse(NET(4, 2) "[convolutionall]\nfilters=1\n")->layers[0].forward == NULL ? 3 : 4);
 }
-static void bad_option(void)
-{
+static void bad_option(void) {
     _exit(parse(NET(4, 2) CONV("size=3\nstrde=2"))->layers[0].stride == 1 ? 3 : 4);
 }
-static void bad_from(void)
-{
+static void bad_from(void) {
     _exit(parse(NET(4, 2) "[shortcut]\nfrom=-3\nactivation=linear\n")->layers[0].index < 0 ? 3 : 4);
 }
 
-static void parsers(void)
-{
+static void parsers(void) {
     fact(exits(child(missing_cfg), 0), "H8: a missing cfg ends the process with status 0");
     fact(exits(child(missing_weights), 0), "H8: missing weights end the process with status 0");
     fact(exits(child(tiny_weights), 77), "H8: a weights file of 3 bytes loads");
@@ -231,8 +214,7 @@ static void parsers(void)
 
 /* ---- H11, H12: symbols and sizes ---- */
 
-static void symbols(void)
-{
+static void symbols(void) {
     const char *const names[] = {"error", "softmax", "flatten", "gradient", "mutex"};
     for (int i = 0; i < 5; i++) {
         Dl_info at;
@@ -247,29 +229,25 @@ static void symbols(void)
 /* ---- H13, H16: memory that is not freed. Freeing it here aborts when it was freed already.
  * ---- */
 
-static void free_twice(void)
-{
+static void free_twice(void) {
     void *volatile p = malloc(1184); /* volatile, or the compiler would remove malloc */
     free(p);
     free(p);
 }
-static void free_self_layer(void)
-{
+static void free_self_layer(void) {
     layer l = {.type = BLANK};
     l.self_layer = malloc(sizeof l);
     free_layer(l);
     free(l.self_layer);
 }
-static void free_leaks(void)
-{
+static void free_leaks(void) {
     network *n = parse(NET(4, 2) CONV3);
     void *const all[] = {n->seen, n->t, n->cost, n->workspace};
     free_network(n);
     for (int i = 0; i < 4; i++) free(all[i]);
 }
 
-static void leaks(void)
-{
+static void leaks(void) {
     fact(!exits(child(free_twice), 77), "a second free of a block is noticed here");
     fact(exits(child(free_self_layer), 77), "H13: free_layer does not free self_layer");
     fact(exits(child(free_leaks), 77), "H16: free_network leaks seen, t, cost and workspace");
@@ -283,8 +261,7 @@ typedef struct {
 } seen_by_layers;
 static seen_by_layers saw;
 
-static void spy(layer l, network n)
-{
+static void spy(layer l, network n) {
     (void)l;
     saw.saw_delta[n.index] = n.delta != NULL;
     saw.saw_truth[n.index] = n.truth != NULL;
@@ -292,8 +269,7 @@ static void spy(layer l, network n)
     saw.batch = l.batch;
 }
 
-static void loop(void)
-{
+static void loop(void) {
     float d0[4], d1[4], y0[4], y1[4], x[4] = {0}, truth[4] = {0}, cost[2] = {2, 4}, total;
     size_t seen = 0;
     int t = 0;
@@ -325,8 +301,7 @@ static void loop(void)
           "H13: the host's output layer is the one before the last COST layers");
 }
 
-static void updates(void)
-{
+static void updates(void) {
     network *net = parse(NET(4, 1) "[convolutional]\nfilters=1\nsize=1\nactivation=linear\n");
     layer l = net->layers[0];
     l.weights[0] = 2;
@@ -342,15 +317,13 @@ static void updates(void)
     free_host(net);
 }
 
-static void clean(void)
-{
+static void clean(void) {
     unlink(write_file("a.cfg", ""));
     unlink(write_file("w", ""));
     rmdir(dir);
 }
 
-int main(void)
-{
+int main(void) {
     if (!mkdtemp(dir)) return 1;
     int err = dup(2), null = open("/dev/null", O_WRONLY);
     dup2(null, 2); /* libdarknet prints a line for every layer */

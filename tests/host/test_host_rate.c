@@ -6,14 +6,12 @@
 #include "lib/tap.h"
 #include "net/rate.h"
 
-static void rate(bool ok, const char *name, size_t number, double got, double want)
-{
+static void rate(bool ok, const char *name, size_t number, double got, double want) {
     check(ok, "%s, update %zu: %.9g, not %.9g", name, number, got, want);
 }
 
 /* libdarknet's rate at an update, with burn-in. */
-static float host_rate(const dnx_net_opts *o, size_t number)
-{
+static float host_rate(const dnx_net_opts *o, size_t number) {
     static int steps[DNX_MAX_LIST];
     static float scales[DNX_MAX_LIST];
     network n = {.batch = 4, .subdivisions = 2, .policy = (learning_rate_policy)o->policy,
@@ -34,16 +32,14 @@ static const dnx_net_opts defaults = {.learning_rate = .0123f, .gamma = .97f, .s
                                       .power = 3.7f, .step = 7, .max_batches = 100,
                                       .steps = {3, {5, 12, 40}}, .scales = {3, {.1f, 3, .7f}}};
 
-static void same_as_host(const char *name, dnx_net_opts o, size_t from, size_t to)
-{
+static void same_as_host(const char *name, dnx_net_opts o, size_t from, size_t to) {
     for (size_t i = from; i <= to; i++) {
         float got = dnx_rate(&o, i), want = host_rate(&o, i);
         rate(got == want, name, i, (double)got, (double)want);
     }
 }
 
-static void sigmoid_before_step(void)
-{
+static void sigmoid_before_step(void) {
     dnx_net_opts o = defaults;
     o.policy = DNX_SIGMOID;
     for (int i = 0; i < o.step; i++) {
@@ -56,8 +52,7 @@ static void sigmoid_before_step(void)
 
 /* Random rates: the mean of u^power is 1 / (power + 1), and the same seed and number of the update
  * give the same rate. */
-static void random_is_drawn_from_the_seed(void)
-{
+static void random_is_drawn_from_the_seed(void) {
     dnx_net_opts o = defaults;
     o.policy = DNX_RANDOM;
     double sum = 0, want = (double)o.learning_rate / ((double)o.power + 1);
@@ -70,8 +65,7 @@ static void random_is_drawn_from_the_seed(void)
     rate(first != dnx_rate(&o, 5), "random, another seed", 5, (double)dnx_rate(&o, 5), 0);
 }
 
-static void cosine(void)
-{
+static void cosine(void) {
     dnx_net_opts o = defaults;
     o.policy = DNX_COSINE;
     o.burn_in = 20;
@@ -85,8 +79,7 @@ static void cosine(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     static const char *const names[] = {"constant", "step", "exp", "poly", "steps", "sigmoid"};
     for (int policy = DNX_CONSTANT; policy <= DNX_SIGMOID; policy++) {
         dnx_net_opts o = defaults;

@@ -24,8 +24,7 @@ static char cfg_path[64], host_path[64];
 
 /* ---- double precision, with libdarknet's structs and weights ---- */
 
-static void activate_all(const layer *l, double *y)
-{
+static void activate_all(const layer *l, double *y) {
     for (int i = 0; i < l->outputs; i++)
         switch (l->activation) {
         case LEAKY: y[i] = y[i] > 0 ? y[i] : .1 * y[i]; break;
@@ -37,8 +36,7 @@ static void activate_all(const layer *l, double *y)
 
 /* Batch norm with the running statistics, or only the biases. eps is 1e-5 inside the root, as in
  * our code. */
-static void normalise(const layer *l, int channels, int pixels, double *y)
-{
+static void normalise(const layer *l, int channels, int pixels, double *y) {
     for (int c = 0; c < channels; c++) {
         double scale = 1, shift = (double)l->biases[c];
         if (l->batch_normalize) {
@@ -50,8 +48,7 @@ static void normalise(const layer *l, int channels, int pixels, double *y)
 }
 
 /* Adds one tap of a filter for a whole plane. out: H x W. */
-static void add_tap(const layer *l, const double *in, double w, int ky, int kx, double *out)
-{
+static void add_tap(const layer *l, const double *in, double w, int ky, int kx, double *out) {
     for (int y = 0; y < l->out_h; y++) {
         int iy = y * l->stride + ky - l->pad;
         if (iy < 0 || iy >= l->h) continue;
@@ -62,8 +59,7 @@ static void add_tap(const layer *l, const double *in, double w, int ky, int kx, 
     }
 }
 
-static void convolve(const layer *l, const double *x, double *y)
-{
+static void convolve(const layer *l, const double *x, double *y) {
     int K = l->size, per = l->c / l->groups, filters = l->n / l->groups;
     int pixels = l->out_h * l->out_w;
     for (int n = 0; n < l->n; n++)
@@ -77,8 +73,7 @@ static void convolve(const layer *l, const double *x, double *y)
     activate_all(l, y);
 }
 
-static void connect(const layer *l, const double *x, double *y)
-{
+static void connect(const layer *l, const double *x, double *y) {
     for (int n = 0; n < l->outputs; n++)
         for (int i = 0; i < l->inputs; i++)
             y[n] += (double)l->weights[(size_t)n * (size_t)l->inputs + (size_t)i] * x[i];
@@ -86,8 +81,7 @@ static void connect(const layer *l, const double *x, double *y)
     activate_all(l, y);
 }
 
-static void pool_largest(const layer *l, const double *x, double *y)
-{
+static void pool_largest(const layer *l, const double *x, double *y) {
     for (int c = 0; c < l->out_c; c++)
         for (int i = 0; i < l->out_h * l->out_w; i++) {
             double most = -HUGE_VAL;
@@ -103,8 +97,7 @@ static void pool_largest(const layer *l, const double *x, double *y)
 
 /* Adds the other layer of a shortcut, w x h x c. When the sizes differ, only every n-th pixel of
  * the larger one takes part. */
-static void add_other(const layer *l, const double *other, double *y)
-{
+static void add_other(const layer *l, const double *other, double *y) {
     int step = l->w > l->out_w ? l->w / l->out_w : 1, gap = l->out_w > l->w ? l->out_w / l->w : 1;
     for (int c = 0; c < l->c && c < l->out_c; c++)
         for (int i = 0; i * gap < l->out_h && i * step < l->h; i++)
@@ -113,8 +106,7 @@ static void add_other(const layer *l, const double *other, double *y)
                     other[(c * l->h + i * step) * l->w + k * step];
 }
 
-static void soften(const layer *l, const double *x, double *y)
-{
+static void soften(const layer *l, const double *x, double *y) {
     double most = -HUGE_VAL, sum = 0;
     for (int i = 0; i < l->outputs; i++) most = fmax(most, x[i]);
     for (int i = 0; i < l->outputs; i++) sum += y[i] = exp(x[i] - most);
@@ -122,8 +114,7 @@ static void soften(const layer *l, const double *x, double *y)
 }
 
 /* Computes layer i from the outputs before it. Returns false for a layer type without code here. */
-static bool naive_layer(const network *net, int i, const double *x, double *const *out)
-{
+static bool naive_layer(const network *net, int i, const double *x, double *const *out) {
     const layer *l = &net->layers[i];
     double *y = out[i];
     size_t at = 0;
@@ -162,8 +153,7 @@ static bool naive_layer(const network *net, int i, const double *x, double *cons
 
 /* Computes the output of the last layer; the caller frees it. Returns NULL for a layer type without
  * code here, or without memory. */
-static double *naive(const network *net, const float *planes)
-{
+static double *naive(const network *net, const float *planes) {
     double **out = calloc((size_t)net->n, sizeof *out), *last = NULL;
     double *x = malloc(sizeof *x * (size_t)net->inputs);
     bool ok = out && x;
@@ -183,8 +173,7 @@ static double *naive(const network *net, const float *planes)
 /* ---- the host's network ---- */
 
 /* Copies a stock cfg with batch=1 and subdivisions=1; otherwise libdarknet would need gigabytes. */
-static bool copy_for_host(const char *from)
-{
+static bool copy_for_host(const char *from) {
     char line[1024];
     FILE *in = fopen(from, "r"), *out = in ? fopen(cfg_path, "w") : NULL;
     while (in && out && fgets(line, sizeof line, in))
@@ -200,8 +189,7 @@ static bool copy_for_host(const char *from)
 /* Sets running statistics near those of a random image, as in a trained network. Variances are at
  * least .05, because eps differs: 1e-5 inside the root in our code, 1e-6 outside of it in
  * libdarknet. */
-static void calibrate(network *net)
-{
+static void calibrate(network *net) {
     float *planes = malloc(sizeof *planes * (size_t)net->inputs);
     if (!planes) return;
     fill(planes, net->inputs, 0, 1);
@@ -231,8 +219,7 @@ static void calibrate(network *net)
 /* Runs our network layer by layer, because outputs share memory, and compares each output with
  * libdarknet's, which has finished its pass. Returns the largest difference, divided by the largest
  * value of the layer; *at is that layer. last: our last output, C x H x W. */
-static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last)
-{
+static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last) {
     double largest = 0;
     *at = -1;
     for (int i = 0; i < ours->n; i++) {
@@ -259,8 +246,7 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
     return largest;
 }
 
-static double distance(const double *a, const float *b, int n)
-{
+static double distance(const double *a, const float *b, int n) {
     double worst = 0, most = 1e-30;
     for (int i = 0; i < n; i++) {
         double d = fabs(a[i] - (double)b[i]);
@@ -271,8 +257,7 @@ static double distance(const double *a, const float *b, int n)
 }
 
 static void verdict(const char *name, network *host, dnx_net *ours, const float *x,
-                    const float *planes)
-{
+                    const float *planes) {
     int at = -1, outputs = host->layers[host->n - 1].outputs;
     float *last = calloc((size_t)outputs, sizeof *last);
     double worst = last ? compare(host, ours, x, &at, last) : HUGE_VAL;
@@ -291,8 +276,7 @@ static void verdict(const char *name, network *host, dnx_net *ours, const float 
     check(ok, "differs by %.3g", worst);
 }
 
-static void stock(const char *name)
-{
+static void stock(const char *name) {
     char path[256];
     dnx_err err = {0};
     snprintf(path, sizeof path, STOCK "%s.cfg", name);
@@ -321,8 +305,7 @@ static void stock(const char *name)
     dnx_net_free(ours);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static const char *const names[] = {"cifar", "tiny", "darknet", "darknet19", "resnet18",
                                         "alexnet", "darknet53", "extraction", "resnet34",
                                         "resnet50", "resnext50", "densenet201", "vgg-16",

@@ -9,21 +9,18 @@
 #include "host/layers.h"
 #include "net/net.h"
 
-static inline float uniform(float lo, float hi)
-{
+static inline float uniform(float lo, float hi) {
     static dnx_rng r;
     if (!r.s[0]) dnx_rng_seed(&r, 11, 0);
     return lo + (hi - lo) * dnx_rng_uniform(&r);
 }
 
-static inline void fill(float *v, int n, float lo, float hi)
-{
+static inline void fill(float *v, int n, float lo, float hi) {
     for (int i = 0; v && i < n; i++) v[i] = uniform(lo, hi);
 }
 
 /* Sets random biases and running statistics, so that they change the output. */
-static inline void randomise_layer(layer *l)
-{
+static inline void randomise_layer(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
                             l->uz, l->ur, l->uh, l->wi, l->wf, l->wo, l->wg, l->ui, l->uf, l->uo,
                             l->ug};
@@ -43,8 +40,7 @@ static inline void randomise_layer(layer *l)
 }
 
 /* Parses a network in libdarknet, gives it random weights and writes them into a file. */
-static inline network *parse_host(char *path, char *weights)
-{
+static inline network *parse_host(char *path, char *weights) {
     srand(5);
     network *net = parse_network_cfg(path);
     for (int i = 0; i < net->n; i++) randomise_layer(&net->layers[i]);
@@ -55,8 +51,7 @@ static inline network *parse_host(char *path, char *weights)
 
 /* Frees what free_layer() does not: inner layers, the buffers of [lstm], losses, the mask of
  * [yolo]. */
-static inline void free_rest(layer *l)
-{
+static inline void free_rest(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
                             l->uz, l->ur, l->uh, l->wi, l->wf, l->wo, l->wg, l->ui, l->uf, l->uo,
                             l->ug};
@@ -76,8 +71,7 @@ static inline void free_rest(layer *l)
 }
 
 /* Frees a network, with the memory that free_network() leaks (H16). */
-static inline void free_host(network *net)
-{
+static inline void free_host(network *net) {
     for (int i = 0; i < net->n; i++) free_rest(&net->layers[i]);
     free(net->seen);
     free(net->t);
@@ -88,8 +82,7 @@ static inline void free_host(network *net)
     free_network(net);
 }
 
-static inline dnx_net *build(const char *path, bool trains, int batch, dnx_err *err)
-{
+static inline dnx_net *build(const char *path, bool trains, int batch, dnx_err *err) {
     dnx_cfg *cfg = NULL;
     dnx_net *net = NULL;
     if (!dnx_cfg_read(path, &cfg, err)) {
@@ -101,8 +94,7 @@ static inline dnx_net *build(const char *path, bool trains, int batch, dnx_err *
 }
 
 /* Copies in, B x H x W x C, to out, B x C x H x W. */
-static inline void to_planes(const float *in, int batch, dnx_shape s, float *out)
-{
+static inline void to_planes(const float *in, int batch, dnx_shape s, float *out) {
     int pixels = s.h * s.w;
     for (int b = 0; b < batch; b++)
         for (int p = 0; p < pixels; p++)
@@ -111,8 +103,7 @@ static inline void to_planes(const float *in, int batch, dnx_shape s, float *out
 }
 
 /* Returns the largest difference, divided by the largest value of a; NaN when a or b has one. */
-static inline double difference(const float *a, const float *b, size_t n)
-{
+static inline double difference(const float *a, const float *b, size_t n) {
     double worst = 0, largest = 1e-30;
     for (size_t i = 0; i < n; i++) {
         double d = fabs((double)a[i] - (double)b[i]);
@@ -125,16 +116,14 @@ static inline double difference(const float *a, const float *b, size_t n)
 
 /* Hides the lines that libdarknet prints on stderr for every layer and file. Returns the argument
  * for restore_stderr(). */
-static inline int silence_stderr(void)
-{
+static inline int silence_stderr(void) {
     int err = dup(2), null = open("/dev/null", O_WRONLY);
     dup2(null, 2);
     close(null);
     return err;
 }
 
-static inline void restore_stderr(int err)
-{
+static inline void restore_stderr(int err) {
     dup2(err, 2);
     close(err);
 }

@@ -30,6 +30,7 @@ RULES = (
     ("a Python function for none", "scripts/lib/text.py", "\n\ndef use" + "less():\n    pass",
      "nothing uses use" + "less"),
     ("a wide line", "darknet/net/plan.c", "/* " + 100 * "x" + " */", "100 columns"),
+    ("a lonely brace", "darknet/net/plan.c", "static void b(void)\n{\n}", "not on its own"),
     ("a tab", "darknet/net/plan.c", "\tint x;", "no tab"),
     ("a blank at the end", "scripts/lib/text.py", "X = 1 ", "no blank at the end"),
 )
