@@ -7,4 +7,5 @@
 #include "cuda/margin.cu"
 #include "cuda/distil.cu"
 #include "cuda/probability.cu"
+#include "cuda/binary.cu"
 #include "cuda/update.cu"

@@ -27,7 +27,9 @@
     X(unit_rows, true) X(unit_back, true) X(margin_loss, true) X(margin_slopes, false)       \
     X(feature_distance, true) X(feature_weights, true) X(feature_slopes, false)                 \
     X(correlation, true) X(leading_norm, true) X(leading_mass, false) X(leading_count, true)    \
-    X(leading_least, true) X(probability_loss, true) X(probability_slopes, false)
+    X(leading_least, true) X(probability_loss, true) X(probability_slopes, false)               \
+    X(binarise, true) X(binarise_back, true) X(signs, true) X(signs_back, false)                \
+    X(k_map, false) X(k_unmap, false) X(k_scale, false) X(k_back, true)
 
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
 enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */
@@ -366,6 +368,57 @@ struct probability_args {
 };
 #define probability_loss_args probability_args
 #define probability_slopes_args probability_args
+
+/* binarise: v = w, or centred over the channels; b = sign(v), alpha = mean |v| or 1, scaled =
+ * alpha b. One block for each filter of C x taps. clamps: w itself is limited to -1..1. */
+struct binarise_args {
+    float *w, *v, *b, *scaled, *alpha;
+    float *centred; /* 1: v is centred */
+    int C, taps;
+    bool centers, has_alpha, clamps;
+};
+/* binarise_back: adds to d_w the estimate `how` (dnx_estimator) from G, the gradient of alpha b. */
+struct binarise_back_args {
+    const float *v, *alpha, *centred;
+    float *G, *d_w;
+    int C, taps, how;
+    bool has_alpha;
+};
+/* signs: of u = x scale + shift (scale NULL: x), and sum = the sum of |u| over the channels. */
+struct signs_args {
+    const float *x, *scale, *shift;
+    float *signs, *sum;
+    long rows;
+    int C;
+};
+/* signs_back: du, the gradient at the signs, becomes that at u; map is the gradient at sum. */
+struct signs_back_args {
+    const float *x, *scale, *shift, *map; /* map may be NULL */
+    float *du;
+    long rows;
+    int C;
+};
+/* k_map: the mean over each window from B x h x w sums; k_unmap: the reverse, for gradients. */
+struct k_map_args {
+    struct dnx_cuda_window at;
+    const float *from;
+    float *to;
+};
+#define k_unmap_args k_map_args
+/* k_scale: z = z map alpha; map NULL: 1. */
+struct k_scale_args {
+    float *z;
+    const float *map, *alpha;
+    long rows;
+    int N;
+};
+/* k_back: dz = dz map; dk = the gradient at map. */
+struct k_back_args {
+    float *dz, *dk;
+    const float *z, *map;
+    long rows;
+    int N;
+};
 
 #define DNX_CUDA_ENUM(name, waits) DNX_CUDA_##name,
 typedef enum { DNX_CUDA_KERNELS(DNX_CUDA_ENUM) DNX_CUDA_KERNEL_COUNT } dnx_cuda_kernel;

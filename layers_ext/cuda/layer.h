@@ -10,7 +10,7 @@
 #include "cuda/device.h"
 #include "dnx.h"
 
-enum { DNX_GPU_MEMORY = 24 }; /* the most allocations of one layer */
+enum { DNX_GPU_MEMORY = 40 }; /* the most allocations of one layer */
 
 typedef struct dnx_gpu_layer {
     const struct dnx_gpu_type *type;

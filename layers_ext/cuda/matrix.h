@@ -1,5 +1,5 @@
-/* matrix.h - products of matrices on a GPU, rows one after the other, by the kernels of product.cu
- * in the layer's precision. */
+/* matrix.h - products of matrices on a GPU, and convolutions alone, by the kernels of product.cu in
+ * the layer's precision. Rows lie one after the other. */
 #ifndef DNX_CUDA_MATRIX_H
 #define DNX_CUDA_MATRIX_H
 #include "cuda/layer.h"
@@ -16,4 +16,19 @@ void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, l
 void dnx_gpu_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                               long m, int n, int k);
 int dnx_gpu_parts(long m);
+/* Adds a^T b to `sum`, n x k, with those parts as scratch. sum may be NULL: nothing. */
+void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
+                                  float *sum, long m, int n, int k);
+
+/* Convolutions alone, without batch norm: the kernels of kernels.h with those arguments. at->batch
+ * is the pass's. order: filters in file order to wk and, unless it is NULL, to wt. dw: adds to
+ * grad, in file order; parts is dnx_gpu_parts(output pixels) times as long; grad NULL: nothing. */
+void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,
+                        float *wk, float *wt);
+void dnx_gpu_conv(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
+                  const float *wk, float *z);
+void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *dz,
+                     const float *wt, float *dx, bool adds);
+void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
+                     const float *dz, float *parts, float *grad);
 #endif

@@ -50,6 +50,20 @@ static const net_case cases[] = {
     {"clipped", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\n" END, 4, 3, 3, 2},
     {"exclusive", "[convolutional]\nfilters=6\nexclusivity=.3\n[convolutional]\nfilters=7\n" END,
      4, 3, 3, 3},
+    {"low rank", "[low_rank]\nfilters=9\nrank=4\nsize=3\npad=1\nbatch_normalize=1\n"
+     "activation=prelu\n[low_rank]\nfilters=7\nrank=5\nsize=3\nstride=2\npadding=1\n"
+     "activation=relu\n[low_rank]\nfilters=6\nrank=2\nactivation=linear\n" END, 7, 6, 5, 4},
+    {"bwn", "[binary]\nfilters=9\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
+     "[binary]\nfilters=5\nsize=3\nstride=2\ncenter=1\ngradient=paper\n[binary]\nfilters=7\n"
+     "gradient=plain\nactivation=relu\n[binary]\nfilters=3\ncenter=1\n" END, 7, 8, 5, 5},
+    {"binaryconnect", "[binary]\nfilters=9\nsize=3\npad=1\nmode=binaryconnect\nclamp=1\n"
+     "batch_normalize=1\n[binary]\nfilters=7\nmode=binaryconnect\n" END, 5, 4, 6, 3},
+    {"xnor", "[binary]\nfilters=9\nsize=3\npad=1\nmode=xnor\nbatch_normalize=1\n"
+     "activation=prelu\n[binary]\nfilters=6\nsize=3\nstride=2\npadding=1\nmode=xnor\ncenter=1\n"
+     "normalize=output\nbatch_normalize=1\n[binary]\nfilters=5\nmode=xnor\nk_map=0\n"
+     "batch_normalize=1\n[binary]\nfilters=5\nmode=xnor\ngradient=paper\n" END, 7, 8, 5, 5},
+    {"bnn", "[binary]\nfilters=9\nsize=3\npad=1\nmode=bnn\nclamp=1\nbatch_normalize=1\n"
+     "[binary]\nfilters=7\nmode=bnn\n" END, 5, 4, 6, 3},
     {"mobile", "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\nbatch_normalize=1\n"
      "activation=prelu\n[convolutional]\nfilters=16\nbatch_normalize=1\nactivation=prelu\n"
      "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n[convolutional]\nfilters=8\n"

@@ -96,10 +96,7 @@ static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
     state *s = l->state;
     const long rows = (long)p->batch * (long)s->pixels;
     if (l->grad[W]) {
-        dnx_gpu_transposed_times(l, dg, p->x[0], s->parts, rows, s->T, s->C);
-        struct filters_back_args f = {.parts = s->parts, .dw = l->grad[W], .N = s->T, .groups = 1,
-                                      .cg = s->C, .taps = 1, .slabs = dnx_gpu_parts(rows)};
-        dnx_device_each(l->device, DNX_CUDA_filters_back, (long)s->T * s->C, &f);
+        dnx_gpu_add_transposed_times(l, dg, p->x[0], s->parts, l->grad[W], rows, s->T, s->C);
         struct norm_sums_args a = {.z = dg, .dy = dg, .parts = dnx_gpu_doubles(s->sums),
                                    .rows = rows, .C = s->T, .act = DNX_LINEAR};
         dnx_device_launch(l->device, DNX_CUDA_norm_sums,

@@ -1,0 +1,79 @@
+/* The half of [low_rank] on a GPU: a convolution to R channels, then a product, batch norm and
+ * activation. t is kept for the backward pass. */
+#include "cuda/matrix.h"
+#include "cuda/norm.h"
+#include "cuda/product.h"
+
+extern const dnx_layer_type dnx_low_rank;
+
+typedef struct {
+    dnx_gpu_norm norm;
+    struct dnx_cuda_window at; /* of V: N is the rank */
+    float *vk, *vt;            /* V in the orders of kernels.h */
+    float *t;                  /* B x oh x ow x R */
+    float *parts_v, *parts_p;  /* of the gradients */
+} state;
+
+static size_t rows_of(const dnx_node *n, int batch) {
+    return (size_t)batch * (size_t)n->out.h * (size_t)n->out.w;
+}
+
+static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
+    state *s = l->state;
+    const dnx_node *n = l->node;
+    const int size = dnx_gpu_option(n, "size", 1), R = dnx_gpu_option(n, "rank", 1);
+    s->at = dnx_gpu_window(n, n->batch, (struct dnx_cuda_window){
+        .kh = size, .kw = size, .stride = dnx_gpu_option(n, "stride", 1), .groups = 1,
+        .pad = dnx_gpu_option(n, "pad", 0) ? size / 2 : dnx_gpu_option(n, "padding", 0)});
+    s->at.N = R;
+    const size_t count = (size_t)R * (size_t)(size * size * n->in[0].c);
+    const size_t rows = rows_of(n, n->batch);
+    dnx_status st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
+                                      (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
+    if (!st) st = dnx_gpu_new(l, &s->vk, count, err);
+    if (!st) st = dnx_gpu_new(l, &s->t, rows * (size_t)R, err);
+    if (st || !n->trains) return st;
+    l->scratch_floats = rows * (size_t)(n->out.c + R);
+    st = dnx_gpu_new(l, &s->vt, count, err);
+    const size_t parts = (size_t)dnx_gpu_parts((long)rows);
+    if (!st) st = dnx_gpu_new(l, &s->parts_v, parts * count, err);
+    if (!st) st = dnx_gpu_new(l, &s->parts_p, parts * (size_t)(R * n->out.c), err);
+    return st;
+}
+
+static void prepare(dnx_gpu_layer *l) {
+    state *s = l->state;
+    dnx_gpu_conv_order(l, &s->at, dnx_gpu_value(l, DNX_BASIS), s->vk, s->vt);
+}
+
+static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+    state *s = l->state;
+    float *z = s->norm.z ? s->norm.z : p->y;
+    s->at.batch = p->batch;
+    dnx_gpu_conv(l, &s->at, p->x[0], s->vk, s->t);
+    dnx_gpu_times_transposed(l, s->t, dnx_gpu_value(l, DNX_WEIGHTS), z,
+                             (long)rows_of(l->node, p->batch), l->node->out.c, s->at.N);
+    dnx_gpu_norm_forward(l, &s->norm, z, p);
+}
+
+static void backward(dnx_gpu_layer *l, dnx_pass *p) {
+    state *s = l->state;
+    const int N = l->node->out.c, R = s->at.N;
+    const long rows = (long)rows_of(l->node, p->batch);
+    float *dz = l->scratch, *dt = dz + rows * N;
+    s->at.batch = p->batch;
+    dnx_gpu_norm_backward(l, &s->norm, s->norm.z, p, dz, false);
+    dnx_gpu_add_transposed_times(l, dz, s->t, s->parts_p, dnx_gpu_grad(l, DNX_WEIGHTS), rows, N, R);
+    dnx_gpu_times(l, dz, dnx_gpu_value(l, DNX_WEIGHTS), dt, rows, N, R, 1, false);
+    dnx_gpu_conv_dw(l, &s->at, p->x[0], dt, s->parts_v, dnx_gpu_grad(l, DNX_BASIS));
+    if (p->dx[0]) dnx_gpu_conv_dx(l, &s->at, dt, s->vt, p->dx[0], p->dx_adds[0]);
+}
+
+const dnx_gpu_type dnx_gpu_low_rank = {
+    .type = &dnx_low_rank,
+    .state_size = sizeof(state),
+    .make = make,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+};
