@@ -1,17 +1,17 @@
-/* dnx.h - what the author of a layer type needs. A layer is one file: layers_ext/NAME.c defines
- * dnx_NAME and serves the section [NAME] of a cfg. No other file changes.
+/* dnx.h - the interface of a layer type. A layer is one file: layers_ext/NAME.c defines dnx_NAME
+ * for the section [NAME] of a cfg. No other file changes.
  *
  * The life of a layer: make() once; prepare() after its weights have changed; forward() and
- * backward() for each batch; unmake() at the end, also after a make() that failed half-way.
- * Options, inputs and shapes of the inputs are there before make().
+ * backward() for each batch; unmake() at the end, also after a make() that failed half-way. The
+ * options, the inputs and the shapes of the inputs are set before make().
  *
- * Tensors are float32, NHWC and contiguous: element (b,y,x,c) of a B x H x W x C tensor is
- * p[((b*H + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
+ * Tensors are float32, NHWC and contiguous: element (b,y,x,c) of a B x H x W x C tensor is p[((b*H
+ * + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
  *
  * Gradients are DESCENT directions: minus the derivative of the loss, summed over the batch, since
- * libdarknet adds them to the weights. backward() does one of three things with dx: nothing when
- * dx is NULL; it STORES when dx_adds is false; it ADDS when dx_adds is true, because another reader
- * of the same input was there first. It always ADDS to the gradients of parameters.
+ * libdarknet adds them to the weights. backward() does one of three things with dx: nothing when dx
+ * is NULL; it STORES when dx_adds is false; it ADDS when dx_adds is true, because another reader of
+ * the same input was there first. It always ADDS to the gradients of parameters.
  *
  * n->trains decides in make() what to allocate: without it backward() is never called.
  * p->is_training decides what a pass does: a network that trains also predicts now and then.
@@ -41,7 +41,8 @@ typedef struct {
     int h, w, c;
 } dnx_shape;
 
-/* What a parameter does. Whoever folds, packs or decomposes a layer finds its arrays by this. */
+/* The role of a parameter. Code that folds, packs or decomposes a layer finds its arrays by
+ * role. */
 typedef enum {
     DNX_OTHER, DNX_WEIGHTS, DNX_BASIS, DNX_BIASES, DNX_SCALES, DNX_MEAN, DNX_VARIANCE, DNX_SLOPES
 } dnx_role;
@@ -99,7 +100,7 @@ typedef struct dnx_pass {
 
 typedef struct dnx_layer_type {
     const char *name;    /* of the section */
-    const char *aliases; /* other names that stock cfg files use, "conv|cnv"; NULL: none */
+    const char *aliases; /* other names in stock cfg files, "conv|cnv"; NULL: no other names */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
     bool is_reentrant;   /* predicting, forward() writes only y and scratch, so that each thread can
@@ -108,11 +109,12 @@ typedef struct dnx_layer_type {
      * numbers count back from this layer, others from the first. NULL: no such option. */
     const char *layers_key;
     bool only_named_inputs; /* the layer before is no input; layers_key names them all */
-    const dnx_opt *options; /* NULL: none */
+    const dnx_opt *options; /* NULL: the type has no options */
     size_t opts_size, state_size;
     dnx_status (*make)(dnx_node *n, dnx_err *err); /* checks options and shapes, sets n->out */
     void (*unmake)(dnx_node *n);                   /* frees what make() allocated; may be NULL */
-    int (*params)(dnx_node *n, dnx_param *list);   /* lists them, returns how many; NULL: none */
+    /* Lists the parameters, and returns how many. NULL: the type has no parameters. */
+    int (*params)(dnx_node *n, dnx_param *list);
     void (*forward)(dnx_node *n, dnx_pass *p);
     void (*backward)(dnx_node *n, dnx_pass *p);    /* NULL: the type can only predict */
     double (*macs)(const dnx_node *n);             /* multiply-adds of one image; NULL: 0 */

@@ -46,7 +46,7 @@ static void window(const opts *o, int k, int len, int *lo, int *hi) {
     *hi = o->size && at + o->size < len ? at + o->size : len;
 }
 
-/* What the sum of a window is divided by. */
+/* Returns the divisor of the sum of a window. */
 static double area(const dnx_node *n) {
     const opts *o = n->opts;
     return o->size ? (double)o->size * o->size : (double)n->in[0].h * n->in[0].w;

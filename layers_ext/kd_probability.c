@@ -209,7 +209,8 @@ static double within(const sums *u, double T) {
     return u->apart / u->sum_t + (u->top_s - u->top_t) / T + log(u->sum_s / u->sum_t);
 }
 
-/* What the rest has of the student's (teacher's) log-sum-exp more than the classes that lead. */
+/* Returns the log-sum-exp of the other classes minus that of the leading classes, for the student
+ * or the teacher. */
 static double ahead(const sums *of, double T, bool is_teacher) {
     const sums *g = &of[0], *r = &of[1];
     return is_teacher ? (r->top_t - g->top_t) / T + log(r->sum_t) - log(g->sum_t)

@@ -323,7 +323,8 @@ static double macs(const dnx_node *n) {
 
 static int classes(const dnx_node *n) { return ((const opts *)n->opts)->classes; }
 
-/* What scales the cosines of the logits; with scale=length they are of features as they are. */
+/* Returns the factor of the cosines in logits(). With scale=length it is 1, because the features
+ * keep their length. */
 static float factor_of_logits(const state *s) { return s->length ? 1 : (float)s->margin.s; }
 
 static void logits(dnx_node *n, const float *x, int batch, int lo, int hi, float *z) {

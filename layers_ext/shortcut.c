@@ -83,7 +83,7 @@ typedef struct {
     const float *du;
 } job;
 
-/* The row of f that is added to row i of y; -1: none. Rows count over the whole batch. */
+/* Returns the row of f that is added to row i of y; -1: no row. Rows count over the whole batch. */
 static long row_of_f(const dnx_node *n, long i) {
     const state *s = n->state;
     long b = i / n->out.h, y = i % n->out.h;

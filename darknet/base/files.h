@@ -14,7 +14,7 @@
 FILE *dnx_file_open(const char *path, size_t most, size_t *len);
 /* Returns a whole regular file and a NUL after it; free() it. NULL with errno. */
 char *dnx_file_read(const char *path, size_t *len);
-/* The same for a file of at most `most` bytes. */
+/* Like dnx_file_read(), for a file of at most `most` bytes. */
 char *dnx_file_read_most(const char *path, size_t most, size_t *len);
 /* Opens a file of any length, or a pipe, as a stream. NULL with errno: ENXIO for a FIFO to which no
  * process has written for five seconds. */

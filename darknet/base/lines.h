@@ -31,7 +31,7 @@ dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);
 /* From now on calls report(file, mark) for each text that begins with a byte order mark: editors
- * hide it, and other programs may stumble on it. NULL, the default: no calls. */
+ * hide it, and other programs may reject it. NULL, the default: no calls. */
 void dnx_lines_report_marks(void (*report)(const char *file, const char *mark));
 
 /* Returns the next line that is neither empty nor starts with a character of `comments`, without

@@ -1,4 +1,4 @@
-/* outfile.h - writes files. A file is there whole or not at all.
+/* outfile.h - writes files. Other processes see the old file or the complete new one.
  *
  * Bytes go to a temporary file PATH.PID.N.tmp beside the target; commit() syncs it to disk and
  * renames it. A symbolic link stays: the file that it leads to is replaced. The new file keeps the
@@ -24,11 +24,11 @@ typedef struct {
     int why;         /* errno of the first failure; 0: none yet */
 } dnx_outfile;
 
-/* Checks that `path` can be written, before a command starts its work; leaves no file. Also removes
+/* Checks that `path` can be written, before a command starts its work. Leaves no file. Also removes
  * temporary files of `path` that dead processes left. DNX_EIO: it cannot be written. DNX_EMEM. */
 dnx_status dnx_outfile_try(const char *path, dnx_err *err);
-/* The same for a result that must not replace a file. DNX_EIO, "exists; -force replaces it": a file
- * of that name exists and is not empty. */
+/* Like dnx_outfile_try(), for a result that must not replace a file. DNX_EIO, "exists; -force
+ * replaces it": a file of this name exists and is not empty. */
 dnx_status dnx_outfile_try_new(const char *path, dnx_err *err);
 /* Returns true when two paths lead to one file, which need not exist. */
 bool dnx_outfile_is_same(const char *a, const char *b);
@@ -36,14 +36,15 @@ bool dnx_outfile_is_same(const char *a, const char *b);
 /* Opens the temporary file. End each file that was opened with commit() or discard(). DNX_EIO,
  * DNX_EMEM: there is nothing to close. */
 dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err);
-/* The same, but writes directly to a pipe or a device. */
+/* Like dnx_outfile_open(), but writes directly to a pipe or a device. */
 dnx_status dnx_outfile_stream(dnx_outfile *f, const char *path, dnx_err *err);
-/* The same for a file that takes long to make. Its temporary file is PATH.partial. What an earlier
- * process left in it remains, and f->file can read and continue it. The caller holds a lock
- * (lock.h) on PATH. pause() instead of commit() leaves the file to the next process. */
+/* Like dnx_outfile_open(), for a file that takes long to make. Its temporary file is PATH.partial.
+ * The bytes that an earlier process wrote there remain; f->file can read and continue them. The
+ * caller holds a lock (lock.h) on PATH. Call pause() instead of commit() to leave the temporary
+ * file to the next process. */
 dnx_status dnx_outfile_continue(dnx_outfile *f, const char *path, dnx_err *err);
 void dnx_outfile_pause(dnx_outfile *f);
-/* sync() and commit() report errors of put(). */
+/* Writes n bytes. sync() and commit() report its errors. */
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n);
 /* Syncs the file to disk: after this only the rename can fail. DNX_EIO. */
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err);
@@ -55,7 +56,7 @@ void dnx_outfile_discard(dnx_outfile *f);
 /* Writes a whole file of n bytes. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err);
 /* Removes the temporary files that killed processes left in a folder. Call it only with a lock on
- * what is written there: another process that has just opened its file may lose it. */
+ * the files of the folder: it may remove the file that another process has just opened. */
 void dnx_outfile_sweep(const char *folder);
 /* Writes a whole file of n bytes without syncing it, when it is one of thousands. After the last
  * one call sync_many(), and then write the file that says that all are there. */

@@ -13,7 +13,7 @@
 void dnx_stop_on_signals(void);
 /* Returns true after a signal has asked to stop. Always false before dnx_stop_on_signals(). */
 bool dnx_stop_asked(void);
-/* The same as a status: DNX_ESTOP, "stopped by SIGTERM". */
+/* Fails with DNX_ESTOP, "stopped by SIGTERM", after a signal has asked to stop. */
 dnx_status dnx_stop_check(dnx_err *err);
 /* Waits, but returns at once when a signal asks to stop. Returns false then. */
 bool dnx_stop_sleep(double seconds);

@@ -77,7 +77,7 @@ static const char *find_wrong(const args *a) {
                                                 : NULL;
 }
 
-/* The same for what is verified. */
+/* Like find_wrong(), for the options of the verification. */
 static const char *find_wrong_verification(const args *a) {
     dnx_judge judge;
     const bool is_set = a->pairs && dnx_pairs_is_set(a->pairs);

@@ -145,13 +145,13 @@ static double total(const dnx_rank_layer *layers, int n) {
     return sum;
 }
 
-/* The next smaller multiple of step; the rank itself when there is none. */
+/* Returns the next smaller multiple of step that is not 0, else the rank itself. */
 static int fewer(int rank, int step) {
     int r = (rank - 1) / step * step;
     return r > 0 ? r : rank;
 }
 
-/* What the next step takes from a layer's energy, as a share, per multiply-add that it saves. */
+/* Returns the share of a layer's energy that the next step removes, per saved multiply-add. */
 static double price(const dnx_rank_layer *l, int step) {
     int next = fewer(l->rank, step);
     double lost = 0, kept = 0;

@@ -20,7 +20,7 @@ typedef struct {
 
 dnx_status dnx_moments_make(dnx_moments *m, int d, dnx_err *err);
 void dnx_moments_free(dnx_moments *m);
-/* Adds `rows` vectors of d floats. Memory does not grow with them. */
+/* Adds `rows` vectors of d floats. Memory does not grow with their number. */
 void dnx_moments_add(dnx_moments *m, const float *y, long rows);
 
 /* ---- eigenvalues ---- */
@@ -52,16 +52,16 @@ void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors 
 
 /* The nonlinear case and the asymmetric reconstruction: min sum_i |r(y_i) - r(M x_i + c)|^2 by an
  * alternating solution with a penalty lambda of .01 and then 1, `iterations` steps each. y: n x d,
- * the true responses; x: n x d, what the approximated network below makes of them, or y itself. The
- * start is the best linear solution, min sum |y_i - M x_i - c|^2; what lowers the objective most is
- * kept, so that the result is never worse than the start. r: `act` is RELU, LEAKY, or PRELU with d
- * slopes; for others the start is the result. x is centred in place (y must not share its memory).
- * before, after: the objective over sum |r(y_i)|^2, with r linear where it is not known; may be
- * NULL. DNX_EMEM, DNX_ENUMBER. */
+ * the true responses; x: n x d, the responses when the layers before are approximated, or a copy of
+ * y. The first solution is the best linear one, min sum |y_i - M x_i - c|^2. The result is the
+ * solution with the smallest objective, so that it is never worse than the first. r: `act` is RELU,
+ * LEAKY, or PRELU with d slopes; for other activations the result is the first solution. x is
+ * centred in place (y must not share its memory). before, after: the objective divided by
+ * sum |r(y_i)|^2, for other activations without r; may be NULL. DNX_EMEM, DNX_ENUMBER. */
 dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
                                   const float *slopes, int iterations, struct dnx_pool *pool,
                                   dnx_factors *f, double *before, double *after, dnx_err *err);
-/* True when the alternating solution supports the activation. */
+/* True for an activation that the alternating solution supports. */
 bool dnx_low_rank_knows(dnx_act act);
 
 /* ---- ranks ---- */
@@ -69,15 +69,15 @@ bool dnx_low_rank_knows(dnx_act act);
 typedef struct {
     int d, most;         /* responses; the largest rank that makes sense */
     const double *sigma; /* d eigenvalues */
-    double dense, per_rank; /* multiply-adds an image: undivided, and of each of the R channels */
-    int rank;            /* the result; d: leave the layer alone */
+    double dense, per_rank; /* multiply-adds per image: of the original layer; for each rank */
+    int rank;            /* the result; d: the layer stays as it is */
 } dnx_rank_layer;
 
-/* Multiply-adds of the layer with this rank; of the undivided layer when that is no more. */
+/* Returns the multiply-adds of the layer with this rank, but at most those of the original. */
 double dnx_rank_cost(const dnx_rank_layer *l, int rank);
-/* Rank selection: the ranks that maximise prod_l sum_{a<=R_l} sigma_{l,a} with sum_l cost <=
- * budget, greedily: the eigenvalues whose loss of energy per saved multiply-add is least go first,
- * `step` at a time, so that ranks are multiples of it. false: even the smallest ranks cost more;
- * *least is their cost. */
+/* Rank selection: looks for the ranks that maximise prod_l sum_{a<=R_l} sigma_{l,a} with sum_l cost
+ * <= budget. It is greedy: it removes `step` eigenvalues at a time from the layer that loses the
+ * least share of its energy per saved multiply-add. Ranks become multiples of step. false: even the
+ * smallest ranks cost more than the budget. *least is their cost. */
 bool dnx_rank_select(dnx_rank_layer *layers, int n, double budget, int step, double *least);
 #endif

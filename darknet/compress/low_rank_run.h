@@ -12,7 +12,7 @@ typedef struct {
     dnx_responses r;
     dnx_moments moments;       /* of the exact responses */
     double *sigma, *vectors;   /* N eigenvalues of their covariance, largest first; N x N, rows */
-    double dense, per_rank;    /* multiply-adds an image: now; for each rank */
+    double dense, per_rank;    /* multiply-adds per image: of the original layer; for each rank */
     int most;                  /* largest rank: min(N, K) */
     int rank;                  /* 0: the layer stays as it is */
     dnx_factors f;
@@ -30,16 +30,17 @@ typedef struct {
     dnx_net *net;              /* predicts, batch 1, with weights */
     dnx_net *small;            /* the network with [low_rank] layers, for solve and measure */
     dnx_low_rank_method method;
-    int positions;             /* sampled pixels of an image, at most */
+    int positions;             /* the most pixels that are sampled in an image */
     size_t images;
-    /* Share of images for measuring, rounded down; unless 0, at least one. Fitting comes first. */
+    /* Share of the images that measure the errors: the last ones. Rounded down, but at least one
+     * image if it is not 0. */
     double held_out;
     uint64_t seed;
     dnx_low_rank_read *read;
     void *arg;
     void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
     /* the results */
-    size_t fitted, measured;   /* images; measured 0: the errors are unknown */
+    size_t fitted, measured;   /* numbers of images; measured 0: the errors are unknown */
     dnx_low_rank_layer *layers;
     int n, last;               /* last: the layer before the first loss */
     double macs;               /* multiply-adds an image of layers 0..last */
@@ -51,8 +52,8 @@ typedef struct {
  * few images for a covariance of full rank (the message says how many are needed). */
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err);
 /* Computes the parameters of all layers with rank > 0, and writes them into small. linear: from the
- * covariances. nonlinear: with all samples of some layers at a time. asymmetric: layer by layer,
- * from the first on. DNX_ESHAPE: a rank is above the rank of the samples. */
+ * covariances. nonlinear: with the samples of several layers in memory at a time. asymmetric: layer
+ * by layer, in order. DNX_ESHAPE: a rank is larger than the rank of the samples. */
 dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err);
 /* Runs both networks on the held-out images and computes the errors. */
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err);

@@ -94,8 +94,8 @@ static bool is_ended(dnx_batches *f) {
     return stops || dnx_stop_asked();
 }
 
-/* Reports once for all readers that they wait, and once that they go on. The second message fits
- * both outcomes: the image is there again, or it is skipped. */
+/* Reports once for all readers that they wait, and once that they continue. The second message fits
+ * both outcomes: the image can be read again, or it is skipped. */
 static void report_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
     char text[200];
     if (waits) snprintf(text, sizeof text, "cannot be read: %s; waiting for it", strerror(reason));

@@ -13,11 +13,11 @@ typedef struct {
     bool altered; /* an image was augmented randomly, so cached teacher outputs do not apply */
 } dnx_batch;
 
-/* Finds what dnx_batches_open() would refuse, before a run creates files. DNX_ESHAPE: the network's
- * input has neither 1 nor 3 channels. DNX_EOPTION: options of sampling or augmentation contradict
- * each other. */
-/* Checks the network alone, before its data is known. */
+/* Checks the network, before its data is known. DNX_ESHAPE: its input has neither 1 nor 3 channels.
+ * DNX_EOPTION: options of sampling or augmentation contradict each other. */
 dnx_status dnx_batches_check_net(const dnx_net *net, dnx_err *err);
+/* Checks the network and the data, before a run creates files. Returns the errors of
+ * dnx_batches_check_net() and of dnx_sampler_check(). */
 dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *err);
 /* Starts `threads` readers, which decode up to 4 sub-batches of net->batch images ahead.
  * dnx_sampler_pick() chooses image p of the run, where p counts from net->seen, and

@@ -30,8 +30,8 @@ typedef struct {
  * for a reason that may pass is tried once more, 0.1 s later. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
-/* The same, but a JPEG is decoded with 1/shrink of its sides, which is faster; shrink is 1, 2, 4 or
- * 8. Other images keep their size: see image->shrink. */
+/* Like dnx_image_read(), but decodes a JPEG with 1/shrink of its width and height, which is faster.
+ * shrink is 1, 2, 4 or 8. Other images keep their size: see image->shrink. */
 dnx_image_fault dnx_image_read_shrunk(const char *path, int shrink, dnx_image *image);
 void dnx_image_free(dnx_image *image);
 

@@ -1,5 +1,5 @@
-/* labels.h - libdarknet's way to label images: an image has the class whose label occurs in its
- * path. */
+/* labels.h - classes of images in libdarknet's way: an image has the class whose label occurs in
+ * its path. */
 #ifndef DNX_LABELS_H
 #define DNX_LABELS_H
 #include "base/lines.h"
@@ -18,8 +18,8 @@ typedef struct {
 dnx_status dnx_labels_read(const char *file, int most, dnx_labels *l, dnx_err *err);
 void dnx_labels_free(dnx_labels *l);
 
-/* Finds the labels that occur anywhere in the path. Returns 0, 1, or 2 for two and more; found gets
- * the lowest two classes. */
+/* Finds the labels that occur anywhere in the path. Returns how many occur, but at most 2. `found`
+ * has the two lowest of their classes. */
 int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]);
 /* Gives the class whose label occurs in the path. `at` is the path's place in a list, for messages.
  * DNX_EOPTION: no label or more than one occurs, or l is empty. */

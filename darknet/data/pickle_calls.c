@@ -1,5 +1,5 @@
-/* pickle_calls.c - what a pickle names and calls: the functions with which Python and NumPy write
- * bytes, numbers and arrays. None is run: the values that it would give are made here. */
+/* pickle_calls.c - the functions that a pickle may name and call: those by which Python and NumPy
+ * write bytes, numbers and arrays. No Python code runs: this file computes their results. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@ typedef dnx_pickle_machine machine;
 typedef dnx_py value;
 typedef dnx_py_list values;
 
-/* What may be named, and what a call of it gives. */
+/* The functions that a pickle may name. */
 typedef enum { RECONSTRUCT, NDARRAY, DTYPE, FROM_BUFFER, SCALAR, ENCODE, BYTES } callee;
 static const struct {
     const char *module, *name;

@@ -13,8 +13,8 @@ typedef struct {
 /* Pixel i of n, from `size` input pixels. The borders of both rows coincide: pixel centres are at
  * i + 0.5, as in OpenCV and in PyTorch with align_corners=False. */
 dnx_sample dnx_sample_borders(int i, int n, int size);
-/* The same, but the centres of the first and last pixels of both rows coincide, as in libdarknet
- * and in PyTorch with align_corners=True. */
+/* Like dnx_sample_borders(), but the centres of the first and last pixels of both rows coincide, as
+ * in libdarknet and in PyTorch with align_corners=True. */
 dnx_sample dnx_sample_corners(int i, int n, int size);
 
 static inline float dnx_mix(float a, float b, float c, float d, float fx, float fy) {

@@ -9,13 +9,14 @@ enum { DNX_PERMUTATION, DNX_BALANCED }; /* [net] sampler= */
 
 typedef struct dnx_sampler dnx_sampler;
 
-/* DNX_EOPTION: identities x images is not net->batch, there are no classes, or too few
- * identities. */
-/* Checks the network alone, before its data is known. */
+/* Checks the network, before its data is known. DNX_EOPTION: identities x images is not net->batch,
+ * or one of these options is given without sampler=balanced. */
 dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err);
+/* Checks the network and the data. DNX_EOPTION: also when the images have no classes, or too few
+ * identities; DNX_EMEM. */
 dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err);
-/* Makes a sampler; the network and data have passed the check. NULL: no memory. d must outlive
- * it. */
+/* Makes a sampler for a network and data that have passed dnx_sampler_check(). d must outlive it.
+ * NULL: no memory. */
 dnx_sampler *dnx_sampler_new(const dnx_data *d, const dnx_net *net, uint64_t seed);
 void dnx_sampler_free(dnx_sampler *s); /* s may be NULL */
 

@@ -1,4 +1,4 @@
-/* testset.h - what `classifier predict` and `valid` read of a .data file. */
+/* testset.h - the entries of a .data file that `classifier predict` and `valid` read. */
 #ifndef DNX_TESTSET_H
 #define DNX_TESTSET_H
 #include "data/datafile.h"

@@ -1,4 +1,4 @@
-/* search.h - exact search for the nearest of many features. It looks at all cosines, block by
+/* search.h - exact search for the nearest of many features. It checks all cosines, block by
  * block, and keeps a list of the best for each query. The table is read once for all queries. */
 #ifndef DNX_SEARCH_H
 #define DNX_SEARCH_H

@@ -9,26 +9,27 @@ typedef enum {
     DNX_NO_TARGET, /* the type is not a loss of distillation */
     DNX_FEATURE,   /* an output of a layer of the teacher */
     DNX_LOGITS,    /* the logits of the teacher's classifier */
-    DNX_VECTORS    /* its class vectors; no output, so that the teacher never runs */
+    DNX_VECTORS    /* the class vectors of the teacher's classifier; the teacher never runs */
 } dnx_target_kind;
 
 /* The meaning of the numbers of a layer's output. */
 typedef enum {
     DNX_VALUES,   /* a value for each class; class k is at index dnx_class_place(out, k) */
     DNX_IS_RIGHT, /* one number for each image: 1 when its class is the most likely */
-    DNX_NO_ANSWER /* nothing that says which class an image has */
+    DNX_NO_ANSWER /* the numbers do not say which class an image has */
 } dnx_output;
 
 typedef struct dnx_classifier {
     dnx_target_kind target;
     dnx_output output;
-    bool needs_labels; /* a loss of distillation that learns from the classes of images, too */
+    bool needs_labels; /* a loss of distillation that also learns from the classes of images */
     bool needs_pairs; /* it learns nothing from a sub-batch without two images of a class */
-    /* What a loss over classes takes of a teacher beside the labels, as its options say. Its inputs
-     * are found as those of other layers. It gets a teacher only to train, and p->target may be
-     * NULL even then. NULL: it never has a teacher. */
+    /* For a loss over classes: returns what it uses of a teacher, besides the labels. This depends
+     * on its options. Its inputs are found like those of ordinary layers. It has a teacher only
+     * when the network trains, and even then p->target may be NULL. NULL: it never has a
+     * teacher. */
     dnx_target_kind (*takes)(const dnx_node *n);
-    /* How many triplets or pairs the last forward() summed over. NULL: the layer has none. */
+    /* How many triplets or pairs the last forward() used. NULL: the type does not count them. */
     long (*used)(const dnx_node *n);
     /* The number of classes. NULL: the layer has none. */
     int (*classes)(const dnx_node *n);
@@ -36,7 +37,7 @@ typedef struct dnx_classifier {
      * or neither. z[b][j - lo] = the logit of class j in lo..hi-1, without margin, for features x,
      * B x D. */
     void (*logits)(dnx_node *n, const float *x, int batch, int lo, int hi, float *z);
-    /* dz: descent directions of those logits. Adds to the gradients of the parameters and to dx,
+    /* dz: descent directions of these logits. Adds to the gradients of the parameters and to dx,
      * which may be NULL. Call it only after logits() with the same x. */
     void (*logits_back)(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
                         float *dx);
@@ -50,8 +51,8 @@ typedef struct dnx_classifier {
 typedef struct dnx_distillation {
     dnx_shape target;      /* {0}: the network has no teacher, which is allowed when it predicts */
     dnx_node *head;        /* DNX_LOGITS: turns in[0] into logits; NULL: in[0] is the logits */
-    dnx_node *target_head; /* the same for p->target, also of DNX_VECTORS; its parameters never
-                            * change, and are there before make() */
+    dnx_node *target_head; /* the teacher's classifier, also for DNX_VECTORS: turns p->target into
+                            * logits. Its parameters are loaded before make() and never change */
 } dnx_distillation;
 
 /* Index of class k in an output of that shape. Classes count in libdarknet's order C, H, W. */
@@ -59,7 +60,7 @@ static inline size_t dnx_class_place(dnx_shape s, size_t k) {
     size_t pixels = (size_t)s.h * (size_t)s.w;
     return k % pixels * (size_t)s.c + k / pixels;
 }
-/* What a loss imitates of its teacher, or DNX_NO_TARGET. */
+/* Returns which output of its teacher a loss imitates, or DNX_NO_TARGET. */
 static inline dnx_target_kind dnx_target_of(const dnx_layer_type *t) {
     return t->classifier ? t->classifier->target : DNX_NO_TARGET;
 }
@@ -67,12 +68,13 @@ static inline dnx_target_kind dnx_target_of(const dnx_layer_type *t) {
 static inline bool dnx_may_have_teacher(const dnx_layer_type *t) {
     return dnx_target_of(t) != DNX_NO_TARGET || (t->classifier && t->classifier->takes);
 }
-/* What this layer takes of its teacher, or DNX_NO_TARGET. Its options are there. */
+/* Returns which output of its teacher this layer uses, or DNX_NO_TARGET. Call it after the options
+ * are parsed. */
 static inline dnx_target_kind dnx_takes(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->takes ? c->takes(n) : dnx_target_of(n->type);
 }
-/* True for what the classifier of a teacher gives. */
+/* True when the teacher's classifier computes this output. */
 static inline bool dnx_is_of_head(dnx_target_kind k) { return k == DNX_LOGITS || k == DNX_VECTORS; }
 /* True when the type computes logits with logits(). */
 static inline bool dnx_has_logits(const dnx_layer_type *t) {

@@ -1,5 +1,5 @@
-/* compression.h - optional: what low-rank decomposition and the counting of operations need to
- * know of a layer. A type sets .compression; other types are left as they are. */
+/* compression.h - optional: describes a layer to low-rank decomposition and to the counting of
+ * operations. A type sets .compression; layers of other types stay as they are. */
 #ifndef DNX_COMPRESSION_H
 #define DNX_COMPRESSION_H
 #include "dnx.h"
@@ -18,8 +18,8 @@ typedef enum {
 } dnx_arithmetic;
 
 typedef struct dnx_compression {
-    /* Fills *view. false: with these options the layer is not a convolution. NULL: it never is. Its
-     * parameters are found by their roles. */
+    /* Fills *view. false: with these options the layer is not a convolution. NULL: it never is. The
+     * caller finds its parameters by their roles. */
     bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
     dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL: DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */

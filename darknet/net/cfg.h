@@ -1,4 +1,4 @@
-/* cfg.h - reads the text of a .cfg into sections of key=value pairs, whatever they mean. */
+/* cfg.h - reads the text of a .cfg into sections of key=value pairs. It does not interpret them. */
 #ifndef DNX_CFG_H
 #define DNX_CFG_H
 #include "dnx.h"
@@ -37,10 +37,10 @@ dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, 
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg);
 /* Replaces classes=auto by n. DNX_EOPTION: a section has it, but n is 0 (unknown); DNX_EMEM. */
 dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err);
-/* Index of the section with name=NAME; -1: there is none. */
+/* Index of the section with name=NAME; -1: no such section. */
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name);
 /* Checks the names of layers. A name is a letter or '_', then letters, digits and "_.-", at most 63
- * characters, and no two layers have the same. DNX_EOPTION. */
+ * characters. Names must differ. DNX_EOPTION: a name breaks these rules. */
 dnx_status dnx_cfg_check_names(const dnx_cfg *cfg, dnx_err *err);
 void dnx_cfg_free(dnx_cfg *cfg);
 #endif

@@ -27,19 +27,19 @@ typedef struct {
 } dnx_place;
 
 typedef struct {
-    char *name;          /* name= of the section; NULL: none */
+    char *name;          /* name= of the section; NULL without the option */
     float *y, *dy;       /* y: of the first lane. dy is NULL when predicting, and if no layer needs
                           * it */
     struct dnx_norm_act *deferred; /* the next layer applies it, and y is z; NULL: not deferred */
-    int merged_into;     /* of a merged [shortcut]: the layer that adds it in forward. Of a batch
+    int merged_into;     /* for a merged [shortcut]: the layer that adds it in forward. For a batch
                           * norm that its reader applies: the layer that stores its input. Forward
-                          * skips both, and y is that layer's. Else -1 */
+                          * skips this layer, and y is the y of layer merged_into. Else -1 */
     int residual_of;     /* the layer whose output this layer adds when it stores y; else -1 */
     bool dy_written;     /* in this backward pass a later layer has already written dy */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */
     float exclusivity;   /* factor of the weight exclusivity of this layer's filters */
-    int teacher_output; /* of a loss with a teacher: index of that teacher's output; -1: none */
-    const float *target; /* that output for this batch; NULL: not computed */
+    int teacher_output; /* for a loss with a teacher: index of the teacher's output; else -1 */
+    const float *target; /* this output for the batch; NULL: not computed */
 } dnx_link;
 
 struct dnx_teachers;
@@ -150,7 +150,7 @@ typedef struct dnx_net {
     dnx_plan plan;
     dnx_optimiser sgd;
     dnx_origin origin;
-    struct dnx_teachers *teachers; /* of its losses of distillation; NULL: none */
+    struct dnx_teachers *teachers; /* of its losses with a teacher; NULL without such losses */
     const dnx_teacher_source *teacher_source;
     const dnx_layer_type *const *more_types;
     const dnx_placement *placement; /* NULL: all layers run on this processor */
@@ -186,7 +186,7 @@ dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
-/* Index of the layer that `text` names, by its number (from 0) or its name. -1: there is none. */
+/* Index of the layer that `text` names, by its number (from 0) or its name. -1: no such layer. */
 int dnx_net_find(const dnx_net *net, const char *text);
 /* Index of the layer whose output is the embedding: input 0 of the last loss without a teacher. If
  * there is no such loss, the last layer that is not a loss. -1: the loss reads the image itself. */
@@ -194,8 +194,9 @@ int dnx_net_embedding(const dnx_net *net);
 /* File and line of that option of [net]; of [net] itself if the option is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
-/* Predicting: the output of layer i, whose turn was last, for images x. It is links[i].y, or room
- * (batch x outputs) for a batch norm that its reader applies, which is computed here. */
+/* Predicting: returns the output of layer i for images x. Call it right after layer i has run. It
+ * is links[i].y, except for a batch norm that its reader applies: this function computes such an
+ * output into `room` (batch x outputs), and returns room. */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
 /* If layer i adds a merged [shortcut], makes it store its own output again. Predicting only. */
 void dnx_net_unmerge(dnx_net *net, int i);
@@ -228,13 +229,13 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
 /* Runs layers 0..last forward without training. out: the output of layer `last`, B x H x W x C. In
  * a network that trains, `last` must not be a layer that defers its batch norm. */
 void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
-/* The same for the outputs of several layers, in any order. */
+/* An output to copy. dnx_net_run_taps() is like dnx_net_run(), for several layers in any order. */
 typedef struct {
     int layer;
     float *out; /* batch x the layer's output */
 } dnx_tap;
 void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *taps, int n);
-/* The same for all layers. Returns the output; it is valid until the next call. */
+/* Runs all layers. Returns the output of the last; it is valid until the next call. */
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
 /* Calls prepare() of every layer. Call it once after loading weights into a network that
  * predicts. */
@@ -247,8 +248,8 @@ dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
 
 /* The output of layer i after a pass over `batch` images, wherever the layer runs. */
 const float *dnx_net_output(dnx_net *net, int i, int batch);
-/* The first failure of the device that layers run on; DNX_OK without one. After a failure the
- * parameters are those of the last whole update. */
+/* Returns the first failure of the device that layers run on, or DNX_OK. After a failure the
+ * parameters are those of the last complete update. */
 dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 
 /* Lists the parameters of layer i in file order. Returns how many. list may be NULL. */

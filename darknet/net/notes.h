@@ -7,7 +7,7 @@
 typedef struct {
     int n;
     char **text;       /* "file:line: text" */
-    const char *twice; /* the first note about an option given twice; NULL: none */
+    const char *twice; /* the first note about an option given twice; NULL: no such option */
 } dnx_notes;
 
 /* Adds a note. notes NULL: does nothing. Without memory the note is lost. */

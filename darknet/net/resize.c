@@ -32,7 +32,7 @@ static dnx_status take_params(dnx_node *from, dnx_node *to, dnx_err *err) {
     return type->prepare ? type->prepare(to, err) : DNX_OK;
 }
 
-/* Makes layer i anew in `nodes`, with the shapes of its inputs there. */
+/* Makes layer i again in `nodes`, with the shapes that its inputs have in `nodes`. */
 static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i, dnx_err *err) {
     dnx_node *n = &nodes[i];
     *n = net->nodes[i];

@@ -3,7 +3,7 @@
 #define DNX_TYPES_H
 #include "net/cfg.h"
 
-/* The type with that name or alias, from the registry or from `more`; NULL: there is none. `more`
+/* The type with that name or alias, from the registry or from `more`; NULL: no such type. `more`
  * ends with NULL and may be NULL. */
 const dnx_layer_type *dnx_type_find(const char *name, const dnx_layer_type *const *more);
 /* Fails with DNX_EOPTION: section s has no layer type. The message suggests the nearest name. */

@@ -8,18 +8,19 @@
  * the file ends), too long, an invalid number, or not Darknet's header; DNX_EIO: unreadable. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
 /* Loads only the parameters of the first `layers` layers; the file may be longer. A packed file
- * must fit the whole network. The errors of dnx_weights_load. */
+ * must fit the whole network. Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err);
-/* Replaces the file whole or not at all. DNX_EIO, DNX_EMEM. */
+/* Writes the file. After an error the old file is unchanged. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err);
-/* The same for the first `layers` layers. */
+/* Like dnx_weights_save(), but writes only the first `layers` layers. */
 dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dnx_err *err);
 
-/* Counts the floats after the header. For a packed file *is_packed = true and *floats = 0. The
- * errors of dnx_weights_load. */
+/* Counts the floats after the header. For a packed file *is_packed = true and *floats = 0. Returns
+ * the errors of dnx_weights_load(). */
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err);
-/* The images that a weights file says its network has seen; UINT64_MAX: there is no such file. */
+/* Returns `seen` of a weights file: the images that its network was trained on. UINT64_MAX: the
+ * file cannot be read. */
 uint64_t dnx_weights_seen(const char *path);
-/* How many floats the first `layers` layers have in a file. */
+/* Returns how many floats the first `layers` layers have in a file. */
 size_t dnx_weights_floats(dnx_net *net, int layers);
 #endif

@@ -1,6 +1,6 @@
 /* log.c - the CSV log of a training run.
  *
- * All other results are written by base/outfile.h, whole or not at all. The log grows by a line an
+ * base/outfile.h writes all other results, each as a complete file. The log grows by a line an
  * update and is flushed each second: a copy of all lines each time would take longer and longer,
  * and `tail -f` would lose it. So it is written in place. A line that a kill or a full disk tore
  * has no newline at its end; -resume cuts it off, with all lines behind the checkpoint. */
@@ -88,7 +88,7 @@ const char *dnx_log_last(const dnx_log *log) {
 
 /* ---- the file ---- */
 
-/* The start of a column of a line; NULL: there is none. */
+/* Returns the start of a column of a line; NULL: the line has fewer columns. */
 static const char *column(const char *line, int i) {
     for (; line && i > 0; i--) {
         line = strchr(line, ',');

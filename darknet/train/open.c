@@ -139,7 +139,7 @@ const char *dnx_train_unfit(const dnx_train_job *j) {
 
 /* ---- the images ---- */
 
-/* Of an image that the scan found broken, or of a file that belongs to no class. */
+/* Reports an image that cannot be decoded, or a file that belongs to no class. */
 static void show_broken(void *arg, const char *path, const char *why) {
     dnx_train_job *j = arg;
     char *line;
@@ -149,7 +149,7 @@ static void show_broken(void *arg, const char *path, const char *why) {
     free(line);
 }
 
-/* Files of the folders that are no images. */
+/* Reports the files of the folders that are no images. */
 static void show_left_out(dnx_train_job *j) {
     enum { MOST_SHOWN = 20 };
     const dnx_skipped *s = &j->data->left_out;

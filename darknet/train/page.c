@@ -31,7 +31,7 @@ extern const char dnx_page_html[]; /* page.html, by the Makefile */
 typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* of a client, see serve() */
 
 typedef struct {
-    int fd; /* -1: nobody */
+    int fd; /* -1: no client has this place */
     stage stage;
     double since; /* its last progress */
     char in[DNX_REQUEST_MOST];
@@ -142,8 +142,9 @@ static bool tell(client *c) {
     return true;
 }
 
-/* A client asks; then it either listens to events, or takes an answer and parts: it is told that no
- * more will come, and heard to its end. A close while it still talks would destroy the answer. */
+/* Serves a client. ASKS: it sends its request. LISTENS: it receives events. TAKES: it receives an
+ * answer. PARTS: the answer is complete and our side is shut down, but we still read: a close
+ * while the client still sends would destroy the answer. Returns false to close the client. */
 static bool serve(const dnx_page *p, client *c, short what) {
     if (what & (POLLIN | POLLHUP | POLLERR) && !hear(p, c)) return false;
     const double idle = dnx_now() - c->since;

@@ -21,12 +21,12 @@ typedef struct {
 
 /* Adds an entry; usual may be NULL. */
 void dnx_record_add(dnx_record *r, const char *key, const char *value, const char *usual);
-/* The same with a format and without a default. */
+/* Adds an entry without a default; `format` gives its value. */
 void dnx_record_put(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same for an entry whose difference is only a remark. */
+/* Adds an entry whose difference is only a remark. */
 void dnx_record_remark(dnx_record *r, const char *key, const char *value);
-/* The value of a key; NULL: there is none. */
+/* Returns the value of a key; NULL: no such key. */
 const char *dnx_record_get(const dnx_record *r, const char *key);
 
 /* Returns the text; the caller frees it. NULL: no memory now or for an earlier entry. */

@@ -15,7 +15,8 @@ extern const dnx_teacher_source dnx_cfg_teachers;
 /* Teacher i of net, and the path of its weights. NULL: net has fewer teachers. */
 const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights);
 
-/* What layer i of net imitates: a layer of teacher number *teacher. false: nothing. */
+/* Finds what layer i of net imitates: layer *layer of teacher number *teacher; *flips: the sum over
+ * an image and its mirror image. false: it imitates nothing. */
 bool dnx_teachers_imitates(const dnx_net *net, int i, int *teacher, int *layer, bool *flips);
 
 /* Sets the targets of the losses of net for one sub-batch x of net->batch images. image[b] is the
@@ -31,7 +32,7 @@ typedef struct {
     bool (*read)(void *arg, size_t i, bool mirrored, float *x);
     /* Called from time to time with the number of images done. May be NULL, like note. */
     void (*progress)(void *arg, size_t done, size_t all);
-    /* Called with a line for the user: the process waits for another one. */
+    /* Called with a line for the user, when this process waits for another process. */
     void (*note)(void *arg, const char *text);
     void *arg;
 } dnx_teachers_job;

@@ -18,7 +18,7 @@
 
 typedef struct {
     const float *alpha, *shift, *slope; /* shift and slope NULL: the result is z */
-    const float *residual;              /* NULL: none */
+    const float *residual;              /* NULL: nothing is added */
 } dnx_bit_end;
 
 typedef struct {
@@ -34,7 +34,7 @@ typedef struct {
     size_t (*packed)(int L, int N);
     /* Packs N rows of L words into panels, padded with zero rows. `packed` must be zeroed. */
     void (*pack)(const uint64_t *rows, int L, int N, void *packed);
-    /* Bytes of scratch that count() needs, a multiple of 64. NULL: none. */
+    /* Bytes of scratch that count() needs, a multiple of 64. NULL: it needs no scratch. */
     size_t (*scratch_size)(int L);
     /* count[p*ldc + i] = number of bits in which row p of a (P rows of L words) and filter i
      * differ. `packed` points at the first of `panels` panels; ldc >= panels*panel. packed and

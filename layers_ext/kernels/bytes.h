@@ -13,14 +13,14 @@ enum {
 };
 
 typedef struct dnx_byte_set {
-    /* Bytes of N packed queries of K numbers. */
+    /* Returns the bytes of N packed queries of K numbers. */
     size_t (*packed)(int K, int N);
-    /* Packs them; `packed` is aligned to 64 bytes. All vectors have a length of at most 1. */
+    /* Packs the queries; `packed` is aligned to 64 bytes. All vectors have a length of at most
+     * 1. */
     void (*pack)(const float *queries, int K, int N, void *packed);
-    /* above[p*panels + i/16] gets bit i%16 where the product of row p of a (P x K) and query i may
-     be larger than limit[i] + 1e-6. There are panels = ceil(N/DNX_BYTE_PANEL). limit has an
-     * entry for each query of a panel, infinity beyond N. above has room for P rows rounded up to a
-     * multiple of DNX_BYTE_ROWS. */
+    /* Sets bit i%16 of above[p*panels + i/16] when the product of row p of a (P x K) and query i
+     * may be larger than limit[i] + 1e-6. panels = ceil(N/DNX_BYTE_PANEL). limit has panels*16
+     * entries, infinity from N on. above has ceil(P/DNX_BYTE_ROWS)*DNX_BYTE_ROWS rows. */
     void (*look)(const float *a, int P, int K, const void *packed, int N, const float *limit,
                  uint16_t *above);
 } dnx_byte_set;

@@ -12,11 +12,11 @@
 
 /* Steps that a kernel applies to a row of N outputs before it stores them, in this order. */
 typedef struct {
-    const float *bias;     /* N, added; NULL: none */
+    const float *bias;     /* N, added; NULL: nothing is added */
     dnx_act act;           /* vectorised if dnx_act_is_cheap(), else applied number by number after
                             * the tile is stored */
     const float *slope;    /* N, for PRELU */
-    const float *residual; /* added last, same rows and stride as the output; NULL: none */
+    const float *residual; /* added last, same rows and stride as the output; or NULL */
     bool adds;             /* adds to the output instead of storing */
     const float *next;     /* P x K floats that the next product will read: mm fetches them into
                             * the cache. NULL: it fetches the memory that follows its rows */
@@ -71,7 +71,7 @@ typedef struct {
     void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *y,
                    const dnx_epilogue *e);
     /* Input gradient of one input row, in_w x C. rows[ky] is the row of dy whose output reads this
-     * input row with taps w[ky]; NULL: there is none. Stores or, with adds, adds. */
+     * input row with taps w[ky]; NULL: no output does. Stores or, with adds, adds. */
     void (*dw_dx)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *dx,
                   bool adds);
     /* Filter gradient of one output row: dw[kh][kw][C] += x rows * dy row. */
@@ -88,10 +88,10 @@ typedef struct {
 
     /* Adds the sums over P contiguous rows of C floats to the two double[C]: of x and of x^2. */
     void (*stats)(const float *x, long P, int C, double *sum, double *sum_sq);
-    /* y = act(x * scale[c] + shift[c]) + residual. residual NULL: none. y may be x. */
+    /* y = act(x * scale[c] + shift[c]) + residual. residual NULL: 0. y may be x. */
     void (*scale_act)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                       float *y);
-    /* The same for a y larger than the cache: stores past the cache. */
+    /* Like scale_act(), for a y larger than the cache: it stores past the cache. */
     void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s,
                              const float *residual, float *y);
     /* Backward of y = act(u), u = z*scale[c] + shift[c], with z as forward stored it. Stores
@@ -99,8 +99,8 @@ typedef struct {
      * sum_duz[c] += du*z, sum_slope[c] += dy*u where u < 0 (sum_slope NULL: not computed). */
     void (*act_back)(const float *dy, const float *z, long P, const dnx_scaled_act *s, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);
-    /* The same du, then the backward of batch norm: dz = du*p[c] + z*q[c] + r[c]. p NULL: dz = du.
-     * dz may be dy. */
+    /* Computes du as act_back() does, then the backward of batch norm: dz = du*p[c] + z*q[c] +
+     * r[c]. p NULL: dz = du. dz may be dy. */
     void (*act_dz)(const float *dy, const float *z, long P, const dnx_scaled_act *s,
                    const float *p, const float *q, const float *r, float *dz);
     /* out = a*p[c] + b*q[c] + r[c]. out may be a. */

@@ -149,7 +149,7 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, 
     }
 }
 
-/* Returns the next `rows` cache lines to prefetch; NULL: none are left. */
+/* Returns the next `rows` cache lines to prefetch; NULL: all are prefetched. */
 static const float *fetch(dnx_ahead *next, int rows) {
     for (int i = 0; i < 3; i++) {
         size_t n = (size_t)rows * LINE;

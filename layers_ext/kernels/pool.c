@@ -22,7 +22,7 @@
 #define FIRST_REST 8000000LL
 #define LONGEST_REST 256000000LL
 
-/* A thread sleeps here until a condition holds. Whoever makes it true calls wake() afterwards. */
+/* A thread sleeps here until a condition holds. The thread that makes it true calls wake(). */
 typedef struct {
     _Alignas(64) atomic_bool is_asleep;
     sem_t sem;
@@ -33,7 +33,7 @@ typedef struct {
     bed bed;
     dnx_pool *pool;
     int place; /* 1..crew-1; the caller's is 0 */
-    unsigned last; /* job */
+    unsigned last; /* number of the last job that this thread has seen */
     pthread_t thread;
 } worker;
 

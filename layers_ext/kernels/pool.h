@@ -18,7 +18,7 @@ typedef struct dnx_pool dnx_pool;
  * share runs in the caller, and several threads may use it at a time. NULL: no memory, or the
  * system starts no thread. The caller frees the pool with dnx_pool_free(). */
 dnx_pool *dnx_pool_new_shares(int threads, int shares);
-/* As many shares as threads. */
+/* Like dnx_pool_new_shares(), with as many shares as threads. */
 dnx_pool *dnx_pool_new(int threads);
 void dnx_pool_free(dnx_pool *p);
 int dnx_pool_threads(const dnx_pool *p); /* the number of shares */

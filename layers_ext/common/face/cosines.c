@@ -56,7 +56,7 @@ static float inverse_norm(const float *v, size_t D) {
     return sq > 1e-30 || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
 }
 
-/* What a feature is multiplied by. */
+/* Returns the factor of a feature: 1 / its length, or 1 with by_length. */
 static float feature_factor(const dnx_cosines *c, const float *x) {
     return c->by_length ? 1 : inverse_norm(x, c->D);
 }

@@ -98,7 +98,8 @@ static float nth_largest(float *v, int N, int n) {
     return v[n - 1];
 }
 
-/* The label takes a place whatever its logit is. */
+/* Finds the smallest leading logit of each image. The label always leads: its logit becomes
+ * infinity. */
 static void least_share(void *arg, int t, int threads) {
     job *j = arg;
     long lo, hi;
