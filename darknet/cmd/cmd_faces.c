@@ -105,7 +105,9 @@ static dnx_status find_photos(dnx_finding *j, dnx_err *err) {
     dnx_images *l = &j->images;
     const char *path = j->a->photos, *slash = strrchr(path, '/');
     dnx_status st = dnx_images_find(path, l, err);
-    if (st || l->is_folder || l->set.n || !slash || l->n != 1 || strcmp(l->name[0], path))
+    if (!st && l->set.n)
+        return dnx_fail(err, DNX_EIO, at(path), "is a verification set: its images are crops");
+    if (st || l->is_folder || !slash || l->n != 1 || strcmp(l->name[0], path))
         return st;
     char *name = strdup(slash + 1), *base = strndup(path, (size_t)(slash - path + (slash == path)));
     if (!name || !base) {

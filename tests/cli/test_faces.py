@@ -2,6 +2,7 @@
 continuing after a kill. The test makes its own detector, so it needs neither the weights of MTCNN
 nor photographs of faces."""
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -180,6 +181,9 @@ def wrong_calls():
     photograph("twins/a.png", 100, 90, (0, 0))
     write("twins/a.ppm", b"P6\n2 2\n255\n" + bytes(12))
     expect_end(faces("twins", "o"), 1, "its crop would be o/a.jpg, as that of a.png")
+    picture = read("photos/none.png")
+    write("set.bin", pickle.dumps(([picture, picture], [True]), protocol=2))
+    expect_end(faces("set.bin", "o"), 1, "set.bin: is a verification set: its images are crops\n")
     shutil.copytree("detector", "wrong")
     shutil.copy("wrong/mtcnn-r.cfg", "wrong/mtcnn-o.cfg")
     expect_end(darknet("faces", "photos", "o", "-mtcnn", "wrong"), 1,
