@@ -301,7 +301,7 @@ static const dnx_classifier classifier = {.target = DNX_FEATURE, .needs_labels =
 
 const dnx_layer_type dnx_kd_relation = {
     .name = "kd_relation",
-    .summary = "which thresholds a pair of images passes, as of a teacher",
+    .summary = "pairs of images lie on the teacher's side of match thresholds",
     .is_loss = true,
     .layers_key = "from",
     .options = options,

@@ -104,7 +104,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 
 const dnx_layer_type dnx_upsample = {
     .name = "upsample",
-    .summary = "repeats pixels, or sums squares of them",
+    .summary = "repeats each pixel; with a negative stride sums each square of pixels",
     .is_reentrant = true,
     .options = options,
     .opts_size = sizeof(opts),

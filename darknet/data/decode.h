@@ -22,7 +22,7 @@ typedef enum {
 typedef struct {
     unsigned char *rgb; /* h x w x 3 bytes; NULL after a fault */
     int w, h;
-    int shrink;      /* each pixel stands for shrink x shrink of the file's: 1, 2, 4 or 8 */
+    int shrink;      /* one pixel stands for shrink x shrink pixels of the file: 1, 2, 4 or 8 */
     const char *why; /* the reason of a refusal, a constant: "is empty", "is a GIF image; ..." */
 } dnx_image;
 

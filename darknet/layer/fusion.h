@@ -8,7 +8,8 @@
 struct dnx_norm_act; /* layers_ext/common/norm_act.h: batch norm or bias, then an activation */
 
 typedef struct dnx_fusion {
-    /* Predicting and training: forward() adds dnx_residual(p) to y before it stores. */
+    /* True when forward() adds dnx_residual(p) to y before it stores y, in prediction and in
+     * training. */
     bool (*adds_residual)(const dnx_node *n);
     /* The layer is y = x[0] + x[1] and nothing else, so that the layer before can add x[1]. */
     bool (*is_plain_sum)(const dnx_node *n);

@@ -222,8 +222,8 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
  * net->sgd.exclusivity to 0. */
 void dnx_net_update_begin(dnx_net *net, int batch);
 /* Updates the parameters of layer i, calls prepare() and clears the gradients. First the gradient
- * of weight exclusivity is added. The rule is libdarknet's: grad -= decay*batch*w; w +=
- * rate/batch*grad; grad *= momentum; with o.nesterov, Nesterov's momentum. */
+ * of weight exclusivity is added. The rule is libdarknet's, with gradients that point downhill:
+ * v = momentum*v + grad - decay*batch*w; w += rate/batch*v; o.nesterov: Nesterov's momentum. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 
 /* Runs layers 0..last forward without training. out: the output of layer `last`, B x H x W x C. In

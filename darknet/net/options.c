@@ -35,7 +35,7 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_INT(N, seed, 1, 0, 2147483647, "of every random number"),
     DNX_OPT_FLOAT(N, learning_rate, .001, 0, 1000, "step of an update"),
     DNX_OPT_FLOAT(N, momentum, .9, 0, 1,
-                  "share of the last update that is repeated; below 1 to train"),
+                  "share of the last step that is added to the next; below 1 to train"),
     DNX_OPT_FLOAT(N, decay, .0001, 0, 100, "weight decay"),
     DNX_OPT_FLOAT(N, scale, 1, 0, BIG, "factor of policy=step"),
     DNX_OPT_FLOAT(N, gamma, 1, 0, BIG, "base of policy=exp and sigmoid"),

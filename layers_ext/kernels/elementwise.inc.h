@@ -130,7 +130,8 @@ static void scale_act_stream(const float *x, long P, const dnx_scaled_act *s,
     end_stream();
 }
 
-/* Pointers of the two backward passes through an activation, at the next row. */
+/* What both backward passes read: the one that sums gradients of scale and shift over the rows, and
+ * the one that computes the gradient of x. Pointers are at the next row. */
 typedef struct {
     const float *dy, *z, *scale, *shift;
     float *du; /* NULL: only the sums are computed */

@@ -32,9 +32,9 @@ INLINE vf pick(const int V, const float *p, vi at, const int m) {
 /* Walks over vectors of outputs and gives the input of each lane. */
 typedef struct {
     int C, N, a, b;
-    int steps, rest; /* VW outputs are `steps` whole groups and `rest` outputs */
+    int steps, rest; /* VW outputs hold `steps` whole groups and `rest` more outputs */
     int V;           /* the V of pick() for all outputs */
-    vi at;           /* inputs_of() the outputs from 0 on */
+    vi at;           /* what inputs_of() returns for the first VW outputs */
 } lane_map;
 
 /* For a vector of outputs that starts at output k of a group: the offset of input 0 of each lane's
@@ -64,7 +64,7 @@ static lane_map map_of(const dnx_groups *g) {
 
 /* Runs CALL for each vector of outputs. CALL uses c, the first output; n, the number of outputs;
  * in, the first input channel; m, the number of channels from `in` to the end of the pixel; at, the
- * offset of each lane's input. For whole vectors n and m are constants when compiling. */
+ * offset of each lane's input. For whole vectors the compiler knows n and m as constants. */
 #define EACH_OUTPUTS(V, CALL)                                                                      \
     vi at = map->at;                                                                               \
     for (int c = 0, in = 0, k = 0; c < map->N; c += VW) {                                          \
