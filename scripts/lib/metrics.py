@@ -100,8 +100,9 @@ def mcnemar(right_a, right_b):
     p)."""
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
-    return only_a, only_b, float(binomtest(only_a, only_a + only_b).pvalue) \
-        if only_a + only_b else 1.
+    with np.errstate(divide="ignore"):  # SciPy's, where p is too small for a float
+        return only_a, only_b, float(binomtest(only_a, only_a + only_b).pvalue) \
+            if only_a + only_b else 1.
 
 
 def p_text(p):

@@ -2,6 +2,7 @@
 """test_pair_rates.py - ranks, TAR at FAR and a watch list beside a naive O(n^2) program on 200
 people, ties included; intervals against simulation; thresholds."""
 import sys
+import warnings
 
 from os.path import abspath, dirname, join
 
@@ -14,6 +15,7 @@ with needed():
     import faiss  # noqa: F401
 from evaluation import (all_pairs, identification, scores, search, statistics,  # noqa: E402
                         threshold)
+from lib.metrics import mcnemar, p_text  # noqa: E402
 
 RATES, DIM = (.1, .01, 1e-3), 16
 
@@ -231,6 +233,14 @@ def thresholds():
     expect(threshold.of_pairs(cosines, same, names, .01)[0] is None, "two matches measure nothing")
 
 
+def many_trials():
+    """McNemar's p of networks that differ in thousands of trials: no warning, and no crash."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = mcnemar([1] * 10 + [0] * 20000, [0] * 10 + [1] * 20000)
+    expect(got[:2] == (10, 20000) and got[2] < 1e-16 and p_text(got[2]) == "<1e-16", got)
+
+
 attempt_all(lambda: None, verification, every_pair, ranks, watch_list, bootstrap, effective_trials,
-            false_match_interval, thresholds)
+            false_match_interval, thresholds, many_trials)
 summary()
