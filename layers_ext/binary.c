@@ -9,7 +9,7 @@
  * v is the real weight w; with center=1 the mean of each tap over the channels is subtracted.
  * sign(0) = +1. * is a convolution with zero padding: outside the image sign(u) and |u| are 0. u is
  * the input x, or its batch norm. batch_normalize=1 is applied where the papers apply it: before
- * the signs in xnor and bnn (XNOR-Net's block: batch norm, signs, convolution, activation or
+ * the signs in xnor and bnn (a block of XNOR-Net is batch norm, signs, convolution, activation or
  * pooling), after the convolution in bwn and binaryconnect. normalize= overrides this.
  *
  * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn), 3.2 (xnor); Courbariaux et

@@ -1,13 +1,13 @@
-/* [center_loss]: pulls the features of an image to the centre of its class. Beside a loss that
- * keeps the classes apart.
+/* [center_loss]: pulls the features of an image to the centre of its class. Use it together with a
+ * loss that separates the classes.
  *
  *   L = sum_b weight/2 |x_b - c_y|^2,   y the class of image b
  *
- * The centres are trained by the gradient of L, as all weights; the paper moves them by the mean
- * difference, at a rate of its own, which learning_rate= of the section stands for.
+ * The centres are trained by the gradient of L, like all weights. The paper moves them by the mean
+ * difference, with a rate of their own; use learning_rate= of the section for this rate.
  *
- * x (`from`): B x D (D = H W C), y: B x 1, the share of L of each image. Truth -1, not known: 0;
- * any other that is not in 0..N-1: NaN. File: centres N x D, at first 0.
+ * x (`from`): B x D (D = H W C), y: B x 1, the share of L of each image. An image without a class
+ * (truth -1) has loss 0. A truth outside 0..N-1 gives NaN. File: centres N x D, initially 0.
  * Wen et al. 2016, "A discriminative feature learning approach", equation 2. */
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* [channel_shuffle]: mixes the groups of a grouped convolution, so that the next one sees channels
- * of all of them.
+/* [channel_shuffle]: mixes the groups of a grouped convolution, so that each group of the next
+ * convolution gets channels of all groups.
  *
  *   y[k G + g] = x[g n + k],   n = C / G,  g = 0..G-1,  k = 0..n-1
  *

@@ -2,12 +2,13 @@
  *
  *   L = M (1/P sum 1/2 d_ij^2 + 1/N sum 1/2 max(0, margin - d_ij)^2)
  *
- * over the P pairs of a class in the batch, and over those N pairs of two classes with
- * d_ij < margin; d is the distance of the features (`from`) after each was scaled to unit length,
- * M the number of images whose class is known. A batch with no such pair has the loss 0.
+ * The first sum is over the P pairs of the same class in the batch, the second over the N pairs of
+ * different classes with d_ij < margin. d is the distance of the features (`from`), scaled to unit
+ * length. M is the number of images with a known class. A batch without such pairs has loss 0.
  *
  * x: B x D (D = H W C), y: B x 1, 1 where the nearest other image of the batch has the same class.
- * No weights. Hadsell et al. 2006, equation 4, with the means of both sides apart. */
+ * No weights. Hadsell et al. 2006, equation 4, but with a separate mean for each of the two
+ * sums. */
 #include <math.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_distances distances;
-    long count[2]; /* pairs of this batch that count: of one class, of two */
+    long count[2]; /* P and N of this batch */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {

@@ -51,7 +51,7 @@ typedef struct {
     float *w, *d_w;    /* N x C/groups x size x size, file order */
     float *wk;         /* groups x N x K in the order of the rows; NULL: w has that order */
     float *packed;     /* groups x packed panels of K x N */
-    float *packed_t;   /* the same of N x K, for dx */
+    float *packed_t;   /* groups x packed panels of N x K, for dx */
     float *d_wk;       /* threads x groups x N x K; NULL: has_few_rows */
     float *block;      /* threads x BLOCK x K; NULL: x is read in place, or the network predicts and
                         * the block is in scratch */
@@ -216,7 +216,8 @@ static dnx_patches of_group(const state *s, int g) {
     return at;
 }
 
-/* Returns the input rows of `count` outputs from p on, after the norm_act that was deferred. */
+/* Returns the input rows of `count` outputs from p on, after the deferred batch norm and
+ * activation. */
 static const float *rows_at(const job *j, const dnx_patches *at, long p, int count, float *block,
                             size_t *lda) {
     const float *rows = dnx_patches_rows(at, j->p->x[0], p, count, block, lda);

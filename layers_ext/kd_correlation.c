@@ -13,8 +13,8 @@
  * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, row i of
  * L: 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector has correlation 0 with all others, and no
  * gradient. weight=0 computes nothing.
- * Peng et al. 2019, "Correlation Congruence for Knowledge Distillation" (CC-KD), our reading: made
- * from summaries of the paper, not from its equations. */
+ * Peng et al. 2019, "Correlation Congruence for Knowledge Distillation" (CC-KD). Implemented from
+ * summaries of the paper, not from its equations. */
 #include <math.h>
 #include <string.h>
 

@@ -13,15 +13,15 @@
  *   softmax  h_b = B e^{k d_b} / sum_j e^{k d_j}, k = hard_sharpness
  *   power    h_b = B d_b^power / sum_j d_j^power
  *
- * Features of length 1 are at most 2 apart: k = 1 hardly separates samples, and the larger k, the
- * fewer of them count.
+ * The distance of features of length 1 is at most 2. With k = 1 all samples have nearly the same
+ * weight; with a large k only few samples count.
  *
  * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector has the unit
  * vector 0 and no gradient. File, if T differs from C and the teacher is known: weights T x C,
  * biases T; only training uses them. weight=0 computes nothing.
  * H = W = 1: features; else hints, Romero et al. 2015, "FitNets", equation 3. Hard samples are an
  * idea of Wang et al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for Face
- * Recognition" (EC-KD); both forms of h are our reading, its formula was not at hand. */
+ * Recognition" (EC-KD). Both forms of h are ours, because the paper's formula was not at hand. */
 #include <math.h>
 #include <string.h>
 
@@ -97,7 +97,7 @@ static dnx_status make_map(dnx_node *n, dnx_err *err) {
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float deviation = sqrtf(1.f / (float)C); /* the map about keeps the length of f */
+    float deviation = sqrtf(1.f / (float)C); /* the map nearly keeps the length of f */
     for (size_t i = 0; i < count; i++) s->w[i] = deviation * dnx_rng_normal(&r);
     n->scratch = size;
     return prepare(n, err);

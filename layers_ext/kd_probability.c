@@ -5,32 +5,33 @@
  *   loss = weight sum_b T^2 KL(p_T || p_S),  KL = sum_j p_T,j (log p_T,j - log p_S,j)
  *   dz_S = weight T (p_T - p_S)
  *
- * group > 0 (GKD): the tail of many classes says little, so the classes that lead (see
- * common/face/leading.h; order by group_by) are compared among each other, and all of them against
- * the rest:
+ * group > 0 (GKD): the many classes with small probabilities say little. The loss therefore
+ * compares the leading classes (common/face/leading.h; in the order of group_by) with each other,
+ * and their sum with the sum of the rest:
  *
  *   loss = weight sum_b T^2 (group_between KL((m_T, 1 - m_T) || (m_S, 1 - m_S))
  *                            + group_within KL(q_T || q_S))
- *   m = the probability of the classes that lead,  q = p / m among them
+ *   m = the sum of the probabilities of the leading classes,  q = p / m for a leading class
  *   dz_S = weight T (group_between (m_T - m_S) q_S + group_within (q_T - q_S)) of a class that
  *          leads, weight T group_between (m_S - m_T) p_S / (1 - m_S) of another
  *
- * Zhao et al. 2023, "Grouped Knowledge Distillation for Deep Face Recognition". Our reading: from
- * the authors' code and a summary; the paper was not at hand. Their share is .93, their weights are
- * 1 and 8 (or 4), and the weight of all rises over the first 10 epochs, as with warmup=.
+ * Zhao et al. 2023, "Grouped Knowledge Distillation for Deep Face Recognition". Implemented from
+ * the authors' code and a summary, because the paper was not at hand. Their share is .93, their
+ * weights are 1 and 8 (or 4), and the weight of the whole loss rises over the first 10 epochs, as
+ * with warmup=.
  *
  * from= names the student's head, layer= the teacher's. For a [margin_softmax] head, z is s times
- * the cosines, without the margin, which needs the label. s is the head's own; the student's is the
- * current s of its warm-up. The temperature on cosines is thus T/s. The output of any other layer
- * is used as logits, for instance of the [connected] before a [softmax]. Teacher and student may
- * have different heads, but the same classes in the same order. No truth is needed, but with group
- * a label that is known always leads.
+ * the cosines, without the margin, because the margin needs the label. Each head uses its own s,
+ * the student's head the current s of its warm-up. The temperature on cosines is thus T/s. The
+ * output of any other layer is used as logits, for instance of the [connected] before a [softmax].
+ * Teacher and student may have different heads, but must have the same classes in the same order.
+ * Labels are not needed; with group, the class of a known label always leads.
  *
  * x: B x the input of the student's head, or B x N logits; y: B x 1, the loss of each image. No
  * weights, but the gradient also goes into the weights of the head. Nothing is computed without a
- * teacher, when predicting, and with weight=0.
- * Memory: two B x 1024 blocks of logits; with group also B x N. The forward pass goes over the
- * blocks with a running log-sum-exp; the backward pass computes them again. */
+ * teacher, when predicting, and with weight=0. Memory: two B x 1024 blocks of logits; with group
+ * also B x N. The forward pass goes over the blocks with a running log-sum-exp; the backward pass
+ * computes them again. */
 #include <math.h>
 #include <string.h>
 
@@ -69,7 +70,7 @@ typedef struct {
 
 typedef struct {
     int N;      /* classes; 0: no teacher */
-    sums *sums; /* B x 2: of the classes that lead, which are all without group; of the rest */
+    sums *sums; /* B x 2: of the leading classes (without group: of all classes); of the rest */
     dnx_leading leading;
 } state;
 
@@ -133,9 +134,9 @@ static job block_at(dnx_node *n, dnx_pass *p, int lo) {
     return j;
 }
 
-/* ---- the classes that lead ---- */
+/* ---- the leading classes ---- */
 
-/* The class of image b as an index of the logits; -1: not known. */
+/* Returns the class of image b as an index of the logits; -1: not known. */
 static int label_of(const dnx_node *n, const dnx_pass *p, int b) {
     const int N = ((const state *)n->state)->N;
     const float y = p->truth ? p->truth[b] : -1;
@@ -161,7 +162,7 @@ static void find_leading(dnx_node *n, dnx_pass *p) {
     dnx_leading_choose(&s->leading, n->pool, p->batch);
 }
 
-/* 0: class lo + k of image b leads, 1: it is of the rest. */
+/* Returns 0 when class lo + k leads for image b, else 1. */
 static int group_of(const job *j, long b, int k) {
     const bool by_student = ((const opts *)j->n->opts)->group_by == STUDENT;
     const float *z = by_student ? j->zs + (size_t)b * j->ld_s : j->zt + (size_t)b * j->ld_t;

@@ -1,25 +1,27 @@
-/* [kd_relation]: distillation of the thresholds that a pair of images passes (EKD).
+/* [kd_relation]: distillation of how many thresholds the cosine of a pair of images exceeds (EKD).
  *
  *   s_ij, t_ij  the cosine of the features of images i and j: the student's, the teacher's
- *   a_k, b_k    the cosine that the share rates_k of all impostor pairs reaches: the same for both
+ *   a_k, b_k    thresholds: the share rates_k of all impostor pairs has a larger cosine in the
+ *               student (a) and in the teacher (b)
  *   r(v, a) = sum_k 1 / (1 + e^{-(v - a_k) / temperature}), about how many thresholds v passes
  *   l_ij = (r(s_ij, a) - r(t_ij, b))^2
  *   L = genuine mean of l over the pairs of one class
- *     + impostor mean of l over the `hardest` pairs of two classes, those of largest s
- *   loss = weight n L,  dL/ds_ij by a and b held, then through the normalisation
+ *     + impostor mean of l over the `hardest` pairs of two classes, those with the largest s
+ *   loss = weight n L;  dL/ds_ij treats a and b as constants, then goes through the normalisation
  *
- * A pair counts when it lies on another side of a threshold than the teacher's. Of the P impostor
- * pairs of a pass, number floor(P rates_k) + 1 in falling order is its threshold k. The first pass
- * sets a and b; each later one moves them: a_k += pace (its threshold - a_k), before its loss.
+ * A pair has a loss when it is on one side of a threshold in the student and on the other side in
+ * the teacher. Threshold k of a pass is cosine number floor(P rates_k) + 1 of its P impostor pairs,
+ * in falling order. The first pass sets a and b. Each later pass moves them before its loss is
+ * computed: a_k += pace (its threshold - a_k).
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
- * class count for nothing; without a genuine pair only impostors count: use sampler=balanced.
- * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, a half
- * of the losses of an image's pairs. A zero vector has cosine 0 with all others, and no gradient.
- * weight=0 computes nothing. File: thresholds, a, then b, then 1 when there was a pass, else 0.
+ * class are ignored. Use sampler=balanced, so that a pass has genuine pairs. x: n x H x W x C of
+ * `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, half the sum of the losses
+ * of an image's pairs. A zero vector has cosine 0 with all others, and no gradient. weight=0
+ * computes nothing. File: a, then b, then 1 if there was a pass, else 0.
  *
  * Huang et al. 2022, "Evaluation-oriented Knowledge Distillation for Deep Face Recognition" (EKD).
- * Our reading: from the authors' code; the paper was not at hand. There a and b start at 0. */
+ * Implemented from the authors' code, where a and b start at 0; the paper was not at hand. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +65,7 @@ typedef struct {
     float *s, *t;          /* B x B cosines */
     float *slope;          /* B x B: dloss/ds_ij */
     pair *pairs;           /* B (B - 1) / 2: impostors from the front, genuine ones from the end */
-    double *teachers;      /* as many: the impostors' t */
+    double *teachers;      /* B (B - 1) / 2: t of the impostors */
     double *half;          /* B: y */
 } state;
 
@@ -169,7 +171,7 @@ static int falling(const void *a, const void *b) {
     return compare(*(const double *)a, *(const double *)b);
 }
 
-/* Equal cosines in the order of their images. */
+/* Sorts by falling cosine, equal cosines by their images. */
 static int by_cosine(const void *a, const void *b) {
     const pair *x = a, *y = b;
     int c = compare(x->s, y->s);

@@ -1,5 +1,5 @@
-/* bench_busy.c - measures time beside other processes. The children only count. They are stopped
- * while the machine has to be quiet, and end with this process. */
+/* bench_busy.c - measures time while other processes are busy. These children only count. They are
+ * stopped while the machine must be idle, and end with this process. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "cmd/bench.h"
 
 #define TURNS 7
-#define SECONDS .4 /* at least, for each turn: many time slices of the scheduler */
+#define SECONDS .4 /* minimum of each turn: many time slices of the scheduler */
 
 static void spin(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

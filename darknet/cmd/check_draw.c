@@ -7,10 +7,10 @@
 #define WIDTH 300
 #define HEIGHT 48
 #define STEP 68    /* from one box to the next */
-#define LANE 9     /* between lines that pass boxes */
+#define LANE 9     /* between lines beside the boxes */
 #define LANES 24
 
-/* A number as people say it: 512, 36.9 k, 221 M. */
+/* Prints a number in short form: 512, 36.9 k, 221 M. */
 static void put_count(double v) {
     if (v < 1e4) printf("%.0f", v);
     else if (v < 1e6) printf("%.1f k", v * 1e-3);
@@ -18,7 +18,7 @@ static void put_count(double v) {
     else printf("%.0f M", v * 1e-6);
 }
 
-/* The lines of a box: 0 number, section and name; 1 shape; 2 cost. */
+/* Prints a line of a box: 0 number, section and name; 1 shape; 2 cost. */
 static void put_line(const dnx_net *net, int i, int line) {
     const dnx_node *n = &net->nodes[i];
     if (line == 1) {
@@ -35,7 +35,7 @@ static void put_line(const dnx_net *net, int i, int line) {
         printf(" multiply-adds");
         return;
     }
-    const char *name = net->links[i].name; /* of letters and marks that need no escape */
+    const char *name = net->links[i].name; /* its characters need no escape */
     printf("%d %s%s%s", i, n->type->name, name ? " " : "", name ? name : "");
 }
 
@@ -79,7 +79,7 @@ static void put_box(const dnx_net *net, int i) {
     }
 }
 
-/* A straight arrow to the next box, else a line beside the boxes. */
+/* Draws a straight arrow to the next box, or a line beside the boxes to another one. */
 static void put_arrow(int from, int to) {
     int x = LEFT + WIDTH / 2, a = top_of(from) + HEIGHT, b = top_of(to);
     if (to == from + 1) {

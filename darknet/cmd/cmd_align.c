@@ -1,7 +1,7 @@
-/* darknet align: crops of faces as networks expect them, from images and their landmarks.
+/* darknet align: cuts faces out of images by their landmarks, as networks expect them.
  *
- * OUT/a/b.jpg is the crop of IMAGES/a/b.png; see landmarks.h for the text files that are read.
- * Coordinates are those of the picture upright: an orientation noted in EXIF has been applied. */
+ * OUT/a/b.jpg is the crop of IMAGES/a/b.png. landmarks.h describes the text files that it reads.
+ * Coordinates belong to the upright image, after the EXIF orientation was applied. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -59,7 +59,8 @@ const dnx_verb dnx_cmd_align = {
     table, sizeof(align_args), run};
 
 enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
-/* Points that explain nothing of the template miss it by 23 pixels, a full profile by 15. */
+/* The largest RMS distance in pixels between the landmarks and the template. Arbitrary points have
+ * about 23, a face in full profile 15. */
 #define WORST_RMS 19.
 
 typedef struct {
@@ -70,7 +71,7 @@ typedef struct {
     dnx_landmarks l;
     dnx_crop *item;
     size_t n, first, last; /* items of this round */
-    dnx_err said[AT_ONCE]; /* why not, or what else is to be said of them */
+    dnx_err said[AT_ONCE]; /* an error or a note for each item */
     atomic_bool cannot_write;
 } job;
 
@@ -82,7 +83,7 @@ static dnx_status failed(dnx_err *err, const char *path, const char *why) {
 
 /* ---- one image ---- */
 
-/* Free the image. */
+/* Decodes an image. The caller frees it. */
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
     dnx_image_fault fault = dnx_image_read(path, image);
     if (!fault) return DNX_OK;
@@ -91,7 +92,8 @@ static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
                                                         : strerror(errno));
 }
 
-/* The face's place in the image, or why there is none. */
+/* Computes the transform m from the face in the image to the crop. DNX_EIO: the face does not
+ * fit. */
 static dnx_status place(const job *j, const dnx_crop *it, const char *path, int w, int h,
                         double m[6], dnx_err *err) {
     dnx_face template;
@@ -125,9 +127,9 @@ static dnx_status crop(job *j, const dnx_crop *it, const char *path, dnx_err *er
     bytes = dnx_jpeg_encode(out, j->width, HEIGHT, QUALITY, &n);
     if (!bytes) return dnx_fail(err, DNX_EMEM, at(path), "no memory for the crop");
     st = dnx_crop_write(it->out, bytes, n, err);
-    if (st) j->cannot_write = true; /* the next one would fail the same way */
+    if (st) j->cannot_write = true; /* the next crop would fail, too */
     free(bytes);
-    if (!st && it->faces->n > 1) /* said, but no error */
+    if (!st && it->faces->n > 1) /* a note, not an error */
         dnx_fail(err, DNX_OK, at(path), "has %zu faces: took the %s", it->faces->n,
                  j->several == DNX_LARGEST ? "largest" : "one nearest to the centre");
     return st;
@@ -160,10 +162,11 @@ static void align_next(void *arg, int t, long i) {
     if (!j->cannot_write) align_one(j, &j->item[j->first + (size_t)i], &j->said[i]);
 }
 
-/* ---- all of them ---- */
+/* ---- all images ---- */
 
-/* OUT/align.txt tells how the crops are cut, so that those of other options do not stay among them.
- * DNX_EIO: they were cut otherwise, and no -force, which removes them first. */
+/* Compares OUT/align.txt, which has the options of existing crops, so that a folder never mixes
+ * crops of different options. With -force, crops of other options are removed; without it they are
+ * an error, DNX_EIO. */
 static dnx_status compare_options(job *j, dnx_err *err) {
     char text[200], *path = dnx_path_join(j->out, "align.txt"), *there;
     uint64_t landmarks = 0xcbf29ce484222325u;
@@ -189,7 +192,7 @@ static dnx_status compare_options(job *j, dnx_err *err) {
     return st;
 }
 
-/* Removes what a killed process left half-written. */
+/* Removes the incomplete files of a killed process. */
 static void sweep(const job *j) {
     size_t n = 0;
     for (size_t i = 0; i < j->n; i++) {
@@ -205,7 +208,7 @@ static void sweep(const job *j) {
     }
 }
 
-/* The counts; what is to be said of single images goes to stderr. */
+/* Cuts all crops. Prints errors and notes of single images to stderr, and counts the results. */
 static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *err) {
     for (j->first = 0; j->first < j->n && !j->cannot_write; j->first = j->last) {
         j->last = j->n - j->first > AT_ONCE ? j->first + AT_ONCE : j->n;
@@ -221,7 +224,7 @@ static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *er
     return dnx_fail(err, DNX_EIO, at(j->out), "stopped: a crop cannot be written");
 }
 
-/* Holds the lock of OUT meanwhile. */
+/* Like align_all(), while holding the lock of OUT. */
 static dnx_status align_locked(job *j, int threads, size_t count[3], dnx_err *err) {
     char *path = dnx_path_join(j->out, "align.lock");
     dnx_lock *lock = NULL;

@@ -67,7 +67,8 @@ static void print_layer(dnx_net *net, int i, double macs) {
     printf("\n");
 }
 
-/* What a layer computes with: multiply-adds, or the cheaper operations of [binary]. */
+/* Returns the kind of operations that a layer uses: multiply-adds, or the cheaper ones of [binary].
+ */
 static dnx_arithmetic arithmetic_of(const dnx_node *n) {
     const dnx_compression *c = n->type->compression;
     return c && c->arithmetic ? c->arithmetic(n) : DNX_MULTIPLY_ADDS;
@@ -195,14 +196,14 @@ static bool has_teacher(const dnx_net *net) {
     return false;
 }
 
-/* HxW as numbers; false: it is no such text. */
+/* Parses "HxW". false: the text has another form. */
 static bool read_size(const char *text, int *h, int *w) {
     char end;
     return strspn(text, "0123456789x") == strlen(text) && strlen(text) < 16 &&
            sscanf(text, "%dx%d%c", h, w, &end) == 2 && *h > 0 && *w > 0;
 }
 
-/* The network at the size that is asked for. */
+/* Opens the network, and resizes it to the size of the option. */
 static dnx_status open_net(const check_args *a, int classes, dnx_net **net, dnx_err *err) {
     int h, w;
     const dnx_opening o = {a->cfg, a->weights, classes, .batch = 1, .threads = 1};

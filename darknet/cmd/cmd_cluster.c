@@ -42,7 +42,8 @@ const dnx_verb dnx_cmd_cluster = {
 
 #define SCRIPT "/scripts/cluster_faces.py"
 
-/* ROOT/bin/darknet and ROOT/scripts/cluster_faces.py. */
+/* Finds the paths ROOT/bin/darknet of this command and ROOT/scripts/cluster_faces.py. Returns 0 or
+ * errno. */
 static int find_script(char *self, char *script) {
     const ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
     self[n > 0 ? n : 0] = 0;

@@ -36,7 +36,7 @@ const dnx_verb dnx_cmd_compare = {
 
 enum { PHOTO = 480, GAP = 12 };
 
-/* Crops below their photograph, with the colours of the boxes around them. */
+/* Draws the crops below their photograph, in frames with the colours of their boxes. */
 static void draw_crops(dnx_image *sheet, const dnx_portrait *p, int side, int x) {
     for (size_t i = 0; i < p->n && (int)(i + 1) * (side + GAP) <= PHOTO + GAP; i++) {
         const int at = x + (int)i * (side + GAP), y = PHOTO + 2 * GAP;
@@ -84,7 +84,7 @@ static void print_pairs(const dnx_matching *t, const compare_args *a, const dnx_
     dnx_matching_print(t);
 }
 
-/* Both are read, so that the user hears of both at once. */
+/* Reads both photographs even if the first fails, so that both errors are printed at once. */
 static dnx_status read_both(const dnx_matching *t, const compare_args *a, dnx_portrait *p,
                             dnx_err *err) {
     dnx_err other = {0};

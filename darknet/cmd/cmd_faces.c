@@ -1,9 +1,9 @@
 /* darknet faces: finds the faces of photographs, or of the frames of a video, and cuts them out as
  * networks expect them.
  *
- * OUT/a/b.jpg is the main face of PHOTOS/a/b.png, OUT/a/b.2.jpg the next; that of frame 25 of
- * walk.avi is OUT/walk/frame-000025.jpg. OUT/faces.record (face/found.h) tells what is done: an
- * interrupted run continues there. */
+ * OUT/a/b.jpg is the main face of PHOTOS/a/b.png, OUT/a/b.2.jpg its second face. The main face of
+ * frame 25 of walk.avi is OUT/walk/frame-000025.jpg. OUT/faces.record (face/found.h) lists the
+ * photographs that are done. After an interruption the next run continues from it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
 /* ---- rounds ---- */
 
-/* Takes up what a round has found. */
+/* Adds the results of a round to the record. */
 static dnx_status keep(dnx_finding *j, size_t count, dnx_err *err) {
     dnx_status st = dnx_outfile_sync_many(j->out, err);
     for (size_t i = 0; i < count; i++) {
@@ -100,7 +100,7 @@ static bool is_video(const char *path) {
     return dnx_video_is_named(path) && !(!stat(path, &info) && S_ISDIR(info.st_mode));
 }
 
-/* The crop of one photograph a/b.png is OUT/b.jpg, as if its folder had no other. */
+/* Lists the photographs. The crop of a single photograph a/b.png is OUT/b.jpg. */
 static dnx_status find_photos(dnx_finding *j, dnx_err *err) {
     dnx_images *l = &j->images;
     const char *path = j->a->photos, *slash = strrchr(path, '/');
@@ -133,8 +133,8 @@ static dnx_status open_photos(dnx_finding *j, dnx_err *err) {
                                                              : dnx_finding_no_memory(j, err);
 }
 
-/* A detector for each worker. Many photographs are shared among one-thread detectors, a single one
- * among the threads of one detector. */
+/* Opens a detector for each worker. Many photographs are shared among detectors with one thread
+ * each. A single photograph has one detector with all threads. */
 static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     j->workers = !j->video && j->images.n < (size_t)threads ? (int)j->images.n : threads;
     j->detector = calloc((size_t)j->workers, sizeof *j->detector);
@@ -177,8 +177,8 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     return st;
 }
 
-/* Photographs of earlier runs that are not among those of this one, or of a video whose end is
- * missing. */
+/* Prints warnings: frames at the end of a video that cannot be read, crops of photographs that no
+ * longer exist, and files that are no photographs. */
 static void print_doubts(const dnx_finding *j) {
     const long all = j->video ? dnx_video_frames(j->video) : 0;
     const long read = j->video ? dnx_video_number(j->video) : 0;

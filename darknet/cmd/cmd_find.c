@@ -42,7 +42,7 @@ static bool is_same(const char *a, const char *b) {
     return n == m && !memcmp(a, b, n);
 }
 
-/* The best row of each person, at most `top` people. */
+/* Prints the nearest photograph of each person, for at most `top` people. */
 static void print_people(const dnx_gallery *g, const dnx_hit *hits, int k, int top) {
     int shown = 0;
     for (int i = 0; i < k && shown < top && hits[i].row < g->e.n; i++) {
@@ -58,7 +58,8 @@ static void print_people(const dnx_gallery *g, const dnx_hit *hits, int k, int t
     }
 }
 
-/* Who it is, when a threshold tells; an unknown face is not the nearest one. */
+/* Prints the name when the cosine is above the threshold, else "unknown". Without a threshold it
+ * only prints "nearest". */
 static void print_verdict(const dnx_gallery *g, const dnx_threshold *t, const dnx_hit *best) {
     size_t len;
     const char *name = dnx_gallery_identity(g->e.name[best->row], &len);

@@ -220,8 +220,8 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* Images that were skipped and could not be replaced by others are an error, as `embed` has it: the
- * result is of fewer images than were asked for. */
+/* Reports skipped images. They are an error, as in `embed`, if no other images could replace them:
+ * the result then depends on fewer images than the user asked for. */
 static dnx_status tell_skipped(const job *j, const args *a, dnx_err *err) {
     const size_t found = j->c.images, skipped = j->skipped.n;
     if (!skipped) return DNX_OK;

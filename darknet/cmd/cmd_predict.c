@@ -186,8 +186,8 @@ static dnx_status predict(model *m, const char *path, const dnx_labels *names, i
     return DNX_OK;
 }
 
-/* Predicts the images whose paths are typed, one in a line. Reports an image that fails, and goes
- * on. */
+/* Predicts the images whose paths are typed, one in a line. Reports an image that fails, and
+ * continues. */
 static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int *index,
                                 dnx_err *err) {
     char *line = NULL;

@@ -110,7 +110,7 @@ static void read_run(runs *all, const char *path) {
     free(text);
 }
 
-/* ---- all of them ---- */
+/* ---- all runs ---- */
 
 static int visible(const struct dirent *e) { return e->d_name[0] != '.'; }
 

@@ -31,7 +31,7 @@ enum { FOLDS = 10, TEST_IMAGES = 4, QUALITY = 90, AT_ONCE = 1024, MAX_PATH = 409
 typedef struct {
     const char *out;
     int identities, images, seed, pairs, size, threads;
-    bool goes_on; /* OUT is from the same command, which was stopped */
+    bool goes_on; /* OUT has the unfinished set of the same command */
 } set;
 
 static const dnx_arg table[] = {
@@ -84,8 +84,8 @@ static void name_image(char *path, const job *j, int identity, int image) {
         name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
 }
 
-/* Two images of an identity give one pair of the same person, four give two: computes how many
- * identities a fold needs. */
+/* Compute how many pairs of a kind and how many identities a fold has. Two images of an identity
+ * give one pair of the same person, four images give two. */
 static int each_fold(const set *s) { return s->pairs / (2 * FOLDS); }
 static int fold_identities(const set *s) {
     int n = (each_fold(s) + 1) / 2;
@@ -116,7 +116,7 @@ static void describe(const set *s, char text[512]) {
 
 /* ---- images ---- */
 
-/* Returns true for a complete JPEG: a kill or a full disk may have cut it short. */
+/* Returns true for a complete JPEG. After a kill or with a full disk it may be truncated. */
 static bool is_whole(const char *path) {
     unsigned char end[2] = {0};
     struct stat info;
@@ -256,7 +256,7 @@ static dnx_status write_set(const set *s, int threads, dnx_err *err) {
     return st;
 }
 
-/* ---- what is there already ---- */
+/* ---- an existing folder ---- */
 
 static bool exists(const set *s, const char *file) {
     char path[MAX_PATH];
@@ -303,7 +303,7 @@ static dnx_status compare(const set *s, dnx_err *err) {
     return st;
 }
 
-/* Makes OUT, or finds out what is in it. */
+/* Makes OUT, or checks its content. */
 static dnx_status open_folder(set *s, bool *is_there, dnx_err *err) {
     DIR *d = opendir(s->out);
     bool is_empty = true;

@@ -1,5 +1,5 @@
-/* finding_lists.c - what `darknet faces` writes at its end: landmarks, photographs without a face
- * and those that were skipped, a contact sheet. */
+/* finding_lists.c - the files that `darknet faces` writes at its end: landmarks, the lists of
+ * photographs without a face and of skipped photographs, and a contact sheet. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "face/crop.h"
 #include "face/sheet.h"
 
-/* OUT/no-face.txt, when there is such a photograph. */
+/* Writes OUT/no-face.txt if a photograph has no face, else removes an old one. */
 static dnx_status write_faceless(const dnx_finding *j, size_t *faceless, dnx_err *err) {
     dnx_outfile f;
     char *path = dnx_path_join(j->out, "no-face.txt");
@@ -28,7 +28,7 @@ static dnx_status write_faceless(const dnx_finding *j, size_t *faceless, dnx_err
     return st;
 }
 
-/* As `darknet align` reads them. */
+/* Writes the landmarks in the form that `darknet align` reads. */
 static dnx_status write_landmarks(const dnx_finding *j, dnx_err *err) {
     dnx_outfile f;
     dnx_status st = dnx_outfile_open(&f, j->a->landmarks, err);
@@ -39,7 +39,7 @@ static dnx_status write_landmarks(const dnx_finding *j, dnx_err *err) {
     return dnx_outfile_commit(&f, err);
 }
 
-/* A contact sheet of the first crops. */
+/* Draws the first crops on a contact sheet. */
 static dnx_status draw_sheet(const dnx_finding *j, dnx_err *err) {
     enum { COLUMNS = 10, MOST = 120 };
     const size_t n = j->list.faces < MOST ? j->list.faces : MOST;

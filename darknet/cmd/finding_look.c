@@ -17,7 +17,7 @@ dnx_status dnx_finding_no_memory(const dnx_finding *j, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, at(j->out), "no memory");
 }
 
-/* A path under which a crop can lie in OUT: without what leads out of it. */
+/* Returns the part of a path that stays inside OUT: without a leading '/' or '../'. */
 static const char *inside(const char *path) {
     for (;;) {
         if (*path == '/') path++;
@@ -44,7 +44,8 @@ static int by_text(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* b.2.jpg is the second face of b.jpg, or the main face of b.2.jpg. */
+/* Refuses a crop that another photograph also has: b.2.jpg would be the second face of b.jpg and
+ * the main face of b.2.jpg. */
 static dnx_status refuse_taken(const dnx_finding *j, const char *photo, char *crop, size_t number,
                                dnx_err *err) {
     if (number == 1 || !j->crop || !bsearch(&crop, j->crop, j->images.n, sizeof crop, by_text))
@@ -70,7 +71,7 @@ static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_
     return st;
 }
 
-/* All crops of a photograph, or none. */
+/* Writes the crops of a photograph. After an error it removes those that it has written. */
 static dnx_status write_crops(dnx_finding *j, const dnx_shrunk *image, const dnx_finding_item *it,
                               dnx_err *err) {
     for (size_t i = 1; i <= it->n; i++) {

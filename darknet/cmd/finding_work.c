@@ -1,4 +1,5 @@
-/* finding_work.c - what `darknet faces` has to do, in rounds of photographs or frames. */
+/* finding_work.c - lists the photographs that `darknet faces` must process, and gives them or the
+ * frames of a video in rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,8 @@ static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
 /* ---- photographs that are not in the record ---- */
 
-/* Removes what a killed process left half-written beside a crop; once for neighbours. */
+/* Removes incomplete files of a killed process from the folder of a crop. *swept: the last folder,
+ * which is not searched again. */
 static void sweep(const char *crop, char **swept) {
     const size_t n = (size_t)(strrchr(crop, '/') - crop);
     if (*swept && strlen(*swept) == n && !strncmp(*swept, crop, n)) return;
@@ -31,7 +33,7 @@ static int by_crop(const void *a, const void *b) {
     return order ? order : p->i < q->i ? -1 : p->i > q->i;
 }
 
-/* Two photographs whose first crops would be one file, a.jpg and a.png, are an error. */
+/* Refuses two photographs whose first crops would be the same file, such as a.jpg and a.png. */
 static dnx_status refuse_twins(dnx_finding *j, named *first, dnx_err *err) {
     dnx_status st = DNX_OK;
     qsort(first, j->images.n, sizeof *first, by_crop);
@@ -67,7 +69,7 @@ dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err) {
     return st;
 }
 
-/* ---- the next of them ---- */
+/* ---- the next round ---- */
 
 /* Reads the next frames into the items; returns how many. */
 static size_t take_frames(dnx_finding *j) {

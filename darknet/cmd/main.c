@@ -89,7 +89,7 @@ static int unknown(const dnx_verb *of, const char *word) {
                      of->name, between);
 }
 
-/* `darknet help VERB VERB`; words: those after `help`. */
+/* Prints `darknet help VERB VERB`. words: the words after `help`. */
 static int help_of(int n, char *const *words) {
     const dnx_verb *v = &dnx_command;
     for (int i = 0; i < n && !dnx_is_help(words[i]); i++) {
@@ -105,7 +105,7 @@ static int help_of(int n, char *const *words) {
     return 0;
 }
 
-/* ---- running it ---- */
+/* ---- running the verb ---- */
 
 /* Returns true when Darknet's own command has been replaced by this one, which would call
  * itself. */
@@ -128,8 +128,8 @@ static int hand_on(char **argv) {
     return 1;
 }
 
-/* Refuses unknown values of DNX_ISA, and tells of one that this processor lacks: a measurement
- * would be of something else. */
+/* Refuses unknown values of DNX_ISA. Prints a message for a set that this processor lacks, because
+ * another set is then measured. */
 static int check_isa(void) {
     static const char *const names[] = {"plain", "avx2", "avx512", "amx"};
     const char *isa = getenv("DNX_ISA");
@@ -182,7 +182,7 @@ static void keep_descriptors(void) {
         if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd ? O_RDONLY : O_WRONLY);
 }
 
-/* Prints once for a file that is read twice in a row. */
+/* Prints a note about a byte order mark, only once when a file is read twice in a row. */
 static void show_mark(const char *file, const char *mark) {
     static char *last;
     if (last && !strcmp(last, file)) return;

@@ -1,4 +1,4 @@
-/* matching.c - opens what comparing faces needs. */
+/* matching.c - opens the network, the detector and the threshold for comparing faces. */
 #include "cmd/matching.h"
 
 #include <errno.h>

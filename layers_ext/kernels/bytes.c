@@ -1,4 +1,4 @@
-/* bytes.c - asks whether this processor multiplies bytes (VNNI). */
+/* bytes.c - checks whether this processor can multiply bytes (VNNI). */
 #include "kernels/bytes.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* bytes.h - finds which products of many rows with a few queries can exceed a limit, without
- * computing them in full. Rows and queries are rounded to bytes, and what rounding lost bounds the
- * error, so no product above its limit is missed. It allocates nothing and starts no threads. */
+ * computing them in full. Rows and queries are rounded to bytes. The rounding errors give a bound
+ * of the error of a product, so that no product above its limit is missed. It allocates nothing and
+ * starts no threads. */
 #ifndef DNX_BYTES_H
 #define DNX_BYTES_H
 #include <stddef.h>

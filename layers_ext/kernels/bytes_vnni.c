@@ -18,7 +18,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 4")
-#define SAFE 1.0001f /* more than rounding can make of a length */
+#define SAFE 1.0001f /* a factor larger than the rounding error of a length */
 enum { PANEL = DNX_BYTE_PANEL, ROWS = DNX_BYTE_ROWS, PANELS = 4, HEAD = 3 * 4 * PANEL };
 
 typedef struct {

@@ -18,7 +18,7 @@ void dnx_binarise(const float *w, int C, int taps, bool centers, bool has_alpha,
  *   exact: (1/n) sign(v_i) sum_j G_j sign(v_j) + alpha G_i [|v_i| <= 1]: the derivative, with the
  *          straight-through estimator for the sign; with `centers`, also through the centring
  *   paper: G_i (1/n + alpha [|v_i| <= 1]), section 3.1 with the estimate [|r| <= 1] for
- *          the sign; the paper prints r [|r| <= 1], which we take for a slip
+ *          the sign; the paper prints r [|r| <= 1], which we take for a misprint
  *   plain: G_i [|v_i| <= 1], as BinaryConnect
  * Without alpha, all three are the plain estimate. */
 void dnx_binarise_back(const float *w, int C, int taps, bool centers, bool has_alpha,

@@ -80,7 +80,8 @@ void dnx_bitconv_unmake(dnx_bitconv *k) {
 void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
                        int *first, int *end) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* With tiles, each thread turns its filters' bits into bytes: that pays from 36 outputs on. */
+    /* With tiles, each thread converts its filters' bits to bytes. This is faster from 36 outputs
+     * on. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, k->N, panel, t, threads, lo, hi, first, end);
@@ -255,7 +256,7 @@ static void count_block(const dnx_bitconv *k, int t, long p, int count, int firs
     }
 }
 
-/* The same with tiles, for dnx_bitconv_tiles_rows() outputs. */
+/* Like count_block(), with tiles, for dnx_bitconv_tiles_rows() outputs. */
 static void multiply_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
                            const dnx_bit_end *e, float *y) {
     float map[DNX_TILE_POSITIONS];

@@ -25,8 +25,8 @@ typedef struct {
 } dnx_bitconv_tiles;
 
 /* True when tiles are faster than counting bits: the processor has them, there are at least 6 x 6
- * outputs, and few computed positions are no outputs. (Rows of positions are wider than rows of
- * outputs; large filters with little padding waste many.) */
+ * outputs, and most computed positions are outputs. (Rows of positions are wider than rows of
+ * outputs. Large filters with little padding waste many positions.) */
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);

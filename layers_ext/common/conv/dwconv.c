@@ -78,7 +78,7 @@ static size_t taps_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int 
     return (size_t)((ky * s->g.a + j) * s->kw) * (size_t)n->out.c + (size_t)f;
 }
 
-/* The same index in `taps_dx`, where the next tap is C floats further. */
+/* Like taps_at(), for `taps_dx`, where the next tap is C floats further. */
 static size_t taps_dx_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.b + f % s->g.b) * s->kw) * (size_t)n->in[0].c +
            (size_t)(f / s->g.b * s->g.a + j);

@@ -21,10 +21,10 @@ typedef struct {
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
-/* True when groups with that many inputs and outputs are faster here than as matrix products or,
- * when predicting, with Winograd: those leave much of a vector unused for narrow groups. There is
- * more than one group. Fast paths: stride 1 with filters of size 1, 3, 5; stride 2 with size 3. All
- * others are computed pixel by pixel, so their limit is half. */
+/* True when groups with this many inputs and outputs are faster here than as matrix products or,
+ * when predicting, with Winograd: for narrow groups, both leave much of a vector unused. Call it
+ * for more than one group. Stride 1 with filters of size 1, 3, 5 and stride 2 with size 3 are fast.
+ * All other filters are computed pixel by pixel, so the limits for them are half as large. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
 /* n->out and the geometry up to `pad` in s must be set. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);

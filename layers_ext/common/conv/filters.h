@@ -1,6 +1,6 @@
 /* filters.h - the filters of a grouped convolution as matrices, for products with the rows of
  * patches.h. In a file, a filter is c x size x size floats. In a row the order is (ky, kx,
- * channel). / */
+ * channel). */
 #ifndef DNX_FILTERS_H
 #define DNX_FILTERS_H
 #include "dnx.h"

@@ -1,4 +1,6 @@
-/* winograd.c - Winograd convolution: when it pays, transformed filters, tiles shared by threads. */
+/* winograd.c - Winograd convolution: the choice of it, transformed filters, tiles shared by
+ * threads.
+ *  */
 #include "common/conv/winograd.h"
 
 #include <math.h>
@@ -133,8 +135,8 @@ static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     return tile / per;
 }
 
-/* The tile at row iy and column ix of an image, after the norm_act that was deferred. Padding is 0.
- */
+/* Computes the tile at row iy and column ix of an image, after the deferred batch norm and
+ * activation. Padding is 0. */
 static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const float *image, int iy,
                       int ix, float *tile) {
     dnx_shape in = s->at.in;

@@ -22,8 +22,8 @@ typedef struct {
     float *filters;  /* a*a x groups x packed panels of Cg x Ng */
 } dnx_winograd;
 
-/* The fastest m for `filters` filters over these windows, in in.c/at->c groups. 0: Winograd does
- * not pay, or the windows are not 3 x 3 with stride 1. */
+/* Returns the fastest m for `filters` filters over these windows, in in.c/at->c groups. 0: Winograd
+ * is not faster, or the windows are not 3 x 3 with stride 1. */
 int dnx_winograd_side(const dnx_patches *at, int filters);
 /* For a node that predicts: sets s->m and, unless it is 0, all other fields and n->scratch.
  * DNX_EMEM. */

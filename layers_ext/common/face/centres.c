@@ -1,4 +1,4 @@
-/* centres.c - see centres.h. A batch has few images, so that one thread does all. */
+/* centres.c - see centres.h. A batch has few images, so one thread computes everything. */
 #include "common/face/centres.h"
 
 #include <math.h>
@@ -99,7 +99,7 @@ static double alpha(const dnx_centres *c, const float *x, const float *w, const 
     return limited(c->alpha == DNX_ALPHA_CENTRE ? a * limited(cosine(w, t, t_inv, c->D)) : a);
 }
 
-/* The centre of the class of image b; NULL: it has none. */
+/* Returns the centre of the class of image b; NULL: the image has no class. */
 static float *centre_of(const dnx_centres *c, const dnx_pass *p, int b) {
     bool has_class = p->truth[b] >= 0 && p->truth[b] < (float)c->N;
     return has_class ? c->w + (size_t)p->truth[b] * c->D : NULL;

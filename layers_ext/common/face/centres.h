@@ -38,7 +38,7 @@ typedef struct {
     int centres, alpha;
     bool has_margins;     /* margins=teacher */
     double fixed;         /* alpha */
-    double m, least;      /* of has_margins */
+    double m, least;      /* the largest and the smallest margin, with has_margins */
     int N;                /* classes */
     size_t D;
     float *w;             /* N x D: the head's weights */
@@ -59,7 +59,7 @@ void dnx_centres_unmake(dnx_centres *c);
 /* For prepare(): copies inherited centres from the teacher again, because a weights file may have
  * replaced them. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);
-/* Before the loss of a pass with truth: moves the centres, sets the margins; without a teacher's
- * features each margin is m. */
+/* Moves the centres and sets the margins. Call it before the loss of a pass with truth. Without a
+ * teacher's features each margin is m. */
 void dnx_centres_pass(dnx_centres *c, const dnx_node *n, const dnx_pass *p);
 #endif

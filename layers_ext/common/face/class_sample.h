@@ -15,12 +15,13 @@ typedef struct {
     float share;
 } dnx_class_sample;
 
-/* With share 1, or in a network that only predicts, the sample is all classes. */
+/* Allocates. With share 1, or in a network that only predicts, the sample is all classes. DNX_EMEM.
+ */
 dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, float share,
                                  dnx_err *err);
 void dnx_class_sample_unmake(dnx_class_sample *s);
-/* Draws the classes of update p->update. Truths outside 0..classes-1 are passed over. Does nothing
- * when the sample is all classes. */
+/* Draws the classes of update p->update. Truths outside 0..classes-1 are ignored. Does nothing when
+ * the sample is all classes. */
 void dnx_class_sample_draw(dnx_class_sample *s, const dnx_node *n, const dnx_pass *p);
 /* Returns the place of class y in the sample, 0 if it is not there. */
 int dnx_class_sample_place(const dnx_class_sample *s, int y);

@@ -18,11 +18,11 @@ typedef struct {
     bool by_length;       /* false after make */
     const float *along;   /* B, see above; NULL: 0 */
     size_t D;
-    float *w, *d_w;       /* N x D; d_w is NULL when predicting, as are the next two, and of
-                           * weights that are not trained */
+    float *w, *d_w;       /* N x D. d_w is NULL when predicting (so are the next two), and when the
+                           * weights are not trained */
     float *unit, *d_unit; /* B x D, x/|x| and its gradient */
     float *w_inv;         /* N: 1/|w| of the classes of the last forward; 0 for a zero vector */
-    float *scratch;         /* scratch: `share` floats for each thread */
+    float *scratch;       /* `share` floats for each thread */
     size_t share;
 } dnx_cosines;
 

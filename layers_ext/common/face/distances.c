@@ -1,4 +1,4 @@
-/* distances.c - see distances.h. A batch has few images, so that one thread does all. */
+/* distances.c - see distances.h. A batch has few images, so one thread computes everything. */
 #include "common/face/distances.h"
 
 #include <math.h>

@@ -67,7 +67,7 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* The fewest classes that hold the share. */
+/* Returns the smallest number of classes that have the share. */
 static int count_leading(dnx_leading *g) {
     double all = 0, held = 0;
     int n = 0;

@@ -1,10 +1,10 @@
-/* leading.h - which classes lead: the few that hold most of the probability.
+/* leading.h - finds the leading classes: the few classes that have most of the probability.
  *
  *   q_j = sum over the images b of softmax(z_b)_j;  n = the fewest classes, in falling order of q,
  *   that hold `share` of the sum of q
  *
- * For each image the n classes of its own largest logits lead, its label always among them. Classes
- * with equal logits lead together. */
+ * The leading classes of an image are the n classes with its largest logits; its label is always
+ * one of them. Classes with equal logits lead together. */
 #ifndef DNX_LEADING_H
 #define DNX_LEADING_H
 #include "dnx.h"
@@ -19,12 +19,12 @@ typedef struct {
     float *least;  /* B: the smallest logit of a class that leads; NULL: all lead */
 } dnx_leading;
 
-/* n->batch images, N classes; n->trains. DNX_EMEM. */
+/* Allocates for n->batch images and N classes, if n->trains and share > 0. DNX_EMEM. */
 dnx_status dnx_leading_make(dnx_leading *g, dnx_node *n, int N, float share, dnx_err *err);
 void dnx_leading_unmake(dnx_leading *g);
-/* Sets least from z and label of `batch` images. */
+/* Computes `least` from `z` and `label` of `batch` images. */
 void dnx_leading_choose(dnx_leading *g, struct dnx_pool *pool, int batch);
-/* Whether class j, with logit z, leads for image b. */
+/* Returns true when class j, with logit z, leads for image b. */
 static inline bool dnx_leads(const dnx_leading *g, long b, int j, float z) {
     return !g->least || z >= g->least[b] || g->label[b] == j;
 }

@@ -58,7 +58,8 @@ float dnx_margin_emphasis(const dnx_margin *g) {
     return (float)(dnx_margin_forms[g->kind].is_sv ? g->t - 1 : g->t);
 }
 
-/* Other classes with a cosine above this are emphasised; without emphasis 2, above any cosine. */
+/* Other classes with a cosine above this are emphasised. It is 2, above any cosine, without
+ * emphasis. */
 static float threshold(const dnx_margin *g, double f) {
     return dnx_margin_forms[g->kind].emphasises ? (float)f : 2;
 }
@@ -68,8 +69,8 @@ static float logit(float s, float t, float c, float hard) {
     return s * (c > hard ? (1 + t) * c + t : c);
 }
 
-/* The true class's logit. A large one is rounded to float like the others: otherwise a rest of the
- * largest logit would remain after the subtraction of the peak. */
+/* Returns the true class's logit. A large one is rounded to float like the others: otherwise the
+ * rounding error would remain after the peak is subtracted. */
 static double target_of(const dnx_margin *g, double f) {
     double z = g->s * f;
     return g->s > 1e4 ? (double)(float)z : z;

@@ -7,24 +7,23 @@
  *   sphereface  f = (1-r) c + r psi, psi = (-1)^k cos(m th) - 2k, th in [k pi/m, (k+1) pi/m]
  *               Liu 2017, eq. 7; r = ramp, in the authors' code 1 / (1 + lambda)
  *   am          f = c - m                                                  Wang 2018, eq. 6
- *   arcface     f = cos(th + m), Deng 2019, eq. 3; but c - m sin m where th + m > pi, which is from
- *               the code of InsightFace: the paper does not speak of it
+ *   arcface     f = cos(th + m), Deng 2019, eq. 3; but c - m sin m where th + m > pi, as in
+ *               the code of InsightFace: the paper does not define this case
  *   combined    f = cos(m1 th + m2) - m3                                   Deng 2019, eq. 4
  *   mv-am, mv-arc  f as am, arcface; g = (1+t) c + t where c_k > f(c_y)    Wang 2020
  *   sv-am, sv-arc  f as am, arcface; e^{z_k} times h = e^{s (t-1)(c_k+1)} where c_k > f(c_y)
  *                  Wang 2018 (SV-X-Softmax, arXiv 1812.11317): as mv with t-1 for its t
  *   d-softmax   L = log(1 + e^{s(m - c_y)}) + log(1 + sum_{k!=y} e^{s c_k})  He 2019
  *
- * SphereFace (Liu 2017) as its authors train it is [margin_softmax] with
+ * To train SphereFace (Liu 2017) like its authors, use [margin_softmax] with
  *   margin=sphereface  m=4  scale=length  warmup=1658  ramp_end=.1666667
- * Their code replaces psi by (lambda c_y + psi)/(1 + lambda) with
- * lambda = max(5, 1000/(1 + .12 update)): the share 1/(1 + lambda) of psi grows almost linearly to
- * 1/6 at update 1658 and stays there. The defaults are ours: features of length s, as in the later
- * margins, and the whole margin in the end. An even m has no gradient at 90 degrees, where training
- * starts.
+ * Their code replaces psi by (lambda c_y + psi)/(1 + lambda) with lambda = max(5, 1000/(1 + .12
+ * update)): the share 1/(1 + lambda) of psi grows almost linearly to 1/6 at update 1658 and stays
+ * there. The defaults are ours: features of length s, as in the later margins, and the whole margin
+ * in the end. An even m has no gradient at 90 degrees, where training starts.
  *
- * mv, sv and d-softmax are our reading: written from the authors' code and others', not from the
- * papers' equations. The ramp takes part of m, of m1 - 1 and of m3.
+ * mv, sv and d-softmax follow the code of the authors and of others, not the equations of the
+ * papers. The ramp multiplies m, m1 - 1, m2 and m3; in sphereface it is r.
  * is_easy: f = c where c <= 0 (am and arcface, alone and in mv and sv). */
 #ifndef DNX_MARGIN_H
 #define DNX_MARGIN_H
@@ -35,15 +34,15 @@
 typedef struct {
     float m, t;      /* defaults */
     bool adds_angle; /* m is added to the angle */
-    bool takes_m;    /* m is taken from the cosine */
-    bool emphasises; /* t weighs the misclassified vectors */
-    bool is_sv;      /* t counts from 1 */
+    bool takes_m;    /* m is subtracted from the cosine */
+    bool emphasises; /* t is the weight of misclassified vectors */
+    bool is_sv;      /* t counts from 1, not from 0 */
 } dnx_margin_form;
 extern const dnx_margin_form dnx_margin_forms[];
 
 typedef struct {
     int kind;
-    bool is_easy, is_ste; /* is_ste: f' is taken as 1 */
+    bool is_easy, is_ste; /* is_ste: the gradient uses f' = 1 */
     double s, m, m1, m2, m3, t, smoothing;
     double ramp; /* 0..1: factor of the margin, for a warm-up */
 } dnx_margin;
@@ -62,11 +61,11 @@ void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, dou
 float dnx_margin_emphasis(const dnx_margin *g);
 /* Computes the loss of one row of N cosines; y is its class. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r);
-/* c becomes the descent directions -factor dL/dc_j. */
+/* Replaces the cosines c by the descent directions -factor dL/dc_j. */
 void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double factor, int N, int y,
                        float *c);
-/* Where s is the length of the feature and a_j = s c_j: dL/ds with all a_j held. Before
- * dnx_margin_slopes() of the same c. */
+/* When s is the length of the feature and a_j = s c_j: returns dL/ds with all a_j constant. Call it
+ * before dnx_margin_slopes(), which replaces c. */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c);
 #endif

@@ -1,4 +1,4 @@
-/* mining.h - which images of a batch count in a loss, and how much.
+/* mining.h - weighs the images of a batch in a loss: hard example mining and the focal loss.
  *
  * For M images with losses L_b:
  *   none   F_b = L_b
