@@ -17,7 +17,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, group_id, 0, 0, 65535, "the group that is taken, from 0"),
     DNX_OPT_END};
 
-/* How many channels of input i are taken. */
+/* Returns how many channels of input i the layer copies. */
 static int part_of(const dnx_node *n, int i) {
     return n->in[i].c / ((const opts *)n->opts)->groups;
 }

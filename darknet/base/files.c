@@ -1,4 +1,4 @@
-/* files.c - reads files whole and lists folders. */
+/* files.c - reads whole files and lists folders. */
 #include "base/files.h"
 
 #include <errno.h>

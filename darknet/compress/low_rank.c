@@ -112,7 +112,7 @@ void dnx_factors_free(dnx_factors *f) {
     *f = (dnx_factors){0};
 }
 
-/* c = mean - P Q x, where M x + c is to have the mean f->mean for the mean x of the input. */
+/* Sets c = mean - P Q x, so that M x + c has the mean f->mean. x: the mean of the input. */
 static void set_constant(dnx_factors *f, const double *x) {
     size_t D = (size_t)f->d, R = (size_t)f->rank;
     memcpy(f->c, f->mean, sizeof *f->c * D);

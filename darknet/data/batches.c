@@ -241,8 +241,8 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     f->net = net;
     f->seed = seed;
     f->start = net->seen;
-    /* Training bears 1 % of bad images. The scan has found some of them, but not more, or it would
-     * have failed. */
+    /* Training tolerates 1 % of bad images. The scan has found some of them, but not more than 1 %,
+     * because it would have failed. */
     f->most_bad = data->listed / 100 - data->broken;
     f->last_note = &f->notes;
     pthread_mutex_init(&f->lock, NULL);

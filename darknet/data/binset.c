@@ -24,7 +24,7 @@ static dnx_status take_image(const dnx_pickle *p, const dnx_py *v, size_t i, dnx
     return to->n ? DNX_OK : dnx_fail(err, DNX_EPARSE, at, "image %zu: is empty", i);
 }
 
-/* Element i of an array of whole numbers. */
+/* Returns element i of an array of whole numbers. */
 static int64_t element(const dnx_py_array *a, size_t i) {
     uint64_t v = 0;
     for (int k = 0; k < a->size; k++) v |= (uint64_t)a->p[i * (size_t)a->size + (size_t)k] << 8 * k;

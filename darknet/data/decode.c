@@ -131,7 +131,8 @@ dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image
     return decode_shrunk(bytes, n, 1, image);
 }
 
-/* Whether the same call may succeed a moment later: the disk, a server, too many open files. */
+/* Returns true for an errno that may pass in a moment: of the disk, a server, too many open files.
+ */
 static bool may_pass(int why) {
     return why == EIO || why == ESTALE || why == ETIMEDOUT || why == EAGAIN || why == EMFILE ||
            why == ENFILE;

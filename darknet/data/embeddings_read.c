@@ -32,7 +32,7 @@ static dnx_status read_names(FILE *f, const char *path, size_t left, dnx_embeddi
     return DNX_OK;
 }
 
-/* The rows, and nothing behind them. */
+/* Reads the rows. The file must end after them. */
 static dnx_status read_rows(FILE *f, const char *path, size_t left, bool is_half,
                             dnx_embeddings *e, dnx_err *err) {
     const size_t count = e->n * e->dim, size = is_half ? sizeof(uint16_t) : sizeof(float);

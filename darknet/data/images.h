@@ -23,7 +23,7 @@ typedef struct {
  * in any case. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
-/* Where the image `name` of a folder or a list lies; free() it. NULL: no memory. */
+/* Returns the path of the image `name` of a folder or a list; free() it. NULL: no memory. */
 char *dnx_images_path(const dnx_images *l, const char *name);
 /* Registers those images that are the file `path` as inputs (base/inputs.h), so that no output
  * replaces them. DNX_EMEM. */

@@ -18,7 +18,7 @@ static dnx_status no_memory(const dnx_image_list *l, dnx_err *err) {
 
 /* ---- one line ---- */
 
-/* A whole number, also written as 7.000000; im2rec does so. */
+/* Returns true for a whole number. It may be written as 7.000000, as im2rec writes it. */
 static bool is_class(const char *s, double *v) {
     return isdigit((unsigned char)s[*s == '-']) && dnx_decimal(s, v) && *v == floor(*v);
 }
@@ -86,7 +86,7 @@ static dnx_status take_line(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
         return DNX_OK;
     }
     *cut = kept;
-    to->number = number; /* the disk decides */
+    to->number = number; /* a class, or part of the path: settle() decides by the files */
     return DNX_OK;
 }
 
@@ -111,7 +111,7 @@ static header header_of(const char *line) {
                                                                   : NO_HEADER;
 }
 
-/* Below a header `class,path`. */
+/* Reads a line below the header `class,path`. */
 static dnx_status take_class_first(char *line, dnx_loc at, dnx_listed *to, dnx_err *err) {
     char *f[2];
     *to = (dnx_listed){line, NULL, NAN, at.line};
@@ -122,7 +122,7 @@ static dnx_status take_class_first(char *line, dnx_loc at, dnx_listed *to, dnx_e
     return DNX_OK;
 }
 
-/* ---- what the disk decides ---- */
+/* ---- decisions that depend on which files exist ---- */
 
 static bool is_there(const char *base, const char *path) {
     struct stat s;
@@ -132,7 +132,7 @@ static bool is_there(const char *base, const char *path) {
     return there;
 }
 
-/* The end of the path in front of its number. */
+/* Returns the end of the path without the number at its end. */
 static char *end_of(const dnx_listed *m) {
     char *cut;
     return last_number(m->path, &cut) ? cut : m->path + strlen(m->path);
@@ -148,7 +148,7 @@ static bool is_found(const char *base, const dnx_listed *m) {
     return found;
 }
 
-/* Windows' separators, unless there is such a file. */
+/* Replaces the separators of Windows in a path, unless the file exists as it is written. */
 static void take_windows(const char *folder, dnx_listed *m) {
     if (!strchr(m->path, '\\') || strchr(m->path, '/')) return;
     if (is_found(folder, m) || is_found("", m)) return;

@@ -1,4 +1,4 @@
-/* pickle.c - the stack machine that a pickle is a program for. */
+/* pickle.c - the stack machine of pickles. A pickle is a program for this machine. */
 #include "data/pickle.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ dnx_status dnx_py_no_memory(const machine *m, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, m->at, "no memory for the set");
 }
 
-/* The list with room for one more; NULL: no memory, the old list stays. */
+/* Returns the list with space for one more element. NULL: no memory; the old list is unchanged. */
 void *dnx_py_grown(void *list, size_t n, size_t *room, size_t size) {
     if (n < *room) return list;
     size_t more = *room ? 2 * *room : 16;
@@ -45,9 +45,9 @@ dnx_status dnx_py_put_number(machine *m, int64_t v, bool is_truth, dnx_err *err)
     return dnx_py_put(m, (value){.is = DNX_PY_NUMBER, .a = v, .b = is_truth}, err);
 }
 
-/* ---- what follows an opcode ---- */
+/* ---- arguments of an opcode ---- */
 
-/* A little-endian number of the next `size` bytes. */
+/* Reads a little-endian number of the next `size` bytes. */
 static dnx_status number(machine *m, size_t size, uint64_t *v, dnx_err *err) {
     *v = 0;
     if (m->n - m->i < size) return dnx_py_bad(m, "the file is cut short", err);
@@ -67,7 +67,7 @@ static dnx_status put_run(machine *m, dnx_py_kind is, size_t size_bytes, dnx_err
     return st;
 }
 
-/* The rest of a line of protocol 0. */
+/* Reads the rest of a line of protocol 0. */
 dnx_status dnx_py_line(machine *m, const unsigned char **s, size_t *n, dnx_err *err) {
     const unsigned char *end = memchr(m->p + m->i, '\n', m->n - m->i);
     if (!end) return dnx_py_bad(m, "the file is cut short", err);
@@ -94,7 +94,7 @@ static dnx_status line_number(machine *m, int64_t *v, dnx_err *err) {
     return DNX_OK;
 }
 
-/* n bytes that the pickle owns. */
+/* Allocates n bytes that the pickle owns. */
 char *dnx_py_own(machine *m, size_t n, dnx_err *err) {
     dnx_pickle *p = m->out;
     char **more = dnx_py_grown(p->own, p->owned, &m->own_room, sizeof *p->own), *s = malloc(n + 1);
@@ -109,7 +109,7 @@ static int hex(unsigned char c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* A str of Python 2 as its repr(): quotes and escapes. */
+/* Reads a str of Python 2 in the form of repr(), with quotes and escapes. */
 static dnx_status put_quoted(machine *m, dnx_err *err) {
     static const char letter[] = "ntr\\'\"", byte[] = "\n\t\r\\'\"";
     const unsigned char *s = NULL;
@@ -134,7 +134,7 @@ static dnx_status put_quoted(machine *m, dnx_err *err) {
     return dnx_py_put(m, (value){DNX_PY_BYTES, (int64_t)k, 0, (unsigned char *)out}, err);
 }
 
-/* A text of protocol 0: Latin-1, with \\uXXXX for what would disturb a line. */
+/* Reads a text of protocol 0: Latin-1, with \\uXXXX for other characters and for line ends. */
 static dnx_status put_raw_unicode(machine *m, dnx_err *err) {
     const unsigned char *s = NULL;
     size_t n = 0, k = 0;
@@ -178,7 +178,7 @@ static dnx_status find_mark(const machine *m, size_t *mark, dnx_err *err) {
     return DNX_OK;
 }
 
-/* The values from `first` on become a list or a tuple at `place`. */
+/* Makes a list or a tuple at `place` of the values from `first` on. */
 static dnx_status collect(machine *m, size_t place, size_t first, bool is_tuple, dnx_err *err) {
     dnx_status st = put_list(m, is_tuple, err);
     if (st) return st;
@@ -200,7 +200,7 @@ static dnx_status collect_marked(machine *m, bool is_tuple, dnx_err *err) {
     return st ? st : collect(m, mark, mark + 1, is_tuple, err);
 }
 
-/* The values from `first` on go into the list at `place`. */
+/* Appends the values from `first` on to the list at `place`. */
 static dnx_status append(machine *m, size_t place, size_t first, dnx_err *err) {
     value list = m->stack.v[place];
     if (list.is != DNX_PY_LIST || list.b) return dnx_py_bad(m, "appends to what is no list", err);
@@ -219,7 +219,8 @@ static dnx_status append_marked(machine *m, dnx_err *err) {
                 : dnx_py_bad(m, "appends to what is no list", err);
 }
 
-/* Python numbers what it keeps 0, 1, 2, ... (Python 2 from 1). A jump would cost memory. */
+/* Stores the top of the stack in the memo. Python uses the indices 0, 1, 2, ... (Python 2 from 1).
+ * Larger steps are refused, because a large index would need much memory. */
 static dnx_status keep(machine *m, uint64_t index, dnx_err *err) {
     if (!m->stack.n || index > m->memo.n + 1)
         return dnx_py_bad(m, "a memo that does not count up", err);

@@ -56,7 +56,7 @@ dnx_status dnx_py_stack_global(machine *m, dnx_err *err) {
     return put_name(m, &module, &name, err);
 }
 
-/* A number of an array or a NumPy scalar. */
+/* Parses the type of the numbers of an array, or of a NumPy scalar. */
 static bool is_type(const value *v, char *type, int *size) {
     if ((v->is != DNX_PY_TEXT && v->is != DNX_PY_BYTES) || v->a != 2) return false;
     *type = (char)v->p[0];
@@ -99,7 +99,7 @@ static bool build_array(const dnx_pickle *p, dnx_py_array *a, const value *shape
     return data->is == DNX_PY_BYTES && a->n == count * (size_t)a->size;
 }
 
-/* Text of code points below 256, as protocol 2 of Python 3 has bytes. */
+/* Converts a text of code points below 256 to bytes: protocol 2 of Python 3 stores bytes so. */
 static dnx_status put_latin1(machine *m, const value *text, dnx_err *err) {
     char *out = dnx_py_own(m, (size_t)text->a, err);
     size_t k = 0;

@@ -32,7 +32,7 @@ static int next_class(const dnx_data *d) {
     return most + 1;
 }
 
-/* Where broken and left-out files are reported. */
+/* The caller's functions that get broken files and files that are left out. */
 typedef struct {
     void (*broken)(void *, const char *, const char *);
     void *arg;
@@ -141,7 +141,7 @@ static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int cl
                              bool *is_identity, dnx_err *err) {
     struct stat s;
     *is_identity = false;
-    /* Without the broken link all later classes would get other numbers. */
+    /* If a broken link were ignored, all later classes would get other numbers. */
     if (d->o.classes && stat(path, &s))
         return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
                         "cannot read: %s; the classes after it would change their numbers",
@@ -277,7 +277,7 @@ static bool ends_with(const char *s, const char *end) {
     return n > m && !strcmp(s + n - m, end);
 }
 
-/* Refuses an index: its lines would pass for paths and classes. */
+/* Refuses an index, because its lines look like paths and classes. */
 static dnx_status refuse_index(const char *name, dnx_err *err) {
     char *records = strdup(name);
     if (!records) return no_memory(name, err);

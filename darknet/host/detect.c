@@ -1,9 +1,10 @@
 /* [yolo], [region], [detection] and [logistic], computed by libdarknet. They only predict, because
  * their truth is boxes, not the class of the image. x and y have the same shape.
  *
- * yolo: N boxes (as many as mask has) of 4 coordinates, an objectness and `classes` values at each
- *   pixel; the logistic function of all but width and height. Redmon, Farhadi 2018.
- * region: the same with `num` boxes; softmax=1: softmax over the classes. Redmon, Farhadi 2017.
+ * yolo: each pixel has N boxes (N: the length of mask) of 4 coordinates, an objectness and
+ * `classes`
+ *   values. The logistic function is applied to all except width and height. Redmon, Farhadi 2018.
+ * region: like yolo, with `num` boxes; softmax=1: softmax over the classes. Redmon, Farhadi 2017.
  * detection: a grid of side x side: first the classes of all cells, then objectness and
  *   coordinates; softmax=1: softmax over the classes. Redmon et al. 2016.
  * logistic: y = 1 / (1 + exp(-x)). */

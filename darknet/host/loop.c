@@ -18,8 +18,8 @@
 typedef struct {
     dnx_host *host;
     int index;
-    float cost;  /* the sum over the batch, for libdarknet */
-    double loss; /* the same */
+    float cost;  /* the loss, summed over the batch, for libdarknet */
+    double loss; /* the same sum in double */
 } ref;
 
 struct dnx_host {
@@ -155,7 +155,7 @@ void dnx_host_close(dnx_host *h) {
 double dnx_host_train(dnx_host *h, const float *x, const float *truth) {
     assert(h->net->trains);
     h->loss = 0;
-    h->loop.input = (float *)(uintptr_t)x; /* the loop hands both on and writes neither */
+    h->loop.input = (float *)(uintptr_t)x; /* the loop only passes both on */
     h->loop.truth = (float *)(uintptr_t)truth;
     train_network_datum(&h->loop);
     h->loop.input = h->loop.truth = NULL;

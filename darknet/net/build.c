@@ -193,8 +193,9 @@ static int shares_of(const dnx_net *net) {
     return shares > net->threads ? shares : net->threads;
 }
 
-/* Sets the number of images in a chunk, and of lanes. Lanes pay from one image a thread on. Each
- * thread gets two chunks if possible, because threads are never equally fast. */
+/* Sets the number of images in a chunk, and the number of lanes. Lanes are faster if each thread
+ * has at least one image. Each thread gets two chunks if possible, because threads are never
+ * equally fast. */
 static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     int threads = dnx_pool_threads(net->pool), batch = net->batch;
     size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);

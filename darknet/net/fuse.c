@@ -35,8 +35,8 @@ static void defer_norm_acts(dnx_net *net, const int *uses) {
     }
 }
 
-/* Predicting: if a layer is nothing but batch norm and activation, and the one layer that reads it
- * can apply them, that one reads the input of the first. */
+/* Predicting: if a layer is only batch norm and activation, and its only reader can apply them, the
+ * reader reads the layer's input instead of its output. */
 static void hand_on_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;
@@ -55,7 +55,7 @@ static void hand_on_norm_acts(dnx_net *net, const int *uses) {
 
 void dnx_net_fuse(dnx_net *net) {
     int *uses = calloc((size_t)net->n, sizeof *uses);
-    if (!uses) return; /* the network works without, only slower */
+    if (!uses) return; /* the network also works without fusion, only slower */
     for (int i = 0; i < net->n; i++)
         for (int k = 0; k < net->nodes[i].n_in; k++)
             if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;

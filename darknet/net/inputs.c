@@ -1,5 +1,5 @@
 /* inputs.c - finds the inputs of a layer: the layer before, layers that options name, and for a
- * loss with a teacher what it takes of it. */
+ * loss with a teacher the teacher's output. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

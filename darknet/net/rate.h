@@ -6,7 +6,7 @@
 /* policy= */
 enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RANDOM, DNX_COSINE };
 
-/* Whether the policy's rate falls to 0 at max_batches, which it needs. */
+/* Returns true when the policy's rate falls to 0 at max_batches, so that it needs this option. */
 bool dnx_rate_ends(const dnx_net_opts *o);
 
 /* The rate of update `number`, counted from 1. It depends only on o and number. r = learning_rate:

@@ -14,7 +14,7 @@ static void drop(dnx_node *nodes, int n) {
     free(nodes);
 }
 
-/* Takes the values of the parameters of `from`, which has the same type and options. */
+/* Copies the values of the parameters of `from`, which has the same type and options. */
 static dnx_status take_params(dnx_node *from, dnx_node *to, dnx_err *err) {
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
     const dnx_layer_type *type = to->type;

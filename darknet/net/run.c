@@ -164,7 +164,7 @@ static void run_chunk(void *arg, int lane, long c) {
     for (int i = 0; i <= j->last; i++) {
         double start = laps ? dnx_now() : 0;
         forward(net, lane, i, x, count, false, NULL);
-        if (laps) dnx_net_status(net, NULL); /* a device has done its work then */
+        if (laps) dnx_net_status(net, NULL); /* waits until a device has finished */
         copy(j, lane, i, x, b, count);
         if (laps) laps[i] += dnx_now() - start;
     }

@@ -17,7 +17,7 @@ enum { VERSION = 3 };
 
 /* The file begins with this header. Then follow the text of the inputs, filled with zeros to a
  * multiple of 4, the parameters in file order, the momentum, with ema= the average of the
- * parameters, and a checksum of all bytes before it. The length tells whether there is an average.
+ * parameters, and a checksum of all bytes before it. The length shows whether there is an average.
  * Byte order is the machine's. The header has no padding. */
 typedef struct {
     char magic[8];

@@ -1,5 +1,5 @@
 /* update.c - one update of a network's parameters: SGD with momentum, weight decay, clipping by
- * norm and weight exclusivity (EC-KD, our reading). */
+ * norm and weight exclusivity (EC-KD, as we understand it). */
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -7,7 +7,7 @@
 #include "net/net.h"
 
 #define POSITIONS 256 /* positions of a filter in one pass */
-#define SMALL 65536   /* floats: with fewer, a second thread does not pay */
+#define SMALL 65536   /* floats: with fewer, a second thread is not faster */
 
 void dnx_net_update_begin(dnx_net *net, int batch) {
     dnx_param list[DNX_MAX_PARAMS];
@@ -27,7 +27,7 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
 }
 
 /* Weight exclusivity of M filters w_i of D weights, by position p (EC-KD, Wang et al. 2020; the
- * squared exclusive norm of ECMSC less its diagonal):
+ * squared exclusive norm of ECMSC without its diagonal):
  *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|),
  * S_p = sum_i |w_ip|. Because of the division, the gradient of a weight is twice the mean magnitude
  * of the others, for any width. `exclusivity` is lambda: the loss of an image grows by lambda times

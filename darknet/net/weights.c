@@ -35,14 +35,15 @@ typedef struct {
     size_t floats; /* after the header */
 } source;
 
-/* Fewer bytes came than the file has. */
+/* Fails because reading gave fewer bytes than the file has. */
 static dnx_status ends_early(const source *s, dnx_err *err) {
     const char *why = ferror(s->file) ? strerror(errno) : "it became shorter";
     return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end: %s", why);
 }
 
-/* The variance of a channel is below 0. If the file's length is not the network's, the lengths tell
- * why: a layer up to this one has another size in the file. */
+/* Fails because the variance of a channel is below 0. If the file and the network also have
+ * different lengths, the message names them: a layer up to this one has another size in the
+ * file. */
 static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n, size_t channel,
                                float v, dnx_err *err) {
     const size_t need = dnx_weights_floats(net, net->n);

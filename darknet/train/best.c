@@ -1,6 +1,6 @@
-/* best.c - NAME-best.weights and NAME-best.txt, their score and the pairs it was measured on. The
- * score has a file of its own. After a kill, the log and the checkpoint may be older than the best
- * weights, and then a worse network would replace a better one. */
+/* best.c - NAME-best.weights, and NAME-best.txt with their score and its pairs. The score has a
+ * file of its own: after a kill, the log and the checkpoint may be older than the best weights, so
+ * that a score from there could let a worse network replace the best one. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,12 +21,12 @@ const char *dnx_train_verified_on(const dnx_train_args *a) {
 
 /* ---- the score ---- */
 
-/* Its name in NAME-best.txt. */
+/* Returns the name of the score in NAME-best.txt. */
 static const char *score_name(const dnx_train_job *j) { return dnx_verify_judge(j->pairs)->name; }
 
 static void checksum(char out[17], uint64_t sum) { snprintf(out, 17, "%016" PRIx64, sum); }
 
-/* The checksum of the weights file; "": it cannot be read. */
+/* Computes the checksum of the weights file; "" when it cannot be read. */
 static void weights_sum(const dnx_train_job *j, char out[17]) {
     uint64_t sum = 0;
     *out = 0;
@@ -61,7 +61,7 @@ static bool is_value(const dnx_record *r, const char *key, const char *expected)
     return value && *expected && !strcmp(value, expected);
 }
 
-/* Reads the score from NAME-best.txt. false: it is of other weights or other pairs. */
+/* Reads the score from NAME-best.txt. false: it belongs to other weights or other pairs. */
 static bool read_score(dnx_train_job *j) {
     dnx_record r = {0};
     char weights[17], pairs[17];
@@ -110,7 +110,7 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* The weights that count: with ema= their average. */
+/* Copies the parameters to the network that verifies; with ema= their average. */
 static void copy_parameters(dnx_train_job *j) {
     dnx_param from[DNX_MAX_PARAMS], to[DNX_MAX_PARAMS];
     dnx_average_swap(j->net);

@@ -19,7 +19,7 @@ static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!late->status) *late = *why;
 }
 
-/* The files of another run that -force gave up, now that this one has something in their place. */
+/* Removes the files of another run, for -force, after the first checkpoint of this run. */
 static void remove_old(dnx_train_job *j) {
     if (!j->replaces) return;
     remove(j->best);
@@ -55,7 +55,7 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     dnx_log_flush(&j->log, &log);
     dnx_events_flush(&j->curves, &log);
     postpone(j, &late, &log);
-    j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* without a half-finished update */
+    j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* without an interrupted update */
     st = dnx_state_save(j->inputs_text, j->net, j->state, err);
     if (!st) st = dnx_train_save_weights(j, j->weights, err);
     if (!st) j->saved_batch = j->batch;
@@ -74,7 +74,7 @@ dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* ---- what forward changes ---- */
+/* ---- parameters that forward changes ---- */
 
 /* Copies all parameters that are not trained out of the network, or with `back` into it. */
 static void copy_statistics(dnx_train_job *j, bool back) {

@@ -32,7 +32,7 @@ static uint32_t masked_crc(const unsigned char *p, size_t n) {
 typedef struct {
     unsigned char bytes[4096];
     size_t len;
-    bool is_full; /* what did not fit is missing */
+    bool is_full; /* a field did not fit and is missing */
 } message;
 
 static void put(message *m, const void *p, size_t n) {
@@ -89,7 +89,7 @@ static message event(uint64_t step, int field, const void *bytes, size_t n) {
     return m;
 }
 
-/* Adds a record to those that wait. Without memory it is lost, as a line of the log is. */
+/* Adds a record to the waiting records. Without memory it is lost, like a line of the log. */
 static void add(dnx_events *e, const message *m) {
     const size_t need = HEAD + m->len + TAIL;
     if (m->is_full) return;
@@ -142,7 +142,7 @@ void dnx_events_amend(dnx_events *e, uint64_t batch, double verified) {
 
 /* ---- the file ---- */
 
-/* The step of an Event that event() made; UINT64_MAX: it is another. */
+/* Returns the step of an Event that event() made; UINT64_MAX for another Event. */
 static uint64_t step_of(const unsigned char *p, size_t n) {
     uint64_t step = 0;
     if (n < 11 || p[0] != (1 << 3 | DOUBLE) || p[9] != (2 << 3 | VARINT)) return UINT64_MAX;
@@ -153,7 +153,7 @@ static uint64_t step_of(const unsigned char *p, size_t n) {
     return UINT64_MAX;
 }
 
-/* The bytes of the whole records up to batch `keep`. */
+/* Returns the bytes of the complete records up to batch `keep`. */
 static size_t kept(const unsigned char *p, size_t n, uint64_t keep) {
     size_t at = 0;
     while (n - at >= HEAD + TAIL) {

@@ -2,8 +2,8 @@
  *
  * base/outfile.h writes all other results, each as a complete file. The log grows by a line an
  * update and is flushed each second: a copy of all lines each time would take longer and longer,
- * and `tail -f` would lose it. So it is written in place. A line that a kill or a full disk tore
- * has no newline at its end; -resume cuts it off, with all lines behind the checkpoint. */
+ * and `tail -f` would lose it. So it is written in place. A line that a kill or a full disk cut off
+ * has no newline at its end; -resume removes it, with all lines after the checkpoint. */
 #include "train/log.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 enum { MOST_WAITING = 64 << 20 }; /* bytes */
 
-/* ---- what waits ---- */
+/* ---- waiting lines ---- */
 
 /* Adds text to the waiting lines. Without memory, or beyond MOST_WAITING bytes, it is lost. */
 static void add_bytes(dnx_log *log, const char *text, size_t n) {
@@ -110,15 +110,16 @@ static void add_with(dnx_log *log, const char *line, const char *text) {
     add_bytes(log, cell, strlen(cell));
 }
 
-/* Whether the line has this text in that column; a line without the column has any. */
+/* Returns true when the line has this text in the column of the verification, or lacks the column.
+ */
 static bool has(const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     return !cell || (strcspn(cell, ",\n") == strlen(text) && !strncmp(cell, text, strlen(text)));
 }
 
-/* Finds the lines of the file that are kept. The last one becomes waiting text, because an
- * interrupted verification may still add its result to it. Where the column of the verification
- * gets another title, all become waiting text; returns false when it has values. */
+/* Finds the lines of the file that -resume keeps. The last one becomes waiting text, because an
+ * interrupted verification may still add its result to it. If the column of the verification needs
+ * another title, all lines become waiting text. Returns false when such a column has values. */
 static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;
@@ -177,7 +178,7 @@ static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){log->path, 0}, "cannot write: %s", strerror(errno));
 }
 
-/* The first `done` bytes of the waiting text are now in the file. Removes their whole lines. */
+/* The first `done` bytes of the waiting text are now in the file. Removes their complete lines. */
 static void settle(dnx_log *log, size_t done) {
     while (done && log->text[done - 1] != '\n') done--;
     log->written += done;

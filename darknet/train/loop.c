@@ -15,7 +15,7 @@ enum { SAVE_SECONDS = 300, AGAIN_SECONDS = 30, FLUSH_SECONDS = 1 };
 
 /* ---- an update ---- */
 
-/* Whether the largest of the values of one image stands in the place of its class. */
+/* Returns true when the class of an image has the largest of its values. */
 static bool is_largest(const float *y, dnx_shape s, float truth) {
     size_t n = dnx_size(s), best = 0;
     for (size_t i = 1; i < n; i++)
@@ -23,7 +23,7 @@ static bool is_largest(const float *y, dnx_shape s, float truth) {
     return truth >= 0 && (double)truth < (double)n && best == dnx_class_place(s, (size_t)truth);
 }
 
-/* How many images of a sub-batch the classifier gets right. */
+/* Returns how many images of a sub-batch the classifier gets right. */
 static int count_right(const dnx_train_job *j, const float *truth) {
     const dnx_net *net = j->net;
     if (j->classifier < 0) return 0;
@@ -37,7 +37,8 @@ static int count_right(const dnx_train_job *j, const float *truth) {
     return right;
 }
 
-/* The loss of the last sub-batch is not finite: fails with the layer where that began. */
+/* The loss of the last sub-batch is not finite: fails and names the first layer with such a number.
+ */
 static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_check_outputs(j->net, err);
     if (!st) st = dnx_check_params(j->net, err);
@@ -85,7 +86,7 @@ static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     return DNX_OK;
 }
 
-/* A running mean over about 50 updates, for NAME.run. */
+/* Updates a running mean over about 50 updates, for NAME.run. */
 static void mix(double *mean, double v) {
     if (!isnan(v)) *mean = isnan(*mean) ? v : *mean + (v - *mean) / 50;
 }
@@ -98,7 +99,7 @@ static void verify(dnx_train_job *j, double *result) {
     if (!st) *result = j->verified;
     else if (st != DNX_ESTOP)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on", why.text);
-    if (st != DNX_ESTOP || j->batch == j->last) j->late_best = why; /* no next one after the last */
+    if (st != DNX_ESTOP || j->batch == j->last) j->late_best = why; /* after the last */
 }
 
 static bool is_verified(const dnx_train_job *j) {
@@ -114,12 +115,12 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
     mix(&j->accuracy, l->accuracy);
     if (j->events->update) j->events->update(j->events->arg, &u);
     if (dnx_now() - j->flushed < FLUSH_SECONDS) return;
-    (void)dnx_log_flush(&j->log, NULL); /* a checkpoint tells when that fails */
+    (void)dnx_log_flush(&j->log, NULL); /* the next checkpoint reports a failure */
     (void)dnx_events_flush(&j->curves, NULL);
     j->flushed = dnx_now();
 }
 
-/* Does one update. After an error the network is that of the last whole update. */
+/* Does one update. After an error the network is in the state of the last complete update. */
 static dnx_status step(dnx_train_job *j, dnx_err *err) {
     const dnx_net *net = j->net;
     dnx_log_line l = {.batch = j->batch + 1, .accuracy = NAN, .verified = NAN, .losses = j->losses,
@@ -160,7 +161,7 @@ static void catch_up(dnx_train_job *j) {
 
 static bool is_due(const dnx_train_job *j) {
     return j->batch % (uint64_t)j->a->every == 0 || dnx_now() - j->saved >= SAVE_SECONDS ||
-           (j->replaces && j->batch == j->first + 1); /* two runs' files do not stay mixed */
+           (j->replaces && j->batch == j->first + 1); /* soon, so that no files of two runs mix */
 }
 
 /* Saves a checkpoint. If that fails it is tried again soon; the disk may have space by then. */
@@ -175,8 +176,8 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the last checkpoint, whatever ended the run. It saves no checkpoint if no update was done
- * or the network has diverged. */
+/* Saves the last checkpoint for every way to end. It saves no checkpoint if no update was done or
+ * the network has diverged. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first && !j->caught_up)
@@ -194,7 +195,7 @@ static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     return st;
 }
 
-/* Returns a failure that did not end the run, but was never repaired. */
+/* Returns a failure that did not end the run, if later tries failed, too. */
 static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     const dnx_err *late = j->late_file.status ? &j->late_file : &j->late_best;
     return late->status ? dnx_fail(err, late->status, (dnx_loc){0}, "%s", late->text) : DNX_OK;

@@ -33,7 +33,7 @@ static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const cha
     return st;
 }
 
-/* Whether the options of a section make its layer take something of a teacher. */
+/* Returns true when the options of a section make its layer use a teacher. */
 static bool takes_of_teacher(const dnx_cfg *cfg, int section) {
     const dnx_section *s = &cfg->sections[section];
     const dnx_layer_type *type = dnx_type_find(s->name, dnx_host_types);
@@ -179,8 +179,8 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* An image for the teachers. One that cannot be read is waited for, until the end is asked for or
- * it turns out that others can be read. */
+/* Reads an image for the teachers. If it cannot be read, waits until it can be read, until a signal
+ * asks to stop, or until other images can be read although this one cannot. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
     const double pause = .2, report_after = .5, alone_after = 2;
@@ -189,7 +189,7 @@ static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     errno = 0;
     for (double waited = 0; !(ok = dnx_data_image(j->data, i, j->net, mirrored, x));) {
         int why = errno;
-        if (dnx_data_can_read(j->data, i)) break; /* it is no image, or is there again */
+        if (dnx_data_can_read(j->data, i)) break; /* it is no image, or can be read again */
         if (waited >= alone_after && dnx_data_others_can_be_read(j->data, i)) break;
         if (!reported && waited >= report_after) {
             dnx_data_name(j->data, i, name, sizeof name);

@@ -19,11 +19,12 @@
 #include "train/page_request.h"
 
 enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
-/* TICK: ms; KEPT, MOST_WAITING: bytes for a client that has taken all, or has not */
-#define ASK_SECONDS 10.   /* for a request to come */
-#define TAKE_SECONDS 30.  /* for a client to take something of what waits for it */
-#define ALIVE_SECONDS 15. /* between signs of life to a client of events */
-#define PART_SECONDS 2.   /* for a client to hear the end of an answer */
+/* TICK: ms. KEPT: bytes of buffer for a client that has received everything; MOST_WAITING: for a
+ * client that has not. */
+#define ASK_SECONDS 10.   /* the longest wait for a request */
+#define TAKE_SECONDS 30.  /* the longest wait for a client that reads nothing */
+#define ALIVE_SECONDS 15. /* after so long without events, a client of events gets a comment */
+#define PART_SECONDS 2.   /* the longest wait for a client to close after an answer */
 #define END_SECONDS .5
 
 extern const char dnx_page_html[]; /* page.html, by the Makefile */
@@ -33,12 +34,12 @@ typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* of a client, see serve() 
 typedef struct {
     int fd; /* -1: no client has this place */
     stage stage;
-    double since; /* its last progress */
+    double since; /* time of its last progress */
     char in[DNX_REQUEST_MOST];
     size_t came;
     char *out;
     size_t sent, len, room;
-    bool has_all; /* it has got `points` points of this version of the curve */
+    bool has_all; /* the client has `points` points of this version of the curve */
     size_t points;
     unsigned version;
 } client;
@@ -50,14 +51,14 @@ struct dnx_page {
     char *hello; /* the event "run" */
     client clients[CLIENTS];
     dnx_curve seen; /* the thread's copy of the curve */
-    pthread_mutex_t lock; /* for what follows */
+    pthread_mutex_t lock; /* for the members below */
     dnx_curve curve;
     bool ends;
 };
 
-/* ---- what a client gets ---- */
+/* ---- output for a client ---- */
 
-/* Adds bytes to those that wait. Returns false when the client is to be dropped. */
+/* Adds bytes to the output of a client. Returns false when the client must be closed. */
 static bool give(client *c, const char *bytes, size_t n) {
     if (c->sent == c->len) c->sent = c->len = 0;
     if (c->len + n > c->room) {
@@ -75,7 +76,7 @@ static bool give(client *c, const char *bytes, size_t n) {
 
 static bool give_text(client *c, const char *text) { return give(c, text, strlen(text)); }
 
-/* The points that the client does not have yet. */
+/* Adds the points that the client does not have yet. */
 static bool give_points(const dnx_page *p, client *c) {
     const dnx_curve *curve = &p->seen;
     const bool is_new = !c->has_all || c->version != curve->version;
@@ -112,21 +113,21 @@ static bool answer(const dnx_page *p, client *c, dnx_request r) {
     return ok;
 }
 
-/* Reads what has come. Only a request counts. Returns false when the client has gone. */
+/* Reads from a client; bytes after its request are ignored. Returns false when it has closed. */
 static bool hear(const dnx_page *p, client *c) {
     char rest[4096];
     const bool asks = c->stage == ASKS;
     ssize_t n = recv(c->fd, asks ? c->in + c->came : rest,
                      asks ? sizeof c->in - c->came : sizeof rest, MSG_DONTWAIT);
     if (n < 0) return errno == EAGAIN || errno == EINTR;
-    if (n == 0) return c->stage == TAKES; /* it may have closed its half alone */
+    if (n == 0) return c->stage == TAKES; /* it may have closed only its own direction */
     if (!asks) return true;
     c->came += (size_t)n;
     dnx_request r = dnx_request_read(c->in, c->came);
     return r == DNX_REQUEST_PART || answer(p, c, r);
 }
 
-/* Sends what waits, as far as the client takes it. Returns false when it has gone. */
+/* Sends as much output as the client accepts. Returns false when the client has closed. */
 static bool tell(client *c) {
     while (c->sent < c->len) {
         ssize_t n = send(c->fd, c->out + c->sent, c->len - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -179,7 +180,7 @@ static void welcome(dnx_page *p) {
 
 /* ---- the thread ---- */
 
-/* Takes over the new points; true: the run is over. */
+/* Copies the new points for the thread. Returns true when the run is over. */
 static bool look(dnx_page *p) {
     pthread_mutex_lock(&p->lock);
     const bool ends = p->ends;
@@ -189,7 +190,7 @@ static bool look(dnx_page *p) {
     return ends;
 }
 
-/* Waits for the clients and the port; serves them. */
+/* Waits for clients and new connections, and serves them. */
 static void turn(dnx_page *p, int wait) {
     struct pollfd list[CLIENTS + 1];
     for (int i = 0; i < CLIENTS; i++) {
@@ -248,7 +249,7 @@ dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err) {
     return DNX_OK;
 }
 
-/* The event "run". Bytes of the name that would end a line become '?'. */
+/* Returns the event "run". Bytes of the name that would end a line become '?'. */
 static char *hello(const char *name, uint64_t last, const char *titles) {
     char *text;
     if (asprintf(&text, "event: run\ndata: %llu\ndata: %s\ndata: %s\n\n",
@@ -259,7 +260,7 @@ static char *hello(const char *name, uint64_t last, const char *titles) {
     return text;
 }
 
-/* The kept lines of the log: those in the file, then those that wait. */
+/* Adds the kept lines of the log: first those in the file, then the waiting lines. */
 static dnx_status add_kept(dnx_curve *c, const dnx_log *log, dnx_err *err) {
     size_t n;
     char *file = log->written ? dnx_file_read_unnoted(log->path, SIZE_MAX / 2, &n) : NULL;

@@ -1,4 +1,4 @@
-/* page_curve.c - a log that is thinned as it grows. */
+/* page_curve.c - averages neighbouring lines of a log as it grows. */
 #include "train/page_curve.h"
 
 #include <math.h>
@@ -60,7 +60,7 @@ static int read_fields(const char *line, float *v, double *batch, int most) {
     }
 }
 
-/* A verification that was made up for: into the last line's point. */
+/* Adds the result of a verification that the last process missed to the point of the last line. */
 static void add_verified(dnx_curve *c, size_t i, const float *v) {
     if (isnan(v[DNX_LOG_VERIFIED])) return;
     point(c, i)[DNX_LOG_VERIFIED] = v[DNX_LOG_VERIFIED];

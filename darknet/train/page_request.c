@@ -5,14 +5,14 @@
 #include <string.h>
 #include <strings.h>
 
-/* The end of the headers: an empty line; NULL: not yet. */
+/* Returns the end of the headers, an empty line; NULL: it has not arrived. */
 static const char *find_end(const char *p, size_t n) {
     const char *a = memmem(p, n, "\r\n\r\n", 4), *b = memmem(p, n, "\n\n", 2);
     return a && (!b || a < b) ? a : b;
 }
 
-/* Whether the header's value is this machine's own name, with any port. Tunnels have other ports
- * than ours. */
+/* Returns true when the header's value is this machine's own name, with any port: behind a tunnel
+ * the browser uses another port. */
 static bool is_own(const char *value, size_t n) {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -23,7 +23,7 @@ static bool is_own(const char *value, size_t n) {
     return false;
 }
 
-/* Whether a Host header names another machine. */
+/* Returns true when a Host header names another machine. */
 static bool is_foreign(const char *at, const char *end) {
     while ((at = memchr(at, '\n', (size_t)(end - at)))) {
         at++;

@@ -7,7 +7,7 @@ static void note_line(void *arg, const char *text) {
     dnx_train_note(arg, DNX_TRAIN_WARNING, "%s", text);
 }
 
-/* -from-backbone with the cfg of the weights: matches the layers of both networks. */
+/* Loads -from-backbone with the cfg of the weights: matches the layers of both networks. */
 static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge *b, dnx_err *err) {
     dnx_cfg *cfg;
     dnx_net *from = NULL;
@@ -16,7 +16,7 @@ static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge 
     if (st) return st;
     const dnx_build how = {.batch = 1, .threads = 1, .types = net->more_types,
                            .teachers = net->teacher_source};
-    st = dnx_cfg_set_classes(cfg, 1, err); /* only the layers before the head are looked for */
+    st = dnx_cfg_set_classes(cfg, 1, err); /* only the layers before the head matter */
     if (!st) st = dnx_net_build(cfg, &how, &from, err);
     dnx_cfg_free(cfg);
     if (!st) st = dnx_bridge_file(from, a->weights, DNX_FIT_FEATURES, &whole, err);

@@ -17,9 +17,10 @@
 #include "train/teachers.h"
 #include "train/teachers_parts.h"
 
-/* ---- what the numbers depend on ---- */
+/* ---- the images that a cache belongs to ---- */
 
-/* Checksum of the images on the disk: their content when scanned, and their times of change. */
+/* Computes a checksum of the images on the disk: of their content when they were scanned, and of
+ * their times of change. */
 static uint64_t hash_images(const dnx_data *list) {
     uint64_t h = dnx_hash(list->content, &list->n, sizeof list->n);
     for (size_t i = 0; i < list->n; i++) {
@@ -32,7 +33,7 @@ static uint64_t hash_images(const dnx_data *list) {
     return h;
 }
 
-/* ---- using it ---- */
+/* ---- reading a cache ---- */
 
 bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
                              const unsigned char *mirrored, int count) {
@@ -49,7 +50,7 @@ bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
     return true;
 }
 
-/* ---- making it ---- */
+/* ---- making a cache ---- */
 
 typedef struct {
     dnx_net *net;
@@ -57,7 +58,7 @@ typedef struct {
     const dnx_data *list;
     const dnx_teachers_job *job;
     const char *path;
-    bool told; /* the user was told that the process waits */
+    bool told; /* a note said that the process waits */
 } maker;
 
 static void name_row(void *arg, size_t row, char *text, size_t size) {

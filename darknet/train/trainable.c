@@ -76,7 +76,7 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
     dnx_status st = check_options(net, err);
     if (!st) st = check_steps(net, err);
     if (st) return st;
-    if (net->origin.notes.twice) /* libdarknet takes the first, the writer may mean the other */
+    if (net->origin.notes.twice) /* libdarknet uses the first; the user may mean the second */
         return dnx_fail(err, DNX_EOPTION, (dnx_loc){0}, "%s", net->origin.notes.twice);
     if (!last->type->is_loss)
         return dnx_fail(err, DNX_ESHAPE, last->loc,
@@ -92,9 +92,10 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
     return st ? st : dnx_batches_check_net(net, err);
 }
 
-/* ---- its images ---- */
+/* ---- the images ---- */
 
-/* Whether some class has two images, and whether two classes have one. false: no memory. */
+/* Finds out whether some class has two images, and whether two classes have an image. false: no
+ * memory. */
 static bool look_at_classes(const dnx_data *data, bool *has_two, bool *has_other) {
     int *count = calloc((size_t)data->o.classes, sizeof *count), found = 0;
     *has_two = false;
@@ -109,7 +110,8 @@ static bool look_at_classes(const dnx_data *data, bool *has_two, bool *has_other
     return count;
 }
 
-/* A metric loss learns from two images of a class, and from another class, in one sub-batch. */
+/* Checks a metric loss: it learns from two images of a class, and an image of another class, in the
+ * same sub-batch. */
 static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_data *data,
                               dnx_err *err) {
     bool has_two, has_other;
@@ -134,7 +136,7 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_d
     return DNX_OK;
 }
 
-/* A loss without a teacher learns from classes, so it needs an output for each class. */
+/* Checks a loss without a teacher: it learns from classes, so it needs an output for each class. */
 static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_err *err) {
     const int classes = data->o.classes;
     dnx_status st;
@@ -170,9 +172,10 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
     return st ? st : dnx_batches_check(data, net, err);
 }
 
-/* ---- its memory ---- */
+/* ---- the memory ---- */
 
-/* Only parameters are written before training: what grows with the batch costs address space. */
+/* Returns the bytes that training needs. Before training only the parameters are written: tensors
+ * that grow with the batch use address space, but no memory yet. */
 double dnx_training_bytes(dnx_net *net) {
     double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
