@@ -2,18 +2,18 @@
 
 IMAGENET = [
     "input_mean=127.5", "input_scale=0.0078125",
-    "# A training schedule; predicting ignores it", "batch=256", "subdivisions=8",
+    "# The schedule of training; predicting ignores these options", "batch=256", "subdivisions=8",
     "learning_rate=0.1", "momentum=0.9", "decay=0.00004", "max_batches=450000", "burn_in=1000",
     "policy=poly", "power=1", "min_crop=224", "max_crop=320", "flip=1", "seed=1"]
 FACE = [
     "input_mean=127.5", "input_scale=0.0078125",
-    "# A training schedule; predicting ignores it", "batch=512", "subdivisions=8",
+    "# The schedule of training; predicting ignores these options", "batch=512", "subdivisions=8",
     "learning_rate=0.1", "momentum=0.9", "decay=0.00004", "max_batches=60000", "burn_in=500",
     "policy=steps", "steps=36000,52000,58000", "scales=0.1,0.1,0.1", "flip=1", "seed=1"]
 LARGE_FACE = [line.replace("decay=0.00004", "decay=0.0005").replace("subdivisions=8",
                                                                     "subdivisions=64")
               for line in FACE]
-WIDTH = ["# Width: all filters below times this number, without fixed_width=1, rounded to divisor",
+WIDTH = ["# Width: multiplies all filters= below without fixed_width=1; rounds to divisor=",
          "width_multiplier=1", "divisor=8"]
 
 

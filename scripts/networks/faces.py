@@ -145,7 +145,7 @@ def attention_irse(modules, depth, header):
             "of ArcFace (Deng et al., arXiv 1801.07698) and squeeze and excitation"]),
         face_input(), ("Output", EMBEDDING.format(512)),
         ("Modules", header),
-        ("Note", ["the mask is enlarged by repeating pixels, not bilinearly; convolutions without",
+        ("Note", ["the mask is enlarged by repeating pixels, not bilinearly. Convolutions without",
                   "batch norm have biases"])])
 
 
@@ -174,8 +174,8 @@ def densenet_290():
             "1x1 of 128 channels before each 3x3"]),
         face_input(), ("Output", EMBEDDING.format(512)),
         ("Layers", [
-            "the counts of a DenseNet-290 are not published. 4 + 2 (6 + 12 + 72 + 53) = 290 is a",
-            "choice of this project"])])
+            "the blocks of a DenseNet-290 are not published. This project has chosen blocks of 6,",
+            "12, 72 and 53 units, so that 4 + 2 (6 + 12 + 72 + 53) = 290"])])
 
 
 def networks():
@@ -187,6 +187,6 @@ def networks():
                                                     "1, 2 and 3 at 56, 28 and 14 pixels"),
         "attention-irse-156": lambda: attention_irse(
             (2, 3, 6), 156,
-            ["2, 3 and 6 at 56, 28 and 14 pixels. The counts of a network of 156 layers are not",
-             "published: these are a choice of this project under 30 GFLOP"]),
+            ["2, 3 and 6 at 56, 28 and 14 pixels. The modules of a network of 156 layers are not",
+             "published; this project has chosen them to stay under 30 GFLOP"]),
         "densenet-290": densenet_290}

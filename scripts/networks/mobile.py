@@ -40,7 +40,7 @@ def mobilenet_v1():
         image_input(224), ("Output", "1000 classes"),
         ("Width", ["width_multiplier in [net]: .75, .5 and .25 have 2.586, 1.332 and 0.470 M",
                    "parameters, 325.4, 149.5 and 41.0 M multiply-adds"]),
-        ("Note", "the last depthwise has stride 1; the paper's table prints 2, its sizes need 1")])
+        ("Note", "the last depthwise has stride 1: the paper's table has 2, its sizes need 1")])
 
 
 def mobilenet_v1_face():
@@ -75,7 +75,7 @@ def v2_body(net, stride):
             net.comment(f"bottleneck: {shape(net.shape)} -> x {t} -> {filters} channels, "
                         f"stride {s}")
             bottleneck(net, filters, t, s)
-    net.comment(f"last 1x1: {shape(net.shape)} -> 1280 channels; widths below 1 leave it")
+    net.comment(f"last 1x1: {shape(net.shape)} -> 1280 channels; not scaled by widths below 1")
     net.conv(1280, act="relu6", fixed=True)
 
 
@@ -86,8 +86,8 @@ def mobilenet_v2():
     return net.text([
         ("Paper", "MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2"),
         image_input(224), ("Output", "1000 classes"),
-        ("Width", ["width_multiplier in [net] scales every filters=, the expanded widths too; the",
-                   "paper expands the rounded width, which differs by a multiple of the divisor"])])
+        ("Width", ["width_multiplier in [net] multiplies every filters=, also expanded widths. The",
+                   "paper expands the rounded width; the result may differ by the divisor"])])
 
 
 def mobilenet_v2_face(head):
@@ -164,10 +164,10 @@ def shufflenet_v1_body(net, stride):
 
 
 SHUFFLE_NOTE = ("Groups", [
-    "another number: groups= of each grouped [convolutional] and of each",
-    "[channel_shuffle], widths of the three stages 144 x 2^k (1 group), 200",
-    "(2), 240 (3), 272 (4), 384 (8), where k counts the stages from 0. The very",
-    "first 1x1 has no groups"])
+    "for another number, change groups= of each grouped [convolutional] and of each",
+    "[channel_shuffle], and the widths of the three stages: 144, 200, 240, 272 and 384 for",
+    "1, 2, 3, 4 and 8 groups in the first stage, doubled in each next one. The first 1x1",
+    "convolution has no groups"])
 
 
 def shufflenet_v1():
@@ -225,8 +225,8 @@ def shufflenet_v2_body(net, pool, act):
 
 
 V2_WIDTHS = ("Width", [
-    "1x; 0.5x has stages of 48, 96 and 192 channels, 1.5x 176, 352 and 704, 2x 244, 488",
-    "and 976 with 2048 in the last 1x1 instead of 1024"])
+    "1x. Channels of the stages at other widths: 48, 96, 192 at 0.5x; 176, 352, 704 at 1.5x;",
+    "244, 488, 976 at 2x, where the last 1x1 has 2048 channels instead of 1024"])
 
 
 def shufflenet_v2():
@@ -237,8 +237,8 @@ def shufflenet_v2():
         ("Paper", "ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5"),
         image_input(224), ("Output", "1000 classes"),
         ("Units", [
-            "the left branch of a unit of stride 2 has as many outputs as inputs: so the counts",
-            "are the paper's"]), V2_WIDTHS])
+            "the left branch of a unit of stride 2 has as many outputs as inputs; the parameters",
+            "are then those of the paper"]), V2_WIDTHS])
 
 
 def shufflenet_v2_face():
