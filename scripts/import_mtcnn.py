@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import os
-import struct
 import sys
 
 from lib.errors import Failure, needs, run_main
@@ -21,6 +20,7 @@ from lib.errors import Failure, needs, run_main
 needs("numpy")
 import numpy as np
 
+from lib.darknet_files import weights_bytes
 from lib.files import whole_file
 
 CFGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cfg")
@@ -95,9 +95,7 @@ def bring(package, out):
             f.write(cfg)
         arrays = arrays_of(tensors, *parts)
         with whole_file(path + ".weights", binary=True) as f:
-            f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
-            for a in arrays:
-                f.write(np.ascontiguousarray(a, "<f4").tobytes())
+            f.write(weights_bytes(arrays))
         print(f"{path}.weights: {sum(a.size for a in arrays):,} floats")
 
 

@@ -20,15 +20,13 @@ code defines modules in another order than it runs them, write their names in th
 file, one in each line, and use --order FILE."""
 import argparse
 import json
-import struct
 import sys
 
 from lib.errors import Failure, needs, run_main
 
 needs("numpy")
-import numpy as np
-
 from lib import files
+from lib.darknet_files import weights_bytes
 from lib.processes import darknet, run
 from lib.torch_file import read_state
 from lib.torch_match import BN_EPS, Layer, match, modules_of, ordered, text_of
@@ -80,9 +78,7 @@ def bring(cfg, state, out, part=None, order=None, eps=BN_EPS, force=False):
     except Failure as e:
         raise Failure(f"{state}: {e}") from e
     with files.whole_file(out, binary=True) as f:
-        f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
-        for a in numbers:
-            f.write(np.ascontiguousarray(a, "<f4").tobytes())
+        f.write(weights_bytes(numbers))
     show(matched, left, others, empty, told, eps, out)
 
 

@@ -80,12 +80,19 @@ static layer wrap(ref *r) {
     return l;
 }
 
+/* copy_options() copies the number of a policy. */
+_Static_assert((int)DNX_CONSTANT == (int)CONSTANT && (int)DNX_STEP == (int)STEP &&
+                   (int)DNX_EXP == (int)EXP && (int)DNX_POLY == (int)POLY &&
+                   (int)DNX_STEPS == (int)STEPS && (int)DNX_SIGMOID == (int)SIG &&
+                   (int)DNX_RANDOM == (int)RANDOM,
+               "net/rate.h has libdarknet's policies in its order");
+
 static void copy_options(network *n, dnx_host *h) {
     dnx_net *net = h->net;
     dnx_net_opts *o = &net->o;
     *n = (network){.n = net->n, .batch = net->batch, .subdivisions = o->subdivisions,
-                   /* our words are in its order, and its rate is not used */
-                   .policy = o->policy > RANDOM ? CONSTANT : (learning_rate_policy)o->policy,
+                   /* libdarknet has no cosine; its rate is not used */
+                   .policy = o->policy == DNX_COSINE ? CONSTANT : (learning_rate_policy)o->policy,
                    .learning_rate = o->learning_rate, .momentum = o->momentum, .decay = o->decay,
                    .gamma = o->gamma, .scale = o->scale, .power = o->power,
                    .time_steps = o->time_steps, .step = o->step, .max_batches = o->max_batches,

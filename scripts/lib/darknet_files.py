@@ -53,11 +53,16 @@ def read_weights(path, layers, behind=0):
     return out
 
 
+def weights_bytes(arrays):
+    """A .weights file of these arrays: its version, 0 images seen, the floats."""
+    floats = (np.ascontiguousarray(a, "<f4").tobytes() for a in arrays)
+    return struct.pack("<iiiQ", 0, 2, 0, 0) + b"".join(floats)
+
+
 def write_weights(path, layers, arrays):
     """Writes the arrays that read_weights() returns."""
+    flat = [a[name] for layer, a in zip(layers, arrays) for name, _ in layer["params"]]
+    shapes = [tuple(shape) for layer in layers for _, shape in layer["params"]]
+    assert [a.shape for a in flat] == shapes
     with open(path, "wb") as f:
-        f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
-        for layer, a in zip(layers, arrays):
-            for name, shape in layer["params"]:
-                assert a[name].shape == tuple(shape)
-                f.write(np.ascontiguousarray(a[name], "<f4").tobytes())
+        f.write(weights_bytes(flat))

@@ -10,7 +10,8 @@ import sys
 import tempfile
 import time
 import traceback
-import zlib
+
+from pictures import png_file
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -202,14 +203,8 @@ def column(path, name):
 
 def write_png(path, width, height, rgb):
     """Writes a PNG without Pillow."""
-    def chunk(kind, data):
-        return (struct.pack(">I", len(data)) + kind + data +
-                struct.pack(">I", zlib.crc32(kind + data)))
-
     rows = b"".join(b"\0" + rgb[3 * width * y:3 * width * (y + 1)] for y in range(height))
-    write(path, b"\x89PNG\r\n\x1a\n" +
-          chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
-          chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    write(path, png_file(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), rows))
 
 
 def python2(images, same):

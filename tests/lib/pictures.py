@@ -7,6 +7,12 @@ def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def png_file(head, data, chunks=b""):
+    """head: the bytes of IHDR; data: the rows with their filters, not compressed."""
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunks +
+            chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
+
+
 def pack_row(samples, depth):
     """Packs samples of 1 to 16 bits into bytes, the first sample in the highest bits."""
     bits = "".join(format(int(v), f"0{depth}b") for v in samples)
@@ -27,8 +33,7 @@ def png(pixels, depth=8, colour=2, chunks=b"", interlaced=False):
         if part.size:
             data += b"".join(b"\0" + pack_row(row.ravel(), depth) for row in part)
     head = struct.pack(">IIBBBBB", w, h, depth, colour, 0, 0, interlaced)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunks +
-            chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
+    return png_file(head, data, chunks)
 
 
 def palette(colours, alpha=None):
