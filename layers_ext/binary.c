@@ -27,12 +27,12 @@
  * shifts C, scales C, mean C, variance C; weights N x C x size x size; slopes N. */
 #include <string.h>
 
-#include "common/bits/binarise.h"
+#include "common/bits/binary_filters.h"
 #include "common/bits/bitconv.h"
-#include "layer/compression.h"
-#include "common/conv/filters.h"
+#include "common/bits/input_norm.h"
 #include "common/norm_act.h"
 #include "kernels/pool.h"
+#include "layer/compression.h"
 
 #define BLOCK 84 /* pixels at a time: a multiple of every tile height */
 
@@ -66,15 +66,9 @@ typedef struct {
     dnx_input_norm input; /* used by xnor, bnn */
     dnx_bitconv bits;
     dnx_patches at;
-    bool takes_signs, has_alpha; /* xnor and bnn take signs; bwn and xnor have alpha */
-    int K, N, taps;
-    float *w, *d_w;   /* N x C x size x size, file order */
-    float *alpha;     /* N */
-    float *b;         /* N x C x size x size: +-1 */
-    float *wk;        /* N x K; only while packing */
-    float *packed;    /* panels of b or alpha b; NULL when bits are counted */
-    float *packed_t;  /* panels of alpha b, transposed, for dx */
-    float *d_wk;      /* threads x K x N */
+    bool takes_signs; /* xnor and bnn */
+    dnx_binary_filters f;
+    int K, N;         /* numbers of a filter; filters */
     float *block;     /* threads x BLOCK x K */
     float *signs;     /* training: batch x in, sign(u) */
     float *slope;     /* counting bits with linear, relu or leaky: N slopes for u <= 0; else NULL */
@@ -85,7 +79,6 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_shape in = n->in[0];
     s->takes_signs = o->mode == XNOR || o->mode == BNN;
-    s->has_alpha = o->mode == BWN || o->mode == XNOR;
     dnx_status st = dnx_patches_make(&s->at, n, o->size, o->stride,
                                      o->pad ? o->size / 2 : o->padding, o->filters, err);
     if (st) return st;
@@ -100,46 +93,45 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     if (!s->takes_signs && o->batch_normalize && o->normalize == INPUT)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[binary] normalize=input: needs mode=xnor or mode=bnn");
-    s->taps = o->size * o->size;
-    s->K = s->taps * in.c;
+    s->K = o->size * o->size * in.c;
     s->N = o->filters;
+    s->f.at = (dnx_filters){1, s->K, s->N, in.c};
+    s->f.how = (dnx_binariser){in.c, o->size * o->size, o->center,
+                               o->mode == BWN || o->mode == XNOR, (dnx_estimator)o->gradient};
     return DNX_OK;
 }
 
 static dnx_status pack(dnx_node *n, dnx_err *err);
+
+/* With an activation u > 0 ? u : u*slope, *slope is its slope. */
+static bool has_slope(int activation, float *slope) {
+    *slope = activation == DNX_LINEAR ? 1 : activation == DNX_LEAKY ? .1f : 0;
+    return activation == DNX_LINEAR || activation == DNX_LEAKY || activation == DNX_RELU;
+}
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     dnx_status st = check_shapes(n, err);
     if (st) return st;
-    const dnx_kernel_set *k = dnx_kernels();
-    size_t threads = (size_t)dnx_pool_threads(n->pool), K = (size_t)s->K;
-    size_t count = K * (size_t)s->N, B = (size_t)n->batch;
+    size_t threads = (size_t)dnx_pool_threads(n->pool), B = (size_t)n->batch;
     bool counts_bits = s->takes_signs && !n->trains;
     bool of_input = s->takes_signs && o->batch_normalize && o->normalize != OUTPUT;
+    float slope;
     st = dnx_norm_act_make(&s->norm, n, o->batch_normalize && !of_input, (dnx_act)o->activation,
                            err);
     if (!st && s->takes_signs) st = dnx_input_norm_make(&s->input, n, of_input, err);
     if (!st && s->takes_signs)
         st = dnx_bitconv_make(&s->bits, n, &s->at, o->mode == XNOR && o->k_map, err);
-    if (!st) st = dnx_new(n, &s->w, count, err);
-    if (!st) st = dnx_new(n, &s->alpha, (size_t)s->N, err);
-    if (!st && !counts_bits) st = dnx_new(n, &s->packed, k->packed(s->K, s->N), err);
-    if (!st && !counts_bits) st = dnx_new(n, &s->block, threads * BLOCK * K, err);
-    if (!st && counts_bits && o->activation <= DNX_LEAKY) {
+    if (!st) st = dnx_binary_filters_make(&s->f, n, counts_bits, err);
+    if (!st && !counts_bits) st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
+    if (!st && counts_bits && has_slope(o->activation, &slope)) {
         st = dnx_new(n, &s->slope, (size_t)s->N, err);
-        for (int i = 0; !st && i < s->N; i++)
-            s->slope[i] = o->activation == DNX_LINEAR ? 1 : o->activation == DNX_LEAKY ? .1f : 0;
+        for (int i = 0; !st && i < s->N; i++) s->slope[i] = slope;
     }
-    if (!st && n->trains) {
-        st = dnx_new(n, &s->d_w, count, err);
-        if (!st) st = dnx_new(n, &s->packed_t, k->packed(s->N, s->K), err);
-        if (!st) st = dnx_new(n, &s->d_wk, threads * count, err);
-        if (!st && s->takes_signs) st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
-    }
+    if (!st && n->trains && s->takes_signs)
+        st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
     if (st) return st;
-    dnx_filters_init(n, s->K, s->w, count);
     if (n->trains) {
         n->scratch = threads * BLOCK * (size_t)s->N;
         if (s->takes_signs)
@@ -154,14 +146,14 @@ static void unmake(dnx_node *n) {
     dnx_norm_act_unmake(&s->norm);
     dnx_input_norm_unmake(&s->input);
     dnx_bitconv_unmake(&s->bits);
-    float *all[] = {s->w, s->d_w, s->alpha, s->b, s->wk, s->packed, s->packed_t, s->d_wk, s->block,
-                    s->signs, s->slope};
+    dnx_binary_filters_unmake(&s->f);
+    float *all[] = {s->block, s->signs, s->slope};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
-    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->K * (size_t)s->N, 1, true, s->N,
+    dnx_param w = {"weights", s->f.w, s->f.d_w, (size_t)s->K * (size_t)s->N, 1, true, s->N,
                    DNX_WEIGHTS, true};
     dnx_param of_output[DNX_MAX_PARAMS];
     int last = dnx_norm_act_params(&s->norm, &w, DNX_AFTER_NORM, of_output);
@@ -173,64 +165,38 @@ static int params(dnx_node *n, dnx_param *list) {
 
 static dnx_status restore(dnx_node *n, dnx_err *err) {
     state *s = n->state;
-    return dnx_filters_restore(n, &s->w, (size_t)s->K * (size_t)s->N, err);
+    return dnx_filters_restore(n, &s->f.w, (size_t)s->K * (size_t)s->N, err);
 }
 
-static dnx_filters filters_of(const state *s) {
-    return (dnx_filters){1, s->K, s->N, s->at.in.c};
-}
-
-/* Packs b for the float kernels, with the batch norm of the output folded into the filters. */
-static void pack_floats(dnx_node *n) {
-    state *s = n->state;
-    dnx_filters all = filters_of(s);
-    for (int f = 0; f < s->N && !n->trains; f++) s->alpha[f] *= s->norm.scale[f];
-    dnx_filters_order(&all, n->pool, s->b, s->alpha, s->wk);
-    dnx_filters_pack(&all, n->pool, s->wk, s->packed, s->packed_t);
-    if (!s->takes_signs) return;
-    dnx_filters_order(&all, n->pool, s->b, NULL, s->wk);
-    dnx_filters_pack(&all, n->pool, s->wk, s->packed, NULL);
-}
-
-/* Binarises w and packs it. */
+/* Binarises w and packs it, with the batch norm of the output folded into the filters. */
 static dnx_status pack(dnx_node *n, dnx_err *err) {
-    const opts *o = n->opts;
     state *s = n->state;
-    size_t count = (size_t)s->K * (size_t)s->N, N = (size_t)s->N;
-    dnx_status st = s->b ? DNX_OK : dnx_new(n, &s->b, count, err);
-    if (!st && !s->wk) st = dnx_new(n, &s->wk, count, err);
+    dnx_status st = dnx_binary_filters_binarise(&s->f, n, err);
     if (st) return st;
-    for (size_t f = 0; f < N; f++) {
-        size_t at = f * (size_t)s->K;
-        dnx_binarise(s->w + at, s->at.in.c, s->taps, o->center, s->has_alpha, s->b + at,
-                     &s->alpha[f]);
+    if (n->trains) {
+        dnx_binary_filters_pack(&s->f, n, s->takes_signs, NULL);
+        return DNX_OK;
     }
-    if (!n->trains) dnx_norm_act_fold(&s->norm);
-    if (!n->trains && s->takes_signs) dnx_input_norm_fold(&s->input);
-    if (s->takes_signs && !n->trains) st = dnx_bitconv_pack(&s->bits, n, s->b, err);
-    else pack_floats(n);
-    if (n->trains) return st;
-    dnx_free(s->b);
-    dnx_free(s->wk);
-    s->b = s->wk = NULL;
+    dnx_norm_act_fold(&s->norm);
+    if (s->takes_signs) {
+        dnx_input_norm_fold(&s->input);
+        st = dnx_bitconv_pack(&s->bits, n, s->f.b, err);
+    } else dnx_binary_filters_pack(&s->f, n, false, s->norm.scale);
+    dnx_binary_filters_drop(&s->f);
     return st;
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
-    size_t K = (size_t)s->K;
-    if (!s->w) return DNX_OK; /* prepared and released before */
-    for (size_t i = 0; n->trains && o->clamp && i < K * (size_t)s->N; i++)
-        s->w[i] = s->w[i] < -1 ? -1 : s->w[i] > 1 ? 1 : s->w[i];
+    float *w = s->f.w;
+    if (!w) return DNX_OK; /* prepared and released before */
+    for (size_t i = 0; n->trains && o->clamp && i < (size_t)s->K * (size_t)s->N; i++)
+        w[i] = w[i] < -1 ? -1 : w[i] > 1 ? 1 : w[i];
     dnx_status st = pack(n, err);
     if (st || n->trains) return st;
-    for (int f = 0; f < s->N; f++) {
-        float alpha, *w = s->w + (size_t)f * K;
-        dnx_binarise(w, s->at.in.c, s->taps, o->center, s->has_alpha, w, &alpha);
-        for (size_t i = 0; i < K; i++) w[i] *= alpha;
-    }
-    dnx_filters_release(n, &s->w);
+    dnx_binary_filters_round(&s->f);
+    dnx_filters_release(n, &s->f.w);
     return DNX_OK;
 }
 
@@ -253,7 +219,8 @@ static void sign_share(void *arg, int t, int threads) {
     state *s = j->n->state;
     long lo, hi;
     dnx_share((long)j->p->batch * s->at.in.h * s->at.in.w, t, threads, &lo, &hi);
-    dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->input.scale, s->input.shift, s->signs);
+    dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->input.norm.scale, s->input.norm.shift,
+                     s->signs);
 }
 
 /* Computes outputs [lo, hi) of filters [first, end), whole panels, with the float kernels. */
@@ -268,12 +235,12 @@ static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
         float *z = out + (size_t)p * N;
         dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, p, first);
         const float *a = dnx_patches_rows(&s->at, j->x, p, rows, block, &lda);
-        k->mm(a, lda, rows, s->K, s->packed + (size_t)first * K, end - first, z + first, N, &e);
+        k->mm(a, lda, rows, s->K, s->f.packed + (size_t)first * K, end - first, z + first, N, &e);
         if (!n->trains) continue;
         float map[BLOCK];
         if (s->takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
         for (size_t r = 0; s->takes_signs && r < (size_t)rows; r++)
-            for (size_t f = 0; f < N; f++) z[r * N + f] = z[r * N + f] * map[r] * s->alpha[f];
+            for (size_t f = 0; f < N; f++) z[r * N + f] = z[r * N + f] * map[r] * s->f.alpha[f];
         dnx_norm_act_stats(&s->norm, j->p, t, z, rows);
     }
 }
@@ -286,7 +253,8 @@ static void forward_share(void *arg, int t, int threads) {
     int first, end;
     if (s->takes_signs && !n->trains) {
         dnx_bitconv_share(&s->bits, pixels, t, threads, &lo, &hi, &first, &end);
-        dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->alpha, s->slope, &s->norm);
+        dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->f.alpha, s->slope,
+                            &s->norm);
         return;
     }
     dnx_share_outputs(!n->trains && pixels < DNX_FEW_OUTPUTS * threads, pixels, s->N,
@@ -332,7 +300,7 @@ static void backward_share(void *arg, int t, int threads) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
     size_t N = (size_t)s->N, K = (size_t)s->K, size = dnx_size(n->in[0]), lda;
-    float *block = s->block + (size_t)t * BLOCK * K, *d_wk = s->d_wk + (size_t)t * K * N;
+    float *block = s->block + (size_t)t * BLOCK * K, *d_wk = s->f.d_wk + (size_t)t * K * N;
     float *e = j->p->scratch + (size_t)t * BLOCK * N;
     long lo, hi, per = (long)n->out.h * n->out.w;
     dnx_epilogue none = {0};
@@ -345,25 +313,8 @@ static void backward_share(void *arg, int t, int threads) {
         const float *a = dnx_patches_rows(&s->at, j->x, p, rows, block, &lda);
         k->mmt(a, lda, e, N, rows, s->K, s->N, d_wk, N);
         if (!j->dx) continue;
-        k->mm(e, N, rows, s->N, s->packed_t, s->K, block, K, &none);
+        k->mm(e, N, rows, s->N, s->f.packed_t, s->K, block, K, &none);
         dnx_patches_scatter(&s->at, block, p, rows, j->dx);
-    }
-}
-
-/* Adds d_wk of all threads to the gradients of the real weights. */
-static void add_gradients(dnx_node *n) {
-    const opts *o = n->opts;
-    state *s = n->state;
-    dnx_filters all = filters_of(s);
-    int threads = dnx_pool_threads(n->pool);
-    size_t K = (size_t)s->K, N = (size_t)s->N, count = K * N;
-    for (int t = 1; t < threads; t++)
-        dnx_kernels()->add(s->d_wk + (size_t)t * count, count, s->d_wk);
-    float *G = s->block, *scratch = s->block + K; /* BLOCK x K floats */
-    for (size_t f = 0; f < N; f++) {
-        for (size_t i = 0; i < K; i++) G[dnx_filters_place(&all, i)] = s->d_wk[i * N + f];
-        dnx_binarise_back(s->w + f * K, s->at.in.c, s->taps, o->center, s->has_alpha,
-                          (dnx_estimator)o->gradient, G, scratch, s->d_w + f * K);
     }
 }
 
@@ -380,9 +331,9 @@ static void backward(dnx_node *n, dnx_pass *p) {
         j.dk = behind + B * dnx_size(n->in[0]);
         map = j.dk + outs;
     }
-    memset(s->d_wk, 0, sizeof(float) * (size_t)s->K * (size_t)s->N * threads);
+    memset(s->f.d_wk, 0, sizeof(float) * (size_t)s->K * (size_t)s->N * threads);
     dnx_pool_run(n->pool, backward_share, &j);
-    add_gradients(n);
+    dnx_binary_filters_back(&s->f, n, s->block);
     if (j.dx != behind) return;
     if (map) dnx_bitconv_unmap(&s->bits, j.dk, p->batch, map);
     dnx_input_norm_back(&s->input, n, p->x[0], (long)p->batch * s->at.in.h * s->at.in.w, j.dx, map,

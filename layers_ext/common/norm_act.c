@@ -1,7 +1,6 @@
 /* norm_act.c - batch norm and activation: folding, batch statistics, gradients. */
 #include "common/norm_act.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "kernels/pool.h"
@@ -63,10 +62,17 @@ int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, dnx_weights_p
     return n;
 }
 
+static dnx_norm norm_of(const dnx_norm_act *t) {
+    return (dnx_norm){t->c, t->scales, t->biases, t->mean, t->variance, t->d_scales, t->d_biases,
+                      t->scale, t->shift, t->batch_mean, t->inv_std, t->p, t->q, t->r};
+}
+
 void dnx_norm_act_fold(dnx_norm_act *t) {
-    for (int i = 0; i < t->c; i++) {
-        t->scale[i] = t->has_bn ? (float)(t->scales[i] / sqrt(t->variance[i] + DNX_NORM_EPS)) : 1;
-        t->shift[i] = t->biases[i] - (t->has_bn ? t->mean[i] * t->scale[i] : 0);
+    dnx_norm m = norm_of(t);
+    if (t->has_bn) dnx_norm_fold(&m);
+    for (int i = 0; !t->has_bn && i < t->c; i++) {
+        t->scale[i] = 1;
+        t->shift[i] = t->biases[i];
     }
 }
 
@@ -110,25 +116,14 @@ void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const fl
     dnx_kernels()->stats(z, rows, t->c, s, s + t->c);
 }
 
-/* Adds the sums of all threads to those of thread 0, in the order of the threads. */
-static void gather_sums(dnx_norm_act *t, int threads) {
-    size_t len = 3 * (size_t)t->c;
-    for (int k = 1; k < threads; k++)
-        for (size_t i = 0; i < len; i++) t->sums[i] += t->sums[(size_t)k * len + i];
+static void gather_sums(dnx_norm_act *t, const dnx_node *n) {
+    dnx_norm_gather(t->sums, 3 * (size_t)t->c, dnx_pool_threads(n->pool));
 }
 
 static void batch_statistics(dnx_norm_act *t, const dnx_node *n, double rows) {
-    gather_sums(t, dnx_pool_threads(n->pool));
-    for (int i = 0; i < t->c; i++) {
-        double m = t->sums[i] / rows, v = t->sums[t->c + i] / rows - m * m;
-        if (v < 0) v = 0;
-        t->batch_mean[i] = (float)m;
-        t->inv_std[i] = (float)(1 / sqrt(v + DNX_NORM_EPS));
-        t->mean[i] = DNX_NORM_MOMENTUM * t->mean[i] + (1 - DNX_NORM_MOMENTUM) * (float)m;
-        t->variance[i] = DNX_NORM_MOMENTUM * t->variance[i] + (1 - DNX_NORM_MOMENTUM) * (float)v;
-        t->scale[i] = t->scales[i] * t->inv_std[i];
-        t->shift[i] = t->biases[i] - t->batch_mean[i] * t->scale[i];
-    }
+    dnx_norm m = norm_of(t);
+    gather_sums(t, n);
+    dnx_norm_batch(&m, t->sums, rows);
 }
 
 typedef struct {
@@ -180,20 +175,11 @@ void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
         dnx_norm_act_begin(t, n);
         dnx_pool_run(n->pool, back_share, &j);
     }
-    gather_sums(t, dnx_pool_threads(n->pool));
-    for (int i = 0; i < t->c; i++) {
-        double s0 = t->sums[i];
-        t->d_biases[i] += (float)s0;
-        if (t->slopes) t->d_slopes[i] += (float)t->sums[2 * t->c + i];
-        if (!t->has_bn) continue;
-        double is = t->inv_std[i], mu = t->batch_mean[i], g = t->scales[i];
-        double dg = is * (t->sums[t->c + i] - mu * s0);
-        t->d_scales[i] += (float)dg;
-        double c0 = s0 / (double)j.rows, c1 = dg / (double)j.rows;
-        t->p[i] = (float)(g * is);
-        t->q[i] = (float)(-g * is * is * c1);
-        t->r[i] = (float)(-g * is * (c0 - mu * is * c1));
-    }
+    gather_sums(t, n);
+    dnx_norm m = norm_of(t);
+    if (t->has_bn) dnx_norm_back(&m, t->sums, (double)j.rows);
+    for (int i = 0; !t->has_bn && i < t->c; i++) t->d_biases[i] += (float)t->sums[i];
+    for (int i = 0; t->slopes && i < t->c; i++) t->d_slopes[i] += (float)t->sums[2 * t->c + i];
 }
 
 const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,

@@ -4,14 +4,12 @@
  *
  *   u = (z - mean) / sqrt(variance + 1e-5) * scales + biases,   y = act(u)
  *
- * Ioffe and Szegedy 2015, algorithm 1. */
+ * norm.h has the arithmetic of batch norm. */
 #ifndef DNX_NORM_ACT_H
 #define DNX_NORM_ACT_H
-#include "layer/fusion.h"
+#include "common/norm.h"
 #include "kernels/kernels.h"
-
-#define DNX_NORM_EPS 1e-5      /* added to the variance */
-#define DNX_NORM_MOMENTUM .99f /* of the running statistics, as in libdarknet */
+#include "layer/fusion.h"
 
 typedef struct dnx_norm_act {
     int c;

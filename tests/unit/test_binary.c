@@ -289,15 +289,16 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
 
 static void binarising(void) {
     float w[6] = {.5f, -1, 0, -.25f, 2, -.25f}, same[4] = {-.3f, .3f, .3f, -.3f}, b[6], alpha;
-    dnx_binarise(w, 3, 2, false, true, b, &alpha);
+    dnx_binarise(&(dnx_binariser){3, 2, .has_alpha = true}, w, b, &alpha);
     check(b[0] == 1 && b[1] == -1 && b[2] == 1 && b[3] == -1, "sign(0) is not +1");
     check(fabs((double)alpha - 4. / 6) < 1e-6, "alpha %g", (double)alpha);
-    dnx_binarise(w, 3, 2, false, false, b, &alpha);
+    dnx_binarise(&(dnx_binariser){3, 2}, w, b, &alpha);
     check(alpha == 1, "alpha %g without scaling", (double)alpha);
-    dnx_binarise(w, 3, 2, true, true, b, &alpha); /* means .8333 and -.5 */
+    /* means .8333 and -.5 */
+    dnx_binarise(&(dnx_binariser){3, 2, .centers = true, .has_alpha = true}, w, b, &alpha);
     check(b[0] == -1 && b[1] == -1 && b[2] == -1 && b[3] == 1 && b[4] == 1 && b[5] == 1,
           "centring: signs");
-    dnx_binarise(same, 2, 2, true, true, b, &alpha);
+    dnx_binarise(&(dnx_binariser){2, 2, .centers = true, .has_alpha = true}, same, b, &alpha);
     check(alpha == .3f && b[0] == -1 && b[1] == 1, "a binary filter is centred");
 }
 

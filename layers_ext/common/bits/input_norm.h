@@ -1,0 +1,30 @@
+/* input_norm.h - the signs of the input of a binary convolution, with or without batch norm before
+ * them, and gradients through both. */
+#ifndef DNX_INPUT_NORM_H
+#define DNX_INPUT_NORM_H
+#include "common/norm.h"
+#include "dnx.h"
+
+/* Batch norm of the input: u = x*scale[c] + shift[c]. Without batch norm u = x. */
+typedef struct {
+    int c;
+    bool has_bn;
+    dnx_norm norm; /* its arrays are NULL without batch norm */
+    double *sums;  /* threads x 2 x C */
+} dnx_input_norm;
+
+dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
+void dnx_input_norm_unmake(dnx_input_norm *m);
+/* Lists shifts, scales, mean, variance. Returns 4, or 0 without batch norm. */
+int dnx_input_norm_params(dnx_input_norm *m, dnx_param *list);
+/* Computes scale and shift from the running statistics. */
+void dnx_input_norm_fold(dnx_input_norm *m);
+/* Computes scale and shift from the batch x, rows x C, and updates the running statistics. */
+void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
+
+/* Backward pass through the signs (straight-through), then through the batch norm. du, rows x C,
+ * holds the gradient at sign(u) and becomes du*[|u| <= 1] + map[row]*sign(u). map is the gradient
+ * at each pixel's sum of |u|, or NULL. Adds to d_scales and d_shifts. dx may be NULL. */
+void dnx_input_norm_back(dnx_input_norm *m, dnx_node *n, const float *x, long rows, float *du,
+                         const float *map, float *dx, bool adds);
+#endif

@@ -1,0 +1,30 @@
+/* norm.h - batch norm of C channels: u = x*scale + shift, with the statistics of a batch or the
+ * running ones. Ioffe and Szegedy 2015, algorithm 1. norm_act.h and bits/input_norm.h use it. */
+#ifndef DNX_NORM_H
+#define DNX_NORM_H
+#include <stddef.h>
+
+#define DNX_NORM_EPS 1e-5      /* added to the variance */
+#define DNX_NORM_MOMENTUM .99f /* of the running statistics, as in libdarknet */
+
+/* C floats each. */
+typedef struct {
+    int c;
+    float *scales, *shifts, *mean, *variance; /* parameters: factor, summand, running statistics */
+    float *d_scales, *d_shifts;
+    float *scale, *shift;        /* u = x*scale + shift: this batch's, or the folded statistics */
+    float *batch_mean, *inv_std; /* of this batch: mean, 1 / sqrt(variance + 1e-5) */
+    float *p, *q, *r;            /* dx = du*p + x*q + r */
+} dnx_norm;
+
+/* Computes scale and shift from the running statistics. */
+void dnx_norm_fold(const dnx_norm *m);
+/* Computes scale and shift from a batch of `rows` rows, and moves the running statistics. sums: of
+ * x for each channel, then of x^2. */
+void dnx_norm_batch(const dnx_norm *m, const double *sums, double rows);
+/* Adds to d_scales and d_shifts, and computes p, q and r. sums: of du for each channel, then of
+ * du*x. */
+void dnx_norm_back(const dnx_norm *m, const double *sums, double rows);
+/* Adds the `len` sums of each further thread to those of thread 0, in the order of the threads. */
+void dnx_norm_gather(double *sums, size_t len, int threads);
+#endif
