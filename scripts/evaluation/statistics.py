@@ -114,17 +114,21 @@ class Tail:
         defined."""
         if self.n <= self.keep:
             return
-        at = np.argpartition(-self.scores[:self.n], self.keep - 1)[:self.keep]
+        scores = self.scores[:self.n]
+        self.bound = np.partition(scores, self.n - self.keep)[self.n - self.keep]
+        stay = scores > self.bound
+        stay[np.flatnonzero(scores == self.bound)[:self.keep - stay.sum()]] = True
         for v in (self.scores, self.a, self.b):
-            v[:self.keep] = v[at]
+            v[:self.keep] = v[:self.n][stay]
         self.n = self.keep
-        self.bound = self.scores[:self.n].min()
 
     def sorted(self):
         """Returns (scores, a, b), by falling score. Call it once, after the last add()."""
         self.cut()
-        order = np.argsort(-self.scores[:self.n], kind="stable")
-        return tuple(v[:self.n][order] for v in (self.scores, self.a, self.b))
+        order = np.argsort(self.scores[:self.n])[::-1]
+        for v in (self.scores, self.a, self.b):
+            v[:self.n] = v[:self.n][order]
+        return tuple(v[:self.n] for v in (self.scores, self.a, self.b))
 
 
 def threshold_at(falling, rate, trials):
