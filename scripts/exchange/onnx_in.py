@@ -14,11 +14,15 @@ FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
 
 
 class Node:
-    def __init__(self, proto, index):
+    def __init__(self, path, proto, index):
         self.op, self.inputs, self.outputs = proto.op_type, list(proto.input), list(proto.output)
         self.name = proto.name or (self.outputs[0] if self.outputs else f"number {index}")
-        self.attributes = {a.name: helper.get_attribute_value(a) for a in proto.attribute}
-        self.domain = proto.domain
+        self.domain, self.attributes = proto.domain, {}
+        for a in proto.attribute:
+            try:
+                self.attributes[a.name] = helper.get_attribute_value(a)
+            except ValueError as e:
+                raise Failure(f"{path}: {self}: {a.name}: an attribute of no known kind") from e
 
     def __str__(self):
         return f"node {self.name}, {self.op}"
@@ -26,6 +30,14 @@ class Node:
     def get(self, name, default=None):
         value = self.attributes.get(name, default)
         return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def names_of(graph):
+    for x in (*graph.input, *graph.output, *graph.initializer):
+        yield x.name
+    for n in graph.node:
+        yield from (n.name, n.op_type, n.domain, *n.input, *n.output,
+                    *(a.name for a in n.attribute))
 
 
 def load(path):
@@ -36,6 +48,8 @@ def load(path):
         raise Failure(f"{path}: is no ONNX file, or cut short") from e
     if not model.graph.node or not model.ir_version:
         raise Failure(f"{path}: is no ONNX file: it has no graph")
+    if any(isinstance(name, bytes) for name in names_of(model.graph)):
+        raise Failure(f"{path}: is no ONNX file, or damaged: a name is no UTF-8 text")
     for opset in model.opset_import:
         if opset.domain in ("", "ai.onnx") and opset.version not in OPSETS:
             raise Failure(f"{path}: opset {opset.version}: only {OPSETS[0]} to {OPSETS[-1]} are "
@@ -90,7 +104,7 @@ class Model:
         if output is None and len(names) != 1:
             raise Failure(f"{path}: has {len(names)} outputs: --output names one of "
                           f"{', '.join(names)}")
-        nodes = [Node(n, i) for i, n in enumerate(graph.node)]
+        nodes = [Node(path, n, i) for i, n in enumerate(graph.node)]
         made = {name: n for n in nodes for name in n.outputs if name}
         self.output = names[0] if output is None else output
         if self.output not in made:

@@ -74,7 +74,7 @@ class Importer:
             elif not any(isinstance(a, Value) for a in args):
                 out = self.folded(n, args)
             elif n.op in OPERATORS:
-                out = OPERATORS[n.op](self, n, *args)
+                out = self.layers_for(n, args)
             else:
                 self.fail("this operator has no layer here")
             outs = out if isinstance(out, list) else [out]
@@ -89,6 +89,14 @@ class Importer:
         if last.form == "flat_hwc" and not last.is_point or last.form in ("hwc", "groups", "mixed"):
             self.fail("the output has an order of channels and pixels that no layer has")
         return last
+
+    def layers_for(self, n, args):
+        try:
+            return OPERATORS[n.op](self, n, *args)
+        except Failure:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError) as e:
+            return self.fail(f"its inputs and attributes are not those of the operator ({e})")
 
     def constant(self, n):
         if "value" in n.attributes:

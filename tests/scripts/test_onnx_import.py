@@ -298,6 +298,15 @@ def files(folder):
     t = Net()
     data = common.read(t.save(path, t.conv("data", 4, 3, 3)))
     fails(common.write(path, data[:-40]), f"{path}: is no ONNX file, or cut short")
+    fails(common.write(path, data.replace(b"Conv_0", b"Conv\xff0")),
+          f"{path}: is no ONNX file, or damaged: a name is no UTF-8 text")
+    t.nodes[0].attribute[0].ClearField("type")
+    t.nodes[0].attribute[0].ClearField("ints")
+    t.save(path, "/net/Conv_0")
+    fails(path, f"{path}: node /net/Conv_0, Conv: {t.nodes[0].attribute[0].name}: an attribute of "
+                "no known kind")
+    t = Net()
+    t.conv("data", 4, 3, 3)
     for opset in (4, 22):
         t.save(path, "/net/Conv_0", opset=opset)
         fails(path, f"{path}: opset {opset}: only 5 to 21 are read here")
@@ -325,6 +334,8 @@ def nodes(folder):
          "kernel_shape=None: must be square, or the whole map in groups "
          "of one channel"),
         ("Conv", (w[:, :2],), {}, "its filters are for 2 channels, its input has 3"),
+        ("Conv", (w,), {"pads": [1]}, "its inputs and attributes are not those of the operator "
+         "(list index out of range)"),
         ("Conv", (w * np.nan,), {}, "weights: not all are finite numbers"),
         ("PRelu", (np.zeros((3, 8, 8), np.float32),), {},
          "slopes of 3 x 8 x 8: must be one, or one "
