@@ -12,6 +12,7 @@
 #include "data/embeddings.h"
 #include "host/loop.h"
 #include "data/images.h"
+#include "face/search.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
@@ -107,11 +108,9 @@ static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
     if (st) return st;
     for (int b = 0; b < j->count; b++) {
         float *v = out + (size_t)b * dim;
-        double norm = sqrt(dnx_kernels()->dot(v, v, dim));
-        if (!isfinite(norm))
+        if (unit ? !dnx_unit(v, dim) : !isfinite(dnx_kernels()->dot(v, v, dim)))
             return dnx_fail(err, DNX_ENUMBER, at(j->names[j->done + (size_t)b]),
                             "the features are no numbers");
-        for (size_t k = 0; unit && norm > 0 && k < dim; k++) v[k] = (float)(v[k] / norm);
     }
     return DNX_OK;
 }

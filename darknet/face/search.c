@@ -13,11 +13,14 @@
 
 enum { BLOCK = 84, PANEL = DNX_BYTE_PANEL }; /* rows at a time: their products stay in the cache */
 
+bool dnx_unit(float *v, size_t dim) {
+    const double norm = sqrt(dnx_kernels()->dot(v, v, dim));
+    for (size_t k = 0; norm > 0 && k < dim; k++) v[k] = (float)(v[k] / norm);
+    return isfinite(norm);
+}
+
 void dnx_unit_rows(float *v, size_t n, size_t dim) {
-    for (size_t i = 0; i < n; i++, v += dim) {
-        const double norm = sqrt(dnx_kernels()->dot(v, v, dim));
-        for (size_t k = 0; norm > 0 && k < dim; k++) v[k] = (float)(v[k] / norm);
-    }
+    for (size_t i = 0; i < n; i++) (void)dnx_unit(v + i * dim, dim);
 }
 
 typedef struct {

@@ -12,6 +12,9 @@ typedef struct {
     float cosine;
 } dnx_hit;
 
+/* Scales a vector of dim numbers to length 1. A zero vector stays as it is. Returns false when the
+ * length is no finite number. */
+bool dnx_unit(float *v, size_t dim);
 /* Scales n vectors of dim numbers to length 1. Zero vectors stay as they are. */
 void dnx_unit_rows(float *v, size_t n, size_t dim);
 /* For each query finds the k rows of the table with the largest cosines. table: n x dim, queries:

@@ -1,9 +1,9 @@
 /* verify_run.c - reads the images that are verified, and measures what the judge names. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/stop.h"
 #include "face/all_pairs.h"
+#include "face/search.h"
 #include "face/verified.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
@@ -95,12 +95,10 @@ static dnx_status features(job *j, int last, float *out, dnx_err *err) {
         st = dnx_net_status(net, err);
         if (st) return st;
         for (int i = 0; i < j->count; i++, to += D) {
-            double norm = sqrt(dnx_kernels()->dot(to, to, D));
             const dnx_images *list = list_of(v, j->first + i, &at);
-            if (!isfinite(norm))
+            if (!dnx_unit(to, D))
                 return dnx_fail(err, DNX_ENUMBER, (dnx_loc){list->name[at], 0},
                                 "its feature is not finite");
-            for (size_t k = 0; norm > 0 && k < D; k++) to[k] = (float)(to[k] / norm);
         }
     }
     return DNX_OK;
