@@ -2,12 +2,12 @@
 # make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, OPENCV=1, GPU=1, DARKNET=/path/of/libdarknet,
 # CC=clang, T=part of a test's path, PREFIX, DESTDIR, PYTHON.
 
-# Of the environment, make takes only PYTHON, PREFIX, DESTDIR, CC and CXX: there, names as common as
-# DEBUG, OUT and T belong to other programs. All others are for the command line.
+# Give options on the command line. From the environment make takes only PYTHON, PREFIX, DESTDIR, CC
+# and CXX, because common names such as DEBUG, OUT and T may belong to other programs there.
 ASKED := PHOTOS V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
-# $(call quote,TEXT) is one word for the shell, whatever TEXT has in it.
+# $(call quote,TEXT) is one word for the shell, with any characters in TEXT.
 quote = '$(subst ','\'',$(1))'
 
 override DARKNET := $(or $(DARKNET),/usr/lib/darknet)
@@ -34,7 +34,7 @@ FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
 LIBS   := -lm -pthread -ljpeg -lpng -llapacke -lxxhash
 HOSTLIB := -L$(call quote,$(DARKNET)) -ldarknet -Wl,-rpath,$(call quote,$(DARKNET))
-# Of OpenCV only these three libraries; opencv4.pc is in the much larger libopencv-dev.
+# Only these three libraries of OpenCV; opencv4.pc is in the much larger package libopencv-dev.
 OPENCV_INCLUDE = $(or $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I opencv4 2>/dev/null)),-isystem /usr/include/opencv4)
 OPENCV_LIBS = $(shell pkg-config --libs-only-L opencv4 2>/dev/null) -lopencv_videoio -lopencv_imgproc -lopencv_core -lstdc++
 ISA_avx2   := -mavx2 -mfma
@@ -47,7 +47,7 @@ ISA_wide   := -mavx2 -mfma -Wno-psabi
 # One object directory per set of flags, so that builds cannot mix.
 HASH := $(shell echo $(call quote,$(CC) $(FLAGS) $(DARKNET)) | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
-# What depends on the list of layers. With LAYERS=/my/folder only this is built anew.
+# Files that depend on the list of layers. With LAYERS=/my/folder only these are built again.
 SET  := $(OBJ)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum | cut -d' ' -f1))
 
 TYPES   := $(wildcard layers_ext/*.c)
@@ -65,17 +65,17 @@ TESTS    = $(sort $(wildcard $(foreach g,$(1),$(patsubst %,tests/$(g)/test_*.%,c
 obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB := $(SET)/libthinface.a
 
-# With `make -j deps run`, packages are there before the first file is compiled.
+# With `make -j deps run`, packages are installed before the first file is compiled.
 FIRST := $(filter deps opencv-deps eval-deps,$(MAKECMDGOALS))
 
 all: bin/darknet ## build bin/darknet
 
-# Everything but the command itself. A program takes of it what it needs.
+# The library: everything except the command itself. A program links the parts that it needs.
 $(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o) $(SET)/registry.o $(OBJ)/darknet/train/page_html.o $(if $(OPENCV),$(patsubst %.cc,$(OBJ)/%.o,$(wildcard darknet/face/*_opencv.cc)))
 	@echo "  archive $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# With GPU=1 the kernels as PTX, and the list of the layers that run there.
+# With GPU=1: the kernels as PTX, and the list of the layers that run on a GPU.
 CUDA := $(wildcard layers_ext/cuda/layers/*.c)
 WITH_GPU := $(SET)/gpu_list.o $(SET)/gpu_ptx.o
 $(SET)/gpu_list.c: Makefile $(CUDA) | $(SET)
@@ -109,7 +109,7 @@ $(SET)/bin/darknet: $(call obj,$(COMMAND)) $(LIB)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
-# Copied, so that bin/darknet is always the build of the flags last asked for.
+# A copy, so that bin/darknet always has the flags of the last build.
 bin/darknet: $(SET)/bin/darknet$(if $(GPU),-gpu) FORCE | bin
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 
@@ -137,14 +137,14 @@ $(OBJ)/%_avx512.o: ISA = $(ISA_avx512)
 $(OBJ)/%_vpopcnt.o: ISA = $(ISA_vpopcnt)
 $(OBJ)/%_vnni.o: ISA = $(ISA_vnni)
 $(OBJ)/%_amx.o: ISA = $(ISA_amx)
-# gcc keeps some of its sums in memory otherwise: a tenth slower.
+# Without this flag gcc keeps some sums in memory, which takes a tenth more time.
 $(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
 $(OBJ)/darknet/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
 $(OBJ)/tests/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
-# The kernels read no file, and clang takes minutes to watch each step of them.
+# No coverage of the kernels for fuzzing: they read no file, and clang takes minutes to add it.
 $(OBJ)/layers_ext/kernels/%.o: FLAGS := $(filter-out $(FUZZER),$(FLAGS))
-# A file as it is, for C: dnx_page_html of page.html, with a 0 behind it.
+# A file as a C array that ends with 0: page.html becomes dnx_page_html.
 $(OBJ)/%_html.o: %.html
 	@mkdir -p $(@D)
 	@{ echo '.section .rodata'; echo '.globl dnx_$(*F)_html'; echo 'dnx_$(*F)_html:'; \
@@ -169,7 +169,7 @@ $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
-# A driver for tests: the kernels run on this processor, and calls of it can be made to fail.
+# A GPU driver for tests: it runs the kernels on the processor, and tests can make its calls fail.
 STANDIN := $(SET)/tests/standin/libcuda.so.1
 $(STANDIN): $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h)
 	@mkdir -p $(@D)
@@ -179,7 +179,7 @@ $(STANDIN): $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.
 $(SET)/tests/unit/test_gpu: LIBS += -Wl,-rpath,'$$ORIGIN/../standin' -L$(SET)/tests/standin -l:libcuda.so.1 $(HOSTLIB)
 $(SET)/tests/unit/test_gpu: $(STANDIN) $(SET)/gpu_list.o
 
-# What scripts/gpu_check.sh needs on a machine that has only a driver.
+# The files that scripts/gpu_check.sh needs on a machine that has only a driver.
 $(SET)/gpu-check/check: $(OBJ)/tests/gpu/real.o $(WITH_GPU) $(LIB)
 $(SET)/gpu-check/measure: $(OBJ)/tests/gpu/measure.o $(WITH_GPU) $(LIB)
 $(SET)/gpu-check/%:
@@ -192,14 +192,14 @@ gpu-check: $(SET)/gpu-check/check $(SET)/gpu-check/measure ## make the folder bu
 		tests/gpu/tiny.cfg build/gpu-check
 	@du -sh build/gpu-check
 
-# What tests preload to let system calls fail.
+# A library that tests preload to make system calls fail.
 FAULTS := $(SET)/tests/faults.so
 $(FAULTS): tests/lib/faults.c
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) -shared -fPIC -O1 -std=c11 $(WARN) -o $@ $< -ldl
 
-# The command line is read by the command, which is no part of the library.
+# The parser of the command line belongs to the command, which is not in the library.
 $(SET)/tests/fuzz/fuzz_args $(SET)/tests/unit/test_fuzz: $(call obj,darknet/cmd/args.c darknet/cmd/help.c)
 
 comma := ,
@@ -207,12 +207,12 @@ wrap = $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup free $(1))
 $(SET)/tests/host/test_host_alloc: LIBS += $(call wrap,aligned_alloc posix_memalign strndup)
 $(SET)/tests/unit/test_cfg: LIBS += $(call wrap)
 
-# A program that works with the command, and how it is run.
+# Programs in Python that use the command.
 python = $(call quote,$(PYTHON))
-# Said at once, not after hours of training.
+# Fails at once, and not after hours of training.
 packages = cd scripts && $(python) -c 'import sys; sys.argv[0] = "make"; from lib.errors import needs; needs("numpy", "scipy")'
 out = --out $(call quote,$(or $(OUT),$@))
-# TEACHER=1 takes the network of `make teacher`.
+# TEACHER=1 uses the network of `make teacher`.
 GIVEN := $(if $(filter-out 0,$(TEACHER)),build/teacher/teacher)
 REAL := $(if $(GIVEN),--teacher-cfg $(GIVEN).cfg --teacher-weights $(GIVEN).weights) $(if $(FACES),--faces $(call quote,$(FACES)) --lfw $(call quote,$(LFW)) --pairs $(call quote,$(PAIRS)))
 run homework: | $(if $(GIVEN),teacher)

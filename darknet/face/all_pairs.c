@@ -12,25 +12,26 @@ enum { ROWS = 84, COLUMNS = 2048, BUCKETS = 1 << 16 }; /* a tile's products stay
 
 typedef struct scan scan;
 
-/* Takes the scores of row i with the columns lo..hi-1; y[0] is that of column s->first. Rows are
- * divided among the threads, so what belongs to row i needs no lock; t: the scratch to use. */
+/* Uses the scores of row i with the columns lo..hi-1; y[0] is the score of column s->first. Each
+ * row belongs to one thread, so results of row i need no lock. t: the number of the thread's
+ * scratch. */
 typedef void take_fn(scan *s, int t, int i, const float *y, int lo, int hi);
 
 struct scan {
     const dnx_face_rows *f;
-    int *start;      /* of each face: the first and the end of its person's faces */
+    int *start;      /* for each face: its person has the faces start..end-1 */
     int *end;
     float *packed, *products; /* columns as panels; threads x ROWS x COLUMNS */
     take_fn *take;
-    bool is_genuine; /* rows meet the columns of their own person only */
+    bool is_genuine; /* a row is compared only with the columns of its own person */
     int first, count, row, last_row; /* of this tile: columns, rows */
 
     uint64_t *counts;  /* threads x BUCKETS */
-    uint32_t bucket;   /* the upper half of the keys that the second pass divides */
-    uint32_t *next;    /* threads: the least key above that bucket */
+    uint32_t bucket;   /* the second pass counts the keys with this upper half */
+    uint32_t *next;    /* threads: the smallest key above this bucket */
     double threshold;
     uint64_t *hits;    /* threads */
-    float *best;       /* faces: the best score with somebody else */
+    float *best;       /* faces: the best score with another person */
 };
 
 /* ---- a scan ---- */
@@ -104,9 +105,10 @@ static uint64_t all_hits(const scan *s) {
     return n;
 }
 
-/* ---- TAR at FAR: the threshold is found in two passes, by halves of the scores' bits ---- */
+/* ---- TAR at FAR: two passes find the threshold, by the upper and the lower 16 bits of keys
+ * ---- */
 
-/* Numbers whose order is that of the scores; both zeros have one. */
+/* Returns the key of a score. Keys have the same order as scores; 0 and -0 have the same key. */
 static uint32_t key_of(float score) {
     uint32_t u;
     score += 0.f;
@@ -121,7 +123,7 @@ static double score_of(uint32_t key) {
     return (double)score;
 }
 
-/* Each pair of two people once: the columns behind the row's person. */
+/* Counts each impostor pair once: row i with the columns after its person. */
 static void count_upper(scan *s, int t, int i, const float *y, int lo, int hi) {
     uint64_t *counts = s->counts + (size_t)t * BUCKETS;
     if (s->end[i] > lo) lo = s->end[i];
@@ -143,9 +145,9 @@ static void count_matches(scan *s, int t, int i, const float *y, int lo, int hi)
         s->hits[t] += (double)y[j - s->first] > s->threshold;
 }
 
-/* Finds the bucket that holds score number k, counted from the largest on; *above: how many scores
- * lie in higher buckets, added to what it was. Leaves the sum of all threads' counts in the first,
- * and the others zero. */
+/* Finds the bucket of score number k, counted from the largest score. Adds the number of scores in
+ * higher buckets to *above. Adds the counts of all threads to those of the first thread, and clears
+ * the others. */
 static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
     for (int t = 1; t < dnx_pool_threads(s->f->pool); t++)
         for (int b = 0; b < BUCKETS; b++) {
@@ -157,7 +159,8 @@ static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
     return b;
 }
 
-/* Sets the threshold between score number k and the least one above it, and *above. */
+/* Sets the threshold between score number k and the smallest score above it. *above: how many
+ * scores are above the threshold. */
 static void find_threshold(scan *s, uint64_t k, uint64_t *above) {
     const int threads = dnx_pool_threads(s->f->pool);
     *above = 0;

@@ -1,4 +1,4 @@
-/* judge.h - by which number a verification tells which weights are better. */
+/* judge.h - the number by which a verification decides which weights are better. */
 #ifndef DNX_JUDGE_H
 #define DNX_JUDGE_H
 #include "dnx.h"
@@ -7,16 +7,16 @@ typedef enum { DNX_BY_ACCURACY, DNX_BY_TAR, DNX_BY_RANK_1 } dnx_judge_kind;
 
 typedef struct {
     dnx_judge_kind kind;
-    double rate;   /* of DNX_BY_TAR: the false-match rate */
-    char name[32]; /* as it was read: "accuracy", "tar@1e-3", "rank-1" */
+    double rate;   /* for DNX_BY_TAR: the false-match rate */
+    char name[32]; /* the text that was read: "accuracy", "tar@1e-3", "rank-1" */
 } dnx_judge;
 
 #define DNX_JUDGES "accuracy|tar@RATE|rank-1"
 
-/* Reads one of DNX_JUDGES; a rate is above 0 and at most 0.5. text NULL: accuracy. false: it is
- * none of them. */
+/* Reads one of DNX_JUDGES. A rate is above 0 and at most 0.5. text NULL: accuracy. Returns false
+ * for any other text. */
 bool dnx_judge_read(const char *text, dnx_judge *j);
-/* The column of the training log and the name of the curve. */
+/* Returns the title of the judge's column in the training log, which also names its curve. */
 const char *dnx_judge_column(const dnx_judge *j);
 /* Writes a result as words, such as "TAR 43.20 % at FAR 1e-3". */
 void dnx_judge_text(const dnx_judge *j, double result, char *out, size_t size);

@@ -1,4 +1,4 @@
-/* verified.h - what is verified while a network trains: the images, and who is who. For verify.c
+/* verified.h - the images that are verified while a network trains, and their people. For verify.c
  * and verify_run.c. */
 #ifndef DNX_VERIFIED_H
 #define DNX_VERIFIED_H
@@ -7,7 +7,7 @@
 
 struct dnx_verify {
     dnx_judge judge;
-    dnx_images images; /* each once */
+    dnx_images images; /* each image once */
     dnx_images others; /* the distractors */
     int n, n_others;
     uint64_t checksum;
@@ -15,7 +15,7 @@ struct dnx_verify {
     int folds, n_pairs; /* for accuracy */
     dnx_scored_pair *pairs;
 
-    int *person; /* for TAR and rank-1: of each image, from 0, never falling */
+    int *person; /* for TAR and rank-1: the person of each image, from 0; images are sorted by it */
     uint64_t genuine, impostors;
     char on[160];
 };

@@ -1,4 +1,5 @@
-/* verify.c - opens what is verified while a network trains: lists of pairs, folders of people. */
+/* verify.c - opens the lists of pairs and the folders of people that are verified while a network
+ * trains. */
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -56,10 +57,10 @@ static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, con
                     missing, v->n, faces, names[first]);
 }
 
-/* ---- who is who ---- */
+/* ---- people ---- */
 
 typedef struct {
-    char *name, *path; /* path: where the image lies, as v->images has it */
+    char *name, *path; /* path: the element of v->images.name */
     size_t person;     /* length of the name's folder */
 } face;
 
@@ -71,7 +72,7 @@ static int by_person(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
-/* Sorts the images by the folders of their names, which are their people. names: of each image. */
+/* Sorts the images by person, which is the folder of an image's name. names: of each image. */
 static dnx_status find_people(dnx_verify *v, char *const *names, const char *file, dnx_err *err) {
     face *faces = malloc(((size_t)v->n + 1) * sizeof *faces);
     v->person = malloc(((size_t)v->n + 1) * sizeof *v->person);
@@ -111,7 +112,7 @@ static dnx_status find_others(dnx_verify *v, const char *distractors, dnx_err *e
 
 /* ---- are there enough pairs? ---- */
 
-/* A whole number with commas between the thousands. */
+/* Writes a whole number with commas between the thousands. */
 static char *grouped(uint64_t n, char out[32]) {
     char digits[24];
     int len = snprintf(digits, sizeof digits, "%" PRIu64, n), k = 0;
@@ -178,7 +179,7 @@ static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces
     return st;
 }
 
-/* All images of a folder of people. */
+/* Lists all images of a folder of people. */
 static dnx_status read_folder(dnx_verify *v, const char *faces, dnx_err *err) {
     dnx_status st = dnx_images_find(faces, &v->images, err);
     if (!st && v->images.n > INT_MAX / 2)

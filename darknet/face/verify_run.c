@@ -1,4 +1,5 @@
-/* verify_run.c - reads the images that are verified, and measures what the judge names. */
+/* verify_run.c - reads the images that are verified, and measures the number that the judge
+ * names. */
 #include <stdlib.h>
 
 #include "base/stop.h"
@@ -23,7 +24,8 @@ typedef struct {
 
 static int images_of(const dnx_verify *v) { return v->n + v->n_others; }
 
-/* Image i, the distractors behind the others; *at: its place in its list. */
+/* Returns the list of image i, where distractors follow the other images. *at: the image's index in
+ * this list. */
 static const dnx_images *list_of(const dnx_verify *v, int i, size_t *at) {
     *at = (size_t)(i < v->n ? i : i - v->n);
     return i < v->n ? &v->images : &v->others;

@@ -1,7 +1,8 @@
 /* log.h - the CSV log of a training run: a line for each update. Its columns: batch, epoch, loss,
  * rate, images_per_second, wait, accuracy, the verification, exclusivity, gradient, then one for
  * each loss, then NAME_used for each loss that counts the triplets or pairs it uses. The
- * verification's is named lfw, tar@RATE or rank-1 (face/judge.h). Empty where there is no value.
+ * column of the verification is named lfw, tar@RATE or rank-1 (face/judge.h). A field without a
+ * value is empty.
  *
  * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush, so a
  * full disk loses no line and cuts none in half. Before the first flush the file is unchanged. */
@@ -21,7 +22,7 @@ typedef struct {
 
 typedef struct {
     char *path;
-    const char *verification; /* the title of that column */
+    const char *verification; /* the title of the verification's column */
     int fd;         /* -1: not yet open */
     size_t written; /* bytes of the file that are kept */
     char *text;     /* waiting lines */
@@ -29,21 +30,22 @@ typedef struct {
 } dnx_log;
 
 /* Begins a log at path; the log takes ownership of path. Keeps the lines of an old file up to batch
- * `keep`; later batches are trained again. keep 0: keeps none. verification: the title of that
- * column, which must outlive the log. DNX_EOPTION: the old file has another title there and values
- * below it. DNX_EMEM. */
+ * `keep`; later batches are trained again. keep 0: keeps none. verification: the title of the
+ * verification's column, which must outlive the log. DNX_EOPTION: the old file has another title
+ * for it, and values in this column. DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, const char *verification,
                         uint64_t keep, dnx_err *err);
-/* True when the last kept line, that of batch `keep`, has no verification yet. dnx_log_amend() adds
- * it. */
+/* Returns true when the last kept line, of batch `keep`, has no verification yet. dnx_log_amend()
+ * adds it. */
 bool dnx_log_lacks_verification(const dnx_log *log);
 void dnx_log_amend(dnx_log *log, double verified);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
-/* The line that was last written or amended, up to its '\n'; NULL after a flush. */
+/* Returns the line that was last written or amended, up to its '\n'; NULL after a flush. */
 const char *dnx_log_last(const dnx_log *log);
 /* The titles of the columns, with commas; the caller frees them. NULL: no memory. */
 char *dnx_log_titles(const dnx_log *log, const dnx_net *net);
-/* Writes the waiting lines to the file. DNX_EIO: they continue to wait. */
+/* Writes the waiting lines to the file. DNX_EIO: the file cannot be written; the lines stay in
+ * memory. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);
 /* Closes without a flush, and frees the path. */
 void dnx_log_close(dnx_log *log);

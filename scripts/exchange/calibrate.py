@@ -1,4 +1,5 @@
-"""Which numbers the layers of a network give on real images, so that 8 bits can hold them."""
+"""Measures the outputs of a network's layers on real images, to choose ranges for 8-bit
+integers."""
 import os
 import struct
 import tempfile
@@ -14,7 +15,8 @@ CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # the bins up to which numbers 
 
 
 def images_of(folder, shape, most):
-    """At most so many images of a folder, evenly out of all, as bytes 0..255: B x H x W x C."""
+    """Returns at most so many images of a folder, at equal steps in their order, as bytes 0..255:
+    B x H x W x C."""
     needs("PIL")
     from PIL import Image
     found = sorted(os.path.join(at, name) for at, _, names in os.walk(folder) for name in names
@@ -34,8 +36,8 @@ def images_of(folder, shape, most):
 
 
 def threshold(values):
-    """The largest number that 8 bits should hold: the one with the least squared error of rounding
-    the numbers below it, and of cutting those above."""
+    """Returns the largest number of the 8-bit range. It gives the smallest squared error: numbers
+    below it are rounded, numbers above it are replaced by it."""
     a = np.abs(values[values != 0])
     if not a.size:
         return 1.

@@ -50,8 +50,8 @@ def rounded(a):
 
 class Writer:
     """Collects the layers and weights. half: store filters as 16-bit floats. ranges: {layer: the
-    largest of its outputs that 8 bits hold}. Filters that read such a layer are stored as 8-bit
-    integers, and ncnn computes with integers there. quantized: how many layers do."""
+    largest output in its 8-bit range}. Filters that read such a layer are stored as 8-bit integers,
+    and ncnn computes with integers there. quantized: the number of layers with such filters."""
 
     def __init__(self, network, half, ranges):
         self.half, self.rows, self.data, self.at = half, [], [], "input"

@@ -1,6 +1,6 @@
-"""A network as sections that Netron's reader of Darknet files (source/darknet.js) knows and whose
-shapes it finds. It stops at a section that it does not know. Sections of the same shape become an
-[activation] of their name, others a convolution of their size."""
+"""Writes a network in sections that Netron's reader of Darknet files (source/darknet.js) knows, so
+that it finds all shapes. It stops at a section that it does not know. Such a section becomes an
+[activation] with its name if it keeps the shape, else a convolution of its size."""
 from exchange.cfg_out import Layer
 from lib.errors import Failure
 
@@ -22,7 +22,7 @@ TAKES_MAP = ("convolutional", "maxpool", "avgpool", "crop", "local")
 
 
 class Drawing:
-    """layers: those of the cfg, which exchange/cfg_out.py writes."""
+    """layers: the layers of the cfg, which exchange/cfg_out.py writes."""
 
     def __init__(self, network):
         self.layers, self.number, self.input = [], {-1: -1}, network.input
@@ -32,8 +32,9 @@ class Drawing:
             self.number[layer.number] = self.draw(layer, source, note)
 
     def add(self, section, options, source, shape, note):
-        """Returns the number of the layer. Where Netron would miss the length or the shape of its
-        input, a copy of it by [upsample] comes first: Netron counts that one."""
+        """Adds a layer and returns its number. If Netron would not find the length or the shape of
+        its input, an [upsample] that copies the input comes first, because Netron finds its
+        shape."""
         if "activation" in options:
             options = {**options, "activation": NAMES.get(options["activation"],
                                                           options["activation"])}
@@ -48,7 +49,7 @@ class Drawing:
         return len(self.layers) - 1
 
     def window(self, source, shape, note, size, stride, padding):
-        """A convolution of each channel alone."""
+        """Adds a convolution of each channel alone."""
         return self.add("convolutional", {
             "filters": shape[2], "size": size, "stride": stride, "pad": 0, "padding": padding,
             "groups": shape[2], "activation": "linear"}, source, shape, note)
@@ -71,7 +72,7 @@ class Drawing:
         return self.add("convolutional", options, source, layer.out, note)
 
     def route(self, layer, source, note):
-        """Netron counts groups of one input alone."""
+        """Adds a [route]. Netron supports groups= only with one input."""
         o = layer.options
         if o["groups"] == 1:
             return self.add("route", {}, source, layer.out, note)

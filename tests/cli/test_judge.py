@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""test_judge.py - classifier train -judge: TAR at FAR and rank-1 over all pairs are what the
-scripts say of the same weights, ties included; the judge decides which weights are the best;
--resume keeps all of it; each mistake and its message."""
+"""test_judge.py - classifier train -judge: TAR at FAR and rank-1 over all pairs equal the results
+of the scripts for the same weights, also with ties. The judge decides which weights are the best.
+-resume keeps the judge and its results. Each mistake has its message."""
 import csv
 import os
 import shutil

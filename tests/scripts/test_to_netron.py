@@ -1,6 +1,6 @@
-"""scripts/to_netron.py: only sections that Netron knows, and the network's shapes by Netron's own
-rules, which are written here anew from source/darknet.js: it also loses shapes where it could know
-them, and the script has to lead it round that."""
+"""scripts/to_netron.py: the cfg has only sections that Netron knows, and Netron finds the right
+shapes. This test computes shapes by Netron's rules, after its source/darknet.js. Netron does not
+find some shapes that it could know; the script must avoid these cases."""
 import json
 import os
 import re
@@ -35,7 +35,7 @@ stride=2
 [margin_softmax]
 classes=3
 """
-# What stops Netron where nothing is done about it
+# Sections whose shapes Netron would not find without a change
 TRAPS = """[net]
 height=9
 width=8

@@ -58,7 +58,7 @@ static dnx_tar naive_tar(int faces, int n, double rate) {
     uint64_t above = 0;
     for (uint64_t i = 0; i < t.genuine; i++) above += good[i] > v;
     if (t.above >= 10) t.tar = (double)above / (double)t.genuine;
-    t.threshold = v; /* the lowest: all scores between it and the next above it are alike */
+    t.threshold = v; /* the lowest threshold with these matches */
     free(good);
     free(bad);
     return t;
@@ -114,7 +114,7 @@ static void compare(int people, int distractors, int threads) {
     dnx_pool_free(pool);
 }
 
-/* Negative scores, zeros of both signs, and nobody to recognise. */
+/* Negative scores, zeros of both signs, and no person with two faces. */
 static void test_few(void) {
     static const int who[] = {0, 0, 1, 2};
     static const float v[] = {1, 0, -1, 0, 0, 1, 0, -1};
