@@ -65,7 +65,15 @@ def milliseconds(run, runs=20):
     return statistics.median(times)
 
 
-def measure(name, half, compiled):
+def note(table, name, ms):
+    """Prints a result, and appends it to the file `table` when one is given."""
+    print(f"PyTorch {name}: {ms:.3f} ms", flush=True)
+    if table:
+        with open(table, "a", encoding="ascii") as f:
+            f.write(f"PyTorch {name}\t{ms:.3f} ms\n")
+
+
+def measure(name, half, compiled, table):
     torch.manual_seed(1)
     net, head = mobilefacenet().cuda().to(memory_format=torch.channels_last), Head().cuda()
     run = torch.compile(net) if compiled else net
@@ -84,23 +92,21 @@ def measure(name, half, compiled):
         with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=half):
             run(x[:batch])
 
-    print(f"PyTorch {name}: step of 256 {milliseconds(step):.3f} ms", end="", flush=True)
+    note(table, f"step of 256, {name}", milliseconds(step))
     net.eval()
     for batch in (256, 1):
-        print(f", predict {batch} {milliseconds(lambda b=batch: predict(b)):.3f} ms", end="",
-              flush=True)
-    print()
+        note(table, f"predict {batch}, {name}", milliseconds(lambda b=batch: predict(b)))
 
 
 def main():
     if not torch.cuda.is_available():
         sys.exit("gpu_torch.py: PyTorch finds no GPU")
+    table = sys.argv[1] if len(sys.argv) > 1 else None
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
-    for compiled in (False, True):
-        for half in (False, True):
-            measure(f"{'bfloat16' if half else 'TF32'}{', compiled' if compiled else ''}", half,
-                    compiled)
+    for half, compiled in ((True, False), (False, False), (True, True), (False, True)):
+        measure(f"{'bfloat16' if half else 'TF32'}{', compiled' if compiled else ''}", half,
+                compiled, table)
 
 
 main()
