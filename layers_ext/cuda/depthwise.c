@@ -3,7 +3,7 @@
 
 #include "cuda/product.h"
 
-static int slabs_of(long rows) { return (int)((rows + DNX_CUDA_SLAB - 1) / DNX_CUDA_SLAB); }
+static int slabs_of(long rows) { return (int)DNX_CUDA_SLABS(rows); }
 static int taps_of(const dnx_gpu_dw *s) { return s->at.kh * s->at.kw; }
 
 dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
@@ -27,9 +27,20 @@ void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p) {
     struct depthwise_args a = {.at = s->at, .x = p->x[0], .w = dnx_gpu_value(l, DNX_WEIGHTS),
                                .y = s->norm.z ? s->norm.z : p->y};
     a.at.batch = p->batch;
+    if (!l->node->trains) {
+        a.scale = s->norm.scale;
+        a.shift = s->norm.shift;
+        a.slopes = dnx_gpu_value(l, DNX_SLOPES);
+        a.act = s->norm.act;
+    }
     dnx_device_each(l->device, DNX_CUDA_depthwise, (long)p->batch * (long)dnx_size(l->node->out),
                     &a);
-    dnx_gpu_norm_forward(l, &s->norm, a.y, p);
+    if (l->node->trains) dnx_gpu_norm_forward(l, &s->norm, a.y, p, 0);
+}
+
+void dnx_gpu_dw_prepare(dnx_gpu_layer *l) {
+    dnx_gpu_dw *s = l->state;
+    if (!l->node->trains) dnx_gpu_norm_fold(l, &s->norm);
 }
 
 void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p) {

@@ -1,5 +1,5 @@
 /* depthwise.cu - convolutions with one filter for each channel. */
-#include "cuda/target.h"
+#include "cuda/act.h"
 
 KERNEL(depthwise) {
     const long count = (long)a.at.batch * a.at.oh * a.at.ow * a.at.C;
@@ -15,7 +15,8 @@ KERNEL(depthwise) {
                 if (y >= 0 && y < a.at.h && x >= 0 && x < a.at.w)
                     sum += w[ky * a.at.kw + kx] * a.x[((b * a.at.h + y) * a.at.w + x) * a.at.C + c];
             }
-        a.y[i] = sum;
+        a.y[i] = a.scale ? activate(sum * a.scale[c] + a.shift[c], a.act,
+                                    a.slopes ? a.slopes[c] : 0) : sum;
     }
 }
 
@@ -45,8 +46,8 @@ KERNEL(depthwise_dw) {
     SHARED float sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;
     const int c = BLOCK_X * DNX_CUDA_COLUMNS + lane, ky = BLOCK_Y / a.at.kw, kx = BLOCK_Y % a.at.kw;
-    const long rows = (long)a.at.batch * a.at.oh * a.at.ow, lo = (long)BLOCK_Z * DNX_CUDA_SLAB;
-    const long hi = lo + DNX_CUDA_SLAB < rows ? lo + DNX_CUDA_SLAB : rows;
+    const long rows = (long)a.at.batch * a.at.oh * a.at.ow, each = DNX_CUDA_SLAB(rows);
+    const long lo = BLOCK_Z * each, hi = lo + each < rows ? lo + each : rows;
     float sum = 0;
     for (long r = lo + part; r < hi && c < a.at.C; r += DNX_CUDA_ROWS) {
         const int y = (int)(r / a.at.ow % a.at.oh) * a.at.stride - a.at.pad + ky;

@@ -14,6 +14,7 @@ typedef struct {
  * stride, pad, padding, batch_normalize and activation from the layer's options; without a size the
  * filter covers the whole input. DNX_EMEM. */
 dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err);
+void dnx_gpu_dw_prepare(dnx_gpu_layer *l);
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p);
 #endif

@@ -20,7 +20,7 @@
     X(conv_forward_bf16, true) X(conv_dx_bf16, true) X(conv_dw_bf16, true)                      \
     X(filters, false) X(filters_back, false)                                                    \
     X(depthwise, false) X(depthwise_dx, false) X(depthwise_dw, true) X(depthwise_dw_sum, false) \
-    X(norm_sums, true) X(norm_statistics, false) X(norm_back, false) X(norm_fold, false)        \
+    X(norm_sums, true) X(norm_statistics, true) X(norm_back, true) X(norm_fold, false)        \
     X(norm_apply, false) X(norm_dz, false)                                                      \
     X(sum, false) X(scaled, false) X(channels, false) X(maxpool, false) X(maxpool_back, false)  \
     X(avgpool, false) X(avgpool_back, false) X(descend, false) X(fill, false)                   \
@@ -34,7 +34,10 @@
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
 enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */
 enum { DNX_CUDA_ROWS = 8 };     /* and 8 rows at a time */
-enum { DNX_CUDA_SLAB = 512 };   /* rows in a slab */
+enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a conv_forward with parts */
+/* A sum over rows has a slab for each 512 rows, but at most 256. */
+#define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
+#define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks for the update of a tensor */
 enum { DNX_CUDA_SPLIT = 4096 }; /* rows in a slab of conv_dw */
 
@@ -44,13 +47,17 @@ struct dnx_cuda_window {
     int batch, h, w, C, oh, ow, N, kh, kw, stride, pad, groups;
 };
 
-/* conv_forward: y = (windows of x) * wk. Blocks: (tiles of output rows, tiles of N/groups,
- * groups). */
+/* conv_forward: y = (windows of x) * wk; with shift, y = act(that + shift). With parts it also sums
+ * y and y^2 over the rows of each block, as norm_sums does; then there may be fewer blocks than
+ * tiles. Blocks: (tiles of output rows, tiles of N/groups, groups). */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
     const float *wk; /* groups x N/groups x (kh x kw x C/groups) */
     float *y;
+    double *parts;              /* blocks x 3 x N; may be NULL */
+    const float *shift, *slopes; /* N each; may be NULL */
+    dnx_act act;
 };
 /* conv_dx: dx = (for each input pixel, the dz of the outputs that read it) * wt. Blocks: (tiles of
  * input rows, tiles of C/groups, groups). */
@@ -77,9 +84,9 @@ struct conv_dw_args {
 #define conv_dw_bf16_args conv_dw_args
 
 /* filters: copies w (N x C/groups x taps, the order of files) to wk and, when it is not NULL, to
- * wt. cg is C/groups. */
+ * wt. cg is C/groups. With scale (N), wk is multiplied by it. */
 struct filters_args {
-    const float *w;
+    const float *w, *scale;
     float *wk, *wt;
     int N, groups, cg, taps;
 };
@@ -91,11 +98,12 @@ struct filters_back_args {
 };
 
 /* depthwise: one filter for each channel; C = N = groups. w: C x kh x kw. One thread computes one
- * output, in depthwise_dx one number of dx. */
+ * output, in depthwise_dx one number of dx. With scale and shift, y = act(that * scale + shift). */
 struct depthwise_args {
     struct dnx_cuda_window at;
-    const float *x, *w;
+    const float *x, *w, *scale, *shift, *slopes;
     float *y;
+    dnx_act act;
 };
 struct depthwise_dx_args {
     struct dnx_cuda_window at;
@@ -129,7 +137,7 @@ struct norm_sums_args {
     dnx_act act;
 };
 /* norm_statistics: from the sums of all slabs computes the statistics of the batch, updates the
- * running statistics, and sets scale and shift. One thread for each channel. */
+ * running statistics, and sets scale and shift. Blocks: C / DNX_CUDA_COLUMNS rounded up. */
 struct norm_statistics_args {
     const double *parts;
     const float *biases, *scales; /* biases NULL: all are 0 */

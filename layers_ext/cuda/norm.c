@@ -7,7 +7,8 @@ static long rows_of(const dnx_node *n, const dnx_pass *p) {
     return (long)p->batch * n->out.h * n->out.w;
 }
 
-static int slabs_of(long rows) { return (int)((rows + DNX_CUDA_SLAB - 1) / DNX_CUDA_SLAB); }
+static int slabs_of(long rows) { return (int)DNX_CUDA_SLABS(rows); }
+static int tiles(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
 
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx_act act,
                              bool keeps_z, dnx_err *err) {
@@ -21,12 +22,18 @@ dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx
     for (size_t i = 0; i < (n->trains ? sizeof all / sizeof *all : 2) && !st; i++)
         st = dnx_gpu_new(l, all[i], C, err);
     if (!st && n->trains) {
-        size_t slabs = (size_t)slabs_of((long)n->batch * n->out.h * n->out.w);
-        st = dnx_gpu_new(l, &parts, slabs * 3 * C * 2, err); /* doubles */
+        const long rows = (long)n->batch * n->out.h * n->out.w;
+        const int slabs = slabs_of(rows), stripes = dnx_gpu_stripes(rows);
+        st = dnx_gpu_new(l, &parts, (size_t)(slabs > stripes ? slabs : stripes) * 3 * C * 2, err);
         t->parts = (double *)(void *)parts;
     }
     if (!st && n->trains && keeps_z) st = dnx_gpu_new(l, &t->z, count, err);
     return st;
+}
+
+int dnx_gpu_stripes(long rows) {
+    const long n = (rows + DNX_CUDA_TILE - 1) / DNX_CUDA_TILE;
+    return n < DNX_CUDA_STRIPES ? (int)n : DNX_CUDA_STRIPES;
 }
 
 /* Queues the sums over each slab of rows: of z and z^2 when dy is NULL, else those of the backward
@@ -36,11 +43,10 @@ static void add_up(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const floa
     struct norm_sums_args a = {.z = z, .dy = dy, .scale = t->scale, .shift = t->shift,
                                .slopes = dnx_gpu_value(l, DNX_SLOPES), .parts = t->parts,
                                .rows = rows, .C = C, .act = t->act};
-    dnx_device_launch(l->device, DNX_CUDA_norm_sums,
-                      (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, slabs_of(rows), 1, &a);
+    dnx_device_launch(l->device, DNX_CUDA_norm_sums, tiles(C), slabs_of(rows), 1, &a);
 }
 
-static void fold(dnx_gpu_layer *l, dnx_gpu_norm *t) {
+void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t) {
     struct norm_fold_args a = {.biases = dnx_gpu_value(l, DNX_BIASES),
                                .scales = dnx_gpu_value(l, DNX_SCALES),
                                .mean = t->has_bn ? dnx_gpu_value(l, DNX_MEAN) : NULL,
@@ -50,23 +56,28 @@ static void fold(dnx_gpu_layer *l, dnx_gpu_norm *t) {
     dnx_device_each(l->device, DNX_CUDA_norm_fold, a.C, &a);
 }
 
-static void statistics(dnx_gpu_layer *l, dnx_gpu_norm *t, long rows) {
+static void statistics(dnx_gpu_layer *l, dnx_gpu_norm *t, long rows, int slabs) {
     struct norm_statistics_args a = {
         .parts = t->parts, .biases = dnx_gpu_value(l, DNX_BIASES),
         .scales = dnx_gpu_value(l, DNX_SCALES), .mean = dnx_gpu_value(l, DNX_MEAN),
         .variance = dnx_gpu_value(l, DNX_VARIANCE), .batch_mean = t->batch_mean,
         .inv_std = t->inv_std, .scale = t->scale, .shift = t->shift, .rows = rows,
-        .C = l->node->out.c, .slabs = slabs_of(rows), .eps = (float)DNX_NORM_EPS,
+        .C = l->node->out.c, .slabs = slabs, .eps = (float)DNX_NORM_EPS,
         .momentum = DNX_NORM_MOMENTUM};
-    dnx_device_each(l->device, DNX_CUDA_norm_statistics, a.C, &a);
+    dnx_device_launch(l->device, DNX_CUDA_norm_statistics, tiles(a.C), 1, 1, &a);
 }
 
-void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p) {
+bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, const dnx_pass *p) {
+    return t->has_bn && p->is_training && l->node->trains;
+}
+
+void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
+                          int stripes) {
     const long rows = rows_of(l->node, p);
-    if (t->has_bn && p->is_training && l->node->trains) {
-        add_up(l, t, z, NULL, rows);
-        statistics(l, t, rows);
-    } else fold(l, t);
+    if (dnx_gpu_norm_needs_sums(l, t, p)) {
+        if (!stripes) add_up(l, t, z, NULL, rows);
+        statistics(l, t, rows, stripes ? stripes : slabs_of(rows));
+    } else dnx_gpu_norm_fold(l, t);
     struct norm_apply_args a = {.z = z, .scale = t->scale, .shift = t->shift,
                                 .slopes = dnx_gpu_value(l, DNX_SLOPES), .y = p->y, .rows = rows,
                                 .C = l->node->out.c, .act = t->act};
@@ -84,7 +95,7 @@ void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, co
         .d_scales = dnx_gpu_grad(l, DNX_SCALES), .d_slopes = dnx_gpu_grad(l, DNX_SLOPES),
         .p = t->has_bn ? t->p : NULL, .q = t->q, .r = t->r, .rows = rows, .C = C,
         .slabs = slabs_of(rows)};
-    dnx_device_each(l->device, DNX_CUDA_norm_back, C, &b);
+    dnx_device_launch(l->device, DNX_CUDA_norm_back, tiles(C), 1, 1, &b);
     if (!dz) return;
     struct norm_dz_args a = {.dy = p->dy, .z = z, .scale = t->scale, .shift = t->shift,
                              .slopes = dnx_gpu_value(l, DNX_SLOPES), .p = b.p, .q = t->q, .r = t->r,

@@ -12,8 +12,8 @@ KERNEL(norm_sums) {
     SHARED double sums[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;
     const int c = BLOCK_X * DNX_CUDA_COLUMNS + lane;
-    const long lo = (long)BLOCK_Y * DNX_CUDA_SLAB;
-    const long hi = lo + DNX_CUDA_SLAB < a.rows ? lo + DNX_CUDA_SLAB : a.rows;
+    const long each = DNX_CUDA_SLAB(a.rows), lo = BLOCK_Y * each;
+    const long hi = lo + each < a.rows ? lo + each : a.rows;
     double s0 = 0, s1 = 0, s2 = 0;
     for (long r = lo + part; r < hi && c < a.C; r += DNX_CUDA_ROWS) {
         const long i = r * a.C + c;
@@ -39,40 +39,56 @@ KERNEL(norm_sums) {
     }
 }
 
-DEVICE double sum_of(const double *parts, int slabs, int C, int k, long c) {
-    double sum = 0;
-    for (int s = 0; s < slabs; s++) sum += parts[((long)s * 3 + k) * C + c];
-    return sum;
+/* Adds up `n` of the sums of all slabs for 32 channels. Returns true in the thread of channel *c,
+ * which gets them. The other threads of the block have done their part. */
+DEVICE bool add_slabs(const double *parts, int slabs, int C, int n, int *c, double sums[3]) {
+    SHARED double part[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
+    const int lane = THREAD % DNX_CUDA_COLUMNS, row = THREAD / DNX_CUDA_COLUMNS;
+    *c = BLOCK_X * DNX_CUDA_COLUMNS + lane;
+    for (int k = 0; k < n; k++) {
+        double sum = 0;
+        for (int s = row; s < slabs && *c < C; s += DNX_CUDA_ROWS)
+            sum += parts[((long)s * 3 + k) * C + *c];
+        part[k][row][lane] = sum;
+    }
+    SYNC();
+    if (row || *c >= C) return false;
+    for (int k = 0; k < n; k++) {
+        sums[k] = 0;
+        for (int r = 0; r < DNX_CUDA_ROWS; r++) sums[k] += part[k][r][lane];
+    }
+    return true;
 }
 
 KERNEL(norm_statistics) {
-    for (long c = INDEX; c < a.C; c += STEP) {
-        const double m = sum_of(a.parts, a.slabs, a.C, 0, c) / (double)a.rows;
-        double v = sum_of(a.parts, a.slabs, a.C, 1, c) / (double)a.rows - m * m;
-        if (v < 0) v = 0;
-        a.batch_mean[c] = (float)m;
-        a.inv_std[c] = (float)(1 / SQRT(v + (double)a.eps));
-        a.mean[c] = a.momentum * a.mean[c] + (1 - a.momentum) * (float)m;
-        a.variance[c] = a.momentum * a.variance[c] + (1 - a.momentum) * (float)v;
-        a.scale[c] = a.scales[c] * a.inv_std[c];
-        a.shift[c] = (a.biases ? a.biases[c] : 0) - a.batch_mean[c] * a.scale[c];
-    }
+    double s[3];
+    int c;
+    if (!add_slabs(a.parts, a.slabs, a.C, 2, &c, s)) return;
+    const double m = s[0] / (double)a.rows;
+    double v = s[1] / (double)a.rows - m * m;
+    if (v < 0) v = 0;
+    a.batch_mean[c] = (float)m;
+    a.inv_std[c] = (float)(1 / SQRT(v + (double)a.eps));
+    a.mean[c] = a.momentum * a.mean[c] + (1 - a.momentum) * (float)m;
+    a.variance[c] = a.momentum * a.variance[c] + (1 - a.momentum) * (float)v;
+    a.scale[c] = a.scales[c] * a.inv_std[c];
+    a.shift[c] = (a.biases ? a.biases[c] : 0) - a.batch_mean[c] * a.scale[c];
 }
 
 KERNEL(norm_back) {
-    for (long c = INDEX; c < a.C; c += STEP) {
-        const double s0 = sum_of(a.parts, a.slabs, a.C, 0, c);
-        if (a.d_biases) a.d_biases[c] += (float)s0;
-        if (a.d_slopes) a.d_slopes[c] += (float)sum_of(a.parts, a.slabs, a.C, 2, c);
-        if (!a.p) continue;
-        const double is = (double)a.inv_std[c], mu = (double)a.batch_mean[c], g = (double)a.scales[c];
-        const double dg = is * (sum_of(a.parts, a.slabs, a.C, 1, c) - mu * s0);
-        if (a.d_scales) a.d_scales[c] += (float)dg;
-        const double c0 = s0 / (double)a.rows, c1 = dg / (double)a.rows;
-        a.p[c] = (float)(g * is);
-        a.q[c] = (float)(-g * is * is * c1);
-        a.r[c] = (float)(-g * is * (c0 - mu * is * c1));
-    }
+    double s[3];
+    int c;
+    if (!add_slabs(a.parts, a.slabs, a.C, 3, &c, s)) return;
+    if (a.d_biases) a.d_biases[c] += (float)s[0];
+    if (a.d_slopes) a.d_slopes[c] += (float)s[2];
+    if (!a.p) return;
+    const double is = (double)a.inv_std[c], mu = (double)a.batch_mean[c], g = (double)a.scales[c];
+    const double dg = is * (s[1] - mu * s[0]);
+    if (a.d_scales) a.d_scales[c] += (float)dg;
+    const double c0 = s[0] / (double)a.rows, c1 = dg / (double)a.rows;
+    a.p[c] = (float)(g * is);
+    a.q[c] = (float)(-g * is * is * c1);
+    a.r[c] = (float)(-g * is * (c0 - mu * is * c1));
 }
 
 KERNEL(norm_fold) {

@@ -16,9 +16,16 @@ typedef struct {
  * when z is an input of the layer. DNX_EMEM. */
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx_act act,
                              bool keeps_z, dnx_err *err);
-/* Computes p->y from z; the two may be the same memory. When training with batch norm, also updates
- * the running statistics. */
-void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p);
+/* Computes scale and shift from the running statistics; without batch norm: 1 and the bias. */
+void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t);
+/* True when this pass needs the sums of z and z^2. */
+bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, const dnx_pass *p);
+/* The number of blocks in x for a product that stores these sums in t->parts. */
+int dnx_gpu_stripes(long rows);
+/* Turns z into y, which may be the same memory. stripes: that number, when t->parts has the sums; 0
+ * when they must be computed. */
+void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
+                          int stripes);
 /* Adds to the gradients of biases, scales and slopes. Stores the gradient of z in dz, or adds it
  * when `adds`; dz may be NULL. */
 void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,

@@ -258,7 +258,13 @@ def the_ptx():
     expect(".local" not in text, "a kernel keeps numbers in local memory")
     expect(text.count("mma.sync") >= 24, "no tensor cores")
     if shutil.which("ptxas"):
-        expect_end(run("ptxas", "-arch=sm_80", "-o", os.devnull, os.path.join(OBJ, "kernels.ptx")))
+        done = run("ptxas", "-v", "-arch=sm_80", "-o", os.devnull,
+                   os.path.join(OBJ, "kernels.ptx"))
+        expect_end(done)
+        used = [int(n) for n in re.findall(r"Used (\d+) registers", done.stderr)]
+        spills = re.findall(r"[1-9]\d* bytes spill stores", done.stderr)
+        expect(len(used) == len(listed) and max(used) <= 128 and not spills,
+               f"registers {used}, spills {spills}")
 
 
 attempt_all(start, trains_as_the_processor_does, two_runs_give_the_same_bits,

@@ -9,7 +9,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
-    dnx_gpu_norm_forward(l, l->state, p->x[0], p);
+    dnx_gpu_norm_forward(l, l->state, p->x[0], p, 0);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {

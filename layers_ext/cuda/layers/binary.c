@@ -31,7 +31,8 @@ typedef struct {
     float *signs, *sum, *map;    /* B x in; of |u|: B x h x w; B x oh x ow */
 } state;
 
-static int slabs_of(long rows) { return (int)((rows + DNX_CUDA_SLAB - 1) / DNX_CUDA_SLAB); }
+static int slabs_of(long rows) { return (int)DNX_CUDA_SLABS(rows); }
+static int channel_blocks(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
 static long pixels_in(const dnx_gpu_layer *l, int batch) {
     return (long)batch * l->node->in[0].h * l->node->in[0].w;
 }
@@ -65,8 +66,7 @@ static void input_sums(dnx_gpu_layer *l, const float *x, const float *du, long r
     state *s = l->state;
     struct norm_sums_args a = {.z = x, .dy = du, .parts = (double *)(void *)s->input.parts,
                                .rows = rows, .C = s->input.C, .act = DNX_LINEAR};
-    dnx_device_launch(l->device, DNX_CUDA_norm_sums,
-                      (a.C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, slabs_of(rows), 1, &a);
+    dnx_device_launch(l->device, DNX_CUDA_norm_sums, channel_blocks(a.C), slabs_of(rows), 1, &a);
 }
 
 static void input_forward(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -89,7 +89,7 @@ static void input_forward(dnx_gpu_layer *l, const dnx_pass *p) {
         .variance = named(l, l->value, "variance"), .batch_mean = m->batch_mean,
         .inv_std = m->inv_std, .scale = m->scale, .shift = m->shift, .rows = rows, .C = m->C,
         .slabs = slabs_of(rows), .eps = (float)DNX_NORM_EPS, .momentum = DNX_NORM_MOMENTUM};
-    dnx_device_each(l->device, DNX_CUDA_norm_statistics, m->C, &a);
+    dnx_device_launch(l->device, DNX_CUDA_norm_statistics, channel_blocks(m->C), 1, 1, &a);
 }
 
 /* du, the gradient of the batch norm's output, becomes dx. */
@@ -107,7 +107,7 @@ static void input_backward(dnx_gpu_layer *l, dnx_pass *p, float *du) {
                                    .d_biases = named(l, l->grad, "shifts"),
                                    .d_scales = named(l, l->grad, "scales"), .p = m->p, .q = m->q,
                                    .r = m->r, .rows = rows, .C = m->C, .slabs = slabs_of(rows)};
-        dnx_device_each(l->device, DNX_CUDA_norm_back, m->C, &b);
+        dnx_device_launch(l->device, DNX_CUDA_norm_back, channel_blocks(m->C), 1, 1, &b);
         d.p = m->p;
         d.q = m->q;
         d.r = m->r;
@@ -192,7 +192,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     struct k_scale_args a = {.z = z, .map = s->map, .alpha = s->alpha,
                              .rows = pixels_out(l, p->batch), .N = s->at.N};
     if (s->has_alpha) dnx_device_each(l->device, DNX_CUDA_k_scale, a.rows * a.N, &a);
-    dnx_gpu_norm_forward(l, &s->norm, z, p);
+    dnx_gpu_norm_forward(l, &s->norm, z, p, 0);
 }
 
 /* The gradient of the real weights from e, that of the product's outputs. */

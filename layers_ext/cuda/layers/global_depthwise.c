@@ -9,4 +9,5 @@ const dnx_gpu_type dnx_gpu_global_depthwise = {
     .make = dnx_gpu_dw_make,
     .forward = dnx_gpu_dw_forward,
     .backward = dnx_gpu_dw_backward,
+    .prepare = dnx_gpu_dw_prepare,
 };

@@ -17,7 +17,7 @@ typedef struct {
 
 enum { W, BIASES }; /* the parameters */
 
-static int slabs_of(long rows) { return (int)((rows + DNX_CUDA_SLAB - 1) / DNX_CUDA_SLAB); }
+static int slabs_of(long rows) { return (int)DNX_CUDA_SLABS(rows); }
 
 static dnx_status make_map(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
@@ -103,7 +103,8 @@ static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
                           (s->T + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, slabs_of(rows), 1, &a);
         struct norm_back_args b = {.parts = a.parts, .d_biases = l->grad[BIASES], .rows = rows,
                                    .C = s->T, .slabs = slabs_of(rows)};
-        dnx_device_each(l->device, DNX_CUDA_norm_back, s->T, &b);
+        dnx_device_launch(l->device, DNX_CUDA_norm_back,
+                          (s->T + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, 1, 1, &b);
     }
     if (p->dx[0])
         dnx_gpu_times(l, dg, l->value[W], p->dx[0], rows, s->T, s->C, 1, p->dx_adds[0]);

@@ -53,7 +53,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_conv(l, &s->at, p->x[0], s->vk, s->t);
     dnx_gpu_times_transposed(l, s->t, dnx_gpu_value(l, DNX_WEIGHTS), z,
                              (long)rows_of(l->node, p->batch), l->node->out.c, s->at.N);
-    dnx_gpu_norm_forward(l, &s->norm, z, p);
+    dnx_gpu_norm_forward(l, &s->norm, z, p, 0);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
