@@ -188,8 +188,9 @@ $(SET)/gpu-check/%:
 	$(Q)$(CC) $(FLAGS) -Wl,--as-needed -o $@ $^ $(LIBS)
 gpu-check: $(SET)/gpu-check/check $(SET)/gpu-check/measure ## make the folder build/gpu-check, to be carried to a machine with a GPU
 	@rm -rf build/gpu-check && mkdir -p build/gpu-check
-	@cp $^ scripts/gpu_check.sh scripts/bench/gpu_torch.py cfg/mobilefacenet.cfg \
-		tests/gpu/tiny.cfg build/gpu-check
+	@cp $^ scripts/gpu_check.sh scripts/bench/gpu_torch.py tests/gpu/tiny.cfg build/gpu-check
+	@{ cat cfg/mobilefacenet.cfg; printf '\n[margin_softmax]\nclasses=10000\n'; } \
+		> build/gpu-check/mobilefacenet.cfg
 	@du -sh build/gpu-check
 
 # A library that tests preload to make system calls fail.

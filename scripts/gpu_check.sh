@@ -47,6 +47,9 @@ measured() {
     line=$(limit "$seconds" ./measure "$@" 2>&1)
     echo "$line"
     ms=$(echo "$line" | sed -n 's/.*: \([0-9.]* ms\) (.*/\1/p')
+    case $line in
+    *"lack of time"* | "stopped after"*) ms="not finished" ;;
+    esac
     result "$name" "${ms:-failed}"
 }
 
@@ -86,7 +89,8 @@ else
 fi
 echo "--- results"
 awk -F '\t' '{printf "%-44s %s\n", $1, $2}' "$RESULTS"
-awk -F '\t' 'BEGIN {print "{"} {gsub(/["\\]/, ""); printf "%s  \"%s\": \"%s\"", (NR > 1 ? ",\n" : ""), $1, $2}
+awk -F '\t' 'BEGIN {print "{"}
+    {gsub(/["\\]/, ""); printf "%s  \"%s\": \"%s\"", (NR > 1 ? ",\n" : ""), $1, $2}
     END {print "\n}"}' "$RESULTS" >gpu_check.json
 rm -f "$RESULTS"
 exit $failed

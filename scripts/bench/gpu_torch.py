@@ -32,7 +32,7 @@ class Bottleneck(nn.Module):
         return x + self.body(x) if self.adds else self.body(x)
 
 
-def mobilefacenet(embedding=128):
+def mobilefacenet(embedding=512):
     parts, channels = [conv(3, 64, 3, 2), conv(64, 64, 3, 1, 64)], 64
     for expansion, cout, repeats, stride in BLOCKS:
         for k in range(repeats):
@@ -43,7 +43,7 @@ def mobilefacenet(embedding=128):
 
 
 class Head(nn.Module):
-    def __init__(self, classes=10000, embedding=128):
+    def __init__(self, classes=10000, embedding=512):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(classes, embedding) * .01)
 

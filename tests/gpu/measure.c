@@ -45,17 +45,22 @@ int main(int argc, char **argv) {
     if (dnx_cfg_read(argv[1], &cfg, &err)) return fail(&err);
     if (dnx_net_build(cfg, &how, &net, &err)) return fail(&err);
     const size_t size = dnx_size(net->in), last = (size_t)dnx_net_embedding(net);
-    float *x = dnx_alloc(size * (size_t)net->batch), *truth = dnx_alloc((size_t)net->batch);
+    bool is_of_net[2];
+    float *x[2], *truth = dnx_alloc((size_t)net->batch);
+    for (int k = 0; k < 2; k++)
+        x[k] = dnx_net_new_images(net, size * (size_t)net->batch, &is_of_net[k]);
     float *out = dnx_alloc(dnx_size(net->nodes[last].out) * (size_t)net->batch);
     double times[RUNS];
     dnx_rng r;
     dnx_rng_seed(&r, 1, 0);
-    for (size_t i = 0; i < size * (size_t)net->batch; i++) x[i] = dnx_rng_normal(&r);
+    for (size_t i = 0; i < size * (size_t)net->batch; i++) x[0][i] = x[1][i] = dnx_rng_normal(&r);
     dnx_flush_denormals();
     for (int k = -WARM; k < RUNS; k++) {
         const double start = dnx_now();
-        if (how.trains) step(net, x, truth);
-        else dnx_net_run(net, x, net->batch, (int)last, out);
+        const float *now = x[k & 1], *next = x[!(k & 1)];
+        if (how.trains) dnx_net_images(net, now, next); /* as training does */
+        if (how.trains) step(net, now, truth);
+        else dnx_net_run(net, now, net->batch, (int)last, out);
         if (dnx_net_status(net, &err)) return fail(&err);
         if (k >= 0) times[k] = dnx_now() - start;
     }
@@ -63,9 +68,9 @@ int main(int argc, char **argv) {
     printf("%s batch %d %s %s: %.3f ms (%.3f to %.3f)\n", argv[1], net->batch, argv[4],
            argc == 5 ? words[precision] : "on the processor", times[RUNS / 2] * 1e3, times[0] * 1e3,
            times[RUNS - 1] * 1e3);
+    for (int k = 0; k < 2; k++) dnx_net_free_images(net, x[k], is_of_net[k]);
     dnx_net_free(net);
     dnx_gpu_close();
-    dnx_free(x);
     dnx_free(truth);
     dnx_free(out);
     dnx_cfg_free(cfg);

@@ -162,6 +162,17 @@ def counts():
     return said, {k: int(v) for k, v in re.findall(r"stand-in: (\w+) (\d+)$", said, re.M)}
 
 
+def two_processes_on_one_device():
+    """The other one has most of the memory, or the device for itself."""
+    expect_end(train("shared", "-batches", "1", MB=8, BUSY=8), 1, "GPU 0: ", "MB are needed, ",
+               "0.0 of 8.4 MB are free: a smaller batch or more subdivisions= need less")
+    expect(not os.path.exists("shared"), "a refused run left a folder")
+    expect_end(train("shared", "-gpu", "0", FAIL="cuDevicePrimaryCtxRetain:1:46"), 1,
+               "GPU: start: all CUDA-capable devices are busy or unavailable")
+    done = train("shared", "-batches", "1", FAIL="cuDevicePrimaryCtxRetain:1:46")
+    expect_end(done, 0, "busy or unavailable; the processor computes")
+
+
 def steps_are_graphs():
     said, calls = counts()
     alone, by_graphs, launches = map(int, re.search(
@@ -269,7 +280,8 @@ def the_ptx():
 
 attempt_all(start, trains_as_the_processor_does, two_runs_give_the_same_bits,
             resume_gives_the_same_bits, the_precision_is_of_the_products, distils_from_a_teacher,
-            embeds, without_a_device, a_wrong_device, small_memory, steps_are_graphs,
+            embeds, without_a_device, a_wrong_device, small_memory,
+            two_processes_on_one_device, steps_are_graphs,
             a_driver_that_refuses_graphs, failing_calls,
             a_signal_in_a_step, lists_devices, the_ptx)
 summary()

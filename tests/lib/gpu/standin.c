@@ -212,7 +212,8 @@ int cuMemFreeHost(void *p) {
 }
 int cuGetErrorString(int r, const char **text) {
     *text = r == NO_MEMORY ? "out of memory" : r == NO_DEVICE ? "no CUDA-capable device is detected"
-            : r == 719 ? "unspecified launch failure"
+            : r == 46 ? "all CUDA-capable devices are busy or unavailable" : r == 719
+            ? "unspecified launch failure"
             : r == 801 ? "operation not supported" : r == 999 ? "unknown error" : "invalid";
     return OK;
 }
