@@ -57,6 +57,8 @@ if python=$(command -v pycodestyle); then
     complain 'Python as tests/pycodestyle.cfg says' <<END
 $(scripts | xargs "$python" --config=tests/pycodestyle.cfg)
 END
+else
+    echo "lint: pycodestyle is not installed: the style of Python is not checked" >&2
 fi
 [ "$bad" -eq 0 ] && echo 'lint: clean'
 exit "$bad"
