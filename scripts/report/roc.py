@@ -33,6 +33,9 @@ def draw_roc(path, result, title, other=None):
         fitted = result["threshold_fitted_on"]
         right.axvline(np.mean(result["thresholds"]), color="black", lw=1,
                       label=f"mean threshold, fitted on {fitted}")
+        for style, (far, t) in zip(("--", "-.", ":"), result["threshold_at_far"].items()):
+            if t is not None:
+                right.axvline(t, color="black", lw=1, ls=style, label=f"threshold at FAR {far}")
         right.set(xlabel="cosine", ylabel="pairs",
                   title=f"accuracy {percent(result['accuracy'])} %, standard error "
                         f"{percent(result['standard_error'])}")
