@@ -53,7 +53,7 @@ DEVICE float activate(float u, dnx_act act, float slope) {
     case DNX_MISH: return u * tanh_of(softplus(u));
     case DNX_HSWISH: return u * cut(u + 3) / 6;
     case DNX_HSIGMOID: return cut(u + 3) / 6;
-    case DNX_HARD_MISH: return u > 0 ? u : u > -2 ? u * (u / 2 + 1) : 0;
+    case DNX_HARD_MISH: return u <= -2 ? 0 : u > 0 ? u : u * (u / 2 + 1);
     default: return u;
     }
 }
@@ -97,7 +97,7 @@ DEVICE float activate_grad(float u, dnx_act act, float slope) {
     }
     case DNX_HSWISH: return u <= -3 ? 0 : u >= 3 ? 1 : (2 * u + 3) / 6;
     case DNX_HSIGMOID: return u > -3 && u < 3 ? 1 / 6.f : 0;
-    case DNX_HARD_MISH: return u > 0 ? 1 : u > -2 ? u + 1 : 0;
+    case DNX_HARD_MISH: return u <= -2 ? 0 : u > 0 ? 1 : u + 1;
     default: return 1;
     }
 }

@@ -66,8 +66,8 @@ F(hswish) { UNUSED; return (float)(u * cut(u + 3) / 6); }
 D(hswish) { UNUSED; return (float)(u <= -3 ? 0 : u >= 3 ? 1 : (2 * u + 3) / 6); }
 F(hsigmoid) { UNUSED; return (float)(cut(u + 3) / 6); }
 D(hsigmoid) { UNUSED; return (float)(u > -3 && u < 3 ? 1. / 6 : 0); }
-F(hard_mish) { UNUSED; return (float)(u > 0 ? u : u > -2 ? u * (u / 2 + 1) : 0); }
-D(hard_mish) { UNUSED; return (float)(u > 0 ? 1 : u > -2 ? u + 1 : 0); }
+F(hard_mish) { UNUSED; return (float)(u <= -2 ? 0 : u > 0 ? u : u * (u / 2 + 1)); }
+D(hard_mish) { UNUSED; return (float)(u <= -2 ? 0 : u > 0 ? 1 : u + 1); }
 
 typedef struct {
     float (*f)(float x, double u, float slope), (*d)(float x, double u, float slope);
