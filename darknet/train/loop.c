@@ -25,11 +25,11 @@ static bool is_largest(const float *y, dnx_shape s, float truth) {
 
 /* Returns how many images of a sub-batch the classifier gets right. */
 static int count_right(const dnx_train_job *j, const float *truth) {
-    const dnx_net *net = j->net;
+    dnx_net *net = j->net;
     if (j->classifier < 0) return 0;
     const dnx_node *n = &net->nodes[j->classifier];
     const dnx_classifier *c = n->type->classifier;
-    const float *y = net->links[j->classifier].y;
+    const float *y = dnx_net_output(net, j->classifier, net->batch);
     const bool says_right = c && c->output == DNX_IS_RIGHT;
     int right = 0;
     for (int b = 0; b < net->batch; b++, y += dnx_size(n->out))
