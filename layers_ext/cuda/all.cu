@@ -3,6 +3,7 @@
 #include "cuda/depthwise.cu"
 #include "cuda/norm.cu"
 #include "cuda/elements.cu"
+#include "cuda/pool.cu"
 #include "cuda/rows.cu"
 #include "cuda/margin.cu"
 #include "cuda/distil.cu"

@@ -1,0 +1,97 @@
+/* pool.cu - maxpool and avgpool: one thread computes one number of the output, or of dx. */
+#include "cuda/target.h"
+
+/* The window of output i: rows y0 to y1 - 1 and columns x0 to x1 - 1 of the image that begins at
+ * x[plane], where plane counts in the channel of the output. */
+struct bounds {
+    int y0, y1, x0, x1;
+    long plane;
+};
+DEVICE struct bounds bounds_of(const struct dnx_cuda_window *at, long i) {
+    struct bounds b;
+    b.x0 = (int)(i / at->C % at->ow) * at->stride - at->pad;
+    b.y0 = (int)(i / at->C / at->ow % at->oh) * at->stride - at->pad;
+    b.y1 = b.y0 + at->kh < at->h ? b.y0 + at->kh : at->h;
+    b.x1 = b.x0 + at->kw < at->w ? b.x0 + at->kw : at->w;
+    if (b.y0 < 0) b.y0 = 0;
+    if (b.x0 < 0) b.x0 = 0;
+    b.plane = i / at->C / at->ow / at->oh * at->h * at->w * at->C + i % at->C;
+    return b;
+}
+DEVICE long outputs_of(const struct dnx_cuda_window *at) {
+    return (long)at->batch * at->oh * at->ow * at->C;
+}
+DEVICE long inputs_of(const struct dnx_cuda_window *at) {
+    return (long)at->batch * at->h * at->w * at->C;
+}
+
+KERNEL(maxpool) {
+    const struct dnx_cuda_window *at = &a.at;
+    for (long i = INDEX; i < outputs_of(at); i += STEP) {
+        const struct bounds w = bounds_of(at, i);
+        const float *x = a.x + w.plane;
+        int best = w.y0 * at->w + w.x0;
+        float top = x[(long)best * at->C];
+        for (int y = w.y0; y < w.y1; y++)
+            for (int k = w.x0; k < w.x1; k++) {
+                const float v = x[((long)y * at->w + k) * at->C];
+                if (top == top && !(v <= top)) { /* the first NaN wins over all numbers */
+                    top = v;
+                    best = y * at->w + k;
+                }
+            }
+        a.y[i] = top;
+        if (a.winner) a.winner[i] = best;
+    }
+}
+
+/* The sum is divided by the full size of the window, also where the window overlaps the border. */
+KERNEL(avgpool) {
+    const struct dnx_cuda_window *at = &a.at;
+    for (long i = INDEX; i < outputs_of(at); i += STEP) {
+        const struct bounds w = bounds_of(at, i);
+        double sum = 0;
+        for (int y = w.y0; y < w.y1; y++)
+            for (int k = w.x0; k < w.x1; k++)
+                sum += (double)a.x[w.plane + ((long)y * at->w + k) * at->C];
+        a.y[i] = (float)(sum / (at->kh * at->kw));
+    }
+}
+
+/* Pixel p of an input row lies in the windows of outputs first_reader() to last_reader(). */
+DEVICE int first_reader(int p, int pad, int size, int stride) {
+    const int first = p + pad - size + 1;
+    return first <= 0 ? 0 : (first + stride - 1) / stride;
+}
+DEVICE int last_reader(int p, int pad, int stride, int outputs) {
+    const int last = (p + pad) / stride;
+    return last < outputs ? last : outputs - 1;
+}
+
+/* The sum of dy of the outputs whose windows have input i; with winner, only of those that i won. */
+DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, const int *winner,
+                            long i) {
+    const int c = (int)(i % at->C), x = (int)(i / at->C % at->w);
+    const int y = (int)(i / at->C / at->w % at->h);
+    const long b = i / at->C / at->w / at->h;
+    float sum = 0;
+    for (int oy = first_reader(y, at->pad, at->kh, at->stride);
+         oy <= last_reader(y, at->pad, at->stride, at->oh); oy++)
+        for (int ox = first_reader(x, at->pad, at->kw, at->stride);
+             ox <= last_reader(x, at->pad, at->stride, at->ow); ox++) {
+            const long o = ((b * at->oh + oy) * at->ow + ox) * at->C + c;
+            if (!winner || winner[o] == y * at->w + x) sum += dy[o];
+        }
+    return sum;
+}
+
+KERNEL(maxpool_back) {
+    for (long i = INDEX; i < inputs_of(&a.at); i += STEP)
+        a.dx[i] = sum_of_readers(&a.at, a.dy, a.winner, i) + (a.adds ? a.dx[i] : 0);
+}
+
+KERNEL(avgpool_back) {
+    const float share = 1.f / (float)(a.at.kh * a.at.kw);
+    for (long i = INDEX; i < inputs_of(&a.at); i += STEP)
+        a.dx[i] = share * sum_of_readers(&a.at, a.dy, 0, i) + (a.adds ? a.dx[i] : 0);
+}
