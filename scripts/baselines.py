@@ -175,7 +175,7 @@ def main():
     parser.add_argument("folder", help="the images of the pairs, aligned and of one size")
     parser.add_argument("pairs", help="pairs.txt, with folds")
     parser.add_argument("--out", required=True, metavar="DIR")
-    parser.add_argument("--faces", metavar="DIR", help="learn on this folder of identities")
+    parser.add_argument("--faces", metavar="DIR", help="train on this folder of identities")
     parser.add_argument("--features", type=words(FEATURES), default=list(FEATURES), metavar="A,B",
                         help=f"among {', '.join(FEATURES)}; default all")
     parser.add_argument("--ways", type=words(WAYS), default=list(WAYS), metavar="A,B",

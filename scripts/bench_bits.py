@@ -143,7 +143,7 @@ def compare(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-darknet", metavar="FILE", help="default: bin/darknet")
+    parser.add_argument("-darknet", metavar="FILE", help="the command; default bin/darknet")
     parser.add_argument("-rounds", type=whole(1), default=5)
     parser.add_argument("-threads", type=whole(1, 64), default=1)
     return run_main(compare, parser.parse_args())

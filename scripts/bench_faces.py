@@ -168,8 +168,9 @@ def main():
     parser.add_argument("-min-face", type=whole(12, 16384), default=40, metavar="N",
                         help="the smallest face, pixels; default 40")
     parser.add_argument("-photos", type=whole(1, 10**6), default=200, metavar="N",
-                        help="photographs that are looked at; default 200")
-    parser.add_argument("-mtcnn", metavar="FOLDER", help="the detector; default that of faces-deps")
+                        help="the number of photographs; default 200")
+    parser.add_argument("-mtcnn", metavar="FOLDER",
+                        help="the detector; default the one of `make faces-deps`")
     parser.add_argument("-threads", type=whole(1, 64), default=2, metavar="N", help="default 2")
     parser.add_argument("-turns", type=whole(1, 1000), default=5, metavar="N", help="default 5")
     parser.add_argument("-seconds", type=float, default=.5, metavar="S",

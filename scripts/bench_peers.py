@@ -343,8 +343,9 @@ def main():
     parser.add_argument("-threads", type=int, default=2, help="threads on all sides (2)")
     parser.add_argument("-turns", type=int, default=3, help="turns of each side (3)")
     parser.add_argument("-seconds", type=float, default=1, help="length of a peer's turn (1)")
-    parser.add_argument("-peers", default=",".join(PEERS), help="some of %(default)s")
-    parser.add_argument("-cases", default=CASES, help="instead of %(default)s")
+    parser.add_argument("-peers", default=",".join(PEERS),
+                        help="the peers to time; default %(default)s")
+    parser.add_argument("-cases", default=CASES, help="the cases to time; default %(default)s")
     parser.add_argument("-busy", default="1,2,4", help="numbers of busy processes, 0: none (1,2,4)")
     args = parser.parse_args()
     if not all(word.isdigit() for word in args.busy.split(",")):

@@ -171,9 +171,10 @@ def main():
                         help="faces that make a person; default 2")
     parser.add_argument("--aligned", action="store_true", help="PHOTOS has crops already")
     parser.add_argument("--min-face", type=int, default=40, metavar="N",
-                        help="the smallest face that is looked for, pixels; default 40")
+                        help="the smallest face to find, pixels; default 40")
     parser.add_argument("--mtcnn", metavar="FOLDER", help="the detector of `darknet faces`")
-    parser.add_argument("--force", action="store_true", help="group anew")
+    parser.add_argument("--force", action="store_true",
+                        help="group again, and remove the results of an earlier call")
     args = parser.parse_args()
     if args.least < 1 or args.min_face < 12:
         parser.error("--least must be at least 1, --min-face 12")

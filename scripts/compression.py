@@ -261,13 +261,15 @@ def main():
     p.add_argument("--seed", type=whole(0), default=1)
     p.add_argument("--full-batches", type=whole(1), default=1600,
                    help="updates of the full-precision network, where it has a teacher")
-    p.add_argument("--full-rate", type=real(above=0), default=.1, help="its learning rate")
+    p.add_argument("--full-rate", type=real(above=0), default=.1,
+                   help="the learning rate of this network")
     p.add_argument("--speedups", type=each(real(above=1, most=100)), default=[1.5, 2, 3, 4])
     p.add_argument("--samples", type=whole(1, 10000000), default=1000,
                    help="images for the responses")
     p.add_argument("--tune-batches", type=whole(1), default=150)
     p.add_argument("--tune-rate", type=real(above=0), default=.002)
-    p.add_argument("--turns", type=whole(1), default=5, help="of the two networks that are timed")
+    p.add_argument("--turns", type=whole(1), default=5,
+                   help="turns of the two networks that are timed")
     return homework.finish(p, work)
 
 

@@ -168,11 +168,11 @@ def demo(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="for all that is made")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="the folder of all results")
     parser.add_argument("--photos", metavar="FOLDER", help="photographs; needs make faces-deps")
     parser.add_argument("--net", nargs=2, metavar=("NET.cfg", "WEIGHTS"),
                         help="the network for --photos, of 112 x 112 pixels")
-    parser.add_argument("--threshold", metavar="FILE|COSINE", help="of --net")
+    parser.add_argument("--threshold", metavar="FILE|COSINE", help="the threshold of --net")
     args = parser.parse_args()
     if (args.net and not args.photos) or (args.threshold and not args.net):
         parser.error("--net is for --photos, --threshold for --net")

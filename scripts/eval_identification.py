@@ -171,7 +171,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as above")
     parser.add_argument("--out", required=True, metavar="DIR")
-    parser.add_argument("--embeddings", metavar="DIR", help="where features are kept; default "
+    parser.add_argument("--embeddings", metavar="DIR",
+                        help="the folder of cached features; default "
                         "OUT/embeddings; several runs may share it")
     parser.add_argument("--versus", nargs="+", action="append", default=[], metavar="FILE",
                         help="another network: its cfg and weights, or its files of features in "
@@ -184,14 +185,15 @@ def main():
     parser.add_argument("--ignore", metavar="FILE", help="images to leave out, a path a line: as "
                         "they stand in their folder, or as they are on the disk")
     parser.add_argument("--keep-equal", action="store_true",
-                        help="let an image be probe and distractor")
+                        help="allow images that are both probe and distractor")
     parser.add_argument("--suspects", type=whole(1, 1000), metavar="N", help="show the N pairs of "
                         "probe and distractor that look most alike; suspects.txt lists these "
                         "distractors, and after you have read it, --ignore takes it")
     parser.add_argument("--template", type=whole(1, 100000), default=1, metavar="N",
                         help="make one feature of each N images of a person, as IJB does")
     parser.add_argument("--template-weights", choices=("equal", "length"), default="equal",
-                        help="of an image in its template; length: of its feature before it is "
+                        help="the weight of an image in its template; length: of its feature "
+                        "before it is "
                         "normalised, which is small for bad images; default equal")
     parser.add_argument("--draws", type=whole(1, 1000), default=5, metavar="N",
                         help="random subsets of each number of distractors; default 5")

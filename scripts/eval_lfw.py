@@ -109,7 +109,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cfg")
     parser.add_argument("weights")
-    parser.add_argument("folder", help="of the images: NAME/NAME_0001.jpg, or all in one folder; "
+    parser.add_argument("folder", help="the images: NAME/NAME_0001.jpg, or all in one folder; "
                                        "or a verification set of InsightFace's, named *.bin")
     parser.add_argument("pairs", nargs="?", help="pairs.txt; a .bin has its own")
     parser.add_argument("--out", required=True, metavar="DIR")
@@ -122,7 +122,7 @@ def main():
                         help="the false-match rate of threshold.json; default 1e-2")
     parser.add_argument("--threads", type=int, default=0, help="0: all processors")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false",
-                        help="write results.json alone")
+                        help="write only results.json")
     args = parser.parse_args()
     if args.threads < 0:
         parser.error(f"--threads {args.threads}: must be 0 or more")

@@ -123,7 +123,7 @@ def main():
                         help="add or append the features of the mirror image (default: none)")
     parser.add_argument("--threads", type=int, default=0, help="0: all processors")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false",
-                        help="no roc.png and worst.png of the sets")
+                        help="do not draw roc.png and worst.png of the sets")
     args = parser.parse_args()
     if args.threads < 0:
         parser.error(f"--threads {args.threads}: must be 0 or more")

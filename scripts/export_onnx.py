@@ -72,7 +72,7 @@ def main():
     parser.add_argument("out")
     parser.add_argument("-to", "--to", metavar="LAYER", help="the layer that becomes the output")
     parser.add_argument("-batch", "--batch", type=whole(1), metavar="N",
-                        help="images a run; open when not given")
+                        help="images of a run; default any number")
     parser.add_argument("--keep-norm", action="store_true", help="do not fold batch norm")
     parser.add_argument("--force", action="store_true", help="replace OUT.onnx")
     args = parser.parse_args()

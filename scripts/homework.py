@@ -129,16 +129,16 @@ def add_data_options(p, out):
                    "for real faces, 56 for synthetic ones")
     p.add_argument("--identities", type=whole(2, 1000000), default=300,
                    help="synthetic identities to train on; default 300")
-    p.add_argument("--images", type=whole(1, 100000), default=30, help="images of each")
-    p.add_argument("--synthetic-pairs", type=whole(20, 200000), default=6000, help="of other "
-                   "people, to test with; four images of each; TAR counts all pairs of these "
+    p.add_argument("--images", type=whole(1, 100000), default=30, help="images of each identity")
+    p.add_argument("--synthetic-pairs", type=whole(20, 200000), default=6000, help="pairs of "
+                   "other people, for the test; four images of each; TAR counts all pairs of these "
                    "images; default 6000")
     p.add_argument("--threads", type=whole(0, 64), default=0,
-                   help="of training; 0: all processors")
-    p.add_argument("--force", action="store_true", help="train anew what was made from other "
-                   "inputs; the old network is kept under another name")
+                   help="threads of training; 0: all processors")
+    p.add_argument("--force", action="store_true", help="train again a network that was made from "
+                   "other inputs; the old one is kept under another name")
     p.add_argument("--any-build", action="store_true",
-                   help="keep what another build of darknet trained")
+                   help="keep networks that another build of darknet has trained")
 
 
 def finish(p, do):
@@ -182,7 +182,7 @@ def choices(text):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     add_data_options(p, "homework")
-    p.add_argument("--points", type=whole(0, 1000), help="of the curves of verification while "
+    p.add_argument("--points", type=whole(0, 1000), help="points of the curves of verification in "
                    "training. Default 8 for synthetic faces, on pairs of people who are neither "
                    "trained on nor reported; 0 for real ones, where it needs --development-pairs")
     p.add_argument("--methods", type=words(HOMEWORK), default=list(HOMEWORK), metavar="A,B")
@@ -201,7 +201,7 @@ def main():
     p.add_argument("--development-pairs", metavar="FILE")
     p.add_argument("--exclusivity", type=real(least=0), default=1e-4)
     p.add_argument("--no-cache", dest="cache", action="store_false",
-                   help="run the teacher anew for every batch")
+                   help="run the teacher for every batch, without a cache")
     args, _ = p.parse_known_args()
     if args.points and args.faces and not args.development_pairs:
         p.error("--points with --faces needs --development-pairs and --development-faces")

@@ -160,13 +160,17 @@ def main():
     parser.add_argument("model", metavar="MODEL.onnx")
     parser.add_argument("cfg", metavar="NET.cfg")
     parser.add_argument("weights", metavar="NET.weights")
-    parser.add_argument("--size", type=size, metavar="HxW", help="of an input that leaves it open")
+    parser.add_argument("--size", type=size, metavar="HxW",
+                        help="the size of the input, if the file does not give it")
     parser.add_argument("--output", metavar="NAME", help="the tensor that becomes the output")
     parser.add_argument("--mean", type=real(), help="input_mean= of the cfg")
     parser.add_argument("--scale", type=real(), help="input_scale= of the cfg")
-    parser.add_argument("--bgr", action="store_true", help="the file takes blue, green, red")
-    parser.add_argument("--fix-gamma", metavar="NODES", help="all, or names with commas")
-    parser.add_argument("--faces", metavar="FOLDER", help="compare on images of it, too")
+    parser.add_argument("--bgr", action="store_true",
+                        help="the model takes the order blue, green, red")
+    parser.add_argument("--fix-gamma", metavar="NODES",
+                        help="nodes whose scales become 1: all, or names with commas")
+    parser.add_argument("--faces", metavar="FOLDER",
+                        help="also compare the outputs on images of this folder")
     parser.add_argument("--force", action="store_true", help="replace the outputs")
     args = parser.parse_args()
     if args.scale == 0:

@@ -86,11 +86,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="NET.cfg STATE.pth OUT.weights")
-    parser.add_argument("--keys", action="store_true", help="print what STATE.pth holds, and end")
-    parser.add_argument("--part", metavar="KEY", help="the dict of a checkpoint that is meant")
+    parser.add_argument("--keys", action="store_true",
+                        help="print the content of STATE.pth, and end")
+    parser.add_argument("--part", metavar="KEY",
+                        help="the key of the weights in a checkpoint with several dicts")
     parser.add_argument("--order", metavar="FILE", help="the modules' names in the cfg's order")
     parser.add_argument("--eps", type=float, default=BN_EPS,
-                        help="of the model's batch norms; default 0.00001, as in PyTorch")
+                        help="eps of the model's batch norms; default 0.00001, as in PyTorch")
     parser.add_argument("--force", action="store_true", help="replace OUT.weights")
     args = parser.parse_args()
     if len(args.files) != (1 if args.keys else 3):

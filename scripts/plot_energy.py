@@ -55,7 +55,7 @@ def draw(path, out, title):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("csv", metavar="energy.csv")
-    parser.add_argument("out", metavar="out.png", help="or .pdf, .svg")
+    parser.add_argument("out", metavar="out.png", help="a .png, .pdf or .svg file")
     parser.add_argument("-title", default="", help="the network and the images; default: the "
                         "names of the CSV and its folder")
     args = parser.parse_args()

@@ -53,7 +53,7 @@ def draw(paths, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("logs", nargs="+", metavar="log.csv")
-    parser.add_argument("out", metavar="out.png", help="or .pdf, .svg")
+    parser.add_argument("out", metavar="out.png", help="a .png, .pdf or .svg file")
     args = parser.parse_args()
     return run_main(draw, args.logs, args.out)
 

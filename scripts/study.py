@@ -122,7 +122,7 @@ def main():
                    metavar="N,N", help="updates: a short and a long training (1150; 1150,20000)")
     p.add_argument("--methods", type=words(METHODS), default=list(STUDY), metavar="A,B",
                    help=", ".join(METHODS))
-    p.add_argument("--best", action="store_true", help="in search of the best small student: "
+    p.add_argument("--best", action="store_true", help="search for the best small student: "
                    "features, with a cosine schedule, averaged weights, an inner target, at width "
                    "1/4 and for 9,375 updates, unless --methods, --widths, --batches say otherwise")
     p.add_argument("--widths", type=each(real(above=0, most=16)), default=[.25, .5, .125],
@@ -131,30 +131,30 @@ def main():
     p.add_argument("--teacher-batches", type=whole(1), default=600,
                    help="updates of a teacher that is not given")
     p.add_argument("--test", type=test_set, action="append", default=[],
-                   metavar="NAME=DIR,PAIRS", help="one more set of pairs, cfp-fp for example")
+                   metavar="NAME=DIR,PAIRS", help="a further set of pairs, for example cfp-fp")
     p.add_argument("--probes", metavar="DIR", help="a folder of people whom no student trained "
                    "on: rank-1 among --distractors, and TAR at FAR 1e-4 and 1e-5, in the table")
     p.add_argument("--distractors", type=each(os.path.abspath), default=[], metavar="DIR,DIR",
-                   help="faces of other people")
+                   help="folders with faces of other people")
     p.add_argument("--only", action="append", default=[], metavar="PATTERN",
-                   help="only runs whose name is like it: 'feature-0.25-*'")
-    p.add_argument("--plan", action="store_true", help="print the runs and their hours, no more")
+                   help="only runs whose name matches, such as 'feature-0.25-*'")
+    p.add_argument("--plan", action="store_true", help="only print the runs and their hours")
     p.add_argument("--points", type=whole(0, 1000), default=3,
-                   help="of the curve of accuracy over training (3)")
+                   help="points of the curve of accuracy over training (3)")
     p.add_argument("--no-more", dest="more", action="store_false",
-                   help="no rows with --unlabelled")
+                   help="leave out the rows with --unlabelled")
     p.add_argument("--only-more", dest="own", action="store_false",
-                   help="no rows without --unlabelled")
+                   help="leave out the rows without --unlabelled")
     p.add_argument("--no-choose", dest="choose", action="store_false",
-                   help="take the usual loss weights")
+                   help="use the default loss weights")
     p.add_argument("--held-out", type=whole(1), default=40, metavar="N",
                    help="identities that choose (40)")
     p.add_argument("--development-count", type=whole(20), default=6000, metavar="N",
-                   help="pairs of them, at most (6000)")
+                   help="the largest number of their pairs (6000)")
     p.add_argument("--choose-width", type=real(above=0, most=16), metavar="W",
-                   help="of the students that choose; default the first of --widths")
+                   help="the width of the students that choose; default the first of --widths")
     p.add_argument("--choose-batches", type=whole(1), metavar="N",
-                   help="their updates; default the first of --batches")
+                   help="the updates of these students; default the first of --batches")
     args, _ = p.parse_known_args()
     if args.best:
         p.set_defaults(methods=list(BEST), widths=[.25], lengths=[9375])

@@ -133,8 +133,9 @@ def parse():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("faces", nargs="+", metavar="FACES", help="folders of aligned faces")
     p.add_argument("--out", required=True, help="a new folder")
-    p.add_argument("--varied", type=whole(0, 1000), default=2, help="of each image (2)")
-    p.add_argument("--mixed", type=whole(0, 1000), default=3, help="of each image (3)")
+    p.add_argument("--varied", type=whole(0, 1000), default=2,
+                   help="varied copies of each image (2)")
+    p.add_argument("--mixed", type=whole(0, 1000), default=3, help="mixed copies of each image (3)")
     p.add_argument("--seed", type=int, default=1)
     args = p.parse_args()
     if not args.varied + args.mixed:

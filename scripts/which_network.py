@@ -185,7 +185,8 @@ def main():
     homework.add_data_options(p, "which")
     p.set_defaults(batches=1150, rate=.1)
     p.add_argument("--cfp", metavar="DIR", help="the faces of more pairs, such as CFP-FP's")
-    p.add_argument("--cfp-pairs", metavar="FILE", help="in the form of LFW's pairs.txt")
+    p.add_argument("--cfp-pairs", metavar="FILE",
+                   help="the pairs of --cfp, in the form of LFW's pairs.txt")
     p.add_argument("--networks", type=each(str), default=list(candidates.NAMES), metavar="A,B",
                    help="names of cfg/, or cfg files, which end with an embedding; default "
                    + ",".join(candidates.NAMES))
@@ -197,8 +198,8 @@ def main():
                    help="images from which low rank learns")
     p.add_argument("--tune-batches", type=whole(1), default=150, help="updates after low rank")
     p.add_argument("--tune-rate", type=real(above=0), default=.002)
-    p.add_argument("--turns", type=whole(1, 1000), default=5, help="of timing")
-    p.add_argument("--no-times", dest="times", action="store_false", help="do not time")
+    p.add_argument("--turns", type=whole(1, 1000), default=5, help="turns of timing")
+    p.add_argument("--no-times", dest="times", action="store_false", help="do not measure times")
     p.add_argument("--times-only", action="store_true",
                    help="time the networks of an earlier call; other options do not count")
     args, _ = p.parse_known_args()

@@ -26,7 +26,7 @@ static const dnx_arg table[] = {
     DNX_ARG_INT(cluster_args, least, "-least", "N", 2, 1, 1000000, "faces that make a person"),
     DNX_ARG_FLAG(cluster_args, aligned, "-aligned", "the photographs are crops already"),
     DNX_ARG_INT(cluster_args, min_face, "-min-face", "N", 40, 12, 16384,
-                "the smallest face that is looked for, pixels"),
+                "the smallest face to find, pixels"),
     DNX_ARG_TEXT(cluster_args, mtcnn, "-mtcnn", "FOLDER",
                  "the face detector; default: where `make faces-deps` puts it"),
     DNX_ARG_FLAG(cluster_args, force, "-force", "replace the people of an earlier call"),
