@@ -19,7 +19,7 @@ bool dnx_video_next(dnx_video *v);
 /* The pixels of this frame; free them with dnx_image_free(). DNX_EIO: it cannot be decoded, or is
  * larger than an image may be. DNX_EMEM. */
 dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err);
-/* The number of the frame, from 1, and how many the file says it has; 0: it does not say. */
+/* The number of the current frame, from 1; the number of frames that the file names, or 0. */
 long dnx_video_number(const dnx_video *v);
 long dnx_video_frames(const dnx_video *v);
 /* The name of the video for people and folders: "walk" of path/walk.avi, "camera-0". */

@@ -91,7 +91,7 @@ static void copy_options(network *n, dnx_host *h) {
     dnx_net *net = h->net;
     dnx_net_opts *o = &net->o;
     *n = (network){.n = net->n, .batch = net->batch, .subdivisions = o->subdivisions,
-                   /* libdarknet has no cosine; its rate is not used */
+                   /* libdarknet has no cosine policy; its rate is unused */
                    .policy = o->policy == DNX_COSINE ? CONSTANT : (learning_rate_policy)o->policy,
                    .learning_rate = o->learning_rate, .momentum = o->momentum, .decay = o->decay,
                    .gamma = o->gamma, .scale = o->scale, .power = o->power,

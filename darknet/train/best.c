@@ -1,6 +1,6 @@
-/* best.c - NAME-best.weights, and NAME-best.txt with their score and its pairs. The score has a
- * file of its own: after a kill, the log and the checkpoint may be older than the best weights, so
- * that a score from there could let a worse network replace the best one. */
+/* best.c - NAME-best.weights, and NAME-best.txt with their score and its pairs. The log and the
+ * checkpoint do not store the score, because after a kill they may be older than the best weights.
+ * With an older score, a worse network could replace the best one. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
