@@ -1,5 +1,4 @@
-/* activations.h - the activation functions. A new one is one line of this table and the two
- * functions of its name in activations.c.
+/* activations.h - the activation functions. README.md of this folder says what a new one needs.
  *
  * Columns: enum, word in a cfg, is_vector. The vector kernels compute functions that are a line on
  * each side of 0, possibly cut at 6. All others are computed number by number. */
