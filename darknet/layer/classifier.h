@@ -47,7 +47,8 @@ typedef struct dnx_classifier {
 
 /* n->distillation of a loss with a teacher. Input 0 of a loss of distillation is the layer that
  * `layers_key` names, or the last suitable layer before it. p->target is the teacher's output:
- * batch x target floats. */
+ * batch x target floats. It is NULL without a teacher, as in `darknet classifier raw`: then a
+ * loss of distillation has the loss 0 and stores 0 in dx, and its y is finite. */
 typedef struct dnx_distillation {
     dnx_shape target;      /* {0}: the network has no teacher, which is allowed when it predicts */
     dnx_node *head;        /* DNX_LOGITS: turns in[0] into logits; NULL: in[0] is the logits */

@@ -10,7 +10,8 @@ enum {
     /* The gradient of a sign is an estimate, which differences cannot check; test_binary.c compares
      * it with a replacement function. ESTIMATED: only the gradient of the weights is an estimate.
      * SIGNS: the gradients of everything before the signs are. */
-    ESTIMATED = 4, SIGNS = 8
+    ESTIMATED = 4, SIGNS = 8,
+    NO_TEACHER = 16 /* the network has no teacher, as when it only predicts */
 };
 typedef struct {
     const char *name, *type, *text;
@@ -48,7 +49,7 @@ static inline dnx_status bench_inputs(bench *b, const row *r, dnx_err *err) {
     for (int i = 0; i < BENCH_INDEX; i++)
         before[i].out = i < BENCH_INDEX - 1 && r->second.h ? r->second : first;
     if (dnx_target_of(n->type)) {
-        b->distillation.target = r->second.h ? r->second : first;
+        if (!(r->flags & NO_TEACHER)) b->distillation.target = r->second.h ? r->second : first;
         n->from[n->n_in] = BENCH_INDEX - 1;
         n->in[n->n_in++] = first;
         return DNX_OK;
@@ -97,7 +98,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
     size_t classes = given ? (size_t)atoi(given + 8) : dnx_size(n->out);
     for (size_t k = 0; k < B; k++) b->truth[k] = (float)(dnx_rng_next(&g) % classes);
     size_t wanted = B * dnx_size(b->distillation.target);
-    b->target = dnx_alloc(wanted);
+    b->target = wanted ? dnx_alloc(wanted) : NULL;
     for (size_t k = 0; k < wanted; k++) b->target[k] = dnx_rng_normal(&g);
     b->has_loss = n->type->is_loss && !strstr(r->text, "noloss=1");
     b->p.scratch = dnx_alloc(n->scratch);

@@ -4,6 +4,9 @@
  * without a row. Gradients are compared with central differences. (test_forward.c compares the
  * forward pass with loops in double.) Everything runs once for each set of kernels. All rows are in
  * one long table, so that a missing branch is easy to see. */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "layer/fusion.h"
 #include "kernels/kernels.h"
 #include "lib/layer_bench.h"
@@ -455,6 +458,50 @@ static void check_threads(const row *r) {
     for (int i = 0; i < 2; i++) close_bench(&b[i]);
 }
 
+/* ---- losses without a teacher ---- */
+
+/* Returns 0 when the loss keeps the contract, 1 when it cannot be made, 2 when a result is wrong.
+ * Runs in a process of its own, because a loss that reads the absent target crashes. */
+static int without_target(const row *r, bool trains) {
+    bench b;
+    row alone = *r;
+    dnx_err err = {0};
+    if (!trains) alone.flags |= NO_TEACHER;
+    if (open_bench(&b, &alone, r->B, trains, 2, &err)) return 1;
+    set_pass(&b, r->B, trains);
+    b.p.target = NULL;
+    const bool imitates = dnx_target_of(b.n.type) != DNX_NO_TARGET;
+    if (imitates) b.p.loss = (double)NAN;
+    fill(b.y, (size_t)r->B * dnx_size(b.n.out), NAN);
+    fill(b.dx[0], (size_t)r->B * dnx_size(b.n.in[0]), NAN);
+    b.n.type->forward(&b.n, &b.p);
+    bool is_right = isfinite(b.p.loss) && (!imitates || b.p.loss == 0);
+    for (size_t i = 0; i < (size_t)r->B * dnx_size(b.n.out); i++) is_right &= isfinite(b.y[i]) != 0;
+    if (trains) back(&b, true, false);
+    for (size_t i = 0; imitates && trains && i < (size_t)r->B * dnx_size(b.n.in[0]); i++)
+        is_right &= b.dx[0][i] == 0;
+    return is_right ? 0 : 2;
+}
+
+/* p->target is NULL when a network with a loss of distillation predicts, as in `darknet classifier
+ * raw`. The loss is then 0, y is finite, and no gradient flows. */
+static void check_without_target(const row *r) {
+    if (!dnx_may_have_teacher(find_type(r->type))) return;
+    for (int trains = 0; trains < 2; trains++) {
+        int status = 0;
+        fflush(stdout);
+        const pid_t child = fork();
+        if (!child) _exit(without_target(r, trains != 0));
+        const bool ended = child > 0 && waitpid(child, &status, 0) == child;
+        check_part(ended && WIFEXITED(status), r->name,
+                   "p->target is NULL: the layer crashes, signal", WTERMSIG(status), 0);
+        check_part(ended && (!WIFEXITED(status) || WEXITSTATUS(status) != 1), r->name,
+                   "the network has no teacher: make() fails", 0, 0);
+        check_part(ended && (!WIFEXITED(status) || WEXITSTATUS(status) != 2), r->name,
+                   "p->target is NULL: loss and dx must be 0, y finite", 0, 0);
+    }
+}
+
 /* ---- errors of single layers ---- */
 
 static const struct {
@@ -572,6 +619,7 @@ static void check_row(const row *r) {
     check_predicting(r, false);
     check_predicting(r, true);
     check_threads(r);
+    check_without_target(r);
 }
 
 static void check_all(void) {
