@@ -30,12 +30,15 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Reads a cfg and builds the network. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* the number for classes=auto; 0: not known, an error when the cfg has it */
+    int classes; /* the number for classes=auto. 0 and 1: as the weights say; if they do not, 0 is
+                  * an error, and 1 is taken */
     int batch, threads; /* 0: see dnx_build */
     bool trains;
     bool to_run; /* it only predicts and keeps no weights; for dnx_open_features() alone */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
+/* The number for classes=auto: `classes` when above 1, else as the weights say, else `classes`. */
+int dnx_known_classes(const char *cfg, const char *weights, int classes);
 /* Like dnx_open(), for a network that only predicts and keeps no weights
  * (dnx_build.keeps_no_weights). */
 dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,

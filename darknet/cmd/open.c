@@ -9,6 +9,7 @@
 #include "base/outfile.h"
 #include "cmd/cmd.h"
 #include "host/layers.h"
+#include "net/classes.h"
 #include "net/weights.h"
 #include "net/weights_kind.h"
 #include "train/teachers.h"
@@ -31,10 +32,16 @@ static dnx_status read_cfg(const char *path, int classes, dnx_cfg **cfg, dnx_err
     return st;
 }
 
+int dnx_known_classes(const char *cfg, const char *weights, int classes) {
+    const dnx_build how = {.threads = 1, .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
+    const int there = classes > 1 || !weights ? 0 : dnx_classes_in(cfg, weights, &how);
+    return there ? there : classes;
+}
+
 static dnx_status build(const char *cfg, const char *weights, int classes, const dnx_build *how,
                         dnx_net **net, dnx_err *err) {
     dnx_cfg *sections;
-    dnx_status st = read_cfg(cfg, classes, &sections, err);
+    dnx_status st = read_cfg(cfg, dnx_known_classes(cfg, weights, classes), &sections, err);
     if (st) return st;
     st = dnx_net_build(sections, how, net, err);
     return load(st, sections, weights, *net, err);
@@ -86,8 +93,9 @@ dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err) 
     dnx_opening bare = *o;
     char remark[256] = "";
     bare.weights = NULL;
-    dnx_status st = o->to_run ? dnx_open_to_run(o->cfg, NULL, o->classes, o->batch, o->threads, net,
-                                                err)
+    bare.classes = dnx_known_classes(o->cfg, o->weights, o->classes);
+    dnx_status st = o->to_run ? dnx_open_to_run(o->cfg, NULL, bare.classes, o->batch, o->threads,
+                                                net, err)
                               : dnx_open(&bare, net, err);
     if (st || !o->weights) return st;
     st = dnx_bridge_file(*net, o->weights, DNX_FIT_FEATURES, &b, err);

@@ -231,6 +231,18 @@ dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, 
     return st;
 }
 
+dnx_status dnx_weights_held(const char *path, size_t *numbers, dnx_err *err) {
+    bool is_packed = false;
+    size_t len;
+    dnx_status st = dnx_weights_count(path, numbers, &is_packed, err);
+    if (st || !is_packed) return st;
+    unsigned char *bytes = (unsigned char *)dnx_file_read_most(path, MOST, &len);
+    if (!bytes) return cannot_read(path, err);
+    *numbers = dnx_packed_numbers(bytes, len);
+    free(bytes);
+    return DNX_OK;
+}
+
 uint64_t dnx_weights_seen(const char *path) {
     size_t len;
     source s = {.path = path, .file = dnx_file_open_unnoted(path, MOST, &len)};

@@ -18,6 +18,9 @@ dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dn
 /* Counts the floats after the header. For a packed file *is_packed = true and *floats = 0. Returns
  * the errors of dnx_weights_load(). */
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err);
+/* Counts the parameters in the file, also in a packed one. Returns the errors of
+ * dnx_weights_load(). */
+dnx_status dnx_weights_held(const char *path, size_t *numbers, dnx_err *err);
 /* Returns `seen` of a weights file: the images that its network was trained on. UINT64_MAX: the
  * file cannot be read. */
 uint64_t dnx_weights_seen(const char *path);

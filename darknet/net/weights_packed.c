@@ -132,6 +132,23 @@ static bool get(reader *r, void *to, size_t n) {
     return true;
 }
 
+size_t dnx_packed_numbers(const unsigned char *bytes, size_t len) {
+    reader r = {bytes + (len < HEADER ? len : HEADER), bytes + len, NULL};
+    size_t numbers = 0;
+    for (uint32_t layer[2]; get(&r, layer, sizeof layer);)
+        for (uint32_t k = 0, head[2]; k < layer[1]; k++) {
+            uint64_t count;
+            if (!get(&r, head, sizeof head) || !get(&r, &count, sizeof count) ||
+                (head[0] == 1 && (!head[1] || count % head[1])))
+                return numbers;
+            const size_t size = bytes_of(head[0], head[1], (size_t)count);
+            if ((size_t)(r.end - r.at) < size) return numbers;
+            r.at += size;
+            numbers += (size_t)count;
+        }
+    return numbers;
+}
+
 /* Decodes number i of the tensor at `from`. */
 static float number(const unsigned char *from, uint32_t bits, const dnx_param *p, size_t i) {
     float v;

@@ -19,6 +19,8 @@ bool dnx_packed_is(const unsigned char *bytes, size_t len);
  * another version or network. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            dnx_err *err);
+/* Counts the numbers of all tensors, as far as the file is well formed. */
+size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
 /* Writes a prepared network that predicts. half: numbers that are not 1 bit take 16 bits. The old
  * file is replaced only when all is written. DNX_EWEIGHTS: a weight does not fit 16 bits. */
 dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *err);

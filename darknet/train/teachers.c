@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "data/resize.h"
+#include "net/classes.h"
 #include "net/weights.h"
 #include "train/teachers_parts.h"
 
@@ -51,7 +52,11 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
     if (!st) {
         const dnx_build how = {.batch = net->batch, .student = net, .types = net->more_types,
                                .teachers = net->teacher_source};
-        st = dnx_cfg_set_classes(cfg, 0, &said);
+        int classes = dnx_classes_in(cfg_path, weights, &how);
+        /* Predicting needs no more of a teacher than shapes, and those of features do not depend on
+         * the number of classes. */
+        if (!classes && !net->trains && !dnx_is_of_head(dnx_takes(n))) classes = 1;
+        st = dnx_cfg_set_classes(cfg, classes, &said);
         if (!st) st = dnx_net_build(cfg, &how, &new.net, &said);
         dnx_cfg_free(cfg);
     }

@@ -1,4 +1,7 @@
 """classes=auto in a cfg, and the class names that a run stores for `classifier predict`."""
+import os
+import re
+
 from common import attempt_all, darknet, expect, expect_end, read, summary, write
 
 CFG = """[net]
@@ -27,6 +30,7 @@ def start():
     expect_end(darknet("synth", "syn", "-identities", "3", "-images", "4", "-size", "32"))
     write("a.cfg", AUTO)
     write("five.cfg", AUTO.replace("auto", "3"))
+    write("raw.f32", b"\0" * (32 * 32 * 3 * 4))
 
 
 def train(cfg, folder, *more):
@@ -57,13 +61,82 @@ def checked():
 
 
 def refused():
-    for words in (("init", "a.cfg", "o"), ("partial", "a.cfg", "s.weights", "o", "1"),
-                  ("bench", "a.cfg", "-train")):
+    for words in (("init", "a.cfg", "o"), ("bench", "a.cfg", "-train")):
         expect_end(darknet(*words), 1, UNKNOWN)
     write("bad.cfg", AUTO.replace("auto", "automatic"))
     expect_end(darknet("check", "bad.cfg"), 1,
                "bad.cfg:18: [margin_softmax] classes=automatic: must "
                "be a whole number from 1 to 100000000")
+
+
+def same(words, *outputs):
+    """Runs a verb with a.cfg and with five.cfg, which has the number. Both print and write the
+    same."""
+    results = []
+    for cfg in ("a.cfg", "five.cfg"):
+        done = darknet(*(cfg if w == "CFG" else w for w in words))
+        expect_end(done)
+        said = re.sub(r"[\d.]+ s\b", "", (done.stdout + done.stderr).replace(cfg, "CFG"))
+        results.append((said, [read(o).replace(cfg.encode(), b"CFG")
+                               for o in outputs]))
+        for o in outputs:
+            os.remove(o)
+    expect(results[0] == results[1], f"{words}: {results[0][0]} {results[1][0]}")
+
+
+def found_in_the_weights():
+    """A network with trained weights is used as if the number stood in the cfg."""
+    weights = "a/a.weights"
+    same(("embed", "CFG", weights, "syn/train", "f", "-force"), "f")
+    same(("partial", "CFG", weights, "o", "1"), "o")
+    same(("partial", "CFG", weights, "o", "3"), "o")
+    same(("strip", "CFG", weights, "s2.cfg", "o"), "o", "s2.cfg")
+    same(("compress", "pack", "CFG", weights, "o"), "o")
+    same(("classifier", "raw", "CFG", weights, "raw.f32", "o"), "o")
+    done = darknet("check", "a.cfg", weights)
+    expect_end(done)
+    expect(" 9               9\n" in done.stdout and not done.stderr,
+           f"{done.stdout} {done.stderr}")
+    expect_end(darknet("compress", "pack", "a.cfg", weights, "p.packed"))
+    same(("compress", "unpack", "p.packed", "CFG", "o"), "o")
+    same(("embed", "CFG", "p.packed", "syn/train", "f", "-force"), "f")
+    one, other = (f"syn/train/id0000/{n}.jpg" for n in ("0001", "0002"))
+    same(("compare", "CFG", weights, one, other, "-aligned"))
+    done = darknet("init", "five.cfg", "i.weights", "-from", "a.cfg", weights)
+    expect_end(done)
+    expect("3 x 3" in done.stderr and "1 x 3" not in done.stderr, done.stderr)
+    expect(read("i.weights")[20:] == read(weights)[20:], "init -from took other weights")
+
+
+def teaches():
+    """A network with classes=auto is the teacher of features, of logits and of class vectors."""
+    for loss in ("[kd_feature]", "[kd_probability]"):
+        files = []
+        for teacher in ("a.cfg", "five.cfg"):
+            write("student.cfg", AUTO + f"{loss}\nteacher={teacher}\nweights=a/a.weights\n")
+            folder = f"by-{loss[1:-1]}-{teacher}"
+            done = train("student.cfg", folder)
+            expect_end(done)
+            files.append(read(f"{folder}/student.weights"))
+            expect_end(darknet("embed", "student.cfg", f"{folder}/student.weights", "syn/train",
+                               "f", "-force"))
+        expect(files[0] == files[1], f"{loss}: another student than with classes=3")
+
+
+def never_occurring():
+    """classes= above the number of people: a note, in check and in training."""
+    write("more.data", read("syn/faces.data").decode().replace("classes=3", "classes=5"))
+    said = "more.data: images of 3 of 5 classes: 2 classes never occur\n"
+    done = darknet("check", "a.cfg", "-data", "more.data")
+    expect_end(done)
+    expect(done.stderr == said, done.stderr)
+    done = darknet("classifier", "train", "more.data", "a.cfg", "-out", "more")
+    expect_end(done)
+    expect(done.stderr == said, done.stderr)
+    write("more.data", read("more.data").decode().replace("classes=5", "classes=4"))
+    expect("of 4 classes: 1 class never occurs" in darknet("check", "a.cfg", "-data",
+                                                            "more.data").stderr, "one class")
+    expect(not darknet("check", "a.cfg", "-data", "syn/faces.data").stderr, "a note on all classes")
 
 
 def named():
@@ -95,5 +168,6 @@ def named():
                "[data] needs names= or labels=")
 
 
-attempt_all(start, as_if_written, checked, refused, named)
+attempt_all(start, as_if_written, checked, refused, found_in_the_weights, teaches,
+            never_occurring, named)
 summary()

@@ -1,0 +1,49 @@
+/* classes.c - finds the number for classes=auto from the length of a weights file. The floats of a
+ * network are a + b*classes; two networks, with 1 and 2 classes, give a and b. */
+#include "net/classes.h"
+
+#include <limits.h>
+
+#include "net/weights.h"
+
+/* False when a loss with parameters lacks its teacher, on which their number depends. */
+static bool is_countable(const dnx_net *net) {
+    for (int i = 0; i < net->n; i++) {
+        const dnx_node *n = &net->nodes[i];
+        if (dnx_target_of(n->type) && !dnx_size(n->distillation->target) && n->type->params)
+            return false;
+    }
+    return true;
+}
+
+/* Counts the floats of the network. 0: it cannot be built, or not all are known. */
+static size_t floats_with(const char *path, int classes, const dnx_build *how) {
+    dnx_cfg *cfg;
+    dnx_net *net = NULL;
+    dnx_build counts = *how;
+    counts.trains = false;
+    counts.keeps_no_weights = true;
+    counts.batch = 1;
+    counts.placement = NULL;
+    if (dnx_cfg_read(path, &cfg, NULL)) return 0;
+    dnx_status st = dnx_cfg_asks_classes(cfg) ? dnx_cfg_set_classes(cfg, classes, NULL)
+                                              : DNX_EOPTION;
+    if (!st && dnx_net_build(cfg, &counts, &net, NULL)) {
+        counts.teachers = NULL; /* the teacher may have another number of classes */
+        st = dnx_net_build(cfg, &counts, &net, NULL);
+    }
+    const size_t floats = st || !is_countable(net) ? 0 : dnx_weights_floats(net, net->n);
+    dnx_net_free(net);
+    dnx_cfg_free(cfg);
+    return floats;
+}
+
+int dnx_classes_in(const char *cfg, const char *weights, const dnx_build *how) {
+    size_t there;
+    const size_t one = floats_with(cfg, 1, how);
+    if (!one || dnx_weights_held(weights, &there, NULL) || there < one) return 0;
+    const size_t two = floats_with(cfg, 2, how);
+    if (two <= one || (there - one) % (two - one)) return 0;
+    const size_t more = (there - one) / (two - one);
+    return more < INT_MAX ? (int)more + 1 : 0;
+}
