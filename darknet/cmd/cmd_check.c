@@ -146,6 +146,9 @@ static dnx_status try_training(const check_args *a, int classes, training *t, dn
     if (data && data->left_out.n)
         fprintf(stderr, "%zu files were left out\n", data->left_out.n);
     if (!wrong && data) wrong = dnx_trainable_on(net, data, 0, why);
+    char absent[400] = "";
+    if (data) dnx_classes_note(data, absent, sizeof absent);
+    if (absent[0]) fprintf(stderr, "%s\n", absent);
     if (!wrong) dnx_training_fits(net, why);
     dnx_data_close(data);
     dnx_net_free(net);

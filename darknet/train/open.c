@@ -166,6 +166,9 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     if (!st)
         dnx_train_note(j, DNX_TRAIN_NEWS, "%zu images, %zu broken and skipped, %d classes",
                        j->data->n, j->data->broken, j->data->o.classes);
+    char classes[400] = "";
+    if (!st) dnx_classes_note(j->data, classes, sizeof classes);
+    if (classes[0]) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", classes);
     if (!st) show_left_out(j);
     if (!st && j->data->is_sampled)
         dnx_train_note(j, DNX_TRAIN_NEWS, "more than %d images: -resume compares the size, the "

@@ -94,10 +94,9 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
 
 /* ---- the images ---- */
 
-/* Finds out whether some class has two images, and whether two classes have an image. false: no
- * memory. */
-static bool look_at_classes(const dnx_data *data, bool *has_two, bool *has_other) {
-    int *count = calloc((size_t)data->o.classes, sizeof *count), found = 0;
+/* How many classes have an image, and whether some class has two. false: no memory. */
+static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_images) {
+    int *count = calloc((size_t)data->o.classes + 1, sizeof *count), found = 0;
     *has_two = false;
     for (size_t i = 0; count && i < data->n; i++) {
         if (data->class_of[i] < 0) continue;
@@ -105,7 +104,7 @@ static bool look_at_classes(const dnx_data *data, bool *has_two, bool *has_other
         found += images == 1;
         *has_two = *has_two || images == 2;
     }
-    *has_other = found > 1;
+    *with_images = found;
     free(count);
     return count;
 }
@@ -114,7 +113,8 @@ static bool look_at_classes(const dnx_data *data, bool *has_two, bool *has_other
  * same sub-batch. */
 static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_data *data,
                               dnx_err *err) {
-    bool has_two, has_other;
+    bool has_two;
+    int with_images;
     if (net->batch < 2)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] learns from two images of a class, but batch/subdivisions is 1",
@@ -123,9 +123,9 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_d
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] learns from two images of a class, but [net] images=%d shows one of "
                         "each", n->type->name, net->o.images);
-    if (!look_at_classes(data, &has_two, &has_other))
+    if (!look_at_classes(data, &has_two, &with_images))
         return dnx_fail(err, DNX_EMEM, n->loc, "no memory");
-    if (!has_other)
+    if (with_images < 2)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] compares images of two classes, but those of %s have one",
                         n->type->name, data->file);
@@ -136,7 +136,18 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_d
     return DNX_OK;
 }
 
-/* Checks a loss without a teacher: it learns from classes, so it needs an output for each class. */
+void dnx_classes_note(const dnx_data *data, char *text, size_t size) {
+    bool has_two;
+    int with_images;
+    text[0] = 0;
+    if (!look_at_classes(data, &has_two, &with_images)) return;
+    const int none = data->o.classes - with_images;
+    if (none > 0)
+        snprintf(text, size, "%.300s: images of %d of %d classes: %d class%s", data->file,
+                 with_images, data->o.classes, none, none > 1 ? "es never occur" : " never occurs");
+}
+
+/* A loss without a teacher learns from classes, so it needs an output for each class. */
 static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_err *err) {
     const int classes = data->o.classes;
     dnx_status st;

@@ -12,6 +12,9 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err);
  * [net]. */
 dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx_err *err);
 
+/* A line for the user when fewer classes have images than classes= says; "" otherwise. */
+void dnx_classes_note(const dnx_data *data, char *text, size_t size);
+
 /* Bytes of a network that trains: weights and momentum, the layers' own arrays, outputs and their
  * gradients. */
 double dnx_training_bytes(dnx_net *net);
