@@ -48,4 +48,7 @@ const char *dnx_image_kind_why(int kind);
 /* The name ends like an image's: .jpg .jpeg .png .bmp .ppm .pgm .pbm .pnm, in any case. The name
  * decides which files of a folder are taken; the content decides how they are decoded. */
 bool dnx_image_is_named(const char *name);
+/* The file has a name that commands of this project give to files beside images, such as
+ * faces.index of `darknet find`. Who reads a folder passes over it without a message. */
+bool dnx_is_own_file(const char *name);
 #endif

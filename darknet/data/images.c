@@ -48,7 +48,8 @@ static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_er
         else if (full && dnx_image_is_named(name)) {
             st = add(l, name, err);
             name = NULL;
-        } else if (full && !dnx_skipped_add(&l->left_out, full, "left out: not named as an image"))
+        } else if (full && !dnx_is_own_file(name) &&
+                   !dnx_skipped_add(&l->left_out, full, "left out: not named as an image"))
             st = dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
         free(name);
         free(full);

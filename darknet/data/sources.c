@@ -92,7 +92,9 @@ static dnx_status read_list(dnx_data *d, const char *path, dnx_err *err) {
 
 /* ---- a folder ---- */
 
-static int visible(const struct dirent *e) { return e->d_name[0] != '.'; }
+static int visible(const struct dirent *e) {
+    return e->d_name[0] != '.' && !dnx_is_own_file(e->d_name);
+}
 
 static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
