@@ -129,6 +129,11 @@ dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err) {
     return st;
 }
 
+void dnx_cache_discard(dnx_cache_out *f) {
+    free(f->block);
+    dnx_outfile_discard(&f->file);
+}
+
 /* ---- reading ---- */
 
 static const char *check_blocks(dnx_cache *f, const unsigned char *p, size_t left) {

@@ -40,6 +40,8 @@ void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
 /* Puts the file in its place when all rows are there. Before, leaves the rows to the next process.
  * DNX_EIO: it cannot be written. */
 dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err);
+/* Removes the rows: no process can complete them. */
+void dnx_cache_discard(dnx_cache_out *f);
 
 typedef struct {
     size_t rows, dim;

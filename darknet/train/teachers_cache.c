@@ -122,7 +122,12 @@ static dnx_status compute(maker *m, uint64_t key, dnx_err *err) {
         if (m->job->progress) m->job->progress(m->job->arg, f.done / 2, m->list->n);
     }
     dnx_free(x);
-    dnx_status ended = is_open ? dnx_cache_end(&f, err) : DNX_OK;
+    if (!is_open) return st;
+    if (st == DNX_ENUMBER) { /* the same rows would be computed again */
+        dnx_cache_discard(&f);
+        return st;
+    }
+    dnx_status ended = dnx_cache_end(&f, err);
     return st ? st : ended;
 }
 

@@ -228,6 +228,8 @@ def no_numbers_are_an_error():
         shutil.copy("sound.weights", "t.weights")
         expect_end(done, 1, text)
         expect(not files(), "a cache was made")
+        left = [n for n in os.listdir("cache") if "partial" in n]
+        expect(not left, f"{left} stay for ever")
 
 
 def main():
