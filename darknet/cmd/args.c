@@ -181,8 +181,8 @@ static int find_missing(const parser *p) {
     for (const dnx_arg *a = p->v->args; a->name; a++) {
         if (!a->is_needed || p->is_given[a - p->v->args]) continue;
         bool is_named = is_option(a->name);
-        return wrong(p, "%s: %s%s%s is missing", p->v->name, a->name, is_named ? " " : "",
-                     is_named ? a->value : "");
+        if (!is_named) return wrong(p, "%s: the argument %s is missing", p->v->name, a->name);
+        return wrong(p, "%s: %s %s is missing", p->v->name, a->name, a->value);
     }
     return 0;
 }

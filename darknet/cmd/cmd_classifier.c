@@ -34,7 +34,8 @@ static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, 
     for (size_t got; (got = fread(x, 1, bytes * (size_t)net->batch, in)) > 0;) {
         if (got % bytes && !ferror(in))
             return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0},
-                            "is no whole number of %zu-float images", size);
+                            "its length is not a multiple of %zu bytes: an image of %d x %d x %d "
+                            "float32 numbers", bytes, net->in.h, net->in.w, net->in.c);
         const float *y = dnx_net_predict(net, x, (int)(got / bytes));
         dnx_status st = dnx_net_status(net, err);
         if (!st) st = dnx_check_numbers(y, outputs * (got / bytes), a->in, err);

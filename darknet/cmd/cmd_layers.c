@@ -81,7 +81,7 @@ static int run(const void *args) {
     }
     const char *near = dnx_nearest(section, names, n);
     fprintf(stderr, "darknet: no section [%s]%s%s%s\n", section, near ? "; did you mean [" : "",
-            near ? near : "", near ? "]?" : "");
+            near ? near : "", near ? "]?" : "; darknet layers lists all");
     return 1;
 }
 

@@ -104,6 +104,7 @@ typedef struct {
     bool is_terminal;
     bool is_open; /* the last line of the terminal is a progress line without an end */
     double shown; /* time of the last line */
+    double images, seconds; /* of the updates since then, the waiting for images included */
 } screen;
 
 /* Prints the losses by name, as means over the images, and how many triplets or pairs they used. */
@@ -125,6 +126,8 @@ static void show_update(void *arg, const dnx_train_update *u) {
     screen *s = arg;
     const dnx_log_line *l = u->line;
     const double now = dnx_now();
+    s->images += u->net->o.batch;
+    s->seconds += u->net->o.batch / l->speed;
     bool is_due = s->is_terminal ? now - s->shown >= .2 : l->batch % PLAIN_LINE == 0;
     if (!is_due && l->batch < u->last) return;
     s->shown = now;
@@ -133,7 +136,8 @@ static void show_update(void *arg, const dnx_train_update *u) {
     printf("batch %llu/%llu  epoch %.2f ", (unsigned long long)l->batch,
            (unsigned long long)u->last, l->epoch);
     if (s->is_terminal) show_bar(l->epoch - floor(l->epoch));
-    printf(" %.0f images/s", l->speed);
+    printf(" %.0f images/s", s->images / s->seconds);
+    s->images = s->seconds = 0;
     show_losses(u);
     if (!isnan(l->accuracy)) printf("  accuracy %.1f %%", 100 * l->accuracy);
     if (!isnan(l->exclusivity)) printf("  exclusivity %.4g", l->exclusivity);

@@ -174,7 +174,8 @@ def a_failure_keeps_what_was_there():
     write("out", EARLIER)
     write("odd.f32", b"\0" * (2 * 8 * 8 * 3 * 4 + 2))
     refuses(("classifier", "raw", "net.cfg", "net.weights", "odd.f32", "out", "-force"),
-            "odd.f32: is no whole number of 192-float images", "out")
+            "odd.f32: its length is not a multiple of 768 bytes: an image of 8 x 8 x 3 float32 "
+            "numbers", "out")
     refuses(("classifier", "raw", "net.cfg", "net.weights", "faces", "out", "-force"),
             "faces: cannot read: Is a directory", "out")
     for verb in verbs(""):
