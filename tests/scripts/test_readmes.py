@@ -61,6 +61,19 @@ def names_of_files():
         expect(re.search(rf"\b{function}\(", code), f"darknet/README.md: no {function}() in {name}")
 
 
+def names_of_tests():
+    """Tests that a page names exist: `tests/cli/test_bad.py`, unit/test_kd, `test_lock`. A name
+    without an end stands for any test file whose name begins so."""
+    there = {os.path.relpath(p, f"{ROOT}/tests") for p in glob.glob(f"{ROOT}/tests/*/test_*.*")}
+    for path in texts():
+        for folder, name in re.findall(r"(?:`|\b(?:tests/)?(\w+)/)(test_[a-z]\w*(?:\.\w+)?)",
+                                       text_of(path)):
+            known = any(re.fullmatch(rf"{folder or '[a-z]+'}/{re.escape(name)}.*", t)
+                        for t in there)
+            expect(known, f"{os.path.relpath(path, ROOT)}: no test "
+                          f"{folder + '/' if folder else ''}{name}")
+
+
 def verbs():
     known = set(re.findall(r"^  (\w+) ", darknet("help").stdout, re.M))
     expect(len(known) > 10, known)
@@ -102,7 +115,7 @@ def scripts_run():
         expect(done.returncode == 0, f"{name}: {done.stderr}")
 
 
-for test in (doors, first_page, links, names_of_files, verbs, targets, networks,
+for test in (doors, first_page, links, names_of_files, names_of_tests, verbs, targets, networks,
              scripts_run):
     attempt(test.__name__, test)
 summary()
