@@ -94,7 +94,7 @@ typedef struct dnx_pass {
     uint64_t seen, update; /* images and updates before this pass: seed random draws and schedules
                             * with them, so that a resumed run repeats every bit */
     double loss;           /* forward() of a loss stores the SUM over the batch here */
-    const float *target;             /* the teacher's output, NULL without one: layer/classifier.h */
+    const float *target;             /* the teacher's output, or NULL: see layer/classifier.h */
     const struct dnx_fused *fused;   /* see layer/fusion.h */
 } dnx_pass;
 

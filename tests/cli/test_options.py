@@ -96,7 +96,8 @@ def explains(verb):
 def refuses(verb):
     name, usage = verb.name, f"usage: darknet {verb.name}"
     for i, place in enumerate(verb.needed):
-        refused("too few", verb.call(verb.needed[:i]), f"{name}: the argument {place} is missing\n{usage}")
+        refused("too few", verb.call(verb.needed[:i]),
+                f"{name}: the argument {place} is missing\n{usage}")
     for option in verb.must if name != "compress low-rank" else ():
         refused("needed", verb.call(verb.needed, but=option), f"{name}: {option} ", " is missing\n")
     refused("too many", verb.call((*verb.needed, *verb.more, "spare")),
