@@ -101,8 +101,10 @@ def draw(path, rows, about):
 
 
 def names(figure, axis, rows):
-    """Writes each name beside its point, where it covers no other name or point."""
+    """Writes each name beside its point, where it covers no other name or point and ends inside of
+    the axes."""
     figure.canvas.draw()
+    frame = axis.get_window_extent().extents
     points = [axis.transData.transform(r["at"]) for r in rows]
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
     for row in rows:
@@ -114,6 +116,7 @@ def names(figure, axis, rows):
             box = text.get_window_extent().extents
             hits = sum(box[0] < t[2] and t[0] < box[2] and box[1] < t[3] and t[1] < box[3]
                        for t in taken)
+            hits += len(rows) * (box[0] < frame[0] or box[2] > frame[2])
             if best is None or hits < best[0]:
                 if best:
                     best[1].remove()
