@@ -66,7 +66,7 @@ obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB := $(SET)/libthinface.a
 
 # With `make -j deps run`, packages are installed before the first file is compiled.
-FIRST := $(filter deps opencv-deps eval-deps,$(MAKECMDGOALS))
+FIRST := $(filter deps opencv-deps eval-deps gpu-deps,$(MAKECMDGOALS))
 
 all: bin/darknet ## build bin/darknet
 
@@ -89,7 +89,7 @@ $(SET)/gpu_list.c: Makefile $(CUDA) | $(SET)
 $(SET)/gpu_list.o: $(SET)/gpu_list.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 CLANG ?= $(firstword $(foreach c,clang clang-16 clang-14,$(if $(shell command -v $c),$c)) clang)
-$(SET)/kernels.ptx: $(wildcard layers_ext/cuda/*.cu layers_ext/cuda/*.h) layers_ext/kernels/activations.h | $(SET)
+$(SET)/kernels.ptx: $(wildcard layers_ext/cuda/*.cu layers_ext/cuda/*.h) layers_ext/kernels/activations.h | $(SET) $(FIRST)
 	@echo "  compile layers_ext/cuda/all.cu"
 	@mkdir -p $(SET)/no-toolkit
 	$(Q)$(CLANG) -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -nocudainc -nocudalib \
@@ -145,7 +145,7 @@ $(OBJ)/tests/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
 # No coverage of the kernels for fuzzing: they read no file, and clang takes minutes to add it.
 $(OBJ)/layers_ext/kernels/%.o: FLAGS := $(filter-out $(FUZZER),$(FLAGS))
 # A file as a C array that ends with 0: page.html becomes dnx_page_html.
-$(OBJ)/%_html.o: %.html
+$(OBJ)/%_html.o: %.html | $(FIRST)
 	@mkdir -p $(@D)
 	@{ echo '.section .rodata'; echo '.globl dnx_$(*F)_html'; echo 'dnx_$(*F)_html:'; \
 	echo '.incbin "$<"'; echo '.byte 0'; echo '.section .note.GNU-stack,"",@progbits'; } > $(@:.o=.s)
