@@ -1,12 +1,13 @@
 """test_gpu_layers.py - MobileFaceNet's cfg files, made small, with a GPU: all of their layers run
 there, in training too, and two runs give the same bits and the processor's weights. The GPU is the
 stand-in of tests/lib/gpu, which computes on the processor."""
+import csv
 import os
 import re
 import shutil
 
-from common import (ROOT, attempt_all, column, darknet, expect, expect_end, needed, read, run,
-                    skip_all, summary, write)
+from common import (ROOT, attempt_all, darknet, expect, expect_end, needed, read, run, skip_all,
+                    summary, write)
 from small_run import make_inputs
 
 with needed():
@@ -60,6 +61,12 @@ def has_no_borders(name):
     expect(all(where == "GPU" for _, where in layers), f"{cfg}: {layers}")
 
 
+def accuracies(path):
+    """Returns the column as text: it is empty when a network has no classes."""
+    with open(path) as log:
+        return [row["accuracy"] for row in csv.DictReader(log)]
+
+
 def trains_alike(name):
     """Signs amplify rounding errors: weights near 0 change theirs. So binary layers are compared
     after one update, others after three."""
@@ -73,7 +80,7 @@ def trains_alike(name):
                        timeout=900))
     a, b, cpu = (read(f"{name}{folder}/mobilefacenet-{name}.weights") for folder in runs)
     expect(a == b, f"{cfg}: two runs give different weights")
-    right = [column(f"{name}{folder}/mobilefacenet-{name}.csv", "accuracy") for folder in runs]
+    right = [accuracies(f"{name}{folder}/mobilefacenet-{name}.csv") for folder in runs]
     expect(right[0] == right[2], f"{cfg}: accuracies {right}")
     first = read(f"{name}first")
     a, cpu, first = (np.frombuffer(w[20:], np.float32) for w in (a, cpu, first))
