@@ -10,7 +10,9 @@
 #define DNX_CUDA_KERNELS_H
 #include <stdbool.h>
 
-#include "common/face/margin_kinds.h"
+#include "cuda/binary_args.h"
+#include "cuda/loss_args.h"
+#include "cuda/window.h"
 #include "kernels/activations.h"
 
 /* Columns: name; true when the threads of a block wait for each other (SYNC). */
@@ -40,12 +42,6 @@ enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a conv_forward with 
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks for the update of a tensor */
 enum { DNX_CUDA_SPLIT = 4096 }; /* rows in a slab of conv_dw */
-
-/* The geometry of a convolution or a pool. x: batch x h x w x C; y: batch x oh x ow x N; windows of
- * kh x kw pixels. A tap is a position in the window: y * kw + x. */
-struct dnx_cuda_window {
-    int batch, h, w, C, oh, ow, N, kh, kw, stride, pad, groups;
-};
 
 /* conv_forward: y = (windows of x) * wk; with shift, y = act(that + shift). With parts it also sums
  * y and y^2 over the rows of each block, as norm_sums does; then there may be fewer blocks than
@@ -274,158 +270,6 @@ struct unit_back_args {
     int size, parts;
     float factor;
     bool adds;
-};
-/* dnx_margin of common/face/margin.h in this pass, and its number of classes. */
-struct dnx_cuda_margin {
-    double s, m, m1, m2, m3, smoothing, ramp;
-    float t; /* the emphasis */
-    int kind, n;
-    bool is_easy, is_ste;
-};
-/* margin_loss: one block for each image. */
-struct margin_loss_args {
-    const struct dnx_cuda_margin *now;
-    const float *cosines; /* B x ld */
-    const int *label;     /* B */
-    double *row;          /* B x 4: peak, sum, target, slope */
-    double *losses;       /* B */
-    float *y;             /* B: 1 when the class has the largest cosine */
-    int ld;
-};
-struct margin_slopes_args {
-    const struct dnx_cuda_margin *now;
-    float *cosines;
-    const int *label;
-    const double *row;
-    int batch, ld;
-};
-
-/* feature_distance: e = |g/|g| - t/|t||^2 / 2, or of g and t themselves. */
-struct feature_distance_args {
-    const float *g, *t; /* count x size */
-    float *inv;         /* count x 2: 1/|g|, 1/|t|; 1 when not is_unit */
-    double *e;
-    float *y;
-    long count, size;
-    bool is_unit;
-};
-/* feature_weights: h of [kd_feature], and the loss of each image. */
-struct feature_weights_args {
-    const double *e;
-    double *h, *losses;
-    double weight, sharpness, power;
-    int hard, count;
-};
-struct feature_slopes_args {
-    const float *g, *t, *inv;
-    const double *e, *h;
-    float *dg;
-    double weight;
-    long count, size;
-    bool is_unit, adds;
-};
-/* correlation: own and target are count x count products of unit vectors. */
-struct correlation_args {
-    float *own;
-    const float *target, *series;
-    double *losses;
-    float *y;
-    float weight;
-    int degree, count;
-};
-
-/* The logits of one side of a distillation: z, or scale z when z are cosines. */
-struct dnx_cuda_logits {
-    const float *z; /* B x ld */
-    long ld;
-    bool is_cosine, by_length; /* by_length: cosines times the feature's length */
-};
-/* What changes with every pass of [kd_probability]: the weight, and the student's scale. */
-struct dnx_cuda_probability {
-    double weight;
-    float scale, scale_of_teacher;
-};
-/* leading_*: dnx_leading of common/face/leading.h. One block for each image (norm, least), one
- * thread for each class (mass), one block (count). */
-struct leading_args {
-    struct dnx_cuda_logits side;
-    const float *scale; /* of that side */
-    double share;
-    const int *label;
-    double *norm, *mass; /* B, N */
-    int *count;
-    float *least; /* B */
-    int N, batch;
-};
-#define leading_norm_args leading_args
-#define leading_mass_args leading_args
-#define leading_count_args leading_args
-#define leading_least_args leading_args
-/* probability_loss: one block for each image. probability_slopes: dz = or += the gradients. */
-struct probability_args {
-    struct dnx_cuda_logits student, teacher;
-    const struct dnx_cuda_probability *now;
-    double temperature, between, within;
-    const float *least; /* NULL: no groups */
-    const int *label;
-    double *sums; /* B x 11 */
-    double *losses;
-    float *y, *dz; /* dz: B x ld */
-    int N, batch, ld;
-    bool has_groups, by_student, adds;
-};
-#define probability_loss_args probability_args
-#define probability_slopes_args probability_args
-
-/* binarise: v = w, or centred over the channels; b = sign(v), alpha = mean |v| or 1, scaled =
- * alpha b. One block for each filter of C x taps. clamps: w itself is limited to -1..1. */
-struct binarise_args {
-    float *w, *v, *b, *scaled, *alpha;
-    float *centred; /* 1: v is centred */
-    int C, taps;
-    bool centers, has_alpha, clamps;
-};
-/* binarise_back: adds to d_w the estimate `how` (dnx_estimator) from G, the gradient of alpha b. */
-struct binarise_back_args {
-    const float *v, *alpha, *centred;
-    float *G, *d_w;
-    int C, taps, how;
-    bool has_alpha;
-};
-/* signs: of u = x scale + shift (scale NULL: x), and sum = the sum of |u| over the channels. */
-struct signs_args {
-    const float *x, *scale, *shift;
-    float *signs, *sum;
-    long rows;
-    int C;
-};
-/* signs_back: du, the gradient at the signs, becomes that at u; map is the gradient at sum. */
-struct signs_back_args {
-    const float *x, *scale, *shift, *map; /* map may be NULL */
-    float *du;
-    long rows;
-    int C;
-};
-/* k_map: the mean over each window from B x h x w sums; k_unmap: the reverse, for gradients. */
-struct k_map_args {
-    struct dnx_cuda_window at;
-    const float *from;
-    float *to;
-};
-#define k_unmap_args k_map_args
-/* k_scale: z = z map alpha; map NULL: 1. */
-struct k_scale_args {
-    float *z;
-    const float *map, *alpha;
-    long rows;
-    int N;
-};
-/* k_back: dz = dz map; dk = the gradient at map. */
-struct k_back_args {
-    float *dz, *dk;
-    const float *z, *map;
-    long rows;
-    int N;
 };
 
 #define DNX_CUDA_ENUM(name, waits) DNX_CUDA_##name,

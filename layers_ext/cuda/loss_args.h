@@ -1,0 +1,110 @@
+/* loss_args.h - the arguments of the kernels of losses: margins, features, correlations,
+ * probabilities. kernels.h includes it and describes the layout of tensors. */
+#ifndef DNX_CUDA_LOSS_ARGS_H
+#define DNX_CUDA_LOSS_ARGS_H
+#include <stdbool.h>
+
+#include "common/face/margin_kinds.h"
+
+/* dnx_margin of common/face/margin.h in this pass, and its number of classes. */
+struct dnx_cuda_margin {
+    double s, m, m1, m2, m3, smoothing, ramp;
+    float t; /* the emphasis */
+    int kind, n;
+    bool is_easy, is_ste;
+};
+/* margin_loss: one block for each image. */
+struct margin_loss_args {
+    const struct dnx_cuda_margin *now;
+    const float *cosines; /* B x ld */
+    const int *label;     /* B */
+    double *row;          /* B x 4: peak, sum, target, slope */
+    double *losses;       /* B */
+    float *y;             /* B: 1 when the class has the largest cosine */
+    int ld;
+};
+struct margin_slopes_args {
+    const struct dnx_cuda_margin *now;
+    float *cosines;
+    const int *label;
+    const double *row;
+    int batch, ld;
+};
+
+/* feature_distance: e = |g/|g| - t/|t||^2 / 2, or of g and t themselves. */
+struct feature_distance_args {
+    const float *g, *t; /* count x size */
+    float *inv;         /* count x 2: 1/|g|, 1/|t|; 1 when not is_unit */
+    double *e;
+    float *y;
+    long count, size;
+    bool is_unit;
+};
+/* feature_weights: h of [kd_feature], and the loss of each image. */
+struct feature_weights_args {
+    const double *e;
+    double *h, *losses;
+    double weight, sharpness, power;
+    int hard, count;
+};
+struct feature_slopes_args {
+    const float *g, *t, *inv;
+    const double *e, *h;
+    float *dg;
+    double weight;
+    long count, size;
+    bool is_unit, adds;
+};
+/* correlation: own and target are count x count products of unit vectors. */
+struct correlation_args {
+    float *own;
+    const float *target, *series;
+    double *losses;
+    float *y;
+    float weight;
+    int degree, count;
+};
+
+/* The logits of one side of a distillation: z, or scale z when z are cosines. */
+struct dnx_cuda_logits {
+    const float *z; /* B x ld */
+    long ld;
+    bool is_cosine, by_length; /* by_length: cosines times the feature's length */
+};
+/* What changes with every pass of [kd_probability]: the weight, and the student's scale. */
+struct dnx_cuda_probability {
+    double weight;
+    float scale, scale_of_teacher;
+};
+/* leading_*: dnx_leading of common/face/leading.h. One block for each image (norm, least), one
+ * thread for each class (mass), one block (count). */
+struct leading_args {
+    struct dnx_cuda_logits side;
+    const float *scale; /* of that side */
+    double share;
+    const int *label;
+    double *norm, *mass; /* B, N */
+    int *count;
+    float *least; /* B */
+    int N, batch;
+};
+#define leading_norm_args leading_args
+#define leading_mass_args leading_args
+#define leading_count_args leading_args
+#define leading_least_args leading_args
+/* probability_loss: one block for each image. probability_slopes: dz = or += the gradients. */
+struct probability_args {
+    struct dnx_cuda_logits student, teacher;
+    const struct dnx_cuda_probability *now;
+    double temperature, between, within;
+    const float *least; /* NULL: no groups */
+    const int *label;
+    double *sums; /* B x 11 */
+    double *losses;
+    float *y, *dz; /* dz: B x ld */
+    int N, batch, ld;
+    bool has_groups, by_student, adds;
+};
+#define probability_loss_args probability_args
+#define probability_slopes_args probability_args
+#endif
