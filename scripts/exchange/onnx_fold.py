@@ -17,15 +17,18 @@ def unsqueeze(node, *args):
     return a.reshape([1 if i in places else next(sizes) for i in range(rank)])
 
 
-def slice_of(node, *args):
-    a = args[0]
-    if len(args) > 1:
-        starts, ends = args[1], args[2]
-        axes = args[3] if len(args) > 3 and args[3] is not None else range(len(starts))
-        steps = args[4] if len(args) > 4 and args[4] is not None else [1] * len(starts)
+def slices_of(node, args):
+    """Returns starts, ends, axes and steps of a Slice: attributes up to opset 9, inputs after."""
+    if args:
+        starts, ends, axes, steps = (*args, None, None)[:4]
     else:
-        starts, ends = node.get("starts"), node.get("ends")
-        axes, steps = node.get("axes") or range(len(starts)), [1] * len(starts)
+        starts, ends, axes, steps = *(node.get(k) for k in ("starts", "ends", "axes")), None
+    return (starts, ends, range(len(starts)) if axes is None else axes,
+            [1] * len(starts) if steps is None else steps)
+
+
+def slice_of(node, a, *args):
+    starts, ends, axes, steps = slices_of(node, args)
     index = [slice(None)] * a.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps):
         end = int(end)

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from exchange.onnx_fold import axes_of
+from exchange.onnx_fold import axes_of, slices_of
 from exchange.onnx_values import Value
 from exchange.onnx_windows import pads_of, symmetric
 
@@ -29,13 +29,7 @@ def part(t, x, first, count):
 
 def slice_(t, n, x, *args):
     x = t.map_of(x)
-    if args:
-        starts, ends = args[0], args[1]
-        axes = args[2] if len(args) > 2 and args[2] is not None else range(len(starts))
-        steps = args[3] if len(args) > 3 and args[3] is not None else [1] * len(starts)
-    else:
-        starts, ends = n.get("starts"), n.get("ends")
-        axes, steps = n.get("axes") or range(len(starts)), [1] * len(starts)
+    starts, ends, axes, steps = slices_of(n, args)
     if len(axes) != 1 or int(axes[0]) not in (1, -3) or int(steps[0]) != 1:
         t.fail("only channels (axis 1, step 1) can be cut apart")
     first, end, _ = slice(int(starts[0]), int(ends[0])).indices(x.shape[2])
