@@ -9,22 +9,9 @@ import time
 from http.client import HTTPConnection
 
 from browser import Browser, find
-from common import (DARKNET, attempt_all, column, darknet, expect, expect_end, read, summary, write,
-                    write_png)
+from common import (DARKNET, attempt_all, column, darknet, expect, expect_end, read, summary, write)
+from tiny_run import NET, make_images
 
-NET = """[net]
-batch=2
-height=8
-width=8
-channels=3
-learning_rate=0.01
-max_batches={}
-[convolutional]
-filters=2
-size=8
-activation=linear
-[softmax]
-"""
 FOREVER = 100000000
 
 
@@ -40,17 +27,6 @@ def is_taken():
 
 
 PORT = free_port()
-
-
-def start():
-    rows = []
-    for i in range(4):
-        path = os.path.abspath(f"images/person-{'ab'[i % 2]}{i}.png")
-        write_png(path, 8, 8, bytes([60 * i, 20, 200 - 40 * i]) * 64)
-        rows.append(path)
-    write("train.list", "\n".join(rows) + "\n")
-    write("labels", "person-a\nperson-b\n")
-    write("t.data", "classes=2\ntrain=train.list\nlabels=labels\nbackup=out\n")
 
 
 def train(name, batches, *more):
@@ -278,5 +254,5 @@ def chromium():
             expect(b.value("points[0][0] * 100") < batch, "begins late")
 
 
-attempt_all(start, page, resumed, same_numbers, refusals, crowd, taken, chromium)
+attempt_all(make_images, page, resumed, same_numbers, refusals, crowd, taken, chromium)
 summary()

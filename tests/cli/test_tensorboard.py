@@ -7,35 +7,15 @@ import struct
 import subprocess
 import time
 
-from common import (DARKNET, attempt_all, column, darknet, expect, expect_end, read, summary, write,
-                    write_png)
+from common import (DARKNET, attempt_all, column, darknet, expect, expect_end, read, summary, write)
+from tiny_run import NET, make_images
 
 EVENTS = "tb/net/events.out.tfevents.0000000000.darknet"
-NET = """[net]
-batch=2
-height=8
-width=8
-channels=3
-learning_rate=0.01
-max_batches=40
-[convolutional]
-filters=2
-size=8
-activation=linear
-[softmax]
-"""
 
 
 def start():
-    rows = []
-    for i in range(4):
-        path = os.path.abspath(f"images/person-{'ab'[i % 2]}{i}.png")
-        write_png(path, 8, 8, bytes([60 * i, 20, 200 - 40 * i]) * 64)
-        rows.append(path)
-    write("train.list", "\n".join(rows) + "\n")
-    write("labels", "person-a\nperson-b\n")
-    write("t.data", "classes=2\ntrain=train.list\nlabels=labels\nbackup=out\n")
-    write("net.cfg", NET)
+    make_images()
+    write("net.cfg", NET.format(40))
 
 
 def train(*more):
@@ -131,7 +111,7 @@ def resumed():
 
 
 def killed():
-    write("net.cfg", NET.replace("max_batches=40", "max_batches=100000"))
+    write("net.cfg", NET.format(100000))
     child = subprocess.Popen([DARKNET, "classifier", "train", "t.data", "net.cfg", "-tensorboard",
                               "tb", "-force", "-threads", "1", "-every", "50"],
                              stdout=subprocess.DEVNULL)

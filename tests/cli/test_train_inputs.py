@@ -1,28 +1,16 @@
-"""The inputs of darknet classifier train. -resume compares all inputs, option by option. A run of
-the same name is never replaced without -force. NAME-best.weights has its own score. The rate and
-the accuracy in the log are those of the training."""
+"""The inputs of darknet classifier train. -resume compares all inputs, option by option.
+NAME-best.weights has its own score. The rate and the accuracy in the log are those of the
+training."""
 import math
 import os
 import shutil
-import signal
-import subprocess
-import time
 
 from common import (attempt_all, column, darknet, expect, expect_end, needed, read, summary, write)
-from small_run import CFG, NAMES, data, faults, make_inputs, refuses, start, train
+from small_run import CFG, NAMES, SHORT, data, make_run, refuses, train
 
 with needed():
     import numpy as np
     from PIL import Image
-
-SHORT = ("-batches", "20", "-threads", "1")
-
-
-def make_run():
-    """Trains 20 batches in a/, and 40 batches for comparison."""
-    make_inputs()
-    expect_end(train(data("faces", "a"), *SHORT))
-    expect_end(train(data("faces", "whole"), "-batches", "40", "-threads", "1"))
 
 
 def resume(cfg=CFG, folder="faces", args=(), **options):
@@ -159,138 +147,6 @@ def teachers_count():
     refuses(file, "  teacher 0 weights: was ", cfg="kd.cfg", args=args)
 
 
-# ---- files of another run ----
-
-def files_of(name):
-    return {f: read(os.path.join(name, f)) for f in os.listdir(name)}
-
-
-def no_run_is_replaced():
-    shutil.copytree("a", "kept")
-    file, before = data("faces", "kept"), files_of("kept")
-    refuses(file, "kept/net.state: this very run is done: -name or -out makes another one, -force "
-            "trains it again in its place", args=SHORT)
-    refuses(file, "this very run is done", args=("-batches", "20", "-threads", "2"))
-    expect(files_of("kept") == before, "files changed")
-    unfinished = before["net.run"].replace(b"state=done", b"state=stopped")
-    for record in (unfinished, None):
-        write("kept/net.run", record) if record else os.remove("kept/net.run")
-        for args in (SHORT, ("-batches", "30"), ("-seed", "9", *SHORT)):
-            refuses(file, "kept/net.state: a run of this name is there: -resume goes on with it, "
-                    "-name or -out makes another one, -force replaces it", args=args)
-    write("kept/net.run", before["net.run"])
-    expect(files_of("kept") == before, "files changed")
-    expect_end(train(file, "-name", "second", "-seed", "9", *SHORT))
-    expect_end(train(file, "-out", "third", "-seed", "9", *SHORT))
-    expect(read("kept/second.weights") == read("third/net.weights"), "-name and -out")
-    expect({k: v for k, v in files_of("kept").items() if k in before} == before, "files changed")
-    write("kept/net-best.weights", "another run's")
-    expect_end(train(file, "-force", "-seed", "9", *SHORT))
-    expect(read("kept/net.weights") == read("third/net.weights"), "-force")
-    expect(len(column("kept/net.csv", "batch")) == 20, "lines of the log")
-    expect(not os.path.exists("kept/net-best.weights"), "the other run's best is still there")
-
-
-def finished_runs_make_room():
-    """-force with another experiment of the same name (other inputs, weights, pairs or batches):
-    all files of the finished run are kept, under a free number."""
-    shutil.copytree("a", "room")
-    file, first = data("faces", "room"), files_of("room")
-    write("room/net-best.weights", "best")
-    write("room/net-best.txt", "score")
-    write("room/net.old-1.run", "another's")
-    first.update({"net-best.weights": b"best", "net-best.txt": b"score"})
-    kept = {}
-    for number, args in ((2, ("-seed", "9", *SHORT)), (3, SHORT), (4, ("-batches", "21")),
-                         (5, ("room/net.weights", "-clear", *SHORT))):
-        done = train(file, *args)
-        expect_end(done, 0, f"room/net.*: the finished run of this name is kept as "
-                   f"room/net.old-{number}.*\n")
-        kept.update({k.replace("net", f"net.old-{number}", 1): v for k, v in first.items()})
-        now = files_of("room")
-        expect({k: v for k, v in now.items() if k in kept} == kept, f"{args}: not all is kept")
-        first = {k: v for k, v in now.items() if ".old-" not in k}
-        expect(len(column("room/net.csv", "batch")) == (21 if number == 4 else 20), "the log")
-    expect(read("room/net.old-4.weights") != read("room/net.weights"), "trained from the weights")
-    names = [line.split()[0] for line in darknet("runs", "room").stdout.splitlines()[1:]]
-    expect(sorted(names) == ["room/net"] + [f"room/net.old-{i}" for i in range(2, 6)], f"{names}")
-
-
-def making_room_is_cut_short():
-    """A run killed between two renames: the next start renames the other files with the same
-    number."""
-    ends = (".state", ".weights", "-best.weights", "-best.txt", ".names", ".csv", ".run")
-    for cut in range(len(ends)):
-        shutil.rmtree("cut", ignore_errors=True)
-        shutil.copytree("a", "cut")
-        write("cut/net-best.weights", "best")
-        write("cut/net-best.txt", "score")
-        before = files_of("cut")
-        for end in ends[:cut]:
-            os.rename(f"cut/net{end}", f"cut/net.old-1{end}")
-        expect_end(train(data("faces", "cut"), "-seed", "9", *SHORT), 0, "kept as cut/net.old-1.*")
-        now = files_of("cut")
-        for end in ends:
-            expect(now.get(f"net.old-1{end}") == before[f"net{end}"], f"{cut}: {end} is lost")
-        expect(not [k for k in now if "old-2" in k], f"{cut}: {sorted(now)}")
-
-
-def a_signal_before_the_first_update_renames_nothing():
-    shutil.copytree("a", "early")
-    before = files_of("early")
-    done = train(data("faces", "early"), "-seed", "9", *SHORT,
-                 env=faults("faces/", 1, 1, -signal.SIGTERM))
-    expect_end(done, 1)
-    expect(files_of("early") == before, f"{sorted(files_of('early'))}")
-
-
-def nothing_left():
-    """Weights or a checkpoint that have done all batches already: an error, and nothing is
-    written."""
-    shutil.copy("a/net.weights", "done.weights")
-    file = data("faces", "left")
-    refuses(file, "done.weights: has 20 batches behind it, and -batches is 20: nothing is left to "
-            "train; -clear counts from 0", args=["done.weights", *SHORT])
-    expect(not os.path.exists("left"), "a folder was made")
-    before = files_of("a")
-    refuses("a.data", "a/net.state: has 20 batches behind it", "larger -batches",
-            args=["-resume", *SHORT])
-    expect(files_of("a") == before, "files changed")
-    write("frozen.cfg", CFG.replace("[softmax]", "[softmax]\nstopbackward=1"))
-    refuses(file, "nothing would be trained", cfg="frozen.cfg")
-    write("poly.cfg", CFG.replace("policy=constant", "policy=poly"))
-    refuses(file, "policy=poly: the rate is 0 from max_batches=60 on", cfg="poly.cfg",
-            args=["-batches", "61"])
-
-
-def started_from_weights():
-    """Starting from trained weights begins a new log."""
-    file = data("faces", "from")
-    write("from/net.csv", read("a/net.csv"))
-    expect_end(train(file, "done.weights", "-batches", "30", "-threads", "1"))
-    expect(column("from/net.csv", "batch") == list(range(21, 31)), "the log")
-
-
-def one_process_at_a_time():
-    file = data("faces", "two")
-    first = start(file, "-batches", "100000", "-threads", "1", stdout=subprocess.PIPE, text=True)
-    while "batch 50/" not in first.stdout.readline():
-        expect(first.poll() is None, "ended")
-    second = train(file, *SHORT)
-    expect_end(second, 1, f"is in use by process {first.pid} on ")
-    expect_end(train(file, "-name", "own", *SHORT))
-    first.send_signal(signal.SIGTERM)
-    expect(first.wait(20) == 1, f"exit status {first.returncode}")
-    batches = len(column("two/net.csv", "batch"))
-    again = start(file, "-resume", "-batches", "100000", "-threads", "1", "-every", "20",
-                  stdout=subprocess.PIPE, text=True)
-    while "batch " not in again.stdout.readline():
-        expect(again.poll() is None, "ended")
-    again.kill()
-    again.wait()
-    expect_end(train(file, "-resume", "-batches", str(batches + 3000), "-threads", "1"))
-
-
 # ---- the best network ----
 
 def best_keeps_its_score():
@@ -380,41 +236,8 @@ activation=linear
     expect(last[0] < .2 and last[1] > .95, f"loss, accuracy: {last}")
 
 
-def runs_are_listed():
-    done = darknet("runs")
-    expect_end(done)
-    lines = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
-    expect(lines["whole/net"][:2] == ["done", "40/40"], f"{lines['whole/net']}")
-    expect(lines["third/net"][:2] == ["done", "20/20"] and "9" in lines["third/net"],
-           f"{lines['third/net']}")
-    record = read("third/net.run").decode()
-    for text in ("command=", " -out third -seed 9 -batches 20", "[net] learning_rate=0.002",
-                 "processor=", "build=", "began=", "seconds=", "seed=9", "loss="):
-        expect(text in record, f"no {text} in {record}")
-    expect(darknet("runs", "faces").stdout == "no runs in faces\n", "a folder without runs")
-    expect(darknet("runs", "absent").returncode == 1, "a folder that is not there")
-
-
-def killed_runs_are_told():
-    file = data("faces", "dead")
-    run_ = start(file, "-batches", "100000", "-every", "10", "-threads", "1")
-    limit = time.time() + 20
-    while not os.path.exists("dead/net.run") and time.time() < limit:
-        time.sleep(.01)
-    line = darknet("runs", "dead").stdout.splitlines()[-1]
-    expect("  running  " in line, line)
-    run_.kill()
-    run_.wait()
-    line = darknet("runs", "dead").stdout.splitlines()[-1]
-    expect("  killed" in line, line)
-
-
 attempt_all(make_run, every_option_counts, all_differences_are_listed, force_goes_on,
             meaning_counts_not_text, threads_are_a_remark, times_are_a_remark, data_counts,
-            every_byte_of_an_image_counts, old_checkpoints, teachers_count, no_run_is_replaced,
-            finished_runs_make_room, making_room_is_cut_short,
-            a_signal_before_the_first_update_renames_nothing, nothing_left, started_from_weights,
-            one_process_at_a_time, best_keeps_its_score, rates_are_those_of_the_policy,
-            accuracy_of_a_map,
-            runs_are_listed, killed_runs_are_told)
+            every_byte_of_an_image_counts, old_checkpoints, teachers_count, best_keeps_its_score,
+            rates_are_those_of_the_policy, accuracy_of_a_map)
 summary()

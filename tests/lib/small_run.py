@@ -37,6 +37,7 @@ activation=linear
 """
 CLASSES, EACH = 3, 20
 NAMES = ("ann", "bob", "cid")
+SHORT = ("-batches", "20", "-threads", "1")
 
 
 def make_inputs():
@@ -64,6 +65,13 @@ def train(data_file, *args, cfg="net.cfg", threads=2, **more):
     if "-threads" not in args:
         args = ("-threads", str(threads), *args)
     return darknet("classifier", "train", data_file, cfg, *args, timeout=60, **more)
+
+
+def make_run():
+    """Trains 20 batches in a/, and 40 batches for comparison."""
+    make_inputs()
+    expect_end(train(data("faces", "a"), *SHORT))
+    expect_end(train(data("faces", "whole"), "-batches", "40", "-threads", "1"))
 
 
 def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):

@@ -7,30 +7,19 @@ import signal
 import subprocess
 import time
 
-from common import (ROOT, attempt_all, column, expect, expect_end, needed, read, run, skip_all,
-                    summary, write)
+from common import (ROOT, attempt_all, column, expect, expect_end, needed, read, run, summary,
+                    write)
+from gpu_command import GPU, OBJ, STANDIN, build
 from small_run import CFG, NAMES, make_inputs
 
 with needed():
     import numpy as np
-if not any(shutil.which(c) for c in ("clang", "clang-16", "clang-14")):
-    skip_all("the kernels need clang: make gpu-deps")
 
-OBJ = os.path.join(ROOT, os.environ.get("OBJ") or
-                   run("make", "-s", "-C", ROOT, "print-obj").stdout.strip())
-GPU = os.path.join(OBJ, "bin", "darknet-gpu")
-STANDIN = os.path.join(OBJ, "tests", "standin")
 PARTS = ("net.weights", "net.state")
 # Calls that a run may survive: without them each kernel is started alone.
 GRAPHS = ("cuGraphLaunch", "cuLaunchKernel")
 HEAD = "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
 KD = CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n")
-
-
-def build():
-    for goal in (GPU, os.path.join(STANDIN, "libcuda.so.1")):
-        made = run("make", "-s", "-C", ROOT, os.path.relpath(goal, ROOT))
-        expect(made.returncode == 0, f"{goal} does not build: {made.stderr}")
 
 
 def call(*words, timeout=120, **standin):
@@ -209,14 +198,15 @@ def a_driver_that_refuses_graphs():
 
 def failing_calls():
     """After any failure in a run the checkpoint is that of a complete update, and -resume gives the
-    same bits as a run without the failure."""
+    same bits as a run without the failure. The last copies to the device may be of a batch that no
+    update uses, and their number depends on time, so a copy before them fails."""
     calls = counts()[1]
     points = [(name, result, 1 + int(share * (calls[name] - 1)), goes_on)
               for name, result, goes_on, *shares in (
                   ("kernel", 719, "", 0, .5, 1), ("kernel", 719, "+", .21, .77),
                   ("cuLaunchKernel", 719, "+", 0, .5, 1), ("cuGraphLaunch", 719, "+", .5),
                   ("cuMemcpyDtoHAsync_v2", 999, "", 0, .5), ("cuMemcpyDtoHAsync_v2", 999, "+", 1),
-                  ("cuMemcpyHtoDAsync_v2", 999, "", 0, .6), ("cuMemcpyHtoDAsync_v2", 999, "+", 1),
+                  ("cuMemcpyHtoDAsync_v2", 999, "", 0, .6), ("cuMemcpyHtoDAsync_v2", 999, "+", .9),
                   ("cuStreamSynchronize", 719, "", .4), ("cuStreamWaitEvent", 999, "", .8),
                   ("cuEventRecord", 999, "+", .5))
               for share in shares]

@@ -4,21 +4,15 @@ stand-in of tests/lib/gpu, which computes on the processor."""
 import csv
 import os
 import re
-import shutil
 
-from common import (ROOT, attempt_all, darknet, expect, expect_end, needed, read, run, skip_all,
-                    summary, write)
+from common import (ROOT, attempt_all, darknet, expect, expect_end, needed, read, run, summary,
+                    write)
+from gpu_command import GPU, STANDIN, build
 from small_run import make_inputs
 
 with needed():
     import numpy as np
-if not any(shutil.which(c) for c in ("clang", "clang-16", "clang-14")):
-    skip_all("the kernels need clang: make gpu-deps")
 
-OBJ = os.path.join(ROOT, os.environ.get("OBJ") or
-                   run("make", "-s", "-C", ROOT, "print-obj").stdout.strip())
-GPU = os.path.join(OBJ, "bin", "darknet-gpu")
-STANDIN = os.path.join(OBJ, "tests", "standin")
 ENV = dict(os.environ, LD_LIBRARY_PATH=STANDIN)
 TEACHERS = ("mobilefacenet", "mobilefacenet-am")
 STUDENTS = ("am", "half-am", "half-kd-correlation", "half-kd-feature", "half-kd-ec",
@@ -37,9 +31,7 @@ def smaller(name, more=""):
 
 
 def start():
-    for goal in (GPU, os.path.join(STANDIN, "libcuda.so.1")):
-        made = run("make", "-s", "-C", ROOT, os.path.relpath(goal, ROOT))
-        expect(made.returncode == 0, f"{goal} does not build: {made.stderr}")
+    build()
     make_inputs()
     write("run.data", "classes=3\ntrain=faces\nbackup=run\n")
     for name in TEACHERS:

@@ -1,0 +1,20 @@
+"""gpu_command.py - the command with a GPU, for tests. The stand-in of tests/lib/gpu replaces the
+GPU: it computes on the processor."""
+import os
+import shutil
+
+from common import ROOT, expect, run, skip_all
+
+if not any(shutil.which(c) for c in ("clang", "clang-16", "clang-14")):
+    skip_all("the kernels need clang: make gpu-deps")
+
+OBJ = os.path.join(ROOT, os.environ.get("OBJ") or
+                   run("make", "-s", "-C", ROOT, "print-obj").stdout.strip())
+GPU = os.path.join(OBJ, "bin", "darknet-gpu")
+STANDIN = os.path.join(OBJ, "tests", "standin")
+
+
+def build():
+    for goal in (GPU, os.path.join(STANDIN, "libcuda.so.1")):
+        made = run("make", "-s", "-C", ROOT, os.path.relpath(goal, ROOT))
+        expect(made.returncode == 0, f"{goal} does not build: {made.stderr}")
