@@ -19,10 +19,12 @@
 
 /* ---- the images that a cache belongs to ---- */
 
-/* Computes a checksum of the images on the disk: of their content when they were scanned, and of
- * their times of change. */
+/* Computes a checksum of the images: of all their bytes, so that a copied folder keeps its cache.
+ * The scan of a very large list reads only some bytes of each image; for such a list the times of
+ * change count, too. */
 static uint64_t hash_images(const dnx_data *list) {
     uint64_t h = dnx_hash(list->content, &list->n, sizeof list->n);
+    if (!list->is_sampled) return h;
     for (size_t i = 0; i < list->n; i++) {
         const dnx_source *s = dnx_data_source(list, i);
         struct stat info;
