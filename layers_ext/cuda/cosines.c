@@ -21,7 +21,8 @@ dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int
     if (!st) st = dnx_gpu_new(l, &c->x_inv, B, err);
     if (st || !has_back) return st;
     st = dnx_gpu_new(l, &c->d_x, B * (size_t)c->groups * d, err);
-    if (!st) st = dnx_gpu_new(l, &c->d_w, (size_t)dnx_gpu_parts((long)B) * ld * d, err);
+    const size_t parts = (size_t)dnx_gpu_matrix_parts((long)B, c->ld, D);
+    if (!st) st = dnx_gpu_new(l, &c->d_w, parts * ld * d, err);
     return st;
 }
 
@@ -45,7 +46,8 @@ void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, 
     struct unit_back_args of_w = {.d = c->d_w, .unit = c->unit_w, .inv = c->w_inv, .rows = rows,
                                   .dx = d_w, .count = c->N, .ld = c->D,
                                   .part = (long)c->ld * c->D, .size = c->D,
-                                  .parts = dnx_gpu_parts(batch), .factor = 1, .adds = true};
+                                  .parts = dnx_gpu_matrix_parts(batch, c->ld, c->D),
+                                  .factor = 1, .adds = true};
     struct unit_back_args of_x = {.d = c->d_x, .unit = c->unit_x, .inv = c->x_inv, .dx = dx,
                                   .count = batch, .ld = (long)c->groups * c->D, .part = c->D,
                                   .size = c->D, .parts = c->groups, .factor = 1,

@@ -1,15 +1,9 @@
 /* matrix.c - a matrix is a convolution whose images are single pixels. */
 #include "cuda/matrix.h"
 
+#include "cuda/norm.h"
+
 static long tiles(long n) { return (n + DNX_CUDA_TILE - 1) / DNX_CUDA_TILE; }
-
-int dnx_gpu_parts(long m) { return (int)((m + DNX_CUDA_SPLIT - 1) / DNX_CUDA_SPLIT); }
-
-/* The kernel of this precision: `plain`, or one of the two variants behind it in kernels.h. */
-static dnx_cuda_kernel kernel_of(const dnx_gpu_layer *l, dnx_cuda_kernel plain) {
-    return (dnx_cuda_kernel)(plain + 3 * (int)l->precision);
-}
-
 static int cg_of(const struct dnx_cuda_window *at) { return at->C / at->groups; }
 static int ng_of(const struct dnx_cuda_window *at) { return at->N / at->groups; }
 static int taps_of(const struct dnx_cuda_window *at) { return at->kh * at->kw; }
@@ -17,44 +11,65 @@ static long outputs_of(const struct dnx_cuda_window *at) {
     return (long)at->batch * at->oh * at->ow;
 }
 
-void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,
-                        float *wk, float *wt) {
-    struct filters_args a = {.w = w, .wk = wk, .wt = wt, .N = at->N, .groups = at->groups,
-                             .cg = cg_of(at), .taps = taps_of(at)};
-    dnx_device_each(l->device, DNX_CUDA_filters, (long)a.N * a.cg * a.taps, &a);
+size_t dnx_gpu_filters(const struct dnx_cuda_window *at) {
+    return (size_t)at->N * (size_t)taps_of(at) * (size_t)cg_of(at);
 }
 
-void dnx_gpu_conv(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
-                  const float *wk, float *z) {
-    struct conv_forward_args a = {.at = *at, .x = x, .wk = wk, .y = z};
-    dnx_device_launch(l->device, kernel_of(l, DNX_CUDA_conv_forward), tiles(outputs_of(at)),
-                      tiles(ng_of(at)), at->groups, &a);
+/* The parts have 4096 rows, or 512 when there are few tiles for a large GPU. */
+int dnx_gpu_parts(const struct dnx_cuda_window *at) {
+    enum { BLOCKS = 512 };
+    const long rows = outputs_of(at), most = 65535 / at->groups;
+    const long each = tiles((long)taps_of(at) * cg_of(at)) * tiles(ng_of(at)) * at->groups;
+    const long least = (rows + DNX_CUDA_SPLIT - 1) / DNX_CUDA_SPLIT, small = (rows + 511) / 512;
+    const long wanted = BLOCKS / each < small ? BLOCKS / each : small;
+    const long parts = wanted > least ? wanted : least;
+    return (int)(parts < most ? parts : most);
+}
+
+/* Queues a product. plain: the kernel in float32. The table in kernels.h has three kernels in
+ * float32, then the same three in TF32, then in bfloat16. */
+static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, long x, long y, long z,
+                     const void *args) {
+    dnx_device_launch(l->device, (dnx_cuda_kernel)(plain + 3 * (int)l->precision), x, y, z, args);
+}
+
+void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,
+                        const float *scale, float *wk, float *wt) {
+    struct filters_args a = {.w = w, .scale = scale, .wk = wk, .wt = wt, .N = at->N,
+                             .groups = at->groups, .cg = cg_of(at), .taps = taps_of(at)};
+    dnx_device_each(l->device, DNX_CUDA_filters, (long)dnx_gpu_filters(at), &a);
+}
+
+void dnx_gpu_conv(dnx_gpu_layer *l, const struct conv_forward_args *a) {
+    const long rows = outputs_of(&a->at);
+    multiply(l, DNX_CUDA_conv_forward, a->parts ? dnx_gpu_stripes(rows) : tiles(rows),
+             tiles(ng_of(&a->at)), a->at.groups, a);
 }
 
 void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *dz,
                      const float *wt, float *dx, bool adds) {
     struct conv_dx_args a = {.at = *at, .dz = dz, .wt = wt, .dx = dx, .adds = adds};
-    dnx_device_launch(l->device, kernel_of(l, DNX_CUDA_conv_dx),
-                      tiles((long)at->batch * at->h * at->w), tiles(cg_of(at)), at->groups, &a);
+    if (dx)
+        multiply(l, DNX_CUDA_conv_dx, tiles((long)at->batch * at->h * at->w), tiles(cg_of(at)),
+                 at->groups, &a);
 }
 
 static void parts_of_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
                         const float *dz, float *parts) {
     struct conv_dw_args a = {.at = *at, .x = x, .dz = dz, .parts = parts,
-                             .slabs = dnx_gpu_parts(outputs_of(at))};
-    dnx_device_launch(l->device, kernel_of(l, DNX_CUDA_conv_dw),
-                      tiles((long)taps_of(at) * cg_of(at)), tiles(ng_of(at)),
-                      (long)at->groups * a.slabs, &a);
+                             .slabs = dnx_gpu_parts(at)};
+    multiply(l, DNX_CUDA_conv_dw, tiles((long)taps_of(at) * cg_of(at)), tiles(ng_of(at)),
+             (long)at->groups * a.slabs, &a);
 }
 
 void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
                      const float *dz, float *parts, float *grad) {
     struct filters_back_args a = {.parts = parts, .dw = grad, .N = at->N, .groups = at->groups,
                                   .cg = cg_of(at), .taps = taps_of(at),
-                                  .slabs = dnx_gpu_parts(outputs_of(at))};
+                                  .slabs = dnx_gpu_parts(at)};
     if (!grad) return;
     parts_of_dw(l, at, x, dz, parts);
-    dnx_device_each(l->device, DNX_CUDA_filters_back, (long)a.N * a.cg * a.taps, &a);
+    dnx_device_each(l->device, DNX_CUDA_filters_back, (long)dnx_gpu_filters(at), &a);
 }
 
 static struct dnx_cuda_window pixels(long m, int C, int N, int groups) {
@@ -62,10 +77,15 @@ static struct dnx_cuda_window pixels(long m, int C, int N, int groups) {
                                     .N = N, .kh = 1, .kw = 1, .stride = 1, .groups = groups};
 }
 
+int dnx_gpu_matrix_parts(long m, int n, int k) {
+    const struct dnx_cuda_window at = pixels(m, k, n, 1);
+    return dnx_gpu_parts(&at);
+}
+
 void dnx_gpu_times_transposed(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m,
                               int n, int k) {
-    const struct dnx_cuda_window at = pixels(m, k, n, 1);
-    dnx_gpu_conv(l, &at, a, b, z);
+    const struct conv_forward_args args = {.at = pixels(m, k, n, 1), .x = a, .wk = b, .y = z};
+    dnx_gpu_conv(l, &args);
 }
 
 void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n, int k,

@@ -119,7 +119,7 @@ static void input_backward(dnx_gpu_layer *l, dnx_pass *p, float *du) {
 
 static dnx_status make_weights(dnx_gpu_layer *l, size_t count, dnx_err *err) {
     state *s = l->state;
-    const size_t N = (size_t)s->at.N, rows = (size_t)pixels_out(l, l->node->batch);
+    const size_t N = (size_t)s->at.N;
     float **all[] = {&s->v, &s->b, &s->scaled, &s->wk, &s->wt};
     dnx_status st = DNX_OK;
     for (size_t i = 0; i < sizeof all / sizeof *all && !st; i++)
@@ -127,7 +127,7 @@ static dnx_status make_weights(dnx_gpu_layer *l, size_t count, dnx_err *err) {
     if (!st) st = dnx_gpu_new(l, &s->alpha, N, err);
     if (!st) st = dnx_gpu_new(l, &s->centred, N, err);
     if (!st && l->node->trains)
-        st = dnx_gpu_new(l, &s->parts, (size_t)dnx_gpu_parts((long)rows) * count, err);
+        st = dnx_gpu_new(l, &s->parts, (size_t)dnx_gpu_parts(&s->at) * count, err);
     return st;
 }
 
@@ -145,7 +145,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     s->has_alpha = mode == BWN || mode == XNOR;
     s->has_map = mode == XNOR && dnx_gpu_option(n, "k_map", 1);
     s->input.is_on = s->takes_signs && has_bn && normalize != OUTPUT;
-    const size_t count = (size_t)(s->at.N * size * size * n->in[0].c);
+    const size_t count = dnx_gpu_filters(&s->at);
     const size_t pixels = (size_t)pixels_in(l, n->batch), outs = (size_t)pixels_out(l, n->batch);
     dnx_status st = dnx_gpu_norm_make(l, &s->norm, has_bn && !s->input.is_on,
                                       (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
@@ -168,8 +168,8 @@ static void prepare(dnx_gpu_layer *l) {
                               .has_alpha = s->has_alpha,
                               .clamps = n->trains && dnx_gpu_option(n, "clamp", 0)};
     dnx_device_launch(l->device, DNX_CUDA_binarise, s->at.N, 1, 1, &a);
-    dnx_gpu_conv_order(l, &s->at, s->scaled, s->wk, s->wt); /* wk is replaced */
-    dnx_gpu_conv_order(l, &s->at, s->b, s->wk, NULL);
+    dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk, s->wt); /* wk is replaced */
+    dnx_gpu_conv_order(l, &s->at, s->b, NULL, s->wk, NULL);
 }
 
 static void take_signs(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -188,7 +188,9 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     float *z = s->norm.z ? s->norm.z : p->y;
     s->at.batch = p->batch;
     if (s->takes_signs) take_signs(l, p);
-    dnx_gpu_conv(l, &s->at, s->takes_signs ? s->signs : p->x[0], s->wk, z);
+    const struct conv_forward_args c = {.at = s->at, .x = s->takes_signs ? s->signs : p->x[0],
+                                        .wk = s->wk, .y = z};
+    dnx_gpu_conv(l, &c);
     struct k_scale_args a = {.z = z, .map = s->map, .alpha = s->alpha,
                              .rows = pixels_out(l, p->batch), .N = s->at.N};
     if (s->has_alpha) dnx_device_each(l->device, DNX_CUDA_k_scale, a.rows * a.N, &a);
@@ -224,7 +226,7 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     if (s->has_map) dnx_device_launch(l->device, DNX_CUDA_k_back, blocks(k.rows), 1, 1, &k);
     add_weights(l, p, e, G);
     if (!s->takes_signs) {
-        if (p->dx[0]) dnx_gpu_conv_dx(l, &s->at, e, s->wt, p->dx[0], p->dx_adds[0]);
+        dnx_gpu_conv_dx(l, &s->at, e, s->wt, p->dx[0], p->dx_adds[0]);
         return;
     }
     if (!p->dx[0] && !s->input.is_on) return;

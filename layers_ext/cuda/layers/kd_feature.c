@@ -25,7 +25,8 @@ static dnx_status make_map(dnx_gpu_layer *l, dnx_err *err) {
     const long rows = (long)(B * s->pixels);
     dnx_status st = dnx_gpu_new(l, &s->g, B * s->size, err);
     if (!st) st = dnx_gpu_new(l, &s->ones, T, err);
-    if (!st) st = dnx_gpu_new(l, &s->parts, (size_t)dnx_gpu_parts(rows) * T * (size_t)s->C, err);
+    const size_t parts = (size_t)dnx_gpu_matrix_parts(rows, s->T, s->C);
+    if (!st) st = dnx_gpu_new(l, &s->parts, parts * T * (size_t)s->C, err);
     if (!st) st = dnx_gpu_new(l, &s->sums, 2 * 3 * (size_t)slabs_of(rows) * T, err);
     struct fill_args a = {.to = s->ones, .count = (long)T, .value = 1};
     if (!st) dnx_device_each(l->device, DNX_CUDA_fill, a.count, &a);

@@ -26,7 +26,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
         .kh = size, .kw = size, .stride = dnx_gpu_option(n, "stride", 1), .groups = 1,
         .pad = dnx_gpu_option(n, "pad", 0) ? size / 2 : dnx_gpu_option(n, "padding", 0)});
     s->at.N = R;
-    const size_t count = (size_t)R * (size_t)(size * size * n->in[0].c);
+    const size_t count = dnx_gpu_filters(&s->at);
     const size_t rows = rows_of(n, n->batch);
     dnx_status st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
                                       (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
@@ -35,22 +35,23 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     if (st || !n->trains) return st;
     l->scratch_floats = rows * (size_t)(n->out.c + R);
     st = dnx_gpu_new(l, &s->vt, count, err);
-    const size_t parts = (size_t)dnx_gpu_parts((long)rows);
-    if (!st) st = dnx_gpu_new(l, &s->parts_v, parts * count, err);
+    if (!st) st = dnx_gpu_new(l, &s->parts_v, (size_t)dnx_gpu_parts(&s->at) * count, err);
+    const size_t parts = (size_t)dnx_gpu_matrix_parts((long)rows, n->out.c, R);
     if (!st) st = dnx_gpu_new(l, &s->parts_p, parts * (size_t)(R * n->out.c), err);
     return st;
 }
 
 static void prepare(dnx_gpu_layer *l) {
     state *s = l->state;
-    dnx_gpu_conv_order(l, &s->at, dnx_gpu_value(l, DNX_BASIS), s->vk, s->vt);
+    dnx_gpu_conv_order(l, &s->at, dnx_gpu_value(l, DNX_BASIS), NULL, s->vk, s->vt);
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
     float *z = s->norm.z ? s->norm.z : p->y;
     s->at.batch = p->batch;
-    dnx_gpu_conv(l, &s->at, p->x[0], s->vk, s->t);
+    const struct conv_forward_args v = {.at = s->at, .x = p->x[0], .wk = s->vk, .y = s->t};
+    dnx_gpu_conv(l, &v);
     dnx_gpu_times_transposed(l, s->t, dnx_gpu_value(l, DNX_WEIGHTS), z,
                              (long)rows_of(l->node, p->batch), l->node->out.c, s->at.N);
     dnx_gpu_norm_forward(l, &s->norm, z, p, 0);
@@ -66,7 +67,7 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_add_transposed_times(l, dz, s->t, s->parts_p, dnx_gpu_grad(l, DNX_WEIGHTS), rows, N, R);
     dnx_gpu_times(l, dz, dnx_gpu_value(l, DNX_WEIGHTS), dt, rows, N, R, 1, false);
     dnx_gpu_conv_dw(l, &s->at, p->x[0], dt, s->parts_v, dnx_gpu_grad(l, DNX_BASIS));
-    if (p->dx[0]) dnx_gpu_conv_dx(l, &s->at, dt, s->vt, p->dx[0], p->dx_adds[0]);
+    dnx_gpu_conv_dx(l, &s->at, dt, s->vt, p->dx[0], p->dx_adds[0]);
 }
 
 const dnx_gpu_type dnx_gpu_low_rank = {
