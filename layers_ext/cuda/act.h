@@ -39,7 +39,8 @@ DEVICE float stair(float u) {
 
 #define ACT(upper, f, grad) case DNX_##upper: return f;
 #define ACT_GRAD(upper, f, grad) case DNX_##upper: return grad;
-/* For an activation without a line in the table, NaN: dnx_gpu_can_activate() keeps it away. */
+/* Returns NaN for an activation that is not in the table. dnx_gpu_can_activate() keeps layers with
+ * such an activation on the processor. */
 DEVICE float activate(float u, dnx_act act, float slope) {
     switch (act) {
         DNX_CUDA_ACTIVATIONS(ACT)

@@ -1,9 +1,9 @@
 /* binary.cu - signs of weights and inputs, and the gradients through them: common/bits/binarise.h
- * and layers_ext/binary.c on the device. The products are those of product.cu, of +-1 as floats.
- * A filter is C x taps floats in the order of files. */
+ * and layers_ext/binary.c on the device. The kernels of product.cu multiply the signs, as the
+ * floats +1 and -1. A filter is C x taps floats in the order of files. */
 #include "cuda/block.h"
 
-/* v less its mean over the channels, for each tap. */
+/* Subtracts from v, for each tap, the mean over the channels. */
 DEVICE void center_taps(float *v, int C, int taps) {
     for (int t = THREAD; t < taps; t += THREADS) {
         double mean = 0;
@@ -42,7 +42,8 @@ KERNEL(binarise) {
     a.centred[BLOCK_X] = is_centred;
 }
 
-/* G becomes the estimate for the real weights, which is added to d_w. One block for each filter. */
+/* Turns G into the estimated gradient of the real weights and adds it to d_w. One block for each
+ * filter. */
 KERNEL(binarise_back) {
     const long n = (long)a.C * a.taps, at = BLOCK_X * n;
     const int how = a.has_alpha ? a.how : 2;
@@ -108,7 +109,7 @@ KERNEL(k_map) {
     }
 }
 
-/* The reverse: for each input pixel the gradients of the windows that cover it. */
+/* The reverse of k_map: each input pixel gets the gradients of the windows that cover it. */
 KERNEL(k_unmap) {
     const struct dnx_cuda_window *at = &a.at;
     const long count = (long)at->batch * at->h * at->w;

@@ -6,50 +6,54 @@
 
 #include "cuda/window.h"
 
-/* binarise: v = w, or centred over the channels; b = sign(v), alpha = mean |v| or 1, scaled =
- * alpha b. One block for each filter of C x taps. clamps: w itself is limited to -1..1. */
+/* binarise: v = w, or w minus its mean over the channels; b = sign(v); alpha = mean |v|, or 1;
+ * scaled = alpha b. One block for each filter of C x taps. clamps: w is first limited to -1..1. */
 struct binarise_args {
     float *w, *v, *b, *scaled, *alpha;
-    float *centred; /* 1: v is centred */
+    float *centred; /* 1 when the mean was subtracted, else 0 */
     int C, taps;
     bool centers, has_alpha, clamps;
 };
-/* binarise_back: adds to d_w the estimate `how` (dnx_estimator) from G, the gradient of alpha b. */
+/* binarise_back: from G, the gradient of alpha b, computes the gradient of w by the estimator `how`
+ * (dnx_estimator) and adds it to d_w. */
 struct binarise_back_args {
     const float *v, *alpha, *centred;
     float *G, *d_w;
     int C, taps, how;
     bool has_alpha;
 };
-/* signs: of u = x scale + shift (scale NULL: x), and sum = the sum of |u| over the channels. */
+/* signs: the signs of u = x scale + shift (u = x when scale is NULL), and sum = the sum of |u| over
+ * the channels. */
 struct signs_args {
     const float *x, *scale, *shift;
     float *signs, *sum;
     long rows;
     int C;
 };
-/* signs_back: du, the gradient at the signs, becomes that at u; map is the gradient at sum. */
+/* signs_back: turns du from the gradient of the signs into the gradient of u. map: the gradient of
+ * `sum`. */
 struct signs_back_args {
     const float *x, *scale, *shift, *map; /* map may be NULL */
     float *du;
     long rows;
     int C;
 };
-/* k_map: the mean over each window from B x h x w sums; k_unmap: the reverse, for gradients. */
+/* k_map: for each window the mean over its pixels and channels; `from` has the sums over the
+ * channels, B x h x w. k_unmap: the reverse, for gradients. */
 struct k_map_args {
     struct dnx_cuda_window at;
     const float *from;
     float *to;
 };
 #define k_unmap_args k_map_args
-/* k_scale: z = z map alpha; map NULL: 1. */
+/* k_scale: z = z map alpha; without map z = z alpha. */
 struct k_scale_args {
     float *z;
     const float *map, *alpha;
     long rows;
     int N;
 };
-/* k_back: dz = dz map; dk = the gradient at map. */
+/* k_back: dz = dz map; dk = the gradient of map. */
 struct k_back_args {
     float *dz, *dk;
     const float *z, *map;

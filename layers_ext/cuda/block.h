@@ -1,5 +1,5 @@
 /* block.h - sums and maxima over the threads of a block, and the largest cosines. All threads call
- * them, and all get the result. The order of the sums does not depend on anything but the number of
+ * these functions, and all get the result. The order of a sum depends only on the number of
  * threads. */
 #ifndef DNX_CUDA_BLOCK_H
 #define DNX_CUDA_BLOCK_H
@@ -20,7 +20,7 @@ DEVICE double block_sum(double v) {
     return sum;
 }
 
-/* NaN is passed over. */
+/* NaN is ignored. */
 DEVICE double block_max(double v) {
     SHARED double part[BLOCK_THREADS];
     part[THREAD] = v;
@@ -47,10 +47,10 @@ DEVICE double row_sum(double v) {
     return sum;
 }
 
-/* A cosine that rounding has carried past 1 is 1. NaN stays. */
+/* Rounding can give a cosine slightly beyond -1 or 1: returns the limit then. NaN stays. */
 DEVICE float limit(float c) { return c > 1 ? 1 : c < -1 ? -1 : c; }
 
-/* 1/|x| from the square of the length; 0 of a vector shorter than 1e-15. */
+/* 1/|x|, from the square of |x|. Returns 0 when |x| is below 1e-15. */
 DEVICE float inverse_of(double square) {
     return square > 1e-30 || square != square ? (float)(1 / SQRT(square)) : 0;
 }

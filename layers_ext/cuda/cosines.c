@@ -3,7 +3,7 @@
 
 #include "cuda/matrix.h"
 
-enum { PART = 512 }; /* classes of a part of the sum over classes */
+enum { PART = 512 }; /* a sum over classes has parts of 512 classes */
 
 static long blocks(long rows) { return (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS; }
 

@@ -164,7 +164,7 @@ dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err) {
     *p = NULL;
     if (bytes == 0) bytes = 4;
     if (d->counts) {
-        d->counted += (bytes + 511) & ~(size_t)511; /* what the driver takes for it */
+        d->counted += (bytes + 511) & ~(size_t)511; /* the driver rounds up to 512 */
         *p = d->buffer;
         return DNX_OK;
     }

@@ -1,6 +1,6 @@
 /* device.h - one GPU: its memory, its work and the copies to and from it.
  *
- * Work is queued and starts when somebody waits for it (see queue.h). After the first failure all
+ * Work is queued and starts when the CPU waits for it (see queue.h). After the first failure all
  * later calls do nothing, and dnx_device_status() reports that failure. So a caller checks once, at
  * the end of its work. Only the thread that opened a device may use it. The CPU must not read the
  * device's memory through its pointers. */

@@ -8,21 +8,21 @@
 
 #include "base/err.h"
 
-typedef int dnx_cu_result; /* 0: success */
+typedef int dnx_cu_result; /* 0 when the call succeeded */
 typedef unsigned long long dnx_cu_pointer;
 
 enum {
     DNX_CU_INVALID = 1,
     DNX_CU_OUT_OF_MEMORY = 2,
-    DNX_CU_OLD_DRIVER = 222, /* the version of the PTX is newer than the driver */
-    DNX_CU_NOT_FOUND = 500   /* no such function */
+    DNX_CU_OLD_DRIVER = 222, /* the PTX needs a newer driver */
+    DNX_CU_NOT_FOUND = 500   /* the driver has no such function */
 };
 enum { DNX_CU_MULTIPROCESSORS = 16, DNX_CU_MAJOR = 75, DNX_CU_MINOR = 76 }; /* attributes */
-enum { DNX_CU_LOG = 5, DNX_CU_LOG_BYTES = 6 }; /* options of cuModuleLoadDataEx: errors as text */
+enum { DNX_CU_LOG = 5, DNX_CU_LOG_BYTES = 6 }; /* options of cuModuleLoadDataEx: a text of errors */
 enum {
-    DNX_CU_OWN_ORDER = 1,   /* of cuStreamCreate: it does not wait for the default stream */
-    DNX_CU_WITHOUT_TIME = 2, /* of cuEventCreate */
-    DNX_CU_THIS_THREAD = 1  /* of cuStreamBeginCapture: calls of other threads do not matter */
+    DNX_CU_OWN_ORDER = 1,   /* for cuStreamCreate: does not wait for the default stream */
+    DNX_CU_WITHOUT_TIME = 2, /* for cuEventCreate */
+    DNX_CU_THIS_THREAD = 1  /* for cuStreamBeginCapture: ignores other threads' calls */
 };
 
 /* The functions that the project calls. Columns: symbol, parameters. */
@@ -61,7 +61,7 @@ enum {
     X(cuEventDestroy_v2, (void *event))                                                          \
     X(cuGetErrorString, (dnx_cu_result r, const char **text))
 
-/* Those that a driver older than 11.4 lacks: it has NULL there. */
+/* Functions that a driver older than 11.4 lacks; their pointers are then NULL. */
 #define DNX_CU_GRAPH_SYMBOLS(X)                                                                  \
     X(cuStreamBeginCapture_v2, (void *stream, int mode))                                         \
     X(cuStreamEndCapture, (void *stream, void **graph))                                          \

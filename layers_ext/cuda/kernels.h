@@ -35,17 +35,17 @@
 
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
 enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */
-enum { DNX_CUDA_ROWS = 8 };     /* and 8 rows at a time */
-enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a conv_forward with parts */
+enum { DNX_CUDA_ROWS = 8 };     /* and it takes 8 rows at a time */
+enum { DNX_CUDA_STRIPES = 512 }; /* with parts: the most blocks in x for conv_forward */
 /* A sum over rows has a slab for each 512 rows, but at most 256. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks for the update of a tensor */
 enum { DNX_CUDA_SPLIT = 4096 }; /* rows in a slab of conv_dw */
 
-/* conv_forward: y = (windows of x) * wk; with shift, y = act(that + shift). With parts it also sums
- * y and y^2 over the rows of each block, as norm_sums does; then there may be fewer blocks than
- * tiles. Blocks: (tiles of output rows, tiles of N/groups, groups). */
+/* conv_forward: y = (windows of x) * wk; with shift, y = act((windows of x) * wk + shift). With
+ * parts it also sums y and y^2 over the rows of each block, as norm_sums does; then there may be
+ * fewer blocks than tiles. Blocks: (tiles of output rows, tiles of N/groups, groups). */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
@@ -79,8 +79,8 @@ struct conv_dw_args {
 #define conv_dw_tf32_args conv_dw_args
 #define conv_dw_bf16_args conv_dw_args
 
-/* filters: copies w (N x C/groups x taps, the order of files) to wk and, when it is not NULL, to
- * wt. cg is C/groups. With scale (N), wk is multiplied by it. */
+/* filters: copies w (N x C/groups x taps, the order of files) to wk, and to wt when wt is not NULL.
+ * cg is C/groups. With scale (N numbers), wk is multiplied by it. */
 struct filters_args {
     const float *w, *scale;
     float *wk, *wt;
@@ -94,7 +94,8 @@ struct filters_back_args {
 };
 
 /* depthwise: one filter for each channel; C = N = groups. w: C x kh x kw. One thread computes one
- * output, in depthwise_dx one number of dx. With scale and shift, y = act(that * scale + shift). */
+ * number of y, in depthwise_dx one number of dx. With scale and shift,
+ * y = act(convolution * scale + shift). */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
@@ -251,20 +252,21 @@ struct fill_args {
 };
 
 
-/* unit_rows: unit = rows of x at length 1, inv = 1/|x|. Blocks: count / DNX_CUDA_ROWS. */
+/* unit_rows: unit = rows of x scaled to length 1, inv = 1/|x|. Blocks: count / DNX_CUDA_ROWS. */
 struct unit_rows_args {
     const float *x;
-    const int *rows;    /* which row of x each one is, -1: none; NULL: the same */
-    float *unit, *inv;  /* count x size, count; unit NULL: only inv */
-    long count, from;   /* rows from `from` on are 0 */
+    const int *rows;    /* row i of unit is row rows[i] of x; -1: it is 0; NULL: row i */
+    float *unit, *inv;  /* count x size, may be NULL; count */
+    long count, from;   /* row `from` and later rows are 0 */
     int size;
     bool as_it_is;      /* unit = x, inv = 1 */
 };
-/* unit_back: dx = or += factor inv (d - (d.unit) unit), d the sum of `parts` arrays whose rows are
- * ld apart, `part` floats after each other. Blocks: as of unit_rows. */
+/* unit_back: stores in dx, or adds to it, factor * inv * (d - (d.unit) unit). d is the sum of
+ * `parts` arrays; they begin `part` floats apart, and their rows ld floats apart. Blocks: as for
+ * unit_rows. */
 struct unit_back_args {
     const float *d, *unit, *inv;
-    const int *rows;    /* to which row of dx, -1: none; NULL: the same */
+    const int *rows;    /* row i changes row rows[i] of dx; -1: none; NULL: row i */
     float *dx;
     long count, ld, part;
     int size, parts;

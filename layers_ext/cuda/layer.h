@@ -26,7 +26,7 @@ typedef struct dnx_gpu_layer {
     size_t scratch_floats;             /* the floats that the layer needs there; make() sets it */
     double *losses;                    /* of a loss that trains: make() allocates it on the device,
                                         * forward() stores the loss of each image. Else NULL */
-    struct dnx_gpu_layer *head;        /* node->distillation->head on the device; NULL: none */
+    struct dnx_gpu_layer *head;        /* node->distillation->head on the device; may be NULL */
     void *state;                       /* state_size zeroed bytes on the processor */
     void *memory[DNX_GPU_MEMORY];      /* on the device; freed with the layer */
     int n_memory;
@@ -41,9 +41,9 @@ typedef struct dnx_gpu_type {
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
     /* Frees what make() allocated on the processor, also after a make() that failed half-way. */
     void (*unmake)(dnx_gpu_layer *l);
-    /* Copies to the device what changes with every pass: labels, a teacher's outputs (p->truth and
-     * p->target are on the processor), schedules. forward() and backward() then only launch
-     * kernels, and the same ones for each pass with the same batch. May be NULL. */
+    /* Copies the values that change with every pass to the device: labels, a teacher's outputs
+     * (p->truth and p->target are on the processor), schedules. forward() and backward() then only
+     * launch kernels, the same ones for each pass with the same batch. May be NULL. */
     void (*bring)(dnx_gpu_layer *l, const dnx_pass *p);
     /* As in dnx_layer_type, but the tensors are on the device. p->scratch is not set, and place.c
      * sets p->loss. */

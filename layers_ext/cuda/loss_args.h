@@ -6,7 +6,7 @@
 
 #include "common/face/margin_kinds.h"
 
-/* dnx_margin of common/face/margin.h in this pass, and its number of classes. */
+/* The margin of common/face/margin.h in this pass, and the number of classes. */
 struct dnx_cuda_margin {
     double s, m, m1, m2, m3, smoothing, ramp;
     float t; /* the emphasis */
@@ -31,7 +31,7 @@ struct margin_slopes_args {
     int batch, ld;
 };
 
-/* feature_distance: e = |g/|g| - t/|t||^2 / 2, or of g and t themselves. */
+/* feature_distance: e = |g/|g| - t/|t||^2 / 2; without is_unit e = |g - t|^2 / 2. */
 struct feature_distance_args {
     const float *g, *t; /* count x size */
     float *inv;         /* count x 2: 1/|g|, 1/|t|; 1 when not is_unit */
@@ -65,13 +65,13 @@ struct correlation_args {
     int degree, count;
 };
 
-/* The logits of one side of a distillation: z, or scale z when z are cosines. */
+/* The logits of the student or the teacher: z, or scale * z when z are cosines. */
 struct dnx_cuda_logits {
     const float *z; /* B x ld */
     long ld;
-    bool is_cosine, by_length; /* by_length: cosines times the feature's length */
+    bool is_cosine, by_length; /* by_length: z are cosines times the feature's length */
 };
-/* What changes with every pass of [kd_probability]: the weight, and the student's scale. */
+/* The values of [kd_probability] that change with every pass: its weight, and the scales. */
 struct dnx_cuda_probability {
     double weight;
     float scale, scale_of_teacher;
@@ -80,7 +80,7 @@ struct dnx_cuda_probability {
  * thread for each class (mass), one block (count). */
 struct leading_args {
     struct dnx_cuda_logits side;
-    const float *scale; /* of that side */
+    const float *scale; /* the scale of `side` */
     double share;
     const int *label;
     double *norm, *mass; /* B, N */
@@ -97,7 +97,7 @@ struct probability_args {
     struct dnx_cuda_logits student, teacher;
     const struct dnx_cuda_probability *now;
     double temperature, between, within;
-    const float *least; /* NULL: no groups */
+    const float *least; /* NULL when the classes are not grouped */
     const int *label;
     double *sums; /* B x 11 */
     double *losses;

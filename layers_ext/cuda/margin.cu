@@ -1,15 +1,16 @@
 /* margin.cu - softmax cross-entropy over cosines with a margin: common/face/margin.h on the device.
  *
  * cosines: B x ld, of which the first `n` columns are the classes of the pass. label: the column of
- * each image's class; -1: unknown, -2: there is no such class. One block for each image sums over
- * its classes; the gradients then replace the cosines, one thread each. */
+ * each image's class, -1 when the class is unknown, -2 when the network has no such class. One
+ * block for each image sums over its classes. Then one thread for each cosine replaces it by its
+ * gradient. */
 #include "cuda/act.h"
 #include "cuda/block.h"
 #include "cuda/real.h"
 
 #define MARGIN_NEAR_ONE 1e-7
 
-/* What dnx_margin_target() computes. */
+/* dnx_margin_target() on the device. */
 DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *slope) {
     const double m = g->m * g->ramp, r = g->ramp;
     const double at = c > 1 - MARGIN_NEAR_ONE ? 1 - MARGIN_NEAR_ONE
@@ -101,7 +102,7 @@ KERNEL(margin_loss) {
     a.row[4 * b + 3] = shared_slope;
 }
 
-/* The cosines become descent directions. */
+/* Replaces the cosines by descent directions. */
 KERNEL(margin_slopes) {
     const struct dnx_cuda_margin *g = a.now;
     const long count = (long)a.batch * a.ld;

@@ -1,7 +1,7 @@
 /* norm.cu - batch norm (or a bias) and the activation, as common/norm_act.h defines them. */
 #include "cuda/act.h"
 
-/* The input of the activation. scale NULL: z itself. */
+/* The input of the activation; it is z when scale is NULL. */
 DEVICE float u_of(const float *z, const float *scale, const float *shift, long i, int c) {
     return scale ? z[i] * scale[c] + shift[c] : z[i];
 }
@@ -39,8 +39,8 @@ KERNEL(norm_sums) {
     }
 }
 
-/* Adds up `n` of the sums of all slabs for 32 channels. Returns true in the thread of channel *c,
- * which gets them. The other threads of the block have done their part. */
+/* Adds up `n` of the sums of all slabs for 32 channels. Returns true in one thread for each channel
+ * *c; this thread gets the sums. In the other threads of the block it returns false. */
 DEVICE bool add_slabs(const double *parts, int slabs, int C, int n, int *c, double sums[3]) {
     SHARED double part[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, row = THREAD / DNX_CUDA_COLUMNS;

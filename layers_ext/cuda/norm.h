@@ -7,7 +7,7 @@
 typedef struct {
     bool has_bn;
     dnx_act act;
-    float *z;      /* rows x C, kept for backward(); NULL: the linear operation writes z into y */
+    float *z;      /* rows x C, kept for backward(); when NULL, z is stored in y */
     float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C each, see kernels.h */
     double *parts; /* slabs x 3 x C: sums over each slab of rows */
 } dnx_gpu_norm;
@@ -22,8 +22,8 @@ void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t);
 bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, const dnx_pass *p);
 /* The number of blocks in x for a product that stores these sums in t->parts. */
 int dnx_gpu_stripes(long rows);
-/* Turns z into y, which may be the same memory. stripes: that number, when t->parts has the sums; 0
- * when they must be computed. */
+/* Turns z into y, which may be the same memory. stripes: the result of dnx_gpu_stripes() when
+ * t->parts already has the sums, 0 when they must be computed. */
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                           int stripes);
 /* Adds to the gradients of biases, scales and slopes. Stores the gradient of z in dz, or adds it

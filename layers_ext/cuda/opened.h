@@ -15,7 +15,7 @@ struct dnx_device {
     int device;
     void *context, *module, *functions[DNX_CUDA_KERNEL_COUNT];
     void *stream, *beside;  /* beside: for dnx_device_put_beside() */
-    void *before, *copied;  /* events: the work before such a copy has ended; the copy has */
+    void *before, *copied;  /* events: work before such a copy ended; the copy ended */
     dnx_queue *queue;
     char *buffer;           /* a part of it belongs to one copy until the next wait. So equal steps
                              * use equal addresses */
@@ -28,7 +28,7 @@ struct dnx_device {
     void (*note)(const char *line);
 };
 
-/* Waits for all work. what: for the message when that fails. */
+/* Waits for all work. what: the name of the work, for the message when it fails. */
 void dnx_device_finish(dnx_device *d, const char *what);
 /* True when nothing may be queued. */
 static inline bool dnx_device_is_idle(const dnx_device *d) { return d->failure || d->counts; }

@@ -1,9 +1,9 @@
 /* probability.cu - distillation of class probabilities: [kd_probability] and its groups of classes,
  * common/face/leading.h, on the device. See these files for the formulas and papers.
  *
- * The logits of a side are z = scale x cosine, or numbers as they are. Exponentials and sums are
- * double: the loss is a small difference of large numbers. Kernels take one block for each image,
- * or one for all classes. */
+ * The logits of student or teacher are z = scale x cosine, or the numbers themselves. Exponentials
+ * and sums are double, because the loss is a small difference of large numbers. Kernels take one
+ * block for each image, or one for all classes. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 
@@ -12,7 +12,7 @@ DEVICE float logit_of(const struct dnx_cuda_logits *side, float scale, long b, i
     return !side->is_cosine ? v : scale * (side->by_length ? v : limit(v));
 }
 
-/* ---- the classes that lead ---- */
+/* ---- the leading classes: the few with most of the probability ---- */
 
 /* NaN becomes the smallest logit. */
 DEVICE float ranked(const struct leading_args *a, long b, int k) {
@@ -52,8 +52,8 @@ DEVICE double mass_from(const struct leading_args *a, double least, bool above) 
     return block_sum(sum);
 }
 
-/* count = the fewest classes that hold the share. The smallest mass among them is found bit by
- * bit: positive doubles are in the order of their bits. */
+/* count = the fewest classes whose masses sum to the share. The smallest mass among them is found
+ * bit by bit, because positive doubles and their bits have the same order. */
 KERNEL(leading_count) {
     const double target = a.share * mass_from(&a, 0, false);
     unsigned long long lo = 0, hi = 0x7ff0000000000000ull;
@@ -75,7 +75,7 @@ KERNEL(leading_count) {
     *a.count = target == target && n < a.N ? (int)n : a.N;
 }
 
-/* A float as a whole number in the same order. */
+/* Maps floats to unsigned integers in the same order. */
 DEVICE unsigned order_of(float z) {
     union {
         float value;
@@ -93,7 +93,8 @@ DEVICE float from_order(unsigned key) {
     return u.value;
 }
 
-/* least = the count-th largest logit of the image, found bit by bit. The label is the largest. */
+/* least = the count-th largest logit of the image, found bit by bit. The image's own class counts
+ * as the largest. */
 KERNEL(leading_least) {
     const int y = a.label[BLOCK_X];
     unsigned key = 0;
@@ -108,7 +109,7 @@ KERNEL(leading_least) {
 
 /* ---- the loss ---- */
 
-/* 0: class k leads, 1: it is of the rest. */
+/* 0 when class k is among the leading ones, else 1: the rest. */
 DEVICE int group_of(const struct probability_args *a, long b, int k, float zs, float zt) {
     if (!a->least) return 0;
     return !((a->by_student ? zs : zt) >= a->least[b] || a->label[b] == k);
@@ -121,7 +122,7 @@ enum { TOP_S, SUM_S, TOP_T, SUM_T, APART, SUMS };
 DEVICE double within(const double *u, double T) {
     return u[APART] / u[SUM_T] + (u[TOP_S] - u[TOP_T]) / T + real_log(u[SUM_S] / u[SUM_T]);
 }
-/* What the rest has of a side's log-sum-exp more than the classes that lead. */
+/* The log-sum-exp of the rest minus that of the leading classes. */
 DEVICE double ahead(const double *of, double T, int top) {
     const double *g = of, *r = of + SUMS;
     return (r[top] - g[top]) / T + real_log(r[top + 1]) - real_log(g[top + 1]);
@@ -180,7 +181,7 @@ KERNEL(probability_loss) {
     a.y[b] = (float)a.losses[b];
 }
 
-/* The gradients of the student's logits, or of its cosines. They may replace the cosines. */
+/* The gradients of the student's logits, or of its cosines; they may overwrite the cosines. */
 KERNEL(probability_slopes) {
     const double T = a.temperature, weight = a.now->weight * T;
     const long count = (long)a.batch * a.ld;

@@ -1,14 +1,14 @@
 /* product.cu - convolutions as matrix products. A block of 256 threads computes a tile of 64 x 64
- * outputs, and takes 32 terms of their sums at a time from shared memory. While it multiplies them,
- * the next terms are on their way from global memory to registers. Ordinary multiply-adds (float32)
- * or tensor cores (TF32, bfloat16) multiply the tiles. All sums are float32. */
+ * outputs. It takes 16 terms of their sums at a time from shared memory. While it multiplies them,
+ * it loads the next terms from global memory into registers. Ordinary multiply-adds (float32) or
+ * tensor cores (TF32, bfloat16) multiply the tiles. All sums are float32. */
 #include "cuda/act.h"
 
 enum { TILE = DNX_CUDA_TILE, SLICE = 16, ROW = TILE + 4, LOADS = SLICE * TILE / 4 / 256 };
 enum { PLAIN = 0, TF32 = 1, BF16 = 2 };
 
-/* The part of a tile that one thread sums. PLAIN: 4 x 4 outputs. Tensor cores: 4 numbers of each of
- * 4 products of 16 x 8. tile_row() and tile_column() give the place of each number. */
+/* The part of a tile that one thread sums. PLAIN: 4 x 4 outputs. Tensor cores: four numbers from
+ * each of four products of 16 x 8. tile_row() and tile_column() give the place of each number. */
 struct tile {
     float acc[16];
 };
@@ -25,11 +25,11 @@ enum { FORWARD, DX, DW };
 struct product {
     const struct dnx_cuda_window *at;
     const float *left, *right;
-    int g, Cg, Ng;      /* the group, channels and filters in it */
+    int g, Cg, Ng;      /* the group, its channels and its filters */
     long row, rows;     /* the first row of the tile, and their number in all tiles */
     int column, columns;
-    long lo, hi;        /* the terms */
-    bool four_left, four_right; /* four numbers that follow each other are loaded at once */
+    long lo, hi;        /* the first term, and the end of the terms */
+    bool four_left, four_right; /* loads four neighbouring numbers at once */
 };
 
 /* The address of channel c at tap `tap` (y * kw + x) of the window of output pixel `pixel`; NULL
@@ -58,7 +58,7 @@ DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz,
     return dz + ((pixel / at->w / at->h * at->oh + y) * at->ow + x) * at->N + n;
 }
 
-/* The address of left[k][line] or right[k][line] of the tile; NULL: it is 0. */
+/* The address of left[k][line] or right[k][line] of the tile. NULL when that number is 0. */
 DEVICE const float *left_at(const struct product *p, int kind, int line, long k) {
     const long row = p->row + line;
     if (k >= p->hi || row >= p->rows) return 0;
@@ -77,8 +77,8 @@ DEVICE const float *right_at(const struct product *p, int kind, int line, long k
     return window_at(p->at, p->right, k, tap, p->g * p->Cg + column - tap * p->Cg);
 }
 
-/* Which numbers a thread loads: LOADS times four that follow each other in memory. They are four
- * terms of a line when `along` is true, else one term of four lines. */
+/* The numbers that a thread loads: LOADS times four neighbours in memory. The four are terms of one
+ * line when `along` is true, else the same term of four lines. */
 DEVICE int line_of(int n, bool along) {
     const int i = n * THREADS + THREAD;
     return along ? i / (SLICE / 4) : i % (TILE / 4) * 4;
@@ -116,7 +116,7 @@ DEVICE void store(float tile[SLICE][ROW], bool along, float from[LOADS][4]) {
                 from[n][i];
 }
 
-/* Adds 32 terms to each sum: acc(row, column) += left[k][row] * right[k][column] for all k. */
+/* Adds SLICE terms to each sum: acc(row, column) += left[k][row] * right[k][column] for all k. */
 DEVICE void multiply(struct tile *t, const float left[SLICE][ROW], const float right[SLICE][ROW],
                      int precision) {
     const int lane = THREAD % 32, warp = THREAD / 32, group = lane / 4, part = lane % 4;
@@ -159,7 +159,7 @@ DEVICE void multiply(struct tile *t, const float left[SLICE][ROW], const float r
     }
 }
 
-/* The row and the column in the tile of number i of acc. */
+/* The row and the column in the tile of acc[i]. */
 DEVICE int tile_row(int i, int precision) {
     if (precision == PLAIN) return THREAD / 16 * 4 + i / 4;
     return THREAD / 32 % 4 * 16 + THREAD % 32 / 4 + i % 4 / 2 * 8;
@@ -169,8 +169,8 @@ DEVICE int tile_column(int i, int precision) {
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
-/* The threads whose rows together are those of a tile: how many there are for a column, and which
- * one this is. row_index(): the how manieth row of this thread number i of acc is in. */
+/* Several threads share a column of a tile. row_parts(): their number. row_part(): which of them
+ * this thread is. row_index(): the row of acc[i] among the rows of this thread. */
 DEVICE int row_parts(int precision) { return precision == PLAIN ? 16 : 32; }
 DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;
@@ -215,8 +215,8 @@ DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *
     return p;
 }
 
-/* Sums of z and z^2 over the rows of a tile, for its columns, added to total. Sums within the tile
- * are of differences from its mean, so that float32 is exact enough. */
+/* Adds to total, for each column of a tile, the sums of z and z^2 over the rows. Within a tile the
+ * differences from its mean are summed, so that float32 is exact enough. */
 DEVICE void add_statistics(const struct tile *t, int precision, long rows_left, double total[2]) {
     SHARED float sums[32][TILE], mean[TILE];
     const int n = rows_left < TILE ? (int)rows_left : TILE;

@@ -8,7 +8,7 @@ typedef struct {
     dnx_gpu_norm norm;
     struct dnx_cuda_window at; /* each pass sets its own batch */
     float *wk, *wt;            /* the filters in the orders of kernels.h; wt NULL when predicting */
-    float *parts;              /* the gradient of wk from each slab of rows; NULL when predicting */
+    float *parts;              /* gradients of wk from each slab of rows; NULL when predicting */
 } dnx_gpu_product;
 
 /* The members of dnx_gpu_type for such a layer. Its state is a dnx_gpu_product. The caller of

@@ -1,24 +1,24 @@
-/* queue.c - lists of work, and graphs of those that come again. */
+/* queue.c - lists of work, and graphs of the lists that are repeated. */
 #include "cuda/queue.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* LISTS are remembered; a step has one list more than it has waits for the GPU. Lists of fewer than
- * FEW commands get no graph. */
+/* LISTS are remembered; a step has one list more than it has waits for the GPU. A list of fewer
+ * than FEW commands gets no graph. */
 enum { THREADS = 256, LISTS = 64, FEW = 4 };
 enum { COPY_IN = DNX_CUDA_KERNEL_COUNT, COPY_OUT, CLEAR };
 
 /* The arguments of a kernel follow the command. The struct has no padding, because lists are
- * compared by their bytes. If padding differs in the arguments of equal kernels, a list only misses
- * its graph. */
+ * compared by their bytes. Padding in the arguments of kernels can only make two equal lists
+ * differ; such a list is started without a graph. */
 typedef struct {
     int kind; /* a dnx_cuda_kernel or one of the three above */
     unsigned blocks[3];
     dnx_cu_pointer device;
     void *host;
-    size_t bytes; /* to copy or clear; of a kernel: the size of its arguments */
+    size_t bytes; /* to copy or clear; for a kernel the size of its arguments */
 } command;
 
 typedef struct {
@@ -29,8 +29,8 @@ typedef struct {
 
 typedef struct {
     list list;
-    void *exec;    /* its graph; NULL when the list has come only once */
-    uint64_t used; /* number of the flush that used it last */
+    void *exec;    /* its graph; NULL when the list was started only once */
+    uint64_t used; /* the number of the last flush that used it */
 } known;
 
 struct dnx_queue {
@@ -117,8 +117,8 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
     return r;
 }
 
-/* Returns the remembered list that is equal to the present one. NULL when there is none; then the
- * present one replaces the list that has not been used for the longest time. */
+/* Returns the remembered list that equals the present one. When there is none, stores the present
+ * one in the place of the least recently used list and returns NULL. */
 static known *find(dnx_queue *q) {
     known *oldest = &q->lists[0];
     for (known *k = q->lists; k < q->lists + LISTS; k++) {
@@ -143,7 +143,7 @@ dnx_cu_result dnx_queue_flush(dnx_queue *q) {
     known *k = q->now.commands < FEW || q->refusal ? NULL : find(q);
     if (k && !k->exec) r = capture(q, k);
     if (k && !r) r = q->cu->cuGraphLaunch(k->exec, q->stream);
-    if (r) q->refusal = r; /* no part of the list has started */
+    if (r) q->refusal = r; /* the whole list can still be started without a graph */
     if (!k || r) r = start_all(q, &q->now);
     q->now.n = 0;
     q->now.commands = 0;

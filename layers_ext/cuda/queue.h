@@ -1,8 +1,8 @@
-/* queue.h - a list of work for a GPU, which starts when somebody waits for its results.
+/* queue.h - a list of work for a GPU. It starts when the CPU waits for its results.
  *
  * The driver needs about as long to start a small kernel as the GPU needs to run it. So a list that
- * comes for the second time is captured into a CUDA graph. From then on one call starts the whole
- * list. Lists are compared by their bytes, so a list with other shapes, addresses or options
+ * is repeated is captured into a CUDA graph at its second time. After that one call starts the
+ * whole list. Lists are compared by their bytes, so a list with other shapes, addresses or options
  * never starts an old graph. Values that change with each step (the learning rate, images) must be
  * in memory, at an address that stays the same. */
 #ifndef DNX_CUDA_QUEUE_H
@@ -15,7 +15,7 @@ typedef struct dnx_queue dnx_queue;
 /* stream and functions (one for each kernel) come from the driver and must outlive the queue. The
  * caller closes the queue. NULL when memory runs out. */
 dnx_queue *dnx_queue_open(const dnx_driver *cu, void *stream, void *const *functions);
-void dnx_queue_close(dnx_queue *q); /* drops what was not flushed */
+void dnx_queue_close(dnx_queue *q); /* discards work that was not flushed */
 
 /* Each of these adds to the list and copies args. The result is 0, or the driver's result when the
  * list had to start early because memory for a longer one ran out. */

@@ -1,12 +1,12 @@
-/* real.h - functions of double numbers on the device, where no library has them. They take a few
- * dozen operations: for what is computed once an image, or where a difference of large numbers
- * counts. The errors are a few units of the last of 15 digits. */
+/* real.h - functions of double numbers on the device, which has no library for them. Each takes a
+ * few dozen operations. Use them for values that are computed once for each image, or for a
+ * difference of large numbers. The errors are a few units of the last of 15 digits. */
 #ifndef DNX_CUDA_REAL_H
 #define DNX_CUDA_REAL_H
 #include "cuda/target.h"
 
 #define REAL_PI 3.14159265358979323846
-#define REAL_LARGE 1e300 /* beyond it: infinite */
+#define REAL_LARGE 1e300 /* larger numbers count as infinite */
 
 typedef union {
     double value;
@@ -99,7 +99,7 @@ DEVICE double real_asin(double y) {
     }
     return sum;
 }
-/* Outside of -1..1 as at the border. */
+/* Values outside of -1..1 are limited to it first. */
 DEVICE double real_acos(double c) {
     const double size = c < 0 ? -c : c;
     if (size <= .5) return REAL_PI / 2 - real_asin(c);

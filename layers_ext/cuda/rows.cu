@@ -1,4 +1,5 @@
-/* rows.cu - rows of numbers at length 1, and the gradient through that, for losses over features.
+/* rows.cu - scales rows of numbers to length 1, and the gradient through it, for losses on
+ * features.
  *
  *   u_i = x_i / |x_i|,  dx_i = f/|x_i| (d_i - (d_i.u_i) u_i)
  *
@@ -8,7 +9,7 @@
 
 DEVICE long my_row(void) { return (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS; }
 
-/* Where row i comes from; -1: nowhere. */
+/* The source of row i, or -1 when there is none. */
 DEVICE long source_of(const int *rows, long i, long limit_) {
     if (i >= limit_) return -1;
     return rows ? rows[i] : i;
@@ -29,7 +30,7 @@ KERNEL(unit_rows) {
         a.unit[i * a.size + k] = from < 0 ? 0 : x[k] * inv;
 }
 
-/* d is the sum of `parts` arrays. */
+/* Element (i, k) of d, which is the sum of `parts` arrays. */
 DEVICE float part_sum(const struct unit_back_args *a, long i, int k) {
     float sum = 0;
     for (int g = 0; g < a->parts; g++) sum += a->d[g * a->part + i * a->ld + k];

@@ -37,7 +37,7 @@ DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair
 DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
 #else
 #define DEVICE static inline __attribute__((device, always_inline))
-/* Blocks have 256 threads; with one block for a multiprocessor a thread may have 255 registers. */
+/* Blocks have 256 threads. When a multiprocessor runs one block, a thread may use 255 registers. */
 #define KERNEL(name) \
     extern "C" __attribute__((global, launch_bounds(256, 1))) void name(const struct name##_args a)
 #define SHARED static __attribute__((shared))

@@ -19,7 +19,7 @@ static void flush(dnx_device *d) {
     if (!dnx_device_is_idle(d) && d->is_busy) queued(d, dnx_queue_flush(d->queue));
 }
 
-/* Says once that there are no graphs, when the work itself goes on. */
+/* Reports once that graphs cannot be used, unless the work itself has failed. */
 static void tell(dnx_device *d) {
     const dnx_cu_result r = dnx_queue_refusal(d->queue);
     char line[200];
@@ -47,7 +47,7 @@ void dnx_device_clear(dnx_device *d, void *to, size_t bytes) {
         queued(d, dnx_queue_clear(d->queue, dnx_address(to), bytes));
 }
 
-/* Pinned memory for a small copy, until the next wait. */
+/* Returns pinned memory for a small copy. It is valid until the next wait. */
 static void *take(dnx_device *d, size_t bytes) {
     bytes = (bytes + 63) & ~(size_t)63;
     if (d->used + bytes > DNX_COPY_BUFFER) dnx_device_finish(d, "its work");

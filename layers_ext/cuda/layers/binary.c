@@ -1,5 +1,5 @@
-/* The half of [binary] on a GPU. It multiplies signs as floats, in training and in predicting; in
- * xnor and bnn these products are exact in each precision. */
+/* binary.c - the GPU version of [binary]. It multiplies signs as floats, in training and in
+ * prediction. In the modes xnor and bnn these products are exact in each precision. */
 #include <string.h>
 
 #include "common/norm_act.h"
@@ -13,7 +13,7 @@ enum { BWN, XNOR, BINARYCONNECT, BNN };
 enum { BY_PAPER, INPUT, OUTPUT };
 enum { EXACT };
 
-/* Batch norm of the input: as dnx_gpu_norm, of C channels. */
+/* Batch norm of the input, with C channels. The members are those of dnx_gpu_norm. */
 typedef struct {
     bool is_on;
     int C;
@@ -25,10 +25,10 @@ typedef struct {
     input_norm input;
     struct dnx_cuda_window at;
     bool takes_signs, has_alpha, has_map;
-    float *v, *b, *scaled;       /* N x K: real, or centred; signs; alpha b */
+    float *v, *b, *scaled;       /* N x K: real or centred weights; signs; alpha b */
     float *alpha, *centred;      /* N */
-    float *wk, *wt, *parts;      /* b and alpha b in the orders of kernels.h; of the gradient */
-    float *signs, *sum, *map;    /* B x in; of |u|: B x h x w; B x oh x ow */
+    float *wk, *wt, *parts;      /* b and alpha b in the orders of kernels.h; gradients */
+    float *signs, *sum, *map;    /* B x h x w x C; sums of |u|: B x h x w; B x oh x ow */
 } state;
 
 static int slabs_of(long rows) { return (int)DNX_CUDA_SLABS(rows); }
@@ -92,7 +92,7 @@ static void input_forward(dnx_gpu_layer *l, const dnx_pass *p) {
     dnx_device_launch(l->device, DNX_CUDA_norm_statistics, channel_blocks(m->C), 1, 1, &a);
 }
 
-/* du, the gradient of the batch norm's output, becomes dx. */
+/* Turns du, the gradient of the batch norm's output, into dx. */
 static void input_backward(dnx_gpu_layer *l, dnx_pass *p, float *du) {
     state *s = l->state;
     input_norm *m = &s->input;
@@ -168,7 +168,7 @@ static void prepare(dnx_gpu_layer *l) {
                               .has_alpha = s->has_alpha,
                               .clamps = n->trains && dnx_gpu_option(n, "clamp", 0)};
     dnx_device_launch(l->device, DNX_CUDA_binarise, s->at.N, 1, 1, &a);
-    dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk, s->wt); /* wk is replaced */
+    dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk, s->wt); /* wk is overwritten next */
     dnx_gpu_conv_order(l, &s->at, s->b, NULL, s->wk, NULL);
 }
 
@@ -197,7 +197,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_norm_forward(l, &s->norm, z, p, 0);
 }
 
-/* The gradient of the real weights from e, that of the product's outputs. */
+/* Adds the gradient of the real weights. e: the gradient of the product's outputs. */
 static void add_weights(dnx_gpu_layer *l, const dnx_pass *p, const float *e, float *G) {
     state *s = l->state;
     const dnx_node *n = l->node;

@@ -1,5 +1,5 @@
-/* The half of [kd_correlation] on a GPU. The two matrices of similarities are float32 products
- * whatever the precision is: the loss is a difference of numbers that are nearly the same. */
+/* kd_correlation.c - the GPU version of [kd_correlation]. The two matrices of similarities are
+ * float32 products in every precision, because the loss is a difference of nearly equal numbers. */
 #include <math.h>
 
 #include "cuda/loss.h"
@@ -13,13 +13,13 @@ typedef struct {
     int D, T, degree;
     bool is_idle;
     float *target;                 /* B x T */
-    float *unit, *inv;             /* of the student: B x D, B */
+    float *unit, *inv;             /* the student's: B x D, B */
     float *target_unit, *unused;   /* B x T, B */
-    float *own, *theirs;           /* B x B */
+    float *own, *theirs;           /* similarities of student and teacher, B x B */
     float *series;                 /* coefficients of phi */
 } state;
 
-/* phi as in layers_ext/kd_correlation.c. */
+/* Copies the series of phi to the device; see layers_ext/kd_correlation.c. */
 static void put_series(dnx_gpu_layer *l) {
     state *s = l->state;
     const double gamma = (double)dnx_gpu_number(l->node, "gamma", 1);

@@ -1,5 +1,5 @@
-/* The half of [kd_feature] on a GPU. g is the product of the pixels with W, in the layer's
- * precision; the rest is float32, and sums are double. */
+/* kd_feature.c - the GPU version of [kd_feature]. g is the product of the pixels with W, in the
+ * layer's precision. Everything else is float32, and sums are double. */
 #include "cuda/loss.h"
 #include "cuda/matrix.h"
 
@@ -8,11 +8,11 @@ extern const dnx_layer_type dnx_kd_feature;
 typedef struct {
     bool has_map, is_unit, is_idle;
     int C, T;              /* channels of the student and of the teacher */
-    size_t pixels, size;   /* of an image; size = pixels x T */
+    size_t pixels, size;   /* in an image; size = pixels x T */
     float *target, *g;     /* B x size; g NULL without a map */
     float *inv, *e, *h;    /* B x 2; doubles: B, B */
     float *ones;           /* T */
-    float *parts, *sums;   /* of the gradients of W and b; sums: doubles */
+    float *parts, *sums;   /* for the gradients of W and b; sums: doubles */
 } state;
 
 enum { W, BIASES }; /* the parameters */
@@ -92,7 +92,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_device_launch(l->device, DNX_CUDA_feature_weights, 1, 1, 1, &w);
 }
 
-/* The gradients of W and b from dg, and dx. */
+/* Computes the gradients of W and b, and dx, from dg. */
 static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
     state *s = l->state;
     const long rows = (long)p->batch * (long)s->pixels;

@@ -1,7 +1,8 @@
-/* The half of [kd_probability] on a GPU. Where the processor goes over blocks of classes, the
- * device holds the logits of all classes of both sides, B x N. The class vectors of a teacher's
- * head never change, so they are copied and scaled to length 1 once. The student's head runs on
- * the device, too. The products are in the layer's precision, all else is double. */
+/* kd_probability.c - the GPU version of [kd_probability]. The processor takes blocks of classes;
+ * the device holds the logits of all classes for student and teacher, B x N each. The class vectors
+ * of the teacher's head never change, so they are copied and scaled to length 1 once. The student's
+ * head must run on the device, too. The products are in the layer's precision, the rest in
+ * double. */
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
 
@@ -10,12 +11,12 @@ extern const dnx_layer_type dnx_kd_probability, dnx_margin_softmax;
 typedef struct {
     int N;                        /* classes */
     bool is_idle, has_groups;
-    dnx_gpu_cosines student, teacher; /* of their heads */
-    float *zs, *zt;               /* B x ld: cosines; NULL: x and the target are logits */
+    dnx_gpu_cosines student, teacher; /* cosines of the two heads */
+    float *zs, *zt;               /* cosines, B x ld; NULL when x and the target are logits */
     float *target;
     float *sums, *now;            /* B x 11 doubles; a struct dnx_cuda_probability */
-    float *label, *least;         /* with groups: ints, B; B */
-    float *norm, *mass, *count;   /* doubles: B, N; an int */
+    float *label, *least;         /* with groups: B ints; B floats */
+    float *norm, *mass, *count;   /* with groups: B doubles; N doubles; one int */
     int *host_label;
 } state;
 
@@ -79,7 +80,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
 
 static void unmake(dnx_gpu_layer *l) { dnx_free(((state *)l->state)->host_label); }
 
-/* The label of each image as a column of the logits; -1: not known. */
+/* Copies for each image the column of its class in the logits, or -1 when the class is unknown. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const dnx_node *n = l->node;

@@ -1,5 +1,5 @@
-/* The half of [low_rank] on a GPU: a convolution to R channels, then a product, batch norm and
- * activation. t is kept for the backward pass. */
+/* low_rank.c - the GPU version of [low_rank]: a convolution to R channels, then a product, batch
+ * norm and activation. t is kept for the backward pass. */
 #include "cuda/matrix.h"
 #include "cuda/norm.h"
 #include "cuda/product.h"
@@ -8,10 +8,10 @@ extern const dnx_layer_type dnx_low_rank;
 
 typedef struct {
     dnx_gpu_norm norm;
-    struct dnx_cuda_window at; /* of V: N is the rank */
+    struct dnx_cuda_window at; /* the convolution with V; its N is the rank */
     float *vk, *vt;            /* V in the orders of kernels.h */
-    float *t;                  /* B x oh x ow x R */
-    float *parts_v, *parts_p;  /* of the gradients */
+    float *t;                  /* the output of V: B x oh x ow x R */
+    float *parts_v, *parts_p;  /* for the gradients of V and P */
 } state;
 
 static size_t rows_of(const dnx_node *n, int batch) {

@@ -1,7 +1,7 @@
-/* The half of [margin_softmax] on a GPU. The processor keeps scale=length, mining, and the options
- * that take class vectors or margins from a teacher. In a network that predicts, the layer computes
- * nothing. The processor draws the sample of classes and finds the class of each image in it
- * before the pass. */
+/* margin_softmax.c - the GPU version of [margin_softmax]. Layers with scale=length, with mining or
+ * with class vectors or margins from a teacher run on the processor. In a network that predicts,
+ * the layer computes nothing. Before a pass, the processor draws the sample of classes and finds
+ * the class of each image in it. */
 #include "common/face/class_sample.h"
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
@@ -13,9 +13,9 @@ typedef struct {
     dnx_class_sample sample; /* on the processor */
     int *host_label;         /* B */
     float *block;            /* B x ld */
-    float *label, *rows;     /* ints: B; the sample's classes, NULL: all classes */
+    float *label, *rows;     /* ints: B; the sample's classes, NULL when all are used */
     float *row, *now;        /* B x 4 doubles; a struct dnx_cuda_margin */
-    bool is_idle;            /* without truth */
+    bool is_idle;            /* the pass has no labels */
 } state;
 
 static bool can(const dnx_node *n) {
@@ -48,7 +48,8 @@ static void unmake(dnx_gpu_layer *l) {
     dnx_free(s->host_label);
 }
 
-/* The column of each image's class, or what margin.cu says of others. */
+/* Copies the column of each image's class: -1 when the class is unknown, -2 when the network has no
+ * such class. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     for (int b = 0; b < p->batch; b++) {
