@@ -74,7 +74,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p), forward_rows);
 }
 
-/* A row here is one of CHUNKS parts of all pixels. */
+/* A row of this job is one of CHUNKS parts of all pixels. */
 static void backward_rows(dnx_node *n, dnx_pass *p, long first, long last) {
     const state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();

@@ -54,7 +54,7 @@ static double area(const dnx_node *n) {
 
 static long blocks_of(const dnx_node *n) { return (n->in[0].c + BLOCK - 1) / BLOCK; }
 
-/* A row is BLOCK channels of an output pixel. */
+/* A row of this job is BLOCK channels of an output pixel. */
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     dnx_shape in = n->in[0], out = n->out;
     size_t C = (size_t)in.c;
@@ -81,7 +81,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p) * blocks_of(n), forward_rows);
 }
 
-/* A row is an image: windows overlap. */
+/* A row of this job is an image, because windows overlap. */
 static void windows_back(dnx_node *n, dnx_pass *p, long first, long last) {
     dnx_shape in = n->in[0], out = n->out;
     size_t C = (size_t)in.c;
@@ -103,7 +103,7 @@ static void windows_back(dnx_node *n, dnx_pass *p, long first, long last) {
     }
 }
 
-/* A row is a pixel of the input. */
+/* A row of this job is a pixel of the input. */
 static void map_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->in[0].c;
     long hw = (long)n->in[0].h * n->in[0].w;

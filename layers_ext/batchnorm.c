@@ -112,7 +112,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     job j = {n, p};
     dnx_norm_act_backward(&s->norm, n, p);
     if (!((const opts *)n->opts)->shift)
-        memset(s->norm.d_biases, 0, sizeof(float) * (size_t)s->norm.c); /* not a parameter */
+        memset(s->norm.d_biases, 0, sizeof(float) * (size_t)s->norm.c); /* no parameter */
     if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
 }
 

@@ -68,10 +68,10 @@ typedef struct {
     dnx_patches at;
     bool takes_signs; /* xnor and bnn */
     dnx_binary_filters f;
-    int K, N;         /* numbers of a filter; filters */
+    int K, N;         /* floats of a filter; number of filters */
     float *block;     /* threads x BLOCK x K */
     float *signs;     /* training: batch x in, sign(u) */
-    float *slope;     /* counting bits with linear, relu or leaky: N slopes for u <= 0; else NULL */
+    float *slope;     /* N slopes for u <= 0, when bits are counted and has_slope(); else NULL */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -103,7 +103,7 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
 
 static dnx_status pack(dnx_node *n, dnx_err *err);
 
-/* With an activation u > 0 ? u : u*slope, *slope is its slope. */
+/* True for an activation of the form u > 0 ? u : u*slope; stores its slope. */
 static bool has_slope(int activation, float *slope) {
     *slope = activation == DNX_LINEAR ? 1 : activation == DNX_LEAKY ? .1f : 0;
     return activation == DNX_LINEAR || activation == DNX_LEAKY || activation == DNX_RELU;
@@ -157,7 +157,7 @@ static int params(dnx_node *n, dnx_param *list) {
                    DNX_WEIGHTS, true};
     dnx_param of_output[DNX_MAX_PARAMS];
     int last = dnx_norm_act_params(&s->norm, &w, DNX_AFTER_NORM, of_output);
-    list[0] = of_output[0]; /* the biases; the input's batch norm follows */
+    list[0] = of_output[0]; /* the biases come first, then the input's batch norm */
     int extra = dnx_input_norm_params(&s->input, list + 1);
     memcpy(list + 1 + extra, of_output + 1, sizeof *list * (size_t)(last - 1));
     return last + extra;
@@ -190,7 +190,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     float *w = s->f.w;
-    if (!w) return DNX_OK; /* prepared and released before */
+    if (!w) return DNX_OK; /* an earlier call has packed and released them */
     for (size_t i = 0; n->trains && o->clamp && i < (size_t)s->K * (size_t)s->N; i++)
         w[i] = w[i] < -1 ? -1 : w[i] > 1 ? 1 : w[i];
     dnx_status st = pack(n, err);
@@ -209,8 +209,8 @@ typedef struct {
     dnx_node *n;
     dnx_pass *p;
     const float *x; /* the input of the convolution: x or its signs */
-    float *dx; /* batch x in: dx, or the gradient at the signs; NULL: not computed */
-    float *dk; /* batch x OH x OW: gradient at K; NULL: K counts as a constant */
+    float *dx; /* batch x in: dx, or the gradient of the signs; may be NULL */
+    float *dk; /* batch x OH x OW: gradient of K; NULL: K is a constant */
 } job;
 
 /* Computes the signs of the input (as floats when training) and its sums of |u|. */
@@ -223,7 +223,8 @@ static void sign_share(void *arg, int t, int threads) {
                      s->signs);
 }
 
-/* Computes outputs [lo, hi) of filters [first, end), whole panels, with the float kernels. */
+/* Computes outputs [lo, hi) of filters [first, end) with the float kernels. The filters are whole
+ * panels. */
 static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     state *s = n->state;

@@ -29,7 +29,7 @@ typedef struct {
     float *wk;       /* D x N, d in the order H, W, C. Predicting: only while packing, and scaled by
                       * the folded batch norm */
     float *packed;   /* wk in panels */
-    float *packed_t; /* its transpose in panels, for dx */
+    float *packed_t; /* the transpose of wk in panels, for dx */
     float *d_wk;     /* D x N */
 } state;
 
@@ -83,7 +83,7 @@ static dnx_status restore(dnx_node *n, dnx_err *err) {
     return dnx_filters_restore(n, &s->w, (size_t)s->D * (size_t)s->N, err);
 }
 
-/* Input d counts in the order H, W, C. Returns its index in the file's order C, H, W. */
+/* Input d is counted in the order H, W, C. Returns its index in the file's order C, H, W. */
 static size_t file_index(const dnx_node *n, size_t d) {
     size_t C = (size_t)n->in[0].c, hw = (size_t)n->in[0].h * (size_t)n->in[0].w;
     return d % C * hw + d / C;
@@ -105,7 +105,7 @@ static void prepare_share(void *arg, int t, int threads) {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    if (!s->w) return DNX_OK; /* prepared and released before */
+    if (!s->w) return DNX_OK; /* an earlier call has packed and released them */
     dnx_status st = s->wk ? DNX_OK : dnx_new(n, &s->wk, (size_t)s->D * (size_t)s->N, err);
     if (st) return st;
     if (!n->trains) dnx_norm_act_fold(&s->norm);

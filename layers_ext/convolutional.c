@@ -42,19 +42,19 @@ static const dnx_opt options[] = {
     DNX_OPT_END};
 
 typedef struct {
-    dnx_dwconv dw;     /* is_narrow: the whole layer. Else only dw.norm is used */
+    dnx_dwconv dw;     /* with is_narrow it is the whole layer, else only dw.norm is used */
     dnx_winograd wino; /* wino.m > 0: the layer predicts with Winograd, and `packed` is NULL */
     dnx_patches at;
-    int groups, K, N;  /* K floats a filter and N filters in each group */
+    int groups, K, N;  /* each group has N filters of K floats */
     bool is_narrow, reads_in_place;
     bool has_few_rows; /* fewer pixels than filters: threads share the filters, not the pixels */
     float *w, *d_w;    /* N x C/groups x size x size, file order */
-    float *wk;         /* groups x N x K in the order of the rows; NULL: w has that order */
+    float *wk;         /* groups x N x K in the order of the rows; NULL if w has it */
     float *packed;     /* groups x packed panels of K x N */
     float *packed_t;   /* groups x packed panels of N x K, for dx */
-    float *d_wk;       /* threads x groups x N x K; NULL: has_few_rows */
-    float *block;      /* threads x BLOCK x K; NULL: x is read in place, or the network predicts and
-                        * the block is in scratch */
+    float *d_wk;       /* threads x groups x N x K; NULL with has_few_rows */
+    float *block;      /* threads x BLOCK x K. NULL when x is read in place, and when predicting:
+                        * then the block is in scratch */
 } state;
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
@@ -178,7 +178,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters f = filters_of(s);
     if (s->is_narrow) return dnx_dwconv_prepare(n, err);
-    if (!s->w) return DNX_OK; /* prepared and released before */
+    if (!s->w) return DNX_OK; /* an earlier call has packed and released them */
     if (!n->trains) dnx_norm_act_fold(&s->dw.norm);
     if (s->wino.m) {
         dnx_winograd_prepare(&s->wino, n, s->w, s->dw.norm.scale);
@@ -226,7 +226,8 @@ static const float *rows_at(const job *j, const dnx_patches *at, long p, int cou
     return block;
 }
 
-/* Computes output pixels [lo, hi), filters [first, end) of every group, whole panels. */
+/* Computes output pixels [lo, hi) for filters [first, end) of every group. The filters are whole
+ * panels. */
 static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     state *s = n->state;

@@ -1,5 +1,5 @@
-/* [dropout]: training sets each number to 0 with `probability` and divides the others by
- * 1 - probability; predicting, y = x. x, y: B x H x W x C. No weights.
+/* [dropout]: in training, sets each number to 0 with `probability` and divides the others by
+ * 1 - probability. In prediction y = x. x, y: B x H x W x C. No weights.
  * Srivastava et al. 2014, section 10. */
 #include <string.h>
 

@@ -45,8 +45,8 @@ static const dnx_opt options[] = {
 
 typedef struct {
     size_t D, T;
-    float *unit, *inv;       /* of the student: f/|f|, B x D; 1/|f|, B, 0 for a zero vector */
-    float *target_unit;      /* of the teacher: B x T */
+    float *unit, *inv;       /* student: f/|f|, B x D; 1/|f|, B, or 0 for a zero vector */
+    float *target_unit;      /* teacher: B x T */
     float *slope;            /* B x B: dloss/d(u_i.u_j) from row i */
     float series[MAX_ORDER + 1]; /* coefficients of phi */
     int degree;

@@ -62,7 +62,7 @@ typedef struct {
     float *packed;          /* C x T in panels, for g */
     float *packed_t;        /* T x C in panels, for dx */
     float *g;               /* B x pixels x T */
-    float *g_inv, *t_inv;   /* B: 1/|g|, 1/|t|; 0 for a zero vector; 1 when not normalised */
+    float *g_inv, *t_inv;   /* B: 1/|g|, 1/|t|; 0 for a zero vector; 1 without normalize */
     double *e, *h;          /* B */
 } state;
 
@@ -97,7 +97,7 @@ static dnx_status make_map(dnx_node *n, dnx_err *err) {
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float deviation = sqrtf(1.f / (float)C); /* the map nearly keeps the length of f */
+    float deviation = sqrtf(1.f / (float)C); /* so that |W f| is about |f| */
     for (size_t i = 0; i < count; i++) s->w[i] = deviation * dnx_rng_normal(&r);
     n->scratch = size;
     return prepare(n, err);

@@ -5,15 +5,15 @@
  *   loss = weight sum_b T^2 KL(p_T || p_S),  KL = sum_j p_T,j (log p_T,j - log p_S,j)
  *   dz_S = weight T (p_T - p_S)
  *
- * group > 0 (GKD): the many classes with small probabilities say little. The loss therefore
- * compares the leading classes (common/face/leading.h; in the order of group_by) with each other,
- * and their sum with the sum of the rest:
+ * group > 0 (GKD): the many classes with small probabilities carry little information. The loss
+ * therefore compares the leading classes (common/face/leading.h; ordered by group_by) with each
+ * other, and their sum with the sum of the rest:
  *
  *   loss = weight sum_b T^2 (group_between KL((m_T, 1 - m_T) || (m_S, 1 - m_S))
  *                            + group_within KL(q_T || q_S))
  *   m = the sum of the probabilities of the leading classes,  q = p / m for a leading class
- *   dz_S = weight T (group_between (m_T - m_S) q_S + group_within (q_T - q_S)) of a class that
- *          leads, weight T group_between (m_S - m_T) p_S / (1 - m_S) of another
+ *   dz_S = weight T (group_between (m_T - m_S) q_S + group_within (q_T - q_S)) for a leading class,
+ *          weight T group_between (m_S - m_T) p_S / (1 - m_S) for another
  *
  * Zhao et al. 2023, "Grouped Knowledge Distillation for Deep Face Recognition". Implemented from
  * the authors' code and a summary, because the paper was not at hand. Their share is .93, their
@@ -69,8 +69,8 @@ typedef struct {
 } sums;
 
 typedef struct {
-    int N;      /* classes; 0: no teacher */
-    sums *sums; /* B x 2: of the leading classes (without group: of all classes); of the rest */
+    int N;      /* classes; 0 without a teacher */
+    sums *sums; /* B x 2: of the leading classes, or of all without group; of the rest */
     dnx_leading leading;
 } state;
 
@@ -136,7 +136,7 @@ static job block_at(dnx_node *n, dnx_pass *p, int lo) {
 
 /* ---- the leading classes ---- */
 
-/* Returns the class of image b as an index of the logits; -1: not known. */
+/* Returns the class of image b as an index of the logits, or -1 when it is unknown. */
 static int label_of(const dnx_node *n, const dnx_pass *p, int b) {
     const int N = ((const state *)n->state)->N;
     const float y = p->truth ? p->truth[b] : -1;
@@ -162,7 +162,7 @@ static void find_leading(dnx_node *n, dnx_pass *p) {
     dnx_leading_choose(&s->leading, n->pool, p->batch);
 }
 
-/* Returns 0 when class lo + k leads for image b, else 1. */
+/* Returns 0 when class lo + k is a leading class of image b, else 1. */
 static int group_of(const job *j, long b, int k) {
     const bool by_student = ((const opts *)j->n->opts)->group_by == STUDENT;
     const float *z = by_student ? j->zs + (size_t)b * j->ld_s : j->zt + (size_t)b * j->ld_t;
@@ -259,7 +259,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 /* ---- gradient ---- */
 
-/* dz of thread t's images. dz may be the same memory as zs or, without heads, another. */
+/* Computes dz for thread t's images. dz may be the memory of zs. */
 static void slope_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;
@@ -292,7 +292,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     if (dx && !p->dx_adds[0]) memset(dx, 0, sizeof *dx * size * (size_t)p->batch);
     if (!has_loss(n, p)) return;
     dnx_node *head = n->distillation->head;
-    if (head && !head->trains) return; /* stopbackward: the head and all before it do not train */
+    if (head && !head->trains) return; /* after stopbackward the head does not train */
     for (int lo = 0; lo < s->N; lo += BLOCK) {
         job j = block_at(n, p, lo);
         int width = j.hi - lo;

@@ -59,13 +59,13 @@ typedef struct {
     size_t D, T;
     int K;                 /* thresholds */
     float *known;          /* a (K), b (K), 1 or 0 */
-    float *now;            /* a, b of this pass */
-    float *unit, *inv;     /* of the student: f/|f|, B x D; 1/|f|, B, 0 for a zero vector */
-    float *target_unit;    /* of the teacher: B x T */
+    float *now;            /* the thresholds a and b of this pass */
+    float *unit, *inv;     /* student: f/|f|, B x D; 1/|f|, B, or 0 for a zero vector */
+    float *target_unit;    /* teacher: B x T */
     float *s, *t;          /* B x B cosines */
     float *slope;          /* B x B: dloss/ds_ij */
     pair *pairs;           /* B (B - 1) / 2: impostors from the front, genuine ones from the end */
-    double *teachers;      /* B (B - 1) / 2: t of the impostors */
+    double *teachers;      /* B (B - 1) / 2: the cosines t of the impostors */
     double *half;          /* B: y */
 } state;
 
@@ -146,7 +146,8 @@ static void cosine_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
 
 /* ---- pairs and thresholds ---- */
 
-/* Fills s->pairs. Returns the number of impostors; the *genuine other pairs stand at the end. */
+/* Fills s->pairs. Returns the number of impostors. Stores the number of genuine pairs, which are at
+ * the end of the list. */
 static int find_pairs(state *s, const dnx_pass *p, int *genuine) {
     const int B = p->batch, most = B * (B - 1) / 2;
     int impostors = 0;
@@ -178,7 +179,7 @@ static int by_cosine(const void *a, const void *b) {
     return c ? c : x->i != y->i ? x->i - y->i : x->j - y->j;
 }
 
-/* Sets s->now, and moves s->known when training. P > 0 impostors, sorted by s. */
+/* Sets s->now and, when training, moves s->known. There are P > 0 impostors, sorted by s. */
 static void set_thresholds(dnx_node *n, const dnx_pass *p, int P) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -189,7 +190,7 @@ static void set_thresholds(dnx_node *n, const dnx_pass *p, int P) {
         s->teachers[i] = (double)s->t[(size_t)s->pairs[i].i * B + (size_t)s->pairs[i].j];
     qsort(s->teachers, (size_t)P, sizeof *s->teachers, falling);
     for (int k = 0; k < s->K; k++) {
-        /* a decimal rate is rounded to float: .1 of 10 pairs is 1 */
+        /* rates were rounded to float: .1 of 10 pairs must be 1 */
         int at = (int)(P * (double)rate_of(o, k) * (1 + 1e-6));
         at = at < P ? at : P - 1;
         const double found[2] = {s->pairs[at].s, s->teachers[at]};

@@ -38,7 +38,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_norm_act norm;
-    dnx_winograd wino; /* wino.m > 0: it computes t, and packed_v is NULL */
+    dnx_winograd wino; /* with wino.m > 0 it computes t, and packed_v is NULL */
     size_t wino_scratch;  /* floats of scratch before t */
     dnx_patches at;
     int K, N, R;

@@ -4,24 +4,26 @@
  *
  * margin, easy_margin, label_smoothing: see common/face/margin.h. The gradient is exact, through
  * both normalisations; gradient=ste replaces f' by 1. Zero vectors have cosines and gradients 0.
- * warmup=U: in the first U updates the margin grows linearly from 0 to ramp_end of it, and s from
- * s_start. Without warmup, ramp_end of the margin applies at once.
+ * warmup=U: in the first U updates the margin grows linearly from 0 to the part ramp_end of itself,
+ * and s grows from s_start. Without warmup, ramp_end of the margin applies from the start.
  *
  * scale=length: the logits are |x| c_j instead of s c_j. See common/face/margin.h for SphereFace.
  *
- * mining=none, hard, focal makes F_b of the losses of the images whose class is known: see
+ * mining=none, hard, focal computes F_b from the losses of the images whose class is known: see
  * common/face/mining.h.
  *
  * sample < 1, partial FC: each update uses the classes that common/face/class_sample.h draws. N
  * above is then the number of used classes, and accuracy is among them. The other classes have
- * gradient 0, but their momentum and weight decay go on. A network that predicts uses all classes.
+ * gradient 0, but momentum and weight decay still change them. A network that predicts uses all
+ * classes.
  *
  * centres=teacher (AdaDistill): w are the centres of the classes in the teacher's features, and
- * move before each loss. centres=inherited (ProxylessKD): w are the class vectors of the teacher's
- * classifier, of the same classes in the same order, and stay, also where a file of weights has
- * others. margins=teacher (MarginDistillation): each image has its own m. See
- * common/face/centres.h. The student then learns from the labels and only through its features: w
- * has no gradient, no momentum and no weight decay. Teacher and student have the same D.
+ * they move before each loss. centres=inherited (ProxylessKD): w are the class vectors of the
+ * teacher's classifier, which has the same classes in the same order. They never change, not even
+ * by a file of weights. margins=teacher (MarginDistillation): each image has its own m. See
+ * common/face/centres.h. With centres= the student learns from the labels only through its
+ * features: w has no gradient, no momentum and no weight decay. Teacher and student have the same
+ * D.
  *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
  * 0; 0 without truth. Truth -1 is unknown: loss, gradient and accuracy are 0. Any other truth
@@ -90,11 +92,11 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_cosines cosines;
-    dnx_margin margin;   /* of this update, with warm-up */
+    dnx_margin margin;   /* the margin of this update, after warm-up */
     dnx_class_sample sample;
     dnx_mining mining;
     dnx_centres centres;
-    float *block;        /* B x sample.most; NULL when predicting: then it is in scratch */
+    float *block;        /* B x sample.most; NULL when predicting: the block is in scratch */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
     double *length;      /* B: |x|; NULL without scale=length */
@@ -214,7 +216,7 @@ static dnx_margin margin_of(const state *s, int b) {
     return g;
 }
 
-/* scale=length: logits of image b become cosines. */
+/* For scale=length: turns the logits of image b into cosines. */
 static void take_length(state *s, const float *x, int b, float *c) {
     double length = sqrt(dnx_kernels()->dot(x, x, s->cosines.D));
     float inv = length > 0 || isnan(length) ? (float)(1 / length) : 0;
@@ -294,7 +296,7 @@ static void slope_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         if (s->length) {
             const double length = s->length[b];
             if (length == 0) factor = 0;
-            if (factor != 0) factor /= length; /* c becomes the directions of the logits */
+            if (factor != 0) factor /= length; /* c will hold the gradients of the logits */
             double slope = factor != 0 ? dnx_margin_length_slope(&g, &s->row[b], N, y, c) : 0;
             s->along[b] = (float)(factor * slope);
         }

@@ -1,5 +1,5 @@
-/* [route]: the channels of the named layers, one after the other. With groups=G, those of group
- * `group_id` alone: the channels of each layer stand in G groups of C_i / G.
+/* [route]: the channels of the named layers, one after the other. With groups=G, only the channels
+ * of group `group_id`: the C_i channels of each layer form G groups of C_i / G.
  * x_i: B x H x W x C_i, y: B x H x W x sum C_i / G. No weights. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* [sam]: the product of two maps, number by number: spatial attention.
+/* [sam], spatial attention: the product of two maps, element by element.
  *
  *   y = x * f
  *

@@ -49,7 +49,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 static long blocks_of(const dnx_node *n) { return (n->out.c + BLOCK - 1) / BLOCK; }
 
-/* A row is BLOCK channels of an image. */
+/* A row of this job is BLOCK channels of an image. */
 static void scales_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->out.c, hw = (size_t)n->out.h * (size_t)n->out.w;
     long blocks = blocks_of(n);
@@ -65,7 +65,7 @@ static void scales_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     }
 }
 
-/* A row is a pixel. */
+/* A row of this job is a pixel. */
 static void map_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->out.c;
     long hw = (long)n->out.h * n->out.w;

@@ -33,7 +33,7 @@ typedef struct {
     int h, w, c;        /* size of the part that is added */
     int stride, sample; /* steps in f and in y */
     float *one, *zero;  /* C */
-    double *sums;       /* threads x 2 x C: an output of the kernel that is not used */
+    double *sums;       /* threads x 2 x C: the kernel needs it; the result is not used */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -83,7 +83,8 @@ typedef struct {
     const float *du;
 } job;
 
-/* Returns the row of f that is added to row i of y; -1: no row. Rows count over the whole batch. */
+/* Returns the row of f that is added to row i of y, or -1. Rows are numbered over the whole
+ * batch. */
 static long row_of_f(const dnx_node *n, long i) {
     const state *s = n->state;
     long b = i / n->out.h, y = i % n->out.h;
@@ -132,7 +133,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_pool_run(n->pool, forward_share, &j);
 }
 
-/* Computes du, the gradient before the activation. u is computed again, not kept. */
+/* Computes du, the gradient before the activation. u is computed a second time, not kept. */
 static void du_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;
@@ -220,7 +221,7 @@ static bool is_plain_sum(const dnx_node *n) {
            o->beta == 1;
 }
 
-/* Inputs of different shapes, which libdarknet adds without a message. */
+/* Warns of inputs of different shapes, which libdarknet adds without a message. */
 static const char *doubts(const dnx_node *n, char *text, size_t size) {
     dnx_shape a = n->in[0], b = n->in[1];
     if (((const state *)n->state)->is_plain) return NULL;

@@ -1,4 +1,4 @@
-/* [triplet]: an image is nearer to those of its class than to all others, by a margin.
+/* [triplet]: pulls an image nearer to those of its class than to all others, by a margin.
  *
  *   L = M/T sum over T triplets of max(0, d_ap - d_an + margin)
  *
@@ -76,7 +76,7 @@ static void use_hardest(dnx_node *n, const dnx_pass *p, int a) {
     if (pos >= 0 && neg >= 0) use(n, p, a, pos, neg);
 }
 
-/* One of the negatives of a pair, each with the same chance (Knuth's reservoir). */
+/* Draws one of the negatives of a pair, each with the same chance (Knuth's reservoir). */
 static void use_semihard(dnx_node *n, const dnx_pass *p, int a, int pos, dnx_rng *r) {
     const opts *o = n->opts;
     const double *d = ((state *)n->state)->distances.d + (size_t)a * (size_t)p->batch;

@@ -35,7 +35,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Work between a small map of w pixels a row and a map that is `stride` times as large. */
+/* A job on a small map with w pixels in a row, and a map that is `stride` times as large. */
 typedef struct {
     const float *from;
     float *to;

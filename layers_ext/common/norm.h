@@ -5,24 +5,24 @@
 #include <stddef.h>
 
 #define DNX_NORM_EPS 1e-5      /* added to the variance */
-#define DNX_NORM_MOMENTUM .99f /* of the running statistics, as in libdarknet */
+#define DNX_NORM_MOMENTUM .99f /* for the running statistics, as in libdarknet */
 
 /* C floats each. */
 typedef struct {
     int c;
-    float *scales, *shifts, *mean, *variance; /* parameters: factor, summand, running statistics */
+    float *scales, *shifts, *mean, *variance; /* the parameters: u = x^ scales + shifts */
     float *d_scales, *d_shifts;
-    float *scale, *shift;        /* u = x*scale + shift: this batch's, or the folded statistics */
-    float *batch_mean, *inv_std; /* of this batch: mean, 1 / sqrt(variance + 1e-5) */
+    float *scale, *shift;        /* u = x*scale + shift, by this batch or running statistics */
+    float *batch_mean, *inv_std; /* of this batch: the mean, and 1 / sqrt(variance + 1e-5) */
     float *p, *q, *r;            /* dx = du*p + x*q + r */
 } dnx_norm;
 
 /* Computes scale and shift from the running statistics. */
 void dnx_norm_fold(const dnx_norm *m);
-/* Computes scale and shift from a batch of `rows` rows, and moves the running statistics. sums: of
- * x for each channel, then of x^2. */
+/* Computes scale and shift from a batch of `rows` rows, and updates the running statistics. sums: C
+ * sums of x, then C sums of x^2. */
 void dnx_norm_batch(const dnx_norm *m, const double *sums, double rows);
-/* Adds to d_scales and d_shifts, and computes p, q and r. sums: of du for each channel, then of
+/* Adds to d_scales and d_shifts, and computes p, q and r. sums: C sums of du, then C sums of
  * du*x. */
 void dnx_norm_back(const dnx_norm *m, const double *sums, double rows);
 /* Adds the `len` sums of each further thread to those of thread 0, in the order of the threads. */

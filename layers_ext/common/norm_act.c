@@ -171,7 +171,7 @@ void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
 
 void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
     job j = {t, p, (long)p->batch * n->out.h * n->out.w};
-    if (!t->is_deferred) { /* else the next layer has computed the sums */
+    if (!t->is_deferred) { /* when deferred, the next layer has computed the sums */
         dnx_norm_act_begin(t, n);
         dnx_pool_run(n->pool, back_share, &j);
     }

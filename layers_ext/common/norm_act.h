@@ -19,13 +19,13 @@ typedef struct dnx_norm_act {
     float *biases, *scales, *mean, *variance, *slopes;
     float *d_biases, *d_scales, *d_slopes;
     float *z;             /* batch x out; NULL when predicting */
-    float *scale, *shift; /* u = z*scale + shift: this batch's, or folded running statistics */
+    float *scale, *shift; /* u = z*scale + shift, from this batch or the running statistics */
     float *batch_mean, *inv_std;
     float *p, *q, *r;     /* dz = dy*act'(u)*p + z*q + r */
     double *sums;         /* threads x 3 x C */
 } dnx_norm_act;
 
-/* n->out must be set. */
+/* The caller has set n->out. DNX_EMEM. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_norm_act_unmake(dnx_norm_act *t);
 /* Where the weights of a layer are in a file. */
@@ -34,14 +34,15 @@ typedef enum {
     DNX_AFTER_BIASES /* biases, weights, [scales, mean, variance], [slopes]: libdarknet's
                       * [connected] */
 } dnx_weights_place;
-/* Lists the parameters and the given weights in file order. Returns how many. */
+/* Lists the parameters and the given weights in file order. Returns their number. */
 int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, dnx_weights_place place,
                         dnx_param *list);
 
-/* Computes scale and shift from the running statistics; without batch norm: 1 and the bias. */
+/* Computes scale and shift from the running statistics. Without batch norm: 1 and the bias. */
 void dnx_norm_act_fold(dnx_norm_act *t);
-/* Predicting: the bias, activation and residual that a kernel applies when it stores the outputs
- * from (pixel, channel) on. The scale is already in the weights. Training: an empty epilogue. */
+/* When predicting, returns the bias, activation and residual that a kernel applies as it stores the
+ * outputs from (pixel, channel) on; the scale is already in the weights. When training, returns an
+ * empty epilogue. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
 /* The buffer for the linear result: z when training, else y. */
@@ -52,21 +53,21 @@ static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) 
 static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
 }
-/* For dnx_fusion.adds_residual: true. */
+/* A value for dnx_fusion.adds_residual. Returns true. */
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* For dnx_fusion.defer: returns t and its z when the network trains and the activation is cheap,
- * because the backward pass computes it again. Else NULL. */
+/* A value for dnx_fusion.defer. Returns t and stores its z, when the network trains and the
+ * activation is cheap: the backward pass computes it a second time. Else returns NULL. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
-/* Forward pass of a network that trains. Call begin() once. Each thread calls stats() for the rows
- * of z that it has just written. end() turns z into y, unless the next layer does that. */
+/* Forward pass of a network that trains. Call begin() once. Then each thread calls stats() for the
+ * rows of z that it has just written. end() turns z into y, unless the next layer does that. */
 void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n);
 void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const float *z, long rows);
 void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 
-/* For the next layer, when norm and activation are deferred to it. Forward: rows() turns rows of z
- * into rows of x, the real input. Backward: call begin() once; then each thread calls sums() for
- * the rows of dx that it has just written. */
+/* For the layer after one that defers its norm and activation. Forward: rows() turns rows of z into
+ * rows of x, the real input. Backward: call begin() once; then each thread calls sums() for the
+ * rows of dx that it has just written. */
 void dnx_norm_act_rows(const dnx_norm_act *t, const float *z, long rows, float *x);
 void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float *z, long rows);
 

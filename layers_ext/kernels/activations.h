@@ -1,4 +1,4 @@
-/* activations.h - the activation functions. README.md of this folder says what a new one needs.
+/* activations.h - the activation functions. README.md of this folder lists what a new one needs.
  *
  * Columns: enum, word in a cfg, is_vector. The vector kernels compute functions that are a line on
  * each side of 0, possibly cut at 6. All others are computed number by number. */
@@ -37,10 +37,10 @@ typedef enum {
 } dnx_act;
 #define DNX_ACT_WORDS "linear" DNX_MORE_ACTIVATIONS(DNX_ACT_WORD)
 
-/* act(u) and its derivative at u. slope is for PRELU with u <= 0. Functions that libdarknet has
- * too are defined as there. */
+/* act(u), and the derivative act'(u). slope is used by PRELU where u <= 0. Functions that
+ * libdarknet has, too, are defined as there; activations.c names the exceptions. */
 float dnx_activate(float u, dnx_act act, float slope);
 float dnx_activate_grad(float u, dnx_act act, float slope);
-/* True when the vector kernels compute it, so that computing it twice costs little. */
+/* True when the vector kernels compute it. Computing it twice then costs little. */
 bool dnx_act_is_cheap(dnx_act act);
 #endif

@@ -17,13 +17,13 @@
 #define DNX_BIT_WORDS 1023  /* most words of a row, so that counts fit 16 bits */
 
 typedef struct {
-    const float *alpha, *shift, *slope; /* shift and slope NULL: the result is z */
-    const float *residual;              /* NULL: nothing is added */
+    const float *alpha, *shift, *slope; /* when shift and slope are NULL, the result is z */
+    const float *residual;              /* may be NULL */
 } dnx_bit_end;
 
 typedef struct {
     const char *name; /* "plain", "avx2", "avx512" */
-    int panel;        /* filters of a packed panel */
+    int panel;        /* filters in a packed panel */
 
     /* Computes the signs of u = x[c]*scale[c] + shift[c] for P pixels (scale NULL: u = x), and
      * sum[p] = sum over c of |u|, which is NaN when any u is NaN. All sets add in the same order:
@@ -34,7 +34,7 @@ typedef struct {
     size_t (*packed)(int L, int N);
     /* Packs N rows of L words into panels, padded with zero rows. `packed` must be zeroed. */
     void (*pack)(const uint64_t *rows, int L, int N, void *packed);
-    /* Bytes of scratch that count() needs, a multiple of 64. NULL: it needs no scratch. */
+    /* Bytes of scratch that count() needs, a multiple of 64. NULL when it needs no scratch. */
     size_t (*scratch_size)(int L);
     /* count[p*ldc + i] = number of bits in which row p of a (P rows of L words) and filter i
      * differ. `packed` points at the first of `panels` panels; ldc >= panels*panel. packed and
@@ -62,14 +62,14 @@ typedef struct {
     int pitch, width;
     const float *factor;  /* one for each output */
     dnx_bit_end end;
-    size_t ldy;           /* of y and the residual: floats from one output to the next */
+    size_t ldy;           /* floats between outputs, in y and in the residual */
 } dnx_tile_job;
 
 typedef struct {
-    int panel;         /* filters of a packed panel */
+    int panel;         /* filters in a packed panel */
     size_t scratch_size; /* bytes of scratch that multiply() needs */
-    /* Like dnx_bit_set.sign, for P pixels: every skip-th, with their sums. Word l of the p-th pixel
-     * becomes the 64 bytes at to + 64*p + plane*l. */
+    /* As dnx_bit_set.sign, for P pixels, every skip-th one of x. Word l of the p-th pixel becomes
+     * the 64 bytes at to + 64*p + plane*l. */
     void (*sign)(const float *x, int skip, long P, int C, const float *scale,
                  const float *shift, int8_t *to, size_t plane, float *sum);
     size_t (*packed)(int words, int N);

@@ -2,8 +2,8 @@
  * x 16 filters in 16 cycles, 2.5 times as many as counting bits can do.
  *
  * A tile reads 16 positions directly from the image, so rows are never gathered. The filters are
- * stored as bits. A few words of 32 filters at a time become bytes in the L1 cache, while the sums
- * are in memory. 2 x 2 tiles of sums need four loads for four products; each takes 16 cycles.
+ * stored as bits. A few words of 32 filters at a time are converted to bytes in the L1 cache; the
+ * sums stay in memory. 2 x 2 tiles of sums need four loads for four products; each takes 16 cycles.
  *
  * Packed: panels of 32 filters, word by word. Each word has two tiles of 16 filters, and a tile 16
  * rows of 64 bits: bit 4f + i of row r is channel 4r + i of filter f. Intel, "Architecture
@@ -16,7 +16,7 @@
 #define PANEL 32
 #define HALF 16    /* rows, and filters, of a tile */
 #define TILE 1024  /* bytes */
-#define WORDS 12   /* words that are bytes at a time: 24 KiB */
+#define WORDS 12   /* words converted to bytes at a time: 24 KiB */
 #define PIXELS 4   /* pixels whose signs are computed together */
 
 DNX_INLINE void signs(const float *x, int skip, int count, int C, const float *scale,
@@ -107,8 +107,8 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
     _tile_stored(3, sums + 768, 64);
 }
 
-/* Computes the results of `count` positions, if they are outputs. *column and *output are those of
- * the next position; both advance. */
+/* Computes the results of `count` positions; positions that are no outputs are skipped. *column and
+ * *output are those of the next position; both advance. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {
     for (int i = 0; i < count; i++, *column = *column + 1 == j->pitch ? 0 : *column + 1) {

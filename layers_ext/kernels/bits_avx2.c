@@ -8,8 +8,8 @@
  * Three lookups are added before a half would overflow: all = sum of bytes mod 256, high = sum of
  * their upper halves, and the lower halves are all - 16 high. AVX2 cannot shift bytes. A shift of
  * 16-bit words moves the lower half of an odd byte into the even one; the final addition corrects
- * that. Every 60 lookups the bytes are added to 16-bit sums, even and odd filters apart. These are
- * in the first half of each output row until all bits are counted.
+ * that. Every 60 lookups the bytes are added to 16-bit sums, even and odd filters apart. Until all
+ * bits are counted, these sums are in the first half of each output row.
  *
  * Packed: panels of 32 filters, 4 channels a byte, 3*ceil(L*16/3) lookups: [N/32][lookups][32]. */
 #if defined(__x86_64__)
@@ -19,9 +19,9 @@
 #include "kernels/bits.inc.h"
 
 #define PANEL 32
-#define PANELS 4 /* of a tile: 8 registers of sums */
+#define PANELS 4 /* panels of a tile: 8 registers of sums */
 #define CHUNK 15 /* words whose tables are chosen at a time */
-#define STEP 60  /* lookups before a byte is full, each at most 4: a quarter of a chunk */
+#define STEP 60  /* lookups, each at most 4, before a byte could overflow: a quarter of a chunk */
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
 
@@ -94,8 +94,8 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
     }
 }
 
-/* Chooses the tables for n words of rows a and b, as offsets in bytes: 16 for each word. Offsets 0
- * fill up to a multiple of three; the filters are 0 there, too. */
+/* Chooses the tables for n words of rows a and b, as offsets in bytes: 16 for each word. The list
+ * is filled up with offsets 0 to a multiple of three; the filters are 0 there, too. */
 static void choose(const uint64_t *a, const uint64_t *b, int n, uint16_t *table) {
     const __m128i low = _mm_set1_epi16(15), high = _mm_set1_epi16(240);
     for (int i = 0; i < n; i++, table += 16) {
@@ -152,7 +152,7 @@ static inline __attribute__((always_inline)) void tile(const uint16_t *table, in
         }
     }
     for (int q = 0; q < panels; q++) {
-        /* The odd bytes are right. They hold what the shift moved into the even bytes. */
+        /* The odd bytes are right: they equal the part that the shift moved into the even bytes. */
         __m256i lower = _mm256_sub_epi8(all[q], sixteen(shifted[q]));
         __m256i high = _mm256_sub_epi8(shifted[q], sixteen(_mm256_srli_epi16(lower, 8)));
         add_bytes(a + (size_t)q * 2 * PANEL, _mm256_sub_epi8(all[q], sixteen(high)));
@@ -181,8 +181,8 @@ typedef struct {
     int P;
 } block;
 
-/* Does all rows in pairs; `panels` is a constant when inlined. If their number is odd, the last row
- * takes both places of its pair, and the sums of the second place are not used. */
+/* Computes all rows in pairs; `panels` is a constant when inlined. If their number is odd, the last
+ * row is taken twice, and the sums of the second copy are not used. */
 static inline __attribute__((always_inline)) void tiles(const block *k, int i, int steps,
                                                         const uint8_t *w, size_t far, int panels,
                                                         int q) {

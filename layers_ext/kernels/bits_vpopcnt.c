@@ -8,8 +8,8 @@
  *   carry = P[l] ? not (P[l+1] and P[l+2]) : P[l+1] and not P[l+2]       (one VPTERNLOG)
  *   bits  = 2 (sum of the bits of all carries) + bits of the last P
  *
- * Two words take five instructions, not the six of XOR, count and add. They take one count, not
- * two; only one port of the processor can count.
+ * Two words take five instructions instead of six (XOR, count and add). They take one count instead
+ * of two; only one port of the processor can count.
  * Packed: panels of 8 filters, word by word, an even number of words: [N/8][2 ceil(L/2)][8]. A tile
  * is 3 rows x 4 panels: 24 of the 32 registers hold sums and parities. */
 #if defined(__x86_64__)
@@ -23,7 +23,7 @@
 
 static int even(int L) { return (L + 1) / 2 * 2; }
 
-/* Signs of `count` pixels; `count` is a constant when inlined. */
+/* Computes the signs of `count` pixels; `count` is a constant when inlined. */
 DNX_INLINE void signs(const float *x, int count, int C, const float *scale, const float *shift,
                       uint64_t *rows, float *sum) {
     size_t L = (size_t)dnx_bit_words(C);
@@ -96,7 +96,7 @@ DNX_INLINE void tile(const uint64_t *a, int rows, size_t L, const uint64_t *w, i
         }
 }
 
-/* Does all P rows; `panels` is a constant when inlined. */
+/* Computes all P rows; `panels` is a constant when inlined. */
 DNX_INLINE void tiles(const uint64_t *a, int P, size_t L, const uint64_t *w, int panels,
                       int32_t *out, size_t ldc) {
     for (; P >= ROWS; P -= ROWS, a += ROWS * L, out += ROWS * ldc)

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 enum {
-    DNX_BYTE_PANEL = 16, /* queries of a panel */
+    DNX_BYTE_PANEL = 16, /* queries in a panel */
     DNX_BYTE_ROWS = 4,
-    DNX_BYTE_MOST = 4096 /* most numbers of a row */
+    DNX_BYTE_MOST = 4096 /* the most numbers in a row */
 };
 
 typedef struct dnx_byte_set {
@@ -21,7 +21,7 @@ typedef struct dnx_byte_set {
     void (*pack)(const float *queries, int K, int N, void *packed);
     /* Sets bit i%16 of above[p*panels + i/16] when the product of row p of a (P x K) and query i
      * may be larger than limit[i] + 1e-6. panels = ceil(N/DNX_BYTE_PANEL). limit has panels*16
-     * entries, infinity from N on. above has ceil(P/DNX_BYTE_ROWS)*DNX_BYTE_ROWS rows. */
+     * entries; those from N on are infinity. above has ceil(P/DNX_BYTE_ROWS)*DNX_BYTE_ROWS rows. */
     void (*look)(const float *a, int P, int K, const void *packed, int N, const float *limit,
                  uint16_t *above);
 } dnx_byte_set;

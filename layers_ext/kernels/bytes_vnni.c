@@ -31,12 +31,12 @@ static size_t packed_size(int K, int N) {
     return panel_size(K) * (size_t)((N + PANEL - 1) / PANEL);
 }
 
-/* The last numbers of a row, and zeros. */
+/* The last n < 16 numbers of a row, filled up with zeros. */
 INLINE __m512 rest(const float *x, int n) {
     return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), x);
 }
 
-/* Rounds 16 numbers, and adds the squares of what they lose. */
+/* Rounds 16 numbers, and adds the squares of the rounding errors to *sum. */
 INLINE void round16(__m512 v, __m512 inverse, __m512 scale, __m512 *sum, __m128i flip,
                     uint8_t *to) {
     const __m512i r = _mm512_cvtps_epi32(_mm512_mul_ps(v, inverse));
@@ -45,7 +45,8 @@ INLINE void round16(__m512 v, __m512 inverse, __m512 scale, __m512 *sum, __m128i
     _mm_storeu_si128((__m128i *)(void *)to, _mm_xor_si128(_mm512_cvtepi32_epi8(r), flip));
 }
 
-/* to: the bytes of x, and zeros up to a multiple of 16; flip is added to each by XOR: 0x80 or 0. */
+/* Stores the bytes of x at `to`, and zeros up to a multiple of 16. Each byte is XORed with flip,
+ * 0x80 or 0. */
 INLINE rounded round_row(const float *x, int K, char flip, uint8_t *to) {
     __m512 most = _mm512_setzero_ps(), sum = most;
     const __m128i bits = _mm_set1_epi8(flip);
@@ -78,7 +79,7 @@ static void pack(const float *queries, int K, int N, void *packed) {
     }
 }
 
-/* gcc copies each sum before the instruction of its header, twice. */
+/* By assembly, because gcc would copy each sum before the instruction of its header, twice. */
 INLINE void multiply(__m512i *sum, __m512i row, __m512i q) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(row), "v"(q));
 }
@@ -137,11 +138,11 @@ static void look(const float *a, int P, int K, const void *packed, int N, const 
     const int panels = (N + PANEL - 1) / PANEL;
     for (int p = 0; p < P; p += ROWS) {
         rounded of[ROWS];
-        for (int r = 0; r < ROWS; r++) { /* beyond the end the last row again */
+        for (int r = 0; r < ROWS; r++) { /* the last row fills up the block */
             const int row = p + r < P ? p + r : P - 1;
             of[r] = round_row(a + (size_t)row * (size_t)K, K, (char)0x80, bytes + (size_t)r * step);
         }
-        for (int k = 0; k < ROWS * K; k += 16) /* is read after two more tiles */
+        for (int k = 0; k < ROWS * K; k += 16) /* prefetch: it is read after two more tiles */
             __builtin_prefetch(a + (size_t)(p + 2 * ROWS) * (size_t)K + k);
         four_rows(bytes, step, of, packed, K, panels, limit, above + (size_t)p * (size_t)panels);
     }

@@ -244,8 +244,8 @@ static void dw_dx(const float *const *dy_rows, const dnx_rows *r, int C, const f
     }
 }
 
-/* Adds the part of S outputs to the gradients of one row of a filter of width 3. x points at the
- * pixel that tap 0 of the first output reads. */
+/* Adds the contribution of S outputs to the gradients of one row of a filter of width 3. x points
+ * at the pixel that tap 0 of the first output reads. */
 INLINE void dw_strip_vector(const int S, const int stride, const float *x, size_t C, float *dw,
                             const float *dy, const int n) {
     vf acc[3];

@@ -130,11 +130,11 @@ static void scale_act_stream(const float *x, long P, const dnx_scaled_act *s,
     end_stream();
 }
 
-/* What both backward passes read: the one that sums gradients of scale and shift over the rows, and
- * the one that computes the gradient of x. Pointers are at the next row. */
+/* The inputs of both backward passes: one sums gradients of scale and shift over the rows, the
+ * other computes the gradient of x. The pointers are at the next row. */
 typedef struct {
     const float *dy, *z, *scale, *shift;
-    float *du; /* NULL: only the sums are computed */
+    float *du; /* when NULL, only the sums are computed */
     size_t C;
     epi e;
 } back;

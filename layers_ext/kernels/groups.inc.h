@@ -2,7 +2,7 @@
  * neighbouring output channels. Each lane picks its input from vectors of input channels. */
 
 /* Lane i of the result is p[at[i]]. Only the first m floats of p may be read, and at[i] < m. V is
- * the number of vectors that hold all p[at[i]]: 1 or 2; 0: more. */
+ * the number of vectors that hold all p[at[i]]: 1, 2, or 0 when they need more. */
 INLINE vf pick(const int V, const float *p, vi at, const int m) {
     if (V == 0) {
         float t[VW];
@@ -33,12 +33,12 @@ INLINE vf pick(const int V, const float *p, vi at, const int m) {
 typedef struct {
     int C, N, a, b;
     int steps, rest; /* VW outputs hold `steps` whole groups and `rest` more outputs */
-    int V;           /* the V of pick() for all outputs */
+    int V;           /* V for pick(), the same for all outputs */
     vi at;           /* what inputs_of() returns for the first VW outputs */
 } lane_map;
 
-/* For a vector of outputs that starts at output k of a group: the offset of input 0 of each lane's
- * group from input 0 of the first lane's. */
+/* For a vector of outputs that starts at output k of a group: how far input 0 of each lane's group
+ * is from input 0 of the first lane's group. */
 INLINE vi inputs_of(int k, int a, int b) {
     int32_t at[VW];
     vi v;
@@ -81,8 +81,8 @@ static lane_map map_of(const dnx_groups *g) {
         if (map->rest) at = inputs_of(k, map->a, map->b);                                          \
     }
 
-/* Computes outputs c.. of S neighbouring pixels from taps kx0 <= kx < kx1; with S > 1 from all kw
- * taps. Tap 0 of the first pixel reads pixel ix. */
+/* Computes outputs c.. of S neighbouring pixels from taps kx0 <= kx < kx1. S > 1 takes all kw taps.
+ * Tap 0 of the first pixel reads pixel ix. */
 INLINE void group_vector(const int V, const int S, const int kw, const int stride, int kx0, int kx1,
                          const float *const *rows, long ix, const lane_map *map, const float *w,
                          int kh, float *y, const float *residual, const epi *e, int c, vi at,
@@ -195,7 +195,7 @@ static const struct {
 } group_strips[] = {GROUP_NAMES(8, 3, 1), GROUP_NAMES(4, 3, 1), GROUP_NAMES(4, 3, 2),
                     GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
 
-/* One row of outputs: computes y or, if dw is not NULL, adds the gradients of the taps to dw. */
+/* Computes one row of outputs, y. When dw is not NULL, adds the gradients of the taps to dw. */
 static void group_any(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
                       const float *w, float *dw, const float *dy, float *y, const epi *e) {
     const int in_w = r->in_w, out_w = r->out_w, kh = r->kh, kw = r->kw;

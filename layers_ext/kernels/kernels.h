@@ -12,14 +12,14 @@
 
 /* Steps that a kernel applies to a row of N outputs before it stores them, in this order. */
 typedef struct {
-    const float *bias;     /* N, added; NULL: nothing is added */
+    const float *bias;     /* N numbers that are added; may be NULL */
     dnx_act act;           /* vectorised if dnx_act_is_cheap(), else applied number by number after
                             * the tile is stored */
     const float *slope;    /* N, for PRELU */
-    const float *residual; /* added last, same rows and stride as the output; or NULL */
+    const float *residual; /* added last; rows and stride of the output; may be NULL */
     bool adds;             /* adds to the output instead of storing */
-    const float *next;     /* P x K floats that the next product will read: mm fetches them into
-                            * the cache. NULL: it fetches the memory that follows its rows */
+    const float *next;     /* P x K floats that the next product will read: mm prefetches them. When
+                            * NULL, it prefetches the memory after its rows */
 } dnx_epilogue;
 
 /* Memory that will be read soon: a product fetches it into the cache while it computes. */
@@ -28,8 +28,8 @@ typedef struct {
     size_t floats[3];
 } dnx_ahead;
 
-/* Convolution in groups of a inputs and b outputs: output n reads inputs n/b*a + j, j < a. There
- * are C inputs. */
+/* Convolution in groups of a inputs and b outputs: output n reads inputs n/b*a + j, j < a. C is the
+ * number of inputs. */
 typedef struct {
     int C, a, b;
 } dnx_groups;
@@ -44,7 +44,7 @@ typedef struct {
 /* y = act(u), u = x*scale[c] + shift[c], for rows of C channels. */
 typedef struct {
     int C;
-    const float *scale, *shift; /* NULL: 1; NULL: 0 */
+    const float *scale, *shift; /* NULL counts as 1; NULL as 0 */
     dnx_act act;
     const float *slope; /* C, for PRELU */
 } dnx_scaled_act;
@@ -67,11 +67,11 @@ typedef struct {
                       float *w, size_t ldw, const dnx_ahead *next);
 
     /* Depthwise convolution, one output row x C channels, then the epilogue. w is [kh][kw][C].
-     * rows[ky] points at pixel 0 of input row ky; NULL: the row is padding. */
+     * rows[ky] points at pixel 0 of input row ky, or is NULL for a row of padding. */
     void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *y,
                    const dnx_epilogue *e);
     /* Input gradient of one input row, in_w x C. rows[ky] is the row of dy whose output reads this
-     * input row with taps w[ky]; NULL: no output does. Stores or, with adds, adds. */
+     * input row with taps w[ky], or NULL when there is none. With adds, it adds to dx. */
     void (*dw_dx)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *dx,
                   bool adds);
     /* Filter gradient of one output row: dw[kh][kw][C] += x rows * dy row. */
@@ -88,19 +88,20 @@ typedef struct {
 
     /* Adds the sums over P contiguous rows of C floats to the two double[C]: of x and of x^2. */
     void (*stats)(const float *x, long P, int C, double *sum, double *sum_sq);
-    /* y = act(x * scale[c] + shift[c]) + residual. residual NULL: 0. y may be x. */
+    /* y = act(x * scale[c] + shift[c]) + residual. residual may be NULL. y may be x. */
     void (*scale_act)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                       float *y);
     /* Like scale_act(), for a y larger than the cache: it stores past the cache. */
     void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s,
                              const float *residual, float *y);
     /* Backward of y = act(u), u = z*scale[c] + shift[c], with z as forward stored it. Stores
-     * du = dy * act'(u); du may be dy; NULL: only the sums. Adds to the sums: sum_du[c] += du,
-     * sum_duz[c] += du*z, sum_slope[c] += dy*u where u < 0 (sum_slope NULL: not computed). */
+     * du = dy * act'(u). du may be dy, or NULL: then only the sums are computed. Adds to the sums:
+     * sum_du[c] += du, sum_duz[c] += du*z, sum_slope[c] += dy*u where u < 0. sum_slope may be
+     * NULL. */
     void (*act_back)(const float *dy, const float *z, long P, const dnx_scaled_act *s, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);
     /* Computes du as act_back() does, then the backward of batch norm: dz = du*p[c] + z*q[c] +
-     * r[c]. p NULL: dz = du. dz may be dy. */
+     * r[c]. When p is NULL, dz = du. dz may be dy. */
     void (*act_dz)(const float *dy, const float *z, long P, const dnx_scaled_act *s,
                    const float *p, const float *q, const float *r, float *dz);
     /* out = a*p[c] + b*q[c] + r[c]. out may be a. */
@@ -122,8 +123,9 @@ typedef struct {
                      size_t ldy, const dnx_epilogue *e);
 } dnx_kernel_set;
 
-/* The best set for this processor, or the one that DNX_ISA names ("plain", "avx2", "avx512").
- * Another name ("amx" is a set of bits.h) or one that the processor lacks gives the best set. */
+/* The best set for this processor, or the one that DNX_ISA names ("plain", "avx2", "avx512"). The
+ * best set is returned, too, when DNX_ISA has another name ("amx" is for bits.h), or names a set
+ * that the processor lacks. */
 const dnx_kernel_set *dnx_kernels(void);
 
 /* The set of that name, for tests; NULL when the processor lacks it. "wide" is the source of

@@ -21,13 +21,13 @@
 #else
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
-#pragma GCC diagnostic ignored "-Wpsabi" /* everything that takes a vector is inlined */
+#pragma GCC diagnostic ignored "-Wpsabi" /* all functions with vector arguments are inlined */
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE static __attribute__((noinline))
 
 #define PANEL (2 * VW)
 #define MMT_ROWS 128 /* rows of d that mmt copies at a time: 128 x PANEL floats, at most 16 KB */
-#define MM_BLOCK 8192 /* floats of a that stay in L1 while all panels of b are read */
+#define MM_BLOCK 8192 /* floats of `a` that stay in L1 while all panels of b are read */
 #define LINE 16 /* floats of a cache line */
 #define MM_LARGE 131072 /* floats of b that no longer fit L2 */
 
@@ -199,7 +199,7 @@ INLINE void finish(vf *u, const int step, const int count, const epi *e, int c, 
     UNROLL for (int i = 0; i < count; i++) stn(y + (size_t)i * ldy, u[i * step], n);
 }
 
-/* The same for `rows` rows of `width` columns, for part-filled panels and slow activations. The
+/* As finish(), for `rows` rows of `width` columns: for part-filled panels and slow activations. The
  * rows of u are `stride` floats apart. */
 NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const epi *e, int c,
                           float *y, size_t ldy, const float *residual) {

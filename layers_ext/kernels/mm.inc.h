@@ -126,7 +126,7 @@ static const mmt_fn mmt_tiles[MR] = {EACH_TILE(mmt_)}, mmt_halves[MR] = {EACH_TI
 static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, float *y,
                size_t ldy, const dnx_epilogue *given) {
     epi e = epi_of(given);
-    /* A b that does not fit the caches is read less often: for larger blocks of a. */
+    /* A matrix b that does not fit the caches should be read less often: use larger blocks of a. */
     int hold = (size_t)K * (size_t)N > MM_LARGE ? MM_BLOCK * 6 : MM_BLOCK;
     int block = K > 0 ? hold / K / MR * MR : MR;
     if (block < MR)
@@ -149,7 +149,7 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, 
     }
 }
 
-/* Returns the next `rows` cache lines to prefetch; NULL: all are prefetched. */
+/* Returns the next `rows` cache lines to prefetch, or NULL when all are prefetched. */
 static const float *fetch(dnx_ahead *next, int rows) {
     for (int i = 0; i < 3; i++) {
         size_t n = (size_t)rows * LINE;
@@ -174,7 +174,7 @@ static void mmt_ahead(const float *a, size_t lda, const float *d, size_t ldd, in
         for (int n0 = 0; n0 < N; n0 += PANEL) {
             int width = N - n0 < PANEL ? N - n0 : PANEL;
             const mmt_fn *tiles = width > VW ? mmt_tiles : mmt_halves;
-            /* A copy: rows that are a power of two apart would share few cache lines. */
+            /* A copy, because rows that are a power of two apart would share few cache lines. */
             pack(d + (size_t)p0 * ldd + n0, ldd, 1, rows, width, panel);
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;

@@ -17,8 +17,8 @@
 #define MOST 256          /* shares, threads */
 #define SPIN_NS 50000     /* a waiting thread spins at most this long, then sleeps */
 #define LEAST_SPIN_NS 800 /* after failures a thread spins at least this long */
-#define SOON_NS 1000000   /* after so much unusual waiting for late shares: fewer threads */
-#define USUAL 0.45        /* usual waiting, as a part of the time; half the threads lose 0.5 */
+#define SOON_NS 1000000   /* after this much unusual waiting for late shares: fewer threads */
+#define USUAL 0.45        /* the usual share of waiting; it is 0.5 when half the threads are late */
 #define FIRST_REST 8000000LL
 #define LONGEST_REST 256000000LL
 
@@ -33,7 +33,7 @@ typedef struct {
     bed bed;
     dnx_pool *pool;
     int place; /* 1..crew-1; the caller's is 0 */
-    unsigned last; /* number of the last job that this thread has seen */
+    unsigned last; /* the number of the last job that this thread took part in */
     pthread_t thread;
 } worker;
 
@@ -41,7 +41,7 @@ struct dnx_pool {
     int shares, crew, started;
     /* Used by the caller alone: how many threads work now, and statistics of waiting. */
     int active;
-    long long counted, waited; /* until when, and how much beyond the usual */
+    long long counted, waited; /* time until which waiting was counted; waiting beyond the usual */
     long long since, rest, retry;
     bed caller;
     /* The current job. A thread reads it after it has taken a share. */
@@ -85,7 +85,7 @@ static void wake(bed *b) {
 static void sleep_until(bed *b, bool (*ready)(void *), void *arg) {
     do {
         atomic_store(&b->is_asleep, true);
-        /* The condition holds now. If is_asleep is already false, a waker posts: wait for that. */
+        /* The condition holds now. If is_asleep is already false, wake() will post: wait for it. */
         if (ready(arg) && atomic_exchange(&b->is_asleep, false)) return;
         while (sem_wait(&b->sem) && errno == EINTR) continue;
     } while (!ready(arg));
@@ -142,8 +142,9 @@ static void *work(void *arg) {
     }
 }
 
-/* Counts the time that the caller waited for late shares. After too much waiting, half the threads
- * go on. If a number of threads fails soon after a trial, the next trial comes later. */
+/* Adds up the time that the caller waited for late shares. After too much waiting, the pool works
+ * with half the threads. If that happens soon after a trial of more threads, the next trial is
+ * later. */
 static void count_wait(dnx_pool *p, long long waited) {
     long long now = now_ns();
     p->waited += waited - (long long)(USUAL * (double)(now - p->counted));

@@ -15,8 +15,8 @@ typedef struct dnx_pool dnx_pool;
 /* 1 <= threads <= 256; at most dnx_processors() threads are started. 1 <= shares <= 256: every job
  * has that many shares, and results depend on this number alone. With more shares than threads a
  * late thread delays a job less, but each share costs memory and time for its sums. A pool of 1
- * share runs in the caller, and several threads may use it at a time. NULL: no memory, or the
- * system starts no thread. The caller frees the pool with dnx_pool_free(). */
+ * share runs in the caller, and several threads may use it at a time. Returns NULL when memory runs
+ * out or the system cannot start a thread. The caller frees the pool with dnx_pool_free(). */
 dnx_pool *dnx_pool_new_shares(int threads, int shares);
 /* Like dnx_pool_new_shares(), with as many shares as threads. */
 dnx_pool *dnx_pool_new(int threads);
@@ -24,8 +24,8 @@ void dnx_pool_free(dnx_pool *p);
 int dnx_pool_threads(const dnx_pool *p); /* the number of shares */
 
 /* Calls fn(arg, t, T) once for each share t in 0..T-1, in parallel, and returns when all are done.
- * Share t may use scratch number t: no other share does. Shares must not wait for each other. Call
- * it from one thread at a time, and not from inside fn, unless the pool has 1 share. */
+ * Share t may use scratch number t, which no other share uses. Shares must not wait for each other.
+ * Call it from one thread at a time, and not from inside fn, unless the pool has 1 share. */
 void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg);
 
 /* Calls fn(arg, t, i) once for each i in 0..n-1. A thread that is free takes the next i, so the

@@ -10,8 +10,8 @@
 
 #define MAX_TEXT 4096
 
-/* Quota / period of the group in `folder`, rounded up; 0: no limit. In v2, cpu.max holds "quota
- * period" or "max period". In v1 each number has a file, and a quota of -1 is no limit. */
+/* Quota / period of the group in `folder`, rounded up, or 0 without a limit. In v2, cpu.max holds
+ * "quota period" or "max period". In v1 each number has a file, and a quota of -1 is no limit. */
 static int quota_of(const char *folder) {
     static const char *const quotas[] = {"cpu.max", "cpu.cfs_quota_us"};
     char path[MAX_TEXT + 32];
@@ -33,7 +33,7 @@ static int quota_of(const char *folder) {
     return 0;
 }
 
-/* The smallest quota of the group `path` and the groups above it; 0: no limit. */
+/* The smallest quota of the group `path` and of the groups above it, or 0 without a limit. */
 static int least_quota(const char *mount, const char *path) {
     char folder[MAX_TEXT];
     int least = 0;

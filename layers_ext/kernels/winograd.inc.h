@@ -68,7 +68,7 @@ static void wino_in(int m, const float *x, size_t ldx, int C, float *v, size_t s
         wino_in_tile(4, x, ldx, C, v, step);
 }
 
-/* slow: if not NULL, the bias and activation are applied here, and e has none for finish(). */
+/* slow: when not NULL, the bias and activation are applied here, and e has neither for finish(). */
 INLINE void wino_out_vector(const int m, const float *v, size_t step, int h, int w, float *y,
                             size_t row, size_t ldy, const epi *e, const epi *slow, int c,
                             const float *residual, const int n) {

@@ -15,8 +15,9 @@ typedef struct {
     dnx_estimator estimator;
 } dnx_binariser;
 
-/* Binarises one filter: b = sign(v), alpha = mean |v|. v is w, perhaps centred. A filter that holds
- * only +-a is binary already and is not centred. b may be w. */
+/* Binarises one filter: b = sign(v), alpha = mean |v|. v is w, or w with the mean over the channels
+ * subtracted. A filter that holds only +a and -a is binary already: its mean is not subtracted. b
+ * may be w. */
 void dnx_binarise(const dnx_binariser *how, const float *w, float *b, float *alpha);
 
 /* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b; `scratch` is

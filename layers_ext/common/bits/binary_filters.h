@@ -7,7 +7,7 @@
 
 typedef struct {
     dnx_filters at;    /* N filters of K numbers, in one group */
-    dnx_binariser how; /* of one filter */
+    dnx_binariser how; /* how one filter is binarised */
     float *w, *d_w;    /* N x C x size x size, file order */
     float *alpha;      /* N */
     float *b;          /* N x C x size x size: +-1 */
@@ -17,20 +17,22 @@ typedef struct {
     float *d_wk;       /* threads x K x N */
 } dnx_binary_filters;
 
-/* f->at and f->how are given. counts_bits: the float kernels are not used. DNX_EMEM. */
+/* The caller has set f->at and f->how. counts_bits: the float kernels are not used. DNX_EMEM. */
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, bool counts_bits,
                                    dnx_err *err);
 void dnx_binary_filters_unmake(dnx_binary_filters *f);
 /* Computes b and alpha from w. DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
-/* Packs b, multiplied by alpha unless takes_signs, for products of the float kernels; then b may be
- * dropped in a network that predicts. norm_scale: N factors that alpha takes over; NULL: none. */
+/* Packs b for products of the float kernels; it is multiplied by alpha unless takes_signs. After
+ * that, a network that predicts may free b. norm_scale: N factors by which alpha is multiplied, or
+ * NULL. */
 void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, bool takes_signs,
                              const float *norm_scale);
-/* Frees what only packing needs. */
+/* Frees the memory that only packing needs. */
 void dnx_binary_filters_drop(dnx_binary_filters *f);
-/* w becomes +-alpha, as a network that predicts keeps and saves it. */
+/* Sets w to +-alpha, the form in which a network that predicts keeps and saves it. */
 void dnx_binary_filters_round(dnx_binary_filters *f);
-/* Adds d_wk of all threads to the gradients of the real weights. scratch: 2 K floats. */
+/* Adds the sum of d_wk over all threads to the gradients of the real weights. scratch: 2 K
+ * floats. */
 void dnx_binary_filters_back(dnx_binary_filters *f, const dnx_node *n, float *scratch);
 #endif

@@ -80,8 +80,8 @@ void dnx_bitconv_unmake(dnx_bitconv *k) {
 void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
                        int *first, int *end) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* With tiles, each thread converts its filters' bits to bytes. This is faster from 36 outputs
-     * on. */
+    /* With tiles, each thread converts its filters' bits to bytes. Sharing the outputs is faster
+     * when there are at least 36 of them for each thread. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, k->N, panel, t, threads, lo, hi, first, end);

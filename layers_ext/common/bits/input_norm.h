@@ -23,8 +23,8 @@ void dnx_input_norm_fold(dnx_input_norm *m);
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 
 /* Backward pass through the signs (straight-through), then through the batch norm. du, rows x C,
- * holds the gradient at sign(u) and becomes du*[|u| <= 1] + map[row]*sign(u). map is the gradient
- * at each pixel's sum of |u|, or NULL. Adds to d_scales and d_shifts. dx may be NULL. */
+ * has the gradient of sign(u); it is replaced by du*[|u| <= 1] + map[row]*sign(u). map is the
+ * gradient of each pixel's sum of |u|, or NULL. Adds to d_scales and d_shifts. dx may be NULL. */
 void dnx_input_norm_back(dnx_input_norm *m, dnx_node *n, const float *x, long rows, float *du,
                          const float *map, float *dx, bool adds);
 #endif

@@ -16,7 +16,7 @@ bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool tr
 
 static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }
 
-/* How many rows of dz a thread keeps: as many as one row of dx needs. */
+/* The number of rows of dz that a thread keeps: those that one row of dx needs. */
 static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
     return s->kh < n->out.h ? s->kh : n->out.h;
 }
@@ -89,7 +89,7 @@ dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {
     dnx_dwconv *s = n->state;
     size_t C = (size_t)n->in[0].c, N = (size_t)n->out.c, kw = (size_t)s->kw;
     const float *w = s->w;
-    if (!w) return DNX_OK; /* prepared and released before */
+    if (!w) return DNX_OK; /* an earlier call has packed and released them */
     if (!n->trains) dnx_norm_act_fold(&s->norm);
     for (int f = 0; f < n->out.c; f++)
         for (int j = 0; j < s->g.a; j++)
@@ -227,7 +227,7 @@ static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, in
     }
 }
 
-/* Stores a row of dz at `to`, with zeros between its pixels if kept_step() asks for them. */
+/* Stores a row of dz at `to`, with zeros between its pixels when kept_step() is above 1. */
 static void keep_row(const dnx_node *n, const dnx_dwconv *s, const float *dz, float *to) {
     size_t N = (size_t)n->out.c, step = N * (size_t)kept_step(s);
     if (dz == to) return;

@@ -11,7 +11,7 @@
 typedef struct {
     dnx_norm_act norm;
     int groups, kh, kw, stride, pad;
-    dnx_groups g, g_dx; /* from x to z, and from dz to dx */
+    dnx_groups g, g_dx; /* g: from x to z; g_dx: from dz to dx */
     float *w, *d_w;   /* N x C/groups x kh x kw, file order */
     float *taps;      /* kh x C/groups x kw x N, scaled by the folded batch norm when predicting */
     float *taps_dx;   /* training, unless groups = C = N: kh x N/groups x kw x C, kx backwards */
@@ -21,12 +21,12 @@ typedef struct {
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
-/* True when groups with this many inputs and outputs are faster here than as matrix products or,
- * when predicting, with Winograd: for narrow groups, both leave much of a vector unused. Call it
- * for more than one group. Stride 1 with filters of size 1, 3, 5 and stride 2 with size 3 are fast.
- * All other filters are computed pixel by pixel, so the limits for them are half as large. */
+/* True when a convolution in more than one group with these inputs and outputs is faster here than
+ * as matrix products or, when predicting, with Winograd. Both leave much of a vector unused for
+ * narrow groups. Stride 1 with filters of size 1, 3, 5 and stride 2 with size 3 are fast. All other
+ * filters are computed pixel by pixel, so the limits for them are half as large. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
-/* n->out and the geometry up to `pad` in s must be set. */
+/* The caller has set n->out and the geometry up to `pad` in s. DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_dwconv_unmake(dnx_node *n);
 int dnx_dwconv_params(dnx_node *n, dnx_param *list);

@@ -7,7 +7,7 @@
 
 /* For restore(): allocates w, count floats, if prepare() has released it. DNX_EMEM. */
 dnx_status dnx_filters_restore(dnx_node *n, float **w, size_t count, dnx_err *err);
-/* For the end of prepare(): frees w if the node keeps no weights. */
+/* Call it at the end of prepare(): frees w if the node keeps no weights. */
 void dnx_filters_release(dnx_node *n, float **w);
 
 typedef struct {
@@ -22,13 +22,13 @@ static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
 }
 
 /* Reorders w from file order to row order: wk, groups x N x K floats. Filter f is multiplied by
- * scale[f] (NULL: 1). */
+ * scale[f], unless scale is NULL. */
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk);
-/* Draws `count` normal numbers of variance 2/K with the node's seed: He et al., arXiv 1502.01852.
- */
+/* Draws `count` normal numbers of variance 2/K with the node's seed (He et al., arXiv
+ * 1502.01852). */
 void dnx_filters_init(const dnx_node *n, int K, float *w, size_t count);
-#define DNX_FEW_OUTPUTS 8L /* predicting, with fewer outputs a thread the threads share filters */
+#define DNX_FEW_OUTPUTS 8L /* with fewer outputs for a thread, prediction divides the filters */
 
 /* Thread t's part of `pixels` outputs of N filters: outputs [lo, hi), filters [first, end). The
  * threads share the outputs or, with by_filters, the panels of filters. first >= end: no work. */

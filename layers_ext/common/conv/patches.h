@@ -9,7 +9,7 @@ typedef struct {
     dnx_shape in;           /* x: B x in.h x in.w x in.c */
     int out_h, out_w;       /* output pixels of an image */
     int size, stride, pad;
-    int c0, c;              /* only input channels [c0, c0 + c) are used */
+    int c0, c;              /* the windows read input channels [c0, c0 + c) */
 } dnx_patches;
 
 /* Option rows for size, stride, pad and padding, for an option struct with these fields. */
@@ -24,7 +24,7 @@ typedef struct {
 dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, int pad, int filters,
                             dnx_err *err);
 
-/* True when the pixels of the input already are the rows. */
+/* True when the rows are the pixels of the input itself. */
 static inline bool dnx_patches_in_place(const dnx_patches *s) {
     return s->size == 1 && s->stride == 1 && s->pad == 0;
 }
@@ -34,7 +34,8 @@ static inline bool dnx_patches_in_place(const dnx_patches *s) {
 const float *dnx_patches_rows(const dnx_patches *s, const float *x, long p, int count, float *block,
                               size_t *lda);
 /* Thread t's output pixels [lo, hi) in a backward pass of `batch` images. If scatter() will add to
- * dx, they are whole images, and their part of dx is zeroed unless `adds`. dx may be NULL. */
+ * dx, the thread gets whole images, and their part of dx is zeroed unless `adds`. dx may be
+ * NULL. */
 void dnx_patches_share(const dnx_patches *s, int batch, float *dx, bool adds, int t, int threads,
                        long *lo, long *hi);
 /* Gathers the rows of `count` output pixels from pixel p on. Pixels outside the image are 0. */

@@ -1,6 +1,5 @@
-/* winograd.c - Winograd convolution: the choice of it, transformed filters, tiles shared by
- * threads.
- *  */
+/* winograd.c - Winograd convolution: chooses it, transforms filters, and divides tiles among
+ * threads. */
 #include "common/conv/winograd.h"
 
 #include <math.h>
@@ -16,11 +15,11 @@
 #define LARGE 40000   /* Cg*N: above it, filters with m = 4 would take too much memory */
 
 int dnx_winograd_side(const dnx_patches *at, int filters) {
-    int N = filters / (at->in.c / at->c); /* of a group */
+    int N = filters / (at->in.c / at->c); /* filters of a group */
     if (at->size != 3 || at->stride != 1 || at->c < LEAST || N < LEAST) return 0;
     int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
     double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
-    /* At least a third fewer multiplications, and enough tiles for each read of the filters. */
+    /* A third fewer multiplications at least, and enough tiles for each read of the filters. */
     return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
 }
 

@@ -12,7 +12,7 @@
 #include "common/norm_act.h"
 
 typedef struct {
-    int m, N;        /* side of a tile's outputs: 2 or 4; filters */
+    int m, N;        /* m x m outputs from a tile, m = 2 or 4; N filters */
     int groups;
     int Cg, Ng;      /* channels and filters of a group */
     dnx_shape out;
@@ -22,8 +22,8 @@ typedef struct {
     float *filters;  /* a*a x groups x packed panels of Cg x Ng */
 } dnx_winograd;
 
-/* Returns the fastest m for `filters` filters over these windows, in in.c/at->c groups. 0: Winograd
- * is not faster, or the windows are not 3 x 3 with stride 1. */
+/* Returns the fastest m for `filters` filters over these windows, in in.c/at->c groups. Returns 0
+ * when Winograd is not faster, or when the windows are not 3 x 3 with stride 1. */
 int dnx_winograd_side(const dnx_patches *at, int filters);
 /* For a node that predicts: sets s->m and, unless it is 0, all other fields and n->scratch.
  * DNX_EMEM. */
@@ -31,9 +31,9 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
                              dnx_err *err);
 void dnx_winograd_unmake(dnx_winograd *s);
 /* Transforms and packs the filters w, N x C x 3 x 3 in file order. Filter f is multiplied by
- * scale[f] (NULL: 1). */
+ * scale[f], unless scale is NULL. */
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale);
-/* Computes p->y from p->x[0]: Y, then batch norm and activation. norm NULL: Y alone. */
+/* Computes p->y from p->x[0]: Y, then batch norm and activation. When norm is NULL, only Y. */
 void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p,
                           const dnx_norm_act *norm);
 #endif

@@ -99,7 +99,7 @@ static double alpha(const dnx_centres *c, const float *x, const float *w, const 
     return limited(c->alpha == DNX_ALPHA_CENTRE ? a * limited(cosine(w, t, t_inv, c->D)) : a);
 }
 
-/* Returns the centre of the class of image b; NULL: the image has no class. */
+/* Returns the centre of the class of image b, or NULL when the image has no class. */
 static float *centre_of(const dnx_centres *c, const dnx_pass *p, int b) {
     bool has_class = p->truth[b] >= 0 && p->truth[b] < (float)c->N;
     return has_class ? c->w + (size_t)p->truth[b] * c->D : NULL;
@@ -132,7 +132,7 @@ static void follow(dnx_centres *c, const dnx_pass *p) {
     for (int b = 0; b < p->batch; b++) {
         float *w = centre_of(c, p, b);
         for (int i = 0; i < b && w; i++)
-            if (p->truth[i] == p->truth[b]) w = NULL; /* it has moved */
+            if (p->truth[i] == p->truth[b]) w = NULL; /* an earlier image has moved this centre */
         if (w) move(c, p, b, w);
     }
 }

@@ -1,4 +1,4 @@
-/* centres.h - what a loss over cosines uses of a teacher: class centres and margins.
+/* centres.h - what a loss over cosines takes from a teacher: class centres and margins.
  *
  * centres=teacher: the centres follow the teacher's features instead of being trained:
  *
@@ -8,7 +8,7 @@
  *   adaptive-centre  a_b = [cos(f_b, t_b) [cos(w_y, t_b)]]
  *   adaptive         a_b = [cos(f_b, t_b)]
  *   fixed            a_b = a constant
- * An image without a class moves no centre, and neither does a teacher's feature of length 0.
+ * An image without a class does not move a centre. A teacher's feature of length 0 does not either.
  * Boutros et al. 2024, "AdaDistill: Adaptive Knowledge Distillation for Deep Face Recognition". We
  * took the formulas from the authors' code, because the paper was not at hand. In their code the
  * last image of a class in a batch sets the class's centre; here all images of the class count
@@ -46,10 +46,10 @@ typedef struct {
     int *images;          /* B: the images of a class; NULL when predicting */
     float *share;         /* B: (1 - a_b) / |t_b| */
     double *m_of;         /* B: m_b; NULL without margins */
-    bool is_started;      /* training has begun: no more weights are loaded */
+    bool is_started;      /* training has begun, so no file of weights will be loaded */
 } dnx_centres;
 
-/* Returns what a loss with these options uses of a teacher: for dnx_classifier.takes. */
+/* Returns which outputs of a teacher a loss with these options needs, for dnx_classifier.takes. */
 dnx_target_kind dnx_centres_take(int centres, bool has_margins);
 /* Checks that the teacher fits the options, and allocates. The caller has set the members above the
  * comment "dnx_centres_make() sets these". DNX_EOPTION; DNX_ESHAPE: the teacher has another
@@ -59,7 +59,7 @@ void dnx_centres_unmake(dnx_centres *c);
 /* For prepare(): copies inherited centres from the teacher again, because a weights file may have
  * replaced them. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);
-/* Moves the centres and sets the margins. Call it before the loss of a pass with truth. Without a
- * teacher's features each margin is m. */
+/* Moves the centres and sets the margins. Call it before the loss of a pass with truth. In a pass
+ * without a teacher's features all margins are m. */
 void dnx_centres_pass(dnx_centres *c, const dnx_node *n, const dnx_pass *p);
 #endif

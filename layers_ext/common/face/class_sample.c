@@ -1,4 +1,4 @@
-/* Partial FC: see class_sample.h. */
+/* class_sample.c - partial FC: see class_sample.h. */
 #include "common/face/class_sample.h"
 
 #include <stdlib.h>

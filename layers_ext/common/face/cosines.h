@@ -6,32 +6,32 @@
  * With by_length the features keep their length: c_bj = x_b.w_j / |w_j|, x_b replaces x^_b in d_w,
  * and d_x_b = sum_j g_bj w^_j - along_b x_b.
  *
- * Zero vectors have cosines and gradients 0 (by_length, a zero x_b has a gradient). Memory besides
- * weights and gradient: B x D twice, and some hundred vectors of D for each thread. The number of
- * threads changes no bit. */
+ * A zero vector has cosines and gradients 0, except that a zero x_b has a gradient with by_length.
+ * Memory besides weights and gradient: B x D twice, and some hundred vectors of D for each thread.
+ * The result does not depend on the number of threads. */
 #ifndef DNX_COSINES_H
 #define DNX_COSINES_H
 #include "dnx.h"
 
 typedef struct {
     struct dnx_pool *pool;
-    bool by_length;       /* false after make */
-    const float *along;   /* B, see above; NULL: 0 */
+    bool by_length;       /* dnx_cosines_make() sets it to false */
+    const float *along;   /* B, see above; NULL counts as 0 */
     size_t D;
     float *w, *d_w;       /* N x D. d_w is NULL when predicting (so are the next two), and when the
                            * weights are not trained */
     float *unit, *d_unit; /* B x D, x/|x| and its gradient */
-    float *w_inv;         /* N: 1/|w| of the classes of the last forward; 0 for a zero vector */
+    float *w_inv;         /* N: 1/|w| for the classes of the last forward pass, 0 if w = 0 */
     float *scratch;       /* `share` floats for each thread */
     size_t share;
 } dnx_cosines;
 
-/* D = H W C of input 0. Draws the initial weights: normal, standard deviation .01. is_trained:
- * whether they get gradients when the layer trains. DNX_EMEM. */
+/* D = H W C of input 0. Draws the initial weights: normal, standard deviation .01. is_trained: the
+ * weights get gradients when the layer trains. DNX_EMEM. */
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, bool is_trained, dnx_err *err);
 void dnx_cosines_unmake(dnx_cosines *c);
 
-/* The classes of a call: rows[lo..hi-1], each at most once. rows NULL: lo..hi-1 themselves. */
+/* The classes of a call: rows[lo..hi-1], each at most once; when rows is NULL, classes lo..hi-1. */
 typedef struct {
     const int *rows;
     int lo, hi;

@@ -60,7 +60,7 @@ void dnx_distances_back(const dnx_distances *s, dnx_pass *p) {
             double g = s->g[i * B + j] + s->g[j * B + i], d = s->d[i * B + j];
             if (g == 0 || i == j) continue;
             double factor = s->is_plain ? (d > 0 ? g / d : 0) : 2 * g;
-            /* df = factor (f_i - f_j), without its part along f_i, over |x_i| */
+            /* df = factor (f_i - f_j), minus its part along f_i, divided by |x_i| */
             double along = 0;
             const float *other = s->f + j * D;
             for (size_t k = 0; k < D; k++)

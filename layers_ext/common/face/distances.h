@@ -10,12 +10,12 @@
 
 typedef struct {
     size_t D;
-    bool is_plain; /* d_ij is the root; false: the square */
+    bool is_plain; /* true: d_ij is the distance; false: its square */
     float *f;      /* B x D */
     double *inv;   /* B: 1/|x|, for a zero feature 0 */
     double *d;     /* B x B */
-    double *g;     /* B x B: the caller sets g_ij to the derivative of the loss by d_ij; the pairs
-                    * (i,j) and (j,i) add up */
+    double *g;     /* B x B: the caller sets g_ij to the derivative of the loss by d_ij. Those of
+                    * (i,j) and (j,i) are added */
 } dnx_distances;
 
 /* Allocates the distances between the features of input 0 of n. DNX_EMEM. */
@@ -26,8 +26,8 @@ void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
 /* Writes the descent directions of x to p->dx[0], which may be NULL; without truth they are 0. */
 void dnx_distances_back(const dnx_distances *s, dnx_pass *p);
 
-/* Do two different images i and j have the same class, or different classes? Both are false when a
- * class is unknown. */
+/* True when images i and j are different images of the same class (dnx_is_same) or of different
+ * classes. Both are false when a class is unknown. */
 static inline bool dnx_is_same(const dnx_pass *p, int i, int j) {
     return i != j && p->truth[i] >= 0 && p->truth[i] == p->truth[j];
 }
@@ -39,6 +39,6 @@ int dnx_known(const dnx_pass *p);
 /* Sets y[b] to 1 when the nearest other image of the batch has the class of image b, else to 0. */
 void dnx_mark_nearest(const dnx_distances *s, dnx_pass *p);
 
-/* .classes of a loss over pairs of images: any number. */
+/* For dnx_classifier.classes of a loss over pairs of images, which works with any number. */
 int dnx_any_classes(const dnx_node *n);
 #endif

@@ -35,7 +35,7 @@ typedef struct {
 
 static float *row_of(const job *j, long b) { return j->g->z + (size_t)b * (size_t)j->g->N; }
 
-/* NaN becomes the smallest logit: the loss of the image shows it. */
+/* NaN becomes the smallest logit here; the loss of the image is NaN anyway. */
 static void norm_share(void *arg, int t, int threads) {
     job *j = arg;
     long lo, hi;
@@ -67,7 +67,7 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Returns the smallest number of classes that have the share. */
+/* Returns the smallest number of classes whose sum reaches the share. */
 static int count_leading(dnx_leading *g) {
     double all = 0, held = 0;
     int n = 0;
@@ -98,8 +98,8 @@ static float nth_largest(float *v, int N, int n) {
     return v[n - 1];
 }
 
-/* Finds the smallest leading logit of each image. The label always leads: its logit becomes
- * infinity. */
+/* Finds the smallest leading logit of each image. The label's logit is set to infinity first, so it
+ * is always among the leading ones. */
 static void least_share(void *arg, int t, int threads) {
     job *j = arg;
     long lo, hi;

@@ -10,13 +10,13 @@
 #include "dnx.h"
 
 typedef struct {
-    float share; /* 0, or a layer that predicts: all classes lead, and there is no memory */
+    float share; /* with 0, and in prediction: all classes lead, nothing is allocated */
     int N;
     float *z;      /* B x N: the caller stores the logits here; choose() changes their order */
     double *norm;  /* B: log sum_j e^{z_j} */
     double *mass;  /* N: q */
-    int *label;    /* B: the caller stores the label's class here; -1: it is not known */
-    float *least;  /* B: the smallest logit of a class that leads; NULL: all lead */
+    int *label;    /* B: the caller stores each image's class here, -1 if unknown */
+    float *least;  /* B: the smallest leading logit; NULL when all classes lead */
 } dnx_leading;
 
 /* Allocates for n->batch images and N classes, if n->trains and share > 0. DNX_EMEM. */

@@ -58,13 +58,13 @@ float dnx_margin_emphasis(const dnx_margin *g) {
     return (float)(dnx_margin_forms[g->kind].is_sv ? g->t - 1 : g->t);
 }
 
-/* Other classes with a cosine above this are emphasised. It is 2, above any cosine, without
- * emphasis. */
+/* Other classes with a cosine above this are emphasised. Without emphasis it is 2, which no cosine
+ * exceeds. */
 static float threshold(const dnx_margin *g, double f) {
     return dnx_margin_forms[g->kind].emphasises ? (float)f : 2;
 }
 
-/* The logit of another class. */
+/* The logit of a class that is not the image's own. */
 static float logit(float s, float t, float c, float hard) {
     return s * (c > hard ? (1 + t) * c + t : c);
 }

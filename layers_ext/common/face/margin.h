@@ -36,7 +36,7 @@ typedef struct {
     bool adds_angle; /* m is added to the angle */
     bool takes_m;    /* m is subtracted from the cosine */
     bool emphasises; /* t is the weight of misclassified vectors */
-    bool is_sv;      /* t counts from 1, not from 0 */
+    bool is_sv;      /* t = 1, not t = 0, is no emphasis */
 } dnx_margin_form;
 extern const dnx_margin_form dnx_margin_forms[];
 
@@ -53,11 +53,11 @@ typedef struct {
     bool is_right;    /* c_y is the largest cosine */
 } dnx_margin_row;
 
-/* Sets ramp and s for an update: over `warmup` updates the ramp rises from 0 to ramp_end, and s
- * from s_start (0: s) to s. `warms`: false in a network that predicts. */
+/* Sets ramp and s for an update. Over `warmup` updates the ramp rises from 0 to ramp_end, and s
+ * from s_start to s (s_start = 0: s is constant). `warms` is false in a network that predicts. */
 void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
                      double s_start, double ramp_end);
-/* The t of g = (1+t) c + t. In sv margins the option t counts from 1, so it is t - 1. */
+/* The t of g = (1+t) c + t. For sv margins it is the option t minus 1. */
 float dnx_margin_emphasis(const dnx_margin *g);
 /* Computes the loss of one row of N cosines; y is its class. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r);

@@ -1,4 +1,4 @@
-/* Hard example mining and the focal loss: see mining.h. */
+/* mining.c - hard example mining and the focal loss: see mining.h. */
 #include "common/face/mining.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ static void focal(dnx_mined *m, double focus) {
     m->loss *= f;
 }
 
-/* Sorts the largest loss first, NaN before all others, and equal losses in batch order. */
+/* Sorts by falling loss. NaN comes first, and equal losses stay in batch order. */
 static int by_loss(const void *a, const void *b) {
     const dnx_mined *x = a, *y = b;
     double u = isnan(x->loss) ? HUGE_VAL : x->loss, v = isnan(y->loss) ? HUGE_VAL : y->loss;

@@ -26,7 +26,7 @@ typedef struct {
 
 /* Turns the losses of M images into F_b and sets their factors. Changes the order of the list. */
 void dnx_mine(const dnx_mining *m, dnx_mined *list, int M);
-/* ceil(share n), at least 1 and at most n. `share` is a decimal number rounded to float, so 0.1 of
- * 10 is 1. */
+/* ceil(share n), at least 1 and at most n. `share` is a decimal number that was rounded to float:
+ * the result for .1 and 10 is 1, although .1f is slightly larger than .1. */
 int dnx_part_of(float share, int n);
 #endif
