@@ -31,7 +31,7 @@ typedef struct {
     float *packed;    /* the queries for the first look */
     float *products;  /* threads x BLOCK x q; only of floats */
     float *limit;     /* threads x panels x PANEL: below it a first product is of no use */
-    uint16_t *above;  /* threads x BLOCK x panels: bits of the queries whose limit is exceeded */
+    dnx_byte_find *found; /* threads x BLOCK x panels: what the first look has found */
     dnx_hit *hits;    /* threads x q x k */
 } job;
 
@@ -56,40 +56,45 @@ static float exact(const float *a, const float *b, int dim) {
  * most 1, and a byte's bound some few times. */
 static float slack(int dim) { return 3e-6f + 1.2e-7f * (float)dim; }
 
-static void look_at_floats(const job *j, const float *rows, int count, float *y,
-                           const float *limit, uint16_t *above) {
+static size_t look_at_floats(const job *j, const float *rows, int count, float *y,
+                             const float *limit, dnx_byte_find *found) {
     const dnx_epilogue plain = {.act = DNX_LINEAR};
+    size_t n = 0;
     dnx_kernels()->mm(rows, (size_t)j->dim, count, j->dim, j->packed, j->q, y, (size_t)j->q,
                       &plain);
-    memset(above, 0, sizeof *above * (size_t)(count * j->panels));
-    for (int r = 0; r < count; r++, y += j->q, above += j->panels) {
+    for (int r = 0; r < count; r++, y += j->q) {
         int any = 0;
         for (int i = 0; i < j->q; i++) any |= y[i] > limit[i];
-        for (int i = 0; any && i < j->q; i++)
-            above[i / PANEL] |= (uint16_t)((y[i] > limit[i]) << i % PANEL);
+        for (int p = 0; any && p < j->panels; p++) {
+            unsigned bits = 0;
+            for (int i = 0; i < PANEL && p * PANEL + i < j->q; i++)
+                bits |= (unsigned)(y[p * PANEL + i] > limit[p * PANEL + i]) << i;
+            if (bits) found[n++] = (dnx_byte_find){(uint16_t)r, (uint16_t)bits, (uint32_t)p};
+        }
     }
+    return n;
 }
 
-/* Computes what the first look has found in a row. */
-static void take_row(const job *j, size_t row, const uint16_t *above, float *limit,
-                     dnx_hit *hits) {
+/* Computes what the first look has found; first is the row of the table where the block begins. */
+static void take(const job *j, size_t first, const dnx_byte_find *f, float *limit,
+                 dnx_hit *hits) {
+    const size_t row = first + f->row;
     const float *a = j->table + row * (size_t)j->dim;
-    for (int p = 0; p < j->panels; p++)
-        for (unsigned bits = above[p]; bits; bits &= bits - 1) {
-            const int i = p * PANEL + __builtin_ctz(bits);
-            dnx_hit *list = hits + (size_t)i * (size_t)j->k;
-            const float cosine = exact(a, j->queries + (size_t)i * (size_t)j->dim, j->dim);
-            if (!(cosine > list[j->k - 1].cosine)) continue; /* of equal ones the first stays */
-            insert(list, j->k, row, cosine);
-            limit[i] = list[j->k - 1].cosine - slack(j->dim);
-        }
+    for (unsigned bits = f->queries; bits; bits &= bits - 1) {
+        const int i = (int)f->panel * PANEL + __builtin_ctz(bits);
+        dnx_hit *list = hits + (size_t)i * (size_t)j->k;
+        const float cosine = exact(a, j->queries + (size_t)i * (size_t)j->dim, j->dim);
+        if (!(cosine > list[j->k - 1].cosine)) continue; /* of equal ones the first stays */
+        insert(list, j->k, row, cosine);
+        limit[i] = list[j->k - 1].cosine - slack(j->dim);
+    }
 }
 
 static void search_share(void *arg, int t, int threads) {
     const job *j = arg;
     const size_t q = (size_t)j->q, padded = (size_t)j->panels * PANEL;
     float *y = j->products + (size_t)t * BLOCK * q, *limit = j->limit + (size_t)t * padded;
-    uint16_t *above = j->above + (size_t)t * BLOCK * (size_t)j->panels;
+    dnx_byte_find *found = j->found + (size_t)t * BLOCK * (size_t)j->panels;
     dnx_hit *hits = j->hits + (size_t)t * q * (size_t)j->k;
     long lo, hi;
     for (size_t i = 0; i < q * (size_t)j->k; i++) hits[i] = (dnx_hit){SIZE_MAX, -INFINITY};
@@ -98,10 +103,10 @@ static void search_share(void *arg, int t, int threads) {
     for (long p = lo; p < hi; p += BLOCK) {
         const int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         const float *a = j->table + (size_t)p * (size_t)j->dim;
-        if (j->bytes) j->bytes->look(a, rows, j->dim, j->packed, j->q, limit, above);
-        else look_at_floats(j, a, rows, y, limit, above);
-        for (int r = 0; r < rows; r++)
-            take_row(j, (size_t)(p + r), above + r * j->panels, limit, hits);
+        const size_t n = j->bytes ? j->bytes->look(a, rows, j->dim, j->packed, j->q, limit,
+                                                   a + (size_t)rows * (size_t)j->dim, found)
+                                  : look_at_floats(j, a, rows, y, limit, found);
+        for (size_t i = 0; i < n; i++) take(j, (size_t)p, &found[i], limit, hits);
     }
 }
 
@@ -134,10 +139,10 @@ dnx_status dnx_search_by(const dnx_byte_set *bytes, const float *table, size_t n
              .panels = panels, .bytes = bytes, .packed = dnx_alloc(packed),
              .products = dnx_alloc(bytes ? 1 : lists * BLOCK),
              .limit = dnx_alloc(threads * (size_t)panels * PANEL),
-             .above = calloc(threads * BLOCK * (size_t)panels, sizeof *j.above),
+             .found = malloc(threads * BLOCK * (size_t)panels * sizeof *j.found),
              .hits = malloc(lists * (size_t)k * sizeof *hits)};
     dnx_status st = DNX_OK;
-    if (!j.packed || !j.products || !j.limit || !j.above || !j.hits)
+    if (!j.packed || !j.products || !j.limit || !j.found || !j.hits)
         st = dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for the search");
     else {
         pack(&j);
@@ -147,7 +152,7 @@ dnx_status dnx_search_by(const dnx_byte_set *bytes, const float *table, size_t n
     dnx_free(j.packed);
     dnx_free(j.products);
     dnx_free(j.limit);
-    free(j.above);
+    free(j.found);
     free(j.hits);
     return st;
 }

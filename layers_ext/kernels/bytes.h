@@ -9,9 +9,15 @@
 
 enum {
     DNX_BYTE_PANEL = 16, /* queries in a panel */
-    DNX_BYTE_ROWS = 4,
     DNX_BYTE_MOST = 4096 /* the most numbers in a row */
 };
+
+/* A row of which some products may be above their limits. */
+typedef struct {
+    uint16_t row;
+    uint16_t queries; /* bit i is query panel * DNX_BYTE_PANEL + i */
+    uint32_t panel;
+} dnx_byte_find;
 
 typedef struct dnx_byte_set {
     /* Returns the bytes of N packed queries of K numbers. */
@@ -19,11 +25,13 @@ typedef struct dnx_byte_set {
     /* Packs the queries; `packed` is aligned to 64 bytes. All vectors have a length of at most
      * 1. */
     void (*pack)(const float *queries, int K, int N, void *packed);
-    /* Sets bit i%16 of above[p*panels + i/16] when the product of row p of a (P x K) and query i
-     * may be larger than limit[i] + 1e-6. panels = ceil(N/DNX_BYTE_PANEL). limit has panels*16
-     * entries; those from N on are infinity. above has ceil(P/DNX_BYTE_ROWS)*DNX_BYTE_ROWS rows. */
-    void (*look)(const float *a, int P, int K, const void *packed, int N, const float *limit,
-                 uint16_t *above);
+    /* Finds the rows of a (P x K, at most 65,535 rows) whose product with query i may be larger
+     * than limit[i] + 1e-6. limit has an entry for every query in the panels; those from N on are
+     * infinity. Stores up to P * panels entries in `found` and returns their number. The entries of
+     * a query are in the order of the rows. It also loads the rows at `next` into the cache: those
+     * of the next call. */
+    size_t (*look)(const float *a, int P, int K, const void *packed, int N, const float *limit,
+                   const float *next, dnx_byte_find *found);
 } dnx_byte_set;
 
 /* NULL when the processor lacks AVX-512 with VNNI, or DNX_ISA names a set without AVX-512. */

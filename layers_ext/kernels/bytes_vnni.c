@@ -1,151 +1,222 @@
 /* bytes_vnni.c - products of bytes by AVX-512 VNNI: a lane is a query, an instruction takes four
  * numbers of a row.
  *
- * A vector x is rounded to s*R with bytes R and s = max|x|/127; it loses e = x - s*R. Then
+ * A vector x is rounded to s*R with bytes R in -127..127; it loses e = x - s*R. Then
  *
  *   x q = s t R Q + s R e_q + e_x q,  |s R e_q| <= (1 + |e_x|) |e_q|,  |e_x q| <= |e_x|
  *
- * by Cauchy and Schwarz, for lengths of at most 1. Rows are stored as R + 128, because the
- * instruction takes one factor without sign; the sums start at -128 times the sum of Q.
- * Packed, for each panel of 16 queries: int32 start[16], float t[16], float lost[16], then for each
- * four numbers the bytes [16][4]. A tile is 4 rows x 4 panels. */
+ * by Cauchy and Schwarz, for lengths of at most 1. So x q > limit only if
+ *
+ *   R Q > (limit - (1 + |e_x|) |e_q| - |e_x|) / (s t).
+ *
+ * All rows of a block share s, so |e_x| <= s sqrt(K)/2, and the right side is one number for each
+ * query: products are compared as integers. Rows are stored as R + 128, because the instruction
+ * takes one factor without sign; the right side then has 128 times the sum of Q more.
+ *
+ * A vector of 64 bytes has the numbers k, k+16, k+32, k+48 in its lane k, for rows and queries.
+ * Packed, for each panel of 16 queries: int32 more[16], float t[16], float lost[16], then for each
+ * lane of the vectors of a row the bytes [16 queries][4]. A tile is 4 rows x 4 panels. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/bytes.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 4")
-#define SAFE 1.0001f /* a factor larger than the rounding error of a length */
-enum { PANEL = DNX_BYTE_PANEL, ROWS = DNX_BYTE_ROWS, PANELS = 4, HEAD = 3 * 4 * PANEL };
+#define SAFE 1.0001f     /* a factor larger than the rounding error of a length */
+#define HALF .503f       /* the largest error of round64, in units of s */
+#define LEAST 1e-12f     /* least s and t, for vectors of zeros */
+#define FAR 1073741824.f /* larger than every product */
+enum {
+    PANEL = DNX_BYTE_PANEL, ROWS = 4, PANELS = 4, HEAD = 3 * 4 * PANEL,
+    BLOCK = 16384 /* bytes of the rows of a block: the first cache has space for them */
+};
 
-typedef struct {
-    float scale, lost;
-} rounded;
-
-static size_t groups_of(int K) { return (size_t)(K + 3) / 4; }
-static size_t panel_size(int K) { return HEAD + groups_of(K) * 4 * PANEL; }
+static size_t row_size(int K) { return (size_t)(K + 63) / 64 * 64; }
+static size_t panel_size(int K) { return HEAD + row_size(K) * PANEL; }
 static size_t packed_size(int K, int N) {
     return panel_size(K) * (size_t)((N + PANEL - 1) / PANEL);
 }
 
-/* The last n < 16 numbers of a row, filled up with zeros. */
-INLINE __m512 rest(const float *x, int n) {
-    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), x);
-}
-
-/* Rounds 16 numbers, and adds the squares of the rounding errors to *sum. */
-INLINE void round16(__m512 v, __m512 inverse, __m512 scale, __m512 *sum, __m128i flip,
-                    uint8_t *to) {
-    const __m512i r = _mm512_cvtps_epi32(_mm512_mul_ps(v, inverse));
-    const __m512 e = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(r), scale, v);
-    *sum = _mm512_fmadd_ps(e, e, *sum);
-    _mm_storeu_si128((__m128i *)(void *)to, _mm_xor_si128(_mm512_cvtepi32_epi8(r), flip));
-}
-
-/* Stores the bytes of x at `to`, and zeros up to a multiple of 16. Each byte is XORed with flip,
- * 0x80 or 0. */
-INLINE rounded round_row(const float *x, int K, char flip, uint8_t *to) {
-    __m512 most = _mm512_setzero_ps(), sum = most;
-    const __m128i bits = _mm_set1_epi8(flip);
-    int k = 0;
-    for (; k + 16 <= K; k += 16) most = _mm512_max_ps(most, _mm512_abs_ps(_mm512_loadu_ps(x + k)));
-    if (k < K) most = _mm512_max_ps(most, _mm512_abs_ps(rest(x + k, K - k)));
-    const float largest = _mm512_reduce_max_ps(most);
-    const __m512 scale = _mm512_set1_ps(largest / 127);
-    const __m512 inverse = _mm512_set1_ps(largest > 0 ? 127 / largest : 0);
-    for (k = 0; k + 16 <= K; k += 16)
-        round16(_mm512_loadu_ps(x + k), inverse, scale, &sum, bits, to + k);
-    if (k < K) round16(rest(x + k, K - k), inverse, scale, &sum, bits, to + k);
-    return (rounded){largest / 127, SAFE * sqrtf(_mm512_reduce_add_ps(sum))};
-}
-
 static void pack(const float *queries, int K, int N, void *packed) {
-    uint8_t row[DNX_BYTE_MOST + 16];
     memset(packed, 0, packed_size(K, N));
     for (int i = 0; i < N; i++) {
+        const float *q = queries + (size_t)i * (size_t)K;
         uint8_t *panel = (uint8_t *)packed + (size_t)(i / PANEL) * panel_size(K);
-        int32_t *start = (int32_t *)(void *)panel + i % PANEL;
-        float *scale = (float *)(void *)panel + PANEL + i % PANEL;
-        const rounded r = round_row(queries + (size_t)i * (size_t)K, K, 0, row);
-        *scale = r.scale;
-        scale[PANEL] = r.lost;
+        int32_t *more = (int32_t *)(void *)panel + i % PANEL;
+        float *scale = (float *)(void *)panel + PANEL + i % PANEL, most = 127 * LEAST;
+        double lost = 0;
+        for (int k = 0; k < K; k++) most = fmaxf(most, fabsf(q[k]));
+        *scale = most / 127;
         for (int k = 0; k < K; k++) {
-            panel[HEAD + k / 4 * 4 * PANEL + i % PANEL * 4 + k % 4] = row[k];
-            *start -= 128 * (int8_t)row[k];
+            const int r = (int)lrintf(q[k] * (127 / most));
+            const double e = (double)q[k] - (double)*scale * r;
+            const int lane = k / 64 * 16 + k % 16;
+            panel[HEAD + lane * 4 * PANEL + i % PANEL * 4 + k % 64 / 16] = (uint8_t)(int8_t)r;
+            *more += 128 * r;
+            lost += e * e;
         }
+        scale[PANEL] = SAFE * (float)sqrt(lost);
     }
 }
 
-/* By assembly, because gcc would copy each sum before the instruction of its header, twice. */
+INLINE __m512 some(const float *x, long n) { /* the first n of 16 numbers, then zeros */
+    return n >= 16 ? _mm512_loadu_ps(x)
+                   : _mm512_maskz_loadu_ps((__mmask16)(n > 0 ? (1u << n) - 1 : 0), x);
+}
+
+/* Returns the largest absolute value of n numbers, without NaNs. */
+static float largest(const float *x, long n) {
+    __m512 most[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
+                      _mm512_setzero_ps()};
+    for (long i = 0; i < n; i += 64)
+        UNROLL for (int v = 0; v < 4; v++)
+            most[v] = _mm512_max_ps(_mm512_abs_ps(some(x + i + 16 * v, n - i - 16 * v)), most[v]);
+    return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(most[0], most[1]),
+                                              _mm512_max_ps(most[2], most[3])));
+}
+
+/* Returns R + 128 of the first n of 64 numbers. The sum of a number and 1.5 * 2^23 has the rounded
+ * number in the last byte of the float; with 1.5 * 2^15 + 1/2 it is in the byte before. */
+INLINE __m512i round64(const float *x, long n, __m512 inverse) {
+    const __m512 last = _mm512_set1_ps(12582912 + 128), before = _mm512_set1_ps(49152 + 128.5f);
+    const __m512i byte = _mm512_set1_epi32(0xff), half = _mm512_set1_epi32(0xffff);
+    __m512i v[4];
+    UNROLL for (int i = 0; i < 4; i++)
+        v[i] = _mm512_castps_si512(_mm512_fmadd_ps(some(x + 16 * i, n - 16 * i), inverse,
+                                                   i % 2 ? before : last));
+    const int choose = 0xCA; /* bits of the second argument where the first is 1, else the third */
+    const __m512i low = _mm512_ternarylogic_epi32(byte, v[0], v[1], choose);
+    const __m512i high = _mm512_ternarylogic_epi32(byte, v[2], v[3], choose);
+    return _mm512_ternarylogic_epi32(half, low, _mm512_slli_epi32(high, 16), choose);
+}
+
+/* Rounds a block of P rows with one scale, which it returns. Fills the last tile with zeros. */
+static float round_rows(const float *a, int P, int K, uint8_t *bytes) {
+    const float most = fmaxf(largest(a, (long)P * K), 127 * LEAST);
+    const __m512 inverse = _mm512_set1_ps(127 / most);
+    for (int p = 0; p < P; p++, a += K) {
+        int k = 0;
+        for (; k + 64 <= K; k += 64, bytes += 64)
+            _mm512_store_si512(bytes, round64(a + k, 64, inverse));
+        if (k == K) continue;
+        _mm512_store_si512(bytes, round64(a + k, K - k, inverse));
+        bytes += 64;
+    }
+    memset(bytes, 0, (size_t)((ROWS - P % ROWS) % ROWS) * row_size(K));
+    return most / 127;
+}
+
+/* Returns for each query of a panel the largest sum whose product cannot exceed the limit. */
+INLINE __m512i bar(const uint8_t *panel, int K, float scale, const float *limit) {
+    const __m512i more = _mm512_load_si512(panel);
+    const __m512 t = _mm512_load_ps(panel + 4 * PANEL), lost = _mm512_load_ps(panel + 8 * PANEL);
+    const float lose = SAFE * HALF * scale * sqrtf((float)K);
+    const __m512 error = _mm512_fmadd_ps(lost, _mm512_set1_ps(SAFE + lose), _mm512_set1_ps(lose));
+    const __m512 need = _mm512_div_ps(_mm512_sub_ps(_mm512_loadu_ps(limit), error),
+                                      _mm512_mul_ps(t, _mm512_set1_ps(scale)));
+    const __m512 least = _mm512_max_ps(need, _mm512_set1_ps(-FAR)); /* -FAR also for NaN */
+    const __m512 near = _mm512_min_ps(least, _mm512_set1_ps(FAR));
+    return _mm512_add_epi32(more, _mm512_cvt_roundps_epi32(near, _MM_FROUND_TO_NEG_INF |
+                                                                     _MM_FROUND_NO_EXC));
+}
+
+/* gcc copies each sum before the instruction of its header, twice. */
 INLINE void multiply(__m512i *sum, __m512i row, __m512i q) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(row), "v"(q));
 }
 
-/* v is a constant when inlined. rows: ROWS x step bytes; above: ROWS x panels. */
-INLINE void tile(const uint8_t *rows, size_t step, const rounded *of, const uint8_t *packed,
-                 int K, int v, const float *limit, uint16_t *above, int panels) {
-    const size_t size = panel_size(K), groups = groups_of(K);
+typedef struct { /* a tile */
+    int row, rows, panel, panels;  /* the first row and their number; the same of panels */
+    size_t row_size, panel_size;   /* in bytes */
+    const uint8_t *bytes, *packed; /* of the first row; of the first panel */
+    const __m512i *bars;           /* one for each panel */
+} part;
+
+/* Stores the rows and queries of a tile whose sums are larger than the bars. */
+static __attribute__((noinline)) size_t note(const part *w, __m512i sum[ROWS][PANELS],
+                                             dnx_byte_find *found) {
+    size_t n = 0;
+    for (int r = 0; r < w->rows; r++)
+        for (int i = 0; i < w->panels; i++) {
+            const __mmask16 above = _mm512_cmpgt_epi32_mask(sum[r][i], w->bars[i]);
+            if (above) found[n++] = (dnx_byte_find){(uint16_t)(w->row + r), above,
+                                                    (uint32_t)(w->panel + i)};
+        }
+    return n;
+}
+
+/* Multiplies the rows of a tile with v panels, and returns the number of entries in `found`. v is a
+ * constant after inlining. Each step loads 16 numbers at `next` into the cache. */
+INLINE size_t tile(const part *w, int v, const float *next, dnx_byte_find *found) {
     __m512i sum[ROWS][PANELS];
     UNROLL for (int i = 0; i < v; i++)
-        UNROLL for (int r = 0; r < ROWS; r++)
-            sum[r][i] = _mm512_load_si512(packed + (size_t)i * size);
-    for (size_t g = 0; g < groups; g++) {
+        UNROLL for (int r = 0; r < ROWS; r++) sum[r][i] = _mm512_setzero_si512();
+    for (size_t g = 0; g < w->row_size; g += 4) {
         __m512i q[PANELS];
         UNROLL for (int i = 0; i < v; i++)
-            q[i] = _mm512_load_si512(packed + (size_t)i * size + HEAD + g * 4 * PANEL);
+            q[i] = _mm512_load_si512(w->packed + (size_t)i * w->panel_size + HEAD + g * PANEL);
         UNROLL for (int r = 0; r < ROWS; r++) {
             int four;
-            memcpy(&four, rows + (size_t)r * step + 4 * g, 4);
+            memcpy(&four, w->bytes + (size_t)r * w->row_size + g, 4);
             UNROLL for (int i = 0; i < v; i++)
                 multiply(&sum[r][i], _mm512_set1_epi32(four), q[i]);
         }
+        _mm_prefetch((const char *)(next + 4 * g), _MM_HINT_T1);
     }
-    UNROLL for (int i = 0; i < v; i++) {
-        const float *scale = (const float *)(const void *)(packed + (size_t)i * size) + PANEL;
-        const __m512 t = _mm512_load_ps(scale), lost = _mm512_load_ps(scale + PANEL);
-        const __m512 bar = _mm512_loadu_ps(limit + i * PANEL);
-        UNROLL for (int r = 0; r < ROWS; r++) {
-            const __m512 s = _mm512_set1_ps(of[r].scale), e = _mm512_set1_ps(of[r].lost);
-            const __m512 more = _mm512_add_ps(_mm512_fmadd_ps(e, lost, lost), e);
-            const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][i]), t);
-            above[r * panels + i] = (uint16_t)_mm512_cmp_ps_mask(_mm512_fmadd_ps(product, s, more),
-                                                                 bar, _CMP_GT_OQ);
-        }
+    unsigned above = 0;
+    UNROLL for (int i = 0; i < v; i++)
+        above |= _mm512_cmpgt_epi32_mask(_mm512_max_epi32(_mm512_max_epi32(sum[0][i], sum[1][i]),
+                                                          _mm512_max_epi32(sum[2][i], sum[3][i])),
+                                         w->bars[i]);
+    if (__builtin_expect(!above, 1)) return 0;
+    __m512i copy[ROWS][PANELS];
+    UNROLL for (int i = 0; i < v; i++)
+        UNROLL for (int r = 0; r < ROWS; r++) copy[r][i] = sum[r][i];
+    return note(w, copy, found);
+}
+
+static size_t tile_of(const part *w, const float *next, dnx_byte_find *found) {
+    switch (w->panels) {
+    case 1: return tile(w, 1, next, found);
+    case 2: return tile(w, 2, next, found);
+    case 3: return tile(w, 3, next, found);
+    default: return tile(w, 4, next, found);
     }
 }
 
-static void four_rows(const uint8_t *rows, size_t step, const rounded *of, const uint8_t *packed,
-                      int K, int panels, const float *limit, uint16_t *above) {
-    for (int i = 0; i < panels; i += PANELS) {
-        const uint8_t *at = packed + (size_t)i * panel_size(K);
-        const float *bar = limit + i * PANEL;
-        switch (panels - i) {
-        case 1: tile(rows, step, of, at, K, 1, bar, above + i, panels); break;
-        case 2: tile(rows, step, of, at, K, 2, bar, above + i, panels); break;
-        case 3: tile(rows, step, of, at, K, 3, bar, above + i, panels); break;
-        default: tile(rows, step, of, at, K, 4, bar, above + i, panels);
-        }
-    }
-}
+static int least(int a, int b) { return a < b ? a : b; }
 
-static void look(const float *a, int P, int K, const void *packed, int N, const float *limit,
-                 uint16_t *above) {
-    uint8_t bytes[ROWS * (DNX_BYTE_MOST + 16)];
-    const size_t step = (size_t)(K + 15) / 16 * 16;
+static size_t look(const float *a, int P, int K, const void *packed, int N, const float *limit,
+                   const float *next, dnx_byte_find *found) {
+    _Alignas(64) uint8_t bytes[BLOCK];
     const int panels = (N + PANEL - 1) / PANEL;
-    for (int p = 0; p < P; p += ROWS) {
-        rounded of[ROWS];
-        for (int r = 0; r < ROWS; r++) { /* the last row fills up the block */
-            const int row = p + r < P ? p + r : P - 1;
-            of[r] = round_row(a + (size_t)row * (size_t)K, K, (char)0x80, bytes + (size_t)r * step);
+    part w = {.row_size = row_size(K), .panel_size = panel_size(K)};
+    const int block = least(P, (int)(BLOCK / w.row_size) / ROWS * ROWS);
+    size_t n = 0;
+    for (int from = 0; from < P; from += block) {
+        const int rows = least(block, P - from);
+        const float scale = round_rows(a + (size_t)from * (size_t)K, rows, K, bytes);
+        for (w.panel = 0; w.panel < panels; w.panel += PANELS) {
+            __m512i bars[PANELS];
+            w.panels = least(PANELS, panels - w.panel);
+            w.packed = (const uint8_t *)packed + (size_t)w.panel * w.panel_size;
+            w.bars = bars;
+            for (int i = 0; i < w.panels; i++)
+                bars[i] = bar(w.packed + (size_t)i * w.panel_size, K, scale,
+                              limit + (w.panel + i) * PANEL);
+            for (int r = 0; r < rows; r += ROWS) {
+                w.row = from + r;
+                w.rows = least(ROWS, rows - r);
+                w.bytes = bytes + (size_t)r * w.row_size;
+                n += tile_of(&w, next + (size_t)w.row * (size_t)K, found + n);
+            }
         }
-        for (int k = 0; k < ROWS * K; k += 16) /* prefetch: it is read after two more tiles */
-            __builtin_prefetch(a + (size_t)(p + 2 * ROWS) * (size_t)K + k);
-        four_rows(bytes, step, of, packed, K, panels, limit, above + (size_t)p * (size_t)panels);
     }
+    return n;
 }
 
 extern const dnx_byte_set dnx_bytes_vnni;
