@@ -11,14 +11,14 @@
  * Gradients are DESCENT directions: minus the derivative of the loss, summed over the batch, since
  * libdarknet adds them to the weights. backward() does one of three things with dx: nothing when dx
  * is NULL; it STORES when dx_adds is false; it ADDS when dx_adds is true, because another reader of
- * the same input was there first. It always ADDS to the gradients of parameters.
+ * the same input has stored its part already. It always ADDS to the gradients of parameters.
  *
- * n->trains decides in make() what to allocate: without it backward() is never called.
- * p->is_training decides what a pass does: a network that trains also predicts now and then.
+ * n->trains decides what make() allocates: without it backward() is never called. p->is_training
+ * decides what a pass does, because a network that trains also predicts now and then.
  *
- * tests/unit/test_layers.c checks all of this for every type: gradients against differences,
- * storing and adding, NULL dx, a pass without truth, a smaller batch than n->batch, predicting that
- * changes nothing and repeats bit for bit, NaN that stays NaN. Run `make check-layer LAYER=name`.
+ * tests/unit/test_layers.c checks every type: gradients against differences, storing and adding,
+ * NULL dx, a pass without truth, a smaller batch than n->batch, that predicting changes nothing and
+ * repeats bit for bit, and that NaN stays NaN. Run `make check-layer LAYER=name`.
  *
  * Optional parts are in layer/: fusion.h (a neighbour does part of the work), classifier.h (losses
  * over classes or with a teacher), compression.h (low rank, one-bit weights), advice.h (notes). */
@@ -50,14 +50,14 @@ typedef enum {
 /* A parameter: an array that is saved in the weights file. */
 typedef struct {
     const char *name;
-    float *value;    /* count floats in file order; NULL: released, see dnx_layer_type.restore */
-    float *grad;     /* count floats; NULL: it is not trained, or the network only predicts */
+    float *value;    /* count floats in file order; NULL after a release, see restore() */
+    float *grad;     /* count floats; NULL when the parameter is not trained */
     size_t count;
     float decay;     /* factor of the network's weight decay: 1 for weights, 0 for all others */
     bool is_trained; /* false: saved but not trained, such as running statistics */
-    int filters;     /* of weights: how many filters of count/filters floats; 0: it has none */
+    int filters;     /* for weights: the number of filters, count/filters floats each; else 0 */
     dnx_role role;
-    bool is_one_bit; /* only the signs and one scale for each filter count */
+    bool is_one_bit; /* each filter is one scale times the signs of its floats */
 } dnx_param;
 
 /* One layer of a network. */
@@ -72,12 +72,12 @@ typedef struct dnx_node {
     struct dnx_pool *pool; /* threads, see kernels/pool.h */
     void *opts, *state;    /* the type's options as parsed; its state, zeroed */
     int n_in;              /* number of inputs */
-    int from[DNX_MAX_IN];  /* the layers they come from; -1: the image */
+    int from[DNX_MAX_IN];  /* the layers that the inputs come from; -1: the image */
     dnx_shape in[DNX_MAX_IN];
     dnx_shape out;         /* make() sets it */
     size_t scratch;        /* make() sets it: floats of p->scratch, for all threads together */
-    size_t allocated;      /* floats that dnx_new() gave; `darknet check` adds them up */
-    struct dnx_distillation *distillation; /* of a loss with a teacher: see layer/classifier.h */
+    size_t allocated;      /* floats from dnx_new(); `darknet check` adds them up */
+    struct dnx_distillation *distillation; /* for a loss with a teacher: layer/classifier.h */
 } dnx_node;
 
 /* One batch on its way through a layer. */
@@ -89,8 +89,8 @@ typedef struct dnx_pass {
     const float *dy;
     float *dx[DNX_MAX_IN];
     bool dx_adds[DNX_MAX_IN];
-    float *scratch;        /* n->scratch floats with any content, lost after the pass */
-    const float *truth;    /* class index of each image, -1: unknown; NULL: there is no truth */
+    float *scratch;        /* n->scratch floats, not zeroed; they are lost after the pass */
+    const float *truth;    /* class index of each image, -1 when unknown; NULL without labels */
     uint64_t seen, update; /* images and updates before this pass: seed random draws and schedules
                             * with them, so that a resumed run repeats every bit */
     double loss;           /* forward() of a loss stores the SUM over the batch here */
@@ -99,8 +99,8 @@ typedef struct dnx_pass {
 } dnx_pass;
 
 typedef struct dnx_layer_type {
-    const char *name;    /* of the section */
-    const char *aliases; /* other names in stock cfg files, "conv|cnv"; NULL: no other names */
+    const char *name;    /* the section's name */
+    const char *aliases; /* other names in stock cfg files, "conv|cnv"; may be NULL */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
     bool is_reentrant;   /* predicting, forward() writes only y and scratch, so that each thread can
@@ -108,19 +108,19 @@ typedef struct dnx_layer_type {
     /* Input 0 is the layer before. An option of type DNX_LIST can name more layers: negative
      * numbers count back from this layer, others from the first. NULL: no such option. */
     const char *layers_key;
-    bool only_named_inputs; /* the layer before is no input; layers_key names them all */
-    const dnx_opt *options; /* NULL: the type has no options */
+    bool only_named_inputs; /* layers_key names all inputs; the layer before is none of them */
+    const dnx_opt *options; /* NULL when the type has no options */
     size_t opts_size, state_size;
     dnx_status (*make)(dnx_node *n, dnx_err *err); /* checks options and shapes, sets n->out */
     void (*unmake)(dnx_node *n);                   /* frees what make() allocated; may be NULL */
-    /* Lists the parameters, and returns how many. NULL: the type has no parameters. */
+    /* Lists the parameters, and returns their number. NULL when the type has no parameters. */
     int (*params)(dnx_node *n, dnx_param *list);
     void (*forward)(dnx_node *n, dnx_pass *p);
-    void (*backward)(dnx_node *n, dnx_pass *p);    /* NULL: the type can only predict */
-    double (*macs)(const dnx_node *n);             /* multiply-adds of one image; NULL: 0 */
+    void (*backward)(dnx_node *n, dnx_pass *p);    /* NULL when the type can only predict */
+    double (*macs)(const dnx_node *n);             /* multiply-adds for one image; NULL when 0 */
     /* After weights were loaded, and after each update: folds batch norm, packs filters. */
     dnx_status (*prepare)(dnx_node *n, dnx_err *err);
-    /* Allocates parameters again that prepare() has released, before a file is read into them. */
+    /* Allocates parameters that prepare() has released, before a file is read into them. */
     dnx_status (*restore)(dnx_node *n, dnx_err *err);
     const struct dnx_fusion *fusion; /* the optional parts; NULL in most types */
     const struct dnx_classifier *classifier;

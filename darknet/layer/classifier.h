@@ -22,26 +22,27 @@ typedef enum {
 typedef struct dnx_classifier {
     dnx_target_kind target;
     dnx_output output;
-    bool needs_labels; /* a loss of distillation that also learns from the classes of images */
-    bool needs_pairs; /* it learns nothing from a sub-batch without two images of a class */
-    /* For a loss over classes: returns what it uses of a teacher, besides the labels. This depends
-     * on its options. Its inputs are found like those of ordinary layers. It has a teacher only
-     * when the network trains, and even then p->target may be NULL. NULL: it never has a
-     * teacher. */
+    bool needs_labels; /* the loss of distillation also learns from the classes of images */
+    bool needs_pairs; /* learns nothing from a sub-batch without two images of a class */
+    /* For a loss over classes: returns which outputs of a teacher it uses, besides the labels, with
+     * its options. Its inputs are found like those of ordinary layers. It has a teacher only when
+     * the network trains, and even then p->target may be NULL. takes is NULL in a type that never
+     * has a teacher. */
     dnx_target_kind (*takes)(const dnx_node *n);
-    /* How many triplets or pairs the last forward() used. NULL: the type does not count them. */
+    /* The number of triplets or pairs that the last forward() used. NULL when they are not
+     * counted. */
     long (*used)(const dnx_node *n);
-    /* The number of classes. NULL: the layer has none. */
+    /* The number of classes. NULL when the type has no classes. */
     int (*classes)(const dnx_node *n);
-    /* For a classifier that never holds all logits in memory. A type sets logits and logits_back,
-     * or neither. z[b][j - lo] = the logit of class j in lo..hi-1, without margin, for features x,
-     * B x D. */
+    /* For a classifier that never holds all logits in memory: z[b][j - lo] = the logit, without
+     * margin, of class j for lo <= j < hi and features x, B x D. A type sets both logits and
+     * logits_back, or neither. */
     void (*logits)(dnx_node *n, const float *x, int batch, int lo, int hi, float *z);
     /* dz: descent directions of these logits. Adds to the gradients of the parameters and to dx,
      * which may be NULL. Call it only after logits() with the same x. */
     void (*logits_back)(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
                         float *dx);
-    /* The class vectors of a trained classifier: classes(n) x *length floats. NULL: it has none. */
+    /* The class vectors of a trained classifier: classes(n) x *length floats. NULL without them. */
     const float *(*vectors)(const dnx_node *n, size_t *length);
 } dnx_classifier;
 
@@ -50,13 +51,14 @@ typedef struct dnx_classifier {
  * batch x target floats. It is NULL without a teacher, as in `darknet classifier raw`: then a
  * loss of distillation has the loss 0 and stores 0 in dx, and its y is finite. */
 typedef struct dnx_distillation {
-    dnx_shape target;      /* {0}: the network has no teacher, which is allowed when it predicts */
-    dnx_node *head;        /* DNX_LOGITS: turns in[0] into logits; NULL: in[0] is the logits */
+    dnx_shape target;      /* {0} when there is no teacher, which is allowed in prediction */
+    dnx_node *head;        /* for DNX_LOGITS: turns in[0] into logits; NULL if in[0] is the logits */
     dnx_node *target_head; /* the teacher's classifier, also for DNX_VECTORS: turns p->target into
                             * logits. Its parameters are loaded before make() and never change */
 } dnx_distillation;
 
-/* Index of class k in an output of that shape. Classes count in libdarknet's order C, H, W. */
+/* Index of class k in an output of that shape. Classes are numbered in libdarknet's order C, H,
+ * W. */
 static inline size_t dnx_class_place(dnx_shape s, size_t k) {
     size_t pixels = (size_t)s.h * (size_t)s.w;
     return k % pixels * (size_t)s.c + k / pixels;
@@ -81,7 +83,7 @@ static inline bool dnx_is_of_head(dnx_target_kind k) { return k == DNX_LOGITS ||
 static inline bool dnx_has_logits(const dnx_layer_type *t) {
     return t->classifier && t->classifier->logits;
 }
-/* False: the output does not say which class an image has. */
+/* True when the output tells which class an image has. */
 static inline bool dnx_answers(const dnx_layer_type *t) {
     return !t->classifier || t->classifier->output != DNX_NO_ANSWER;
 }

@@ -10,16 +10,16 @@ typedef struct {
     int activation;                /* dnx_act of kernels/kernels.h */
 } dnx_convolution;
 
-/* The operations that replace a layer's multiply-adds. */
+/* The operations that a layer has in the place of multiply-adds. */
 typedef enum {
     DNX_MULTIPLY_ADDS,
-    DNX_ADDS,   /* one-bit weights, real inputs: additions alone */
+    DNX_ADDS,   /* one-bit weights, real inputs: only additions */
     DNX_BIT_OPS /* one-bit weights and inputs: XNOR and counting */
 } dnx_arithmetic;
 
 typedef struct dnx_compression {
-    /* Fills *view. false: with these options the layer is not a convolution. NULL: it never is. The
-     * caller finds its parameters by their roles. */
+    /* Fills *view. Returns false when the layer is not a convolution with its options. NULL in a
+     * type that never is. The caller finds the parameters by their roles. */
     bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
     dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL: DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */

@@ -5,7 +5,7 @@
 
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
 
-/* The pixels of all outputs of a pass. */
+/* The number of output pixels in a pass. */
 static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
     return (long)p->batch * n->out.h * n->out.w;
 }
@@ -13,12 +13,12 @@ static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
 /* Allocates count zeroed floats into *p, or fails with DNX_EMEM at the node's line. The layer frees
  * them with dnx_free() in unmake(). */
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
-/* Like dnx_new(), for `count` items of `size` bytes of any type. NULL: no memory; err is set. */
+/* Like dnx_new(), for `count` items of `size` bytes of any type. NULL when memory runs out. */
 void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
 
-/* Shares `rows` rows among the threads: calls fn(n, p, lo, hi) side by side for ranges lo <= row <
- * hi that together cover all rows, and returns when all are done. The layer decides what a row is,
- * such as an image or a pixel. fn writes only the results of its rows. */
+/* Divides `rows` rows among the threads. Calls fn(n, p, lo, hi) in parallel for ranges
+ * lo <= row < hi that together cover all rows, and returns when all are done. The layer decides
+ * what a row is, such as an image or a pixel. fn writes only the results of its rows. */
 void dnx_each_row(dnx_node *n, dnx_pass *p, long rows,
                   void (*fn)(dnx_node *n, dnx_pass *p, long lo, long hi));
 #endif

@@ -10,7 +10,7 @@
 #include "net/bridge_rows.h"
 #include "net/weights.h"
 
-/* Number of classes of a layer; 0: it is no classifier. */
+/* The number of classes of a layer; 0 when it is not a classifier. */
 static size_t classes_of(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->classes ? (size_t)c->classes(n) : 0;
@@ -93,10 +93,10 @@ void dnx_bridge_free(dnx_bridge *b) {
 
 /* Lengths of a file, a network and its backbone. */
 typedef struct {
-    size_t floats;  /* of the file */
-    size_t need;    /* of the network */
-    size_t core;    /* of its backbone */
-    int layers;     /* of the backbone */
+    size_t floats;  /* in the file */
+    size_t need;    /* in the network */
+    size_t core;    /* in its backbone */
+    int layers;     /* in the backbone */
     size_t width;   /* floats of the embedding */
 } reach;
 
@@ -115,7 +115,7 @@ static bool is_head(const reach *r) {
 }
 
 /* The number of layers whose parameters the file holds completely, if it ends exactly after a
- * layer. Layers without parameters count. 0: it ends inside a layer. */
+ * layer. Layers without parameters count. Returns 0 when the file ends inside a layer. */
 static int layers_of(dnx_net *net, size_t floats) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t used = 0;

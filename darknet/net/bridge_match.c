@@ -14,7 +14,7 @@ static bool same_shapes(dnx_net *from, int f, dnx_net *to, int t) {
     if (n != dnx_net_params(to, t, b)) return false;
     for (int k = 0; k < n; k++)
         if (strcmp(a[k].name, b[k].name) || a[k].count != b[k].count) return false;
-    /* with other channels, equal counts would mix up the filters */
+    /* equal counts with other channels would mix up the filters */
     return from->nodes[f].out.c == to->nodes[t].out.c;
 }
 
@@ -25,7 +25,7 @@ static const dnx_param *find(const dnx_param *list, int n, dnx_role role) {
 }
 
 /* Copies the first filters, and the first channels of each. Weights are O x I x taps; O and I may
- * differ. false: the taps or the groups differ. */
+ * differ. Returns false when the taps or the groups differ. */
 static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *t,
                          const dnx_param *b) {
     size_t Oa = (size_t)f->out.c, Ob = (size_t)t->out.c;
@@ -89,7 +89,7 @@ static int find_name(const dnx_net *net, const char *name) {
     return -1;
 }
 
-/* Copies from layer f to layer t what fits. false: nothing fits. */
+/* Copies the parameters of layer f that fit to layer t. Returns false when none fits. */
 static bool try_layer(walk *w, int f, int t, bool is_named) {
     const dnx_node *nf = &w->from->nodes[f], *nt = &w->to->nodes[t];
     size_t before = w->b->taken;

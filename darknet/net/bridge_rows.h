@@ -3,7 +3,8 @@
 #define DNX_BRIDGE_ROWS_H
 #include "net/bridge.h"
 
-/* Adds a row for a layer of net; layer -1: for no layer. NULL: no memory, and no row is added. */
+/* Adds a row for a layer of net; with layer -1 for no layer. Returns NULL when memory runs out;
+ * then no row is added. */
 dnx_bridge_row *dnx_bridge_add(dnx_bridge *b, dnx_net *net, int layer, dnx_fate fate,
                                const char *why, ...) __attribute__((format(printf, 5, 6)));
 #endif

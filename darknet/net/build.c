@@ -58,7 +58,7 @@ dnx_loc dnx_net_at(const dnx_net *net, const char *key) {
     return (dnx_loc){net->file, net->origin.line};
 }
 
-/* True when layer i has trained filters, on which weight exclusivity works. */
+/* True when layer i has trained filters, so that weight exclusivity applies to it. */
 static bool has_filters(dnx_net *net, int i) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
@@ -66,8 +66,8 @@ static bool has_filters(dnx_net *net, int i) {
     return false;
 }
 
-/* Rounds to the nearest multiple of `divisor`, but up if that would lose a tenth or more, as
- * MobileNet's code does. */
+/* Rounds to the nearest multiple of `divisor`, but up if rounding down would remove a tenth or
+ * more, as MobileNet's code does. */
 static double round_width(double v, int divisor) {
     if (divisor == 1) return floor(v + .5);
     double n = floor((v + divisor / 2) / divisor) * divisor;
@@ -186,8 +186,9 @@ static int count_frozen(const dnx_cfg *cfg) {
     return frozen;
 }
 
-/* The shares of a job when training: 8, so that 1 to 8 threads give the same bits and a late thread
- * delays little. But at least 8 images a share, because each share has its own sums. */
+/* The number of shares of a job when training. There are 8, so that 1 to 8 threads give the same
+ * bits and a late thread delays little. A share has at least 8 images, because each share has its
+ * own sums. */
 static int shares_of(const dnx_net *net) {
     int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
     return shares > net->threads ? shares : net->threads;

@@ -1,14 +1,14 @@
-/* build.h - the parts of building a network, between build.c, inputs.c and fuse.c. */
+/* build.h - the steps of building a network, shared by build.c, inputs.c and fuse.c. */
 #ifndef DNX_BUILD_H
 #define DNX_BUILD_H
 #include "net/net.h"
 #include "net/options.h"
 
-#define DNX_MAX_FLOATS 8589934592. /* of one tensor: 32 GiB */
+#define DNX_MAX_FLOATS 8589934592. /* the largest tensor: 32 GiB */
 
 /* Finds the inputs of layer n, the last one built so far: the layer before, and the layers that its
- * options name. A loss of distillation also gets its teacher. DNX_EOPTION: an option names a layer
- * that is not before this one. Also the errors of opening a teacher. */
+ * options name. A loss of distillation also gets its teacher. DNX_EOPTION when an option names a
+ * layer that is not before this one. Also returns the errors of opening a teacher. */
 dnx_status dnx_net_inputs(dnx_net *net, dnx_node *n, dnx_teacher_opts *teacher, dnx_err *err);
 
 /* Call after all layers are made. Merges layers that can do part of a neighbour's work; see

@@ -1,4 +1,5 @@
-/* cfg.c - the parser of .cfg text. One core reads from memory; dnx_cfg_read only loads the file. */
+/* cfg.c - the parser of .cfg text. dnx_cfg_parse() reads from memory; dnx_cfg_read() loads a
+ * file. */
 #include "net/cfg.h"
 
 #include <stdio.h>
@@ -7,16 +8,17 @@
 
 #include "base/lines.h"
 
-enum { MAX_BYTES = 16 << 20 }; /* also keeps every count below INT_MAX */
+enum { MAX_BYTES = 16 << 20 }; /* so every count is below INT_MAX */
 
-/* Returns a copy of s; NULL: no memory. */
+/* Returns a copy of s, or NULL when memory runs out. */
 static char *copy(const char *s) {
     size_t size = strlen(s) + 1;
     char *out = malloc(size);
     return out ? memcpy(out, s, size) : NULL;
 }
 
-/* Grows an array of n elements for one more. NULL: no memory, and the old array is unchanged. */
+/* Makes room for one more element after n. When memory runs out, returns NULL and keeps the
+ * array. */
 static void *grown(void *array, int n, size_t size) {
     if (n & (n - 1)) return array; /* capacities are powers of two */
     return realloc(array, (n ? 2 * (size_t)n : 1) * size);

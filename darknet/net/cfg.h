@@ -15,7 +15,7 @@ typedef struct {
     int line;
     dnx_pair *pairs;
     int n;
-    const struct dnx_cfg *of; /* the cfg that contains it */
+    const struct dnx_cfg *of; /* the cfg that contains the section */
 } dnx_section;
 
 typedef struct dnx_cfg {
@@ -33,11 +33,11 @@ dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg
 dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
 /* Sets an option of section i: replaces its value, or appends the option. DNX_EMEM. */
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
-/* True when a section has classes=auto: as many classes as the images have. */
+/* True when a section has classes=auto: the number of classes comes from the images. */
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg);
-/* Replaces classes=auto by n. DNX_EOPTION: a section has it, but n is 0 (unknown); DNX_EMEM. */
+/* Replaces classes=auto by n. DNX_EOPTION when a section has it and n is 0 (unknown); DNX_EMEM. */
 dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err);
-/* Index of the section with name=NAME; -1: no such section. */
+/* Index of the section with name=NAME, or -1. */
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name);
 /* Checks the names of layers. A name is a letter or '_', then letters, digits and "_.-", at most 63
  * characters. Names must differ. DNX_EOPTION: a name breaks these rules. */

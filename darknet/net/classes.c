@@ -6,7 +6,7 @@
 
 #include "net/weights.h"
 
-/* False when a loss with parameters lacks its teacher, on which their number depends. */
+/* False for a loss whose number of parameters depends on a teacher that is missing. */
 static bool is_countable(const dnx_net *net) {
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
@@ -16,7 +16,7 @@ static bool is_countable(const dnx_net *net) {
     return true;
 }
 
-/* Counts the floats of the network. 0: it cannot be built, or not all are known. */
+/* Counts the floats of the network. Returns 0 when it cannot be built, or a count is unknown. */
 static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     dnx_cfg *cfg;
     dnx_net *net = NULL;

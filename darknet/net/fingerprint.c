@@ -9,7 +9,7 @@
 
 typedef struct {
     uint64_t sum;
-    int last; /* layer */
+    int last; /* the last layer */
 } describer;
 
 static void add_option(void *arg, const char *key, const char *value, const char *usual) {

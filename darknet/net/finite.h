@@ -5,9 +5,8 @@
 
 /* After a forward pass: DNX_ENUMBER names the first layer whose output is not finite. */
 dnx_status dnx_check_outputs(dnx_net *net, dnx_err *err);
-/* Checks n results of the network before they are printed or saved. `of` is the file in the
- * message.
- * DNX_ENUMBER: one of them is not finite. */
+/* Checks n results of the network before they are printed or saved. The message names the file
+ * `of`. DNX_ENUMBER when one of them is not finite. */
 dnx_status dnx_check_numbers(const float *v, size_t n, const char *of, dnx_err *err);
 /* DNX_ENUMBER names the first layer with a parameter that is not finite. */
 dnx_status dnx_check_params(dnx_net *net, dnx_err *err);

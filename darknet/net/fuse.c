@@ -55,7 +55,7 @@ static void hand_on_norm_acts(dnx_net *net, const int *uses) {
 
 void dnx_net_fuse(dnx_net *net) {
     int *uses = calloc((size_t)net->n, sizeof *uses);
-    if (!uses) return; /* the network also works without fusion, only slower */
+    if (!uses) return; /* without fusion the network works, but more slowly */
     for (int i = 0; i < net->n; i++)
         for (int k = 0; k < net->nodes[i].n_in; k++)
             if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
@@ -68,5 +68,5 @@ void dnx_net_fuse(dnx_net *net) {
 void dnx_net_unmerge(dnx_net *net, int i) {
     if (net->links[i].residual_of < 0) return;
     net->links[i].residual_of = -1;
-    net->links[i + 1].merged_into = -1; /* the sum works in place: both outputs share memory */
+    net->links[i + 1].merged_into = -1; /* the sum is in place: both outputs share memory */
 }

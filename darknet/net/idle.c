@@ -9,7 +9,7 @@
 #include "net/options.h"
 #include "net/opts.h"
 
-/* Options of [net] that another option makes effective. */
+/* Options of [net] that have an effect only with a certain value of another option. */
 static const dnx_needs of_net[] = {
     {"steps|scales", "policy", "steps"},
     {"step", "policy", "step|sigmoid"},
@@ -28,7 +28,7 @@ static bool is_word(const char *words, const char *word) {
     }
 }
 
-/* The default of an option as text; "" if the table does not have the option. */
+/* The default of an option as text, or "" when the table does not have the option. */
 static const char *default_of(const dnx_opt *table, const char *key, char *text, size_t size) {
     const dnx_opt *o = dnx_opt_find(table, key);
     text[0] = 0;
@@ -46,7 +46,8 @@ static void note_pair(dnx_net *net, const dnx_section *s, const dnx_pair *p, con
              "[%.40s] %.40s=%.60s: has no effect %s", s->name, p->key, p->value, why);
 }
 
-/* Notes each option of `keys` that the section has, if none of the words is the other's value. */
+/* Adds a note for each option of `keys` that the section gives while r->needs has none of the
+ * values in r->words. */
 static void note_needs(dnx_net *net, const dnx_section *s, const dnx_needs *r,
                        const dnx_opt *table) {
     char value[64], why[96], key[64];
@@ -63,7 +64,7 @@ static void note_needs(dnx_net *net, const dnx_section *s, const dnx_needs *r,
     }
 }
 
-/* Options that every section may have, in a section where they have no effect. */
+/* Finds options that every section may have, in sections where they have no effect. */
 static void check_common(dnx_net *net, const dnx_section *s, int layer) {
     static const char *const of_weights[] = {"learning_rate", "decay"};
     const dnx_node *n = &net->nodes[layer];
@@ -78,7 +79,7 @@ static void check_common(dnx_net *net, const dnx_section *s, int layer) {
         note_pair(net, s, p, "beside pad=1, which pads by size/2");
 }
 
-/* Notes what the type of layer n doubts. */
+/* Adds a note for an option of layer n that its type finds doubtful. */
 static void note_doubts(dnx_net *net, const dnx_section *s, const dnx_node *n) {
     char text[200];
     const dnx_advice *a = n->type->advice;

@@ -3,6 +3,6 @@
 #define DNX_IDLE_H
 #include "net/net.h"
 
-/* Adds a note with its line to net->origin.notes for each. net must be built from cfg. */
+/* Adds a note with its line to net->origin.notes for each such option. net was built from cfg. */
 void dnx_note_idle(dnx_net *net, const dnx_cfg *cfg);
 #endif

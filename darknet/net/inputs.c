@@ -47,7 +47,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int 
     return *source >= 0;
 }
 
-/* Finds input 0 of a loss of distillation, and its target. */
+/* Finds input 0 of a loss of distillation, and the teacher's output that it imitates. */
 static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_err *err) {
     const char *name = n->type->name, *key = n->type->layers_key, *why;
     const dnx_list *refs = dnx_opts_field(n, key);
@@ -66,7 +66,7 @@ static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_
     n->in[0] = net->nodes[n->from[0]].out;
     const dnx_teacher_source *source = net->teacher_source;
     if (net->trains && source) return source->open(net, n, o, err);
-    /* Predicting uses the teacher only for the shapes of parameters that the loss trains. */
+    /* In prediction only the teacher's shapes are needed, for parameters that the loss trains. */
     if (net->depth > 1 || !source || source->open(net, n, o, NULL)) {
         n->distillation->target = (dnx_shape){0, 0, 0};
         net->is_partial = true;

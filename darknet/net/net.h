@@ -6,7 +6,7 @@
 #include "layer/fusion.h"
 #include "net/notes.h"
 
-/* Options of [net]. Those that libdarknet has too mean the same. */
+/* Options of [net]. Options that libdarknet also has mean the same as there. */
 typedef struct {
     int batch, subdivisions, height, width, channels, inputs, time_steps, notruth, random, adam;
     int max_batches, burn_in, max_crop, min_crop, flip, center, nesterov, seed;
@@ -20,26 +20,26 @@ typedef struct {
     dnx_list steps, scales;
 } dnx_net_opts;
 
-/* The line of an option of [net]. */
+/* The line of the cfg that has an option of [net]. */
 typedef struct {
     char key[24];
     int line;
 } dnx_place;
 
 typedef struct {
-    char *name;          /* name= of the section; NULL without the option */
-    float *y, *dy;       /* y: of the first lane. dy is NULL when predicting, and if no layer needs
-                          * it */
-    struct dnx_norm_act *deferred; /* the next layer applies it, and y is z; NULL: not deferred */
+    char *name;          /* name= of the section, or NULL */
+    float *y, *dy;       /* y: the output in the first lane. dy is NULL when predicting, and when no
+                          * layer needs it */
+    struct dnx_norm_act *deferred; /* the next layer applies it, and y holds z; else NULL */
     int merged_into;     /* for a merged [shortcut]: the layer that adds it in forward. For a batch
                           * norm that its reader applies: the layer that stores its input. Forward
-                          * skips this layer, and y is the y of layer merged_into. Else -1 */
+                          * skips this layer, and its y is the y of layer merged_into. Else -1 */
     int residual_of;     /* the layer whose output this layer adds when it stores y; else -1 */
     bool dy_written;     /* in this backward pass a later layer has already written dy */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */
     float exclusivity;   /* factor of the weight exclusivity of this layer's filters */
     int teacher_output; /* for a loss with a teacher: index of the teacher's output; else -1 */
-    const float *target; /* this output for the batch; NULL: not computed */
+    const float *target; /* this output for the batch; NULL when it is not computed */
 } dnx_link;
 
 struct dnx_teachers;
@@ -65,11 +65,11 @@ typedef struct dnx_placement {
      * there is none; ordinary memory can be used then. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
     void (*free_images)(const struct dnx_net *net, float *images);
-    /* See dnx_net_images(). */
+    /* Does the work of dnx_net_images(). */
     void (*images)(struct dnx_net *net, const float *now, const float *next);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
-    /* The gradient of layer i's output has been cleared on the processor. */
+    /* Called when the gradient of layer i's output has been set to 0 on the processor. */
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
     /* Copies the output of layer i to the processor, unless it is there already. */
     void (*fetch)(struct dnx_net *net, int i, int batch);
@@ -96,109 +96,111 @@ typedef struct dnx_placement {
 typedef struct {
     struct dnx_pool *alone; /* with lanes > 1 a pool of one thread, used by all nodes; else NULL */
     int lanes;       /* number of threads that run all layers in parallel, each on its own chunk of
-                      * images, with its own outputs and scratch. 1: the threads share the rows of
-                      * one chunk */
-    double *laps;    /* lanes x n seconds: dnx_net_run adds the time of each layer. NULL: time is
-                      * not measured. The caller owns it */
+                      * images, with its own outputs and scratch. With 1 lane, the threads share the
+                      * rows of one chunk */
+    double *laps;    /* lanes x n seconds: dnx_net_run() adds each layer's time. The caller owns
+                      * it. NULL when time is not measured */
     float *scratch;  /* lanes x scratch_floats */
     float *outputs;  /* lanes x all y. When predicting, outputs that are not needed at the same time
                       * share memory */
     float *deltas;   /* all dy, which share memory in the same way; NULL when predicting */
-    float *result;   /* of dnx_net_predict: batch x outputs */
+    float *result;   /* the result of dnx_net_predict(): batch x outputs */
     size_t output_floats, delta_floats, scratch_floats; /* of one lane */
 } dnx_plan;
 
 /* State of the optimiser, and results of the last update. */
 typedef struct {
     float *momentum;      /* one float per trained parameter, in params order */
-    float *average;       /* of all parameters, by ema=: net/average.h; NULL: there is none */
+    float *average;       /* with ema=: the average of all parameters, see net/average.h */
     size_t *momentum_at;  /* where layer i's momentum starts */
     bool has_exclusivity; /* at least one layer has a factor above 0 */
-    double exclusivity;   /* of the last update: see dnx_net_update_begin */
-    double norm;          /* of the last update's gradient, when clip_norm is set */
-    float clip;           /* factor that clip_norm gave the last update's gradients */
+    double exclusivity;   /* in the last update: see dnx_net_update_layer() */
+    double norm;          /* norm of the last update's gradient, with clip_norm */
+    float clip;           /* factor of the last update's gradients, with clip_norm */
 } dnx_optimiser;
 
 /* The cfg that a network came from. */
 typedef struct {
-    int line;          /* of [net] */
-    dnx_place *places; /* of the options that [net] gives */
+    int line;          /* the line of [net] */
+    dnx_place *places; /* the lines of the options that [net] gives */
     int n_places;
     dnx_notes notes;   /* about options of the cfg that have no effect */
 } dnx_origin;
 
 typedef struct dnx_net {
     dnx_net_opts o;
-    char *file;           /* of the cfg */
+    char *file;           /* the cfg's name */
     int n;                /* layers */
     dnx_node *nodes;
     dnx_link *links;
     dnx_shape in;
-    int batch;            /* o.batch / o.subdivisions, or what the caller asked for */
-    int chunk;            /* images that go through the layers at a time; batch when training. When
-                           * predicting, few enough that the activations stay in the cache */
+    int batch;            /* o.batch / o.subdivisions, or dnx_build.batch */
+    int chunk;            /* images that pass through the layers together. Training: batch.
+                           * Predicting: so few that the activations stay in the cache */
     bool trains;
-    bool keeps_no_weights; /* the nodes release them, except while a file is being loaded */
-    bool is_partial;      /* predicts without a loss of distillation whose teacher is missing */
+    bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
+    bool is_partial;      /* a loss of distillation lacks its teacher: only predicts */
     int first_trained;    /* first layer that trains: the one after the last stopbackward=1 */
-    int depth;            /* 0: no teacher; 1: a teacher; 2: a teacher's teacher (only its shapes
-                           * are used) */
+    int depth;            /* 0: the network itself; 1: a teacher; 2: a teacher's teacher (only its
+                           * shapes are used) */
     uint64_t seen;        /* images trained on, from the weights file */
-    int threads;          /* as requested. Results do not depend on it, but on the shares of a job,
+    int threads;          /* as requested. Results depend only on the number of shares of a job,
                            * dnx_pool_threads(pool): at least min(8, batch / 8) when training */
     struct dnx_pool *pool;
     dnx_plan plan;
     dnx_optimiser sgd;
     dnx_origin origin;
-    struct dnx_teachers *teachers; /* of its losses with a teacher; NULL without such losses */
+    struct dnx_teachers *teachers; /* the teachers of its losses; NULL without teachers */
     const dnx_teacher_source *teacher_source;
     const dnx_layer_type *const *more_types;
-    const dnx_placement *placement; /* NULL: all layers run on this processor */
-    void *placed;                   /* its state */
+    const dnx_placement *placement; /* NULL when all layers run on this processor */
+    void *placed;                   /* the state of the placement */
 } dnx_net;
 
-/* Options of dnx_net_build(). 0 is the default of every member. */
+/* Options of dnx_net_build(). Every member has the default 0. */
 struct dnx_build {
     bool trains;           /* false: the network only predicts */
-    bool keeps_no_weights; /* predicting: to save memory, parameters are released after they are
-                            * packed. dnx_net_params then gives counts, but no values */
-    int batch;             /* 0: the cfg's batch / subdivisions */
-    int threads;           /* 0: as many as there are processors */
-    const dnx_layer_type *const *types; /* besides the registry's; ended by NULL */
-    const dnx_teacher_source *teachers; /* NULL: losses of distillation have no teacher */
-    const dnx_placement *placement; /* NULL: all layers run on this processor */
-    const dnx_net *student; /* of a teacher, which uses the student's threads; else NULL */
+    bool keeps_no_weights; /* predicting: parameters are released after they are packed, to save
+                            * memory. dnx_net_params() then gives counts, but no values */
+    int batch;             /* 0 means the cfg's batch / subdivisions */
+    int threads;           /* 0 means as many as there are processors */
+    const dnx_layer_type *const *types; /* added to those of the registry; ends with NULL */
+    const dnx_teacher_source *teachers; /* NULL when losses have no teacher */
+    const dnx_placement *placement; /* NULL for this processor alone */
+    const dnx_net *student; /* for a teacher: its student, whose threads it uses; else NULL */
 };
 
 /* Builds the network of a cfg. The caller frees *out. DNX_EPARSE, DNX_EOPTION, DNX_ESHAPE,
  * DNX_EMEM; the message has the line of the cfg. */
 dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err);
 void dnx_net_free(dnx_net *net);
-/* A network that predicts takes images of h x w pixels from now on; its weights stay. Not for
- * keeps_no_weights. DNX_ESHAPE: a layer does not fit, or its weights depend on the size;
- * DNX_EOPTION; DNX_EMEM. After an error the network has its old size, but after DNX_EMEM it may
- * only be freed. */
+/* Lets a network that predicts take images of h x w pixels; its weights stay. Do not call it with
+ * keeps_no_weights. DNX_ESHAPE when a layer does not fit or its weights depend on the size;
+ * DNX_EOPTION; DNX_EMEM. After DNX_EMEM the network may only be freed; after other errors it has
+ * its old size. */
 dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
 /* Finds the layer that a distillation loss imitates: `given`, or with given < 0 the last suitable
- * layer before `end`. *head: the classifier that turns the output of *source into logits; NULL: the
- * output itself is imitated. false: no layer is suitable; *why is the reason in a few words. */
+ * layer before `end`. *head: the classifier that turns the output of *source into logits, or NULL
+ * when the output itself is imitated. Returns false when no layer is suitable; *why is the reason
+ * in a few words. */
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
-/* Index of the layer that `text` names, by its number (from 0) or its name. -1: no such layer. */
+/* Index of the layer with this number (from 0) or this name, or -1. */
 int dnx_net_find(const dnx_net *net, const char *text);
 /* Index of the layer whose output is the embedding: input 0 of the last loss without a teacher. If
- * there is no such loss, the last layer that is not a loss. -1: the loss reads the image itself. */
+ * there is no such loss, it is the last layer that is not a loss. -1 when the loss reads the
+ * image. */
 int dnx_net_embedding(const dnx_net *net);
-/* File and line of that option of [net]; of [net] itself if the option is not given. */
+/* File and line of that option of [net], or of [net] itself when the option is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
 /* Predicting: returns the output of layer i for images x. Call it right after layer i has run. It
- * is links[i].y, except for a batch norm that its reader applies: this function computes such an
- * output into `room` (batch x outputs), and returns room. */
+ * returns links[i].y. Only for a batch norm that its reader applies, it computes the output into
+ * `room` (batch x outputs) and returns room. */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
-/* If layer i adds a merged [shortcut], makes it store its own output again. Predicting only. */
+/* If layer i adds a merged [shortcut], makes it store its own output as before. Predicting only. */
 void dnx_net_unmerge(dnx_net *net, int i);
 
 /* Runs one layer forward for at most net->chunk images. x: the images, B x H x W x C. truth: class
@@ -211,31 +213,31 @@ float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
 void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
 /* Announces the images of the next pass and, when next is not NULL, those of the pass after it. A
  * GPU copies `next` while the first pass runs. Both have net->batch images and must not change
- * before their pass has ended. The call is optional. */
+ * until their pass has ended. The call is optional. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
-/* Runs one layer backward. Call dnx_net_backward_begin() once, then the layers from the last to the
- * first. If the last layer is not a loss, the caller must write its dy before. */
+/* Runs one layer backward. Call dnx_net_backward_begin() once, then this for the layers from the
+ * last to the first. If the last layer is not a loss, the caller first writes its dy. */
 void dnx_net_backward_begin(dnx_net *net);
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
 /* Call before the layers of an update. With clip_norm, stores the norm of the mean gradient of all
  * layers in net->sgd.norm, and the factor min(1, clip_norm / norm) in net->sgd.clip. Sets
  * net->sgd.exclusivity to 0. */
 void dnx_net_update_begin(dnx_net *net, int batch);
-/* Updates the parameters of layer i, calls prepare() and clears the gradients. First the gradient
- * of weight exclusivity is added. The rule is libdarknet's, with gradients that point downhill:
+/* Updates the parameters of layer i, calls prepare() and clears the gradients. The gradient of
+ * weight exclusivity is added first. The rule is libdarknet's, with gradients that point downhill:
  * v = momentum*v + grad - decay*batch*w; w += rate/batch*v; o.nesterov: Nesterov's momentum. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 
 /* Runs layers 0..last forward without training. out: the output of layer `last`, B x H x W x C. In
  * a network that trains, `last` must not be a layer that defers its batch norm. */
 void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
-/* An output to copy. dnx_net_run_taps() is like dnx_net_run(), for several layers in any order. */
+/* An output to copy. dnx_net_run_taps() copies the outputs of several layers, in any order. */
 typedef struct {
     int layer;
     float *out; /* batch x the layer's output */
 } dnx_tap;
 void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *taps, int n);
-/* Runs all layers. Returns the output of the last; it is valid until the next call. */
+/* Runs all layers. Returns the output of the last one, which is valid until the next call. */
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
 /* Calls prepare() of every layer. Call it once after loading weights into a network that
  * predicts. */
@@ -252,8 +254,8 @@ const float *dnx_net_output(dnx_net *net, int i, int batch);
  * parameters are those of the last complete update. */
 dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 
-/* Lists the parameters of layer i in file order. Returns how many. list may be NULL. */
+/* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);
-size_t dnx_net_count(dnx_net *net, int i); /* trained floats of layer i */
+size_t dnx_net_count(dnx_net *net, int i); /* the trained floats of layer i */
 size_t dnx_net_memory(const dnx_net *net); /* bytes: outputs, deltas, scratch */
 #endif

@@ -7,11 +7,11 @@
 typedef struct {
     int n;
     char **text;       /* "file:line: text" */
-    const char *twice; /* the first note about an option given twice; NULL: no such option */
+    const char *twice; /* the first note about an option given twice, or NULL */
 } dnx_notes;
 
-/* Adds a note. notes NULL: does nothing. Without memory the note is lost. */
+/* Adds a note. Does nothing when notes is NULL. The note is lost when memory runs out. */
 void dnx_note(dnx_notes *notes, dnx_loc loc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void dnx_notes_free(dnx_notes *notes); /* not the struct */
+void dnx_notes_free(dnx_notes *notes); /* does not free the struct itself */
 #endif

@@ -1,4 +1,4 @@
-/* options.c - the option tables of [net] and the options that every layer has. */
+/* options.c - the tables of the options of [net], and of the options that every layer has. */
 #include "net/options.h"
 
 typedef dnx_net_opts N;

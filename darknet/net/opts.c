@@ -15,7 +15,7 @@ typedef struct {
     const dnx_section *s;
     const dnx_pair *p;
     const char *file;
-    dnx_notes *notes; /* NULL: an option given twice is an error, not a note */
+    dnx_notes *notes; /* when NULL, an option given twice is an error */
     dnx_err *err;
 } place;
 
@@ -177,7 +177,7 @@ static dnx_status set_option(const place *at, const dnx_opt *o, void *out) {
     return DNX_OK;
 }
 
-/* Sets the defaults that cannot fail. Strings become NULL, so that freeing them is safe. */
+/* Sets the defaults that need no memory. Strings become NULL, so that freeing them is safe. */
 static void set_defaults(const dnx_opt *table, void *out) {
     for (const dnx_opt *o = table; o && o->key; o++) {
         void *field = (char *)out + o->offset;
@@ -217,8 +217,8 @@ static dnx_status unknown(const place *at, const dnx_opt *const *tables, int n) 
                     at->p->key, at->p->value, near);
 }
 
-/* Takes the pairs in the order of their lines and reports the first wrong one. An unknown or
- * repeated option ends the loop, so that a long section cannot make it slow. */
+/* Takes the pairs in the order of their lines and reports the first wrong one. The loop ends at an
+ * unknown or repeated option, so that a long section cannot make it slow. */
 static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, int n,
                              const dnx_section *s, const char *file, dnx_notes *notes,
                              dnx_err *err) {

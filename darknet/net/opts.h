@@ -4,8 +4,8 @@
 #include "net/cfg.h"
 #include "net/notes.h"
 
-/* Fills n structs (outs[i] by tables[i], which may be NULL: no options) from one section: defaults
- * first, then the pairs.
+/* Fills n structs (outs[i] by tables[i], which may be NULL) from one section: defaults first, then
+ * the pairs.
  * DNX_EOPTION: an option that is in no table (the message suggests the nearest key), is given
  * twice, is not a number, is out of range, or is not one of the words. Messages:
  *   FILE:LINE: [SECTION] KEY=VALUE: must be a whole number from MIN to MAX
@@ -18,14 +18,14 @@
 dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
                           const dnx_section *s, const char *file, dnx_notes *notes,
                           dnx_err *err);
-/* Frees the strings inside (not the struct). */
+/* Frees the strings inside, not the struct itself. */
 void dnx_opts_free(const dnx_opt *table, void *opts);
-/* The row of that key; NULL: the table has none. The table may be NULL. */
+/* The row with that key, or NULL. The table may be NULL. */
 const dnx_opt *dnx_opt_find(const dnx_opt *table, const char *key);
-/* The field of option `key` in n->opts. NULL: the type has no such option. */
+/* The field of option `key` in n->opts. NULL when the type has no such option. */
 void *dnx_opts_field(const dnx_node *n, const char *key);
-/* The pair with that key; NULL if the section does not have it. */
+/* The pair with that key, or NULL when the section does not have it. */
 const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key);
-/* The word of the list nearest to w by edit distance; NULL if none is near. */
+/* The word of the list nearest to w by edit distance, or NULL when none is near. */
 const char *dnx_nearest(const char *w, const char *const *list, int n);
 #endif

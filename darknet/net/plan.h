@@ -4,7 +4,7 @@
 #include "net/net.h"
 
 /* Allocates outputs, result and scratch, and for training also deltas and momentum. Sets y, dy and
- * momentum_at of all layers. Outputs share memory when predicting, deltas always. Call it after
- * dnx_net_fuse(). DNX_EMEM; dnx_net_free() frees all. */
+ * momentum_at of all layers. Outputs share memory when predicting; deltas always do. Call it after
+ * dnx_net_fuse(). DNX_EMEM. dnx_net_free() frees everything. */
 dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err);
 #endif

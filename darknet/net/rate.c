@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* Number of the random stream, different from those of layers and images. */
+/* The number of this random stream; streams of layers and images have other numbers. */
 #define STREAM 0x72617465ull
 
 static float times(const dnx_net_opts *o, double factor) {

@@ -3,10 +3,11 @@
 #define DNX_RATE_H
 #include "net/net.h"
 
-/* policy= */
+/* The values of policy=, in the order of its words in options.c. */
 enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RANDOM, DNX_COSINE };
 
-/* Returns true when the policy's rate falls to 0 at max_batches, so that it needs this option. */
+/* Returns true when the policy's rate falls to 0 at max_batches; the policy then needs this
+ * option. */
 bool dnx_rate_ends(const dnx_net_opts *o);
 
 /* The rate of update `number`, counted from 1. It depends only on o and number. r = learning_rate:
@@ -15,13 +16,13 @@ bool dnx_rate_ends(const dnx_net_opts *o);
  *   step               r scale^(number / step, rounded down)
  *   exp                r gamma^number
  *   poly               r (1 - number / max_batches)^power, 0 from max_batches on
- *   steps              r times every scale whose step is <= number, up to the first that is not
+ *   steps              r times the scale of every step <= number, up to the first step > number
  *   sigmoid            r / (1 + exp(gamma (number - step)))
  *   random             r u^power, u uniform in [0, 1) drawn from (seed, number)
  *   cosine             r (1 + cos(pi (number - burn_in) / (max_batches - burn_in))) / 2, 0 from
  *                      max_batches on
- * It equals libdarknet's rate bit for bit, except where that is wrong: for sigmoid before `step`
- * (0), for poly after max_batches (a power of a negative number), and for random (not seeded, and
- * drawn again at each call). libdarknet has no cosine. */
+ * It equals libdarknet's rate bit for bit, except where libdarknet is wrong: sigmoid before `step`
+ * (its rate is 0), poly after max_batches (the power of a negative number), and random (not seeded,
+ * and drawn at each call). libdarknet has no cosine. */
 float dnx_rate(const dnx_net_opts *o, uint64_t number);
 #endif

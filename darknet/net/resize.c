@@ -1,4 +1,4 @@
-/* resize.c - gives a network that predicts images of another size, with the same weights. */
+/* resize.c - changes the size of the images of a network that predicts, and keeps its weights. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ static dnx_status take_params(dnx_node *from, dnx_node *to, dnx_err *err) {
     return type->prepare ? type->prepare(to, err) : DNX_OK;
 }
 
-/* Makes layer i again in `nodes`, with the shapes that its inputs have in `nodes`. */
+/* Makes layer i in `nodes`, with the shapes that its inputs have in `nodes`. */
 static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i, dnx_err *err) {
     dnx_node *n = &nodes[i];
     *n = net->nodes[i];

@@ -59,7 +59,7 @@ void dnx_net_backward_begin(dnx_net *net) {
         net->links[root_of(net, net->n - 1)].dy_written = true;
 }
 
-/* Adds dy of a merged [shortcut] to dy of the layer that is its second input. */
+/* Adds the dy of a merged [shortcut] to the dy of the layer that is its second input. */
 static void pass_residual_on(dnx_net *net, int i, int batch) {
     dnx_link *to = &net->links[root_of(net, net->nodes[i].from[1])];
     size_t size = dnx_size(net->nodes[i].out) * (size_t)batch;
@@ -88,7 +88,7 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
     p.fused = &fused;
     p.dy = l->dy_written ? l->dy : NULL;
     for (int k = 0; k < n->n_in; k++) {
-        if (n->from[k] < net->first_trained) continue; /* frozen layers, and the image */
+        if (n->from[k] < net->first_trained) continue; /* a frozen layer, or the image */
         dnx_link *to = &net->links[root_of(net, n->from[k])];
         p.dx[k] = to->dy;
         p.dx_adds[k] = to->dy_written;

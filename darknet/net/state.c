@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#define XXH_STATIC_LINKING_ONLY /* a state on the stack */
+#define XXH_STATIC_LINKING_ONLY /* for a state on the stack */
 #include <xxhash.h>
 
 #include "base/files.h"
@@ -18,7 +18,7 @@ enum { VERSION = 3 };
 /* The file begins with this header. Then follow the text of the inputs, filled with zeros to a
  * multiple of 4, the parameters in file order, the momentum, with ema= the average of the
  * parameters, and a checksum of all bytes before it. The length shows whether there is an average.
- * Byte order is the machine's. The header has no padding. */
+ * The byte order is the machine's. The header has no padding. */
 typedef struct {
     char magic[8];
     uint64_t version, seen, params, momentum, net, text;
@@ -81,7 +81,7 @@ static size_t length_of(const header *h, size_t average) {
     return padded(h->text) + 4 * (h->params + h->momentum + average);
 }
 
-/* Checks that the len bytes are a consistent state file. Returns NULL, or what is wrong. */
+/* Checks that the len bytes are a consistent state file. Returns NULL or the fault. */
 static const char *fault(const char *bytes, size_t len, const header *h) {
     uint64_t sum;
     if (len < sizeof *h + sizeof sum) return "too short for a state file";

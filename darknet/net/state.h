@@ -1,5 +1,5 @@
 /* state.h - NAME.state has everything that a run needs to continue bit for bit. Parameters and
- * momentum are in this one file, so that a killed process cannot leave an old one with a new one.
+ * momentum are in this one file, so a killed process cannot leave files of different updates.
  * The .weights file beside it is only an export. NAME.state also has the text of the run's inputs,
  * which -resume compares. */
 #ifndef DNX_STATE_H
@@ -16,12 +16,12 @@ typedef struct {
 
 /* Writes the file. After an error the old file is unchanged. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err);
-/* Reads the file. Free s also after an error. DNX_EWEIGHTS: the file is no state file, is truncated
- * or damaged, or has another version; DNX_EIO, DNX_EMEM. */
+/* Reads the file. Free s also after an error. DNX_EWEIGHTS when the file is not a state file, is
+ * truncated or damaged, or has another version; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err);
-/* Copies the parameters, the momentum, with ema= the average, and net->seen into the network, and
- * prepares it. The message names path. DNX_EWEIGHTS: the state belongs to another network, or has
- * no average although ema= needs one; net is unchanged. DNX_EMEM. */
+/* Copies the parameters, the momentum, net->seen and, with ema=, the average into the network, and
+ * prepares it. The message names path. DNX_EWEIGHTS when the state belongs to another network, or
+ * has no average although ema= needs one; net is unchanged. DNX_EMEM. */
 dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, dnx_err *err);
 void dnx_state_free(dnx_state *s);
 #endif

@@ -1,4 +1,5 @@
-/* strip.c - writes the cfg of a network without its training parts, and copies the parameters. */
+/* strip.c - writes the cfg of a network without its parts for training, and copies the
+ * parameters. */
 #include "net/strip.h"
 
 #include <stdio.h>
@@ -7,7 +8,7 @@
 
 #include "net/opts.h"
 
-/* Sets place[i] to the number of layer i in the new network; -1: it is left out. */
+/* Sets place[i] to the number of layer i in the new network, or to -1 when it is left out. */
 static int number_layers(const dnx_net *net, int last, int *place) {
     int n = 0;
     for (int i = 0; i <= last; i++) place[i] = -1;
@@ -20,7 +21,7 @@ static int number_layers(const dnx_net *net, int last, int *place) {
     return n;
 }
 
-/* Writes a list of layers with their new numbers. Names are kept. */
+/* Writes a list of layers with their new numbers. Names stay. */
 static void put_layers(FILE *f, const char *value, int layer, const int *place) {
     for (const char *p = value; *p; p += *p == ',') {
         p += strspn(p, " \t");
@@ -40,7 +41,7 @@ static void put_section(FILE *f, const dnx_section *s, const char *layers_key, i
     fprintf(f, "\n[%s]\n", s->name);
     for (int k = 0; k < s->n; k++) {
         const dnx_pair *p = &s->pairs[k];
-        if (dnx_opts_given(s, p->key) != p) continue; /* given twice: the first counts */
+        if (dnx_opts_given(s, p->key) != p) continue; /* a repeated option has no effect */
         fprintf(f, "%s=", p->key);
         if (layers_key && !strcmp(p->key, layers_key)) put_layers(f, p->value, layer, place);
         else fputs(p->value, f);

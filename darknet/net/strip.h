@@ -1,4 +1,4 @@
-/* strip.h - removes from a network what only training needs. */
+/* strip.h - removes the parts of a network that only training needs. */
 #ifndef DNX_STRIP_H
 #define DNX_STRIP_H
 #include "net/net.h"

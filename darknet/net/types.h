@@ -3,10 +3,11 @@
 #define DNX_TYPES_H
 #include "net/cfg.h"
 
-/* The type with that name or alias, from the registry or from `more`; NULL: no such type. `more`
- * ends with NULL and may be NULL. */
+/* The type with that name or alias, from the registry or from `more`, or NULL. `more` ends with
+ * NULL and may be NULL. */
 const dnx_layer_type *dnx_type_find(const char *name, const dnx_layer_type *const *more);
-/* Fails with DNX_EOPTION: section s has no layer type. The message suggests the nearest name. */
+/* Fails with DNX_EOPTION, because no type has the name of section s. The message suggests the
+ * nearest name. */
 dnx_status dnx_type_unknown(const dnx_section *s, const char *file,
                             const dnx_layer_type *const *more, dnx_err *err);
 #endif

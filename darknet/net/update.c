@@ -6,8 +6,8 @@
 #include "kernels/pool.h"
 #include "net/net.h"
 
-#define POSITIONS 256 /* positions of a filter in one pass */
-#define SMALL 65536   /* floats: with fewer, a second thread is not faster */
+#define POSITIONS 256 /* positions of filters that one pass takes */
+#define SMALL 65536   /* with fewer floats, a second thread is not faster */
 
 void dnx_net_update_begin(dnx_net *net, int batch) {
     dnx_param list[DNX_MAX_PARAMS];

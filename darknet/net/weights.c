@@ -14,7 +14,7 @@
 #include "net/weights_kind.h"
 #include "net/weights_packed.h"
 
-#define MOST ((size_t)1 << 40) /* bytes of a file */
+#define MOST ((size_t)1 << 40) /* the most bytes of a file */
 #define HEADER 20     /* three int32 and a uint64 seen */
 #define OLD_HEADER 16 /* before version 0.2: `seen` is an int32 */
 
@@ -35,14 +35,14 @@ typedef struct {
     size_t floats; /* after the header */
 } source;
 
-/* Fails because reading gave fewer bytes than the file has. */
+/* Fails because reading returned fewer bytes than the file should have. */
 static dnx_status ends_early(const source *s, dnx_err *err) {
     const char *why = ferror(s->file) ? strerror(errno) : "it became shorter";
     return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end: %s", why);
 }
 
-/* Fails because the variance of a channel is below 0. If the file and the network also have
- * different lengths, the message names them: a layer up to this one has another size in the
+/* Fails because the variance of a channel is negative. If the file and the network also have
+ * different lengths, the message gives both: a layer up to this one has another size in the
  * file. */
 static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n, size_t channel,
                                float v, dnx_err *err) {
@@ -58,7 +58,7 @@ static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n,
                     s->floats, n->index, n->type->name, (double)v);
 }
 
-/* Checks the next `count` floats: those of a parameter of layer n, or of no layer. */
+/* Checks the next `count` floats. They belong to a parameter of layer n, or to no layer. */
 static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, const dnx_param *of,
                              size_t count, dnx_err *err) {
     float block[4096];
@@ -184,8 +184,8 @@ static dnx_status to_floats(const source *s, dnx_err *err) {
     return fseek(s->file, (long)s->header, SEEK_SET) ? ends_early(s, err) : DNX_OK;
 }
 
-/* Loads the parameters of the first `layers` layers; the file may be longer. layers -1: all, and
- * the length must fit. */
+/* Loads the parameters of the first `layers` layers; the file may be longer. With layers = -1 loads
+ * all, and the length must fit. */
 static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
     if (!st) st = to_floats(s, err);
@@ -207,7 +207,7 @@ static dnx_status load_packed(dnx_net *net, const char *path, dnx_err *err) {
     return st;
 }
 
-/* Opens the file. Sets *is_packed if it is a packed file. */
+/* Opens the file. Sets *is_packed for a packed file. */
 static dnx_status open_source(source *s, const char *path, size_t *len, bool *is_packed,
                               dnx_err *err) {
     unsigned char magic[DNX_PACKED_MAGIC];

@@ -3,9 +3,10 @@
 #define DNX_WEIGHTS_H
 #include "net/net.h"
 
-/* Loads all parameters or none, and prepares the network. It detects a packed file
- * (weights_packed.h) by its first bytes. DNX_EWEIGHTS: too short (the message names the layer where
- * the file ends), too long, an invalid number, or not Darknet's header; DNX_EIO: unreadable. */
+/* Loads all parameters or none, and prepares the network. It recognises a packed file
+ * (weights_packed.h) by its first bytes. DNX_EWEIGHTS when the file is too short (the message names
+ * the layer where it ends) or too long, has an invalid number, or lacks Darknet's header. DNX_EIO
+ * when it cannot be read. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
 /* Loads only the parameters of the first `layers` layers; the file may be longer. A packed file
  * must fit the whole network. Returns the errors of dnx_weights_load(). */
@@ -15,15 +16,15 @@ dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err);
 /* Like dnx_weights_save(), but writes only the first `layers` layers. */
 dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dnx_err *err);
 
-/* Counts the floats after the header. For a packed file *is_packed = true and *floats = 0. Returns
- * the errors of dnx_weights_load(). */
+/* Counts the floats after the header. For a packed file it sets *is_packed to true and *floats to
+ * 0. Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err);
 /* Counts the parameters in the file, also in a packed one. Returns the errors of
  * dnx_weights_load(). */
 dnx_status dnx_weights_held(const char *path, size_t *numbers, dnx_err *err);
-/* Returns `seen` of a weights file: the images that its network was trained on. UINT64_MAX: the
- * file cannot be read. */
+/* Returns `seen` of a weights file: the images that its network was trained on. Returns UINT64_MAX
+ * when the file cannot be read. */
 uint64_t dnx_weights_seen(const char *path);
-/* Returns how many floats the first `layers` layers have in a file. */
+/* Returns the number of floats that the first `layers` layers have in a file. */
 size_t dnx_weights_floats(dnx_net *net, int layers);
 #endif

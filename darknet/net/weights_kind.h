@@ -1,4 +1,4 @@
-/* weights_kind.h - recognises files that are no Darknet weights, for error messages. */
+/* weights_kind.h - recognises files that are not Darknet weights, for error messages. */
 #ifndef DNX_WEIGHTS_KIND_H
 #define DNX_WEIGHTS_KIND_H
 #include <stddef.h>
@@ -6,6 +6,7 @@
 #define DNX_KIND_BYTES 512 /* first bytes of a file, enough to recognise every kind */
 
 /* Describes a file that begins with these bytes, and what to do with it ("this is an ONNX
- * file..."). NULL: unknown. It never mistakes a .weights file of version 0.1 or 0.2. */
+ * file..."). NULL when the kind is unknown. It never mistakes a .weights file of version 0.1 or 0.2
+ * for another. */
 const char *dnx_weights_kind(const unsigned char *bytes, size_t n);
 #endif

@@ -15,14 +15,14 @@
 
 #define DNX_PACKED_MAGIC 8 /* first bytes of a file that dnx_packed_is() needs */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
-/* Loads all parameters or none. Does not prepare the network. DNX_EWEIGHTS: truncated, damaged, of
- * another version or network. */
+/* Loads all parameters or none. Does not prepare the network. DNX_EWEIGHTS when the file is
+ * truncated or damaged, or belongs to another version or network. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            dnx_err *err);
-/* Counts the numbers of all tensors, as far as the file is well formed. */
+/* Counts the numbers of all tensors, up to the first fault of the file. */
 size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
-/* Writes a prepared network that predicts. half: numbers that are not 1 bit take 16 bits. The old
- * file is replaced only when all is written. DNX_EWEIGHTS: a weight does not fit 16 bits. */
+/* Writes a prepared network that predicts. half: numbers that are not 1 bit take 16 bits. After an
+ * error the old file is unchanged. DNX_EWEIGHTS when a weight does not fit 16 bits. */
 dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *err);
 size_t dnx_packed_size(dnx_net *net, bool half); /* bytes of the file */
 #endif
