@@ -15,17 +15,18 @@
 
 #include "data/resize.h"
 
-/* Seeds of the generators of mirroring and of changes: other than those of permutations. */
+/* Seeds of the random numbers for mirroring and for changes; they differ from those of
+ * permutations. */
 #define FLIPS 0xf11b5u
 #define CHANGES 0x100c5u
 #define SMALLEST_HOLE .02f /* shares of the area of the image */
 #define LARGEST_HOLE .2f
-#define SMALLEST_COPY .25f /* lowres: smallest side of the small copy, share of the image's */
+#define SMALLEST_COPY .25f /* lowres: smallest side of the small copy, as a share */
 #define HOLE 127.5f
 
 /* Sets the range of the crop's side. Without max_crop and min_crop the shorter side is scaled to
- * the input's. With one of them, the other has libdarknet's default: max_crop twice the input's
- * width, min_crop the width. */
+ * that of the input. When only one of them is given, the other has libdarknet's default: max_crop
+ * is twice the input's width, min_crop is the width. */
 static bool crops(const dnx_net *net, int *least, int *most) {
     const dnx_net_opts *o = &net->o;
     const int W = net->in.w;
@@ -56,7 +57,8 @@ dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
     return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, key), "[net] %s: needs channels=3", key);
 }
 
-/* A random shift is zero for only one image in (2 shift + 1)^2, so shift counts as always. */
+/* A random shift is zero for only one image in (2 shift + 1)^2, so an image is almost always
+ * shifted. */
 bool dnx_augment_always(const dnx_net *net) {
     const dnx_net_opts *o = &net->o;
     int least, most;

@@ -24,7 +24,7 @@ typedef struct {
     float *x, *truth;
     uint32_t *image;
     unsigned char *mirrored;
-    uint64_t first; /* number of its first image in the run */
+    uint64_t first; /* the number of its first image in the run */
     bool altered, ready, is_of_net; /* is_of_net: dnx_net_free_images() frees x */
 } slot;
 
@@ -37,26 +37,26 @@ typedef struct note {
 struct dnx_batches {
     const dnx_data *data;
     const dnx_net *net;
-    uint64_t seed, start; /* start: number of the first image in the run */
+    uint64_t seed, start; /* start: the number of the first image that this process trains */
     dnx_sampler *sampler;
     pthread_mutex_t lock;
     pthread_cond_t space, filled;
     pthread_t reader[MOST_READERS];
     int readers;
     slot slots[SLOTS];
-    uint64_t claimed, given, released; /* sub-batches */
+    uint64_t claimed, given, released; /* numbers of sub-batches */
     bool stops, failed, lacks_memory;
     char lost[600];        /* the image that stayed unreadable, and why; "" without one */
-    bool is_waiting;       /* the wait was reported, its end was not */
-    unsigned char *is_bad; /* for each image of the list: it cannot be decoded */
+    bool is_waiting;       /* the wait was reported, but not its end */
+    unsigned char *is_bad; /* for each image of the list: true when it cannot be decoded */
     size_t n_bad, most_bad;
     note *notes, **last_note;
     void (*pass_note)(void *arg, const char *line);
     void *note_arg;
 };
 
-/* Queues the message "NAME: text". The caller holds the lock. The message is lost when there is no
- * memory for it. */
+/* Queues the message "NAME: text". The caller holds the lock. The message is lost when memory runs
+ * out. */
 static void add_note(dnx_batches *f, size_t i, const char *text) {
     char name[4096];
     dnx_data_name(f->data, i, name, sizeof name);
@@ -94,8 +94,8 @@ static bool is_ended(dnx_batches *f) {
     return stops || dnx_stop_asked();
 }
 
-/* Reports once for all readers that they wait, and once that they continue. The second message fits
- * both outcomes: the image can be read again, or it is skipped. */
+/* Reports once for all readers that they wait, and once that they continue. The text of the second
+ * message is true when the image can be read again, and when it is skipped. */
 static void report_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
     char text[200];
     if (waits) snprintf(text, sizeof text, "cannot be read: %s; waiting for it", strerror(reason));

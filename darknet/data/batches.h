@@ -7,22 +7,22 @@ typedef struct dnx_batches dnx_batches;
 
 typedef struct {
     const float *x;                /* B x H x W x C */
-    const float *truth;            /* B class indices, -1: not known */
+    const float *truth;            /* B class indices, -1 when unknown */
     const uint32_t *image;         /* B indices into the list */
-    const unsigned char *mirrored; /* B times 0 or 1 */
+    const unsigned char *mirrored; /* B flags: 1 when the image is mirrored */
     bool altered; /* an image was augmented randomly, so cached teacher outputs do not apply */
 } dnx_batch;
 
-/* Checks the network, before its data is known. DNX_ESHAPE: its input has neither 1 nor 3 channels.
- * DNX_EOPTION: options of sampling or augmentation contradict each other. */
+/* Checks the network, before its data is known. DNX_ESHAPE when its input has neither 1 nor 3
+ * channels. DNX_EOPTION when options of sampling or augmentation contradict each other. */
 dnx_status dnx_batches_check_net(const dnx_net *net, dnx_err *err);
 /* Checks the network and the data, before a run creates files. Returns the errors of
  * dnx_batches_check_net() and of dnx_sampler_check(). */
 dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *err);
-/* Starts `threads` readers, which decode up to 4 sub-batches of net->batch images ahead.
- * dnx_sampler_pick() chooses image p of the run, where p counts from net->seen, and
- * dnx_augment_draw() its changes. The result depends neither on the number and speed of the
- * readers, nor on where a run was resumed.
+/* Starts `threads` readers, which decode up to 4 sub-batches of net->batch images ahead. For image
+ * p of the run, where p counts from net->seen, dnx_sampler_pick() chooses the image and
+ * dnx_augment_draw() its changes. The result does not depend on the number or speed of the readers,
+ * or on where a run was resumed.
  *
  * An image that passed the scan but cannot be decoded is replaced by another one. When no image can
  * be read, because a disk or folder is missing for a while, the readers wait. data and net must
@@ -31,15 +31,15 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
                             dnx_batches **out, dnx_err *err);
 void dnx_batches_close(dnx_batches *f); /* f may be NULL; waits for the readers */
 
-/* From now on dnx_batches_next() passes the messages of the readers to note(arg, line), in the
+/* After this call, dnx_batches_next() passes the messages of the readers to note(arg, line), in the
  * thread of its caller: "NAME: skipped: WHY", once for each image, and "NAME: cannot be read: WHY;
  * waiting for it". */
 void dnx_batches_notes(dnx_batches *f, void (*note)(void *arg, const char *line), void *arg);
-/* Gives the next sub-batch, which is valid until the next call. DNX_EIO: more than 1 % of the list
- * cannot be decoded, or no image could be read for ten minutes. DNX_ESTOP: a signal stopped the
- * wait. */
+/* Returns the next sub-batch, which is valid until the next call. DNX_EIO when more than 1 % of the
+ * list cannot be decoded, or no image could be read for ten minutes. DNX_ESTOP when a signal
+ * stopped the wait. */
 dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err);
-/* Returns the images of the sub-batch that dnx_batches_next() will give next, or NULL when they are
- * not decoded yet. They are valid as long as that sub-batch. */
+/* Returns the images of the sub-batch that dnx_batches_next() will return next, or NULL when they
+ * are not decoded yet. They are valid as long as that sub-batch. */
 const float *dnx_batches_ahead(dnx_batches *f);
 #endif

@@ -31,7 +31,7 @@ static int64_t element(const dnx_py_array *a, size_t i) {
     return (int64_t)v;
 }
 
-/* Reads from a list or an array whether each pair shows one person. */
+/* Reads a list or an array that tells whether each pair shows one person. */
 static dnx_status take_same(const dnx_pickle *p, const dnx_py *v, dnx_loc at, bool *same, size_t n,
                             dnx_err *err) {
     const dnx_py_list *l = dnx_pickle_list(p, v);

@@ -21,8 +21,8 @@ typedef struct {
     bool *same; /* n / 2: the pair shows one person */
 } dnx_binset;
 
-/* DNX_EIO: cannot be read. DNX_EPARSE: not a pickle, cut short, or not of this form. DNX_EMEM.
- * Close s in any case. */
+/* DNX_EIO when the file cannot be read. DNX_EPARSE when it is not a pickle, is cut short, or has
+ * another form. DNX_EMEM. Close s in any case. */
 dnx_status dnx_binset_open(const char *path, dnx_binset *s, dnx_err *err);
 /* Reads a set from memory. The bytes must outlive s. */
 dnx_status dnx_binset_parse(const void *bytes, size_t n, const char *file, dnx_binset *s,

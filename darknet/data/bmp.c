@@ -12,7 +12,7 @@ enum { FILE_HEADER = 14, OLD_HEADER = 12, RGB = 0, RLE8, RLE4, MASKS, JPEG, PNG,
 typedef struct {
     uint32_t mask;
     int shift;
-    uint32_t most; /* the largest value; 0 when the image has no such channel */
+    uint32_t most; /* the largest value; 0 when the image lacks this channel */
 } channel;
 
 typedef struct {

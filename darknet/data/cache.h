@@ -6,7 +6,7 @@
  *
  *   "DNXE", uint32 4, uint32 count, uint32 dim, uint32 rows of a block, uint32 0, uint64 key
  *   count names, each uint32 length and that many bytes
- *   zeros up to 8 below a multiple of 64, uint64 checksum of all before
+ *   zeros up to 8 below a multiple of 64, uint64 checksum of all bytes before it
  *   blocks, the last may be shorter: rows x dim numbers of 16 bits, uint64 checksum of the block
  *
  * A row that begins with NaN is unknown. scripts/lib/embeddings.py reads the file. */
@@ -18,7 +18,7 @@
 #include "base/outfile.h"
 
 typedef struct {
-    uint64_t key; /* identifies all that the numbers depend on */
+    uint64_t key; /* a checksum of everything that the numbers depend on */
     size_t rows, dim;
     void (*name)(void *arg, size_t row, char *text, size_t size);
     void *arg;
@@ -26,21 +26,21 @@ typedef struct {
 
 typedef struct {
     dnx_outfile file;
-    size_t rows, dim, done; /* done: rows written, those of an earlier process included */
+    size_t rows, dim, done; /* done: rows written, also by earlier processes */
     uint16_t *block;
 } dnx_cache_out;
 
-/* Begins the file. When an earlier process left rows under the same head, continues after them:
- * f->done says how many. The caller holds the lock of the path. After an error (DNX_EIO, DNX_EMEM)
- * nothing is open. */
+/* Begins the file. When an earlier process left rows under the same head, this one continues after
+ * them: f->done is their number. The caller holds the lock of the path. After an error (DNX_EIO,
+ * DNX_EMEM) there is nothing to end. */
 dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *head,
                            dnx_err *err);
 /* Appends `rows` rows. Their numbers fit 16 bits (dnx_fits_half) or are NaN. */
 void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
-/* Puts the file in its place when all rows are there. Before, leaves the rows to the next process.
- * DNX_EIO: it cannot be written. */
+/* When all rows are written, gives the file its name. Otherwise leaves the rows to the next
+ * process. DNX_EIO when the file cannot be written. */
 dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err);
-/* Removes the rows: no process can complete them. */
+/* Removes the rows, because no process can complete them. */
 void dnx_cache_discard(dnx_cache_out *f);
 
 typedef struct {
@@ -51,8 +51,8 @@ typedef struct {
     size_t map_len;
 } dnx_cache;
 
-/* Maps the file and verifies all checksums. DNX_EIO: cannot be read. DNX_EPARSE: not a cache, of
- * another version, or damaged. After an error there is nothing to close. */
+/* Maps the file and verifies all checksums. DNX_EIO when it cannot be read. DNX_EPARSE when it is
+ * not a cache, has another version, or is damaged. After an error there is nothing to close. */
 dnx_status dnx_cache_open(dnx_cache *f, const char *path, dnx_err *err);
 /* Row i: dim numbers, valid until the cache is closed. */
 const uint16_t *dnx_cache_row(const dnx_cache *f, size_t i);

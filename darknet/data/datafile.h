@@ -6,24 +6,25 @@
 #include "dnx.h"
 #include "net/cfg.h"
 
-/* eval, map and results are accepted, because files for libdarknet have them, and not used. */
+/* eval, map and results are accepted, because files for libdarknet have them; they have no
+ * effect. */
 typedef struct {
     int classes, top;                              /* 0 and 1 when absent */
-    char *train, *valid, *labels, *names, *backup; /* NULL when absent, but backup: then "backup" */
+    char *train, *valid, *labels, *names, *backup; /* NULL when absent; backup is then "backup" */
     char *eval, *map, *results;
     int classes_line, train_line, valid_line, labels_line, names_line; /* 0 when absent */
 } dnx_data_opts;
 
 /* '#' and ';' start a comment, at the start of a line or after white space; a value may contain
- * spaces. DNX_EIO. DNX_EPARSE: a line is not key=value, or the file is not text. DNX_EOPTION: an
- * unknown key, one given twice, or a number out of range. DNX_EMEM. After an error there is nothing
- * to free. */
+ * spaces. DNX_EIO. DNX_EPARSE when a line is not key=value, or the file is not text. DNX_EOPTION
+ * for an unknown or repeated key, or a number out of range. DNX_EMEM. After an error there is
+ * nothing to free. */
 dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err);
 /* Reads from lines, which remain the caller's. */
 dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);
 /* Writes the number of classes= into each section of a cfg with classes=auto, and into *classes,
- * which may be NULL. Reads no file when no section has classes=auto. DNX_EOPTION: the file has no
- * classes=. Other errors as of dnx_datafile_read(). */
+ * which may be NULL. Reads no file when no section has classes=auto. DNX_EOPTION when the file has
+ * no classes=. Also returns the errors of dnx_datafile_read(). */
 dnx_status dnx_datafile_classes(const char *file, dnx_cfg *cfg, int *classes, dnx_err *err);
 void dnx_datafile_free(dnx_data_opts *o);
 /* Returns the name of the file of labels: labels=, else names=, else NULL. */

@@ -11,7 +11,7 @@
 #include "base/stop.h"
 #include "data/decoders.h"
 
-/* ---- what a file is ---- */
+/* ---- the kind of a file ---- */
 
 typedef enum { NONE, JPEG, PNG, BMP, PNM, FOREIGN } group;
 
@@ -140,8 +140,8 @@ dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image
     return decode_shrunk(bytes, n, 1, image);
 }
 
-/* Returns true for an errno that may pass in a moment: of the disk, a server, too many open files.
- */
+/* Returns true for an errno that may disappear in a moment: one of the disk or a server, or too
+ * many open files. */
 static bool may_pass(int why) {
     return why == EIO || why == ESTALE || why == ETIMEDOUT || why == EAGAIN || why == EMFILE ||
            why == ENFILE;

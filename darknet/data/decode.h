@@ -1,17 +1,18 @@
-/* decode.h - decodes image files and their bytes to 8-bit RGB. All images pass through here. Thread
+/* decode.h - decodes image files, or their bytes, to 8-bit RGB. Every image is decoded here. Thread
  * safe.
  *
- * The first bytes decide what an image is, not its name. libjpeg-turbo decodes JPEG, libpng PNG,
- * and our own readers BMP and PNM (P1 to P6). No other bytes reach a decoder. The EXIF orientation
- * of JPEG and PNG is applied. Transparent pixels are laid over black, which is also the colour of
- * `align` outside a picture. Samples of 16 bits and of other ranges are scaled to 0..255. */
+ * The kind of an image is decided by its first bytes, not by its name. libjpeg-turbo decodes JPEG,
+ * libpng PNG, and our own readers BMP and PNM (P1 to P6). Bytes of other kinds reach no decoder.
+ * The EXIF orientation of JPEG and PNG is applied. Transparent pixels are laid over black, the
+ * colour of `align` outside a picture. Samples of 16 bits and of other ranges are scaled to
+ * 0..255. */
 #ifndef DNX_DECODE_H
 #define DNX_DECODE_H
 #include <stdbool.h>
 #include <stddef.h>
 
 #define DNX_MAX_SIDE 16384       /* pixels; larger images are refused */
-#define DNX_MAX_PIXELS (1 << 26) /* 201 MB as RGB; more are refused before anything is allocated */
+#define DNX_MAX_PIXELS (1 << 26) /* 201 MB as RGB; larger images are refused before allocation */
 
 typedef enum {
     DNX_IMAGE_OK,
@@ -26,8 +27,8 @@ typedef struct {
     const char *why; /* the reason of a refusal, a constant: "is empty", "is a GIF image; ..." */
 } dnx_image;
 
-/* Free image->rgb afterwards. After a fault there is nothing to free. A file that cannot be read
- * for a reason that may pass is tried once more, 0.1 s later. */
+/* Free image->rgb afterwards. After a fault there is nothing to free. When a file cannot be read
+ * for a reason that may disappear, it is tried once more, 0.1 s later. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
 /* Like dnx_image_read(), but decodes a JPEG with 1/shrink of its width and height, which is faster.
@@ -35,20 +36,20 @@ dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
 dnx_image_fault dnx_image_read_shrunk(const char *path, int shrink, dnx_image *image);
 void dnx_image_free(dnx_image *image);
 
-/* ---- what a file is ---- */
+/* ---- the kind of a file ---- */
 
-enum { DNX_IMAGE_HEAD = 16 }; /* bytes that show what a file is */
+enum { DNX_IMAGE_HEAD = 16 }; /* the first bytes, which show the kind of a file */
 
-/* Returns the kind of a file, 0 to 99, from its first n bytes. Give DNX_IMAGE_HEAD bytes when the
- * file is as long. */
+/* Returns the kind of a file, 0 to 99, from its first n bytes. Pass DNX_IMAGE_HEAD bytes, or all
+ * bytes of a shorter file. */
 int dnx_image_kind(const unsigned char *head, size_t n);
-/* Returns NULL when images of this kind can be decoded, else the reason why not, a constant. */
+/* Returns NULL when images of this kind can be decoded, else the reason, a constant. */
 const char *dnx_image_kind_why(int kind);
 
-/* The name ends like an image's: .jpg .jpeg .png .bmp .ppm .pgm .pbm .pnm, in any case. The name
- * decides which files of a folder are taken; the content decides how they are decoded. */
+/* True when the name ends like an image's: .jpg .jpeg .png .bmp .ppm .pgm .pbm .pnm, in any case.
+ * The name decides which files of a folder are taken; the content decides how they are decoded. */
 bool dnx_image_is_named(const char *name);
-/* The file has a name that commands of this project give to files beside images, such as
- * faces.index of `darknet find`. Who reads a folder passes over it without a message. */
+/* True for names that commands of this project give to files beside images, such as faces.index of
+ * `darknet find`. Code that reads a folder skips these files without a message. */
 bool dnx_is_own_file(const char *name);
 #endif

@@ -1,6 +1,6 @@
-/* decoders.h - the decoders behind decode.h. Only decode.c and the fuzz target call them. Each
- * takes any bytes. It fills image->rgb, w and h and returns NULL, or returns the reason of a
- * refusal, a constant, and leaves nothing to free. Thread safe. */
+/* decoders.h - the decoders that decode.h uses. Only decode.c and the fuzz target call them. Each
+ * accepts any bytes. On success it fills image->rgb, w and h and returns NULL. Otherwise it returns
+ * the reason, a constant, and leaves nothing to free. Thread safe. */
 #ifndef DNX_DECODERS_H
 #define DNX_DECODERS_H
 #include "data/decode.h"
@@ -11,7 +11,7 @@
 #define DNX_WHY_MEMORY "needs more memory than there is"
 #define DNX_WHY_PALETTE "has a pixel outside of its palette"
 
-/* JPEG is decoded image->shrink times smaller. *orientation: as in EXIF, 1 (upright) to 8. */
+/* Decodes a JPEG, image->shrink times smaller. *orientation: as in EXIF, 1 (upright) to 8. */
 const char *dnx_jpeg_decode(const unsigned char *bytes, size_t n, dnx_image *image,
                             int *orientation);
 const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *image,
@@ -19,8 +19,8 @@ const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *imag
 const char *dnx_bmp_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 const char *dnx_pnm_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 
-/* Sets the side lengths that a header claims, or returns why such an image is refused. Call it
- * before allocating pixels. */
+/* Sets the width and height that a header gives, or returns the reason why such an image is
+ * refused. Call it before allocating pixels. */
 const char *dnx_image_claim(dnx_image *image, double w, double h);
 
 /* Lays one channel over black: c with alpha a, both 0..255. */
@@ -31,6 +31,7 @@ static inline unsigned char dnx_over_black(unsigned c, unsigned a) {
 /* Returns the orientation in EXIF data of n bytes, which start with TIFF's header; 1 when the data
  * is damaged or has none. */
 int dnx_exif_orientation(const unsigned char *tiff, size_t n);
-/* Turns and mirrors an image upright. Returns false without memory; the image is then unchanged. */
+/* Turns and mirrors an image upright. Returns false when memory runs out; the image is then
+ * unchanged. */
 bool dnx_image_turn(dnx_image *image, int orientation);
 #endif

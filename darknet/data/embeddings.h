@@ -31,12 +31,12 @@ dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t
  * that do not fit 16 bits (dnx_fits_half). */
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name);
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
-/* Replaces the list of names after the last row, when some images gave no row: `count` of the names
- * that were written, in the same order, one for each row. */
+/* Replaces the list of names after the last row, because some images gave no row. name: `count` of
+ * the names that were written, in the same order, one for each row. */
 void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count);
-/* Puts the file in its place. DNX_EIO. */
+/* Gives the file its name. DNX_EIO. */
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err);
-/* Removes it. */
+/* Removes the file. */
 void dnx_embeddings_discard(dnx_embeddings_out *f);
 
 /* A whole file in memory. */
@@ -47,7 +47,7 @@ typedef struct {
 } dnx_embeddings;
 
 /* Reads a file of `darknet embed` (versions 1 and 2). It is not registered as an input, because an
- * index of a gallery may be replaced. DNX_EIO: cannot be read. DNX_EPARSE: another
+ * index of a gallery may be replaced. DNX_EIO when it cannot be read. DNX_EPARSE when it is another
  * kind of file, or damaged; DNX_EMEM. Free e in any case. */
 dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err);
 void dnx_embeddings_free(dnx_embeddings *e);

@@ -1,4 +1,4 @@
-/* exif.c - reads the tag Orientation of EXIF data, and turns images by it. */
+/* exif.c - reads the tag Orientation of EXIF data, and turns images accordingly. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +9,10 @@
 typedef struct {
     const unsigned char *p;
     size_t n;
-    bool is_big; /* byte order */
+    bool is_big; /* big-endian byte order */
 } tiff;
 
-/* Reads `bytes` bytes at offset `at`; 0 when they lie outside. */
+/* Reads a number of `bytes` bytes at offset `at`. Returns 0 when it lies outside the data. */
 static size_t number(const tiff *t, size_t at, size_t bytes) {
     size_t v = 0;
     if (at > t->n || t->n - at < bytes) return 0;

@@ -63,7 +63,7 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The classes of a list do not matter here. */
+/* Adds the images of a list; their classes are ignored. */
 static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     dnx_image_list list;
     dnx_status st = dnx_image_list_open(path, &list, err);
@@ -75,8 +75,8 @@ static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     return st;
 }
 
-/* Finds out by its name and its first bytes whether a file is an image and not a list. Bytes with a
- * NUL are not text, except in UTF-16, which starts with a mark. */
+/* True when a file is an image and not a list, by its name and its first bytes. Bytes with a NUL
+ * are not text, except in UTF-16, which starts with a mark. */
 static bool is_image(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return true;
@@ -144,7 +144,7 @@ static void normalise(const dnx_net *net, const unsigned char *rgb, float *x, fl
         }
 }
 
-/* Turns a decoded image into floats, or reports why there is none. `path` is for messages. */
+/* Turns a decoded image into floats, or reports the reason of a failure. `path` is for messages. */
 static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fault,
                        dnx_image *image, float *x, float *mirrored, dnx_err *err) {
     dnx_status st = DNX_OK;

@@ -3,7 +3,7 @@
 
 #include <setjmp.h>
 #include <stdint.h>
-#include <stdio.h> /* jpeglib.h needs it before */
+#include <stdio.h> /* jpeglib.h needs it first */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "data/decoders.h"
 
 typedef struct {
-    struct jpeg_error_mgr base; /* first: libjpeg uses this part only */
+    struct jpeg_error_mgr base; /* must be first: libjpeg knows only this part */
     jmp_buf back;
 } handler;
 
@@ -23,8 +23,8 @@ static void on_message(j_common_ptr c, int level) {
     if (level < 0) give_up(c);
 }
 
-/* From now on an error of libjpeg jumps to setjmp(h->back). Variables that are used after the jump
- * must not be locals of the function that calls setjmp. */
+/* After this call, an error of libjpeg jumps to setjmp(h->back). Variables that are used after the
+ * jump must not be locals of the function that calls setjmp. */
 static struct jpeg_error_mgr *watch(handler *h) {
     jpeg_std_error(&h->base);
     h->base.error_exit = give_up;
@@ -45,8 +45,8 @@ static void refuse(j_decompress_ptr d, picture *p, const char *why) {
     give_up((j_common_ptr)d);
 }
 
-/* Refuses files of too many scans: each scan goes over the whole picture, so a small file could
- * take minutes. */
+/* Refuses files with too many scans. Each scan covers the whole picture, so a small file could take
+ * minutes. */
 static void count_scans(j_common_ptr c) {
     enum { MOST_SCANS = 100 }; /* encoders write about ten */
     if (((j_decompress_ptr)(void *)c)->input_scan_number > MOST_SCANS) give_up(c);

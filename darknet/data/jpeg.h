@@ -4,6 +4,6 @@
 #include <stddef.h>
 
 /* Encodes h x w x 3 bytes with quality 1..100 and colour at half the resolution. Returns the file's
- * *n bytes; free() them. NULL: no memory, or a side is 0 or over 65,500. */
+ * *n bytes; free() them. NULL when memory runs out, or a side is 0 or over 65,500. */
 unsigned char *dnx_jpeg_encode(const unsigned char *rgb, int w, int h, int quality, size_t *n);
 #endif

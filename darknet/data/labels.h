@@ -18,11 +18,11 @@ typedef struct {
 dnx_status dnx_labels_read(const char *file, int most, dnx_labels *l, dnx_err *err);
 void dnx_labels_free(dnx_labels *l);
 
-/* Finds the labels that occur anywhere in the path. Returns how many occur, but at most 2. `found`
- * has the two lowest of their classes. */
+/* Finds the labels that occur anywhere in the path. Returns their number, but at most 2. `found`
+ * gets the two lowest of their classes. */
 int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]);
-/* Gives the class whose label occurs in the path. `at` is the path's place in a list, for messages.
- * DNX_EOPTION: no label or more than one occurs, or l is empty. */
+/* Finds the class whose label occurs in the path. `at` is the path's place in a list, for messages.
+ * DNX_EOPTION when no label or more than one occurs, or l is empty. */
 dnx_status dnx_labels_class(const dnx_labels *l, const char *path, dnx_loc at, int *class_of,
                             dnx_err *err);
 #endif

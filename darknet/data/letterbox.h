@@ -7,7 +7,7 @@
  * the output is the last row of the image. In libdarknet it is black at some sizes, by a rounding
  * error. */
 
-/* Scales the whole image to fit into the output, on grey 127.5. */
+/* Scales the whole image to fit into the output, on grey (127.5). */
 void dnx_image_letterbox(const unsigned char *rgb, int w, int h, int W, int H, float *out);
 /* Stretches the largest square in the middle to W x H. */
 void dnx_image_center(const unsigned char *rgb, int w, int h, int W, int H, float *out);

@@ -148,7 +148,7 @@ static bool is_found(const char *base, const dnx_listed *m) {
     return found;
 }
 
-/* Replaces the separators of Windows in a path, unless the file exists as it is written. */
+/* Replaces the backslashes of a Windows path, unless a file with this name exists. */
 static void take_windows(const char *folder, dnx_listed *m) {
     if (!strchr(m->path, '\\') || strchr(m->path, '/')) return;
     if (is_found(folder, m) || is_found("", m)) return;

@@ -21,7 +21,8 @@ dnx_status dnx_py_no_memory(const machine *m, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, m->at, "no memory for the set");
 }
 
-/* Returns the list with space for one more element. NULL: no memory; the old list is unchanged. */
+/* Returns the list with space for one more element. When memory runs out, returns NULL and leaves
+ * the old list unchanged. */
 void *dnx_py_grown(void *list, size_t n, size_t *room, size_t size) {
     if (n < *room) return list;
     size_t more = *room ? 2 * *room : 16;
@@ -84,7 +85,7 @@ static dnx_status line_number(machine *m, int64_t *v, dnx_err *err) {
     long number = 0;
     dnx_status st = dnx_py_line(m, &s, &n, err);
     if (st) return st;
-    if (n && s[n - 1] == 'L') n--; /* a long of Python 2 */
+    if (n && s[n - 1] == 'L') n--; /* Python 2 writes a long as 5L */
     if (n >= sizeof text) return dnx_py_bad(m, "no number that a set has", err);
     memcpy(text, s, n);
     text[n] = 0;
@@ -178,7 +179,7 @@ static dnx_status find_mark(const machine *m, size_t *mark, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Makes a list or a tuple at `place` of the values from `first` on. */
+/* Makes a list or a tuple at `place` from the values `first` and later. */
 static dnx_status collect(machine *m, size_t place, size_t first, bool is_tuple, dnx_err *err) {
     dnx_status st = put_list(m, is_tuple, err);
     if (st) return st;
@@ -200,7 +201,7 @@ static dnx_status collect_marked(machine *m, bool is_tuple, dnx_err *err) {
     return st ? st : collect(m, mark, mark + 1, is_tuple, err);
 }
 
-/* Appends the values from `first` on to the list at `place`. */
+/* Appends the values `first` and later to the list at `place`. */
 static dnx_status append(machine *m, size_t place, size_t first, dnx_err *err) {
     value list = m->stack.v[place];
     if (list.is != DNX_PY_LIST || list.b) return dnx_py_bad(m, "appends to what is no list", err);

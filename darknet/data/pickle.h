@@ -1,20 +1,20 @@
 /* pickle.h - reads Python pickles of lists, tuples, bytes, texts, whole numbers, truth values and
  * NumPy arrays, of protocols 0 to 5 (PEP 307, PEP 3154; Lib/pickletools.py has the opcodes).
  *
- * No function is ever called. A pickle may name only those functions with which Python and NumPy
- * write such values; one with any other class or function is refused. */
+ * Reading a pickle never calls a function. A pickle may name only the functions with which Python
+ * and NumPy write such values; any other name is refused. */
 #ifndef DNX_PICKLE_H
 #define DNX_PICKLE_H
 #include "dnx.h"
 
 typedef enum {
-    DNX_PY_MARK,  /* private */
-    DNX_PY_NAME,  /* private: a class or a function */
-    DNX_PY_DTYPE, /* private */
+    DNX_PY_MARK,  /* inside the machine only */
+    DNX_PY_NAME,  /* inside the machine only: a class or a function */
+    DNX_PY_DTYPE, /* inside the machine only */
     DNX_PY_NONE,
     DNX_PY_NUMBER, /* a: the number; b: 1 for True and False */
-    DNX_PY_BYTES,  /* p: the bytes; a: how many */
-    DNX_PY_TEXT,   /* the same, in UTF-8 */
+    DNX_PY_BYTES,  /* p: the bytes; a: their number */
+    DNX_PY_TEXT,   /* as bytes, in UTF-8 */
     DNX_PY_LIST,   /* a: index into .list; b: 1 for a tuple */
     DNX_PY_ARRAY   /* a: index into .array */
 } dnx_py_kind;
@@ -31,7 +31,7 @@ typedef struct {
 } dnx_py_list;
 
 typedef struct {
-    char type; /* NumPy's letter: b, u, i; or O: .list[list] has the values */
+    char type; /* NumPy's letter: b, u, i; or O: the values are in .list[list] */
     int size, dimensions;
     size_t shape[4]; /* the first four lengths */
     const unsigned char *p;
@@ -50,11 +50,11 @@ typedef struct {
     size_t owned;
 } dnx_pickle;
 
-/* Reads n bytes, which must outlive p: values point into them. DNX_EPARSE: "byte N: why". DNX_EMEM.
- * Free p in any case. */
+/* Reads n bytes, which must outlive p, because values point into them. DNX_EPARSE: "byte N: why".
+ * DNX_EMEM. Free p in any case. */
 dnx_status dnx_pickle_read(const unsigned char *bytes, size_t n, const char *file, dnx_pickle *p,
                            dnx_err *err);
 void dnx_pickle_free(dnx_pickle *p);
-/* Returns the list or tuple v, or the values of an array of objects; NULL for other values. */
+/* Returns the list or tuple v, or the values of an array of objects. NULL for other values. */
 const dnx_py_list *dnx_pickle_list(const dnx_pickle *p, const dnx_py *v);
 #endif

@@ -1,5 +1,5 @@
-/* pickle_calls.c - the functions that a pickle may name and call: those by which Python and NumPy
- * write bytes, numbers and arrays. No Python code runs: this file computes their results. */
+/* pickle_calls.c - the functions that a pickle may name and call: those with which Python and NumPy
+ * write bytes, numbers and arrays. This file computes their results; no Python code runs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,7 +99,8 @@ static bool build_array(const dnx_pickle *p, dnx_py_array *a, const value *shape
     return data->is == DNX_PY_BYTES && a->n == count * (size_t)a->size;
 }
 
-/* Converts a text of code points below 256 to bytes: protocol 2 of Python 3 stores bytes so. */
+/* Converts a text of code points below 256 to bytes. Python 3 stores bytes like this in protocol
+ * 2. */
 static dnx_status put_latin1(machine *m, const value *text, dnx_err *err) {
     char *out = dnx_py_own(m, (size_t)text->a, err);
     size_t k = 0;
@@ -161,7 +162,8 @@ dnx_status dnx_py_call(machine *m, dnx_err *err) {
     }
 }
 
-/* The state of an array (version, shape, type, is in Fortran's order, contents), or of a type. */
+/* Applies the state of an array (version, shape, type, order of Fortran, contents), or of a
+ * type. */
 dnx_status dnx_py_build(machine *m, dnx_err *err) {
     static const char wrong[] = "an array that NumPy would not write";
     if (m->stack.n < 2) return dnx_py_bad(m, wrong, err);

@@ -7,8 +7,8 @@
 typedef struct {
     dnx_loc at;
     const unsigned char *p;
-    size_t n, i, op; /* op: where the opcode is */
-    size_t values;   /* pushed in all */
+    size_t n, i, op; /* op: the offset of the opcode */
+    size_t values;   /* number of values pushed so far */
     dnx_py_list stack, memo;
     dnx_pickle *out;
     size_t list_room, array_room, own_room;
@@ -19,22 +19,23 @@ typedef struct {
 /* Fails at the current opcode. */
 dnx_status dnx_py_bad(const dnx_pickle_machine *m, const char *why, dnx_err *err);
 dnx_status dnx_py_no_memory(const dnx_pickle_machine *m, dnx_err *err);
-/* Returns the list with room for one more. NULL: no memory, and the old list stays. */
+/* Returns the list with space for one more element. When memory runs out, returns NULL and leaves
+ * the old list unchanged. */
 void *dnx_py_grown(void *list, size_t n, size_t *room, size_t size);
 /* Push a value, or a number, onto the stack. */
 dnx_status dnx_py_put(dnx_pickle_machine *m, dnx_py v, dnx_err *err);
 dnx_status dnx_py_put_number(dnx_pickle_machine *m, int64_t v, bool is_truth, dnx_err *err);
 /* Finds the rest of a line of protocol 0. */
 dnx_status dnx_py_line(dnx_pickle_machine *m, const unsigned char **s, size_t *n, dnx_err *err);
-/* Returns n bytes that the pickle owns. NULL: no memory, see err. */
+/* Returns n bytes that the pickle owns. NULL when memory runs out; err is set. */
 char *dnx_py_own(dnx_pickle_machine *m, size_t n, dnx_err *err);
 
 /* ---- pickle_calls.c: the opcodes for names, calls and arrays ---- */
 
-/* Push a name of the known functions and classes; another one is refused. */
+/* Pushes the name of a known function or class. Refuses any other name. */
 dnx_status dnx_py_global(dnx_pickle_machine *m, dnx_err *err);
 dnx_status dnx_py_stack_global(dnx_pickle_machine *m, dnx_err *err);
-/* Replaces a name and its arguments by what the call gives. */
+/* Replaces a name and its arguments by the result of the call. */
 dnx_status dnx_py_call(dnx_pickle_machine *m, dnx_err *err);
 /* Applies the state of an array or a type. */
 dnx_status dnx_py_build(dnx_pickle_machine *m, dnx_err *err);

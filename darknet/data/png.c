@@ -11,7 +11,7 @@ typedef struct {
     unsigned char *pixels;         /* 1 (palette), 3 or 4 bytes each */
     int channels, orientation;
     png_colorp palette;
-    png_bytep alpha; /* of the first n_alpha colours of the palette */
+    png_bytep alpha; /* alpha of the first n_alpha colours of the palette */
     int n_palette, n_alpha;
     const char *why;
     dnx_image *image;
@@ -40,7 +40,8 @@ static void take(png_structp png, png_bytep to, size_t n) {
     r->at += n;
 }
 
-/* Keeps palette indices as they are: libpng would give black for an index out of range. */
+/* Keeps palette indices as they are, because libpng would replace an index out of range by
+ * black. */
 static void choose_form(png_structp png, png_infop info) {
     if (png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE) {
         png_set_packing(png);
@@ -52,7 +53,7 @@ static void choose_form(png_structp png, png_infop info) {
 }
 
 static void read_pixels(png_structp png, png_infop info, reader *r) {
-    enum { MOST_DEFLATED = 1032 }; /* a byte of the file inflates to at most so many */
+    enum { MOST_DEFLATED = 1032 }; /* a byte of the file inflates to at most 1032 bytes */
     const double left = (double)(r->end - r->at);
     png_read_info(png, info);
     const size_t h = (size_t)r->image->h;
@@ -114,7 +115,7 @@ static const char *to_rgb(reader *r) {
     return NULL;
 }
 
-/* Variables that are used after the jump are in r, not in this function. */
+/* Variables that are used after the jump are members of r, not locals of this function. */
 static void read_image(png_structp png, png_infop info, reader *r) {
     if (setjmp(png_jmpbuf(png))) {
         if (!r->why) r->why = DNX_WHY_BROKEN;
@@ -133,7 +134,7 @@ static double number(const unsigned char *p) {
 
 const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *image,
                            int *orientation) {
-    enum { SIZE = 16, HEADER = 33 }; /* where the width is; where the first chunk ends */
+    enum { SIZE = 16, HEADER = 33 }; /* offset of the width; end of the first chunk */
     reader r = {.at = bytes, .end = bytes + n, .image = image, .orientation = 1};
     *orientation = 1;
     if (n < HEADER) return DNX_WHY_CUT;

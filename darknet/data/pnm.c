@@ -18,7 +18,7 @@ static void skip_space(map *m) {
             while (m->p < m->end && *m->p != '\n') m->p++;
 }
 
-/* Reads a number of the header or of a text, up to nine digits. Returns false without one. */
+/* Reads a number of up to nine digits from the header or a text. Returns false without a number. */
 static bool take_number(map *m, double *v) {
     skip_space(m);
     if (m->p >= m->end || !isdigit(*m->p)) return false;
@@ -59,7 +59,7 @@ static unsigned char scaled(const map *m, unsigned v) {
     return (unsigned char)((v * 255 + m->most / 2) / m->most);
 }
 
-/* Reads the next sample; in a map of bits 1 is black. x: its column, for maps with 8 bits in a
+/* Reads the next sample. In a map of bits, 1 is black. x: the column, for maps with 8 pixels in a
  * byte. */
 static const char *take_sample(map *m, unsigned x, unsigned char *to) {
     unsigned v;

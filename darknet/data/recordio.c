@@ -38,7 +38,7 @@ static bool read_at(int fd, void *to, size_t n, uint64_t at) {
     return true;
 }
 
-/* Reads the header of one part. Returns NULL, or what is wrong. */
+/* Reads the header of one part. Returns NULL or the fault. */
 static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part, uint32_t *len) {
     uint32_t word[2];
     if (at > size || size - at < FRAME) return "is cut short";
@@ -49,7 +49,7 @@ static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part
     return size - at - FRAME < *len ? "is cut short" : NULL;
 }
 
-/* Returns the content of all parts; free() it. NULL: *why says what is wrong. */
+/* Returns the content of all parts; free() it. On failure returns NULL and sets *why. */
 static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n,
                                    const char **why) {
     static const uint32_t magic = MAGIC;
@@ -95,7 +95,7 @@ static float label_of(const unsigned char *bytes, size_t image) {
     return label;
 }
 
-/* Reads the start of the record. It is enough for most records, which are whole and have few
+/* Reads the start of the record. That is enough for most records, which are whole and have few
  * labels. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
                              unsigned char head[DNX_IMAGE_HEAD], size_t *n) {
@@ -176,7 +176,7 @@ static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err 
     return st;
 }
 
-/* Chooses the keys that are images. When record 0 is InsightFace's header, it says which. */
+/* Chooses the keys that are images. If record 0 is InsightFace's header, it gives their range. */
 static dnx_status choose(const char *path, const char *index, dnx_records *r, const entry *list,
                          size_t n, dnx_err *err) {
     dnx_loc at = {path, 0};

@@ -21,7 +21,7 @@ static inline float dnx_mix(float a, float b, float c, float d, float fx, float 
     return (1 - fy) * ((1 - fx) * a + fx * b) + fy * ((1 - fx) * c + fx * d);
 }
 
-/* Mixes the four pixels at rows y and columns x of an RGB image of `stride` pixels a row. */
+/* Mixes the four pixels at rows y and columns x of an RGB image with `stride` pixels in a row. */
 static inline void dnx_mix_pixel(const unsigned char *rgb, int stride, dnx_sample y, dnx_sample x,
                                  float to[3]) {
     const unsigned char *upper = rgb + (size_t)y.low * (size_t)stride * 3;

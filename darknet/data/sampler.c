@@ -3,14 +3,14 @@
 
 #include <stdlib.h>
 
-/* Seeds of the generators of rounds and turns: other than those of permutations. */
+/* Seeds of the random numbers for rounds and turns; they differ from those of permutations. */
 #define ROUNDS 0x40c4d5u
 #define TURNS 0x7c425u
 
 struct dnx_sampler {
     const dnx_data *data;
     int kind, batch, images;
-    uint64_t seed, drawn; /* drawn: which epoch or round `order` is of */
+    uint64_t seed, drawn; /* drawn: the epoch or round of `order` */
     uint32_t *order;      /* a permutation of the images, or of the identities */
     uint32_t identities;
     uint32_t *member; /* balanced: images sorted by class; identity k starts at start[k] */
@@ -30,7 +30,7 @@ static void shuffle(uint32_t *order, uint32_t n, uint64_t seed, uint64_t stream)
     }
 }
 
-/* Counts the images of each class into `count`. Returns the number of classes that have any. */
+/* Counts the images of each class into `count`. Returns the number of classes with an image. */
 static int count_identities(const dnx_data *d, uint32_t *count) {
     int found = 0;
     for (size_t i = 0; i < d->n; i++) found += count[d->class_of[i]]++ == 0;
@@ -84,7 +84,7 @@ static bool group(dnx_sampler *s) {
         if (!n) continue;
         if (n > most) most = n;
         s->start[k + 1] = s->start[k] + n;
-        count[c] = s->start[k++]; /* where the next image of class c goes */
+        count[c] = s->start[k++]; /* the place of the next image of class c */
     }
     s->turn = malloc(sizeof *s->turn * (most + 1));
     bool ok = s->start && s->member && s->place && s->turn;

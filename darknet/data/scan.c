@@ -17,9 +17,9 @@
 enum {
     THREADS = 8,
     PIECE = 256,
-    SAMPLE = 4096, /* bytes of a read; of a sampled image, the first and the last ones count */
+    SAMPLE = 4096, /* bytes of a read; a sampled scan reads so many at each end */
     MOST_SHOWN = 20, /* reported broken images when there are too many */
-    RETRIES = 50   /* in the whole scan, after errors that may pass */
+    RETRIES = 50   /* in the whole scan, after errors that may disappear */
 };
 
 /* ---- threads ---- */
@@ -51,7 +51,8 @@ void dnx_side_by_side(size_t n, void (*fn)(void *arg, size_t lo, size_t hi), voi
 
 /* ---- faults ---- */
 
-enum { KIND = 150, EMPTY = 250, NO_FILE, DAMAGED }; /* above any errno; a kind that is not read */
+/* These codes are above any errno. KIND + k: the file has kind k, which is not decoded. */
+enum { KIND = 150, EMPTY = 250, NO_FILE, DAMAGED };
 
 static const char *text_of(int fault) {
     return fault == EMPTY     ? "is empty"
@@ -68,13 +69,13 @@ static int fault_of_head(const unsigned char *head, size_t n) {
 
 typedef struct {
     const dnx_data *d;
-    unsigned char *fault; /* of each image: 0, an errno or a code of ours */
-    bool is_sampled;      /* not all bytes of each image count */
+    unsigned char *fault; /* of each image: 0, an errno or a code above */
+    bool is_sampled;      /* the checksum covers only the ends of each image */
     atomic_int retries;
     atomic_uint_fast64_t content; /* the sum over all images */
 } scan;
 
-/* Errors of the disk, or of too many open files, may pass in a moment. */
+/* True for errors that may disappear in a moment: of the disk, or too many open files. */
 static bool may_pass(int why) {
     return why == EIO || why == ESTALE || why == EMFILE || why == ENFILE || why == EINTR ||
            why == ENOMEM;
@@ -111,7 +112,7 @@ static int read_file(const scan *s, const char *path, unsigned char *head, size_
     return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
 }
 
-/* The checksum includes the offset of the record, and so the length of the record before. */
+/* Reads a record. The checksum includes its offset, and so the length of the record before it. */
 static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsigned char *head,
                        size_t *n, uint64_t *content) {
     float label;
@@ -126,7 +127,7 @@ static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsig
     return bytes ? 0 : DAMAGED;
 }
 
-/* Returns the fault of image i, or 0 and the checksum of this image. */
+/* Returns the fault of image i. Without a fault, returns 0 and stores the checksum of the image. */
 static int check_image(scan *s, size_t i, uint64_t *content) {
     const dnx_source *from = dnx_data_source(s->d, i);
     unsigned char head[SAMPLE];

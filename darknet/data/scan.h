@@ -4,7 +4,7 @@
 #include "data/data.h"
 
 /* Drops files that are not images, reports them in order, and sets listed, broken, content and
- * is_sampled. DNX_EIO: no images, or more than 1 % of them are broken. DNX_ESTOP. */
+ * is_sampled. DNX_EIO when there are no images, or more than 1 % of them are broken. DNX_ESTOP. */
 dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char *), void *arg,
                     dnx_err *err);
 

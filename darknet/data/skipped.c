@@ -9,7 +9,7 @@
 
 #include "base/outfile.h"
 
-/* Takes ownership of the line. */
+/* Adds a line and takes ownership of it. */
 static bool take(dnx_skipped *s, char *line) {
     if (!line || !dnx_grow(&s->line, s->n, &s->capacity, sizeof *s->line)) {
         free(line);

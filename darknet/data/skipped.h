@@ -1,5 +1,5 @@
-/* skipped.h - a list of what was left out of some work, and why. It is written to a file, so that
- * nothing is dropped unseen. */
+/* skipped.h - a list of files that some work left out, and the reasons. It is written to a file, so
+ * that the user can see everything that was left out. */
 #ifndef DNX_SKIPPED_H
 #define DNX_SKIPPED_H
 #include "dnx.h"
@@ -9,7 +9,7 @@ typedef struct {
     size_t n, capacity;
 } dnx_skipped;
 
-/* Adds the line "NAME: WHY". Returns false without memory. */
+/* Adds the line "NAME: WHY". Returns false when memory runs out. */
 bool dnx_skipped_add(dnx_skipped *s, const char *name, const char *why);
 /* Adds a whole line. */
 bool dnx_skipped_add_line(dnx_skipped *s, const char *line);

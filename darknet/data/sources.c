@@ -100,7 +100,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Returns why a file of a folder is not an image, good or broken; NULL when it may be one. */
+/* Returns the reason why a file of a folder is not an image, sound or broken. NULL when it may be
+ * one. */
 static const char *why_left_out(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return NULL;
@@ -114,7 +115,7 @@ static const char *why_left_out(const char *path) {
                : "left out: neither named as an image nor one by its content";
 }
 
-/* Adds a file of a folder, or notes it as left out. Frees path. */
+/* Adds a file of a folder, or lists it as left out. Frees path. */
 static bool add_file(dnx_data *d, char *path, int class_of) {
     const char *why = path ? why_left_out(path) : NULL;
     if (!why) return add_path(d, path, class_of);
@@ -137,7 +138,7 @@ static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, d
     return ok ? DNX_OK : no_memory(folder, err);
 }
 
-/* Adds an entry of a folder: an identity, an image without a class, or a file that is left out and
+/* Adds an entry of a folder: an identity, or an image without a class. Other files are left out and
  * counted. */
 static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int class_of,
                              bool *is_identity, dnx_err *err) {
@@ -201,7 +202,7 @@ static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, 
 typedef struct {
     const dnx_records *r;
     float *label;
-    const char **why; /* NULL, or what is wrong with a record */
+    const char **why; /* NULL, or the fault of a record */
 } labelling;
 
 static void read_labels(void *arg, size_t lo, size_t hi) {
@@ -279,7 +280,7 @@ static bool ends_with(const char *s, const char *end) {
     return n > m && !strcmp(s + n - m, end);
 }
 
-/* Refuses an index, because its lines look like paths and classes. */
+/* Refuses an index, whose lines would otherwise be read as paths and classes. */
 static dnx_status refuse_index(const char *name, dnx_err *err) {
     char *records = strdup(name);
     if (!records) return no_memory(name, err);
@@ -291,8 +292,8 @@ static dnx_status refuse_index(const char *name, dnx_err *err) {
     return st;
 }
 
-/* Reads a folder of identities or of images, or the train.rec of InsightFace in it, whose path then
- * becomes that of s. */
+/* Reads a folder of identities or of images. If the folder has InsightFace's train.rec, reads that
+ * and sets the path of s to it. */
 static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, dnx_err *err) {
     char *records = dnx_path_join(s->path, "train.rec");
     if (!records) return no_memory(d->file, err);
@@ -332,7 +333,7 @@ dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, co
                             void *arg, dnx_err *err) {
     const report r = {broken, arg};
     const char *p = d->o.train;
-    if (!access(p, F_OK)) return read_source(d, p, strlen(p), &r, err); /* its name has a comma */
+    if (!access(p, F_OK)) return read_source(d, p, strlen(p), &r, err); /* a comma in its name */
     for (;; p++) {
         while (isspace((unsigned char)*p)) p++;
         size_t len = strcspn(p, ","), cut = len;

@@ -15,11 +15,11 @@ typedef struct {
 /* Errors: those of dnx_datafile_read(). Free t in any case. */
 dnx_status dnx_testset_read(const char *file, dnx_testset *t, dnx_err *err);
 /* Reads the list valid= (list.h); its classes are below classes=. A line without a class gets the
- * one whose label (labels=) occurs in its path. DNX_EOPTION: also when classes= or valid= is
+ * class whose label (labels=) occurs in its path. DNX_EOPTION also when classes= or valid= is
  * missing. */
 dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err);
 /* Reads the names of `classes` classes from `file`; when that is NULL, from names= or labels= of
- * the data file. DNX_EOPTION: there are no names, or too few. */
+ * the data file. DNX_EOPTION when there are no names, or too few. */
 dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes,
                              dnx_labels *names, dnx_err *err);
 void dnx_testset_free(dnx_testset *t);
