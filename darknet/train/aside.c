@@ -1,8 +1,8 @@
 /* aside.c - renames the files of a finished run when another run takes its name: NAME.weights
  * becomes NAME.old-1.weights, and so on.
  *
- * NAME.run is renamed last. A process that is killed here loses no file, and NAME.run still says
- * that the run is finished. The next start gives the remaining files the same number. */
+ * NAME.run is renamed last. So if the process is killed in between, no file is lost, and NAME.run
+ * still says that the run is finished. The next start gives the remaining files the same number. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,14 +18,14 @@ enum { FILES = 8, MOST = 100000 };
 static const char *const ends[FILES] = {".state", ".weights", "-best.weights", "-best.txt",
                                         ".names", ".skipped", ".csv", ".run"};
 
-/* ---- is it another run? ---- */
+/* ---- whose files are these? ---- */
 
 static bool is_value(const dnx_record *r, const char *key, const char *value) {
     const char *was = dnx_record_get(r, key);
     return !strcmp(was ? was : "", value);
 }
 
-/* A different remark, such as the machine, makes no other run. Remarks about the data do. */
+/* Another remark, such as the machine, does not make another run. Remarks about the data do. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     bool *any = arg;
     (void)was;
@@ -67,9 +67,8 @@ dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
 
 /* ---- renaming ---- */
 
-/* Returns the path of file i: NAME.old-NUMBER.*, or NAME.* for number 0; free() it. NULL: no
- * memory.
- *  */
+/* Returns the path of file i: NAME.old-NUMBER.*, or NAME.* for number 0; free() it. NULL when
+ * memory runs out. */
 static char *name(const dnx_train_job *j, int number, int i) {
     char *path;
     int n = number ? asprintf(&path, "%s.old-%d%s", j->base, number, ends[i])
@@ -79,7 +78,7 @@ static char *name(const dnx_train_job *j, int number, int i) {
 
 static bool is_there(const char *path) { return path && !access(path, F_OK); }
 
-/* Can the existing files get this number, without replacing a file? */
+/* True when the existing files can get this number without replacing a file. */
 static bool is_free(const dnx_train_job *j, int number) {
     bool ok = true;
     for (int i = 0; i < FILES && ok; i++) {

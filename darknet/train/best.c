@@ -26,7 +26,7 @@ static const char *score_name(const dnx_train_job *j) { return dnx_verify_judge(
 
 static void checksum(char out[17], uint64_t sum) { snprintf(out, 17, "%016" PRIx64, sum); }
 
-/* Computes the checksum of the weights file; "" when it cannot be read. */
+/* Computes the checksum of the weights file, or "" when it cannot be read. */
 static void weights_sum(const dnx_train_job *j, char out[17]) {
     uint64_t sum = 0;
     *out = 0;
@@ -61,7 +61,7 @@ static bool is_value(const dnx_record *r, const char *key, const char *expected)
     return value && *expected && !strcmp(value, expected);
 }
 
-/* Reads the score from NAME-best.txt. false: it belongs to other weights or other pairs. */
+/* Reads the score from NAME-best.txt. Returns false when it belongs to other weights or pairs. */
 static bool read_score(dnx_train_job *j) {
     dnx_record r = {0};
     char weights[17], pairs[17];
@@ -110,7 +110,7 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Copies the parameters to the network that verifies; with ema= their average. */
+/* Copies the parameters, or with ema= their average, to the network that verifies. */
 static void copy_parameters(dnx_train_job *j) {
     dnx_param from[DNX_MAX_PARAMS], to[DNX_MAX_PARAMS];
     dnx_average_swap(j->net);
@@ -129,7 +129,7 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
     if (st) return st;
     j->verifications++;
     char text[80];
-    const bool is_best = j->verified > j->best_verified; /* NAN is not */
+    const bool is_best = j->verified > j->best_verified; /* false for NAN */
     dnx_judge_text(dnx_verify_judge(j->pairs), j->verified, text, sizeof text);
     dnx_train_note(j, DNX_TRAIN_NEWS, "batch %llu: %s%s%s", (unsigned long long)j->batch, text,
                    dnx_verify_on(j->pairs), is_best ? ", the best so far" : "");

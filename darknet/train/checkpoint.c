@@ -10,8 +10,8 @@
 #include "net/weights.h"
 #include "train/job.h"
 
-/* Notes a failure that does not end the run. The write is tried again at the next checkpoint.
- * `late` keeps the first such failure of this checkpoint. */
+/* Keeps a failure that does not end the run. The write is tried again at the next checkpoint.
+ * `late` holds the first such failure of this checkpoint. */
 static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!why->status) return;
     if (strcmp(j->late_file.text, why->text))
@@ -55,7 +55,7 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     dnx_log_flush(&j->log, &log);
     dnx_events_flush(&j->curves, &log);
     postpone(j, &late, &log);
-    j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* without an interrupted update */
+    j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* images of complete updates only */
     st = dnx_state_save(j->inputs_text, j->net, j->state, err);
     if (!st) st = dnx_train_save_weights(j, j->weights, err);
     if (!st) j->saved_batch = j->batch;
@@ -76,7 +76,7 @@ dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err) {
 
 /* ---- parameters that forward changes ---- */
 
-/* Copies all parameters that are not trained out of the network, or with `back` into it. */
+/* Copies all parameters that are not trained out of the network, or with `back` back into it. */
 static void copy_statistics(dnx_train_job *j, bool back) {
     dnx_param list[DNX_MAX_PARAMS];
     float *at = j->statistics;

@@ -68,7 +68,7 @@ static void put_text(message *m, int field, const char *text, size_t n) {
 static void put_number(message *summary, const char *tag, double v) {
     message value = {.len = 0};
     float f = (float)v;
-    if (isnan(v)) return; /* there is no value */
+    if (isnan(v)) return; /* no value to add */
     put_text(&value, 1, tag, strlen(tag));
     put_key(&value, 2, FLOAT);
     put(&value, &f, sizeof f);
@@ -89,7 +89,7 @@ static message event(uint64_t step, int field, const void *bytes, size_t n) {
     return m;
 }
 
-/* Adds a record to the waiting records. Without memory it is lost, like a line of the log. */
+/* Adds a record to the waiting records. It is lost when memory runs out, like a line of the log. */
 static void add(dnx_events *e, const message *m) {
     const size_t need = HEAD + m->len + TAIL;
     if (m->is_full) return;
@@ -142,7 +142,7 @@ void dnx_events_amend(dnx_events *e, uint64_t batch, double verified) {
 
 /* ---- the file ---- */
 
-/* Returns the step of an Event that event() made; UINT64_MAX for another Event. */
+/* Returns the step of an Event that event() made, or UINT64_MAX for another Event. */
 static uint64_t step_of(const unsigned char *p, size_t n) {
     uint64_t step = 0;
     if (n < 11 || p[0] != (1 << 3 | DOUBLE) || p[9] != (2 << 3 | VARINT)) return UINT64_MAX;
@@ -153,7 +153,7 @@ static uint64_t step_of(const unsigned char *p, size_t n) {
     return UINT64_MAX;
 }
 
-/* Returns the bytes of the complete records up to batch `keep`. */
+/* Returns the number of bytes of the complete records up to batch `keep`. */
 static size_t kept(const unsigned char *p, size_t n, uint64_t keep) {
     size_t at = 0;
     while (n - at >= HEAD + TAIL) {

@@ -16,7 +16,7 @@
 #include "train/job.h"
 #include "train/teachers.h"
 
-enum { MOST_NAMED = 10 }; /* most classes in the message about different names */
+enum { MOST_NAMED = 10 }; /* the message about different names lists so many classes */
 
 void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...) {
     char text[1200];
@@ -30,15 +30,15 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 /* ---- classes ---- */
 
 /* The name of the identity folder in a path: the part after its source, which is `folder` bytes
- * long. *len 0: the source is not a folder of identities. */
+ * long. *len is 0 when the source is not a folder of identities. */
 static const char *identity(const char *path, size_t folder, size_t *len) {
     const char *name = path + folder + 1, *end = strchr(name, '/');
     *len = path[folder] == '/' && end && end > name ? (size_t)(end - name) : 0;
     return name;
 }
 
-/* The names of the classes, one a line; the line of a class without a name is empty. The caller
- * frees the text. NULL: no class has a name, or no memory. */
+/* The names of the classes, one in each line; the line of a class without a name is empty. The
+ * caller frees the text. NULL when no class has a name, or memory runs out. */
 static char *class_names(const dnx_data *d) {
     const char **name = calloc((size_t)d->o.classes + 1, sizeof *name);
     size_t *len = calloc((size_t)d->o.classes + 1, sizeof *len), size = 1;
@@ -70,7 +70,7 @@ dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* Notes the classes whose names differ from those in NAME.names. */
+/* Reports the classes whose names differ from those in NAME.names. */
 static void compare_names(const dnx_train_job *j) {
     size_t len;
     char *was = dnx_file_read_unnoted(j->names, DNX_MAX_FILE, &len), *is = class_names(j->data);
@@ -108,7 +108,7 @@ static void add_checksum(dnx_record *r, const char *key, uint64_t sum) {
     dnx_record_put(r, key, "%016" PRIx64, sum);
 }
 
-/* Adds the options and the weights of each teacher, and which of its layers are imitated. */
+/* Adds the options and the weights of each teacher, and the layers that the losses imitate. */
 static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
     const dnx_net *t;
     const char *weights;
@@ -165,7 +165,8 @@ static void processor(char *out, size_t size) {
     if (f) fclose(f);
 }
 
-/* Adds what changes only the last bits of the results, or when they are saved. */
+/* Adds inputs that change only the last bits of the results, or the time at which they are
+ * saved. */
 static void list_remarks(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     char text[256];
@@ -202,8 +203,8 @@ dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err) {
 
 typedef struct {
     const dnx_train_job *j;
-    int count;       /* relevant differences */
-    char first[240]; /* of them */
+    int count;       /* number of relevant differences */
+    char first[240]; /* the first of them */
 } comparison;
 
 static void note_difference(void *arg, const char *key, const char *was, const char *is,
@@ -218,7 +219,7 @@ static void note_difference(void *arg, const char *key, const char *was, const c
                    is_remark ? "  (remark) " : "  ", key, was, is);
 }
 
-/* Notes a difference. compare_names() notes those of class names. */
+/* Reports a difference. compare_names() reports those of class names. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     comparison *c = arg;
     if (!strcmp(key, "[data] class names")) compare_names(c->j);

@@ -1,9 +1,10 @@
 /* log.c - the CSV log of a training run.
  *
- * base/outfile.h writes all other results, each as a complete file. The log grows by a line an
- * update and is flushed each second: a copy of all lines each time would take longer and longer,
- * and `tail -f` would lose it. So it is written in place. A line that a kill or a full disk cut off
- * has no newline at its end; -resume removes it, with all lines after the checkpoint. */
+ * base/outfile.h writes all other results, each as a complete file. The log grows by a line for
+ * each update and is flushed every second. Copying all lines each time would take longer and
+ * longer, and `tail -f` would lose the file. So it is written in place. A line that a kill or a
+ * full disk cut off has no newline at its end; -resume removes it, with all lines after the
+ * checkpoint. */
 #include "train/log.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ enum { MOST_WAITING = 64 << 20 }; /* bytes */
 
 /* ---- waiting lines ---- */
 
-/* Adds text to the waiting lines. Without memory, or beyond MOST_WAITING bytes, it is lost. */
+/* Adds text to the waiting lines. It is lost beyond MOST_WAITING bytes, or when memory runs out. */
 static void add_bytes(dnx_log *log, const char *text, size_t n) {
     while (log->len + n >= log->capacity) {
         size_t capacity = log->capacity ? 2 * log->capacity : 4096;
@@ -88,7 +89,7 @@ const char *dnx_log_last(const dnx_log *log) {
 
 /* ---- the file ---- */
 
-/* Returns the start of a column of a line; NULL: the line has fewer columns. */
+/* Returns the start of a column of a line, or NULL when the line has fewer columns. */
 static const char *column(const char *line, int i) {
     for (; line && i > 0; i--) {
         line = strchr(line, ',');
@@ -97,7 +98,7 @@ static const char *column(const char *line, int i) {
     return line;
 }
 
-/* Adds a line with another text in the column of the verification, if it has that column. */
+/* Adds a line, with `text` in its column of the verification if it has that column. */
 static void add_with(dnx_log *log, const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (!cell) {
@@ -110,8 +111,8 @@ static void add_with(dnx_log *log, const char *line, const char *text) {
     add_bytes(log, cell, strlen(cell));
 }
 
-/* Returns true when the line has this text in the column of the verification, or lacks the column.
- */
+/* Returns true when the line has this text in the column of the verification, or lacks the
+ * column. */
 static bool has(const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     return !cell || (strcspn(cell, ",\n") == strlen(text) && !strncmp(cell, text, strlen(text)));
@@ -178,7 +179,8 @@ static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, (dnx_loc){log->path, 0}, "cannot write: %s", strerror(errno));
 }
 
-/* The first `done` bytes of the waiting text are now in the file. Removes their complete lines. */
+/* Removes the complete lines among the first `done` bytes of the waiting text, which are in the
+ * file now. */
 static void settle(dnx_log *log, size_t done) {
     while (done && log->text[done - 1] != '\n') done--;
     log->written += done;

@@ -1,7 +1,7 @@
 /* log.h - the CSV log of a training run: a line for each update. Its columns: batch, epoch, loss,
  * rate, images_per_second, wait, accuracy, the verification, exclusivity, gradient, then one for
  * each loss, then NAME_used for each loss that counts the triplets or pairs it uses. The
- * column of the verification is named lfw, tar@RATE or rank-1 (face/judge.h). A field without a
+ * column of the verification has the name lfw, tar@RATE or rank-1 (face/judge.h). A field without a
  * value is empty.
  *
  * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush, so a
@@ -15,24 +15,24 @@ enum { DNX_LOG_BATCH = 0, DNX_LOG_EPOCH = 1, DNX_LOG_VERIFIED = 7 }; /* columns,
 typedef struct {
     uint64_t batch;
     double epoch, loss, rate, speed, wait;
-    double accuracy, verified, exclusivity, gradient; /* NAN: no value */
-    const double *losses; /* by layer: of the loss layers, per image */
-    const long *used;     /* by layer: triplets or pairs of the batch that metric losses used */
+    double accuracy, verified, exclusivity, gradient; /* NAN without a value */
+    const double *losses; /* for each layer: its loss per image, if it is a loss */
+    const long *used;     /* for each layer: the triplets or pairs that a metric loss used */
 } dnx_log_line;
 
 typedef struct {
     char *path;
     const char *verification; /* the title of the verification's column */
-    int fd;         /* -1: not yet open */
-    size_t written; /* bytes of the file that are kept */
+    int fd;         /* -1 before it is open */
+    size_t written; /* bytes in the file */
     char *text;     /* waiting lines */
     size_t len, capacity;
 } dnx_log;
 
 /* Begins a log at path; the log takes ownership of path. Keeps the lines of an old file up to batch
- * `keep`; later batches are trained again. keep 0: keeps none. verification: the title of the
- * verification's column, which must outlive the log. DNX_EOPTION: the old file has another title
- * for it, and values in this column. DNX_EMEM. */
+ * `keep`, because later batches are trained again; with keep = 0 keeps none. verification: the
+ * title of the verification's column, which must outlive the log. DNX_EOPTION when the old file has
+ * another title for it, and values in this column. DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, const char *verification,
                         uint64_t keep, dnx_err *err);
 /* Returns true when the last kept line, of batch `keep`, has no verification yet. dnx_log_amend()
@@ -40,12 +40,11 @@ dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, const char
 bool dnx_log_lacks_verification(const dnx_log *log);
 void dnx_log_amend(dnx_log *log, double verified);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
-/* Returns the line that was last written or amended, up to its '\n'; NULL after a flush. */
+/* Returns the line that was last written or amended, up to its '\n', or NULL after a flush. */
 const char *dnx_log_last(const dnx_log *log);
-/* The titles of the columns, with commas; the caller frees them. NULL: no memory. */
+/* The titles of the columns, with commas; the caller frees them. NULL when memory runs out. */
 char *dnx_log_titles(const dnx_log *log, const dnx_net *net);
-/* Writes the waiting lines to the file. DNX_EIO: the file cannot be written; the lines stay in
- * memory. */
+/* Writes the waiting lines to the file. DNX_EIO when that fails; the lines then stay in memory. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);
 /* Closes without a flush, and frees the path. */
 void dnx_log_close(dnx_log *log);

@@ -23,7 +23,7 @@ static bool is_largest(const float *y, dnx_shape s, float truth) {
     return truth >= 0 && (double)truth < (double)n && best == dnx_class_place(s, (size_t)truth);
 }
 
-/* Returns how many images of a sub-batch the classifier gets right. */
+/* Returns the number of images in a sub-batch that the classifier gets right. */
 static int count_right(const dnx_train_job *j, const float *truth) {
     dnx_net *net = j->net;
     if (j->classifier < 0) return 0;
@@ -37,8 +37,8 @@ static int count_right(const dnx_train_job *j, const float *truth) {
     return right;
 }
 
-/* The loss of the last sub-batch is not finite: fails and names the first layer with such a number.
- */
+/* Fails because the loss of the last sub-batch is not finite. Names the first layer with such a
+ * number. */
 static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_check_outputs(j->net, err);
     if (!st) st = dnx_check_params(j->net, err);
@@ -50,7 +50,7 @@ static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     return st ? st : dnx_fail(err, DNX_ENUMBER, (dnx_loc){j->a->cfg, 0}, "NaN or infinity");
 }
 
-/* Adds the last sub-batch to the losses of the update, and to the triplets or pairs it used. */
+/* Adds the losses of the last sub-batch to those of the update, and its triplets or pairs. */
 static void add_losses(dnx_train_job *j) {
     for (int k = 0; k < j->net->n; k++) {
         const dnx_node *n = &j->net->nodes[k];
@@ -91,7 +91,7 @@ static void mix(double *mean, double v) {
     if (!isnan(v)) *mean = isnan(*mean) ? v : *mean + (v - *mean) / 50;
 }
 
-/* Verifies the pairs. A failure is noted and does not end the training; the next verification may
+/* Verifies the pairs. A failure is kept and does not end the training; the next verification may
  * succeed. */
 static void verify(dnx_train_job *j, double *result) {
     dnx_err why = {0};
@@ -99,7 +99,7 @@ static void verify(dnx_train_job *j, double *result) {
     if (!st) *result = j->verified;
     else if (st != DNX_ESTOP)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on", why.text);
-    if (st != DNX_ESTOP || j->batch == j->last) j->late_best = why; /* after the last */
+    if (st != DNX_ESTOP || j->batch == j->last) j->late_best = why; /* or the last one */
 }
 
 static bool is_verified(const dnx_train_job *j) {
@@ -115,7 +115,7 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
     mix(&j->accuracy, l->accuracy);
     if (j->events->update) j->events->update(j->events->arg, &u);
     if (dnx_now() - j->flushed < FLUSH_SECONDS) return;
-    (void)dnx_log_flush(&j->log, NULL); /* the next checkpoint reports a failure */
+    (void)dnx_log_flush(&j->log, NULL); /* the next checkpoint would report a failure */
     (void)dnx_events_flush(&j->curves, NULL);
     j->flushed = dnx_now();
 }
@@ -161,7 +161,7 @@ static void catch_up(dnx_train_job *j) {
 
 static bool is_due(const dnx_train_job *j) {
     return j->batch % (uint64_t)j->a->every == 0 || dnx_now() - j->saved >= SAVE_SECONDS ||
-           (j->replaces && j->batch == j->first + 1); /* soon, so that no files of two runs mix */
+           (j->replaces && j->batch == j->first + 1); /* soon: files of two runs must not mix */
 }
 
 /* Saves a checkpoint. If that fails it is tried again soon; the disk may have space by then. */
@@ -195,14 +195,14 @@ static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     return st;
 }
 
-/* Returns a failure that did not end the run, if later tries failed, too. */
+/* Returns a failure that did not end the run, if later tries failed as well. */
 static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     const dnx_err *late = j->late_file.status ? &j->late_file : &j->late_best;
     return late->status ? dnx_fail(err, late->status, (dnx_loc){0}, "%s", late->text) : DNX_OK;
 }
 
-/* Writes NAME.run for the last time. A run that is not recorded as done has failed: -resume then
- * writes what is missing. */
+/* Writes NAME.run for the last time. If it cannot be recorded that the run is done, the run has
+ * failed: -resume then writes the missing files. */
 static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     char state[sizeof err->text + 16];
     dnx_err why = {0};

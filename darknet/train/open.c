@@ -22,7 +22,7 @@ enum { READERS = 2 };
 
 /* ---- the network ---- */
 
-/* Sets an option, whose path is relative to the cfg, to a path of the command line. */
+/* Sets an option of the cfg, whose path is relative to the cfg, to a path from the command line. */
 static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const char *path,
                            dnx_err *err) {
     char *full = realpath(path, NULL);
@@ -149,7 +149,7 @@ static void show_broken(void *arg, const char *path, const char *why) {
     free(line);
 }
 
-/* Reports the files of the folders that are no images. */
+/* Reports the files of the folders that are not images. */
 static void show_left_out(dnx_train_job *j) {
     enum { MOST_SHOWN = 20 };
     const dnx_skipped *s = &j->data->left_out;
@@ -183,7 +183,7 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
 }
 
 /* Reads an image for the teachers. If it cannot be read, waits until it can be read, until a signal
- * asks to stop, or until other images can be read although this one cannot. */
+ * stops the process, or until other images can be read although this one cannot. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
     const double pause = .2, report_after = .5, alone_after = 2;
@@ -192,7 +192,7 @@ static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     errno = 0;
     for (double waited = 0; !(ok = dnx_data_image(j->data, i, j->net, mirrored, x));) {
         int why = errno;
-        if (dnx_data_can_read(j->data, i)) break; /* it is no image, or can be read again */
+        if (dnx_data_can_read(j->data, i)) break; /* not an image, or readable again */
         if (waited >= alone_after && dnx_data_others_can_be_read(j->data, i)) break;
         if (!reported && waited >= report_after) {
             dnx_data_name(j->data, i, name, sizeof name);

@@ -19,27 +19,27 @@
 #include "train/page_request.h"
 
 enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
-/* TICK: ms. KEPT: bytes of buffer for a client that has received everything; MOST_WAITING: for a
- * client that has not. */
+/* TICK: ms. KEPT: bytes of buffer for a client that has received everything. MOST_WAITING: the same
+ * for a client that has not. */
 #define ASK_SECONDS 10.   /* the longest wait for a request */
 #define TAKE_SECONDS 30.  /* the longest wait for a client that reads nothing */
-#define ALIVE_SECONDS 15. /* after so long without events, a client of events gets a comment */
+#define ALIVE_SECONDS 15. /* after this time without events, a client gets a comment */
 #define PART_SECONDS 2.   /* the longest wait for a client to close after an answer */
 #define END_SECONDS .5
 
 extern const char dnx_page_html[]; /* page.html, by the Makefile */
 
-typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* of a client, see serve() */
+typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* of a client: see serve() */
 
 typedef struct {
-    int fd; /* -1: no client has this place */
+    int fd; /* -1 when the place is free */
     stage stage;
     double since; /* time of its last progress */
     char in[DNX_REQUEST_MOST];
     size_t came;
     char *out;
     size_t sent, len, room;
-    bool has_all; /* the client has `points` points of this version of the curve */
+    bool has_all; /* the client has `points` points of this version */
     size_t points;
     unsigned version;
 } client;
@@ -120,7 +120,7 @@ static bool hear(const dnx_page *p, client *c) {
     ssize_t n = recv(c->fd, asks ? c->in + c->came : rest,
                      asks ? sizeof c->in - c->came : sizeof rest, MSG_DONTWAIT);
     if (n < 0) return errno == EAGAIN || errno == EINTR;
-    if (n == 0) return c->stage == TAKES; /* it may have closed only its own direction */
+    if (n == 0) return c->stage == TAKES; /* a client may close its direction and still read */
     if (!asks) return true;
     c->came += (size_t)n;
     dnx_request r = dnx_request_read(c->in, c->came);
@@ -144,8 +144,8 @@ static bool tell(client *c) {
 }
 
 /* Serves a client. ASKS: it sends its request. LISTENS: it receives events. TAKES: it receives an
- * answer. PARTS: the answer is complete and our side is shut down, but we still read: a close
- * while the client still sends would destroy the answer. Returns false to close the client. */
+ * answer. PARTS: the answer is complete and our direction is closed, but we still read, because
+ * closing while the client sends would destroy the answer. Returns false to close the client. */
 static bool serve(const dnx_page *p, client *c, short what) {
     if (what & (POLLIN | POLLHUP | POLLERR) && !hear(p, c)) return false;
     const double idle = dnx_now() - c->since;
@@ -175,7 +175,7 @@ static void welcome(dnx_page *p) {
         (void)!send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL);
         close(fd);
     }
-    if (errno != EAGAIN && errno != EINTR) poll(NULL, 0, TICK); /* too many open files */
+    if (errno != EAGAIN && errno != EINTR) poll(NULL, 0, TICK); /* wait: too many open files */
 }
 
 /* ---- the thread ---- */

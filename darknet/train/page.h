@@ -1,6 +1,6 @@
 /* page.h - a live page of a training run on 127.0.0.1, with its curves and its progress.
  *
- * A thread of its own answers browsers. GET / returns the page (page.html). GET /events returns the
+ * A separate thread answers browsers. GET / returns the page (page.html). GET /events returns the
  * lines of the log as server-sent events. Every other request is refused. Browsers cannot slow
  * training: the training thread only copies each line, and a client that does not read is closed.
  *
@@ -16,12 +16,12 @@
 
 typedef struct dnx_page dnx_page;
 
-/* Takes the port. Browsers may connect from now on, but get no answer yet. DNX_EIO: the port is
- * taken or not allowed; DNX_EMEM. */
+/* Takes the port. Browsers may connect after this call, but get no answer yet. DNX_EIO when the
+ * port is taken or not allowed; DNX_EMEM. */
 dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err);
-/* Starts to answer. The curve begins with the lines of the log that a resumed run kept. name: of
- * the run; last: its last batch. DNX_EIO: the lines cannot be read; DNX_EMEM: no memory or no
- * thread. */
+/* Starts to answer. The curve begins with the lines of the log that a resumed run kept. name: the
+ * run's name; last: its last batch. DNX_EIO when the lines cannot be read; DNX_EMEM when there is
+ * no memory or no thread. */
 dnx_status dnx_page_start(dnx_page *p, const char *name, uint64_t last, const dnx_net *net,
                           const dnx_log *log, dnx_err *err);
 /* Adds the newest line of the log. A second line of the same batch only adds the result of its

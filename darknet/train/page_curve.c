@@ -25,7 +25,7 @@ void dnx_curve_free(dnx_curve *c) {
 
 static float *point(const dnx_curve *c, size_t i) { return c->value + i * (size_t)c->columns; }
 
-/* Takes `lines` more lines, whose means are v, into a point of `had` lines. */
+/* Updates `to`, the means over `had` lines, by the means v over `lines` further lines. */
 static void mix(float *to, const float *v, int columns, size_t had, size_t lines) {
     const float share = (float)lines / (float)(had + lines);
     for (int k = 0; k < columns; k++) {
@@ -46,7 +46,7 @@ static void halve(dnx_curve *c) {
     c->version++;
 }
 
-/* Reads the numbers of a line; an empty field is NAN. Returns how many fields there are. */
+/* Reads the numbers of a line; an empty field is NAN. Returns the number of fields. */
 static int read_fields(const char *line, float *v, double *batch, int most) {
     for (int k = 0;; k++, line++) {
         char *end;
@@ -60,7 +60,7 @@ static int read_fields(const char *line, float *v, double *batch, int most) {
     }
 }
 
-/* Adds the result of a verification that the last process missed to the point of the last line. */
+/* Adds the result of an interrupted verification to the point of the last line. */
 static void add_verified(dnx_curve *c, size_t i, const float *v) {
     if (isnan(v[DNX_LOG_VERIFIED])) return;
     point(c, i)[DNX_LOG_VERIFIED] = v[DNX_LOG_VERIFIED];

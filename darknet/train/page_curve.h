@@ -1,8 +1,8 @@
 /* page_curve.h - the lines of a log as at most DNX_CURVE_POINTS points.
  *
  * At first each line is a point. When the array is full, each pair of neighbours becomes one point,
- * and from then on a point stands for twice as many lines. A point has the batch and the epoch of
- * its last line, and the result of its last verification. The other columns are means. */
+ * and later points stand for twice as many lines. A point has the batch and the epoch of its last
+ * line, and the result of its last verification. The other columns are means. */
 #ifndef DNX_PAGE_CURVE_H
 #define DNX_PAGE_CURVE_H
 #include "train/log.h"
@@ -11,13 +11,13 @@ enum { DNX_CURVE_POINTS = 4096 };
 
 typedef struct {
     int columns;
-    size_t n;         /* complete points; point n is the next, still incomplete */
-    size_t stride;    /* lines of a complete point */
-    size_t lines;     /* lines of point n so far */
+    size_t n;         /* number of complete points; point n is incomplete */
+    size_t stride;    /* lines in a complete point */
+    size_t lines;     /* lines in point n so far */
     unsigned version; /* changes when complete points change */
-    float *value;     /* `columns` numbers for each point; NAN: no value */
+    float *value;     /* `columns` numbers for each point; NAN without a value */
     float *line;      /* memory for the numbers of one line */
-    double *batch;    /* of each point; a float would round it */
+    double *batch;    /* of each point; double, because a float would round it */
 } dnx_curve;
 
 /* Makes an empty curve. DNX_EMEM. Call dnx_curve_free() also after an error. */
@@ -26,9 +26,9 @@ void dnx_curve_free(dnx_curve *c);
 /* Adds a line of the log, which ends with '\n' or 0. A line of the same batch as the last one only
  * adds its verification. A line without numbers, such as the titles, is ignored. */
 void dnx_curve_add(dnx_curve *c, const char *line);
-/* Makes a point of the lines that are not a complete point. Call it after the last line. */
+/* Makes a point from the remaining lines. Call it after the last line. */
 void dnx_curve_end(dnx_curve *c);
-/* Copies the complete points into `to`, which was made with as many columns. */
+/* Copies the complete points into `to`, which was made with the same number of columns. */
 void dnx_curve_copy(dnx_curve *to, const dnx_curve *from);
 /* Writes point i to `out` as a line of the log, without a newline. It needs at most DNX_CURVE_TEXT
  * bytes for each column. Returns the length. */

@@ -5,14 +5,14 @@
 #include <string.h>
 #include <strings.h>
 
-/* Returns the end of the headers, an empty line; NULL: it has not arrived. */
+/* Returns the end of the headers, which is an empty line, or NULL when it has not arrived. */
 static const char *find_end(const char *p, size_t n) {
     const char *a = memmem(p, n, "\r\n\r\n", 4), *b = memmem(p, n, "\n\n", 2);
     return a && (!b || a < b) ? a : b;
 }
 
-/* Returns true when the header's value is this machine's own name, with any port: behind a tunnel
- * the browser uses another port. */
+/* Returns true when the header's value is this machine's own name. Any port is allowed, because
+ * through a tunnel the browser uses another port. */
 static bool is_own(const char *value, size_t n) {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

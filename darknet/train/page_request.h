@@ -3,10 +3,10 @@
 #define DNX_PAGE_REQUEST_H
 #include <stddef.h>
 
-enum { DNX_REQUEST_MOST = 8192 }; /* bytes of a request's line and headers */
+enum { DNX_REQUEST_MOST = 8192 }; /* the most bytes of a request's line and headers */
 
 typedef enum {
-    DNX_REQUEST_PART,       /* incomplete: more bytes must arrive */
+    DNX_REQUEST_PART,       /* incomplete: more bytes will arrive */
     DNX_REQUEST_PAGE,       /* GET / */
     DNX_REQUEST_EVENTS,     /* GET /events */
     DNX_REQUEST_NOT_HTTP,   /* 400 */

@@ -1,4 +1,4 @@
-/* place.c - the files of a run, which run they belong to, and the first batch. */
+/* place.c - the files of a run, the run that they belong to, and the first batch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "net/state.h"
 #include "train/job.h"
 
-/* Returns j->base with `end` behind it; free() it; NULL: no memory. */
+/* Returns j->base followed by `end`; free() it. NULL when memory runs out. */
 static char *with_end(const dnx_train_job *j, const char *end) {
     char *path;
     return j->base && asprintf(&path, "%s%s", j->base, end) >= 0 ? path : NULL;
@@ -90,8 +90,8 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
     if (a->clear) net->seen = 0;
-    /* An update follows when `seen` is a multiple of batch. `seen` of weights that were trained
-     * with another batch= may be none: round it down. */
+    /* An update follows when `seen` is a multiple of batch. For weights that were trained with
+     * another batch= it may not be one: round it down. */
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = j->first = net->seen / (uint64_t)net->o.batch;
     j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);

@@ -1,4 +1,4 @@
-/* record.c - lists of keys and values, as text and compared. */
+/* record.c - lists of keys and values: as text, and their differences. */
 #include "train/record.h"
 
 #include <stdarg.h>
@@ -92,7 +92,7 @@ static int by_key(const void *a, const void *b) {
     return strcmp((*(const dnx_entry *const *)a)->key, (*(const dnx_entry *const *)b)->key);
 }
 
-/* Returns the entries sorted by key; the caller frees the array. NULL: no memory. */
+/* Returns the entries sorted by key; the caller frees the array. NULL when memory runs out. */
 static const dnx_entry **sort(const dnx_record *r) {
     const dnx_entry **all = malloc(sizeof *all * ((size_t)r->n + 1));
     for (int i = 0; all && i < r->n; i++) all[i] = &r->entry[i];

@@ -8,35 +8,36 @@
 
 typedef struct {
     char *key, *value;
-    char *usual;    /* the default; such a value is left out of the text. NULL: no default */
-    bool is_remark; /* a difference is noted, but does not prevent -resume */
+    char *usual;    /* the default; it is left out of the text. NULL without a default */
+    bool is_remark; /* a difference is reported, but does not prevent -resume */
 } dnx_entry;
 
 typedef struct {
     dnx_entry *entry;
     int n;
     size_t capacity;
-    bool failed; /* no memory for an entry */
+    bool failed; /* memory ran out for an entry */
 } dnx_record;
 
 /* Adds an entry; usual may be NULL. */
 void dnx_record_add(dnx_record *r, const char *key, const char *value, const char *usual);
-/* Adds an entry without a default; `format` gives its value. */
+/* Adds an entry without a default. Its value is printed by `format`. */
 void dnx_record_put(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Adds an entry whose difference is only a remark. */
 void dnx_record_remark(dnx_record *r, const char *key, const char *value);
-/* Returns the value of a key; NULL: no such key. */
+/* Returns the value of a key, or NULL. */
 const char *dnx_record_get(const dnx_record *r, const char *key);
 
-/* Returns the text; the caller frees it. NULL: no memory now or for an earlier entry. */
+/* Returns the text; the caller frees it. NULL when memory ran out, now or for an earlier entry. */
 char *dnx_record_text(const dnx_record *r);
-/* Adds the entries of a text; lines without '=' are left out. */
+/* Adds the entries of a text. Lines without '=' are ignored. */
 void dnx_record_parse(dnx_record *r, const char *text);
 void dnx_record_free(dnx_record *r);
 
 /* Calls differs() for every key whose values differ, in the order of `is`, then for keys that only
- * `was` has. A missing key has its default or, without a default, "". false: no memory. */
+ * `was` has. A missing key has its default or, without a default, "". Returns false when memory
+ * runs out. */
 typedef void dnx_differs_fn(void *arg, const char *key, const char *was, const char *is,
                             bool is_remark);
 bool dnx_record_compare(const dnx_record *was, const dnx_record *is, dnx_differs_fn *differs,

@@ -1,4 +1,4 @@
-/* skipped.c - NAME.skipped: every image and file that training did not take, with the reason. */
+/* skipped.c - NAME.skipped: every image and file that training skipped, with the reason. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "train/job.h"
 
 void dnx_train_skip(dnx_train_job *j, const char *line) {
-    dnx_skipped_add_line(&j->skipped, line); /* without memory the line is lost; it was noted */
+    dnx_skipped_add_line(&j->skipped, line); /* without memory the line is lost; it was reported */
 }
 
 static int by_text(const void *a, const void *b) {

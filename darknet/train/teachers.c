@@ -25,7 +25,7 @@ static dnx_status no_memory(const dnx_net *net, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for the teachers");
 }
 
-/* Adds the option that named the file `path` to the error message of its reader. */
+/* Adds to an error of reading the file `path` the option that named this file. */
 static dnx_status by_option(const dnx_node *n, const char *key, const char *value, const char *path,
                             const dnx_err *said, dnx_err *err) {
     size_t len = strlen(path);
@@ -53,8 +53,8 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
         const dnx_build how = {.batch = net->batch, .student = net, .types = net->more_types,
                                .teachers = net->teacher_source};
         int classes = dnx_classes_in(cfg_path, weights, &how);
-        /* Predicting needs no more of a teacher than shapes, and those of features do not depend on
-         * the number of classes. */
+        /* Prediction needs only shapes of a teacher, and those of features do not depend on the
+         * number of classes. */
         if (!classes && !net->trains && !dnx_is_of_head(dnx_takes(n))) classes = 1;
         st = dnx_cfg_set_classes(cfg, classes, &said);
         if (!st) st = dnx_net_build(cfg, &how, &new.net, &said);
@@ -243,7 +243,7 @@ static void mirror(const float *x, dnx_shape s, int count, float *out) {
                    sizeof *out * c);
 }
 
-/* Runs teacher `which` on the batch, and for outputs with flips on its mirror images, too. */
+/* Runs teacher `which` on the batch, and for outputs with flips also on its mirror images. */
 static void run_teacher(dnx_net *net, int which, const float *x) {
     dnx_teachers *t = net->teachers;
     bool flips = false;

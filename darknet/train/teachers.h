@@ -9,28 +9,30 @@
 typedef struct dnx_teachers dnx_teachers;
 
 /* For dnx_build.teachers. Opens the teacher that teacher= and weights= of a loss name, once for all
- * losses that name the same files. Loads its weights only if net trains. DNX_EOPTION: no teacher=,
- * no weights=, or an unsuitable layer. Also the errors of building and loading. */
+ * losses that name the same files. Loads its weights only if net trains. DNX_EOPTION when teacher=
+ * or weights= is missing, or a layer is unsuitable. Also returns the errors of building and
+ * loading. */
 extern const dnx_teacher_source dnx_cfg_teachers;
-/* Teacher i of net, and the path of its weights. NULL: net has fewer teachers. */
+/* Teacher i of net, and the path of its weights. NULL when net has fewer teachers. */
 const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights);
 
-/* Finds what layer i of net imitates: layer *layer of teacher number *teacher; *flips: the sum over
- * an image and its mirror image. false: it imitates nothing. */
+/* Finds the output that layer i of net imitates: layer *layer of teacher number *teacher. *flips:
+ * it imitates the sum over an image and its mirror image. Returns false when it imitates
+ * nothing. */
 bool dnx_teachers_imitates(const dnx_net *net, int i, int *teacher, int *layer, bool *flips);
 
 /* Sets the targets of the losses of net for one sub-batch x of net->batch images. image[b] is the
- * index of image b in the list, mirrored[b] whether it is mirrored. If there is a cache, the
- * targets are read from it; else the teachers run. image NULL: the images were augmented, so that
- * the cache does not apply. */
+ * index of image b in the list; mirrored[b] is 1 when it is mirrored. If there is a cache, the
+ * targets are read from it; else the teachers run. image is NULL when the images were augmented, so
+ * that the cache does not apply. */
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
                      const unsigned char *mirrored);
 
 /* Options of dnx_teachers_cache(). */
 typedef struct {
-    /* Reads image i in the student's size and normalisation. false: it cannot be read. */
+    /* Reads image i in the student's size and normalisation. Returns false when that fails. */
     bool (*read)(void *arg, size_t i, bool mirrored, float *x);
-    /* Called from time to time with the number of images done. May be NULL, like note. */
+    /* Called from time to time with the number of finished images. May be NULL, like note. */
     void (*progress)(void *arg, size_t done, size_t all);
     /* Called with a line for the user, when this process waits for another process. */
     void (*note)(void *arg, const char *text);
@@ -40,9 +42,9 @@ typedef struct {
 /* Opens the cache of every teacher's output, folder/NAME-LAYER-SUM.embeddings (data/cache.h), where
  * SUM is a checksum of the teacher. A missing cache is computed for all images of the list and
  * their mirror images. One process computes and others wait; an interrupted computation continues
- * at the next call. DNX_EIO; DNX_EPARSE: damaged; DNX_EWEIGHTS: made from other images or another
- * input; DNX_ENUMBER: a teacher gives NaN, infinity or a number too large for 16 bits; DNX_ESTOP.
- */
+ * at the next call. DNX_EIO; DNX_EPARSE when it is damaged; DNX_EWEIGHTS when it was made from
+ * other images or another input; DNX_ENUMBER when a teacher gives NaN, infinity or a number too
+ * large for 16 bits; DNX_ESTOP. */
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
                               const dnx_teachers_job *job, dnx_err *err);
 #endif

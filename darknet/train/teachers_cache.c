@@ -60,7 +60,7 @@ typedef struct {
     const dnx_data *list;
     const dnx_teachers_job *job;
     const char *path;
-    bool told; /* a note said that the process waits */
+    bool told; /* the wait has been reported */
 } maker;
 
 static void name_row(void *arg, size_t row, char *text, size_t size) {
@@ -86,7 +86,7 @@ static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err 
 }
 
 /* Computes rows first to first + count of m->w->out. The row of an image that cannot be read is
- * marked unknown; if the image becomes readable later, the teacher runs on it. */
+ * marked unknown. If the image can be read later, the teacher runs on it then. */
 static dnx_status fill(const maker *m, float *x, size_t first, size_t count, dnx_err *err) {
     const size_t size = dnx_size(m->net->in), dim = m->w->size;
     bool *is_read = malloc(count * sizeof *is_read);
@@ -118,7 +118,7 @@ static dnx_status compute(maker *m, uint64_t key, dnx_err *err) {
         size_t count = rows - f.done < batch ? rows - f.done : batch;
         st = dnx_stop_check(err);
         if (!st) st = fill(m, x, f.done, count, err);
-        if (!st) st = dnx_stop_check(err); /* it may have ended the wait for an image */
+        if (!st) st = dnx_stop_check(err); /* a signal may have ended the wait for an image */
         if (st) break;
         dnx_cache_put(&f, m->w->out, count);
         if (m->job->progress) m->job->progress(m->job->arg, f.done / 2, m->list->n);
@@ -142,7 +142,7 @@ static bool waiting(void *arg, const char *holder) {
     return !dnx_stop_asked();
 }
 
-/* Computes the file, unless another process has done so while this one waited. */
+/* Computes the file, unless another process has made it while this one waited. */
 static dnx_status make(maker *m, uint64_t key, dnx_err *err) {
     dnx_lock *lock = NULL;
     char *name;

@@ -13,10 +13,10 @@ typedef struct {
 /* One output of a teacher that losses imitate. */
 typedef struct {
     int teacher, layer;
-    size_t size;     /* floats per image */
+    size_t size;     /* floats for an image */
     bool flips;      /* out is the sum over the image and its mirror image */
     float *out;      /* net->batch x size */
-    float *other;    /* with flips: the outputs of the mirror images, as long as out; else NULL */
+    float *other;    /* with flips: the outputs of the mirror images, like out; else NULL */
     bool is_cached;
     dnx_cache cache; /* image i of the list is row 2i, its mirror image row 2i + 1 */
 } dnx_teacher_output;
@@ -28,11 +28,11 @@ struct dnx_teachers {
     int n_teachers, n_outputs;
     float *x; /* a batch in a teacher's size and normalisation */
     size_t x_floats;
-    float *mirrored; /* a batch of mirror images, in the student's size; NULL: no output flips */
+    float *mirrored; /* a batch of mirror images, in the student's size; NULL without flips */
 };
 
 /* Runs teacher `which` of net on count images, and stores each output that a loss imitates in
- * dnx_teacher_output.out. It never adds mirror images, also with flips. */
+ * dnx_teacher_output.out. It does not add mirror images, not even with flips. */
 void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count);
 /* Reads w->out from the cache. With flips it adds both rows of each image. Returns false if a row
  * is missing; the teacher must then run. */

@@ -1,27 +1,27 @@
 /* train.h - trains a network on images. It prints nothing: the caller receives dnx_train_events.
- * Parts: opening (open.c), files and the first update (place.c), a record of the inputs, which
- * -resume compares (inputs.c, record.c), the files of the run (checkpoint.c, best.c, aside.c,
- * run_file.c, log.c), the loop (loop.c). */
+ * Parts: opening (open.c), files and the first update (place.c), the inputs that -resume compares
+ * (inputs.c, record.c), the files of the run (checkpoint.c, best.c, aside.c, run_file.c, log.c),
+ * the loop (loop.c). */
 #ifndef DNX_TRAIN_H
 #define DNX_TRAIN_H
 #include "net/net.h"
 #include "train/log.h"
 
-/* Options of the command line. An option that is not given is NULL, 0 or false; seed is -1. */
+/* Options of the command line. An option that is not given is NULL, 0 or false, but seed is -1. */
 typedef struct {
     const char *data, *cfg, *weights, *teacher, *teacher_weights, *cache, *name;
     const char *out, *from_cfg, *tensorboard;
-    const char *judge, *pairs, *faces, *distractors; /* what is verified: see dnx_verified */
+    const char *judge, *pairs, *faces, *distractors; /* what to verify: see dnx_verified */
     int threads, seed, batches, every, verify, port;
     bool clear, resume, force, from_backbone;
-    const dnx_placement *placement; /* NULL: the processor computes everything */
+    const dnx_placement *placement; /* NULL when the processor computes everything */
 } dnx_train_args;
 
 /* Results of an update. */
 typedef struct {
     const dnx_net *net;
     const dnx_log_line *line;
-    uint64_t first, last; /* updates: done before this process; in all */
+    uint64_t first, last; /* updates done before this process; updates in all */
     double seconds;       /* since this process began */
 } dnx_train_update;
 
@@ -41,19 +41,19 @@ typedef struct dnx_train_job dnx_train_job;
  * events must outlive *out. Returns the errors of dnx_net_build(). */
 dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *events,
                           dnx_train_job **out, dnx_err *err);
-/* Describes an option that the network cannot use, and why. NULL: it can use all options. */
+/* Describes an option that the network cannot use, and the reason. NULL when it can use all. */
 const char *dnx_train_unfit(const dnx_train_job *j);
 /* Opens everything else and trains to the end, or until a signal stops it (base/stop.h).
  *
  * Before the first update it writes only NAME.lock and the teachers' cache. After the first update
  * it always saves a checkpoint when the run ends, also after an error, unless a parameter is not
  * finite. Some failures do not end training: a log or a best network that cannot be written, or a
- * verification that fails. They are noted and tried again later. A failure that remains is returned
- * at the end.
+ * verification that fails. They are reported and tried again later. A failure that remains is
+ * returned at the end.
  *
- * *done: updates of the run; *is_whole: the run is complete. DNX_EOPTION: the inputs differ from
- * those of the run that -resume continues, a run of this name exists, or nothing is left to train.
- * Also the errors of everything that is opened, read and written. */
+ * *done: updates of the run; *is_whole: the run is complete. DNX_EOPTION when the inputs differ
+ * from those of the run that -resume continues, a run of this name exists, or nothing is left to
+ * train. Also returns the errors of everything that is opened, read and written. */
 dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err);
 void dnx_train_close(dnx_train_job *j); /* j may be NULL */
 #endif

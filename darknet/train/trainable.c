@@ -94,8 +94,8 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
 
 /* ---- the images ---- */
 
-/* Counts the classes with an image, and finds out whether some class has two images. false: no
- * memory. */
+/* Counts the classes with an image, and finds out whether some class has two images. Returns false
+ * when memory runs out. */
 static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_images) {
     int *count = calloc((size_t)data->o.classes + 1, sizeof *count), found = 0;
     *has_two = false;
@@ -110,8 +110,8 @@ static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_image
     return count;
 }
 
-/* Checks a metric loss: it learns from two images of a class, and an image of another class, in the
- * same sub-batch. */
+/* Checks a metric loss. It learns from two images of a class and an image of another class, which
+ * must be in the same sub-batch. */
 static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_data *data,
                               dnx_err *err) {
     bool has_two;
@@ -148,7 +148,7 @@ void dnx_classes_note(const dnx_data *data, char *text, size_t size) {
                  with_images, data->o.classes, none, none > 1 ? "es never occur" : " never occurs");
 }
 
-/* Checks a loss without a teacher: it learns from classes, so it needs an output for each class. */
+/* Checks a loss that learns from classes without a teacher: it needs an output for each class. */
 static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_err *err) {
     const int classes = data->o.classes;
     dnx_status st;
