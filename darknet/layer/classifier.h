@@ -52,7 +52,7 @@ typedef struct dnx_classifier {
  * loss of distillation has the loss 0 and stores 0 in dx, and its y is finite. */
 typedef struct dnx_distillation {
     dnx_shape target;      /* {0} when there is no teacher, which is allowed in prediction */
-    dnx_node *head;        /* for DNX_LOGITS: turns in[0] into logits; NULL if in[0] is the logits */
+    dnx_node *head;        /* for DNX_LOGITS: turns in[0] into logits, or NULL if in[0] has them */
     dnx_node *target_head; /* the teacher's classifier, also for DNX_VECTORS: turns p->target into
                             * logits. Its parameters are loaded before make() and never change */
 } dnx_distillation;
