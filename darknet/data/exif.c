@@ -63,6 +63,6 @@ bool dnx_image_turn(dnx_image *image, int orientation) {
         for (int x = 0; x < w; x++, to += 3)
             memcpy(to, image->rgb + 3 * (start + x * along + y * down), 3);
     free(image->rgb);
-    *image = (dnx_image){.rgb = turned, .w = w, .h = h};
+    *image = (dnx_image){.rgb = turned, .w = w, .h = h, .shrink = image->shrink};
     return true;
 }

@@ -10,6 +10,7 @@ import time
 
 from common import DARKNET, attempt_all, darknet, expect, expect_end, read, run, summary, write
 from detector import make_detector, photograph
+from pictures import chunk, exif
 
 FACES = ("-mtcnn", "detector", "-min-face", "60", "-threads", "2")
 
@@ -141,6 +142,20 @@ def align_reads_the_landmarks():
     expect(read("cut/a b.jpg") == read("aligned/a b.jpg"), "other pixels")
 
 
+def turned_photographs():
+    """A photograph that is stored on its side, with EXIF's orientation 5, gives the crop and the
+    points of the upright one."""
+    photograph("upright/a.png", 300, 120, (30, 20))
+    photograph("turned/a.png", 120, 300, (20, 30))
+    stored = read("turned/a.png")
+    write("turned/a.png", stored[:33] + chunk(b"eXIf", exif(5)) + stored[33:])
+    for name in ("upright", "turned"):
+        done = faces(name, f"{name}-crops", "-landmarks", f"{name}.txt")
+        expect(done.stdout.startswith("1 photographs, 1 of them new: 1 faces"), done.stdout)
+    expect(read("upright-crops/a.jpg") == read("turned-crops/a.jpg"), "another crop")
+    expect(read("upright.txt") == read("turned.txt"), read("turned.txt"))
+
+
 def lists_and_single_photographs():
     write("list.txt", f"photos/ann/one.png\n{os.path.abspath('photos/bob/größe.png')}\n")
     expect_end(faces("list.txt", "listed"))
@@ -220,7 +235,7 @@ def goes_on_after_a_kill():
 
 attempt_all(start, the_tree_is_kept, the_same_call_goes_on, other_options_never_mix,
             other_photographs_never_mix, a_changed_photograph_is_new,
-            names_of_faces_and_of_photographs, align_reads_the_landmarks,
+            names_of_faces_and_of_photographs, align_reads_the_landmarks, turned_photographs,
             lists_and_single_photographs, names_that_no_list_can_hold, wrong_calls,
             goes_on_after_a_kill)
 summary()
