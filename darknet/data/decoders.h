@@ -7,7 +7,7 @@
 
 #define DNX_WHY_BROKEN "cannot be decoded"
 #define DNX_WHY_CUT "is cut short"
-#define DNX_WHY_HUGE "claims more pixels than an image may have"
+#define DNX_WHY_HUGE "claims more pixels than an image may have: 16384 on a side, 67108864 in all"
 #define DNX_WHY_MEMORY "needs more memory than there is"
 #define DNX_WHY_PALETTE "has a pixel outside of its palette"
 
