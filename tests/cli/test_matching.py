@@ -182,7 +182,27 @@ def galleries_of_other_networks():
     expect_end(find("gallery", "crop.png", "-aligned"), 0, "broken.png: is no image\n")
 
 
+def files_of_commands_are_no_surprise():
+    """`embed` and `find` pass over the files that `faces` and `find` put beside the crops, also
+    those of an interrupted run."""
+    photograph("own/a/face.png", 120, 110, (20, 30))
+    photograph("own/none.png", 100, 90)
+    write("own/text.png", "text")
+    expect_end(darknet("faces", "own", "own-crops", *FINDS), 1, "text.png: is no image\n")
+    for name in ("faces.record.partial", "faces.lock"):
+        write(f"own-crops/{name}", "")
+    ours = {name for name in os.listdir("own-crops") if name != "a"}
+    expect(len(ours) == 5, ours)
+    write("large.cfg", (CFG % 1).replace("=28", "=112"))
+    net = "large.cfg", "large.weights"
+    expect_end(darknet("init", *net))
+    expect_end(darknet("find", *net, "own-crops", "one.png", *FINDS))
+    done = darknet("embed", *net, "own-crops", "own.dnxe")
+    expect(not done.returncode and not done.stderr, done.stderr)
+
+
 attempt_all(start, the_cosine_is_that_of_embed, photographs_are_aligned, several_faces,
             a_sheet_shows_both, faces_that_are_not_there, thresholds, people_are_found,
-            the_index_follows_the_gallery, galleries_of_other_networks)
+            the_index_follows_the_gallery, galleries_of_other_networks,
+            files_of_commands_are_no_surprise)
 summary()
