@@ -1,6 +1,5 @@
 /* darknet embed: writes the features of images into one file (embeddings.h). Layers from the first
  * loss on do not run. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,13 +105,9 @@ static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
     }
     dnx_status st = dnx_net_status(net, err);
     if (st) return st;
-    for (int b = 0; b < j->count; b++) {
-        float *v = out + (size_t)b * dim;
-        if (unit ? !dnx_unit(v, dim) : !isfinite(dnx_kernels()->dot(v, v, dim)))
-            return dnx_fail(err, DNX_ENUMBER, at(j->names[j->done + (size_t)b]),
-                            "the features are no numbers");
-    }
-    return DNX_OK;
+    st = dnx_features_keep(out, &j->count, dim, j->names + j->done, &j->skipped, err);
+    for (int b = 0; unit && !st && b < j->count; b++) (void)dnx_unit(out + (size_t)b * dim, dim);
+    return st;
 }
 
 static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err *err) {

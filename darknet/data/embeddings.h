@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/outfile.h"
+#include "data/skipped.h"
 
 typedef struct {
     dnx_outfile file;
@@ -39,6 +40,15 @@ dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err);
 /* Removes the file. */
 void dnx_embeddings_discard(dnx_embeddings_out *f);
 
+/* Returns NULL, or what is wrong with a feature: it has numbers that are not finite or too large, or
+ * it is all zero. It has no direction then, and no cosine with it means anything. */
+const char *dnx_feature_fault(const float *v, size_t dim);
+/* Looks for faults in *count new features, count x dim, of the images name[]. Features that are all
+ * zero are taken out, with a line in `skipped`; *count is the number of the others, which move
+ * together, and their names come first. DNX_ENUMBER: features are no numbers. DNX_EMEM. */
+dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
+                             dnx_err *err);
+
 /* A whole file in memory. */
 typedef struct {
     size_t n, dim;
@@ -48,7 +58,7 @@ typedef struct {
 
 /* Reads a file of `darknet embed` (versions 1 and 2). It is not registered as an input, because an
  * index of a gallery may be replaced. DNX_EIO when it cannot be read. DNX_EPARSE when it is another
- * kind of file, or damaged; DNX_EMEM. Free e in any case. */
+ * kind of file, is damaged, or has a feature with a fault; DNX_EMEM. Free e in any case. */
 dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err);
 void dnx_embeddings_free(dnx_embeddings *e);
 #endif

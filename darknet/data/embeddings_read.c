@@ -8,8 +8,40 @@
 #include "base/files.h"
 #include "base/half.h"
 #include "data/embeddings.h"
+#include "kernels/kernels.h"
 
 enum { ALIGN = 64, MOST_NAME = 1 << 16 };
+
+static bool is_zero(const float *v, size_t dim) {
+    size_t k = 0;
+    while (k < dim && v[k] == 0) k++;
+    return k == dim;
+}
+
+const char *dnx_feature_fault(const float *v, size_t dim) {
+    if (!isfinite(dnx_kernels()->dot(v, v, dim))) return "the features are no numbers";
+    return is_zero(v, dim) ? "the features are all zero" : NULL;
+}
+
+dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
+                             dnx_err *err) {
+    int good = 0;
+    for (int i = 0; i < *count; i++) {
+        const float *from = v + (size_t)i * dim;
+        const char *fault = dnx_feature_fault(from, dim);
+        if (fault && !is_zero(from, dim))
+            return dnx_fail(err, DNX_ENUMBER, (dnx_loc){name[i], 0}, "%s", fault);
+        if (fault && !dnx_skipped_add(skipped, name[i], fault))
+            return dnx_fail(err, DNX_EMEM, (dnx_loc){name[i], 0}, "no memory");
+        if (fault) continue;
+        memmove(v + (size_t)good * dim, from, dim * sizeof *v);
+        char *kept = name[i];
+        name[i] = name[good];
+        name[good++] = kept;
+    }
+    *count = good;
+    return DNX_OK;
+}
 
 static dnx_status bad(const char *path, const char *why, dnx_err *err) {
     return dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "%s", why);
@@ -50,8 +82,11 @@ static dnx_status read_rows(FILE *f, const char *path, size_t left, bool is_half
     }
     if (!is_half && fread(e->v, sizeof *e->v, count, f) != count)
         return bad(path, "cannot be read", err);
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(e->v[i])) return bad(path, "has numbers that are none", err);
+    for (size_t i = 0; i < e->n; i++) {
+        const char *fault = dnx_feature_fault(e->v + i * e->dim, e->dim);
+        if (fault)
+            return dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "%s: %s", e->name[i], fault);
+    }
     return DNX_OK;
 }
 

@@ -2,7 +2,6 @@
 #include "face/gallery.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,13 +88,14 @@ static dnx_status add_batch(job *j, int count, dnx_gallery *g, dnx_err *err) {
             memcpy(j->x + (size_t)good * in, j->x + (size_t)i * in, sizeof *j->x * in);
         good++;
     }
+    char **name = g->e.name + g->e.n;
     float *to = g->e.v + g->e.n * g->e.dim;
-    g->e.n += (size_t)good;
     if (good) dnx_net_run(net, j->x, good, j->m->last, to);
-    for (size_t k = 0; k < (size_t)good * g->e.dim; k++)
-        if (!isfinite(to[k]))
-            return dnx_fail(err, DNX_ENUMBER, (dnx_loc){net->file, 0}, "features are no numbers");
-    return dnx_stop_check(err);
+    int kept = good;
+    dnx_status st = dnx_features_keep(to, &kept, g->e.dim, name, &g->skipped, err);
+    for (int i = kept; i < good; i++) free(name[i]);
+    g->e.n += (size_t)kept;
+    return st ? st : dnx_stop_check(err);
 }
 
 static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char *path,

@@ -2,10 +2,10 @@
 #include "face/portrait.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/embeddings.h"
 #include "data/pixels.h"
 #include "face/crop.h"
 #include "face/search.h"
@@ -81,9 +81,10 @@ static dnx_status compute(const dnx_matcher *m, const char *path, dnx_portrait *
                   x + i * (size_t)net->in.c);
     }
     if (!st) dnx_net_run(m->net, x, (int)p->n, m->last, p->features);
-    for (size_t i = 0; !st && i < p->n * dim; i++)
-        if (!isfinite(p->features[i]))
-            st = dnx_fail(err, DNX_ENUMBER, (dnx_loc){path, 0}, "the features are no numbers");
+    for (size_t i = 0; !st && i < p->n; i++) {
+        const char *fault = dnx_feature_fault(p->features + i * dim, dim);
+        if (fault) st = dnx_fail(err, DNX_ENUMBER, (dnx_loc){path, 0}, "%s", fault);
+    }
     if (!st) dnx_unit_rows(p->features, p->n, dim);
     dnx_free(x);
     return st;

@@ -81,6 +81,10 @@ class Source:
             raise Failure(f"{path}: has no features")
         self.index = np.arange(self.file.count)
 
+    def names(self, first, end):
+        """Returns the names of the faces that are left, from number `first` to before `end`."""
+        return [self.file.names[i] for i in self.index[first:end]]
+
     def image(self, name):
         return os.path.join(self.folder, name) if self.folder else name
 
@@ -107,8 +111,8 @@ class Faces:
         return found & listed
 
     def blocks(self, size=BLOCK):
-        """Yields (number of the first face, its block of unit features) for all faces. NaN is a
-        Failure."""
+        """Yields (number of the first face, its block of unit features) for all faces. Features that
+        are not finite or all zero are a Failure."""
         place = 0
         for s in self.sources:
             for first in range(0, s.file.count, size):
@@ -119,7 +123,7 @@ class Faces:
                 rows = s.file.rows(first, n)
                 if hi - lo < n:
                     rows = rows[s.index[lo:hi] - first]
-                check_finite(rows, s, s.index[lo:hi])
+                embeddings.check(rows, s.path, s.names(lo, hi))
                 yield place, unit(rows)
                 place += hi - lo
 
@@ -144,13 +148,6 @@ class Faces:
         raise IndexError(place)
 
 
-def check_finite(rows, source, index):
-    odd = np.flatnonzero(~np.isfinite(rows).all(1))
-    if odd.size:
-        raise Failure(f"{source.path}: the features of {len(odd)} images are not finite numbers, "
-                      f"of {source.file.names[index[odd[0]]]} for example")
-
-
 class Probes:
     """Images of known people; the folder of an image is the name of its person. Arrays with one
     entry for each image, sorted by person: names, paths, person (a number), rows (unit features),
@@ -173,7 +170,7 @@ class Probes:
         self.paths = [names[i][1] for i in order]
         rows = [s.file.rows(0, s.file.count)[s.index] for s in faces.sources]
         for r, s in zip(rows, faces.sources):
-            check_finite(r, s, s.index)
+            embeddings.check(r, s.path, s.names(0, len(s.index)))
         raw = np.concatenate(rows)[order] if rows else np.empty((0, 0), np.float32)
         self.lengths = np.sqrt((raw.astype(np.float64) ** 2).sum(1))
         self.rows = unit(raw)

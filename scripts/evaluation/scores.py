@@ -13,7 +13,8 @@ PROBES, OTHERS = 1024, 4096  # rows and columns of a block of scores
 def unit(rows):
     """Returns the rows scaled to length 1, as float32. A row of zeros stays as it is."""
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
-    return np.ascontiguousarray(rows / np.where(norms > 0, norms, 1)[:, None], np.float32)
+    out = np.empty(rows.shape, np.float32)
+    return np.divide(rows, np.where(norms > 0, norms, 1)[:, None], out, casting="same_kind")
 
 
 def genuine(probes, person):

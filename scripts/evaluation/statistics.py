@@ -48,20 +48,24 @@ def pair_trials(a, b, images, others=0):
     len(images) on."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
-    a, b = np.asarray(a, np.int64), np.asarray(b, np.int64)
-    pairs, counts = np.unique(np.minimum(a, b) * (people + others) + np.maximum(a, b),
-                              return_counts=True)
-    one, two = pairs // (people + others), pairs % (people + others)
+    pairs = np.minimum(a, b).astype(np.int64)
+    pairs *= people + others
+    pairs += np.maximum(a, b)
+    pairs.sort()
+    first = np.flatnonzero(np.diff(pairs, prepend=-1))
+    counts = np.diff(first, append=len(pairs)).astype(float)
+    one, two = (v.astype(np.int32) for v in np.divmod(pairs[first], people + others))
+    del pairs, first  # there may be ten millions
     # Two people a, b have m_ab trials and e_ab errors. Their residual is r_ab = e_ab - p m_ab.
-    m_two = (two < people) * np.append(images, 1)[np.minimum(two, people)] + (two >= people)
-    m = images[one] * m_two
+    m = images[one]
+    m *= np.append(images, 1)[np.minimum(two, people)]
     trials = (faces ** 2 - (images ** 2).sum()) / 2 + others * faces
     if not trials or not len(a):
         return None
     p = counts.sum() / trials
     square = ((images ** 2).sum() ** 2 - (images ** 4).sum()) / 2 + others * (images ** 2).sum()
-    residuals = (counts ** 2).sum() - 2 * p * (counts * m).sum() + p * p * square
-    e = np.bincount(np.concatenate([one, two]), np.concatenate([counts, counts]), people + others)
+    residuals = counts @ counts - 2 * p * (counts @ m) + p * p * square
+    e = sum(np.bincount(v, counts, people + others) for v in (one, two))
     of_person = np.append(images * (faces - images + others), np.full(others, faces))
     shared = ((e - p * of_person) ** 2).sum() - 2 * residuals
     var = (residuals + max(0., shared)) / trials ** 2
@@ -89,17 +93,20 @@ def rate_name(rate):
 
 class Tail:
     """Collects the `keep` largest of any number of scores, exactly, each with two numbers a and b.
-    Takes memory for 2 * keep scores."""
+    Takes memory for keep + max(keep / 4, SPARE) scores of 12 bytes."""
+
+    SPARE = 1 << 16
 
     def __init__(self, keep):
         self.keep, self.n, self.bound = max(1, int(keep)), 0, -np.inf
-        room = 2 * self.keep + 1
+        self.spare = max(self.keep // 4, self.SPARE)
+        room = self.keep + self.spare
         self.scores, self.a, self.b = (np.empty(room, t) for t in (np.float32, np.int32, np.int32))
 
     def add(self, scores, a, b):
         """Adds scores. The three arrays have the same length."""
-        for first in range(0, len(scores), self.keep):
-            part = slice(first, first + self.keep)
+        for first in range(0, len(scores), self.spare):
+            part = slice(first, first + self.spare)
             s = scores[part]
             at = np.flatnonzero(s > self.bound)
             if self.n + len(at) > len(self.scores):
@@ -139,7 +146,7 @@ def threshold_at(falling, rate, trials):
     k = math.floor(rate * trials * (1 + 1e-12))
     if k >= len(falling):
         return None, 0
-    above = int(np.searchsorted(-falling, -falling[k], "left"))
+    above = len(falling) - int(np.searchsorted(falling[::-1], falling[k], "right"))
     next_above = float(falling[above - 1]) if above else float(falling[0]) + 2e-6
     return (float(falling[k]) + next_above) / 2, above
 

@@ -86,10 +86,7 @@ def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=Fals
     if bad:
         name_of = dict(zip(paths, names))
         names = [name_of[path] for path in got]
-    odd = np.flatnonzero(~np.isfinite(vectors).all(1))
-    if odd.size:
-        raise Failure(f"{weights}: the features of {len(odd)} images are not finite numbers, of "
-                      f"{found[names[odd[0]]]} for example")
+    embeddings.check(vectors, weights, [found[n] for n in names])
     return dict(zip(names, vectors)), bad
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from lib.errors import Failure
 
 
+TAKEN = 1 << 15  # rows that take() reads at a time
 BLOCK_SUM = 8  # bytes of the checksum after a block, in versions 3 and 4
 MAGIC = b"DNXE"
 
@@ -18,6 +19,16 @@ def is_embeddings(path):
             return f.read(4) == MAGIC
     except OSError:
         return False
+
+
+def check(rows, path, names):
+    """Raises a Failure when a feature is not finite, or all zero: it has no direction, so no cosine
+    with it means anything. path: of the file; names: of the rows, for the message."""
+    finite = np.isfinite(rows).all(1)
+    for fault, bad in (("not finite numbers", ~finite), ("all zero", finite & ~rows.any(1))):
+        if bad.any():
+            raise Failure(f"{path}: the features of {bad.sum()} images are {fault}, of "
+                          f"{names[bad.argmax()]} for example")
 
 
 class Embeddings:
@@ -80,12 +91,17 @@ class Embeddings:
         return out
 
     def take(self, index):
-        """Returns the rows with these indices, in the same order. It is meant for few rows of a
-        large file."""
-        if self.sum or not self.count:
-            return self.rows(0, self.count)[index]
-        mapped = np.memmap(self.path, self.kind, "r", self.start, (self.count, self.dim))
-        return np.asarray(mapped[index], "<f4")
+        """Returns the rows with these indices, in the same order. It reads a large file block by
+        block, so that the memory does not grow with the file."""
+        out = np.empty((len(index), self.dim), "<f4")
+        order = np.argsort(index, kind="stable")
+        ordered = np.asarray(index)[order]
+        for first in range(0, self.count, TAKEN):
+            n = min(TAKEN, self.count - first)
+            mine = slice(*np.searchsorted(ordered, (first, first + n)))
+            if mine.start < mine.stop:
+                out[order[mine]] = self.rows(first, n)[ordered[mine] - first]
+        return out
 
 
 def read(path):

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 from lib import fingerprints
+from lib.errors import Failure
 from lib.processes import darknet
 
 
@@ -43,6 +44,10 @@ def has_slow_blas():
 
 
 def made_here():
-    """Returns {"date", "machine", "build"} for now."""
-    return {"date": time.strftime("%Y-%m-%d %H:%M:%S"), "machine": processor(),
-            "build": fingerprints.of_build()}
+    """Returns {"date", "machine", "build"} for now. Scripts that only read files of features need
+    no darknet command: "build" is None when there is none."""
+    try:
+        build = fingerprints.of_build()
+    except Failure:
+        build = None
+    return {"date": time.strftime("%Y-%m-%d %H:%M:%S"), "machine": processor(), "build": build}

@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 
-from common import attempt_all, darknet, expect, expect_end, needed, read, summary, write, write_png
+from common import (attempt_all, darknet, dnxe, expect, expect_end, needed, read, summary, write,
+                    write_png)
 from detector import make_detector, photograph
 
 with needed():
@@ -201,8 +202,32 @@ def files_of_commands_are_no_surprise():
     expect(not done.returncode and not done.stderr, done.stderr)
 
 
+def features_of_zeros():
+    """A feature of zeros has no direction. `embed` and the index of a gallery skip its image and say
+    so; `compare`, `find` and the readers of files refuse it by name."""
+    write("dark.cfg", (CFG % 1).replace("input_mean=127.5\n", ""))
+    expect_end(darknet("init", "dark.cfg", "dark.weights"))
+    net = ("dark.cfg", "dark.weights")
+    for name in ("a", "b"):
+        write(f"dim/{name}/0.png", read("crop.png"))
+    write_png("dim/a/black.png", 28, 28, bytes(28 * 28 * 3))
+    why = "a/black.png: the features are all zero"
+    for flags in ((), ("-unit",), ("-flip", "sum")):
+        done = darknet("embed", *net, "dim", "dim.dnxe", "-force", *flags)
+        expect_end(done, 1, "1 of 3 images were skipped: dim.dnxe.skipped names them")
+        expect(why in read("dim.dnxe.skipped").decode(), read("dim.dnxe.skipped"))
+        e = Embeddings("dim.dnxe")
+        expect(list(e.names) == ["a/0.png", "b/0.png"] and e.rows(0, 2).any(1).all(), e.names)
+    expect_end(darknet("compare", *net, "crop.png", "dim/a/black.png", "-aligned"), 1,
+               "dim/a/black.png: the features are all zero")
+    expect_end(find("dim", "crop.png", "-aligned", net=net), 0, why)
+    write("zero.dnxe", dnxe(["x/1.png", "y/2.png"], [[1] * 16, [0] * 16]))
+    expect_end(find("zero.dnxe", "crop.png", "-aligned", net=net), 1,
+               "zero.dnxe: y/2.png: the features are all zero")
+
+
 attempt_all(start, the_cosine_is_that_of_embed, photographs_are_aligned, several_faces,
             a_sheet_shows_both, faces_that_are_not_there, thresholds, people_are_found,
             the_index_follows_the_gallery, galleries_of_other_networks,
-            files_of_commands_are_no_surprise)
+            files_of_commands_are_no_surprise, features_of_zeros)
 summary()

@@ -99,6 +99,12 @@ def test_embeddings(folder):
     names, v = embeddings.read(path)
     check(names == ["a.jpg", "b/\u00e4.png"], "names", names)
     check(v.tolist() == [[1, 2, 3], [4, 5, 6]], "numbers", v)
+    rows = np.random.default_rng(1).normal(size=(9, 3)).astype(np.float32)
+    file = embeddings.Embeddings(write(path, dnxe([f"{i}.jpg" for i in range(9)], rows)))
+    index = np.array([8, 0, 3, 3, 2, 7, 1])
+    for embeddings.TAKEN in (2, 4, 1 << 15):
+        check((file.take(index) == rows[index]).all(), f"take by {embeddings.TAKEN}", index)
+        check(file.take(index[:0]).shape == (0, 3), "take of nothing", embeddings.TAKEN)
     for data, text in ((b"", "not a file"), (b"JUNK" + good[4:], "not a file"),
                        (good[:4] + b"\5" + good[5:], "version 5"), (good[:18], "cut short"),
                        (good[:-1], "23 bytes of numbers, 24"), (good + b"x", "25 bytes")):

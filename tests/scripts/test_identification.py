@@ -158,6 +158,8 @@ def mistakes():
     bad = rows.copy()
     bad[7, 3] = np.nan
     write("nan.dnxe", dnxe(names, bad))
+    bad[7] = 0
+    write("zero.dnxe", dnxe(names, bad))
     write("twice.dnxe", dnxe(names + names[:1], np.concatenate([rows, rows[:1]])))
     write("equal.dnxe", dnxe(["x.jpg"], rows[5:6]))
     write("blank.txt", "\n\n")
@@ -178,6 +180,9 @@ def mistakes():
             (("single.dnxe",), "no identity has two images"),
             (("nan.dnxe", "distractors.dnxe"), "nan.dnxe: the features of 1 images are not finite "
              "numbers, of p01/3.jpg for example"),
+            (("zero.dnxe", "distractors.dnxe"), "zero.dnxe: the features of 1 images are all zero, "
+             "of p01/3.jpg for example"),
+            (("probes.dnxe", "zero.dnxe"), "zero.dnxe: the features of 1 images are all zero, of "),
             (("distractors.dnxe", "probes.dnxe"), "distractors.dnxe: 0.jpg lies in no folder"),
             (("probes.dnxe", "nan.dnxe"), "nan.dnxe: the features of 1 images are not finite"),
             (("probes.dnxe", "equal.dnxe"), "1 distractors are probes, too (--keep-equal keeps "
@@ -206,6 +211,21 @@ def mistakes():
            text)
 
 
+def without_darknet():
+    """Files of features need no darknet command."""
+    face_files()
+    before = os.environ.get("DARKNET_BIN")
+    os.environ["DARKNET_BIN"] = "/nowhere/darknet"
+    try:
+        expect_end(evaluate("probes.dnxe", "distractors.dnxe", "--out", "alone", "--no-pictures"))
+        expect(json.loads(read("alone/results.json"))["made"]["build"] is None, "another build")
+    finally:
+        if before is None:
+            del os.environ["DARKNET_BIN"]
+        else:
+            os.environ["DARKNET_BIN"] = before
+
+
 def probes_alone():
     """Without distractors there are no ranks, but verification and a watch list. Many identities
     are no problem."""
@@ -222,5 +242,5 @@ def probes_alone():
 
 
 attempt_all(lambda: None, whole_run, templates, two_networks, with_a_network, mistakes,
-            probes_alone)
+            without_darknet, probes_alone)
 summary()

@@ -2,6 +2,7 @@
 """test_pair_rates.py - ranks, TAR at FAR and a watch list beside a naive O(n^2) program on 200
 people, ties included; intervals against simulation; thresholds."""
 import sys
+import tracemalloc
 import warnings
 
 from os.path import abspath, dirname, join
@@ -169,6 +170,27 @@ def bootstrap():
             expect(abs(got[rate][n] - want) < 1e-12, f"draw {n}: {got[rate][n]} for {want}")
 
 
+def memory():
+    """Numbers of bytes for each impostor score that is kept: ten millions are, at FAR 1e-3 with a
+    million distractors."""
+    keep, rng = 1 << 18, np.random.default_rng(12)
+    some = rng.random((8, 1 << 16), np.float32)
+    a, b = rng.integers(0, 100, 1 << 16, np.int32), rng.integers(100, 9999, 1 << 16, np.int32)
+    tracemalloc.start()
+    tail = statistics.Tail(keep)
+    for s in some:
+        tail.add(s, a, b)
+    kept = tail.sorted()
+    made = tracemalloc.get_traced_memory()[1] / keep
+    tracemalloc.reset_peak()
+    statistics.threshold_at(kept[0], .2, 1 << 19)
+    statistics.pair_trials(kept[1], kept[2], np.full(100, 10), 9899)
+    used = tracemalloc.get_traced_memory()[1] / keep
+    tracemalloc.stop()
+    expect((kept[0] == -np.sort(-some.ravel())[:keep]).all(), "other largest scores")
+    expect(made < 30 and used < 60, f"{made:.0f} bytes a score, then {used:.0f}")
+
+
 def effective_trials():
     """The variance of a false-match rate is compared with its definition and with a simulation."""
     rng = np.random.default_rng(6)
@@ -241,6 +263,6 @@ def many_trials():
     expect(got[:2] == (10, 20000) and got[2] < 1e-16 and p_text(got[2]) == "<1e-16", got)
 
 
-attempt_all(lambda: None, verification, every_pair, ranks, watch_list, bootstrap, effective_trials,
-            false_match_interval, thresholds, many_trials)
+attempt_all(lambda: None, verification, every_pair, ranks, watch_list, bootstrap, memory,
+            effective_trials, false_match_interval, thresholds, many_trials)
 summary()
