@@ -9,8 +9,9 @@ Methods: cosine, chi-square, PCA, LDA, PCA+LDA, Joint Bayesian, SVMs on features
 dictionary learning. The protocol is LFW's ten folds with names of people (LFW calls it
 "unrestricted"): for each fold the method and its threshold are learned on the other nine folds,
 which have other people. With --faces the methods are learned once, on that folder of identities,
-and the row is marked; thresholds and SVMs are still learned on the folds. Writes DIR/table.csv and
-DIR/results.json. Needs scikit-learn and scikit-image (make eval-deps). """
+and the row is marked; thresholds and methods that learn from pairs (SVMs, weights of chi-square)
+are still learned on the folds. The last column has a published accuracy of the same or the nearest
+method, with its protocol and source. Writes DIR/table.csv and DIR/results.json. Needs scikit-learn and scikit-image (make eval-deps). """
 import argparse
 import os
 import shlex
@@ -24,19 +25,20 @@ import numpy as np
 
 from evaluation.classical import WAYS, fit
 from evaluation.hand_features import FEATURES, features_of
+from evaluation.published import cited
 from experiments.verification import find_images, images_of
 from lib import fingerprints
 from lib.arguments import words
 from lib.files import make_folder, read_json, write_csv, write_json
 from lib.folders import identities, images_below
 from lib.lock import folder_lock
-from lib.metrics import by_folds, mcnemar, p_text, percent, standard_error
+from lib.metrics import area, by_folds, mcnemar, p_text, percent, standard_error
 from lib.pairs import read_pairs
 from report.identification import as_text
 from report.machine import made_here
 
-COLUMNS = ("features", "way", "learned on", "pairs right, %", "standard error", "p against pca",
-           "ms a face", "bytes a face", "compare with, %")
+COLUMNS = ("features", "way", "learned on", "pairs right, %", "standard error", "AUC",
+           "p against pca", "ms a face", "bytes a face", "compare with, %")
 
 
 class Faces:
@@ -103,7 +105,7 @@ def measure(faces, feature, name, outside):
             "accuracy": float(np.mean(accuracies)), "error": standard_error(accuracies),
             "thresholds": thresholds, "right": right.astype(int).tolist(),
             "ms": faces.ms[feature] + ms, "bytes": 4 * length,
-            "cited": (way.cited or {}).get(feature, "")}
+            "auc": area(scores, faces.same), "cited": cited(feature, name)}
 
 
 def network_row(text, faces):
@@ -114,7 +116,7 @@ def network_row(text, faces):
         raise Failure(f"{path}: is of other pairs")
     return {"features": name or "network", "way": "cosine", "learned": "-",
             "accuracy": r["accuracy"], "error": r["standard_error"], "right": r["right"],
-            "ms": None, "bytes": None, "cited": ""}
+            "auc": r.get("auc"), "ms": None, "bytes": None, "cited": "-"}
 
 
 def add_p(rows):
@@ -126,8 +128,9 @@ def add_p(rows):
 
 def cells(r):
     return [r["features"], r["way"], r["learned"], percent(r["accuracy"]), percent(r["error"]),
+            "-" if r["auc"] is None else f"{r['auc']:.4f}",
             "-" if r["p"] is None else p_text(r["p"]), "-" if r["ms"] is None else f"{r['ms']:.2f}",
-            "-" if r["bytes"] is None else f"{r['bytes']:,}", r["cited"] or "-"]
+            "-" if r["bytes"] is None else f"{r['bytes']:,}", r["cited"]]
 
 
 def outside_of(folder, names):
@@ -154,8 +157,8 @@ def work(args):
             for feature in WAYS[name].features:
                 if feature in args.features:
                     print(f"{feature}, {name}", flush=True)
-                    pairs_only = name.startswith("svm")
-                    rows.append(measure(faces, feature, name, None if pairs_only else outside))
+                    rows.append(measure(faces, feature, name,
+                                        None if WAYS[name].of_pairs else outside))
         add_p(rows)
         table = [list(COLUMNS)] + [cells(r) for r in rows]
         write_csv(os.path.join(args.out, "table.csv"), table)

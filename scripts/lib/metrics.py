@@ -58,6 +58,12 @@ def roc(scores, same):
     return far, tar, np.concatenate([[s[0] + 1e-6], between])
 
 
+def area(scores, same):
+    """Returns the area under the ROC curve."""
+    far, tar, _ = roc(scores, same)
+    return float(((far[1:] - far[:-1]) * (tar[1:] + tar[:-1]) / 2).sum())
+
+
 def equal_error_rate(far, tar):
     k = int(np.argmax(far >= 1 - tar))  # the first point at or past the crossing
     if k == 0:
@@ -86,7 +92,7 @@ def metrics(scores, same, folds):
         "standard_error": standard_error(accuracies), "fold_accuracies": accuracies,
         "thresholds": thresholds,
         "threshold_fitted_on": "the other folds" if n > 1 else "the tested pairs",
-        "auc": float(((far[1:] - far[:-1]) * (tar[1:] + tar[:-1]) / 2).sum()),
+        "auc": area(scores, same),
         "eer": equal_error_rate(far, tar),
         "tar_at_far": {f"{f:.0e}": float(tar[points[f]]) if f in points else None for f in FARS},
         "threshold_at_far": {f"{f:.0e}": float(at[points[f]]) if f in points else None
