@@ -40,8 +40,8 @@ dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err);
 /* Removes the file. */
 void dnx_embeddings_discard(dnx_embeddings_out *f);
 
-/* Returns NULL, or what is wrong with a feature: it has numbers that are not finite or too large, or
- * it is all zero. It has no direction then, and no cosine with it means anything. */
+/* Returns NULL, or what is wrong with a feature: it has numbers that are not finite or too large,
+ * or it is all zero. It has no direction then, and no cosine with it means anything. */
 const char *dnx_feature_fault(const float *v, size_t dim);
 /* Looks for faults in *count new features, count x dim, of the images name[]. Features that are all
  * zero are taken out, with a line in `skipped`; *count is the number of the others, which move

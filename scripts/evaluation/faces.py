@@ -111,8 +111,8 @@ class Faces:
         return found & listed
 
     def blocks(self, size=BLOCK):
-        """Yields (number of the first face, its block of unit features) for all faces. Features that
-        are not finite or all zero are a Failure."""
+        """Yields (number of the first face, its block of unit features) for all faces. Features
+        that are not finite or all zero are a Failure."""
         place = 0
         for s in self.sources:
             for first in range(0, s.file.count, size):

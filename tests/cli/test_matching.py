@@ -203,8 +203,8 @@ def files_of_commands_are_no_surprise():
 
 
 def features_of_zeros():
-    """A feature of zeros has no direction. `embed` and the index of a gallery skip its image and say
-    so; `compare`, `find` and the readers of files refuse it by name."""
+    """A feature of zeros has no direction. `embed` and the index of a gallery skip its image and
+    say so; `compare`, `find` and the readers of files refuse it by name."""
     write("dark.cfg", (CFG % 1).replace("input_mean=127.5\n", ""))
     expect_end(darknet("init", "dark.cfg", "dark.weights"))
     net = ("dark.cfg", "dark.weights")
