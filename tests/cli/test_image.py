@@ -224,7 +224,7 @@ def faulty():
     odd[28] = 23
     cut, palette_fault = "is cut short", "has a pixel outside of its palette"
     return {
-        "huge.jpg": (bytes(huge), "claims more pixels than an image may have"),
+        "huge.jpg": (bytes(huge), pictures.HUGE),
         "cmyk.jpg": (saved(Image.new("CMYK", (W, H)), "JPEG"), "is CMYK, not RGB or grey"),
         "cut.jpg": (saved(Image.fromarray(SMOOTH), "JPEG")[:-9], "cannot be decoded"),
         "claims.jpg": (bytes(huge[:at]) + struct.pack(">HH", 8000, 8000) + bytes(huge[at + 4:]),

@@ -89,6 +89,7 @@ GIF = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + b"," + struct.pack(
 TGA = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 0, 24, 0, 0, 8, 8, 8, 0) + bytes(64)
 
 # Files that are refused: their bytes, and the reason in the message.
+HUGE = "claims more pixels than an image may have: 16384 on a side, 67108864 in all"
 ONLY = "; JPEG, PNG, BMP and PNM are read"
 FOREIGN = {
     "a.pic": (PIC, "is a Softimage PIC image" + ONLY),
