@@ -21,7 +21,8 @@
  * repeats bit for bit, and that NaN stays NaN. Run `make check-layer LAYER=name`.
  *
  * Optional parts are in layer/: fusion.h (a neighbour does part of the work), classifier.h (losses
- * over classes or with a teacher), compression.h (low rank, one-bit weights), advice.h (notes). */
+ * over classes or with a teacher), compression.h (low rank, one-bit weights), advice.h (notes),
+ * view.h (how Netron shows a layer). */
 #ifndef DNX_H
 #define DNX_H
 #include <stdbool.h>
@@ -98,6 +99,8 @@ typedef struct dnx_pass {
     const struct dnx_fused *fused;   /* see layer/fusion.h */
 } dnx_pass;
 
+struct dnx_view;
+
 typedef struct dnx_layer_type {
     const char *name;    /* the section's name */
     const char *aliases; /* other names in stock cfg files, "conv|cnv"; may be NULL */
@@ -122,6 +125,8 @@ typedef struct dnx_layer_type {
     dnx_status (*prepare)(dnx_node *n, dnx_err *err);
     /* Allocates parameters that prepare() has released, before a file is read into them. */
     dnx_status (*restore)(dnx_node *n, dnx_err *err);
+    /* Shows the layer in a viewer by other sections, see layer/view.h. NULL: by its own one. */
+    void (*show)(const dnx_node *n, struct dnx_view *v);
     const struct dnx_fusion *fusion; /* the optional parts; NULL in most types */
     const struct dnx_classifier *classifier;
     const struct dnx_compression *compression;

@@ -6,7 +6,8 @@
  * P = size/2 with pad=1, else 0. The pixels outside are 0 and count in the mean. No weights. */
 #include <string.h>
 
-#include "dnx.h"
+#include "kernels/activations.h"
+#include "layer/view.h"
 
 #define BLOCK 64 /* channels summed at a time */
 
@@ -124,6 +125,14 @@ static void backward(dnx_node *n, dnx_pass *p) {
     else dnx_each_row(n, p, (long)p->batch * n->in[0].h * n->in[0].w, map_back);
 }
 
+/* Netron's [avgpool] has no windows. */
+static void show(const dnx_node *n, dnx_view *v) {
+    const opts *o = n->opts;
+    const dnx_convolution c = {o->size, o->stride, pad_of(o), n->out.c, DNX_LINEAR};
+    if (o->size) dnx_show_convolution(v, v->from[0], n->out, &c, false, "");
+    else dnx_show(v, "avgpool", v->from, 1, n->out, NULL);
+}
+
 const dnx_layer_type dnx_avgpool = {
     .name = "avgpool",
     .aliases = "avg|local_avgpool",
@@ -134,4 +143,5 @@ const dnx_layer_type dnx_avgpool = {
     .make = make,
     .forward = forward,
     .backward = backward,
+    .show = show,
 };

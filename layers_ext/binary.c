@@ -33,6 +33,7 @@
 #include "common/norm_act.h"
 #include "kernels/pool.h"
 #include "layer/compression.h"
+#include "layer/view.h"
 
 #define BLOCK 84 /* pixels at a time: a multiple of every tile height */
 
@@ -345,6 +346,14 @@ static dnx_arithmetic arithmetic(const dnx_node *n) {
     return ((const state *)n->state)->takes_signs ? DNX_BIT_OPS : DNX_ADDS;
 }
 
+static void show(const dnx_node *n, dnx_view *v) {
+    const opts *o = n->opts;
+    const state *s = n->state;
+    const dnx_convolution c = {o->size, o->stride, s->at.pad, 1, o->activation};
+    dnx_show_convolution(v, v->from[0], n->out, &c, o->batch_normalize,
+                         s->takes_signs ? "xnor=1\n" : "binary=1\n");
+}
+
 static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual};
 static const dnx_compression compression = {.arithmetic = arithmetic};
 
@@ -362,6 +371,7 @@ const dnx_layer_type dnx_binary = {
     .macs = macs,
     .prepare = prepare,
     .restore = restore,
+    .show = show,
     .fusion = &fusion,
     .compression = &compression,
 };

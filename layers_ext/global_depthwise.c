@@ -46,6 +46,7 @@ const dnx_layer_type dnx_global_depthwise = {
     .macs = dnx_dwconv_macs,
     .prepare = dnx_dwconv_prepare,
     .restore = dnx_dwconv_restore,
+    .show = dnx_dwconv_show,
     .fusion = &dnx_dwconv_fusion,
     .compression = &dnx_dwconv_compression,
 };

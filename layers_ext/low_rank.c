@@ -19,6 +19,7 @@
 #include "common/conv/patches.h"
 #include "common/conv/winograd.h"
 #include "layer/compression.h"
+#include "layer/view.h"
 #include "kernels/pool.h"
 
 #define BLOCK 84 /* pixels at a time: a multiple of every tile height */
@@ -275,6 +276,17 @@ static void backward(dnx_node *n, dnx_pass *p) {
         for (size_t r = 0; r < R; r++) s->d_p[f * R + r] += s->d_all[K * R + r * N + f];
 }
 
+/* Shows the two convolutions. */
+static void show(const dnx_node *n, dnx_view *v) {
+    const opts *o = n->opts;
+    const state *s = n->state;
+    const dnx_convolution basis = {o->size, o->stride, s->at.pad, 1, DNX_LINEAR};
+    const dnx_convolution filters = {1, 1, 0, 1, o->activation};
+    int t = dnx_show_convolution(v, v->from[0], (dnx_shape){n->out.h, n->out.w, s->R}, &basis,
+                                 false, "");
+    dnx_show_convolution(v, t, n->out, &filters, o->batch_normalize, "");
+}
+
 static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual};
 static const dnx_compression compression = {.is_low_rank = true};
 
@@ -293,6 +305,7 @@ const dnx_layer_type dnx_low_rank = {
     .macs = macs,
     .prepare = prepare,
     .restore = restore,
+    .show = show,
     .fusion = &fusion,
     .compression = &compression,
 };

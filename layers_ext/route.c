@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
-#include "dnx.h"
+#include "layer/view.h"
 
 typedef struct {
     dnx_list layers;
@@ -80,6 +80,18 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p), backward_rows);
 }
 
+/* Netron takes groups= only with one input. */
+static void show(const dnx_node *n, dnx_view *v) {
+    const opts *o = n->opts;
+    int parts[DNX_MAX_IN];
+    for (int i = 0; o->groups > 1 && i < n->n_in; i++)
+        parts[i] = dnx_show(v, "route", &v->from[i], 1,
+                            (dnx_shape){n->out.h, n->out.w, part_of(n, i)},
+                            "groups=%d\ngroup_id=%d\n", o->groups, o->group_id);
+    if (o->groups == 1 || n->n_in > 1)
+        dnx_show(v, "route", o->groups > 1 ? parts : v->from, n->n_in, n->out, NULL);
+}
+
 const dnx_layer_type dnx_route = {
     .name = "route",
     .summary = "joins the channels of layers",
@@ -91,4 +103,5 @@ const dnx_layer_type dnx_route = {
     .make = make,
     .forward = forward,
     .backward = backward,
+    .show = show,
 };

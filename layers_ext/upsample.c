@@ -6,8 +6,9 @@
  * as in libdarknet: y, B x H/-stride x W/-stride x C, is scale times the SUM of each square. */
 #include <string.h>
 
+#include "kernels/activations.h"
 #include "kernels/pool.h"
-#include "dnx.h"
+#include "layer/view.h"
 
 typedef struct {
     int stride;
@@ -102,6 +103,14 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_pool_run(n->pool, ((const opts *)n->opts)->stride > 0 ? reduce_share : expand_share, &j);
 }
 
+/* Netron has no negative stride. */
+static void show(const dnx_node *n, dnx_view *v) {
+    int s = ((const opts *)n->opts)->stride;
+    const dnx_convolution c = {-s, -s, 0, n->out.c, DNX_LINEAR};
+    if (s < 0) dnx_show_convolution(v, v->from[0], n->out, &c, false, "");
+    else dnx_show(v, "upsample", v->from, 1, n->out, "stride=%d\n", s);
+}
+
 const dnx_layer_type dnx_upsample = {
     .name = "upsample",
     .summary = "repeats each pixel; with a negative stride sums each square of pixels",
@@ -111,4 +120,5 @@ const dnx_layer_type dnx_upsample = {
     .make = make,
     .forward = forward,
     .backward = backward,
+    .show = show,
 };

@@ -1,18 +1,21 @@
 /* darknet check: prints a network's layers and their cost. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/outfile.h"
 #include "cmd/check_draw.h"
 #include "cmd/check_json.h"
 #include "cmd/cmd.h"
 #include "data/data.h"
 #include "layer/compression.h"
+#include "net/netron.h"
 #include "net/weights_packed.h"
 #include "train/trainable.h"
 
 typedef struct {
-    const char *cfg, *weights, *data, *size;
-    bool json, dot, svg;
+    const char *cfg, *weights, *data, *size, *netron;
+    bool json, dot, svg, force;
 } check_args;
 
 static const dnx_arg table[] = {
@@ -26,6 +29,9 @@ static const dnx_arg table[] = {
     DNX_ARG_FLAG(check_args, json, "-json", "print JSON, for scripts"),
     DNX_ARG_FLAG(check_args, dot, "-dot", "print a graph for Graphviz: dot -Tpdf"),
     DNX_ARG_FLAG(check_args, svg, "-svg", "print a picture: layers, shapes, costs"),
+    DNX_ARG_TEXT(check_args, netron, "-netron", "FILE",
+                 "write a cfg of sections that Netron knows, so that it draws all shapes"),
+    DNX_ARG_FLAG(check_args, force, "-force", "with -netron: replace a file that is there already"),
     DNX_ARG_END};
 
 static int run(const void *args);
@@ -217,6 +223,18 @@ static dnx_status open_net(const check_args *a, int classes, dnx_net **net, dnx_
     return st;
 }
 
+static dnx_status write_netron(const check_args *a, const dnx_net *net, dnx_err *err) {
+    char *text;
+    int sections;
+    dnx_status st = dnx_try_output(a->netron, a->force, err);
+    if (!st) st = dnx_netron_cfg(net, &text, &sections, err);
+    if (st) return st;
+    st = dnx_outfile_write(a->netron, text, strlen(text), err);
+    free(text);
+    if (!st) printf("%s: %d sections\n", a->netron, sections);
+    return st;
+}
+
 static int run(const void *args) {
     const check_args *a = args;
     dnx_err err = {0}, said = {0};
@@ -228,13 +246,17 @@ static int run(const void *args) {
     if (a->size && !read_size(a->size, &h, &w))
         return dnx_wrong("-size %s: must be HEIGHTxWIDTH, as 480x640", a->size);
     if (a->size && a->data) return dnx_wrong("-size is for predicting, -data for training");
-    if (a->json + a->dot + a->svg > 1) return dnx_wrong("-json, -dot and -svg exclude each other");
-    if ((a->dot || a->svg) && a->data) return dnx_wrong("-dot and -svg need no -data");
+    if (a->json + a->dot + a->svg + !!a->netron > 1)
+        return dnx_wrong("-json, -dot, -svg and -netron exclude each other");
+    if ((a->dot || a->svg || a->netron) && a->data)
+        return dnx_wrong("-dot, -svg and -netron need no -data");
+    if (a->force && !a->netron) return dnx_wrong("-force is for -netron");
     if (open_net(a, classes, &net, &err)) return dnx_report(&err);
-    if (a->dot || a->svg) {
-        (a->dot ? dnx_draw_dot : dnx_draw_svg)(net);
+    if (a->dot || a->svg || a->netron) {
+        if (a->netron) st = write_netron(a, net, &err);
+        else (a->dot ? dnx_draw_dot : dnx_draw_svg)(net);
         dnx_net_free(net);
-        return 0;
+        return st ? dnx_report(&err) : 0;
     }
     if (!a->json) {
         dnx_print_notes(net);

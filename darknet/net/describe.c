@@ -72,7 +72,8 @@ static void default_of(const dnx_opt *o, char *out) {
 
 static void put_option(const sink *s, const char *key, const char *value, const char *usual) {
     char full[200];
-    snprintf(full, sizeof full, "%s%s%s", s->prefix, *key ? " " : "", key);
+    snprintf(full, sizeof full, "%s%s%s", s->prefix, *key && *s->prefix ? " " : "",
+             key);
     s->fn(s->arg, full, value, usual);
 }
 
@@ -109,4 +110,8 @@ void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg) {
         if (i + 1 == net->first_trained) put_option(&s, "stopbackward", "1", "0");
         put_options(&s, n->type->options, n->opts, NULL);
     }
+}
+
+void dnx_layer_describe(const dnx_node *n, dnx_describe_fn *fn, void *arg) {
+    put_options(&(sink){fn, arg, ""}, n->type->options, n->opts, NULL);
 }

@@ -8,8 +8,7 @@
 
 enum { MAX_NAMES = 256 };
 
-/* True when the n bytes at word are one of the words "a|b|c". */
-static bool is_one_of(const char *words, const char *word, size_t n) {
+bool dnx_is_one_of(const char *words, const char *word, size_t n) {
     while (words) {
         if (strcspn(words, "|") == n && !memcmp(words, word, n)) return true;
         words = strchr(words, '|');
@@ -20,7 +19,7 @@ static bool is_one_of(const char *words, const char *word, size_t n) {
 
 static const dnx_layer_type *find(const char *name, const dnx_layer_type *const *types) {
     for (; types && *types; types++)
-        if (!strcmp((*types)->name, name) || is_one_of((*types)->aliases, name, strlen(name)))
+        if (!strcmp((*types)->name, name) || dnx_is_one_of((*types)->aliases, name, strlen(name)))
             return *types;
     return NULL;
 }
@@ -42,7 +41,7 @@ dnx_status dnx_type_unknown(const dnx_section *s, const char *file,
     int n = add_names(more, names, add_names(dnx_layer_types, names, 0));
     const char *near = dnx_nearest(s->name, names, n);
     dnx_loc at = {file, s->line};
-    if (is_one_of(host_only, s->name, strlen(s->name)))
+    if (dnx_is_one_of(host_only, s->name, strlen(s->name)))
         return dnx_fail(err, DNX_EOPTION, at,
                         "[%s]: is not built in; only the host's own command runs it", s->name);
     if (near)

@@ -6,6 +6,8 @@
 /* The type with that name or alias, from the registry or from `more`, or NULL. `more` ends with
  * NULL and may be NULL. */
 const dnx_layer_type *dnx_type_find(const char *name, const dnx_layer_type *const *more);
+/* True when the n bytes at word are one of the words "a|b|c". words may be NULL. */
+bool dnx_is_one_of(const char *words, const char *word, size_t n);
 /* Fails with DNX_EOPTION, because no type has the name of section s. The message suggests the
  * nearest name. */
 dnx_status dnx_type_unknown(const dnx_section *s, const char *file,

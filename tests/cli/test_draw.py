@@ -65,8 +65,8 @@ def svg():
 
 
 def usage():
-    for words, said in ((("-dot", "-svg"), "-json, -dot and -svg exclude each other"),
-                        (("-svg", "-data", "x.data"), "-dot and -svg need no -data")):
+    for words, said in ((("-dot", "-svg"), "-json, -dot, -svg and -netron exclude each other"),
+                        (("-svg", "-data", "x.data"), "-dot, -svg and -netron need no -data")):
         done = darknet("check", "net.cfg", *words)
         expect(done.returncode == 2 and said in done.stderr, done.stderr)
         expect(not done.stdout, done.stdout)

@@ -131,6 +131,13 @@ static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
     return s->kh == s->kw && n->in[0].c > 1;
 }
 
+void dnx_dwconv_show(const dnx_node *n, dnx_view *v) {
+    const dnx_dwconv *s = n->state;
+    const dnx_convolution c = {s->kh, s->stride, s->pad, s->groups, s->norm.act};
+    if (s->kh != s->kw) dnx_show(v, "avgpool", v->from, 1, n->out, NULL);
+    else dnx_show_convolution(v, v->from[0], n->out, &c, s->norm.has_bn, "");
+}
+
 const dnx_compression dnx_dwconv_compression = {.as_convolution = as_convolution};
 
 typedef struct {

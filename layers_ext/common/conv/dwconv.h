@@ -7,6 +7,7 @@
 #include "common/norm_act.h"
 #include "layer/compression.h"
 #include "layer/fusion.h"
+#include "layer/view.h"
 
 typedef struct {
     dnx_norm_act norm;
@@ -35,6 +36,8 @@ void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);
 double dnx_dwconv_macs(const dnx_node *n);
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err);
 dnx_status dnx_dwconv_restore(dnx_node *n, dnx_err *err);
+/* Shows it as a [convolutional] in groups, or as an [avgpool] when the filters are not square. */
+void dnx_dwconv_show(const dnx_node *n, dnx_view *v);
 extern const dnx_fusion dnx_dwconv_fusion;
 extern const dnx_compression dnx_dwconv_compression;
 #endif

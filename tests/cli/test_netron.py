@@ -1,16 +1,13 @@
-"""scripts/to_netron.py: the cfg has only sections that Netron knows, and Netron finds the right
+"""darknet check -netron: the cfg has only sections that Netron knows, and Netron finds the right
 shapes. This test computes shapes by Netron's rules, after its source/darknet.js. Netron does not
-find some shapes that it could know; the script must avoid these cases."""
+find some shapes that it could know; the command must avoid these cases."""
 import json
 import os
 import re
 import tempfile
 
 import common
-from common import ROOT, attempt, darknet, expect, expect_end, needed, script, summary
-
-with needed():
-    import numpy  # pylint: disable=unused-import
+from common import ROOT, attempt, darknet, expect, expect_end, summary
 
 SMALL = """[net]
 height=8
@@ -137,13 +134,14 @@ def netron(text):
             expect(0 <= int(o["from"]) < len(made), o)
         else:
             expect(section in ("batchnorm", "activation", "softmax", "dropout", "scale_channels",
-                               "sam"), f"[{section}]: Netron does not know it")
+                               "sam", "cost"), f"[{section}]: Netron does not know it")
         if section in ("scale_channels", "sam"):
             w, h, c = made[int(o["from"])]["map"]
         lost = section in ("batchnorm", "activation", "route")
-        length = None if lost else length if section in ("softmax", "dropout") else w * h * c
-        expect(section != "softmax" or length, "[softmax]: the length of its input is lost")
-        shape = (length,) if section in ("connected", "softmax") else (w, h, c)
+        keeps = section in ("softmax", "dropout", "cost")
+        length = None if lost else length if keeps else w * h * c
+        expect(length or not keeps, f"[{section}]: the length of its input is lost")
+        shape = (length,) if section in ("connected", "softmax", "cost") else (w, h, c)
         before = {"section": section, "shape": shape, "map": (w, h, c), "length": length}
         made.append(before)
     return [(m["section"], m["map"]) for m in made]
@@ -165,25 +163,41 @@ def draws(name):
             common.write(cfg, OURS[name])
         else:
             cfg = os.path.join(ROOT, "cfg", name + ".cfg")
-        expect_end(script("to_netron.py", cfg, out))
+        done = darknet("check", cfg, "-netron", out)
+        expect_end(done)
         text = common.read(out).decode()
         drawn = netron(text)
+        expect(done.stdout == f"{out}: {len(drawn)} sections\n", done.stdout)
         at = -1
         for shape in shapes_of(cfg):  # each of ours, in this order, with more between
             at = next((i for i in range(at + 1, len(drawn)) if drawn[i][1] == shape), None)
             expect(at is not None, f"{shape} is missing: {drawn}")
-        expect(drawn[-1][1] == shape, f"ends with {drawn[-1]}")
+        predicts = [d for d in drawn if d[0] != "cost"]
+        expect(predicts[-1][1] == shape, f"ends with {predicts[-1]}")
         if name == "small":
-            expect("activation=channel_shuffle" in text, text)
-            done = script("to_netron.py", cfg, out)
-            expect_end(done, 1, f"{out}: exists; --force replaces it")
-            done = script("to_netron.py", cfg, cfg, "--force")
-            expect_end(done, 1, f"{cfg}: is an input of this very command")
+            expect("activation=channel_shuffle" in text and "type=margin_softmax" in text, text)
+            refusals(cfg, out)
         if name == "mobilefacenet-xnor":
             expect(text.count("xnor=1") > 10, text)
 
 
+def refusals(cfg, out):
+    before = common.read(out)
+    for words, status, said in (
+            ((out,), 1, f"{out}: exists; -force replaces it"),
+            ((cfg, "-force"), 1, f"{cfg}: cannot write: it is an input of this command"),
+            ((out, "-svg"), 2, "-json, -dot, -svg and -netron exclude each other"),
+            ((out, "-data", "x.data"), 2, "-dot, -svg and -netron need no -data")):
+        done = darknet("check", cfg, "-netron", *words)
+        expect(done.returncode == status and said in done.stderr, done.stderr)
+        expect(common.read(out) == before, f"{words}: the file has changed")
+    expect_end(darknet("check", cfg, "-netron", out, "-force"))
+    done = darknet("check", cfg, "-force")
+    expect(done.returncode == 2 and "-force is for -netron" in done.stderr, done.stderr)
+
+
 OURS = {"small": SMALL, "traps": TRAPS}
-for each in (*OURS, "shufflenet-v2-face", "mobilenet-v3-small", "mobilefacenet-xnor"):
+for each in (*OURS, "shufflenet-v2-face", "mobilenet-v3-small", "mobilefacenet-xnor",
+             "mobilefacenet-half-kd-relation"):
     attempt(each, draws, each)
 summary()
