@@ -89,7 +89,7 @@ $(SET)/gpu_list.c: Makefile $(CUDA) | $(SET)
 $(SET)/gpu_list.o: $(SET)/gpu_list.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 CLANG ?= $(firstword $(foreach c,clang clang-16 clang-14,$(if $(shell command -v $c),$c)) clang)
-$(SET)/kernels.ptx: $(wildcard layers_ext/cuda/*.cu layers_ext/cuda/*.h) layers_ext/kernels/activations.h | $(SET) $(FIRST)
+$(SET)/kernels.ptx: $(wildcard layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h) | $(SET) $(FIRST)
 	@echo "  compile layers_ext/cuda/all.cu"
 	@mkdir -p $(SET)/no-toolkit
 	$(Q)$(CLANG) -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -nocudainc -nocudalib \
@@ -171,7 +171,7 @@ $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 
 # A GPU driver for tests: it runs the kernels on the processor, and tests can make its calls fail.
 STANDIN := $(SET)/tests/standin/libcuda.so.1
-$(STANDIN): $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h)
+$(STANDIN): $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h)
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(filter-out -fvisibility=hidden $(SANITIZE) $(FUZZER),$(FLAGS)) -Wno-missing-prototypes -shared -fPIC -DDNX_EMULATE -Wl,-soname,libcuda.so.1 -o $@ \

@@ -16,8 +16,7 @@ static struct {
 
 static const dnx_gpu_type *half_of(const dnx_node *n) {
     for (const dnx_gpu_type *const *t = dnx_gpu->types; *t; t++)
-        if ((*t)->type == n->type && dnx_gpu_can_activate(n) && (!(*t)->can || (*t)->can(n)))
-            return *t;
+        if ((*t)->type == n->type && (!(*t)->can || (*t)->can(n))) return *t;
     return NULL;
 }
 

@@ -4,9 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "cuda/activations.h"
-#include "kernels/activations.h"
-
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err) {
     void *memory;
     assert(l->n_memory < DNX_GPU_MEMORY);
@@ -46,10 +43,4 @@ int dnx_gpu_option(const dnx_node *n, const char *key, int none) {
 float dnx_gpu_number(const dnx_node *n, const char *key, float none) {
     const float *v = field(n, key);
     return v ? *v : none;
-}
-
-#define CAN(upper, f, grad) [DNX_##upper] = true,
-bool dnx_gpu_can_activate(const dnx_node *n) {
-    static const bool can[DNX_ACTIVATIONS] = {DNX_CUDA_ACTIVATIONS(CAN)};
-    return can[dnx_gpu_option(n, "activation", DNX_LINEAR)];
 }

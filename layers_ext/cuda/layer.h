@@ -64,8 +64,6 @@ float *dnx_gpu_grad(const dnx_gpu_layer *l, dnx_role role);
  * dnx_gpu_option() reads integers and words, dnx_gpu_number() floats. */
 int dnx_gpu_option(const dnx_node *n, const char *key, int none);
 float dnx_gpu_number(const dnx_node *n, const char *key, float none);
-/* False when the layer has an option `activation` whose function is not in cuda/activations.h. */
-bool dnx_gpu_can_activate(const dnx_node *n);
 
 /* The GPU versions of all layer types; the last element is NULL. The Makefile writes the list from
  * the file names. */

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lib.darknet_files import BN_EPS, read_weights
+from lib.errors import Failure
 from lib.plan import plan
 
 ACTIVATIONS = {
@@ -43,6 +44,8 @@ class Layer(nn.Module):
             self.act = nn.PReLU(layer["out"][2])
             self.take(self.act.weight, a, "slopes")
         elif layer["act"] != "linear":
+            if layer["act"] not in ACTIVATIONS:
+                raise Failure(f"{layer['at']} activation={layer['act']}: has no PyTorch form here")
             self.act = ACTIVATIONS[layer["act"]]()
 
     def take(self, parameter, a, name):

@@ -6,6 +6,7 @@ import numpy as np
 from exchange import onnx_activations
 from exchange.onnx_graph import Graph, Value
 from lib.darknet_files import BN_EPS
+from lib.errors import Failure
 
 
 class Writer:
@@ -17,6 +18,8 @@ class Writer:
         self.values = {-1: Value("input", network.input)}
 
     def add(self, layer):
+        if layer.activation not in ("linear", "prelu", *onnx_activations.TABLE):
+            raise Failure(f"{layer.at} activation={layer.activation}: has no ONNX form here")
         self.g.at = f"{layer.number}_{layer.name or layer.section}"
         inputs = [self.values[i] for i in layer.sources]
         self.values[layer.number] = SECTIONS[layer.section](self, layer, *inputs)

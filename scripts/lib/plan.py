@@ -12,8 +12,6 @@ import numpy as np
 from lib.errors import Failure
 
 LARGEST = 65536  # the largest integer that is accepted in a cfg
-ACTIVATIONS = ("linear", "relu", "relu6", "leaky", "prelu", "logistic", "tanh", "swish", "mish",
-               "hswish", "hsigmoid", "hard_mish")
 TRAINING = {"name", "fixed_width", "stopbackward", "learning_rate", "decay", "exclusivity"}
 
 
@@ -83,9 +81,7 @@ class Plan:
         before = len(self.shapes) - 2
         act = o.get("activation", "logistic" if name in ("convolutional", "connected")
                     else "linear")
-        if act not in ACTIVATIONS:
-            raise Failure(f"{at} activation={act}: only {', '.join(ACTIVATIONS)} are known here")
-        self.layer = {"name": name, "act": act, "bn": o.get("batch_normalize") == "1",
+        self.layer = {"name": name, "act": act, "at": at, "bn": o.get("batch_normalize") == "1",
                       "params": [], "sources": [before], "in": self.shapes[-1]}
         build(self, *self.shapes[-1])
         self.shapes.append(self.layer["out"])

@@ -1,0 +1,27 @@
+/* activations.inc.h - the functions that the table of activations.h uses. The including file is
+ * activations.c for the processor or cuda/act.h for a GPU. It defines first: number, the type;
+ * INLINE, in front of a function; exp_of(u), tanh_of(u), floor_of(u), softplus(u) = ln(1 + e^u),
+ * and C(x), the constant x of that type. */
+INLINE number square(number u) { return u * u; }
+/* min(max(u, 0), 6) */
+INLINE number cut(number u) { return u < 0 ? 0 : u > 6 ? 6 : u; }
+INLINE number sigmoid(number u) { return 1 / (1 + exp_of(-u)); }
+INLINE number sigmoid_grad(number u) {
+    const number s = sigmoid(u);
+    return s * (1 - s);
+}
+INLINE number swish_grad(number u) {
+    const number s = sigmoid(u);
+    return s + u * s * (1 - s);
+}
+INLINE number mish_grad(number u) {
+    const number t = tanh_of(softplus(u));
+    return t + u * (1 - t * t) * sigmoid(u);
+}
+
+INLINE bool is_odd(number whole) { return whole - 2 * floor_of(whole / 2) != 0; }
+/* Constant from 2n to 2n + 1, then linear up to the next step. */
+INLINE number stair(number u) {
+    const number n = floor_of(u), half = floor_of(u / 2);
+    return is_odd(n) ? u - n + half : half;
+}
