@@ -1,50 +1,15 @@
 """test_outside.py - layers outside of the project, as layers_ext/README.md teaches: the examples in
 tests/data/layers are built in, listed and checked, and a wrong layer is detected."""
+import csv
 import os
 import shutil
 
-from common import attempt_all, expect, read, run, summary, write, ROOT
+from common import attempt_all, expect, expect_end, read, run, summary, write, ROOT
+from small_run import CFG, data, make_inputs, train
 
 CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
 EXAMPLES = os.path.join(ROOT, "tests", "data", "layers")
-
-# A loss of distillation: half the squared distance to the teacher's output, always read.
-COPYCAT = """#include "layer/classifier.h"
-#include <math.h>
-
-static dnx_status make(dnx_node *n, dnx_err *err) {
-    (void)err;
-    n->out = (dnx_shape){1, 1, 1};
-    return DNX_OK;
-}
-static void forward(dnx_node *n, dnx_pass *p) {
-    size_t size = dnx_size(n->in[0]);
-    p->loss = 0;
-    for (size_t b = 0; b < (size_t)p->batch; b++) {
-        double sum = 0;
-        for (size_t i = b * size; i < (b + 1) * size; i++)
-            sum += pow((double)p->x[0][i] - (double)p->target[i], 2) / 2;
-        p->y[b] = (float)sum;
-        p->loss += sum;
-    }
-}
-static void backward(dnx_node *n, dnx_pass *p) {
-    size_t count = (size_t)p->batch * dnx_size(n->in[0]);
-    for (size_t i = 0; p->dx[0] && i < count; i++) {
-        float d = p->target[i] - p->x[0][i];
-        p->dx[0][i] = p->dx_adds[0] ? p->dx[0][i] + d : d;
-    }
-}
-typedef struct {
-    dnx_list from;
-} opts;
-static const dnx_opt options[] = {DNX_OPT_LAYERS(opts, from, "the student's layer"), DNX_OPT_END};
-static const dnx_classifier classifier = {.target = DNX_FEATURE};
-const dnx_layer_type dnx_copycat = {
-    .name = "copycat", .summary = "imitates the teacher", .is_loss = true, .layers_key = "from",
-    .options = options, .opts_size = sizeof(opts),
-    .make = make, .forward = forward, .backward = backward, .classifier = &classifier};
-"""
+LAYERS = ("clipped", "product", "difference")
 
 
 def make(*words):
@@ -52,19 +17,23 @@ def make(*words):
 
 
 def examples_keep_the_contract():
-    for layer in ("clipped", "product"):
+    for layer in LAYERS:
         done = make("LAYERS=tests/data/layers", "check-layer", f"LAYER={layer}")
         expect(done.returncode == 0, f"{layer}: {done.stdout[-800:]} {done.stderr}")
         expect("0 failed" in done.stdout and "warning" not in done.stderr,
                f"{done.stdout} {done.stderr}")
 
 
-def command_has_them():
-    """The command of that build, which is not bin/darknet, lists the examples and their folder."""
+def command_of():
+    """Builds the command with the examples, which is not bin/darknet, and returns its path."""
     built = make("LAYERS=tests/data/layers", "print-obj").stdout.strip()
-    done = make("LAYERS=tests/data/layers", f"{built}/bin/darknet")
-    expect(done.returncode == 0, done.stderr)
-    command = os.path.join(ROOT, built, "bin", "darknet")
+    expect_end(make("LAYERS=tests/data/layers", f"{built}/bin/darknet"))
+    return os.path.join(ROOT, built, "bin", "darknet")
+
+
+def command_has_them():
+    """The command lists the examples and their folder, and builds networks with them."""
+    command = command_of()
     done = run(command, "layers")
     expect("clipped" in done.stdout and "tests/data/layers/clipped.c" in done.stdout, done.stdout)
     expect("largest output" in run(command, "layers", "clipped").stdout, "options are not listed")
@@ -74,6 +43,25 @@ def command_has_them():
     expect(done.returncode == 0, done.stderr)
     done = run(command, "check", write("bad.cfg", read(cfg).decode().replace("=2\n", "=-2\n")))
     expect(done.returncode == 1 and "[clipped] ceiling=-2" in done.stderr, done.stderr)
+
+
+def loss_with_a_teacher_trains():
+    """The command trains with the example of a loss: the student comes closer to the teacher, which
+    is trained, and without a loss over classes."""
+    command = command_of()
+    make_inputs()
+    expect_end(train(data("faces", "teacher"), "-batches", "20"))
+    body = CFG[:CFG.index("[softmax]")]
+    of_teacher = "teacher=net.cfg\nweights=teacher/net.weights\nlayer=2\n"
+    cfg = write("student.cfg", body.replace("seed=3", "seed=4") + "[difference]\n" + of_teacher)
+    done = run(command, "classifier", "train", data("faces", "student"), cfg, "-batches", "60")
+    expect_end(done)
+    expect("teacher" in run(command, "layers", "difference").stdout, "options of the teacher")
+    losses = [float(r["loss"]) for r in csv.DictReader(open("student/student.csv"))]
+    expect(losses[-1] < .5 * losses[0], f"the loss does not fall: {losses}")
+    wrong = write("wrong.cfg", body.replace("output=3", "output=4") + "[difference]\n" + of_teacher)
+    done = run(command, "classifier", "train", data("faces", "wrong"), wrong, "-batches", "1")
+    expect_end(done, 1, "[difference]", "does not fit the teacher's 1 x 1 x 3")
 
 
 def check_fails(layer, text, rows):
@@ -100,7 +88,9 @@ def wrong_layers_are_found():
     right = "p->dx_adds[0] ? dx[i] + d : d;"
     expect(right in text, "the example has changed: change this test")
     check_fails("clipped", text.replace(right, "d;"), read(f"{EXAMPLES}/clipped.rows").decode())
-    said = check_fails("copycat", COPYCAT, "2 1 1 3 3e-3\n")
+    loss = read(f"{EXAMPLES}/difference.c").decode()
+    expect("p->target && " in loss, "the example has changed: change this test")
+    said = check_fails("difference", loss.replace("p->target && ", ""), "2 1 1 3 3e-3\n")
     expect("p->target is NULL: the layer crashes" in said, said[-800:])
     expect("0 failed" not in said, said)
 
@@ -108,11 +98,11 @@ def wrong_layers_are_found():
 def text_shows_the_file():
     """The listing in layers_ext/README.md is the file that is tested here."""
     text = read(os.path.join(ROOT, "layers_ext", "README.md")).decode()
-    for layer in ("clipped", "product"):
+    for layer in LAYERS:
         expect(f"```c\n{read(f'{EXAMPLES}/{layer}.c').decode()}```" in text,
                f"layers_ext/README.md shows another {layer}.c")
 
 
-attempt_all(lambda: None, examples_keep_the_contract, command_has_them, wrong_layers_are_found,
-            text_shows_the_file)
+attempt_all(lambda: None, examples_keep_the_contract, command_has_them, loss_with_a_teacher_trains,
+            wrong_layers_are_found, text_shows_the_file)
 summary()

@@ -1,230 +1,18 @@
 /* test_layers.c - the contract of dnx.h, checked for every type of the registry.
  *
- * For a new layer add a row to `rows` for each branch of its code. The test fails for a type
- * without a row. Gradients are compared with central differences. (test_forward.c compares the
- * forward pass with loops in double.) Everything runs once for each set of kernels. All rows are in
- * one long table, so that a missing branch is easy to see. */
+ * Each type has its rows in tests/data/rows/NAME.rows. Gradients are compared with central
+ * differences. (test_forward.c compares the forward pass with loops in double.) Everything runs
+ * once for each set of kernels.
+ *
+ *     test_layers [-rows FILE]... [TYPE]
+ *
+ * -rows adds the file of a type outside the repository. TYPE: the only one that is checked. */
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "layer/fusion.h"
 #include "kernels/kernels.h"
-#include "lib/layer_bench.h"
-
-/* ---- rows ---- */
-
-static const row rows[] = {
-    {"conv 1x1", "convolutional", "filters=5\nactivation=linear\n", 3, 4, 3, 6, 2e-3},
-    {"conv 3x3 bn relu", "convolutional",
-     "filters=7\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n", 2, 5, 4, 3, 1e-2},
-    {"conv stride 2 prelu", "convolutional",
-     "filters=4\nsize=3\nstride=2\npadding=1\nactivation=prelu\n", 2, 6, 5, 2, 5e-3},
-    {"conv groups", "convolutional",
-     "filters=6\nsize=2\ngroups=3\nbatch_normalize=1\nactivation=prelu\n", 2, 4, 3, 9, 1e-2},
-    {"conv depthwise", "convolutional",
-     "filters=10\nsize=3\nstride=2\npad=1\ngroups=5\nbatch_normalize=1\nactivation=prelu\n", 2, 5,
-     4, 5, 1e-2},
-    {"conv groups, N over C", "convolutional",
-     "filters=10\nsize=3\npad=1\ngroups=5\nbatch_normalize=1\nactivation=swish\n", 2, 5, 11, 15,
-     1e-2},
-    {"conv groups, C over N, stride 2", "convolutional",
-     "filters=12\nsize=3\nstride=2\npadding=2\ngroups=4\nbatch_normalize=1\nactivation=prelu\n", 2,
-     6, 9, 24, 1e-2},
-    {"conv groups 1x1", "convolutional", "filters=28\ngroups=7\nactivation=prelu\n", 2, 3, 9, 14,
-     5e-3},
-    {"conv groups 5x5", "convolutional",
-     "filters=8\nsize=5\npad=1\ngroups=2\nactivation=leaky\n", 2, 5, 7, 8, 5e-3},
-    {"conv groups 4x4, stride 3", "convolutional",
-     "filters=6\nsize=4\nstride=3\npadding=5\ngroups=3\nactivation=tanh\n", 2, 5, 4, 3, 5e-3},
-    {"conv groups 3x3 of 8 bn", "convolutional",
-     "filters=48\nsize=3\npad=1\ngroups=6\nbatch_normalize=1\nactivation=tanh\n", 2, 3, 13, 48,
-     1e-2},
-    {"conv groups of one filter", "convolutional",
-     "filters=3\nsize=3\npad=1\ngroups=3\nactivation=relu6\n", 2, 3, 10, 24, 5e-3},
-    {"conv wide groups 1x1 bn", "convolutional",
-     "filters=36\ngroups=2\nbatch_normalize=1\nactivation=relu\n", 2, 3, 4, 40, 1e-2},
-    {"conv groups winograd 4", "convolutional",
-     "filters=40\nsize=3\npad=1\ngroups=2\nbatch_normalize=1\nactivation=prelu\n", 2, 5, 6, 36,
-     1e-2},
-    {"conv few rows", "convolutional", "filters=70\nactivation=prelu\n", 3, 1, 2, 21, 5e-3},
-    {"conv logistic", "convolutional", "filters=3\nsize=2\n", 2, 3, 4, 2, 5e-3},
-    {"conv 33 bn", "convolutional", "filters=33\nbatch_normalize=1\nactivation=prelu\n", 2, 3, 3,
-     33, 1e-2},
-    {"conv 3x3 winograd 4", "convolutional",
-     "filters=35\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n", 2, 5, 6, 33, 1e-2},
-    {"conv 3x3 winograd 2", "convolutional", "filters=1300\nsize=3\nactivation=tanh\n", 2, 6, 5,
-     32, 1e-2},
-    {"low rank 3x3 bn relu", "low_rank",
-     "filters=7\nrank=3\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n", 2, 5, 4, 3, 1e-2},
-    {"low rank stride 2 prelu", "low_rank",
-     "filters=4\nrank=2\nsize=3\nstride=2\npadding=1\nactivation=prelu\n", 2, 6, 5, 2, 5e-3},
-    {"low rank 1x1", "low_rank", "filters=37\nrank=17\nactivation=linear\n", 3, 4, 3, 33, 3e-3},
-    {"low rank 1x1 bn prelu", "low_rank",
-     "filters=5\nrank=5\nbatch_normalize=1\nactivation=prelu\n", 3, 3, 3, 6, 1e-2},
-    {"dw 3x3", "depthwise", "pad=1\n", 2, 5, 4, 5, 3e-3},
-    {"dw multiplier", "depthwise", "pad=1\nmultiplier=3\nstride=2\n", 2, 5, 4, 2, 3e-3},
-    {"dw multiplier 20 bn", "depthwise",
-     "pad=1\nmultiplier=20\nbatch_normalize=1\nactivation=tanh\n", 2, 3, 6, 2, 1e-2},
-    {"dw stride 2 bn prelu", "depthwise", "stride=2\npad=1\nbatch_normalize=1\nactivation=prelu\n",
-     3, 6, 7, 18, 1e-2},
-    {"gdc", "global_depthwise", "", 3, 4, 3, 7, 3e-3},
-    {"gdc bn", "global_depthwise", "batch_normalize=1\nactivation=relu6\n", 6, 3, 4, 17, 1e-2},
-    {"connected", "connected", "output=5\nactivation=linear\n", 3, 2, 3, 4, 3e-3},
-    {"connected default", "connected", "output=1\n", 1, 1, 1, 3, 3e-3},
-    {"connected bn leaky", "connected", "output=19\nbatch_normalize=1\nactivation=leaky\n", 6, 1,
-     2, 5, 1e-2},
-    {"connected prelu", "connected", "output=37\nactivation=prelu\n", 4, 2, 1, 33, 5e-3},
-    {"shortcut", "shortcut", "from=-2\n", 2, 3, 4, 5, 2e-3},
-    {"shortcut act", "shortcut", "from=-2\nactivation=tanh\nalpha=.5\nbeta=-1.5\n", 3, 3, 4, 5,
-     5e-3},
-    {"shortcut from larger", "shortcut", "from=-2\nalpha=.7\nbeta=2\n", 2, 2, 3, 4, 2e-3, 0, {4, 6,
-     3}},
-    {"shortcut from smaller", "shortcut", "from=-2\nalpha=.7\nactivation=logistic\n", 2, 4, 5, 2,
-     5e-3, 0, {2, 2, 5}},
-    {"batchnorm", "batchnorm", "", 3, 4, 3, 5, 1e-2},
-    {"batchnorm 33", "batchnorm", "", 2, 5, 3, 33, 1e-2},
-    {"batchnorm shift tanh", "batchnorm", "shift=1\nactivation=tanh\n", 3, 4, 3, 17, 1e-2},
-    {"batchnorm prelu", "batchnorm", "shift=1\nactivation=prelu\n", 3, 4, 3, 5, 1e-2},
-    {"act linear", "activation", "", 2, 3, 3, 5, 2e-3},
-    {"act relu", "activation", "activation=relu\n", 2, 3, 3, 5, 2e-3, SEPARATE},
-    {"act prelu", "activation", "activation=prelu\n", 3, 5, 4, 19, 2e-3, SEPARATE},
-    {"act leaky", "activation", "activation=leaky\n", 2, 3, 3, 5, 2e-3, SEPARATE},
-    {"act relu6", "activation", "activation=relu6\n", 2, 3, 3, 5, 2e-3, SEPARATE},
-    {"act logistic", "activation", "activation=logistic\n", 2, 3, 3, 5, 3e-3},
-    {"act tanh", "activation", "activation=tanh\n", 2, 3, 3, 5, 3e-3},
-    {"act elu", "activation", "activation=elu\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act selu", "activation", "activation=selu\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act loggy", "activation", "activation=loggy\n", 2, 3, 3, 5, 3e-3},
-    {"act relie", "activation", "activation=relie\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act ramp", "activation", "activation=ramp\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act plse", "activation", "activation=plse\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act stair", "activation", "activation=stair\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act hardtan", "activation", "activation=hardtan\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act lhtan", "activation", "activation=lhtan\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act swish", "activation", "activation=swish\n", 2, 3, 3, 5, 3e-3},
-    {"act hswish", "activation", "activation=hswish\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act hsigmoid", "activation", "activation=hsigmoid\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"act hard_mish", "activation", "activation=hard_mish\n", 2, 3, 3, 5, 3e-3, SEPARATE},
-    {"l2norm", "l2norm", "", 2, 3, 2, 7, 3e-3},
-    {"l2norm 33", "l2norm", "", 3, 1, 1, 33, 3e-3},
-    {"maxpool 2/2", "maxpool", "size=2\nstride=2\n", 2, 5, 4, 3, 2e-3, SEPARATE},
-    {"maxpool 3/1 pad 0", "maxpool", "size=3\npadding=0\n", 2, 5, 4, 5, 2e-3, SEPARATE},
-    {"maxpool larger", "maxpool", "size=7\nstride=3\n", 2, 4, 5, 2, 2e-3, SEPARATE},
-    {"avgpool", "avgpool", "", 2, 3, 4, 70, 2e-3},
-    {"avgpool 3/2 pad", "avgpool", "size=3\nstride=2\npad=1\n", 2, 6, 5, 70, 2e-3},
-    {"avgpool 2/1", "avgpool", "size=2\n", 2, 3, 4, 5, 2e-3},
-    {"route", "route", "layers=-1,-2\n", 2, 3, 4, 5, 2e-3, 0, {3, 4, 3}},
-    {"route group", "route", "layers=-1,-2\ngroups=1\n", 2, 3, 4, 6, 2e-3, 0, {3, 4, 9}},
-    {"shuffle", "channel_shuffle", "groups=3\n", 2, 3, 4, 12, 2e-3},
-    {"shuffle 2", "channel_shuffle", "", 2, 3, 1, 34, 2e-3},
-    {"scale channels", "scale_channels", "from=-2\n", 2, 1, 1, 5, 2e-3, 0, {3, 4, 5}},
-    {"scale channels 70", "scale_channels", "from=-2\n", 3, 1, 1, 70, 2e-3, 0, {2, 3, 70}},
-    {"sam", "sam", "from=-2\n", 2, 3, 4, 5, 2e-3},
-    {"upsample", "upsample", "", 2, 3, 4, 3, 2e-3},
-    {"upsample 3", "upsample", "stride=3\nscale=.5\n", 2, 2, 3, 1, 2e-3},
-    {"downsample", "upsample", "stride=-2\nscale=.25\n", 2, 4, 6, 3, 2e-3},
-    {"dropout", "dropout", "", 3, 3, 4, 5, 2e-3},
-    {"dropout .9", "dropout", "probability=.9\n", 2, 3, 4, 5, 2e-3},
-    {"softmax", "softmax", "", 3, 1, 1, 7, 3e-3},
-    {"softmax map T", "softmax", "temperature=2\n", 3, 2, 3, 4, 3e-3},
-    {"softmax groups", "softmax", "groups=3\nnoloss=1\n", 2, 1, 1, 9, 3e-3},
-    /* like libdarknet, the gradient lacks the factor 2 of the derivative */
-    {"cost", "cost", "", 3, 1, 1, 5, 3e-3, 0, {0}, .5},
-    {"cost masked", "cost", "type=masked\n", 3, 1, 1, 5, 3e-3, 0, {0}, .5},
-    {"cost smooth", "cost", "type=smooth\n", 3, 1, 1, 5, 3e-3, SEPARATE, {0}, .5},
-    {"cost L1", "cost", "type=L1\n", 3, 1, 1, 5, 3e-3, SEPARATE},
-    {"cost seg", "cost", "type=seg\nnoobj=.3\n", 3, 1, 1, 5, 3e-3, 0, {0}, .5},
-    {"cost wgan", "cost", "type=wgan\n", 3, 1, 1, 5, 3e-3},
-    {"margin none", "margin_softmax", "classes=7\ns=4\n", 4, 1, 1, 5, 5e-3},
-    {"margin sphereface", "margin_softmax", "classes=7\ns=4\nmargin=sphereface\n", 4, 1, 1, 5,
-     5e-3},
-    {"margin am", "margin_softmax", "classes=5\ns=4\nmargin=am\nlabel_smoothing=.1\n", 4, 2, 1, 3,
-     5e-3},
-    {"margin arcface", "margin_softmax", "classes=300\ns=4\nmargin=arcface\n", 5, 1, 1, 9, 5e-3},
-    {"margin easy", "margin_softmax", "classes=7\ns=4\nmargin=arcface\neasy_margin=1\n", 4, 1, 1,
-     5, 5e-3},
-    {"margin combined", "margin_softmax", "classes=7\ns=4\nmargin=combined\n", 4, 1, 1, 5, 5e-3},
-    {"margin mv-am", "margin_softmax", "classes=7\ns=4\nmargin=mv-am\n", 4, 1, 1, 5, 5e-3},
-    {"margin mv-arc", "margin_softmax", "classes=7\ns=4\nmargin=mv-arc\n", 4, 1, 1, 5, 5e-3},
-    {"margin d-softmax", "margin_softmax", "classes=7\ns=4\nmargin=d-softmax\n", 4, 1, 1, 5, 5e-3},
-    {"binary bwn", "binary", "filters=5\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n", 2,
-     5, 4, 3, 1e-2, ESTIMATED},
-    {"binary 33 center", "binary", "filters=33\ncenter=1\nactivation=prelu\n", 2, 3, 3, 33, 5e-3,
-     ESTIMATED},
-    {"binaryconnect clamp", "binary",
-     "filters=4\nsize=2\nstride=2\nmode=binaryconnect\nclamp=1\ngradient=plain\n", 3, 4, 6, 2,
-     5e-3, ESTIMATED},
-    {"binary xnor", "binary",
-     "filters=5\nsize=3\npad=1\nmode=xnor\nbatch_normalize=1\nactivation=relu\n", 3, 5, 4, 6, 1e-2,
-     ESTIMATED | SIGNS},
-    {"binary xnor paper", "binary",
-     "filters=35\nsize=3\nstride=2\npadding=2\nmode=xnor\ngradient=paper\nactivation=prelu\n", 2,
-     5, 6, 67, 1e-2, ESTIMATED | SIGNS},
-    {"binary xnor no map", "binary",
-     "filters=70\nmode=xnor\nk_map=0\nbatch_normalize=1\nnormalize=output\nactivation=relu\n", 3,
-     4, 3, 13, 1e-2, ESTIMATED | SIGNS},
-    {"binary bnn", "binary",
-     "filters=130\nsize=3\npad=1\nmode=bnn\nbatch_normalize=1\nactivation=hardtan\n", 2, 4, 3, 64,
-     1e-2, ESTIMATED | SIGNS},
-    {"binary one pixel", "binary", "filters=40\nsize=3\nmode=bnn\nactivation=leaky\n", 1, 3, 3, 5,
-     1e-2, ESTIMATED | SIGNS},
-    {"kd feature", "kd_feature", "weight=3\n", 4, 1, 1, 7, 3e-3},
-    {"kd feature raw", "kd_feature", "normalize=0\n", 3, 1, 1, 33, 3e-3},
-    {"kd feature cosine", "kd_feature", "distance=cosine\nnormalize=0\n", 3, 1, 1, 5, 3e-3},
-    {"kd feature hint", "kd_feature", "", 3, 5, 4, 20, 3e-3},
-    {"kd feature map", "kd_feature", "", 4, 1, 1, 5, 3e-3, 0, {1, 1, 37}},
-    {"kd feature raw map of a hint", "kd_feature", "normalize=0\n", 2, 3, 2, 6, 3e-3, 0, {3, 2,
-     4}},
-    /* The gradient treats the hardness as a constant; with one image it is 1. test_kd.c tests
-     * more. */
-    {"kd feature softmax", "kd_feature", "hard=softmax\n", 1, 1, 1, 7, 3e-3},
-    {"kd feature power", "kd_feature", "hard=power\npower=2\n", 1, 1, 1, 7, 3e-3},
-    {"kd correlation", "kd_correlation", "weight=10\n", 5, 1, 1, 7, 3e-3, TOGETHER},
-    {"kd correlation order 5", "kd_correlation", "weight=10\norder=5\ngamma=.7\n", 4, 2, 1, 3,
-     3e-3, TOGETHER, {1, 1, 33}},
-    {"kd correlation bilinear", "kd_correlation", "kernel=bilinear\n", 6, 1, 1, 40, 3e-3, TOGETHER,
-     {1, 1, 5}},
-    /* pace=0: thresholds do not depend on earlier passes */
-    {"kd relation", "kd_relation", "temperature=.2\npace=0\nweight=9\n#classes=3\n", 6, 1, 1, 7,
-     3e-3, TOGETHER},
-    {"kd relation hardest", "kd_relation",
-     "temperature=.3\npace=0\nhardest=4\nrates=.5,.1\nweight=9\n#classes=2\n", 7, 2, 1, 20, 3e-3,
-     TOGETHER, {1, 1, 33}},
-    {"margin sv-am", "margin_softmax", "classes=7\ns=4\nmargin=sv-am\n", 4, 1, 1, 5, 5e-3},
-    {"margin sv-arc easy", "margin_softmax",
-     "classes=7\ns=4\nmargin=sv-arc\nt=1.5\neasy_margin=1\n", 4, 1, 1, 5, 5e-3},
-    {"margin hard", "margin_softmax", "classes=7\ns=4\nmargin=am\nmining=hard\nkeep=.5\n", 5, 1, 1,
-     5, 5e-3},
-    {"margin focal", "margin_softmax", "classes=7\ns=4\nmining=focal\nfocus=1.5\n", 4, 1, 1, 5,
-     5e-3},
-    {"margin length", "margin_softmax",
-     "classes=7\nmargin=sphereface\nscale=length\nramp_end=.3\n", 4, 1, 1, 5, 5e-3},
-    {"margin sample", "margin_softmax", "classes=300\ns=4\nmargin=am\nsample=.1\n", 5, 1, 1, 9,
-     5e-3},
-    /* There is no teacher here; test_centres.c has one. */
-    {"margin centres", "margin_softmax", "classes=7\ns=4\nmargin=am\ncentres=teacher\n", 4, 1, 1,
-     5, 5e-3},
-    {"margin inherited", "margin_softmax",
-     "classes=300\ns=4\nmargin=arcface\ncentres=inherited\nmargins=teacher\n", 4, 1, 1, 5, 5e-3},
-    {"contrastive", "contrastive", "from=-1\n#classes=2\n", 6, 1, 1, 3, 3e-3, TOGETHER},
-    {"triplet hard", "triplet", "from=-1\n#classes=2\n", 6, 1, 1, 3, 3e-3, TOGETHER},
-    {"triplet hard plain", "triplet", "from=-1\ndistance=plain\n#classes=3\n", 6, 2, 1, 3, 3e-3,
-     TOGETHER},
-    {"triplet semihard", "triplet", "from=-1\nmining=semihard\nmargin=1\n#classes=2\n", 7, 1, 1,
-     4, 3e-3, TOGETHER},
-    {"triplet all", "triplet", "from=-1\nmining=all\nmargin=.8\n#classes=2\n", 6, 1, 1, 33,
-     3e-3, TOGETHER},
-    {"triplet all plain", "triplet", "from=-1\nmining=all\ndistance=plain\n#classes=2\n", 5, 1,
-     1, 4, 3e-3, TOGETHER},
-    {"center loss", "center_loss", "from=-1\nclasses=3\nweight=2\n", 4, 2, 1, 3, 3e-3},
-    {"kd probability", "kd_probability", "temperature=2\nweight=3\n", 4, 1, 1, 7, 3e-3},
-    {"kd probability group", "kd_probability", "temperature=2\ngroup=.8\n", 4, 1, 1, 7, 3e-3,
-     TOGETHER},
-    {"kd probability group by teacher", "kd_probability", "group=.6\ngroup_by=teacher\n", 4, 1, 1,
-     40, 3e-3, TOGETHER},
-    {"kd probability blocks", "kd_probability", "temperature=.7\n", 3, 1, 1, 2100, 3e-3},
-};
-#define N_ROWS (sizeof rows / sizeof *rows)
+#include "lib/rows.h"
 
 /* ---- gradients ---- */
 
@@ -502,111 +290,6 @@ static void check_without_target(const row *r) {
     }
 }
 
-/* ---- errors of single layers ---- */
-
-static const struct {
-    row r;
-    const char *text;
-} bad[] = {
-    {{"", "shortcut", "from=-2\n", 1, 4, 4, 2, 0, 0, {9, 3, 2}},
-     "row:1: [shortcut] from: 9 x 3 x 2 does not fit 4 x 4 x 2"},
-    {{"", "shortcut", "from=-2\nactivation=prelu\n", 1, 4, 4, 2},
-     "row:1: [shortcut] activation=prelu: has no slopes here; use [activation]"},
-    {{"", "route", "layers=-1,-2\n", 1, 4, 4, 2, 0, 0, {4, 3, 2}},
-     "row:1: [route] layers: layer 4 is 4 x 4, but layer 3 is 4 x 3"},
-    {{"", "route", "layers=-1,-2\ngroups=2\n", 1, 4, 4, 2, 0, 0, {4, 4, 3}},
-     "row:1: [route] groups=2: must divide 3 channels of layer 3"},
-    {{"", "route", "layers=-1,-2\ngroups=2\ngroup_id=2\n", 1, 4, 4, 2},
-     "row:1: [route] group_id=2: must be below groups=2"},
-    {{"", "channel_shuffle", "groups=3\n", 1, 4, 4, 8},
-     "row:1: [channel_shuffle] groups=3: must divide 8 channels"},
-    {{"", "scale_channels", "from=-2\n", 1, 1, 1, 3, 0, 0, {4, 4, 2}},
-     "row:1: [scale_channels] from: has 2 channels, but the layer before 3"},
-    {{"", "scale_channels", "from=-2\n", 1, 2, 3, 2},
-     "row:1: [scale_channels] the layer before is 2 x 3, but must be 1 x 1"},
-    {{"", "sam", "from=-2\n", 1, 4, 4, 3, 0, 0, {4, 4, 2}},
-     "row:1: [sam] from: is 4 x 4 x 2, but the layer before 4 x 4 x 3"},
-    {{"", "avgpool", "size=3\n", 1, 4, 1, 2},
-     "row:1: [avgpool] size=3: the padded input is only 4 x 1"},
-    {{"", "avgpool", "stride=2\n", 1, 4, 4, 2}, "row:1: [avgpool] stride=2: needs size="},
-    {{"", "avgpool", "pad=1\n", 1, 4, 4, 2}, "row:1: [avgpool] pad=1: needs size="},
-    {{"", "maxpool", "size=9\npadding=1\n", 1, 4, 5, 2},
-     "row:1: [maxpool] size=9: the padded input is only 5 x 6"},
-    {{"", "maxpool", "size=2\npadding=3\n", 1, 4, 5, 2},
-     "row:1: [maxpool] padding=3: with size=2 some windows hold nothing but padding"},
-    {{"", "upsample", "stride=0\n", 1, 4, 5, 2}, "row:1: [upsample] stride=0: must not be 0"},
-    {{"", "upsample", "stride=-2\n", 1, 4, 5, 2},
-     "row:1: [upsample] stride=-2: does not divide an input of 4 x 5"},
-    {{"", "softmax", "tree=a.tree\n", 1, 1, 1, 2},
-     "row:1: [softmax] tree=a.tree: only Darknet's own command has trees"},
-    {{"", "softmax", "groups=3\nnoloss=1\n", 1, 1, 1, 4},
-     "row:1: [softmax] groups=3: does not divide 4 inputs"},
-    {{"", "softmax", "groups=2\nnoloss=1\n", 1, 1, 2, 4},
-     "row:1: [softmax] groups=2: the input must be 1 x 1, not 1 x 2"},
-    {{"", "softmax", "groups=2\n", 1, 1, 1, 4},
-     "row:1: [softmax] groups=2: an image has one class, so groups need noloss=1"},
-    {{"", "connected", "output=16777216\n", 1, 8, 8, 2},
-     "row:1: [connected] output=16777216: over 2^30 weights for an input of 8 x 8 x 2"},
-    {{"", "kd_feature", "", 1, 4, 4, 2, 0, 0, {4, 3, 2}},
-     "row:1: [kd_feature] from: 4 x 4 x 2 does not fit the teacher's 4 x 3 x 2"},
-    {{"", "kd_feature", "", 1, 1, 1, 40000, 0, 0, {1, 1, 40001}},
-     "row:1: [kd_feature] from 40000 channels to the teacher's 40001: over 2^30 weights"},
-    {{"", "kd_probability", "", 1, 1, 1, 7, 0, 0, {1, 1, 9}},
-     "row:1: [kd_probability] the teacher has 9 classes, the student 7: only features can "
-     "be fitted ([kd_feature])"},
-};
-
-static void check_errors(void) {
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        bench b;
-        dnx_err err = {0};
-        dnx_status st = open_bench(&b, &bad[i].r, 1, true, 1, &err);
-        check(st && !strcmp(err.text, bad[i].text), "%s\n  got: %s", bad[i].text, err.text);
-        close_bench(&b);
-    }
-}
-
-/* ---- rows of layers outside the repository ---- */
-
-/* A layer in another folder has its rows in NAME.rows beside NAME.c, one in each line:
- *     B H W C TOLERANCE [kinks] [OPTION=VALUE;...]
- * kinks: the inputs keep a distance from integers, where the derivative of such a layer jumps.
- * The Makefile calls test_layers [-rows FILE]... [TYPE]. */
-enum { MOST_ROWS = 64 };
-static row more[MOST_ROWS];
-static size_t n_more;
-static char texts[MOST_ROWS][400], types[MOST_ROWS][80];
-
-static void read_rows(const char *path) {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    FILE *f = fopen(path, "r");
-    char line[500];
-    must(f != NULL, path);
-    while (n_more < MOST_ROWS && fgets(line, sizeof line, f)) {
-        row *r = &more[n_more];
-        char *text = texts[n_more];
-        *r = (row){0};
-        text[0] = 0;
-        if (line[0] == '#' || line[0] == '\n') continue;
-        int got =
-            sscanf(line, "%d %d %d %d %lf %390[^\n]", &r->B, &r->H, &r->W, &r->C, &r->tol, text);
-        must(got >= 5, line);
-        if (!strncmp(text, "kinks", 5)) {
-            r->flags = SEPARATE;
-            memmove(text, text + 5, strlen(text + 5) + 1);
-        }
-        snprintf(types[n_more], sizeof types[0], "%.*s", (int)strcspn(name, "."), name);
-        strcat(text, "\n");
-        for (char *c = text; *c; c++) *c = *c == ';' ? '\n' : *c;
-        r->name = r->type = types[n_more];
-        r->text = text;
-        n_more++;
-    }
-    fclose(f);
-}
-
-static const row *row_at(size_t i) { return i < N_ROWS ? &rows[i] : &more[i - N_ROWS]; }
-
 /* ---- all ---- */
 
 static const char *only; /* the type that is checked; NULL: all */
@@ -624,16 +307,23 @@ static void check_row(const row *r) {
 
 static void check_all(void) {
     check(!strcmp(dnx_kernels()->name, where), "DNX_ISA is not obeyed");
+    for (size_t i = 0; i < n_rows; i++)
+        if (is_chosen(rows[i].type)) check_row(&rows[i]);
+}
+
+/* Every type must have a row. */
+static void read_all(void) {
+    char path[120];
     for (int t = 0; dnx_layer_types[t]; t++) {
         const char *name = dnx_layer_types[t]->name;
-        bool has_row = !is_chosen(name);
-        for (size_t i = 0; i < N_ROWS + n_more; i++) has_row |= !strcmp(row_at(i)->type, name);
-        check(has_row, "[%s] has no row in tests/unit/test_layers.c, nor a file %s.rows beside it",
+        snprintf(path, sizeof path, "tests/data/rows/%s.rows", name);
+        if (!access(path, R_OK)) read_rows(path);
+        size_t i = 0;
+        while (i < n_rows && strcmp(rows[i].type, name)) i++;
+        check(i < n_rows || !is_chosen(name),
+              "[%s] has no row in tests/data/rows/%s.rows, nor in a file %s.rows beside it", name,
               name, name);
     }
-    for (size_t i = 0; i < N_ROWS + n_more; i++)
-        if (is_chosen(row_at(i)->type)) check_row(row_at(i));
-    if (!only) check_errors();
 }
 
 int main(int argc, char **argv) {
@@ -642,6 +332,7 @@ int main(int argc, char **argv) {
         else only = argv[i];
     }
     must(!only || find_type(only), "there is no layer type of that name");
+    read_all();
     in_each_set(check_all);
     return summary();
 }
