@@ -39,9 +39,9 @@ static inline void add_row(row r, const char *options) {
     }
     const char *key = star;
     while (key > options && key[-1] != ';') key--;
+    const size_t length = (size_t)(star - key);
     const dnx_opt *o = find_type(r.type)->options;
-    while (o->key && (strlen(o->key) != (size_t)(star - key) || strncmp(o->key, key, strlen(o->key))))
-        o++;
+    while (o->key && (strlen(o->key) != length || strncmp(o->key, key, length))) o++;
     must(o->key && o->type == DNX_WORD, options);
     for (const char *w = o->words; *w;) {
         char *with = text_of("%.*s=%.*s%s", (int)(star - options), options, (int)strcspn(w, "|/"),
