@@ -14,6 +14,7 @@ are still learned on the folds. The last column has a published accuracy of the 
 method, with its protocol and source. Writes DIR/table.csv and DIR/results.json. Needs scikit-learn
 and scikit-image (make eval-deps). """
 import argparse
+import json
 import os
 import shlex
 import sys
@@ -35,6 +36,7 @@ from lib.folders import identities, images_below
 from lib.lock import folder_lock
 from lib.metrics import area, by_folds, mcnemar, p_text, percent, standard_error
 from lib.pairs import read_pairs
+from lib.processes import darknet, run
 from report.identification import as_text
 from report.machine import made_here
 
@@ -117,7 +119,17 @@ def network_row(text, faces):
         raise Failure(f"{path}: is of other pairs")
     return {"features": name or "network", "way": "cosine", "learned": "-",
             "accuracy": r["accuracy"], "error": r["standard_error"], "right": r["right"],
-            "auc": r.get("auc"), "ms": None, "bytes": None, "cited": "-"}
+            "auc": r.get("auc"), "ms": ms_of(r.get("cfg"), r.get("weights")),
+            "bytes": r.get("numbers") and 4 * r["numbers"], "cited": "-"}
+
+
+def ms_of(cfg, weights):
+    """Returns the milliseconds of one face on one thread, or None when a file of the network is not
+    there any more."""
+    if not all(p and os.path.isfile(p) for p in (cfg, weights)):
+        return None
+    return json.loads(run([darknet(), "bench", cfg, weights, "-batch", "1", "-threads", "1",
+                           "-json", "-runs", "50"], capture=True))["ms_per_image"]
 
 
 def add_p(rows):
@@ -169,7 +181,7 @@ def work(args):
                    {"made": made, "made_from": from_, "rows": rows})
     print(as_text(table))
     print("p: McNemar's exact test against PCA and cosine on the same features. ms a face: one "
-          "thread of Python, without reading the image.")
+          "thread, of Python or of darknet bench, without reading the image.")
     print(f"results in {args.out}")
 
 

@@ -122,6 +122,7 @@ def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missi
     same, folds = np.array([p[2] for p in kept]), np.array([p[3] for p in kept])
     result.update(metrics(scores, same, folds))
     result.update(cfg=cfg, weights=weights, faces=name or folder, flip=flip, images=len(found),
+                  numbers=len(next(iter(vectors.values()))),
                   missing=missing, broken=broken, dropped_pairs=len(pairs) - len(kept),
                   seconds=time.time() - start, date=time.strftime("%Y-%m-%d %H:%M:%S"),
                   pair_names=[list(p[:2]) for p in kept], same=same.astype(int).tolist(),

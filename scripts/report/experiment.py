@@ -141,7 +141,7 @@ def draw_curves(args, rows, title, path):
     if not by:
         return
     seen = [n for n in logs if curves.known(logs[n], "lfw")[0]]
-    with picture(path, 120, len(by) + bool(seen), sharex=False,
+    with picture(path, 120, len(by) + bool(seen), sharex=False, layout="constrained",
                  figsize=(8, 1.4 + 1.9 * len(by) + 2 * bool(seen))) as (fig, axes):
         for i, name in enumerate(seen):
             batches, right = curves.known(logs[name], "lfw")
@@ -151,8 +151,9 @@ def draw_curves(args, rows, title, path):
                            "of people who are in no other set")
             axes[0, 0].title.set_fontsize(8)
         for axis, (method, names) in zip(axes[bool(seen):, 0], by.items()):
-            for i, name in enumerate(names):
-                curves.draw_loss(axis, logs[name], curves.COLOURS[i % 10], name, False)
+            for name in names:
+                curves.draw_loss(axis, logs[name], look(list(logs).index(name))["color"], name,
+                                 False)
             axis.set_ylabel(f"{method}\nloss per image", fontsize=8)
         for axis in axes[:, 0]:
             axis.grid(alpha=.3)
@@ -160,7 +161,6 @@ def draw_curves(args, rows, title, path):
         axes[-1, 0].set_xlabel("batch")
         fig.suptitle(f"{title}\nEach loss in its own units: compare within a panel only",
                      fontsize=8)
-        fig.tight_layout()
 
 
 def table_html(rows):
@@ -212,7 +212,8 @@ def report(args, rows, data, said):
 <p>What each network confuses most of its pairs, with the cosines:</p>
 <p><img src="confused.png" alt="the most confused pairs of each network"></p>
 <ul>{links(rows)}</ul>
-<p>{made['date']}, {html.escape(made['machine'])}; darknet build {made['build']}.
+<p>{made['date']}, {html.escape(made['machine'])}; darknet build {made['build']},
+commit {made['commit']}.
 Command: <code>{html.escape(command)}</code></p>
 """)
     write_json(at + "results.json", {"made": dict(made, command=command), "data": title,

@@ -44,10 +44,11 @@ def has_slow_blas():
 
 
 def made_here():
-    """Returns {"date", "machine", "build"} for now. Scripts that only read files of features need
-    no darknet command: "build" is None when there is none."""
+    """Returns {"date", "machine", "build", "commit"} for now. Scripts that only read files of
+    features need no darknet command: "build" and "commit" are None when there is none."""
     try:
-        build = fingerprints.of_build()
+        build, name = fingerprints.of_build(), commit()
     except Failure:
-        build = None
-    return {"date": time.strftime("%Y-%m-%d %H:%M:%S"), "machine": processor(), "build": build}
+        build = name = None
+    return {"date": time.strftime("%Y-%m-%d %H:%M:%S"), "machine": processor(), "build": build,
+            "commit": name}

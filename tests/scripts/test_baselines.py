@@ -180,6 +180,15 @@ def whole_run():
     for r in rows:
         expect(re.search(r"; .*; .* (19|20)\d\d|found for this protocol$", r["cited"]), r["cited"])
         expect(0 < r["auc"] <= 1, r["auc"])
+    write("net.cfg", "[net]\nheight=48\nwidth=48\nchannels=3\n[convolutional]\nfilters=8\nsize=3\n"
+          "stride=4\nactivation=linear\n[avgpool]\n")
+    expect_end(darknet("init", "net.cfg", "net.weights"))
+    expect_end(script("eval_lfw.py", "net.cfg", "net.weights", "syn/test", "syn/two.txt", "--out",
+                      "lfw", "--no-pictures"))
+    expect_end(script("baselines.py", "syn/test", "syn/two.txt", "--out", "net", "--features",
+                      "raw", "--ways", "cosine", "--network", "small=lfw/results.json"))
+    r = json.loads(read("net/results.json"))["rows"][0]
+    expect(r["features"] == "small" and r["ms"] > 0 and r["bytes"] == 4 * 8, r)
     done = script("baselines.py", "syn/test", "syn/two.txt", "--out", "faces", "--faces",
                   "syn/train", "--features", "raw", "--ways", "cosine,pca,lda,pca+lda")
     expect_end(done)
