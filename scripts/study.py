@@ -20,13 +20,13 @@ import os
 import sys
 import time
 
-from lib.errors import Failure, needs, run_main
+from lib.errors import Failure, needs
 
 needs("numpy", "scipy", "matplotlib", "PIL")
 import homework
 from experiments import runs, study_choice, study_rows, teachers
 from experiments.data import Pairs, check_pairs, make_data
-from experiments.estimate import in_words
+from experiments.estimate import in_words, is_done
 from experiments.held_out import hold_out
 from experiments.methods import BEST, METHODS, STUDY
 from experiments.networks import student_cfg, usual
@@ -66,7 +66,7 @@ def show_plan(args, data, planned, embedding):
     print("\nEstimated by timing a few batches of each width, without the teacher's cache and "
           "tests\n(other programs on this machine make it longer):")
     for run in tried + planned:
-        done = runs.is_done(args, run.name)
+        done = is_done(args, run.name)
         seconds = 0 if done else clock.seconds(run, text_of(run))
         total += seconds
         print(f"  {run.name:60} {'done' if done else in_words(seconds):>8}")

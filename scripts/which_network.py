@@ -22,9 +22,7 @@ from experiments.data import Pairs, check_pairs, make_data
 from experiments.evaluation import evaluate
 from experiments.training import train, training_seconds
 from lib.arguments import each, real, whole
-from lib.cfg_text import without_losses
-from lib.files import make_folder, read, read_json, write_json
-from lib.lock import folder_lock
+from lib.files import read, read_json, write_json
 from lib.processes import darknet, run
 from report import which
 from report.experiment import summary

@@ -54,13 +54,27 @@ END
 complain 'no tab, and no blank at the end of a line' <<END
 $({ sources; scripts; } | xargs grep -nE "$(printf '\t')|[[:space:]]\$" /dev/null)
 END
-# Debian's pycodestyle, with the rules in tests/pycodestyle.cfg.
-if python=$(command -v pycodestyle); then
+# have PROGRAM WHAT: false, with a note, when a program of `make lint-deps` is missing.
+have() {
+    command -v "$1" >/dev/null && return
+    echo "lint: $1 is not installed: $2" >&2
+    return 1
+}
+if have pycodestyle 'the style of Python is not checked'; then
     complain 'Python as tests/pycodestyle.cfg says' <<END
-$(scripts | xargs "$python" --config=tests/pycodestyle.cfg)
+$(scripts | xargs pycodestyle --config=tests/pycodestyle.cfg)
 END
-else
-    echo "lint: pycodestyle is not installed: the style of Python is not checked" >&2
+fi
+if have pyflakes3 'unused names in Python are not checked'; then
+    complain 'Python has no unused import and no unknown name' <<END
+$(scripts | xargs pyflakes3)
+END
+fi
+checks_format= # 1: check
+if [ "$checks_format" ] && have clang-format-14 'the format of C is not checked'; then
+    complain 'C as .clang-format says: make format' <<END
+$(sh tests/format.sh)
+END
 fi
 [ "$bad" -eq 0 ] && echo 'lint: clean'
 exit "$bad"

@@ -3,7 +3,6 @@
 A value is a constant or the output of a layer. Some functions need several nodes, for example
 x * sigmoid(x). The value of the first node then has `parts`: it is not computed yet. The last node
 completes the function. If another node reads the value before, it becomes a layer of its own."""
-import copy
 from collections import Counter
 
 import numpy as np
@@ -11,7 +10,7 @@ from onnx import numpy_helper
 
 from exchange.cfg_out import Layer
 from exchange.onnx_fold import FOLD
-from exchange.onnx_values import HAS_ACTIVATION, Value, affine
+from exchange.onnx_values import HAS_ACTIVATION, Value
 from lib.darknet_files import BN_EPS
 from lib.errors import Failure
 from exchange.onnx_acts import (

@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from experiments import teachers
-from experiments.estimate import is_done, milliseconds
+from experiments.estimate import milliseconds
 from experiments.evaluation import evaluate
 from experiments.identify import identify
 from experiments.methods import METHODS

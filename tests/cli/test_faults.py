@@ -10,7 +10,6 @@ fewer points, and none when N is 4. Arguments select cases by name.
 A case works in its own folder, which has an earlier result. `again` is the command that a user
 types after the failure; `result` are the files whose bytes are compared."""
 import collections
-import errno
 import json
 import os
 import re
@@ -20,14 +19,14 @@ import subprocess
 import sys
 import time
 
-from common import (DARKNET, ROOT, SCRIPTS, Skipped, check, expect_end, needed, read, run, skip,
-                    summary, write)
+from common import (DARKNET, ROOT, SCRIPTS, Skipped, check, expect_end, needed, needs, read, run,
+                    skip, summary, write)
 from detector import make_detector, photograph
 from small_run import CFG, NAMES, faults, make_inputs
 
+needs("PIL")
 with needed():
     import numpy as np
-    import PIL  # pylint: disable=unused-import
 import tempfile
 
 # costs: how many times longer than other cases it takes; it gets as many times fewer points

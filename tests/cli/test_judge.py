@@ -7,11 +7,11 @@ import os
 import shutil
 import tempfile
 
-from common import ROOT, check, darknet, needed, read, summary, write
+from common import ROOT, check, darknet, needed, needs, read, summary, write
 
+needs("scipy")
 with needed():
     import numpy as np
-    import scipy  # noqa: F401
     from evaluation import all_pairs
     from lib import cfg_text, embeddings
 

@@ -4,8 +4,8 @@ plot_energy.py."""
 import os
 import re
 
-from common import (attempt_all, darknet, expect, expect_end, needed, raw, read, script, summary,
-                    write)
+from common import (Skipped, attempt_all, darknet, expect, expect_end, has, needed, raw, read,
+                    script, summary, write)
 
 with needed():
     import numpy as np
@@ -284,10 +284,8 @@ def trains_on():
 
 
 def plots():
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return
+    if not has("matplotlib"):
+        raise Skipped("matplotlib is not installed")
     expect_end(script("plot_energy.py", "energy.csv", "energy.png"))
     expect(read("energy.png")[:4] == b"\x89PNG", "energy.png is no PNG")
     expect_end(script("plot_energy.py", "net.cfg", "no.png"), 1, "net.cfg: ")

@@ -9,7 +9,7 @@ import tempfile
 import time
 
 import common
-from common import DARKNET, ROOT, check, needed, read, script, skip, summary, write
+from common import DARKNET, ROOT, check, has, needed, read, script, skip, summary, write
 
 with needed():
     import numpy as np
@@ -217,9 +217,7 @@ def test_use(tmp):
     write(cfg, NET)
     status, text, error = darknet("classifier", "train", os.path.join(out, "faces.data"), cfg)
     check(status == 0 and "12 images" in text and "3 classes" in text, "trains", text + error)
-    try:
-        import matplotlib  # pylint: disable=unused-import
-    except ImportError:
+    if not has("matplotlib"):
         skip("eval_lfw.py", "matplotlib is not installed")
         return
     net, weights = os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg"), os.path.join(tmp, "w")

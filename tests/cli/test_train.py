@@ -7,8 +7,8 @@ import signal
 import subprocess
 import time
 
-from common import (DARKNET, Skipped, attempt_all, column, expect, expect_end, needed, read, run,
-                    script, summary, write)
+from common import (DARKNET, Skipped, attempt_all, column, expect, expect_end, has, needed, read,
+                    run, script, summary, write)
 from small_run import CFG, data, listing, make_inputs, refuses, start, train
 
 with needed():
@@ -201,10 +201,8 @@ def infinite_loss():
 
 
 def plots():
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return
+    if not has("matplotlib"):
+        raise Skipped("matplotlib is not installed")
     expect_end(script("plot_training.py", "learns/net.csv", "out.png"))
     expect(read("out.png")[1:4] == b"PNG", "out.png is no PNG")
 

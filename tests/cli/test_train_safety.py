@@ -8,8 +8,7 @@ import signal
 import subprocess
 import time
 
-from common import (DARKNET, attempt_all, column, darknet, expect, expect_end, read, summary,
-                    write)
+from common import attempt_all, column, darknet, expect, expect_end, read, summary, write
 from small_run import (CFG, NAMES, data, faults, listing, make_inputs, refuses, start, train)
 
 LONG = ["-batches", "100000", "-every", "100000", "-threads", "1"]
@@ -26,7 +25,7 @@ def make_more():
     lines = []
     for k in range(4):
         lines += [f"{NAMES[0]}\t{k + 1}\t{k + 5}\n", f"{NAMES[0]}\t{k + 1}\t{NAMES[1]}\t{k + 1}\n"]
-    write("pairs.txt", f"2\t2\n" + "".join(lines[0:4:2] + lines[1:4:2] + lines[4::2] + lines[5::2]))
+    write("pairs.txt", "2\t2\n" + "".join(lines[0:4:2] + lines[1:4:2] + lines[4::2] + lines[5::2]))
     for name in NAMES[:2]:
         for i in range(10):
             write(f"lfw/{name}/{name}_{i:04}.jpg", read(f"faces/{name}/{4 * (i % 4) + 1:02}.jpg"))

@@ -3,6 +3,7 @@ commands, files, modules that may be missing. Each check(), and each function th
 is one line. Details of failures are '#' lines."""
 import contextlib
 import csv
+import importlib.util
 import os
 import struct
 import subprocess
@@ -136,6 +137,19 @@ def needed():
         if e.name not in OPTIONAL:
             raise
         skip_all(f"{e.name} is not installed")
+
+
+def has(module):
+    """True when this module is installed."""
+    return importlib.util.find_spec(module) is not None
+
+
+def needs(*modules):
+    """Skips the whole test when one of these modules, which only the tested scripts use, is
+    missing."""
+    with needed():
+        for module in modules:
+            importlib.import_module(module)
 
 
 # ---- commands ----

@@ -3,7 +3,7 @@ second, and failing system calls."""
 import os
 import subprocess
 
-from common import (DARKNET, ROOT, Skipped, darknet, expect, expect_end, needed, read, run, write)
+from common import (DARKNET, ROOT, Skipped, darknet, expect_end, needed, read, run, write)
 
 with needed():
     import numpy as np

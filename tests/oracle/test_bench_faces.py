@@ -3,13 +3,12 @@ it says; with a detector and photographs that the test makes."""
 import os
 import re
 
-from common import attempt_all, expect, expect_end, needed, script, skip_all, summary, write
+from common import attempt_all, expect, expect_end, needs, script, skip_all, summary, write
 from detector import make_detector, photograph
 
 from bench import peer_process
 
-with needed():
-    import onnx  # noqa: F401  # pylint: disable=unused-import
+needs("onnx")
 
 if peer_process.onnx_missing():
     skip_all(peer_process.onnx_missing() + ": make bench-deps")

@@ -3,12 +3,10 @@ MobileFaceNet, with random batch norm statistics. The outputs must be PyTorch's.
 import os
 import tempfile
 
-import common
-from common import attempt, expect, expect_end, needed, script, summary
+from common import attempt, expect, expect_end, needed, needs, script, summary
 
+needs("numpy", "onnx")
 with needed():
-    import numpy as np
-    import onnx  # pylint: disable=unused-import
     import torch
     from torch import nn
     import nets

@@ -9,15 +9,13 @@ import sys
 from os.path import abspath, dirname, join
 
 sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "lib"))
-from common import (attempt_all, darknet, expect, expect_end, needed, read, script,  # noqa: E402
-                    summary, write)
+from common import (attempt_all, darknet, expect, expect_end, needed, needs, read,  # noqa: E402
+                    script, summary, write)
 
+needs("sklearn", "skimage", "PIL")
 with needed():
     import numpy as np
     import scipy.stats
-    import sklearn  # noqa: F401
-    import skimage  # noqa: F401
-    import PIL  # noqa: F401
 import baselines  # noqa: E402
 from evaluation import classical, hand_features  # noqa: E402
 from evaluation.joint_bayesian import JointBayesian  # noqa: E402

@@ -4,13 +4,13 @@ import csv
 import os
 import shutil
 
-from common import (DARKNET, attempt_all, darknet, expect, expect_end, needed, run, script,
+from common import (DARKNET, attempt_all, darknet, expect, expect_end, needed, needs, run, script,
                     summary, write, write_png)
 from detector import make_detector, photograph
 
+needs("sklearn")
 with needed():
     import numpy as np
-    import sklearn  # noqa: F401  # pylint: disable=unused-import
     from PIL import Image
 
 CFG = ("[net]\nheight=28\nwidth=28\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\nseed=1\n"

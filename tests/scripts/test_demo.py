@@ -2,11 +2,11 @@
 import os
 import re
 
-from common import attempt_all, darknet, expect, expect_end, needed, script, summary, write
+from common import attempt_all, darknet, expect, expect_end, needed, needs, script, summary, write
 from detector import make_detector, photograph
 
+needs("numpy")
 with needed():
-    import numpy  # noqa: F401  # pylint: disable=unused-import
     from PIL import Image
 
     import demo

@@ -6,15 +6,14 @@ import json
 import os
 import pickle
 import subprocess
-import struct
 import sys
 import tempfile
 
-from common import ROOT, check, dnxe, needed, python2, read, skip, summary, write
+from common import ROOT, check, dnxe, needed, needs, python2, read, skip, summary, write
 
+needs("scipy")
 with needed():
     import numpy as np
-    import scipy  # noqa: F401
 import eval_lfw as e
 from experiments.verification import find_images
 from lib import embeddings, metrics as m

@@ -9,12 +9,10 @@ import sys
 from os.path import abspath, dirname, join
 
 sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "lib"))
-from common import (attempt_all, darknet, expect, expect_end, needed, read, script,  # noqa: E402
+from common import (attempt_all, darknet, expect, expect_end, needs, read, script,  # noqa: E402
                     summary, write)
 
-with needed():
-    import numpy  # noqa: F401
-    import scipy  # noqa: F401
+needs("numpy", "scipy")
 
 
 def start():

@@ -12,12 +12,11 @@ from os.path import abspath, dirname, join
 
 sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "lib"))
 from common import (ROOT, attempt_all, darknet, dnxe, expect, expect_end,  # noqa: E402
-                    needed, read, summary, write)
+                    needed, needs, read, summary, write)
 
+needs("scipy", "faiss")
 with needed():
     import numpy as np
-    import scipy  # noqa: F401
-    import faiss  # noqa: F401
 import eval_identification  # noqa: E402
 
 
@@ -146,7 +145,7 @@ def with_a_network():
     other = next(f for f in kept if f.startswith("test") and
                  json.loads(read(f"net/embeddings/{f}.json"))["network"] != record["network"])
     expect_end(evaluate(f"net/embeddings/{one}", f"net/embeddings/{other}", "--out", "mixed"), 1,
-               f": features of network ", f"but net/embeddings/{one} of {record['network']}")
+               ": features of network ", f"but net/embeddings/{one} of {record['network']}")
 
 
 def mistakes():

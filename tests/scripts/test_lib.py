@@ -9,10 +9,9 @@ import sys
 import tempfile
 import time
 
-from common import SCRIPTS, check, needed, read, summary, write
+from common import SCRIPTS, check, needs, read, summary, write
 
-with needed():
-    import numpy  # noqa: F401
+needs("numpy")
 from lib import fingerprints
 from lib.errors import Failure, text_of
 from lib.files import make_folder, read_json, read_result, whole_file, write_json

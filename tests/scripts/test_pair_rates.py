@@ -8,12 +8,11 @@ import warnings
 from os.path import abspath, dirname, join
 
 sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "lib"))
-from common import attempt_all, expect, needed, summary  # noqa: E402
+from common import attempt_all, expect, needed, needs, summary  # noqa: E402
 
+needs("scipy", "faiss")
 with needed():
     import numpy as np
-    import scipy  # noqa: F401
-    import faiss  # noqa: F401
 from evaluation import (all_pairs, identification, scores, search, statistics,  # noqa: E402
                         threshold)
 from lib.metrics import mcnemar, p_text  # noqa: E402

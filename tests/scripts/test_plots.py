@@ -5,10 +5,9 @@ import math
 import os
 import tempfile
 
-from common import check, needed, read, script, summary, write
+from common import check, needs, read, script, summary, write
 
-with needed():
-    import matplotlib  # noqa: F401
+needs("matplotlib")
 from report import curves
 
 HEAD = "batch,epoch,loss,rate,images_per_second,wait,accuracy,lfw,exclusivity,gradient,am_3\n"

@@ -10,12 +10,10 @@ import os
 import shutil
 import tempfile
 
-from common import ROOT, Skipped, attempt, check, needed, read, script, summary, write
+from common import ROOT, Skipped, attempt, check, needed, needs, read, script, summary, write
 
+needs("matplotlib", "numpy", "PIL")
 with needed():
-    import matplotlib  # noqa: F401
-    import numpy  # noqa: F401
-    import PIL  # noqa: F401
     import scipy.stats
 from experiments import methods, rows, runs, study_choice, study_rows
 from experiments.held_out import draw_pairs

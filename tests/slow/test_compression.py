@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 
-from common import ROOT, check, needed, script, summary
+from common import ROOT, check, needs, script, summary
 
 SMALL = ["--size", "64", "--identities", "8", "--images", "20", "--batches", "2", "--batch", "8",
          "--synthetic-pairs", "20", "--modes", "full,xnor", "--methods", "linear", "--speedups",
@@ -65,11 +65,7 @@ def refuses():
         check(done.returncode == 2 and text in done.stderr, done.stderr)
 
 
-with needed():
-    import matplotlib  # noqa: F401
-    import numpy  # noqa: F401
-    import PIL  # noqa: F401
-    import scipy  # noqa: F401
+needs("matplotlib", "numpy", "PIL", "scipy")
 with tempfile.TemporaryDirectory() as temporary:
     whole(temporary)
 refuses()

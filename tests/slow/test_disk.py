@@ -7,10 +7,9 @@ import os
 import random
 import shutil
 
-from common import attempt_all, column, darknet, expect, expect_end, needed, read, summary, write
+from common import attempt_all, column, darknet, expect, expect_end, needs, read, summary, write
 
-with needed():
-    import numpy  # noqa: F401  # pylint: disable=unused-import
+needs("numpy")
 from small_run import CFG, data, faults, make_inputs
 
 TIMES = int(os.environ.get("TIMES", "30"))

@@ -13,14 +13,10 @@ import sys
 import tempfile
 import time
 
-from common import (DARKNET, ROOT, SCRIPTS, check, darknet, expect_end, needed, read, script,
+from common import (DARKNET, ROOT, SCRIPTS, check, darknet, expect_end, needs, read, script,
                     summary, write)
 
-with needed():
-    import matplotlib  # noqa: F401
-    import numpy  # noqa: F401
-    import PIL  # noqa: F401
-    import scipy  # noqa: F401
+needs("matplotlib", "numpy", "PIL", "scipy")
 from experiments import methods, networks, rows as table
 from lib import cfg_text
 from report import curves

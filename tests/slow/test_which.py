@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 
-from common import ROOT, attempt, expect, needed, read, script, summary, write
+from common import ROOT, attempt, expect, needs, read, script, summary, write
 
 FACES = ("--size", "64", "--identities", "8", "--images", "80", "--batches", "2", "--batch", "8",
          "--synthetic-pairs", "20", "--teacher-batches", "2", "--samples", "600", "--tune-batches",
@@ -82,11 +82,7 @@ def refuses(out):
                f"{arguments}: {done.returncode} {done.stderr}")
 
 
-with needed():
-    import matplotlib  # noqa: F401
-    import numpy  # noqa: F401
-    import PIL  # noqa: F401
-    import scipy  # noqa: F401
+needs("matplotlib", "numpy", "PIL", "scipy")
 with tempfile.TemporaryDirectory() as temporary:
     os.chdir(temporary)
     for test in (whole, nothing_twice, goes_on, times, refuses):
