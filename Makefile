@@ -176,8 +176,10 @@ $(STANDIN): $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.
 	@echo "  link $@"
 	$(Q)$(CC) $(filter-out -fvisibility=hidden $(SANITIZE) $(FUZZER),$(FLAGS)) -Wno-missing-prototypes -shared -fPIC -DDNX_EMULATE -Wl,-soname,libcuda.so.1 -o $@ \
 		tests/lib/gpu/*.c -x c layers_ext/cuda/all.cu -lm
-$(SET)/tests/unit/test_gpu: LIBS += -Wl,-rpath,'$$ORIGIN/../standin' -L$(SET)/tests/standin -l:libcuda.so.1 $(HOSTLIB)
-$(SET)/tests/unit/test_gpu: $(STANDIN) $(SET)/gpu_list.o
+WITH_STANDIN := $(addprefix $(SET)/tests/unit/,test_gpu test_gpu_far)
+$(WITH_STANDIN): LIBS += -Wl,-rpath,'$$ORIGIN/../standin' -L$(SET)/tests/standin -l:libcuda.so.1 $(HOSTLIB)
+$(WITH_STANDIN): $(STANDIN)
+$(SET)/tests/unit/test_gpu: $(SET)/gpu_list.o
 
 # The files that scripts/gpu_check.sh needs on a machine that has only a driver.
 $(SET)/gpu-check/check: $(OBJ)/tests/gpu/real.o $(WITH_GPU) $(LIB)

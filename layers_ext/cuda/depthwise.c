@@ -3,8 +3,35 @@
 
 #include "cuda/product.h"
 
-static int slabs_of(long rows) { return (int)DNX_CUDA_SLABS(rows); }
 static int taps_of(const dnx_gpu_dw *s) { return s->at.kh * s->at.kw; }
+static int channel_blocks(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
+static int slabs_of(const struct dnx_cuda_window *at) {
+    return (int)DNX_CUDA_SLABS((long)at->batch * at->oh * at->ow);
+}
+
+/* ---- tiles ---- */
+
+static long tiles_of(int batch, int h, int w) {
+    return (long)batch * ((h + DNX_CUDA_SIDE - 1) / DNX_CUDA_SIDE) *
+           ((w + DNX_CUDA_SIDE - 1) / DNX_CUDA_SIDE);
+}
+
+/* The numbers of a tile's windows in shared memory. */
+static long windows_of(const struct dnx_cuda_window *at) {
+    return ((DNX_CUDA_SIDE - 1L) * at->stride + at->kh) *
+           ((DNX_CUDA_SIDE - 1L) * at->stride + at->kw) * DNX_CUDA_COLUMNS;
+}
+
+/* Tiles save time when windows share pixels, and must fit. */
+static bool has_tiles(const struct dnx_cuda_window *at) {
+    return at->kh > at->stride && at->oh > 1 && at->ow > 1 && windows_of(at) <= DNX_CUDA_WINDOWS;
+}
+static bool has_dw_tiles(const struct dnx_cuda_window *at) {
+    const long sums = (long)at->kh * at->kw * DNX_CUDA_SIDE * DNX_CUDA_COLUMNS;
+    return has_tiles(at) && windows_of(at) + sums <= DNX_CUDA_WINDOWS + DNX_CUDA_SUMS;
+}
+
+/* ---- the layer ---- */
 
 dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
     dnx_gpu_dw *s = l->state;
@@ -18,8 +45,7 @@ dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
                                       (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
     if (st || !n->trains) return st;
     l->scratch_floats = (size_t)n->batch * dnx_size(n->out);
-    size_t slabs = (size_t)slabs_of((long)n->batch * n->out.h * n->out.w);
-    return dnx_gpu_new(l, &s->parts, slabs * (size_t)(taps_of(s) * n->in[0].c), err);
+    return dnx_gpu_new(l, &s->parts, (size_t)slabs_of(&s->at) * (size_t)(taps_of(s) * s->at.C), err);
 }
 
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p) {
@@ -33,9 +59,19 @@ void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p) {
         a.slopes = dnx_gpu_value(l, DNX_SLOPES);
         a.act = s->norm.act;
     }
-    dnx_device_each(l->device, DNX_CUDA_depthwise, (long)p->batch * (long)dnx_size(l->node->out),
-                    &a);
-    if (l->node->trains) dnx_gpu_norm_forward(l, &s->norm, a.y, p, 0);
+    const long tiles = tiles_of(p->batch, a.at.oh, a.at.ow);
+    long stripes = 0;
+    if (has_tiles(&a.at)) {
+        if (dnx_gpu_norm_needs_sums(l, &s->norm, p)) {
+            a.parts = s->norm.parts;
+            stripes = dnx_gpu_stripes((long)p->batch * a.at.oh * a.at.ow);
+            if (stripes > tiles) stripes = tiles;
+        }
+        dnx_device_launch(l->device, DNX_CUDA_depthwise_tiles, stripes ? stripes : tiles,
+                          channel_blocks(a.at.C), 1, &a);
+    } else dnx_device_each(l->device, DNX_CUDA_depthwise,
+                           (long)p->batch * (long)dnx_size(l->node->out), &a);
+    if (l->node->trains) dnx_gpu_norm_forward(l, &s->norm, a.y, p, (int)stripes);
 }
 
 void dnx_gpu_dw_prepare(dnx_gpu_layer *l) {
@@ -43,22 +79,32 @@ void dnx_gpu_dw_prepare(dnx_gpu_layer *l) {
     if (!l->node->trains) dnx_gpu_norm_fold(l, &s->norm);
 }
 
+static void add_filters(dnx_gpu_layer *l, const struct depthwise_dw_args *a) {
+    const int C = a->at.C, taps = a->at.kh * a->at.kw;
+    const long tiles = tiles_of(a->at.batch, a->at.oh, a->at.ow);
+    struct depthwise_dw_sum_args b = {.parts = a->parts, .dw = dnx_gpu_grad(l, DNX_WEIGHTS), .C = C,
+                                      .taps = taps, .slabs = slabs_of(&a->at)};
+    if (!b.dw) return;
+    if (has_dw_tiles(&a->at)) {
+        if (b.slabs > tiles) b.slabs = (int)tiles;
+        dnx_device_launch(l->device, DNX_CUDA_depthwise_dw_tiles, b.slabs, channel_blocks(C), 1, a);
+    } else dnx_device_launch(l->device, DNX_CUDA_depthwise_dw, channel_blocks(C), taps, b.slabs, a);
+    dnx_device_each(l->device, DNX_CUDA_depthwise_dw_sum, (long)C * taps, &b);
+}
+
 void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_dw *s = l->state;
-    const int C = s->at.C, taps = taps_of(s);
-    const long rows = (long)p->batch * s->at.oh * s->at.ow;
-    float *dz = l->scratch, *grad = dnx_gpu_grad(l, DNX_WEIGHTS);
+    float *dz = l->scratch;
     dnx_gpu_norm_backward(l, &s->norm, s->norm.z, p, dz, false);
     struct depthwise_dw_args a = {.at = s->at, .x = p->x[0], .dz = dz, .parts = s->parts};
     a.at.batch = p->batch;
-    dnx_device_launch(l->device, DNX_CUDA_depthwise_dw,
-                      (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, taps, slabs_of(rows), &a);
-    struct depthwise_dw_sum_args b = {.parts = s->parts, .dw = grad, .C = C, .taps = taps,
-                                      .slabs = slabs_of(rows)};
-    if (grad) dnx_device_each(l->device, DNX_CUDA_depthwise_dw_sum, (long)C * taps, &b);
-    if (!p->dx[0]) return;
+    add_filters(l, &a);
     struct depthwise_dx_args d = {.at = a.at, .dz = dz, .w = dnx_gpu_value(l, DNX_WEIGHTS),
                                   .dx = p->dx[0], .adds = p->dx_adds[0]};
-    dnx_device_each(l->device, DNX_CUDA_depthwise_dx,
-                    (long)p->batch * (long)dnx_size(l->node->in[0]), &d);
+    if (!d.dx) return;
+    if (has_tiles(&a.at))
+        dnx_device_launch(l->device, DNX_CUDA_depthwise_dx_tiles,
+                          tiles_of(p->batch, a.at.h, a.at.w), channel_blocks(a.at.C), 1, &d);
+    else dnx_device_each(l->device, DNX_CUDA_depthwise_dx,
+                         (long)p->batch * (long)dnx_size(l->node->in[0]), &d);
 }

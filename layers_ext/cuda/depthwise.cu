@@ -1,4 +1,5 @@
-/* depthwise.cu - convolutions with one filter for each channel. */
+/* depthwise.cu - convolutions with one filter for each channel: first for any window, then in tiles
+ * of 8 x 8 pixels for small windows, which overlap. */
 #include "cuda/act.h"
 
 KERNEL(depthwise) {
@@ -70,5 +71,161 @@ KERNEL(depthwise_dw_sum) {
         for (int s = 0; s < a.slabs; s++)
             sum += a.parts[s * count + i % a.taps * a.C + i / a.taps];
         a.dw[i] += sum;
+    }
+}
+
+/* ---- tiles ---- */
+
+/* A block computes 32 channels of tiles of 8 x 8 pixels: a warp has a row of the tile, a thread the
+ * 8 pixels of the row in one channel. Pixels of the input are in shared memory, with the border
+ * that the windows need. */
+enum { SIDE = DNX_CUDA_SIDE, LANES = DNX_CUDA_COLUMNS };
+
+/* The first pixel of tile `tile` of images of h x w pixels, and the index of its image. */
+struct corner {
+    int y, x;
+    long image;
+};
+DEVICE long tiles_of(int batch, int h, int w) {
+    return (long)batch * ((h + SIDE - 1) / SIDE) * ((w + SIDE - 1) / SIDE);
+}
+DEVICE struct corner corner_of(long tile, int h, int w) {
+    const int down = (h + SIDE - 1) / SIDE, across = (w + SIDE - 1) / SIDE;
+    struct corner at;
+    at.image = tile / (down * across);
+    const int k = (int)(tile - at.image * (down * across));
+    at.y = k / across * SIDE;
+    at.x = k % across * SIDE;
+    return at;
+}
+
+/* Copies rows x columns pixels of an image (h x w x C, at `from`) to shared memory, from (y0, x0)
+ * on; pixels outside of the image are 0. */
+DEVICE void copy_tile(const float *from, int h, int w, int C, int y0, int x0, int rows, int columns,
+                      float *to) {
+    const int lane = THREAD % LANES, c = BLOCK_Y * LANES + lane;
+    for (int y = THREAD / LANES; y < rows; y += SIDE)
+        for (int x = 0; x < columns; x++) {
+            const bool is_in = c < C && y0 + y >= 0 && y0 + y < h && x0 + x >= 0 && x0 + x < w;
+            copy_one(to + (y * columns + x) * LANES + lane,
+                     is_in ? from + ((long)(y0 + y) * w + x0 + x) * C + c : 0);
+        }
+    END_COPIES();
+    WAIT_COPIES(0);
+    SYNC();
+}
+
+/* The pixels that the windows of a tile's outputs read, and the address of those of output row
+ * `row` and column 0 at tap (0, 0). */
+DEVICE const float *copy_windows(const struct dnx_cuda_window *at, const float *x, struct corner k,
+                                 int columns, float *tile) {
+    copy_tile(x + k.image * at->h * at->w * at->C, at->h, at->w, at->C, k.y * at->stride - at->pad,
+              k.x * at->stride - at->pad, (SIDE - 1) * at->stride + at->kh, columns, tile);
+    return tile + THREAD / LANES * at->stride * columns * LANES + THREAD % LANES;
+}
+
+KERNEL(depthwise_tiles) {
+    SHARED float tile[DNX_CUDA_WINDOWS];
+    SHARED double sums[2][SIDE][LANES];
+    const struct dnx_cuda_window *at = &a.at;
+    const int lane = THREAD % LANES, row = THREAD / LANES, c = BLOCK_Y * LANES + lane;
+    const int columns = (SIDE - 1) * at->stride + at->kw, step = at->stride * LANES;
+    const float *w = a.w + (long)(c < at->C ? c : 0) * at->kh * at->kw;
+    double s0 = 0, s1 = 0;
+    for (long t = BLOCK_X; t < tiles_of(at->batch, at->oh, at->ow); t += BLOCKS_X) {
+        const struct corner k = corner_of(t, at->oh, at->ow);
+        const float *x = copy_windows(at, a.x, k, columns, tile);
+        float sum[SIDE] = {0, 0, 0, 0, 0, 0, 0, 0};
+        for (int ky = 0; ky < at->kh; ky++)
+            for (int kx = 0; kx < at->kw; kx++) {
+                const float f = w[ky * at->kw + kx], *from = x + (ky * columns + kx) * LANES;
+                UNROLL for (int i = 0; i < SIDE; i++) sum[i] += f * from[i * step];
+            }
+        float *y = a.y + ((k.image * at->oh + k.y + row) * at->ow + k.x) * at->C + c;
+        UNROLL for (int i = 0; i < SIDE; i++) {
+            if (c >= at->C || k.y + row >= at->oh || k.x + i >= at->ow) continue;
+            y[(long)i * at->C] = a.scale ? activate(sum[i] * a.scale[c] + a.shift[c], a.act,
+                                                    a.slopes ? a.slopes[c] : 0) : sum[i];
+            s0 += (double)sum[i];
+            s1 += (double)sum[i] * (double)sum[i];
+        }
+        SYNC();
+    }
+    if (!a.parts) return;
+    sums[0][row][lane] = s0;
+    sums[1][row][lane] = s1;
+    SYNC();
+    if (row > 1 || c >= at->C) return;
+    double sum = 0;
+    for (int k = 0; k < SIDE; k++) sum += sums[row][k][lane];
+    a.parts[((long)BLOCK_X * 3 + row) * at->C + c] = sum;
+}
+
+/* p / stride, rounded down. */
+DEVICE int down(int p, int stride) {
+    return p >= 0 ? p / stride : -((stride - 1 - p) / stride);
+}
+
+KERNEL(depthwise_dx_tiles) {
+    SHARED float tile[DNX_CUDA_WINDOWS];
+    const struct dnx_cuda_window *at = &a.at;
+    const int lane = THREAD % LANES, row = THREAD / LANES, c = BLOCK_Y * LANES + lane;
+    const int s = at->stride, rows = (SIDE + at->kh + s - 3) / s + 1;
+    const int columns = (SIDE + at->kw + s - 3) / s + 1;
+    const struct corner k = corner_of(BLOCK_X, at->h, at->w);
+    const int y0 = down(k.y + at->pad - at->kh + 1, s), x0 = down(k.x + at->pad - at->kw + 1, s);
+    copy_tile(a.dz + k.image * at->oh * at->ow * at->C, at->oh, at->ow, at->C, y0, x0, rows,
+              columns, tile);
+    const float *w = a.w + (long)(c < at->C ? c : 0) * at->kh * at->kw;
+    float sum[SIDE] = {0, 0, 0, 0, 0, 0, 0, 0};
+    for (int ky = 0; ky < at->kh; ky++) {
+        const int y = k.y + row + at->pad - ky - y0 * s;
+        if (s > 1 && y % s) continue;
+        const float *from = tile + (s > 1 ? y / s : y) * columns * LANES + lane;
+        for (int kx = 0; kx < at->kw; kx++) {
+            const float f = w[ky * at->kw + kx];
+            UNROLL for (int i = 0; i < SIDE; i++) {
+                const int x = k.x + i + at->pad - kx - x0 * s;
+                if (s == 1) sum[i] += f * from[x * LANES];
+                else if (x % s == 0) sum[i] += f * from[x / s * LANES];
+            }
+        }
+    }
+    float *dx = a.dx + ((k.image * at->h + k.y + row) * at->w + k.x) * at->C + c;
+    UNROLL for (int i = 0; i < SIDE; i++)
+        if (c < at->C && k.y + row < at->h && k.x + i < at->w)
+            dx[(long)i * at->C] = sum[i] + (a.adds ? dx[(long)i * at->C] : 0);
+}
+
+KERNEL(depthwise_dw_tiles) {
+    SHARED float tile[DNX_CUDA_WINDOWS + DNX_CUDA_SUMS];
+    const struct dnx_cuda_window *at = &a.at;
+    const int lane = THREAD % LANES, row = THREAD / LANES, c = BLOCK_Y * LANES + lane;
+    const int columns = (SIDE - 1) * at->stride + at->kw, step = at->stride * LANES;
+    const int taps = at->kh * at->kw;
+    /* The sums of this row: one for each tap, behind the pixels. */
+    float *all = tile + ((SIDE - 1) * at->stride + at->kh) * columns * LANES;
+    float *sums = all + row * taps * LANES + lane;
+    for (int k = 0; k < taps; k++) sums[k * LANES] = 0;
+    for (long t = BLOCK_X; t < tiles_of(at->batch, at->oh, at->ow); t += BLOCKS_X) {
+        const struct corner k = corner_of(t, at->oh, at->ow);
+        const float *x = copy_windows(at, a.x, k, columns, tile);
+        const float *dz = a.dz + ((k.image * at->oh + k.y + row) * at->ow + k.x) * at->C + c;
+        float d[SIDE];
+        UNROLL for (int i = 0; i < SIDE; i++)
+            d[i] = c < at->C && k.y + row < at->oh && k.x + i < at->ow ? dz[(long)i * at->C] : 0;
+        for (int ky = 0; ky < at->kh; ky++)
+            for (int kx = 0; kx < at->kw; kx++) {
+                const float *from = x + (ky * columns + kx) * LANES;
+                float sum = 0;
+                UNROLL for (int i = 0; i < SIDE; i++) sum += d[i] * from[i * step];
+                sums[(ky * at->kw + kx) * LANES] += sum;
+            }
+        SYNC();
+    }
+    for (int k = row; k < taps && c < at->C; k += SIDE) {
+        float sum = 0;
+        for (int r = 0; r < SIDE; r++) sum += all[(r * taps + k) * LANES + lane];
+        a.parts[((long)BLOCK_X * taps + k) * at->C + c] = sum;
     }
 }

@@ -22,6 +22,7 @@
     X(conv_forward_bf16, true) X(conv_dx_bf16, true) X(conv_dw_bf16, true)                      \
     X(filters, false) X(filters_back, false)                                                    \
     X(depthwise, false) X(depthwise_dx, false) X(depthwise_dw, true) X(depthwise_dw_sum, false) \
+    X(depthwise_tiles, true) X(depthwise_dx_tiles, true) X(depthwise_dw_tiles, true)           \
     X(norm_sums, true) X(norm_statistics, true) X(norm_back, true) X(norm_fold, false)        \
     X(norm_apply, false) X(norm_dz, false)                                                      \
     X(sum, false) X(scaled, false) X(channels, false) X(maxpool, false) X(maxpool_back, false)  \
@@ -36,7 +37,9 @@
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
 enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */
 enum { DNX_CUDA_ROWS = 8 };     /* and it takes 8 rows at a time */
-enum { DNX_CUDA_STRIPES = 512 }; /* with parts: the most blocks in x for conv_forward */
+enum { DNX_CUDA_SIDE = 8 };     /* of a tile of a depthwise convolution */
+enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 }; /* its shared memory */
+enum { DNX_CUDA_STRIPES = 512 }; /* with parts: the most blocks in x */
 /* A sum over rows has a slab for each 512 rows, but at most 256. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
@@ -95,11 +98,18 @@ struct filters_back_args {
 
 /* depthwise: one filter for each channel; C = N = groups. w: C x kh x kw. One thread computes one
  * number of y, in depthwise_dx one number of dx. With scale and shift,
- * y = act(convolution * scale + shift). */
+ * y = act(convolution * scale + shift).
+ *
+ * depthwise_tiles, _dx_tiles and _dw_tiles compute the same, in tiles of DNX_CUDA_SIDE x
+ * DNX_CUDA_SIDE outputs (_dx_tiles: inputs), with their inputs in shared memory. That has room for
+ * DNX_CUDA_WINDOWS numbers, 32 for each pixel; _dw_tiles needs 8 x 32 more for each tap.
+ * Blocks: (tiles, C / DNX_CUDA_COLUMNS rounded up); depthwise_tiles and _dw_tiles also take fewer in
+ * x. With parts depthwise_tiles sums y and y^2 over the rows of each block, as norm_sums does. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
     float *y;
+    double *parts; /* blocks in x x 3 x C; depthwise_tiles only; may be NULL */
     dnx_act act;
 };
 struct depthwise_dx_args {
@@ -109,7 +119,8 @@ struct depthwise_dx_args {
     bool adds;
 };
 /* depthwise_dw: the gradient of w from each slab of output rows. Blocks: (C / DNX_CUDA_COLUMNS
- * rounded up, taps, slabs). parts: slabs x taps x C. depthwise_dw_sum adds up the slabs. */
+ * rounded up, taps, slabs). parts: slabs x taps x C; of depthwise_dw_tiles a slab is what a block in
+ * x sums. depthwise_dw_sum adds up the slabs. */
 struct depthwise_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -120,6 +131,10 @@ struct depthwise_dw_sum_args {
     float *dw; /* C x taps, added to */
     int C, taps, slabs;
 };
+
+#define depthwise_tiles_args depthwise_args
+#define depthwise_dx_tiles_args depthwise_dx_args
+#define depthwise_dw_tiles_args depthwise_dw_args
 
 /* The kernels of batch norm and activation compute u = z*scale + shift, y = act(u) for z with
  * `rows` rows of C channels. du is the gradient of u.

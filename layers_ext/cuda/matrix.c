@@ -1,12 +1,15 @@
 /* matrix.c - a matrix is a convolution whose images are single pixels. */
 #include "cuda/matrix.h"
 
+#include <limits.h>
+
 #include "cuda/norm.h"
 
 static long tiles(long n) { return (n + DNX_CUDA_TILE - 1) / DNX_CUDA_TILE; }
 static int cg_of(const struct dnx_cuda_window *at) { return at->C / at->groups; }
 static int ng_of(const struct dnx_cuda_window *at) { return at->N / at->groups; }
 static int taps_of(const struct dnx_cuda_window *at) { return at->kh * at->kw; }
+static long inputs_of(const struct dnx_cuda_window *at) { return (long)at->batch * at->h * at->w; }
 static long outputs_of(const struct dnx_cuda_window *at) {
     return (long)at->batch * at->oh * at->ow;
 }
@@ -27,9 +30,11 @@ int dnx_gpu_parts(const struct dnx_cuda_window *at) {
 }
 
 /* Queues a product. plain: the kernel in float32. The table in kernels.h has three kernels in
- * float32, then the same three in TF32, then in bfloat16. */
-static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, long x, long y, long z,
-                     const void *args) {
+ * float32, then the same three in TF32, then in bfloat16. The kernels count pixels in int, and
+ * step past the last one: more than 2^30 are refused, as are too many blocks. */
+static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, const struct dnx_cuda_window *at,
+                     long x, long y, long z, const void *args) {
+    if (inputs_of(at) > INT_MAX / 2 || outputs_of(at) > INT_MAX / 2) x = LONG_MAX;
     dnx_device_launch(l->device, (dnx_cuda_kernel)(plain + 3 * (int)l->precision), x, y, z, args);
 }
 
@@ -42,7 +47,7 @@ void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, cons
 
 void dnx_gpu_conv(dnx_gpu_layer *l, const struct conv_forward_args *a) {
     const long rows = outputs_of(&a->at);
-    multiply(l, DNX_CUDA_conv_forward, a->parts ? dnx_gpu_stripes(rows) : tiles(rows),
+    multiply(l, DNX_CUDA_conv_forward, &a->at, a->parts ? dnx_gpu_stripes(rows) : tiles(rows),
              tiles(ng_of(&a->at)), a->at.groups, a);
 }
 
@@ -50,15 +55,14 @@ void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const f
                      const float *wt, float *dx, bool adds) {
     struct conv_dx_args a = {.at = *at, .dz = dz, .wt = wt, .dx = dx, .adds = adds};
     if (dx)
-        multiply(l, DNX_CUDA_conv_dx, tiles((long)at->batch * at->h * at->w), tiles(cg_of(at)),
-                 at->groups, &a);
+        multiply(l, DNX_CUDA_conv_dx, at, tiles(inputs_of(at)), tiles(cg_of(at)), at->groups, &a);
 }
 
 static void parts_of_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
                         const float *dz, float *parts) {
     struct conv_dw_args a = {.at = *at, .x = x, .dz = dz, .parts = parts,
                              .slabs = dnx_gpu_parts(at)};
-    multiply(l, DNX_CUDA_conv_dw, tiles((long)taps_of(at) * cg_of(at)), tiles(ng_of(at)),
+    multiply(l, DNX_CUDA_conv_dw, at, tiles((long)taps_of(at) * cg_of(at)), tiles(ng_of(at)),
              (long)at->groups * a.slabs, &a);
 }
 

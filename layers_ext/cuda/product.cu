@@ -1,10 +1,10 @@
 /* product.cu - convolutions as matrix products. A block of 256 threads computes a tile of 64 x 64
- * outputs. It takes 16 terms of their sums at a time from shared memory. While it multiplies them,
- * it loads the next terms from global memory into registers. Ordinary multiply-adds (float32) or
- * tensor cores (TF32, bfloat16) multiply the tiles. All sums are float32. */
+ * outputs, and takes 16 terms of their sums (a slice) at a time from shared memory. While it
+ * multiplies a slice, the copies of the next two run (cp.async). Ordinary multiply-adds (float32)
+ * or tensor cores (TF32, bfloat16) multiply the slices. All sums are float32. */
 #include "cuda/act.h"
 
-enum { TILE = DNX_CUDA_TILE, SLICE = 16, ROW = TILE + 4, LOADS = SLICE * TILE / 4 / 256 };
+enum { TILE = DNX_CUDA_TILE, SLICE = 16, STAGES = 3, BUFFER = TILE * (SLICE + 4) };
 enum { PLAIN = 0, TF32 = 1, BF16 = 2 };
 
 /* The part of a tile that one thread sums. PLAIN: 4 x 4 outputs. Tensor cores: four numbers from
@@ -28,144 +28,143 @@ struct product {
     int g, Cg, Ng;      /* the group, its channels and its filters */
     long row, rows;     /* the first row of the tile, and their number in all tiles */
     int column, columns;
-    long lo, hi;        /* the first term, and the end of the terms */
-    bool four_left, four_right; /* loads four neighbouring numbers at once */
+    int lo, hi;         /* the terms */
+    bool four_left, four_right; /* four numbers that follow each other are copied at once */
 };
 
-/* The address of channel c at tap `tap` (y * kw + x) of the window of output pixel `pixel`; NULL
- * outside of the image. */
-DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *x, long pixel, int tap,
-                              int c) {
-    if (at->kh == 1 && at->kw == 1 && at->stride == 1 && at->pad == 0) return x + pixel * at->C + c;
-    const int iy = (int)(pixel / at->ow % at->oh) * at->stride - at->pad + tap / at->kw;
-    const int ix = (int)(pixel % at->ow) * at->stride - at->pad + tap % at->kw;
-    if (iy < 0 || iy >= at->h || ix < 0 || ix >= at->w) return 0;
-    return x + ((pixel / at->ow / at->oh * at->h + iy) * at->w + ix) * at->C + c;
+/* Where the window of a pixel begins. FORWARD, DW: an output pixel; DX: an input pixel, and its
+ * window is of the outputs that read it. */
+struct spot {
+    long image; /* the index of the first pixel of the image that the window is in */
+    int y, x;
+};
+DEVICE struct spot spot_of(const struct dnx_cuda_window *at, int kind, unsigned pixel) {
+    const unsigned h = (unsigned)(kind == DX ? at->h : at->oh);
+    const unsigned w = (unsigned)(kind == DX ? at->w : at->ow), line = pixel / w, b = line / h;
+    const int y = (int)(line - b * h), x = (int)(pixel - line * w);
+    struct spot s;
+    s.image = kind == DX ? (long)b * at->oh * at->ow : (long)b * at->h * at->w;
+    s.y = kind == DX ? y + at->pad : y * at->stride - at->pad;
+    s.x = kind == DX ? x + at->pad : x * at->stride - at->pad;
+    return s;
 }
 
-/* The address of the dz of filter n at the output whose window has input pixel `pixel` at this tap;
- * NULL when there is no such output. */
-DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz, long pixel,
+/* The address of channel c at tap `tap` (y * kw + x) of a window; NULL outside of the image. */
+DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *from, struct spot s,
+                              int tap, int c) {
+    const int ky = tap / at->kw, y = s.y + ky, x = s.x + tap - ky * at->kw;
+    if (y < 0 || y >= at->h || x < 0 || x >= at->w) return 0;
+    return from + (s.image + (long)y * at->w + x) * at->C + c;
+}
+
+/* The address of the dz of filter n at the output whose window has an input pixel at this tap; NULL
+ * when there is no such output. */
+DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz, struct spot s,
                               int tap, int n) {
-    if (at->kh == 1 && at->kw == 1 && at->stride == 1 && at->pad == 0)
-        return dz + pixel * at->N + n;
-    int y = (int)(pixel / at->w % at->h) + at->pad - tap / at->kw;
-    int x = (int)(pixel % at->w) + at->pad - tap % at->kw;
-    if (y < 0 || x < 0 || y % at->stride || x % at->stride) return 0;
-    y /= at->stride;
-    x /= at->stride;
+    const int ky = tap / at->kw;
+    int y = s.y - ky, x = s.x - (tap - ky * at->kw);
+    if (y < 0 || x < 0) return 0;
+    if (at->stride > 1) {
+        if (y % at->stride || x % at->stride) return 0;
+        y /= at->stride;
+        x /= at->stride;
+    }
     if (y >= at->oh || x >= at->ow) return 0;
-    return dz + ((pixel / at->w / at->h * at->oh + y) * at->ow + x) * at->N + n;
+    return dz + (s.image + (long)y * at->ow + x) * at->N + n;
 }
 
-/* The address of left[k][line] or right[k][line] of the tile. NULL when that number is 0. */
-DEVICE const float *left_at(const struct product *p, int kind, int line, long k) {
+/* The address of left[k][line] or right[k][line] of the tile; NULL: it is 0. s: of that line, or
+ * in DW of term k. */
+DEVICE const float *left_at(const struct product *p, int kind, struct spot s, int line, int k) {
     const long row = p->row + line;
     if (k >= p->hi || row >= p->rows) return 0;
-    if (kind == DW) return p->left + k * p->at->N + p->g * p->Ng + row;
-    const int wide = kind == FORWARD ? p->Cg : p->Ng, tap = (int)k / wide;
-    const int c = p->g * wide + (int)k - tap * wide;
-    return kind == FORWARD ? window_at(p->at, p->left, row, tap, c)
-                           : reader_at(p->at, p->left, row, tap, c);
+    if (kind == DW) return p->left + (long)k * p->at->N + p->g * p->Ng + row;
+    const int wide = kind == FORWARD ? p->Cg : p->Ng, tap = p->hi == wide ? 0 : k / wide;
+    const int c = p->g * wide + k - tap * wide;
+    return kind == FORWARD ? window_at(p->at, p->left, s, tap, c)
+                           : reader_at(p->at, p->left, s, tap, c);
 }
-DEVICE const float *right_at(const struct product *p, int kind, int line, long k) {
+DEVICE const float *right_at(const struct product *p, int kind, struct spot s, int line, int k) {
     const int column = p->column + line;
     if (k >= p->hi || column >= p->columns) return 0;
     if (kind == FORWARD) return p->right + ((long)p->g * p->Ng + column) * p->hi + k;
-    if (kind == DX) return p->right + (p->g * p->hi + k) * p->Cg + column;
+    if (kind == DX) return p->right + ((long)p->g * p->hi + k) * p->Cg + column;
     const int tap = column / p->Cg;
-    return window_at(p->at, p->right, k, tap, p->g * p->Cg + column - tap * p->Cg);
+    return window_at(p->at, p->right, s, tap, p->g * p->Cg + column - tap * p->Cg);
 }
 
-/* The numbers that a thread loads: LOADS times four neighbours in memory. The four are terms of one
- * line when `along` is true, else the same term of four lines. */
-DEVICE int line_of(int n, bool along) {
-    const int i = n * THREADS + THREAD;
-    return along ? i / (SLICE / 4) : i % (TILE / 4) * 4;
+/* A thread copies four numbers of a slice that follow each other in memory: four terms of a line
+ * when `along` is true, else one term of four lines. In shared memory they follow each other, too.
+ * The lengths of the rows there keep the threads of a warp on different banks. */
+DEVICE int line_of(bool along) {
+    return along ? THREAD / (SLICE / 4) : THREAD % (TILE / 4) * 4;
 }
-DEVICE int term_of(int n, bool along) {
-    const int i = n * THREADS + THREAD;
-    return along ? i % (SLICE / 4) * 4 : i / (TILE / 4);
+DEVICE int term_of(bool along) {
+    return along ? THREAD % (SLICE / 4) * 4 : THREAD / (TILE / 4);
+}
+DEVICE int place(bool along, int line, int k) {
+    return along ? line * (SLICE + 4) + k : k * (TILE + 8) + line;
 }
 
-/* Loads the numbers of this thread from the slice that begins with term k. */
-DEVICE void load(const struct product *p, int kind, bool is_left, bool along, long k,
-                 float to[LOADS][4]) {
-    UNROLL for (int n = 0; n < LOADS; n++) {
-        const int line = line_of(n, along);
-        const long term = k + term_of(n, along);
-        if (is_left ? p->four_left : p->four_right) {
-            const float *from = is_left ? left_at(p, kind, line, term) : right_at(p, kind, line, term);
-            const four v = from ? *(const four *)from : (four){0, 0, 0, 0};
-            UNROLL for (int i = 0; i < 4; i++) to[n][i] = v[i];
-        } else {
-            UNROLL for (int i = 0; i < 4; i++) {
-                const int l = line + (along ? 0 : i);
-                const long t = term + (along ? i : 0);
-                const float *from = is_left ? left_at(p, kind, l, t) : right_at(p, kind, l, t);
-                to[n][i] = from ? *from : 0;
-            }
-        }
+/* Starts to copy this thread's numbers of the slice that begins with term k. */
+DEVICE void load(const struct product *p, int kind, bool is_left, bool along, struct spot s, int k,
+                 float *tile) {
+    const int line = line_of(along), term = k + term_of(along);
+    float *to = tile + place(along, line, term_of(along));
+    if (is_left ? p->four_left : p->four_right) {
+        copy_four(to, is_left ? left_at(p, kind, s, line, term) : right_at(p, kind, s, line, term));
+        return;
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        const int n = along ? line : line + i, t = along ? term + i : term;
+        copy_one(to + i, is_left ? left_at(p, kind, s, n, t) : right_at(p, kind, s, n, t));
     }
 }
 
-DEVICE void store(float tile[SLICE][ROW], bool along, float from[LOADS][4]) {
-    UNROLL for (int n = 0; n < LOADS; n++)
-        UNROLL for (int i = 0; i < 4; i++)
-            tile[term_of(n, along) + (along ? i : 0)][line_of(n, along) + (along ? 0 : i)] =
-                from[n][i];
-}
-
-/* Adds SLICE terms to each sum: acc(row, column) += left[k][row] * right[k][column] for all k. */
-DEVICE void multiply(struct tile *t, const float left[SLICE][ROW], const float right[SLICE][ROW],
+/* Adds a slice to each sum: acc(row, column) += left[k][row] * right[k][column] for all k. */
+DEVICE void multiply(struct tile *t, const float *left, const float *right, int kind,
                      int precision) {
+    const bool in_left = kind != DW, in_right = kind == FORWARD;
+#define LEFT(k, line) left[place(in_left, line, k)]
+#define RIGHT(k, line) right[place(in_right, line, k)]
     const int lane = THREAD % 32, warp = THREAD / 32, group = lane / 4, part = lane % 4;
     if (precision == PLAIN) {
-        const int r = THREAD / 16 * 4, c = THREAD % 16 * 4;
+        const int r = THREAD / 16, c = THREAD % 16;
         UNROLL for (int k = 0; k < SLICE; k++)
-            UNROLL for (int i = 0; i < 4; i++)
-                UNROLL for (int j = 0; j < 4; j++) t->acc[4 * i + j] += left[k][r + i] * right[k][c + j];
+            UNROLL for (int i = 0; i < 16; i++)
+                t->acc[i] += LEFT(k, r + i / 4 * 16) * RIGHT(k, c + i % 4 * 16);
         return;
     }
     /* Warp w computes rows 16 (w % 4) and columns 32 (w / 4) of the tile. */
     const int r = warp % 4 * 16 + group, c = warp / 4 * 32 + group;
     UNROLL for (int k = 0; k < SLICE; k += precision == BF16 ? 16 : 8) {
+        const int p = precision == BF16 ? k + 2 * part : k + part;
         unsigned a[4], b[2];
-        if (precision == BF16) {
-            const int p = k + 2 * part;
-            a[0] = bf16_pair(left[p][r], left[p + 1][r]);
-            a[1] = bf16_pair(left[p][r + 8], left[p + 1][r + 8]);
-            a[2] = bf16_pair(left[p + 8][r], left[p + 9][r]);
-            a[3] = bf16_pair(left[p + 8][r + 8], left[p + 9][r + 8]);
-        } else {
-            a[0] = tf32(left[k + part][r]);
-            a[1] = tf32(left[k + part][r + 8]);
-            a[2] = tf32(left[k + part + 4][r]);
-            a[3] = tf32(left[k + part + 4][r + 8]);
+        UNROLL for (int i = 0; i < 4; i++) {
+            const int row = r + i % 2 * 8;
+            a[i] = precision == BF16 ? bf16_pair(LEFT(p + i / 2 * 8, row), LEFT(p + i / 2 * 8 + 1, row))
+                                     : tf32(LEFT(p + i / 2 * 4, row));
         }
         UNROLL for (int j = 0; j < 4; j++) {
             const int n = c + 8 * j;
-            if (precision == BF16) {
-                const int p = k + 2 * part;
-                b[0] = bf16_pair(right[p][n], right[p + 1][n]);
-                b[1] = bf16_pair(right[p + 8][n], right[p + 9][n]);
-                mma_bf16(t->acc + 4 * j, a, b);
-            } else {
-                b[0] = tf32(right[k + part][n]);
-                b[1] = tf32(right[k + part + 4][n]);
-                mma_tf32(t->acc + 4 * j, a, b);
-            }
+            UNROLL for (int i = 0; i < 2; i++)
+                b[i] = precision == BF16 ? bf16_pair(RIGHT(p + i * 8, n), RIGHT(p + i * 8 + 1, n))
+                                         : tf32(RIGHT(p + i * 4, n));
+            if (precision == BF16) mma_bf16(t->acc + 4 * j, a, b);
+            else mma_tf32(t->acc + 4 * j, a, b);
         }
     }
+#undef LEFT
+#undef RIGHT
 }
 
 /* The row and the column in the tile of acc[i]. */
 DEVICE int tile_row(int i, int precision) {
-    if (precision == PLAIN) return THREAD / 16 * 4 + i / 4;
+    if (precision == PLAIN) return THREAD / 16 + i / 4 * 16;
     return THREAD / 32 % 4 * 16 + THREAD % 32 / 4 + i % 4 / 2 * 8;
 }
 DEVICE int tile_column(int i, int precision) {
-    if (precision == PLAIN) return THREAD % 16 * 4 + i % 4;
+    if (precision == PLAIN) return THREAD % 16 + i % 4 * 16;
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
@@ -177,28 +176,39 @@ DEVICE int row_part(int precision) {
 }
 DEVICE int row_index(int i, int precision) { return precision == PLAIN ? i / 4 : i % 4 / 2; }
 
-/* Computes a tile of the product; the arrays are the block's shared memory. */
-DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t,
-                         float left[SLICE][ROW], float right[SLICE][ROW]) {
-    const bool left_along = kind != DW, right_along = kind == FORWARD;
-    float l[LOADS][4], r[LOADS][4];
-    UNROLL for (int i = 0; i < 16; i++) t->acc[i] = 0;
-    load(p, kind, true, left_along, p->lo, l);
-    load(p, kind, false, right_along, p->lo, r);
-    for (long k = p->lo; k < p->hi; k += SLICE) {
-        store(left, left_along, l);
-        store(right, right_along, r);
-        SYNC();
-        if (k + SLICE < p->hi) {
-            load(p, kind, true, left_along, k + SLICE, l);
-            load(p, kind, false, right_along, k + SLICE, r);
-        }
-        multiply(t, left, right, precision);
-        SYNC();
+/* Starts to copy slice `slice` to its stage; nothing when there is no such slice. left: the spot of
+ * this thread's row. */
+DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice,
+                  float stages[STAGES][2][BUFFER]) {
+    const int k = p->lo + slice * SLICE;
+    if (k < p->hi) {
+        float(*to)[BUFFER] = stages[slice % STAGES];
+        struct spot right = left;
+        if (kind == DW) right = spot_of(p->at, DW, (unsigned)(k + term_of(false)));
+        load(p, kind, true, kind != DW, left, k, to[0]);
+        load(p, kind, false, kind == FORWARD, right, k, to[1]);
     }
+    END_COPIES();
 }
 
-/* The product of a block in group g. Lines of `wide` numbers are loaded four at a time. */
+/* Computes a tile of the product. One barrier for each slice is enough: behind it all threads have
+ * their copies of this slice, and none still reads the stage that the next copies overwrite. */
+DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t) {
+    SHARED __attribute__((aligned(16))) float stages[STAGES][2][BUFFER];
+    const struct spot left = spot_of(p->at, kind, (unsigned)(p->row + line_of(true)));
+    UNROLL for (int i = 0; i < 16; i++) t->acc[i] = 0;
+    for (int s = 0; s < STAGES - 1; s++) fetch(p, kind, left, s, stages);
+    for (int s = 0; p->lo + s * SLICE < p->hi; s++) {
+        WAIT_COPIES(STAGES - 2);
+        SYNC();
+        fetch(p, kind, left, s + STAGES - 1, stages);
+        multiply(t, stages[s % STAGES][0], stages[s % STAGES][1], kind, precision);
+    }
+    SYNC();
+}
+
+/* The product of a block in group g. Lines of `wide` numbers are copied four at a time when that
+ * divides them. */
 DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *left,
                                  const float *right, int g, int wide_left, int wide_right) {
     struct product p;
@@ -252,7 +262,6 @@ DEVICE void add_statistics(const struct tile *t, int precision, long rows_left, 
 }
 
 DEVICE void forward_tiles(const struct conv_forward_args *a, int precision) {
-    SHARED float left[SLICE][ROW], right[SLICE][ROW];
     const struct dnx_cuda_window *at = &a->at;
     const int taps = at->kh * at->kw;
     struct product p = product_of(at, a->x, a->wk, BLOCK_Z, at->C / at->groups,
@@ -263,7 +272,7 @@ DEVICE void forward_tiles(const struct conv_forward_args *a, int precision) {
     p.columns = p.Ng;
     p.hi = taps * p.Cg;
     for (p.row = (long)BLOCK_X * TILE; p.row < p.rows; p.row += (long)BLOCKS_X * TILE) {
-        product_tile(&p, FORWARD, precision, &t, left, right);
+        product_tile(&p, FORWARD, precision, &t);
         UNROLL for (int i = 0; i < 16; i++) {
             const long r = p.row + tile_row(i, precision);
             const int c = p.column + tile_column(i, precision), n = p.g * p.Ng + c;
@@ -281,7 +290,6 @@ DEVICE void forward_tiles(const struct conv_forward_args *a, int precision) {
 }
 
 DEVICE void dx_tile(const struct conv_dx_args *a, int precision) {
-    SHARED float left[SLICE][ROW], right[SLICE][ROW];
     const struct dnx_cuda_window *at = &a->at;
     struct product p = product_of(at, a->dz, a->wt, BLOCK_Z, at->N / at->groups,
                                   at->C / at->groups);
@@ -290,7 +298,7 @@ DEVICE void dx_tile(const struct conv_dx_args *a, int precision) {
     p.rows = (long)at->batch * at->h * at->w;
     p.columns = p.Cg;
     p.hi = at->kh * at->kw * p.Ng;
-    product_tile(&p, DX, precision, &t, left, right);
+    product_tile(&p, DX, precision, &t);
     UNROLL for (int i = 0; i < 16; i++) {
         const long r = p.row + tile_row(i, precision);
         const int c = p.column + tile_column(i, precision);
@@ -301,7 +309,6 @@ DEVICE void dx_tile(const struct conv_dx_args *a, int precision) {
 }
 
 DEVICE void dw_tile(const struct conv_dw_args *a, int precision) {
-    SHARED float left[SLICE][ROW], right[SLICE][ROW];
     const struct dnx_cuda_window *at = &a->at;
     const long pixels = (long)at->batch * at->oh * at->ow, each = (pixels + a->slabs - 1) / a->slabs;
     const int slab = BLOCK_Z / at->groups;
@@ -312,9 +319,9 @@ DEVICE void dw_tile(const struct conv_dw_args *a, int precision) {
     p.rows = p.Ng;
     p.column = BLOCK_X * TILE;
     p.columns = at->kh * at->kw * p.Cg;
-    p.lo = slab * each;
-    p.hi = p.lo + each < pixels ? p.lo + each : pixels;
-    product_tile(&p, DW, precision, &t, left, right);
+    p.lo = (int)(slab * each < pixels ? slab * each : pixels);
+    p.hi = (int)(p.lo + each < pixels ? p.lo + each : pixels);
+    product_tile(&p, DW, precision, &t);
     float *parts = a->parts + ((long)slab * at->N + (long)p.g * p.Ng) * p.columns;
     UNROLL for (int i = 0; i < 16; i++) {
         const long n = p.row + tile_row(i, precision);

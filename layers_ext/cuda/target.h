@@ -35,6 +35,13 @@ DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
 DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair(low, high); }
 /* A float rounded to TF32: 10 bits of mantissa, ties away from zero. */
 DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
+/* Copies four numbers, or one, from global to shared memory, while the thread goes on; from NULL:
+ * zeros. Addresses of four are multiples of 16. END_COPIES() ends a group of copies;
+ * WAIT_COPIES(n) waits for all groups of this thread but the last n. */
+DEVICE void copy_four(float *to, const float *from) { dnx_emulated_copy(to, from, 4); }
+DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from, 1); }
+#define END_COPIES() dnx_emulated_copies_end()
+#define WAIT_COPIES(n) dnx_emulated_copies_wait(n)
 #else
 #define DEVICE static inline __attribute__((device, always_inline))
 /* Blocks have 256 threads. When a multiprocessor runs one block, a thread may use 255 registers. */
@@ -74,10 +81,20 @@ DEVICE unsigned tf32(float x) {
     asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
     return bits;
 }
+DEVICE unsigned shared_address(float *p) {
+    return (unsigned)(__SIZE_TYPE__)(__attribute__((address_space(3))) float *)p;
+}
+DEVICE void copy_four(float *to, const float *from) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)),
+                 "l"(from), "r"(from ? 16 : 0) : "memory");
+}
+DEVICE void copy_one(float *to, const float *from) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(to)),
+                 "l"(from), "r"(from ? 4 : 0) : "memory");
+}
+#define END_COPIES() asm volatile("cp.async.commit_group;" ::: "memory")
+#define WAIT_COPIES(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
 #endif
-
-/* Four numbers that are loaded at once; their address is a multiple of 16. */
-typedef float four __attribute__((vector_size(16)));
 
 /* The index of this thread among all threads of the launch in x. */
 #define INDEX ((long)BLOCK_X * THREADS + THREAD)

@@ -24,6 +24,13 @@ static const net_case cases[] = {
     {"depthwise", "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
      "[depthwise]\nsize=3\nstride=2\npad=1\nactivation=relu6\n[depthwise]\nsize=5\npadding=1\n"
      "batch_normalize=1\n" END, 9, 10, 37, 4},
+    {"depthwise, more windows", "[depthwise]\nsize=2\nactivation=leaky\n[depthwise]\nsize=5\n"
+     "stride=3\npad=1\n[depthwise]\nsize=4\npadding=2\nbatch_normalize=1\n[depthwise]\nsize=7\n"
+     "pad=1\nactivation=relu\n[depthwise]\nsize=10\npad=1\n" END, 33, 29, 33, 6},
+    /* A thin tensor with more rows than stripes and slabs have tiles. */
+    {"many rows", "[convolutional]\nfilters=2\nbatch_normalize=1\nactivation=leaky\n[depthwise]\n"
+     "size=3\nstride=2\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=2\n"
+     "batch_normalize=1\nactivation=prelu\n[maxpool]\nsize=8\nstride=8\n" END, 211, 213, 1, 5},
     {"multiplier", "[depthwise]\nsize=3\npad=1\nmultiplier=2\n" END, 5, 5, 3, 1},
     {"global", "[global_depthwise]\nbatch_normalize=1\n" END, 4, 7, 35, 2},
     {"batchnorm", "[batchnorm]\n[convolutional]\nfilters=8\nactivation=linear\n"

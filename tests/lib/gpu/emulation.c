@@ -11,7 +11,7 @@
 
 #include "cuda/emulate.h"
 
-enum { MOST = 256, STACK = 64 * 1024, WARP = 32 };
+enum { MOST = 256, STACK = 64 * 1024, WARP = 32, COPIES = 64 };
 
 _Thread_local struct dnx_emulated dnx_emulated;
 
@@ -21,8 +21,24 @@ typedef struct {
     unsigned long waits; /* barriers that it has reached */
 } fibre;
 
+/* A copy to shared memory that has not been made yet. */
+typedef struct {
+    float *to;
+    const float *from;
+    int n;
+    unsigned long group;
+} copy;
+
+/* The copies of one thread of a block. */
+typedef struct {
+    copy list[COPIES];
+    int n;
+    unsigned long groups; /* ended */
+} copies;
+
 static _Thread_local struct {
     fibre fibres[MOST];
+    copies copies[MOST];
     char *stacks;
     jmp_buf scheduler;
     ucontext_t main, start;
@@ -84,6 +100,7 @@ static void run_block(unsigned threads) {
     volatile unsigned done = 0;
     memset(run.fibres, 0, sizeof run.fibres);
     memset(run.warp_waits, 0, sizeof run.warp_waits);
+    for (unsigned t = 0; t < threads; t++) run.copies[t].n = 0;
     while (done < threads) {
         done = 0;
         for (volatile unsigned t = 0; t < threads; t++) {
@@ -99,24 +116,49 @@ static void run_block(unsigned threads) {
     }
 }
 
-void emulate(void (*kernel)(const void *), const void *args, const unsigned blocks[3],
-             unsigned threads, bool waits) {
+void emulate_block(void (*kernel)(const void *), const void *args, const unsigned block[3],
+                   const unsigned blocks[3], unsigned threads, bool waits) {
     if (waits && !run.stacks) run.stacks = malloc((size_t)MOST * STACK);
     run.kernel = kernel;
     run.args = args;
     dnx_emulated.threads = threads;
     memcpy(dnx_emulated.blocks, blocks, sizeof dnx_emulated.blocks);
+    memcpy(dnx_emulated.block, block, sizeof dnx_emulated.block);
+    if (waits) run_block(threads);
+    for (unsigned t = 0; !waits && t < threads; t++) {
+        dnx_emulated.thread = t;
+        kernel(args);
+    }
+}
+
+void emulate(void (*kernel)(const void *), const void *args, const unsigned blocks[3],
+             unsigned threads, bool waits) {
     for (unsigned z = 0; z < blocks[2]; z++)
         for (unsigned y = 0; y < blocks[1]; y++)
-            for (unsigned x = 0; x < blocks[0]; x++) {
-                const unsigned at[] = {x, y, z};
-                memcpy(dnx_emulated.block, at, sizeof at);
-                if (waits) run_block(threads);
-                for (unsigned t = 0; !waits && t < threads; t++) {
-                    dnx_emulated.thread = t;
-                    kernel(args);
-                }
-            }
+            for (unsigned x = 0; x < blocks[0]; x++)
+                emulate_block(kernel, args, (unsigned[]){x, y, z}, blocks, threads, waits);
+}
+
+/* ---- copies to shared memory ---- */
+
+void dnx_emulated_copy(float *to, const float *from, int n) {
+    copies *c = &run.copies[dnx_emulated.thread];
+    if (c->n == COPIES || (n == 4 && ((uintptr_t)to % 16 || (uintptr_t)from % 16))) abort();
+    c->list[c->n++] = (copy){to, from, n, c->groups};
+}
+
+void dnx_emulated_copies_end(void) { run.copies[dnx_emulated.thread].groups++; }
+
+void dnx_emulated_copies_wait(int groups) {
+    copies *c = &run.copies[dnx_emulated.thread];
+    int kept = 0;
+    for (int i = 0; i < c->n; i++) {
+        const copy *k = &c->list[i];
+        if (k->group + (unsigned long)groups >= c->groups) c->list[kept++] = *k;
+        else if (k->from) memcpy(k->to, k->from, sizeof(float) * (size_t)k->n);
+        else memset(k->to, 0, sizeof(float) * (size_t)k->n);
+    }
+    c->n = kept;
 }
 
 /* ---- tensor cores ---- */

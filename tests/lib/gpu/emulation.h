@@ -7,4 +7,7 @@
  * wait for each other; at most 256 of them. */
 void emulate(void (*kernel)(const void *), const void *args, const unsigned blocks[3],
              unsigned threads, bool waits);
+/* The same for one of these blocks. */
+void emulate_block(void (*kernel)(const void *), const void *args, const unsigned block[3],
+                   const unsigned blocks[3], unsigned threads, bool waits);
 #endif

@@ -1,0 +1,171 @@
+/* test_gpu_far.c - kernels on tensors of more than 2^31 numbers: the last block of a launch over all
+ * images against the last block of a launch over the last few. The memory of the other images is
+ * reserved, but nobody touches it, so this takes no time. */
+#include <sys/mman.h>
+
+#include "cuda/kernels.h"
+#include "lib/check.h"
+#include "lib/gpu/emulation.h"
+
+#define PROTO(name, waits)                         \
+    void name(const struct name##_args a);         \
+    static inline void call_##name(const void *a) {\
+        name(*(const struct name##_args *)a);      \
+    }                                              \
+    enum { WAITS_##name = waits };
+DNX_CUDA_KERNELS(PROTO)
+
+/* Images of 8 x 8 pixels with 128 channels; 2^31 numbers and a few images more. */
+enum { SIDE = 8, C = 128, PIXELS = SIDE * SIDE, IMAGE = PIXELS * C, FEW = 3 };
+enum { MANY = (1u << 31) / IMAGE + 8 * FEW };
+
+typedef struct {
+    int batch;
+    long rows, count;
+    float *x, *dy, *y; /* count */
+    int *winner;
+    double *parts;
+    float *sums;
+} side;
+
+static side far, near_;
+static float small[4 * 9 * C], big[9 * C * C];
+
+static void *reserve(size_t bytes) {
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    if (p == MAP_FAILED) {
+        skip("tensors of more than 2^31 numbers", "the machine reserves no 36 GB of addresses");
+        exit(summary());
+    }
+    return p;
+}
+
+static side make(int batch) {
+    const size_t count = (size_t)batch * IMAGE, bytes = count * sizeof(float);
+    return (side){.batch = batch, .rows = (long)batch * PIXELS, .count = (long)count,
+                  .x = reserve(bytes), .dy = reserve(bytes), .y = reserve(bytes),
+                  .winner = reserve(bytes), .parts = reserve(4096 * 3 * C * sizeof(double)),
+                  .sums = reserve((size_t)batch * PIXELS * sizeof(float))};
+}
+
+static float *last(float *of, const side *s) { return of + s->count - FEW * IMAGE; }
+
+static void prepare(void) {
+    for (int i = 0; i < FEW * IMAGE; i++) {
+        last(far.x, &far)[i] = last(near_.x, &near_)[i] = (float)(i * 7 % 31 - 15) / 8;
+        last(far.dy, &far)[i] = last(near_.dy, &near_)[i] = (float)(i * 5 % 29 - 14) / 8;
+        last(far.y, &far)[i] = last(near_.y, &near_)[i] = 100;
+        last((float *)far.winner, &far)[i] = last((float *)near_.winner, &near_)[i] = 0;
+    }
+    for (int i = 0; i < FEW * PIXELS; i++)
+        far.sums[far.rows - FEW * PIXELS + i] = near_.sums[near_.rows - FEW * PIXELS + i] =
+            (float)(i % 13);
+}
+
+static void compare(const char *name) {
+    const float *a = last(far.y, &far), *b = last(near_.y, &near_);
+    int changed = 0;
+    for (int i = 0; i < FEW * IMAGE; i++) changed += !(b[i] >= 100 && b[i] <= 100);
+    check(changed > 0, "%s has computed nothing", name);
+    check(!memcmp(a, b, sizeof(float) * FEW * IMAGE), "%s: the results differ", name);
+}
+
+static struct dnx_cuda_window window(int batch, int size, int groups) {
+    return (struct dnx_cuda_window){.batch = batch, .h = SIDE, .w = SIDE, .C = C, .oh = SIDE,
+                                    .ow = SIDE, .N = C, .kh = size, .kw = size, .stride = 1,
+                                    .pad = size / 2, .groups = groups};
+}
+
+static unsigned each(long count) { return (unsigned)((count + 255) / 256); }
+
+/* Runs the last of X x Y blocks on both sides. The arguments may use s, the side. */
+#define RUN(name, X, Y, ...)                                                               \
+    do {                                                                                   \
+        prepare();                                                                         \
+        for (int k_ = 0; k_ < 2; k_++) {                                                   \
+            const side *s = k_ ? &near_ : &far;                                            \
+            const struct name##_args a = {__VA_ARGS__};                                    \
+            const unsigned blocks[] = {X, Y, 1};                                           \
+            const unsigned at[] = {blocks[0] - 1, blocks[1] - 1, 0};                       \
+            emulate_block(call_##name, &a, at, blocks, 256, WAITS_##name);                 \
+        }                                                                                  \
+        compare(#name);                                                                    \
+    } while (0)
+#define EACH(name, ...) RUN(name, each(s->count), 1, __VA_ARGS__)
+
+static void products(void) {
+    RUN(conv_forward, (unsigned)s->batch, 2, .at = window(s->batch, 3, 1), .x = s->x,
+        .wk = big, .y = s->y);
+    RUN(conv_forward_bf16, (unsigned)s->batch, 1, .at = window(s->batch, 3, 2), .x = s->x,
+        .wk = big, .y = s->y);
+    RUN(conv_dx, (unsigned)s->batch, 2, .at = window(s->batch, 3, 1), .dz = s->dy, .wt = big,
+        .dx = s->y);
+    RUN(conv_dx_tf32, (unsigned)s->batch, 2, .at = window(s->batch, 1, 1), .dz = s->dy,
+        .wt = big, .dx = s->y, .adds = true);
+}
+
+/* The gradient of filters from the last image: as many slabs as images. */
+static void filter_gradients(void) {
+    static float sums[2][FEW * C * C];
+    prepare();
+    for (int k = 0; k < 2; k++) {
+        const side *s = k ? &near_ : &far;
+        const struct conv_dw_args a = {.at = window(s->batch, 1, 1), .x = s->x, .dz = s->dy,
+                                       .slabs = s->batch,
+                                       .parts = sums[k] - (long)(s->batch - FEW) * C * C};
+        const unsigned blocks[] = {2, 2, (unsigned)s->batch}, at[] = {1, 1, blocks[2] - 1};
+        emulate_block(call_conv_dw, &a, at, blocks, 256, true);
+    }
+    check(fabsf(sums[1][FEW * C * C - 1]) > 0, "conv_dw has computed nothing");
+    check(!memcmp(sums[0], sums[1], sizeof sums[0]), "conv_dw: the results differ");
+}
+
+static void depthwise_layers(void) {
+    EACH(depthwise, .at = window(s->batch, 3, C), .x = s->x, .w = small, .y = s->y);
+    EACH(depthwise_dx, .at = window(s->batch, 3, C), .dz = s->dy, .w = small, .dx = s->y);
+    RUN(depthwise_tiles, (unsigned)s->batch, 4, .at = window(s->batch, 3, C), .x = s->x, .w = small,
+        .y = s->y);
+    RUN(depthwise_dx_tiles, (unsigned)s->batch, 4, .at = window(s->batch, 3, C), .dz = s->dy,
+        .w = small, .dx = s->y);
+}
+
+static void rows_and_elements(void) {
+    float *scale = small, *shift = small + C, *p = small + 2 * C, *q = small + 3 * C;
+    EACH(norm_apply, .z = s->x, .scale = scale, .shift = shift, .slopes = p, .y = s->y,
+         .rows = s->rows, .C = C, .act = DNX_PRELU);
+    EACH(norm_dz, .dy = s->dy, .z = s->x, .scale = scale, .shift = shift, .p = p, .q = q, .r = p,
+         .dz = s->y, .rows = s->rows, .C = C, .act = DNX_RELU, .adds = true);
+    EACH(sum, .x = s->x, .f = s->dy, .y = s->y, .count = s->count, .alpha = 2, .beta = 1);
+    EACH(scaled, .from = s->dy, .x = s->x, .f = s->dy, .to = s->y, .count = s->count, .factor = 1,
+         .alpha = 1, .beta = 1, .act = DNX_RELU);
+    EACH(channels, .from = s->x, .to = s->y, .rows = s->rows, .c = C, .from_c = C, .to_c = C);
+    EACH(fill, .to = s->y, .count = s->count, .value = 3);
+    EACH(maxpool, .at = window(s->batch, 3, 1), .x = s->x, .y = s->y, .winner = s->winner);
+    EACH(maxpool_back, .at = window(s->batch, 3, 1), .dy = s->dy, .dx = s->y, .winner = s->winner);
+    EACH(avgpool, .at = window(s->batch, 3, 1), .x = s->x, .y = s->y);
+    EACH(avgpool_back, .at = window(s->batch, 3, 1), .dy = s->dy, .dx = s->y);
+    RUN(unit_rows, (unsigned)(s->rows / 8), 1, .x = s->x, .unit = s->y, .inv = s->sums,
+        .count = s->rows, .from = s->rows, .size = C);
+    RUN(unit_back, (unsigned)(s->rows / 8), 1, .d = s->dy, .unit = s->x, .inv = s->sums, .dx = s->y,
+        .count = s->rows, .ld = C, .size = C, .parts = 1, .factor = 1);
+    RUN(signs, (unsigned)(s->rows / 8), 1, .x = s->x, .scale = scale, .shift = shift,
+        .signs = s->y, .sum = s->sums, .rows = s->rows, .C = C);
+    EACH(signs_back, .x = s->x, .map = s->sums, .du = s->y, .rows = s->rows, .C = C);
+    EACH(k_scale, .z = s->y, .map = s->sums, .alpha = scale, .rows = s->rows, .N = C);
+    RUN(k_back, (unsigned)(s->rows / 8), 1, .dz = s->y, .dk = s->sums, .z = s->x, .map = s->sums,
+        .rows = s->rows, .N = C);
+}
+
+int main(void) {
+    far = make(MANY);
+    near_ = make(FEW);
+    for (int i = 0; i < 4 * 9 * C; i++) small[i] = (float)(i * 11 % 37 - 18) / 16;
+    for (int i = 0; i < 9 * C * C; i++) big[i] = (float)(i * 13 % 41 - 20) / 32;
+    check(far.count > 1L << 31, "the tensors are too small");
+    products();
+    filter_gradients();
+    depthwise_layers();
+    rows_and_elements();
+    return summary();
+}
