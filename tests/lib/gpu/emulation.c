@@ -18,7 +18,6 @@ _Thread_local struct dnx_emulated dnx_emulated;
 typedef struct {
     jmp_buf here;
     bool has_started, is_done;
-    unsigned long waits; /* barriers that it has reached */
 } fibre;
 
 /* A copy to shared memory that has not been made yet. */
@@ -44,6 +43,8 @@ static _Thread_local struct {
     ucontext_t main, start;
     void (*kernel)(const void *);
     const void *args;
+    unsigned waiting, done;              /* threads at the barrier; threads that have ended */
+    unsigned long barriers;              /* that all threads have reached */
     unsigned long warp_waits[MOST];      /* of each thread, within its warp */
     float numbers[MOST / WARP][WARP][4]; /* operands of mma.sync */
     unsigned a[MOST / WARP][WARP][4], b[MOST / WARP][WARP][2];
@@ -56,25 +57,29 @@ static void yield(void) {
     if (!_setjmp(mine()->here)) _longjmp(run.scheduler, 1);
 }
 
+/* Lets the threads go on when all have reached the barrier or have ended. */
+static void release(void) {
+    if (run.waiting == 0 || run.waiting + run.done < dnx_emulated.threads) return;
+    run.waiting = 0;
+    run.barriers++;
+}
+
 static void start_fibre(void) {
     run.kernel(run.args);
     mine()->is_done = true;
+    run.done++;
+    release();
     _longjmp(run.scheduler, 1);
 }
 
 void dnx_emulated_sync(void) {
-    fibre *f = mine();
-    f->waits++;
-    for (;;) {
-        bool all = true;
-        for (unsigned t = 0; t < dnx_emulated.threads; t++)
-            all = all && (run.fibres[t].is_done || run.fibres[t].waits >= f->waits);
-        if (all) return;
-        yield();
-    }
+    const unsigned long before = run.barriers;
+    run.waiting++;
+    release();
+    while (run.barriers == before) yield();
 }
 
-/* The same for the 32 threads of a warp. */
+/* A barrier for the 32 threads of a warp. */
 static void warp_sync(void) {
     const unsigned me = dnx_emulated.thread, first = me / WARP * WARP;
     const unsigned long own = ++run.warp_waits[me];
@@ -97,12 +102,11 @@ static void enter(unsigned t) {
 }
 
 static void run_block(unsigned threads) {
-    volatile unsigned done = 0;
     memset(run.fibres, 0, sizeof run.fibres);
     memset(run.warp_waits, 0, sizeof run.warp_waits);
     for (unsigned t = 0; t < threads; t++) run.copies[t].n = 0;
-    while (done < threads) {
-        done = 0;
+    run.waiting = run.done = 0;
+    while (run.done < threads)
         for (volatile unsigned t = 0; t < threads; t++) {
             fibre *f = &run.fibres[t];
             dnx_emulated.thread = t;
@@ -111,9 +115,7 @@ static void run_block(unsigned threads) {
                 f->has_started = true;
                 enter(t);
             }
-            done += run.fibres[t].is_done;
         }
-    }
 }
 
 void emulate_block(void (*kernel)(const void *), const void *args, const unsigned block[3],
