@@ -16,8 +16,8 @@ with needed():
     import numpy as np
 
 PARTS = ("net.weights", "net.state")
-# Calls that a run may survive: without them each kernel is started alone.
-GRAPHS = ("cuGraphLaunch", "cuLaunchKernel")
+# Calls that a run may survive, in the capture of a graph: then each kernel is started alone.
+GRAPHS = ("cuGraphLaunch", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2")
 HEAD = "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
 KD = CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n")
 
