@@ -45,7 +45,8 @@ dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
                                       (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
     if (st || !n->trains) return st;
     l->scratch_floats = (size_t)n->batch * dnx_size(n->out);
-    return dnx_gpu_new(l, &s->parts, (size_t)slabs_of(&s->at) * (size_t)(taps_of(s) * s->at.C), err);
+    const size_t slabs = (size_t)slabs_of(&s->at);
+    return dnx_gpu_new(l, &s->parts, slabs * (size_t)(taps_of(s) * s->at.C), err);
 }
 
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p) {

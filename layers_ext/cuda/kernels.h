@@ -103,8 +103,8 @@ struct filters_back_args {
  * depthwise_tiles, _dx_tiles and _dw_tiles compute the same, in tiles of DNX_CUDA_SIDE x
  * DNX_CUDA_SIDE outputs (_dx_tiles: inputs), with their inputs in shared memory. That has room for
  * DNX_CUDA_WINDOWS numbers, 32 for each pixel; _dw_tiles needs 8 x 32 more for each tap.
- * Blocks: (tiles, C / DNX_CUDA_COLUMNS rounded up); depthwise_tiles and _dw_tiles also take fewer in
- * x. With parts depthwise_tiles sums y and y^2 over the rows of each block, as norm_sums does. */
+ * Blocks: (tiles, C / DNX_CUDA_COLUMNS rounded up); depthwise_tiles and _dw_tiles also take fewer
+ * in x. With parts depthwise_tiles sums y and y^2 over the rows of each block, as norm_sums. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
@@ -119,8 +119,8 @@ struct depthwise_dx_args {
     bool adds;
 };
 /* depthwise_dw: the gradient of w from each slab of output rows. Blocks: (C / DNX_CUDA_COLUMNS
- * rounded up, taps, slabs). parts: slabs x taps x C; of depthwise_dw_tiles a slab is what a block in
- * x sums. depthwise_dw_sum adds up the slabs. */
+ * rounded up, taps, slabs). parts: slabs x taps x C. For depthwise_dw_tiles a slab is what a block
+ * in x sums. depthwise_dw_sum adds up the slabs. */
 struct depthwise_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;

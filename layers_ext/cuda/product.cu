@@ -141,9 +141,9 @@ DEVICE void multiply(struct tile *t, const float *left, const float *right, int 
         const int p = precision == BF16 ? k + 2 * part : k + part;
         unsigned a[4], b[2];
         UNROLL for (int i = 0; i < 4; i++) {
-            const int row = r + i % 2 * 8;
-            a[i] = precision == BF16 ? bf16_pair(LEFT(p + i / 2 * 8, row), LEFT(p + i / 2 * 8 + 1, row))
-                                     : tf32(LEFT(p + i / 2 * 4, row));
+            const int row = r + i % 2 * 8, term = p + i / 2 * (precision == BF16 ? 8 : 4);
+            a[i] = precision == BF16 ? bf16_pair(LEFT(term, row), LEFT(term + 1, row))
+                                     : tf32(LEFT(term, row));
         }
         UNROLL for (int j = 0; j < 4; j++) {
             const int n = c + 8 * j;
