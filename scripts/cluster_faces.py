@@ -17,6 +17,7 @@ The memory grows with the square of the number of faces: 10,000 faces need about
 import argparse
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -30,6 +31,7 @@ import numpy as np
 from PIL import Image
 from sklearn.cluster import AgglomerativeClustering
 
+from lib import fingerprints
 from lib.embeddings import Embeddings
 from lib.files import make_folder, remove, whole_file, write
 from lib.lock import folder_lock
@@ -37,10 +39,11 @@ from lib.processes import darknet, run
 
 MOST = 30000  # faces
 TILE, COLUMNS, ROWS = 112, 8, 12  # of a contact sheet
+MADE = "people", "alone", "sheets", "people.csv"
 
 
-def cosine_of(text):
-    """Returns the threshold: a number, or the number in a file threshold.json."""
+def cosine_of(text, cfg, weights):
+    """Returns the threshold: a number, or the number in a file threshold.json of this network."""
     try:
         value = float(text)
     except ValueError:
@@ -49,9 +52,13 @@ def cosine_of(text):
                 told = json.load(f)
             if told["format"] != "darknet threshold 1":
                 raise ValueError
-            value = float(told["threshold"])
+            value, network = float(told["threshold"]), told["network"]
         except (ValueError, KeyError, TypeError):
             raise Failure(f"{text}: is no cosine and no threshold.json") from None
+        ours = fingerprints.of_features(cfg, weights)
+        if network not in (None, ours):
+            raise Failure(f"{text}: was measured with the network {network}, this is {ours}") \
+                from None
     if not -1 < value < 1:
         raise Failure(f"--threshold {text}: must be a cosine between -1 and 1")
     return value
@@ -113,50 +120,68 @@ def draw(crops, names, path):
         sheet.save(f, "JPEG", quality=90)
 
 
-def hand_out(args, crops, names, groups):
-    """Copies the crops into folders; returns the rows of people.csv."""
+def place(folder, name):
+    """Returns a path in the folder for the crop a/b.jpg: a_b.jpg, or a_b-2.jpg when that is there
+    already, because of another crop a_b.jpg."""
+    stem, suffix = os.path.splitext(os.path.join(folder, name.replace("/", "_")))
+    ways = itertools.chain([stem], (f"{stem}-{i}" for i in itertools.count(2)))
+    return next(way + suffix for way in ways if not os.path.exists(way + suffix))
+
+
+def hand_out(args, crops, names, groups, out):
+    """Copies the crops into folders below `out`, draws the sheets, and writes people.csv. Returns
+    the number of faces that are alone."""
     rows = []
+    make_folder(os.path.join(out, "sheets"))
     for number, g in enumerate(groups, 1):
         is_person = len(g) >= args.least
         person = f"person-{number:04}" if is_person else ""
-        folder = os.path.join(args.out, "people", person) if is_person else \
-            os.path.join(args.out, "alone")
+        folder = os.path.join(out, "people", person) if is_person else os.path.join(out, "alone")
         make_folder(folder)
         for i in g:
-            to = os.path.join(folder, names[i].replace("/", "_"))
-            shutil.copyfile(os.path.join(crops, names[i]), to)
+            shutil.copyfile(os.path.join(crops, names[i]), place(folder, names[i]))
             rows.append((names[i], person))
         if is_person:
-            draw(crops, [names[i] for i in g],
-                 os.path.join(args.out, "sheets", person + ".jpg"))
-    return rows
+            draw(crops, [names[i] for i in g], os.path.join(out, "sheets", person + ".jpg"))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("face", "person")] + sorted(rows))
+    write(os.path.join(out, "people.csv"), text.getvalue())
+    return sum(not person for _, person in rows)
+
+
+def put_in_place(new, out):
+    """Moves the new results into `out`, in place of those of an earlier call."""
+    for name in MADE:
+        old = os.path.join(out, name)
+        if os.path.isdir(old):
+            shutil.rmtree(old)
+        else:
+            remove(old)
+        if os.path.exists(os.path.join(new, name)):
+            os.rename(os.path.join(new, name), old)
+    os.rmdir(new)
 
 
 def cluster(args):
-    threshold = cosine_of(args.threshold)
     for path in (args.cfg, args.weights, args.photos):
         if not os.path.exists(path):
             raise Failure(f"{path}: No such file or directory")
+    threshold = cosine_of(args.threshold, args.cfg, args.weights)
     make_folder(args.out)
-    made = [os.path.join(args.out, name) for name in ("people", "alone", "sheets", "people.csv")]
+    new = os.path.join(args.out, "unfinished")
     with folder_lock(args.out):
-        if any(map(os.path.exists, made)) and not args.force:
-            raise Failure(f"{args.out}: has people already; --force groups anew and removes "
+        if not args.force and any(os.path.exists(os.path.join(args.out, n)) for n in MADE):
+            raise Failure(f"{args.out}: has people already; -force groups anew and removes "
                           "people, alone and sheets")
-        for path in made:
-            if os.path.isdir(path):
-                shutil.rmtree(path)
         crops = find_faces(args)
         names, rows = features(args, crops)
-        make_folder(os.path.join(args.out, "sheets"))
         groups = group(rows, threshold)
-        table = hand_out(args, crops, names, groups)
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([("face", "person")] + sorted(table))
-        write(made[-1], text.getvalue())
+        if os.path.exists(new):
+            shutil.rmtree(new)
+        alone = hand_out(args, crops, names, groups, new)
+        put_in_place(new, args.out)
     people = sum(len(g) >= args.least for g in groups)
-    print(f"{len(names)} faces: {people} people, {sum(not p for _, p in table)} faces alone; "
-          f"{args.out}/sheets shows them")
+    print(f"{len(names)} faces: {people} people, {alone} faces alone; {args.out}/sheets shows them")
 
 
 def main():
@@ -173,7 +198,7 @@ def main():
     parser.add_argument("--min-face", type=int, default=40, metavar="N",
                         help="the smallest face to find, pixels; default 40")
     parser.add_argument("--mtcnn", metavar="FOLDER", help="the detector of `darknet faces`")
-    parser.add_argument("--force", action="store_true",
+    parser.add_argument("--force", "-force", action="store_true",
                         help="group again, and remove the results of an earlier call")
     args = parser.parse_args()
     if args.least < 1 or args.min_face < 12:

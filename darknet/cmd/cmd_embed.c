@@ -1,5 +1,6 @@
 /* darknet embed: writes the features of images into one file (embeddings.h). Layers from the first
  * loss on do not run. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +15,11 @@
 #include "face/search.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
-
-enum { NO_FLIP, SUM, CONCAT };
+#include "net/fingerprint.h"
 
 typedef struct {
     const char *cfg, *weights, *images, *out;
-    int flip, batch, threads; /* flip: index of the word, or -1 */
+    int flip, batch, threads; /* flip: index of the word, or -1; dnx_flip is one more */
     bool unit, half, force;
 } embed_args;
 
@@ -48,7 +48,9 @@ typedef struct {
     dnx_net *net;
     const dnx_images *images;
     size_t first;
-    int count, flip;
+    int count;
+    dnx_flip flip;
+    uint64_t network;   /* its fingerprint */
     float *x;           /* batch x H x W x C, then their mirror images */
     float *features;    /* of `count` images, without their mirror images */
     dnx_err *errors;    /* for each image of the batch */
@@ -92,15 +94,16 @@ static dnx_status close_gaps(job *j, dnx_err *err) {
 /* Computes the features of the images in j->x into out: count x dim. */
 static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
     dnx_net *net = j->net;
-    size_t D = dnx_size(net->nodes[last].out), dim = j->flip == CONCAT ? 2 * D : D;
+    size_t D = dnx_size(net->nodes[last].out), dim = j->flip == DNX_FLIP_CONCAT ? 2 * D : D;
     for (int side = 0; side < (j->count ? j->flip ? 2 : 1 : 0); side++) {
         const float *x = j->x + (size_t)side * (size_t)net->batch * dnx_size(net->in);
         dnx_net_run(net, x, j->count, last, j->features);
         for (int b = 0; b < j->count; b++)
             for (size_t k = 0; k < D; k++) {
                 float v = j->features[(size_t)b * D + k];
-                float *to = out + (size_t)b * dim + k + (side && j->flip == CONCAT ? D : 0);
-                *to = v + (side && j->flip == SUM ? *to : 0);
+                float *to = out + (size_t)b * dim + k;
+                if (side && j->flip == DNX_FLIP_CONCAT) to += D;
+                *to = v + (side && j->flip == DNX_FLIP_SUM ? *to : 0);
             }
     }
     dnx_status st = dnx_net_status(net, err);
@@ -119,10 +122,10 @@ static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err
 }
 
 static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
-    size_t dim = dnx_size(j->net->nodes[last].out) * (j->flip == CONCAT ? 2 : 1);
+    size_t dim = dnx_size(j->net->nodes[last].out) * (j->flip == DNX_FLIP_CONCAT ? 2 : 1);
+    const dnx_embeddings_kind kind = {a->half, j->flip, j->network};
     dnx_embeddings_out f;
-    dnx_status st = dnx_embeddings_create(&f, a->out, j->images->n, dim,
-                                          a->half ? DNX_FLOAT16 : DNX_FLOAT32, err);
+    dnx_status st = dnx_embeddings_create(&f, a->out, j->images->n, dim, &kind, err);
     if (st) return st;
     float *out = dnx_alloc((size_t)j->net->batch * dim);
     j->features = dnx_alloc((size_t)j->net->batch * dim);
@@ -177,7 +180,8 @@ static dnx_status report_skipped(const job *j, const char *out, dnx_err *err) {
 
 static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     dnx_images l = {0};
-    int last = dnx_net_embedding(net), flip = a->flip + 1, sides = flip ? 2 : 1;
+    int last = dnx_net_embedding(net), sides = a->flip >= 0 ? 2 : 1;
+    const dnx_flip flip = (dnx_flip)(a->flip + 1);
     if (net->in.c != 1 && net->in.c != 3)
         return dnx_fail(err, DNX_ESHAPE, at(net->file), "[net] channels=%d: images have 1 or 3",
                         net->in.c);
@@ -188,6 +192,8 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     dnx_status st = j.x && j.errors ? dnx_images_find(a->images, &l, err)
                                     : dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
     if (!st) st = check_outputs(&l, a, err);
+    if (!st && !dnx_net_fingerprint(net, last, a->weights, &j.network))
+        st = dnx_fail(err, DNX_EIO, at(a->weights), "cannot read: %s", strerror(errno));
     if (!st && !(j.names = malloc(sizeof *j.names * l.n)))
         st = dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
     double start = dnx_now();
@@ -195,8 +201,8 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     bool is_written = !st && !(st = save(&j, last, a, err));
     if (is_written)
         printf("%zu images, %zu numbers each, %.2f s: %s\n", j.done,
-               dnx_size(net->nodes[last].out) * (flip == CONCAT ? 2 : 1), dnx_now() - start,
-               a->out);
+               dnx_size(net->nodes[last].out) * (flip == DNX_FLIP_CONCAT ? 2 : 1),
+               dnx_now() - start, a->out);
     if (is_written || (l.n && j.skipped.n == l.n)) {
         dnx_status reported = report_skipped(&j, a->out, err);
         if (!st) st = reported;

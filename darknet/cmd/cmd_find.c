@@ -74,7 +74,7 @@ static void tell(const dnx_gallery *g, const find_args *a) {
     if (g->skipped.n > MOST_SHOWN)
         fprintf(stderr, "... and %zu more\n", g->skipped.n - MOST_SHOWN);
     if (g->is_new) fprintf(stderr, "%s: features of %zu faces computed\n", a->gallery, g->e.n);
-    if (!g->has_network)
+    if (!g->e.kind.network)
         fprintf(stderr, "%s: does not tell which network it was made with\n", a->gallery);
 }
 

@@ -8,25 +8,27 @@
 
 #include "base/half.h"
 
-enum { HEAD = 16, HEAD_2 = 32, ALIGN = 64 };
+enum { VERSION = 2, HEAD = 32, ALIGN = 64 };
 
 static void put_head(dnx_embeddings_out *f, size_t count) {
-    const uint32_t head[7] = {f->is_half ? 2 : 1, (uint32_t)count, f->dim, 2};
+    const uint32_t head[5] = {VERSION, (uint32_t)count, f->dim, f->kind.is_half ? 2 : 4,
+                              f->kind.flip};
     dnx_outfile_put(&f->file, "DNXE", 4);
-    dnx_outfile_put(&f->file, head, f->is_half ? sizeof head : 12);
+    dnx_outfile_put(&f->file, head, sizeof head);
+    dnx_outfile_put(&f->file, &f->kind.network, sizeof f->kind.network);
 }
 
-/* Ends the list of names. Version 2 pads it. */
+/* Ends the list of names. */
 static void begin_rows(dnx_embeddings_out *f) {
     static const char zeros[ALIGN];
-    if (f->is_half) dnx_outfile_put(&f->file, zeros, (ALIGN - f->file.size % ALIGN) % ALIGN);
+    dnx_outfile_put(&f->file, zeros, (ALIGN - f->file.size % ALIGN) % ALIGN);
     f->start = f->file.size;
     f->has_names = true;
 }
 
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
-                                 dnx_float_type type, dnx_err *err) {
-    *f = (dnx_embeddings_out){.dim = (uint32_t)dim, .is_half = type == DNX_FLOAT16};
+                                 const dnx_embeddings_kind *kind, dnx_err *err) {
+    *f = (dnx_embeddings_out){.dim = (uint32_t)dim, .kind = *kind};
     if (count > UINT32_MAX || dim > UINT32_MAX)
         return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
                         "cannot write: %zu x %zu numbers are too many", count, dim);
@@ -45,7 +47,7 @@ void dnx_embeddings_name(dnx_embeddings_out *f, const char *name) {
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows) {
     size_t n = rows * f->dim;
     if (!f->has_names) begin_rows(f);
-    if (!f->is_half) {
+    if (!f->kind.is_half) {
         dnx_outfile_put(&f->file, v, n * sizeof *v);
         return;
     }
@@ -80,9 +82,9 @@ void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count)
     errno = 0;
     bool ok = !fflush(f->file.file) && !fseek(f->file.file, 0, SEEK_SET);
     /* The rows move first. Then the shorter list of names overwrites only bytes that have moved. */
-    size_t to = f->is_half ? HEAD_2 : HEAD;
+    size_t to = HEAD;
     for (size_t i = 0; i < count; i++) to += sizeof(uint32_t) + strlen(name[i]);
-    if (f->is_half) to = (to + ALIGN - 1) / ALIGN * ALIGN;
+    to = (to + ALIGN - 1) / ALIGN * ALIGN;
     ok = ok && move_bytes(f, from, to, end - from);
     f->file.size = 0;
     put_head(f, count);

@@ -1,13 +1,13 @@
 /* embeddings.h - the file of `darknet embed`: features of images, by name. Little endian:
  *
- *   "DNXE", uint32 version, uint32 count, uint32 dim
- *   version 2 only: uint32 bytes of a number (2: half precision), uint32 0, uint64 0
+ *   "DNXE", uint32 2, uint32 count, uint32 dim
+ *   uint32 bytes of a number: 4, or 2 for half precision; uint32 flip, uint64 network
  *   count names, each uint32 length and that many bytes
- *   version 2 only: zeros up to a multiple of 64
+ *   zeros up to a multiple of 64
  *   count x dim numbers
  *
- * Version 1 has single precision. The cache of a teacher is version 4, see cache.h.
- * scripts/lib/embeddings.py reads all versions. */
+ * An older version 1 has no second line, no zeros, and numbers of 4 bytes. The cache of a teacher
+ * is version 4, see cache.h. scripts/lib/embeddings.py reads all versions. */
 #ifndef DNX_EMBEDDINGS_H
 #define DNX_EMBEDDINGS_H
 #include <stdbool.h>
@@ -16,18 +16,27 @@
 #include "base/outfile.h"
 #include "data/skipped.h"
 
+/* Whether the mirrored image counts: not, its features are added, or appended. */
+typedef enum { DNX_NO_FLIP, DNX_FLIP_SUM, DNX_FLIP_CONCAT } dnx_flip;
+
+/* What the features are. */
+typedef struct {
+    bool is_half;
+    dnx_flip flip;
+    uint64_t network; /* its dnx_net_fingerprint(); 0 when it is not known */
+} dnx_embeddings_kind;
+
 typedef struct {
     dnx_outfile file;
     uint32_t dim;
     size_t start; /* offset of the rows */
-    bool is_half, has_names;
+    dnx_embeddings_kind kind;
+    bool has_names;
 } dnx_embeddings_out;
-
-typedef enum { DNX_FLOAT32, DNX_FLOAT16 } dnx_float_type;
 
 /* Begins the file; dnx_embeddings_finish() or _discard() ends it. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
-                                 dnx_float_type type, dnx_err *err);
+                                 const dnx_embeddings_kind *kind, dnx_err *err);
 /* Write all names before the first row. dnx_embeddings_finish() reports write errors, and numbers
  * that do not fit 16 bits (dnx_fits_half). */
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name);
@@ -52,6 +61,7 @@ dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_
 /* A whole file in memory. */
 typedef struct {
     size_t n, dim;
+    dnx_embeddings_kind kind;
     char **name;
     float *v; /* n x dim */
 } dnx_embeddings;

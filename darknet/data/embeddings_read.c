@@ -65,8 +65,9 @@ static dnx_status read_names(FILE *f, const char *path, size_t left, dnx_embeddi
 }
 
 /* Reads the rows. The file must end after them. */
-static dnx_status read_rows(FILE *f, const char *path, size_t left, bool is_half,
-                            dnx_embeddings *e, dnx_err *err) {
+static dnx_status read_rows(FILE *f, const char *path, size_t left, dnx_embeddings *e,
+                            dnx_err *err) {
+    const bool is_half = e->kind.is_half;
     const size_t count = e->n * e->dim, size = is_half ? sizeof(uint16_t) : sizeof(float);
     if (left != count * size)
         return bad(path, left < count * size ? "is cut short in its numbers"
@@ -96,14 +97,18 @@ static dnx_status read_all(FILE *f, const char *path, size_t len, dnx_embeddings
         char magic[4];
         uint32_t version, n, dim;
     } head;
-    uint32_t more[4] = {0};
+    struct {
+        uint32_t bytes, flip;
+        uint64_t network;
+    } kind = {.bytes = 4};
     if (fread(&head, sizeof head, 1, f) != 1 || memcmp(head.magic, "DNXE", 4))
         return bad(path, "is no file of `darknet embed`", err);
     if (head.version != 1 && head.version != 2)
         return bad(path, "is a cache of a teacher, no file of `darknet embed`", err);
-    if (head.version == 2 &&
-        (fread(more, sizeof more, 1, f) != 1 || (more[0] != 2 && more[0] != 4)))
+    if (head.version == 2 && (fread(&kind, sizeof kind, 1, f) != 1 ||
+                              (kind.bytes != 2 && kind.bytes != 4) || kind.flip > DNX_FLIP_CONCAT))
         return bad(path, "is damaged in its header", err);
+    e->kind = (dnx_embeddings_kind){kind.bytes == 2, (dnx_flip)kind.flip, kind.network};
     e->n = head.n;
     e->dim = head.dim;
     if (!e->n || !e->dim) return bad(path, "has no features", err);
@@ -112,7 +117,7 @@ static dnx_status read_all(FILE *f, const char *path, size_t len, dnx_embeddings
     size_t at = (size_t)ftell(f), start = head.version == 2 ? (at + ALIGN - 1) / ALIGN * ALIGN : at;
     if (start > len || fseek(f, (long)start, SEEK_SET))
         return bad(path, "is cut short in its names", err);
-    return read_rows(f, path, len - start, more[0] == 2, e, err);
+    return read_rows(f, path, len - start, e, err);
 }
 
 dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err) {

@@ -54,10 +54,6 @@ static uint64_t hash_images(const dnx_images *l) {
     return h;
 }
 
-static void describe(uint64_t network, uint64_t images, char *text, size_t size) {
-    snprintf(text, size, "network=%016" PRIx64 "\nimages=%016" PRIx64 "\n", network, images);
-}
-
 /* ---- a folder ---- */
 
 static void load(void *arg, int t, long i) {
@@ -120,7 +116,7 @@ static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char 
 static void save(dnx_gallery *g, const char *index, const char *made_of, const char *text) {
     dnx_embeddings_out f;
     dnx_err err = {0};
-    dnx_status st = dnx_embeddings_create(&f, index, g->e.n, g->e.dim, DNX_FLOAT32, &err);
+    dnx_status st = dnx_embeddings_create(&f, index, g->e.n, g->e.dim, &g->e.kind, &err);
     if (!st) {
         for (size_t i = 0; i < g->e.n; i++) dnx_embeddings_name(&f, g->e.name[i]);
         dnx_embeddings_rows(&f, g->e.v, g->e.n);
@@ -138,18 +134,19 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
     size_t len;
     dnx_status st = index && made_of ? dnx_images_find(path, &l, err) : no_memory(path, err);
     if (!st) {
-        describe(network, hash_images(&l), text, sizeof text);
+        snprintf(text, sizeof text, "images=%016" PRIx64 "\n", hash_images(&l));
         there = dnx_file_read_unnoted(made_of, sizeof text, &len);
         g->is_new = !there || strcmp(there, text) ||
                     dnx_embeddings_read(index, &g->e, &(dnx_err){0}) ||
+                    g->e.kind.network != network ||
                     g->e.dim != dnx_size(m->net->nodes[m->last].out);
     }
     if (!st && g->is_new) {
         dnx_embeddings_free(&g->e);
+        g->e.kind = (dnx_embeddings_kind){.network = network};
         st = compute(m, &l, path, g, err);
         if (!st && !g->skipped.n) save(g, index, made_of, text); /* next time all may be readable */
     }
-    g->has_network = true;
     free(there);
     free(index);
     free(made_of);
@@ -159,28 +156,20 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
 
 /* ---- a file ---- */
 
-/* Checks that a file of features fits the network: by the length of a feature and, when FILE.txt is
- * beside it, by the network's checksum there. */
+/* Checks that a file of features fits the network. */
 static dnx_status check_file(const dnx_matcher *m, uint64_t network, const char *path,
-                             dnx_gallery *g, dnx_err *err) {
+                             const dnx_embeddings *e, dnx_err *err) {
     const size_t dim = dnx_size(m->net->nodes[m->last].out);
-    uint64_t of = 0;
-    char *made_of = malloc(strlen(path) + sizeof ".txt");
-    size_t len;
-    if (g->e.dim != dim) {
-        free(made_of);
-        return dnx_fail(err, DNX_ESHAPE, (dnx_loc){path, 0},
-                        "has features of %zu numbers, the network's have %zu", g->e.dim, dim);
-    }
-    if (!made_of) return no_memory(path, err);
-    sprintf(made_of, "%s.txt", path);
-    char *text = dnx_file_read_unnoted(made_of, 100, &len);
-    g->has_network = text && sscanf(text, "network=%16" SCNx64, &of) == 1;
-    free(text);
-    free(made_of);
-    if (!g->has_network || of == network) return DNX_OK;
-    return dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "was made with the network %016" PRIx64
-                    ", this is %016" PRIx64, of, network);
+    const dnx_loc at = {path, 0};
+    if (e->kind.flip)
+        return dnx_fail(err, DNX_EPARSE, at, "has features with mirrored images; make it without "
+                        "-flip");
+    if (e->dim != dim)
+        return dnx_fail(err, DNX_ESHAPE, at, "has features of %zu numbers, the network's have %zu",
+                        e->dim, dim);
+    if (!e->kind.network || e->kind.network == network) return DNX_OK;
+    return dnx_fail(err, DNX_EPARSE, at, "was made with the network %016" PRIx64
+                    ", this is %016" PRIx64, e->kind.network, network);
 }
 
 dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *path,
@@ -190,7 +179,7 @@ dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *
     bool is_folder = !stat(path, &info) && S_ISDIR(info.st_mode);
     dnx_status st = is_folder ? open_folder(m, network, path, g, err)
                               : dnx_embeddings_read(path, &g->e, err);
-    if (!st && !is_folder) st = check_file(m, network, path, g, err);
+    if (!st && !is_folder) st = check_file(m, network, path, &g->e, err);
     if (!st) dnx_unit_rows(g->e.v, g->e.n, g->e.dim);
     return st;
 }

@@ -169,8 +169,17 @@ def the_index_follows_the_gallery():
 
 
 def galleries_of_other_networks():
-    done = find("g.dnxe", "crop.png", "-aligned")
-    expect_end(done, 0, "g.dnxe: does not tell which network it was made with\n")
+    expect(find("g.dnxe", "crop.png", "-aligned").stderr == "", "doubts about g.dnxe")
+    done = find("g.dnxe", "crop.png", "-aligned", net=("other.cfg", "other.weights"))
+    expect_end(done, 1, "g.dnxe: was made with the network ", ", this is ")
+    write("old.dnxe", dnxe(["a/1.png"], [[1.] * 16]))
+    expect_end(find("old.dnxe", "crop.png", "-aligned"), 0,
+               "old.dnxe: does not tell which network it was made with\n")
+    for flip, dim in (("sum", 16), ("concat", 32)):
+        expect_end(darknet("embed", *NET, "gallery", "flip.dnxe", "-flip", flip, "-force"))
+        expect(Embeddings("flip.dnxe").dim == dim, flip)
+        expect_end(find("flip.dnxe", "crop.png", "-aligned"), 1, "flip.dnxe: has features with "
+                   "mirrored images; make it without -flip\n")
     expect_end(find("g.dnxe", "crop.png", "-aligned", net=("wide.cfg", "wide.weights")), 1,
                "g.dnxe: has features of 16 numbers, the network's have 17\n")
     done = find("gallery/faces.index", "crop.png", "-aligned")

@@ -74,10 +74,26 @@ def the_verb_runs_the_script():
 def another_call_replaces_only_when_asked():
     write("out/people/person-0001/mine.txt", "a note")
     expect_end(cluster("out", "--aligned", "--threshold", "0.8"), 1,
-               "out: has people already; --force groups anew")
+               "out: has people already; -force groups anew")
     expect(os.path.exists("out/people/person-0001/mine.txt"), "lost")
     expect_end(cluster("out", "--aligned", "--threshold", "0.8", "--least", "3", "--force"))
     expect(files("out/people") == ["person-0001", "person-0002"], files("out/people"))
+    write("broken/a.png", "text")
+    expect_end(cluster("out", "--aligned", "-force", photos="broken"), 1,
+               "broken/a.png: is no image")
+    expect(files("out/people") == ["person-0001", "person-0002"], "lost by a call that failed")
+    expect("unfinished" not in files("out"), files("out"))
+
+
+def no_face_replaces_another():
+    """a/b_c.png and a_b/c.png are two faces of the same person."""
+    os.makedirs("alike/a")
+    os.makedirs("alike/a_b")
+    shutil.copy("crops/0/p0.png", "alike/a/b_c.png")
+    shutil.copy("crops/1/p0.png", "alike/a_b/c.png")
+    expect_end(cluster("both", "--aligned", photos="alike"))
+    expect(files("both/people/person-0001") == ["a_b_c-2.png", "a_b_c.png"],
+           files("both/people/person-0001"))
 
 
 def photographs_are_cut_first():
@@ -98,9 +114,13 @@ def a_single_face():
 
 
 def wrong_calls():
+    write("other.json", '{"format": "darknet threshold 1", "threshold": 0.3, "network": '
+          '"0123456789abcdef", "flip": "none"}')
     for words, status, why in (
             (("o", "--threshold", "2"), 1, "--threshold 2: must be a cosine between -1 and 1"),
             (("o", "--threshold", "net.cfg"), 1, "net.cfg: is no cosine and no threshold.json"),
+            (("o", "--threshold", "other.json"), 1, "other.json: was measured with the network "
+             "0123456789abcdef, this is "),
             (("o", "--least", "0"), 2, "--least must be at least 1")):
         expect_end(cluster(*words, "--aligned"), status, why)
     expect_end(cluster("o", photos="nowhere"), 1, "nowhere: No such file or directory")
@@ -109,5 +129,5 @@ def wrong_calls():
 
 
 attempt_all(start, people_of_noise, the_verb_runs_the_script, another_call_replaces_only_when_asked,
-            photographs_are_cut_first, a_single_face, wrong_calls)
+            no_face_replaces_another, photographs_are_cut_first, a_single_face, wrong_calls)
 summary()

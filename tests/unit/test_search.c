@@ -222,8 +222,8 @@ static void test_embeddings(bool half) {
     dnx_err err = {0};
     static char bytes[4096];
     char name[20], *file = path(half ? "half" : "full"), *cut = path("cut");
-    dnx_float_type type = half ? DNX_FLOAT16 : DNX_FLOAT32;
-    must(!dnx_embeddings_create(&out, file, 7, 5, type, &err), err.text);
+    const dnx_embeddings_kind kind = {half, DNX_FLIP_SUM, 0x123456789abcdef};
+    must(!dnx_embeddings_create(&out, file, 7, 5, &kind, &err), err.text);
     for (int i = 0; i < 7; i++) {
         snprintf(name, sizeof name, "person %d/%d.jpg", i / 2, i);
         dnx_embeddings_name(&out, name);
@@ -231,6 +231,8 @@ static void test_embeddings(bool half) {
     dnx_embeddings_rows(&out, v, 7);
     must(!dnx_embeddings_finish(&out, &err), err.text);
     check(!dnx_embeddings_read(file, &e, &err) && e.n == 7 && e.dim == 5, "%s", err.text);
+    check(e.kind.is_half == half && e.kind.flip == kind.flip && e.kind.network == kind.network,
+          "kind of features");
     double worst = 0;
     for (int i = 0; e.v && i < 35; i++) worst = fmax(worst, fabs((double)(e.v[i] - v[i])));
     check(worst <= (half ? 1e-3 : 0) && !strcmp(e.name[3], "person 1/3.jpg"), "rows: %g", worst);
