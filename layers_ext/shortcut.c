@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/bare_act.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 #include "layer/advice.h"
@@ -41,9 +42,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     if (n->n_in != 2)
         return dnx_fail(err, DNX_EOPTION, n->loc, "[shortcut] from: must name one layer");
-    if (o->activation == DNX_PRELU)
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[shortcut] activation=prelu: has no slopes here; use [activation]");
+    if (dnx_bare_act_check(n, o->activation, err)) return DNX_EOPTION;
     dnx_shape a = n->in[0], f = n->in[1];
     s->stride = f.w / a.w;
     s->sample = a.w / f.w;
@@ -124,8 +123,7 @@ static void forward_share(void *arg, int t, int threads) {
     dnx_share((long)j->p->batch * out.h, t, threads, &lo, &hi);
     add_rows(j, lo, hi);
     float *y = j->p->y + (size_t)lo * (size_t)out.w * (size_t)out.c;
-    const dnx_scaled_act a = {.C = out.c, .act = (dnx_act)o->activation};
-    if (a.act != DNX_LINEAR) dnx_kernels()->scale_act(y, (hi - lo) * out.w, &a, NULL, y);
+    dnx_bare_act(j->n, o->activation, y, (hi - lo) * out.w);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {

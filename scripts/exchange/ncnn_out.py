@@ -245,7 +245,7 @@ def l2norm(t, layer, x):
 
 
 def product(t, layer, x, f):
-    return Blob(t.layer("BinaryOp", [t.map(f), t.map(x)], _0=MUL), layer.out)
+    return t.done(layer, t.layer("BinaryOp", [t.map(f), t.map(x)], label_of(layer), _0=MUL))
 
 
 SECTIONS = {

@@ -255,12 +255,9 @@ def l2norm(t, layer, x):
     return Value(g.node("Div", [x, wide]), layer.out, x.is_flat)
 
 
-def scale_channels(t, layer, s, f):
-    return Value(t.g.node("Mul", [t.map(f), t.map(s)]), layer.out)
-
-
-def sam(t, layer, x, f):
-    return Value(t.g.node("Mul", [t.map(x), t.map(f)]), layer.out)
+def product(t, layer, x, f):
+    """ONNX repeats the numbers of a smaller map as often as the other map needs."""
+    return t.done(layer, t.g.node("Mul", [t.map(f), t.map(x)], t.sum_label(layer)))
 
 
 SECTIONS = {
@@ -269,7 +266,7 @@ SECTIONS = {
     "activation": activation, "shortcut": shortcut, "route": route,
     "channel_shuffle": channel_shuffle, "avgpool": avgpool, "maxpool": maxpool,
     "upsample": upsample, "dropout": lambda t, layer, x: x, "softmax": softmax, "l2norm": l2norm,
-    "scale_channels": scale_channels, "sam": sam,
+    "scale_channels": product, "sam": product,
     "logistic": lambda t, layer, x: Value(t.g.node("Sigmoid", [x]), layer.out, x.is_flat),
 }
 

@@ -181,9 +181,11 @@ class Plan:
         self.layer["out"] = self.other((h, w, c))
 
     def scale_channels(self, h, w, c):
-        self.layer["out"] = self.other()
-        if (h, w, c) != (1, 1, self.layer["out"][2]):
-            raise Failure(f"{self.at} needs a number for each channel of from=")
+        out = self.layer["out"] = self.other()
+        by_pixel = self.o.get("scale_wh") == "1"
+        if (h, w, c) != ((*out[:2], 1) if by_pixel else (1, 1, out[2])):
+            raise Failure(f"{self.at} needs a number for each "
+                          f"{'pixel' if by_pixel else 'channel'} of from=")
 
     def route(self, *_):
         groups, part = self.number("groups", 1), self.number("group_id", 0, 0)
@@ -228,8 +230,8 @@ SECTIONS = {  # {section: (its method, its options)}
     "dropout": (Plan.same, {"probability"}),
     "softmax": (Plan.same, set()),
     "shortcut": (Plan.shortcut, {"from", "activation"}),
-    "sam": (Plan.sam, {"from"}),
-    "scale_channels": (Plan.scale_channels, {"from"}),
+    "sam": (Plan.sam, {"from", "activation"}),
+    "scale_channels": (Plan.scale_channels, {"from", "scale_wh", "activation"}),
     "route": (Plan.route, {"layers", "groups", "group_id"}),
     "channel_shuffle": (Plan.channel_shuffle, {"groups"}),
     "avgpool": (Plan.avgpool, {"size", "stride", "pad"}),

@@ -32,6 +32,9 @@ NETS = {
             "activation=swish\n[l2norm]\n",
     "squeeze": CONV + "[avgpool]\n[convolutional]\nfilters=4\nactivation=hsigmoid\n"
                "[scale_channels]\nfrom=0\n[sam]\nfrom=0\n[batchnorm]\nactivation=prelu\n",
+    "products": CONV + "[convolutional]\nactivation=logistic\n[scale_channels]\nfrom=0\n"
+                "scale_wh=1\nactivation=tanh\n[sam]\nfrom=0\nactivation=relu6\n[avgpool]\n"
+                "[scale_channels]\nfrom=0\nactivation=mish\n",
     "channels": CONV + "[channel_shuffle]\ngroups=2\n" + ONE + "[route]\nlayers=-1,0\ngroups=2\n"
                 "group_id=1\n[dropout]\n[l2norm]\n",
     "windows": CONV + "[avgpool]\nsize=3\nstride=1\npad=1\n[maxpool]\nsize=3\nstride=2\n"

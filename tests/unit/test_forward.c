@@ -215,6 +215,7 @@ static void check_pair(const char *type, const char *text, dnx_shape first, dnx_
     if (check_part(!open_bench(&b, &r, 2, false, 2, &err), type, err.text, err.status, 0)) {
         dnx_shape o = b.n.out;
         bool joins = !strcmp(type, "route"), is_sam = !strcmp(type, "sam");
+        bool by_pixel = strstr(text, "scale_wh=1");
         check_part(o.h == second.h && o.w == second.w &&
                        o.c == (joins ? (first.c + second.c) / 3 : second.c),
                    type, "shape", o.c, second.c);
@@ -228,7 +229,8 @@ static void check_pair(const char *type, const char *text, dnx_shape first, dnx_
                     want = c < part
                                ? (double)b.x[0][i * first.c + 2 * part + c]
                                : (double)b.x[1][i * second.c + 2 * (second.c / 3) + c - part];
-                else want = f * (double)b.x[0][(is_sam ? i : image) * first.c + c];
+                else want = f * (double)b.x[0][by_pixel ? i : (is_sam ? i : image) * first.c + c];
+                if (strstr(text, "tanh")) want = tanh(want);
                 worst = fmax(worst, fabs(want - (double)b.y[i * o.c + c]));
             }
         check_part(worst < 1e-6, type, "forward", worst, 0);
@@ -351,7 +353,12 @@ static void check_all(void) {
     check_semihard();
     check_center();
     check_pair("scale_channels", "from=-2\n", (dnx_shape){1, 1, 35}, (dnx_shape){3, 4, 35});
+    check_pair("scale_channels", "from=-2\nactivation=tanh\n", (dnx_shape){1, 1, 70},
+               (dnx_shape){3, 4, 70});
+    check_pair("scale_channels", "from=-2\nscale_wh=1\n", (dnx_shape){3, 4, 1},
+               (dnx_shape){3, 4, 70});
     check_pair("sam", "from=-2\n", (dnx_shape){3, 4, 5}, (dnx_shape){3, 4, 5});
+    check_pair("sam", "from=-2\nactivation=tanh\n", (dnx_shape){3, 4, 5}, (dnx_shape){3, 4, 5});
     check_pair("route", "layers=-1,-2\ngroups=3\ngroup_id=2\n", (dnx_shape){3, 2, 6},
                (dnx_shape){3, 2, 9});
 }

@@ -1,0 +1,14 @@
+/* bare_act.h - the activation of a layer that combines its inputs, number by number, and has no
+ * parameters: y = act(u). u is not kept; backward computes it again. */
+#ifndef DNX_BARE_ACT_H
+#define DNX_BARE_ACT_H
+#include "dnx.h"
+#include "kernels/activations.h"
+
+/* DNX_EOPTION: activation=prelu, which has slopes. */
+dnx_status dnx_bare_act_check(const dnx_node *n, int act, dnx_err *err);
+/* Replaces u by act(u), for `pixels` pixels of n->out.c channels. */
+void dnx_bare_act(const dnx_node *n, int act, float *u, long pixels);
+/* du = dy act'(u) for `count` numbers. du may be u. */
+void dnx_bare_act_back(int act, const float *dy, const float *u, size_t count, float *du);
+#endif
