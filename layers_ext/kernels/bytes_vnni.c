@@ -1,7 +1,7 @@
 /* bytes_vnni.c - products of bytes by AVX-512 VNNI: a lane is a query, an instruction takes four
  * numbers of a row.
  *
- * A vector x is rounded to s*R with bytes R in -127..127; it loses e = x - s*R. Then
+ * A vector x is rounded to s*R with bytes R in -127..127; the rounding error is e = x - s*R. Then
  *
  *   x q = s t R Q + s R e_q + e_x q,  |s R e_q| <= (1 + |e_x|) |e_q|,  |e_x q| <= |e_x|
  *
@@ -11,7 +11,7 @@
  *
  * All rows of a block share s, so |e_x| <= s sqrt(K)/2, and the right side is one number for each
  * query: products are compared as integers. Rows are stored as R + 128, because the instruction
- * takes one factor without sign; the right side then has 128 times the sum of Q more.
+ * takes one factor without sign; 128 times the sum of Q is therefore added to the right side.
  *
  * A vector of 64 bytes has the numbers k, k+16, k+32, k+48 in its lane k, for rows and queries.
  * Packed, for each panel of 16 queries: int32 more[16], float t[16], float lost[16], then for each
@@ -28,11 +28,11 @@
 #define UNROLL _Pragma("GCC unroll 4")
 #define SAFE 1.0001f     /* a factor larger than the rounding error of a length */
 #define HALF .503f       /* the largest error of round64, in units of s */
-#define LEAST 1e-12f     /* least s and t, for vectors of zeros */
+#define LEAST 1e-12f     /* the least s and t, for vectors of zeros */
 #define FAR 1073741824.f /* larger than every product */
 enum {
     PANEL = DNX_BYTE_PANEL, ROWS = 4, PANELS = 4, HEAD = 3 * 4 * PANEL,
-    BLOCK = 16384 /* bytes of the rows of a block: the first cache has space for them */
+    BLOCK = 16384 /* bytes of the rows of a block, which fit the first cache */
 };
 
 static size_t row_size(int K) { return (size_t)(K + 63) / 64 * 64; }
@@ -124,15 +124,15 @@ INLINE __m512i bar(const uint8_t *panel, int K, float scale, const float *limit)
                                                                      _MM_FROUND_NO_EXC));
 }
 
-/* gcc copies each sum before the instruction of its header, twice. */
+/* By assembly, because gcc would copy each sum before the instruction of its header, twice. */
 INLINE void multiply(__m512i *sum, __m512i row, __m512i q) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(row), "v"(q));
 }
 
 typedef struct { /* a tile */
-    int row, rows, panel, panels;  /* the first row and their number; the same of panels */
+    int row, rows, panel, panels;  /* the first row, their number; likewise for panels */
     size_t row_size, panel_size;   /* in bytes */
-    const uint8_t *bytes, *packed; /* of the first row; of the first panel */
+    const uint8_t *bytes, *packed; /* addresses of the first row and the first panel */
     const __m512i *bars;           /* one for each panel */
 } part;
 
