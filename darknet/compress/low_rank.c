@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOISE 1e-10 /* eigenvalues under this share of the largest are rounding: y is float32 */
+#define NOISE 1e-10 /* smaller eigenvalues, as a share of the largest, are rounding */
 
 static dnx_status no_memory(dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){NULL, 0}, "no memory for the low-rank solution");
@@ -28,7 +28,7 @@ void dnx_moments_free(dnx_moments *m) {
     *m = (dnx_moments){0};
 }
 
-/* Welford's update: no difference of large sums. */
+/* Welford's update, which avoids differences of large sums. */
 void dnx_moments_add(dnx_moments *m, const float *y, long rows) {
     size_t d = (size_t)m->d;
     double *before = m->delta, *after = m->delta + d;
@@ -57,7 +57,7 @@ dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx
     for (size_t i = 0; i < D * D; i++) is_finite &= isfinite(v[i]) != 0;
     lapack_int info =
         is_finite ? LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', d, v, d, sigma) : 1;
-    for (size_t k = 0; !info && k < D; k++) { /* LAPACK: rising order, a vector per column */
+    for (size_t k = 0; !info && k < D; k++) { /* LAPACK: rising order, vectors in columns */
         const double *from = v + (D - 1 - k) * D;
         size_t largest = 0;
         for (size_t i = 1; i < D; i++)
@@ -145,13 +145,13 @@ static double total(const dnx_rank_layer *layers, int n) {
     return sum;
 }
 
-/* Returns the next smaller multiple of step that is not 0, else the rank itself. */
+/* Returns the next smaller multiple of step, or the rank itself when that multiple is 0. */
 static int fewer(int rank, int step) {
     int r = (rank - 1) / step * step;
     return r > 0 ? r : rank;
 }
 
-/* Returns the share of a layer's energy that the next step removes, per saved multiply-add. */
+/* Returns the share of a layer's energy that the next step removes, for each saved multiply-add. */
 static double price(const dnx_rank_layer *l, int step) {
     int next = fewer(l->rank, step);
     double lost = 0, kept = 0;

@@ -15,21 +15,22 @@ typedef struct {
     double n;      /* vectors so far */
     double *mean;  /* d */
     double *cross; /* d x d: sum of (y - mean)(y - mean)^T, upper triangle */
-    double *delta; /* 2 x d, work */
+    double *delta; /* 2 x d, scratch */
 } dnx_moments;
 
 dnx_status dnx_moments_make(dnx_moments *m, int d, dnx_err *err);
 void dnx_moments_free(dnx_moments *m);
-/* Adds `rows` vectors of d floats. Memory does not grow with their number. */
+/* Adds `rows` vectors of d floats. The memory does not depend on their number. */
 void dnx_moments_add(dnx_moments *m, const float *y, long rows);
 
 /* ---- eigenvalues ---- */
 
-/* Eigenvalues of a symmetric d x d matrix (the upper triangle of `a` is read) from the largest to
- * the smallest, negative ones as 0, into sigma; the unit eigenvectors into the rows of `vectors`,
- * each with its largest component positive. DNX_ENUMBER: not finite, or no convergence. */
+/* Stores the eigenvalues of a symmetric d x d matrix in sigma, from the largest to the smallest,
+ * with 0 for negative ones. Reads only the upper triangle of `a`. Stores the unit eigenvectors in
+ * the rows of `vectors`, each with its largest component positive. DNX_ENUMBER when a number is not
+ * finite, or the computation does not converge. */
 dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx_err *err);
-/* The number of eigenvalues that are not zero or rounding errors. */
+/* The number of eigenvalues that are neither zero nor a rounding error. */
 int dnx_numerical_rank(const double *sigma, int d);
 /* The sum of the first `rank` eigenvalues as a part of the sum of all, 0..1; 1 when all are 0. */
 double dnx_energy(const double *sigma, int d, int rank);
@@ -51,13 +52,14 @@ void dnx_factors_free(dnx_factors *f);
 void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors *f);
 
 /* The nonlinear case and the asymmetric reconstruction: min sum_i |r(y_i) - r(M x_i + c)|^2 by an
- * alternating solution with a penalty lambda of .01 and then 1, `iterations` steps each. y: n x d,
- * the true responses; x: n x d, the responses when the layers before are approximated, or a copy of
- * y. The first solution is the best linear one, min sum |y_i - M x_i - c|^2. The result is the
- * solution with the smallest objective, so that it is never worse than the first. r: `act` is RELU,
- * LEAKY, or PRELU with d slopes; for other activations the result is the first solution. x is
- * centred in place (y must not share its memory). before, after: the objective divided by
- * sum |r(y_i)|^2, for other activations without r; may be NULL. DNX_EMEM, DNX_ENUMBER. */
+ * alternating solution, first with the penalty lambda = .01 and then with 1, `iterations` steps
+ * each. y: n x d, the true responses. x: n x d, the responses when the layers before are
+ * approximated, or a copy of y; x is centred in place, so y must not share its memory. r: `act` is
+ * RELU, LEAKY, or PRELU with d slopes. The first solution is the best linear one, min sum |y_i - M
+ * x_i - c|^2. The result is the solution with the smallest objective, so it is never worse than the
+ * first. For other activations the result is the first solution. before, after: the objective
+ * divided by sum |r(y_i)|^2, for other activations without r; both may be NULL. DNX_EMEM,
+ * DNX_ENUMBER. */
 dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
                                   const float *slopes, int iterations, struct dnx_pool *pool,
                                   dnx_factors *f, double *before, double *after, dnx_err *err);
@@ -67,17 +69,17 @@ bool dnx_low_rank_knows(dnx_act act);
 /* ---- ranks ---- */
 
 typedef struct {
-    int d, most;         /* responses; the largest rank that makes sense */
+    int d, most;         /* d: responses; most: the largest useful rank */
     const double *sigma; /* d eigenvalues */
     double dense, per_rank; /* multiply-adds per image: of the original layer; for each rank */
-    int rank;            /* the result; d: the layer stays as it is */
+    int rank;            /* the result; with d the layer is not changed */
 } dnx_rank_layer;
 
 /* Returns the multiply-adds of the layer with this rank, but at most those of the original. */
 double dnx_rank_cost(const dnx_rank_layer *l, int rank);
-/* Rank selection: looks for the ranks that maximise prod_l sum_{a<=R_l} sigma_{l,a} with sum_l cost
+/* Rank selection: searches the ranks that maximise prod_l sum_{a<=R_l} sigma_{l,a} with sum_l cost
  * <= budget. It is greedy: it removes `step` eigenvalues at a time from the layer that loses the
- * least share of its energy per saved multiply-add. Ranks become multiples of step. false: even the
- * smallest ranks cost more than the budget. *least is their cost. */
+ * smallest share of its energy for each saved multiply-add. Ranks become multiples of step. *least:
+ * the cost of the smallest ranks. Returns false when this is more than the budget. */
 bool dnx_rank_select(dnx_rank_layer *layers, int n, double budget, int step, double *least);
 #endif

@@ -11,8 +11,8 @@ static dnx_low_rank_layer *layer_of(dnx_low_rank *c, long i) {
     return NULL;
 }
 
-/* Sets the ranks from "12", for all layers, or "3:12,5:16", for some, also if these do not get
- * cheaper. */
+/* Sets the ranks from "12", for all layers, or "3:12,5:16", for some layers. These get their rank
+ * even when they do not get cheaper. */
 static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_err *err) {
     char *end;
     int widest = 0;

@@ -19,8 +19,8 @@ static const dnx_layer_type *low_rank_type(void) {
     return *t;
 }
 
-/* True for an option that the replaced layer has and `to` has not. A layer that can be replaced has
- * its only value, such as groups=1. */
+/* True for an option that the replaced layer has and `to` lacks. In a layer that can be replaced,
+ * such an option has the only value that `to` supports, such as groups=1. */
 static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
                        const dnx_layer_type *to) {
     while (n && strchr(" \t", *line)) line++, n--;

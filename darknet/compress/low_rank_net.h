@@ -6,18 +6,18 @@
 #include "compress/responses.h"
 
 /* Writes a cfg in which section i becomes [low_rank] with rank=ranks[i], if ranks[i] is not 0.
- * Everything else stays as it is, also comments. The text begins with `note`, which has comment
- * lines. free() *out. DNX_EMEM. */
+ * Everything else is copied, also comments. The text begins with `note`, which has comment lines.
+ * free() *out. DNX_EMEM. */
 dnx_status dnx_low_rank_cfg(const char *text, size_t len, const dnx_cfg *cfg, const int *ranks,
                             const char *note, char **out, dnx_err *err);
 
 /* Copies the parameters of all layers, except those that become [low_rank] in `to`. */
 void dnx_low_rank_copy(dnx_net *from, dnx_net *to);
 
-/* Parameters of the [low_rank] layer r->layer of net: P, basis = Q W, and the bias P Q b + c;
- * slopes are r's. With batch norm its mean and variance are those that P Q W x has on the samples
- * (variance: of M x + c, N numbers). Scale and bias undo them, so that the output is the same and
- * training starts with fitting statistics. DNX_EMEM. */
+/* Sets the parameters of the [low_rank] layer r->layer of net: P, the basis Q W, and the bias
+ * P Q b + c; the slopes are those of r. With batch norm, mean and variance are set to those of P Q
+ * W x on the samples (variance: that of M x + c, N numbers). Scale and bias cancel them, so the
+ * output stays the same, and training starts with statistics that fit. DNX_EMEM. */
 dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_factors *f,
                             const double *variance, dnx_err *err);
 #endif

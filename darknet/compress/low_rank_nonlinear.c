@@ -24,7 +24,7 @@ typedef struct {
     bool has_z;      /* false in the first round: z = y, and there is no objective */
     float *q, *p;    /* packed Q^T (d x R) and P^T (R x d) */
     float *plain;    /* d x R floats before packing */
-    float *mean;     /* d: of M x + c */
+    float *mean;     /* d: the mean of M x + c */
     double *shift;   /* d: subtracted from z before multiplying; any constant near its mean */
     float *work;     /* threads x (BLOCK x (2 d + R) + d x d) */
     double *cross;   /* threads x d x d: sum of (z - shift) x^T */
@@ -88,7 +88,7 @@ static void sum_share(void *arg, int t, int threads) {
             k->mm(mid, R, rows, s->rank, s->p, s->d, z, d, &shifts);
         }
         make_targets(s, s->y + (size_t)i * d, z, rows, sums);
-        memset(part, 0, sizeof *part * d * d); /* sums in float, of a block only */
+        memset(part, 0, sizeof *part * d * d); /* sums in float, but only over one block */
         k->mmt(z, d, x, d, rows, s->d, s->d, part, d);
         for (size_t e = 0; e < d * d; e++) cross[e] += (double)part[e];
     }
@@ -119,11 +119,11 @@ static void product(const double *a, const double *b, bool transposed, size_t n,
         }
 }
 
-/* The eigenvectors of the input's covariance: w = V S^-1/2, without those that are noise. */
+/* The eigenvectors of the input's covariance: w = V S^-1/2, without eigenvalues that are noise. */
 typedef struct {
     size_t r;      /* rank of the covariance */
     double *w;     /* d x r */
-    double *sigma, *vectors, *g, *a, *ug; /* d; d x d each: work */
+    double *sigma, *vectors, *g, *a, *ug; /* d; the others d x d, scratch */
 } regression;
 
 /* Minimises |z - M x|^2 with rank M <= R, for centred z and x. M^ = S_zx S_xx^-1, U = the first

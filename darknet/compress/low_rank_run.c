@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY (512u << 20) /* bytes of samples; they bound how many layers share a pass */
+#define MEMORY (512u << 20) /* bytes of samples; they limit the layers that share a pass */
 #define ITERATIONS 25       /* for each penalty, as in the paper */
 
 static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
@@ -17,7 +17,7 @@ static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
 /* Called for layer l and image i before the layer runs on x. */
 typedef void visit(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x);
 
-/* Images [first, end). */
+/* The images first to end - 1. */
 typedef struct {
     size_t first, end;
 } range;
@@ -90,8 +90,8 @@ static void add_moments(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     dnx_moments_add(&l->moments, l->y, l->r.positions);
 }
 
-/* Holds images out for measuring, but leaves enough for fitting, which needs more samples than
- * responses in every layer. */
+/* Holds images out for measuring, but keeps enough for fitting, which needs more samples than any
+ * layer has responses. */
 static void hold_out(dnx_low_rank *c) {
     size_t least = 1, held = (size_t)(c->held_out * (double)c->images);
     for (int i = 0; i < c->n; i++) {
@@ -152,7 +152,8 @@ static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     else memcpy(l->x + at, l->y + at, sizeof(float) * (size_t)l->r.positions * (size_t)l->r.N);
 }
 
-/* Packs the product M, d x d, for the kernels, without c and the mean. NULL: no memory. */
+/* Packs the product M, d x d, for the kernels, without c and the mean. NULL when memory runs
+ * out. */
 static float *pack_product(const dnx_factors *f) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
     float *m = dnx_alloc(d * d), *packed = dnx_alloc(dnx_kernels()->packed(f->d, f->d));
@@ -264,7 +265,8 @@ static double distance(const dnx_low_rank_layer *l, const float *packed, const f
     return sum;
 }
 
-/* Here l->x holds the packed product and, after it, the samples of small. */
+/* Adds up the errors of one image. l->x holds the packed product, followed by the samples of
+ * small. */
 static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
     if (!l->rank) return;
     float *of_small = l->x + dnx_kernels()->packed(l->r.N, l->r.N);

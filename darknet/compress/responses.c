@@ -20,7 +20,7 @@ float *dnx_param_find(const dnx_param *list, int n, dnx_role role) {
     return NULL;
 }
 
-/* w and b with the running statistics folded in, and w packed for rows (tap, channel). */
+/* Computes w and b with the running statistics folded in, and packs w for rows (tap, channel). */
 static void fold(dnx_responses *r, const dnx_param *list, int n, float *wk) {
     const float *w = dnx_param_find(list, n, DNX_WEIGHTS),
                 *biases = dnx_param_find(list, n, DNX_BIASES);

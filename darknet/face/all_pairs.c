@@ -24,7 +24,7 @@ struct scan {
     float *packed, *products; /* columns as panels; threads x ROWS x COLUMNS */
     take_fn *take;
     bool is_genuine; /* a row is compared only with the columns of its own person */
-    int first, count, row, last_row; /* of this tile: columns, rows */
+    int first, count, row, last_row; /* columns and rows of this tile */
 
     uint64_t *counts;  /* threads x BUCKETS */
     uint32_t bucket;   /* the second pass counts the keys with this upper half */
@@ -105,8 +105,7 @@ static uint64_t all_hits(const scan *s) {
     return n;
 }
 
-/* ---- TAR at FAR: two passes find the threshold, by the upper and the lower 16 bits of keys
- * ---- */
+/* ---- TAR at FAR: a pass by the upper 16 bits of keys, then one by the lower 16 bits ---- */
 
 /* Returns the key of a score. Keys have the same order as scores; 0 and -0 have the same key. */
 static uint32_t key_of(float score) {
@@ -159,8 +158,8 @@ static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
     return b;
 }
 
-/* Sets the threshold between score number k and the smallest score above it. *above: how many
- * scores are above the threshold. */
+/* Sets the threshold between score number k and the smallest score above it. *above: the number of
+ * scores above the threshold. */
 static void find_threshold(scan *s, uint64_t k, uint64_t *above) {
     const int threads = dnx_pool_threads(s->f->pool);
     *above = 0;

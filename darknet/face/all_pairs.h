@@ -8,11 +8,11 @@
 
 typedef struct dnx_pool dnx_pool;
 
-enum { DNX_FEWEST_ABOVE = 10 }; /* a rate needs at least so many impostor pairs above a threshold */
+enum { DNX_FEWEST_ABOVE = 10 }; /* fewer impostor pairs above a threshold give no rate */
 
 /* n x dim features of length 1, all finite. The first `faces` rows are faces of people. People are
  * numbered from 0, and the rows are sorted by person[i]. The other rows are distractors: faces of
- * other people, which are not compared with each other. */
+ * other people. Distractors are not compared with each other. */
 typedef struct {
     const float *rows;
     int n, faces, dim;
@@ -21,7 +21,7 @@ typedef struct {
 } dnx_face_rows;
 
 typedef struct {
-    double tar;                   /* 0..1; NAN: fewer than DNX_FEWEST_ABOVE impostor pairs match */
+    double tar;                   /* 0..1; NAN when fewer than DNX_FEWEST_ABOVE impostors match */
     double threshold;             /* two faces match when their score is above it */
     uint64_t genuine, impostors;  /* numbers of pairs of the same person, of different people */
     uint64_t above;               /* impostor pairs that match: at most the rate times impostors */

@@ -19,8 +19,8 @@ void dnx_boxes_free(dnx_boxes *l) {
 
 /* ---- suppression ---- */
 
-/* By falling score. Boxes of equal score are sorted by position, so that the order is always the
- * same. */
+/* Sorts by falling score. Boxes of equal score are sorted by position, so that the order is always
+ * the same. */
 static int by_score(const void *a, const void *b) {
     const dnx_box *p = a, *q = b;
     if (p->score != q->score) return p->score < q->score ? 1 : -1;

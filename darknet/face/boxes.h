@@ -1,6 +1,6 @@
 /* boxes.h - the boxes of possible faces in MTCNN: suppression and calibration. Coordinates are as
- * in the code of its authors: the first pixel is 1, and a box covers x1..x2 and y1..y2 with both
- * ends. */
+ * in the code of its authors: the first pixel is 1, and a box covers the pixels from x1 to x2 and
+ * from y1 to y2, both included. */
 #ifndef DNX_BOXES_H
 #define DNX_BOXES_H
 #include <stdbool.h>
@@ -18,7 +18,7 @@ typedef struct {
     size_t n, capacity;
 } dnx_boxes;
 
-/* Appends a copy of *b. Returns false, with the list unchanged, when there is no memory. */
+/* Appends a copy of *b. Returns false, with the list unchanged, when memory runs out. */
 bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b);
 void dnx_boxes_free(dnx_boxes *l);
 

@@ -16,7 +16,7 @@ void dnx_faces_sort(dnx_found *faces, size_t n, int w, int h);
 void dnx_found_enlarge(dnx_found *f, int by);
 
 /* Cuts out a face: moves its five points to ArcFace's template (align.h), scaled to `side` pixels.
- * For a face more than twice as large as the crop it uses image->half[1], [2] and so on, so that no
- * pixel is skipped. out: side x side x 3 bytes. Returns false when all points coincide. */
+ * For a face more than twice as large as the crop it uses image->half[1], [2] and so on, so that
+ * every pixel counts. out: side x side x 3 bytes. Returns false when all points coincide. */
 bool dnx_face_crop(const dnx_shrunk *image, const dnx_face *points, int side, unsigned char *out);
 #endif

@@ -8,10 +8,10 @@
 typedef enum { DNX_CROP_WRITTEN, DNX_CROP_THERE, DNX_CROP_FAILED } dnx_crop_outcome;
 
 typedef struct {
-    const char *path;            /* of the image, relative to the images' folder */
+    const char *path;            /* the image, relative to the images' folder */
     char *out;                   /* the crop's file: FOLDER/a/b.jpg for the image a/b.png */
     const dnx_landmarked *faces; /* NULL when the landmarks do not name the image */
-    dnx_crop_outcome is;         /* the caller sets and reads it */
+    dnx_crop_outcome is;         /* only the caller sets and reads it */
 } dnx_crop;
 
 /* Lists the crops, sorted by `out`. A name of the landmarks without a suffix (as in VGGFace2 and

@@ -54,7 +54,7 @@ const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path) 
 
 /* ---- text ---- */
 
-/* Returns the next line and moves *text behind it. NULL when no newline is left. */
+/* Returns the next line and moves *text to the end of it. NULL when no newline is left. */
 static const char *next_line(const char **text, const char *end) {
     const char *line = *text, *stop = memchr(line, '\n', (size_t)(end - line));
     if (!stop) return NULL;

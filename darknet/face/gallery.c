@@ -37,7 +37,7 @@ static dnx_status no_memory(const char *path, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for the gallery");
 }
 
-/* ---- what the index was made of ---- */
+/* ---- the origin of an index ---- */
 
 static uint64_t hash_images(const dnx_images *l) {
     uint64_t h = 0;
@@ -112,7 +112,7 @@ static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char 
     return st;
 }
 
-/* Writes the index. A failure is only noted: the next call computes the features again. */
+/* Writes the index. A failure is only reported: the next call computes the features again. */
 static void save(dnx_gallery *g, const char *index, const char *made_of, const char *text) {
     dnx_embeddings_out f;
     dnx_err err = {0};
@@ -145,7 +145,7 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
         dnx_embeddings_free(&g->e);
         g->e.kind = (dnx_embeddings_kind){.network = network};
         st = compute(m, &l, path, g, err);
-        if (!st && !g->skipped.n) save(g, index, made_of, text); /* next time all may be readable */
+        if (!st && !g->skipped.n) save(g, index, made_of, text); /* all may be readable later */
     }
     free(there);
     free(index);

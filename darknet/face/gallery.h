@@ -22,6 +22,6 @@ dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *
                             dnx_gallery *g, dnx_err *err);
 void dnx_gallery_free(dnx_gallery *g);
 /* The identity of a face, from its name: the folder, or the name without its suffix when it has no
- * folder. The text lies in `name` and has *len bytes. */
+ * folder. Returns a pointer into `name`; *len is the number of bytes. */
 const char *dnx_gallery_identity(const char *name, size_t *len);
 #endif

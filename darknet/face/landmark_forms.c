@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum { NO, CORNERS, SIZES } box; /* no box; it comes first as x y x2 y2, or as x y w h */
+typedef enum { NO, CORNERS, SIZES } box; /* no box; a box first, as x y x2 y2 or as x y w h */
 enum { KNOWN = -1 };
 
 typedef struct {
@@ -88,7 +88,7 @@ static bool fits(const form *f, const double *v, double *rms) {
 typedef struct {
     const dnx_landmark_row *rows;
     size_t n;
-    int count; /* of numbers in each row of this group */
+    int count; /* count of numbers in each row of this group */
     size_t of[COUNT];  /* for each form: the number of rows that it fits */
     double rms[COUNT]; /* for each form: the mean rms of these rows */
 } choice;
@@ -137,8 +137,8 @@ static void count_fits(choice *c, int given) {
     }
 }
 
-/* Returns the form with the least rms among those that fit (almost) the most rows. -1 when no form
- * fits any row. */
+/* Returns the form with the least rms among those that fit (almost) the most rows, or -1 when no
+ * form fits any row. */
 static int best_of(const choice *c) {
     int best = -1;
     size_t most = 0;

@@ -1,7 +1,7 @@
 /* landmark_forms.h - the order of the numbers of a face, which differs among detectors. Several
- * orders have the same count of numbers. So the right order is found by trying: the points must
- * look like two eyes, a nose and the corners of a mouth inside the box, and the score must lie
- * between -1 and 1. */
+ * orders have the same count of numbers, so all of them are tried. In the right order the points
+ * look like two eyes, a nose and the corners of a mouth inside the box, and the score is between -1
+ * and 1. */
 #ifndef DNX_LANDMARK_FORMS_H
 #define DNX_LANDMARK_FORMS_H
 #include "face/align.h"
@@ -14,8 +14,8 @@ typedef struct {
     double v[DNX_ROW_MOST];
 } dnx_landmark_row;
 
-/* Counts of numbers that have only one order. `v` then has the corners of the box, if there is a
- * box, and the points. */
+/* Counts of numbers for which only one order exists. `v` then has the corners of the box, if there
+ * is a box, and the points. */
 enum { DNX_ROW_106 = 212, DNX_ROW_106_BOX = 216, DNX_ROW_LST = 17 };
 
 /* The names of the forms, for -form. x, y: five points. w, h: the size of a box. x-first: five x,

@@ -12,7 +12,7 @@
  *   path B P score           scrfd (corners), yunet (x y w h)
  *   # path                   the image of the rows below: RetinaFace's label.txt (retinaface:
  *   B x1 y1 flag ... [score] x y w h), labelv2.txt of SCRFD and YuNet (labelv2: corners). Faces
- *                            whose first flag is below 0 have no points and do not count
+ *                            whose first flag is below 0 have no points and are ignored
  *   path [B] x1,y1 ... y106  FaceX-Zoo's facescrub_face_info.txt: 106 points. The five points are
  *                            number 105, 106, 55, 85 and 91, counted from 1
  *   1 path label B x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; corners)
@@ -35,15 +35,15 @@ typedef struct {
 typedef struct {
     dnx_landmarked *image; /* sorted by path; each path once */
     size_t n;
-    dnx_face *face; /* the faces of one image have the order of the file */
+    dnx_face *face; /* the faces of an image are in the order of the file */
     size_t faces;
 } dnx_landmarks;
 
-/* Reads a file. form: an index in DNX_LANDMARK_FORMS, or -1 to recognise the form. DNX_EIO: the
- * file cannot be read. DNX_EPARSE: a line has another layout, there are no lines, or the order of
- * the numbers is not clear. DNX_EMEM. Free l in any case. */
+/* Reads a file. form: an index in DNX_LANDMARK_FORMS, or -1 to recognise the form. DNX_EIO when the
+ * file cannot be read. DNX_EPARSE when a line has another layout, there are no lines, or the order
+ * of the numbers is not clear. DNX_EMEM. Free l in any case. */
 dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err);
-/* Reads from memory instead. */
+/* Reads a copy of len bytes in memory instead of a file. */
 dnx_status dnx_landmarks_copy(const char *text, size_t len, const char *file, int form,
                               dnx_landmarks *l, dnx_err *err);
 void dnx_landmarks_free(dnx_landmarks *l);

@@ -31,19 +31,19 @@ struct dnx_mtcnn {
     dnx_shrunk image;
     dnx_pyramid pyramid;
     dnx_boxes boxes;
-    float *pages, *maps;         /* of all pages: the pixels, and P-Net's outputs */
+    float *pages, *maps;         /* pixels of all pages; P-Net's outputs for them */
     size_t page_room, map_room;  /* allocated floats of pages and maps */
     float *windows, *out;        /* inputs and outputs for BATCH windows */
     dnx_found *faces;
     size_t faces_room;
     dnx_mtcnn_times times;
     int stage;
-    size_t first;                /* index of the first box of the batch that is cut out now */
+    size_t first;                /* the first box of the present batch */
 };
 
 /* ---- opening ---- */
 
-/* The caller frees it. NULL when there is no memory, or when $HOME is not set. */
+/* Returns a string that the caller frees. NULL when memory runs out, or $HOME is not set. */
 static char *default_folder(void) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (cache && *cache) return dnx_path_join(cache, "thinface/mtcnn");
@@ -55,7 +55,7 @@ static dnx_status open_net(dnx_mtcnn *m, int i, const char *cfg, const char *wei
     dnx_cfg *sections;
     dnx_status st = dnx_cfg_read(cfg, &sections, err);
     if (st) return st;
-    /* Each thread of P-Net takes one page at a time, so that the page stays in its cache. */
+    /* Each thread runs P-Net on one page at a time, so that the page stays in its cache. */
     const dnx_build how = {.batch = i == P ? threads : BATCH, .threads = threads,
                            .keeps_no_weights = i != P};
     st = dnx_net_build(sections, &how, &m->net[i], err);
@@ -139,7 +139,7 @@ static bool make_room(float **p, size_t *capacity, size_t count) {
     return *p;
 }
 
-/* Probability of a face from two logits: "not a face", "a face". */
+/* The probability of a face, from two logits: "not a face", "a face". */
 static double probability(const float *y) { return 1 / (1 + exp((double)y[0] - (double)y[1])); }
 
 /* ---- P-Net ---- */
@@ -203,7 +203,7 @@ static dnx_status find_proposals(dnx_mtcnn *m, const dnx_image *image, double le
     for (int i = 0; !st && i < p->n; i++) {
         if (!propose(m, &p->piece[i])) st = no_memory(err);
         if (i + 1 < p->n && p->piece[i + 1].level == p->piece[i].level) continue;
-        dnx_boxes_suppress(&m->boxes, first, .5, false); /* of each scale */
+        dnx_boxes_suppress(&m->boxes, first, .5, false); /* within each scale */
         first = m->boxes.n;
     }
     dnx_boxes_suppress(&m->boxes, 0, .7, false);

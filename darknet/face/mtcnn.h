@@ -16,29 +16,28 @@ typedef struct {
 typedef struct {
     double shrink, proposals, refine, output;
     long windows[2]; /* the numbers of windows that R-Net and O-Net scored */
-    int pages, page_w, page_h; /* what P-Net ran on */
+    int pages, page_w, page_h; /* the pages of P-Net */
 } dnx_mtcnn_times;
 
 typedef struct dnx_mtcnn dnx_mtcnn;
 
-/* Reads mtcnn-p, mtcnn-r and mtcnn-o (.cfg and .weights) from a folder. folder NULL: the folder
- * into which `make faces-deps` puts them ($XDG_CACHE_HOME/thinface/mtcnn or
- * ~/.cache/thinface/mtcnn). The caller closes *m. DNX_EIO: a file is missing; the message names the
- * command that installs it. DNX_ESHAPE: it is another network. Also the errors of dnx_net_build()
- * and dnx_net_load(). */
+/* Reads mtcnn-p, mtcnn-r and mtcnn-o (.cfg and .weights) from a folder. When folder is NULL, reads
+ * them where `make faces-deps` puts them ($XDG_CACHE_HOME/thinface/mtcnn or
+ * ~/.cache/thinface/mtcnn). The caller closes *m. DNX_EIO when a file is missing; the message names
+ * the command that installs it. DNX_ESHAPE for another network. Also returns the errors of
+ * dnx_net_build() and dnx_net_load(). */
 dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **m, dnx_err *err);
 void dnx_mtcnn_close(dnx_mtcnn *m); /* m may be NULL */
 
-/* Finds the faces whose box has sides of about `least` pixels (12 or more) or larger. They are
- * sorted by falling score.
- * *faces belongs to m and is valid until the next call. DNX_EMEM. Two threads must not use the same
- * m at the same time. */
+/* Finds the faces whose boxes have sides of about `least` pixels (12 or more) or larger, sorted by
+ * falling score. *faces belongs to m and is valid until the next call. DNX_EMEM. Two threads must
+ * not use the same m at the same time. */
 dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
                           const dnx_found **faces, size_t *n, dnx_err *err);
-/* The image of the last call of dnx_mtcnn_find() and its halves. Valid as long as that image. */
+/* The image of the last call of dnx_mtcnn_find(), and its halves. Valid as long as that image. */
 const dnx_shrunk *dnx_mtcnn_image(const dnx_mtcnn *m);
 /* The times of the last call of dnx_mtcnn_find(). */
 const dnx_mtcnn_times *dnx_mtcnn_timed(const dnx_mtcnn *m);
-/* A checksum of the files of the three networks. With other files other faces may be found. */
+/* A checksum of the files of the three networks. Other files may find other faces. */
 uint64_t dnx_mtcnn_checksum(const dnx_mtcnn *m);
 #endif

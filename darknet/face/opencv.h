@@ -7,22 +7,22 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* Draws the outline of a rectangle, t pixels thick, into h x w x 3 bytes, as far as it lies there:
- * the same pixels as dnx_sheet_box_plain(). false: OpenCV gave up. */
+/* Draws the outline of a rectangle, t pixels thick, into h x w x 3 bytes. Parts outside are left
+ * out. The pixels are those of dnx_sheet_box_plain(). Returns false when OpenCV fails. */
 bool dnx_box_opencv(unsigned char *rgb, int w, int h, int x1, int y1, int x2, int y2, int t,
                     const unsigned char colour[3]);
 
-/* NULL: cannot be opened. */
+/* Open a video file or a camera. Return NULL when that fails. */
 void *dnx_capture_file(const char *path);
 void *dnx_capture_camera(int number);
 void dnx_capture_close(void *capture);
-/* Moves to the next frame without decoding it, where the format allows that. false: there is
- * none. */
+/* Moves to the next frame, without decoding it if the format allows that. Returns false at the
+ * end. */
 bool dnx_capture_next(void *capture);
-/* The pixels of this frame: h rows of w x 3 bytes, blue first, `step` bytes apart. They are valid
- * until the next call. false: it cannot be decoded. */
+/* Finds the pixels of this frame: h rows of w x 3 bytes, blue first, `step` bytes apart. They are
+ * valid until the next call. Returns false when the frame cannot be decoded. */
 bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step);
-/* How many frames the file says it has; 0: it does not say. */
+/* The number of frames that the file gives, or 0 when it gives none. */
 long dnx_capture_frames(void *capture);
 #ifdef __cplusplus
 }

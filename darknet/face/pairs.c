@@ -19,13 +19,13 @@ typedef struct {
     dnx_lines lines;
     dnx_pairs *p;
     size_t capacity;
-    kind is;           /* the layout of all lines; NONE: not known yet */
+    kind is;           /* the layout of all lines; NONE before it is known */
     role column[FIELDS]; /* what each column of a table contains */
     int columns;
-    long folds, each;    /* FOLDS and PAIRS of the first line; 0: not given */
+    long folds, each;    /* FOLDS and PAIRS of the first line, or 0 */
     char *half;          /* the first image of a pair that has two lines */
     long half_same;
-    bool has_folds, is_vague; /* all lines so far could be IMAGE IMAGE SAME, too */
+    bool has_folds, is_vague; /* is_vague: all lines so far could also be IMAGE IMAGE SAME */
 } reader;
 
 static const char form[] = "must be `NAME i j` or `NAME i OTHER j`, `IMAGE IMAGE 0|1`, or "
@@ -37,7 +37,7 @@ static dnx_status no_memory(const reader *r, dnx_err *err) {
 
 /* ---- adding pairs ---- */
 
-/* Takes ownership of both names. */
+/* Adds a pair. Takes ownership of both names. */
 static dnx_status add(reader *r, char *a, char *b, bool same, long fold, dnx_err *err) {
     dnx_pairs *p = r->p;
     if (!a || !b || !dnx_grow(&p->pair, p->n, &r->capacity, sizeof *p->pair)) {
@@ -205,7 +205,7 @@ static bool take_first(reader *r, char **f, int n, dnx_status *st, dnx_err *err)
 
 static int by_fold(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 
-/* Renumbers the folds that a column of a table gives as 0, 1, 2... */
+/* Numbers the folds that a column of a table gives: 0, 1, 2... */
 static dnx_status count_folds(reader *r, dnx_err *err) {
     dnx_pairs *p = r->p;
     int *seen = malloc((p->n + 1) * sizeof *seen), k = 0;
@@ -327,7 +327,7 @@ void dnx_pairs_free(dnx_pairs *p) {
     *p = (dnx_pairs){0};
 }
 
-/* ---- their images ---- */
+/* ---- the images of pairs ---- */
 
 static bool is_file(const char *path) {
     struct stat s;

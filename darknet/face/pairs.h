@@ -33,22 +33,22 @@ typedef struct {
     uint64_t checksum; /* of all pairs: two different lists have different checksums */
 } dnx_pairs;
 
-/* Reads a list. DNX_EIO: it cannot be read. DNX_EPARSE: a line has no known layout, or not that of
- * the other lines; there are too few or too many pairs; or all pairs are of the same person, or all
- * of two people. DNX_EMEM. Free p in any case. */
+/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE when a line has no known layout, or not
+ * that of the other lines; when there are too few or too many pairs; or when all pairs are of the
+ * same person, or all of two people. DNX_EMEM. Free p in any case. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
-/* Reads from memory instead. */
+/* Reads a copy of len bytes in memory instead of a file. */
 dnx_status dnx_pairs_copy(const char *text, size_t len, const char *file, dnx_pairs *p,
                           dnx_err *err);
-/* Makes the pairs of a verification set. The names are the numbers of its images. As in InsightFace
- * each fold is a run of neighbouring pairs; their lengths differ by at most one, and the first
- * folds are the longer ones. DNX_EMEM. */
+/* Makes the pairs of a verification set. The names are the numbers of its images. As in
+ * InsightFace, each fold is a run of neighbouring pairs. The lengths of the folds differ by at most
+ * one, and longer folds come first. DNX_EMEM. */
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err);
 void dnx_pairs_free(dnx_pairs *p);
 
 /* Finds an image in the folder `faces`, by its whole name or by the part after the last slash, with
- * or without the suffix of an image. The caller frees *path; it is NULL when there is no such
- * image. Returns false when there is no memory. */
+ * or without the suffix of an image. The caller frees *path, which is NULL when there is no such
+ * image. Returns false when memory runs out. */
 bool dnx_pairs_find(const char *faces, const char *name, char **path);
 /* Returns true when the path names a verification set, NAME.bin. */
 bool dnx_pairs_is_set(const char *path);

@@ -4,29 +4,29 @@
 #include "face/mtcnn.h"
 #include "net/net.h"
 
-/* What is needed to compute features. The caller owns net and detector. */
+/* The parts that compute features. The caller owns net and detector. */
 typedef struct {
     dnx_net *net;        /* a network that predicts and takes square images */
     int last;            /* index of the layer whose output is the feature */
-    dnx_mtcnn *detector; /* NULL: the images are crops already, of the network's size */
+    dnx_mtcnn *detector; /* NULL when the images are crops of the network's size */
     double least;        /* side of the smallest face to find, pixels */
 } dnx_matcher;
 
 /* DNX_ESHAPE when the network's input is not a square image of 1 or 3 channels, or when the network
- * has no features. */
+ * has no embedding. */
 dnx_status dnx_matcher_check(const dnx_matcher *m, dnx_err *err);
 
 typedef struct {
     dnx_image image;
     dnx_found *faces;     /* the main face first (crop.h), then by area */
-    size_t n;             /* 0: no face was found */
+    size_t n;             /* 0 when no face was found */
     unsigned char *crops; /* n x H x W x 3 bytes */
     float *features;      /* n x D; each has length 1 */
 } dnx_portrait;
 
-/* Finds the faces of a photograph, cuts them out and computes their features. DNX_EIO: the file
- * cannot be read. DNX_EPARSE: it cannot be decoded. DNX_ESHAPE: it should be a crop and has another
- * size. DNX_ENUMBER: a feature is not finite. DNX_EMEM. Free p in any case. */
+/* Finds the faces of a photograph, cuts them out and computes their features. DNX_EIO when the file
+ * cannot be read. DNX_EPARSE when it cannot be decoded. DNX_ESHAPE when a crop has another size
+ * than the network's. DNX_ENUMBER when a feature is not finite. DNX_EMEM. Free p in any case. */
 dnx_status dnx_portrait_read(const dnx_matcher *m, const char *path, dnx_portrait *p, dnx_err *err);
 void dnx_portrait_free(dnx_portrait *p);
 #endif

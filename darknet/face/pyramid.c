@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define FACTOR 0.709 /* ratio of two neighbouring scales, as the authors chose it: half the area */
+#define FACTOR 0.709 /* ratio of two neighbouring scales in the paper: half the area */
 enum { OVERLAP = DNX_CELL - 2, ROUND = 16 };
 
-enum { MOST_ROOMS = 64 }; /* smaller ones are forgotten, which costs a little space */
+enum { MOST_ROOMS = 64 }; /* the smallest rooms are dropped, which costs a little space */
 
 /* The empty rectangles of the pages. */
 typedef struct {
@@ -24,8 +24,8 @@ static void add_room(rooms *r, int page, int x, int y, int w, int h) {
     r->room[r->n++] = (struct room){page, x, y, w, h};
 }
 
-/* The room for a piece that makes the pages grow least, of several the smallest. -1: there is none.
- */
+/* Returns the room in which a piece makes the pages grow least; among equal ones the smallest. -1
+ * when no room is large enough. */
 static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
     int best = -1, least = 0, smallest = 0;
     for (int i = 0; i < r->n; i++) {
@@ -40,7 +40,8 @@ static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
     return best;
 }
 
-/* Places a piece into the corner of a room, or on a new page. The rest of the room becomes two. */
+/* Places a piece into the corner of a room, or on a new page. The rest of the room becomes two
+ * rooms. */
 static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
     const int w = (piece->w + 1) & ~1, h = (piece->h + 1) & ~1;
     int i = best_room(p, r, w, h);
@@ -50,7 +51,7 @@ static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
         add_room(r, p->pages++, 0, 0, DNX_PAGE, DNX_PAGE);
     }
     const struct room o = r->room[i];
-    const bool is_tall = o.w - w > o.h - h; /* the larger rest stays whole */
+    const bool is_tall = o.w - w > o.h - h; /* keeps the larger rest whole */
     r->room[i] = r->room[--r->n];
     add_room(r, o.page, o.x + w, o.y, o.w - w, is_tall ? o.h : h);
     add_room(r, o.page, o.x, o.y + h, is_tall ? w : o.w, o.h - h);
@@ -97,7 +98,7 @@ bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least) {
         if (!cut(p, scale, sw, sh, &r)) return false;
     }
     if (p->pages > 1) p->page_w = p->page_h = DNX_PAGE;
-    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* so P-Net is rarely resized */
+    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* P-Net is then rarely resized */
     p->page_h = (p->page_h + ROUND - 1) / ROUND * ROUND;
     return true;
 }

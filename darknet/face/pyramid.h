@@ -27,8 +27,8 @@ typedef struct {
 } dnx_pyramid;
 
 /* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p is zeroed or holds an
- * earlier pyramid, whose memory is used again. p->n is 0 when the image is too small for a scale.
- * Returns false when there is no memory. */
+ * earlier pyramid, whose memory is reused. p->n is 0 when the image is too small for a scale.
+ * Returns false when memory runs out. */
 bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least);
 void dnx_pyramid_free(dnx_pyramid *p);
 #endif

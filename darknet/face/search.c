@@ -1,6 +1,6 @@
-/* search.c - exact search. A first look at blocks of rows gives the products that may be among the
- * best: of bytes where the processor multiplies bytes, else of floats. Only those are computed
- * exactly. */
+/* search.c - exact search. A first pass over blocks of rows finds the products that may be among
+ * the best. It uses products of bytes where the processor has instructions for them, else of
+ * floats. Only the products that it finds are then computed exactly. */
 #include "face/search.h"
 
 #include <math.h>
@@ -26,23 +26,23 @@ void dnx_unit_rows(float *v, size_t n, size_t dim) {
 typedef struct {
     const float *table, *queries;
     size_t n;
-    int q, dim, k, panels;    /* of PANEL queries */
-    const dnx_byte_set *bytes; /* NULL: floats */
-    float *packed;    /* the queries for the first look */
-    float *products;  /* threads x BLOCK x q; only of floats */
-    float *limit;     /* threads x panels x PANEL: below it a first product is of no use */
-    dnx_byte_find *found; /* threads x BLOCK x panels: what the first look has found */
+    int q, dim, k, panels;    /* panels: panels of PANEL queries */
+    const dnx_byte_set *bytes; /* NULL when the first pass uses floats */
+    float *packed;    /* the queries for the first pass */
+    float *products;  /* threads x BLOCK x q; only for floats */
+    float *limit;     /* threads x panels x PANEL: smaller products cannot be hits */
+    dnx_byte_find *found; /* threads x BLOCK x panels: the results of the first pass */
     dnx_hit *hits;    /* threads x q x k */
 } job;
 
-/* Puts a row into a list of k in falling order. */
+/* Inserts a row into a list of k in falling order. */
 static void insert(dnx_hit *list, int k, size_t row, float cosine) {
     int i = k - 1;
     for (; i > 0 && list[i - 1].cosine < cosine; i--) list[i] = list[i - 1];
     list[i] = (dnx_hit){row, cosine};
 }
 
-/* The cosine that is reported: a sum in double, the same on every processor. */
+/* The cosine that is reported: a sum in double, which is the same on every processor. */
 static float exact(const float *a, const float *b, int dim) {
     double sum[4] = {0};
     int k = 0;
@@ -52,8 +52,8 @@ static float exact(const float *a, const float *b, int dim) {
     return (float)(sum[0] + sum[1] + (sum[2] + sum[3]));
 }
 
-/* By how much a first product may be below the exact one: each of dim floats rounds a sum of at
- * most 1, and a byte's bound some few times. */
+/* The most by which the product of the first pass can be below the exact one: each of dim floats
+ * rounds a sum of at most 1, and the bound for bytes rounds a few times. */
 static float slack(int dim) { return 3e-6f + 1.2e-7f * (float)dim; }
 
 static size_t look_at_floats(const job *j, const float *rows, int count, float *y,
@@ -75,7 +75,8 @@ static size_t look_at_floats(const job *j, const float *rows, int count, float *
     return n;
 }
 
-/* Computes what the first look has found; first is the row of the table where the block begins. */
+/* Computes the products that the first pass has found. first: the row of the table at which the
+ * block begins. */
 static void take(const job *j, size_t first, const dnx_byte_find *f, float *limit,
                  dnx_hit *hits) {
     const size_t row = first + f->row;
@@ -84,7 +85,7 @@ static void take(const job *j, size_t first, const dnx_byte_find *f, float *limi
         const int i = (int)f->panel * PANEL + __builtin_ctz(bits);
         dnx_hit *list = hits + (size_t)i * (size_t)j->k;
         const float cosine = exact(a, j->queries + (size_t)i * (size_t)j->dim, j->dim);
-        if (!(cosine > list[j->k - 1].cosine)) continue; /* of equal ones the first stays */
+        if (!(cosine > list[j->k - 1].cosine)) continue; /* the first of equal ones stays */
         insert(list, j->k, row, cosine);
         limit[i] = list[j->k - 1].cosine - slack(j->dim);
     }
@@ -110,7 +111,7 @@ static void search_share(void *arg, int t, int threads) {
     }
 }
 
-/* The best of the threads' lists; an earlier thread has earlier rows. */
+/* Merges the threads' lists into the best hits. Earlier threads have earlier rows. */
 static void merge(const job *j, int threads, dnx_hit *out) {
     const size_t lists = (size_t)j->q, k = (size_t)j->k;
     memcpy(out, j->hits, sizeof *out * lists * k);

@@ -8,21 +8,22 @@ struct dnx_pool;
 struct dnx_byte_set;
 
 typedef struct {
-    size_t row;   /* of the table; SIZE_MAX when the table has fewer than k rows */
+    size_t row;   /* row of the table; SIZE_MAX when it has fewer than k rows */
     float cosine;
 } dnx_hit;
 
-/* Scales a vector of dim numbers to length 1. A zero vector stays as it is. Returns false when the
- * length is no finite number. */
+/* Scales a vector of dim numbers to length 1. A zero vector is not changed. Returns false when the
+ * length is not a finite number. */
 bool dnx_unit(float *v, size_t dim);
-/* Scales n vectors of dim numbers to length 1. Zero vectors stay as they are. */
+/* Scales n vectors of dim numbers to length 1. Zero vectors are not changed. */
 void dnx_unit_rows(float *v, size_t n, size_t dim);
 /* For each query finds the k rows of the table with the largest cosines. table: n x dim, queries:
  * q x dim; all vectors have length 1. hits: q x k, by falling cosine, and by row where cosines are
  * equal. The threads of the pool share the rows of the table. DNX_EMEM. */
 dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
                       struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
-/* The same with a first look by bytes (bytes.h), or with NULL by floats. The hits are equal. */
+/* The same with a first pass by bytes (bytes.h), or by floats when bytes is NULL. The hits are the
+ * same. */
 dnx_status dnx_search_by(const struct dnx_byte_set *bytes, const float *table, size_t n,
                          const float *queries, int q, int dim, int k, struct dnx_pool *pool,
                          dnx_hit *hits, dnx_err *err);

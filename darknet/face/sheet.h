@@ -13,8 +13,8 @@ void dnx_sheet_paste(dnx_image *sheet, const unsigned char *rgb, int w, int h, i
  * scale. */
 double dnx_sheet_photo(dnx_image *sheet, const dnx_shrunk *image, const dnx_found *faces, size_t n,
                        int side, int x, int y);
-/* Draws the outline of a rectangle, t pixels thick, in one of six colours. By OpenCV where that is
- * built in; dnx_sheet_box_plain() draws the same pixels by our own loop. */
+/* Draws the outline of a rectangle, t pixels thick, in one of six colours, with OpenCV if it is
+ * built in. dnx_sheet_box_plain() draws the same pixels by our own loop. */
 void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
 void dnx_sheet_box_plain(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
 /* Writes the sheet as a JPEG file. DNX_EIO, DNX_EMEM. */

@@ -7,8 +7,8 @@
 
 /* ---- halves ---- */
 
-/* Each output pixel is the mean of 2 x 2 pixels of rows a and b. When w is odd, the last one is the
- * mean of two. */
+/* Each output pixel is the mean of 2 x 2 pixels of rows a and b. When w is odd, the last output
+ * pixel is the mean of two. */
 static void halve_row(const unsigned char *a, const unsigned char *b, int w, unsigned char *out) {
     for (int x = 0; x + 1 < w; x += 2, a += 6, b += 6, out += 3)
         for (int c = 0; c < 3; c++)
@@ -74,7 +74,7 @@ static void interpolate(double at, double step, int i, int n, taps *t) {
     t->w[0] = 1 - t->w[1];
 }
 
-/* Removes the weights of pixels outside of 0..len-1; so these pixels count as black. */
+/* Removes the weights of pixels outside of 0..len-1, so that these pixels count as black. */
 static void clip(taps *t, int len) {
     int before = t->first < 0 ? -t->first : 0;
     if (before > t->n) before = t->n;

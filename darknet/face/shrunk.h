@@ -11,8 +11,8 @@ typedef struct {
     int n;
 } dnx_shrunk;
 
-/* Computes the halves down to one pixel. The image must outlive s. Returns false when there is no
- * memory. */
+/* Computes the halves down to one pixel. The image must outlive s. Returns false when memory runs
+ * out. */
 bool dnx_shrunk_make(dnx_shrunk *s, const dnx_image *image);
 /* Frees the halves, but not the image. */
 void dnx_shrunk_free(dnx_shrunk *s);

@@ -15,8 +15,9 @@ typedef struct {
 } dnx_threshold;
 
 /* Reads a threshold. text: a number from -1 to 1, the path of such a file, or NULL when the user
- * gave none. DNX_EIO: the file cannot be read. DNX_EPARSE: it is another kind of file, a number is
- * missing or out of bounds, or it was measured on features that include the mirrored image. */
+ * gave none. DNX_EIO when the file cannot be read. DNX_EPARSE when it is another kind of file, a
+ * number is missing or out of bounds, or it was measured on features that include the mirrored
+ * image. */
 dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err);
 /* Checks that the threshold was measured with this network. network: its dnx_net_fingerprint();
  * text: as above, for the message. DNX_EPARSE when it was another network. */

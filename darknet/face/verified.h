@@ -1,5 +1,5 @@
-/* verified.h - the images that are verified while a network trains, and their people. For verify.c
- * and verify_run.c. */
+/* verified.h - the images on which a network is verified while it trains, and their people. For
+ * verify.c and verify_run.c. */
 #ifndef DNX_VERIFIED_H
 #define DNX_VERIFIED_H
 #include "face/folds.h"

@@ -1,5 +1,5 @@
-/* verify.c - opens the lists of pairs and the folders of people that are verified while a network
- * trains. */
+/* verify.c - opens the lists of pairs and the folders of people on which a network is verified
+ * while it trains. */
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -72,7 +72,7 @@ static int by_person(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
-/* Sorts the images by person, which is the folder of an image's name. names: of each image. */
+/* Sorts the images by person, which is the folder of an image's name. names: the images' names. */
 static dnx_status find_people(dnx_verify *v, char *const *names, const char *file, dnx_err *err) {
     face *faces = malloc(((size_t)v->n + 1) * sizeof *faces);
     v->person = malloc(((size_t)v->n + 1) * sizeof *v->person);
@@ -110,7 +110,7 @@ static dnx_status find_others(dnx_verify *v, const char *distractors, dnx_err *e
     return DNX_OK;
 }
 
-/* ---- are there enough pairs? ---- */
+/* ---- the number of pairs ---- */
 
 /* Writes a whole number with commas between the thousands. */
 static char *grouped(uint64_t n, char out[32]) {

@@ -8,36 +8,36 @@
 
 typedef struct dnx_verify dnx_verify;
 
-/* What is verified. For accuracy: `pairs` is a list (pairs.h) of images in the folder `faces`, or a
- * verification set *.bin, which needs no folder. For TAR and rank-1: the images of such a list or,
- * with pairs NULL, all images of the folder `faces`. The person of an image is the folder that has
- * the image. distractors: a folder or list of images of other people, or NULL. */
+/* What to verify on. For accuracy: `pairs` is a list (pairs.h) of images in the folder `faces`, or
+ * a verification set *.bin, which needs no folder. For TAR and rank-1: the images of such a list
+ * or, with pairs NULL, all images of the folder `faces`. The person of an image is the folder that
+ * has the image. distractors: a folder or list of images of other people, or NULL. */
 typedef struct {
     dnx_judge judge;
     const char *pairs, *faces, *distractors;
 } dnx_verified;
 
-/* Reads the lists. The caller closes *out. DNX_EPARSE: a wrong list or set. DNX_EIO: a list cannot
- * be read, an image is missing or lies in no folder of a person, or the judge needs more pairs.
- * DNX_EMEM. */
+/* Reads the lists. The caller closes *out. DNX_EPARSE for a wrong list or set. DNX_EIO when a list
+ * cannot be read, an image is missing or is not in the folder of a person, or the judge needs more
+ * pairs. DNX_EMEM. */
 dnx_status dnx_verify_open(const dnx_verified *what, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
 const dnx_judge *dnx_verify_judge(const dnx_verify *v);
-/* Returns a text to print after dnx_judge_text(), which says on what the result was measured: "" or
- * " (...)". v owns it. */
+/* Returns a text to print after dnx_judge_text(): "", or " (...)" with the data of the measurement.
+ * v owns the text. */
 const char *dnx_verify_on(const dnx_verify *v);
 /* Returns true when there is only one fold. The threshold is then fitted on the pairs that test it,
  * and the accuracy is too high. */
 bool dnx_verify_is_fitted(const dnx_verify *v);
 /* Returns the checksum of the judge and of the pairs, or of the names of the images. */
 uint64_t dnx_verify_checksum(const dnx_verify *v);
-/* Reads and decodes all images as `net` needs them, to find a bad one before hours of training.
- * Errors: those of dnx_images_load(), and DNX_ESTOP. */
+/* Reads and decodes all images as `net` needs them, so that a bad one is found before hours of
+ * training. Errors: those of dnx_images_load(), and DNX_ESTOP. */
 dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err);
 
 /* Runs layers 0..last of a predicting network on all images. *result: the number that the judge
  * names, 0..1; NAN when it cannot be measured, because too many impostor pairs have equal scores.
- * Errors: those of dnx_images_load(), after two seconds of tries; DNX_ENUMBER: a feature is not
- * finite; DNX_ESTOP. */
+ * Errors: those of dnx_images_load(), after two seconds of attempts; DNX_ENUMBER when a feature is
+ * not finite; DNX_ESTOP. */
 dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *result, dnx_err *err);
 #endif

@@ -1,4 +1,4 @@
-/* verify_run.c - reads the images that are verified, and measures the number that the judge
+/* verify_run.c - reads the images of a verification, and measures the number that the judge
  * names. */
 #include <stdlib.h>
 
@@ -31,7 +31,8 @@ static const dnx_images *list_of(const dnx_verify *v, int i, size_t *at) {
     return i < v->n ? &v->images : &v->others;
 }
 
-/* Loads image i of the batch. Tries for a while when reading fails: the disk may recover. */
+/* Loads image i of the batch. Tries for a while when reading fails, because the disk may
+ * recover. */
 static void load_image(const job *j, int i, dnx_err *err) {
     float *x = j->x + (size_t)i * dnx_size(j->net->in);
     size_t at;
@@ -48,7 +49,7 @@ static void load_one(void *arg, int t, long i) {
     if (!j->errors[t].status) load_image(j, (int)i, &j->errors[t]);
 }
 
-/* Loads a batch of images from j->first on, or the rest. */
+/* Loads the images from j->first on: a batch, or the rest. */
 static dnx_status load_batch(job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const int left = images_of(j->v) - j->first;

@@ -26,7 +26,7 @@ long dnx_capture_frames(void *capture) { return (void)capture, 0; }
 #endif
 
 struct dnx_video {
-    void *capture; /* OpenCV's */
+    void *capture; /* OpenCV's object */
     const char *path;
     char name[256];
     long number;
@@ -49,7 +49,7 @@ bool dnx_video_is_named(const char *path) {
     return false;
 }
 
-/* "walk" of path/walk.avi, "camera-0" of camera:0. */
+/* Sets the name: "walk" for path/walk.avi, "camera-0" for camera:0. */
 static void set_name(dnx_video *v) {
     const char *slash = strrchr(v->path, '/'), *name = slash ? slash + 1 : v->path;
     const char *dot = strrchr(name, '.');

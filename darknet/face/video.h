@@ -1,4 +1,4 @@
-/* video.h - the frames of a video file or a camera. OpenCV reads them, in a build with
+/* video.h - the frames of a video file or a camera, read by OpenCV in a build with
  * `make OPENCV=1`. */
 #ifndef DNX_VIDEO_H
 #define DNX_VIDEO_H
@@ -7,21 +7,23 @@
 
 typedef struct dnx_video dnx_video;
 
-/* The path is camera:N, or the name of a file that ends like a video's: .avi .mp4 .mov .mkv .webm
- * .mpg .mpeg .m4v .wmv, in any case. */
+/* True when the path is camera:N, or ends like a video's name: .avi .mp4 .mov .mkv .webm .mpg .mpeg
+ * .m4v .wmv, in any case. */
 bool dnx_video_is_named(const char *path);
 bool dnx_video_is_camera(const char *path);
-/* DNX_EIO: cannot be opened, is no video, or this build has no OpenCV. DNX_EMEM. Close v. */
+/* Opens a video. DNX_EIO when it cannot be opened or is not a video, or this build has no OpenCV.
+ * DNX_EMEM. The caller closes v. */
 dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err);
 void dnx_video_close(dnx_video *v);
-/* Moves to the next frame. false: there is none. */
+/* Moves to the next frame. Returns false at the end. */
 bool dnx_video_next(dnx_video *v);
-/* The pixels of this frame; free them with dnx_image_free(). DNX_EIO: it cannot be decoded, or is
- * larger than an image may be. DNX_EMEM. */
+/* Copies the pixels of this frame; free them with dnx_image_free(). DNX_EIO when it cannot be
+ * decoded, or is larger than an image may be. DNX_EMEM. */
 dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err);
-/* The number of the current frame, from 1; the number of frames that the file names, or 0. */
+/* The number of the current frame, from 1, and the number of frames that the file gives, or 0. */
 long dnx_video_number(const dnx_video *v);
 long dnx_video_frames(const dnx_video *v);
-/* The name of the video for people and folders: "walk" of path/walk.avi, "camera-0". */
+/* The name of the video for people and folders: "walk" for path/walk.avi, "camera-0" for
+ * camera:0. */
 const char *dnx_video_name(const dnx_video *v);
 #endif

@@ -1,5 +1,5 @@
-/* video_opencv.cc - videos by OpenCV. Its C API still declares captures, but since OpenCV 4.6 it only
- * prints that they are gone; so this is C++. No exception may reach C code. */
+/* video_opencv.cc - videos by OpenCV, in C++. Its C API still declares captures, but since OpenCV
+ * 4.6 these functions only print an error. No exception may reach C code. */
 #include "face/opencv.h"
 
 #include <opencv2/core/utils/logger.hpp>
@@ -11,14 +11,14 @@ struct Capture {
     cv::Mat frame;
 };
 
-/* The caller reports what fails. */
+/* The caller reports a failure. */
 Capture *opened(const char *path, int camera) {
     Capture *c = nullptr;
     try {
         cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
         c = new Capture;
-        /* FFmpeg, then OpenCV's own reader of Motion JPEG. Others would take a path with digits for
-         * a pattern of many images. */
+        /* FFmpeg, then OpenCV's own reader of Motion JPEG. Other readers would take a path with
+         * digits as a pattern for many images. */
         if (path ? c->from.open(path, cv::CAP_FFMPEG) || c->from.open(path, cv::CAP_OPENCV_MJPEG)
                  : c->from.open(camera))
             return c;

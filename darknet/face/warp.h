@@ -1,4 +1,4 @@
-/* warp.h - cuts a piece out of an image, turned and scaled. */
+/* warp.h - cuts a turned and scaled piece out of an image. */
 #ifndef DNX_WARP_H
 #define DNX_WARP_H
 #include <stdbool.h>
