@@ -1,9 +1,9 @@
 /* [yolo], [region], [detection] and [logistic], computed by libdarknet. They only predict, because
- * their truth is boxes, not the class of the image. x and y have the same shape.
+ * their truth is a list of boxes, not a class. x and y have the same shape.
  *
- * yolo: each pixel has N boxes (N: the length of mask) of 4 coordinates, an objectness and
- * `classes`
- *   values. The logistic function is applied to all except width and height. Redmon, Farhadi 2018.
+ * yolo: each pixel has N boxes (N is the length of mask) of 4 coordinates, an objectness and
+ *   `classes` values. The logistic function is applied to all except width and height. Redmon,
+ *   Farhadi 2018.
  * region: like yolo, with `num` boxes; softmax=1: softmax over the classes. Redmon, Farhadi 2017.
  * detection: a grid of side x side: first the classes of all cells, then objectness and
  *   coordinates; softmax=1: softmax over the classes. Redmon et al. 2016.
@@ -13,7 +13,7 @@
 #define DNX_HOST_STRUCTS
 #include "host/layers.h"
 
-/* Exported by libdarknet, but declared in none of its headers. */
+/* libdarknet exports it, but declares it in none of its headers. */
 void forward_yolo_layer(const layer l, network net);
 void forward_region_layer(const layer l, network net);
 void forward_detection_layer(const layer l, network net);
@@ -39,7 +39,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     p->is_training = was;
 }
 
-/* Checks that the channels are boxes x numbers: the boxes of a pixel, and the numbers of a box. */
+/* Checks that the channels are boxes x numbers: the boxes of a pixel times the numbers of a box. */
 static dnx_status check_channels(dnx_node *n, int boxes, int numbers, dnx_err *err) {
     if ((long)boxes * numbers == n->in[0].c) return DNX_OK;
     return dnx_fail(err, DNX_ESHAPE, n->loc,

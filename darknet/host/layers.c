@@ -55,7 +55,7 @@ static void to_planes(const float *in, int batch, dnx_shape s, float *out) {
             for (size_t c = 0; c < C; c++) out[c * pixels + i] = in[i * C + c];
 }
 
-/* Reorders B x C x H x W to B x H x W x C; stores or, with adds, adds. */
+/* Reorders B x C x H x W to B x H x W x C. Stores it or, with adds, adds it. */
 static void from_planes(const float *in, int batch, dnx_shape s, bool adds, float *out) {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
     for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
@@ -79,8 +79,8 @@ void dnx_host_forward(dnx_node *n, dnx_pass *p) {
     p->loss = 0;
 }
 
-/* Some backward functions change the delta that they are given. Some overwrite dx, and some add to
- * it. So both are copies, and dx is zeroed before. */
+/* Some of libdarknet's backward functions change the delta that they are given. Some overwrite dx,
+ * and some add to it. So both are copies, and dx is zeroed before the call. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
     to_planes(p->x[0], p->batch, n->in[0], s->x);

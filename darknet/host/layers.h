@@ -3,13 +3,13 @@
  * libdarknet's forward and backward functions are called with a `layer` that is filled in here. Its
  * make_*_layer functions are not used: they print, draw from rand() and check no allocation. Inputs
  * and outputs are reordered, because libdarknet works in B x C x H x W. A type without backward
- * only predicts: libdarknet has no gradient for it on the CPU or a wrong one, or its truth is no
- * class. */
+ * only predicts, because libdarknet's CPU code has no gradient for it or a wrong one, or because
+ * its truth is not a class. */
 #ifndef DNX_HOST_LAYERS_H
 #define DNX_HOST_LAYERS_H
 #include "dnx.h"
 
-#ifdef DNX_HOST_STRUCTS /* only in host_*.c, after darknet.h */
+#ifdef DNX_HOST_STRUCTS /* only for the files of layers, after darknet.h */
 
 /* In the order of libdarknet's ACTIVATION. */
 #define DNX_HOST_ACTIVATIONS \
@@ -32,8 +32,9 @@ typedef struct {
 
 /* Allocates zeroed floats that are freed with the layer. DNX_EMEM. */
 dnx_status dnx_host_new(dnx_node *n, float **p, size_t count, dnx_err *err);
-/* Fills in the shapes of l from n->in[0] and n->out, and allocates what every layer needs. Set
- * n->out before. DNX_ESHAPE: more than 2^31 - 1 floats, which libdarknet cannot count. */
+/* Fills in the shapes of l from n->in[0] and n->out, and allocates what every layer needs. The
+ * caller has set n->out. DNX_ESHAPE for more than 2^31 - 1 floats, which libdarknet cannot
+ * count. */
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
 void dnx_host_unmake(dnx_node *n);
 /* Calls libdarknet's forward with p->x[0], and stores the output in p->y. */
@@ -42,7 +43,7 @@ void dnx_host_forward(dnx_node *n, dnx_pass *p);
 void dnx_host_backward(dnx_node *n, dnx_pass *p);
 #endif
 
-/* All types of this folder, ended by NULL. */
+/* All types of this folder; the last element is NULL. */
 extern const dnx_layer_type *const dnx_host_types[];
 extern const dnx_layer_type dnx_local, dnx_crop, dnx_reorg, dnx_normalization, dnx_rnn, dnx_gru,
     dnx_lstm, dnx_logistic, dnx_yolo, dnx_region, dnx_detection;

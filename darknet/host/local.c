@@ -20,7 +20,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Exported by libdarknet, but declared in none of its headers. */
+/* libdarknet exports it, but declares it in none of its headers. */
 void forward_local_layer(const layer l, network net);
 void backward_local_layer(layer l, network net);
 void forward_crop_layer(const layer l, network net);
@@ -155,7 +155,7 @@ static void forward_crop(dnx_node *n, dnx_pass *p) {
     dnx_host_forward(n, p);
 }
 
-/* Does nothing: the layer before is the image, which needs no gradient. */
+/* Does nothing, because the layer before is the image, which needs no gradient. */
 static void backward_crop(dnx_node *n, dnx_pass *p) {
     (void)n;
     (void)p;

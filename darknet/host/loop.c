@@ -2,7 +2,7 @@
  *
  * libdarknet gets `layer` structs whose three functions call ours. It passes them by value and has
  * no user pointer, so our pointer is in self_layer, which libdarknet reads only for recurrent
- * layers. Layers are BLANK, losses COST, and delta is NULL, so that libdarknet never touches their
+ * layers. Layers are BLANK, losses COST, and delta is NULL, so that libdarknet never uses their
  * memory. free_network() is not called: it would leak seen, t, cost and workspace, which are
  * members of dnx_host. */
 #include "host/loop.h"
@@ -80,7 +80,7 @@ static layer wrap(ref *r) {
     return l;
 }
 
-/* copy_options() copies the number of a policy. */
+/* copy_options() copies the number of a policy, so the numbers must be equal. */
 _Static_assert((int)DNX_CONSTANT == (int)CONSTANT && (int)DNX_STEP == (int)STEP &&
                    (int)DNX_EXP == (int)EXP && (int)DNX_POLY == (int)POLY &&
                    (int)DNX_STEPS == (int)STEPS && (int)DNX_SIGMOID == (int)SIG &&
@@ -91,7 +91,7 @@ static void copy_options(network *n, dnx_host *h) {
     dnx_net *net = h->net;
     dnx_net_opts *o = &net->o;
     *n = (network){.n = net->n, .batch = net->batch, .subdivisions = o->subdivisions,
-                   /* libdarknet has no cosine policy; its rate is unused */
+                   /* libdarknet has no cosine policy; its rate is not used */
                    .policy = o->policy == DNX_COSINE ? CONSTANT : (learning_rate_policy)o->policy,
                    .learning_rate = o->learning_rate, .momentum = o->momentum, .decay = o->decay,
                    .gamma = o->gamma, .scale = o->scale, .power = o->power,
@@ -162,7 +162,7 @@ void dnx_host_close(dnx_host *h) {
 double dnx_host_train(dnx_host *h, const float *x, const float *truth) {
     assert(h->net->trains);
     h->loss = 0;
-    h->loop.input = (float *)(uintptr_t)x; /* the loop only passes both on */
+    h->loop.input = (float *)(uintptr_t)x; /* the loop only passes x and truth on */
     h->loop.truth = (float *)(uintptr_t)truth;
     train_network_datum(&h->loop);
     h->loop.input = h->loop.truth = NULL;

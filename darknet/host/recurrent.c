@@ -1,6 +1,6 @@
 /* [rnn], [gru] and [lstm], computed by libdarknet for one time step from a zero state: each image
- * is its own sequence. They only predict: libdarknet's CPU code has no gradient for [gru], computes
- * no delta for [lstm], and gives the input layer of [rnn] the gradient of the state layer.
+ * is a sequence of its own. They only predict. libdarknet's CPU code has no gradient for [gru],
+ * computes no delta for [lstm], and gives the input layer of [rnn] the gradient of the state layer.
  *
  * x: B x D numbers, y: B x N. Below, in(x) = A x + b and the like are connected layers, normalised
  * with batch_normalize=1; f is the activation, s the logistic function, * elementwise:
@@ -20,7 +20,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Exported by libdarknet, but declared in none of its headers. */
+/* libdarknet exports it, but declares it in none of its headers. */
 void forward_rnn_layer(layer l, network net);
 void forward_gru_layer(layer l, network net);
 void forward_lstm_layer(layer l, network net);
@@ -74,8 +74,8 @@ static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err 
     return DNX_OK;
 }
 
-/* Makes `parts` connected layers in file order. Bit i of of_input: layer i takes the input. Also
- * allocates `extra` buffers of B x N floats for more[]. */
+/* Makes `parts` connected layers in file order. Bit i of of_input is set when layer i takes the
+ * input. Also allocates `extra` buffers of B x N floats for more[]. */
 static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, float **const *more,
                        dnx_err *err) {
     const opts *o = n->opts;
