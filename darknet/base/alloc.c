@@ -11,7 +11,8 @@
 
 enum { ALIGN = 64, PAGE = 4096, LARGE = 4 << 20 };
 
-/* Asks for large pages for large arrays: a pass over one is then up to 1.4 times as fast. */
+/* Requests large pages for large arrays: a pass over such an array is then up to 1.4 times as
+ * fast. */
 static void use_large_pages(char *p, size_t size) {
 #ifdef __linux__
     char *first = p + (-(uintptr_t)p & (PAGE - 1));
@@ -22,9 +23,9 @@ static void use_large_pages(char *p, size_t size) {
 #endif
 }
 
-/* Allocates with calloc() and aligns by hand. aligned_alloc() and memset() would touch every page;
- * this way pages without values cost no memory. The pointer for free() is stored just before the
- * array. */
+/* Allocates with calloc() and aligns by hand. aligned_alloc() and memset() would write every page;
+ * this way pages that are never written cost no memory. The pointer for free() is stored just
+ * before the array. */
 float *dnx_alloc(size_t count) {
     if (count > (PTRDIFF_MAX - 4 * ALIGN) / sizeof(float)) return NULL;
     size_t size = count * sizeof(float) + ALIGN + ALIGN + sizeof(void *);

@@ -5,12 +5,12 @@
 #include <stddef.h>
 
 /* Returns `count` zeroed floats, aligned to 64 bytes, with 64 readable bytes after them; free them
- * with dnx_free(). NULL: no memory. */
+ * with dnx_free(). NULL when memory runs out. */
 float *dnx_alloc(size_t count);
 void dnx_free(void *p); /* p may be NULL */
 
 /* Makes space for item n of a list from malloc(): doubles the capacity when n reaches it. `list` is
- * the address of the pointer, `size` the bytes of an item. Returns false without memory; then the
- * list is unchanged. */
+ * the address of the pointer, `size` the bytes of an item. Returns false when memory runs out; then
+ * the list is unchanged. */
 bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size);
 #endif

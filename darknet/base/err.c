@@ -24,8 +24,8 @@ dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fm
     va_start(args, fmt);
     vsnprintf(err->text + used, size - used, fmt, args);
     va_end(args);
-    /* Messages quote what the user wrote. Replaces control characters, which a terminal would
-     * obey. */
+    /* Messages quote text of the user. Replaces control characters, to which a terminal would
+     * react. */
     for (char *c = err->text; *c; c++)
         if ((unsigned char)*c < 32 || *c == 127) *c = '?';
     return status;

@@ -1,5 +1,5 @@
-/* err.h - the status that every function that can fail returns, and its message. The first error
- * wins: the function that finds the fault writes the text, and all callers pass it on. */
+/* err.h - the status that every function that can fail returns, and its message. Only the first
+ * error is kept: the function that finds the fault writes the text, and all callers pass it on. */
 #ifndef DNX_ERR_H
 #define DNX_ERR_H
 
@@ -16,8 +16,8 @@ typedef enum {
 } dnx_status;
 
 typedef struct {
-    const char *file; /* NULL: the message has no place */
-    int line;         /* 0: the file as a whole */
+    const char *file; /* NULL when the message has no place */
+    int line;         /* 0 for the file as a whole */
 } dnx_loc;
 
 typedef struct {
@@ -25,7 +25,7 @@ typedef struct {
     char text[512]; /* "file:line: text", no newline */
 } dnx_err;
 
-/* Records an error and returns `status`. The first error wins; err may be NULL. */
+/* Records an error and returns `status`. An earlier error is kept. err may be NULL. */
 dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 #endif

@@ -14,7 +14,7 @@
 
 enum { WAIT_MS = 5000 };
 
-/* O_NONBLOCK: opening a FIFO would wait for a writer. */
+/* With O_NONBLOCK, because opening a FIFO would otherwise wait for a writer. */
 FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len) {
     struct stat s;
     FILE *f = NULL;
@@ -71,7 +71,7 @@ static char *read_all(FILE *f, size_t len) {
     if (!f) return NULL;
     char *text = malloc(len + 1);
     if (!text) why = ENOMEM;
-    else if (fread(text, 1, len, f) != len) why = EIO; /* or the file has become shorter */
+    else if (fread(text, 1, len, f) != len) why = EIO; /* or the file was made shorter */
     fclose(f);
     if (why) {
         free(text);

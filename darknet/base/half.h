@@ -6,6 +6,6 @@
 
 /* Rounds to nearest, ties to even. From 65520 on the result is infinity. */
 uint16_t dnx_to_half(float v);
-bool dnx_fits_half(float v); /* false: v would become infinite, or is NaN or infinite */
+bool dnx_fits_half(float v); /* false when v is NaN or infinite, or would become infinite */
 float dnx_from_half(uint16_t h);
 #endif

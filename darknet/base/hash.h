@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Continues the checksum h over n bytes; begin with h = 0. The bytes before act as a seed: the same
- * bytes in two calls give another checksum than in one. */
+/* Continues the checksum h over n bytes; begin with h = 0. The earlier checksum acts as a seed, so
+ * the same bytes in two calls give another result than in one call. */
 uint64_t dnx_hash(uint64_t h, const void *bytes, size_t n);
 /* Continues *h over the content of a file. Returns false with errno when it cannot be read. */
 bool dnx_hash_file(const char *path, uint64_t *h);

@@ -1,6 +1,6 @@
-/* inputs.c - the list of files that this process has read. It holds names, not inodes: an editor
- * may replace a cfg while training runs, and a checkpoint may then get the inode that became
- * free. */
+/* inputs.c - the list of files that this process has read. It holds names, not inodes, because an
+ * editor may replace a cfg while training runs, and the system may give the free inode to a
+ * checkpoint. */
 #include "base/inputs.h"
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* inputs.h - which files this process has read, so that no output of the process replaces one of
+/* inputs.h - the files that this process has read, so that none of its outputs replaces one of
  * them. The functions of files.h register what they open. Thread safe. */
 #ifndef DNX_INPUTS_H
 #define DNX_INPUTS_H
@@ -6,15 +6,15 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-/* Registers a file that was opened for reading. Returns false without memory for its name. */
+/* Registers a file that was opened for reading. Returns false when memory runs out. */
 bool dnx_input_note(const char *path);
-/* Returns true when `file` is one of the inputs, by its device and inode now; `name` (size bytes)
- * then gets the name under which it was registered. */
+/* Returns true when `file` is one of the inputs, by its present device and inode. `name` (size
+ * bytes) then gets the name under which it was registered. */
 bool dnx_input_is(const struct stat *file, char *name, size_t size);
-/* Removes what was registered since mark() gave `mark`: for a result that was read only to be
+/* Removes what was registered since mark() returned `mark`: for a result that was read only to be
  * compared. */
 size_t dnx_inputs_mark(void);
 void dnx_inputs_rewind(size_t mark);
-/* Removes all: for a program that does the work of several commands, such as a test. */
+/* Removes all inputs: for a program that does the work of several commands, such as a test. */
 void dnx_inputs_forget(void);
 #endif

@@ -1,4 +1,4 @@
-/* lines.c - converts text of any origin to one form, and gives it line by line. */
+/* lines.c - converts text of any origin to one form, and returns it line by line. */
 #include "base/lines.h"
 
 #include <errno.h>
@@ -208,7 +208,7 @@ char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* Removes the quotes of a quoted field in place. *p: its first quote; then the text after the
+/* Removes the quotes of a quoted field in place. *p is its first quote, and then the text after the
  * field, or NULL when the last quote is missing. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;

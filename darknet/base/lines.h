@@ -16,28 +16,28 @@ typedef struct {
     char *text;       /* the whole file; lines point into it */
     size_t len, count; /* bytes; lines, empty ones included */
     size_t at;         /* offset of the next line */
-    int number;        /* of the last line given, from 1 */
+    int number;        /* number of the last line returned, from 1 */
 } dnx_lines;
 
 #define DNX_LINES_MOST ((size_t)1 << 30) /* the longest file, bytes */
 
 /* Reads a file, or a pipe to its end; `file` must outlive l. `what` names the kind of file in
- * messages ("a cfg"). DNX_EIO: it cannot be read, or has more than `most` bytes. DNX_EPARSE: it is
- * not text. DNX_EMEM. After an error there is nothing to free. */
+ * messages ("a cfg"). DNX_EIO when it cannot be read, or has more than `most` bytes. DNX_EPARSE
+ * when it is not text. DNX_EMEM. After an error there is nothing to free. */
 dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
                           dnx_err *err);
 /* Reads a copy of len bytes instead. DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);
-/* From now on calls report(file, mark) for each text that begins with a byte order mark: editors
- * hide it, and other programs may reject it. NULL, the default: no calls. */
+/* After this call, report(file, mark) is called for each text that begins with a byte order mark,
+ * because editors hide it, and other programs may reject it. NULL, the default, ends the calls. */
 void dnx_lines_report_marks(void (*report)(const char *file, const char *mark));
 
 /* Returns the next line that is neither empty nor starts with a character of `comments`, without
- * white space at both ends; NULL at the end. The caller may change the line. */
+ * white space at both ends. NULL at the end of the text. The caller may change the line. */
 char *dnx_lines_next(dnx_lines *l, const char *comments);
-/* The place of the line given last, for messages. */
+/* The place of the line that was returned last, for messages. */
 dnx_loc dnx_lines_at(const dnx_lines *l);
 
 /* Removes white space from both ends of s, in place. */
@@ -45,7 +45,7 @@ char *dnx_trim(char *s);
 /* Removes a comment from the end of s, in place. It starts with '#' or ';' after white space. */
 void dnx_comment_cut(char *s);
 
-/* Returns what separates the fields of a line: '\t' when it has a tab, else ',' when it has a
+/* Returns the separator of the fields of a line: '\t' when it has a tab, else ',' when it has a
  * comma, else ' '. */
 char dnx_separator(const char *line);
 /* Splits a line in place into trimmed fields and returns their number; the first `most` go to

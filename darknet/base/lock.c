@@ -18,7 +18,7 @@ struct dnx_lock {
     int fd;
 };
 
-/* ---- who holds it ---- */
+/* ---- the holder of a lock ---- */
 
 /* Writes the command line of this process, words separated by blanks, at most n - 1 bytes. */
 static void command_line(char *text, size_t n) {
@@ -48,7 +48,7 @@ static void read_holder(int fd, char text[TEXT]) {
     const struct timespec moment = {0, 10000000};
     ssize_t n = 0;
     for (int i = 0; i < 20 && (n = pread(fd, text, TEXT - 1, 0)) <= 0; i++)
-        nanosleep(&moment, NULL); /* the holder has just locked it and not written its line yet */
+        nanosleep(&moment, NULL); /* the holder has locked it but not written its line yet */
     text[n > 0 ? n : 0] = 0;
     text[strcspn(text, "\n")] = 0;
     if (!*text) strcpy(text, "another process");
@@ -80,7 +80,7 @@ static outcome try(const char *path, int *fd, char holder[TEXT]) {
             sign(*fd);
             return TAKEN;
         }
-        close(*fd); /* its holder has removed it meanwhile */
+        close(*fd); /* the holder has just removed it */
     }
     errno = EAGAIN;
     return FAILED;
@@ -119,7 +119,7 @@ dnx_status dnx_lock_take(dnx_lock **lock, const char *path, dnx_err *err) {
 void dnx_lock_release(dnx_lock *l) {
     if (!l) return;
     if (l->fd >= 0) {
-        unlink(l->path); /* while it is locked: later it may be the lock of another process */
+        unlink(l->path); /* before unlocking: later it may be another process's lock */
         close(l->fd);
     }
     free(l->path);

@@ -34,7 +34,7 @@ static int folder_length(const char *path) {
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* Follows symbolic links to the file that is meant, which need not exist. NULL with errno. */
+/* Follows symbolic links to the file at their end, which need not exist. NULL with errno. */
 static char *follow(const char *path) {
     char link[PATH_MAX], *at = strdup(path);
     for (int i = 0; at && i < MOST_LINKS; i++) {
@@ -60,7 +60,7 @@ static int open_folder(const char *file) {
     return fd;
 }
 
-/* Checked by hand: the system lets root write to files without write permission. */
+/* Needed because the system lets root write to files without write permission. */
 static bool is_read_only(const struct stat *s) { return (s->st_mode & 0222) == 0; }
 
 /* Checks that the target may be replaced. *old describes it; st_mode is 0 when it does not
@@ -87,7 +87,7 @@ static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
     int fd = open_folder(f->target);
     bool refused = fd >= 0 && !fstat(fd, &s) && is_read_only(&s);
     if (fd >= 0) close(fd);
-    if (!refused) return DNX_OK; /* a missing folder is reported when the file is opened */
+    if (!refused) return DNX_OK; /* opening the file reports a missing folder */
     return dnx_fail(err, DNX_EIO, (dnx_loc){f->path, 0}, "cannot write: its folder is read-only");
 }
 
@@ -113,7 +113,7 @@ static int open_new(dnx_outfile *f) {
     return fd;
 }
 
-/* Returns false and sets f->why when it fails. */
+/* Returns false and sets f->why on failure. */
 static bool open_temporary(dnx_outfile *f, bool continues) {
     int fd = continues ? open_partial(f) : open_new(f);
     if (fd >= 0) f->file = fdopen(fd, "r+b");
@@ -132,7 +132,7 @@ static void free_names(dnx_outfile *f) {
     *f = (dnx_outfile){.lock = -1};
 }
 
-/* A file that replaces another gets its owner and permissions. */
+/* Gives a file that replaces another the owner and permissions of the old one. */
 static void keep_owner(int fd, const struct stat *old) {
     if (old->st_uid != geteuid() || old->st_gid != getegid())
         if (fchown(fd, old->st_uid, old->st_gid)) return; /* only root may */
@@ -154,7 +154,7 @@ static dnx_status open_outfile(dnx_outfile *f, const char *path, bool continues,
     int fd = fileno(f->file);
     if (old.st_mode) keep_owner(fd, &old);
     f->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    (void)flock(fd, LOCK_EX | LOCK_NB); /* fails without locks: then no sweep removes it */
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* on failure no sweep removes the file */
     return DNX_OK;
 }
 
@@ -270,7 +270,7 @@ static bool is_temporary(const char *name, const char *base) {
 }
 
 /* Removes temporary files of dead processes: those that are not locked and at least `age` seconds
- * old. STALE spares a process that has opened its file and not locked it yet. */
+ * old. The age STALE protects a file that was just opened and is not locked yet. */
 static void remove_stale(int folder, const char *name, int age) {
     struct stat s;
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

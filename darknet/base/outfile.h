@@ -1,7 +1,7 @@
 /* outfile.h - writes files. Other processes see the old file or the complete new one.
  *
  * Bytes go to a temporary file PATH.PID.N.tmp beside the target; commit() syncs it to disk and
- * renames it. A symbolic link stays: the file that it leads to is replaced. The new file keeps the
+ * renames it. A symbolic link stays, and the file at its end is replaced. The new file keeps the
  * owner and permissions of the old one. Refused with a reason: a target that is not a regular file,
  * a read-only file or folder, and an input of this process (inputs.h). */
 #ifndef DNX_OUTFILE_H
@@ -15,51 +15,53 @@
 typedef struct {
     FILE *file;
     char *path;      /* as the caller gave it */
-    char *target;    /* the file to replace, behind symbolic links */
+    char *target;    /* the file to replace, after following symbolic links */
     char *temporary; /* beside the target; NULL for a stream */
-    int lock;        /* descriptor that keeps the temporary file locked; -1: none */
+    int lock;        /* descriptor that keeps the temporary file locked, or -1 */
     bool is_of_many; /* not synced by itself, see dnx_outfile_write_of_many() */
     bool is_partial; /* the temporary file outlives errors: see dnx_outfile_continue() */
     size_t size;     /* bytes written */
-    int why;         /* errno of the first failure; 0: none yet */
+    int why;         /* errno of the first failure, or 0 */
 } dnx_outfile;
 
-/* Checks that `path` can be written, before a command starts its work. Leaves no file. Also removes
- * temporary files of `path` that dead processes left. DNX_EIO: it cannot be written. DNX_EMEM. */
+/* Checks that `path` can be written, before a command starts its work. It leaves no file behind,
+ * and removes temporary files of `path` from dead processes. DNX_EIO when it cannot be written.
+ * DNX_EMEM. */
 dnx_status dnx_outfile_try(const char *path, dnx_err *err);
 /* Like dnx_outfile_try(), for a result that must not replace a file. DNX_EIO, "exists; -force
- * replaces it": a file of this name exists and is not empty. */
+ * replaces it", when a file of this name exists and is not empty. */
 dnx_status dnx_outfile_try_new(const char *path, dnx_err *err);
 /* Returns true when two paths lead to one file, which need not exist. */
 bool dnx_outfile_is_same(const char *a, const char *b);
 
-/* Opens the temporary file. End each file that was opened with commit() or discard(). DNX_EIO,
- * DNX_EMEM: there is nothing to close. */
+/* Opens the temporary file. End it with commit() or discard(). After DNX_EIO or DNX_EMEM there is
+ * nothing to close. */
 dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err);
 /* Like dnx_outfile_open(), but writes directly to a pipe or a device. */
 dnx_status dnx_outfile_stream(dnx_outfile *f, const char *path, dnx_err *err);
 /* Like dnx_outfile_open(), for a file that takes long to make. Its temporary file is PATH.partial.
- * The bytes that an earlier process wrote there remain; f->file can read and continue them. The
- * caller holds a lock (lock.h) on PATH. Call pause() instead of commit() to leave the temporary
- * file to the next process. */
+ * The bytes of an earlier process remain in it; f->file can read and continue them. The caller
+ * holds a lock (lock.h) on PATH. Call pause() instead of commit() to leave the temporary file to
+ * the next process. */
 dnx_status dnx_outfile_continue(dnx_outfile *f, const char *path, dnx_err *err);
 void dnx_outfile_pause(dnx_outfile *f);
 /* Writes n bytes. sync() and commit() report its errors. */
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n);
 /* Syncs the file to disk: after this only the rename can fail. DNX_EIO. */
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err);
-/* Syncs, renames and closes. DNX_EIO: the old file is unchanged and the temporary one removed. */
+/* Syncs, renames and closes. After DNX_EIO the old file is unchanged and the temporary one
+ * removed. */
 dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err);
 /* Closes and removes the temporary file. */
 void dnx_outfile_discard(dnx_outfile *f);
 
 /* Writes a whole file of n bytes. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err);
-/* Removes the temporary files that killed processes left in a folder. Call it only with a lock on
- * the files of the folder: it may remove the file that another process has just opened. */
+/* Removes the temporary files of killed processes in a folder. Call it only with a lock on the
+ * files of the folder, because it may remove a file that another process has just opened. */
 void dnx_outfile_sweep(const char *folder);
 /* Writes a whole file of n bytes without syncing it, when it is one of thousands. After the last
- * one call sync_many(), and then write the file that says that all are there. */
+ * one call sync_many(). Then write the file that records that all are complete. */
 dnx_status dnx_outfile_write_of_many(const char *path, const void *bytes, size_t n, dnx_err *err);
 dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err);
 #endif

@@ -11,7 +11,7 @@ static const struct {
 } signals[] = {{SIGINT, "SIGINT"},   {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"},
                {SIGXCPU, "SIGXCPU"}, {SIGUSR1, "SIGUSR1"}, {SIGPIPE, "a closed pipe"}};
 
-static volatile sig_atomic_t asked; /* the signal that asked to stop; 0: none yet */
+static volatile sig_atomic_t asked; /* the signal that asked to stop, or 0 */
 
 static void on_signal(int number) {
     if (!asked) asked = number;

@@ -6,15 +6,15 @@
 
 #include "base/err.h"
 
-/* From now on SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1 and SIGPIPE (a closed pipe) set the flag
- * instead of ending the process; a second SIGINT ends it at once. Signals that were ignored when
- * the process started stay ignored (nohup). SIGXFSZ, a file over the size limit, becomes an error
- * of the write. */
+/* After this call, SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1 and SIGPIPE (a closed pipe) set the
+ * flag instead of ending the process; a second SIGINT ends it at once. Signals that were ignored
+ * when the process started stay ignored (nohup). SIGXFSZ, for a file over the size limit, becomes
+ * an error of the write. */
 void dnx_stop_on_signals(void);
 /* Returns true after a signal has asked to stop. Always false before dnx_stop_on_signals(). */
 bool dnx_stop_asked(void);
 /* Fails with DNX_ESTOP, "stopped by SIGTERM", after a signal has asked to stop. */
 dnx_status dnx_stop_check(dnx_err *err);
-/* Waits, but returns at once when a signal asks to stop. Returns false then. */
+/* Waits for this time. Returns false, at once, when a signal asks to stop. */
 bool dnx_stop_sleep(double seconds);
 #endif
