@@ -129,7 +129,8 @@ void dnx_gpu_prepare(dnx_net *net, int i) {
 
 /* ---- the update ---- */
 
-/* The device updates the layers that it runs, except with clip_norm or weight exclusivity. */
+/* True when the device updates layer i: it runs the layer, and neither clip_norm nor weight
+ * exclusivity is used. */
 static bool updates_on_device(const dnx_net *net, int i) {
     return dnx_placed_of(net)->halves[i].l.type && net->o.clip_norm <= 0 &&
            net->links[i].exclusivity <= 0;
@@ -177,8 +178,8 @@ void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float d
     p->n_descents = 0;
     for (int i = net->first_trained; i < net->n; i++) {
         if (updates_on_device(net, i)) add_descents(net, i, batch, rate, momentum, decay);
-        else if (net->o.clip_norm <= 0) dnx_gpu_fetch_gradients(net, i); /* clip_norm: already
-                                                                          * fetched */
+        else if (net->o.clip_norm <= 0) dnx_gpu_fetch_gradients(net, i); /* clip_norm has already
+                                                                          * fetched them */
     }
     descend(net);
     for (int i = net->first_trained; i < net->n; i++)

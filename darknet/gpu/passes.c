@@ -26,7 +26,7 @@ static int place_of(const dnx_placed *p, const float *images) {
     return -1;
 }
 
-/* Starts to copy images to a buffer that is free. */
+/* Starts to copy images to a free buffer. */
 static void bring_beside(dnx_net *net, const float *images) {
     dnx_placed *p = dnx_placed_of(net);
     const int k = p->image_of[0] ? 1 : 0;
@@ -50,7 +50,7 @@ void dnx_gpu_forget_images(const dnx_net *net) {
     if (announced == net) announced = NULL;
 }
 
-/* Returns images x on the device, and copies them there first unless they are there. */
+/* Returns images x on the device. Copies them there first if necessary. */
 static float *images_on_device(dnx_net *net, const float *x, int batch) {
     dnx_placed *p = dnx_placed_of(net), *other = announced ? dnx_placed_of(announced) : NULL;
     const int there = other && batch == announced->batch ? place_of(other, x) : -1;
@@ -71,7 +71,7 @@ void dnx_gpu_fetch(dnx_net *net, int i, int batch) {
     dnx_device *d = dnx_placed_of(net)->device;
     if (t->y_host || !t->y_device) return;
     dnx_device_get(d, net->links[i].y, y_on_device(net, i), bytes_of(net, i, batch));
-    if (dnx_device_status(d, NULL)) /* NaN, so that old values are never results */
+    if (dnx_device_status(d, NULL)) /* NaN, so that old values never look like results */
         for (size_t k = 0; k < bytes_of(net, i, batch) / sizeof(float); k++)
             net->links[i].y[k] = NAN;
     t->y_host = true;

@@ -20,8 +20,8 @@ static const dnx_gpu_type *half_of(const dnx_node *n) {
     return NULL;
 }
 
-/* A head and the loss that computes logits with it run on the same side, and a frozen loss runs on
- * the processor. */
+/* True when layer i must run on the processor: a head and the loss that computes logits with it run
+ * on the same side, and a frozen loss runs on the processor. */
 static bool must_stay(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
     const dnx_distillation *d = n->distillation;
@@ -106,7 +106,7 @@ static dnx_status make(dnx_net *net, dnx_device *device, dnx_err *err) {
     return st;
 }
 
-/* The memory is counted first, so that a message says how much all of it is. */
+/* Counts the memory first, so that a message can give the sum. */
 static dnx_status place(dnx_net *net, const dnx_placement *with, dnx_err *err) {
     dnx_device_count_begin(with->device);
     dnx_status st = make(net, with->device, err);

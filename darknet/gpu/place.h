@@ -2,7 +2,7 @@
  * layers_ext/cuda/layers run on the processor. Tensors that both sides use are copied.
  *
  * Parameters and momentum have a copy on the device. After each update it is copied to pinned
- * memory of the processor, and from there to a layer when its parameters are asked for. So a
+ * memory of the processor, and from there to a layer when its parameters are needed. So a
  * checkpoint has the last complete update, also when the device fails. */
 #ifndef DNX_GPU_PLACE_H
 #define DNX_GPU_PLACE_H
@@ -18,7 +18,7 @@ extern const dnx_gpu_build *const dnx_gpu;
 
 /* Opens GPU `index` for networks that are built afterwards: put *out into dnx_build.placement. It
  * is valid until dnx_gpu_close(). Only one GPU can be open at a time. note: see dnx_device_notes();
- * may be NULL. DNX_EIO as dnx_device_open() has it, and when the build has no GPU code. */
+ * may be NULL. DNX_EIO as for dnx_device_open(), and when the build has no GPU code. */
 dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const char *line),
                         const dnx_placement **out, dnx_err *err);
 void dnx_gpu_close(void);

@@ -1,4 +1,4 @@
-/* placed.h - a network of which layers run on a GPU: what the files of this folder share. */
+/* placed.h - a network with layers on a GPU: the structs that the files of this folder share. */
 #ifndef DNX_GPU_PLACED_H
 #define DNX_GPU_PLACED_H
 #include "gpu/place.h"
@@ -9,7 +9,7 @@ typedef struct {
 } dnx_copies;
 
 typedef struct {
-    dnx_gpu_layer l;    /* l.type NULL: the processor runs the layer */
+    dnx_gpu_layer l;    /* l.type is NULL when the processor runs the layer */
     size_t at;          /* index of its first parameter in values, grads and momentum below */
     bool is_changed;    /* the parameters on the processor are newer */
     bool is_unprepared; /* prepare() has not seen the newest parameters */
@@ -22,27 +22,27 @@ typedef struct {
     dnx_copies *copies;
     float *values, *grads, *momentum; /* parameters of all layers on the device */
     size_t floats;                    /* the length of each of these arrays */
-    float *pinned[2];                 /* values, then momentum; NULL when predicting. One has those
-                                       * of the last complete update, the next update goes to the
-                                       * other */
-    int complete;                     /* index of the one with the last complete update */
+    float *pinned[2];                 /* values, then momentum; NULL when predicting. One of the two
+                                       * has the last complete update, and the next update goes to
+                                       * the other */
+    int complete;                     /* index of the pinned copy with the last complete update */
     struct dnx_cuda_descent *descents;      /* on the device, one for each trained tensor */
     struct dnx_cuda_descent *descents_here; /* the same on the processor */
     int n_descents;
     float *images[2];                 /* on the device; the second one only when training */
-    const float *image_of[2];         /* the images on the processor that are there, or that are
-                                       * being copied there */
-    int image;                        /* index of the images of this pass; -1: not copied yet */
-    double *losses;                   /* a batch, on the processor */
+    const float *image_of[2];         /* the images on the processor whose copies are there, or are
+                                       * being made */
+    int image;                        /* index of this pass's images; -1 before the copy */
+    double *losses;                   /* of a batch, on the processor */
     float *outputs, *deltas, *scratch;
 } dnx_placed;
 
 static inline dnx_placed *dnx_placed_of(const dnx_net *net) { return net->placed; }
 
-/* ---- parameters.c: see the members of dnx_placement of the same names ---- */
+/* ---- parameters.c: see the members of dnx_placement with the same names ---- */
 
-/* Allocates the parameters on the device and sets the pointers of all layers to them. Call it when
- * make() of all layers has been called. DNX_EMEM. */
+/* Allocates the parameters on the device and sets the pointers of all layers to them. Call it after
+ * make() of all layers. DNX_EMEM. */
 dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err);
 void dnx_gpu_free_parameters(dnx_net *net);
 /* Copies the processor's parameters of layer i to the device when they are newer. */
@@ -55,13 +55,13 @@ void dnx_gpu_fetch_gradients(dnx_net *net, int i);
 void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float decay);
 bool dnx_gpu_is_updated(dnx_net *net, int i);
 
-/* ---- passes.c: likewise ---- */
+/* ---- passes.c: see the members of dnx_placement with the same names ---- */
 
 void dnx_gpu_images(dnx_net *net, const float *now, const float *next);
 void dnx_gpu_forward(dnx_net *net, int i, dnx_pass *p);
 void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p);
 void dnx_gpu_clear_dy(dnx_net *net, int i, int batch);
 void dnx_gpu_fetch(dnx_net *net, int i, int batch);
-/* Call it before the images of a network are freed: a teacher may read them. */
+/* Call it before the images of a network are freed, because a teacher may still read them. */
 void dnx_gpu_forget_images(const dnx_net *net);
 #endif

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { REACH = 6 }; /* of the blur, pixels */
+enum { REACH = 6 }; /* the reach of the blur, pixels */
 
 /* Limits x to 0..1 without a comparison. */
 static inline float limit(float x) { return .5f * (fabsf(x) - fabsf(x - 1) + 1); }
@@ -22,7 +22,7 @@ static float *row(const dnx_canvas *c, int k, int y) {
     return c->plane[k] + (size_t)y * (size_t)c->size;
 }
 
-/* Returns the row after the planes: it has REACH more pixels at both ends. */
+/* Returns the row after the planes. It has REACH more pixels at both ends. */
 static float *spare(const dnx_canvas *c) { return row(c, 3, c->size); }
 
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy) {
@@ -38,9 +38,10 @@ void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx
     }
 }
 
-/* One row from x0 to x1: computes the coverage into a, and the brightness of the stripes into g. */
+/* The state of one row from x0 to x1: it computes the coverage into a, and the brightness of the
+ * stripes into g. */
 typedef struct {
-    float u, v, du, dv;     /* at x0; change for each pixel */
+    float u, v, du, dv;     /* u, v at x0; du, dv: the change for each pixel */
     float k, hole_k, cut_k; /* change of coverage for one unit of q, and of v */
 } slope;
 
@@ -149,7 +150,7 @@ void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], f
     }
 }
 
-/* Copies row `from` with its ends repeated into padded, and blurs it into `to`. */
+/* Copies row `from` into padded, repeats its ends there, and blurs it into `to`. */
 static void blur_row(const float *from, float *padded, const float *w, int n, float *restrict to) {
     memcpy(padded + REACH, from, sizeof *from * (size_t)n);
     for (int i = 0; i < REACH; i++) {

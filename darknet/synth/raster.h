@@ -13,22 +13,22 @@ typedef struct {
 } dnx_canvas;
 #define DNX_CANVAS_FLOATS(size) (4 * (size_t)(size) * (size_t)(size) + 2 * (size_t)(size) + 64)
 
-/* Maps (u, v) to the pixel (cx, cy) + u (ux, uy) + v (vx, vy). What is painted is the unit disc in
- * (u, v). */
+/* Maps (u, v) to the pixel (cx, cy) + u (ux, uy) + v (vx, vy). The unit disc in (u, v) is
+ * painted. */
 typedef struct {
     float cx, cy, ux, uy, vx, vy;
 } dnx_frame;
 
-/* How to paint a disc. All members but rgb and alpha may be 0. They act in this order: v -= bend
- * u^2; u *= 1 + taper v; square = 1 turns the disc into a square (u^4 + v^4 < 1). */
+/* How to paint a disc. All members except rgb and alpha may be 0. They act in this order:
+ * v -= bend u^2; u *= 1 + taper v; square = 1 turns the disc into a square (u^4 + v^4 < 1). */
 typedef struct {
     float rgb[3], alpha;
     float edge;          /* width of the soft border, pixels; at least 1 */
     float bend, taper, square;
-    float hole_u, hole_v; /* half axes of a hole, shares of the frame's; 0: no hole */
+    float hole_u, hole_v; /* half axes of a hole, as shares of the frame's; 0: no hole */
     bool is_cut;          /* only v < cut + cut_curve (u - cut_u)^2 is painted, before the bend */
     float cut, cut_curve, cut_u;
-    float cut_edge, cut_ragged; /* pixels; depth of the zigzag along the cut, in v */
+    float cut_edge, cut_ragged; /* pixels; the depth of the zigzag along the cut, in v */
     float grain, strands; /* stripes of brightness +- grain / 2; strands of them over u = -1..1 */
     bool takes_light;
 } dnx_paint;

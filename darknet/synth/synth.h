@@ -31,7 +31,7 @@ typedef struct {
     int style, beard, moles, freckles;
     float mark[DNX_FRECKLES][3]; /* x, y, radius of the moles, then of the freckles */
     bool has_glasses;
-    float rim[3], rim_w, lens_w, lens_h, lens_square; /* of the glasses */
+    float rim[3], rim_w, lens_w, lens_h, lens_square; /* the glasses */
 } dnx_synth_face;
 
 /* The numbers that differ from image to image of one identity. */
@@ -42,7 +42,7 @@ typedef struct {
     float back[4][3], back_angle, cloth[3];
     float hair_more, beard_more, flush;
     bool wears_glasses, has_make_up;
-    int cover;                                   /* what hides a part of the face: DNX_NOTHING... */
+    int cover;                                   /* the object before the face: DNX_NOTHING... */
     float cover_at[4], cover_rgb[3];
     float blur, noise, gain[3], lift, curve, saturation;
     uint32_t seed;
@@ -56,7 +56,7 @@ void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float 
 
 /* Draws an identity, a shot and the image. Identities of the test set differ from those of the
  * training set. Both are counted from 0, as are images (below 2^24). An image does not depend on
- * how many others there are. */
+ * the number of other images. */
 void dnx_synth_image(uint64_t seed, bool is_test, int identity, int image, int size, float *scratch,
                      unsigned char *rgb);
 #endif

@@ -125,8 +125,8 @@ static void glasses(dnx_scene *s, bool is_dark) {
     dnx_put(s, &bridge, dnx_colour(is_dark ? black : f->rim, 1, .95f, 1));
 }
 
-/* Covers a part of the face with an object before it, which the light of the face does not
- * reach. */
+/* Covers a part of the face with an object in front of it. The light of the face does not apply to
+ * the object. */
 static void cover(dnx_scene *s) {
     const float *k = s->s->cover_at, *rgb = s->s->cover_rgb, n = (float)s->c.size;
     dnx_paint p = dnx_colour(rgb, 1, 1, 1.5f);

@@ -14,7 +14,7 @@ static void wrinkles(dnx_scene *s) {
         dnx_spot(s, d * t[EYE_X], t[EYE_H] + 4, 0, t[EYE_W], 1.6f,
                  dnx_colour(s->f->skin, .62f, age * .8f, 3));
     }
-    const float depth = age > .25f ? age - .25f : 0; /* of the lines on the forehead */
+    const float depth = age > .25f ? age - .25f : 0; /* depth of the lines on the forehead */
     for (int i = 0; i < 2; i++)
         dnx_spot(s, 0, -22 - 7 * (float)i, 0, 17, .8f, dnx_colour(s->f->skin, .7f, depth, 1.5f));
 }
@@ -111,7 +111,7 @@ static void mouth(dnx_scene *s) {
     const dnx_synth_face *f = s->f;
     const float *t = f->t, y = t[MOUTH_Y], open = s->s->open, smile = s->s->smile;
     const float w = t[MOUTH_W] * (1 + .13f * smile - .1f * open), gap = .5f + 4.5f * open;
-    const float curve = t[LIP_BEND] - 2.6f * smile; /* how far the corners of the mouth hang */
+    const float curve = t[LIP_BEND] - 2.6f * smile; /* how low the corners of the mouth are */
     float lips[3];
     dnx_frame o;
     dnx_paint p;
@@ -158,7 +158,7 @@ static void beard(dnx_scene *s) {
         p.hole_u = .74f;
         p.hole_v = .8f;
         p.square = .3f;
-        o.vx = -o.vx; /* a cut keeps what is above it, so the frame is turned over */
+        o.vx = -o.vx; /* a cut keeps the part above it, so the frame is turned over */
         o.vy = -o.vy;
         p.is_cut = true;
         p.cut = .15f;
