@@ -117,8 +117,8 @@ static void set_defaults(const parser *p) {
 
 /* ---- words ---- */
 
-/* Returns the next word as the value of an option. Prints a message and returns NULL when it cannot
- * be one. */
+/* Returns the next word as the value of an option. When it cannot be one, prints a message and
+ * returns NULL. */
 static const char *take_value(parser *p, const dnx_arg *a) {
     bool is_number = a->type == DNX_ARG_IS_INT || a->type == DNX_ARG_IS_NUMBER;
     const char *text = p->next < p->n ? p->word[p->next++] : NULL;

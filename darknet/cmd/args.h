@@ -11,29 +11,29 @@
  *     const dnx_verb dnx_cmd_x = {"x", "what it does", table, sizeof(args), run};
  *
  * Options may stand before, between and after the other arguments; "--" ends them. Each may be
- * given once. A value does not begin with '-', except a negative number and "-" alone. */
+ * given once. A value may begin with '-' only when it is a negative number or "-" alone. */
 #ifndef DNX_CMD_ARGS_H
 #define DNX_CMD_ARGS_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-/* The type of the field that a row fills, then the field's content when the argument is absent. */
+/* The type of the field that a row fills, and the field's content when the argument is absent. */
 typedef enum {
     DNX_ARG_IS_TEXT,   /* const char *; NULL */
     DNX_ARG_IS_TWO,    /* const char *[2]: the two words after an option; NULL */
     DNX_ARG_IS_FLAG,   /* bool; false */
-    DNX_ARG_IS_INT,    /* int, min to max; none */
-    DNX_ARG_IS_NUMBER, /* double, above min and at most max; none */
-    DNX_ARG_IS_WORD    /* int: the index into value, a list "a|b|c"; none, -1 for no word */
+    DNX_ARG_IS_INT,    /* int, min to max; the member `none` */
+    DNX_ARG_IS_NUMBER, /* double, above min and at most max; `none` */
+    DNX_ARG_IS_WORD    /* int: the index into value, a list "a|b|c"; `none`, or -1 */
 } dnx_arg_type;
 
-/* One option, or one argument that has a place instead of a name. */
+/* One option, or one argument that is found by its place. */
 typedef struct {
-    const char *name;  /* "-threads"; a name without '-' is that of a place */
+    const char *name;  /* "-threads"; without '-' for an argument found by its place */
     dnx_arg_type type;
     size_t offset;
-    const char *value; /* word for the value; shells complete FILE and FOLDER; NULL: a flag */
+    const char *value; /* word for the value (shells complete FILE, FOLDER); NULL for a flag */
     double none, min, max;
     bool is_needed;
     const char *help;  /* a phrase with its unit; -h adds bounds and a number that is the default */
@@ -51,8 +51,8 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), value, 0, 0, 0, false, help}
 #define DNX_ARG_TWO(s, f, name, value, help) \
     {name, DNX_ARG_IS_TWO, offsetof(s, f), value, 0, 0, 0, false, help}
-/* Give a `none` outside of lo..hi when the user cannot give it: the help text must explain it
- * then. */
+/* When the user cannot give the value `none`, choose it outside of lo..hi, and explain it in the
+ * help text. */
 #define DNX_ARG_INT(s, f, name, value, none, lo, hi, help) \
     {name, DNX_ARG_IS_INT, offsetof(s, f), value, none, lo, hi, false, help}
 #define DNX_ARG_INT_NEEDED(s, f, name, value, lo, hi, help) \
@@ -70,18 +70,19 @@ enum { DNX_MOST_ARGS = 40 }; /* rows of a table */
 typedef struct dnx_verb {
     const char *name;    /* as the user types it: "check", "classifier train" */
     const char *summary; /* a phrase: what the verb does */
-    const dnx_arg *args; /* the table; NULL: the verb has sub-verbs */
+    const dnx_arg *args; /* the table; NULL when the verb has sub-verbs */
     size_t size;         /* of the struct for the table's fields */
     int (*run)(const void *args); /* returns the exit status */
     const char *note;    /* one more paragraph of the help, or NULL */
     const struct dnx_verb *const *verbs; /* sub-verbs, then NULL; or NULL */
-    const char *const *host_verbs;       /* those of Darknet's own command; the same */
+    const char *const *host_verbs;       /* those of Darknet's own command, then NULL; or NULL */
 } dnx_verb;
 
-/* Fills the struct `out` of v->size bytes from the words after the verb. Returns 0; 2 when they are
- * wrong, after printing a message and the usage to stderr. */
+/* Fills the struct `out` of v->size bytes from the words after the verb. Returns 0, or 2 when they
+ * are wrong, after printing a message and the usage to stderr. */
 int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
-/* dnx_is_help: the word is -h or --help. dnx_args_have_help: the words have one before "--". */
+/* dnx_is_help(): the word is -h or --help. dnx_args_have_help(): one of the words before "--"
+ * is. */
 bool dnx_is_help(const char *word);
 bool dnx_args_have_help(int argc, char *const *argv);
 /* Print the usage alone, or the whole help: usage, summary, and a line for each row. */

@@ -1,5 +1,5 @@
 /* bench_busy.c - measures time while other processes are busy. These children only count. They are
- * stopped while the machine must be idle, and end with this process. */
+ * paused while the machine must be idle, and end with this process. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,14 +20,14 @@ static void spin(pid_t parent) {
     for (volatile unsigned long n = 0;; n++) continue;
 }
 
-/* Starts n children, which stop themselves. Returns how many were started. */
+/* Starts n children, which pause themselves. Returns the number of started ones. */
 static int start(pid_t *child, int n) {
     pid_t parent = getpid();
     for (int i = 0; i < n; i++) {
         child[i] = fork();
         if (child[i] == 0) spin(parent);
         if (child[i] < 0) return i;
-        waitpid(child[i], NULL, WUNTRACED); /* waits until it has stopped itself */
+        waitpid(child[i], NULL, WUNTRACED); /* waits until it has paused itself */
     }
     return n;
 }

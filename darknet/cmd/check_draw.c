@@ -62,7 +62,7 @@ void dnx_draw_dot(const dnx_net *net) {
 
 /* ---- SVG ---- */
 
-/* The input is box 0 and layer i is box i + 1. */
+/* Returns the top of a layer's box. The input is box 0 and layer i is box i + 1. */
 static int top_of(int layer) { return LEFT + (layer + 1) * STEP; }
 
 static void put_box(const dnx_net *net, int i) {

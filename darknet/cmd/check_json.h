@@ -4,8 +4,8 @@
 #include "net/net.h"
 
 typedef struct {
-    double training;  /* bytes that training needs; -1: unknown */
-    int batch;        /* images that are trained at a time */
+    double training;  /* bytes that training needs, or -1 */
+    int batch;        /* images in a sub-batch */
     const char *why;  /* the reason when the network cannot be trained; else NULL */
 } dnx_check_training;
 

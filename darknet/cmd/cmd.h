@@ -16,28 +16,29 @@ extern const dnx_verb dnx_command; /* the command itself, with all verbs */
 extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,
     dnx_classifier_raw, dnx_compress_low_rank, dnx_compress_pack, dnx_compress_unpack;
 
-/* Prints "darknet: TEXT" to stderr, for arguments that contradict each other. Returns 2. */
+/* For arguments that contradict each other. Prints "darknet: TEXT" to stderr. Returns 2. */
 int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr. Returns 1. */
 int dnx_report(const dnx_err *err);
-/* Removes -gpu N, -nogpu and -precision WORD from the command line, which any verb may have, and
+/* Removes -gpu N, -nogpu and -precision WORD, which any verb accepts, from the command line, and
  * stores their values. Returns 0, or 2 for a wrong value, after a message on stderr. */
 int dnx_take_gpu_options(int *argc, char **argv);
 /* Chooses where the networks of this command run: on the GPU of -gpu N or, in a build with GPU=1,
- * on the first GPU. Without a usable GPU, *out is NULL and a message goes to stderr. DNX_EIO: the
- * GPU of -gpu N cannot be used. */
+ * on the first GPU. Without a usable GPU, *out is NULL and a message goes to stderr. DNX_EIO when
+ * the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Reads a cfg and builds the network. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* the number for classes=auto. 0 and 1: as the weights say; if they do not, 0 is
-                  * an error, and 1 is taken */
-    int batch, threads; /* 0: see dnx_build */
+    int classes; /* the number for classes=auto. 0 and 1: found in the weights; if they lack it, 0 is
+                  * an error, and 1 is used */
+    int batch, threads; /* for 0 see dnx_build */
     bool trains;
-    bool to_run; /* it only predicts and keeps no weights; for dnx_open_features() alone */
+    bool to_run; /* only predicts, keeps no weights; only for dnx_open_features() */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
-/* The number for classes=auto: `classes` when above 1, else as the weights say, else `classes`. */
+/* The number for classes=auto: `classes` when above 1, else the number in the weights, or `classes`
+ * when they have none. */
 int dnx_known_classes(const char *cfg, const char *weights, int classes);
 /* Like dnx_open(), for a network that only predicts and keeps no weights
  * (dnx_build.keeps_no_weights). */
@@ -47,10 +48,11 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, in
 dnx_status dnx_open_to_train(const char *cfg, const char *weights, int batch, int threads,
                              dnx_net **net, dnx_err *err);
 /* Checks that a verb may write `path`; call it after reading the inputs and before the work.
- * DNX_EIO: the file cannot be written, is an input, or exists and `replaces` (the option -force) is
- * false. */
+ * DNX_EIO when the file cannot be written, is an input, or exists and `replaces` (the option
+ * -force) is false. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
-/* Like dnx_try_output(), for a file of weights. DNX_EIO: also when the old file has no weights. */
+/* Like dnx_try_output(), for a file of weights. DNX_EIO also when the old file is not a weights
+ * file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to inspect it, or to run it up to its embedding (dnx_net_embedding). The weights
  * may be those of a network with another head, or the cfg or the file may have no head; messages on
@@ -58,6 +60,6 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Prints the table of a bridge to stderr. */
 void dnx_print_bridge(const dnx_bridge *b);
-/* Prints to stderr which options of the cfg have no effect. */
+/* Prints to stderr the options of the cfg that have no effect. */
 void dnx_print_notes(const dnx_net *net);
 #endif

@@ -70,7 +70,7 @@ typedef struct {
     bool force;
     dnx_landmarks l;
     dnx_crop *item;
-    size_t n, first, last; /* items of this round */
+    size_t n, first, last; /* n: all items; first to last - 1: those of this round */
     dnx_err said[AT_ONCE]; /* an error or a note for each item */
     atomic_bool cannot_write;
 } job;
@@ -127,7 +127,7 @@ static dnx_status crop(job *j, const dnx_crop *it, const char *path, dnx_err *er
     bytes = dnx_jpeg_encode(out, j->width, HEIGHT, QUALITY, &n);
     if (!bytes) return dnx_fail(err, DNX_EMEM, at(path), "no memory for the crop");
     st = dnx_crop_write(it->out, bytes, n, err);
-    if (st) j->cannot_write = true; /* the next crop would fail, too */
+    if (st) j->cannot_write = true; /* the next crop would fail as well */
     free(bytes);
     if (!st && it->faces->n > 1) /* a note, not an error */
         dnx_fail(err, DNX_OK, at(path), "has %zu faces: took the %s", it->faces->n,
@@ -164,9 +164,9 @@ static void align_next(void *arg, int t, long i) {
 
 /* ---- all images ---- */
 
-/* Compares OUT/align.txt, which has the options of existing crops, so that a folder never mixes
- * crops of different options. With -force, crops of other options are removed; without it they are
- * an error, DNX_EIO. */
+/* Compares the options with OUT/align.txt, which has those of existing crops, so that a folder
+ * never mixes crops of different options. With -force, crops of other options are removed; without
+ * it they are an error, DNX_EIO. */
 static dnx_status compare_options(job *j, dnx_err *err) {
     char text[200], *path = dnx_path_join(j->out, "align.txt"), *there;
     uint64_t landmarks = 0xcbf29ce484222325u;

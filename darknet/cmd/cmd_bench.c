@@ -72,7 +72,8 @@ void dnx_bench_close(dnx_bench *b) {
     free(b->lanes);
 }
 
-/* Adds the time since *t to `of`, and sets *t to now. With `of`, waits until a device is done. */
+/* Adds the time since *t to *of, and sets *t to now. Unless `of` is NULL, waits until a device is
+ * done. */
 static void lap(dnx_net *net, double *t, double *of) {
     if (of) dnx_net_status(net, NULL);
     double now = dnx_now();
@@ -91,7 +92,7 @@ static void predict(dnx_bench *b, double *laps) {
         laps[i % n] += b->lanes[i] / net->plan.lanes;
 }
 
-/* With clip_norm, the time of the gradient's norm counts for layer 0, because all updates need
+/* With clip_norm, the time of the gradient's norm is added to layer 0, because all updates need
  * it. */
 static void step(dnx_bench *b, double *laps) {
     dnx_net *net = b->net;

@@ -40,7 +40,7 @@ const dnx_verb dnx_cmd_check = {
     "check", "check a cfg (and its weights): layers, parameters, multiply-adds, memory", table,
     sizeof(check_args), run};
 
-/* Returns 1234567 as "1,234,567". The text is valid until the fourth next call. */
+/* Returns 1234567 as "1,234,567". The text is overwritten by the fourth call after this one. */
 static const char *grouped(double v) {
     static char ring[4][32];
     static int turn;
@@ -119,8 +119,8 @@ typedef struct {
     int batch, few, threads;
 } training;
 
-/* Returns the number for classes=auto of the cfg. Without data it returns 1 and *why has the
- * reason. */
+/* Returns the number for classes=auto of the cfg. Without data, returns 1 and stores the reason in
+ * *why. */
 static int find_classes(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
     int classes = 1;
@@ -131,8 +131,8 @@ static int find_classes(const check_args *a, dnx_err *why) {
     return classes;
 }
 
-/* Builds the network for training. *why: the reason why training would refuse it, although the cfg
- * is right. */
+/* Builds the network for training. *why: the reason why it cannot be trained, although the cfg is
+ * right. */
 static dnx_status try_training(const check_args *a, int classes, training *t, dnx_err *why,
                                dnx_err *err) {
     dnx_net *net;
@@ -191,7 +191,7 @@ static void print_training(const training *t, bool is_taught, bool is_later, con
                is_taught ? ", beside the teachers" : "");
 }
 
-/* Writes the reason why the network can only predict; "" when it can be trained. */
+/* Writes the reason why the network can only predict, or "" when it can be trained. */
 static void find_predicting(const dnx_net *net, char *text, size_t size) {
     text[0] = 0;
     for (int i = 0; i < net->n; i++)
@@ -205,7 +205,7 @@ static bool has_teacher(const dnx_net *net) {
     return false;
 }
 
-/* Parses "HxW". false: the text has another form. */
+/* Parses "HxW". Returns false when the text has another form. */
 static bool read_size(const char *text, int *h, int *w) {
     char end;
     return strspn(text, "0123456789x") == strlen(text) && strlen(text) < 16 &&

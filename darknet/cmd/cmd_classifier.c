@@ -26,7 +26,7 @@ static const dnx_arg table[] = {
     DNX_ARG_FLAG(raw_args, force, "-force", "replace a file that is there already"),
     DNX_ARG_END};
 
-/* Runs all images of a file, and writes `size` floats for each into another file. */
+/* Runs all images of a file, and writes `size` floats for each to another file. */
 static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, dnx_outfile *out,
                            dnx_err *err) {
     const size_t size = dnx_size(net->in), outputs = dnx_size(net->nodes[net->n - 1].out);

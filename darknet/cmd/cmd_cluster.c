@@ -1,6 +1,6 @@
-/* darknet cluster: groups the faces of an unsorted folder into people. The work is done by
- * scripts/cluster_faces.py of the source folder that this command was built in, because a library
- * for Python (scikit-learn) does the clustering. */
+/* darknet cluster: groups the faces of an unsorted folder into people. It runs
+ * scripts/cluster_faces.py of the source folder in which this command was built, because a Python
+ * library (scikit-learn) does the clustering. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

@@ -36,7 +36,7 @@ const dnx_verb dnx_cmd_compare = {
 
 enum { PHOTO = 480, GAP = 12 };
 
-/* Draws the crops below their photograph, in frames with the colours of their boxes. */
+/* Draws the crops below their photograph, in frames that have the colours of their boxes. */
 static void draw_crops(dnx_image *sheet, const dnx_portrait *p, int side, int x) {
     for (size_t i = 0; i < p->n && (int)(i + 1) * (side + GAP) <= PHOTO + GAP; i++) {
         const int at = x + (int)i * (side + GAP), y = PHOTO + 2 * GAP;

@@ -15,7 +15,7 @@ static const dnx_arg table[] = {
     DNX_PLACE_WORD(args, shell, "shell", "bash|zsh", "bash or zsh, which will read the script"),
     DNX_ARG_END};
 
-/* Prints text inside '...', which the caller has opened. */
+/* Prints text inside '...'; the caller has printed the first quote. */
 static void put_quoted(const char *text, bool is_word) {
     for (; *text; text++)
         if (*text == '\'') printf("'\\''");
@@ -23,7 +23,7 @@ static void put_quoted(const char *text, bool is_word) {
         else printf("%c", *text);
 }
 
-/* Prints one word that may be typed; zsh shows its help, after a colon. */
+/* Prints one word as a choice; for zsh also its help, after a colon. */
 static void put_word(int shell, const char *word, const char *help) {
     printf(" '");
     put_quoted(word, shell == ZSH);
@@ -42,8 +42,8 @@ static void put_list(int shell, const char *words, const char *help) {
     }
 }
 
-/* Prints a line for what may follow this verb: its sub-verbs, or its options; then lines for its
- * sub-verbs. */
+/* Prints a line with the words that may follow this verb: its sub-verbs, or its options. Then
+ * prints the lines of its sub-verbs. */
 static void put_verb(int shell, const dnx_verb *v) {
     printf("    '%s') ", v->name);
     for (const dnx_arg *a = v->args; a && a->name; a++)

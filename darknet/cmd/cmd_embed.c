@@ -52,9 +52,9 @@ typedef struct {
     dnx_flip flip;
     uint64_t network;   /* its fingerprint */
     float *x;           /* batch x H x W x C, then their mirror images */
-    float *features;    /* of `count` images, without their mirror images */
+    float *features;    /* features of `count` images, without mirror images */
     dnx_err *errors;    /* for each image of the batch */
-    char **names;       /* of the images whose features are written */
+    char **names;       /* names of the images whose features are written */
     size_t done;        /* their number */
     dnx_skipped skipped;
 } job;
@@ -150,7 +150,7 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     if (!st && j->skipped.n) dnx_embeddings_keep(&f, j->names, j->done);
     dnx_free(out);
     dnx_free(j->features);
-    if (!st) st = dnx_outfile_sync(&f.file, err); /* now only the rename can fail */
+    if (!st) st = dnx_outfile_sync(&f.file, err); /* after this only the rename can fail */
     if (!st) st = dnx_skipped_remove(a->out, err);
     if (!st) return dnx_embeddings_finish(&f, err);
     dnx_embeddings_discard(&f);
@@ -168,7 +168,7 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
     return st;
 }
 
-/* A skipped image makes the status 1; a file that is not an image does not. */
+/* A skipped image makes the exit status 1; a file that is not an image does not. */
 static dnx_status report_skipped(const job *j, const char *out, dnx_err *err) {
     dnx_status st = dnx_skipped_report(&j->skipped, j->images, out, err);
     if (!st && j->skipped.n)

@@ -178,7 +178,7 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
 }
 
 /* Prints warnings: frames at the end of a video that cannot be read, crops of photographs that no
- * longer exist, and files that are no photographs. */
+ * longer exist, and files that are not photographs. */
 static void print_doubts(const dnx_finding *j) {
     const long all = j->video ? dnx_video_frames(j->video) : 0;
     const long read = j->video ? dnx_video_number(j->video) : 0;

@@ -20,7 +20,7 @@ static const dnx_arg table[] = {
                     "the section whose options are listed: net, convolutional, ..."),
     DNX_ARG_END};
 
-/* Formats a bound or a default; whole numbers have all digits. */
+/* Formats a bound or a default. Whole numbers are printed with all digits. */
 static const char *number(double v, char text[32]) {
     snprintf(text, 32, fabs(v) < 1e15 && v == floor(v) ? "%.0f" : "%g", v);
     return text;

@@ -22,7 +22,7 @@
 
 typedef struct {
     const char *cfg, *weights, *images, *out_cfg, *out_weights, *csv, *rank;
-    double energy, speedup, flops; /* 0: not given */
+    double energy, speedup, flops; /* 0 when not given */
     int method, samples, held_out, positions, multiple, seed, threads;
     bool all, force, json;
 } args;
@@ -75,7 +75,7 @@ static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
 
 /* ---- files ---- */
 
-/* Checks the outputs when all inputs are known, before the long work. */
+/* Checks the outputs after all inputs are known and before the long work. */
 static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     char *skipped = dnx_skipped_file(a->out_weights);
     const char *out[] = {a->out_cfg, a->out_weights, skipped, a->csv};
@@ -93,7 +93,7 @@ static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* Writes the cfg first: when the weights replace older ones, nothing else can fail. */
+/* Writes the cfg first. When the weights then replace older ones, nothing else can fail. */
 static dnx_status save(job *j, const args *a, dnx_err *err) {
     dnx_outfile cfg;
     dnx_status st = dnx_outfile_open(&cfg, a->out_cfg, err);
@@ -121,7 +121,7 @@ static void progress(void *arg, const char *what, size_t done, size_t all) {
     fprintf(stderr, "\r%-10s %zu / %zu images%s", what, done, all, done == all ? "\r\033[K" : "");
 }
 
-/* Finds out whether image i can be used; skips it otherwise. */
+/* Finds out whether image i can be used. Adds it to the skipped ones when it cannot. */
 static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_stop_check(err);
@@ -220,8 +220,8 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* Reports skipped images. They are an error, as in `embed`, if no other images could replace them:
- * the result then depends on fewer images than the user asked for. */
+/* Reports skipped images. They are an error, as in `embed`, when no other images could replace
+ * them, because the result then depends on fewer images than the user wanted. */
 static dnx_status tell_skipped(const job *j, const args *a, dnx_err *err) {
     const size_t found = j->c.images, skipped = j->skipped.n;
     if (!skipped) return DNX_OK;

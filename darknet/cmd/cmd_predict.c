@@ -112,7 +112,7 @@ static void classify(model *m, int count) {
     }
 }
 
-/* Finds the `top` largest of p, the largest first; of equal ones the lower class first. */
+/* Finds the `top` largest of p, the largest first. Among equal ones the lower class comes first. */
 static void find_top(const float *p, int n, int top, int *index) {
     for (int j = 0; j < top; j++) index[j] = -1;
     for (int i = 0; i < n; i++) {
@@ -186,8 +186,8 @@ static dnx_status predict(model *m, const char *path, const dnx_labels *names, i
     return DNX_OK;
 }
 
-/* Predicts the images whose paths are typed, one in a line. Reports an image that fails, and
- * continues. */
+/* Predicts the images whose paths are typed, one in a line. Reports an image that fails and
+ * continues with the next. */
 static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int *index,
                                 dnx_err *err) {
     char *line = NULL;

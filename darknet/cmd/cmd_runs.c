@@ -39,7 +39,7 @@ static const char *const titles[COLUMNS] = {"run",  "state", "batch", "loss",   
 
 /* ---- one run ---- */
 
-/* The record says "running", but its process has ended. */
+/* True when the record says "running", but its process has ended. */
 static bool was_killed(const dnx_record *r) {
     const char *machine = dnx_record_get(r, "machine"), *process = dnx_record_get(r, "process");
     struct utsname here;
@@ -65,8 +65,8 @@ static char *progress(const dnx_record *r) {
     return strdup(text);
 }
 
-/* Returns the state for the table: "failed: WHY" without the reason; "killed", which is not in the
- * file, for a process that has ended. */
+/* Returns the state for the table: of "failed: WHY" only the first word, and "killed", which is not
+ * in the file, when the process has ended. */
 static char *state(const dnx_record *r) {
     const char *s = get(r, "state");
     if (!strcmp(s, "running") && was_killed(r)) s = "killed";
@@ -119,7 +119,7 @@ static bool is_run(const char *name) {
     return n > 4 && !strcmp(name + n - 4, ".run");
 }
 
-/* Searches a folder and its folders; does not follow links. */
+/* Searches a folder and its folders. It does not follow links. */
 static void search(runs *all, const char *folder, int depth) {
     struct dirent **names;
     struct stat info;

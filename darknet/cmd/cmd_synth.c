@@ -1,10 +1,10 @@
 /* darknet synth: draws a data set of synthetic faces, for machines that have no photographs.
  *
  *   OUT/train/id0000/0000.jpg   identities from 0, images from 0: a folder for `classifier train`
- *   OUT/faces.data              classes, train, backup of these
+ *   OUT/faces.data              classes, train and backup for these images
  *   OUT/test/test0000/test0000_0001.jpg, OUT/pairs.txt   other identities, in LFW's form
- *   OUT/synth.txt               the options of the set; written last. While images are drawn its
- *                               name is synth.partial; the same command then continues. */
+ *   OUT/synth.txt               the options of the set; written last. While images are drawn, its
+ *                               name is synth.partial. After a stop, the same command continues. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ static const dnx_arg table[] = {
     DNX_ARG_THREADS(set),
     DNX_ARG_END};
 
-/* Images of identities first..last-1, of the training or of the test set. */
+/* The images of identities first to last - 1, of the training or of the test set. */
 typedef struct {
     const set *s;
     bool is_test;
@@ -84,7 +84,7 @@ static void name_image(char *path, const job *j, int identity, int image) {
         name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
 }
 
-/* Compute how many pairs of a kind and how many identities a fold has. Two images of an identity
+/* Return the number of pairs of each kind, and of identities, in a fold. Two images of an identity
  * give one pair of the same person, four images give two. */
 static int each_fold(const set *s) { return s->pairs / (2 * FOLDS); }
 static int fold_identities(const set *s) {
@@ -190,10 +190,10 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
 
 /* ---- lists ---- */
 
-/* Writes the pairs. In a fold, pair k < 2 n of the same person has images 1, 2 (k < n) or 3, 4 of
- * identity k mod n. Pairs of different people have image 1 of k with 2 of the next identity, then 3
- * of k with 4 of the next but one (of the next when there are only two). No image is in two pairs
- * of a kind. */
+/* Writes the pairs. A fold has n identities. Pair k < 2 n of the same person has images 1, 2 (k <
+ * n) or 3, 4 of identity k mod n. The pairs of different people have image 1 of identity k with
+ * image 2 of the next identity, then image 3 of k with image 4 of the identity after that (of the
+ * next, when there are only two). So no image is in two pairs of the same kind. */
 static dnx_status write_pairs(const set *s, dnx_err *err) {
     char path[MAX_PATH], *text;
     size_t size;
@@ -276,7 +276,8 @@ static dnx_status find_images(job j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Compares OUT/file, synth.txt or synth.partial, with the options. DNX_OK: they are the same. */
+/* Compares OUT/file, synth.txt or synth.partial, with the options. DNX_OK when they are the
+ * same. */
 static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
     char path[MAX_PATH], text[512];
     size_t len;
@@ -291,7 +292,7 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
                            "or choose another");
 }
 
-/* Compares the finished set in OUT with the options. DNX_OK: they are the same, and all images
+/* Compares the finished set in OUT with the options. DNX_OK when they are the same and all images
  * exist. */
 static dnx_status compare(const set *s, dnx_err *err) {
     dnx_status st = compare_text(s, "synth.txt", err);

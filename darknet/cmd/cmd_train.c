@@ -63,7 +63,7 @@ static const dnx_arg table[] = {
                 "show the run in a browser on this computer: http://127.0.0.1:N/"),
     DNX_ARG_END};
 
-/* Returns why arguments contradict each other, or NULL. */
+/* Returns the reason why arguments contradict each other, or NULL. */
 static const char *find_wrong(const args *a) {
     return a->resume && (a->clear || a->weights) ? "-resume takes neither weights nor -clear"
            : a->clear && !a->weights ? "-clear needs weights, whose count of images it sets to 0"
@@ -77,7 +77,7 @@ static const char *find_wrong(const args *a) {
                                                 : NULL;
 }
 
-/* Like find_wrong(), for the options of the verification. */
+/* The same as find_wrong(), for the options of the verification. */
 static const char *find_wrong_verification(const args *a) {
     dnx_judge judge;
     const bool is_set = a->pairs && dnx_pairs_is_set(a->pairs);
@@ -104,10 +104,11 @@ typedef struct {
     bool is_terminal;
     bool is_open; /* the last line of the terminal is a progress line without an end */
     double shown; /* time of the last line */
-    double images, seconds; /* of the updates since then, the waiting for images included */
+    double images, seconds; /* of the updates since then, with the time of waiting for images */
 } screen;
 
-/* Prints the losses by name, as means over the images, and how many triplets or pairs they used. */
+/* Prints the losses by name, as means over the images, and the number of triplets or pairs that
+ * they used. */
 static void show_losses(const dnx_train_update *u) {
     for (int i = 0; i < u->net->n; i++) {
         const dnx_layer_type *type = u->net->nodes[i].type;

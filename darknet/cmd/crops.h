@@ -8,13 +8,13 @@
 #include "base/err.h"
 
 /* Returns FOLDER/a/b.jpg for the image a/b.png, and with number 2 FOLDER/a/b.2.jpg; free() it.
- * NULL: no memory. */
+ * NULL when memory runs out. */
 char *dnx_crop_name(const char *folder, const char *path, size_t number);
 /* Writes one of many files, and makes its folders. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_crop_write(char *path, const unsigned char *bytes, size_t n, dnx_err *err);
-/* Makes the folder `out`. DNX_EIO: one of the folders `out` and `images` lies in the other. A crop
- * could then be an image of the next run, or replace an image. */
+/* Makes the folder `out`. DNX_EIO when one of the folders `out` and `images` is inside the other,
+ * because a crop could then be an image of the next run, or replace an image. */
 dnx_status dnx_crops_apart(const char *images, const char *out, dnx_err *err);
-/* Returns the path without the slashes at its end; free() it. NULL: no memory. */
+/* Returns the path without the slashes at its end; free() it. NULL when memory runs out. */
 char *dnx_folder_name(const char *path);
 #endif

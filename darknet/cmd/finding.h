@@ -24,15 +24,15 @@ typedef struct {
     dnx_found *faces;
     size_t n;
     bool is_done;
-    dnx_err said;         /* why it was skipped */
+    dnx_err said;         /* the reason when it was skipped */
 } dnx_finding_item;
 
 /* Sums over the photographs of one worker: seconds of each stage, and the images that the networks
  * have processed. */
 typedef struct {
     double decode, shrink, proposals, refine, output, crop;
-    long photos, pages, windows[2]; /* windows: of R-Net and O-Net */
-    int page_w, page_h; /* of the largest page */
+    long photos, pages, windows[2]; /* windows: scored by R-Net and O-Net */
+    int page_w, page_h; /* size of the largest page */
 } dnx_finding_times;
 
 enum { DNX_FINDING_ROUND = 64 };
@@ -43,35 +43,36 @@ typedef struct {
     dnx_images images;
     dnx_video *video;            /* instead of images; else NULL */
     char **crop;                 /* for images: the first crop of each, sorted */
-    size_t *todo, n_todo, first; /* images that are not in the record; the next one */
-    size_t seen, is_new;         /* frames of the video; photographs or frames of this run */
+    size_t *todo, n_todo, first; /* images that are not in the record; first: the next of them */
+    size_t seen, is_new;         /* frames of the video so far; photographs or frames of this run */
     dnx_finding_item item[DNX_FINDING_ROUND];
     dnx_mtcnn **detector;        /* one for each worker */
     dnx_finding_times *spent;    /* one for each worker */
     int workers;
     dnx_found_list list;         /* photographs that are done, and their faces */
-    size_t recorded;             /* the first photographs of the list, from earlier runs, sorted */
+    size_t recorded;             /* so many photographs of the list are from earlier runs, sorted */
     dnx_outfile record;
     dnx_skipped skipped;
     atomic_bool cannot_write;
 } dnx_finding;
 
-/* Fails with DNX_EMEM. */
+/* Fails with DNX_EMEM, because memory has run out. */
 dnx_status dnx_finding_no_memory(const dnx_finding *j, dnx_err *err);
-/* Returns the path of the crop of a photograph's face `number`, counted from 1; free() it. NULL: no
- * memory. */
+/* Returns the path of the crop of a photograph's face `number`, counted from 1; free() it. NULL
+ * when memory runs out. */
 char *dnx_finding_crop(const dnx_finding *j, const char *photo, size_t number);
 /* Removes the crops of a photograph's first n faces. */
 void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n);
-/* Lists the photographs that are not in the record. DNX_EIO: two photographs would have the same
- * crop; DNX_EMEM. */
+/* Lists the photographs that are not in the record. DNX_EIO when two photographs would have the
+ * same crop; DNX_EMEM. */
 dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err);
-/* Puts the next photographs or frames into j->item; returns how many. */
+/* Puts the next photographs or frames into j->item; returns their number. */
 size_t dnx_finding_next(dnx_finding *j);
-/* Finds the faces of item i as worker t, and writes their crops: a function for dnx_pool_each(). */
+/* Finds the faces of item i as worker t, and writes their crops. It is passed to
+ * dnx_pool_each(). */
 void dnx_finding_look(void *finding, int t, long i);
 
-/* Reads the results of earlier runs from OUT/faces.record into j->list. DNX_EIO: the folder has
+/* Reads the results of earlier runs from OUT/faces.record into j->list. DNX_EIO when the folder has
  * crops of other options, of other photographs, or without a record; DNX_EMEM. */
 dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
 /* Writes the record with the photographs of j->list, and opens it to add more. DNX_EIO,
@@ -80,7 +81,8 @@ dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *e
 /* Adds a processed photograph to j->list and to the record. DNX_EMEM. */
 dnx_status dnx_finding_record(dnx_finding *j, const dnx_finding_item *it, dnx_err *err);
 
-/* Writes the lists and the sheet; *faceless: photographs without a face. DNX_EIO, DNX_EMEM. */
+/* Writes the lists and the sheet. *faceless: the number of photographs without a face. DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err);
 /* Prints the seconds of each stage. */
 void dnx_finding_print_times(const dnx_finding *j);

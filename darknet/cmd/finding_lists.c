@@ -9,7 +9,7 @@
 #include "face/crop.h"
 #include "face/sheet.h"
 
-/* Writes OUT/no-face.txt if a photograph has no face, else removes an old one. */
+/* Writes OUT/no-face.txt when a photograph has no face; else removes an old one. */
 static dnx_status write_faceless(const dnx_finding *j, size_t *faceless, dnx_err *err) {
     dnx_outfile f;
     char *path = dnx_path_join(j->out, "no-face.txt");

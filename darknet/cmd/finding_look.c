@@ -65,7 +65,7 @@ static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_
     dnx_status st = name && bytes ? refuse_taken(j, it->name, name, number, err)
                                   : dnx_finding_no_memory(j, err);
     if (!st && (st = dnx_crop_write(name, bytes, n, err)))
-        j->cannot_write = true; /* the next one would fail the same way */
+        j->cannot_write = true; /* the next crop would fail as well */
     free(bytes);
     free(name);
     return st;

@@ -35,12 +35,12 @@ static void describe(const dnx_finding *j, char *text, size_t size) {
     snprintf(text, size, "min-face=%d largest=%d%s detector=%016" PRIx64 PHOTOS "%s", j->a->least,
              j->a->largest, every, dnx_mtcnn_checksum(j->detector[0]), path ? path : source(j));
     for (char *c = text; *c; c++)
-        if (*c == '\n') *c = '?'; /* the record has lines */
+        if (*c == '\n') *c = '?'; /* a newline would end the line of the record */
     free(path);
 }
 
-/* Returns the text of the record of an interrupted run or, without one, of a finished run; NULL:
- * there is no record. *time: its last change. */
+/* Returns the text of the record of an interrupted run or, without one, of a finished run. NULL
+ * when there is no record. *time: its last change. */
 static char *read_record(const char *path, size_t *len, struct timespec *time) {
     char partial[4200];
     struct stat info;
@@ -67,8 +67,8 @@ static bool changed(const char *path, struct timespec *time) {
     return true;
 }
 
-/* Has the photograph changed since its first crop was written (without a face: since the record was
- * written)? No, if the photograph's time lies in the future. */
+/* True when the photograph has changed since its first crop was written (without a face: since the
+ * record was written). False when the photograph's time is in the future. */
 static bool is_newer(const dnx_finding *j, const dnx_found_photo *p, struct timespec done) {
     struct timespec now, photo = {0};
     char *path = j->video ? strdup(j->a->photos) : dnx_images_path(&j->images, p->path);
@@ -91,8 +91,8 @@ static bool has_crops(const dnx_finding *j, const dnx_found_photo *p) {
     return all;
 }
 
-/* There is no record: refuses a folder that has images, because this run's crops must not be mixed
- * with others. */
+/* For a folder without a record: refuses it when it has images, because this run's crops must not
+ * be mixed with others. */
 static dnx_status refuse_strangers(const dnx_finding *j, dnx_err *err) {
     dnx_images there = {0};
     dnx_status st = DNX_OK;
@@ -155,8 +155,8 @@ static void put(FILE *f, const dnx_finding *j, const dnx_found_photo *p) {
     dnx_found_print(f, p->path, j->list.face + p->first, p->n, false);
 }
 
-/* Replaces the record in one step and then continues it, so that a process that is killed here
- * loses nothing. */
+/* Replaces the record in one step and then continues it, so that nothing is lost when the process
+ * is killed. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err) {
     char options[DNX_FOUND_OPTIONS], *text = NULL, *partial = malloc(strlen(path) + 9);
     size_t len = 0;

@@ -6,7 +6,7 @@
 #include "gpu/place.h"
 
 static struct {
-    int index;     /* -1: not given */
+    int index;     /* -1 when not given */
     bool is_off;   /* -nogpu */
     int precision;
 } asked = {.index = -1};
@@ -75,7 +75,7 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err) {
 /* ---- darknet gpus ---- */
 
 typedef struct {
-    bool none; /* a table needs a struct */
+    bool none; /* not used: a table needs a struct */
 } gpus_args;
 
 static const dnx_arg table[] = {DNX_ARG_END};

@@ -25,7 +25,7 @@ static void describe(const dnx_arg *a, char *text, size_t size) {
     else snprintf(text, size, "%s", a->name);
 }
 
-/* Prints a word after a space, on a new line when this one is full. */
+/* Prints a word after a space, or on a new line when this one is full. */
 static void put_word(FILE *f, int *column, int indent, const char *word) {
     int len = (int)strlen(word);
     if (*column > indent && *column + 1 + len > COLUMNS)
@@ -33,7 +33,7 @@ static void put_word(FILE *f, int *column, int indent, const char *word) {
     else *column += fprintf(f, *column > indent ? " %s" : "%s", word);
 }
 
-/* Prints text from column `indent` on, where the cursor is, and breaks lines at spaces. */
+/* Prints text from column `indent` on, where the cursor already is, and breaks lines at spaces. */
 static void put_text(FILE *f, int indent, const char *text) {
     int column = indent;
     while (*text) {
@@ -73,7 +73,7 @@ static void describe_numbers(const dnx_arg *a, char *text, size_t size) {
     if (a->type == DNX_ARG_IS_INT) {
         if (a->none >= a->min && a->none <= a->max)
             n = snprintf(text, size, "; default %.0f", a->none);
-        bool is_open = a->max >= 1e9; /* so large a bound is not worth a word */
+        bool is_open = a->max >= 1e9; /* such a large bound is not printed */
         snprintf(text + n, size - (size_t)n, is_open ? "; at least %.0f" : "; from %.0f to %.0f",
                  a->min, a->max);
     } else if (a->type == DNX_ARG_IS_NUMBER) {

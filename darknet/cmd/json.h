@@ -2,6 +2,6 @@
 #ifndef DNX_JSON_H
 #define DNX_JSON_H
 
-/* Prints a string in quotes, or null. Bytes from 0x80 on stay as they are: JSON is UTF-8. */
+/* Prints a string in quotes, or null. Bytes from 0x80 on are copied, because JSON is UTF-8. */
 void dnx_json_text(const char *text);
 #endif

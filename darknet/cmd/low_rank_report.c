@@ -49,7 +49,7 @@ static void print_left(const dnx_low_rank *c) {
     }
 }
 
-/* Returns the multiply-adds of the smaller network; *replaced: how many convolutions it
+/* Returns the multiply-adds of the smaller network. *replaced: the number of convolutions that it
  * replaces. */
 static double after(const dnx_low_rank *c, int *replaced) {
     double macs = c->macs;

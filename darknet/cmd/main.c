@@ -1,5 +1,5 @@
-/* The darknet command: finds the verb, parses its arguments by its table, and runs it. Other verbs
- * of Darknet are passed to its own command. */
+/* main.c - the darknet command: finds the verb, parses its arguments by its table, and runs it.
+ * Unknown verbs are passed to Darknet's own command. */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,7 +76,7 @@ static bool is_hosts(const dnx_verb *of, const char *word) {
     return false;
 }
 
-/* Prints that a verb has no sub-verb `word`, and a similar name. Returns 2. */
+/* Prints that the verb `of` has no sub-verb `word`, and a similar name. Returns 2. */
 static int unknown(const dnx_verb *of, const char *word) {
     const char *names[64] = {"help"}, *between = *of->name ? " " : "";
     int n = of == &dnx_command;
@@ -107,8 +107,7 @@ static int help_of(int n, char *const *words) {
 
 /* ---- running the verb ---- */
 
-/* Returns true when Darknet's own command has been replaced by this one, which would call
- * itself. */
+/* Returns true when Darknet's own command is a copy of this one, which would call itself. */
 static bool is_this_command(const char *path) {
     struct stat a, b;
     return !stat(path, &a) && !stat("/proc/self/exe", &b) && a.st_dev == b.st_dev &&
@@ -128,8 +127,8 @@ static int hand_on(char **argv) {
     return 1;
 }
 
-/* Refuses unknown values of DNX_ISA. Prints a message for a set that this processor lacks, because
- * another set is then measured. */
+/* Refuses unknown values of DNX_ISA. When the processor lacks the named set, prints a message,
+ * because another set is then measured. */
 static int check_isa(void) {
     static const char *const names[] = {"plain", "avx2", "avx512", "amx"};
     const char *isa = getenv("DNX_ISA");

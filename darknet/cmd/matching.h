@@ -33,7 +33,7 @@ typedef struct {
  * an error. */
 dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_err *err);
 void dnx_matching_close(dnx_matching *t);
-/* Reads a photograph; DNX_EIO: it has no face. */
+/* Reads a photograph. DNX_EIO also when it has no face. */
 dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portrait *p,
                              dnx_err *err);
 /* Prints the threshold and its false-match rate, or that there is none. */

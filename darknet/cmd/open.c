@@ -81,7 +81,7 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err) {
     size_t len, n = 0;
     dnx_status st = dnx_try_output(path, replaces, err);
     FILE *f = st ? NULL : dnx_file_open_unnoted(path, SIZE_MAX / 2, &len);
-    if (!f) return st; /* it does not exist */
+    if (!f) return st; /* a missing file needs no check */
     n = fread(head, 1, sizeof head, f);
     fclose(f);
     if (!dnx_weights_kind(head, n)) return DNX_OK;

@@ -3,15 +3,15 @@
 #define DNX_SKIPPED_FILE_H
 #include "data/images.h"
 
-/* Returns the name OUT.skipped; free() it. NULL: no memory. */
+/* Returns the name OUT.skipped; free() it. NULL when memory runs out. */
 char *dnx_skipped_file(const char *out);
 /* Removes an earlier OUT.skipped. Call it right before OUT is replaced, and dnx_skipped_report()
- * afterwards: a process that is killed in between leaves no OUT.skipped of another OUT. DNX_EIO,
- * DNX_EMEM. */
+ * afterwards. So a process that is killed in between does not leave the OUT.skipped of an older
+ * OUT. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_remove(const char *out, dnx_err *err);
-/* Writes OUT.skipped: the images that were skipped, then the files of the folder without an image's
- * name. When there are none, removes an earlier OUT.skipped. Prints the first lines, and the number
- * of files left out, to stderr. DNX_EIO, DNX_EMEM. */
+/* Writes OUT.skipped: the images that were skipped, then the files of the folder that have no
+ * image's name. When there are none, removes an earlier OUT.skipped. Prints the first lines, and
+ * the number of files that were left out, to stderr. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *images, const char *out,
                             dnx_err *err);
 #endif
