@@ -30,7 +30,7 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Reads a cfg and builds the network. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* the number for classes=auto. 0 and 1: found in the weights; if they lack it, 0 is
+    int classes; /* the number for classes=auto. 0 and 1: found in the weights; without it, 0 is
                   * an error, and 1 is used */
     int batch, threads; /* for 0 see dnx_build */
     bool trains;
