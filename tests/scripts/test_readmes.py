@@ -1,5 +1,5 @@
-"""test_readmes.py - the Markdown pages: each folder has a README; links, names of files, verbs and
-targets exist; the first page can be read in ten minutes."""
+"""test_readmes.py - the Markdown pages: each folder has a README that names its files; links,
+names of files, verbs and targets exist; the first page can be read in ten minutes."""
 import glob
 import os
 import re
@@ -7,8 +7,6 @@ import re
 from common import attempt, darknet, expect, read, run, summary, ROOT
 
 SKIPPED = {".git", "build", "bin", "node_modules", "__pycache__", ".ci"}
-DOORS = ["cfg", "scripts", "notebooks", "darknet", "layers_ext", "layers_ext/common",
-         "layers_ext/kernels", "layers_ext/cuda"]
 FIRST_PAGE = 200  # lines
 
 
@@ -24,10 +22,18 @@ def text_of(path):
 
 
 def doors():
-    folders = DOORS + [os.path.relpath(f, ROOT) for f in glob.glob(f"{ROOT}/darknet/*/")]
-    for folder in folders:
-        path = os.path.join(ROOT, folder, "README.md")
-        expect(os.path.exists(path), f"{folder}: no README.md")
+    """Each folder with sources has a README.md, which names every file of the folder."""
+    for root in ("darknet", "layers_ext", "scripts", "tests", "notebooks"):
+        for folder, folders, names in os.walk(os.path.join(ROOT, root)):
+            folders[:] = [f for f in folders if f not in SKIPPED | {"data", "pictures"} or
+                          root == "darknet"]
+            where = os.path.relpath(folder, ROOT)
+            expect("README.md" in names, f"{where}: no README.md")
+            text = text_of(os.path.join(folder, "README.md"))
+            for name in set(names) - {"README.md", "__init__.py"}:
+                stem = re.escape(name.split(".")[0])
+                expect(re.search(rf"(?<![\w-]){stem}(?![\w-])", text),
+                       f"{where}/README.md does not name {name}")
     for folder in glob.glob(f"{ROOT}/darknet/*/"):
         name = os.path.basename(os.path.dirname(folder))
         expect(f"({name}/README.md)" in text_of(f"{ROOT}/darknet/README.md"),
