@@ -36,7 +36,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from,
-                 "the student's layer; negative counts back; by default the last that is no loss"),
+                 "the student's layer; negative counts back; default the last that is not a loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
     DNX_OPT_WORD(opts, kernel, GAUSSIAN, "gaussian|bilinear", "what two images' correlation is"),
     DNX_OPT_FLOAT(opts, gamma, .4, 1e-3, 100, "gaussian: 1 / (2 variance), on the unit sphere"),

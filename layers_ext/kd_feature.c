@@ -44,7 +44,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from,
-                 "the student's layer; negative counts back; by default the last that is no loss"),
+                 "the student's layer; negative counts back; default the last that is not a loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
     DNX_OPT_WORD(opts, distance, SQUARED, "squared|cosine", "squared: half the squared distance"),
     DNX_OPT_INT(opts, normalize, 1, 0, 1, "0: squared distance of features of any length"),

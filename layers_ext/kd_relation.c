@@ -39,7 +39,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from,
-                 "the student's layer; negative counts back; by default the last that is no loss"),
+                 "the student's layer; negative counts back; default the last that is not a loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
     DNX_OPT_FLOAT(opts, genuine, .02, 0, 1e6, "factor of the pairs of one class"),
     DNX_OPT_FLOAT(opts, impostor, .01, 0, 1e6, "factor of the pairs of two classes"),

@@ -50,7 +50,7 @@ def split(words, args):
     if not words[0].endswith(".cfg"):
         return None, words
     if len(words) < 2:
-        raise Failure(f"{words[0]}: needs its weights behind it")
+        raise Failure(f"{words[0]}: needs its weights after it")
     return Network(words[0], words[1], args.flip, args.threads, args.allow_broken), words[2:]
 
 

@@ -50,7 +50,7 @@ def sets(text):
     names = [n for n, _, _ in got]
     for n in names:
         if names.count(n) > 1:
-            raise argparse.ArgumentTypeError(f"{text}: {n} stands there twice")
+            raise argparse.ArgumentTypeError(f"{text}: {n} is given twice")
     return got
 
 

@@ -50,7 +50,7 @@ def show(matched, left, others, empty, json_net, eps, out):
             print(f"   not used: {module.name}{'.' * bool(module.name)}{field}, "
                   f"{text_of(tensor.shape)}")
     for layer in empty:
-        print(f"   not filled: {layer.where}, starts anew in training")
+        print(f"   not filled: {layer.where}, gets initial values in training")
     net = json_net["net"]
     print(f"batch norm: eps {eps:g}" + (" (state dicts do not tell it: --eps)" if eps == BN_EPS else
                                         ", carried over by the scales"))
@@ -96,8 +96,8 @@ def main():
     parser.add_argument("--force", action="store_true", help="replace OUT.weights")
     args = parser.parse_args()
     if len(args.files) != (1 if args.keys else 3):
-        parser.error("--keys wants one file" if args.keys
-                     else "wants NET.cfg STATE.pth OUT.weights")
+        parser.error("--keys takes one file" if args.keys
+                     else "needs NET.cfg STATE.pth OUT.weights")
     if not 0 <= args.eps < 1:
         parser.error("--eps must be at least 0 and below 1")
     if args.keys:

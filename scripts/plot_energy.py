@@ -22,7 +22,7 @@ def read(path):
             entry = layers.setdefault(layer, (int(row["filters"]), int(row["chosen"]), []))
             entry[2].append(float(row["energy"]))
         except (KeyError, TypeError, ValueError) as e:
-            raise Failure(f"{path}: is no table of energies: {e}") from e
+            raise Failure(f"{path}: is not a table of energies: {e}") from e
         if rank != len(entry[2]):
             raise Failure(f"{path}: layer {layer}: rank {rank} is out of order")
     if not layers:

@@ -165,7 +165,7 @@ def main():
         p.error("--probes and --distractors go together")
     for path in filter(None, [args.probes, *args.distractors]):
         if not os.path.isdir(path):
-            p.error(f"{path}: is no folder")
+            p.error(f"{path}: is not a folder")
     if args.probes:
         needs("faiss")
         p.set_defaults(probes=os.path.abspath(args.probes))

@@ -14,7 +14,7 @@ In aligned faces the eyes and mouths have the same places, so a mixture looks li
 mixed only with faces of the same size. Train on FACES and OUT together (`train=FACES,OUT` in the
 .data file), with losses that need no labels.
 
-A file that is no image is left out and named in OUT.unreadable.txt. The exit status is 1 when a
+A file that is not an image is left out and named in OUT.unreadable.txt. The exit status is 1 when a
 folder is missing, when no image is usable, or when a file cannot be read now (a fault of the disk,
 for example). In the last case the same command makes the missing faces later.
 
@@ -106,7 +106,7 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """Writes the faces for image i. Returns their number, or the path when the file is no image, or
+    """Writes the faces for image i. Returns their number, or the path when it is not an image, or
     an Unread. A face that exists already is complete and is not written again."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]

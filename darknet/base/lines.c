@@ -65,7 +65,7 @@ static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
     if (!ok) {
         free(out);
         return dnx_fail(err, DNX_EPARSE, (dnx_loc){l->file, line},
-                        "begins with a byte order mark of UTF-16, but is no such text");
+                        "begins with a byte order mark of UTF-16, but is not such text");
     }
     free(l->text);
     l->text = out;

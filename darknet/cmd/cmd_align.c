@@ -180,8 +180,8 @@ static dnx_status compare_options(job *j, dnx_err *err) {
     there = dnx_file_read_unnoted(path, DNX_MAX_FILE, &len);
     bool differs = there && strcmp(there, text);
     if (!st && differs && !j->force)
-        st = dnx_fail(err, DNX_EIO, at(path), "tells of crops that were cut by other options or "
-                      "landmarks; -force cuts them anew, or name another folder");
+        st = dnx_fail(err, DNX_EIO, at(path), "lists crops that were cut by other options or "
+                      "landmarks; -force cuts them again, or name another folder");
     struct stat s;
     for (dnx_crop *it = j->item; !st && differs && it < j->item + j->n; it++)
         if (it->out && dnx_crop_stays(it->path) && !lstat(it->out, &s) && S_ISREG(s.st_mode))
@@ -248,7 +248,7 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     struct stat info;
     dnx_status st = dnx_landmarks_read(j->landmarks, j->form, &j->l, err);
     if (!st && (stat(j->images, &info) || !S_ISDIR(info.st_mode)))
-        st = dnx_fail(err, DNX_EIO, at(j->images), "is no folder");
+        st = dnx_fail(err, DNX_EIO, at(j->images), "is not a folder");
     if (!st) st = dnx_images_find(j->images, &images, err);
     if (!st) st = dnx_crops_apart(j->images, j->out, err);
     if (!st) st = dnx_crops_list(&j->l, &images, j->out, &j->item, &j->n, err);

@@ -52,7 +52,7 @@ const dnx_verb dnx_cmd_faces = {
     "The crops are 112 x 112 pixels, as ArcFace has them. The main face of a photograph has its "
     "name, others have a number: b.jpg, b.2.jpg. The main face has the largest area of its box "
     "less twice the squared distance from the centre. OUT/no-face.txt lists photographs without "
-    "a face, OUT/skipped.txt those that cannot be read; status 1 then. The same command goes on "
+    "a face, OUT/skipped.txt those that cannot be read; status 1 then. The same command continues "
     "after an interruption and takes new and changed photographs. A build with `make OPENCV=1` "
     "reads videos (.avi .mp4 .mov .mkv .webm .mpg .mpeg .m4v .wmv) and cameras: "
     "out/walk/frame-000025.jpg is of frame 25 of walk.avi. A camera runs until Ctrl-C."};
@@ -239,7 +239,7 @@ static int run(const void *args) {
     close_job(j);
     free(j);
     free(out);
-    if (st == DNX_ESTOP) fprintf(stderr, "%s; the same command goes on\n", err.text);
+    if (st == DNX_ESTOP) fprintf(stderr, "%s; the same command continues\n", err.text);
     else if (st) return dnx_report(&err);
     return st || has_skipped;
 }

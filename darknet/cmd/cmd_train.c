@@ -187,7 +187,7 @@ static int train(const args *a) {
     dnx_train_close(j);
     end_line(&s);
     if (done && !is_whole && st != DNX_ENUMBER)
-        fprintf(stderr, "stopped at batch %llu; go on with -resume\n", (unsigned long long)done);
+        fprintf(stderr, "stopped at batch %llu; continue with -resume\n", (unsigned long long)done);
     if (st && !(st == DNX_ESTOP && done && !is_whole)) return dnx_report(&err);
     return is_whole ? 0 : 1;
 }

@@ -99,7 +99,7 @@ static bool is_ended(dnx_batches *f) {
 static void report_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
     char text[200];
     if (waits) snprintf(text, sizeof text, "cannot be read: %s; waiting for it", strerror(reason));
-    else snprintf(text, sizeof text, "waited for no more; training goes on");
+    else snprintf(text, sizeof text, "waited for no more; training continues");
     pthread_mutex_lock(&f->lock);
     if (f->is_waiting != waits) add_note(f, i, text);
     f->is_waiting = waits;

@@ -157,7 +157,7 @@ static const char *check(dnx_cache *f) {
     uint32_t words[5], n;
     uint64_t sum, expected;
     size_t pos = HEAD;
-    if (f->map_len < HEAD + SUM || memcmp(p, "DNXE", 4)) return "is no cache of a teacher";
+    if (f->map_len < HEAD + SUM || memcmp(p, "DNXE", 4)) return "is not a teacher's cache";
     memcpy(words, p + 4, sizeof words);
     memcpy(&f->key, p + HEAD - sizeof f->key, sizeof f->key);
     if (words[0] < VERSION) return "is of an older version of this program";
@@ -196,7 +196,7 @@ dnx_status dnx_cache_open(dnx_cache *f, const char *path, dnx_err *err) {
     const char *why = f->map ? check(f) : "cannot be read";
     if (!why) return DNX_OK;
     dnx_cache_close(f);
-    return dnx_fail(err, DNX_EPARSE, at, "%s; remove it to have it made anew", why);
+    return dnx_fail(err, DNX_EPARSE, at, "%s; remove it to have it made again", why);
 }
 
 const uint16_t *dnx_cache_row(const dnx_cache *f, size_t i) {

@@ -23,7 +23,7 @@ static const struct {
     size_t n;
     const char *magic, *why;
 } kinds[] = {
-    {NONE, 0, "", "is no image"},
+    {NONE, 0, "", "is not an image"},
     {JPEG, 3, "\xff\xd8\xff", NULL},
     {PNG, 8, "\x89PNG\r\n\x1a\n", NULL},
     {BMP, 2, "BM", NULL},

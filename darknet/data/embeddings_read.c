@@ -19,7 +19,7 @@ static bool is_zero(const float *v, size_t dim) {
 }
 
 const char *dnx_feature_fault(const float *v, size_t dim) {
-    if (!isfinite(dnx_kernels()->dot(v, v, dim))) return "the features are no numbers";
+    if (!isfinite(dnx_kernels()->dot(v, v, dim))) return "the features are not numbers";
     return is_zero(v, dim) ? "the features are all zero" : NULL;
 }
 
@@ -71,7 +71,7 @@ static dnx_status read_rows(FILE *f, const char *path, size_t left, dnx_embeddin
     const size_t count = e->n * e->dim, size = is_half ? sizeof(uint16_t) : sizeof(float);
     if (left != count * size)
         return bad(path, left < count * size ? "is cut short in its numbers"
-                                             : "has bytes behind its numbers", err);
+                                             : "has bytes after its numbers", err);
     if (!(e->v = dnx_alloc(count)))
         return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for %zu x %zu numbers", e->n,
                         e->dim);
@@ -102,7 +102,7 @@ static dnx_status read_all(FILE *f, const char *path, size_t len, dnx_embeddings
         uint64_t network;
     } kind = {.bytes = 4};
     if (fread(&head, sizeof head, 1, f) != 1 || memcmp(head.magic, "DNXE", 4))
-        return bad(path, "is no file of `darknet embed`", err);
+        return bad(path, "is not a file of `darknet embed`", err);
     if (head.version != 1 && head.version != 2)
         return bad(path, "is a cache of a teacher, no file of `darknet embed`", err);
     if (head.version == 2 && (fread(&kind, sizeof kind, 1, f) != 1 ||

@@ -151,7 +151,7 @@ static dnx_status put_raw_unicode(machine *m, dnx_err *err) {
                     return dnx_py_bad(m, "an escape that no text of Python has", err);
                 c = c << 4 | (unsigned)hex(s[i + j]);
             }
-            if (c > 0xff) return dnx_py_bad(m, "a text that is no bytes", err);
+            if (c > 0xff) return dnx_py_bad(m, "a text that is not bytes", err);
             i += 5;
         }
         if (c >= 0x80) out[k++] = (char)(0xc0 | c >> 6);
@@ -204,7 +204,8 @@ static dnx_status collect_marked(machine *m, bool is_tuple, dnx_err *err) {
 /* Appends the values `first` and later to the list at `place`. */
 static dnx_status append(machine *m, size_t place, size_t first, dnx_err *err) {
     value list = m->stack.v[place];
-    if (list.is != DNX_PY_LIST || list.b) return dnx_py_bad(m, "appends to what is no list", err);
+    if (list.is != DNX_PY_LIST || list.b)
+        return dnx_py_bad(m, "appends to something that is not a list", err);
     dnx_status st = DNX_OK;
     for (size_t k = first; !st && k < m->stack.n; k++)
         st = push(m, &m->out->list[list.a], m->stack.v[k], err);
@@ -217,7 +218,7 @@ static dnx_status append_marked(machine *m, dnx_err *err) {
     dnx_status st = find_mark(m, &mark, err);
     if (st) return st;
     return mark ? append(m, mark - 1, mark + 1, err)
-                : dnx_py_bad(m, "appends to what is no list", err);
+                : dnx_py_bad(m, "appends to something that is not a list", err);
 }
 
 /* Stores the top of the stack in the memo. Python uses the indices 0, 1, 2, ... (Python 2 from 1).
@@ -233,7 +234,7 @@ static dnx_status keep(machine *m, uint64_t index, dnx_err *err) {
 }
 
 static dnx_status recall(machine *m, uint64_t index, dnx_err *err) {
-    if (index >= m->memo.n) return dnx_py_bad(m, "recalls what was never kept", err);
+    if (index >= m->memo.n) return dnx_py_bad(m, "recalls a value that was never kept", err);
     return dnx_py_put(m, m->memo.v[index], err);
 }
 
@@ -296,7 +297,7 @@ static dnx_status step(machine *m, unsigned char op, dnx_err *err) {
     case ']': case ')': return put_list(m, op == ')', err);
     case '(': return dnx_py_put(m, (value){.is = DNX_PY_MARK}, err);
     case 'a':
-        if (m->stack.n < 2) return dnx_py_bad(m, "appends to what is no list", err);
+        if (m->stack.n < 2) return dnx_py_bad(m, "appends to something that is not a list", err);
         return append(m, m->stack.n - 2, m->stack.n - 1, err);
     case 'e': return append_marked(m, err);
     case 'l': case 't': return collect_marked(m, op == 't', err);

@@ -108,7 +108,7 @@ static dnx_status put_latin1(machine *m, const value *text, dnx_err *err) {
     for (int64_t i = 0; i < text->a; i++) {
         unsigned char c = text->p[i];
         bool pair = c >= 0xc2 && c <= 0xc3 && i + 1 < text->a && (text->p[i + 1] & 0xc0) == 0x80;
-        if (c >= 0x80 && !pair) return dnx_py_bad(m, "a text that is no bytes", err);
+        if (c >= 0x80 && !pair) return dnx_py_bad(m, "a text that is not bytes", err);
         out[k++] = (char)(pair ? c << 6 | (text->p[++i] & 0x3f) : c);
     }
     return dnx_py_put(m, (value){DNX_PY_BYTES, (int64_t)k, 0, (unsigned char *)out}, err);

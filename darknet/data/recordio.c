@@ -210,7 +210,7 @@ dnx_status dnx_records_open(const char *path, dnx_records *r, dnx_err *err) {
     *r = (dnx_records){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (r->fd < 0 || fstat(r->fd, &s))
         return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot read: %s", strerror(errno));
-    if (!S_ISREG(s.st_mode)) return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "is no file");
+    if (!S_ISREG(s.st_mode)) return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "is not a file");
     if (!dnx_input_note(path)) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
     r->size = (uint64_t)s.st_size;
     char *index = strdup(path);

@@ -56,7 +56,7 @@ enum { KIND = 150, EMPTY = 250, NO_FILE, DAMAGED };
 
 static const char *text_of(int fault) {
     return fault == EMPTY     ? "is empty"
-           : fault == NO_FILE ? "is no file"
+           : fault == NO_FILE ? "is not a file"
            : fault == DAMAGED ? "is damaged"
            : fault >= KIND    ? dnx_image_kind_why(fault - KIND)
                               : strerror(fault);

@@ -74,7 +74,7 @@ static bool number(const char *text, double *v) {
 static dnx_status take(const fields *f, const char *file, dnx_threshold *t, dnx_err *err) {
     char *end;
     if (strcmp(f->format, "darknet threshold 1"))
-        return bad(file, "is no threshold: eval_lfw.py and eval_identification.py write "
+        return bad(file, "is not a threshold: eval_lfw.py and eval_identification.py write "
                    "threshold.json", err);
     if (!number(f->threshold, &t->cosine) || fabs(t->cosine) > 1 + 1e-6)
         return bad(file, "threshold: must be a number from -1 to 1", err);
@@ -106,7 +106,7 @@ dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err) 
         return dnx_fail(err, DNX_EIO, (dnx_loc){text, 0}, "cannot open: %s", strerror(errno));
     dnx_status st = !memchr(data, 0, len) && read_fields(data, &f)
                         ? take(&f, text, t, err)
-                        : bad(text, "is no threshold.json", err);
+                        : bad(text, "is not a threshold.json", err);
     free(data);
     return st;
 }

@@ -129,8 +129,8 @@ static dnx_status check_enough(dnx_verify *v, const char *file, dnx_err *err) {
     dnx_loc at = {file, 0};
     dnx_count_pairs(v->person, v->n, v->n_others, &v->genuine, &v->impostors);
     if (!v->genuine)
-        return dnx_fail(err, DNX_EIO, at, "no person has two images: there is nobody to "
-                        "recognise");
+        return dnx_fail(err, DNX_EIO, at, "no person has two images: nothing can be "
+                        "recognised");
     if (!v->impostors)
         return dnx_fail(err, DNX_EIO, at, "all images are of one person: -distractors takes "
                         "others");

@@ -79,7 +79,7 @@ dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err) {
     else free(made);
     if (*v) return DNX_OK;
     return dnx_fail(err, DNX_EIO, at(path), is_camera ? "there is no such camera, or another "
-                    "program uses it" : "is no video that OpenCV can read");
+                    "program uses it" : "is not a video that OpenCV can read");
 }
 
 void dnx_video_close(dnx_video *v) {

@@ -163,17 +163,17 @@ static dnx_status refuse_start(dnx_net *net, const char *path, const reach *r, d
     int layers = layers_of(net, r->floats);
     if (is_head(r) && r->need > r->core && classes && rest % r->width == 0)
         return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "the head has %zu classes, the cfg %zu: -from-backbone starts the head "
-                        "anew",
+                        "the head has %zu classes, the cfg %zu: -from-backbone gives it initial "
+                        "values",
                         rest / r->width, classes);
     if (is_head(r) && r->need > r->core)
         return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "the head is another (%zu floats, the cfg's %zu): -from-backbone starts it "
-                        "anew", rest, r->need - r->core);
+                        "the head is another (%zu floats, the cfg's %zu): -from-backbone gives it "
+                        "initial values", rest, r->need - r->core);
     if (layers)
         return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "ends behind layer %d, the network has layers 0 to %d: -from-backbone "
-                        "takes what is there", layers - 1, net->n - 1);
+                        "ends after layer %d, the network has layers 0 to %d: -from-backbone "
+                        "takes the layers that it has", layers - 1, net->n - 1);
     return dnx_weights_load(net, path, err);
 }
 
@@ -194,7 +194,7 @@ dnx_status dnx_bridge_file(dnx_net *net, const char *path, dnx_fit fit, dnx_brid
                             "%zu floats, the layers up to the embedding have %zu: -from-cfg with "
                             "the cfg of these weights takes what fits", r.floats, r.core);
         dnx_err said = {0};
-        st = take(net, path, layers, &r, "starts anew", b, &said);
+        st = take(net, path, layers, &r, "gets initial values", b, &said);
         if (st == DNX_EWEIGHTS)
             dnx_fail(err, st, (dnx_loc){0}, "%s; -from-cfg with its cfg takes what fits",
                      said.text);
@@ -203,7 +203,7 @@ dnx_status dnx_bridge_file(dnx_net *net, const char *path, dnx_fit fit, dnx_brid
         return st;
     }
     if (r.floats == r.need) return take(net, path, net->n, &r, "", b, err);
-    const char *why = fit == DNX_FIT_START ? "is not in the file and starts anew"
+    const char *why = fit == DNX_FIT_START ? "is not in the file and gets initial values"
                       : is_backbone ? "is not in the file, which ends at the embedding"
                                     : "is of another size in the file and is left out";
     const bool is_more = is_head(&r) || (net->is_partial && r.floats > r.core);

@@ -123,7 +123,7 @@ static void match_layer(walk *w, int t) {
     }
     if (!has_params(w->to, t)) return;
     if (n->type->is_loss && w->how.new_heads) {
-        dnx_bridge_add(w->b, w->to, t, DNX_INITIAL, "the head starts anew");
+        dnx_bridge_add(w->b, w->to, t, DNX_INITIAL, "the head gets initial values");
         return;
     }
     const bool is_named = f >= 0;

@@ -13,7 +13,7 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_INT(N, height, 0, 1, 8192, "height of the input, pixels"),
     DNX_OPT_INT(N, width, 0, 1, 8192, "width of the input, pixels"),
     DNX_OPT_INT(N, channels, 0, 1, 65536, "channels of the input"),
-    DNX_OPT_INT(N, inputs, 0, 1, 16777216, "length of the input, when it is no image"),
+    DNX_OPT_INT(N, inputs, 0, 1, 16777216, "length of the input, when it is not an image"),
     DNX_OPT_INT(N, time_steps, 1, 1, BIG, "steps of a recurrent network; only 1 trains here"),
     DNX_OPT_INT(N, notruth, 0, 0, 1, "1: the data has no labels"),
     DNX_OPT_INT(N, random, 0, 0, 1, "the host's random resizing"),

@@ -175,7 +175,7 @@ static dnx_status read_header(source *s, size_t len, dnx_err *err) {
     else s->seen = old_seen < 0 ? 0 : (uint64_t)old_seen;
     if ((len - s->header) % sizeof(float))
         return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "cut short: %zu bytes after the header are no floats", len - s->header);
+                        "cut short: %zu bytes after the header are not floats", len - s->header);
     s->floats = (len - s->header) / sizeof(float);
     return DNX_OK;
 }

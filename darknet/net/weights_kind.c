@@ -31,7 +31,8 @@ static const char *zip_kind(const unsigned char *b, size_t n) {
         ends_with(name, len, "/byteorder") || ends_with(name, len, "/.format_version"))
         return pytorch;
     if (ends_with(name, len, "config.json") || ends_with(name, len, "metadata.json"))
-        return "this is a Keras file; export its network to PyTorch or write its arrays anew";
+        return "this is a Keras file; export its network to PyTorch or save its arrays "
+               "in another format";
     return "this is a zip archive";
 }
 
@@ -88,7 +89,7 @@ const char *dnx_weights_kind(const unsigned char *b, size_t n) {
     if (protobuf_kind(b, n)) return protobuf_kind(b, n);
     if (is_text(b, n))
         return b[0] == '[' || memchr(b, '[', n)
-                   ? "this is text, perhaps the cfg; the weights come behind it"
+                   ? "this is text, perhaps the cfg; the weights come after it"
                    : "this is text";
     if (is_ncnn(b, n))
         return "this looks like ncnn's .bin; convert its numbers as README.md of darknet/net says";

@@ -192,8 +192,8 @@ static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p,
     for (size_t k = 0; k < p->count; k++) {
         float v = number(r->at, head[0], p, k);
         if (!isfinite(v))
-            return dnx_fail(err, DNX_EWEIGHTS, at, "%s of layer %d [%s] are no numbers", p->name, i,
-                            type);
+            return dnx_fail(err, DNX_EWEIGHTS, at, "%s of layer %d [%s] are not numbers",
+                            p->name, i, type);
         if (p->role == DNX_VARIANCE && v < 0)
             return dnx_fail(err, DNX_EWEIGHTS, at,
                             "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, or "

@@ -15,7 +15,7 @@
 static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!why->status) return;
     if (strcmp(j->late_file.text, why->text))
-        dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on", why->text);
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training continues", why->text);
     if (!late->status) *late = *why;
 }
 

@@ -198,7 +198,7 @@ dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
         free(old);
         if (n && !e->written)
             return dnx_fail(err, DNX_EIO, (dnx_loc){e->path, 0},
-                            "is no event file of TensorBoard's");
+                            "is not an event file of TensorBoard's");
     }
     if (e->written) return DNX_OK;
     message m = event(0, 3, version, strlen(version));

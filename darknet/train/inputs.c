@@ -235,6 +235,6 @@ dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err) {
     if (!ok) return dnx_fail(err, DNX_EMEM, (dnx_loc){j->state, 0}, "no memory");
     if (!c.count || j->a->force) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, (dnx_loc){j->state, 0},
-                    "is of a run with other inputs: %s%s; -force goes on all the same, -name or "
+                    "is of a run with other inputs: %s%s; -force continues nevertheless, -name or "
                     "-out makes another run", c.first, c.count > 1 ? ", and more" : "");
 }

@@ -98,7 +98,7 @@ static void verify(dnx_train_job *j, double *result) {
     dnx_status st = dnx_train_verify(j, &why);
     if (!st) *result = j->verified;
     else if (st != DNX_ESTOP)
-        dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on", why.text);
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training continues", why.text);
     if (st != DNX_ESTOP || j->batch == j->last) j->late_best = why; /* or the last one */
 }
 
@@ -170,8 +170,8 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_train_save(j, &why);
     if (!st) return DNX_OK;
     if (st == DNX_ENUMBER) return dnx_fail(err, st, (dnx_loc){0}, "%s", why.text);
-    dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training goes on, the next try is in %d s", why.text,
-                   AGAIN_SECONDS);
+    dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training continues, the next attempt is in "
+                   "%d s", why.text, AGAIN_SECONDS);
     j->saved = dnx_now() - SAVE_SECONDS + AGAIN_SECONDS;
     return DNX_OK;
 }

@@ -220,7 +220,7 @@ static dnx_status open_verified(dnx_train_job *j, dnx_err *err) {
     const dnx_train_args *a = j->a;
     dnx_verified what = {.pairs = a->pairs, .faces = a->faces, .distractors = a->distractors};
     if (!dnx_judge_read(a->judge, &what.judge))
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){0}, "-judge %s: is no judge", a->judge);
+        return dnx_fail(err, DNX_EOPTION, (dnx_loc){0}, "-judge %s: is not a judge", a->judge);
     return dnx_verify_open(&what, &j->pairs, err);
 }
 

@@ -58,7 +58,7 @@ static dnx_status find_earlier(dnx_train_job *j, const char *file, dnx_err *err)
                           "this very run is done: -name or -out makes another one, -force trains "
                           "it again in its place")
                : dnx_fail(err, DNX_EOPTION, at,
-                          "a run of this name is there: -resume goes on with it, -name or -out "
+                          "a run of this name is there: -resume continues it, -name or -out "
                           "makes another one, -force replaces it");
 }
 
@@ -78,12 +78,12 @@ static dnx_status try_files(dnx_train_job *j, dnx_err *err) {
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err) {
     const dnx_train_args *a = j->a;
     return dnx_fail(err, DNX_EOPTION, (dnx_loc){a->resume ? j->state : a->weights, 0},
-                    "has %llu batches behind it, and %s%llu: nothing is left to train; %s",
+                    "has trained %llu batches, and %s%llu: nothing is left to train; %s",
                     (unsigned long long)j->batch, a->batches ? "-batches is " : "max_batches=",
                     (unsigned long long)j->last,
                     a->resume ? "raise max_batches, or give a larger -batches"
-                              : "-clear counts from 0 again, a larger max_batches or -batches goes "
-                                "on from there");
+                              : "-clear counts from 0 again, a larger max_batches or -batches "
+                                "continues from there");
 }
 
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {

@@ -170,7 +170,7 @@ static dnx_status open_output(maker *m, uint64_t key, dnx_err *err) {
     dnx_cache_close(&w->cache);
     return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){m->path, 0},
                     "is of other images, or of another size, mean, scale or center= of the input; "
-                    "remove it to have it made anew, or name another folder");
+                    "remove it to have it made again, or name another folder");
 }
 
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,

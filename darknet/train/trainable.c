@@ -177,7 +177,7 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
     if (dnx_rate_ends(&net->o) && batches > net->o.max_batches)
         return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "max_batches"),
                         "[net] policy=%s: the rate is 0 from max_batches=%d on, so -batches %d "
-                        "would train nothing behind it; raise max_batches",
+                        "would train nothing after it; raise max_batches",
                         net->o.policy == DNX_POLY ? "poly" : "cosine", net->o.max_batches,
                         batches);
     st = check_classes(net, data, err);

@@ -72,7 +72,7 @@ class Source:
         if embeddings.is_embeddings(path):
             self.file = embeddings.Embeddings(path)
         elif network is None:
-            raise Failure(f"{path}: is no file of features; images need net.cfg net.weights in "
+            raise Failure(f"{path}: is not a file of features; images need net.cfg net.weights in "
                           "front of them")
         else:
             self.file = embeddings.Embeddings(network.embed(path, kept))
@@ -161,7 +161,7 @@ class Probes:
                           "probe is its person")
         twice = [n for n, k in collections.Counter(n for n, _ in names).items() if k > 1]
         if twice:
-            raise Failure(f"{faces.sources[0].path}: {twice[0]} stands there twice")
+            raise Failure(f"{faces.sources[0].path}: {twice[0]} is given twice")
         owner = [n.rsplit("/", 1)[0] for n, _ in names]
         self.people, person = np.unique(owner, return_inverse=True) if owner else ([], [])
         order = np.argsort(person, kind="stable")

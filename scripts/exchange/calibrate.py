@@ -30,7 +30,7 @@ def images_of(folder, shape, most):
         try:
             image = Image.open(path).convert("RGB" if c == 3 else "L").resize((w, h))
         except OSError as e:
-            raise Failure(f"{path}: is no image, or is cut short") from e
+            raise Failure(f"{path}: is not an image, or is cut short") from e
         images.append(np.asarray(image, np.float32).reshape(h, w, c))
     return np.stack(images)
 

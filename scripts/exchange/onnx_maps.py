@@ -147,7 +147,7 @@ def formed(t, n, x, new):
         return t.add("channel_shuffle", {"groups": x.groups}, [x], x.shape)
     if len(new) == 5 and x.form == "map" and new[3:] == (h, w) and new[1] * new[2] == c:
         return x.like(form="groups", groups=new[1])
-    return t.fail(f"{x.dims} to {new} is no flattening and no shuffle of channels")
+    return t.fail(f"{x.dims} to {new} is neither a flattening nor a shuffle of channels")
 
 
 def transpose(t, n, x):
@@ -160,4 +160,4 @@ def transpose(t, n, x):
         return x.like(form="mixed")
     if perm == list(range(len(x.dims))):
         return x
-    return t.fail(f"perm={perm}: is no flattening and no shuffle of channels")
+    return t.fail(f"perm={perm}: is neither a flattening nor a shuffle of channels")

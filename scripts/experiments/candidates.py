@@ -26,8 +26,8 @@ def path_of(named):
     """Returns the path of a cfg. named: a name in cfg/, or a path."""
     path = named if named.endswith(".cfg") else os.path.join(CFG, named + ".cfg")
     if not os.path.isfile(path):
-        raise Failure(f"--networks {named}: is no network of cfg/ and no cfg file; compared by "
-                      f"default are {', '.join(NAMES)}")
+        raise Failure(f"--networks {named}: is neither a network of cfg/ nor a cfg file; "
+                      f"the default is {', '.join(NAMES)}")
     return path
 
 

@@ -44,7 +44,7 @@ def synthetic(args, folder, identities_, images, seed, pairs):
     """Draws a set of faces into a folder, unless it is there. A set whose drawing was interrupted
     is drawn again."""
     if os.path.exists(os.path.join(folder, "synth.partial")):
-        print(f"{folder}: drawing was interrupted; it begins anew", flush=True)
+        print(f"{folder}: drawing was interrupted; it begins again", flush=True)
         shutil.rmtree(folder)
     run([darknet(), "synth", folder, "-identities", str(identities_), "-images", str(images),
          "-size", str(args.size), "-seed", str(seed), "-pairs", str(pairs)], show=True)

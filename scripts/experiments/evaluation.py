@@ -22,7 +22,7 @@ def reusable(path, now, *keys, any_build=False):
     lines = [line for line in fingerprints.differences(old["made_from"], now)
              if not any_build or not line.startswith("darknet build")]
     if lines:
-        print(f"{path}: is made anew" + fingerprints.listed(lines), flush=True)
+        print(f"{path}: is made again" + fingerprints.listed(lines), flush=True)
         return None
     return old
 

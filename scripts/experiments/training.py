@@ -53,7 +53,7 @@ def check_record(args, folder, now):
         return record
     if not args.force:
         raise Failure(f"{folder}: was made from other inputs: choose another --out, or --force to "
-                      "keep it under another name and train anew" + fingerprints.listed(lines) +
+                      "keep it under another name and train again" + fingerprints.listed(lines) +
                       ("\n(--any-build keeps what another build trained)"
                        if any(l.startswith(BUILD) for l in lines) else ""))
     kept = set_aside(folder)

@@ -39,7 +39,7 @@ def each(kind):
         values = [kind(v) for v in text.split(",")]
         for i, v in enumerate(values):
             if v in values[:i]:
-                raise argparse.ArgumentTypeError(f"{text}: {v} stands there twice")
+                raise argparse.ArgumentTypeError(f"{text}: {v} is given twice")
         return values
     return take
 

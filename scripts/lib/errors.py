@@ -63,6 +63,6 @@ def run_main(work, *arguments, again=False):
     except (Failure, OSError, MemoryError) as e:
         print(f"{script()}: {text_of(e)}", file=sys.stderr)
     except KeyboardInterrupt:
-        print(f"{script()}: interrupted" + ("; the same command goes on from here" if again
+        print(f"{script()}: interrupted" + ("; the same command continues from here" if again
                                             else ""), file=sys.stderr)
     return 1

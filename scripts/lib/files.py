@@ -107,7 +107,8 @@ def save_figure(figure, path, dpi):
     kind = os.path.splitext(path)[1][1:].lower() or "png"
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
-        raise Failure(f"{path}: .{kind} is no kind of picture, only {', '.join(sorted(known))}")
+        raise Failure(f"{path}: a picture cannot be written as .{kind}, only as one of "
+                      f"{', '.join(sorted(known))}")
     with whole_file(path, binary=True) as f:
         figure.savefig(f, dpi=dpi, format=kind)
 

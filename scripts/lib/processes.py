@@ -149,7 +149,7 @@ def each(function, items, workers=None, chunk=16):
             yield from pool.map(function, items, chunksize=chunk)
         except concurrent.futures.process.BrokenProcessPool as e:
             raise Failure("a worker process died (killed, or out of memory); what is done is kept, "
-                          "and the same command goes on") from e
+                          "and the same command continues") from e
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

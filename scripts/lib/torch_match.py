@@ -172,7 +172,7 @@ def match(layers, modules):
             if module is None or not layer.fits(module, kind):
                 if layer.is_loss and all(l.is_loss for l in layers[i:]):
                     return matched, modules[at:], layers[i:]
-                raise Failure(f"{layer.where}: wants {layer.wants(kind)}, " + (
+                raise Failure(f"{layer.where}: needs {layer.wants(kind)}, " + (
                     f"next in the file is {module}" if module else "the file has no module left"))
             taken.append(module)
             at += 1

@@ -21,10 +21,10 @@ def read(path):
     try:
         log = {k: [float(r[k]) if r[k] else math.nan for r in rows] for k in rows[0]}
     except (TypeError, ValueError) as e:
-        raise Failure(f"{path}: is no training log: {e}") from e
+        raise Failure(f"{path}: is not a training log: {e}") from e
     missing = [k for k in ("batch", "loss", "rate") if k not in log]
     if missing:
-        raise Failure(f"{path}: is no training log: has no column {missing[0]}")
+        raise Failure(f"{path}: is not a training log: has no column {missing[0]}")
     return log
 
 

@@ -64,7 +64,7 @@ def notes(rows):
         out.append(f"Global depthwise layer against global average pooling in MobileNet V2, LFW: "
                    f"McNemar's p {p_text(p)}.")
     if len([r for r in rows if r.get("lfw")]) < len(rows):
-        out.append("Networks without an accuracy are not trained yet: the same command goes on.")
+        out.append("Networks without an accuracy are not trained yet: the same command continues.")
     return out
 
 

@@ -219,7 +219,7 @@ def test_whole_run(tmp):
                         ((folder, landmarks, f"{tmp}/o", "-threads", "0"), "-threads 0: must be")):
         status, said, error = align(*words)
         check(status == 2 and want in error, want, said + error)
-    for words, want in (((landmarks, landmarks, f"{tmp}/o"), "l.txt: is no folder"),
+    for words, want in (((landmarks, landmarks, f"{tmp}/o"), "l.txt: is not a folder"),
                         ((folder, f"{tmp}/none", f"{tmp}/o"), "none: cannot read: No such file"),
                         ((folder, landmarks, f"{tmp}/o/o"), "o/o: cannot make this folder"),
                         ((folder, f"{folder}/a.png", f"{tmp}/o"),
@@ -245,7 +245,7 @@ def test_other_options(tmp):
     check(align(f"{tmp}/in", landmarks, out)[0] == 0, "the first")
     first = read(f"{out}/a.jpg")
     status, _, error = align(f"{tmp}/in", landmarks, out, "-size", "112x96")
-    check(status == 1 and "align.txt: tells of crops that were cut by other options" in error,
+    check(status == 1 and "align.txt: lists crops that were cut by other options" in error,
           "another size", error)
     check(read(f"{out}/a.jpg") == first, "the crop stays")
     status, said, error = align(f"{tmp}/in", landmarks, out, "-size", "112x96", "-force")

@@ -83,7 +83,7 @@ def main():
             check(not os.path.exists("got"), f"{name}: writes nothing")
         for name, data, text in (
                 ("no image", pickle.dumps((images[:3] + [b"GIF?"], [True] * 2)),
-                 "bad.bin: image 000003: is no image"),
+                 "bad.bin: image 000003: is not an image"),
                 ("another size", large, "bad.bin: image 000003: is 7 x 8 pixels")):
             write("bad.bin", data)
             status, error = darknet("embed", "net.cfg", "w", "bad.bin", "got", "-force")

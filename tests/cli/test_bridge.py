@@ -47,7 +47,8 @@ def every_pair():
 def another_head():
     data, given = "syn/faces.data", floats("nine.weights")
     refused = darknet("classifier", "train", data, "net.cfg", "nine.weights", "-out", "a")
-    expect_end(refused, 1, "the head has 9 classes, the cfg 3: -from-backbone starts the head anew")
+    expect_end(refused, 1,
+               "the head has 9 classes, the cfg 3: -from-backbone gives it initial values")
     for option in ([], ["-from-cfg", "nine.cfg"]):
         out = "b" + str(len(option))
         done = darknet("classifier", "train", data, "net.cfg", "nine.weights", "-from-backbone",
@@ -58,7 +59,7 @@ def another_head():
 
 def only_the_backbone():
     done = darknet("classifier", "train", "syn/faces.data", "net.cfg", "bare.weights", "-out", "c")
-    expect_end(done, 0, "layer 3 [margin_softmax] is not in the file and starts anew")
+    expect_end(done, 0, "layer 3 [margin_softmax] is not in the file and gets initial values")
 
 
 def parts():

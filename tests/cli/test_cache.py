@@ -150,7 +150,7 @@ def torn_rows_are_refused():
                         (end, 256 * DIM * 2 + 8, "damaged: a checksum is wrong"),
                         (40, 3, "damaged: the checksum of its head is wrong")):
         write(path, want[:at] + bytes(n) + want[at + n:])
-        expect_end(train("s"), 1, f"{path}: {text}; remove it to have it made anew")
+        expect_end(train("s"), 1, f"{path}: {text}; remove it to have it made again")
     for n in 0, 20, 1000, len(want) - 1:
         write(path, want[:n])
         expect_end(train("s"), 1, path)
@@ -158,7 +158,7 @@ def torn_rows_are_refused():
     expect_end(train("s"), 1, "damaged: too long")
     write(path, b"DNXE" + struct.pack("<5IQ", 2, 2 * IMAGES, DIM, 2, 0, 5) + want[32:])
     expect_end(train("s"), 1,
-               "is of an older version of this program; remove it to have it made anew")
+               "is of an older version of this program; remove it to have it made again")
 
 
 def other_inputs_get_other_rows():
@@ -225,7 +225,7 @@ def no_numbers_are_an_error():
         write("t.weights", read("t.weights")[:20] + (w * np.float32(scale)).tobytes())
         done = train("s")
         expect_end(darknet("embed", "t.cfg", "t.weights", "faces", "f", "-half", "-force"), 1,
-                   "the features are no numbers" if scale > 1e20 else "and -half holds at most")
+                   "the features are not numbers" if scale > 1e20 else "and -half holds at most")
         shutil.copy("sound.weights", "t.weights")
         expect_end(done, 1, text)
         expect(not files(), "a cache was made")

@@ -175,7 +175,7 @@ def broken_in_records():
     good = items() * 11
     write_rec("broken", good[:300] + [(1, b"no image")] + [(2, read("faces/0/0.jpg")[:200])])
     expect_end(train("broken", "-batches", "60", classes=3, train="broken.rec"), 0,
-               "skipped: is no image", "skipped: cannot be decoded", "broken.rec, record at ")
+               "skipped: is not an image", "skipped: cannot be decoded", "broken.rec, record at ")
 
 
 # ---- sources ----
@@ -248,7 +248,7 @@ def faulty_images():
     Image.new("RGB", (8, 8)).save(png, "PNG")
     png = png.getvalue()
     tests = {
-        "empty.jpg": (b"", "is empty"), "text.jpg": (b"hello, world", "is no image"),
+        "empty.jpg": (b"", "is empty"), "text.jpg": (b"hello, world", "is not an image"),
         "huge.jpg": (huge[:at] + struct.pack(">HH", 60000, 60000) + huge[at + 4:], HUGE),
         "wide.jpg": (huge[:at] + struct.pack(">HH", 10000, 10000) + huge[at + 4:], HUGE),
         "huge.png": (png[:16] + struct.pack(">II", 60000, 60000) + png[24:], HUGE),
@@ -269,8 +269,8 @@ def faulty_images():
     bad = list(tests) + ["missing.jpg", "folder.jpg", "fifo.jpg", "loop.jpg", "$(touch ran).jpg"]
     write("faulty.txt", "".join(LINES) * 67 + "gray.jpg 0\n" + "".join(f"{b} 1\n" for b in bad))
     done = train("faulty", "-batches", "340", classes=3, train="faulty.txt")
-    expect_end(done, 0, "missing.jpg: skipped: No such file", "folder.jpg: skipped: is no file",
-               "fifo.jpg: skipped: is no file", "loop.jpg: skipped: Too many levels")
+    expect_end(done, 0, "missing.jpg: skipped: No such file", "folder.jpg: skipped: is not a file",
+               "fifo.jpg: skipped: is not a file", "loop.jpg: skipped: Too many levels")
     for name, (_, why) in tests.items():
         expect(done.stderr.count(f"{name}: skipped: {why}\n") == 1, f"{name} in {done.stderr}")
     expect("gray.jpg" not in done.stderr, "grey is broken")

@@ -42,13 +42,13 @@ LISTS = ["faces.record", "no-face.txt", "skipped.txt"]
 def the_tree_is_kept():
     done = faces("photos", "out", "-landmarks", "points.txt", "-sheet", "sheet.jpg")
     expect(read("sheet.jpg")[:3] == b"\xff\xd8\xff", "no sheet")
-    expect_end(done, 1, "photos/text.png: is no image\n",
+    expect_end(done, 1, "photos/text.png: is not an image\n",
                f"photos/long.ppm: {HUGE}\n")
     expect(done.stdout.startswith("7 photographs, 7 of them new: 4 faces; 2 without a face, "
                                   "2 skipped, "), done.stdout)
     expect(files("out") == sorted(CROPS + LISTS), files("out"))
     expect(read("out/no-face.txt").decode() == "dot.png\nnone.png\n", read("out/no-face.txt"))
-    expect(b"text.png: is no image" in read("out/skipped.txt"), read("out/skipped.txt"))
+    expect(b"text.png: is not an image" in read("out/skipped.txt"), read("out/skipped.txt"))
     expect(read("points.txt").decode().count("\n") == 4, read("points.txt"))
 
 
@@ -67,8 +67,8 @@ def the_same_call_goes_on():
 def other_options_never_mix():
     done = faces("photos", "out", "-largest")
     expect_end(done, 1,
-               "out/faces.record: tells of crops made with min-face=60 largest=0 detector=",
-               "-overwrite makes them anew, or name another folder\n")
+               "out/faces.record: lists crops made with min-face=60 largest=0 detector=",
+               "-overwrite makes them again, or name another folder\n")
     expect(os.path.exists("out/ann/two of them.2.jpg"), "removed")
     expect_end(faces("photos", "out", "-largest", "-overwrite"), 1)
     expect(files("out") == sorted([c for c in CROPS if ".2" not in c] + LISTS), files("out"))
@@ -85,8 +85,8 @@ def other_photographs_never_mix():
     expect_end(faces("one", "mixed"))
     before = read("mixed/a.jpg")
     here = os.path.realpath(".")
-    expect_end(faces("two", "mixed"), 1, f"mixed/faces.record: tells of crops of {here}/one, not "
-               f"of {here}/two; -overwrite makes them anew, or name another folder\n")
+    expect_end(faces("two", "mixed"), 1, f"mixed/faces.record: lists crops of {here}/one, not "
+               f"of {here}/two; -overwrite makes them again, or name another folder\n")
     expect(read("mixed/a.jpg") == before, "written")
     expect_end(faces("one/", "mixed/"))
     expect(faces("two", "mixed", "-overwrite").stdout.startswith("1 photographs, 1 of them new"),
@@ -223,7 +223,7 @@ def goes_on_after_a_kill():
             said = child.communicate()[1]
         stopped += child.returncode != 0
         if child.returncode > 0:
-            expect("; the same command goes on" in said, (number, said))
+            expect("; the same command continues" in said, (number, said))
     expect_end(faces("many", "parts", "-landmarks", "parts.txt"))
     for name in files("whole"):
         if name != "faces.record":

@@ -86,8 +86,8 @@ def some_frames():
     for name in tree("some"):
         expect(read(f"some/{name}") == read(f"out/{name}"), name)
     expect_end(faces("walk.avi", "some"), 1, "every=7", "not min-face=60 largest=0 every=1 ")
-    expect_end(faces("short.avi", "some", "-every", "7"), 1, "some/faces.record: tells of crops of",
-               "/walk.avi, not of ", "/short.avi; -overwrite makes them anew")
+    expect_end(faces("short.avi", "some", "-every", "7"), 1, "some/faces.record: lists crops of",
+               "/walk.avi, not of ", "/short.avi; -overwrite makes them again")
     expect_end(faces("walk.avi", "some", "-overwrite"))
     expect(len(tree("some")) == 36, tree("some"))
 
@@ -103,7 +103,7 @@ def videos_that_end_early():
 
 def what_is_no_video():
     for name in ("text.avi", "empty.avi"):
-        expect_end(faces(name, "none"), 1, f"{name}: is no video that OpenCV can read\n")
+        expect_end(faces(name, "none"), 1, f"{name}: is not a video that OpenCV can read\n")
     expect_end(faces("new\nline.avi", "none"), 1, "has a line break in its name: rename it")
     expect(not os.path.exists("none/faces.record"), "a record of nothing")
 

@@ -106,7 +106,7 @@ def faces_that_are_not_there():
     expect(compare("none.png", "none.png", *FINDS).stderr.count("\n") == 1, "said twice")
     expect_end(compare("missing.png", "one.png", *FINDS), 1,
                "missing.png: cannot open: No such file")
-    expect_end(compare("net.cfg", "one.png", *FINDS), 1, "net.cfg: is no image\n")
+    expect_end(compare("net.cfg", "one.png", *FINDS), 1, "net.cfg: is not an image\n")
     expect_end(compare("one.png", "crop.png", "-aligned"), 1,
                "one.png: is 120 x 110 pixels; a crop "
                "for this network has 28 x 28\n")
@@ -184,12 +184,12 @@ def galleries_of_other_networks():
                "g.dnxe: has features of 16 numbers, the network's have 17\n")
     done = find("gallery/faces.index", "crop.png", "-aligned")
     expect_end(done, 1, "gallery/faces.index: was made with the network ", ", this is ")
-    for gallery, why in (("net.cfg", "net.cfg: is no file of `darknet embed`"),
+    for gallery, why in (("net.cfg", "net.cfg: is not a file of `darknet embed`"),
                          ("nowhere", "nowhere: cannot open: No such file"),
                          ("crops", "crops: no image of it can be used; the first: crops/")):
         expect_end(find(gallery, "crop.png", "-aligned"), 1, why)
     write("gallery/person 1/broken.png", "text")
-    expect_end(find("gallery", "crop.png", "-aligned"), 0, "broken.png: is no image\n")
+    expect_end(find("gallery", "crop.png", "-aligned"), 0, "broken.png: is not an image\n")
 
 
 def files_of_commands_are_no_surprise():
@@ -198,7 +198,7 @@ def files_of_commands_are_no_surprise():
     photograph("own/a/face.png", 120, 110, (20, 30))
     photograph("own/none.png", 100, 90)
     write("own/text.png", "text")
-    expect_end(darknet("faces", "own", "own-crops", *FINDS), 1, "text.png: is no image\n")
+    expect_end(darknet("faces", "own", "own-crops", *FINDS), 1, "text.png: is not an image\n")
     for name in ("faces.record.partial", "faces.lock"):
         write(f"own-crops/{name}", "")
     ours = {name for name in os.listdir("own-crops") if name != "a"}

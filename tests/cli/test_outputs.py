@@ -130,7 +130,7 @@ def only_weights_are_replaced_by_weights():
         for old in (text, picture, b"DNXE" + bytes(40)):
             write("out", old)
             refuses((*verbs("out")[verb], "-force"),
-                    "out: is no weights file; choose another name", "out")
+                    "out: is not a weights file; choose another name", "out")
     os.remove("out")
 
 

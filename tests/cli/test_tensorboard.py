@@ -133,7 +133,7 @@ def bad():
     write(EVENTS, "mine")
     done = train("-resume", "-batches", "100001")
     expect(done.returncode == 1 and done.stderr ==
-           f"{EVENTS}: is no event file of TensorBoard's\n", done.stderr)
+           f"{EVENTS}: is not an event file of TensorBoard's\n", done.stderr)
     expect(read(EVENTS) == b"mine", "a file of another kind is changed")
 
 

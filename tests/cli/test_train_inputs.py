@@ -54,7 +54,7 @@ def every_option_counts():
         expect(cfg != CFG, old)
         done = resume(cfg)
         expect_end(done, 1, f"  {text}\n", "b/net.state: is of a run with other inputs: ",
-                   "-force goes on all the same")
+                   "-force continues nevertheless")
         expect(read("b/net.state") == read("a/net.state"), f"{text}: wrote a checkpoint")
 
 

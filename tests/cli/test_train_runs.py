@@ -25,7 +25,7 @@ def no_run_is_replaced():
     for record in (unfinished, None):
         write("kept/net.run", record) if record else os.remove("kept/net.run")
         for args in (SHORT, ("-batches", "30"), ("-seed", "9", *SHORT)):
-            refuses(file, "kept/net.state: a run of this name is there: -resume goes on with it, "
+            refuses(file, "kept/net.state: a run of this name is there: -resume continues it, "
                     "-name or -out makes another one, -force replaces it", args=args)
     write("kept/net.run", before["net.run"])
     expect(files_of("kept") == before, "files changed")
@@ -98,11 +98,11 @@ def nothing_left():
     written."""
     shutil.copy("a/net.weights", "done.weights")
     file = data("faces", "left")
-    refuses(file, "done.weights: has 20 batches behind it, and -batches is 20: nothing is left to "
+    refuses(file, "done.weights: has trained 20 batches, and -batches is 20: nothing is left to "
             "train; -clear counts from 0", args=["done.weights", *SHORT])
     expect(not os.path.exists("left"), "a folder was made")
     before = files_of("a")
-    refuses("a.data", "a/net.state: has 20 batches behind it", "larger -batches",
+    refuses("a.data", "a/net.state: has trained 20 batches", "larger -batches",
             args=["-resume", *SHORT])
     expect(files_of("a") == before, "files changed")
     write("frozen.cfg", CFG.replace("[softmax]", "[softmax]\nstopbackward=1"))

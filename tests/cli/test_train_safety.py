@@ -77,7 +77,7 @@ def every_signal_saves():
         run_.send_signal(number)
         _, error = run_.communicate(timeout=20)
         expect(run_.returncode == 1, f"{number}: exit status {run_.returncode}")
-        expect(f"stopped at batch {is_saved(name)}; go on with -resume" in error, error)
+        expect(f"stopped at batch {is_saved(name)}; continue with -resume" in error, error)
 
 
 def closed_pipe_saves():
@@ -137,7 +137,7 @@ def stopped_in_a_verification():
         done = train(file, *pairs, env=faults("lfw/", first, 1, -signal.SIGTERM))
         if done.returncode == 1:
             break
-    expect_end(done, 1, "stopped at batch 20; go on with -resume")
+    expect_end(done, 1, "stopped at batch 20; continue with -resume")
     expect(column_text("cut/net.csv", "lfw")[19] == "", "the verification was not cut short")
     expect_end(train(file, "-resume", *pairs))
     expect(read("cut/net.weights") == read("verified/net.weights"), "weights differ")
@@ -160,7 +160,7 @@ def stopped_in_the_last_verification():
     expect(column_text("last/net.csv", "lfw")[39] == "", "the verification was not cut short")
     expect("\nstate=stopped\n" in "\n" + read("last/net.run").decode(), "state")
     cut = files_of("last")
-    refuses(file, "a run of this name is there: -resume goes on with it", args=pairs)
+    refuses(file, "a run of this name is there: -resume continues it", args=pairs)
     expect(files_of("last") == cut, "files changed")
     expect_end(train(file, "-resume", *pairs[6:]), 0, "(remark) -verify: was 20, is never\n")
     expect(all(files_of("last")[name] == cut[name] for name in cut if name != "net.run"), "files")
@@ -194,7 +194,7 @@ def missing_files_of_a_finished_run():
     os.remove("end/net.weights")
     expect_end(train(file, *args, "-resume"))
     expect(read("end/net.weights") == whole, "weights")
-    refuses(file, "has 40 batches behind it, and -batches is 8: nothing is left to train",
+    refuses(file, "has trained 40 batches, and -batches is 8: nothing is left to train",
             args=["-resume", "-batches", "8"])
 
 
@@ -236,7 +236,7 @@ def folder_is_away():
     _, error = run_.communicate(timeout=30)
     expect(run_.returncode == 0, error)
     expect("cannot be read: No such file or directory; waiting for it" in error, error)
-    expect("waited for no more; training goes on" in error, error)
+    expect("waited for no more; training continues" in error, error)
     expect(read("away/net.weights") == read("whole/net.weights"), "weights differ")
 
 
@@ -273,7 +273,7 @@ def log_without_room():
     file = data("faces", "narrow")
     done = train(file, "-batches", "1000", preexec_fn=lambda: resource.setrlimit(
         resource.RLIMIT_FSIZE, (limit, limit)))
-    expect_end(done, 1, "narrow/net.csv: cannot write: File too large; training goes on")
+    expect_end(done, 1, "narrow/net.csv: cannot write: File too large; training continues")
     text = read("narrow/net.csv")
     expect(text.endswith(b"\n") and len(text) <= limit, "a torn line")
     again = train(file, "-batches", "1001", "-resume")
@@ -311,7 +311,7 @@ def bad_pairs_later():
     write("later/bob/bob_0001.jpg", "no image")
     _, error = run_.communicate(timeout=30)
     expect(run_.returncode == 1 and "later/bob/bob_0001.jpg" in error, error)
-    expect("training goes on" in error, error)
+    expect("training continues" in error, error)
     is_saved("late", 400)
 
 
@@ -321,7 +321,7 @@ def no_checkpoint_for_a_while():
         target = "nowhere"
         run_ = running("locked", "-batches", "3000", "-every", "100", "-threads", "1")
         os.rename("locked", target)
-        wait_line(run_, run_.stderr, "training goes on, the next try is in")
+        wait_line(run_, run_.stderr, "training continues, the next attempt is in")
         os.rename(target, "locked")
         run_.stdout.close()
         expect(run_.wait(30) == 1, f"exit status {run_.returncode}")

@@ -22,7 +22,7 @@ def files_that_are_no_images():
     images."""
     for name in ("ann", "bob", "cid"):
         for other in OTHERS:
-            write(f"faces/{name}/{other}", f"{other} is no image\n")
+            write(f"faces/{name}/{other}", f"{other} is not an image\n")
     os.makedirs("faces/ann/more")
     write("faces/bob/.hidden", "uncounted")
     os.rename("faces/ann/07.jpg", "faces/ann/by content")

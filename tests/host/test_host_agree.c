@@ -162,7 +162,7 @@ static const struct {
     {"train shortcut 3x3", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky") LINEAR3(4)
                            "[shortcut]\nfrom=-3\nactivation=linear\n" HEAD, 1e-4},
     /* After a larger convolution: libdarknet allocates the workspace of a local layer in bytes
-     * instead of floats, and would write behind its end. */
+     * instead of floats, and would write beyond its end. */
     {"train local", TRAIN LINEAR3(4)
                     "[local]\nfilters=4\nsize=3\npad=1\nstride=2\nactivation=tanh\n"
                     "[local]\nfilters=3\nsize=2\nactivation=leaky\n" HEAD, 1e-4},

@@ -94,7 +94,7 @@ ONLY = "; JPEG, PNG, BMP and PNM are read"
 FOREIGN = {
     "a.pic": (PIC, "is a Softimage PIC image" + ONLY),
     "a.gif": (GIF, "is a GIF image" + ONLY),
-    "a.tga": (TGA, "is no image"),
+    "a.tga": (TGA, "is not an image"),
     "a.webp": (b"RIFF\x24\0\0\0WEBPVP8 " + bytes(24), "is a WebP image" + ONLY),
     "a.tif": (b"II*\0" + bytes(60), "is a TIFF image" + ONLY),
     "b.tif": (b"MM\0*" + bytes(60), "is a TIFF image" + ONLY),
@@ -113,6 +113,6 @@ FOREIGN = {
     "a.pfm": (b"PF\n8 8\n-1\n" + bytes(768), "is a PFM image" + ONLY),
     "lfs.jpg": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
                 "is a pointer of Git LFS, not the image itself"),
-    "text.jpg": (b"hello, world", "is no image"),
+    "text.jpg": (b"hello, world", "is not an image"),
     "empty.jpg": (b"", "is empty"),
 }

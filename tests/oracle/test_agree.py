@@ -155,7 +155,7 @@ def main():
         refused("cannot read: No such file", "predict", d + "/none.data", cfg, weights, images[0])
         refused("none.png: cannot read: No such file", "predict", data, cfg, weights,
                 d + "/none.png")
-        refused("is no image", "predict", data, cfg, weights, cfg)
+        refused("is not an image", "predict", data, cfg, weights, cfg)
         refused("top 11: the network has only 10 classes", "predict", data, cfg, weights, images[0],
                 "-t", "11")
         few = write("few", "a\nb\n")

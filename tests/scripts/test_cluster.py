@@ -101,7 +101,7 @@ def photographs_are_cut_first():
     photograph("photos/same.png", 120, 110, (20, 30))
     write("photos/text.png", "no picture")
     done = cluster("found", "--mtcnn", "detector", "--min-face", "60", net="large", photos="photos")
-    expect_end(done, 0, "photos/text.png: is no image")
+    expect_end(done, 0, "photos/text.png: is not an image")
     expect(files("found/people/person-0001") == ["one.jpg", "same.jpg"], files("found"))
 
 

@@ -54,7 +54,7 @@ def mistakes():
             (("--sets", "a=none.bin"), 1, "--sets a: none.bin: No such file"),
             (("--sets", "syn/test"), 2, "syn/test: must be NAME=FILE.bin or NAME=FOLDER:PAIRS"),
             (("--sets", "a=syn/test"), 2, "a=syn/test: a folder needs its pairs"),
-            (("--sets", "a=some.bin,a=some.bin"), 2, "a stands there twice"),
+            (("--sets", "a=some.bin,a=some.bin"), 2, "a is given twice"),
             (("--sets", "../a=some.bin"), 2, "must be NAME=FILE.bin")):
         done = sets(*words, "--out", "wrong")
         expect_end(done, status, text)

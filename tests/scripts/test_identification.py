@@ -167,10 +167,10 @@ def mistakes():
     expect_end(darknet("init", "net.cfg", "net.weights"))
     for words, text in (
             (("none.dnxe",), "none.dnxe: No such file or folder"),
-            (("empty", "distractors.dnxe"), "empty: is no file of features; images need net.cfg "
+            (("empty", "distractors.dnxe"), "empty: is not a file of features; images need net.cfg "
              "net.weights in front of them"),
             (("net.cfg", "net.weights", "empty"), "empty: "),
-            (("net.cfg",), "net.cfg: needs its weights behind it"),
+            (("net.cfg",), "net.cfg: needs its weights after it"),
             (("net.cfg", "net.weights"), "net.cfg: no faces are named"),
             (("probes.dnxe", "short.dnxe"), "short.dnxe: features of 3 numbers, probes.dnxe has 8: "
              "they are of different networks"),
@@ -188,7 +188,7 @@ def mistakes():
              "them, --ignore leaves them out):\n  x.jpg is p01/1.jpg"),
             (("probes.dnxe", "distractors.dnxe", "./distractors.dnxe"),
              "./distractors.dnxe: is given twice"),
-            (("twice.dnxe", "distractors.dnxe"), "twice.dnxe: p00/0.jpg stands there twice"),
+            (("twice.dnxe", "distractors.dnxe"), "twice.dnxe: p00/0.jpg is given twice"),
             (("probes.dnxe", "--ignore", "blank.txt"), "blank.txt: has no lines"),
             (("probes.dnxe", "--ignore", "none.txt"), "none.txt: No such file"),
             (("probes.dnxe", "--threshold-rate", "1e-6"),

@@ -200,7 +200,7 @@ def children():
         check(os.path.exists("saved") == saves, f"{number.name} {kind}: what it saved")
         check(out.count("child got") == saves, f"{number.name} {kind}: asked once", out)
         if number != signal.SIGKILL:
-            check(parent.returncode == 1 and "goes on from here" in error, f"{number.name}: ends",
+            check(parent.returncode == 1 and "continues from here" in error, f"{number.name}: ends",
                   error)
     ignoring = python("import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n" +
                       PARENT.format("good"))

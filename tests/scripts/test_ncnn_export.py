@@ -103,7 +103,7 @@ def quantized(folder):
     common.write(os.path.join(faces, "10.png"), "no image")
     out = [os.path.join(folder, f) for f in ("never.param", "never.bin")]
     done = script("export_ncnn.py", cfg, weights, *out, "--int8", faces)
-    expect(done.returncode == 1 and "10.png: is no image, or is cut short" in done.stderr, done)
+    expect(done.returncode == 1 and "10.png: is not an image, or is cut short" in done.stderr, done)
     os.mkdir(os.path.join(folder, "none"))
     done = script("export_ncnn.py", cfg, weights, *out, "--int8", os.path.join(folder, "none"))
     expect(done.returncode == 1 and "none: holds no images" in done.stderr, done)

@@ -352,11 +352,11 @@ def nodes(folder):
          "a layer here"),
         ("Elu", (), {"alpha": 2.}, "alpha=2: only 1 has a layer here"),
         ("Transpose", (), {"perm": [0, 1, 3, 2]},
-         "perm=[0, 1, 3, 2]: is no flattening and no shuffle of channels"),
+         "perm=[0, 1, 3, 2]: is neither a flattening nor a shuffle of channels"),
         ("Reshape", (np.int64([1 << 40, 2]),), {},
          f"its shape [{1 << 40}, 2] is out of range"),
-        ("Reshape", (np.int64([1, 3, 64]),), {}, "(1, 3, 8, 8) to (1, 3, 64) is no flattening and "
-         "no shuffle of channels"),
+        ("Reshape", (np.int64([1, 3, 64]),), {}, "(1, 3, 8, 8) to (1, 3, 64) is neither a "
+         "flattening nor a shuffle of channels"),
         ("Mul", (np.zeros((1, 1, 8, 8), np.float32),), {},
          "a constant of 1 x 1 x 8 x 8 beside (1, 3, 8, 8) has no layer here"),
         ("QuantizeLinear", (np.float32(.1), np.uint8(3)), {}, "this operator has no layer here"),

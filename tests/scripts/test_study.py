@@ -184,7 +184,7 @@ def refusals(folder):
             (["--test", "lfw=/,/dev/null"], 2, "and not lfw"),
             (["--test", f"a=/none,{file}"], 2, "/none: No such file or folder"),
             (["--probes", folder], 2, "--probes and --distractors go together"),
-            (["--batches", "2,2"], 2, "stands there twice"), (["--points", "-1"], 2, "from 0"),
+            (["--batches", "2,2"], 2, "is given twice"), (["--points", "-1"], 2, "from 0"),
             (["--only", "nothing"], 1, "--only nothing: names none of the runs"),
             (["--held-out", "23"], 1, "--held-out 23: must be from 20 to 22")):
         done = study("--out", os.path.join(folder, "bad"), *SMALL, *more)

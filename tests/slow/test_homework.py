@@ -99,7 +99,7 @@ def all_methods(folder):
           "the last lines name the sheet and the report", done.stdout)
     again = run("--out", out, *SMALL)
     check(again.returncode == 0 and "classifier train" not in again.stdout, "nothing is done twice")
-    check("verifying" not in again.stdout and "made anew" not in again.stdout, "nor verified")
+    check("verifying" not in again.stdout and "made again" not in again.stdout, "nor verified")
     check("default loss weights" in again.stdout, "says where loss weights come from")
     page = read(os.path.join(out, "report.html")).decode()
     for text in ("scratch-0.125-seed1/lfw/roc.png", "scratch-0.125-seed1/lfw/worst.png",
@@ -130,7 +130,7 @@ def torn(out):
     again = run("--out", out, *FEW, "--force")
     check(again.returncode == 0 and again.stdout.count("classifier train") == 1 and
           os.path.exists(os.path.join(out, "feature-0.125-seed1.old-1", "net.weights")),
-          "--force trains anew and keeps the old", again.stderr)
+          "--force trains again and keeps the old", again.stderr)
 
 
 def other_inputs(out):
@@ -145,7 +145,7 @@ def other_inputs(out):
     real = ["--out", out, "--faces", faces, "--lfw", lfw, "--pairs", mine, *FEW]
     other = run(*real)
     check(other.returncode == 0 and "classifier train" not in other.stdout and
-          other.stdout.count("lfw/results.json: is made anew") == 3 and
+          other.stdout.count("lfw/results.json: is made again") == 3 and
           "pairs: was" in other.stdout,
           "other pairs: verified again, not trained again", other.stderr)
     copy = os.path.join(out, "copy")
@@ -272,7 +272,7 @@ def signals(folder):
         said = process.communicate(timeout=60)[0]
         check(wait_for(lambda: not trainers(out), 10), f"{number.name}: the trainer ends")
         if number != signal.SIGKILL:
-            check(process.returncode == 1 and "the same command goes on from here" in said,
+            check(process.returncode == 1 and "the same command continues from here" in said,
                   f"{number.name}: the message", said[-500:])
             check(os.path.exists(state), f"{number.name}: a checkpoint")
         # the log has a line for each batch, so the checkpoint has all batches
@@ -304,7 +304,7 @@ def refusals():
                              (["--widths", "0"], "above 0"), (["--widths", "nan"], "above 0"),
                              (["--synthetic-pairs", "0"], "from 20"),
                              (["--synthetic-pairs", "30"], "multiple of 20"),
-                             (["--seeds", "1,1"], "stands there twice"),
+                             (["--seeds", "1,1"], "is given twice"),
                              (["--rate", "inf"], "above 0"), (["--batch", "0"], "from 1"),
                              (["--choose", "scratch=1"], "must be probability or correlation"),
                              (["--size", "16"], "from 32")):
@@ -322,7 +322,7 @@ def late_refusals(folder):
     junk = write(os.path.join(folder, "junk"), "x")
     for arguments, text in (
             (["--lfw", lfw, "--pairs", pairs, "--faces", "/none"], "--faces /none: No such folder"),
-            (["--faces", faces, "--pairs", pairs, "--lfw", junk], f"--lfw {junk}: is no folder"),
+            (["--faces", faces, "--pairs", pairs, "--lfw", junk], f"--lfw {junk}: is not a folder"),
             (["--faces", faces, "--lfw", lfw, "--pairs", junk], f"{junk}:1: must be "),
             (["--faces", faces, "--lfw", faces, "--pairs", pairs], "images of the pairs are"),
             (["--faces", faces, "--lfw", lfw, "--pairs", pairs, "--size", "64"],

@@ -72,8 +72,8 @@ def times(out):
 
 def refuses(out):
     for arguments, status, text in (
-            (["--networks", "nothing"], 1, "--networks nothing: is no network of cfg/"),
-            (["--networks", "vgg16,vgg16"], 2, "vgg16 stands there twice"),
+            (["--networks", "nothing"], 1, "--networks nothing: is neither a network of cfg/"),
+            (["--networks", "vgg16,vgg16"], 2, "vgg16 is given twice"),
             (["--cfp", "x"], 2, "--cfp and --cfp-pairs go together"),
             (["--turns", "0"], 2, "must be from 1 to 1000"),
             (["--times-only", "--out", "none"], 1, "networks.json: No such file or directory")):

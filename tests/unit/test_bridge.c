@@ -94,11 +94,12 @@ static void files(void) {
     snprintf(left, sizeof left, "%sthe head, which the cfg does not have", behind);
     loads("whole", BACKBONE HEAD(2), BACKBONE HEAD(2), DNX_FIT_START, 5, "", NULL);
     loads("start from the backbone", BACKBONE, BACKBONE HEAD(2), DNX_FIT_START, 4,
-          "layer 4 [margin_softmax] is not in the file and starts anew", NULL);
+          "layer 4 [margin_softmax] is not in the file and gets initial values", NULL);
     loads("start of another head", BACKBONE HEAD(3), BACKBONE HEAD(2), DNX_FIT_START, 0, "",
-          "the head has 3 classes, the cfg 2: -from-backbone starts the head anew");
+          "the head has 3 classes, the cfg 2: -from-backbone gives it initial values");
     loads("start of the first layers", NET STEM, BACKBONE HEAD(2), DNX_FIT_START, 0, "",
-          "ends behind layer 0, the network has layers 0 to 4: -from-backbone takes what is there");
+          "ends after layer 0, the network has layers 0 to 4: -from-backbone takes the layers that "
+          "it has");
     loads("features, no head in the file", BACKBONE, BACKBONE HEAD(2), DNX_FIT_FEATURES, 4,
           "layer 4 [margin_softmax] is not in the file, which ends at the embedding", NULL);
     loads("features, no head in the cfg", BACKBONE HEAD(2), BACKBONE, DNX_FIT_FEATURES, 4, left,
@@ -112,11 +113,11 @@ static void files(void) {
           "too short: ends at biases of layer 1 [depthwise]; the network has 470 floats, the file "
           "124");
     loads("backbone", BACKBONE HEAD(3), BACKBONE HEAD(2), DNX_FIT_BACKBONE, 4,
-          "layer 4 [margin_softmax] starts anew", NULL);
+          "layer 4 [margin_softmax] gets initial values", NULL);
     loads("backbone of an equal head", BACKBONE HEAD(2), BACKBONE HEAD(2), DNX_FIT_BACKBONE, 4,
-          "layer 4 [margin_softmax] starts anew", NULL);
+          "layer 4 [margin_softmax] gets initial values", NULL);
     loads("the first layers", NET STEM, BACKBONE HEAD(2), DNX_FIT_BACKBONE, 1,
-          "layer 1 [depthwise] starts anew", NULL);
+          "layer 1 [depthwise] gets initial values", NULL);
     loads("backbone, within a layer", NET "[connected]\noutput=1\n", BACKBONE HEAD(2),
           DNX_FIT_BACKBONE, 0, "",
           "193 floats, the layers up to the embedding have 458: -from-cfg with the cfg of these "

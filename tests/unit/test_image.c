@@ -71,7 +71,7 @@ static void kinds(void) {
     const unsigned char jpeg[] = {0xff, 0xd8, 0xff, 0xe0};
     check(!dnx_image_kind_why(dnx_image_kind(jpeg, 4)), "JPEG");
     check(dnx_image_kind_why(dnx_image_kind(jpeg, 2)) != NULL, "two bytes are no JPEG");
-    check(!strcmp(dnx_image_kind_why(dnx_image_kind(jpeg, 0)), "is no image"), "no bytes");
+    check(!strcmp(dnx_image_kind_why(dnx_image_kind(jpeg, 0)), "is not an image"), "no bytes");
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
         check(dnx_image_is_named(yes[i]), "%s", yes[i]);
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)

@@ -78,7 +78,7 @@ static void test_refused(void) {
     REFUSES("a\n\nb\0c\n", "x:3: a NUL byte; a list must be text");
     REFUSES("a\0\n\0", "x:1: a NUL byte; a list must be text");
     REFUSES("\xff\xfe\0\0a\0\0\0", "x:1: a NUL byte; a list must be text"); /* UTF-32 */
-    const char *const utf16 = "begins with a byte order mark of UTF-16, but is no such text";
+    const char *const utf16 = "begins with a byte order mark of UTF-16, but is not such text";
     char want[200];
     sprintf(want, "x:2: %s", utf16);
     REFUSES("\xff\xfe\n\0\0\xd8" "a\0", want);

@@ -153,7 +153,7 @@ static void bad_files(void) {
     memset(bad + len - 4, 255, 4);
     put_checksum(bad, len);
     write_bytes(file, bad, len);
-    refuses(text, "weights of layer 5 [connected] are no numbers");
+    refuses(text, "weights of layer 5 [connected] are not numbers");
     memcpy(bad, good, len);
     put_checksum(bad, len + 8);
     write_bytes(file, bad, len + 8);

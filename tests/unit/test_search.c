@@ -195,17 +195,17 @@ static void test_threshold(void) {
     threshold(GOOD "\"network\": null, \"flip\": \"sum\"}", "is of features with mirrored images");
     threshold(GOOD "\"network\": \"xyz\", \"flip\": \"none\"}", "16 hexadecimal digits");
     threshold(GOOD "\"flip\": \"none\"}", "16 hexadecimal digits");
-    threshold("{\"format\": \"other\"}", "is no threshold");
+    threshold("{\"format\": \"other\"}", "is not a threshold");
     threshold("{\"format\": \"darknet threshold 1\", \"threshold\": 1.5}", "threshold: must be");
     threshold("{\"format\": \"darknet threshold 1\", \"threshold\": nan}", "threshold: must be");
     threshold("{\"format\": \"darknet threshold 1\", \"threshold\": 1, \"false_match_rate\": 0}",
               "false_match_rate: must be");
-    threshold("{} x", "is no threshold.json");
+    threshold("{} x", "is not a threshold.json");
     for (size_t n = 0; n < sizeof GOOD - 1; n++) { /* cut short */
         char text[sizeof GOOD];
         memcpy(text, GOOD, n);
         text[n] = 0;
-        threshold(text, "is no threshold.json");
+        threshold(text, "is not a threshold.json");
     }
     check(!dnx_threshold_read("0.3", &t, &err) && t.is_known && t.cosine == .3 && !t.rate, "0.3");
     check(!dnx_threshold_read(NULL, &t, &err) && !t.is_known, "none");

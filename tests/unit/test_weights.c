@@ -179,7 +179,7 @@ static void bad_files(void) {
             floats);
     for (size_t n = 1; n < 4; n++)
         REFUSES("odd bytes", good, good_size - n,
-                "cut short: %zu bytes after the header are no floats",
+                "cut short: %zu bytes after the header are not floats",
                 good_size - HEADER_BYTES - n);
     memcpy(bytes, good, good_size);
     memset(bytes + good_size, 0, 4);

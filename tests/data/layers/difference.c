@@ -14,7 +14,7 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_LAYERS(opts, from, "the student's layer; default: the last that is no loss"),
+    DNX_OPT_LAYERS(opts, from, "the student's layer; default: the last that is not a loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e6, "factor of the loss"),
     DNX_OPT_END};
 
