@@ -4,9 +4,9 @@
     scripts/bench_faces.py PHOTOS [-min-face 40] [-photos 200] [-threads 2]
 
 PHOTOS is a folder of photographs of one size. First `darknet faces -time` finds the faces of the
-first -photos of them, and says how large P-Net's pages are and how many windows R-Net and O-Net
-score. Then the networks run on random numbers of these sizes, in turns, with the same weights and
-threads. Their outputs are compared before they are timed. Both sides flush denormals.
+first -photos of them, and prints the size of P-Net's pages and the number of windows that R-Net and
+O-Net score. Then the networks run on random numbers of these sizes, in turns, with the same weights
+and threads. Their outputs are compared before they are timed. Both sides flush denormals.
 
 ONNX Runtime runs P-Net once for each scale of the pyramid, as MTCNN's authors do, or once on our
 page, whichever is faster here. R-Net and O-Net run on one batch of the mean number of windows.

@@ -4,7 +4,7 @@
     scripts/cluster_faces.py NET.cfg WEIGHTS PHOTOS OUT [--threshold 0.35]
 
 PHOTOS is a folder of photographs. `darknet faces` finds the faces and writes crops into OUT/faces.
-With --aligned PHOTOS is a folder of crops already. `darknet embed` computes features. scikit-learn
+With --aligned PHOTOS is already a folder of crops. `darknet embed` computes features. scikit-learn
 joins two groups as long as the mean cosine between their faces is above the threshold
 (agglomerative clustering, average linkage).
 
@@ -65,8 +65,8 @@ def cosine_of(text, cfg, weights):
 
 
 def run_to(result, unfinished, *command):
-    """Runs a command. It also has status 1 when it has skipped some images; then its result exists
-    and the work goes on."""
+    """Runs a command. Status 1 can mean that it has skipped some images; then its result exists and
+    the script continues."""
     try:
         run([darknet(), *command])
     except Failure:

@@ -78,7 +78,8 @@ def bench(cfg, weights):
 
 
 def ratio(args, one, other):
-    """Returns the time of one network divided by the time of the other: the median over turns."""
+    """Returns the time of one network divided by the time of the other, as the median over
+    turns."""
     got = sorted(bench(*one) / bench(*other) for _ in range(args.turns))
     return got[len(got) // 2]
 
@@ -156,8 +157,8 @@ def compress(args, name, full, images, speedup, method):
 
 
 def with_the_rest(command):
-    """Runs low-rank and returns its output. When it has skipped images, the work goes on without
-    them, as training does."""
+    """Runs low-rank and returns its output. When it has skipped images, the script continues
+    without them, as training does."""
     try:
         return run(command, capture=True)
     except Failure as e:
@@ -187,12 +188,12 @@ def low_rank(args, data, trained):
                          "small": small, "images": data.images[data.every],
                          "before": before["accuracy"], "after": after["accuracy"],
                          "error": after["standard_error"]})
-    for row in rows:  # all times are measured at the end, in one go
+    for row in rows:  # all times are measured together, at the end
         row["measured"] = ratio(args, full, row.pop("small"))
     return rows
 
 
-# ---- the whole ----
+# ---- the whole comparison ----
 
 def stages(args, data):
     """Returns [(name, seconds, is done)] for the trainings only; see experiments/estimate.py."""

@@ -13,7 +13,7 @@ Without --net the network is the one trained on drawings, which is poor on real 
 decisions need --threshold.
 
 The threshold for drawings is the cosine with the fewest errors on all pairs that are not shown. The
-pairs shown are the first of the list; nobody has selected them."""
+pairs shown are the first of the list, not a selection."""
 import argparse
 import os
 import re

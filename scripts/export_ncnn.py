@@ -9,10 +9,10 @@ last layer. Batch norm is multiplied into the filters. --fp16 stores filters wit
 file has half the size; biases and slopes keep 32 bits. When ncnn does not have an option, the
 message names section and option, and nothing is written.
 
---int8 stores filters with 8 bits, and ncnn then computes with 8-bit integers. Their scales: each
-filter's largest weight, and for the input of each layer the number whose rounding and cutting costs
-least on 64 images of the folder FACES. Take faces as the network will see them. Of [low_rank] only
-the first convolution has 8 bits. Compare accuracy before you use the file.
+--int8 stores filters with 8 bits, and ncnn then computes with 8-bit integers. The scale of a filter
+comes from its largest weight. The scale of a layer's input is the one with the least error of
+rounding and cutting on 64 images of the folder FACES: use faces like those that the network will
+get. Of [low_rank] only the first convolution has 8 bits. Compare accuracy before you use the file.
 
 Blob "input": W x H x C floats, RGB, (pixel - input_mean) * input_scale:
 
@@ -34,7 +34,7 @@ from exchange.calibrate import ranges as calibrate
 from exchange.ncnn_out import FILTERS, SECTIONS, files_of
 from lib import files
 
-IMAGES = 64  # that --int8 looks at
+IMAGES = 64  # images that --int8 measures
 
 
 def export(cfg, weights, param, data, to=None, half=False, force=False, faces=None):

@@ -1,21 +1,23 @@
 #!/bin/sh
 # gpu_check.sh [FOLDER] - checks and times the layers on a machine with a GPU and its driver. FOLDER
-# is what `make gpu-check` makes (build/gpu-check); no other file of the project is needed.
+# is the result of `make gpu-check` (build/gpu-check); the script needs no other file of the
+# project.
 #
 #   1 all layers, three training steps and predictions against the processor's
 #   2 compute-sanitizer of NVIDIA's toolkit on a small network, where it is installed
 #   3 milliseconds of a training step and of predictions, and PyTorch's, where Python has it
 #
-# It ends with one table and writes FOLDER/gpu_check.json. It takes less than four minutes: what is
-# left out for lack of time is said. The exit status is 1 when a layer disagrees or a tool finds a
-# fault.
+# It ends with one table and writes FOLDER/gpu_check.json. It takes less than four minutes, and
+# names the parts that it left out for lack of time. The exit status is 1 when a layer disagrees or
+# a tool finds a fault.
 set -u
 cd "${1:-$(dirname "$0")}" || exit 1
 ROOM=$((${GPU_CHECK_SECONDS:-235} + $(date +%s)))
 RESULTS=results.tmp
 : >"$RESULTS"
 
-# limit SECONDS COMMAND...: stops it then, or when the whole time is over.
+# limit SECONDS COMMAND...: stops the command after that time, or when the time of the script is
+# over.
 limit() {
     left=$((ROOM - $(date +%s)))
     [ "$left" -gt "$1" ] && left=$1
@@ -26,7 +28,7 @@ limit() {
     [ $ended -ne 124 ] || echo "stopped after $left s: $*"
     return $ended
 }
-# result NAME VALUE: a line of the table.
+# result NAME VALUE: adds a line to the table.
 result() { printf '%s\t%s\n' "$1" "$2" >>"$RESULTS"; }
 # sanitize TOOL PRECISION
 sanitize() {

@@ -70,8 +70,8 @@ def cache_words(args, rows):
 
 
 def check_networks(args, data, text, embedding):
-    """Builds and times every network that will be trained. So a width that cannot be built is an
-    error before the first hour of training."""
+    """Builds and times every network that will be trained, so that a width that cannot be built is
+    an error before the first hour of training."""
     measure(args, "teacher-net", text)
     for width in args.widths:
         measure(args, f"student-{width:g}", student_cfg(

@@ -7,8 +7,8 @@ PACKAGE is the unpacked package (the folder of package.json). The script writes 
 mtcnn-o (.cfg and .weights) into the folder OUT. `make faces-deps` calls it.
 
 The package stores filters as rows x columns x inputs x outputs and matrices as inputs x outputs.
-Its networks take transposed RGB images. So rows and columns of each filter are swapped here, and
-those of the map before the first matrix."""
+Its networks take transposed RGB images. So this script swaps the rows and columns of each filter,
+and those of the map before the first matrix."""
 import argparse
 import hashlib
 import json

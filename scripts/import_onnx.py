@@ -7,17 +7,18 @@ further or serve as a teacher.
 
 The script has the operators of face networks (exchange/onnx_layers.py). Convolutions in groups
 become [depthwise] or [global_depthwise]. A batch norm after a convolution becomes
-batch_normalize=1, another batch norm a [batchnorm]. When a node has no matching layer, the message
-names the node, its operator and its attribute, and nothing is written.
+batch_normalize=1, any other batch norm a [batchnorm]. When a node has no matching layer, the
+message names the node, its operator and its attribute, and nothing is written.
 
 input_mean= and input_scale=: if the graph begins with a subtraction and a multiplication, they come
 from there. Else they come from the metadata of the file (export_onnx.py writes them), or from
 --mean and --scale. Else they are (pixel - 127.5) / 127.5, as in InsightFace. --bgr: the file
 expects blue first.
 
-Old mxnet exporters wrote spatial=0 after a flattened map, and PReLU slopes with one dimension; both
-are read as they were meant. mxnet also had fix_gamma, which used 1 instead of the gamma in the
-file. --fix-gamma does the same: for all BatchNormalization nodes, or for names separated by commas.
+Old mxnet exporters wrote spatial=0 after a flattened map, and PReLU slopes with one dimension; the
+script reads both with the intended meaning. mxnet also had fix_gamma, which used 1 instead of the
+gamma in the file. --fix-gamma does the same: for all BatchNormalization nodes, or for names
+separated by commas.
 
 At the end both networks run on random images, and on images of --faces. The script prints the
 largest difference. When it is more than 1e-4 of the largest value, nothing is written. This needs

@@ -1,7 +1,7 @@
 """Times MobileFaceNet in PyTorch on a GPU, for comparison in gpu_check.sh: a training step (batch
-256, 10,000 classes with cosines and a margin) and predicting, in float32 (TF32 products) and
-bfloat16 (autocast), channels last, eager and compiled. It needs no other file of the project and no
-data."""
+256, 10,000 classes with cosines and a margin) and predicting. It uses float32 (TF32 products) and
+bfloat16 (autocast), channels last, eager and compiled. It needs no data and no other file of the
+project."""
 import statistics
 import sys
 import time

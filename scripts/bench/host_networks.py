@@ -1,4 +1,5 @@
-"""What libdarknet needs to run the same networks: a cfg in its sections, weights that fit."""
+"""Makes the files with which libdarknet runs the same networks: a cfg in its sections, and
+weights."""
 import os
 import struct
 import subprocess

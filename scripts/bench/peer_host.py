@@ -1,10 +1,9 @@
-"""Runs a network in stock libdarknet, on one thread. A process of its own that answers line by
-line.
+"""Runs a network in stock libdarknet, on one thread, as a process that answers line by line.
 
     peer_host.py -init CFG OUT          writes the random weights with which libdarknet starts
     peer_host.py CFG WEIGHTS INPUT B    INPUT: B x C x H x W float32, B at most the cfg's batch
 
-It takes the commands of peer_onnx.js, and "memory": the answer is the peak in MB, without the
+It takes the commands of peer_onnx.js, and "memory", which prints the peak in MB without the
 interpreter's own memory. It does not use numpy, which needs as much memory as a small network."""
 import array
 import ctypes
@@ -77,7 +76,7 @@ def serve(cfg, weights, fin, batch, say):
 
 
 def main():
-    # libdarknet also writes to standard output: send that to standard error, and keep the old one
+    # libdarknet also prints to standard output: send that to standard error; answers use a copy
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

@@ -34,7 +34,7 @@ class Peer:
         return self
 
     def __exit__(self, *_):
-        self.process.communicate()  # closes its input, and so it ends
+        self.process.communicate()  # closes its input, which ends it
         self.said.close()
 
     def answer(self):

@@ -103,14 +103,14 @@ def shuffle(layer, x):
 
 
 def avgpool(layer, x):
-    """The mean includes the padding. size 0: the mean of the whole map."""
+    """A mean pool that includes the padding. With size 0: the mean of the whole map."""
     if not layer["size"]:
         return x.mean((2, 3), keepdim=True)
     return F.avg_pool2d(x, layer["size"], layer["stride"], layer["pad"])
 
 
 def maxpool(layer, x):
-    """Half of the padding is in front, the rest behind, but only as far as the windows reach."""
+    """A max pool. Half of the padding comes first, the rest last, up to where the windows reach."""
     size, stride, front = layer["size"], layer["stride"], layer["around"] // 2
     h, w = ((n - 1) * stride + size for n in layer["out"][:2])
     need = (front, max(0, w - front - x.shape[3]), front, max(0, h - front - x.shape[2]))

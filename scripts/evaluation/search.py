@@ -40,8 +40,8 @@ def watch_list(probes, person, blocks):
     has_more); the first three are the arguments of statistics.open_set().
     own: the score of a probe with the mean of the other images of its person.
     other: the best score of a probe with another person of the list.
-    alarms: the best score of each search for somebody who is not on the list. These are the rows of
-    the blocks or, without blocks, each probe while its own person is taken off the list.
+    alarms: the best score of each search for a person who is not on the list. These are the rows of
+    the blocks or, without blocks, each probe while its own person is removed from the list.
     has_more: True for probes whose person has another image; own and other have only these."""
     sums, gallery = means(probes, person)
     count = np.bincount(person, minlength=len(sums))

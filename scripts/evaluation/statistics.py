@@ -231,8 +231,9 @@ def open_set(own, other, alarms, rates):
     """Returns {rate: {"fnir", "threshold", "missed"}}: the false negatives of a watch list at the
     threshold where searches for people who are not on the list raise an alarm at this rate. own:
     the score of each search with its own person; other: its best score with another person of the
-    list; alarms: the best score of each search for somebody not on the list. missed: True for each
-    search whose person is below the threshold or not first. A rate has None when fewer than ten
+    list; alarms: the best score of each search for a person who is not on the list. missed: True
+    for each search whose person is below the threshold or not first. A rate has None when fewer
+    than ten
     alarms lie above the threshold."""
     falling, out = -np.sort(-np.asarray(alarms)), {}
     for rate in rates:

@@ -15,7 +15,7 @@ CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # the bins up to which numbers 
 
 
 def images_of(folder, shape, most):
-    """Returns at most so many images of a folder, at equal steps in their order, as bytes 0..255:
+    """Returns at most `most` images of a folder, at equal steps in their order, as bytes 0..255:
     B x H x W x C."""
     needs("PIL")
     from PIL import Image

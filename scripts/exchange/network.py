@@ -16,7 +16,7 @@ WINDOWS = ("convolutional", "depthwise", "low_rank", "binary")
 class Layer:
     """A layer. name may be None. sources: the numbers of the layers that it reads, -1 for the
     network's input. inputs, out: shapes as (height, width, channels). params: {name: array}. macs:
-    multiply-adds. line: of its section in the cfg. at: its place there, for messages."""
+    multiply-adds. line: the line of its section in the cfg. at: file and line, for messages."""
 
     def __init__(self, cfg, told):
         self.number, self.section, self.name = told["layer"], told["section"], told["name"]

@@ -1,8 +1,9 @@
 """Turns the nodes of an ONNX model into layers of a cfg. Each operator has a function.
 
-A value is a constant or the output of a layer. Some functions need several nodes, for example
+A value is a constant or the output of a layer. Some functions consist of several nodes, for example
 x * sigmoid(x). The value of the first node then has `parts`: it is not computed yet. The last node
-completes the function. If another node reads the value before, it becomes a layer of its own."""
+completes the function. When another node reads such a value first, it becomes a layer of its
+own."""
 from collections import Counter
 
 import numpy as np

@@ -1,5 +1,5 @@
-"""The values in an ONNX model while it is turned into layers. A value is a constant (an array) or
-stands for the output of a layer. Also arithmetic of a layer's output with constants."""
+"""The values of an ONNX model while it is turned into layers. A value is a constant (an array) or
+the output of a layer. Also arithmetic of a layer's output with constants."""
 import copy
 
 import numpy as np

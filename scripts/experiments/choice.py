@@ -1,4 +1,4 @@
-"""Chooses the weights of losses on development pairs, which are not those that are reported."""
+"""Chooses the weights of losses on development pairs. The reported pairs are others."""
 from experiments.data import development_pairs
 from experiments.evaluation import evaluate
 from experiments.networks import WEIGHTS, loss_weight, student_cfg

@@ -41,8 +41,8 @@ class Data:
 
 
 def synthetic(args, folder, identities_, images, seed, pairs):
-    """Draws a set of faces into a folder, unless it is there. A set whose drawing was interrupted
-    is drawn again."""
+    """Draws a set of faces into a folder, unless the folder has it. A set whose drawing was
+    interrupted is drawn again."""
     if os.path.exists(os.path.join(folder, "synth.partial")):
         print(f"{folder}: drawing was interrupted; it begins again", flush=True)
         shutil.rmtree(folder)

@@ -1,5 +1,5 @@
-"""Verifies and measures the networks of an experiment. A result is not made again when its inputs
-are the same."""
+"""Verifies and measures the networks of an experiment. A result with the same inputs is not made
+again."""
 import json
 import os
 

@@ -1,5 +1,5 @@
 """Measures identification of a student with scripts/eval_identification.py: rank-1 among all
-distractors, and TAR at low FAR. It can also be asked for after the trainings."""
+distractors, and TAR at low FAR. It also works after the trainings have ended."""
 import os
 import sys
 

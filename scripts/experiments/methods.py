@@ -2,8 +2,8 @@
 
 `edit` and `add` contain words in braces, which each training replaces. {cfg} and {weights} are the
 teacher's files. {headed} and {headed_weights} are the files of the teacher with a classifier for
-the identities of our training list. {quarter} is a quarter of the batch. All other words are in
-`usual`, or their values are chosen on development pairs."""
+the identities of our training list. {quarter} is a quarter of the batch. The values of all other
+words are in `usual`, or are chosen on development pairs."""
 import dataclasses
 
 TAUGHT = {"teacher": "{cfg}", "weights": "{weights}"}
@@ -110,7 +110,7 @@ METHODS = {
         edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}}, usual={"weight": 32},
         tuned_as="feature",
         against=("feature",), pupil_of=("feature", 1)),
-    # ---- to find the best small student: features, and one change at a time ----
+    # ---- to find the best small student: distillation of features, with one change at a time ----
     "cosine": Method(
         "features, the rate falls in half a cosine", FEATURE, labels=False,
         edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}"}},

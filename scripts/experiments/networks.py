@@ -10,10 +10,10 @@ from lib.files import read
 from lib.processes import ROOT, checked
 
 CFG = os.path.join(ROOT, "cfg")
-# Methods with a loss beside the labels' loss. Their usual weights were chosen on the same pairs
-# that were then reported, so those results are a little too good. Every report says so, and
-# --choose chooses weights on other pairs. The weights are smaller for a given teacher, which was
-# not trained on the students' identities.
+# Methods with a loss beside the labels' loss. Their usual weights were chosen on the pairs that
+# were then reported, so those results are a little too good. Every report says this, and --choose
+# chooses weights on other pairs. The weights are smaller for a given teacher, which was not trained
+# on the students' identities.
 WEIGHTS = ("probability", "correlation")
 
 

@@ -30,7 +30,7 @@ def row(method, width, images, source, seeds, results, seconds, measured):
 
 def tar_of(results):
     """Returns the mean over the seeds of TAR over all pairs, with the draws that serve to compare
-    two rows. None when it was not measured."""
+    two rows, or None when it was not measured."""
     if not all("all_pairs" in r for r in results):
         return None
     first = results[0]["all_pairs"]

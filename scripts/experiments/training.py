@@ -33,7 +33,7 @@ def made_from(args, text, source, teacher, options, start):
 
 
 def check_record(args, folder, now):
-    """Returns the record of a training that is finished or can continue; None when it begins.
+    """Returns the record of a training that is finished or can continue, or None when it begins.
     Raises a Failure when its inputs were different."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):

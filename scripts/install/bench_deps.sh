@@ -20,5 +20,5 @@ if grep -qs "\"version\": \"${ort#*@}\"" $folder/node_modules/onnxruntime-node/p
 fi
 echo "installing $ort into $folder/node_modules (300 MB) from the npm registry"
 mkdir -p $folder
-# Not its install script, which only downloads the libraries for NVIDIA GPUs
+# --ignore-scripts: the package's install script only downloads the libraries for NVIDIA GPUs
 npm install --prefix $folder --ignore-scripts --no-save --no-audit --no-fund $ort

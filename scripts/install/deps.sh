@@ -31,5 +31,5 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "installing: $missing"
 $sudo apt-get update -q
-# shellcheck disable=SC2086 # a list of words on purpose
+# shellcheck disable=SC2086 # $missing is a list of words
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing

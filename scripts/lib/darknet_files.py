@@ -54,7 +54,7 @@ def read_weights(path, layers, behind=0):
 
 
 def weights_bytes(arrays):
-    """A .weights file of these arrays: its version, 0 images seen, the floats."""
+    """Returns a .weights file of these arrays: its version, 0 images seen, the floats."""
     floats = (np.ascontiguousarray(a, "<f4").tobytes() for a in arrays)
     return struct.pack("<iiiQ", 0, 2, 0, 0) + b"".join(floats)
 

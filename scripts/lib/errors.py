@@ -17,7 +17,7 @@ class Failure(ValueError):
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived. Like Ctrl-C it ends the work, and no file is left incomplete."""
+    """SIGTERM or SIGHUP arrived. Like Ctrl-C it ends the work, and leaves no incomplete file."""
 
 
 def script():

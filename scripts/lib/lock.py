@@ -13,7 +13,7 @@ NAME = ".lock"
 @contextlib.contextmanager
 def folder_lock(folder):
     """Locks the folder while the block runs. A second process gets a Failure that names the first.
-    The system releases the lock when its process ends, so a lock cannot stay behind."""
+    The system releases the lock when its process ends, so no lock remains."""
     path = os.path.join(folder, NAME)
     number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:

@@ -106,7 +106,7 @@ def mcnemar(right_a, right_b):
     p)."""
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
-    with np.errstate(divide="ignore"):  # SciPy's, where p is too small for a float
+    with np.errstate(divide="ignore"):  # a warning of SciPy, when p is too small for a float
         return only_a, only_b, float(binomtest(only_a, only_a + only_b).pvalue) \
             if only_a + only_b else 1.
 

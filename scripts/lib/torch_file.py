@@ -6,8 +6,8 @@
 A file is a pickle, which can name any class or function. This reader makes only OrderedDict,
 tensors and their storages. Every other name becomes an empty object that does nothing (Foreign). So
 the options or the optimiser in a checkpoint cannot run code, and do not prevent reading. Both
-formats are read: the zip of PyTorch 1.6 and later, and the older series of pickles with the numbers
-after them."""
+formats are read: the zip of PyTorch 1.6 and later, and the older series of pickles, in which the
+numbers follow."""
 import collections
 import io
 import math
@@ -110,8 +110,9 @@ def rebuild_parameter(tensor, *_):
 
 
 class Reader(pickle._Unpickler):  # pylint: disable=protected-access
-    """An unpickler that makes only plain values, tensors and Foreign objects. It is Python's reader
-    in Python: the reader in C would allocate any amount of memory that a damaged file asks for."""
+    """An unpickler that makes only plain values, tensors and Foreign objects. It extends Python's
+    unpickler in Python, because the one in C would allocate as much memory as a damaged file
+    names."""
 
     def __init__(self, file, path, storages):
         super().__init__(file, encoding="latin-1")

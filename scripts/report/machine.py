@@ -1,4 +1,4 @@
-"""Tells on which machine, when and with which commit results were made, for reports."""
+"""Names the machine, the time and the commit of results, for reports."""
 import functools
 import os
 import re
@@ -34,7 +34,7 @@ def commit():
 
 
 def has_slow_blas():
-    """Whether NumPy and Faiss multiply with the reference BLAS, as where no other is installed. It
+    """True when NumPy and Faiss multiply with the reference BLAS, because no other is installed. It
     uses no vector instructions and one core. Call it after NumPy is imported."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="replace") as f:

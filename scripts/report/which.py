@@ -13,7 +13,7 @@ COLUMNS = ("network", "parameters", "multiply-adds", "bytes", "ms, one face", "L
 GAP, GDCONV = "mobilenet-v2-face", "mobilenet-v2-face-gdconv"
 PLACES = ((8, 6, "left"), (-8, 6, "right"), (8, -12, "left"), (-8, -12, "right"), (0, 14, "center"),
           (0, -20, "center"), (14, 22, "left"), (-14, 22, "right"), (14, -28, "left"),
-          (-14, -28, "right"))  # of a name, in points from its network; uses the first free
+          (-14, -28, "right"))  # places of a name, in points from its network; the first free one
 
 
 def ms_of(row):
@@ -101,8 +101,8 @@ def draw(path, rows, about):
 
 
 def names(figure, axis, rows):
-    """Writes each name beside its point, where it covers no other name or point and ends inside of
-    the axes."""
+    """Writes each name beside its point, at a place where it covers no other name or point and is
+    inside of the axes."""
     figure.canvas.draw()
     frame = axis.get_window_extent().extents
     points = [axis.transData.transform(r["at"]) for r in rows]
