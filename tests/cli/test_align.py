@@ -1,5 +1,6 @@
-"""darknet align: crops are compared with a transform and an interpolation in NumPy. An image that
-was warped comes back. All errors of images and landmarks. Skips without NumPy and Pillow."""
+"""darknet align: crops are compared with a transform and an interpolation in NumPy. A face that was
+drawn into an image by a known transform is cut out again. All errors of images and landmarks. Skips
+without NumPy and Pillow."""
 import fcntl
 import io
 import os
@@ -158,7 +159,7 @@ def test_several(tmp):
 def test_faults(tmp):
     for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
-    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # the same name again; it is a PNG
+    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # a second image with this name; it is a PNG
     write(f"{tmp}/in/broken.jpg", b"\xff\xd8\xff\xe0 no more")
     write(f"{tmp}/in/empty.png", b"")
     text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)

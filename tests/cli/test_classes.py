@@ -85,7 +85,7 @@ def same(words, *outputs):
 
 
 def found_in_the_weights():
-    """A network with trained weights is used as if the number stood in the cfg."""
+    """A network with trained weights is used as if the cfg had the number of classes."""
     weights = "a/a.weights"
     same(("embed", "CFG", weights, "syn/train", "f", "-force"), "f")
     same(("partial", "CFG", weights, "o", "1"), "o")

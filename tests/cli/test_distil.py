@@ -125,7 +125,7 @@ def inherited_stays():
 
 
 def inherited_runs_no_teacher():
-    """The classifier needs only the teacher's class vectors, so nothing is cached."""
+    """The classifier needs only the teacher's class vectors, so there is nothing to cache."""
     expect_end(train(data("faces", "idle"), "-batches", "2", "-cache", "none", cfg="inherited.cfg"))
     expect(os.listdir("none") == [], f"cache: {os.listdir('none')}")
 

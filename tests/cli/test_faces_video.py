@@ -1,6 +1,6 @@
 """darknet faces with a video: crops are compared with those of the same frames as photographs. Also
-continuing, files that are cut or are no video, and cameras. A build without OPENCV=1 only has to
-say that it cannot read videos."""
+continuing, files that are cut or are not videos, and cameras. A build without OPENCV=1 only has to
+report that it cannot read videos."""
 import io
 import os
 

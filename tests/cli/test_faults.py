@@ -4,8 +4,8 @@ message must name the file and the reason. The same command afterwards must give
 gives without a failure.
 
 SAMPLE=N tests N points of each case (4), SAMPLE=all tests all points. N points are N/2 calls of as
-many kinds as possible; each fails once alone and once with all later ones. Cases that take long get
-fewer points, and none when N is 4. Arguments select cases by name.
+many kinds as possible; each call fails once alone and once with all later ones. Cases that take
+long get fewer points, and none when N is 4. Arguments name the cases to run.
 
 A case works in its own folder, which has an earlier result. `again` is the command that a user
 types after the failure; `result` are the files whose bytes are compared."""
@@ -29,7 +29,7 @@ with needed():
     import numpy as np
 import tempfile
 
-# costs: how many times longer than other cases it takes; it gets as many times fewer points
+# costs: the time of the case, relative to other cases; its number of points is divided by it
 Case = collections.namedtuple("Case", "name command again result costs", defaults=(1,))
 HANG = 10  # seconds after which a command counts as hanging, on a machine without other work
 SAMPLE = os.environ.get("SAMPLE", "4")  # points of each case
@@ -203,7 +203,7 @@ def renew(before, folder):
 
 
 def judge(case_, folder, done, failed, old, new):
-    """Returns what is wrong after a failure, or None."""
+    """Returns the fault after a failing call, or None."""
     if done is None:
         return "it hangs"
     if done.returncode not in (0, 1):
@@ -252,7 +252,7 @@ def known_as(failed):
 
 
 def inject(case_, before, folder, new, at, count):
-    """Tests one point. Returns what is wrong, or None."""
+    """Tests one point. Returns the fault, or None."""
     renew(before, folder)
     old = results(case_, folder)
     log = folder + ".log"
@@ -290,7 +290,7 @@ def all_calls(case_, before, folder):
 
 
 def choose(lines, most):
-    """Chooses at most so many calls and returns their numbers, from 1. Each kind gets the same
+    """Chooses at most `most` calls and returns their numbers, from 1. Each kind gets the same
     number of calls, if it has that many. A kind is the same call on files whose names differ only
     in numbers."""
     kinds, each = {}, 1

@@ -77,7 +77,7 @@ def grey(v):
     return np.repeat(np.asarray(v)[..., None], 3, 2)
 
 
-# ---- what is read ----
+# ---- images that are read ----
 
 def png_forms():
     alpha = R.integers(0, 256, (H, W), np.uint8)
@@ -208,7 +208,7 @@ def by_content():
         expect((rows == PICTURE).all(), name)
 
 
-# ---- what is refused ----
+# ---- images that are refused ----
 
 def faulty():
     huge = bytearray(saved(Image.new("RGB", (8, 8)), "JPEG"))
@@ -317,7 +317,7 @@ def within_sets():
 # ---- folders ----
 
 def folders():
-    """All suffixes, in upper and lower case. Files that are no images are reported, but are no
+    """All suffixes, in upper and lower case. Files that are not images are reported, but are not an
     error; images that cannot be read are an error."""
     for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.ppm", "f.PGM", "g.pbm", "sub/h.pnm"):
         write(f"all/{name}", png(PICTURE))

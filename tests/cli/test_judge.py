@@ -115,7 +115,7 @@ def listed_images(words):
 
 
 def resumed():
-    """A run that stops in between writes the same bytes."""
+    """A run that stops in between and is resumed writes the same bytes."""
     options = ("-faces", "faces", "-judge", "tar@2e-2", "-verify", "1", "-threads", "1")
     check(train("whole", *options).returncode == 0, "in one go")
     check(train("parts", *options, "-batches", "3").returncode == 0, "the first part")

@@ -47,7 +47,7 @@ def kd_feature(o, x, target, weights=None, biases=None):
         if o.get("normalize") != "0":
             g, target = unit(g), unit(target)
         e = .5 * ((g - target) ** 2).sum(1)
-    d = np.sqrt(2 * e.real)  # a constant for the gradient, so without imaginary part
+    d = np.sqrt(2 * e.real)  # the gradient treats it as a constant: no imaginary part
     hard = {"softmax": np.exp(d), "power": d ** float(o.get("power", 1)), None: d * 0 + 1}
     hard = hard[o.get("hard")]
     return float(o.get("weight", 1)) * (hard / hard.mean() * e).sum(), e

@@ -200,7 +200,7 @@ def multiply_adds(cfg):
 
 
 def budgets():
-    before = multiply_adds("net.cfg") - 40 * 3  # [connected] belongs to the features
+    before = multiply_adds("net.cfg") - 40 * 3  # without [connected], which follows the features
     for speedup in (1.3, 2):
         out = compress(f"s{speedup}", "-speedup", str(speedup), "-multiple", "1")
         after = multiply_adds(f"s{speedup}.cfg") - 40 * 3

@@ -1,6 +1,6 @@
 """test_make.py - the Makefile: names with spaces and quotes, environment variables of other
-programs, packages before compiling, installation. Recipes are only printed, or run with a program
-that stands in for Python."""
+programs, packages before compiling, installation. Recipes are only printed, or run with a small
+program in the place of Python."""
 import os
 import shutil
 import sys
@@ -18,7 +18,7 @@ def make(*words, folder=ROOT, **environment):
 
 
 def echo(name):
-    """Writes a program that stands in for another, in the folder of the test."""
+    """Writes a program that replaces another one, in the folder of the test."""
     path = os.path.abspath(write(name, ECHO))
     os.chmod(path, 0o755)
     return path

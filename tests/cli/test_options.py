@@ -182,7 +182,8 @@ def hands_on():
 
 
 def never_hands_on_to_itself():
-    """When /usr/bin/darknet is this same command, it says so and does not start itself again."""
+    """When /usr/bin/darknet is this same command, a message says this, and the command does not
+    start itself again."""
     mount = f"mount --bind {shlex.quote(DARKNET)} {HOST} && exec timeout 5 {HOST} yolo"
     done = run("unshare", "-rm", "sh", "-c", mount)
     if "unshare:" in done.stderr or "mount:" in done.stderr:
@@ -311,7 +312,7 @@ def by_the_line():
 
 
 def isa():
-    """A mistyped DNX_ISA is an error, and so is a set that the processor cannot run."""
+    """A mistyped DNX_ISA is an error; a set that the processor lacks gives a message."""
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         flags = f.read()
     for value, flag in (("avx2", "avx2"), ("avx512", "avx512dq"), ("amx", "amx_int8")):

@@ -1,5 +1,5 @@
 """The files that verbs write: no input and no earlier result is lost, links and permissions stay,
-and after a failure the old files are there. Skips without NumPy and Pillow."""
+and after a failure the old files are unchanged. Skips without NumPy and Pillow."""
 import os
 import shutil
 import signal

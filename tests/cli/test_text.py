@@ -116,7 +116,7 @@ def marks_are_told():
 
 
 def told_before_the_folder_is_looked_at():
-    """A run that is refused because of its folder has reported its inputs first."""
+    """A run that is refused because of its folder reports its inputs first."""
     write("mine.data", "classes=3\ntrain=told.list\nbackup=mine\n")
     write("mine/net.weights", "not a run of training")
     done = darknet("classifier", "train", "mine.data", "net.cfg")
@@ -162,7 +162,7 @@ def identity_folders():
     reported."""
     trains(12, train="faces")
     for name in ("loose.png", "notes.txt", "faces.index", "align.txt"):
-        write(f"faces/{name}", "x")  # files of the project itself are passed over
+        write(f"faces/{name}", "x")  # files of the project itself are ignored
     expect_end(trains(12, train="faces"), 0, "faces/loose.png: skipped: is in no identity folder",
                "faces/notes.txt: skipped: is in no identity folder",
                "2 files in no identity folder were left out")

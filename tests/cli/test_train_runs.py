@@ -1,5 +1,5 @@
-"""The files of runs. A run of the same name is never replaced without -force, a finished one makes
-room, two processes never write one run, and `darknet runs` lists them."""
+"""The files of runs. A run of the same name is never replaced without -force, the files of a
+finished one are renamed, two processes never write one run, and `darknet runs` lists them."""
 import os
 import shutil
 import signal

@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.
 
 
 def make_more():
-    """Trains a run without disturbance, for comparison, and makes pairs of its faces with LFW's
+    """Trains a run without faults, for comparison, and makes pairs of its faces with LFW's
     names."""
     make_inputs()
     expect_end(train(data("faces", "whole"), *WHOLE))
@@ -62,7 +62,7 @@ def is_saved(name, rows=None):
 
 
 def goes_on(name, *args):
-    """Resumes the run to batch 300. It must have the same bits as the run without disturbance."""
+    """Resumes the run to batch 300. It must have the same bits as the run without faults."""
     expect_end(train(f"{name}.data", "-resume", *WHOLE, *args))
     expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
     is_saved(name, 300)
@@ -206,7 +206,7 @@ def column_text(path, name):
 # ---- files that fail ----
 
 def disk_fails_for_a_while():
-    """EIO and too many open files: reading some images fails after the scan, three times as often
+    """EIO and too many open files: after the scan, reading some images fails three times as often
     as it is tried."""
     for code in (errno.EIO, errno.EMFILE, errno.ESTALE):
         name = f"errno{code}"
@@ -224,8 +224,8 @@ def scan_reads_again():
 
 
 def folder_is_away():
-    """Images are missing for 1.5 seconds: training waits, says so, and gives the same bits as a run
-    without disturbance."""
+    """Images are missing for 1.5 seconds: training waits, reports it, and gives the same bits as a
+    run without faults."""
     shutil.copytree("faces", "moving")
     file = data("moving", "away")
     run_ = start(file, *WHOLE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -1,6 +1,6 @@
 """NAME.skipped lists the images that training does not use, with the reason, whether the scan or
-the training found them. The list is kept by -resume. Files that are no images do not count as
-broken images."""
+the training found them. -resume keeps the list. Files that are not images do not count as broken
+images."""
 import os
 
 from common import attempt_all, darknet, expect, expect_end, read, summary, write
@@ -18,7 +18,7 @@ def lines(path):
 
 
 def files_that_are_no_images():
-    """12 files that are no images, beside 60 images, are more than 1 %, but they are not broken
+    """12 files that are not images, beside 60 images, are more than 1 %, but they are not broken
     images."""
     for name in ("ann", "bob", "cid"):
         for other in OTHERS:

@@ -28,7 +28,7 @@ static inline bool fuzz_write(const char *path, const void *bytes, size_t n) {
     return ok;
 }
 
-/* Returns a copy of exactly these bytes, so that a sanitizer detects reads behind them. The caller
+/* Returns a copy of exactly these bytes, so that a sanitizer detects reads beyond them. The caller
  * frees it. */
 static inline uint8_t *fuzz_copy(const uint8_t *data, size_t size) {
     uint8_t *copy = malloc(size ? size : 1);

@@ -1,6 +1,6 @@
 /* measure.c CFG BATCH PRECISION step|predict [cpu] - measures the milliseconds of a pass on GPU 0.
- * It does not need libdarknet, only the driver. Prints one line: median, smallest and largest time
- * of 20 passes, after 5 that are not measured. With `cpu` the processor computes. */
+ * It needs only the driver, not libdarknet. It prints one line: the median, smallest and largest
+ * time of 20 passes, after 5 passes that are not measured. With `cpu` the processor computes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

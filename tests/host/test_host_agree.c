@@ -27,7 +27,7 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
                    n->type->name, size, l->outputs);
             return false;
         }
-        if (l->type == COST) continue; /* libdarknet computes none without truth */
+        if (l->type == COST) continue; /* without truth libdarknet computes no output here */
         if (ours->links[i].residual_of >= 0) continue; /* compared at the next layer */
         float *planes = malloc(size * sizeof *planes);
         if (!planes) return false;
@@ -166,7 +166,7 @@ static const struct {
     {"train local", TRAIN LINEAR3(4)
                     "[local]\nfilters=4\nsize=3\npad=1\nstride=2\nactivation=tanh\n"
                     "[local]\nfilters=3\nsize=2\nactivation=leaky\n" HEAD, 1e-4},
-    /* a crop of the whole image: of a smaller one both would draw another part */
+    /* A crop of the whole image: of a smaller one, both would choose another part. */
     {"train crop", TRAIN "[crop]\ncrop_height=8\ncrop_width=8\n" LINEAR3(4) HEAD, 1e-4},
     {"train reorg", TRAIN CONV(8, "size=3\npad=1\nactivation=leaky") "[reorg]\nstride=2\n"
                     LINEAR3(8) "[reorg]\nstride=2\nreverse=1\n" HEAD, 1e-4},

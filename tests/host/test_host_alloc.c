@@ -67,7 +67,7 @@ void __wrap_free(void *p) {
     __real_free(p);
 }
 
-static double stored, loaded; /* sum_of() the weights in the file; then after prepare() */
+static double stored, loaded; /* sum_of() for the weights in the file; for those after prepare() */
 static const char weights[] = "a.weights";
 
 #define NET "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=4\n"

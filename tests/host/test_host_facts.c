@@ -87,7 +87,7 @@ static int parse_status(const char *text) {
 #define CONV(options) "[convolutional]\nfilters=2\nactivation=linear\n" options "\n"
 #define CONV3 CONV("size=3\npad=1")
 
-/* ---- H1, H2, H5: how the backward of layer 1 changes a delta that is already there ---- */
+/* ---- H1, H2, H5: the backward pass of layer 1 changes a delta that exists already ---- */
 
 static float first_delta_after(const char *layers, float there, float *mine) {
     char text[512];

@@ -96,7 +96,7 @@ static void pool_largest(const layer *l, const double *x, double *y) {
 }
 
 /* Adds the other layer of a shortcut, w x h x c. When the sizes differ, only every n-th pixel of
- * the larger one takes part. */
+ * the larger one is used. */
 static void add_other(const layer *l, const double *other, double *y) {
     int step = l->w > l->out_w ? l->w / l->out_w : 1, gap = l->out_w > l->w ? l->out_w / l->w : 1;
     for (int c = 0; c < l->c && c < l->out_c; c++)
@@ -234,7 +234,7 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
         dnx_net_forward_layer(ours, i, x, 1, false, NULL, NULL);
         to_planes(ours->links[i].y, 1, n->out, planes);
         bool is_sum = ours->links[i].residual_of >= 0; /* compared at the next layer */
-        bool is_cost = host->layers[i].type == COST;   /* not computed without truth */
+        bool is_cost = host->layers[i].type == COST;   /* not computed, without truth */
         double d = is_sum || is_cost ? 0 : difference(host->layers[i].output, planes, size);
         if (!(d <= largest)) {
             largest = d;

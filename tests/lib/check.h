@@ -48,7 +48,7 @@ static inline int summary(void) {
     return tap_summary();
 }
 
-/* Ends the test when a condition fails without which it cannot continue. */
+/* Ends the test when a condition fails and the test cannot continue. */
 static inline void must(bool ok, const char *what) {
     if (!check(ok, "%s", what)) exit(summary());
 }

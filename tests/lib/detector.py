@@ -1,5 +1,5 @@
-"""detector.py - a face detector for tests, which draw its faces: a white square of 64 pixels on
-black, with a corner at multiples of ten, is a face for `-min-face 60`. Its networks are
+"""detector.py - a face detector for tests that draw their faces. A face is a white square of 64
+pixels on black, with a corner at multiples of ten, for `-min-face 60`. The networks are
 cfg/mtcnn-*.cfg with weights made here. P-Net accepts white windows. R-Net and O-Net accept
 everything and give fixed points."""
 import os

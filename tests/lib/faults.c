@@ -196,7 +196,7 @@ WRAP(int, pthread_create,
       void *restrict arg),
      (t, a, f, arg), concerns(THREAD) && counts(THREAD, "-"), errno)
 
-/* A close that fails has closed the file all the same. */
+/* Closes the file in any case, like a close that fails. */
 int close(int fd) {
     NEXT(close);
     bool bad = fails_fd(CLOSE, fd);

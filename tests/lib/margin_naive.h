@@ -12,9 +12,9 @@ typedef struct {
     const char *margin;
     double s, m, m1, m2, m3, t, e;
     bool easy;
-    double keep, focus; /* of mining=hard and mining=focal; 0: not used */
+    double keep, focus; /* for mining=hard and mining=focal; 0 when not used */
     bool by_length;     /* s is |x| */
-    double ramp_end;    /* 0: the whole margin */
+    double ramp_end;    /* 0 means the whole margin */
 } head;
 
 static bool is(const head *h, const char *name) { return strcmp(h->margin, name) == 0; }
@@ -56,7 +56,7 @@ static double mined(const head *h, const double *loss, const int *y, int B) {
     return known ? sum * known / kept : 0;
 }
 
-/* y[b] < 0: the class of image b is not known. */
+/* Returns the loss. y[b] is below 0 when the class of image b is unknown. */
 static double naive(const head *h, const double *x, const double *w, const int *y, int B, int N,
                     int D, int *right) {
     double loss[MOST] = {0}, c[64], z[64];

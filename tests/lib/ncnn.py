@@ -43,7 +43,7 @@ class Net:
         return a.astype(np.float64)
 
     def scaled(self, p, filters, biases, count):
-        """With 8-bit filters also a scale for each of `count` parts of them, and that of the
+        """With 8-bit filters also a scale for each of `count` parts of them, and the scale of the
         input."""
         return (filters, biases, *([self.floats(count), self.floats(1)] if p.get(8) else []))
 
@@ -97,8 +97,8 @@ def fused(y, p):
 
 
 def integers(x, w):
-    """Input and filters as the whole numbers that an 8-bit layer multiplies, and what a product of
-    two of them stands for, for each part of the filters."""
+    """Returns input and filters as the integers that an 8-bit layer multiplies, and for each part
+    of the filters the value of a product of two of them."""
     if len(w) == 2:
         return x, 1
     scale = np.divide(1, w[2] * w[3], where=w[2] != 0, out=np.zeros_like(w[2]))

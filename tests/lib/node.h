@@ -1,4 +1,4 @@
-/* node.h - a layer without a network, for tests. */
+/* node.h - makes a single layer, without a network, for tests. */
 #ifndef NODE_H
 #define NODE_H
 #include "lib/check.h"

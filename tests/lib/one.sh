@@ -1,7 +1,7 @@
 #!/bin/sh
 # one.sh TEST - prove calls it for each test. It runs the program of a .c file in $OBJ, a .py or a
 # .sh, for at most $LIMIT seconds (600). The output and the CPU seconds are written into $LOGS.
-# EXEC='valgrind -q' is put before programs.
+# Programs are run by $EXEC, such as EXEC='valgrind -q'.
 log=$LOGS/$(echo "$1" | tr / -)
 case $1 in
 *.py) set -- "${PYTHON:-python3}" "$1" ;;

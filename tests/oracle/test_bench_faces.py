@@ -1,5 +1,5 @@
-"""scripts/bench_faces.py: MTCNN's networks give the outputs of ONNX Runtime, and the table has what
-it says; with a detector and photographs that the test makes."""
+"""scripts/bench_faces.py: MTCNN's networks give the outputs of ONNX Runtime, and the printed table
+is right. The test makes the detector and the photographs."""
 import os
 import re
 

@@ -3,9 +3,9 @@
  *     make && O=$(make -s print-obj) && make $O/tests/oracle/tool_search
  *     $O/tests/oracle/tool_search ROWS QUERIES BEST THREADS      1000000 100 10 2
  *
- * Features have 128 numbers. It prints the least milliseconds of 20 turns: of reading, of the
- * search that looks at bytes first (where the processor has VNNI), and at floats. Hits must be
- * equal. */
+ * Features have 128 numbers. It prints the least milliseconds of 20 turns: of reading the features,
+ * of the search with a first pass by bytes (if the processor has VNNI), and of the search with a
+ * first pass by floats. The hits must be the same. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -340,7 +340,7 @@ def refusals(lfw, pairs, out):
 
 
 def one_fold(lfw, path, lines, out):
-    """The same pairs without folds: same ones, then different ones."""
+    """Writes the same pairs without folds: first those of one person, then those of two."""
     same = [l for l in lines[1:] if l.count("\t") == 2]
     write(path, "\n".join(["10"] + same + [l for l in lines[1:] if l.count("\t") == 3]))
     status, text, error = run("net.cfg", "x.weights", lfw, path, "--out", out, "--no-pictures")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """test_eval_sets.py - eval_sets.py: a folder with pairs and a .bin in one table, the same numbers
-as eval_lfw.py, nothing measured twice, and each mistake's message."""
+as eval_lfw.py, no set measured twice, and the message for each mistake."""
 import json
 import os
 import pickle

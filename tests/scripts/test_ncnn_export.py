@@ -1,4 +1,4 @@
-"""scripts/export_ncnn.py: a reader in tests/lib/ncnn.py computes the files. Also the messages."""
+"""scripts/export_ncnn.py: the reader in tests/lib/ncnn.py computes the files. Also the messages."""
 import os
 import tempfile
 
@@ -81,7 +81,7 @@ def half(folder):
 
 
 def quantized(folder):
-    """--int8: a quarter of the size, whole numbers, scales that hold what the images give."""
+    """--int8: a quarter of the size, integers, and scales that cover the outputs for the images."""
     cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + NETS["filters"] +
                        "[connected]\noutput=5\nactivation=relu\n")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))

@@ -87,7 +87,7 @@ def in_order(got, want):
     expect(got == want.split(), f"{got}, not {want.split()}")
 
 
-# ---- look-alikes ----
+# ---- networks like published ones ----
 
 def iresnet(folder):
     """Batch norm before a block's convolution, joined shortcuts, BN - Flatten - Gemm - BN."""
@@ -290,7 +290,7 @@ def fails(path, said, *options, net=None):
 
 
 def files(folder):
-    """Files that are no models, and models with other kinds of inputs or operators."""
+    """Files that are not models, and models with other kinds of inputs or operators."""
     path = os.path.join(folder, "f.onnx")
     fails(path, f"{path}: No such file or directory")
     fails(common.write(path, "[net]\nheight=1\n"), f"{path}: is no ONNX file, or cut short")

@@ -1,7 +1,7 @@
 """During a training with a teacher's cache the disk is full, the folder is read-only, or the disk
 fails, at random moments and for a while. Afterwards the same command, with -resume when the message
-asks for it, must give the weights and the losses of a run without disturbance, and the cache must
-give them again. TIMES=200 is the long version."""
+names it, must give the weights and the losses of a run without faults. A second training from the
+cache must give them, too. TIMES=200 is the long version."""
 import errno
 import os
 import random
@@ -30,7 +30,7 @@ def empty():
 
 
 def start():
-    """Does the run without disturbance, and counts its calls of each kind."""
+    """Trains the run without faults, and counts its calls of each kind."""
     empty()
     make_inputs()
     expect_end(darknet("init", "net.cfg", "w"))

@@ -152,7 +152,7 @@ def counts():
 
 
 def two_processes_on_one_device():
-    """The other one has most of the memory, or the device for itself."""
+    """Another process has most of the memory, or has the device for itself."""
     expect_end(train("shared", "-batches", "1", MB=8, BUSY=8), 1, "GPU 0: ", "MB are needed, ",
                "0.0 of 8.4 MB are free: a smaller batch or more subdivisions= need less")
     expect(not os.path.exists("shared"), "a refused run left a folder")

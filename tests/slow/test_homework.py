@@ -188,8 +188,8 @@ def given_teacher(folder):
 
 
 def hidden(folder):
-    """A hidden folder is no identity. Faces without names are counted only in rows that use them.
-    Paths may contain blanks."""
+    """A hidden folder is not an identity. Faces without names are counted only in rows that use
+    them. Paths may contain blanks."""
     out = os.path.join(folder, "with out")
     shutil.copytree(os.path.join(folder, "all", "synthetic"), os.path.join(folder, "set"))
     faces, lfw, pairs = (os.path.join(folder, "set", n) for n in ("train", "test", "pairs.txt"))
@@ -314,7 +314,7 @@ def refusals():
 
 
 def late_refusals(folder):
-    """Errors that only the files show are found before anything is trained."""
+    """Errors that are found only in the files are reported before any training."""
     data = os.path.join(folder, "all", "synthetic")
     faces, lfw, pairs = (os.path.join(data, n) for n in ("train", "test", "pairs.txt"))
     bad = write(os.path.join(folder, "bad.cfg"), "[net]\nheight=32\nwidth=32\nchannels=3\n"

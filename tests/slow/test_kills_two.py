@@ -1,7 +1,7 @@
 """test_kills_two.py - two trainings that share a teacher's cache, and verify pairs during training,
 are killed at random moments by KILL, TERM, INT and HUP. Sometimes the cache is removed. -resume
-must give the weights and the verified accuracies of a run without disturbance. KILLS=200 is the
-long version."""
+must give the weights and the verified accuracies of a run without faults. KILLS=200 is the long
+version."""
 import os
 import random
 import shutil

@@ -148,7 +148,7 @@ static const dnx_landmarked *find(const dnx_landmarks *l, const char *name) {
 
 static const double ten[] = {38, 52, 74, 52, 56, 72, 42, 92, 71, 92};
 
-/* Face k of an image has these points plus `more`. */
+/* Checks that face k of an image has these points plus `more`. */
 static void has(const dnx_landmarks *l, const char *name, size_t k, double more, double size) {
     const dnx_landmarked *m = find(l, name);
     bool ok = m && k < m->n;

@@ -1,5 +1,5 @@
-/* test_all_pairs.c - TAR at FAR and rank-1 over all pairs beside a naive O(n^2) program, most
- * scores being ties; judges' names. */
+/* test_all_pairs.c - TAR at FAR and rank-1 over all pairs, compared with a naive O(n^2) program;
+ * most scores are ties. Also the names of judges. */
 #include "face/all_pairs.h"
 #include "face/judge.h"
 #include "kernels/pool.h"
@@ -11,8 +11,8 @@ static dnx_rng r;
 static float rows[MOST * DIM];
 static int person[MOST];
 
-/* Rows of +-1/4: all cosines are multiples of 1/8 and exact. Images of a person differ in up to
- * three signs. Returns how many faces there are of `people`; distractors follow. */
+/* Makes rows of +1/4 and -1/4: all cosines are multiples of 1/8 and exact. Images of a person
+ * differ in up to three signs. Returns the number of faces of `people`; distractors follow. */
 static int random_faces(int people, int distractors) {
     int n = 0;
     for (int p = 0; p < people + distractors; p++) {
@@ -37,7 +37,7 @@ static double score(int i, int j) {
     return s;
 }
 
-/* ---- naive ---- */
+/* ---- the naive version ---- */
 
 static int falling(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -79,7 +79,7 @@ static double naive_rank_1(int faces, int n, bool among_distractors) {
     return hits / searches;
 }
 
-/* ---- both ---- */
+/* ---- the comparison ---- */
 
 static void compare(int people, int distractors, int threads) {
     static const double rates[] = {.5, .1, .01, 1e-3};
@@ -132,7 +132,7 @@ static void test_few(void) {
     dnx_pool_free(pool);
 }
 
-/* Scores that are no ties, with negative ones: the threshold lies between two of them. */
+/* Scores without ties, some of them negative: the threshold lies between two scores. */
 static void test_random(void) {
     const int n = 3000;
     for (int i = 0; i < n; i++) {

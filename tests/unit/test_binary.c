@@ -161,7 +161,7 @@ typedef struct {
 static double clip(double v) { return v < -1 ? -1 : v > 1 ? 1 : v; }
 static double sign(double v) { return v >= 0 ? 1 : -1; }
 
-/* u of the input; v of the weights. */
+/* Computes u of the input and v of the weights. */
 static void before(const problem *q, double *u, double *v) {
     for (int c = 0; c < C; c++) {
         double m = 0, var = 0;

@@ -50,8 +50,7 @@ static int count_fates(const dnx_bridge *b, dnx_fate fate) {
 }
 
 /* Saves a network of `from` and loads it into a network of `to`. `taken` layers must come from the
- * file; the others must stay as they were. want: the expected remark or error; NULL: none is
- * expected. */
+ * file; the others must be unchanged. want: the expected remark or error, or NULL. */
 static void loads(const char *name, const char *from, const char *to, dnx_fit fit, int taken,
                   const char *remark, const char *want) {
     dnx_net *a = scattered(from, 1), *b = scattered(to, 2), *untouched = scattered(to, 2);

@@ -271,7 +271,7 @@ static void test_refusals(void) {
     dnx_data_close(u);
 }
 
-/* ---- the feed ---- */
+/* ---- batches ---- */
 
 /* Copies `count` sub-batches, beginning after `seen` images. */
 static bool take(const dnx_data *d, dnx_net *net, uint64_t seen, int threads, int count, float *x,

@@ -83,7 +83,7 @@ static const plain_row plain_rows[] = {
     {"batchnorm", "shift=1\nactivation=prelu\n", 3, 5, 2, 33, 0, 0, 1, 0, 0, 1, DNX_PRELU},
 };
 
-/* x at (y,x) or 0 outside; NHWC. */
+/* Returns x at (y,x), or 0 outside; NHWC. */
 static double pixel(const bench *b, int i, int y, int x, int c) {
     dnx_shape s = b->n.in[0];
     if (y < 0 || x < 0 || y >= s.h || x >= s.w) return 0;
@@ -91,7 +91,7 @@ static double pixel(const bench *b, int i, int y, int x, int c) {
                                (size_t)s.c + (size_t)c];
 }
 
-/* The linear part of output (i,y,x,c); w: weights in file order. */
+/* Returns the linear part of output (i,y,x,c). w: weights in file order. */
 static double naive(const plain_row *r, const bench *b, const float *w, int i, int y, int x,
                     int c) {
     int kh = r->size, kw = r->size, cg = r->C, c0 = 0;

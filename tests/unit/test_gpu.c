@@ -1,11 +1,11 @@
-/* test_gpu.c - layers on a GPU against the same layers on the processor. The driver is the stand-in
- * of tests/lib/gpu: kernels are the same source, compiled for the processor. */
+/* test_gpu.c - compares layers on a GPU with the same layers on the processor. The driver is the
+ * stand-in of tests/lib/gpu: kernels are the same source, compiled for the processor. */
 #include "gpu/place.h"
 
 #include "lib/gpu/losses.h"
 
 #ifndef DNX_REAL_GPU
-/* The stand-in asks no more of PTX than these words. */
+/* The stand-in only needs these words in the PTX. */
 #define ENTRY(name, waits) ".entry " #name "(\n"
 const char dnx_gpu_ptx[] = ".version 7.0\n.target sm_80\n" DNX_CUDA_KERNELS(ENTRY);
 #endif
@@ -46,7 +46,7 @@ static const net_case cases[] = {
     {"pools", "[convolutional]\nfilters=5\n[maxpool]\nsize=3\nstride=2\n[maxpool]\nsize=2\n"
      "stride=1\n"
      "[avgpool]\nsize=3\nstride=2\npad=1\n[avgpool]\n" END, 11, 9, 3, 6},
-    /* Layers of both sides, whose gradients meet. */
+    /* Layers of both sides; their gradients are added. */
     {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[l2norm]\n[convolutional]\n"
      "filters=6\n"
      "activation=linear\n[shortcut]\nfrom=0\n[dropout]\nprobability=0\n[route]\nlayers=-1,0,1\n"
@@ -91,8 +91,8 @@ static void check_activations(void) {
     }
 }
 
-/* With numbers that bfloat16 holds, products on tensor cores are exact: only sums are rounded. With
- * others they are near, but not equal to float32. */
+/* With numbers that bfloat16 can represent, products on tensor cores are exact: only sums are
+ * rounded. With other numbers they are near to float32, but not equal. */
 static void check_tensor_cores(const char *name, bool is_exact) {
     static const net_case c = {"product", "[convolutional]\nfilters=70\nsize=3\npad=1\n"
                                "activation=linear\n", 5, 6, 19, 1};
@@ -117,7 +117,7 @@ static void check_tensor_cores(const char *name, bool is_exact) {
         dnx_net_backward_layer(net, 0, x, BATCH, NULL);
         dnx_net_update_begin(net, BATCH);
         dnx_net_update_layer(net, 0, BATCH, 0, 0, 0); /* the momentum is the gradient */
-        dnx_net_params(net, 0, list);                 /* brings it back */
+        dnx_net_params(net, 0, list);                 /* copies it to the processor */
     }
     const double forward = off(y, y + outputs, outputs);
     const double back = off(nets[0]->sgd.momentum, nets[1]->sgd.momentum,

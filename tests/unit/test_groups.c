@@ -10,7 +10,7 @@ static const float edge = 12345.f; /* fills memory that must not be written */
 
 typedef struct {
     int G, a, b, kh, kw, stride, pad, in_w;
-    int no; /* the filter row that lies in the padding; kh: no row does */
+    int no; /* the filter row in the padding; kh when there is none */
 } shape;
 
 static bool is_close(const float *got, size_t n) {
@@ -52,7 +52,7 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
     dnx_groups g = {C, s->a, s->b};
     const dnx_rows line = {s->in_w, out_w, s->kh, s->kw, s->stride, s->pad};
     const float *rows[8];
-    /* The inputs end at the end of x, so that a sanitizer detects reads behind them. */
+    /* The inputs end at the end of x, so that a sanitizer detects reads beyond them. */
     size_t inputs = (size_t)(s->kh * s->in_w * C);
     float *end = malloc(sizeof *end * inputs);
     must(end && outs < MAX && taps < MAX && inputs < MAX, "a shape is too large");

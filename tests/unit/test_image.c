@@ -27,7 +27,7 @@ static size_t spare(const char *name, const unsigned char *bytes) {
 }
 
 /* Decodes a picture cut at every length. Each copy has exactly its bytes, so that a sanitizer
- * detects reads behind them. */
+ * detects reads beyond them. */
 static void cut(const char *name, const unsigned char *bytes, size_t n) {
     size_t accepted = 0;
     for (size_t k = 0; k <= n; k++) {

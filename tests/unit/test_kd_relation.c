@@ -160,7 +160,7 @@ static void agrees(const kind *o) {
     take_down(&k);
 }
 
-/* ---- which pairs there are ---- */
+/* ---- batches without some kinds of pairs ---- */
 
 static void no_pairs(void) {
     bench k;

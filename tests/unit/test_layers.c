@@ -249,7 +249,7 @@ static void check_threads(const row *r) {
 /* ---- losses without a teacher ---- */
 
 /* Returns 0 when the loss keeps the contract, 1 when it cannot be made, 2 when a result is wrong.
- * Runs in a process of its own, because a loss that reads the absent target crashes. */
+ * Call it in a child process, because a loss that reads the absent target crashes. */
 static int without_target(const row *r, bool trains) {
     bench b;
     row alone = *r;

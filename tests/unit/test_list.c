@@ -5,7 +5,7 @@
 #include "data/list.h"
 #include "lib/check.h"
 
-/* "PATH=CLASS" of each line, or the message without the file's name. */
+/* Compares "PATH=CLASS" of each line, or the message without the file's name. */
 static void reads(const char *text, size_t len, const char *want) {
     dnx_image_list l;
     dnx_err err = {0};

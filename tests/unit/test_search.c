@@ -24,8 +24,9 @@ static int falling(const void *a, const void *b) {
     return p < q ? 1 : p > q ? -1 : *(const size_t *)a > *(const size_t *)b ? 1 : -1;
 }
 
-/* The same order of the same numbers as sorting all cosines: the tables have equal rows, rows that
- * differ in a last bit, zeros, and few large numbers, which bytes round badly. */
+/* The hits must be the same as by sorting all cosines, in the same order. The tables have equal
+ * rows, rows that differ in a last bit, zeros, and a few large numbers, for which bytes have large
+ * rounding errors. */
 static void search(const dnx_byte_set *bytes, size_t n, int q, int dim, int k, int threads) {
     static double cosine[3000];
     static size_t order[3000];
@@ -81,7 +82,7 @@ static void test_search(const dnx_byte_set *bytes) {
     search(bytes, 1, 1, 1, 1, 4);
 }
 
-/* No product above its limit is missed, and few others are named. Query 0 has the limit minus
+/* No product above its limit may be missed, and few others are named. Query 0 has the limit minus
  * infinity, the last one infinity. */
 static void bytes_of(const dnx_byte_set *bytes, int K, int N) {
     enum { P = 203, PANELS = 7 };
@@ -128,9 +129,10 @@ static void test_bytes(const dnx_byte_set *bytes) {
         for (size_t i = 0; i < sizeof N / sizeof *N; i++) bytes_of(bytes, K[k], N[i]);
 }
 
-/* A product is named when its limit is hardly smaller. The first number of the row is x[0] units of
- * the scale; after it groups of 16 numbers are x[1] and x[2] in turn. The query has q in the same
- * way. The bytes of the row lose as much as they can in the direction of the query. */
+/* A product is named when its limit is only slightly smaller. The first number of the row is x[0]
+ * units of the scale; after it groups of 16 numbers are x[1] and x[2] in turn. The query has q in
+ * the same way. The rounding errors of the row are as large as possible in the direction of the
+ * query. */
 static void tight(const dnx_byte_set *bytes, const float x[3], const float q[3]) {
     enum { K = 128, P = 5 };
     float a[P * K] = {0}, b[K], limit[DNX_BYTE_PANEL];

@@ -261,7 +261,7 @@ static void check_weight_0(void) {
 static void check_learning(void) {
     static const char *const losses[] = {
         "[kd_feature]\n" SAME, "[kd_feature]\nhard=softmax\nfrom=0\nlayer=2\n" SAME,
-        "[kd_feature]\nnormalize=0\nweight=.002\nfrom=1\nlayer=3\n" SAME, /* 6 channels to 8 */
+        "[kd_feature]\nnormalize=0\nweight=.002\nfrom=1\nlayer=3\n" SAME, /* maps 6 channels to 8 */
         "[kd_correlation]\n" OTHER};
     static unsigned char was[1 << 16], is[1 << 16];
     size_t before = read_bytes(path("same.weights"), was, sizeof was);
@@ -317,7 +317,7 @@ static void check_predicting(void) {
     dnx_net_free(bare);
 }
 
-/* A teacher whose cfg names teachers, also itself: only its own forward pass is used. */
+/* A teacher's cfg that names teachers, or itself: only the forward pass of the teacher is used. */
 static void check_chain(dnx_net *a) {
     static const char taught[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER
                                  "[kd_feature]\nfrom=6\nteacher=gone.cfg\nweights=gone.weights\n"

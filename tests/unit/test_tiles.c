@@ -44,7 +44,7 @@ static float *noise(size_t count) {
     return v;
 }
 
-/* Output `o` of filter n at position j, as bits.h defines it. */
+/* Returns output `o` of filter n at position j, as bits.h defines it. */
 static float result(const dnx_tile_job *j, const uint64_t *row, int at, size_t o, size_t n) {
     int z = 0;
     for (int l = 0; l < j->words; l++)
@@ -96,7 +96,7 @@ static void products(const shape *s) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-/* Checks for which shapes tiles are used. The networks of test_binary must use them. */
+/* Checks whether tiles are used for a shape. The networks of test_binary must use them. */
 static void pays(int side, int size, int pad, bool want) {
     int out = side + 2 * pad - size + 1;
     dnx_patches at = {{side, side, 64}, out, out, size, 1, pad, 0, 64};

@@ -1,5 +1,5 @@
-/* test_weights.c - .weights files: saving and loading again, the exact text of each error. A
- * refused file changes nothing, and a failed save leaves no file behind. */
+/* test_weights.c - .weights files: saving and loading again, and the exact text of each error. A
+ * refused file changes nothing, and a failed save leaves no new file. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -108,7 +108,7 @@ static void old_header(void) {
     memcpy(old, head, sizeof head);
     memcpy(old + OLD_BYTES, good + HEADER_BYTES, 4 * floats);
     loads("version 0.1", old, OLD_BYTES + 4 * floats, 123456);
-    head[3] = -5; /* an int32 that has wrapped */
+    head[3] = -5; /* an int32 that has overflowed */
     memcpy(old, head, sizeof head);
     loads("version 0.1, seen below 0", old, OLD_BYTES + 4 * floats, 0);
     REFUSES("version 0.1, header only", old, OLD_BYTES,

@@ -1,4 +1,4 @@
-/* compare.h - a network on a GPU against the same network on the processor. */
+/* compare.h - compares a network on a GPU with the same network on the processor. */
 #ifndef GPU_COMPARE_H
 #define GPU_COMPARE_H
 #include "gpu/place.h"
@@ -12,8 +12,8 @@ static const dnx_placement *gpu;
 
 typedef struct {
     const char *name, *text;
-    int h, w, c, there; /* how many layers run on the device */
-    double tolerance;   /* 0: 1e-5. Batch norm over few numbers multiplies rounding errors */
+    int h, w, c, there; /* there: the number of layers that run on the device */
+    double tolerance;   /* 0 means 1e-5; batch norm over few numbers needs more */
 } net_case;
 
 static dnx_net *build(const net_case *c, bool trains, const dnx_placement *placed) {
@@ -57,7 +57,7 @@ static void fill(float *x, size_t n, uint64_t seed) {
 
 static double most_apart; /* the largest difference of all cases with tolerance 1e-5 */
 
-/* The largest difference, relative to the largest number. */
+/* Returns the largest difference, divided by the largest number. */
 static double off(const float *a, const float *b, size_t n) {
     double worst = 0, largest = 1e-3;
     for (size_t i = 0; i < n; i++) {
@@ -85,7 +85,7 @@ static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tole
                                            a->sgd.momentum_at[a->n]), tolerance);
 }
 
-/* Three updates here and there, then predictions of both. */
+/* Compares three updates on both sides, then predictions. */
 static void check_case(const net_case *c, const dnx_placement *placed, double tolerance) {
     static const float truth[] = {1, 3, -1};
     dnx_net *here = build(c, true, NULL), *there = build(c, true, placed);

@@ -3,8 +3,8 @@
 #define EMULATION_H
 #include <stdbool.h>
 
-/* Runs `kernel` for each thread of blocks[0] x blocks[1] x blocks[2] blocks. waits: its threads
- * wait for each other; at most 256 of them. */
+/* Runs `kernel` for each thread of blocks[0] x blocks[1] x blocks[2] blocks. waits: the threads of
+ * a block wait for each other; then a block has at most 256 threads. */
 void emulate(void (*kernel)(const void *), const void *args, const unsigned blocks[3],
              unsigned threads, bool waits);
 /* The same for one of these blocks. */

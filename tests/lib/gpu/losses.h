@@ -1,11 +1,11 @@
-/* losses.h - losses on a GPU against those on the processor: margins, and distillation from a
+/* losses.h - compares losses on a GPU with those on the processor: margins, and distillation from a
  * teacher that also runs on the GPU. */
 #ifndef GPU_LOSSES_H
 #define GPU_LOSSES_H
 #include "lib/gpu/compare.h"
 
-/* Every margin, and what changes it. Several parts of classes, samples of them; an image of an
- * unknown class. */
+/* Compares every margin and the options that change it, with several parts of classes, samples of
+ * classes, and an image of an unknown class. */
 static void check_margins(void) {
     char text[256];
     static const char *const words[] = {"margin=none", "margin=sphereface", "margin=am",
@@ -32,7 +32,7 @@ static void check_margins(void) {
 #define STUDENT "[connected]\noutput=6\nactivation=linear\n"
 #define TEACHER(t) "teacher=" t ".cfg\nweights=" t ".weights\n"
 
-/* NAME.cfg and NAME.weights in the test's folder. */
+/* Writes NAME.cfg and NAME.weights into the test's folder. */
 static void write_teacher(const char *name, const char *layers) {
     char file[64];
     const net_case c = {name, layers, 3, 4, 5, 0};

@@ -1,11 +1,11 @@
-/* standin.c - a libcuda.so.1 for tests: memory of the device is memory of this process that nobody
- * else may touch, and kernels run as emulation.c does. The environment makes it fail:
+/* standin.c - a libcuda.so.1 for tests. Memory of the device is memory of this process to which the
+ * program has no access, and emulation.c runs the kernels. The environment makes calls fail:
  *   STANDIN_DEVICES=N (1)  STANDIN_SM=80  STANDIN_DRIVER=12040  STANDIN_MB=N of memory (4096)
- *   STANDIN_BUSY=N MB of it that other processes have (0)
- *   STANDIN_FAIL=CALL:N:RESULT  the N-th call of that function, and with "+" behind N all later
- *   ones, return RESULT. CALL may be "kernel": the N-th kernel that runs takes the device away.
- * What is not freed is reported when the device is closed, and with STANDIN_SAY how often each
- * function was called. */
+ *   STANDIN_BUSY=N: other processes use N MB of it (0)
+ *   STANDIN_FAIL=CALL:N:RESULT: the N-th call of this function returns RESULT; with "+" after N all
+ *   later calls do, too. CALL may be "kernel": at the N-th kernel the device is lost.
+ * Memory that is not freed is reported when the device is closed. With STANDIN_SAY the number of
+ * calls of each function is printed, too. */
 #include "standin.h"
 
 #include <stdint.h>
@@ -23,7 +23,7 @@ DNX_CUDA_KERNELS(CALL)
 #define ROW(name, waits) {#name, call_##name, sizeof(struct name##_args), waits},
 static const kernel kernels[] = {DNX_CUDA_KERNELS(ROW)};
 
-static _Thread_local bool has_context; /* of this thread, as of a real driver */
+static _Thread_local bool has_context; /* for each thread, as in a real driver */
 static int lost_with;
 
 static long number(const char *key, long none) {
@@ -34,7 +34,7 @@ static long number(const char *key, long none) {
 void lose_device(int result) { lost_with = result; }
 int lost(void) { return lost_with; }
 
-/* What STANDIN_FAIL says of this call. */
+/* Returns the result that STANDIN_FAIL gives for this call. */
 static int fails(const char *name) {
     static struct {
         char name[64];
@@ -80,7 +80,7 @@ static size_t used;
 static size_t all(void) { return (size_t)number("STANDIN_MB", 4096) << 20; }
 static size_t taken(void) { return (size_t)number("STANDIN_BUSY", 0) << 20; }
 
-/* Memory of the device, or pinned. */
+/* A block of memory, of the device or pinned. */
 typedef struct block {
     struct block *next;
     size_t bytes;

@@ -1,6 +1,6 @@
 /* streams.c - streams, events and graphs of the stand-in driver. Work runs as late as a real driver
- * may run it: when somebody waits for it. So a missing wait, or memory that is overwritten before
- * the work was done, gives wrong numbers here. */
+ * may run it: when the program waits for it. So a missing wait, or memory that is overwritten
+ * before the work has run, gives wrong numbers here. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 
 typedef struct stream stream;
 typedef struct {
-    stream *on;           /* NULL: never recorded */
-    unsigned long number; /* of work of that stream */
+    stream *on;           /* NULL before it is recorded */
+    unsigned long number; /* the number of a piece of work in that stream */
 } event;
 
 typedef struct work {
@@ -37,8 +37,8 @@ struct stream {
     stream *next;
     work *first;
     unsigned long queued, done;
-    graph *captured; /* NULL: not in a capture */
-    bool is_invalid; /* the capture */
+    graph *captured; /* NULL outside of a capture */
+    bool is_invalid; /* the capture has failed */
 };
 
 static stream *streams;
@@ -110,7 +110,7 @@ static void queue(stream *s, const work *w) {
     s->queued++;
 }
 
-/* ---- what the driver offers ---- */
+/* ---- the functions of the driver ---- */
 
 int cuMemsetD8Async(pointer to, unsigned char byte, size_t bytes, void *s) {
     ENTER("cuMemsetD8Async");
