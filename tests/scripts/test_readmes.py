@@ -45,12 +45,23 @@ def first_page():
     expect(lines <= FIRST_PAGE, f"README.md has {lines} lines")
 
 
+def anchor(heading):
+    """Returns the anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
 def links():
+    """Links lead to files that exist, and to headings that the file has."""
     for path in texts():
-        for target in re.findall(r"\]\(([^)#\s]+)", text_of(path)):
-            if not target.startswith("http"):
-                there = os.path.join(os.path.dirname(path), target)
-                expect(os.path.exists(there), f"{os.path.relpath(path, ROOT)}: no {target}")
+        for target, heading in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", text_of(path)):
+            if target.startswith("http"):
+                continue
+            there = os.path.join(os.path.dirname(path), target) if target else path
+            expect(os.path.exists(there), f"{os.path.relpath(path, ROOT)}: no {target}")
+            if heading:
+                known = map(anchor, re.findall(r"(?m)^#+ (.*)$", text_of(there)))
+                expect(heading in known, f"{os.path.relpath(path, ROOT)}: {target} has no "
+                                         f"heading #{heading}")
 
 
 def names_of_files():
