@@ -54,7 +54,7 @@ def cosine_of(text, cfg, weights):
                 raise ValueError
             value, network = float(told["threshold"]), told["network"]
         except (ValueError, KeyError, TypeError):
-            raise Failure(f"{text}: is no cosine and no threshold.json") from None
+            raise Failure(f"{text}: is neither a cosine nor a threshold.json") from None
         ours = fingerprints.of_features(cfg, weights)
         if network not in (None, ours):
             raise Failure(f"{text}: was measured with the network {network}, this is {ours}") \
@@ -171,7 +171,7 @@ def cluster(args):
     new = os.path.join(args.out, "unfinished")
     with folder_lock(args.out):
         if not args.force and any(os.path.exists(os.path.join(args.out, n)) for n in MADE):
-            raise Failure(f"{args.out}: has people already; -force groups anew and removes "
+            raise Failure(f"{args.out}: has people already; -force groups again and removes "
                           "people, alone and sheets")
         crops = find_faces(args)
         names, rows = features(args, crops)

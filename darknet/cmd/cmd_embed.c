@@ -1,5 +1,5 @@
-/* darknet embed: writes the features of images into one file (embeddings.h). Layers from the first
- * loss on do not run. */
+/* darknet embed: writes the features of images into one file (embeddings.h). The first loss and the
+ * layers after it do not run. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

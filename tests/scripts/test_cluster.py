@@ -74,13 +74,13 @@ def the_verb_runs_the_script():
 def another_call_replaces_only_when_asked():
     write("out/people/person-0001/mine.txt", "a note")
     expect_end(cluster("out", "--aligned", "--threshold", "0.8"), 1,
-               "out: has people already; -force groups anew")
+               "out: has people already; -force groups again")
     expect(os.path.exists("out/people/person-0001/mine.txt"), "lost")
     expect_end(cluster("out", "--aligned", "--threshold", "0.8", "--least", "3", "--force"))
     expect(files("out/people") == ["person-0001", "person-0002"], files("out/people"))
     write("broken/a.png", "text")
     expect_end(cluster("out", "--aligned", "-force", photos="broken"), 1,
-               "broken/a.png: is no image")
+               "broken/a.png: is not an image")
     expect(files("out/people") == ["person-0001", "person-0002"], "lost by a call that failed")
     expect("unfinished" not in files("out"), files("out"))
 
@@ -118,7 +118,7 @@ def wrong_calls():
           '"0123456789abcdef", "flip": "none"}')
     for words, status, why in (
             (("o", "--threshold", "2"), 1, "--threshold 2: must be a cosine between -1 and 1"),
-            (("o", "--threshold", "net.cfg"), 1, "net.cfg: is no cosine and no threshold.json"),
+            (("o", "--threshold", "net.cfg"), 1, "net.cfg: is neither a cosine nor a threshold.json"),
             (("o", "--threshold", "other.json"), 1, "other.json: was measured with the network "
              "0123456789abcdef, this is "),
             (("o", "--least", "0"), 2, "--least must be at least 1")):
