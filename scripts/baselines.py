@@ -10,9 +10,9 @@ dictionary learning. The protocol is LFW's ten folds with names of people (LFW c
 "unrestricted"): for each fold the method and its threshold are learned on the other nine folds,
 which have other people. With --faces the methods are learned once, on that folder of identities,
 and the table marks their rows; thresholds and methods that learn from pairs (SVMs, weights of
-chi-square) are still learned on the folds. The last column has a published accuracy of the same or the nearest
-method, with its protocol and source. Writes DIR/table.csv and DIR/results.json. Needs scikit-learn
-and scikit-image (make eval-deps). """
+chi-square) are still learned on the folds. The last column has a published accuracy of the same or
+the nearest method, with its protocol and source. Writes DIR/table.csv and DIR/results.json. Needs
+scikit-learn and scikit-image (make eval-deps). """
 import argparse
 import json
 import os

@@ -118,7 +118,8 @@ def wrong_calls():
           '"0123456789abcdef", "flip": "none"}')
     for words, status, why in (
             (("o", "--threshold", "2"), 1, "--threshold 2: must be a cosine between -1 and 1"),
-            (("o", "--threshold", "net.cfg"), 1, "net.cfg: is neither a cosine nor a threshold.json"),
+            (("o", "--threshold", "net.cfg"), 1,
+             "net.cfg: is neither a cosine nor a threshold.json"),
             (("o", "--threshold", "other.json"), 1, "other.json: was measured with the network "
              "0123456789abcdef, this is "),
             (("o", "--least", "0"), 2, "--least must be at least 1")):
