@@ -4,6 +4,7 @@ histograms of gradients, and pixels. Each function takes a grey image of any siz
 import time
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from lib.errors import Failure, needs
 from lib.pictures import read_rgb
@@ -17,17 +18,36 @@ MARGIN = .1  # of the image, at each side, that lbp() leaves out: background and
 PIXELS = 32  # in each direction, for raw()
 
 
-def lbp(grey):
-    """Ahonen, Hadid and Pietikainen, "Face Description with Local Binary Patterns", PAMI 2006:
-    uniform patterns of 8 neighbours at radius 2 (59 bins) in 8 x 8 cells; each histogram sums to 1.
-    """
-    codes = local_binary_pattern((255 * grey).astype(np.uint8), 8, 2, "nri_uniform").astype(int)
-    codes = codes[tuple(slice(int(MARGIN * n), n - int(MARGIN * n)) for n in grey.shape)]
+def even_light(grey):
+    """Tan and Triggs, "Enhanced Local Texture Feature Sets for Face Recognition Under Difficult
+    Lighting Conditions", TIP 2010, with its usual constants: gamma, difference of Gaussians,
+    equal contrast. Returns 8 bits."""
+    g = np.power(grey + 1 / 255, .2)
+    g = gaussian_filter(g, 1) - gaussian_filter(g, 2)
+    for most in (np.inf, 10):
+        g = g / max(np.mean(np.minimum(most, np.abs(g)) ** .1) ** 10, 1e-6)
+    return np.round(127.5 + 127 * np.tanh(g / 10)).astype(np.uint8)
+
+
+def histograms(image):
+    """Returns a histogram of the patterns of each cell: CELLS x CELLS x 59, each with sum 1."""
+    codes = local_binary_pattern(image, 8, 2, "nri_uniform").astype(int)
+    codes = codes[tuple(slice(int(MARGIN * n), n - int(MARGIN * n)) for n in image.shape)]
     rows, columns = (np.arange(n) * CELLS // n for n in codes.shape)
     cell = rows[:, None] * CELLS + columns
     counts = np.bincount((cell * 59 + codes).ravel(), minlength=59 * CELLS * CELLS)
     out = counts.reshape(-1, 59)
-    return (out / out.sum(1, keepdims=True)).ravel().astype(np.float32)
+    return out / out.sum(1, keepdims=True)
+
+
+def lbp(grey):
+    """Ahonen, Hadid and Pietikainen, "Face Description with Local Binary Patterns", PAMI 2006:
+    uniform patterns of 8 neighbours at radius 2 (59 bins) in 8 x 8 cells. The light is evened out,
+    and the histograms of the image and its mirror image are averaged. Both, the radius and MARGIN
+    were chosen on pairs of CelebA and CFP."""
+    image = even_light(grey)
+    both = histograms(image) + histograms(np.ascontiguousarray(image[:, ::-1]))
+    return (both / 2).ravel().astype(np.float32)
 
 
 def gradients(grey):

@@ -119,6 +119,8 @@ def draw(path, results, privates):
                 title="verification, 95 % intervals over people")
         cmc.set(xscale="log", xlabel="distractors", ylabel="rank-1 (share of searches)",
                 title="identification; bars: 95 % over people, lines: 1 standard error of draws")
+        for axis in axes[0]:
+            axis.title.set_fontsize(9)
         for axis in (tar, cmc):
             axis.grid(alpha=.3)
             if axis.has_data():

@@ -16,6 +16,7 @@ needs("sklearn", "skimage", "PIL")
 with needed():
     import numpy as np
     import scipy.stats
+    from scipy.ndimage import gaussian_filter
 import baselines  # noqa: E402
 from evaluation import classical, hand_features  # noqa: E402
 from evaluation.joint_bayesian import JointBayesian  # noqa: E402
@@ -87,6 +88,15 @@ def by_hand():
     expect((flat[1:-1, 1:-1].max(2) == 1).all(), "a flat image has one pattern inside")
     noise = hand_features.lbp(np.random.default_rng(1).random((61, 67)).astype(np.float32))
     expect(np.allclose(noise.reshape(64, 59).sum(1), 1) and len(noise) == 3776, "histograms")
+    grey = gaussian_filter(np.random.default_rng(2).random((64, 64)), 1).astype(np.float32)
+    mirrored = hand_features.lbp(np.ascontiguousarray(grey[:, ::-1]))
+    expect((hand_features.lbp(grey) == mirrored).all(), "the mirror image has other histograms")
+    # light that falls from one side
+    lit = grey * np.linspace(.3, 1, 64, dtype=np.float32)
+    even, plain = (-classical.chi_square(*(f.reshape(1, -1) for f in pair))[0] for pair in (
+        (hand_features.lbp(grey), hand_features.lbp(lit)),
+        tuple(hand_features.histograms((255 * v).astype(np.uint8)) for v in (grey, lit))))
+    expect(even < 5 < plain, f"chi-square of one image in two lights: {even:.1f}; {plain:.1f}")
     raw = hand_features.raw(np.random.default_rng(1).random((50, 50)))
     expect(abs(raw.mean()) < 1e-5 and abs(raw.std() - 1) < 1e-4, "pixels")
     one, two = np.random.default_rng(4).random((2, 3, 64 * 59))
