@@ -35,7 +35,7 @@ from lib import fingerprints
 from lib.embeddings import Embeddings
 from lib.files import make_folder, remove, whole_file, write
 from lib.lock import folder_lock
-from lib.processes import darknet, run
+from lib.skipping import cut_out, run_to
 
 MOST = 30000  # faces
 TILE, COLUMNS, ROWS = 112, 8, 12  # of a contact sheet
@@ -64,31 +64,20 @@ def cosine_of(text, cfg, weights):
     return value
 
 
-def run_to(result, unfinished, *command):
-    """Runs a command. Status 1 can mean that it has skipped some images; then its result exists and
-    the script continues."""
-    try:
-        run([darknet(), *command])
-    except Failure:
-        if not os.path.exists(result) or os.path.exists(unfinished):
-            raise
-
-
 def find_faces(args):
     """Returns the folder of crops."""
     if args.aligned:
         return args.photos
     crops = os.path.join(args.out, "faces")
-    record = os.path.join(crops, "faces.record")
-    run_to(record, record + ".partial", "faces", args.photos, crops, "-min-face",
-           str(args.min_face), *(["-mtcnn", args.mtcnn] if args.mtcnn else []))
+    cut_out(args.photos, crops, "-min-face", str(args.min_face),
+            *(["-mtcnn", args.mtcnn] if args.mtcnn else []))
     return crops
 
 
 def features(args, crops):
     path = os.path.join(args.out, "faces.dnxe")
     remove(path)
-    run_to(path, "", "embed", args.cfg, args.weights, crops, path, "-unit", "-force")
+    run_to(path, "embed", args.cfg, args.weights, crops, path, "-unit", "-force")
     e = Embeddings(path)
     if e.count > MOST:
         raise Failure(f"{crops}: {e.count:,} faces; at most {MOST:,} can be grouped at a time")

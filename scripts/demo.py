@@ -32,6 +32,7 @@ from lib.embeddings import Embeddings
 from lib.files import make_folder, read, whole_file, write
 from lib.folders import images_below
 from lib.processes import ROOT, darknet, run
+from lib.skipping import cut_out
 
 SIZE, IDENTITIES, IMAGES, PAIRS, BATCH, BATCHES = 56, 60, 20, 400, 64, 500
 SHOWN = 2  # pairs of the same person, and as many of different people
@@ -85,7 +86,7 @@ def pairs_of_photos(folder, out):
     """Returns pairs of crops: from the same sub-folder and from different ones, or from the first
     three faces."""
     crops = os.path.join(out, "faces")
-    run([darknet(), "faces", folder, crops, "-largest", "-overwrite"], show=True)
+    cut_out(folder, crops, "-largest", "-overwrite", show=True)
     found = images_below(crops)
     people = {}
     for path in found:
@@ -148,14 +149,14 @@ def demo(args):
     make_folder(args.out)
     shutil.rmtree(os.path.join(args.out, "synthetic"), ignore_errors=True)
     told, rows = ["one person"] * SHOWN + ["two people"] * SHOWN, []
+    if args.photos:
+        told, pairs = ("pair 1", "pair 2"), pairs_of_photos(args.photos, args.out)
     if args.net:
         cfg, weights, threshold = *args.net, args.threshold
     else:
-        cfg, weights, threshold, pairs = on_drawings(args.out)
-    if args.photos:
-        told, pairs = ("pair 1", "pair 2"), pairs_of_photos(args.photos, args.out)
-        if not args.net:
-            pairs = [tuple(resized(path, args.out) for path in pair) for pair in pairs]
+        cfg, weights, threshold, drawn = on_drawings(args.out)
+        pairs = [tuple(resized(path, args.out) for path in pair) for pair in pairs] \
+            if args.photos else drawn
     for (a, b), what in zip(pairs, told):
         cosine, verdict = compare(cfg, weights, a, b, threshold)
         print(f"{what}: cosine {cosine:.4f}: {verdict}")

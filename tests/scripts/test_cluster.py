@@ -103,6 +103,11 @@ def photographs_are_cut_first():
     done = cluster("found", "--mtcnn", "detector", "--min-face", "60", net="large", photos="photos")
     expect_end(done, 0, "photos/text.png: is not an image")
     expect(files("found/people/person-0001") == ["one.jpg", "same.jpg"], files("found"))
+    done = cluster("found", "--mtcnn", "nodetector", "--force", net="large", photos="photos")
+    expect_end(done, 1, "make faces-deps", "darknet faces photos ended with status 1")
+    done = cluster("found", "--mtcnn", "detector", "--min-face", "60", "--force", net="large",
+                   photos="photos")  # text.png is skipped once more
+    expect_end(done, 0, "photos/text.png: is not an image")
 
 
 def a_single_face():

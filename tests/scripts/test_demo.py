@@ -36,6 +36,7 @@ def drawings():
 def photographs():
     for name in ("ann/1", "ann/2", "bob/1"):
         photograph(f"photos/{name}.png", 120, 110, (20, 30))
+    write("photos/text.png", "no picture")  # is skipped
     done = script("demo.py", "--out", "shown", "--photos", "photos", "--net", "net.cfg",
                   "net.weights", "--threshold", "0.9", env={"XDG_CACHE_HOME": "cache"})
     expect_end(done)
@@ -46,6 +47,10 @@ def photographs():
 
 
 def wrong_calls():
+    os.makedirs("empty")
+    done = script("demo.py", "--out", "o", "--photos", "empty", env={"XDG_CACHE_HOME": "cache"})
+    expect_end(done, 1, "empty: no images\n")
+    expect("synth" not in done.stdout, "trained first")
     expect_end(script("demo.py", "--out", "o", "--threshold", "1"), 2, "--threshold for --net")
     done = script("demo.py", "--out", "o", "--photos", "photos", "--net", "net.cfg", "net.weights",
                   env={"XDG_CACHE_HOME": "/none"})

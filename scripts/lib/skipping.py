@@ -1,0 +1,25 @@
+"""Runs commands of darknet that also have status 1 when they have skipped images that cannot be
+read. The work then goes on with the other images."""
+import os
+
+from lib.errors import Failure
+from lib.processes import darknet, run
+
+
+def time_of(path):
+    return os.stat(path).st_mtime_ns if os.path.exists(path) else None
+
+
+def run_to(result, *command, show=False):
+    """Runs a command that writes the file `result`. Raises a Failure when it has not written it."""
+    before = time_of(result)
+    try:
+        run([darknet(), *command], show=show)
+    except Failure:
+        if time_of(result) == before:
+            raise
+
+
+def cut_out(photos, crops, *options, show=False):
+    """Finds the faces of photographs and writes crops into a folder (`darknet faces`)."""
+    run_to(os.path.join(crops, "faces.record"), "faces", photos, crops, *options, show=show)
