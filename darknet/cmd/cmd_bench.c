@@ -99,7 +99,7 @@ static void step(dnx_bench *b, double *laps) {
     double t = dnx_now();
 #define LAP(i) lap(net, &t, laps ? laps + (i) : NULL)
     for (int i = 0; i < net->n; i++) {
-        dnx_net_forward_layer(net, i, b->x, net->batch, true, b->truth, NULL);
+        dnx_net_forward_layer(net, i, b->x, net->batch, DNX_TRAINING, b->truth, NULL);
         LAP(i);
     }
     dnx_net_backward_begin(net);

@@ -102,8 +102,9 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
     }
     printf("on disk          %s bytes", grouped(numbers * 4 + 20));
     if (bits > 0)
-        printf("; packed %s, with half precision %s", grouped((double)dnx_packed_size(net, false)),
-               grouped((double)dnx_packed_size(net, true)));
+        printf("; packed %s, with half precision %s",
+               grouped((double)dnx_packed_size(net, DNX_SINGLE)),
+               grouped((double)dnx_packed_size(net, DNX_HALF)));
     printf("\n");
 }
 

@@ -41,8 +41,9 @@ static int pack(const void *args) {
         }
     }
     dnx_status st = dnx_try_weights(a->out, a->force, &err);
-    if (!st) st = dnx_packed_save(net, a->out, a->half, &err);
-    double size = (double)dnx_packed_size(net, a->half);
+    const dnx_weight_bits of_others = a->half ? DNX_HALF : DNX_SINGLE;
+    if (!st) st = dnx_packed_save(net, a->out, of_others, &err);
+    double size = (double)dnx_packed_size(net, of_others);
     dnx_net_free(net);
     if (st) return dnx_report(&err);
     printf("%s: %.0f of %.0f numbers in 1 bit, %.0f bytes, %.1f times smaller than %.0f\n", a->out,

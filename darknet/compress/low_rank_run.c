@@ -33,8 +33,8 @@ static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, in
         st = c->read(c->arg, i, x, err);
         for (int k = 0, l = first; !st && k <= last; k++) {
             if (l < end && c->layers[l].r.layer == k) before(c, &c->layers[l++], i, x);
-            dnx_net_forward_layer(c->net, k, x, 1, false, NULL, NULL);
-            if (both) dnx_net_forward_layer(c->small, k, x, 1, false, NULL, NULL);
+            dnx_net_forward_layer(c->net, k, x, 1, DNX_PREDICTING, NULL, NULL);
+            if (both) dnx_net_forward_layer(c->small, k, x, 1, DNX_PREDICTING, NULL, NULL);
         }
         if (!st && after) after(c);
         if (c->progress) c->progress(c->arg, what, i + 1 - of.first, of.end - of.first);

@@ -30,20 +30,21 @@ static int by_score(const void *a, const void *b) {
 
 static double area(const dnx_box *b) { return (b->x2 - b->x1 + 1) * (b->y2 - b->y1 + 1); }
 
-static double overlap(const dnx_box *a, const dnx_box *b, bool by_minimum) {
+static double overlap(const dnx_box *a, const dnx_box *b, dnx_overlap by) {
     double w = fmin(a->x2, b->x2) - fmax(a->x1, b->x1) + 1;
     double h = fmin(a->y2, b->y2) - fmax(a->y1, b->y1) + 1;
     if (w <= 0 || h <= 0) return 0;
-    return w * h / (by_minimum ? fmin(area(a), area(b)) : area(a) + area(b) - w * h);
+    if (by == DNX_BY_SMALLER_BOX) return w * h / fmin(area(a), area(b));
+    return w * h / (area(a) + area(b) - w * h);
 }
 
-void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, bool by_minimum) {
+void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, dnx_overlap by) {
     size_t kept = first;
     if (l->n - first < 2) return;
     qsort(l->box + first, l->n - first, sizeof *l->box, by_score);
     for (size_t i = first; i < l->n; i++) {
         size_t k = first;
-        while (k < kept && overlap(&l->box[k], &l->box[i], by_minimum) <= most) k++;
+        while (k < kept && overlap(&l->box[k], &l->box[i], by) <= most) k++;
         if (k == kept) l->box[kept++] = l->box[i];
     }
     l->n = kept;

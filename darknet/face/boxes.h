@@ -22,11 +22,11 @@ typedef struct {
 bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b);
 void dnx_boxes_free(dnx_boxes *l);
 
+/* The overlap of two boxes is the area of their intersection, divided by another area. */
+typedef enum { DNX_BY_UNION, DNX_BY_SMALLER_BOX } dnx_overlap;
 /* Non-maximum suppression of the boxes with index `first` and above. Sorts them by falling score.
- * Removes each box whose overlap with a box of higher score is more than `most`. The overlap is the
- * area of the intersection, divided by the area of the union, or with by_minimum by the area of the
- * smaller box. */
-void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, bool by_minimum);
+ * Removes each box whose overlap with a box of higher score is more than `most`. */
+void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, dnx_overlap by);
 /* Moves the sides by `shift` times width and height. The width is x2 - x1 + more, the height
  * y2 - y1 + more. The authors use more = 0 after P-Net and 1 after R-Net and O-Net. */
 void dnx_box_calibrate(dnx_box *b, double more);

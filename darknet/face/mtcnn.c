@@ -203,10 +203,10 @@ static dnx_status find_proposals(dnx_mtcnn *m, const dnx_image *image, double le
     for (int i = 0; !st && i < p->n; i++) {
         if (!propose(m, &p->piece[i])) st = no_memory(err);
         if (i + 1 < p->n && p->piece[i + 1].level == p->piece[i].level) continue;
-        dnx_boxes_suppress(&m->boxes, first, .5, false); /* within each scale */
+        dnx_boxes_suppress(&m->boxes, first, .5, DNX_BY_UNION); /* within each scale */
         first = m->boxes.n;
     }
-    dnx_boxes_suppress(&m->boxes, 0, .7, false);
+    dnx_boxes_suppress(&m->boxes, 0, .7, DNX_BY_UNION);
     for (size_t i = 0; i < m->boxes.n; i++) {
         dnx_box_calibrate(&m->boxes.box[i], 0);
         dnx_box_square(&m->boxes.box[i]);
@@ -259,7 +259,7 @@ static void judge(dnx_mtcnn *m, int stage) {
 
 static void refine(dnx_mtcnn *m) {
     judge(m, R);
-    dnx_boxes_suppress(&m->boxes, 0, .7, false);
+    dnx_boxes_suppress(&m->boxes, 0, .7, DNX_BY_UNION);
     for (size_t i = 0; i < m->boxes.n; i++) {
         dnx_box_calibrate(&m->boxes.box[i], 1);
         dnx_box_square(&m->boxes.box[i]);
@@ -278,7 +278,7 @@ static void find_points(dnx_mtcnn *m) {
         }
         dnx_box_calibrate(b, 1);
     }
-    dnx_boxes_suppress(&m->boxes, 0, .7, true);
+    dnx_boxes_suppress(&m->boxes, 0, .7, DNX_BY_SMALLER_BOX);
 }
 
 static dnx_status list_faces(dnx_mtcnn *m, dnx_err *err) {

@@ -38,8 +38,8 @@ static ref *ref_of(const layer *l) { return (ref *)(void *)l->self_layer; }
 static void forward(layer l, network n) {
     ref *r = ref_of(&l);
     double loss = 0;
-    dnx_net_forward_layer(r->host->net, r->index, r->host->loop.input, l.batch, n.train != 0,
-                          n.truth, &loss);
+    dnx_net_forward_layer(r->host->net, r->index, r->host->loop.input, l.batch,
+                          n.train != 0 ? DNX_TRAINING : DNX_PREDICTING, n.truth, &loss);
     if (!l.cost) return;
     r->cost = (float)loss;
     r->loss = loss;

@@ -203,9 +203,10 @@ const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, 
 /* If layer i adds a merged [shortcut], makes it store its own output as before. Predicting only. */
 void dnx_net_unmerge(dnx_net *net, int i);
 
+typedef enum { DNX_PREDICTING, DNX_TRAINING } dnx_phase;
 /* Runs one layer forward for at most net->chunk images. x: the images, B x H x W x C. truth: class
  * indices or NULL. A loss layer stores its sum over the batch in *loss, which may be NULL. */
-void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
+void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, dnx_phase phase,
                            const float *truth, double *loss);
 /* Allocates memory for images that the device of the network reads fast; without a device, ordinary
  * memory. Give *is_of_net to dnx_net_free_images(). NULL when there is no memory. */

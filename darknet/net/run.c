@@ -35,21 +35,21 @@ static dnx_fused fused_of(const dnx_net *net, int lane, int i) {
 }
 
 /* Runs layer i forward. Returns its loss, summed over the batch. */
-static double forward(dnx_net *net, int lane, int i, const float *x, int batch, bool training,
+static double forward(dnx_net *net, int lane, int i, const float *x, int batch, dnx_phase phase,
                       const float *truth) {
     if (net->links[i].merged_into >= 0) return 0;
     dnx_pass p = pass_of(net, lane, i, x, batch, truth);
     dnx_fused fused = fused_of(net, lane, i);
-    p.is_training = training;
+    p.is_training = phase == DNX_TRAINING;
     p.fused = &fused;
     if (net->placement) net->placement->forward(net, i, &p);
     else net->nodes[i].type->forward(&net->nodes[i], &p);
     return p.loss;
 }
 
-void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, bool training,
+void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, dnx_phase phase,
                            const float *truth, double *loss) {
-    double sum = forward(net, 0, i, x, batch, training, truth);
+    double sum = forward(net, 0, i, x, batch, phase, truth);
     if (loss) *loss = sum;
 }
 
@@ -163,7 +163,7 @@ static void run_chunk(void *arg, int lane, long c) {
     const float *x = j->x + (size_t)b * dnx_size(net->in);
     for (int i = 0; i <= j->last; i++) {
         double start = laps ? dnx_now() : 0;
-        forward(net, lane, i, x, count, false, NULL);
+        forward(net, lane, i, x, count, DNX_PREDICTING, NULL);
         if (laps) dnx_net_status(net, NULL); /* waits until a device has finished */
         copy(j, lane, i, x, b, count);
         if (laps) laps[i] += dnx_now() - start;

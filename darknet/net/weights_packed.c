@@ -26,19 +26,19 @@ static size_t bytes_of(uint32_t bits, size_t filters, size_t count) {
     return count * bits / 8;
 }
 
-static uint32_t bits_of(const dnx_param *p, bool half) {
+static uint32_t bits_of(const dnx_param *p, dnx_weight_bits of_weights) {
     if (p->is_one_bit) return 1;
-    return half && p->role == DNX_WEIGHTS ? 16 : 32;
+    return p->role == DNX_WEIGHTS ? of_weights : DNX_SINGLE;
 }
 
-size_t dnx_packed_size(dnx_net *net, bool half) {
+size_t dnx_packed_size(dnx_net *net, dnx_weight_bits of_weights) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t size = HEADER;
     for (int i = 0; i < net->n; i++) {
         int n = dnx_net_params(net, i, list);
         if (n) size += 8;
         for (int k = 0; k < n; k++) {
-            uint32_t bits = bits_of(&list[k], half);
+            uint32_t bits = bits_of(&list[k], of_weights);
             size += 16 + bytes_of(bits, (size_t)list[k].filters, list[k].count);
         }
     }
@@ -71,14 +71,15 @@ static dnx_status put_signs(unsigned char **to, const dnx_param *p, dnx_err *err
     return DNX_OK;
 }
 
-static dnx_status put_layer(dnx_net *net, int i, bool half, unsigned char **to, dnx_err *err) {
+static dnx_status put_layer(dnx_net *net, int i, dnx_weight_bits of_weights, unsigned char **to,
+                            dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     const dnx_node *node = &net->nodes[i];
     int n = dnx_net_params(net, i, list);
     if (!n) return DNX_OK;
     put(to, (uint32_t[]){(uint32_t)i, (uint32_t)n}, 8);
     for (const dnx_param *p = list; p < list + n; p++) {
-        uint32_t bits = bits_of(p, half);
+        uint32_t bits = bits_of(p, of_weights);
         uint64_t count = p->count;
         put(to, (uint32_t[]){bits, bits == 1 ? (uint32_t)p->filters : 0}, 8);
         put(to, &count, 8);
@@ -99,8 +100,8 @@ static dnx_status put_layer(dnx_net *net, int i, bool half, unsigned char **to, 
     return DNX_OK;
 }
 
-dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *err) {
-    size_t len = dnx_packed_size(net, half);
+dnx_status dnx_packed_save(dnx_net *net, const char *path, dnx_weight_bits bits, dnx_err *err) {
+    size_t len = dnx_packed_size(net, bits);
     unsigned char *bytes = malloc(len), *to = bytes;
     if (!bytes) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for %zu bytes", len);
     put(&to, MAGIC, 8);
@@ -108,7 +109,7 @@ dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *e
     put(&to, (uint64_t[]){net->seen, len}, 16);
     to = bytes + HEADER;
     dnx_status st = DNX_OK;
-    for (int i = 0; i < net->n && !st; i++) st = put_layer(net, i, half, &to, err);
+    for (int i = 0; i < net->n && !st; i++) st = put_layer(net, i, bits, &to, err);
     if (!st) {
         uint64_t sum = checksum(bytes, len);
         memcpy(bytes + CHECKED, &sum, sizeof sum);

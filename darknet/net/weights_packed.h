@@ -21,8 +21,10 @@ dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *
                            dnx_err *err);
 /* Counts the numbers of all tensors, up to the first fault of the file. */
 size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
-/* Writes a prepared network that predicts. half: numbers that are not 1 bit take 16 bits. After an
- * error the old file is unchanged. DNX_EWEIGHTS when a weight does not fit 16 bits. */
-dnx_status dnx_packed_save(dnx_net *net, const char *path, bool half, dnx_err *err);
-size_t dnx_packed_size(dnx_net *net, bool half); /* bytes of the file */
+/* The bits of a weight, when it is not one bit. All other parameters have 32. */
+typedef enum { DNX_HALF = 16, DNX_SINGLE = 32 } dnx_weight_bits;
+/* Writes a prepared network that predicts. After an error the old file is unchanged. DNX_EWEIGHTS
+ * when a weight does not fit 16 bits. */
+dnx_status dnx_packed_save(dnx_net *net, const char *path, dnx_weight_bits bits, dnx_err *err);
+size_t dnx_packed_size(dnx_net *net, dnx_weight_bits bits); /* bytes of the file */
 #endif

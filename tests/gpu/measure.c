@@ -17,7 +17,7 @@ static int by_size(const void *a, const void *b) {
 
 static void step(dnx_net *net, const float *x, const float *truth) {
     for (int i = 0; i < net->n; i++)
-        dnx_net_forward_layer(net, i, x, net->batch, true, truth, NULL);
+        dnx_net_forward_layer(net, i, x, net->batch, DNX_TRAINING, truth, NULL);
     dnx_net_backward_begin(net);
     for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, net->batch, truth);
     dnx_net_update_begin(net, net->batch);

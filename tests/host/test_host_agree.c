@@ -21,7 +21,7 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
         const dnx_node *n = &ours->nodes[i];
         const layer *l = &host->layers[i];
         size_t size = dnx_size(n->out);
-        dnx_net_forward_layer(ours, i, x, 1, false, NULL, NULL);
+        dnx_net_forward_layer(ours, i, x, 1, DNX_PREDICTING, NULL, NULL);
         if ((size_t)l->outputs != size) {
             printf("# %s: layer %d [%s]: %zu outputs, the host's %d\n", name, i,
                    n->type->name, size, l->outputs);

@@ -231,7 +231,7 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
             *at = i;
             return HUGE_VAL;
         }
-        dnx_net_forward_layer(ours, i, x, 1, false, NULL, NULL);
+        dnx_net_forward_layer(ours, i, x, 1, DNX_PREDICTING, NULL, NULL);
         to_planes(ours->links[i].y, 1, n->out, planes);
         bool is_sum = ours->links[i].residual_of >= 0; /* compared at the next layer */
         bool is_cost = host->layers[i].type == COST;   /* not computed, without truth */

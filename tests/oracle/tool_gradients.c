@@ -33,7 +33,8 @@ int main(int argc, char **argv) {
     size_t outputs = dnx_size(net->nodes[net->n - 1].out) * (size_t)batch;
     float *x = read_floats(argv[3], dnx_size(net->in) * (size_t)batch);
     float *dy = read_floats(argv[4], outputs);
-    for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, batch, true, NULL, NULL);
+    for (int i = 0; i < net->n; i++)
+        dnx_net_forward_layer(net, i, x, batch, DNX_TRAINING, NULL, NULL);
     dnx_net_backward_begin(net);
     for (size_t i = 0; i < outputs; i++) net->links[net->n - 1].dy[i] = dy[i];
     for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, batch, NULL);

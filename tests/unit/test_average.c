@@ -26,7 +26,8 @@ static void step(dnx_net *net, dnx_rng *r) {
     double loss;
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = dnx_rng_normal(r);
     for (int b = 0; b < BATCH; b++) truth[b] = (float)(b % 3);
-    for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, BATCH, true, truth, &loss);
+    for (int i = 0; i < net->n; i++)
+        dnx_net_forward_layer(net, i, x, BATCH, DNX_TRAINING, truth, &loss);
     dnx_net_backward_begin(net);
     for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, BATCH, truth);
     dnx_net_update_begin(net, BATCH);

@@ -98,7 +98,7 @@ static void simulate(const char *shape, const char *section) {
     scatter(sim, 5, .6f);
     copy_params(sim, fast);
     for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* preparing again changes nothing */
-    dnx_net_forward_layer(sim, 0, x, 3, false, NULL, NULL);
+    dnx_net_forward_layer(sim, 0, x, 3, DNX_PREDICTING, NULL, NULL);
     dnx_net_run(fast, x, 3, 0, y);
     double worst = 0;
     for (size_t i = 0; i < count; i++)
@@ -269,7 +269,7 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
         q0.shifts[i] = (double)list[1].value[i];
         q0.scales[i] = (double)list[2].value[i];
     }
-    for (int i = 0; i < 2; i++) dnx_net_forward_layer(net, i, x, B, true, NULL, NULL);
+    for (int i = 0; i < 2; i++) dnx_net_forward_layer(net, i, x, B, DNX_TRAINING, NULL, NULL);
     dnx_net_backward_begin(net);
     dnx_rng r;
     dnx_rng_seed(&r, 1, 1);
@@ -317,7 +317,8 @@ static void trains(const char *options) {
     double first = 0, loss = 0;
     for (int b = 0; b < 16; b++) truth[b] = (float)(b % 4);
     for (int s = 0; s < 150; s++) {
-        for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, 16, true, truth, &loss);
+        for (int i = 0; i < net->n; i++)
+            dnx_net_forward_layer(net, i, x, 16, DNX_TRAINING, truth, &loss);
         if (!s) first = loss;
         dnx_net_backward_begin(net);
         dnx_net_update_begin(net, 16);

@@ -58,7 +58,7 @@ static void test_suppression(void) {
         }
         double most = k % 2 ? .5 : .3;
         size_t left = naive(all + first, n - first, most, k % 4 > 1, want);
-        dnx_boxes_suppress(&l, first, most, k % 4 > 1);
+        dnx_boxes_suppress(&l, first, most, k % 4 > 1 ? DNX_BY_SMALLER_BOX : DNX_BY_UNION);
         bool same = l.n == first + left && !memcmp(l.box, all, sizeof *all * first) &&
                     !memcmp(l.box + first, want, sizeof *want * left);
         check(same, "suppression %d: %zu of %zu left, want %zu", k, l.n - first, n, left);

@@ -65,7 +65,7 @@ int main(void) {
               "weights: %s", err.text);
         same("weights", lean, keeps);
         dnx_inputs_forget();
-        check(!dnx_packed_save(keeps, packed, false, &err) &&
+        check(!dnx_packed_save(keeps, packed, DNX_SINGLE, &err) &&
                   !dnx_weights_load(lean, packed, &err),
               "packed: %s", err.text);
         same("packed", lean, keeps);

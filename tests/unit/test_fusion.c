@@ -57,7 +57,8 @@ static void undo_fusion(dnx_net *net) {
 static double step(dnx_net *net, const float *x, const float *truth, int batch, bool trains) {
     double loss = 0, one;
     for (int i = 0; i < net->n; i++) {
-        dnx_net_forward_layer(net, i, x, batch, trains, truth, &one);
+        dnx_net_forward_layer(net, i, x, batch, trains ? DNX_TRAINING : DNX_PREDICTING, truth,
+                              &one);
         loss += one;
     }
     dnx_net_backward_begin(net);

@@ -110,7 +110,7 @@ static void check_tensor_cores(const char *name, bool is_exact) {
         for (size_t j = 0; is_exact && j < list[1].count; j++)
             list[1].value[j] = roundf(list[1].value[j] * 64) / 64;
         dnx_net_prepare(net, NULL);
-        dnx_net_forward_layer(net, 0, x, BATCH, true, NULL, NULL);
+        dnx_net_forward_layer(net, 0, x, BATCH, DNX_TRAINING, NULL, NULL);
         memcpy(y + (size_t)k * outputs, dnx_net_output(net, 0, BATCH), sizeof *y * outputs);
         dnx_net_backward_begin(net);
         memcpy(net->links[0].dy, dy, sizeof *dy * outputs);

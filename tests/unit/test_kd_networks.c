@@ -33,7 +33,7 @@ static double train(dnx_net *net, int updates, const float *truth) {
         sum = 0;
         for (int i = 0; i < net->n; i++) {
             double loss;
-            dnx_net_forward_layer(net, i, x, 8, true, truth, &loss);
+            dnx_net_forward_layer(net, i, x, 8, DNX_TRAINING, truth, &loss);
             sum += loss;
         }
         dnx_net_backward_begin(net);

@@ -70,7 +70,8 @@ static void test_layers(void) {
     dnx_net *net = ready(text, 1, 1), *all = ready(text, B, 3);
     float *x = images(net);
     size_t D = dnx_size(net->nodes[net->n - 1].out);
-    for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, 1, false, NULL, NULL);
+    for (int i = 0; i < net->n; i++)
+        dnx_net_forward_layer(net, i, x, 1, DNX_PREDICTING, NULL, NULL);
     check(!memcmp(net->links[net->n - 1].y, dnx_net_predict(all, x, 3), sizeof(float) * D),
           "layer by layer: other bits");
     dnx_free(x);

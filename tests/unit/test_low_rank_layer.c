@@ -73,7 +73,7 @@ static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const fl
     for (int k = 0; k < 2; k++) {
         int n = both[k]->n;
         for (int i = 0; i < n; i++)
-            dnx_net_forward_layer(both[k], i, x, s->B, true, NULL, NULL);
+            dnx_net_forward_layer(both[k], i, x, s->B, DNX_TRAINING, NULL, NULL);
         dnx_net_backward_begin(both[k]);
         for (int i = n - 1; i >= 0; i--) dnx_net_backward_layer(both[k], i, x, s->B, NULL);
     }

@@ -49,9 +49,9 @@ static void there_and_back(void) {
     double size = outputs(net, real);
     check(size > 1, "the outputs are all near 0");
     dnx_inputs_forget();
-    check(!dnx_packed_save(net, file, false, &err), "save: %s", err.text);
+    check(!dnx_packed_save(net, file, DNX_SINGLE, &err), "save: %s", err.text);
     size_t len = read_bytes(file, a, sizeof a);
-    check(len == dnx_packed_size(net, false), "%zu bytes", len);
+    check(len == dnx_packed_size(net, DNX_SINGLE), "%zu bytes", len);
     fill(other, 6);
     check(!dnx_weights_load(other, file, &err), "load: %s", err.text);
     check(other->seen == 5, "seen is lost");
@@ -64,7 +64,7 @@ static void there_and_back(void) {
     outputs(third, unpacked);
     check(!memcmp(packed, unpacked, sizeof(float) * 8), "unpacked: the outputs differ");
     dnx_inputs_forget();
-    check(!dnx_packed_save(third, second, false, &err), "pack again: %s", err.text);
+    check(!dnx_packed_save(third, second, DNX_SINGLE, &err), "pack again: %s", err.text);
     size_t again = read_bytes(second, b, sizeof b);
     check(again == len && !memcmp(a, b, len), "packed again: other bytes");
     dnx_net *training = build(text, true); /* +-alpha are ordinary weights */
@@ -97,7 +97,7 @@ static void negative_variance(void) {
     for (int k = dnx_net_params(net, 0, list) - 1; k >= 0; k--)
         if (list[k].role == DNX_VARIANCE) list[k].value[0] = -.5f;
     dnx_inputs_forget();
-    check(!dnx_packed_save(net, file, false, &err), "save: %s", err.text);
+    check(!dnx_packed_save(net, file, DNX_SINGLE, &err), "save: %s", err.text);
     dnx_net_free(net);
     refuses(HEAD "[convolutional]\nbatch_normalize=1\n",
             "variance of channel 0 of layer 0 [convolutional] is -0.5, below 0: damaged, or of "
@@ -118,7 +118,7 @@ static void bad_files(void) {
     dnx_net *net = build(text, false);
     fill(net, 5);
     dnx_inputs_forget();
-    dnx_packed_save(net, file, false, &err);
+    dnx_packed_save(net, file, DNX_SINGLE, &err);
     dnx_net_free(net);
     size_t len = read_bytes(file, good, sizeof good);
     write_bytes(file, good, 20);
@@ -186,8 +186,8 @@ static void halves(void) {
     dnx_net *net = build(text, false), *other = build(text, false);
     fill(net, 5);
     dnx_inputs_forget();
-    check(!dnx_packed_save(net, file, true, &err), "half: %s", err.text);
-    check(dnx_packed_size(net, true) < dnx_packed_size(net, false), "half is no smaller");
+    check(!dnx_packed_save(net, file, DNX_HALF, &err), "half: %s", err.text);
+    check(dnx_packed_size(net, DNX_HALF) < dnx_packed_size(net, DNX_SINGLE), "half is no smaller");
     check(!dnx_weights_load(other, file, &err), "half: %s", err.text);
     outputs(net, y), outputs(other, z);
     double worst = 0, large = 0;
@@ -202,13 +202,14 @@ static void halves(void) {
     unsigned char before[64], after[64];
     read_bytes(file, before, sizeof before);
     dnx_inputs_forget();
-    check(dnx_packed_save(net, file, true, &err) == DNX_EWEIGHTS &&
+    check(dnx_packed_save(net, file, DNX_HALF, &err) == DNX_EWEIGHTS &&
           !strcmp(err.text, "packed.cfg:32: [connected] a weight of 70000 is too large for half "
                             "precision"), "half: %s", err.text);
     read_bytes(file, after, sizeof after);
     check(!memcmp(before, after, sizeof before), "a failed pack has overwritten the file");
     err = (dnx_err){0};
-    check(dnx_packed_save(net, "/nowhere/at.all", false, &err) == DNX_EIO, "an unwritable path");
+    check(dnx_packed_save(net, "/nowhere/at.all", DNX_SINGLE, &err) == DNX_EIO,
+          "an unwritable path");
     dnx_net_free(net), dnx_net_free(other);
 }
 

@@ -215,7 +215,7 @@ static void train(int batch, int threads, double loss[10]) {
     for (size_t i = 0; i < size; i++) x[i] = dnx_rng_normal(&r);
     for (int s = 0; s < 10; s++) {
         for (int i = 0; i < net->n; i++)
-            dnx_net_forward_layer(net, i, x, batch, true, truth, &loss[s]);
+            dnx_net_forward_layer(net, i, x, batch, DNX_TRAINING, truth, &loss[s]);
         dnx_net_backward_begin(net);
         for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, batch, truth);
         dnx_net_update_begin(net, batch);

@@ -45,7 +45,7 @@ static void train(const char *set, int threads, result *out) {
     for (int s = 0; s < STEPS; s++) {
         double loss;
         for (int i = 0; i < net->n; i++)
-            dnx_net_forward_layer(net, i, x, BATCH, true, truth, &loss);
+            dnx_net_forward_layer(net, i, x, BATCH, DNX_TRAINING, truth, &loss);
         out->loss[s] = loss;
         dnx_net_backward_begin(net);
         for (int i = net->n - 1; i >= 0; i--) {
@@ -74,7 +74,7 @@ static bool stops_there(void) {
     }
     dnx_net_params(net, 3, p);
     learns = p[0].value[0];
-    for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, 2, true, truth, NULL);
+    for (int i = 0; i < net->n; i++) dnx_net_forward_layer(net, i, x, 2, DNX_TRAINING, truth, NULL);
     dnx_net_backward_begin(net);
     for (int i = net->n - 1; i >= 0; i--) {
         dnx_net_backward_layer(net, i, x, 2, truth);

@@ -213,7 +213,7 @@ static double train(dnx_net *net, int steps, bool has_targets, bool has_truth) {
         sum = 0;
         for (int i = 0; i < net->n; i++) {
             double loss;
-            dnx_net_forward_layer(net, i, x, B, true, has_truth ? truth : NULL, &loss);
+            dnx_net_forward_layer(net, i, x, B, DNX_TRAINING, has_truth ? truth : NULL, &loss);
             sum += loss / B;
         }
         dnx_net_backward_begin(net);

@@ -40,4 +40,13 @@ dnx_status dnx_dwconv_restore(dnx_node *n, dnx_err *err);
 void dnx_dwconv_show(const dnx_node *n, dnx_view *v);
 extern const dnx_fusion dnx_dwconv_fusion;
 extern const dnx_compression dnx_dwconv_compression;
+
+/* The members of a type whose state is a dnx_dwconv: all except its name, options and make(). */
+#define DNX_DWCONV_MEMBERS                                                             \
+    .is_reentrant = true, .state_size = sizeof(dnx_dwconv), .unmake = dnx_dwconv_unmake, \
+    .params = dnx_dwconv_params, .forward = dnx_dwconv_forward,                         \
+    .backward = dnx_dwconv_backward, .macs = dnx_dwconv_macs,                           \
+    .prepare = dnx_dwconv_prepare, .restore = dnx_dwconv_restore,                       \
+    .show = dnx_dwconv_show, .fusion = &dnx_dwconv_fusion,                              \
+    .compression = &dnx_dwconv_compression
 #endif

@@ -39,7 +39,7 @@ static void step(dnx_net *net, const float *x, const float *truth, double *loss)
     dnx_teachers_run(net, x, NULL, NULL);
     for (int i = 0; i < net->n; i++) {
         double of_layer = 0;
-        dnx_net_forward_layer(net, i, x, BATCH, true, truth, &of_layer);
+        dnx_net_forward_layer(net, i, x, BATCH, DNX_TRAINING, truth, &of_layer);
         *loss += of_layer;
     }
     dnx_net_backward_begin(net);
