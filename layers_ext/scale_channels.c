@@ -77,7 +77,7 @@ static void multiply(const part *t, float *to) {
         for (size_t c = 0; c < t->count; c++) to[c] = t->f[c] * *t->s;
 }
 
-/* Returns du, the gradient before the activation, of a part: dy itself, or numbers in `room`. */
+/* Returns du, the gradient before the activation, for a part: dy itself, or numbers in `room`. */
 static const float *du_of(const dnx_node *n, const dnx_pass *p, const part *t, float *room) {
     const int act = ((const opts *)n->opts)->activation;
     if (act == DNX_LINEAR) return p->dy + t->at;

@@ -110,8 +110,8 @@ def draw(crops, names, path):
 
 
 def place(folder, name):
-    """Returns a path in the folder for the crop a/b.jpg: a_b.jpg, or a_b-2.jpg when that is there
-    already, because of another crop a_b.jpg."""
+    """Returns a path in the folder for the crop a/b.jpg: a_b.jpg, or a_b-2.jpg when that exists
+    already because of another crop a_b.jpg."""
     stem, suffix = os.path.splitext(os.path.join(folder, name.replace("/", "_")))
     ways = itertools.chain([stem], (f"{stem}-{i}" for i in itertools.count(2)))
     return next(way + suffix for way in ways if not os.path.exists(way + suffix))
@@ -119,7 +119,7 @@ def place(folder, name):
 
 def hand_out(args, crops, names, groups, out):
     """Copies the crops into folders below `out`, draws the sheets, and writes people.csv. Returns
-    the number of faces that are alone."""
+    the number of faces in alone/."""
     rows = []
     make_folder(os.path.join(out, "sheets"))
     for number, g in enumerate(groups, 1):

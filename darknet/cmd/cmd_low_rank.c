@@ -85,7 +85,7 @@ static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
         st = dnx_images_note(&j->list, out[i], err);
         for (int k = 0; k < i && !st; k++)
             if (dnx_outfile_is_same(out[i], out[k]))
-                st = dnx_fail(err, DNX_EIO, at(out[i]), "is to be written twice");
+                st = dnx_fail(err, DNX_EIO, at(out[i]), "is named for two outputs");
         if (!st) st = (out[i] == a->out_weights ? dnx_try_weights : dnx_try_output)(
                           out[i], a->force, err);
     }

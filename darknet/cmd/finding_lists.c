@@ -51,7 +51,7 @@ static dnx_status draw_sheet(const dnx_finding *j, dnx_err *err) {
     for (size_t i = 0; i < j->list.n; i++)
         for (size_t k = 0; k < j->list.photo[i].n && at < MOST; k++, at++) {
             char *name = dnx_finding_crop(j, j->list.photo[i].path, k + 1);
-            if (!name || dnx_image_read(name, &crop)) crop.rgb = NULL; /* removed meanwhile */
+            if (!name || dnx_image_read(name, &crop)) crop.rgb = NULL; /* it was removed */
             if (crop.rgb)
                 dnx_sheet_paste(&sheet, crop.rgb, crop.w, crop.h, (int)(at % COLUMNS) * DNX_CROP,
                                 (int)(at / COLUMNS) * DNX_CROP);

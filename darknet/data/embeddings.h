@@ -16,7 +16,7 @@
 #include "base/outfile.h"
 #include "data/skipped.h"
 
-/* Whether the mirrored image counts: not, its features are added, or appended. */
+/* Whether the features of the mirrored image are ignored, added, or appended. */
 typedef enum { DNX_NO_FLIP, DNX_FLIP_SUM, DNX_FLIP_CONCAT } dnx_flip;
 
 /* What the features are. */
@@ -52,9 +52,9 @@ void dnx_embeddings_discard(dnx_embeddings_out *f);
 /* Returns NULL, or what is wrong with a feature: it has numbers that are not finite or too large,
  * or it is all zero. It has no direction then, and no cosine with it means anything. */
 const char *dnx_feature_fault(const float *v, size_t dim);
-/* Looks for faults in *count new features, count x dim, of the images name[]. Features that are all
- * zero are taken out, with a line in `skipped`; *count is the number of the others, which move
- * together, and their names come first. DNX_ENUMBER: features are no numbers. DNX_EMEM. */
+/* Looks for faults in *count new features, count x dim, of the images name[]. Removes features that
+ * are all zero, with a line in `skipped`: the other features and their names move to the front, and
+ * *count becomes their number. DNX_ENUMBER when a feature is not finite. DNX_EMEM. */
 dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
                              dnx_err *err);
 

@@ -1,4 +1,4 @@
-/* view.h - optional: shows a layer by sections of other names. Viewers such as Netron know the
+/* view.h - optional: shows a layer by sections with other names. Viewers such as Netron know the
  * sections of Darknet's cfg files, and stop at another one. A type sets .show when its own section
  * is unknown to them, or has options that they read in another way. */
 #ifndef DNX_VIEW_H

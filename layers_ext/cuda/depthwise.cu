@@ -203,7 +203,7 @@ KERNEL(depthwise_dw_tiles) {
     const int lane = THREAD % LANES, row = THREAD / LANES, c = BLOCK_Y * LANES + lane;
     const int columns = (SIDE - 1) * at->stride + at->kw, step = at->stride * LANES;
     const int taps = at->kh * at->kw;
-    /* The sums of this row: one for each tap, behind the pixels. */
+    /* The sums of this row: one for each tap, after the pixels. */
     float *all = tile + ((SIDE - 1) * at->stride + at->kh) * columns * LANES;
     float *sums = all + row * taps * LANES + lane;
     for (int k = 0; k < taps; k++) sums[k * LANES] = 0;

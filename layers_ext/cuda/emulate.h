@@ -19,8 +19,8 @@ void dnx_emulated_mma_bf16(float d[4], const unsigned a[4], const unsigned b[2])
 void dnx_emulated_mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]);
 unsigned dnx_emulated_bf16_pair(float low, float high);
 unsigned dnx_emulated_tf32(float x);
-/* Copies of n numbers that run while the thread goes on. They are made as late as a GPU may make
- * them, in wait(): a missing wait gives wrong numbers. */
+/* Copies of n numbers that run beside the thread. They are made as late as a GPU may make them, in
+ * wait(), so that a missing wait gives wrong numbers. */
 void dnx_emulated_copy(float *to, const float *from, int n);
 void dnx_emulated_copies_end(void);
 void dnx_emulated_copies_wait(int groups);

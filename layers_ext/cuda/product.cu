@@ -29,11 +29,11 @@ struct product {
     long row, rows;     /* the first row of the tile, and their number in all tiles */
     int column, columns;
     int lo, hi;         /* the terms */
-    bool four_left, four_right; /* four numbers that follow each other are copied at once */
+    bool four_left, four_right; /* four numbers in a row are copied at once */
 };
 
-/* Where the window of a pixel begins. FORWARD, DW: an output pixel; DX: an input pixel, and its
- * window is of the outputs that read it. */
+/* Where the window of a pixel begins. In FORWARD and DW the pixel is one of the output. In DX it is
+ * one of the input, and its window consists of the outputs that read it. */
 struct spot {
     long image; /* the index of the first pixel of the image that the window is in */
     int y, x;
@@ -73,8 +73,8 @@ DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz,
     return dz + (s.image + (long)y * at->ow + x) * at->N + n;
 }
 
-/* The address of left[k][line] or right[k][line] of the tile; NULL: it is 0. s: of that line, or
- * in DW of term k. */
+/* Returns the address of left[k][line] or right[k][line] of the tile, or NULL when that number is
+ * 0. s: the spot of that line, or in DW that of term k. */
 DEVICE const float *left_at(const struct product *p, int kind, struct spot s, int line, int k) {
     const long row = p->row + line;
     if (k >= p->hi || row >= p->rows) return 0;
@@ -176,8 +176,8 @@ DEVICE int row_part(int precision) {
 }
 DEVICE int row_index(int i, int precision) { return precision == PLAIN ? i / 4 : i % 4 / 2; }
 
-/* Starts to copy slice `slice` to its stage; nothing when there is no such slice. left: the spot of
- * this thread's row. */
+/* Starts to copy slice `slice` to its stage, and does nothing when there is no such slice. left:
+ * the spot of this thread's row. */
 DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice,
                   float stages[STAGES][2][BUFFER]) {
     const int k = p->lo + slice * SLICE;
@@ -191,7 +191,7 @@ DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice
     END_COPIES();
 }
 
-/* Computes a tile of the product. One barrier for each slice is enough: behind it all threads have
+/* Computes a tile of the product. One barrier for each slice is enough: after it all threads have
  * their copies of this slice, and none still reads the stage that the next copies overwrite. */
 DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t) {
     SHARED __attribute__((aligned(16))) float stages[STAGES][2][BUFFER];
@@ -207,8 +207,8 @@ DEVICE void product_tile(const struct product *p, int kind, int precision, struc
     SYNC();
 }
 
-/* The product of a block in group g. Lines of `wide` numbers are copied four at a time when that
- * divides them. */
+/* Computes the product of a block in group g. Lines of `wide` numbers are copied four at a time
+ * when `wide` is a multiple of four. */
 DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *left,
                                  const float *right, int g, int wide_left, int wide_right) {
     struct product p;

@@ -35,9 +35,10 @@ DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
 DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair(low, high); }
 /* A float rounded to TF32: 10 bits of mantissa, ties away from zero. */
 DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
-/* Copies four numbers, or one, from global to shared memory, while the thread goes on; from NULL:
- * zeros. Addresses of four are multiples of 16. END_COPIES() ends a group of copies;
- * WAIT_COPIES(n) waits for all groups of this thread but the last n. */
+/* Copies four numbers, or one, from global to shared memory, and does not wait for the end of the
+ * copy. When `from` is NULL, it writes zeros. Addresses of four numbers must be multiples of 16.
+ * END_COPIES() ends a group of copies; WAIT_COPIES(n) waits for all groups of this thread but the
+ * last n. */
 DEVICE void copy_four(float *to, const float *from) { dnx_emulated_copy(to, from, 4); }
 DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from, 1); }
 #define END_COPIES() dnx_emulated_copies_end()

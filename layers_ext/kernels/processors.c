@@ -11,7 +11,7 @@
 #define MAX_TEXT 4096
 
 /* Quota / period of the group in `folder`, rounded up, or 0 without a limit. In v2, cpu.max holds
- * "quota period" or "max period". In v1 each number has a file, and a quota of -1 is no limit. */
+ * "quota period" or "max period". In v1 each number has a file; a quota of -1 means no limit. */
 static int quota_of(const char *folder) {
     static const char *const quotas[] = {"cpu.max", "cpu.cfs_quota_us"};
     char path[MAX_TEXT + 32];

@@ -256,7 +256,7 @@ def l2norm(t, layer, x):
 
 
 def product(t, layer, x, f):
-    """ONNX repeats the numbers of a smaller map as often as the other map needs."""
+    """ONNX repeats the numbers of a smaller map until it has the size of the other."""
     return t.done(layer, t.g.node("Mul", [t.map(f), t.map(x)], t.sum_label(layer)))
 
 

@@ -124,7 +124,7 @@ def it_goes_on_where_it_was_stopped():
         expect(read(os.path.join("cache", files()[0])) == want, "rows after going on")
 
 
-def a_damaged_part_is_made_anew():
+def a_damaged_part_is_made_again():
     fresh()
     want = rows_of("s")
     name = files("want")[0]
@@ -235,7 +235,7 @@ def no_numbers_are_an_error():
 
 def main():
     attempt_all(make_inputs, two_processes_make_it_once, it_goes_on_where_it_was_stopped,
-                a_damaged_part_is_made_anew, torn_rows_are_refused, other_inputs_get_other_rows,
+                a_damaged_part_is_made_again, torn_rows_are_refused, other_inputs_get_other_rows,
                 flips_add_both_rows, no_numbers_are_an_error)
     summary()
 

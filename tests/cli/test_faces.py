@@ -90,7 +90,7 @@ def other_photographs_never_mix():
     expect(read("mixed/a.jpg") == before, "written")
     expect_end(faces("one/", "mixed/"))
     expect(faces("two", "mixed", "-overwrite").stdout.startswith("1 photographs, 1 of them new"),
-           "not anew")
+           "not again")
     for folder in ("one", "two"):
         write(f"{folder}.txt", f"{here}/{folder}/a.png\n")
         expect_end(faces(f"{folder}.txt", "absolute"))

@@ -341,7 +341,7 @@ def names_what_is_wrong():
     refuses("nowhere/bad.cfg: cannot write", "-rank", "4", out=("nowhere/bad.cfg", "bad.weights"))
     refuses("nowhere/bad.weights: cannot write", "-rank", "4",
             out=("bad.cfg", "nowhere/bad.weights"))
-    refuses("bad: is to be written twice", "-rank", "4", out=("bad", "bad"))
+    refuses("bad: is named for two outputs", "-rank", "4", out=("bad", "bad"))
     refuses("net.cfg: cannot write: it is an input of this command (net.cfg)", "-rank", "4",
             "-force",
             out=("net.cfg", "bad.weights"))

@@ -196,7 +196,7 @@ def outputs_are_tried_before_the_work():
     refuses(("compress", "low-rank", "net.cfg", "net.weights", "bad.txt", "nowhere/a.cfg", "a.w",
              "-rank", "2"), "nowhere/a.cfg: cannot write: No such file or directory", "a.w")
     refuses(("compress", "low-rank", "net.cfg", "net.weights", "bad.txt", "a.cfg", "./a.cfg",
-             "-rank", "2"), "./a.cfg: is to be written twice", "a.cfg")
+             "-rank", "2"), "./a.cfg: is named for two outputs", "a.cfg")
 
 
 def raw_writes_into_a_pipe():

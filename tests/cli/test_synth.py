@@ -167,7 +167,7 @@ def test_folders(tmp):
     check(not os.path.exists(os.path.join(full, "synth.txt")), "not called complete")
     fails("other parameters, cut short", f"{full}/synth.partial: was made with other options; "
           "remove the folder or choose another", full, *FEW, "-size", "96")
-    check(synth(full, *FEW)[0] == 0 and tree(full) == before, "what was cut short goes on")
+    check(synth(full, *FEW)[0] == 0 and tree(full) == before, "an interrupted folder is continued")
     stopped(os.path.join(tmp, "stopped"))
 
 
@@ -185,7 +185,7 @@ def stopped(folder):
         error = run.communicate()[1].decode()
         if number != signal.SIGKILL:
             check(run.returncode == 1 and "stopped by SIG" in error, f"{run.returncode} {error}")
-    check(synth(folder, *many)[0] == 0, "goes on to the end")
+    check(synth(folder, *many)[0] == 0, "continues to the end")
     whole = folder + ".whole"
     check(synth(whole, *many)[0] == 0 and tree(whole) == tree(folder), "the same images")
 

@@ -71,7 +71,7 @@ def likelihood_ratio():
     log = [scipy.stats.multivariate_normal(
         np.zeros(8), np.block([[total, c], [c, total]])).logpdf(both) for c in (model.s_mu, zero)]
     off = model.scores(x[:20], x[20:40]) - 2 * (log[0] - log[1])
-    expect(np.ptp(off) < 1e-8, f"the difference is no constant: {off}")
+    expect(np.ptp(off) < 1e-8, f"the difference is not a constant: {off}")
 
 
 def finds_the_model():

@@ -198,7 +198,7 @@ if sys.argv[1] == "pairs":
 names = [n for n in open(sys.argv[4]).read().split("\\n") if n]
 if "bad" in sys.argv[3]:
     sys.exit("x.weights: too short")
-# P's images look alike; the second image of the last person looks like nobody's
+# P's images look alike; the second image of the last person looks like no other image
 turn = lambda n: ord(os.path.basename(n)[0]) + (1.5 if "J_0002" in n else 0)
 vectors = [[test_eval.np.cos(turn(n)), test_eval.np.sin(turn(n))] for n in names]
 open(sys.argv[5], "wb").write(test_eval.dnxe(names, vectors))

@@ -227,7 +227,7 @@ def without_darknet():
 
 def probes_alone():
     """Without distractors there are no ranks, but verification and a watch list. Many identities
-    are no problem."""
+    are allowed."""
     rng = np.random.default_rng(10)
     base = rng.normal(size=(2000, 8))
     rows = np.repeat(base, 2, 0) + .2 * rng.normal(size=(4000, 8))

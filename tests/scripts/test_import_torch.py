@@ -163,7 +163,7 @@ def parts_and_order():
     is_right(bring(both, "--part", "student"), state)
     mixed = dict(sorted(state.items()))  # bn1, bn2, conv1, fc, features, prelu
     expect_end(bring(mixed), 1,
-               "wants a Conv2d 3 x 2 x 3 x 3, next in the file is bn1, a BatchNorm 3")
+               "needs a Conv2d 3 x 2 x 3 x 3, next in the file is bn1, a BatchNorm 3")
     write("order.txt", "conv1\nbn1\nprelu\nbn2\nfc\nfeatures\n")
     is_right(bring(mixed, "--order", "order.txt"), state)
     write("order.txt", "conv1\nbn1\nconv1\n")
@@ -195,12 +195,12 @@ def messages():
         return model() | {key: np.array(value, "f4")}
     for state, said in (
             (without("prelu"),
-             "s.pth: layer 0 [convolutional] (net.cfg:5): wants a PReLU 3, next in "
+             "s.pth: layer 0 [convolutional] (net.cfg:5): needs a PReLU 3, next in "
              "the file is bn2, a BatchNorm 3"),
-            (without("features"), "layer 2 [connected] (net.cfg:15): wants a BatchNorm 2, the file "
+            (without("features"), "layer 2 [connected] (net.cfg:15): needs a BatchNorm 2, the file "
              "has no module left"),
             (changed("conv1.weight", np.ones((3, 2, 5, 5))), "layer 0 [convolutional] (net.cfg:5): "
-             "wants a Conv2d 3 x 2 x 3 x 3, next in the file is conv1, a Conv2d 3 x 2 x 5 x 5"),
+             "needs a Conv2d 3 x 2 x 3 x 3, next in the file is conv1, a Conv2d 3 x 2 x 5 x 5"),
             (changed("fc.bias", [1, np.nan]), "fc.bias: not all are finite numbers"),
             (changed("bn1.running_var", [1, -1, 1]), "bn1.running_var: has a negative number"),
             (changed("bn1.bias", [1, 2]), "bn1.bias: 2 numbers, bn1 has 3"),
@@ -233,7 +233,7 @@ def nothing_is_lost():
                "s.pth: is an input of this very command")
     write("bad.cfg", CFG.replace("filters=3", "filters=4"))
     expect_end(script("import_torch.py", "bad.cfg", "s.pth", "mine", "--force"), 1,
-               "wants a Conv2d")
+               "needs a Conv2d")
     expect(read("mine") == b"mine", "the file is another")
 
 

@@ -206,7 +206,7 @@ def effective_trials():
     i, j = zip(*errors)
     one = statistics.listed_trials(i, j, np.array([errors[x] > 0 for x in errors]))
     expect(0 < one <= len(errors), f"{one} trials of a list")
-    expect(statistics.people_trials([0, 0, 0], [5, 6, 0]) == 2, "nobody errs: the people count")
+    expect(statistics.people_trials([0, 0, 0], [5, 6, 0]) == 2, "without errors the people count")
     # each person has a rate of .1 or .5, so further images of a person add little information
     inside = 0
     for _ in range(400):

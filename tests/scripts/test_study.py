@@ -63,7 +63,7 @@ def tables():
         others = [*m.against, *m.pupil_of[:1], *([m.tuned_as] if m.tuned_as else [])]
         check(all(o in methods.METHODS for o in others), f"{name}: names methods", others)
     check([methods.asks(m) for m in ("scratch", "feature", "probability")] ==
-          ["", "features", "classes"], "which teacher a method asks for")
+          ["", "features", "classes"], "which teacher a method needs")
     chosen = {"scratch": ({"m": .5}, {}), "correlation": ({"weight": 7}, {})}
     check(study_choice.tuned_of(options(), "correlation", chosen) == {"m": .5, "weight": 7},
           "a choice that is taken over")
@@ -128,7 +128,7 @@ def whole(folder):
     listed = read(os.path.join(out, "development.txt")).decode().splitlines()
     pairs = read(os.path.join(out, "development-pairs.txt")).decode()
     check(len(listed) == 4 * 4 and not any(os.path.basename(os.path.dirname(l.split("\t")[0])) + "/"
-                                           in pairs for l in listed), "nobody trains and chooses")
+                                           in pairs for l in listed), "people of both kinds")
     again = study(*words)
     check(again.returncode == 0 and "classifier train" not in again.stdout and
           "verifying" not in again.stdout, "nothing is done twice", again.stdout[-500:])
@@ -143,7 +143,7 @@ def goes_on(out, words):
     done = study(*words, "--only", "scratch-*")
     check(done.stdout.count("classifier train") == 1
           and "/scratch-0.25-2-seed2/net.cfg" in done.stdout,
-          "goes on", done.stdout, done.stderr)
+          "continues", done.stdout, done.stderr)
     check(read(os.path.join(out, "scratch-0.25-2-seed1", "net.weights")) == before,
           "keeps the rest")
     done = study(*words, "--only", "born-again-*-seed2", "--no-choose")

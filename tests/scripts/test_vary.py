@@ -73,7 +73,7 @@ def check_pixels():
             lines += 1
             check(share.max() > .97 and share.min() < .03, "a side is not of one face", k)
             across = [np.ptp(share, axis=i).max() for i in (0, 1)]
-            check(min(across) < .01, "the border is no line along a side", across)
+            check(min(across) < .01, "the border is not a line along a side", across)
     check(averages > 10 and lines > 10, "kinds of mixes", averages, lines)
     spot = Image.new("RGB", (112, 112))
     spot.paste((255, 255, 255), (50, 50, 62, 62))
@@ -162,7 +162,7 @@ def check_going_on():
     with open(record, encoding="utf-8") as f:
         write(record, f.read().replace('"done": true', '"done": false'))
     again = vary(*words)
-    check(again.returncode == 0 and contents("five") == whole, "goes on", again.stderr)
+    check(again.returncode == 0 and contents("five") == whole, "continues", again.stderr)
     code = ("import os, signal, sys\nsys.argv[0] = 'vary_faces.py'\nimport vary_faces\n"
             "def die(face, r):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
             "vary_faces.varied = die\nsys.exit(vary_faces.main())\n")

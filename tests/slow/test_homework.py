@@ -167,7 +167,7 @@ def other_inputs(out):
         done = script("homework.py", *real, *words, cwd=ROOT,
                       env=dict(os.environ, DARKNET_BIN=build))
         check(done.returncode == status, f"another build {words}", done.stderr)
-    check("darknet build: was" in done.stdout, "and its evaluations are made anew")
+    check("darknet build: was" in done.stdout, "and its evaluations are made again")
 
 
 def given_teacher(folder):
@@ -277,7 +277,7 @@ def signals(folder):
             check(os.path.exists(state), f"{number.name}: a checkpoint")
         # the log has a line for each batch, so the checkpoint has all batches
         lines = read(log).count(b"\n")
-        check(lines > seen, f"{number.name}: goes on from there", lines, seen)
+        check(lines > seen, f"{number.name}: continues from there", lines, seen)
         seen = lines
     record = json.loads(read(os.path.join(out, "scratch-0.125-seed1", "record.json")))
     check(not record["done"] and len(record["sessions"]) == 2, "sessions", record["sessions"])
@@ -294,7 +294,7 @@ def drawing(folder):
     process.communicate(timeout=60)
     check(process.returncode == 1, "drawing stops")
     done = run(*words)
-    check(done.returncode == 0 and "drawing was interrupted" in done.stdout, "drawn anew",
+    check(done.returncode == 0 and "drawing was interrupted" in done.stdout, "drawn again",
           done.stderr)
 
 

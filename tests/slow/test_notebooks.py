@@ -27,5 +27,5 @@ with tempfile.TemporaryDirectory() as folder:
               os.path.getsize(os.path.join(folder, name + ".html")) > 1000,
               f"{name}: {done.stderr[-3000:]}")
         if b'"output_type"' in read(path):
-            check(False, f"{name}: is to be kept without outputs")
+            check(False, f"{name}: must be kept without outputs")
 summary()

@@ -314,7 +314,7 @@ static void test_feed(const char *options, bool alters) {
           "the feed does not depend on its threads");
     check(!memcmp(x[0] + 5 * B * size, x[2], sizeof(float) * size * (N - 5 * B)) &&
               !memcmp(truth[0] + 5 * B, truth[2], sizeof(float) * (N - 5 * B)),
-          "the feed goes on where a run was resumed");
+          "the feed continues where a run was resumed");
     float *want = malloc(sizeof(float) * size);
     int mirrors = 0;
     for (int i = 0; i < N; i++) {

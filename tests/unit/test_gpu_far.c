@@ -1,6 +1,6 @@
 /* test_gpu_far.c - kernels on tensors of more than 2^31 numbers: the last block of a launch over
  * all images against the last block of a launch over the last few. The memory of the other images
- * is reserved, but nobody touches it, so this takes no time. */
+ * is reserved but never used, so this takes no time. */
 #include <sys/mman.h>
 
 #include "cuda/kernels.h"

@@ -36,7 +36,7 @@ typedef struct {
     bool adds_angle; /* m is added to the angle */
     bool takes_m;    /* m is subtracted from the cosine */
     bool emphasises; /* t is the weight of misclassified vectors */
-    bool is_sv;      /* t = 1, not t = 0, is no emphasis */
+    bool is_sv;      /* t = 1 means no emphasis, not t = 0 */
 } dnx_margin_form;
 extern const dnx_margin_form dnx_margin_forms[];
 

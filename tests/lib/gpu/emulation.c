@@ -57,7 +57,7 @@ static void yield(void) {
     if (!_setjmp(mine()->here)) _longjmp(run.scheduler, 1);
 }
 
-/* Lets the threads go on when all have reached the barrier or have ended. */
+/* Lets the threads continue when all have reached the barrier or have ended. */
 static void release(void) {
     if (run.waiting == 0 || run.waiting + run.done < dnx_emulated.threads) return;
     run.waiting = 0;
