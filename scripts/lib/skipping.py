@@ -1,5 +1,5 @@
 """Runs commands of darknet that also have status 1 when they have skipped images that cannot be
-read. The work then goes on with the other images."""
+read. The script then continues with the other images."""
 import os
 
 from lib.errors import Failure
