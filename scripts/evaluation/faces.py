@@ -55,13 +55,6 @@ class Network:
         return out
 
 
-def network_of(path):
-    """Reads the record beside a file of features. Returns (fingerprint of the network, flip), or
-    None when there is no record."""
-    record = read_result(path + ".json", "network")
-    return record and (record["network"], record.get("flip"))
-
-
 class Source:
     """One input: a file of features and, when it is known, the folder of the images."""
 
@@ -76,7 +69,7 @@ class Source:
                           "front of them")
         else:
             self.file = embeddings.Embeddings(network.embed(path, kept))
-        self.network = network_of(self.file.path)
+        self.network = self.file.network
         if not self.file.count:
             raise Failure(f"{path}: has no features")
         self.index = np.arange(self.file.count)

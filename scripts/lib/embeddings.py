@@ -9,6 +9,7 @@ from lib.errors import Failure
 
 
 TAKEN = 1 << 15  # rows that take() reads at a time
+FLIPS = "none", "sum", "concat"  # what `darknet embed -flip` did
 BLOCK_SUM = 8  # bytes of the checksum after a block, in versions 3 and 4
 MAGIC = b"DNXE"
 
@@ -32,7 +33,8 @@ def check(rows, path, names):
 
 
 class Embeddings:
-    """A file of features. names, count and dim are read at once, rows when they are needed."""
+    """A file of features. names, count, dim and network are read at once, rows when they are
+    needed. network: (fingerprint of the network, flip), or None when the file does not tell."""
 
     def __init__(self, path):
         self.path = path
@@ -45,9 +47,12 @@ class Embeddings:
                 raise Failure(f"{path}: version {version}; this script reads 1 to 4")
             if version > 1 and len(head) < 32:
                 raise Failure(f"{path}: cut short in its header")
-            self.kind, self.block = "<f4", self.count
+            self.kind, self.block, self.network = "<f4", self.count, None
             if version == 2:
-                self.kind = {2: "<f2", 4: "<f4"}.get(struct.unpack_from("<I", head, 16)[0])
+                size_of, flip, network = struct.unpack_from("<2IQ", head, 16)
+                self.kind = {2: "<f2", 4: "<f4"}.get(size_of)
+                if network and flip < len(FLIPS):
+                    self.network = f"{network:016x}", FLIPS[flip]
             elif version >= 3:
                 self.kind, self.block = "<f2", struct.unpack_from("<I", head, 16)[0]
             if not self.kind or not self.block and self.count:

@@ -148,6 +148,22 @@ def with_a_network():
                ": features of network ", f"but net/embeddings/{one} of {record['network']}")
 
 
+def files_of_two_networks():
+    """Files of `darknet embed` tell their network."""
+    net = ("net.cfg", "1.weights")
+    for words in ((*net, "syn/train", "one.dnxe"), ("net.cfg", "2.weights", "syn/test", "two.dnxe"),
+                  (*net, "syn/test", "sum.dnxe", "-flip", "sum"), (*net, "syn/test", "same.dnxe")):
+        expect_end(darknet("embed", *words))
+    for other, flip in (("two", "none"), ("sum", "sum")):
+        expect_end(evaluate("one.dnxe", f"{other}.dnxe", "--out", "files"), 1,
+                   f"{other}.dnxe: features of network ", f", flip {flip}, but one.dnxe of ")
+    expect_end(evaluate("one.dnxe", "same.dnxe", "--out", "files", "--no-pictures",
+                        "--threshold-rate", ".05"))
+    check_ = json.loads(darknet("check", *net, "-json").stdout)
+    expect(json.loads(read("files/threshold.json"))["network"] == check_["fingerprint"],
+           "another network")
+
+
 def mistakes():
     names, rows, others = face_files()
     os.makedirs("empty", exist_ok=True)
@@ -240,6 +256,7 @@ def probes_alone():
     expect("No distractors" in done.stdout, done.stdout)
 
 
-attempt_all(lambda: None, whole_run, templates, two_networks, with_a_network, mistakes,
+attempt_all(lambda: None, whole_run, templates, two_networks, with_a_network,
+            files_of_two_networks, mistakes,
             without_darknet, probes_alone)
 summary()
