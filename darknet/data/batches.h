@@ -5,9 +5,11 @@
 
 typedef struct dnx_batches dnx_batches;
 
+/* A sub-batch: B = net->batch images, which is batch= / subdivisions= of [net]. An update of the
+ * weights uses all sub-batches of a batch. */
 typedef struct {
-    const float *x;                /* B x H x W x C */
-    const float *truth;            /* B class indices, -1 when unknown */
+    const float *x;                /* B x H x W x C, decoded, augmented and normalised */
+    const float *truth;            /* B classes, -1 when unknown */
     const uint32_t *image;         /* B indices into the list */
     const unsigned char *mirrored; /* B flags: 1 when the image is mirrored */
     bool altered; /* an image was augmented randomly, so cached teacher outputs do not apply */

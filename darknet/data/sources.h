@@ -3,7 +3,9 @@
 #define DNX_SOURCES_H
 #include "data/data.h"
 
-/* Reports each file beside identity folders to broken(arg, name, why), which may be NULL. */
+/* Fills the lists of d from train= in d->o, which must be read already. Calls broken(arg, name,
+ * why), which may be NULL, for each file that lies beside identity folders and is left out.
+ * DNX_EIO, DNX_EPARSE, DNX_EOPTION, DNX_EMEM. */
 dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, const char *),
                             void *arg, dnx_err *err);
 #endif

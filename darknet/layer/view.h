@@ -1,6 +1,6 @@
 /* view.h - optional: shows a layer by sections with other names. Viewers such as Netron know the
- * sections of Darknet's cfg files, and stop at another one. A type sets .show when its own section
- * is unknown to them, or has options that they read in another way. */
+ * sections of Darknet's cfg files, and show nothing after any other section. A type sets .show when
+ * viewers do not know its own section, or read its options in another way. */
 #ifndef DNX_VIEW_H
 #define DNX_VIEW_H
 #include "layer/compression.h"

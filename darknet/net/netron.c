@@ -1,6 +1,6 @@
 /* netron.c - writes a cfg that Netron's reader of Darknet files (source/darknet.js) understands.
  *
- * Netron gives no shapes from the first section on that it does not know. So a layer keeps its
+ * Netron shows no shapes after the first section that it does not know. So a layer keeps its
  * section if Netron knows it, or shows itself in other ones (layer/view.h). A loss becomes [cost].
  * Any other layer becomes [activation] with its name when it keeps the shape of its input, else a
  * [crop] to its size and a convolution to its channels.

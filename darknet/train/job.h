@@ -26,7 +26,7 @@ struct dnx_train_job {
     dnx_page *page;    /* for -port; else NULL */
     uint64_t batch, last, first; /* updates done; in all; done before this process */
     uint64_t saved_batch;        /* batch of this process's last checkpoint, or UINT64_MAX */
-    double saved, flushed, began; /* times */
+    double saved, flushed, began; /* when, by dnx_now() */
     double *losses;              /* of this update, for each layer, per image */
     long *used;                  /* of this update, for each layer: triplets or pairs */
     float *statistics;           /* copy of parameters that forward changes: dnx_train_keep() */

@@ -12,7 +12,7 @@ typedef struct {
     int c;
     float *scales, *shifts, *mean, *variance; /* the parameters: u = x^ scales + shifts */
     float *d_scales, *d_shifts;
-    float *scale, *shift;        /* u = x*scale + shift, by this batch or running statistics */
+    float *scale, *shift;        /* u = x*scale + shift, from one of the two calls below */
     float *batch_mean, *inv_std; /* of this batch: the mean, and 1 / sqrt(variance + 1e-5) */
     float *p, *q, *r;            /* dx = du*p + x*q + r */
 } dnx_norm;

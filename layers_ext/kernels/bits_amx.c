@@ -1,5 +1,5 @@
 /* bits_amx.c - binary convolutions with AMX. Its tiles multiply signs as bytes: 16 rows x 64 bytes
- * x 16 filters in 16 cycles, 2.5 times as many as counting bits can do.
+ * x 16 filters in 16 cycles, 2.5 times as many as the instructions that count bits.
  *
  * A tile reads 16 positions directly from the image, so rows are never gathered. The filters are
  * stored as bits. A few words of 32 filters at a time are converted to bytes in the L1 cache; the

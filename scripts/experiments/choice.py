@@ -1,4 +1,4 @@
-"""Chooses the weights of losses on development pairs. The reported pairs are others."""
+"""Chooses the weights of losses on development pairs, never on the pairs of the report."""
 from experiments.data import development_pairs
 from experiments.evaluation import evaluate
 from experiments.networks import WEIGHTS, loss_weight, student_cfg

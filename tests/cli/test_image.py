@@ -1,6 +1,6 @@
 """Reading images: every form of JPEG, PNG, BMP and PNM gives the pixels that Pillow, or the
-description of the format, gives. Other files are refused by name, and each skipped file is
-reported."""
+description of the format, gives. Other files are refused with their names, and each skipped
+file is reported."""
 import io
 import os
 import pickle

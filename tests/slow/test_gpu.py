@@ -167,7 +167,8 @@ def steps_are_graphs():
     alone, by_graphs, launches = map(int, re.search(
         r"(\d+) kernels started alone, (\d+) by (\d+) launches", said).groups())
     expect(by_graphs > 3 * alone, said)
-    # Of 40 sub-batches: a list forward and one backward; 20 updates. Each is seen, then captured.
+    # 40 sub-batches, each with a list of kernels forward and one backward, and 20 updates. A list
+    # becomes a graph in its second run.
     expect(launches >= 60, said)
     expect(calls["cuGraphInstantiateWithFlags"] <= 20, said)
 
