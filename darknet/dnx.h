@@ -19,10 +19,7 @@
  * tests/unit/test_layers.c checks every type: gradients against differences, storing and adding,
  * NULL dx, a pass without truth, a smaller batch than n->batch, that predicting changes nothing and
  * repeats bit for bit, and that NaN stays NaN. Run `make check-layer LAYER=name`.
- *
- * Optional parts are in layer/: fusion.h (a neighbour does part of the work), classifier.h (losses
- * over classes or with a teacher), compression.h (low rank, one-bit weights), advice.h (notes),
- * view.h (how Netron shows a layer). */
+ * Optional parts, such as losses with a teacher, have headers in layer/; its README lists them. */
 #ifndef DNX_H
 #define DNX_H
 #include <stdbool.h>
@@ -42,8 +39,7 @@ typedef struct {
     int h, w, c;
 } dnx_shape;
 
-/* The role of a parameter. Code that folds, packs or decomposes a layer finds its arrays by
- * role. */
+/* The role of a parameter: code that folds, packs or decomposes a layer finds its arrays by it. */
 typedef enum {
     DNX_OTHER, DNX_WEIGHTS, DNX_BASIS, DNX_BIASES, DNX_SCALES, DNX_MEAN, DNX_VARIANCE, DNX_SLOPES
 } dnx_role;
@@ -99,8 +95,6 @@ typedef struct dnx_pass {
     const struct dnx_fused *fused;   /* see layer/fusion.h */
 } dnx_pass;
 
-struct dnx_view;
-
 typedef struct dnx_layer_type {
     const char *name;    /* the section's name */
     const char *aliases; /* other names in stock cfg files, "conv|cnv"; may be NULL */
@@ -125,12 +119,11 @@ typedef struct dnx_layer_type {
     dnx_status (*prepare)(dnx_node *n, dnx_err *err);
     /* Allocates parameters that prepare() has released, before a file is read into them. */
     dnx_status (*restore)(dnx_node *n, dnx_err *err);
-    /* Shows the layer in a viewer by other sections, see layer/view.h. NULL: by its own one. */
-    void (*show)(const dnx_node *n, struct dnx_view *v);
     const struct dnx_fusion *fusion; /* the optional parts; NULL in most types */
     const struct dnx_classifier *classifier;
     const struct dnx_compression *compression;
     const struct dnx_advice *advice;
+    const struct dnx_description *description;
 } dnx_layer_type;
 
 #include "layer/helpers.h"

@@ -133,6 +133,8 @@ static void show(const dnx_node *n, dnx_view *v) {
     else dnx_show(v, "avgpool", v->from, 1, n->out, NULL);
 }
 
+static const dnx_description description = {.show = show};
+
 const dnx_layer_type dnx_avgpool = {
     .name = "avgpool",
     .aliases = "avg|local_avgpool",
@@ -143,5 +145,5 @@ const dnx_layer_type dnx_avgpool = {
     .make = make,
     .forward = forward,
     .backward = backward,
-    .show = show,
+    .description = &description,
 };

@@ -354,6 +354,13 @@ static void show(const dnx_node *n, dnx_view *v) {
                          s->takes_signs ? "xnor=1\n" : "binary=1\n");
 }
 
+static const char *algorithm(const dnx_node *n) {
+    const state *s = n->state;
+    if (!s->takes_signs || n->trains) return "products of windows";
+    return s->bits.has_tiles ? "bytes in AMX tiles" : "counting bits";
+}
+
+static const dnx_description description = {.show = show, .algorithm = algorithm};
 static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual};
 static const dnx_compression compression = {.arithmetic = arithmetic};
 
@@ -371,7 +378,7 @@ const dnx_layer_type dnx_binary = {
     .macs = macs,
     .prepare = prepare,
     .restore = restore,
-    .show = show,
+    .description = &description,
     .fusion = &fusion,
     .compression = &compression,
 };

@@ -401,6 +401,15 @@ static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
     return true;
 }
 
+static const char *algorithm(const dnx_node *n) {
+    const state *s = n->state;
+    if (s->is_narrow) return dnx_dwconv_description.algorithm(n);
+    if (s->wino.m) return s->wino.m == 2 ? "Winograd 2 x 2" : "Winograd 4 x 4";
+    if (s->has_few_rows) return "product, threads share filters";
+    return s->reads_in_place ? "product" : "products of windows";
+}
+
+static const dnx_description description = {.algorithm = algorithm};
 static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual,
                                   .defer = defer,
                                   .applies_deferred = applies_deferred,
@@ -424,5 +433,6 @@ const dnx_layer_type dnx_convolutional = {
     .prepare = prepare,
     .restore = restore,
     .fusion = &fusion,
+    .description = &description,
     .compression = &compression,
 };

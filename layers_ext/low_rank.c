@@ -287,6 +287,11 @@ static void show(const dnx_node *n, dnx_view *v) {
     dnx_show_convolution(v, t, n->out, &filters, o->batch_normalize, "");
 }
 
+static const char *algorithm(const dnx_node *n) {
+    return ((const state *)n->state)->wino.m ? "Winograd, then a product" : "two products";
+}
+
+static const dnx_description description = {.show = show, .algorithm = algorithm};
 static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual};
 static const dnx_compression compression = {.is_low_rank = true};
 
@@ -305,7 +310,7 @@ const dnx_layer_type dnx_low_rank = {
     .macs = macs,
     .prepare = prepare,
     .restore = restore,
-    .show = show,
+    .description = &description,
     .fusion = &fusion,
     .compression = &compression,
 };

@@ -92,6 +92,8 @@ static void show(const dnx_node *n, dnx_view *v) {
         dnx_show(v, "route", o->groups > 1 ? parts : v->from, n->n_in, n->out, NULL);
 }
 
+static const dnx_description description = {.show = show};
+
 const dnx_layer_type dnx_route = {
     .name = "route",
     .summary = "joins the channels of layers",
@@ -103,5 +105,5 @@ const dnx_layer_type dnx_route = {
     .make = make,
     .forward = forward,
     .backward = backward,
-    .show = show,
+    .description = &description,
 };

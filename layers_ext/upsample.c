@@ -111,6 +111,8 @@ static void show(const dnx_node *n, dnx_view *v) {
     else dnx_show(v, "upsample", v->from, 1, n->out, "stride=%d\n", s);
 }
 
+static const dnx_description description = {.show = show};
+
 const dnx_layer_type dnx_upsample = {
     .name = "upsample",
     .summary = "repeats each pixel; with a negative stride sums each square of pixels",
@@ -120,5 +122,5 @@ const dnx_layer_type dnx_upsample = {
     .make = make,
     .forward = forward,
     .backward = backward,
-    .show = show,
+    .description = &description,
 };

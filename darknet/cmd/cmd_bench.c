@@ -7,6 +7,7 @@
 #include "cmd/bench.h"
 #include "cmd/cmd.h"
 #include "kernels/kernels.h"
+#include "layer/view.h"
 #include "train/teachers.h"
 
 typedef struct {
@@ -124,20 +125,30 @@ double dnx_bench_pass(dnx_bench *b, double *laps) {
     return dnx_now() - start;
 }
 
+/* Returns how layer i is computed, after two blanks; "" when the layer's type has one way. */
+static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
+    const dnx_node *n = &net->nodes[i];
+    const dnx_description *d = n->type->description;
+    if (net->placement && net->placement->is_elsewhere(net, i)) return "  GPU";
+    const char *name = d && d->algorithm ? d->algorithm(n) : "";
+    snprintf(text, 64, "  %s%s%s", net->placement ? "processor" : "",
+             net->placement && *name ? ", " : "", name);
+    return net->placement || *name ? text : "";
+}
+
 /* Returns the multiply-adds of an image. laps: runs x n seconds. */
 static double print_layers(const dnx_net *net, const double *laps, double *column, int runs,
                            bool json) {
     double macs = 0, factor = net->trains ? 6 : 2;
-    if (!json) printf("layer  section            ms/image  GFLOP/s\n");
+    char text[64];
+    if (!json) printf("layer  section            ms/image  GFLOP/s  algorithm\n");
     for (int i = 0; i < net->n; i++) {
         const dnx_node *node = &net->nodes[i];
         double m = node->type->macs ? node->type->macs(node) : 0;
         for (int k = 0; k < runs; k++) column[k] = laps[(size_t)k * (size_t)net->n + (size_t)i];
         double ms = dnx_timing_of(column, runs).median * 1e3 / net->batch;
-        const char *where = !net->placement ? "" : net->placement->is_elsewhere(net, i)
-                            ? "  GPU" : "  processor";
         if (!json) printf("%5d  %-17s %9.4f %8.1f%s\n", i, node->type->name, ms,
-                          ms > 0 ? factor * m * 1e-6 / ms : 0, where);
+                          ms > 0 ? factor * m * 1e-6 / ms : 0, algorithm_of(net, i, text));
         macs += m;
     }
     return macs;

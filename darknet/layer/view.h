@@ -1,6 +1,6 @@
-/* view.h - optional: shows a layer by sections with other names. Viewers such as Netron know the
- * sections of Darknet's cfg files, and show nothing after any other section. A type sets .show when
- * viewers do not know its own section, or read its options in another way. */
+/* view.h - optional: how a layer is described to users. Viewers such as Netron know the sections of
+ * Darknet's cfg files, and show nothing after any other section. A type sets show() when viewers do
+ * not know its own section, or read its options in another way. */
 #ifndef DNX_VIEW_H
 #define DNX_VIEW_H
 #include "layer/compression.h"
@@ -22,6 +22,14 @@ typedef struct dnx_view {
     int from[DNX_MAX_IN]; /* the sections whose outputs are its inputs */
     bool no_memory;       /* a section is missing */
 } dnx_view;
+
+/* A type sets .description to such a struct. */
+typedef struct dnx_description {
+    /* Shows the layer in a viewer by other sections. NULL: by its own section. */
+    void (*show)(const dnx_node *n, dnx_view *v);
+    /* Returns the algorithm that make() has chosen, in a few words. NULL: there is only one. */
+    const char *(*algorithm)(const dnx_node *n);
+} dnx_description;
 
 /* Adds a section that reads n sections, and returns its number. The options are a format of printf
  * for lines "key=value\n", or NULL. When there is no memory it sets no_memory and returns -1. */

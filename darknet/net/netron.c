@@ -79,7 +79,8 @@ static void fill(const dnx_net *net, dnx_view *v, int *last) {
         const dnx_node *n = &net->nodes[i];
         v->layer = i;
         for (int k = 0; k < n->n_in; k++) v->from[k] = n->from[k] < 0 ? -1 : last[n->from[k]];
-        if (n->type->show) n->type->show(n, v);
+        const dnx_description *d = n->type->description;
+        if (d && d->show) d->show(n, v);
         else if (dnx_is_one_of(KNOWN, n->type->name, strlen(n->type->name))) keep(n, v);
         else replace(n, v);
         last[i] = v->n - 1;

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from common import DARKNET, ROOT, attempt_all, darknet, expect, expect_end, summary
+from common import DARKNET, ROOT, attempt_all, darknet, expect, expect_end, summary, write
 
 CFG = os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")
 
@@ -38,6 +38,17 @@ def spread_is_said():
     expect(said["steady"] == (said["spread"] <= 0.1), f"{said}")
     text = darknet("bench", CFG, "-runs", "2", "-batch", "5", "-threads", "2").stdout
     expect("forward, batch 5, 2 threads" in text, text[-200:])
+
+
+def algorithms_are_named():
+    cfg = write("kinds.cfg", "[net]\nheight=28\nwidth=28\nchannels=8\n"
+                "[convolutional]\nfilters=64\nsize=3\npad=1\n[convolutional]\nfilters=32\n"
+                "[depthwise]\npad=1\n[binary]\nfilters=64\nmode=xnor\n[connected]\noutput=2\n")
+    rows = [l[43:].strip() for l in darknet("bench", cfg, "-runs", "1").stdout.split("\n")[1:6]]
+    expect(rows[0].startswith("Winograd") and rows[1:3] == ["product", "depthwise"], f"{rows}")
+    expect(rows[3] in ("counting bits", "bytes in AMX tiles") and rows[4] == "", f"{rows}")
+    rows = darknet("bench", cfg, "-runs", "1", "-train").stdout.split("\n")
+    expect(rows[1].endswith("products of windows"), rows[1])
 
 
 def busy_is_compared():
@@ -78,6 +89,6 @@ def binding_is_undone():
         p.wait()
 
 
-attempt_all(lambda: None, spread_is_said, busy_is_compared, busy_processes_end_with_it, bad_count,
-            binding_is_undone)
+attempt_all(lambda: None, spread_is_said, algorithms_are_named, busy_is_compared,
+            busy_processes_end_with_it, bad_count, binding_is_undone)
 summary()

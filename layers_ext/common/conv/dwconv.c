@@ -131,13 +131,19 @@ static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
     return s->kh == s->kw && n->in[0].c > 1;
 }
 
-void dnx_dwconv_show(const dnx_node *n, dnx_view *v) {
+static void show(const dnx_node *n, dnx_view *v) {
     const dnx_dwconv *s = n->state;
     const dnx_convolution c = {s->kh, s->stride, s->pad, s->groups, s->norm.act};
     if (s->kh != s->kw) dnx_show(v, "avgpool", v->from, 1, n->out, NULL);
     else dnx_show_convolution(v, v->from[0], n->out, &c, s->norm.has_bn, "");
 }
 
+static const char *algorithm(const dnx_node *n) {
+    const dnx_dwconv *s = n->state;
+    return s->groups == n->out.c && s->groups == n->in[0].c ? "depthwise" : "narrow groups";
+}
+
+const dnx_description dnx_dwconv_description = {.show = show, .algorithm = algorithm};
 const dnx_compression dnx_dwconv_compression = {.as_convolution = as_convolution};
 
 typedef struct {

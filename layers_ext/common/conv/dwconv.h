@@ -36,8 +36,8 @@ void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);
 double dnx_dwconv_macs(const dnx_node *n);
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err);
 dnx_status dnx_dwconv_restore(dnx_node *n, dnx_err *err);
-/* Shows it as a [convolutional] in groups, or as an [avgpool] when the filters are not square. */
-void dnx_dwconv_show(const dnx_node *n, dnx_view *v);
+/* show() gives a [convolutional] in groups, or an [avgpool] when the filters are not square. */
+extern const dnx_description dnx_dwconv_description;
 extern const dnx_fusion dnx_dwconv_fusion;
 extern const dnx_compression dnx_dwconv_compression;
 
@@ -47,6 +47,6 @@ extern const dnx_compression dnx_dwconv_compression;
     .params = dnx_dwconv_params, .forward = dnx_dwconv_forward,                         \
     .backward = dnx_dwconv_backward, .macs = dnx_dwconv_macs,                           \
     .prepare = dnx_dwconv_prepare, .restore = dnx_dwconv_restore,                       \
-    .show = dnx_dwconv_show, .fusion = &dnx_dwconv_fusion,                              \
+    .fusion = &dnx_dwconv_fusion, .description = &dnx_dwconv_description,                \
     .compression = &dnx_dwconv_compression
 #endif
