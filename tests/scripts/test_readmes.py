@@ -34,10 +34,14 @@ def doors():
                 stem = re.escape(name.split(".")[0])
                 expect(re.search(rf"(?<![\w-]){stem}(?![\w-])", text),
                        f"{where}/README.md does not name {name}")
-    for folder in glob.glob(f"{ROOT}/darknet/*/"):
-        name = os.path.basename(os.path.dirname(folder))
-        expect(f"({name}/README.md)" in text_of(f"{ROOT}/darknet/README.md"),
-               f"darknet/README.md does not name {name}/")
+    for parent in "darknet", "tests":
+        for path in glob.glob(f"{ROOT}/{parent}/*/README.md"):
+            name = os.path.basename(os.path.dirname(path))
+            expect(f"({name}/README.md)" in text_of(f"{ROOT}/{parent}/README.md"),
+                   f"{parent}/README.md does not name {name}/")
+    for name in os.listdir(f"{ROOT}/tests/data"):
+        expect(f"`{name}`" in text_of(f"{ROOT}/tests/data/README.md") or name == "README.md",
+               f"tests/data/README.md does not name {name}/")
 
 
 def first_page():
