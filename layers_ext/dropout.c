@@ -3,7 +3,7 @@
  * Srivastava et al. 2014, section 10. */
 #include <string.h>
 
-#include "dnx.h"
+#include "common/dropped.h"
 
 typedef struct {
     float probability;
@@ -28,7 +28,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 
 static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->keep); }
 
-/* Each image has its own random generator, so that threads do not change the numbers. */
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -38,13 +37,8 @@ static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         const float *x = p->x[0] + b * size;
         float *y = p->y + b * size;
         unsigned char *keep = s->keep + b * size;
-        dnx_rng r;
-        dnx_rng_seed(&r, n->seed + p->seen * 0x9e3779b97f4a7c15u,
-                     (uint64_t)n->index << 32 | b);
-        for (size_t i = 0; i < size; i++) {
-            keep[i] = dnx_rng_uniform(&r) >= o->probability;
-            y[i] = keep[i] ? x[i] * scale : 0;
-        }
+        dnx_dropout_keep(n, p, o->probability, b, keep);
+        for (size_t i = 0; i < size; i++) y[i] = keep[i] ? x[i] * scale : 0;
     }
 }
 

@@ -5,6 +5,7 @@
 #include "cuda/elements.cu"
 #include "cuda/pool.cu"
 #include "cuda/rows.cu"
+#include "cuda/softmax.cu"
 #include "cuda/margin.cu"
 #include "cuda/distil.cu"
 #include "cuda/probability.cu"

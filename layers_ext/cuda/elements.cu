@@ -1,4 +1,4 @@
-/* elements.cu - sums and copies: one thread computes one number of the output. */
+/* elements.cu - sums, products and copies: one thread computes one number of the output. */
 #include "cuda/act.h"
 
 KERNEL(sum) {
@@ -25,4 +25,37 @@ KERNEL(channels) {
 
 KERNEL(fill) {
     for (long i = INDEX; i < a.count; i += STEP) a.to[i] = a.value;
+}
+
+KERNEL(times_map) {
+    for (long i = INDEX; i < a.count; i += STEP) {
+        const long k = a.image ? i / a.image * a.C + i % a.C : i;
+        a.to[i] = a.a[i] * a.b[k] + (a.adds ? a.to[i] : 0);
+    }
+}
+
+/* The 256 threads of a block take 32 channels x 8 pixels at a time. */
+KERNEL(scale_sums) {
+    SHARED double sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
+    const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;
+    const int c = BLOCK_Y * DNX_CUDA_COLUMNS + lane;
+    double sum = 0;
+    for (long p = part; p < a.pixels && c < a.C; p += DNX_CUDA_ROWS) {
+        const long i = (BLOCK_X * a.pixels + p) * a.C + c;
+        sum += (double)a.a[i] * (double)a.f[i];
+    }
+    sums[part][lane] = sum;
+    SYNC();
+    if (part || c >= a.C) return;
+    for (int k = 1; k < DNX_CUDA_ROWS; k++) sum += sums[k][lane];
+    float *to = a.to + (long)BLOCK_X * a.C + c;
+    *to = (float)sum + (a.adds ? *to : 0);
+}
+
+KERNEL(shuffle) {
+    const long count = a.rows * a.C;
+    for (long i = INDEX; i < count; i += STEP) {
+        const int c = (int)(i % a.C), g = c % a.groups, k = c / a.groups;
+        a.to[i] = a.from[i - c + g * (a.C / a.groups) + k] + (a.adds ? a.to[i] : 0);
+    }
 }

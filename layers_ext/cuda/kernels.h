@@ -27,6 +27,8 @@
     X(norm_apply, false) X(norm_dz, false)                                                      \
     X(sum, false) X(scaled, false) X(channels, false) X(maxpool, false) X(maxpool_back, false)  \
     X(avgpool, false) X(avgpool_back, false) X(descend, false) X(fill, false)                   \
+    X(times_map, false) X(scale_sums, true) X(shuffle, false) X(softmax, true)                  \
+    X(softmax_back, true)                                                                       \
     X(unit_rows, true) X(unit_back, true) X(margin_loss, true) X(margin_slopes, false)       \
     X(feature_distance, true) X(feature_weights, true) X(feature_slopes, false)                 \
     X(correlation, true) X(leading_norm, true) X(leading_mass, false) X(leading_count, true)    \
@@ -242,11 +244,14 @@ struct avgpool_args {
     struct dnx_cuda_window at;
     const float *x;
     float *y;
+    float factor; /* times the sum; 0: the mean */
+    bool adds;
 };
 struct avgpool_back_args {
     struct dnx_cuda_window at;
     const float *dy;
     float *dx;
+    float factor; /* 0: 1/(kh kw) */
     bool adds;
 };
 /* descend: one step of SGD as in net/update.c, of each tensor in `descents`. w, g and v have the
@@ -265,6 +270,50 @@ struct fill_args {
     long count;
     float value;
 };
+/* times_map: to = or += a b. With image > 0 b has one number for each channel of an image, and image is
+ * the size of an image: b[i / image * C + i % C]. */
+struct times_map_args {
+    const float *a, *b;
+    float *to;
+    long count, image;
+    int C;
+    bool adds;
+};
+/* scale_sums: to[b,c] = or += the sum of a[b,p,c] f[b,p,c] over the pixels p of image b. Blocks:
+ * (images, C / DNX_CUDA_COLUMNS rounded up). */
+struct scale_sums_args {
+    const float *a, *f;
+    float *to;
+    long pixels;
+    int C;
+    bool adds;
+};
+/* shuffle: to[k groups + g] = or += from[g C/groups + k] in each row. */
+struct shuffle_args {
+    const float *from;
+    float *to;
+    long rows;
+    int C, groups;
+    bool adds;
+};
+/* softmax: y = exp(x/T) / sum exp(x/T) of each row; with label also the loss of each row. One block
+ * for each row. softmax_back: dx = or += y (dy - <y, dy>) / T, and with label (onehot - y) / T. */
+struct softmax_args {
+    const float *x;
+    float *y;
+    const int *label; /* the index in the row, -1: no class; NULL: no loss */
+    double *losses;
+    double temperature;
+    long size;
+};
+struct softmax_back_args {
+    const float *y, *dy; /* dy NULL: 0 */
+    const int *label;
+    float *dx;
+    double temperature;
+    long size;
+    bool adds;
+};
 
 
 /* unit_rows: unit = rows of x scaled to length 1, inv = 1/|x|. Blocks: count / DNX_CUDA_ROWS. */
@@ -275,6 +324,8 @@ struct unit_rows_args {
     long count, from;   /* row `from` and later rows are 0 */
     int size;
     bool as_it_is;      /* unit = x, inv = 1 */
+    float least;        /* the least square of a length: shorter vectors are divided by its root;
+                         * 0: their unit vector is 0 */
 };
 /* unit_back: stores in dx, or adds to it, factor * inv * (d - (d.unit) unit). d is the sum of
  * `parts` arrays; they begin `part` floats apart, and their rows ld floats apart. Blocks: as for

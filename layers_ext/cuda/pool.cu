@@ -54,7 +54,8 @@ KERNEL(avgpool) {
         for (int y = w.y0; y < w.y1; y++)
             for (int k = w.x0; k < w.x1; k++)
                 sum += (double)a.x[w.plane + ((long)y * at->w + k) * at->C];
-        a.y[i] = (float)(sum / (at->kh * at->kw));
+        sum = a.factor == 0 ? sum / (at->kh * at->kw) : sum * (double)a.factor;
+        a.y[i] = (float)sum + (a.adds ? a.y[i] : 0);
     }
 }
 
@@ -91,7 +92,7 @@ KERNEL(maxpool_back) {
 }
 
 KERNEL(avgpool_back) {
-    const float share = 1.f / (float)(a.at.kh * a.at.kw);
+    const float share = a.factor == 0 ? 1.f / (float)(a.at.kh * a.at.kw) : a.factor;
     for (long i = INDEX; i < inputs_of(&a.at); i += STEP)
         a.dx[i] = share * sum_of_readers(&a.at, a.dy, 0, i) + (a.adds ? a.dx[i] : 0);
 }

@@ -24,6 +24,7 @@ KERNEL(unit_rows) {
         square += (double)x[k] * (double)x[k];
     square = row_sum(square);
     if (i >= a.count) return;
+    if (square < (double)a.least) square = (double)a.least;
     const float inv = from < 0 ? 0 : a.as_it_is ? 1 : inverse_of(square);
     if (lane == 0) a.inv[i] = inv;
     for (int k = lane; k < a.size && a.unit; k += DNX_CUDA_COLUMNS)

@@ -12,65 +12,79 @@ const char dnx_gpu_ptx[] = ".version 7.0\n.target sm_80\n" DNX_CUDA_KERNELS(ENTR
 
 #define END "[connected]\noutput=4\nactivation=linear\n[softmax]\n"
 static const net_case cases[] = {
-    {"1x1", "[convolutional]\nfilters=70\nbatch_normalize=1\nactivation=prelu\n" END, 5, 6, 67, 2},
+    {"1x1", "[convolutional]\nfilters=70\nbatch_normalize=1\nactivation=prelu\n" END, 5, 6, 67, 3},
     {"3x3", "[convolutional]\nfilters=9\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n" END,
-     7, 5, 4, 2},
+     7, 5, 4, 3},
     {"stride", "[convolutional]\nfilters=7\nsize=3\nstride=2\npad=1\nactivation=leaky\n"
      "[convolutional]\nfilters=5\nsize=5\nstride=3\npadding=2\nactivation=linear\n" END,
-     13, 11, 3, 3},
-    {"even", "[convolutional]\nfilters=6\nsize=2\nstride=2\nactivation=tanh\n" END, 8, 6, 5, 2},
+     13, 11, 3, 4},
+    {"even", "[convolutional]\nfilters=6\nsize=2\nstride=2\nactivation=tanh\n" END, 8, 6, 5, 3},
     {"groups", "[convolutional]\nfilters=12\nsize=3\npad=1\ngroups=3\nbatch_normalize=1\n"
-     "activation=elu\n[convolutional]\nfilters=24\ngroups=12\nactivation=swish\n" END, 5, 5, 6, 3},
+     "activation=elu\n[convolutional]\nfilters=24\ngroups=12\nactivation=swish\n" END, 5, 5, 6, 4},
     {"depthwise", "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
      "[depthwise]\nsize=3\nstride=2\npad=1\nactivation=relu6\n[depthwise]\nsize=5\npadding=1\n"
-     "batch_normalize=1\n" END, 9, 10, 37, 4},
+     "batch_normalize=1\n" END, 9, 10, 37, 5},
     {"depthwise, more windows", "[depthwise]\nsize=2\nactivation=leaky\n[depthwise]\nsize=5\n"
      "stride=3\npad=1\n[depthwise]\nsize=4\npadding=2\nbatch_normalize=1\n[depthwise]\nsize=7\n"
-     "pad=1\nactivation=relu\n[depthwise]\nsize=10\npad=1\n" END, 33, 29, 33, 6},
+     "pad=1\nactivation=relu\n[depthwise]\nsize=10\npad=1\n" END, 33, 29, 33, 7},
     /* A thin tensor with more rows than stripes and slabs have tiles. */
     {"many rows", "[convolutional]\nfilters=2\nbatch_normalize=1\nactivation=leaky\n[depthwise]\n"
      "size=3\nstride=2\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=2\n"
-     "batch_normalize=1\nactivation=prelu\n[maxpool]\nsize=8\nstride=8\n" END, 211, 213, 1, 5},
-    {"multiplier", "[depthwise]\nsize=3\npad=1\nmultiplier=2\n" END, 5, 5, 3, 1},
-    {"global", "[global_depthwise]\nbatch_normalize=1\n" END, 4, 7, 35, 2},
+     "batch_normalize=1\nactivation=prelu\n[maxpool]\nsize=8\nstride=8\n" END, 211, 213, 1, 6},
+    {"multiplier", "[depthwise]\nsize=3\npad=1\nmultiplier=2\n" END, 5, 5, 3, 2},
+    {"global", "[global_depthwise]\nbatch_normalize=1\n" END, 4, 7, 35, 3},
     {"batchnorm", "[batchnorm]\n[convolutional]\nfilters=8\nactivation=linear\n"
-     "[batchnorm]\nshift=1\nactivation=prelu\n" END, 4, 3, 5, 4},
+     "[batchnorm]\nshift=1\nactivation=prelu\n" END, 4, 3, 5, 5},
     {"activation", "[convolutional]\nfilters=8\nactivation=linear\n[activation]\n"
      "activation=prelu\n[activation]\nactivation=mish\n[activation]\nactivation=hswish\n" END,
-     4, 4, 3, 5},
+     4, 4, 3, 6},
     {"shortcut", "[convolutional]\nfilters=8\nactivation=linear\n[convolutional]\nfilters=8\n"
      "activation=relu\n[shortcut]\nfrom=-2\n[shortcut]\nfrom=0\nactivation=logistic\nalpha=.5\n"
-     "beta=2\n" END, 4, 4, 3, 5},
+     "beta=2\n" END, 4, 4, 3, 6},
     {"route", "[convolutional]\nfilters=6\n[convolutional]\nfilters=4\n[route]\nlayers=-1,0\n"
-     "[route]\nlayers=-1,1\ngroups=2\ngroup_id=1\n" END, 4, 4, 3, 5},
+     "[route]\nlayers=-1,1\ngroups=2\ngroup_id=1\n" END, 4, 4, 3, 6},
     {"pools", "[convolutional]\nfilters=5\n[maxpool]\nsize=3\nstride=2\n[maxpool]\nsize=2\n"
      "stride=1\n"
-     "[avgpool]\nsize=3\nstride=2\npad=1\n[avgpool]\n" END, 11, 9, 3, 6},
+     "[avgpool]\nsize=3\nstride=2\npad=1\n[avgpool]\n" END, 11, 9, 3, 7},
     /* Layers of both sides; their gradients are added. */
-    {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[l2norm]\n[convolutional]\n"
-     "filters=6\n"
-     "activation=linear\n[shortcut]\nfrom=0\n[dropout]\nprobability=0\n[route]\nlayers=-1,0,1\n"
-     "[upsample]\nstride=2\n[convolutional]\nfilters=3\nsize=3\npad=1\nbatch_normalize=1\n" END,
-     4, 3, 3, 6},
+    {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[depthwise]\nsize=3\npad=1\n"
+     "multiplier=2\n[convolutional]\nfilters=6\nactivation=linear\n[shortcut]\nfrom=0\n"
+     "[depthwise]\nsize=1\nmultiplier=2\n[route]\nlayers=-1,0,1\n[depthwise]\nsize=1\n"
+     "multiplier=2\n"
+     "[convolutional]\nfilters=3\nsize=3\npad=1\nbatch_normalize=1\n" END, 4, 3, 3, 7},
+    {"squeeze", "[convolutional]\nfilters=35\n[avgpool]\n[convolutional]\nfilters=35\n"
+     "activation=logistic\n[scale_channels]\nfrom=0\n[shortcut]\nfrom=0\n[avgpool]\n"
+     "[scale_channels]\nfrom=-2\n" END, 4, 3, 3, 9},
+    {"attention", "[convolutional]\nfilters=6\n[maxpool]\nsize=2\nstride=2\n[convolutional]\n"
+     "filters=6\n[upsample]\nstride=2\nscale=.7\n[sam]\nfrom=0\n[shortcut]\nfrom=0\n"
+     "[upsample]\nstride=-3\n[sam]\nfrom=-1\n[route]\nlayers=-1,-2\n" END, 6, 12, 3, 11},
+    {"shuffle", "[convolutional]\nfilters=12\n[channel_shuffle]\ngroups=3\n[shortcut]\nfrom=0\n"
+     "[channel_shuffle]\ngroups=4\n[l2norm]\n[shortcut]\nfrom=-2\n" END, 4, 3, 3, 8},
+    {"dropout", "[convolutional]\nfilters=12\n[dropout]\nprobability=.4\n[shortcut]\nfrom=0\n"
+     "[dropout]\nprobability=.2\n" END, 4, 3, 3, 6},
+    {"softmax", "[convolutional]\nfilters=6\n[softmax]\nnoloss=1\n[shortcut]\nfrom=0\n[avgpool]\n"
+     "[softmax]\ngroups=3\nnoloss=1\ntemperature=2\n" END, 4, 3, 3, 7},
+    {"softmax of maps", "[convolutional]\nfilters=3\nactivation=linear\n[softmax]\n"
+     "temperature=.5\n", 2, 2, 3, 2},
     {"frozen", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\nstopbackward=1\n"
-     "[convolutional]\nfilters=5\nbatch_normalize=1\nactivation=prelu\n" END, 4, 3, 3, 3},
-    {"clipped", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\n" END, 4, 3, 3, 2},
+     "[convolutional]\nfilters=5\nbatch_normalize=1\nactivation=prelu\n" END, 4, 3, 3, 4},
+    {"clipped", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\n" END, 4, 3, 3, 3},
     {"exclusive", "[convolutional]\nfilters=6\nexclusivity=.3\n[convolutional]\nfilters=7\n" END,
-     4, 3, 3, 3},
+     4, 3, 3, 4},
     {"low rank", "[low_rank]\nfilters=9\nrank=4\nsize=3\npad=1\nbatch_normalize=1\n"
      "activation=prelu\n[low_rank]\nfilters=7\nrank=5\nsize=3\nstride=2\npadding=1\n"
-     "activation=relu\n[low_rank]\nfilters=6\nrank=2\nactivation=linear\n" END, 7, 6, 5, 4},
+     "activation=relu\n[low_rank]\nfilters=6\nrank=2\nactivation=linear\n" END, 7, 6, 5, 5},
     {"bwn", "[binary]\nfilters=9\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
      "[binary]\nfilters=5\nsize=3\nstride=2\ncenter=1\ngradient=paper\n[binary]\nfilters=7\n"
-     "gradient=plain\nactivation=relu\n[binary]\nfilters=3\ncenter=1\n" END, 7, 8, 5, 5},
+     "gradient=plain\nactivation=relu\n[binary]\nfilters=3\ncenter=1\n" END, 7, 8, 5, 6},
     {"binaryconnect", "[binary]\nfilters=9\nsize=3\npad=1\nmode=binaryconnect\nclamp=1\n"
-     "batch_normalize=1\n[binary]\nfilters=7\nmode=binaryconnect\n" END, 5, 4, 6, 3},
+     "batch_normalize=1\n[binary]\nfilters=7\nmode=binaryconnect\n" END, 5, 4, 6, 4},
     {"xnor", "[binary]\nfilters=9\nsize=3\npad=1\nmode=xnor\nbatch_normalize=1\n"
      "activation=prelu\n[binary]\nfilters=6\nsize=3\nstride=2\npadding=1\nmode=xnor\ncenter=1\n"
      "normalize=output\nbatch_normalize=1\n[binary]\nfilters=5\nmode=xnor\nk_map=0\n"
-     "batch_normalize=1\n[binary]\nfilters=5\nmode=xnor\ngradient=paper\n" END, 7, 8, 5, 5},
+     "batch_normalize=1\n[binary]\nfilters=5\nmode=xnor\ngradient=paper\n" END, 7, 8, 5, 6},
     {"bnn", "[binary]\nfilters=9\nsize=3\npad=1\nmode=bnn\nclamp=1\nbatch_normalize=1\n"
-     "[binary]\nfilters=7\nmode=bnn\n" END, 5, 4, 6, 3},
+     "[binary]\nfilters=7\nmode=bnn\n" END, 5, 4, 6, 4},
     {"mobile", "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\nbatch_normalize=1\n"
      "activation=prelu\n[convolutional]\nfilters=16\nbatch_normalize=1\nactivation=prelu\n"
      "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n[convolutional]\nfilters=8\n"
@@ -86,7 +100,7 @@ static void check_activations(void) {
     static const char *const words[] = {DNX_ALL_ACTIVATIONS(WORD)};
     for (int k = 0; k < DNX_ACTIVATIONS; k++) {
         snprintf(text, sizeof text, "[batchnorm]\n[activation]\nactivation=%s\n" END, words[k]);
-        const net_case c = {words[k], text, 9, 9, 2, 3};
+        const net_case c = {words[k], text, 9, 9, 2, 4};
         check_case(&c, gpu, 1e-5);
     }
 }

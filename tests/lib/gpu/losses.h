@@ -89,13 +89,13 @@ static const kd_case head_cases[] = {
     {"frozen head", STUDENT HEAD "stopbackward=1\n" PROBABLE, 1},
     {"head on the processor", STUDENT HEAD "mining=hard\n" PROBABLE, 1},
     {"logits", "[connected]\noutput=700\nactivation=linear\n[softmax]\n" PROBABLE "from=0\n"
-     "group=.3\n", 2},
+     "group=.3\n", 3},
 };
 static const kd_case length_cases[] = {
     {"teacher by length", STUDENT HEAD "[kd_probability]\n" TEACHER("length"), 3}};
 static const kd_case logit_cases[] = {
     {"logits of both", "[convolutional]\nfilters=5\nactivation=linear\n[softmax]\n"
-     "[kd_probability]\n" TEACHER("feature") "from=0\nlayer=0\ngroup=.9\n", 2},
+     "[kd_probability]\n" TEACHER("feature") "from=0\nlayer=0\ngroup=.9\n", 3},
 };
 
 #define COUNT(cases) ((int)(sizeof cases / sizeof *cases))

@@ -1,0 +1,70 @@
+/* softmax.c - the GPU version of [softmax]. */
+#include "cuda/loss.h"
+
+extern const dnx_layer_type dnx_softmax;
+
+typedef struct {
+    float *label;    /* ints: B */
+    int *host_label; /* B; -1: no class */
+    bool has_loss;   /* in this pass */
+} state;
+
+static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
+    state *s = l->state;
+    dnx_node *n = l->node;
+    if (!n->trains) return DNX_OK;
+    dnx_status st = dnx_gpu_new(l, &s->label, (size_t)n->batch, err);
+    if (!st) st = dnx_gpu_new_losses(l, err);
+    if (!st && !(s->host_label = dnx_new_array(n, (size_t)n->batch, sizeof(int), err)))
+        st = DNX_EMEM;
+    return st;
+}
+
+static void unmake(dnx_gpu_layer *l) { dnx_free(((state *)l->state)->host_label); }
+
+static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
+    state *s = l->state;
+    const dnx_node *n = l->node;
+    s->has_loss = n->trains && p->truth && !dnx_gpu_option(n, "noloss", 0) &&
+                  dnx_gpu_option(n, "groups", 1) == 1;
+    for (int b = 0; s->has_loss && b < p->batch; b++) {
+        const float t = p->truth[b];
+        const bool has_class = t >= 0 && (double)t < (double)dnx_size(n->out);
+        s->host_label[b] = has_class ? (int)dnx_class_place(n->out, (size_t)t) : -1;
+    }
+    if (s->has_loss)
+        dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
+}
+
+static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+    const state *s = l->state;
+    const int groups = dnx_gpu_option(l->node, "groups", 1);
+    struct softmax_args a = {.x = p->x[0], .y = p->y, .losses = l->losses,
+                             .label = s->has_loss ? dnx_gpu_ints(s->label) : NULL,
+                             .temperature = (double)dnx_gpu_number(l->node, "temperature", 1),
+                             .size = (long)dnx_size(l->node->out) / groups};
+    if (l->losses && !s->has_loss)
+        dnx_device_clear(l->device, l->losses, sizeof(double) * (size_t)p->batch);
+    dnx_device_launch(l->device, DNX_CUDA_softmax, (long)p->batch * groups, 1, 1, &a);
+}
+
+static void backward(dnx_gpu_layer *l, dnx_pass *p) {
+    const state *s = l->state;
+    const int groups = dnx_gpu_option(l->node, "groups", 1);
+    struct softmax_back_args a = {.y = p->y, .dy = p->dy, .dx = p->dx[0], .adds = p->dx_adds[0],
+                                  .label = s->has_loss ? dnx_gpu_ints(s->label) : NULL,
+                                  .temperature = (double)dnx_gpu_number(l->node, "temperature", 1),
+                                  .size = (long)dnx_size(l->node->out) / groups};
+    if (a.dx)
+        dnx_device_launch(l->device, DNX_CUDA_softmax_back, (long)p->batch * groups, 1, 1, &a);
+}
+
+const dnx_gpu_type dnx_gpu_softmax = {
+    .type = &dnx_softmax,
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .bring = bring,
+    .forward = forward,
+    .backward = backward,
+};
