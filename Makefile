@@ -169,12 +169,13 @@ $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
-# A GPU driver for tests: it runs the kernels on the processor, and tests can make its calls fail.
+# A GPU driver for tests: it runs the kernels on the processor, and tests can make its calls fail. Kernels may have
+# the name of a function of libdarknet or libc: -Bsymbolic.
 STANDIN := $(SET)/tests/standin/libcuda.so.1
-$(STANDIN): $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h)
+$(STANDIN): Makefile $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h)
 	@mkdir -p $(@D)
 	@echo "  link $@"
-	$(Q)$(CC) $(filter-out -fvisibility=hidden $(SANITIZE) $(FUZZER),$(FLAGS)) -Wno-missing-prototypes -shared -fPIC -DDNX_EMULATE -Wl,-soname,libcuda.so.1 -o $@ \
+	$(Q)$(CC) $(filter-out -fvisibility=hidden $(SANITIZE) $(FUZZER),$(FLAGS)) -Wno-missing-prototypes -shared -fPIC -DDNX_EMULATE -Wl,-Bsymbolic,-soname,libcuda.so.1 -o $@ \
 		tests/lib/gpu/*.c -x c layers_ext/cuda/all.cu -lm
 WITH_STANDIN := $(addprefix $(SET)/tests/unit/,test_gpu test_gpu_far)
 $(WITH_STANDIN): LIBS += -Wl,-rpath,'$$ORIGIN/../standin' -L$(SET)/tests/standin -l:libcuda.so.1 $(HOSTLIB)
