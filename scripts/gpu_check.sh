@@ -4,32 +4,61 @@
 # project.
 #
 #   1 all layers, three training steps and predictions against the processor's
-#   2 compute-sanitizer of NVIDIA's toolkit on a small network, where it is installed
-#   3 milliseconds of a training step and of predictions, and PyTorch's, where Python has it
+#   2 milliseconds of a training step and of predictions, bfloat16 first
+#   3 the same in PyTorch, where python3 has it
+#   4 compute-sanitizer of NVIDIA's toolkit on a small network, where it is installed
 #
-# It ends with one table and writes FOLDER/gpu_check.json. It takes less than four minutes, and
-# names the parts that it left out for lack of time. The exit status is 1 when a layer disagrees or
-# a tool finds a fault.
+# It takes less than four minutes. Each step has a limit, and the script names the parts that it left
+# out for lack of time. FOLDER/gpu_check.json has the results after each step, also when the script
+# is stopped. The exit status is 1 when a layer disagrees or a tool finds a fault.
+#
+# For tests of this script: GPU_CHECK_SECONDS (235), GPU_CHECK_NET (mobilefacenet.cfg),
+# GPU_CHECK_BATCH (256).
 set -u
 cd "${1:-$(dirname "$0")}" || exit 1
 ROOM=$((${GPU_CHECK_SECONDS:-235} + $(date +%s)))
+NET=${GPU_CHECK_NET:-mobilefacenet.cfg} BATCH=${GPU_CHECK_BATCH:-256}
 RESULTS=results.tmp
+# The driver compiles the kernels once and keeps them here.
+export CUDA_CACHE_PATH="$PWD/cache"
 : >"$RESULTS"
 
-# limit SECONDS COMMAND...: stops the command after that time, or when the time of the script is
-# over.
+# as_json: the results so far become gpu_check.json.
+as_json() {
+    awk -F '\t' 'BEGIN {print "{"}
+        {gsub(/["\\]/, ""); printf "%s  \"%s\": \"%s\"", (NR > 1 ? ",\n" : ""), $1, $2}
+        END {print "\n}"}' "$RESULTS" >gpu_check.new && mv gpu_check.new gpu_check.json
+}
+# result NAME VALUE: a line of the table.
+result() {
+    printf '%s\t%s\n' "$1" "$2" >>"$RESULTS"
+    as_json
+}
+# ends: the table.
+ends() {
+    as_json
+    echo "--- results"
+    awk -F '\t' '{printf "%-44s %s\n", $1, $2}' "$RESULTS"
+    rm -f "$RESULTS" torch.tmp
+}
+child=
+trap '[ -z "$child" ] || kill $child; result "stopped" "by a signal"; ends; exit 1' INT TERM HUP
+
+# limit SECONDS COMMAND...: stops it then, or when the whole time is over. The status is then 124.
 limit() {
     left=$((ROOM - $(date +%s)))
     [ "$left" -gt "$1" ] && left=$1
     shift
     [ "$left" -lt 2 ] && { echo "left out for lack of time: $*"; return 124; }
-    timeout "$left" "$@"
+    timeout -k 2 "$left" "$@" &
+    child=$!
+    wait $child
     ended=$?
+    child=
+    [ $ended -eq 137 ] && ended=124
     [ $ended -ne 124 ] || echo "stopped after $left s: $*"
     return $ended
 }
-# result NAME VALUE: adds a line to the table.
-result() { printf '%s\t%s\n' "$1" "$2" >>"$RESULTS"; }
 # sanitize TOOL PRECISION
 sanitize() {
     limit 25 compute-sanitizer --tool "$1" --error-exitcode 9 ./measure tiny.cfg 2 "$2" step \
@@ -39,20 +68,21 @@ sanitize() {
     case $ended in
     0) result "compute-sanitizer $1 $2" "no fault" ;;
     124) result "compute-sanitizer $1 $2" "not finished" ;;
-    *) result "compute-sanitizer $1 $2" "FAULT"; failed=1 ;;
+    9) result "compute-sanitizer $1 $2" "FAULT"; failed=1 ;;
+    *) result "compute-sanitizer $1 $2" "$(tail -1 sanitizer.log)"; failed=1 ;;
     esac
 }
 # measured NAME SECONDS ARGUMENTS OF measure...
 measured() {
     name=$1 seconds=$2
     shift 2
-    line=$(limit "$seconds" ./measure "$@" 2>&1)
-    echo "$line"
-    ms=$(echo "$line" | sed -n 's/.*: \([0-9.]* ms\) (.*/\1/p')
-    case $line in
-    *"lack of time"* | "stopped after"*) ms="not finished" ;;
-    esac
-    result "$name" "${ms:-failed}"
+    limit "$seconds" ./measure "$@" >measure.log 2>&1
+    ended=$?
+    cat measure.log
+    ms=$(sed -n 's/.*: \([0-9.]* ms\) (.*/\1/p' measure.log)
+    why=$(grep -v '^Terminated' measure.log | tail -1)
+    [ $ended -eq 124 ] && why="not finished"
+    result "$name" "${ms:-${why:-failed}}"
 }
 
 failed=0
@@ -68,31 +98,27 @@ case $? in
 esac
 grep -v '^ok' check.log | tail -20
 echo "--- milliseconds"
-for precision in float32 tf32 bfloat16; do
-    measured "step of 256, $precision" 15 mobilefacenet.cfg 256 $precision step
-    measured "predict 256, $precision" 10 mobilefacenet.cfg 256 $precision predict
-    measured "predict 1, $precision" 10 mobilefacenet.cfg 1 $precision predict
+for precision in bfloat16 tf32 float32; do
+    measured "step of $BATCH, $precision" 15 "$NET" "$BATCH" $precision step
+    measured "predict 1, $precision" 10 "$NET" 1 $precision predict
+    measured "predict $BATCH, $precision" 10 "$NET" "$BATCH" $precision predict
 done
 if python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-    limit 90 python3 gpu_torch.py torch.tmp
-    [ -f torch.tmp ] && cat torch.tmp >>"$RESULTS"
     rm -f torch.tmp
+    limit 90 python3 gpu_torch.py torch.tmp
+    [ $? -eq 0 ] || result "PyTorch" "not all was measured"
+    [ -f torch.tmp ] && cat torch.tmp >>"$RESULTS" && as_json
 else
     result "PyTorch" "not installed, or finds no GPU"
 fi
 if command -v compute-sanitizer >/dev/null; then
     echo "--- compute-sanitizer"
-    sanitize memcheck float32
     sanitize memcheck bfloat16
     sanitize racecheck bfloat16
+    sanitize memcheck float32
     sanitize synccheck tf32
 else
     result "compute-sanitizer" "not installed"
 fi
-echo "--- results"
-awk -F '\t' '{printf "%-44s %s\n", $1, $2}' "$RESULTS"
-awk -F '\t' 'BEGIN {print "{"}
-    {gsub(/["\\]/, ""); printf "%s  \"%s\": \"%s\"", (NR > 1 ? ",\n" : ""), $1, $2}
-    END {print "\n}"}' "$RESULTS" >gpu_check.json
-rm -f "$RESULTS"
+ends
 exit $failed

@@ -1,7 +1,8 @@
-"""Times MobileFaceNet in PyTorch on a GPU, for comparison in gpu_check.sh: a training step (batch
-256, 10,000 classes with cosines and a margin) and predicting. It uses float32 (TF32 products) and
-bfloat16 (autocast), channels last, eager and compiled. It needs no data and no other file of the
-project."""
+"""gpu_torch.py [TABLE] [tiny] - times MobileFaceNet in PyTorch on a GPU, for comparison in
+gpu_check.sh: a training step (batch 256, 10,000 classes with cosines and a margin) and predicting,
+in float32 (TF32 products) and bfloat16 (autocast), channels last, eager and compiled. Appends each
+result to the file TABLE. It needs no other file of the project and no data. tiny: tries all of it
+in small on the processor."""
 import statistics
 import sys
 import time
@@ -43,7 +44,7 @@ def mobilefacenet(embedding=512):
 
 
 class Head(nn.Module):
-    def __init__(self, classes=10000, embedding=512):
+    def __init__(self, classes, embedding=512):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(classes, embedding) * .01)
 
@@ -52,61 +53,81 @@ class Head(nn.Module):
         return functional.cross_entropy(64 * (cos - .35 * functional.one_hot(y, cos.shape[1])), y)
 
 
-def milliseconds(run, runs=20):
-    for _ in range(5):
-        run()
-    times = []
-    for _ in range(runs):
-        torch.cuda.synchronize()
+def milliseconds(run, at):
+    def timed():
+        at.wait()
         start = time.perf_counter()
         run()
-        torch.cuda.synchronize()
-        times.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times)
+        at.wait()
+        return (time.perf_counter() - start) * 1e3
+
+    for _ in range(at.warm):
+        run()
+    return statistics.median(timed() for _ in range(at.runs))
 
 
-def note(table, name, ms):
+class Place:
+    """Where it runs, and how much of it."""
+
+    def __init__(self, is_tiny):
+        self.device = "cpu" if is_tiny else "cuda"
+        self.batch, self.classes = (2, 10) if is_tiny else (256, 10000)
+        self.warm, self.runs = (1, 1) if is_tiny else (5, 20)
+
+    def wait(self):
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+
+def note(table, name, result):
     """Prints a result, and appends it to the file `table` when one is given."""
-    print(f"PyTorch {name}: {ms:.3f} ms", flush=True)
+    print(f"PyTorch {name}: {result}", flush=True)
     if table:
-        with open(table, "a", encoding="ascii") as f:
-            f.write(f"PyTorch {name}\t{ms:.3f} ms\n")
+        with open(table, "a", encoding="ascii", errors="replace") as f:
+            f.write(f"PyTorch {name}\t{result}\n")
 
 
-def measure(name, half, compiled, table):
+def measure(name, half, compiled, table, at):
     torch.manual_seed(1)
-    net, head = mobilefacenet().cuda().to(memory_format=torch.channels_last), Head().cuda()
+    net = mobilefacenet().to(at.device).to(memory_format=torch.channels_last)
+    head = Head(at.classes).to(at.device)
     run = torch.compile(net) if compiled else net
     rate = torch.optim.SGD([*net.parameters(), *head.parameters()], 1e-6, .9, weight_decay=4e-5)
-    x = torch.randn(256, 3, 112, 112, device="cuda").to(memory_format=torch.channels_last)
-    y = torch.zeros(256, dtype=torch.long, device="cuda")
+    x = torch.randn(at.batch, 3, 112, 112, device=at.device).to(memory_format=torch.channels_last)
+    y = torch.zeros(at.batch, dtype=torch.long, device=at.device)
 
     def step():
         rate.zero_grad(set_to_none=True)
-        with torch.autocast("cuda", torch.bfloat16, enabled=half):
+        with torch.autocast(at.device, torch.bfloat16, enabled=half):
             features = run(x)
         head(features, y).backward()
         rate.step()
 
     def predict(batch):
-        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=half):
+        with torch.inference_mode(), torch.autocast(at.device, torch.bfloat16, enabled=half):
             run(x[:batch])
 
-    note(table, f"step of 256, {name}", milliseconds(step))
+    note(table, f"step of {at.batch}, {name}", f"{milliseconds(step, at):.3f} ms")
     net.eval()
-    for batch in (256, 1):
-        note(table, f"predict {batch}, {name}", milliseconds(lambda b=batch: predict(b)))
+    for batch in (1, at.batch):
+        ms = milliseconds(lambda b=batch: predict(b), at)
+        note(table, f"predict {batch}, {name}", f"{ms:.3f} ms")
 
 
 def main():
-    if not torch.cuda.is_available():
+    words = sys.argv[1:]
+    at = Place("tiny" in words)
+    table = next((w for w in words if w != "tiny"), None)
+    if at.device == "cuda" and not torch.cuda.is_available():
         sys.exit("gpu_torch.py: PyTorch finds no GPU")
-    table = sys.argv[1] if len(sys.argv) > 1 else None
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     for half, compiled in ((True, False), (False, False), (True, True), (False, True)):
-        measure(f"{'bfloat16' if half else 'TF32'}{', compiled' if compiled else ''}", half,
-                compiled, table)
+        name = f"{'bfloat16' if half else 'TF32'}{', compiled' if compiled else ''}"
+        try:
+            measure(name, half, compiled, table, at)
+        except (RuntimeError, AttributeError) as e:  # no compiler, no memory, an old PyTorch
+            note(table, name, (str(e).splitlines() or ["failed"])[0])
 
 
 main()

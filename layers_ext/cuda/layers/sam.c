@@ -3,6 +3,10 @@
 
 extern const dnx_layer_type dnx_sam;
 
+static bool can(const dnx_node *n) {
+    return dnx_gpu_option(n, "activation", DNX_LINEAR) == DNX_LINEAR;
+}
+
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     struct times_map_args a = {.a = p->x[0], .b = p->x[1], .to = p->y,
                            .count = (long)p->batch * (long)dnx_size(l->node->out)};
@@ -20,6 +24,7 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 
 const dnx_gpu_type dnx_gpu_sam = {
     .type = &dnx_sam,
+    .can = can,
     .forward = forward,
     .backward = backward,
 };

@@ -3,6 +3,10 @@
 
 extern const dnx_layer_type dnx_scale_channels;
 
+static bool can(const dnx_node *n) {
+    return dnx_gpu_option(n, "activation", DNX_LINEAR) == DNX_LINEAR && dnx_gpu_option(n, "scale_wh", 0) == 0;
+}
+
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     const long image = (long)dnx_size(l->node->out);
     struct times_map_args a = {.a = p->x[1], .b = p->x[0], .to = p->y, .count = p->batch * image,
@@ -25,6 +29,7 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 
 const dnx_gpu_type dnx_gpu_scale_channels = {
     .type = &dnx_scale_channels,
+    .can = can,
     .forward = forward,
     .backward = backward,
 };

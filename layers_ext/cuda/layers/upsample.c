@@ -1,5 +1,5 @@
-/* upsample.c - the GPU version of [upsample]. A square of pixels is the window of a pool: the kernel
- * avgpool_back repeats pixels, and avgpool sums squares. */
+/* upsample.c - the GPU version of [upsample]. A square of pixels is the window of a pool: the
+ * kernel avgpool_back repeats pixels, and avgpool sums squares. */
 #include <stdlib.h>
 
 #include "cuda/product.h"

@@ -1,0 +1,111 @@
+"""test_gpu_check.py - gpu_check.sh, the check on a machine with a GPU, with the stand-in of
+tests/lib/gpu in place of the driver, a small network and a false compute-sanitizer."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from common import ROOT, attempt_all, expect, expect_end, read, run, summary, write
+from gpu_command import STANDIN
+
+NET = """[net]
+batch=2
+height=6
+width=6
+channels=3
+[convolutional]
+filters=4
+size=3
+stride=2
+pad=1
+batch_normalize=1
+[margin_softmax]
+classes=3
+"""
+SANITIZER = """#!/bin/sh
+[ "$2" = "$FAULTY" ] && { echo "a fault"; exit 9; }
+shift 4
+exec "$@"
+"""
+
+
+def script(path, text):
+    write(path, text)
+    os.chmod(path, 0o755)
+
+
+def start():
+    made = run("make", "-s", "-C", ROOT, "gpu-check", timeout=600)
+    expect_end(made)
+    shutil.copytree(os.path.join(ROOT, "build", "gpu-check"), "there")
+    write("there/tiny.cfg", NET)
+    script("there/check", "#!/bin/sh\n[ -z \"$CHECK\" ] || eval \"$CHECK\"\n")
+    script("bin/compute-sanitizer", SANITIZER)
+
+
+def environment(**more):
+    return dict(os.environ, LD_LIBRARY_PATH=STANDIN, GPU_CHECK_NET="tiny.cfg", GPU_CHECK_BATCH="2",
+                PATH=os.path.abspath("bin") + ":" + os.environ["PATH"], **more)
+
+
+def results():
+    return json.loads(read("there/gpu_check.json"))
+
+
+def check(status, **more):
+    done = run("sh", "there/gpu_check.sh", env=environment(**more), timeout=300)
+    expect_end(done, status)
+    return done.stdout, results()
+
+
+def runs_all_steps():
+    text, got = check(0)
+    expect(got["layers against the processor"] == "agree", got)
+    for what in ("step of 2", "predict 1", "predict 2"):
+        for precision in ("bfloat16", "tf32", "float32"):
+            expect(got[f"{what}, {precision}"].endswith(" ms"), got)
+    for name in ("memcheck bfloat16", "racecheck bfloat16", "memcheck float32", "synccheck tf32"):
+        expect(got[f"compute-sanitizer {name}"] == "no fault", got)
+    expect("PyTorch" in " ".join(got), got)
+    for name, value in got.items():
+        expect(f"{name:44} {value}" in text, f"{name} is not in the table: {text}")
+
+
+def tells_of_faults():
+    got = check(1, CHECK="exit 1", FAULTY="racecheck")[1]
+    expect(got["layers against the processor"] == "DISAGREE", got)
+    expect(got["compute-sanitizer racecheck bfloat16"] == "FAULT", got)
+    expect(got["compute-sanitizer memcheck bfloat16"] == "no fault", got)
+    expect(got["step of 2, tf32"].endswith(" ms"), got)
+
+
+def tells_why_there_is_no_time():
+    got = check(1, STANDIN_DEVICES="0")[1]
+    for name in ("step of 2, bfloat16", "compute-sanitizer memcheck bfloat16"):
+        expect("no CUDA-capable device" in got[name], got)
+
+
+def ends_in_time():
+    text, got = check(1, GPU_CHECK_SECONDS="0")
+    expect(got["layers against the processor"] == "not finished", got)
+    expect(got["predict 1, tf32"] == "not finished", got)
+    expect("left out for lack of time: ./measure" in text, text)
+
+
+def keeps_results_when_it_is_stopped():
+    with subprocess.Popen(("sh", "there/gpu_check.sh"), env=environment(CHECK="sleep 30"),
+                          stdout=subprocess.DEVNULL) as p:
+        for _ in range(100):
+            if os.path.exists("there/results.tmp") and read("there/results.tmp"):
+                break
+            time.sleep(.1)
+        p.send_signal(signal.SIGTERM)
+        expect(p.wait(20) == 1, "the exit status")
+    expect(list(results()) == ["GPU", "stopped"], results())
+
+
+attempt_all(start, runs_all_steps, tells_of_faults, tells_why_there_is_no_time, ends_in_time,
+            keeps_results_when_it_is_stopped)
+summary()
