@@ -270,8 +270,8 @@ struct fill_args {
     long count;
     float value;
 };
-/* times_map: to = or += a b. With image > 0 b has one number for each channel of an image, and image
- * is the size of an image: b[i / image * C + i % C]. */
+/* times_map: to = or += a b. With image > 0 b has one number for each channel of an image, and
+ * image is the size of an image: b[i / image * C + i % C]. */
 struct times_map_args {
     const float *a, *b;
     float *to;

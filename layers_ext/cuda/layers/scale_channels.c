@@ -4,7 +4,8 @@
 extern const dnx_layer_type dnx_scale_channels;
 
 static bool can(const dnx_node *n) {
-    return dnx_gpu_option(n, "activation", DNX_LINEAR) == DNX_LINEAR && dnx_gpu_option(n, "scale_wh", 0) == 0;
+    return dnx_gpu_option(n, "activation", DNX_LINEAR) == DNX_LINEAR &&
+           dnx_gpu_option(n, "scale_wh", 0) == 0;
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
