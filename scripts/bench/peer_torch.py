@@ -109,19 +109,32 @@ def avgpool(layer, x):
     return F.avg_pool2d(x, layer["size"], layer["stride"], layer["pad"])
 
 
-def maxpool(layer, x):
-    """A max pool. Half of the padding comes first, the rest last, up to where the windows reach."""
+def padded(layer, x, value):
+    """Half of the padding comes first, the rest last, up to where the windows reach."""
     size, stride, front = layer["size"], layer["stride"], layer["around"] // 2
     h, w = ((n - 1) * stride + size for n in layer["out"][:2])
     need = (front, max(0, w - front - x.shape[3]), front, max(0, h - front - x.shape[2]))
-    return F.max_pool2d(F.pad(x, need, value=-torch.inf), size, stride)
+    return F.pad(x, need, value=value)
+
+
+def maxpool(layer, x):
+    return F.max_pool2d(padded(layer, x, -torch.inf), layer["size"], layer["stride"])
+
+
+def local_avgpool(layer, x):
+    """The mean of the pixels inside of the map."""
+    inside = torch.ones_like(x[:1, :1])
+    sums, counts = (F.avg_pool2d(padded(layer, v, 0), layer["size"], layer["stride"])
+                    for v in (x, inside))
+    return sums / counts
 
 
 SECTIONS = {  # layers without weights; a layer that is not here returns its input
     "shortcut": lambda layer, x, other: x + other,
     "sam": lambda layer, x, other: x * other,
     "scale_channels": lambda layer, x, other: x * other,
-    "route": route, "channel_shuffle": shuffle, "avgpool": avgpool, "maxpool": maxpool,
+    "route": route, "channel_shuffle": shuffle, "avgpool": avgpool,
+    "local_avgpool": local_avgpool, "maxpool": maxpool,
     "upsample": lambda layer, x: F.interpolate(x, scale_factor=layer["stride"], mode="nearest"),
     "softmax": lambda layer, x: F.softmax(x, 1)}
 

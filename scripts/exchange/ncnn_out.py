@@ -208,13 +208,14 @@ def avgpool(t, layer, x):
                         _3=o["size"] // 2 if o["pad"] else 0, _5=1, _6=1), layer.out)
 
 
-def maxpool(t, layer, x):
-    o = layer.options
-    size = o["size"] or o["stride"]
-    both = size - 1 if o["padding"] < 0 else o["padding"]
-    first, rest = both // 2, both - both // 2
-    return Blob(t.layer("Pooling", [t.map(x)], _0=0, _1=size, _2=o["stride"], _3=first, _13=first,
-                        _14=rest, _15=rest, _5=1), layer.out)
+def pool(kind):
+    """Returns a function for [maxpool], kind 0, or [local_avgpool], kind 1. The mean is that of the
+    pixels inside of the map."""
+    def take(t, layer, x):
+        size, stride, first, rest = layer.pooling
+        return Blob(t.layer("Pooling", [t.map(x)], _0=kind, _1=size, _2=stride, _3=first, _13=first,
+                            _14=rest, _15=rest, _5=1), layer.out)
+    return take
 
 
 def upsample(t, layer, x):
@@ -254,7 +255,7 @@ SECTIONS = {
     "batchnorm": batchnorm, "activation": activation, "shortcut": shortcut, "route": route,
     "channel_shuffle": lambda t, layer, x: Blob(
         t.layer("ShuffleChannel", [t.map(x)], _0=layer.options["groups"]), layer.out),
-    "avgpool": avgpool, "maxpool": maxpool, "upsample": upsample,
+    "avgpool": avgpool, "local_avgpool": pool(1), "maxpool": pool(0), "upsample": upsample,
     "dropout": lambda t, layer, x: x, "softmax": softmax, "l2norm": l2norm,
     "scale_channels": product, "sam": product,
     "logistic": lambda t, layer, x: Blob(t.layer("Sigmoid", [x]), layer.out, x.is_flat),

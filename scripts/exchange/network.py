@@ -45,6 +45,14 @@ class Layer:
         return size, size, o["stride"], size // 2 if o["pad"] else o["padding"]
 
     @property
+    def pooling(self):
+        """The geometry of [maxpool] and [local_avgpool]: (size, stride, pad before, pad behind)."""
+        o = self.options
+        size = o["size"] or o["stride"]
+        both = size - 1 if o["padding"] < 0 else o["padding"]
+        return size, o["stride"], both // 2, both - both // 2
+
+    @property
     def groups(self):
         if self.section in ("depthwise", "global_depthwise"):
             return self.inputs[0][2]

@@ -108,9 +108,13 @@ def product(t, _n, x, y):
         return t.add("sam", {}, [x, y], x.shape)
     if x.is_point:
         x, y = y, x
+    if x.shape[2] == 1:
+        x, y = y, x
+    if x.shape[:2] == y.shape[:2] and y.shape[2] == 1:
+        return t.add("scale_channels", {"scale_wh": 1}, [y, x], x.shape)
     if not y.is_point or x.shape[2] != y.shape[2]:
-        t.fail(f"multiplies {x.dims} by {y.dims}: only equal shapes, or a number for each channel, "
-               "have a layer here")
+        t.fail(f"multiplies {x.dims} by {y.dims}: only equal shapes, or a number for each channel "
+               "or pixel, have a layer here")
     return t.add("scale_channels", {}, [y, x], x.shape)
 
 

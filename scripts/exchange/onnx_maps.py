@@ -62,8 +62,10 @@ def average(t, n, x):
     x = t.map_of(x)
     kernel, strides = n.get("kernel_shape"), n.get("strides", [1, 1])
     pads = pads_of(n, x.shape[:2], kernel, strides, [1, 1])
-    if any(pads) and not n.get("count_include_pad", 0):
-        t.fail("count_include_pad=0: the zeros around a map count in a mean here")
+    if (any(pads) or n.get("ceil_mode", 0)) and not n.get("count_include_pad", 0):
+        if any(before):
+            t.fail("count_include_pad=0 after a Pad: has no layer here")
+        return inside(t, n, x, "local_avgpool")
     pads = [p + q for p, q in zip(pads, before)]
     if tuple(kernel) == x.shape[:2] and not any(pads):
         return t.add("avgpool", {}, [x], (1, 1, x.shape[2]))
@@ -88,7 +90,11 @@ def global_average(t, n, x, *axes):
 
 
 def maximum(t, n, x):
-    x = t.map_of(x)
+    return inside(t, n, t.map_of(x), "maxpool")
+
+
+def inside(t, n, x, section):
+    """Adds a pool whose windows leave out what lies outside of the map."""
     kernel, strides = n.get("kernel_shape"), n.get("strides", [1, 1])
     if any(d != 1 for d in n.get("dilations", [1, 1])):
         t.fail(f"dilations={n.get('dilations')}: has no layer here")
@@ -100,7 +106,7 @@ def maximum(t, n, x):
         want = [-(-(s + both - size) // stride) + 1 if ceil else (s + both - size) // stride + 1
                 for s in x.shape[:2]]
         if out == want and total // 2 == first:
-            return t.add("maxpool", {"size": size, "stride": stride, "padding": total}, [x],
+            return t.add(section, {"size": size, "stride": stride, "padding": total}, [x],
                          (*out, x.shape[2]))
     return t.fail(f"pads={pads}: the windows have no layer here")
 

@@ -207,13 +207,13 @@ def avgpool(t, layer, x):
                           strides=[o["stride"]] * 2), layer.out)
 
 
-def maxpool(t, layer, x):
-    o = layer.options
-    size = o["size"] or o["stride"]
-    both = size - 1 if o["padding"] < 0 else o["padding"]
-    first, rest = both // 2, both - both // 2
-    return Value(t.g.node("MaxPool", [t.map(x)], kernel_shape=[size] * 2, strides=[o["stride"]] * 2,
-                          pads=[first, first, rest, rest]), layer.out)
+def pool(operator):
+    """Returns a function for [maxpool] or [local_avgpool]."""
+    def take(t, layer, x):
+        size, stride, first, rest = layer.pooling
+        return Value(t.g.node(operator, [t.map(x)], kernel_shape=[size] * 2, strides=[stride] * 2,
+                              pads=[first, first, rest, rest]), layer.out)
+    return take
 
 
 def resized(t, x, by, label):
@@ -264,7 +264,8 @@ SECTIONS = {
     "convolutional": convolution, "depthwise": convolution, "global_depthwise": convolution,
     "low_rank": convolution, "binary": binary, "connected": connected, "batchnorm": batchnorm,
     "activation": activation, "shortcut": shortcut, "route": route,
-    "channel_shuffle": channel_shuffle, "avgpool": avgpool, "maxpool": maxpool,
+    "channel_shuffle": channel_shuffle, "avgpool": avgpool,
+    "local_avgpool": pool("AveragePool"), "maxpool": pool("MaxPool"),
     "upsample": upsample, "dropout": lambda t, layer, x: x, "softmax": softmax, "l2norm": l2norm,
     "scale_channels": product, "sam": product,
     "logistic": lambda t, layer, x: Value(t.g.node("Sigmoid", [x]), layer.out, x.is_flat),

@@ -146,10 +146,9 @@ def shortcut(t, layer, note, *inputs):
 
 
 def maxpool(t, layer, note, x):
-    o = layer.options
-    size = o["size"] or o["stride"]
-    return t.add("maxpool", {"size": size, "stride": o["stride"], "padding":
-                             size - 1 if o["padding"] < 0 else o["padding"]}, [x], layer.out, note)
+    size, stride, first, rest = layer.pooling
+    return t.add("maxpool", {"size": size, "stride": stride, "padding": first + rest}, [x],
+                 layer.out, note)
 
 
 SECTIONS = {

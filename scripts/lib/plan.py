@@ -235,6 +235,7 @@ SECTIONS = {  # {section: (its method, its options)}
     "route": (Plan.route, {"layers", "groups", "group_id"}),
     "channel_shuffle": (Plan.channel_shuffle, {"groups"}),
     "avgpool": (Plan.avgpool, {"size", "stride", "pad"}),
+    "local_avgpool": (Plan.maxpool, {"size", "stride", "padding"}),
     "maxpool": (Plan.maxpool, {"size", "stride", "padding"}),
     "upsample": (Plan.upsample, {"stride"}),
 }

@@ -141,10 +141,10 @@ def pool(x, p, w):
     left = p.get(3, 0)
     right, top = p.get(14, left), p.get(13, left)
     pads = (0, 0), (top, p.get(15, top)), (left, right)
-    x = np.pad(x, pads, constant_values=0 if p[0] else -np.inf)
+    zeros_count = p[0] and p.get(6)
+    x = np.pad(x, pads, constant_values=0 if zeros_count else np.nan)
     view = windows(x, p[1], p[1], p.get(2, 1), p.get(2, 1))
-    expect(not p[0] or not left or p.get(6), "zeros do not count")
-    return view.mean((3, 4)) if p[0] else view.max((3, 4))
+    return (np.nanmean if p[0] else np.nanmax)(view, axis=(3, 4))
 
 
 def binary(*x, p, w):

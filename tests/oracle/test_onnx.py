@@ -32,6 +32,8 @@ NETS = {
             "activation=swish\n[l2norm]\n",
     "squeeze": CONV + "[avgpool]\n[convolutional]\nfilters=4\nactivation=hsigmoid\n"
                "[scale_channels]\nfrom=0\n[sam]\nfrom=0\n[batchnorm]\nactivation=prelu\n",
+    "local": CONV + "[local_avgpool]\nsize=3\n[local_avgpool]\nsize=2\nstride=2\n"
+             "[local_avgpool]\nstride=2\npadding=0\n",
     "products": CONV + "[convolutional]\nactivation=logistic\n[scale_channels]\nfrom=0\n"
                 "scale_wh=1\nactivation=tanh\n[sam]\nfrom=0\nactivation=relu6\n[avgpool]\n"
                 "[scale_channels]\nfrom=0\nactivation=mish\n",

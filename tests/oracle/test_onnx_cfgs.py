@@ -1,5 +1,6 @@
 """Exports the cfg files of cfg/ that predict as ONNX files, and compares their outputs in ONNX
-Runtime and in OpenCV's DNN module, for a random image and a face."""
+Runtime and in OpenCV's DNN module, for a random image and a face. LARGE=WORD takes the large
+networks that have WORD in their names, with running statistics of faces; each needs minutes."""
 import glob
 import os
 import tempfile
@@ -16,6 +17,10 @@ with needed():
     from bench import peer_process
     from exchange.network import Network
     import export_onnx
+ASKED = os.environ.get("LARGE", "")
+FACES = os.path.join(ROOT, "..", "shared", "data", "lfw", "*", "*_0001.jpg")
+if ASKED and not glob.glob(FACES):
+    skip_all("LARGE=: no faces in ../shared/data")
 if peer_process.onnx_missing():
     skip_all(f"{peer_process.onnx_missing()} (make bench-deps)")
 
@@ -25,7 +30,6 @@ LARGE = ("alexnet", "attention", "densenet", "iresnet-100", "resnet-face-124", "
 TWINS = ("-am", "-kd-")  # variants of another file that only have other losses
 # Rounding can change a sign, and later layers amplify it. So these are compared in small networks.
 SIGNED = ("xnor",)
-FACES = os.path.join(ROOT, "..", "shared", "data", "lfw", "*", "*_0001.jpg")
 
 
 def compare(what, got, want):
@@ -33,15 +37,14 @@ def compare(what, got, want):
            f"{what} differs by {nets.difference(got, want):.2e} of the largest value")
 
 
-def face(net):
-    """Returns a face in the input format of the cfg, or None when there is no photograph here."""
-    h, w, _ = net.input
-    paths = sorted(glob.glob(FACES))[:1]
-    if not paths:
-        return None
-    pixels = np.asarray(Image.open(paths[0]).convert("RGB").resize((w, h)), np.float32)
-    x = (pixels - net.net["input_mean"]) * net.net["input_scale"]
-    return x.transpose(2, 0, 1)[None].astype(np.float32)
+def faces(net, count):
+    """Returns faces in the input format of the cfg: fewer than `count` when there are no
+    photographs here."""
+    h, w, c = net.input
+    x = [np.asarray(Image.open(path).convert("RGB").resize((w, h)), np.float32)
+         for path in sorted(glob.glob(FACES))[:count]]
+    x = (np.array(x).reshape(-1, h, w, c) - net.net["input_mean"]) * net.net["input_scale"]
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2), np.float32)
 
 
 def whole(folder, cfg, net):
@@ -49,11 +52,14 @@ def whole(folder, cfg, net):
     1."""
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
+    x = faces(net, 1)
+    if ASKED:
+        nets.settle(cfg, weights, faces(net, 7)[1:])
+    else:
+        x = np.concatenate([nets.images(net.input, 1), x])
     to = str(net.embedding)
     bare = os.path.join(folder, "b.cfg"), os.path.join(folder, "b.weights")
     common.expect_end(common.darknet("strip", cfg, weights, *bare, "-to", to))
-    seen = face(net)
-    x = np.concatenate([nets.images(net.input, 1)] + ([] if seen is None else [seen]))
     export_onnx.export(cfg, weights, model, len(x), to)
     want, got, read = nets.ours(*bare, x), nets.onnx_runtime(model, x), nets.opencv(model, x)
     for i in range(len(x)):
@@ -68,6 +74,8 @@ def in_a_folder(test, *args):
 
 for path in sorted(glob.glob(os.path.join(ROOT, "cfg", "*.cfg"))):
     name = os.path.basename(path)[:-4]
-    if not any(part in name for part in LARGE + TWINS + SIGNED):
+    is_large = any(part in name for part in LARGE)
+    is_asked = is_large and ASKED in name if ASKED else not is_large
+    if is_asked and not any(part in name for part in TWINS + SIGNED):
         attempt(name, in_a_folder, whole, path, Network(path))
 summary()

@@ -159,6 +159,8 @@ def mobilenet(folder):
     x = t.node("MaxPool", t.node("Clip", t.conv(x, 8, 8, 1), np.float32(0), np.float32(6)),
                kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
     x = t.node("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
+    x = t.node("AveragePool", x, kernel_shape=[3, 3], strides=[1, 1], pads=[1] * 4)
+    x = t.node("Mul", t.node("Sigmoid", t.conv(x, 1, 8, 3)), x)
     x = t.conv(x, 8, 8, 1)
     x = t.node("Mul", x, t.node("Sigmoid", x))
     x = t.conv(x, 8, 8, 1)
@@ -170,8 +172,8 @@ def mobilenet(folder):
     x = t.node("Div", x, t.node("Expand", length, t.node("Shape", x)))
     got, text = bring(t.save(os.path.join(folder, "v.onnx"), x))
     in_order(got, "convolutional avgpool convolutional convolutional scale_channels convolutional "
-                  "convolutional maxpool avgpool convolutional convolutional convolutional avgpool "
-                  "l2norm")
+                  "convolutional maxpool avgpool local_avgpool convolutional scale_channels "
+                  "convolutional convolutional convolutional avgpool l2norm")
     for act in ("hard_mish", "hswish", "hsigmoid", "relu6", "swish", "mish"):
         expect(f"activation={act}" in text, act)
 
@@ -345,8 +347,8 @@ def nodes(folder):
         ("BatchNormalization", (np.ones(3, np.float32), np.ones(3, np.float32),
                                 np.ones(3, np.float32), -np.ones(3, np.float32)), {},
          "its variance has a negative number"),
-        ("AveragePool", (), {"kernel_shape": [3, 3], "pads": [1] * 4},
-         "count_include_pad=0: the zeros around a map count in a mean here"),
+        ("AveragePool", (), {"kernel_shape": [3, 3], "pads": [2, 2, 0, 0]},
+         "pads=[2, 2, 0, 0]: must be equal, or one more at the end"),
         ("HardSigmoid", (), {"alpha": .3},
          "alpha=0.3 beta=0.5: only 1/6 and 1/2, and before a product with x also 1/2 and 1, have "
          "a layer here"),

@@ -74,6 +74,9 @@ static const plain_row plain_rows[] = {
     {"avgpool", "", 1, 1, 4, 130, 0, 0, 1, 0, 0, 0, DNX_LINEAR},
     {"avgpool", "size=3\nstride=2\npad=1\n", 2, 6, 7, 70, 0, 3, 2, 1, 0, 0, DNX_LINEAR},
     {"avgpool", "size=2\nstride=3\n", 1, 5, 8, 3, 0, 2, 3, 0, 0, 0, DNX_LINEAR},
+    {"local_avgpool", "size=2\nstride=2\n", 2, 7, 4, 70, 0, 2, 2, 1, 0, 0, DNX_LINEAR},
+    {"local_avgpool", "size=3\n", 1, 6, 5, 3, 0, 3, 1, 2, 0, 0, DNX_LINEAR},
+    {"local_avgpool", "stride=2\npadding=0\n", 1, 6, 5, 3, 0, 2, 2, 0, 0, 0, DNX_LINEAR},
     {"channel_shuffle", "groups=3\n", 2, 3, 4, 33, 0, 0, 1, 0, 3, 0, DNX_LINEAR},
     {"channel_shuffle", "", 1, 2, 1, 2, 0, 0, 1, 0, 2, 0, DNX_LINEAR},
     {"upsample", "stride=3\n", 2, 2, 5, 3, 0, 0, 3, 0, 0, 0, DNX_LINEAR},
@@ -100,14 +103,18 @@ static double naive(const plain_row *r, const bench *b, const float *w, int i, i
     if (!strcmp(r->type, "upsample")) return pixel(b, i, y / r->stride, x / r->stride, c);
     if (!strcmp(r->type, "channel_shuffle")) /* transposes a G x n table of channels */
         return pixel(b, i, y, x, c % r->groups * (r->C / r->groups) + c / r->groups);
-    if (!strcmp(r->type, "maxpool")) {
+    const bool is_mean = !strcmp(r->type, "local_avgpool");
+    if (is_mean || !strcmp(r->type, "maxpool")) {
+        int inside = 0;
         for (int ky = 0; ky < kh; ky++)
             for (int kx = 0; kx < kw; kx++) {
                 int iy = y * r->stride - r->pad / 2 + ky, ix = x * r->stride - r->pad / 2 + kx;
-                if (iy >= 0 && ix >= 0 && iy < r->H && ix < r->W)
-                    largest = fmax(largest, pixel(b, i, iy, ix, c));
+                if (iy < 0 || ix < 0 || iy >= r->H || ix >= r->W) continue;
+                largest = fmax(largest, pixel(b, i, iy, ix, c));
+                sum += pixel(b, i, iy, ix, c);
+                inside++;
             }
-        return largest;
+        return is_mean ? sum / inside : largest;
     }
     if (!kh) kh = r->H, kw = r->W;
     if (!strcmp(r->type, "convolutional")) {

@@ -1,0 +1,98 @@
+/* mean_windows.c - the mean of each channel over windows of a map. */
+#include "common/mean_windows.h"
+
+#include <string.h>
+
+#define BLOCK 64 /* channels summed at a time */
+
+/* The pixels of a window that lie in the map: [ylo, yhi) x [xlo, xhi). */
+typedef struct {
+    int ylo, yhi, xlo, xhi;
+    double area; /* the divisor of the sum */
+} window;
+
+/* Pixels [*lo, *hi) of an input of len pixels lie in window k. */
+static void range(const dnx_mean_windows *s, int k, int len, int *lo, int *hi) {
+    int at = k * s->stride - s->before;
+    *lo = s->size && at > 0 ? at : 0;
+    *hi = s->size && at + s->size < len ? at + s->size : len;
+}
+
+/* The window of output pixel i of an image. */
+static window window_of(const dnx_node *n, long i) {
+    const dnx_mean_windows *s = n->state;
+    window w;
+    range(s, (int)(i / n->out.w), n->in[0].h, &w.ylo, &w.yhi);
+    range(s, (int)(i % n->out.w), n->in[0].w, &w.xlo, &w.xhi);
+    w.area = s->size && s->counts_zeros ? (double)s->size * s->size
+                                        : (double)(w.yhi - w.ylo) * (w.xhi - w.xlo);
+    return w;
+}
+
+static long blocks_of(const dnx_node *n) { return (n->in[0].c + BLOCK - 1) / BLOCK; }
+
+/* A row of this job is BLOCK channels of an output pixel. */
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    dnx_shape in = n->in[0];
+    size_t C = (size_t)in.c;
+    long blocks = blocks_of(n), per = (long)n->out.h * n->out.w;
+    for (long i = lo; i < hi; i++) {
+        long pixel = i / blocks, b = pixel / per;
+        size_t from = (size_t)(i % blocks) * BLOCK;
+        size_t count = C - from < BLOCK ? C - from : BLOCK;
+        const window w = window_of(n, pixel % per);
+        double sum[BLOCK] = {0};
+        for (int y = w.ylo; y < w.yhi; y++) {
+            const float *x = p->x[0] + ((size_t)(b * in.h + y) * (size_t)in.w + (size_t)w.xlo) * C;
+            for (int k = w.xlo; k < w.xhi; k++, x += C)
+                for (size_t c = 0; c < count; c++) sum[c] += (double)x[from + c];
+        }
+        float *y = p->y + (size_t)pixel * C + from;
+        for (size_t c = 0; c < count; c++) y[c] = (float)(sum[c] / w.area);
+    }
+}
+
+void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p) {
+    dnx_each_row(n, p, dnx_pixels(n, p) * blocks_of(n), forward_rows);
+}
+
+/* A row of this job is an image, because windows overlap. */
+static void windows_back(dnx_node *n, dnx_pass *p, long first, long last) {
+    dnx_shape in = n->in[0], out = n->out;
+    size_t C = (size_t)in.c;
+    for (long b = first; b < last; b++) {
+        float *dx = p->dx[0] + (size_t)b * dnx_size(in);
+        const float *dy = p->dy + (size_t)b * dnx_size(out);
+        if (!p->dx_adds[0]) memset(dx, 0, sizeof *dx * dnx_size(in));
+        for (long i = 0; i < (long)out.h * out.w; i++, dy += C) {
+            const window w = window_of(n, i);
+            float inv = (float)(1 / w.area);
+            for (int y = w.ylo; y < w.yhi; y++)
+                for (int x = w.xlo; x < w.xhi; x++) {
+                    float *d = dx + ((size_t)y * (size_t)in.w + (size_t)x) * C;
+                    for (size_t c = 0; c < C; c++) d[c] += dy[c] * inv;
+                }
+        }
+    }
+}
+
+/* A row of this job is a pixel of the input. */
+static void map_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    size_t C = (size_t)n->in[0].c;
+    long hw = (long)n->in[0].h * n->in[0].w;
+    float inv = 1.f / (float)hw;
+    for (long i = lo; i < hi; i++) {
+        const float *dy = p->dy + (size_t)(i / hw) * C;
+        float *dx = p->dx[0] + (size_t)i * C;
+        if (p->dx_adds[0])
+            for (size_t c = 0; c < C; c++) dx[c] += dy[c] * inv;
+        else
+            for (size_t c = 0; c < C; c++) dx[c] = dy[c] * inv;
+    }
+}
+
+void dnx_mean_windows_backward(dnx_node *n, dnx_pass *p) {
+    if (!p->dx[0]) return;
+    if (((const dnx_mean_windows *)n->state)->size) dnx_each_row(n, p, p->batch, windows_back);
+    else dnx_each_row(n, p, (long)p->batch * n->in[0].h * n->in[0].w, map_back);
+}

@@ -1,0 +1,16 @@
+/* mean_windows.h - the mean of each channel over square windows of a map. [avgpool] and
+ * [local_avgpool] use it; their n->state is a dnx_mean_windows.
+ * x: B x H x W x C, y: B x OH x OW x C. */
+#ifndef DNX_MEAN_WINDOWS_H
+#define DNX_MEAN_WINDOWS_H
+#include "dnx.h"
+
+typedef struct {
+    int size, stride; /* of the windows, pixels; size 0: one window, the whole map */
+    int before;       /* pixels above and left of the map where the first window begins */
+    bool counts_zeros; /* the mean counts pixels outside of the map, as zeros */
+} dnx_mean_windows;
+
+void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p);
+void dnx_mean_windows_backward(dnx_node *n, dnx_pass *p);
+#endif

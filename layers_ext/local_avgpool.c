@@ -1,0 +1,62 @@
+/* [local_avgpool]: the mean of each channel over windows. Pixels outside of the map do not count,
+ * as in AlexeyAB's Darknet.
+ *
+ *   y[b,y,x,c] = mean of x[b, y*stride - padding/2 + i, x*stride - padding/2 + j, c] over i, j
+ *
+ * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1. `padding` counts
+ * the pixels of both sides together. [avgpool] counts zeros outside of the map. No weights. */
+#include "common/mean_windows.h"
+#include "kernels/activations.h"
+#include "layer/view.h"
+
+typedef struct {
+    int size, stride, padding;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_INT(opts, size, 0, 0, 4096, "side of the window, pixels; 0: as stride"),
+    DNX_OPT_INT(opts, stride, 1, 1, 4096, "step between windows, pixels"),
+    DNX_OPT_INT(opts, padding, -1, -1, 8192, "pixels of both sides together; -1: size - 1"),
+    DNX_OPT_END};
+
+static int size_of(const opts *o) { return o->size ? o->size : o->stride; }
+static int padding_of(const opts *o) { return o->padding < 0 ? size_of(o) - 1 : o->padding; }
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    int size = size_of(o), padding = padding_of(o);
+    int h = n->in[0].h + padding, w = n->in[0].w + padding;
+    if (size > h || size > w)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[local_avgpool] size=%d: the padded input is only %d x %d", size, h, w);
+    if (padding > 2 * (size - 1))
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[local_avgpool] padding=%d: with size=%d some windows hold nothing but "
+                        "padding", padding, size);
+    *(dnx_mean_windows *)n->state = (dnx_mean_windows){size, o->stride, padding / 2, false};
+    n->out = (dnx_shape){(h - size) / o->stride + 1, (w - size) / o->stride + 1, n->in[0].c};
+    return DNX_OK;
+}
+
+/* The only section of Netron with windows and unequal padding is [maxpool]. */
+static void show(const dnx_node *n, dnx_view *v) {
+    const opts *o = n->opts;
+    dnx_show(v, "maxpool", v->from, 1, n->out, "size=%d\nstride=%d\npadding=%d\n", size_of(o),
+             o->stride, padding_of(o));
+}
+
+static const dnx_description description = {.show = show};
+
+const dnx_layer_type dnx_local_avgpool = {
+    .name = "local_avgpool",
+    .aliases = "local_avg",
+    .summary = "mean of each channel over windows, of the pixels inside of the map",
+    .is_reentrant = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(dnx_mean_windows),
+    .make = make,
+    .forward = dnx_mean_windows_forward,
+    .backward = dnx_mean_windows_backward,
+    .description = &description,
+};
