@@ -1,7 +1,8 @@
-/* margin_softmax.c - the GPU version of [margin_softmax]. Layers with scale=length, with mining or
- * with class vectors or margins from a teacher run on the processor. In a network that predicts,
- * the layer computes nothing. Before a pass, the processor draws the sample of classes and finds
- * the class of each image in it. */
+/* margin_softmax.c - the GPU version of [margin_softmax]. Layers with scale=length, with mining,
+ * with class vectors that follow a teacher or with margins from one run on the processor. In a
+ * network that predicts, the layer computes nothing. Before a pass, the processor draws the sample
+ * of classes and finds the class of each image in it. */
+#include "common/face/centres.h"
 #include "common/face/class_sample.h"
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
@@ -20,7 +21,8 @@ typedef struct {
 
 static bool can(const dnx_node *n) {
     return dnx_gpu_option(n, "scale", 0) == 0 && dnx_gpu_option(n, "mining", 0) == 0 &&
-           dnx_gpu_option(n, "centres", 0) == 0 && dnx_gpu_option(n, "margins", 0) == 0;
+           dnx_gpu_option(n, "centres", 0) != DNX_CENTRES_TEACHER &&
+           dnx_gpu_option(n, "margins", 0) == 0;
 }
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {

@@ -86,6 +86,8 @@ static const kd_case head_cases[] = {
     {"groups by the teacher", STUDENT HEAD PROBABLE "group=.5\ngroup_by=teacher\n"
      "group_between=3\n", 3},
     {"one group", STUDENT HEAD PROBABLE "group=1\n", 3},
+    {"inherited centres", "[connected]\noutput=9\nactivation=linear\n[margin_softmax]\n"
+     "classes=700\ncentres=inherited\n" TEACHER("head"), 2},
     {"frozen head", STUDENT HEAD "stopbackward=1\n" PROBABLE, 1},
     {"head on the processor", STUDENT HEAD "mining=hard\n" PROBABLE, 1},
     {"logits", "[connected]\noutput=700\nactivation=linear\n[softmax]\n" PROBABLE "from=0\n"
