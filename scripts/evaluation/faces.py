@@ -39,6 +39,7 @@ class Network:
         remove(record)
         print(f"features of {images} by {self.name}", flush=True)
         remove(out)
+        remove(out + ".skipped")  # of an earlier call: `embed` would not replace it
         try:
             run([darknet(), "embed", self.cfg, self.weights, images, out]
                 + (["-flip", self.flip] if self.flip != "none" else [])

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -164,6 +165,19 @@ def files_of_two_networks():
            "another network")
 
 
+def broken_images():
+    """--allow-broken leaves broken images out, also after a call without it."""
+    shutil.copytree("syn/train", "some")
+    write(f"some/{sorted(os.listdir('some'))[0]}/broken.png", "text")
+    words = ("net.cfg", "1.weights", "some", "--out", "broken", "--no-pictures")
+    for _ in range(2):
+        expect_end(evaluate(*words), 1, "some: 1 images cannot be used (--allow-broken leaves them "
+                   "out):\n  ", "broken.png: is not an image")
+    done = evaluate(*words, "--allow-broken")
+    expect_end(done)
+    expect("some: 1 broken images are left out" in done.stdout, done.stdout)
+
+
 def mistakes():
     names, rows, others = face_files()
     os.makedirs("empty", exist_ok=True)
@@ -257,6 +271,6 @@ def probes_alone():
 
 
 attempt_all(lambda: None, whole_run, templates, two_networks, with_a_network,
-            files_of_two_networks, mistakes,
+            files_of_two_networks, broken_images, mistakes,
             without_darknet, probes_alone)
 summary()
