@@ -29,6 +29,7 @@ typedef struct {
     const char *help;
 } dnx_opt;
 
+// clang-format off
 #define DNX_OPT_INT(s, f, def, lo, hi, help) {#f, DNX_INT, offsetof(s, f), def, lo, hi, NULL, help}
 #define DNX_OPT_FLOAT(s, f, def, lo, hi, help) \
     {#f, DNX_FLOAT, offsetof(s, f), def, lo, hi, NULL, help}
@@ -39,4 +40,5 @@ typedef struct {
     {#f, DNX_LAYERS, offsetof(s, f), 0, -100000, 100000, NULL, help}
 #define DNX_OPT_IGNORED(key, help) {key, DNX_IGNORED, 0, 0, 0, 0, NULL, help}
 #define DNX_OPT_END {NULL, DNX_INT, 0, 0, 0, 0, NULL, NULL}
+// clang-format on
 #endif

@@ -39,6 +39,7 @@ typedef struct {
     const char *help;  /* a phrase with its unit; -h adds bounds and a number that is the default */
 } dnx_arg;
 
+// clang-format off
 #define DNX_PLACE(s, f, name, help) \
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), NULL, 0, 0, 0, true, help}
 #define DNX_PLACE_MAYBE(s, f, name, help) \
@@ -64,6 +65,7 @@ typedef struct {
 #define DNX_ARG_THREADS(s) \
     DNX_ARG_INT(s, threads, "-threads", "N", 0, 1, 64, "threads; default one for each core")
 #define DNX_ARG_END {NULL, DNX_ARG_IS_TEXT, 0, NULL, 0, 0, 0, false, NULL}
+// clang-format on
 
 enum { DNX_MOST_ARGS = 40 }; /* rows of a table */
 

@@ -16,6 +16,7 @@ typedef struct {
     int score;    /* index of the score; -1 when the form has none */
 } form;
 
+// clang-format off
 static const form forms[] = {
     {0, 10, NO, 0, 2, -1},       {1, 10, NO, 0, 0, -1},       {2, 11, NO, 1, 2, -1},
     {3, 11, NO, 0, 2, 10},       {4, 14, CORNERS, 4, 2, -1},  {4, 15, CORNERS, 5, 2, 4},
@@ -25,6 +26,7 @@ static const form forms[] = {
     {10, 20, CORNERS, 4, 3, 19},
     {KNOWN, DNX_ROW_LST, CORNERS, 4, 2, -1}, {KNOWN, DNX_ROW_106_BOX, CORNERS, 4, 2, -1},
     {KNOWN, DNX_ROW_106, NO, 0, 2, -1}};
+// clang-format on
 enum { COUNT = sizeof forms / sizeof *forms };
 
 /* The largest rms of dnx_similarity for a face, in pixels. A full profile has about 15; points in a

@@ -148,6 +148,7 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
     if (st) return st;
     dnx_device_notes(gpu.device, note);
     gpu.precision = precision;
+    // clang-format off
     gpu.placement = (dnx_placement){
         .place = place, .remove = take_away, .images = dnx_gpu_images,
         .forward = dnx_gpu_forward, .backward = dnx_gpu_backward, .clear_dy = dnx_gpu_clear_dy,
@@ -155,6 +156,7 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
         .fetch_gradients = dnx_gpu_fetch_gradients, .update = dnx_gpu_update,
         .is_updated = dnx_gpu_is_updated, .status = status, .is_elsewhere = is_elsewhere,
         .new_images = new_images, .free_images = free_images, .device = gpu.device};
+    // clang-format on
     const dnx_device_facts *f = dnx_device_is(gpu.device);
     static const char *const words[] = {"float32", "tf32", "bfloat16"};
     snprintf(gpu.placement.name, sizeof gpu.placement.name, "GPU %d: %s, %s", f->index, f->name,

@@ -95,6 +95,7 @@ const dnx_layer_type dnx_yolo = {
 
 /* ---- [region] ---- */
 
+// clang-format off
 static const dnx_opt region_options[] = {
     DNX_OPT_INT(opts, classes, 20, 1, 1 << 20, "number of classes"),
     DNX_OPT_INT(opts, num, 1, 1, 65536, "boxes at a pixel"),
@@ -108,6 +109,7 @@ static const dnx_opt region_options[] = {
     FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(mask_scale, 1),
     FACTOR(class_scale, 1), DNX_OPT_STRING(opts, tree, NULL, "not supported"),
     DNX_OPT_STRING(opts, map, NULL, TRAINS), DNX_OPT_END};
+// clang-format on
 
 static dnx_status make_region(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
@@ -140,6 +142,7 @@ const dnx_layer_type dnx_region = {
 
 /* ---- [detection] ---- */
 
+// clang-format off
 static const dnx_opt detection_options[] = {
     DNX_OPT_INT(opts, classes, 1, 1, 1 << 20, "number of classes"),
     DNX_OPT_INT(opts, num, 1, 1, 65536, "boxes in a cell"),
@@ -149,6 +152,7 @@ static const dnx_opt detection_options[] = {
     DNX_OPT_INT(opts, max, 90, 1, 65536, TRAINS), SWITCH(rescore), SWITCH(sqrt), SWITCH(forced),
     SWITCH(random), SWITCH(reorg), FACTOR(jitter, .2), FACTOR(coord_scale, 1),
     FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(class_scale, 1), DNX_OPT_END};
+// clang-format on
 
 static dnx_status make_detection(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;

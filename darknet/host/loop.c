@@ -90,6 +90,7 @@ _Static_assert((int)DNX_CONSTANT == (int)CONSTANT && (int)DNX_STEP == (int)STEP 
 static void copy_options(network *n, dnx_host *h) {
     dnx_net *net = h->net;
     dnx_net_opts *o = &net->o;
+    // clang-format off
     *n = (network){.n = net->n, .batch = net->batch, .subdivisions = o->subdivisions,
                    /* libdarknet has no cosine policy; its rate is not used */
                    .policy = o->policy == DNX_COSINE ? CONSTANT : (learning_rate_policy)o->policy,
@@ -104,6 +105,7 @@ static void copy_options(network *n, dnx_host *h) {
                    .min_ratio = o->min_ratio, .center = o->center, .angle = o->angle,
                    .aspect = o->aspect, .exposure = o->exposure, .saturation = o->saturation,
                    .hue = o->hue, .gpu_index = -1};
+    // clang-format on
     n->seen = &h->seen;
     n->t = &h->t;
     n->cost = &h->cost;

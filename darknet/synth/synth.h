@@ -10,6 +10,7 @@
 #define DNX_SYNTH_VERSION 1 /* changes when the same numbers give other pixels */
 
 /* The numbers of an identity; the table in synth.c has mean and deviation of each. */
+// clang-format off
 enum {
     HEAD_W, HEAD_H, JAW_W, JAW_Y, CHIN_W, CHIN_Y, CHEEK, EAR, EAR_OUT,
     EYE_X, EYE_W, EYE_H, EYE_SLANT, EYE_BEND, EYE_DEPTH, IRIS, LID,
@@ -18,6 +19,7 @@ enum {
     MOUTH_Y, MOUTH_W, LIP_UP, LIP_LOW, LIP_BEND, LIP_RED, PHILTRUM,
     HAIRLINE, HAIR_CURVE, HAIR_PART, HAIR_H, HAIR_W, AGE, DNX_TRAITS
 };
+// clang-format on
 
 enum { DNX_BALD, DNX_SHORT, DNX_SIDE, DNX_FRINGE, DNX_LONG, DNX_CURLY, DNX_HAIRS };
 enum { DNX_SHAVEN, DNX_STUBBLE, DNX_MOUSTACHE, DNX_GOATEE, DNX_FULL, DNX_BEARDS };

@@ -16,6 +16,7 @@
 #include "kernels/activations.h"
 
 /* Columns: name; true when the threads of a block wait for each other (SYNC). */
+// clang-format off
 #define DNX_CUDA_KERNELS(X)                                                                     \
     X(conv_forward, true) X(conv_dx, true) X(conv_dw, true)                                     \
     X(conv_forward_tf32, true) X(conv_dx_tf32, true) X(conv_dw_tf32, true)                      \
@@ -35,6 +36,7 @@
     X(leading_least, true) X(probability_loss, true) X(probability_slopes, false)               \
     X(binarise, true) X(binarise_back, true) X(signs, true) X(signs_back, false)                \
     X(k_map, false) X(k_unmap, false) X(k_scale, false) X(k_back, true)
+// clang-format on
 
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
 enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */

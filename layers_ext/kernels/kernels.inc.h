@@ -235,6 +235,7 @@ NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const
 #define TEXT2(s) #s
 #define TEXT1(s) TEXT2(s)
 extern const dnx_kernel_set NAME1(SET);
+// clang-format off
 const dnx_kernel_set NAME1(SET) = {
     .name = TEXT1(SET), .panel = PANEL, .packed = packed, .pack = pack, .mm = mm, .mmt = mmt,
     .mmt_ahead = mmt_ahead,
@@ -243,3 +244,4 @@ const dnx_kernel_set NAME1(SET) = {
     .scale_act = scale_act, .scale_act_stream = scale_act_stream, .act_back = act_back,
     .act_dz = act_dz, .affine2 = affine2, .copy_runs = copy_runs, .add = add, .dot = dot,
     .wino_in = wino_in, .wino_out = wino_out};
+// clang-format on

@@ -87,6 +87,7 @@ static bool write_cfg(const char *text) {
 
 #define HEAD "[connected]\noutput=5\nactivation=linear\n[softmax]\n"
 
+// clang-format off
 static const struct {
     const char *name, *cfg;
 } small[] = {
@@ -141,6 +142,7 @@ static const struct {
                   "[detection]\nside=3\nnum=2\ncoords=1\nclasses=1\nsoftmax=1\n"},
     {"cost", NET(4, 3) BN3(4) "[connected]\noutput=5\nactivation=linear\n[softmax]\n[cost]\n"},
 };
+// clang-format on
 
 /* ---- training ---- */
 
@@ -151,6 +153,7 @@ static const struct {
     "[connected]\noutput=5\nactivation=logistic\n[cost]\ntype=" type "\nscale=.7\n"
 enum { IMAGES = 4, CLASSES = 5, STEPS_RUN = 5, PIXELS = 8 * 8 * 3 };
 
+// clang-format off
 static const struct {
     const char *name, *cfg;
     double tolerance;
@@ -181,6 +184,7 @@ static const struct {
      * derivative of its forward (H7). With 256 values per channel this is 0.2 % in each step. */
     {"train batch norm", TRAIN BN3(6) POOL HEAD, 3e-2},
 };
+// clang-format on
 
 static bool near(const char *name, const char *what, double host, double ours, double tolerance) {
     if (fabs(host - ours) <= tolerance * fmax(fabs(host), 1e-6)) return true;

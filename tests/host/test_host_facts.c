@@ -273,10 +273,12 @@ static void loop(void) {
     float d0[4], d1[4], y0[4], y1[4], x[4] = {0}, truth[4] = {0}, cost[2] = {2, 4}, total;
     size_t seen = 0;
     int t = 0;
+    // clang-format off
     layer l[2] = {{.type = BLANK, .forward = spy, .backward = spy, .batch = 4, .outputs = 1,
                    .delta = d0, .output = y0, .cost = cost},
                   {.type = BLANK, .forward = spy, .backward = spy, .batch = 4, .outputs = 1,
                    .delta = d1, .output = y1, .cost = cost + 1}};
+    // clang-format on
     network n = {.n = 2, .batch = 4, .subdivisions = 2, .layers = l, .seen = &seen, .t = &t,
                  .cost = &total, .input = x, .truth = truth, .learning_rate = 1, .output = y1};
     float returned = train_network_datum(&n);

@@ -14,11 +14,13 @@ static void rate(bool ok, const char *name, size_t number, double got, double wa
 static float host_rate(const dnx_net_opts *o, size_t number) {
     static int steps[DNX_MAX_LIST];
     static float scales[DNX_MAX_LIST];
+    // clang-format off
     network n = {.batch = 4, .subdivisions = 2, .policy = (learning_rate_policy)o->policy,
                  .learning_rate = o->learning_rate, .gamma = o->gamma, .scale = o->scale,
                  .power = o->power, .step = o->step, .max_batches = o->max_batches,
                  .steps = steps, .scales = scales, .num_steps = o->steps.n,
                  .burn_in = o->burn_in};
+    // clang-format on
     size_t seen = number * 8 + 3;
     n.seen = &seen;
     for (int i = 0; i < o->steps.n; i++) {

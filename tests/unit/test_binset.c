@@ -76,6 +76,7 @@ static void test_changed_bytes(void) {
 
 static void test_errors(void) {
 #define BYTES(s) s, sizeof s - 1
+    // clang-format off
     const struct {
         const char *bytes;
         size_t n;
@@ -136,6 +137,7 @@ static void test_errors(void) {
          "byte 39: a call with other values than Python's or NumPy's"},
         {BYTES("\x80\2]]b."), "byte 4: an array that NumPy would not write"},
     };
+    // clang-format on
     dnx_binset s;
     dnx_err err = {0};
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {

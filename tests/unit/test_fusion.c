@@ -14,6 +14,7 @@ typedef struct {
     int deferred; /* the number of layers that defer */
 } sample;
 
+// clang-format off
 static const sample samples[] = {
     {"a bottleneck",
      CONV(24, "prelu") DW("batch_normalize=1\nactivation=prelu") CONV(9, "linear") CONV(20, "relu6")
@@ -39,6 +40,7 @@ static const sample samples[] = {
      "activation=linear\n" DW("multiplier=2") "[connected]\noutput=4\nactivation=linear\n"
      "[softmax]\n", 1},
 };
+// clang-format on
 
 #define MOST 16
 static float *own[MOST];

@@ -11,6 +11,7 @@ const char dnx_gpu_ptx[] = ".version 7.0\n.target sm_80\n" DNX_CUDA_KERNELS(ENTR
 #endif
 
 #define END "[connected]\noutput=4\nactivation=linear\n[softmax]\n"
+// clang-format off
 static const net_case cases[] = {
     {"1x1", "[convolutional]\nfilters=70\nbatch_normalize=1\nactivation=prelu\n" END, 5, 6, 67, 3},
     {"3x3", "[convolutional]\nfilters=9\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n" END,
@@ -92,6 +93,7 @@ static const net_case cases[] = {
      "batch_normalize=1\n[convolutional]\nfilters=12\nbatch_normalize=1\nactivation=linear\n"
      "[margin_softmax]\nclasses=4\n", 12, 12, 3, 8, 1e-4},
 };
+// clang-format on
 
 /* Every activation function, forward and backward, over a wide range. */
 static void check_activations(void) {

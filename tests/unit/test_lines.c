@@ -48,9 +48,11 @@ static void tell(const char *file, const char *mark) {
 
 static void test_marks(void) {
     dnx_lines_report_marks(tell);
+    // clang-format off
     READS("a mark", "\xef\xbb\xbf" "a\n\xef\xbb\xbf" "b\n", "1:a|2:b");
     READS("UTF-16", "\xff\xfe" "a\0", "1:a");
     READS("none", "a\n\xef\xbb\xbf" "b", "1:a|2:b");
+    // clang-format on
     dnx_lines_report_marks(NULL);
     READS("no report", "\xef\xbb\xbf" "a", "1:a");
     check(!strcmp(told, "x: byte order mark|x: byte order mark of UTF-16|"), "told: %s", told);

@@ -8,12 +8,14 @@
  * classes, and an image of an unknown class. */
 static void check_margins(void) {
     char text[256];
+    // clang-format off
     static const char *const words[] = {"margin=none", "margin=sphereface", "margin=am",
         "margin=arcface", "margin=combined", "margin=mv-am", "margin=mv-arc", "margin=sv-am",
         "margin=sv-arc", "margin=d-softmax", "margin=arcface\neasy_margin=1",
         "margin=arcface\nm=3\nlabel_smoothing=.1\ns=10", "margin=am\ngradient=ste",
         "margin=combined\nm1=1.1\nwarmup=6\ns_start=4\nramp_end=.5", "margin=am\nsample=.45",
         "margin=am\nsample=.001"};
+    // clang-format on
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         snprintf(text, sizeof text, "[connected]\noutput=9\nactivation=linear\n"
                  "[margin_softmax]\nclasses=%d\n%s\n", k % 2 ? 1300 : 70, words[k]);

@@ -5,9 +5,11 @@
 #include <stddef.h>
 
 typedef unsigned long long pointer;
+// clang-format off
 enum { OK = 0, INVALID = 1, NO_MEMORY = 2, NO_DEVICE = 100, BAD_DEVICE = 101, NO_CONTEXT = 201,
        BAD_PTX = 218, OLD_DRIVER = 222, NOT_FOUND = 500, CAPTURE_UNSUPPORTED = 900,
        CAPTURE_INVALIDATED = 901 };
+// clang-format on
 
 typedef struct {
     const char *name;
