@@ -14,7 +14,8 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     float *slopes, *d_slopes; /* C, or NULL */

@@ -19,7 +19,8 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, shift, 0, 0, 1, "1: a bias for each channel, trained and saved"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     dnx_norm_act norm;

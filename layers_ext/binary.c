@@ -60,7 +60,8 @@ static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, normalize, BY_PAPER, "paper|input|output",
                  "what batch norm is of; paper: of the input in xnor and bnn, else of the output"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     dnx_norm_act norm;

@@ -24,7 +24,8 @@ static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the features; negative counts back"),
     DNX_OPT_INT(opts, classes, 0, 1, 100000000, "number of classes"),
     DNX_OPT_FLOAT(opts, weight, .003, 0, 1e6, "factor of the loss"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     float *centres, *d_centres; /* N x D */

@@ -12,7 +12,8 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, groups, 2, 1, 65536, "groups that the channels stand in"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;

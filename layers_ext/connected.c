@@ -20,7 +20,8 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, output, 1, 1, 1 << 24, "number of outputs"),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LOGISTIC, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     dnx_norm_act norm;

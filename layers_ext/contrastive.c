@@ -23,7 +23,8 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the features; negative counts back"),
     DNX_OPT_FLOAT(opts, margin, 1, 0, 2, "distance from which two classes are far enough"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     dnx_distances distances;

@@ -39,7 +39,8 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, binary, 0, 0, 0, "only 0: the host's binary weights have no effect"),
     DNX_OPT_INT(opts, xnor, 0, 0, 0, "only 0: the host's gradient does not belong to its forward"),
     DNX_OPT_INT(opts, flipped, 0, 0, 0, "only 0: transposed filters of old files are not read"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     dnx_dwconv dw;     /* with is_narrow it is the whole layer, else only dw.norm is used */

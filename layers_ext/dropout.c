@@ -11,7 +11,8 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, probability, .5, 0, .99, "share of the numbers that are set to 0"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     bool is_dropping;    /* the last forward pass was a training pass */

@@ -14,7 +14,8 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;

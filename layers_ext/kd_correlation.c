@@ -41,7 +41,8 @@ static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, kernel, GAUSSIAN, "gaussian|bilinear", "what two images' correlation is"),
     DNX_OPT_FLOAT(opts, gamma, .4, 1e-3, 100, "gaussian: 1 / (2 variance), on the unit sphere"),
     DNX_OPT_INT(opts, order, 2, 1, MAX_ORDER, "gaussian: degree of the Taylor series"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     size_t D, T;

@@ -52,7 +52,8 @@ static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, power, 1, 0, 16, "exponent of hard=power"),
     DNX_OPT_FLOAT(opts, hard_sharpness, 1, 0, 1000,
                   "factor of the distance in hard=softmax; 0: all samples weigh the same"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     bool has_map, is_unit;

@@ -59,7 +59,8 @@ static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, group_by, STUDENT, "student|teacher", "group: whose logits order classes"),
     DNX_OPT_FLOAT(opts, group_between, 1, 0, 1e6, "group: factor of leading against rest"),
     DNX_OPT_FLOAT(opts, group_within, 8, 0, 1e6, "group: factor of the loss among the leading"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 /* Running sums of one image over the classes of a group so far. top_s, top_t: the largest logits;
  * sum_s, sum_t: the sums of e^{(z - top)/T}. */

@@ -48,7 +48,8 @@ static const dnx_opt options[] = {
                  "false-match rates of the thresholds; default .1,.01,.001,.0001,.00001,.000001"),
     DNX_OPT_FLOAT(opts, temperature, .01, 1e-4, 100, "how far from a threshold a cosine is beyond"),
     DNX_OPT_FLOAT(opts, pace, .01, 0, 1, "share of the way that a pass moves the thresholds"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     double s;

@@ -35,7 +35,8 @@ static const dnx_opt options[] = {
     DNX_WINDOW_OPTIONS(opts),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LOGISTIC, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     dnx_norm_act norm;

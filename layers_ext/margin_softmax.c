@@ -88,7 +88,8 @@ static const dnx_opt options[] = {
                  "teacher: m_least to m, the nearer the teacher has an image to its class, the "
                  "larger"),
     DNX_OPT_FLOAT(opts, m_least, .2, 0, 16, "margins=teacher: the smallest margin"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     dnx_cosines cosines;

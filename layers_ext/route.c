@@ -15,7 +15,8 @@ static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, layers, "layers to join; negative counts back"),
     DNX_OPT_INT(opts, groups, 1, 1, 65536, "groups that the channels of each layer stand in"),
     DNX_OPT_INT(opts, group_id, 0, 0, 65535, "the group that is taken, from 0"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 /* Returns how many channels of input i the layer copies. */
 static int part_of(const dnx_node *n, int i) {

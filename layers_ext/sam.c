@@ -16,7 +16,8 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the map to multiply by; negative counts back"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     if (n->n_in != 2)

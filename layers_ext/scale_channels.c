@@ -18,7 +18,8 @@ static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the map that is scaled; negative counts back"),
     DNX_OPT_INT(opts, scale_wh, 0, 0, 1, "1: a number for each pixel; 0: for each channel"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status check_shapes(const dnx_node *n, dnx_err *err) {
     dnx_shape s = n->in[0], f = n->in[1];

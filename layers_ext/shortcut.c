@@ -27,7 +27,8 @@ static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
     DNX_OPT_FLOAT(opts, alpha, 1, -1e6, 1e6, "factor of the layer before"),
     DNX_OPT_FLOAT(opts, beta, 1, -1e6, 1e6, "factor of `from`"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     bool is_plain;      /* equal shapes */

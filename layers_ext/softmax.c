@@ -24,7 +24,8 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, noloss, 0, 0, 1, "1: probabilities only"),
     DNX_OPT_INT(opts, spatial, 0, 0, 0, "only 0: the host's CPU code ignores it"),
     DNX_OPT_STRING(opts, tree, NULL, "not supported"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;

@@ -31,7 +31,8 @@ static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, margin, .3, 0, 4, "by which other classes must be farther"),
     DNX_OPT_WORD(opts, mining, HARD, "hard|semihard|all", "which triplets of a batch count"),
     DNX_OPT_WORD(opts, distance, 0, "squared|plain", "of the features of unit length"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 typedef struct {
     dnx_distances distances;

@@ -18,7 +18,8 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, stride, 2, -64, 64, "side of the square, pixels; negative: sums squares"),
     DNX_OPT_FLOAT(opts, scale, 1, -1e6, 1e6, "factor"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;

@@ -50,7 +50,8 @@ static const dnx_arg table[] = {
     DNX_ARG_FLAG(align_args, allow_missing, "-allow-missing",
                  "exit with 0 even when some images give no crop"),
     DNX_ARG_THREADS(align_args),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static int run(const void *args);
 

@@ -28,7 +28,8 @@ static const dnx_arg table[] = {
     DNX_ARG_INT(bench_args, busy, "-busy", "N", 0, 1, 1000,
                 "compare one thread with all of -threads, quiet and beside N busy processes"),
     DNX_ARG_FLAG(bench_args, json, "-json", "print one line of JSON, without the layers"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static int run(const void *args);
 

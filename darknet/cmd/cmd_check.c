@@ -32,7 +32,8 @@ static const dnx_arg table[] = {
     DNX_ARG_TEXT(check_args, netron, "-netron", "FILE",
                  "write a cfg of sections that Netron knows, so that it draws all shapes"),
     DNX_ARG_FLAG(check_args, force, "-force", "with -netron: replace a file that is there already"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static int run(const void *args);
 

@@ -24,7 +24,8 @@ static const dnx_arg table[] = {
     DNX_ARG_INT(raw_args, batch, "-batch", "N", 1, 1, 65536, "images at a time"),
     DNX_ARG_THREADS(raw_args),
     DNX_ARG_FLAG(raw_args, force, "-force", "replace a file that is there already"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 /* Runs all images of a file, and writes `size` floats for each to another file. */
 static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, dnx_outfile *out,

@@ -30,7 +30,8 @@ static const dnx_arg table[] = {
     DNX_ARG_TEXT(cluster_args, mtcnn, "-mtcnn", "FOLDER",
                  "the face detector; default: where `make faces-deps` puts it"),
     DNX_ARG_FLAG(cluster_args, force, "-force", "replace the people of an earlier call"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static int run(const void *args);
 

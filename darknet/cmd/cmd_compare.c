@@ -24,7 +24,8 @@ static const dnx_arg table[] = {
                  "draw both photographs with boxes, points and crops into a JPEG"),
     DNX_ARG_FLAG(compare_args, force, "-force", "replace a sheet that is there already"),
     DNX_ARGS_MATCHING(compare_args),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static int run(const void *args);
 

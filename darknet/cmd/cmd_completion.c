@@ -13,7 +13,8 @@ typedef struct {
 
 static const dnx_arg table[] = {
     DNX_PLACE_WORD(args, shell, "shell", "bash|zsh", "bash or zsh, which will read the script"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 /* Prints text inside '...'; the caller has printed the first quote. */
 static void put_quoted(const char *text, bool is_word) {

@@ -35,7 +35,8 @@ static const dnx_arg table[] = {
     DNX_ARG_INT(embed_args, batch, "-batch", "N", 16, 1, 65536, "images at a time"),
     DNX_ARG_THREADS(embed_args),
     DNX_ARG_FLAG(embed_args, force, "-force", "replace a file that is there already"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static int run(const void *args);
 

@@ -42,7 +42,8 @@ static const dnx_arg table[] = {
                  "cfg and weights of the detector; default: where `make faces-deps` puts them"),
     DNX_ARG_FLAG(dnx_faces_args, time, "-time", "print where the time goes"),
     DNX_ARG_THREADS(dnx_faces_args),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static int run(const void *args);
 

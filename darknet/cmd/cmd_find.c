@@ -24,7 +24,8 @@ static const dnx_arg table[] = {
     DNX_PLACE(find_args, photo, "photo.jpg", "a photograph; each of its faces is looked up"),
     DNX_ARG_INT(find_args, top, "-top", "N", 5, 1, 100, "people to print for each face"),
     DNX_ARGS_MATCHING(find_args),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static int run(const void *args);
 

@@ -17,7 +17,8 @@ static const dnx_arg table[] = {
     DNX_ARG_FLAG(init_args, force, "-force", "replace a file that is there already"),
     DNX_ARG_TWO(init_args, from, "-from", "OLD.cfg OLD.weights",
                 "take what fits of another network's layers, by name=, else in their order"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static dnx_status bridge(dnx_net *net, const char *const *from, dnx_err *err) {
     dnx_bridge b = {0};

@@ -18,7 +18,8 @@ typedef struct {
 static const dnx_arg table[] = {
     DNX_PLACE_MAYBE(layers_args, section, "section",
                     "the section whose options are listed: net, convolutional, ..."),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 /* Formats a bound or a default. Whole numbers are printed with all digits. */
 static const char *number(double v, char text[32]) {

@@ -57,7 +57,8 @@ static const dnx_arg table[] = {
     DNX_ARG_THREADS(args),
     DNX_ARG_FLAG(args, json, "-json", "print the report as JSON"),
     DNX_ARG_FLAG(args, force, "-force", "replace files that are there already"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 typedef struct {
     dnx_low_rank c;

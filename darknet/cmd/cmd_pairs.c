@@ -19,7 +19,8 @@ static const dnx_arg table[] = {
                  "print the paths of the images there; default the names as listed"),
     DNX_ARG_TEXT(pairs_args, unpack, "-unpack", "FOLDER",
                  "write the images of a NAME.bin there, as NAME/NAME_0001.jpg and so on"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static int run(const void *args);
 

@@ -16,7 +16,8 @@ static const dnx_arg table[] = {
     DNX_PLACE(partial_args, out, "out.weights", "the file to write"),
     DNX_PLACE(partial_args, layers, "N", "how many layers: 15 takes the layers 0 to 14"),
     DNX_ARG_FLAG(partial_args, force, "-force", "replace a file that is there already"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static dnx_status find_end(const dnx_net *net, const char *text, int *layers, dnx_err *err) {
     char end;

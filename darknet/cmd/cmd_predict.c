@@ -39,13 +39,15 @@ static const dnx_arg predict_table[] = {
                  "a name of each class a line; default names= or labels= of the data file, else "
                  "the identities that the run of these weights kept in NAME.names"),
     DNX_ARG_THREADS(class_args),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static const dnx_arg valid_table[] = {
     PLACES,
     DNX_ARG_INT(class_args, batch, "-batch", "N", VALID_BATCH, 1, 65536, "images at a time"),
     DNX_ARG_THREADS(class_args),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 /* A network, and the layer whose output is the class of an image. */
 typedef struct {

@@ -22,7 +22,8 @@ typedef struct {
 
 static const dnx_arg table[] = {
     DNX_PLACE_MAYBE(args, folder, "folder", "where to search, its folders too; default this one"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 typedef struct {
     char *cell[COLUMNS];

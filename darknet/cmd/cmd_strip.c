@@ -21,7 +21,8 @@ static const dnx_arg table[] = {
     DNX_ARG_TEXT(strip_args, to, "-to", "LAYER",
                  "the layer whose output is kept, a number or a name; default the embedding"),
     DNX_ARG_FLAG(strip_args, force, "-force", "replace files that are there already"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static dnx_status find_last(const dnx_net *net, const char *to, int *last, dnx_err *err) {
     *last = to ? dnx_net_find(net, to) : dnx_net_embedding(net);

@@ -43,7 +43,8 @@ static const dnx_arg table[] = {
                 "pairs of other people, to test with; a multiple of 20"),
     DNX_ARG_INT(set, size, "-size", "PIXELS", 112, 32, 512, "height and width of the images"),
     DNX_ARG_THREADS(set),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 /* The images of identities first to last - 1, of the training or of the test set. */
 typedef struct {

@@ -61,7 +61,8 @@ static const dnx_arg table[] = {
                  "write the curves there, too, for TensorBoard: a folder for each run"),
     DNX_ARG_INT(args, port, "-port", "N", 0, 1, 65535,
                 "show the run in a browser on this computer: http://127.0.0.1:N/"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 /* Returns the reason why arguments contradict each other, or NULL. */
 static const char *find_wrong(const args *a) {

@@ -78,7 +78,8 @@ typedef struct {
     bool none; /* not used: a table needs a struct */
 } gpus_args;
 
-static const dnx_arg table[] = {DNX_ARG_END};
+static const dnx_arg table[] = {DNX_ARG_END,
+};
 
 static void print_layers(void) {
     printf("runs on a GPU:");

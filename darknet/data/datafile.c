@@ -18,7 +18,8 @@ static const dnx_opt options[] = {
     DNX_OPT_STRING(O, eval, NULL, "the host's; not used"),
     DNX_OPT_STRING(O, map, NULL, "the host's; not used"),
     DNX_OPT_STRING(O, results, NULL, "the host's; not used"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static int line_of(const dnx_section *s, const char *key) {
     const dnx_pair *p = dnx_opts_given(s, key);

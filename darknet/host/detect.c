@@ -64,7 +64,8 @@ static const dnx_opt yolo_options[] = {
     DNX_OPT_LIST(opts, anchors, 0, 1e6, "widths and heights, pixels; " TRAINS),
     DNX_OPT_INT(opts, max, 90, 1, 65536, TRAINS), SWITCH(random), FACTOR(jitter, .2),
     FACTOR(ignore_thresh, .5), FACTOR(truth_thresh, 1), DNX_OPT_STRING(opts, map, NULL, TRAINS),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make_yolo(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
@@ -108,7 +109,8 @@ static const dnx_opt region_options[] = {
     SWITCH(bias_match), FACTOR(jitter, .2), FACTOR(thresh, .5), FACTOR(coord_scale, 1),
     FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(mask_scale, 1),
     FACTOR(class_scale, 1), DNX_OPT_STRING(opts, tree, NULL, "not supported"),
-    DNX_OPT_STRING(opts, map, NULL, TRAINS), DNX_OPT_END};
+    DNX_OPT_STRING(opts, map, NULL, TRAINS), DNX_OPT_END,
+};
 // clang-format on
 
 static dnx_status make_region(dnx_node *n, dnx_err *err) {
@@ -151,7 +153,8 @@ static const dnx_opt detection_options[] = {
     DNX_OPT_INT(opts, softmax, 0, 0, 1, "1: softmax over the classes"),
     DNX_OPT_INT(opts, max, 90, 1, 65536, TRAINS), SWITCH(rescore), SWITCH(sqrt), SWITCH(forced),
     SWITCH(random), SWITCH(reorg), FACTOR(jitter, .2), FACTOR(coord_scale, 1),
-    FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(class_scale, 1), DNX_OPT_END};
+    FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(class_scale, 1), DNX_OPT_END,
+};
 // clang-format on
 
 static dnx_status make_detection(dnx_node *n, dnx_err *err) {

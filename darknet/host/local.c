@@ -40,7 +40,8 @@ static const dnx_opt local_options[] = {
     DNX_OPT_INT(local_opts, stride, 1, 1, 1024, "pixels between places"),
     DNX_OPT_INT(local_opts, pad, 0, 0, 1, "1: one pixel of zeros around"),
     DNX_OPT_WORD(local_opts, activation, 0, DNX_HOST_ACTIVATIONS, "function of the sum"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make_local(dnx_node *n, dnx_err *err) {
     const local_opts *o = n->opts;
@@ -126,7 +127,8 @@ static const dnx_opt crop_options[] = {
     DNX_OPT_FLOAT(crop_opts, saturation, 1, 0, 100, "no effect: as angle"),
     DNX_OPT_FLOAT(crop_opts, exposure, 1, 0, 100, "no effect: as angle"),
     DNX_OPT_FLOAT(crop_opts, shift, 0, 0, 100, "no effect: as angle"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make_crop(dnx_node *n, dnx_err *err) {
     const crop_opts *o = n->opts;
@@ -184,7 +186,8 @@ static const dnx_opt reorg_options[] = {
     DNX_OPT_INT(reorg_opts, reverse, 0, 0, 1, "1: channels become blocks"),
     DNX_OPT_INT(reorg_opts, flatten, 0, 0, 1, "1: swaps channels and pixels instead"),
     DNX_OPT_INT(reorg_opts, extra, 0, 0, 1 << 24, "zeros behind the flat input instead"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make_reorg(dnx_node *n, dnx_err *err) {
     const reorg_opts *o = n->opts;
@@ -239,7 +242,8 @@ static const dnx_opt norm_options[] = {
     DNX_OPT_FLOAT(norm_opts, beta, .75, 0, 100, "exponent"),
     DNX_OPT_FLOAT(norm_opts, kappa, 1, 1e-6, 1e6, "added to the squares"),
     DNX_OPT_INT(norm_opts, size, 5, 1, 65536, "channels that are summed"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make_norm(dnx_node *n, dnx_err *err) {
     const norm_opts *o = n->opts;

@@ -121,7 +121,8 @@ static const dnx_opt rnn_options[] = {
     DNX_OPT_WORD(opts, activation, 0, DNX_HOST_ACTIVATIONS, "function of the inner layers"),
     DNX_OPT_INT(opts, shortcut, 0, 0, 1, "1: adds the old state, which is zero here"),
     DNX_OPT_IGNORED("hidden", "of old cfg files"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make_rnn(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
@@ -157,7 +158,8 @@ const dnx_layer_type dnx_rnn = {
 
 static const dnx_opt gru_options[] = {
     OUTPUT, NORMALISE, DNX_OPT_INT(opts, tanh, 0, 0, 1, "1: tanh instead of the logistic function"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make_gru(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
@@ -193,7 +195,8 @@ const dnx_layer_type dnx_gru = {
 
 /* ---- [lstm] ---- */
 
-static const dnx_opt lstm_options[] = {OUTPUT, NORMALISE, DNX_OPT_END};
+static const dnx_opt lstm_options[] = {OUTPUT, NORMALISE, DNX_OPT_END,
+};
 
 static dnx_status make_lstm(dnx_node *n, dnx_err *err) {
     dnx_host_state *s = n->state;

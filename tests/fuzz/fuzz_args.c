@@ -23,7 +23,8 @@ static const dnx_arg args_table[] = {
     DNX_ARG_WORD(args_all, word, "-word", "a|bb|ccc", -1, "a word"),
     DNX_ARG_NUMBER(args_all, number, "-number", "X", 1, 0, 100, "a number"),
     DNX_ARG_FLAG(args_all, flag, "-flag", "a flag"),
-    DNX_ARG_END};
+    DNX_ARG_END,
+};
 
 static const dnx_verb args_verb = {"test", "tests", args_table, offsetof(args_all, guard), NULL};
 

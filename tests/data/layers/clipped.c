@@ -8,7 +8,8 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, ceiling, 6, 0.001, 1e6, "largest output"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     (void)err; /* every input shape is right */

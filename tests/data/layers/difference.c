@@ -16,7 +16,8 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the student's layer; default: the last that is not a loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e6, "factor of the loss"),
-    DNX_OPT_END};
+    DNX_OPT_END,
+};
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     dnx_shape x = n->in[0], t = n->distillation->target; /* t is {0} without a teacher */
