@@ -43,5 +43,9 @@ DEVICE float activate_grad(float u, dnx_act act, float slope) {
     default: return __builtin_nanf("");
     }
 }
+/* The same as a call, for loops that are unrolled: inlined, the code would be very long. */
+DEVICE_CALL float call_activate(float u, dnx_act act, float slope) {
+    return activate(u, act, slope);
+}
 #undef C
 #endif

@@ -84,10 +84,9 @@ KERNEL(signs) {
 
 /* du = [|u| <= 1] du + sign(u) map */
 KERNEL(signs_back) {
-    const long count = a.rows * a.C;
-    for (long i = INDEX; i < count; i += STEP) {
-        const float u = normed(a.scale, a.shift, a.x[i], (int)(i % a.C));
-        const float map = a.map ? a.map[i / a.C] : 0;
+    EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
+        const float u = normed(a.scale, a.shift, a.x[i], c);
+        const float map = a.map ? a.map[row] : 0;
         a.du[i] = (size_of(u) <= 1 ? a.du[i] : 0) + (u >= 0 ? map : -map);
     }
 }
@@ -131,9 +130,8 @@ KERNEL(k_unmap) {
 
 /* z = z map alpha */
 KERNEL(k_scale) {
-    const long count = a.rows * a.N;
-    for (long i = INDEX; i < count; i += STEP)
-        a.z[i] = a.z[i] * (a.map ? a.map[i / a.N] : 1) * a.alpha[i % a.N];
+    EACH_ELEMENT(i, row, n, a.rows * a.N, a.N)
+        a.z[i] = a.z[i] * (a.map ? a.map[row] : 1) * a.alpha[n];
 }
 
 /* dz = dz map, and dk = sum of dz z / map. Blocks of 8 pixels. */

@@ -144,8 +144,8 @@ KERNEL(depthwise_tiles) {
         float *y = a.y + ((k.image * at->oh + k.y + row) * at->ow + k.x) * at->C + c;
         UNROLL for (int i = 0; i < SIDE; i++) {
             if (c >= at->C || k.y + row >= at->oh || k.x + i >= at->ow) continue;
-            y[(long)i * at->C] = a.scale ? activate(sum[i] * a.scale[c] + a.shift[c], a.act,
-                                                    a.slopes ? a.slopes[c] : 0) : sum[i];
+            y[(long)i * at->C] = a.scale ? call_activate(sum[i] * a.scale[c] + a.shift[c], a.act,
+                                                         a.slopes ? a.slopes[c] : 0) : sum[i];
             s0 += (double)sum[i];
             s1 += (double)sum[i] * (double)sum[i];
         }

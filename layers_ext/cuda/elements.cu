@@ -15,9 +15,7 @@ KERNEL(scaled) {
 }
 
 KERNEL(channels) {
-    const long count = a.rows * a.c;
-    for (long i = INDEX; i < count; i += STEP) {
-        const long row = i / a.c, c = i % a.c;
+    EACH_ELEMENT(i, row, c, a.rows * a.c, a.c) {
         float *to = a.to + row * a.to_c + a.to_at + c;
         *to = a.from[row * a.from_c + a.from_at + c] + (a.adds ? *to : 0);
     }
@@ -28,8 +26,9 @@ KERNEL(fill) {
 }
 
 KERNEL(times_map) {
-    for (long i = INDEX; i < a.count; i += STEP) {
-        const long k = a.image ? i / a.image * a.C + i % a.C : i;
+    const int C = a.image ? a.C : 1;
+    EACH_ELEMENT(i, row, c, a.count, C) {
+        const long k = a.image ? i / a.image * C + c : i;
         a.to[i] = a.a[i] * a.b[k] + (a.adds ? a.to[i] : 0);
     }
 }
@@ -53,9 +52,8 @@ KERNEL(scale_sums) {
 }
 
 KERNEL(shuffle) {
-    const long count = a.rows * a.C;
-    for (long i = INDEX; i < count; i += STEP) {
-        const int c = (int)(i % a.C), g = c % a.groups, k = c / a.groups;
+    EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
+        const int g = c % a.groups, k = c / a.groups;
         a.to[i] = a.from[i - c + g * (a.C / a.groups) + k] + (a.adds ? a.to[i] : 0);
     }
 }

@@ -101,17 +101,13 @@ KERNEL(norm_fold) {
 }
 
 KERNEL(norm_apply) {
-    const long count = a.rows * a.C;
-    for (long i = INDEX; i < count; i += STEP) {
-        const int c = (int)(i % a.C);
+    EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
         a.y[i] = activate(u_of(a.z, a.scale, a.shift, i, c), a.act, a.slopes ? a.slopes[c] : 0);
     }
 }
 
 KERNEL(norm_dz) {
-    const long count = a.rows * a.C;
-    for (long i = INDEX; i < count; i += STEP) {
-        const int c = (int)(i % a.C);
+    EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
         const float u = u_of(a.z, a.scale, a.shift, i, c);
         float d = a.dy[i] * activate_grad(u, a.act, a.slopes ? a.slopes[c] : 0);
         if (a.p) d = d * a.p[c] + a.z[i] * a.q[c] + a.r[c];

@@ -12,6 +12,7 @@
 
 #include "cuda/emulate.h"
 #define DEVICE static inline
+#define DEVICE_CALL static
 #define KERNEL(name) void name(const struct name##_args a)
 #define SHARED static _Thread_local
 #define THREAD ((int)dnx_emulated.thread)
@@ -45,6 +46,7 @@ DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from,
 #define WAIT_COPIES(n) dnx_emulated_copies_wait(n)
 #else
 #define DEVICE static inline __attribute__((device, always_inline))
+#define DEVICE_CALL static __attribute__((device, noinline))
 /* Blocks have 256 threads. When a multiprocessor runs one block, a thread may use 255 registers. */
 #define KERNEL(name) \
     extern "C" __attribute__((global, launch_bounds(256, 1))) void name(const struct name##_args a)
@@ -101,4 +103,13 @@ DEVICE void copy_one(float *to, const float *from) {
 #define INDEX ((long)BLOCK_X * THREADS + THREAD)
 /* The number of threads of the launch in x: the step of a loop over elements. */
 #define STEP ((long)BLOCKS_X * THREADS)
+/* Loops over the elements i of rows of C numbers; i is number c of its row. Divisions of 64 bits
+ * for each element would take longer than the rest. */
+#define EACH_ELEMENT(i, row, c, count, C)                                            \
+    const int c##_step = (int)(STEP % (C));                                          \
+    const long row##_step = STEP / (C);                                              \
+    int c = (int)(INDEX % (C));                                                      \
+    long row = INDEX / (C);                                                          \
+    for (long i = INDEX; i < (count); i += STEP, row += row##_step, c += c##_step,   \
+              row += c >= (C), c -= c >= (C) ? (C) : 0)
 #endif

@@ -263,6 +263,11 @@ def the_ptx():
     expect(names == set(listed), f"entries {names ^ set(listed)}")
     expect(".local" not in text, "a kernel keeps numbers in local memory")
     expect(text.count("mma.sync") >= 24, "no tensor cores")
+    expect("cp.async" in text, "no copies that run while a block computes")
+    sizes = re.findall(r"^\s*\.shared .*\.b(\d+) (\S+)\[(\d+)\];", text, re.M)
+    for kernel in text.split(".visible .entry ")[1:]:
+        shared = sum(int(bits) // 8 * int(n) for bits, name, n in sizes if name in kernel)
+        expect(shared <= 48 << 10, f"{kernel.split('(')[0]} has {shared} bytes of shared memory")
     if shutil.which("ptxas"):
         done = run("ptxas", "-v", "-arch=sm_80", "-o", os.devnull,
                    os.path.join(OBJ, "kernels.ptx"))
