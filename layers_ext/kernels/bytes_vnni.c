@@ -32,7 +32,8 @@
 #define FAR 1073741824.f /* larger than every product */
 enum {
     PANEL = DNX_BYTE_PANEL, ROWS = 4, PANELS = 4, HEAD = 3 * 4 * PANEL,
-    BLOCK = 16384 /* bytes of the rows of a block, which fit the first cache */
+    BLOCK = 16384, /* bytes of the rows of a block, which fit the first cache */
+    CHOOSE = 0xCA  /* bits of the second argument where the first is 1, else of the third */
 };
 
 static size_t row_size(int K) { return (size_t)(K + 63) / 64 * 64; }
@@ -88,10 +89,9 @@ INLINE __m512i round64(const float *x, long n, __m512 inverse) {
     UNROLL for (int i = 0; i < 4; i++)
         v[i] = _mm512_castps_si512(_mm512_fmadd_ps(some(x + 16 * i, n - 16 * i), inverse,
                                                    i % 2 ? before : last));
-    const int choose = 0xCA; /* bits of the second argument where the first is 1, else the third */
-    const __m512i low = _mm512_ternarylogic_epi32(byte, v[0], v[1], choose);
-    const __m512i high = _mm512_ternarylogic_epi32(byte, v[2], v[3], choose);
-    return _mm512_ternarylogic_epi32(half, low, _mm512_slli_epi32(high, 16), choose);
+    const __m512i low = _mm512_ternarylogic_epi32(byte, v[0], v[1], CHOOSE);
+    const __m512i high = _mm512_ternarylogic_epi32(byte, v[2], v[3], CHOOSE);
+    return _mm512_ternarylogic_epi32(half, low, _mm512_slli_epi32(high, 16), CHOOSE);
 }
 
 /* Rounds a block of P rows with one scale, which it returns. Fills the last tile with zeros. */
