@@ -58,7 +58,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, k_map, 1, 0, 1, "xnor: 1 scales by the mean magnitude under the window"),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm"),
     DNX_OPT_WORD(opts, normalize, BY_PAPER, "paper|input|output",
-                 "what batch norm is of; paper: of the input in xnor and bnn, else of the output"),
+                 "what batch norm normalises; paper: the input in xnor and bnn, else the output"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
     DNX_OPT_END,
 };

@@ -11,7 +11,7 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_INT(opts, groups, 2, 1, 65536, "groups that the channels stand in"),
+    DNX_OPT_INT(opts, groups, 2, 1, 65536, "number of groups of channels"),
     DNX_OPT_END,
 };
 

@@ -28,8 +28,8 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, groups, 1, 1, 65536, "inputs and outputs fall into so many separate groups"),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LOGISTIC, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_INT(opts, binary, 0, 0, 0, "only 0: the host's binary weights have no effect"),
-    DNX_OPT_INT(opts, xnor, 0, 0, 0, "only 0: the host's gradient does not belong to its forward"),
+    DNX_OPT_INT(opts, binary, 0, 0, 0, "only 0: libdarknet's binary weights have no effect"),
+    DNX_OPT_INT(opts, xnor, 0, 0, 0, "only 0: libdarknet's gradient does not fit its output"),
     DNX_OPT_INT(opts, flipped, 0, 0, 0, "only 0: transposed filters of old files are not read"),
     DNX_OPT_END,
 };

@@ -56,9 +56,12 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, warmup, 0, 0, 100000000, "updates over which weight rises from 0"),
     DNX_OPT_FLOAT(opts, group, 0, 0, 1,
                   "GKD: share of the probability that the leading classes hold; 0: no groups"),
-    DNX_OPT_WORD(opts, group_by, STUDENT, "student|teacher", "group: whose logits order classes"),
-    DNX_OPT_FLOAT(opts, group_between, 1, 0, 1e6, "group: factor of leading against rest"),
-    DNX_OPT_FLOAT(opts, group_within, 8, 0, 1e6, "group: factor of the loss among the leading"),
+    DNX_OPT_WORD(opts, group_by, STUDENT, "student|teacher",
+                 "group: whose logits choose the leading classes"),
+    DNX_OPT_FLOAT(opts, group_between, 1, 0, 1e6,
+                  "group: factor of the loss between leading and other classes"),
+    DNX_OPT_FLOAT(opts, group_within, 8, 0, 1e6,
+                  "group: factor of the loss within the leading classes"),
     DNX_OPT_END,
 };
 

@@ -46,8 +46,10 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, hardest, 2000, 1, 100000000, "how many pairs of two classes count"),
     DNX_OPT_LIST(opts, rates, 0, 1,
                  "false-match rates of the thresholds; default .1,.01,.001,.0001,.00001,.000001"),
-    DNX_OPT_FLOAT(opts, temperature, .01, 1e-4, 100, "how far from a threshold a cosine is beyond"),
-    DNX_OPT_FLOAT(opts, pace, .01, 0, 1, "share of the way that a pass moves the thresholds"),
+    DNX_OPT_FLOAT(opts, temperature, .01, 1e-4, 100,
+                  "width of the smooth step at a threshold, as a cosine"),
+    DNX_OPT_FLOAT(opts, pace, .01, 0, 1,
+                  "share of the difference by which each pass moves the thresholds"),
     DNX_OPT_END,
 };
 

@@ -14,7 +14,7 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_INT(opts, size, 0, 0, 4096, "side of the window, pixels; 0: as stride"),
+    DNX_OPT_INT(opts, size, 0, 0, 4096, "side of the window, pixels; 0: equal to stride"),
     DNX_OPT_INT(opts, stride, 1, 1, 4096, "step between windows, pixels"),
     DNX_OPT_INT(opts, padding, -1, -1, 8192, "pixels of both sides together; -1: size - 1"),
     DNX_OPT_END};

@@ -57,11 +57,11 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, classes, 0, 1, 100000000, "number of classes; auto: as the data file says"),
     DNX_OPT_WORD(opts, margin, DNX_MARGIN_NONE, DNX_MARGIN_WORDS,
-                 "what the true class's cosine loses"),
+                 "how the cosine of the true class is lowered"),
     DNX_OPT_WORD(opts, scale, S, "s|length",
-                 "what the cosines are multiplied by; length: that of the feature"),
+                 "factor of the cosines: s, or the length of the feature"),
     DNX_OPT_FLOAT(opts, s, 32, 1e-3, 1e4, "factor of the cosines"),
-    DNX_OPT_FLOAT(opts, s_start, 0, 0, 1e4, "s before the first update; 0: s, no warm-up of it"),
+    DNX_OPT_FLOAT(opts, s_start, 0, 0, 1e4, "s before the first update; 0: no warm-up of s"),
     DNX_OPT_FLOAT(opts, m, -1, -1, 16,
                   "margin; -1: sphereface 4, arcface .5, d-softmax .9, others .35"),
     DNX_OPT_FLOAT(opts, m1, 1, 0, 16, "combined: factor of the angle"),
@@ -72,9 +72,9 @@ static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, gradient, 0, "exact|ste", "ste: the margin's derivative is taken as 1"),
     DNX_OPT_FLOAT(opts, label_smoothing, 0, 0, .9, "share of the target spread over all classes"),
     DNX_OPT_INT(opts, warmup, 0, 0, 100000000, "updates over which margin and s rise"),
-    DNX_OPT_FLOAT(opts, ramp_end, 1, 0, 1, "share of the margin that is in force in the end"),
+    DNX_OPT_FLOAT(opts, ramp_end, 1, 0, 1, "share of the margin that applies in the end"),
     DNX_OPT_WORD(opts, mining, DNX_MINING_NONE, DNX_MINING_WORDS,
-                 "which images of a batch count, how much"),
+                 "which images of a batch count, and how much"),
     DNX_OPT_FLOAT(opts, keep, .9, 1e-3, 1, "hard: share of the batch that counts"),
     DNX_OPT_FLOAT(opts, focus, 2, 0, 16, "focal: exponent"),
     DNX_OPT_FLOAT(opts, sample, 1, 1e-6, 1, "share of the classes that take part in an update"),
@@ -82,11 +82,11 @@ static const dnx_opt options[] = {
                  "teacher: the class weights follow the features of teacher=, as in AdaDistill; "
                  "inherited: they are those of its classifier, as in ProxylessKD"),
     DNX_OPT_WORD(opts, alpha, DNX_ALPHA_CENTRE, DNX_ALPHA_WORDS,
-                 "centres=teacher: what says how much of a class's weights stays"),
-    DNX_OPT_FLOAT(opts, alpha_fixed, .9, 0, 1, "alpha=fixed: the share that stays"),
+                 "centres=teacher: how the share of the old class weights is chosen"),
+    DNX_OPT_FLOAT(opts, alpha_fixed, .9, 0, 1, "alpha=fixed: the share of the old class weights"),
     DNX_OPT_WORD(opts, margins, SAME, "same|teacher",
-                 "teacher: m_least to m, the nearer the teacher has an image to its class, the "
-                 "larger"),
+                 "teacher: from m_least to m, larger when the teacher's feature is nearer to its "
+                 "class"),
     DNX_OPT_FLOAT(opts, m_least, .2, 0, 16, "margins=teacher: the smallest margin"),
     DNX_OPT_END,
 };

@@ -13,7 +13,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, layers, "layers to join; negative counts back"),
-    DNX_OPT_INT(opts, groups, 1, 1, 65536, "groups that the channels of each layer stand in"),
+    DNX_OPT_INT(opts, groups, 1, 1, 65536, "number of groups of channels in each layer"),
     DNX_OPT_INT(opts, group_id, 0, 0, 65535, "the group that is taken, from 0"),
     DNX_OPT_END,
 };

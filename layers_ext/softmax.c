@@ -19,10 +19,10 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_INT(opts, groups, 1, 1, 1 << 24, "parts that are normalised alone"),
+    DNX_OPT_INT(opts, groups, 1, 1, 1 << 24, "parts that are normalised separately"),
     DNX_OPT_FLOAT(opts, temperature, 1, 1e-6, 1e6, "the inputs are divided by it"),
     DNX_OPT_INT(opts, noloss, 0, 0, 1, "1: probabilities only"),
-    DNX_OPT_INT(opts, spatial, 0, 0, 0, "only 0: the host's CPU code ignores it"),
+    DNX_OPT_INT(opts, spatial, 0, 0, 0, "only 0: libdarknet's CPU code ignores it"),
     DNX_OPT_STRING(opts, tree, NULL, "not supported"),
     DNX_OPT_END,
 };

@@ -45,8 +45,8 @@ static const dnx_arg table[] = {
     DNX_ARG_WORD(align_args, several, "-several", "largest|center|skip", DNX_CENTER,
                  "which face of an image that has several"),
     DNX_ARG_WORD(align_args, form, "-form", DNX_LANDMARK_FORMS, -1,
-                 "the order of the numbers of a face; default by where the points lie"),
-    DNX_ARG_FLAG(align_args, force, "-force", "replace crops that are there already"),
+                 "the order of the numbers of a face; default: found from the points"),
+    DNX_ARG_FLAG(align_args, force, "-force", "replace existing crops"),
     DNX_ARG_FLAG(align_args, allow_missing, "-allow-missing",
                  "exit with 0 even when some images give no crop"),
     DNX_ARG_THREADS(align_args),
@@ -56,7 +56,7 @@ static const dnx_arg table[] = {
 static int run(const void *args);
 
 const dnx_verb dnx_cmd_align = {
-    "align", "cut out faces by five landmarks, as ArcFace has them",
+    "align", "cut out faces by five landmarks, as ArcFace uses them",
     table, sizeof(align_args), run};
 
 enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };

@@ -22,11 +22,11 @@ static const dnx_arg table[] = {
     DNX_ARG_INT(bench_args, batch, "-batch", "N", 1, 1, 65536, "images at a time"),
     DNX_ARG_THREADS(bench_args),
     DNX_ARG_INT(bench_args, runs, "-runs", "N", 20, 1, 100000,
-                "passes to time, after three that are not"),
+                "passes to time, after three untimed ones"),
     DNX_ARG_FLAG(bench_args, trains, "-train",
                  "time whole training steps: forward, backward and update"),
     DNX_ARG_INT(bench_args, busy, "-busy", "N", 0, 1, 1000,
-                "compare one thread with all of -threads, quiet and beside N busy processes"),
+                "compare one thread with all of -threads, alone and beside N busy processes"),
     DNX_ARG_FLAG(bench_args, json, "-json", "print one line of JSON, without the layers"),
     DNX_ARG_END,
 };

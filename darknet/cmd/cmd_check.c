@@ -23,15 +23,16 @@ static const dnx_arg table[] = {
     DNX_PLACE_MAYBE(check_args, weights, "weights",
                     "a file of weights, which must fit up to the embedding"),
     DNX_ARG_TEXT(check_args, data, "-data", "FILE",
-                 "can the network be trained on the images of this data file? Status 1: no"),
+                 "check whether the network can be trained on the images of this data file; "
+                 "status 1 when it cannot"),
     DNX_ARG_TEXT(check_args, size, "-size", "HxW",
-                 "for images of another height and width, pixels: as 480x640"),
+                 "check for images of this height and width, pixels, such as 480x640"),
     DNX_ARG_FLAG(check_args, json, "-json", "print JSON, for scripts"),
     DNX_ARG_FLAG(check_args, dot, "-dot", "print a graph for Graphviz: dot -Tpdf"),
     DNX_ARG_FLAG(check_args, svg, "-svg", "print a picture: layers, shapes, costs"),
     DNX_ARG_TEXT(check_args, netron, "-netron", "FILE",
                  "write a cfg of sections that Netron knows, so that it draws all shapes"),
-    DNX_ARG_FLAG(check_args, force, "-force", "with -netron: replace a file that is there already"),
+    DNX_ARG_FLAG(check_args, force, "-force", "with -netron: replace an existing file"),
     DNX_ARG_END,
 };
 

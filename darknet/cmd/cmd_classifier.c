@@ -23,7 +23,7 @@ static const dnx_arg table[] = {
     DNX_PLACE(raw_args, out, "out.f32", "the last layer's outputs, N x height x width x channels"),
     DNX_ARG_INT(raw_args, batch, "-batch", "N", 1, 1, 65536, "images at a time"),
     DNX_ARG_THREADS(raw_args),
-    DNX_ARG_FLAG(raw_args, force, "-force", "replace a file that is there already"),
+    DNX_ARG_FLAG(raw_args, force, "-force", "replace an existing file"),
     DNX_ARG_END,
 };
 

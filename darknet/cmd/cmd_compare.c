@@ -22,7 +22,7 @@ static const dnx_arg table[] = {
     DNX_ARG_FLAG(compare_args, all, "-all", "compare each face of one with each of the other"),
     DNX_ARG_TEXT(compare_args, sheet, "-sheet", "FILE",
                  "draw both photographs with boxes, points and crops into a JPEG"),
-    DNX_ARG_FLAG(compare_args, force, "-force", "replace a sheet that is there already"),
+    DNX_ARG_FLAG(compare_args, force, "-force", "replace an existing sheet"),
     DNX_ARGS_MATCHING(compare_args),
     DNX_ARG_END,
 };

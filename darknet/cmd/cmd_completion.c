@@ -54,7 +54,7 @@ static void put_verb(int shell, const dnx_verb *v) {
         put_word(shell, dnx_verb_word(v->verbs[i]), v->verbs[i]->summary);
     if (v == &dnx_command) put_word(shell, "help", "explain a verb");
     for (int i = 0; v->host_verbs && v->host_verbs[i]; i++)
-        put_word(shell, v->host_verbs[i], "a verb of the host's command");
+        put_word(shell, v->host_verbs[i], "a verb of /usr/bin/darknet");
     for (const dnx_arg *a = v->args; a && a->name; a++)
         if (a->name[0] == '-') put_word(shell, a->name, a->help);
         else if (a->type == DNX_ARG_IS_WORD) put_list(shell, a->value, a->help);

@@ -34,7 +34,7 @@ static const dnx_arg table[] = {
     DNX_ARG_FLAG(embed_args, half, "-half", "write numbers of 16 bits instead of 32"),
     DNX_ARG_INT(embed_args, batch, "-batch", "N", 16, 1, 65536, "images at a time"),
     DNX_ARG_THREADS(embed_args),
-    DNX_ARG_FLAG(embed_args, force, "-force", "replace a file that is there already"),
+    DNX_ARG_FLAG(embed_args, force, "-force", "replace an existing file"),
     DNX_ARG_END,
 };
 
@@ -43,7 +43,8 @@ static int run(const void *args);
 const dnx_verb dnx_cmd_embed = {
     "embed", "write the features of a folder, a list or a .bin set of images into a file", table,
     sizeof(embed_args), run,
-    "Layers from the first loss on are left out: the features are what that loss takes."};
+    "The features are the input of the first loss. That loss and all layers after it are left "
+    "out."};
 
 typedef struct {
     dnx_net *net;

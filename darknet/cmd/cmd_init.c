@@ -14,9 +14,9 @@ typedef struct {
 static const dnx_arg table[] = {
     DNX_PLACE(init_args, cfg, "net.cfg", "the network; seed= of [net] chooses the numbers"),
     DNX_PLACE(init_args, out, "out.weights", "the file of the weights"),
-    DNX_ARG_FLAG(init_args, force, "-force", "replace a file that is there already"),
+    DNX_ARG_FLAG(init_args, force, "-force", "replace an existing file"),
     DNX_ARG_TWO(init_args, from, "-from", "OLD.cfg OLD.weights",
-                "take what fits of another network's layers, by name=, else in their order"),
+                "copy the layers of another network that fit, matched by name= or by order"),
     DNX_ARG_END,
 };
 
@@ -53,5 +53,6 @@ static int run(const void *args) {
     return st ? dnx_report(&err) : 0;
 }
 
-const dnx_verb dnx_cmd_init = {"init", "write weights to start from: random, or another network's",
-                               table, sizeof(init_args), run};
+const dnx_verb dnx_cmd_init = {
+    "init", "write weights to start from: random, or from another network", table,
+    sizeof(init_args), run};

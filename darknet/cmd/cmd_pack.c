@@ -16,7 +16,7 @@ static const dnx_arg pack_table[] = {
     DNX_PLACE(pack_args, in, "weights", "its weights"),
     DNX_PLACE(pack_args, out, "out.packed", "the packed file, which every verb takes as weights"),
     DNX_ARG_FLAG(pack_args, half, "-half", "write all other numbers in 16 bits instead of 32"),
-    DNX_ARG_FLAG(pack_args, force, "-force", "replace a file that is there already"),
+    DNX_ARG_FLAG(pack_args, force, "-force", "replace an existing file"),
     DNX_ARG_END,
 };
 
@@ -24,7 +24,7 @@ static const dnx_arg unpack_table[] = {
     DNX_PLACE(pack_args, in, "in.packed", "the packed file"),
     DNX_PLACE(pack_args, cfg, "net.cfg", "the network"),
     DNX_PLACE(pack_args, out, "out.weights", "weights of 32 bits, as other programs take them"),
-    DNX_ARG_FLAG(pack_args, force, "-force", "replace a file that is there already"),
+    DNX_ARG_FLAG(pack_args, force, "-force", "replace an existing file"),
     DNX_ARG_END,
 };
 

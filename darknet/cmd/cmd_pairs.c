@@ -25,7 +25,7 @@ static const dnx_arg table[] = {
 static int run(const void *args);
 
 const dnx_verb dnx_cmd_pairs = {
-    "pairs", "print pairs of faces: IMAGE, IMAGE, 1 for one person, fold, with tabs between them",
+    "pairs", "print pairs of faces: two images, 1 for the same person, fold; separated by tabs",
     table, sizeof(pairs_args), run};
 
 /* Returns NAME of PATH/NAME.bin; free() it. */

@@ -11,11 +11,11 @@ typedef struct {
 } partial_args;
 
 static const dnx_arg table[] = {
-    DNX_PLACE(partial_args, cfg, "net.cfg", "the network that the weights are of"),
+    DNX_PLACE(partial_args, cfg, "net.cfg", "the network of the weights"),
     DNX_PLACE(partial_args, weights, "weights", "its weights"),
     DNX_PLACE(partial_args, out, "out.weights", "the file to write"),
     DNX_PLACE(partial_args, layers, "N", "how many layers: 15 takes the layers 0 to 14"),
-    DNX_ARG_FLAG(partial_args, force, "-force", "replace a file that is there already"),
+    DNX_ARG_FLAG(partial_args, force, "-force", "replace an existing file"),
     DNX_ARG_END,
 };
 

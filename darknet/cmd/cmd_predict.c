@@ -32,12 +32,14 @@ typedef struct {
 
 static const dnx_arg predict_table[] = {
     PLACES,
-    DNX_PLACE_MAYBE(class_args, image, "image", "the image; default asks for one, again and again"),
+    DNX_PLACE_MAYBE(class_args, image, "image",
+                    "the image; without it the command asks for one after another"),
     DNX_ARG_INT(class_args, top, "-t", "N", 0, 1, 1 << 24,
                 "classes to print; default top= of the data file"),
     DNX_ARG_TEXT(class_args, names, "-names", "FILE",
-                 "a name of each class a line; default names= or labels= of the data file, else "
-                 "the identities that the run of these weights kept in NAME.names"),
+                 "the names of the classes, one in each line; default names= or labels= of the "
+                 "data file, else the identities that the training of these weights wrote to "
+                 "NAME.names"),
     DNX_ARG_THREADS(class_args),
     DNX_ARG_END,
 };

@@ -20,7 +20,7 @@ static const dnx_arg table[] = {
     DNX_PLACE(strip_args, out_weights, "out.weights", "the weights to write"),
     DNX_ARG_TEXT(strip_args, to, "-to", "LAYER",
                  "the layer whose output is kept, a number or a name; default the embedding"),
-    DNX_ARG_FLAG(strip_args, force, "-force", "replace files that are there already"),
+    DNX_ARG_FLAG(strip_args, force, "-force", "replace existing files"),
     DNX_ARG_END,
 };
 

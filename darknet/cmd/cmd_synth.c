@@ -38,7 +38,7 @@ static const dnx_arg table[] = {
     DNX_PLACE(set, out, "out", "a new folder: images, faces.data to train on, pairs.txt"),
     DNX_ARG_INT_NEEDED(set, identities, "-identities", "N", 1, 1000000, "people to train on"),
     DNX_ARG_INT_NEEDED(set, images, "-images", "K", 1, 100000, "images of each of them"),
-    DNX_ARG_INT(set, seed, "-seed", "S", 1, 0, 2147483647, "of every random number"),
+    DNX_ARG_INT(set, seed, "-seed", "S", 1, 0, 2147483647, "seed of all random numbers"),
     DNX_ARG_INT(set, pairs, "-pairs", "P", 0, 0, 200000,
                 "pairs of other people, to test with; a multiple of 20"),
     DNX_ARG_INT(set, size, "-size", "PIXELS", 112, 32, 512, "height and width of the images"),

@@ -27,7 +27,8 @@ static const dnx_arg table[] = {
                  "the cfg of these weights: -from-backbone then takes layers by name and order"),
     DNX_ARG_FLAG(args, resume, "-resume", "continue the last run of this name"),
     DNX_ARG_FLAG(args, force, "-force",
-                 "replace another run of this name; with -resume: continue though inputs differ"),
+                 "replace another run of this name; with -resume: continue even when inputs "
+                 "differ"),
     DNX_ARG_TEXT(args, name, "-name", "NAME",
                  "call the files NAME.weights and so on; default the name of the cfg"),
     DNX_ARG_TEXT(args, out, "-out", "FOLDER",
@@ -36,7 +37,7 @@ static const dnx_arg table[] = {
                 "stop after batch N; default max_batches= of the cfg"),
     DNX_ARG_INT(args, every, "-every", "N", EVERY, 1, MOST, "batches between checkpoints"),
     DNX_ARG_INT(args, seed, "-seed", "N", -1, 0, 2147483647,
-                "of every random number; default seed= of the cfg"),
+                "seed of all random numbers; default seed= of the cfg"),
     DNX_ARG_THREADS(args),
     DNX_ARG_TEXT(args, pairs, "-pairs", "FILE",
                  "verify these pairs of faces (or a .bin) from time to time, and keep the "
@@ -49,14 +50,15 @@ static const dnx_arg table[] = {
                  "pairs of the images, whose folders are their people, TAR at this FAR, as "
                  "tar@1e-3, or rank-1; default accuracy"),
     DNX_ARG_TEXT(args, distractors, "-distractors", "FOLDER",
-                 "images of other people, among which rank-1 and TAR search; or a list of them"),
+                 "images of other people, or a list of them, among which rank-1 and TAR search, "
+                 "too"),
     DNX_ARG_INT(args, verify, "-verify", "N", 0, 1, MOST,
                 "batches between verifications; default 500"),
     DNX_ARG_TEXT(args, teacher, "-teacher", "FILE",
                  "the teacher's cfg; default teacher= of the losses of distillation"),
     DNX_ARG_TEXT(args, teacher_weights, "-teacher-weights", "FILE", "the teacher's weights"),
     DNX_ARG_TEXT(args, cache, "-cache", "FOLDER",
-                 "keep the teacher's outputs there, so that it runs once an image"),
+                 "store the teacher's outputs there, so that it runs once for each image"),
     DNX_ARG_TEXT(args, tensorboard, "-tensorboard", "FOLDER",
                  "write the curves there, too, for TensorBoard: a folder for each run"),
     DNX_ARG_INT(args, port, "-port", "N", 0, 1, 65535,

@@ -133,7 +133,7 @@ static void put_verbs(FILE *f, const dnx_verb *v) {
     fprintf(f, "\n`darknet %s VERB -h` explains the arguments of one.\n", v->name);
     int column = 0;
     if (!v->host_verbs) return;
-    fprintf(f, "\nHanded to the host's command:\n");
+    fprintf(f, "\nHanded to /usr/bin/darknet:\n");
     for (int i = 0; v->host_verbs[i]; i++) put_word(f, &column, 0, v->host_verbs[i]);
     fprintf(f, "\n");
 }

@@ -116,12 +116,12 @@ static bool is_this_command(const char *path) {
 
 static int hand_on(char **argv) {
     if (is_this_command(HOST_COMMAND)) {
-        fprintf(stderr, "darknet: %s is a verb of the host's command, but %s is this one\n",
+        fprintf(stderr, "darknet: %s is a verb of /usr/bin/darknet, but %s is this one\n",
                 argv[1], HOST_COMMAND);
         return 1;
     }
     execv(HOST_COMMAND, argv);
-    fprintf(stderr, "darknet: %s is a verb of the host's command, and %s cannot be run: ", argv[1],
+    fprintf(stderr, "darknet: %s is a verb of /usr/bin/darknet, and %s cannot be run: ", argv[1],
             HOST_COMMAND);
     perror(NULL);
     return 1;

@@ -15,9 +15,9 @@ static const dnx_opt options[] = {
     DNX_OPT_STRING(O, labels, NULL, "file with a label a line, to find in paths"),
     DNX_OPT_STRING(O, names, NULL, "the same; used when labels is not given"),
     DNX_OPT_STRING(O, backup, "backup", "folder for weights, checkpoints and the log"),
-    DNX_OPT_STRING(O, eval, NULL, "the host's; not used"),
-    DNX_OPT_STRING(O, map, NULL, "the host's; not used"),
-    DNX_OPT_STRING(O, results, NULL, "the host's; not used"),
+    DNX_OPT_STRING(O, eval, NULL, "libdarknet's; not used"),
+    DNX_OPT_STRING(O, map, NULL, "libdarknet's; not used"),
+    DNX_OPT_STRING(O, results, NULL, "libdarknet's; not used"),
     DNX_OPT_END,
 };
 

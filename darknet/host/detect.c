@@ -28,7 +28,7 @@ typedef struct {
     dnx_list mask, anchors;
 } opts;
 
-#define TRAINS "the host's, for training"
+#define TRAINS "libdarknet's, for training"
 #define SWITCH(f) DNX_OPT_INT(opts, f, 0, 0, 1, TRAINS)
 #define FACTOR(f, def) DNX_OPT_FLOAT(opts, f, def, -1e6, 1e6, TRAINS)
 
@@ -84,7 +84,7 @@ static dnx_status make_yolo(dnx_node *n, dnx_err *err) {
 
 const dnx_layer_type dnx_yolo = {
     .name = "yolo",
-    .summary = "boxes and their classes, version 3; only predicts (the host's)",
+    .summary = "boxes and their classes, version 3; only predicts",
     .is_loss = true,
     .options = yolo_options,
     .opts_size = sizeof(opts),
@@ -132,7 +132,7 @@ static dnx_status make_region(dnx_node *n, dnx_err *err) {
 
 const dnx_layer_type dnx_region = {
     .name = "region",
-    .summary = "boxes and their classes, version 2; only predicts (the host's)",
+    .summary = "boxes and their classes, version 2; only predicts",
     .is_loss = true,
     .options = region_options,
     .opts_size = sizeof(opts),
@@ -179,7 +179,7 @@ static dnx_status make_detection(dnx_node *n, dnx_err *err) {
 
 const dnx_layer_type dnx_detection = {
     .name = "detection",
-    .summary = "boxes and their classes, version 1; only predicts (the host's)",
+    .summary = "boxes and their classes, version 1; only predicts",
     .is_loss = true,
     .options = detection_options,
     .opts_size = sizeof(opts),
@@ -201,7 +201,7 @@ static dnx_status make_logistic(dnx_node *n, dnx_err *err) {
 
 const dnx_layer_type dnx_logistic = {
     .name = "logistic",
-    .summary = "the logistic function; only predicts (the host's)",
+    .summary = "the logistic function; only predicts",
     .is_loss = true,
     .state_size = sizeof(dnx_host_state),
     .make = make_logistic,

@@ -53,7 +53,7 @@ static dnx_status make_local(dnx_node *n, dnx_err *err) {
                         o->size, in.h, in.w);
     if (o->pad && (h / k != (in.h - 1) / k || w / k != (in.w - 1) / k))
         return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[local] pad=1: the host's output fits size=3, not size=%d", o->size);
+                        "[local] pad=1: libdarknet's output fits size=3, not size=%d", o->size);
     n->out = (dnx_shape){h / k + 1, w / k + 1, o->filters};
     double taps = (double)o->size * o->size * in.c, places = (double)n->out.h * n->out.w;
     if (taps * places * o->filters > INT_MAX || taps * places > INT_MAX)
@@ -99,7 +99,7 @@ static double local_macs(const dnx_node *n) { return (double)local_weights(n); }
 
 const dnx_layer_type dnx_local = {
     .name = "local",
-    .summary = "a convolution with other filters at each place (the host's)",
+    .summary = "a convolution with different filters at each place",
     .options = local_options,
     .opts_size = sizeof(local_opts),
     .state_size = sizeof(dnx_host_state),
@@ -123,7 +123,7 @@ static const dnx_opt crop_options[] = {
     DNX_OPT_INT(crop_opts, crop_width, 1, 1, 8192, "width of the part, pixels"),
     DNX_OPT_INT(crop_opts, flip, 0, 0, 1, "1: training mirrors half of the batches"),
     DNX_OPT_INT(crop_opts, noadjust, 0, 0, 1, "1: the values stay; 0: 2 x - 1"),
-    DNX_OPT_FLOAT(crop_opts, angle, 0, 0, 360, "no effect: the host turns on a GPU only"),
+    DNX_OPT_FLOAT(crop_opts, angle, 0, 0, 360, "no effect: libdarknet uses it only on a GPU"),
     DNX_OPT_FLOAT(crop_opts, saturation, 1, 0, 100, "no effect: as angle"),
     DNX_OPT_FLOAT(crop_opts, exposure, 1, 0, 100, "no effect: as angle"),
     DNX_OPT_FLOAT(crop_opts, shift, 0, 0, 100, "no effect: as angle"),
@@ -140,7 +140,7 @@ static dnx_status make_crop(dnx_node *n, dnx_err *err) {
                         o->crop_width, in.h, in.w);
     if (n->trains && n->from[0] >= 0)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[crop] trains only as the first layer: the host has no gradient for it");
+                        "[crop] trains only as the first layer: libdarknet has no gradient for it");
     n->out = (dnx_shape){o->crop_height, o->crop_width, in.c};
     s->l.type = CROP;
     s->l.flip = o->flip;
@@ -165,7 +165,7 @@ static void backward_crop(dnx_node *n, dnx_pass *p) {
 
 const dnx_layer_type dnx_crop = {
     .name = "crop",
-    .summary = "a part of the image (the host's)",
+    .summary = "a part of the image",
     .options = crop_options,
     .opts_size = sizeof(crop_opts),
     .state_size = sizeof(dnx_host_state),
@@ -185,7 +185,7 @@ static const dnx_opt reorg_options[] = {
     DNX_OPT_INT(reorg_opts, stride, 1, 1, 1024, "side of a block, pixels"),
     DNX_OPT_INT(reorg_opts, reverse, 0, 0, 1, "1: channels become blocks"),
     DNX_OPT_INT(reorg_opts, flatten, 0, 0, 1, "1: swaps channels and pixels instead"),
-    DNX_OPT_INT(reorg_opts, extra, 0, 0, 1 << 24, "zeros behind the flat input instead"),
+    DNX_OPT_INT(reorg_opts, extra, 0, 0, 1 << 24, "zeros appended to the flat input instead"),
     DNX_OPT_END,
 };
 
@@ -220,7 +220,7 @@ static dnx_status make_reorg(dnx_node *n, dnx_err *err) {
 
 const dnx_layer_type dnx_reorg = {
     .name = "reorg",
-    .summary = "blocks of pixels become channels (the host's)",
+    .summary = "blocks of pixels become channels",
     .options = reorg_options,
     .opts_size = sizeof(reorg_opts),
     .state_size = sizeof(dnx_host_state),
@@ -268,7 +268,7 @@ static dnx_status make_norm(dnx_node *n, dnx_err *err) {
 const dnx_layer_type dnx_normalization = {
     .name = "normalization",
     .aliases = "lrn",
-    .summary = "divides by the neighbour channels' size; only predicts (the host's)",
+    .summary = "divides by the neighbour channels' size; only predicts",
     .options = norm_options,
     .opts_size = sizeof(norm_opts),
     .state_size = sizeof(dnx_host_state),

@@ -143,7 +143,7 @@ static dnx_status make_rnn(dnx_node *n, dnx_err *err) {
 
 const dnx_layer_type dnx_rnn = {
     .name = "rnn",
-    .summary = "a recurrent layer, one step; only predicts (the host's)",
+    .summary = "a recurrent layer, one step; only predicts",
     .options = rnn_options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
@@ -182,7 +182,7 @@ static dnx_status make_gru(dnx_node *n, dnx_err *err) {
 
 const dnx_layer_type dnx_gru = {
     .name = "gru",
-    .summary = "a gated recurrent layer, one step; only predicts (the host's)",
+    .summary = "a gated recurrent layer, one step; only predicts",
     .options = gru_options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
@@ -219,7 +219,7 @@ static dnx_status make_lstm(dnx_node *n, dnx_err *err) {
 
 const dnx_layer_type dnx_lstm = {
     .name = "lstm",
-    .summary = "a long short-term memory, one step; only predicts (the host's)",
+    .summary = "a long short-term memory, one step; only predicts",
     .options = lstm_options,
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),

@@ -110,7 +110,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->pool = net->plan.lanes > 1 && type->is_reentrant ? net->plan.alone : net->pool;
     if (n->trains && !type->backward)
         return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[%s]: only predicts here; the host's own command trains it", type->name);
+                        "[%s]: only predicts here; /usr/bin/darknet trains it", type->name);
     n->opts = calloc(1, type->opts_size + 1);
     n->state = calloc(1, type->state_size + 1);
     n->type = type;

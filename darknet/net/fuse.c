@@ -5,7 +5,7 @@
 #include "net/build.h"
 
 /* If a layer is a plain sum and the only reader of the layer before, the layer before adds the
- * other input when it stores its output. */
+ * other input when it stores its output: it gets that input by dnx_residual(). */
 static void merge_sums(dnx_net *net, const int *uses) {
     for (int i = 1; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i], *prev = n - 1;

@@ -16,8 +16,8 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_INT(N, inputs, 0, 1, 16777216, "length of the input, when it is not an image"),
     DNX_OPT_INT(N, time_steps, 1, 1, BIG, "steps of a recurrent network; only 1 trains here"),
     DNX_OPT_INT(N, notruth, 0, 0, 1, "1: the data has no labels"),
-    DNX_OPT_INT(N, random, 0, 0, 1, "the host's random resizing"),
-    DNX_OPT_INT(N, adam, 0, 0, 1, "1: Adam, by which only the host trains; 0: SGD"),
+    DNX_OPT_INT(N, random, 0, 0, 1, "1: random resizing, only in /usr/bin/darknet"),
+    DNX_OPT_INT(N, adam, 0, 0, 1, "1: Adam, only in /usr/bin/darknet; 0: SGD"),
     DNX_OPT_INT(N, max_batches, 0, 0, BIG, "updates until training ends"),
     DNX_OPT_INT(N, burn_in, 0, 0, BIG, "updates over which the learning rate rises from 0"),
     DNX_OPT_INT(N, max_crop, 0, 0, 65536,
@@ -32,7 +32,7 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_INT(N, identities, 0, 0, 65536, "of sampler=balanced: classes in batch/subdivisions"),
     DNX_OPT_INT(N, images, 0, 0, 65536, "of sampler=balanced: images of each of them"),
     DNX_OPT_INT(N, nesterov, 0, 0, 1, "1: Nesterov's momentum"),
-    DNX_OPT_INT(N, seed, 1, 0, 2147483647, "of every random number"),
+    DNX_OPT_INT(N, seed, 1, 0, 2147483647, "seed of all random numbers"),
     DNX_OPT_FLOAT(N, learning_rate, .001, 0, 1000, "step of an update"),
     DNX_OPT_FLOAT(N, momentum, .9, 0, 1,
                   "share of the last step that is added to the next; below 1 to train"),
@@ -43,7 +43,7 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_FLOAT(N, B1, .9, 0, 1, "Adam's, unused without adam=1"),
     DNX_OPT_FLOAT(N, B2, .999, 0, 1, "Adam's, unused without adam=1"),
     DNX_OPT_FLOAT(N, eps, 1e-7, 0, 1, "Adam's, unused without adam=1"),
-    DNX_OPT_FLOAT(N, clip, 0, 0, BIG, "the host's clipping, GPU only there"),
+    DNX_OPT_FLOAT(N, clip, 0, 0, BIG, "clipping, only in /usr/bin/darknet on a GPU"),
     DNX_OPT_FLOAT(N, angle, 0, 0, 360, "largest random rotation to either side, degrees"),
     DNX_OPT_FLOAT(N, aspect, 1, .01, 100, "largest random change of the sides' ratio, factor"),
     DNX_OPT_FLOAT(N, saturation, 1, .01, 100, "largest random change of saturation, factor"),
@@ -56,11 +56,11 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_FLOAT(N, lowres, 0, 0, 1, "probability of a soft image, shrunk to 1/4..1 and enlarged"),
     DNX_OPT_FLOAT(N, input_mean, 0, -BIG, BIG, "subtracted from pixels 0..255"),
     DNX_OPT_FLOAT(N, input_scale, .00392156862745098, -BIG, BIG,
-                  "multiplies pixels after input_mean; default 1/255, the host's 0..1"),
+                  "multiplies pixels after input_mean; default 1/255, which gives 0..1"),
     DNX_OPT_FLOAT(N, clip_norm, 0, 0, BIG, "longest mean gradient of an update; 0: any length"),
     DNX_OPT_FLOAT(N, ema, 0, 0, .999999,
-                  "share of the old in the moving average of the weights, which is what is saved; "
-                  "0: the weights themselves"),
+                  "saves a moving average of the weights: the share of the old average in each "
+                  "update; 0: saves the weights themselves"),
     DNX_OPT_FLOAT(N, exclusivity, 0, 0, BIG,
                   "EC-KD, our reading: factor of the filters' exclusivity"),
     DNX_OPT_FLOAT(N, width_multiplier, 1, .001, 64, "multiplies filters= of every section"),
@@ -75,7 +75,7 @@ const dnx_opt dnx_net_options[] = {
 };
 
 const dnx_opt dnx_common_options[] = {
-    DNX_OPT_STRING(C, name, NULL, "by which other sections can name this layer"),
+    DNX_OPT_STRING(C, name, NULL, "name for other sections to refer to this layer by"),
     DNX_OPT_INT(C, fixed_width, 0, 0, 1, "1: width_multiplier leaves this section alone"),
     DNX_OPT_INT(C, stopbackward, 0, 0, 1,
                 "1: this layer and all before it keep their weights and predict"),

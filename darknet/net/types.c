@@ -43,7 +43,7 @@ dnx_status dnx_type_unknown(const dnx_section *s, const char *file,
     dnx_loc at = {file, s->line};
     if (dnx_is_one_of(host_only, s->name, strlen(s->name)))
         return dnx_fail(err, DNX_EOPTION, at,
-                        "[%s]: is not built in; only the host's own command runs it", s->name);
+                        "[%s]: is not built in; only /usr/bin/darknet runs it", s->name);
     if (near)
         return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section; did you mean [%s]?", s->name,
                         near);

@@ -20,9 +20,9 @@ static dnx_status check_options(const dnx_net *net, dnx_err *err) {
         bool is_wrong;
         const char *key, *rule;
     } rules[] = {
-        {o->adam != 0, "adam", "adam=1: only the host's own command trains with Adam"},
+        {o->adam != 0, "adam", "adam=1: only /usr/bin/darknet trains with Adam"},
         {o->time_steps > 1, "time_steps",
-         "time_steps: only the host's own command trains over time steps"},
+         "time_steps: only /usr/bin/darknet trains over time steps"},
         {o->momentum >= 1, "momentum", "momentum=1: must be below 1 to train"},
         {o->clip != 0, "clip", "clip: this version trains without it; remove it"},
         {o->random != 0, "random", "random: this version trains without it; remove it"},
