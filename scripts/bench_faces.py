@@ -16,6 +16,7 @@ boxes, and cuts and writes crops; its time per photograph is printed, but has no
 `make faces-deps bench-deps onnx-deps` installs what this needs."""
 import argparse
 import contextlib
+import json
 import math
 import os
 import re
@@ -110,7 +111,7 @@ class Bench:
         def our_turn():
             out = bench_peers.darknet("bench", cfg, weights, "-batch", batch, "-threads",
                                       self.args.threads, "-runs", runs, "-json")
-            return batch * float(re.search(r'"ms_per_image": *([\d.e+-]+)', out)[1])
+            return batch * json.loads(out)["ms_per_image"]
 
         def peer_turn():
             peer.times(0, 3)

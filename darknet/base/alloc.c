@@ -8,6 +8,9 @@
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
+#ifdef __GLIBC__ /* defined by the headers above */
+#include <malloc.h>
+#endif
 
 enum { ALIGN = 64, PAGE = 4096, LARGE = 4 << 20 };
 
@@ -52,4 +55,16 @@ bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size) {
     memcpy(list, &items, sizeof items);
     *capacity = more;
     return true;
+}
+
+void dnx_return_large_blocks(void) {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
+void dnx_return_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

@@ -13,4 +13,9 @@ void dnx_free(void *p); /* p may be NULL */
  * the address of the pointer, `size` the bytes of an item. Returns false when memory runs out; then
  * the list is unchanged. */
 bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size);
+
+/* From now on large blocks go back to the system when they are freed. */
+void dnx_return_large_blocks(void);
+/* Returns freed memory to the system. */
+void dnx_return_memory(void);
 #endif

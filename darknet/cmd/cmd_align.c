@@ -170,7 +170,7 @@ static void align_next(void *arg, int t, long i) {
  * it they are an error, DNX_EIO. */
 static dnx_status compare_options(job *j, dnx_err *err) {
     char text[200], *path = dnx_path_join(j->out, "align.txt"), *there;
-    uint64_t landmarks = 0xcbf29ce484222325u;
+    uint64_t landmarks = DNX_HASH_START;
     size_t len;
     if (!path) return dnx_fail(err, DNX_EMEM, at(j->out), "no memory");
     dnx_status st = DNX_OK;

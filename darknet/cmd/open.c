@@ -1,9 +1,6 @@
 /* open.c - opens networks from their files, and checks the files that a verb writes. */
 #include <stdio.h>
 #include <unistd.h>
-#ifdef __GLIBC__ /* a macro of the headers above */
-#include <malloc.h>
-#endif
 
 #include "base/files.h"
 #include "base/outfile.h"
@@ -66,9 +63,7 @@ dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, in
     dnx_build how = {.keeps_no_weights = true, .batch = batch, .threads = threads,
                      .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
     dnx_status st = dnx_where_to_run(&how.placement, err);
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* large blocks go back to the system when they are freed */
-#endif
+    dnx_return_large_blocks();
     return st ? st : build(cfg, weights, classes, &how, net, err);
 }
 

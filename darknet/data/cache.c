@@ -17,7 +17,7 @@ enum { VERSION = 4, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(
 /* The checksum starts from the row's position. So blocks in a wrong order are found, and a block of
  * zeros does not have checksum 0. */
 static uint64_t sum_of(size_t first_row, const void *bytes, size_t n) {
-    return dnx_hash(0xcbf29ce484222325u ^ first_row, bytes, n);
+    return dnx_hash(DNX_HASH_START ^ first_row, bytes, n);
 }
 
 static size_t rows_of_block(size_t rows, size_t first) {

@@ -5,9 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __GLIBC__ /* defined by the headers above */
-#include <malloc.h>
-#endif
 
 #include "base/files.h"
 #include "base/outfile.h"
@@ -261,9 +258,7 @@ dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dn
     st = is_packed ? load_packed(net, path, err) : load_plain(net, &s, len, layers, err);
     fclose(s.file);
     if (!st) st = dnx_net_prepare(net, err);
-#ifdef __GLIBC__
-    malloc_trim(0); /* returns the memory that prepare() has freed to the system */
-#endif
+    dnx_return_memory(); /* what prepare() has freed */
     return st;
 }
 
