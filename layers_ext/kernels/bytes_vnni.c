@@ -32,7 +32,7 @@
 #define FAR 1073741824.f /* larger than every product */
 enum {
     PANEL = DNX_BYTE_PANEL, ROWS = 4, PANELS = 4, HEAD = 3 * 4 * PANEL,
-    BLOCK = 16384, /* bytes of the rows of a block, which fit the first cache */
+    BLOCK = 16384, /* bytes of the rows of a block, which fit into the L1 cache */
     CHOOSE = 0xCA  /* bits of the second argument where the first is 1, else of the third */
 };
 

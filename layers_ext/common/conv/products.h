@@ -25,13 +25,13 @@ typedef struct {
                         * predicting: then the block is in scratch */
 } dnx_products;
 
-/* The floats of all blocks of windows. */
+/* Returns the number of floats in the blocks of all threads. */
 size_t dnx_products_block(const dnx_products *s, const dnx_node *n);
-/* Allocates all that the products need, and sets n->scratch. The caller has set the fields before
- * `w` and allocated w. needs_block: windows are gathered, or a deferred batch norm is applied to
- * rows. DNX_EMEM. */
+/* Allocates everything that the products need, and sets n->scratch. Before this call, set the
+ * fields in front of `w`, and allocate w. needs_block: true when windows are gathered, or when a
+ * deferred batch norm is applied to rows. DNX_EMEM. */
 dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx_err *err);
-/* Frees all, with w. */
+/* Frees everything, also w. */
 void dnx_products_unmake(dnx_products *s);
 /* Packs w. When predicting, filter f is multiplied by scale[f], unless scale is NULL. DNX_EMEM. */
 dnx_status dnx_products_prepare(dnx_products *s, dnx_node *n, const float *scale, dnx_err *err);

@@ -1,5 +1,5 @@
 /* margin_softmax.c - the GPU version of [margin_softmax]. Layers with scale=length, with mining,
- * with class vectors that follow a teacher or with margins from one run on the processor. In a
+ * with class vectors that follow a teacher, or with a teacher's margins run on the processor. In a
  * network that predicts, the layer computes nothing. Before a pass, the processor draws the sample
  * of classes and finds the class of each image in it. */
 #include "common/face/centres.h"
