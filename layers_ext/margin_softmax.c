@@ -354,12 +354,9 @@ static const float *vectors(const dnx_node *n, size_t *length) {
     return s->cosines.w;
 }
 
-static const dnx_classifier classifier = {.output = DNX_IS_RIGHT,
-                                          .takes = takes,
-                                          .classes = classes,
-                                          .logits = logits,
-                                          .logits_back = logits_back,
-                                          .vectors = vectors};
+static const dnx_classifier classifier = {
+    .output = DNX_IS_RIGHT, .takes = takes, .classes = classes, .logits = logits,
+    .logits_back = logits_back, .vectors = vectors};
 
 static const dnx_needs needs[] = {
     {"keep", "mining", "hard"},

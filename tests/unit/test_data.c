@@ -1,10 +1,9 @@
-/* test_data.c - lists, labels, samplers and batches, without a trainer. */
+/* test_data.c - lists, samplers and batches, without a trainer. */
 #include <errno.h>
 #include <sys/stat.h>
 
 #include "lib/check.h"
 #include "data/batches.h"
-#include "data/labels.h"
 #include "data/sampler.h"
 
 /* Writes a PPM of side x side pixels: the red value of all is `red`, green is x, blue is y. */
@@ -58,44 +57,6 @@ static void make_faces(void) {
         snprintf(name, sizeof name, "flat/%d.ppm", i);
         write_image(name, i, 8);
     }
-}
-
-/* ---- labels ---- */
-
-static void test_labels(void) {
-    enum { LABELS = 60, PATHS = 400 };
-    char label[LABELS][8], text[LABELS * 8] = "", path[24];
-    dnx_labels l = {0};
-    dnx_rng r;
-    bool same = true;
-    int many = 0;
-    dnx_rng_seed(&r, 5, 5);
-    for (int i = 0; i < LABELS; i++) {
-        int n = 1 + (int)(dnx_rng_next(&r) % 5);
-        for (int k = 0; k < n; k++) label[i][k] = (char)('a' + dnx_rng_next(&r) % 5);
-        label[i][n] = 0;
-        strcat(text, label[i]);
-        strcat(text, "\n");
-    }
-    write_text("labels.txt", text);
-    check(!dnx_labels_read("labels.txt", LABELS, &l, NULL) && l.n == LABELS, "labels are read");
-    for (int p = 0; p < PATHS; p++) {
-        int n = (int)(dnx_rng_next(&r) % 6), found[2], want[2] = {-1, -1}, k = 0;
-        for (int i = 0; i < n; i++) path[i] = (char)('a' + dnx_rng_next(&r) % 7);
-        path[n] = 0;
-        for (int i = 0; i < LABELS; i++)
-            if (strstr(path, label[i])) {
-                if (k < 2) want[k] = i;
-                k++;
-            }
-        if (k > 2) k = 2;
-        many += k;
-        int got = dnx_labels_find(&l, path, found);
-        same = same && got == k && found[0] == want[0] && found[1] == want[1];
-    }
-    check(same, "labels are found as strstr finds them");
-    check(many > 100 && many < 2 * PATHS, "paths have 0, 1 and 2 labels");
-    dnx_labels_free(&l);
 }
 
 /* ---- sources ---- */
@@ -388,7 +349,6 @@ int main(void) {
     make_folder();
     must(!chdir(folder), "chdir");
     make_faces();
-    test_labels();
     test_sources();
     test_content();
     test_sampled();
