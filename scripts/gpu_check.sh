@@ -23,18 +23,18 @@ RESULTS=results.tmp
 export CUDA_CACHE_PATH="$PWD/cache"
 : >"$RESULTS"
 
-# as_json: the results so far become gpu_check.json.
+# as_json: writes the results so far to gpu_check.json.
 as_json() {
     awk -F '\t' 'BEGIN {print "{"}
         {gsub(/["\\]/, ""); printf "%s  \"%s\": \"%s\"", (NR > 1 ? ",\n" : ""), $1, $2}
         END {print "\n}"}' "$RESULTS" >gpu_check.new && mv gpu_check.new gpu_check.json
 }
-# result NAME VALUE: a line of the table.
+# result NAME VALUE: adds a line to the table.
 result() {
     printf '%s\t%s\n' "$1" "$2" >>"$RESULTS"
     as_json
 }
-# ends: the table.
+# ends: prints the table.
 ends() {
     as_json
     echo "--- results"
@@ -44,7 +44,8 @@ ends() {
 child=
 trap '[ -z "$child" ] || kill $child; result "stopped" "by a signal"; ends; exit 1' INT TERM HUP
 
-# limit SECONDS COMMAND...: stops it then, or when the whole time is over. The status is then 124.
+# limit SECONDS COMMAND...: runs COMMAND. After SECONDS, or when the time of the script is over, it
+# stops COMMAND and returns 124.
 limit() {
     left=$((ROOM - $(date +%s)))
     [ "$left" -gt "$1" ] && left=$1
