@@ -29,8 +29,10 @@ INLINE number floor_of(number u) {
 }
 #include "kernels/activations.inc.h"
 
+// clang-format off
 #define ACT(upper, lower, is_vector, f, grad) case DNX_##upper: return f;
 #define ACT_GRAD(upper, lower, is_vector, f, grad) case DNX_##upper: return grad;
+// clang-format on
 DEVICE float activate(float u, dnx_act act, float slope) {
     switch (act) {
         DNX_ALL_ACTIVATIONS(ACT)
