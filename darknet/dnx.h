@@ -41,14 +41,21 @@ typedef struct {
 
 /* The role of a parameter: code that folds, packs or decomposes a layer finds its arrays by it. */
 typedef enum {
-    DNX_OTHER, DNX_WEIGHTS, DNX_BASIS, DNX_BIASES, DNX_SCALES, DNX_MEAN, DNX_VARIANCE, DNX_SLOPES
+    DNX_OTHER,
+    DNX_WEIGHTS,
+    DNX_BASIS,
+    DNX_BIASES,
+    DNX_SCALES,
+    DNX_MEAN,
+    DNX_VARIANCE,
+    DNX_SLOPES
 } dnx_role;
 
 /* A parameter: an array that is saved in the weights file. */
 typedef struct {
     const char *name;
-    float *value;    /* count floats in file order; NULL after a release, see restore() */
-    float *grad;     /* count floats; NULL when the parameter is not trained */
+    float *value; /* count floats in file order; NULL after a release, see restore() */
+    float *grad;  /* count floats; NULL when the parameter is not trained */
     size_t count;
     float decay;     /* factor of the network's weight decay: 1 for weights, 0 for all others */
     bool is_trained; /* false: saved but not trained, such as running statistics */
@@ -60,9 +67,9 @@ typedef struct {
 /* One layer of a network. */
 typedef struct dnx_node {
     const struct dnx_layer_type *type;
-    dnx_loc loc;           /* file and line of its section, for messages */
-    int index;             /* place in the network, from 0 */
-    int batch;             /* the largest batch */
+    dnx_loc loc; /* file and line of its section, for messages */
+    int index;   /* place in the network, from 0 */
+    int batch;   /* the largest batch */
     bool trains;
     bool keeps_no_weights; /* prepare() may release the parameters after it has packed them */
     uint64_t seed;         /* seed random numbers by (seed, index) */
@@ -71,9 +78,9 @@ typedef struct dnx_node {
     int n_in;              /* number of inputs */
     int from[DNX_MAX_IN];  /* the layers that the inputs come from; -1: the image */
     dnx_shape in[DNX_MAX_IN];
-    dnx_shape out;         /* make() sets it */
-    size_t scratch;        /* make() sets it: floats of p->scratch, for all threads together */
-    size_t allocated;      /* floats from dnx_new(); `darknet check` adds them up */
+    dnx_shape out;    /* make() sets it */
+    size_t scratch;   /* make() sets it: floats of p->scratch, for all threads together */
+    size_t allocated; /* floats from dnx_new(); `darknet check` adds them up */
     struct dnx_distillation *distillation; /* for a loss with a teacher: layer/classifier.h */
 } dnx_node;
 
@@ -91,8 +98,8 @@ typedef struct dnx_pass {
     uint64_t seen, update; /* images and updates before this pass: seed random draws and schedules
                             * with them, so that a resumed run repeats every bit */
     double loss;           /* forward() of a loss stores the SUM over the batch here */
-    const float *target;             /* the teacher's output, or NULL: see layer/classifier.h */
-    const struct dnx_fused *fused;   /* see layer/fusion.h */
+    const float *target;   /* the teacher's output, or NULL: see layer/classifier.h */
+    const struct dnx_fused *fused; /* see layer/fusion.h */
 } dnx_pass;
 
 typedef struct dnx_layer_type {
@@ -100,7 +107,7 @@ typedef struct dnx_layer_type {
     const char *aliases; /* other names in stock cfg files, "conv|cnv"; may be NULL */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
-    bool is_reentrant;   /* predicting, forward() writes only y and scratch, so that each thread can
+    bool is_reentrant; /* predicting, forward() writes only y and scratch, so that each thread can
                           * take images of its own through the network; false is always right */
     /* Input 0 is the layer before. An option of type DNX_LIST can name more layers: negative
      * numbers count back from this layer, others from the first. NULL: no such option. */
@@ -113,8 +120,8 @@ typedef struct dnx_layer_type {
     /* Lists the parameters, and returns their number. NULL when the type has no parameters. */
     int (*params)(dnx_node *n, dnx_param *list);
     void (*forward)(dnx_node *n, dnx_pass *p);
-    void (*backward)(dnx_node *n, dnx_pass *p);    /* NULL when the type can only predict */
-    double (*macs)(const dnx_node *n);             /* multiply-adds for one image; NULL when 0 */
+    void (*backward)(dnx_node *n, dnx_pass *p); /* NULL when the type can only predict */
+    double (*macs)(const dnx_node *n);          /* multiply-adds for one image; NULL when 0 */
     /* After weights were loaded, and after each update: folds batch norm, packs filters. */
     dnx_status (*prepare)(dnx_node *n, dnx_err *err);
     /* Allocates parameters that prepare() has released, before a file is read into them. */

@@ -58,8 +58,8 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     if (!s->slopes) return 0;
-    list[0] = (dnx_param){"slopes", s->slopes, s->d_slopes, (size_t)n->out.c, 0, true, 0,
-                         DNX_SLOPES};
+    list[0] = (dnx_param){"slopes", s->slopes, s->d_slopes, (size_t)n->out.c,
+                          0,        true,      0,           DNX_SLOPES};
     return 1;
 }
 

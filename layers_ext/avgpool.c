@@ -27,8 +27,9 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     *(dnx_mean_windows *)n->state = (dnx_mean_windows){o->size, o->stride, pad_of(o), true};
     n->out = (dnx_shape){1, 1, in.c};
     if (!o->size && (o->stride > 1 || o->pad))
-        return dnx_fail(err, DNX_EOPTION, n->loc, "[avgpool] %s=%d: needs size=",
-                        o->pad ? "pad" : "stride", o->pad ? 1 : o->stride);
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[avgpool] %s=%d: needs size=", o->pad ? "pad" : "stride",
+                        o->pad ? 1 : o->stride);
     if (!o->size) return DNX_OK;
     int h = in.h + 2 * pad_of(o), w = in.w + 2 * pad_of(o);
     if (o->size > h || o->size > w)

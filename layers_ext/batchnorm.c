@@ -119,8 +119,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 
 static dnx_norm_act *hand_on(dnx_node *n) { return &((state *)n->state)->norm; }
 
-static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual,
-                                  .hand_on = hand_on};
+static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual, .hand_on = hand_on};
 
 const dnx_layer_type dnx_batchnorm = {
     .name = "batchnorm",

@@ -70,10 +70,10 @@ typedef struct {
     dnx_patches at;
     bool takes_signs; /* xnor and bnn */
     dnx_binary_filters f;
-    int K, N;         /* floats of a filter; number of filters */
-    float *block;     /* threads x BLOCK x K */
-    float *signs;     /* training: batch x in, sign(u) */
-    float *slope;     /* N slopes for u <= 0, when bits are counted and has_slope(); else NULL */
+    int K, N;     /* floats of a filter; number of filters */
+    float *block; /* threads x BLOCK x K */
+    float *signs; /* training: batch x in, sign(u) */
+    float *slope; /* N slopes for u <= 0, when bits are counted and has_slope(); else NULL */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -90,8 +90,8 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     if (s->takes_signs && (double)o->size * o->size * dnx_bit_words(in.c) > DNX_BIT_WORDS)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[binary] size=%d: a filter over %d channels is %d words of 64 bits, more "
-                        "than %d", o->size, in.c, o->size * o->size * dnx_bit_words(in.c),
-                        DNX_BIT_WORDS);
+                        "than %d",
+                        o->size, in.c, o->size * o->size * dnx_bit_words(in.c), DNX_BIT_WORDS);
     if (!s->takes_signs && o->batch_normalize && o->normalize == INPUT)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[binary] normalize=input: needs mode=xnor or mode=bnn");
@@ -131,8 +131,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         st = dnx_new(n, &s->slope, (size_t)s->N, err);
         for (int i = 0; !st && i < s->N; i++) s->slope[i] = slope;
     }
-    if (!st && n->trains && s->takes_signs)
-        st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
+    if (!st && n->trains && s->takes_signs) st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
     if (st) return st;
     if (n->trains) {
         n->scratch = threads * BLOCK * (size_t)s->N;
@@ -155,8 +154,8 @@ static void unmake(dnx_node *n) {
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
-    dnx_param w = {"weights", s->f.w, s->f.d_w, (size_t)s->K * (size_t)s->N, 1, true, s->N,
-                   DNX_WEIGHTS, true};
+    dnx_param w = {"weights", s->f.w,      s->f.d_w, (size_t)s->K * (size_t)s->N, 1, true,
+                   s->N,      DNX_WEIGHTS, true};
     dnx_param of_output[DNX_MAX_PARAMS];
     int last = dnx_norm_act_params(&s->norm, &w, DNX_AFTER_NORM, of_output);
     list[0] = of_output[0]; /* the biases come first, then the input's batch norm */
@@ -211,8 +210,8 @@ typedef struct {
     dnx_node *n;
     dnx_pass *p;
     const float *x; /* the input of the convolution: x or its signs */
-    float *dx; /* batch x in: dx, or the gradient of the signs; may be NULL */
-    float *dk; /* batch x OH x OW: gradient of K; NULL: K is a constant */
+    float *dx;      /* batch x in: dx, or the gradient of the signs; may be NULL */
+    float *dk;      /* batch x OH x OW: gradient of K; NULL: K is a constant */
 } job;
 
 /* Computes the signs of the input (as floats when training) and its sums of |u|. */
@@ -256,8 +255,7 @@ static void forward_share(void *arg, int t, int threads) {
     int first, end;
     if (s->takes_signs && !n->trains) {
         dnx_bitconv_share(&s->bits, pixels, t, threads, &lo, &hi, &first, &end);
-        dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->f.alpha, s->slope,
-                            &s->norm);
+        dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->f.alpha, s->slope, &s->norm);
         return;
     }
     dnx_share_outputs(!n->trains && pixels < DNX_FEW_OUTPUTS * threads, pixels, s->N,

@@ -54,8 +54,8 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     const opts *o = n->opts;
     state *s = n->state;
-    list[0] = (dnx_param){"centres", s->centres, s->d_centres,
-                          (size_t)o->classes * dnx_size(n->in[0]), 0, true};
+    list[0] = (dnx_param){
+        "centres", s->centres, s->d_centres, (size_t)o->classes * dnx_size(n->in[0]), 0, true};
     return 1;
 }
 
@@ -87,8 +87,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;
     size_t D = dnx_size(n->in[0]);
-    if (p->dx[0] && !p->dx_adds[0])
-        memset(p->dx[0], 0, sizeof(float) * D * (size_t)p->batch);
+    if (p->dx[0] && !p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * D * (size_t)p->batch);
     for (int b = 0; p->truth && b < p->batch; b++) {
         if (!has_class(n, p, b)) continue;
         const float *x = p->x[0] + (size_t)b * D, *c = s->centres + (size_t)p->truth[b] * D;

@@ -74,8 +74,8 @@ static void unmake(dnx_node *n) {
 
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
-    dnx_param w = {"weights", s->w, s->d_w, (size_t)s->D * (size_t)s->N, 1, true, n->out.c,
-                   DNX_WEIGHTS};
+    dnx_param w = {"weights", s->w, s->d_w,   (size_t)s->D * (size_t)s->N,
+                   1,         true, n->out.c, DNX_WEIGHTS};
     return dnx_norm_act_params(&s->norm, &w, DNX_AFTER_BIASES, list);
 }
 

@@ -66,7 +66,7 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
                    dnx_dwconv_is_narrow(s->m.at.c, s->m.N, o->size, o->stride, n->trains);
     s->m.reads_in_place = dnx_patches_in_place(&s->m.at);
     s->m.has_few_rows = n->trains && s->m.reads_in_place && o->groups == 1 &&
-                      (double)n->batch * n->out.h * n->out.w <= s->m.N;
+                        (double)n->batch * n->out.h * n->out.w <= s->m.N;
     return DNX_OK;
 }
 
@@ -126,8 +126,14 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     if (s->is_narrow) return dnx_dwconv_params(n, list);
-    dnx_param w = {"weights", s->m.w, s->m.d_w, (size_t)s->m.K * (size_t)n->out.c, 1, true,
-                   s->m.groups == 1 ? n->out.c : 0, DNX_WEIGHTS};
+    dnx_param w = {"weights",
+                   s->m.w,
+                   s->m.d_w,
+                   (size_t)s->m.K * (size_t)n->out.c,
+                   1,
+                   true,
+                   s->m.groups == 1 ? n->out.c : 0,
+                   DNX_WEIGHTS};
     return dnx_norm_act_params(&s->dw.norm, &w, DNX_AFTER_NORM, list);
 }
 

@@ -32,8 +32,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->stride = o->stride;
     s->pad = o->pad ? o->size / 2 : o->padding;
     s->groups = n->in[0].c;
-    dnx_status st = dnx_patches_make(&at, n, o->size, o->stride, s->pad,
-                                     n->in[0].c * o->multiplier, err);
+    dnx_status st = dnx_patches_make(&at, n, o->size, o->stride, s->pad, n->in[0].c * o->multiplier,
+                                     err);
     if (st) return st;
     return dnx_dwconv_make(n, s, o->batch_normalize, (dnx_act)o->activation, err);
 }

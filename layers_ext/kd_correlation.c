@@ -35,8 +35,9 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_LAYERS(opts, from,
-                 "the student's layer; negative counts back; default the last that is not a loss"),
+    DNX_OPT_LAYERS(
+        opts, from,
+        "the student's layer; negative counts back; default the last that is not a loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
     DNX_OPT_WORD(opts, kernel, GAUSSIAN, "gaussian|bilinear",
                  "measure of the correlation of two images"),
@@ -47,12 +48,12 @@ static const dnx_opt options[] = {
 
 typedef struct {
     size_t D, T;
-    float *unit, *inv;       /* student: f/|f|, B x D; 1/|f|, B, or 0 for a zero vector */
-    float *target_unit;      /* teacher: B x T */
-    float *slope;            /* B x B: dloss/d(u_i.u_j) from row i */
+    float *unit, *inv;           /* student: f/|f|, B x D; 1/|f|, B, or 0 for a zero vector */
+    float *target_unit;          /* teacher: B x T */
+    float *slope;                /* B x B: dloss/d(u_i.u_j) from row i */
     float series[MAX_ORDER + 1]; /* coefficients of phi */
     int degree;
-    double *row;             /* B: sum_j (C_ij - T_ij)^2 */
+    double *row; /* B: sum_j (C_ij - T_ij)^2 */
 } state;
 
 typedef struct {
@@ -174,8 +175,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
         return;
     }
     float *packed_target = p->scratch + k->packed((int)s->D, n->batch);
-    job j = {n, p, p->scratch, packed_target,
-             packed_target + k->packed((int)s->T, n->batch)};
+    job j = {n, p, p->scratch, packed_target, packed_target + k->packed((int)s->T, n->batch)};
     dnx_pool_run(n->pool, unit_share, &j);
     k->pack(s->unit, 1, s->D, (int)s->D, p->batch, j.packed);
     k->pack(s->target_unit, 1, s->T, (int)s->T, p->batch, j.packed_target);

@@ -43,8 +43,9 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_LAYERS(opts, from,
-                 "the student's layer; negative counts back; default the last that is not a loss"),
+    DNX_OPT_LAYERS(
+        opts, from,
+        "the student's layer; negative counts back; default the last that is not a loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
     DNX_OPT_WORD(opts, distance, SQUARED, "squared|cosine", "squared: half the squared distance"),
     DNX_OPT_INT(opts, normalize, 1, 0, 1, "0: squared distance of features of any length"),
@@ -57,14 +58,14 @@ static const dnx_opt options[] = {
 
 typedef struct {
     bool has_map, is_unit;
-    size_t pixels;          /* H W */
-    float *w, *d_w;         /* T x C */
+    size_t pixels;  /* H W */
+    float *w, *d_w; /* T x C */
     float *biases, *d_biases;
-    float *packed;          /* C x T in panels, for g */
-    float *packed_t;        /* T x C in panels, for dx */
-    float *g;               /* B x pixels x T */
-    float *g_inv, *t_inv;   /* B: 1/|g|, 1/|t|; 0 for a zero vector; 1 without normalize */
-    double *e, *h;          /* B */
+    float *packed;        /* C x T in panels, for g */
+    float *packed_t;      /* T x C in panels, for dx */
+    float *g;             /* B x pixels x T */
+    float *g_inv, *t_inv; /* B: 1/|g|, 1/|t|; 0 for a zero vector; 1 without normalize */
+    double *e, *h;        /* B */
 } state;
 
 typedef struct {
@@ -129,8 +130,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 
 static void unmake(dnx_node *n) {
     state *s = n->state;
-    float *all[] = {s->w, s->d_w, s->biases, s->d_biases, s->packed, s->packed_t, s->g, s->g_inv,
-                    s->t_inv};
+    float *all[] = {s->w,        s->d_w, s->biases, s->d_biases, s->packed,
+                    s->packed_t, s->g,   s->g_inv,  s->t_inv};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
     dnx_free(s->e);
 }

@@ -101,7 +101,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (N != M)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[kd_probability] the teacher has %d classes, the student %d: only "
-                        "features can be fitted ([kd_feature])", N, M);
+                        "features can be fitted ([kd_feature])",
+                        N, M);
     s->N = N;
     n->scratch = 2 * B * BLOCK;
     if (!(s->sums = dnx_new_array(n, 2 * B, sizeof *s->sums, err))) return DNX_EMEM;
@@ -159,8 +160,7 @@ static void find_leading(dnx_node *n, dnx_pass *p) {
                                 by_student ? p->x[0] : p->target, p->batch, s->N, lo, hi,
                                 p->scratch, &ld);
         for (size_t b = 0; b < (size_t)p->batch; b++)
-            memcpy(s->leading.z + b * (size_t)s->N + lo, z + b * ld,
-                   sizeof *z * (size_t)(hi - lo));
+            memcpy(s->leading.z + b * (size_t)s->N + lo, z + b * ld, sizeof *z * (size_t)(hi - lo));
     }
     for (int b = 0; b < p->batch; b++) s->leading.label[b] = label_of(n, p, b);
     dnx_leading_choose(&s->leading, n->pool, p->batch);
@@ -307,8 +307,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
         }
         for (int b = 0; dx && b < p->batch; b++)
             for (int k = 0; k < width; k++)
-                dx[(size_t)b * size + (size_t)(lo + k)] += j.dz[(size_t)b * (size_t)width +
-                                                                (size_t)k];
+                dx[(size_t)b * size + (size_t)(lo + k)] +=
+                    j.dz[(size_t)b * (size_t)width + (size_t)k];
     }
 }
 

@@ -38,8 +38,9 @@ typedef struct {
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_LAYERS(opts, from,
-                 "the student's layer; negative counts back; default the last that is not a loss"),
+    DNX_OPT_LAYERS(
+        opts, from,
+        "the student's layer; negative counts back; default the last that is not a loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e9, "factor of the loss"),
     DNX_OPT_FLOAT(opts, genuine, .02, 0, 1e6, "factor of the pairs of one class"),
     DNX_OPT_FLOAT(opts, impostor, .01, 0, 1e6, "factor of the pairs of two classes"),
@@ -60,16 +61,16 @@ typedef struct {
 
 typedef struct {
     size_t D, T;
-    int K;                 /* thresholds */
-    float *known;          /* a (K), b (K), 1 or 0 */
-    float *now;            /* the thresholds a and b of this pass */
-    float *unit, *inv;     /* student: f/|f|, B x D; 1/|f|, B, or 0 for a zero vector */
-    float *target_unit;    /* teacher: B x T */
-    float *s, *t;          /* B x B cosines */
-    float *slope;          /* B x B: dloss/ds_ij */
-    pair *pairs;           /* B (B - 1) / 2: impostors from the front, genuine ones from the end */
-    double *teachers;      /* B (B - 1) / 2: the cosines t of the impostors */
-    double *half;          /* B: y */
+    int K;              /* thresholds */
+    float *known;       /* a (K), b (K), 1 or 0 */
+    float *now;         /* the thresholds a and b of this pass */
+    float *unit, *inv;  /* student: f/|f|, B x D; 1/|f|, B, or 0 for a zero vector */
+    float *target_unit; /* teacher: B x T */
+    float *s, *t;       /* B x B cosines */
+    float *slope;       /* B x B: dloss/ds_ij */
+    pair *pairs;        /* B (B - 1) / 2: impostors from the front, genuine ones from the end */
+    double *teachers;   /* B (B - 1) / 2: the cosines t of the impostors */
+    double *half;       /* B: y */
 } state;
 
 static float rate_of(const opts *o, int k) {
@@ -140,8 +141,8 @@ static void cosine_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const size_t B = (size_t)p->batch;
     for (size_t i = (size_t)lo; i < (size_t)hi; i++)
         for (size_t j = 0; j < B; j++) {
-            s->s[i * B + j] =
-                (float)dnx_kernels()->dot(s->unit + i * s->D, s->unit + j * s->D, s->D);
+            s->s[i * B + j] = (float)dnx_kernels()->dot(s->unit + i * s->D, s->unit + j * s->D,
+                                                        s->D);
             s->t[i * B + j] = (float)dnx_kernels()->dot(s->target_unit + i * s->T,
                                                         s->target_unit + j * s->T, s->T);
         }
@@ -159,8 +160,8 @@ static int find_pairs(state *s, const dnx_pass *p, int *genuine) {
         for (int j = i + 1; j < B; j++) {
             if (!(p->truth[i] >= 0 && p->truth[j] >= 0)) continue;
             bool is_genuine = p->truth[i] == p->truth[j];
-            s->pairs[is_genuine ? most - ++*genuine : impostors++] =
-                (pair){(double)s->s[(size_t)i * (size_t)B + (size_t)j], i, j};
+            s->pairs[is_genuine ? most - ++*genuine : impostors++] = (pair){
+                (double)s->s[(size_t)i * (size_t)B + (size_t)j], i, j};
         }
     return impostors;
 }
@@ -302,8 +303,8 @@ static int any_number(const dnx_node *n) {
     return 1 << 30;
 }
 
-static const dnx_classifier classifier = {.target = DNX_FEATURE, .needs_labels = true,
-                                          .classes = any_number};
+static const dnx_classifier classifier = {
+    .target = DNX_FEATURE, .needs_labels = true, .classes = any_number};
 
 const dnx_layer_type dnx_kd_relation = {
     .name = "kd_relation",

@@ -32,7 +32,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (padding > 2 * (size - 1))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[local_avgpool] padding=%d: with size=%d some windows hold nothing but "
-                        "padding", padding, size);
+                        "padding",
+                        padding, size);
     *(dnx_mean_windows *)n->state = (dnx_mean_windows){size, o->stride, padding / 2, false};
     n->out = (dnx_shape){(h - size) / o->stride + 1, (w - size) / o->stride + 1, n->in[0].c};
     return DNX_OK;

@@ -30,8 +30,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, filters, 1, 1, 65536, "number of outputs"),
-    DNX_OPT_INT(opts, rank, 1, 1, 65536,
-                "filters in between; width_multiplier leaves it alone"),
+    DNX_OPT_INT(opts, rank, 1, 1, 65536, "filters in between; width_multiplier leaves it alone"),
     DNX_WINDOW_OPTIONS(opts),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LOGISTIC, DNX_ACT_WORDS, "activation function"),
@@ -40,20 +39,20 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_norm_act norm;
-    dnx_winograd wino; /* with wino.m > 0 it computes t, and packed_v is NULL */
-    size_t wino_scratch;  /* floats of scratch before t */
+    dnx_winograd wino;   /* with wino.m > 0 it computes t, and packed_v is NULL */
+    size_t wino_scratch; /* floats of scratch before t */
     dnx_patches at;
     int K, N, R;
     bool reads_in_place;
-    float *v, *d_v;    /* R x C x size x size, file order */
-    float *p, *d_p;    /* N x R */
-    float *vk;         /* R x K, then N x R. Predicting: only while packing */
+    float *v, *d_v;               /* R x C x size x size, file order */
+    float *p, *d_p;               /* N x R */
+    float *vk;                    /* R x K, then N x R. Predicting: only while packing */
     float *packed_v, *packed_p;   /* of K x R and R x N */
     float *packed_vt, *packed_pt; /* transposed, for dx and dt. packed_vt is NULL when predicting */
-    float *t;          /* training: batch x OH x OW x R */
-    float *block;      /* threads x BLOCK x (K + R): rows of x, then of t or dt. NULL when
+    float *t;                     /* training: batch x OH x OW x R */
+    float *block; /* threads x BLOCK x (K + R): rows of x, then of t or dt. NULL when
                         * predicting: then the block is in scratch */
-    float *d_all;      /* threads x (K x R + R x N) */
+    float *d_all; /* threads x (K x R + R x N) */
 } state;
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
@@ -72,7 +71,8 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     if (o->rank > o->filters || o->rank > K)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[low_rank] rank=%d: must be at most filters=%d and "
-                        "size*size*channels=%.0f", o->rank, o->filters, K);
+                        "size*size*channels=%.0f",
+                        o->rank, o->filters, K);
     s->K = (int)K;
     s->N = o->filters;
     s->R = o->rank;
@@ -106,8 +106,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         if (!st) st = dnx_new(n, &s->d_p, R * N, err);
         if (!st) st = dnx_new(n, &s->packed_vt, k->packed(s->R, s->K), err);
         if (!st) st = dnx_new(n, &s->packed_pt, k->packed(s->N, s->R), err);
-        if (!st)
-            st = dnx_new(n, &s->t, (size_t)n->batch * (size_t)(n->out.h * n->out.w) * R, err);
+        if (!st) st = dnx_new(n, &s->t, (size_t)n->batch * (size_t)(n->out.h * n->out.w) * R, err);
         if (!st) st = dnx_new(n, &s->d_all, threads * R * (K + N), err);
     }
     if (st) return st;
@@ -123,8 +122,8 @@ static void unmake(dnx_node *n) {
     state *s = n->state;
     dnx_norm_act_unmake(&s->norm);
     dnx_winograd_unmake(&s->wino);
-    float *all[] = {s->v, s->d_v, s->p, s->d_p, s->vk, s->packed_v, s->packed_p,
-                    s->packed_vt, s->packed_pt, s->t, s->block, s->d_all};
+    float *all[] = {s->v,        s->d_v,       s->p,         s->d_p, s->vk,    s->packed_v,
+                    s->packed_p, s->packed_vt, s->packed_pt, s->t,   s->block, s->d_all};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
@@ -237,7 +236,7 @@ static void backward_part(job *j, int t, long lo, long hi) {
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         const float *dz = dnx_norm_act_dz(&s->norm, j->p->dy + (size_t)p * N,
-                                      s->norm.z + (size_t)p * N, rows, scratch);
+                                          s->norm.z + (size_t)p * N, rows, scratch);
         dnx_epilogue e = {0};
         k->mmt(s->t + (size_t)p * R, R, dz, N, rows, s->R, s->N, d_pk, N);
         k->mm(dz, N, rows, s->N, s->packed_pt, s->R, dt, R, &e);

@@ -93,7 +93,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_cosines cosines;
-    dnx_margin margin;   /* the margin of this update, after warm-up */
+    dnx_margin margin; /* the margin of this update, after warm-up */
     dnx_class_sample sample;
     dnx_mining mining;
     dnx_centres centres;
@@ -125,7 +125,8 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
     if (form->adds_angle && g->m >= 3.14159)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] m=%g: is added to an angle in radians, so it must be "
-                        "below pi", g->m);
+                        "below pi",
+                        g->m);
     if (g->kind == DNX_MARGIN_SPHEREFACE && (g->m < 1 || g->m != floor(g->m)))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] m=%g: sphereface multiplies by a whole number from 1",
@@ -157,19 +158,31 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     const dnx_margin_form *form = &dnx_margin_forms[o->margin];
-    s->margin = (dnx_margin){.kind = o->margin, .is_easy = o->easy_margin, .is_ste = o->gradient,
-                             .s = o->s, .m = o->m < 0 ? form->m : o->m, .m1 = o->m1,
-                             .m2 = o->m2, .m3 = o->m3, .t = o->t < 0 ? form->t : o->t,
-                             .smoothing = o->label_smoothing, .ramp = (double)o->ramp_end};
+    s->margin = (dnx_margin){.kind = o->margin,
+                             .is_easy = o->easy_margin,
+                             .is_ste = o->gradient,
+                             .s = o->s,
+                             .m = o->m < 0 ? form->m : o->m,
+                             .m1 = o->m1,
+                             .m2 = o->m2,
+                             .m3 = o->m3,
+                             .t = o->t < 0 ? form->t : o->t,
+                             .smoothing = o->label_smoothing,
+                             .ramp = (double)o->ramp_end};
     dnx_status st = check(n, &s->margin, err);
     if (st) return st;
     st = dnx_class_sample_make(&s->sample, n, o->classes, o->sample, err);
     const size_t B = (size_t)n->batch, block = B * (size_t)s->sample.most;
     const bool trains_w = o->centres == DNX_CENTRES_TRAINED;
     if (!st) st = dnx_cosines_make(&s->cosines, n, o->classes, trains_w, err);
-    s->centres = (dnx_centres){.centres = o->centres, .alpha = o->alpha, .D = s->cosines.D,
-                               .has_margins = o->margins, .fixed = (double)o->alpha_fixed,
-                               .m = s->margin.m, .least = (double)o->m_least, .N = o->classes,
+    s->centres = (dnx_centres){.centres = o->centres,
+                               .alpha = o->alpha,
+                               .D = s->cosines.D,
+                               .has_margins = o->margins,
+                               .fixed = (double)o->alpha_fixed,
+                               .m = s->margin.m,
+                               .least = (double)o->m_least,
+                               .N = o->classes,
                                .w = s->cosines.w};
     if (!st) st = dnx_centres_make(&s->centres, n, err);
     if (!st && n->trains) st = dnx_new(n, &s->block, block, err);
@@ -199,8 +212,11 @@ static void unmake(dnx_node *n) {
 static int params(dnx_node *n, dnx_param *list) {
     const opts *o = n->opts;
     state *s = n->state;
-    list[0] = (dnx_param){"weights", s->cosines.w, s->cosines.d_w,
-                          (size_t)o->classes * s->cosines.D, 1,
+    list[0] = (dnx_param){"weights",
+                          s->cosines.w,
+                          s->cosines.d_w,
+                          (size_t)o->classes * s->cosines.D,
+                          1,
                           o->centres == DNX_CENTRES_TRAINED};
     return 1;
 }
@@ -271,8 +287,8 @@ static void mine(dnx_node *n, const dnx_pass *p) {
 static void forward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;
-    dnx_margin_rise(&s->margin, n->trains, p->update, o->warmup, (double)o->s,
-                    (double)o->s_start, (double)o->ramp_end);
+    dnx_margin_rise(&s->margin, n->trains, p->update, o->warmup, (double)o->s, (double)o->s_start,
+                    (double)o->ramp_end);
     p->loss = 0;
     memset(p->y, 0, sizeof(float) * (size_t)p->batch);
     if (!p->truth) return;
@@ -354,27 +370,30 @@ static const float *vectors(const dnx_node *n, size_t *length) {
     return s->cosines.w;
 }
 
-static const dnx_classifier classifier = {
-    .output = DNX_IS_RIGHT, .takes = takes, .classes = classes, .logits = logits,
-    .logits_back = logits_back, .vectors = vectors};
+static const dnx_classifier classifier = {.output = DNX_IS_RIGHT,
+                                          .takes = takes,
+                                          .classes = classes,
+                                          .logits = logits,
+                                          .logits_back = logits_back,
+                                          .vectors = vectors};
 
-static const dnx_needs needs[] = {
-    {"keep", "mining", "hard"},
-    {"focus", "mining", "focal"},
-    {"teacher|weights|layer|flips", "centres", "teacher|inherited"},
-    {"alpha", "centres", "teacher"},
-    {"m_least", "margins", "teacher"},
-    {"alpha_fixed", "alpha", "fixed"},
-    {"s|s_start", "scale", "s"},
-    {"m1|m2|m3", "margin", "combined"},
-    {"t", "margin", "mv-am|mv-arc|sv-am|sv-arc"},
-    {NULL, NULL, NULL}};
+static const dnx_needs needs[] = {{"keep", "mining", "hard"},
+                                  {"focus", "mining", "focal"},
+                                  {"teacher|weights|layer|flips", "centres", "teacher|inherited"},
+                                  {"alpha", "centres", "teacher"},
+                                  {"m_least", "margins", "teacher"},
+                                  {"alpha_fixed", "alpha", "fixed"},
+                                  {"s|s_start", "scale", "s"},
+                                  {"m1|m2|m3", "margin", "combined"},
+                                  {"t", "margin", "mv-am|mv-arc|sv-am|sv-arc"},
+                                  {NULL, NULL, NULL}};
 
 static const char *doubts(const dnx_node *n, char *text, size_t size) {
     const opts *o = n->opts;
     if (!n->trains || o->margin != DNX_MARGIN_SPHEREFACE || o->warmup || o->ramp_end != 1)
         return NULL;
-    snprintf(text, size, "has no gradient at 90 degrees, where training starts, when m is even; "
+    snprintf(text, size,
+             "has no gradient at 90 degrees, where training starts, when m is even; "
              "use warmup= or ramp_end=");
     return "margin";
 }

@@ -25,11 +25,10 @@ static int part_of(const dnx_node *n, int i) {
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
-    if (n->n_in < 1)
-        return dnx_fail(err, DNX_EOPTION, n->loc, "[route] layers: must name a layer");
+    if (n->n_in < 1) return dnx_fail(err, DNX_EOPTION, n->loc, "[route] layers: must name a layer");
     if (o->group_id >= o->groups)
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[route] group_id=%d: must be below groups=%d", o->group_id, o->groups);
+        return dnx_fail(err, DNX_EOPTION, n->loc, "[route] group_id=%d: must be below groups=%d",
+                        o->group_id, o->groups);
     n->out = (dnx_shape){n->in[0].h, n->in[0].w, 0};
     for (int i = 0; i < n->n_in; i++) {
         dnx_shape a = n->in[0], b = n->in[i];

@@ -20,8 +20,7 @@ static const dnx_opt options[] = {
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
-    if (n->n_in != 2)
-        return dnx_fail(err, DNX_EOPTION, n->loc, "[sam] from: must name one layer");
+    if (n->n_in != 2) return dnx_fail(err, DNX_EOPTION, n->loc, "[sam] from: must name one layer");
     dnx_shape a = n->in[0], f = n->in[1];
     if (a.h != f.h || a.w != f.w || a.c != f.c)
         return dnx_fail(err, DNX_ESHAPE, n->loc,

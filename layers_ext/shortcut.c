@@ -79,7 +79,7 @@ static void unmake(dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    float *u;        /* alpha*x + beta*f */
+    float *u; /* alpha*x + beta*f */
     const float *du;
 } job;
 

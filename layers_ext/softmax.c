@@ -32,8 +32,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t size = dnx_size(n->in[0]);
     if (o->tree)
         return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[softmax] tree=%.60s: only Darknet's own command has trees",
-                        o->tree);
+                        "[softmax] tree=%.60s: only Darknet's own command has trees", o->tree);
     if (size % (size_t)o->groups)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[softmax] groups=%d: does not divide %zu inputs",
                         o->groups, size);

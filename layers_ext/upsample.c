@@ -50,8 +50,9 @@ typedef struct {
 static job job_of(const dnx_node *n, const dnx_pass *p) {
     const opts *o = n->opts;
     dnx_shape small = o->stride > 0 ? n->in[0] : n->out;
-    return (job){NULL, NULL, (long)p->batch * small.h, small.w, small.c,
-                 o->stride > 0 ? o->stride : -o->stride, o->scale, false};
+    return (job){NULL,     NULL,    (long)p->batch * small.h,
+                 small.w,  small.c, o->stride > 0 ? o->stride : -o->stride,
+                 o->scale, false};
 }
 
 static void expand_share(void *arg, int t, int threads) {
@@ -61,8 +62,8 @@ static void expand_share(void *arg, int t, int threads) {
     dnx_share(j->rows * j->stride, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++)
         for (int x = 0; x < j->w * j->stride; x++) {
-            const float *a = j->from + ((size_t)(i / j->stride) * (size_t)j->w +
-                                        (size_t)(x / j->stride)) * C;
+            const float *a = j->from +
+                             ((size_t)(i / j->stride) * (size_t)j->w + (size_t)(x / j->stride)) * C;
             float *to = j->to + (size_t)i * row + (size_t)x * C;
             if (j->adds)
                 for (size_t c = 0; c < C; c++) to[c] += j->scale * a[c];

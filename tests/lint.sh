@@ -70,7 +70,7 @@ if have pyflakes3 'unused names in Python are not checked'; then
 $(scripts | xargs pyflakes3)
 END
 fi
-checks_format= # 1: check
+checks_format=1
 if [ "$checks_format" ] && have clang-format-14 'the format of C is not checked'; then
     complain 'C as .clang-format says: make format' <<END
 $(sh tests/format.sh)

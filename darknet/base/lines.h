@@ -12,8 +12,8 @@
 #include "base/err.h"
 
 typedef struct {
-    const char *file; /* for messages; owned by the caller */
-    char *text;       /* the whole file; lines point into it */
+    const char *file;  /* for messages; owned by the caller */
+    char *text;        /* the whole file; lines point into it */
     size_t len, count; /* bytes; lines, empty ones included */
     size_t at;         /* offset of the next line */
     int number;        /* number of the last line returned, from 1 */

@@ -104,9 +104,8 @@ dnx_status dnx_lock_wait(dnx_lock **out, const char *path,
         *out = l;
         return DNX_OK;
     }
-    dnx_status st = got == HELD
-                        ? dnx_fail(err, DNX_EIO, at, "is in use by %s", holder)
-                        : dnx_fail(err, DNX_EIO, at, "cannot lock: %s", strerror(errno));
+    dnx_status st = got == HELD ? dnx_fail(err, DNX_EIO, at, "is in use by %s", holder)
+                                : dnx_fail(err, DNX_EIO, at, "cannot lock: %s", strerror(errno));
     free(l->path);
     free(l);
     return st;

@@ -18,8 +18,8 @@
 enum { MOST_LINKS = 40, MOST_NAMES = 10000, MOST_BASE = 200, STALE = 60 /* seconds */ };
 
 static dnx_status cannot_write(const char *path, int why, dnx_err *err) {
-    return dnx_fail(err, why == ENOMEM ? DNX_EMEM : DNX_EIO, (dnx_loc){path, 0},
-                    "cannot write: %s", strerror(why));
+    return dnx_fail(err, why == ENOMEM ? DNX_EMEM : DNX_EIO, (dnx_loc){path, 0}, "cannot write: %s",
+                    strerror(why));
 }
 
 static void failed(dnx_outfile *f) {
@@ -104,8 +104,8 @@ static int open_new(dnx_outfile *f) {
     errno = EEXIST;
     for (int i = 0; i < MOST_NAMES && fd < 0 && errno == EEXIST; i++) {
         free(f->temporary);
-        if (asprintf(&f->temporary, "%.*s%.*s.%ld.%d.tmp", at, f->target, MOST_BASE,
-                     f->target + at, (long)getpid(), i) < 0)
+        if (asprintf(&f->temporary, "%.*s%.*s.%ld.%d.tmp", at, f->target, MOST_BASE, f->target + at,
+                     (long)getpid(), i) < 0)
             f->temporary = NULL;
         if (f->temporary) fd = open(f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         else errno = ENOMEM;

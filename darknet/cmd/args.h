@@ -31,13 +31,13 @@ typedef enum {
 
 /* One option, or one argument that is found by its place. */
 typedef struct {
-    const char *name;  /* "-threads"; without '-' for an argument found by its place */
+    const char *name; /* "-threads"; without '-' for an argument found by its place */
     dnx_arg_type type;
     size_t offset;
     const char *value; /* word for the value (shells complete FILE, FOLDER); NULL for a flag */
     double none, min, max;
     bool is_needed;
-    const char *help;  /* a phrase with its unit; -h adds bounds and a number that is the default */
+    const char *help; /* a phrase with its unit; -h adds bounds and a number that is the default */
 } dnx_arg;
 
 // clang-format off
@@ -71,12 +71,12 @@ typedef struct {
 enum { DNX_MOST_ARGS = 40 }; /* rows of a table */
 
 typedef struct dnx_verb {
-    const char *name;    /* as the user types it: "check", "classifier train" */
-    const char *summary; /* a phrase: what the verb does */
-    const dnx_arg *args; /* the table; NULL when the verb has sub-verbs */
-    size_t size;         /* of the struct for the table's fields */
-    int (*run)(const void *args); /* returns the exit status */
-    const char *note;    /* one more paragraph of the help, or NULL */
+    const char *name;                    /* as the user types it: "check", "classifier train" */
+    const char *summary;                 /* a phrase: what the verb does */
+    const dnx_arg *args;                 /* the table; NULL when the verb has sub-verbs */
+    size_t size;                         /* of the struct for the table's fields */
+    int (*run)(const void *args);        /* returns the exit status */
+    const char *note;                    /* one more paragraph of the help, or NULL */
     const struct dnx_verb *const *verbs; /* sub-verbs, then NULL; or NULL */
     const char *const *host_verbs;       /* those of Darknet's own command, then NULL; or NULL */
 } dnx_verb;

@@ -6,7 +6,7 @@
 /* A network with a random batch. */
 typedef struct {
     dnx_net *net;
-    int last;      /* the last layer of a prediction; losses after it are not run */
+    int last; /* the last layer of a prediction; losses after it are not run */
     float *x, *truth, *out;
     double *lanes; /* net->plan.lanes x n seconds */
 } dnx_bench;

@@ -55,8 +55,9 @@ static void print(dnx_bench nets[2], int busy, dnx_timing ms[2][2], bool json) {
                nets[1].net->batch, TURNS);
         for (int k = 0; k < 2; k++)
             printf(", \"%s\": {\"quiet\": %.6f, \"quiet_spread\": %.4f, \"busy\": %.6f, "
-                   "\"busy_spread\": %.4f}", k ? "all" : "one", ms[k][0].median, ms[k][0].spread,
-                   ms[k][1].median, ms[k][1].spread);
+                   "\"busy_spread\": %.4f}",
+                   k ? "all" : "one", ms[k][0].median, ms[k][0].spread, ms[k][1].median,
+                   ms[k][1].spread);
         printf("}\n");
         return;
     }
@@ -64,8 +65,8 @@ static void print(dnx_bench nets[2], int busy, dnx_timing ms[2][2], bool json) {
            nets[0].net->trains ? "training step" : "forward", nets[0].net->batch, TURNS, "",
            "quiet", "beside", busy);
     for (int k = 0; k < 2; k++)
-        printf("%3d %-8s %10.3f %10.3f%s%s\n", k ? threads : 1, k && threads > 1 ? "threads"
-               : "thread", ms[k][0].median, ms[k][1].median,
+        printf("%3d %-8s %10.3f %10.3f%s%s\n", k ? threads : 1,
+               k && threads > 1 ? "threads" : "thread", ms[k][0].median, ms[k][1].median,
                ms[k][0].spread > DNX_STEADY ? "  quiet: not steady" : "",
                ms[k][1].spread > DNX_STEADY ? "  busy: not steady" : "");
     printf("%-12s %10.2f %10.2f\n", "ratio", ratio[0], ratio[1]);

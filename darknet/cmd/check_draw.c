@@ -3,11 +3,11 @@
 
 #include <stdio.h>
 
-#define LEFT 20    /* pixels */
+#define LEFT 20 /* pixels */
 #define WIDTH 300
 #define HEIGHT 48
-#define STEP 68    /* from one box to the next */
-#define LANE 9     /* between lines beside the boxes */
+#define STEP 68 /* from one box to the next */
+#define LANE 9  /* between lines beside the boxes */
 #define LANES 24
 
 /* Prints a number in short form: 512, 36.9 k, 221 M. */
@@ -69,7 +69,8 @@ static void put_box(const dnx_net *net, int i) {
     int x = LEFT + WIDTH / 2, y = top_of(i);
     bool is_loss = i >= 0 && net->nodes[i].type->is_loss;
     printf("<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"4\" fill=\"%s\" "
-           "stroke=\"#555\"/>\n", LEFT, y, WIDTH, HEIGHT, is_loss ? "#eee" : "#fff");
+           "stroke=\"#555\"/>\n",
+           LEFT, y, WIDTH, HEIGHT, is_loss ? "#eee" : "#fff");
     for (int line = 0; line < (i < 0 ? 1 : 3); line++) {
         printf("<text x=\"%d\" y=\"%d\"%s>", x, y + 14 + 14 * line,
                line ? "" : " font-weight=\"bold\"");

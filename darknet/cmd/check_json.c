@@ -30,8 +30,7 @@ static void put_option(const dnx_opt *o, const void *opts) {
     case DNX_LIST:
     case DNX_LAYERS:
         printf("[");
-        for (int i = 0; i < list->n; i++)
-            printf("%s%.9g", i ? ", " : "", (double)list->v[i]);
+        for (int i = 0; i < list->n; i++) printf("%s%.9g", i ? ", " : "", (double)list->v[i]);
         printf("]");
         break;
     case DNX_IGNORED: printf("null"); break;

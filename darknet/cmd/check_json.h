@@ -4,9 +4,9 @@
 #include "net/net.h"
 
 typedef struct {
-    double training;  /* bytes that training needs, or -1 */
-    int batch;        /* images in a sub-batch */
-    const char *why;  /* the reason when the network cannot be trained; else NULL */
+    double training; /* bytes that training needs, or -1 */
+    int batch;       /* images in a sub-batch */
+    const char *why; /* the reason when the network cannot be trained; else NULL */
 } dnx_check_training;
 
 /* Prints one JSON object to stdout: the network's options, its layers with shapes, options and

@@ -8,9 +8,9 @@
 #include "net/net.h"
 
 extern const dnx_verb dnx_cmd_check, dnx_cmd_layers, dnx_cmd_bench, dnx_cmd_init,
-    dnx_cmd_classifier, dnx_cmd_runs, dnx_cmd_embed, dnx_cmd_compress, dnx_cmd_synth,
-    dnx_cmd_align, dnx_cmd_faces, dnx_cmd_compare, dnx_cmd_find, dnx_cmd_pairs, dnx_cmd_strip,
-    dnx_cmd_partial, dnx_cmd_completion, dnx_cmd_gpus, dnx_cmd_cluster;
+    dnx_cmd_classifier, dnx_cmd_runs, dnx_cmd_embed, dnx_cmd_compress, dnx_cmd_synth, dnx_cmd_align,
+    dnx_cmd_faces, dnx_cmd_compare, dnx_cmd_find, dnx_cmd_pairs, dnx_cmd_strip, dnx_cmd_partial,
+    dnx_cmd_completion, dnx_cmd_gpus, dnx_cmd_cluster;
 extern const dnx_verb dnx_command; /* the command itself, with all verbs */
 /* Sub-verbs of `classifier` and `compress`. */
 extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,

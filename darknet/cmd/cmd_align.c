@@ -55,9 +55,8 @@ static const dnx_arg table[] = {
 
 static int run(const void *args);
 
-const dnx_verb dnx_cmd_align = {
-    "align", "cut out faces by five landmarks, as ArcFace uses them",
-    table, sizeof(align_args), run};
+const dnx_verb dnx_cmd_align = {"align", "cut out faces by five landmarks, as ArcFace uses them",
+                                table, sizeof(align_args), run};
 
 enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
 /* The largest RMS distance in pixels between the landmarks and the template. Arbitrary points have
@@ -88,9 +87,10 @@ static dnx_status failed(dnx_err *err, const char *path, const char *why) {
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
     dnx_image_fault fault = dnx_image_read(path, image);
     if (!fault) return DNX_OK;
-    return failed(err, path, fault == DNX_IMAGE_REFUSED ? image->why
-                             : errno == ENOENT          ? "is missing"
-                                                        : strerror(errno));
+    return failed(err, path,
+                  fault == DNX_IMAGE_REFUSED ? image->why
+                  : errno == ENOENT          ? "is missing"
+                                             : strerror(errno));
 }
 
 /* Computes the transform m from the face in the image to the crop. DNX_EIO: the face does not
@@ -106,8 +106,8 @@ static dnx_status place(const job *j, const dnx_crop *it, const char *path, int 
     face += dnx_face_choose(face, n, j->several, w, h);
     dnx_face_template(j->width, &template);
     if (!dnx_face_is_inside(face, w, h))
-        return dnx_fail(err, DNX_EIO, at(path),
-                        "has landmarks outside of its %d x %d pixels", w, h);
+        return dnx_fail(err, DNX_EIO, at(path), "has landmarks outside of its %d x %d pixels", w,
+                        h);
     if (!dnx_similarity(face, &template, m, &rms) || rms > WORST_RMS)
         return failed(err, path, "has landmarks that do not lie as eyes, nose and mouth do");
     return DNX_OK;
@@ -181,7 +181,8 @@ static dnx_status compare_options(job *j, dnx_err *err) {
     there = dnx_file_read_unnoted(path, DNX_MAX_FILE, &len);
     bool differs = there && strcmp(there, text);
     if (!st && differs && !j->force)
-        st = dnx_fail(err, DNX_EIO, at(path), "lists crops that were cut by other options or "
+        st = dnx_fail(err, DNX_EIO, at(path),
+                      "lists crops that were cut by other options or "
                       "landmarks; -force cuts them again, or name another folder");
     struct stat s;
     for (dnx_crop *it = j->item; !st && differs && it < j->item + j->n; it++)
@@ -268,8 +269,12 @@ static int run(const void *args) {
     int cores = dnx_processors();
     int threads = a->threads ? a->threads : cores > 64 ? 64 : cores;
     char *images = dnx_folder_name(a->images), *out = dnx_folder_name(a->out);
-    job j = {.images = images, .landmarks = a->landmarks, .out = out, .force = a->force,
-             .form = a->form, .width = a->size == 1 ? 96 : WIDEST,
+    job j = {.images = images,
+             .landmarks = a->landmarks,
+             .out = out,
+             .force = a->force,
+             .form = a->form,
+             .width = a->size == 1 ? 96 : WIDEST,
              .several = (dnx_several)a->several};
     double start = dnx_now();
     dnx_status st = images && out ? work(&j, threads, count, &err)

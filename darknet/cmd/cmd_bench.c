@@ -33,9 +33,9 @@ static const dnx_arg table[] = {
 
 static int run(const void *args);
 
-const dnx_verb dnx_cmd_bench = {
-    "bench", "time a network layer by layer: milliseconds and GFLOP/s, medians", table,
-    sizeof(bench_args), run};
+const dnx_verb dnx_cmd_bench = {"bench",
+                                "time a network layer by layer: milliseconds and GFLOP/s, medians",
+                                table, sizeof(bench_args), run};
 
 static int compare(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -148,8 +148,9 @@ static double print_layers(const dnx_net *net, const double *laps, double *colum
         double m = node->type->macs ? node->type->macs(node) : 0;
         for (int k = 0; k < runs; k++) column[k] = laps[(size_t)k * (size_t)net->n + (size_t)i];
         double ms = dnx_timing_of(column, runs).median * 1e3 / net->batch;
-        if (!json) printf("%5d  %-17s %9.4f %8.1f%s\n", i, node->type->name, ms,
-                          ms > 0 ? factor * m * 1e-6 / ms : 0, algorithm_of(net, i, text));
+        if (!json)
+            printf("%5d  %-17s %9.4f %8.1f%s\n", i, node->type->name, ms,
+                   ms > 0 ? factor * m * 1e-6 / ms : 0, algorithm_of(net, i, text));
         macs += m;
     }
     return macs;
@@ -173,13 +174,14 @@ static int measure(dnx_net *net, int runs, bool json) {
         if (json)
             printf("{\"ms_per_image\": %.6f, \"fastest\": %.6f, \"spread\": %.4f, "
                    "\"steady\": %s, \"runs\": %d, \"batch\": %d, \"threads\": %d, "
-                   "\"kernels\": \"%s\"}\n", ms, sums[0] * 1e3 / net->batch, time.spread,
+                   "\"kernels\": \"%s\"}\n",
+                   ms, sums[0] * 1e3 / net->batch, time.spread,
                    time.spread > DNX_STEADY ? "false" : "true", runs, net->batch, threads, kernels);
         else
             printf("\n%s, batch %d, %d threads, %s kernels, median of %d: %.3f ms an image, %.1f "
-                   "GFLOP/s%s\n", net->trains ? "training step" : "forward", net->batch, threads,
-                   kernels, runs, ms, (net->trains ? 6 : 2) * macs * 1e-6 / ms,
-                   not_steady(time));
+                   "GFLOP/s%s\n",
+                   net->trains ? "training step" : "forward", net->batch, threads, kernels, runs,
+                   ms, (net->trains ? 6 : 2) * macs * 1e-6 / ms, not_steady(time));
         if (!json && time.spread > DNX_STEADY)
             printf("Half of the passes differ by %.0f %%: other work ran beside this.\n",
                    100 * time.spread);

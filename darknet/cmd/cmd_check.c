@@ -100,7 +100,8 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
         printf("  1-bit          %s parameters, the others %s of 32 bits\n", grouped(bits),
                grouped(parameters - bits));
         printf("  operations     %s multiply-adds of bits, %s additions (1-bit weights), %s of 32 "
-               "bits\n", grouped(counted), grouped(added), grouped(macs - counted - added));
+               "bits\n",
+               grouped(counted), grouped(added), grouped(macs - counted - added));
     }
     printf("on disk          %s bytes", grouped(numbers * 4 + 20));
     if (bits > 0)
@@ -152,8 +153,7 @@ static dnx_status try_training(const check_args *a, int classes, training *t, dn
     t->all = dnx_training_bytes(net);
     dnx_status wrong = why->status ? why->status : dnx_trainable(net, why);
     if (!wrong && a->data) wrong = dnx_data_open(a->data, show_broken, NULL, &data, why);
-    if (data && data->left_out.n)
-        fprintf(stderr, "%zu files were left out\n", data->left_out.n);
+    if (data && data->left_out.n) fprintf(stderr, "%zu files were left out\n", data->left_out.n);
     if (!wrong && data) wrong = dnx_trainable_on(net, data, 0, why);
     char absent[400] = "";
     if (data) dnx_classes_note(data, absent, sizeof absent);
@@ -182,8 +182,8 @@ static void print_table(dnx_net *net) {
     printf("multiply-adds    %s an image (%.0f M)\n", grouped(macs), macs * 1e-6);
     print_bits(net, parameters, macs);
     printf("predicting       %.2f MB beside the weights at batch 1 (%.2f MB if no output shared "
-           "memory)\n", (double)dnx_net_memory(net) * 1e-6,
-           (sum + (double)net->plan.scratch_floats) * 4e-6);
+           "memory)\n",
+           (double)dnx_net_memory(net) * 1e-6, (sum + (double)net->plan.scratch_floats) * 4e-6);
 }
 
 static void print_training(const training *t, bool is_taught, bool is_later, const char *why) {

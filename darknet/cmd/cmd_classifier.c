@@ -36,7 +36,8 @@ static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, 
         if (got % bytes && !ferror(in))
             return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0},
                             "its length is not a multiple of %zu bytes: an image of %d x %d x %d "
-                            "float32 numbers", bytes, net->in.h, net->in.w, net->in.c);
+                            "float32 numbers",
+                            bytes, net->in.h, net->in.w, net->in.c);
         const float *y = dnx_net_predict(net, x, (int)(got / bytes));
         dnx_status st = dnx_net_status(net, err);
         if (!st) st = dnx_check_numbers(y, outputs * (got / bytes), a->in, err);
@@ -60,8 +61,7 @@ static dnx_status open_output(const raw_args *a, dnx_outfile *out, dnx_err *err)
 static dnx_status raw(dnx_net *net, const raw_args *a, dnx_err *err) {
     dnx_outfile out;
     FILE *in = dnx_file_stream(a->in);
-    if (!in)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0}, "cannot open: %s", strerror(errno));
+    if (!in) return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0}, "cannot open: %s", strerror(errno));
     dnx_status st = open_output(a, &out, err);
     if (!st) {
         float *x = dnx_alloc(dnx_size(net->in) * (size_t)net->batch);
@@ -94,10 +94,12 @@ const dnx_verb dnx_classifier_raw = {"classifier raw", "run a network on files o
 
 static const dnx_verb *const verbs[] = {&dnx_classifier_train, &dnx_classifier_predict,
                                         &dnx_classifier_valid, &dnx_classifier_raw, NULL};
-static const char *const host_verbs[] = {"csv", "demo", "fout", "gun", "label", "test", "threat",
-                                         "try", "valid10", "validcrop", "validfull", "validmulti",
-                                         NULL};
+static const char *const host_verbs[] = {"csv",       "demo",       "fout", "gun",     "label",
+                                         "test",      "threat",     "try",  "valid10", "validcrop",
+                                         "validfull", "validmulti", NULL};
 
 const dnx_verb dnx_cmd_classifier = {
-    .name = "classifier", .summary = "train on images; name their classes; count the right ones",
-    .verbs = verbs, .host_verbs = host_verbs};
+    .name = "classifier",
+    .summary = "train on images; name their classes; count the right ones",
+    .verbs = verbs,
+    .host_verbs = host_verbs};

@@ -36,7 +36,11 @@ static const dnx_arg table[] = {
 static int run(const void *args);
 
 const dnx_verb dnx_cmd_cluster = {
-    "cluster", "group an unsorted folder of faces into people", table, sizeof(cluster_args), run,
+    "cluster",
+    "group an unsorted folder of faces into people",
+    table,
+    sizeof(cluster_args),
+    run,
     "out/people/person-0001 and so on get the crops, out/sheets a contact sheet of each, out/alone "
     "the faces of groups with fewer than -least. This runs scripts/cluster_faces.py, which needs "
     "Python's NumPy, Pillow and scikit-learn (`make eval-deps`)."};
@@ -63,8 +67,10 @@ static int run(const void *args) {
     char self[PATH_MAX], script[PATH_MAX], least[32], min_face[32];
     const int fault = find_script(self, script);
     if (fault) {
-        fprintf(stderr, "%s: %s; `darknet cluster` needs the source folder: run the bin/darknet "
-                "there\n", script, strerror(fault));
+        fprintf(stderr,
+                "%s: %s; `darknet cluster` needs the source folder: run the bin/darknet "
+                "there\n",
+                script, strerror(fault));
         return 1;
     }
     snprintf(least, sizeof least, "%d", a->least);

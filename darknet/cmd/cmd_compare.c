@@ -30,7 +30,11 @@ static const dnx_arg table[] = {
 static int run(const void *args);
 
 const dnx_verb dnx_cmd_compare = {
-    "compare", "compare the faces of two photographs", table, sizeof(compare_args), run,
+    "compare",
+    "compare the faces of two photographs",
+    table,
+    sizeof(compare_args),
+    run,
     "Prints the cosine of their features and, with -threshold, a verdict. Of several faces the "
     "main one is compared: the largest, with a preference for the centre. Status 1: a photograph "
     "has no face, or cannot be read."};
@@ -78,8 +82,8 @@ static void print_pairs(const dnx_matching *t, const compare_args *a, const dnx_
             if (a->all) printf("face %zu and face %zu: ", i + 1, k + 1);
             printf("cosine %.4f", cosine);
             if (t->threshold.is_known)
-                printf(": %s", cosine > t->threshold.cosine ? "the same person"
-                                                            : "different people");
+                printf(": %s",
+                       cosine > t->threshold.cosine ? "the same person" : "different people");
             printf("\n");
         }
     dnx_matching_print(t);

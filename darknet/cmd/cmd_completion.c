@@ -67,11 +67,11 @@ static void put_verb(int shell, const dnx_verb *v) {
 static void put_values(int shell, const dnx_verb *v) {
     for (const dnx_arg *a = v->args; a && a->name; a++) {
         if (a->name[0] != '-' || a->type == DNX_ARG_IS_FLAG) continue;
-        const char *kind = a->type == DNX_ARG_IS_WORD     ? "words"
-                           : a->type == DNX_ARG_IS_TWO    ? "files"
-                           : !strcmp(a->value, "FILE")    ? "files"
+        const char *kind = a->type == DNX_ARG_IS_WORD    ? "words"
+                           : a->type == DNX_ARG_IS_TWO   ? "files"
+                           : !strcmp(a->value, "FILE")   ? "files"
                            : !strcmp(a->value, "FOLDER") ? "folders"
-                                                          : "none";
+                                                         : "none";
         printf("    '%s %s') kind=%s", v->name, a->name, kind);
         if (a->type == DNX_ARG_IS_WORD) {
             printf(" choice=(");
@@ -145,8 +145,11 @@ static int run(const void *given) {
 }
 
 const dnx_verb dnx_cmd_completion = {
-    "completion", "print what bash or zsh needs to complete the words of darknet", table,
-    sizeof(args), run,
+    "completion",
+    "print what bash or zsh needs to complete the words of darknet",
+    table,
+    sizeof(args),
+    run,
     "`make install` puts both where the shells look. For one user: "
     "`darknet completion bash > ~/.local/share/bash-completion/completions/darknet`, or for zsh a "
     "file _darknet in a folder of fpath."};

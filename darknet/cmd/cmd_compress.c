@@ -6,5 +6,6 @@ static const dnx_verb *const verbs[] = {&dnx_compress_low_rank, &dnx_compress_pa
                                         &dnx_compress_unpack, NULL};
 
 const dnx_verb dnx_cmd_compress = {
-    .name = "compress", .summary = "lower the rank of convolutions; pack binary filters into bits",
+    .name = "compress",
+    .summary = "lower the rank of convolutions; pack binary filters into bits",
     .verbs = verbs};

@@ -41,8 +41,11 @@ static const dnx_arg table[] = {
 static int run(const void *args);
 
 const dnx_verb dnx_cmd_embed = {
-    "embed", "write the features of a folder, a list or a .bin set of images into a file", table,
-    sizeof(embed_args), run,
+    "embed",
+    "write the features of a folder, a list or a .bin set of images into a file",
+    table,
+    sizeof(embed_args),
+    run,
     "The features are the input of the first loss. That loss and all layers after it are left "
     "out."};
 
@@ -52,12 +55,12 @@ typedef struct {
     size_t first;
     int count;
     dnx_flip flip;
-    uint64_t network;   /* its fingerprint */
-    float *x;           /* batch x H x W x C, then their mirror images */
-    float *features;    /* features of `count` images, without mirror images */
-    dnx_err *errors;    /* for each image of the batch */
-    char **names;       /* names of the images whose features are written */
-    size_t done;        /* their number */
+    uint64_t network; /* its fingerprint */
+    float *x;         /* batch x H x W x C, then their mirror images */
+    float *features;  /* features of `count` images, without mirror images */
+    dnx_err *errors;  /* for each image of the batch */
+    char **names;     /* names of the images whose features are written */
+    size_t done;      /* their number */
     dnx_skipped skipped;
 } job;
 
@@ -223,8 +226,7 @@ static int run(const void *args) {
     dnx_net *net;
     dnx_stop_on_signals();
     const dnx_opening how = {a->cfg, a->weights, 1, a->batch, a->threads, .to_run = true};
-    if (dnx_open_features(&how, &net, &err))
-        return dnx_report(&err);
+    if (dnx_open_features(&how, &net, &err)) return dnx_report(&err);
     dnx_status st = work(net, a, &err);
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;

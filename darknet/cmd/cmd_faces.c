@@ -48,8 +48,11 @@ static const dnx_arg table[] = {
 static int run(const void *args);
 
 const dnx_verb dnx_cmd_faces = {
-    "faces", "find the faces of photographs or videos and cut them out", table,
-    sizeof(dnx_faces_args), run,
+    "faces",
+    "find the faces of photographs or videos and cut them out",
+    table,
+    sizeof(dnx_faces_args),
+    run,
     "The crops are 112 x 112 pixels, as ArcFace uses them. The main face of a photograph has its "
     "name, others have a number: b.jpg, b.2.jpg. The main face has the largest area of its box "
     "minus twice the squared distance from the centre. OUT/no-face.txt lists photographs without "
@@ -108,8 +111,7 @@ static dnx_status find_photos(dnx_finding *j, dnx_err *err) {
     dnx_status st = dnx_images_find(path, l, err);
     if (!st && l->set.n)
         return dnx_fail(err, DNX_EIO, at(path), "is a verification set: its images are crops");
-    if (st || l->is_folder || !slash || l->n != 1 || strcmp(l->name[0], path))
-        return st;
+    if (st || l->is_folder || !slash || l->n != 1 || strcmp(l->name[0], path)) return st;
     char *name = strdup(slash + 1), *base = strndup(path, (size_t)(slash - path + (slash == path)));
     if (!name || !base) {
         free(name);
@@ -193,8 +195,10 @@ static void print_doubts(const dnx_finding *j) {
         free(path);
     }
     if (gone)
-        fprintf(stderr, "%s: also has crops of %zu photographs that are no longer in %s, such as "
-                "%s\n", j->out, gone, j->a->photos, one);
+        fprintf(stderr,
+                "%s: also has crops of %zu photographs that are no longer in %s, such as "
+                "%s\n",
+                j->out, gone, j->a->photos, one);
     if (j->images.left_out.n)
         fprintf(stderr, "%s: %zu files were left out, whose names are not those of photographs\n",
                 j->a->photos, j->images.left_out.n);
@@ -231,9 +235,9 @@ static int run(const void *args) {
     if (!st) {
         print_doubts(j);
         printf("%zu %s, %zu of them new: %zu faces; %zu without a face, %zu skipped, "
-               "%.1f s; the crops are in %s\n", j->video ? j->seen : j->images.n,
-               j->video ? "frames" : "photographs", j->is_new, j->list.faces, faceless,
-               j->skipped.n, dnx_now() - start, j->out);
+               "%.1f s; the crops are in %s\n",
+               j->video ? j->seen : j->images.n, j->video ? "frames" : "photographs", j->is_new,
+               j->list.faces, faceless, j->skipped.n, dnx_now() - start, j->out);
         if (a->time) dnx_finding_print_times(j);
     }
     const bool has_skipped = j->skipped.n;

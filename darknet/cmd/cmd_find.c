@@ -30,7 +30,11 @@ static const dnx_arg table[] = {
 static int run(const void *args);
 
 const dnx_verb dnx_cmd_find = {
-    "find", "find the people of a photograph among known faces", table, sizeof(find_args), run,
+    "find",
+    "find the people of a photograph among known faces",
+    table,
+    sizeof(find_args),
+    run,
     "`darknet faces` makes such crops. Their features are computed once and kept in the gallery, "
     "in faces.index. With -threshold, a face that no known face matches is called unknown."};
 
@@ -72,8 +76,7 @@ static void print_verdict(const dnx_gallery *g, const dnx_threshold *t, const dn
 static void tell(const dnx_gallery *g, const find_args *a) {
     for (size_t i = 0; i < g->skipped.n && i < MOST_SHOWN; i++)
         fprintf(stderr, "%s\n", g->skipped.line[i]);
-    if (g->skipped.n > MOST_SHOWN)
-        fprintf(stderr, "... and %zu more\n", g->skipped.n - MOST_SHOWN);
+    if (g->skipped.n > MOST_SHOWN) fprintf(stderr, "... and %zu more\n", g->skipped.n - MOST_SHOWN);
     if (g->is_new) fprintf(stderr, "%s: features of %zu faces computed\n", a->gallery, g->e.n);
     if (!g->e.kind.network)
         fprintf(stderr, "%s: does not tell which network it was made with\n", a->gallery);

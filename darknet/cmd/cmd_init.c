@@ -53,6 +53,6 @@ static int run(const void *args) {
     return st ? dnx_report(&err) : 0;
 }
 
-const dnx_verb dnx_cmd_init = {
-    "init", "write weights to start from: random, or from another network", table,
-    sizeof(init_args), run};
+const dnx_verb dnx_cmd_init = {"init",
+                               "write weights to start from: random, or from another network",
+                               table, sizeof(init_args), run};

@@ -28,8 +28,8 @@ static const char *number(double v, char text[32]) {
 }
 
 static void print_options(const dnx_opt *o) {
-    static const char *const types[] = {"whole number", "number", "word", "text", "list",
-                                        "layers", ""};
+    static const char *const types[] = {"whole number", "number", "word", "text",
+                                        "list",         "layers", ""};
     for (char a[32], b[32], c[32]; o && o->key; o++) {
         printf("  %-17s %-12s ", o->key, types[o->type]);
         if (o->type == DNX_IGNORED || o->type == DNX_LAYERS)
@@ -38,12 +38,13 @@ static void print_options(const dnx_opt *o) {
             const char *w = o->words;
             for (int i = 0; i < (int)o->value && w; i++) w = strchr(w, '|') + 1;
             printf("default %.*s; %s; one of %s\n", (int)strcspn(w, "|/"), w, o->help, o->words);
-        } else if (o->type == DNX_STRING) printf("default %s; %s\n", o->words ? o->words : "none",
-                                                 o->help);
-        else if (o->type == DNX_LIST) printf("%s to %s; %s\n", number(o->min, a), number(o->max, b),
-                                               o->help);
-        else printf("default %s, %s to %s; %s\n", number(o->value, a), number(o->min, b),
-                    number(o->max, c), o->help);
+        } else if (o->type == DNX_STRING)
+            printf("default %s; %s\n", o->words ? o->words : "none", o->help);
+        else if (o->type == DNX_LIST)
+            printf("%s to %s; %s\n", number(o->min, a), number(o->max, b), o->help);
+        else
+            printf("default %s, %s to %s; %s\n", number(o->value, a), number(o->min, b),
+                   number(o->max, c), o->help);
     }
 }
 

@@ -49,8 +49,7 @@ static const dnx_arg table[] = {
     DNX_ARG_INT(args, held_out, "-held-out", "P", 25, 0, 90,
                 "percent of them that only measure the error"),
     DNX_ARG_INT(args, positions, "-positions", "N", 10, 1, 65536, "sampled pixels of each"),
-    DNX_ARG_INT(args, multiple, "-multiple", "N", 16, 1, 256,
-                "chosen ranks are multiples of N"),
+    DNX_ARG_INT(args, multiple, "-multiple", "N", 16, 1, 256, "chosen ranks are multiples of N"),
     DNX_ARG_FLAG(args, all, "-all", "also replace layers that do not get faster"),
     DNX_ARG_TEXT(args, csv, "-csv", "FILE", "write the eigenvalues of every layer to a table"),
     DNX_ARG_INT(args, seed, "-seed", "N", 1, 0, 2147483647,
@@ -64,7 +63,7 @@ static const dnx_arg table[] = {
 typedef struct {
     dnx_low_rank c;
     dnx_cfg *sections;
-    char *text;          /* the cfg */
+    char *text; /* the cfg */
     size_t text_len;
     dnx_images list;
     size_t *pick;        /* the sample images come first; capacity for all images */
@@ -88,8 +87,9 @@ static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
         for (int k = 0; k < i && !st; k++)
             if (dnx_outfile_is_same(out[i], out[k]))
                 st = dnx_fail(err, DNX_EIO, at(out[i]), "is named for two outputs");
-        if (!st) st = (out[i] == a->out_weights ? dnx_try_weights : dnx_try_output)(
-                          out[i], a->force, err);
+        if (!st)
+            st = (out[i] == a->out_weights ? dnx_try_weights : dnx_try_output)(out[i], a->force,
+                                                                               err);
     }
     free(skipped);
     return st;
@@ -185,8 +185,8 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
     free(ranks);
     dnx_cfg *cfg = NULL;
     if (!st) st = dnx_cfg_parse(j->out_text, strlen(j->out_text), a->out_cfg, &cfg, err);
-    const dnx_build how = {.batch = 1, .threads = a->threads, .types = dnx_host_types,
-                           .teachers = &dnx_cfg_teachers};
+    const dnx_build how = {
+        .batch = 1, .threads = a->threads, .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
     if (!st) st = dnx_net_build(cfg, &how, &j->c.small, err);
     dnx_cfg_free(cfg);
     return st;
@@ -196,8 +196,12 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
 
 static dnx_status work(job *j, const args *a, dnx_err *err) {
     dnx_low_rank *c = &j->c;
-    const dnx_low_rank_wish wish = {.rank = a->rank, .energy = a->energy, .speedup = a->speedup,
-                                    .flops = a->flops, .multiple = a->multiple, .all = a->all};
+    const dnx_low_rank_wish wish = {.rank = a->rank,
+                                    .energy = a->energy,
+                                    .speedup = a->speedup,
+                                    .flops = a->flops,
+                                    .multiple = a->multiple,
+                                    .all = a->all};
     dnx_status st = DNX_OK;
     if (!(j->text = dnx_file_read(a->cfg, &j->text_len)))
         st = dnx_fail(err, DNX_EIO, at(a->cfg), "cannot be opened: %s", strerror(errno));
@@ -253,9 +257,12 @@ static int run(const void *given) {
         return dnx_wrong("one of -rank, -energy, -speedup and -flops must be given");
     job j = {.is_terminal = isatty(2)};
     dnx_stop_on_signals();
-    j.c = (dnx_low_rank){.method = (dnx_low_rank_method)a->method, .positions = a->positions,
+    j.c = (dnx_low_rank){.method = (dnx_low_rank_method)a->method,
+                         .positions = a->positions,
                          .held_out = a->held_out / 100.,
-                         .seed = (uint64_t)a->seed, .read = read_image, .arg = &j,
+                         .seed = (uint64_t)a->seed,
+                         .read = read_image,
+                         .arg = &j,
                          .progress = progress};
     dnx_status st = work(&j, a, &err);
     if (!st && !a->json) {
@@ -278,8 +285,10 @@ static int run(const void *given) {
 
 const dnx_verb dnx_compress_low_rank = {
     "compress low-rank",
-    "replace convolutions by [low_rank] layers, which need fewer multiply-adds", table,
-    sizeof(args), run,
+    "replace convolutions by [low_rank] layers, which need fewer multiply-adds",
+    table,
+    sizeof(args),
+    run,
     "One of -rank, -energy, -speedup and -flops must be given. Images that cannot be used are "
     "named in out.weights.skipped, and others take their places. When these are too few, the "
     "status is 1."};

@@ -37,8 +37,8 @@ static char *set_name(const char *path) {
 /* Writes the images into folder/NAME and prints the pairs. */
 static dnx_status unpack(const dnx_binset *s, const dnx_pairs *p, const char *name,
                          const char *folder, dnx_err *err) {
-    char *under = dnx_path_join(folder, name), *file = malloc(strlen(folder) + 2 * strlen(name) +
-                                                              40);
+    char *under = dnx_path_join(folder, name),
+         *file = malloc(strlen(folder) + 2 * strlen(name) + 40);
     dnx_status st = under && file ? dnx_folder_make(folder, err)
                                   : dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
     if (!st) st = dnx_folder_make(under, err);

@@ -25,9 +25,9 @@ typedef struct {
     int top, batch, threads; /* top: 0 when not given */
 } class_args;
 
-#define PLACES \
-    DNX_PLACE(class_args, data, "x.data", "the data file; see `darknet classifier train -h`"), \
-        DNX_PLACE(class_args, cfg, "net.cfg", "the network"), \
+#define PLACES                                                                                     \
+    DNX_PLACE(class_args, data, "x.data", "the data file; see `darknet classifier train -h`"),     \
+        DNX_PLACE(class_args, cfg, "net.cfg", "the network"),                                      \
         DNX_PLACE(class_args, weights, "weights", "its weights")
 
 static const dnx_arg predict_table[] = {
@@ -54,11 +54,11 @@ static const dnx_arg valid_table[] = {
 /* A network, and the layer whose output is the class of an image. */
 typedef struct {
     dnx_net *net;
-    int layer;      /* the last layer that is not a loss of distillation */
-    int source;     /* the layer to run up to: `layer`, or the input of a margin loss */
+    int layer;  /* the last layer that is not a loss of distillation */
+    int source; /* the layer to run up to: `layer`, or the input of a margin loss */
     int classes;
-    float *x, *y;   /* batch x image, batch x output of `source` */
-    float *p;       /* batch x classes, in libdarknet's order C, H, W */
+    float *x, *y; /* batch x image, batch x output of `source` */
+    float *p;     /* batch x classes, in libdarknet's order C, H, W */
 } model;
 
 /* ---- the classes ---- */
@@ -169,8 +169,8 @@ static void close_model(model *m) {
 
 static dnx_status check_top(const char *file, int top, int most, dnx_err *err) {
     if (top <= most) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, (dnx_loc){file, 0},
-                    "top %d: the network has only %d classes", top, most);
+    return dnx_fail(err, DNX_EOPTION, (dnx_loc){file, 0}, "top %d: the network has only %d classes",
+                    top, most);
 }
 
 /* ---- predict ---- */

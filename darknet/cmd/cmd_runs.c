@@ -35,7 +35,7 @@ typedef struct {
     bool failed;
 } runs;
 
-static const char *const titles[COLUMNS] = {"run",  "state", "batch", "loss",    "accuracy",
+static const char *const titles[COLUMNS] = {"run",  "state", "batch", "loss",   "accuracy",
                                             "best", "seed",  "began", "seconds"};
 
 /* ---- one run ---- */
@@ -173,7 +173,11 @@ static int run(const void *given) {
 }
 
 const dnx_verb dnx_cmd_runs = {
-    "runs", "list the runs of training below a folder", table, sizeof(args), run,
+    "runs",
+    "list the runs of training below a folder",
+    table,
+    sizeof(args),
+    run,
     "One line for each NAME.run that `classifier train` left: where it is, its state (running, "
     "done, stopped, failed, or killed), updates done of all, the mean loss and accuracy of about "
     "the last 50 updates, the best verification (on the pairs it was chosen on), seed, start, and "

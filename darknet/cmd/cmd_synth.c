@@ -81,8 +81,7 @@ static void name_image(char *path, const job *j, int identity, int image) {
     if (j->is_test)
         name(path, j->s, "test/test%0*d/test%0*d_%04d.jpg", j->width, identity, j->width, identity,
              image + 1);
-    else
-        name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
+    else name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
 }
 
 /* Return the number of pairs of each kind, and of identities, in a fold. Two images of an identity
@@ -252,8 +251,8 @@ static dnx_status write_set(const set *s, int threads, dnx_err *err) {
     double took = dnx_now() - start;
     if (!st)
         printf("%s: %ld synthetic images: %d identities to train on, %d to test; %.1f s, "
-               "%.0f images/s\n", s->out, all, s->identities, FOLDS * fold_identities(s), took,
-               (double)all / took);
+               "%.0f images/s\n",
+               s->out, all, s->identities, FOLDS * fold_identities(s), took, (double)all / took);
     return st;
 }
 
@@ -271,8 +270,10 @@ static dnx_status find_images(job j, dnx_err *err) {
         for (int k = 0; k < j.images; k++) {
             name_image(path, &j, i, k);
             if (access(path, F_OK))
-                return dnx_fail(err, DNX_EIO, at(path), "%s, though synth.txt says that all is "
-                                "there; remove the folder or choose another", strerror(errno));
+                return dnx_fail(err, DNX_EIO, at(path),
+                                "%s, though synth.txt says that all is "
+                                "there; remove the folder or choose another",
+                                strerror(errno));
         }
     return DNX_OK;
 }
@@ -289,7 +290,8 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
     bool same = !strcmp(text, there);
     free(there);
     return same ? DNX_OK
-                : dnx_fail(err, DNX_EIO, at(path), "was made with other options; remove the folder "
+                : dnx_fail(err, DNX_EIO, at(path),
+                           "was made with other options; remove the folder "
                            "or choose another");
 }
 
@@ -300,7 +302,8 @@ static dnx_status compare(const set *s, dnx_err *err) {
     if (!st) st = find_images(training(s), err);
     if (!st) st = find_images(testing(s), err);
     if (!st && !exists(s, "faces.data"))
-        st = dnx_fail(err, DNX_EIO, at(s->out), "faces.data is missing, though synth.txt says that "
+        st = dnx_fail(err, DNX_EIO, at(s->out),
+                      "faces.data is missing, though synth.txt says that "
                       "all is there; remove the folder or choose another");
     return st;
 }
@@ -320,7 +323,8 @@ static dnx_status open_folder(set *s, bool *is_there, dnx_err *err) {
     s->goes_on = exists(s, "synth.partial");
     if (s->goes_on) return compare_text(s, "synth.partial", err);
     if (!exists(s, "synth.txt"))
-        return dnx_fail(err, DNX_EIO, at(s->out), "is not empty, and nothing in it is overwritten; "
+        return dnx_fail(err, DNX_EIO, at(s->out),
+                        "is not empty, and nothing in it is overwritten; "
                         "name a new folder");
     *is_there = true;
     return compare(s, err);
@@ -344,7 +348,8 @@ static int run(const void *args) {
     bool is_there = false;
     if (s.pairs % (2 * FOLDS))
         return dnx_wrong("-pairs %d: must be a multiple of %d: %d folds, half of each the same "
-                         "person", s.pairs, 2 * FOLDS, FOLDS);
+                         "person",
+                         s.pairs, 2 * FOLDS, FOLDS);
     dnx_stop_on_signals();
     size_t n = strlen(s.out);
     char *out = strdup(s.out);

@@ -75,7 +75,7 @@ static const char *find_wrong(const args *a) {
            : a->from_cfg && !a->from_backbone ? "-from-cfg needs -from-backbone"
            : a->name && (!*a->name || strchr(a->name, '/'))
                ? "-name: must be a name without '/'; -out chooses the folder"
-           : a->out && !*a->out     ? "-out: must name a folder"
+           : a->out && !*a->out                 ? "-out: must name a folder"
            : !a->teacher != !a->teacher_weights ? "-teacher and -teacher-weights go together"
                                                 : NULL;
 }
@@ -88,9 +88,9 @@ static const char *find_wrong_verification(const args *a) {
         return "-judge: must be accuracy, tar@RATE with a rate above 0 and at most 0.5, or rank-1";
     if (judge.kind == DNX_BY_ACCURACY)
         return !a->pairs != !a->faces && !is_set ? "-pairs and -faces go together"
-               : is_set && a->faces ? "-faces: a .bin of -pairs has its own images"
-               : a->distractors ? "-distractors: only -judge rank-1 and tar@RATE take them"
-               : !a->pairs && a->judge ? "-judge needs -pairs and -faces"
+               : is_set && a->faces              ? "-faces: a .bin of -pairs has its own images"
+               : a->distractors         ? "-distractors: only -judge rank-1 and tar@RATE take them"
+               : !a->pairs && a->judge  ? "-judge needs -pairs and -faces"
                : !a->pairs && a->verify ? "-verify needs -pairs and -faces"
                                         : NULL;
     return is_set ? "-pairs: a .bin does not tell who is who, which -judge rank-1 and tar@RATE need"
@@ -105,8 +105,8 @@ enum { PLAIN_LINE = 50, SHOW = 16 };
 
 typedef struct {
     bool is_terminal;
-    bool is_open; /* the last line of the terminal is a progress line without an end */
-    double shown; /* time of the last line */
+    bool is_open;           /* the last line of the terminal is a progress line without an end */
+    double shown;           /* time of the last line */
     double images, seconds; /* of the updates since then, with the time of waiting for images */
 } screen;
 
@@ -207,7 +207,11 @@ static int run(const void *given) {
 }
 
 const dnx_verb dnx_classifier_train = {
-    "classifier train", "train a network on images", table, sizeof(args), run,
+    "classifier train",
+    "train a network on images",
+    table,
+    sizeof(args),
+    run,
     "A data file has lines key=value: train= names a folder with a folder for each class, a list "
     "of images, or a .rec file; classes= their number; backup= the folder of the results. A run "
     "leaves NAME.weights, NAME.state (for -resume), NAME.csv (the log) and, with -pairs or "

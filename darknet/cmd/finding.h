@@ -24,7 +24,7 @@ typedef struct {
     dnx_found *faces;
     size_t n;
     bool is_done;
-    dnx_err said;         /* the reason when it was skipped */
+    dnx_err said; /* the reason when it was skipped */
 } dnx_finding_item;
 
 /* Sums over the photographs of one worker: seconds of each stage, and the images that the networks
@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
     double decode, shrink, proposals, refine, output, crop;
     long photos, pages, windows[2]; /* windows: scored by R-Net and O-Net */
-    int page_w, page_h; /* size of the largest page */
+    int page_w, page_h;             /* size of the largest page */
 } dnx_finding_times;
 
 enum { DNX_FINDING_ROUND = 64 };
@@ -46,11 +46,11 @@ typedef struct {
     size_t *todo, n_todo, first; /* images that are not in the record; first: the next of them */
     size_t seen, is_new;         /* frames of the video so far; photographs or frames of this run */
     dnx_finding_item item[DNX_FINDING_ROUND];
-    dnx_mtcnn **detector;        /* one for each worker */
-    dnx_finding_times *spent;    /* one for each worker */
+    dnx_mtcnn **detector;     /* one for each worker */
+    dnx_finding_times *spent; /* one for each worker */
     int workers;
-    dnx_found_list list;         /* photographs that are done, and their faces */
-    size_t recorded;             /* so many photographs of the list are from earlier runs, sorted */
+    dnx_found_list list; /* photographs that are done, and their faces */
+    size_t recorded;     /* so many photographs of the list are from earlier runs, sorted */
     dnx_outfile record;
     dnx_skipped skipped;
     atomic_bool cannot_write;

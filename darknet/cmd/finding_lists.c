@@ -65,8 +65,7 @@ static dnx_status draw_sheet(const dnx_finding *j, dnx_err *err) {
 
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err) {
     char *path = dnx_path_join(j->out, "skipped.txt");
-    dnx_status st = path ? dnx_skipped_save(&j->skipped, path, err)
-                         : dnx_finding_no_memory(j, err);
+    dnx_status st = path ? dnx_skipped_save(&j->skipped, path, err) : dnx_finding_no_memory(j, err);
     free(path);
     dnx_found_sort(&j->list);
     if (!st) st = write_faceless(j, faceless, err);
@@ -87,9 +86,11 @@ void dnx_finding_print_times(const dnx_finding *j) {
     }
     const double n = (double)(sum.photos ? sum.photos : 1), ms = 1e-3 * n;
     printf("ms a photograph: %.2f decode, %.2f halves, %.2f P-Net, %.2f R-Net, %.2f O-Net, "
-           "%.2f crops (%d side by side)\n", sum.decode / ms, sum.shrink / ms,
-           sum.proposals / ms, sum.refine / ms, sum.output / ms, sum.crop / ms, j->workers);
+           "%.2f crops (%d side by side)\n",
+           sum.decode / ms, sum.shrink / ms, sum.proposals / ms, sum.refine / ms, sum.output / ms,
+           sum.crop / ms, j->workers);
     printf("a photograph: P-Net on %.2f pages of at most %d x %d, R-Net on %.1f windows, O-Net on "
-           "%.1f\n", (double)sum.pages / n, sum.page_w, sum.page_h, (double)sum.windows[0] / n,
+           "%.1f\n",
+           (double)sum.pages / n, sum.page_w, sum.page_h, (double)sum.windows[0] / n,
            (double)sum.windows[1] / n);
 }

@@ -50,8 +50,10 @@ static dnx_status refuse_taken(const dnx_finding *j, const char *photo, char *cr
                                dnx_err *err) {
     if (number == 1 || !j->crop || !bsearch(&crop, j->crop, j->images.n, sizeof crop, by_text))
         return DNX_OK;
-    return dnx_fail(err, DNX_EIO, at(photo), "the crop of its face %zu would be %s, as that of "
-                    "another photograph: rename one", number, crop);
+    return dnx_fail(err, DNX_EIO, at(photo),
+                    "the crop of its face %zu would be %s, as that of "
+                    "another photograph: rename one",
+                    number, crop);
 }
 
 static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_finding_item *it,
@@ -130,8 +132,8 @@ static dnx_status look_at_photo(dnx_finding *j, int t, dnx_finding_item *it) {
     if (!path) return dnx_finding_no_memory(j, &it->said);
     dnx_image_fault fault = dnx_image_read_shrunk(path, shrink_for(j->a->least), &image);
     if (fault)
-        dnx_fail(&it->said, DNX_EIO, at(path), "%s", fault == DNX_IMAGE_REFUSED ? image.why
-                                                                               : strerror(errno));
+        dnx_fail(&it->said, DNX_EIO, at(path), "%s",
+                 fault == DNX_IMAGE_REFUSED ? image.why : strerror(errno));
     free(path);
     j->spent[t].decode += dnx_now() - start;
     if (fault) return DNX_EIO;

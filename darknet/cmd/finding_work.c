@@ -40,8 +40,10 @@ static dnx_status refuse_twins(dnx_finding *j, named *first, dnx_err *err) {
     for (size_t i = 0; i < j->images.n; i++) {
         j->crop[i] = first[i].crop;
         if (!st && i && !strcmp(first[i - 1].crop, first[i].crop))
-            st = dnx_fail(err, DNX_EIO, at(j->images.name[first[i].i]), "its crop would be %s, as "
-                          "that of %s", first[i].crop, j->images.name[first[i - 1].i]);
+            st = dnx_fail(err, DNX_EIO, at(j->images.name[first[i].i]),
+                          "its crop would be %s, as "
+                          "that of %s",
+                          first[i].crop, j->images.name[first[i - 1].i]);
     }
     return st;
 }
@@ -63,7 +65,8 @@ dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err) {
         }
     }
     if (!st) st = refuse_twins(j, first, err);
-    else for (size_t i = 0; first && i < n; i++) free(first[i].crop);
+    else
+        for (size_t i = 0; first && i < n; i++) free(first[i].crop);
     free(first);
     free(swept);
     return st;
@@ -74,7 +77,7 @@ dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err) {
 /* Reads the next frames into the items; returns their number. */
 static size_t take_frames(dnx_finding *j) {
     const dnx_found_list before = {.photo = j->list.photo, .n = j->recorded}; /* sorted */
-    const size_t most = j->workers < 8 ? 2 * (size_t)j->workers : 16; /* frames are large */
+    const size_t most = j->workers < 8 ? 2 * (size_t)j->workers : 16;         /* frames are large */
     const size_t all = j->a->frames ? (size_t)j->a->frames : SIZE_MAX;
     size_t n = 0;
     double start = dnx_now();
@@ -84,8 +87,8 @@ static size_t take_frames(dnx_finding *j) {
         if ((number - 1) % j->a->every) continue;
         j->seen++;
         *it = (dnx_finding_item){.name = it->frame_name};
-        snprintf(it->frame_name, sizeof it->frame_name, "%s/frame-%06ld",
-                 dnx_video_name(j->video), number);
+        snprintf(it->frame_name, sizeof it->frame_name, "%s/frame-%06ld", dnx_video_name(j->video),
+                 number);
         if (dnx_found_get(&before, it->name)) continue;
         dnx_video_frame(j->video, &it->frame, &it->said);
         n++;

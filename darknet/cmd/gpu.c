@@ -6,8 +6,8 @@
 #include "gpu/place.h"
 
 static struct {
-    int index;     /* -1 when not given */
-    bool is_off;   /* -nogpu */
+    int index;   /* -1 when not given */
+    bool is_off; /* -nogpu */
     int precision;
 } asked = {.index = -1};
 
@@ -39,12 +39,16 @@ int dnx_take_gpu_options(int *argc, char **argv) {
         } else if (!strcmp(argv[i], "-nogpu")) {
             asked.is_off = true;
         } else if (!strcmp(argv[i], "-gpu")) {
-            if (!read_index(next)) return dnx_wrong("-gpu %s: must be the number of a GPU, from 0; "
-                                                    "`darknet gpus` lists them", next ? next : "");
+            if (!read_index(next))
+                return dnx_wrong("-gpu %s: must be the number of a GPU, from 0; "
+                                 "`darknet gpus` lists them",
+                                 next ? next : "");
             i++;
         } else if (!strcmp(argv[i], "-precision")) {
-            if (!read_precision(next)) return dnx_wrong("-precision %s: must be one of float32, "
-                                                        "tf32, bfloat16", next ? next : "");
+            if (!read_precision(next))
+                return dnx_wrong("-precision %s: must be one of float32, "
+                                 "tf32, bfloat16",
+                                 next ? next : "");
             i++;
         } else argv[n++] = argv[i];
     }
@@ -62,8 +66,8 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err) {
     dnx_err why = {0};
     *out = placement;
     if (is_known || asked.is_off || (!dnx_gpu && asked.index < 0)) return DNX_OK;
-    dnx_status st = dnx_gpu_open(asked.index < 0 ? 0 : asked.index,
-                                 (dnx_precision)asked.precision, print_note, &placement, &why);
+    dnx_status st = dnx_gpu_open(asked.index < 0 ? 0 : asked.index, (dnx_precision)asked.precision,
+                                 print_note, &placement, &why);
     if (st && asked.index >= 0) return dnx_fail(err, st, (dnx_loc){0}, "%s", why.text);
     if (st) fprintf(stderr, "%s; the processor computes\n", why.text);
     else fprintf(stderr, "%s\n", placement->name);
@@ -78,7 +82,8 @@ typedef struct {
     bool none; /* not used: a table needs a struct */
 } gpus_args;
 
-static const dnx_arg table[] = {DNX_ARG_END,
+static const dnx_arg table[] = {
+    DNX_ARG_END,
 };
 
 static void print_layers(void) {

@@ -66,13 +66,13 @@ static double after(const dnx_low_rank *c, int *replaced) {
 static void print_error(const dnx_low_rank *c) {
     if (c->measured)
         printf("output of layer %d on %zu images held out from the fit: relative error %.3f%%, "
-               "mean cosine %.5f\n", c->last, c->measured, 100 * c->error, c->cosine);
+               "mean cosine %.5f\n",
+               c->last, c->measured, 100 * c->error, c->cosine);
     else if (c->held_out > 0)
         printf("output of layer %d: not measured: the fit needs all %zu images; give it more\n",
                c->last, c->fitted);
     else
-        printf("output of layer %d: not measured: no images are held out (-held-out 0)\n",
-               c->last);
+        printf("output of layer %d: not measured: no images are held out (-held-out 0)\n", c->last);
 }
 
 void dnx_low_rank_print(const dnx_low_rank *c) {
@@ -83,12 +83,14 @@ void dnx_low_rank_print(const dnx_low_rank *c) {
     print_layers(c);
     print_left(c);
     printf("%d of %d convolutions replaced; multiply-adds %.3f M -> %.3f M, theoretical speed-up "
-           "%.2f\n", replaced, c->n, c->macs * 1e-6, macs * 1e-6, c->macs / macs);
+           "%.2f\n",
+           replaced, c->n, c->macs * 1e-6, macs * 1e-6, c->macs / macs);
     print_error(c);
     for (int i = 0; i < c->n && c->method != DNX_LINEAR_SOLUTION; i++)
         if (c->layers[i].rank && !dnx_low_rank_knows(c->layers[i].r.act))
             printf("layer %d: took the linear solution; the other is for linear, relu, leaky and "
-                   "prelu\n", c->layers[i].r.layer);
+                   "prelu\n",
+                   c->layers[i].r.layer);
     if (scarce)
         printf("%d layers had under ten samples a response: more images make a better fit\n",
                scarce);
@@ -104,8 +106,8 @@ void dnx_low_rank_json(const dnx_low_rank *c, const char *const *held_out, size_
     double macs = after(c, &replaced);
     printf("{\"convolutions\": %d, \"replaced\": %d, \"multiply_adds\": %.0f, "
            "\"multiply_adds_after\": %.0f, \"speedup\": %.9g,\n \"images_fitted\": %zu, "
-           "\"skipped\": %zu, \"layer\": %d", c->n, replaced, c->macs, macs, c->macs / macs,
-           c->fitted, skipped, c->last);
+           "\"skipped\": %zu, \"layer\": %d",
+           c->n, replaced, c->macs, macs, c->macs / macs, c->fitted, skipped, c->last);
     put_measured(c, "relative_error", c->error);
     put_measured(c, "cosine", c->cosine);
     printf(",\n \"layers\": [");
@@ -113,9 +115,9 @@ void dnx_low_rank_json(const dnx_low_rank *c, const char *const *held_out, size_
         const dnx_low_rank_layer *l = &c->layers[i];
         if (!l->rank) continue;
         printf("%s\n  {\"layer\": %d, \"filters\": %d, \"rank\": %d, \"energy\": %.9g, "
-               "\"multiply_adds\": %.0f, \"multiply_adds_after\": %.0f", shown++ ? "," : "",
-               l->r.layer, l->r.N, l->rank, dnx_energy(l->sigma, l->r.N, l->rank), l->dense,
-               l->per_rank * l->rank);
+               "\"multiply_adds\": %.0f, \"multiply_adds_after\": %.0f",
+               shown++ ? "," : "", l->r.layer, l->r.N, l->rank,
+               dnx_energy(l->sigma, l->r.N, l->rank), l->dense, l->per_rank * l->rank);
         put_measured(c, "error", l->alone);
         put_measured(c, "error_in_net", l->within);
         printf("}");

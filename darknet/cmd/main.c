@@ -19,16 +19,17 @@
 #define HOST_COMMAND "/usr/bin/darknet"
 
 static const dnx_verb *const verbs[] = {
-    &dnx_cmd_check, &dnx_cmd_layers, &dnx_cmd_bench, &dnx_cmd_init, &dnx_cmd_classifier,
-    &dnx_cmd_runs, &dnx_cmd_embed, &dnx_cmd_strip, &dnx_cmd_partial, &dnx_cmd_compress,
-    &dnx_cmd_synth, &dnx_cmd_align, &dnx_cmd_faces, &dnx_cmd_compare, &dnx_cmd_find,
-    &dnx_cmd_cluster, &dnx_cmd_pairs, &dnx_cmd_gpus, &dnx_cmd_completion, NULL};
+    &dnx_cmd_check,   &dnx_cmd_layers, &dnx_cmd_bench, &dnx_cmd_init,       &dnx_cmd_classifier,
+    &dnx_cmd_runs,    &dnx_cmd_embed,  &dnx_cmd_strip, &dnx_cmd_partial,    &dnx_cmd_compress,
+    &dnx_cmd_synth,   &dnx_cmd_align,  &dnx_cmd_faces, &dnx_cmd_compare,    &dnx_cmd_find,
+    &dnx_cmd_cluster, &dnx_cmd_pairs,  &dnx_cmd_gpus,  &dnx_cmd_completion, NULL};
 
 static const char *const host_verbs[] = {
-    "3d", "art", "average", "cifar", "classify", "coco", "denormalize", "detect", "detector", "go",
-    "imtest", "isegmenter", "lsd", "mkimg", "nightmare", "oneoff", "oneoff2", "ops", "print",
-    "regressor", "rescale", "reset", "rgbgr", "rnn", "segmenter", "speed", "statistics",
-    "super", "tag", "test", "visualize", "yolo", NULL};
+    "3d",        "art",      "average",   "cifar",     "classify",   "coco",       "denormalize",
+    "detect",    "detector", "go",        "imtest",    "isegmenter", "lsd",        "mkimg",
+    "nightmare", "oneoff",   "oneoff2",   "ops",       "print",      "regressor",  "rescale",
+    "reset",     "rgbgr",    "rnn",       "segmenter", "speed",      "statistics", "super",
+    "tag",       "test",     "visualize", "yolo",      NULL};
 
 const dnx_verb dnx_command = {.name = "", .summary = "", .verbs = verbs, .host_verbs = host_verbs};
 
@@ -116,8 +117,8 @@ static bool is_this_command(const char *path) {
 
 static int hand_on(char **argv) {
     if (is_this_command(HOST_COMMAND)) {
-        fprintf(stderr, "darknet: %s is a verb of /usr/bin/darknet, but %s is this one\n",
-                argv[1], HOST_COMMAND);
+        fprintf(stderr, "darknet: %s is a verb of /usr/bin/darknet, but %s is this one\n", argv[1],
+                HOST_COMMAND);
         return 1;
     }
     execv(HOST_COMMAND, argv);

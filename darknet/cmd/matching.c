@@ -12,8 +12,8 @@ dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_er
     const int threads = a->threads ? a->threads : dnx_processors();
     *t = (dnx_matching){.m.least = a->least};
     dnx_status st = dnx_threshold_read(a->threshold, &t->threshold, err);
-    const dnx_opening how = {a->cfg, a->weights, 1, .batch = 16, .threads = threads,
-                             .to_run = true};
+    const dnx_opening how = {a->cfg,      a->weights,         1,
+                             .batch = 16, .threads = threads, .to_run = true};
     if (!st) st = dnx_open_features(&how, &t->m.net, err);
     if (st) return st;
     t->m.last = dnx_net_embedding(t->m.net);

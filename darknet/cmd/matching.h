@@ -16,12 +16,12 @@ typedef struct {
 #define DNX_ARGS_MATCHING(s)                                                                       \
     DNX_ARG_TEXT(s, m.threshold, "-threshold", "FILE",                                             \
                  "threshold.json of eval_lfw.py or eval_identification.py, or a cosine"),          \
-    DNX_ARG_FLAG(s, m.aligned, "-aligned", "the photographs are crops already"),                   \
-    DNX_ARG_INT(s, m.least, "-min-face", "N", 40, 12, 16384,                                       \
-                "the smallest face to find, pixels"),                                   \
-    DNX_ARG_TEXT(s, m.mtcnn, "-mtcnn", "FOLDER",                                                   \
-                 "the face detector; default: where `make faces-deps` puts it"),                   \
-    DNX_ARG_INT(s, m.threads, "-threads", "N", 0, 1, 64, "threads; default one for each core")
+        DNX_ARG_FLAG(s, m.aligned, "-aligned", "the photographs are crops already"),               \
+        DNX_ARG_INT(s, m.least, "-min-face", "N", 40, 12, 16384,                                   \
+                    "the smallest face to find, pixels"),                                          \
+        DNX_ARG_TEXT(s, m.mtcnn, "-mtcnn", "FOLDER",                                               \
+                     "the face detector; default: where `make faces-deps` puts it"),               \
+        DNX_ARG_INT(s, m.threads, "-threads", "N", 0, 1, 64, "threads; default one for each core")
 
 typedef struct {
     dnx_matcher m;

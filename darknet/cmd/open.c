@@ -45,23 +45,32 @@ static dnx_status build(const char *cfg, const char *weights, int classes, const
 }
 
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err) {
-    const dnx_build how = {.trains = o->trains, .batch = o->batch, .threads = o->threads,
-                           .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
+    const dnx_build how = {.trains = o->trains,
+                           .batch = o->batch,
+                           .threads = o->threads,
+                           .types = dnx_host_types,
+                           .teachers = &dnx_cfg_teachers};
     return build(o->cfg, o->weights, o->classes, &how, net, err);
 }
 
 dnx_status dnx_open_to_train(const char *cfg, const char *weights, int batch, int threads,
                              dnx_net **net, dnx_err *err) {
-    dnx_build how = {.trains = true, .batch = batch, .threads = threads,
-                     .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
+    dnx_build how = {.trains = true,
+                     .batch = batch,
+                     .threads = threads,
+                     .types = dnx_host_types,
+                     .teachers = &dnx_cfg_teachers};
     dnx_status st = dnx_where_to_run(&how.placement, err);
     return st ? st : build(cfg, weights, 0, &how, net, err);
 }
 
 dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,
                            int threads, dnx_net **net, dnx_err *err) {
-    dnx_build how = {.keeps_no_weights = true, .batch = batch, .threads = threads,
-                     .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
+    dnx_build how = {.keeps_no_weights = true,
+                     .batch = batch,
+                     .threads = threads,
+                     .types = dnx_host_types,
+                     .teachers = &dnx_cfg_teachers};
     dnx_status st = dnx_where_to_run(&how.placement, err);
     dnx_return_large_blocks();
     return st ? st : build(cfg, weights, classes, &how, net, err);

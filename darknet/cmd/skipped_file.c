@@ -23,7 +23,7 @@ dnx_status dnx_skipped_remove(const char *out, dnx_err *err) {
 }
 
 dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *images, const char *out,
-                            dnx_err *err) {
+                              dnx_err *err) {
     const dnx_skipped *parts[] = {skipped, &images->left_out};
     dnx_skipped all = {0};
     bool ok = true;

@@ -13,5 +13,5 @@ dnx_status dnx_skipped_remove(const char *out, dnx_err *err);
  * image's name. When there are none, removes an earlier OUT.skipped. Prints the first lines, and
  * the number of files that were left out, to stderr. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *images, const char *out,
-                            dnx_err *err);
+                              dnx_err *err);
 #endif

@@ -55,8 +55,7 @@ dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx
         for (size_t j = 0; j < D; j++) v[i * D + j] = j >= i ? a[i * D + j] : 0;
     bool is_finite = true;
     for (size_t i = 0; i < D * D; i++) is_finite &= isfinite(v[i]) != 0;
-    lapack_int info =
-        is_finite ? LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', d, v, d, sigma) : 1;
+    lapack_int info = is_finite ? LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', d, v, d, sigma) : 1;
     for (size_t k = 0; !info && k < D; k++) { /* LAPACK: rising order, vectors in columns */
         const double *from = v + (D - 1 - k) * D;
         size_t largest = 0;
@@ -99,8 +98,12 @@ double dnx_energy(const double *sigma, int d, int rank) {
 
 dnx_status dnx_factors_make(dnx_factors *f, int d, int rank, dnx_err *err) {
     size_t D = (size_t)d, R = (size_t)rank;
-    *f = (dnx_factors){d, rank, calloc(D * R, sizeof(double)), calloc(D * R, sizeof(double)),
-                       calloc(D, sizeof(double)), calloc(D, sizeof(double))};
+    *f = (dnx_factors){d,
+                       rank,
+                       calloc(D * R, sizeof(double)),
+                       calloc(D * R, sizeof(double)),
+                       calloc(D, sizeof(double)),
+                       calloc(D, sizeof(double))};
     return f->p && f->q && f->mean && f->c ? DNX_OK : no_memory(err);
 }
 

@@ -69,10 +69,10 @@ bool dnx_low_rank_knows(dnx_act act);
 /* ---- ranks ---- */
 
 typedef struct {
-    int d, most;         /* d: responses; most: the largest useful rank */
-    const double *sigma; /* d eigenvalues */
+    int d, most;            /* d: responses; most: the largest useful rank */
+    const double *sigma;    /* d eigenvalues */
     double dense, per_rank; /* multiply-adds per image: of the original layer; for each rank */
-    int rank;            /* the result; with d the layer is not changed */
+    int rank;               /* the result; with d the layer is not changed */
 } dnx_rank_layer;
 
 /* Returns the multiply-adds of the layer with this rank, but at most those of the original. */

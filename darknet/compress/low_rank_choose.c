@@ -23,7 +23,8 @@ static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_er
         if (*end || end == text || r < 1 || r > widest)
             return dnx_fail(err, DNX_EOPTION, (dnx_loc){NULL, 0},
                             "-rank %s: must be a whole number from 1 to %d, the largest rank of a "
-                            "layer, or a list layer:rank,layer:rank", text, widest);
+                            "layer, or a list layer:rank,layer:rank",
+                            text, widest);
         for (int i = 0; i < c->n; i++) {
             dnx_low_rank_layer *l = &c->layers[i];
             l->rank = r < l->most ? (int)r : l->most;
@@ -37,7 +38,8 @@ static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_er
         if (end != p && *end == ':' && !l)
             return dnx_fail(err, DNX_EOPTION, (dnx_loc){NULL, 0},
                             "-rank %s: layer %ld is no [convolutional] without groups before the "
-                            "first loss", text, i);
+                            "first loss",
+                            text, i);
         const char *q = end + 1;
         long r = l ? strtol(q, &end, 10) : 0;
         if (!l || end == q || (*end && *end != ','))
@@ -84,7 +86,8 @@ static dnx_status take_budget(dnx_low_rank *c, const dnx_low_rank_wish *a, dnx_e
     else snprintf(text, sizeof text, "-flops %g", a->flops);
     return dnx_fail(err, DNX_EOPTION, (dnx_loc){c->net->file, 0},
                     "%s: at ranks of at most %d, %.3f M of %.3f M multiply-adds are left, a "
-                    "speed-up of %.2f%s", text, a->multiple, (rest + least) * 1e-6, c->macs * 1e-6,
+                    "speed-up of %.2f%s",
+                    text, a->multiple, (rest + least) * 1e-6, c->macs * 1e-6,
                     c->macs / (rest + least), a->multiple > 1 ? "; see -multiple" : "");
 }
 

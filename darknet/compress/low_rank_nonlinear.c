@@ -19,16 +19,16 @@ typedef struct {
     int d, rank, threads;
     dnx_act act;
     const float *slopes;
-    float *a;        /* d: slope of r below 0 */
+    float *a; /* d: slope of r below 0 */
     double lambda;
-    bool has_z;      /* false in the first round: z = y, and there is no objective */
-    float *q, *p;    /* packed Q^T (d x R) and P^T (R x d) */
-    float *plain;    /* d x R floats before packing */
-    float *mean;     /* d: the mean of M x + c */
-    double *shift;   /* d: subtracted from z before multiplying; any constant near its mean */
-    float *work;     /* threads x (BLOCK x (2 d + R) + d x d) */
-    double *cross;   /* threads x d x d: sum of (z - shift) x^T */
-    double *sums;    /* threads x (d + 2): sum of z - shift, of |r(y) - r(z)|^2, of |r(y)|^2 */
+    bool has_z;    /* false in the first round: z = y, and there is no objective */
+    float *q, *p;  /* packed Q^T (d x R) and P^T (R x d) */
+    float *plain;  /* d x R floats before packing */
+    float *mean;   /* d: the mean of M x + c */
+    double *shift; /* d: subtracted from z before multiplying; any constant near its mean */
+    float *work;   /* threads x (BLOCK x (2 d + R) + d x d) */
+    double *cross; /* threads x d x d: sum of (z - shift) x^T */
+    double *sums;  /* threads x (d + 2): sum of z - shift, of |r(y) - r(z)|^2, of |r(y)|^2 */
 } solver;
 
 bool dnx_low_rank_knows(dnx_act act) {
@@ -121,8 +121,8 @@ static void product(const double *a, const double *b, bool transposed, size_t n,
 
 /* The eigenvectors of the input's covariance: w = V S^-1/2, without eigenvalues that are noise. */
 typedef struct {
-    size_t r;      /* rank of the covariance */
-    double *w;     /* d x r */
+    size_t r;                             /* rank of the covariance */
+    double *w;                            /* d x r */
     double *sigma, *vectors, *g, *a, *ug; /* d; the others d x d, scratch */
 } regression;
 
@@ -230,24 +230,32 @@ dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
                                   dnx_factors *f, double *before, double *after, dnx_err *err) {
     size_t d = (size_t)f->d, R = (size_t)f->rank, threads = (size_t)dnx_pool_threads(pool);
     const dnx_kernel_set *k = dnx_kernels();
-    solver s = {.y = y, .x = x, .n = n, .d = f->d, .rank = f->rank, .threads = (int)threads,
-                .act = act, .slopes = slopes};
+    solver s = {.y = y,
+                .x = x,
+                .n = n,
+                .d = f->d,
+                .rank = f->rank,
+                .threads = (int)threads,
+                .act = act,
+                .slopes = slopes};
     float **floats[] = {&s.a, &s.q, &s.p, &s.plain, &s.mean, &s.work};
-    size_t sizes[] = {d, k->packed(f->d, f->rank), k->packed(f->rank, f->d), d * R, d,
-                      threads * (BLOCK * (d + R) + d * d)};
+    size_t sizes[] = {d, k->packed(f->d, f->rank),           k->packed(f->rank, f->d), d * R,
+                      d, threads * (BLOCK * (d + R) + d * d)};
     regression g = {0};
-    double *x_mean = NULL, **doubles[] = {&s.shift, &s.cross, &s.sums, &g.w, &g.sigma, &g.vectors,
-                                          &g.g, &g.a, &g.ug, &x_mean};
-    size_t lengths[] = {d, threads * d * d, threads * (d + 2), d * d, d, d * d, d * d, d * d,
-                        d * R, d};
+    double *x_mean = NULL, **doubles[] = {&s.shift,   &s.cross, &s.sums, &g.w,  &g.sigma,
+                                          &g.vectors, &g.g,     &g.a,    &g.ug, &x_mean};
+    size_t lengths[] = {d, threads * d * d, threads * (d + 2), d * d, d, d * d, d * d, d * d, d * R,
+                        d};
     bool ok = true;
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         ok &= (*floats[i] = dnx_alloc(sizes[i])) != NULL;
     for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++)
         ok &= (*doubles[i] = calloc(lengths[i], sizeof(double))) != NULL;
     dnx_status st = ok ? DNX_OK
-                       : dnx_fail(err, DNX_EMEM, (dnx_loc){NULL, 0}, "no memory for %ld samples of "
-                                  "%zu responses", n, d);
+                       : dnx_fail(err, DNX_EMEM, (dnx_loc){NULL, 0},
+                                  "no memory for %ld samples of "
+                                  "%zu responses",
+                                  n, d);
     for (size_t i = 0; ok && i < d; i++)
         s.a[i] = act == DNX_PRELU ? slopes[i] : act == DNX_RELU ? 0 : act == DNX_LEAKY ? .1f : 1;
     if (!st) st = start(&s, &g, x, x_mean, pool, f, err);

@@ -58,7 +58,8 @@ static dnx_status add_layer(dnx_low_rank *c, int i, dnx_err *err) {
         return dnx_fail(err, DNX_ESHAPE, c->net->nodes[i].loc,
                         "[convolutional] layer %d: %zu images of %d samples leave the covariance "
                         "of %d responses singular; needs at least %d images, better ten times "
-                        "as many", i, c->images, l->r.positions, N, N / l->r.positions + 1);
+                        "as many",
+                        i, c->images, l->r.positions, N, N / l->r.positions + 1);
     l->sigma = calloc((size_t)N, sizeof *l->sigma);
     l->vectors = calloc((size_t)N * (size_t)N, sizeof *l->vectors);
     l->variance = calloc((size_t)N, sizeof *l->variance);
@@ -126,8 +127,8 @@ static dnx_status solve_linear(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *
     if (l->rank > varies && l->rank <= l->most)
         return dnx_fail(err, DNX_ESHAPE, c->net->nodes[l->r.layer].loc,
                         "[convolutional] layer %d: %.0f samples vary in %d directions only, under "
-                        "rank %d; needs more, and different, images", l->r.layer, l->moments.n,
-                        varies, l->rank);
+                        "rank %d; needs more, and different, images",
+                        l->r.layer, l->moments.n, varies, l->rank);
     dnx_status st = dnx_factors_make(&l->f, l->r.N, l->rank, err);
     if (st) return st;
     dnx_low_rank_linear(l->vectors, l->moments.mean, &l->f);

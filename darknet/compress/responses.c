@@ -50,11 +50,12 @@ dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses 
     dnx_convolution view;
     n->type->compression->as_convolution(n, &view);
     int size = view.size;
-    *r = (dnx_responses){.layer = i, .N = n->out.c, .K = size * size * n->in[0].c,
+    *r = (dnx_responses){.layer = i,
+                         .N = n->out.c,
+                         .K = size * size * n->in[0].c,
                          .act = (dnx_act)view.activation,
                          .positions = positions < pixels ? positions : pixels};
-    r->at = (dnx_patches){n->in[0], n->out.h, n->out.w, size, view.stride, view.pad, 0,
-                          n->in[0].c};
+    r->at = (dnx_patches){n->in[0], n->out.h, n->out.w, size, view.stride, view.pad, 0, n->in[0].c};
     size_t N = (size_t)r->N, K = (size_t)r->K;
     r->w = calloc(N * K, sizeof *r->w);
     r->b = calloc(N, sizeof *r->b);

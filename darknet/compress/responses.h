@@ -10,7 +10,7 @@
 typedef struct {
     int layer, N, K;
     dnx_patches at;
-    int positions;       /* sampled pixels per image */
+    int positions; /* sampled pixels per image */
     bool has_bn;
     dnx_act act;
     const float *slopes; /* N slopes of PRELU, owned by the network; else NULL */

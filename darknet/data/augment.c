@@ -50,7 +50,8 @@ dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
     if (cropped && (least < 1 || most < least))
         return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, o->max_crop ? "max_crop" : "max_ratio"),
                         "[net] images are scaled to %d to %d pixels by min_crop and max_crop, or "
-                        "their ratios: must be 1 or more, and rise", least, most);
+                        "their ratios: must be 1 or more, and rise",
+                        least, most);
     if (net->in.c == 3) return DNX_OK;
     if (o->hue == 0 && o->saturation == 1 && o->gray == 0) return DNX_OK;
     const char *key = o->hue != 0 ? "hue" : o->saturation != 1 ? "saturation" : "gray";

@@ -6,16 +6,16 @@
 /* The changes of one image. Lengths are pixels of the network's input. */
 typedef struct {
     bool mirrored;
-    bool is_altered;          /* the image is changed, not only mirrored */
-    bool is_centered;         /* takes the middle square of the image and resizes it */
-    bool is_cropped;          /* crops as libdarknet does, with the next five: */
-    int side;                 /* the shorter side of the image is scaled to this */
-    float angle, aspect;      /* rotation in radians; factor of the width */
-    float dx, dy;             /* position of the crop within the image, -1..1 */
+    bool is_altered;     /* the image is changed, not only mirrored */
+    bool is_centered;    /* takes the middle square of the image and resizes it */
+    bool is_cropped;     /* crops as libdarknet does, with the next five: */
+    int side;            /* the shorter side of the image is scaled to this */
+    float angle, aspect; /* rotation in radians; factor of the width */
+    float dx, dy;        /* position of the crop within the image, -1..1 */
     int shift_x, shift_y;
     float hue, saturation, exposure; /* hue is added, the others are factors */
     bool is_gray;
-    float shrink;             /* side of the small copy, as a share of the input's; 1: no copy */
+    float shrink; /* side of the small copy, as a share of the input's; 1: no copy */
     float erase_x, erase_y, erase_w, erase_h; /* shares of the input; w = 0: no rectangle */
 } dnx_augmentation;
 

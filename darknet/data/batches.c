@@ -24,7 +24,7 @@ typedef struct {
     float *x, *truth;
     uint32_t *image;
     unsigned char *mirrored;
-    uint64_t first; /* the number of its first image in the run */
+    uint64_t first;                 /* the number of its first image in the run */
     bool altered, ready, is_of_net; /* is_of_net: dnx_net_free_images() frees x */
 } slot;
 
@@ -152,8 +152,8 @@ static bool fill(dnx_batches *f, slot *s, float *scratch) {
         const char *why;
         dnx_augmentation change;
         dnx_augment_draw(f->net, f->seed, s->first + (uint64_t)b, &change);
-        for (size_t tries = 1; (why = dnx_image_load(f->data, i, f->net, &change,
-                                                     scratch, s->x + (size_t)b * size));) {
+        for (size_t tries = 1; (why = dnx_image_load(f->data, i, f->net, &change, scratch,
+                                                     s->x + (size_t)b * size));) {
             if (!strcmp(why, DNX_UNREAD)) {
                 outcome o = wait_for(f, i, errno);
                 if (o == READABLE) continue;

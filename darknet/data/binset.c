@@ -14,7 +14,8 @@ static dnx_status take_image(const dnx_pickle *p, const dnx_py *v, size_t i, dnx
     if (a && a->is_built && a->dimensions == 3)
         return dnx_fail(err, DNX_EPARSE, at,
                         "image %zu: is an array of %zu x %zu x %zu pixels; a set has image files, "
-                        "as of cv2.imencode()", i, a->shape[0], a->shape[1], a->shape[2]);
+                        "as of cv2.imencode()",
+                        i, a->shape[0], a->shape[1], a->shape[2]);
     bool is_run = a && a->is_built && a->size == 1 && a->type == 'u' &&
                   (a->dimensions == 1 ||
                    (a->dimensions == 2 && (a->shape[0] == 1 || a->shape[1] == 1)));

@@ -31,16 +31,16 @@ typedef struct {
     int sources;
     char *text; /* all paths, each ended by NUL */
     size_t text_len, text_capacity;
-    uint64_t *at;  /* start of image i's path in text, or of its record in the .rec */
-    int *class_of; /* -1 without a class */
-    size_t n, capacity; /* usable images */
-    size_t listed;     /* all images, broken ones included */
-    size_t broken;     /* the number of images that the scan found broken */
-    size_t loose;      /* files beside the identity folders, which have no class */
+    uint64_t *at;         /* start of image i's path in text, or of its record in the .rec */
+    int *class_of;        /* -1 without a class */
+    size_t n, capacity;   /* usable images */
+    size_t listed;        /* all images, broken ones included */
+    size_t broken;        /* the number of images that the scan found broken */
+    size_t loose;         /* files beside the identity folders, which have no class */
     dnx_skipped left_out; /* files of folders that are not images, by name or by content */
-    uint64_t content;  /* checksum of the bytes and classes of all usable images, in order; it does
+    uint64_t content; /* checksum of the bytes and classes of all usable images, in order; it does
                         * not depend on their names or folders */
-    bool is_sampled;   /* `content` covers only the size and the first and last bytes of each image,
+    bool is_sampled;  /* `content` covers only the size and the first and last bytes of each image,
                         * because there are more than DNX_DATA_MOST_WHOLE images */
 } dnx_data;
 

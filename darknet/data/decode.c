@@ -94,9 +94,9 @@ bool dnx_image_is_named(const char *name) {
 
 bool dnx_is_own_file(const char *name) {
     static const char *const own[] = {
-        "faces.index", "faces.index.txt", "faces.record", "faces.record.partial", "faces.lock",
-        "no-face.txt", "align.txt", "skipped.txt",
-        "synth.txt", "synth.partial", "faces.data", "pairs.txt"};
+        "faces.index", "faces.index.txt", "faces.record", "faces.record.partial",
+        "faces.lock",  "no-face.txt",     "align.txt",    "skipped.txt",
+        "synth.txt",   "synth.partial",   "faces.data",   "pairs.txt"};
     const char *slash = strrchr(name, '/');
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!strcmp(slash ? slash + 1 : name, own[i])) return true;

@@ -58,8 +58,7 @@ static dnx_status read_names(FILE *f, const char *path, size_t left, dnx_embeddi
             return bad(path, "is damaged in its names", err);
         if (!(e->name[i] = calloc(1, (size_t)len + 1)))
             return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
-        if (fread(e->name[i], 1, len, f) != len)
-            return bad(path, "is cut short in its names", err);
+        if (fread(e->name[i], 1, len, f) != len) return bad(path, "is cut short in its names", err);
     }
     return DNX_OK;
 }
@@ -70,8 +69,10 @@ static dnx_status read_rows(FILE *f, const char *path, size_t left, dnx_embeddin
     const bool is_half = e->kind.is_half;
     const size_t count = e->n * e->dim, size = is_half ? sizeof(uint16_t) : sizeof(float);
     if (left != count * size)
-        return bad(path, left < count * size ? "is cut short in its numbers"
-                                             : "has bytes after its numbers", err);
+        return bad(path,
+                   left < count * size ? "is cut short in its numbers"
+                                       : "has bytes after its numbers",
+                   err);
     if (!(e->v = dnx_alloc(count)))
         return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for %zu x %zu numbers", e->n,
                         e->dim);
@@ -91,8 +92,7 @@ static dnx_status read_rows(FILE *f, const char *path, size_t left, dnx_embeddin
     return DNX_OK;
 }
 
-static dnx_status read_all(FILE *f, const char *path, size_t len, dnx_embeddings *e,
-                           dnx_err *err) {
+static dnx_status read_all(FILE *f, const char *path, size_t len, dnx_embeddings *e, dnx_err *err) {
     struct {
         char magic[4];
         uint32_t version, n, dim;
@@ -124,8 +124,7 @@ dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err
     size_t len;
     *e = (dnx_embeddings){.n = 0};
     FILE *f = dnx_file_open_unnoted(path, SIZE_MAX / 2, &len);
-    if (!f)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot open: %s", strerror(errno));
+    if (!f) return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot open: %s", strerror(errno));
     dnx_status st = read_all(f, path, len, e, err);
     fclose(f);
     return st;

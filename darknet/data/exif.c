@@ -16,8 +16,7 @@ typedef struct {
 static size_t number(const tiff *t, size_t at, size_t bytes) {
     size_t v = 0;
     if (at > t->n || t->n - at < bytes) return 0;
-    for (size_t i = 0; i < bytes; i++)
-        v = v << 8 | t->p[at + (t->is_big ? i : bytes - 1 - i)];
+    for (size_t i = 0; i < bytes; i++) v = v << 8 | t->p[at + (t->is_big ? i : bytes - 1 - i)];
     return v;
 }
 

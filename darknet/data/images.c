@@ -40,8 +40,9 @@ static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_er
         st = dnx_fail(err, DNX_EIO, at(path), "more than %d folders deep", DEEPEST);
     for (struct dirent *e; !st && (e = readdir(d));) {
         struct stat info;
-        char *name = e->d_name[0] == '.' ? NULL : *under ? dnx_path_join(under, e->d_name)
-                                                         : strdup(e->d_name);
+        char *name = e->d_name[0] == '.' ? NULL
+                     : *under            ? dnx_path_join(under, e->d_name)
+                                         : strdup(e->d_name);
         char *full = name ? dnx_path_join(l->base, name) : NULL;
         if (full && !stat(full, &info) && S_ISDIR(info.st_mode))
             st = add_folder(l, name, depth + 1, err);
@@ -111,10 +112,10 @@ dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err) {
     bool is_one = !is_folder && !is_bin && is_image(path);
     l->base = strdup(is_one ? "" : path);
     if (!l->base) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
-    dnx_status st = is_folder      ? add_folder(l, "", 0, err)
-                    : is_bin       ? add_set(l, path, err)
-                    : is_one       ? add(l, strdup(path), err)
-                                   : add_list(l, path, err);
+    dnx_status st = is_folder ? add_folder(l, "", 0, err)
+                    : is_bin  ? add_set(l, path, err)
+                    : is_one  ? add(l, strdup(path), err)
+                              : add_list(l, path, err);
     if (st) return st;
     if (!l->n) return dnx_fail(err, DNX_EIO, at(path), "no images");
     if (l->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at(path), "too many images");
@@ -151,11 +152,12 @@ static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fau
     if (fault == DNX_IMAGE_UNREAD)
         return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
     if (fault) return dnx_fail(err, DNX_EPARSE, at(path), "%s", image->why);
-    if (image->w == net->in.w && image->h == net->in.h)
-        normalise(net, image->rgb, x, mirrored);
-    else st = dnx_fail(err, DNX_ESHAPE, at(path),
-                       "is %d x %d pixels, the network's input %d x %d: align and crop the faces "
-                       "to that size", image->w, image->h, net->in.w, net->in.h);
+    if (image->w == net->in.w && image->h == net->in.h) normalise(net, image->rgb, x, mirrored);
+    else
+        st = dnx_fail(err, DNX_ESHAPE, at(path),
+                      "is %d x %d pixels, the network's input %d x %d: align and crop the faces "
+                      "to that size",
+                      image->w, image->h, net->in.w, net->in.h);
     dnx_image_free(image);
     return st;
 }

@@ -10,7 +10,7 @@
 typedef struct {
     char **name; /* as listed; for a folder, relative to it */
     size_t n, capacity;
-    char *base;  /* the folder of relative names, "" for the current one; for a set, its path */
+    char *base; /* the folder of relative names, "" for the current one; for a set, its path */
     dnx_skipped left_out; /* files of a folder without the name of an image */
     bool is_folder;
     dnx_binset set; /* the images of a *.bin, whose names are numbers from 0 */

@@ -91,11 +91,9 @@ dnx_status dnx_labels_class(const dnx_labels *l, const char *path, dnx_loc at, i
     *class_of = found[0];
     if (n == 1) return DNX_OK;
     if (n)
-        return dnx_fail(err, DNX_EOPTION, at,
-                        "%.200s: contains two labels, '%.60s' and '%.60s'", path,
-                        l->label[found[0]], l->label[found[1]]);
-    return dnx_fail(err, DNX_EOPTION, at,
-                    l->n ? "%.200s: contains no label"
-                         : "%.200s: has no class, and [data] no labels=",
-                    path);
+        return dnx_fail(err, DNX_EOPTION, at, "%.200s: contains two labels, '%.60s' and '%.60s'",
+                        path, l->label[found[0]], l->label[found[1]]);
+    return dnx_fail(
+        err, DNX_EOPTION, at,
+        l->n ? "%.200s: contains no label" : "%.200s: has no class, and [data] no labels=", path);
 }

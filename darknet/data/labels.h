@@ -8,8 +8,8 @@
 typedef struct {
     dnx_lines lines; /* owns the text of the labels */
     char **label;    /* class c is label[c] */
-    int *order;          /* the classes, sorted by label */
-    int first[257];      /* order[first[b]..first[b+1]-1] are the labels that start with byte b */
+    int *order;      /* the classes, sorted by label */
+    int first[257];  /* order[first[b]..first[b+1]-1] are the labels that start with byte b */
     int n;
 } dnx_labels;
 

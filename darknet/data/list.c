@@ -43,7 +43,8 @@ static dnx_status take_tabs(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
     else
         return dnx_fail(err, DNX_EPARSE, at,
                         "%d fields between tabs: must be PATH CLASS, CLASS PATH, 1 PATH CLASS or "
-                        "INDEX CLASS PATH", n);
+                        "INDEX CLASS PATH",
+                        n);
     return DNX_OK;
 }
 
@@ -98,10 +99,11 @@ static bool is_word_of(const char *s, const char *const *words) {
 typedef enum { NO_HEADER, PATH_FIRST, CLASS_FIRST } header;
 
 static header header_of(const char *line) {
-    static const char *const paths[] = {"path", "image", "images", "img", "file", "filename",
-                                        "file_name", "name", "image_path", "image_id", NULL};
-    static const char *const classes[] = {"class", "label", "labels", "id", "identity", "target",
-                                          "class_id", "person", NULL};
+    static const char *const paths[] = {"path",       "image",    "images",    "img",
+                                        "file",       "filename", "file_name", "name",
+                                        "image_path", "image_id", NULL};
+    static const char *const classes[] = {"class",  "label",    "labels", "id", "identity",
+                                          "target", "class_id", "person", NULL};
     char copy[200], *f[2], separator = dnx_separator(line);
     if (separator == ' ' || strlen(line) >= sizeof copy) return NO_HEADER;
     strcpy(copy, line);
@@ -187,7 +189,8 @@ static dnx_status settle(const dnx_image_list *l, dnx_listed *m, dnx_err *err) {
     if (whole && part)
         return dnx_fail(err, DNX_EPARSE, (dnx_loc){l->lines.file, m->line},
                         "%.200s: with and without its last word it is a file; write a tab before "
-                        "a class", m->path);
+                        "a class",
+                        m->path);
     if (!whole) {
         m->class_of = strtod(m->number, NULL);
         *cut = 0;

@@ -252,7 +252,9 @@ static dnx_status step_number(machine *m, unsigned char op, dnx_err *err) {
     int64_t v = 0;
     dnx_status st;
     switch (op) {
-    case 'K': case 'M': case 'J':
+    case 'K':
+    case 'M':
+    case 'J':
         st = number(m, op == 'K' ? 1 : op == 'M' ? 2 : 4, &n, err);
         v = op == 'J' ? (int32_t)(uint32_t)n : (int64_t)n;
         return st ? st : dnx_py_put_number(m, v, false, err);
@@ -284,26 +286,44 @@ static dnx_status step(machine *m, unsigned char op, dnx_err *err) {
     uint64_t n;
     switch (op) {
     case 0x95: return number(m, 8, &n, err); /* FRAME: only for reading ahead */
-    case 'C': case 'U': return put_run(m, DNX_PY_BYTES, 1, err); /* U, T: str of Python 2 */
-    case 'B': case 'T': return put_run(m, DNX_PY_BYTES, 4, err);
-    case 0x8e: case 0x96: return put_run(m, DNX_PY_BYTES, 8, err);
+    case 'C':
+    case 'U': return put_run(m, DNX_PY_BYTES, 1, err); /* U, T: str of Python 2 */
+    case 'B':
+    case 'T': return put_run(m, DNX_PY_BYTES, 4, err);
+    case 0x8e:
+    case 0x96: return put_run(m, DNX_PY_BYTES, 8, err);
     case 0x8c: return put_run(m, DNX_PY_TEXT, 1, err);
     case 'X': return put_run(m, DNX_PY_TEXT, 4, err);
     case 'S': return put_quoted(m, err);
     case 'V': return put_raw_unicode(m, err);
     case 'N': return dnx_py_put(m, (value){.is = DNX_PY_NONE}, err);
-    case 0x88: case 0x89: return dnx_py_put_number(m, op == 0x88, true, err);
-    case 'K': case 'M': case 'J': case 'I': case 'L': case 0x8a: return step_number(m, op, err);
-    case ']': case ')': return put_list(m, op == ')', err);
+    case 0x88:
+    case 0x89: return dnx_py_put_number(m, op == 0x88, true, err);
+    case 'K':
+    case 'M':
+    case 'J':
+    case 'I':
+    case 'L':
+    case 0x8a: return step_number(m, op, err);
+    case ']':
+    case ')': return put_list(m, op == ')', err);
     case '(': return dnx_py_put(m, (value){.is = DNX_PY_MARK}, err);
     case 'a':
         if (m->stack.n < 2) return dnx_py_bad(m, "appends to something that is not a list", err);
         return append(m, m->stack.n - 2, m->stack.n - 1, err);
     case 'e': return append_marked(m, err);
-    case 'l': case 't': return collect_marked(m, op == 't', err);
-    case 0x85: case 0x86: case 0x87: return collect_last(m, op - 0x84u, err);
-    case 0x94: case 'q': case 'r': case 'p': case 'h': case 'j': case 'g':
-        return step_memo(m, op, err);
+    case 'l':
+    case 't': return collect_marked(m, op == 't', err);
+    case 0x85:
+    case 0x86:
+    case 0x87: return collect_last(m, op - 0x84u, err);
+    case 0x94:
+    case 'q':
+    case 'r':
+    case 'p':
+    case 'h':
+    case 'j':
+    case 'g': return step_memo(m, op, err);
     case 'c': return dnx_py_global(m, err);
     case 0x93: return dnx_py_stack_global(m, err);
     case 'R': return dnx_py_call(m, err);
@@ -323,7 +343,8 @@ dnx_status dnx_pickle_read(const unsigned char *bytes, size_t n, const char *fil
             return dnx_fail(err, DNX_EPARSE, m.at, "pickle protocol %d: 0 to 5 are read",
                             n < 2 ? 0 : bytes[1]);
     } else if (!n || !strchr("(]", bytes[0]))
-        return dnx_fail(err, DNX_EPARSE, m.at, "no verification set: it does not begin as a "
+        return dnx_fail(err, DNX_EPARSE, m.at,
+                        "no verification set: it does not begin as a "
                         "pickle of lists");
     for (bool ends = false; !st && !ends;) {
         m.op = m.i;

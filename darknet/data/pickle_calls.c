@@ -45,8 +45,9 @@ dnx_status dnx_py_global(machine *m, dnx_err *err) {
     size_t n[2] = {0, 0};
     dnx_status st = dnx_py_line(m, &s[0], &n[0], err);
     if (!st) st = dnx_py_line(m, &s[1], &n[1], err);
-    return st ? st : put_name(m, &(value){DNX_PY_TEXT, (int64_t)n[0], 0, s[0]},
-                              &(value){DNX_PY_TEXT, (int64_t)n[1], 0, s[1]}, err);
+    return st ? st
+              : put_name(m, &(value){DNX_PY_TEXT, (int64_t)n[0], 0, s[0]},
+                         &(value){DNX_PY_TEXT, (int64_t)n[1], 0, s[1]}, err);
 }
 
 dnx_status dnx_py_stack_global(machine *m, dnx_err *err) {
@@ -74,8 +75,8 @@ static dnx_status put_array(machine *m, dnx_py_array a, dnx_err *err) {
 }
 
 /* Fills an array from its shape, type and contents. */
-static bool build_array(const dnx_pickle *p, dnx_py_array *a, const value *shape,
-                        const value *type, const value *data) {
+static bool build_array(const dnx_pickle *p, dnx_py_array *a, const value *shape, const value *type,
+                        const value *data) {
     const values *dim = shape->is == DNX_PY_LIST ? &p->list[shape->a] : NULL;
     size_t count = 1;
     if (!dim || type->is != DNX_PY_DTYPE || a->is_built) return false;

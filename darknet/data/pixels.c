@@ -24,10 +24,12 @@ const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net,
     return NULL;
 }
 
-bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored,
-                    float *out) {
-    const dnx_augmentation a = {.mirrored = mirrored, .is_centered = net->o.center, .saturation = 1,
-                                .exposure = 1, .shrink = 1};
+bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored, float *out) {
+    const dnx_augmentation a = {.mirrored = mirrored,
+                                .is_centered = net->o.center,
+                                .saturation = 1,
+                                .exposure = 1,
+                                .shrink = 1};
     float *scratch = dnx_alloc((size_t)net->in.w * (size_t)net->in.h * 3 * 2);
     bool ok = scratch && !dnx_image_load(d, i, net, &a, scratch, out);
     dnx_free(scratch);

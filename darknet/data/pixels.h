@@ -20,6 +20,5 @@ const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net,
 
 /* Loads image i without augmentation, or mirrored. Returns false when it cannot be read or decoded.
  * Thread safe. */
-bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored,
-                    float *out);
+bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored, float *out);
 #endif

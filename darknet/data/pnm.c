@@ -8,7 +8,7 @@
 typedef struct {
     const unsigned char *p, *end;
     bool is_text, is_bits;
-    int channels; /* 1 or 3 */
+    int channels;  /* 1 or 3 */
     unsigned most; /* the value of white */
 } map;
 
@@ -101,8 +101,7 @@ const char *dnx_pnm_decode(const unsigned char *bytes, size_t n, dnx_image *imag
     if ((double)(m.end - m.p) < least(&m, (double)w, (double)h)) return DNX_WHY_CUT;
     image->rgb = malloc(w * h * 3);
     if (!image->rgb) return DNX_WHY_MEMORY;
-    for (size_t y = 0; !why && y < h; y++)
-        why = read_row(&m, (unsigned)w, image->rgb + y * w * 3);
+    for (size_t y = 0; !why && y < h; y++) why = read_row(&m, (unsigned)w, image->rgb + y * w * 3);
     if (why) dnx_image_free(image);
     return why;
 }

@@ -122,8 +122,7 @@ const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
     return why;
 }
 
-unsigned char *dnx_record_image(int fd, uint64_t size, uint64_t at, size_t *len,
-                                const char **why) {
+unsigned char *dnx_record_image(int fd, uint64_t size, uint64_t at, size_t *len, const char **why) {
     size_t n;
     unsigned char *bytes = read_content(fd, size, at, &n, why);
     if (!bytes) return NULL;
@@ -192,9 +191,8 @@ static dnx_status choose(const char *path, const char *index, dnx_records *r, co
         if (image > HEAD && image == len) {
             for (lo = hi = 1; hi < n && (double)list[hi].key < last;) hi++;
             if (last < 1 || (double)hi != last)
-                return dnx_fail(err, DNX_EIO, at,
-                                "its header says %.0f images, but %.200s has %zu", last - 1, index,
-                                hi - 1);
+                return dnx_fail(err, DNX_EIO, at, "its header says %.0f images, but %.200s has %zu",
+                                last - 1, index, hi - 1);
         }
     }
     r->at = malloc(sizeof *r->at * (n + 1));

@@ -17,9 +17,9 @@
 enum {
     THREADS = 8,
     PIECE = 256,
-    SAMPLE = 4096, /* bytes of a read; a sampled scan reads so many at each end */
+    SAMPLE = 4096,   /* bytes of a read; a sampled scan reads so many at each end */
     MOST_SHOWN = 20, /* reported broken images when there are too many */
-    RETRIES = 50   /* in the whole scan, after errors that may disappear */
+    RETRIES = 50     /* in the whole scan, after errors that may disappear */
 };
 
 /* ---- threads ---- */
@@ -137,7 +137,8 @@ static int check_image(scan *s, size_t i, uint64_t *content) {
     if (from->fd >= 0) why = read_record(s, from, at, head, &n, content);
     else
         while ((why = read_file(s, s->d->text + at, head, &n, content)) && may_pass(why) &&
-               atomic_fetch_sub(&s->retries, 1) > 0 && dnx_stop_sleep(.1)) {}
+               atomic_fetch_sub(&s->retries, 1) > 0 && dnx_stop_sleep(.1)) {
+        }
     return why ? why : fault_of_head(head, n);
 }
 

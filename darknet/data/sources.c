@@ -67,8 +67,7 @@ static dnx_status class_of_line(const dnx_data *d, const dnx_labels *labels,
                                 const dnx_image_list *l, size_t i, int *class_of, dnx_err *err) {
     *class_of = -1;
     if (!d->o.classes) return DNX_OK;
-    if (!isnan(l->image[i].class_of))
-        return dnx_listed_class(l, i, d->o.classes, class_of, err);
+    if (!isnan(l->image[i].class_of)) return dnx_listed_class(l, i, d->o.classes, class_of, err);
     return dnx_labels_class(labels, l->image[i].path, (dnx_loc){l->lines.file, l->image[i].line},
                             class_of, err);
 }

@@ -13,8 +13,8 @@ dnx_status dnx_testset_read(const char *file, dnx_testset *t, dnx_err *err) {
     return dnx_datafile_read(t->file, &t->o, err);
 }
 
-static dnx_status take(dnx_testset *t, const dnx_labels *labels, const dnx_image_list *l,
-                       size_t i, dnx_err *err) {
+static dnx_status take(dnx_testset *t, const dnx_labels *labels, const dnx_image_list *l, size_t i,
+                       dnx_err *err) {
     dnx_loc at = {l->lines.file, l->image[i].line};
     dnx_status st = isnan(l->image[i].class_of)
                         ? dnx_labels_class(labels, l->image[i].path, at, &t->class_of[i], err)
@@ -31,8 +31,8 @@ dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err) {
     dnx_labels labels = {0};
     dnx_image_list l = {0};
     if (!valid || !t->o.classes)
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){t->file, 0}, "[data] needs %s=",
-                        valid ? "classes" : "valid");
+        return dnx_fail(err, DNX_EOPTION, (dnx_loc){t->file, 0},
+                        "[data] needs %s=", valid ? "classes" : "valid");
     dnx_status st = dnx_image_list_open(valid, &l, err);
     if (!st && dnx_datafile_labels(&t->o))
         st = dnx_labels_read(dnx_datafile_labels(&t->o), t->o.classes, &labels, err);
@@ -48,8 +48,8 @@ dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err) {
     return st;
 }
 
-dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes,
-                             dnx_labels *names, dnx_err *err) {
+dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes, dnx_labels *names,
+                             dnx_err *err) {
     if (!file) file = t->o.names ? t->o.names : t->o.labels;
     if (!file)
         return dnx_fail(err, DNX_EOPTION, (dnx_loc){t->file, 0}, "[data] needs names= or labels=");

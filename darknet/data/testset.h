@@ -20,7 +20,7 @@ dnx_status dnx_testset_read(const char *file, dnx_testset *t, dnx_err *err);
 dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err);
 /* Reads the names of `classes` classes from `file`; when that is NULL, from names= or labels= of
  * the data file. DNX_EOPTION when there are no names, or too few. */
-dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes,
-                             dnx_labels *names, dnx_err *err);
+dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes, dnx_labels *names,
+                             dnx_err *err);
 void dnx_testset_free(dnx_testset *t);
 #endif

@@ -19,19 +19,19 @@ typedef void take_fn(scan *s, int t, int i, const float *y, int lo, int hi);
 
 struct scan {
     const dnx_face_rows *f;
-    int *start;      /* for each face: its person has the faces start..end-1 */
+    int *start; /* for each face: its person has the faces start..end-1 */
     int *end;
     float *packed, *products; /* columns as panels; threads x ROWS x COLUMNS */
     take_fn *take;
-    bool is_genuine; /* a row is compared only with the columns of its own person */
+    bool is_genuine;                 /* a row is compared only with the columns of its own person */
     int first, count, row, last_row; /* columns and rows of this tile */
 
-    uint64_t *counts;  /* threads x BUCKETS */
-    uint32_t bucket;   /* the second pass counts the keys with this upper half */
-    uint32_t *next;    /* threads: the smallest key above this bucket */
+    uint64_t *counts; /* threads x BUCKETS */
+    uint32_t bucket;  /* the second pass counts the keys with this upper half */
+    uint32_t *next;   /* threads: the smallest key above this bucket */
     double threshold;
-    uint64_t *hits;    /* threads */
-    float *best;       /* faces: the best score with another person */
+    uint64_t *hits; /* threads */
+    float *best;    /* faces: the best score with another person */
 };
 
 /* ---- a scan ---- */
@@ -71,13 +71,15 @@ static void run(scan *s, take_fn *take, bool is_genuine, int from, int to) {
 
 static dnx_status begin(scan *s, const dnx_face_rows *f, dnx_err *err) {
     const size_t threads = (size_t)dnx_pool_threads(f->pool), faces = (size_t)f->faces;
-    *s = (scan){.f = f, .start = malloc((faces + 1) * sizeof *s->start),
+    *s = (scan){.f = f,
+                .start = malloc((faces + 1) * sizeof *s->start),
                 .end = malloc((faces + 1) * sizeof *s->end),
                 .packed = dnx_alloc(dnx_kernels()->packed(f->dim, COLUMNS)),
                 .products = dnx_alloc(threads * ROWS * COLUMNS),
                 .counts = calloc(threads * BUCKETS, sizeof *s->counts),
                 .next = malloc(threads * sizeof *s->next),
-                .hits = calloc(threads, sizeof *s->hits), .best = dnx_alloc(faces + 1)};
+                .hits = calloc(threads, sizeof *s->hits),
+                .best = dnx_alloc(faces + 1)};
     if (!s->start || !s->end || !s->packed || !s->products || !s->counts || !s->next || !s->hits ||
         !s->best)
         return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for the pairs of %d faces", f->n);

@@ -21,10 +21,10 @@ typedef struct {
 } dnx_face_rows;
 
 typedef struct {
-    double tar;                   /* 0..1; NAN when fewer than DNX_FEWEST_ABOVE impostors match */
-    double threshold;             /* two faces match when their score is above it */
-    uint64_t genuine, impostors;  /* numbers of pairs of the same person, of different people */
-    uint64_t above;               /* impostor pairs that match: at most the rate times impostors */
+    double tar;                  /* 0..1; NAN when fewer than DNX_FEWEST_ABOVE impostors match */
+    double threshold;            /* two faces match when their score is above it */
+    uint64_t genuine, impostors; /* numbers of pairs of the same person, of different people */
+    uint64_t above;              /* impostor pairs that match: at most the rate times impostors */
 } dnx_tar;
 
 /* Counts the pairs of the same person and of different people. person: sorted, as in

@@ -91,9 +91,7 @@ dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char
     dnx_status st = list ? complete(l, images, err)
                          : dnx_fail(err, DNX_EMEM, at(folder), "no memory");
     while (!st && (a < l->n || b < images->n)) { /* merges two sorted lists; each path once */
-        int order = a == l->n         ? 1
-                    : b == images->n ? -1
-                                     : strcmp(l->image[a].path, images->name[b]);
+        int order = a == l->n ? 1 : b == images->n ? -1 : strcmp(l->image[a].path, images->name[b]);
         dnx_crop *c = &list[(*n)++];
         c->faces = order <= 0 ? &l->image[a] : NULL;
         c->path = order <= 0 ? c->faces->path : images->name[b];

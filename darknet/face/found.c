@@ -79,7 +79,8 @@ static bool read_face(const char *line, const char *stop, dnx_found *f) {
 }
 
 static dnx_status bad(const char *file, size_t line, dnx_err *err) {
-    return dnx_fail(err, DNX_EPARSE, (dnx_loc){file, (int)line}, "is not a line of a record of "
+    return dnx_fail(err, DNX_EPARSE, (dnx_loc){file, (int)line},
+                    "is not a line of a record of "
                     "`darknet faces`");
 }
 

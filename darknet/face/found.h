@@ -27,7 +27,7 @@ typedef struct {
     size_t n, capacity;
     dnx_found *face;
     size_t faces, face_capacity;
-    size_t bytes;      /* length of the text up to the last complete photograph */
+    size_t bytes; /* length of the text up to the last complete photograph */
 } dnx_found_list;
 
 /* Reads the text: len bytes, then a NUL. DNX_EPARSE when it is not such a record; DNX_EMEM. Free l

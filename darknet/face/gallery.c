@@ -80,8 +80,7 @@ static dnx_status add_batch(job *j, int count, dnx_gallery *g, dnx_err *err) {
         char *name = strdup(j->images->name[j->first + (size_t)i]);
         if (!name) return no_memory(net->file, err);
         g->e.name[g->e.n + (size_t)good] = name;
-        if (good < i)
-            memcpy(j->x + (size_t)good * in, j->x + (size_t)i * in, sizeof *j->x * in);
+        if (good < i) memcpy(j->x + (size_t)good * in, j->x + (size_t)i * in, sizeof *j->x * in);
         good++;
     }
     char **name = g->e.name + g->e.n;
@@ -162,14 +161,16 @@ static dnx_status check_file(const dnx_matcher *m, uint64_t network, const char 
     const size_t dim = dnx_size(m->net->nodes[m->last].out);
     const dnx_loc at = {path, 0};
     if (e->kind.flip)
-        return dnx_fail(err, DNX_EPARSE, at, "has features with mirrored images; make it without "
+        return dnx_fail(err, DNX_EPARSE, at,
+                        "has features with mirrored images; make it without "
                         "-flip");
     if (e->dim != dim)
         return dnx_fail(err, DNX_ESHAPE, at, "has features of %zu numbers, the network's have %zu",
                         e->dim, dim);
     if (!e->kind.network || e->kind.network == network) return DNX_OK;
-    return dnx_fail(err, DNX_EPARSE, at, "was made with the network %016" PRIx64
-                    ", this is %016" PRIx64, e->kind.network, network);
+    return dnx_fail(err, DNX_EPARSE, at,
+                    "was made with the network %016" PRIx64 ", this is %016" PRIx64,
+                    e->kind.network, network);
 }
 
 dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *path,

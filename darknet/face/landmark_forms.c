@@ -90,7 +90,7 @@ static bool fits(const form *f, const double *v, double *rms) {
 typedef struct {
     const dnx_landmark_row *rows;
     size_t n;
-    int count; /* count of numbers in each row of this group */
+    int count;         /* count of numbers in each row of this group */
     size_t of[COUNT];  /* for each form: the number of rows that it fits */
     double rms[COUNT]; /* for each form: the mean rms of these rows */
 } choice;
@@ -173,7 +173,8 @@ static dnx_status choose(choice *c, const dnx_landmark_row *first, int given, co
     if (best < 0 || 2 * c->of[best] < rows)
         return dnx_fail(err, DNX_EPARSE, at,
                         "%d numbers: in no known order do they make a face of eyes, nose and "
-                        "mouth; -form names the order", c->count);
+                        "mouth; -form names the order",
+                        c->count);
     *out = &forms[best];
     for (int k = 0; k < COUNT; k++) {
         const form *rival = &forms[k];

@@ -20,8 +20,8 @@ enum { DNX_ROW_106 = 212, DNX_ROW_106_BOX = 216, DNX_ROW_LST = 17 };
 
 /* The names of the forms, for -form. x, y: five points. w, h: the size of a box. x-first: five x,
  * then five y. */
-#define DNX_LANDMARK_FORMS \
-    "points|points-x-first|label|points-score|mtcnn|mtcnn-x-first|scrfd|wider|yunet|retinaface|" \
+#define DNX_LANDMARK_FORMS                                                                         \
+    "points|points-x-first|label|points-score|mtcnn|mtcnn-x-first|scrfd|wider|yunet|retinaface|"   \
     "labelv2"
 
 /* Returns true when a form has n numbers. */

@@ -31,14 +31,14 @@ struct dnx_mtcnn {
     dnx_shrunk image;
     dnx_pyramid pyramid;
     dnx_boxes boxes;
-    float *pages, *maps;         /* pixels of all pages; P-Net's outputs for them */
-    size_t page_room, map_room;  /* allocated floats of pages and maps */
-    float *windows, *out;        /* inputs and outputs for BATCH windows */
+    float *pages, *maps;        /* pixels of all pages; P-Net's outputs for them */
+    size_t page_room, map_room; /* allocated floats of pages and maps */
+    float *windows, *out;       /* inputs and outputs for BATCH windows */
     dnx_found *faces;
     size_t faces_room;
     dnx_mtcnn_times times;
     int stage;
-    size_t first;                /* the first box of the present batch */
+    size_t first; /* the first box of the present batch */
 };
 
 /* ---- opening ---- */
@@ -56,8 +56,8 @@ static dnx_status open_net(dnx_mtcnn *m, int i, const char *cfg, const char *wei
     dnx_status st = dnx_cfg_read(cfg, &sections, err);
     if (st) return st;
     /* Each thread runs P-Net on one page at a time, so that the page stays in its cache. */
-    const dnx_build how = {.batch = i == P ? threads : BATCH, .threads = threads,
-                           .keeps_no_weights = i != P};
+    const dnx_build how = {
+        .batch = i == P ? threads : BATCH, .threads = threads, .keeps_no_weights = i != P};
     st = dnx_net_build(sections, &how, &m->net[i], err);
     dnx_cfg_free(sections);
     if (st) return st;
@@ -94,7 +94,8 @@ dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **out, dnx_
     dnx_status st = DNX_OK;
     *out = NULL;
     if (m && !path && !folder)
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){0}, "neither XDG_CACHE_HOME nor HOME is set: name "
+        st = dnx_fail(err, DNX_EIO, (dnx_loc){0},
+                      "neither XDG_CACHE_HOME nor HOME is set: name "
                       "the folder of the face detector by -mtcnn");
     else if (!m || !path) st = dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory");
     for (int i = 0; !st && i < NETS; i++) st = open_one(m, i, path, threads, err);
@@ -164,8 +165,8 @@ static bool propose(dnx_mtcnn *m, const dnx_piece *piece) {
     const float logit = (float)log(nets[P].threshold / (1 - nets[P].threshold));
     for (int y = 0; 2 * y + DNX_CELL <= piece->h; y++)
         for (int x = 0; 2 * x + DNX_CELL <= piece->w; x++) {
-            const float *v = map + ((size_t)(piece->y / 2 + y) * (size_t)out.w +
-                                    (size_t)(piece->x / 2 + x)) * 6;
+            const float *v =
+                map + ((size_t)(piece->y / 2 + y) * (size_t)out.w + (size_t)(piece->x / 2 + x)) * 6;
             if (!(v[1] - v[0] >= logit)) continue;
             const int left = piece->left + 2 * x, top = piece->top + 2 * y;
             dnx_box b = {.x1 = trunc((left + 1) / piece->scale),
@@ -290,8 +291,9 @@ static dnx_status list_faces(dnx_mtcnn *m, dnx_err *err) {
     }
     for (size_t i = 0; i < m->boxes.n; i++) {
         const dnx_box *b = &m->boxes.box[i];
-        m->faces[i] = (dnx_found){b->x1 - 1, b->y1 - 1, b->x2 - 1, b->y2 - 1, b->score,
-                                  {.size = (b->x2 - b->x1) * (b->y2 - b->y1)}};
+        m->faces[i] = (dnx_found){b->x1 - 1, b->y1 - 1,
+                                  b->x2 - 1, b->y2 - 1,
+                                  b->score,  {.size = (b->x2 - b->x1) * (b->y2 - b->y1)}};
         for (int k = 0; k < DNX_POINTS; k++) {
             m->faces[i].points.x[k] = b->point[k] - 1;
             m->faces[i].points.y[k] = b->point[k + 5] - 1;

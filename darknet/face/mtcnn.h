@@ -15,7 +15,7 @@ typedef struct {
 /* The time of each part, in seconds: halving the image, P-Net, R-Net, O-Net. */
 typedef struct {
     double shrink, proposals, refine, output;
-    long windows[2]; /* the numbers of windows that R-Net and O-Net scored */
+    long windows[2];           /* the numbers of windows that R-Net and O-Net scored */
     int pages, page_w, page_h; /* the pages of P-Net */
 } dnx_mtcnn_times;
 

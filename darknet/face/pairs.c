@@ -19,11 +19,11 @@ typedef struct {
     dnx_lines lines;
     dnx_pairs *p;
     size_t capacity;
-    kind is;           /* the layout of all lines; NONE before it is known */
+    kind is;             /* the layout of all lines; NONE before it is known */
     role column[FIELDS]; /* what each column of a table contains */
     int columns;
-    long folds, each;    /* FOLDS and PAIRS of the first line, or 0 */
-    char *half;          /* the first image of a pair that has two lines */
+    long folds, each; /* FOLDS and PAIRS of the first line, or 0 */
+    char *half;       /* the first image of a pair that has two lines */
     long half_same;
     bool has_folds, is_vague; /* is_vague: all lines so far could also be IMAGE IMAGE SAME */
 } reader;
@@ -136,9 +136,7 @@ static dnx_status take(reader *r, char **f, int n, dnx_err *err) {
     switch (is) {
     case LFW: return take_lfw(r, f, n, err);
     case HALF: return take_half(r, f, err);
-    case AFTER:
-        is_same(f[0], &v);
-        return add(r, strdup(f[1]), strdup(f[2]), v, -1, err);
+    case AFTER: is_same(f[0], &v); return add(r, strdup(f[1]), strdup(f[2]), v, -1, err);
     default:
         is_same(f[2], &v);
         if (is == TWO_FOLD) dnx_whole(f[3], 0, MOST_FOLDS, &fold);
@@ -155,8 +153,8 @@ static bool is_one_of(const char *s, const char *const *words) {
 }
 
 static role role_of(const char *s) {
-    static const char *const same[] = {"same", "is_same", "issame", "actual_issame", "label",
-                                       "match", "target", "class", "result", NULL};
+    static const char *const same[] = {"same",  "is_same", "issame", "actual_issame", "label",
+                                       "match", "target",  "class",  "result",        NULL};
     static const char *const fold[] = {"fold", "split", NULL};
     static const char *const skip[] = {"", "id", "pair_id", "pair", "index", "unnamed: 0", NULL};
     if (is_one_of(s, same)) return SAME;
@@ -179,7 +177,8 @@ static bool take_header(reader *r, char **f, int n, dnx_status *st, dnx_err *err
     if (count[IMAGE] != 2 || count[SAME] != 1 || count[FOLD] > 1 || count[NUMBER])
         *st = dnx_fail(err, DNX_EPARSE, dnx_lines_at(&r->lines),
                        "names %d columns of images and %d that tell whether they are the same "
-                       "person: must be 2 and 1", count[IMAGE], count[SAME]);
+                       "person: must be 2 and 1",
+                       count[IMAGE], count[SAME]);
     r->columns = n;
     r->is = TABLE;
     r->has_folds = count[FOLD];
@@ -234,8 +233,8 @@ static dnx_status set_folds(reader *r, dnx_err *err) {
                         r->folds, r->each);
     if (!p->n) return dnx_fail(err, DNX_EPARSE, at, "no pairs");
     if (!count[0] || !count[1])
-        return dnx_fail(err, DNX_EPARSE, at, "no pair of %s", count[0] ? "one person"
-                                                                       : "two persons");
+        return dnx_fail(err, DNX_EPARSE, at, "no pair of %s",
+                        count[0] ? "one person" : "two persons");
     if (r->has_folds) return count_folds(r, err);
     size_t least = count[0] < count[1] ? count[0] : count[1];
     p->folds = r->each ? (int)r->folds : least < USUAL_FOLDS ? (int)least : USUAL_FOLDS;
@@ -272,8 +271,7 @@ static dnx_status parse(reader *r, dnx_err *err) {
         else if (!is_first || !take_first(r, f, n, &st, err)) st = take(r, f, n, err);
     }
     dnx_loc at = {r->lines.file, 0};
-    if (!st && r->half)
-        st = dnx_fail(err, DNX_EPARSE, at, "the last pair has one image");
+    if (!st && r->half) st = dnx_fail(err, DNX_EPARSE, at, "the last pair has one image");
     if (!st && r->p->n && r->is == LFW && r->is_vague && !r->each)
         st = dnx_fail(err, DNX_EPARSE, at,
                       "could be `NAME i j` or `IMAGE IMAGE 0|1`; put `image1,image2,same` in "
@@ -335,8 +333,8 @@ static bool is_file(const char *path) {
 }
 
 bool dnx_pairs_find(const char *faces, const char *name, char **path) {
-    static const char *const suffix[] = {"",     ".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm",
-                                         ".JPG", ".JPEG", ".PNG", ".BMP"};
+    static const char *const suffix[] = {"",     ".jpg", ".jpeg", ".png", ".bmp", ".ppm",
+                                         ".pgm", ".JPG", ".JPEG", ".PNG", ".BMP"};
     const char *slash = strrchr(name, '/');
     const char *const part[] = {name, slash ? slash + 1 : NULL};
     *path = NULL;

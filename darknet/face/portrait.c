@@ -15,8 +15,10 @@ dnx_status dnx_matcher_check(const dnx_matcher *m, dnx_err *err) {
     const dnx_loc at = {m->net->file, 0};
     if (m->last < 0) return dnx_fail(err, DNX_ESHAPE, at, "no layer before the first loss");
     if (in.h == in.w && in.h <= DNX_PIECE_MOST && (in.c == 1 || in.c == 3)) return DNX_OK;
-    return dnx_fail(err, DNX_ESHAPE, at, "[net] %d x %d x %d: faces are square, at most %d pixels, "
-                    "of 1 or 3 channels", in.h, in.w, in.c, DNX_PIECE_MOST);
+    return dnx_fail(err, DNX_ESHAPE, at,
+                    "[net] %d x %d x %d: faces are square, at most %d pixels, "
+                    "of 1 or 3 channels",
+                    in.h, in.w, in.c, DNX_PIECE_MOST);
 }
 
 static dnx_status no_memory(const char *path, dnx_err *err) {
@@ -31,8 +33,7 @@ static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
 }
 
 /* Uses the whole image as the crop of one face. */
-static dnx_status take_crop(const dnx_matcher *m, const char *path, dnx_portrait *p,
-                            dnx_err *err) {
+static dnx_status take_crop(const dnx_matcher *m, const char *path, dnx_portrait *p, dnx_err *err) {
     const int side = m->net->in.h;
     const size_t size = (size_t)side * (size_t)side * 3;
     if (p->image.w != side || p->image.h != side)
@@ -77,8 +78,7 @@ static dnx_status compute(const dnx_matcher *m, const char *path, dnx_portrait *
     for (size_t i = 0; !st && i < p->n * pixels; i++) {
         const unsigned char *c = p->crops + 3 * i;
         const float rgb[] = {c[0], c[1], c[2]};
-        dnx_pixel(rgb, net->in.c, net->o.input_mean, net->o.input_scale,
-                  x + i * (size_t)net->in.c);
+        dnx_pixel(rgb, net->in.c, net->o.input_mean, net->o.input_scale, x + i * (size_t)net->in.c);
     }
     if (!st) dnx_net_run(m->net, x, (int)p->n, m->last, p->features);
     for (size_t i = 0; !st && i < p->n; i++) {

@@ -80,7 +80,10 @@ static bool cut(dnx_pyramid *p, double scale, int w, int h, rooms *r) {
     enum { STEP = DNX_PAGE - OVERLAP };
     for (int y = 0; y == 0 || y + OVERLAP < h - 1; y += STEP)
         for (int x = 0; x == 0 || x + OVERLAP < w - 1; x += STEP) {
-            dnx_piece piece = {.scale = scale, .level = p->levels, .left = x, .top = y,
+            dnx_piece piece = {.scale = scale,
+                               .level = p->levels,
+                               .left = x,
+                               .top = y,
                                .w = w - x < DNX_PAGE ? w - x : DNX_PAGE,
                                .h = h - y < DNX_PAGE ? h - y : DNX_PAGE};
             if (!add(p, &piece, r)) return false;

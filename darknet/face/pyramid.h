@@ -14,8 +14,8 @@
 enum { DNX_CELL = 12, DNX_PAGE = 192 };
 
 typedef struct {
-    double scale; /* width of the scale divided by width of the image */
-    int level;    /* k, the number of the scale */
+    double scale;        /* width of the scale divided by width of the image */
+    int level;           /* k, the number of the scale */
     int left, top, w, h; /* the piece's rectangle, in pixels of its scale */
     int page, x, y;      /* its place: the page, and its corner there; x and y are even */
 } dnx_piece;

@@ -26,13 +26,13 @@ void dnx_unit_rows(float *v, size_t n, size_t dim) {
 typedef struct {
     const float *table, *queries;
     size_t n;
-    int q, dim, k, panels;    /* panels: panels of PANEL queries */
+    int q, dim, k, panels;     /* panels: panels of PANEL queries */
     const dnx_byte_set *bytes; /* NULL when the first pass uses floats */
-    float *packed;    /* the queries for the first pass */
-    float *products;  /* threads x BLOCK x q; only for floats */
-    float *limit;     /* threads x panels x PANEL: smaller products cannot be hits */
-    dnx_byte_find *found; /* threads x BLOCK x panels: the results of the first pass */
-    dnx_hit *hits;    /* threads x q x k */
+    float *packed;             /* the queries for the first pass */
+    float *products;           /* threads x BLOCK x q; only for floats */
+    float *limit;              /* threads x panels x PANEL: smaller products cannot be hits */
+    dnx_byte_find *found;      /* threads x BLOCK x panels: the results of the first pass */
+    dnx_hit *hits;             /* threads x q x k */
 } job;
 
 /* Inserts a row into a list of k in falling order. */
@@ -77,8 +77,7 @@ static size_t look_at_floats(const job *j, const float *rows, int count, float *
 
 /* Computes the products that the first pass has found. first: the row of the table at which the
  * block begins. */
-static void take(const job *j, size_t first, const dnx_byte_find *f, float *limit,
-                 dnx_hit *hits) {
+static void take(const job *j, size_t first, const dnx_byte_find *f, float *limit, dnx_hit *hits) {
     const size_t row = first + f->row;
     const float *a = j->table + row * (size_t)j->dim;
     for (unsigned bits = f->queries; bits; bits &= bits - 1) {
@@ -129,15 +128,22 @@ static void pack(const job *j) {
 }
 
 dnx_status dnx_search_by(const dnx_byte_set *bytes, const float *table, size_t n,
-                         const float *queries, int q, int dim, int k, dnx_pool *pool,
-                         dnx_hit *hits, dnx_err *err) {
+                         const float *queries, int q, int dim, int k, dnx_pool *pool, dnx_hit *hits,
+                         dnx_err *err) {
     const size_t threads = (size_t)dnx_pool_threads(pool), lists = threads * (size_t)q;
     const int panels = (q + PANEL - 1) / PANEL;
     if (dim > DNX_BYTE_MOST) bytes = NULL;
     const size_t packed = bytes ? bytes->packed(dim, q) / sizeof(float)
                                 : dnx_kernels()->packed(dim, q);
-    job j = {.table = table, .queries = queries, .n = n, .q = q, .dim = dim, .k = k,
-             .panels = panels, .bytes = bytes, .packed = dnx_alloc(packed),
+    job j = {.table = table,
+             .queries = queries,
+             .n = n,
+             .q = q,
+             .dim = dim,
+             .k = k,
+             .panels = panels,
+             .bytes = bytes,
+             .packed = dnx_alloc(packed),
              .products = dnx_alloc(bytes ? 1 : lists * BLOCK),
              .limit = dnx_alloc(threads * (size_t)panels * PANEL),
              .found = malloc(threads * BLOCK * (size_t)panels * sizeof *j.found),

@@ -8,7 +8,7 @@ struct dnx_pool;
 struct dnx_byte_set;
 
 typedef struct {
-    size_t row;   /* row of the table; SIZE_MAX when it has fewer than k rows */
+    size_t row; /* row of the table; SIZE_MAX when it has fewer than k rows */
     float cosine;
 } dnx_hit;
 

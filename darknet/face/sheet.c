@@ -11,7 +11,7 @@
 #include "face/opencv.h"
 #endif
 
-static const unsigned char colours[6][3] = {{0, 158, 115}, {213, 94, 0}, {0, 114, 178},
+static const unsigned char colours[6][3] = {{0, 158, 115},   {213, 94, 0},  {0, 114, 178},
                                             {204, 121, 167}, {230, 159, 0}, {86, 180, 233}};
 
 bool dnx_sheet_make(dnx_image *sheet, int w, int h) {

@@ -45,8 +45,11 @@ static bool read_fields(const char *s, fields *f) {
     const struct {
         const char *key;
         char *to;
-    } wanted[] = {{"format", f->format}, {"threshold", f->threshold},
-                  {"false_match_rate", f->rate}, {"network", f->network}, {"flip", f->flip}};
+    } wanted[] = {{"format", f->format},
+                  {"threshold", f->threshold},
+                  {"false_match_rate", f->rate},
+                  {"network", f->network},
+                  {"flip", f->flip}};
     s = skip_space(s);
     if (*s++ != '{') return false;
     for (s = skip_space(s); *s != '}'; s = skip_space(s)) {
@@ -74,8 +77,10 @@ static bool number(const char *text, double *v) {
 static dnx_status take(const fields *f, const char *file, dnx_threshold *t, dnx_err *err) {
     char *end;
     if (strcmp(f->format, "darknet threshold 1"))
-        return bad(file, "is not a threshold: eval_lfw.py and eval_identification.py write "
-                   "threshold.json", err);
+        return bad(file,
+                   "is not a threshold: eval_lfw.py and eval_identification.py write "
+                   "threshold.json",
+                   err);
     if (!number(f->threshold, &t->cosine) || fabs(t->cosine) > 1 + 1e-6)
         return bad(file, "threshold: must be a number from -1 to 1", err);
     if (!number(f->rate, &t->rate) || !(t->rate > 0 && t->rate < 1))
@@ -114,6 +119,7 @@ dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err) 
 dnx_status dnx_threshold_fits(const dnx_threshold *t, const char *text, uint64_t network,
                               dnx_err *err) {
     if (!t->has_network || t->network == network) return DNX_OK;
-    return dnx_fail(err, DNX_EPARSE, (dnx_loc){text, 0}, "was measured with the network %016" PRIx64
-                    ", this is %016" PRIx64, t->network, network);
+    return dnx_fail(err, DNX_EPARSE, (dnx_loc){text, 0},
+                    "was measured with the network %016" PRIx64 ", this is %016" PRIx64, t->network,
+                    network);
 }

@@ -6,7 +6,7 @@
 #include "dnx.h"
 
 typedef struct {
-    bool is_known;    /* false when the user gave no threshold */
+    bool is_known; /* false when the user gave no threshold */
     double cosine;
     double rate;      /* false-match rate: the share of pairs of different people whose cosine is
                        * above the threshold. 0 when the user gave a number */

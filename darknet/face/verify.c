@@ -129,14 +129,17 @@ static dnx_status check_enough(dnx_verify *v, const char *file, dnx_err *err) {
     dnx_loc at = {file, 0};
     dnx_count_pairs(v->person, v->n, v->n_others, &v->genuine, &v->impostors);
     if (!v->genuine)
-        return dnx_fail(err, DNX_EIO, at, "no person has two images: nothing can be "
+        return dnx_fail(err, DNX_EIO, at,
+                        "no person has two images: nothing can be "
                         "recognised");
     if (!v->impostors)
-        return dnx_fail(err, DNX_EIO, at, "all images are of one person: -distractors takes "
+        return dnx_fail(err, DNX_EIO, at,
+                        "all images are of one person: -distractors takes "
                         "others");
     if (v->judge.kind == DNX_BY_TAR &&
         v->judge.rate * (double)v->impostors * (1 + 1e-12) < DNX_FEWEST_ABOVE)
-        return dnx_fail(err, DNX_EIO, at, "%s pairs of two people cannot show a false-match rate "
+        return dnx_fail(err, DNX_EIO, at,
+                        "%s pairs of two people cannot show a false-match rate "
                         "of %s: fewer than %d of them would match; %s are needed",
                         grouped(v->impostors, a), strchr(v->judge.name, '@') + 1, DNX_FEWEST_ABOVE,
                         grouped((uint64_t)ceil(DNX_FEWEST_ABOVE / v->judge.rate - 1e-9), b));
@@ -161,8 +164,7 @@ static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces
     dnx_status st = is_set ? dnx_images_find(pairs, &v->images, err)
                            : dnx_pairs_open(pairs, p, err);
     if (!st && is_set) st = dnx_pairs_of_set(&v->images.set, pairs, p, err);
-    if (!st && !is_set && !faces)
-        st = dnx_fail(err, DNX_EIO, at, "needs the folder of its faces");
+    if (!st && !is_set && !faces) st = dnx_fail(err, DNX_EIO, at, "needs the folder of its faces");
     if (!st && p->n > INT_MAX / 2) st = dnx_fail(err, DNX_EIO, at, "too many pairs");
     if (st) return st;
     char **names = malloc(2 * p->n * sizeof *names);

@@ -40,8 +40,8 @@ bool dnx_video_is_camera(const char *path) {
 }
 
 bool dnx_video_is_named(const char *path) {
-    static const char *const ends[] = {".avi", ".mp4", ".mov", ".mkv", ".webm", ".mpg", ".mpeg",
-                                       ".m4v", ".wmv"};
+    static const char *const ends[] = {".avi", ".mp4",  ".mov", ".mkv", ".webm",
+                                       ".mpg", ".mpeg", ".m4v", ".wmv"};
     const char *dot = strrchr(path, '.');
     if (dnx_video_is_camera(path)) return true;
     for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
@@ -68,7 +68,8 @@ dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err) {
         return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
     dnx_video *made = is_built ? calloc(1, sizeof *made) : NULL;
     if (!is_built)
-        return dnx_fail(err, DNX_EIO, at(path), "frames of %s are read by OpenCV, which is not in "
+        return dnx_fail(err, DNX_EIO, at(path),
+                        "frames of %s are read by OpenCV, which is not in "
                         "this build: `make opencv-deps`, then `make OPENCV=1`",
                         is_camera ? "a camera" : "a video");
     if (!made) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
@@ -78,8 +79,10 @@ dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err) {
     if (made->capture) *v = made;
     else free(made);
     if (*v) return DNX_OK;
-    return dnx_fail(err, DNX_EIO, at(path), is_camera ? "there is no such camera, or another "
-                    "program uses it" : "is not a video that OpenCV can read");
+    return dnx_fail(err, DNX_EIO, at(path),
+                    is_camera ? "there is no such camera, or another "
+                                "program uses it"
+                              : "is not a video that OpenCV can read");
 }
 
 void dnx_video_close(dnx_video *v) {
@@ -100,8 +103,10 @@ dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err) {
     if (!dnx_capture_frame(v->capture, &bgr, &w, &h, &step))
         return dnx_fail(err, DNX_EIO, at(v->path), "frame %ld cannot be decoded", v->number);
     if (w < 1 || h < 1 || w > DNX_MAX_SIDE || h > DNX_MAX_SIDE || (long)w * h > DNX_MAX_PIXELS)
-        return dnx_fail(err, DNX_EIO, at(v->path), "has frames of %d x %d pixels, more than an "
-                        "image may have", w, h);
+        return dnx_fail(err, DNX_EIO, at(v->path),
+                        "has frames of %d x %d pixels, more than an "
+                        "image may have",
+                        w, h);
     frame->rgb = malloc((size_t)w * (size_t)h * 3);
     if (!frame->rgb) return dnx_fail(err, DNX_EMEM, at(v->path), "no memory for a frame");
     frame->w = w;

@@ -27,7 +27,7 @@ Capture *opened(const char *path, int camera) {
     delete c;
     return nullptr;
 }
-}
+} // namespace
 
 void *dnx_capture_file(const char *path) { return opened(path, 0); }
 void *dnx_capture_camera(int number) { return opened(nullptr, number); }

@@ -6,8 +6,9 @@
 
 /* Channel c of the pixel (x, y); 0 outside of the image. */
 static double sample(const unsigned char *rgb, int w, int h, int x, int y, int c) {
-    return x < 0 || y < 0 || x >= w || y >= h ? 0 : rgb[((size_t)y * (size_t)w + (size_t)x) * 3 +
-                                                        (size_t)c];
+    return x < 0 || y < 0 || x >= w || y >= h
+               ? 0
+               : rgb[((size_t)y * (size_t)w + (size_t)x) * 3 + (size_t)c];
 }
 
 static void pixel(const unsigned char *rgb, int w, int h, double x, double y, unsigned char *out) {
@@ -16,8 +17,9 @@ static void pixel(const unsigned char *rgb, int w, int h, double x, double y, un
     const int i = (int)floor(x), j = (int)floor(y);
     const double a = x - i, b = y - j;
     for (int c = 0; c < 3; c++)
-        out[c] = (unsigned char)(.5 + (1 - b) * ((1 - a) * sample(rgb, w, h, i, j, c) +
-                                                 a * sample(rgb, w, h, i + 1, j, c)) +
+        out[c] = (unsigned char)(.5 +
+                                 (1 - b) * ((1 - a) * sample(rgb, w, h, i, j, c) +
+                                            a * sample(rgb, w, h, i + 1, j, c)) +
                                  b * ((1 - a) * sample(rgb, w, h, i, j + 1, c) +
                                       a * sample(rgb, w, h, i + 1, j + 1, c)));
 }

@@ -144,16 +144,18 @@ static void add_descents(dnx_net *net, int i, int batch, float rate, float momen
     for (int k = 0; k < h->l.n_params; k++)
         if (is_trained(h, k))
             p->descents_here[p->n_descents++] = (struct dnx_cuda_descent){
-                .at = h->l.value[k] - p->values, .count = (long)h->l.params[k].count,
-                .rate = rate * link->rate / (float)batch, .momentum = momentum,
+                .at = h->l.value[k] - p->values,
+                .count = (long)h->l.params[k].count,
+                .rate = rate * link->rate / (float)batch,
+                .momentum = momentum,
                 .decay = decay * link->decay * h->l.params[k].decay * (float)batch,
                 .nesterov = net->o.nesterov != 0};
 }
 
 static void descend(dnx_net *net) {
     dnx_placed *p = dnx_placed_of(net);
-    struct descend_args a = {.w = p->values, .g = p->grads, .v = p->momentum,
-                             .descents = p->descents};
+    struct descend_args a = {
+        .w = p->values, .g = p->grads, .v = p->momentum, .descents = p->descents};
     if (!p->n_descents) return;
     dnx_device_put(p->device, p->descents, p->descents_here,
                    sizeof *p->descents * (size_t)p->n_descents);
@@ -178,7 +180,8 @@ void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float d
     p->n_descents = 0;
     for (int i = net->first_trained; i < net->n; i++) {
         if (updates_on_device(net, i)) add_descents(net, i, batch, rate, momentum, decay);
-        else if (net->o.clip_norm <= 0) dnx_gpu_fetch_gradients(net, i); /* clip_norm has already
+        else if (net->o.clip_norm <= 0)
+            dnx_gpu_fetch_gradients(net, i); /* clip_norm has already
                                                                           * fetched them */
     }
     descend(net);

@@ -40,8 +40,7 @@ static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
     const dnx_gpu_type *type = half_of(l->node);
     const dnx_distillation *d = l->node->distillation;
     if (!type || must_stay(net, i)) return DNX_OK;
-    if (d && d->head)
-        l->head = &dnx_placed_of(net)->halves[d->head->index].l;
+    if (d && d->head) l->head = &dnx_placed_of(net)->halves[d->head->index].l;
     l->type = type;
     l->device = dnx_placed_of(net)->device;
     l->precision = gpu.precision;

@@ -29,11 +29,11 @@ typedef struct {
     struct dnx_cuda_descent *descents;      /* on the device, one for each trained tensor */
     struct dnx_cuda_descent *descents_here; /* the same on the processor */
     int n_descents;
-    float *images[2];                 /* on the device; the second one only when training */
-    const float *image_of[2];         /* the images on the processor whose copies are there, or are
+    float *images[2];         /* on the device; the second one only when training */
+    const float *image_of[2]; /* the images on the processor whose copies are there, or are
                                        * being made */
-    int image;                        /* index of this pass's images; -1 before the copy */
-    double *losses;                   /* of a batch, on the processor */
+    int image;                /* index of this pass's images; -1 before the copy */
+    double *losses;           /* of a batch, on the processor */
     float *outputs, *deltas, *scratch;
 } dnx_placed;
 

@@ -51,8 +51,8 @@ static dnx_status refuse_tree(const dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     if (!o->tree) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, n->loc,
-                    "[%s] tree=%.60s: only Darknet's own command has trees",
-                    n->type->name, o->tree);
+                    "[%s] tree=%.60s: only Darknet's own command has trees", n->type->name,
+                    o->tree);
 }
 
 /* ---- [yolo] ---- */
@@ -62,8 +62,12 @@ static const dnx_opt yolo_options[] = {
     DNX_OPT_INT(opts, num, 1, 1, 65536, "number of anchors in all"),
     DNX_OPT_LIST(opts, mask, 0, 65535, "the anchors of this layer; absent: all"),
     DNX_OPT_LIST(opts, anchors, 0, 1e6, "widths and heights, pixels; " TRAINS),
-    DNX_OPT_INT(opts, max, 90, 1, 65536, TRAINS), SWITCH(random), FACTOR(jitter, .2),
-    FACTOR(ignore_thresh, .5), FACTOR(truth_thresh, 1), DNX_OPT_STRING(opts, map, NULL, TRAINS),
+    DNX_OPT_INT(opts, max, 90, 1, 65536, TRAINS),
+    SWITCH(random),
+    FACTOR(jitter, .2),
+    FACTOR(ignore_thresh, .5),
+    FACTOR(truth_thresh, 1),
+    DNX_OPT_STRING(opts, map, NULL, TRAINS),
     DNX_OPT_END,
 };
 

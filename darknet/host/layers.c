@@ -23,8 +23,10 @@ dnx_status dnx_host_make(dnx_node *n, dnx_err *err) {
     dnx_shape in = n->in[0], out = n->out;
     size_t from = dnx_size(in) * (size_t)n->batch, to = dnx_size(out) * (size_t)n->batch;
     if (from > INT_MAX || to > INT_MAX)
-        return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d: libdarknet counts only "
-                        "to 2^31 - 1", n->type->name, n->batch, in.h, in.w, in.c);
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[%s] %d x %d x %d x %d: libdarknet counts only "
+                        "to 2^31 - 1",
+                        n->type->name, n->batch, in.h, in.w, in.c);
     s->l.w = in.w;
     s->l.h = in.h;
     s->l.c = in.c;
@@ -67,8 +69,11 @@ static void from_planes(const float *in, int batch, dnx_shape s, bool adds, floa
 static network network_of(dnx_host_state *s, const dnx_pass *p) {
     s->l.batch = p->batch;
     for (int i = 0; i < s->parts; i++) s->part[i].batch = p->batch;
-    return (network){.input = s->x, .workspace = p->scratch, .train = p->is_training,
-                     .batch = p->batch, .gpu_index = -1};
+    return (network){.input = s->x,
+                     .workspace = p->scratch,
+                     .train = p->is_training,
+                     .batch = p->batch,
+                     .gpu_index = -1};
 }
 
 void dnx_host_forward(dnx_node *n, dnx_pass *p) {

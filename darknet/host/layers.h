@@ -12,7 +12,7 @@
 #ifdef DNX_HOST_STRUCTS /* only for the files of layers, after darknet.h */
 
 /* In the order of libdarknet's ACTIVATION. */
-#define DNX_HOST_ACTIVATIONS \
+#define DNX_HOST_ACTIVATIONS                                                                       \
     "logistic|relu|relie|linear|ramp|tanh|plse|leaky|elu|loggy|stair|hardtan|lhtan|selu"
 
 enum { DNX_HOST_PARTS = 8, DNX_HOST_OWNED = 32 };
@@ -25,7 +25,7 @@ typedef struct {
     float *block[DNX_HOST_PARTS];
     size_t block_floats[DNX_HOST_PARTS];
     int parts;
-    float *x, *dx;              /* B x C x H x W */
+    float *x, *dx;                /* B x C x H x W */
     float *owned[DNX_HOST_OWNED]; /* all memory of this layer */
     int n_owned;
 } dnx_host_state;

@@ -91,8 +91,7 @@ static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, flo
     if (!st) st = dnx_host_new(n, &rubbish, N * (size_t)n->batch, err);
     for (int i = 0; i < parts && !st; i++, s->parts++)
         st = connect(n, i, of_input >> i & 1 ? D : N, rubbish, err);
-    for (int i = 0; i < extra && !st; i++)
-        st = dnx_host_new(n, more[i], N * (size_t)n->batch, err);
+    for (int i = 0; i < extra && !st; i++) st = dnx_host_new(n, more[i], N * (size_t)n->batch, err);
     s->l.batch_normalize = o->batch_normalize;
     return st;
 }
@@ -117,7 +116,8 @@ static double macs(const dnx_node *n) {
 /* ---- [rnn] ---- */
 
 static const dnx_opt rnn_options[] = {
-    OUTPUT, NORMALISE,
+    OUTPUT,
+    NORMALISE,
     DNX_OPT_WORD(opts, activation, 0, DNX_HOST_ACTIVATIONS, "function of the inner layers"),
     DNX_OPT_INT(opts, shortcut, 0, 0, 1, "1: adds the old state, which is zero here"),
     DNX_OPT_IGNORED("hidden", "of old cfg files"),
@@ -157,7 +157,9 @@ const dnx_layer_type dnx_rnn = {
 /* ---- [gru] ---- */
 
 static const dnx_opt gru_options[] = {
-    OUTPUT, NORMALISE, DNX_OPT_INT(opts, tanh, 0, 0, 1, "1: tanh instead of the logistic function"),
+    OUTPUT,
+    NORMALISE,
+    DNX_OPT_INT(opts, tanh, 0, 0, 1, "1: tanh instead of the logistic function"),
     DNX_OPT_END,
 };
 
@@ -165,9 +167,9 @@ static dnx_status make_gru(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     layer *l = &s->l;
-    dnx_status st = make(n, 6, 070, 5,
-                         (float **const[]){&l->state, &l->forgot_state, &l->r_cpu, &l->z_cpu,
-                                           &l->h_cpu}, err);
+    dnx_status st = make(
+        n, 6, 070, 5,
+        (float **const[]){&l->state, &l->forgot_state, &l->r_cpu, &l->z_cpu, &l->h_cpu}, err);
     l->type = GRU;
     l->tanh = o->tanh;
     l->wz = &s->part[0];
@@ -195,7 +197,10 @@ const dnx_layer_type dnx_gru = {
 
 /* ---- [lstm] ---- */
 
-static const dnx_opt lstm_options[] = {OUTPUT, NORMALISE, DNX_OPT_END,
+static const dnx_opt lstm_options[] = {
+    OUTPUT,
+    NORMALISE,
+    DNX_OPT_END,
 };
 
 static dnx_status make_lstm(dnx_node *n, dnx_err *err) {
@@ -203,7 +208,8 @@ static dnx_status make_lstm(dnx_node *n, dnx_err *err) {
     layer *l = &s->l;
     dnx_status st = make(n, 8, 0360, 8,
                          (float **const[]){&l->cell_cpu, &l->f_cpu, &l->i_cpu, &l->g_cpu, &l->o_cpu,
-                                           &l->c_cpu, &l->h_cpu, &l->temp_cpu}, err);
+                                           &l->c_cpu, &l->h_cpu, &l->temp_cpu},
+                         err);
     l->type = LSTM;
     l->wi = &s->part[0];
     l->wf = &s->part[1];

@@ -7,11 +7,11 @@
 
 /* A section of the cfg for the viewer. Sections are numbered from 0. */
 typedef struct {
-    const char *section; /* text that outlives the view */
-    char *options;       /* lines "key=value\n" */
+    const char *section;     /* text that outlives the view */
+    char *options;           /* lines "key=value\n" */
     int n, from[DNX_MAX_IN]; /* the sections that it reads; -1: the image */
     dnx_shape out;
-    int layer;           /* the layer that it shows, or is a part of */
+    int layer; /* the layer that it shows, or is a part of */
 } dnx_shown;
 
 /* The sections so far. Zeros are an empty view. */
@@ -33,9 +33,9 @@ typedef struct dnx_description {
 
 /* Adds a section that reads n sections, and returns its number. The options are a format of printf
  * for lines "key=value\n", or NULL. When there is no memory it sets no_memory and returns -1. */
-__attribute__((format(printf, 6, 7)))
-int dnx_show(dnx_view *v, const char *section, const int *from, int n, dnx_shape out,
-             const char *options, ...);
+__attribute__((format(printf, 6, 7))) int dnx_show(dnx_view *v, const char *section,
+                                                   const int *from, int n, dnx_shape out,
+                                                   const char *options, ...);
 /* Adds a convolution with out.c filters. more: other options, as lines. */
 int dnx_show_convolution(dnx_view *v, int from, dnx_shape out, const dnx_convolution *c,
                          bool has_norm, const char *more);

@@ -78,8 +78,7 @@ void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size) {
         if (r->layer < 0)
             snprintf(text, size, "%zu floats behind the embedding are left out: %s", r->floats,
                      r->why);
-        else
-            snprintf(text, size, "layer %d [%s] %s", r->layer, r->section, r->why);
+        else snprintf(text, size, "layer %d [%s] %s", r->layer, r->section, r->why);
         return;
     }
 }
@@ -93,11 +92,11 @@ void dnx_bridge_free(dnx_bridge *b) {
 
 /* Lengths of a file, a network and its backbone. */
 typedef struct {
-    size_t floats;  /* in the file */
-    size_t need;    /* in the network */
-    size_t core;    /* in its backbone */
-    int layers;     /* in the backbone */
-    size_t width;   /* floats of the embedding */
+    size_t floats; /* in the file */
+    size_t need;   /* in the network */
+    size_t core;   /* in its backbone */
+    int layers;    /* in the backbone */
+    size_t width;  /* floats of the embedding */
 } reach;
 
 static reach measure(dnx_net *net, size_t floats) {
@@ -169,11 +168,13 @@ static dnx_status refuse_start(dnx_net *net, const char *path, const reach *r, d
     if (is_head(r) && r->need > r->core)
         return dnx_fail(err, DNX_EWEIGHTS, at,
                         "the head is another (%zu floats, the cfg's %zu): -from-backbone gives it "
-                        "initial values", rest, r->need - r->core);
+                        "initial values",
+                        rest, r->need - r->core);
     if (layers)
         return dnx_fail(err, DNX_EWEIGHTS, at,
                         "ends after layer %d, the network has layers 0 to %d: -from-backbone "
-                        "takes the layers that it has", layers - 1, net->n - 1);
+                        "takes the layers that it has",
+                        layers - 1, net->n - 1);
     return dnx_weights_load(net, path, err);
 }
 
@@ -192,7 +193,8 @@ dnx_status dnx_bridge_file(dnx_net *net, const char *path, dnx_fit fit, dnx_brid
         if (!layers || !r.core)
             return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0},
                             "%zu floats, the layers up to the embedding have %zu: -from-cfg with "
-                            "the cfg of these weights takes what fits", r.floats, r.core);
+                            "the cfg of these weights takes what fits",
+                            r.floats, r.core);
         dnx_err said = {0};
         st = take(net, path, layers, &r, "gets initial values", b, &said);
         if (st == DNX_EWEIGHTS)
@@ -204,8 +206,8 @@ dnx_status dnx_bridge_file(dnx_net *net, const char *path, dnx_fit fit, dnx_brid
     }
     if (r.floats == r.need) return take(net, path, net->n, &r, "", b, err);
     const char *why = fit == DNX_FIT_START ? "is not in the file and gets initial values"
-                      : is_backbone ? "is not in the file, which ends at the embedding"
-                                    : "is of another size in the file and is left out";
+                      : is_backbone        ? "is not in the file, which ends at the embedding"
+                                           : "is of another size in the file and is left out";
     const bool is_more = is_head(&r) || (net->is_partial && r.floats > r.core);
     if (is_backbone || (fit == DNX_FIT_FEATURES && is_more))
         return take(net, path, r.layers, &r, why, b, err);

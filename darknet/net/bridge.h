@@ -13,7 +13,7 @@ typedef enum { DNX_TAKEN, DNX_PART_TAKEN, DNX_INITIAL, DNX_LEFT } dnx_fate;
 
 typedef struct {
     dnx_fate fate;
-    int layer;   /* of the network, or for LEFT of the source; -1: after the backbone */
+    int layer; /* of the network, or for LEFT of the source; -1: after the backbone */
     size_t floats;
     char section[32], name[64], shape[32]; /* shape: filters x floats in one */
     char why[112];

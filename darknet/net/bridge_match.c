@@ -103,8 +103,7 @@ static bool try_layer(walk *w, int f, int t, bool is_named) {
         dnx_bridge_add(w->b, w->to, t, DNX_TAKEN, f == t ? "" : "from layer %d", f);
         return true;
     }
-    if (w->how.widths && !nt->type->is_loss &&
-        copy_part(w->from, f, w->to, t, &w->b->taken)) {
+    if (w->how.widths && !nt->type->is_loss && copy_part(w->from, f, w->to, t, &w->b->taken)) {
         dnx_bridge_add(w->b, w->to, t, DNX_PART_TAKEN,
                        "from layer %d: %zu floats, of %d of %d filters", f, w->b->taken - before,
                        nf->out.c < nt->out.c ? nf->out.c : nt->out.c, nt->out.c);

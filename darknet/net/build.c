@@ -42,8 +42,8 @@ static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) 
         return dnx_fail(err, DNX_EOPTION, at, "[%s] inputs=%d: height*width*channels is %zu",
                         s->name, o->inputs, dnx_size(net->in));
     if (o->policy == DNX_STEPS && o->steps.n == 0)
-        return dnx_fail(err, DNX_EOPTION, at, "[%s] policy=steps: needs steps= and scales=",
-                        s->name);
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[%s] policy=steps: needs steps= and scales=", s->name);
     if (o->policy == DNX_STEPS && o->steps.n != o->scales.n)
         return dnx_fail(err, DNX_EOPTION, at,
                         "[%s] policy=steps: needs as many scales (%d) as steps (%d)", s->name,
@@ -120,8 +120,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     if (!n->opts || !n->state || (may_have_teacher && !n->distillation))
         return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", type->name);
     dnx_status st = dnx_opts_parse(
-        (const dnx_opt *[]){type->options, dnx_common_options,
-                            dnx_teacher_options},
+        (const dnx_opt *[]){type->options, dnx_common_options, dnx_teacher_options},
         (void *[]){n->opts, &common, &teacher}, may_have_teacher ? 3 : 2, s, net->file,
         &net->origin.notes, err);
     l->name = common.name;
@@ -207,7 +206,8 @@ static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     }
     net->plan.lanes = fits ? threads : 1;
     net->chunk = net->trains || net->placement || (size_t)batch < fit ? batch
-                 : fit > 0 ? (int)fit : 1;
+                 : fit > 0                                            ? (int)fit
+                                                                      : 1;
     int each = batch / (2 * threads) > 0 ? batch / (2 * threads) : 1;
     if (fits && net->chunk > each) net->chunk = each;
 }
@@ -216,8 +216,8 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
     const dnx_net *student = how->student;
     dnx_loc at = {cfg->file, 0};
     *out = NULL;
-    if (cfg->n == 0 || (strcmp(cfg->sections[0].name, "net") &&
-                        strcmp(cfg->sections[0].name, "network")))
+    if (cfg->n == 0 ||
+        (strcmp(cfg->sections[0].name, "net") && strcmp(cfg->sections[0].name, "network")))
         return dnx_fail(err, DNX_EPARSE, (dnx_loc){cfg->file, cfg->n ? cfg->sections[0].line : 0},
                         "the first section must be [net]");
     if (cfg->n == 1) return dnx_fail(err, DNX_EPARSE, at, "the network has no layers");
@@ -240,8 +240,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
     threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
     net->threads = student ? student->threads : threads;
     dnx_status st = DNX_OK;
-    if (!net->file || !net->nodes || !net->links)
-        st = dnx_fail(err, DNX_EMEM, at, "no memory");
+    if (!net->file || !net->nodes || !net->links) st = dnx_fail(err, DNX_EMEM, at, "no memory");
     if (!st) st = note_places(net, &cfg->sections[0], err);
     if (!st) st = dnx_cfg_check_names(cfg, err);
     if (!st) st = net_options(net, &cfg->sections[0], err);

@@ -157,7 +157,8 @@ dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err) {
         if (n < 1)
             return dnx_fail(err, DNX_EOPTION, (dnx_loc){cfg->file, p->line},
                             "[%.40s] classes=auto: the number is known only with the images; "
-                            "write it here", cfg->sections[i].name);
+                            "write it here",
+                            cfg->sections[i].name);
         dnx_status st = dnx_cfg_set(cfg, i, "classes", text, err);
         if (st) return st;
     }
@@ -195,13 +196,13 @@ dnx_status dnx_cfg_check_names(const dnx_cfg *cfg, dnx_err *err) {
         if (!is_name(p->value))
             return dnx_fail(err, DNX_EOPTION, at,
                             "[%.40s] name=%.60s: must be a letter or '_', then letters, digits, "
-                            "'_', '.' or '-', at most 63", cfg->sections[i].name, p->value);
+                            "'_', '.' or '-', at most 63",
+                            cfg->sections[i].name, p->value);
         int first = dnx_cfg_named(cfg, p->value);
         if (first < i)
-            return dnx_fail(err, DNX_EOPTION, at,
-                            "[%.40s] name=%s: layer %d on line %d has this name already",
-                            cfg->sections[i].name, p->value, first - 1,
-                            name_of(&cfg->sections[first])->line);
+            return dnx_fail(
+                err, DNX_EOPTION, at, "[%.40s] name=%s: layer %d on line %d has this name already",
+                cfg->sections[i].name, p->value, first - 1, name_of(&cfg->sections[first])->line);
     }
     return DNX_OK;
 }

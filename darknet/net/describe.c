@@ -72,8 +72,7 @@ static void default_of(const dnx_opt *o, char *out) {
 
 static void put_option(const sink *s, const char *key, const char *value, const char *usual) {
     char full[200];
-    snprintf(full, sizeof full, "%s%s%s", s->prefix, *key && *s->prefix ? " " : "",
-             key);
+    snprintf(full, sizeof full, "%s%s%s", s->prefix, *key && *s->prefix ? " " : "", key);
     s->fn(s->arg, full, value, usual);
 }
 
@@ -96,8 +95,7 @@ static void put_options(const sink *s, const dnx_opt *table, const void *opts, c
 
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg) {
     sink s = {fn, arg, "[net]"};
-    put_options(&s, dnx_net_options, &net->o,
-                 dnx_rate_ends(&net->o) ? NULL : "max_batches");
+    put_options(&s, dnx_net_options, &net->o, dnx_rate_ends(&net->o) ? NULL : "max_batches");
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
         const dnx_link *l = &net->links[i];

@@ -12,18 +12,17 @@ static bool all_finite(const float *v, size_t n) {
 dnx_status dnx_check_outputs(dnx_net *net, dnx_err *err) {
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
-        if (all_finite(dnx_net_output(net, i, net->batch),
-                       dnx_size(n->out) * (size_t)net->batch)) continue;
-        return dnx_fail(err, DNX_ENUMBER, n->loc,
-                        "NaN or infinity in the output of layer %d [%s]", i, n->type->name);
+        if (all_finite(dnx_net_output(net, i, net->batch), dnx_size(n->out) * (size_t)net->batch))
+            continue;
+        return dnx_fail(err, DNX_ENUMBER, n->loc, "NaN or infinity in the output of layer %d [%s]",
+                        i, n->type->name);
     }
     return DNX_OK;
 }
 
 dnx_status dnx_check_numbers(const float *v, size_t n, const char *of, dnx_err *err) {
     if (all_finite(v, n)) return DNX_OK;
-    return dnx_fail(err, DNX_ENUMBER, (dnx_loc){of, 0},
-                    "the network's output is NaN or infinite");
+    return dnx_fail(err, DNX_ENUMBER, (dnx_loc){of, 0}, "the network's output is NaN or infinite");
 }
 
 dnx_status dnx_check_params(dnx_net *net, dnx_err *err) {

@@ -11,12 +11,9 @@
 
 /* Options of [net] that have an effect only with a certain value of another option. */
 static const dnx_needs of_net[] = {
-    {"steps|scales", "policy", "steps"},
-    {"step", "policy", "step|sigmoid"},
-    {"scale", "policy", "step"},
-    {"gamma", "policy", "exp|sigmoid"},
-    {"B1|B2|eps", "adam", "1"},
-    {NULL, NULL, NULL}};
+    {"steps|scales", "policy", "steps"}, {"step", "policy", "step|sigmoid"},
+    {"scale", "policy", "step"},         {"gamma", "policy", "exp|sigmoid"},
+    {"B1|B2|eps", "adam", "1"},          {NULL, NULL, NULL}};
 
 static bool is_word(const char *words, const char *word) {
     size_t len = strlen(word);

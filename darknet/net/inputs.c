@@ -59,9 +59,9 @@ static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_
                         key, given, n->index);
     if (!dnx_net_source(net, n->index, refs->n ? (int)at : -1, dnx_target_of(n->type), &n->from[0],
                         &n->distillation->head, &why))
-        return refs->n ? dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s=%g: %s", name, key, given, why)
-                       : dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: %s before it", name, key,
-                                  why);
+        return refs->n
+                   ? dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s=%g: %s", name, key, given, why)
+                   : dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: %s before it", name, key, why);
     n->n_in = 1;
     n->in[0] = net->nodes[n->from[0]].out;
     const dnx_teacher_source *source = net->teacher_source;
@@ -91,8 +91,8 @@ static dnx_status find_named(dnx_net *net, dnx_node *n, dnx_err *err) {
                             "[%s] %s=%g: this is layer %d, so it must name a layer from 0 to %d",
                             n->type->name, key, v, n->index, n->index - 1);
         if (n->n_in == DNX_MAX_IN)
-            return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: more than %d layers",
-                            n->type->name, key, DNX_MAX_IN);
+            return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] %s: more than %d layers", n->type->name,
+                            key, DNX_MAX_IN);
         n->from[n->n_in++] = (int)at;
     }
     for (int i = 0; i < n->n_in; i++)

@@ -27,8 +27,8 @@ typedef struct {
 } dnx_place;
 
 typedef struct {
-    char *name;          /* name= of the section, or NULL */
-    float *y, *dy;       /* y: the output in the first lane. dy is NULL when predicting, and when no
+    char *name;    /* name= of the section, or NULL */
+    float *y, *dy; /* y: the output in the first lane. dy is NULL when predicting, and when no
                           * layer needs it */
     struct dnx_norm_act *deferred; /* the next layer applies it, and y holds z; else NULL */
     int merged_into;     /* for a merged [shortcut]: the layer that adds it in forward. For a batch
@@ -38,7 +38,7 @@ typedef struct {
     bool dy_written;     /* in this backward pass a later layer has already written dy */
     float rate, decay;   /* multipliers of the learning rate and the weight decay */
     float exclusivity;   /* factor of the weight exclusivity of this layer's filters */
-    int teacher_output; /* for a loss with a teacher: index of the teacher's output; else -1 */
+    int teacher_output;  /* for a loss with a teacher: index of the teacher's output; else -1 */
     const float *target; /* this output for the batch; NULL when it is not computed */
 } dnx_link;
 
@@ -49,8 +49,8 @@ struct dnx_net;
 /* Opens the teachers of a network while it is built. */
 typedef struct {
     /* Opens the teacher of `loss` and fills loss->distillation; keeps it in net->teachers. */
-    dnx_status (*open)(struct dnx_net *net, dnx_node *loss,
-                       const struct dnx_teacher_opts *o, dnx_err *err);
+    dnx_status (*open)(struct dnx_net *net, dnx_node *loss, const struct dnx_teacher_opts *o,
+                       dnx_err *err);
     void (*close)(struct dnx_teachers *t);
 } dnx_teacher_source;
 typedef struct dnx_build dnx_build;
@@ -95,16 +95,16 @@ typedef struct dnx_placement {
 /* Memory of a network, and how its threads share it. */
 typedef struct {
     struct dnx_pool *alone; /* with lanes > 1 a pool of one thread, used by all nodes; else NULL */
-    int lanes;       /* number of threads that run all layers in parallel, each on its own chunk of
+    int lanes;      /* number of threads that run all layers in parallel, each on its own chunk of
                       * images, with its own outputs and scratch. With 1 lane, the threads share the
                       * rows of one chunk */
-    double *laps;    /* lanes x n seconds: dnx_net_run() adds each layer's time. The caller owns
+    double *laps;   /* lanes x n seconds: dnx_net_run() adds each layer's time. The caller owns
                       * it. NULL when time is not measured */
-    float *scratch;  /* lanes x scratch_floats */
-    float *outputs;  /* lanes x all y. When predicting, outputs that are not needed at the same time
+    float *scratch; /* lanes x scratch_floats */
+    float *outputs; /* lanes x all y. When predicting, outputs that are not needed at the same time
                       * share memory */
-    float *deltas;   /* all dy, which share memory in the same way; NULL when predicting */
-    float *result;   /* the result of dnx_net_predict(): batch x outputs */
+    float *deltas;  /* all dy, which share memory in the same way; NULL when predicting */
+    float *result;  /* the result of dnx_net_predict(): batch x outputs */
     size_t output_floats, delta_floats, scratch_floats; /* of one lane */
 } dnx_plan;
 
@@ -124,27 +124,27 @@ typedef struct {
     int line;          /* the line of [net] */
     dnx_place *places; /* the lines of the options that [net] gives */
     int n_places;
-    dnx_notes notes;   /* about options of the cfg that have no effect */
+    dnx_notes notes; /* about options of the cfg that have no effect */
 } dnx_origin;
 
 typedef struct dnx_net {
     dnx_net_opts o;
-    char *file;           /* the cfg's name */
-    int n;                /* layers */
+    char *file; /* the cfg's name */
+    int n;      /* layers */
     dnx_node *nodes;
     dnx_link *links;
     dnx_shape in;
-    int batch;            /* o.batch / o.subdivisions, or dnx_build.batch */
-    int chunk;            /* images that pass through the layers together. Training: batch.
+    int batch; /* o.batch / o.subdivisions, or dnx_build.batch */
+    int chunk; /* images that pass through the layers together. Training: batch.
                            * Predicting: so few that the activations stay in the cache */
     bool trains;
     bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
-    bool is_partial;      /* a loss of distillation lacks its teacher: only predicts */
-    int first_trained;    /* first layer that trains: the one after the last stopbackward=1 */
-    int depth;            /* 0: the network itself; 1: a teacher; 2: a teacher's teacher (only its
+    bool is_partial;       /* a loss of distillation lacks its teacher: only predicts */
+    int first_trained;     /* first layer that trains: the one after the last stopbackward=1 */
+    int depth;             /* 0: the network itself; 1: a teacher; 2: a teacher's teacher (only its
                            * shapes are used) */
-    uint64_t seen;        /* images trained on, from the weights file */
-    int threads;          /* as requested. Results depend only on the number of shares of a job,
+    uint64_t seen;         /* images trained on, from the weights file */
+    int threads;           /* as requested. Results depend only on the number of shares of a job,
                            * dnx_pool_threads(pool): at least min(8, batch / 8) when training */
     struct dnx_pool *pool;
     dnx_plan plan;
@@ -166,7 +166,7 @@ struct dnx_build {
     int threads;           /* 0 means as many as there are processors */
     const dnx_layer_type *const *types; /* added to those of the registry; ends with NULL */
     const dnx_teacher_source *teachers; /* NULL when losses have no teacher */
-    const dnx_placement *placement; /* NULL for this processor alone */
+    const dnx_placement *placement;     /* NULL for this processor alone */
     const dnx_net *student; /* for a teacher: its student, whose threads it uses; else NULL */
 };
 

@@ -18,9 +18,10 @@
 #include "net/types.h"
 
 /* Sections of Netron whose shapes it computes. These lists are its own; they are not our layers. */
-#define KNOWN "activation|avgpool|batchnorm|connected|convolutional|cost|crop|detection|dropout|" \
-              "gru|local|lstm|maxpool|region|reorg|rnn|route|sam|scale_channels|shortcut|" \
-              "softmax|upsample|yolo"
+#define KNOWN                                                                                      \
+    "activation|avgpool|batchnorm|connected|convolutional|cost|crop|detection|dropout|"            \
+    "gru|local|lstm|maxpool|region|reorg|rnn|route|sam|scale_channels|shortcut|"                   \
+    "softmax|upsample|yolo"
 #define LOSES_LENGTH "batchnorm|activation|route"
 #define LOSES_MAP "connected|softmax|rnn|gru|lstm|cost|region|detection"
 #define NEEDS_LENGTH "connected|softmax|rnn|gru|lstm|cost|region|detection|dropout"
@@ -156,8 +157,10 @@ static bool reads_image_later(const dnx_view *v) {
 
 static void put_all(writer *w) {
     dnx_shape in = w->net->in;
-    fprintf(w->f, "# For Netron, to look at. The remark above a section is the layer that it is "
-            "made from.\n\n[net]\nheight=%d\nwidth=%d\nchannels=%d\n", in.h, in.w, in.c);
+    fprintf(w->f,
+            "# For Netron, to look at. The remark above a section is the layer that it is "
+            "made from.\n\n[net]\nheight=%d\nwidth=%d\nchannels=%d\n",
+            in.h, in.w, in.c);
     w->image = -1;
     if (reads_image_later(w->v)) {
         fprintf(w->f, "\n# the image\n[upsample]\nstride=1\n");

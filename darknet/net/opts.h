@@ -16,8 +16,7 @@
  * With notes, an option given twice is not an error: the first value counts, as in libdarknet, and
  * a note is added. */
 dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
-                          const dnx_section *s, const char *file, dnx_notes *notes,
-                          dnx_err *err);
+                          const dnx_section *s, const char *file, dnx_notes *notes, dnx_err *err);
 /* Frees the strings inside, not the struct itself. */
 void dnx_opts_free(const dnx_opt *table, void *opts);
 /* The row with that key, or NULL. The table may be NULL. */

@@ -41,8 +41,7 @@ float dnx_rate(const dnx_net_opts *o, uint64_t number) {
     const float n = (float)number;
     if (number < (uint64_t)o->burn_in) return times(o, power_of(n / (float)o->burn_in, o));
     switch (o->policy) {
-    case DNX_STEP:
-        return times(o, pow((double)o->scale, (double)(number / (uint64_t)o->step)));
+    case DNX_STEP: return times(o, pow((double)o->scale, (double)(number / (uint64_t)o->step)));
     case DNX_EXP: return times(o, pow((double)o->gamma, (double)number));
     case DNX_POLY:
         if (number >= (uint64_t)o->max_batches) return 0;

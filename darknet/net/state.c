@@ -25,7 +25,10 @@ typedef struct {
 } header;
 
 static header describe(dnx_net *net) {
-    header h = {.version = VERSION, .seen = net->seen, };
+    header h = {
+        .version = VERSION,
+        .seen = net->seen,
+    };
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(h.magic, magic, sizeof magic);
     h.momentum = net->sgd.momentum_at[net->n];
@@ -112,8 +115,12 @@ dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err) {
         const size_t room = len - sizeof h - sizeof(uint64_t);
         const size_t average = length_of(&h, 0) == room ? 0 : h.params;
         const size_t count = h.params + h.momentum + average;
-        *s = (dnx_state){.seen = h.seen, .net = h.net, .params = h.params, .momentum = h.momentum,
-                         .average = average, .inputs = strndup(bytes + sizeof h, h.text),
+        *s = (dnx_state){.seen = h.seen,
+                         .net = h.net,
+                         .params = h.params,
+                         .momentum = h.momentum,
+                         .average = average,
+                         .inputs = strndup(bytes + sizeof h, h.text),
                          .numbers = dnx_alloc(count + 1)};
         if (!s->inputs || !s->numbers) st = dnx_fail(err, DNX_EMEM, at, "no memory");
         else memcpy(s->numbers, numbers, sizeof(float) * count);
@@ -131,7 +138,8 @@ dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, d
     if (net->o.ema > 0 && !s->average)
         return dnx_fail(err, DNX_EWEIGHTS, dnx_net_at(net, "ema"),
                         "[net] ema=%g: %s has no average of the weights: remove ema=, or begin a "
-                        "new run with the weights beside it", (double)net->o.ema, path);
+                        "new run with the weights beside it",
+                        (double)net->o.ema, path);
     dnx_status st = dnx_average_begin(net, err);
     if (st) return st;
     for (int i = 0; i < net->n; i++)

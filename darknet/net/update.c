@@ -92,8 +92,14 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
             list[k].grad[j] *= net->sgd.clip;
         if (l->exclusivity > 0 && list[k].filters > 1)
             net->sgd.exclusivity += exclude(&list[k], (double)l->exclusivity * batch);
-        descent d = {list[k].value, list[k].grad, v, list[k].count, lr, momentum,
-                     decay * l->decay * list[k].decay * (float)batch, net->o.nesterov != 0};
+        descent d = {list[k].value,
+                     list[k].grad,
+                     v,
+                     list[k].count,
+                     lr,
+                     momentum,
+                     decay * l->decay * list[k].decay * (float)batch,
+                     net->o.nesterov != 0};
         if (list[k].count < SMALL) descend(&d, 0, 1);
         else dnx_pool_run(net->pool, descend, &d);
         v += list[k].count;

@@ -12,8 +12,8 @@
 #include "net/weights_packed.h"
 
 #define MOST ((size_t)1 << 40) /* the most bytes of a file */
-#define HEADER 20     /* three int32 and a uint64 seen */
-#define OLD_HEADER 16 /* before version 0.2: `seen` is an int32 */
+#define HEADER 20              /* three int32 and a uint64 seen */
+#define OLD_HEADER 16          /* before version 0.2: `seen` is an int32 */
 
 static dnx_status cannot_read(const char *path, dnx_err *err) {
     dnx_loc at = {path, 0};
@@ -48,11 +48,12 @@ static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n,
     if (s->floats == need)
         return dnx_fail(err, DNX_EWEIGHTS, at,
                         "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, or of "
-                        "another network", channel, n->index, n->type->name, (double)v);
+                        "another network",
+                        channel, n->index, n->type->name, (double)v);
     return dnx_fail(err, DNX_EWEIGHTS, at,
                     "of another network: this one has %zu floats, the file %zu; layer %d [%s] or "
-                    "an earlier one has another size there: a variance would be %g", need,
-                    s->floats, n->index, n->type->name, (double)v);
+                    "an earlier one has another size there: a variance would be %g",
+                    need, s->floats, n->index, n->type->name, (double)v);
 }
 
 /* Checks the next `count` floats. They belong to a parameter of layer n, or to no layer. */
@@ -74,8 +75,7 @@ static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, c
                 return dnx_fail(err, DNX_EWEIGHTS, file,
                                 "float %zu, behind the network's, is NaN or infinite",
                                 s->floats - count + at + i);
-            if (is_variance && block[i] < 0)
-                return bad_variance(net, s, n, at + i, block[i], err);
+            if (is_variance && block[i] < 0) return bad_variance(net, s, n, at + i, block[i], err);
         }
     }
     return DNX_OK;
@@ -128,8 +128,8 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
                                 list[k].name, i, node->type->name, need, s->floats);
     }
     if (used != s->floats && !net->is_partial)
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "too long: the network has %zu floats, the file %zu", used, s->floats);
+        return dnx_fail(err, DNX_EWEIGHTS, at, "too long: the network has %zu floats, the file %zu",
+                        used, s->floats);
     return DNX_OK;
 }
 
@@ -162,8 +162,8 @@ static dnx_status read_header(source *s, size_t len, dnx_err *err) {
         return dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
     memcpy(version, bytes, sizeof version);
     if (version[0] < 0 || version[0] > 1000 || version[1] < 0 || version[1] > 1000)
-        return dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: version %d.%d",
-                        (int)version[0], (int)version[1]);
+        return dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: version %d.%d", (int)version[0],
+                        (int)version[1]);
     s->header = version[0] * 10 + version[1] < 2 ? OLD_HEADER : HEADER;
     if (got < s->header)
         return dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");

@@ -11,8 +11,7 @@
 static const char pytorch[] = "this is a PyTorch file; scripts/import_torch.py converts it";
 
 static uint32_t word(const unsigned char *b, size_t at) {
-    return b[at] | (uint32_t)b[at + 1] << 8 | (uint32_t)b[at + 2] << 16 |
-           (uint32_t)b[at + 3] << 24;
+    return b[at] | (uint32_t)b[at + 1] << 8 | (uint32_t)b[at + 2] << 16 | (uint32_t)b[at + 3] << 24;
 }
 
 static bool ends_with(const unsigned char *name, size_t n, const char *end) {
@@ -77,8 +76,7 @@ const char *dnx_weights_kind(const unsigned char *b, size_t n) {
         return "this is a Python pickle; of PyTorch's, scripts/import_torch.py converts it";
     if (IS("\x89HDF\r\n\x1a\n"))
         return "this is an HDF5 file (Keras); write its arrays as README.md of darknet/net says";
-    if (IS("\x93NUMPY"))
-        return "this is a NumPy array; write it as README.md of darknet/net says";
+    if (IS("\x93NUMPY")) return "this is a NumPy array; write it as README.md of darknet/net says";
     if (n > 8 && word(b, 4) == 0 && b[8] == '{')
         return "this is a safetensors file; save it by torch.save and convert that by "
                "scripts/import_torch.py";

@@ -193,12 +193,13 @@ static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p,
     for (size_t k = 0; k < p->count; k++) {
         float v = number(r->at, head[0], p, k);
         if (!isfinite(v))
-            return dnx_fail(err, DNX_EWEIGHTS, at, "%s of layer %d [%s] are not numbers",
-                            p->name, i, type);
+            return dnx_fail(err, DNX_EWEIGHTS, at, "%s of layer %d [%s] are not numbers", p->name,
+                            i, type);
         if (p->role == DNX_VARIANCE && v < 0)
             return dnx_fail(err, DNX_EWEIGHTS, at,
                             "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, or "
-                            "of another network", k, i, type, (double)v);
+                            "of another network",
+                            k, i, type, (double)v);
         if (stores) p->value[k] = v;
     }
     r->at += size;
@@ -217,7 +218,8 @@ static dnx_status walk(reader r, dnx_net *net, bool stores, dnx_err *err) {
         if (!get(&r, head, sizeof head) || head[0] != (uint32_t)i || head[1] != (uint32_t)n)
             return dnx_fail(err, DNX_EWEIGHTS, at,
                             "packed file of another network: layer %d [%s] is not there with %d "
-                            "tensors", i, net->nodes[i].type->name, n);
+                            "tensors",
+                            i, net->nodes[i].type->name, n);
         for (int k = 0; k < n; k++) {
             st = get_tensor(&r, net, i, &list[k], stores, err);
             if (st) return st;

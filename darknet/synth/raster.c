@@ -31,8 +31,7 @@ void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx
         for (int k = 0; k < 3; k++) {
             float *to = row(c, k, y), step = dx / (float)n;
             float at = .5f + dy * ((float)y / (float)n - .5f) - .5f * dx;
-            for (int x = 0; x < n; x++)
-                to[x] = a[k] + (b[k] - a[k]) * limit(at + step * (float)x);
+            for (int x = 0; x < n; x++) to[x] = a[k] + (b[k] - a[k]) * limit(at + step * (float)x);
         }
         memset(row(c, 3, y), 0, sizeof(float) * (size_t)n);
     }

@@ -23,7 +23,7 @@ typedef struct {
  * v -= bend u^2; u *= 1 + taper v; square = 1 turns the disc into a square (u^4 + v^4 < 1). */
 typedef struct {
     float rgb[3], alpha;
-    float edge;          /* width of the soft border, pixels; at least 1 */
+    float edge; /* width of the soft border, pixels; at least 1 */
     float bend, taper, square;
     float hole_u, hole_v; /* half axes of a hole, as shares of the frame's; 0: no hole */
     bool is_cut;          /* only v < cut + cut_curve (u - cut_u)^2 is painted, before the bend */

@@ -10,21 +10,21 @@
 static const struct {
     float mean, deviation;
 } trait[DNX_TRAITS] = {
-    [HEAD_W] = {40, 1.8f}, [HEAD_H] = {54, 2}, [JAW_W] = {33.5f, 2}, [JAW_Y] = {27, 3},
-    [CHIN_W] = {15, 2.6f}, [CHIN_Y] = {57, 2}, [CHEEK] = {.12f, .06f}, [EAR] = {9.5f, 1.2f},
-    [EAR_OUT] = {3, 1.2f},
-    [EYE_X] = {17.6f, 1.2f}, [EYE_W] = {7.6f, .8f}, [EYE_H] = {3.7f, .6f}, [EYE_SLANT] = {0, .08f},
-    [EYE_BEND] = {0, .12f}, [EYE_DEPTH] = {.3f, .12f}, [IRIS] = {3.4f, .25f}, [LID] = {2.6f, .9f},
-    [BROW_Y] = {-10.5f, 1.5f}, [BROW_X] = {17.5f, 1.2f}, [BROW_W] = {10, 1.1f},
-    [BROW_H] = {1.9f, .5f}, [BROW_SLANT] = {.02f, .11f}, [BROW_BEND] = {1, .5f},
-    [BROW_TAPER] = {.2f, .1f}, [BROW_DARK] = {.8f, .15f},
-    [NOSE_LEN] = {20, 2}, [NOSE_W] = {7.2f, 1.1f}, [NOSE_TIP] = {4.3f, .7f},
-    [NOSE_OUT] = {13, 2}, [BRIDGE_W] = {3.4f, .7f}, [NOSTRIL] = {1.7f, .35f},
-    [MOUTH_Y] = {40, 1.6f}, [MOUTH_W] = {13.5f, 1.4f}, [LIP_UP] = {2.2f, .55f},
-    [LIP_LOW] = {3, .7f}, [LIP_BEND] = {.1f, .25f}, [LIP_RED] = {.45f, .16f},
-    [PHILTRUM] = {.12f, .06f},
-    [HAIRLINE] = {-37, 4}, [HAIR_CURVE] = {.6f, .2f}, [HAIR_PART] = {0, .3f}, [HAIR_H] = {8, 2.5f},
-    [HAIR_W] = {3, 1.3f}, [AGE] = {.35f, .22f}};
+    [HEAD_W] = {40, 1.8f},       [HEAD_H] = {54, 2},        [JAW_W] = {33.5f, 2},
+    [JAW_Y] = {27, 3},           [CHIN_W] = {15, 2.6f},     [CHIN_Y] = {57, 2},
+    [CHEEK] = {.12f, .06f},      [EAR] = {9.5f, 1.2f},      [EAR_OUT] = {3, 1.2f},
+    [EYE_X] = {17.6f, 1.2f},     [EYE_W] = {7.6f, .8f},     [EYE_H] = {3.7f, .6f},
+    [EYE_SLANT] = {0, .08f},     [EYE_BEND] = {0, .12f},    [EYE_DEPTH] = {.3f, .12f},
+    [IRIS] = {3.4f, .25f},       [LID] = {2.6f, .9f},       [BROW_Y] = {-10.5f, 1.5f},
+    [BROW_X] = {17.5f, 1.2f},    [BROW_W] = {10, 1.1f},     [BROW_H] = {1.9f, .5f},
+    [BROW_SLANT] = {.02f, .11f}, [BROW_BEND] = {1, .5f},    [BROW_TAPER] = {.2f, .1f},
+    [BROW_DARK] = {.8f, .15f},   [NOSE_LEN] = {20, 2},      [NOSE_W] = {7.2f, 1.1f},
+    [NOSE_TIP] = {4.3f, .7f},    [NOSE_OUT] = {13, 2},      [BRIDGE_W] = {3.4f, .7f},
+    [NOSTRIL] = {1.7f, .35f},    [MOUTH_Y] = {40, 1.6f},    [MOUTH_W] = {13.5f, 1.4f},
+    [LIP_UP] = {2.2f, .55f},     [LIP_LOW] = {3, .7f},      [LIP_BEND] = {.1f, .25f},
+    [LIP_RED] = {.45f, .16f},    [PHILTRUM] = {.12f, .06f}, [HAIRLINE] = {-37, 4},
+    [HAIR_CURVE] = {.6f, .2f},   [HAIR_PART] = {0, .3f},    [HAIR_H] = {8, 2.5f},
+    [HAIR_W] = {3, 1.3f},        [AGE] = {.35f, .22f}};
 
 static float uniform(dnx_rng *r, float lo, float hi) { return lo + (hi - lo) * dnx_rng_uniform(r); }
 

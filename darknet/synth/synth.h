@@ -38,13 +38,13 @@ typedef struct {
 
 /* The numbers that differ from image to image of one identity. */
 typedef struct {
-    float yaw, pitch, tilt, grow, dx, dy;        /* radians; the last four misalign the crop */
+    float yaw, pitch, tilt, grow, dx, dy; /* radians; the last four misalign the crop */
     float smile, open, raise, lids, gaze_x, gaze_y;
-    float light[3], ambient, diffuse, shadow;    /* shadow: on one half of the face */
+    float light[3], ambient, diffuse, shadow; /* shadow: on one half of the face */
     float back[4][3], back_angle, cloth[3];
     float hair_more, beard_more, flush;
     bool wears_glasses, has_make_up;
-    int cover;                                   /* the object before the face: DNX_NOTHING... */
+    int cover; /* the object before the face: DNX_NOTHING... */
     float cover_at[4], cover_rgb[3];
     float blur, noise, gain[3], lift, curve, saturation;
     uint32_t seed;
@@ -54,7 +54,7 @@ enum { DNX_NOTHING, DNX_SHADES, DNX_HAND, DNX_BAR, DNX_CAP, DNX_SCARF, DNX_COVER
 
 /* rgb: size x size x 3 bytes; scratch: DNX_CANVAS_FLOATS(size) floats (raster.h). */
 void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
-                   unsigned char *rgb);
+                    unsigned char *rgb);
 
 /* Draws an identity, a shot and the image. Identities of the test set differ from those of the
  * training set. Both are counted from 0, as are images (below 2^24). An image does not depend on

@@ -177,7 +177,7 @@ static void light(dnx_scene *s) {
 }
 
 void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
-                   unsigned char *rgb) {
+                    unsigned char *rgb) {
     dnx_scene c;
     dnx_scene_init(&c, f, s, size, scratch);
     background(&c);
@@ -186,10 +186,8 @@ void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float 
     head(&c);
     dnx_features(&c);
     hair_before(&c);
-    if (s->cover == DNX_SHADES)
-        glasses(&c, true);
-    else if (f->has_glasses && s->wears_glasses)
-        glasses(&c, false);
+    if (s->cover == DNX_SHADES) glasses(&c, true);
+    else if (f->has_glasses && s->wears_glasses) glasses(&c, false);
     light(&c);
     cover(&c);
     dnx_canvas_blur(&c.c, s->blur * c.unit);

@@ -16,7 +16,7 @@
 
 enum { FILES = 8, MOST = 100000 };
 static const char *const ends[FILES] = {".state", ".weights", "-best.weights", "-best.txt",
-                                        ".names", ".skipped", ".csv", ".run"};
+                                        ".names", ".skipped", ".csv",          ".run"};
 
 /* ---- whose files are these? ---- */
 
@@ -61,8 +61,9 @@ dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
                          is_value(&r, "judge", judge && judge->kind ? judge->name : "") &&
                          is_value(&r, "start", j->a->weights ? j->a->weights : "");
     dnx_record_free(&r);
-    return !is_done ? DNX_EARLIER_UNFINISHED
-           : is_same && !has_other_inputs(j) ? DNX_EARLIER_SAME : DNX_EARLIER_OTHER;
+    return !is_done                          ? DNX_EARLIER_UNFINISHED
+           : is_same && !has_other_inputs(j) ? DNX_EARLIER_SAME
+                                             : DNX_EARLIER_OTHER;
 }
 
 /* ---- renaming ---- */

@@ -8,10 +8,10 @@
 #include "train/log.h"
 
 typedef struct {
-    char *path;     /* NULL without -tensorboard: all functions then do nothing */
+    char *path;               /* NULL without -tensorboard: all functions then do nothing */
     const char *verification; /* name of that curve: its title in the log (log.h) */
-    int fd;         /* -1 before it is open */
-    size_t written; /* bytes in the file */
+    int fd;                   /* -1 before it is open */
+    size_t written;           /* bytes in the file */
     unsigned char *bytes;
     size_t len, room;
 } dnx_events;

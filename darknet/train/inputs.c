@@ -146,8 +146,8 @@ static void list_data(dnx_train_job *j) {
     dnx_record_put(r, "[data] classes", "%d", d->o.classes);
     add_checksum(r, "[data] content", d->content);
     dnx_record_remark(r, "[data] train", d->o.train);
-    snprintf(text, sizeof text, "%016" PRIx64, dnx_hash(0, names ? names : "",
-                                                        names ? strlen(names) : 0));
+    snprintf(text, sizeof text, "%016" PRIx64,
+             dnx_hash(0, names ? names : "", names ? strlen(names) : 0));
     dnx_record_remark(r, "[data] class names", text);
     free(names);
 }
@@ -236,5 +236,6 @@ dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err) {
     if (!c.count || j->a->force) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, (dnx_loc){j->state, 0},
                     "is of a run with other inputs: %s%s; -force continues nevertheless, -name or "
-                    "-out makes another run", c.first, c.count > 1 ? ", and more" : "");
+                    "-out makes another run",
+                    c.first, c.count > 1 ? ", and more" : "");
 }

@@ -22,27 +22,27 @@ struct dnx_train_job {
     char *base; /* FOLDER/NAME, the start of the paths of the run's files: see name_files() */
     char *weights, *state, *best, *score, *names, *run, *skipped_file;
     dnx_log log;
-    dnx_events curves; /* for -tensorboard */
-    dnx_page *page;    /* for -port; else NULL */
-    uint64_t batch, last, first; /* updates done; in all; done before this process */
-    uint64_t saved_batch;        /* batch of this process's last checkpoint, or UINT64_MAX */
+    dnx_events curves;            /* for -tensorboard */
+    dnx_page *page;               /* for -port; else NULL */
+    uint64_t batch, last, first;  /* updates done; in all; done before this process */
+    uint64_t saved_batch;         /* batch of this process's last checkpoint, or UINT64_MAX */
     double saved, flushed, began; /* when, by dnx_now() */
-    double *losses;              /* of this update, for each layer, per image */
-    long *used;                  /* of this update, for each layer: triplets or pairs */
-    float *statistics;           /* copy of parameters that forward changes: dnx_train_keep() */
-    int classifier;              /* the layer whose output gives the accuracy, or -1 */
-    dnx_record inputs;           /* everything that the results depend on */
+    double *losses;               /* of this update, for each layer, per image */
+    long *used;                   /* of this update, for each layer: triplets or pairs */
+    float *statistics;            /* copy of parameters that forward changes: dnx_train_keep() */
+    int classifier;               /* the layer whose output gives the accuracy, or -1 */
+    dnx_record inputs;            /* everything that the results depend on */
     char *inputs_text;
-    dnx_skipped skipped;         /* images and files that were skipped, for NAME.skipped */
-    size_t skipped_saved;        /* lines in the file; SIZE_MAX: the file is not written yet */
-    bool replaces;               /* -force: replaces the files of another run with this name */
-    bool keeps_old;              /* renames the files of another run before it writes its own */
-    bool is_recorded;            /* -resume: NAME.run says that the run is done */
+    dnx_skipped skipped;  /* images and files that were skipped, for NAME.skipped */
+    size_t skipped_saved; /* lines in the file; SIZE_MAX: the file is not written yet */
+    bool replaces;        /* -force: replaces the files of another run with this name */
+    bool keeps_old;       /* renames the files of another run before it writes its own */
+    bool is_recorded;     /* -resume: NAME.run says that the run is done */
 
-    dnx_verify *pairs; /* the pairs to verify; NULL without verification */
-    dnx_net *eval; /* the same network built to predict, for the verification of pairs */
-    int feature;   /* layer of the embedding in eval, or -1 */
-    double verified; /* the last result; NAN before it, or when not measurable */
+    dnx_verify *pairs;    /* the pairs to verify; NULL without verification */
+    dnx_net *eval;        /* the same network built to predict, for the verification of pairs */
+    int feature;          /* layer of the embedding in eval, or -1 */
+    double verified;      /* the last result; NAN before it, or when not measurable */
     double best_verified; /* result of NAME-best.weights; -1 without this file */
     uint64_t best_batch;
     int verifications; /* number of verifications by this process */
@@ -51,9 +51,9 @@ struct dnx_train_job {
                                    * log, NAME.run and NAME.skipped; of the verification */
 
     /* For NAME.run: */
-    double loss, accuracy;   /* running means over about 50 updates; NAN without a value */
-    double earlier_seconds;  /* seconds of training by earlier processes */
-    char start[32];          /* when the run began */
+    double loss, accuracy;  /* running means over about 50 updates; NAN without a value */
+    double earlier_seconds; /* seconds of training by earlier processes */
+    char start[32];         /* when the run began */
 };
 
 /* Sends a line to the caller's dnx_train_events.note. */

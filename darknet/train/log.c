@@ -152,7 +152,8 @@ dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, const char
     if (batch && !keep(log, batch, verification))
         return dnx_fail(err, DNX_EOPTION, (dnx_loc){path, 0},
                         "has the verifications of another judge than %s; -name or -out makes "
-                        "another run", verification);
+                        "another run",
+                        verification);
     log->verification = verification;
     if (!log->written && !log->len) {
         add_titles(log, net, verification);

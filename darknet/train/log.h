@@ -23,9 +23,9 @@ typedef struct {
 typedef struct {
     char *path;
     const char *verification; /* the title of the verification's column */
-    int fd;         /* -1 before it is open */
-    size_t written; /* bytes in the file */
-    char *text;     /* waiting lines */
+    int fd;                   /* -1 before it is open */
+    size_t written;           /* bytes in the file */
+    char *text;               /* waiting lines */
     size_t len, capacity;
 } dnx_log;
 

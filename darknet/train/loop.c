@@ -123,7 +123,10 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
 /* Does one update. After an error the network is in the state of the last complete update. */
 static dnx_status step(dnx_train_job *j, dnx_err *err) {
     const dnx_net *net = j->net;
-    dnx_log_line l = {.batch = j->batch + 1, .accuracy = NAN, .verified = NAN, .losses = j->losses,
+    dnx_log_line l = {.batch = j->batch + 1,
+                      .accuracy = NAN,
+                      .verified = NAN,
+                      .losses = j->losses,
                       .used = j->used};
     const double start = dnx_now();
     if (net->o.subdivisions > 1) dnx_train_keep(j);
@@ -170,8 +173,10 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_train_save(j, &why);
     if (!st) return DNX_OK;
     if (st == DNX_ENUMBER) return dnx_fail(err, st, (dnx_loc){0}, "%s", why.text);
-    dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training continues, the next attempt is in "
-                   "%d s", why.text, AGAIN_SECONDS);
+    dnx_train_note(j, DNX_TRAIN_WARNING,
+                   "%s; training continues, the next attempt is in "
+                   "%d s",
+                   why.text, AGAIN_SECONDS);
     j->saved = dnx_now() - SAVE_SECONDS + AGAIN_SECONDS;
     return DNX_OK;
 }
@@ -208,7 +213,9 @@ static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->saved_batch != j->batch) return st;
     snprintf(state, sizeof state, "%s%s",
-             st && st != DNX_ESTOP ? "failed: " : st || j->batch < j->last ? "stopped" : "done",
+             st && st != DNX_ESTOP      ? "failed: "
+             : st || j->batch < j->last ? "stopped"
+                                        : "done",
              st && st != DNX_ESTOP ? err->text : "");
     if (!dnx_train_write_run(j, state, &why)) return st;
     if (!st) return dnx_fail(err, why.status, (dnx_loc){0}, "%s", why.text);
@@ -220,8 +227,7 @@ static void report_results(const dnx_train_job *j) {
     if (j->skipped.n)
         dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %zu lines name what was not taken", j->skipped_file,
                        j->skipped.n);
-    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches", j->weights,
-                   (unsigned long long)j->batch);
+    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches", j->weights, (unsigned long long)j->batch);
     if (j->pairs && j->best_verified >= 0) dnx_train_report_best(j);
 }
 

@@ -89,8 +89,11 @@ static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     if (st) return st;
     st = dnx_datafile_classes(j->a->data, cfg, NULL, err);
     if (!st && cfg->n) st = override(cfg, j->a, err);
-    dnx_build how = {.trains = true, .threads = j->a->threads, .types = dnx_host_types,
-                     .teachers = &dnx_cfg_teachers, .placement = j->a->placement};
+    dnx_build how = {.trains = true,
+                     .threads = j->a->threads,
+                     .types = dnx_host_types,
+                     .teachers = &dnx_cfg_teachers,
+                     .placement = j->a->placement};
     if (!st) st = dnx_net_build(cfg, &how, &j->net, err);
     how.trains = false;
     how.batch = 16;
@@ -171,8 +174,10 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     if (classes[0]) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", classes);
     if (!st) show_left_out(j);
     if (!st && j->data->is_sampled)
-        dnx_train_note(j, DNX_TRAIN_NEWS, "more than %d images: -resume compares the size, the "
-                       "first and the last bytes of each, not all", DNX_DATA_MOST_WHOLE);
+        dnx_train_note(j, DNX_TRAIN_NEWS,
+                       "more than %d images: -resume compares the size, the "
+                       "first and the last bytes of each, not all",
+                       DNX_DATA_MOST_WHOLE);
     if (!st && j->data->loose)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%zu files in no identity folder were left out",
                        j->data->loose);
@@ -252,8 +257,8 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
         st = dnx_log_open(&j->log, path, net, verification, a->resume ? j->batch : 0, err);
     }
     if (!st && a->tensorboard)
-        st = dnx_events_open(&j->curves, a->tensorboard, strrchr(j->base, '/') + 1,
-                             verification, a->resume ? j->batch : 0, err);
+        st = dnx_events_open(&j->curves, a->tensorboard, strrchr(j->base, '/') + 1, verification,
+                             a->resume ? j->batch : 0, err);
     if (!st && a->port) {
         st = dnx_page_start(j->page, strrchr(j->base, '/') + 1, j->last, net, &j->log, err);
         if (!st) dnx_train_note(j, DNX_TRAIN_NEWS, "http://127.0.0.1:%d/ shows this run", a->port);

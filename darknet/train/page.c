@@ -50,7 +50,7 @@ struct dnx_page {
     bool is_running;
     char *hello; /* the event "run" */
     client clients[CLIENTS];
-    dnx_curve seen; /* the thread's copy of the curve */
+    dnx_curve seen;       /* the thread's copy of the curve */
     pthread_mutex_t lock; /* for the members below */
     dnx_curve curve;
     bool ends;
@@ -235,7 +235,8 @@ static void *run(void *arg) {
 /* ---- for the training thread ---- */
 
 dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err) {
-    const struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    const struct sockaddr_in at = {.sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     dnx_page *p = *out = calloc(1, sizeof *p);
     if (!p) return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "-port %d: no memory", port);
@@ -252,8 +253,8 @@ dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err) {
 /* Returns the event "run". Bytes of the name that would end a line become '?'. */
 static char *hello(const char *name, uint64_t last, const char *titles) {
     char *text;
-    if (asprintf(&text, "event: run\ndata: %llu\ndata: %s\ndata: %s\n\n",
-                 (unsigned long long)last, titles, name) < 0)
+    if (asprintf(&text, "event: run\ndata: %llu\ndata: %s\ndata: %s\n\n", (unsigned long long)last,
+                 titles, name) < 0)
         return NULL;
     for (char *c = text + strlen(text) - 2 - strlen(name); c < text + strlen(text) - 2; c++)
         if ((unsigned char)*c < ' ') *c = '?';

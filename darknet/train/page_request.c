@@ -61,11 +61,11 @@ dnx_request dnx_request_read(const char *p, size_t n) {
     return is_page ? DNX_REQUEST_PAGE : DNX_REQUEST_EVENTS;
 }
 
-#define HEADERS                                                                              \
-    "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"    \
-    "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; "              \
+#define HEADERS                                                                                    \
+    "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"          \
+    "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; "                    \
     "style-src 'unsafe-inline'; connect-src 'self'; img-src data:\r\n"
-#define REFUSE(status, more)                                                                  \
+#define REFUSE(status, more)                                                                       \
     "HTTP/1.1 " status "\r\n" more HEADERS "Content-Type: text/plain\r\n\r\n" status "\n"
 
 const char *dnx_request_answer(dnx_request r) {

@@ -79,8 +79,8 @@ dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err) {
     const dnx_train_args *a = j->a;
     return dnx_fail(err, DNX_EOPTION, (dnx_loc){a->resume ? j->state : a->weights, 0},
                     "has trained %llu batches, and %s%llu: nothing is left to train; %s",
-                    (unsigned long long)j->batch, a->batches ? "-batches is " : "max_batches=",
-                    (unsigned long long)j->last,
+                    (unsigned long long)j->batch,
+                    a->batches ? "-batches is " : "max_batches=", (unsigned long long)j->last,
                     a->resume ? "raise max_batches, or give a larger -batches"
                               : "-clear counts from 0 again, a larger max_batches or -batches "
                                 "continues from there");

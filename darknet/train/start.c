@@ -14,8 +14,8 @@ static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge 
     dnx_bridge whole = {0};
     dnx_status st = dnx_cfg_read(a->from_cfg, &cfg, err);
     if (st) return st;
-    const dnx_build how = {.batch = 1, .threads = 1, .types = net->more_types,
-                           .teachers = net->teacher_source};
+    const dnx_build how = {
+        .batch = 1, .threads = 1, .types = net->more_types, .teachers = net->teacher_source};
     st = dnx_cfg_set_classes(cfg, 1, err); /* only the layers before the head matter */
     if (!st) st = dnx_net_build(cfg, &how, &from, err);
     dnx_cfg_free(cfg);

@@ -50,7 +50,9 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
     dnx_teacher new = {cfg_path, weights, NULL}, *more = NULL;
     dnx_status st = dnx_cfg_read(cfg_path, &cfg, &said);
     if (!st) {
-        const dnx_build how = {.batch = net->batch, .student = net, .types = net->more_types,
+        const dnx_build how = {.batch = net->batch,
+                               .student = net,
+                               .types = net->more_types,
                                .teachers = net->teacher_source};
         int classes = dnx_classes_in(cfg_path, weights, &how);
         /* Prediction needs only shapes of a teacher, and those of features do not depend on the
@@ -70,7 +72,7 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
         return st;
     }
     t->teachers = more;
-    t->teachers[*which = t->n_teachers++] = new;
+    t->teachers[ *which = t->n_teachers++] = new;
     return DNX_OK;
 }
 
@@ -96,9 +98,10 @@ static dnx_status add_output(dnx_net *net, dnx_node *n, int which, int layer, bo
     if (taps) t->taps = taps;
     if (!more || !taps) return no_memory(net, err);
     dnx_teacher_output *w = &t->outputs[t->n_outputs];
-    *w = (dnx_teacher_output){
-        .teacher = which, .layer = layer, .flips = flips,
-        .size = dnx_size(n->distillation->target)};
+    *w = (dnx_teacher_output){.teacher = which,
+                              .layer = layer,
+                              .flips = flips,
+                              .size = dnx_size(n->distillation->target)};
     net->links[n->index].teacher_output = t->n_outputs++;
     if (!net->trains) return DNX_OK;
     const size_t batch = (size_t)net->batch;
@@ -129,8 +132,8 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
     dnx_net *k = net->teachers->teachers[which].net;
     const char *why;
     int layer, given = o->layer ? dnx_net_find(k, o->layer) : -1;
-    if (!o->layer && !dnx_net_source(k, k->n, -1, dnx_takes(n), &layer,
-                                     &n->distillation->target_head, &why))
+    if (!o->layer &&
+        !dnx_net_source(k, k->n, -1, dnx_takes(n), &layer, &n->distillation->target_head, &why))
         return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] teacher=%s: %s", n->type->name, o->teacher,
                         why);
     if (o->layer && !dnx_net_source(k, k->n, given < 0 ? k->n : given, dnx_takes(n), &layer,
@@ -142,7 +145,8 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
     if (o->flips && (out.h != 1 || out.w != 1))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] flips=1: layer %d of %s is a map of %d x %d: only features can be "
-                        "added", n->type->name, layer, o->teacher, out.h, out.w);
+                        "added",
+                        n->type->name, layer, o->teacher, out.h, out.w);
     if (dnx_takes(n) == DNX_VECTORS) return DNX_OK;
     dnx_net_unmerge(k, layer);
     return add_output(net, n, which, layer, o->flips != 0, err);
@@ -239,8 +243,7 @@ static void mirror(const float *x, dnx_shape s, int count, float *out) {
     const size_t c = (size_t)s.c, width = (size_t)s.w, rows = (size_t)count * (size_t)s.h;
     for (size_t r = 0; r < rows; r++)
         for (size_t q = 0; q < width; q++)
-            memcpy(out + (r * width + q) * c, x + (r * width + width - 1 - q) * c,
-                   sizeof *out * c);
+            memcpy(out + (r * width + q) * c, x + (r * width + width - 1 - q) * c, sizeof *out * c);
 }
 
 /* Runs teacher `which` on the batch, and for outputs with flips also on its mirror images. */
@@ -282,7 +285,7 @@ static bool has_outputs(const dnx_teachers *t, int which) {
 }
 
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
-                     const unsigned char *mirrored) {
+                      const unsigned char *mirrored) {
     dnx_teachers *t = net->teachers;
     if (!t) return;
     for (int i = 0; i < t->n_teachers; i++)

@@ -26,7 +26,7 @@ bool dnx_teachers_imitates(const dnx_net *net, int i, int *teacher, int *layer, 
  * targets are read from it; else the teachers run. image is NULL when the images were augmented, so
  * that the cache does not apply. */
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
-                     const unsigned char *mirrored);
+                      const unsigned char *mirrored);
 
 /* Options of dnx_teachers_cache(). */
 typedef struct {

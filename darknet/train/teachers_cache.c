@@ -82,7 +82,8 @@ static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err 
                         name);
     return dnx_fail(err, DNX_ENUMBER, at,
                     "layer %d gives %g for %s, and a cache holds at most 65504: train without "
-                    "-cache", m->w->layer, (double)v[k], name);
+                    "-cache",
+                    m->w->layer, (double)v[k], name);
 }
 
 /* Computes rows first to first + count of m->w->out. The row of an image that cannot be read is

@@ -13,10 +13,10 @@ typedef struct {
 /* One output of a teacher that losses imitate. */
 typedef struct {
     int teacher, layer;
-    size_t size;     /* floats for an image */
-    bool flips;      /* out is the sum over the image and its mirror image */
-    float *out;      /* net->batch x size */
-    float *other;    /* with flips: the outputs of the mirror images, like out; else NULL */
+    size_t size;  /* floats for an image */
+    bool flips;   /* out is the sum over the image and its mirror image */
+    float *out;   /* net->batch x size */
+    float *other; /* with flips: the outputs of the mirror images, like out; else NULL */
     bool is_cached;
     dnx_cache cache; /* image i of the list is row 2i, its mirror image row 2i + 1 */
 } dnx_teacher_output;

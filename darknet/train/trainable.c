@@ -66,7 +66,8 @@ static dnx_status check_batch_norm(dnx_net *net, dnx_err *err) {
             if (list[k].role == DNX_VARIANCE && list[k].count == (size_t)n->out.c)
                 return dnx_fail(err, DNX_ESHAPE, n->loc,
                                 "[%s] batch norm over one value learns nothing: batch/subdivisions "
-                                "is 1 and the output 1 x 1", n->type->name);
+                                "is 1 and the output 1 x 1",
+                                n->type->name);
     }
     return DNX_OK;
 }
@@ -123,7 +124,8 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_d
     if (net->o.sampler == DNX_BALANCED && net->o.images < 2)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] learns from two images of a class, but [net] images=%d shows one of "
-                        "each", n->type->name, net->o.images);
+                        "each",
+                        n->type->name, net->o.images);
     if (!look_at_classes(data, &has_two, &with_images))
         return dnx_fail(err, DNX_EMEM, n->loc, "no memory");
     if (with_images < 2)
@@ -178,8 +180,7 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
         return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "max_batches"),
                         "[net] policy=%s: the rate is 0 from max_batches=%d on, so -batches %d "
                         "would train nothing after it; raise max_batches",
-                        net->o.policy == DNX_POLY ? "poly" : "cosine", net->o.max_batches,
-                        batches);
+                        net->o.policy == DNX_POLY ? "poly" : "cosine", net->o.max_batches, batches);
     st = check_classes(net, data, err);
     return st ? st : dnx_batches_check(data, net, err);
 }
@@ -191,8 +192,9 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
 double dnx_training_bytes(dnx_net *net) {
     double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
-        bytes += sizeof(float) * (double)(net->nodes[i].allocated + dnx_net_count(net, i) *
-                                          (net->o.ema > 0 ? 2 : 1)); /* statistics are few */
+        bytes += sizeof(float) * (double)(net->nodes[i].allocated +
+                                          dnx_net_count(net, i) *
+                                              (net->o.ema > 0 ? 2 : 1)); /* statistics are few */
     return bytes;
 }
 
@@ -209,5 +211,6 @@ dnx_status dnx_training_fits(dnx_net *net, dnx_err *err) {
     if (all <= most) return DNX_OK;
     return dnx_fail(err, DNX_EMEM, dnx_net_at(net, "batch"),
                     "[net] batch=%d subdivisions=%d: training takes %.1f GB, there are %.1f; raise "
-                    "subdivisions", net->o.batch, net->o.subdivisions, all * 1e-9, most * 1e-9);
+                    "subdivisions",
+                    net->o.batch, net->o.subdivisions, all * 1e-9, most * 1e-9);
 }

@@ -6,8 +6,8 @@
 #include "dnx.h"
 
 typedef struct {
-    int size, stride; /* of the windows, pixels; size 0: one window, the whole map */
-    int before;       /* pixels above and left of the map where the first window begins */
+    int size, stride;  /* of the windows, pixels; size 0: one window, the whole map */
+    int before;        /* pixels above and left of the map where the first window begins */
     bool counts_zeros; /* the mean counts pixels outside of the map, as zeros */
 } dnx_mean_windows;
 

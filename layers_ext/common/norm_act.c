@@ -14,8 +14,8 @@ dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act 
     if (!s) s = dnx_new(n, &t->scale, c, err);
     if (!s) s = dnx_new(n, &t->shift, c, err);
     if (!s && has_bn) {
-        float **all[] = {&t->scales, &t->mean, &t->variance, &t->batch_mean,
-                         &t->inv_std, &t->p, &t->q, &t->r};
+        float **all[] = {&t->scales,  &t->mean, &t->variance, &t->batch_mean,
+                         &t->inv_std, &t->p,    &t->q,        &t->r};
         for (size_t i = 0; i < sizeof all / sizeof *all && !s; i++) s = dnx_new(n, all[i], c, err);
         for (size_t i = 0; !s && i < c; i++) t->scales[i] = t->variance[i] = 1;
     }
@@ -39,9 +39,9 @@ dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act 
 }
 
 void dnx_norm_act_unmake(dnx_norm_act *t) {
-    float *all[] = {t->biases, t->scales, t->mean, t->variance, t->slopes, t->d_biases,
-                    t->d_scales, t->d_slopes, t->z, t->scale, t->shift, t->batch_mean,
-                    t->inv_std, t->p, t->q, t->r, (float *)t->sums};
+    float *all[] = {t->biases,   t->scales,   t->mean, t->variance, t->slopes,       t->d_biases,
+                    t->d_scales, t->d_slopes, t->z,    t->scale,    t->shift,        t->batch_mean,
+                    t->inv_std,  t->p,        t->q,    t->r,        (float *)t->sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
@@ -63,8 +63,9 @@ int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, dnx_weights_p
 }
 
 static dnx_norm norm_of(const dnx_norm_act *t) {
-    return (dnx_norm){t->c, t->scales, t->biases, t->mean, t->variance, t->d_scales, t->d_biases,
-                      t->scale, t->shift, t->batch_mean, t->inv_std, t->p, t->q, t->r};
+    return (dnx_norm){t->c,        t->scales,   t->biases, t->mean,  t->variance,
+                      t->d_scales, t->d_biases, t->scale,  t->shift, t->batch_mean,
+                      t->inv_std,  t->p,        t->q,      t->r};
 }
 
 void dnx_norm_act_fold(dnx_norm_act *t) {
@@ -80,8 +81,12 @@ dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, lon
                                    int channel) {
     if (t->z) return (dnx_epilogue){0};
     size_t at = (size_t)pixel * (size_t)t->c + (size_t)channel;
-    return (dnx_epilogue){t->shift + channel, t->act, t->slopes ? t->slopes + channel : NULL,
-                          dnx_residual(p) ? dnx_residual(p) + at : NULL, false, NULL};
+    return (dnx_epilogue){t->shift + channel,
+                          t->act,
+                          t->slopes ? t->slopes + channel : NULL,
+                          dnx_residual(p) ? dnx_residual(p) + at : NULL,
+                          false,
+                          NULL};
 }
 
 bool dnx_norm_act_adds_residual(const dnx_node *n) {
@@ -183,7 +188,7 @@ void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
 }
 
 const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,
-                         float *out) {
+                             float *out) {
     if (!t->has_bn && t->act == DNX_LINEAR) return dy;
     dnx_scaled_act a = dnx_norm_act_scaled(t);
     dnx_kernels()->act_dz(dy, z, rows, &a, t->p, t->q, t->r, out);

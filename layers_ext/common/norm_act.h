@@ -14,15 +14,15 @@
 typedef struct dnx_norm_act {
     int c;
     bool has_bn;
-    bool is_deferred;     /* the next layer computes y from z */
+    bool is_deferred; /* the next layer computes y from z */
     dnx_act act;
     float *biases, *scales, *mean, *variance, *slopes;
     float *d_biases, *d_scales, *d_slopes;
     float *z;             /* batch x out; NULL when predicting */
     float *scale, *shift; /* u = z*scale + shift, from this batch or the running statistics */
     float *batch_mean, *inv_std;
-    float *p, *q, *r;     /* dz = dy*act'(u)*p + z*q + r */
-    double *sums;         /* threads x 3 x C */
+    float *p, *q, *r; /* dz = dy*act'(u)*p + z*q + r */
+    double *sums;     /* threads x 3 x C */
 } dnx_norm_act;
 
 /* The caller has set n->out. DNX_EMEM. */

@@ -55,7 +55,7 @@ KERNEL(binarise_back) {
     for (long i = THREAD; i < n; i += THREADS) {
         const float v = a.v[at + i];
         const double pass = size_of(v) <= 1, g = (double)a.G[at + i];
-        a.G[at + i] = (float)(how == 2 ? g * pass
+        a.G[at + i] = (float)(how == 2   ? g * pass
                               : how == 1 ? g * (1. / (double)n + alpha * pass)
                                          : (v >= 0 ? sum : -sum) / (double)n + alpha * g * pass);
     }
@@ -131,7 +131,7 @@ KERNEL(k_unmap) {
 /* z = z map alpha */
 KERNEL(k_scale) {
     EACH_ELEMENT(i, row, n, a.rows * a.N, a.N)
-        a.z[i] = a.z[i] * (a.map ? a.map[row] : 1) * a.alpha[n];
+    a.z[i] = a.z[i] * (a.map ? a.map[row] : 1) * a.alpha[n];
 }
 
 /* dz = dz map, and dk = sum of dz z / map. Blocks of 8 pixels. */

@@ -26,8 +26,7 @@ DEVICE double block_max(double v) {
     part[THREAD] = v;
     SYNC();
     for (int half = THREADS / 2; half > 0; half /= 2) {
-        if (THREAD < half && part[THREAD + half] > part[THREAD])
-            part[THREAD] = part[THREAD + half];
+        if (THREAD < half && part[THREAD + half] > part[THREAD]) part[THREAD] = part[THREAD + half];
         SYNC();
     }
     const double most = part[0];

@@ -28,29 +28,53 @@ dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int
 
 void dnx_gpu_cosines_classes(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *w,
                              const int *rows) {
-    struct unit_rows_args a = {.x = w, .rows = rows, .unit = c->unit_w, .inv = c->w_inv,
-                               .count = c->ld, .from = c->N, .size = c->D};
+    struct unit_rows_args a = {.x = w,
+                               .rows = rows,
+                               .unit = c->unit_w,
+                               .inv = c->w_inv,
+                               .count = c->ld,
+                               .from = c->N,
+                               .size = c->D};
     dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(a.count), 1, 1, &a);
 }
 
 void dnx_gpu_cosines_forward(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *x, int batch,
                              float *block) {
-    struct unit_rows_args a = {.x = x, .unit = c->unit_x, .inv = c->x_inv, .count = batch,
-                               .from = batch, .size = c->D, .as_it_is = c->by_length};
+    struct unit_rows_args a = {.x = x,
+                               .unit = c->unit_x,
+                               .inv = c->x_inv,
+                               .count = batch,
+                               .from = batch,
+                               .size = c->D,
+                               .as_it_is = c->by_length};
     dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(batch), 1, 1, &a);
     dnx_gpu_times_transposed(l, c->unit_x, c->unit_w, block, batch, c->ld, c->D);
 }
 
 void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, int batch,
                           const int *rows, float *d_w, float *dx, bool adds) {
-    struct unit_back_args of_w = {.d = c->d_w, .unit = c->unit_w, .inv = c->w_inv, .rows = rows,
-                                  .dx = d_w, .count = c->N, .ld = c->D,
-                                  .part = (long)c->ld * c->D, .size = c->D,
+    struct unit_back_args of_w = {.d = c->d_w,
+                                  .unit = c->unit_w,
+                                  .inv = c->w_inv,
+                                  .rows = rows,
+                                  .dx = d_w,
+                                  .count = c->N,
+                                  .ld = c->D,
+                                  .part = (long)c->ld * c->D,
+                                  .size = c->D,
                                   .parts = dnx_gpu_matrix_parts(batch, c->ld, c->D),
-                                  .factor = 1, .adds = true};
-    struct unit_back_args of_x = {.d = c->d_x, .unit = c->unit_x, .inv = c->x_inv, .dx = dx,
-                                  .count = batch, .ld = (long)c->groups * c->D, .part = c->D,
-                                  .size = c->D, .parts = c->groups, .factor = 1,
+                                  .factor = 1,
+                                  .adds = true};
+    struct unit_back_args of_x = {.d = c->d_x,
+                                  .unit = c->unit_x,
+                                  .inv = c->x_inv,
+                                  .dx = dx,
+                                  .count = batch,
+                                  .ld = (long)c->groups * c->D,
+                                  .part = c->D,
+                                  .size = c->D,
+                                  .parts = c->groups,
+                                  .factor = 1,
                                   .adds = adds};
     if (d_w) {
         dnx_gpu_transposed_times(l, d, c->unit_x, c->d_w, batch, c->ld, c->D);

@@ -8,13 +8,13 @@
 #include "cuda/layer.h"
 
 typedef struct {
-    int N, D;               /* the most classes of a pass; the size of a vector */
-    int ld, groups;         /* ld >= N, a multiple of groups: a group is a part of the sum */
-    bool by_length;         /* the features are not scaled to length 1 */
-    float *unit_w, *w_inv;  /* ld x D, ld; row N and later rows are 0 */
-    float *unit_x, *x_inv;  /* B x D, B */
-    float *d_x;             /* B x groups x D; NULL when no gradients are computed */
-    float *d_w;             /* parts x ld x D */
+    int N, D;              /* the most classes of a pass; the size of a vector */
+    int ld, groups;        /* ld >= N, a multiple of groups: a group is a part of the sum */
+    bool by_length;        /* the features are not scaled to length 1 */
+    float *unit_w, *w_inv; /* ld x D, ld; row N and later rows are 0 */
+    float *unit_x, *x_inv; /* B x D, B */
+    float *d_x;            /* B x groups x D; NULL when no gradients are computed */
+    float *d_w;            /* parts x ld x D */
 } dnx_gpu_cosines;
 
 /* Allocates the members and sets all of them except by_length. DNX_EMEM. */

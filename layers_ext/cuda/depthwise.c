@@ -37,10 +37,14 @@ dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
     dnx_gpu_dw *s = l->state;
     const dnx_node *n = l->node;
     const int size = dnx_gpu_option(n, "size", 0);
-    s->at = dnx_gpu_window(n, n->batch, (struct dnx_cuda_window){
-        .kh = size ? size : n->in[0].h, .kw = size ? size : n->in[0].w,
-        .stride = dnx_gpu_option(n, "stride", 1), .groups = n->in[0].c,
-        .pad = dnx_gpu_option(n, "pad", 0) ? size / 2 : dnx_gpu_option(n, "padding", 0)});
+    s->at = dnx_gpu_window(n, n->batch,
+                           (struct dnx_cuda_window){.kh = size ? size : n->in[0].h,
+                                                    .kw = size ? size : n->in[0].w,
+                                                    .stride = dnx_gpu_option(n, "stride", 1),
+                                                    .groups = n->in[0].c,
+                                                    .pad = dnx_gpu_option(n, "pad", 0)
+                                                               ? size / 2
+                                                               : dnx_gpu_option(n, "padding", 0)});
     dnx_status st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
                                       (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
     if (st || !n->trains) return st;
@@ -51,7 +55,9 @@ dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
 
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_dw *s = l->state;
-    struct depthwise_args a = {.at = s->at, .x = p->x[0], .w = dnx_gpu_value(l, DNX_WEIGHTS),
+    struct depthwise_args a = {.at = s->at,
+                               .x = p->x[0],
+                               .w = dnx_gpu_value(l, DNX_WEIGHTS),
                                .y = s->norm.z ? s->norm.z : p->y};
     a.at.batch = p->batch;
     if (!l->node->trains) {
@@ -70,8 +76,9 @@ void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p) {
         }
         dnx_device_launch(l->device, DNX_CUDA_depthwise_tiles, stripes ? stripes : tiles,
                           channel_blocks(a.at.C), 1, &a);
-    } else dnx_device_each(l->device, DNX_CUDA_depthwise,
-                           (long)p->batch * (long)dnx_size(l->node->out), &a);
+    } else
+        dnx_device_each(l->device, DNX_CUDA_depthwise,
+                        (long)p->batch * (long)dnx_size(l->node->out), &a);
     if (l->node->trains) dnx_gpu_norm_forward(l, &s->norm, a.y, p, (int)stripes);
 }
 
@@ -83,8 +90,11 @@ void dnx_gpu_dw_prepare(dnx_gpu_layer *l) {
 static void add_filters(dnx_gpu_layer *l, const struct depthwise_dw_args *a) {
     const int C = a->at.C, taps = a->at.kh * a->at.kw;
     const long tiles = tiles_of(a->at.batch, a->at.oh, a->at.ow);
-    struct depthwise_dw_sum_args b = {.parts = a->parts, .dw = dnx_gpu_grad(l, DNX_WEIGHTS), .C = C,
-                                      .taps = taps, .slabs = slabs_of(&a->at)};
+    struct depthwise_dw_sum_args b = {.parts = a->parts,
+                                      .dw = dnx_gpu_grad(l, DNX_WEIGHTS),
+                                      .C = C,
+                                      .taps = taps,
+                                      .slabs = slabs_of(&a->at)};
     if (!b.dw) return;
     if (has_dw_tiles(&a->at)) {
         if (b.slabs > tiles) b.slabs = (int)tiles;
@@ -100,12 +110,16 @@ void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p) {
     struct depthwise_dw_args a = {.at = s->at, .x = p->x[0], .dz = dz, .parts = s->parts};
     a.at.batch = p->batch;
     add_filters(l, &a);
-    struct depthwise_dx_args d = {.at = a.at, .dz = dz, .w = dnx_gpu_value(l, DNX_WEIGHTS),
-                                  .dx = p->dx[0], .adds = p->dx_adds[0]};
+    struct depthwise_dx_args d = {.at = a.at,
+                                  .dz = dz,
+                                  .w = dnx_gpu_value(l, DNX_WEIGHTS),
+                                  .dx = p->dx[0],
+                                  .adds = p->dx_adds[0]};
     if (!d.dx) return;
     if (has_tiles(&a.at))
         dnx_device_launch(l->device, DNX_CUDA_depthwise_dx_tiles,
                           tiles_of(p->batch, a.at.h, a.at.w), channel_blocks(a.at.C), 1, &d);
-    else dnx_device_each(l->device, DNX_CUDA_depthwise_dx,
-                         (long)p->batch * (long)dnx_size(l->node->in[0]), &d);
+    else
+        dnx_device_each(l->device, DNX_CUDA_depthwise_dx,
+                        (long)p->batch * (long)dnx_size(l->node->in[0]), &d);
 }

@@ -16,8 +16,9 @@ KERNEL(depthwise) {
                 if (y >= 0 && y < a.at.h && x >= 0 && x < a.at.w)
                     sum += w[ky * a.at.kw + kx] * a.x[((b * a.at.h + y) * a.at.w + x) * a.at.C + c];
             }
-        a.y[i] = a.scale ? activate(sum * a.scale[c] + a.shift[c], a.act,
-                                    a.slopes ? a.slopes[c] : 0) : sum;
+        a.y[i] = a.scale
+                     ? activate(sum * a.scale[c] + a.shift[c], a.act, a.slopes ? a.slopes[c] : 0)
+                     : sum;
     }
 }
 
@@ -34,8 +35,10 @@ KERNEL(depthwise_dx) {
                 const int oy = y + a.at.pad - ky, ox = x + a.at.pad - kx;
                 if (oy < 0 || ox < 0 || oy % a.at.stride || ox % a.at.stride) continue;
                 if (oy / a.at.stride >= a.at.oh || ox / a.at.stride >= a.at.ow) continue;
-                sum += w[ky * a.at.kw + kx] *
-                       a.dz[((b * a.at.oh + oy / a.at.stride) * a.at.ow + ox / a.at.stride) * a.at.C + c];
+                sum +=
+                    w[ky * a.at.kw + kx] *
+                    a.dz[((b * a.at.oh + oy / a.at.stride) * a.at.ow + ox / a.at.stride) * a.at.C +
+                         c];
             }
         a.dx[i] = sum + (a.adds ? a.dx[i] : 0);
     }
@@ -68,8 +71,7 @@ KERNEL(depthwise_dw_sum) {
     const long count = (long)a.C * a.taps;
     for (long i = INDEX; i < count; i += STEP) {
         float sum = 0;
-        for (int s = 0; s < a.slabs; s++)
-            sum += a.parts[s * count + i % a.taps * a.C + i / a.taps];
+        for (int s = 0; s < a.slabs; s++) sum += a.parts[s * count + i % a.taps * a.C + i / a.taps];
         a.dw[i] += sum;
     }
 }
@@ -145,7 +147,8 @@ KERNEL(depthwise_tiles) {
         UNROLL for (int i = 0; i < SIDE; i++) {
             if (c >= at->C || k.y + row >= at->oh || k.x + i >= at->ow) continue;
             y[(long)i * at->C] = a.scale ? call_activate(sum[i] * a.scale[c] + a.shift[c], a.act,
-                                                         a.slopes ? a.slopes[c] : 0) : sum[i];
+                                                         a.slopes ? a.slopes[c] : 0)
+                                         : sum[i];
             s0 += (double)sum[i];
             s1 += (double)sum[i] * (double)sum[i];
         }
@@ -162,9 +165,7 @@ KERNEL(depthwise_tiles) {
 }
 
 /* p / stride, rounded down. */
-DEVICE int down(int p, int stride) {
-    return p >= 0 ? p / stride : -((stride - 1 - p) / stride);
-}
+DEVICE int down(int p, int stride) { return p >= 0 ? p / stride : -((stride - 1 - p) / stride); }
 
 KERNEL(depthwise_dx_tiles) {
     SHARED float tile[DNX_CUDA_WINDOWS];
@@ -192,9 +193,8 @@ KERNEL(depthwise_dx_tiles) {
         }
     }
     float *dx = a.dx + ((k.image * at->h + k.y + row) * at->w + k.x) * at->C + c;
-    UNROLL for (int i = 0; i < SIDE; i++)
-        if (c < at->C && k.y + row < at->h && k.x + i < at->w)
-            dx[(long)i * at->C] = sum[i] + (a.adds ? dx[(long)i * at->C] : 0);
+    UNROLL for (int i = 0; i < SIDE; i++) if (c < at->C && k.y + row < at->h && k.x + i < at->w)
+        dx[(long)i * at->C] = sum[i] + (a.adds ? dx[(long)i * at->C] : 0);
 }
 
 KERNEL(depthwise_dw_tiles) {

@@ -31,7 +31,9 @@ static dnx_status look(const dnx_driver *cu, int index, int *device, dnx_device_
     dnx_cu_result r = cu->cuDeviceGetCount(&count);
     if (!r && index >= count)
         return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: there %s", index,
-                        count == 0 ? "is none" : count == 1 ? "is only GPU 0" : "are fewer");
+                        count == 0   ? "is none"
+                        : count == 1 ? "is only GPU 0"
+                                     : "are fewer");
     if (!r) r = cu->cuDeviceGet(device, index);
     if (!r) r = cu->cuDeviceGetName(f->name, (int)sizeof f->name, *device);
     if (!r) r = cu->cuDeviceGetAttribute(&f->major, DNX_CU_MAJOR, *device);
@@ -65,13 +67,17 @@ static dnx_status load(dnx_device *d, const char *ptx, dnx_err *err) {
     int version = ptx_number(ptx, ".version "), target = ptx_number(ptx, ".target sm_");
     int own = 10 * d->facts.major + d->facts.minor;
     if (own < target)
-        return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: %s is of sm_%d; the kernels need sm_%d or "
-                        "later", d->facts.index, d->facts.name, own, target);
+        return dnx_fail(err, DNX_EIO, nowhere,
+                        "GPU %d: %s is of sm_%d; the kernels need sm_%d or "
+                        "later",
+                        d->facts.index, d->facts.name, own, target);
     dnx_cu_result r = d->cu->cuModuleLoadDataEx(&d->module, ptx, 2, options, values);
     if (r == DNX_CU_OLD_DRIVER)
-        return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: the driver is for CUDA %d.%d, which is too "
-                        "old for kernels in PTX %d.%d", d->facts.index, d->facts.driver / 1000,
-                        d->facts.driver % 1000 / 10, version / 10, version % 10);
+        return dnx_fail(err, DNX_EIO, nowhere,
+                        "GPU %d: the driver is for CUDA %d.%d, which is too "
+                        "old for kernels in PTX %d.%d",
+                        d->facts.index, d->facts.driver / 1000, d->facts.driver % 1000 / 10,
+                        version / 10, version % 10);
     log[strcspn(log, "\n")] = '\0';
     if (r)
         return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: its kernels are not taken: %s%s%s",
@@ -137,9 +143,11 @@ const dnx_device_facts *dnx_device_is(const dnx_device *d) { return &d->facts; }
 static dnx_status no_memory(dnx_device *d, size_t bytes, dnx_err *err) {
     size_t free_bytes = 0, all = 0;
     d->cu->cuMemGetInfo_v2(&free_bytes, &all);
-    return dnx_fail(err, DNX_EMEM, nowhere, "GPU %d: %.1f MB are needed, %.1f of %.1f MB are free: "
-                    "a smaller batch or more subdivisions= need less", d->facts.index,
-                    (double)bytes * 1e-6, (double)free_bytes * 1e-6, (double)all * 1e-6);
+    return dnx_fail(err, DNX_EMEM, nowhere,
+                    "GPU %d: %.1f MB are needed, %.1f of %.1f MB are free: "
+                    "a smaller batch or more subdivisions= need less",
+                    d->facts.index, (double)bytes * 1e-6, (double)free_bytes * 1e-6,
+                    (double)all * 1e-6);
 }
 
 void dnx_device_count_begin(dnx_device *d) {

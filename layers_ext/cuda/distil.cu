@@ -3,7 +3,6 @@
 #include "cuda/block.h"
 #include "cuda/real.h"
 
-
 /* Blocks of 8 images, 32 threads each. */
 KERNEL(feature_distance) {
     const long b = (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS;
@@ -45,8 +44,9 @@ KERNEL(feature_weights) {
     peak = block_max(peak);
     for (int b = THREAD; b < a.count; b += THREADS) {
         const double d = SQRT(2 * a.e[b]);
-        a.h[b] = a.hard == 1 ? real_exp(a.sharpness * (d - peak))
-                 : a.hard == 2 ? power_of(d, a.power) : 1;
+        a.h[b] = a.hard == 1   ? real_exp(a.sharpness * (d - peak))
+                 : a.hard == 2 ? power_of(d, a.power)
+                               : 1;
         sum += a.h[b];
     }
     sum = block_sum(sum);

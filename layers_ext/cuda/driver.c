@@ -8,23 +8,23 @@ static const dnx_loc nowhere = {NULL, 0};
 
 static void find_graphs(void *library, dnx_driver *d) {
     d->has_graphs = true;
-#define FIND_GRAPH(symbol, parameters)                                                            \
-    {                                                                                             \
-        void *p = dlsym(library, #symbol);                                                        \
-        memcpy(&d->symbol, &p, sizeof p);                                                         \
-        d->has_graphs = d->has_graphs && p;                                                       \
+#define FIND_GRAPH(symbol, parameters)                                                             \
+    {                                                                                              \
+        void *p = dlsym(library, #symbol);                                                         \
+        memcpy(&d->symbol, &p, sizeof p);                                                          \
+        d->has_graphs = d->has_graphs && p;                                                        \
     }
     DNX_CU_GRAPH_SYMBOLS(FIND_GRAPH)
 }
 
 static dnx_status find_all(void *library, dnx_driver *d, dnx_err *err) {
-#define FIND(symbol, parameters)                                                                  \
-    {                                                                                             \
-        void *p = dlsym(library, #symbol);                                                        \
-        if (!p)                                                                                   \
-            return dnx_fail(err, DNX_EIO, nowhere,                                                \
-                            "libcuda.so.1 has no " #symbol ": the driver is too old");            \
-        memcpy(&d->symbol, &p, sizeof p); /* C has no cast from data to function pointers */      \
+#define FIND(symbol, parameters)                                                                   \
+    {                                                                                              \
+        void *p = dlsym(library, #symbol);                                                         \
+        if (!p)                                                                                    \
+            return dnx_fail(err, DNX_EIO, nowhere,                                                 \
+                            "libcuda.so.1 has no " #symbol ": the driver is too old");             \
+        memcpy(&d->symbol, &p, sizeof p); /* C has no cast from data to function pointers */       \
     }
     DNX_CU_SYMBOLS(FIND)
     find_graphs(library, d);

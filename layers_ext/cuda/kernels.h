@@ -58,7 +58,7 @@ struct conv_forward_args {
     const float *x;
     const float *wk; /* groups x N/groups x (kh x kw x C/groups) */
     float *y;
-    double *parts;              /* blocks x 3 x N; may be NULL */
+    double *parts;               /* blocks x 3 x N; may be NULL */
     const float *shift, *slopes; /* N each; may be NULL */
     dnx_act act;
 };
@@ -317,16 +317,15 @@ struct softmax_back_args {
     bool adds;
 };
 
-
 /* unit_rows: unit = rows of x scaled to length 1, inv = 1/|x|. Blocks: count / DNX_CUDA_ROWS. */
 struct unit_rows_args {
     const float *x;
-    const int *rows;    /* row i of unit is row rows[i] of x; -1: it is 0; NULL: row i */
-    float *unit, *inv;  /* count x size, may be NULL; count */
-    long count, from;   /* row `from` and later rows are 0 */
+    const int *rows;   /* row i of unit is row rows[i] of x; -1: it is 0; NULL: row i */
+    float *unit, *inv; /* count x size, may be NULL; count */
+    long count, from;  /* row `from` and later rows are 0 */
     int size;
-    bool as_it_is;      /* unit = x, inv = 1 */
-    float least;        /* the least square of a length: shorter vectors are divided by its root;
+    bool as_it_is; /* unit = x, inv = 1 */
+    float least;   /* the least square of a length: shorter vectors are divided by its root;
                          * 0: their unit vector is 0 */
 };
 /* unit_back: stores in dx, or adds to it, factor * inv * (d - (d.unit) unit). d is the sum of
@@ -334,7 +333,7 @@ struct unit_rows_args {
  * unit_rows. */
 struct unit_back_args {
     const float *d, *unit, *inv;
-    const int *rows;    /* row i changes row rows[i] of dx; -1: none; NULL: row i */
+    const int *rows; /* row i changes row rows[i] of dx; -1: none; NULL: row i */
     float *dx;
     long count, ld, part;
     int size, parts;

@@ -18,17 +18,17 @@ typedef struct dnx_gpu_layer {
     dnx_device *device;
     dnx_precision precision;
     int n_params;
-    dnx_param params[DNX_MAX_PARAMS];  /* on the processor */
-    float *value[DNX_MAX_PARAMS];      /* on the device, like grad and momentum */
-    float *grad[DNX_MAX_PARAMS];       /* NULL when the parameter is not trained */
-    float *momentum[DNX_MAX_PARAMS];   /* NULL when the parameter is not trained */
-    float *scratch;                    /* on the device; shared by all layers of the network */
-    size_t scratch_floats;             /* the floats that the layer needs there; make() sets it */
-    double *losses;                    /* of a loss that trains: make() allocates it on the device,
+    dnx_param params[DNX_MAX_PARAMS]; /* on the processor */
+    float *value[DNX_MAX_PARAMS];     /* on the device, like grad and momentum */
+    float *grad[DNX_MAX_PARAMS];      /* NULL when the parameter is not trained */
+    float *momentum[DNX_MAX_PARAMS];  /* NULL when the parameter is not trained */
+    float *scratch;                   /* on the device; shared by all layers of the network */
+    size_t scratch_floats;            /* the floats that the layer needs there; make() sets it */
+    double *losses;                   /* of a loss that trains: make() allocates it on the device,
                                         * forward() stores the loss of each image. Else NULL */
-    struct dnx_gpu_layer *head;        /* node->distillation->head on the device; may be NULL */
-    void *state;                       /* state_size zeroed bytes on the processor */
-    void *memory[DNX_GPU_MEMORY];      /* on the device; freed with the layer */
+    struct dnx_gpu_layer *head;       /* node->distillation->head on the device; may be NULL */
+    void *state;                      /* state_size zeroed bytes on the processor */
+    void *memory[DNX_GPU_MEMORY];     /* on the device; freed with the layer */
     int n_memory;
 } dnx_gpu_layer;
 

@@ -28,7 +28,8 @@ void dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target) {
 dnx_margin dnx_gpu_margin(const dnx_node *n, uint64_t update) {
     const int kind = dnx_gpu_option(n, "margin", 0);
     const float m = dnx_gpu_number(n, "m", 0), t = dnx_gpu_number(n, "t", 0);
-    dnx_margin g = {.kind = kind, .is_easy = dnx_gpu_option(n, "easy_margin", 0),
+    dnx_margin g = {.kind = kind,
+                    .is_easy = dnx_gpu_option(n, "easy_margin", 0),
                     .is_ste = dnx_gpu_option(n, "gradient", 0),
                     .m = (double)(m < 0 ? dnx_margin_forms[kind].m : m),
                     .m1 = (double)dnx_gpu_number(n, "m1", 1),

@@ -13,15 +13,20 @@
 /* dnx_margin_target() on the device. */
 DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *slope) {
     const double m = g->m * g->ramp, r = g->ramp;
-    const double at = c > 1 - MARGIN_NEAR_ONE ? 1 - MARGIN_NEAR_ONE
-                      : c < -1 + MARGIN_NEAR_ONE ? -1 + MARGIN_NEAR_ONE : c;
+    const double at = c > 1 - MARGIN_NEAR_ONE    ? 1 - MARGIN_NEAR_ONE
+                      : c < -1 + MARGIN_NEAR_ONE ? -1 + MARGIN_NEAR_ONE
+                                                 : c;
     const double sine = SQRT(1 - at * at);
     *slope = 1;
     if (g->is_easy && c <= 0 && g->kind != DNX_MARGIN_SPHEREFACE && g->kind != DNX_MARGIN_COMBINED)
         return c;
     switch (g->kind) {
-    case DNX_MARGIN_AM: case DNX_MARGIN_MV_AM: case DNX_MARGIN_SV_AM: return c - m;
-    case DNX_MARGIN_ARCFACE: case DNX_MARGIN_MV_ARC: case DNX_MARGIN_SV_ARC:
+    case DNX_MARGIN_AM:
+    case DNX_MARGIN_MV_AM:
+    case DNX_MARGIN_SV_AM: return c - m;
+    case DNX_MARGIN_ARCFACE:
+    case DNX_MARGIN_MV_ARC:
+    case DNX_MARGIN_SV_ARC:
         if (c <= -real_cos(m)) return c - m * real_sin(m);
         *slope = real_sin(real_acos(at) + m) / sine;
         return real_cos(real_acos(c) + m);
@@ -88,8 +93,7 @@ KERNEL(margin_loss) {
     mean = (block_sum(mean) + target) / g->n;
     if ((float)target > (float)peak || !(peak > -1e30)) peak = (double)(float)target;
     for (int k = THREAD; k < g->n; k += THREADS)
-        if (k != y)
-            sum += (double)exp_of(margin_logit(g, limit(row[k]), hard) - (float)peak);
+        if (k != y) sum += (double)exp_of(margin_logit(g, limit(row[k]), hard) - (float)peak);
     sum = block_sum(sum) + real_exp(target - peak);
     if (THREAD) return;
     double loss = peak + real_log(sum) - (1 - e) * target - e * mean;

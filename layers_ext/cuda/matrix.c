@@ -40,8 +40,14 @@ static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, const struct dnx_c
 
 void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,
                         const float *scale, float *wk, float *wt) {
-    struct filters_args a = {.w = w, .scale = scale, .wk = wk, .wt = wt, .N = at->N,
-                             .groups = at->groups, .cg = cg_of(at), .taps = taps_of(at)};
+    struct filters_args a = {.w = w,
+                             .scale = scale,
+                             .wk = wk,
+                             .wt = wt,
+                             .N = at->N,
+                             .groups = at->groups,
+                             .cg = cg_of(at),
+                             .taps = taps_of(at)};
     dnx_device_each(l->device, DNX_CUDA_filters, (long)dnx_gpu_filters(at), &a);
 }
 
@@ -60,16 +66,20 @@ void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const f
 
 static void parts_of_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
                         const float *dz, float *parts) {
-    struct conv_dw_args a = {.at = *at, .x = x, .dz = dz, .parts = parts,
-                             .slabs = dnx_gpu_parts(at)};
+    struct conv_dw_args a = {
+        .at = *at, .x = x, .dz = dz, .parts = parts, .slabs = dnx_gpu_parts(at)};
     multiply(l, DNX_CUDA_conv_dw, at, tiles((long)taps_of(at) * cg_of(at)), tiles(ng_of(at)),
              (long)at->groups * a.slabs, &a);
 }
 
 void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
                      const float *dz, float *parts, float *grad) {
-    struct filters_back_args a = {.parts = parts, .dw = grad, .N = at->N, .groups = at->groups,
-                                  .cg = cg_of(at), .taps = taps_of(at),
+    struct filters_back_args a = {.parts = parts,
+                                  .dw = grad,
+                                  .N = at->N,
+                                  .groups = at->groups,
+                                  .cg = cg_of(at),
+                                  .taps = taps_of(at),
                                   .slabs = dnx_gpu_parts(at)};
     if (!grad) return;
     parts_of_dw(l, at, x, dz, parts);
@@ -77,8 +87,17 @@ void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const f
 }
 
 static struct dnx_cuda_window pixels(long m, int C, int N, int groups) {
-    return (struct dnx_cuda_window){.batch = (int)m, .h = 1, .w = 1, .C = C, .oh = 1, .ow = 1,
-                                    .N = N, .kh = 1, .kw = 1, .stride = 1, .groups = groups};
+    return (struct dnx_cuda_window){.batch = (int)m,
+                                    .h = 1,
+                                    .w = 1,
+                                    .C = C,
+                                    .oh = 1,
+                                    .ow = 1,
+                                    .N = N,
+                                    .kh = 1,
+                                    .kw = 1,
+                                    .stride = 1,
+                                    .groups = groups};
 }
 
 int dnx_gpu_matrix_parts(long m, int n, int k) {

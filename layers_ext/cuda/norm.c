@@ -14,8 +14,8 @@ dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx
                              bool keeps_z, dnx_err *err) {
     const dnx_node *n = l->node;
     const size_t C = (size_t)n->out.c, count = dnx_size(n->out) * (size_t)n->batch;
-    float *parts = NULL, **all[] = {&t->scale, &t->shift, &t->batch_mean, &t->inv_std,
-                                    &t->p, &t->q, &t->r};
+    float *parts = NULL,
+          **all[] = {&t->scale, &t->shift, &t->batch_mean, &t->inv_std, &t->p, &t->q, &t->r};
     dnx_status st = DNX_OK;
     t->has_bn = has_bn;
     t->act = act;
@@ -40,9 +40,15 @@ int dnx_gpu_stripes(long rows) {
  * pass (norm_sums in kernels.h). */
 static void add_up(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const float *dy, long rows) {
     const int C = l->node->out.c;
-    struct norm_sums_args a = {.z = z, .dy = dy, .scale = t->scale, .shift = t->shift,
-                               .slopes = dnx_gpu_value(l, DNX_SLOPES), .parts = t->parts,
-                               .rows = rows, .C = C, .act = t->act};
+    struct norm_sums_args a = {.z = z,
+                               .dy = dy,
+                               .scale = t->scale,
+                               .shift = t->shift,
+                               .slopes = dnx_gpu_value(l, DNX_SLOPES),
+                               .parts = t->parts,
+                               .rows = rows,
+                               .C = C,
+                               .act = t->act};
     dnx_device_launch(l->device, DNX_CUDA_norm_sums, tiles(C), slabs_of(rows), 1, &a);
 }
 
@@ -51,19 +57,28 @@ void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t) {
                                .scales = dnx_gpu_value(l, DNX_SCALES),
                                .mean = t->has_bn ? dnx_gpu_value(l, DNX_MEAN) : NULL,
                                .variance = dnx_gpu_value(l, DNX_VARIANCE),
-                               .scale = t->scale, .shift = t->shift, .C = l->node->out.c,
+                               .scale = t->scale,
+                               .shift = t->shift,
+                               .C = l->node->out.c,
                                .eps = (float)DNX_NORM_EPS};
     dnx_device_each(l->device, DNX_CUDA_norm_fold, a.C, &a);
 }
 
 static void statistics(dnx_gpu_layer *l, dnx_gpu_norm *t, long rows, int slabs) {
-    struct norm_statistics_args a = {
-        .parts = t->parts, .biases = dnx_gpu_value(l, DNX_BIASES),
-        .scales = dnx_gpu_value(l, DNX_SCALES), .mean = dnx_gpu_value(l, DNX_MEAN),
-        .variance = dnx_gpu_value(l, DNX_VARIANCE), .batch_mean = t->batch_mean,
-        .inv_std = t->inv_std, .scale = t->scale, .shift = t->shift, .rows = rows,
-        .C = l->node->out.c, .slabs = slabs, .eps = (float)DNX_NORM_EPS,
-        .momentum = DNX_NORM_MOMENTUM};
+    struct norm_statistics_args a = {.parts = t->parts,
+                                     .biases = dnx_gpu_value(l, DNX_BIASES),
+                                     .scales = dnx_gpu_value(l, DNX_SCALES),
+                                     .mean = dnx_gpu_value(l, DNX_MEAN),
+                                     .variance = dnx_gpu_value(l, DNX_VARIANCE),
+                                     .batch_mean = t->batch_mean,
+                                     .inv_std = t->inv_std,
+                                     .scale = t->scale,
+                                     .shift = t->shift,
+                                     .rows = rows,
+                                     .C = l->node->out.c,
+                                     .slabs = slabs,
+                                     .eps = (float)DNX_NORM_EPS,
+                                     .momentum = DNX_NORM_MOMENTUM};
     dnx_device_launch(l->device, DNX_CUDA_norm_statistics, tiles(a.C), 1, 1, &a);
 }
 
@@ -78,9 +93,14 @@ void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, con
         if (!stripes) add_up(l, t, z, NULL, rows);
         statistics(l, t, rows, stripes ? stripes : slabs_of(rows));
     } else dnx_gpu_norm_fold(l, t);
-    struct norm_apply_args a = {.z = z, .scale = t->scale, .shift = t->shift,
-                                .slopes = dnx_gpu_value(l, DNX_SLOPES), .y = p->y, .rows = rows,
-                                .C = l->node->out.c, .act = t->act};
+    struct norm_apply_args a = {.z = z,
+                                .scale = t->scale,
+                                .shift = t->shift,
+                                .slopes = dnx_gpu_value(l, DNX_SLOPES),
+                                .y = p->y,
+                                .rows = rows,
+                                .C = l->node->out.c,
+                                .act = t->act};
     dnx_device_each(l->device, DNX_CUDA_norm_apply, rows * a.C, &a);
 }
 
@@ -89,16 +109,33 @@ void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, co
     const long rows = rows_of(l->node, p);
     const int C = l->node->out.c;
     add_up(l, t, z, p->dy, rows);
-    struct norm_back_args b = {
-        .parts = t->parts, .scales = dnx_gpu_value(l, DNX_SCALES), .batch_mean = t->batch_mean,
-        .inv_std = t->inv_std, .d_biases = dnx_gpu_grad(l, DNX_BIASES),
-        .d_scales = dnx_gpu_grad(l, DNX_SCALES), .d_slopes = dnx_gpu_grad(l, DNX_SLOPES),
-        .p = t->has_bn ? t->p : NULL, .q = t->q, .r = t->r, .rows = rows, .C = C,
-        .slabs = slabs_of(rows)};
+    struct norm_back_args b = {.parts = t->parts,
+                               .scales = dnx_gpu_value(l, DNX_SCALES),
+                               .batch_mean = t->batch_mean,
+                               .inv_std = t->inv_std,
+                               .d_biases = dnx_gpu_grad(l, DNX_BIASES),
+                               .d_scales = dnx_gpu_grad(l, DNX_SCALES),
+                               .d_slopes = dnx_gpu_grad(l, DNX_SLOPES),
+                               .p = t->has_bn ? t->p : NULL,
+                               .q = t->q,
+                               .r = t->r,
+                               .rows = rows,
+                               .C = C,
+                               .slabs = slabs_of(rows)};
     dnx_device_launch(l->device, DNX_CUDA_norm_back, tiles(C), 1, 1, &b);
     if (!dz) return;
-    struct norm_dz_args a = {.dy = p->dy, .z = z, .scale = t->scale, .shift = t->shift,
-                             .slopes = dnx_gpu_value(l, DNX_SLOPES), .p = b.p, .q = t->q, .r = t->r,
-                             .dz = dz, .rows = rows, .C = C, .act = t->act, .adds = adds};
+    struct norm_dz_args a = {.dy = p->dy,
+                             .z = z,
+                             .scale = t->scale,
+                             .shift = t->shift,
+                             .slopes = dnx_gpu_value(l, DNX_SLOPES),
+                             .p = b.p,
+                             .q = t->q,
+                             .r = t->r,
+                             .dz = dz,
+                             .rows = rows,
+                             .C = C,
+                             .act = t->act,
+                             .adds = adds};
     dnx_device_each(l->device, DNX_CUDA_norm_dz, rows * C, &a);
 }

@@ -94,8 +94,8 @@ KERNEL(norm_back) {
 KERNEL(norm_fold) {
     for (long c = INDEX; c < a.C; c += STEP) {
         const float bias = a.biases ? a.biases[c] : 0;
-        a.scale[c] = a.mean ? (float)((double)a.scales[c] /
-                                      SQRT((double)a.variance[c] + (double)a.eps)) : 1;
+        a.scale[c] =
+            a.mean ? (float)((double)a.scales[c] / SQRT((double)a.variance[c] + (double)a.eps)) : 1;
         a.shift[c] = bias - (a.mean ? a.mean[c] * a.scale[c] : 0);
     }
 }

@@ -7,7 +7,7 @@
 typedef struct {
     bool has_bn;
     dnx_act act;
-    float *z;      /* rows x C, kept for backward(); when NULL, z is stored in y */
+    float *z; /* rows x C, kept for backward(); when NULL, z is stored in y */
     float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C each, see kernels.h */
     double *parts; /* slabs x 3 x C: sums over each slab of rows */
 } dnx_gpu_norm;

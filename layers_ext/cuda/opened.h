@@ -14,17 +14,17 @@ struct dnx_device {
     dnx_device_facts facts;
     int device;
     void *context, *module, *functions[DNX_CUDA_KERNEL_COUNT];
-    void *stream, *beside;  /* beside: for dnx_device_put_beside() */
-    void *before, *copied;  /* events: work before such a copy ended; the copy ended */
+    void *stream, *beside; /* beside: for dnx_device_put_beside() */
+    void *before, *copied; /* events: work before such a copy ended; the copy ended */
     dnx_queue *queue;
-    char *buffer;           /* a part of it belongs to one copy until the next wait. So equal steps
+    char *buffer; /* a part of it belongs to one copy until the next wait. So equal steps
                              * use equal addresses */
-    size_t used;            /* bytes of the buffer */
-    bool is_busy;           /* work has been queued since the last wait */
-    bool counts;            /* between dnx_device_count_begin() and _end() */
+    size_t used;  /* bytes of the buffer */
+    bool is_busy; /* work has been queued since the last wait */
+    bool counts;  /* between dnx_device_count_begin() and _end() */
     size_t counted;
-    dnx_cu_result failure;  /* of the first call that failed; 0 as long as all calls succeed */
-    const char *failed;     /* the name of that call, for the message */
+    dnx_cu_result failure; /* of the first call that failed; 0 as long as all calls succeed */
+    const char *failed;    /* the name of that call, for the message */
     void (*note)(const char *line);
 };
 

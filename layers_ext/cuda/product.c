@@ -39,8 +39,8 @@ void dnx_gpu_product_prepare(dnx_gpu_layer *l) {
 
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_product *s = l->state;
-    struct conv_forward_args a = {.at = s->at, .x = p->x[0], .wk = s->wk,
-                                  .y = s->norm.z ? s->norm.z : p->y};
+    struct conv_forward_args a = {
+        .at = s->at, .x = p->x[0], .wk = s->wk, .y = s->norm.z ? s->norm.z : p->y};
     a.at.batch = p->batch;
     const bool sums = dnx_gpu_norm_needs_sums(l, &s->norm, p);
     if (sums) a.parts = s->norm.parts;

@@ -25,10 +25,10 @@ enum { FORWARD, DX, DW };
 struct product {
     const struct dnx_cuda_window *at;
     const float *left, *right;
-    int g, Cg, Ng;      /* the group, its channels and its filters */
-    long row, rows;     /* the first row of the tile, and their number in all tiles */
+    int g, Cg, Ng;  /* the group, its channels and its filters */
+    long row, rows; /* the first row of the tile, and their number in all tiles */
     int column, columns;
-    int lo, hi;         /* the terms */
+    int lo, hi;                 /* the terms */
     bool four_left, four_right; /* four numbers in a row are copied at once */
 };
 
@@ -96,12 +96,8 @@ DEVICE const float *right_at(const struct product *p, int kind, struct spot s, i
 /* A thread copies four numbers of a slice that follow each other in memory: four terms of a line
  * when `along` is true, else one term of four lines. In shared memory they follow each other, too.
  * The lengths of the rows there keep the threads of a warp on different banks. */
-DEVICE int line_of(bool along) {
-    return along ? THREAD / (SLICE / 4) : THREAD % (TILE / 4) * 4;
-}
-DEVICE int term_of(bool along) {
-    return along ? THREAD % (SLICE / 4) * 4 : THREAD / (TILE / 4);
-}
+DEVICE int line_of(bool along) { return along ? THREAD / (SLICE / 4) : THREAD % (TILE / 4) * 4; }
+DEVICE int term_of(bool along) { return along ? THREAD % (SLICE / 4) * 4 : THREAD / (TILE / 4); }
 DEVICE int place(bool along, int line, int k) {
     return along ? line * (SLICE + 4) + k : k * (TILE + 8) + line;
 }
@@ -130,9 +126,8 @@ DEVICE void multiply(struct tile *t, const float *left, const float *right, int 
     const int lane = THREAD % 32, warp = THREAD / 32, group = lane / 4, part = lane % 4;
     if (precision == PLAIN) {
         const int r = THREAD / 16, c = THREAD % 16;
-        UNROLL for (int k = 0; k < SLICE; k++)
-            UNROLL for (int i = 0; i < 16; i++)
-                t->acc[i] += LEFT(k, r + i / 4 * 16) * RIGHT(k, c + i % 4 * 16);
+        UNROLL for (int k = 0; k < SLICE; k++) UNROLL for (int i = 0; i < 16; i++)
+            t->acc[i] += LEFT(k, r + i / 4 * 16) * RIGHT(k, c + i % 4 * 16);
         return;
     }
     /* Warp w computes rows 16 (w % 4) and columns 32 (w / 4) of the tile. */
@@ -310,7 +305,8 @@ DEVICE void dx_tile(const struct conv_dx_args *a, int precision) {
 
 DEVICE void dw_tile(const struct conv_dw_args *a, int precision) {
     const struct dnx_cuda_window *at = &a->at;
-    const long pixels = (long)at->batch * at->oh * at->ow, each = (pixels + a->slabs - 1) / a->slabs;
+    const long pixels = (long)at->batch * at->oh * at->ow,
+               each = (pixels + a->slabs - 1) / a->slabs;
     const int slab = BLOCK_Z / at->groups;
     struct product p = product_of(at, a->dz, a->x, BLOCK_Z % at->groups, at->N / at->groups,
                                   at->C / at->groups);

@@ -183,8 +183,8 @@ static dnx_cu_result add(dnx_queue *q, const command *c, const void *args) {
 
 dnx_cu_result dnx_queue_launch(dnx_queue *q, dnx_cuda_kernel kernel, const unsigned blocks[3],
                                const void *args) {
-    const command c = {.kind = (int)kernel, .blocks = {blocks[0], blocks[1], blocks[2]},
-                       .bytes = sizes[kernel]};
+    const command c = {
+        .kind = (int)kernel, .blocks = {blocks[0], blocks[1], blocks[2]}, .bytes = sizes[kernel]};
     return add(q, &c, args);
 }
 
@@ -194,8 +194,8 @@ dnx_cu_result dnx_queue_clear(dnx_queue *q, dnx_cu_pointer to, size_t bytes) {
 }
 
 dnx_cu_result dnx_queue_copy_in(dnx_queue *q, dnx_cu_pointer to, const void *host, size_t bytes) {
-    const command c = {.kind = COPY_IN, .device = to, .host = (void *)(uintptr_t)host,
-                       .bytes = bytes};
+    const command c = {
+        .kind = COPY_IN, .device = to, .host = (void *)(uintptr_t)host, .bytes = bytes};
     return add(q, &c, NULL);
 }
 

@@ -48,7 +48,7 @@ DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from,
 #define DEVICE static inline __attribute__((device, always_inline))
 #define DEVICE_CALL static __attribute__((device, noinline))
 /* Blocks have 256 threads. When a multiprocessor runs one block, a thread may use 255 registers. */
-#define KERNEL(name) \
+#define KERNEL(name)                                                                               \
     extern "C" __attribute__((global, launch_bounds(256, 1))) void name(const struct name##_args a)
 #define SHARED static __attribute__((shared))
 #define THREAD ((int)__nvvm_read_ptx_sreg_tid_x())
@@ -89,11 +89,13 @@ DEVICE unsigned shared_address(float *p) {
 }
 DEVICE void copy_four(float *to, const float *from) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)),
-                 "l"(from), "r"(from ? 16 : 0) : "memory");
+                 "l"(from), "r"(from ? 16 : 0)
+                 : "memory");
 }
 DEVICE void copy_one(float *to, const float *from) {
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(to)),
-                 "l"(from), "r"(from ? 4 : 0) : "memory");
+                 "l"(from), "r"(from ? 4 : 0)
+                 : "memory");
 }
 #define END_COPIES() asm volatile("cp.async.commit_group;" ::: "memory")
 #define WAIT_COPIES(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
@@ -105,11 +107,11 @@ DEVICE void copy_one(float *to, const float *from) {
 #define STEP ((long)BLOCKS_X * THREADS)
 /* Loops over the elements i of rows of C numbers; i is number c of its row. Divisions of 64 bits
  * for each element would take longer than the rest. */
-#define EACH_ELEMENT(i, row, c, count, C)                                            \
-    const int c##_step = (int)(STEP % (C));                                          \
-    const long row##_step = STEP / (C);                                              \
-    int c = (int)(INDEX % (C));                                                      \
-    long row = INDEX / (C);                                                          \
-    for (long i = INDEX; i < (count); i += STEP, row += row##_step, c += c##_step,   \
-              row += c >= (C), c -= c >= (C) ? (C) : 0)
+#define EACH_ELEMENT(i, row, c, count, C)                                                          \
+    const int c##_step = (int)(STEP % (C));                                                        \
+    const long row##_step = STEP / (C);                                                            \
+    int c = (int)(INDEX % (C));                                                                    \
+    long row = INDEX / (C);                                                                        \
+    for (long i = INDEX; i < (count);                                                              \
+         i += STEP, row += row##_step, c += c##_step, row += c >= (C), c -= c >= (C) ? (C) : 0)
 #endif

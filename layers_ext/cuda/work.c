@@ -25,8 +25,8 @@ static void tell(dnx_device *d) {
     char line[200];
     if (!r || !d->note || d->failure) return;
     snprintf(line, sizeof line, "GPU %d: no graphs: %s; each kernel is started alone",
-             d->facts.index, d->cu->has_graphs ? dnx_driver_why(d->cu, r)
-                                               : "the driver is older than 11.4");
+             d->facts.index,
+             d->cu->has_graphs ? dnx_driver_why(d->cu, r) : "the driver is older than 11.4");
     d->note(line);
     d->note = NULL;
 }

@@ -16,8 +16,8 @@ INLINE number floor_of(number u) { return floor(u); }
 INLINE number softplus(number u) { return u > 0 ? u + log1p(exp(-u)) : log1p(exp(u)); }
 #include "kernels/activations.inc.h"
 
-#define FUNCTIONS(upper, lower, is_vector, f, grad)                                         \
-    static float f_##lower(number u, number slope) { return (void)slope, (float)(f); }      \
+#define FUNCTIONS(upper, lower, is_vector, f, grad)                                                \
+    static float f_##lower(number u, number slope) { return (void)slope, (float)(f); }             \
     static float d_##lower(number u, number slope) { return (void)u, (void)slope, (float)(grad); }
 DNX_ALL_ACTIVATIONS(FUNCTIONS)
 

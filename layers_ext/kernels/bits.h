@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DNX_BIT_ROWS 32     /* most rows of a in one call of count() */
-#define DNX_BIT_WORDS 1023  /* most words of a row, so that counts fit 16 bits */
+#define DNX_BIT_ROWS 32    /* most rows of a in one call of count() */
+#define DNX_BIT_WORDS 1023 /* most words of a row, so that counts fit 16 bits */
 
 typedef struct {
     const float *alpha, *shift, *slope; /* when shift and slope are NULL, the result is z */
@@ -58,20 +58,20 @@ typedef struct {
     const int8_t *x;
     const size_t *offset; /* words: bytes from a window's first place to each of its words */
     int words;
-    int column, count;    /* position 0 is the output of this column; count positions */
+    int column, count; /* position 0 is the output of this column; count positions */
     int pitch, width;
-    const float *factor;  /* one for each output */
+    const float *factor; /* one for each output */
     dnx_bit_end end;
-    size_t ldy;           /* floats between outputs, in y and in the residual */
+    size_t ldy; /* floats between outputs, in y and in the residual */
 } dnx_tile_job;
 
 typedef struct {
-    int panel;         /* filters in a packed panel */
+    int panel;           /* filters in a packed panel */
     size_t scratch_size; /* bytes of scratch that multiply() needs */
     /* As dnx_bit_set.sign, for P pixels, every skip-th one of x. Word l of the p-th pixel becomes
      * the 64 bytes at to + 64*p + plane*l. */
-    void (*sign)(const float *x, int skip, long P, int C, const float *scale,
-                 const float *shift, int8_t *to, size_t plane, float *sum);
+    void (*sign)(const float *x, int skip, long P, int C, const float *scale, const float *shift,
+                 int8_t *to, size_t plane, float *sum);
     size_t (*packed)(int words, int N);
     /* Packs N filters of `words` words, in the order of a window. They remain bits. */
     void (*pack)(const uint64_t *rows, int words, int N, void *packed);

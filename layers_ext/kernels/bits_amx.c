@@ -14,10 +14,10 @@
 #include "kernels/bits_avx512.inc.h"
 
 #define PANEL 32
-#define HALF 16    /* rows, and filters, of a tile */
-#define TILE 1024  /* bytes */
-#define WORDS 12   /* words converted to bytes at a time: 24 KiB */
-#define PIXELS 4   /* pixels whose signs are computed together */
+#define HALF 16   /* rows, and filters, of a tile */
+#define TILE 1024 /* bytes */
+#define WORDS 12  /* words converted to bytes at a time: 24 KiB */
+#define PIXELS 4  /* pixels whose signs are computed together */
 
 DNX_INLINE void signs(const float *x, int skip, int count, int C, const float *scale,
                       const float *shift, int8_t *to, size_t plane, float *sum) {
@@ -28,8 +28,8 @@ DNX_INLINE void signs(const float *x, int skip, int count, int C, const float *s
         uint64_t word[PIXELS], all = C - c >= 64 ? ~0ull : (1ull << (C - c)) - 1;
         sign_words(x, (size_t)skip * (size_t)C, count, C, c, scale, shift, total, word);
         for (int p = 0; p < count; p++)
-            _mm512_store_si512(to + 64 * p, _mm512_mask_mov_epi8(_mm512_maskz_mov_epi8(all, minus),
-                                                                 word[p], one));
+            _mm512_store_si512(
+                to + 64 * p, _mm512_mask_mov_epi8(_mm512_maskz_mov_epi8(all, minus), word[p], one));
     }
     for (int p = 0; p < count; p++) sum[p * skip] = _mm512_reduce_add_ps(total[p]);
 }
@@ -53,8 +53,7 @@ static void pack(const uint64_t *rows, int words, int N, void *packed) {
         uint64_t *to = (uint64_t *)packed + (size_t)(n / PANEL) * (size_t)words * PANEL;
         to += n % PANEL / HALF * HALF;
         for (int l = 0; l < words; l++, to += PANEL)
-            for (int r = 0; r < 16; r++)
-                to[r] |= (rows[l] >> 4 * r & 15) << n % HALF * 4;
+            for (int r = 0; r < 16; r++) to[r] |= (rows[l] >> 4 * r & 15) << n % HALF * 4;
     }
 }
 
@@ -157,9 +156,13 @@ static void multiply(const dnx_tile_job *given, const void *packed, int N, void 
 }
 
 extern const dnx_tile_set dnx_tiles_amx;
-const dnx_tile_set dnx_tiles_amx = {
-    .panel = PANEL, .scratch_size = WORDS * 2 * TILE + DNX_TILE_POSITIONS * PANEL * sizeof(int32_t),
-    .sign = sign, .packed = packed_size, .pack = pack, .multiply = multiply};
+const dnx_tile_set dnx_tiles_amx = {.panel = PANEL,
+                                    .scratch_size = WORDS * 2 * TILE +
+                                                    DNX_TILE_POSITIONS * PANEL * sizeof(int32_t),
+                                    .sign = sign,
+                                    .packed = packed_size,
+                                    .pack = pack,
+                                    .multiply = multiply};
 #else
 typedef int not_on_this_processor;
 #endif

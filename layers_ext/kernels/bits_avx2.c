@@ -25,10 +25,11 @@
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
 
-#define ONES(x) (0x4332322132212110u >> 4 * (x) & 15) /* number of 1 bits of x, x < 16 */
-#define V(p, w) (ONES(((p) & 15) ^ (w)) | ONES(((p) >> 4) ^ (w)) << 4)
+#define ONES(x) (0x4332322132212110u >> 4 * (x)&15) /* number of 1 bits of x, x < 16 */
+#define V(p, w) (ONES(((p)&15) ^ (w)) | ONES(((p) >> 4) ^ (w)) << 4)
 #define V4(p, w) V(p, w), V(p, (w) + 1), V(p, (w) + 2), V(p, (w) + 3)
-#define T(p) {V4(p, 0), V4(p, 4), V4(p, 8), V4(p, 12)}
+#define T(p)                                                                                       \
+    { V4(p, 0), V4(p, 4), V4(p, 8), V4(p, 12) }
 #define T4(p) T(p), T((p) + 1), T((p) + 2), T((p) + 3)
 #define T16(p) T4(p), T4((p) + 4), T4((p) + 8), T4((p) + 12)
 #define T64(p) T16(p), T16((p) + 16), T16((p) + 32), T16((p) + 48)
@@ -66,8 +67,8 @@ static void sign(const float *x, long P, int C, const float *scale, const float 
             uint64_t word = 0;
             int end = C - c < 64 ? C - c - 15 : 64;
             for (int i = 0; i < end; i += 16, c += 16)
-                word |= sign8(x, scale, shift, c, &low) << i |
-                        sign8(x, scale, shift, c + 8, &high) << (i + 8);
+                word |= sign8(x, scale, shift, c, &low) << i | sign8(x, scale, shift, c + 8, &high)
+                                                                   << (i + 8);
             rows[l] = word;
         }
         _mm256_storeu_ps(part, low);
@@ -126,9 +127,9 @@ static inline void add_bytes(uint8_t *to, __m256i bytes) {
 
 /* The sum of three lookups in a panel. */
 static inline __m256i look_up(__m256i t0, __m256i t1, __m256i t2, const uint8_t *v) {
-    return _mm256_add_epi8(_mm256_add_epi8(_mm256_shuffle_epi8(t0, LOAD(v)),
-                                           _mm256_shuffle_epi8(t1, LOAD(v + PANEL))),
-                           _mm256_shuffle_epi8(t2, LOAD(v + 2 * PANEL)));
+    return _mm256_add_epi8(
+        _mm256_add_epi8(_mm256_shuffle_epi8(t0, LOAD(v)), _mm256_shuffle_epi8(t1, LOAD(v + PANEL))),
+        _mm256_shuffle_epi8(t2, LOAD(v + 2 * PANEL)));
 }
 
 /* 16 times each byte, mod 256. */
@@ -183,13 +184,11 @@ typedef struct {
 
 /* Computes all rows in pairs; `panels` is a constant when inlined. If their number is odd, the last
  * row is taken twice, and the sums of the second copy are not used. */
-static inline __attribute__((always_inline)) void tiles(const block *k, int i, int steps,
-                                                        const uint8_t *w, size_t far, int panels,
-                                                        int q) {
+static inline __attribute__((always_inline)) void
+tiles(const block *k, int i, int steps, const uint8_t *w, size_t far, int panels, int q) {
     uint8_t nowhere[PANELS * 2 * PANEL] = {0}, *to = k->sums + (size_t)q * 2 * PANEL;
     for (int p = 0; p < k->P; p += 2, to += 2 * k->ld)
-        tile(k->table[p / 2] + i, steps, w, far, panels, to,
-             p + 1 < k->P ? to + k->ld : nowhere);
+        tile(k->table[p / 2] + i, steps, w, far, panels, to, p + 1 < k->P ? to + k->ld : nowhere);
 }
 
 static void count(const uint64_t *a, int P, int L, const void *packed, int panels, int32_t *out,
@@ -242,9 +241,13 @@ static void finish(const int32_t *counts, int N, const int32_t *base, float fact
 }
 
 extern const dnx_bit_set dnx_bits_avx2;
-const dnx_bit_set dnx_bits_avx2 = {
-    .name = "avx2", .panel = PANEL, .sign = sign, .packed = packed_size, .pack = pack,
-    .count = count, .finish = finish};
+const dnx_bit_set dnx_bits_avx2 = {.name = "avx2",
+                                   .panel = PANEL,
+                                   .sign = sign,
+                                   .packed = packed_size,
+                                   .pack = pack,
+                                   .count = count,
+                                   .finish = finish};
 #else
 typedef int not_on_this_processor;
 #endif

@@ -66,6 +66,10 @@ static void finish(const int32_t *counts, int N, const int32_t *base, float fact
 }
 
 extern const dnx_bit_set dnx_bits_plain;
-const dnx_bit_set dnx_bits_plain = {
-    .name = "plain", .panel = PANEL, .sign = sign, .packed = packed_size, .pack = pack,
-    .count = count, .finish = finish};
+const dnx_bit_set dnx_bits_plain = {.name = "plain",
+                                    .panel = PANEL,
+                                    .sign = sign,
+                                    .packed = packed_size,
+                                    .pack = pack,
+                                    .count = count,
+                                    .finish = finish};

@@ -11,7 +11,8 @@ extern const dnx_byte_set dnx_bytes_vnni;
 const dnx_byte_set *dnx_bytes(void) {
     __builtin_cpu_init();
     return !strcmp(dnx_kernels()->name, "avx512") && __builtin_cpu_supports("avx512vnni")
-               ? &dnx_bytes_vnni : NULL;
+               ? &dnx_bytes_vnni
+               : NULL;
 }
 #else
 const dnx_byte_set *dnx_bytes(void) { return NULL; }

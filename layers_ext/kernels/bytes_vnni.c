@@ -31,7 +31,10 @@
 #define LEAST 1e-12f     /* the least s and t, for vectors of zeros */
 #define FAR 1073741824.f /* larger than every product */
 enum {
-    PANEL = DNX_BYTE_PANEL, ROWS = 4, PANELS = 4, HEAD = 3 * 4 * PANEL,
+    PANEL = DNX_BYTE_PANEL,
+    ROWS = 4,
+    PANELS = 4,
+    HEAD = 3 * 4 * PANEL,
     BLOCK = 16384, /* bytes of the rows of a block, which fit into the L1 cache */
     CHOOSE = 0xCA  /* bits of the second argument where the first is 1, else of the third */
 };
@@ -76,8 +79,8 @@ static float largest(const float *x, long n) {
     for (long i = 0; i < n; i += 64)
         UNROLL for (int v = 0; v < 4; v++)
             most[v] = _mm512_max_ps(_mm512_abs_ps(some(x + i + 16 * v, n - i - 16 * v)), most[v]);
-    return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(most[0], most[1]),
-                                              _mm512_max_ps(most[2], most[3])));
+    return _mm512_reduce_max_ps(
+        _mm512_max_ps(_mm512_max_ps(most[0], most[1]), _mm512_max_ps(most[2], most[3])));
 }
 
 /* Returns R + 128 of the first n of 64 numbers. The sum of a number and 1.5 * 2^23 has the rounded
@@ -86,9 +89,8 @@ INLINE __m512i round64(const float *x, long n, __m512 inverse) {
     const __m512 last = _mm512_set1_ps(12582912 + 128), before = _mm512_set1_ps(49152 + 128.5f);
     const __m512i byte = _mm512_set1_epi32(0xff), half = _mm512_set1_epi32(0xffff);
     __m512i v[4];
-    UNROLL for (int i = 0; i < 4; i++)
-        v[i] = _mm512_castps_si512(_mm512_fmadd_ps(some(x + 16 * i, n - 16 * i), inverse,
-                                                   i % 2 ? before : last));
+    UNROLL for (int i = 0; i < 4; i++) v[i] = _mm512_castps_si512(
+        _mm512_fmadd_ps(some(x + 16 * i, n - 16 * i), inverse, i % 2 ? before : last));
     const __m512i low = _mm512_ternarylogic_epi32(byte, v[0], v[1], CHOOSE);
     const __m512i high = _mm512_ternarylogic_epi32(byte, v[2], v[3], CHOOSE);
     return _mm512_ternarylogic_epi32(half, low, _mm512_slli_epi32(high, 16), CHOOSE);
@@ -120,8 +122,8 @@ INLINE __m512i bar(const uint8_t *panel, int K, float scale, const float *limit)
                                       _mm512_mul_ps(t, _mm512_set1_ps(scale)));
     const __m512 least = _mm512_max_ps(need, _mm512_set1_ps(-FAR)); /* -FAR also for NaN */
     const __m512 near = _mm512_min_ps(least, _mm512_set1_ps(FAR));
-    return _mm512_add_epi32(more, _mm512_cvt_roundps_epi32(near, _MM_FROUND_TO_NEG_INF |
-                                                                     _MM_FROUND_NO_EXC));
+    return _mm512_add_epi32(
+        more, _mm512_cvt_roundps_epi32(near, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
 }
 
 /* By assembly, because gcc would copy each sum before the instruction of its header, twice. */
@@ -129,7 +131,7 @@ INLINE void multiply(__m512i *sum, __m512i row, __m512i q) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(row), "v"(q));
 }
 
-typedef struct { /* a tile */
+typedef struct {                   /* a tile */
     int row, rows, panel, panels;  /* the first row, their number; likewise for panels */
     size_t row_size, panel_size;   /* in bytes */
     const uint8_t *bytes, *packed; /* addresses of the first row and the first panel */
@@ -143,8 +145,9 @@ static __attribute__((noinline)) size_t note(const part *w, __m512i sum[ROWS][PA
     for (int r = 0; r < w->rows; r++)
         for (int i = 0; i < w->panels; i++) {
             const __mmask16 above = _mm512_cmpgt_epi32_mask(sum[r][i], w->bars[i]);
-            if (above) found[n++] = (dnx_byte_find){(uint16_t)(w->row + r), above,
-                                                    (uint32_t)(w->panel + i)};
+            if (above)
+                found[n++] = (dnx_byte_find){(uint16_t)(w->row + r), above,
+                                             (uint32_t)(w->panel + i)};
         }
     return n;
 }
@@ -153,8 +156,8 @@ static __attribute__((noinline)) size_t note(const part *w, __m512i sum[ROWS][PA
  * constant after inlining. Each step loads 16 numbers at `next` into the cache. */
 INLINE size_t tile(const part *w, int v, const float *next, dnx_byte_find *found) {
     __m512i sum[ROWS][PANELS];
-    UNROLL for (int i = 0; i < v; i++)
-        UNROLL for (int r = 0; r < ROWS; r++) sum[r][i] = _mm512_setzero_si512();
+    UNROLL for (int i = 0; i < v; i++) UNROLL for (int r = 0; r < ROWS; r++)
+        sum[r][i] = _mm512_setzero_si512();
     for (size_t g = 0; g < w->row_size; g += 4) {
         __m512i q[PANELS];
         UNROLL for (int i = 0; i < v; i++)
@@ -162,8 +165,7 @@ INLINE size_t tile(const part *w, int v, const float *next, dnx_byte_find *found
         UNROLL for (int r = 0; r < ROWS; r++) {
             int four;
             memcpy(&four, w->bytes + (size_t)r * w->row_size + g, 4);
-            UNROLL for (int i = 0; i < v; i++)
-                multiply(&sum[r][i], _mm512_set1_epi32(four), q[i]);
+            UNROLL for (int i = 0; i < v; i++) multiply(&sum[r][i], _mm512_set1_epi32(four), q[i]);
         }
         _mm_prefetch((const char *)(next + 4 * g), _MM_HINT_T1);
     }
@@ -174,8 +176,7 @@ INLINE size_t tile(const part *w, int v, const float *next, dnx_byte_find *found
                                          w->bars[i]);
     if (__builtin_expect(!above, 1)) return 0;
     __m512i copy[ROWS][PANELS];
-    UNROLL for (int i = 0; i < v; i++)
-        UNROLL for (int r = 0; r < ROWS; r++) copy[r][i] = sum[r][i];
+    UNROLL for (int i = 0; i < v; i++) UNROLL for (int r = 0; r < ROWS; r++) copy[r][i] = sum[r][i];
     return note(w, copy, found);
 }
 

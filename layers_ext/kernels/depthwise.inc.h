@@ -1,8 +1,8 @@
 /* depthwise.inc.h - depthwise convolution; a part of kernels.inc.h. The outer loop goes over strips
  * of pixels, the inner one over channels, so that memory is read in order. */
 
-#define STRIP 4    /* output pixels whose sums are in registers together */
-#define DW_STRIP 8 /* pixels summed into a filter gradient together */
+#define STRIP 4      /* output pixels whose sums are in registers together */
+#define DW_STRIP 8   /* pixels summed into a filter gradient together */
 #define MAX_TAPS 512 /* largest kh */
 
 INLINE int at_least(int a, int b) { return a > b ? a : b; }
@@ -32,33 +32,32 @@ INLINE void finish_strip(vf *acc, const int S, const epi *e, int c, float *y, si
 /* Computes channels c.. of S neighbouring outputs. The first tap of the first one reads pixel ix.
  */
 INLINE void strip_vector(const int S, const int kw, const int stride, const float *const *rows,
-                         long ix, size_t C, const float *w, int kh, float *y,
-                         const float *residual, const epi *e, int c, const int n) {
+                         long ix, size_t C, const float *w, int kh, float *y, const float *residual,
+                         const epi *e, int c, const int n) {
     vf acc[STRIP];
     UNROLL for (int s = 0; s < S; s++) acc[s] = zero();
     for (int ky = 0; ky < kh; ky++, w += (size_t)kw * C) {
-        if (!rows[ky])
-            continue;
+        if (!rows[ky]) continue;
         const float *x = rows[ky] + ix * (long)C + c;
         vf tap[5];
         UNROLL for (int kx = 0; kx < kw; kx++) tap[kx] = ldn(w + (size_t)kx * C + c, n);
         UNROLL for (int j = 0; j < (S - 1) * stride + kw; j++) {
             vf v = ldn(x + (size_t)j * C, n);
-            UNROLL for (int kx = 0; kx < kw; kx++)
-                if (j >= kx && (j - kx) % stride == 0 && (j - kx) / stride < S)
-                    acc[(j - kx) / stride] = fma_(v, tap[kx], acc[(j - kx) / stride]);
+            UNROLL for (int kx = 0; kx < kw;
+                        kx++) if (j >= kx && (j - kx) % stride == 0 && (j - kx) / stride < S)
+                acc[(j - kx) / stride] = fma_(v, tap[kx], acc[(j - kx) / stride]);
         }
     }
     finish_strip(acc, S, e, c, y, C, residual, n);
 }
 
-#define STRIP_FN(kw, stride, S)                                                                  \
-    NOINLINE void strip_##kw##_##stride##_##S(const float *const *rows, long ix, int C,          \
-                                              const float *w, int kh, float *y,                  \
-                                              const float *residual, const epi *e) {             \
-        EACH_VECTOR(C, STRIP_BODY_##kw##_##stride##_##S);                                        \
+#define STRIP_FN(kw, stride, S)                                                                    \
+    NOINLINE void strip_##kw##_##stride##_##S(const float *const *rows, long ix, int C,            \
+                                              const float *w, int kh, float *y,                    \
+                                              const float *residual, const epi *e) {               \
+        EACH_VECTOR(C, STRIP_BODY_##kw##_##stride##_##S);                                          \
     }
-#define STRIP_BODY(kw, stride, S, c, n) \
+#define STRIP_BODY(kw, stride, S, c, n)                                                            \
     strip_vector(S, kw, stride, rows, ix, (size_t)C, w, kh, y, residual, e, c, n)
 #define STRIP_BODY_3_1_4(c, n) STRIP_BODY(3, 1, 4, c, n)
 #define STRIP_BODY_3_1_1(c, n) STRIP_BODY(3, 1, 1, c, n)
@@ -82,8 +81,7 @@ INLINE void pixel_vectors(const int V, const float *const *rows, long ix, size_t
     vf acc[4];
     UNROLL for (int v = 0; v < V; v++) acc[v] = zero();
     for (int ky = 0; ky < kh; ky++) {
-        if (!rows[ky])
-            continue;
+        if (!rows[ky]) continue;
         const float *x = rows[ky] + (ix + kx0) * (long)C + c;
         const float *t = w + (size_t)(ky * kw + kx0) * C + c;
         for (int kx = kx0; kx < kx1; kx++, x += C, t += C)
@@ -95,9 +93,8 @@ INLINE void pixel_vectors(const int V, const float *const *rows, long ix, size_t
         UNROLL for (int v = 0; v < V; v++) st(u + v * VW, acc[v]);
         finish_rows(u, 0, 1, (V - 1) * VW + n, e, c, y + c, 0, residual ? residual + c : NULL);
     } else {
-        UNROLL for (int v = 0; v < V; v++)
-            finish(&acc[v], 1, 1, e, c + v * VW, y + c + v * VW, 0,
-                   residual ? residual + c + v * VW : NULL, n);
+        UNROLL for (int v = 0; v < V; v++) finish(&acc[v], 1, 1, e, c + v * VW, y + c + v * VW, 0,
+                                                  residual ? residual + c + v * VW : NULL, n);
     }
 }
 
@@ -106,7 +103,7 @@ NOINLINE void pixel(const float *const *rows, long ix, int C, const float *w, in
     int c0 = 0;
     for (; c0 + 4 * VW <= C; c0 += 4 * VW)
         pixel_vectors(4, rows, ix, (size_t)C, w, kh, kw, kx0, kx1, y, residual, e, c0, VW);
-#define BODY(c, n)                                                                            \
+#define BODY(c, n)                                                                                 \
     pixel_vectors(1, rows, ix, (size_t)C, w, kh, kw, kx0, kx1, y, residual, e, c0 + (c), n)
     EACH_VECTOR(C - c0, BODY);
 #undef BODY
@@ -119,12 +116,9 @@ static void dw_row(const float *const *rows, const dnx_rows *r, int C, const flo
     epi e = epi_of(given);
     strip_fn four = NULL, one = NULL;
     int xlo, xhi;
-    if (kw == 3 && stride == 1)
-        four = strip_3_1_4, one = strip_3_1_1;
-    else if (kw == 3 && stride == 2)
-        four = strip_3_2_4, one = strip_3_2_1;
-    else if (kw == 5 && stride == 1)
-        four = strip_5_1_4, one = strip_5_1_1;
+    if (kw == 3 && stride == 1) four = strip_3_1_4, one = strip_3_1_1;
+    else if (kw == 3 && stride == 2) four = strip_3_2_4, one = strip_3_2_1;
+    else if (kw == 5 && stride == 1) four = strip_5_1_4, one = strip_5_1_1;
     inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
     xhi = at_most(xhi, out_w);
     for (int x = 0; x < out_w;) {
@@ -138,8 +132,7 @@ static void dw_row(const float *const *rows, const dnx_rows *r, int C, const flo
             continue;
         }
         int kx0 = at_least(0, (int)-ix), kx1 = at_most(kw, in_w - (int)ix);
-        if (kx1 < kx0)
-            kx0 = kx1 = 0;
+        if (kx1 < kx0) kx0 = kx1 = 0;
         pixel(rows, ix, C, w, kh, kw, kx0, kx1, y + at, residual, &e);
         x++;
     }
@@ -163,20 +156,19 @@ INLINE void dx_strip_vector(const int S, const int stride, const float *const *d
             vf v = ldn(row + (size_t)j * C, n);
             UNROLL for (int kx = 0; kx < 3; kx++) {
                 const int s = stride == 1 ? j + kx - 2 : 2 * j - 2 + kx;
-                if (s >= 0 && s < S)
-                    acc[s] = fma_(v, tap[kx], acc[s]);
+                if (s >= 0 && s < S) acc[s] = fma_(v, tap[kx], acc[s]);
             }
         }
     }
-    if (adds)
-        UNROLL for (int s = 0; s < S; s++) acc[s] += ldn(dx + (size_t)s * C + c, n);
+    if (adds) UNROLL
+        for (int s = 0; s < S; s++) acc[s] += ldn(dx + (size_t)s * C + c, n);
     UNROLL for (int s = 0; s < S; s++) stn(dx + (size_t)s * C + c, acc[s], n);
 }
 
-#define DX_STRIP_FN(stride, S)                                                                   \
-    NOINLINE void dx_strip_##stride##_##S(const float *const *d, const float *const *w,          \
-                                          int count, size_t at, int C, float *dx, bool adds) {   \
-        EACH_VECTOR(C, DX_STRIP_BODY_##stride##_##S);                                            \
+#define DX_STRIP_FN(stride, S)                                                                     \
+    NOINLINE void dx_strip_##stride##_##S(const float *const *d, const float *const *w, int count, \
+                                          size_t at, int C, float *dx, bool adds) {                \
+        EACH_VECTOR(C, DX_STRIP_BODY_##stride##_##S);                                              \
     }
 #define DX_STRIP_BODY_1_4(c, n) dx_strip_vector(4, 1, d, w, count, at, (size_t)C, dx, adds, c, n)
 #define DX_STRIP_BODY_1_1(c, n) dx_strip_vector(1, 1, d, w, count, at, (size_t)C, dx, adds, c, n)
@@ -191,14 +183,14 @@ DX_STRIP_FN(2, 2)
 NOINLINE void dx_pixel(const float *const *d, const float *const *w, int count, int kx, int x,
                        int taps, int stride, int C, float *dx, bool adds) {
     size_t step = (size_t)C, first = (size_t)kx * step, from = (size_t)x * step;
-#define BODY(c, n)                                                                               \
-    do {                                                                                         \
-        vf acc = adds ? ldn(dx + (c), n) : zero();                                               \
-        for (int i = 0; i < count; i++)                                                          \
-            for (int k = 0; k < taps; k++)                                                       \
-                acc = fma_(ldn(w[i] + first + (size_t)(k * stride) * step + (c), n),             \
-                           ldn(d[i] + from - (size_t)k * step + (c), n), acc);                   \
-        stn(dx + (c), acc, n);                                                                   \
+#define BODY(c, n)                                                                                 \
+    do {                                                                                           \
+        vf acc = adds ? ldn(dx + (c), n) : zero();                                                 \
+        for (int i = 0; i < count; i++)                                                            \
+            for (int k = 0; k < taps; k++)                                                         \
+                acc = fma_(ldn(w[i] + first + (size_t)(k * stride) * step + (c), n),               \
+                           ldn(d[i] + from - (size_t)k * step + (c), n), acc);                     \
+        stn(dx + (c), acc, n);                                                                     \
     } while (0)
     EACH_VECTOR(C, BODY);
 #undef BODY
@@ -212,8 +204,7 @@ static void dw_dx(const float *const *dy_rows, const dnx_rows *r, int C, const f
     int count = 0;
     bool has_strips = kw == 3 && stride <= 2;
     for (int ky = 0; ky < kh; ky++) {
-        if (!dy_rows[ky])
-            continue;
+        if (!dy_rows[ky]) continue;
         d[count] = dy_rows[ky];
         taps_of[count++] = w + (size_t)(ky * kw) * (size_t)C;
     }
@@ -262,8 +253,7 @@ INLINE void dw_strip(const int S, const int stride, const float *const *rows, lo
                      float *dw, int kh, const float *dy) {
     size_t step = (size_t)C;
     for (int ky = 0; ky < kh; ky++) {
-        if (!rows[ky])
-            continue;
+        if (!rows[ky]) continue;
         const float *x = rows[ky] + ix * (long)C;
         float *out = dw + (size_t)ky * 3 * step;
 #define BODY(c, n) dw_strip_vector(S, stride, x + (c), step, out + (c), dy + (c), n)
@@ -272,10 +262,10 @@ INLINE void dw_strip(const int S, const int stride, const float *const *rows, lo
     }
 }
 
-#define DW_STRIP_FN(stride, S)                                                                  \
-    NOINLINE void dw_strip_##stride##_##S(const float *const *rows, long ix, int C, float *dw,  \
-                                          int kh, const float *dy) {                            \
-        dw_strip(S, stride, rows, ix, C, dw, kh, dy);                                           \
+#define DW_STRIP_FN(stride, S)                                                                     \
+    NOINLINE void dw_strip_##stride##_##S(const float *const *rows, long ix, int C, float *dw,     \
+                                          int kh, const float *dy) {                               \
+        dw_strip(S, stride, rows, ix, C, dw, kh, dy);                                              \
     }
 DW_STRIP_FN(1, 8)
 DW_STRIP_FN(1, 2)
@@ -283,8 +273,8 @@ DW_STRIP_FN(2, 8)
 DW_STRIP_FN(2, 2)
 
 /* Filter gradients from outputs x0 <= x < x1, for any filter. */
-NOINLINE void dw_any(const float *const *rows, const dnx_rows *r, int C, float *dw,
-                     const float *dy, int x0, int x1) {
+NOINLINE void dw_any(const float *const *rows, const dnx_rows *r, int C, float *dw, const float *dy,
+                     int x0, int x1) {
     const int kh = r->kh, kw = r->kw, stride = r->stride, pad = r->pad;
     size_t step = (size_t)C;
     for (int kx = 0; kx < kw; kx++) {
@@ -292,22 +282,20 @@ NOINLINE void dw_any(const float *const *rows, const dnx_rows *r, int C, float *
         inside(r->in_w, kx, kx, stride, pad, &lo, &hi);
         lo = at_least(lo, x0);
         hi = at_most(hi, x1);
-        if (lo >= hi)
-            continue;
+        if (lo >= hi) continue;
         for (int ky = 0; ky < kh; ky++) {
-            if (!rows[ky])
-                continue;
+            if (!rows[ky]) continue;
             const float *x = rows[ky] + ((long)lo * stride - pad + kx) * (long)C;
             const float *d = dy + (size_t)lo * step;
             float *out = dw + (size_t)(ky * kw + kx) * step;
             int count = hi - lo;
-#define BODY(c, n)                                                                               \
-    do {                                                                                         \
-        vf acc = ldn(out + (c), n);                                                              \
-        for (int i = 0; i < count; i++)                                                          \
-            acc = fma_(ldn(x + (size_t)(i * stride) * step + (c), n),                            \
-                       ldn(d + (size_t)i * step + (c), n), acc);                                 \
-        stn(out + (c), acc, n);                                                                  \
+#define BODY(c, n)                                                                                 \
+    do {                                                                                           \
+        vf acc = ldn(out + (c), n);                                                                \
+        for (int i = 0; i < count; i++)                                                            \
+            acc = fma_(ldn(x + (size_t)(i * stride) * step + (c), n),                              \
+                       ldn(d + (size_t)i * step + (c), n), acc);                                   \
+        stn(out + (c), acc, n);                                                                    \
     } while (0)
             EACH_VECTOR(C, BODY);
 #undef BODY
@@ -328,13 +316,10 @@ static void dw_row_dw(const float *const *rows, const dnx_rows *r, int C, float 
             int s = x + DW_STRIP <= xhi ? DW_STRIP : 2;
             long ix = (long)x * stride - pad;
             const float *d = dy + (size_t)x * (size_t)C;
-            if (stride == 1)
-                (s == 2 ? dw_strip_1_2 : dw_strip_1_8)(rows, ix, C, dw, kh, d);
-            else
-                (s == 2 ? dw_strip_2_2 : dw_strip_2_8)(rows, ix, C, dw, kh, d);
+            if (stride == 1) (s == 2 ? dw_strip_1_2 : dw_strip_1_8)(rows, ix, C, dw, kh, d);
+            else (s == 2 ? dw_strip_2_2 : dw_strip_2_8)(rows, ix, C, dw, kh, d);
             x += s;
         }
     }
-    for (; x < out_w; x += DW_STRIP)
-        dw_any(rows, r, C, dw, dy, x, at_most(x + DW_STRIP, out_w));
+    for (; x < out_w; x += DW_STRIP) dw_any(rows, r, C, dw, dy, x, at_most(x + DW_STRIP, out_w));
 }

@@ -7,17 +7,17 @@
 #define CHUNK 1024 /* channels whose float sums fit the L1 cache */
 
 /* Runs ROWS(R, c, n) for `rows` rows and all channels; STEP advances the pointers by R rows. */
-#define EACH_GROUP(rows, C, BODY4, BODY1, STEP)          \
-    do {                                                 \
-        int r_ = 0;                                      \
-        for (; r_ + GROUP <= (rows); r_ += GROUP) {      \
-            EACH_VECTOR(C, BODY4);                       \
-            STEP(GROUP);                                 \
-        }                                                \
-        for (; r_ < (rows); r_++) {                      \
-            EACH_VECTOR(C, BODY1);                       \
-            STEP(1);                                     \
-        }                                                \
+#define EACH_GROUP(rows, C, BODY4, BODY1, STEP)                                                    \
+    do {                                                                                           \
+        int r_ = 0;                                                                                \
+        for (; r_ + GROUP <= (rows); r_ += GROUP) {                                                \
+            EACH_VECTOR(C, BODY4);                                                                 \
+            STEP(GROUP);                                                                           \
+        }                                                                                          \
+        for (; r_ < (rows); r_++) {                                                                \
+            EACH_VECTOR(C, BODY1);                                                                 \
+            STEP(1);                                                                               \
+        }                                                                                          \
     } while (0)
 
 /* Zeroes the sums of `width` channels, rounded up to whole vectors. For a short block, zeroing all
@@ -58,7 +58,7 @@ static void stats(const float *x, long P, int C, double *sum, double *sum_sq) {
             int rows = P - p < SUM_ROWS ? (int)(P - p) : SUM_ROWS;
 #define BODY4(c, n) stats_rows(GROUP, at + (c), step, s + (c), q + (c), n)
 #define BODY1(c, n) stats_rows(1, at + (c), step, s + (c), q + (c), n)
-#define STEP(r) at += (size_t)(r) * step
+#define STEP(r) at += (size_t)(r)*step
             EACH_GROUP(rows, width, BODY4, BODY1, STEP);
 #undef BODY4
 #undef BODY1
@@ -87,16 +87,16 @@ INLINE void scale_act_rows(const int R, const bool streams, const float *x, size
     vf s = scale ? ldn(scale + c, n) : set1(1), t = shift ? ldn(shift + c, n) : zero();
     vf leak = e->slope ? ldn(e->slope + c, n) : set1(e->leak), u[GROUP];
     UNROLL for (int r = 0; r < R; r++) u[r] = fma_(ldn(x + (size_t)r * C + c, n), s, t);
-    if (e->is_slow)
-        UNROLL for (int r = 0; r < R; r++) u[r] = slow_vector(u[r], n, e->act, dnx_activate);
-    else if (e->acts)
-        UNROLL for (int r = 0; r < R; r++) u[r] = act_vector(u[r], e, leak);
-    if (residual)
-        UNROLL for (int r = 0; r < R; r++) u[r] += ldn(residual + (size_t)r * C + c, n);
-    if (streams)
-        UNROLL for (int r = 0; r < R; r++) st_stream(y + (size_t)r * C + c, u[r]);
-    else
-        UNROLL for (int r = 0; r < R; r++) stn(y + (size_t)r * C + c, u[r], n);
+    if (e->is_slow) UNROLL
+        for (int r = 0; r < R; r++) u[r] = slow_vector(u[r], n, e->act, dnx_activate);
+    else if (e->acts) UNROLL
+        for (int r = 0; r < R; r++) u[r] = act_vector(u[r], e, leak);
+    if (residual) UNROLL
+        for (int r = 0; r < R; r++) u[r] += ldn(residual + (size_t)r * C + c, n);
+    if (streams) UNROLL
+        for (int r = 0; r < R; r++) st_stream(y + (size_t)r * C + c, u[r]);
+    else UNROLL
+        for (int r = 0; r < R; r++) stn(y + (size_t)r * C + c, u[r], n);
 }
 
 INLINE void scale_act_any(const bool streams, const float *x, long P, const dnx_scaled_act *s,
@@ -108,7 +108,7 @@ INLINE void scale_act_any(const bool streams, const float *x, long P, const dnx_
     size_t step = (size_t)C;
 #define BODY4(c, n) scale_act_rows(GROUP, streams, x, step, scale, shift, &e, residual, y, c, n)
 #define BODY1(c, n) scale_act_rows(1, streams, x, step, scale, shift, &e, residual, y, c, n)
-#define STEP(r) x += (r) * step, y += (r) * step, residual = residual ? residual + (r) * step : NULL
+#define STEP(r) x += (r)*step, y += (r)*step, residual = residual ? residual + (r)*step : NULL
     EACH_GROUP(P, C, BODY4, BODY1, STEP);
 #undef BODY4
 #undef BODY1
@@ -120,8 +120,8 @@ static void scale_act(const float *x, long P, const dnx_scaled_act *s, const flo
     scale_act_any(false, x, P, s, residual, y);
 }
 
-static void scale_act_stream(const float *x, long P, const dnx_scaled_act *s,
-                             const float *residual, float *y) {
+static void scale_act_stream(const float *x, long P, const dnx_scaled_act *s, const float *residual,
+                             float *y) {
     if (s->C % VW || (uintptr_t)y % sizeof(vf)) {
         scale_act(x, P, s, residual, y);
         return;
@@ -145,14 +145,13 @@ INLINE vf back_vector(const back *b, const bool is_slow, size_t at, vf s, vf t, 
     *z = ldn(b->z + at, n);
     *dy = ldn(b->dy + at, n);
     *u = fma_(*z, s, t);
-    if (is_slow)
-        return *dy * slow_vector(*u, n, b->e.act, dnx_activate_grad);
+    if (is_slow) return *dy * slow_vector(*u, n, b->e.act, dnx_activate_grad);
     return b->e.acts ? *dy * grad_vector(*u, &b->e, leak) : *dy;
 }
 
-#define BACK_CONSTANTS                                                                         \
-    vf s = b->scale ? ldn(b->scale + c, n) : set1(1);                                          \
-    vf t = b->shift ? ldn(b->shift + c, n) : zero();                                           \
+#define BACK_CONSTANTS                                                                             \
+    vf s = b->scale ? ldn(b->scale + c, n) : set1(1);                                              \
+    vf t = b->shift ? ldn(b->shift + c, n) : zero();                                               \
     vf leak = b->e.slope ? ldn(b->e.slope + c, n) : set1(b->e.leak), u, z, dy
 
 /* Adds to three sums of CHUNK floats each: du, du*z, and dy*u where u < 0. */
@@ -160,28 +159,24 @@ INLINE void sum_rows(const int R, const back *b, const bool is_slow, const bool 
                      float *sums, int c, const int n) {
     vf sum = ld(sums + c), sum_z = ld(sums + CHUNK + c), sum_s = zero();
     BACK_CONSTANTS;
-    if (has_slopes)
-        sum_s = ld(sums + 2 * CHUNK + c);
+    if (has_slopes) sum_s = ld(sums + 2 * CHUNK + c);
     UNROLL for (int r = 0; r < R; r++) {
         size_t at = (size_t)r * b->C + (size_t)c;
         vf du = back_vector(b, is_slow, at, s, t, leak, &u, &z, &dy, n);
         sum += du;
         sum_z = fma_(du, z, sum_z);
-        if (has_slopes)
-            sum_s = fma_(dy, if_pos(u, zero(), u), sum_s);
-        if (b->du)
-            stn(b->du + at, du, n);
+        if (has_slopes) sum_s = fma_(dy, if_pos(u, zero(), u), sum_s);
+        if (b->du) stn(b->du + at, du, n);
     }
     st(sums + c, sum);
     st(sums + CHUNK + c, sum_z);
-    if (has_slopes)
-        st(sums + 2 * CHUNK + c, sum_s);
+    if (has_slopes) st(sums + 2 * CHUNK + c, sum_s);
 }
 
-#define STEP(r) b.dy += (r) * b.C, b.z += (r) * b.C, b.du = b.du ? b.du + (r) * b.C : NULL
-#define SUM_FN(name)                                                         \
-    NOINLINE void name(back b, int rows, int width, float *sums) {           \
-        EACH_GROUP(rows, width, name##_4, name##_1, STEP);                   \
+#define STEP(r) b.dy += (r)*b.C, b.z += (r)*b.C, b.du = b.du ? b.du + (r)*b.C : NULL
+#define SUM_FN(name)                                                                               \
+    NOINLINE void name(back b, int rows, int width, float *sums) {                                 \
+        EACH_GROUP(rows, width, name##_4, name##_1, STEP);                                         \
     }
 #define sum_slow_4(c, n) sum_rows(GROUP, &b, true, true, sums, c, n)
 #define sum_slow_1(c, n) sum_rows(1, &b, true, true, sums, c, n)
@@ -202,18 +197,21 @@ static void act_back(const float *dy, const float *z, long P, const dnx_scaled_a
     for (int c0 = 0; c0 < C; c0 += CHUNK) {
         int width = C - c0 < CHUNK ? C - c0 : CHUNK;
         for (int i = 0; i < 3; i++) clear(s + i * CHUNK, width);
-        back b = {dy + c0, z + c0, scale ? scale + c0 : NULL, shift ? shift + c0 : NULL,
-                  du ? du + c0 : NULL, (size_t)C, epi_of(&given)};
-        if (b.e.slope)
-            b.e.slope += c0;
+        back b = {dy + c0,
+                  z + c0,
+                  scale ? scale + c0 : NULL,
+                  shift ? shift + c0 : NULL,
+                  du ? du + c0 : NULL,
+                  (size_t)C,
+                  epi_of(&given)};
+        if (b.e.slope) b.e.slope += c0;
         for (long p = 0; p < P; p += SUM_ROWS) {
             int rows = P - p < SUM_ROWS ? (int)(P - p) : SUM_ROWS;
             (b.e.is_slow ? sum_slow : sum_slope ? sum_slopes : sum_plain)(b, rows, width, s);
             STEP((size_t)rows);
             flush(s, width, sum_du + c0);
             flush(s + CHUNK, width, sum_duz + c0);
-            if (sum_slope)
-                flush(s + 2 * CHUNK, width, sum_slope + c0);
+            if (sum_slope) flush(s + 2 * CHUNK, width, sum_slope + c0);
         }
     }
 }
@@ -222,8 +220,7 @@ INLINE void dz_rows(const int R, const back *b, const float *p, const float *q, 
                     int c, const int n) {
     BACK_CONSTANTS;
     vf vp = set1(1), vq = zero(), vw = zero(), dz[GROUP];
-    if (p)
-        vp = ldn(p + c, n), vq = ldn(q + c, n), vw = ldn(w + c, n);
+    if (p) vp = ldn(p + c, n), vq = ldn(q + c, n), vw = ldn(w + c, n);
     UNROLL for (int r = 0; r < R; r++) {
         size_t at = (size_t)r * b->C + (size_t)c;
         vf du = back_vector(b, false, at, s, t, leak, &u, &z, &dy, n);
@@ -236,13 +233,12 @@ INLINE void slow_dz(const back *b, const float *p, const float *q, const float *
                     const int n) {
     BACK_CONSTANTS;
     vf du = back_vector(b, true, (size_t)c, s, t, leak, &u, &z, &dy, n);
-    if (p)
-        du = fma_(du, ldn(p + c, n), fma_(z, ldn(q + c, n), ldn(w + c, n)));
+    if (p) du = fma_(du, ldn(p + c, n), fma_(z, ldn(q + c, n), ldn(w + c, n)));
     stn(b->du + c, du, n);
 }
 
-static void act_dz(const float *dy, const float *z, long P, const dnx_scaled_act *s,
-                   const float *p, const float *q, const float *r, float *dz) {
+static void act_dz(const float *dy, const float *z, long P, const dnx_scaled_act *s, const float *p,
+                   const float *q, const float *r, float *dz) {
     const int C = s->C;
     dnx_epilogue given = {.act = s->act, .slope = s->slope};
     back b = {dy, z, s->scale, s->shift, dz, (size_t)C, epi_of(&given)};
@@ -253,8 +249,7 @@ static void act_dz(const float *dy, const float *z, long P, const dnx_scaled_act
         EACH_VECTOR(C, SLOW);
         STEP(1);
     }
-    if (!b.e.is_slow)
-        EACH_GROUP(P, C, BODY4, BODY1, STEP);
+    if (!b.e.is_slow) EACH_GROUP(P, C, BODY4, BODY1, STEP);
 #undef BODY4
 #undef BODY1
 #undef SLOW
@@ -291,8 +286,7 @@ static double dot(const float *a, const float *b, size_t n) {
         for (int r = 0; r < SUM_ROWS && i + 4 * VW <= n; r++, i += 4 * VW)
             UNROLL for (int v = 0; v < 4; v++)
                 acc[v] = fma_(ld(a + i + v * VW), ld(b + i + v * VW), acc[v]);
-        UNROLL for (int v = 0; v < 4; v++)
-            for (int k = 0; k < VW; k++) lanes[k] += acc[v][k];
+        UNROLL for (int v = 0; v < 4; v++) for (int k = 0; k < VW; k++) lanes[k] += acc[v][k];
         for (int v = 0; v < VW; v++) sum += lanes[v];
     }
     for (; i < n; i++) sum += (double)a[i] * b[i];

@@ -53,8 +53,8 @@ INLINE vi inputs_of(int k, int a, int b) {
 }
 
 static lane_map map_of(const dnx_groups *g) {
-    lane_map map = {g->C, g->C / g->a * g->b, g->a, g->b, VW / g->b, VW % g->b, 0,
-                    inputs_of(0, g->a, g->b)};
+    lane_map map = {g->C,      g->C / g->a * g->b, g->a, g->b,
+                    VW / g->b, VW % g->b,          0,    inputs_of(0, g->a, g->b)};
     int furthest = 0;
     for (int c = 0, k = 0; c == 0 || (k != 0 && c < map.N); c += VW, k = c % map.b)
         furthest = at_least(furthest, (k + VW - 1) / map.b * map.a + map.a - 1);
@@ -174,12 +174,14 @@ typedef void (*group_dw_fn)(const float *const *, long, const lane_map *, float 
     }
 #define GROUP_FNS(S, KW, STRIDE)                                                                   \
     GROUP_FN(0, S, KW, STRIDE) GROUP_FN(1, S, KW, STRIDE) GROUP_FN(2, S, KW, STRIDE)
+// clang-format off
 #define GROUP_NAMES(S, KW, STRIDE)                                        \
     {S, KW, STRIDE,                                                       \
      {group_0_##S##_##KW##_##STRIDE, group_1_##S##_##KW##_##STRIDE,       \
       group_2_##S##_##KW##_##STRIDE},                                     \
      {group_dw_0_##S##_##KW##_##STRIDE, group_dw_1_##S##_##KW##_##STRIDE, \
       group_dw_2_##S##_##KW##_##STRIDE}}
+// clang-format on
 GROUP_FNS(8, 3, 1)
 GROUP_FNS(4, 3, 1)
 GROUP_FNS(4, 3, 2)
@@ -212,8 +214,7 @@ static void group_any(const float *const *rows, const dnx_rows *r, const dnx_gro
             if (group_strips[i].kw == kw && group_strips[i].stride == stride && x >= xlo &&
                 x + group_strips[i].S <= xhi)
                 break;
-        if (dw)
-            group_strips[i].dw[map.V](rows, ix, &map, dw, kh, kw, kx0, kx1, dy + at);
+        if (dw) group_strips[i].dw[map.V](rows, ix, &map, dw, kh, kw, kx0, kx1, dy + at);
         else
             group_strips[i].row[map.V](rows, ix, &map, w, kh, kw, kx0, kx1, y + at,
                                        e->residual ? e->residual + at : NULL, e);
@@ -223,16 +224,12 @@ static void group_any(const float *const *rows, const dnx_rows *r, const dnx_gro
 static void group_row(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
                       const float *w, float *y, const dnx_epilogue *given) {
     epi e = epi_of(given);
-    if (g->a == 1 && g->b == 1)
-        dw_row(rows, r, g->C, w, y, given);
-    else
-        group_any(rows, r, g, w, NULL, NULL, y, &e);
+    if (g->a == 1 && g->b == 1) dw_row(rows, r, g->C, w, y, given);
+    else group_any(rows, r, g, w, NULL, NULL, y, &e);
 }
 
 static void group_row_dw(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
                          float *dw, const float *dy) {
-    if (g->a == 1 && g->b == 1)
-        dw_row_dw(rows, r, g->C, dw, dy);
-    else
-        group_any(rows, r, g, NULL, dw, dy, NULL, NULL);
+    if (g->a == 1 && g->b == 1) dw_row_dw(rows, r, g->C, dw, dy);
+    else group_any(rows, r, g, NULL, dw, dy, NULL, NULL);
 }

@@ -19,20 +19,16 @@ extern const dnx_kernel_set dnx_kernels_wide __attribute__((weak)); /* only test
 #endif
 
 const dnx_kernel_set *dnx_kernels_named(const char *name) {
-    if (!strcmp(name, "plain"))
-        return &dnx_kernels_plain;
+    if (!strcmp(name, "plain")) return &dnx_kernels_plain;
 #if IS_X86
     __builtin_cpu_init();
     bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq");
-    if (!strcmp(name, "avx2") && has_avx2)
-        return &dnx_kernels_avx2;
-    if (!strcmp(name, "avx512") && has_avx512)
-        return &dnx_kernels_avx512;
-    if (!strcmp(name, "wide") && has_avx2)
-        return &dnx_kernels_wide; /* NULL when not linked */
+    if (!strcmp(name, "avx2") && has_avx2) return &dnx_kernels_avx2;
+    if (!strcmp(name, "avx512") && has_avx512) return &dnx_kernels_avx512;
+    if (!strcmp(name, "wide") && has_avx2) return &dnx_kernels_wide; /* NULL when not linked */
 #endif
     return NULL;
 }
@@ -40,17 +36,12 @@ const dnx_kernel_set *dnx_kernels_named(const char *name) {
 const dnx_kernel_set *dnx_kernels(void) {
     static _Atomic(const dnx_kernel_set *) cached;
     const dnx_kernel_set *s = atomic_load(&cached);
-    if (s)
-        return s;
+    if (s) return s;
     const char *isa = getenv("DNX_ISA");
-    if (isa && strcmp(isa, "wide"))
-        s = dnx_kernels_named(isa);
-    if (!s)
-        s = dnx_kernels_named("avx512");
-    if (!s)
-        s = dnx_kernels_named("avx2");
-    if (!s)
-        s = &dnx_kernels_plain;
+    if (isa && strcmp(isa, "wide")) s = dnx_kernels_named(isa);
+    if (!s) s = dnx_kernels_named("avx512");
+    if (!s) s = dnx_kernels_named("avx2");
+    if (!s) s = &dnx_kernels_plain;
     atomic_store(&cached, s);
     return s;
 }

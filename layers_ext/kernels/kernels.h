@@ -92,8 +92,8 @@ typedef struct {
     void (*scale_act)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                       float *y);
     /* Like scale_act(), for a y larger than the cache: it stores past the cache. */
-    void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s,
-                             const float *residual, float *y);
+    void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
+                             float *y);
     /* Backward of y = act(u), u = z*scale[c] + shift[c], with z as forward stored it. Stores
      * du = dy * act'(u). du may be dy, or NULL: then only the sums are computed. Adds to the sums:
      * sum_du[c] += du, sum_duz[c] += du*z, sum_slope[c] += dy*u where u < 0. sum_slope may be
@@ -102,8 +102,8 @@ typedef struct {
                      double *sum_du, double *sum_duz, double *sum_slope);
     /* Computes du as act_back() does, then the backward of batch norm: dz = du*p[c] + z*q[c] +
      * r[c]. When p is NULL, dz = du. dz may be dy. */
-    void (*act_dz)(const float *dy, const float *z, long P, const dnx_scaled_act *s,
-                   const float *p, const float *q, const float *r, float *dz);
+    void (*act_dz)(const float *dy, const float *z, long P, const dnx_scaled_act *s, const float *p,
+                   const float *q, const float *r, float *dz);
     /* out = a*p[c] + b*q[c] + r[c]. out may be a. */
     void (*affine2)(const float *a, const float *b, long P, int C, const float *p, const float *q,
                     const float *r, float *out);

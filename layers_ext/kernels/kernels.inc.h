@@ -26,9 +26,9 @@
 #define NOINLINE static __attribute__((noinline))
 
 #define PANEL (2 * VW)
-#define MMT_ROWS 128 /* rows of d that mmt copies at a time: 128 x PANEL floats, at most 16 KB */
-#define MM_BLOCK 8192 /* floats of `a` that stay in L1 while all panels of b are read */
-#define LINE 16 /* floats of a cache line */
+#define MMT_ROWS 128    /* rows of d that mmt copies at a time: 128 x PANEL floats, at most 16 KB */
+#define MM_BLOCK 8192   /* floats of `a` that stay in L1 while all panels of b are read */
+#define LINE 16         /* floats of a cache line */
 #define MM_LARGE 131072 /* floats of b that no longer fit L2 */
 
 typedef float vf __attribute__((vector_size(4 * VW)));
@@ -65,11 +65,11 @@ INLINE vf fma_(vf a, vf b, vf c) {
 /* u > 0 ? a : b, lane by lane. A NaN in u gives b. */
 INLINE vf if_pos(vf u, vf a, vf b) {
 #if defined(USE_AVX512)
-    return (vf)_mm512_mask_blend_ps(
-        _mm512_cmp_ps_mask((__m512)u, _mm512_setzero_ps(), _CMP_GT_OQ), (__m512)b, (__m512)a);
+    return (vf)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)u, _mm512_setzero_ps(), _CMP_GT_OQ),
+                                    (__m512)b, (__m512)a);
 #elif defined(USE_AVX2)
-    return (vf)_mm256_blendv_ps(
-        (__m256)b, (__m256)a, _mm256_cmp_ps((__m256)u, _mm256_setzero_ps(), _CMP_GT_OQ));
+    return (vf)_mm256_blendv_ps((__m256)b, (__m256)a,
+                                _mm256_cmp_ps((__m256)u, _mm256_setzero_ps(), _CMP_GT_OQ));
 #else
     vi m = (vi)(u > zero());
     return (vf)((m & (vi)a) | (~m & (vi)b));
@@ -127,19 +127,16 @@ INLINE void end_stream(void) {
 /* Loads n floats. For whole vectors n is the constant VW, and the compiler removes the test. */
 INLINE vf ldn(const float *p, int n) { return n == VW ? ld(p) : ld_part(p, n); }
 INLINE void stn(float *p, vf v, int n) {
-    if (n == VW)
-        st(p, v);
-    else
-        st_part(p, v, n);
+    if (n == VW) st(p, v);
+    else st_part(p, v, n);
 }
 
 /* Runs BODY(c, n) over C channels: whole vectors, then one part. */
-#define EACH_VECTOR(C, BODY)                       \
-    do {                                           \
-        int c_ = 0;                                \
-        for (; c_ + VW <= (C); c_ += VW) BODY(c_, VW); \
-        if (c_ < (C))                              \
-            BODY(c_, (C) - c_);                    \
+#define EACH_VECTOR(C, BODY)                                                                       \
+    do {                                                                                           \
+        int c_ = 0;                                                                                \
+        for (; c_ + VW <= (C); c_ += VW) BODY(c_, VW);                                             \
+        if (c_ < (C)) BODY(c_, (C)-c_);                                                            \
     } while (0)
 
 /* ---- activations and epilogues ---- */
@@ -155,8 +152,7 @@ typedef struct {
 
 static epi epi_of(const dnx_epilogue *e) {
     epi r = {.leak = 1};
-    if (!e)
-        return r;
+    if (!e) return r;
     r = (epi){.bias = e->bias, .residual = e->residual, .act = e->act, .adds = e->adds};
     r.acts = e->act != DNX_LINEAR;
     r.slope = e->act == DNX_PRELU ? e->slope : NULL;
@@ -174,8 +170,7 @@ INLINE vf act_vector(vf u, const epi *e, vf leak) {
 /* The derivative act'(u). */
 INLINE vf grad_vector(vf u, const epi *e, vf leak) {
     vf one = set1(1);
-    if (e->is_capped)
-        one = if_pos(set1(6) - u, one, zero());
+    if (e->is_capped) one = if_pos(set1(6) - u, one, zero());
     return if_pos(u, one, leak);
 }
 
@@ -191,11 +186,10 @@ INLINE void finish(vf *u, const int step, const int count, const epi *e, int c, 
         vf leak = e->slope ? ldn(e->slope + c, n) : set1(e->leak);
         UNROLL for (int i = 0; i < count; i++) u[i * step] = act_vector(u[i * step], e, leak);
     }
-    if (residual)
-        UNROLL for (int i = 0; i < count; i++)
-            u[i * step] += ldn(residual + (size_t)i * ldy, n);
-    if (e->adds)
-        UNROLL for (int i = 0; i < count; i++) u[i * step] += ldn(y + (size_t)i * ldy, n);
+    if (residual) UNROLL
+        for (int i = 0; i < count; i++) u[i * step] += ldn(residual + (size_t)i * ldy, n);
+    if (e->adds) UNROLL
+        for (int i = 0; i < count; i++) u[i * step] += ldn(y + (size_t)i * ldy, n);
     UNROLL for (int i = 0; i < count; i++) stn(y + (size_t)i * ldy, u[i * step], n);
 }
 
@@ -211,16 +205,15 @@ NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const
                 y[i] = v + (residual ? residual[i] : 0) + (e->adds ? y[i] : 0);
             }
         } else {
-#define BODY(i, n)                                                                         \
-    do {                                                                                   \
-        vf v = ldn(u + (i), n);                                                            \
-        finish(&v, 1, 1, e, c + (i), y + (i), 0, residual ? residual + (i) : NULL, n);     \
+#define BODY(i, n)                                                                                 \
+    do {                                                                                           \
+        vf v = ldn(u + (i), n);                                                                    \
+        finish(&v, 1, 1, e, c + (i), y + (i), 0, residual ? residual + (i) : NULL, n);             \
     } while (0)
             EACH_VECTOR(width, BODY);
 #undef BODY
         }
-        if (residual)
-            residual += ldy;
+        if (residual) residual += ldy;
     }
 }
 

@@ -1,8 +1,6 @@
 /* mm.inc.h - matrix products; a part of kernels.inc.h. */
 
-static size_t packed(int K, int N) {
-    return (size_t)K * (size_t)((N + PANEL - 1) / PANEL) * PANEL;
-}
+static size_t packed(int K, int N) { return (size_t)K * (size_t)((N + PANEL - 1) / PANEL) * PANEL; }
 
 static void pack(const float *b, size_t sk, size_t sn, int K, int N, float *out) {
     for (int n0 = 0; n0 < N; n0 += PANEL) {
@@ -29,8 +27,7 @@ INLINE void mm_tile(const int m, const int V, const float *a, size_t lda, int K,
     vf acc[MR][2];
     const float *p[(MR + 2) / 3];
     size_t step = next ? (size_t)m : 0;
-    if (!next)
-        next = b;
+    if (!next) next = b;
     UNROLL for (int r = 0; r < m; r++) __builtin_prefetch(y + (size_t)r * ldy, 1);
     UNROLL for (int r = 0; r < 2 * m; r++) acc[r / 2][r % 2] = zero();
     UNROLL for (int i = 0; i < (m + 2) / 3; i++) p[i] = a + 3 * (size_t)i * lda;
@@ -45,9 +42,8 @@ INLINE void mm_tile(const int m, const int V, const float *a, size_t lda, int K,
         UNROLL for (int i = 0; i < (m + 2) / 3; i++) p[i]++;
     }
     if (width == V * VW && !e->is_slow) {
-        UNROLL for (int v = 0; v < V; v++)
-            finish(&acc[0][v], 2, m, e, c + v * VW, y + v * VW, ldy,
-                   residual ? residual + v * VW : NULL, VW);
+        UNROLL for (int v = 0; v < V; v++) finish(&acc[0][v], 2, m, e, c + v * VW, y + v * VW, ldy,
+                                                  residual ? residual + v * VW : NULL, VW);
     } else {
         float u[MR * PANEL];
         UNROLL for (int r = 0; r < m; r++) {
@@ -68,8 +64,7 @@ INLINE void mmt_tile(const int m, const int V, const float *a, size_t lda, const
                      float *w, size_t ldw, int width, const float *next) {
     vf acc[MR][2];
     size_t step = next ? LINE : 0;
-    if (!next)
-        next = d;
+    if (!next) next = d;
     UNROLL for (int r = 0; r < 2 * m; r++) acc[r / 2][r % 2] = zero();
     for (int i = 0; i < rows; i++, a += lda, d += PANEL, next += step) {
         vf in[2];
@@ -81,8 +76,8 @@ INLINE void mmt_tile(const int m, const int V, const float *a, size_t lda, const
         }
     }
     if (width == V * VW) {
-        UNROLL for (int r = 0; r < m; r++, w += ldw)
-            UNROLL for (int v = 0; v < V; v++) st(w + v * VW, ld(w + v * VW) + acc[r][v]);
+        UNROLL for (int r = 0; r < m; r++, w += ldw) UNROLL for (int v = 0; v < V; v++)
+            st(w + v * VW, ld(w + v * VW) + acc[r][v]);
     } else {
         float u[MR * PANEL];
         UNROLL for (int r = 0; r < m; r++) {
@@ -96,17 +91,18 @@ typedef void (*mm_fn)(const float *, size_t, int, const float *, float *, size_t
                       int, const float *, const float *);
 typedef void (*mmt_fn)(const float *, size_t, const float *, int, float *, size_t, int,
                        const float *);
-#define TILE_OF(name, m, V)                                                                     \
-    NOINLINE void mm_##name##m(const float *a, size_t lda, int K, const float *b, float *y,      \
-                               size_t ldy, const epi *e, int c, int width,                       \
-                               const float *residual, const float *next) {                       \
-        mm_tile(m, V, a, lda, K, b, y, ldy, e, c, width, residual, next);                        \
-    }                                                                                            \
-    NOINLINE void mmt_##name##m(const float *a, size_t lda, const float *d, int rows, float *w,  \
-                                size_t ldw, int width, const float *next) {                      \
-        mmt_tile(m, V, a, lda, d, rows, w, ldw, width, next);                                    \
+#define TILE_OF(name, m, V)                                                                        \
+    NOINLINE void mm_##name##m(const float *a, size_t lda, int K, const float *b, float *y,        \
+                               size_t ldy, const epi *e, int c, int width, const float *residual,  \
+                               const float *next) {                                                \
+        mm_tile(m, V, a, lda, K, b, y, ldy, e, c, width, residual, next);                          \
+    }                                                                                              \
+    NOINLINE void mmt_##name##m(const float *a, size_t lda, const float *d, int rows, float *w,    \
+                                size_t ldw, int width, const float *next) {                        \
+        mmt_tile(m, V, a, lda, d, rows, w, ldw, width, next);                                      \
     }
 #define TILE(m) TILE_OF(, m, 2) TILE_OF(half_, m, 1)
+// clang-format off
 TILE(1) TILE(2) TILE(3) TILE(4)
 #if MR == 4
 #define EACH_TILE(f) f##1, f##2, f##3, f##4
@@ -116,11 +112,13 @@ TILE(5) TILE(6)
 #define EACH_TILE(f) f##1, f##2, f##3, f##4, f##5, f##6
 #else
 TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) TILE(13) TILE(14)
-#define EACH_TILE(f) \
+#define EACH_TILE(f)                                                                               \
     f##1, f##2, f##3, f##4, f##5, f##6, f##7, f##8, f##9, f##10, f##11, f##12, f##13, f##14
 #endif
 #endif
-static const mm_fn mm_tiles[MR] = {EACH_TILE(mm_)}, mm_halves[MR] = {EACH_TILE(mm_half_)};
+    // clang-format on
+    static const mm_fn mm_tiles[MR] = {EACH_TILE(mm_)},
+                       mm_halves[MR] = {EACH_TILE(mm_half_)};
 static const mmt_fn mmt_tiles[MR] = {EACH_TILE(mmt_)}, mmt_halves[MR] = {EACH_TILE(mmt_half_)};
 
 static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, float *y,
@@ -129,8 +127,7 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N, 
     /* A matrix b that does not fit the caches should be read less often: use larger blocks of a. */
     int hold = (size_t)K * (size_t)N > MM_LARGE ? MM_BLOCK * 6 : MM_BLOCK;
     int block = K > 0 ? hold / K / MR * MR : MR;
-    if (block < MR)
-        block = MR;
+    if (block < MR) block = MR;
     for (int p0 = 0; p0 < P; p0 += block) {
         int p1 = P - p0 < block ? P : p0 + block;
         for (int n0 = 0; n0 < N; n0 += PANEL) {
@@ -154,10 +151,8 @@ static const float *fetch(dnx_ahead *next, int rows) {
     for (int i = 0; i < 3; i++) {
         size_t n = (size_t)rows * LINE;
         const float *at = next->p[i];
-        if (!next->floats[i])
-            continue;
-        if (n > next->floats[i])
-            n = next->floats[i];
+        if (!next->floats[i]) continue;
+        if (n > next->floats[i]) n = next->floats[i];
         next->floats[i] -= n;
         next->p[i] += n;
         return at;
@@ -178,8 +173,8 @@ static void mmt_ahead(const float *a, size_t lda, const float *d, size_t ldd, in
             pack(d + (size_t)p0 * ldd + n0, ldd, 1, rows, width, panel);
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;
-                tiles[m - 1](a + (size_t)p0 * lda + k, lda, panel, rows,
-                             w + (size_t)k * ldw + n0, ldw, width, fetch(&next, rows));
+                tiles[m - 1](a + (size_t)p0 * lda + k, lda, panel, rows, w + (size_t)k * ldw + n0,
+                             ldw, width, fetch(&next, rows));
             }
         }
     }

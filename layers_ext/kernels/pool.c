@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
     bed bed;
     dnx_pool *pool;
-    int place; /* 1..crew-1; the caller's is 0 */
+    int place;     /* 1..crew-1; the caller's is 0 */
     unsigned last; /* the number of the last job that this thread took part in */
     pthread_t thread;
 } worker;

@@ -62,10 +62,8 @@ INLINE void wino_in_tile(const int m, const float *x, size_t ldx, int C, float *
 }
 
 static void wino_in(int m, const float *x, size_t ldx, int C, float *v, size_t step) {
-    if (m == 2)
-        wino_in_tile(2, x, ldx, C, v, step);
-    else
-        wino_in_tile(4, x, ldx, C, v, step);
+    if (m == 2) wino_in_tile(2, x, ldx, C, v, step);
+    else wino_in_tile(4, x, ldx, C, v, step);
 }
 
 /* slow: when not NULL, the bias and activation are applied here, and e has neither for finish(). */
@@ -82,20 +80,18 @@ INLINE void wino_out_vector(const int m, const float *v, size_t step, int h, int
     for (int i = 0; i < h; i++, y += row) {
         vf u[4];
         wino_out_line(m, t + i * a, u, 1);
-        if (slow)
-            UNROLL for (int k = 0; k < m; k++) {
+        if (slow) UNROLL
+            for (int k = 0; k < m; k++) {
                 vf s = slow->bias ? u[k] + ldn(slow->bias + c, n) : u[k];
                 u[k] = slow_vector(s, n, slow->act, dnx_activate);
             }
-        if (w == m)
-            finish(u, 1, m, e, c, y, ldy, residual, n);
-        else
-            UNROLL for (int k = 0; k < m - 1; k++)
+        if (w == m) finish(u, 1, m, e, c, y, ldy, residual, n);
+        else UNROLL
+            for (int k = 0; k < m - 1; k++)
                 if (k < w)
                     finish(u + k, 1, 1, e, c, y + (size_t)k * ldy, 0,
                            residual ? residual + (size_t)k * ldy : NULL, n);
-        if (residual)
-            residual += row;
+        if (residual) residual += row;
     }
 }
 
@@ -106,8 +102,8 @@ INLINE void wino_out_tile(const int m, const float *v, size_t step, int N, int h
         fast.bias = NULL;
         fast.acts = false;
     }
-#define BODY(c, n)                                                                      \
-    wino_out_vector(m, v + (c), step, h, w, y + (c), row, ldy, &fast, e.is_slow ? &e : NULL, c, \
+#define BODY(c, n)                                                                                 \
+    wino_out_vector(m, v + (c), step, h, w, y + (c), row, ldy, &fast, e.is_slow ? &e : NULL, c,    \
                     e.residual ? e.residual + (c) : NULL, n)
     EACH_VECTOR(N, BODY);
 #undef BODY
@@ -115,8 +111,6 @@ INLINE void wino_out_tile(const int m, const float *v, size_t step, int N, int h
 
 static void wino_out(int m, const float *v, size_t step, int N, int h, int w, float *y, size_t row,
                      size_t ldy, const dnx_epilogue *e) {
-    if (m == 2)
-        wino_out_tile(2, v, step, N, h, w, y, row, ldy, e);
-    else
-        wino_out_tile(4, v, step, N, h, w, y, row, ldy, e);
+    if (m == 2) wino_out_tile(2, v, step, N, h, w, y, row, ldy, e);
+    else wino_out_tile(4, v, step, N, h, w, y, row, ldy, e);
 }

@@ -56,8 +56,8 @@ static unsigned image_check(const uint8_t *data, size_t size) {
     unsigned sum = 0;
     dnx_image_fault fault = dnx_image_decode(data, size, &image);
     image_must(!fault == (image.rgb != NULL) && !fault == !image.why);
-    image_must(fault || (image.w > 0 && image.h > 0 && image.w <= DNX_MAX_SIDE &&
-                         image.h <= DNX_MAX_SIDE));
+    image_must(fault ||
+               (image.w > 0 && image.h > 0 && image.w <= DNX_MAX_SIDE && image.h <= DNX_MAX_SIDE));
     for (size_t i = 0; image.rgb && i < (size_t)image.w * (size_t)image.h * 3; i++)
         sum += image.rgb[i];
     dnx_image_free(&image);

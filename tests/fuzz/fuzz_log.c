@@ -29,15 +29,20 @@ static void log_check(const char *path, const uint8_t *data, size_t kept) {
     fclose(f);
     text[n] = 0;
     fuzz_must(n > kept && text[n - 1] == '\n' && !memcmp(text, data, kept));
-    while (--n && text[n - 1] != '\n') {}
+    while (--n && text[n - 1] != '\n') {
+    }
     fuzz_must(!strncmp(text + n, "4,0.0000,", 9)); /* the last line */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *path = fuzz_path("log");
     const double losses[8] = {0};
-    const dnx_log_line line = {.batch = 4, .accuracy = NAN, .verified = NAN, .exclusivity = NAN,
-                               .gradient = NAN, .losses = losses};
+    const dnx_log_line line = {.batch = 4,
+                               .accuracy = NAN,
+                               .verified = NAN,
+                               .exclusivity = NAN,
+                               .gradient = NAN,
+                               .losses = losses};
     dnx_log log;
     if (size > 1 << 16 || !fuzz_write(path, data, size)) return 0;
     dnx_status st = dnx_log_open(&log, strdup(path), log_net(), "lfw", 3, NULL);

@@ -23,8 +23,8 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
         size_t size = dnx_size(n->out);
         dnx_net_forward_layer(ours, i, x, 1, DNX_PREDICTING, NULL, NULL);
         if ((size_t)l->outputs != size) {
-            printf("# %s: layer %d [%s]: %zu outputs, the host's %d\n", name, i,
-                   n->type->name, size, l->outputs);
+            printf("# %s: layer %d [%s]: %zu outputs, the host's %d\n", name, i, n->type->name,
+                   size, l->outputs);
             return false;
         }
         if (l->type == COST) continue; /* without truth libdarknet computes no output here */
@@ -35,8 +35,8 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
         double worst = difference(l->output, planes, size);
         free(planes);
         if (worst < 1e-4) continue;
-        printf("# %s: layer %d [%s] %d x %d x %d: differs by %.3g of the largest\n",
-               name, i, n->type->name, n->out.h, n->out.w, n->out.c, worst);
+        printf("# %s: layer %d [%s] %d x %d x %d: differs by %.3g of the largest\n", name, i,
+               n->type->name, n->out.h, n->out.w, n->out.c, worst);
         return false;
     }
     return true;
@@ -53,8 +53,7 @@ static void predict(const char *name) {
     size_t size = dnx_size(ours->in);
     float *x = malloc(size * sizeof *x), *planes = malloc(size * sizeof *x);
     bool ok = x && planes && host->n == ours->n && (size_t)host->inputs == size;
-    if (!ok)
-        printf("# %s: the host has %d layers, here %d\n", name, host->n, ours->n);
+    if (!ok) printf("# %s: the host has %d layers, here %d\n", name, host->n, ours->n);
     if (ok && (dnx_weights_load(ours, host_path, &err) || dnx_net_prepare(ours, &err))) {
         printf("# %s: %s\n", name, err.text);
         ok = false;
@@ -146,11 +145,10 @@ static const struct {
 
 /* ---- training ---- */
 
-#define TRAIN \
-    "[net]\nbatch=8\nsubdivisions=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\n" \
+#define TRAIN                                                                                      \
+    "[net]\nbatch=8\nsubdivisions=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\n"            \
     "momentum=.9\ndecay=.01\nburn_in=2\npower=1\npolicy=steps\nsteps=3,4\nscales=.5,.1\n"
-#define COSTS(type) \
-    "[connected]\noutput=5\nactivation=logistic\n[cost]\ntype=" type "\nscale=.7\n"
+#define COSTS(type) "[connected]\noutput=5\nactivation=logistic\n[cost]\ntype=" type "\nscale=.7\n"
 enum { IMAGES = 4, CLASSES = 5, STEPS_RUN = 5, PIXELS = 8 * 8 * 3 };
 
 // clang-format off
@@ -241,8 +239,8 @@ static bool same_weights(const char *name, network *host, dnx_net *ours, double 
         for (int k = 0; k < count; at += list[k].count, k++) {
             double d = difference(a + at, b + at, list[k].count);
             if (d <= tolerance) continue;
-            printf("# %s: layer %d [%s] %s: differ by %.3g of the largest\n",
-                   name, i, ours->nodes[i].type->name, list[k].name, d);
+            printf("# %s: layer %d [%s] %s: differ by %.3g of the largest\n", name, i,
+                   ours->nodes[i].type->name, list[k].name, d);
             ok = false;
         }
     }

@@ -79,35 +79,47 @@ static const struct {
     const char *text;
     bool trains;
 } cases[] = {
-    {NET CONV "activation=relu\n[kd_feature]\nlayer=0\n" TEACHER
-     "[avgpool]\n[connected]\noutput=5\n"
-     "[kd_correlation]\n" TEACHER "[margin_softmax]\nclasses=5\n[kd_probability]\n" TEACHER, true},
+    {NET CONV
+     "activation=relu\n[kd_feature]\nlayer=0\n" TEACHER "[avgpool]\n[connected]\noutput=5\n"
+     "[kd_correlation]\n" TEACHER "[margin_softmax]\nclasses=5\n[kd_probability]\n" TEACHER,
+     true},
     {NET CONV "[avgpool]\n[connected]\noutput=5\n[margin_softmax]\nclasses=5\n"
-     "centres=teacher\n" TEACHER "[kd_probability]\ngroup=.9\n" TEACHER "[kd_relation]\n"
-     TEACHER, true},
+              "centres=teacher\n" TEACHER "[kd_probability]\ngroup=.9\n" TEACHER
+              "[kd_relation]\n" TEACHER,
+     true},
     {NET CONV "[avgpool]\n[connected]\noutput=5\n[margin_softmax]\nclasses=5\nmargin=am\n"
-     "centres=inherited\nmargins=teacher\n" TEACHER, true},
-    {NET "policy=steps\nsteps=1,2\nscales=.1,.1\n" CONV "activation=prelu\n[maxpool]\nsize=2\n"
+              "centres=inherited\nmargins=teacher\n" TEACHER,
+     true},
+    {NET
+     "policy=steps\nsteps=1,2\nscales=.1,.1\n" CONV "activation=prelu\n[maxpool]\nsize=2\n"
      "stride=2\n[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
      "[convolutional]\nfilters=8\ngroups=2\n[shortcut]\nfrom=-2\n[global_depthwise]\n"
      "batch_normalize=1\n[dropout]\n[connected]\noutput=6\nbatch_normalize=1\n[softmax]\n[cost]\n",
      true},
     {NET CONV "activation=relu\n[batchnorm]\n[activation]\nactivation=prelu\n[l2norm]\n"
-     "[upsample]\n[route]\nlayers=-1\n" CONV "[shortcut]\nfrom=-2\n[avgpool]\n[margin_softmax]\n"
-     "classes=5\n", true},
+              "[upsample]\n[route]\nlayers=-1\n" CONV
+              "[shortcut]\nfrom=-2\n[avgpool]\n[margin_softmax]\n"
+              "classes=5\n",
+     true},
     {NET CONV "activation=relu\n[binary]\nfilters=8\n[low_rank]\nfilters=6\nrank=2\n[avgpool]\n"
-     "[softmax]\n", true},
+              "[softmax]\n",
+     true},
     {NET CONV "[channel_shuffle]\ngroups=2\n[avgpool]\n[convolutional]\nfilters=8\n"
-     "[scale_channels]\nfrom=1\n[convolutional]\nfilters=8\n[sam]\nfrom=-2\n[connected]\n"
-     "output=5\n[softmax]\n", true},
+              "[scale_channels]\nfrom=1\n[convolutional]\nfilters=8\n[sam]\nfrom=-2\n[connected]\n"
+              "output=5\n[softmax]\n",
+     true},
     {NET CONV "[avgpool]\n[contrastive]\nfrom=-1\n[triplet]\nfrom=1\n[center_loss]\nfrom=1\n"
-     "classes=5\n", true},
+              "classes=5\n",
+     true},
     {NET "[crop]\ncrop_height=6\ncrop_width=6\n[local]\nfilters=4\nsize=3\npad=1\n[reorg]\n"
-     "stride=2\n[connected]\noutput=5\n[softmax]\n", true},
+         "stride=2\n[connected]\noutput=5\n[softmax]\n",
+     true},
     {NET CONV "[normalization]\n[rnn]\noutput=4\n[gru]\noutput=3\nbatch_normalize=1\n[lstm]\n"
-     "output=3\n[connected]\noutput=27\n[logistic]\n[detection]\nside=3\n", false},
+              "output=3\n[connected]\noutput=27\n[logistic]\n[detection]\nside=3\n",
+     false},
     {NET "[convolutional]\nfilters=14\n[yolo]\nclasses=2\nnum=2\n[route]\nlayers=-2\n[region]\n"
-     "classes=2\nnum=2\n", false},
+         "classes=2\nnum=2\n",
+     false},
 };
 #define CASES (sizeof cases / sizeof *cases)
 
@@ -135,8 +147,8 @@ static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_
     dnx_host *host = NULL;
     const char *text = cases[i].text;
     dnx_status st = dnx_cfg_parse(text, strlen(text), "a.cfg", &cfg, err);
-    const dnx_build how = {.trains = trains, .threads = 1, .types = dnx_host_types,
-                           .teachers = &dnx_cfg_teachers};
+    const dnx_build how = {
+        .trains = trains, .threads = 1, .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
     if (!st) st = dnx_net_build(cfg, &how, &net, err);
     if (cfg) dnx_cfg_free(cfg);
     if (st) {
@@ -207,7 +219,7 @@ static void has_all(const dnx_layer_type *const *types) {
 /* Writes teacher.cfg and teacher.weights into the working folder. */
 static void write_teacher(void) {
     static const char text[] = NET CONV "[avgpool]\n[connected]\noutput=5\n[margin_softmax]\n"
-                               "classes=5\n";
+                                        "classes=5\n";
     write_text("teacher.cfg", text);
     dnx_net *net = make_net(text, "teacher.cfg", false, 1, 1);
     must(!dnx_weights_save(net, "teacher.weights", NULL), "cannot save the teacher");

@@ -56,8 +56,8 @@ static double colours(const dnx_augmentation *l, dnx_rng *r) {
     dnx_augment_paint(l, SIDE, SIDE, rgb, scratch);
     distort_image(im, l->hue, l->saturation, l->exposure);
     for (int i = 0; i < SIDE * SIDE * 3; i++)
-        worst =
-            worse(worst, fabs((double)rgb[i] / 255 - (double)im.data[i % 3 * SIDE * SIDE + i / 3]));
+        worst = worse(worst,
+                      fabs((double)rgb[i] / 255 - (double)im.data[i % 3 * SIDE * SIDE + i / 3]));
     free_image(im);
     return worst;
 }
@@ -67,8 +67,14 @@ int main(void) {
     static float out[SIDE * SIDE * 3];
     image im = make_image(W, H, 3);
     dnx_net net = {.in = {SIDE, SIDE, 3}};
-    net.o = (dnx_net_opts){.flip = 1, .angle = 30, .aspect = .75f, .min_crop = 12, .max_crop = 40,
-                           .hue = .2f, .saturation = 1.6f, .exposure = 1.5f};
+    net.o = (dnx_net_opts){.flip = 1,
+                           .angle = 30,
+                           .aspect = .75f,
+                           .min_crop = 12,
+                           .max_crop = 40,
+                           .hue = .2f,
+                           .saturation = 1.6f,
+                           .exposure = 1.5f};
     dnx_rng r;
     double worst = 0, painted = 0;
     dnx_rng_seed(&r, 4, 4);

@@ -113,14 +113,14 @@ static float first_delta_after(const char *layers, float there, float *mine) {
 
 static void deltas(void) {
     fact(first_delta_after(CONV("size=1"), 7, NULL) == 0,
-          "H1: the backward of a 1x1 convolution overwrites net.delta");
+         "H1: the backward of a 1x1 convolution overwrites net.delta");
     fact(first_delta_after(CONV3, 7, NULL) == 7,
-          "H1: the backward of a 3x3 convolution adds to net.delta");
+         "H1: the backward of a 3x3 convolution adds to net.delta");
     fact(first_delta_after("[activation]\nactivation=leaky\n", 7, NULL) == 0,
-          "H2: the backward of [activation] overwrites net.delta");
+         "H2: the backward of [activation] overwrites net.delta");
     float mine;
     fact(first_delta_after("[l2norm]\n", 0, &mine) == mine,
-          "H5: the backward of [l2norm] passes the delta straight through");
+         "H5: the backward of [l2norm] passes the delta straight through");
 }
 
 /* ---- forward passes ---- */
@@ -132,7 +132,7 @@ static void stride_and_binary(void) {
     net->layers[0].weights[0] = 1;
     y = network_predict(net, x);
     fact(net->layers[0].outputs == 8 && y[1] == x[1] && y[3] == x[3],
-          "H3: a 1x1 convolution with stride 2 reads its input without the stride");
+         "H3: a 1x1 convolution with stride 2 reads its input without the stride");
     free_host(net);
 
     network *plain = parse(NET(4, 2) CONV3);
@@ -143,11 +143,11 @@ static void stride_and_binary(void) {
     fact(!memcmp(y, network_predict(binary, x), bytes), "H6: binary=1 changes nothing on the CPU");
     fact(memcmp(y, network_predict(xnor, x), bytes), "H6: xnor=1 does change the result");
     fact(!memcmp(plain->layers[0].weights, binary->layers[0].weights, 18 * sizeof(float)),
-          "H17: weights come from rand(): the same srand gives the same weights");
+         "H17: weights come from rand(): the same srand gives the same weights");
     rand();
     network *other = parse_network_cfg(path);
     fact(memcmp(plain->layers[0].weights, other->layers[0].weights, 18 * sizeof(float)),
-          "H17: weights come from rand(): its state decides");
+         "H17: weights come from rand(): its state decides");
     free_host(plain);
     free_host(binary);
     free_host(xnor);
@@ -204,12 +204,12 @@ static void parsers(void) {
     fact(exits(child(bad_option), 3), "H8: strde=2 is accepted");
     fact(exits(child(bad_from), 3), "H8: from=-3 at layer 0 is accepted");
     fact(dies(parse_status("batch=1\n" NET(4, 2) CONV3), SIGSEGV),
-          "H8: an option before the first section crashes");
+         "H8: an option before the first section crashes");
     fact(dies(parse_status(NET(4, 2) CONV3 "[route]\n"), SIGSEGV),
-          "H8: [route] without layers crashes");
+         "H8: [route] without layers crashes");
     fact(dies(parse_status(NET(4, 2) CONV("size=3\nstride=0")), SIGFPE), "H8: stride=0 crashes");
     fact(dies(parse_status(NET(4, 2) "subdivisions=0\n" CONV3), SIGFPE),
-          "H8: subdivisions=0 crashes");
+         "H8: subdivisions=0 crashes");
 }
 
 /* ---- H11, H12: symbols and sizes ---- */
@@ -220,7 +220,7 @@ static void symbols(void) {
         Dl_info at;
         void *p = dlsym(RTLD_DEFAULT, names[i]);
         fact(p && dladdr(p, &at) && strstr(at.dli_fname, "libdarknet"),
-              "H11: the library exports error, softmax, flatten, gradient, mutex; none is ours");
+             "H11: the library exports error, softmax, flatten, gradient, mutex; none is ours");
     }
     fact(dnx_host_cpu_build(), "H12: the library has no cuda_make_array");
     fact(sizeof(layer) == 1184, "H12: a layer has 1,184 bytes");
@@ -279,8 +279,17 @@ static void loop(void) {
                   {.type = BLANK, .forward = spy, .backward = spy, .batch = 4, .outputs = 1,
                    .delta = d1, .output = y1, .cost = cost + 1}};
     // clang-format on
-    network n = {.n = 2, .batch = 4, .subdivisions = 2, .layers = l, .seen = &seen, .t = &t,
-                 .cost = &total, .input = x, .truth = truth, .learning_rate = 1, .output = y1};
+    network n = {.n = 2,
+                 .batch = 4,
+                 .subdivisions = 2,
+                 .layers = l,
+                 .seen = &seen,
+                 .t = &t,
+                 .cost = &total,
+                 .input = x,
+                 .truth = truth,
+                 .learning_rate = 1,
+                 .output = y1};
     float returned = train_network_datum(&n);
     fact(returned == 3, "H14: the loop's cost is the mean over loss layers");
     fact(seen == 4 && t == 0, "the loop updates after `subdivisions` batches");
@@ -294,13 +303,13 @@ static void loop(void) {
 
     float *y = network_predict(&n, x);
     fact(y == y1 && !saw.saw_truth[1] && !saw.saw_delta[1] && !saw.saw_train,
-          "H15: prediction passes neither truth nor delta");
+         "H15: prediction passes neither truth nor delta");
     set_batch_network(&n, 1);
     forward_network(&n);
     fact(saw.batch == 1, "H15: set_batch_network lowers l.batch");
     l[1].type = COST;
     fact(get_network_output_layer(&n).output == y0,
-          "H13: the host's output layer is the one before the last COST layers");
+         "H13: the host's output layer is the one before the last COST layers");
 }
 
 static void updates(void) {
@@ -314,8 +323,8 @@ static void updates(void) {
     l.update(l, a);
     /* grad = 10 - .1*4*2 = 9.2; w = 2 + .5/4*9.2; biases have no decay */
     fact(fabsf(l.weights[0] - 3.15f) < 1e-5f && fabsf(l.weight_updates[0] - 8.28f) < 1e-5f &&
-              fabsf(l.biases[0] - 3.625f) < 1e-5f && fabsf(l.bias_updates[0] - 4.5f) < 1e-5f,
-          "H14: updates hold the descent direction, summed over the batch");
+             fabsf(l.biases[0] - 3.625f) < 1e-5f && fabsf(l.bias_updates[0] - 4.5f) < 1e-5f,
+         "H14: updates hold the descent direction, summed over the batch");
     free_host(net);
 }
 

@@ -30,9 +30,14 @@ static float host_rate(const dnx_net_opts *o, size_t number) {
     return get_current_rate(&n);
 }
 
-static const dnx_net_opts defaults = {.learning_rate = .0123f, .gamma = .97f, .scale = .31f,
-                                      .power = 3.7f, .step = 7, .max_batches = 100,
-                                      .steps = {3, {5, 12, 40}}, .scales = {3, {.1f, 3, .7f}}};
+static const dnx_net_opts defaults = {.learning_rate = .0123f,
+                                      .gamma = .97f,
+                                      .scale = .31f,
+                                      .power = 3.7f,
+                                      .step = 7,
+                                      .max_batches = 100,
+                                      .steps = {3, {5, 12, 40}},
+                                      .scales = {3, {.1f, 3, .7f}}};
 
 static void same_as_host(const char *name, dnx_net_opts o, size_t from, size_t to) {
     for (size_t i = from; i <= to; i++) {

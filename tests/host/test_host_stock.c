@@ -25,8 +25,7 @@ static char cfg_path[64], host_path[64];
 /* ---- double precision, with libdarknet's structs and weights ---- */
 
 static void activate_all(const layer *l, double *y) {
-    for (int i = 0; i < l->outputs; i++)
-        switch (l->activation) {
+    for (int i = 0; i < l->outputs; i++) switch (l->activation) {
         case LEAKY: y[i] = y[i] > 0 ? y[i] : .1 * y[i]; break;
         case RELU: y[i] = y[i] > 0 ? y[i] : 0; break;
         case LOGISTIC: y[i] = 1 / (1 + exp(-y[i])); break;
@@ -306,10 +305,9 @@ static void stock(const char *name) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const names[] = {"cifar", "tiny", "darknet", "darknet19", "resnet18",
-                                        "alexnet", "darknet53", "extraction", "resnet34",
-                                        "resnet50", "resnext50", "densenet201", "vgg-16",
-                                        "strided"};
+    static const char *const names[] = {
+        "cifar",      "tiny",     "darknet",  "darknet19", "resnet18",    "alexnet", "darknet53",
+        "extraction", "resnet34", "resnet50", "resnext50", "densenet201", "vgg-16",  "strided"};
     bool is_all = argc > 1 && !strcmp(argv[1], "-all");
     if (!mkdtemp(dir)) return 1;
     snprintf(cfg_path, sizeof cfg_path, "%s/a.cfg", dir);

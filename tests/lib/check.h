@@ -96,8 +96,8 @@ static inline dnx_net *try_net(const char *text, const char *file, bool trains, 
     dnx_net *net = NULL;
     *err = (dnx_err){0};
     if (!dnx_cfg_parse(text, strlen(text), file, &cfg, err)) {
-        const dnx_build how = {.trains = trains, .batch = batch, .threads = threads,
-                               .teachers = &dnx_cfg_teachers};
+        const dnx_build how = {
+            .trains = trains, .batch = batch, .threads = threads, .teachers = &dnx_cfg_teachers};
         dnx_net_build(cfg, &how, &net, err);
         dnx_cfg_free(cfg);
     }

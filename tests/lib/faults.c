@@ -29,10 +29,10 @@ static const struct {
     const char *name;
     int why[2];
 } calls[] = {
-    {"open", {EMFILE, EACCES}},   {"read", {EIO, EIO}},      {"write", {ENOSPC, EIO}},
-    {"fsync", {EIO, ENOSPC}},     {"rename", {EACCES, EIO}}, {"mkdir", {EACCES, ENOSPC}},
-    {"mmap", {ENOMEM, ENOMEM}},   {"close", {EIO, ENOSPC}},  {"ftruncate", {EIO, EIO}},
-    {"fork", {EAGAIN, ENOMEM}},   {"thread", {EAGAIN, EAGAIN}},
+    {"open", {EMFILE, EACCES}}, {"read", {EIO, EIO}},         {"write", {ENOSPC, EIO}},
+    {"fsync", {EIO, ENOSPC}},   {"rename", {EACCES, EIO}},    {"mkdir", {EACCES, ENOSPC}},
+    {"mmap", {ENOMEM, ENOMEM}}, {"close", {EIO, ENOSPC}},     {"ftruncate", {EIO, EIO}},
+    {"fork", {EAGAIN, ENOMEM}}, {"thread", {EAGAIN, EAGAIN}},
 };
 enum { OPEN, READ, WRITE, FSYNC, RENAME, MKDIR, MMAP, CLOSE, FTRUNCATE, FORK, THREAD };
 
@@ -122,44 +122,44 @@ static bool fails_stream(int call, FILE *f) {
     return true;
 }
 
-#define NEXT(name) \
-    __typeof__(&name) next; \
+#define NEXT(name)                                                                                 \
+    __typeof__(&name) next;                                                                        \
     *(void **)&next = dlsym(RTLD_NEXT, #name)
 
 static mode_t mode_of(int flags, va_list args) {
     return flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
 }
 
-#define OPENS(name) \
-    int name(const char *path, int flags, ...) { \
-        NEXT(name); \
-        va_list args; \
-        va_start(args, flags); \
-        mode_t mode = mode_of(flags, args); \
-        va_end(args); \
-        return fails(OPEN, path) ? -1 : next(path, flags, mode); \
+#define OPENS(name)                                                                                \
+    int name(const char *path, int flags, ...) {                                                   \
+        NEXT(name);                                                                                \
+        va_list args;                                                                              \
+        va_start(args, flags);                                                                     \
+        mode_t mode = mode_of(flags, args);                                                        \
+        va_end(args);                                                                              \
+        return fails(OPEN, path) ? -1 : next(path, flags, mode);                                   \
     }
 OPENS(open)
 OPENS(open64)
 
-#define OPENS_AT(name) \
-    int name(int folder, const char *path, int flags, ...) { \
-        NEXT(name); \
-        va_list args; \
-        va_start(args, flags); \
-        mode_t mode = mode_of(flags, args); \
-        va_end(args); \
-        return fails_at(OPEN, folder, path) ? -1 : next(folder, path, flags, mode); \
+#define OPENS_AT(name)                                                                             \
+    int name(int folder, const char *path, int flags, ...) {                                       \
+        NEXT(name);                                                                                \
+        va_list args;                                                                              \
+        va_start(args, flags);                                                                     \
+        mode_t mode = mode_of(flags, args);                                                        \
+        va_end(args);                                                                              \
+        return fails_at(OPEN, folder, path) ? -1 : next(folder, path, flags, mode);                \
     }
 OPENS_AT(openat)
 OPENS_AT(openat64)
 
 /* WRAP(type of the result, name, parameters, arguments, condition of failure, result of a
  * failure) */
-#define WRAP(type, name, params, args, failure, value) \
-    type name params { \
-        NEXT(name); \
-        return (failure) ? (value) : next args; \
+#define WRAP(type, name, params, args, failure, value)                                             \
+    type name params {                                                                             \
+        NEXT(name);                                                                                \
+        return (failure) ? (value) : next args;                                                    \
     }
 WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), fails(OPEN, path), NULL)
 WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), fails(OPEN, path), NULL)
@@ -179,7 +179,7 @@ WRAP(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t at), (fd, p, n
      fails_fd(WRITE, fd), -1)
 WRAP(size_t, fwrite, (const void *p, size_t size, size_t n, FILE *f), (p, size, n, f),
      fails_stream(WRITE, f), 0)
-WRAP(int, fflush, (FILE *f), (f), fails_stream(WRITE, f), EOF)
+WRAP(int, fflush, (FILE * f), (f), fails_stream(WRITE, f), EOF)
 WRAP(int, fsync, (int fd), (fd), fails_fd(FSYNC, fd), -1)
 WRAP(int, fdatasync, (int fd), (fd), fails_fd(FSYNC, fd), -1)
 WRAP(int, rename, (const char *a, const char *b), (a, b), fails(RENAME, b), -1)

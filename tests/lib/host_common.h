@@ -22,8 +22,8 @@ static inline void fill(float *v, int n, float lo, float hi) {
 /* Sets random biases and running statistics, so that they change the output. */
 static inline void randomise_layer(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
-                            l->uz, l->ur, l->uh, l->wi, l->wf, l->wo, l->wg, l->ui, l->uf, l->uo,
-                            l->ug};
+                            l->uz,          l->ur,         l->uh,           l->wi, l->wf, l->wo,
+                            l->wg,          l->ui,         l->uf,           l->uo, l->ug};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i]) randomise_layer(parts[i]);
     if (l->type == LOCAL) {
@@ -53,11 +53,12 @@ static inline network *parse_host(char *path, char *weights) {
  * [yolo]. */
 static inline void free_rest(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
-                            l->uz, l->ur, l->uh, l->wi, l->wf, l->wo, l->wg, l->ui, l->uf, l->uo,
-                            l->ug};
-    float *const buffers[] = {l->prev_state_cpu, l->prev_cell_cpu, l->cell_cpu, l->f_cpu, l->i_cpu,
-                              l->g_cpu, l->o_cpu, l->c_cpu, l->temp_cpu, l->temp2_cpu,
-                              l->temp3_cpu, l->dc_cpu, l->dh_cpu};
+                            l->uz,          l->ur,         l->uh,           l->wi, l->wf, l->wo,
+                            l->wg,          l->ui,         l->uf,           l->uo, l->ug};
+    float *const buffers[] = {l->prev_state_cpu, l->prev_cell_cpu, l->cell_cpu,  l->f_cpu,
+                              l->i_cpu,          l->g_cpu,         l->o_cpu,     l->c_cpu,
+                              l->temp_cpu,       l->temp2_cpu,     l->temp3_cpu, l->dc_cpu,
+                              l->dh_cpu};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (!parts[i]) continue;
         if (parts[i]->output == l->output) parts[i]->output = parts[i]->delta = NULL; /* shared */

@@ -10,7 +10,8 @@ enum {
     /* The gradient of a sign is an estimate, which differences cannot check; test_binary.c compares
      * it with a replacement function. ESTIMATED: only the gradient of the weights is an estimate.
      * SIGNS: the gradients of everything before the signs are. */
-    ESTIMATED = 4, SIGNS = 8,
+    ESTIMATED = 4,
+    SIGNS = 8,
     NO_TEACHER = 16 /* the network has no teacher, as when it only predicts */
 };
 typedef struct {
@@ -59,11 +60,15 @@ static inline dnx_status bench_inputs(bench *b, const row *r, dnx_err *err) {
 }
 
 static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trains, int threads,
-                             dnx_err *err) {
+                                    dnx_err *err) {
     memset(b, 0, sizeof *b);
     dnx_node *n = &b->n;
-    *n = (dnx_node){.loc = {"row", 1}, .index = BENCH_INDEX, .batch = batch, .trains = trains,
-                    .seed = 7, .pool = dnx_pool_new(threads)};
+    *n = (dnx_node){.loc = {"row", 1},
+                    .index = BENCH_INDEX,
+                    .batch = batch,
+                    .trains = trains,
+                    .seed = 7,
+                    .pool = dnx_pool_new(threads)};
     n->distillation = &b->distillation;
     dnx_status st = parse_node(n, r->type, r->text, err);
     if (!st) st = bench_inputs(b, r, err);
@@ -84,8 +89,8 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
                 b->x[i][k] = b->x[i][o];
                 b->x[i][o] = (float)((double)k - (double)count / 2) * .1f + .05f;
             }
-        for (size_t k = 0; (r->flags & SEPARATE) && !strcmp(r->type, "activation") &&
-            k < count; k++)
+        for (size_t k = 0; (r->flags & SEPARATE) && !strcmp(r->type, "activation") && k < count;
+             k++)
             b->x[i][k] = fmodf(b->x[i][k], 9); /* keeps the distance from integers */
     }
     size_t count = B * dnx_size(n->out);
@@ -136,4 +141,3 @@ static inline double objective(bench *b, int batch, bool training) {
     for (size_t i = 0; i < count; i++) sum -= (double)b->weight[i] * (double)b->y[i];
     return sum;
 }
-

@@ -102,14 +102,23 @@ typedef struct {
 
 static inline dnx_status open(layer *l, const char *options, int B, dnx_shape in, int threads,
                               bool trains, dnx_err *err) {
-    *l = (layer){.node = {.batch = B, .trains = trains, .seed = 1, .n_in = 1, .in = {in},
-                          .loc = {"t", 1}, .pool = dnx_pool_new(threads)}};
+    *l = (layer){.node = {.batch = B,
+                          .trains = trains,
+                          .seed = 1,
+                          .n_in = 1,
+                          .in = {in},
+                          .loc = {"t", 1},
+                          .pool = dnx_pool_new(threads)}};
     dnx_status st = open_node(&l->node, "margin_softmax", options, err);
     if (st) return st;
     size_t D = dnx_size(in);
-    l->pass = (dnx_pass){.batch = B, .is_training = trains, .x = {dnx_alloc(D * (size_t)B)},
-                         .y = dnx_alloc((size_t)B), .dx = {dnx_alloc(D * (size_t)B)},
-                         .scratch = dnx_alloc(l->node.scratch), .truth = dnx_alloc((size_t)B)};
+    l->pass = (dnx_pass){.batch = B,
+                         .is_training = trains,
+                         .x = {dnx_alloc(D * (size_t)B)},
+                         .y = dnx_alloc((size_t)B),
+                         .dx = {dnx_alloc(D * (size_t)B)},
+                         .scratch = dnx_alloc(l->node.scratch),
+                         .truth = dnx_alloc((size_t)B)};
     fill(l->pass.scratch, l->node.scratch, NAN);
     return DNX_OK;
 }

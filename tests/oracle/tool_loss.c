@@ -20,8 +20,14 @@ int main(int argc, char **a) {
     const int B = atoi(a[3]), C = atoi(a[4]), T = atoi(a[5]), steps = atoi(a[6]);
     const size_t nx = (size_t)(B * C), nt = (size_t)(B * T);
     dnx_distillation d = {.target = {1, 1, T}};
-    dnx_node n = {.batch = B, .trains = true, .seed = 1, .n_in = 1, .in = {{1, 1, C}},
-                  .loc = {"t", 1}, .pool = dnx_pool_new(2), .distillation = &d};
+    dnx_node n = {.batch = B,
+                  .trains = true,
+                  .seed = 1,
+                  .n_in = 1,
+                  .in = {{1, 1, C}},
+                  .loc = {"t", 1},
+                  .pool = dnx_pool_new(2),
+                  .distillation = &d};
     if (strstr(a[2], "inherited")) d.target.c = 0; /* the parameters are its vectors */
     for (char *c = a[2]; *c; c++) *c = *c == ';' ? '\n' : *c;
     if (open_node(&n, a[1], a[2], &err)) {
@@ -31,8 +37,13 @@ int main(int argc, char **a) {
     FILE *in = fopen(a[7], "rb"), *out = fopen(a[8], "wb");
     must(in && out, "cannot open the files");
     float *x = dnx_alloc(nx), *target = dnx_alloc(nt), *truth = dnx_alloc((size_t)B);
-    dnx_pass p = {.batch = B, .is_training = true, .x = {x}, .target = target, .truth = truth,
-                  .y = dnx_alloc((size_t)B), .dx = {dnx_alloc(nx)},
+    dnx_pass p = {.batch = B,
+                  .is_training = true,
+                  .x = {x},
+                  .target = target,
+                  .truth = truth,
+                  .y = dnx_alloc((size_t)B),
+                  .dx = {dnx_alloc(nx)},
                   .scratch = dnx_alloc(n.scratch)};
     const int params = node_params(&n, list);
     for (int i = 0; i < params; i++) take(in, list[i].value, list[i].count);

@@ -45,8 +45,8 @@ static float *rows(size_t n, dnx_rng *r) {
 
 static double least(double a, double b) { return a < b ? a : b; }
 
-static double first_pass(const dnx_byte_set *b, const float *table, size_t n,
-                         const float *queries, int q) {
+static double first_pass(const dnx_byte_set *b, const float *table, size_t n, const float *queries,
+                         int q) {
     enum { BLOCK = 84, PART = 60 * BLOCK };
     const size_t padded = (size_t)(q + DNX_BYTE_PANEL - 1) / DNX_BYTE_PANEL * DNX_BYTE_PANEL;
     float *packed = dnx_alloc(b->packed(DIM, q) / sizeof *packed), *limit = dnx_alloc(padded);
@@ -90,7 +90,8 @@ int main(int argc, char **argv) {
             if (!way && !dnx_bytes()) continue;
             start = dnx_now();
             if (dnx_search_by(way ? NULL : dnx_bytes(), table, n, queries, q, DIM, k, pool,
-                              hits[way], &err)) return 1;
+                              hits[way], &err))
+                return 1;
             ms[1 + way] = least(ms[1 + way], 1e3 * (dnx_now() - start));
         }
     }
@@ -99,7 +100,8 @@ int main(int argc, char **argv) {
         differ += hits[0][i].row != hits[1][i].row || hits[0][i].cosine < hits[1][i].cosine ||
                   hits[0][i].cosine > hits[1][i].cosine;
     printf("reading %.1f ms, bytes %.1f ms, floats %.1f ms; %d hits differ; first pass by bytes "
-           "%.1f ms\n", ms[0], ms[1], ms[2], differ,
+           "%.1f ms\n",
+           ms[0], ms[1], ms[2], differ,
            dnx_bytes() ? first_pass(dnx_bytes(), table, n, queries, q) : (double)NAN);
     return differ != 0;
 }

@@ -42,16 +42,15 @@ static const struct {
     double m[6], rms;
 } numpy[] = {
     {{{163.33, 170.68, 173.97, 186.74, 182.61}, {191.74, 190.51, 204.5, 205.13, 196.06}, 0},
-     {0.845188825215, -1.60691145759, 225.230678677, 1.60691145759,
-      0.845188825215, -377.056715414},
+     {0.845188825215, -1.60691145759, 225.230678677, 1.60691145759, 0.845188825215, -377.056715414},
      13.5337777534},
     {{{44.73, 85.95, 26.15, -39.58, -2.2}, {254.96, 317.79, 308.03, 314.28, 368.68}, 0},
-     {0.224607206033, 0.349955100739, -58.5898096568, -0.349955100739,
-      0.224607206033, 9.70779239573},
+     {0.224607206033, 0.349955100739, -58.5898096568, -0.349955100739, 0.224607206033,
+      9.70779239573},
      1.97059859318},
     {{{-8.59, -25.06, -40.8, -56.89, -69.16}, {256.77, 299.31, 269.62, 245.38, 288.2}, 0},
-     {-0.219636575755, 0.755436615004, -158.151243096, -0.755436615004,
-      -0.219636575755, 101.317292677},
+     {-0.219636575755, 0.755436615004, -158.151243096, -0.755436615004, -0.219636575755,
+      101.317292677},
      2.84393834269},
 };
 
@@ -108,7 +107,8 @@ static void test_faces(void) {
     dnx_face_template(112, &t);
     dnx_face_template(96, &narrow);
     check(t.x[0] == 38.2946 && t.y[4] == 92.2041 && fabs(narrow.x[0] - 30.2946) < 1e-12 &&
-          narrow.y[0] == t.y[0], "the templates");
+              narrow.y[0] == t.y[0],
+          "the templates");
     f = t;
     for (int i = 0; i < DNX_POINTS; i++) f.x[i] = 111 - t.x[i];
     check(dnx_similarity(&f, &t, m, &rms) && rms > 19, "a mirrored face does not fit: %g", rms);
@@ -117,7 +117,8 @@ static void test_faces(void) {
     f.x[2] = NAN;
     check(!dnx_similarity(&f, &t, m, &rms), "NaN");
     check(dnx_face_is_inside(&t, 112, 112) && !dnx_face_is_inside(&t, 74, 112) &&
-          !dnx_face_is_inside(&t, 112, 93) && dnx_face_is_inside(&t, 75, 94), "inside");
+              !dnx_face_is_inside(&t, 112, 93) && dnx_face_is_inside(&t, 75, 94),
+          "inside");
     t.x[0] = -.5;
     check(!dnx_face_is_inside(&t, 112, 112), "left of the image");
     for (int k = 0; k < 3; k++) {
@@ -190,7 +191,8 @@ static void test_forms(void) {
              "twice.jpg 39 53 75 53 57 73 43 93 72 93\n"
              "zero.jpg\n0\n"
              "of a spreadsheet.jpg;38;52;74;52;56;72;42;92;71;92;\n"
-             "last.jpg", many);
+             "last.jpg",
+             many);
     dnx_status st = read_text(text, &l, &err);
     check(!st, "all forms: %s", err.text);
     check(l.n == 14 && l.faces == 13, "%zu images, %zu faces", l.n, l.faces);
@@ -215,8 +217,9 @@ static void test_forms(void) {
     dnx_landmarks_free(&l);
 }
 
-#define FORM "must be PATH and 10 numbers x1 y1 ... x5 y5, 11 with a label before them, 14 or 15 " \
-             "with a box, or 106 points"
+#define FORM                                                                                       \
+    "must be PATH and 10 numbers x1 y1 ... x5 y5, 11 with a label before them, 14 or 15 "          \
+    "with a box, or 106 points"
 
 static void fails(const char *text, const char *want) {
     dnx_landmarks l;
@@ -275,16 +278,22 @@ static void test_orders(void) {
     reads("a.jpg 20 30 70 75 0.9 " TEN "\n", "a.jpg", 70 * 75);
     reads("a.jpg 20 30 70 75 " TEN " 1\n", "a.jpg", 70 * 75); /* YuNet */
     reads("a.jpg 20 30 90 105 " TEN " .9\n", "a.jpg", 70 * 75);
-    sprintf(text, "# a b.jpg\n20 30 70 75 %s 0.8\n1 2 3 4 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 "
-                  "-1 -1 -1 0\n5 5 9 9\n# c.jpg\n", flagged);
+    sprintf(text,
+            "# a b.jpg\n20 30 70 75 %s 0.8\n1 2 3 4 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 "
+            "-1 -1 -1 0\n5 5 9 9\n# c.jpg\n",
+            flagged);
     reads(text, "a b.jpg", 70 * 75); /* RetinaFace */
     sprintf(text, "# a.jpg 1024 1385\n20 30 90 105 %s\n", flagged);
     reads(text, "a.jpg", 90 * 105); /* labelv2; for one face both boxes are right */
     reads("2\nlefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y "
-          "rightmouth_x rightmouth_y\n0001 " TEN "\n", "0001", 1440); /* CelebA */
+          "rightmouth_x rightmouth_y\n0001 " TEN "\n",
+          "0001", 1440); /* CelebA */
     reads("\"NAME_ID\",\"P1X\",\"P1Y\",\"P2X\",\"P2Y\",\"P3X\",\"P3Y\",\"P4X\",\"P4Y\",\"P5X\","
-          "\"P5Y\"\n\"n1/0 1_01\",38,52,74,52,56,72,42,92,71,92\n", "n1/0 1_01", 1440);
-    reads("\xef\xbb\xbf" "a.jpg " TEN "\r\n", "a.jpg", 1440);
+          "\"P5Y\"\n\"n1/0 1_01\",38,52,74,52,56,72,42,92,71,92\n",
+          "n1/0 1_01", 1440);
+    reads("\xef\xbb\xbf"
+          "a.jpg " TEN "\r\n",
+          "a.jpg", 1440);
     fails("a.jpg 90 10 10 12 50 11 12 14 88 8\n",
           ":1: 10 numbers: in no known order do they make a face of eyes, nose and mouth; -form "
           "names the order");

@@ -32,8 +32,7 @@ static int random_faces(int people, int distractors) {
 
 static double score(int i, int j) {
     double s = 0;
-    for (int d = 0; d < DIM; d++)
-        s += (double)rows[i * DIM + d] * (double)rows[j * DIM + d];
+    for (int d = 0; d < DIM; d++) s += (double)rows[i * DIM + d] * (double)rows[j * DIM + d];
     return s;
 }
 
@@ -95,12 +94,13 @@ static void compare(int people, int distractors, int threads) {
         must(!dnx_tar_at_far(&f, rates[i], &got, &err), err.text);
         check(got.genuine == want.genuine && got.impostors == want.impostors, "%d people: pairs",
               people);
-        check(isnan(want.tar) ? isnan(got.tar)
-                              : got.tar == want.tar && got.above == want.above &&
-                                    got.threshold > want.threshold &&
-                                    got.threshold < want.threshold + .125,
+        check(isnan(want.tar)
+                  ? isnan(got.tar)
+                  : got.tar == want.tar && got.above == want.above &&
+                        got.threshold > want.threshold && got.threshold < want.threshold + .125,
               "%d people, %d distractors, %d threads, FAR %g: TAR %g with %d above %g, naive %g %d "
-              "%g", people, distractors, threads, rates[i], got.tar, (int)got.above, got.threshold,
+              "%g",
+              people, distractors, threads, rates[i], got.tar, (int)got.above, got.threshold,
               want.tar, (int)want.above, want.threshold);
         measured += !isnan(want.tar);
     }
@@ -165,8 +165,17 @@ static void test_random(void) {
 }
 
 static void test_names(void) {
-    static const char *const wrong[] = {"", "Accuracy", "tar", "tar@", "tar@0", "tar@.6",
-                                        "tar@1e-3x", "tar@nan", "tar@-1", "tar@ 1", "tar@0x1p-4",
+    static const char *const wrong[] = {"",
+                                        "Accuracy",
+                                        "tar",
+                                        "tar@",
+                                        "tar@0",
+                                        "tar@.6",
+                                        "tar@1e-3x",
+                                        "tar@nan",
+                                        "tar@-1",
+                                        "tar@ 1",
+                                        "tar@0x1p-4",
                                         "rank-10",
                                         "tar@0.00000000000000000000000000001"};
     dnx_judge j;

@@ -143,8 +143,9 @@ static void test_draw(void) {
 
 /* Each option alone changes the image and sets is_altered. */
 static void test_altered(void) {
-    static const char *const options[] = {"erase=1", "gray=1", "lowres=1", "shift=90", "hue=.1",
-                                          "saturation=2", "exposure=2", "angle=5", "max_crop=12"};
+    static const char *const options[] = {"erase=1",    "gray=1",  "lowres=1",
+                                          "shift=90",   "hue=.1",  "saturation=2",
+                                          "exposure=2", "angle=5", "max_crop=12"};
     for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
         dnx_net *net = build(options[k]);
         dnx_augmentation change;

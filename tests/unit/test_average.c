@@ -5,9 +5,9 @@
 
 enum { STEPS = 25, BATCH = 4, MOST = 20000 };
 
-#define TEXT(ema)                                                                       \
-    "[net]\nbatch=4\nheight=6\nwidth=6\nchannels=3\nseed=5\n" ema                       \
-    "[convolutional]\nfilters=7\nsize=3\nbatch_normalize=1\nactivation=prelu\n"         \
+#define TEXT(ema)                                                                                  \
+    "[net]\nbatch=4\nheight=6\nwidth=6\nchannels=3\nseed=5\n" ema                                  \
+    "[convolutional]\nfilters=7\nsize=3\nbatch_normalize=1\nactivation=prelu\n"                    \
     "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
 
 static size_t gather(dnx_net *net, float *out) {

@@ -136,7 +136,8 @@ static void integers(int H, int W, int C, int N, int size, int stride, int pad) 
                         int yy = iy + ky, xx = ix + kx;
                         if (yy < 0 || xx < 0 || yy >= H || xx >= W) continue;
                         float v = x[((size_t)(p / (o.h * o.w) * H + yy) * (size_t)W + (size_t)xx) *
-                                        (size_t)C + (size_t)c];
+                                        (size_t)C +
+                                    (size_t)c];
                         float f = w[((n * C + c) * size + ky) * size + kx];
                         sum += (v >= 0) == (f >= 0) ? 1 : -1;
                     }
@@ -169,7 +170,8 @@ static void before(const problem *q, double *u, double *v) {
         for (int p = 0; p < PX; p++) var += pow(q->x[p * C + c] - m, 2) / PX;
         for (int p = 0; p < PX; p++)
             u[p * C + c] = q->norm ? (q->x[p * C + c] - m) / sqrt(var + 1e-5) * q->scales[c] +
-                                         q->shifts[c] : q->x[p * C + c];
+                                         q->shifts[c]
+                                   : q->x[p * C + c];
     }
     for (int n = 0; n < N; n++)
         for (int t = 0; t < T; t++) {
@@ -273,8 +275,7 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
     dnx_net_backward_begin(net);
     dnx_rng r;
     dnx_rng_seed(&r, 1, 1);
-    for (int i = 0; i < PX * N; i++)
-        q0.dy[i] = (double)(net->links[1].dy[i] = dnx_rng_normal(&r));
+    for (int i = 0; i < PX * N; i++) q0.dy[i] = (double)(net->links[1].dy[i] = dnx_rng_normal(&r));
     dnx_net_backward_layer(net, 1, x, B, NULL);
     q = q0;
     compare(&q0, &q, q.w, w->grad, N * KK, "weights", text);
@@ -311,7 +312,8 @@ static void trains(const char *options) {
              "[convolutional]\nfilters=16\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n"
              "[binary]\nfilters=32\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n%s"
              "[binary]\nfilters=32\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n%s"
-             "[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n", options, options);
+             "[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n",
+             options, options);
     dnx_net *net = build(text, true, 2);
     float *x = noise(16 * 6 * 6 * 4), truth[16], most = 0;
     double first = 0, loss = 0;
@@ -339,8 +341,8 @@ static void trains(const char *options) {
 /* Compares predicting for several layers. */
 static void check_layers(void) {
     static const char *const maps[] = {
-        "height=5\nwidth=4\nchannels=3\n", "height=7\nwidth=9\nchannels=67\n",
-        "height=3\nwidth=3\nchannels=64\n", "height=31\nwidth=26\nchannels=16\n",
+        "height=5\nwidth=4\nchannels=3\n",   "height=7\nwidth=9\nchannels=67\n",
+        "height=3\nwidth=3\nchannels=64\n",  "height=31\nwidth=26\nchannels=16\n",
         "height=3\nwidth=600\nchannels=9\n", "height=200\nwidth=3\nchannels=9\n"};
     static const char *const sections[] = {
         "filters=5\nmode=bnn\nactivation=leaky\n",
@@ -366,9 +368,10 @@ static void check_layers(void) {
 static bool has_tiles(void) { return dnx_tiles() != NULL; }
 
 static void check_set(void) {
-    static const int shapes[][3] = {{1, 1, 1}, {DNX_BIT_ROWS, 36, 130}, {5, 2, 33},
-                                    {31, 17, 100}, {3, 15, 96}, {7, 16, 64}, {32, 31, 7},
-                                    {4, 5, 32}};
+    static const int shapes[][3] = {{1, 1, 1},   {DNX_BIT_ROWS, 36, 130},
+                                    {5, 2, 33},  {31, 17, 100},
+                                    {3, 15, 96}, {7, 16, 64},
+                                    {32, 31, 7}, {4, 5, 32}};
     check(!dnx_tiles(), "tiles, which DNX_ISA does not name");
     check(!strcmp(dnx_bits()->name, where), "DNX_ISA is not obeyed");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)

@@ -12,14 +12,17 @@ static dnx_status open_bytes(const void *bytes, size_t n, dnx_binset *s, dnx_err
 /* A set as Python writes it. Its images are "ab", 300 times 'x', "ab" again, "c". The first pair is
  * not the same person, the second is. */
 #define X10 "xxxxxxxxxx"
-#define X300 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 \
-             X10 X10 X10 X10 X10 X10 X10 X10 X10
+#define X300                                                                                       \
+    X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10    \
+        X10 X10 X10 X10 X10 X10 X10
 static const char two[] = "\x80\2]q\1(U\2abq\2T\x2c\1\0\0" X300 "q\3h\2U\1cq\4e]q\5(\x89\x88"
                           "e\x86q\6.";
 static const char three[] = "\x80\3]q\0(C\2abq\1B\x2c\1\0\0" X300 "q\2h\1C\1cq\3e]q\4(\x89\x88"
                             "e\x86q\5.";
-static const char four[] = "\x80\4\x95\x47\1\0\0\0\0\0\0]\x94(C\2ab\x94" "B\x2c\1\0\0" X300
-                           "\x94h\1C\1c\x94" "e]\x94(\x89\x88" "e\x86\x94.";
+static const char four[] = "\x80\4\x95\x47\1\0\0\0\0\0\0]\x94(C\2ab\x94"
+                           "B\x2c\1\0\0" X300 "\x94h\1C\1c\x94"
+                           "e]\x94(\x89\x88"
+                           "e\x86\x94.";
 /* The same set as other programs write it: numbers instead of booleans, appended one at a time,
  * with lengths in 8 bytes and long memo indices. */
 static const char other[] = "\x80\5]r\0\0\0\0C\2aba\x8e\x2c\1\0\0\0\0\0\0" X300
@@ -29,7 +32,9 @@ static void test_protocols(void) {
     const struct {
         const char *bytes;
         size_t n;
-    } good[] = {{two, sizeof two - 1}, {three, sizeof three - 1}, {four, sizeof four - 1},
+    } good[] = {{two, sizeof two - 1},
+                {three, sizeof three - 1},
+                {four, sizeof four - 1},
                 {other, sizeof other - 1}};
     static const char *const image[] = {"ab", X300, "ab", "c"};
     for (size_t k = 0; k < sizeof good / sizeof *good; k++) {
@@ -149,7 +154,8 @@ static void test_errors(void) {
     }
     err = (dnx_err){0};
     check(dnx_binset_open("/tmp/test_binset_none/x.bin", &s, &err) == DNX_EIO &&
-              strstr(err.text, "x.bin: cannot read: No such file"), "%s", err.text);
+              strstr(err.text, "x.bin: cannot read: No such file"),
+          "%s", err.text);
     dnx_binset_close(&s);
 }
 

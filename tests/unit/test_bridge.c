@@ -106,8 +106,7 @@ static void files(void) {
     loads("features of another head", BACKBONE HEAD(9), BACKBONE HEAD(2), DNX_FIT_FEATURES, 4,
           "layer 4 [margin_softmax] is of another size in the file and is left out", NULL);
     loads("features, not a head", BACKBONE "[connected]\noutput=1\n[connected]\noutput=2\n",
-          BACKBONE, DNX_FIT_FEATURES, 0, "",
-          "too long: the network has 458 floats, the file 469");
+          BACKBONE, DNX_FIT_FEATURES, 0, "", "too long: the network has 458 floats, the file 469");
     loads("features, too short", NET STEM, BACKBONE HEAD(2), DNX_FIT_FEATURES, 0, "",
           "too short: ends at biases of layer 1 [depthwise]; the network has 470 floats, the file "
           "124");
@@ -148,8 +147,8 @@ static void networks(void) {
     bridges("itself", BACKBONE HEAD(2), BACKBONE HEAD(2), exact, 5, 0, 0, 0);
     bridges("new heads", BACKBONE HEAD(2), BACKBONE HEAD(2), heads, 4, 0, 1, 1);
     bridges("a layer more, by names", BACKBONE, NET STEM NEW BODY TOP, exact, 4, 0, 1, 0);
-    bridges("a layer less, by names", BACKBONE, NET STEM "[global_depthwise]\nname=gd\n" TOP,
-            exact, 3, 0, 0, 1);
+    bridges("a layer less, by names", BACKBONE, NET STEM "[global_depthwise]\nname=gd\n" TOP, exact,
+            3, 0, 0, 1);
     bridges("in order up to another section", PLAIN,
             NET "[convolutional]\nfilters=4\n[depthwise]\n[connected]\noutput=3\n", exact, 1, 0, 2,
             2);
@@ -164,9 +163,9 @@ static void networks(void) {
 /* A narrower layer has the first channels of the first filters. */
 static void widths(void) {
     static const char wide[] = NET "[convolutional]\nfilters=4\n"
-                               "[convolutional]\nfilters=5\nsize=3\n";
+                                   "[convolutional]\nfilters=5\nsize=3\n";
     static const char slim[] = NET "[convolutional]\nfilters=2\n"
-                               "[convolutional]\nfilters=3\nsize=3\n";
+                                   "[convolutional]\nfilters=3\nsize=3\n";
     dnx_net *a = scattered(wide, 1), *b = scattered(slim, 2);
     dnx_bridge t = {0};
     dnx_err err = {0};
@@ -195,7 +194,8 @@ static void names(void) {
           net->nodes[2].from[0], net->nodes[2].from[1]);
     check(net->nodes[3].from[1] == 1, "shortcut by name: %d", net->nodes[3].from[1]);
     check(dnx_net_find(net, "new") == 1 && dnx_net_find(net, "2") == 2 &&
-              dnx_net_find(net, "none") == -1 && dnx_net_find(net, "4") == -1, "dnx_net_find");
+              dnx_net_find(net, "none") == -1 && dnx_net_find(net, "4") == -1,
+          "dnx_net_find");
     check(net->origin.notes.n == 1 &&
               strstr(net->origin.notes.text[0], "[shortcut] from=new: adds"),
           "a sum of other shapes: %d notes", net->origin.notes.n);
@@ -207,13 +207,12 @@ static void names(void) {
 static void margins(void) {
     static const struct {
         const char *options, *note;
-    } rows[] = {
-        {"margin=sphereface", "margin=sphereface: has no gradient at 90 degrees"},
-        {"margin=a-softmax\nwarmup=0", "margin=a-softmax: has no gradient at 90 degrees"},
-        {"margin=sphereface\nwarmup=100", NULL},
-        {"margin=sphereface\nramp_end=.2", NULL},
-        {"margin=am", NULL},
-        {"scale=length\ns=16", "s=16: has no effect without scale=s"}};
+    } rows[] = {{"margin=sphereface", "margin=sphereface: has no gradient at 90 degrees"},
+                {"margin=a-softmax\nwarmup=0", "margin=a-softmax: has no gradient at 90 degrees"},
+                {"margin=sphereface\nwarmup=100", NULL},
+                {"margin=sphereface\nramp_end=.2", NULL},
+                {"margin=am", NULL},
+                {"scale=length\ns=16", "s=16: has no effect without scale=s"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[300];
         snprintf(text, sizeof text, NET STEM "[margin_softmax]\nclasses=3\n%s\n", rows[i].options);
@@ -247,7 +246,7 @@ static void embeddings(void) {
 /* A stripped network computes the same from fewer layers. */
 static void strips(void) {
     static const char text[] = NET STEM "[convolutional]\nfilters=2\n[route]\nlayers=stem\n" NEW
-                               "[shortcut]\nfrom=-2\n[route]\nlayers=-1,0\n" HEAD(2);
+                                        "[shortcut]\nfrom=-2\n[route]\nlayers=-1,0\n" HEAD(2);
     dnx_cfg *cfg;
     dnx_err err = {0};
     dnx_net *net = scattered(text, 3), *out = NULL;
@@ -298,7 +297,8 @@ static void kinds(void) {
         {BYTES("hello world\n"), "text"},
         {BYTES("\xff\xd8\xff\xe0\0\x10JFIF"), "image"},
         {BYTES("\x47\x6b\x30\x01\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
-               "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"), "ncnn"},
+               "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"),
+         "ncnn"},
         {BYTES("\0\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), NULL},
         {BYTES("\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0"), NULL},
         {BYTES(""), NULL}};

@@ -21,16 +21,26 @@ static bool set(bench *k, const char *options, bool trains) {
     dnx_err err = {0};
     dnx_rng r;
     *k = (bench){.distillation = {.target = {1, 1, strstr(options, "inherited") ? 0 : D}}};
-    k->l.node = (dnx_node){.batch = B, .trains = trains, .seed = 1, .n_in = 1, .in = {{1, 1, D}},
-                           .loc = {"t", 1}, .pool = dnx_pool_new(2),
+    k->l.node = (dnx_node){.batch = B,
+                           .trains = trains,
+                           .seed = 1,
+                           .n_in = 1,
+                           .in = {{1, 1, D}},
+                           .loc = {"t", 1},
+                           .pool = dnx_pool_new(2),
                            .distillation = &k->distillation};
     snprintf(text, sizeof text, "classes=6\ns=8\n%s%s%s",
              strstr(options, "margin=") ? "" : "margin=arcface\n",
              strstr(options, "centres=") ? "" : "centres=teacher\n", options);
     if (!check(!open_node(&k->l.node, "margin_softmax", text, &err), "%s", err.text)) return false;
-    k->l.pass = (dnx_pass){.batch = B, .is_training = trains, .x = {dnx_alloc(B * D)},
-                           .y = dnx_alloc(B), .dx = {dnx_alloc(B * D)}, .target = k->target,
-                           .scratch = dnx_alloc(k->l.node.scratch), .truth = dnx_alloc(B)};
+    k->l.pass = (dnx_pass){.batch = B,
+                           .is_training = trains,
+                           .x = {dnx_alloc(B * D)},
+                           .y = dnx_alloc(B),
+                           .dx = {dnx_alloc(B * D)},
+                           .target = k->target,
+                           .scratch = dnx_alloc(k->l.node.scratch),
+                           .truth = dnx_alloc(B)};
     dnx_rng_seed(&r, 3, 0);
     float *x = writable(k->l.pass.x[0]);
     for (int i = 0; i < B * D; i++) {
@@ -193,15 +203,24 @@ static void margins(const char *options, const char *margin, bool moves, double 
 
 /* The class vectors of the teacher are copied in make(), and again before the first pass. */
 static void inherits(void) {
-    dnx_node teacher = {.batch = 1, .seed = 5, .n_in = 1, .in = {{1, 1, D}}, .loc = {"t", 1},
+    dnx_node teacher = {.batch = 1,
+                        .seed = 5,
+                        .n_in = 1,
+                        .in = {{1, 1, D}},
+                        .loc = {"t", 1},
                         .pool = dnx_pool_new(1)};
     dnx_err err = {0};
     must(!open_node(&teacher, "margin_softmax", "classes=6\n", &err), err.text);
     bench k = {.distillation = {.target = {1, 1, D}, .target_head = &teacher}};
     dnx_pass *q = &k.l.pass;
     for (int trains = 0; trains < 2; trains++) {
-        k.l.node = (dnx_node){.batch = B, .trains = trains, .seed = 1, .n_in = 1,
-                              .in = {{1, 1, D}}, .loc = {"t", 1}, .pool = dnx_pool_new(2),
+        k.l.node = (dnx_node){.batch = B,
+                              .trains = trains,
+                              .seed = 1,
+                              .n_in = 1,
+                              .in = {{1, 1, D}},
+                              .loc = {"t", 1},
+                              .pool = dnx_pool_new(2),
                               .distillation = &k.distillation};
         must(!open_node(&k.l.node, "margin_softmax", "classes=6\ncentres=inherited\n", &err),
              err.text);
@@ -213,8 +232,12 @@ static void inherits(void) {
         k.l.node.type->prepare(&k.l.node, NULL);
         check(!memcmp(p.value, of, bytes) == trains, "a file was loaded %d", trains);
         if (trains) {
-            *q = (dnx_pass){.batch = B, .is_training = true, .x = {dnx_alloc(B * D)},
-                            .y = dnx_alloc(B), .dx = {dnx_alloc(B * D)}, .truth = dnx_alloc(B),
+            *q = (dnx_pass){.batch = B,
+                            .is_training = true,
+                            .x = {dnx_alloc(B * D)},
+                            .y = dnx_alloc(B),
+                            .dx = {dnx_alloc(B * D)},
+                            .truth = dnx_alloc(B),
                             .scratch = dnx_alloc(k.l.node.scratch)};
             fill(writable(q->x[0]), B * D, 1);
             k.l.node.type->forward(&k.l.node, q);
@@ -233,8 +256,13 @@ static void inherits(void) {
 static void wrong_size(void) {
     bench k = {.distillation = {.target = {1, 1, D + 1}}};
     dnx_err err = {0};
-    k.l.node = (dnx_node){.batch = 1, .trains = true, .n_in = 1, .in = {{1, 1, D}}, .loc = {"t", 4},
-                          .pool = dnx_pool_new(1), .distillation = &k.distillation};
+    k.l.node = (dnx_node){.batch = 1,
+                          .trains = true,
+                          .n_in = 1,
+                          .in = {{1, 1, D}},
+                          .loc = {"t", 4},
+                          .pool = dnx_pool_new(1),
+                          .distillation = &k.distillation};
     dnx_status st = open_node(&k.l.node, "margin_softmax", "classes=2\ncentres=teacher\n", &err);
     check(st && !strcmp(err.text, "t:4: [margin_softmax] centres=teacher: the teacher's embedding "
                                   "has 6 numbers, the student's 5"),

@@ -68,7 +68,8 @@ typedef struct {
     int groups;
 } more_opts;
 static const dnx_opt more_table[] = {
-    DNX_OPT_INT(more_opts, groups, 1, 1, INT_MAX, "groups"), DNX_OPT_END,
+    DNX_OPT_INT(more_opts, groups, 1, 1, INT_MAX, "groups"),
+    DNX_OPT_END,
 };
 static const dnx_opt *const tables[] = {table, more_table};
 
@@ -82,7 +83,8 @@ static void test_good(void) {
     expect(!dnx_cfg_parse(good, sizeof good - 1, "g.cfg", &cfg, &err), "good cfg", err.text);
     if (!cfg) return;
     expect(cfg->n == 3 && cfg->sections[0].n == 2 && cfg->sections[1].n == 8 &&
-              cfg->sections[2].n == 0, "counts", "");
+               cfg->sections[2].n == 0,
+           "counts", "");
     same("g.cfg", cfg->file, "file");
     same("net", cfg->sections[0].name, "first name");
     same("conv", cfg->sections[1].name, "spaces around a name");
@@ -99,7 +101,7 @@ static void test_good(void) {
     expect(o.size == 5 && o.stride == 2 && o.rate == .25f && o.kind == 2, "values", "");
     expect(m.groups == INT_MAX, "second table", "");
     expect(o.steps.n == 3 && o.steps.v[0] == 1 && o.steps.v[1] == -2.5f && o.steps.v[2] == 10,
-          "list", "");
+           "list", "");
     same("a/ b.txt", o.path, "string");
     same("slow", o.mode, "string over its default");
     expect(dnx_opts_given(&cfg->sections[1], "rate") == &cfg->sections[1].pairs[2], "given", "");
@@ -107,10 +109,11 @@ static void test_good(void) {
     dnx_opts_free(table, &o);
     expect(!o.path && !o.mode, "freed", "");
     memset(&o, 0x5a, sizeof o);
-    expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[2], cfg->file, NULL, &err),
-           "empty", err.text);
+    expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[2], cfg->file, NULL, &err), "empty",
+           err.text);
     expect(o.size == 3 && o.stride == 1 && o.rate == .5f && o.kind == 1 && !o.path &&
-              o.steps.n == 0 && m.groups == 1, "defaults", "");
+               o.steps.n == 0 && m.groups == 1,
+           "defaults", "");
     same("fast", o.mode, "default string");
     dnx_opts_free(table, &o);
     dnx_cfg_free(cfg);
@@ -230,7 +233,8 @@ static void test_more_bad(void) {
     strcat(text, ",1");
     parse_one(text,
               "x:2: [c] steps=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,: "
-              "must be a list of at most 64 numbers", "list of 65");
+              "must be a list of at most 64 numbers",
+              "list of 65");
     dnx_cfg *cfg;
     dnx_err err = {0};
     expect(dnx_cfg_read("/nonexistent/a.cfg", &cfg, &err) == DNX_EIO && !cfg, "no file", err.text);
@@ -265,7 +269,7 @@ static void test_fail(void) {
     err.status = DNX_OK;
     dnx_fail(&err, DNX_EIO, (dnx_loc){file, 7}, "the rule");
     expect(strncmp(err.text, "...ddd", 6) == 0 && strstr(err.text, "d:7: the rule"), "long path",
-          err.text);
+           err.text);
     err.status = DNX_OK;
     dnx_fail(&err, DNX_EIO, (dnx_loc){NULL, 0}, "%s", file);
     expect(strlen(err.text) == sizeof err.text - 1, "long text is cut", err.text);
@@ -327,15 +331,12 @@ static void test_fuzz(void) {
             uint64_t x = dnx_rng_next(&r);
             size_t at = (size_t)(x >> 8) % (len + 1);
             char c = (x & 16) ? bytes[(x >> 40) % (sizeof bytes - 1)] : (char)(x >> 40);
-            if ((x & 3) == 0 && at < len)
-                memmove(text + at, text + at + 1, --len - at);
+            if ((x & 3) == 0 && at < len) memmove(text + at, text + at + 1, --len - at);
             else if ((x & 3) == 1 && len < sizeof text) {
                 memmove(text + at + 1, text + at, len++ - at);
                 text[at] = c;
-            } else if ((x & 15) == 2)
-                len = at;
-            else if (at < len)
-                text[at] = c;
+            } else if ((x & 15) == 2) len = at;
+            else if (at < len) text[at] = c;
         }
         char *exact = malloc(len ? len : 1); /* so that the sanitizer sees a read past the end */
         if (!exact) break;

@@ -70,7 +70,8 @@ static void test_sources(void) {
     dnx_data_close(b);
     a = open_data("classes=18\ntrain=faces, list.txt , faces\n");
     check(a->n == 135 && a->sources == 3 && a->class_of[45] == 0 && a->class_of[90] == 9 &&
-              a->class_of[134] == 17, "sources are joined, a folder's identities numbered on");
+              a->class_of[134] == 17,
+          "sources are joined, a folder's identities numbered on");
     dnx_data_name(a, 91, name, sizeof name);
     check(!strcmp(name, "faces/1/0.ppm"), "an image of the third source");
     dnx_data_close(a);
@@ -336,8 +337,7 @@ static void test_unlabelled(void) {
     dnx_net *net = build("batch=4");
     dnx_batches *f;
     dnx_batch b;
-    bool ok = !dnx_batches_open(d, net, 7, 2, &f, NULL) &&
-              !dnx_batches_next(f, &b, NULL);
+    bool ok = !dnx_batches_open(d, net, 7, 2, &f, NULL) && !dnx_batches_next(f, &b, NULL);
     for (int k = 0; ok && k < 4; k++) ok = b.truth[k] == -1;
     check(ok, "unlabelled images have truth -1");
     dnx_batches_close(f);

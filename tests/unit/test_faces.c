@@ -72,8 +72,8 @@ static void test_one_box(void) {
     check(b.x1 == 12 && b.y1 == 12 && b.x2 == 39 && b.y2 == 69, "calibrated with 1: %g %g %g %g",
           b.x1, b.y1, b.x2, b.y2);
     dnx_box_calibrate(&c, 0);
-    check(fabs(c.x1 - 11.9) < 1e-12 && fabs(c.y2 - 68.75) < 1e-12, "calibrated with 0: %g %g",
-          c.x1, c.y2);
+    check(fabs(c.x1 - 11.9) < 1e-12 && fabs(c.y2 - 68.75) < 1e-12, "calibrated with 0: %g %g", c.x1,
+          c.y2);
     dnx_box_square(&b);
     check(b.x1 == -3 && b.y1 == 12 && b.x2 == 54 && b.y2 == 69, "squared: %g %g %g %g", b.x1, b.y1,
           b.x2, b.y2);
@@ -215,8 +215,8 @@ static void test_warp(void) {
     for (int i = 0; i < 90 * 80 * 3; i++) /* a smooth image: OpenCV rounds to 1/32 pixel */
         im.rgb[i] = (unsigned char)(128 + 60 * sin(.05 * (i / 3 % 90)) * cos(.07 * (i / 270)));
     for (int k = 0; k < 20; k++) {
-        double t = uniform(-3, 3), s = uniform(.5, 2), m[6] = {s * cos(t), -s * sin(t), 30,
-                                                              s * sin(t), s * cos(t), 25};
+        double t = uniform(-3, 3), s = uniform(.5, 2),
+               m[6] = {s * cos(t), -s * sin(t), 30, s * sin(t), s * cos(t), 25};
         long far = 0;
         ok = dnx_warp_plain(im.rgb, 90, 80, m, a, 60, 50) &&
              dnx_warp_opencv(im.rgb, 90, 80, m, b, 60, 50);
@@ -234,7 +234,7 @@ static void test_warp(void) {
  * and outside of them. */
 static void test_boxes_drawn(void) {
     static const int box[][5] = {{5, 6, 30, 20, 2}, {-4, -3, 12, 9, 3}, {20, 10, 70, 60, 1},
-                                 {3, 3, 4, 3, 3},   {8, 8, 8, 8, 2},   {60, 60, 70, 70, 2}};
+                                 {3, 3, 4, 3, 3},   {8, 8, 8, 8, 2},    {60, 60, 70, 70, 2}};
     for (size_t i = 0; i < sizeof box / sizeof *box; i++) {
         const int *b = box[i];
         dnx_image ours, used;

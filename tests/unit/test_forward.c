@@ -13,8 +13,8 @@ static const plain_row plain_rows[] = {
     {"convolutional", "filters=5\nactivation=linear\n", 1, 3, 7, 1, 5, 1, 1, 0, 1, 0, DNX_LINEAR},
     {"convolutional", "filters=33\nsize=3\nstride=2\npad=1\nbatch_normalize=1\nactivation=relu\n",
      2, 7, 4, 3, 33, 3, 2, 1, 1, 1, DNX_RELU},
-    {"convolutional", "filters=64\nbatch_normalize=1\nactivation=prelu\n", 3, 5, 9, 33, 64, 1, 1,
-     0, 1, 1, DNX_PRELU},
+    {"convolutional", "filters=64\nbatch_normalize=1\nactivation=prelu\n", 3, 5, 9, 33, 64, 1, 1, 0,
+     1, 1, DNX_PRELU},
     {"convolutional", "filters=6\nsize=5\npadding=2\ngroups=3\nactivation=leaky\n", 1, 3, 2, 33, 6,
      5, 1, 2, 3, 0, DNX_LEAKY},
     {"convolutional", "filters=20\nsize=2\nstride=3\n", 2, 12, 10, 17, 20, 2, 3, 0, 1, 0,
@@ -23,12 +23,11 @@ static const plain_row plain_rows[] = {
      2, 100, 7, 1, 3, 1, 1, DNX_RELU6},
     {"convolutional", "filters=16\nstride=2\ngroups=2\nactivation=linear\n", 2, 5, 6, 16, 16, 1, 2,
      0, 2, 0, DNX_LINEAR},
-    {"convolutional", "filters=34\nsize=3\npad=1\ngroups=17\nactivation=relu\n", 2, 5, 6, 17, 34,
-     3, 1, 1, 17, 0, DNX_RELU},
+    {"convolutional", "filters=34\nsize=3\npad=1\ngroups=17\nactivation=relu\n", 2, 5, 6, 17, 34, 3,
+     1, 1, 17, 0, DNX_RELU},
     /* Narrow groups, which use vectors of 4, 8 and 16 */
-    {"convolutional",
-     "filters=36\nsize=3\npad=1\ngroups=9\nbatch_normalize=1\nactivation=prelu\n", 2, 4, 31,
-     36, 36, 3, 1, 1, 9, 1, DNX_PRELU},
+    {"convolutional", "filters=36\nsize=3\npad=1\ngroups=9\nbatch_normalize=1\nactivation=prelu\n",
+     2, 4, 31, 36, 36, 3, 1, 1, 9, 1, DNX_PRELU},
     {"convolutional", "filters=15\nsize=3\nstride=2\npad=1\ngroups=5\nactivation=leaky\n", 2, 7, 12,
      35, 15, 3, 2, 1, 5, 0, DNX_LEAKY},
     {"convolutional", "filters=80\nsize=5\npad=1\ngroups=10\nactivation=swish\n", 1, 6, 9, 20, 80,
@@ -44,21 +43,19 @@ static const plain_row plain_rows[] = {
      33, 35, 3, 1, 1, 1, 1, DNX_PRELU},
     {"convolutional", "filters=64\nsize=3\nactivation=relu6\n", 3, 30, 33, 40, 64, 3, 1, 0, 1, 0,
      DNX_RELU6},
-    {"convolutional", "filters=32\nsize=3\npadding=5\nactivation=swish\n", 1, 1, 2, 32, 32, 3, 1,
-     5, 1, 0, DNX_SWISH},
+    {"convolutional", "filters=32\nsize=3\npadding=5\nactivation=swish\n", 1, 1, 2, 32, 32, 3, 1, 5,
+     1, 0, DNX_SWISH},
     {"convolutional", "filters=201\nsize=3\npad=1\nbatch_normalize=1\nactivation=leaky\n", 1, 5, 4,
      210, 201, 3, 1, 1, 1, 1, DNX_LEAKY},
-    {"convolutional",
-     "filters=60\nsize=3\npad=1\ngroups=3\nbatch_normalize=1\nactivation=prelu\n", 2, 7, 9, 54,
-     60, 3, 1, 1, 3, 1, DNX_PRELU},
-    {"convolutional", "filters=610\nsize=3\nactivation=linear\n", 2, 13, 12, 70, 610, 3, 1, 0, 1,
-     0, DNX_LINEAR},
+    {"convolutional", "filters=60\nsize=3\npad=1\ngroups=3\nbatch_normalize=1\nactivation=prelu\n",
+     2, 7, 9, 54, 60, 3, 1, 1, 3, 1, DNX_PRELU},
+    {"convolutional", "filters=610\nsize=3\nactivation=linear\n", 2, 13, 12, 70, 610, 3, 1, 0, 1, 0,
+     DNX_LINEAR},
     {"depthwise", "pad=1\n", 1, 5, 4, 1, 1, 3, 1, 1, 0, 0, DNX_LINEAR},
     {"depthwise", "stride=2\npad=1\nbatch_normalize=1\nactivation=prelu\n", 2, 8, 7, 33, 33, 3, 2,
      1, 0, 1, DNX_PRELU},
     {"depthwise", "size=7\npad=1\n", 1, 3, 5, 3, 3, 7, 1, 3, 0, 0, DNX_LINEAR},
-    {"depthwise", "size=2\nstride=3\nactivation=relu\n", 2, 9, 13, 64, 64, 2, 3, 0, 0, 0,
-     DNX_RELU},
+    {"depthwise", "size=2\nstride=3\nactivation=relu\n", 2, 9, 13, 64, 64, 2, 3, 0, 0, 0, DNX_RELU},
     {"depthwise", "stride=2\npad=1\nmultiplier=3\n", 2, 7, 6, 5, 15, 3, 2, 1, 0, 0, DNX_LINEAR},
     {"global_depthwise", "batch_normalize=1\nactivation=linear\n", 9, 7, 6, 33, 33, 0, 1, 0, 0, 1,
      DNX_LINEAR},
@@ -90,8 +87,9 @@ static const plain_row plain_rows[] = {
 static double pixel(const bench *b, int i, int y, int x, int c) {
     dnx_shape s = b->n.in[0];
     if (y < 0 || x < 0 || y >= s.h || x >= s.w) return 0;
-    return (double)b->x[0][(((size_t)i * (size_t)s.h + (size_t)y) * (size_t)s.w + (size_t)x) *
-                               (size_t)s.c + (size_t)c];
+    return (double)
+        b->x[0][(((size_t)i * (size_t)s.h + (size_t)y) * (size_t)s.w + (size_t)x) * (size_t)s.c +
+                (size_t)c];
 }
 
 /* Returns the linear part of output (i,y,x,c). w: weights in file order. */
@@ -193,7 +191,10 @@ static void check_forward(const plain_row *r, bool trains, bool training) {
         }
     }
     check_part(worst < 2e-5, name,
-               training ? "training forward" : trains ? "testing forward" : "forward", got, want);
+               training ? "training forward"
+               : trains ? "testing forward"
+                        : "forward",
+               got, want);
     free(z);
     dnx_free(old_m), dnx_free(old_v);
     close_bench(&b);
@@ -233,9 +234,8 @@ static void check_pair(const char *type, const char *text, dnx_shape first, dnx_
                 int part = first.c / 3, image = i / (o.h * o.w);
                 double f = (double)b.x[1][i * second.c + (joins ? 0 : c)], want;
                 if (joins) /* group 2 of 3 of both */
-                    want = c < part
-                               ? (double)b.x[0][i * first.c + 2 * part + c]
-                               : (double)b.x[1][i * second.c + 2 * (second.c / 3) + c - part];
+                    want = c < part ? (double)b.x[0][i * first.c + 2 * part + c]
+                                    : (double)b.x[1][i * second.c + 2 * (second.c / 3) + c - part];
                 else want = f * (double)b.x[0][by_pixel ? i : (is_sam ? i : image) * first.c + c];
                 if (strstr(text, "tanh")) want = tanh(want);
                 worst = fmax(worst, fabs(want - (double)b.y[i * o.c + c]));

@@ -5,7 +5,7 @@
 #include "lib/check.h"
 
 #define NET "[net]\nheight=13\nwidth=11\nchannels=5\nbatch=6\nseed=3\n"
-#define CONV(filters, act) \
+#define CONV(filters, act)                                                                         \
     "[convolutional]\nfilters=" #filters "\nbatch_normalize=1\nactivation=" act "\n"
 #define DW(more) "[depthwise]\nsize=3\npad=1\n" more "\n"
 
@@ -64,8 +64,7 @@ static double step(dnx_net *net, const float *x, const float *truth, int batch, 
         loss += one;
     }
     dnx_net_backward_begin(net);
-    for (int i = net->n - 1; i >= 0 && trains; i--)
-        dnx_net_backward_layer(net, i, x, batch, truth);
+    for (int i = net->n - 1; i >= 0 && trains; i--) dnx_net_backward_layer(net, i, x, batch, truth);
     return loss;
 }
 
@@ -121,23 +120,30 @@ static void compare(const sample *s, int threads) {
 
 static const sample before[] = {
     {"1x1", CONV(24, "relu") BN "relu\n" CONV(9, "prelu") HEAD, 1},
-    {"1x1 with a stride", CONV(24, "linear") BN "linear\n[convolutional]\nfilters=7\nstride=2\n"
-     HEAD, 1},
-    {"2x2 without padding", CONV(5, "relu") BN "prelu\n[convolutional]\nfilters=6\nsize=2\n"
-     HEAD, 1},
+    {"1x1 with a stride",
+     CONV(24, "linear") BN "linear\n[convolutional]\nfilters=7\nstride=2\n" HEAD, 1},
+    {"2x2 without padding", CONV(5, "relu") BN "prelu\n[convolutional]\nfilters=6\nsize=2\n" HEAD,
+     1},
     {"3x3, Winograd, padded",
      CONV(16, "relu") BN "linear\n[convolutional]\nfilters=24\nsize=3\npad=1\n"
-     "batch_normalize=1\nactivation=prelu\n" HEAD, 1},
+                         "batch_normalize=1\nactivation=prelu\n" HEAD,
+     1},
     {"3x3, Winograd, not padded, groups",
      CONV(32, "relu") BN "relu\n[convolutional]\nfilters=32\nsize=3\ngroups=2\n" HEAD, 1},
-    {"a block", CONV(16, "prelu") BN "linear\n[convolutional]\nfilters=16\nsize=3\npad=1\n"
-     "batch_normalize=1\nactivation=prelu\n" CONV(16, "linear") "[shortcut]\nfrom=-4\n"
-     "activation=linear\n" BN "linear\n[convolutional]\nfilters=16\nsize=3\npad=1\n" HEAD, 2},
+    {"a block",
+     CONV(16, "prelu") BN
+     "linear\n[convolutional]\nfilters=16\nsize=3\npad=1\n"
+     "batch_normalize=1\nactivation=prelu\n" CONV(
+         16, "linear") "[shortcut]\nfrom=-4\n"
+                       "activation=linear\n" BN
+                       "linear\n[convolutional]\nfilters=16\nsize=3\npad=1\n" HEAD,
+     2},
     {"padded, without Winograd: a pass of its own",
      CONV(5, "relu") BN "linear\n[convolutional]\nfilters=6\nsize=3\npad=1\n" HEAD, 0},
     {"depthwise, two readers, an image: passes of their own",
-     BN "linear\n" CONV(8, "relu") BN "linear\n" DW("activation=relu") BN "linear\n" CONV(8, "relu")
-     "[shortcut]\nfrom=-2\nactivation=linear\n" HEAD, 0},
+     BN "linear\n" CONV(8, "relu") BN "linear\n" DW("activation=relu") BN
+     "linear\n" CONV(8, "relu") "[shortcut]\nfrom=-2\nactivation=linear\n" HEAD,
+     0},
 };
 
 static void give_back(dnx_net *net) {

@@ -110,8 +110,13 @@ static void check_activations(void) {
 /* With numbers that bfloat16 can represent, products on tensor cores are exact: only sums are
  * rounded. With other numbers they are near to float32, but not equal. */
 static void check_tensor_cores(const char *name, bool is_exact) {
-    static const net_case c = {"product", "[convolutional]\nfilters=70\nsize=3\npad=1\n"
-                               "activation=linear\n", 5, 6, 19, 1};
+    static const net_case c = {"product",
+                               "[convolutional]\nfilters=70\nsize=3\npad=1\n"
+                               "activation=linear\n",
+                               5,
+                               6,
+                               19,
+                               1};
     dnx_net *nets[] = {build(&c, true, NULL), build(&c, true, gpu)};
     const size_t size = BATCH * dnx_size(nets[0]->in), outputs = BATCH * 5 * 6 * 70;
     float *x = dnx_alloc(size), *dy = dnx_alloc(outputs), *y = dnx_alloc(2 * outputs);

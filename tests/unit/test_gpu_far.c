@@ -7,11 +7,9 @@
 #include "lib/check.h"
 #include "lib/gpu/emulation.h"
 
-#define PROTO(name, waits)                         \
-    void name(const struct name##_args a);         \
-    static inline void call_##name(const void *a) {\
-        name(*(const struct name##_args *)a);      \
-    }                                              \
+#define PROTO(name, waits)                                                                         \
+    void name(const struct name##_args a);                                                         \
+    static inline void call_##name(const void *a) { name(*(const struct name##_args *)a); }        \
     enum { WAITS_##name = waits };
 DNX_CUDA_KERNELS(PROTO)
 
@@ -43,9 +41,14 @@ static void *reserve(size_t bytes) {
 
 static side make(int batch) {
     const size_t count = (size_t)batch * IMAGE, bytes = count * sizeof(float);
-    return (side){.batch = batch, .rows = (long)batch * PIXELS, .count = (long)count,
-                  .x = reserve(bytes), .dy = reserve(bytes), .y = reserve(bytes),
-                  .winner = reserve(bytes), .parts = reserve(4096 * 3 * C * sizeof(double)),
+    return (side){.batch = batch,
+                  .rows = (long)batch * PIXELS,
+                  .count = (long)count,
+                  .x = reserve(bytes),
+                  .dy = reserve(bytes),
+                  .y = reserve(bytes),
+                  .winner = reserve(bytes),
+                  .parts = reserve(4096 * 3 * C * sizeof(double)),
                   .sums = reserve((size_t)batch * PIXELS * sizeof(float))};
 }
 
@@ -72,37 +75,46 @@ static void compare(const char *name) {
 }
 
 static struct dnx_cuda_window window(int batch, int size, int groups) {
-    return (struct dnx_cuda_window){.batch = batch, .h = SIDE, .w = SIDE, .C = C, .oh = SIDE,
-                                    .ow = SIDE, .N = C, .kh = size, .kw = size, .stride = 1,
-                                    .pad = size / 2, .groups = groups};
+    return (struct dnx_cuda_window){.batch = batch,
+                                    .h = SIDE,
+                                    .w = SIDE,
+                                    .C = C,
+                                    .oh = SIDE,
+                                    .ow = SIDE,
+                                    .N = C,
+                                    .kh = size,
+                                    .kw = size,
+                                    .stride = 1,
+                                    .pad = size / 2,
+                                    .groups = groups};
 }
 
 static unsigned each(long count) { return (unsigned)((count + 255) / 256); }
 
 /* Runs the last of X x Y blocks on both sides. The arguments may use s, the side. */
-#define RUN(name, X, Y, ...)                                                               \
-    do {                                                                                   \
-        prepare();                                                                         \
-        for (int k_ = 0; k_ < 2; k_++) {                                                   \
-            const side *s = k_ ? &near_ : &far;                                            \
-            const struct name##_args a = {__VA_ARGS__};                                    \
-            const unsigned blocks[] = {X, Y, 1};                                           \
-            const unsigned at[] = {blocks[0] - 1, blocks[1] - 1, 0};                       \
-            emulate_block(call_##name, &a, at, blocks, 256, WAITS_##name);                 \
-        }                                                                                  \
-        compare(#name);                                                                    \
+#define RUN(name, X, Y, ...)                                                                       \
+    do {                                                                                           \
+        prepare();                                                                                 \
+        for (int k_ = 0; k_ < 2; k_++) {                                                           \
+            const side *s = k_ ? &near_ : &far;                                                    \
+            const struct name##_args a = {__VA_ARGS__};                                            \
+            const unsigned blocks[] = {X, Y, 1};                                                   \
+            const unsigned at[] = {blocks[0] - 1, blocks[1] - 1, 0};                               \
+            emulate_block(call_##name, &a, at, blocks, 256, WAITS_##name);                         \
+        }                                                                                          \
+        compare(#name);                                                                            \
     } while (0)
 #define EACH(name, ...) RUN(name, each(s->count), 1, __VA_ARGS__)
 
 static void products(void) {
-    RUN(conv_forward, (unsigned)s->batch, 2, .at = window(s->batch, 3, 1), .x = s->x,
-        .wk = big, .y = s->y);
+    RUN(conv_forward, (unsigned)s->batch, 2, .at = window(s->batch, 3, 1), .x = s->x, .wk = big,
+        .y = s->y);
     RUN(conv_forward_bf16, (unsigned)s->batch, 1, .at = window(s->batch, 3, 2), .x = s->x,
         .wk = big, .y = s->y);
     RUN(conv_dx, (unsigned)s->batch, 2, .at = window(s->batch, 3, 1), .dz = s->dy, .wt = big,
         .dx = s->y);
-    RUN(conv_dx_tf32, (unsigned)s->batch, 2, .at = window(s->batch, 1, 1), .dz = s->dy,
-        .wt = big, .dx = s->y, .adds = true);
+    RUN(conv_dx_tf32, (unsigned)s->batch, 2, .at = window(s->batch, 1, 1), .dz = s->dy, .wt = big,
+        .dx = s->y, .adds = true);
 }
 
 /* The gradient of filters from the last image: as many slabs as images. */
@@ -111,7 +123,9 @@ static void filter_gradients(void) {
     prepare();
     for (int k = 0; k < 2; k++) {
         const side *s = k ? &near_ : &far;
-        const struct conv_dw_args a = {.at = window(s->batch, 1, 1), .x = s->x, .dz = s->dy,
+        const struct conv_dw_args a = {.at = window(s->batch, 1, 1),
+                                       .x = s->x,
+                                       .dz = s->dy,
                                        .slabs = s->batch,
                                        .parts = sums[k] - (long)(s->batch - FEW) * C * C};
         const unsigned blocks[] = {2, 2, (unsigned)s->batch}, at[] = {1, 1, blocks[2] - 1};
@@ -149,8 +163,8 @@ static void rows_and_elements(void) {
         .count = s->rows, .from = s->rows, .size = C);
     RUN(unit_back, (unsigned)(s->rows / 8), 1, .d = s->dy, .unit = s->x, .inv = s->sums, .dx = s->y,
         .count = s->rows, .ld = C, .size = C, .parts = 1, .factor = 1);
-    RUN(signs, (unsigned)(s->rows / 8), 1, .x = s->x, .scale = scale, .shift = shift,
-        .signs = s->y, .sum = s->sums, .rows = s->rows, .C = C);
+    RUN(signs, (unsigned)(s->rows / 8), 1, .x = s->x, .scale = scale, .shift = shift, .signs = s->y,
+        .sum = s->sums, .rows = s->rows, .C = C);
     EACH(signs_back, .x = s->x, .map = s->sums, .du = s->y, .rows = s->rows, .C = C);
     EACH(k_scale, .z = s->y, .map = s->sums, .alpha = scale, .rows = s->rows, .N = C);
     RUN(k_back, (unsigned)(s->rows / 8), 1, .dz = s->y, .dk = s->sums, .z = s->x, .map = s->sums,

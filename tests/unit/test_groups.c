@@ -36,8 +36,7 @@ static void each(const shape *s, int out_w, void (*f)(size_t i, size_t k, size_t
                     for (int kx = 0; kx < s->kw; kx++) {
                         int ix = o * s->stride - s->pad + kx;
                         if (ky == s->no || ix < 0 || ix >= s->in_w) continue;
-                        f((size_t)(o * N + n),
-                          (size_t)(((ky * s->a + j) * s->kw + kx) * N + n),
+                        f((size_t)(o * N + n), (size_t)(((ky * s->a + j) * s->kw + kx) * N + n),
                           (size_t)((ky * s->in_w + ix) * C + n / s->b * s->a + j));
                     }
 }
@@ -87,10 +86,10 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
 }
 
 static void compare_all(const dnx_kernel_set *k) {
-    static const int sizes[][3] = {{1, 1, 1},  {7, 2, 2},  {32, 2, 2}, {5, 3, 3}, {16, 4, 4},
-                                   {9, 4, 4},  {6, 8, 8},  {3, 16, 16}, {7, 5, 5}, {3, 12, 12},
-                                   {11, 1, 3}, {16, 4, 2}, {5, 2, 16}, {2, 13, 1}, {3, 40, 7},
-                                   {3, 1, 40}};
+    static const int sizes[][3] = {{1, 1, 1},  {7, 2, 2},   {32, 2, 2}, {5, 3, 3},
+                                   {16, 4, 4}, {9, 4, 4},   {6, 8, 8},  {3, 16, 16},
+                                   {7, 5, 5},  {3, 12, 12}, {11, 1, 3}, {16, 4, 2},
+                                   {5, 2, 16}, {2, 13, 1},  {3, 40, 7}, {3, 1, 40}};
     static const int windows[][3] = {{1, 1, 0}, {3, 1, 1}, {3, 1, 0}, {3, 2, 1}, {5, 1, 2},
                                      {2, 1, 1}, {4, 3, 2}, {3, 1, 4}, {3, 1, -1}};
     static const int widths[] = {3, 4, 14, 21};

@@ -65,8 +65,8 @@ static void corpus(void) {
 
 /* Recognises kinds of files by their first bytes, and images by their names. */
 static void kinds(void) {
-    static const char *const yes[] = {"a.jpg", "b.JPEG", "c.Png", "x/d.bmp", "e.ppm", "f.pgm",
-                                      "g.pbm", "h.PNM",  "a.b.jpg"};
+    static const char *const yes[] = {"a.jpg", "b.JPEG", "c.Png", "x/d.bmp", "e.ppm",
+                                      "f.pgm", "g.pbm",  "h.PNM", "a.b.jpg"};
     static const char *const no[] = {"jpg", "a.jpg.txt", "a.gif", "", ".", "a.", "a.jpgx", "a.jp"};
     const unsigned char jpeg[] = {0xff, 0xd8, 0xff, 0xe0};
     check(!dnx_image_kind_why(dnx_image_kind(jpeg, 4)), "JPEG");

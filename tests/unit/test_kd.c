@@ -27,8 +27,14 @@ static bool open_bench(bench *b, const char *type, const char *options, int B, d
                        dnx_shape target, bool trains) {
     dnx_err err = {0};
     char lines[400];
-    *b = (bench){.n = {.batch = B, .trains = trains, .seed = 1, .index = 3, .n_in = 1, .in = {in},
-                       .distillation = &b->distillation, .loc = {"t", 1},
+    *b = (bench){.n = {.batch = B,
+                       .trains = trains,
+                       .seed = 1,
+                       .index = 3,
+                       .n_in = 1,
+                       .in = {in},
+                       .distillation = &b->distillation,
+                       .loc = {"t", 1},
                        .pool = dnx_pool_new(2)},
                  .distillation = {.target = target}};
     snprintf(lines, sizeof lines, "%s", options);
@@ -38,8 +44,12 @@ static bool open_bench(bench *b, const char *type, const char *options, int B, d
     size_t size = dnx_size(in) * (size_t)B;
     b->x = dnx_alloc(size);
     b->target = dnx_alloc(dnx_size(target) * (size_t)B);
-    b->p = (dnx_pass){.batch = B, .is_training = trains, .x = {b->x}, .target = b->target,
-                      .y = dnx_alloc((size_t)B), .dx = {dnx_alloc(size)},
+    b->p = (dnx_pass){.batch = B,
+                      .is_training = trains,
+                      .x = {b->x},
+                      .target = b->target,
+                      .y = dnx_alloc((size_t)B),
+                      .dx = {dnx_alloc(size)},
                       .scratch = dnx_alloc(b->n.scratch)};
     fill(b->p.y, (size_t)B, NAN);
     fill(b->p.dx[0], size, NAN);
@@ -125,7 +135,7 @@ static void check_feature(void) {
     memset(b.target + 4, 0, sizeof(float) * 4);
     run(&b);
     check_value(isfinite(b.p.loss) && largest(b.p.dx[0], 8) == 0, "zero vectors have no gradient",
-          largest(b.p.dx[0], 8), 0);
+                largest(b.p.dx[0], 8), 0);
     close_bench(&b);
     /* features that are far apart and not normalised: e^d would overflow */
     if (!open_bench(&b, "kd_feature", "hard=softmax;normalize=0", 2, D, D, true))
@@ -153,7 +163,7 @@ static void check_correlation(void) {
     memset(b.x, 0, sizeof(float) * 4);
     run(&b);
     check_value(isfinite(b.p.loss) && largest(b.p.dx[0], 4) == 0, "a zero vector has no gradient",
-          largest(b.p.dx[0], 4), 0);
+                largest(b.p.dx[0], 4), 0);
     memcpy(b.target, b.x, sizeof x);
     run(&b);
     check_value(b.p.loss == 0 && largest(b.p.dx[0], 12) == 0, "equal correlations", b.p.loss, 0);

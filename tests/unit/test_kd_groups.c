@@ -20,15 +20,26 @@ static bool set_up(bench *k, int N, const char *options, int threads) {
     dnx_rng r;
     const size_t count = (size_t)(B * N);
     *k = (bench){.N = N, .distillation = {.target = {1, 1, N}}};
-    k->n = (dnx_node){.batch = B, .trains = true, .n_in = 1, .in = {{1, 1, N}}, .loc = {"t", 1},
-                      .pool = dnx_pool_new(threads), .distillation = &k->distillation};
+    k->n = (dnx_node){.batch = B,
+                      .trains = true,
+                      .n_in = 1,
+                      .in = {{1, 1, N}},
+                      .loc = {"t", 1},
+                      .pool = dnx_pool_new(threads),
+                      .distillation = &k->distillation};
     if (!check(!open_node(&k->n, "kd_probability", options, &err), "%s", err.text)) return false;
     float *x = dnx_alloc(count), *t = dnx_alloc(count), *y = dnx_alloc(B);
     k->zs = calloc(count, sizeof *k->zs);
     k->zt = calloc(count, sizeof *k->zt);
     k->leads = calloc(count, sizeof *k->leads);
-    k->p = (dnx_pass){.batch = B, .is_training = true, .x = {x}, .target = t, .y = dnx_alloc(B),
-                      .dx = {dnx_alloc(count)}, .scratch = dnx_alloc(k->n.scratch), .truth = y};
+    k->p = (dnx_pass){.batch = B,
+                      .is_training = true,
+                      .x = {x},
+                      .target = t,
+                      .y = dnx_alloc(B),
+                      .dx = {dnx_alloc(count)},
+                      .scratch = dnx_alloc(k->n.scratch),
+                      .truth = y};
     dnx_rng_seed(&r, 7, (uint64_t)N);
     for (size_t i = 0; i < count; i++) {
         k->zt[i] = t[i] = 3 * dnx_rng_normal(&r);
@@ -42,8 +53,8 @@ static bool set_up(bench *k, int N, const char *options, int threads) {
 static void take_down(bench *k) {
     shut_node(&k->n);
     dnx_pool_free(k->n.pool);
-    float *all[] = {writable(k->p.x[0]), writable(k->p.target), k->p.y, k->p.dx[0], k->p.scratch,
-                    writable(k->p.truth)};
+    float *all[] = {writable(k->p.x[0]), writable(k->p.target), k->p.y,
+                    k->p.dx[0],          k->p.scratch,          writable(k->p.truth)};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
     free(k->zs), free(k->zt), free(k->leads);
 }

@@ -61,7 +61,7 @@ static void networks(void) {
         for (int k = 0, n = dnx_net_params(plain, i, a); k < n; k++) {
             dnx_net_params(zero, i, b);
             check_value(!memcmp(a[k].value, b[k].value, sizeof(float) * a[k].count),
-                  "weight=0 changes a weight", i, k);
+                        "weight=0 changes a weight", i, k);
         }
     dnx_net_free(plain);
     dnx_net_free(zero);

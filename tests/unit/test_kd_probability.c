@@ -96,8 +96,7 @@ static bool set_up(setup *u, const kind *k) {
     dnx_status st = DNX_OK;
     if (k->s_s > 0) snprintf(text, sizeof text, "classes=%d\ns=%g\nmargin=arcface", k->N, k->s_s);
     else snprintf(text, sizeof text, "classes=%d\nscale=length\nmargin=sphereface", k->N);
-    if (k->D_s)
-        st = open_at(&u->head_s, "margin_softmax", text, B, k->D_s, true, u->pool, &err);
+    if (k->D_s) st = open_at(&u->head_s, "margin_softmax", text, B, k->D_s, true, u->pool, &err);
     snprintf(text, sizeof text, "classes=%d\ns=%g\nmargin=am", k->N, k->s_t);
     if (!st && k->D_t) /* the teacher's classifier has a smaller batch */
         st = open_at(&u->head_t, "margin_softmax", text, 1, k->D_t, false, u->pool, &err);
@@ -119,7 +118,11 @@ static bool set_up(setup *u, const kind *k) {
     if (k->D_t) u->w_t = weights_of(&u->head_t, NULL);
     for (int i = 0; i < k->N * k->D_s; i++) u->w_s[i] = dnx_rng_normal(&r);
     for (int i = 0; i < k->N * k->D_t; i++) u->w_t[i] = dnx_rng_normal(&r);
-    u->p = (dnx_pass){.batch = B, .is_training = true, .x = {x}, .target = t, .y = dnx_alloc(B),
+    u->p = (dnx_pass){.batch = B,
+                      .is_training = true,
+                      .x = {x},
+                      .target = t,
+                      .y = dnx_alloc(B),
                       .dx = {dnx_alloc((size_t)(B * u->in_s))},
                       .scratch = dnx_alloc(u->kd.scratch + 1)};
     fill(u->p.scratch, u->kd.scratch, NAN);
@@ -265,8 +268,7 @@ static void known_values(void) {
         /* The student is far from the teacher: the loss is finite and right. */
         for (int b = 0; b < B; b++) x[2 * b] = -2000;
         run(&u);
-        if (rows[i].a == 0)
-            near("far off", u.p.loss, B * (2007 / 2. - log(2)), 1e-6);
+        if (rows[i].a == 0) near("far off", u.p.loss, B * (2007 / 2. - log(2)), 1e-6);
         check_value(isfinite(u.p.loss) && isfinite(u.p.dx[0][0]), "extremes", u.p.loss, 0);
         x[1] = NAN;
         run(&u);
@@ -356,10 +358,9 @@ static void without_teacher(void) {
 
 int main(void) {
     static const kind kinds[] = {
-        {7, 0, 0, 1, 1, 1, 1, 1},    {7, 0, 0, 1, 1, 4, 3, 2},      {12, 5, 0, 8, 1, 2, 1, 1},
-        {12, 0, 9, 1, 30, 4, 1, 3},  {20, 5, 9, 16, 30, 4, 1, 1},   {20, 5, 5, 64, 64, .5, 2, 2},
-        {1100, 6, 4, 10, 20, 1, 1, 2}, {2049, 0, 3, 1, 20, 2, 1, 1},
-        {20, 5, 9, 0, 30, 4, 1, 2}};
+        {7, 0, 0, 1, 1, 1, 1, 1},      {7, 0, 0, 1, 1, 4, 3, 2},     {12, 5, 0, 8, 1, 2, 1, 1},
+        {12, 0, 9, 1, 30, 4, 1, 3},    {20, 5, 9, 16, 30, 4, 1, 1},  {20, 5, 5, 64, 64, .5, 2, 2},
+        {1100, 6, 4, 10, 20, 1, 1, 2}, {2049, 0, 3, 1, 20, 2, 1, 1}, {20, 5, 9, 0, 30, 4, 1, 2}};
     static float first[B * 2500];
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) agrees(&kinds[i]);
     for (int threads = 1; threads <= 4; threads++) many_classes(threads, first);

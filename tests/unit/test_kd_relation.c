@@ -21,11 +21,18 @@ typedef struct {
     int K, hardest;
     double rates[MOST], genuine, impostor, temperature, pace, weight;
 } kind;
-static const kind usual = {"temperature=.3", 6, 2000, {.1, .01, 1e-3, 1e-4, 1e-5, 1e-6}, .02, .01,
-                           .3, .01, 1};
+static const kind usual = {
+    "temperature=.3", 6, 2000, {.1, .01, 1e-3, 1e-4, 1e-5, 1e-6}, .02, .01, .3, .01, 1};
 static const kind other = {
-    "rates=.5,.2,0\nhardest=7\ngenuine=2\nimpostor=3\ntemperature=.1\npace=.25\nweight=5", 3, 7,
-    {.5, .2, 0}, 2, 3, .1, .25, 5};
+    "rates=.5,.2,0\nhardest=7\ngenuine=2\nimpostor=3\ntemperature=.1\npace=.25\nweight=5",
+    3,
+    7,
+    {.5, .2, 0},
+    2,
+    3,
+    .1,
+    .25,
+    5};
 
 static void draw(bench *k, uint64_t seed) {
     dnx_rng r;
@@ -37,11 +44,21 @@ static void draw(bench *k, uint64_t seed) {
 static bool set_up(bench *k, const char *options, bool trains, int threads) {
     dnx_err err = {0};
     *k = (bench){.distillation = {.target = {1, 1, T}}};
-    k->n = (dnx_node){.batch = B, .trains = trains, .n_in = 1, .in = {{1, 1, D}}, .loc = {"t", 1},
-                      .pool = dnx_pool_new(threads), .distillation = &k->distillation};
+    k->n = (dnx_node){.batch = B,
+                      .trains = trains,
+                      .n_in = 1,
+                      .in = {{1, 1, D}},
+                      .loc = {"t", 1},
+                      .pool = dnx_pool_new(threads),
+                      .distillation = &k->distillation};
     if (!check(!open_node(&k->n, "kd_relation", options, &err), "%s", err.text)) return false;
-    k->p = (dnx_pass){.batch = B, .is_training = trains, .x = {k->x}, .target = k->target,
-                      .y = k->y, .dx = {k->dx}, .truth = k->truth};
+    k->p = (dnx_pass){.batch = B,
+                      .is_training = trains,
+                      .x = {k->x},
+                      .target = k->target,
+                      .y = k->y,
+                      .dx = {k->dx},
+                      .truth = k->truth};
     memcpy(k->truth, classes, sizeof classes);
     draw(k, 4);
     return true;
@@ -214,8 +231,12 @@ static void changes_nothing(void) {
     take_down(&k);
     k = (bench){0};
     dnx_err err = {0};
-    k.n = (dnx_node){.batch = B, .n_in = 1, .in = {{1, 1, D}}, .loc = {"t", 1},
-                     .pool = dnx_pool_new(1), .distillation = &k.distillation};
+    k.n = (dnx_node){.batch = B,
+                     .n_in = 1,
+                     .in = {{1, 1, D}},
+                     .loc = {"t", 1},
+                     .pool = dnx_pool_new(1),
+                     .distillation = &k.distillation};
     check(!open_node(&k.n, "kd_relation", "", &err), "predicting without a teacher: %s", err.text);
     k.p = (dnx_pass){.batch = B, .x = {k.x}, .y = k.y};
     run(&k);

@@ -26,19 +26,15 @@ static void shape(bool ok, const char *what, int p, int q, int r, int s) {
 
 static bool close_to(const float *got, const double *w, size_t n, double tol) {
     for (size_t i = 0; i < n; i++)
-        if (!(fabs(got[i] - w[i]) <= tol * (1 + fabs(w[i]))))
-            return false;
+        if (!(fabs(got[i] - w[i]) <= tol * (1 + fabs(w[i])))) return false;
     return true;
 }
 
 /* Applies the epilogue e to the linear result v at index i, channel c, over the old value. */
 static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
-    if (e && e->bias)
-        v += e->bias[c];
-    if (e)
-        v = dnx_activate((float)v, e->act, e->slope ? e->slope[c] : 0);
-    if (e && e->residual)
-        v += e->residual[i];
+    if (e && e->bias) v += e->bias[c];
+    if (e) v = dnx_activate((float)v, e->act, e->slope ? e->slope[c] : 0);
+    if (e && e->residual) v += e->residual[i];
     return v + (e && e->adds ? start[i] : 0);
 }
 
@@ -47,8 +43,7 @@ static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
 static bool epilogue(int i, dnx_epilogue *e) {
     static const dnx_act acts[] = {DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU,
                                    DNX_RELU6,  DNX_TANH, DNX_HSWISH};
-    if (i >= 7 * 8)
-        return false;
+    if (i >= 7 * 8) return false;
     *e = (dnx_epilogue){.act = acts[i / 8]};
     e->bias = i & 1 ? bias : NULL;
     e->residual = i & 2 ? res : NULL;
@@ -76,8 +71,7 @@ static void test_mm(int P, int K, int N, const dnx_epilogue *e) {
     size_t n = (size_t)(P * ldy);
     memcpy(y, start, n * sizeof *y);
     y[n] = edge;
-    if (k->packed(K, N) > MAX)
-        return;
+    if (k->packed(K, N) > MAX) return;
     k->pack(b, (size_t)N, 1, K, N, pk);
     k->mm(a, (size_t)lda, P, K, pk, N, y, (size_t)ldy, e);
     naive_mm(P, K, N, lda, ldy, e);
@@ -90,10 +84,8 @@ static void test_mmt(int P, int K, int N) {
     memcpy(y, start, n * sizeof *y);
     y[n] = edge;
     dnx_ahead next = {{res, NULL, res + 77}, {1000, 0, 7}};
-    if (P % 2)
-        k->mmt(a, (size_t)lda, d, (size_t)ldd, P, K, N, y, (size_t)ldw);
-    else
-        k->mmt_ahead(a, (size_t)lda, d, (size_t)ldd, P, K, N, y, (size_t)ldw, &next);
+    if (P % 2) k->mmt(a, (size_t)lda, d, (size_t)ldd, P, K, N, y, (size_t)ldw);
+    else k->mmt_ahead(a, (size_t)lda, d, (size_t)ldd, P, K, N, y, (size_t)ldw, &next);
     for (int i = 0; i < K; i++)
         for (int j = 0; j < ldw; j++) {
             double v = start[i * ldw + j];
@@ -110,8 +102,7 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
     const float *rows[8];
     dnx_epilogue e;
     size_t n = (size_t)(out_w * C), nx = (size_t)(in_w * C), nw = (size_t)(kh * kw * C);
-    if (in_w + 2 * pad < kw || out_w < 1)
-        return;
+    if (in_w + 2 * pad < kw || out_w < 1) return;
     const dnx_rows line = {in_w, out_w, kh, kw, stride, pad};
     epilogue(epi, &e);
     for (int i = 0; i < kh; i++) rows[i] = no >> i & 1 ? NULL : a + (size_t)i * nx;
@@ -145,8 +136,8 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
                     for (int j = 0; j < kw; j++) {
                         int ix = x * stride - pad + j;
                         if (dy_rows[i] && ix >= 0 && ix < in_w)
-                            want[(size_t)(ix * C + c)] +=
-                                (double)dy_rows[i][x * C + c] * b[(i * kw + j) * C + c];
+                            want[(size_t)(ix * C + c)] += (double)dy_rows[i][x * C + c] *
+                                                          b[(i * kw + j) * C + c];
                     }
         shape(close_to(y, want, nx, 1e-4) && y[nx] == edge, "dw_dx", C, kw, stride, pad);
     }
@@ -168,8 +159,7 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
 
 static bool sums_close(const double *s, const double *w, int n) {
     for (int i = 0; i < n; i++)
-        if (!(fabs(s[i] - w[i]) <= 1e-4 * (1 + fabs(w[i]))))
-            return false;
+        if (!(fabs(s[i] - w[i]) <= 1e-4 * (1 + fabs(w[i])))) return false;
     return true;
 }
 
@@ -210,8 +200,7 @@ static void test_channels(int P, int C) {
                 for (int j = 0; j < 3; j++) s[j][i] = w[j][i] = i + j;
             memcpy(y, d, n * sizeof *y);
             y[n] = edge;
-            k->act_back(r ? y : d, a, P, &how, y, s[0], s[1],
-                        v & 2 ? s[2] : NULL);
+            k->act_back(r ? y : d, a, P, &how, y, s[0], s[1], v & 2 ? s[2] : NULL);
             for (size_t i = 0; i < n; i++) {
                 size_t c = i % (size_t)C;
                 float u = a[i] * (scale ? scale[c] : 1) + (shift ? shift[c] : 0);
@@ -219,19 +208,16 @@ static void test_channels(int P, int C) {
                 want[i] = du;
                 w[0][c] += du;
                 w[1][c] += du * a[i];
-                if (u < 0 && v & 2)
-                    w[2][c] += (double)d[i] * u;
+                if (u < 0 && v & 2) w[2][c] += (double)d[i] * u;
             }
             bool ok = close_to(y, want, n, 1e-4) && y[n] == edge;
             for (int j = 0; j < 3; j++) ok = ok && sums_close(s[j], w[j], 64);
             for (int i = 0; i < 64; i++)
                 for (int j = 0; j < 3; j++) s[j][i] = i + j;
-            k->act_back(d, a, P, &how, NULL, s[0], s[1],
-                        v & 2 ? s[2] : NULL);
+            k->act_back(d, a, P, &how, NULL, s[0], s[1], v & 2 ? s[2] : NULL);
             for (int j = 0; j < 3; j++) ok = ok && sums_close(s[j], w[j], 64);
             memcpy(y, d, n * sizeof *y);
-            k->act_dz(r ? y : d, a, P, &how, v & 1 ? b : NULL,
-                      bias, res, y);
+            k->act_dz(r ? y : d, a, P, &how, v & 1 ? b : NULL, bias, res, y);
             for (size_t i = 0; i < n && v & 1; i++) {
                 size_t c = i % (size_t)C;
                 want[i] = want[i] * b[c] + (double)a[i] * bias[c] + res[c];

@@ -127,8 +127,10 @@ static void check_gradients(const row *r, int batch) {
                 double e = fabs((double)list[i].grad[k] - t * (double)keep[i][k]);
                 worst = worse(worst, e / (1 + fabs((double)keep[i][k])));
             }
-            check_part(worst < 1e-4, r->name, t == 2 ? "gradients of two passes do not add up"
-                                                : "dx=NULL changes a gradient", worst, 0);
+            check_part(worst < 1e-4, r->name,
+                       t == 2 ? "gradients of two passes do not add up"
+                              : "dx=NULL changes a gradient",
+                       worst, 0);
         }
         if (t == 2) {
             objective(&b, batch, true);
@@ -172,7 +174,7 @@ static void check_predicting(const row *r, bool trains) {
                0);
     for (int i = 0; i < np; i++) {
         check_part(!memcmp(values[i], list[i].value, sizeof(float) * list[i].count), r->name,
-              "predicting changes a parameter", 0, 0);
+                   "predicting changes a parameter", 0, 0);
         dnx_free(values[i]);
     }
     if (r->B > 1 && !(r->flags & TOGETHER)) { /* a batch of one must write only its own output */
@@ -232,8 +234,7 @@ static void check_threads(const row *r) {
         }
         double e = apart(b[0].y, b[1].y, (size_t)r->B * dnx_size(b[0].n.out));
         for (int i = 0; i < b[0].n.n_in; i++)
-            e = worse(e, apart(b[0].dx[i], b[1].dx[i],
-                (size_t)r->B * dnx_size(b[0].n.in[i])));
+            e = worse(e, apart(b[0].dx[i], b[1].dx[i], (size_t)r->B * dnx_size(b[0].n.in[i])));
         dnx_param p[2][DNX_MAX_PARAMS];
         int np = node_params(&b[0].n, p[0]);
         node_params(&b[1].n, p[1]);

@@ -28,16 +28,29 @@ static void test_text(void) {
     READS("CR alone", "a\rb\r\rc", "1:a|2:b|4:c");
     READS("trimmed", "  a b \t\n", "1:a b");
     READS("comments", "# a\n ; b\nc # d\n", "3:c # d");
-    READS("a byte order mark", "\xef\xbb\xbf" "a\nb", "1:a|2:b");
+    READS("a byte order mark",
+          "\xef\xbb\xbf"
+          "a\nb",
+          "1:a|2:b");
     READS("one before a comment", "\xef\xbb\xbf# a\nb", "2:b");
-    READS("joined files", "\xef\xbb\xbf" "a\n\xef\xbb\xbf" "b\n", "1:a|2:b");
+    READS("joined files",
+          "\xef\xbb\xbf"
+          "a\n\xef\xbb\xbf"
+          "b\n",
+          "1:a|2:b");
     READS("inside a line it stays", "a\xef\xbb\xbf", "1:a\xef\xbb\xbf");
     READS("only a mark", "\xef\xbb\xbf", "");
     READS("Latin-1", "caf\xe9/\xff.jpg\n", "1:caf\xe9/\xff.jpg");
-    READS("UTF-16 LE", "\xff\xfe" "a\0\xe9\0\r\0\n\0\xac\x20\x3d\xd8\x00\xde",
+    READS("UTF-16 LE",
+          "\xff\xfe"
+          "a\0\xe9\0\r\0\n\0\xac\x20\x3d\xd8\x00\xde",
           "1:a\xc3\xa9|2:\xe2\x82\xac\xf0\x9f\x98\x80");
     READS("UTF-16 BE", "\xfe\xff\0a\0\n\0b", "1:a|2:b");
-    READS("UTF-16, a mark again", "\xff\xfe" "a\0\n\0\xff\xfe" "b\0", "1:a|2:b");
+    READS("UTF-16, a mark again",
+          "\xff\xfe"
+          "a\0\n\0\xff\xfe"
+          "b\0",
+          "1:a|2:b");
     READS("UTF-16, nothing", "\xff\xfe", "");
 }
 
@@ -54,7 +67,10 @@ static void test_marks(void) {
     READS("none", "a\n\xef\xbb\xbf" "b", "1:a|2:b");
     // clang-format on
     dnx_lines_report_marks(NULL);
-    READS("no report", "\xef\xbb\xbf" "a", "1:a");
+    READS("no report",
+          "\xef\xbb\xbf"
+          "a",
+          "1:a");
     check(!strcmp(told, "x: byte order mark|x: byte order mark of UTF-16|"), "told: %s", told);
 }
 
@@ -83,10 +99,16 @@ static void test_refused(void) {
     const char *const utf16 = "begins with a byte order mark of UTF-16, but is not such text";
     char want[200];
     sprintf(want, "x:2: %s", utf16);
-    REFUSES("\xff\xfe\n\0\0\xd8" "a\0", want);
-    REFUSES("\xff\xfe\n\0\0\xdc" "a\0", want);
+    REFUSES("\xff\xfe\n\0\0\xd8"
+            "a\0",
+            want);
+    REFUSES("\xff\xfe\n\0\0\xdc"
+            "a\0",
+            want);
     sprintf(want, "x:1: %s", utf16);
-    REFUSES("\xff\xfe" "a", want);
+    REFUSES("\xff\xfe"
+            "a",
+            want);
     REFUSES("\xfe\xff\xd8\x00", want);
 }
 
@@ -104,10 +126,12 @@ static void test_files(void) {
     check(!strcmp(err.text, want), "%s", err.text);
     err = (dnx_err){0};
     check(dnx_lines_open(&l, "/tmp", "a list", 6, &err) == DNX_EIO &&
-          !strcmp(err.text, "/tmp: cannot read: Is a directory"), "%s", err.text);
+              !strcmp(err.text, "/tmp: cannot read: Is a directory"),
+          "%s", err.text);
     err = (dnx_err){0};
     check(dnx_lines_open(&l, path("none"), "a list", 6, &err) == DNX_EIO &&
-          strstr(err.text, "none: cannot read: No such file or directory"), "%s", err.text);
+              strstr(err.text, "none: cannot read: No such file or directory"),
+          "%s", err.text);
     err = (dnx_err){0};
     check(!dnx_lines_open(&l, "/dev/null", "a list", 6, &err) && !l.count, "%s", err.text);
     dnx_lines_free(&l);
@@ -124,7 +148,8 @@ static void fields(const char *line, char separator, const char *want) {
 
 static void test_fields(void) {
     check(dnx_separator("a b,c\td") == '\t' && dnx_separator("a b,c") == ',' &&
-          dnx_separator("a b") == ' ', "separators");
+              dnx_separator("a b") == ' ',
+          "separators");
     fields("a  b\tc", ' ', "3|a|b|c");
     fields("", ' ', "0");
     fields("a b\t c d\t", '\t', "3|a b|c d|");
@@ -154,8 +179,9 @@ static void test_comments(void) {
 }
 
 static void test_numbers(void) {
-    static const char *const no[] = {"", "-", "+", "1 ", " 1", "1x", "0x1", "1e1", "1.0", "101",
-                                     "-2", "99999999999999999999", "--1"};
+    static const char *const no[] = {"",    "-",   "+",   "1 ",  " 1", "1x",
+                                     "0x1", "1e1", "1.0", "101", "-2", "99999999999999999999",
+                                     "--1"};
     long v = 7;
     double d = 7;
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)

@@ -30,8 +30,14 @@ static void reads(const char *text, size_t len, const char *want) {
 
 static void test_forms(void) {
     READS("a.jpg\nb.JPG 3\n\n  c d.png\t4\r\n", "a.jpg|b.JPG=3|c d.png=4");
-    READS("\xef\xbb\xbf" "a.jpg 1\n\xef\xbb\xbf" "b.jpg 2", "a.jpg=1|b.jpg=2");
-    READS("\xff\xfe" "a\0.\0j\0p\0g\0 \0" "5\0", "a.jpg=5");
+    READS("\xef\xbb\xbf"
+          "a.jpg 1\n\xef\xbb\xbf"
+          "b.jpg 2",
+          "a.jpg=1|b.jpg=2");
+    READS("\xff\xfe"
+          "a\0.\0j\0p\0g\0 \0"
+          "5\0",
+          "a.jpg=5");
     READS("caf\xe9.jpg 1", "caf\xe9.jpg=1");
     READS("a b c.jpg 007\n/x/y.png 0", "a b c.jpg=7|/x/y.png=0");
     READS("a.jpg -1", "a.jpg=-1");

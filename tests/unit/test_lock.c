@@ -77,7 +77,8 @@ static void waits(void) {
     end(child);
     err = (dnx_err){0};
     check(dnx_lock_take(&l, path("none/b.lock"), &err) == DNX_EIO &&
-          strstr(err.text, "cannot lock: No such file or directory"), "%s", err.text);
+              strstr(err.text, "cannot lock: No such file or directory"),
+          "%s", err.text);
 }
 
 static bool patient(void *arg, const char *who) {

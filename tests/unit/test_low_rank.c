@@ -62,7 +62,7 @@ static void check_eigen(void) {
     check_part(crossed < 1e-12, "eigen", "unit vectors", crossed, 0);
     double s[] = {4, 3, 1, 0};
     check_part(dnx_energy(s, 4, 2) == 7. / 8 && dnx_energy(s, 4, 4) == 1, "eigen", "energy",
-          dnx_energy(s, 4, 2), 7. / 8);
+               dnx_energy(s, 4, 2), 7. / 8);
     check_part(dnx_numerical_rank(s, 4) == 3, "eigen", "rank", dnx_numerical_rank(s, 4), 3);
     a[5] = NAN;
     check_part(dnx_eigen(a, D, sigma, v, NULL) == DNX_ENUMBER, "eigen", "takes NaN", 0, 0);
@@ -103,8 +103,10 @@ static void make_data(data *d) {
 }
 
 static double act_of(double v, dnx_act act, double slope) {
-    return act == DNX_LINEAR || v > 0 ? v : act == DNX_RELU ? 0 : act == DNX_LEAKY ? .1 * v
-                                                                                 : slope * v;
+    return act == DNX_LINEAR || v > 0 ? v
+           : act == DNX_RELU          ? 0
+           : act == DNX_LEAKY         ? .1 * v
+                                      : slope * v;
 }
 
 /* Returns sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2, by loops. */
@@ -137,7 +139,7 @@ static void check_linear(const data *d) {
         for (int i = 0; i < SAMPLES * DIM; i++) raw += (double)d->y[i] * (double)d->y[i];
         double got = objective(d, d->y, &f, DNX_LINEAR);
         check_part(fabs(got - left / raw) < 1e-9, "linear", "error is the energy left out", got,
-              left / raw);
+                   left / raw);
         check_part(fabs(1 - left / all - dnx_energy(d->sigma, DIM, rank)) < 1e-12, "linear",
                    "energy", 0, 0);
         dnx_factors_free(&f);
@@ -227,7 +229,7 @@ static void check_ranks(void) {
     double a[] = {8, 4, 2, 1}, b[] = {5, 5, 5, 5}, c[] = {100, 1, .1, .01}, least = 0;
     dnx_rank_layer l[] = {{4, 4, a, 40, 12, 0}, {4, 4, b, 40, 12, 0}, {4, 4, c, 80, 24, 0}};
     check_part(dnx_rank_select(l, 3, 160, 1, &least) && l[0].rank == 4 && l[1].rank == 4, "ranks",
-          "nothing to save", l[0].rank, 4);
+               "nothing to save", l[0].rank, 4);
     check_part(least == 12 + 12 + 24, "ranks", "least", least, 48);
     check_part(!dnx_rank_select(l, 3, 47, 1, &least), "ranks", "too small a budget", least, 47);
     /* The small eigenvalues of the third layer are removed first, then those of the first. */
@@ -237,8 +239,8 @@ static void check_ranks(void) {
     check_part(cost <= 120, "ranks", "budget", cost, 120);
     check_part(l[2].rank == 1 && l[1].rank == 4 && l[0].rank == 4, "ranks", "choice", l[2].rank, 1);
     check_part(dnx_rank_select(l, 3, 115, 2, &least) && l[0].rank == 2 && l[1].rank == 4 &&
-              l[2].rank == 2 && least == 24 + 24 + 48,
-          "ranks", "multiples", l[0].rank, 2);
+                   l[2].rank == 2 && least == 24 + 24 + 48,
+               "ranks", "multiples", l[0].rank, 2);
 }
 
 /* ---- the cfg ---- */

@@ -100,11 +100,12 @@ static void check_layer(const shape *s) {
     memcpy(pair_text, text, (size_t)n + 1);
     snprintf(text + n, sizeof text - (size_t)n,
              "[low_rank]\nfilters=%d\nrank=%d\nsize=%d\nstride=%d\npadding=%d\nbatch_normalize=%d\n"
-             "activation=%s\n", s->N, s->R, s->size, s->stride, s->pad, s->has_bn, s->act);
+             "activation=%s\n",
+             s->N, s->R, s->size, s->stride, s->pad, s->has_bn, s->act);
     snprintf(pair_text + n, sizeof pair_text - (size_t)n,
              "[convolutional]\nfilters=%d\nsize=%d\nstride=%d\npadding=%d\nactivation=linear\n"
-             "[convolutional]\nfilters=%d\nbatch_normalize=%d\nactivation=%s\n", s->R, s->size,
-             s->stride, s->pad, s->N, s->has_bn, s->act);
+             "[convolutional]\nfilters=%d\nbatch_normalize=%d\nactivation=%s\n",
+             s->R, s->size, s->stride, s->pad, s->N, s->has_bn, s->act);
     snprintf(name, sizeof name, "low_rank %dx%dx%d -> %d -> %d", s->H, s->W, s->C, s->R, s->N);
     for (int trains = 0; trains < 2; trains++) {
         dnx_net *net = make_net(text, "test", trains, s->B, 2);

@@ -84,8 +84,8 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
         double mix = b - 2.5; /* features from opposite to their class to near it */
         bool is_known = seed != 3 || b != 1;
         for (int k = 0; k < D; k++)
-            x[b * D + k] = writable(l.pass.x[0])[b * D + k] =
-                (float)(mix * w[y[b] * D + k] + dnx_rng_normal(&r));
+            x[b * D + k] = writable(l.pass.x[0])[b * D + k] = (float)(mix * w[y[b] * D + k] +
+                                                                      dnx_rng_normal(&r));
         if (!is_known) writable(l.pass.truth)[b] = (float)(y[b] = -1);
     }
     for (int k = 0; k < B * D; k++) l.pass.dx[0][k] = NAN;
@@ -224,8 +224,8 @@ static void threads_agree(void) {
         layer l;
         dnx_err err = {0};
         dnx_rng r;
-        if (open(&l, "classes=700\nmargin=mv-arc\ns=64\n", B,
-                 (dnx_shape){1, 1, D}, threads, true, &err)) {
+        if (open(&l, "classes=700\nmargin=mv-arc\ns=64\n", B, (dnx_shape){1, 1, D}, threads, true,
+                 &err)) {
             check_value(false, err.text, 0, 0);
             return;
         }
@@ -257,8 +257,8 @@ static void threads_agree(void) {
 static void truths_and_warmup(void) {
     layer l;
     dnx_err err = {0};
-    if (open(&l, "classes=2\ns=1\nmargin=am\nm=.4\nwarmup=2\n", 1,
-             (dnx_shape){1, 1, 2}, 1, true, &err)) {
+    if (open(&l, "classes=2\ns=1\nmargin=am\nm=.4\nwarmup=2\n", 1, (dnx_shape){1, 1, 2}, 1, true,
+             &err)) {
         check_value(false, err.text, 0, 0);
         return;
     }

@@ -7,8 +7,7 @@
 static void warmup_of_s(void) {
     layer l;
     dnx_err err = {0};
-    if (open(&l, "classes=2\ns=9\ns_start=1\nwarmup=4\n", 1,
-             (dnx_shape){1, 1, 2}, 1, true, &err)) {
+    if (open(&l, "classes=2\ns=9\ns_start=1\nwarmup=4\n", 1, (dnx_shape){1, 1, 2}, 1, true, &err)) {
         check_value(false, err.text, 0, 0);
         return;
     }
@@ -48,8 +47,7 @@ static void sampled(const char *share, int want, int threads) {
     dnx_rng r;
     int rows[3][N], n[3], y[B], right;
     static double x[B * D], w[64 * D];
-    snprintf(text, sizeof text, "classes=300\nmargin=am\ns=8\nsample=%s\n",
-             share);
+    snprintf(text, sizeof text, "classes=300\nmargin=am\ns=8\nsample=%s\n", share);
     if (open(&l, text, B, (dnx_shape){1, 1, D}, threads, true, &err)) {
         check_value(false, err.text, 0, 0);
         return;
@@ -68,7 +66,7 @@ static void sampled(const char *share, int want, int threads) {
         check_value(n[i] == want, share, n[i], want);
     }
     check_value(n[0] == n[1] && !memcmp(rows[0], rows[1], sizeof(int) * (size_t)n[0]),
-          "one update, one draw", 0, 0);
+                "one update, one draw", 0, 0);
     check_value(want == 6 || memcmp(rows[0], rows[2], sizeof(int) * (size_t)n[0]), "another draw",
                 0, 0);
     for (int b = 0; b < B; b++) {
@@ -98,8 +96,7 @@ static void draws_are_even(void) {
     layer l;
     dnx_err err = {0};
     int count[N] = {0}, rows[N];
-    if (open(&l, "classes=40\nsample=.25\n", 1, (dnx_shape){1, 1, 3}, 1, true,
-             &err)) {
+    if (open(&l, "classes=40\nsample=.25\n", 1, (dnx_shape){1, 1, 3}, 1, true, &err)) {
         check_value(false, err.text, 0, 0);
         return;
     }
@@ -127,8 +124,8 @@ static void logits_agree(int lo, int hi, int threads) {
     dnx_rng r;
     static float x[2 * B * D], z[2 * B * N], dz[B * N], dx[B * D];
     int width = hi - lo;
-    if (open(&l, "classes=300\nmargin=arcface\ns=8\n", B, (dnx_shape){1, 1, D},
-             threads, true, &err)) {
+    if (open(&l, "classes=300\nmargin=arcface\ns=8\n", B, (dnx_shape){1, 1, D}, threads, true,
+             &err)) {
         check_value(false, err.text, 0, 0);
         return;
     }

@@ -30,9 +30,11 @@ int main(void) {
     if (!st) st = dnx_netron_cfg(net, &text, &sections, &err);
     check(!st, "%s", err.text);
     check(sections == 3, "%d sections", sections);
-    check(text && strstr(text, "\n# layer 0 [trimmed] it\n[crop]\ncrop_height=5\ncrop_width=2\n"
-                         "\n# layer 0 [trimmed] it\n[convolutional]\nfilters=7\nsize=1\n") &&
-          strstr(text, "[shortcut]\nfrom=1\n"), "%s", text ? text : "no text");
+    check(text &&
+              strstr(text, "\n# layer 0 [trimmed] it\n[crop]\ncrop_height=5\ncrop_width=2\n"
+                           "\n# layer 0 [trimmed] it\n[convolutional]\nfilters=7\nsize=1\n") &&
+              strstr(text, "[shortcut]\nfrom=1\n"),
+          "%s", text ? text : "no text");
     free(text);
     if (net) dnx_net_free(net);
     dnx_cfg_free(parsed);

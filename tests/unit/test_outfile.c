@@ -87,7 +87,8 @@ static void links(void) {
     mkdir(path("deep"), 0755);
     write_text(path("deep/real"), "old");
     check(!symlink("deep/real", path("link")) && !symlink("link", path("link2")) &&
-          !symlink("deep/new", path("dangling")) && !symlink("circle", path("circle")), "symlink");
+              !symlink("deep/new", path("dangling")) && !symlink("circle", path("circle")),
+          "symlink");
     writes(path("link2"), "new");
     check(is_link(path("link2")) && is_link(path("link")), "a link became a file");
     check(holds(path("deep/real"), "new"), "the link's target is not replaced");

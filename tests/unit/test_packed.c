@@ -162,11 +162,11 @@ static void bad_files(void) {
     refuses(HEAD "[connected]\noutput=4\n",
             "packed file of another network: of 6 layers, this one has 1");
     refuses(HEAD "[convolutional]\nfilters=12\nsize=3\npad=1\nbatch_normalize=1\n[maxpool]\n"
-            "[maxpool]\n[maxpool]\n[maxpool]\n[maxpool]\n",
+                 "[maxpool]\n[maxpool]\n[maxpool]\n[maxpool]\n",
             "packed file of another network: biases of layer 0 [convolutional] are 12 numbers of "
             "32 or 16 bits, in the file 11 of 32 bits");
     refuses(HEAD "[binary]\nfilters=11\nsize=3\npad=1\nbatch_normalize=1\n[maxpool]\n[maxpool]\n"
-            "[maxpool]\n[maxpool]\n[maxpool]\n",
+                 "[maxpool]\n[maxpool]\n[maxpool]\n",
             "packed file of another network: weights of layer 0 [binary] are 297 numbers of 1 bit, "
             "in the file 297 of 32 bits");
     refuses(HEAD "[maxpool]\n[convolutional]\n[maxpool]\n[maxpool]\n[maxpool]\n[maxpool]\n",
@@ -182,7 +182,8 @@ static void halves(void) {
     check(dnx_to_half(1 + 1.f / 2048) == 0x3c00 && dnx_to_half(1 + 3.f / 2048) == 0x3c02,
           "ties are not rounded to even");
     check(dnx_to_half(2047.7f / 2048 * 2) == 0x4000 && dnx_to_half(65520) == 0x7c00 &&
-          dnx_to_half(65519) == 0x7bff && dnx_to_half(-1e-8f) == 0x8000, "rounding up or down");
+              dnx_to_half(65519) == 0x7bff && dnx_to_half(-1e-8f) == 0x8000,
+          "rounding up or down");
     dnx_net *net = build(text, false), *other = build(text, false);
     fill(net, 5);
     dnx_inputs_forget();
@@ -203,8 +204,10 @@ static void halves(void) {
     read_bytes(file, before, sizeof before);
     dnx_inputs_forget();
     check(dnx_packed_save(net, file, DNX_HALF, &err) == DNX_EWEIGHTS &&
-          !strcmp(err.text, "packed.cfg:32: [connected] a weight of 70000 is too large for half "
-                            "precision"), "half: %s", err.text);
+              !strcmp(err.text,
+                      "packed.cfg:32: [connected] a weight of 70000 is too large for half "
+                      "precision"),
+          "half: %s", err.text);
     read_bytes(file, after, sizeof after);
     check(!memcmp(before, after, sizeof before), "a failed pack has overwritten the file");
     err = (dnx_err){0};

@@ -59,8 +59,13 @@ static void amending(void) {
 }
 
 static void others(void) {
-    static const char *const lines[] = {"", "\n", "batch,epoch\n", "1,2\n", ",,,,,,,,,\n",
-                                        "x,,,,,,,,,\n", "5,6,7,8,9,1,1,,,,\n",
+    static const char *const lines[] = {"",
+                                        "\n",
+                                        "batch,epoch\n",
+                                        "1,2\n",
+                                        ",,,,,,,,,\n",
+                                        "x,,,,,,,,,\n",
+                                        "5,6,7,8,9,1,1,,,,\n",
                                         "1,2,3 4,5,6,7,,,,\n"};
     dnx_curve c = make(2);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) dnx_curve_add(&c, lines[i]);

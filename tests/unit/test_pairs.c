@@ -26,7 +26,9 @@ static void test_lfw(void) {
     const char *const four = "A/A_0001 A/A_0002 10|A/A_0001 B/B_0012 00|"
                              "C/C_0001 C/C_0002 11|A/A_0003 D/D_0001 01";
     READS("2\t1\nA\t1\t2\nA\t1\tB\t12\nC\t1\t2\nA\t3\tD\t1\n", four);
-    READS("\xef\xbb\xbf" "2 1\r\nA 1 2\r\nA 1 B 12\r\nC 1 2\r\nA 3 D 1", four);
+    READS("\xef\xbb\xbf"
+          "2 1\r\nA 1 2\r\nA 1 B 12\r\nC 1 2\r\nA 3 D 1",
+          four);
     READS("A 1 2\nA 1 B 12\nC 1 2\nA 3 D 1\n", four); /* no first line: the same folds */
     READS("name,imagenum1,imagenum2,\nA,1,2,\nA,1,B,12\nC,1,2,\nA,3,D,1\n", four); /* Kaggle's */
     READS("1\nA 1 2\nA 1 B 12", "A/A_0001 A/A_0002 10|A/A_0001 B/B_0012 00");
@@ -40,8 +42,7 @@ static void test_others(void) {
     READS("a.jpg,b.jpg,True\nc.jpg,d.jpg,False", TWO);
     READS("a.jpg\tb.jpg\t1\nc.jpg\td.jpg\t-1", TWO);
     READS("1 a.jpg b.jpg\n0 c.jpg d.jpg", TWO);
-    READS("a.jpg b.jpg 1 7\nc.jpg d.jpg 0 3\ne f 1 7",
-          "a.jpg b.jpg 11|c.jpg d.jpg 00|e f 11");
+    READS("a.jpg b.jpg 1 7\nc.jpg d.jpg 0 3\ne f 1 7", "a.jpg b.jpg 11|c.jpg d.jpg 00|e f 11");
     READS("a.jpg 5\nb.jpg 5\nc.jpg 0\nd.jpg 0\n", TWO); /* CALFW */
     READS("pair_id,image1,image2,label\n0,a.jpg,b.jpg,1\n1,c.jpg,d.jpg,0", TWO);
     READS(",img1,img2,is_same\n0,\"a.jpg\",b.jpg,True\n1,c.jpg,d.jpg,False", TWO);

@@ -52,7 +52,8 @@ static void count(void *arg, int t, int T) {
     unsigned r = atomic_fetch_add(&s->random, 0x9e3779b9u) | 1u;
     r = (r ^ r >> 15) * 0x2c1b3c6du;
     if (r >> 20 == 0) rest(1e-4);
-    else if (r >> 31) for (unsigned volatile i = 0; i < (r & 2047); i++) continue;
+    else if (r >> 31)
+        for (unsigned volatile i = 0; i < (r & 2047); i++) continue;
 }
 
 static void test_once(int shares, int jobs, bool has_delays) {

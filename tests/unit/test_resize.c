@@ -7,11 +7,11 @@
 #define STEM "[convolutional]\nfilters=8\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
 #define POOL "[maxpool]\nsize=3\nstride=2\npadding=1\n"
 #define CONV "[convolutional]\nactivation=linear\n"
-#define BLOCK "[depthwise]\npad=1\nbatch_normalize=1\nactivation=prelu\n" CONV "filters=8\n" \
-              "[shortcut]\nfrom=-3\nactivation=linear\n"
+#define BLOCK                                                                                      \
+    "[depthwise]\npad=1\nbatch_normalize=1\nactivation=prelu\n" CONV "filters=8\n"                 \
+    "[shortcut]\nfrom=-3\nactivation=linear\n"
 #define BRANCHES CONV "filters=4\nsize=3\nstride=2\ngroups=2\n[route]\nlayers=-2\n[avgpool]\n"
-#define WINOGRAD CONV "filters=64\nsize=3\npad=1\n" CONV "filters=64\nsize=3\n" \
-                 CONV "filters=6\n"
+#define WINOGRAD CONV "filters=64\nsize=3\npad=1\n" CONV "filters=64\nsize=3\n" CONV "filters=6\n"
 
 enum { MOST = 2 * 40 * 40 * 64 };
 static float x[MOST], a[MOST], b[MOST];
@@ -62,8 +62,8 @@ static void refuses(const char *name, const char *layers, int h, int w, const ch
 }
 
 static void trains(void) {
-    dnx_net *net = make_net("[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\n" STEM
-                            "[softmax]\n", "t.cfg", true, 2, 1);
+    dnx_net *net = make_net("[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\n" STEM "[softmax]\n",
+                            "t.cfg", true, 2, 1);
     dnx_err err = {0};
     check(dnx_net_resize(net, 9, 9, &err) == DNX_EOPTION, "a network that trains is resized");
     check(!strcmp(err.text, "t.cfg:1: a network that trains keeps its size"), "'%s'", err.text);

@@ -38,8 +38,9 @@ static void search(const dnx_byte_set *bytes, size_t n, int q, int dim, int k, i
     for (size_t i = 0; n > 100 && i < n; i++) {
         float *row = table + i * (size_t)dim;
         if (i % 7 == 3) memcpy(row, row - dim, sizeof *row * (size_t)dim); /* equal */
-        if (i % 7 == 4) memcpy(row, queries + (i % (size_t)q) * (size_t)dim, /* near a query */
-                               sizeof *row * (size_t)dim);
+        if (i % 7 == 4)
+            memcpy(row, queries + (i % (size_t)q) * (size_t)dim, /* near a query */
+                   sizeof *row * (size_t)dim);
         if (i % 7 == 4) row[i % (size_t)dim] = nextafterf(row[i % (size_t)dim], 0);
         if (i % 7 == 5) memset(row, 0, sizeof *row * (size_t)dim / (1 + i % 2));
         if (i % 14 == 6) row[i % (size_t)dim] = 40, dnx_unit_rows(row, 1, (size_t)dim);
@@ -114,8 +115,10 @@ static void bytes_of(const dnx_byte_set *bytes, int K, int N) {
             exceeding += is;
             named += said;
         }
-    check(!missed && !wrong && exceeding >= P, "%d numbers, %d queries: %ld of %ld missed, %ld "
-          "above infinity", K, N, missed, exceeding, wrong);
+    check(!missed && !wrong && exceeding >= P,
+          "%d numbers, %d queries: %ld of %ld missed, %ld "
+          "above infinity",
+          K, N, missed, exceeding, wrong);
     if (K == 130)
         check(named < exceeding * 5 / 4, "%ld named, %ld exceed their limit", named, exceeding);
     dnx_free(a);
@@ -168,8 +171,9 @@ static void test_tight(const dnx_byte_set *bytes) {
 
 /* ---- threshold.json ---- */
 
-#define GOOD "{\n \"format\": \"darknet threshold 1\",\n \"threshold\": 0.25,\n " \
-             "\"false_match_rate\": 0.001, \"people\": null, \"cfg\": \"a \\\"b\\\", c}\",\n"
+#define GOOD                                                                                       \
+    "{\n \"format\": \"darknet threshold 1\",\n \"threshold\": 0.25,\n "                           \
+    "\"false_match_rate\": 0.001, \"people\": null, \"cfg\": \"a \\\"b\\\", c}\",\n"
 
 static void threshold(const char *text, const char *want) {
     static int number;

@@ -84,12 +84,12 @@ static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text
 static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
     /* Targets: 4 the feature; 5 before the shortcut, 6 after it; 7, 8 the feature of another
      * teacher */
-    dnx_net *net = must_build(
-        STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
-                "[kd_feature]\nfrom=0\nlayer=3\n" SAME "[kd_correlation]\n" OTHER
-                "[kd_feature]\nfrom=-5\n" OTHER "[kd_correlation]\nteacher=large.cfg\n"
-                "weights=../large.weights\n",
-        "cfg/student.cfg", true);
+    dnx_net *net = must_build(STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
+                                      "[kd_feature]\nfrom=0\nlayer=3\n" SAME
+                                      "[kd_correlation]\n" OTHER "[kd_feature]\nfrom=-5\n" OTHER
+                                      "[kd_correlation]\nteacher=large.cfg\n"
+                                      "weights=../large.weights\n",
+                              "cfg/student.cfg", true);
     float *x = pixels(1, B * dnx_size(net->in)), *first = dnx_alloc(B * 10);
     dnx_teachers_run(net, x, NULL, NULL);
     check_target(net, 4, a, same, 6, x);
@@ -186,8 +186,9 @@ static void check_weight_0(void) {
     double want = train(alone, 6, false, true);
     for (int i = 0; i < 3; i++) {
         static const char *const texts[] = {
-            STUDENT HEAD "[kd_feature]\nweight=0\n" SAME "[kd_feature]\nfrom=0\nlayer=2\nweight=0\n"
-                SAME "[kd_correlation]\nweight=0\n" OTHER,
+            STUDENT HEAD "[kd_feature]\nweight=0\n" SAME
+                         "[kd_feature]\nfrom=0\nlayer=2\nweight=0\n" SAME
+                         "[kd_correlation]\nweight=0\n" OTHER,
             STUDENT HEAD "[kd_feature]\n" SAME "[kd_correlation]\n" OTHER,
             STUDENT HEAD "[kd_feature]\n" SAME};
         dnx_net *net = must_build(texts[i], "cfg/student.cfg", true);
@@ -267,8 +268,8 @@ static void check_chain(dnx_net *a) {
                                  "[kd_feature]\nfrom=6\nteacher=taught.cfg\nweights=gone.weights\n";
     char text[1000];
     write_text(path("cfg/taught.cfg"), taught);
-    snprintf(text, sizeof text,
-             "%s[kd_feature]\nteacher=%s\nweights=../same.weights\n", STUDENT, "../cfg/taught.cfg");
+    snprintf(text, sizeof text, "%s[kd_feature]\nteacher=%s\nweights=../same.weights\n", STUDENT,
+             "../cfg/taught.cfg");
     dnx_net *net = must_build(text, "cfg/student.cfg", true);
     float *x = pixels(8, B * dnx_size(net->in));
     dnx_teachers_run(net, x, NULL, NULL);
@@ -295,9 +296,9 @@ int main(void) {
     dnx_net_free(a);
     dnx_net_free(b);
     dnx_net_free(c);
-    static const char *const files[] = {"cfg/same.cfg", "cfg/other.cfg", "cfg/large.cfg",
-                                        "cfg/taught.cfg", "same.weights", "other.weights",
-                                        "large.weights", "student.weights"};
+    static const char *const files[] = {"cfg/same.cfg",   "cfg/other.cfg",  "cfg/large.cfg",
+                                        "cfg/taught.cfg", "same.weights",   "other.weights",
+                                        "large.weights",  "student.weights"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(path(files[i]));
     check(!rmdir(path("cfg")) && !rmdir(folder), "files are left in %s", folder);
     return summary();

@@ -22,8 +22,9 @@ static void signs(int C, int P, int skip, bool scaled) {
         for (int c = 0; c < 64 * dnx_bit_words(C); c++) {
             volatile float u = c < C ? x[p * skip * C + c] : 0; /* no fused multiply-add */
             if (scaled && c < C) u = u * scale[c], u = u + shift[c];
-            wrong += to[(size_t)(c / 64) * plane + (size_t)(p * 64 + c % 64)] !=
-                     (c >= C ? 0 : u >= 0 ? 1 : -1);
+            wrong += to[(size_t)(c / 64) * plane + (size_t)(p * 64 + c % 64)] != (c >= C   ? 0
+                                                                                  : u >= 0 ? 1
+                                                                                           : -1);
             total += fabs((double)u);
         }
         bool is_right = fabs(total - (double)sum[p * skip]) < 1e-5 * total + 1e-6;
@@ -74,10 +75,17 @@ static void products(const shape *s) {
     void *scratch = dnx_alloc(t->scratch_size / 4);
     float *factor = noise(outputs), *alpha = noise(N), *shift = noise(N), *slope = noise(N);
     float *residual = noise(outputs * ldy), *y = dnx_alloc(outputs * ldy);
-    dnx_tile_job j = {.x = x, .offset = offset, .words = s->words, .column = s->column,
-                      .count = s->count, .pitch = s->pitch, .width = s->width, .factor = factor,
-                      .end = {alpha, s->has_shift ? shift : NULL, slope,
-                              s->has_residual ? residual : NULL}, .ldy = ldy};
+    dnx_tile_job j = {
+        .x = x,
+        .offset = offset,
+        .words = s->words,
+        .column = s->column,
+        .count = s->count,
+        .pitch = s->pitch,
+        .width = s->width,
+        .factor = factor,
+        .end = {alpha, s->has_shift ? shift : NULL, slope, s->has_residual ? residual : NULL},
+        .ldy = ldy};
     for (size_t i = 0; i < outputs * ldy; i++) y[i] = 7;
     t->pack(rows, s->words, s->N, packed);
     t->multiply(&j, packed, s->N, scratch, y);

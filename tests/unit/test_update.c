@@ -45,8 +45,9 @@ static void check_exclusivity(void) {
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
             bool has = lambda[i] > 0 && !strcmp(list[k].name, "weights");
             if (!has) memset(grad, 0, sizeof grad);
-            else naive(list[k].value, (size_t)net->nodes[i].out.c,
-                       list[k].count / (size_t)net->nodes[i].out.c, grad);
+            else
+                naive(list[k].value, (size_t)net->nodes[i].out.c,
+                      list[k].count / (size_t)net->nodes[i].out.c, grad);
             if (!k) dnx_net_update_layer(net, i, 4, 0, 0, 0); /* momentum 0: v is the gradient */
             if (!list[k].is_trained) continue;
             for (size_t j = 0; j < list[k].count; j++, v++) {
@@ -65,7 +66,8 @@ static void check_exclusivity(void) {
         char small[300];
         snprintf(small, sizeof small,
                  "[net]\nbatch=3\nheight=1\nwidth=1\nchannels=8\nexclusivity=.25\n"
-                 "[convolutional]\nfilters=%d\nactivation=linear\n[softmax]\n", filters);
+                 "[convolutional]\nfilters=%d\nactivation=linear\n[softmax]\n",
+                 filters);
         net = make_net(small, "equal.cfg", true, 0, 2);
         int k = dnx_net_params(net, 0, list) - 1;
         for (size_t j = 0; j < list[k].count; j++) list[k].value[j] = j & 1 ? -.5f : .5f;

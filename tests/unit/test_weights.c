@@ -61,7 +61,7 @@ static void refuses(const char *name, const char *path, dnx_status status, const
 }
 
 /* Does the same for bytes in memory. */
-#define REFUSES(name, bytes, n, ...) \
+#define REFUSES(name, bytes, n, ...)                                                               \
     (write_bytes(file, bytes, n), refuses(name, file, DNX_EWEIGHTS, __VA_ARGS__))
 
 static void loads(const char *name, const void *bytes, size_t n, uint64_t seen) {
@@ -213,7 +213,8 @@ static void variances(void) {
             "another network");
     REFUSES("a variance of another network", bytes, HEADER_BYTES + 4 * more,
             "of another network: this one has %zu floats, the file %zu; layer 0 [convolutional] or "
-            "an earlier one has another size there: a variance would be -0.5", floats, more);
+            "an earlier one has another size there: a variance would be -0.5",
+            floats, more);
     dnx_net_free(net);
     dnx_net_free(other);
 }

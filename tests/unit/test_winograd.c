@@ -7,8 +7,8 @@
 typedef struct {
     int B, H, W, C, N, pad;
     const char *more;
-    int m;    /* the expected transform F(m x m, 3 x 3); 0: none */
-    int rank; /* 0: [convolutional] */
+    int m;      /* the expected transform F(m x m, 3 x 3); 0: none */
+    int rank;   /* 0: [convolutional] */
     int groups; /* 0: one */
 } shape;
 
@@ -43,8 +43,8 @@ static float *outputs(const shape *s, const char *name, bool trains, int threads
     float *y = NULL;
     snprintf(text, sizeof text,
              "[net]\nheight=%d\nwidth=%d\nchannels=%d\n[%s]\nfilters=%d\nsize=3\n"
-             "padding=%d\n%s", s->H, s->W, s->C, s->rank ? "low_rank" : "convolutional", s->N,
-             s->pad, s->more);
+             "padding=%d\n%s",
+             s->H, s->W, s->C, s->rank ? "low_rank" : "convolutional", s->N, s->pad, s->more);
     if (s->rank) snprintf(text + strlen(text), sizeof text - strlen(text), "rank=%d\n", s->rank);
     if (s->groups)
         snprintf(text + strlen(text), sizeof text - strlen(text), "groups=%d\n", s->groups);
@@ -79,7 +79,7 @@ static void check_shape(const shape *s) {
         largest = fmax(largest, fabs((double)direct[i]));
     }
     check_part(largest > 1 && worst < 5e-6 * largest, name, "differs from the direct products",
-          worst / largest, 0);
+               worst / largest, 0);
     if (direct && one) /* equal bits would mean that the transforms were not used */
         check_part(memcmp(direct, one, sizeof(float) * results) != 0, name, "is the same path", 0,
                    1);
@@ -88,7 +88,7 @@ static void check_shape(const shape *s) {
         float *y = outputs(s, name, false, threads[i], x);
         if (y && one)
             check_part(!memcmp(y, one, sizeof(float) * results), name, "threads change the result",
-                  threads[i], 1);
+                       threads[i], 1);
         dnx_free(y);
     }
     dnx_free(x), dnx_free(direct), dnx_free(one);

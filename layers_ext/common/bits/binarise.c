@@ -31,7 +31,7 @@ static float mean_magnitude(const float *v, int n) {
 void dnx_binarise(const dnx_binariser *how, const float *w, float *b, float *alpha) {
     int n = how->C * how->taps;
     if (how->centers && !is_binary(w, n)) center(w, how->C, how->taps, b);
-    else memmove(b, w, sizeof *b * (size_t)n); /* b may be w */
+    else memmove(b, w, sizeof *b * (size_t)n);          /* b may be w */
     *alpha = how->has_alpha ? mean_magnitude(b, n) : 1; /* the mean of equal floats is exact */
     for (int i = 0; i < n; i++) b[i] = b[i] >= 0 ? 1 : -1;
 }

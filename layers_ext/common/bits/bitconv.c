@@ -71,8 +71,8 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 }
 
 void dnx_bitconv_unmake(dnx_bitconv *k) {
-    void *all[] = {k->bits, k->sum, k->rows, k->counts, k->row_of, k->column_of, k->base,
-                   k->packed, k->scratch};
+    void *all[] = {k->bits,      k->sum,  k->rows,   k->counts, k->row_of,
+                   k->column_of, k->base, k->packed, k->scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
     dnx_bitconv_tiles_unmake(&k->tiles);
 }
@@ -94,8 +94,8 @@ static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
         for (int x = 0; x < at->out_w; x++) {
             bool is_new = (!y || k->row_of[y] > k->row_of[y - 1]) &&
                           (!x || k->column_of[x] > k->column_of[x - 1]);
-            int32_t *base = k->base + (size_t)(k->row_of[y] * k->columns + k->column_of[x]) *
-                                          (size_t)k->N;
+            int32_t *base = k->base +
+                            (size_t)(k->row_of[y] * k->columns + k->column_of[x]) * (size_t)k->N;
             span v = span_of(at, at->in.h, y), h = span_of(at, at->in.w, x);
             for (int f = 0; is_new && f < k->N; f++) {
                 const uint64_t *tap = rows + (size_t)f * (size_t)k->words;
@@ -103,7 +103,8 @@ static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
                 for (int ky = 0; ky < at->size; ky++)
                     for (int kx = 0; kx < at->size; kx++, tap += k->L)
                         base[f] += ky >= v.lo && ky < v.hi && kx >= h.lo && kx < h.hi
-                                       ? at->in.c : 2 * (int32_t)dnx_bit_sum(tap, (size_t)k->L);
+                                       ? at->in.c
+                                       : 2 * (int32_t)dnx_bit_sum(tap, (size_t)k->L);
             }
         }
 }
@@ -148,7 +149,7 @@ typedef struct {
     const dnx_patches *at;
     size_t image; /* its first input pixel */
     int y, x;
-    span v, h;    /* vertical and horizontal taps inside the image */
+    span v, h; /* vertical and horizontal taps inside the image */
 } place;
 
 static place place_of(const dnx_patches *at, long p) {
@@ -179,7 +180,7 @@ static size_t pixel(const place *w, int ky) {
     return w->image + (size_t)(w->v.at + ky) * (size_t)w->at->in.w + (size_t)(w->h.at + w->h.lo);
 }
 
-#define SEGMENT 64 /* neighbouring outputs that share column sums */
+#define SEGMENT 64                         /* neighbouring outputs that share column sums */
 #define COLUMNS ((SEGMENT - 1) * 64 + 255) /* input columns of a segment: stride 64, size 255 */
 
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map) {
@@ -220,8 +221,7 @@ void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *
 static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     size_t L = (size_t)k->L, line = (size_t)k->at.size * L, lead = (size_t)w->h.lo * L;
     size_t len = (size_t)(w->h.hi - w->h.lo) * L;
-    if (len < line || w->v.hi - w->v.lo < k->at.size)
-        memset(to, 0, sizeof *to * (size_t)k->words);
+    if (len < line || w->v.hi - w->v.lo < k->at.size) memset(to, 0, sizeof *to * (size_t)k->words);
     for (int ky = w->v.lo; ky < w->v.hi && len; ky++) {
         const uint64_t *from = k->bits + pixel(w, ky) * L;
         uint64_t *row = to + (size_t)ky * line + lead;
@@ -245,8 +245,7 @@ static void count_block(const dnx_bitconv *k, int t, long p, int count, int firs
         base[i] = k->base + (size_t)(k->row_of[w.y] * k->columns + k->column_of[w.x]) * N;
     }
     dnx_bitconv_map(k, p, count, map);
-    b->count(rows, count, k->words,
-             (const char *)k->packed + b->packed(k->words, first),
+    b->count(rows, count, k->words, (const char *)k->packed + b->packed(k->words, first),
              (end - first + b->panel - 1) / b->panel, counts, k->ldc,
              k->scratch + (size_t)t * k->scratch_size);
     dnx_bit_end next = *e;

@@ -16,22 +16,22 @@ typedef struct {
     dnx_patches at;  /* windows of the float input */
     int N, L, words; /* L: words of a pixel; words: of a window */
     bool has_map, has_tiles;
-    float *sum;      /* batch x H x W: sum over the channels of |u| */
+    float *sum; /* batch x H x W: sum over the channels of |u| */
     dnx_bitconv_tiles tiles;
-    uint64_t *bits;  /* without tiles: batch x H x W x L */
+    uint64_t *bits; /* without tiles: batch x H x W x L */
     /* Only when predicting without tiles: */
     uint64_t *rows;  /* threads x DNX_BIT_ROWS x words */
     int32_t *counts; /* threads x DNX_BIT_ROWS x ldc */
     /* Outputs whose windows overlap the border in the same way share one correction. These map
      * the OH rows and OW columns of outputs to its index. */
     int *row_of, *column_of;
-    int columns;     /* different values in column_of */
-    int32_t *base;   /* N for each correction: z = base - 2*count. base sums over the taps: C for a
+    int columns;   /* different values in column_of */
+    int32_t *base; /* N for each correction: z = base - 2*count. base sums over the taps: C for a
                       * tap inside the image, twice the filter's number of 1 bits for one outside */
     void *packed;
-    char *scratch;      /* threads x scratch_size: scratch of count() */
+    char *scratch; /* threads x scratch_size: scratch of count() */
     size_t scratch_size;
-    size_t ldc;      /* N rounded up to a multiple of the panel */
+    size_t ldc; /* N rounded up to a multiple of the panel */
 } dnx_bitconv;
 
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,

@@ -34,9 +34,9 @@ dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_p
     dnx_status st = dnx_new(n, (float **)&k->x, bytes / sizeof(float), err);
     if (!st) st = dnx_new(n, (float **)&k->offset, (size_t)k->words * 2, err);
     if (!st) st = dnx_new(n, (float **)&k->packed, packed / sizeof(float), err);
-    if (!st) st = dnx_new(n, (float **)&k->scratch,
-                          (size_t)dnx_pool_threads(n->pool) * set->scratch_size / sizeof(float),
-                          err);
+    if (!st)
+        st = dnx_new(n, (float **)&k->scratch,
+                     (size_t)dnx_pool_threads(n->pool) * set->scratch_size / sizeof(float), err);
     for (int ky = 0; !st && ky < size; ky++)
         for (int kx = 0; kx < size; kx++)
             for (int l = 0; l < L; l++) {
@@ -96,9 +96,15 @@ void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, long p, int rows, 
     long per = (long)k->at.out_h * k->at.out_w;
     int j = position(k, p);
     dnx_tile_job job = {.x = k->x + (size_t)(p / per) * k->image + (size_t)j * PLACE,
-                        .offset = k->offset, .words = k->words, .column = j % k->pitch,
-                        .count = position(k, p + rows - 1) - j + 1, .pitch = k->pitch,
-                        .width = k->at.out_w, .factor = factor, .end = *e, .ldy = (size_t)k->N};
+                        .offset = k->offset,
+                        .words = k->words,
+                        .column = j % k->pitch,
+                        .count = position(k, p + rows - 1) - j + 1,
+                        .pitch = k->pitch,
+                        .width = k->at.out_w,
+                        .factor = factor,
+                        .end = *e,
+                        .ldy = (size_t)k->N};
     set->multiply(&job, (const char *)k->packed + set->packed(k->words, first), end - first,
                   k->scratch + (size_t)t * set->scratch_size, y);
 }

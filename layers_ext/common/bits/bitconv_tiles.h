@@ -13,15 +13,15 @@
 
 typedef struct {
     dnx_patches at;
-    int N, words;     /* words: of a window */
-    int pitch;        /* places in a row */
-    size_t plane;     /* bytes of 64 channels of one of the cut images */
-    size_t image;     /* bytes of a batch item: [L][stride*stride][rows][pitch][64],
+    int N, words;   /* words: of a window */
+    int pitch;      /* places in a row */
+    size_t plane;   /* bytes of 64 channels of one of the cut images */
+    size_t image;   /* bytes of a batch item: [L][stride*stride][rows][pitch][64],
                        * L: words of a pixel */
-    int8_t *x;        /* batch x image */
-    size_t *offset;   /* of each word of a window, in the order [L][size*size] */
+    int8_t *x;      /* batch x image */
+    size_t *offset; /* of each word of a window, in the order [L][size*size] */
     void *packed;
-    char *scratch;       /* threads x dnx_tiles()->scratch_size: scratch */
+    char *scratch; /* threads x dnx_tiles()->scratch_size: scratch */
 } dnx_bitconv_tiles;
 
 /* True when tiles are faster than counting bits: the processor has them, there are at least 6 x 6

@@ -20,7 +20,7 @@ dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_
     }
     if (has_bn && n->trains) {
         float **all[] = {&v->d_scales, &v->d_shifts, &v->batch_mean, &v->inv_std,
-                         &v->p, &v->q, &v->r};
+                         &v->p,        &v->q,        &v->r};
         for (size_t i = 0; i < sizeof all / sizeof *all && !s; i++) s = dnx_new(n, all[i], c, err);
         if (!s) s = dnx_new(n, (float **)&m->sums, c * 4 * (size_t)dnx_pool_threads(n->pool), err);
     }
@@ -30,8 +30,9 @@ dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_
 
 void dnx_input_norm_unmake(dnx_input_norm *m) {
     const dnx_norm *v = &m->norm;
-    float *all[] = {v->scales, v->shifts, v->mean, v->variance, v->d_scales, v->d_shifts, v->scale,
-                    v->shift, v->batch_mean, v->inv_std, v->p, v->q, v->r, (float *)m->sums};
+    float *all[] = {v->scales,   v->shifts, v->mean,  v->variance,     v->d_scales,
+                    v->d_shifts, v->scale,  v->shift, v->batch_mean,   v->inv_std,
+                    v->p,        v->q,      v->r,     (float *)m->sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
@@ -39,10 +40,10 @@ int dnx_input_norm_params(dnx_input_norm *m, dnx_param *list) {
     size_t c = (size_t)m->c;
     const dnx_norm *v = &m->norm;
     if (!m->has_bn) return 0;
-    list[0] = (dnx_param){.name = "shifts", .value = v->shifts, .grad = v->d_shifts, .count = c,
-                          .is_trained = true};
-    list[1] = (dnx_param){.name = "scales", .value = v->scales, .grad = v->d_scales, .count = c,
-                          .is_trained = true};
+    list[0] = (dnx_param){
+        .name = "shifts", .value = v->shifts, .grad = v->d_shifts, .count = c, .is_trained = true};
+    list[1] = (dnx_param){
+        .name = "scales", .value = v->scales, .grad = v->d_scales, .count = c, .is_trained = true};
     list[2] = (dnx_param){.name = "mean", .value = v->mean, .count = c};
     list[3] = (dnx_param){.name = "variance", .value = v->variance, .count = c};
     return 4;

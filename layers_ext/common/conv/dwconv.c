@@ -276,7 +276,7 @@ static void backward_share(void *arg, int t, int threads) {
             size_t at = ((size_t)b * (size_t)oh + (size_t)oy) * row;
             float *to = kept + (size_t)(oy % keep) * kept_row;
             const float *dz = dnx_norm_act_dz(&s->norm, j->p->dy + at, s->norm.z + at, ow,
-                                          kept_step(s) > 1 ? one : to);
+                                              kept_step(s) > 1 ? one : to);
             keep_row(n, s, dz, to);
             find_rows(&r, b, oy, rows);
             dnx_kernels()->group_row_dw(rows, &line, &s->g, d_taps, dz);

@@ -13,11 +13,11 @@ typedef struct {
     dnx_norm_act norm;
     int groups, kh, kw, stride, pad;
     dnx_groups g, g_dx; /* g: from x to z; g_dx: from dz to dx */
-    float *w, *d_w;   /* N x C/groups x kh x kw, file order */
-    float *taps;      /* kh x C/groups x kw x N, scaled by the folded batch norm when predicting */
-    float *taps_dx;   /* training, unless groups = C = N: kh x N/groups x kw x C, kx backwards */
-    float *d_taps;    /* threads x kh x C/groups x kw x N */
-    float *x_rows;    /* training: threads x kh x W x C; input rows after the deferred norm */
+    float *w, *d_w;     /* N x C/groups x kh x kw, file order */
+    float *taps;    /* kh x C/groups x kw x N, scaled by the folded batch norm when predicting */
+    float *taps_dx; /* training, unless groups = C = N: kh x N/groups x kw x C, kx backwards */
+    float *d_taps;  /* threads x kh x C/groups x kw x N */
+    float *x_rows;  /* training: threads x kh x W x C; input rows after the deferred norm */
 } dnx_dwconv;
 
 #define DNX_MAX_TAPS 512 /* largest kh */
@@ -42,11 +42,10 @@ extern const dnx_fusion dnx_dwconv_fusion;
 extern const dnx_compression dnx_dwconv_compression;
 
 /* The members of a type whose state is a dnx_dwconv: all except its name, options and make(). */
-#define DNX_DWCONV_MEMBERS                                                             \
-    .is_reentrant = true, .state_size = sizeof(dnx_dwconv), .unmake = dnx_dwconv_unmake, \
-    .params = dnx_dwconv_params, .forward = dnx_dwconv_forward,                         \
-    .backward = dnx_dwconv_backward, .macs = dnx_dwconv_macs,                           \
-    .prepare = dnx_dwconv_prepare, .restore = dnx_dwconv_restore,                       \
-    .fusion = &dnx_dwconv_fusion, .description = &dnx_dwconv_description,                \
+#define DNX_DWCONV_MEMBERS                                                                         \
+    .is_reentrant = true, .state_size = sizeof(dnx_dwconv), .unmake = dnx_dwconv_unmake,           \
+    .params = dnx_dwconv_params, .forward = dnx_dwconv_forward, .backward = dnx_dwconv_backward,   \
+    .macs = dnx_dwconv_macs, .prepare = dnx_dwconv_prepare, .restore = dnx_dwconv_restore,         \
+    .fusion = &dnx_dwconv_fusion, .description = &dnx_dwconv_description,                          \
     .compression = &dnx_dwconv_compression
 #endif

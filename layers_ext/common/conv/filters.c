@@ -52,8 +52,8 @@ static void order_share(void *arg, int t, int threads) {
     dnx_share((long)j->s->groups * j->s->N, t, threads, &lo, &hi);
     for (size_t f = (size_t)lo; f < (size_t)hi; f++)
         for (size_t i = 0; i < K; i++)
-            j->to[f * K + i] =
-                j->w[f * K + dnx_filters_place(j->s, i)] * (j->scale ? j->scale[f] : 1);
+            j->to[f * K + i] = j->w[f * K + dnx_filters_place(j->s, i)] *
+                               (j->scale ? j->scale[f] : 1);
 }
 
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,

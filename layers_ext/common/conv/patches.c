@@ -105,9 +105,9 @@ void dnx_patches_scatter(const dnx_patches *s, const float *rows, long p, int co
         for (int ky = 0; ky < s->size; ky++, rows += line) {
             if (iy + ky < 0 || iy + ky >= s->in.h) continue;
             for (int kx = lo; kx < hi; kx++)
-                dnx_kernels()->add(rows + (size_t)kx * c, c,
-                                   image + ((size_t)(iy + ky) * (size_t)s->in.w +
-                                            (size_t)(ix + kx)) * C);
+                dnx_kernels()->add(
+                    rows + (size_t)kx * c, c,
+                    image + ((size_t)(iy + ky) * (size_t)s->in.w + (size_t)(ix + kx)) * C);
         }
     }
 }

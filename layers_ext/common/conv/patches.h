@@ -6,17 +6,17 @@
 #include "dnx.h"
 
 typedef struct {
-    dnx_shape in;           /* x: B x in.h x in.w x in.c */
-    int out_h, out_w;       /* output pixels of an image */
+    dnx_shape in;     /* x: B x in.h x in.w x in.c */
+    int out_h, out_w; /* output pixels of an image */
     int size, stride, pad;
-    int c0, c;              /* the windows read input channels [c0, c0 + c) */
+    int c0, c; /* the windows read input channels [c0, c0 + c) */
 } dnx_patches;
 
 /* Option rows for size, stride, pad and padding, for an option struct with these fields. */
-#define DNX_WINDOW_OPTIONS(s)                                                               \
-    DNX_OPT_INT(s, size, 1, 1, 255, "side of the filters, pixels"),                         \
-        DNX_OPT_INT(s, stride, 1, 1, 64, "step between outputs, pixels"),                   \
-        DNX_OPT_INT(s, pad, 0, 0, 1, "1: padding = size/2"),                                \
+#define DNX_WINDOW_OPTIONS(s)                                                                      \
+    DNX_OPT_INT(s, size, 1, 1, 255, "side of the filters, pixels"),                                \
+        DNX_OPT_INT(s, stride, 1, 1, 64, "step between outputs, pixels"),                          \
+        DNX_OPT_INT(s, pad, 0, 0, 1, "1: padding = size/2"),                                       \
         DNX_OPT_INT(s, padding, 0, 0, 255, "zero pixels around the input, when pad=0")
 
 /* Windows over all channels of n->in[0]. Sets n->out, with `filters` channels. DNX_ESHAPE when a

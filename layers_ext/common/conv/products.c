@@ -151,7 +151,7 @@ static void backward_part(job *j, int t, long lo, long hi) {
     for (long p = lo; p < hi; p += DNX_PRODUCT_BLOCK) {
         int rows = (int)(hi - p < DNX_PRODUCT_BLOCK ? hi - p : DNX_PRODUCT_BLOCK);
         const float *dz = dnx_norm_act_dz(j->norm, j->p->dy + (size_t)p * N,
-                                      j->norm->z + (size_t)p * N, rows, scratch);
+                                          j->norm->z + (size_t)p * N, rows, scratch);
         dnx_ahead next = next_block(j, p + rows, hi);
         for (int g = 0; g < s->groups; g++) {
             const float *d = dz + (size_t)g * Ng;
@@ -229,8 +229,8 @@ void dnx_products_backward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_a
         dnx_pool_run(n->pool, few_share, &j);
         return;
     }
-    memset(s->d_wk, 0, sizeof(float) * (size_t)s->K * (size_t)n->out.c *
-                           (size_t)dnx_pool_threads(n->pool));
+    memset(s->d_wk, 0,
+           sizeof(float) * (size_t)s->K * (size_t)n->out.c * (size_t)dnx_pool_threads(n->pool));
     dnx_pool_run(n->pool, backward_share, &j);
     dnx_pool_run(n->pool, sum_share, &j);
 }

@@ -8,11 +8,11 @@
 #include "common/conv/filters.h"
 #include "kernels/pool.h"
 
-#define CACHED 65536  /* floats of transformed tiles, and of products, that stay in the L2 cache */
-#define MAX_TILES 84  /* tiles that are computed together */
-#define GAP 16        /* floats between matrices, so that they map to different cache lines */
-#define LEAST 8       /* channels and filters of a group: with fewer, transforms cost too much */
-#define LARGE 40000   /* Cg*N: above it, filters with m = 4 would take too much memory */
+#define CACHED 65536 /* floats of transformed tiles, and of products, that stay in the L2 cache */
+#define MAX_TILES 84 /* tiles that are computed together */
+#define GAP 16       /* floats between matrices, so that they map to different cache lines */
+#define LEAST 8      /* channels and filters of a group: with fewer, transforms cost too much */
+#define LARGE 40000  /* Cg*N: above it, filters with m = 4 would take too much memory */
 
 int dnx_winograd_side(const dnx_patches *at, int filters) {
     int N = filters / (at->in.c / at->c); /* filters of a group */
@@ -30,9 +30,7 @@ static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
 static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }
 
 /* Floats from one matrix of transformed tiles to the next, and from one product to the next. */
-static size_t step_in(const dnx_winograd *s) {
-    return (size_t)s->tiles * (size_t)s->at.in.c + GAP;
-}
+static size_t step_in(const dnx_winograd *s) { return (size_t)s->tiles * (size_t)s->at.in.c + GAP; }
 static size_t step_out(const dnx_winograd *s) {
     return (size_t)s->tiles * (size_t)s->columns + GAP;
 }

@@ -12,14 +12,14 @@
 #include "common/norm_act.h"
 
 typedef struct {
-    int m, N;        /* m x m outputs from a tile, m = 2 or 4; N filters */
+    int m, N; /* m x m outputs from a tile, m = 2 or 4; N filters */
     int groups;
-    int Cg, Ng;      /* channels and filters of a group */
+    int Cg, Ng; /* channels and filters of a group */
     dnx_shape out;
-    dnx_patches at;  /* the tiles: windows of the input */
-    int tiles;       /* tiles that are computed together */
-    int columns;     /* filters that are computed together */
-    float *filters;  /* a*a x groups x packed panels of Cg x Ng */
+    dnx_patches at; /* the tiles: windows of the input */
+    int tiles;      /* tiles that are computed together */
+    int columns;    /* filters that are computed together */
+    float *filters; /* a*a x groups x packed panels of Cg x Ng */
 } dnx_winograd;
 
 /* Returns the fastest m for `filters` filters over these windows, in in.c/at->c groups. Returns 0

@@ -23,7 +23,8 @@ static dnx_status check_options(const dnx_centres *c, const dnx_node *n, dnx_err
     if (c->centres == DNX_CENTRES_TRAINED)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] margins=teacher: needs centres=teacher or inherited, which it "
-                        "compares with the teacher's features", n->type->name);
+                        "compares with the teacher's features",
+                        n->type->name);
     if (c->least > c->m)
         return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] m_least=%g: is over m, which is %g",
                         n->type->name, c->least, c->m);
@@ -41,11 +42,13 @@ static dnx_status check_teacher(const dnx_centres *c, const dnx_node *n, dnx_err
     if (inherits && !(of && of->vectors && of->vectors(head, &length)))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] centres=inherited: the teacher's classifier has no class vectors, as "
-                        "a [margin_softmax] has", n->type->name);
+                        "a [margin_softmax] has",
+                        n->type->name);
     if (length != c->D)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[%s] centres=%s: the teacher's embedding has %zu numbers, the student's "
-                        "%zu", n->type->name, word, length, c->D);
+                        "%zu",
+                        n->type->name, word, length, c->D);
     if (inherits && of->classes(head) != c->N)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[%s] centres=inherited: the teacher has %d classes, the student %d",

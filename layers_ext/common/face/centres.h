@@ -36,17 +36,17 @@ enum { DNX_ALPHA_CENTRE, DNX_ALPHA_ADAPTIVE, DNX_ALPHA_FIXED };
 
 typedef struct {
     int centres, alpha;
-    bool has_margins;     /* margins=teacher */
-    double fixed;         /* alpha */
-    double m, least;      /* the largest and the smallest margin, with has_margins */
-    int N;                /* classes */
+    bool has_margins; /* margins=teacher */
+    double fixed;     /* alpha */
+    double m, least;  /* the largest and the smallest margin, with has_margins */
+    int N;            /* classes */
     size_t D;
-    float *w;             /* N x D: the head's weights */
+    float *w; /* N x D: the head's weights */
     /* dnx_centres_make() sets these. */
-    int *images;          /* B: the images of a class; NULL when predicting */
-    float *share;         /* B: (1 - a_b) / |t_b| */
-    double *m_of;         /* B: m_b; NULL without margins */
-    bool is_started;      /* training has begun, so no file of weights will be loaded */
+    int *images;     /* B: the images of a class; NULL when predicting */
+    float *share;    /* B: (1 - a_b) / |t_b| */
+    double *m_of;    /* B: m_b; NULL without margins */
+    bool is_started; /* training has begun, so no file of weights will be loaded */
 } dnx_centres;
 
 /* Returns which outputs of a teacher a loss with these options needs, for dnx_classifier.takes. */

@@ -165,8 +165,7 @@ void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of,
     size_t D = c->D;
     for (int b = 0; b < batch; b++) {
         float inv = feature_factor(c, x + (size_t)b * D);
-        for (size_t i = 0; i < D; i++)
-            c->unit[(size_t)b * D + i] = x[(size_t)b * D + i] * inv;
+        for (size_t i = 0; i < D; i++) c->unit[(size_t)b * D + i] = x[(size_t)b * D + i] * inv;
     }
     if (c->d_w) dnx_pool_run(c->pool, weights_share, &j);
     if (!dx) return;
@@ -174,8 +173,8 @@ void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of,
     for (int b = 0; b < batch; b++, dx += D) {
         const float *d_u = c->d_unit + (size_t)b * D, *u = c->unit + (size_t)b * D;
         float along = !c->by_length ? (float)dnx_kernels()->dot(d_u, u, D)
-                      : c->along  ? c->along[b]
-                                  : 0;
+                      : c->along    ? c->along[b]
+                                    : 0;
         float f = scale * feature_factor(c, x + (size_t)b * D);
         for (size_t i = 0; i < D; i++) {
             float v = (d_u[i] - along * u[i]) * f;

@@ -15,8 +15,8 @@
 
 typedef struct {
     struct dnx_pool *pool;
-    bool by_length;       /* dnx_cosines_make() sets it to false */
-    const float *along;   /* B, see above; NULL counts as 0 */
+    bool by_length;     /* dnx_cosines_make() sets it to false */
+    const float *along; /* B, see above; NULL counts as 0 */
     size_t D;
     float *w, *d_w;       /* N x D. d_w is NULL when predicting (so are the next two), and when the
                            * weights are not trained */

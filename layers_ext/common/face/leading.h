@@ -12,11 +12,11 @@
 typedef struct {
     float share; /* with 0, and in prediction: all classes lead, nothing is allocated */
     int N;
-    float *z;      /* B x N: the caller stores the logits here; choose() changes their order */
-    double *norm;  /* B: log sum_j e^{z_j} */
-    double *mass;  /* N: q */
-    int *label;    /* B: the caller stores each image's class here, -1 if unknown */
-    float *least;  /* B: the smallest leading logit; NULL when all classes lead */
+    float *z;     /* B x N: the caller stores the logits here; choose() changes their order */
+    double *norm; /* B: log sum_j e^{z_j} */
+    double *mass; /* N: q */
+    int *label;   /* B: the caller stores each image's class here, -1 if unknown */
+    float *least; /* B: the smallest leading logit; NULL when all classes lead */
 } dnx_leading;
 
 /* Allocates for n->batch images and N classes, if n->trains and share > 0. DNX_EMEM. */

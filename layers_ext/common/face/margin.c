@@ -35,8 +35,12 @@ static double target_cosine(const dnx_margin *g, double c, double *slope) {
     if (g->is_easy && c <= 0 && g->kind != DNX_MARGIN_SPHEREFACE && g->kind != DNX_MARGIN_COMBINED)
         return c;
     switch (g->kind) {
-    case DNX_MARGIN_AM: case DNX_MARGIN_MV_AM: case DNX_MARGIN_SV_AM: return c - m;
-    case DNX_MARGIN_ARCFACE: case DNX_MARGIN_MV_ARC: case DNX_MARGIN_SV_ARC:
+    case DNX_MARGIN_AM:
+    case DNX_MARGIN_MV_AM:
+    case DNX_MARGIN_SV_AM: return c - m;
+    case DNX_MARGIN_ARCFACE:
+    case DNX_MARGIN_MV_ARC:
+    case DNX_MARGIN_SV_ARC:
         if (c <= -cos(m)) return c - m * sin(m);
         *slope = sin(acos(at) + m) / sine;
         return cos(th + m);

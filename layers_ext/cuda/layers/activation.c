@@ -4,8 +4,8 @@
 extern const dnx_layer_type dnx_activation;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
-    return dnx_gpu_norm_make(l, l->state, false,
-                             (dnx_act)dnx_gpu_option(l->node, "activation", 0), false, err);
+    return dnx_gpu_norm_make(l, l->state, false, (dnx_act)dnx_gpu_option(l->node, "activation", 0),
+                             false, err);
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {

@@ -25,10 +25,10 @@ typedef struct {
     input_norm input;
     struct dnx_cuda_window at;
     bool takes_signs, has_alpha, has_map;
-    float *v, *b, *scaled;       /* N x K: real or centred weights; signs; alpha b */
-    float *alpha, *centred;      /* N */
-    float *wk, *wt, *parts;      /* b and alpha b in the orders of kernels.h; gradients */
-    float *signs, *sum, *map;    /* B x h x w x C; sums of |u|: B x h x w; B x oh x ow */
+    float *v, *b, *scaled;    /* N x K: real or centred weights; signs; alpha b */
+    float *alpha, *centred;   /* N */
+    float *wk, *wt, *parts;   /* b and alpha b in the orders of kernels.h; gradients */
+    float *signs, *sum, *map; /* B x h x w x C; sums of |u|: B x h x w; B x oh x ow */
 } state;
 
 static int slabs_of(long rows) { return (int)DNX_CUDA_SLABS(rows); }
@@ -64,8 +64,12 @@ static dnx_status make_input(dnx_gpu_layer *l, dnx_err *err) {
 
 static void input_sums(dnx_gpu_layer *l, const float *x, const float *du, long rows) {
     state *s = l->state;
-    struct norm_sums_args a = {.z = x, .dy = du, .parts = (double *)(void *)s->input.parts,
-                               .rows = rows, .C = s->input.C, .act = DNX_LINEAR};
+    struct norm_sums_args a = {.z = x,
+                               .dy = du,
+                               .parts = (double *)(void *)s->input.parts,
+                               .rows = rows,
+                               .C = s->input.C,
+                               .act = DNX_LINEAR};
     dnx_device_launch(l->device, DNX_CUDA_norm_sums, channel_blocks(a.C), slabs_of(rows), 1, &a);
 }
 
@@ -77,18 +81,29 @@ static void input_forward(dnx_gpu_layer *l, const dnx_pass *p) {
         struct norm_fold_args f = {.biases = named(l, l->value, "shifts"),
                                    .scales = named(l, l->value, "scales"),
                                    .mean = named(l, l->value, "mean"),
-                                   .variance = named(l, l->value, "variance"), .scale = m->scale,
-                                   .shift = m->shift, .C = m->C, .eps = (float)DNX_NORM_EPS};
+                                   .variance = named(l, l->value, "variance"),
+                                   .scale = m->scale,
+                                   .shift = m->shift,
+                                   .C = m->C,
+                                   .eps = (float)DNX_NORM_EPS};
         dnx_device_each(l->device, DNX_CUDA_norm_fold, m->C, &f);
         return;
     }
     input_sums(l, p->x[0], NULL, rows);
-    struct norm_statistics_args a = {
-        .parts = (double *)(void *)m->parts, .biases = named(l, l->value, "shifts"),
-        .scales = named(l, l->value, "scales"), .mean = named(l, l->value, "mean"),
-        .variance = named(l, l->value, "variance"), .batch_mean = m->batch_mean,
-        .inv_std = m->inv_std, .scale = m->scale, .shift = m->shift, .rows = rows, .C = m->C,
-        .slabs = slabs_of(rows), .eps = (float)DNX_NORM_EPS, .momentum = DNX_NORM_MOMENTUM};
+    struct norm_statistics_args a = {.parts = (double *)(void *)m->parts,
+                                     .biases = named(l, l->value, "shifts"),
+                                     .scales = named(l, l->value, "scales"),
+                                     .mean = named(l, l->value, "mean"),
+                                     .variance = named(l, l->value, "variance"),
+                                     .batch_mean = m->batch_mean,
+                                     .inv_std = m->inv_std,
+                                     .scale = m->scale,
+                                     .shift = m->shift,
+                                     .rows = rows,
+                                     .C = m->C,
+                                     .slabs = slabs_of(rows),
+                                     .eps = (float)DNX_NORM_EPS,
+                                     .momentum = DNX_NORM_MOMENTUM};
     dnx_device_launch(l->device, DNX_CUDA_norm_statistics, channel_blocks(m->C), 1, 1, &a);
 }
 
@@ -97,16 +112,27 @@ static void input_backward(dnx_gpu_layer *l, dnx_pass *p, float *du) {
     state *s = l->state;
     input_norm *m = &s->input;
     const long rows = pixels_in(l, p->batch);
-    struct norm_dz_args d = {.dy = du, .z = p->x[0], .dz = p->dx[0], .rows = rows,
-                             .C = l->node->in[0].c, .act = DNX_LINEAR, .adds = p->dx_adds[0]};
+    struct norm_dz_args d = {.dy = du,
+                             .z = p->x[0],
+                             .dz = p->dx[0],
+                             .rows = rows,
+                             .C = l->node->in[0].c,
+                             .act = DNX_LINEAR,
+                             .adds = p->dx_adds[0]};
     if (m->is_on) {
         input_sums(l, p->x[0], du, rows);
         struct norm_back_args b = {.parts = (double *)(void *)m->parts,
                                    .scales = named(l, l->value, "scales"),
-                                   .batch_mean = m->batch_mean, .inv_std = m->inv_std,
+                                   .batch_mean = m->batch_mean,
+                                   .inv_std = m->inv_std,
                                    .d_biases = named(l, l->grad, "shifts"),
-                                   .d_scales = named(l, l->grad, "scales"), .p = m->p, .q = m->q,
-                                   .r = m->r, .rows = rows, .C = m->C, .slabs = slabs_of(rows)};
+                                   .d_scales = named(l, l->grad, "scales"),
+                                   .p = m->p,
+                                   .q = m->q,
+                                   .r = m->r,
+                                   .rows = rows,
+                                   .C = m->C,
+                                   .slabs = slabs_of(rows)};
         dnx_device_launch(l->device, DNX_CUDA_norm_back, channel_blocks(m->C), 1, 1, &b);
         d.p = m->p;
         d.q = m->q;
@@ -138,9 +164,14 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     const int normalize = dnx_gpu_option(n, "normalize", BY_PAPER);
     const bool has_bn = dnx_gpu_option(n, "batch_normalize", 0) != 0;
     const size_t B = (size_t)n->batch, in = B * dnx_size(n->in[0]), out = B * dnx_size(n->out);
-    s->at = dnx_gpu_window(n, n->batch, (struct dnx_cuda_window){
-        .kh = size, .kw = size, .stride = dnx_gpu_option(n, "stride", 1), .groups = 1,
-        .pad = dnx_gpu_option(n, "pad", 0) ? size / 2 : dnx_gpu_option(n, "padding", 0)});
+    s->at = dnx_gpu_window(n, n->batch,
+                           (struct dnx_cuda_window){.kh = size,
+                                                    .kw = size,
+                                                    .stride = dnx_gpu_option(n, "stride", 1),
+                                                    .groups = 1,
+                                                    .pad = dnx_gpu_option(n, "pad", 0)
+                                                               ? size / 2
+                                                               : dnx_gpu_option(n, "padding", 0)});
     s->takes_signs = mode == XNOR || mode == BNN;
     s->has_alpha = mode == BWN || mode == XNOR;
     s->has_map = mode == XNOR && dnx_gpu_option(n, "k_map", 1);
@@ -161,9 +192,14 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
 static void prepare(dnx_gpu_layer *l) {
     state *s = l->state;
     const dnx_node *n = l->node;
-    struct binarise_args a = {.w = dnx_gpu_value(l, DNX_WEIGHTS), .v = s->v, .b = s->b,
-                              .scaled = s->scaled, .alpha = s->alpha, .centred = s->centred,
-                              .C = n->in[0].c, .taps = s->at.kh * s->at.kw,
+    struct binarise_args a = {.w = dnx_gpu_value(l, DNX_WEIGHTS),
+                              .v = s->v,
+                              .b = s->b,
+                              .scaled = s->scaled,
+                              .alpha = s->alpha,
+                              .centred = s->centred,
+                              .C = n->in[0].c,
+                              .taps = s->at.kh * s->at.kw,
                               .centers = dnx_gpu_option(n, "center", 0) != 0,
                               .has_alpha = s->has_alpha,
                               .clamps = n->trains && dnx_gpu_option(n, "clamp", 0)};
@@ -175,8 +211,12 @@ static void prepare(dnx_gpu_layer *l) {
 static void take_signs(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     if (s->input.is_on) input_forward(l, p);
-    struct signs_args a = {.x = p->x[0], .scale = s->input.scale, .shift = s->input.shift,
-                           .signs = s->signs, .sum = s->sum, .rows = pixels_in(l, p->batch),
+    struct signs_args a = {.x = p->x[0],
+                           .scale = s->input.scale,
+                           .shift = s->input.shift,
+                           .signs = s->signs,
+                           .sum = s->sum,
+                           .rows = pixels_in(l, p->batch),
                            .C = l->node->in[0].c};
     dnx_device_launch(l->device, DNX_CUDA_signs, blocks(a.rows), 1, 1, &a);
     struct k_map_args k = {.at = s->at, .from = s->sum, .to = s->map};
@@ -188,11 +228,11 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     float *z = s->norm.z ? s->norm.z : p->y;
     s->at.batch = p->batch;
     if (s->takes_signs) take_signs(l, p);
-    const struct conv_forward_args c = {.at = s->at, .x = s->takes_signs ? s->signs : p->x[0],
-                                        .wk = s->wk, .y = z};
+    const struct conv_forward_args c = {
+        .at = s->at, .x = s->takes_signs ? s->signs : p->x[0], .wk = s->wk, .y = z};
     dnx_gpu_conv(l, &c);
-    struct k_scale_args a = {.z = z, .map = s->map, .alpha = s->alpha,
-                             .rows = pixels_out(l, p->batch), .N = s->at.N};
+    struct k_scale_args a = {
+        .z = z, .map = s->map, .alpha = s->alpha, .rows = pixels_out(l, p->batch), .N = s->at.N};
     if (s->has_alpha) dnx_device_each(l->device, DNX_CUDA_k_scale, a.rows * a.N, &a);
     dnx_gpu_norm_forward(l, &s->norm, z, p, 0);
 }
@@ -202,9 +242,14 @@ static void add_weights(dnx_gpu_layer *l, const dnx_pass *p, const float *e, flo
     state *s = l->state;
     const dnx_node *n = l->node;
     const int K = s->at.kh * s->at.kw * n->in[0].c;
-    struct binarise_back_args a = {.v = s->v, .alpha = s->alpha, .centred = s->centred, .G = G,
-                                   .d_w = dnx_gpu_grad(l, DNX_WEIGHTS), .C = n->in[0].c,
-                                   .taps = s->at.kh * s->at.kw, .has_alpha = s->has_alpha,
+    struct binarise_back_args a = {.v = s->v,
+                                   .alpha = s->alpha,
+                                   .centred = s->centred,
+                                   .G = G,
+                                   .d_w = dnx_gpu_grad(l, DNX_WEIGHTS),
+                                   .C = n->in[0].c,
+                                   .taps = s->at.kh * s->at.kw,
+                                   .has_alpha = s->has_alpha,
                                    .how = dnx_gpu_option(n, "gradient", EXACT)};
     if (!a.d_w) return;
     dnx_device_clear(l->device, G, sizeof(float) * (size_t)(s->at.N * K));
@@ -221,8 +266,12 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const bool has_dk = s->has_map && dnx_gpu_option(n, "gradient", EXACT) == EXACT;
     s->at.batch = p->batch;
     dnx_gpu_norm_backward(l, &s->norm, s->norm.z, p, e, false);
-    struct k_back_args k = {.dz = e, .z = s->norm.z, .map = s->map, .dk = dk,
-                            .rows = pixels_out(l, p->batch), .N = s->at.N};
+    struct k_back_args k = {.dz = e,
+                            .z = s->norm.z,
+                            .map = s->map,
+                            .dk = dk,
+                            .rows = pixels_out(l, p->batch),
+                            .N = s->at.N};
     if (s->has_map) dnx_device_launch(l->device, DNX_CUDA_k_back, blocks(k.rows), 1, 1, &k);
     add_weights(l, p, e, G);
     if (!s->takes_signs) {
@@ -233,9 +282,13 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_conv_dx(l, &s->at, e, s->wt, du, false);
     struct k_map_args u = {.at = s->at, .from = dk, .to = map};
     if (has_dk) dnx_device_each(l->device, DNX_CUDA_k_unmap, pixels_in(l, p->batch), &u);
-    struct signs_back_args a = {.x = p->x[0], .scale = s->input.scale, .shift = s->input.shift,
-                                .map = has_dk ? map : NULL, .du = du,
-                                .rows = pixels_in(l, p->batch), .C = n->in[0].c};
+    struct signs_back_args a = {.x = p->x[0],
+                                .scale = s->input.scale,
+                                .shift = s->input.shift,
+                                .map = has_dk ? map : NULL,
+                                .du = du,
+                                .rows = pixels_in(l, p->batch),
+                                .C = n->in[0].c};
     dnx_device_each(l->device, DNX_CUDA_signs_back, a.rows * a.C, &a);
     input_backward(l, p, du);
 }

@@ -7,8 +7,12 @@ extern const dnx_layer_type dnx_channel_shuffle;
 static void shuffle(dnx_gpu_layer *l, int batch, const float *from, float *to, int groups,
                     bool adds) {
     const dnx_shape s = l->node->out;
-    struct shuffle_args a = {.from = from, .to = to, .rows = (long)batch * s.h * s.w, .C = s.c,
-                             .groups = groups, .adds = adds};
+    struct shuffle_args a = {.from = from,
+                             .to = to,
+                             .rows = (long)batch * s.h * s.w,
+                             .C = s.c,
+                             .groups = groups,
+                             .adds = adds};
     dnx_device_each(l->device, DNX_CUDA_shuffle, a.rows * a.C, &a);
 }
 

@@ -12,11 +12,11 @@ enum { BILINEAR = 1, MAX_ORDER = 16 };
 typedef struct {
     int D, T, degree;
     bool is_idle;
-    float *target;                 /* B x T */
-    float *unit, *inv;             /* the student's: B x D, B */
-    float *target_unit, *unused;   /* B x T, B */
-    float *own, *theirs;           /* similarities of student and teacher, B x B */
-    float *series;                 /* coefficients of phi */
+    float *target;               /* B x T */
+    float *unit, *inv;           /* the student's: B x D, B */
+    float *target_unit, *unused; /* B x T, B */
+    float *own, *theirs;         /* similarities of student and teacher, B x B */
+    float *series;               /* coefficients of phi */
 } state;
 
 /* Copies the series of phi to the device; see layers_ext/kd_correlation.c. */
@@ -67,8 +67,8 @@ static long blocks(long rows) { return (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROW
 
 static void normalise(dnx_gpu_layer *l, const float *x, float *unit, float *inv, int batch,
                       int size) {
-    struct unit_rows_args a = {.x = x, .unit = unit, .inv = inv, .count = batch, .from = batch,
-                               .size = size};
+    struct unit_rows_args a = {
+        .x = x, .unit = unit, .inv = inv, .count = batch, .from = batch, .size = size};
     dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(batch), 1, 1, &a);
 }
 
@@ -83,10 +83,14 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_times_transposed(l, s->unit, s->unit, s->own, p->batch, p->batch, s->D);
     dnx_gpu_times_transposed(l, s->target_unit, s->target_unit, s->theirs, p->batch, p->batch,
                              s->T);
-    struct correlation_args a = {.own = s->own, .target = s->theirs, .series = s->series,
-                                 .losses = l->losses, .y = p->y,
+    struct correlation_args a = {.own = s->own,
+                                 .target = s->theirs,
+                                 .series = s->series,
+                                 .losses = l->losses,
+                                 .y = p->y,
                                  .weight = dnx_gpu_number(l->node, "weight", 1),
-                                 .degree = s->degree, .count = p->batch};
+                                 .degree = s->degree,
+                                 .count = p->batch};
     dnx_device_launch(l->device, DNX_CUDA_correlation, p->batch, 1, 1, &a);
 }
 
@@ -97,9 +101,16 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
         return;
     }
     dnx_gpu_times(l, s->own, s->unit, l->scratch, p->batch, p->batch, s->D, 1, false);
-    struct unit_back_args a = {.d = l->scratch, .unit = s->unit, .inv = s->inv, .dx = p->dx[0],
-                               .count = p->batch, .ld = s->D, .size = s->D, .parts = 1,
-                               .factor = -1, .adds = p->dx_adds[0]};
+    struct unit_back_args a = {.d = l->scratch,
+                               .unit = s->unit,
+                               .inv = s->inv,
+                               .dx = p->dx[0],
+                               .count = p->batch,
+                               .ld = s->D,
+                               .size = s->D,
+                               .parts = 1,
+                               .factor = -1,
+                               .adds = p->dx_adds[0]};
     dnx_device_launch(l->device, DNX_CUDA_unit_back, blocks(p->batch), 1, 1, &a);
 }
 

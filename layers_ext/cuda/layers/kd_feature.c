@@ -7,12 +7,12 @@ extern const dnx_layer_type dnx_kd_feature;
 
 typedef struct {
     bool has_map, is_unit, is_idle;
-    int C, T;              /* channels of the student and of the teacher */
-    size_t pixels, size;   /* in an image; size = pixels x T */
-    float *target, *g;     /* B x size; g NULL without a map */
-    float *inv, *e, *h;    /* B x 2; doubles: B, B */
-    float *ones;           /* T */
-    float *parts, *sums;   /* for the gradients of W and b; sums: doubles */
+    int C, T;            /* channels of the student and of the teacher */
+    size_t pixels, size; /* in an image; size = pixels x T */
+    float *target, *g;   /* B x size; g NULL without a map */
+    float *inv, *e, *h;  /* B x 2; doubles: B, B */
+    float *ones;         /* T */
+    float *parts, *sums; /* for the gradients of W and b; sums: doubles */
 } state;
 
 enum { W, BIASES }; /* the parameters */
@@ -65,8 +65,13 @@ static void map(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const long rows = (long)p->batch * (long)s->pixels;
     dnx_gpu_times_transposed(l, p->x[0], l->value[W], s->g, rows, s->T, s->C);
-    struct norm_apply_args a = {.z = s->g, .scale = s->ones, .shift = l->value[BIASES], .y = s->g,
-                                .rows = rows, .C = s->T, .act = DNX_LINEAR};
+    struct norm_apply_args a = {.z = s->g,
+                                .scale = s->ones,
+                                .shift = l->value[BIASES],
+                                .y = s->g,
+                                .rows = rows,
+                                .C = s->T,
+                                .act = DNX_LINEAR};
     dnx_device_each(l->device, DNX_CUDA_norm_apply, rows * s->T, &a);
 }
 
@@ -78,17 +83,24 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
         return;
     }
     if (s->has_map) map(l, p);
-    struct feature_distance_args d = {.g = s->has_map ? s->g : p->x[0], .t = s->target,
-                                      .inv = s->inv, .e = dnx_gpu_doubles(s->e), .y = p->y,
-                                      .count = p->batch, .size = (long)s->size,
+    struct feature_distance_args d = {.g = s->has_map ? s->g : p->x[0],
+                                      .t = s->target,
+                                      .inv = s->inv,
+                                      .e = dnx_gpu_doubles(s->e),
+                                      .y = p->y,
+                                      .count = p->batch,
+                                      .size = (long)s->size,
                                       .is_unit = s->is_unit};
     dnx_device_launch(l->device, DNX_CUDA_feature_distance,
                       (d.count + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, &d);
-    struct feature_weights_args w = {.e = d.e, .h = dnx_gpu_doubles(s->h), .losses = l->losses,
+    struct feature_weights_args w = {.e = d.e,
+                                     .h = dnx_gpu_doubles(s->h),
+                                     .losses = l->losses,
                                      .weight = (double)dnx_gpu_number(n, "weight", 1),
                                      .sharpness = (double)dnx_gpu_number(n, "hard_sharpness", 1),
                                      .power = (double)dnx_gpu_number(n, "power", 1),
-                                     .hard = dnx_gpu_option(n, "hard", 0), .count = p->batch};
+                                     .hard = dnx_gpu_option(n, "hard", 0),
+                                     .count = p->batch};
     dnx_device_launch(l->device, DNX_CUDA_feature_weights, 1, 1, 1, &w);
 }
 
@@ -98,17 +110,23 @@ static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
     const long rows = (long)p->batch * (long)s->pixels;
     if (l->grad[W]) {
         dnx_gpu_add_transposed_times(l, dg, p->x[0], s->parts, l->grad[W], rows, s->T, s->C);
-        struct norm_sums_args a = {.z = dg, .dy = dg, .parts = dnx_gpu_doubles(s->sums),
-                                   .rows = rows, .C = s->T, .act = DNX_LINEAR};
+        struct norm_sums_args a = {.z = dg,
+                                   .dy = dg,
+                                   .parts = dnx_gpu_doubles(s->sums),
+                                   .rows = rows,
+                                   .C = s->T,
+                                   .act = DNX_LINEAR};
         dnx_device_launch(l->device, DNX_CUDA_norm_sums,
                           (s->T + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, slabs_of(rows), 1, &a);
-        struct norm_back_args b = {.parts = a.parts, .d_biases = l->grad[BIASES], .rows = rows,
-                                   .C = s->T, .slabs = slabs_of(rows)};
+        struct norm_back_args b = {.parts = a.parts,
+                                   .d_biases = l->grad[BIASES],
+                                   .rows = rows,
+                                   .C = s->T,
+                                   .slabs = slabs_of(rows)};
         dnx_device_launch(l->device, DNX_CUDA_norm_back,
                           (s->T + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, 1, 1, &b);
     }
-    if (p->dx[0])
-        dnx_gpu_times(l, dg, l->value[W], p->dx[0], rows, s->T, s->C, 1, p->dx_adds[0]);
+    if (p->dx[0]) dnx_gpu_times(l, dg, l->value[W], p->dx[0], rows, s->T, s->C, 1, p->dx_adds[0]);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
@@ -117,10 +135,15 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
         dnx_gpu_idle_backward(l, p);
         return;
     }
-    struct feature_slopes_args a = {.g = s->has_map ? s->g : p->x[0], .t = s->target, .inv = s->inv,
-                                    .e = dnx_gpu_doubles(s->e), .h = dnx_gpu_doubles(s->h),
-                                    .dg = s->has_map ? l->scratch : p->dx[0], .count = p->batch,
-                                    .size = (long)s->size, .is_unit = s->is_unit,
+    struct feature_slopes_args a = {.g = s->has_map ? s->g : p->x[0],
+                                    .t = s->target,
+                                    .inv = s->inv,
+                                    .e = dnx_gpu_doubles(s->e),
+                                    .h = dnx_gpu_doubles(s->h),
+                                    .dg = s->has_map ? l->scratch : p->dx[0],
+                                    .count = p->batch,
+                                    .size = (long)s->size,
+                                    .is_unit = s->is_unit,
                                     .weight = (double)dnx_gpu_number(l->node, "weight", 1),
                                     .adds = !s->has_map && p->dx_adds[0]};
     if (!a.dg) return;

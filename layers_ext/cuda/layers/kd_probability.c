@@ -9,14 +9,14 @@
 extern const dnx_layer_type dnx_kd_probability, dnx_margin_softmax;
 
 typedef struct {
-    int N;                        /* classes */
+    int N; /* classes */
     bool is_idle, has_groups;
     dnx_gpu_cosines student, teacher; /* cosines of the two heads */
-    float *zs, *zt;               /* cosines, B x ld; NULL when x and the target are logits */
+    float *zs, *zt;                   /* cosines, B x ld; NULL when x and the target are logits */
     float *target;
-    float *sums, *now;            /* B x 11 doubles; a struct dnx_cuda_probability */
-    float *label, *least;         /* with groups: B ints; B floats */
-    float *norm, *mass, *count;   /* with groups: B doubles; N doubles; one int */
+    float *sums, *now;          /* B x 11 doubles; a struct dnx_cuda_probability */
+    float *label, *least;       /* with groups: B ints; B floats */
+    float *norm, *mass, *count; /* with groups: B doubles; N doubles; one int */
     int *host_label;
 } state;
 
@@ -87,8 +87,8 @@ static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     for (int b = 0; b < p->batch; b++) {
         const float y = p->truth ? p->truth[b] : -1;
         s->host_label[b] = !(y >= 0 && y < (float)s->N) ? -1
-                           : n->distillation->head ? (int)y
-                                                   : (int)dnx_class_place(n->in[0], (size_t)y);
+                           : n->distillation->head      ? (int)y
+                                                        : (int)dnx_class_place(n->in[0], (size_t)y);
     }
     dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
 }
@@ -115,28 +115,40 @@ static struct probability_args args_of(const dnx_gpu_layer *l, const dnx_pass *p
     const state *s = l->state;
     const dnx_node *n = l->node;
     return (struct probability_args){
-        .student = {.z = s->zs ? s->zs : p->x[0], .is_cosine = s->zs != NULL,
+        .student = {.z = s->zs ? s->zs : p->x[0],
+                    .is_cosine = s->zs != NULL,
                     .ld = s->zs ? s->student.ld : s->N},
-        .teacher = {.z = s->zt ? s->zt : s->target, .is_cosine = s->zt != NULL,
-                    .by_length = s->teacher.by_length, .ld = s->zt ? s->teacher.ld : s->N},
+        .teacher = {.z = s->zt ? s->zt : s->target,
+                    .is_cosine = s->zt != NULL,
+                    .by_length = s->teacher.by_length,
+                    .ld = s->zt ? s->teacher.ld : s->N},
         .now = (const struct dnx_cuda_probability *)(const void *)s->now,
         .temperature = (double)dnx_gpu_number(n, "temperature", 1),
         .between = (double)dnx_gpu_number(n, "group_between", 1),
-        .within = (double)dnx_gpu_number(n, "group_within", 1), .has_groups = s->has_groups,
-        .by_student = dnx_gpu_option(n, "group_by", 0) == 0, .least = s->least,
-        .label = s->label ? dnx_gpu_ints(s->label) : NULL, .sums = dnx_gpu_doubles(s->sums),
-        .losses = l->losses, .y = p->y, .N = s->N, .batch = p->batch};
+        .within = (double)dnx_gpu_number(n, "group_within", 1),
+        .has_groups = s->has_groups,
+        .by_student = dnx_gpu_option(n, "group_by", 0) == 0,
+        .least = s->least,
+        .label = s->label ? dnx_gpu_ints(s->label) : NULL,
+        .sums = dnx_gpu_doubles(s->sums),
+        .losses = l->losses,
+        .y = p->y,
+        .N = s->N,
+        .batch = p->batch};
 }
 
 static void find_leading(dnx_gpu_layer *l, const struct probability_args *of) {
     state *s = l->state;
     struct leading_args a = {.side = of->by_student ? of->student : of->teacher,
-                             .scale = of->by_student ? &of->now->scale
-                                                     : &of->now->scale_of_teacher,
+                             .scale = of->by_student ? &of->now->scale : &of->now->scale_of_teacher,
                              .share = (double)dnx_gpu_number(l->node, "group", 1),
-                             .label = of->label, .norm = dnx_gpu_doubles(s->norm),
-                             .mass = dnx_gpu_doubles(s->mass), .count = dnx_gpu_ints(s->count),
-                             .least = s->least, .N = s->N, .batch = of->batch};
+                             .label = of->label,
+                             .norm = dnx_gpu_doubles(s->norm),
+                             .mass = dnx_gpu_doubles(s->mass),
+                             .count = dnx_gpu_ints(s->count),
+                             .least = s->least,
+                             .N = s->N,
+                             .batch = of->batch};
     dnx_device_launch(l->device, DNX_CUDA_leading_norm, a.batch, 1, 1, &a);
     dnx_device_each(l->device, DNX_CUDA_leading_mass, a.N, &a);
     dnx_device_launch(l->device, DNX_CUDA_leading_count, 1, 1, 1, &a);

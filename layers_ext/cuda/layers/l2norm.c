@@ -18,17 +18,28 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     const long rows = rows_of(l, p->batch);
-    struct unit_rows_args a = {.x = p->x[0], .unit = p->y, .inv = ((state *)l->state)->inv,
-                               .count = rows, .from = rows, .size = l->node->out.c,
+    struct unit_rows_args a = {.x = p->x[0],
+                               .unit = p->y,
+                               .inv = ((state *)l->state)->inv,
+                               .count = rows,
+                               .from = rows,
+                               .size = l->node->out.c,
                                .least = 1e-24f};
     dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(rows), 1, 1, &a);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const int C = l->node->out.c;
-    struct unit_back_args a = {.d = p->dy, .unit = p->y, .inv = ((state *)l->state)->inv,
-                               .dx = p->dx[0], .count = rows_of(l, p->batch), .ld = C, .size = C,
-                               .parts = 1, .factor = 1, .adds = p->dx_adds[0]};
+    struct unit_back_args a = {.d = p->dy,
+                               .unit = p->y,
+                               .inv = ((state *)l->state)->inv,
+                               .dx = p->dx[0],
+                               .count = rows_of(l, p->batch),
+                               .ld = C,
+                               .size = C,
+                               .parts = 1,
+                               .factor = 1,
+                               .adds = p->dx_adds[0]};
     if (a.dx) dnx_device_launch(l->device, DNX_CUDA_unit_back, blocks(a.count), 1, 1, &a);
 }
 

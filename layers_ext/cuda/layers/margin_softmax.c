@@ -32,8 +32,9 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     if (!n->trains) return DNX_OK;
     dnx_status st = dnx_class_sample_make(&s->sample, n, dnx_gpu_option(n, "classes", 1),
                                           dnx_gpu_number(n, "sample", 1), err);
-    if (!st) st = dnx_gpu_cosines_make(l, &s->cosines, s->sample.most, (int)dnx_size(n->in[0]),
-                                       true, err);
+    if (!st)
+        st = dnx_gpu_cosines_make(l, &s->cosines, s->sample.most, (int)dnx_size(n->in[0]), true,
+                                  err);
     if (!st) st = dnx_gpu_new(l, &s->block, B * (size_t)s->cosines.ld, err);
     if (!st) st = dnx_gpu_new(l, &s->label, B, err);
     if (!st && s->sample.rows) st = dnx_gpu_new(l, &s->rows, (size_t)s->sample.most, err);
@@ -56,8 +57,10 @@ static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     for (int b = 0; b < p->batch; b++) {
         const float y = p->truth[b];
-        s->host_label[b] = y == -1 ? -1 : y >= 0 && y < (float)s->sample.classes
-                           ? dnx_class_sample_place(&s->sample, (int)y) : -2;
+        s->host_label[b] = y == -1 ? -1
+                           : y >= 0 && y < (float)s->sample.classes
+                               ? dnx_class_sample_place(&s->sample, (int)y)
+                               : -2;
     }
     dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
 }
@@ -71,10 +74,18 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     for (int i = s->sample.n; i < s->sample.most; i++) s->sample.rows[i] = -1;
     bring_labels(l, p);
     const dnx_margin g = dnx_gpu_margin(n, p->update);
-    const struct dnx_cuda_margin now = {
-        .s = g.s, .m = g.m, .m1 = g.m1, .m2 = g.m2, .m3 = g.m3, .smoothing = g.smoothing,
-        .ramp = g.ramp, .t = dnx_margin_emphasis(&g), .kind = g.kind, .n = s->sample.n,
-        .is_easy = g.is_easy, .is_ste = g.is_ste};
+    const struct dnx_cuda_margin now = {.s = g.s,
+                                        .m = g.m,
+                                        .m1 = g.m1,
+                                        .m2 = g.m2,
+                                        .m3 = g.m3,
+                                        .smoothing = g.smoothing,
+                                        .ramp = g.ramp,
+                                        .t = dnx_margin_emphasis(&g),
+                                        .kind = g.kind,
+                                        .n = s->sample.n,
+                                        .is_easy = g.is_easy,
+                                        .is_ste = g.is_ste};
     dnx_device_put(l->device, s->now, &now, sizeof now);
     if (s->rows)
         dnx_device_put(l->device, s->rows, s->sample.rows, sizeof(int) * (size_t)s->sample.most);
@@ -93,9 +104,13 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     }
     dnx_gpu_cosines_classes(l, &s->cosines, l->value[0], rows_of(s));
     dnx_gpu_cosines_forward(l, &s->cosines, p->x[0], p->batch, s->block);
-    struct margin_loss_args a = {.now = now_of(s), .cosines = s->block,
-                                 .label = dnx_gpu_ints(s->label), .row = dnx_gpu_doubles(s->row),
-                                 .losses = l->losses, .y = p->y, .ld = s->cosines.ld};
+    struct margin_loss_args a = {.now = now_of(s),
+                                 .cosines = s->block,
+                                 .label = dnx_gpu_ints(s->label),
+                                 .row = dnx_gpu_doubles(s->row),
+                                 .losses = l->losses,
+                                 .y = p->y,
+                                 .ld = s->cosines.ld};
     dnx_device_launch(l->device, DNX_CUDA_margin_loss, p->batch, 1, 1, &a);
 }
 
@@ -105,9 +120,11 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
         dnx_gpu_idle_backward(l, p);
         return;
     }
-    struct margin_slopes_args a = {.now = now_of(s), .cosines = s->block,
+    struct margin_slopes_args a = {.now = now_of(s),
+                                   .cosines = s->block,
                                    .label = dnx_gpu_ints(s->label),
-                                   .row = dnx_gpu_doubles(s->row), .batch = p->batch,
+                                   .row = dnx_gpu_doubles(s->row),
+                                   .batch = p->batch,
                                    .ld = s->cosines.ld};
     dnx_device_each(l->device, DNX_CUDA_margin_slopes, (long)p->batch * a.ld, &a);
     dnx_gpu_cosines_back(l, &s->cosines, s->block, p->batch, rows_of(s), l->grad[0], p->dx[0],

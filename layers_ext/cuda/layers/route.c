@@ -16,8 +16,11 @@ static void part_of(const dnx_node *n, int k, int *c, int *from, int *to) {
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     const dnx_node *n = l->node;
     for (int k = 0; k < n->n_in; k++) {
-        struct channels_args a = {.from = p->x[k], .to = p->y, .from_c = n->in[k].c,
-                                  .to_c = n->out.c, .rows = (long)p->batch * n->out.h * n->out.w};
+        struct channels_args a = {.from = p->x[k],
+                                  .to = p->y,
+                                  .from_c = n->in[k].c,
+                                  .to_c = n->out.c,
+                                  .rows = (long)p->batch * n->out.h * n->out.w};
         part_of(n, k, &a.c, &a.from_at, &a.to_at);
         dnx_device_each(l->device, DNX_CUDA_channels, a.rows * a.c, &a);
     }
@@ -26,8 +29,11 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const dnx_node *n = l->node;
     for (int k = 0; k < n->n_in; k++) {
-        struct channels_args a = {.from = p->dy, .to = p->dx[k], .from_c = n->out.c,
-                                  .to_c = n->in[k].c, .adds = p->dx_adds[k],
+        struct channels_args a = {.from = p->dy,
+                                  .to = p->dx[k],
+                                  .from_c = n->out.c,
+                                  .to_c = n->in[k].c,
+                                  .adds = p->dx_adds[k],
                                   .rows = (long)p->batch * n->out.h * n->out.w};
         if (!a.to) continue;
         part_of(n, k, &a.c, &a.to_at, &a.from_at);

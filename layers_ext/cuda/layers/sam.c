@@ -8,16 +8,20 @@ static bool can(const dnx_node *n) {
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
-    struct times_map_args a = {.a = p->x[0], .b = p->x[1], .to = p->y,
-                           .count = (long)p->batch * (long)dnx_size(l->node->out)};
+    struct times_map_args a = {.a = p->x[0],
+                               .b = p->x[1],
+                               .to = p->y,
+                               .count = (long)p->batch * (long)dnx_size(l->node->out)};
     dnx_device_each(l->device, DNX_CUDA_times_map, a.count, &a);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     for (int k = 0; k < 2; k++) {
-        struct times_map_args a = {.a = p->dy, .b = p->x[1 - k], .to = p->dx[k],
-                               .count = (long)p->batch * (long)dnx_size(l->node->out),
-                               .adds = p->dx_adds[k]};
+        struct times_map_args a = {.a = p->dy,
+                                   .b = p->x[1 - k],
+                                   .to = p->dx[k],
+                                   .count = (long)p->batch * (long)dnx_size(l->node->out),
+                                   .adds = p->dx_adds[k]};
         if (a.to) dnx_device_each(l->device, DNX_CUDA_times_map, a.count, &a);
     }
 }

@@ -11,7 +11,9 @@ static bool can(const dnx_node *n) {
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     const dnx_node *n = l->node;
-    struct sum_args a = {.x = p->x[0], .f = p->x[1], .y = p->y,
+    struct sum_args a = {.x = p->x[0],
+                         .f = p->x[1],
+                         .y = p->y,
                          .count = (long)p->batch * (long)dnx_size(n->out),
                          .alpha = dnx_gpu_number(n, "alpha", 1),
                          .beta = dnx_gpu_number(n, "beta", 1),
@@ -21,7 +23,9 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const dnx_node *n = l->node;
-    struct scaled_args a = {.from = p->dy, .x = p->x[0], .f = p->x[1],
+    struct scaled_args a = {.from = p->dy,
+                            .x = p->x[0],
+                            .f = p->x[1],
                             .count = (long)p->batch * (long)dnx_size(n->out),
                             .alpha = dnx_gpu_number(n, "alpha", 1),
                             .beta = dnx_gpu_number(n, "beta", 1),

@@ -39,7 +39,9 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     const state *s = l->state;
     const int groups = dnx_gpu_option(l->node, "groups", 1);
-    struct softmax_args a = {.x = p->x[0], .y = p->y, .losses = l->losses,
+    struct softmax_args a = {.x = p->x[0],
+                             .y = p->y,
+                             .losses = l->losses,
                              .label = s->has_loss ? dnx_gpu_ints(s->label) : NULL,
                              .temperature = (double)dnx_gpu_number(l->node, "temperature", 1),
                              .size = (long)dnx_size(l->node->out) / groups};
@@ -51,7 +53,10 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const state *s = l->state;
     const int groups = dnx_gpu_option(l->node, "groups", 1);
-    struct softmax_back_args a = {.y = p->y, .dy = p->dy, .dx = p->dx[0], .adds = p->dx_adds[0],
+    struct softmax_back_args a = {.y = p->y,
+                                  .dy = p->dy,
+                                  .dx = p->dx[0],
+                                  .adds = p->dx_adds[0],
                                   .label = s->has_loss ? dnx_gpu_ints(s->label) : NULL,
                                   .temperature = (double)dnx_gpu_number(l->node, "temperature", 1),
                                   .size = (long)dnx_size(l->node->out) / groups};

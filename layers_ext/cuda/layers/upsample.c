@@ -9,8 +9,8 @@ extern const dnx_layer_type dnx_upsample;
 /* The window of a pool from the large map to the small one. */
 static struct dnx_cuda_window window(const dnx_node *n, int batch) {
     const int s = abs(dnx_gpu_option(n, "stride", 2));
-    struct dnx_cuda_window at = dnx_gpu_window(n, batch, (struct dnx_cuda_window){
-        .kh = s, .kw = s, .stride = s, .groups = 1});
+    struct dnx_cuda_window at = dnx_gpu_window(
+        n, batch, (struct dnx_cuda_window){.kh = s, .kw = s, .stride = s, .groups = 1});
     if (dnx_gpu_option(n, "stride", 2) < 0) return at;
     at.h = n->out.h;
     at.w = n->out.w;
@@ -20,13 +20,19 @@ static struct dnx_cuda_window window(const dnx_node *n, int batch) {
 }
 
 static void repeat(dnx_gpu_layer *l, int batch, const float *from, float *to, bool adds) {
-    struct avgpool_back_args a = {.at = window(l->node, batch), .dy = from, .dx = to, .adds = adds,
+    struct avgpool_back_args a = {.at = window(l->node, batch),
+                                  .dy = from,
+                                  .dx = to,
+                                  .adds = adds,
                                   .factor = dnx_gpu_number(l->node, "scale", 1)};
     dnx_device_each(l->device, DNX_CUDA_avgpool_back, (long)batch * a.at.h * a.at.w * a.at.C, &a);
 }
 
 static void sum_up(dnx_gpu_layer *l, int batch, const float *from, float *to, bool adds) {
-    struct avgpool_args a = {.at = window(l->node, batch), .x = from, .y = to, .adds = adds,
+    struct avgpool_args a = {.at = window(l->node, batch),
+                             .x = from,
+                             .y = to,
+                             .adds = adds,
                              .factor = dnx_gpu_number(l->node, "scale", 1)};
     dnx_device_each(l->device, DNX_CUDA_avgpool, (long)batch * a.at.oh * a.at.ow * a.at.C, &a);
 }

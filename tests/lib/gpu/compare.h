@@ -25,8 +25,8 @@ static dnx_net *build(const net_case *c, bool trains, const dnx_placement *place
              BATCH, c->h, c->w, c->c, !strcmp(c->name, "clipped") ? "clip_norm=.01\n" : "",
              c->text);
     if (dnx_cfg_parse(text, strlen(text), path("net.cfg"), &cfg, &err)) must(false, err.text);
-    const dnx_build how = {.trains = trains, .threads = 1, .placement = placed,
-                           .teachers = &dnx_cfg_teachers};
+    const dnx_build how = {
+        .trains = trains, .threads = 1, .placement = placed, .teachers = &dnx_cfg_teachers};
     if (dnx_net_build(cfg, &how, &net, &err)) must(false, err.text);
     dnx_cfg_free(cfg);
     scatter(net, 3, .2f);
@@ -81,8 +81,8 @@ static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tole
             check_near(name, p[k].name, i, off(p[k].value, q[k].value, p[k].count), tolerance);
         }
     }
-    check_near(name, "momentum", a->n, off(a->sgd.momentum, b->sgd.momentum,
-                                           a->sgd.momentum_at[a->n]), tolerance);
+    check_near(name, "momentum", a->n,
+               off(a->sgd.momentum, b->sgd.momentum, a->sgd.momentum_at[a->n]), tolerance);
 }
 
 /* Compares three updates on both sides, then predictions. */
@@ -104,8 +104,7 @@ static void check_case(const net_case *c, const dnx_placement *placed, double to
         fill(x, BATCH * size, (uint64_t)k + 1);
         step(here, x, truth, &a);
         step(there, x, truth, &b);
-        check(fabs(a - b) <= tolerance * (1 + a), "%s: loss %.9g there, %.9g here", c->name,
-              b, a);
+        check(fabs(a - b) <= tolerance * (1 + a), "%s: loss %.9g there, %.9g here", c->name, b, a);
     }
     check(!dnx_net_status(there, &err), "%s: %s", c->name, err.text);
     compare_params(c->name, here, there, tolerance);

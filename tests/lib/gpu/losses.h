@@ -17,15 +17,19 @@ static void check_margins(void) {
         "margin=am\nsample=.001"};
     // clang-format on
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
-        snprintf(text, sizeof text, "[connected]\noutput=9\nactivation=linear\n"
-                 "[margin_softmax]\nclasses=%d\n%s\n", k % 2 ? 1300 : 70, words[k]);
+        snprintf(text, sizeof text,
+                 "[connected]\noutput=9\nactivation=linear\n"
+                 "[margin_softmax]\nclasses=%d\n%s\n",
+                 k % 2 ? 1300 : 70, words[k]);
         const net_case c = {words[k], text, 3, 5, 2, 2};
         check_case(&c, gpu, 1e-5);
     }
     static const char *const rare[] = {"scale=length", "mining=hard"};
     for (size_t k = 0; k < 2; k++) {
-        snprintf(text, sizeof text, "[connected]\noutput=9\nactivation=linear\n"
-                 "[margin_softmax]\nclasses=7\n%s\n", rare[k]);
+        snprintf(text, sizeof text,
+                 "[connected]\noutput=9\nactivation=linear\n"
+                 "[margin_softmax]\nclasses=7\n%s\n",
+                 rare[k]);
         const net_case c = {rare[k], text, 3, 5, 2, 1};
         check_case(&c, gpu, 1e-5);
     }
@@ -70,12 +74,12 @@ static const kd_case feature_cases[] = {
     {"feature, cosine", STUDENT FEATURE "distance=cosine\nhard=softmax\nhard_sharpness=9\n", 2},
     {"feature, any length", STUDENT FEATURE "normalize=0\nhard=power\npower=2.5\n", 2},
     {"feature, map", "[connected]\noutput=9\nactivation=linear\n" FEATURE, 2},
-    {"feature, hint", "[convolutional]\nfilters=7\n[convolutional]\nfilters=3\n" FEATURE
-     "from=0\nlayer=0\n", 3},
+    {"feature, hint",
+     "[convolutional]\nfilters=7\n[convolutional]\nfilters=3\n" FEATURE "from=0\nlayer=0\n", 3},
     {"feature, weight=0", STUDENT "[margin_softmax]\nclasses=4\n" FEATURE "weight=0\n", 3},
     {"correlation", STUDENT LIKE, 2},
-    {"correlation, order 5", "[connected]\noutput=37\nactivation=linear\n" LIKE
-     "order=5\ngamma=1.5\nweight=40\n", 2},
+    {"correlation, order 5",
+     "[connected]\noutput=37\nactivation=linear\n" LIKE "order=5\ngamma=1.5\nweight=40\n", 2},
     {"correlation, bilinear", STUDENT "[margin_softmax]\nclasses=4\n" LIKE "kernel=bilinear\n", 3},
 };
 
@@ -85,21 +89,29 @@ static const kd_case head_cases[] = {
     {"probability", STUDENT HEAD "warmup=9\ns_start=2\n" PROBABLE "temperature=2\n", 3},
     {"probability, sampled", STUDENT HEAD "margin=am\nsample=.1\n" PROBABLE "warmup=2\n", 3},
     {"groups", STUDENT HEAD PROBABLE "group=.8\n", 3},
-    {"groups by the teacher", STUDENT HEAD PROBABLE "group=.5\ngroup_by=teacher\n"
-     "group_between=3\n", 3},
+    {"groups by the teacher",
+     STUDENT HEAD PROBABLE "group=.5\ngroup_by=teacher\n"
+                           "group_between=3\n",
+     3},
     {"one group", STUDENT HEAD PROBABLE "group=1\n", 3},
-    {"inherited centres", "[connected]\noutput=9\nactivation=linear\n[margin_softmax]\n"
-     "classes=700\ncentres=inherited\n" TEACHER("head"), 2},
+    {"inherited centres",
+     "[connected]\noutput=9\nactivation=linear\n[margin_softmax]\n"
+     "classes=700\ncentres=inherited\n" TEACHER("head"),
+     2},
     {"frozen head", STUDENT HEAD "stopbackward=1\n" PROBABLE, 1},
     {"head on the processor", STUDENT HEAD "mining=hard\n" PROBABLE, 1},
-    {"logits", "[connected]\noutput=700\nactivation=linear\n[softmax]\n" PROBABLE "from=0\n"
-     "group=.3\n", 3},
+    {"logits",
+     "[connected]\noutput=700\nactivation=linear\n[softmax]\n" PROBABLE "from=0\n"
+     "group=.3\n",
+     3},
 };
 static const kd_case length_cases[] = {
     {"teacher by length", STUDENT HEAD "[kd_probability]\n" TEACHER("length"), 3}};
 static const kd_case logit_cases[] = {
-    {"logits of both", "[convolutional]\nfilters=5\nactivation=linear\n[softmax]\n"
-     "[kd_probability]\n" TEACHER("feature") "from=0\nlayer=0\ngroup=.9\n", 3},
+    {"logits of both",
+     "[convolutional]\nfilters=5\nactivation=linear\n[softmax]\n"
+     "[kd_probability]\n" TEACHER("feature") "from=0\nlayer=0\ngroup=.9\n",
+     3},
 };
 
 #define COUNT(cases) ((int)(sizeof cases / sizeof *cases))

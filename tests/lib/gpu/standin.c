@@ -17,7 +17,7 @@
 
 #define PROTO(name, waits) void name(const struct name##_args a);
 DNX_CUDA_KERNELS(PROTO)
-#define CALL(name, waits) \
+#define CALL(name, waits)                                                                          \
     static void call_##name(const void *a) { name(*(const struct name##_args *)a); }
 DNX_CUDA_KERNELS(CALL)
 #define ROW(name, waits) {#name, call_##name, sizeof(struct name##_args), waits},
@@ -73,7 +73,8 @@ int enter(const char *name) {
     if (lost_with) return lost_with;
     if (r) return r;
     return has_context || !strcmp(name, "cuInit") || !strcmp(name, "cuDevicePrimaryCtxRetain")
-               ? OK : NO_CONTEXT;
+               ? OK
+               : NO_CONTEXT;
 }
 
 static size_t used;
@@ -125,8 +126,14 @@ int cuInit(unsigned flags) {
     ENTER("cuInit");
     return number("STANDIN_DEVICES", 1) > 0 ? OK : NO_DEVICE;
 }
-int cuDriverGetVersion(int *v) { *v = (int)number("STANDIN_DRIVER", 12040); return OK; }
-int cuDeviceGetCount(int *n) { *n = (int)number("STANDIN_DEVICES", 1); return OK; }
+int cuDriverGetVersion(int *v) {
+    *v = (int)number("STANDIN_DRIVER", 12040);
+    return OK;
+}
+int cuDeviceGetCount(int *n) {
+    *n = (int)number("STANDIN_DEVICES", 1);
+    return OK;
+}
 int cuDeviceGet(int *d, int i) {
     *d = i;
     return i < number("STANDIN_DEVICES", 1) ? OK : BAD_DEVICE;
@@ -141,7 +148,11 @@ int cuDeviceGetAttribute(int *v, int a, int d) {
     *v = a == 75 ? sm / 10 : a == 76 ? sm % 10 : 1;
     return OK;
 }
-int cuDeviceTotalMem_v2(size_t *bytes, int d) { (void)d; *bytes = all(); return OK; }
+int cuDeviceTotalMem_v2(size_t *bytes, int d) {
+    (void)d;
+    *bytes = all();
+    return OK;
+}
 int cuDevicePrimaryCtxRetain(void **c, int d) {
     static char context;
     (void)d;
@@ -186,7 +197,10 @@ int cuModuleGetFunction(void **f, void *module, const char *name) {
         }
     return NOT_FOUND;
 }
-int cuModuleUnload(void *m) { (void)m; return OK; }
+int cuModuleUnload(void *m) {
+    (void)m;
+    return OK;
+}
 int cuMemAlloc_v2(pointer *p, size_t bytes) {
     ENTER("cuMemAlloc_v2");
     void *at = bytes > all() - used - taken() ? NULL : new_block(&of_device, bytes);
@@ -211,9 +225,12 @@ int cuMemFreeHost(void *p) {
     return lost();
 }
 int cuGetErrorString(int r, const char **text) {
-    *text = r == NO_MEMORY ? "out of memory" : r == NO_DEVICE ? "no CUDA-capable device is detected"
-            : r == 46 ? "all CUDA-capable devices are busy or unavailable" : r == 719
-            ? "unspecified launch failure"
-            : r == 801 ? "operation not supported" : r == 999 ? "unknown error" : "invalid";
+    *text = r == NO_MEMORY   ? "out of memory"
+            : r == NO_DEVICE ? "no CUDA-capable device is detected"
+            : r == 46        ? "all CUDA-capable devices are busy or unavailable"
+            : r == 719       ? "unspecified launch failure"
+            : r == 801       ? "operation not supported"
+            : r == 999       ? "unknown error"
+                             : "invalid";
     return OK;
 }

@@ -21,10 +21,10 @@ typedef struct {
 /* Returns the result that STANDIN_FAIL gives for this call of `name`. Without a context, or after
  * the device was lost, returns that error. */
 int enter(const char *name);
-#define ENTER(name)              \
-    do {                         \
-        int r_ = enter(name);    \
-        if (r_) return r_;       \
+#define ENTER(name)                                                                                \
+    do {                                                                                           \
+        int r_ = enter(name);                                                                      \
+        if (r_) return r_;                                                                         \
     } while (0)
 /* After this call all calls fail with this result. */
 void lose_device(int result);

@@ -77,7 +77,8 @@ static void run(const work *w) {
         break;
     case COPY: memcpy(w->to, w->own ? w->own : w->from, w->bytes); break;
     case CLEAR: memset(w->to, w->byte, w->bytes); break;
-    case WAIT: if (w->event.on) run_until(w->event.on, w->event.number);
+    case WAIT:
+        if (w->event.on) run_until(w->event.on, w->event.number);
     }
 }
 
@@ -217,8 +218,7 @@ int cuEventDestroy_v2(void *e) {
 
 static graph *new_graph(const graph *from) {
     graph *g = calloc(1, sizeof *g);
-    for (const work *w = from ? from->first : NULL; w; w = w->next)
-        append(&g->first, copy_of(w));
+    for (const work *w = from ? from->first : NULL; w; w = w->next) append(&g->first, copy_of(w));
     if (from) g->kernels = from->kernels;
     n_graphs++;
     return g;
