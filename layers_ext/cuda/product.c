@@ -14,6 +14,17 @@ struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_c
     return at;
 }
 
+struct dnx_cuda_window dnx_gpu_conv_window(const dnx_node *n) {
+    const int size = dnx_gpu_option(n, "size", 1);
+    const struct dnx_cuda_window at = {
+        .kh = size,
+        .kw = size,
+        .stride = dnx_gpu_option(n, "stride", 1),
+        .pad = dnx_gpu_option(n, "pad", 0) ? size / 2 : dnx_gpu_option(n, "padding", 0),
+        .groups = dnx_gpu_option(n, "groups", 1)};
+    return dnx_gpu_window(n, n->batch, at);
+}
+
 dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx_err *err) {
     dnx_gpu_product *s = l->state;
     const dnx_node *n = l->node;

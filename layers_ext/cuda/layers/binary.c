@@ -160,18 +160,11 @@ static dnx_status make_weights(dnx_gpu_layer *l, size_t count, dnx_err *err) {
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
     const dnx_node *n = l->node;
-    const int size = dnx_gpu_option(n, "size", 1), mode = dnx_gpu_option(n, "mode", BWN);
+    const int mode = dnx_gpu_option(n, "mode", BWN);
     const int normalize = dnx_gpu_option(n, "normalize", BY_PAPER);
     const bool has_bn = dnx_gpu_option(n, "batch_normalize", 0) != 0;
     const size_t B = (size_t)n->batch, in = B * dnx_size(n->in[0]), out = B * dnx_size(n->out);
-    s->at = dnx_gpu_window(n, n->batch,
-                           (struct dnx_cuda_window){.kh = size,
-                                                    .kw = size,
-                                                    .stride = dnx_gpu_option(n, "stride", 1),
-                                                    .groups = 1,
-                                                    .pad = dnx_gpu_option(n, "pad", 0)
-                                                               ? size / 2
-                                                               : dnx_gpu_option(n, "padding", 0)});
+    s->at = dnx_gpu_conv_window(n);
     s->takes_signs = mode == XNOR || mode == BNN;
     s->has_alpha = mode == BWN || mode == XNOR;
     s->has_map = mode == XNOR && dnx_gpu_option(n, "k_map", 1);

@@ -21,15 +21,8 @@ static size_t rows_of(const dnx_node *n, int batch) {
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
     const dnx_node *n = l->node;
-    const int size = dnx_gpu_option(n, "size", 1), R = dnx_gpu_option(n, "rank", 1);
-    s->at = dnx_gpu_window(n, n->batch,
-                           (struct dnx_cuda_window){.kh = size,
-                                                    .kw = size,
-                                                    .stride = dnx_gpu_option(n, "stride", 1),
-                                                    .groups = 1,
-                                                    .pad = dnx_gpu_option(n, "pad", 0)
-                                                               ? size / 2
-                                                               : dnx_gpu_option(n, "padding", 0)});
+    const int R = dnx_gpu_option(n, "rank", 1);
+    s->at = dnx_gpu_conv_window(n);
     s->at.N = R;
     const size_t count = dnx_gpu_filters(&s->at);
     const size_t rows = rows_of(n, n->batch);
