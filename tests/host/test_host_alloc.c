@@ -104,9 +104,10 @@ static const struct {
     {NET CONV "activation=relu\n[binary]\nfilters=8\n[low_rank]\nfilters=6\nrank=2\n[avgpool]\n"
               "[softmax]\n",
      true},
-    {NET CONV "[channel_shuffle]\ngroups=2\n[avgpool]\n[convolutional]\nfilters=8\n"
-              "[scale_channels]\nfrom=1\n[convolutional]\nfilters=8\n[sam]\nfrom=-2\n[connected]\n"
-              "output=5\n[softmax]\n",
+    {NET CONV
+     "[channel_shuffle]\ngroups=2\n[local_avgpool]\n[avgpool]\n[convolutional]\nfilters=8\n"
+     "[scale_channels]\nfrom=1\n[convolutional]\nfilters=8\n[sam]\nfrom=-2\n[connected]\n"
+     "output=5\n[softmax]\n",
      true},
     {NET CONV "[avgpool]\n[contrastive]\nfrom=-1\n[triplet]\nfrom=1\n[center_loss]\nfrom=1\n"
               "classes=5\n",

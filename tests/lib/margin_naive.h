@@ -38,7 +38,7 @@ static double f(const head *h, double c) {
 
 /* Returns the sum of the losses of images with a known class, with mining applied. */
 static double mined(const head *h, const double *loss, const int *y, int B) {
-    double sum = 0, rest[MOST];
+    double sum = 0, rest[MOST] = {0};
     int known = 0, kept = 0;
     for (int b = 0; b < B; b++) {
         if (y[b] < 0) continue;
