@@ -117,24 +117,6 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
     if (o->t < 0 && o->t != -1)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] t=%g: must be 0 or more, or -1 for the default", o->t);
-    if (form->is_sv && g->t < 1)
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[margin_softmax] t=%g: must be at least 1 for sv margins (1: no extra "
-                        "weight)",
-                        o->t);
-    if (form->adds_angle && g->m >= 3.14159)
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[margin_softmax] m=%g: is added to an angle in radians, so it must be "
-                        "below pi",
-                        g->m);
-    if (g->kind == DNX_MARGIN_SPHEREFACE && (g->m < 1 || g->m != floor(g->m)))
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[margin_softmax] m=%g: sphereface multiplies by a whole number from 1",
-                        g->m);
-    if (g->kind == DNX_MARGIN_D_SOFTMAX && o->label_smoothing > 0)
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[margin_softmax] label_smoothing=%g: d-softmax has no use for it",
-                        o->label_smoothing);
     if (g->kind == DNX_MARGIN_D_SOFTMAX && o->classes == 1)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] classes=1: d-softmax would pull all images to one "
@@ -145,7 +127,7 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
     if (o->s_start > 0 && o->warmup == 0)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] s_start=%g: needs warmup=", o->s_start);
-    return DNX_OK;
+    return dnx_margin_check(g, n->loc, err);
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {

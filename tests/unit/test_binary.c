@@ -1,7 +1,7 @@
 /* test_binary.c - binary convolutions. Counting bits is compared with a naive count. Predicting is
  * compared, bit for bit, with a simulation by floats. Gradients are compared with differences of a
- * function that replaces the signs. All modes are trained. Everything except training runs once for
- * each set of bit kernels. */
+ * function that replaces the signs. All modes are trained. All tests except those of training run
+ * for each set of bit kernels. */
 #include "lib/check.h"
 #include "common/bits/binarise.h"
 #include "kernels/bits.h"
@@ -33,8 +33,7 @@ static void counts(int P, int L, int N, bool all_differ) {
             wrong += want != got[(size_t)p * ldc + (size_t)n];
         }
     check(!wrong, "count P=%d L=%d N=%d: %d are wrong", P, L, N, wrong);
-    dnx_free(a), dnx_free(w), dnx_free(packed), dnx_free(got);
-    dnx_free(scratch);
+    dnx_free(a), dnx_free(w), dnx_free(packed), dnx_free(got), dnx_free(scratch);
 }
 
 static void signs(int C) {

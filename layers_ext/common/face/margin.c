@@ -19,6 +19,29 @@ const dnx_margin_form dnx_margin_forms[] = {
     [DNX_MARGIN_SV_ARC] = {.35f, 1.2f, .adds_angle = true, .emphasises = true, .is_sv = true},
     [DNX_MARGIN_D_SOFTMAX] = {.9f, .2f}};
 
+dnx_status dnx_margin_check(const dnx_margin *g, dnx_loc at, dnx_err *err) {
+    const dnx_margin_form *form = &dnx_margin_forms[g->kind];
+    if (form->is_sv && g->t < 1)
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[margin_softmax] t=%g: must be at least 1 for sv margins (1: no extra "
+                        "weight)",
+                        g->t);
+    if (form->adds_angle && g->m >= 3.14159)
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[margin_softmax] m=%g: is added to an angle in radians, so it must be "
+                        "below pi",
+                        g->m);
+    if (g->kind == DNX_MARGIN_SPHEREFACE && (g->m < 1 || g->m != floor(g->m)))
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[margin_softmax] m=%g: sphereface multiplies by a whole number from 1",
+                        g->m);
+    if (g->kind == DNX_MARGIN_D_SOFTMAX && g->smoothing > 0)
+        return dnx_fail(err, DNX_EOPTION, at,
+                        "[margin_softmax] label_smoothing=%g: d-softmax has no use for it",
+                        g->smoothing);
+    return DNX_OK;
+}
+
 void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
                      double s_start, double ramp_end) {
     const bool rises = warms && update < (uint64_t)warmup;
