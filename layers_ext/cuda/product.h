@@ -19,6 +19,6 @@ void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p);
 /* Returns `at` with the batch as given, and h, w, C, oh, ow, N from input 0 and output of n. */
 struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_cuda_window at);
-/* Returns the window of a layer with a convolution's options: size, stride, pad, padding, groups. */
+/* Returns the window of a layer with the options of a convolution: size, stride, pad, groups. */
 struct dnx_cuda_window dnx_gpu_conv_window(const dnx_node *n);
 #endif
