@@ -45,11 +45,11 @@ def load(path):
     try:
         model = onnx.load_model(path, load_external_data=False)
     except DecodeError as e:
-        raise Failure(f"{path}: is no ONNX file, or cut short") from e
+        raise Failure(f"{path}: is not an ONNX file, or cut short") from e
     if not model.graph.node or not model.ir_version:
-        raise Failure(f"{path}: is no ONNX file: it has no graph")
+        raise Failure(f"{path}: is not an ONNX file: it has no graph")
     if any(isinstance(name, bytes) for name in names_of(model.graph)):
-        raise Failure(f"{path}: is no ONNX file, or damaged: a name is no UTF-8 text")
+        raise Failure(f"{path}: is not an ONNX file, or damaged: a name is not UTF-8 text")
     for opset in model.opset_import:
         if opset.domain in ("", "ai.onnx") and opset.version not in OPSETS:
             raise Failure(f"{path}: opset {opset.version}: only {OPSETS[0]} to {OPSETS[-1]} are "

@@ -161,7 +161,7 @@ def check_paths(args):
     for name, path, is_folder in folders_of(args):
         if not (os.path.isdir if is_folder else os.path.isfile)(path):
             what = "folder" if is_folder else "file"
-            raise Failure(f"{name} {path}: " + (f"is no {what}" if os.path.exists(path) else
+            raise Failure(f"{name} {path}: " + (f"is not a {what}" if os.path.exists(path) else
                                                 f"No such {what}"))
         if "\n" in path or is_folder and "," in path:
             raise Failure(f"{name} {path}: a comma or a new line cannot stand in this path: "

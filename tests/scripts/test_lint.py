@@ -31,6 +31,7 @@ RULES = (
      "nothing uses use" + "less"),
     ("a wide line", "darknet/net/plan.c", "/* " + 100 * "x" + " */", "100 columns"),
     ("a lonely brace", "darknet/net/plan.c", "static void b(void)\n{\n}", "not on its own"),
+    ("another format", "darknet/net/plan.c", "static int  two_blanks;", "make format"),
     ("a tab", "darknet/net/plan.c", "\tint x;", "no tab"),
     ("a blank at the end", "scripts/lib/text.py", "X = 1 ", "no blank at the end"),
 )
@@ -44,6 +45,7 @@ def copy():
             for name in names:
                 if name.endswith(ENDS):
                     shutil.copy(os.path.join(at, name), to)
+    shutil.copy(os.path.join(ROOT, ".clang-format"), ".")
 
 
 def lint():

@@ -18,8 +18,8 @@ CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
 BAD = [
     (HEAD + "[reorg]\n", "{cfg}:5: [reorg] has no ONNX form here, only activation, avgpool, "
      "batchnorm, binary, channel_shuffle, connected, convolutional, depthwise, dropout, "
-     "global_depthwise, l2norm, logistic, low_rank, maxpool, route, sam, scale_channels, shortcut, "
-     "softmax, upsample"),
+     "global_depthwise, l2norm, local_avgpool, logistic, low_rank, maxpool, route, sam, "
+     "scale_channels, shortcut, softmax, upsample"),
     (HEAD + "[depthwise]\nsize=7\n", "{cfg}:5: [depthwise] size=7: the padded input is only 6 x 6"),
     (HEAD, "{cfg}: the network has no layers"),
     (HEAD + "[margin_softmax]\nclasses=4\n", "{cfg}: no layers"),

@@ -231,13 +231,13 @@ def files(folder):
     """Files that are not models, and models with other kinds of inputs or operators."""
     path = os.path.join(folder, "f.onnx")
     fails(path, f"{path}: No such file or directory")
-    fails(common.write(path, "[net]\nheight=1\n"), f"{path}: is no ONNX file, or cut short")
-    fails(common.write(path, b""), f"{path}: is no ONNX file: it has no graph")
+    fails(common.write(path, "[net]\nheight=1\n"), f"{path}: is not an ONNX file, or cut short")
+    fails(common.write(path, b""), f"{path}: is not an ONNX file: it has no graph")
     t = Net()
     data = common.read(t.save(path, t.conv("data", 4, 3, 3)))
-    fails(common.write(path, data[:-40]), f"{path}: is no ONNX file, or cut short")
+    fails(common.write(path, data[:-40]), f"{path}: is not an ONNX file, or cut short")
     fails(common.write(path, data.replace(b"Conv_0", b"Conv\xff0")),
-          f"{path}: is no ONNX file, or damaged: a name is no UTF-8 text")
+          f"{path}: is not an ONNX file, or damaged: a name is not UTF-8 text")
     t.nodes[0].attribute[0].ClearField("type")
     t.nodes[0].attribute[0].ClearField("ints")
     t.save(path, "/net/Conv_0")
