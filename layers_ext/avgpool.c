@@ -31,13 +31,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
                         "[avgpool] %s=%d: needs size=", o->pad ? "pad" : "stride",
                         o->pad ? 1 : o->stride);
     if (!o->size) return DNX_OK;
-    int h = in.h + 2 * pad_of(o), w = in.w + 2 * pad_of(o);
-    if (o->size > h || o->size > w)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[avgpool] size=%d: the padded input is only %d x %d", o->size, h, w);
-    n->out.h = (h - o->size) / o->stride + 1;
-    n->out.w = (w - o->size) / o->stride + 1;
-    return DNX_OK;
+    return dnx_mean_windows_shape(n, o->size, o->stride, 2 * pad_of(o), err);
 }
 
 /* Netron's [avgpool] has no windows. */

@@ -25,17 +25,14 @@ static int padding_of(const opts *o) { return o->padding < 0 ? size_of(o) - 1 : 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     int size = size_of(o), padding = padding_of(o);
-    int h = n->in[0].h + padding, w = n->in[0].w + padding;
-    if (size > h || size > w)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[local_avgpool] size=%d: the padded input is only %d x %d", size, h, w);
+    dnx_status st = dnx_mean_windows_shape(n, size, o->stride, padding, err);
+    if (st) return st;
     if (padding > 2 * (size - 1))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[local_avgpool] padding=%d: with size=%d some windows hold nothing but "
                         "padding",
                         padding, size);
     *(dnx_mean_windows *)n->state = (dnx_mean_windows){size, o->stride, padding / 2, false};
-    n->out = (dnx_shape){(h - size) / o->stride + 1, (w - size) / o->stride + 1, n->in[0].c};
     return DNX_OK;
 }
 

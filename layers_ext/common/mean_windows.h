@@ -11,6 +11,9 @@ typedef struct {
     bool counts_zeros; /* the mean counts pixels outside of the map, as zeros */
 } dnx_mean_windows;
 
+/* Sets the output shape of n. `padding` counts the pixels of both sides together. DNX_ESHAPE when
+ * the window is larger than the padded map. */
+dnx_status dnx_mean_windows_shape(dnx_node *n, int size, int stride, int padding, dnx_err *err);
 void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p);
 void dnx_mean_windows_backward(dnx_node *n, dnx_pass *p);
 #endif

@@ -1,7 +1,6 @@
-/* test_binary.c - binary convolutions. Counting bits is compared with a naive count. Predicting is
- * compared, bit for bit, with a simulation by floats. Gradients are compared with differences of a
- * function that replaces the signs. All modes are trained. All tests except those of training run
- * for each set of bit kernels. */
+/* test_binary.c - binary convolutions: counts against naive counts, outputs bit for bit against a
+ * simulation by floats, gradients against differences of a function that replaces the signs. All
+ * modes are trained. All tests except those of training run for each set of bit kernels. */
 #include "lib/check.h"
 #include "common/bits/binarise.h"
 #include "kernels/bits.h"
