@@ -1,5 +1,5 @@
-"""test_outside.py - layers outside of the project, as layers_ext/README.md teaches: the examples in
-tests/data/layers are built in, listed and checked, and a wrong layer is detected."""
+"""test_outside.py - layers outside of the project, as layers_ext/WRITING.md teaches: the examples
+in tests/data/layers are built in, listed and checked, and a wrong layer is detected."""
 import csv
 import os
 import shutil
@@ -96,11 +96,11 @@ def wrong_layers_are_found():
 
 
 def text_shows_the_file():
-    """The listing in layers_ext/README.md is the file that is tested here."""
-    text = read(os.path.join(ROOT, "layers_ext", "README.md")).decode()
+    """The listing in layers_ext/WRITING.md is the file that is tested here."""
+    text = read(os.path.join(ROOT, "layers_ext", "WRITING.md")).decode()
     for layer in LAYERS:
         expect(f"```c\n{read(f'{EXAMPLES}/{layer}.c').decode()}```" in text,
-               f"layers_ext/README.md shows another {layer}.c")
+               f"layers_ext/WRITING.md shows another {layer}.c")
 
 
 attempt_all(lambda: None, examples_keep_the_contract, command_has_them, loss_with_a_teacher_trains,
