@@ -88,10 +88,10 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[binary] size=%d filters=%d: over 2^30 weights",
                         o->size, o->filters);
     if (s->takes_signs && (double)o->size * o->size * dnx_bit_words(in.c) > DNX_BIT_WORDS)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[binary] size=%d: a filter over %d channels is %d words of 64 bits, more "
-                        "than %d",
-                        o->size, in.c, o->size * o->size * dnx_bit_words(in.c), DNX_BIT_WORDS);
+        return dnx_fail(
+            err, DNX_ESHAPE, n->loc,
+            "[binary] size=%d: a filter over %d channels is %d words of 64 bits, more than %d",
+            o->size, in.c, o->size * o->size * dnx_bit_words(in.c), DNX_BIT_WORDS);
     if (!s->takes_signs && o->batch_normalize && o->normalize == INPUT)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[binary] normalize=input: needs mode=xnor or mode=bnn");

@@ -28,10 +28,10 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     dnx_status st = dnx_mean_windows_shape(n, size, o->stride, padding, err);
     if (st) return st;
     if (padding > 2 * (size - 1))
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[local_avgpool] padding=%d: with size=%d some windows hold nothing but "
-                        "padding",
-                        padding, size);
+        return dnx_fail(
+            err, DNX_EOPTION, n->loc,
+            "[local_avgpool] padding=%d: with size=%d some windows hold nothing but padding",
+            padding, size);
     *(dnx_mean_windows *)n->state = (dnx_mean_windows){size, o->stride, padding / 2, false};
     return DNX_OK;
 }

@@ -69,10 +69,10 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
                         "[low_rank] size=%d filters=%d rank=%d: over 2^30 weights", o->size,
                         o->filters, o->rank);
     if (o->rank > o->filters || o->rank > K)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[low_rank] rank=%d: must be at most filters=%d and "
-                        "size*size*channels=%.0f",
-                        o->rank, o->filters, K);
+        return dnx_fail(
+            err, DNX_ESHAPE, n->loc,
+            "[low_rank] rank=%d: must be at most filters=%d and size*size*channels=%.0f", o->rank,
+            o->filters, K);
     s->K = (int)K;
     s->N = o->filters;
     s->R = o->rank;

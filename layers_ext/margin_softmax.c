@@ -118,9 +118,9 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] t=%g: must be 0 or more, or -1 for the default", o->t);
     if (g->kind == DNX_MARGIN_D_SOFTMAX && o->classes == 1)
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[margin_softmax] classes=1: d-softmax would pull all images to one "
-                        "vector");
+        return dnx_fail(
+            err, DNX_EOPTION, n->loc,
+            "[margin_softmax] classes=1: d-softmax would pull all images to one vector");
     if (o->margins == BY_TEACHER && !form->adds_angle && !form->takes_m)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] margins=teacher: needs margin=am, arcface, mv or sv");

@@ -35,15 +35,14 @@ static dnx_status check_shapes(const dnx_node *n, dnx_err *err) {
         return DNX_OK;
     }
     if (s.c != 1)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[scale_channels] scale_wh=1: the layer before has %d channels, but must "
-                        "have 1",
-                        s.c);
+        return dnx_fail(
+            err, DNX_ESHAPE, n->loc,
+            "[scale_channels] scale_wh=1: the layer before has %d channels, but must have 1", s.c);
     if (s.h != f.h || s.w != f.w)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[scale_channels] scale_wh=1: from is %d x %d, but the layer before %d x "
-                        "%d",
-                        f.h, f.w, s.h, s.w);
+        return dnx_fail(
+            err, DNX_ESHAPE, n->loc,
+            "[scale_channels] scale_wh=1: from is %d x %d, but the layer before %d x %d", f.h, f.w,
+            s.h, s.w);
     return DNX_OK;
 }
 

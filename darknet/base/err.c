@@ -7,8 +7,8 @@
 
 enum { MAX_FILE = 200 }; /* bytes of a path that a message shows; longer paths lose their start */
 
-dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...) {
-    if (!err || err->status != DNX_OK) return status;
+static void fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, va_list args) {
+    if (!err || err->status != DNX_OK) return;
     err->status = status;
     size_t used = 0, size = sizeof err->text;
     err->text[0] = 0;
@@ -20,13 +20,29 @@ dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fm
                          : snprintf(err->text, size, "%s%s: ", dots, tail);
         if (k > 0) used = (size_t)k;
     }
-    va_list args;
-    va_start(args, fmt);
     vsnprintf(err->text + used, size - used, fmt, args);
-    va_end(args);
     /* Messages quote text of the user. Replaces control characters, to which a terminal would
      * react. */
     for (char *c = err->text; *c; c++)
         if ((unsigned char)*c < 32 || *c == 127) *c = '?';
+}
+
+dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    fail(err, status, loc, fmt, args);
+    va_end(args);
     return status;
+}
+
+dnx_status dnx_fail_at(dnx_err *err, dnx_status status, const char *path, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    fail(err, status, (dnx_loc){path, 0}, fmt, args);
+    va_end(args);
+    return status;
+}
+
+dnx_status dnx_no_memory(const char *path, dnx_err *err) {
+    return dnx_fail_at(err, DNX_EMEM, path, "no memory");
 }

@@ -28,4 +28,9 @@ typedef struct {
 /* Records an error and returns `status`. An earlier error is kept. err may be NULL. */
 dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* The same for a file as a whole; path may be NULL. */
+dnx_status dnx_fail_at(dnx_err *err, dnx_status status, const char *path, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Records "PATH: no memory" and returns DNX_EMEM. */
+dnx_status dnx_no_memory(const char *path, dnx_err *err);
 #endif

@@ -20,7 +20,7 @@ void dnx_lines_report_marks(void (*report)(const char *file, const char *mark)) 
 }
 
 static dnx_status no_memory(const char *file, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory for this file");
+    return dnx_fail_at(err, DNX_EMEM, file, "no memory for this file");
 }
 
 /* ---- UTF-16 ---- */
@@ -140,11 +140,9 @@ static dnx_status load(FILE *f, const char *file, const char *what, size_t most,
         *text = more;
         errno = 0;
         *len += fread(*text + *len, 1, capacity - 1 - *len, f);
-        if (ferror(f))
-            return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "cannot read: %s", strerror(errno));
+        if (ferror(f)) return dnx_fail_at(err, DNX_EIO, file, "cannot read: %s", strerror(errno));
         if (*len > most)
-            return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "%s must be at most %zu MB", what,
-                            most >> 20);
+            return dnx_fail_at(err, DNX_EIO, file, "%s must be at most %zu MB", what, most >> 20);
         if (*len < capacity - 1) return DNX_OK;
     }
 }
@@ -154,8 +152,8 @@ dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size
     *l = (dnx_lines){.file = file};
     FILE *f = dnx_file_stream(file);
     if (!f)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "cannot read: %s",
-                        errno == ENXIO ? "a pipe that nothing writes to" : strerror(errno));
+        return dnx_fail_at(err, DNX_EIO, file, "cannot read: %s",
+                           errno == ENXIO ? "a pipe that nothing writes to" : strerror(errno));
     char *text = NULL;
     size_t len = 0;
     dnx_status st = load(f, file, what, most, &text, &len, err);

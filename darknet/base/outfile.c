@@ -88,7 +88,7 @@ static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
     bool refused = fd >= 0 && !fstat(fd, &s) && is_read_only(&s);
     if (fd >= 0) close(fd);
     if (!refused) return DNX_OK; /* opening the file reports a missing folder */
-    return dnx_fail(err, DNX_EIO, (dnx_loc){f->path, 0}, "cannot write: its folder is read-only");
+    return dnx_fail_at(err, DNX_EIO, f->path, "cannot write: its folder is read-only");
 }
 
 /* Opens PATH.partial beside the target. */
@@ -316,7 +316,7 @@ dnx_status dnx_outfile_try_new(const char *path, dnx_err *err) {
     struct stat s;
     dnx_status st = dnx_outfile_try(path, err);
     if (st || stat(path, &s) || s.st_size == 0) return st;
-    return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "exists; -force replaces it");
+    return dnx_fail_at(err, DNX_EIO, path, "exists; -force replaces it");
 }
 
 static bool is_same_folder(const char *a, const char *b) {

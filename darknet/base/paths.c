@@ -16,6 +16,5 @@ char *dnx_path_join(const char *folder, const char *name) {
 
 dnx_status dnx_folder_make(const char *path, dnx_err *err) {
     if (!mkdir(path, 0777) || errno == EEXIST) return DNX_OK;
-    return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot make this folder: %s",
-                    strerror(errno));
+    return dnx_fail_at(err, DNX_EIO, path, "cannot make this folder: %s", strerror(errno));
 }

@@ -37,7 +37,7 @@ dnx_status dnx_stop_check(dnx_err *err) {
     const char *name = "";
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         if (signals[i].number == number) name = signals[i].name;
-    return dnx_fail(err, DNX_ESTOP, (dnx_loc){0}, "stopped by %s", name);
+    return dnx_fail_at(err, DNX_ESTOP, NULL, "stopped by %s", name);
 }
 
 bool dnx_stop_sleep(double seconds) {

@@ -75,10 +75,8 @@ typedef struct {
     atomic_bool cannot_write;
 } job;
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 static dnx_status failed(dnx_err *err, const char *path, const char *why) {
-    return dnx_fail(err, DNX_EIO, at(path), "%s", why);
+    return dnx_fail_at(err, DNX_EIO, path, "%s", why);
 }
 
 /* ---- one image ---- */
@@ -101,13 +99,11 @@ static dnx_status place(const job *j, const dnx_crop *it, const char *path, int 
     double rms;
     size_t n = it->faces->n;
     const dnx_face *face = j->l.face + it->faces->first;
-    if (n > 1 && j->several == DNX_SKIP)
-        return dnx_fail(err, DNX_EIO, at(path), "has %zu faces", n);
+    if (n > 1 && j->several == DNX_SKIP) return dnx_fail_at(err, DNX_EIO, path, "has %zu faces", n);
     face += dnx_face_choose(face, n, j->several, w, h);
     dnx_face_template(j->width, &template);
     if (!dnx_face_is_inside(face, w, h))
-        return dnx_fail(err, DNX_EIO, at(path), "has landmarks outside of its %d x %d pixels", w,
-                        h);
+        return dnx_fail_at(err, DNX_EIO, path, "has landmarks outside of its %d x %d pixels", w, h);
     if (!dnx_similarity(face, &template, m, &rms) || rms > WORST_RMS)
         return failed(err, path, "has landmarks that do not lie as eyes, nose and mouth do");
     return DNX_OK;
@@ -126,13 +122,13 @@ static dnx_status crop(job *j, const dnx_crop *it, const char *path, dnx_err *er
     dnx_image_free(&image);
     if (st) return st;
     bytes = dnx_jpeg_encode(out, j->width, HEIGHT, QUALITY, &n);
-    if (!bytes) return dnx_fail(err, DNX_EMEM, at(path), "no memory for the crop");
+    if (!bytes) return dnx_fail_at(err, DNX_EMEM, path, "no memory for the crop");
     st = dnx_crop_write(it->out, bytes, n, err);
     if (st) j->cannot_write = true; /* the next crop would fail as well */
     free(bytes);
     if (!st && it->faces->n > 1) /* a note, not an error */
-        dnx_fail(err, DNX_OK, at(path), "has %zu faces: took the %s", it->faces->n,
-                 j->several == DNX_LARGEST ? "largest" : "one nearest to the centre");
+        dnx_fail_at(err, DNX_OK, path, "has %zu faces: took the %s", it->faces->n,
+                    j->several == DNX_LARGEST ? "largest" : "one nearest to the centre");
     return st;
 }
 
@@ -144,8 +140,8 @@ static void align_one(job *j, dnx_crop *it, dnx_err *err) {
     else if (!dnx_crop_stays(it->path))
         failed(err, it->path, "must be a path relative to the images");
     else if (it > j->item && it[-1].out && !strcmp(it[-1].out, it->out))
-        dnx_fail(err, DNX_EIO, at(path), "its crop would be %s, as that of %s", it->out,
-                 it[-1].path);
+        dnx_fail_at(err, DNX_EIO, path, "its crop would be %s, as that of %s", it->out,
+                    it[-1].path);
     else if (!it->faces || !it->faces->n) failed(err, path, "has no face in the landmarks");
     else if (!lstat(it->out, &there) && !S_ISREG(there.st_mode))
         failed(err, it->out, "is there and no regular file");
@@ -172,18 +168,18 @@ static dnx_status compare_options(job *j, dnx_err *err) {
     char text[200], *path = dnx_path_join(j->out, "align.txt"), *there;
     uint64_t landmarks = DNX_HASH_START;
     size_t len;
-    if (!path) return dnx_fail(err, DNX_EMEM, at(j->out), "no memory");
+    if (!path) return dnx_no_memory(j->out, err);
     dnx_status st = DNX_OK;
     if (!dnx_hash_file(j->landmarks, &landmarks))
-        st = dnx_fail(err, DNX_EIO, at(j->landmarks), "cannot read: %s", strerror(errno));
+        st = dnx_fail_at(err, DNX_EIO, j->landmarks, "cannot read: %s", strerror(errno));
     snprintf(text, sizeof text, "size=%dx%d\nseveral=%d\nform=%d\nlandmarks=%016" PRIx64 "\n",
              HEIGHT, j->width, (int)j->several, j->form, landmarks);
     there = dnx_file_read_unnoted(path, DNX_MAX_FILE, &len);
     bool differs = there && strcmp(there, text);
     if (!st && differs && !j->force)
-        st = dnx_fail(err, DNX_EIO, at(path),
-                      "lists crops that were cut by other options or "
-                      "landmarks; -force cuts them again, or name another folder");
+        st = dnx_fail_at(err, DNX_EIO, path,
+                         "lists crops that were cut by other options or landmarks; -force cuts "
+                         "them again, or name another folder");
     struct stat s;
     for (dnx_crop *it = j->item; !st && differs && it < j->item + j->n; it++)
         if (it->out && dnx_crop_stays(it->path) && !lstat(it->out, &s) && S_ISREG(s.st_mode))
@@ -223,7 +219,7 @@ static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *er
         }
     }
     if (!j->cannot_write) return dnx_outfile_sync_many(j->out, err);
-    return dnx_fail(err, DNX_EIO, at(j->out), "stopped: a crop cannot be written");
+    return dnx_fail_at(err, DNX_EIO, j->out, "stopped: a crop cannot be written");
 }
 
 /* Like align_all(), while holding the lock of OUT. */
@@ -231,14 +227,13 @@ static dnx_status align_locked(job *j, int threads, size_t count[3], dnx_err *er
     char *path = dnx_path_join(j->out, "align.lock");
     dnx_lock *lock = NULL;
     dnx_pool *pool = NULL;
-    dnx_status st = path ? dnx_lock_take(&lock, path, err)
-                         : dnx_fail(err, DNX_EMEM, at(j->out), "no memory");
+    dnx_status st = path ? dnx_lock_take(&lock, path, err) : dnx_no_memory(j->out, err);
     free(path);
     if (st) return st;
     st = compare_options(j, err);
     if (!st) sweep(j);
     if (!st && !(pool = dnx_pool_new(threads)))
-        st = dnx_fail(err, DNX_EMEM, at(j->images), "no memory for threads");
+        st = dnx_fail_at(err, DNX_EMEM, j->images, "no memory for threads");
     if (!st) st = align_all(j, pool, count, err);
     dnx_pool_free(pool);
     dnx_lock_release(lock);
@@ -250,7 +245,7 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     struct stat info;
     dnx_status st = dnx_landmarks_read(j->landmarks, j->form, &j->l, err);
     if (!st && (stat(j->images, &info) || !S_ISDIR(info.st_mode)))
-        st = dnx_fail(err, DNX_EIO, at(j->images), "is not a folder");
+        st = dnx_fail_at(err, DNX_EIO, j->images, "is not a folder");
     if (!st) st = dnx_images_find(j->images, &images, err);
     if (!st) st = dnx_crops_apart(j->images, j->out, err);
     if (!st) st = dnx_crops_list(&j->l, &images, j->out, &j->item, &j->n, err);
@@ -277,8 +272,7 @@ static int run(const void *args) {
              .width = a->size == 1 ? 96 : WIDEST,
              .several = (dnx_several)a->several};
     double start = dnx_now();
-    dnx_status st = images && out ? work(&j, threads, count, &err)
-                                  : dnx_fail(&err, DNX_EMEM, at(a->out), "no memory");
+    dnx_status st = images && out ? work(&j, threads, count, &err) : dnx_no_memory(a->out, &err);
     if (!st)
         printf("%zu written, %zu there already, %zu failed, %.1f s; the crops are in %s\n",
                count[DNX_CROP_WRITTEN], count[DNX_CROP_THERE], count[DNX_CROP_FAILED],

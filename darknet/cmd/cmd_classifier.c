@@ -34,10 +34,10 @@ static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, 
     const size_t bytes = size * sizeof *x;
     for (size_t got; (got = fread(x, 1, bytes * (size_t)net->batch, in)) > 0;) {
         if (got % bytes && !ferror(in))
-            return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0},
-                            "its length is not a multiple of %zu bytes: an image of %d x %d x %d "
-                            "float32 numbers",
-                            bytes, net->in.h, net->in.w, net->in.c);
+            return dnx_fail_at(err, DNX_EIO, a->in,
+                               "its length is not a multiple of %zu bytes: an image of %d x %d x "
+                               "%d float32 numbers",
+                               bytes, net->in.h, net->in.w, net->in.c);
         const float *y = dnx_net_predict(net, x, (int)(got / bytes));
         dnx_status st = dnx_net_status(net, err);
         if (!st) st = dnx_check_numbers(y, outputs * (got / bytes), a->in, err);
@@ -45,7 +45,7 @@ static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, 
         dnx_outfile_put(out, y, sizeof *y * outputs * (got / bytes));
     }
     if (!ferror(in)) return DNX_OK;
-    return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0}, "cannot read: %s", strerror(errno));
+    return dnx_fail_at(err, DNX_EIO, a->in, "cannot read: %s", strerror(errno));
 }
 
 static bool is_stream(const char *path) {
@@ -61,12 +61,12 @@ static dnx_status open_output(const raw_args *a, dnx_outfile *out, dnx_err *err)
 static dnx_status raw(dnx_net *net, const raw_args *a, dnx_err *err) {
     dnx_outfile out;
     FILE *in = dnx_file_stream(a->in);
-    if (!in) return dnx_fail(err, DNX_EIO, (dnx_loc){a->in, 0}, "cannot open: %s", strerror(errno));
+    if (!in) return dnx_fail_at(err, DNX_EIO, a->in, "cannot open: %s", strerror(errno));
     dnx_status st = open_output(a, &out, err);
     if (!st) {
         float *x = dnx_alloc(dnx_size(net->in) * (size_t)net->batch);
         st = x ? run_file(net, a, in, x, &out, err)
-               : dnx_fail(err, DNX_EMEM, (dnx_loc){a->cfg, 0}, "no memory for the images");
+               : dnx_fail_at(err, DNX_EMEM, a->cfg, "no memory for the images");
         dnx_free(x);
         if (!st) st = dnx_outfile_commit(&out, err);
         else dnx_outfile_discard(&out);

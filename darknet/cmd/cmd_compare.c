@@ -64,7 +64,7 @@ static dnx_status draw(const dnx_portrait *p, int side, bool is_found, const cha
         dnx_shrunk_free(&halves);
     }
     st = ok ? dnx_sheet_write(&sheet, path, err)
-            : dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for the sheet");
+            : dnx_fail_at(err, DNX_EMEM, path, "no memory for the sheet");
     dnx_image_free(&sheet);
     return st;
 }

@@ -64,8 +64,6 @@ typedef struct {
     dnx_skipped skipped;
 } job;
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 static void load(void *arg, int t, long i) {
     (void)t;
     job *j = arg;
@@ -83,7 +81,7 @@ static dnx_status close_gaps(job *j, dnx_err *err) {
     for (int i = 0; i < j->count; i++) {
         if (j->errors[i].status == DNX_EMEM ||
             (j->errors[i].status && !dnx_skipped_add_line(&j->skipped, j->errors[i].text)))
-            return dnx_fail(err, DNX_EMEM, at(j->net->file), "no memory for the images");
+            return dnx_fail_at(err, DNX_EMEM, j->net->file, "no memory for the images");
         if (j->errors[i].status) continue;
         float *from = j->x + (size_t)i * size, *to = j->x + (size_t)good * size;
         if (good < i) memcpy(to, from, size * sizeof *to);
@@ -121,8 +119,8 @@ static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
 static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err *err) {
     for (size_t k = 0; k < n; k++)
         if (!dnx_fits_half(v[k]))
-            return dnx_fail(err, DNX_ENUMBER, at(name),
-                            "a feature is %g, and -half holds at most 65504", (double)v[k]);
+            return dnx_fail_at(err, DNX_ENUMBER, name,
+                               "a feature is %g, and -half holds at most 65504", (double)v[k]);
     return DNX_OK;
 }
 
@@ -134,7 +132,7 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
     if (st) return st;
     float *out = dnx_alloc((size_t)j->net->batch * dim);
     j->features = dnx_alloc((size_t)j->net->batch * dim);
-    if (!out || !j->features) st = dnx_fail(err, DNX_EMEM, at(a->out), "no memory");
+    if (!out || !j->features) st = dnx_no_memory(a->out, err);
     for (size_t i = 0; i < j->images->n; i++) dnx_embeddings_name(&f, j->images->name[i]);
     for (size_t step; !st && j->first < j->images->n && !f.file.why; j->first += step) {
         size_t left = j->images->n - j->first;
@@ -150,8 +148,8 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
         j->done += (size_t)j->count;
     }
     if (!st && !j->done && !f.file.why)
-        st = dnx_fail(err, DNX_EIO, at(a->out), "not written: all %zu images were skipped",
-                      j->images->n);
+        st = dnx_fail_at(err, DNX_EIO, a->out, "not written: all %zu images were skipped",
+                         j->images->n);
     if (!st && j->skipped.n) dnx_embeddings_keep(&f, j->names, j->done);
     dnx_free(out);
     dnx_free(j->features);
@@ -165,8 +163,7 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
 /* Checks both outputs before the work. */
 static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_err *err) {
     char *skipped = dnx_skipped_file(a->out);
-    dnx_status st = skipped ? dnx_images_note(l, a->out, err)
-                            : dnx_fail(err, DNX_EMEM, at(a->out), "no memory");
+    dnx_status st = skipped ? dnx_images_note(l, a->out, err) : dnx_no_memory(a->out, err);
     if (!st) st = dnx_try_output(a->out, a->force, err);
     if (!st) st = dnx_try_output(skipped, a->force, err);
     free(skipped);
@@ -177,9 +174,8 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
 static dnx_status report_skipped(const job *j, const char *out, dnx_err *err) {
     dnx_status st = dnx_skipped_report(&j->skipped, j->images, out, err);
     if (!st && j->skipped.n)
-        st = dnx_fail(err, DNX_EIO, at(out),
-                      "%zu of %zu images were skipped: %s.skipped names them", j->skipped.n,
-                      j->images->n, out);
+        st = dnx_fail_at(err, DNX_EIO, out, "%zu of %zu images were skipped: %s.skipped names them",
+                         j->skipped.n, j->images->n, out);
     return st;
 }
 
@@ -188,19 +184,18 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     int last = dnx_net_embedding(net), sides = a->flip >= 0 ? 2 : 1;
     const dnx_flip flip = (dnx_flip)(a->flip + 1);
     if (net->in.c != 1 && net->in.c != 3)
-        return dnx_fail(err, DNX_ESHAPE, at(net->file), "[net] channels=%d: images have 1 or 3",
-                        net->in.c);
-    if (last < 0) return dnx_fail(err, DNX_ESHAPE, at(net->file), "no layer before the first loss");
+        return dnx_fail_at(err, DNX_ESHAPE, net->file, "[net] channels=%d: images have 1 or 3",
+                           net->in.c);
+    if (last < 0) return dnx_fail_at(err, DNX_ESHAPE, net->file, "no layer before the first loss");
     job j = {.net = net, .images = &l, .flip = flip};
     j.x = dnx_alloc((size_t)sides * (size_t)net->batch * dnx_size(net->in));
     j.errors = calloc((size_t)net->batch, sizeof *j.errors);
     dnx_status st = j.x && j.errors ? dnx_images_find(a->images, &l, err)
-                                    : dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
+                                    : dnx_no_memory(a->images, err);
     if (!st) st = check_outputs(&l, a, err);
     if (!st && !dnx_net_fingerprint(net, last, a->weights, &j.network))
-        st = dnx_fail(err, DNX_EIO, at(a->weights), "cannot read: %s", strerror(errno));
-    if (!st && !(j.names = malloc(sizeof *j.names * l.n)))
-        st = dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
+        st = dnx_fail_at(err, DNX_EIO, a->weights, "cannot read: %s", strerror(errno));
+    if (!st && !(j.names = malloc(sizeof *j.names * l.n))) st = dnx_no_memory(a->images, err);
     double start = dnx_now();
     dnx_flush_denormals();
     bool is_written = !st && !(st = save(&j, last, a, err));

@@ -61,8 +61,6 @@ const dnx_verb dnx_cmd_faces = {
     "reads videos (.avi .mp4 .mov .mkv .webm .mpg .mpeg .m4v .wmv) and cameras: "
     "out/walk/frame-000025.jpg is frame 25 of walk.avi. A camera runs until Ctrl-C."};
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 /* ---- rounds ---- */
 
 /* Adds the results of a round to the record. */
@@ -73,8 +71,7 @@ static dnx_status keep(dnx_finding *j, size_t count, dnx_err *err) {
         if (!st && it->is_done) st = dnx_finding_record(j, it, err);
         else if (!st && it->said.text[0]) {
             fprintf(stderr, "%s\n", it->said.text);
-            if (!dnx_skipped_add_line(&j->skipped, it->said.text))
-                st = dnx_finding_no_memory(j, err);
+            if (!dnx_skipped_add_line(&j->skipped, it->said.text)) st = dnx_no_memory(j->out, err);
         }
         free(it->faces);
         dnx_image_free(&it->frame);
@@ -91,7 +88,7 @@ static dnx_status look_at_all(dnx_finding *j, dnx_pool *pool, dnx_err *err) {
         dnx_pool_each(pool, (long)n, dnx_finding_look, j);
         st = keep(j, n, err);
         if (!st && j->cannot_write)
-            st = dnx_fail(err, DNX_EIO, at(j->out), "stopped: a crop cannot be written");
+            st = dnx_fail_at(err, DNX_EIO, j->out, "stopped: a crop cannot be written");
         if (!st && !is_camera) st = dnx_stop_check(err);
     }
     return st || is_camera ? st : dnx_stop_check(err);
@@ -110,13 +107,13 @@ static dnx_status find_photos(dnx_finding *j, dnx_err *err) {
     const char *path = j->a->photos, *slash = strrchr(path, '/');
     dnx_status st = dnx_images_find(path, l, err);
     if (!st && l->set.n)
-        return dnx_fail(err, DNX_EIO, at(path), "is a verification set: its images are crops");
+        return dnx_fail_at(err, DNX_EIO, path, "is a verification set: its images are crops");
     if (st || l->is_folder || !slash || l->n != 1 || strcmp(l->name[0], path)) return st;
     char *name = strdup(slash + 1), *base = strndup(path, (size_t)(slash - path + (slash == path)));
     if (!name || !base) {
         free(name);
         free(base);
-        return dnx_finding_no_memory(j, err);
+        return dnx_no_memory(j->out, err);
     }
     free(l->name[0]);
     free(l->base);
@@ -131,9 +128,8 @@ static dnx_status open_photos(dnx_finding *j, dnx_err *err) {
     dnx_status st = dnx_video_open(path, &j->video, err);
     if (st) return st;
     if ((why = dnx_found_refuses(dnx_video_name(j->video))))
-        return dnx_fail(err, DNX_EIO, at(path), "%s", why);
-    return dnx_video_is_camera(path) || dnx_input_note(path) ? DNX_OK
-                                                             : dnx_finding_no_memory(j, err);
+        return dnx_fail_at(err, DNX_EIO, path, "%s", why);
+    return dnx_video_is_camera(path) || dnx_input_note(path) ? DNX_OK : dnx_no_memory(j->out, err);
 }
 
 /* Opens a detector for each worker. Many photographs are shared among detectors with one thread
@@ -142,7 +138,7 @@ static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     j->workers = !j->video && j->images.n < (size_t)threads ? (int)j->images.n : threads;
     j->detector = calloc((size_t)j->workers, sizeof *j->detector);
     j->spent = calloc((size_t)j->workers, sizeof *j->spent);
-    dnx_status st = j->detector && j->spent ? DNX_OK : dnx_finding_no_memory(j, err);
+    dnx_status st = j->detector && j->spent ? DNX_OK : dnx_no_memory(j->out, err);
     for (int t = 0; !st && t < j->workers; t++)
         st = dnx_mtcnn_open(j->a->mtcnn, threads / j->workers, &j->detector[t], err);
     return st;
@@ -156,7 +152,7 @@ static dnx_status look(dnx_finding *j, const char *record, size_t *faceless, dnx
     if (!st) st = dnx_finding_begin_record(j, record, err);
     if (st) return st;
     dnx_pool *pool = dnx_pool_new(j->workers);
-    st = pool ? look_at_all(j, pool, err) : dnx_finding_no_memory(j, err);
+    st = pool ? look_at_all(j, pool, err) : dnx_no_memory(j->out, err);
     dnx_pool_free(pool);
     if (!st) st = dnx_finding_finish(j, faceless, err);
     if (!st) return dnx_outfile_commit(&j->record, err);
@@ -168,7 +164,7 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     dnx_lock *lock = NULL;
     char *record = dnx_path_join(j->out, "faces.record");
     char *lock_file = dnx_path_join(j->out, "faces.lock");
-    dnx_status st = record && lock_file ? open_photos(j, err) : dnx_finding_no_memory(j, err);
+    dnx_status st = record && lock_file ? open_photos(j, err) : dnx_no_memory(j->out, err);
     if (!st) st = open_detectors(j, threads, err);
     if (!st && !j->images.is_folder) st = dnx_folder_make(j->out, err);
     else if (!st) st = dnx_crops_apart(j->a->photos, j->out, err);

@@ -88,7 +88,7 @@ static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx
     dnx_hit *hits = malloc(p->n * (size_t)k * sizeof *hits);
     dnx_status st = hits ? dnx_search(g->e.v, g->e.n, p->features, (int)p->n, (int)g->e.dim, k,
                                       t->m.net->pool, hits, err)
-                         : dnx_fail(err, DNX_EMEM, (dnx_loc){a->gallery, 0}, "no memory");
+                         : dnx_no_memory(a->gallery, err);
     for (size_t i = 0; !st && i < p->n; i++) {
         const dnx_found *f = &p->faces[i];
         const dnx_hit *best = hits + i * (size_t)k;

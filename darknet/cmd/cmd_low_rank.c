@@ -72,21 +72,19 @@ typedef struct {
     bool is_terminal;
 } job;
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 /* ---- files ---- */
 
 /* Checks the outputs after all inputs are known and before the long work. */
 static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     char *skipped = dnx_skipped_file(a->out_weights);
     const char *out[] = {a->out_cfg, a->out_weights, skipped, a->csv};
-    dnx_status st = skipped ? DNX_OK : dnx_fail(err, DNX_EMEM, at(a->out_weights), "no memory");
+    dnx_status st = skipped ? DNX_OK : dnx_no_memory(a->out_weights, err);
     for (int i = 0; i < 4 && !st; i++) {
         if (!out[i]) continue;
         st = dnx_images_note(&j->list, out[i], err);
         for (int k = 0; k < i && !st; k++)
             if (dnx_outfile_is_same(out[i], out[k]))
-                st = dnx_fail(err, DNX_EIO, at(out[i]), "is named for two outputs");
+                st = dnx_fail_at(err, DNX_EIO, out[i], "is named for two outputs");
         if (!st)
             st = (out[i] == a->out_weights ? dnx_try_weights : dnx_try_output)(out[i], a->force,
                                                                                err);
@@ -131,7 +129,7 @@ static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *
     st = dnx_images_load(&j->list, i, j->c.net, x, NULL, &why);
     *is_good = !st;
     if (st == DNX_EMEM || (st && !dnx_skipped_add_line(&j->skipped, why.text)))
-        return dnx_fail(err, DNX_EMEM, at(j->c.net->file), "no memory for the images");
+        return dnx_fail_at(err, DNX_EMEM, j->c.net->file, "no memory for the images");
     return DNX_OK;
 }
 
@@ -143,12 +141,12 @@ static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     if (st) return st;
     size_t n = j->list.n;
     j->pick = malloc(sizeof *j->pick * n);
-    if (!j->pick) return dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
+    if (!j->pick) return dnx_no_memory(a->images, err);
     for (size_t i = 0; i < n; i++) j->pick[i] = i;
     dnx_rng g;
     dnx_rng_seed(&g, (uint64_t)a->seed, 0);
     float *x = dnx_alloc(dnx_size(j->c.net->in));
-    if (!x) st = dnx_fail(err, DNX_EMEM, at(a->images), "no memory");
+    if (!x) st = dnx_no_memory(a->images, err);
     for (size_t i = 0; !st && i < n && j->c.images < (size_t)a->samples; i++) {
         size_t k = i + (size_t)(dnx_rng_next(&g) % (n - i)), v = j->pick[k];
         bool is_good = false;
@@ -159,8 +157,8 @@ static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     }
     dnx_free(x);
     if (!st && !j->c.images)
-        st = dnx_fail(err, DNX_EIO, at(a->images), "all %zu images were skipped; the first: %s", n,
-                      j->skipped.line[0]);
+        st = dnx_fail_at(err, DNX_EIO, a->images, "all %zu images were skipped; the first: %s", n,
+                         j->skipped.line[0]);
     return st;
 }
 
@@ -171,7 +169,7 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
     char note[512];
     const char *slash = strrchr(a->cfg, '/');
     int *ranks = calloc((size_t)j->sections->n, sizeof *ranks);
-    if (!ranks) return dnx_fail(err, DNX_EMEM, at(a->cfg), "no memory");
+    if (!ranks) return dnx_no_memory(a->cfg, err);
     for (int i = 0; i < j->c.n; i++)
         for (int s = 1; s < j->sections->n; s++)
             if (j->sections->sections[s].line == j->c.net->nodes[j->c.layers[i].r.layer].loc.line)
@@ -204,7 +202,7 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
                                     .all = a->all};
     dnx_status st = DNX_OK;
     if (!(j->text = dnx_file_read(a->cfg, &j->text_len)))
-        st = dnx_fail(err, DNX_EIO, at(a->cfg), "cannot be opened: %s", strerror(errno));
+        st = dnx_fail_at(err, DNX_EIO, a->cfg, "cannot be opened: %s", strerror(errno));
     if (!st) st = dnx_cfg_parse(j->text, j->text_len, a->cfg, &j->sections, err);
     if (!st) {
         const dnx_opening o = {a->cfg, a->weights, .batch = 1, .threads = a->threads};
@@ -212,8 +210,8 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
         if (st) c->net = NULL;
     }
     if (!st && c->net->in.c != 1 && c->net->in.c != 3)
-        st = dnx_fail(err, DNX_ESHAPE, at(a->cfg), "[net] channels=%d: images have 1 or 3",
-                      c->net->in.c);
+        st = dnx_fail_at(err, DNX_ESHAPE, a->cfg, "[net] channels=%d: images have 1 or 3",
+                         c->net->in.c);
     if (!st) st = choose_images(j, a, err);
     if (!st) st = dnx_low_rank_collect(c, err);
     if (!st) st = dnx_low_rank_choose(c, &wish, err);
@@ -232,9 +230,9 @@ static dnx_status tell_skipped(const job *j, const args *a, dnx_err *err) {
     const size_t found = j->c.images, skipped = j->skipped.n;
     if (!skipped) return DNX_OK;
     if (found < (size_t)a->samples)
-        return dnx_fail(err, DNX_EIO, at(a->out_weights),
-                        "%zu of %zu images were skipped: %s.skipped names them", skipped,
-                        found + skipped, a->out_weights);
+        return dnx_fail_at(err, DNX_EIO, a->out_weights,
+                           "%zu of %zu images were skipped: %s.skipped names them", skipped,
+                           found + skipped, a->out_weights);
     fprintf(stderr, "%zu images were skipped, others took their places: %s.skipped names them\n",
             skipped, a->out_weights);
     return DNX_OK;
@@ -243,7 +241,7 @@ static dnx_status tell_skipped(const job *j, const args *a, dnx_err *err) {
 static dnx_status print_json(const job *j, dnx_err *err) {
     const dnx_low_rank *c = &j->c;
     const char **names = malloc(sizeof *names * (c->measured + 1));
-    if (!names) return dnx_fail(err, DNX_EMEM, at(c->net->file), "no memory");
+    if (!names) return dnx_no_memory(c->net->file, err);
     for (size_t i = 0; i < c->measured; i++) names[i] = j->list.name[j->pick[c->fitted + i]];
     dnx_low_rank_json(c, names, j->skipped.n);
     free(names);

@@ -39,8 +39,7 @@ static dnx_status unpack(const dnx_binset *s, const dnx_pairs *p, const char *na
                          const char *folder, dnx_err *err) {
     char *under = dnx_path_join(folder, name),
          *file = malloc(strlen(folder) + 2 * strlen(name) + 40);
-    dnx_status st = under && file ? dnx_folder_make(folder, err)
-                                  : dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
+    dnx_status st = under && file ? dnx_folder_make(folder, err) : dnx_no_memory(folder, err);
     if (!st) st = dnx_folder_make(under, err);
     for (size_t i = 0; !st && i < s->n; i++) {
         bool is_png = s->image[i].n > 4 && !memcmp(s->image[i].bytes, "\x89PNG", 4);
@@ -62,9 +61,9 @@ static dnx_status print(const dnx_pairs *p, const char *file, const char *faces,
         bool ok = true;
         for (int k = 0; faces && k < 2; k++) ok = dnx_pairs_find(faces, m->name[k], &path[k]) && ok;
         if (faces && (!path[0] || !path[1])) {
-            dnx_status st = !ok ? dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory")
-                                : dnx_fail(err, DNX_EIO, (dnx_loc){file, 0}, "%s/%s is missing",
-                                           faces, m->name[path[0] != NULL]);
+            dnx_status st = !ok ? dnx_no_memory(file, err)
+                                : dnx_fail_at(err, DNX_EIO, file, "%s/%s is missing", faces,
+                                              m->name[path[0] != NULL]);
             free(path[0]);
             free(path[1]);
             return st;
@@ -89,13 +88,13 @@ static int run(const void *args) {
                            : dnx_pairs_open(a->pairs, &p, &err);
     if (!st && is_set) st = dnx_pairs_of_set(&s, a->pairs, &p, &err);
     char *name = !st && a->unpack ? set_name(a->pairs) : NULL;
-    if (!st && a->unpack && !name) st = dnx_fail(&err, DNX_EMEM, (dnx_loc){0}, "no memory");
+    if (!st && a->unpack && !name) st = dnx_no_memory(NULL, &err);
     if (!st && name) st = unpack(&s, &p, name, a->unpack, &err);
     else if (!st) st = print(&p, a->pairs, a->faces, &err);
     free(name);
     dnx_binset_close(&s);
     dnx_pairs_free(&p);
     if (!st && (fflush(stdout) || ferror(stdout)))
-        st = dnx_fail(&err, DNX_EIO, (dnx_loc){0}, "cannot write: %s", strerror(errno));
+        st = dnx_fail_at(&err, DNX_EIO, NULL, "cannot write: %s", strerror(errno));
     return st ? dnx_report(&err) : 0;
 }

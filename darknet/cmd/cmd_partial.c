@@ -22,8 +22,8 @@ static const dnx_arg table[] = {
 static dnx_status find_end(const dnx_net *net, const char *text, int *layers, dnx_err *err) {
     char end;
     if (sscanf(text, "%d%c", layers, &end) == 1 && *layers >= 1 && *layers <= net->n) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, (dnx_loc){net->file, 0},
-                    "%.60s: must be a whole number of layers from 1 to %d", text, net->n);
+    return dnx_fail_at(err, DNX_EOPTION, net->file,
+                       "%.60s: must be a whole number of layers from 1 to %d", text, net->n);
 }
 
 static int run(const void *args) {

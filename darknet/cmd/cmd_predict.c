@@ -80,13 +80,13 @@ static dnx_status find_classes(model *m, dnx_err *err) {
     m->classes = (int)classes;
     size_t batch = (size_t)net->batch;
     if (net->in.c != 1 && net->in.c != 3)
-        return dnx_fail(err, DNX_ESHAPE, (dnx_loc){net->file, 0},
-                        "[net] channels=%d: images have 1 or 3", net->in.c);
+        return dnx_fail_at(err, DNX_ESHAPE, net->file, "[net] channels=%d: images have 1 or 3",
+                           net->in.c);
     m->x = dnx_alloc(batch * dnx_size(net->in));
     m->y = dnx_alloc(batch * dnx_size(net->nodes[m->source].out));
     m->p = dnx_alloc(batch * classes);
     if (m->x && m->y && m->p) return DNX_OK;
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for the images");
+    return dnx_fail_at(err, DNX_EMEM, net->file, "no memory for the images");
 }
 
 static void softmax_row(float *z, int n) {
@@ -169,8 +169,8 @@ static void close_model(model *m) {
 
 static dnx_status check_top(const char *file, int top, int most, dnx_err *err) {
     if (top <= most) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, (dnx_loc){file, 0}, "top %d: the network has only %d classes",
-                    top, most);
+    return dnx_fail_at(err, DNX_EOPTION, file, "top %d: the network has only %d classes", top,
+                       most);
 }
 
 /* ---- predict ---- */
@@ -211,15 +211,14 @@ static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int 
     }
     free(line);
     if (!failed) return DNX_OK;
-    return dnx_fail(err, DNX_EIO, (dnx_loc){"standard input", 0}, "%d of %d images failed", failed,
-                    all);
+    return dnx_fail_at(err, DNX_EIO, "standard input", "%d of %d images failed", failed, all);
 }
 
 /* Predicts one image, or those whose paths are typed. */
 static dnx_status predict_all(model *m, const char *image, const dnx_labels *names, int top,
                               dnx_err *err) {
     int *index = calloc((size_t)top, sizeof *index);
-    if (!index) return dnx_fail(err, DNX_EMEM, (dnx_loc){m->net->file, 0}, "no memory");
+    if (!index) return dnx_no_memory(m->net->file, err);
     dnx_status st = image ? predict(m, image, names, top, index, err)
                           : predict_lines(m, names, top, index, err);
     free(index);
@@ -308,7 +307,7 @@ static dnx_status validate(const dnx_testset *t, model *m, dnx_err *err) {
     j.errors = calloc((size_t)threads, sizeof *j.errors);
     size_t right[2] = {0, 0};
     dnx_status st = DNX_OK;
-    if (!index || !j.errors) st = dnx_fail(err, DNX_EMEM, (dnx_loc){t->file, 0}, "no memory");
+    if (!index || !j.errors) st = dnx_no_memory(t->file, err);
     for (j.first = 0; !st && j.first < t->n; j.first += (size_t)j.count) {
         size_t left = t->n - j.first;
         j.count = left < (size_t)m->net->batch ? (int)left : m->net->batch;
@@ -339,8 +338,8 @@ static int run_valid(const void *args) {
     if (!st) st = dnx_testset_list(&t, &err);
     if (!st) st = open_model(a, t.o.classes, a->batch, &m, &err);
     if (!st && t.o.classes > m.classes)
-        st = dnx_fail(&err, DNX_EOPTION, (dnx_loc){t.file, 0},
-                      "[data] classes=%d: the network has only %d", t.o.classes, m.classes);
+        st = dnx_fail_at(&err, DNX_EOPTION, t.file, "[data] classes=%d: the network has only %d",
+                         t.o.classes, m.classes);
     if (!st) st = check_top(t.file, t.o.top, t.o.classes, &err);
     if (!st) st = validate(&t, &m, &err);
     dnx_testset_free(&t);

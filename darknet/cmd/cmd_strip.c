@@ -28,9 +28,9 @@ static dnx_status find_last(const dnx_net *net, const char *to, int *last, dnx_e
     *last = to ? dnx_net_find(net, to) : dnx_net_embedding(net);
     if (*last >= 0) return DNX_OK;
     if (to)
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){net->file, 0},
-                        "-to %s: no such layer; they have the numbers 0 to %d", to, net->n - 1);
-    return dnx_fail(err, DNX_ESHAPE, (dnx_loc){net->file, 0}, "no layer before the first loss");
+        return dnx_fail_at(err, DNX_EOPTION, net->file,
+                           "-to %s: no such layer; they have the numbers 0 to %d", to, net->n - 1);
+    return dnx_fail_at(err, DNX_ESHAPE, net->file, "no layer before the first loss");
 }
 
 static dnx_status strip(const strip_args *a, dnx_net *net, const dnx_cfg *cfg, dnx_err *err) {

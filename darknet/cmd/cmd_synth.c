@@ -54,8 +54,6 @@ typedef struct {
     dnx_err *errors;                /* one for each thread */
 } job;
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 /* Writes OUT/name; run() has checked that it is short enough. */
 static void name(char *path, const set *s, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -104,7 +102,7 @@ static job testing(const set *s) {
 
 static dnx_status make_folder(const set *s, const char *path, dnx_err *err) {
     if (!mkdir(path, 0777) || (errno == EEXIST && s->goes_on)) return DNX_OK;
-    return dnx_fail(err, DNX_EIO, at(path), "cannot make this folder: %s", strerror(errno));
+    return dnx_fail_at(err, DNX_EIO, path, "cannot make this folder: %s", strerror(errno));
 }
 
 static void describe(const set *s, char text[512]) {
@@ -135,7 +133,7 @@ static dnx_status draw(const job *j, int identity, int image, float *scratch, un
     if (j->s->goes_on && is_whole(path)) return DNX_OK;
     dnx_synth_image((uint64_t)j->s->seed, j->is_test, identity, image, j->s->size, scratch, rgb);
     unsigned char *bytes = dnx_jpeg_encode(rgb, j->s->size, j->s->size, QUALITY, &n);
-    if (!bytes) return dnx_fail(err, DNX_EMEM, at(path), "no memory for the image");
+    if (!bytes) return dnx_fail_at(err, DNX_EMEM, path, "no memory for the image");
     dnx_status st = dnx_outfile_write_of_many(path, bytes, n, err);
     free(bytes);
     return st;
@@ -147,7 +145,7 @@ static void draw_share(void *arg, int t, int threads) {
     long lo, hi;
     float *scratch = dnx_alloc(DNX_CANVAS_FLOATS(j->s->size));
     unsigned char *rgb = malloc(3 * (size_t)j->s->size * (size_t)j->s->size);
-    if (!scratch || !rgb) dnx_fail(err, DNX_EMEM, at(j->s->out), "no memory for an image");
+    if (!scratch || !rgb) dnx_fail_at(err, DNX_EMEM, j->s->out, "no memory for an image");
     dnx_share((long)(j->last - j->first) * j->images, t, threads, &lo, &hi);
     for (long i = lo; i < hi && !err->status && !dnx_stop_check(err); i++)
         draw(j, j->first + (int)(i / j->images), (int)(i % j->images), scratch, rgb, err);
@@ -163,7 +161,7 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
     name(path, j.s, j.is_test ? "test" : "train");
     dnx_status st = end ? make_folder(j.s, path, err) : DNX_OK;
     j.errors = calloc((size_t)dnx_pool_threads(pool), sizeof *j.errors);
-    if (!j.errors) st = dnx_fail(err, DNX_EMEM, at(path), "no memory");
+    if (!j.errors) st = dnx_no_memory(path, err);
     for (; !st && j.first < end; j.first = j.last) {
         j.last = end - j.first < step ? end : j.first + step;
         for (int i = j.first; !st && i < j.last; i++) {
@@ -200,7 +198,7 @@ static dnx_status write_pairs(const set *s, dnx_err *err) {
     FILE *f = open_memstream(&text, &size);
     const int each = each_fold(s), n = fold_identities(s), w = testing(s).width;
     name(path, s, "pairs.txt");
-    if (!f) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
+    if (!f) return dnx_no_memory(path, err);
     fprintf(f, "%d\t%d\n", FOLDS, each);
     for (int fold = 0; fold < FOLDS; fold++) {
         for (int k = 0; k < each; k++)
@@ -211,7 +209,7 @@ static dnx_status write_pairs(const set *s, dnx_err *err) {
                     fold * n + other, 2 + k / n * 2);
         }
     }
-    dnx_status st = fclose(f) ? dnx_fail(err, DNX_EMEM, at(path), "no memory") : DNX_OK;
+    dnx_status st = fclose(f) ? dnx_no_memory(path, err) : DNX_OK;
     if (!st) st = dnx_outfile_write(path, text, size, err);
     free(text);
     return st;
@@ -237,7 +235,7 @@ static dnx_status write_set(const set *s, int threads, dnx_err *err) {
     if (threads <= 0) threads = dnx_processors();
     threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
     dnx_pool *pool = dnx_pool_new_shares(threads, 4 * threads);
-    if (!pool) return dnx_fail(err, DNX_EMEM, at(s->out), "no memory for the threads");
+    if (!pool) return dnx_fail_at(err, DNX_EMEM, s->out, "no memory for the threads");
     all += (long)FOLDS * fold_identities(s) * TEST_IMAGES;
     dnx_status st = dnx_outfile_write(partial, text, strlen(text), err);
     if (!st) st = draw_all(pool, training(s), &done, all, err);
@@ -270,10 +268,10 @@ static dnx_status find_images(job j, dnx_err *err) {
         for (int k = 0; k < j.images; k++) {
             name_image(path, &j, i, k);
             if (access(path, F_OK))
-                return dnx_fail(err, DNX_EIO, at(path),
-                                "%s, though synth.txt says that all is "
-                                "there; remove the folder or choose another",
-                                strerror(errno));
+                return dnx_fail_at(err, DNX_EIO, path,
+                                   "%s, though synth.txt says that all is there; remove the folder "
+                                   "or choose another",
+                                   strerror(errno));
         }
     return DNX_OK;
 }
@@ -286,13 +284,12 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
     name(path, s, "%s", file);
     describe(s, text);
     char *there = dnx_file_read_unnoted(path, DNX_MAX_FILE, &len);
-    if (!there) return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+    if (!there) return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
     bool same = !strcmp(text, there);
     free(there);
     return same ? DNX_OK
-                : dnx_fail(err, DNX_EIO, at(path),
-                           "was made with other options; remove the folder "
-                           "or choose another");
+                : dnx_fail_at(err, DNX_EIO, path,
+                              "was made with other options; remove the folder or choose another");
 }
 
 /* Compares the finished set in OUT with the options. DNX_OK when they are the same and all images
@@ -302,9 +299,9 @@ static dnx_status compare(const set *s, dnx_err *err) {
     if (!st) st = find_images(training(s), err);
     if (!st) st = find_images(testing(s), err);
     if (!st && !exists(s, "faces.data"))
-        st = dnx_fail(err, DNX_EIO, at(s->out),
-                      "faces.data is missing, though synth.txt says that "
-                      "all is there; remove the folder or choose another");
+        st = dnx_fail_at(err, DNX_EIO, s->out,
+                         "faces.data is missing, though synth.txt says that all is there; remove "
+                         "the folder or choose another");
     return st;
 }
 
@@ -314,7 +311,7 @@ static dnx_status open_folder(set *s, bool *is_there, dnx_err *err) {
     bool is_empty = true;
     *is_there = false;
     if (!d && errno == ENOENT) return make_folder(s, s->out, err);
-    if (!d) return dnx_fail(err, DNX_EIO, at(s->out), "cannot open: %s", strerror(errno));
+    if (!d) return dnx_fail_at(err, DNX_EIO, s->out, "cannot open: %s", strerror(errno));
     for (struct dirent *e; is_empty && (e = readdir(d));)
         is_empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
                    !strcmp(e->d_name, "synth.lock");
@@ -323,9 +320,8 @@ static dnx_status open_folder(set *s, bool *is_there, dnx_err *err) {
     s->goes_on = exists(s, "synth.partial");
     if (s->goes_on) return compare_text(s, "synth.partial", err);
     if (!exists(s, "synth.txt"))
-        return dnx_fail(err, DNX_EIO, at(s->out),
-                        "is not empty, and nothing in it is overwritten; "
-                        "name a new folder");
+        return dnx_fail_at(err, DNX_EIO, s->out,
+                           "is not empty, and nothing in it is overwritten; name a new folder");
     *is_there = true;
     return compare(s, err);
 }
@@ -347,9 +343,9 @@ static int run(const void *args) {
     dnx_err err = {0};
     bool is_there = false;
     if (s.pairs % (2 * FOLDS))
-        return dnx_wrong("-pairs %d: must be a multiple of %d: %d folds, half of each the same "
-                         "person",
-                         s.pairs, 2 * FOLDS, FOLDS);
+        return dnx_wrong(
+            "-pairs %d: must be a multiple of %d: %d folds, half of each the same person", s.pairs,
+            2 * FOLDS, FOLDS);
     dnx_stop_on_signals();
     size_t n = strlen(s.out);
     char *out = strdup(s.out);
@@ -357,7 +353,7 @@ static int run(const void *args) {
     s.out = out;
     dnx_status st = DNX_OK;
     int status = 0;
-    if (!out) st = dnx_fail(&err, DNX_EMEM, at("synth"), "no memory");
+    if (!out) st = dnx_no_memory("synth", &err);
     else if (!n || n > MAX_PATH - 100 || strpbrk(out, "\r\n"))
         status = dnx_wrong("the folder's name is empty, too long or has a line break");
     else st = open_folder(&s, &is_there, &err);

@@ -42,14 +42,13 @@ dnx_status dnx_crops_apart(const char *images, const char *out, dnx_err *err) {
     if (st) return st;
     char *a = realpath(images, NULL), *b = realpath(out, NULL);
     if (!a || !b)
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){a ? out : images, 0}, "cannot open: %s",
-                      strerror(errno));
+        st = dnx_fail_at(err, DNX_EIO, a ? out : images, "cannot open: %s", strerror(errno));
     else {
         size_t n = strlen(a), m = strlen(b), k = n < m ? n : m;
         char next = n < m ? b[k] : a[k];
         if (!strncmp(a, b, k) && (!next || next == '/' || a[k - 1] == '/'))
-            st = dnx_fail(err, DNX_EIO, (dnx_loc){out, 0},
-                          "must be a folder apart from the images in %s", images);
+            st = dnx_fail_at(err, DNX_EIO, out, "must be a folder apart from the images in %s",
+                             images);
     }
     free(a);
     free(b);

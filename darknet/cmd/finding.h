@@ -56,8 +56,6 @@ typedef struct {
     atomic_bool cannot_write;
 } dnx_finding;
 
-/* Fails with DNX_EMEM, because memory has run out. */
-dnx_status dnx_finding_no_memory(const dnx_finding *j, dnx_err *err);
 /* Returns the path of the crop of a photograph's face `number`, counted from 1; free() it. NULL
  * when memory runs out. */
 char *dnx_finding_crop(const dnx_finding *j, const char *photo, size_t number);

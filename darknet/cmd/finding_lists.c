@@ -13,7 +13,7 @@
 static dnx_status write_faceless(const dnx_finding *j, size_t *faceless, dnx_err *err) {
     dnx_outfile f;
     char *path = dnx_path_join(j->out, "no-face.txt");
-    dnx_status st = path ? dnx_outfile_open(&f, path, err) : dnx_finding_no_memory(j, err);
+    dnx_status st = path ? dnx_outfile_open(&f, path, err) : dnx_no_memory(j->out, err);
     for (size_t i = 0; !st && i < j->list.n; i++)
         if (!j->list.photo[i].n) {
             fprintf(f.file, "%s\n", j->list.photo[i].path);
@@ -47,7 +47,7 @@ static dnx_status draw_sheet(const dnx_finding *j, dnx_err *err) {
     dnx_image sheet, crop;
     size_t at = 0;
     if (!dnx_sheet_make(&sheet, DNX_CROP * COLUMNS, DNX_CROP * (int)rows))
-        return dnx_finding_no_memory(j, err);
+        return dnx_no_memory(j->out, err);
     for (size_t i = 0; i < j->list.n; i++)
         for (size_t k = 0; k < j->list.photo[i].n && at < MOST; k++, at++) {
             char *name = dnx_finding_crop(j, j->list.photo[i].path, k + 1);
@@ -65,7 +65,7 @@ static dnx_status draw_sheet(const dnx_finding *j, dnx_err *err) {
 
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err) {
     char *path = dnx_path_join(j->out, "skipped.txt");
-    dnx_status st = path ? dnx_skipped_save(&j->skipped, path, err) : dnx_finding_no_memory(j, err);
+    dnx_status st = path ? dnx_skipped_save(&j->skipped, path, err) : dnx_no_memory(j->out, err);
     free(path);
     dnx_found_sort(&j->list);
     if (!st) st = write_faceless(j, faceless, err);

@@ -11,12 +11,6 @@
 #include "data/jpeg.h"
 #include "face/crop.h"
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
-dnx_status dnx_finding_no_memory(const dnx_finding *j, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, at(j->out), "no memory");
-}
-
 /* Returns the part of a path that stays inside OUT: without a leading '/' or '../'. */
 static const char *inside(const char *path) {
     for (;;) {
@@ -50,10 +44,10 @@ static dnx_status refuse_taken(const dnx_finding *j, const char *photo, char *cr
                                dnx_err *err) {
     if (number == 1 || !j->crop || !bsearch(&crop, j->crop, j->images.n, sizeof crop, by_text))
         return DNX_OK;
-    return dnx_fail(err, DNX_EIO, at(photo),
-                    "the crop of its face %zu would be %s, as that of "
-                    "another photograph: rename one",
-                    number, crop);
+    return dnx_fail_at(
+        err, DNX_EIO, photo,
+        "the crop of its face %zu would be %s, as that of another photograph: rename one", number,
+        crop);
 }
 
 static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_finding_item *it,
@@ -61,11 +55,11 @@ static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_
     unsigned char crop[DNX_CROP * DNX_CROP * 3];
     size_t n = 0;
     if (!dnx_face_crop(image, &it->faces[number - 1].points, DNX_CROP, crop))
-        return dnx_fail(err, DNX_EIO, at(it->name), "the points of a face fall together");
+        return dnx_fail_at(err, DNX_EIO, it->name, "the points of a face fall together");
     char *name = dnx_finding_crop(j, it->name, number);
     unsigned char *bytes = dnx_jpeg_encode(crop, DNX_CROP, DNX_CROP, DNX_CROP_QUALITY, &n);
     dnx_status st = name && bytes ? refuse_taken(j, it->name, name, number, err)
-                                  : dnx_finding_no_memory(j, err);
+                                  : dnx_no_memory(j->out, err);
     if (!st && (st = dnx_crop_write(name, bytes, n, err)))
         j->cannot_write = true; /* the next crop would fail as well */
     free(bytes);
@@ -93,7 +87,7 @@ static dnx_status find(dnx_finding *j, int t, const dnx_image *image, dnx_findin
                                    &faces, &n, &it->said);
     if (st) return st;
     it->faces = malloc((n + 1) * sizeof *faces);
-    if (!it->faces) return dnx_finding_no_memory(j, &it->said);
+    if (!it->faces) return dnx_no_memory(j->out, &it->said);
     if (n) memcpy(it->faces, faces, n * sizeof *faces);
     dnx_faces_sort(it->faces, n, image->w, image->h);
     it->n = j->a->largest && n > 1 ? 1 : n;
@@ -126,14 +120,14 @@ static int shrink_for(int least) {
 static dnx_status look_at_photo(dnx_finding *j, int t, dnx_finding_item *it) {
     dnx_image image = {0};
     const char *why = dnx_found_refuses(it->name);
-    if (why) return dnx_fail(&it->said, DNX_EIO, at(it->name), "%s", why);
+    if (why) return dnx_fail_at(&it->said, DNX_EIO, it->name, "%s", why);
     double start = dnx_now();
     char *path = dnx_images_path(&j->images, it->name);
-    if (!path) return dnx_finding_no_memory(j, &it->said);
+    if (!path) return dnx_no_memory(j->out, &it->said);
     dnx_image_fault fault = dnx_image_read_shrunk(path, shrink_for(j->a->least), &image);
     if (fault)
-        dnx_fail(&it->said, DNX_EIO, at(path), "%s",
-                 fault == DNX_IMAGE_REFUSED ? image.why : strerror(errno));
+        dnx_fail_at(&it->said, DNX_EIO, path, "%s",
+                    fault == DNX_IMAGE_REFUSED ? image.why : strerror(errno));
     free(path);
     j->spent[t].decode += dnx_now() - start;
     if (fault) return DNX_EIO;

@@ -14,8 +14,6 @@
 
 #define PHOTOS " photos="
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 /* ---- the options and photographs of a run ---- */
 
 /* Returns the source of the names: the folder, the video, or for relative names of a list the
@@ -97,10 +95,10 @@ static dnx_status refuse_strangers(const dnx_finding *j, dnx_err *err) {
     dnx_images there = {0};
     dnx_status st = DNX_OK;
     if (!dnx_images_find(j->out, &there, &(dnx_err){0}))
-        st = dnx_fail(err, DNX_EIO, at(j->out),
-                      "has images that `darknet faces` did not put "
-                      "there, such as %s; name another folder",
-                      there.name[0]);
+        st = dnx_fail_at(
+            err, DNX_EIO, j->out,
+            "has images that `darknet faces` did not put there, such as %s; name another folder",
+            there.name[0]);
     dnx_images_free(&there);
     return st;
 }
@@ -109,14 +107,14 @@ static dnx_status refuse_others(const char *path, const char *old, const char *n
     const char *was = strstr(old, PHOTOS), *is = strstr(now, PHOTOS);
     const int n = was ? (int)(was - old) : (int)strlen(old), m = (int)(is - now);
     if (n != m || memcmp(old, now, (size_t)n))
-        return dnx_fail(err, DNX_EIO, at(path),
-                        "lists crops made with %.*s, not %.*s; "
-                        "-overwrite makes them again, or name another folder",
-                        n < 100 ? n : 100, old, m, now);
-    return dnx_fail(err, DNX_EIO, at(path),
-                    "lists crops of %.150s, not of %.150s; -overwrite "
-                    "makes them again, or name another folder",
-                    was ? was + strlen(PHOTOS) : "an older version", is + strlen(PHOTOS));
+        return dnx_fail_at(err, DNX_EIO, path,
+                           "lists crops made with %.*s, not %.*s; -overwrite makes them again, or "
+                           "name another folder",
+                           n < 100 ? n : 100, old, m, now);
+    return dnx_fail_at(
+        err, DNX_EIO, path,
+        "lists crops of %.150s, not of %.150s; -overwrite makes them again, or name another folder",
+        was ? was + strlen(PHOTOS) : "an older version", is + strlen(PHOTOS));
 }
 
 static dnx_status take(dnx_finding *j, const dnx_found_list *old, struct timespec time,
@@ -144,9 +142,9 @@ dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *er
     if (!st && !j->a->overwrite && old.options[0]) {
         if (strcmp(old.options, options)) st = refuse_others(path, old.options, options, err);
         else if (j->video && dnx_video_is_camera(j->a->photos))
-            st = dnx_fail(err, DNX_EIO, at(path),
-                          "has frames of this camera, which cannot be "
-                          "continued; -overwrite removes them, or name another folder");
+            st = dnx_fail_at(err, DNX_EIO, path,
+                             "has frames of this camera, which cannot be continued; -overwrite "
+                             "removes them, or name another folder");
     }
     if (!st) st = take(j, &old, time, err);
     dnx_found_free(&old);
@@ -170,7 +168,7 @@ dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *e
     if (f) fprintf(f, "darknet faces 1 %s\n", options);
     for (size_t i = 0; f && i < j->list.n; i++) put(f, j, &j->list.photo[i]);
     bool ok = f && !fclose(f) && partial;
-    dnx_status st = ok ? DNX_OK : dnx_finding_no_memory(j, err);
+    dnx_status st = ok ? DNX_OK : dnx_no_memory(j->out, err);
     if (!st) {
         sprintf(partial, "%s.partial", path);
         st = dnx_outfile_write(partial, text, len, err);

@@ -8,8 +8,6 @@
 #include "base/stop.h"
 #include "cmd/finding.h"
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 /* ---- photographs that are not in the record ---- */
 
 /* Removes incomplete files of a killed process from the folder of a crop. *swept: the last folder,
@@ -40,10 +38,9 @@ static dnx_status refuse_twins(dnx_finding *j, named *first, dnx_err *err) {
     for (size_t i = 0; i < j->images.n; i++) {
         j->crop[i] = first[i].crop;
         if (!st && i && !strcmp(first[i - 1].crop, first[i].crop))
-            st = dnx_fail(err, DNX_EIO, at(j->images.name[first[i].i]),
-                          "its crop would be %s, as "
-                          "that of %s",
-                          first[i].crop, j->images.name[first[i - 1].i]);
+            st = dnx_fail_at(err, DNX_EIO, j->images.name[first[i].i],
+                             "its crop would be %s, as that of %s", first[i].crop,
+                             j->images.name[first[i - 1].i]);
     }
     return st;
 }
@@ -55,10 +52,10 @@ dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err) {
     named *first = calloc(n + 1, sizeof *first);
     j->crop = calloc(n + 1, sizeof *j->crop);
     j->todo = malloc((n + 1) * sizeof *j->todo);
-    dnx_status st = first && j->crop && j->todo ? DNX_OK : dnx_finding_no_memory(j, err);
+    dnx_status st = first && j->crop && j->todo ? DNX_OK : dnx_no_memory(j->out, err);
     for (size_t i = 0; !st && i < n; i++) {
         first[i] = (named){dnx_finding_crop(j, j->images.name[i], 1), i};
-        if (!first[i].crop) st = dnx_finding_no_memory(j, err);
+        if (!first[i].crop) st = dnx_no_memory(j->out, err);
         else if (!dnx_found_get(&j->list, j->images.name[i])) {
             j->todo[j->n_todo++] = i;
             sweep(first[i].crop, &swept);

@@ -40,14 +40,13 @@ int dnx_take_gpu_options(int *argc, char **argv) {
             asked.is_off = true;
         } else if (!strcmp(argv[i], "-gpu")) {
             if (!read_index(next))
-                return dnx_wrong("-gpu %s: must be the number of a GPU, from 0; "
-                                 "`darknet gpus` lists them",
-                                 next ? next : "");
+                return dnx_wrong(
+                    "-gpu %s: must be the number of a GPU, from 0; `darknet gpus` lists them",
+                    next ? next : "");
             i++;
         } else if (!strcmp(argv[i], "-precision")) {
             if (!read_precision(next))
-                return dnx_wrong("-precision %s: must be one of float32, "
-                                 "tf32, bfloat16",
+                return dnx_wrong("-precision %s: must be one of float32, tf32, bfloat16",
                                  next ? next : "");
             i++;
         } else argv[n++] = argv[i];
@@ -68,7 +67,7 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err) {
     if (is_known || asked.is_off || (!dnx_gpu && asked.index < 0)) return DNX_OK;
     dnx_status st = dnx_gpu_open(asked.index < 0 ? 0 : asked.index, (dnx_precision)asked.precision,
                                  print_note, &placement, &why);
-    if (st && asked.index >= 0) return dnx_fail(err, st, (dnx_loc){0}, "%s", why.text);
+    if (st && asked.index >= 0) return dnx_fail_at(err, st, NULL, "%s", why.text);
     if (st) fprintf(stderr, "%s; the processor computes\n", why.text);
     else fprintf(stderr, "%s\n", placement->name);
     is_known = true;

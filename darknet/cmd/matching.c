@@ -19,7 +19,7 @@ dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_er
     t->m.last = dnx_net_embedding(t->m.net);
     st = dnx_matcher_check(&t->m, err);
     if (!st && !dnx_net_fingerprint(t->m.net, t->m.last, a->weights, &t->network))
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){a->weights, 0}, "cannot read: %s", strerror(errno));
+        st = dnx_fail_at(err, DNX_EIO, a->weights, "cannot read: %s", strerror(errno));
     if (!st) st = dnx_threshold_fits(&t->threshold, a->threshold, t->network, err);
     if (!st && !a->aligned) st = dnx_mtcnn_open(a->mtcnn, threads, &t->m.detector, err);
     return st;
@@ -34,8 +34,7 @@ dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portra
                              dnx_err *err) {
     dnx_status st = dnx_portrait_read(&t->m, path, p, err);
     if (st || p->n) return st;
-    return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "no face of %g pixels or more was found",
-                    t->m.least);
+    return dnx_fail_at(err, DNX_EIO, path, "no face of %g pixels or more was found", t->m.least);
 }
 
 void dnx_matching_print(const dnx_matching *t) {

@@ -89,7 +89,7 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err) {
     n = fread(head, 1, sizeof head, f);
     fclose(f);
     if (!dnx_weights_kind(head, n)) return DNX_OK;
-    return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "is not a weights file; choose another name");
+    return dnx_fail_at(err, DNX_EIO, path, "is not a weights file; choose another name");
 }
 
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err) {

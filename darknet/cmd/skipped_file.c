@@ -16,8 +16,7 @@ char *dnx_skipped_file(const char *out) {
 dnx_status dnx_skipped_remove(const char *out, dnx_err *err) {
     const dnx_skipped none = {0};
     char *path = dnx_skipped_file(out);
-    dnx_status st = path ? dnx_skipped_save(&none, path, err)
-                         : dnx_fail(err, DNX_EMEM, (dnx_loc){out, 0}, "no memory");
+    dnx_status st = path ? dnx_skipped_save(&none, path, err) : dnx_no_memory(out, err);
     free(path);
     return st;
 }
@@ -33,8 +32,7 @@ dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *imag
     for (size_t i = 0; i < all.n && i < MOST_SHOWN; i++) fprintf(stderr, "%s\n", all.line[i]);
     if (all.n > MOST_SHOWN) fprintf(stderr, "... and %zu more\n", all.n - MOST_SHOWN);
     char *path = dnx_skipped_file(out);
-    dnx_status st = ok && path ? dnx_skipped_save(&all, path, err)
-                               : dnx_fail(err, DNX_EMEM, (dnx_loc){out, 0}, "no memory");
+    dnx_status st = ok && path ? dnx_skipped_save(&all, path, err) : dnx_no_memory(out, err);
     if (!st && parts[1]->n)
         fprintf(stderr, "%zu files left out: %s names them\n", parts[1]->n, path);
     dnx_skipped_free(&all);

@@ -9,7 +9,7 @@
 #define NOISE 1e-10 /* smaller eigenvalues, as a share of the largest, are rounding */
 
 static dnx_status no_memory(dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){NULL, 0}, "no memory for the low-rank solution");
+    return dnx_fail_at(err, DNX_EMEM, NULL, "no memory for the low-rank solution");
 }
 
 /* ---- streaming mean and covariance ---- */

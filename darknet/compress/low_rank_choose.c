@@ -21,10 +21,10 @@ static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_er
     if (!strchr(text, ':')) {
         long r = strtol(text, &end, 10);
         if (*end || end == text || r < 1 || r > widest)
-            return dnx_fail(err, DNX_EOPTION, (dnx_loc){NULL, 0},
-                            "-rank %s: must be a whole number from 1 to %d, the largest rank of a "
-                            "layer, or a list layer:rank,layer:rank",
-                            text, widest);
+            return dnx_fail_at(err, DNX_EOPTION, NULL,
+                               "-rank %s: must be a whole number from 1 to %d, the largest rank of "
+                               "a layer, or a list layer:rank,layer:rank",
+                               text, widest);
         for (int i = 0; i < c->n; i++) {
             dnx_low_rank_layer *l = &c->layers[i];
             l->rank = r < l->most ? (int)r : l->most;
@@ -36,21 +36,21 @@ static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_er
         long i = strtol(p, &end, 10);
         dnx_low_rank_layer *l = end != p && *end == ':' ? layer_of(c, i) : NULL;
         if (end != p && *end == ':' && !l)
-            return dnx_fail(err, DNX_EOPTION, (dnx_loc){NULL, 0},
-                            "-rank %s: layer %ld is no [convolutional] without groups before the "
-                            "first loss",
-                            text, i);
+            return dnx_fail_at(
+                err, DNX_EOPTION, NULL,
+                "-rank %s: layer %ld is no [convolutional] without groups before the first loss",
+                text, i);
         const char *q = end + 1;
         long r = l ? strtol(q, &end, 10) : 0;
         if (!l || end == q || (*end && *end != ','))
-            return dnx_fail(err, DNX_EOPTION, (dnx_loc){NULL, 0},
-                            "-rank %s: must be a list layer:rank,layer:rank", text);
+            return dnx_fail_at(err, DNX_EOPTION, NULL,
+                               "-rank %s: must be a list layer:rank,layer:rank", text);
         if (r < 1 || r > l->most)
-            return dnx_fail(err, DNX_EOPTION, (dnx_loc){NULL, 0},
-                            "-rank %s: layer %ld has ranks from 1 to %d", text, i, l->most);
+            return dnx_fail_at(err, DNX_EOPTION, NULL, "-rank %s: layer %ld has ranks from 1 to %d",
+                               text, i, l->most);
         if (l->rank)
-            return dnx_fail(err, DNX_EOPTION, (dnx_loc){NULL, 0},
-                            "-rank %s: layer %ld is given twice", text, i);
+            return dnx_fail_at(err, DNX_EOPTION, NULL, "-rank %s: layer %ld is given twice", text,
+                               i);
         l->rank = (int)r;
         if (!*end) return DNX_OK;
     }
@@ -70,7 +70,7 @@ static void take_energy(dnx_low_rank *c, const dnx_low_rank_wish *a) {
 static dnx_status take_budget(dnx_low_rank *c, const dnx_low_rank_wish *a, dnx_err *err) {
     double budget = a->speedup > 0 ? c->macs / a->speedup : a->flops * 1e6, least, rest = c->macs;
     dnx_rank_layer *l = calloc((size_t)c->n, sizeof *l);
-    if (!l) return dnx_fail(err, DNX_EMEM, (dnx_loc){c->net->file, 0}, "no memory");
+    if (!l) return dnx_no_memory(c->net->file, err);
     for (int i = 0; i < c->n; i++) {
         const dnx_low_rank_layer *s = &c->layers[i];
         l[i] = (dnx_rank_layer){s->r.N, s->most, s->sigma, s->dense, s->per_rank, 0};
@@ -84,11 +84,11 @@ static dnx_status take_budget(dnx_low_rank *c, const dnx_low_rank_wish *a, dnx_e
     char text[64];
     if (a->speedup > 0) snprintf(text, sizeof text, "-speedup %g", a->speedup);
     else snprintf(text, sizeof text, "-flops %g", a->flops);
-    return dnx_fail(err, DNX_EOPTION, (dnx_loc){c->net->file, 0},
-                    "%s: at ranks of at most %d, %.3f M of %.3f M multiply-adds are left, a "
-                    "speed-up of %.2f%s",
-                    text, a->multiple, (rest + least) * 1e-6, c->macs * 1e-6,
-                    c->macs / (rest + least), a->multiple > 1 ? "; see -multiple" : "");
+    return dnx_fail_at(
+        err, DNX_EOPTION, c->net->file,
+        "%s: at ranks of at most %d, %.3f M of %.3f M multiply-adds are left, a speed-up of %.2f%s",
+        text, a->multiple, (rest + least) * 1e-6, c->macs * 1e-6, c->macs / (rest + least),
+        a->multiple > 1 ? "; see -multiple" : "");
 }
 
 dnx_status dnx_low_rank_choose(dnx_low_rank *c, const dnx_low_rank_wish *a, dnx_err *err) {

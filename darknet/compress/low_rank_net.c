@@ -56,7 +56,7 @@ dnx_status dnx_low_rank_cfg(const char *text, size_t len, const dnx_cfg *cfg, co
         ok = fwrite(text + i, 1, n, f) == n;
     }
     if (f && fclose(f)) ok = false;
-    return ok ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){cfg->file, 0}, "no memory");
+    return ok ? DNX_OK : dnx_no_memory(cfg->file, err);
 }
 
 /* ---- the weights ---- */

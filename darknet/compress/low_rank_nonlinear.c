@@ -252,10 +252,8 @@ dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
     for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++)
         ok &= (*doubles[i] = calloc(lengths[i], sizeof(double))) != NULL;
     dnx_status st = ok ? DNX_OK
-                       : dnx_fail(err, DNX_EMEM, (dnx_loc){NULL, 0},
-                                  "no memory for %ld samples of "
-                                  "%zu responses",
-                                  n, d);
+                       : dnx_fail_at(err, DNX_EMEM, NULL,
+                                     "no memory for %ld samples of %zu responses", n, d);
     for (size_t i = 0; ok && i < d; i++)
         s.a[i] = act == DNX_PRELU ? slopes[i] : act == DNX_RELU ? 0 : act == DNX_LEAKY ? .1f : 1;
     if (!st) st = start(&s, &g, x, x_mean, pool, f, err);

@@ -9,7 +9,7 @@
 #define ITERATIONS 25       /* for each penalty, as in the paper */
 
 static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){c->net->file, 0}, "no memory for the samples");
+    return dnx_fail_at(err, DNX_EMEM, c->net->file, "no memory for the samples");
 }
 
 /* ---- passes over the images ---- */
@@ -55,11 +55,11 @@ static dnx_status add_layer(dnx_low_rank *c, int i, dnx_err *err) {
     l->dense = pixels * N * K;
     l->per_rank = pixels * ((double)N + K);
     if (c->images * (size_t)l->r.positions <= (size_t)N)
-        return dnx_fail(err, DNX_ESHAPE, c->net->nodes[i].loc,
-                        "[convolutional] layer %d: %zu images of %d samples leave the covariance "
-                        "of %d responses singular; needs at least %d images, better ten times "
-                        "as many",
-                        i, c->images, l->r.positions, N, N / l->r.positions + 1);
+        return dnx_fail(
+            err, DNX_ESHAPE, c->net->nodes[i].loc,
+            "[convolutional] layer %d: %zu images of %d samples leave the covariance of %d "
+            "responses singular; needs at least %d images, better ten times as many",
+            i, c->images, l->r.positions, N, N / l->r.positions + 1);
     l->sigma = calloc((size_t)N, sizeof *l->sigma);
     l->vectors = calloc((size_t)N * (size_t)N, sizeof *l->vectors);
     l->variance = calloc((size_t)N, sizeof *l->variance);
@@ -81,8 +81,8 @@ static dnx_status find_layers(dnx_low_rank *c, dnx_err *err) {
     }
     c->last = i - 1;
     if (!st && c->n == 0)
-        st = dnx_fail(err, DNX_ESHAPE, (dnx_loc){net->file, 0},
-                      "no [convolutional] without groups before the first loss");
+        st = dnx_fail_at(err, DNX_ESHAPE, net->file,
+                         "no [convolutional] without groups before the first loss");
     return st;
 }
 

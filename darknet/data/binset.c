@@ -82,8 +82,7 @@ dnx_status dnx_binset_open(const char *path, dnx_binset *s, dnx_err *err) {
     size_t n;
     *s = (dnx_binset){0};
     char *data = dnx_file_read(path, &n);
-    if (!data)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot read: %s", strerror(errno));
+    if (!data) return dnx_fail_at(err, DNX_EIO, path, "cannot read: %s", strerror(errno));
     dnx_status st = dnx_binset_parse(data, n, path, s, err);
     s->data = data;
     return st;

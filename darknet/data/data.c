@@ -37,7 +37,7 @@ dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, 
     dnx_data *d = calloc(1, sizeof *d);
     if (!d || !(d->file = strdup(file))) {
         free(d);
-        return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory");
+        return dnx_no_memory(file, err);
     }
     dnx_status st = dnx_datafile_read(file, &d->o, err);
     if (!st && !d->o.train)

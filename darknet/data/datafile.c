@@ -67,8 +67,8 @@ dnx_status dnx_datafile_classes(const char *file, dnx_cfg *cfg, int *classes, dn
     dnx_status st = dnx_datafile_read(file, &o, err);
     if (st) return st;
     if (!o.classes)
-        st = dnx_fail(err, DNX_EOPTION, (dnx_loc){file, 0},
-                      "[data] needs classes=: the cfg says classes=auto");
+        st = dnx_fail_at(err, DNX_EOPTION, file,
+                         "[data] needs classes=: the cfg says classes=auto");
     if (!st) st = dnx_cfg_set_classes(cfg, o.classes, err);
     if (!st && classes) *classes = o.classes;
     dnx_datafile_free(&o);

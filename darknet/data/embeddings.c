@@ -30,8 +30,8 @@ dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t
                                  const dnx_embeddings_kind *kind, dnx_err *err) {
     *f = (dnx_embeddings_out){.dim = (uint32_t)dim, .kind = *kind};
     if (count > UINT32_MAX || dim > UINT32_MAX)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
-                        "cannot write: %zu x %zu numbers are too many", count, dim);
+        return dnx_fail_at(err, DNX_EIO, path, "cannot write: %zu x %zu numbers are too many",
+                           count, dim);
     dnx_status st = dnx_outfile_open(&f->file, path, err);
     if (st) return st;
     put_head(f, count);

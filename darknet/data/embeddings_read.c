@@ -30,9 +30,8 @@ dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_
         const float *from = v + (size_t)i * dim;
         const char *fault = dnx_feature_fault(from, dim);
         if (fault && !is_zero(from, dim))
-            return dnx_fail(err, DNX_ENUMBER, (dnx_loc){name[i], 0}, "%s", fault);
-        if (fault && !dnx_skipped_add(skipped, name[i], fault))
-            return dnx_fail(err, DNX_EMEM, (dnx_loc){name[i], 0}, "no memory");
+            return dnx_fail_at(err, DNX_ENUMBER, name[i], "%s", fault);
+        if (fault && !dnx_skipped_add(skipped, name[i], fault)) return dnx_no_memory(name[i], err);
         if (fault) continue;
         memmove(v + (size_t)good * dim, from, dim * sizeof *v);
         char *kept = name[i];
@@ -44,20 +43,19 @@ dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_
 }
 
 static dnx_status bad(const char *path, const char *why, dnx_err *err) {
-    return dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "%s", why);
+    return dnx_fail_at(err, DNX_EPARSE, path, "%s", why);
 }
 
 static dnx_status read_names(FILE *f, const char *path, size_t left, dnx_embeddings *e,
                              dnx_err *err) {
     if (left / sizeof(uint32_t) < e->n) return bad(path, "is cut short in its names", err);
     e->name = calloc(e->n + 1, sizeof *e->name);
-    if (!e->name) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    if (!e->name) return dnx_no_memory(path, err);
     for (size_t i = 0; i < e->n; i++) {
         uint32_t len;
         if (fread(&len, sizeof len, 1, f) != 1 || len > MOST_NAME)
             return bad(path, "is damaged in its names", err);
-        if (!(e->name[i] = calloc(1, (size_t)len + 1)))
-            return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+        if (!(e->name[i] = calloc(1, (size_t)len + 1))) return dnx_no_memory(path, err);
         if (fread(e->name[i], 1, len, f) != len) return bad(path, "is cut short in its names", err);
     }
     return DNX_OK;
@@ -74,8 +72,7 @@ static dnx_status read_rows(FILE *f, const char *path, size_t left, dnx_embeddin
                                        : "has bytes after its numbers",
                    err);
     if (!(e->v = dnx_alloc(count)))
-        return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for %zu x %zu numbers", e->n,
-                        e->dim);
+        return dnx_fail_at(err, DNX_EMEM, path, "no memory for %zu x %zu numbers", e->n, e->dim);
     uint16_t part[4096];
     for (size_t i = 0; is_half && i < count; i += 4096) {
         const size_t k = count - i < 4096 ? count - i : 4096;
@@ -86,8 +83,7 @@ static dnx_status read_rows(FILE *f, const char *path, size_t left, dnx_embeddin
         return bad(path, "cannot be read", err);
     for (size_t i = 0; i < e->n; i++) {
         const char *fault = dnx_feature_fault(e->v + i * e->dim, e->dim);
-        if (fault)
-            return dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "%s: %s", e->name[i], fault);
+        if (fault) return dnx_fail_at(err, DNX_EPARSE, path, "%s: %s", e->name[i], fault);
     }
     return DNX_OK;
 }
@@ -124,7 +120,7 @@ dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err
     size_t len;
     *e = (dnx_embeddings){.n = 0};
     FILE *f = dnx_file_open_unnoted(path, SIZE_MAX / 2, &len);
-    if (!f) return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot open: %s", strerror(errno));
+    if (!f) return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
     dnx_status st = read_all(f, path, len, e, err);
     fclose(f);
     return st;

@@ -15,14 +15,12 @@
 #include "data/list.h"
 #include "data/pixels.h"
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 /* ---- names ---- */
 
 static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
     if (!name || !dnx_grow(&l->name, l->n, &l->capacity, sizeof *l->name)) {
         free(name);
-        return dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
+        return dnx_fail_at(err, DNX_EMEM, l->base, "no memory for the names");
     }
     l->name[l->n++] = name;
     return DNX_OK;
@@ -34,10 +32,9 @@ static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_er
     char *path = dnx_path_join(l->base, under);
     DIR *d = path ? opendir(path) : NULL;
     dnx_status st = DNX_OK;
-    if (!path) return dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
-    if (!d) st = dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
-    if (depth > DEEPEST)
-        st = dnx_fail(err, DNX_EIO, at(path), "more than %d folders deep", DEEPEST);
+    if (!path) return dnx_fail_at(err, DNX_EMEM, l->base, "no memory for the names");
+    if (!d) st = dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
+    if (depth > DEEPEST) st = dnx_fail_at(err, DNX_EIO, path, "more than %d folders deep", DEEPEST);
     for (struct dirent *e; !st && (e = readdir(d));) {
         struct stat info;
         char *name = e->d_name[0] == '.' ? NULL
@@ -51,7 +48,7 @@ static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_er
             name = NULL;
         } else if (full && !dnx_is_own_file(name) &&
                    !dnx_skipped_add(&l->left_out, full, "left out: not named as an image"))
-            st = dnx_fail(err, DNX_EMEM, at(l->base), "no memory for the names");
+            st = dnx_fail_at(err, DNX_EMEM, l->base, "no memory for the names");
         free(name);
         free(full);
     }
@@ -107,18 +104,18 @@ static bool is_set(const char *path) {
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err) {
     struct stat info;
     if (stat(path, &info))
-        return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+        return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
     bool is_folder = S_ISDIR(info.st_mode), is_bin = !is_folder && is_set(path);
     bool is_one = !is_folder && !is_bin && is_image(path);
     l->base = strdup(is_one ? "" : path);
-    if (!l->base) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
+    if (!l->base) return dnx_no_memory(path, err);
     dnx_status st = is_folder ? add_folder(l, "", 0, err)
                     : is_bin  ? add_set(l, path, err)
                     : is_one  ? add(l, strdup(path), err)
                               : add_list(l, path, err);
     if (st) return st;
-    if (!l->n) return dnx_fail(err, DNX_EIO, at(path), "no images");
-    if (l->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at(path), "too many images");
+    if (!l->n) return dnx_fail_at(err, DNX_EIO, path, "no images");
+    if (l->n > UINT32_MAX) return dnx_fail_at(err, DNX_EIO, path, "too many images");
     l->is_folder = is_folder;
     if (is_folder) qsort(l->name, l->n, sizeof *l->name, by_name);
     return DNX_OK;
@@ -150,14 +147,14 @@ static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fau
                        dnx_image *image, float *x, float *mirrored, dnx_err *err) {
     dnx_status st = DNX_OK;
     if (fault == DNX_IMAGE_UNREAD)
-        return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
-    if (fault) return dnx_fail(err, DNX_EPARSE, at(path), "%s", image->why);
+        return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
+    if (fault) return dnx_fail_at(err, DNX_EPARSE, path, "%s", image->why);
     if (image->w == net->in.w && image->h == net->in.h) normalise(net, image->rgb, x, mirrored);
     else
-        st = dnx_fail(err, DNX_ESHAPE, at(path),
-                      "is %d x %d pixels, the network's input %d x %d: align and crop the faces "
-                      "to that size",
-                      image->w, image->h, net->in.w, net->in.h);
+        st = dnx_fail_at(
+            err, DNX_ESHAPE, path,
+            "is %d x %d pixels, the network's input %d x %d: align and crop the faces to that size",
+            image->w, image->h, net->in.w, net->in.h);
     dnx_image_free(image);
     return st;
 }
@@ -177,7 +174,7 @@ dnx_status dnx_images_note(const dnx_images *l, const char *path, dnx_err *err) 
                      in.st_ino == out.st_ino;
         bool ok = image && (!is_it || dnx_input_note(image));
         free(image);
-        if (!ok) return dnx_fail(err, DNX_EMEM, at(l->base), "no memory");
+        if (!ok) return dnx_no_memory(l->base, err);
     }
     return DNX_OK;
 }
@@ -193,7 +190,7 @@ dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, fl
         return take(net, where, fault, &image, x, mirrored, err);
     }
     char *path = dnx_images_path(l, l->name[i]);
-    if (!path) return dnx_fail(err, DNX_EMEM, at(name), "no memory");
+    if (!path) return dnx_no_memory(name, err);
     dnx_image_fault fault = dnx_image_read(path, &image);
     dnx_status st = take(net, path, fault, &image, x, mirrored, err);
     free(path);

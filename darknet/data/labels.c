@@ -29,7 +29,7 @@ dnx_status dnx_labels_read(const char *file, int most, dnx_labels *l, dnx_err *e
     entry *sorted = malloc(sizeof *sorted * lines);
     if (!l->label || !l->order || !sorted) {
         free(sorted);
-        return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory for the labels");
+        return dnx_fail_at(err, DNX_EMEM, file, "no memory for the labels");
     }
     while (l->n < most && (line = dnx_lines_next(&l->lines, ""))) {
         sorted[l->n] = (entry){line, l->n};

@@ -13,7 +13,7 @@
 #include "data/decode.h"
 
 static dnx_status no_memory(const dnx_image_list *l, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){l->lines.file, 0}, "no memory for the list");
+    return dnx_fail_at(err, DNX_EMEM, l->lines.file, "no memory for the list");
 }
 
 /* ---- one line ---- */
@@ -187,10 +187,10 @@ static dnx_status settle(const dnx_image_list *l, dnx_listed *m, dnx_err *err) {
     bool part = is_there(l->base, m->path);
     *cut = kept;
     if (whole && part)
-        return dnx_fail(err, DNX_EPARSE, (dnx_loc){l->lines.file, m->line},
-                        "%.200s: with and without its last word it is a file; write a tab before "
-                        "a class",
-                        m->path);
+        return dnx_fail(
+            err, DNX_EPARSE, (dnx_loc){l->lines.file, m->line},
+            "%.200s: with and without its last word it is a file; write a tab before a class",
+            m->path);
     if (!whole) {
         m->class_of = strtod(m->number, NULL);
         *cut = 0;

@@ -344,8 +344,7 @@ dnx_status dnx_pickle_read(const unsigned char *bytes, size_t n, const char *fil
                             n < 2 ? 0 : bytes[1]);
     } else if (!n || !strchr("(]", bytes[0]))
         return dnx_fail(err, DNX_EPARSE, m.at,
-                        "no verification set: it does not begin as a "
-                        "pickle of lists");
+                        "no verification set: it does not begin as a pickle of lists");
     for (bool ends = false; !st && !ends;) {
         m.op = m.i;
         if (m.i == n) st = dnx_py_bad(&m, "the file is cut short", err);

@@ -154,7 +154,7 @@ static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err 
     dnx_status st = dnx_lines_open(&l, path, "an index", DNX_LINES_MOST, err);
     if (st) return st;
     *list = malloc(sizeof **list * (l.count + 1));
-    if (!*list) st = dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    if (!*list) st = dnx_no_memory(path, err);
     for (char *line; !st && (line = dnx_lines_next(&l, ""));) {
         entry *e = &(*list)[*n];
         char shown[61], *f[2];
@@ -170,8 +170,8 @@ static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err 
     if (!st) qsort(*list, *n, sizeof **list, by_key);
     for (size_t i = 1; !st && i < *n; i++)
         if ((*list)[i].key == (*list)[i - 1].key)
-            st = dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "key %" PRIu64 " is there twice",
-                          (*list)[i].key);
+            st = dnx_fail_at(err, DNX_EPARSE, path, "key %" PRIu64 " is there twice",
+                             (*list)[i].key);
     return st;
 }
 
@@ -207,12 +207,12 @@ dnx_status dnx_records_open(const char *path, dnx_records *r, dnx_err *err) {
     size_t n = 0, len = strlen(path);
     *r = (dnx_records){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (r->fd < 0 || fstat(r->fd, &s))
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot read: %s", strerror(errno));
-    if (!S_ISREG(s.st_mode)) return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "is not a file");
-    if (!dnx_input_note(path)) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+        return dnx_fail_at(err, DNX_EIO, path, "cannot read: %s", strerror(errno));
+    if (!S_ISREG(s.st_mode)) return dnx_fail_at(err, DNX_EIO, path, "is not a file");
+    if (!dnx_input_note(path)) return dnx_no_memory(path, err);
     r->size = (uint64_t)s.st_size;
     char *index = strdup(path);
-    if (!index) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    if (!index) return dnx_no_memory(path, err);
     memcpy(index + len - 3, "idx", 3);
     dnx_status st = read_index(index, &list, &n, err);
     if (!st) st = choose(path, index, r, list, n, err);

@@ -46,10 +46,10 @@ dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err) {
                         o->identities ? "identities" : "images");
     }
     if ((double)o->identities * o->images != net->batch)
-        return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "identities"),
-                        "[net] identities=%d images=%d: their product must be batch/subdivisions, "
-                        "which is %d",
-                        o->identities, o->images, net->batch);
+        return dnx_fail(
+            err, DNX_EOPTION, dnx_net_at(net, "identities"),
+            "[net] identities=%d images=%d: their product must be batch/subdivisions, which is %d",
+            o->identities, o->images, net->batch);
     return DNX_OK;
 }
 

@@ -32,7 +32,7 @@ dnx_status dnx_skipped_save(const dnx_skipped *s, const char *path, dnx_err *err
     dnx_outfile f;
     if (!s->n) {
         if (!unlink(path) || errno == ENOENT) return DNX_OK;
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot remove: %s", strerror(errno));
+        return dnx_fail_at(err, DNX_EIO, path, "cannot remove: %s", strerror(errno));
     }
     dnx_status st = dnx_outfile_open(&f, path, err);
     if (st) return st;

@@ -21,7 +21,7 @@
 #include "data/scan.h"
 
 static dnx_status no_memory(const char *path, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for the list");
+    return dnx_fail_at(err, DNX_EMEM, path, "no memory for the list");
 }
 
 /* Returns the class of a source's first identity. */
@@ -126,8 +126,7 @@ static bool add_file(dnx_data *d, char *path, int class_of) {
 static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, dnx_err *err) {
     struct dirent **files;
     int n = scandir(folder, &files, visible, by_bytes);
-    if (n < 0)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){folder, 0}, "cannot read: %s", strerror(errno));
+    if (n < 0) return dnx_fail_at(err, DNX_EIO, folder, "cannot read: %s", strerror(errno));
     bool ok = true;
     for (int i = 0; i < n; i++) {
         ok = ok && add_file(d, dnx_path_join(folder, files[i]->d_name), class_of);
@@ -145,9 +144,9 @@ static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int cl
     *is_identity = false;
     /* If a broken link were ignored, all later classes would get other numbers. */
     if (d->o.classes && stat(path, &s))
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0},
-                        "cannot read: %s; the classes after it would change their numbers",
-                        strerror(errno));
+        return dnx_fail_at(err, DNX_EIO, path,
+                           "cannot read: %s; the classes after it would change their numbers",
+                           strerror(errno));
     if (!stat(path, &s) && S_ISDIR(s.st_mode)) {
         *is_identity = true;
         if (class_of < d->o.classes || class_of < 0) return read_identity(d, path, class_of, err);
@@ -170,8 +169,7 @@ static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, 
     struct dirent **names;
     const int base = next_class(d);
     int n = scandir(folder, &names, visible, by_bytes), found = 0;
-    if (n < 0)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){folder, 0}, "cannot read: %s", strerror(errno));
+    if (n < 0) return dnx_fail_at(err, DNX_EIO, folder, "cannot read: %s", strerror(errno));
     bool *is_loose = calloc((size_t)n + 1, sizeof *is_loose);
     dnx_status st = is_loose ? DNX_OK : no_memory(folder, err);
     for (int i = 0; is_loose && i < n; i++) {
@@ -191,8 +189,8 @@ static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, 
     free(names);
     free(is_loose);
     if (!st && d->o.classes && !found)
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){folder, 0},
-                      "has no identity folders; for images without labels leave classes= out");
+        st = dnx_fail_at(err, DNX_EIO, folder,
+                         "has no identity folders; for images without labels leave classes= out");
     return st;
 }
 
@@ -218,12 +216,12 @@ static dnx_status add_records(dnx_data *d, const char *path, const labelling *l,
         double label = (double)l->label[i];
         int class_of = -1;
         if (l->why[i])
-            return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "record at byte %" PRIu64 " %s",
-                            l->r->at[i], l->why[i]);
+            return dnx_fail_at(err, DNX_EIO, path, "record at byte %" PRIu64 " %s", l->r->at[i],
+                               l->why[i]);
         if (d->o.classes && !(label >= 0 && label < d->o.classes - base && label == floor(label)))
-            return dnx_fail(err, DNX_EOPTION, (dnx_loc){path, 0},
-                            "record at byte %" PRIu64 ": class %g: must be from 0 to %d",
-                            l->r->at[i], label, d->o.classes - base - 1);
+            return dnx_fail_at(err, DNX_EOPTION, path,
+                               "record at byte %" PRIu64 ": class %g: must be from 0 to %d",
+                               l->r->at[i], label, d->o.classes - base - 1);
         if (d->o.classes) class_of = base + (int)label;
         if (!dnx_data_add(d, l->r->at[i], class_of)) return no_memory(path, err);
     }
@@ -284,9 +282,10 @@ static dnx_status refuse_index(const char *name, dnx_err *err) {
     char *records = strdup(name);
     if (!records) return no_memory(name, err);
     strcpy(records + strlen(name) - 3, "rec");
-    dnx_status st = access(records, F_OK) ? DNX_OK
-                                          : dnx_fail(err, DNX_EIO, (dnx_loc){name, 0},
-                                                     "is an index; name %.200s instead", records);
+    dnx_status st = access(records, F_OK)
+                        ? DNX_OK
+                        : dnx_fail_at(err, DNX_EIO, name, "is an index; name %.200s instead",
+                                      records);
     free(records);
     return st;
 }
@@ -321,7 +320,7 @@ static dnx_status read_source(dnx_data *d, const char *path, size_t len, const r
         return dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->o.train_line),
                         "[data] train=%.200s: an empty name between commas", d->o.train);
     if (stat(name, &info))
-        return dnx_fail(err, DNX_EIO, (dnx_loc){name, 0}, "cannot read: %s", strerror(errno));
+        return dnx_fail_at(err, DNX_EIO, name, "cannot read: %s", strerror(errno));
     if (S_ISDIR(info.st_mode)) return read_any_folder(d, s, r, err);
     if (ends_with(name, ".rec")) return read_records(d, s, err);
     dnx_status st = ends_with(name, ".idx") ? refuse_index(name, err) : DNX_OK;

@@ -9,7 +9,7 @@
 
 dnx_status dnx_testset_read(const char *file, dnx_testset *t, dnx_err *err) {
     *t = (dnx_testset){.file = strdup(file)};
-    if (!t->file) return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory");
+    if (!t->file) return dnx_no_memory(file, err);
     return dnx_datafile_read(t->file, &t->o, err);
 }
 
@@ -31,18 +31,18 @@ dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err) {
     dnx_labels labels = {0};
     dnx_image_list l = {0};
     if (!valid || !t->o.classes)
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){t->file, 0},
-                        "[data] needs %s=", valid ? "classes" : "valid");
+        return dnx_fail_at(err, DNX_EOPTION, t->file,
+                           "[data] needs %s=", valid ? "classes" : "valid");
     dnx_status st = dnx_image_list_open(valid, &l, err);
     if (!st && dnx_datafile_labels(&t->o))
         st = dnx_labels_read(dnx_datafile_labels(&t->o), t->o.classes, &labels, err);
     t->path = calloc(l.n + 1, sizeof *t->path);
     t->class_of = calloc(l.n + 1, sizeof *t->class_of);
     if (!st && (!t->path || !t->class_of))
-        st = dnx_fail(err, DNX_EMEM, (dnx_loc){valid, 0}, "no memory for the list");
+        st = dnx_fail_at(err, DNX_EMEM, valid, "no memory for the list");
     for (size_t i = 0; !st && i < l.n; i++) st = take(t, &labels, &l, i, err);
     if (!st) st = dnx_image_list_check(&l, err);
-    if (!st && !t->n) st = dnx_fail(err, DNX_EIO, (dnx_loc){valid, 0}, "lists no images");
+    if (!st && !t->n) st = dnx_fail_at(err, DNX_EIO, valid, "lists no images");
     dnx_labels_free(&labels);
     dnx_image_list_free(&l);
     return st;
@@ -51,12 +51,11 @@ dnx_status dnx_testset_list(dnx_testset *t, dnx_err *err) {
 dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes, dnx_labels *names,
                              dnx_err *err) {
     if (!file) file = t->o.names ? t->o.names : t->o.labels;
-    if (!file)
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){t->file, 0}, "[data] needs names= or labels=");
+    if (!file) return dnx_fail_at(err, DNX_EOPTION, t->file, "[data] needs names= or labels=");
     dnx_status st = dnx_labels_read(file, classes, names, err);
     if (!st && names->n < classes)
-        st = dnx_fail(err, DNX_EOPTION, (dnx_loc){file, 0},
-                      "has %d names, but the network has %d classes", names->n, classes);
+        st = dnx_fail_at(err, DNX_EOPTION, file, "has %d names, but the network has %d classes",
+                         names->n, classes);
     return st;
 }
 

@@ -82,7 +82,7 @@ static dnx_status begin(scan *s, const dnx_face_rows *f, dnx_err *err) {
                 .best = dnx_alloc(faces + 1)};
     if (!s->start || !s->end || !s->packed || !s->products || !s->counts || !s->next || !s->hits ||
         !s->best)
-        return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for the pairs of %d faces", f->n);
+        return dnx_fail_at(err, DNX_EMEM, NULL, "no memory for the pairs of %d faces", f->n);
     for (int i = 0; i < f->faces; i++)
         s->start[i] = i && f->person[i] == f->person[i - 1] ? s->start[i - 1] : i;
     for (int i = f->faces - 1; i >= 0; i--)

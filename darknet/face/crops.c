@@ -6,8 +6,6 @@
 
 #include "base/paths.h"
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 bool dnx_crop_stays(const char *path) {
     if (*path == '/') return false;
     for (const char *p = path; p; p = strchr(p, '/')) {
@@ -51,7 +49,7 @@ static const char *with_suffix(const dnx_images *images, const char *name, dnx_e
          lo++) {
         if (strpbrk(images->name[lo] + n + 1, "/.")) continue;
         if (found) {
-            dnx_fail(err, DNX_EIO, at(name), "could be %s or %s", found, images->name[lo]);
+            dnx_fail_at(err, DNX_EIO, name, "could be %s or %s", found, images->name[lo]);
             return NULL;
         }
         found = images->name[lo];
@@ -70,9 +68,9 @@ static dnx_status complete(dnx_landmarks *l, const dnx_images *images, dnx_err *
         dnx_err several = {0};
         const char *name = dnx_image_is_named(m->path) ? NULL
                                                        : with_suffix(images, m->path, &several);
-        if (several.status) return dnx_fail(err, several.status, (dnx_loc){0}, "%s", several.text);
+        if (several.status) return dnx_fail_at(err, several.status, NULL, "%s", several.text);
         char *path = name ? strdup(name) : NULL;
-        if (name && !path) return dnx_fail(err, DNX_EMEM, at(m->path), "no memory");
+        if (name && !path) return dnx_no_memory(m->path, err);
         if (!path) continue;
         free(m->path);
         m->path = path;
@@ -88,8 +86,7 @@ dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char
     size_t a = 0, b = 0;
     *n = 0;
     dnx_crop *list = *crops = calloc(l->n + images->n, sizeof *list);
-    dnx_status st = list ? complete(l, images, err)
-                         : dnx_fail(err, DNX_EMEM, at(folder), "no memory");
+    dnx_status st = list ? complete(l, images, err) : dnx_no_memory(folder, err);
     while (!st && (a < l->n || b < images->n)) { /* merges two sorted lists; each path once */
         int order = a == l->n ? 1 : b == images->n ? -1 : strcmp(l->image[a].path, images->name[b]);
         dnx_crop *c = &list[(*n)++];

@@ -8,7 +8,7 @@
 enum { NUMBERS = 15 };
 
 static dnx_status no_memory(dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for the list of faces");
+    return dnx_fail_at(err, DNX_EMEM, NULL, "no memory for the list of faces");
 }
 
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,
@@ -80,8 +80,7 @@ static bool read_face(const char *line, const char *stop, dnx_found *f) {
 
 static dnx_status bad(const char *file, size_t line, dnx_err *err) {
     return dnx_fail(err, DNX_EPARSE, (dnx_loc){file, (int)line},
-                    "is not a line of a record of "
-                    "`darknet faces`");
+                    "is not a line of a record of `darknet faces`");
 }
 
 /* Reads one photograph and its faces. Does not move *text when they are not complete. */

@@ -34,7 +34,7 @@ void dnx_gallery_free(dnx_gallery *g) {
 }
 
 static dnx_status no_memory(const char *path, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for the gallery");
+    return dnx_fail_at(err, DNX_EMEM, path, "no memory for the gallery");
 }
 
 /* ---- the origin of an index ---- */
@@ -106,8 +106,8 @@ static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char 
     dnx_free(j.x);
     free(j.errors);
     if (!st && !g->e.n)
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "no image of it can be used; the first: %s",
-                      g->skipped.line[0]);
+        st = dnx_fail_at(err, DNX_EIO, path, "no image of it can be used; the first: %s",
+                         g->skipped.line[0]);
     return st;
 }
 
@@ -162,8 +162,7 @@ static dnx_status check_file(const dnx_matcher *m, uint64_t network, const char 
     const dnx_loc at = {path, 0};
     if (e->kind.flip)
         return dnx_fail(err, DNX_EPARSE, at,
-                        "has features with mirrored images; make it without "
-                        "-flip");
+                        "has features with mirrored images; make it without -flip");
     if (e->dim != dim)
         return dnx_fail(err, DNX_ESHAPE, at, "has features of %zu numbers, the network's have %zu",
                         e->dim, dim);

@@ -64,9 +64,8 @@ static dnx_status open_net(dnx_mtcnn *m, int i, const char *cfg, const char *wei
     const dnx_net *net = m->net[i];
     if (net->in.h != nets[i].side || net->in.w != nets[i].side || net->in.c != 3 ||
         dnx_size(net->nodes[net->n - 1].out) != (size_t)nets[i].outputs)
-        return dnx_fail(err, DNX_ESHAPE, (dnx_loc){cfg, 0},
-                        "must take %d x %d x 3 and give %d numbers", nets[i].side, nets[i].side,
-                        nets[i].outputs);
+        return dnx_fail_at(err, DNX_ESHAPE, cfg, "must take %d x %d x 3 and give %d numbers",
+                           nets[i].side, nets[i].side, nets[i].outputs);
     return dnx_weights_load(m->net[i], weights, err);
 }
 
@@ -76,13 +75,13 @@ static dnx_status open_one(dnx_mtcnn *m, int i, const char *folder, int threads,
     snprintf(weights, sizeof weights, "%s.weights", nets[i].name);
     char *c = dnx_path_join(folder, cfg), *w = dnx_path_join(folder, weights);
     dnx_status st = DNX_OK;
-    if (!c || !w) st = dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
+    if (!c || !w) st = dnx_no_memory(folder, err);
     else if (access(c, R_OK) || access(w, R_OK))
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){access(c, R_OK) ? c : w, 0},
-                      "%s; `make faces-deps` installs the face detector", strerror(errno));
+        st = dnx_fail_at(err, DNX_EIO, access(c, R_OK) ? c : w,
+                         "%s; `make faces-deps` installs the face detector", strerror(errno));
     else st = open_net(m, i, c, w, threads, err);
     if (!st && (!dnx_hash_file(c, &m->checksum) || !dnx_hash_file(w, &m->checksum)))
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){w, 0}, "cannot read: %s", strerror(errno));
+        st = dnx_fail_at(err, DNX_EIO, w, "cannot read: %s", strerror(errno));
     free(c);
     free(w);
     return st;
@@ -94,15 +93,15 @@ dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **out, dnx_
     dnx_status st = DNX_OK;
     *out = NULL;
     if (m && !path && !folder)
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){0},
-                      "neither XDG_CACHE_HOME nor HOME is set: name "
-                      "the folder of the face detector by -mtcnn");
-    else if (!m || !path) st = dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory");
+        st = dnx_fail_at(err, DNX_EIO, NULL,
+                         "neither XDG_CACHE_HOME nor HOME is set: name the folder of the face "
+                         "detector by -mtcnn");
+    else if (!m || !path) st = dnx_no_memory(NULL, err);
     for (int i = 0; !st && i < NETS; i++) st = open_one(m, i, path, threads, err);
     if (!st) {
         m->windows = dnx_alloc((size_t)BATCH * 48 * 48 * 3);
         m->out = dnx_alloc((size_t)BATCH * 16);
-        if (!m->windows || !m->out) st = dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory");
+        if (!m->windows || !m->out) st = dnx_no_memory(NULL, err);
     }
     free(path);
     if (st) dnx_mtcnn_close(m);
@@ -129,7 +128,7 @@ const dnx_mtcnn_times *dnx_mtcnn_timed(const dnx_mtcnn *m) { return &m->times; }
 uint64_t dnx_mtcnn_checksum(const dnx_mtcnn *m) { return m->checksum; }
 
 static dnx_status no_memory(dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for finding faces");
+    return dnx_fail_at(err, DNX_EMEM, NULL, "no memory for finding faces");
 }
 
 static bool make_room(float **p, size_t *capacity, size_t count) {

@@ -273,9 +273,9 @@ static dnx_status parse(reader *r, dnx_err *err) {
     dnx_loc at = {r->lines.file, 0};
     if (!st && r->half) st = dnx_fail(err, DNX_EPARSE, at, "the last pair has one image");
     if (!st && r->p->n && r->is == LFW && r->is_vague && !r->each)
-        st = dnx_fail(err, DNX_EPARSE, at,
-                      "could be `NAME i j` or `IMAGE IMAGE 0|1`; put `image1,image2,same` in "
-                      "front");
+        st = dnx_fail(
+            err, DNX_EPARSE, at,
+            "could be `NAME i j` or `IMAGE IMAGE 0|1`; put `image1,image2,same` in front");
     if (!st) st = set_folds(r, err);
     if (!st) set_checksum(r->p);
     free(r->half);

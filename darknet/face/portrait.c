@@ -16,20 +16,19 @@ dnx_status dnx_matcher_check(const dnx_matcher *m, dnx_err *err) {
     if (m->last < 0) return dnx_fail(err, DNX_ESHAPE, at, "no layer before the first loss");
     if (in.h == in.w && in.h <= DNX_PIECE_MOST && (in.c == 1 || in.c == 3)) return DNX_OK;
     return dnx_fail(err, DNX_ESHAPE, at,
-                    "[net] %d x %d x %d: faces are square, at most %d pixels, "
-                    "of 1 or 3 channels",
+                    "[net] %d x %d x %d: faces are square, at most %d pixels, of 1 or 3 channels",
                     in.h, in.w, in.c, DNX_PIECE_MOST);
 }
 
 static dnx_status no_memory(const char *path, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for its faces");
+    return dnx_fail_at(err, DNX_EMEM, path, "no memory for its faces");
 }
 
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
     dnx_image_fault fault = dnx_image_read(path, image);
     if (fault == DNX_IMAGE_UNREAD)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot open: %s", strerror(errno));
-    return fault ? dnx_fail(err, DNX_EPARSE, (dnx_loc){path, 0}, "%s", image->why) : DNX_OK;
+        return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
+    return fault ? dnx_fail_at(err, DNX_EPARSE, path, "%s", image->why) : DNX_OK;
 }
 
 /* Uses the whole image as the crop of one face. */
@@ -37,9 +36,9 @@ static dnx_status take_crop(const dnx_matcher *m, const char *path, dnx_portrait
     const int side = m->net->in.h;
     const size_t size = (size_t)side * (size_t)side * 3;
     if (p->image.w != side || p->image.h != side)
-        return dnx_fail(err, DNX_ESHAPE, (dnx_loc){path, 0},
-                        "is %d x %d pixels; a crop for this network has %d x %d", p->image.w,
-                        p->image.h, side, side);
+        return dnx_fail_at(err, DNX_ESHAPE, path,
+                           "is %d x %d pixels; a crop for this network has %d x %d", p->image.w,
+                           p->image.h, side, side);
     p->faces = calloc(1, sizeof *p->faces);
     p->crops = malloc(size);
     if (!p->faces || !p->crops) return no_memory(path, err);
@@ -83,7 +82,7 @@ static dnx_status compute(const dnx_matcher *m, const char *path, dnx_portrait *
     if (!st) dnx_net_run(m->net, x, (int)p->n, m->last, p->features);
     for (size_t i = 0; !st && i < p->n; i++) {
         const char *fault = dnx_feature_fault(p->features + i * dim, dim);
-        if (fault) st = dnx_fail(err, DNX_ENUMBER, (dnx_loc){path, 0}, "%s", fault);
+        if (fault) st = dnx_fail_at(err, DNX_ENUMBER, path, "%s", fault);
     }
     if (!st) dnx_unit_rows(p->features, p->n, dim);
     dnx_free(x);

@@ -150,7 +150,7 @@ dnx_status dnx_search_by(const dnx_byte_set *bytes, const float *table, size_t n
              .hits = malloc(lists * (size_t)k * sizeof *hits)};
     dnx_status st = DNX_OK;
     if (!j.packed || !j.products || !j.limit || !j.found || !j.hits)
-        st = dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory for the search");
+        st = dnx_fail_at(err, DNX_EMEM, NULL, "no memory for the search");
     else {
         pack(&j);
         dnx_pool_run(pool, search_share, &j);

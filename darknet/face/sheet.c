@@ -88,7 +88,7 @@ dnx_status dnx_sheet_write(const dnx_image *sheet, const char *path, dnx_err *er
     size_t n;
     unsigned char *bytes = dnx_jpeg_encode(sheet->rgb, sheet->w, sheet->h, QUALITY, &n);
     dnx_status st = bytes ? dnx_outfile_write(path, bytes, n, err)
-                          : dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for the sheet");
+                          : dnx_fail_at(err, DNX_EMEM, path, "no memory for the sheet");
     free(bytes);
     return st;
 }

@@ -14,7 +14,7 @@
 enum { MOST_BYTES = 1 << 20, MOST_TEXT = 64 };
 
 static dnx_status bad(const char *file, const char *why, dnx_err *err) {
-    return dnx_fail(err, DNX_EPARSE, (dnx_loc){file, 0}, "%s", why);
+    return dnx_fail_at(err, DNX_EPARSE, file, "%s", why);
 }
 
 static const char *skip_space(const char *s) {
@@ -103,12 +103,10 @@ dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err) 
     if (number(text, &t->cosine)) {
         t->is_known = true;
         if (fabs(t->cosine) <= 1) return DNX_OK;
-        return dnx_fail(err, DNX_EPARSE, (dnx_loc){0}, "-threshold %s: a cosine is from -1 to 1",
-                        text);
+        return dnx_fail_at(err, DNX_EPARSE, NULL, "-threshold %s: a cosine is from -1 to 1", text);
     }
     char *data = dnx_file_read_most(text, MOST_BYTES, &len);
-    if (!data)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){text, 0}, "cannot open: %s", strerror(errno));
+    if (!data) return dnx_fail_at(err, DNX_EIO, text, "cannot open: %s", strerror(errno));
     dnx_status st = !memchr(data, 0, len) && read_fields(data, &f)
                         ? take(&f, text, t, err)
                         : bad(text, "is not a threshold.json", err);
@@ -119,7 +117,7 @@ dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err) 
 dnx_status dnx_threshold_fits(const dnx_threshold *t, const char *text, uint64_t network,
                               dnx_err *err) {
     if (!t->has_network || t->network == network) return DNX_OK;
-    return dnx_fail(err, DNX_EPARSE, (dnx_loc){text, 0},
-                    "was measured with the network %016" PRIx64 ", this is %016" PRIx64, t->network,
-                    network);
+    return dnx_fail_at(err, DNX_EPARSE, text,
+                       "was measured with the network %016" PRIx64 ", this is %016" PRIx64,
+                       t->network, network);
 }

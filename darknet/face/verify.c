@@ -13,7 +13,7 @@
 #include "face/verified.h"
 
 static dnx_status no_memory(const char *file, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){file, 0}, "no memory for the faces to verify");
+    return dnx_fail_at(err, DNX_EMEM, file, "no memory for the faces to verify");
 }
 
 /* ---- a list of pairs ---- */
@@ -80,8 +80,9 @@ static dnx_status find_people(dnx_verify *v, char *const *names, const char *fil
     for (int i = 0; i < v->n && !st; i++) {
         const char *slash = strrchr(names[i], '/');
         if (!slash || slash == names[i])
-            st = dnx_fail(err, DNX_EIO, (dnx_loc){file, 0},
-                          "%s lies in no folder: the folder of an image is its person", names[i]);
+            st = dnx_fail_at(err, DNX_EIO, file,
+                             "%s lies in no folder: the folder of an image is its person",
+                             names[i]);
         else faces[i] = (face){names[i], v->images.name[i], (size_t)(slash - names[i])};
     }
     if (!st) {
@@ -102,7 +103,7 @@ static dnx_status find_people(dnx_verify *v, char *const *names, const char *fil
 static dnx_status find_others(dnx_verify *v, const char *distractors, dnx_err *err) {
     dnx_status st = dnx_images_find(distractors, &v->others, err);
     if (!st && v->others.n > INT_MAX - (size_t)v->n)
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){distractors, 0}, "too many images");
+        st = dnx_fail_at(err, DNX_EIO, distractors, "too many images");
     if (st) return st;
     v->n_others = (int)v->others.n;
     for (int i = 0; i < v->n_others; i++)
@@ -129,18 +130,15 @@ static dnx_status check_enough(dnx_verify *v, const char *file, dnx_err *err) {
     dnx_loc at = {file, 0};
     dnx_count_pairs(v->person, v->n, v->n_others, &v->genuine, &v->impostors);
     if (!v->genuine)
-        return dnx_fail(err, DNX_EIO, at,
-                        "no person has two images: nothing can be "
-                        "recognised");
+        return dnx_fail(err, DNX_EIO, at, "no person has two images: nothing can be recognised");
     if (!v->impostors)
         return dnx_fail(err, DNX_EIO, at,
-                        "all images are of one person: -distractors takes "
-                        "others");
+                        "all images are of one person: -distractors takes others");
     if (v->judge.kind == DNX_BY_TAR &&
         v->judge.rate * (double)v->impostors * (1 + 1e-12) < DNX_FEWEST_ABOVE)
         return dnx_fail(err, DNX_EIO, at,
-                        "%s pairs of two people cannot show a false-match rate "
-                        "of %s: fewer than %d of them would match; %s are needed",
+                        "%s pairs of two people cannot show a false-match rate of %s: fewer than "
+                        "%d of them would match; %s are needed",
                         grouped(v->impostors, a), strchr(v->judge.name, '@') + 1, DNX_FEWEST_ABOVE,
                         grouped((uint64_t)ceil(DNX_FEWEST_ABOVE / v->judge.rate - 1e-9), b));
     if (v->judge.kind == DNX_BY_TAR)
@@ -184,8 +182,7 @@ static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces
 /* Lists all images of a folder of people. */
 static dnx_status read_folder(dnx_verify *v, const char *faces, dnx_err *err) {
     dnx_status st = dnx_images_find(faces, &v->images, err);
-    if (!st && v->images.n > INT_MAX / 2)
-        st = dnx_fail(err, DNX_EIO, (dnx_loc){faces, 0}, "too many images");
+    if (!st && v->images.n > INT_MAX / 2) st = dnx_fail_at(err, DNX_EIO, faces, "too many images");
     if (st) return st;
     v->n = (int)v->images.n;
     return find_people(v, v->images.name, faces, err);

@@ -67,7 +67,7 @@ static dnx_status begin(job *j, dnx_err *err) {
     j->x = dnx_alloc((size_t)j->net->batch * dnx_size(j->net->in));
     j->errors = calloc((size_t)dnx_pool_threads(j->net->pool), sizeof *j->errors);
     if (j->x && j->errors) return DNX_OK;
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){j->net->file, 0}, "no memory for verification");
+    return dnx_fail_at(err, DNX_EMEM, j->net->file, "no memory for verification");
 }
 
 static void end(job *j) {
@@ -100,8 +100,7 @@ static dnx_status features(job *j, int last, float *out, dnx_err *err) {
         for (int i = 0; i < j->count; i++, to += D) {
             const dnx_images *list = list_of(v, j->first + i, &at);
             if (!dnx_unit(to, D))
-                return dnx_fail(err, DNX_ENUMBER, (dnx_loc){list->name[at], 0},
-                                "its feature is not finite");
+                return dnx_fail_at(err, DNX_ENUMBER, list->name[at], "its feature is not finite");
         }
     }
     return DNX_OK;
@@ -135,8 +134,7 @@ dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *result,
     job j = {.v = v, .net = net};
     float *rows = dnx_alloc((size_t)images_of(v) * D);
     dnx_status st = begin(&j, err);
-    if (!st && !rows)
-        st = dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for verification");
+    if (!st && !rows) st = dnx_fail_at(err, DNX_EMEM, net->file, "no memory for verification");
     if (!st) st = features(&j, last, rows, err);
     if (!st) st = measure(v, rows, D, net->pool, result, err);
     dnx_free(rows);

@@ -32,8 +32,6 @@ struct dnx_video {
     long number;
 };
 
-static dnx_loc at(const char *path) { return (dnx_loc){path, 0}; }
-
 bool dnx_video_is_camera(const char *path) {
     return !strncmp(path, "camera:", 7) && isdigit((unsigned char)path[7]) &&
            path[7 + strspn(path + 7, "0123456789")] == 0 && strlen(path) < 11;
@@ -65,24 +63,23 @@ dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err) {
     const bool is_camera = dnx_video_is_camera(path);
     *v = NULL;
     if (!is_camera && access(path, R_OK))
-        return dnx_fail(err, DNX_EIO, at(path), "cannot open: %s", strerror(errno));
+        return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
     dnx_video *made = is_built ? calloc(1, sizeof *made) : NULL;
     if (!is_built)
-        return dnx_fail(err, DNX_EIO, at(path),
-                        "frames of %s are read by OpenCV, which is not in "
-                        "this build: `make opencv-deps`, then `make OPENCV=1`",
-                        is_camera ? "a camera" : "a video");
-    if (!made) return dnx_fail(err, DNX_EMEM, at(path), "no memory");
+        return dnx_fail_at(err, DNX_EIO, path,
+                           "frames of %s are read by OpenCV, which is not in this build: `make "
+                           "opencv-deps`, then `make OPENCV=1`",
+                           is_camera ? "a camera" : "a video");
+    if (!made) return dnx_no_memory(path, err);
     made->path = path;
     set_name(made);
     made->capture = is_camera ? dnx_capture_camera(atoi(path + 7)) : dnx_capture_file(path);
     if (made->capture) *v = made;
     else free(made);
     if (*v) return DNX_OK;
-    return dnx_fail(err, DNX_EIO, at(path),
-                    is_camera ? "there is no such camera, or another "
-                                "program uses it"
-                              : "is not a video that OpenCV can read");
+    return dnx_fail_at(err, DNX_EIO, path,
+                       is_camera ? "there is no such camera, or another program uses it"
+                                 : "is not a video that OpenCV can read");
 }
 
 void dnx_video_close(dnx_video *v) {
@@ -101,14 +98,12 @@ dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err) {
     int w, h, step;
     *frame = (dnx_image){.shrink = 1};
     if (!dnx_capture_frame(v->capture, &bgr, &w, &h, &step))
-        return dnx_fail(err, DNX_EIO, at(v->path), "frame %ld cannot be decoded", v->number);
+        return dnx_fail_at(err, DNX_EIO, v->path, "frame %ld cannot be decoded", v->number);
     if (w < 1 || h < 1 || w > DNX_MAX_SIDE || h > DNX_MAX_SIDE || (long)w * h > DNX_MAX_PIXELS)
-        return dnx_fail(err, DNX_EIO, at(v->path),
-                        "has frames of %d x %d pixels, more than an "
-                        "image may have",
-                        w, h);
+        return dnx_fail_at(err, DNX_EIO, v->path,
+                           "has frames of %d x %d pixels, more than an image may have", w, h);
     frame->rgb = malloc((size_t)w * (size_t)h * 3);
-    if (!frame->rgb) return dnx_fail(err, DNX_EMEM, at(v->path), "no memory for a frame");
+    if (!frame->rgb) return dnx_fail_at(err, DNX_EMEM, v->path, "no memory for a frame");
     frame->w = w;
     frame->h = h;
     unsigned char *to = frame->rgb;

@@ -38,7 +38,7 @@ static dnx_status make_training(dnx_net *net, dnx_err *err) {
         for (int k = 0; p->halves[i].l.type && k < p->halves[i].l.n_params; k++)
             n += is_trained(&p->halves[i], k);
     p->descents_here = calloc((size_t)n + 1, sizeof *p->descents_here);
-    if (!p->descents_here) return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory");
+    if (!p->descents_here) return dnx_no_memory(net->file, err);
     dnx_status st = allocate(net, &p->grads, bytes, err);
     if (!st) st = allocate(net, &p->momentum, bytes, err);
     if (!st) st = allocate(net, &p->descents, sizeof *p->descents * (size_t)n, err);

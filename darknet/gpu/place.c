@@ -142,7 +142,7 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
                         const dnx_placement **out, dnx_err *err) {
     *out = NULL;
     if (!dnx_gpu)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){0}, "this build has no code for a GPU: make GPU=1");
+        return dnx_fail_at(err, DNX_EIO, NULL, "this build has no code for a GPU: make GPU=1");
     dnx_status st = dnx_device_open(index, dnx_gpu->ptx, &gpu.device, err);
     if (st) return st;
     dnx_device_notes(gpu.device, note);

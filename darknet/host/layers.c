@@ -24,9 +24,8 @@ dnx_status dnx_host_make(dnx_node *n, dnx_err *err) {
     size_t from = dnx_size(in) * (size_t)n->batch, to = dnx_size(out) * (size_t)n->batch;
     if (from > INT_MAX || to > INT_MAX)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[%s] %d x %d x %d x %d: libdarknet counts only "
-                        "to 2^31 - 1",
-                        n->type->name, n->batch, in.h, in.w, in.c);
+                        "[%s] %d x %d x %d x %d: libdarknet counts only to 2^31 - 1", n->type->name,
+                        n->batch, in.h, in.w, in.c);
     s->l.w = in.w;
     s->l.h = in.h;
     s->l.c = in.c;

@@ -145,8 +145,7 @@ dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err) {
     }
     if (!h || !h->refs || !h->loop.layers) {
         dnx_host_close(h);
-        return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0},
-                        "no memory for libdarknet's layers");
+        return dnx_fail_at(err, DNX_EMEM, net->file, "no memory for libdarknet's layers");
     }
     for (int i = 0; i < net->n; i++) {
         h->refs[i] = (ref){h, i, 0, 0};

@@ -161,10 +161,10 @@ static dnx_status refuse_start(dnx_net *net, const char *path, const reach *r, d
     size_t classes = classes_of(&net->nodes[net->n - 1]), rest = r->floats - r->core;
     int layers = layers_of(net, r->floats);
     if (is_head(r) && r->need > r->core && classes && rest % r->width == 0)
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "the head has %zu classes, the cfg %zu: -from-backbone gives it initial "
-                        "values",
-                        rest / r->width, classes);
+        return dnx_fail(
+            err, DNX_EWEIGHTS, at,
+            "the head has %zu classes, the cfg %zu: -from-backbone gives it initial values",
+            rest / r->width, classes);
     if (is_head(r) && r->need > r->core)
         return dnx_fail(err, DNX_EWEIGHTS, at,
                         "the head is another (%zu floats, the cfg's %zu): -from-backbone gives it "
@@ -172,8 +172,8 @@ static dnx_status refuse_start(dnx_net *net, const char *path, const reach *r, d
                         rest, r->need - r->core);
     if (layers)
         return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "ends after layer %d, the network has layers 0 to %d: -from-backbone "
-                        "takes the layers that it has",
+                        "ends after layer %d, the network has layers 0 to %d: -from-backbone takes "
+                        "the layers that it has",
                         layers - 1, net->n - 1);
     return dnx_weights_load(net, path, err);
 }
@@ -191,15 +191,14 @@ dnx_status dnx_bridge_file(dnx_net *net, const char *path, dnx_fit fit, dnx_brid
     if (fit == DNX_FIT_BACKBONE) {
         int layers = r.floats >= r.core ? r.layers : layers_of(net, r.floats);
         if (!layers || !r.core)
-            return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0},
-                            "%zu floats, the layers up to the embedding have %zu: -from-cfg with "
-                            "the cfg of these weights takes what fits",
-                            r.floats, r.core);
+            return dnx_fail_at(err, DNX_EWEIGHTS, path,
+                               "%zu floats, the layers up to the embedding have %zu: -from-cfg "
+                               "with the cfg of these weights takes what fits",
+                               r.floats, r.core);
         dnx_err said = {0};
         st = take(net, path, layers, &r, "gets initial values", b, &said);
         if (st == DNX_EWEIGHTS)
-            dnx_fail(err, st, (dnx_loc){0}, "%s; -from-cfg with its cfg takes what fits",
-                     said.text);
+            dnx_fail_at(err, st, NULL, "%s; -from-cfg with its cfg takes what fits", said.text);
         else if (st) *err = said;
         if (!st) net->seen = 0;
         return st;

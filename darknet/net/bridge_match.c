@@ -147,7 +147,7 @@ dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_br
                           dnx_err *err) {
     *b = (dnx_bridge){0};
     walk w = {from, to, how, b, calloc((size_t)from->n, sizeof *w.is_used), 0, true};
-    if (!w.is_used) return dnx_fail(err, DNX_EMEM, (dnx_loc){to->file, 0}, "no memory");
+    if (!w.is_used) return dnx_no_memory(to->file, err);
     for (int t = 0; t < to->n; t++) match_layer(&w, t);
     for (int f = 0; f < from->n; f++)
         if (!w.is_used[f] && has_params(from, f)) {
@@ -158,7 +158,7 @@ dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_br
     b->of = dnx_weights_floats(to, to->n);
     b->is_whole = b->taken == b->of && !b->left;
     if (!b->taken)
-        return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){to->file, 0},
-                        "no layer fits one of %s, by name or from the front", from->file);
+        return dnx_fail_at(err, DNX_EWEIGHTS, to->file,
+                           "no layer fits one of %s, by name or from the front", from->file);
     return dnx_net_prepare(to, err);
 }

@@ -143,9 +143,9 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     dnx_err said = {0};
     st = type->make(n, &said);
     if (st && is_scaled)
-        return dnx_fail(err, st, (dnx_loc){0}, "%s (filters=%d * width_multiplier %g is %d)",
-                        said.text, given, net->o.width_multiplier, *filters);
-    if (st) return dnx_fail(err, st, (dnx_loc){0}, "%s", said.text);
+        return dnx_fail_at(err, st, NULL, "%s (filters=%d * width_multiplier %g is %d)", said.text,
+                           given, net->o.width_multiplier, *filters);
+    if (st) return dnx_fail_at(err, st, NULL, "%s", said.text);
     if (dnx_size(n->out) == 0)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] make() of this layer type sets no output",
                         type->name);
@@ -166,7 +166,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
 static dnx_status note_places(dnx_net *net, const dnx_section *s, dnx_err *err) {
     net->origin.line = s->line;
     net->origin.places = calloc((size_t)s->n + 1, sizeof *net->origin.places);
-    if (!net->origin.places) return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory");
+    if (!net->origin.places) return dnx_no_memory(net->file, err);
     for (int i = 0; i < s->n; i++) {
         dnx_place *p = &net->origin.places[net->origin.n_places++];
         p->line = s->pairs[i].line;

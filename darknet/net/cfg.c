@@ -81,8 +81,7 @@ static dnx_status parse_lines(dnx_cfg *cfg, dnx_lines *l, dnx_err *err) {
                                      : add_pair(cfg, line, dnx_lines_at(l), err);
         if (st) return st;
     }
-    if (cfg->n == 0)
-        return dnx_fail(err, DNX_EPARSE, (dnx_loc){l->file, 0}, "no [SECTION] in this file");
+    if (cfg->n == 0) return dnx_fail_at(err, DNX_EPARSE, l->file, "no [SECTION] in this file");
     return DNX_OK;
 }
 
@@ -103,8 +102,7 @@ dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg
     dnx_lines l;
     *out = NULL;
     if (len > MAX_BYTES)
-        return dnx_fail(err, DNX_EPARSE, (dnx_loc){file, 0}, "a cfg must be at most %d MB",
-                        MAX_BYTES >> 20);
+        return dnx_fail_at(err, DNX_EPARSE, file, "a cfg must be at most %d MB", MAX_BYTES >> 20);
     dnx_status st = dnx_lines_copy(&l, text, len, file, "a cfg", err);
     return st ? st : parse(&l, out, err);
 }
@@ -126,7 +124,7 @@ dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, 
     if (!new_value || !more || (k == s->n && !new_key)) {
         free(new_value);
         free(new_key);
-        return dnx_fail(err, DNX_EMEM, (dnx_loc){cfg->file, 0}, "no memory");
+        return dnx_no_memory(cfg->file, err);
     }
     if (k == s->n) s->pairs[s->n++] = (dnx_pair){new_key, NULL, s->line};
     free(s->pairs[k].value);
@@ -155,10 +153,10 @@ dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err) {
         const dnx_pair *p = asking(&cfg->sections[i]);
         if (!p) continue;
         if (n < 1)
-            return dnx_fail(err, DNX_EOPTION, (dnx_loc){cfg->file, p->line},
-                            "[%.40s] classes=auto: the number is known only with the images; "
-                            "write it here",
-                            cfg->sections[i].name);
+            return dnx_fail(
+                err, DNX_EOPTION, (dnx_loc){cfg->file, p->line},
+                "[%.40s] classes=auto: the number is known only with the images; write it here",
+                cfg->sections[i].name);
         dnx_status st = dnx_cfg_set(cfg, i, "classes", text, err);
         if (st) return st;
     }

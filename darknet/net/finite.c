@@ -22,7 +22,7 @@ dnx_status dnx_check_outputs(dnx_net *net, dnx_err *err) {
 
 dnx_status dnx_check_numbers(const float *v, size_t n, const char *of, dnx_err *err) {
     if (all_finite(v, n)) return DNX_OK;
-    return dnx_fail(err, DNX_ENUMBER, (dnx_loc){of, 0}, "the network's output is NaN or infinite");
+    return dnx_fail_at(err, DNX_ENUMBER, of, "the network's output is NaN or infinite");
 }
 
 dnx_status dnx_check_params(dnx_net *net, dnx_err *err) {

@@ -187,5 +187,5 @@ dnx_status dnx_netron_cfg(const dnx_net *net, char **text, int *sections, dnx_er
     if (ok) return DNX_OK;
     free(*text);
     *text = NULL;
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory");
+    return dnx_no_memory(net->file, err);
 }

@@ -58,7 +58,7 @@ dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dn
     dnx_param list[DNX_MAX_PARAMS];
     h.text = strlen(inputs);
     char *text = calloc(1, padded(h.text) + 1);
-    if (!text) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    if (!text) return dnx_no_memory(path, err);
     memcpy(text, inputs, h.text);
     dnx_status st = dnx_outfile_open(&f, path, err);
     if (!st) {
@@ -134,7 +134,7 @@ dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, d
     dnx_param list[DNX_MAX_PARAMS];
     const float *from = s->numbers;
     if (s->net != expected.net || s->params != expected.params || s->momentum != expected.momentum)
-        return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){path, 0}, "is of another network");
+        return dnx_fail_at(err, DNX_EWEIGHTS, path, "is of another network");
     if (net->o.ema > 0 && !s->average)
         return dnx_fail(err, DNX_EWEIGHTS, dnx_net_at(net, "ema"),
                         "[net] ema=%g: %s has no average of the weights: remove ema=, or begin a "

@@ -35,7 +35,7 @@ typedef struct {
 /* Fails because reading returned fewer bytes than the file should have. */
 static dnx_status ends_early(const source *s, dnx_err *err) {
     const char *why = ferror(s->file) ? strerror(errno) : "it became shorter";
-    return dnx_fail(err, DNX_EIO, (dnx_loc){s->path, 0}, "cannot be read to its end: %s", why);
+    return dnx_fail_at(err, DNX_EIO, s->path, "cannot be read to its end: %s", why);
 }
 
 /* Fails because the variance of a channel is negative. If the file and the network also have

@@ -62,8 +62,8 @@ static dnx_status put_signs(unsigned char **to, const dnx_param *p, dnx_err *err
         put(to, &alpha, sizeof alpha);
         for (size_t i = 0; i < len; i++) {
             if (fabsf(w[i]) != alpha)
-                return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){0},
-                                "a filter of a [binary] layer is not binary");
+                return dnx_fail_at(err, DNX_EWEIGHTS, NULL,
+                                   "a filter of a [binary] layer is not binary");
             if (w[i] >= 0) signs[i / 8] |= (unsigned char)(1 << i % 8);
         }
     }
@@ -103,7 +103,7 @@ static dnx_status put_layer(dnx_net *net, int i, dnx_weight_bits of_weights, uns
 dnx_status dnx_packed_save(dnx_net *net, const char *path, dnx_weight_bits bits, dnx_err *err) {
     size_t len = dnx_packed_size(net, bits);
     unsigned char *bytes = malloc(len), *to = bytes;
-    if (!bytes) return dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory for %zu bytes", len);
+    if (!bytes) return dnx_fail_at(err, DNX_EMEM, path, "no memory for %zu bytes", len);
     put(&to, MAGIC, 8);
     put(&to, (uint32_t[]){VERSION, (uint32_t)net->n}, 8);
     put(&to, (uint64_t[]){net->seen, len}, 16);
@@ -182,8 +182,8 @@ static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p,
     if (count != p->count || is_bit != (head[0] == 1) ||
         (is_bit ? head[1] != (uint32_t)p->filters : head[0] != 32 && head[0] != 16))
         return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "packed file of another network: %s of layer %d [%s] are %zu numbers of %s,"
-                        " in the file %llu of %u bits",
+                        "packed file of another network: %s of layer %d [%s] are %zu numbers of "
+                        "%s, in the file %llu of %u bits",
                         p->name, i, type, p->count, is_bit ? "1 bit" : "32 or 16 bits",
                         (unsigned long long)count, (unsigned)head[0]);
     size_t size = bytes_of(head[0], (size_t)p->filters, p->count);
@@ -216,10 +216,10 @@ static dnx_status walk(reader r, dnx_net *net, bool stores, dnx_err *err) {
         dnx_status st = stores ? dnx_net_restore_params(net, i, list, &n, err) : DNX_OK;
         if (st) return st;
         if (!get(&r, head, sizeof head) || head[0] != (uint32_t)i || head[1] != (uint32_t)n)
-            return dnx_fail(err, DNX_EWEIGHTS, at,
-                            "packed file of another network: layer %d [%s] is not there with %d "
-                            "tensors",
-                            i, net->nodes[i].type->name, n);
+            return dnx_fail(
+                err, DNX_EWEIGHTS, at,
+                "packed file of another network: layer %d [%s] is not there with %d tensors", i,
+                net->nodes[i].type->name, n);
         for (int k = 0; k < n; k++) {
             st = get_tensor(&r, net, i, &list[k], stores, err);
             if (st) return st;

@@ -98,10 +98,10 @@ dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err) {
     while (number < MOST && !is_free(j, number)) number++;
     for (int i = 0; i < FILES && !st; i++) {
         char *from = name(j, 0, i), *to = name(j, number, i);
-        if (!from || !to) st = dnx_fail(err, DNX_EMEM, (dnx_loc){j->base, 0}, "no memory");
+        if (!from || !to) st = dnx_no_memory(j->base, err);
         else if (is_there(from) && (number == MOST || rename(from, to)))
-            st = dnx_fail(err, DNX_EIO, (dnx_loc){from, 0}, "cannot rename to %s: %s", to,
-                          number == MOST ? "too many are there" : strerror(errno));
+            st = dnx_fail_at(err, DNX_EIO, from, "cannot rename to %s: %s", to,
+                             number == MOST ? "too many are there" : strerror(errno));
         free(from);
         free(to);
     }

@@ -50,7 +50,7 @@ static dnx_status write_score(const dnx_train_job *j, dnx_err *err) {
                    dnx_verify_judge(j->pairs)->kind ? "faces" : "pairs");
     char *text = dnx_record_text(&r);
     dnx_status st = text ? dnx_outfile_write(j->score, text, strlen(text), err)
-                         : dnx_fail(err, DNX_EMEM, (dnx_loc){j->score, 0}, "no memory");
+                         : dnx_no_memory(j->score, err);
     free(text);
     dnx_record_free(&r);
     return st;
@@ -97,7 +97,7 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_weights_load(j->eval, j->best, &said);
     dnx_inputs_rewind(mark); /* the file is a result, not an input of the run */
     if (!st) st = run(j, &result, &said);
-    if (st == DNX_ESTOP) return dnx_fail(err, st, (dnx_loc){0}, "%s", said.text);
+    if (st == DNX_ESTOP) return dnx_fail_at(err, st, NULL, "%s", said.text);
     if (st) {
         dnx_train_note(j, DNX_TRAIN_WARNING, "%s; the next verification replaces it", said.text);
         return DNX_OK;

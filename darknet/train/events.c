@@ -174,10 +174,10 @@ static size_t kept(const unsigned char *p, size_t n, uint64_t keep) {
 static dnx_status make_path(dnx_events *e, const char *dir, const char *name, dnx_err *err) {
     char *folder = dnx_path_join(dir, name);
     dnx_status st = dnx_folder_make(dir, err);
-    if (!st && !folder) st = dnx_fail(err, DNX_EMEM, (dnx_loc){dir, 0}, "no memory");
+    if (!st && !folder) st = dnx_no_memory(dir, err);
     if (!st) st = dnx_folder_make(folder, err);
     if (!st && !(e->path = dnx_path_join(folder, "events.out.tfevents.0000000000.darknet")))
-        st = dnx_fail(err, DNX_EMEM, (dnx_loc){dir, 0}, "no memory");
+        st = dnx_no_memory(dir, err);
     free(folder);
     return st ? st : dnx_outfile_try(e->path, err);
 }
@@ -191,14 +191,11 @@ dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
     if (keep && !access(e->path, F_OK)) {
         size_t n;
         unsigned char *old = (unsigned char *)dnx_file_read_unnoted(e->path, SIZE_MAX / 2, &n);
-        if (!old)
-            return dnx_fail(err, DNX_EIO, (dnx_loc){e->path, 0}, "cannot read: %s",
-                            strerror(errno));
+        if (!old) return dnx_fail_at(err, DNX_EIO, e->path, "cannot read: %s", strerror(errno));
         e->written = kept(old, n, keep);
         free(old);
         if (n && !e->written)
-            return dnx_fail(err, DNX_EIO, (dnx_loc){e->path, 0},
-                            "is not an event file of TensorBoard's");
+            return dnx_fail_at(err, DNX_EIO, e->path, "is not an event file of TensorBoard's");
     }
     if (e->written) return DNX_OK;
     message m = event(0, 3, version, strlen(version));
@@ -207,7 +204,7 @@ dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
 }
 
 static dnx_status cannot_write(const dnx_events *e, dnx_err *err) {
-    return dnx_fail(err, DNX_EIO, (dnx_loc){e->path, 0}, "cannot write: %s", strerror(errno));
+    return dnx_fail_at(err, DNX_EIO, e->path, "cannot write: %s", strerror(errno));
 }
 
 dnx_status dnx_events_flush(dnx_events *e, dnx_err *err) {

@@ -120,8 +120,7 @@ static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
         dnx_net_describe(t, add_option, &s);
         snprintf(key, sizeof key, "%sweights", prefix);
         if (!dnx_hash_file(weights, &sum))
-            return dnx_fail(err, DNX_EIO, (dnx_loc){weights, 0}, "cannot read: %s",
-                            strerror(errno));
+            return dnx_fail_at(err, DNX_EIO, weights, "cannot read: %s", strerror(errno));
         add_checksum(&j->inputs, key, sum);
     }
     for (int i = 0; i < j->net->n; i++) {
@@ -194,8 +193,7 @@ dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err) {
     list_data(j);
     dnx_status st = list_teachers(j, err);
     list_remarks(j);
-    if (!st && !(j->inputs_text = dnx_record_text(&j->inputs)))
-        st = dnx_fail(err, DNX_EMEM, (dnx_loc){j->a->cfg, 0}, "no memory");
+    if (!st && !(j->inputs_text = dnx_record_text(&j->inputs))) st = dnx_no_memory(j->a->cfg, err);
     return st;
 }
 
@@ -232,10 +230,10 @@ dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err) {
     dnx_record_parse(&old, was);
     bool ok = dnx_record_compare(&old, &j->inputs, differs, &c);
     dnx_record_free(&old);
-    if (!ok) return dnx_fail(err, DNX_EMEM, (dnx_loc){j->state, 0}, "no memory");
+    if (!ok) return dnx_no_memory(j->state, err);
     if (!c.count || j->a->force) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, (dnx_loc){j->state, 0},
-                    "is of a run with other inputs: %s%s; -force continues nevertheless, -name or "
-                    "-out makes another run",
-                    c.first, c.count > 1 ? ", and more" : "");
+    return dnx_fail_at(err, DNX_EOPTION, j->state,
+                       "is of a run with other inputs: %s%s; -force continues nevertheless, -name "
+                       "or -out makes another run",
+                       c.first, c.count > 1 ? ", and more" : "");
 }

@@ -150,16 +150,16 @@ dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, const char
                         uint64_t batch, dnx_err *err) {
     *log = (dnx_log){.path = path, .fd = -1};
     if (batch && !keep(log, batch, verification))
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){path, 0},
-                        "has the verifications of another judge than %s; -name or -out makes "
-                        "another run",
-                        verification);
+        return dnx_fail_at(
+            err, DNX_EOPTION, path,
+            "has the verifications of another judge than %s; -name or -out makes another run",
+            verification);
     log->verification = verification;
     if (!log->written && !log->len) {
         add_titles(log, net, verification);
         add(log, "\n");
     }
-    return log->text ? DNX_OK : dnx_fail(err, DNX_EMEM, (dnx_loc){path, 0}, "no memory");
+    return log->text ? DNX_OK : dnx_no_memory(path, err);
 }
 
 bool dnx_log_lacks_verification(const dnx_log *log) {
@@ -177,7 +177,7 @@ void dnx_log_amend(dnx_log *log, double verified) {
 }
 
 static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
-    return dnx_fail(err, DNX_EIO, (dnx_loc){log->path, 0}, "cannot write: %s", strerror(errno));
+    return dnx_fail_at(err, DNX_EIO, log->path, "cannot write: %s", strerror(errno));
 }
 
 /* Removes the complete lines among the first `done` bytes of the waiting text, which are in the

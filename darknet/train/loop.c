@@ -47,7 +47,7 @@ static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
             st = dnx_fail(err, DNX_ENUMBER, j->net->nodes[i].loc,
                           "NaN or infinity in the loss of layer %d [%s]", i,
                           j->net->nodes[i].type->name);
-    return st ? st : dnx_fail(err, DNX_ENUMBER, (dnx_loc){j->a->cfg, 0}, "NaN or infinity");
+    return st ? st : dnx_fail_at(err, DNX_ENUMBER, j->a->cfg, "NaN or infinity");
 }
 
 /* Adds the losses of the last sub-batch to those of the update, and its triplets or pairs. */
@@ -172,7 +172,7 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
     if (!st) return DNX_OK;
-    if (st == DNX_ENUMBER) return dnx_fail(err, st, (dnx_loc){0}, "%s", why.text);
+    if (st == DNX_ENUMBER) return dnx_fail_at(err, st, NULL, "%s", why.text);
     dnx_train_note(j, DNX_TRAIN_WARNING,
                    "%s; training continues, the next attempt is in "
                    "%d s",
@@ -195,7 +195,7 @@ static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     }
     dnx_status saved = j->saved_batch == j->batch ? DNX_OK : dnx_train_save(j, &why);
     if (!saved) return st;
-    if (!st) return dnx_fail(err, saved, (dnx_loc){0}, "%s", why.text);
+    if (!st) return dnx_fail_at(err, saved, NULL, "%s", why.text);
     dnx_train_note(j, DNX_TRAIN_WARNING, "%s", why.text);
     return st;
 }
@@ -203,7 +203,7 @@ static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
 /* Returns a failure that did not end the run, if later tries failed as well. */
 static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     const dnx_err *late = j->late_file.status ? &j->late_file : &j->late_best;
-    return late->status ? dnx_fail(err, late->status, (dnx_loc){0}, "%s", late->text) : DNX_OK;
+    return late->status ? dnx_fail_at(err, late->status, NULL, "%s", late->text) : DNX_OK;
 }
 
 /* Writes NAME.run for the last time. If it cannot be recorded that the run is done, the run has
@@ -218,7 +218,7 @@ static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
                                         : "done",
              st && st != DNX_ESTOP ? err->text : "");
     if (!dnx_train_write_run(j, state, &why)) return st;
-    if (!st) return dnx_fail(err, why.status, (dnx_loc){0}, "%s", why.text);
+    if (!st) return dnx_fail_at(err, why.status, NULL, "%s", why.text);
     dnx_train_note(j, DNX_TRAIN_WARNING, "%s", why.text);
     return st;
 }

@@ -26,8 +26,7 @@ enum { READERS = 2 };
 static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const char *path,
                            dnx_err *err) {
     char *full = realpath(path, NULL);
-    if (!full)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){path, 0}, "cannot open: %s", strerror(errno));
+    if (!full) return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
     dnx_status st = dnx_cfg_set(cfg, section, key, full, err);
     free(full);
     return st;
@@ -78,9 +77,7 @@ static dnx_status allocate(dnx_train_job *j, dnx_err *err) {
     j->losses = calloc((size_t)j->net->n, sizeof *j->losses);
     j->used = calloc((size_t)j->net->n, sizeof *j->used);
     j->statistics = dnx_alloc(floats + 1);
-    return j->losses && j->used && j->statistics
-               ? DNX_OK
-               : dnx_fail(err, DNX_EMEM, (dnx_loc){j->a->cfg, 0}, "no memory");
+    return j->losses && j->used && j->statistics ? DNX_OK : dnx_no_memory(j->a->cfg, err);
 }
 
 static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
@@ -113,7 +110,7 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
                           dnx_train_job **out, dnx_err *err) {
     dnx_train_job *j = calloc(1, sizeof *j);
     *out = NULL;
-    if (!j) return dnx_fail(err, DNX_EMEM, (dnx_loc){args->cfg, 0}, "no memory");
+    if (!j) return dnx_no_memory(args->cfg, err);
     j->a = args;
     j->events = events;
     j->classifier = j->feature = -1;
@@ -225,7 +222,7 @@ static dnx_status open_verified(dnx_train_job *j, dnx_err *err) {
     const dnx_train_args *a = j->a;
     dnx_verified what = {.pairs = a->pairs, .faces = a->faces, .distractors = a->distractors};
     if (!dnx_judge_read(a->judge, &what.judge))
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){0}, "-judge %s: is not a judge", a->judge);
+        return dnx_fail_at(err, DNX_EOPTION, NULL, "-judge %s: is not a judge", a->judge);
     return dnx_verify_open(&what, &j->pairs, err);
 }
 

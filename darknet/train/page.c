@@ -239,14 +239,14 @@ dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err) {
                                    .sin_port = htons((uint16_t)port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     dnx_page *p = *out = calloc(1, sizeof *p);
-    if (!p) return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "-port %d: no memory", port);
+    if (!p) return dnx_fail_at(err, DNX_EMEM, NULL, "-port %d: no memory", port);
     for (int i = 0; i < CLIENTS; i++) p->clients[i].fd = -1;
     pthread_mutex_init(&p->lock, NULL);
     p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (p->fd >= 0) setsockopt(p->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (p->fd < 0 || bind(p->fd, (const struct sockaddr *)&at, sizeof at) || listen(p->fd, CLIENTS))
-        return dnx_fail(err, DNX_EIO, (dnx_loc){0}, "-port %d: 127.0.0.1:%d: %s", port, port,
-                        strerror(errno));
+        return dnx_fail_at(err, DNX_EIO, NULL, "-port %d: 127.0.0.1:%d: %s", port, port,
+                           strerror(errno));
     return DNX_OK;
 }
 
@@ -266,7 +266,7 @@ static dnx_status add_kept(dnx_curve *c, const dnx_log *log, dnx_err *err) {
     size_t n;
     char *file = log->written ? dnx_file_read_unnoted(log->path, SIZE_MAX / 2, &n) : NULL;
     if (log->written && !file)
-        return dnx_fail(err, DNX_EIO, (dnx_loc){log->path, 0}, "cannot read: %s", strerror(errno));
+        return dnx_fail_at(err, DNX_EIO, log->path, "cannot read: %s", strerror(errno));
     if (file && n > log->written) n = log->written;
     for (char *line = file, *end; file && (end = memchr(line, '\n', (size_t)(file + n - line)));
          line = end + 1)
@@ -284,7 +284,7 @@ static dnx_status start_thread(dnx_page *p, dnx_err *err) {
     int failed = pthread_create(&p->thread, NULL, run, p);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     p->is_running = !failed;
-    return failed ? dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "-port: %s", strerror(failed)) : DNX_OK;
+    return failed ? dnx_fail_at(err, DNX_EMEM, NULL, "-port: %s", strerror(failed)) : DNX_OK;
 }
 
 dnx_status dnx_page_start(dnx_page *p, const char *name, uint64_t last, const dnx_net *net,
@@ -294,7 +294,7 @@ dnx_status dnx_page_start(dnx_page *p, const char *name, uint64_t last, const dn
     for (const char *c = titles; c && *c; c++) columns += *c == ',';
     if (titles) p->hello = hello(name, last, titles);
     free(titles);
-    if (!p->hello) return dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "-port: no memory");
+    if (!p->hello) return dnx_fail_at(err, DNX_EMEM, NULL, "-port: no memory");
     dnx_status st = dnx_curve_make(&p->curve, columns, err);
     if (!st) st = dnx_curve_make(&p->seen, columns, err);
     if (!st) st = add_kept(&p->curve, log, err);

@@ -12,8 +12,7 @@ dnx_status dnx_curve_make(dnx_curve *c, int columns, dnx_err *err) {
     c->value = calloc(most * (size_t)columns, sizeof *c->value);
     c->line = calloc((size_t)columns, sizeof *c->line);
     c->batch = calloc(most, sizeof *c->batch);
-    return c->value && c->line && c->batch ? DNX_OK
-                                           : dnx_fail(err, DNX_EMEM, (dnx_loc){0}, "no memory");
+    return c->value && c->line && c->batch ? DNX_OK : dnx_no_memory(NULL, err);
 }
 
 void dnx_curve_free(dnx_curve *c) {

@@ -40,7 +40,7 @@ static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     char *lock = with_end(j, ".lock");
     if (!lock || !j->weights || !j->best || !j->score || !j->state || !j->names || !j->run ||
         !j->skipped_file || !j->log.path)
-        st = dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
+        st = dnx_no_memory(folder, err);
     else st = dnx_lock_take(&j->lock, lock, err);
     free(lock);
     return st;
@@ -58,8 +58,8 @@ static dnx_status find_earlier(dnx_train_job *j, const char *file, dnx_err *err)
                           "this very run is done: -name or -out makes another one, -force trains "
                           "it again in its place")
                : dnx_fail(err, DNX_EOPTION, at,
-                          "a run of this name is there: -resume continues it, -name or -out "
-                          "makes another one, -force replaces it");
+                          "a run of this name is there: -resume continues it, -name or -out makes "
+                          "another one, -force replaces it");
 }
 
 /* Refuses to replace another run, and checks now that the files can be written. */
@@ -77,13 +77,14 @@ static dnx_status try_files(dnx_train_job *j, dnx_err *err) {
 
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err) {
     const dnx_train_args *a = j->a;
-    return dnx_fail(err, DNX_EOPTION, (dnx_loc){a->resume ? j->state : a->weights, 0},
-                    "has trained %llu batches, and %s%llu: nothing is left to train; %s",
-                    (unsigned long long)j->batch,
-                    a->batches ? "-batches is " : "max_batches=", (unsigned long long)j->last,
-                    a->resume ? "raise max_batches, or give a larger -batches"
-                              : "-clear counts from 0 again, a larger max_batches or -batches "
-                                "continues from there");
+    return dnx_fail_at(
+        err, DNX_EOPTION, a->resume ? j->state : a->weights,
+        "has trained %llu batches, and %s%llu: nothing is left to train; %s",
+        (unsigned long long)j->batch,
+        a->batches ? "-batches is " : "max_batches=", (unsigned long long)j->last,
+        a->resume
+            ? "raise max_batches, or give a larger -batches"
+            : "-clear counts from 0 again, a larger max_batches or -batches continues from there");
 }
 
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {

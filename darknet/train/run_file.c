@@ -79,7 +79,7 @@ dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err
     dnx_record_free(&r);
     if (head && asprintf(&text, "%s%s", head, j->inputs_text) < 0) text = NULL;
     dnx_status st = text ? dnx_outfile_write(j->run, text, strlen(text), err)
-                         : dnx_fail(err, DNX_EMEM, (dnx_loc){j->run, 0}, "no memory");
+                         : dnx_no_memory(j->run, err);
     free(head);
     free(text);
     return st;

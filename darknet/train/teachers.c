@@ -22,7 +22,7 @@ static char *resolve(const char *path, const char *beside) {
 }
 
 static dnx_status no_memory(const dnx_net *net, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, (dnx_loc){net->file, 0}, "no memory for the teachers");
+    return dnx_fail_at(err, DNX_EMEM, net->file, "no memory for the teachers");
 }
 
 /* Adds to an error of reading the file `path` the option that named this file. */
@@ -143,10 +143,10 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
                         o->layer, why, o->teacher, k->n - 1);
     const dnx_shape out = n->distillation->target = k->nodes[layer].out;
     if (o->flips && (out.h != 1 || out.w != 1))
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[%s] flips=1: layer %d of %s is a map of %d x %d: only features can be "
-                        "added",
-                        n->type->name, layer, o->teacher, out.h, out.w);
+        return dnx_fail(
+            err, DNX_EOPTION, n->loc,
+            "[%s] flips=1: layer %d of %s is a map of %d x %d: only features can be added",
+            n->type->name, layer, o->teacher, out.h, out.w);
     if (dnx_takes(n) == DNX_VECTORS) return DNX_OK;
     dnx_net_unmerge(k, layer);
     return add_output(net, n, which, layer, o->flips != 0, err);

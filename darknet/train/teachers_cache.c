@@ -80,10 +80,10 @@ static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err 
     if (!isfinite(v[k]))
         return dnx_fail(err, DNX_ENUMBER, at, "NaN or infinity in layer %d for %s", m->w->layer,
                         name);
-    return dnx_fail(err, DNX_ENUMBER, at,
-                    "layer %d gives %g for %s, and a cache holds at most 65504: train without "
-                    "-cache",
-                    m->w->layer, (double)v[k], name);
+    return dnx_fail(
+        err, DNX_ENUMBER, at,
+        "layer %d gives %g for %s, and a cache holds at most 65504: train without -cache",
+        m->w->layer, (double)v[k], name);
 }
 
 /* Computes rows first to first + count of m->w->out. The row of an image that cannot be read is
@@ -91,7 +91,7 @@ static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err 
 static dnx_status fill(const maker *m, float *x, size_t first, size_t count, dnx_err *err) {
     const size_t size = dnx_size(m->net->in), dim = m->w->size;
     bool *is_read = malloc(count * sizeof *is_read);
-    if (!is_read) return dnx_fail(err, DNX_EMEM, (dnx_loc){m->path, 0}, "no memory");
+    if (!is_read) return dnx_no_memory(m->path, err);
     for (size_t b = 0; b < count; b++) {
         size_t row = first + b;
         is_read[b] = m->job->read(m->job->arg, row / 2, row % 2, x + b * size);
@@ -112,7 +112,7 @@ static dnx_status compute(maker *m, uint64_t key, dnx_err *err) {
     const dnx_cache_head head = {key, rows, m->w->size, name_row, m};
     dnx_cache_out f;
     float *x = dnx_alloc(batch * dnx_size(m->net->in));
-    if (!x) return dnx_fail(err, DNX_EMEM, (dnx_loc){m->path, 0}, "no memory");
+    if (!x) return dnx_no_memory(m->path, err);
     dnx_status st = dnx_cache_begin(&f, m->path, &head, err);
     const bool is_open = !st;
     while (!st && f.done < rows && !f.file.why) {
@@ -147,12 +147,11 @@ static bool waiting(void *arg, const char *holder) {
 static dnx_status make(maker *m, uint64_t key, dnx_err *err) {
     dnx_lock *lock = NULL;
     char *name;
-    if (asprintf(&name, "%s.lock", m->path) < 0)
-        return dnx_fail(err, DNX_EMEM, (dnx_loc){m->path, 0}, "no memory");
+    if (asprintf(&name, "%s.lock", m->path) < 0) return dnx_no_memory(m->path, err);
     dnx_err held = {0};
     dnx_status st = dnx_lock_wait(&lock, name, waiting, m, &held);
     if (st && !(st = dnx_stop_check(err)))
-        st = dnx_fail(err, held.status, (dnx_loc){0}, "%s", held.text);
+        st = dnx_fail_at(err, held.status, NULL, "%s", held.text);
     if (!st && access(m->path, F_OK)) st = compute(m, key, err);
     dnx_lock_release(lock);
     free(name);
@@ -169,9 +168,9 @@ static dnx_status open_output(maker *m, uint64_t key, dnx_err *err) {
                    w->cache.dim == w->size;
     if (w->is_cached) return DNX_OK;
     dnx_cache_close(&w->cache);
-    return dnx_fail(err, DNX_EWEIGHTS, (dnx_loc){m->path, 0},
-                    "is of other images, or of another size, mean, scale or center= of the input; "
-                    "remove it to have it made again, or name another folder");
+    return dnx_fail_at(err, DNX_EWEIGHTS, m->path,
+                       "is of other images, or of another size, mean, scale or center= of the "
+                       "input; remove it to have it made again, or name another folder");
 }
 
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
@@ -188,11 +187,10 @@ dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *
         uint64_t of_teacher;
         char *path;
         if (!dnx_net_fingerprint(k->net, w->layer, k->weights, &of_teacher))
-            return dnx_fail(err, DNX_EIO, (dnx_loc){k->weights, 0}, "cannot read: %s",
-                            strerror(errno));
+            return dnx_fail_at(err, DNX_EIO, k->weights, "cannot read: %s", strerror(errno));
         if (asprintf(&path, "%s/%s-%d-%08" PRIx32 ".embeddings", folder, name, w->layer,
                      (uint32_t)(of_teacher ^ of_teacher >> 32)) < 0)
-            return dnx_fail(err, DNX_EMEM, (dnx_loc){folder, 0}, "no memory");
+            return dnx_no_memory(folder, err);
         maker m = {.net = net, .w = w, .list = list, .job = job, .path = path};
         st = open_output(&m, dnx_hash(input, &of_teacher, sizeof of_teacher), err);
         free(path);

@@ -78,7 +78,7 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
     if (!st) st = check_steps(net, err);
     if (st) return st;
     if (net->origin.notes.twice) /* libdarknet uses the first; the user may mean the second */
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){0}, "%s", net->origin.notes.twice);
+        return dnx_fail_at(err, DNX_EOPTION, NULL, "%s", net->origin.notes.twice);
     if (!last->type->is_loss)
         return dnx_fail(err, DNX_ESHAPE, last->loc,
                         "[%s] is the last layer: a network that trains must end in a loss",
@@ -86,9 +86,9 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
     size_t floats = 0;
     for (int i = net->first_trained; i < net->n; i++) floats += dnx_net_count(net, i);
     if (!floats)
-        return dnx_fail(err, DNX_EOPTION, (dnx_loc){net->file, 0},
-                        "nothing would be trained: no layer that is left by stopbackward=1 has "
-                        "weights");
+        return dnx_fail_at(
+            err, DNX_EOPTION, net->file,
+            "nothing would be trained: no layer that is left by stopbackward=1 has weights");
     st = check_batch_norm(net, err);
     return st ? st : dnx_batches_check_net(net, err);
 }
@@ -122,10 +122,10 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_d
                         "[%s] learns from two images of a class, but batch/subdivisions is 1",
                         n->type->name);
     if (net->o.sampler == DNX_BALANCED && net->o.images < 2)
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[%s] learns from two images of a class, but [net] images=%d shows one of "
-                        "each",
-                        n->type->name, net->o.images);
+        return dnx_fail(
+            err, DNX_EOPTION, n->loc,
+            "[%s] learns from two images of a class, but [net] images=%d shows one of each",
+            n->type->name, net->o.images);
     if (!look_at_classes(data, &has_two, &with_images))
         return dnx_fail(err, DNX_EMEM, n->loc, "no memory");
     if (with_images < 2)

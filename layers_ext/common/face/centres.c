@@ -45,10 +45,10 @@ static dnx_status check_teacher(const dnx_centres *c, const dnx_node *n, dnx_err
                         "a [margin_softmax] has",
                         n->type->name);
     if (length != c->D)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[%s] centres=%s: the teacher's embedding has %zu numbers, the student's "
-                        "%zu",
-                        n->type->name, word, length, c->D);
+        return dnx_fail(
+            err, DNX_ESHAPE, n->loc,
+            "[%s] centres=%s: the teacher's embedding has %zu numbers, the student's %zu",
+            n->type->name, word, length, c->D);
     if (inherits && of->classes(head) != c->N)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[%s] centres=inherited: the teacher has %d classes, the student %d",

@@ -22,15 +22,13 @@ const dnx_margin_form dnx_margin_forms[] = {
 dnx_status dnx_margin_check(const dnx_margin *g, dnx_loc at, dnx_err *err) {
     const dnx_margin_form *form = &dnx_margin_forms[g->kind];
     if (form->is_sv && g->t < 1)
-        return dnx_fail(err, DNX_EOPTION, at,
-                        "[margin_softmax] t=%g: must be at least 1 for sv margins (1: no extra "
-                        "weight)",
-                        g->t);
+        return dnx_fail(
+            err, DNX_EOPTION, at,
+            "[margin_softmax] t=%g: must be at least 1 for sv margins (1: no extra weight)", g->t);
     if (form->adds_angle && g->m >= 3.14159)
-        return dnx_fail(err, DNX_EOPTION, at,
-                        "[margin_softmax] m=%g: is added to an angle in radians, so it must be "
-                        "below pi",
-                        g->m);
+        return dnx_fail(
+            err, DNX_EOPTION, at,
+            "[margin_softmax] m=%g: is added to an angle in radians, so it must be below pi", g->m);
     if (g->kind == DNX_MARGIN_SPHEREFACE && (g->m < 1 || g->m != floor(g->m)))
         return dnx_fail(err, DNX_EOPTION, at,
                         "[margin_softmax] m=%g: sphereface multiplies by a whole number from 1",
