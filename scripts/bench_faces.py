@@ -36,6 +36,7 @@ from lib.cfg_text import edit
 from lib.files import read, write
 from lib.folders import images_below
 from lib.processes import darknet, run
+from lib.text import counted
 
 CELL, FACTOR = 12, .709  # P-Net's window, and from one scale to the next
 SIDES = {"p": CELL, "r": 24, "o": 48}
@@ -138,7 +139,7 @@ def compare(args, bench, what):
     ms = bench_peers.turns(args, sides)
     ms["P-Net peer"] = min(ms["P-Net by scale"], ms["P-Net by page"])
     print(f"P-Net in ONNX Runtime: {ms['P-Net by scale']:.3f} ms for {len(sizes)} scales, "
-          f"{ms['P-Net by page']:.3f} ms for {pages} pages of {page[1]} x {page[0]}")
+          f"{ms['P-Net by page']:.3f} ms for {counted(pages, 'page')} of {page[1]} x {page[0]}")
     return {f"{n}-Net": (ms[f"{n}-Net ours"], ms[f"{n}-Net peer"]) for n in "PRO"}
 
 

@@ -36,6 +36,7 @@ from lib.embeddings import Embeddings
 from lib.files import make_folder, remove, whole_file, write
 from lib.lock import folder_lock
 from lib.skipping import cut_out, run_to
+from lib.text import counted
 
 MOST = 30000  # faces
 TILE, COLUMNS, ROWS = 112, 8, 12  # of a contact sheet
@@ -170,7 +171,8 @@ def cluster(args):
         alone = hand_out(args, crops, names, groups, new)
         put_in_place(new, args.out)
     people = sum(len(g) >= args.least for g in groups)
-    print(f"{len(names)} faces: {people} people, {alone} faces alone; {args.out}/sheets shows them")
+    print(f"{counted(len(names), 'face')}: {counted(people, 'person', 'people')}, "
+          f"{counted(alone, 'face')} alone; {args.out}/sheets shows them")
 
 
 def main():

@@ -33,6 +33,7 @@ from lib.files import make_folder, read, whole_file, write
 from lib.folders import images_below
 from lib.processes import ROOT, darknet, run
 from lib.skipping import cut_out
+from lib.text import counted
 
 SIZE, IDENTITIES, IMAGES, PAIRS, BATCH, BATCHES = 56, 60, 20, 400, 64, 500
 SHOWN = 2  # pairs of the same person, and as many of different people
@@ -97,7 +98,8 @@ def pairs_of_photos(folder, out):
         other = next(p for p in people.values() if p is not first)
         return [(first[0], first[1]), (first[0], other[0])]
     if len(found) < 3:
-        raise Failure(f"{folder}: {len(found)} faces were found, three are needed")
+        raise Failure(f"{folder}: {counted(len(found), 'face was', 'faces were')} found, three are "
+                      "needed")
     return [(found[0], found[1]), (found[0], found[2])]
 
 

@@ -38,6 +38,7 @@ from lib import fingerprints
 from lib.arguments import each, real, whole
 from lib.files import make_folder, remove, write_csv, write_json
 from lib.lock import folder_lock
+from lib.text import counted
 from report import identification as shown
 from report.machine import has_slow_blas, made_here
 
@@ -66,8 +67,8 @@ def entries(args):
             raise Failure(f"--versus {' '.join(words)}: takes a cfg and weights, or files of "
                           "features")
         if not other and len(more) != len(inputs):
-            raise Failure(f"--versus {' '.join(words)}: {len(more)} files of features for "
-                          f"{len(inputs)} inputs")
+            raise Failure(f"--versus {' '.join(words)}: {counted(len(more), 'file')} of features "
+                          f"for {counted(len(inputs), 'input')}")
         out.append((other.name if other else short(more[0]), other, inputs if other else more))
     return numbered(out)
 

@@ -28,6 +28,7 @@ from lib.arguments import real
 from lib.files import remove
 from lib.metrics import p_text, percent
 from lib.pairs import read_pairs
+from lib.text import counted
 
 THRESHOLD_RATE = 1e-2  # lower rates cannot be measured well with LFW's 3,000 pairs of two people
 
@@ -83,8 +84,8 @@ def rates(r):
 def report(r, out):
     n = len(r["thresholds"])
     print(f"accuracy {percent(r['accuracy'])} %, standard deviation {percent(r['std'])}, "
-          f"standard error {percent(r['standard_error'])} ({n} fold{'s' * (n > 1)}, "
-          f"{r['pairs']} pairs, {r['dropped_pairs']} dropped)")
+          f"standard error {percent(r['standard_error'])} ({counted(n, 'fold')}, "
+          f"{counted(r['pairs'], 'pair')}, {r['dropped_pairs']} dropped)")
     if n == 1:
         print("The threshold was fitted on the tested pairs: the accuracy is too good by a little, "
               "and has no standard error.")

@@ -23,6 +23,7 @@ from lib.files import make_folder, write_csv, write_json
 from lib.lock import folder_lock
 from lib.metrics import percent
 from lib.pairs import read_pairs, unpack_bin
+from lib.text import counted
 from report.identification import as_text
 from report.machine import made_here
 
@@ -70,7 +71,7 @@ def measure(args, name, folder, pairs, shown):
     old = reusable(os.path.join(out, "results.json"), now, *RESULTS)
     if old:
         return old
-    print(f"{name}: {len(kept)} pairs of {len(found)} images", flush=True)
+    print(f"{name}: {counted(len(kept), 'pair')} of {len(found)} images", flush=True)
     return verify(args.cfg, args.weights, folder, pairs, out, flip=args.flip,
                   threads=args.threads, allow_missing=args.allow_missing, name=shown,
                   pictures=args.pictures)
@@ -104,7 +105,8 @@ def work(args):
     print(as_text(table))
     for name, r in got.items():
         if r["dropped_pairs"]:
-            print(f"{name}: {r['dropped_pairs']} pairs were dropped: images are missing or broken")
+            print(f"{name}: {counted(r['dropped_pairs'], 'pair was', 'pairs were')} dropped: "
+                  "images are missing or broken")
         if r["standard_error"] is None:
             print(f"{name}: one fold: its threshold was fitted on the tested pairs")
     print(f"results in {args.out}")

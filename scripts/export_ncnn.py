@@ -33,6 +33,7 @@ from exchange.calibrate import images_of
 from exchange.calibrate import ranges as calibrate
 from exchange.ncnn_out import FILTERS, SECTIONS, files_of
 from lib import files
+from lib.text import counted
 
 IMAGES = 64  # images that --int8 measures
 
@@ -53,10 +54,12 @@ def export(cfg, weights, param, data, to=None, half=False, force=False, faces=No
         f.write(numbers)
     files.write(param, text)
     if faces:
-        print(f"{quantized} layers compute with 8 bits, by {len(images)} images of {faces}")
+        print(f"{counted(quantized, 'layer computes', 'layers compute')} with 8 bits, by "
+              f"{counted(len(images), 'image')} of {faces}")
     h, w, c = network.input
     mean, scale = network.net["input_mean"], network.net["input_scale"]
-    print(f"{param}, {data}: {len(text.splitlines()) - 2} layers, {len(numbers):,} bytes")
+    print(f"{param}, {data}: {counted(len(text.splitlines()) - 2, 'layer')}, "
+          f"{len(numbers):,} bytes")
     print(f"input: {w} x {h} x {c}, mean {{{', '.join([f'{mean:g}f'] * c)}}}, "
           f"norm {{{', '.join([f'{scale:.9g}f'] * c)}}}; output: {network.outputs} numbers")
 

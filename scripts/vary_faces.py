@@ -40,6 +40,7 @@ from lib.folders import images_below
 from lib.lock import folder_lock
 from lib.pictures import read_rgb
 from lib.processes import each
+from lib.text import counted
 
 BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # as Pillow has it
 
@@ -166,12 +167,13 @@ def check_record(args, path, now):
 
 
 def tell(args, images, broken, faces):
-    print(f"{images} images, {len(broken)} left out, {faces} faces in {args.out}")
+    print(f"{counted(images, 'image')}, {len(broken)} left out, {counted(faces, 'face')} in "
+          f"{args.out}")
     if not broken:
         remove(args.out + ".unreadable.txt")
         return
     write(args.out + ".unreadable.txt", "".join(f"{path}\n" for path in broken))
-    print(f"vary_faces.py: {len(broken)} images cannot be read: {broken[0]}"
+    print(f"vary_faces.py: {counted(len(broken), 'image')} cannot be read: {broken[0]}"
           + (", ..." if len(broken) > 1 else "") + f"; all are named in {args.out}.unreadable.txt",
           file=sys.stderr)
 

@@ -46,3 +46,5 @@ dnx_status dnx_fail_at(dnx_err *err, dnx_status status, const char *path, const 
 dnx_status dnx_no_memory(const char *path, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, path, "no memory");
 }
+
+const char *dnx_plural(size_t n, const char *one, const char *many) { return n == 1 ? one : many; }

@@ -2,6 +2,7 @@
  * error is kept: the function that finds the fault writes the text, and all callers pass it on. */
 #ifndef DNX_ERR_H
 #define DNX_ERR_H
+#include <stddef.h>
 
 typedef enum {
     DNX_OK,
@@ -33,4 +34,6 @@ dnx_status dnx_fail_at(dnx_err *err, dnx_status status, const char *path, const 
     __attribute__((format(printf, 4, 5)));
 /* Records "PATH: no memory" and returns DNX_EMEM. */
 dnx_status dnx_no_memory(const char *path, dnx_err *err);
+/* For messages: returns `one` when n is 1, else `many`. */
+const char *dnx_plural(size_t n, const char *one, const char *many);
 #endif

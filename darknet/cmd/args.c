@@ -173,8 +173,8 @@ static int take_place(parser *p, const char *word) {
         return set(p, a, word);
     }
     if (!places) return wrong(p, "%s takes no argument '%s'", p->v->name, word);
-    return wrong(p, "%s takes no more than %d argument%s; '%s' is one too many", p->v->name, places,
-                 places == 1 ? "" : "s", word);
+    return wrong(p, "%s takes no more than %d %s; '%s' is one too many", p->v->name, places,
+                 dnx_plural((size_t)places, "argument", "arguments"), word);
 }
 
 static int find_missing(const parser *p) {

@@ -153,7 +153,9 @@ static dnx_status try_training(const check_args *a, int classes, training *t, dn
     t->all = dnx_training_bytes(net);
     dnx_status wrong = why->status ? why->status : dnx_trainable(net, why);
     if (!wrong && a->data) wrong = dnx_data_open(a->data, show_broken, NULL, &data, why);
-    if (data && data->left_out.n) fprintf(stderr, "%zu files were left out\n", data->left_out.n);
+    if (data && data->left_out.n)
+        fprintf(stderr, "%zu %s left out\n", data->left_out.n,
+                dnx_plural(data->left_out.n, "file was", "files were"));
     if (!wrong && data) wrong = dnx_trainable_on(net, data, 0, why);
     char absent[400] = "";
     if (data) dnx_classes_note(data, absent, sizeof absent);

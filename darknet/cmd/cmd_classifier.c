@@ -85,7 +85,9 @@ static int run(const void *args) {
     const size_t outputs = dnx_size(net->nodes[net->n - 1].out);
     dnx_net_free(net);
     if (st) return dnx_report(&err);
-    if (!is_stream(a->out)) printf("%s: %zu numbers for each image\n", a->out, outputs);
+    if (!is_stream(a->out))
+        printf("%s: %zu %s for each image\n", a->out, outputs,
+               dnx_plural(outputs, "number", "numbers"));
     return 0;
 }
 

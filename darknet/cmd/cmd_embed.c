@@ -148,8 +148,9 @@ static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
         j->done += (size_t)j->count;
     }
     if (!st && !j->done && !f.file.why)
-        st = dnx_fail_at(err, DNX_EIO, a->out, "not written: all %zu images were skipped",
-                         j->images->n);
+        st = dnx_fail_at(
+            err, DNX_EIO, a->out, "not written: %s",
+            dnx_plural(j->images->n, "its only image was skipped", "all images were skipped"));
     if (!st && j->skipped.n) dnx_embeddings_keep(&f, j->names, j->done);
     dnx_free(out);
     dnx_free(j->features);
@@ -173,9 +174,7 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
 /* A skipped image makes the exit status 1; a file that is not an image does not. */
 static dnx_status report_skipped(const job *j, const char *out, dnx_err *err) {
     dnx_status st = dnx_skipped_report(&j->skipped, j->images, out, err);
-    if (!st && j->skipped.n)
-        st = dnx_fail_at(err, DNX_EIO, out, "%zu of %zu images were skipped: %s.skipped names them",
-                         j->skipped.n, j->images->n, out);
+    if (!st && j->skipped.n) st = dnx_skipped_fail(j->skipped.n, j->images->n, out, err);
     return st;
 }
 
@@ -200,7 +199,8 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     dnx_flush_denormals();
     bool is_written = !st && !(st = save(&j, last, a, err));
     if (is_written)
-        printf("%zu images, %zu numbers each, %.2f s: %s\n", j.done,
+        printf("%zu %s, %zu numbers each, %.2f s: %s\n", j.done,
+               dnx_plural(j.done, "image", "images"),
                dnx_size(net->nodes[last].out) * (flip == DNX_FLIP_CONCAT ? 2 : 1),
                dnx_now() - start, a->out);
     if (is_written || (l.n && j.skipped.n == l.n)) {

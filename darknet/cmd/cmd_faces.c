@@ -63,22 +63,31 @@ const dnx_verb dnx_cmd_faces = {
 
 /* ---- rounds ---- */
 
+static dnx_status skip(dnx_finding *j, const char *why, dnx_err *err) {
+    fprintf(stderr, "%s\n", why);
+    return dnx_skipped_add_line(&j->skipped, why) ? DNX_OK : dnx_no_memory(j->out, err);
+}
+
 /* Adds the results of a round to the record. */
 static dnx_status keep(dnx_finding *j, size_t count, dnx_err *err) {
     dnx_status st = dnx_outfile_sync_many(j->out, err);
     for (size_t i = 0; i < count; i++) {
         dnx_finding_item *it = &j->item[i];
         if (!st && it->is_done) st = dnx_finding_record(j, it, err);
-        else if (!st && it->said.text[0]) {
-            fprintf(stderr, "%s\n", it->said.text);
-            if (!dnx_skipped_add_line(&j->skipped, it->said.text)) st = dnx_no_memory(j->out, err);
-        }
+        else if (!st && it->said.text[0]) st = skip(j, it->said.text, err);
         free(it->faces);
         dnx_image_free(&it->frame);
     }
     j->is_new += count;
     fflush(j->record.file);
     return st;
+}
+
+/* A video that ends early is reported like a photograph that cannot be read. */
+static dnx_status check_end(dnx_finding *j, dnx_err *err) {
+    dnx_err early = {0};
+    const bool has_all = !j->video || (j->a->frames && j->seen == (size_t)j->a->frames);
+    return has_all || !dnx_video_end(j->video, &early) ? DNX_OK : skip(j, early.text, err);
 }
 
 static dnx_status look_at_all(dnx_finding *j, dnx_pool *pool, dnx_err *err) {
@@ -91,7 +100,8 @@ static dnx_status look_at_all(dnx_finding *j, dnx_pool *pool, dnx_err *err) {
             st = dnx_fail_at(err, DNX_EIO, j->out, "stopped: a crop cannot be written");
         if (!st && !is_camera) st = dnx_stop_check(err);
     }
-    return st || is_camera ? st : dnx_stop_check(err);
+    if (!st && !is_camera) st = dnx_stop_check(err);
+    return st ? st : check_end(j, err);
 }
 
 /* ---- the verb ---- */
@@ -176,15 +186,11 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     return st;
 }
 
-/* Prints warnings: frames at the end of a video that cannot be read, crops of photographs that no
- * longer exist, and files that are not photographs. */
+/* Prints warnings: crops of photographs that no longer exist, and files that are not
+ * photographs. */
 static void print_doubts(const dnx_finding *j) {
-    const long all = j->video ? dnx_video_frames(j->video) : 0;
-    const long read = j->video ? dnx_video_number(j->video) : 0;
     const char *one = NULL;
     size_t gone = 0;
-    if (!j->a->frames && all > read + 2)
-        fprintf(stderr, "%s: has %ld frames, but only %ld can be read\n", j->a->photos, all, read);
     for (size_t i = 0; j->images.is_folder && i < j->list.n; i++) {
         char *path = dnx_images_path(&j->images, j->list.photo[i].path);
         if (path && access(path, F_OK) && !gone++) one = j->list.photo[i].path;
@@ -192,12 +198,13 @@ static void print_doubts(const dnx_finding *j) {
     }
     if (gone)
         fprintf(stderr,
-                "%s: also has crops of %zu photographs that are no longer in %s, such as "
+                "%s: also has crops of %zu %s no longer in %s, such as "
                 "%s\n",
-                j->out, gone, j->a->photos, one);
+                j->out, gone, dnx_plural(gone, "photograph that is", "photographs that are"),
+                j->a->photos, one);
     if (j->images.left_out.n)
-        fprintf(stderr, "%s: %zu files were left out, whose names are not those of photographs\n",
-                j->a->photos, j->images.left_out.n);
+        fprintf(stderr, "%s: %zu %s left out, without the name of a photograph\n", j->a->photos,
+                j->images.left_out.n, dnx_plural(j->images.left_out.n, "file was", "files were"));
 }
 
 static void close_job(dnx_finding *j) {
@@ -230,10 +237,14 @@ static int run(const void *args) {
     dnx_status st = work(j, a->threads ? a->threads : cores > 64 ? 64 : cores, &faceless, &err);
     if (!st) {
         print_doubts(j);
-        printf("%zu %s, %zu of them new: %zu faces; %zu without a face, %zu skipped, "
+        const size_t all = j->video ? j->seen : j->images.n;
+        printf("%zu %s, %zu new: %zu %s; %zu without a face, %zu skipped, "
                "%.1f s; the crops are in %s\n",
-               j->video ? j->seen : j->images.n, j->video ? "frames" : "photographs", j->is_new,
-               j->list.faces, faceless, j->skipped.n, dnx_now() - start, j->out);
+               all,
+               j->video ? dnx_plural(all, "frame", "frames")
+                        : dnx_plural(all, "photograph", "photographs"),
+               j->is_new, j->list.faces, dnx_plural(j->list.faces, "face", "faces"), faceless,
+               j->skipped.n, dnx_now() - start, j->out);
         if (a->time) dnx_finding_print_times(j);
     }
     const bool has_skipped = j->skipped.n;

@@ -77,7 +77,9 @@ static void tell(const dnx_gallery *g, const find_args *a) {
     for (size_t i = 0; i < g->skipped.n && i < MOST_SHOWN; i++)
         fprintf(stderr, "%s\n", g->skipped.line[i]);
     if (g->skipped.n > MOST_SHOWN) fprintf(stderr, "... and %zu more\n", g->skipped.n - MOST_SHOWN);
-    if (g->is_new) fprintf(stderr, "%s: features of %zu faces computed\n", a->gallery, g->e.n);
+    if (g->is_new)
+        fprintf(stderr, "%s: features of %zu %s computed\n", a->gallery, g->e.n,
+                dnx_plural(g->e.n, "face", "faces"));
     if (!g->e.kind.network)
         fprintf(stderr, "%s: does not tell which network it was made with\n", a->gallery);
 }

@@ -157,7 +157,8 @@ static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     }
     dnx_free(x);
     if (!st && !j->c.images)
-        st = dnx_fail_at(err, DNX_EIO, a->images, "all %zu images were skipped; the first: %s", n,
+        st = dnx_fail_at(err, DNX_EIO, a->images, "%s; the first: %s",
+                         dnx_plural(n, "its only image was skipped", "all images were skipped"),
                          j->skipped.line[0]);
     return st;
 }
@@ -230,11 +231,11 @@ static dnx_status tell_skipped(const job *j, const args *a, dnx_err *err) {
     const size_t found = j->c.images, skipped = j->skipped.n;
     if (!skipped) return DNX_OK;
     if (found < (size_t)a->samples)
-        return dnx_fail_at(err, DNX_EIO, a->out_weights,
-                           "%zu of %zu images were skipped: %s.skipped names them", skipped,
-                           found + skipped, a->out_weights);
-    fprintf(stderr, "%zu images were skipped, others took their places: %s.skipped names them\n",
-            skipped, a->out_weights);
+        return dnx_skipped_fail(skipped, found + skipped, a->out_weights, err);
+    fprintf(stderr, "%zu %s: %s.skipped names %s\n", skipped,
+            dnx_plural(skipped, "image was skipped, another took its place",
+                       "images were skipped, others took their places"),
+            a->out_weights, dnx_plural(skipped, "it", "them"));
     return DNX_OK;
 }
 

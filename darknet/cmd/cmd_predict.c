@@ -169,8 +169,8 @@ static void close_model(model *m) {
 
 static dnx_status check_top(const char *file, int top, int most, dnx_err *err) {
     if (top <= most) return DNX_OK;
-    return dnx_fail_at(err, DNX_EOPTION, file, "top %d: the network has only %d classes", top,
-                       most);
+    return dnx_fail_at(err, DNX_EOPTION, file, "top %d: the network has only %d %s", top, most,
+                       dnx_plural((size_t)most, "class", "classes"));
 }
 
 /* ---- predict ---- */
@@ -211,7 +211,8 @@ static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int 
     }
     free(line);
     if (!failed) return DNX_OK;
-    return dnx_fail_at(err, DNX_EIO, "standard input", "%d of %d images failed", failed, all);
+    return dnx_fail_at(err, DNX_EIO, "standard input", "%d of %d %s failed", failed, all,
+                       dnx_plural((size_t)all, "image", "images"));
 }
 
 /* Predicts one image, or those whose paths are typed. */

@@ -65,12 +65,13 @@ static double after(const dnx_low_rank *c, int *replaced) {
 
 static void print_error(const dnx_low_rank *c) {
     if (c->measured)
-        printf("output of layer %d on %zu images held out from the fit: relative error %.3f%%, "
+        printf("output of layer %d on %zu %s held out from the fit: relative error %.3f%%, "
                "mean cosine %.5f\n",
-               c->last, c->measured, 100 * c->error, c->cosine);
+               c->last, c->measured, dnx_plural(c->measured, "image", "images"), 100 * c->error,
+               c->cosine);
     else if (c->held_out > 0)
-        printf("output of layer %d: not measured: the fit needs all %zu images; give it more\n",
-               c->last, c->fitted);
+        printf("output of layer %d: not measured: the fit needs all %zu %s; give it more\n",
+               c->last, c->fitted, dnx_plural(c->fitted, "image", "images"));
     else
         printf("output of layer %d: not measured: no images are held out (-held-out 0)\n", c->last);
 }
@@ -82,9 +83,10 @@ void dnx_low_rank_print(const dnx_low_rank *c) {
         if (c->layers[i].rank && c->layers[i].moments.n < 10.0 * c->layers[i].r.N) scarce++;
     print_layers(c);
     print_left(c);
-    printf("%d of %d convolutions replaced; multiply-adds %.3f M -> %.3f M, theoretical speed-up "
+    printf("%d of %d %s replaced; multiply-adds %.3f M -> %.3f M, theoretical speed-up "
            "%.2f\n",
-           replaced, c->n, c->macs * 1e-6, macs * 1e-6, c->macs / macs);
+           replaced, c->n, dnx_plural((size_t)c->n, "convolution", "convolutions"), c->macs * 1e-6,
+           macs * 1e-6, c->macs / macs);
     print_error(c);
     for (int i = 0; i < c->n && c->method != DNX_LINEAR_SOLUTION; i++)
         if (c->layers[i].rank && !dnx_low_rank_knows(c->layers[i].r.act))
@@ -92,8 +94,8 @@ void dnx_low_rank_print(const dnx_low_rank *c) {
                    "prelu\n",
                    c->layers[i].r.layer);
     if (scarce)
-        printf("%d layers had under ten samples a response: more images make a better fit\n",
-               scarce);
+        printf("%d %s had under ten samples a response: more images make a better fit\n", scarce,
+               dnx_plural((size_t)scarce, "layer", "layers"));
 }
 
 static void put_measured(const dnx_low_rank *c, const char *key, double v) {

@@ -34,8 +34,17 @@ dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *imag
     char *path = dnx_skipped_file(out);
     dnx_status st = ok && path ? dnx_skipped_save(&all, path, err) : dnx_no_memory(out, err);
     if (!st && parts[1]->n)
-        fprintf(stderr, "%zu files left out: %s names them\n", parts[1]->n, path);
+        fprintf(stderr, "%zu %s left out: %s names %s\n", parts[1]->n,
+                dnx_plural(parts[1]->n, "file", "files"), path,
+                dnx_plural(parts[1]->n, "it", "them"));
     dnx_skipped_free(&all);
     free(path);
     return st;
+}
+
+dnx_status dnx_skipped_fail(size_t skipped, size_t all, const char *out, dnx_err *err) {
+    return dnx_fail(err, DNX_EIO, (dnx_loc){out, 0},
+                    "%zu of %zu %s %s skipped: %s.skipped names %s", skipped, all,
+                    dnx_plural(all, "image", "images"), dnx_plural(skipped, "was", "were"), out,
+                    dnx_plural(skipped, "it", "them"));
 }

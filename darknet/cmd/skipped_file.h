@@ -14,4 +14,7 @@ dnx_status dnx_skipped_remove(const char *out, dnx_err *err);
  * the number of files that were left out, to stderr. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *images, const char *out,
                               dnx_err *err);
+/* Returns DNX_EIO. The message says that `skipped` of `all` images were skipped: OUT.skipped names
+ * them. */
+dnx_status dnx_skipped_fail(size_t skipped, size_t all, const char *out, dnx_err *err);
 #endif

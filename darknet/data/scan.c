@@ -193,7 +193,7 @@ dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char
     while (k + 1 < d->sources) d->source[++k].first = d->n;
     free(s.fault);
     if (d->broken * 100 > d->listed || !d->n)
-        return dnx_fail(err, DNX_EIO, at, "%zu of %zu images are broken or missing, more than 1 %%",
-                        d->broken, d->listed);
+        return dnx_fail(err, DNX_EIO, at, "%zu of %zu %s broken or missing, more than 1 %%",
+                        d->broken, d->listed, dnx_plural(d->listed, "image is", "images are"));
     return DNX_OK;
 }

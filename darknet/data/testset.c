@@ -54,8 +54,8 @@ dnx_status dnx_testset_names(const dnx_testset *t, const char *file, int classes
     if (!file) return dnx_fail_at(err, DNX_EOPTION, t->file, "[data] needs names= or labels=");
     dnx_status st = dnx_labels_read(file, classes, names, err);
     if (!st && names->n < classes)
-        st = dnx_fail_at(err, DNX_EOPTION, file, "has %d names, but the network has %d classes",
-                         names->n, classes);
+        st = dnx_fail_at(err, DNX_EOPTION, file, "has %d %s, but the network has %d classes",
+                         names->n, dnx_plural((size_t)names->n, "name", "names"), classes);
     return st;
 }
 

@@ -163,7 +163,8 @@ static dnx_status choose(choice *c, const dnx_landmark_row *first, int given, co
         if (is_candidate(&forms[k], c->count, given)) only = k, candidates++;
     if (!candidates) {
         name_of(given, name[0]);
-        return dnx_fail(err, DNX_EPARSE, at, "%d numbers: not the form %s", c->count, name[0]);
+        return dnx_fail(err, DNX_EPARSE, at, "%d %s: not the form %s", c->count,
+                        dnx_plural((size_t)c->count, "number", "numbers"), name[0]);
     }
     *out = &forms[only];
     if (candidates == 1 && (given >= 0 || forms[only].name == KNOWN)) return DNX_OK;

@@ -91,7 +91,8 @@ static dnx_status bad_line(const reader *r, int n, dnx_err *err) {
     const char *form = "must be PATH and 10 numbers x1 y1 ... x5 y5, 11 with a label before them, "
                        "14 or 15 with a box, or 106 points";
     if (n < 0) return dnx_fail(err, DNX_EPARSE, r->at, "not only numbers after the path: %s", form);
-    return dnx_fail(err, DNX_EPARSE, r->at, "%d numbers: %s", n, form);
+    return dnx_fail(err, DNX_EPARSE, r->at, "%d %s: %s", n,
+                    dnx_plural((size_t)n, "number", "numbers"), form);
 }
 
 /* Reads faces without a path, after a line with their count. */

@@ -22,8 +22,10 @@ bool dnx_capture_next(void *capture);
 /* Finds the pixels of this frame: h rows of w x 3 bytes, blue first, `step` bytes apart. They are
  * valid until the next call. Returns false when the frame cannot be decoded. */
 bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step);
-/* The number of frames that the file gives, or 0 when it gives none. */
-long dnx_capture_frames(void *capture);
+/* After the last of `read` frames: the number of frames that the file gives. Returns `read` when it
+ * gives none, or when the last frame lies at the end of its duration, because for frames of unequal
+ * length the number is an estimate. */
+long dnx_capture_frames(void *capture, long read);
 #ifdef __cplusplus
 }
 #endif

@@ -53,8 +53,8 @@ static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, con
         if (!v->images.name[i] && missing++ == 0) first = i;
     }
     if (!missing) return DNX_OK;
-    return dnx_fail(err, DNX_EIO, at, "%d of its %d images are missing, the first is %s/%s",
-                    missing, v->n, faces, names[first]);
+    return dnx_fail(err, DNX_EIO, at, "%d of its %d images %s missing, the first is %s/%s", missing,
+                    v->n, dnx_plural((size_t)missing, "is", "are"), faces, names[first]);
 }
 
 /* ---- people ---- */

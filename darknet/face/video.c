@@ -22,7 +22,7 @@ bool dnx_capture_next(void *capture) { return (void)capture, false; }
 bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step) {
     return (void)capture, (void)bgr, (void)w, (void)h, (void)step, false;
 }
-long dnx_capture_frames(void *capture) { return (void)capture, 0; }
+long dnx_capture_frames(void *capture, long read) { return (void)capture, read; }
 #endif
 
 struct dnx_video {
@@ -113,6 +113,13 @@ dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err) {
     return DNX_OK;
 }
 
-long dnx_video_frames(const dnx_video *v) { return dnx_capture_frames(v->capture); }
 long dnx_video_number(const dnx_video *v) { return v->number; }
+
+dnx_status dnx_video_end(const dnx_video *v, dnx_err *err) {
+    const long all = dnx_capture_frames(v->capture, v->number);
+    if (all <= v->number + 2) return DNX_OK;
+    return dnx_fail_at(err, DNX_EIO, v->path, "has %ld frames, but only %ld can be read", all,
+                       v->number);
+}
+
 const char *dnx_video_name(const dnx_video *v) { return v->name; }

@@ -20,9 +20,11 @@ bool dnx_video_next(dnx_video *v);
 /* Copies the pixels of this frame; free them with dnx_image_free(). DNX_EIO when it cannot be
  * decoded, or is larger than an image may be. DNX_EMEM. */
 dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err);
-/* The number of the current frame, from 1, and the number of frames that the file gives, or 0. */
+/* The number of the current frame, from 1. */
 long dnx_video_number(const dnx_video *v);
-long dnx_video_frames(const dnx_video *v);
+/* After the last frame: checks that the file did not end early. DNX_EIO when its header gives more
+ * than two frames more, and a later time. */
+dnx_status dnx_video_end(const dnx_video *v, dnx_err *err);
 /* The name of the video for people and folders: "walk" for path/walk.avi, "camera-0" for
  * camera:0. */
 const char *dnx_video_name(const dnx_video *v);

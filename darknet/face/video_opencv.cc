@@ -55,11 +55,14 @@ bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h,
     return true;
 }
 
-long dnx_capture_frames(void *capture) {
+long dnx_capture_frames(void *capture, long read) {
     try {
-        const double n = static_cast<Capture *>(capture)->from.get(cv::CAP_PROP_FRAME_COUNT);
-        return n > 0 && n < 1e9 ? static_cast<long>(n) : 0;
+        const cv::VideoCapture &from = static_cast<Capture *>(capture)->from;
+        const double n = from.get(cv::CAP_PROP_FRAME_COUNT), rate = from.get(cv::CAP_PROP_FPS);
+        const double last = from.get(cv::CAP_PROP_POS_MSEC) / 1000;
+        const bool is_early = !(rate > 0) || !(last > 0) || last + 3 / rate < n / rate;
+        return n > 0 && n < 1e9 && is_early ? static_cast<long>(n) : read;
     } catch (...) {
-        return 0;
+        return read;
     }
 }

@@ -85,7 +85,7 @@ static void compare_names(const dnx_train_job *j) {
         b += n + (b[n] == '\n');
     }
     if (differ > MOST_NAMED)
-        dnx_train_note(j, DNX_TRAIN_WARNING, "  ... and %d classes more", differ - MOST_NAMED);
+        dnx_train_note(j, DNX_TRAIN_WARNING, "  ... and %d more", differ - MOST_NAMED);
     free(was);
     free(is);
 }

@@ -225,9 +225,10 @@ static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
 
 static void report_results(const dnx_train_job *j) {
     if (j->skipped.n)
-        dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %zu lines name what was not taken", j->skipped_file,
-                       j->skipped.n);
-    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu batches", j->weights, (unsigned long long)j->batch);
+        dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %zu %s what was not taken", j->skipped_file,
+                       j->skipped.n, dnx_plural(j->skipped.n, "line names", "lines name"));
+    dnx_train_note(j, DNX_TRAIN_NEWS, "%s: %llu %s", j->weights, (unsigned long long)j->batch,
+                   dnx_plural(j->batch, "batch", "batches"));
     if (j->pairs && j->best_verified >= 0) dnx_train_report_best(j);
 }
 

@@ -157,15 +157,19 @@ static void show_left_out(dnx_train_job *j) {
         if (i < MOST_SHOWN) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", s->line[i]);
         dnx_train_skip(j, s->line[i]);
     }
-    if (s->n) dnx_train_note(j, DNX_TRAIN_WARNING, "%zu files were left out", s->n);
+    if (s->n)
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%zu %s left out", s->n,
+                       dnx_plural(s->n, "file was", "files were"));
 }
 
 static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_data_open(j->a->data, show_broken, j, &j->data, err);
     if (!st) st = dnx_trainable_on(j->net, j->data, j->a->batches, err);
     if (!st)
-        dnx_train_note(j, DNX_TRAIN_NEWS, "%zu images, %zu broken and skipped, %d classes",
-                       j->data->n, j->data->broken, j->data->o.classes);
+        dnx_train_note(j, DNX_TRAIN_NEWS, "%zu %s, %zu broken and skipped, %d %s", j->data->n,
+                       dnx_plural(j->data->n, "image", "images"), j->data->broken,
+                       j->data->o.classes,
+                       dnx_plural((size_t)j->data->o.classes, "class", "classes"));
     char classes[400] = "";
     if (!st) dnx_classes_note(j->data, classes, sizeof classes);
     if (classes[0]) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", classes);
@@ -176,8 +180,9 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
                        "first and the last bytes of each, not all",
                        DNX_DATA_MOST_WHOLE);
     if (!st && j->data->loose)
-        dnx_train_note(j, DNX_TRAIN_WARNING, "%zu files in no identity folder were left out",
-                       j->data->loose);
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%zu %s left out", j->data->loose,
+                       dnx_plural(j->data->loose, "file in no identity folder was",
+                                  "files in no identity folder were"));
     dnx_err much = {0};
     if (!st && dnx_training_fits(j->net, &much))
         dnx_train_note(j, DNX_TRAIN_WARNING, "%s", much.text);

@@ -146,8 +146,9 @@ void dnx_classes_note(const dnx_data *data, char *text, size_t size) {
     if (!look_at_classes(data, &has_two, &with_images)) return;
     const int none = data->o.classes - with_images;
     if (none > 0)
-        snprintf(text, size, "%.300s: images of %d of %d classes: %d class%s", data->file,
-                 with_images, data->o.classes, none, none > 1 ? "es never occur" : " never occurs");
+        snprintf(text, size, "%.300s: images of %d of %d classes: %d %s", data->file, with_images,
+                 data->o.classes, none,
+                 dnx_plural((size_t)none, "class never occurs", "classes never occur"));
 }
 
 /* Checks a loss that learns from classes without a teacher: it needs an output for each class. */

@@ -12,7 +12,7 @@ from lib import embeddings, fingerprints
 from lib.errors import Failure
 from lib.files import make_folder, read, read_result, remove, write_json
 from lib.processes import darknet, run
-from lib.text import read_lines
+from lib.text import counted, read_lines
 
 
 class Network:
@@ -49,9 +49,10 @@ class Network:
                 raise
             bad = read(out + ".skipped").splitlines()
             if not self.allow_broken or not os.path.exists(out):
-                raise Failure(f"{images}: {len(bad)} images cannot be used (--allow-broken leaves "
-                              "them out):" + fingerprints.listed(bad)) from e
-            print(f"{images}: {len(bad)} broken images are left out" + fingerprints.listed(bad))
+                raise Failure(f"{images}: {counted(len(bad), 'image')} cannot be used "
+                              "(--allow-broken leaves them out):" + fingerprints.listed(bad)) from e
+            print(f"{images}: {counted(len(bad), 'broken image is', 'broken images are')} left out"
+                  + fingerprints.listed(bad))
         write_json(record, made)
         return out
 

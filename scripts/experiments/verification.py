@@ -14,6 +14,7 @@ from lib.folders import KINDS
 from lib.metrics import cosines, mcnemar, metrics
 from lib.pairs import unpack_bin
 from lib.processes import darknet, run
+from lib.text import counted
 from report.roc import draw_roc, draw_worst, printable
 
 NEEDED = ("pair_names", "right", "scores", "same", "made_from")  # keys read from another run
@@ -46,8 +47,8 @@ def find_images(folder, pairs, allow_missing):
             missing.append(name)
     if missing and not allow_missing:
         shown = "\n  ".join(missing[:20]) + ("\n  ..." if len(missing) > 20 else "")
-        raise Failure(f"{folder}: {len(missing)} images of the pairs are missing "
-                      f"(--allow-missing drops their pairs):\n  {shown}")
+        many = counted(len(missing), "image of the pairs is", "images of the pairs are")
+        raise Failure(f"{folder}: {many} missing (--allow-missing drops their pairs):\n  {shown}")
     return found, pairs_of(folder, pairs, found), missing
 
 

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 
 from lib.errors import Failure
+from lib.text import counted
 
 BN_EPS = 1e-5
 
@@ -34,8 +35,9 @@ def read_weights(path, layers, behind=0):
         pass
     elif width and values.size > need and (values.size - need) % width == 0 and \
             len(data) % 4 == 0:
-        print(f"{path}: {values.size - need} floats behind the embedding are left out",
-              file=sys.stderr)
+        more = counted(values.size - need, "float behind the embedding is",
+                       "floats behind the embedding are")
+        print(f"{path}: {more} left out", file=sys.stderr)
     elif need * 4 != len(data) - at:
         raise Failure(f"{path}: {values.size} floats, the network has {need}")
     out, at = [], 0

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 
 from lib.errors import Failure
+from lib.text import counted
 
 
 TAKEN = 1 << 15  # rows that take() reads at a time
@@ -28,7 +29,7 @@ def check(rows, path, names):
     finite = np.isfinite(rows).all(1)
     for fault, bad in (("not finite numbers", ~finite), ("all zero", finite & ~rows.any(1))):
         if bad.any():
-            raise Failure(f"{path}: the features of {bad.sum()} images are {fault}, of "
+            raise Failure(f"{path}: the features of {counted(bad.sum(), 'image')} are {fault}, of "
                           f"{names[bad.argmax()]} for example")
 
 

@@ -1,4 +1,5 @@
-"""Reads text files of users: with a byte order mark, in UTF-16, with any line ends."""
+"""Reads text files of users: with a byte order mark, in UTF-16, with any line ends. Also words for
+messages."""
 from lib.errors import Failure
 
 LONGEST = 1 << 20  # bytes in a line
@@ -26,6 +27,11 @@ def read_lines(path):
         if len(line) > LONGEST:
             raise Failure(f"{path}:{number}: a line of more than {LONGEST} characters")
     return lines[:-1] if lines[-1] == "" else lines
+
+
+def counted(n, one, several=None):
+    """Returns a number and its noun: "1 face", "2 faces". several: the plural, if not one + "s"."""
+    return f"{n} {one if n == 1 else several or one + 's'}"
 
 
 def words(line):

@@ -44,7 +44,7 @@ def the_tree_is_kept():
     expect(read("sheet.jpg")[:3] == b"\xff\xd8\xff", "no sheet")
     expect_end(done, 1, "photos/text.png: is not an image\n",
                f"photos/long.ppm: {HUGE}\n")
-    expect(done.stdout.startswith("7 photographs, 7 of them new: 4 faces; 2 without a face, "
+    expect(done.stdout.startswith("7 photographs, 7 new: 4 faces; 2 without a face, "
                                   "2 skipped, "), done.stdout)
     expect(files("out") == sorted(CROPS + LISTS), files("out"))
     expect(read("out/no-face.txt").decode() == "dot.png\nnone.png\n", read("out/no-face.txt"))
@@ -57,7 +57,7 @@ def the_same_call_goes_on():
     os.unlink("out/ann/one.jpg")
     photograph("photos/new.png", 100, 100, (0, 0))
     done = faces("photos", "out")
-    expect(done.stdout.startswith("8 photographs, 4 of them new: 5 faces"), done.stdout)
+    expect(done.stdout.startswith("8 photographs, 4 new: 5 faces"), done.stdout)
     expect(os.path.exists("out/new.jpg") and os.path.exists("out/ann/one.jpg"), "not made")
     same = all(os.stat(f"out/{n}").st_mtime_ns == before[n] for n in CROPS[1:])
     expect(same, "made again")
@@ -89,7 +89,7 @@ def other_photographs_never_mix():
                f"of {here}/two; -overwrite makes them again, or name another folder\n")
     expect(read("mixed/a.jpg") == before, "written")
     expect_end(faces("one/", "mixed/"))
-    expect(faces("two", "mixed", "-overwrite").stdout.startswith("1 photographs, 1 of them new"),
+    expect(faces("two", "mixed", "-overwrite").stdout.startswith("1 photograph, 1 new"),
            "not again")
     for folder in ("one", "two"):
         write(f"{folder}.txt", f"{here}/{folder}/a.png\n")
@@ -102,20 +102,20 @@ def a_changed_photograph_is_new():
     photograph("changing/b.png", 100, 90)
     photograph("changing/c.png", 100, 90, (0, 0))
     expect_end(faces("changing", "changed"))
-    expect("2 of them new" not in faces("changing", "changed").stdout, "made again")
+    expect("2 new" not in faces("changing", "changed").stdout, "made again")
     photograph("changing/a.png", 100, 90, (0, 0))
     photograph("changing/b.png", 100, 90, (0, 0))
     done = faces("changing", "changed")
-    expect(done.stdout.startswith("3 photographs, 2 of them new: 3 faces; 0 without"), done.stdout)
+    expect(done.stdout.startswith("3 photographs, 2 new: 3 faces; 0 without"), done.stdout)
     expect(files("changed") == ["a.jpg", "b.jpg", "c.jpg", "faces.record"], files("changed"))
     os.utime("changing/a.png", (1 << 32, 1 << 32))  # a camera with a wrong clock
-    expect("3 photographs, 0 of them new" in faces("changing", "changed").stdout, "made again")
+    expect("3 photographs, 0 new" in faces("changing", "changed").stdout, "made again")
     os.unlink("changing/a.png")
     write("changing/d.heic", "photograph")
     done = faces("changing", "changed")
-    expect_end(done, 0, "changed: also has crops of 1 photographs that are no longer in changing, "
-               "such as a.png\n", "changing: 1 files were left out, whose names are not those of "
-               "photographs\n")
+    expect_end(done, 0, "changed: also has crops of 1 photograph that is no longer in changing, "
+               "such as a.png\n", "changing: 1 file was left out, without the name of a "
+               "photograph\n")
 
 
 def names_of_faces_and_of_photographs():
@@ -126,7 +126,7 @@ def names_of_faces_and_of_photographs():
     done = faces("numbers", "numbered")
     expect_end(done, 1, "a.png: the crop of its face 2 would be numbered/a.2.jpg, as that of "
                "another photograph: rename one\n")
-    expect(done.stdout.startswith("2 photographs, 2 of them new: 1 faces"), done.stdout)
+    expect(done.stdout.startswith("2 photographs, 2 new: 1 face"), done.stdout)
     expect(files("numbered") == ["a.2.jpg", "faces.record", "skipped.txt"], files("numbered"))
     photograph("apart/a.png", 100, 90, (0, 0))
     photograph("apart/a.k.png", 100, 90, (0, 0))
@@ -151,7 +151,7 @@ def turned_photographs():
     write("turned/a.png", stored[:33] + chunk(b"eXIf", exif(5)) + stored[33:])
     for name in ("upright", "turned"):
         done = faces(name, f"{name}-crops", "-landmarks", f"{name}.txt")
-        expect(done.stdout.startswith("1 photographs, 1 of them new: 1 faces"), done.stdout)
+        expect(done.stdout.startswith("1 photograph, 1 new: 1 face"), done.stdout)
     expect(read("upright-crops/a.jpg") == read("turned-crops/a.jpg"), "another crop")
     expect(read("upright.txt") == read("turned.txt"), read("turned.txt"))
 
@@ -176,7 +176,7 @@ def names_that_no_list_can_hold():
     photograph("odd/d.png", 100, 90, (0, 0))
     done = faces("odd", "odd-out")
     expect_end(done, 1, "has a line break in its name: rename it", "begins with # in its name")
-    expect("d.jpg" in files("odd-out") and "3 photographs, 3 of them new: 1 faces" in done.stdout,
+    expect("d.jpg" in files("odd-out") and "3 photographs, 3 new: 1 face" in done.stdout,
            done.stdout)
 
 

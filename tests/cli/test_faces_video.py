@@ -61,7 +61,7 @@ def pixels(path):
 def crops_are_those_of_photographs():
     done = faces("walk.avi", "out", "-sheet", "sheet.jpg", "-landmarks", "points.txt")
     expect_end(done)
-    expect(done.stdout.startswith("30 frames, 30 of them new: 36 faces; 0 without a face, "
+    expect(done.stdout.startswith("30 frames, 30 new: 36 faces; 0 without a face, "
                                   "0 skipped, "), done.stdout)
     expect_end(faces("photos", "still", "-landmarks", "still.txt"))
     expect(tree("out") == tree("still") and len(tree("out")) == 36, (tree("out"), tree("still")))
@@ -79,10 +79,10 @@ def some_frames():
     expect_end(done)
     expect(tree("some") == ["walk/frame-000001.jpg", "walk/frame-000008.jpg"], tree("some"))
     done = faces("walk.avi", "some", "-every", "7")
-    expect(done.stdout.startswith("5 frames, 3 of them new: 6 faces"), done.stdout)
+    expect(done.stdout.startswith("5 frames, 3 new: 6 faces"), done.stdout)
     os.unlink("some/walk/frame-000008.jpg")
     done = faces("walk.avi", "some", "-every", "7")
-    expect(done.stdout.startswith("5 frames, 1 of them new: 6 faces"), done.stdout)
+    expect(done.stdout.startswith("5 frames, 1 new: 6 faces"), done.stdout)
     for name in tree("some"):
         expect(read(f"some/{name}") == read(f"out/{name}"), name)
     expect_end(faces("walk.avi", "some"), 1, "every=7", "not min-face=60 largest=0 every=1 ")
@@ -95,10 +95,15 @@ def some_frames():
 def videos_that_end_early():
     for name, count in (("short", 5), ("cut", None)):
         done = faces(f"{name}.avi", name)
-        expect_end(done, 0, f"{name}.avi: has {12 if count else FRAMES} frames, but only ",
+        expect_end(done, 1, f"{name}.avi: has {12 if count else FRAMES} frames, but only ",
                    " can be read\n")
+        expect(f"{name}.avi: has ".encode() in read(f"{name}/skipped.txt"), "not in the list")
         found = len({n.split(".")[0] for n in tree(name)})
         expect(found == count if count else 9 < found < 21, (name, found))
+    whole = len(tree("cut"))
+    expect_end(faces("cut.avi", "less", "-frames", "3"))  # the frames asked for are there
+    expect_end(faces("cut.avi", "less", "-frames", "40"), 1, "cut.avi: has 30 frames, but only ")
+    expect(len(tree("less")) == whole, (tree("less"), whole))
 
 
 def what_is_no_video():

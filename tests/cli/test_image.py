@@ -334,7 +334,7 @@ def folders():
     os.symlink("nowhere.png", "all/link.png")
     done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-force")
     expect_end(done, 1, "all/link.png: cannot open: No such file or directory",
-               "1 of 9 images were skipped")
+               "1 of 9 images was skipped")
     expect(len(embeddings.read("out")[0]) == 8, "the others")
     for options in ((), ("-half",)):  # both versions of the file
         done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-force", "-batch", "3",

@@ -99,7 +99,7 @@ def without_images_to_spare():
     expect(found["relative_error"] is None and found["cosine"] is None and
            found["held_out"] == [] and found["layers"][0]["error"] is None, found)
     out = compress("few", "-samples", "42").stdout
-    expect("on 1 images held out from the fit" in out, out)
+    expect("on 1 image held out from the fit" in out, out)
     out = compress("all", "-held-out", "0").stdout
     expect("output of layer 1: not measured: no images are held out (-held-out 0)\n" in out, out)
 
@@ -128,7 +128,7 @@ def broken_ones_are_named():
     expect(not os.path.exists("broken.weights.skipped"), "the names of an earlier run")
     write("bad.txt", "none/1.png\nnone/2.png\n")
     compress("nothing", images="bad.txt", status=1,
-             texts=("bad.txt: all 2 images were skipped", "none/"))
+             texts=("bad.txt: all images were skipped", "none/"))
     expect(not os.path.exists("nothing.weights"), "nothing.weights")
 
 

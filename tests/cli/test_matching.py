@@ -223,7 +223,7 @@ def features_of_zeros():
     why = "a/black.png: the features are all zero"
     for flags in ((), ("-unit",), ("-flip", "sum")):
         done = darknet("embed", *net, "dim", "dim.dnxe", "-force", *flags)
-        expect_end(done, 1, "1 of 3 images were skipped: dim.dnxe.skipped names them")
+        expect_end(done, 1, "1 of 3 images was skipped: dim.dnxe.skipped names it")
         expect(why in read("dim.dnxe.skipped").decode(), read("dim.dnxe.skipped"))
         e = Embeddings("dim.dnxe")
         expect(list(e.names) == ["a/0.png", "b/0.png"] and e.rows(0, 2).any(1).all(), e.names)

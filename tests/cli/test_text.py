@@ -201,7 +201,7 @@ def single_images():
             shutil.copy("faces/0/1.png", name)
         done = darknet("embed", "bare.cfg", "bare.weights", name, "o.dnxe", "-force")
         expect_end(done)
-        expect(done.stdout.startswith("1 images, "), done.stdout)
+        expect(done.stdout.startswith("1 image, "), done.stdout)
     write("gif", b"GIF89a\x01\0\x01\0\0\0\0\0\0\0\0")
     done = darknet("embed", "bare.cfg", "bare.weights", "gif", "o.dnxe", "-force")
     expect_end(done, 1, "gif: ")

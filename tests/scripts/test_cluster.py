@@ -42,7 +42,7 @@ def files(folder):
 def people_of_noise():
     done = cluster("out", "--aligned", "--threshold", "0.8")
     expect_end(done)
-    expect(done.stdout.endswith("11 faces: 3 people, 1 faces alone; out/sheets shows them\n"),
+    expect(done.stdout.endswith("11 faces: 3 people, 1 face alone; out/sheets shows them\n"),
            done.stdout)
     expect(files("out/people/person-0001") == [f"{i}_p0.png" for i in range(5)],
            files("out/people/person-0001"))
@@ -114,7 +114,7 @@ def a_single_face():
     os.makedirs("single")
     shutil.copy("crops/0/p0.png", "single/a.png")
     done = cluster("alone", "--aligned", photos="single")
-    expect(done.stdout.endswith("1 faces: 0 people, 1 faces alone; alone/sheets shows them\n"),
+    expect(done.stdout.endswith("1 face: 0 people, 1 face alone; alone/sheets shows them\n"),
            done.stdout + done.stderr)
 
 

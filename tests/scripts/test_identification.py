@@ -171,11 +171,11 @@ def broken_images():
     write(f"some/{sorted(os.listdir('some'))[0]}/broken.png", "text")
     words = ("net.cfg", "1.weights", "some", "--out", "broken", "--no-pictures")
     for _ in range(2):
-        expect_end(evaluate(*words), 1, "some: 1 images cannot be used (--allow-broken leaves them "
+        expect_end(evaluate(*words), 1, "some: 1 image cannot be used (--allow-broken leaves them "
                    "out):\n  ", "broken.png: is not an image")
     done = evaluate(*words, "--allow-broken")
     expect_end(done)
-    expect("some: 1 broken images are left out" in done.stdout, done.stdout)
+    expect("some: 1 broken image is left out" in done.stdout, done.stdout)
 
 
 def mistakes():
@@ -207,13 +207,13 @@ def mistakes():
             (("loose.dnxe",), "loose.dnxe: a.jpg lies in no folder: the folder of a probe is its "
              "person"),
             (("single.dnxe",), "no identity has two images"),
-            (("nan.dnxe", "distractors.dnxe"), "nan.dnxe: the features of 1 images are not finite "
+            (("nan.dnxe", "distractors.dnxe"), "nan.dnxe: the features of 1 image are not finite "
              "numbers, of p01/3.jpg for example"),
-            (("zero.dnxe", "distractors.dnxe"), "zero.dnxe: the features of 1 images are all zero, "
+            (("zero.dnxe", "distractors.dnxe"), "zero.dnxe: the features of 1 image are all zero, "
              "of p01/3.jpg for example"),
-            (("probes.dnxe", "zero.dnxe"), "zero.dnxe: the features of 1 images are all zero, of "),
+            (("probes.dnxe", "zero.dnxe"), "zero.dnxe: the features of 1 image are all zero, of "),
             (("distractors.dnxe", "probes.dnxe"), "distractors.dnxe: 0.jpg lies in no folder"),
-            (("probes.dnxe", "nan.dnxe"), "nan.dnxe: the features of 1 images are not finite"),
+            (("probes.dnxe", "nan.dnxe"), "nan.dnxe: the features of 1 image are not finite"),
             (("probes.dnxe", "equal.dnxe"), "1 distractors are probes, too (--keep-equal keeps "
              "them, --ignore leaves them out):\n  x.jpg is p01/1.jpg"),
             (("probes.dnxe", "distractors.dnxe", "./distractors.dnxe"),
@@ -224,7 +224,7 @@ def mistakes():
             (("probes.dnxe", "--threshold-rate", "1e-6"),
              "cannot show a false-match rate of 1e-06"),
             (("probes.dnxe", "distractors.dnxe", "--versus", "probes.dnxe"),
-             "--versus probes.dnxe: 1 files of features for 2 inputs")):
+             "--versus probes.dnxe: 1 file of features for 2 inputs")):
         done = evaluate(*words, "--out", "wrong", "--no-pictures")
         expect_end(done, 1, text)
         expect("Traceback" not in done.stderr, done.stderr)
