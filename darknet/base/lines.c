@@ -206,8 +206,8 @@ char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* Removes the quotes of a quoted field in place. *p is its first quote, and then the text after the
- * field, or NULL when the last quote is missing. */
+/* Removes the quotes of a quoted field in place and returns its text. Before the call *p is the
+ * first quote, after it the text behind the field. Returns NULL when the last quote is missing. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;
     for (; *s; s++) {

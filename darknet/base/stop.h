@@ -7,8 +7,8 @@
 #include "base/err.h"
 
 /* After this call, SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1 and SIGPIPE (a closed pipe) set the
- * flag instead of ending the process; a second SIGINT ends it at once. Signals that were ignored
- * when the process started stay ignored (nohup). SIGXFSZ, for a file over the size limit, becomes
+ * flag instead of ending the process; a second SIGINT ends the process at once. Signals ignored
+ * when the process started (nohup) stay ignored. SIGXFSZ, for a file over the size limit, becomes
  * an error of the write. */
 void dnx_stop_on_signals(void);
 /* Returns true after a signal has asked to stop. Always false before dnx_stop_on_signals(). */

@@ -7,7 +7,7 @@
  *         DNX_ARG_INT(args, threads, "-threads", "N", 0, 1, 64, "threads; default all cores"),
  *         DNX_ARG_FLAG(args, json, "-json", "print JSON"),
  *         DNX_ARG_END,
-};
+ *     };
  *     static int run(const void *a);  // a is an args
  *     const dnx_verb dnx_cmd_x = {"x", "what it does", table, sizeof(args), run};
  *

@@ -142,8 +142,8 @@ static dnx_status open_photos(dnx_finding *j, dnx_err *err) {
     return dnx_video_is_camera(path) || dnx_input_note(path) ? DNX_OK : dnx_no_memory(j->out, err);
 }
 
-/* Opens a detector for each worker. Many photographs are shared among detectors with one thread
- * each. A single photograph has one detector with all threads. */
+/* Opens a detector for each worker. There are at most as many as photographs, and the threads are
+ * divided among them: a single photograph has one detector with all threads. */
 static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     j->workers = !j->video && j->images.n < (size_t)threads ? (int)j->images.n : threads;
     j->detector = calloc((size_t)j->workers, sizeof *j->detector);

@@ -1,5 +1,5 @@
-/* darknet partial: writes the weights of a network's first layers, as this verb of Darknet's own
- * command does: file version 0.2, with `seen` 0. */
+/* darknet partial: writes the weights of a network's first layers, as Darknet's own `partial` does.
+ * The file has version 0.2 and `seen` 0. */
 #include <stdio.h>
 
 #include "cmd/cmd.h"

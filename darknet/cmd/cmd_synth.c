@@ -82,8 +82,9 @@ static void name_image(char *path, const job *j, int identity, int image) {
     else name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
 }
 
-/* Return the number of pairs of each kind, and of identities, in a fold. Two images of an identity
- * give one pair of the same person, four images give two. */
+/* each_fold(): pairs of the same person in a fold; it has as many of two people.
+ * fold_identities(): the people in a fold. Two images of a person give one pair of the same person,
+ * four images give two. */
 static int each_fold(const set *s) { return s->pairs / (2 * FOLDS); }
 static int fold_identities(const set *s) {
     int n = (each_fold(s) + 1) / 2;

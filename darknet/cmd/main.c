@@ -1,5 +1,5 @@
 /* main.c - the darknet command: finds the verb, parses its arguments by its table, and runs it.
- * Unknown verbs are passed to Darknet's own command. */
+ * Darknet's own verbs (host_verbs) are passed to its command; any other word is an error. */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -17,8 +17,8 @@ struct dnx_device {
     void *stream, *beside; /* beside: for dnx_device_put_beside() */
     void *before, *copied; /* events: work before such a copy ended; the copy ended */
     dnx_queue *queue;
-    char *buffer; /* a part of it belongs to one copy until the next wait. So equal steps
-                             * use equal addresses */
+    char *buffer; /* pinned. Each copy takes the next part; a wait frees all parts. So equal steps
+                   * use equal addresses. */
     size_t used;  /* bytes of the buffer */
     bool is_busy; /* work has been queued since the last wait */
     bool counts;  /* between dnx_device_count_begin() and _end() */

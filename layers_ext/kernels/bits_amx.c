@@ -106,7 +106,7 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
     _tile_stored(3, sums + 768, 64);
 }
 
-/* Computes the results of `count` positions and skips those that are not outputs. *column and
+/* Computes the results of `count` positions; skips those in the padding between rows. *column and
  * *output are those of the next position; both advance. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {

@@ -229,8 +229,8 @@ static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     }
 }
 
-/* Computes at most DNX_BIT_ROWS outputs from p on, filters [first, end), by counting bits. y has
- * rows of N floats; y and e point at the first filter. */
+/* Computes at most DNX_BIT_ROWS outputs from p on, filters [first, end), by counting bits. y and e
+ * already point at filter `first`; the next output is N floats after y. */
 static void count_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
                         const dnx_bit_end *e, float *y) {
     const dnx_bit_set *b = dnx_bits();
