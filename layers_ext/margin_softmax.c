@@ -127,7 +127,7 @@ static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
     if (o->s_start > 0 && o->warmup == 0)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[margin_softmax] s_start=%g: needs warmup=", o->s_start);
-    return dnx_margin_check(g, n->loc, err);
+    return dnx_margin_check(g, n, err);
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {

@@ -27,11 +27,13 @@ END
 complain 'a function that one file uses is static, one that nothing uses goes' <<END
 $(python3 tests/unused.py)
 END
+layers="$(ls layers_ext/*.c | sed 's#.*/##; s#\.c$##' | tr '\n' '|')kd_"
 # Exceptions: netron.c and view.c have the names of Netron's sections.
 complain 'generic code knows no layer by its name: use a member of its type' <<END
 $(find darknet -name '*.[ch]' ! -path 'darknet/host/*' ! -name netron.c ! -name view.c |
-    xargs grep -nE \
-    "\"($(ls layers_ext/*.c | sed 's#.*/##; s#\.c$##' | tr '\n' '|')kd_)\"" /dev/null)
+    xargs grep -nE "\"($layers)\"" /dev/null)
+$(find darknet layers_ext/common -name '*.c' ! -path 'darknet/host/*' ! -path 'darknet/cmd/*' |
+    xargs grep -nE "\"\[($layers)\]|\"[^\"]* no \[($layers)\]" /dev/null)
 END
 complain 'only the commands may print or exit' <<END
 $(below | xargs grep -nE '(^|[^a-zA-Z0-9_])(exit|_exit|abort|quick_exit|v?printf|puts|putchar|perror)[[:space:]]*\(' /dev/null |

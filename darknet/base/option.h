@@ -3,6 +3,7 @@
 #ifndef DNX_OPTION_H
 #define DNX_OPTION_H
 #include <stddef.h>
+#include <string.h>
 
 typedef enum {
     DNX_INT,    /* int */
@@ -28,6 +29,13 @@ typedef struct {
     const char *words; /* DNX_WORD: "a|b/other spelling of b|c"; DNX_STRING: the default or NULL */
     const char *help;
 } dnx_opt;
+
+/* Returns word i of a list "a|b/other spelling of b|c", and its length in *length. */
+static inline const char *dnx_option_word(const char *words, int i, int *length) {
+    for (; i > 0 && strchr(words, '|'); i--) words = strchr(words, '|') + 1;
+    *length = (int)strcspn(words, "|/");
+    return words;
+}
 
 // clang-format off
 #define DNX_OPT_INT(s, f, def, lo, hi, help) {#f, DNX_INT, offsetof(s, f), def, lo, hi, NULL, help}

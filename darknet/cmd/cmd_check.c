@@ -94,7 +94,8 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
             is_binary = true;
             bits += (double)list[k].count;
         }
-        if (is_binary) *(arithmetic_of(n) == DNX_BIT_OPS ? &counted : &added) += n->type->macs(n);
+        if (is_binary && n->type->macs)
+            *(arithmetic_of(n) == DNX_BIT_OPS ? &counted : &added) += n->type->macs(n);
     }
     if (bits > 0) {
         printf("  1-bit          %s parameters, the others %s of 32 bits\n", grouped(bits),

@@ -62,9 +62,7 @@ static const dnx_arg table[] = {
 
 typedef struct {
     dnx_low_rank c;
-    dnx_cfg *sections;
-    char *text; /* the cfg */
-    size_t text_len;
+    dnx_low_rank_source of;
     dnx_images list;
     size_t *pick;        /* the sample images come first; capacity for all images */
     dnx_skipped skipped; /* images that cannot be used */
@@ -169,21 +167,18 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
     static const char *const methods[] = {"linear", "nonlinear", "asymmetric"};
     char note[512];
     const char *slash = strrchr(a->cfg, '/');
-    int *ranks = calloc((size_t)j->sections->n, sizeof *ranks);
+    int *ranks = calloc((size_t)j->of.net->n, sizeof *ranks);
     if (!ranks) return dnx_no_memory(a->cfg, err);
-    for (int i = 0; i < j->c.n; i++)
-        for (int s = 1; s < j->sections->n; s++)
-            if (j->sections->sections[s].line == j->c.net->nodes[j->c.layers[i].r.layer].loc.line)
-                ranks[s] = j->c.layers[i].rank;
+    for (int i = 0; i < j->c.n; i++) ranks[j->c.layers[i].r.layer] = j->c.layers[i].rank;
     snprintf(note, sizeof note,
              "# Made by darknet compress low-rank from %.200s (method %s). Comments below are\n"
              "# that file's: their parameters and multiply-adds are those before.\n\n",
              slash ? slash + 1 : a->cfg, methods[a->method]);
-    dnx_status st = dnx_low_rank_cfg(j->text, j->text_len, j->sections, ranks, note, &j->out_text,
-                                     err);
+    dnx_status st = dnx_low_rank_cfg(&j->of, ranks, note, &j->out_text, err);
     free(ranks);
     dnx_cfg *cfg = NULL;
     if (!st) st = dnx_cfg_parse(j->out_text, strlen(j->out_text), a->out_cfg, &cfg, err);
+    if (!st) st = dnx_cfg_set_classes(cfg, dnx_known_classes(a->cfg, a->weights, 0), err);
     const dnx_build how = {
         .batch = 1, .threads = a->threads, .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
     if (!st) st = dnx_net_build(cfg, &how, &j->c.small, err);
@@ -202,13 +197,14 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
                                     .multiple = a->multiple,
                                     .all = a->all};
     dnx_status st = DNX_OK;
-    if (!(j->text = dnx_file_read(a->cfg, &j->text_len)))
+    if (!(j->of.text = dnx_file_read(a->cfg, &j->of.length)))
         st = dnx_fail_at(err, DNX_EIO, a->cfg, "cannot be opened: %s", strerror(errno));
-    if (!st) st = dnx_cfg_parse(j->text, j->text_len, a->cfg, &j->sections, err);
+    if (!st) st = dnx_cfg_parse(j->of.text, j->of.length, a->cfg, &j->of.cfg, err);
     if (!st) {
         const dnx_opening o = {a->cfg, a->weights, .batch = 1, .threads = a->threads};
         st = dnx_open(&o, &c->net, err);
         if (st) c->net = NULL;
+        j->of.net = c->net;
     }
     if (!st && c->net->in.c != 1 && c->net->in.c != 3)
         st = dnx_fail_at(err, DNX_ESHAPE, a->cfg, "[net] channels=%d: images have 1 or 3",
@@ -273,9 +269,9 @@ static int run(const void *given) {
     dnx_low_rank_close(&j.c);
     dnx_net_free(j.c.net);
     dnx_net_free(j.c.small);
-    dnx_cfg_free(j.sections);
+    dnx_cfg_free(j.of.cfg);
     dnx_images_free(&j.list);
-    free(j.text);
+    free(j.of.text);
     free(j.out_text);
     free(j.pick);
     dnx_skipped_free(&j.skipped);

@@ -54,7 +54,7 @@ static const dnx_arg valid_table[] = {
 /* A network, and the layer whose output is the class of an image. */
 typedef struct {
     dnx_net *net;
-    int layer;  /* the last layer that is not a loss of distillation */
+    int layer;  /* the last layer that tells the class, and is no loss of distillation */
     int source; /* the layer to run up to: `layer`, or the input of a margin loss */
     int classes;
     float *x, *y; /* batch x image, batch x output of `source` */
@@ -66,7 +66,7 @@ typedef struct {
 static dnx_status find_classes(model *m, dnx_err *err) {
     dnx_net *net = m->net;
     int i = net->n - 1;
-    while (i > 0 && dnx_target_of(net->nodes[i].type)) i--;
+    while (i > 0 && (dnx_target_of(net->nodes[i].type) || !dnx_answers(net->nodes[i].type))) i--;
     const dnx_node *n = &net->nodes[i];
     m->layer = m->source = i;
     size_t classes = dnx_size(n->out);

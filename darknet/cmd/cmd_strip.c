@@ -64,7 +64,8 @@ static int run(const void *args) {
     if (dnx_open_features(&o, &net, &err)) return dnx_report(&err);
     dnx_status st = dnx_cfg_read(a->cfg, &cfg, &err);
     if (!st) {
-        st = strip(a, net, cfg, &err);
+        st = dnx_cfg_set_classes(cfg, dnx_known_classes(a->cfg, a->weights, 1), &err);
+        if (!st) st = strip(a, net, cfg, &err);
         dnx_cfg_free(cfg);
     }
     dnx_net_free(net);

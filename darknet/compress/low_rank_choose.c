@@ -38,7 +38,8 @@ static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_er
         if (end != p && *end == ':' && !l)
             return dnx_fail_at(
                 err, DNX_EOPTION, NULL,
-                "-rank %s: layer %ld is no [convolutional] without groups before the first loss",
+                "-rank %s: layer %ld is no convolution without groups before the first "
+                "loss",
                 text, i);
         const char *q = end + 1;
         long r = l ? strtol(q, &end, 10) : 0;

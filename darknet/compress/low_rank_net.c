@@ -8,7 +8,6 @@
 
 #include "common/norm_act.h"
 #include "net/opts.h"
-#include "net/types.h"
 #include "registry.h"
 
 /* ---- the cfg ---- */
@@ -19,43 +18,78 @@ static const dnx_layer_type *low_rank_type(void) {
     return *t;
 }
 
-/* True for an option that the replaced layer has and `to` lacks. In a layer that can be replaced,
- * such an option has the only value that `to` supports, such as groups=1. */
+/* True when both types have the option, with the same default and bounds. */
+static bool is_shared(const dnx_layer_type *from, const dnx_layer_type *to, const char *key) {
+    const dnx_opt *a = dnx_opt_find(from->options, key), *b = dnx_opt_find(to->options, key);
+    return a && b && a->type == b->type && a->value == b->value && a->min == b->min &&
+           a->max == b->max && (!a->words || !strcmp(a->words, b->words));
+}
+
+/* True for the line of an option that the layer has and does not share with `to`. */
 static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
                        const dnx_layer_type *to) {
     while (n && strchr(" \t", *line)) line++, n--;
-    for (const dnx_opt *o = from ? from->options : NULL; o && o->key; o++) {
+    for (const dnx_opt *o = from->options; o && o->key; o++) {
         size_t len = strlen(o->key);
         if (n > len && !memcmp(line, o->key, len) && strchr(" \t=", line[len]))
-            return !dnx_opt_find(to->options, o->key);
+            return !is_shared(from, to, o->key);
     }
     return false;
 }
 
-dnx_status dnx_low_rank_cfg(const char *text, size_t len, const dnx_cfg *cfg, const int *ranks,
-                            const char *note, char **out, dnx_err *err) {
-    size_t size = 0;
-    const dnx_layer_type *from = NULL, *to = low_rank_type();
-    FILE *f = open_memstream(out, &size);
-    int line = 0, at = -1; /* the section that the line is in */
-    bool ok = f && fprintf(f, "%s", note) >= 0;
-    for (size_t i = 0, n; ok && i < len; i += n) {
-        const char *end = memchr(text + i, '\n', len - i);
-        n = end ? (size_t)(end - (text + i)) + 1 : len - i;
-        line++;
-        if (at + 1 < cfg->n && cfg->sections[at + 1].line == line) {
-            at++;
-            const char *eol = n > 1 && text[i + n - 2] == '\r' ? "\r\n" : "\n";
-            from = dnx_type_find(cfg->sections[at].name, NULL);
-            if (ranks[at]) {
-                ok = fprintf(f, "[%s]%srank=%d%s", to->name, eol, ranks[at], eol) > 0;
-                continue;
-            }
-        }
-        if (at >= 0 && ranks[at] && is_dropped(text + i, n, from, to)) continue;
-        ok = fwrite(text + i, 1, n, f) == n;
+/* Writes the options of a convolution that the types do not share. */
+static void put_convolution(FILE *f, const dnx_low_rank_source *of, int layer,
+                            const dnx_layer_type *to, const char *eol) {
+    const dnx_node *n = &of->net->nodes[layer];
+    dnx_param list[DNX_MAX_PARAMS];
+    dnx_convolution view;
+    n->type->compression->as_convolution(n, &view);
+    const int count = dnx_net_params(of->net, layer, list);
+    const struct {
+        const char *key;
+        int value;
+    } numbers[] = {{"filters", n->out.c},
+                   {"size", view.size},
+                   {"stride", view.stride},
+                   {"padding", view.pad},
+                   {"batch_normalize", dnx_param_find(list, count, DNX_SCALES) != NULL}};
+    for (const dnx_opt *o = to->options; o->key; o++) {
+        if (is_shared(n->type, to, o->key)) continue;
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+            if (!strcmp(o->key, numbers[i].key))
+                fprintf(f, "%s=%d%s", o->key, numbers[i].value, eol);
+        if (o->type != DNX_WORD) continue;
+        int length;
+        const char *word = dnx_option_word(o->words, view.activation, &length);
+        fprintf(f, "%s=%.*s%s", o->key, length, word, eol);
     }
-    if (f && fclose(f)) ok = false;
+    if (!is_shared(n->type, to, "filters") &&
+        !dnx_opts_given(&of->cfg->sections[layer + 1], "fixed_width"))
+        fprintf(f, "fixed_width=1%s", eol);
+}
+
+dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, const char *note,
+                            char **out, dnx_err *err) {
+    const dnx_cfg *cfg = of->cfg;
+    size_t size = 0;
+    const dnx_layer_type *to = low_rank_type();
+    FILE *f = open_memstream(out, &size);
+    int line = 0, at = -1; /* the section that the line is in; section i + 1 is layer i */
+    bool ok = f && fprintf(f, "%s", note) >= 0;
+    for (size_t i = 0, n; ok && i < of->length; i += n) {
+        const char *start = of->text + i, *end = memchr(start, '\n', of->length - i);
+        n = end ? (size_t)(end - start) + 1 : of->length - i;
+        line++;
+        const bool begins = at + 1 < cfg->n && cfg->sections[at + 1].line == line;
+        at += begins;
+        const dnx_node *node = at > 0 && ranks[at - 1] ? &of->net->nodes[at - 1] : NULL;
+        if (node && begins) {
+            const char *eol = n > 1 && start[n - 2] == '\r' ? "\r\n" : "\n";
+            ok = fprintf(f, "[%s]%srank=%d%s", to->name, eol, ranks[at - 1], eol) > 0;
+            put_convolution(f, of, at - 1, to, eol);
+        } else if (!node || !is_dropped(start, n, node->type, to)) ok = fwrite(start, 1, n, f) == n;
+    }
+    if (f && (ferror(f) | fclose(f))) ok = false;
     return ok ? DNX_OK : dnx_no_memory(cfg->file, err);
 }
 
@@ -84,7 +118,7 @@ dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_fact
           *slopes = dnx_param_find(list, n, DNX_SLOPES);
     size_t N = (size_t)r->N, K = (size_t)r->K, R = (size_t)f->rank;
     double *row = calloc(K > N ? K : N, sizeof *row);
-    if (!row) return dnx_fail(err, DNX_EMEM, node->loc, "[low_rank] no memory");
+    if (!row) return dnx_fail(err, DNX_EMEM, node->loc, "[%s] no memory", node->type->name);
     for (size_t a = 0; a < R; a++) { /* Q W */
         memset(row, 0, sizeof *row * K);
         for (size_t i = 0; i < N; i++)

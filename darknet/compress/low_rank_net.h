@@ -5,11 +5,20 @@
 #include "compress/low_rank.h"
 #include "compress/responses.h"
 
-/* Writes a cfg in which section i becomes [low_rank] with rank=ranks[i], if ranks[i] is not 0.
- * Everything else is copied, also comments. The text begins with `note`, which has comment lines.
- * free() *out. DNX_EMEM. */
-dnx_status dnx_low_rank_cfg(const char *text, size_t len, const dnx_cfg *cfg, const int *ranks,
-                            const char *note, char **out, dnx_err *err);
+/* A network, and the text that it was built from. */
+typedef struct {
+    char *text;
+    size_t length;
+    dnx_cfg *cfg;
+    dnx_net *net;
+} dnx_low_rank_source;
+
+/* Writes a cfg in which layer i becomes [low_rank] with rank=ranks[i], if ranks[i] is not 0. Its
+ * options that the two types share are copied. The others are written from the layer's
+ * dnx_convolution. Everything else is copied, also comments. The text begins with `note`, which has
+ * comment lines. free() *out. DNX_EMEM. */
+dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, const char *note,
+                            char **out, dnx_err *err);
 
 /* Copies the parameters of all layers, except those that become [low_rank] in `to`. */
 void dnx_low_rank_copy(dnx_net *from, dnx_net *to);

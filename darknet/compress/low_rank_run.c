@@ -55,11 +55,12 @@ static dnx_status add_layer(dnx_low_rank *c, int i, dnx_err *err) {
     l->dense = pixels * N * K;
     l->per_rank = pixels * ((double)N + K);
     if (c->images * (size_t)l->r.positions <= (size_t)N)
-        return dnx_fail(
-            err, DNX_ESHAPE, c->net->nodes[i].loc,
-            "[convolutional] layer %d: %zu images of %d samples leave the covariance of %d "
-            "responses singular; needs at least %d images, better ten times as many",
-            i, c->images, l->r.positions, N, N / l->r.positions + 1);
+        return dnx_fail(err, DNX_ESHAPE, c->net->nodes[i].loc,
+                        "[%s] layer %d: %zu images of %d samples leave the covariance "
+                        "of %d responses singular; needs at least %d images, better ten times "
+                        "as many",
+                        c->net->nodes[i].type->name, i, c->images, l->r.positions, N,
+                        N / l->r.positions + 1);
     l->sigma = calloc((size_t)N, sizeof *l->sigma);
     l->vectors = calloc((size_t)N * (size_t)N, sizeof *l->vectors);
     l->variance = calloc((size_t)N, sizeof *l->variance);
@@ -82,7 +83,7 @@ static dnx_status find_layers(dnx_low_rank *c, dnx_err *err) {
     c->last = i - 1;
     if (!st && c->n == 0)
         st = dnx_fail_at(err, DNX_ESHAPE, net->file,
-                         "no [convolutional] without groups before the first loss");
+                         "no convolution without groups before the first loss");
     return st;
 }
 
@@ -126,9 +127,10 @@ static dnx_status solve_linear(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *
     int varies = dnx_numerical_rank(l->sigma, l->r.N);
     if (l->rank > varies && l->rank <= l->most)
         return dnx_fail(err, DNX_ESHAPE, c->net->nodes[l->r.layer].loc,
-                        "[convolutional] layer %d: %.0f samples vary in %d directions only, under "
-                        "rank %d; needs more, and different, images",
-                        l->r.layer, l->moments.n, varies, l->rank);
+                        "[%s] layer %d: %.0f samples vary in %d directions only, under rank %d; "
+                        "needs more, and different, images",
+                        c->net->nodes[l->r.layer].type->name, l->r.layer, l->moments.n, varies,
+                        l->rank);
     dnx_status st = dnx_factors_make(&l->f, l->r.N, l->rank, err);
     if (st) return st;
     dnx_low_rank_linear(l->vectors, l->moments.mean, &l->f);

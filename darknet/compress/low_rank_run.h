@@ -6,7 +6,7 @@
 
 typedef enum { DNX_LINEAR_SOLUTION, DNX_NONLINEAR, DNX_ASYMMETRIC } dnx_low_rank_method;
 
-/* A [convolutional] layer without groups, before the first loss. */
+/* A convolution without groups, before the first loss. */
 typedef struct {
     dnx_responses r;
     dnx_moments moments;     /* of the exact responses */

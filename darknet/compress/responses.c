@@ -32,7 +32,7 @@ static void fold(dnx_responses *r, const dnx_param *list, int n, float *wk) {
     r->slopes = dnx_param_find(list, n, DNX_SLOPES);
     for (size_t f = 0; f < N; f++) {
         double g = scales ? (double)scales[f] / sqrt((double)variance[f] + DNX_NORM_EPS) : 1;
-        r->b[f] = (double)biases[f] - (mean ? g * (double)mean[f] : 0);
+        r->b[f] = (biases ? (double)biases[f] : 0) - (mean ? g * (double)mean[f] : 0);
         r->bias[f] = (float)r->b[f];
         for (size_t k = 0; k < K; k++) {
             double v = g * (double)w[f * K + k];

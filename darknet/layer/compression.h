@@ -19,7 +19,8 @@ typedef enum {
 
 typedef struct dnx_compression {
     /* Fills *view. Returns false when the layer is not a convolution with its options. NULL in a
-     * type that never is. The caller finds the parameters by their roles. */
+     * type that never is. The caller finds the parameters by their roles: DNX_WEIGHTS, and, where
+     * the layer has them, DNX_BIASES, DNX_SCALES with DNX_MEAN and DNX_VARIANCE, DNX_SLOPES. */
     bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
     dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL: DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */

@@ -16,10 +16,10 @@ typedef struct {
     char prefix[80];
 } sink;
 
-/* Word i of a list "a|b|c". */
 static void word(const char *words, int i, char *out) {
-    for (; i > 0 && strchr(words, '|'); i--) words = strchr(words, '|') + 1;
-    snprintf(out, MOST, "%.*s", (int)strcspn(words, "|/"), words);
+    int length;
+    const char *at = dnx_option_word(words, i, &length);
+    snprintf(out, MOST, "%.*s", length, at);
 }
 
 /* Writes v with the fewest digits that give the same float. */

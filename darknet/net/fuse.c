@@ -12,7 +12,8 @@ static void merge_sums(dnx_net *net, const int *uses) {
         const dnx_fusion *f = n->type->fusion, *pf = prev->type->fusion;
         if (!f || !f->is_plain_sum || n->n_in != 2 || uses[i - 1] != 1) continue;
         if (!pf || !pf->adds_residual || !pf->adds_residual(prev)) continue;
-        if (net->links[i - 1].merged_into >= 0 || n->from[1] == i - 1) continue;
+        if (n->from[0] != i - 1 || n->from[1] == i - 1) continue;
+        if (net->links[i - 1].merged_into >= 0) continue;
         if (!f->is_plain_sum(n)) continue;
         net->links[i].merged_into = i - 1;
         net->links[i - 1].residual_of = n->from[1];

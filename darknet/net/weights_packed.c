@@ -52,7 +52,8 @@ static void put(unsigned char **to, const void *from, size_t n) {
     *to += n;
 }
 
-static dnx_status put_signs(unsigned char **to, const dnx_param *p, dnx_err *err) {
+static dnx_status put_signs(unsigned char **to, const dnx_node *n, const dnx_param *p,
+                            dnx_err *err) {
     size_t filters = (size_t)p->filters, len = p->count / filters, row = (len + 7) / 8;
     unsigned char *signs = *to + sizeof(float) * filters;
     memset(signs, 0, row * filters);
@@ -62,8 +63,8 @@ static dnx_status put_signs(unsigned char **to, const dnx_param *p, dnx_err *err
         put(to, &alpha, sizeof alpha);
         for (size_t i = 0; i < len; i++) {
             if (fabsf(w[i]) != alpha)
-                return dnx_fail_at(err, DNX_EWEIGHTS, NULL,
-                                   "a filter of a [binary] layer is not binary");
+                return dnx_fail(err, DNX_EWEIGHTS, n->loc, "[%s] a filter is not binary",
+                                n->type->name);
             if (w[i] >= 0) signs[i / 8] |= (unsigned char)(1 << i % 8);
         }
     }
@@ -85,7 +86,7 @@ static dnx_status put_layer(dnx_net *net, int i, dnx_weight_bits of_weights, uns
         put(to, &count, 8);
         if (bits == 32) put(to, p->value, sizeof(float) * p->count);
         if (bits == 1) {
-            dnx_status st = put_signs(to, p, err);
+            dnx_status st = put_signs(to, &net->nodes[i], p, err);
             if (st) return st;
         }
         for (size_t k = 0; bits == 16 && k < p->count; k++) {

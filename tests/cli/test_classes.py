@@ -91,7 +91,10 @@ def found_in_the_weights():
     same(("partial", "CFG", weights, "o", "1"), "o")
     same(("partial", "CFG", weights, "o", "3"), "o")
     same(("strip", "CFG", weights, "s2.cfg", "o"), "o", "s2.cfg")
+    same(("strip", "CFG", weights, "s2.cfg", "o", "-to", "2"), "o", "s2.cfg")
     same(("compress", "pack", "CFG", weights, "o"), "o")
+    same(("compress", "low-rank", "CFG", weights, "syn/train", "low.cfg", "o", "-rank", "2",
+          "-all", "-force"), "o")
     same(("classifier", "raw", "CFG", weights, "raw.f32", "o"), "o")
     done = darknet("check", "a.cfg", weights)
     expect_end(done)
@@ -106,6 +109,16 @@ def found_in_the_weights():
     expect_end(done)
     expect("3 x 3" in done.stderr and "1 x 3" not in done.stderr, done.stderr)
     expect(read("i.weights")[20:] == read(weights)[20:], "init -from took other weights")
+
+
+def classifies_beside_a_loss():
+    """The class is that of the last layer that tells it: [center_loss] tells none."""
+    write("c.cfg", AUTO + "[center_loss]\nfrom=1\nclasses=3\n")
+    expect_end(train("c.cfg", "c"))
+    done = darknet("classifier", "predict", "syn/faces.data", "c.cfg", "c/c.weights",
+                   "syn/train/id0000/0001.jpg")
+    expect_end(done)
+    expect("%: id000" in done.stdout, done.stdout)
 
 
 def teaches():
@@ -168,6 +181,7 @@ def named():
                "[data] needs names= or labels=")
 
 
-attempt_all(start, as_if_written, checked, refused, found_in_the_weights, teaches,
+attempt_all(start, as_if_written, checked, refused, found_in_the_weights,
+            classifies_beside_a_loss, teaches,
             never_occurring, named)
 summary()

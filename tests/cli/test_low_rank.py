@@ -308,8 +308,8 @@ def names_what_is_wrong():
     refuses("-rank 41: must be a whole number from 1 to 40", "-rank", "41")
     refuses("-rank x: must be", "-rank", "x")
     refuses("-rank 0:13: layer 0 has ranks from 1 to 12", "-rank", "0:13")
-    refuses("-rank 2:1: layer 2 is no [convolutional] without groups", "-rank", "2:1")
-    refuses("-rank 5:1: layer 5 is no [convolutional] without groups", "-rank", "5:1")
+    refuses("-rank 2:1: layer 2 is no convolution without groups", "-rank", "2:1")
+    refuses("-rank 5:1: layer 5 is no convolution without groups", "-rank", "5:1")
     refuses("-rank 0:3;1:2: must be a list layer:rank", "-rank", "0:3;1:2")
     refuses("-rank 0:2,0:3: layer 0 is given twice", "-rank", "0:2,0:3")
     refuses("-speedup 50: at ranks of at most 16", "-speedup", "50")
@@ -336,7 +336,7 @@ def names_what_is_wrong():
     refuses("is 9 x 9 pixels", "-rank", "4", images="small.txt")
     write("only.cfg", "[net]\nheight=16\nwidth=16\nchannels=3\n[avgpool]\n")
     expect_end(run("init", "only.cfg", "only.weights"))
-    refuses("only.cfg: no [convolutional] without groups", "-rank", "4", cfg="only.cfg",
+    refuses("only.cfg: no convolution without groups", "-rank", "4", cfg="only.cfg",
             weights="only.weights")
     refuses("nowhere/bad.cfg: cannot write", "-rank", "4", out=("nowhere/bad.cfg", "bad.weights"))
     refuses("nowhere/bad.weights: cannot write", "-rank", "4",

@@ -5,15 +5,11 @@ import os
 import shutil
 
 from common import attempt_all, expect, expect_end, read, run, summary, write, ROOT
+from outside import EXAMPLES, build_command, make
 from small_run import CFG, data, make_inputs, train
 
-CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
-EXAMPLES = os.path.join(ROOT, "tests", "data", "layers")
-LAYERS = ("clipped", "product", "difference")
-
-
-def make(*words):
-    return run("make", "-j2", *words, cwd=ROOT, env=CLEAN)
+LISTED = ("clipped", "product", "difference")  # layers_ext/WRITING.md lists these files
+LAYERS = LISTED + ("pointwise", "sum", "linear_softmax")
 
 
 def examples_keep_the_contract():
@@ -24,16 +20,9 @@ def examples_keep_the_contract():
                f"{done.stdout} {done.stderr}")
 
 
-def command_of():
-    """Builds the command with the examples, which is not bin/darknet, and returns its path."""
-    built = make("LAYERS=tests/data/layers", "print-obj").stdout.strip()
-    expect_end(make("LAYERS=tests/data/layers", f"{built}/bin/darknet"))
-    return os.path.join(ROOT, built, "bin", "darknet")
-
-
 def command_has_them():
     """The command lists the examples and their folder, and builds networks with them."""
-    command = command_of()
+    command = build_command()
     done = run(command, "layers")
     expect("clipped" in done.stdout and "tests/data/layers/clipped.c" in done.stdout, done.stdout)
     expect("largest output" in run(command, "layers", "clipped").stdout, "options are not listed")
@@ -48,7 +37,7 @@ def command_has_them():
 def loss_with_a_teacher_trains():
     """The command trains with the example of a loss: the student comes closer to the teacher, which
     is trained, and without a loss over classes."""
-    command = command_of()
+    command = build_command()
     make_inputs()
     expect_end(train(data("faces", "teacher"), "-batches", "20"))
     body = CFG[:CFG.index("[softmax]")]
@@ -98,7 +87,7 @@ def wrong_layers_are_found():
 def text_shows_the_file():
     """The listing in layers_ext/WRITING.md is the file that is tested here."""
     text = read(os.path.join(ROOT, "layers_ext", "WRITING.md")).decode()
-    for layer in LAYERS:
+    for layer in LISTED:
         expect(f"```c\n{read(f'{EXAMPLES}/{layer}.c').decode()}```" in text,
                f"layers_ext/WRITING.md shows another {layer}.c")
 

@@ -3,6 +3,7 @@
  * Also a [batchnorm] that the next convolution applies when predicting. */
 #include "common/norm_act.h"
 #include "lib/check.h"
+#include "net/types.h"
 
 #define NET "[net]\nheight=13\nwidth=11\nchannels=5\nbatch=6\nseed=3\n"
 #define CONV(filters, act)                                                                         \
@@ -194,6 +195,32 @@ static void predict(const sample *s, int threads) {
     dnx_net_free(plain);
 }
 
+/* ---- a sum of a type that names both inputs ---- */
+
+static void name_both(const char *from, const char *rest, int merged_into) {
+    dnx_layer_type both = *dnx_type_find("shortcut", NULL);
+    both.name = "both";
+    both.only_named_inputs = true;
+    char text[1000];
+    snprintf(text, sizeof text, NET "%s[both]\nfrom=%s\n%s",
+             CONV(4, "relu") CONV(4, "relu") CONV(4, "relu"), from, rest);
+    dnx_cfg *cfg = NULL;
+    dnx_net *net = NULL;
+    dnx_err err = {0};
+    const dnx_build how = {.threads = 1, .types = (const dnx_layer_type *[]){&both, NULL}};
+    if (!dnx_cfg_parse(text, strlen(text), "both", &cfg, &err))
+        dnx_net_build(cfg, &how, &net, &err);
+    check_part(net && net->links[3].merged_into == merged_into, from, err.text, merged_into, 0);
+    dnx_net_free(net);
+    dnx_cfg_free(cfg);
+}
+
+static void check_named(void) {
+    name_both("2,0", "", 2);
+    name_both("0,2", "", -1);
+    name_both("0,1", "[route]\nlayers=-1,2\n", -1);
+}
+
 static void check_set(void) {
     for (size_t k = 0; k < sizeof samples / sizeof *samples; k++)
         for (int threads = 1; threads <= 3; threads++) compare(&samples[k], threads);
@@ -202,6 +229,7 @@ static void check_set(void) {
 }
 
 int main(void) {
+    check_named();
     in_each_set(check_set);
     return summary();
 }

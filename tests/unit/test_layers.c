@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "layer/compression.h"
 #include "layer/fusion.h"
 #include "kernels/kernels.h"
 #include "lib/rows.h"
@@ -247,6 +248,38 @@ static void check_threads(const row *r) {
     for (int i = 0; i < 2; i++) close_bench(&b[i]);
 }
 
+/* ---- the view as a convolution ---- */
+
+static size_t count_of(const dnx_param *list, int n, dnx_role role) {
+    for (int i = 0; i < n; i++)
+        if (list[i].role == role) return list[i].count;
+    return 0;
+}
+
+/* What layer/compression.h says of a layer must fit its shapes and its parameters. */
+static void check_view(const row *r) {
+    bench b;
+    dnx_convolution v;
+    dnx_param list[DNX_MAX_PARAMS];
+    if (open_bench(&b, r, r->B, false, 1, NULL)) return;
+    const dnx_compression *c = b.n.type->compression;
+    if (c && c->as_convolution && c->as_convolution(&b.n, &v)) {
+        const dnx_shape in = b.n.in[0], out = b.n.out;
+        const size_t N = (size_t)out.c, K = (size_t)(v.size * v.size * in.c / v.groups);
+        const int n = node_params(&b.n, list), h = (in.h + 2 * v.pad - v.size) / v.stride + 1;
+        check_part(h == out.h, r->name, "as_convolution(): the height", h, out.h);
+        check_part(count_of(list, n, DNX_WEIGHTS) == N * K, r->name,
+                   "as_convolution(): the count of DNX_WEIGHTS",
+                   (double)count_of(list, n, DNX_WEIGHTS), (double)(N * K));
+        check_part(count_of(list, n, DNX_SCALES) == count_of(list, n, DNX_MEAN) &&
+                       count_of(list, n, DNX_SCALES) == count_of(list, n, DNX_VARIANCE),
+                   r->name, "as_convolution(): scales, mean and variance", 0, 0);
+        check_part(v.activation != DNX_PRELU || count_of(list, n, DNX_SLOPES) == N, r->name,
+                   "as_convolution(): the count of DNX_SLOPES", 0, (double)N);
+    }
+    close_bench(&b);
+}
+
 /* ---- losses without a teacher ---- */
 
 /* Returns 0 when the loss keeps the contract, 1 when it cannot be made, 2 when a result is wrong.
@@ -303,6 +336,7 @@ static void check_row(const row *r) {
     check_predicting(r, false);
     check_predicting(r, true);
     check_threads(r);
+    check_view(r);
     check_without_target(r);
 }
 

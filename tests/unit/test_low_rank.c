@@ -250,15 +250,18 @@ static void check_cfg(void) {
                        "filters=4 \r\n groups = 1\r\n# a comment\r\nsize=3\r\n\n[conv]\nfilters=3";
     const char *want = "# note\n# head\n[net]\nheight=4\nwidth=4\nchannels=2\n\n[low_rank]\r\n"
                        "rank=2\r\nfilters=4 \r\n# a comment\r\nsize=3\r\n\n[conv]\nfilters=3";
-    dnx_cfg *cfg = NULL;
+    dnx_low_rank_source of = {.text = strdup(text), .length = strlen(text)};
     char *out = NULL;
-    int ranks[] = {0, 2, 0};
-    dnx_cfg_parse(text, strlen(text), "test", &cfg, NULL);
-    dnx_status st = dnx_low_rank_cfg(text, strlen(text), cfg, ranks, "# note\n", &out, NULL);
+    int ranks[] = {2, 0};
+    dnx_cfg_parse(text, of.length, "test", &of.cfg, NULL);
+    dnx_status st = dnx_net_build(of.cfg, &(dnx_build){.threads = 1}, &of.net, NULL);
+    if (!st) st = dnx_low_rank_cfg(&of, ranks, "# note\n", &out, NULL);
     if (!check_part(!st && out && !strcmp(out, want), "cfg", "is rewritten", st, 0))
         printf("%s\n", out);
     free(out);
-    dnx_cfg_free(cfg);
+    free(of.text);
+    dnx_net_free(of.net);
+    dnx_cfg_free(of.cfg);
 }
 
 int main(void) {

@@ -19,23 +19,23 @@ const dnx_margin_form dnx_margin_forms[] = {
     [DNX_MARGIN_SV_ARC] = {.35f, 1.2f, .adds_angle = true, .emphasises = true, .is_sv = true},
     [DNX_MARGIN_D_SOFTMAX] = {.9f, .2f}};
 
-dnx_status dnx_margin_check(const dnx_margin *g, dnx_loc at, dnx_err *err) {
+dnx_status dnx_margin_check(const dnx_margin *g, const dnx_node *n, dnx_err *err) {
     const dnx_margin_form *form = &dnx_margin_forms[g->kind];
     if (form->is_sv && g->t < 1)
-        return dnx_fail(
-            err, DNX_EOPTION, at,
-            "[margin_softmax] t=%g: must be at least 1 for sv margins (1: no extra weight)", g->t);
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] t=%g: must be at least 1 for sv margins (1: no extra weight)",
+                        n->type->name, g->t);
     if (form->adds_angle && g->m >= 3.14159)
-        return dnx_fail(
-            err, DNX_EOPTION, at,
-            "[margin_softmax] m=%g: is added to an angle in radians, so it must be below pi", g->m);
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] m=%g: is added to an angle in radians, so it must be below pi",
+                        n->type->name, g->m);
     if (g->kind == DNX_MARGIN_SPHEREFACE && (g->m < 1 || g->m != floor(g->m)))
-        return dnx_fail(err, DNX_EOPTION, at,
-                        "[margin_softmax] m=%g: sphereface multiplies by a whole number from 1",
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] m=%g: sphereface multiplies by a whole number from 1", n->type->name,
                         g->m);
     if (g->kind == DNX_MARGIN_D_SOFTMAX && g->smoothing > 0)
-        return dnx_fail(err, DNX_EOPTION, at,
-                        "[margin_softmax] label_smoothing=%g: d-softmax has no use for it",
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] label_smoothing=%g: d-softmax has no use for it", n->type->name,
                         g->smoothing);
     return DNX_OK;
 }

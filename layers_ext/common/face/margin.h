@@ -54,7 +54,7 @@ typedef struct {
 } dnx_margin_row;
 
 /* DNX_EOPTION when m, t or smoothing does not suit the kind. */
-dnx_status dnx_margin_check(const dnx_margin *g, dnx_loc at, dnx_err *err);
+dnx_status dnx_margin_check(const dnx_margin *g, const dnx_node *n, dnx_err *err);
 /* Sets ramp and s for an update. Over `warmup` updates the ramp rises from 0 to ramp_end, and s
  * from s_start to s (s_start = 0: s is constant). `warms` is false in a network that predicts. */
 void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,

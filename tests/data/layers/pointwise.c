@@ -1,0 +1,109 @@
+/* [pointwise]: a convolution with filters of 1x1 pixels, batch norm, activation.
+ *
+ *   z[b,y,x,n] = sum_c w[n,c] x[b,y,x,c],   y = act(batch_norm(z))
+ *
+ * x: B x H x W x C, y: B x H x W x N.
+ * File: biases N, scales N, mean N, variance N, weights N x C, slopes N. */
+#include "common/conv/products.h"
+#include "layer/compression.h"
+
+typedef struct {
+    int filters, batch_normalize, activation;
+} opts;
+
+static const dnx_opt options[] = {
+    DNX_OPT_INT(opts, filters, 8, 1, 65536, "number of outputs"),
+    DNX_OPT_INT(opts, batch_normalize, 1, 0, 1, "1: batch norm before the activation"),
+    DNX_OPT_WORD(opts, activation, DNX_RELU, DNX_ACT_WORDS, "activation function"),
+    DNX_OPT_END,
+};
+
+typedef struct {
+    dnx_products m;
+    dnx_norm_act norm;
+} state;
+
+/* Packs the filters. When predicting, batch norm is folded into them. */
+static dnx_status prepare(dnx_node *n, dnx_err *err) {
+    state *s = n->state;
+    if (!n->trains) dnx_norm_act_fold(&s->norm);
+    return dnx_products_prepare(&s->m, n, s->norm.scale, err);
+}
+
+static dnx_status make(dnx_node *n, dnx_err *err) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    s->m.groups = 1;
+    s->m.K = n->in[0].c;
+    s->m.N = o->filters;
+    s->m.reads_in_place = true;
+    dnx_status st = dnx_patches_make(&s->m.at, n, 1, 1, 0, o->filters, err);
+    const size_t count = (size_t)s->m.K * (size_t)o->filters;
+    if (!st) st = dnx_norm_act_make(&s->norm, n, o->batch_normalize, (dnx_act)o->activation, err);
+    if (!st) st = dnx_new(n, &s->m.w, count, err);
+    if (!st) st = dnx_products_make(&s->m, n, true, err);
+    if (st) return st;
+    dnx_filters_init(n, s->m.K, s->m.w, count);
+    return prepare(n, err);
+}
+
+static void unmake(dnx_node *n) {
+    state *s = n->state;
+    dnx_norm_act_unmake(&s->norm);
+    dnx_products_unmake(&s->m);
+}
+
+static int params(dnx_node *n, dnx_param *list) {
+    state *s = n->state;
+    const size_t count = (size_t)s->m.K * (size_t)s->m.N;
+    const dnx_param w = {"weights", s->m.w, s->m.d_w, count, 1, true, s->m.N, DNX_WEIGHTS};
+    return dnx_norm_act_params(&s->norm, &w, DNX_AFTER_NORM, list);
+}
+
+static void forward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    dnx_products_forward(&s->m, n, p, &s->norm);
+}
+
+static void backward(dnx_node *n, dnx_pass *p) {
+    state *s = n->state;
+    dnx_products_backward(&s->m, n, p, &s->norm);
+}
+
+static double macs(const dnx_node *n) { return (double)dnx_size(n->out) * n->in[0].c; }
+
+static dnx_norm_act *defer(dnx_node *n, float **z) {
+    return dnx_norm_act_defer(&((state *)n->state)->norm, z);
+}
+
+static bool yes(const dnx_node *n) { return n->trains; }
+static bool take_on(dnx_node *n) { return !n->trains; }
+
+static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
+    const opts *o = n->opts;
+    *view = (dnx_convolution){.size = 1, .stride = 1, .groups = 1, .activation = o->activation};
+    return true;
+}
+
+static const dnx_fusion fusion = {.adds_residual = dnx_norm_act_adds_residual,
+                                  .defer = defer,
+                                  .applies_deferred = yes,
+                                  .take_on = take_on};
+static const dnx_compression compression = {.as_convolution = as_convolution};
+const dnx_layer_type dnx_pointwise = {
+    .name = "pointwise",
+    .summary = "convolution with filters of one pixel",
+    .is_reentrant = true,
+    .options = options,
+    .opts_size = sizeof(opts),
+    .state_size = sizeof(state),
+    .make = make,
+    .unmake = unmake,
+    .params = params,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+    .prepare = prepare,
+    .fusion = &fusion,
+    .compression = &compression,
+};

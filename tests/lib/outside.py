@@ -1,0 +1,18 @@
+"""outside.py - builds the command with the layers of tests/data/layers."""
+import os
+
+from common import ROOT, expect_end, run
+
+CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
+EXAMPLES = os.path.join(ROOT, "tests", "data", "layers")
+
+
+def make(*words):
+    return run("make", "-j2", *words, cwd=ROOT, env=CLEAN)
+
+
+def build_command():
+    """Builds the command with the examples, which is not bin/darknet, and returns its path."""
+    built = make("LAYERS=tests/data/layers", "print-obj").stdout.strip()
+    expect_end(make("LAYERS=tests/data/layers", f"{built}/bin/darknet"))
+    return os.path.join(ROOT, built, "bin", "darknet")
