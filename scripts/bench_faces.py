@@ -3,7 +3,7 @@
 
     scripts/bench_faces.py PHOTOS [-min-face 40] [-photos 200] [-threads 2]
 
-PHOTOS is a folder of photographs of one size. First `darknet faces -time` finds the faces of the
+PHOTOS is a folder of photographs of one size. First `darknet faces -json` finds the faces of the
 first -photos of them, and prints the size of P-Net's pages and the number of windows that R-Net and
 O-Net score. Then the networks run on random numbers of these sizes, in turns, with the same weights
 and threads. Their outputs are compared before they are timed. Both sides flush denormals.
@@ -19,7 +19,6 @@ import contextlib
 import json
 import math
 import os
-import re
 import sys
 import tempfile
 
@@ -64,14 +63,13 @@ def seen(args, folder):
     if len(sizes) > 1:
         raise Failure(f"{args.photographs}: photographs of {len(sizes)} sizes; one is needed")
     listed = write_list(os.path.join(folder, "photos.txt"), photos)
-    said = run([darknet(), "faces", listed, os.path.join(folder, "crops"), "-min-face",
-                str(args.min_face), "-threads", str(args.threads), "-time",
-                *(["-mtcnn", args.mtcnn] if args.mtcnn else [])], capture=True)
-    print(said.rstrip().replace(folder + os.sep, ""))
-    found = re.search(r"P-Net on ([\d.]+) pages of at most (\d+) x (\d+), R-Net on ([\d.]+) "
-                      r"windows, O-Net on ([\d.]+)", said)
-    pages, w, h, r, o = map(float, found.groups())
-    return sizes.pop(), round(pages), (int(h), int(w)), max(1, round(r)), max(1, round(o))
+    told = json.loads(run([darknet(), "faces", listed, os.path.join(folder, "crops"), "-min-face",
+                           str(args.min_face), "-threads", str(args.threads), "-json",
+                           *(["-mtcnn", args.mtcnn] if args.mtcnn else [])], capture=True))
+    print("darknet faces, ms a photograph: "
+          + ", ".join(f"{name} {ms:.2f}" for name, ms in told["ms"].items()))
+    w, h = told["page"]
+    return sizes.pop(), round(told["pages"]), (h, w), *(max(1, round(n)) for n in told["windows"])
 
 
 def write_list(path, names):

@@ -15,8 +15,8 @@ decisions need --threshold.
 The threshold for drawings is the cosine with the fewest errors on all pairs that are not shown. The
 pairs shown are the first of the list, not a selection."""
 import argparse
+import json
 import os
-import re
 import shutil
 import sys
 import time
@@ -36,6 +36,8 @@ from lib.skipping import cut_out
 from lib.text import counted
 
 SIZE, IDENTITIES, IMAGES, PAIRS, BATCH, BATCHES = 56, 60, 20, 400, 64, 500
+VERDICTS = {True: "the same person", False: "different people",
+            None: "no verdict without --threshold"}
 SHOWN = 2  # pairs of the same person, and as many of different people
 
 
@@ -114,9 +116,10 @@ def resized(path, out):
 
 def compare(cfg, weights, a, b, threshold):
     given = ["-threshold", str(threshold)] if threshold is not None else []
-    said = run([darknet(), "compare", cfg, weights, a, b, "-aligned", *given], capture=True)
-    found = re.search(r"cosine (-?[\d.]+)(?:: (.*))?", said)
-    return float(found[1]), found[2] or "no verdict without --threshold"
+    said = run([darknet(), "compare", cfg, weights, a, b, "-aligned", "-json", *given],
+               capture=True)
+    pair = json.loads(said)["pairs"][0]
+    return pair["cosine"], VERDICTS[pair["is_same"]]
 
 
 def draw(rows, path):

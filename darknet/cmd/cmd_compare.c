@@ -4,6 +4,7 @@
 
 #include "base/outfile.h"
 #include "cmd/cmd.h"
+#include "cmd/json.h"
 #include "cmd/matching.h"
 #include "face/sheet.h"
 #include "kernels/kernels.h"
@@ -69,24 +70,58 @@ static dnx_status draw(const dnx_portrait *p, int side, bool is_found, const cha
     return st;
 }
 
-static void print_pairs(const dnx_matching *t, const compare_args *a, const dnx_portrait *p) {
-    const size_t dim = dnx_size(t->m.net->nodes[t->m.last].out);
+static void print_pair(const dnx_matching *t, bool all, size_t i, size_t k, double cosine) {
+    if (all) printf("face %zu and face %zu: ", i + 1, k + 1);
+    printf("cosine %.4f", cosine);
+    if (t->threshold.is_known)
+        printf(": %s", cosine > t->threshold.cosine ? "the same person" : "different people");
+    printf("\n");
+}
+
+static void print_pair_json(const dnx_matching *t, size_t i, size_t k, double cosine) {
+    const bool is_same = cosine > t->threshold.cosine;
+    printf("%s{\"faces\": [%zu, %zu], \"cosine\": %.6f, \"is_same\": %s}", i + k ? ", " : "", i + 1,
+           k + 1, cosine,
+           !t->threshold.is_known ? "null"
+           : is_same              ? "true"
+                                  : "false");
+}
+
+static void print_photos(const compare_args *a, const dnx_portrait *p) {
     for (int k = 0; k < 2; k++)
         if (p[k].n > 1)
             printf("%s: %zu faces%s\n", a->photo[k], p[k].n,
                    a->all ? "" : ", took the main one; -all compares each");
+}
+
+static void print_photos_json(const dnx_matching *t, const compare_args *a, const dnx_portrait *p) {
+    printf("{\"photographs\": [");
+    for (int k = 0; k < 2; k++) {
+        printf("%s{\"file\": ", k ? ", " : "");
+        dnx_json_text(a->photo[k]);
+        printf(", \"boxes\": [");
+        for (size_t i = 0; i < p[k].n; i++) {
+            printf("%s", i ? ", " : "");
+            dnx_matching_json_box(t, &p[k].faces[i]);
+        }
+        printf("]}");
+    }
+    printf("], \"pairs\": [");
+}
+
+static void print(const dnx_matching *t, const compare_args *a, const dnx_portrait *p) {
+    const size_t dim = dnx_size(t->m.net->nodes[t->m.last].out);
+    if (a->m.json) print_photos_json(t, a, p);
+    else print_photos(a, p);
     for (size_t i = 0; i < (a->all ? p[0].n : 1); i++)
         for (size_t k = 0; k < (a->all ? p[1].n : 1); k++) {
             const double cosine = dnx_kernels()->dot(p[0].features + i * dim,
                                                      p[1].features + k * dim, dim);
-            if (a->all) printf("face %zu and face %zu: ", i + 1, k + 1);
-            printf("cosine %.4f", cosine);
-            if (t->threshold.is_known)
-                printf(": %s",
-                       cosine > t->threshold.cosine ? "the same person" : "different people");
-            printf("\n");
+            if (a->m.json) print_pair_json(t, i, k, cosine);
+            else print_pair(t, a->all, i, k, cosine);
         }
-    dnx_matching_print(t);
+    if (!a->m.json) dnx_matching_print(t);
+    else printf("]"), dnx_matching_json_end(t);
 }
 
 /* Reads both photographs even if the first fails, so that both errors are printed at once. */
@@ -111,7 +146,7 @@ static int run(const void *args) {
     if (!st) st = read_both(&t, a, p, &err);
     if (!st && a->sheet) st = dnx_try_output(a->sheet, a->force, &err);
     if (!st && a->sheet) st = draw(p, t.m.net->in.h, !a->m.aligned, a->sheet, &err);
-    if (!st) print_pairs(&t, a, p);
+    if (!st) print(&t, a, p);
     for (int k = 0; k < 2; k++) dnx_portrait_free(&p[k]);
     dnx_matching_close(&t);
     return st ? dnx_report(&err) : 0;

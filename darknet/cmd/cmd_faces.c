@@ -41,6 +41,7 @@ static const dnx_arg table[] = {
     DNX_ARG_TEXT(dnx_faces_args, mtcnn, "-mtcnn", "FOLDER",
                  "cfg and weights of the detector; default: where `make faces-deps` puts them"),
     DNX_ARG_FLAG(dnx_faces_args, time, "-time", "print where the time goes"),
+    DNX_ARG_FLAG(dnx_faces_args, json, "-json", "print JSON, for scripts"),
     DNX_ARG_THREADS(dnx_faces_args),
     DNX_ARG_END,
 };
@@ -237,15 +238,7 @@ static int run(const void *args) {
     dnx_status st = work(j, a->threads ? a->threads : cores > 64 ? 64 : cores, &faceless, &err);
     if (!st) {
         print_doubts(j);
-        const size_t all = j->video ? j->seen : j->images.n;
-        printf("%zu %s, %zu new: %zu %s; %zu without a face, %zu skipped, "
-               "%.1f s; the crops are in %s\n",
-               all,
-               j->video ? dnx_plural(all, "frame", "frames")
-                        : dnx_plural(all, "photograph", "photographs"),
-               j->is_new, j->list.faces, dnx_plural(j->list.faces, "face", "faces"), faceless,
-               j->skipped.n, dnx_now() - start, j->out);
-        if (a->time) dnx_finding_print_times(j);
+        dnx_finding_print(j, faceless, dnx_now() - start);
     }
     const bool has_skipped = j->skipped.n;
     close_job(j);

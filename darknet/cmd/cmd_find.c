@@ -5,6 +5,7 @@
 
 #include "base/stop.h"
 #include "cmd/cmd.h"
+#include "cmd/json.h"
 #include "cmd/matching.h"
 #include "face/gallery.h"
 #include "face/search.h"
@@ -38,7 +39,8 @@ const dnx_verb dnx_cmd_find = {
     "`darknet faces` makes such crops. Their features are computed once and kept in the gallery, "
     "in faces.index. With -threshold, a face that no known face matches is called unknown."};
 
-enum { ROWS_A_PERSON = 8, MOST_SHOWN = 20 };
+/* The search first asks for 8 rows of each person to print, then for more up to MOST_ROWS. */
+enum { ROWS_A_PERSON = 8, MOST_ROWS = 4096, MOST_SHOWN = 20 };
 
 static bool is_same(const char *a, const char *b) {
     size_t n, m;
@@ -47,30 +49,77 @@ static bool is_same(const char *a, const char *b) {
     return n == m && !memcmp(a, b, n);
 }
 
-/* Prints the nearest photograph of each person, for at most `top` people. */
-static void print_people(const dnx_gallery *g, const dnx_hit *hits, int k, int top) {
-    int shown = 0;
-    for (int i = 0; i < k && shown < top && hits[i].row < g->e.n; i++) {
-        const char *name = g->e.name[hits[i].row];
+/* Moves the best hit of each person to the front, at most `top`, and ends them with a row that is
+ * not in the gallery. Returns their number. */
+static int keep_people(const dnx_gallery *g, dnx_hit *hits, int k, int top) {
+    int n = 0;
+    for (int i = 0; i < k && n < top && hits[i].row < g->e.n; i++) {
         bool is_known = false;
-        size_t len;
-        for (int before = 0; before < i; before++)
-            is_known |= is_same(g->e.name[hits[before].row], name);
-        if (is_known) continue;
-        dnx_gallery_identity(name, &len);
-        printf("  %.4f  %.*s  %s\n", (double)hits[i].cosine, (int)len, name, name);
-        shown++;
+        for (int p = 0; p < n; p++)
+            is_known |= is_same(g->e.name[hits[p].row], g->e.name[hits[i].row]);
+        if (!is_known) hits[n++] = hits[i];
     }
+    if (n < k) hits[n].row = SIZE_MAX;
+    return n;
+}
+
+static bool is_above(const dnx_threshold *t, const dnx_hit *best) {
+    return t->is_known && (double)best->cosine > t->cosine;
 }
 
 /* Prints the name when the cosine is above the threshold, else "unknown". Without a threshold it
  * only prints "nearest". */
-static void print_verdict(const dnx_gallery *g, const dnx_threshold *t, const dnx_hit *best) {
+static void print_face(const dnx_matching *t, const dnx_gallery *g, const dnx_hit *people, int k) {
     size_t len;
-    const char *name = dnx_gallery_identity(g->e.name[best->row], &len);
-    if (!t->is_known) printf(" nearest\n");
-    else if ((double)best->cosine > t->cosine) printf(" %.*s\n", (int)len, name);
-    else printf(" unknown; nearest\n");
+    const char *name = dnx_gallery_identity(g->e.name[people->row], &len);
+    if (is_above(&t->threshold, people)) printf(" %.*s\n", (int)len, name);
+    else printf(t->threshold.is_known ? " unknown; nearest\n" : " nearest\n");
+    for (int i = 0; i < k && people[i].row < g->e.n; i++) {
+        name = dnx_gallery_identity(g->e.name[people[i].row], &len);
+        printf("  %.4f  %.*s  %s\n", (double)people[i].cosine, (int)len, name, name);
+    }
+}
+
+static void print_face_json(const dnx_matching *t, const dnx_gallery *g, const dnx_hit *people,
+                            int k) {
+    size_t len;
+    const char *name = dnx_gallery_identity(g->e.name[people->row], &len);
+    printf(", \"identity\": ");
+    if (is_above(&t->threshold, people)) dnx_json_part(name, len);
+    else printf("null");
+    printf(", \"people\": [");
+    for (int i = 0; i < k && people[i].row < g->e.n; i++) {
+        name = dnx_gallery_identity(g->e.name[people[i].row], &len);
+        printf("%s{\"name\": ", i ? ", " : "");
+        dnx_json_part(name, len);
+        printf(", \"crop\": ");
+        dnx_json_text(name);
+        printf(", \"cosine\": %.6f}", (double)people[i].cosine);
+    }
+    printf("]}");
+}
+
+static void print(const dnx_matching *t, const dnx_gallery *g, const dnx_portrait *p,
+                  const find_args *a, const dnx_hit *hits, int k) {
+    if (a->m.json) {
+        printf("{\"photograph\": ");
+        dnx_json_text(a->photo);
+        printf(", \"faces\": [");
+    }
+    for (size_t i = 0; i < p->n; i++, hits += k) {
+        const dnx_found *f = &p->faces[i];
+        if (a->m.json) {
+            printf("%s{\"box\": ", i ? ", " : "");
+            dnx_matching_json_box(t, f);
+            print_face_json(t, g, hits, k);
+            continue;
+        }
+        if (a->m.aligned) printf("the face:");
+        else printf("face %zu at %.0f,%.0f to %.0f,%.0f:", i + 1, f->x1, f->y1, f->x2, f->y2);
+        print_face(t, g, hits, k);
+    }
+    if (!a->m.json) dnx_matching_print(t);
+    else printf("]"), dnx_matching_json_end(t);
 }
 
 static void tell(const dnx_gallery *g, const find_args *a) {
@@ -84,21 +133,25 @@ static void tell(const dnx_gallery *g, const find_args *a) {
         fprintf(stderr, "%s: does not tell which network it was made with\n", a->gallery);
 }
 
+/* Searches for more rows while the nearest are all of fewer people than asked for. */
 static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx_portrait *p,
                           const find_args *a, dnx_err *err) {
-    const int most = a->top * ROWS_A_PERSON, k = g->e.n < (size_t)most ? (int)g->e.n : most;
-    dnx_hit *hits = malloc(p->n * (size_t)k * sizeof *hits);
-    dnx_status st = hits ? dnx_search(g->e.v, g->e.n, p->features, (int)p->n, (int)g->e.dim, k,
-                                      t->m.net->pool, hits, err)
-                         : dnx_no_memory(a->gallery, err);
-    for (size_t i = 0; !st && i < p->n; i++) {
-        const dnx_found *f = &p->faces[i];
-        const dnx_hit *best = hits + i * (size_t)k;
-        if (a->m.aligned) printf("the face:");
-        else printf("face %zu at %.0f,%.0f to %.0f,%.0f:", i + 1, f->x1, f->y1, f->x2, f->y2);
-        print_verdict(g, &t->threshold, best);
-        print_people(g, best, k, a->top);
-    }
+    dnx_hit *hits = NULL;
+    dnx_status st = DNX_OK;
+    bool is_enough;
+    int k = a->top;
+    do {
+        k = g->e.n < (size_t)(k * ROWS_A_PERSON) ? (int)g->e.n : k * ROWS_A_PERSON;
+        free(hits);
+        hits = malloc(p->n * (size_t)k * sizeof *hits);
+        st = hits ? dnx_search(g->e.v, g->e.n, p->features, (int)p->n, (int)g->e.dim, k,
+                               t->m.net->pool, hits, err)
+                  : dnx_no_memory(a->gallery, err);
+        is_enough = true;
+        for (size_t i = 0; !st && i < p->n; i++)
+            is_enough &= keep_people(g, hits + i * (size_t)k, k, a->top) == a->top;
+    } while (!st && !is_enough && k < MOST_ROWS && (size_t)k < g->e.n);
+    if (!st) print(t, g, p, a, hits, k);
     free(hits);
     return st;
 }
@@ -117,7 +170,6 @@ static int run(const void *args) {
         tell(&g, a);
         st = look_up(&t, &g, &p, a, &err);
     }
-    if (!st) dnx_matching_print(&t);
     dnx_portrait_free(&p);
     dnx_gallery_free(&g);
     dnx_matching_close(&t);

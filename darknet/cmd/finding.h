@@ -13,7 +13,7 @@
 typedef struct {
     const char *photos, *out, *landmarks, *sheet, *mtcnn;
     int least, threads, every, frames;
-    bool largest, overwrite, time;
+    bool largest, overwrite, time, json;
 } dnx_faces_args;
 
 /* A photograph, or a frame of a video, that a worker processes. */
@@ -82,6 +82,7 @@ dnx_status dnx_finding_record(dnx_finding *j, const dnx_finding_item *it, dnx_er
 /* Writes the lists and the sheet. *faceless: the number of photographs without a face. DNX_EIO,
  * DNX_EMEM. */
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err);
-/* Prints the seconds of each stage. */
-void dnx_finding_print_times(const dnx_finding *j);
+/* Prints the numbers of photographs and faces, with -time the time of each stage; or all of it as
+ * JSON. */
+void dnx_finding_print(const dnx_finding *j, size_t faceless, double seconds);
 #endif

@@ -1,11 +1,13 @@
 /* finding_lists.c - the files that `darknet faces` writes at its end: landmarks, the lists of
- * photographs without a face and of skipped photographs, and a contact sheet. */
+ * photographs without a face and of skipped photographs, and a contact sheet. It also prints the
+ * result. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/paths.h"
 #include "cmd/finding.h"
+#include "cmd/json.h"
 #include "face/crop.h"
 #include "face/sheet.h"
 
@@ -73,7 +75,10 @@ dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err) {
     return !st && j->a->sheet ? draw_sheet(j, err) : st;
 }
 
-void dnx_finding_print_times(const dnx_finding *j) {
+/* ---- what is printed ---- */
+
+/* Sums up the workers. */
+static dnx_finding_times sum_up(const dnx_finding *j) {
     dnx_finding_times sum = {0};
     for (int t = 0; t < j->workers; t++) {
         const dnx_finding_times *s = &j->spent[t];
@@ -84,13 +89,46 @@ void dnx_finding_print_times(const dnx_finding *j) {
         if (s->page_w * s->page_h > sum.page_w * sum.page_h)
             sum.page_w = s->page_w, sum.page_h = s->page_h;
     }
+    return sum;
+}
+
+static void print_times(const dnx_finding *j, bool json) {
+    const dnx_finding_times sum = sum_up(j);
     const double n = (double)(sum.photos ? sum.photos : 1), ms = 1e-3 * n;
-    printf("ms a photograph: %.2f decode, %.2f halves, %.2f P-Net, %.2f R-Net, %.2f O-Net, "
-           "%.2f crops (%d side by side)\n",
+    printf(json ? ", \"ms\": {\"decode\": %.4f, \"halves\": %.4f, \"p\": %.4f, \"r\": %.4f, "
+                  "\"o\": %.4f, \"crops\": %.4f}, \"side_by_side\": %d"
+                : "ms a photograph: %.2f decode, %.2f halves, %.2f P-Net, %.2f R-Net, %.2f O-Net, "
+                  "%.2f crops (%d side by side)\n",
            sum.decode / ms, sum.shrink / ms, sum.proposals / ms, sum.refine / ms, sum.output / ms,
            sum.crop / ms, j->workers);
-    printf("a photograph: P-Net on %.2f pages of at most %d x %d, R-Net on %.1f windows, O-Net on "
-           "%.1f\n",
+    printf(json ? ", \"pages\": %.6g, \"page\": [%d, %d], \"windows\": [%.6g, %.6g]}\n"
+                : "a photograph: P-Net on %.2f pages of at most %d x %d, R-Net on %.1f windows, "
+                  "O-Net on %.1f\n",
            (double)sum.pages / n, sum.page_w, sum.page_h, (double)sum.windows[0] / n,
            (double)sum.windows[1] / n);
+}
+
+static void print_json(const dnx_finding *j, size_t all, size_t faceless, double seconds) {
+    printf("{\"%s\": %zu, \"new\": %zu, \"faces\": %zu, \"without_face\": %zu, \"skipped\": %zu, "
+           "\"seconds\": %.3f, \"out\": ",
+           j->video ? "frames" : "photographs", all, j->is_new, j->list.faces, faceless,
+           j->skipped.n, seconds);
+    dnx_json_text(j->out);
+    print_times(j, true);
+}
+
+void dnx_finding_print(const dnx_finding *j, size_t faceless, double seconds) {
+    const size_t all = j->video ? j->seen : j->images.n;
+    if (j->a->json) {
+        print_json(j, all, faceless, seconds);
+        return;
+    }
+    printf("%zu %s, %zu new: %zu %s; %zu without a face, %zu skipped, %.1f s; the crops are in "
+           "%s\n",
+           all,
+           j->video ? dnx_plural(all, "frame", "frames")
+                    : dnx_plural(all, "photograph", "photographs"),
+           j->is_new, j->list.faces, dnx_plural(j->list.faces, "face", "faces"), faceless,
+           j->skipped.n, seconds, j->out);
+    if (j->a->time) print_times(j, false);
 }

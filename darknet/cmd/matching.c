@@ -45,3 +45,16 @@ void dnx_matching_print(const dnx_matching *t) {
                t->threshold.cosine, 100 * t->threshold.rate);
     else printf("threshold %.4f\n", t->threshold.cosine);
 }
+
+void dnx_matching_json_box(const dnx_matching *t, const dnx_found *face) {
+    if (t->m.detector) printf("[%.1f, %.1f, %.1f, %.1f]", face->x1, face->y1, face->x2, face->y2);
+    else printf("null");
+}
+
+void dnx_matching_json_end(const dnx_matching *t) {
+    const dnx_threshold *h = &t->threshold;
+    if (h->is_known) printf(", \"threshold\": %.9g", h->cosine);
+    else printf(", \"threshold\": null");
+    if (h->rate > 0) printf(", \"false_match_rate\": %.9g}\n", h->rate);
+    else printf(", \"false_match_rate\": null}\n");
+}

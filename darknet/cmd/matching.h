@@ -9,7 +9,7 @@
 typedef struct {
     const char *cfg, *weights, *threshold, *mtcnn;
     int least, threads;
-    bool aligned;
+    bool aligned, json;
 } dnx_matching_args;
 
 /* The options of a struct that has `dnx_matching_args m`. */
@@ -21,6 +21,7 @@ typedef struct {
                     "the smallest face to find, pixels"),                                          \
         DNX_ARG_TEXT(s, m.mtcnn, "-mtcnn", "FOLDER",                                               \
                      "the face detector; default: where `make faces-deps` puts it"),               \
+        DNX_ARG_FLAG(s, m.json, "-json", "print JSON, for scripts"),                               \
         DNX_ARG_INT(s, m.threads, "-threads", "N", 0, 1, 64, "threads; default one for each core")
 
 typedef struct {
@@ -38,4 +39,8 @@ dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portra
                              dnx_err *err);
 /* Prints the threshold and its false-match rate, or that there is none. */
 void dnx_matching_print(const dnx_matching *t);
+/* Print JSON: the box of a face, [x1, y1, x2, y2] in pixels, or null when it is a crop; and the
+ * last two keys of an object, "threshold" and "false_match_rate", null when they are not known. */
+void dnx_matching_json_box(const dnx_matching *t, const dnx_found *face);
+void dnx_matching_json_end(const dnx_matching *t);
 #endif

@@ -1,6 +1,7 @@
 """darknet faces: the folder of crops, its record and its lists, photographs that cannot be read,
 continuing after a kill. The test makes its own detector, so it needs neither the weights of MTCNN
 nor photographs of faces."""
+import json
 import os
 import pickle
 import shutil
@@ -50,6 +51,17 @@ def the_tree_is_kept():
     expect(read("out/no-face.txt").decode() == "dot.png\nnone.png\n", read("out/no-face.txt"))
     expect(b"text.png: is not an image" in read("out/skipped.txt"), read("out/skipped.txt"))
     expect(read("points.txt").decode().count("\n") == 4, read("points.txt"))
+
+
+def scripts_read_json():
+    done = faces("photos", "json", "-json")
+    expect(done.returncode == 1, done.stderr)
+    told = json.loads(done.stdout)
+    counts = [told[k] for k in ("photographs", "new", "faces", "without_face", "skipped", "out")]
+    expect(counts == [7, 7, 4, 2, 2, "json"], told)
+    expect(told["windows"][1] > 0 and 0 < told["page"][0] <= 192 and told["ms"]["p"] > 0, told)
+    again = json.loads(faces("photos", "json", "-json").stdout)
+    expect(again["new"] == 2 and again["faces"] == 4, again)  # those that cannot be read
 
 
 def the_same_call_goes_on():
@@ -233,8 +245,8 @@ def goes_on_after_a_kill():
     print(f"# {stopped} of 6 were stopped before their end")
 
 
-attempt_all(start, the_tree_is_kept, the_same_call_goes_on, other_options_never_mix,
-            other_photographs_never_mix, a_changed_photograph_is_new,
+attempt_all(start, the_tree_is_kept, the_same_call_goes_on, scripts_read_json,
+            other_options_never_mix, other_photographs_never_mix, a_changed_photograph_is_new,
             names_of_faces_and_of_photographs, align_reads_the_landmarks, turned_photographs,
             lists_and_single_photographs, names_that_no_list_can_hold, wrong_calls,
             goes_on_after_a_kill)

@@ -151,6 +151,42 @@ def people_are_found():
     expect(done.stdout.count("face ") >= 2 and "face 2 at " in done.stdout, done.stdout)
 
 
+def scripts_read_json():
+    done = compare("two.png", "one.png", *FINDS, "-all", "-json", "-threshold", "0.5")
+    expect_end(done)
+    told, text = json.loads(done.stdout), compare("two.png", "one.png", *FINDS, "-all").stdout
+    expect(list(told) == ["photographs", "pairs", "threshold", "false_match_rate"], told)
+    expect([len(p["boxes"]) for p in told["photographs"]] == [2, 1], told)
+    expect([p["faces"] for p in told["pairs"]] == [[1, 1], [2, 1]], told)
+    expect(told["threshold"] == .5, told)
+    for pair in told["pairs"]:
+        expect(f"cosine {pair['cosine']:.4f}" in text and pair["is_same"] is True, (pair, text))
+    told = json.loads(compare("crop.png", "crop.png", "-aligned", "-json").stdout)
+    expect(told["pairs"][0]["is_same"] is None and told["threshold"] is None, told)
+    expect(told["photographs"][0]["boxes"] == [None], told)
+    done = find("gallery", "two.png", *FINDS, "-json", "-top", "2", "-threshold", "0")
+    told = json.loads(done.stdout)
+    text = find("gallery", "two.png", *FINDS, "-top", "2").stdout
+    expect(len(told["faces"]) == 2 and told["photograph"] == "two.png", told)
+    for face in told["faces"]:
+        first = face["people"][0]
+        expect(face["identity"] == (first["name"] if first["cosine"] > 0 else None), face)
+        expect(len(face["people"]) == 2, face)
+        expect(f"{first['cosine']:.4f}  {first['name']}  {first['crop']}\n" in text, (face, text))
+    told = json.loads(find("gallery", "crop.png", "-aligned", "-json", "-threshold", "1").stdout)
+    expect(told["faces"][0]["identity"] is None and told["faces"][0]["box"] is None, told)
+
+
+def a_person_of_many_crops_hides_nobody():
+    for i in range(50):
+        write(f"crowd/ann/{i}.png", read("crop.png"))
+    for name in ("bob", "eve", "ida"):
+        write(f"crowd/{name}/1.png", read("gallery/person 0/0.png"))
+    done = find("crowd", "crop.png", "-aligned", "-top", "4")
+    names = [line.split("  ")[2] for line in done.stdout.splitlines()[1:5]]
+    expect(names[0] == "ann" and sorted(names[1:]) == ["bob", "eve", "ida"], done.stdout)
+
+
 def the_index_follows_the_gallery():
     os.utime("gallery/person 1/0.png", (1, 1))
     expect_end(find("gallery", "crop.png", "-aligned"), 0, "features of 11 faces computed")
@@ -237,6 +273,6 @@ def features_of_zeros():
 
 attempt_all(start, the_cosine_is_that_of_embed, photographs_are_aligned, several_faces,
             a_sheet_shows_both, faces_that_are_not_there, thresholds, people_are_found,
-            the_index_follows_the_gallery, galleries_of_other_networks,
-            files_of_commands_are_no_surprise, features_of_zeros)
+            scripts_read_json, a_person_of_many_crops_hides_nobody, the_index_follows_the_gallery,
+            galleries_of_other_networks, files_of_commands_are_no_surprise, features_of_zeros)
 summary()
