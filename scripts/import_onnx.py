@@ -15,10 +15,10 @@ from there. Else they come from the metadata of the file (export_onnx.py writes 
 --mean and --scale. Else they are (pixel - 127.5) / 127.5, as in InsightFace. --bgr: the file
 expects blue first.
 
-Old mxnet exporters wrote spatial=0 after a flattened map, and PReLU slopes with one dimension; the
-script reads both with the intended meaning. mxnet also had fix_gamma, which used 1 instead of the
-gamma in the file. --fix-gamma does the same: for all BatchNormalization nodes, or for names
-separated by commas.
+Old mxnet exporters wrote spatial=0 for a batch norm with one number per channel, and PReLU slopes
+with one dimension; the script reads both with the intended meaning. mxnet also had fix_gamma, which
+used 1 instead of the gamma in the file. --fix-gamma does the same: for all BatchNormalization
+nodes, or for names separated by commas.
 
 At the end both networks run on random images, and on images of --faces. The script prints the
 largest difference. When it is more than 1e-4 of the largest value, nothing is written. This needs

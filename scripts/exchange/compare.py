@@ -17,6 +17,9 @@ def cleaned(proto, ones, output):
     model.CopyFrom(proto)
     graph = model.graph
     constants = {t.name: t for t in graph.initializer}
+    model.ir_version = max(model.ir_version, 4)  # before, constants had to be inputs, too
+    for value in [i for i in graph.input if i.name in constants]:
+        graph.input.remove(value)
     for tensor in list(graph.initializer):
         if tensor.data_type in (TensorProto.FLOAT16, TensorProto.DOUBLE):
             a = numpy_helper.to_array(tensor).astype(np.float32)

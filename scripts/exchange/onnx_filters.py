@@ -78,7 +78,7 @@ def batchnorm(t, n, x, gamma, beta, mean, variance, *_):
     if t.ones == "all" or n.name in t.ones or n.get("fix_gamma", 0):
         gamma = np.ones_like(gamma)
     x = t.layer_of(x)
-    if n.get("spatial", 1) == 0 and x.form == "map" and not x.is_point:
+    if n.get("spatial", 1) == 0 and x.form == "map" and np.size(gamma) != x.shape[2]:
         t.fail("spatial=0: has a mean for each pixel, which no layer has")
     gamma, beta, mean, variance = (np.ravel(v).astype(np.float64) for v in
                                    (gamma, beta, mean, variance))

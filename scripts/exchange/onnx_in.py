@@ -1,6 +1,7 @@
 """Reads an ONNX file: its constants as arrays, its nodes in the order of computation, its input and
 its output. Raises a Failure when the file cannot be read."""
 import os
+import warnings
 
 import numpy as np
 import onnx
@@ -43,7 +44,9 @@ def names_of(graph):
 def load(path):
     """Reads the model and the data that it keeps in other files of its folder."""
     try:
-        model = onnx.load_model(path, load_external_data=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of texts
+            model = onnx.load_model(path, load_external_data=False)
     except DecodeError as e:
         raise Failure(f"{path}: is not an ONNX file, or cut short") from e
     if not model.graph.node or not model.ir_version:

@@ -22,6 +22,9 @@ from exchange.onnx_maps import (
 from exchange.onnx_norms import (
     softmax, squares, root, power, lp_norm, resize, same, expand, greatest, acts)
 
+# What wrong inputs and attributes of a node raise
+WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError)
+WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 # Operators whose output is another name of their input
 RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
 
@@ -91,11 +94,15 @@ class Importer:
         return last
 
     def layers_for(self, n, args):
+        for name, a in zip(n.inputs, args):
+            if n.op in WEIGHTED and isinstance(a, np.ndarray) and a.dtype.kind != "f":
+                self.fail(f"its input {name} has integers: only floats, or integers behind "
+                          "DequantizeLinear, have a layer here")
         try:
             return OPERATORS[n.op](self, n, *args)
         except Failure:
             raise
-        except (TypeError, ValueError, LookupError, AttributeError) as e:
+        except WRONG as e:
             return self.fail(f"its inputs and attributes are not those of the operator ({e})")
 
     def constant(self, n):
@@ -113,7 +120,7 @@ class Importer:
         try:
             with np.errstate(all="ignore"):
                 return FOLD[n.op](n, *args)
-        except (ValueError, IndexError, TypeError, AttributeError, OverflowError) as e:
+        except WRONG as e:
             return self.fail(f"its constants do not fit: {e}")
 
     # ---- layers ----

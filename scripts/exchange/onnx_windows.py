@@ -40,8 +40,8 @@ def embed(t, w, pads, dilations, size):
 
 def symmetric(t, kernel, strides, pads):
     """Returns (size, stride, padding in front, padding of both sides) of a pooling window."""
-    if kernel[0] != kernel[1] or strides[0] != strides[1]:
-        t.fail(f"kernel_shape={list(kernel)} strides={list(strides)}: must be square")
+    if kernel[0] != kernel[1] or strides[0] != strides[1] or min(kernel[0], strides[0]) < 1:
+        t.fail(f"kernel_shape={list(kernel)} strides={list(strides)}: must be square and positive")
     if pads[0] != pads[1] or pads[2] != pads[3] or pads[2] - pads[0] not in (0, 1):
         t.fail(f"pads={pads}: must be equal, or one more at the end")
     return kernel[0], strides[0], pads[0], pads[0] + pads[2]

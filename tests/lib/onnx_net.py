@@ -49,11 +49,13 @@ class Net:
         w = RNG.normal(0, 1 / np.sqrt(k), (n, k)).astype(np.float32)
         return self.node("Gemm", x, w, numbers(n, -1, 1), transB=1, **more)
 
-    def save(self, path, *last, opset=11, **more):
+    def save(self, path, *last, opset=11, lists_constants=False, **more):
         outs = [helper.make_tensor_value_info(o, self.kind, None) for o in last]
-        graph = helper.make_graph(self.nodes, "g", [self.input], outs, self.tensors)
+        ins = [helper.make_tensor_value_info(t.name, t.data_type, t.dims)
+               for t in self.tensors if lists_constants]
+        graph = helper.make_graph(self.nodes, "g", [self.input, *ins], outs, self.tensors)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)],
-                                  ir_version=4, **more)
+                                  ir_version=3 if lists_constants else 4, **more)
         onnx.save(model, path)
         return path
 

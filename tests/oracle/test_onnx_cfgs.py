@@ -32,8 +32,8 @@ TWINS = ("-am", "-kd-")  # variants of another file that only have other losses
 SIGNED = ("xnor",)
 
 
-def compare(what, got, want):
-    expect(nets.difference(got, want) < TOLERANCE,
+def compare(what, got, want, most):
+    expect(nets.difference(got, want) < most,
            f"{what} differs by {nets.difference(got, want):.2e} of the largest value")
 
 
@@ -62,9 +62,12 @@ def whole(folder, cfg, net):
     common.expect_end(common.darknet("strip", cfg, weights, *bare, "-to", to))
     export_onnx.export(cfg, weights, model, len(x), to)
     want, got, read = nets.ours(*bare, x), nets.onnx_runtime(model, x), nets.opencv(model, x)
+    most = TOLERANCE
+    if ASKED:  # rounding adds up over hundreds of layers, as the rounding of the pixels does
+        most = max(most, nets.difference(nets.ours(*bare, x * np.float32(1 + 1e-6)), want))
     for i in range(len(x)):
-        compare("ONNX Runtime", got[i:i + 1], want[i:i + 1])
-        compare("OpenCV", read[i:i + 1], want[i:i + 1])
+        compare("ONNX Runtime", got[i:i + 1], want[i:i + 1], most)
+        compare("OpenCV", read[i:i + 1], want[i:i + 1], most)
 
 
 def in_a_folder(test, *args):

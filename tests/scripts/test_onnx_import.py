@@ -60,17 +60,22 @@ def mobilefacenet(folder):
 
 
 def mxnet(folder):
-    """Normalisation in the graph, slopes with one dimension, spatial=0, Dropout, gammas that do not
-    count."""
-    t = Net()
-    x = t.node("Sub", "data", np.float32([127.5]))
+    """As ArcFace in ONNX's model zoo: normalisation in the graph, spatial=0 for each batch norm,
+    slopes with one dimension, constants among the inputs, Dropout, gammas that do not count."""
+    t, old = Net(), {"spatial": 0, "epsilon": 2e-5, "momentum": .9}
+    x = t.node("Sub", t.node("Identity", "data"), np.float32([127.5]))
     x = t.node("Mul", x, np.float32([.0078125]))
-    x = t.prelu(t.norm(t.conv(x, 8, 3, 3, bias=False), 8), 8, (8,))
-    x = t.node("Dropout", x)
-    x = t.gemm(t.node("Flatten", x), 16, 8 * 144)
+    x = t.prelu(t.norm(t.conv(x, 8, 3, 3, bias=False), 8, **old), 8, (8,))
+    y = t.norm(t.conv(t.norm(x, 8, **old), 8, 8, 3, bias=False), 8, **old)
+    y = t.norm(t.conv(t.prelu(y, 8, (8,)), 8, 8, 3, stride=2, bias=False), 8, **old)
+    x = t.norm(t.conv(x, 8, 8, 1, stride=2, bias=False, pads=[0] * 4), 8, **old)
+    x = t.node("Dropout", t.norm(t.node("Add", y, x), 8, **old))
+    x = t.gemm(t.node("Flatten", x), 16, 8 * 36)
     x = t.norm(x, 16, gamma=numbers(16, 5, 9), spatial=0, name="fc1")
-    path = t.save(os.path.join(folder, "x.onnx"), "fc1", opset=8)
-    _, text = bring(path, input_mean="127.5", input_scale="0.0078125")
+    path = t.save(os.path.join(folder, "x.onnx"), "fc1", opset=8, lists_constants=True)
+    got, text = bring(path, input_mean="127.5", input_scale="0.0078125")
+    in_order(got, "convolutional batchnorm convolutional convolutional route convolutional "
+                  "shortcut batchnorm connected")
     expect("first nodes" in text, text)
     weights = common.read(path + ".weights")
     bring(path, "--fix-gamma", "fc1", input_mean="127.5")
@@ -232,6 +237,7 @@ def files(folder):
     path = os.path.join(folder, "f.onnx")
     fails(path, f"{path}: No such file or directory")
     fails(common.write(path, "[net]\nheight=1\n"), f"{path}: is not an ONNX file, or cut short")
+    fails(common.write(path, "hello\n"), f"{path}: is not an ONNX file, or cut short")
     fails(common.write(path, b""), f"{path}: is not an ONNX file: it has no graph")
     t = Net()
     data = common.read(t.save(path, t.conv("data", 4, 3, 3)))
@@ -274,6 +280,12 @@ def nodes(folder):
         ("Conv", (w[:, :2],), {}, "its filters are for 2 channels, its input has 3"),
         ("Conv", (w,), {"pads": [1]}, "its inputs and attributes are not those of the operator "
          "(list index out of range)"),
+        ("Conv", (w,), {"strides": [0, 0]}, "its inputs and attributes are not those of the "
+         "operator (integer division or modulo by zero)"),
+        ("Conv", (w.astype(np.int8),), {}, "its input constant/0 has integers: only floats, or "
+         "integers behind DequantizeLinear, have a layer here"),
+        ("AveragePool", (), {"kernel_shape": [0, 0]},
+         "kernel_shape=[0, 0] strides=[1, 1]: must be square and positive"),
         ("Conv", (w * np.nan,), {}, "weights: not all are finite numbers"),
         ("PRelu", (np.zeros((3, 8, 8), np.float32),), {},
          "slopes of 3 x 8 x 8: must be one, or one "
@@ -283,6 +295,8 @@ def nodes(folder):
         ("BatchNormalization", (np.ones(3, np.float32), np.ones(3, np.float32),
                                 np.ones(3, np.float32), -np.ones(3, np.float32)), {},
          "its variance has a negative number"),
+        ("BatchNormalization", (np.ones(192, np.float32),) * 4, {"spatial": 0},
+         "spatial=0: has a mean for each pixel, which no layer has"),
         ("AveragePool", (), {"kernel_shape": [3, 3], "pads": [2, 2, 0, 0]},
          "pads=[2, 2, 0, 0]: must be equal, or one more at the end"),
         ("HardSigmoid", (), {"alpha": .3},
@@ -305,6 +319,11 @@ def nodes(folder):
         t = Net(image)
         t.save(path, t.node(op, "data", *constants, name="it", **attributes))
         fails(path, f"{path}: node it, {op}: {said}")
+    t = Net(image)
+    huge = t.node("ConstantOfShape", np.int64([1 << 40, 1 << 20]), name="it")
+    t.save(path, t.node("Add", "data", huge))
+    fails(path, f"{path}: node it, ConstantOfShape: its constants do not fit: Unable to allocate "
+                "4.00 EiB for an array with shape (1099511627776, 1048576) and data type float32")
     t = Net(image)
     t.save(path, t.node("Clip", "data", np.float32(0), np.float32(5), name="it"))
     fails(path, f"{path}: node it, Clip: min=0.0 max=5.0: only 0 and 6, -1 and 1, and 0 alone have "
