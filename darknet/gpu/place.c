@@ -33,15 +33,41 @@ static bool must_stay(const dnx_net *net, int i) {
     return n->type->is_loss && net->trains && !n->trains;
 }
 
+static const dnx_gpu_type *type_of(const dnx_net *net, int i) {
+    return must_stay(net, i) ? NULL : half_of(&net->nodes[i]);
+}
+
+/* Decides whether layer i leaves its batch norm and activation to the layer that reads it: its y
+ * then holds z. There must be exactly one reader, on the device too. */
+static bool defers(const dnx_net *net, int i) {
+    int readers = 0;
+    bool loads = false;
+    if (!net->nodes[i].trains || !type_of(net, i)->may_defer) return false;
+    for (int j = i + 1; j < net->n; j++)
+        for (int k = 0; k < net->nodes[j].n_in; k++) {
+            if (net->nodes[j].from[k] != i) continue;
+            const dnx_gpu_type *t = type_of(net, j);
+            loads = t && t->loads && t->loads(&net->nodes[j], k);
+            readers++;
+        }
+    return readers == 1 && loads;
+}
+
 static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
     dnx_half *h = &dnx_placed_of(net)->halves[i];
     dnx_gpu_layer *l = &h->l;
     l->node = &net->nodes[i];
-    const dnx_gpu_type *type = half_of(l->node);
+    const dnx_gpu_type *type = type_of(net, i);
     const dnx_distillation *d = l->node->distillation;
-    if (!type || must_stay(net, i)) return DNX_OK;
+    if (!type) return DNX_OK;
     if (d && d->head) l->head = &dnx_placed_of(net)->halves[d->head->index].l;
     l->type = type;
+    l->defers = defers(net, i);
+    for (int k = 0; k < l->node->n_in; k++) {
+        const int from = l->node->from[k];
+        dnx_gpu_layer *before = from < 0 ? NULL : &dnx_placed_of(net)->halves[from].l;
+        if (before && before->defers) l->deferred[k] = before;
+    }
     l->device = dnx_placed_of(net)->device;
     l->precision = gpu.precision;
     l->n_params = dnx_net_params(net, i, l->params);

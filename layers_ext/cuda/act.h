@@ -50,4 +50,13 @@ DEVICE_CALL float call_activate(float u, dnx_act act, float slope) {
     return activate(u, act, slope);
 }
 #undef C
+
+/* Number z of channel c, as its reader needs it: see struct dnx_cuda_deferred. */
+DEVICE float loaded(const struct dnx_cuda_deferred *d, float z, int c) {
+    if (!d->scale) return z;
+    const float u = z * d->scale[c] + d->shift[c];
+    if (d->act == DNX_LINEAR) return u;
+    if (d->act == DNX_PRELU) return u > 0 ? u : d->slopes[c] * u;
+    return call_activate(u, d->act, 0);
+}
 #endif

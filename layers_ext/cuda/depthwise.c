@@ -22,9 +22,9 @@ static long windows_of(const struct dnx_cuda_window *at) {
            ((DNX_CUDA_SIDE - 1L) * at->stride + at->kw) * DNX_CUDA_COLUMNS;
 }
 
-/* Tiles save time when windows share pixels, and must fit. */
+/* Tiles save time when windows share pixels, and must fit. They have one filter per channel. */
 static bool has_tiles(const struct dnx_cuda_window *at) {
-    return at->kh > at->stride && at->oh > 1 && at->ow > 1 && windows_of(at) <= DNX_CUDA_WINDOWS;
+    return at->N == at->C && at->kh > at->stride && at->oh > 1 && at->ow > 1 && windows_of(at) <= DNX_CUDA_WINDOWS;
 }
 static bool has_dw_tiles(const struct dnx_cuda_window *at) {
     const long sums = (long)at->kh * at->kw * DNX_CUDA_SIDE * DNX_CUDA_COLUMNS;
@@ -50,7 +50,7 @@ dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
     if (st || !n->trains) return st;
     l->scratch_floats = (size_t)n->batch * dnx_size(n->out);
     const size_t slabs = (size_t)slabs_of(&s->at);
-    return dnx_gpu_new(l, &s->parts, slabs * (size_t)(taps_of(s) * s->at.C), err);
+    return dnx_gpu_new(l, &s->parts, slabs * (size_t)(taps_of(s) * s->at.N), err);
 }
 
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p) {
@@ -58,7 +58,8 @@ void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p) {
     struct depthwise_args a = {.at = s->at,
                                .x = p->x[0],
                                .w = dnx_gpu_value(l, DNX_WEIGHTS),
-                               .y = s->norm.z ? s->norm.z : p->y};
+                               .y = dnx_gpu_z(&s->norm, p),
+                               .of_x = dnx_gpu_deferred(l, 0)};
     a.at.batch = p->batch;
     if (!l->node->trains) {
         a.scale = s->norm.scale;
@@ -88,26 +89,30 @@ void dnx_gpu_dw_prepare(dnx_gpu_layer *l) {
 }
 
 static void add_filters(dnx_gpu_layer *l, const struct depthwise_dw_args *a) {
-    const int C = a->at.C, taps = a->at.kh * a->at.kw;
+    const int N = a->at.N, taps = a->at.kh * a->at.kw;
     const long tiles = tiles_of(a->at.batch, a->at.oh, a->at.ow);
     struct depthwise_dw_sum_args b = {.parts = a->parts,
                                       .dw = dnx_gpu_grad(l, DNX_WEIGHTS),
-                                      .C = C,
+                                      .N = N,
                                       .taps = taps,
                                       .slabs = slabs_of(&a->at)};
     if (!b.dw) return;
     if (has_dw_tiles(&a->at)) {
         if (b.slabs > tiles) b.slabs = (int)tiles;
-        dnx_device_launch(l->device, DNX_CUDA_depthwise_dw_tiles, b.slabs, channel_blocks(C), 1, a);
-    } else dnx_device_launch(l->device, DNX_CUDA_depthwise_dw, channel_blocks(C), taps, b.slabs, a);
-    dnx_device_each(l->device, DNX_CUDA_depthwise_dw_sum, (long)C * taps, &b);
+        dnx_device_launch(l->device, DNX_CUDA_depthwise_dw_tiles, b.slabs, channel_blocks(N), 1, a);
+    } else dnx_device_launch(l->device, DNX_CUDA_depthwise_dw, channel_blocks(N), taps, b.slabs, a);
+    dnx_device_each(l->device, DNX_CUDA_depthwise_dw_sum, (long)N * taps, &b);
 }
 
 void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_dw *s = l->state;
     float *dz = l->scratch;
-    dnx_gpu_norm_backward(l, &s->norm, s->norm.z, p, dz, false);
-    struct depthwise_dw_args a = {.at = s->at, .x = p->x[0], .dz = dz, .parts = s->parts};
+    dnx_gpu_norm_backward(l, &s->norm, dnx_gpu_z(&s->norm, p), p, dz, false);
+    struct depthwise_dw_args a = {.at = s->at,
+                                  .x = p->x[0],
+                                  .dz = dz,
+                                  .parts = s->parts,
+                                  .of_x = dnx_gpu_deferred(l, 0)};
     a.at.batch = p->batch;
     add_filters(l, &a);
     struct depthwise_dx_args d = {.at = a.at,

@@ -3,75 +3,80 @@
 #include "cuda/act.h"
 
 KERNEL(depthwise) {
-    const long count = (long)a.at.batch * a.at.oh * a.at.ow * a.at.C;
+    const long count = (long)a.at.batch * a.at.oh * a.at.ow * a.at.N;
+    const int each = a.at.N / a.at.C;
     for (long i = INDEX; i < count; i += STEP) {
-        const int c = (int)(i % a.at.C), x0 = (int)(i / a.at.C % a.at.ow) * a.at.stride - a.at.pad;
-        const int y0 = (int)(i / a.at.C / a.at.ow % a.at.oh) * a.at.stride - a.at.pad;
-        const long b = i / a.at.C / a.at.ow / a.at.oh;
-        const float *w = a.w + (long)c * a.at.kh * a.at.kw;
+        const int n = (int)(i % a.at.N), c = n / each;
+        const int x0 = (int)(i / a.at.N % a.at.ow) * a.at.stride - a.at.pad;
+        const int y0 = (int)(i / a.at.N / a.at.ow % a.at.oh) * a.at.stride - a.at.pad;
+        const long b = i / a.at.N / a.at.ow / a.at.oh;
+        const float *w = a.w + (long)n * a.at.kh * a.at.kw;
         float sum = 0;
         for (int ky = 0; ky < a.at.kh; ky++)
             for (int kx = 0; kx < a.at.kw; kx++) {
                 const int y = y0 + ky, x = x0 + kx;
-                if (y >= 0 && y < a.at.h && x >= 0 && x < a.at.w)
-                    sum += w[ky * a.at.kw + kx] * a.x[((b * a.at.h + y) * a.at.w + x) * a.at.C + c];
+                if (y < 0 || y >= a.at.h || x < 0 || x >= a.at.w) continue;
+                const float from = a.x[((b * a.at.h + y) * a.at.w + x) * a.at.C + c];
+                sum += w[ky * a.at.kw + kx] * loaded(&a.of_x, from, c);
             }
         a.y[i] = a.scale
-                     ? activate(sum * a.scale[c] + a.shift[c], a.act, a.slopes ? a.slopes[c] : 0)
+                     ? activate(sum * a.scale[n] + a.shift[n], a.act, a.slopes ? a.slopes[n] : 0)
                      : sum;
     }
 }
 
 KERNEL(depthwise_dx) {
     const long count = (long)a.at.batch * a.at.h * a.at.w * a.at.C;
+    const int each = a.at.N / a.at.C, taps = a.at.kh * a.at.kw;
     for (long i = INDEX; i < count; i += STEP) {
         const int c = (int)(i % a.at.C), x = (int)(i / a.at.C % a.at.w);
         const int y = (int)(i / a.at.C / a.at.w % a.at.h);
         const long b = i / a.at.C / a.at.w / a.at.h;
-        const float *w = a.w + (long)c * a.at.kh * a.at.kw;
         float sum = 0;
         for (int ky = 0; ky < a.at.kh; ky++)
             for (int kx = 0; kx < a.at.kw; kx++) {
                 const int oy = y + a.at.pad - ky, ox = x + a.at.pad - kx;
                 if (oy < 0 || ox < 0 || oy % a.at.stride || ox % a.at.stride) continue;
                 if (oy / a.at.stride >= a.at.oh || ox / a.at.stride >= a.at.ow) continue;
-                sum +=
-                    w[ky * a.at.kw + kx] *
-                    a.dz[((b * a.at.oh + oy / a.at.stride) * a.at.ow + ox / a.at.stride) * a.at.C +
-                         c];
+                const float *w = a.w + (long)c * each * taps + ky * a.at.kw + kx;
+                const float *dz = a.dz + ((b * a.at.oh + oy / a.at.stride) * a.at.ow +
+                                          ox / a.at.stride) * a.at.N + c * each;
+                for (int k = 0; k < each; k++) sum += w[k * taps] * dz[k];
             }
         a.dx[i] = sum + (a.adds ? a.dx[i] : 0);
     }
 }
 
-/* The 256 threads of a block take 32 channels x 8 rows at a time. At the end the first 32 threads
- * add the 8 partial sums of each channel. */
+/* The 256 threads of a block take 32 filters x 8 rows at a time. At the end the first 32 threads
+ * add the 8 partial sums of each filter. */
 KERNEL(depthwise_dw) {
     SHARED float sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
-    const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;
-    const int c = BLOCK_X * DNX_CUDA_COLUMNS + lane, ky = BLOCK_Y / a.at.kw, kx = BLOCK_Y % a.at.kw;
+    const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS, N = a.at.N;
+    const int n = BLOCK_X * DNX_CUDA_COLUMNS + lane, c = n / (N / a.at.C);
+    const int ky = BLOCK_Y / a.at.kw, kx = BLOCK_Y % a.at.kw;
     const long rows = (long)a.at.batch * a.at.oh * a.at.ow, each = DNX_CUDA_SLAB(rows);
     const long lo = BLOCK_Z * each, hi = lo + each < rows ? lo + each : rows;
     float sum = 0;
-    for (long r = lo + part; r < hi && c < a.at.C; r += DNX_CUDA_ROWS) {
+    for (long r = lo + part; r < hi && n < N; r += DNX_CUDA_ROWS) {
         const int y = (int)(r / a.at.ow % a.at.oh) * a.at.stride - a.at.pad + ky;
         const int x = (int)(r % a.at.ow) * a.at.stride - a.at.pad + kx;
         const long b = r / a.at.ow / a.at.oh;
-        if (y >= 0 && y < a.at.h && x >= 0 && x < a.at.w)
-            sum += a.dz[r * a.at.C + c] * a.x[((b * a.at.h + y) * a.at.w + x) * a.at.C + c];
+        if (y < 0 || y >= a.at.h || x < 0 || x >= a.at.w) continue;
+        const float from = a.x[((b * a.at.h + y) * a.at.w + x) * a.at.C + c];
+        sum += a.dz[r * N + n] * loaded(&a.of_x, from, c);
     }
     sums[part][lane] = sum;
     SYNC();
-    if (part || c >= a.at.C) return;
+    if (part || n >= N) return;
     for (int k = 1; k < DNX_CUDA_ROWS; k++) sum += sums[k][lane];
-    a.parts[((long)BLOCK_Z * a.at.kh * a.at.kw + BLOCK_Y) * a.at.C + c] = sum;
+    a.parts[((long)BLOCK_Z * a.at.kh * a.at.kw + BLOCK_Y) * N + n] = sum;
 }
 
 KERNEL(depthwise_dw_sum) {
-    const long count = (long)a.C * a.taps;
+    const long count = (long)a.N * a.taps;
     for (long i = INDEX; i < count; i += STEP) {
         float sum = 0;
-        for (int s = 0; s < a.slabs; s++) sum += a.parts[s * count + i % a.taps * a.C + i / a.taps];
+        for (int s = 0; s < a.slabs; s++) sum += a.parts[s * count + i % a.taps * a.N + i / a.taps];
         a.dw[i] += sum;
     }
 }
@@ -102,27 +107,33 @@ DEVICE struct corner corner_of(long tile, int h, int w) {
 }
 
 /* Copies rows x columns pixels of an image (h x w x C, at `from`) to shared memory, from (y0, x0)
- * on; pixels outside of the image are 0. */
-DEVICE void copy_tile(const float *from, int h, int w, int C, int y0, int x0, int rows, int columns,
-                      float *to) {
+ * on; pixels outside of the image are 0. Then each thread applies `of`, which may be NULL, to the
+ * numbers that it has copied. */
+DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int h, int w, int C,
+                      int y0, int x0, int rows, int columns, float *to) {
     const int lane = THREAD % LANES, c = BLOCK_Y * LANES + lane;
-    for (int y = THREAD / LANES; y < rows; y += SIDE)
-        for (int x = 0; x < columns; x++) {
-            const bool is_in = c < C && y0 + y >= 0 && y0 + y < h && x0 + x >= 0 && x0 + x < w;
-            copy_one(to + (y * columns + x) * LANES + lane,
-                     is_in ? from + ((long)(y0 + y) * w + x0 + x) * C + c : 0);
-        }
-    END_COPIES();
-    WAIT_COPIES(0);
+    for (int pass = 0; pass < (of && of->scale ? 2 : 1); pass++) {
+        for (int y = THREAD / LANES; y < rows; y += SIDE)
+            for (int x = 0; x < columns; x++) {
+                const bool is_in = c < C && y0 + y >= 0 && y0 + y < h && x0 + x >= 0 && x0 + x < w;
+                float *at = to + (y * columns + x) * LANES + lane;
+                if (!pass) copy_one(at, is_in ? from + ((long)(y0 + y) * w + x0 + x) * C + c : 0);
+                else if (is_in) *at = loaded(of, *at, c);
+            }
+        END_COPIES();
+        WAIT_COPIES(0);
+    }
     SYNC();
 }
 
 /* The pixels that the windows of a tile's outputs read, and the address of those of output row
  * `row` and column 0 at tap (0, 0). */
-DEVICE const float *copy_windows(const struct dnx_cuda_window *at, const float *x, struct corner k,
-                                 int columns, float *tile) {
-    copy_tile(x + k.image * at->h * at->w * at->C, at->h, at->w, at->C, k.y * at->stride - at->pad,
-              k.x * at->stride - at->pad, (SIDE - 1) * at->stride + at->kh, columns, tile);
+DEVICE const float *copy_windows(const struct dnx_cuda_window *at, const float *x,
+                                 const struct dnx_cuda_deferred *of_x, struct corner k, int columns,
+                                 float *tile) {
+    copy_tile(x + k.image * at->h * at->w * at->C, of_x, at->h, at->w, at->C,
+              k.y * at->stride - at->pad, k.x * at->stride - at->pad,
+              (SIDE - 1) * at->stride + at->kh, columns, tile);
     return tile + THREAD / LANES * at->stride * columns * LANES + THREAD % LANES;
 }
 
@@ -136,7 +147,7 @@ KERNEL(depthwise_tiles) {
     double s0 = 0, s1 = 0;
     for (long t = BLOCK_X; t < tiles_of(at->batch, at->oh, at->ow); t += BLOCKS_X) {
         const struct corner k = corner_of(t, at->oh, at->ow);
-        const float *x = copy_windows(at, a.x, k, columns, tile);
+        const float *x = copy_windows(at, a.x, &a.of_x, k, columns, tile);
         float sum[SIDE] = {0, 0, 0, 0, 0, 0, 0, 0};
         for (int ky = 0; ky < at->kh; ky++)
             for (int kx = 0; kx < at->kw; kx++) {
@@ -175,7 +186,7 @@ KERNEL(depthwise_dx_tiles) {
     const int columns = (SIDE + at->kw + s - 3) / s + 1;
     const struct corner k = corner_of(BLOCK_X, at->h, at->w);
     const int y0 = down(k.y + at->pad - at->kh + 1, s), x0 = down(k.x + at->pad - at->kw + 1, s);
-    copy_tile(a.dz + k.image * at->oh * at->ow * at->C, at->oh, at->ow, at->C, y0, x0, rows,
+    copy_tile(a.dz + k.image * at->oh * at->ow * at->C, 0, at->oh, at->ow, at->C, y0, x0, rows,
               columns, tile);
     const float *w = a.w + (long)(c < at->C ? c : 0) * at->kh * at->kw;
     float sum[SIDE] = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -209,7 +220,7 @@ KERNEL(depthwise_dw_tiles) {
     for (int k = 0; k < taps; k++) sums[k * LANES] = 0;
     for (long t = BLOCK_X; t < tiles_of(at->batch, at->oh, at->ow); t += BLOCKS_X) {
         const struct corner k = corner_of(t, at->oh, at->ow);
-        const float *x = copy_windows(at, a.x, k, columns, tile);
+        const float *x = copy_windows(at, a.x, &a.of_x, k, columns, tile);
         const float *dz = a.dz + ((k.image * at->oh + k.y + row) * at->ow + k.x) * at->C + c;
         float d[SIDE];
         UNROLL for (int i = 0; i < SIDE; i++)

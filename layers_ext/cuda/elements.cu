@@ -1,17 +1,55 @@
 /* elements.cu - sums, products and copies: one thread computes one number of the output. */
 #include "cuda/act.h"
 
+/* The element of f that is added to element i of y, or -1. */
+DEVICE long f_of_y(const struct dnx_cuda_overlap *at, long i) {
+    if (at->is_all) return i;
+    const int c = (int)(i % at->C), x = (int)(i / at->C % at->X), y = (int)(i / at->C / at->X % at->Y);
+    const long b = i / at->C / at->X / at->Y;
+    if (c >= at->c || x % at->sample || y % at->sample) return -1;
+    if (x / at->sample >= at->w || y / at->sample >= at->h) return -1;
+    return ((b * at->FY + y / at->sample * at->stride) * at->FX + x / at->sample * at->stride) *
+               at->FC + c;
+}
+
+/* The element of y that element i of f is added to, or -1. */
+DEVICE long y_of_f(const struct dnx_cuda_overlap *at, long i) {
+    if (at->is_all) return i;
+    const int c = (int)(i % at->FC), x = (int)(i / at->FC % at->FX);
+    const int y = (int)(i / at->FC / at->FX % at->FY);
+    const long b = i / at->FC / at->FX / at->FY;
+    if (c >= at->c || x % at->stride || y % at->stride) return -1;
+    if (x / at->stride >= at->w || y / at->stride >= at->h) return -1;
+    return ((b * at->Y + y / at->stride * at->sample) * at->X + x / at->stride * at->sample) *
+               at->C + c;
+}
+
 KERNEL(sum) {
-    for (long i = INDEX; i < a.count; i += STEP)
-        a.y[i] = activate(a.alpha * a.x[i] + a.beta * a.f[i], a.act, 0);
+    EACH_ELEMENT(i, row, c, a.count, a.at.C) {
+        const long k = f_of_y(&a.at, i);
+        float u = loaded(&a.of_x, a.x[i], c);
+        if (k >= 0) u = a.alpha * u + a.beta * loaded(&a.of_f, a.f[k], c);
+        a.y[i] = activate(u, a.act, 0);
+    }
+}
+
+KERNEL(sum_back) {
+    for (long i = INDEX; i < a.count; i += STEP) {
+        const long at = a.is_f ? y_of_f(&a.at, i) : i;
+        const long k = at < 0 ? -1 : f_of_y(&a.at, at);
+        float d = 0;
+        if (at >= 0) d = (a.is_f ? a.beta : k < 0 ? 1 : a.alpha) * a.dy[at];
+        if (at >= 0 && a.act != DNX_LINEAR) {
+            const float u = k < 0 ? a.x[at] : a.alpha * a.x[at] + a.beta * a.f[k];
+            d *= activate_grad(u, a.act, 0);
+        }
+        a.to[i] = d + (a.adds ? a.to[i] : 0);
+    }
 }
 
 KERNEL(scaled) {
-    for (long i = INDEX; i < a.count; i += STEP) {
-        float d = a.factor * a.from[i];
-        if (a.x) d *= activate_grad(a.alpha * a.x[i] + a.beta * a.f[i], a.act, 0);
-        a.to[i] = d + (a.adds ? a.to[i] : 0);
-    }
+    for (long i = INDEX; i < a.count; i += STEP)
+        a.to[i] = a.factor * a.from[i] + (a.adds ? a.to[i] : 0);
 }
 
 KERNEL(channels) {

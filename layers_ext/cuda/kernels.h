@@ -26,7 +26,8 @@
     X(depthwise_tiles, true) X(depthwise_dx_tiles, true) X(depthwise_dw_tiles, true)           \
     X(norm_sums, true) X(norm_statistics, true) X(norm_back, true) X(norm_fold, false)        \
     X(norm_apply, false) X(norm_dz, false)                                                      \
-    X(sum, false) X(scaled, false) X(channels, false) X(maxpool, false) X(maxpool_back, false)  \
+    X(sum, false) X(sum_back, false) X(scaled, false) X(channels, false)                         \
+    X(maxpool, false) X(maxpool_back, false)                                                    \
     X(avgpool, false) X(avgpool_back, false) X(descend, false) X(fill, false)                   \
     X(times_map, false) X(scale_sums, true) X(shuffle, false) X(softmax, true)                  \
     X(softmax_back, true)                                                                       \
@@ -50,6 +51,15 @@ enum { DNX_CUDA_STRIPES = 512 }; /* with parts: the most blocks in x */
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks for the update of a tensor */
 enum { DNX_CUDA_SPLIT = 4096 }; /* rows in a slab of conv_dw */
 
+/* The batch norm and activation of the layer before, when that layer stores z instead of y: the
+ * kernel loads act(z*scale + shift) where x is named. With scale NULL it loads x. Zeros outside of
+ * the image stay 0. */
+struct dnx_cuda_deferred {
+    const float *scale, *shift, *slopes; /* one for each channel of x; slopes may be NULL */
+    dnx_act act;
+    int channels; /* of x */
+};
+
 /* conv_forward: y = (windows of x) * wk; with shift, y = act((windows of x) * wk + shift). With
  * parts it also sums y and y^2 over the rows of each block, as norm_sums does; then there may be
  * fewer blocks than tiles. Blocks: (tiles of output rows, tiles of N/groups, groups). */
@@ -61,6 +71,7 @@ struct conv_forward_args {
     double *parts;               /* blocks x 3 x N; may be NULL */
     const float *shift, *slopes; /* N each; may be NULL */
     dnx_act act;
+    struct dnx_cuda_deferred of_x;
 };
 /* conv_dx: dx = (for each input pixel, the dz of the outputs that read it) * wt. Blocks: (tiles of
  * input rows, tiles of C/groups, groups). */
@@ -78,6 +89,7 @@ struct conv_dw_args {
     const float *x, *dz;
     float *parts; /* slabs x groups x N/groups x (kh x kw x C/groups) */
     int slabs;
+    struct dnx_cuda_deferred of_x;
 };
 #define conv_forward_tf32_args conv_forward_args
 #define conv_forward_bf16_args conv_forward_args
@@ -100,11 +112,11 @@ struct filters_back_args {
     int N, groups, cg, taps, slabs;
 };
 
-/* depthwise: one filter for each channel; C = N = groups. w: C x kh x kw. One thread computes one
+/* depthwise: N/C filters for each channel; groups = C. w: N x kh x kw. One thread computes one
  * number of y, in depthwise_dx one number of dx. With scale and shift,
  * y = act(convolution * scale + shift).
  *
- * depthwise_tiles, _dx_tiles and _dw_tiles compute the same, in tiles of DNX_CUDA_SIDE x
+ * depthwise_tiles, _dx_tiles and _dw_tiles compute the same for N = C, in tiles of DNX_CUDA_SIDE x
  * DNX_CUDA_SIDE outputs (_dx_tiles: inputs), with their inputs in shared memory. That has room for
  * DNX_CUDA_WINDOWS numbers, 32 for each pixel; _dw_tiles needs 8 x 32 more for each tap.
  * Blocks: (tiles, C / DNX_CUDA_COLUMNS rounded up); depthwise_tiles and _dw_tiles also take fewer
@@ -115,6 +127,7 @@ struct depthwise_args {
     float *y;
     double *parts; /* blocks in x x 3 x C; depthwise_tiles only; may be NULL */
     dnx_act act;
+    struct dnx_cuda_deferred of_x;
 };
 struct depthwise_dx_args {
     struct dnx_cuda_window at;
@@ -122,18 +135,19 @@ struct depthwise_dx_args {
     float *dx;
     bool adds;
 };
-/* depthwise_dw: the gradient of w from each slab of output rows. Blocks: (C / DNX_CUDA_COLUMNS
- * rounded up, taps, slabs). parts: slabs x taps x C. For depthwise_dw_tiles a slab is what a block
+/* depthwise_dw: the gradient of w from each slab of output rows. Blocks: (N / DNX_CUDA_COLUMNS
+ * rounded up, taps, slabs). parts: slabs x taps x N. For depthwise_dw_tiles a slab is what a block
  * in x sums. depthwise_dw_sum adds up the slabs. */
 struct depthwise_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
     float *parts;
+    struct dnx_cuda_deferred of_x;
 };
 struct depthwise_dw_sum_args {
     const float *parts;
-    float *dw; /* C x taps, added to */
-    int C, taps, slabs;
+    float *dw; /* N x taps, added to */
+    int N, taps, slabs;
 };
 
 #define depthwise_tiles_args depthwise_args
@@ -201,21 +215,38 @@ struct norm_dz_args {
     bool adds;
 };
 
-/* sum: y = act(alpha*x + beta*f) */
+/* The part of y and f that a sum adds: h x w pixels of c channels. Pixel (i, j) of this part is
+ * (i, j) * sample in y (Y x X x C), and (i, j) * stride in f (FY x FX x FC). */
+struct dnx_cuda_overlap {
+    int Y, X, C, FY, FX, FC, h, w, c, sample, stride;
+    int is_all; /* y and f have the same shape */
+};
+/* sum: y = act(alpha*x + beta*f) in the overlap, y = act(x) elsewhere. */
 struct sum_args {
     const float *x, *f;
     float *y;
-    long count;
+    long count; /* of y */
     float alpha, beta;
+    struct dnx_cuda_overlap at;
+    struct dnx_cuda_deferred of_x, of_f;
     dnx_act act;
 };
-/* scaled: to = factor * from * act'(alpha*x + beta*f); with x NULL to = factor * from. */
+/* sum_back: the gradient of x, or with is_f that of f. x and f are not read when act is linear. */
+struct sum_back_args {
+    const float *dy, *x, *f;
+    float *to;
+    long count; /* of `to` */
+    float alpha, beta;
+    struct dnx_cuda_overlap at;
+    dnx_act act;
+    bool is_f, adds;
+};
+/* scaled: to = factor * from */
 struct scaled_args {
-    const float *from, *x, *f;
+    const float *from;
     float *to;
     long count;
-    float factor, alpha, beta;
-    dnx_act act;
+    float factor;
     bool adds;
 };
 /* channels: copies `c` channels of each row i, from[i*from_c + from_at + k] to
@@ -247,14 +278,15 @@ struct avgpool_args {
     const float *x;
     float *y;
     float factor; /* times the sum; 0: the mean */
+    bool is_of_image; /* the mean is that of the pixels inside of the image */
     bool adds;
 };
 struct avgpool_back_args {
     struct dnx_cuda_window at;
     const float *dy;
     float *dx;
-    float factor; /* 0: 1/(kh kw) */
-    bool adds;
+    float factor; /* 0: that of a mean */
+    bool is_of_image, adds;
 };
 /* descend: one step of SGD as in net/update.c, of each tensor in `descents`. w, g and v have the
  * weights, gradients and momentum of all tensors. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */

@@ -27,6 +27,10 @@ typedef struct dnx_gpu_layer {
     double *losses;                   /* of a loss that trains: make() allocates it on the device,
                                         * forward() stores the loss of each image. Else NULL */
     struct dnx_gpu_layer *head;       /* node->distillation->head on the device; may be NULL */
+    struct dnx_gpu_norm *norm;        /* its batch norm and activation; NULL when it has none */
+    bool defers;                      /* y holds z: the only reader applies batch norm and
+                                        * activation when it loads z. place.c decides it */
+    struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* the layer of input k, when that layer defers */
     void *state;                      /* state_size zeroed bytes on the processor */
     void *memory[DNX_GPU_MEMORY];     /* on the device; freed with the layer */
     int n_memory;
@@ -37,6 +41,10 @@ typedef struct dnx_gpu_type {
     size_t state_size; /* bytes */
     /* True when the device can run this layer with its options. NULL: it always can. */
     bool (*can)(const dnx_node *n);
+    /* True for a type that can leave batch norm and activation to its reader, when it trains. */
+    bool may_defer;
+    /* True when the layer can load z instead of input k: see dnx_gpu_deferred(). May be NULL. */
+    bool (*loads)(const dnx_node *n, int k);
     /* Allocates memory on the device. value, grad and momentum are not set yet. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
     /* Frees what make() allocated on the processor, also after a make() that failed half-way. */

@@ -65,15 +65,17 @@ void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const f
 }
 
 static void parts_of_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
-                        const float *dz, float *parts) {
+                        const struct dnx_cuda_deferred *of_x, const float *dz, float *parts) {
     struct conv_dw_args a = {
         .at = *at, .x = x, .dz = dz, .parts = parts, .slabs = dnx_gpu_parts(at)};
+    if (of_x) a.of_x = *of_x;
     multiply(l, DNX_CUDA_conv_dw, at, tiles((long)taps_of(at) * cg_of(at)), tiles(ng_of(at)),
              (long)at->groups * a.slabs, &a);
 }
 
 void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
-                     const float *dz, float *parts, float *grad) {
+                     const struct dnx_cuda_deferred *of_x, const float *dz, float *parts,
+                     float *grad) {
     struct filters_back_args a = {.parts = parts,
                                   .dw = grad,
                                   .N = at->N,
@@ -82,7 +84,7 @@ void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const f
                                   .taps = taps_of(at),
                                   .slabs = dnx_gpu_parts(at)};
     if (!grad) return;
-    parts_of_dw(l, at, x, dz, parts);
+    parts_of_dw(l, at, x, of_x, dz, parts);
     dnx_device_each(l->device, DNX_CUDA_filters_back, (long)dnx_gpu_filters(at), &a);
 }
 
@@ -120,11 +122,11 @@ void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, l
 void dnx_gpu_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                               long m, int n, int k) {
     const struct dnx_cuda_window at = pixels(m, k, n, 1);
-    parts_of_dw(l, &at, b, a, parts);
+    parts_of_dw(l, &at, b, NULL, a, parts);
 }
 
 void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                                   float *sum, long m, int n, int k) {
     const struct dnx_cuda_window at = pixels(m, k, n, 1);
-    dnx_gpu_conv_dw(l, &at, b, a, parts, sum);
+    dnx_gpu_conv_dw(l, &at, b, NULL, a, parts, sum);
 }

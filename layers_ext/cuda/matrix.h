@@ -24,7 +24,7 @@ void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float 
  * is the batch of the pass. dnx_gpu_filters() returns the number of weights. order: copies w from
  * the order of files to wk, multiplied by scale unless that is NULL, and to wt unless it is NULL.
  * dx: does nothing when dx is NULL. dw: adds to grad, in the order of files, and does nothing when
- * grad is NULL; parts is dnx_gpu_parts() times as long as the filters, and a smaller batch never
+ * grad is NULL; of_x may be NULL; parts is dnx_gpu_parts() times as long as the filters, and a smaller batch never
  * needs more. */
 size_t dnx_gpu_filters(const struct dnx_cuda_window *at);
 int dnx_gpu_parts(const struct dnx_cuda_window *at);
@@ -34,5 +34,6 @@ void dnx_gpu_conv(dnx_gpu_layer *l, const struct conv_forward_args *a);
 void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *dz,
                      const float *wt, float *dx, bool adds);
 void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
-                     const float *dz, float *parts, float *grad);
+                     const struct dnx_cuda_deferred *of_x, const float *dz, float *parts,
+                     float *grad);
 #endif

@@ -19,6 +19,7 @@ dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx
     dnx_status st = DNX_OK;
     t->has_bn = has_bn;
     t->act = act;
+    l->norm = t;
     for (size_t i = 0; i < (n->trains ? sizeof all / sizeof *all : 2) && !st; i++)
         st = dnx_gpu_new(l, all[i], C, err);
     if (!st && n->trains) {
@@ -27,8 +28,23 @@ dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx
         st = dnx_gpu_new(l, &parts, (size_t)(slabs > stripes ? slabs : stripes) * 3 * C * 2, err);
         t->parts = (double *)(void *)parts;
     }
-    if (!st && n->trains && keeps_z) st = dnx_gpu_new(l, &t->z, count, err);
+    if (!st && n->trains && keeps_z && !l->defers) st = dnx_gpu_new(l, &t->z, count, err);
     return st;
+}
+
+struct dnx_cuda_deferred dnx_gpu_deferred(const dnx_gpu_layer *l, int k) {
+    const dnx_gpu_layer *from = l->deferred[k];
+    if (!from) return (struct dnx_cuda_deferred){.scale = NULL};
+    return (struct dnx_cuda_deferred){.scale = from->norm->scale,
+                                      .shift = from->norm->shift,
+                                      .slopes = dnx_gpu_value(from, DNX_SLOPES),
+                                      .act = from->norm->act,
+                                      .channels = from->node->out.c};
+}
+
+bool dnx_gpu_loads_any(const dnx_node *n, int k) {
+    (void)n;
+    return k == 0;
 }
 
 int dnx_gpu_stripes(long rows) {
@@ -93,6 +109,7 @@ void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, con
         if (!stripes) add_up(l, t, z, NULL, rows);
         statistics(l, t, rows, stripes ? stripes : slabs_of(rows));
     } else dnx_gpu_norm_fold(l, t);
+    if (l->defers) return;
     struct norm_apply_args a = {.z = z,
                                 .scale = t->scale,
                                 .shift = t->shift,

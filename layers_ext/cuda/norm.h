@@ -4,16 +4,16 @@
 #define DNX_CUDA_NORM_H
 #include "cuda/layer.h"
 
-typedef struct {
+typedef struct dnx_gpu_norm {
     bool has_bn;
     dnx_act act;
-    float *z; /* rows x C, kept for backward(); when NULL, z is stored in y */
+    float *z; /* rows x C, kept for backward(); when NULL, z is stored in y: see dnx_gpu_z() */
     float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C each, see kernels.h */
     double *parts; /* slabs x 3 x C: sums over each slab of rows */
 } dnx_gpu_norm;
 
-/* Allocates what the members above need. keeps_z: allocate z for backward() when training; false
- * when z is an input of the layer. DNX_EMEM. */
+/* Allocates what the members above need, and sets l->norm. keeps_z: allocate z for backward() when
+ * training; false when z is an input of the layer. A layer that defers has its z in y. DNX_EMEM. */
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx_act act,
                              bool keeps_z, dnx_err *err);
 /* Computes scale and shift from the running statistics; without batch norm: 1 and the bias. */
@@ -22,8 +22,17 @@ void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t);
 bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, const dnx_pass *p);
 /* The number of blocks in x for a product that stores these sums in t->parts. */
 int dnx_gpu_stripes(long rows);
-/* Turns z into y, which may be the same memory. stripes: the result of dnx_gpu_stripes() when
- * t->parts already has the sums, 0 when they must be computed. */
+/* The memory for z in this pass. */
+static inline float *dnx_gpu_z(const dnx_gpu_norm *t, const dnx_pass *p) {
+    return t->z ? t->z : p->y;
+}
+/* What the layer of input k has deferred to layer l; scale is NULL when it has deferred nothing. */
+struct dnx_cuda_deferred dnx_gpu_deferred(const dnx_gpu_layer *l, int k);
+/* For dnx_gpu_type: a layer that can load z instead of input 0, its only input. */
+bool dnx_gpu_loads_any(const dnx_node *n, int k);
+/* Turns z into y, which may be the same memory; a layer that defers only computes scale and shift.
+ * stripes: the result of dnx_gpu_stripes() when t->parts already has the sums, 0 when they must be
+ * computed. */
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                           int stripes);
 /* Adds to the gradients of biases, scales and slopes. Stores the gradient of z in dz, or adds it

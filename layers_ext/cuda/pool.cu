@@ -45,7 +45,11 @@ KERNEL(maxpool) {
     }
 }
 
-/* The sum is divided by the full size of the window, also where the window overlaps the border. */
+/* The number of pixels that a mean counts: all of the window, or those inside of the image. */
+DEVICE int area_of(const struct dnx_cuda_window *at, const struct bounds *w, bool is_of_image) {
+    return is_of_image ? (w->y1 - w->y0) * (w->x1 - w->x0) : at->kh * at->kw;
+}
+
 KERNEL(avgpool) {
     const struct dnx_cuda_window *at = &a.at;
     for (long i = INDEX; i < outputs_of(at); i += STEP) {
@@ -54,7 +58,7 @@ KERNEL(avgpool) {
         for (int y = w.y0; y < w.y1; y++)
             for (int k = w.x0; k < w.x1; k++)
                 sum += (double)a.x[w.plane + ((long)y * at->w + k) * at->C];
-        sum = a.factor == 0 ? sum / (at->kh * at->kw) : sum * (double)a.factor;
+        sum = a.factor == 0 ? sum / area_of(at, &w, a.is_of_image) : sum * (double)a.factor;
         a.y[i] = (float)sum + (a.adds ? a.y[i] : 0);
     }
 }
@@ -69,9 +73,10 @@ DEVICE int last_reader(int p, int pad, int stride, int outputs) {
     return last < outputs ? last : outputs - 1;
 }
 
-/* The sum of dy of the outputs whose windows have input i; with winner, only of those that i won. */
+/* The sum of dy of the outputs whose windows have input i; with winner, only of those that i won.
+ * With is_of_image each dy is divided by the pixels that its mean counts. */
 DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, const int *winner,
-                            long i) {
+                            bool is_of_image, long i) {
     const int c = (int)(i % at->C), x = (int)(i / at->C % at->w);
     const int y = (int)(i / at->C / at->w % at->h);
     const long b = i / at->C / at->w / at->h;
@@ -81,18 +86,21 @@ DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, c
         for (int ox = first_reader(x, at->pad, at->kw, at->stride);
              ox <= last_reader(x, at->pad, at->stride, at->ow); ox++) {
             const long o = ((b * at->oh + oy) * at->ow + ox) * at->C + c;
-            if (!winner || winner[o] == y * at->w + x) sum += dy[o];
+            if (winner && winner[o] != y * at->w + x) continue;
+            const struct bounds w = bounds_of(at, o);
+            sum += is_of_image ? dy[o] / (float)area_of(at, &w, true) : dy[o];
         }
     return sum;
 }
 
 KERNEL(maxpool_back) {
     for (long i = INDEX; i < inputs_of(&a.at); i += STEP)
-        a.dx[i] = sum_of_readers(&a.at, a.dy, a.winner, i) + (a.adds ? a.dx[i] : 0);
+        a.dx[i] = sum_of_readers(&a.at, a.dy, a.winner, false, i) + (a.adds ? a.dx[i] : 0);
 }
 
 KERNEL(avgpool_back) {
-    const float share = a.factor == 0 ? 1.f / (float)(a.at.kh * a.at.kw) : a.factor;
+    const bool of_image = a.is_of_image && a.factor == 0;
+    const float share = a.factor != 0 ? a.factor : of_image ? 1 : 1.f / (float)(a.at.kh * a.at.kw);
     for (long i = INDEX; i < inputs_of(&a.at); i += STEP)
-        a.dx[i] = share * sum_of_readers(&a.at, a.dy, 0, i) + (a.adds ? a.dx[i] : 0);
+        a.dx[i] = share * sum_of_readers(&a.at, a.dy, 0, of_image, i) + (a.adds ? a.dx[i] : 0);
 }

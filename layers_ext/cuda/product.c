@@ -51,8 +51,9 @@ void dnx_gpu_product_prepare(dnx_gpu_layer *l) {
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_product *s = l->state;
     struct conv_forward_args a = {
-        .at = s->at, .x = p->x[0], .wk = s->wk, .y = s->norm.z ? s->norm.z : p->y};
+        .at = s->at, .x = p->x[0], .wk = s->wk, .y = dnx_gpu_z(&s->norm, p)};
     a.at.batch = p->batch;
+    a.of_x = dnx_gpu_deferred(l, 0);
     const bool sums = dnx_gpu_norm_needs_sums(l, &s->norm, p);
     if (sums) a.parts = s->norm.parts;
     if (!l->node->trains) {
@@ -70,7 +71,8 @@ void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_product *s = l->state;
     struct dnx_cuda_window at = s->at;
     at.batch = p->batch;
-    dnx_gpu_norm_backward(l, &s->norm, s->norm.z, p, l->scratch, false);
-    dnx_gpu_conv_dw(l, &at, p->x[0], l->scratch, s->parts, dnx_gpu_grad(l, DNX_WEIGHTS));
+    const struct dnx_cuda_deferred of_x = dnx_gpu_deferred(l, 0);
+    dnx_gpu_norm_backward(l, &s->norm, dnx_gpu_z(&s->norm, p), p, l->scratch, false);
+    dnx_gpu_conv_dw(l, &at, p->x[0], &of_x, l->scratch, s->parts, dnx_gpu_grad(l, DNX_WEIGHTS));
     dnx_gpu_conv_dx(l, &at, l->scratch, s->wt, p->dx[0], p->dx_adds[0]);
 }

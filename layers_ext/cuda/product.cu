@@ -25,6 +25,7 @@ enum { FORWARD, DX, DW };
 struct product {
     const struct dnx_cuda_window *at;
     const float *left, *right;
+    const struct dnx_cuda_deferred *of_x; /* of left in FORWARD, of right in DW */
     int g, Cg, Ng;  /* the group, its channels and its filters */
     long row, rows; /* the first row of the tile, and their number in all tiles */
     int column, columns;
@@ -117,6 +118,23 @@ DEVICE void load(const struct product *p, int kind, bool is_left, bool along, st
     }
 }
 
+/* Applies what the layer before has deferred to this thread's numbers of the slice that begins with
+ * term k, after their copies. Zeros outside of the image stay. */
+DEVICE void normalise(const struct product *p, int kind, struct spot s, int k, float *tile) {
+    const bool along = kind == FORWARD, four = along ? p->four_left : p->four_right;
+    const int line = line_of(along), term = k + term_of(along);
+    float *to = tile + place(along, line, term_of(along));
+    const bool has_taps = p->at->kh * p->at->kw > 1;
+    bool is_in = false;
+    UNROLL for (int i = 0; i < 4; i++) {
+        const int n = along ? line : line + i, t = along ? term + i : term;
+        if (i == 0 || !four)
+            is_in = along ? left_at(p, kind, s, n, t) != 0 : right_at(p, kind, s, n, t) != 0;
+        const int m = along ? t : p->column + n; /* counts taps and channels */
+        if (is_in) to[i] = loaded(p->of_x, to[i], p->g * p->Cg + (has_taps ? m % p->Cg : m));
+    }
+}
+
 /* Adds a slice to each sum: acc(row, column) += left[k][row] * right[k][column] for all k. */
 DEVICE void multiply(struct tile *t, const float *left, const float *right, int kind,
                      int precision) {
@@ -195,6 +213,12 @@ DEVICE void product_tile(const struct product *p, int kind, int precision, struc
     for (int s = 0; s < STAGES - 1; s++) fetch(p, kind, left, s, stages);
     for (int s = 0; p->lo + s * SLICE < p->hi; s++) {
         WAIT_COPIES(STAGES - 2);
+        if (kind != DX && p->of_x->scale) {
+            const int k = p->lo + s * SLICE;
+            struct spot at = left;
+            if (kind == DW) at = spot_of(p->at, DW, (unsigned)(k + term_of(false)));
+            normalise(p, kind, at, k, stages[s % STAGES][kind == DW]);
+        }
         SYNC();
         fetch(p, kind, left, s + STAGES - 1, stages);
         multiply(t, stages[s % STAGES][0], stages[s % STAGES][1], kind, precision);
@@ -205,11 +229,13 @@ DEVICE void product_tile(const struct product *p, int kind, int precision, struc
 /* Computes the product of a block in group g. Lines of `wide` numbers are copied four at a time
  * when `wide` is a multiple of four. */
 DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *left,
-                                 const float *right, int g, int wide_left, int wide_right) {
+                                 const float *right, const struct dnx_cuda_deferred *of_x, int g,
+                                 int wide_left, int wide_right) {
     struct product p;
     p.at = at;
     p.left = left;
     p.right = right;
+    p.of_x = of_x;
     p.g = g;
     p.Cg = at->C / at->groups;
     p.Ng = at->N / at->groups;
@@ -259,7 +285,7 @@ DEVICE void add_statistics(const struct tile *t, int precision, long rows_left, 
 DEVICE void forward_tiles(const struct conv_forward_args *a, int precision) {
     const struct dnx_cuda_window *at = &a->at;
     const int taps = at->kh * at->kw;
-    struct product p = product_of(at, a->x, a->wk, BLOCK_Z, at->C / at->groups,
+    struct product p = product_of(at, a->x, a->wk, &a->of_x, BLOCK_Z, at->C / at->groups,
                                   taps * (at->C / at->groups));
     struct tile t;
     double total[2] = {0, 0};
@@ -286,7 +312,7 @@ DEVICE void forward_tiles(const struct conv_forward_args *a, int precision) {
 
 DEVICE void dx_tile(const struct conv_dx_args *a, int precision) {
     const struct dnx_cuda_window *at = &a->at;
-    struct product p = product_of(at, a->dz, a->wt, BLOCK_Z, at->N / at->groups,
+    struct product p = product_of(at, a->dz, a->wt, 0, BLOCK_Z, at->N / at->groups,
                                   at->C / at->groups);
     struct tile t;
     p.row = (long)BLOCK_X * TILE;
@@ -308,8 +334,8 @@ DEVICE void dw_tile(const struct conv_dw_args *a, int precision) {
     const long pixels = (long)at->batch * at->oh * at->ow,
                each = (pixels + a->slabs - 1) / a->slabs;
     const int slab = BLOCK_Z / at->groups;
-    struct product p = product_of(at, a->dz, a->x, BLOCK_Z % at->groups, at->N / at->groups,
-                                  at->C / at->groups);
+    struct product p = product_of(at, a->dz, a->x, &a->of_x, BLOCK_Z % at->groups,
+                                  at->N / at->groups, at->C / at->groups);
     struct tile t;
     p.row = (long)BLOCK_Y * TILE;
     p.rows = p.Ng;

@@ -32,7 +32,9 @@ static const net_case cases[] = {
     {"many rows", "[convolutional]\nfilters=2\nbatch_normalize=1\nactivation=leaky\n[depthwise]\n"
      "size=3\nstride=2\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=2\n"
      "batch_normalize=1\nactivation=prelu\n[maxpool]\nsize=8\nstride=8\n" END, 211, 213, 1, 6},
-    {"multiplier", "[depthwise]\nsize=3\npad=1\nmultiplier=2\n" END, 5, 5, 3, 2},
+    {"multiplier", "[depthwise]\nsize=3\npad=1\nmultiplier=2\nbatch_normalize=1\n"
+     "activation=elu\n[depthwise]\nsize=5\nstride=2\npadding=1\nmultiplier=7\n"
+     "activation=relu\n[depthwise]\nsize=2\nmultiplier=3\n" END, 9, 8, 3, 5},
     {"global", "[global_depthwise]\nbatch_normalize=1\n" END, 4, 7, 35, 3},
     {"batchnorm", "[batchnorm]\n[convolutional]\nfilters=8\nactivation=linear\n"
      "[batchnorm]\nshift=1\nactivation=prelu\n" END, 4, 3, 5, 5},
@@ -42,16 +44,35 @@ static const net_case cases[] = {
     {"shortcut", "[convolutional]\nfilters=8\nactivation=linear\n[convolutional]\nfilters=8\n"
      "activation=relu\n[shortcut]\nfrom=-2\n[shortcut]\nfrom=0\nactivation=logistic\nalpha=.5\n"
      "beta=2\n" END, 4, 4, 3, 6},
+    {"unequal shortcuts", "[convolutional]\nfilters=4\nactivation=relu\n[convolutional]\n"
+     "filters=6\nsize=2\nstride=2\n[shortcut]\nfrom=0\nalpha=2\nbeta=.5\n[convolutional]\n"
+     "filters=3\nsize=2\nstride=2\nactivation=linear\n[shortcut]\nfrom=0\n"
+     "activation=tanh\nbeta=3\n[upsample]\nstride=4\n[shortcut]\nfrom=-2\n[shortcut]\n"
+     "from=2\nactivation=leaky\n" END, 8, 12, 3, 10},
     {"route", "[convolutional]\nfilters=6\n[convolutional]\nfilters=4\n[route]\nlayers=-1,0\n"
      "[route]\nlayers=-1,1\ngroups=2\ngroup_id=1\n" END, 4, 4, 3, 6},
+    {"deferred", "[convolutional]\nfilters=6\nsize=3\npad=1\nbatch_normalize=1\n"
+     "activation=prelu\n[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=elu\n"
+     "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\ngroups=2\nactivation=logistic\n"
+     "[depthwise]\nsize=5\npad=1\nmultiplier=2\nbatch_normalize=1\nactivation=leaky\n"
+     "[low_rank]\nfilters=5\nrank=3\nsize=3\npad=1\nbatch_normalize=1\n[convolutional]\n"
+     "filters=5\nbatch_normalize=1\nactivation=linear\n[shortcut]\nfrom=-3\nalpha=.5\n"
+     "[global_depthwise]\nbatch_normalize=1\nactivation=relu\n" END, 7, 9, 3, 10},
+    {"deferred by two", "[convolutional]\nfilters=5\nbatch_normalize=1\nactivation=relu\n"
+     "[convolutional]\nfilters=5\nactivation=prelu\n[convolutional]\nfilters=5\n"
+     "batch_normalize=1\nactivation=mish\n[shortcut]\nfrom=-2\n[convolutional]\nfilters=5\n"
+     "batch_normalize=1\n[shortcut]\nfrom=0\nactivation=relu\n[convolutional]\nfilters=4\n"
+     "batch_normalize=1\n[here]\n" END, 5, 5, 3, 9},
+    {"means", "[convolutional]\nfilters=5\n[local_avgpool]\nsize=3\nstride=2\n"
+     "[convolutional]\nfilters=4\n[shortcut]\nfrom=-2\n[local_avgpool]\nsize=2\nstride=1\n"
+     "[local_avgpool]\nsize=3\npadding=0\n" END, 11, 9, 3, 8},
     {"pools", "[convolutional]\nfilters=5\n[maxpool]\nsize=3\nstride=2\n[maxpool]\nsize=2\n"
      "stride=1\n"
      "[avgpool]\nsize=3\nstride=2\npad=1\n[avgpool]\n" END, 11, 9, 3, 7},
     /* Layers of both sides; their gradients are added. */
-    {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[depthwise]\nsize=3\npad=1\n"
-     "multiplier=2\n[convolutional]\nfilters=6\nactivation=linear\n[shortcut]\nfrom=0\n"
-     "[depthwise]\nsize=1\nmultiplier=2\n[route]\nlayers=-1,0,1\n[depthwise]\nsize=1\n"
-     "multiplier=2\n"
+    {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[here]\n[convolutional]\n"
+     "filters=6\nactivation=linear\n[shortcut]\nfrom=0\n[here]\n[route]\nlayers=-1,0,1\n"
+     "[here]\n"
      "[convolutional]\nfilters=3\nsize=3\npad=1\nbatch_normalize=1\n" END, 4, 3, 3, 7},
     {"squeeze", "[convolutional]\nfilters=35\n[avgpool]\n[convolutional]\nfilters=35\n"
      "activation=logistic\n[scale_channels]\nfrom=0\n[shortcut]\nfrom=0\n[avgpool]\n"

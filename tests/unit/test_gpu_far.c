@@ -108,7 +108,7 @@ static unsigned each(long count) { return (unsigned)((count + 255) / 256); }
 
 static void products(void) {
     RUN(conv_forward, (unsigned)s->batch, 2, .at = window(s->batch, 3, 1), .x = s->x, .wk = big,
-        .y = s->y);
+        .y = s->y, .of_x = {small, small + C, small, DNX_PRELU, C});
     RUN(conv_forward_bf16, (unsigned)s->batch, 1, .at = window(s->batch, 3, 2), .x = s->x,
         .wk = big, .y = s->y);
     RUN(conv_dx, (unsigned)s->batch, 2, .at = window(s->batch, 3, 1), .dz = s->dy, .wt = big,
@@ -139,7 +139,7 @@ static void depthwise_layers(void) {
     EACH(depthwise, .at = window(s->batch, 3, C), .x = s->x, .w = small, .y = s->y);
     EACH(depthwise_dx, .at = window(s->batch, 3, C), .dz = s->dy, .w = small, .dx = s->y);
     RUN(depthwise_tiles, (unsigned)s->batch, 4, .at = window(s->batch, 3, C), .x = s->x, .w = small,
-        .y = s->y);
+        .y = s->y, .of_x = {small, small + C, small, DNX_PRELU, C});
     RUN(depthwise_dx_tiles, (unsigned)s->batch, 4, .at = window(s->batch, 3, C), .dz = s->dy,
         .w = small, .dx = s->y);
 }
@@ -150,9 +150,12 @@ static void rows_and_elements(void) {
          .rows = s->rows, .C = C, .act = DNX_PRELU);
     EACH(norm_dz, .dy = s->dy, .z = s->x, .scale = scale, .shift = shift, .p = p, .q = q, .r = p,
          .dz = s->y, .rows = s->rows, .C = C, .act = DNX_RELU, .adds = true);
-    EACH(sum, .x = s->x, .f = s->dy, .y = s->y, .count = s->count, .alpha = 2, .beta = 1);
-    EACH(scaled, .from = s->dy, .x = s->x, .f = s->dy, .to = s->y, .count = s->count, .factor = 1,
-         .alpha = 1, .beta = 1, .act = DNX_RELU);
+    const struct dnx_cuda_overlap part = {SIDE, SIDE, C, SIDE, SIDE, C, SIDE, SIDE, C, 1, 1, 0};
+    EACH(sum, .x = s->x, .f = s->dy, .y = s->y, .count = s->count, .alpha = 2, .beta = 1,
+         .at = part, .of_f = {scale, shift, p, DNX_PRELU, C});
+    EACH(sum_back, .dy = s->dy, .x = s->x, .f = s->dy, .to = s->y, .count = s->count, .alpha = 1,
+         .beta = 1, .at = part, .act = DNX_RELU, .is_f = true);
+    EACH(scaled, .from = s->dy, .to = s->y, .count = s->count, .factor = 1);
     EACH(channels, .from = s->x, .to = s->y, .rows = s->rows, .c = C, .from_c = C, .to_c = C);
     EACH(fill, .to = s->y, .count = s->count, .value = 3);
     EACH(maxpool, .at = window(s->batch, 3, 1), .x = s->x, .y = s->y, .winner = s->winner);

@@ -246,7 +246,8 @@ static void add_weights(dnx_gpu_layer *l, const dnx_pass *p, const float *e, flo
                                    .how = dnx_gpu_option(n, "gradient", EXACT)};
     if (!a.d_w) return;
     dnx_device_clear(l->device, G, sizeof(float) * (size_t)(s->at.N * K));
-    dnx_gpu_conv_dw(l, &s->at, s->takes_signs ? s->signs : p->x[0], e, s->parts, G);
+    dnx_gpu_conv_dw(l, &s->at, s->takes_signs ? s->signs : p->x[0], NULL, e, s->parts,
+                    G);
     dnx_device_launch(l->device, DNX_CUDA_binarise_back, s->at.N, 1, 1, &a);
 }
 

@@ -12,6 +12,8 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
 const dnx_gpu_type dnx_gpu_connected = {
     .type = &dnx_connected,
     .state_size = sizeof(dnx_gpu_product),
+    .may_defer = true,
+    .loads = dnx_gpu_loads_any,
     .make = make,
     .forward = dnx_gpu_product_forward,
     .backward = dnx_gpu_product_backward,

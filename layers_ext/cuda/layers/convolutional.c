@@ -10,6 +10,8 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
 const dnx_gpu_type dnx_gpu_convolutional = {
     .type = &dnx_convolutional,
     .state_size = sizeof(dnx_gpu_product),
+    .may_defer = true,
+    .loads = dnx_gpu_loads_any,
     .make = make,
     .forward = dnx_gpu_product_forward,
     .backward = dnx_gpu_product_backward,

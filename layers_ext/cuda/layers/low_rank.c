@@ -46,9 +46,13 @@ static void prepare(dnx_gpu_layer *l) {
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    float *z = s->norm.z ? s->norm.z : p->y;
+    float *z = dnx_gpu_z(&s->norm, p);
     s->at.batch = p->batch;
-    const struct conv_forward_args v = {.at = s->at, .x = p->x[0], .wk = s->vk, .y = s->t};
+    const struct conv_forward_args v = {.at = s->at,
+                                        .x = p->x[0],
+                                        .wk = s->vk,
+                                        .y = s->t,
+                                        .of_x = dnx_gpu_deferred(l, 0)};
     dnx_gpu_conv(l, &v);
     dnx_gpu_times_transposed(l, s->t, dnx_gpu_value(l, DNX_WEIGHTS), z,
                              (long)rows_of(l->node, p->batch), l->node->out.c, s->at.N);
@@ -61,16 +65,19 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const long rows = (long)rows_of(l->node, p->batch);
     float *dz = l->scratch, *dt = dz + rows * N;
     s->at.batch = p->batch;
-    dnx_gpu_norm_backward(l, &s->norm, s->norm.z, p, dz, false);
+    const struct dnx_cuda_deferred of_x = dnx_gpu_deferred(l, 0);
+    dnx_gpu_norm_backward(l, &s->norm, dnx_gpu_z(&s->norm, p), p, dz, false);
     dnx_gpu_add_transposed_times(l, dz, s->t, s->parts_p, dnx_gpu_grad(l, DNX_WEIGHTS), rows, N, R);
     dnx_gpu_times(l, dz, dnx_gpu_value(l, DNX_WEIGHTS), dt, rows, N, R, 1, false);
-    dnx_gpu_conv_dw(l, &s->at, p->x[0], dt, s->parts_v, dnx_gpu_grad(l, DNX_BASIS));
+    dnx_gpu_conv_dw(l, &s->at, p->x[0], &of_x, dt, s->parts_v, dnx_gpu_grad(l, DNX_BASIS));
     dnx_gpu_conv_dx(l, &s->at, dt, s->vt, p->dx[0], p->dx_adds[0]);
 }
 
 const dnx_gpu_type dnx_gpu_low_rank = {
     .type = &dnx_low_rank,
     .state_size = sizeof(state),
+    .may_defer = true,
+    .loads = dnx_gpu_loads_any,
     .make = make,
     .prepare = prepare,
     .forward = forward,

@@ -1,12 +1,29 @@
-/* shortcut.c - the GPU version of [shortcut]: y = act(alpha*x + beta*f). */
-#include "cuda/layer.h"
+/* shortcut.c - the GPU version of [shortcut]: y = act(alpha*x + beta*f) where both have a pixel and a
+ * channel, y = act(x) elsewhere. */
+#include "cuda/norm.h"
 
 extern const dnx_layer_type dnx_shortcut;
 
-/* The GPU adds only tensors of the same shape. The processor runs the other layers. */
-static bool can(const dnx_node *n) {
+static struct dnx_cuda_overlap overlap_of(const dnx_node *n) {
     const dnx_shape a = n->in[0], f = n->in[1];
-    return a.h == f.h && a.w == f.w && a.c == f.c;
+    return (struct dnx_cuda_overlap){.Y = a.h,
+                                     .X = a.w,
+                                     .C = a.c,
+                                     .FY = f.h,
+                                     .FX = f.w,
+                                     .FC = f.c,
+                                     .h = a.h < f.h ? a.h : f.h,
+                                     .w = a.w < f.w ? a.w : f.w,
+                                     .c = a.c < f.c ? a.c : f.c,
+                                     .sample = a.w > f.w ? a.w / f.w : 1,
+                                     .stride = f.w > a.w ? f.w / a.w : 1,
+                                     .is_all = a.h == f.h && a.w == f.w && a.c == f.c};
+}
+
+/* The backward pass of a linear sum reads neither x nor f. */
+static bool loads(const dnx_node *n, int k) {
+    (void)k;
+    return dnx_gpu_option(n, "activation", 0) == DNX_LINEAR;
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
@@ -17,30 +34,34 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
                          .count = (long)p->batch * (long)dnx_size(n->out),
                          .alpha = dnx_gpu_number(n, "alpha", 1),
                          .beta = dnx_gpu_number(n, "beta", 1),
+                         .at = overlap_of(n),
+                         .of_x = dnx_gpu_deferred(l, 0),
+                         .of_f = dnx_gpu_deferred(l, 1),
                          .act = (dnx_act)dnx_gpu_option(n, "activation", 0)};
     dnx_device_each(l->device, DNX_CUDA_sum, a.count, &a);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const dnx_node *n = l->node;
-    struct scaled_args a = {.from = p->dy,
-                            .x = p->x[0],
-                            .f = p->x[1],
-                            .count = (long)p->batch * (long)dnx_size(n->out),
-                            .alpha = dnx_gpu_number(n, "alpha", 1),
-                            .beta = dnx_gpu_number(n, "beta", 1),
-                            .act = (dnx_act)dnx_gpu_option(n, "activation", 0)};
     for (int k = 0; k < 2; k++) {
-        a.to = p->dx[k];
-        a.factor = k ? a.beta : a.alpha;
-        a.adds = p->dx_adds[k];
-        if (a.to) dnx_device_each(l->device, DNX_CUDA_scaled, a.count, &a);
+        struct sum_back_args a = {.dy = p->dy,
+                                  .x = p->x[0],
+                                  .f = p->x[1],
+                                  .to = p->dx[k],
+                                  .count = (long)p->batch * (long)dnx_size(n->in[k]),
+                                  .alpha = dnx_gpu_number(n, "alpha", 1),
+                                  .beta = dnx_gpu_number(n, "beta", 1),
+                                  .at = overlap_of(n),
+                                  .act = (dnx_act)dnx_gpu_option(n, "activation", 0),
+                                  .is_f = k == 1,
+                                  .adds = p->dx_adds[k]};
+        if (a.to) dnx_device_each(l->device, DNX_CUDA_sum_back, a.count, &a);
     }
 }
 
 const dnx_gpu_type dnx_gpu_shortcut = {
     .type = &dnx_shortcut,
-    .can = can,
+    .loads = loads,
     .forward = forward,
     .backward = backward,
 };
