@@ -3,12 +3,12 @@
 # is the result of `make gpu-check` (build/gpu-check); the script needs no other file of the
 # project.
 #
-#   1 all layers, three training steps and predictions against the processor's
+#   1 all layers, three training steps and predictions against the processor's; 20 updates, twice
 #   2 milliseconds of a training step and of predictions, bfloat16 first
 #   3 the same in PyTorch, where python3 has it
 #   4 compute-sanitizer of NVIDIA's toolkit on a small network, where it is installed
 #
-# It takes less than four minutes. Each step has a limit, and the script names the parts that it left
+# At the end it compares the results with the goals. It takes less than four minutes. Each step has a limit, and the script names the parts that it left
 # out for lack of time. FOLDER/gpu_check.json has the results after each step, also when the script
 # is stopped. The exit status is 1 when a layer disagrees or a tool finds a fault.
 #
@@ -73,6 +73,24 @@ sanitize() {
     *) result "compute-sanitizer $1 $2" "$(tail -1 sanitizer.log)"; failed=1 ;;
     esac
 }
+# number NAME: the number at the start of a result; nothing when there is none.
+number() {
+    awk -F '\t' -v name="$1" '$1 == name && $2 ~ /^[0-9.]+ ms/ {print $2 + 0}' "$RESULTS" | tail -1
+}
+# goal NAME VALUE UNIT GOAL MUST more|less: adds a line that compares a number with its goal.
+goal() {
+    [ -n "$2" ] || { result "goal: $1" "not measured"; return; }
+    result "goal: $1" "$(awk -v v="$2" -v unit="$3" -v goal="$4" -v must="$5" -v way="$6" 'BEGIN {
+        more = way == "more"
+        word = (more ? v >= goal : v <= goal) ? "reached" : \
+               must == "-" ? "missed" : (more ? v >= must : v <= must) ? "must reached" : "MISSED"
+        printf "%.3g%s (goal %s, must %s): %s", v, unit, goal, must, word}')"
+}
+# quicker NAME: how many times the step takes as long in PyTorch; nothing when one is not measured.
+quicker() {
+    ours=$(number "step of $BATCH, bfloat16") theirs=$(number "PyTorch step of 256, $1")
+    [ -z "$ours" ] || [ -z "$theirs" ] || awk -v a="$theirs" -v b="$ours" 'BEGIN {print a / b}'
+}
 # measured NAME SECONDS ARGUMENTS OF measure...
 measured() {
     name=$1 seconds=$2
@@ -98,6 +116,12 @@ case $? in
 *) result "layers against the processor" "DISAGREE"; failed=1 ;;
 esac
 grep -v '^ok' check.log | tail -20
+for precision in float32 bfloat16; do
+    limit 15 ./measure tiny.cfg 8 $precision same >same.$precision.log 2>&1 || failed=1
+    cat same.$precision.log
+    same=$(sed -n 's/.*: \(two runs\)/\1/p' same.$precision.log)
+    result "20 updates, $precision" "${same:-$(tail -1 same.$precision.log)}"
+done
 echo "--- milliseconds"
 for precision in bfloat16 tf32 float32; do
     measured "step of $BATCH, $precision" 15 "$NET" "$BATCH" $precision step
@@ -121,5 +145,13 @@ if command -v compute-sanitizer >/dev/null; then
 else
     result "compute-sanitizer" "not installed"
 fi
+apart=$(sed -n 's/^# largest difference.*: //p' check.log)
+goal "layers from the processor" "$apart" "" 1e-5 1e-4 less
+apart=$(sed -n 's/.*the same bits, \(.*\) from the processor/\1/p' same.float32.log)
+goal "20 updates, same bits, from the processor" "$apart" "" 1e-5 1e-4 less
+goal "step, times PyTorch eager bfloat16" "$(quicker bfloat16)" "" 2 1 more
+goal "step, times PyTorch compiled bfloat16" "$(quicker "bfloat16, compiled")" "" 1.3 - more
+face=$(for p in bfloat16 tf32 float32; do number "predict 1, $p"; done | sort -g | head -1)
+goal "one face" "$face" " ms" .15 .3 less
 ends
 exit $failed

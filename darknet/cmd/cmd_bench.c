@@ -6,6 +6,7 @@
 
 #include "cmd/bench.h"
 #include "cmd/cmd.h"
+#include "gpu/place.h"
 #include "kernels/kernels.h"
 #include "layer/view.h"
 #include "train/teachers.h"
@@ -22,7 +23,7 @@ static const dnx_arg table[] = {
     DNX_ARG_INT(bench_args, batch, "-batch", "N", 1, 1, 65536, "images at a time"),
     DNX_ARG_THREADS(bench_args),
     DNX_ARG_INT(bench_args, runs, "-runs", "N", 20, 1, 100000,
-                "passes to time, after three untimed ones"),
+                "passes to time, after three untimed ones, on a GPU six"),
     DNX_ARG_FLAG(bench_args, trains, "-train",
                  "time whole training steps: forward, backward and update"),
     DNX_ARG_INT(bench_args, busy, "-busy", "N", 0, 1, 1000,
@@ -156,6 +157,19 @@ static double print_layers(const dnx_net *net, const double *laps, double *colum
     return macs;
 }
 
+/* Runs the passes that are not timed. Returns what the last one has started on a GPU. A list of
+ * work becomes a graph when it comes the second time, and training has two lists, by turns. */
+static dnx_work warm_up(dnx_bench *b) {
+    dnx_work before = {0}, after = {0};
+    for (int i = b->net->placement ? 6 : 3; i > 0; i--) {
+        before = dnx_gpu_work();
+        dnx_bench_pass(b, NULL);
+        after = dnx_gpu_work();
+    }
+    return (dnx_work){after.lists - before.lists, after.graphs - before.graphs,
+                      after.kernels - before.kernels};
+}
+
 static int measure(dnx_net *net, int runs, bool json) {
     dnx_bench b;
     size_t n = (size_t)net->n;
@@ -163,7 +177,7 @@ static int measure(dnx_net *net, int runs, bool json) {
     double *column = calloc((size_t)runs, sizeof *column);
     bool ok = dnx_bench_open(&b, net) && laps && sums && column;
     if (!ok) fprintf(stderr, "darknet: no memory\n");
-    for (int i = 0; ok && i < 3; i++) dnx_bench_pass(&b, NULL);
+    const dnx_work work = ok ? warm_up(&b) : (dnx_work){0};
     for (int k = 0; ok && k < runs; k++) sums[k] = dnx_bench_pass(&b, laps + (size_t)k * n);
     if (ok) {
         dnx_timing time = dnx_timing_of(sums, runs);
@@ -182,6 +196,10 @@ static int measure(dnx_net *net, int runs, bool json) {
                    "GFLOP/s%s\n",
                    net->trains ? "training step" : "forward", net->batch, threads, kernels, runs,
                    ms, (net->trains ? 6 : 2) * macs * 1e-6 / ms, not_steady(time));
+        if (!json && net->placement)
+            printf("%s starts %ld kernels on the GPU, in %ld list%s, of which %ld as a CUDA graph\n",
+                   net->trains ? "A training step" : "A pass", work.kernels, work.lists,
+                   work.lists == 1 ? "" : "s", work.graphs);
         if (!json && time.spread > DNX_STEADY)
             printf("Half of the passes differ by %.0f %%: other work ran beside this.\n",
                    100 * time.spread);

@@ -109,12 +109,27 @@ static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
 
 /* ---- layers ---- */
 
-/* The loss of layer l, summed over the batch. After a failure of the device it is NaN. */
-static double loss_of(dnx_placed *at, const dnx_gpu_layer *l, int batch) {
+static void bring(dnx_net *net, int i, dnx_pass p) {
+    dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
+    p.target = net->links[i].target;
+    if (l->type && l->type->bring) l->type->bring(l, &p);
+}
+
+/* Prepares a pass before its first layer. When training, all layers bring their values now: copies
+ * that must wait then come before the work of the step and do not divide it. */
+static void begin(dnx_net *net, const dnx_pass *p) {
+    dnx_placed_of(net)->image = -1;
+    dnx_placed_of(net)->batch = p->batch;
+    for (int k = 0; p->is_training && k < net->n; k++) bring(net, k, *p);
+}
+
+double dnx_gpu_loss(dnx_net *net, int i) {
+    const dnx_placed *at = dnx_placed_of(net);
+    const dnx_half *h = &at->halves[i];
     double sum = 0;
-    for (int b = 0; b < batch; b++) at->losses[b] = (double)NAN;
-    dnx_device_get(at->device, at->losses, l->losses, sizeof(double) * (size_t)batch);
-    for (int b = 0; b < batch; b++) sum += at->losses[b];
+    if (!h->losses) return 0;
+    if (dnx_device_status(at->device, NULL)) return (double)NAN;
+    for (int b = 0; b < at->batch; b++) sum += h->losses[b];
     return sum;
 }
 
@@ -123,15 +138,17 @@ void dnx_gpu_forward(dnx_net *net, int i, dnx_pass *p) {
     dnx_half *h = &at->halves[i];
     dnx_node *n = &net->nodes[i];
     const bool on_device = h->l.type != NULL;
-    if (i == 0) at->image = -1;
+    if (i == 0) begin(net, p);
     bring_inputs(net, i, p, on_device);
     if (on_device) {
         dnx_gpu_upload(net, i);
         if (h->is_unprepared) dnx_gpu_prepare(net, i);
         p->y = y_on_device(net, i);
-        if (h->l.type->bring) h->l.type->bring(&h->l, p);
+        if (!p->is_training) bring(net, i, *p);
         h->l.type->forward(&h->l, p);
-        if (h->l.losses) p->loss = loss_of(at, &h->l, p->batch);
+        if (h->losses)
+            dnx_device_fetch(at->device, h->losses, h->l.losses,
+                             sizeof(double) * (size_t)p->batch);
     } else n->type->forward(n, p);
     at->copies[i].y_device = on_device;
     at->copies[i].y_host = !on_device;
@@ -164,7 +181,9 @@ void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p) {
 }
 
 void dnx_gpu_clear_dy(dnx_net *net, int i, int batch) {
-    (void)batch;
-    dnx_placed_of(net)->copies[i].dy_host = true;
-    dnx_placed_of(net)->copies[i].dy_device = false;
+    dnx_placed *p = dnx_placed_of(net);
+    const bool on_device = p->halves[i].l.type != NULL;
+    if (on_device) dnx_device_clear(p->device, dy_on_device(net, i), bytes_of(net, i, batch));
+    p->copies[i].dy_host = true;
+    p->copies[i].dy_device = on_device;
 }

@@ -76,7 +76,12 @@ static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
     for (int k = 0; k < l->n_params; k++) dnx_placed_of(net)->floats += l->params[k].count;
     l->state = calloc(1, type->state_size + 1);
     if (!l->state) return dnx_fail(err, DNX_EMEM, l->node->loc, "no memory");
-    return type->make ? type->make(l, err) : DNX_OK;
+    dnx_status st = type->make ? type->make(l, err) : DNX_OK;
+    void *losses = NULL;
+    if (!st && l->losses)
+        st = dnx_device_pinned(l->device, &losses, sizeof(double) * (size_t)net->batch, err);
+    h->losses = losses;
+    return st;
 }
 
 static dnx_status allocate(dnx_net *net, float **to, size_t floats, dnx_err *err) {
@@ -93,6 +98,7 @@ static void take_away(dnx_net *net) {
         dnx_gpu_layer *l = &p->halves[i].l;
         if (l->type && l->type->unmake && l->state) l->type->unmake(l);
         for (int k = 0; k < l->n_memory; k++) dnx_device_free(p->device, l->memory[k]);
+        dnx_device_unpin(p->device, p->halves[i].losses);
         free(l->state);
     }
     dnx_gpu_free_parameters(net);
@@ -100,7 +106,6 @@ static void take_away(dnx_net *net) {
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) dnx_device_free(p->device, all[k]);
     free(p->halves);
     free(p->copies);
-    free(p->losses);
     free(p);
     net->placed = NULL;
 }
@@ -115,8 +120,7 @@ static dnx_status make(dnx_net *net, dnx_device *device, dnx_err *err) {
     p->device = device;
     p->halves = calloc((size_t)net->n, sizeof *p->halves);
     p->copies = calloc((size_t)net->n, sizeof *p->copies);
-    p->losses = calloc((size_t)net->batch, sizeof *p->losses);
-    if (!p->halves || !p->copies || !p->losses) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    if (!p->halves || !p->copies) return dnx_fail(err, DNX_EMEM, at, "no memory");
     for (int i = 0; i < net->n && !st; i++) {
         st = make_half(net, i, err);
         if (p->halves[i].l.scratch_floats > scratch) scratch = p->halves[i].l.scratch_floats;
@@ -176,8 +180,8 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
     // clang-format off
     gpu.placement = (dnx_placement){
         .place = place, .remove = take_away, .images = dnx_gpu_images,
-        .forward = dnx_gpu_forward, .backward = dnx_gpu_backward, .clear_dy = dnx_gpu_clear_dy,
-        .fetch = dnx_gpu_fetch, .changed = dnx_gpu_changed, .catch_up = dnx_gpu_catch_up,
+        .forward = dnx_gpu_forward, .backward = dnx_gpu_backward, .loss = dnx_gpu_loss,
+        .clear_dy = dnx_gpu_clear_dy, .fetch = dnx_gpu_fetch, .changed = dnx_gpu_changed, .catch_up = dnx_gpu_catch_up,
         .fetch_gradients = dnx_gpu_fetch_gradients, .update = dnx_gpu_update,
         .is_updated = dnx_gpu_is_updated, .status = status, .is_elsewhere = is_elsewhere,
         .new_images = new_images, .free_images = free_images, .device = gpu.device};
@@ -188,6 +192,10 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
              words[precision]);
     *out = &gpu.placement;
     return DNX_OK;
+}
+
+dnx_work dnx_gpu_work(void) {
+    return gpu.device ? dnx_device_work(gpu.device) : (dnx_work){0};
 }
 
 void dnx_gpu_close(void) {

@@ -21,5 +21,7 @@ extern const dnx_gpu_build *const dnx_gpu;
  * may be NULL. DNX_EIO as for dnx_device_open(), and when the build has no GPU code. */
 dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const char *line),
                         const dnx_placement **out, dnx_err *err);
+/* What the open GPU has started; zeros when none is open. */
+dnx_work dnx_gpu_work(void);
 void dnx_gpu_close(void);
 #endif

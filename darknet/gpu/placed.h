@@ -14,6 +14,7 @@ typedef struct {
     bool is_changed;    /* the parameters on the processor are newer */
     bool is_unprepared; /* prepare() has not seen the newest parameters */
     bool is_ahead;      /* pinned memory has newer parameters than the processor's layer */
+    double *losses;     /* pinned: the loss of each image; NULL when l.losses is NULL */
 } dnx_half;
 
 typedef struct {
@@ -33,7 +34,7 @@ typedef struct {
     const float *image_of[2]; /* the images on the processor whose copies are there, or are
                                        * being made */
     int image;                /* index of this pass's images; -1 before the copy */
-    double *losses;           /* of a batch, on the processor */
+    int batch;                /* of the last forward pass */
     float *outputs, *deltas, *scratch;
 } dnx_placed;
 
@@ -60,6 +61,7 @@ bool dnx_gpu_is_updated(dnx_net *net, int i);
 void dnx_gpu_images(dnx_net *net, const float *now, const float *next);
 void dnx_gpu_forward(dnx_net *net, int i, dnx_pass *p);
 void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p);
+double dnx_gpu_loss(dnx_net *net, int i);
 void dnx_gpu_clear_dy(dnx_net *net, int i, int batch);
 void dnx_gpu_fetch(dnx_net *net, int i, int batch);
 /* Call it before the images of a network are freed, because a teacher may still read them. */

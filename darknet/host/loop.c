@@ -18,8 +18,8 @@
 typedef struct {
     dnx_host *host;
     int index;
-    float cost;  /* the loss, summed over the batch, for libdarknet */
-    double loss; /* the same sum in double */
+    float cost;  /* for libdarknet, which adds up the costs; always 0 */
+    double loss; /* the loss of a loss layer, summed over the batch */
 } ref;
 
 struct dnx_host {
@@ -28,7 +28,6 @@ struct dnx_host {
     size_t seen;
     int t;
     float cost;
-    double loss; /* all losses of this sub-batch; libdarknet's own sum is an averaged float */
     int steps[DNX_MAX_LIST];
     ref *refs;
 };
@@ -37,13 +36,8 @@ static ref *ref_of(const layer *l) { return (ref *)(void *)l->self_layer; }
 
 static void forward(layer l, network n) {
     ref *r = ref_of(&l);
-    double loss = 0;
     dnx_net_forward_layer(r->host->net, r->index, r->host->loop.input, l.batch,
-                          n.train != 0 ? DNX_TRAINING : DNX_PREDICTING, n.truth, &loss);
-    if (!l.cost) return;
-    r->cost = (float)loss;
-    r->loss = loss;
-    r->host->loss += loss;
+                          n.train != 0 ? DNX_TRAINING : DNX_PREDICTING, n.truth, NULL);
 }
 
 static void backward(layer l, network n) {
@@ -167,13 +161,16 @@ void dnx_host_close(dnx_host *h) {
 
 double dnx_host_train(dnx_host *h, const float *x, const float *truth) {
     assert(h->net->trains);
-    h->loss = 0;
+    double sum = 0;
     h->loop.input = (float *)(uintptr_t)x; /* the loop only passes x and truth on */
     h->loop.truth = (float *)(uintptr_t)truth;
     train_network_datum(&h->loop);
     h->loop.input = h->loop.truth = NULL;
     h->net->seen = h->seen;
-    return h->loss / h->net->batch;
+    /* Read after the update, so that a device does not wait between forward and backward. */
+    for (int i = 0; i < h->net->n; i++)
+        if (h->net->nodes[i].type->is_loss) sum += h->refs[i].loss = dnx_net_loss(h->net, i);
+    return sum / h->net->batch;
 }
 
 double dnx_host_loss(const dnx_host *h, int i) { return h->refs[i].loss / h->net->batch; }

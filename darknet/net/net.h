@@ -40,6 +40,7 @@ typedef struct {
     float exclusivity;   /* factor of the weight exclusivity of this layer's filters */
     int teacher_output;  /* for a loss with a teacher: index of the teacher's output; else -1 */
     const float *target; /* this output for the batch; NULL when it is not computed */
+    double loss;         /* of the last dnx_net_forward_layer() on this processor */
 } dnx_link;
 
 struct dnx_teachers;
@@ -69,6 +70,8 @@ typedef struct dnx_placement {
     void (*images)(struct dnx_net *net, const float *now, const float *next);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
+    /* Waits, and returns the loss of layer i, which the device runs. NaN after a failure. */
+    double (*loss)(struct dnx_net *net, int i);
     /* Called when the gradient of layer i's output has been set to 0 on the processor. */
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
     /* Copies the output of layer i to the processor, unless it is there already. */
@@ -205,9 +208,12 @@ void dnx_net_unmerge(dnx_net *net, int i);
 
 typedef enum { DNX_PREDICTING, DNX_TRAINING } dnx_phase;
 /* Runs one layer forward for at most net->chunk images. x: the images, B x H x W x C. truth: class
- * indices or NULL. A loss layer stores its sum over the batch in *loss, which may be NULL. */
+ * indices or NULL. A loss layer stores its sum over the batch in *loss, which may be NULL: then a
+ * device need not finish before dnx_net_loss(). */
 void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, dnx_phase phase,
                            const float *truth, double *loss);
+/* The loss of layer i in the last dnx_net_forward_layer(), summed over the batch. */
+double dnx_net_loss(dnx_net *net, int i);
 /* Allocates memory for images that the device of the network reads fast; without a device, ordinary
  * memory. Give *is_of_net to dnx_net_free_images(). NULL when there is no memory. */
 float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);

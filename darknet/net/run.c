@@ -49,8 +49,13 @@ static double forward(dnx_net *net, int lane, int i, const float *x, int batch, 
 
 void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, dnx_phase phase,
                            const float *truth, double *loss) {
-    double sum = forward(net, 0, i, x, batch, phase, truth);
-    if (loss) *loss = sum;
+    net->links[i].loss = forward(net, 0, i, x, batch, phase, truth);
+    if (loss) *loss = dnx_net_loss(net, i);
+}
+
+double dnx_net_loss(dnx_net *net, int i) {
+    const dnx_placement *p = net->placement;
+    return p && p->is_elsewhere(net, i) ? p->loss(net, i) : net->links[i].loss;
 }
 
 void dnx_net_backward_begin(dnx_net *net) {

@@ -7,6 +7,7 @@
 #include "cuda/rows.cu"
 #include "cuda/softmax.cu"
 #include "cuda/margin.cu"
+#include "cuda/centres.cu"
 #include "cuda/distil.cu"
 #include "cuda/probability.cu"
 #include "cuda/binary.cu"

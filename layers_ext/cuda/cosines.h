@@ -10,14 +10,16 @@
 typedef struct {
     int N, D;              /* the most classes of a pass; the size of a vector */
     int ld, groups;        /* ld >= N, a multiple of groups: a group is a part of the sum */
-    bool by_length;        /* the features are not scaled to length 1 */
+    bool by_length;        /* the features are not scaled to length 1: the block holds cosines
+                            * times their length */
+    const float *along;    /* with by_length: B, how much of x dx loses; NULL: nothing */
     float *unit_w, *w_inv; /* ld x D, ld; row N and later rows are 0 */
     float *unit_x, *x_inv; /* B x D, B */
     float *d_x;            /* B x groups x D; NULL when no gradients are computed */
     float *d_w;            /* parts x ld x D */
 } dnx_gpu_cosines;
 
-/* Allocates the members and sets all of them except by_length. DNX_EMEM. */
+/* Allocates the members and sets all of them except by_length and along. DNX_EMEM. */
 dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
                                 dnx_err *err);
 /* Computes unit_w and w_inv from w. Class i is row rows[i] of w, or row i when rows is NULL. With

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "cuda/kernels.h"
+#include "cuda/queue.h"
 
 typedef struct dnx_device dnx_device;
 
@@ -75,6 +75,8 @@ void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, lo
                        const void *args);
 /* Queues a kernel whose threads loop over `count` elements. */
 void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args);
+/* What was started since the device was opened. */
+dnx_work dnx_device_work(const dnx_device *d);
 /* Waits for all queued work. Returns the first failure since the device was opened: DNX_EMEM when
  * memory ran out, else DNX_EIO. */
 dnx_status dnx_device_status(dnx_device *d, dnx_err *err);

@@ -63,11 +63,23 @@ KERNEL(fill) {
     for (long i = INDEX; i < a.count; i += STEP) a.to[i] = a.value;
 }
 
+/* The factor of element i, which is channel c of its row. */
+DEVICE float factor_of(const struct times_map_args *a, long i, long row, int c) {
+    return a->b[a->by == DNX_CUDA_EACH      ? i
+                : a->by == DNX_CUDA_CHANNEL ? i / a->image * a->C + c
+                                            : row];
+}
+
 KERNEL(times_map) {
-    const int C = a.image ? a.C : 1;
-    EACH_ELEMENT(i, row, c, a.count, C) {
-        const long k = a.image ? i / a.image * C + c : i;
-        a.to[i] = a.a[i] * a.b[k] + (a.adds ? a.to[i] : 0);
+    EACH_ELEMENT(i, row, c, a.count, a.C) {
+        const float u = a.a[i] * factor_of(&a, i, row, c);
+        a.to[i] = activate(u, a.act, 0) + (a.adds ? a.to[i] : 0);
+    }
+}
+
+KERNEL(map_slopes) {
+    EACH_ELEMENT(i, row, c, a.count, a.C) {
+        a.to[i] = a.dy[i] * activate_grad(a.a[i] * factor_of(&a, i, row, c), a.act, 0);
     }
 }
 

@@ -29,9 +29,11 @@
     X(sum, false) X(sum_back, false) X(scaled, false) X(channels, false)                         \
     X(maxpool, false) X(maxpool_back, false)                                                    \
     X(avgpool, false) X(avgpool_back, false) X(descend, false) X(fill, false)                   \
-    X(times_map, false) X(scale_sums, true) X(shuffle, false) X(softmax, true)                  \
+    X(times_map, false) X(map_slopes, false) X(scale_sums, true) X(shuffle, false) X(softmax, true)                  \
     X(softmax_back, true)                                                                       \
-    X(unit_rows, true) X(unit_back, true) X(margin_loss, true) X(margin_slopes, false)       \
+    X(unit_rows, true) X(unit_back, true) X(margin_loss, true) X(margin_images, true)           \
+    X(margin_slopes, false) X(centres_follow, true) X(centres_near, true)                       \
+    X(centres_margins, true)                                                                    \
     X(feature_distance, true) X(feature_weights, true) X(feature_slopes, false)                 \
     X(correlation, true) X(leading_norm, true) X(leading_mass, false) X(leading_count, true)    \
     X(leading_least, true) X(probability_loss, true) X(probability_slopes, false)               \
@@ -277,7 +279,8 @@ struct avgpool_args {
     struct dnx_cuda_window at;
     const float *x;
     float *y;
-    float factor; /* times the sum; 0: the mean */
+    float factor; /* times the sum */
+    bool is_mean; /* the mean, without factor */
     bool is_of_image; /* the mean is that of the pixels inside of the image */
     bool adds;
 };
@@ -285,8 +288,8 @@ struct avgpool_back_args {
     struct dnx_cuda_window at;
     const float *dy;
     float *dx;
-    float factor; /* 0: that of a mean */
-    bool is_of_image, adds;
+    float factor;
+    bool is_mean, is_of_image, adds;
 };
 /* descend: one step of SGD as in net/update.c, of each tensor in `descents`. w, g and v have the
  * weights, gradients and momentum of all tensors. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
@@ -304,15 +307,19 @@ struct fill_args {
     long count;
     float value;
 };
-/* times_map: to = or += a b. With image > 0 b has one number for each channel of an image, and
- * image is the size of an image: b[i / image * C + i % C]. */
+/* A product of a map and a factor b: one for each number, for each channel of an image, or for each
+ * pixel. C: channels; image: the numbers of an image. */
+enum { DNX_CUDA_EACH, DNX_CUDA_CHANNEL, DNX_CUDA_PIXEL };
+/* times_map: to = or += act(a b). map_slopes: to = dy act'(a b). */
 struct times_map_args {
-    const float *a, *b;
+    const float *a, *b, *dy;
     float *to;
     long count, image;
-    int C;
+    int C, by;
+    dnx_act act;
     bool adds;
 };
+#define map_slopes_args times_map_args
 /* scale_sums: to[b,c] = or += the sum of a[b,p,c] f[b,p,c] over the pixels p of image b. Blocks:
  * (images, C / DNX_CUDA_COLUMNS rounded up). */
 struct scale_sums_args {
@@ -360,17 +367,18 @@ struct unit_rows_args {
     float least;   /* the least square of a length: shorter vectors are divided by its root;
                          * 0: their unit vector is 0 */
 };
-/* unit_back: stores in dx, or adds to it, factor * inv * (d - (d.unit) unit). d is the sum of
+/* unit_back: stores in dx, or adds to it, factor * inv * (d - (d.unit) unit). With is_along the
+ * factor (d.unit) is along[i] instead, or 0 when along is NULL. d is the sum of
  * `parts` arrays; they begin `part` floats apart, and their rows ld floats apart. Blocks: as for
  * unit_rows. */
 struct unit_back_args {
-    const float *d, *unit, *inv;
+    const float *d, *unit, *inv, *along;
     const int *rows; /* row i changes row rows[i] of dx; -1: none; NULL: row i */
     float *dx;
     long count, ld, part;
     int size, parts;
     float factor;
-    bool adds;
+    bool is_along, adds;
 };
 
 #define DNX_CUDA_ENUM(name, waits) DNX_CUDA_##name,

@@ -13,23 +13,62 @@ struct dnx_cuda_margin {
     int kind, n;
     bool is_easy, is_ste;
 };
-/* margin_loss: one block for each image. */
+/* What an image may have of its own instead of the values above. */
+struct dnx_cuda_margin_of {
+    double *length; /* B: scale=length, |x| instead of s; else NULL */
+    double *m;      /* B: margins=teacher; else NULL */
+};
+/* margin_loss: one block for each image. With of.length, cosines holds the products of x with the
+ * class vectors: the kernel stores the lengths of x, and replaces the products by cosines. */
 struct margin_loss_args {
     const struct dnx_cuda_margin *now;
-    const float *cosines; /* B x ld */
-    const int *label;     /* B */
-    double *row;          /* B x 4: peak, sum, target, slope */
-    double *losses;       /* B */
-    float *y;             /* B: 1 when the class has the largest cosine */
-    int ld;
+    struct dnx_cuda_margin_of of;
+    float *cosines;   /* B x ld */
+    const float *x;   /* B x size */
+    const int *label; /* B */
+    double *row;      /* B x 5: peak, sum, target, slope; the slope by the length */
+    double *losses;   /* B */
+    float *y;         /* B: 1 when the class has the largest cosine */
+    int ld, size;
+};
+/* margin_images: weighs the losses of the batch (common/face/mining.h), and with of.length computes
+ * the gradient along x. One block. */
+struct margin_images_args {
+    struct dnx_cuda_margin_of of;
+    const int *label;
+    const double *row;
+    double *losses;
+    double *factor; /* B: the factor of each gradient */
+    float *along;   /* B; see unit_back */
+    double focus, keep;
+    int batch;
+    bool is_hard, is_focal;
 };
 struct margin_slopes_args {
     const struct dnx_cuda_margin *now;
+    struct dnx_cuda_margin_of of;
     float *cosines;
     const int *label;
-    const double *row;
+    const double *row, *factor; /* factor NULL: all are 1 */
     int batch, ld;
 };
+
+/* centres_*: common/face/centres.h. label: the columns of the classes; rows: the row of w of each
+ * column, NULL: the same. follow: one block for each image; near_: the cosines of the teacher's
+ * features with their centres, blocks of DNX_CUDA_ROWS images; margins: one block. */
+struct centres_args {
+    float *w;           /* rows of D */
+    const float *x, *t; /* B x D: the features of the student and the teacher */
+    const int *label, *rows;
+    float *share; /* B */
+    double *m_of; /* B: the cosines, then the margins */
+    double fixed, m, least;
+    int batch, D;
+    bool is_fixed, by_centre;
+};
+#define centres_follow_args centres_args
+#define centres_near_args centres_args
+#define centres_margins_args centres_args
 
 /* feature_distance: e = |g/|g| - t/|t||^2 / 2; without is_unit e = |g - t|^2 / 2. */
 struct feature_distance_args {

@@ -58,11 +58,47 @@ DEVICE double margin_target_logit(const struct dnx_cuda_margin *g, double f) {
     return g->s > 1e4 ? (double)(float)z : z;
 }
 
+/* The margin of image b. */
+DEVICE struct dnx_cuda_margin margin_of(const struct dnx_cuda_margin *now,
+                                        const struct dnx_cuda_margin_of *of, int b) {
+    struct dnx_cuda_margin g = *now;
+    if (of->length) g.s = of->length[b];
+    if (of->m) g.m = of->m[b];
+    return g;
+}
+
+/* Stores the length of x, and turns a row of products with class vectors into cosines. */
+DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row) {
+    double square = 0;
+    for (int k = THREAD; k < a->size; k += THREADS)
+        square += (double)a->x[(long)b * a->size + k] * (double)a->x[(long)b * a->size + k];
+    const double length = SQRT(block_sum(square));
+    const float inv = length > 0 || length != length ? (float)(1 / length) : 0;
+    if (THREAD == 0) a->of.length[b] = length;
+    for (int k = THREAD; k < a->now->n; k += THREADS) row[k] = limit(row[k] * inv);
+    SYNC();
+}
+
+/* dL/ds at constant logits, as dnx_margin_length_slope(). mass, many: the sum of e^(z - peak) over
+ * the emphasised classes, and their number. */
+DEVICE double length_slope(const struct dnx_cuda_margin *g, const double row[4], double cy,
+                           double mass, double many) {
+    const double e = g->smoothing, slope = g->is_ste ? 1 : row[3];
+    if (g->kind == DNX_MARGIN_D_SOFTMAX) {
+        const double m = g->m * g->ramp;
+        return m / (1 + real_exp(g->s * (cy - m)));
+    }
+    const double p = real_exp(margin_target_logit(g, row[2]) - row[0]) / row[1];
+    return (double)g->t * (mass / row[1] - many * e / g->n) +
+           (row[2] - cy * slope) * (p - (1 - e) - e / g->n);
+}
+
 KERNEL(margin_loss) {
     SHARED double shared_f, shared_slope;
-    const struct dnx_cuda_margin *g = a.now;
     const int b = BLOCK_X, y = a.label[b];
-    const float *row = a.cosines + (long)b * a.ld;
+    float *row = a.cosines + (long)b * a.ld;
+    if (a.of.length) divide_by_length(&a, b, row);
+    const struct dnx_cuda_margin own = margin_of(a.now, &a.of, b), *g = &own;
     if (y < 0) {
         if (THREAD) return;
         a.losses[b] = y == -1 ? 0 : real_nan();
@@ -80,7 +116,7 @@ KERNEL(margin_loss) {
     const bool is_d = g->kind == DNX_MARGIN_D_SOFTMAX;
     const double target = is_d ? 0 : margin_target_logit(g, f), e = g->smoothing;
     const float hard = margin_threshold(g, f);
-    double best = -2, peak = -1e30, mean = 0, sum = 0;
+    double best = -2, peak = -1e30, mean = 0, sum = 0, mass = 0, many = 0;
     for (int k = THREAD; k < g->n; k += THREADS) {
         const float c = limit(row[k]), z = margin_logit(g, c, hard);
         if (k == y) continue;
@@ -92,39 +128,96 @@ KERNEL(margin_loss) {
     peak = block_max(peak);
     mean = (block_sum(mean) + target) / g->n;
     if ((float)target > (float)peak || !(peak > -1e30)) peak = (double)(float)target;
-    for (int k = THREAD; k < g->n; k += THREADS)
-        if (k != y) sum += (double)exp_of(margin_logit(g, limit(row[k]), hard) - (float)peak);
+    for (int k = THREAD; k < g->n; k += THREADS) {
+        const float c = limit(row[k]);
+        const double p = (double)exp_of(margin_logit(g, c, hard) - (float)peak);
+        if (k == y) continue;
+        sum += p;
+        mass += c > hard ? p : 0;
+        many += c > hard;
+    }
     sum = block_sum(sum) + real_exp(target - peak);
+    if (a.of.length) mass = block_sum(mass);
+    if (a.of.length) many = block_sum(many);
     if (THREAD) return;
     double loss = peak + real_log(sum) - (1 - e) * target - e * mean;
     if (is_d) loss += real_softplus(g->s * (g->m * g->ramp - cy));
     a.losses[b] = loss;
     a.y[b] = cy > best;
-    a.row[4 * b] = peak;
-    a.row[4 * b + 1] = sum;
-    a.row[4 * b + 2] = f;
-    a.row[4 * b + 3] = shared_slope;
+    double *at = a.row + 5 * (long)b;
+    at[0] = peak;
+    at[1] = sum;
+    at[2] = f;
+    at[3] = shared_slope;
+    if (a.of.length) at[4] = length_slope(g, at, cy, mass, many);
+}
+
+/* True when image i comes before image b in the order of falling losses. NaN comes first. */
+DEVICE bool is_before(const double *losses, int i, int b) {
+    const double u = losses[i], v = losses[b];
+    if (u != u || v != v) return u != u && (v == v || i < b);
+    return u > v || (u == v && i < b);
+}
+
+/* The factor of image b, which is one of M images with a class. */
+DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
+    const int ceiling = -(int)real_floor(-(a->keep * M * (1 - 1e-6)));
+    const int K = ceiling < 1 ? 1 : ceiling > M ? M : ceiling;
+    int rank = 0;
+    for (int i = 0; i < a->batch; i++) rank += a->label[i] >= 0 && is_before(a->losses, i, b);
+    return rank < K ? (double)M / K : 0;
+}
+
+/* The focal loss; stores the new loss in *loss and returns the factor. */
+DEVICE double focal_factor(double focus, double *loss) {
+    const double p = real_exp(-*loss), miss = 1 - p;
+    if (miss <= 0) {
+        if (focus > 0) *loss = 0;
+        return focus > 0 ? 0 : 1;
+    }
+    const double f = real_exp(focus * real_log(miss)), factor = f + focus * f / miss * p * *loss;
+    *loss *= f;
+    return factor;
+}
+
+KERNEL(margin_images) {
+    int M = 0;
+    for (int b = 0; b < a.batch; b++) M += a.label[b] >= 0;
+    for (int b = THREAD; b < a.batch; b += THREADS)
+        a.factor[b] = a.label[b] < 0 ? 0 : a.is_hard ? hard_factor(&a, b, M) : 1;
+    SYNC();
+    for (int b = THREAD; b < a.batch; b += THREADS) {
+        if (a.label[b] >= 0 && a.is_hard)
+            a.losses[b] = a.factor[b] > 0 ? a.losses[b] * a.factor[b] : 0;
+        if (a.label[b] >= 0 && a.is_focal) a.factor[b] = focal_factor(a.focus, &a.losses[b]);
+        if (!a.of.length) continue;
+        const double length = a.of.length[b];
+        a.factor[b] = length > 0 || length != length ? a.factor[b] / length : 0;
+        a.along[b] = a.factor[b] != 0 ? (float)(a.factor[b] * a.row[5 * (long)b + 4]) : 0;
+    }
 }
 
 /* Replaces the cosines by descent directions. */
 KERNEL(margin_slopes) {
-    const struct dnx_cuda_margin *g = a.now;
     const long count = (long)a.batch * a.ld;
     for (long i = INDEX; i < count; i += STEP) {
         const int b = (int)(i / a.ld), k = (int)(i % a.ld), y = a.label[b];
+        const struct dnx_cuda_margin own = margin_of(a.now, &a.of, b), *g = &own;
+        const double factor = a.factor ? a.factor[b] : 1;
         if (y < 0 || k >= g->n) {
             a.cosines[i] = 0;
             continue;
         }
-        const double peak = a.row[4 * b], sum = a.row[4 * b + 1], f = a.row[4 * b + 2];
-        const double slope = g->is_ste ? 1 : a.row[4 * b + 3], e = g->smoothing;
-        const float c = limit(a.cosines[i]), hard = margin_threshold(g, f), s = (float)g->s;
+        const double *row = a.row + 5 * (long)b, peak = row[0], sum = row[1], f = row[2];
+        const double slope = g->is_ste ? 1 : row[3], e = g->smoothing;
+        const float c = limit(a.cosines[i]), hard = margin_threshold(g, f);
+        const float s = (float)(factor * g->s);
         if (k == y) {
             const double d = g->kind == DNX_MARGIN_D_SOFTMAX
                                  ? 1 / (1 + real_exp(g->s * ((double)c - g->m * g->ramp)))
                                  : slope * (1 - e + e / g->n -
                                             real_exp(margin_target_logit(g, f) - peak) / sum);
-            a.cosines[i] = (float)(g->s * d);
+            a.cosines[i] = (float)(factor * g->s * d);
             continue;
         }
         const float p = (float)(1 / sum) * exp_of(margin_logit(g, c, hard) - (float)peak);

@@ -22,6 +22,7 @@ void dnx_gpu_mean_forward(dnx_gpu_layer *l, dnx_pass *p) {
     struct avgpool_args a = {.at = window(l->node, p->batch),
                              .x = p->x[0],
                              .y = p->y,
+                             .is_mean = true,
                              .is_of_image = is_of_image(l->node)};
     dnx_device_each(l->device, DNX_CUDA_avgpool, (long)p->batch * (long)dnx_size(l->node->out), &a);
 }
@@ -30,6 +31,7 @@ void dnx_gpu_mean_backward(dnx_gpu_layer *l, dnx_pass *p) {
     struct avgpool_back_args a = {.at = window(l->node, p->batch),
                                   .dy = p->dy,
                                   .dx = p->dx[0],
+                                  .is_mean = true,
                                   .is_of_image = is_of_image(l->node),
                                   .adds = p->dx_adds[0]};
     if (a.dx)

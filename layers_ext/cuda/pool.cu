@@ -58,7 +58,7 @@ KERNEL(avgpool) {
         for (int y = w.y0; y < w.y1; y++)
             for (int k = w.x0; k < w.x1; k++)
                 sum += (double)a.x[w.plane + ((long)y * at->w + k) * at->C];
-        sum = a.factor == 0 ? sum / area_of(at, &w, a.is_of_image) : sum * (double)a.factor;
+        sum = a.is_mean ? sum / area_of(at, &w, a.is_of_image) : sum * (double)a.factor;
         a.y[i] = (float)sum + (a.adds ? a.y[i] : 0);
     }
 }
@@ -99,8 +99,8 @@ KERNEL(maxpool_back) {
 }
 
 KERNEL(avgpool_back) {
-    const bool of_image = a.is_of_image && a.factor == 0;
-    const float share = a.factor != 0 ? a.factor : of_image ? 1 : 1.f / (float)(a.at.kh * a.at.kw);
+    const bool of_image = a.is_mean && a.is_of_image;
+    const float share = of_image ? 1 : a.is_mean ? 1.f / (float)(a.at.kh * a.at.kw) : a.factor;
     for (long i = INDEX; i < inputs_of(&a.at); i += STEP)
         a.dx[i] = share * sum_of_readers(&a.at, a.dy, 0, of_image, i) + (a.adds ? a.dx[i] : 0);
 }

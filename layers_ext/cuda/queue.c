@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
     unsigned char *bytes;
     size_t n, room;
-    int commands;
+    int commands, kernels;
 } list;
 
 typedef struct {
@@ -40,6 +40,7 @@ struct dnx_queue {
     list now;
     known lists[LISTS];
     uint64_t flushes;
+    dnx_work work;
     dnx_cu_result refusal;
     const char *failed;
 };
@@ -132,7 +133,9 @@ static known *find(dnx_queue *q) {
     if (!copy) return NULL;
     forget(q, oldest);
     memcpy(copy, q->now.bytes, q->now.n);
-    *oldest = (known){.list = {copy, q->now.n, q->now.n, q->now.commands}, .used = q->flushes};
+    *oldest = (known){.list = q->now, .used = q->flushes};
+    oldest->list.bytes = copy;
+    oldest->list.room = q->now.n;
     return NULL;
 }
 
@@ -144,12 +147,16 @@ dnx_cu_result dnx_queue_flush(dnx_queue *q) {
     if (k && !k->exec) r = capture(q, k);
     if (k && !r) r = q->cu->cuGraphLaunch(k->exec, q->stream);
     if (r) q->refusal = r; /* the whole list can still be started without a graph */
+    q->work.lists++;
+    q->work.kernels += q->now.kernels;
+    q->work.graphs += k && !r;
     if (!k || r) r = start_all(q, &q->now);
     q->now.n = 0;
-    q->now.commands = 0;
+    q->now.commands = q->now.kernels = 0;
     return r;
 }
 
+dnx_work dnx_queue_work(const dnx_queue *q) { return q->work; }
 const char *dnx_queue_failed(const dnx_queue *q) { return q->failed; }
 const char *dnx_queue_name(dnx_cuda_kernel kernel) { return names[kernel]; }
 dnx_cu_result dnx_queue_refusal(const dnx_queue *q) { return q->refusal; }
@@ -178,6 +185,7 @@ static dnx_cu_result add(dnx_queue *q, const command *c, const void *args) {
     if (args) memcpy(to + sizeof *c, args, c->bytes);
     q->now.n += size;
     q->now.commands++;
+    q->now.kernels += c->kind < DNX_CUDA_KERNEL_COUNT;
     return 0;
 }
 

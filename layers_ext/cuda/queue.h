@@ -12,6 +12,12 @@
 
 typedef struct dnx_queue dnx_queue;
 
+/* Work since the queue was opened: lists that were started, how many of them as one graph, and
+ * their kernels. */
+typedef struct {
+    long lists, graphs, kernels;
+} dnx_work;
+
 /* stream and functions (one for each kernel) come from the driver and must outlive the queue. The
  * caller closes the queue. NULL when memory runs out. */
 dnx_queue *dnx_queue_open(const dnx_driver *cu, void *stream, void *const *functions);
@@ -28,6 +34,7 @@ dnx_cu_result dnx_queue_copy_out(dnx_queue *q, void *host, dnx_cu_pointer from, 
 
 /* Starts the list. The next one is empty. */
 dnx_cu_result dnx_queue_flush(dnx_queue *q);
+dnx_work dnx_queue_work(const dnx_queue *q);
 /* The name of the work that failed last, for messages. */
 const char *dnx_queue_failed(const dnx_queue *q);
 const char *dnx_queue_name(dnx_cuda_kernel kernel);

@@ -45,8 +45,9 @@ KERNEL(unit_back) {
     double along = 0;
     for (int k = lane; k < a.size && to >= 0; k += DNX_CUDA_COLUMNS)
         along += (double)part_sum(&a, i, k) * (double)u[k];
-    const float of_u = (float)row_sum(along);
+    float of_u = (float)row_sum(along);
     if (to < 0) return;
+    if (a.is_along) of_u = a.along ? a.along[i] : 0;
     const float f = a.factor * a.inv[i];
     for (int k = lane; k < a.size; k += DNX_CUDA_COLUMNS) {
         float *dx = a.dx + to * a.size + k;

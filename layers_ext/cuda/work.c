@@ -125,6 +125,8 @@ void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const vo
     dnx_device_launch(d, kernel, blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS, 1, 1, args);
 }
 
+dnx_work dnx_device_work(const dnx_device *d) { return dnx_queue_work(d->queue); }
+
 dnx_status dnx_device_status(dnx_device *d, dnx_err *err) {
     dnx_device_finish(d, "its work");
     if (!d->failure) return DNX_OK;

@@ -168,10 +168,24 @@ def steps_are_graphs():
     alone, by_graphs, launches = map(int, re.search(
         r"(\d+) kernels started alone, (\d+) by (\d+) launches", said).groups())
     expect(by_graphs > 3 * alone, said)
-    # 40 sub-batches, each with a list of kernels forward and one backward, and 20 updates. A list
-    # becomes a graph in its second run.
-    expect(launches >= 60, said)
-    expect(calls["cuGraphInstantiateWithFlags"] <= 20, said)
+    # 40 sub-batches, and each is one list of kernels: forward, losses and backward, and in every
+    # second one the update. A list becomes a graph in its second run.
+    expect(30 <= launches <= 40, said)
+    expect(calls["cuGraphInstantiateWithFlags"] <= 8, said)
+
+
+def a_step_is_one_graph():
+    """With all layers on the GPU one graph is a step, update included. A layer on the processor, or
+    clip_norm, divides it."""
+    for name, more, end, lists in (("one", "", "", 1), ("clipped", "clip_norm=1\n", "", 2),
+                                   ("split", "", "[normalization]\n[connected]\n"
+                                    "output=3\n[softmax]\n", 3)):
+        write("step.cfg", CFG.replace("[net]\n", "[net]\n" + more) + end)
+        done = call("bench", "step.cfg", "-train", "-batch", "2", "-runs", "1", "-gpu", "0")
+        found = re.search(r"A training step starts (\d+) kernels on the GPU, in (\d+) lists?, of "
+                          r"which (\d+) as a CUDA graph", done.stdout)
+        expect(found, f"{name}: {done.stdout}{done.stderr}")
+        expect(found and int(found[2]) == int(found[3]) == lists, f"{name}: {found and found[0]}")
 
 
 def a_driver_that_refuses_graphs():
@@ -281,7 +295,7 @@ def the_ptx():
 attempt_all(start, trains_as_the_processor_does, two_runs_give_the_same_bits,
             resume_gives_the_same_bits, the_precision_is_of_the_products, distils_from_a_teacher,
             embeds, without_a_device, a_wrong_device, small_memory,
-            two_processes_on_one_device, steps_are_graphs,
+            two_processes_on_one_device, steps_are_graphs, a_step_is_one_graph,
             a_driver_that_refuses_graphs, failing_calls,
             a_signal_in_a_step, lists_devices, the_ptx)
 summary()

@@ -57,12 +57,12 @@ static const net_case cases[] = {
      "[depthwise]\nsize=5\npad=1\nmultiplier=2\nbatch_normalize=1\nactivation=leaky\n"
      "[low_rank]\nfilters=5\nrank=3\nsize=3\npad=1\nbatch_normalize=1\n[convolutional]\n"
      "filters=5\nbatch_normalize=1\nactivation=linear\n[shortcut]\nfrom=-3\nalpha=.5\n"
-     "[global_depthwise]\nbatch_normalize=1\nactivation=relu\n" END, 7, 9, 3, 10},
+     "[global_depthwise]\nbatch_normalize=1\nactivation=relu\n" END, 7, 9, 3, 10, 0, 6},
     {"deferred by two", "[convolutional]\nfilters=5\nbatch_normalize=1\nactivation=relu\n"
      "[convolutional]\nfilters=5\nactivation=prelu\n[convolutional]\nfilters=5\n"
      "batch_normalize=1\nactivation=mish\n[shortcut]\nfrom=-2\n[convolutional]\nfilters=5\n"
      "batch_normalize=1\n[shortcut]\nfrom=0\nactivation=relu\n[convolutional]\nfilters=4\n"
-     "batch_normalize=1\n[here]\n" END, 5, 5, 3, 9},
+     "batch_normalize=1\n[here]\n" END, 5, 5, 3, 9, 0, 1},
     {"means", "[convolutional]\nfilters=5\n[local_avgpool]\nsize=3\nstride=2\n"
      "[convolutional]\nfilters=4\n[shortcut]\nfrom=-2\n[local_avgpool]\nsize=2\nstride=1\n"
      "[local_avgpool]\nsize=3\npadding=0\n" END, 11, 9, 3, 8},
@@ -80,6 +80,11 @@ static const net_case cases[] = {
     {"attention", "[convolutional]\nfilters=6\n[maxpool]\nsize=2\nstride=2\n[convolutional]\n"
      "filters=6\n[upsample]\nstride=2\nscale=.7\n[sam]\nfrom=0\n[shortcut]\nfrom=0\n"
      "[upsample]\nstride=-3\n[sam]\nfrom=-1\n[route]\nlayers=-1,-2\n" END, 6, 12, 3, 11},
+    {"maps", "[convolutional]\nfilters=6\n[convolutional]\nfilters=6\n[sam]\nfrom=0\n"
+     "activation=swish\n[avgpool]\n[scale_channels]\nfrom=1\nactivation=leaky\n"
+     "[convolutional]\nfilters=1\nactivation=logistic\n[scale_channels]\nfrom=0\nscale_wh=1\n"
+     "activation=mish\n[shortcut]\nfrom=2\n[upsample]\nscale=0\n[upsample]\nstride=-2\n"
+     "[shortcut]\nfrom=-3\n" END, 5, 3, 3, 13},
     {"shuffle", "[convolutional]\nfilters=12\n[channel_shuffle]\ngroups=3\n[shortcut]\nfrom=0\n"
      "[channel_shuffle]\ngroups=4\n[l2norm]\n[shortcut]\nfrom=-2\n" END, 4, 3, 3, 8},
     {"dropout", "[convolutional]\nfilters=12\n[dropout]\nprobability=.4\n[shortcut]\nfrom=0\n"

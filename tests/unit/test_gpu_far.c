@@ -156,12 +156,16 @@ static void rows_and_elements(void) {
     EACH(sum_back, .dy = s->dy, .x = s->x, .f = s->dy, .to = s->y, .count = s->count, .alpha = 1,
          .beta = 1, .at = part, .act = DNX_RELU, .is_f = true);
     EACH(scaled, .from = s->dy, .to = s->y, .count = s->count, .factor = 1);
+    EACH(times_map, .a = s->x, .b = s->sums, .to = s->y, .count = s->count, .C = C,
+         .by = DNX_CUDA_PIXEL, .act = DNX_RELU);
+    EACH(map_slopes, .a = s->x, .b = s->sums, .dy = s->dy, .to = s->y, .count = s->count, .C = C,
+         .by = DNX_CUDA_PIXEL, .act = DNX_RELU);
     EACH(channels, .from = s->x, .to = s->y, .rows = s->rows, .c = C, .from_c = C, .to_c = C);
     EACH(fill, .to = s->y, .count = s->count, .value = 3);
     EACH(maxpool, .at = window(s->batch, 3, 1), .x = s->x, .y = s->y, .winner = s->winner);
     EACH(maxpool_back, .at = window(s->batch, 3, 1), .dy = s->dy, .dx = s->y, .winner = s->winner);
-    EACH(avgpool, .at = window(s->batch, 3, 1), .x = s->x, .y = s->y);
-    EACH(avgpool_back, .at = window(s->batch, 3, 1), .dy = s->dy, .dx = s->y);
+    EACH(avgpool, .at = window(s->batch, 3, 1), .x = s->x, .y = s->y, .is_mean = true);
+    EACH(avgpool_back, .at = window(s->batch, 3, 1), .dy = s->dy, .dx = s->y, .is_mean = true);
     RUN(unit_rows, (unsigned)(s->rows / 8), 1, .x = s->x, .unit = s->y, .inv = s->sums,
         .count = s->rows, .from = s->rows, .size = C);
     RUN(unit_back, (unsigned)(s->rows / 8), 1, .d = s->dy, .unit = s->x, .inv = s->sums, .dx = s->y,

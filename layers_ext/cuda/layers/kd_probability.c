@@ -71,6 +71,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     if (!st) st = dnx_gpu_new_losses(l, err);
     if (!st && d->head) {
         st = dnx_gpu_cosines_make(l, &s->student, s->N, (int)dnx_size(n->in[0]), true, err);
+        s->student.by_length = dnx_gpu_option(d->head, "scale", 0) != 0;
         if (!st) st = dnx_gpu_new(l, &s->zs, B * (size_t)s->student.ld, err);
     }
     if (!st && d->target_head) st = make_teacher(l, d->target_head, err);
@@ -104,7 +105,7 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     const bool rises = p->update < (uint64_t)warmup;
     const struct dnx_cuda_probability now = {
         .weight = weight * (rises ? (double)p->update / warmup : 1),
-        .scale = head ? (float)dnx_gpu_margin(head, p->update).s : 1,
+        .scale = head && !s->student.by_length ? (float)dnx_gpu_margin(head, p->update).s : 1,
         .scale_of_teacher = t && !s->teacher.by_length ? dnx_gpu_number(t, "s", 1) : 1};
     dnx_device_put(l->device, s->now, &now, sizeof now);
     dnx_gpu_bring_target(l, p, s->target);
@@ -117,6 +118,7 @@ static struct probability_args args_of(const dnx_gpu_layer *l, const dnx_pass *p
     return (struct probability_args){
         .student = {.z = s->zs ? s->zs : p->x[0],
                     .is_cosine = s->zs != NULL,
+                    .by_length = s->student.by_length,
                     .ld = s->zs ? s->student.ld : s->N},
         .teacher = {.z = s->zt ? s->zt : s->target,
                     .is_cosine = s->zt != NULL,

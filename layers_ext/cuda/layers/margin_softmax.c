@@ -1,9 +1,9 @@
-/* margin_softmax.c - the GPU version of [margin_softmax]. Layers with scale=length, with mining,
- * with class vectors that follow a teacher, or with a teacher's margins run on the processor. In a
- * network that predicts, the layer computes nothing. Before a pass, the processor draws the sample
- * of classes and finds the class of each image in it. */
+/* margin_softmax.c - the GPU version of [margin_softmax]. In a network that predicts, the layer
+ * computes nothing. Before a pass, the processor draws the sample of classes and finds the class of
+ * each image in it. */
 #include "common/face/centres.h"
 #include "common/face/class_sample.h"
+#include "common/face/mining.h"
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
 
@@ -15,14 +15,34 @@ typedef struct {
     int *host_label;         /* B */
     float *block;            /* B x ld */
     float *label, *rows;     /* ints: B; the sample's classes, NULL when all are used */
-    float *row, *now;        /* B x 4 doubles; a struct dnx_cuda_margin */
-    bool is_idle;            /* the pass has no labels */
+    float *row, *now;        /* B x 5 doubles; a struct dnx_cuda_margin */
+    /* B doubles each. NULL without scale=length; margins=teacher; mining or scale=length */
+    float *length, *m_of, *factor;
+    float *along;          /* B; NULL without scale=length */
+    float *target, *share; /* of centres=teacher and margins=teacher: B x D, B; else NULL */
+    bool is_idle;          /* the pass has no labels */
+    bool has_target;       /* the pass has the teacher's features */
 } state;
 
-static bool can(const dnx_node *n) {
-    return dnx_gpu_option(n, "scale", 0) == 0 && dnx_gpu_option(n, "mining", 0) == 0 &&
-           dnx_gpu_option(n, "centres", 0) != DNX_CENTRES_TEACHER &&
-           dnx_gpu_option(n, "margins", 0) == 0;
+/* Allocates what single options need. */
+static dnx_status make_options(dnx_gpu_layer *l, dnx_err *err) {
+    state *s = l->state;
+    const dnx_node *n = l->node;
+    const size_t B = (size_t)n->batch;
+    const bool by_length = dnx_gpu_option(n, "scale", 0) != 0;
+    const bool has_margins = dnx_gpu_option(n, "margins", 0) != 0;
+    const bool is_led = has_margins || dnx_gpu_option(n, "centres", 0) == DNX_CENTRES_TEACHER;
+    dnx_status st = DNX_OK;
+    s->cosines.by_length = by_length;
+    if (by_length) st = dnx_gpu_new(l, &s->length, 2 * B, err);
+    if (!st && by_length) st = dnx_gpu_new(l, &s->along, B, err);
+    s->cosines.along = s->along;
+    if (!st && (by_length || dnx_gpu_option(n, "mining", 0)))
+        st = dnx_gpu_new(l, &s->factor, 2 * B, err);
+    if (!st && has_margins) st = dnx_gpu_new(l, &s->m_of, 2 * B, err);
+    if (!st && is_led) st = dnx_gpu_new(l, &s->share, B, err);
+    if (!st && is_led) st = dnx_gpu_new(l, &s->target, B * (size_t)s->cosines.D, err);
+    return st;
 }
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
@@ -38,9 +58,10 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     if (!st) st = dnx_gpu_new(l, &s->block, B * (size_t)s->cosines.ld, err);
     if (!st) st = dnx_gpu_new(l, &s->label, B, err);
     if (!st && s->sample.rows) st = dnx_gpu_new(l, &s->rows, (size_t)s->sample.most, err);
-    if (!st) st = dnx_gpu_new(l, &s->row, 8 * B, err);
+    if (!st) st = dnx_gpu_new(l, &s->row, 10 * B, err);
     if (!st) st = dnx_gpu_new(l, &s->now, sizeof(struct dnx_cuda_margin) / sizeof(float), err);
     if (!st) st = dnx_gpu_new_losses(l, err);
+    if (!st) st = make_options(l, err);
     if (!st && !(s->host_label = dnx_new_array(n, B, sizeof *s->host_label, err))) st = DNX_EMEM;
     return st;
 }
@@ -89,11 +110,65 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     dnx_device_put(l->device, s->now, &now, sizeof now);
     if (s->rows)
         dnx_device_put(l->device, s->rows, s->sample.rows, sizeof(int) * (size_t)s->sample.most);
+    s->has_target = s->target && p->target && p->is_training;
+    if (s->has_target) dnx_gpu_bring_target(l, p, s->target);
 }
 
 static const int *rows_of(const state *s) { return s->rows ? dnx_gpu_ints(s->rows) : NULL; }
 static const struct dnx_cuda_margin *now_of(const state *s) {
     return (const struct dnx_cuda_margin *)(const void *)s->now;
+}
+
+static struct dnx_cuda_margin_of own_values(const state *s) {
+    return (struct dnx_cuda_margin_of){
+        .length = s->length ? dnx_gpu_doubles(s->length) : NULL,
+        .m = s->m_of && s->has_target ? dnx_gpu_doubles(s->m_of) : NULL};
+}
+
+/* Moves the centres and sets the margins, from the teacher's features. */
+static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
+    state *s = l->state;
+    const dnx_node *n = l->node;
+    const dnx_margin g = dnx_gpu_margin(n, p->update);
+    const int alpha = dnx_gpu_option(n, "alpha", 0);
+    struct centres_args a = {.w = l->value[0],
+                             .x = p->x[0],
+                             .t = s->target,
+                             .label = dnx_gpu_ints(s->label),
+                             .rows = rows_of(s),
+                             .share = s->share,
+                             .m_of = s->m_of ? dnx_gpu_doubles(s->m_of) : NULL,
+                             .fixed = (double)dnx_gpu_number(n, "alpha_fixed", 0),
+                             .m = g.m,
+                             .least = (double)dnx_gpu_number(n, "m_least", 0),
+                             .batch = p->batch,
+                             .D = s->cosines.D,
+                             .is_fixed = alpha == DNX_ALPHA_FIXED,
+                             .by_centre = alpha == DNX_ALPHA_CENTRE};
+    if (dnx_gpu_option(n, "centres", 0) == DNX_CENTRES_TEACHER)
+        dnx_device_launch(l->device, DNX_CUDA_centres_follow, p->batch, 1, 1, &a);
+    if (!s->m_of) return;
+    dnx_device_launch(l->device, DNX_CUDA_centres_near,
+                      (p->batch + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, &a);
+    dnx_device_launch(l->device, DNX_CUDA_centres_margins, 1, 1, 1, &a);
+}
+
+/* Computes the factor of each image's gradient, when they are not all 1. */
+static void weigh_images(dnx_gpu_layer *l, const dnx_pass *p) {
+    state *s = l->state;
+    const int mining = dnx_gpu_option(l->node, "mining", 0);
+    struct margin_images_args a = {.of = own_values(s),
+                                   .label = dnx_gpu_ints(s->label),
+                                   .row = dnx_gpu_doubles(s->row),
+                                   .losses = l->losses,
+                                   .factor = s->factor ? dnx_gpu_doubles(s->factor) : NULL,
+                                   .along = s->along,
+                                   .focus = (double)dnx_gpu_number(l->node, "focus", 0),
+                                   .keep = (double)dnx_gpu_number(l->node, "keep", 1),
+                                   .batch = p->batch,
+                                   .is_hard = mining == DNX_MINING_HARD,
+                                   .is_focal = mining == DNX_MINING_FOCAL};
+    if (a.factor) dnx_device_launch(l->device, DNX_CUDA_margin_images, 1, 1, 1, &a);
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
@@ -102,16 +177,21 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
         dnx_gpu_idle_forward(l, p);
         return;
     }
+    if (s->has_target) follow_teacher(l, p);
     dnx_gpu_cosines_classes(l, &s->cosines, l->value[0], rows_of(s));
     dnx_gpu_cosines_forward(l, &s->cosines, p->x[0], p->batch, s->block);
     struct margin_loss_args a = {.now = now_of(s),
+                                 .of = own_values(s),
                                  .cosines = s->block,
+                                 .x = p->x[0],
                                  .label = dnx_gpu_ints(s->label),
                                  .row = dnx_gpu_doubles(s->row),
                                  .losses = l->losses,
                                  .y = p->y,
-                                 .ld = s->cosines.ld};
+                                 .ld = s->cosines.ld,
+                                 .size = s->cosines.D};
     dnx_device_launch(l->device, DNX_CUDA_margin_loss, p->batch, 1, 1, &a);
+    weigh_images(l, p);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
@@ -121,9 +201,11 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
         return;
     }
     struct margin_slopes_args a = {.now = now_of(s),
+                                   .of = own_values(s),
                                    .cosines = s->block,
                                    .label = dnx_gpu_ints(s->label),
                                    .row = dnx_gpu_doubles(s->row),
+                                   .factor = s->factor ? dnx_gpu_doubles(s->factor) : NULL,
                                    .batch = p->batch,
                                    .ld = s->cosines.ld};
     dnx_device_each(l->device, DNX_CUDA_margin_slopes, (long)p->batch * a.ld, &a);
@@ -134,7 +216,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 const dnx_gpu_type dnx_gpu_margin_softmax = {
     .type = &dnx_margin_softmax,
     .state_size = sizeof(state),
-    .can = can,
     .make = make,
     .unmake = unmake,
     .bring = bring,

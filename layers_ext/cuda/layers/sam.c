@@ -1,34 +1,25 @@
 /* sam.c - the GPU version of [sam]: the product of two maps. */
-#include "cuda/layer.h"
+#include "cuda/maps.h"
 
 extern const dnx_layer_type dnx_sam;
 
-static bool can(const dnx_node *n) {
-    return dnx_gpu_option(n, "activation", DNX_LINEAR) == DNX_LINEAR;
+static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
+    (void)err;
+    dnx_gpu_map_make(l);
+    return DNX_OK;
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
-    struct times_map_args a = {.a = p->x[0],
-                               .b = p->x[1],
-                               .to = p->y,
-                               .count = (long)p->batch * (long)dnx_size(l->node->out)};
-    dnx_device_each(l->device, DNX_CUDA_times_map, a.count, &a);
+    dnx_gpu_map_forward(l, p, 0, 1, DNX_CUDA_EACH);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
-    for (int k = 0; k < 2; k++) {
-        struct times_map_args a = {.a = p->dy,
-                                   .b = p->x[1 - k],
-                                   .to = p->dx[k],
-                                   .count = (long)p->batch * (long)dnx_size(l->node->out),
-                                   .adds = p->dx_adds[k]};
-        if (a.to) dnx_device_each(l->device, DNX_CUDA_times_map, a.count, &a);
-    }
+    dnx_gpu_map_backward(l, p, 0, 1, DNX_CUDA_EACH);
 }
 
 const dnx_gpu_type dnx_gpu_sam = {
     .type = &dnx_sam,
-    .can = can,
+    .make = make,
     .forward = forward,
     .backward = backward,
 };

@@ -49,15 +49,8 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     else repeat(l, p->batch, p->dy, p->dx[0], p->dx_adds[0]);
 }
 
-/* In a pool, the factor 0 means the mean. */
-static bool can(const dnx_node *n) {
-    const float scale = dnx_gpu_number(n, "scale", 1);
-    return scale < 0 || scale > 0;
-}
-
 const dnx_gpu_type dnx_gpu_upsample = {
     .type = &dnx_upsample,
-    .can = can,
     .forward = forward,
     .backward = backward,
 };

@@ -1,7 +1,7 @@
 /* compare.h - compares a network on a GPU with the same network on the processor. */
 #ifndef GPU_COMPARE_H
 #define GPU_COMPARE_H
-#include "gpu/place.h"
+#include "gpu/placed.h"
 
 #include "lib/check.h"
 #include "net/weights.h"
@@ -14,6 +14,7 @@ typedef struct {
     const char *name, *text;
     int h, w, c, there; /* there: the number of layers that run on the device */
     double tolerance;   /* 0 means 1e-5; batch norm over few numbers needs more */
+    int deferring; /* the number of layers that leave batch norm to their reader; 0: any */
 } net_case;
 
 /* [here]: y = 2x, a type that has no GPU version. */
@@ -119,8 +120,10 @@ static void check_case(const net_case *c, const dnx_placement *placed, double to
     float *x = dnx_alloc(BATCH * size), *y = dnx_alloc(BATCH * outputs);
     float *z = dnx_alloc(BATCH * outputs);
     dnx_err err = {0};
-    int count = 0;
+    int count = 0, deferring = 0;
     for (int i = 0; i < there->n; i++) count += placed->is_elsewhere(there, i);
+    for (int i = 0; i < there->n; i++) deferring += dnx_placed_of(there)->halves[i].l.defers;
+    check(!c->deferring || deferring == c->deferring, "%s: %d layers defer", c->name, deferring);
     check(count == c->there, "%s: %d layers run on the device, not %d", c->name, count, c->there);
     for (int k = 0; k < 3; k++) {
         double a, b;

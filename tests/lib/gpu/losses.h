@@ -14,7 +14,12 @@ static void check_margins(void) {
         "margin=sv-arc", "margin=d-softmax", "margin=arcface\neasy_margin=1",
         "margin=arcface\nm=3\nlabel_smoothing=.1\ns=10", "margin=am\ngradient=ste",
         "margin=combined\nm1=1.1\nwarmup=6\ns_start=4\nramp_end=.5", "margin=am\nsample=.45",
-        "margin=am\nsample=.001"};
+        "margin=am\nsample=.001", "mining=hard", "margin=arcface\nmining=hard\nkeep=.4",
+        "margin=am\nmining=focal\nfocus=1.5", "mining=focal\nfocus=0", "scale=length",
+        "margin=mv-arc\nscale=length\nlabel_smoothing=.2", "margin=am\nscale=length\nsample=.3",
+        "margin=sphereface\nscale=length\nwarmup=9\nramp_end=.5\nmining=focal",
+        "margin=d-softmax\nscale=length\nmining=hard", "margin=sv-am\nscale=length\n"
+        "gradient=ste"};
     // clang-format on
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         snprintf(text, sizeof text,
@@ -22,15 +27,6 @@ static void check_margins(void) {
                  "[margin_softmax]\nclasses=%d\n%s\n",
                  k % 2 ? 1300 : 70, words[k]);
         const net_case c = {words[k], text, 3, 5, 2, 2};
-        check_case(&c, gpu, 1e-5);
-    }
-    static const char *const rare[] = {"scale=length", "mining=hard"};
-    for (size_t k = 0; k < 2; k++) {
-        snprintf(text, sizeof text,
-                 "[connected]\noutput=9\nactivation=linear\n"
-                 "[margin_softmax]\nclasses=7\n%s\n",
-                 rare[k]);
-        const net_case c = {rare[k], text, 3, 5, 2, 1};
         check_case(&c, gpu, 1e-5);
     }
 }
@@ -99,11 +95,26 @@ static const kd_case head_cases[] = {
      "classes=700\ncentres=inherited\n" TEACHER("head"),
      2},
     {"frozen head", STUDENT HEAD "stopbackward=1\n" PROBABLE, 1},
-    {"head on the processor", STUDENT HEAD "mining=hard\n" PROBABLE, 1},
+    {"mined head", STUDENT HEAD "mining=hard\n" PROBABLE, 3},
+    {"head by length", STUDENT HEAD "scale=length\n" PROBABLE "group=.7\n", 3},
     {"logits",
      "[connected]\noutput=700\nactivation=linear\n[softmax]\n" PROBABLE "from=0\n"
      "group=.3\n",
      3},
+};
+#define CENTRES "[margin_softmax]\nclasses=4\nmargin=arcface\n" TEACHER("feature")
+static const kd_case centre_cases[] = {
+    {"centres", STUDENT CENTRES "centres=teacher\n", 2},
+    {"centres, adaptive", STUDENT CENTRES "centres=teacher\nalpha=adaptive\nsample=.9\n", 2},
+    {"centres, fixed", STUDENT CENTRES "centres=teacher\nalpha=fixed\nalpha_fixed=.7\n", 2},
+    {"margins", STUDENT CENTRES "centres=teacher\nmargins=teacher\nmining=hard\n", 2},
+    {"margins, by length",
+     STUDENT CENTRES "centres=teacher\nmargins=teacher\nm_least=.1\nscale=length\n", 2},
+};
+static const kd_case inherited_cases[] = {
+    {"margins of inherited centres",
+     "[connected]\noutput=9\nactivation=linear\n[margin_softmax]\nclasses=700\nmargin=am\n"
+     "centres=inherited\nmargins=teacher\n" TEACHER("head"), 2},
 };
 static const kd_case length_cases[] = {
     {"teacher by length", STUDENT HEAD "[kd_probability]\n" TEACHER("length"), 3}};
@@ -121,8 +132,10 @@ static void check_distillation(void) {
     write_teacher("feature", "[convolutional]\nfilters=5\nactivation=linear\n" STUDENT);
     check_cases(feature_cases, COUNT(feature_cases));
     check_cases(logit_cases, COUNT(logit_cases));
+    check_cases(centre_cases, COUNT(centre_cases));
     write_teacher("head", "[connected]\noutput=9\nactivation=linear\n" HEAD);
     check_cases(head_cases, COUNT(head_cases));
+    check_cases(inherited_cases, COUNT(inherited_cases));
     write_teacher("length", "[connected]\noutput=9\nactivation=linear\n" HEAD "scale=length\n");
     check_cases(length_cases, COUNT(length_cases));
 }
