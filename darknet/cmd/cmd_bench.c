@@ -197,9 +197,10 @@ static int measure(dnx_net *net, int runs, bool json) {
                    net->trains ? "training step" : "forward", net->batch, threads, kernels, runs,
                    ms, (net->trains ? 6 : 2) * macs * 1e-6 / ms, not_steady(time));
         if (!json && net->placement)
-            printf("%s starts %ld kernels on the GPU, in %ld list%s, of which %ld as a CUDA graph\n",
-                   net->trains ? "A training step" : "A pass", work.kernels, work.lists,
-                   work.lists == 1 ? "" : "s", work.graphs);
+            printf(
+                "%s starts %ld kernels on the GPU, in %ld list%s, of which %ld as a CUDA graph\n",
+                net->trains ? "A training step" : "A pass", work.kernels, work.lists,
+                work.lists == 1 ? "" : "s", work.graphs);
         if (!json && time.spread > DNX_STEADY)
             printf("Half of the passes differ by %.0f %%: other work ran beside this.\n",
                    100 * time.spread);

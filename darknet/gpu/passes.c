@@ -147,8 +147,7 @@ void dnx_gpu_forward(dnx_net *net, int i, dnx_pass *p) {
         if (!p->is_training) bring(net, i, *p);
         h->l.type->forward(&h->l, p);
         if (h->losses)
-            dnx_device_fetch(at->device, h->losses, h->l.losses,
-                             sizeof(double) * (size_t)p->batch);
+            dnx_device_fetch(at->device, h->losses, h->l.losses, sizeof(double) * (size_t)p->batch);
     } else n->type->forward(n, p);
     at->copies[i].y_device = on_device;
     at->copies[i].y_host = !on_device;

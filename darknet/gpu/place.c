@@ -181,7 +181,8 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
     gpu.placement = (dnx_placement){
         .place = place, .remove = take_away, .images = dnx_gpu_images,
         .forward = dnx_gpu_forward, .backward = dnx_gpu_backward, .loss = dnx_gpu_loss,
-        .clear_dy = dnx_gpu_clear_dy, .fetch = dnx_gpu_fetch, .changed = dnx_gpu_changed, .catch_up = dnx_gpu_catch_up,
+        .clear_dy = dnx_gpu_clear_dy, .fetch = dnx_gpu_fetch, .changed = dnx_gpu_changed,
+        .catch_up = dnx_gpu_catch_up,
         .fetch_gradients = dnx_gpu_fetch_gradients, .update = dnx_gpu_update,
         .is_updated = dnx_gpu_is_updated, .status = status, .is_elsewhere = is_elsewhere,
         .new_images = new_images, .free_images = free_images, .device = gpu.device};
@@ -194,9 +195,7 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
     return DNX_OK;
 }
 
-dnx_work dnx_gpu_work(void) {
-    return gpu.device ? dnx_device_work(gpu.device) : (dnx_work){0};
-}
+dnx_work dnx_gpu_work(void) { return gpu.device ? dnx_device_work(gpu.device) : (dnx_work){0}; }
 
 void dnx_gpu_close(void) {
     dnx_device_close(gpu.device);

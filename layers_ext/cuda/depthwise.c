@@ -24,7 +24,8 @@ static long windows_of(const struct dnx_cuda_window *at) {
 
 /* Tiles save time when windows share pixels, and must fit. They have one filter per channel. */
 static bool has_tiles(const struct dnx_cuda_window *at) {
-    return at->N == at->C && at->kh > at->stride && at->oh > 1 && at->ow > 1 && windows_of(at) <= DNX_CUDA_WINDOWS;
+    return at->N == at->C && at->kh > at->stride && at->oh > 1 && at->ow > 1 &&
+           windows_of(at) <= DNX_CUDA_WINDOWS;
 }
 static bool has_dw_tiles(const struct dnx_cuda_window *at) {
     const long sums = (long)at->kh * at->kw * DNX_CUDA_SIDE * DNX_CUDA_COLUMNS;
@@ -108,11 +109,8 @@ void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_dw *s = l->state;
     float *dz = l->scratch;
     dnx_gpu_norm_backward(l, &s->norm, dnx_gpu_z(&s->norm, p), p, dz, false);
-    struct depthwise_dw_args a = {.at = s->at,
-                                  .x = p->x[0],
-                                  .dz = dz,
-                                  .parts = s->parts,
-                                  .of_x = dnx_gpu_deferred(l, 0)};
+    struct depthwise_dw_args a = {
+        .at = s->at, .x = p->x[0], .dz = dz, .parts = s->parts, .of_x = dnx_gpu_deferred(l, 0)};
     a.at.batch = p->batch;
     add_filters(l, &a);
     struct depthwise_dx_args d = {.at = a.at,

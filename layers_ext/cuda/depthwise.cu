@@ -39,8 +39,10 @@ KERNEL(depthwise_dx) {
                 if (oy < 0 || ox < 0 || oy % a.at.stride || ox % a.at.stride) continue;
                 if (oy / a.at.stride >= a.at.oh || ox / a.at.stride >= a.at.ow) continue;
                 const float *w = a.w + (long)c * each * taps + ky * a.at.kw + kx;
-                const float *dz = a.dz + ((b * a.at.oh + oy / a.at.stride) * a.at.ow +
-                                          ox / a.at.stride) * a.at.N + c * each;
+                const float *dz = a.dz +
+                                  ((b * a.at.oh + oy / a.at.stride) * a.at.ow + ox / a.at.stride) *
+                                      a.at.N +
+                                  c * each;
                 for (int k = 0; k < each; k++) sum += w[k * taps] * dz[k];
             }
         a.dx[i] = sum + (a.adds ? a.dx[i] : 0);

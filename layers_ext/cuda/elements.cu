@@ -4,12 +4,14 @@
 /* The element of f that is added to element i of y, or -1. */
 DEVICE long f_of_y(const struct dnx_cuda_overlap *at, long i) {
     if (at->is_all) return i;
-    const int c = (int)(i % at->C), x = (int)(i / at->C % at->X), y = (int)(i / at->C / at->X % at->Y);
+    const int c = (int)(i % at->C), x = (int)(i / at->C % at->X),
+              y = (int)(i / at->C / at->X % at->Y);
     const long b = i / at->C / at->X / at->Y;
     if (c >= at->c || x % at->sample || y % at->sample) return -1;
     if (x / at->sample >= at->w || y / at->sample >= at->h) return -1;
     return ((b * at->FY + y / at->sample * at->stride) * at->FX + x / at->sample * at->stride) *
-               at->FC + c;
+               at->FC +
+           c;
 }
 
 /* The element of y that element i of f is added to, or -1. */
@@ -21,7 +23,8 @@ DEVICE long y_of_f(const struct dnx_cuda_overlap *at, long i) {
     if (c >= at->c || x % at->stride || y % at->stride) return -1;
     if (x / at->stride >= at->w || y / at->stride >= at->h) return -1;
     return ((b * at->Y + y / at->stride * at->sample) * at->X + x / at->stride * at->sample) *
-               at->C + c;
+               at->C +
+           c;
 }
 
 KERNEL(sum) {

@@ -21,24 +21,22 @@
     X(conv_forward, true) X(conv_dx, true) X(conv_dw, true)                                     \
     X(conv_forward_tf32, true) X(conv_dx_tf32, true) X(conv_dw_tf32, true)                      \
     X(conv_forward_bf16, true) X(conv_dx_bf16, true) X(conv_dw_bf16, true)                      \
-    X(filters, false) X(filters_back, false)                                                    \
-    X(depthwise, false) X(depthwise_dx, false) X(depthwise_dw, true) X(depthwise_dw_sum, false) \
-    X(depthwise_tiles, true) X(depthwise_dx_tiles, true) X(depthwise_dw_tiles, true)           \
-    X(norm_sums, true) X(norm_statistics, true) X(norm_back, true) X(norm_fold, false)        \
-    X(norm_apply, false) X(norm_dz, false)                                                      \
-    X(sum, false) X(sum_back, false) X(scaled, false) X(channels, false)                         \
-    X(maxpool, false) X(maxpool_back, false)                                                    \
-    X(avgpool, false) X(avgpool_back, false) X(descend, false) X(fill, false)                   \
-    X(times_map, false) X(map_slopes, false) X(scale_sums, true) X(shuffle, false) X(softmax, true)                  \
-    X(softmax_back, true)                                                                       \
+    X(filters, false) X(filters_back, false) X(depthwise, false) X(depthwise_dx, false)         \
+    X(depthwise_dw, true) X(depthwise_dw_sum, false) X(depthwise_tiles, true)                   \
+    X(depthwise_dx_tiles, true) X(depthwise_dw_tiles, true) X(norm_sums, true)                  \
+    X(norm_statistics, true) X(norm_back, true) X(norm_fold, false) X(norm_apply, false)        \
+    X(norm_dz, false) X(sum, false) X(sum_back, false) X(scaled, false) X(channels, false)      \
+    X(maxpool, false) X(maxpool_back, false) X(avgpool, false) X(avgpool_back, false)           \
+    X(descend, false) X(fill, false) X(times_map, false) X(map_slopes, false)                   \
+    X(scale_sums, true) X(shuffle, false) X(softmax, true) X(softmax_back, true)                \
     X(unit_rows, true) X(unit_back, true) X(margin_loss, true) X(margin_images, true)           \
     X(margin_slopes, false) X(centres_follow, true) X(centres_near, true)                       \
-    X(centres_margins, true)                                                                    \
-    X(feature_distance, true) X(feature_weights, true) X(feature_slopes, false)                 \
-    X(correlation, true) X(leading_norm, true) X(leading_mass, false) X(leading_count, true)    \
-    X(leading_least, true) X(probability_loss, true) X(probability_slopes, false)               \
-    X(binarise, true) X(binarise_back, true) X(signs, true) X(signs_back, false)                \
-    X(k_map, false) X(k_unmap, false) X(k_scale, false) X(k_back, true)
+    X(centres_margins, true) X(feature_distance, true) X(feature_weights, true)                 \
+    X(feature_slopes, false) X(correlation, true) X(leading_norm, true)                         \
+    X(leading_mass, false) X(leading_count, true) X(leading_least, true)                        \
+    X(probability_loss, true) X(probability_slopes, false) X(binarise, true)                    \
+    X(binarise_back, true) X(signs, true) X(signs_back, false) X(k_map, false)                  \
+    X(k_unmap, false) X(k_scale, false) X(k_back, true)
 // clang-format on
 
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
@@ -279,8 +277,8 @@ struct avgpool_args {
     struct dnx_cuda_window at;
     const float *x;
     float *y;
-    float factor; /* times the sum */
-    bool is_mean; /* the mean, without factor */
+    float factor;     /* times the sum */
+    bool is_mean;     /* the mean, without factor */
     bool is_of_image; /* the mean is that of the pixels inside of the image */
     bool adds;
 };

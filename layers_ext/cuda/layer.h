@@ -31,8 +31,8 @@ typedef struct dnx_gpu_layer {
     bool defers;                      /* y holds z: the only reader applies batch norm and
                                         * activation when it loads z. place.c decides it */
     struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* the layer of input k, when that layer defers */
-    void *state;                      /* state_size zeroed bytes on the processor */
-    void *memory[DNX_GPU_MEMORY];     /* on the device; freed with the layer */
+    void *state;                                /* state_size zeroed bytes on the processor */
+    void *memory[DNX_GPU_MEMORY];               /* on the device; freed with the layer */
     int n_memory;
 } dnx_gpu_layer;
 

@@ -34,7 +34,7 @@ int dnx_gpu_parts(const struct dnx_cuda_window *at) {
  * step past the last one: more than 2^30 are refused, as are too many blocks. */
 static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, const struct dnx_cuda_window *at,
                      long x, long y, long z, const void *args) {
-    if (inputs_of(at) > INT_MAX / 2 || outputs_of(at) > INT_MAX / 2) x = LONG_MAX;
+    if (inputs_of(at) > DNX_GPU_PIXELS || outputs_of(at) > DNX_GPU_PIXELS) x = LONG_MAX;
     dnx_device_launch(l->device, (dnx_cuda_kernel)(plain + 3 * (int)l->precision), x, y, z, args);
 }
 

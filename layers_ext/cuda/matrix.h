@@ -24,8 +24,9 @@ void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float 
  * is the batch of the pass. dnx_gpu_filters() returns the number of weights. order: copies w from
  * the order of files to wk, multiplied by scale unless that is NULL, and to wt unless it is NULL.
  * dx: does nothing when dx is NULL. dw: adds to grad, in the order of files, and does nothing when
- * grad is NULL; of_x may be NULL; parts is dnx_gpu_parts() times as long as the filters, and a smaller batch never
- * needs more. */
+ * grad is NULL; of_x may be NULL; parts is dnx_gpu_parts() times as long as the filters, and a
+ * smaller batch never needs more. */
+enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels of a batch */
 size_t dnx_gpu_filters(const struct dnx_cuda_window *at);
 int dnx_gpu_parts(const struct dnx_cuda_window *at);
 void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,

@@ -14,6 +14,15 @@ struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_c
     return at;
 }
 
+dnx_status dnx_gpu_check_pixels(const dnx_node *n, const struct dnx_cuda_window *at, dnx_err *err) {
+    const long in = (long)at->h * at->w, out = (long)at->oh * at->ow, most = in > out ? in : out;
+    if (most <= DNX_GPU_PIXELS / at->batch) return DNX_OK;
+    return dnx_fail(err, DNX_ESHAPE, n->loc,
+                    "[%s] %d x %ld pixels: a GPU takes at most 2^30 in a batch: a smaller batch or "
+                    "more subdivisions= have fewer",
+                    n->type->name, at->batch, most);
+}
+
 struct dnx_cuda_window dnx_gpu_conv_window(const dnx_node *n) {
     const int size = dnx_gpu_option(n, "size", 1);
     const struct dnx_cuda_window at = {
@@ -30,8 +39,10 @@ dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx
     const dnx_node *n = l->node;
     s->at = at = dnx_gpu_window(n, n->batch, at);
     const size_t count = dnx_gpu_filters(&at);
-    dnx_status st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
-                                      (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
+    dnx_status st = dnx_gpu_check_pixels(n, &at, err);
+    if (!st)
+        st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
+                               (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
     if (!st) st = dnx_gpu_new(l, &s->wk, count, err);
     if (st || !n->trains) return st;
     l->scratch_floats = (size_t)n->batch * dnx_size(n->out);

@@ -26,7 +26,7 @@ struct product {
     const struct dnx_cuda_window *at;
     const float *left, *right;
     const struct dnx_cuda_deferred *of_x; /* of left in FORWARD, of right in DW */
-    int g, Cg, Ng;  /* the group, its channels and its filters */
+    int g, Cg, Ng;                        /* the group, its channels and its filters */
     long row, rows; /* the first row of the tile, and their number in all tiles */
     int column, columns;
     int lo, hi;                 /* the terms */

@@ -17,6 +17,9 @@ dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx
 void dnx_gpu_product_prepare(dnx_gpu_layer *l);
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p);
+/* DNX_ESHAPE when the batch has more than 2^30 pixels, which the kernels of product.cu cannot
+ * count; the message names the layer. For make() of a layer with such a product. */
+dnx_status dnx_gpu_check_pixels(const dnx_node *n, const struct dnx_cuda_window *at, dnx_err *err);
 /* Returns `at` with the batch as given, and h, w, C, oh, ow, N from input 0 and output of n. */
 struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_cuda_window at);
 /* Returns the window of a layer with the options of a convolution: size, stride, pad, groups. */

@@ -1,9 +1,9 @@
-/* measure.c CFG BATCH PRECISION step|predict|same [cpu] - needs only the driver, not libdarknet. step
- * and predict measure the milliseconds of a pass on GPU 0, and print one line: the median, smallest
- * and largest time of 20 passes, after 6 passes that are not measured, and what a pass starts. With
- * `cpu` the processor computes. same trains 20 updates twice on the GPU and once on the processor,
- * and compares the weights; the exit status is 1 when the two runs differ in a bit or are not near
- * the processor's weights. */
+/* measure.c CFG BATCH PRECISION step|predict|same [cpu] - needs only the driver, not libdarknet.
+ * step and predict measure the milliseconds of a pass on GPU 0, and print one line: the median,
+ * smallest and largest time of 20 passes, after 6 passes that are not measured, and what a pass
+ * starts. With `cpu` the processor computes. same trains 20 updates twice on the GPU and once on
+ * the processor, and compares the weights; the exit status is 1 when the two runs differ in a bit
+ * or are not near the processor's weights. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +68,8 @@ static int measure(dnx_net *net, const char *name, const char *where) {
                           work.kernels - before.kernels};
     }
     qsort(times, RUNS, sizeof *times, by_size);
-    printf("%s batch %d %s %s: %.3f ms (%.3f to %.3f), %ld kernels in %ld lists, %ld graphs\n", name,
-           net->batch, net->trains ? "step" : "predict", where, times[RUNS / 2] * 1e3,
+    printf("%s batch %d %s %s: %.3f ms (%.3f to %.3f), %ld kernels in %ld lists, %ld graphs\n",
+           name, net->batch, net->trains ? "step" : "predict", where, times[RUNS / 2] * 1e3,
            times[0] * 1e3, times[RUNS - 1] * 1e3, work.kernels, work.lists, work.graphs);
     for (int k = 0; k < 2; k++) dnx_net_free_images(net, x[k], is_of_net[k]);
     dnx_free(truth);

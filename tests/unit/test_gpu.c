@@ -2,7 +2,10 @@
  * stand-in of tests/lib/gpu: kernels are the same source, compiled for the processor. */
 #include "gpu/place.h"
 
+#include "cuda/product.h"
 #include "lib/gpu/losses.h"
+
+extern const dnx_layer_type dnx_convolutional;
 
 #ifndef DNX_REAL_GPU
 /* The stand-in only needs these words in the PTX. */
@@ -178,6 +181,20 @@ static void check_tensor_cores(const char *name, bool is_exact) {
     dnx_free(y);
 }
 
+/* A batch of 2^30 pixels is the largest that products take. */
+static void check_pixels(void) {
+    dnx_node n = {.type = &dnx_convolutional, .loc = {"net.cfg", 7}};
+    struct dnx_cuda_window at = {.batch = 2, .h = 1 << 15, .w = 1 << 14, .oh = 1, .ow = 1};
+    dnx_err err = {0};
+    check(!dnx_gpu_check_pixels(&n, &at, &err), "2^30 pixels are refused");
+    at.w++;
+    check(dnx_gpu_check_pixels(&n, &at, &err) == DNX_ESHAPE &&
+              strstr(err.text,
+                     "net.cfg:7: [convolutional] 2 x 536903680 pixels: a GPU takes at most "
+                     "2^30 in a batch"),
+          "too many pixels: %s", err.text);
+}
+
 static void use(dnx_precision precision) {
     dnx_err err = {0};
     if (dnx_gpu_open(0, precision, NULL, &gpu, &err)) must(false, err.text);
@@ -189,6 +206,7 @@ int main(void) {
     for (size_t k = 0; k < n; k++)
         check_case(&cases[k], gpu, cases[k].tolerance > 0 ? cases[k].tolerance : 1e-5);
     check_activations();
+    check_pixels();
     check_margins();
     check_distillation();
     printf("# largest difference, relative to the largest number: %.2g\n", most_apart);

@@ -171,8 +171,10 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     s->input.is_on = s->takes_signs && has_bn && normalize != OUTPUT;
     const size_t count = dnx_gpu_filters(&s->at);
     const size_t pixels = (size_t)pixels_in(l, n->batch), outs = (size_t)pixels_out(l, n->batch);
-    dnx_status st = dnx_gpu_norm_make(l, &s->norm, has_bn && !s->input.is_on,
-                                      (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
+    dnx_status st = dnx_gpu_check_pixels(n, &s->at, err);
+    if (!st)
+        st = dnx_gpu_norm_make(l, &s->norm, has_bn && !s->input.is_on,
+                               (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
     if (!st) st = make_weights(l, count, err);
     if (!st && s->input.is_on) st = make_input(l, err);
     if (!st && s->takes_signs) st = dnx_gpu_new(l, &s->signs, in, err);
@@ -246,8 +248,7 @@ static void add_weights(dnx_gpu_layer *l, const dnx_pass *p, const float *e, flo
                                    .how = dnx_gpu_option(n, "gradient", EXACT)};
     if (!a.d_w) return;
     dnx_device_clear(l->device, G, sizeof(float) * (size_t)(s->at.N * K));
-    dnx_gpu_conv_dw(l, &s->at, s->takes_signs ? s->signs : p->x[0], NULL, e, s->parts,
-                    G);
+    dnx_gpu_conv_dw(l, &s->at, s->takes_signs ? s->signs : p->x[0], NULL, e, s->parts, G);
     dnx_device_launch(l->device, DNX_CUDA_binarise_back, s->at.N, 1, 1, &a);
 }
 

@@ -45,7 +45,8 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
 static void multiply(dnx_gpu_layer *l, const dnx_pass *p, const float *from, float *to, bool adds) {
     const state *s = l->state;
     const long count = (long)p->batch * (long)dnx_size(l->node->out);
-    struct times_map_args a = {.a = from, .b = s->factors, .to = to, .count = count, .C = 1, .adds = adds};
+    struct times_map_args a = {
+        .a = from, .b = s->factors, .to = to, .count = count, .C = 1, .adds = adds};
     struct scaled_args b = {.from = from, .to = to, .count = count, .factor = 1, .adds = adds};
     if (s->is_dropping) dnx_device_each(l->device, DNX_CUDA_times_map, count, &a);
     else dnx_device_each(l->device, DNX_CUDA_scaled, count, &b);

@@ -26,8 +26,10 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     s->at.N = R;
     const size_t count = dnx_gpu_filters(&s->at);
     const size_t rows = rows_of(n, n->batch);
-    dnx_status st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
-                                      (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
+    dnx_status st = dnx_gpu_check_pixels(n, &s->at, err);
+    if (!st)
+        st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
+                               (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
     if (!st) st = dnx_gpu_new(l, &s->vk, count, err);
     if (!st) st = dnx_gpu_new(l, &s->t, rows * (size_t)R, err);
     if (st || !n->trains) return st;
@@ -48,11 +50,8 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
     float *z = dnx_gpu_z(&s->norm, p);
     s->at.batch = p->batch;
-    const struct conv_forward_args v = {.at = s->at,
-                                        .x = p->x[0],
-                                        .wk = s->vk,
-                                        .y = s->t,
-                                        .of_x = dnx_gpu_deferred(l, 0)};
+    const struct conv_forward_args v = {
+        .at = s->at, .x = p->x[0], .wk = s->vk, .y = s->t, .of_x = dnx_gpu_deferred(l, 0)};
     dnx_gpu_conv(l, &v);
     dnx_gpu_times_transposed(l, s->t, dnx_gpu_value(l, DNX_WEIGHTS), z,
                              (long)rows_of(l->node, p->batch), l->node->out.c, s->at.N);

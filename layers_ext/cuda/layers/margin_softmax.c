@@ -120,9 +120,9 @@ static const struct dnx_cuda_margin *now_of(const state *s) {
 }
 
 static struct dnx_cuda_margin_of own_values(const state *s) {
-    return (struct dnx_cuda_margin_of){
-        .length = s->length ? dnx_gpu_doubles(s->length) : NULL,
-        .m = s->m_of && s->has_target ? dnx_gpu_doubles(s->m_of) : NULL};
+    return (struct dnx_cuda_margin_of){.length = s->length ? dnx_gpu_doubles(s->length) : NULL,
+                                       .m = s->m_of && s->has_target ? dnx_gpu_doubles(s->m_of)
+                                                                     : NULL};
 }
 
 /* Moves the centres and sets the margins, from the teacher's features. */

@@ -1,5 +1,5 @@
-/* shortcut.c - the GPU version of [shortcut]: y = act(alpha*x + beta*f) where both have a pixel and a
- * channel, y = act(x) elsewhere. */
+/* shortcut.c - the GPU version of [shortcut]: y = act(alpha*x + beta*f) where both inputs have a
+ * pixel and a channel, y = act(x) elsewhere. */
 #include "cuda/norm.h"
 
 extern const dnx_layer_type dnx_shortcut;

@@ -14,7 +14,7 @@ typedef struct {
     const char *name, *text;
     int h, w, c, there; /* there: the number of layers that run on the device */
     double tolerance;   /* 0 means 1e-5; batch norm over few numbers needs more */
-    int deferring; /* the number of layers that leave batch norm to their reader; 0: any */
+    int deferring;      /* the number of layers that leave batch norm to their reader; 0: any */
 } net_case;
 
 /* [here]: y = 2x, a type that has no GPU version. */

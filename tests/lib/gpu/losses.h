@@ -114,7 +114,8 @@ static const kd_case centre_cases[] = {
 static const kd_case inherited_cases[] = {
     {"margins of inherited centres",
      "[connected]\noutput=9\nactivation=linear\n[margin_softmax]\nclasses=700\nmargin=am\n"
-     "centres=inherited\nmargins=teacher\n" TEACHER("head"), 2},
+     "centres=inherited\nmargins=teacher\n" TEACHER("head"),
+     2},
 };
 static const kd_case length_cases[] = {
     {"teacher by length", STUDENT HEAD "[kd_probability]\n" TEACHER("length"), 3}};
