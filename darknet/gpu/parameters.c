@@ -110,17 +110,6 @@ void dnx_gpu_catch_up(dnx_net *net, int i) {
     h->is_ahead = false;
 }
 
-void dnx_gpu_fetch_gradients(dnx_net *net, int i) {
-    dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
-    for (int k = 0; l->type && k < l->n_params; k++) {
-        const size_t bytes = sizeof(float) * l->params[k].count;
-        if (l->grad[k]) {
-            dnx_device_get(l->device, l->params[k].grad, l->grad[k], bytes);
-            dnx_device_clear(l->device, l->grad[k], bytes);
-        } else dnx_device_get(l->device, l->params[k].value, l->value[k], bytes);
-    }
-}
-
 void dnx_gpu_prepare(dnx_net *net, int i) {
     dnx_half *h = &dnx_placed_of(net)->halves[i];
     if (h->l.type->prepare) h->l.type->prepare(&h->l);
@@ -134,6 +123,30 @@ void dnx_gpu_prepare(dnx_net *net, int i) {
 static bool updates_on_device(const dnx_net *net, int i) {
     return dnx_placed_of(net)->halves[i].l.type && net->o.clip_norm <= 0 &&
            net->links[i].exclusivity <= 0;
+}
+
+/* Copies the gradients and statistics of the layers that the processor updates. When `queues`, their
+ * copies to pinned memory are queued; else they are copied from there, after these have ended. */
+static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
+    for (int i = net->first_trained; i < net->n; i++) {
+        dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
+        float *at = pinned + dnx_placed_of(net)->halves[i].at;
+        for (int k = 0; l->type && !updates_on_device(net, i) && k < l->n_params; k++) {
+            const size_t bytes = sizeof(float) * l->params[k].count;
+            float *here = l->grad[k] ? l->params[k].grad : l->params[k].value;
+            if (!queues) memcpy(here, at, bytes);
+            else dnx_device_fetch(l->device, at, l->grad[k] ? l->grad[k] : l->value[k], bytes);
+            if (queues && l->grad[k]) dnx_device_clear(l->device, l->grad[k], bytes);
+            at += l->params[k].count;
+        }
+    }
+}
+
+void dnx_gpu_fetch_gradients(dnx_net *net) {
+    dnx_placed *p = dnx_placed_of(net);
+    float *pinned = p->pinned[!p->complete]; /* bring_back() needs it only later */
+    copy_gradients(net, pinned, true);
+    if (!dnx_device_status(p->device, NULL)) copy_gradients(net, pinned, false);
 }
 
 /* Appends the tensors of layer i to those that this update changes. */
@@ -178,16 +191,19 @@ static void bring_back(dnx_net *net) {
 void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float decay) {
     dnx_placed *p = dnx_placed_of(net);
     p->n_descents = 0;
+    bool is_any = false, is_all = true;
     for (int i = net->first_trained; i < net->n; i++) {
-        if (updates_on_device(net, i)) add_descents(net, i, batch, rate, momentum, decay);
-        else if (net->o.clip_norm <= 0)
-            dnx_gpu_fetch_gradients(net, i); /* clip_norm has already
-                                                                          * fetched them */
+        const bool is_here = updates_on_device(net, i);
+        if (is_here) add_descents(net, i, batch, rate, momentum, decay);
+        is_any = is_any || is_here;
+        is_all = is_all && (is_here || !p->halves[i].l.type);
     }
+    /* clip_norm has already fetched them */
+    if (!is_all && net->o.clip_norm <= 0) dnx_gpu_fetch_gradients(net);
     descend(net);
     for (int i = net->first_trained; i < net->n; i++)
         if (updates_on_device(net, i)) dnx_gpu_prepare(net, i); /* may limit the parameters */
-    bring_back(net);
+    if (is_any) bring_back(net);
 }
 
 bool dnx_gpu_is_updated(dnx_net *net, int i) {

@@ -52,7 +52,7 @@ void dnx_gpu_upload(dnx_net *net, int i);
 void dnx_gpu_prepare(dnx_net *net, int i);
 void dnx_gpu_changed(dnx_net *net, int i);
 void dnx_gpu_catch_up(dnx_net *net, int i);
-void dnx_gpu_fetch_gradients(dnx_net *net, int i);
+void dnx_gpu_fetch_gradients(dnx_net *net);
 void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float decay);
 bool dnx_gpu_is_updated(dnx_net *net, int i);
 

@@ -81,11 +81,11 @@ typedef struct dnx_placement {
     void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the processor. */
     void (*changed)(struct dnx_net *net, int i);
-    /* Copies the gradients and the statistics of layer i to the processor, and clears the gradients
-     * on the device. */
-    void (*fetch_gradients)(struct dnx_net *net, int i);
+    /* Copies the gradients and the statistics of the layers that the processor updates to the
+     * processor, and clears these gradients on the device. */
+    void (*fetch_gradients)(struct dnx_net *net);
     /* Called before the processor updates any layer. Updates all layers that the device updates.
-     * Copies the gradients of the others to the processor. */
+     * Without clip_norm it calls fetch_gradients() for the others. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
     /* True when the processor must not update layer i: the device has done it, or has failed. */
     bool (*is_updated)(struct dnx_net *net, int i);

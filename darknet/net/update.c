@@ -15,8 +15,7 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
     net->sgd.exclusivity = 0;
     net->sgd.clip = 1;
     if (net->o.clip_norm <= 0) return;
-    for (int i = net->first_trained; net->placement && i < net->n; i++)
-        net->placement->fetch_gradients(net, i);
+    if (net->placement) net->placement->fetch_gradients(net);
     for (int i = net->first_trained; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
             if (list[k].is_trained && list[k].grad)

@@ -177,7 +177,7 @@ def steps_are_graphs():
 def a_step_is_one_graph():
     """With all layers on the GPU one graph is a step, update included. A layer on the processor, or
     clip_norm, divides it."""
-    for name, more, end, lists in (("one", "", "", 1), ("clipped", "clip_norm=1\n", "", 2),
+    for name, more, end, lists in (("one", "", "", 1), ("clipped", "clip_norm=1\n", "", 1),
                                    ("split", "", "[normalization]\n[connected]\n"
                                     "output=3\n[softmax]\n", 3)):
         write("step.cfg", CFG.replace("[net]\n", "[net]\n" + more) + end)
