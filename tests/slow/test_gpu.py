@@ -107,6 +107,17 @@ def embeds():
     expect(not os.path.exists("lost"), "features of a device that failed were written")
 
 
+def nogpu_is_the_plain_build():
+    """With -nogpu the command computes the bits of a build without GPU=1."""
+    plain = os.path.join(OBJ, "bin", "darknet")
+    expect_end(run("make", "-s", "-C", ROOT, os.path.relpath(plain, ROOT)))
+    expect_end(run(plain, "classifier", "train", "run.data", "net.cfg", "-out", "plain", "-threads",
+                   "1", "-every", "5", "-batches", "20", timeout=120))
+    same("plain", "cpu")
+    expect_end(run(plain, "embed", "net.cfg", "w", "lfw", "features", "-threads", "1"))
+    expect(read("features") == read("here"), "the features differ")
+
+
 def without_a_device():
     done = train("none", "-batches", "20", DEVICES=0)
     expect_end(done, 0, "no GPU: no CUDA-capable device is detected; the processor computes")
@@ -294,7 +305,7 @@ def the_ptx():
 
 attempt_all(start, trains_as_the_processor_does, two_runs_give_the_same_bits,
             resume_gives_the_same_bits, the_precision_is_of_the_products, distils_from_a_teacher,
-            embeds, without_a_device, a_wrong_device, small_memory,
+            embeds, nogpu_is_the_plain_build, without_a_device, a_wrong_device, small_memory,
             two_processes_on_one_device, steps_are_graphs, a_step_is_one_graph,
             a_driver_that_refuses_graphs, failing_calls,
             a_signal_in_a_step, lists_devices, the_ptx)
