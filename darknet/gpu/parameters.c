@@ -125,8 +125,8 @@ static bool updates_on_device(const dnx_net *net, int i) {
            net->links[i].exclusivity <= 0;
 }
 
-/* Copies the gradients and statistics of the layers that the processor updates. When `queues`, their
- * copies to pinned memory are queued; else they are copied from there, after these have ended. */
+/* Copies the gradients and statistics of the layers that the processor updates. When `queues`, it
+ * queues copies to pinned memory; else it copies from there, after those have ended. */
 static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
     for (int i = net->first_trained; i < net->n; i++) {
         dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
