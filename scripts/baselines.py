@@ -31,7 +31,7 @@ from evaluation.published import cited
 from experiments.verification import find_images, images_of
 from lib import fingerprints
 from lib.arguments import words
-from lib.files import make_folder, read_json, write_csv, write_json
+from lib.files import read_json, write_csv, write_json
 from lib.folders import identities, images_below
 from lib.lock import folder_lock
 from lib.metrics import area, by_folds, mcnemar, p_text, percent, standard_error
@@ -161,7 +161,6 @@ def outside_of(folder, names):
 
 
 def work(args):
-    make_folder(args.out)
     with folder_lock(args.out):
         faces = Faces(args.folder, read_pairs(args.pairs), args.features)
         outside = outside_of(args.faces, args.features) if args.faces else None

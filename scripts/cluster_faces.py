@@ -44,7 +44,9 @@ MADE = "people", "alone", "sheets", "people.csv"
 
 
 def cosine_of(text, cfg, weights):
-    """Returns the threshold: a number, or the number in a file threshold.json of this network."""
+    """Returns the threshold: a number, or the number in a file threshold.json of this network. Also
+    checks the network, before the faces are found."""
+    ours = fingerprints.of_features(cfg, weights)
     try:
         value = float(text)
     except ValueError:
@@ -56,7 +58,6 @@ def cosine_of(text, cfg, weights):
             value, network = float(told["threshold"]), told["network"]
         except (ValueError, KeyError, TypeError):
             raise Failure(f"{text}: is neither a cosine nor a threshold.json") from None
-        ours = fingerprints.of_features(cfg, weights)
         if network not in (None, ours):
             raise Failure(f"{text}: was measured with the network {network}, this is {ours}") \
                 from None
@@ -157,7 +158,6 @@ def cluster(args):
         if not os.path.exists(path):
             raise Failure(f"{path}: No such file or directory")
     threshold = cosine_of(args.threshold, args.cfg, args.weights)
-    make_folder(args.out)
     new = os.path.join(args.out, "unfinished")
     with folder_lock(args.out):
         if not args.force and any(os.path.exists(os.path.join(args.out, n)) for n in MADE):

@@ -31,6 +31,7 @@ from lib.cfg_text import edit
 from lib.embeddings import Embeddings
 from lib.files import make_folder, read, whole_file, write
 from lib.folders import images_below
+from lib.lock import folder_lock
 from lib.processes import ROOT, darknet, run
 from lib.skipping import cut_out
 from lib.text import counted
@@ -150,8 +151,12 @@ def on_drawings(out):
 
 
 def demo(args):
+    with folder_lock(args.out):
+        show(args)
+
+
+def show(args):
     start = time.time()
-    make_folder(args.out)
     shutil.rmtree(os.path.join(args.out, "synthetic"), ignore_errors=True)
     told, rows = ["one person"] * SHOWN + ["two people"] * SHOWN, []
     if args.photos:

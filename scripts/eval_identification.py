@@ -36,7 +36,7 @@ from evaluation.faces import Network, read_ignored
 from evaluation.statistics import rate_name
 from lib import fingerprints
 from lib.arguments import each, real, whole
-from lib.files import make_folder, remove, write_csv, write_json
+from lib.files import remove, write_csv, write_json
 from lib.lock import folder_lock
 from lib.text import counted
 from report import identification as shown
@@ -135,7 +135,6 @@ def write_threshold(args, result, private):
 
 def work(args):
     args.out = os.path.abspath(args.out)
-    make_folder(args.out)
     args.embeddings = os.path.abspath(args.embeddings or os.path.join(args.out, "embeddings"))
     args.ignored = read_ignored(args.ignore) if args.ignore else set()
     if args.threshold_rate and args.threshold_rate not in args.far:

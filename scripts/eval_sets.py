@@ -19,7 +19,7 @@ from lib.errors import Failure, needs, run_main
 needs("numpy", "scipy")
 from experiments.evaluation import RESULTS, reusable
 from experiments.verification import find_images, images_of, made_from, verify
-from lib.files import make_folder, write_csv, write_json
+from lib.files import write_csv, write_json
 from lib.lock import folder_lock
 from lib.metrics import percent
 from lib.pairs import read_pairs, unpack_bin
@@ -93,7 +93,6 @@ def cells(name, r):
 
 def work(args):
     check_paths(args.sets)
-    make_folder(args.out)
     with folder_lock(args.out):
         got = {name: measure_set(args, name, path, pairs) for name, path, pairs in args.sets}
         table = [list(COLUMNS)] + [cells(n, r) for n, r in got.items()]

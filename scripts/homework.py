@@ -20,7 +20,6 @@ from experiments.methods import HOMEWORK, METHODS
 from experiments.networks import WEIGHTS, student_cfg
 from experiments.training import curve_options, other_seconds, train, training_seconds
 from lib.arguments import each, real, whole, words
-from lib.files import make_folder
 from lib.lock import folder_lock
 from lib.processes import darknet
 from report.experiment import report, show, summary
@@ -164,7 +163,6 @@ def finish(p, do):
     def locked():
         darknet()
         check_paths(args)
-        make_folder(args.out)
         with folder_lock(args.out):
             do(args)
 

@@ -35,7 +35,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from lib import fingerprints
 from lib.arguments import whole
-from lib.files import make_folder, read_result, remove, whole_file, write, write_json
+from lib.files import read_result, remove, whole_file, write, write_json
 from lib.folders import images_below
 from lib.lock import folder_lock
 from lib.pictures import read_rgb
@@ -184,7 +184,6 @@ def work(args):
         raise Failure(f"no images in {' '.join(args.faces)}")
     now, path = fingerprint(args), os.path.join(args.out, ".record.json")
     args.out = args.out.rstrip("/") or "/"
-    make_folder(args.out)
     with folder_lock(args.out):
         record = check_record(args, path, now)
         if record is None:

@@ -131,6 +131,7 @@ dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_f
 const char *dnx_found_refuses(const char *path) {
     if (strpbrk(path, "\n\r")) return "has a line break in its name: rename it";
     if (strchr(path, '\t')) return "has a tab in its name: rename it";
+    if (*path == ' ') return "begins with a space in its name: rename it";
     return *path == '#' ? "begins with # in its name: rename it" : NULL;
 }
 

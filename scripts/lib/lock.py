@@ -6,14 +6,18 @@ import sys
 import time
 
 from lib.errors import Failure
+from lib.files import make_folder
 
 NAME = ".lock"
 
 
 @contextlib.contextmanager
 def folder_lock(folder):
-    """Locks the folder while the block runs. A second process gets a Failure that names the first.
-    The system releases the lock when its process ends, so no lock remains."""
+    """Makes the folder and locks it while the block runs. A second process gets a Failure that
+    names the first. The system releases the lock when its process ends, so no lock remains. When
+    the block fails and has written nothing, a folder that was made here is removed."""
+    is_new = not os.path.isdir(folder)
+    make_folder(folder)
     path = os.path.join(folder, NAME)
     number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
@@ -28,6 +32,11 @@ def folder_lock(folder):
             os.write(number, f"process {os.getpid()}, {os.path.basename(sys.argv[0])}, since "
                              f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
         yield
+    except BaseException:
+        if is_new and os.listdir(folder) == [NAME]:
+            os.remove(path)
+            os.rmdir(folder)
+        raise
     finally:
         with contextlib.suppress(OSError):
             os.close(number)

@@ -130,8 +130,16 @@ def wrong_calls():
             (("o", "--least", "0"), 2, "--least must be at least 1")):
         expect_end(cluster(*words, "--aligned"), status, why)
     expect_end(cluster("o", photos="nowhere"), 1, "nowhere: No such file or directory")
-    expect_end(cluster("o2", "--mtcnn", "nodetector"), 1, "make faces-deps")
-    expect(not os.path.exists("o2/people"), "people of nothing")
+    os.makedirs("empty")
+    os.makedirs("mine")
+    write("text.weights", "no weights")
+    for words in (("--mtcnn", "nodetector"), ("--aligned",)):
+        for out in ("o", "mine"):
+            expect_end(cluster(out, *words, photos="empty"), 1, "empty: no images\n")
+    expect_end(cluster("o", "--mtcnn", "nodetector"), 1, "make faces-deps")
+    done = script("cluster_faces.py", "net.cfg", "text.weights", "photos", "o")
+    expect_end(done, 1, "text.weights: not a weights file")
+    expect(not os.path.exists("o") and os.path.exists("mine"), "left after an error")
 
 
 attempt_all(start, people_of_noise, the_verb_runs_the_script, another_call_replaces_only_when_asked,
