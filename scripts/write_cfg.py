@@ -12,7 +12,7 @@ from lib.files import read, write
 from lib.processes import ROOT
 from networks import faces, imagenet, mobile
 
-NETWORKS = {**mobile.networks(), **imagenet.networks(), **faces.networks()}
+NETWORKS = {**mobile.NETWORKS, **imagenet.NETWORKS, **faces.NETWORKS}
 
 
 def run(names, check):

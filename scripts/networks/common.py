@@ -1,4 +1,5 @@
-"""Schedules, header lines and heads that several networks share."""
+"""Schedules, headers and heads that several networks share."""
+from lib.cfg_writer import Cfg
 
 IMAGENET = [
     "input_mean=127.5", "input_scale=0.0078125",
@@ -22,12 +23,25 @@ def shape(s):
     return "x".join(str(n) for n in s)
 
 
-def image_input(side):
-    return "Input", f"{side}x{side} RGB, (x - 127.5)/128"
+def imagenet(title, options, body, head, paper, *notes, output="1000 classes"):
+    """Returns the cfg of a network for ImageNet. body, head: functions that add layers to a Cfg;
+    notes: further lines of the header, as Cfg.text() takes them."""
+    net = Cfg(title, 224, options)
+    body(net)
+    head(net)
+    return net.text([("Paper", paper), ("Input", "224x224 RGB, (x - 127.5)/128"),
+                     ("Output", output), *notes])
 
 
-def face_input():
-    return "Input", "112x112 RGB, aligned face, (x - 127.5)/128"
+def face(title, options, body, head, paper, *notes, numbers=128):
+    """The same for a network that takes aligned faces. numbers: the length of the embedding."""
+    net = Cfg(title, 112, options)
+    body(net)
+    head(net)
+    return net.text([
+        ("Paper", paper), ("Input", "112x112 RGB, aligned face, (x - 127.5)/128"),
+        ("Output", f"embedding of {numbers} numbers, not normalised: compare by the cosine"),
+        *notes])
 
 
 def classes(net, dropout=None):
@@ -40,13 +54,21 @@ def classes(net, dropout=None):
     net.softmax()
 
 
-def embedding(net, numbers, head):
-    """Adds a linear embedding. Its input: the mean of each channel (head "gap"), or a global
-    depthwise convolution ("gdconv")."""
+def gap(net):
+    """Adds an embedding of 128 numbers of the mean of each channel."""
+    embedding(net, net.avgpool)
+
+
+def gdconv(net):
+    """Adds an embedding of 128 numbers of a global depthwise convolution."""
+    embedding(net, net.global_depthwise)
+
+
+def embedding(net, pool):
     h, w, c = net.shape
-    net.comment(f"head: {h}x{w}x{c} -> 1x1x{c} -> embedding of {numbers}, linear")
-    if head == "gdconv":
-        net.global_depthwise()
-    else:
-        net.avgpool()
-    net.conv(numbers, fixed=True)
+    net.comment(f"head: {h}x{w}x{c} -> 1x1x{c} -> embedding of 128, linear")
+    pool()
+    net.conv(128, fixed=True)
+
+
+GAP, GDCONV = ("Head", "global average pooling"), ("Head", "global depthwise layer (GDConv)")

@@ -1,10 +1,8 @@
 """Large networks for face recognition: residual networks, also with squeeze and excitation or
 attention, and DenseNet."""
-from lib.cfg_writer import Cfg
-from networks.common import LARGE_FACE, face_input, shape
+from networks.common import LARGE_FACE, face, shape
 
 WIDTHS = (64, 128, 256, 512)
-EMBEDDING = "embedding of {} numbers, not normalised: compare by the cosine"
 
 
 def residual(net, filters, stride, squeeze=False, is_plain=False):
@@ -47,40 +45,10 @@ def stages(net, blocks, **more):
             residual(net, filters, 1 if i else 2, **more)
 
 
-def iresnet(blocks, depth):
-    net = Cfg(f"IResNet-{depth}", 112, LARGE_FACE)
-    stages(net, blocks)
-    flat_head(net, 512)
-    return net.text([
-        ("Paper", ["ArcFace, Deng et al., arXiv 1801.07698, section 3.1; blocks of InsightFace's",
-                   "arcface_torch: batch norm in front, no activation after the sum"]),
-        face_input(), ("Output", EMBEDDING.format(512)),
-        ("Note", "the last batch norm has trained scales; InsightFace keeps them at 1")])
-
-
-def resnet_face_124():
-    net = Cfg("ResNet-124 for faces", 112, LARGE_FACE)
-    stages(net, (3, 13, 40, 5), squeeze=True)
+def gdconv_head(net):
     net.comment(f"head: {shape(net.shape)} -> 1x1x512 -> embedding of 256")
     net.global_depthwise()
     net.conv(256, fixed=True)
-    return net.text([
-        ("Paper", [
-            "ArcFace, Deng et al., arXiv 1801.07698, blocks 3, 13, 40, 5, in the style of the",
-            "Lightweight Face Recognition Challenge, ICCV workshops 2019: squeeze and",
-            "excitation to a sixteenth, a global depthwise head"]),
-        face_input(), ("Output", EMBEDDING.format(256))])
-
-
-def se_resnet_152():
-    net = Cfg("SE-ResNet-152 for faces", 112, LARGE_FACE)
-    stages(net, (3, 8, 36, 3), squeeze=True)
-    flat_head(net, 512, .4)
-    return net.text([
-        ("Paper", [
-            "ArcFace, Deng et al., arXiv 1801.07698, with squeeze and excitation to a sixteenth",
-            "(Hu et al., arXiv 1709.01507) in each block"]),
-        face_input(), ("Output", EMBEDDING.format(512))])
 
 
 def block(net, filters, stride=1):
@@ -122,8 +90,7 @@ def attention(net, levels, filters):
     block(net, filters)
 
 
-def attention_irse(modules, depth, header):
-    net = Cfg(f"AttentionNet-IRSE-{depth}", 112, LARGE_FACE)
+def attention_irse(net, modules):
     net.comment("stem")
     net.conv(64, 3, 1, "prelu")
     net.comment(f"block: {shape(net.shape)} -> 64 channels, stride 2")
@@ -138,20 +105,9 @@ def attention_irse(modules, depth, header):
     net.comment("two blocks: 7x7x512")
     block(net, 512)
     block(net, 512)
-    flat_head(net, 512, .4)
-    return net.text([
-        ("Paper", [
-            "Residual attention network, Wang et al., arXiv 1704.06904, Figure 2, with the blocks",
-            "of ArcFace (Deng et al., arXiv 1801.07698) and squeeze and excitation"]),
-        face_input(), ("Output", EMBEDDING.format(512)),
-        ("Modules", header),
-        ("Note", ["the mask is enlarged by repeating pixels, not bilinearly. Convolutions without",
-                  "batch norm have biases"])])
 
 
-def densenet_290():
-    blocks, growth = (6, 12, 72, 53), 32
-    net = Cfg("DenseNet-290 for faces", 112, LARGE_FACE)
+def densenet(net, blocks, growth):
     net.comment("stem")
     net.conv(64, 3, 2, "relu")
     for stage, count in enumerate(blocks):
@@ -167,26 +123,58 @@ def densenet_290():
             net.batchnorm("relu")
             net.conv(net.shape[2] // 2, bn=False)
             net.avgpool(2, 2, pad=False)
+
+
+# ---- the files ----
+
+def large(title, body, head, paper, *notes, numbers=512):
+    return face(title, LARGE_FACE, body, head, paper, *notes, numbers=numbers)
+
+
+def head(net):
     flat_head(net, 512, .4)
-    return net.text([
-        ("Paper", [
-            "Densely connected convolutional networks, Huang et al., arXiv 1608.06993: growth 32,",
-            "1x1 of 128 channels before each 3x3"]),
-        face_input(), ("Output", EMBEDDING.format(512)),
-        ("Layers", [
-            "the blocks of a DenseNet-290 are not published. This project has chosen blocks of 6,",
-            "12, 72 and 53 units, so that 4 + 2 (6 + 12 + 72 + 53) = 290"])])
 
 
-def networks():
-    return {
-        "iresnet-50": lambda: iresnet((3, 4, 14, 3), 50),
-        "iresnet-100": lambda: iresnet((3, 13, 30, 3), 100),
-        "resnet-face-124": resnet_face_124, "se-resnet-152": se_resnet_152,
-        "attention-irse-92": lambda: attention_irse((1, 2, 3), 92,
-                                                    "1, 2 and 3 at 56, 28 and 14 pixels"),
-        "attention-irse-156": lambda: attention_irse(
-            (2, 3, 6), 156,
-            ["2, 3 and 6 at 56, 28 and 14 pixels. The modules of a network of 156 layers are not",
-             "published; this project has chosen them to stay under 30 GFLOP"]),
-        "densenet-290": densenet_290}
+def iresnet(blocks, depth):
+    return large(
+        f"IResNet-{depth}", lambda net: stages(net, blocks), lambda net: flat_head(net, 512),
+        ["ArcFace, Deng et al., arXiv 1801.07698, section 3.1; blocks of InsightFace's",
+         "arcface_torch: batch norm in front, no activation after the sum"],
+        ("Note", "the last batch norm has trained scales; InsightFace keeps them at 1"))
+
+
+def attention_net(modules, depth, header):
+    return large(
+        f"AttentionNet-IRSE-{depth}", lambda net: attention_irse(net, modules), head,
+        ["Residual attention network, Wang et al., arXiv 1704.06904, Figure 2, with the blocks",
+         "of ArcFace (Deng et al., arXiv 1801.07698) and squeeze and excitation"],
+        ("Modules", header),
+        ("Note", ["the mask is enlarged by repeating pixels, not bilinearly. Convolutions without",
+                  "batch norm have biases"]))
+
+
+NETWORKS = {
+    "iresnet-50": lambda: iresnet((3, 4, 14, 3), 50),
+    "iresnet-100": lambda: iresnet((3, 13, 30, 3), 100),
+    "resnet-face-124": lambda: large(
+        "ResNet-124 for faces", lambda net: stages(net, (3, 13, 40, 5), squeeze=True), gdconv_head,
+        ["ArcFace, Deng et al., arXiv 1801.07698, blocks 3, 13, 40, 5, in the style of the",
+         "Lightweight Face Recognition Challenge, ICCV workshops 2019: squeeze and",
+         "excitation to a sixteenth, a global depthwise head"], numbers=256),
+    "se-resnet-152": lambda: large(
+        "SE-ResNet-152 for faces", lambda net: stages(net, (3, 8, 36, 3), squeeze=True), head,
+        ["ArcFace, Deng et al., arXiv 1801.07698, with squeeze and excitation to a sixteenth",
+         "(Hu et al., arXiv 1709.01507) in each block"]),
+    "attention-irse-92": lambda: attention_net((1, 2, 3), 92,
+                                               "1, 2 and 3 at 56, 28 and 14 pixels"),
+    "attention-irse-156": lambda: attention_net(
+        (2, 3, 6), 156,
+        ["2, 3 and 6 at 56, 28 and 14 pixels. The modules of a network of 156 layers are not",
+         "published; this project has chosen them to stay under 30 GFLOP"]),
+    "densenet-290": lambda: large(
+        "DenseNet-290 for faces", lambda net: densenet(net, (6, 12, 72, 53), 32), head,
+        ["Densely connected convolutional networks, Huang et al., arXiv 1608.06993: growth 32,",
+         "1x1 of 128 channels before each 3x3"],
+        ("Layers", ["the blocks of a DenseNet-290 are not published. This project has chosen "
+                    "blocks of 6,",
+                    "12, 72 and 53 units, so that 4 + 2 (6 + 12 + 72 + 53) = 290"]))}

@@ -1,6 +1,5 @@
 """GoogLeNet and VGG-16."""
-from lib.cfg_writer import Cfg
-from networks.common import IMAGENET, classes, image_input, shape
+from networks.common import IMAGENET, classes, imagenet, shape
 
 INCEPTIONS = (  # name; filters of: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, 1x1 after the pool
     ("3a", 64, 96, 128, 16, 32, 32), ("3b", 128, 128, 192, 32, 96, 64),
@@ -10,8 +9,7 @@ INCEPTIONS = (  # name; filters of: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, 1x1 a
     ("5b", 384, 192, 384, 48, 128, 128))
 
 
-def googlenet():
-    net = Cfg("GoogLeNet (Inception V1)", 224, IMAGENET)
+def inceptions(net):
     net.comment("stem")
     net.conv(64, 7, 2, "relu")
     net.maxpool(3, 2, 1)
@@ -35,31 +33,31 @@ def googlenet():
         net.maxpool(3, 1, 2)
         d = net.conv(pool, act="relu")
         net.route(a, b, c, d)
-    classes(net, dropout=.4)
-    return net.text([
-        ("Paper", "Going deeper with convolutions, Szegedy et al., arXiv 1409.4842, Table 1"),
-        image_input(224), ("Output", "1000 classes"),
-        ("Note", ["batch norm after every convolution instead of local response normalisation, and",
-                  "without the two auxiliary classifiers"])])
 
 
-def vgg16():
-    net = Cfg("VGG-16", 224, IMAGENET)
+def vgg_body(net):
     for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         net.comment(f"block: {shape(net.shape)} -> {filters} channels, half the side")
         for _ in range(count):
             net.conv(filters, 3, 1, "relu", bn=False)
         net.maxpool(2, 2, 0)
+
+
+def vgg_head(net):
     net.comment("classifier")
     for _ in range(2):
         net.connected(4096, "relu")
         net.dropout(.5)
     net.connected(1000)
     net.softmax()
-    return net.text([
-        ("Paper", "Very deep convolutional networks, Simonyan et al., arXiv 1409.1556, Table 1, D"),
-        image_input(224), ("Output", "1000 classes")])
 
 
-def networks():
-    return {"googlenet": googlenet, "vgg16": vgg16}
+NETWORKS = {
+    "googlenet": lambda: imagenet(
+        "GoogLeNet (Inception V1)", IMAGENET, inceptions, lambda net: classes(net, dropout=.4),
+        "Going deeper with convolutions, Szegedy et al., arXiv 1409.4842, Table 1",
+        ("Note", ["batch norm after every convolution instead of local response normalisation, and",
+                  "without the two auxiliary classifiers"])),
+    "vgg16": lambda: imagenet(
+        "VGG-16", IMAGENET, vgg_body, vgg_head,
+        "Very deep convolutional networks, Simonyan et al., arXiv 1409.1556, Table 1, D")}

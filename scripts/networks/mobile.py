@@ -1,7 +1,6 @@
 """MobileNet V1, V2, V3 and ShuffleNet V1, V2: for ImageNet, and for faces."""
-from lib.cfg_writer import Cfg
-from networks.common import (FACE, IMAGENET, WIDTH, classes, embedding, face_input,
-                             image_input, shape)
+from networks.common import (FACE, GAP, GDCONV, IMAGENET, WIDTH, classes, face, gap, gdconv,
+                             imagenet, shape)
 
 V1_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1),
             (512, 1), (512, 1), (1024, 2), (1024, 1))
@@ -31,30 +30,6 @@ def v1_body(net, stride):
         net.conv(filters, act="relu")
 
 
-def mobilenet_v1():
-    net = Cfg("MobileNet V1", 224, IMAGENET + WIDTH)
-    v1_body(net, 2)
-    classes(net)
-    return net.text([
-        ("Paper", "MobileNets, Howard et al., arXiv 1704.04861, Table 1"),
-        image_input(224), ("Output", "1000 classes"),
-        ("Width", ["width_multiplier in [net]: .75, .5 and .25 have 2.586, 1.332 and 0.470 M",
-                   "parameters, 325.4, 149.5 and 41.0 M multiply-adds"]),
-        ("Note", "the last depthwise has stride 1: the paper's table has 2, its sizes need 1")])
-
-
-def mobilenet_v1_face():
-    net = Cfg("MobileNet V1 for faces", 112, FACE + WIDTH)
-    v1_body(net, 1)
-    embedding(net, 128, "gap")
-    return net.text([
-        ("Paper", [
-            "MobileNets, Howard et al., arXiv 1704.04861, Table 1, as the MobileFaceNets paper",
-            "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"]),
-        face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
-        ("Head", "global average pooling")])
-
-
 def bottleneck(net, filters, expansion, stride):
     start = net.last
     c = net.shape[2]
@@ -79,34 +54,7 @@ def v2_body(net, stride):
     net.conv(1280, act="relu6", fixed=True)
 
 
-def mobilenet_v2():
-    net = Cfg("MobileNet V2", 224, IMAGENET + WIDTH)
-    v2_body(net, 2)
-    classes(net, dropout=.2)
-    return net.text([
-        ("Paper", "MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2"),
-        image_input(224), ("Output", "1000 classes"),
-        ("Width", ["width_multiplier in [net] multiplies every filters=, also expanded widths. The",
-                   "paper expands the rounded width; the result may differ by the divisor"])])
-
-
-def mobilenet_v2_face(head):
-    net = Cfg("MobileNet V2 for faces" + (", global depthwise" if head == "gdconv" else ""), 112,
-              FACE + WIDTH)
-    v2_body(net, 1)
-    embedding(net, 128, head)
-    return net.text([
-        ("Paper", [
-            "MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2, as the MobileFaceNets",
-            "paper (Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first",
-            "layer"]),
-        face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
-        ("Head", "global depthwise layer (GDConv)" if head == "gdconv"
-         else "global average pooling")])
-
-
-def v3(name, rows, last, features, paper_table):
-    net = Cfg(f"MobileNet V3 {name}", 224, IMAGENET + WIDTH)
+def v3_body(net, rows):
     net.comment("stem")
     net.conv(16, 3, 2, "hswish")
     for size, expanded, filters, squeeze, act, stride in rows:
@@ -121,6 +69,9 @@ def v3(name, rows, last, features, paper_table):
         net.conv(filters)
         if stride == 1 and c == filters:
             net.shortcut(start)
+
+
+def v3_head(net, last, features):
     net.comment(f"head: {shape(net.shape)} -> {last} channels -> their means -> {features}")
     net.conv(last, act="hswish")
     net.avgpool()
@@ -128,11 +79,6 @@ def v3(name, rows, last, features, paper_table):
     net.dropout(.2)
     net.connected(1000)
     net.softmax()
-    return net.text([
-        ("Paper", f"Searching for MobileNetV3, Howard et al., arXiv 1905.02244, {paper_table}"),
-        image_input(224), ("Output", "1000 classes"),
-        ("Squeeze", ["to a quarter of the expanded width, rounded to 8, with biases; after the",
-                     "activation of the depthwise layer, as torchvision has it"])])
 
 
 def v1_unit(net, filters, groups, stride, first):
@@ -161,38 +107,6 @@ def shufflenet_v1_body(net, stride):
         for i in range(units):
             net.comment(f"unit: {shape(net.shape)} -> {filters} channels, stride {1 if i else 2}")
             v1_unit(net, filters, groups, 1 if i else 2, filters == 240 and i == 0)
-
-
-SHUFFLE_NOTE = ("Groups", [
-    "for another number, change groups= of each grouped [convolutional] and of each",
-    "[channel_shuffle], and the widths of the three stages: 144, 200, 240, 272 and 384 for",
-    "1, 2, 3, 4 and 8 groups in the first stage, doubled in each next one. The first 1x1",
-    "convolution has no groups"])
-
-
-def shufflenet_v1():
-    net = Cfg("ShuffleNet V1, 3 groups", 224, IMAGENET)
-    shufflenet_v1_body(net, 2)
-    classes(net)
-    return net.text([
-        ("Paper", [
-            "ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1; the shuffle stands before the",
-            "depthwise layer, as in the paper"]),
-        image_input(224),
-        ("Output", "1000 classes; the classifier has biases, the authors' has none"),
-        SHUFFLE_NOTE])
-
-
-def shufflenet_v1_face():
-    net = Cfg("ShuffleNet V1 for faces, 3 groups", 112, FACE)
-    shufflenet_v1_body(net, 1)
-    embedding(net, 128, "gap")
-    return net.text([
-        ("Paper", [
-            "ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1, as the MobileFaceNets paper",
-            "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"]),
-        face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
-        ("Head", "global average pooling"), SHUFFLE_NOTE])
 
 
 def v2_unit(net, filters, stride, act):
@@ -224,42 +138,70 @@ def shufflenet_v2_body(net, pool, act):
     net.conv(1024, act=act)
 
 
+# ---- the files ----
+
+IN_TABLE_2 = "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"
+SQUEEZE = ("Squeeze", [
+    "to a quarter of the expanded width, rounded to 8, with biases; after the",
+    "activation of the depthwise layer, as torchvision has it"])
+V3 = "Searching for MobileNetV3, Howard et al., arXiv 1905.02244, Table "
+V2_FACE = [
+    "MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2, as the MobileFaceNets",
+    "paper (Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first", "layer"]
+SHUFFLE_NOTE = ("Groups", [
+    "for another number, change groups= of each grouped [convolutional] and of each",
+    "[channel_shuffle], and the widths of the three stages: 144, 200, 240, 272 and 384 for",
+    "1, 2, 3, 4 and 8 groups in the first stage, doubled in each next one. The first 1x1",
+    "convolution has no groups"])
 V2_WIDTHS = ("Width", [
     "1x. Channels of the stages at other widths: 48, 96, 192 at 0.5x; 176, 352, 704 at 1.5x;",
     "244, 488, 976 at 2x, where the last 1x1 has 2048 channels instead of 1024"])
 
-
-def shufflenet_v2():
-    net = Cfg("ShuffleNet V2, 1x", 224, IMAGENET)
-    shufflenet_v2_body(net, True, "relu")
-    classes(net)
-    return net.text([
-        ("Paper", "ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5"),
-        image_input(224), ("Output", "1000 classes"),
-        ("Units", [
-            "the left branch of a unit of stride 2 has as many outputs as inputs; the parameters",
-            "are then those of the paper"]), V2_WIDTHS])
-
-
-def shufflenet_v2_face():
-    net = Cfg("ShuffleFaceNet: ShuffleNet V2 for faces, 1x", 112, FACE)
-    shufflenet_v2_body(net, False, "prelu")
-    embedding(net, 128, "gdconv")
-    return net.text([
-        ("Paper", [
-            "ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5; head, PReLU and no pooling after",
-            "the stem as in ShuffleFaceNet, Martinez-Diaz et al., ICCV workshops 2019"]),
-        face_input(), ("Output", "embedding of 128 numbers, not normalised: compare by the cosine"),
-        ("Head", "global depthwise layer (GDConv)"), V2_WIDTHS])
-
-
-def networks():
-    return {
-        "mobilenet-v1": mobilenet_v1, "mobilenet-v1-face": mobilenet_v1_face,
-        "mobilenet-v2": mobilenet_v2,
-        "mobilenet-v2-face": lambda: mobilenet_v2_face("gap"),
-        "mobilenet-v2-face-gdconv": lambda: mobilenet_v2_face("gdconv"),
-        "mobilenet-v3-large": lambda: v3("large", V3_LARGE, 960, 1280, "Table 1"),
-        "mobilenet-v3-small": lambda: v3("small", V3_SMALL, 576, 1024, "Table 2"),
-        "shufflenet-v1": shufflenet_v1, "shufflenet-v1-face": shufflenet_v1_face,
-        "shufflenet-v2": shufflenet_v2, "shufflenet-v2-face": shufflenet_v2_face}
+NETWORKS = {
+    "mobilenet-v1": lambda: imagenet(
+        "MobileNet V1", IMAGENET + WIDTH, lambda net: v1_body(net, 2), classes,
+        "MobileNets, Howard et al., arXiv 1704.04861, Table 1",
+        ("Width", ["width_multiplier in [net]: .75, .5 and .25 have 2.586, 1.332 and 0.470 M",
+                   "parameters, 325.4, 149.5 and 41.0 M multiply-adds"]),
+        ("Note", "the last depthwise has stride 1: the paper's table has 2, its sizes need 1")),
+    "mobilenet-v1-face": lambda: face(
+        "MobileNet V1 for faces", FACE + WIDTH, lambda net: v1_body(net, 1), gap,
+        ["MobileNets, Howard et al., arXiv 1704.04861, Table 1, as the MobileFaceNets paper",
+         IN_TABLE_2], GAP),
+    "mobilenet-v2": lambda: imagenet(
+        "MobileNet V2", IMAGENET + WIDTH, lambda net: v2_body(net, 2),
+        lambda net: classes(net, dropout=.2),
+        "MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2",
+        ("Width", ["width_multiplier in [net] multiplies every filters=, also expanded widths. The",
+                   "paper expands the rounded width; the result may differ by the divisor"])),
+    "mobilenet-v2-face": lambda: face("MobileNet V2 for faces", FACE + WIDTH,
+                                      lambda net: v2_body(net, 1), gap, V2_FACE, GAP),
+    "mobilenet-v2-face-gdconv": lambda: face(
+        "MobileNet V2 for faces, global depthwise", FACE + WIDTH, lambda net: v2_body(net, 1),
+        gdconv, V2_FACE, GDCONV),
+    "mobilenet-v3-large": lambda: imagenet(
+        "MobileNet V3 large", IMAGENET + WIDTH, lambda net: v3_body(net, V3_LARGE),
+        lambda net: v3_head(net, 960, 1280), V3 + "1", SQUEEZE),
+    "mobilenet-v3-small": lambda: imagenet(
+        "MobileNet V3 small", IMAGENET + WIDTH, lambda net: v3_body(net, V3_SMALL),
+        lambda net: v3_head(net, 576, 1024), V3 + "2", SQUEEZE),
+    "shufflenet-v1": lambda: imagenet(
+        "ShuffleNet V1, 3 groups", IMAGENET, lambda net: shufflenet_v1_body(net, 2), classes,
+        ["ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1; the shuffle stands before the",
+         "depthwise layer, as in the paper"], SHUFFLE_NOTE,
+        output="1000 classes; the classifier has biases, the authors' has none"),
+    "shufflenet-v1-face": lambda: face(
+        "ShuffleNet V1 for faces, 3 groups", FACE, lambda net: shufflenet_v1_body(net, 1), gap,
+        ["ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1, as the MobileFaceNets paper",
+         IN_TABLE_2], GAP, SHUFFLE_NOTE),
+    "shufflenet-v2": lambda: imagenet(
+        "ShuffleNet V2, 1x", IMAGENET, lambda net: shufflenet_v2_body(net, True, "relu"), classes,
+        "ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5",
+        ("Units", ["the left branch of a unit of stride 2 has as many outputs as inputs; the "
+                   "parameters", "are then those of the paper"]), V2_WIDTHS),
+    "shufflenet-v2-face": lambda: face(
+        "ShuffleFaceNet: ShuffleNet V2 for faces, 1x", FACE,
+        lambda net: shufflenet_v2_body(net, False, "prelu"), gdconv,
+        ["ShuffleNet V2, Ma et al., arXiv 1807.11164, Table 5; head, PReLU and no pooling after",
+         "the stem as in ShuffleFaceNet, Martinez-Diaz et al., ICCV workshops 2019"],
+        GDCONV, V2_WIDTHS)}
