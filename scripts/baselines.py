@@ -13,10 +13,7 @@ and the table marks their rows; thresholds and methods that learn from pairs (SV
 chi-square) are still learned on the folds. The last column has a published accuracy of the same or
 the nearest method, with its protocol and source. Writes DIR/table.csv and DIR/results.json. Needs
 scikit-learn and scikit-image (make eval-deps). """
-import argparse
-import json
 import os
-import shlex
 import sys
 import time
 
@@ -30,14 +27,14 @@ from evaluation.hand_features import FEATURES, features_of
 from evaluation.published import cited
 from experiments.verification import find_images, images_of
 from lib import fingerprints
-from lib.arguments import words
+from lib.arguments import command_line, words
 from lib.files import read_json, write_csv, write_json
 from lib.folders import identities, images_below
 from lib.lock import folder_lock
 from lib.metrics import area, by_folds, mcnemar, p_text, percent, standard_error
 from lib.pairs import read_pairs
-from lib.processes import darknet, run
-from report.identification import as_text
+from lib.processes import timed
+from lib.text import columns
 from report.machine import made_here
 
 COLUMNS = ("features", "way", "learned on", "pairs right, %", "standard error", "AUC",
@@ -128,8 +125,7 @@ def ms_of(cfg, weights):
     there any more."""
     if not all(p and os.path.isfile(p) for p in (cfg, weights)):
         return None
-    return json.loads(run([darknet(), "bench", cfg, weights, "-batch", "1", "-threads", "1",
-                           "-json", "-runs", "50"], capture=True))["ms_per_image"]
+    return timed(cfg, weights, "-batch", 1, "-threads", 1, "-runs", 50)["ms_per_image"]
 
 
 def add_p(rows):
@@ -174,19 +170,17 @@ def work(args):
         add_p(rows)
         table = [list(COLUMNS)] + [cells(r) for r in rows]
         write_csv(os.path.join(args.out, "table.csv"), table)
-        made = dict(made_here(), command=shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:]))
         from_ = dict(faces.images, faces=args.faces and fingerprints.of_folder(args.faces))
         write_json(os.path.join(args.out, "results.json"),
-                   {"made": made, "made_from": from_, "rows": rows})
-    print(as_text(table))
+                   {"made": made_here(), "made_from": from_, "rows": rows})
+    print(columns(table))
     print("p: McNemar's exact test against PCA and cosine on the same features. ms a face: one "
           "thread, of Python or of darknet bench, without reading the image.")
     print(f"results in {args.out}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("folder", help="the images of the pairs, aligned and of one size")
     parser.add_argument("pairs", help="pairs.txt, with folds")
     parser.add_argument("--out", required=True, metavar="DIR")

@@ -9,7 +9,6 @@ libdnnl2), direct and Winograd, when it is installed. All take turns in one run.
 counts, because other programs can only make a round slower. The binary layer uses AMX when the
 processor has it, unless DNX_ISA names other kernels.
 """
-import argparse
 import ctypes
 import json
 import os
@@ -18,7 +17,7 @@ import tempfile
 import time
 
 from lib import processes
-from lib.arguments import whole
+from lib.arguments import command_line, whole
 from lib.errors import run_main
 
 SHAPES = [(14, 256), (28, 128), (7, 512)]  # side, channels in and out
@@ -141,8 +140,7 @@ def compare(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("-darknet", metavar="FILE", help="the command; default bin/darknet")
     parser.add_argument("-rounds", type=whole(1), default=5)
     parser.add_argument("-threads", type=whole(1, 64), default=1)

@@ -16,7 +16,6 @@ A case is one of:
     darknet19:1, resnet18:1      libdarknet's cfg files with random weights; libdarknet only
 For libdarknet [depthwise] becomes a convolution in groups, and PReLU a leaky ReLU. All slopes are
 set to 0.1 here, so the two are equal."""
-import argparse
 import contextlib
 import importlib.util
 import json
@@ -28,9 +27,10 @@ import tempfile
 import time
 
 from bench import peer_process
+from lib import processes
+from lib.arguments import command_line
+from lib.processes import ROOT
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BIN = os.path.join(ROOT, "bin", "darknet")
 HOST_LIBRARY = os.path.join(os.environ.get("DARKNET", "/usr/lib/darknet"), "libdarknet.so")
 STOCK, STOCK_CFG = ("darknet19", "resnet18"), "/usr/share/darknet/cfg/{}.cfg"
 PEERS = ("pytorch", "onnx", "host")
@@ -44,12 +44,8 @@ HOST_LABEL = "libdarknet, 1 thread"
 
 
 def darknet(*args):
-    """Runs our command and returns its standard output. When it fails, its message is the text of
-    the exception."""
-    done = subprocess.run([BIN, *map(str, args)], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError((done.stderr or done.stdout).strip().split("\n")[-1])
-    return done.stdout
+    """Runs our command and returns its standard output."""
+    return processes.run([processes.darknet(), *map(str, args)], capture=True)
 
 
 def ours_ms(args, cfg, weights, batch, runs, *more):
@@ -255,8 +251,9 @@ def step(args, name, folder):
 
 def our_memory(args, cfg, weights):
     """Returns the peak memory of our process in MB while it predicts one image."""
-    process = subprocess.Popen([BIN, "bench", cfg, weights, "-threads", str(args.threads), "-runs",
-                                "10"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [processes.darknet(), "bench", cfg, weights, "-threads", str(args.threads), "-runs",
+               "10"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
         with open(f"/proc/{process.pid}/status") as f:
@@ -338,8 +335,7 @@ def known_case(case):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("-threads", type=int, default=2, help="threads on all sides (2)")
     parser.add_argument("-turns", type=int, default=3, help="turns of each side (3)")
     parser.add_argument("-seconds", type=float, default=1, help="length of a peer's turn (1)")

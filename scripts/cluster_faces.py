@@ -14,9 +14,7 @@ OUT/people.csv a line for each face. Look at the sheets before you train. There 
 mistakes: one person in several groups, and similar people in one group.
 
 The memory grows with the square of the number of faces: 10,000 faces need about 1 GB."""
-import argparse
 import csv
-import io
 import itertools
 import json
 import math
@@ -32,8 +30,9 @@ from PIL import Image
 from sklearn.cluster import AgglomerativeClustering
 
 from lib import fingerprints
+from lib.arguments import command_line
 from lib.embeddings import Embeddings
-from lib.files import make_folder, remove, whole_file, write
+from lib.files import make_folder, remove, whole_file
 from lib.lock import folder_lock
 from lib.skipping import cut_out, run_to
 from lib.text import counted
@@ -134,9 +133,8 @@ def hand_out(args, crops, names, groups, out):
             rows.append((names[i], person))
         if is_person:
             draw(crops, [names[i] for i in g], os.path.join(out, "sheets", person + ".jpg"))
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("face", "person")] + sorted(rows))
-    write(os.path.join(out, "people.csv"), text.getvalue())
+    with whole_file(os.path.join(out, "people.csv")) as f:
+        csv.writer(f, lineterminator="\n").writerows([("face", "person")] + sorted(rows))
     return sum(not person for _, person in rows)
 
 
@@ -176,8 +174,7 @@ def cluster(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     for name, metavar in (("cfg", "NET.cfg"), ("weights", "WEIGHTS"), ("photos", "PHOTOS"),
                           ("out", "OUT")):
         parser.add_argument(name, metavar=metavar)

@@ -21,13 +21,13 @@ from experiments import estimate
 from experiments.data import make_data
 from experiments.evaluation import evaluate, reusable
 from experiments.networks import CFG, embedding_of, schedule
-from experiments.training import train, training_seconds
+from experiments.training import cache_option, train, training_seconds
 from lib import fingerprints
 from lib.arguments import each, real, whole, words
 from lib.cfg_text import edit, without_losses
 from lib.files import read, write_json
 from lib.metrics import mcnemar, p_text, percent
-from lib.processes import darknet, run
+from lib.processes import darknet, run, timed
 from report.experiment import summary
 from report.machine import made_here
 
@@ -59,8 +59,8 @@ def by_features(args, data, name, net, teacher, batches, rate, start=()):
     """Trains a network to imitate the features of a teacher, on all faces. teacher: its cfg and
     weights."""
     text = cfg_text(args, net, FEATURE.format(*teacher), batches, rate)
-    cache = ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data.every))]
-    return train(args, name, text, data.every, data.sources[data.every], teacher, cache, start)
+    return train(args, name, text, data.every, data.sources[data.every], teacher,
+                 cache_option(args, data.every), start)
 
 
 def full_precision(args, data):
@@ -72,15 +72,13 @@ def full_precision(args, data):
                        args.full_batches, args.full_rate)
 
 
-def bench(cfg, weights):
-    return json.loads(run([darknet(), "bench", cfg, weights, "-batch", "1", "-json", "-threads",
-                           "1"], capture=True))["ms_per_image"]
-
-
 def ratio(args, one, other):
     """Returns the time of one network divided by the time of the other, as the median over
     turns."""
-    got = sorted(bench(*one) / bench(*other) for _ in range(args.turns))
+    def ms(network):
+        return timed(*network, "-batch", 1, "-threads", 1)["ms_per_image"]
+
+    got = sorted(ms(one) / ms(other) for _ in range(args.turns))
     return got[len(got) // 2]
 
 

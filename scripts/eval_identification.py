@@ -22,9 +22,7 @@ and `darknet find`), with --suspects also suspects.png and suspects.txt. Interva
 intervals over people. A rate is measurable only when at least ten pairs of two people exceed its
 threshold. Features are stored in DIR/embeddings and used again while network, weights and images
 are the same. """
-import argparse
 import os
-import shlex
 import sys
 import time
 
@@ -35,10 +33,10 @@ from evaluation import comparison, identification, threshold
 from evaluation.faces import Network, read_ignored
 from evaluation.statistics import rate_name
 from lib import fingerprints
-from lib.arguments import each, real, whole
+from lib.arguments import command_line, each, real, whole
 from lib.files import remove, write_csv, write_json
 from lib.lock import folder_lock
-from lib.text import counted
+from lib.text import columns, counted
 from report import identification as shown
 from report.machine import has_slow_blas, made_here
 
@@ -156,19 +154,17 @@ def work(args):
             shown.draw_suspects(args.out, privates[0], args.suspects)
         if args.pictures:
             shown.draw(os.path.join(args.out, "identification.png"), results, privates)
-        made = dict(made_here(), command=shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:]))
         write_json(os.path.join(args.out, "results.json"),
-                   {"made": made, "notes": notes, "made_from": results[0]["made_from"],
+                   {"made": made_here(), "notes": notes, "made_from": results[0]["made_from"],
                     "networks": results})
-    print(shown.as_text(table))
+    print(columns(table))
     for line in notes:
         print(line)
     print(f"results in {args.out}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as above")
     parser.add_argument("--out", required=True, metavar="DIR")
     parser.add_argument("--embeddings", metavar="DIR",

@@ -12,7 +12,6 @@ compare` and `darknet find` (the cosine above which two faces match, at the fals
 --threshold-rate). Rates in results.json lie between 0 and 1. A number that cannot be measured is
 null: the standard error when there is one fold, and TAR at a FAR with fewer than ten false accepts.
 """
-import argparse
 import os
 import sys
 
@@ -24,7 +23,7 @@ import numpy as np
 from evaluation import threshold
 from experiments.verification import verify, verify_bin
 from lib import fingerprints
-from lib.arguments import real
+from lib.arguments import command_line, real
 from lib.files import remove
 from lib.metrics import p_text, percent
 from lib.pairs import read_pairs
@@ -106,8 +105,7 @@ def report(r, out):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("cfg")
     parser.add_argument("weights")
     parser.add_argument("folder", help="the images: NAME/NAME_0001.jpg, or all in one folder; "

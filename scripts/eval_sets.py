@@ -10,7 +10,6 @@ again when its inputs are the same. Writes DIR/table.csv and DIR/results.json.
 """
 import argparse
 import os
-import shlex
 import sys
 import tempfile
 
@@ -19,12 +18,12 @@ from lib.errors import Failure, needs, run_main
 needs("numpy", "scipy")
 from experiments.evaluation import RESULTS, reusable
 from experiments.verification import find_images, images_of, made_from, verify
+from lib.arguments import command_line
 from lib.files import write_csv, write_json
 from lib.lock import folder_lock
 from lib.metrics import percent
 from lib.pairs import read_pairs, unpack_bin
-from lib.text import counted
-from report.identification import as_text
+from lib.text import columns, counted
 from report.machine import made_here
 
 COLUMNS = ("set", "pairs right, %", "standard error", "TAR at FAR 1e-2, %", "AUC", "EER, %",
@@ -97,11 +96,10 @@ def work(args):
         got = {name: measure_set(args, name, path, pairs) for name, path, pairs in args.sets}
         table = [list(COLUMNS)] + [cells(n, r) for n, r in got.items()]
         write_csv(os.path.join(args.out, "table.csv"), table)
-        made = dict(made_here(), command=shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:]))
         write_json(os.path.join(args.out, "results.json"), {
-            "made": made, "cfg": args.cfg, "weights": args.weights, "flip": args.flip,
+            "made": made_here(), "cfg": args.cfg, "weights": args.weights, "flip": args.flip,
             "sets": {n: {k: r[k] for k in KEPT} for n, r in got.items()}})
-    print(as_text(table))
+    print(columns(table))
     for name, r in got.items():
         if r["dropped_pairs"]:
             print(f"{name}: {counted(r['dropped_pairs'], 'pair was', 'pairs were')} dropped: "
@@ -112,8 +110,7 @@ def work(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("cfg")
     parser.add_argument("weights")
     parser.add_argument("--sets", required=True, type=sets, metavar="NAME=SET,NAME=SET")

@@ -21,7 +21,6 @@ Blob "input": W x H x C floats, RGB, (pixel - input_mean) * input_scale:
     ex.input("input", in); ex.extract("output", out);
 
 Blob "output": the output of the last layer. Needs NumPy."""
-import argparse
 import os
 import sys
 
@@ -33,6 +32,7 @@ from exchange.calibrate import images_of
 from exchange.calibrate import ranges as calibrate
 from exchange.ncnn_out import FILTERS, SECTIONS, files_of
 from lib import files
+from lib.arguments import command_line
 from lib.text import counted
 
 IMAGES = 64  # images that --int8 measures
@@ -50,8 +50,7 @@ def export(cfg, weights, param, data, to=None, half=False, force=False, faces=No
         images = images_of(faces, network.input, IMAGES)
         ranges = calibrate(network, weights, wanted, images)
     text, numbers, quantized = files_of(network, half, ranges)
-    with files.whole_file(data, binary=True) as f:
-        f.write(numbers)
+    files.write(data, numbers)
     files.write(param, text)
     if faces:
         print(f"{counted(quantized, 'layer computes', 'layers compute')} with 8 bits, by "
@@ -65,8 +64,7 @@ def export(cfg, weights, param, data, to=None, half=False, force=False, faces=No
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("cfg")
     parser.add_argument("weights")
     parser.add_argument("param", metavar="OUT.param")

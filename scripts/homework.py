@@ -18,23 +18,18 @@ from experiments.data import check_paths, make_data, watched_pairs
 from experiments.evaluation import evaluate, measure
 from experiments.methods import HOMEWORK, METHODS
 from experiments.networks import WEIGHTS, student_cfg
-from experiments.training import curve_options, other_seconds, train, training_seconds
+from experiments.training import (cache_option, curve_options, other_seconds, train,
+                                  training_seconds)
 from lib.arguments import each, real, whole, words
 from lib.lock import folder_lock
 from lib.processes import darknet
 from report.experiment import report, show, summary
 
 
-def cache_options(args, data):
-    """Returns the options of `classifier train` for the cache of a .data file."""
-    return ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))] \
-        if args.cache else []
-
-
 def students(args, data, teacher, method, width):
     """Trains and verifies a student with each seed. Returns a row of the table."""
     which = data.labelled if METHODS[method].labels else data.every
-    options = cache_options(args, which) if method != "scratch" else []
+    options = cache_option(args, which) if args.cache and method != "scratch" else []
     results, names, seconds = [], [], []
     for seed in args.seeds:
         names.append(f"{method}-{width:g}-seed{seed}")
@@ -87,8 +82,7 @@ def work(args):
         args, data, text, embedding, args.methods,
         options=curve_options(args.teacher_batches, args.points, data.watched))
     rows = [teacher_row(args, data, teacher, text)]
-    chosen = choice.choose(args, data, teacher, lambda d: cache_options(args, d)) \
-        if args.choose else ""
+    chosen = choice.choose(args, data, teacher) if args.choose else ""
     drawn = time.time()
     for width in args.widths:
         for method in args.methods:

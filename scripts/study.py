@@ -16,6 +16,7 @@ hours.
 """
 import argparse
 import fnmatch
+import functools
 import os
 import sys
 import time
@@ -24,13 +25,14 @@ from lib.errors import Failure, needs
 
 needs("numpy", "scipy", "matplotlib", "PIL")
 import homework
-from experiments import runs, study_choice, study_rows, teachers
+from experiments import estimate, runs, study_choice, study_rows, teachers
 from experiments.data import Pairs, check_pairs, make_data
-from experiments.estimate import in_words, is_done
 from experiments.held_out import hold_out
 from experiments.methods import BEST, METHODS, STUDY
 from experiments.networks import student_cfg, usual
-from lib.arguments import each, real, whole, words
+from lib.arguments import command_line, each, real, whole, words
+from lib.processes import on_threads
+from lib.text import columns
 from report import study as report
 
 
@@ -55,22 +57,20 @@ def asked(args, planned):
 
 def show_plan(args, data, planned, embedding):
     """Prints every run and its time, which is estimated from a few batches of each width."""
-    clock = runs.Clock(args)
-
-    def text_of(run):
-        return student_cfg(args, "scratch", run.width, 1, data.classes, {"embedding": embedding},
+    @functools.lru_cache(maxsize=None)
+    def milliseconds(width):
+        text = student_cfg(args, "scratch", width, 1, data.classes, {"embedding": embedding},
                            usual(args, "scratch"))
+        return estimate.milliseconds(text, args.batch, "-train", *on_threads(args.threads))
 
     tried = [run for _, _, run in study_choice.tried(args)] if args.choose else []
-    total = 0
-    print("\nEstimated by timing a few batches of each width, without the teacher's cache and "
-          "tests\n(other programs on this machine make it longer):")
+    listed = []
     for run in tried + planned:
-        done = is_done(args, run.name)
-        seconds = 0 if done else clock.seconds(run, text_of(run))
-        total += seconds
-        print(f"  {run.name:60} {'done' if done else in_words(seconds):>8}")
-    print(f"  {'in all, about':60} {in_words(total):>8}\n", flush=True)
+        done = estimate.is_done(args, run.name)
+        seconds = 0 if done else run.batches * args.batch / 1000 * milliseconds(run.width)
+        listed.append((run.name, seconds, done))
+    estimate.show(listed, "Estimated by timing a few batches of each width, without the teacher's "
+                          "cache and tests\n")
 
 
 def work(args):
@@ -97,7 +97,7 @@ def work(args):
             found = study_rows.read_rows(args.out)
             report.write_all(args, found, study_choice.kept(args.out, chosen))
             drawn = time.time()
-    print(report.text_table(found))
+    print(columns(report.table(found)))
     print(f"\ntable: {os.path.join(args.out, 'study.md')}")
 
 
@@ -115,8 +115,7 @@ def test_set(text):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, conflict_handler="resolve",
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = command_line(__doc__, conflict_handler="resolve")
     homework.add_data_options(p, "study")
     p.add_argument("--batches", dest="lengths", type=each(whole(1)), default=[1150],
                    metavar="N,N", help="updates: a short and a long training (1150; 1150,20000)")

@@ -11,7 +11,6 @@ Losses are left out. When a layer has no exact replacement (swish or [sam], for 
 message names the section and the option, and nothing is written.
 
 Netron can draw such a cfg, too. Needs NumPy."""
-import argparse
 import os
 import sys
 
@@ -21,6 +20,7 @@ needs("numpy")
 from exchange import network as networks
 from exchange.stock_out import SECTIONS, files_of
 from lib import files
+from lib.arguments import command_line
 
 
 def export(cfg, weights, out_cfg, out_weights, to=None, force=False):
@@ -29,16 +29,14 @@ def export(cfg, weights, out_cfg, out_weights, to=None, force=False):
     for out in (out_cfg, out_weights):
         files.refuse_replacing(out, force, cfg, weights)
     text, data = files_of(networks.load(cfg, weights, to, SECTIONS, "stock Darknet"))
-    with files.whole_file(out_weights, binary=True) as f:
-        f.write(data)
+    files.write(out_weights, data)
     files.write(out_cfg, text)
     sections = sum(line.startswith("[") for line in text.splitlines()) - 1
     print(f"{out_cfg}: {sections} sections; {out_weights}: {(len(data) - 20) // 4:,} floats")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     for name in ("cfg", "weights", "out_cfg", "out_weights"):
         parser.add_argument(name, metavar=name.replace("out_", "out."))
     parser.add_argument("-to", "--to", metavar="LAYER", help="the layer that becomes the output")

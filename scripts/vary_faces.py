@@ -20,7 +20,6 @@ for example). In the last case the same command makes the missing faces later.
 
 The same command continues an interrupted run. OUT/.record.json contains the inputs of OUT.
 """
-import argparse
 import functools
 import math
 import os
@@ -34,7 +33,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from lib import fingerprints
-from lib.arguments import whole
+from lib.arguments import command_line, whole
 from lib.files import read_result, remove, whole_file, write, write_json
 from lib.folders import images_below
 from lib.lock import folder_lock
@@ -130,8 +129,7 @@ def write_all(i, paths, args):
 
 
 def parse():
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = command_line(__doc__)
     p.add_argument("faces", nargs="+", metavar="FACES", help="folders of aligned faces")
     p.add_argument("--out", required=True, help="a new folder")
     p.add_argument("--varied", type=whole(0, 1000), default=2,

@@ -8,7 +8,6 @@ that is finished in --out is not repeated. A training that was interrupted conti
 checkpoint. --times-only times the networks of an earlier call in --out, and makes the table and the
 picture again. """
 import argparse
-import json
 import os
 import sys
 
@@ -20,10 +19,10 @@ import homework
 from experiments import candidates, estimate, teachers
 from experiments.data import Pairs, check_pairs, make_data
 from experiments.evaluation import evaluate
-from experiments.training import train, training_seconds
+from experiments.training import cache_option, train, training_seconds
 from lib.arguments import each, real, whole
 from lib.files import read, read_json, write_json
-from lib.processes import darknet, run
+from lib.processes import timed
 from report import which
 from report.experiment import summary
 from report.machine import made_here
@@ -47,15 +46,11 @@ def planned(args, numbers):
     return rows
 
 
-def cache(args, data):
-    return ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data.every))]
-
-
 def taught(args, data, teacher, row, batches, rate, start=()):
     """Trains the row's network from the teacher's features. Returns its cfg and weights."""
     text = candidates.student(args, row["text"], teacher, batches, rate)
     return train(args, row["name"], text, data.every, data.sources[data.every],
-                 teachers.files(teacher, "feature"), cache(args, data), start)
+                 teachers.files(teacher, "feature"), cache_option(args, data.every), start)
 
 
 def verified(args, row, trained, tests):
@@ -87,14 +82,13 @@ def times(args, rows):
     for turn in range(args.turns):
         for row in rows:
             guess = row["ms"][0] if turn else 1 + row["macs"] / 20e6
-            said = run([darknet(), "bench", os.path.join(args.out, row["name"] + ".cfg"), "-batch",
-                        "1", "-threads", "1", "-json", "-runs", str(max(5, int(300 / guess)))],
-                       capture=True)
-            row["ms"].append(json.loads(said)["ms_per_image"])
+            said = timed(os.path.join(args.out, row["name"] + ".cfg"), "-batch", 1, "-threads", 1,
+                         "-runs", max(5, int(300 / guess)))
+            row["ms"].append(said["ms_per_image"])
         print(f"timed: turn {turn + 1} of {args.turns}", flush=True)
-    timed = made_here()
+    now = made_here()
     for row in rows:
-        row["timed"] = timed
+        row["timed"] = now
 
 
 def store(args, rows, about):

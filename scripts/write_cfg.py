@@ -3,10 +3,10 @@
     scripts/write_cfg.py [-check] [NAME...]      # writes into cfg/; without NAME all networks
 
 -check writes nothing. The exit status is 1 when a file differs from what this script writes."""
-import argparse
 import os
 import sys
 
+from lib.arguments import command_line
 from lib.errors import Failure, run_main
 from lib.files import read, write
 from lib.processes import ROOT
@@ -31,8 +31,7 @@ def run(names, check):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("-check", action="store_true")
     args = parser.parse_args()

@@ -8,10 +8,9 @@ import re
 import numpy as np
 
 from evaluation.scores import BLOCK, unit
-from lib import embeddings, fingerprints
+from lib import embeddings, fingerprints, skipping
 from lib.errors import Failure
-from lib.files import make_folder, read, read_result, remove, write_json
-from lib.processes import darknet, run
+from lib.files import make_folder, read_result, remove, write_json
 from lib.text import counted, read_lines
 
 
@@ -40,17 +39,11 @@ class Network:
         print(f"features of {images} by {self.name}", flush=True)
         remove(out)
         remove(out + ".skipped")  # of an earlier call: `embed` would not replace it
-        try:
-            run([darknet(), "embed", self.cfg, self.weights, images, out]
-                + (["-flip", self.flip] if self.flip != "none" else [])
-                + (["-threads", str(self.threads)] if self.threads else []), capture=True)
-        except Failure as e:
-            if not os.path.exists(out + ".skipped"):
-                raise
-            bad = read(out + ".skipped").splitlines()
-            if not self.allow_broken or not os.path.exists(out):
-                raise Failure(f"{images}: {counted(len(bad), 'image')} cannot be used "
-                              "(--allow-broken leaves them out):" + fingerprints.listed(bad)) from e
+        bad = skipping.embed(self.cfg, self.weights, images, out, self.flip, self.threads)
+        if bad and not (self.allow_broken and os.path.exists(out)):
+            raise Failure(f"{images}: {counted(len(bad), 'image')} cannot be used "
+                          "(--allow-broken leaves them out):" + fingerprints.listed(bad))
+        if bad:
             print(f"{images}: {counted(len(bad), 'broken image is', 'broken images are')} left out"
                   + fingerprints.listed(bad))
         write_json(record, made)

@@ -1,5 +1,4 @@
 """The networks that which_network.py compares. Their features get the length of the teacher's."""
-import json
 import os
 
 from experiments.methods import METHODS
@@ -8,7 +7,7 @@ from lib import fingerprints
 from lib.cfg_text import edit, embedding, sections, without_losses
 from lib.errors import Failure
 from lib.files import read, write
-from lib.processes import darknet, run
+from lib.processes import checked
 
 NAMES = ("mobilefacenet-eighth", "mobilefacenet-quarter", "mobilefacenet-half", "mobilefacenet",
          "mobilefacenet-2x", "resnet-face-small", "shufflenet-v1-face", "shufflenet-v2-face",
@@ -57,6 +56,6 @@ def measured(args, name, text):
     "parameters", "macs", "bytes"} from `darknet check`; bytes is the size of its weights file."""
     cfg = os.path.join(args.out, name + ".cfg")
     write(cfg, text)
-    said = json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
+    said = checked(cfg)
     return {"network": fingerprints.of_network(text), "parameters": said["parameters"],
             "macs": said["multiply_adds"], "bytes": 20 + 4 * said["floats"]}

@@ -3,7 +3,7 @@ from experiments.data import development_pairs
 from experiments.evaluation import evaluate
 from experiments.networks import WEIGHTS, loss_weight, student_cfg
 from experiments.teachers import files
-from experiments.training import train
+from experiments.training import cache_option, train
 
 
 def note(args):
@@ -16,11 +16,10 @@ def note(args):
             "which flatters those rows a little; --choose chooses on development pairs.")
 
 
-def choose(args, data, teacher, cache):
+def choose(args, data, teacher):
     """Trains a student of the first width with each weight of --choose. Sets args.X_weight to the
-    weight with the best mean accuracy over the seeds. Returns a text for the report. cache: a
-    function that returns the options of the teacher's cache for a .data file."""
-    said = []
+    weight with the best mean accuracy over the seeds. Returns a text for the report."""
+    said, cache = [], cache_option(args, data.labelled) if args.cache else []
     pairs = development_pairs(args)
     for method, weights in args.choose.items():
         tried = {}
@@ -31,7 +30,7 @@ def choose(args, data, teacher, cache):
                 name = f"choose-{method}-{weight:g}-{args.widths[0]:g}-seed{seed}"
                 text = student_cfg(args, method, args.widths[0], seed, data.classes, teacher)
                 trained = train(args, name, text, data.labelled, data.sources[data.labelled],
-                                files(teacher, method), cache(data.labelled))
+                                files(teacher, method), cache)
                 got.append(evaluate(args, name, *trained, pairs, "development")["accuracy"])
             tried[weight] = sum(got) / len(got)
         best = max(tried, key=tried.get)

@@ -1,5 +1,4 @@
 """Estimates how long an experiment will take, from the time of a few batches of each network."""
-import json
 import os
 import tempfile
 
@@ -9,9 +8,9 @@ from experiments.teachers import needs_head
 from experiments.training import RECORD
 from lib.cfg_text import without_losses
 from lib.files import read_result, write
-from lib.processes import darknet, run
+from lib.processes import on_threads, timed
 
-RUNS = "3"
+RUNS = 3
 
 
 def milliseconds(text, batch, *more):
@@ -19,8 +18,7 @@ def milliseconds(text, batch, *more):
     with tempfile.TemporaryDirectory() as folder:
         cfg = os.path.join(folder, "net.cfg")
         write(cfg, text)
-        return json.loads(run([darknet(), "bench", cfg, "-batch", str(batch), "-runs", RUNS,
-                               "-json", *more], capture=True))["ms_per_image"]
+        return timed(cfg, "-batch", batch, "-runs", RUNS, *more)["ms_per_image"]
 
 
 def is_done(args, name):
@@ -30,7 +28,7 @@ def is_done(args, name):
 
 def stages(args, data, teacher_text, embedding):
     """Returns [(name, estimated seconds, is done)]. It does not need a trained teacher."""
-    out, threads = [], ["-threads", str(args.threads)] if args.threads else []
+    out, threads = [], on_threads(args.threads)
     images, faces = args.batch / 1000, data.images[data.every]
     forward = {"teacher": milliseconds(without_losses(teacher_text), 32, *threads)}
     if not args.teacher_weights:
@@ -85,11 +83,11 @@ def tried(args, method, width, weights, seconds):
             len(left) * args.batches * seconds, not left)
 
 
-def show(listed):
+def show(listed, about="Estimated by timing a few batches"):
     """Prints the stages and their sum."""
     left = sum(seconds for _, seconds, done in listed if not done)
     width = max(len(what) for what, _, _ in listed)
-    print("\nEstimated by timing a few batches (other programs on this machine make it longer):")
+    print(f"\n{about} (other programs on this machine make it longer):")
     for what, seconds, done in listed:
         print(f"  {what:{width}}  {'done' if done else in_words(seconds):>8}")
     print(f"  {'in all, about':{width}}  {in_words(left):>8}\n", flush=True)

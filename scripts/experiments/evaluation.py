@@ -1,13 +1,12 @@
 """Verifies and measures the networks of an experiment. A result with the same inputs is not made
 again."""
-import json
 import os
 
 from experiments.verification import find_images, images_of, made_from, verify
 from lib import fingerprints
 from lib.cfg_text import without_losses
 from lib.files import read_result, write, write_json
-from lib.processes import checked, darknet, run
+from lib.processes import checked, timed
 from report.machine import processor
 
 RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
@@ -56,10 +55,9 @@ def measure(args, name, text):
     if old is None:
         write(cfg, text)
         shown = checked(cfg)
-        timed = json.loads(run([darknet(), "bench", cfg, "-batch", "1", "-json", "-runs", "300"],
-                               capture=True))
+        told = timed(cfg, "-batch", 1, "-runs", 300)
         old = {"made_from": now, "parameters": shown["parameters"],
-               "macs": shown["multiply_adds"], "ms": timed["ms_per_image"],
-               "threads": timed["threads"], "kernels": timed["kernels"]}
+               "macs": shown["multiply_adds"], "ms": told["ms_per_image"],
+               "threads": told["threads"], "kernels": told["kernels"]}
         write_json(path, old)
     return old

@@ -25,8 +25,8 @@ def identify(args, name, cfg, weights):
     if old is None:
         print(f"identifying with {name}", flush=True)
         run([sys.executable, SCRIPT, cfg, weights, args.probes, *args.distractors, "--out", out,
-             "--no-pictures", "--far", ",".join(RATES), "--draws", "1"]
-            + (["--threads", str(args.threads)] if args.threads else []), capture=True)
+             "--no-pictures", "--far", ",".join(RATES), "--draws", "1", "--threads",
+             str(args.threads)], capture=True)
         r = read_json(os.path.join(out, "results.json"), "networks")["networks"][0]
         tar = r["verification"]["tar_at_far"]
         rates = {f"rank-1 of {r['faces']['distractors']:,}": interval(

@@ -1,10 +1,8 @@
 """The rows of a comparison: accuracies over seeds, and p between rows with the same training
 images."""
-import math
-
 from evaluation.all_pairs import difference, mean
 from experiments.methods import METHODS
-from lib.metrics import mcnemar
+from lib.metrics import mcnemar, standard_error
 
 AGAINST = ("scratch", "feature")  # the columns of p in a table
 
@@ -12,10 +10,8 @@ AGAINST = ("scratch", "feature")  # the columns of p in a table
 def mean_error(values, folds_error):
     """Returns (mean, its standard error over the seeds). With one seed the error is folds_error,
     the error over the folds, which may be None."""
-    m = sum(values) / len(values)
-    if len(values) == 1:
-        return m, folds_error
-    return m, math.sqrt(sum((v - m) ** 2 for v in values) / (len(values) - 1) / len(values))
+    return sum(values) / len(values), \
+        folds_error if len(values) == 1 else standard_error(values)
 
 
 def row(method, width, images, source, seeds, results, seconds, measured):

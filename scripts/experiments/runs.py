@@ -3,19 +3,18 @@ the network to the file with its result."""
 import argparse
 import dataclasses
 import os
-import shlex
-import sys
 
 from experiments import teachers
-from experiments.estimate import milliseconds
 from experiments.evaluation import evaluate
 from experiments.identify import identify
 from experiments.methods import METHODS
 from experiments.networks import student_cfg
-from experiments.training import RECORD, curve_options, train, training_seconds
+from experiments.training import (RECORD, cache_option, curve_options, train,
+                                  training_seconds)
 from lib.cfg_text import without_losses
 from lib.files import read, read_json, read_result, write, write_json
 from report import curves
+from report.machine import command
 
 RUN = "run.json"
 
@@ -97,7 +96,7 @@ def trained(args, data, run, teacher, tuned, curve=()):
     taught = teacher_of(args, run, teacher)
     text = student_cfg(own, run.method, run.width, run.seed, data.classes, taught, tuned)
     files = teachers.files(taught, run.method)
-    cache = ["-cache", os.path.join(args.out, "cache-" + os.path.basename(which))] if files else []
+    cache = cache_option(args, which) if files else []
     return (own, *train(own, run.name, text, which, data.sources[which], files,
                         [*cache, *curve]))
 
@@ -123,7 +122,7 @@ def finish(args, data, run, teacher, tuned, tests):
         "commit": sorted({s.get("commit", "unknown") for s in record["sessions"]}),
         "machine": sorted({s.get("machine", "unknown") for s in record["sessions"]}),
         "date": record["sessions"][-1]["begun"],
-        "command": shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
+        "command": command(),
         "tests": {name: {k: r[k] for k in ("accuracy", "standard_error", "tar_at_far", "pairs")}
                   for name, r in results.items()}}
     old = read_result(os.path.join(folder, RUN), "command") or {}
@@ -132,17 +131,3 @@ def finish(args, data, run, teacher, tuned, tests):
     value["identification"] = identified or old.get("identification")
     write_json(os.path.join(folder, RUN), value)
     return value
-
-
-class Clock:
-    """Estimates the seconds of runs from a few batches of each width."""
-
-    def __init__(self, args):
-        self.args, self.ms = args, {}
-
-    def seconds(self, run, text):
-        """Returns the seconds of a run. text: the cfg of a student of its width."""
-        if run.width not in self.ms:
-            more = ["-threads", str(self.args.threads)] if self.args.threads else []
-            self.ms[run.width] = milliseconds(text, self.args.batch, "-train", *more)
-        return run.batches * self.args.batch / 1000 * self.ms[run.width]

@@ -7,7 +7,7 @@ from experiments.methods import METHODS
 from experiments.networks import student_cfg, usual
 from experiments.runs import Run, options_of
 from experiments.teachers import files
-from experiments.training import train
+from experiments.training import cache_option, train
 from lib.files import read_result
 
 
@@ -49,7 +49,7 @@ def choose(args, data, teacher):
                            {**tuned_of(args, method, chosen), **values})
         asked = files(teacher, method)
         network = train(own, run.name, text, data.labelled, data.sources[data.labelled], asked,
-                        ["-cache", f"{args.out}/cache-development.data"] if asked else [])
+                        cache_option(args, data.labelled) if asked else [])
         r = evaluate(own, run.name, *network, data.test, "development", args.any_build, False)
         got.setdefault(method, []).append((r["accuracy"], values))
         best = max(got[method], key=lambda each: each[0])  # the first one when several are equal

@@ -10,6 +10,7 @@ from experiments import rows
 from experiments.methods import METHODS
 from experiments.runs import RUN
 from lib.files import read_json, read_result
+from lib.metrics import standard_error
 
 KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned")
 
@@ -19,12 +20,7 @@ def interval(values):
     n = len(values)
     if n < 2:
         return None
-    return float(t.ppf(.975, n - 1)) * math.sqrt(variance(values) / n)
-
-
-def variance(values):
-    mean = sum(values) / len(values)
-    return sum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return float(t.ppf(.975, n - 1)) * standard_error(values)
 
 
 def difference(a, b):
@@ -32,7 +28,7 @@ def difference(a, b):
     interval by Welch's test), or None when a or b has only one seed."""
     if min(len(a), len(b)) < 2:
         return None
-    parts = [variance(v) / len(v) for v in (a, b)]
+    parts = [standard_error(v) ** 2 for v in (a, b)]
     both = sum(parts)
     minus = sum(a) / len(a) - sum(b) / len(b)
     if not both:

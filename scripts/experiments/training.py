@@ -8,7 +8,7 @@ import time
 from lib import fingerprints
 from lib.errors import Failure
 from lib.files import read, read_json, read_result, write, write_json
-from lib.processes import darknet, run
+from lib.processes import darknet, on_threads, run
 from report.machine import commit, processor
 
 RECORD = "record.json"
@@ -88,9 +88,8 @@ def train(args, name, text, data, source, teacher=(), options=(), start=()):
     resume = os.path.exists(os.path.join(folder, "net.state"))
     before, begun = training_seconds(args, name), time.time()
     try:
-        run([darknet(), "classifier", "train", own, cfg]
-            + (["-threads", str(args.threads)] if args.threads else []) + list(options)
-            + (["-resume"] if resume else list(start)), show=True)
+        run([darknet(), "classifier", "train", own, cfg, *on_threads(args.threads), *options,
+             *(["-resume"] if resume else start)], show=True)
     finally:  # an interrupted session is recorded, too
         record["sessions"].append({
             "commit": commit(), "machine": processor(),
@@ -101,6 +100,12 @@ def train(args, name, text, data, source, teacher=(), options=(), start=()):
     record.update(done=True, weights=fingerprints.of_file(weights))
     write_json(path, record)
     return cfg, weights
+
+
+def cache_option(args, data):
+    """Returns the option of the trainer for the cache of the teacher's outputs. data: a .data
+    file."""
+    return ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))]
 
 
 def curve_options(batches, points, pairs):

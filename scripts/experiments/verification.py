@@ -7,13 +7,13 @@ import time
 import numpy as np
 
 from evaluation.all_pairs import all_pairs
-from lib import embeddings, fingerprints
+from lib import embeddings, fingerprints, skipping
 from lib.errors import Failure
 from lib.files import make_folder, read, read_json, write_json
 from lib.folders import KINDS
 from lib.metrics import cosines, mcnemar, metrics
 from lib.pairs import unpack_bin
-from lib.processes import darknet, run
+from lib.processes import darknet
 from lib.text import counted
 from report.roc import draw_roc, draw_worst, printable
 
@@ -63,24 +63,16 @@ def pairs_of(folder, pairs, found):
 def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=False):
     """Computes features with `darknet embed`. Returns ({name: feature}, one line for each broken
     image). Without allow_broken a broken image is an error."""
-    names, bad = sorted(found), []
+    names = sorted(found)
     paths = [os.path.join(os.path.abspath(folder), found[n]) for n in names]
     with tempfile.TemporaryDirectory() as scratch:
         listing, out = os.path.join(scratch, "images.txt"), os.path.join(scratch, "out.dnxe")
         with open(listing, "w", encoding="utf-8", errors="surrogateescape") as f:
             f.writelines(p + "\n" for p in paths)
-        try:
-            run([darknet(), "embed", cfg, weights, listing, out]
-                + (["-flip", flip] if flip != "none" else [])
-                + (["-threads", str(threads)] if threads else []), capture=True)
-        except Failure as e:
-            if not os.path.exists(out + ".skipped"):
-                raise
-            bad = read(out + ".skipped").splitlines()
-            if not allow_broken or not os.path.exists(out):
-                raise Failure(f"{folder}: {len(bad)} of {len(names)} images cannot be used "
-                              "(--allow-missing drops their pairs):"
-                              + fingerprints.listed(bad, 20)) from e
+        bad = skipping.embed(cfg, weights, listing, out, flip, threads)
+        if bad and not (allow_broken and os.path.exists(out)):
+            raise Failure(f"{folder}: {len(bad)} of {len(names)} images cannot be used "
+                          "(--allow-missing drops their pairs):" + fingerprints.listed(bad, 20))
         got, vectors = embeddings.read(out)
     if len(got) != len(names) - len(bad):
         raise Failure(f"{darknet()} embed gave {len(got)} of {len(names)} images")

@@ -1,7 +1,13 @@
-"""Types of arguments for argparse: numbers with bounds, lists without repeats, words from a set. A
-wrong argument is a usage error, with exit status 2."""
+"""Command lines: a parser, and types of arguments: numbers with bounds, lists without repeats,
+words from a set. A wrong argument is a usage error, with exit status 2."""
 import argparse
 import math
+
+
+def command_line(text, **more):
+    """Returns a parser whose -h shows the text with its own line breaks."""
+    return argparse.ArgumentParser(description=text, **more,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def whole(least, most=1 << 31):

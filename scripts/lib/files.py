@@ -86,9 +86,10 @@ def refuse_replacing(out, force, *inputs):
         raise Failure(f"{out}: exists; --force replaces it")
 
 
-def write(path, text):
-    with whole_file(path) as f:
-        f.write(text)
+def write(path, content):
+    """Writes a text, or bytes."""
+    with whole_file(path, binary=isinstance(content, bytes)) as f:
+        f.write(content)
 
 
 def write_json(path, value):

@@ -2,14 +2,13 @@
 the file of the result. A later call compares it, so that it never uses a result of other inputs."""
 import functools
 import hashlib
-import json
 import os
 import re
 
 from lib.cfg_text import sections
 from lib.errors import Failure
 from lib.folders import walk
-from lib.processes import darknet, run
+from lib.processes import checked, darknet
 
 SMALL = 1 << 29  # bytes; of larger folders the times of files are compared, not their contents
 SHAPE = ("height", "width", "channels", "width_multiplier")
@@ -98,8 +97,7 @@ def of_network(text):
 def of_features(cfg, weights):
     """Returns darknet's fingerprint of a network: 16 hexadecimal digits that stand for its
     features."""
-    return json.loads(run([darknet(), "check", cfg, weights, "-json"],
-                          capture=True))["fingerprint"]
+    return checked(cfg, weights)["fingerprint"]
 
 
 def differences(was, now):

@@ -121,10 +121,20 @@ def run(command, capture=False, show=False):
         return said[0]
 
 
-def checked(cfg):
-    """Returns the output of `darknet check -json` for a network; scripts/README.md lists the
-    keys."""
-    return json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
+def checked(cfg, *weights):
+    """Returns the output of `darknet check -json` for a network."""
+    return json.loads(run([darknet(), "check", cfg, *weights, "-json"], capture=True))
+
+
+def timed(cfg, *options):
+    """Returns the output of `darknet bench -json` for a network. options: weights, `-batch N` and
+    so on."""
+    return json.loads(run([darknet(), "bench", cfg, *map(str, options), "-json"], capture=True))
+
+
+def on_threads(count):
+    """Returns the option -threads; without it, for 0, `darknet` takes all processors."""
+    return ["-threads", str(count)] if count else []
 
 
 def ended(command, status):

@@ -3,7 +3,8 @@ read. The script then continues with the other images."""
 import os
 
 from lib.errors import Failure
-from lib.processes import darknet, run
+from lib.files import read
+from lib.processes import darknet, on_threads, run
 
 
 def time_of(path):
@@ -23,3 +24,16 @@ def run_to(result, *command, show=False):
 def cut_out(photos, crops, *options, show=False):
     """Finds the faces of photographs and writes crops into a folder (`darknet faces`)."""
     run_to(os.path.join(crops, "faces.record"), "faces", photos, crops, *options, show=show)
+
+
+def embed(cfg, weights, images, out, flip="none", threads=0):
+    """Computes the features of images (`darknet embed`). Returns one line for each image that
+    cannot be used; `out` is not written when none can."""
+    try:
+        run([darknet(), "embed", cfg, weights, images, out, *on_threads(threads),
+             *(["-flip", flip] if flip != "none" else [])], capture=True)
+    except Failure:
+        if not os.path.exists(out + ".skipped"):
+            raise
+        return read(out + ".skipped").splitlines()
+    return []

@@ -1,5 +1,5 @@
-"""Reads text files of users: with a byte order mark, in UTF-16, with any line ends. Also words for
-messages."""
+"""Reads text files of users: with a byte order mark, in UTF-16, with any line ends. Also words and
+tables for messages."""
 from lib.errors import Failure
 
 LONGEST = 1 << 20  # bytes in a line
@@ -38,3 +38,9 @@ def words(line):
     """Returns the words of a line. When the line has tabs, only tabs separate words, so that names
     may have spaces."""
     return [w.strip() for w in line.split("\t")] if "\t" in line.strip() else line.split()
+
+
+def columns(rows):
+    """Returns a table as text. rows: lists of texts, all of the same length."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in rows)

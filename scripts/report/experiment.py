@@ -2,8 +2,6 @@
 import collections
 import html
 import os
-import shlex
-import sys
 
 from experiments.methods import METHODS
 from experiments.rows import AGAINST, has_other_images, stored
@@ -11,6 +9,7 @@ from experiments.training import build_of
 from experiments.verification import NEEDED, find_images
 from lib.files import read_json, write, write_csv, write_json
 from lib.metrics import p_text, percent
+from lib.text import columns
 from report import curves
 from report.confused import draw_confused
 from report.machine import made_here
@@ -54,8 +53,7 @@ def show(rows):
     table = [COLUMNS] + [cells(r) for r in rows]
     kept = [i for i, c in enumerate(COLUMNS) if c not in REPORT_ONLY and
             not (c.startswith("minus ") and all(line[i] == "-" for line in table[1:]))]
-    widths = {i: max(len(line[i]) for line in table) for i in kept}
-    return "\n".join("  ".join(line[i].ljust(widths[i]) for i in kept).rstrip() for line in table)
+    return columns([[line[i] for i in kept] for line in table])
 
 
 def summary(args, data):
@@ -196,7 +194,6 @@ def report(args, rows, data, said):
     draw_curves(args, rows, title, at + "curves.png")
     draw_confused(at + "confused.png", first_results(args, rows), data.test.faces,
                   find_images(data.test.faces, data.test.read(), True)[0])
-    command = shlex.join([os.path.basename(sys.argv[0])] + sys.argv[1:])
     items = "".join(f"<li><b>{m}</b>: {html.escape(METHODS[m].what)}</li>" for m in args.methods)
     said_html = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     write(at + "report.html", f"""<!DOCTYPE html>
@@ -214,7 +211,7 @@ def report(args, rows, data, said):
 <ul>{links(rows)}</ul>
 <p>{made['date']}, {html.escape(made['machine'])}; darknet build {made['build']},
 commit {made['commit']}.
-Command: <code>{html.escape(command)}</code></p>
+Command: <code>{html.escape(made['command'])}</code></p>
 """)
-    write_json(at + "results.json", {"made": dict(made, command=command), "data": title,
+    write_json(at + "results.json", {"made": made, "data": title,
                                      "notes": lines, "rows": stored(rows)})

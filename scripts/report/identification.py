@@ -74,11 +74,6 @@ def against(results):
     return rows
 
 
-def as_text(rows):
-    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in rows)
-
-
 def notes(results, args):
     """Returns the notes that a reader of the table needs."""
     f, v = results[0]["faces"], results[0]["verification"]

@@ -2,7 +2,9 @@
 import functools
 import os
 import re
+import shlex
 import subprocess
+import sys
 import time
 
 from lib import fingerprints
@@ -43,12 +45,17 @@ def has_slow_blas():
         return False
 
 
+def command():
+    """Returns the command line of this script."""
+    return shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
+
+
 def made_here():
-    """Returns {"date", "machine", "build", "commit"} for now. Scripts that only read files of
-    features need no darknet command: "build" and "commit" are None when there is none."""
+    """Returns {"date", "machine", "build", "commit", "command"} for now. Scripts that only read
+    files of features need no darknet command: "build" and "commit" are None when there is none."""
     try:
         build, name = fingerprints.of_build(), commit()
     except Failure:
         build = name = None
     return {"date": time.strftime("%Y-%m-%d %H:%M:%S"), "machine": processor(), "build": build,
-            "commit": name}
+            "commit": name, "command": command()}

@@ -4,6 +4,7 @@ import os
 import numpy as np
 
 from lib.metrics import percent, roc
+from report.confused import most_confused
 from report.pictures import picture, pyplot
 
 
@@ -47,9 +48,7 @@ def draw_roc(path, result, title, other=None):
 def draw_worst(path, folder, found, pairs, result, title, each=10):
     """Draws the worst pairs: false accepts by falling score, then false rejects by rising score."""
     plt, scores = pyplot(), result["scores"]
-    wrong = [i for i, right in enumerate(result["right"]) if not right]
-    accepts = sorted((i for i in wrong if not pairs[i][2]), key=lambda i: -scores[i])[:each]
-    rejects = sorted((i for i in wrong if pairs[i][2]), key=lambda i: scores[i])[:each]
+    accepts, rejects = most_confused(result, each)
     rows = max(len(accepts), len(rejects), 1)
     with picture(path, 90, rows, 4, figsize=(9, 2.1 * rows + .8)) as (figure, axes):
         for a in axes.flat:

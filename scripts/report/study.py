@@ -70,13 +70,6 @@ def table(rows):
     return [header(names, rates)] + [cells(r, names, rates) for r in rows]
 
 
-def text_table(rows):
-    lines = table(rows)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip()
-                     for line in lines)
-
-
 def markdown(rows):
     lines = table(rows)
     lines.insert(1, ["---"] * len(lines[0]))
