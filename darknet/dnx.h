@@ -2,8 +2,8 @@
  * for the section [NAME] of a cfg. No other file changes.
  *
  * The life of a layer: make() once; prepare() after its weights have changed; forward() and
- * backward() for each batch; unmake() at the end, also after a make() that failed half-way. The
- * options, the inputs and the shapes of the inputs are set before make().
+ * backward() for each batch. The options, the inputs and the shapes of the inputs are set before
+ * make().
  *
  * Tensors are float32, NHWC and contiguous: element (b,y,x,c) of a B x H x W x C tensor is p[((b*H
  * + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
@@ -81,6 +81,7 @@ typedef struct dnx_node {
     dnx_shape out;    /* make() sets it */
     size_t scratch;   /* make() sets it: floats of p->scratch, for all threads together */
     size_t allocated; /* floats from dnx_new(); `darknet check` adds them up */
+    void *memory;     /* owns the arrays of dnx_new() */
     struct dnx_distillation *distillation; /* for a loss with a teacher: layer/classifier.h */
 } dnx_node;
 
@@ -116,7 +117,9 @@ typedef struct dnx_layer_type {
     const dnx_opt *options; /* NULL when the type has no options */
     size_t opts_size, state_size;
     dnx_status (*make)(dnx_node *n, dnx_err *err); /* checks options and shapes, sets n->out */
-    void (*unmake)(dnx_node *n);                   /* frees what make() allocated; may be NULL */
+    /* Frees what make() took from elsewhere than dnx_new(), also after a make() that failed. NULL
+     * in nearly all types. */
+    void (*unmake)(dnx_node *n);
     /* Lists the parameters, and returns their number. NULL when the type has no parameters. */
     int (*params)(dnx_node *n, dnx_param *list);
     void (*forward)(dnx_node *n, dnx_pass *p);

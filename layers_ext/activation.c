@@ -46,15 +46,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_free(s->slopes);
-    dnx_free(s->d_slopes);
-    dnx_free(s->one);
-    dnx_free(s->zero);
-    dnx_free(s->sums);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     if (!s->slopes) return 0;
@@ -117,7 +108,6 @@ const dnx_layer_type dnx_activation = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

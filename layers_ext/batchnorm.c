@@ -34,11 +34,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_norm_act_make(&s->norm, n, true, (dnx_act)o->activation, err);
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_norm_act_unmake(&s->norm);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     const opts *o = n->opts;
     dnx_norm_act *t = &((state *)n->state)->norm;
@@ -129,7 +124,6 @@ const dnx_layer_type dnx_batchnorm = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

@@ -142,16 +142,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return n->keeps_no_weights ? n->type->prepare(n, err) : pack(n, err);
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_norm_act_unmake(&s->norm);
-    dnx_input_norm_unmake(&s->input);
-    dnx_bitconv_unmake(&s->bits);
-    dnx_binary_filters_unmake(&s->f);
-    float *all[] = {s->block, s->signs, s->slope};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     dnx_param w = {"weights", s->f.w,      s->f.d_w, (size_t)s->K * (size_t)s->N, 1, true,
@@ -370,7 +360,6 @@ const dnx_layer_type dnx_binary = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

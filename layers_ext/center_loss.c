@@ -45,12 +45,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_free(s->centres);
-    dnx_free(s->d_centres);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -114,7 +108,6 @@ const dnx_layer_type dnx_center_loss = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

@@ -65,13 +65,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_norm_act_unmake(&s->norm);
-    float *all[] = {s->w, s->d_w, s->wk, s->packed, s->packed_t, s->d_wk};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     dnx_param w = {"weights", s->w, s->d_w,   (size_t)s->D * (size_t)s->N,
@@ -204,7 +197,6 @@ const dnx_layer_type dnx_connected = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

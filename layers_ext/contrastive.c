@@ -39,8 +39,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_distances_make(&s->distances, n, true, err);
 }
 
-static void unmake(dnx_node *n) { dnx_distances_unmake(&((state *)n->state)->distances); }
-
 static void forward(dnx_node *n, dnx_pass *p) {
     double margin = (double)((const opts *)n->opts)->margin, sum[2] = {0}, known;
     dnx_distances *s = &((state *)n->state)->distances;
@@ -88,7 +86,6 @@ const dnx_layer_type dnx_contrastive = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .forward = forward,
     .backward = backward,
     .classifier = &classifier,

@@ -112,17 +112,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    if (s->is_narrow) {
-        dnx_dwconv_unmake(n);
-        return;
-    }
-    dnx_norm_act_unmake(&s->dw.norm);
-    dnx_winograd_unmake(&s->wino);
-    dnx_products_unmake(&s->m);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     if (s->is_narrow) return dnx_dwconv_params(n, list);
@@ -207,7 +196,6 @@ const dnx_layer_type dnx_convolutional = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

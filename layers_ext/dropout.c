@@ -27,8 +27,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return s->keep ? DNX_OK : DNX_EMEM;
 }
 
-static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->keep); }
-
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -75,7 +73,6 @@ const dnx_layer_type dnx_dropout = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .forward = forward,
     .backward = backward,
 };

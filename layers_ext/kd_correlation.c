@@ -92,15 +92,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_free(s->unit);
-    dnx_free(s->inv);
-    dnx_free(s->target_unit);
-    dnx_free(s->slope);
-    dnx_free(s->row);
-}
-
 /* unit = v/|v|. Returns 1/|v|. */
 static float normalise(const float *v, size_t size, float *unit) {
     double sq = dnx_kernels()->dot(v, v, size);
@@ -232,7 +223,6 @@ const dnx_layer_type dnx_kd_correlation = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .forward = forward,
     .backward = backward,
     .classifier = &classifier,

@@ -128,14 +128,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return s->has_map ? make_map(n, err) : DNX_OK;
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    float *all[] = {s->w,        s->d_w, s->biases, s->d_biases, s->packed,
-                    s->packed_t, s->g,   s->g_inv,  s->t_inv};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-    dnx_free(s->e);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     if (!s->has_map) return 0;
@@ -305,7 +297,6 @@ const dnx_layer_type dnx_kd_feature = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

@@ -109,12 +109,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_leading_make(&s->leading, n, N, ((const opts *)n->opts)->group, err);
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_free(s->sums);
-    dnx_leading_unmake(&s->leading);
-}
-
 static bool has_loss(const dnx_node *n, const dnx_pass *p) {
     return p->target && ((const state *)n->state)->N > 0 && ((const opts *)n->opts)->weight > 0;
 }
@@ -323,7 +317,6 @@ const dnx_layer_type dnx_kd_probability = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .forward = forward,
     .backward = backward,
     .classifier = &classifier,

@@ -103,15 +103,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    float *all[] = {s->known, s->now, s->unit, s->inv, s->target_unit, s->s, s->t, s->slope};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-    dnx_free(s->pairs);
-    dnx_free(s->teachers);
-    dnx_free(s->half);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     const state *s = n->state;
     list[0] = (dnx_param){"thresholds", s->known, NULL, 2 * (size_t)s->K + 1, 0, false};
@@ -315,7 +306,6 @@ const dnx_layer_type dnx_kd_relation = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

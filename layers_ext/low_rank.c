@@ -118,15 +118,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_norm_act_unmake(&s->norm);
-    dnx_winograd_unmake(&s->wino);
-    float *all[] = {s->v,        s->d_v,       s->p,         s->d_p, s->vk,    s->packed_v,
-                    s->packed_p, s->packed_vt, s->packed_pt, s->t,   s->block, s->d_all};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
@@ -303,7 +294,6 @@ const dnx_layer_type dnx_low_rank = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

@@ -182,15 +182,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_cosines_unmake(&s->cosines);
-    dnx_class_sample_unmake(&s->sample);
-    dnx_centres_unmake(&s->centres);
-    void *all[] = {s->block, s->row, s->factor, s->length, s->along, s->mined};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -389,7 +380,6 @@ const dnx_layer_type dnx_margin_softmax = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

@@ -48,8 +48,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return s->winner ? DNX_OK : DNX_EMEM;
 }
 
-static void unmake(dnx_node *n) { dnx_free(((state *)n->state)->winner); }
-
 /* The taps lo <= tap < hi of output o's window are inside the input of len pixels. */
 static void window(const state *s, int o, int len, int *lo, int *hi) {
     int at = o * s->stride - s->padding / 2;
@@ -126,7 +124,6 @@ const dnx_layer_type dnx_maxpool = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .forward = forward,
     .backward = backward,
 };

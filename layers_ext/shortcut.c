@@ -69,13 +69,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st || !s->sums ? DNX_EMEM : DNX_OK;
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_free(s->one);
-    dnx_free(s->zero);
-    dnx_free(s->sums);
-}
-
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
@@ -241,7 +234,6 @@ const dnx_layer_type dnx_shortcut = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .forward = forward,
     .backward = backward,
     .fusion = &fusion,

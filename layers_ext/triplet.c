@@ -49,8 +49,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_distances_make(&s->distances, n, o->distance, err);
 }
 
-static void unmake(dnx_node *n) { dnx_distances_unmake(&((state *)n->state)->distances); }
-
 /* Counts a triplet and notes its derivatives, still without M/T. */
 static void use(dnx_node *n, const dnx_pass *p, int a, int pos, int neg) {
     state *s = n->state;
@@ -141,7 +139,6 @@ const dnx_layer_type dnx_triplet = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .forward = forward,
     .backward = backward,
     .classifier = &classifier,

@@ -26,23 +26,51 @@ static void use_large_pages(char *p, size_t size) {
 #endif
 }
 
+/* Stored just before an array. An owner and its arrays are a ring; outside of one the links are
+ * NULL. */
+typedef struct block {
+    void *raw; /* the pointer for free() */
+    struct block *before, *after;
+} block;
+
+static block *block_of(void *p) { return (block *)p - 1; }
+
 /* Allocates with calloc() and aligns by hand. aligned_alloc() and memset() would write every page;
- * this way pages that are never written cost no memory. The pointer for free() is stored just
- * before the array. */
+ * this way pages that are never written cost no memory. */
 float *dnx_alloc(size_t count) {
     if (count > (PTRDIFF_MAX - 4 * ALIGN) / sizeof(float)) return NULL;
-    size_t size = count * sizeof(float) + ALIGN + ALIGN + sizeof(void *);
+    size_t size = count * sizeof(float) + ALIGN + ALIGN + sizeof(block);
     char *raw = calloc(1, size);
     if (!raw) return NULL;
     use_large_pages(raw, size);
-    uintptr_t at = ((uintptr_t)raw + sizeof(void *) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1);
-    char *p = raw + (at - (uintptr_t)raw);
-    ((void **)(void *)p)[-1] = raw;
-    return (float *)(void *)p;
+    uintptr_t at = ((uintptr_t)raw + sizeof(block) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1);
+    void *p = raw + (at - (uintptr_t)raw);
+    block_of(p)->raw = raw;
+    return p;
 }
 
 void dnx_free(void *p) {
-    if (p) free(((void **)p)[-1]);
+    if (!p) return;
+    block *b = block_of(p);
+    if (b->after) {
+        b->before->after = b->after;
+        b->after->before = b->before;
+    }
+    free(b->raw);
+}
+
+void dnx_own(void *owner, void *p) {
+    block *o = block_of(owner), *b = block_of(p);
+    if (!o->after) o->before = o->after = o;
+    *b = (block){b->raw, o, o->after};
+    o->after->before = b;
+    o->after = b;
+}
+
+void dnx_free_owned(void *owner) {
+    if (!owner) return;
+    for (block *o = block_of(owner); o->after && o->after != o;) dnx_free(o->after + 1);
+    dnx_free(owner);
 }
 
 bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size) {

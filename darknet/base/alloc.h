@@ -8,6 +8,10 @@
  * with dnx_free(). NULL when memory runs out. */
 float *dnx_alloc(size_t count);
 void dnx_free(void *p); /* p may be NULL */
+/* Makes the array `owner` the owner of the array p, which has no owner yet. dnx_free_owned() frees
+ * the owner (NULL: nothing) and all its arrays that dnx_free() has not freed before. */
+void dnx_own(void *owner, void *p);
+void dnx_free_owned(void *owner);
 
 /* Makes space for item n of a list from malloc(): doubles the capacity when n reaches it. `list` is
  * the address of the pointer, `size` the bytes of an item. Returns false when memory runs out; then

@@ -96,7 +96,6 @@ static void take_away(dnx_net *net) {
     dnx_gpu_forget_images(net);
     for (int i = 0; p->halves && i < net->n; i++) {
         dnx_gpu_layer *l = &p->halves[i].l;
-        if (l->type && l->type->unmake && l->state) l->type->unmake(l);
         for (int k = 0; k < l->n_memory; k++) dnx_device_free(p->device, l->memory[k]);
         dnx_device_unpin(p->device, p->halves[i].losses);
         free(l->state);

@@ -94,7 +94,6 @@ const dnx_layer_type dnx_yolo = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_yolo,
-    .unmake = dnx_host_unmake,
     .forward = forward,
 };
 
@@ -142,7 +141,6 @@ const dnx_layer_type dnx_region = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_region,
-    .unmake = dnx_host_unmake,
     .forward = forward,
 };
 
@@ -189,7 +187,6 @@ const dnx_layer_type dnx_detection = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_detection,
-    .unmake = dnx_host_unmake,
     .forward = forward,
 };
 
@@ -209,6 +206,5 @@ const dnx_layer_type dnx_logistic = {
     .is_loss = true,
     .state_size = sizeof(dnx_host_state),
     .make = make_logistic,
-    .unmake = dnx_host_unmake,
     .forward = forward,
 };

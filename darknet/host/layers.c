@@ -11,13 +11,6 @@ const dnx_layer_type *const dnx_host_types[] = {
     &dnx_local, &dnx_crop,     &dnx_reorg, &dnx_normalization, &dnx_rnn,       &dnx_gru,
     &dnx_lstm,  &dnx_logistic, &dnx_yolo,  &dnx_region,        &dnx_detection, NULL};
 
-dnx_status dnx_host_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
-    dnx_host_state *s = n->state;
-    dnx_status st = dnx_new(n, p, count, err);
-    if (!st) s->owned[s->n_owned++] = *p;
-    return st;
-}
-
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err) {
     dnx_host_state *s = n->state;
     dnx_shape in = n->in[0], out = n->out;
@@ -36,16 +29,11 @@ dnx_status dnx_host_make(dnx_node *n, dnx_err *err) {
     s->l.outputs = (int)dnx_size(out);
     s->l.batch = n->batch;
     s->l.steps = 1;
-    dnx_status st = dnx_host_new(n, &s->x, from, err);
-    if (!st) st = dnx_host_new(n, &s->l.output, to, err);
-    if (!st) st = dnx_host_new(n, &s->l.delta, to, err);
-    if (!st && n->trains) st = dnx_host_new(n, &s->dx, from, err);
+    dnx_status st = dnx_new(n, &s->x, from, err);
+    if (!st) st = dnx_new(n, &s->l.output, to, err);
+    if (!st) st = dnx_new(n, &s->l.delta, to, err);
+    if (!st && n->trains) st = dnx_new(n, &s->dx, from, err);
     return st;
-}
-
-void dnx_host_unmake(dnx_node *n) {
-    dnx_host_state *s = n->state;
-    for (int i = 0; i < s->n_owned; i++) dnx_free(s->owned[i]);
 }
 
 /* Reorders B x H x W x C to B x C x H x W. */

@@ -15,7 +15,7 @@
 #define DNX_HOST_ACTIVATIONS                                                                       \
     "logistic|relu|relie|linear|ramp|tanh|plse|leaky|elu|loggy|stair|hardtan|lhtan|selu"
 
-enum { DNX_HOST_PARTS = 8, DNX_HOST_OWNED = 32 };
+enum { DNX_HOST_PARTS = 8 };
 
 typedef struct {
     layer l;
@@ -25,18 +25,13 @@ typedef struct {
     float *block[DNX_HOST_PARTS];
     size_t block_floats[DNX_HOST_PARTS];
     int parts;
-    float *x, *dx;                /* B x C x H x W */
-    float *owned[DNX_HOST_OWNED]; /* all memory of this layer */
-    int n_owned;
+    float *x, *dx; /* B x C x H x W */
 } dnx_host_state;
 
-/* Allocates zeroed floats that are freed with the layer. DNX_EMEM. */
-dnx_status dnx_host_new(dnx_node *n, float **p, size_t count, dnx_err *err);
 /* Fills in the shapes of l from n->in[0] and n->out, and allocates what every layer needs. The
  * caller has set n->out. DNX_ESHAPE for more than 2^31 - 1 floats, which libdarknet cannot
  * count. */
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
-void dnx_host_unmake(dnx_node *n);
 /* Calls libdarknet's forward with p->x[0], and stores the output in p->y. */
 void dnx_host_forward(dnx_node *n, dnx_pass *p);
 /* Calls libdarknet's backward with p->dy, and stores or adds p->dx[0]. */

@@ -61,10 +61,10 @@ static dnx_status make_local(dnx_node *n, dnx_err *err) {
                         o->filters);
     size_t count = (size_t)taps * (size_t)places * (size_t)o->filters, outputs = dnx_size(n->out);
     dnx_status st = dnx_host_make(n, err);
-    if (!st) st = dnx_host_new(n, &s->l.weights, count, err);
-    if (!st) st = dnx_host_new(n, &s->l.biases, outputs, err);
-    if (!st && n->trains) st = dnx_host_new(n, &s->l.weight_updates, count, err);
-    if (!st && n->trains) st = dnx_host_new(n, &s->l.bias_updates, outputs, err);
+    if (!st) st = dnx_new(n, &s->l.weights, count, err);
+    if (!st) st = dnx_new(n, &s->l.biases, outputs, err);
+    if (!st && n->trains) st = dnx_new(n, &s->l.weight_updates, count, err);
+    if (!st && n->trains) st = dnx_new(n, &s->l.bias_updates, outputs, err);
     if (st) return st;
     s->l.n = o->filters;
     s->l.size = o->size;
@@ -104,7 +104,6 @@ const dnx_layer_type dnx_local = {
     .opts_size = sizeof(local_opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_local,
-    .unmake = dnx_host_unmake,
     .params = local_params,
     .forward = dnx_host_forward,
     .backward = dnx_host_backward,
@@ -170,7 +169,6 @@ const dnx_layer_type dnx_crop = {
     .opts_size = sizeof(crop_opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_crop,
-    .unmake = dnx_host_unmake,
     .forward = forward_crop,
     .backward = backward_crop,
 };
@@ -225,7 +223,6 @@ const dnx_layer_type dnx_reorg = {
     .opts_size = sizeof(reorg_opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_reorg,
-    .unmake = dnx_host_unmake,
     .forward = dnx_host_forward,
     .backward = dnx_host_backward,
 };
@@ -254,8 +251,8 @@ static dnx_status make_norm(dnx_node *n, dnx_err *err) {
     n->out = n->in[0];
     size_t count = dnx_size(n->out) * (size_t)n->batch;
     dnx_status st = dnx_host_make(n, err);
-    if (!st) st = dnx_host_new(n, &s->l.squared, count, err);
-    if (!st) st = dnx_host_new(n, &s->l.norms, count, err);
+    if (!st) st = dnx_new(n, &s->l.squared, count, err);
+    if (!st) st = dnx_new(n, &s->l.norms, count, err);
     s->l.type = NORMALIZATION;
     s->l.size = o->size;
     s->l.alpha = o->alpha;
@@ -273,6 +270,5 @@ const dnx_layer_type dnx_normalization = {
     .opts_size = sizeof(norm_opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_norm,
-    .unmake = dnx_host_unmake,
     .forward = dnx_host_forward,
 };

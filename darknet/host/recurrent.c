@@ -49,8 +49,8 @@ static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err 
     layer *l = &s->part[i];
     size_t N = (size_t)o->output, outputs = N * (size_t)n->batch, count = N * D;
     s->block_floats[i] = N + count + (o->batch_normalize ? 3 * N : 0);
-    dnx_status st = dnx_host_new(n, &s->block[i], s->block_floats[i], err);
-    if (!st) st = dnx_host_new(n, &l->output, outputs, err);
+    dnx_status st = dnx_new(n, &s->block[i], s->block_floats[i], err);
+    if (!st) st = dnx_new(n, &l->output, outputs, err);
     if (st) return st;
     l->type = CONNECTED;
     l->inputs = (int)D;
@@ -88,10 +88,10 @@ static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, flo
     n->out = (dnx_shape){1, 1, o->output};
     float *rubbish = NULL;
     dnx_status st = dnx_host_make(n, err);
-    if (!st) st = dnx_host_new(n, &rubbish, N * (size_t)n->batch, err);
+    if (!st) st = dnx_new(n, &rubbish, N * (size_t)n->batch, err);
     for (int i = 0; i < parts && !st; i++, s->parts++)
         st = connect(n, i, of_input >> i & 1 ? D : N, rubbish, err);
-    for (int i = 0; i < extra && !st; i++) st = dnx_host_new(n, more[i], N * (size_t)n->batch, err);
+    for (int i = 0; i < extra && !st; i++) st = dnx_new(n, more[i], N * (size_t)n->batch, err);
     s->l.batch_normalize = o->batch_normalize;
     return st;
 }
@@ -148,7 +148,6 @@ const dnx_layer_type dnx_rnn = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_rnn,
-    .unmake = dnx_host_unmake,
     .params = params,
     .forward = forward,
     .macs = macs,
@@ -189,7 +188,6 @@ const dnx_layer_type dnx_gru = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_gru,
-    .unmake = dnx_host_unmake,
     .params = params,
     .forward = forward,
     .macs = macs,
@@ -230,7 +228,6 @@ const dnx_layer_type dnx_lstm = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_lstm,
-    .unmake = dnx_host_unmake,
     .params = params,
     .forward = forward,
     .macs = macs,

@@ -4,10 +4,12 @@
 #include "kernels/pool.h"
 
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
-    *p = dnx_alloc(count);
+    if (!n->memory) n->memory = dnx_alloc(0);
+    *p = n->memory ? dnx_alloc(count) : NULL;
     if (!*p)
         return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory for %zu floats", n->type->name,
                         count);
+    dnx_own(n->memory, *p);
     n->allocated += count;
     return DNX_OK;
 }

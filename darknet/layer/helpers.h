@@ -10,8 +10,8 @@ static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
     return (long)p->batch * n->out.h * n->out.w;
 }
 
-/* Allocates count zeroed floats into *p, or fails with DNX_EMEM at the node's line. The layer frees
- * them with dnx_free() in unmake(). */
+/* Allocates count zeroed floats into *p, or fails with DNX_EMEM at the node's line. They are
+ * freed with the layer; dnx_free() frees them earlier. */
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
 /* Like dnx_new(), for `count` items of `size` bytes of any type. NULL when memory runs out. */
 void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);

@@ -270,6 +270,7 @@ void dnx_net_free(dnx_net *net) {
     for (int i = 0; i < net->n; i++) {
         dnx_node *n = &net->nodes[i];
         if (n->type->unmake && n->state) n->type->unmake(n);
+        dnx_free_owned(n->memory);
         if (n->opts && n->type->options) dnx_opts_free(n->type->options, n->opts);
         free(n->opts);
         free(n->state);

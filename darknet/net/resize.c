@@ -9,6 +9,7 @@
 static void drop(dnx_node *nodes, int n) {
     for (int i = 0; nodes && i < n; i++) {
         if (nodes[i].type->unmake && nodes[i].state) nodes[i].type->unmake(&nodes[i]);
+        dnx_free_owned(nodes[i].memory);
         free(nodes[i].state);
     }
     free(nodes);
@@ -37,6 +38,7 @@ static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i,
     dnx_node *n = &nodes[i];
     *n = net->nodes[i];
     n->allocated = n->scratch = 0;
+    n->memory = NULL;
     n->state = calloc(1, n->type->state_size + 1);
     if (!n->state) return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", n->type->name);
     for (int k = 0; k < n->n_in; k++) n->in[k] = n->from[k] < 0 ? in : nodes[n->from[k]].out;

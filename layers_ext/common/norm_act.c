@@ -38,13 +38,6 @@ dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act 
     return s;
 }
 
-void dnx_norm_act_unmake(dnx_norm_act *t) {
-    float *all[] = {t->biases,   t->scales,   t->mean, t->variance, t->slopes,       t->d_biases,
-                    t->d_scales, t->d_slopes, t->z,    t->scale,    t->shift,        t->batch_mean,
-                    t->inv_std,  t->p,        t->q,    t->r,        (float *)t->sums};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, dnx_weights_place place,
                         dnx_param *list) {
     size_t c = (size_t)t->c;

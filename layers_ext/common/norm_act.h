@@ -27,7 +27,6 @@ typedef struct dnx_norm_act {
 
 /* The caller has set n->out. DNX_EMEM. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
-void dnx_norm_act_unmake(dnx_norm_act *t);
 /* Where the weights of a layer are in a file. */
 typedef enum {
     DNX_AFTER_NORM,  /* biases, [scales, mean, variance], weights, [slopes] */

@@ -47,8 +47,6 @@ typedef struct dnx_gpu_type {
     bool (*loads)(const dnx_node *n, int k);
     /* Allocates memory on the device. value, grad and momentum are not set yet. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
-    /* Frees what make() allocated on the processor, also after a make() that failed half-way. */
-    void (*unmake)(dnx_gpu_layer *l);
     /* Copies the values that change with every pass to the device: labels, a teacher's outputs
      * (p->truth and p->target are on the processor), schedules. forward() and backward() then only
      * launch kernels, the same ones for each pass with the same batch. May be NULL. */

@@ -40,6 +40,7 @@ static inline dnx_status open_node(dnx_node *n, const char *type, const char *op
 static inline void shut_node(dnx_node *n) {
     if (!n->type) return;
     if (n->type->unmake) n->type->unmake(n);
+    dnx_free_owned(n->memory);
     dnx_opts_free(n->type->options, n->opts);
     free(n->opts);
     free(n->state);

@@ -21,11 +21,6 @@ dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, bool coun
     return st;
 }
 
-void dnx_binary_filters_unmake(dnx_binary_filters *f) {
-    float *all[] = {f->w, f->d_w, f->alpha, f->b, f->wk, f->packed, f->packed_t, f->d_wk};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err) {
     size_t K = (size_t)f->at.K, N = (size_t)f->at.N;
     dnx_status st = f->b ? DNX_OK : dnx_new(n, &f->b, K * N, err);

@@ -20,7 +20,6 @@ typedef struct {
 /* The caller has set f->at and f->how. counts_bits: the float kernels are not used. DNX_EMEM. */
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, bool counts_bits,
                                    dnx_err *err);
-void dnx_binary_filters_unmake(dnx_binary_filters *f);
 /* Computes b and alpha from w. DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Packs b for products of the float kernels; it is multiplied by alpha unless takes_signs. After

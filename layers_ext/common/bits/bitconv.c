@@ -70,13 +70,6 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
     return st;
 }
 
-void dnx_bitconv_unmake(dnx_bitconv *k) {
-    void *all[] = {k->bits,      k->sum,  k->rows,   k->counts, k->row_of,
-                   k->column_of, k->base, k->packed, k->scratch};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-    dnx_bitconv_tiles_unmake(&k->tiles);
-}
-
 void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
                        int *first, int *end) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;

@@ -36,7 +36,6 @@ typedef struct {
 
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
-void dnx_bitconv_unmake(dnx_bitconv *k);
 /* Thread t's part of `pixels` outputs: outputs [lo, hi) of filters [first, end). The filters are
  * whole panels. */
 void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,

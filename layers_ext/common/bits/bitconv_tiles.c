@@ -47,11 +47,6 @@ dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_p
     return st;
 }
 
-void dnx_bitconv_tiles_unmake(dnx_bitconv_tiles *k) {
-    void *all[] = {k->x, k->offset, k->packed, k->scratch};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c) {
     return (size_t)(c / 64 * k->at.size * k->at.size + t);
 }

@@ -30,7 +30,6 @@ typedef struct {
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);
-void dnx_bitconv_tiles_unmake(dnx_bitconv_tiles *k);
 /* Index of the filter word that holds channel c of tap t. */
 size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c);
 /* Writes the signs of pixels [lo, hi) of x, and their sums of |u| to sum[lo..hi-1]. */

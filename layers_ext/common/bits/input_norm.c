@@ -28,14 +28,6 @@ dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_
     return s;
 }
 
-void dnx_input_norm_unmake(dnx_input_norm *m) {
-    const dnx_norm *v = &m->norm;
-    float *all[] = {v->scales,   v->shifts, v->mean,  v->variance,     v->d_scales,
-                    v->d_shifts, v->scale,  v->shift, v->batch_mean,   v->inv_std,
-                    v->p,        v->q,      v->r,     (float *)m->sums};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 int dnx_input_norm_params(dnx_input_norm *m, dnx_param *list) {
     size_t c = (size_t)m->c;
     const dnx_norm *v = &m->norm;

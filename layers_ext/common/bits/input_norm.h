@@ -14,7 +14,6 @@ typedef struct {
 } dnx_input_norm;
 
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
-void dnx_input_norm_unmake(dnx_input_norm *m);
 /* Lists shifts, scales, mean, variance. Returns 4, or 0 without batch norm. */
 int dnx_input_norm_params(dnx_input_norm *m, dnx_param *list);
 /* Computes scale and shift from the running statistics. */

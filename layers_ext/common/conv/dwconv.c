@@ -59,13 +59,6 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     return dnx_dwconv_prepare(n, err);
 }
 
-void dnx_dwconv_unmake(dnx_node *n) {
-    dnx_dwconv *s = n->state;
-    dnx_norm_act_unmake(&s->norm);
-    float *all[] = {s->w, s->d_w, s->taps, s->taps_dx, s->d_taps, s->x_rows};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 int dnx_dwconv_params(dnx_node *n, dnx_param *list) {
     dnx_dwconv *s = n->state;
     dnx_param w = {"weights", s->w, s->d_w, weights(n, s), 1, true, 0, DNX_WEIGHTS};

@@ -34,11 +34,6 @@ dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx
     return st;
 }
 
-void dnx_products_unmake(dnx_products *s) {
-    float *all[] = {s->w, s->d_w, s->wk, s->packed, s->packed_t, s->d_wk, s->block};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
-}
-
 dnx_status dnx_products_prepare(dnx_products *s, dnx_node *n, const float *scale, dnx_err *err) {
     dnx_filters f = filters_of(s);
     if (!s->wk && (!n->trains || s->at.size > 1)) {

@@ -31,8 +31,6 @@ size_t dnx_products_block(const dnx_products *s, const dnx_node *n);
  * fields in front of `w`, and allocate w. needs_block: true when windows are gathered, or when a
  * deferred batch norm is applied to rows. DNX_EMEM. */
 dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx_err *err);
-/* Frees everything, also w. */
-void dnx_products_unmake(dnx_products *s);
 /* Packs w. When predicting, filter f is multiplied by scale[f], unless scale is NULL. DNX_EMEM. */
 dnx_status dnx_products_prepare(dnx_products *s, dnx_node *n, const float *scale, dnx_err *err);
 /* The passes, with the batch norm and activation that follow the products. */

@@ -69,8 +69,6 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     return dnx_new(n, &s->filters, (size_t)area(s) * group_size(s) * (size_t)s->groups, err);
 }
 
-void dnx_winograd_unmake(dnx_winograd *s) { dnx_free(s->filters); }
-
 /* t[0], t[step], ... = G g, where g is g[0], g[by], g[2 by]. */
 static void filter_line(int m, const double *g, int by, double *t, int step) {
     const double a = sqrt(.5), b = sqrt(2);

@@ -29,7 +29,6 @@ int dnx_winograd_side(const dnx_patches *at, int filters);
  * DNX_EMEM. */
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err);
-void dnx_winograd_unmake(dnx_winograd *s);
 /* Transforms and packs the filters w, N x C x 3 x 3 in file order. Filter f is multiplied by
  * scale[f], unless scale is NULL. */
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale);

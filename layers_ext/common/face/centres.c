@@ -67,12 +67,6 @@ dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err) {
     return c->images ? dnx_new(n, &c->share, B, err) : DNX_EMEM;
 }
 
-void dnx_centres_unmake(dnx_centres *c) {
-    dnx_free(c->images);
-    dnx_free(c->share);
-    dnx_free(c->m_of);
-}
-
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n) {
     const dnx_node *head = n->distillation ? n->distillation->target_head : NULL;
     size_t length;

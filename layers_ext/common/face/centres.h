@@ -55,7 +55,6 @@ dnx_target_kind dnx_centres_take(int centres, bool has_margins);
  * comment "dnx_centres_make() sets these". DNX_EOPTION; DNX_ESHAPE: the teacher has another
  * embedding, or other classes; DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
-void dnx_centres_unmake(dnx_centres *c);
 /* For prepare(): copies inherited centres from the teacher again, because a weights file may have
  * replaced them. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);

@@ -16,11 +16,6 @@ dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, 
     return s->present ? DNX_OK : DNX_EMEM;
 }
 
-void dnx_class_sample_unmake(dnx_class_sample *s) {
-    dnx_free(s->rows);
-    dnx_free(s->present);
-}
-
 static int by_value(const void *a, const void *b) {
     int x = *(const int *)a, y = *(const int *)b;
     return (x > y) - (x < y);

@@ -18,7 +18,6 @@ typedef struct {
 /* Allocates. The sample is all classes when share is 1 or the network only predicts. DNX_EMEM. */
 dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, float share,
                                  dnx_err *err);
-void dnx_class_sample_unmake(dnx_class_sample *s);
 /* Draws the classes of update p->update. Truths outside 0..classes-1 are ignored. Does nothing when
  * the sample is all classes. */
 void dnx_class_sample_draw(dnx_class_sample *s, const dnx_node *n, const dnx_pass *p);

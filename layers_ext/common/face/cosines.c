@@ -31,15 +31,6 @@ dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, bool is_tr
     return DNX_OK;
 }
 
-void dnx_cosines_unmake(dnx_cosines *c) {
-    dnx_free(c->w);
-    dnx_free(c->d_w);
-    dnx_free(c->unit);
-    dnx_free(c->d_unit);
-    dnx_free(c->w_inv);
-    dnx_free(c->scratch);
-}
-
 typedef struct {
     dnx_cosines *c;
     const float *x;

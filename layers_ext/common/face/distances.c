@@ -17,13 +17,6 @@ dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, bool is_plain, dnx_
     return s->g ? DNX_OK : DNX_EMEM;
 }
 
-void dnx_distances_unmake(dnx_distances *s) {
-    dnx_free(s->f);
-    dnx_free(s->inv);
-    dnx_free(s->d);
-    dnx_free(s->g);
-}
-
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p) {
     size_t B = (size_t)p->batch, D = s->D;
     for (size_t b = 0; b < B; b++) {

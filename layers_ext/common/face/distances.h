@@ -20,7 +20,6 @@ typedef struct {
 
 /* Allocates the distances between the features of input 0 of n. DNX_EMEM. */
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, bool is_plain, dnx_err *err);
-void dnx_distances_unmake(dnx_distances *s);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
 /* Writes the descent directions of x to p->dx[0], which may be NULL; without truth they are 0. */

@@ -20,14 +20,6 @@ dnx_status dnx_leading_make(dnx_leading *g, dnx_node *n, int N, float share, dnx
     return g->label ? DNX_OK : DNX_EMEM;
 }
 
-void dnx_leading_unmake(dnx_leading *g) {
-    dnx_free(g->z);
-    dnx_free(g->norm);
-    dnx_free(g->mass);
-    dnx_free(g->label);
-    dnx_free(g->least);
-}
-
 typedef struct {
     dnx_leading *g;
     int batch, n;

@@ -21,7 +21,6 @@ typedef struct {
 
 /* Allocates for n->batch images and N classes, if n->trains and share > 0. DNX_EMEM. */
 dnx_status dnx_leading_make(dnx_leading *g, dnx_node *n, int N, float share, dnx_err *err);
-void dnx_leading_unmake(dnx_leading *g);
 /* Computes `least` from `z` and `label` of `batch` images. */
 void dnx_leading_choose(dnx_leading *g, struct dnx_pool *pool, int batch);
 /* Returns true when class j, with logit z, leads for image b. */

@@ -22,12 +22,6 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return s->keep ? dnx_gpu_new(l, &s->factors, count, err) : DNX_EMEM;
 }
 
-static void unmake(dnx_gpu_layer *l) {
-    state *s = l->state;
-    dnx_free(s->host);
-    dnx_free(s->keep);
-}
-
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const size_t size = dnx_size(l->node->out);
@@ -62,7 +56,6 @@ const dnx_gpu_type dnx_gpu_dropout = {
     .type = &dnx_dropout,
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .bring = bring,
     .forward = forward,
     .backward = backward,

@@ -79,8 +79,6 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-static void unmake(dnx_gpu_layer *l) { dnx_free(((state *)l->state)->host_label); }
-
 /* Copies for each image the column of its class in the logits, or -1 when the class is unknown. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
@@ -194,7 +192,6 @@ const dnx_gpu_type dnx_gpu_kd_probability = {
     .state_size = sizeof(state),
     .can = can,
     .make = make,
-    .unmake = unmake,
     .bring = bring,
     .forward = forward,
     .backward = backward,

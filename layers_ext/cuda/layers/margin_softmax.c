@@ -66,12 +66,6 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-static void unmake(dnx_gpu_layer *l) {
-    state *s = l->state;
-    dnx_class_sample_unmake(&s->sample);
-    dnx_free(s->host_label);
-}
-
 /* Copies the column of each image's class: -1 when the class is unknown, -2 when the network has no
  * such class. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -217,7 +211,6 @@ const dnx_gpu_type dnx_gpu_margin_softmax = {
     .type = &dnx_margin_softmax,
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .bring = bring,
     .forward = forward,
     .backward = backward,

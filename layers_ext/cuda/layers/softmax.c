@@ -20,8 +20,6 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-static void unmake(dnx_gpu_layer *l) { dnx_free(((state *)l->state)->host_label); }
-
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const dnx_node *n = l->node;
@@ -68,7 +66,6 @@ const dnx_gpu_type dnx_gpu_softmax = {
     .type = &dnx_softmax,
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .bring = bring,
     .forward = forward,
     .backward = backward,

@@ -37,11 +37,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-static void unmake(dnx_node *n) {
-    dnx_free(((state *)n->state)->w);
-    dnx_free(((state *)n->state)->d_w);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     const state *s = n->state;
     list[0] = (dnx_param){"weights", s->w, s->d_w,     (size_t)classes(n) * dnx_size(n->in[0]),
@@ -112,7 +107,6 @@ const dnx_layer_type dnx_linear_softmax = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,

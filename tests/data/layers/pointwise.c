@@ -47,12 +47,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-static void unmake(dnx_node *n) {
-    state *s = n->state;
-    dnx_norm_act_unmake(&s->norm);
-    dnx_products_unmake(&s->m);
-}
-
 static int params(dnx_node *n, dnx_param *list) {
     state *s = n->state;
     const size_t count = (size_t)s->m.K * (size_t)s->m.N;
@@ -98,7 +92,6 @@ const dnx_layer_type dnx_pointwise = {
     .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .unmake = unmake,
     .params = params,
     .forward = forward,
     .backward = backward,
