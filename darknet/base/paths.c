@@ -15,6 +15,10 @@ char *dnx_path_join(const char *folder, const char *name) {
 }
 
 dnx_status dnx_folder_make(const char *path, dnx_err *err) {
-    if (!mkdir(path, 0777) || errno == EEXIST) return DNX_OK;
-    return dnx_fail_at(err, DNX_EIO, path, "cannot make this folder: %s", strerror(errno));
+    struct stat info;
+    if (!mkdir(path, 0777)) return DNX_OK;
+    if (errno != EEXIST)
+        return dnx_fail_at(err, DNX_EIO, path, "cannot make this folder: %s", strerror(errno));
+    if (!stat(path, &info) && S_ISDIR(info.st_mode)) return DNX_OK;
+    return dnx_fail_at(err, DNX_EIO, path, "is not a folder");
 }

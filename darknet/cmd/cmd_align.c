@@ -243,6 +243,7 @@ static dnx_status align_locked(job *j, int threads, size_t count[3], dnx_err *er
 static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     dnx_images images = {0};
     struct stat info;
+    const bool is_new = access(j->out, F_OK);
     dnx_status st = dnx_landmarks_read(j->landmarks, j->form, &j->l, err);
     if (!st && (stat(j->images, &info) || !S_ISDIR(info.st_mode)))
         st = dnx_fail_at(err, DNX_EIO, j->images, "is not a folder");
@@ -250,6 +251,7 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     if (!st) st = dnx_crops_apart(j->images, j->out, err);
     if (!st) st = dnx_crops_list(&j->l, &images, j->out, &j->item, &j->n, err);
     if (!st) st = align_locked(j, threads, count, err);
+    if (st && is_new) rmdir(j->out); /* only when nothing was written */
     dnx_crops_free(j->item, j->n);
     dnx_landmarks_free(&j->l);
     dnx_images_free(&images);

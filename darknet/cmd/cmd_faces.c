@@ -175,6 +175,7 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     dnx_lock *lock = NULL;
     char *record = dnx_path_join(j->out, "faces.record");
     char *lock_file = dnx_path_join(j->out, "faces.lock");
+    const bool is_new = access(j->out, F_OK);
     dnx_status st = record && lock_file ? open_photos(j, err) : dnx_no_memory(j->out, err);
     if (!st) st = open_detectors(j, threads, err);
     if (!st && !j->images.is_folder) st = dnx_folder_make(j->out, err);
@@ -182,6 +183,7 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     if (!st) st = dnx_lock_take(&lock, lock_file, err);
     if (!st) st = look(j, record, faceless, err);
     dnx_lock_release(lock);
+    if (st && is_new) rmdir(j->out); /* only when nothing was written */
     free(record);
     free(lock_file);
     return st;

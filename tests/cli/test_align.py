@@ -211,6 +211,7 @@ def test_whole_run(tmp):
         status, said, error = align(folder, landmarks, out)
         want = f"{out}: must be a folder apart from the images in {folder}\n"
         check((status, error) == (1, want), f"OUT {out}", said + error)
+    check(not os.path.exists(f"{folder}/out"), "left behind after an error")
     check(align(folder, landmarks, f"{tmp}/inside")[0] == 0, "a longer name is another folder")
     for words, want in (((folder, landmarks), "usage: darknet align"),
                         ((folder, landmarks, f"{tmp}/o", "-size", "96x112"),

@@ -199,6 +199,10 @@ def wrong_calls():
     expect_end(faces("empty", "o"), 1, "empty: no images\n")
     expect_end(faces("nowhere", "o"), 1, "nowhere: cannot open: No such file or directory\n")
     expect_end(faces("photos", "photos/out"), 1, "must be a folder apart from the images in photos")
+    expect_end(faces("photos", "sheetless", "-sheet", "photos"), 1, "photos: cannot write: ")
+    expect_end(faces("photos/none.png", "sheetless", "-landmarks", "photos"), 1, "cannot write: ")
+    expect(not os.path.exists("photos/out") and not os.path.exists("sheetless"), "left behind")
+    expect_end(faces("photos/none.png", "photos/dot.png"), 1, "photos/dot.png: is not a folder\n")
     expect_end(darknet("faces", "photos", "o", "-min-face", "11"), 2,
                "-min-face 11: must be a whole "
                "number from 12 to 16384\n")
