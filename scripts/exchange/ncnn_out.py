@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from exchange.onnx_out import signs
+from exchange.network import Tensor
 from lib.darknet_files import BN_EPS
 from lib.errors import Failure
 
@@ -25,14 +25,6 @@ ACTIVATIONS = {
 # Activations that ncnn's convolution includes. Parameter 9 is the function, -23310 its arguments
 FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: [0., 6.]},
          "logistic": {9: 4}, "mish": {9: 5}}
-
-
-class Blob:
-    """A tensor. shape: (h, w, c). is_flat: it has one dimension, like the output of
-    InnerProduct."""
-
-    def __init__(self, name, shape, is_flat=False):
-        self.name, self.shape, self.is_flat = name, tuple(shape), is_flat
 
 
 def text_of(value):
@@ -57,7 +49,7 @@ class Writer:
         self.half, self.rows, self.data, self.at = half, [], [], "input"
         self.ranges, self.quantized = ranges, 0
         h, w, c = network.input
-        self.blobs = {-1: Blob("input", network.input)}
+        self.blobs = {-1: Tensor("input", network.input)}
         self.rows.append(("Input", "input", [], ["input"], {0: w, 1: h, 2: c}))
 
     def layer(self, kind, inputs, label="", **params):
@@ -104,15 +96,15 @@ class Writer:
         if not blob.is_flat:
             return blob
         h, w, c = blob.shape
-        return Blob(self.numbered("Reshape", [blob], f"map{len(self.rows)}", {0: w, 1: h, 2: c}),
-                    blob.shape)
+        return Tensor(self.numbered("Reshape", [blob], f"map{len(self.rows)}", {0: w, 1: h, 2: c}),
+                      blob.shape)
 
     def done(self, layer, x, is_flat=False, is_fused=False):
         """Adds the layer's activation, if it is not fused, and returns the output of the layer. x:
         the name of the tensor before the activation."""
         act = layer.activation
         if act == "linear" or is_fused:
-            return Blob(x, layer.out, is_flat)
+            return Tensor(x, layer.out, is_flat)
         if act == "prelu":
             slopes = layer.params["slopes"]
             name = self.numbered("PReLU", [x], "", {0: len(slopes)})
@@ -121,7 +113,7 @@ class Writer:
             name = self.numbered("TanH", [self.times(x, .5, "half")], "", {})
         else:
             name = self.numbered(ACTIVATIONS[act][0], [x], "", ACTIVATIONS[act][1])
-        return Blob(name, layer.out, is_flat)
+        return Tensor(name, layer.out, is_flat)
 
     def times(self, x, by, label):
         return self.layer("BinaryOp", [x], label, _0=MUL, _1=1, _2=float(by))
@@ -135,22 +127,15 @@ class Writer:
         return self.numbered(kind, [x], label, params)
 
 
-def label_of(layer, is_fused=False):
-    return "" if layer.activation == "linear" or is_fused else "sum"
-
-
 def convolution(t, layer, x):
     w, b = layer.folded()
     x, window, groups, source = t.map(x), layer.window, layer.groups, layer.sources[0]
-    if layer.section == "binary":
-        w, (scale, b) = signs(layer.params["weights"], layer.options["mode"],
-                              layer.options["center"]), layer.norm()
-        w = w * scale[:, None, None, None]
     if layer.section == "low_rank":
         x = t.conv(layer, x, layer.params["basis"], None, "basis", window, source=source)
         window, source = (1, 1, 1, 0), None
     fused = FUSED.get(layer.activation)
-    name = t.conv(layer, x, w, b, label_of(layer, fused), window, groups, fused or {}, source)
+    label = "" if fused else layer.sum_label
+    name = t.conv(layer, x, w, b, label, window, groups, fused or {}, source)
     return t.done(layer, name, is_fused=bool(fused))
 
 
@@ -159,13 +144,13 @@ def connected(t, layer, x):
     fused = FUSED.get(layer.activation)
     params = {0: layer.out[2], 1: 1, 2: int(w.size), **(fused or {})}
     t.weights(layer, "InnerProduct", w, b, params, layer.sources[0])
-    name = t.numbered("InnerProduct", [x], label_of(layer, fused), params)
+    name = t.numbered("InnerProduct", [x], "" if fused else layer.sum_label, params)
     return t.done(layer, name, True, bool(fused))
 
 
 def batchnorm(t, layer, x):
     p, x = layer.params, t.map(x)
-    name = t.layer("BatchNorm", [x], label_of(layer), _0=layer.out[2], _1=BN_EPS)
+    name = t.layer("BatchNorm", [x], layer.sum_label, _0=layer.out[2], _1=BN_EPS)
     t.floats(p["scales"], p["mean"], p["variance"], p.get("biases", np.zeros(layer.out[2])))
     return t.done(layer, name)
 
@@ -179,9 +164,9 @@ def shortcut(t, layer, x, f):
     if x.shape != f.shape:
         raise Failure(f"{layer.at} adds {f.shape} to {x.shape}: ncnn adds equal shapes alone")
     if o["alpha"] == o["beta"] == 1:
-        name = t.layer("BinaryOp", [x, f], label_of(layer), _0=ADD)
+        name = t.layer("BinaryOp", [x, f], layer.sum_label, _0=ADD)
     else:
-        name = t.numbered("Eltwise", [x, f], label_of(layer),
+        name = t.numbered("Eltwise", [x, f], layer.sum_label,
                           {0: 1, -23301: [float(o["alpha"]), float(o["beta"])]})
     return t.done(layer, name)
 
@@ -197,15 +182,15 @@ def route(t, layer, *inputs):
             name = t.numbered("Crop", [x], f"part{i}" if len(inputs) > 1 else "",
                               {-23309: [first], -23310: [first + part], -23311: [0]})
         names.append(name)
-    return Blob(names[0] if len(names) == 1 else t.layer("Concat", names, _0=0), layer.out)
+    return Tensor(names[0] if len(names) == 1 else t.layer("Concat", names, _0=0), layer.out)
 
 
 def avgpool(t, layer, x):
     o, x = layer.options, t.map(x)
     if o["size"] == 0:  # the output has one dimension
-        return Blob(t.layer("Pooling", [x], _0=1, _4=1), layer.out, True)
-    return Blob(t.layer("Pooling", [x], _0=1, _1=o["size"], _2=o["stride"],
-                        _3=o["size"] // 2 if o["pad"] else 0, _5=1, _6=1), layer.out)
+        return Tensor(t.layer("Pooling", [x], _0=1, _4=1), layer.out, True)
+    return Tensor(t.layer("Pooling", [x], _0=1, _1=o["size"], _2=o["stride"],
+                          _3=o["size"] // 2 if o["pad"] else 0, _5=1, _6=1), layer.out)
 
 
 def pool(kind):
@@ -213,8 +198,8 @@ def pool(kind):
     pixels inside of the map."""
     def take(t, layer, x):
         size, stride, first, rest = layer.pooling
-        return Blob(t.layer("Pooling", [t.map(x)], _0=kind, _1=size, _2=stride, _3=first, _13=first,
-                            _14=rest, _15=rest, _5=1), layer.out)
+        return Tensor(t.layer("Pooling", [t.map(x)], _0=kind, _1=size, _2=stride, _3=first,
+                              _13=first, _14=rest, _15=rest, _5=1), layer.out)
     return take
 
 
@@ -226,7 +211,7 @@ def upsample(t, layer, x):
     else:
         name = t.layer("Pooling", [x], label, _0=1, _1=-stride, _2=-stride, _5=1)
         scale *= stride * stride
-    return Blob(t.times(name, scale, "") if label else name, layer.out)
+    return Tensor(t.times(name, scale, "") if label else name, layer.out)
 
 
 def softmax(t, layer, x):
@@ -236,29 +221,29 @@ def softmax(t, layer, x):
     name = x.name if x.is_flat else t.layer("Flatten", [x], "flat")
     if o["temperature"] != 1:
         name = t.times(name, 1 / o["temperature"], "cool")
-    return Blob(t.layer("Softmax", [name], _0=0, _1=1), layer.out, True)
+    return Tensor(t.layer("Softmax", [name], _0=0, _1=1), layer.out, True)
 
 
 def l2norm(t, layer, x):
     name = t.layer("Normalize", [t.map(x)], _0=0, _4=1, _1=1, _2=1e-12, _9=1, _3=1)
     t.floats([1])
-    return Blob(name, layer.out)
+    return Tensor(name, layer.out)
 
 
 def product(t, layer, x, f):
-    return t.done(layer, t.layer("BinaryOp", [t.map(f), t.map(x)], label_of(layer), _0=MUL))
+    return t.done(layer, t.layer("BinaryOp", [t.map(f), t.map(x)], layer.sum_label, _0=MUL))
 
 
 SECTIONS = {
     "convolutional": convolution, "depthwise": convolution, "global_depthwise": convolution,
     "low_rank": convolution, "binary": convolution, "connected": connected,
     "batchnorm": batchnorm, "activation": activation, "shortcut": shortcut, "route": route,
-    "channel_shuffle": lambda t, layer, x: Blob(
+    "channel_shuffle": lambda t, layer, x: Tensor(
         t.layer("ShuffleChannel", [t.map(x)], _0=layer.options["groups"]), layer.out),
     "avgpool": avgpool, "local_avgpool": pool(1), "maxpool": pool(0), "upsample": upsample,
     "dropout": lambda t, layer, x: x, "softmax": softmax, "l2norm": l2norm,
     "scale_channels": product, "sam": product,
-    "logistic": lambda t, layer, x: Blob(t.layer("Sigmoid", [x]), layer.out, x.is_flat),
+    "logistic": lambda t, layer, x: Tensor(t.layer("Sigmoid", [x]), layer.out, x.is_flat),
 }
 
 

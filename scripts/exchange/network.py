@@ -13,6 +13,14 @@ PREDICTS = ("softmax", "logistic")  # losses whose output is a prediction
 WINDOWS = ("convolutional", "depthwise", "low_rank", "binary")
 
 
+class Tensor:
+    """The output of a layer in the file to be written: N x C x H x W, or N x C*H*W when it is flat.
+    shape: (h, w, c)."""
+
+    def __init__(self, name, shape, is_flat=False):
+        self.name, self.shape, self.is_flat = name, tuple(shape), is_flat
+
+
 class Layer:
     """A layer. name may be None. sources: the numbers of the layers that it reads, -1 for the
     network's input. inputs, out: shapes as (height, width, channels). params: {name: array}. macs:
@@ -34,6 +42,12 @@ class Layer:
     @property
     def activation(self):
         return self.options.get("activation", "linear")
+
+    @property
+    def sum_label(self):
+        """The label of what is computed before the activation. The last part of a layer has the
+        layer's name, without a label."""
+        return "" if self.activation == "linear" else "sum"
 
     @property
     def window(self):
@@ -85,10 +99,24 @@ class Layer:
         scale = p["scales"] / np.sqrt(p["variance"] + BN_EPS)
         return scale, biases - p["mean"] * scale
 
+    def signs(self):
+        """Returns the filters of [binary] as floats: sign(v), and in the modes bwn and xnor times
+        the mean of |v|. A filter whose values are all +a or -a is binary already and is not
+        centred."""
+        w = self.params["weights"]
+        v = w.astype(np.float64)
+        if self.options["center"]:
+            flat = np.abs(w.reshape(len(w), -1))
+            binary = (flat == flat[:, :1]).all(1)[:, None, None, None]
+            v = np.where(binary, v, v - v.mean(1, keepdims=True))
+        b = np.where(v < 0, -1., 1.)
+        return b * np.abs(v).mean((1, 2, 3), keepdims=True) \
+            if self.options["mode"] in ("bwn", "xnor") else b
+
     def folded(self):
         """Returns (weights, biases) as float32, with the batch norm multiplied into them."""
         scale, shift = self.norm()
-        w = self.params["weights"]
+        w = self.signs() if self.section == "binary" else self.params["weights"]
         by = scale.reshape((-1,) + (1,) * (w.ndim - 1))
         return (w * by).astype(np.float32), shift.astype(np.float32)
 

@@ -2,22 +2,17 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from exchange.network import Tensor
+
 # Opset 10 is the last in which the bounds of Clip are attributes. OpenCV 4.6 reads only this form.
 OPSET, IR_VERSION = 10, 5
-
-
-class Value:
-    """A tensor of the graph: N x C x H x W, or N x C*H*W when it is flat. shape: (h, w, c)."""
-
-    def __init__(self, name, shape, is_flat=False):
-        self.name, self.shape, self.is_flat = name, tuple(shape), is_flat
 
 
 class Graph:
     def __init__(self):
         self.nodes, self.tensors = [], []
         self.at = "input"  # prefix for the names of new nodes and tensors
-        self.forms = {}    # {(name, is_flat): the Value in that form}
+        self.forms = {}    # {(name, is_flat): the Tensor in that form}
 
     def node(self, op, inputs, label="", **attributes):
         """Adds a node and returns the name of its output: the layer's name and `label`."""
@@ -46,11 +41,11 @@ class Graph:
                 h, w, c = value.shape
                 name = self.node("Reshape", [value, self.tensor("map_shape", [0, c, h, w])], "map")
             self.at = at
-            self.forms[value.name, is_flat] = Value(name, value.shape, is_flat)
+            self.forms[value.name, is_flat] = Tensor(name, value.shape, is_flat)
         return self.forms[value.name, is_flat]
 
     def model(self, first, last, batch, notes):
-        """Returns the finished model. first, last: the Values of input and output; notes: the
+        """Returns the finished model. first, last: the Tensors of input and output; notes: the
         metadata, {key: text}."""
         def told(value):
             h, w, c = value.shape

@@ -4,7 +4,8 @@ import math
 import numpy as np
 
 from exchange import onnx_activations
-from exchange.onnx_graph import Graph, Value
+from exchange.network import Tensor
+from exchange.onnx_graph import Graph
 from lib.darknet_files import BN_EPS
 from lib.errors import Failure
 
@@ -15,7 +16,7 @@ class Writer:
 
     def __init__(self, network, keeps_norm):
         self.g, self.keeps_norm = Graph(), keeps_norm
-        self.values = {-1: Value("input", network.input)}
+        self.values = {-1: Tensor("input", network.input)}
 
     def add(self, layer):
         if layer.activation not in ("linear", "prelu", *onnx_activations.TABLE):
@@ -32,17 +33,12 @@ class Writer:
     def done(self, layer, x, is_flat=False):
         """Adds the layer's activation and returns the layer's output. x: the name of the tensor
         before the activation."""
-        value = Value(x, layer.out, is_flat)
+        value = Tensor(x, layer.out, is_flat)
         if layer.activation == "linear":
             return value
         name = onnx_activations.activate(self.g, value, layer.activation,
                                          layer.params.get("slopes"))
-        return Value(name, layer.out, is_flat)
-
-    def sum_label(self, layer):
-        """Returns the label of the node before the activation. The last node of a layer has the
-        layer's name without a label."""
-        return "" if layer.activation == "linear" else "sum"
+        return Tensor(name, layer.out, is_flat)
 
     def normalise(self, x, p, label, biases="biases"):
         zero = np.zeros(len(p["scales"]), np.float32)
@@ -61,7 +57,7 @@ class Writer:
 
 
 def convolution(t, layer, x):
-    label, w = t.sum_label(layer), layer.params["weights"]
+    label, w = layer.sum_label, layer.params["weights"]
     x, window = t.map(x), layer.window
     if layer.section == "low_rank":
         x = t.conv(x, layer.params["basis"], None, "basis", window)
@@ -73,28 +69,14 @@ def convolution(t, layer, x):
     return t.done(layer, t.conv(x, w, b, label, window, layer.groups))
 
 
-def signs(w, mode, centers):
-    """Returns the filters of [binary] as floats: sign(v), and in the modes bwn and xnor times the
-    mean of |v|. A filter whose values are all +a or -a is binary already and is not centred."""
-    v = w.astype(np.float64)
-    if centers:
-        flat = np.abs(w.reshape(len(w), -1))
-        binary = (flat == flat[:, :1]).all(1)[:, None, None, None]
-        v = np.where(binary, v, v - v.mean(1, keepdims=True))
-    b = np.where(v < 0, -1., 1.)
-    return b * np.abs(v).mean((1, 2, 3), keepdims=True) if mode in ("bwn", "xnor") else b
-
-
 def binary(t, layer, x):
     o, g, p, x = layer.options, t.g, layer.params, t.map(x)
     kh, kw = layer.window[:2]
-    w, label = signs(p["weights"], o["mode"], o["center"]), t.sum_label(layer)
-    scale, shift = layer.norm()
-    w = w * scale[:, None, None, None]
+    (w, shift), label = layer.folded(), layer.sum_label
     if o["mode"] in ("bwn", "binaryconnect"):
         return t.done(layer, t.conv(x, w, shift, label, layer.window))
     if "shifts" in p:
-        x = Value(t.normalise(x, p, "input", "shifts"), x.shape)
+        x = Tensor(t.normalise(x, p, "input", "shifts"), x.shape)
     half = g.tensor("half", np.float32([.5]))  # the sign of 0 is +1: sign(sign(u) + 1/2)
     u = g.node("Sign", [g.node("Add", [g.node("Sign", [x], "sign"), half], "above")], "signs")
     if o["mode"] == "bnn" or not o["k_map"]:
@@ -108,7 +90,7 @@ def binary(t, layer, x):
 
 
 def connected(t, layer, x):
-    x, label = t.g.form(x, True), t.sum_label(layer)
+    x, label = t.g.form(x, True), layer.sum_label
     keeps = t.keeps_norm and "variance" in layer.params
     w, b = (layer.params["weights"], np.zeros(layer.out[2])) if keeps else layer.folded()
     z = t.g.node("Gemm", [x, t.g.tensor("weights", w), t.g.tensor("biases", b)],
@@ -119,13 +101,13 @@ def connected(t, layer, x):
 def batchnorm(t, layer, x):
     if math.prod(x.shape[:2]) > 1:
         x = t.map(x)
-    return t.done(layer, t.normalise(x, layer.params, t.sum_label(layer)), x.is_flat)
+    return t.done(layer, t.normalise(x, layer.params, layer.sum_label), x.is_flat)
 
 
 def activation(t, layer, x):
     return x if layer.activation == "linear" else \
-        Value(onnx_activations.activate(t.g, x, layer.activation, layer.params.get("slopes")),
-              layer.out, x.is_flat)
+        Tensor(onnx_activations.activate(t.g, x, layer.activation, layer.params.get("slopes")),
+               layer.out, x.is_flat)
 
 
 def scaled(t, x, by, label):
@@ -158,7 +140,7 @@ def fitted(t, layer, f):
 
 
 def shortcut(t, layer, x, f):
-    o, label = layer.options, t.sum_label(layer)
+    o, label = layer.options, layer.sum_label
     if x.shape == f.shape:
         if x.is_flat != f.is_flat:
             x, f = t.map(x), t.map(f)
@@ -185,7 +167,7 @@ def route(t, layer, *inputs):
                                     g.tensor(f"{label}_end", [first + part]),
                                     g.tensor(f"{label}_axis", [1])], label)
         names.append(name)
-    return Value(names[0] if len(names) == 1 else g.node("Concat", names, axis=1), layer.out)
+    return Tensor(names[0] if len(names) == 1 else g.node("Concat", names, axis=1), layer.out)
 
 
 def channel_shuffle(t, layer, x):
@@ -193,26 +175,26 @@ def channel_shuffle(t, layer, x):
     groups, g, x = layer.options["groups"], t.g, t.map(x)
     apart = g.node("Reshape", [x, g.tensor("apart_shape", [0, groups, c // groups, h, w])], "apart")
     mixed = g.node("Transpose", [apart], "mixed", perm=[0, 2, 1, 3, 4])
-    return Value(g.node("Reshape", [mixed, g.tensor("shape", [0, c, h, w])]), layer.out)
+    return Tensor(g.node("Reshape", [mixed, g.tensor("shape", [0, c, h, w])]), layer.out)
 
 
 def avgpool(t, layer, x):
     o = layer.options
     if o["size"] == 0:
-        return Value(t.g.node("GlobalAveragePool", [t.map(x)]), layer.out)
+        return Tensor(t.g.node("GlobalAveragePool", [t.map(x)]), layer.out)
     pad, x = o["size"] // 2 if o["pad"] else 0, t.map(x)
     if pad:  # OpenCV leaves the pool's own padding out of the mean, so it is a Pad node
         x = t.g.node("Pad", [x], "padded", pads=[0, 0, pad, pad] * 2)
-    return Value(t.g.node("AveragePool", [x], kernel_shape=[o["size"]] * 2,
-                          strides=[o["stride"]] * 2), layer.out)
+    return Tensor(t.g.node("AveragePool", [x], kernel_shape=[o["size"]] * 2,
+                           strides=[o["stride"]] * 2), layer.out)
 
 
 def pool(operator):
     """Returns a function for [maxpool] or [local_avgpool]."""
     def take(t, layer, x):
         size, stride, first, rest = layer.pooling
-        return Value(t.g.node(operator, [t.map(x)], kernel_shape=[size] * 2, strides=[stride] * 2,
-                              pads=[first, first, rest, rest]), layer.out)
+        return Tensor(t.g.node(operator, [t.map(x)], kernel_shape=[size] * 2, strides=[stride] * 2,
+                               pads=[first, first, rest, rest]), layer.out)
     return take
 
 
@@ -229,7 +211,7 @@ def upsample(t, layer, x):
     else:  # a sum is the mean times the number of pixels
         name, scale = t.g.node("AveragePool", [x], label, kernel_shape=[-stride] * 2,
                                strides=[-stride] * 2), scale * stride * stride
-    return Value(scaled(t, name, scale, "scaled") if label else name, layer.out)
+    return Tensor(scaled(t, name, scale, "scaled") if label else name, layer.out)
 
 
 def softmax(t, layer, x):
@@ -238,10 +220,10 @@ def softmax(t, layer, x):
     if o["temperature"] != 1:
         name = scaled(t, name, 1 / o["temperature"], "cool")
     if o["groups"] == 1:
-        return Value(g.node("Softmax", [name], axis=1), layer.out, True)
+        return Tensor(g.node("Softmax", [name], axis=1), layer.out, True)
     shape = g.tensor("groups_shape", [-1, n // o["groups"]])
     each = g.node("Softmax", [g.node("Reshape", [name, shape], "groups")], "each", axis=1)
-    return Value(g.node("Reshape", [each, g.tensor("shape", [-1, n])]), layer.out, True)
+    return Tensor(g.node("Reshape", [each, g.tensor("shape", [-1, n])]), layer.out, True)
 
 
 def l2norm(t, layer, x):
@@ -252,12 +234,12 @@ def l2norm(t, layer, x):
     length = g.node("ReduceL2", [x], "length", axes=[1], keepdims=1)
     length = g.node("Clip", [length], "positive", min=1e-12)
     wide = g.node("Expand", [length, g.node("Shape", [x], "shape")], "wide")
-    return Value(g.node("Div", [x, wide]), layer.out, x.is_flat)
+    return Tensor(g.node("Div", [x, wide]), layer.out, x.is_flat)
 
 
 def product(t, layer, x, f):
     """ONNX repeats the numbers of a smaller map until it has the size of the other."""
-    return t.done(layer, t.g.node("Mul", [t.map(f), t.map(x)], t.sum_label(layer)))
+    return t.done(layer, t.g.node("Mul", [t.map(f), t.map(x)], layer.sum_label))
 
 
 SECTIONS = {
@@ -268,7 +250,7 @@ SECTIONS = {
     "local_avgpool": pool("AveragePool"), "maxpool": pool("MaxPool"),
     "upsample": upsample, "dropout": lambda t, layer, x: x, "softmax": softmax, "l2norm": l2norm,
     "scale_channels": product, "sam": product,
-    "logistic": lambda t, layer, x: Value(t.g.node("Sigmoid", [x]), layer.out, x.is_flat),
+    "logistic": lambda t, layer, x: Tensor(t.g.node("Sigmoid", [x]), layer.out, x.is_flat),
 }
 
 
@@ -283,7 +265,7 @@ def model_of(network, batch, notes, keeps_norm=False):
         last = g.form(last, True)
     g.at = "output"
     if last.name in ("input", *(v.name for v in t.values.values() if v is not last)):
-        last = Value(g.node("Identity", [last]), last.shape, last.is_flat)
+        last = Tensor(g.node("Identity", [last]), last.shape, last.is_flat)
     for node in g.nodes:
         for names in (node.input, node.output):
             for i, name in enumerate(names):

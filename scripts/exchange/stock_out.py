@@ -4,7 +4,6 @@ exact. Else it is a Failure that names the layer."""
 import numpy as np
 
 from exchange.cfg_out import Layer, text_of, weights_of
-from exchange.onnx_out import signs
 from lib.errors import Failure
 
 ACTIVATIONS = ("linear", "relu", "leaky", "logistic", "tanh", "elu", "selu", "loggy", "relie",
@@ -62,10 +61,6 @@ def check(layer):
 
 def convolution(t, layer, note, x):
     w, b = layer.folded()
-    if layer.section == "binary":
-        w = signs(layer.params["weights"], layer.options["mode"], layer.options["center"])
-        scale, b = layer.norm()
-        w = w * scale[:, None, None, None]
     shape, groups = layer.inputs[0], layer.groups
     kh, _, stride, pad = layer.window
     if layer.section == "low_rank":

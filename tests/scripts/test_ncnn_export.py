@@ -9,41 +9,20 @@ with needed():
     import numpy as np
     import ncnn
     import nets
+    import sections
+    from sections import CONV, ONE
 
 TOLERANCE = 1e-5  # of the largest value of the output
 HEAD = "[net]\nheight=7\nwidth=6\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\n"
-CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
-ONE = "[convolutional]\nfilters=4\nactivation=linear\n"
-# Each network tests a branch of exchange/ncnn_out.py that the others do not.
-NETS = {
-    "filters": "[convolutional]\nfilters=6\nsize=3\nstride=2\npad=1\ngroups=3\nbatch_normalize=1\n"
-               "activation=prelu\n[depthwise]\nsize=2\npadding=1\nmultiplier=2\nbatch_normalize=1\n"
-               "activation=leaky\n[low_rank]\nfilters=8\nrank=2\nsize=3\npad=1\nbatch_normalize=1\n"
-               "activation=relu\n[global_depthwise]\nbatch_normalize=1\n"
-               "[convolutional]\nfilters=5\nactivation=linear\n",
-    "flat": "[connected]\noutput=7\nbatch_normalize=1\nactivation=prelu\n[connected]\noutput=4\n"
-            "activation=mish\n[batchnorm]\nshift=1\n[convolutional]\nfilters=3\n"
-            "activation=swish\n[l2norm]\n",
-    "squeeze": CONV + "[avgpool]\n[convolutional]\nfilters=4\nactivation=hsigmoid\n"
-               "[scale_channels]\nfrom=0\n[sam]\nfrom=0\n[batchnorm]\nactivation=prelu\n",
-    "local": CONV + "[local_avgpool]\nsize=3\n[local_avgpool]\nsize=2\nstride=2\n"
-             "[local_avgpool]\nstride=2\npadding=0\n",
-    "products": CONV + "[convolutional]\nactivation=logistic\n[scale_channels]\nfrom=0\n"
-                "scale_wh=1\nactivation=tanh\n[sam]\nfrom=0\nactivation=relu6\n[avgpool]\n"
-                "[scale_channels]\nfrom=0\nactivation=mish\n",
-    "channels": CONV + "[channel_shuffle]\ngroups=2\n" + ONE + "[route]\nlayers=-1,0\ngroups=2\n"
-                "group_id=1\n[dropout]\n[l2norm]\n",
-    "windows": CONV + "[avgpool]\nsize=3\npad=1\n[maxpool]\nsize=3\nstride=2\n[upsample]\n"
-               "stride=4\nscale=0.5\n[upsample]\nstride=-2\n[maxpool]\nsize=2\nstride=2\n"
-               "padding=0\n",
-    "sums": CONV + ONE + "[shortcut]\nfrom=0\nalpha=2\nbeta=0.5\nactivation=relu\n[shortcut]\n"
-            "from=0\nactivation=relu6\n",
-    "softmax": CONV + "[connected]\noutput=6\nactivation=linear\n[softmax]\ntemperature=2\n",
-    "bwn": "[binary]\nfilters=4\nsize=3\npad=1\nmode=bwn\ncenter=1\nbatch_normalize=1\n"
-           "activation=prelu\n[logistic]\n",
-    "activations": "".join(f"[activation]\nactivation={a}\n" for a in
-                           ("relu6", "hswish", "hard_mish", "mish", "selu", "elu", "tanh", "leaky",
-                            "loggy", "relie", "hardtan", "logistic", "prelu", "hsigmoid")),
+# ncnn has no form of these networks, or of some of their activations.
+WITHOUT = ("softmax in groups", "xnor", "xnor without a map", "bnn", "sums", "activations")
+NETS = {name: text for name, text in sections.NETS.items() if name not in WITHOUT} | {
+    "equal sums": CONV + ONE + "[shortcut]\nfrom=0\nalpha=2\nbeta=0.5\nactivation=relu\n"
+                  "[shortcut]\nfrom=0\nactivation=relu6\n",
+    "some activations": "".join(
+        f"[activation]\nactivation={a}\n" for a in
+        ("relu6", "hswish", "hard_mish", "mish", "selu", "elu", "tanh", "leaky", "loggy", "relie",
+         "hardtan", "logistic", "prelu", "hsigmoid")),
 }
 BAD = [
     ("[shortcut]\nfrom=0\n",
@@ -122,6 +101,16 @@ def face(folder):
     expect(far < TOLERANCE, f"differs by {far:.1e} of the largest value")
 
 
+def without_onnx(folder):
+    """The script needs NumPy alone, and so does to_stock.py."""
+    common.write(os.path.join(folder, "onnx.py"), "raise ImportError")
+    cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + NETS["bwn"])
+    weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
+    env = dict(os.environ, PYTHONPATH=folder)
+    for name, out in (("export_ncnn.py", ("m.param", "m.bin")), ("to_stock.py", ("s.cfg", "s.w"))):
+        expect_end(script(name, cfg, weights, *(os.path.join(folder, f) for f in out), env=env))
+
+
 def messages(folder):
     out = [os.path.join(folder, f) for f in ("never.param", "never.bin")]
     for i, (layers, said) in enumerate(BAD):
@@ -152,6 +141,6 @@ def in_a_folder(test, *args):
 
 for name, text in NETS.items():
     attempt(name, in_a_folder, agrees, text)
-for each in (half, quantized, face, messages):
+for each in (half, quantized, face, without_onnx, messages):
     attempt(each.__name__, in_a_folder, each)
 summary()
