@@ -117,7 +117,7 @@ case $? in
 esac
 grep -v '^ok' check.log | tail -20
 for precision in float32 bfloat16; do
-    limit 15 ./measure tiny.cfg 8 $precision same >same.$precision.log 2>&1 || failed=1
+    limit 30 ./measure tiny.cfg 8 $precision same >same.$precision.log 2>&1 || failed=1
     cat same.$precision.log
     same=$(sed -n 's/.*: \(two runs\)/\1/p' same.$precision.log)
     result "20 updates, $precision" "${same:-$(tail -1 same.$precision.log)}"

@@ -156,6 +156,14 @@ def small_memory():
     expect(at > 10, "there were no allocations")
 
 
+def too_many_pixels():
+    write("big.cfg", "[net]\nheight=8192\nwidth=8192\nchannels=1\n[convolutional]\nfilters=1\n"
+          "size=1\nstride=64\n[avgpool]\n[softmax]\n")
+    expect_end(call("bench", "big.cfg", "-batch", "17", "-gpu", "0"), 1,
+               "big.cfg:5: [convolutional] 17 x 67108864 pixels: a GPU takes at most 2^30 in a "
+               "batch: a smaller batch or more subdivisions= have fewer")
+
+
 def counts():
     """Returns the number of calls of each function of the driver."""
     said = train("counted", "-batches", "20", "-force", SAY=1).stderr
@@ -306,6 +314,7 @@ def the_ptx():
 attempt_all(start, trains_as_the_processor_does, two_runs_give_the_same_bits,
             resume_gives_the_same_bits, the_precision_is_of_the_products, distils_from_a_teacher,
             embeds, nogpu_is_the_plain_build, without_a_device, a_wrong_device, small_memory,
+            too_many_pixels,
             two_processes_on_one_device, steps_are_graphs, a_step_is_one_graph,
             a_driver_that_refuses_graphs, failing_calls,
             a_signal_in_a_step, lists_devices, the_ptx)

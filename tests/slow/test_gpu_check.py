@@ -41,7 +41,8 @@ def start():
     expect_end(made)
     shutil.copytree(os.path.join(ROOT, "build", "gpu-check"), "there")
     write("there/tiny.cfg", NET)
-    script("there/check", "#!/bin/sh\n[ -z \"$CHECK\" ] || eval \"$CHECK\"\n")
+    script("there/check", "#!/bin/sh\necho '# largest difference, relative to the largest number: "
+           "2e-05'\n[ -z \"$CHECK\" ] || eval \"$CHECK\"\n")
     script("bin/compute-sanitizer", SANITIZER)
 
 
@@ -68,7 +69,15 @@ def runs_all_steps():
             expect(got[f"{what}, {precision}"].endswith(" ms"), got)
     for name in ("memcheck bfloat16", "racecheck bfloat16", "memcheck float32", "synccheck tf32"):
         expect(got[f"compute-sanitizer {name}"] == "no fault", got)
+    for precision in ("float32", "bfloat16"):
+        expect(got[f"20 updates, {precision}"].startswith("two runs give the same bits, "), got)
     expect("PyTorch" in " ".join(got), got)
+    expect(got["goal: layers from the processor"] == "2e-05 (goal 1e-5, must 1e-4): must reached",
+           got)
+    expect(got["goal: 20 updates, same bits, from the processor"].endswith(": reached"), got)
+    expect(" ms (goal .15, must .3): " in got["goal: one face"], got)
+    for how in ("eager", "compiled"):
+        expect(f"goal: step, times PyTorch {how} bfloat16" in got, got)
     for name, value in got.items():
         expect(f"{name:44} {value}" in text, f"{name} is not in the table: {text}")
 
