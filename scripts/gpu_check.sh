@@ -8,9 +8,10 @@
 #   3 the same in PyTorch, where python3 has it
 #   4 compute-sanitizer of NVIDIA's toolkit on a small network, where it is installed
 #
-# At the end it compares the results with the goals. It takes less than four minutes. Each step has a limit, and the script names the parts that it left
-# out for lack of time. FOLDER/gpu_check.json has the results after each step, also when the script
-# is stopped. The exit status is 1 when a layer disagrees or a tool finds a fault.
+# At the end it compares the results with the goals. It takes less than four minutes. Each step has
+# a limit, and the script names the parts that it left out for lack of time. FOLDER/gpu_check.json has
+# the results after each step, also when the script is stopped. The exit status is 1 when a layer
+# disagrees or a tool finds a fault.
 #
 # For tests of this script: GPU_CHECK_SECONDS (235), GPU_CHECK_NET (mobilefacenet.cfg),
 # GPU_CHECK_BATCH (256).

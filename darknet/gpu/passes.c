@@ -109,6 +109,23 @@ static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
 
 /* ---- layers ---- */
 
+/* Records where the newest output of layer i is, and that of a sum which layer i has added. */
+static void note_output(dnx_net *net, int i, bool on_device) {
+    dnx_copies *copies = dnx_placed_of(net)->copies;
+    for (int k = i; k == i || (k < net->n && net->links[k].merged_into == i); k++) {
+        copies[k].y_device = on_device;
+        copies[k].y_host = !on_device;
+    }
+}
+
+/* The tensor that layer i adds to its output, on the device; NULL when it adds none. */
+static const float *residual_of(dnx_net *net, int i, int batch) {
+    const int from = net->links[i].residual_of;
+    if (from < 0) return NULL;
+    need_on_device(net, from, batch);
+    return y_on_device(net, from);
+}
+
 static void bring(dnx_net *net, int i, dnx_pass p) {
     dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
     p.target = net->links[i].target;
@@ -143,14 +160,15 @@ void dnx_gpu_forward(dnx_net *net, int i, dnx_pass *p) {
     if (on_device) {
         dnx_gpu_upload(net, i);
         if (h->is_unprepared) dnx_gpu_prepare(net, i);
+        const dnx_fused fused = {.residual = residual_of(net, i, p->batch)};
+        p->fused = &fused;
         p->y = y_on_device(net, i);
         if (!p->is_training) bring(net, i, *p);
         h->l.type->forward(&h->l, p);
         if (h->losses)
             dnx_device_fetch(at->device, h->losses, h->l.losses, sizeof(double) * (size_t)p->batch);
     } else n->type->forward(n, p);
-    at->copies[i].y_device = on_device;
-    at->copies[i].y_host = !on_device;
+    note_output(net, i, on_device);
 }
 
 void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p) {

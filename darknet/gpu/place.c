@@ -53,6 +53,11 @@ static bool defers(const dnx_net *net, int i) {
     return readers == 1 && loads;
 }
 
+static bool adds_residual(const dnx_net *net, int i) {
+    const dnx_gpu_type *t = type_of(net, i);
+    return t && t->adds_residual;
+}
+
 static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
     dnx_half *h = &dnx_placed_of(net)->halves[i];
     dnx_gpu_layer *l = &h->l;
@@ -178,10 +183,10 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
     gpu.precision = precision;
     // clang-format off
     gpu.placement = (dnx_placement){
-        .place = place, .remove = take_away, .images = dnx_gpu_images,
-        .forward = dnx_gpu_forward, .backward = dnx_gpu_backward, .loss = dnx_gpu_loss,
-        .clear_dy = dnx_gpu_clear_dy, .fetch = dnx_gpu_fetch, .changed = dnx_gpu_changed,
-        .catch_up = dnx_gpu_catch_up,
+        .place = place, .remove = take_away, .adds_residual = adds_residual,
+        .images = dnx_gpu_images, .forward = dnx_gpu_forward, .backward = dnx_gpu_backward,
+        .loss = dnx_gpu_loss, .clear_dy = dnx_gpu_clear_dy, .fetch = dnx_gpu_fetch,
+        .changed = dnx_gpu_changed, .catch_up = dnx_gpu_catch_up,
         .fetch_gradients = dnx_gpu_fetch_gradients, .update = dnx_gpu_update,
         .is_updated = dnx_gpu_is_updated, .status = status, .is_elsewhere = is_elsewhere,
         .new_images = new_images, .free_images = free_images, .device = gpu.device};

@@ -252,7 +252,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
         st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
     for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
     if (!st) {
-        if (!net->placement) dnx_net_fuse(net);
+        dnx_net_fuse(net);
         st = dnx_net_allocate(net, err);
     }
     if (!st && !student) dnx_note_idle(net, cfg);

@@ -4,14 +4,21 @@
 
 #include "net/build.h"
 
+/* True when layer i adds dnx_residual() before it stores its output. */
+static bool adds_residual(const dnx_net *net, int i) {
+    const dnx_node *n = &net->nodes[i];
+    if (net->placement) return !net->trains && net->placement->adds_residual(net, i);
+    return n->type->fusion && n->type->fusion->adds_residual && n->type->fusion->adds_residual(n);
+}
+
 /* If a layer is a plain sum and the only reader of the layer before, the layer before adds the
  * other input when it stores its output: it gets that input by dnx_residual(). */
 static void merge_sums(dnx_net *net, const int *uses) {
     for (int i = 1; i < net->n; i++) {
-        const dnx_node *n = &net->nodes[i], *prev = n - 1;
-        const dnx_fusion *f = n->type->fusion, *pf = prev->type->fusion;
+        const dnx_node *n = &net->nodes[i];
+        const dnx_fusion *f = n->type->fusion;
         if (!f || !f->is_plain_sum || n->n_in != 2 || uses[i - 1] != 1) continue;
-        if (!pf || !pf->adds_residual || !pf->adds_residual(prev)) continue;
+        if (!adds_residual(net, i - 1)) continue;
         if (n->from[0] != i - 1 || n->from[1] == i - 1) continue;
         if (net->links[i - 1].merged_into >= 0) continue;
         if (!f->is_plain_sum(n)) continue;
@@ -61,8 +68,10 @@ void dnx_net_fuse(dnx_net *net) {
         for (int k = 0; k < net->nodes[i].n_in; k++)
             if (net->nodes[i].from[k] >= 0) uses[net->nodes[i].from[k]]++;
     merge_sums(net, uses);
-    defer_norm_acts(net, uses);
-    hand_on_norm_acts(net, uses);
+    if (!net->placement) {
+        defer_norm_acts(net, uses);
+        hand_on_norm_acts(net, uses);
+    }
     free(uses);
 }
 

@@ -62,6 +62,9 @@ typedef struct dnx_placement {
     /* Called when the network is built. DNX_EMEM, DNX_EIO. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
+    /* Before the tensors are planned: true when the device runs layer i of a network that predicts,
+     * and adds dnx_residual() to its output there. */
+    bool (*adds_residual)(const struct dnx_net *net, int i);
     /* Allocates memory of the processor that the device reads directly. It is not zeroed. NULL when
      * there is none; ordinary memory can be used then. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);

@@ -60,9 +60,10 @@ struct dnx_cuda_deferred {
     int channels; /* of x */
 };
 
-/* conv_forward: y = (windows of x) * wk; with shift, y = act((windows of x) * wk + shift). With
- * parts it also sums y and y^2 over the rows of each block, as norm_sums does; then there may be
- * fewer blocks than tiles. Blocks: (tiles of output rows, tiles of N/groups, groups). */
+/* conv_forward: y = (windows of x) * wk; with shift, y = act((windows of x) * wk + shift) +
+ * residual. With parts it also sums y and y^2 over the rows of each block, as norm_sums does; then
+ * there may be fewer blocks than tiles. Blocks: (tiles of output rows, tiles of N/groups,
+ * groups). */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
@@ -70,6 +71,7 @@ struct conv_forward_args {
     float *y;
     double *parts;               /* blocks x 3 x N; may be NULL */
     const float *shift, *slopes; /* N each; may be NULL */
+    const float *residual;       /* like y; may be NULL */
     dnx_act act;
     struct dnx_cuda_deferred of_x;
 };

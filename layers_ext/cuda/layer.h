@@ -43,6 +43,8 @@ typedef struct dnx_gpu_type {
     bool (*can)(const dnx_node *n);
     /* True for a type that can leave batch norm and activation to its reader, when it trains. */
     bool may_defer;
+    /* True for a type that adds dnx_residual(p) to y when it predicts (layer/fusion.h). */
+    bool adds_residual;
     /* True when the layer can load z instead of input k: see dnx_gpu_deferred(). May be NULL. */
     bool (*loads)(const dnx_node *n, int k);
     /* Allocates memory on the device. value, grad and momentum are not set yet. May be NULL. */

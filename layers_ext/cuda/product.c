@@ -2,6 +2,7 @@
 #include "cuda/product.h"
 
 #include "cuda/matrix.h"
+#include "layer/fusion.h"
 
 struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_cuda_window at) {
     at.batch = batch;
@@ -71,6 +72,7 @@ void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p) {
         a.shift = s->norm.shift;
         a.slopes = dnx_gpu_value(l, DNX_SLOPES);
         a.act = s->norm.act;
+        a.residual = dnx_residual(p);
     }
     dnx_gpu_conv(l, &a);
     const long rows = (long)p->batch * a.at.oh * a.at.ow;

@@ -298,9 +298,9 @@ DEVICE void forward_tiles(const struct conv_forward_args *a, int precision) {
             const long r = p.row + tile_row(i, precision);
             const int c = p.column + tile_column(i, precision), n = p.g * p.Ng + c;
             if (r >= p.rows || c >= p.columns) continue;
-            a->y[r * at->N + n] = a->shift ? call_activate(t.acc[i] + a->shift[n], a->act,
-                                                           a->slopes ? a->slopes[n] : 0)
-                                           : t.acc[i];
+            float y = t.acc[i];
+            if (a->shift) y = call_activate(y + a->shift[n], a->act, a->slopes ? a->slopes[n] : 0);
+            a->y[r * at->N + n] = y + (a->residual ? a->residual[r * at->N + n] : 0);
         }
         if (a->parts) add_statistics(&t, precision, p.rows - p.row, total);
     }

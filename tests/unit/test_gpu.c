@@ -47,6 +47,10 @@ static const net_case cases[] = {
     {"shortcut", "[convolutional]\nfilters=8\nactivation=linear\n[convolutional]\nfilters=8\n"
      "activation=relu\n[shortcut]\nfrom=-2\n[shortcut]\nfrom=0\nactivation=logistic\nalpha=.5\n"
      "beta=2\n" END, 4, 4, 3, 6},
+    {"sums of sums", "[convolutional]\nfilters=5\nactivation=relu\n[convolutional]\nfilters=5\n"
+     "batch_normalize=1\nactivation=prelu\n[shortcut]\nfrom=0\n[convolutional]\nfilters=5\n"
+     "[shortcut]\nfrom=-2\n[here]\n[convolutional]\nfilters=5\ngroups=5\n[shortcut]\nfrom=-2\n"
+     "[convolutional]\nfilters=5\n[shortcut]\nfrom=2\n" END, 4, 4, 3, 11},
     {"unequal shortcuts", "[convolutional]\nfilters=4\nactivation=relu\n[convolutional]\n"
      "filters=6\nsize=2\nstride=2\n[shortcut]\nfrom=0\nalpha=2\nbeta=.5\n[convolutional]\n"
      "filters=3\nsize=2\nstride=2\nactivation=linear\n[shortcut]\nfrom=0\n"

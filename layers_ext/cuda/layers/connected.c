@@ -13,6 +13,7 @@ const dnx_gpu_type dnx_gpu_connected = {
     .type = &dnx_connected,
     .state_size = sizeof(dnx_gpu_product),
     .may_defer = true,
+    .adds_residual = true,
     .loads = dnx_gpu_loads_any,
     .make = make,
     .forward = dnx_gpu_product_forward,
