@@ -12,13 +12,14 @@ images with the same batches. The test pairs are never used to choose anything.
 
 A finished run has a file OUT/RUN/run.json with the fingerprint of its inputs. The same command
 continues an interrupted study and does not repeat finished runs. --plan lists the runs and their
-hours.
+hours, and writes nothing.
 """
 import argparse
 import fnmatch
 import functools
 import os
 import sys
+import tempfile
 import time
 
 from lib.errors import Failure, needs
@@ -26,7 +27,7 @@ from lib.errors import Failure, needs
 needs("numpy", "scipy", "matplotlib", "PIL")
 import homework
 from experiments import estimate, runs, study_choice, study_rows, teachers
-from experiments.data import Pairs, check_pairs, make_data
+from experiments.data import Data, Pairs, check_pairs, make_data
 from experiments.held_out import hold_out
 from experiments.methods import BEST, METHODS, STUDY
 from experiments.networks import student_cfg, usual
@@ -73,8 +74,16 @@ def show_plan(args, data, planned, embedding):
                           "cache and tests\n")
 
 
+def data_of_plan(args):
+    """Returns what a plan needs of the data. It writes nothing and draws no faces."""
+    if not args.faces:
+        return Data("", args.identities, "", "", {}, {}, None)
+    with tempfile.TemporaryDirectory() as folder:
+        return make_data(argparse.Namespace(**{**vars(args), "out": folder}))
+
+
 def work(args):
-    data = make_data(args)
+    data = data_of_plan(args) if args.plan else make_data(args)
     text, embedding = teachers.planned(args, data)
     tests = tests_of(args, data)
     planned = asked(args, runs.plan(args))

@@ -112,6 +112,7 @@ def whole(folder):
     check(plan.returncode == 0 and "in all, about" in plan.stdout and
           "born-again-0.25-2-seed2" in plan.stdout and "classifier train" not in plan.stdout,
           "--plan", plan.stderr)
+    check(not os.path.exists(out), "--plan writes nothing")
     done = study(*words)
     check(done.returncode == 0, "all of it", done.stderr, done.stdout[-500:])
     if done.returncode:

@@ -97,6 +97,8 @@ def all_methods(folder):
     check(done.stdout.splitlines()[-2:] ==
           [f"what the networks confuse most: {out}/confused.png", f"report: {out}/report.html"],
           "the last lines name the sheet and the report", done.stdout)
+    check(f"--out {out} {' '.join(SMALL)} --widths 0.125,0.0625\n" in done.stdout,
+          "and the next command, with the same settings", done.stdout)
     again = run("--out", out, *SMALL)
     check(again.returncode == 0 and "classifier train" not in again.stdout, "nothing is done twice")
     check("verifying" not in again.stdout and "made again" not in again.stdout, "nor verified")
