@@ -58,8 +58,8 @@ def cosine_of(text, cfg, weights):
         except (ValueError, KeyError, TypeError):
             raise Failure(f"{text}: is neither a cosine nor a threshold.json") from None
         if network not in (None, ours):
-            raise Failure(f"{text}: was measured with the network {network}, this is {ours}") \
-                from None
+            raise Failure(f"{text}: was measured with the network {network}, this is {ours}, or by "
+                          "an older version: measure it again") from None
     if not -1 < value < 1:
         raise Failure(f"--threshold {text}: must be a cosine between -1 and 1")
     return value

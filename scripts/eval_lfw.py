@@ -24,7 +24,8 @@ from evaluation import threshold
 from experiments.verification import verify, verify_bin
 from lib import fingerprints
 from lib.arguments import command_line, real
-from lib.files import remove
+from lib.files import make_folder, remove
+from lib.lock import folder_lock
 from lib.metrics import p_text, percent
 from lib.pairs import read_pairs
 from lib.text import counted
@@ -33,6 +34,12 @@ THRESHOLD_RATE = 1e-2  # lower rates cannot be measured well with LFW's 3,000 pa
 
 
 def evaluate(args):
+    make_folder(args.out)
+    with folder_lock(args.out):
+        measure(args)
+
+
+def measure(args):
     more = {"flip": args.flip, "threads": args.threads, "allow_missing": args.allow_missing,
             "other": args.versus, "pictures": args.pictures}
     if args.pictures:

@@ -75,10 +75,8 @@ static void put_layer(dnx_net *net, int i) {
            n->type->macs ? n->type->macs(n) : 0);
 }
 
-static void put_fingerprint(const dnx_net *net, const char *weights) {
-    uint64_t sum;
-    if (weights && dnx_net_fingerprint(net, dnx_net_embedding(net), weights, &sum))
-        printf("\"%016" PRIx64 "\"", sum);
+static void put_fingerprint(dnx_net *net, bool has_weights) {
+    if (has_weights) printf("\"%016" PRIx64 "\"", dnx_net_fingerprint(net, dnx_net_embedding(net)));
     else printf("null");
 }
 

@@ -158,8 +158,8 @@ static dnx_status try_training(const check_args *a, int classes, training *t, dn
         fprintf(stderr, "%zu %s left out\n", data->left_out.n,
                 dnx_plural(data->left_out.n, "file was", "files were"));
     if (!wrong && data) wrong = dnx_trainable_on(net, data, 0, why);
-    char absent[400] = "";
-    if (data) dnx_classes_note(data, absent, sizeof absent);
+    char absent[800] = "";
+    if (data) dnx_classes_note(net, data, absent, sizeof absent);
     if (absent[0]) fprintf(stderr, "%s\n", absent);
     if (!wrong) dnx_training_fits(net, why);
     dnx_data_close(data);

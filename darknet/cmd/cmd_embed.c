@@ -1,6 +1,5 @@
 /* darknet embed: writes the features of images into one file (embeddings.h). The first loss and the
  * layers after it do not run. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,13 +186,12 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
                            net->in.c);
     if (last < 0) return dnx_fail_at(err, DNX_ESHAPE, net->file, "no layer before the first loss");
     job j = {.net = net, .images = &l, .flip = flip};
+    j.network = dnx_net_fingerprint(net, last);
     j.x = dnx_alloc((size_t)sides * (size_t)net->batch * dnx_size(net->in));
     j.errors = calloc((size_t)net->batch, sizeof *j.errors);
     dnx_status st = j.x && j.errors ? dnx_images_find(a->images, &l, err)
                                     : dnx_no_memory(a->images, err);
     if (!st) st = check_outputs(&l, a, err);
-    if (!st && !dnx_net_fingerprint(net, last, a->weights, &j.network))
-        st = dnx_fail_at(err, DNX_EIO, a->weights, "cannot read: %s", strerror(errno));
     if (!st && !(j.names = malloc(sizeof *j.names * l.n))) st = dnx_no_memory(a->images, err);
     double start = dnx_now();
     dnx_flush_denormals();

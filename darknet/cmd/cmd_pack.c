@@ -48,6 +48,12 @@ static int pack(const void *args) {
     double size = (double)dnx_packed_size(net, of_others);
     dnx_net_free(net);
     if (st) return dnx_report(&err);
+    if (!bits && !a->half) {
+        printf("%s: the network has no [binary], so no number became 1 bit: %.0f bytes, more than "
+               "%.0f; -half stores numbers in 16 bits\n",
+               a->out, size, numbers * 4 + 20);
+        return 0;
+    }
     printf("%s: %.0f of %.0f numbers in 1 bit, %.0f bytes, %.1f times smaller than %.0f\n", a->out,
            bits, numbers, size, (numbers * 4 + 20) / size, numbers * 4 + 20);
     return 0;

@@ -1,7 +1,6 @@
 /* matching.c - opens the network, the detector and the threshold for comparing faces. */
 #include "cmd/matching.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
@@ -18,8 +17,7 @@ dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_er
     if (st) return st;
     t->m.last = dnx_net_embedding(t->m.net);
     st = dnx_matcher_check(&t->m, err);
-    if (!st && !dnx_net_fingerprint(t->m.net, t->m.last, a->weights, &t->network))
-        st = dnx_fail_at(err, DNX_EIO, a->weights, "cannot read: %s", strerror(errno));
+    t->network = dnx_net_fingerprint(t->m.net, t->m.last);
     if (!st) st = dnx_threshold_fits(&t->threshold, a->threshold, t->network, err);
     if (!st && !a->aligned) st = dnx_mtcnn_open(a->mtcnn, threads, &t->m.detector, err);
     return st;

@@ -168,7 +168,8 @@ static dnx_status check_file(const dnx_matcher *m, uint64_t network, const char 
                         e->dim, dim);
     if (!e->kind.network || e->kind.network == network) return DNX_OK;
     return dnx_fail(err, DNX_EPARSE, at,
-                    "was made with the network %016" PRIx64 ", this is %016" PRIx64,
+                    "was made with the network %016" PRIx64 ", this is %016" PRIx64
+                    ", or by an older version: make it again",
                     e->kind.network, network);
 }
 

@@ -118,6 +118,7 @@ dnx_status dnx_threshold_fits(const dnx_threshold *t, const char *text, uint64_t
                               dnx_err *err) {
     if (!t->has_network || t->network == network) return DNX_OK;
     return dnx_fail_at(err, DNX_EPARSE, text,
-                       "was measured with the network %016" PRIx64 ", this is %016" PRIx64,
+                       "was measured with the network %016" PRIx64 ", this is %016" PRIx64
+                       ", or by an older version: measure it again",
                        t->network, network);
 }

@@ -52,13 +52,27 @@ dnx_bridge_row *dnx_bridge_add(dnx_bridge *b, dnx_net *net, int layer, dnx_fate 
     return row;
 }
 
+/* True for two layers taken in a row: they share a line of the table. */
+static bool is_next(const dnx_bridge_row *a, const dnx_bridge_row *b) {
+    return a->fate == DNX_TAKEN && b->fate == DNX_TAKEN && a->shift == b->shift;
+}
+
 void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *text), void *arg) {
     static const char *const fates[] = {"taken", "part", "initial", "left"};
     char text[320], number[16];
     line(arg, "layer  section           name             filters        floats        ");
-    for (int i = 0; i < b->n; i++) {
+    for (int i = 0, last; i < b->n; i = last + 1) {
         const dnx_bridge_row *r = &b->rows[i];
+        size_t floats = r->floats;
+        for (last = i; last + 1 < b->n && is_next(&b->rows[last], &b->rows[last + 1]); last++)
+            floats += b->rows[last + 1].floats;
         snprintf(number, sizeof number, "%d", r->layer);
+        if (last > i) {
+            snprintf(text, sizeof text, "%5s  to %-46d %-9zu %-8s%s%s", number, b->rows[last].layer,
+                     floats, fates[r->fate], r->why[0] ? "  " : "", r->why);
+            line(arg, text);
+            continue;
+        }
         snprintf(text, sizeof text, "%5s  %-17s %-16s %-14s %-9zu %-8s%s%s",
                  r->layer < 0 ? "" : number, r->section, r->name, r->shape, r->floats,
                  fates[r->fate], r->why[0] ? "  " : "", r->why);

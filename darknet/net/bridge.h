@@ -14,6 +14,7 @@ typedef enum { DNX_TAKEN, DNX_PART_TAKEN, DNX_INITIAL, DNX_LEFT } dnx_fate;
 typedef struct {
     dnx_fate fate;
     int layer; /* of the network, or for LEFT of the source; -1: after the backbone */
+    int shift; /* TAKEN: the layer of the source, minus `layer` */
     size_t floats;
     char section[32], name[64], shape[32]; /* shape: filters x floats in one */
     char why[112];
@@ -52,7 +53,8 @@ typedef struct {
 dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_bridge *b,
                           dnx_err *err);
 
-/* Calls line() for each line of the table and for the sum, without newlines. */
+/* Calls line() for each line of the table and for the sum, without newlines. Layers taken in a row
+ * are one line. */
 void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *text), void *arg);
 /* One line about the parameters that were not taken, or "" when all were. */
 void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size);

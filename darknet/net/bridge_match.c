@@ -100,7 +100,9 @@ static bool try_layer(walk *w, int f, int t, bool is_named) {
     }
     if (same_shapes(w->from, f, w->to, t)) {
         copy_layer(w->from, f, w->to, t, &w->b->taken);
-        dnx_bridge_add(w->b, w->to, t, DNX_TAKEN, f == t ? "" : "from layer %d", f);
+        dnx_bridge_row *row = dnx_bridge_add(w->b, w->to, t, DNX_TAKEN,
+                                             f == t ? "" : "from layer %d", f);
+        if (row) row->shift = f - t;
         return true;
     }
     if (w->how.widths && !nt->type->is_loss && copy_part(w->from, f, w->to, t, &w->b->taken)) {

@@ -1,7 +1,7 @@
-/* fingerprint.c - a checksum of what a network computes. */
+/* fingerprint.c - a checksum of what a network computes. The sum of a layer covers its type, its
+ * options, its parameters and the sums of its inputs, so the numbers of layers do not matter. */
 #include "net/fingerprint.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -9,18 +9,13 @@
 
 typedef struct {
     uint64_t sum;
-    int last; /* the last layer */
+    const char *layers_key; /* the sums of the inputs stand for this option; may be NULL */
 } describer;
 
 static void add_option(void *arg, const char *key, const char *value, const char *usual) {
-    static const char *const training[] = {"learning_rate", "decay", "exclusivity", "stopbackward"};
     describer *d = arg;
-    const char *option = strrchr(key, ' ');
-    int layer;
     (void)usual;
-    if (sscanf(key, "layer %d", &layer) != 1 || layer > d->last) return;
-    for (size_t i = 0; i < sizeof training / sizeof *training; i++)
-        if (option && !strcmp(option + 1, training[i])) return;
+    if (d->layers_key && !strcmp(key, d->layers_key)) return;
     d->sum = dnx_hash(d->sum, key, strlen(key) + 1);
     d->sum = dnx_hash(d->sum, value, strlen(value) + 1);
 }
@@ -31,9 +26,24 @@ uint64_t dnx_net_fingerprint_input(const dnx_net *net, uint64_t h) {
     return dnx_hash(h, &net->o.input_scale, sizeof net->o.input_scale);
 }
 
-bool dnx_net_fingerprint(const dnx_net *net, int last, const char *weights, uint64_t *sum) {
-    describer d = {dnx_net_fingerprint_input(net, 0), last};
-    dnx_net_describe(net, add_option, &d);
-    *sum = dnx_hash(d.sum, &last, sizeof last);
-    return dnx_hash_file(weights, sum);
+void dnx_net_fingerprint_params(dnx_net *net, int i, const dnx_param *list, int n) {
+    uint64_t sum = 0;
+    for (int k = 0; k < n; k++) sum = dnx_hash(sum, list[k].value, sizeof(float) * list[k].count);
+    net->links[i].loaded = sum;
+}
+
+uint64_t dnx_net_fingerprint(dnx_net *net, int last) {
+    const uint64_t input = dnx_net_fingerprint_input(net, 0);
+    for (int i = 0; i <= last; i++) {
+        const dnx_node *n = &net->nodes[i];
+        dnx_link *l = &net->links[i];
+        describer d = {dnx_hash(0, n->type->name, strlen(n->type->name)), n->type->layers_key};
+        dnx_layer_describe(n, add_option, &d);
+        l->sum = dnx_hash(d.sum, &l->loaded, sizeof l->loaded);
+        for (int k = 0; k < n->n_in; k++) {
+            const uint64_t *from = n->from[k] < 0 ? &input : &net->links[n->from[k]].sum;
+            l->sum = dnx_hash(l->sum, from, sizeof *from);
+        }
+    }
+    return last < 0 ? input : net->links[last].sum;
 }

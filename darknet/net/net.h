@@ -41,6 +41,8 @@ typedef struct {
     int teacher_output;  /* for a loss with a teacher: index of the teacher's output; else -1 */
     const float *target; /* this output for the batch; NULL when it is not computed */
     double loss;         /* of the last dnx_net_forward_layer() on this processor */
+    uint64_t loaded;     /* checksum of the parameters as read from a file; 0 before */
+    uint64_t sum;        /* see dnx_net_fingerprint() */
 } dnx_link;
 
 struct dnx_teachers;

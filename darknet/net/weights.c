@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/outfile.h"
+#include "net/fingerprint.h"
 #include "net/weights_kind.h"
 #include "net/weights_packed.h"
 
@@ -143,6 +144,7 @@ static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err)
         for (int k = 0; !st && k < n; k++)
             if (fread(list[k].value, sizeof(float), list[k].count, s->file) != list[k].count)
                 st = ends_early(s, err);
+        if (!st) dnx_net_fingerprint_params(net, i, list, n);
         if (!st && net->keeps_no_weights) st = dnx_net_release_params(net, i, err);
         if (st) return st;
     }

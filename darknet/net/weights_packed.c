@@ -7,6 +7,7 @@
 
 #include "base/half.h"
 #include "base/outfile.h"
+#include "net/fingerprint.h"
 
 #define MAGIC "THINPACK"
 #define VERSION 2
@@ -225,6 +226,7 @@ static dnx_status walk(reader r, dnx_net *net, bool stores, dnx_err *err) {
             st = get_tensor(&r, net, i, &list[k], stores, err);
             if (st) return st;
         }
+        if (stores) dnx_net_fingerprint_params(net, i, list, n);
         if (stores && net->keeps_no_weights) st = dnx_net_release_params(net, i, err);
         if (st) return st;
     }

@@ -170,8 +170,10 @@ static void list_remarks(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     char text[256];
     uint64_t build = 0;
-    snprintf(text, sizeof text, "%d", dnx_pool_threads(j->net->pool));
+    snprintf(text, sizeof text, "%d", j->net->threads);
     dnx_record_remark(r, "-threads", text);
+    snprintf(text, sizeof text, "%d", dnx_pool_threads(j->net->pool));
+    dnx_record_remark(r, "shares", text);
     snprintf(text, sizeof text, "%d", j->a->every);
     dnx_record_remark(r, "-every", text);
     snprintf(text, sizeof text, "%d", j->a->verify);

@@ -170,8 +170,8 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
                        dnx_plural(j->data->n, "image", "images"), j->data->broken,
                        j->data->o.classes,
                        dnx_plural((size_t)j->data->o.classes, "class", "classes"));
-    char classes[400] = "";
-    if (!st) dnx_classes_note(j->data, classes, sizeof classes);
+    char classes[800] = "";
+    if (!st) dnx_classes_note(j->net, j->data, classes, sizeof classes);
     if (classes[0]) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", classes);
     if (!st) show_left_out(j);
     if (!st && j->data->is_sampled)

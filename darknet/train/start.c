@@ -1,6 +1,7 @@
 /* start.c - loads the weights that a run starts from: of the whole network, of its backbone, or
  * with -from-backbone of any network with the same first layers. */
 #include "net/bridge.h"
+#include "net/classes.h"
 #include "train/job.h"
 
 static void note_line(void *arg, const char *text) {
@@ -16,7 +17,8 @@ static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge 
     if (st) return st;
     const dnx_build how = {
         .batch = 1, .threads = 1, .types = net->more_types, .teachers = net->teacher_source};
-    st = dnx_cfg_set_classes(cfg, 1, err); /* only the layers before the head matter */
+    const int classes = dnx_classes_in(a->from_cfg, a->weights, &how);
+    st = dnx_cfg_set_classes(cfg, classes ? classes : 1, err);
     if (!st) st = dnx_net_build(cfg, &how, &from, err);
     dnx_cfg_free(cfg);
     if (!st) st = dnx_bridge_file(from, a->weights, DNX_FIT_FEATURES, &whole, err);

@@ -184,10 +184,8 @@ dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *
         dnx_teacher_output *w = &t->outputs[i];
         const dnx_teacher *k = &t->teachers[w->teacher];
         const char *slash = strrchr(k->weights, '/'), *name = slash ? slash + 1 : k->weights;
-        uint64_t of_teacher;
+        const uint64_t of_teacher = dnx_net_fingerprint(k->net, w->layer);
         char *path;
-        if (!dnx_net_fingerprint(k->net, w->layer, k->weights, &of_teacher))
-            return dnx_fail_at(err, DNX_EIO, k->weights, "cannot read: %s", strerror(errno));
         if (asprintf(&path, "%s/%s-%d-%08" PRIx32 ".embeddings", folder, name, w->layer,
                      (uint32_t)(of_teacher ^ of_teacher >> 32)) < 0)
             return dnx_no_memory(folder, err);

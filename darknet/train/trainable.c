@@ -139,15 +139,33 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_d
     return DNX_OK;
 }
 
-void dnx_classes_note(const dnx_data *data, char *text, size_t size) {
+enum { ANY_NUMBER = 1 << 30 }; /* the classes of a loss that takes any number of them */
+
+/* The number of classes that a loss can tell apart: 0 when it does not learn from classes. */
+static int classes_of(const dnx_node *n) {
+    const dnx_classifier *c = n->type->classifier;
+    if (!dnx_learns_classes(n->type) && !(c && c->needs_labels)) return 0;
+    return c && c->classes ? c->classes(n) : (int)dnx_size(n->out);
+}
+
+void dnx_classes_note(const dnx_net *net, const dnx_data *data, char *text, size_t size) {
     bool has_two;
     int with_images;
+    size_t used = 0;
     text[0] = 0;
+    for (int i = 0; i < net->n && !used && data->o.classes; i++) {
+        const dnx_node *n = &net->nodes[i];
+        const int most = classes_of(n);
+        if (most > data->o.classes && most < ANY_NUMBER)
+            used = (size_t)snprintf(text, size, "%.200s:%d: [%s] has %d classes, but %.200s has %d",
+                                    n->loc.file, n->loc.line, n->type->name, most, data->file,
+                                    data->o.classes);
+    }
     if (!look_at_classes(data, &has_two, &with_images)) return;
     const int none = data->o.classes - with_images;
     if (none > 0)
-        snprintf(text, size, "%.300s: images of %d of %d classes: %d %s", data->file, with_images,
-                 data->o.classes, none,
+        snprintf(text + used, size - used, "%s%.300s: images of %d of %d classes: %d %s",
+                 used ? "\n" : "", data->file, with_images, data->o.classes, none,
                  dnx_plural((size_t)none, "class never occurs", "classes never occur"));
 }
 
@@ -158,12 +176,12 @@ static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_er
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
         const dnx_classifier *c = n->type->classifier;
-        if (!dnx_learns_classes(n->type) && !(c && c->needs_labels)) continue;
+        const int most = classes_of(n);
+        if (!most) continue;
         if (!classes)
             return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] learns from classes, but %s has none",
                             n->type->name, data->file);
         if (c && c->needs_pairs && (st = check_pairs(net, n, data, err))) return st;
-        int most = c && c->classes ? c->classes(n) : (int)dnx_size(n->out);
         if (classes > most)
             return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] has %d classes, but %s has %d",
                             n->type->name, most, data->file, classes);

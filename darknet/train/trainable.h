@@ -12,8 +12,9 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err);
  * of [net]. */
 dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx_err *err);
 
-/* A line for the user when fewer classes have images than classes= says, else "". */
-void dnx_classes_note(const dnx_data *data, char *text, size_t size);
+/* Lines for the user when the images have fewer classes than a loss of the network, and when fewer
+ * classes have images than classes= says; else "". Give it 800 bytes. */
+void dnx_classes_note(const dnx_net *net, const dnx_data *data, char *text, size_t size);
 
 /* The bytes that a network needs to train: weights and momentum, the layers' own arrays, outputs
  * and their gradients. */

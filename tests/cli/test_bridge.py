@@ -4,6 +4,7 @@ backbone, only the first layers, another width. Names of layers. Every combinati
 weights with and without losses."""
 import itertools
 import json
+import re
 import struct
 import sys
 
@@ -54,6 +55,7 @@ def another_head():
         done = darknet("classifier", "train", data, "net.cfg", "nine.weights", "-from-backbone",
                        *option, "-out", out)
         expect_end(done, 0, "initial")
+        expect(re.search(r"^ +0  to 2 .* taken", done.stderr, re.M), done.stderr)
         expect(floats(f"{out}/net.weights")[16:124] == given[16:124], "the filters are others")
 
 
@@ -100,9 +102,14 @@ def fingerprint():
     write("linear.cfg", text.replace("activation=linear", "activation=relu", 1))
     expect("linear" in text and of("linear.cfg", "net.weights") != first, "an activation does not")
     data = bytearray(read("net.weights"))
+    data[-4] ^= 1
+    write("bit.weights", bytes(data))
+    expect(of("net.cfg", "bit.weights") == first, "a bit of the head changes it")
     data[-100] ^= 1
     write("bit.weights", bytes(data))
     expect(of("net.cfg", "bit.weights") != first, "a bit of the weights does not")
+    expect_end(darknet("strip", "net.cfg", "net.weights", "s.cfg", "s.weights", "-force"))
+    expect(of("s.cfg", "s.weights") == first, "the stripped network has another")
 
 
 def no_number():

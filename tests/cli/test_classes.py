@@ -22,8 +22,8 @@ output=3
 activation=linear
 """
 AUTO = CFG + "[margin_softmax]\nclasses=auto\n"
-UNKNOWN = "a.cfg:18: [margin_softmax] classes=auto: the number is known only with the images; " \
-    "write it here"
+UNKNOWN = "a.cfg:18: [margin_softmax] classes=auto: the number is known only with the images: " \
+    "write it here, or give check or init -data FILE"
 
 
 def start():
@@ -63,6 +63,8 @@ def checked():
 def refused():
     for words in (("init", "a.cfg", "o"), ("bench", "a.cfg", "-train")):
         expect_end(darknet(*words), 1, UNKNOWN)
+    expect_end(darknet("init", "a.cfg", "o", "-data", "none.data"), 1,
+               "none.data: [data] needs classes=")
     write("bad.cfg", AUTO.replace("auto", "automatic"))
     expect_end(darknet("check", "bad.cfg"), 1,
                "bad.cfg:18: [margin_softmax] classes=automatic: must "
@@ -105,9 +107,13 @@ def found_in_the_weights():
     same(("embed", "CFG", "p.packed", "syn/train", "f", "-force"), "f")
     one, other = (f"syn/train/id0000/{n}.jpg" for n in ("0001", "0002"))
     same(("compare", "CFG", weights, one, other, "-aligned"))
+    same(("init", "CFG", "o", "-data", "syn/faces.data"), "o")
+    same(("init", "CFG", "o", "-from", "CFG", weights), "o")
+    done = train("five.cfg", "o2", weights, "-from-backbone", "-from-cfg", "a.cfg")
+    expect_end(done, 0, "3 x 3          9         left      of a.cfg\n")
     done = darknet("init", "five.cfg", "i.weights", "-from", "a.cfg", weights)
     expect_end(done)
-    expect("3 x 3" in done.stderr and "1 x 3" not in done.stderr, done.stderr)
+    expect("3200 floats taken, 0 of the source's left" in done.stderr, done.stderr)
     expect(read("i.weights")[20:] == read(weights)[20:], "init -from took other weights")
 
 
@@ -146,6 +152,13 @@ def never_occurring():
     done = darknet("classifier", "train", "more.data", "a.cfg", "-out", "more")
     expect_end(done)
     expect(done.stderr == said, done.stderr)
+    write("seven.cfg", AUTO.replace("auto", "7"))
+    for words in (("check", "seven.cfg", "-data", "more.data"),
+                  ("classifier", "train", "more.data", "seven.cfg", "-out", "more")):
+        done = darknet(*words)
+        expect_end(done)
+        expect(done.stderr == "seven.cfg:17: [margin_softmax] has 7 classes, but more.data has 5\n"
+               + said, done.stderr)
     write("more.data", read("more.data").decode().replace("classes=5", "classes=4"))
     done = darknet("check", "a.cfg", "-data", "more.data")
     expect("of 4 classes: 1 class never occurs\n" in done.stderr, done.stderr)
@@ -174,7 +187,7 @@ def named():
     done = darknet("classifier", "predict", "syn/faces.data", "a.cfg", "a/a.weights", image,
                    "-names",
                    "own.txt")
-    expect_end(done, 1, "own.txt: has 1 names, but the network has 3 classes")
+    expect_end(done, 1, "own.txt: has 1 name, but the network has 3 classes")
     write("bare.weights", read("a/a.weights"))
     expect_end(darknet("classifier", "predict", "syn/faces.data", "a.cfg", "bare.weights", image),
                1,

@@ -18,6 +18,7 @@ import eval_lfw as e
 from experiments.verification import find_images
 from lib import embeddings, metrics as m
 from lib.errors import Failure
+from lib.lock import folder_lock
 from lib.pairs import read_pairs, unpack_bin
 
 
@@ -336,6 +337,9 @@ def refusals(lfw, pairs, out):
                         (("net.cfg", "none"), "none: No such file")):
         status, said, error = run(*words, lfw, pairs, "--out", out)
         check(status == 1 and error.startswith("eval_lfw.py: " + text), f"refuses {words}", error)
+    with folder_lock(out):
+        status, said, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out)
+    check(status == 1 and f"{out}: is in use by process" in error, "two in one folder", error)
     check(read(os.path.join(out, "results.json")) == before, "a refusal leaves the results")
 
 
