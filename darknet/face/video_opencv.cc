@@ -5,10 +5,13 @@
 #include <opencv2/core/utils/logger.hpp>
 #include <opencv2/videoio.hpp>
 
+#include <algorithm>
+
 namespace {
 struct Capture {
     cv::VideoCapture from;
     cv::Mat frame;
+    double time = 0, longest = 0; /* of the last frame; between two frames; seconds */
 };
 
 /* The caller reports a failure. */
@@ -34,8 +37,13 @@ void *dnx_capture_camera(int number) { return opened(nullptr, number); }
 void dnx_capture_close(void *capture) { delete static_cast<Capture *>(capture); }
 
 bool dnx_capture_next(void *capture) {
+    Capture *c = static_cast<Capture *>(capture);
     try {
-        return static_cast<Capture *>(capture)->from.grab();
+        if (!c->from.grab()) return false;
+        const double time = c->from.get(cv::CAP_PROP_POS_MSEC) / 1000;
+        c->longest = std::max(c->longest, time - c->time);
+        c->time = time;
+        return true;
     } catch (...) {
         return false;
     }
@@ -57,10 +65,10 @@ bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h,
 
 long dnx_capture_frames(void *capture, long read) {
     try {
-        const cv::VideoCapture &from = static_cast<Capture *>(capture)->from;
-        const double n = from.get(cv::CAP_PROP_FRAME_COUNT), rate = from.get(cv::CAP_PROP_FPS);
-        const double last = from.get(cv::CAP_PROP_POS_MSEC) / 1000;
-        const bool is_early = !(rate > 0) || !(last > 0) || last + 3 / rate < n / rate;
+        const Capture *c = static_cast<Capture *>(capture);
+        const double n = c->from.get(cv::CAP_PROP_FRAME_COUNT);
+        const double rate = c->from.get(cv::CAP_PROP_FPS);
+        const bool is_early = !(rate > 0) || c->time + 2 * c->longest + 3 / rate < n / rate;
         return n > 0 && n < 1e9 && is_early ? static_cast<long>(n) : read;
     } catch (...) {
         return read;

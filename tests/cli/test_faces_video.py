@@ -4,7 +4,7 @@ report that it cannot read videos."""
 import io
 import os
 
-from avi import avi
+from avi import avi, mkv
 from common import attempt_all, darknet, expect, expect_end, needed, read, skip, summary, write
 from detector import make_detector
 
@@ -44,6 +44,10 @@ def start():
     write("walk.avi", whole)
     write("short.avi", avi(frames[:5], WIDTH, HEIGHT, claimed=12))
     write("cut.avi", whole[:len(whole) // 2])
+    times = [40 * i for i in range(20)] + [800 + 300 * i for i in range(FRAMES - 20)]
+    unequal = mkv(frames, WIDTH, HEIGHT, times, times[-1] + 300)
+    write("unequal.mkv", unequal)
+    write("cut.mkv", unequal[:len(unequal) // 2])
     write("text.avi", "this is no video\n")
     write("empty.avi", "")
     write("new\nline.avi", whole)
@@ -106,6 +110,14 @@ def videos_that_end_early():
     expect(len(tree("less")) == whole, (tree("less"), whole))
 
 
+def frames_of_unequal_length():
+    """The header of such a file gives no number of frames, only a duration."""
+    done = faces("unequal.mkv", "unequal")
+    expect_end(done)
+    expect(done.stdout.startswith("30 frames, 30 new: "), done.stdout)
+    expect_end(faces("cut.mkv", "cut-unequal"), 1, "cut.mkv: has ", " frames, but only ")
+
+
 def what_is_no_video():
     for name in ("text.avi", "empty.avi"):
         expect_end(faces(name, "none"), 1, f"{name}: is not a video that OpenCV can read\n")
@@ -140,5 +152,5 @@ if NEEDS in darknet("faces", "camera:0", "none").stderr:
     skip("frames of a video", "built without OPENCV=1")
 else:
     attempt_all(start, what_every_build_says, crops_are_those_of_photographs, some_frames,
-                videos_that_end_early, what_is_no_video, cameras)
+                videos_that_end_early, frames_of_unequal_length, what_is_no_video, cameras)
 summary()

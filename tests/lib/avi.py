@@ -1,4 +1,4 @@
-"""avi.py - writes an AVI file in Motion JPEG, whose frames are JPEG files."""
+"""avi.py - writes an AVI or a Matroska file in Motion JPEG, whose frames are JPEG files."""
 import struct
 
 
@@ -27,3 +27,25 @@ def avi(frames, width, height, claimed=None, rate=25):
     body = listed(b"hdrl", chunk(b"avih", main),
                   listed(b"strl", chunk(b"strh", stream), chunk(b"strf", form)))
     return chunk(b"RIFF", b"AVI " + body + listed(b"movi", pieces) + chunk(b"idx1", index))
+
+
+def element(kind, data):
+    return bytes.fromhex(kind) + ((1 << 56) + len(data)).to_bytes(8, "big") + data
+
+
+def number(kind, value):
+    return element(kind, value.to_bytes(4, "big"))
+
+
+def mkv(frames, width, height, times, duration):
+    """Returns the bytes of a Matroska file. times: the start of each frame; duration: of the whole;
+    milliseconds."""
+    head = element("1A45DFA3", element("4282", b"matroska") + number("4287", 4) + number("4285", 2))
+    info = element("1549A966", number("2AD7B1", 10**6)
+                   + element("4489", struct.pack(">d", duration)))
+    size = element("E0", number("B0", width) + number("BA", height))
+    track = number("D7", 1) + number("73C5", 1) + number("83", 1) + element("86", b"V_MJPEG") + size
+    clusters = [element("1F43B675", number("E7", time) + element("A3", b"\x81\0\0\x80" + frame))
+                for frame, time in zip(frames, times)]
+    return head + element("18538067", info + element("1654AE6B", element("AE", track))
+                          + b"".join(clusters))
