@@ -34,19 +34,13 @@ typedef struct {
                   * an error, and 1 is used */
     int batch, threads; /* for 0 see dnx_build */
     bool trains;
-    bool to_run; /* only predicts, keeps no weights; only for dnx_open_features() */
+    bool to_run; /* runs where -gpu says; unless it trains, keeps no weights
+                  * (dnx_build.keeps_no_weights) */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* The number for classes=auto: `classes` when above 1, else the number in the weights, or `classes`
  * when they have none. */
 int dnx_known_classes(const char *cfg, const char *weights, int classes);
-/* Like dnx_open(), for a network that only predicts and keeps no weights
- * (dnx_build.keeps_no_weights). */
-dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,
-                           int threads, dnx_net **net, dnx_err *err);
-/* Like dnx_open(), for a benchmark of training. */
-dnx_status dnx_open_to_train(const char *cfg, const char *weights, int batch, int threads,
-                             dnx_net **net, dnx_err *err);
 /* Checks that a verb may write `path`; call it after reading the inputs and before the work.
  * DNX_EIO when the file cannot be written, is an input, or exists and `replaces` (the option
  * -force) is false. */

@@ -53,11 +53,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-static int run(const void *args);
-
-const dnx_verb dnx_cmd_align = {"align", "cut out faces by five landmarks, as ArcFace uses them",
-                                table, sizeof(align_args), run};
-
 enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
 /* The largest RMS distance in pixels between the landmarks and the template. Arbitrary points have
  * about 23, a face in full profile 15. */
@@ -284,3 +279,6 @@ static int run(const void *args) {
     if (st) return dnx_report(&err);
     return count[DNX_CROP_FAILED] && !a->allow_missing;
 }
+
+const dnx_verb dnx_cmd_align = {"align", "cut out faces by five landmarks, as ArcFace uses them",
+                                table, sizeof(align_args), run};

@@ -32,12 +32,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-static int run(const void *args);
-
-const dnx_verb dnx_cmd_bench = {"bench",
-                                "time a network layer by layer: milliseconds and GFLOP/s, medians",
-                                table, sizeof(bench_args), run};
-
 static int compare(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -216,9 +210,9 @@ static int measure(dnx_net *net, int runs, bool json) {
 }
 
 static dnx_status open_net(const bench_args *a, int threads, dnx_net **net, dnx_err *err) {
-    const dnx_opening to_run = {a->cfg, a->weights, 1, a->batch, threads, .to_run = true};
-    return a->trains ? dnx_open_to_train(a->cfg, a->weights, a->batch, threads, net, err)
-                     : dnx_open_features(&to_run, net, err);
+    const dnx_opening o = {a->cfg,  a->weights, a->trains ? 0 : 1, a->batch,
+                           threads, a->trains,  .to_run = true};
+    return a->trains ? dnx_open(&o, net, err) : dnx_open_features(&o, net, err);
 }
 
 static int run(const void *args) {
@@ -234,3 +228,7 @@ static int run(const void *args) {
     dnx_net_free(net);
     return status;
 }
+
+const dnx_verb dnx_cmd_bench = {"bench",
+                                "time a network layer by layer: milliseconds and GFLOP/s, medians",
+                                table, sizeof(bench_args), run};

@@ -36,12 +36,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-static int run(const void *args);
-
-const dnx_verb dnx_cmd_check = {
-    "check", "check a cfg (and its weights): layers, parameters, multiply-adds, memory", table,
-    sizeof(check_args), run};
-
 /* Returns 1234567 as "1,234,567". The text is overwritten by the fourth call after this one. */
 static const char *grouped(double v) {
     static char ring[4][32];
@@ -291,3 +285,7 @@ static int run(const void *args) {
     if (!is_said) fprintf(stderr, "%s\n", why);
     return 1;
 }
+
+const dnx_verb dnx_cmd_check = {
+    "check", "check a cfg (and its weights): layers, parameters, multiply-adds, memory", table,
+    sizeof(check_args), run};

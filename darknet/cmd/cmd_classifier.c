@@ -79,8 +79,8 @@ static int run(const void *args) {
     const raw_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    if (dnx_open_to_run(a->cfg, a->weights, 0, a->batch, a->threads, &net, &err))
-        return dnx_report(&err);
+    const dnx_opening o = {a->cfg, a->weights, 0, a->batch, a->threads, .to_run = true};
+    if (dnx_open(&o, &net, &err)) return dnx_report(&err);
     dnx_status st = raw(net, a, &err);
     const size_t outputs = dnx_size(net->nodes[net->n - 1].out);
     dnx_net_free(net);

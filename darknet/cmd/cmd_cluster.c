@@ -33,18 +33,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-static int run(const void *args);
-
-const dnx_verb dnx_cmd_cluster = {
-    "cluster",
-    "group an unsorted folder of faces into people",
-    table,
-    sizeof(cluster_args),
-    run,
-    "out/people/person-0001 and so on get the crops, out/sheets a contact sheet of each, out/alone "
-    "the faces of groups with fewer than -least. This runs scripts/cluster_faces.py, which needs "
-    "Python's NumPy, Pillow and scikit-learn (`make eval-deps`)."};
-
 #define SCRIPT "/scripts/cluster_faces.py"
 
 /* Finds the paths ROOT/bin/darknet of this command and ROOT/scripts/cluster_faces.py. Returns 0 or
@@ -89,3 +77,13 @@ static int run(const void *args) {
     fprintf(stderr, "%s: cannot run: %s\n", script, strerror(errno));
     return 1;
 }
+
+const dnx_verb dnx_cmd_cluster = {
+    "cluster",
+    "group an unsorted folder of faces into people",
+    table,
+    sizeof(cluster_args),
+    run,
+    "out/people/person-0001 and so on get the crops, out/sheets a contact sheet of each, out/alone "
+    "the faces of groups with fewer than -least. This runs scripts/cluster_faces.py, which needs "
+    "Python's NumPy, Pillow and scikit-learn (`make eval-deps`)."};

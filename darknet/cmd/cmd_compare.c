@@ -28,18 +28,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-static int run(const void *args);
-
-const dnx_verb dnx_cmd_compare = {
-    "compare",
-    "compare the faces of two photographs",
-    table,
-    sizeof(compare_args),
-    run,
-    "Prints the cosine of their features and, with -threshold, a verdict. Of several faces the "
-    "main one is compared: the largest, with a preference for the centre. Status 1: a photograph "
-    "has no face, or cannot be read."};
-
 enum { PHOTO = 480, GAP = 12 };
 
 /* Draws the crops below their photograph, in frames that have the colours of their boxes. */
@@ -151,3 +139,13 @@ static int run(const void *args) {
     dnx_matching_close(&t);
     return st ? dnx_report(&err) : 0;
 }
+
+const dnx_verb dnx_cmd_compare = {
+    "compare",
+    "compare the faces of two photographs",
+    table,
+    sizeof(compare_args),
+    run,
+    "Prints the cosine of their features and, with -threshold, a verdict. Of several faces the "
+    "main one is compared: the largest, with a preference for the centre. Status 1: a photograph "
+    "has no face, or cannot be read."};

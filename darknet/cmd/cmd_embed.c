@@ -37,17 +37,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-static int run(const void *args);
-
-const dnx_verb dnx_cmd_embed = {
-    "embed",
-    "write the features of a folder, a list or a .bin set of images into a file",
-    table,
-    sizeof(embed_args),
-    run,
-    "The features are the input of the first loss. That loss and all layers after it are left "
-    "out."};
-
 typedef struct {
     dnx_net *net;
     const dnx_images *images;
@@ -224,3 +213,12 @@ static int run(const void *args) {
     dnx_net_free(net);
     return st ? dnx_report(&err) : 0;
 }
+
+const dnx_verb dnx_cmd_embed = {
+    "embed",
+    "write the features of a folder, a list or a .bin set of images into a file",
+    table,
+    sizeof(embed_args),
+    run,
+    "The features are the input of the first loss. That loss and all layers after it are left "
+    "out."};

@@ -46,22 +46,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-static int run(const void *args);
-
-const dnx_verb dnx_cmd_faces = {
-    "faces",
-    "find the faces of photographs or videos and cut them out",
-    table,
-    sizeof(dnx_faces_args),
-    run,
-    "The crops are 112 x 112 pixels, as ArcFace uses them. The main face of a photograph has its "
-    "name, others have a number: b.jpg, b.2.jpg. The main face has the largest area of its box "
-    "minus twice the squared distance from the centre. OUT/no-face.txt lists photographs without "
-    "a face, OUT/skipped.txt those that cannot be read; status 1 then. The same command continues "
-    "after an interruption and takes new and changed photographs. A build with `make OPENCV=1` "
-    "reads videos (.avi .mp4 .mov .mkv .webm .mpg .mpeg .m4v .wmv) and cameras: "
-    "out/walk/frame-000025.jpg is frame 25 of walk.avi. A camera runs until Ctrl-C."};
-
 /* ---- rounds ---- */
 
 static dnx_status skip(dnx_finding *j, const char *why, dnx_err *err) {
@@ -250,3 +234,17 @@ static int run(const void *args) {
     else if (st) return dnx_report(&err);
     return st || has_skipped;
 }
+
+const dnx_verb dnx_cmd_faces = {
+    "faces",
+    "find the faces of photographs or videos and cut them out",
+    table,
+    sizeof(dnx_faces_args),
+    run,
+    "The crops are 112 x 112 pixels, as ArcFace uses them. The main face of a photograph has its "
+    "name, others have a number: b.jpg, b.2.jpg. The main face has the largest area of its box "
+    "minus twice the squared distance from the centre. OUT/no-face.txt lists photographs without "
+    "a face, OUT/skipped.txt those that cannot be read; status 1 then. The same command continues "
+    "after an interruption and takes new and changed photographs. A build with `make OPENCV=1` "
+    "reads videos (.avi .mp4 .mov .mkv .webm .mpg .mpeg .m4v .wmv) and cameras: "
+    "out/walk/frame-000025.jpg is frame 25 of walk.avi. A camera runs until Ctrl-C."};

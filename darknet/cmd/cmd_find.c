@@ -28,17 +28,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-static int run(const void *args);
-
-const dnx_verb dnx_cmd_find = {
-    "find",
-    "find the people of a photograph among known faces",
-    table,
-    sizeof(find_args),
-    run,
-    "`darknet faces` makes such crops. Their features are computed once and kept in the gallery, "
-    "in faces.index. With -threshold, a face that no known face matches is called unknown."};
-
 /* The search first asks for 8 rows of each person to print, then for more up to MOST_ROWS. */
 enum { ROWS_A_PERSON = 8, MOST_ROWS = 4096, MOST_SHOWN = 20 };
 
@@ -175,3 +164,12 @@ static int run(const void *args) {
     dnx_matching_close(&t);
     return st ? dnx_report(&err) : 0;
 }
+
+const dnx_verb dnx_cmd_find = {
+    "find",
+    "find the people of a photograph among known faces",
+    table,
+    sizeof(find_args),
+    run,
+    "`darknet faces` makes such crops. Their features are computed once and kept in the gallery, "
+    "in faces.index. With -threshold, a face that no known face matches is called unknown."};

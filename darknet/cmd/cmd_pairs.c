@@ -22,12 +22,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-static int run(const void *args);
-
-const dnx_verb dnx_cmd_pairs = {
-    "pairs", "print pairs of faces: two images, 1 for the same person, fold; separated by tabs",
-    table, sizeof(pairs_args), run};
-
 /* Returns NAME of PATH/NAME.bin; free() it. */
 static char *set_name(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -98,3 +92,7 @@ static int run(const void *args) {
         st = dnx_fail_at(&err, DNX_EIO, NULL, "cannot write: %s", strerror(errno));
     return st ? dnx_report(&err) : 0;
 }
+
+const dnx_verb dnx_cmd_pairs = {
+    "pairs", "print pairs of faces: two images, 1 for the same person, fold; separated by tabs",
+    table, sizeof(pairs_args), run};

@@ -153,7 +153,8 @@ static dnx_status load(const dnx_net *net, const char *path,
 
 static dnx_status open_model(const class_args *a, int classes, int batch, model *m, dnx_err *err) {
     dnx_net *net = NULL;
-    dnx_status st = dnx_open_to_run(a->cfg, a->weights, classes, batch, a->threads, &net, err);
+    const dnx_opening o = {a->cfg, a->weights, classes, batch, a->threads, .to_run = true};
+    dnx_status st = dnx_open(&o, &net, err);
     if (st) return st;
     m->net = net;
     dnx_flush_denormals();

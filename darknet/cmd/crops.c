@@ -1,26 +1,12 @@
-/* crops.c - names and folders of crops. */
+/* crops.c - folders of crops. */
 #include "cmd/crops.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/outfile.h"
 #include "base/paths.h"
-
-char *dnx_crop_name(const char *folder, const char *path, size_t number) {
-    char *s = dnx_path_join(folder, path), *more = s ? realloc(s, strlen(s) + 32) : NULL;
-    if (!more) {
-        free(s);
-        return NULL;
-    }
-    char *dot = strrchr(more, '.'), *slash = strrchr(more, '/');
-    char *end = dot && dot > slash ? dot : more + strlen(more);
-    if (number > 1) snprintf(end, 32, ".%zu.jpg", number);
-    else strcpy(end, ".jpg");
-    return more;
-}
 
 static dnx_status make_folders(char *path, dnx_err *err) {
     dnx_status st = DNX_OK;

@@ -1,4 +1,4 @@
-/* crops.h - names and folders of crops, for `align` and `faces`. The folder of crops has the same
+/* crops.h - folders of crops, for `align` and `faces`. The folder of crops has the same
  * tree as the folder of images. */
 #ifndef DNX_CMD_CROPS_H
 #define DNX_CMD_CROPS_H
@@ -7,9 +7,6 @@
 
 #include "base/err.h"
 
-/* Returns FOLDER/a/b.jpg for the image a/b.png, and with number 2 FOLDER/a/b.2.jpg; free() it.
- * NULL when memory runs out. */
-char *dnx_crop_name(const char *folder, const char *path, size_t number);
 /* Writes one of many files, and makes its folders. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_crop_write(char *path, const unsigned char *bytes, size_t n, dnx_err *err);
 /* Makes the folder `out`. DNX_EIO when one of the folders `out` and `images` is inside the other,

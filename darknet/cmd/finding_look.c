@@ -10,6 +10,7 @@
 #include "cmd/finding.h"
 #include "data/jpeg.h"
 #include "face/crop.h"
+#include "face/crops.h"
 
 /* Returns the part of a path that stays inside OUT: without a leading '/' or '../'. */
 static const char *inside(const char *path) {

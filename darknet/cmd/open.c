@@ -11,16 +11,6 @@
 #include "net/weights_kind.h"
 #include "train/teachers.h"
 
-/* Loads the weights of a network that was built with status st. */
-static dnx_status load(dnx_status st, dnx_cfg *sections, const char *weights, dnx_net *net,
-                       dnx_err *err) {
-    dnx_cfg_free(sections);
-    if (st || !weights) return st;
-    st = dnx_weights_load(net, weights, err);
-    if (st) dnx_net_free(net);
-    return st;
-}
-
 static dnx_status read_cfg(const char *path, int classes, dnx_cfg **cfg, dnx_err *err) {
     dnx_status st = dnx_cfg_read(path, cfg, err);
     if (st) return st;
@@ -35,45 +25,24 @@ int dnx_known_classes(const char *cfg, const char *weights, int classes) {
     return there ? there : classes;
 }
 
-static dnx_status build(const char *cfg, const char *weights, int classes, const dnx_build *how,
-                        dnx_net **net, dnx_err *err) {
-    dnx_cfg *sections;
-    dnx_status st = read_cfg(cfg, dnx_known_classes(cfg, weights, classes), &sections, err);
-    if (st) return st;
-    st = dnx_net_build(sections, how, net, err);
-    return load(st, sections, weights, *net, err);
-}
-
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err) {
-    const dnx_build how = {.trains = o->trains,
-                           .batch = o->batch,
-                           .threads = o->threads,
-                           .types = dnx_host_types,
-                           .teachers = &dnx_cfg_teachers};
-    return build(o->cfg, o->weights, o->classes, &how, net, err);
-}
-
-dnx_status dnx_open_to_train(const char *cfg, const char *weights, int batch, int threads,
-                             dnx_net **net, dnx_err *err) {
-    dnx_build how = {.trains = true,
-                     .batch = batch,
-                     .threads = threads,
+    dnx_cfg *cfg;
+    dnx_build how = {.trains = o->trains,
+                     .keeps_no_weights = o->to_run && !o->trains,
+                     .batch = o->batch,
+                     .threads = o->threads,
                      .types = dnx_host_types,
                      .teachers = &dnx_cfg_teachers};
-    dnx_status st = dnx_where_to_run(&how.placement, err);
-    return st ? st : build(cfg, weights, 0, &how, net, err);
-}
-
-dnx_status dnx_open_to_run(const char *cfg, const char *weights, int classes, int batch,
-                           int threads, dnx_net **net, dnx_err *err) {
-    dnx_build how = {.keeps_no_weights = true,
-                     .batch = batch,
-                     .threads = threads,
-                     .types = dnx_host_types,
-                     .teachers = &dnx_cfg_teachers};
-    dnx_status st = dnx_where_to_run(&how.placement, err);
-    dnx_return_large_blocks();
-    return st ? st : build(cfg, weights, classes, &how, net, err);
+    dnx_status st = o->to_run ? dnx_where_to_run(&how.placement, err) : DNX_OK;
+    if (how.keeps_no_weights) dnx_return_large_blocks();
+    if (!st) st = read_cfg(o->cfg, dnx_known_classes(o->cfg, o->weights, o->classes), &cfg, err);
+    if (st) return st;
+    st = dnx_net_build(cfg, &how, net, err);
+    dnx_cfg_free(cfg);
+    if (st || !o->weights) return st;
+    st = dnx_weights_load(*net, o->weights, err);
+    if (st) dnx_net_free(*net);
+    return st;
 }
 
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err) {
@@ -98,9 +67,7 @@ dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err) 
     char remark[256] = "";
     bare.weights = NULL;
     bare.classes = dnx_known_classes(o->cfg, o->weights, o->classes);
-    dnx_status st = o->to_run ? dnx_open_to_run(o->cfg, NULL, bare.classes, o->batch, o->threads,
-                                                net, err)
-                              : dnx_open(&bare, net, err);
+    dnx_status st = dnx_open(&bare, net, err);
     if (st || !o->weights) return st;
     st = dnx_bridge_file(*net, o->weights, DNX_FIT_FEATURES, &b, err);
     if (!st) dnx_bridge_remark(&b, remark, sizeof remark);

@@ -1,6 +1,7 @@
 /* crops.c - joins the images of a folder with the images that landmarks name. */
 #include "face/crops.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,14 +16,16 @@ bool dnx_crop_stays(const char *path) {
     return true;
 }
 
-static char *crop_name(const char *folder, const char *path) {
-    char *s = dnx_path_join(folder, path), *more = s ? realloc(s, strlen(s) + 5) : NULL;
+char *dnx_crop_name(const char *folder, const char *path, size_t number) {
+    char *s = dnx_path_join(folder, path), *more = s ? realloc(s, strlen(s) + 32) : NULL;
     if (!more) {
         free(s);
         return NULL;
     }
     char *dot = strrchr(more, '.'), *slash = strrchr(more, '/');
-    strcpy(dot && dot > slash ? dot : more + strlen(more), ".jpg");
+    char *end = dot && dot > slash ? dot : more + strlen(more);
+    if (number > 1) snprintf(end, 32, ".%zu.jpg", number);
+    else strcpy(end, ".jpg");
     return more;
 }
 
@@ -92,7 +95,7 @@ dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char
         dnx_crop *c = &list[(*n)++];
         c->faces = order <= 0 ? &l->image[a] : NULL;
         c->path = order <= 0 ? c->faces->path : images->name[b];
-        c->out = crop_name(folder, c->path);
+        c->out = dnx_crop_name(folder, c->path, 1);
         a += order <= 0;
         b += order >= 0;
     }

@@ -23,4 +23,7 @@ void dnx_crops_free(dnx_crop *crops, size_t n);
 /* Returns false when a path leads out of its folder: it starts with / or has a part "..". Its crop
  * would lie outside of the output folder, too. */
 bool dnx_crop_stays(const char *path);
+/* Returns FOLDER/a/b.jpg for the image a/b.png, and with number 2 FOLDER/a/b.2.jpg; free() it.
+ * NULL when memory runs out. */
+char *dnx_crop_name(const char *folder, const char *path, size_t number);
 #endif
