@@ -83,11 +83,11 @@ def tried(args, method, width, weights, seconds):
             len(left) * args.batches * seconds, not left)
 
 
-def show(listed, about="Estimated by timing a few batches"):
+def show(listed, about="Estimated by timing a few batches "):
     """Prints the stages and their sum."""
     left = sum(seconds for _, seconds, done in listed if not done)
     width = max(len(what) for what, _, _ in listed)
-    print(f"\n{about} (other programs on this machine make it longer):")
+    print(f"\n{about}(other programs on this machine make it longer):")
     for what, seconds, done in listed:
         print(f"  {what:{width}}  {'done' if done else in_words(seconds):>8}")
     print(f"  {'in all, about':{width}}  {in_words(left):>8}\n", flush=True)
