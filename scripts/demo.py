@@ -8,9 +8,10 @@ decisions.
     scripts/demo.py --out demo --photos FOLDER [--net NET.cfg WEIGHTS --threshold FILE]
 
 With --photos the faces come from a folder of photographs (make faces-deps). The pairs are then from
-the same sub-folder and from different ones, or the first three faces when there are no sub-folders.
-Without --net the network is the one trained on drawings, which is poor on real people. With --net,
-decisions need --threshold.
+the same sub-folder and from different ones, and the decision is called right or wrong by these
+folders. Without sub-folders the first three faces are compared. Without --net the network is the
+one of `make teacher` when it is installed, otherwise the one trained on drawings, which is poor on
+real people. With --net, decisions need --threshold.
 
 The threshold for drawings is the cosine with the fewest errors on all pairs that are not shown. The
 pairs shown are the first of the list, not a selection."""
@@ -39,6 +40,12 @@ from lib.text import counted
 SIZE, IDENTITIES, IMAGES, PAIRS, BATCH, BATCHES = 56, 60, 20, 400, 64, 500
 VERDICTS = {True: "the same person", False: "different people",
             None: "no verdict without --threshold"}
+TRUTHS = {True: "one person", False: "two people", None: "a pair"}
+# The cosine that 1 % of LFW's pairs of two people exceed, measured by eval_lfw.py.
+TEACHER = (os.path.join(ROOT, "build", "teacher", "teacher.cfg"),
+           os.path.join(ROOT, "build", "teacher", "teacher.weights"), .2374)
+POOR = ("This network was trained for seconds on drawings and is poor on real people:\n"
+        "`make teacher` installs one for real faces, --net names another")
 SHOWN = 2  # pairs of the same person, and as many of different people
 
 
@@ -87,8 +94,8 @@ def threshold_of(scored):
 
 
 def pairs_of_photos(folder, out):
-    """Returns pairs of crops: from the same sub-folder and from different ones, or from the first
-    three faces."""
+    """Returns pairs of crops, as (path, path, truth): from the same sub-folder (True) and from
+    different ones (False), or from the first three faces (None)."""
     crops = os.path.join(out, "faces")
     cut_out(folder, crops, "-largest", "-overwrite", show=True)
     found = images_below(crops)
@@ -99,11 +106,11 @@ def pairs_of_photos(folder, out):
     if len(people) > 1 and several:
         first = several[0]
         other = next(p for p in people.values() if p is not first)
-        return [(first[0], first[1]), (first[0], other[0])]
+        return [(first[0], first[1], True), (first[0], other[0], False)]
     if len(found) < 3:
         raise Failure(f"{folder}: {counted(len(found), 'face was', 'faces were')} found, three are "
                       "needed")
-    return [(found[0], found[1]), (found[0], found[2])]
+    return [(found[0], found[1], None), (found[0], found[2], None)]
 
 
 def resized(path, out):
@@ -120,13 +127,20 @@ def compare(cfg, weights, a, b, threshold):
     said = run([darknet(), "compare", cfg, weights, a, b, "-aligned", "-json", *given],
                capture=True)
     pair = json.loads(said)["pairs"][0]
-    return pair["cosine"], VERDICTS[pair["is_same"]]
+    return pair["cosine"], pair["is_same"]
 
 
-def draw(rows, path):
-    """Draws a contact sheet. rows: [(path, path, text)]."""
+def judged(truth, is_same):
+    """Returns the verdict in words, with its truth when that is known."""
+    known = truth is not None and is_same is not None
+    return VERDICTS[is_same] + (("; wrong", "; right")[truth == is_same] if known else "")
+
+
+def draw(rows, note, path):
+    """Draws a contact sheet. rows: [(path, path, text)]; note: lines below them."""
     side, gap = 168, 12
-    sheet = Image.new("RGB", (2 * side + 3 * gap + 260, len(rows) * (side + gap) + gap), "white")
+    height = len(rows) * (side + gap) + gap
+    sheet = Image.new("RGB", (2 * side + 3 * gap + 260, height + (40 if note else 0)), "white")
     pen = ImageDraw.Draw(sheet)
     for i, (a, b, text) in enumerate(rows):
         top = gap + i * (side + gap)
@@ -135,6 +149,7 @@ def draw(rows, path):
                 sheet.paste(face.convert("RGB").resize((side, side)), (gap + k * (side + gap), top))
         pen.multiline_text((2 * side + 3 * gap, top + side // 2 - 20), text, fill="black",
                            spacing=6)
+    pen.multiline_text((gap, height), note, fill="black")
     with whole_file(path, binary=True) as f:
         sheet.save(f, "PNG")
 
@@ -147,7 +162,7 @@ def on_drawings(out):
     threshold, right = threshold_of([s for s in scored if s not in shown])
     print(f"threshold {threshold:.4f}: {right:.1f} % of {len(scored) - 2 * SHOWN} pairs of "
           f"unseen synthetic faces are right (it was fitted to them)")
-    return cfg, weights, round(threshold, 4), [s[:2] for s in shown]
+    return cfg, weights, round(threshold, 4), [s[:3] for s in shown]
 
 
 def demo(args):
@@ -158,21 +173,27 @@ def demo(args):
 def show(args):
     start = time.time()
     shutil.rmtree(os.path.join(args.out, "synthetic"), ignore_errors=True)
-    told, rows = ["one person"] * SHOWN + ["two people"] * SHOWN, []
-    if args.photos:
-        told, pairs = ("pair 1", "pair 2"), pairs_of_photos(args.photos, args.out)
+    pairs = pairs_of_photos(args.photos, args.out) if args.photos else None
+    note, rows = "", []
     if args.net:
         cfg, weights, threshold = *args.net, args.threshold
+    elif args.photos and all(map(os.path.exists, TEACHER[:2])):
+        cfg, weights, threshold = TEACHER
+        print(f"network: {weights}; threshold {threshold}: 1 % of LFW's pairs of two people exceed "
+              "it")
     else:
         cfg, weights, threshold, drawn = on_drawings(args.out)
-        pairs = [tuple(resized(path, args.out) for path in pair) for pair in pairs] \
-            if args.photos else drawn
-    for (a, b), what in zip(pairs, told):
-        cosine, verdict = compare(cfg, weights, a, b, threshold)
-        print(f"{what}: cosine {cosine:.4f}: {verdict}")
-        rows.append((a, b, f"{what}\ncosine {cosine:.4f}\n{verdict}"))
+        note = POOR if pairs else ""
+        pairs = [(resized(a, args.out), resized(b, args.out), truth) for a, b, truth in pairs] \
+            if pairs else drawn
+    for a, b, truth in pairs:
+        cosine, is_same = compare(cfg, weights, a, b, threshold)
+        verdict = judged(truth, is_same)
+        print(f"{TRUTHS[truth]}: cosine {cosine:.4f}: {verdict}")
+        rows.append((a, b, f"{TRUTHS[truth]}\ncosine {cosine:.4f}\n{verdict}"))
     path = os.path.join(args.out, "sheet.png")
-    draw(rows, path)
+    draw(rows, note, path)
+    print(note + "\n" * bool(note), end="")
     print(f"{path} shows them; {time.time() - start:.1f} s in all")
 
 

@@ -1,4 +1,7 @@
 """make demo: four pairs of drawings with cosines, decisions and a sheet; pairs of photographs."""
+import argparse
+import contextlib
+import io
 import os
 import re
 
@@ -18,19 +21,24 @@ def start():
     expect_end(darknet("init", "net.cfg", "net.weights"))
 
 
-def drawings():
+def make_small():
     demo.IDENTITIES, demo.IMAGES, demo.PAIRS, demo.BATCH, demo.BATCHES = 4, 4, 40, 16, 60
+
+
+def drawings():
+    make_small()
     os.makedirs("out")
     cfg, weights, threshold, pairs = demo.on_drawings("out")
     expect(os.path.exists(cfg) and os.path.exists(weights) and -1 < threshold < 1, threshold)
-    expect(len(pairs) == 4 and all(os.path.exists(p) for pair in pairs for p in pair), pairs)
-    people = [[os.path.basename(os.path.dirname(p)) for p in pair] for pair in pairs]
+    expect(len(pairs) == 4 and all(os.path.exists(p) for pair in pairs for p in pair[:2]), pairs)
+    people = [[os.path.basename(os.path.dirname(p)) for p in pair[:2]] for pair in pairs]
     expect([a == b for a, b in people] == [True, True, False, False], people)
-    for pair in pairs:
-        cosine, verdict = demo.compare(cfg, weights, *pair, threshold)
+    for a, b, truth in pairs:
+        cosine, is_same = demo.compare(cfg, weights, a, b, threshold)
         is_clear = abs(cosine - threshold) > 2e-4  # both are printed with four digits
-        want = "the same person" if cosine > threshold else "different people"
-        expect(verdict == want or not is_clear, (verdict, cosine, threshold))
+        expect(is_same == (cosine > threshold) or not is_clear, (is_same, cosine, threshold))
+        end = "right" if is_same == truth else "wrong"
+        expect(demo.judged(truth, is_same).endswith(f"; {end}"), (truth, is_same))
 
 
 def photographs():
@@ -40,10 +48,27 @@ def photographs():
     done = script("demo.py", "--out", "shown", "--photos", "photos", "--net", "net.cfg",
                   "net.weights", "--threshold", "0.9", env={"XDG_CACHE_HOME": "cache"})
     expect_end(done)
-    expect(len(re.findall(r"pair [12]: cosine 1.0000: the same person\n", done.stdout)) == 2,
-           done.stdout)
+    said = re.findall(r"(.* p.*): cosine 1.0000: the same person; (.*)\n", done.stdout)
+    expect(said == [("one person", "right"), ("two people", "wrong")], done.stdout)
     with Image.open("shown/sheet.png") as sheet:
         expect(sheet.size == (632, 372), sheet.size)
+
+
+def which_network():
+    """Real people are compared by the network of `make teacher`, or with a warning."""
+    make_small()
+    os.environ["XDG_CACHE_HOME"] = "cache"
+    args = argparse.Namespace(out="real", photos="photos", net=None, threshold=None)
+    for teacher, height, told in (
+            (("net.cfg", "net.weights", .9), 372, "network: net.weights; threshold 0.9"),
+            (("none", "none", .9), 412, demo.POOR + "\n")):
+        demo.TEACHER, text = teacher, io.StringIO()
+        with contextlib.redirect_stdout(text):
+            demo.demo(args)
+        expect(told in text.getvalue() and (demo.POOR in text.getvalue()) == (height > 372),
+               text.getvalue())
+        with Image.open("real/sheet.png") as sheet:
+            expect(sheet.size == (632, height), sheet.size)
 
 
 def wrong_calls():
@@ -57,5 +82,5 @@ def wrong_calls():
     expect_end(done, 1, "make faces-deps")
 
 
-attempt_all(start, drawings, photographs, wrong_calls)
+attempt_all(start, drawings, photographs, which_network, wrong_calls)
 summary()
