@@ -6,6 +6,7 @@
 #include "cuda/pool.cu"
 #include "cuda/rows.cu"
 #include "cuda/softmax.cu"
+#include "cuda/labels.cu"
 #include "cuda/margin.cu"
 #include "cuda/centres.cu"
 #include "cuda/distil.cu"

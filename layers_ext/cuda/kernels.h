@@ -32,6 +32,7 @@
     X(unit_rows, true) X(unit_back, true) X(margin_loss, true) X(margin_images, true)           \
     X(margin_slopes, false) X(centres_follow, true) X(centres_near, true)                       \
     X(centres_margins, true) X(feature_distance, true) X(feature_weights, true)                 \
+    X(center_loss, true) X(center_back, false) X(cost_loss, true) X(cost_back, false)           \
     X(feature_slopes, false) X(correlation, true) X(leading_norm, true)                         \
     X(leading_mass, false) X(leading_count, true) X(leading_least, true)                        \
     X(probability_loss, true) X(probability_slopes, false) X(binarise, true)                    \

@@ -53,8 +53,8 @@ typedef struct dnx_gpu_type {
      * (p->truth and p->target are on the processor), schedules. forward() and backward() then only
      * launch kernels, the same ones for each pass with the same batch. May be NULL. */
     void (*bring)(dnx_gpu_layer *l, const dnx_pass *p);
-    /* As in dnx_layer_type, but the tensors are on the device. p->scratch is not set, and place.c
-     * sets p->loss. */
+    /* As in dnx_layer_type, but the tensors are on the device. p->scratch is not set, p->loss not
+     * used. */
     void (*forward)(dnx_gpu_layer *l, dnx_pass *p);
     void (*backward)(dnx_gpu_layer *l, dnx_pass *p);
     /* Runs after the parameters have changed: after each update, and before the next forward pass.

@@ -70,6 +70,34 @@ struct centres_args {
 #define centres_near_args centres_args
 #define centres_margins_args centres_args
 
+/* center_loss: one block for each image; center_back: the same blocks. label: -1 when the class is
+ * unknown, -2 when the network has no such class. */
+struct center_args {
+    const float *x, *centres; /* B x D, N x D */
+    const int *label;
+    double *losses;
+    float *y, *dx, *d_centres; /* d_centres is added to; dx may be NULL */
+    float weight;
+    int batch, D;
+    bool adds;
+};
+#define center_loss_args center_args
+#define center_back_args center_args
+/* cost_loss: one block for each image; cost_back: one thread for each number. label: the place of
+ * the class in the image's numbers; -1 for a negative class, -2 when there is no such place. */
+struct cost_args {
+    const float *x, *dy; /* B x size; dy may be NULL */
+    const int *label;    /* NULL: no labels */
+    double *losses;
+    float *dx;
+    float scale, noobj, least; /* smaller gradients are 0 */
+    long size, batch;
+    int type; /* the option type= of [cost] */
+    bool adds;
+};
+#define cost_loss_args cost_args
+#define cost_back_args cost_args
+
 /* feature_distance: e = |g/|g| - t/|t||^2 / 2; without is_unit e = |g - t|^2 / 2. */
 struct feature_distance_args {
     const float *g, *t; /* count x size */

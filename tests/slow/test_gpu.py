@@ -201,8 +201,8 @@ def a_step_is_one_graph():
     """With all layers on the GPU one graph is a step, update included. A layer on the processor, or
     clip_norm, divides it."""
     for name, more, end, lists in (("one", "", "", 1), ("clipped", "clip_norm=1\n", "", 1),
-                                   ("split", "", "[center_loss]\nfrom=2\n"
-                                    "classes=3\n", 2)):
+                                   ("split", "", "[contrastive]\nfrom=2\n"
+                                    "margin=.5\n", 2)):
         write("step.cfg", CFG.replace("[net]\n", "[net]\n" + more) + end)
         done = call("bench", "step.cfg", "-train", "-batch", "2", "-runs", "1", "-gpu", "0")
         found = re.search(r"A training step starts (\d+) kernels on the GPU, in (\d+) lists?, of "

@@ -100,6 +100,15 @@ static const net_case cases[] = {
      "[softmax]\ngroups=3\nnoloss=1\ntemperature=2\n" END, 4, 3, 3, 7},
     {"softmax of maps", "[convolutional]\nfilters=3\nactivation=linear\n[softmax]\n"
      "temperature=.5\n", 2, 2, 3, 2},
+    {"center loss", "[connected]\noutput=7\nactivation=linear\n[margin_softmax]\nclasses=4\n"
+     "[center_loss]\nfrom=0\nclasses=4\nweight=.3\n", 3, 3, 2, 3},
+    {"cost", "[connected]\noutput=4\n[softmax]\n[cost]\nscale=.5\n", 3, 3, 2, 3},
+    {"cost, maps", "[convolutional]\nfilters=3\nactivation=linear\n[cost]\ntype=seg\nnoobj=.3\n"
+     "thresh=.2\n", 2, 2, 3, 2},
+    {"cost, masked", "[connected]\noutput=4\n[cost]\ntype=masked\n", 3, 3, 2, 2},
+    {"cost, smooth", "[connected]\noutput=4\n[cost]\ntype=smooth\n", 3, 3, 2, 2},
+    {"cost, L1", "[connected]\noutput=4\n[cost]\ntype=L1\n", 3, 3, 2, 2},
+    {"cost, wgan", "[connected]\noutput=4\n[cost]\ntype=wgan\n", 3, 3, 2, 2},
     {"frozen", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\nstopbackward=1\n"
      "[convolutional]\nfilters=5\nbatch_normalize=1\nactivation=prelu\n" END, 4, 3, 3, 4},
     {"clipped", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\n" END, 4, 3, 3, 3},

@@ -1,0 +1,69 @@
+/* center_loss.c - the GPU version of [center_loss]. */
+#include "cuda/loss.h"
+
+extern const dnx_layer_type dnx_center_loss;
+
+typedef struct {
+    int *host_label; /* B */
+    float *label;    /* B ints */
+    bool is_idle;    /* the pass has no labels */
+} state;
+
+static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
+    state *s = l->state;
+    dnx_node *n = l->node;
+    const size_t B = (size_t)n->batch;
+    if (!n->trains) return DNX_OK;
+    dnx_status st = dnx_gpu_new(l, &s->label, B, err);
+    if (!st) st = dnx_gpu_new_losses(l, err);
+    if (!st && !(s->host_label = dnx_new_array(n, B, sizeof *s->host_label, err))) st = DNX_EMEM;
+    return st;
+}
+
+static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
+    state *s = l->state;
+    const float classes = (float)dnx_gpu_option(l->node, "classes", 1);
+    s->is_idle = !l->node->trains || !p->truth;
+    if (s->is_idle) return;
+    for (int b = 0; b < p->batch; b++) {
+        const float y = p->truth[b];
+        s->host_label[b] = y >= 0 && y < classes ? (int)y : y == -1 ? -1 : -2;
+    }
+    dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
+}
+
+static struct center_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
+    const state *s = l->state;
+    return (struct center_args){.x = p->x[0],
+                                .centres = l->value[0],
+                                .label = dnx_gpu_ints(s->label),
+                                .losses = l->losses,
+                                .y = p->y,
+                                .dx = p->dx[0],
+                                .d_centres = l->grad[0],
+                                .weight = dnx_gpu_number(l->node, "weight", 1),
+                                .batch = p->batch,
+                                .D = (int)dnx_size(l->node->in[0]),
+                                .adds = p->dx_adds[0]};
+}
+
+static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+    const struct center_args a = args_of(l, p);
+    if (((state *)l->state)->is_idle) dnx_gpu_idle_forward(l, p);
+    else dnx_device_launch(l->device, DNX_CUDA_center_loss, p->batch, 1, 1, &a);
+}
+
+static void backward(dnx_gpu_layer *l, dnx_pass *p) {
+    const struct center_args a = args_of(l, p);
+    if (((state *)l->state)->is_idle) dnx_gpu_idle_backward(l, p);
+    else dnx_device_launch(l->device, DNX_CUDA_center_back, p->batch, 1, 1, &a);
+}
+
+const dnx_gpu_type dnx_gpu_center_loss = {
+    .type = &dnx_center_loss,
+    .state_size = sizeof(state),
+    .make = make,
+    .bring = bring,
+    .forward = forward,
+    .backward = backward,
+};

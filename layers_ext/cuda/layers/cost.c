@@ -1,0 +1,74 @@
+/* cost.c - the GPU version of [cost]. Its output is a copy of its input. */
+#include "cuda/loss.h"
+
+extern const dnx_layer_type dnx_cost;
+
+typedef struct {
+    int *host_label; /* B */
+    float *label;    /* B ints */
+    bool has_labels; /* in this pass */
+} state;
+
+static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
+    state *s = l->state;
+    dnx_node *n = l->node;
+    const size_t B = (size_t)n->batch;
+    if (!n->trains) return DNX_OK;
+    dnx_status st = dnx_gpu_new(l, &s->label, B, err);
+    if (!st) st = dnx_gpu_new_losses(l, err);
+    if (!st && !(s->host_label = dnx_new_array(n, B, sizeof *s->host_label, err))) st = DNX_EMEM;
+    return st;
+}
+
+static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
+    state *s = l->state;
+    const dnx_shape out = l->node->out;
+    s->has_labels = l->node->trains && p->truth;
+    if (!s->has_labels) return;
+    for (int b = 0; b < p->batch; b++) {
+        const float y = p->truth[b];
+        const bool is_class = y >= 0 && (double)y < (double)dnx_size(out);
+        s->host_label[b] = is_class ? (int)dnx_class_place(out, (size_t)y) : y < 0 ? -1 : -2;
+    }
+    dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
+}
+
+static struct cost_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
+    const state *s = l->state;
+    const dnx_node *n = l->node;
+    const long size = (long)dnx_size(n->out);
+    return (struct cost_args){.x = p->x[0],
+                              .dy = p->dy,
+                              .label = s->has_labels ? dnx_gpu_ints(s->label) : NULL,
+                              .losses = l->losses,
+                              .dx = p->dx[0],
+                              .scale = dnx_gpu_number(n, "scale", 1),
+                              .noobj = dnx_gpu_number(n, "noobj", 1),
+                              .least = dnx_gpu_number(n, "thresh", 0) / (float)size,
+                              .size = size,
+                              .batch = p->batch,
+                              .type = dnx_gpu_option(n, "type", 0),
+                              .adds = p->dx_adds[0]};
+}
+
+static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+    const struct cost_args a = args_of(l, p);
+    const struct scaled_args copy = {
+        .from = p->x[0], .to = p->y, .count = a.batch * a.size, .factor = 1};
+    dnx_device_each(l->device, DNX_CUDA_scaled, copy.count, &copy);
+    if (l->losses) dnx_device_launch(l->device, DNX_CUDA_cost_loss, p->batch, 1, 1, &a);
+}
+
+static void backward(dnx_gpu_layer *l, dnx_pass *p) {
+    const struct cost_args a = args_of(l, p);
+    if (a.dx) dnx_device_each(l->device, DNX_CUDA_cost_back, a.batch * a.size, &a);
+}
+
+const dnx_gpu_type dnx_gpu_cost = {
+    .type = &dnx_cost,
+    .state_size = sizeof(state),
+    .make = make,
+    .bring = bring,
+    .forward = forward,
+    .backward = backward,
+};
