@@ -3,7 +3,9 @@
  *
  * The life of a layer: make() once; prepare() after its weights have changed; forward() and
  * backward() for each batch. The options, the inputs and the shapes of the inputs are set before
- * make().
+ * make(). n->trains decides what make() allocates: without it backward() is never called.
+ * p->is_training decides what a pass does, because a network that trains also predicts now and
+ * then.
  *
  * Tensors are float32, NHWC and contiguous: element (b,y,x,c) of a B x H x W x C tensor is p[((b*H
  * + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
@@ -13,12 +15,7 @@
  * is NULL; it STORES when dx_adds is false; it ADDS when dx_adds is true, because another reader of
  * the same input has stored its part already. It always ADDS to the gradients of parameters.
  *
- * n->trains decides what make() allocates: without it backward() is never called. p->is_training
- * decides what a pass does, because a network that trains also predicts now and then.
- *
- * tests/unit/test_layers.c checks every type: gradients against differences, storing and adding,
- * NULL dx, a pass without truth, a smaller batch than n->batch, that predicting changes nothing and
- * repeats bit for bit, and that NaN stays NaN. Run `make check-layer LAYER=name`.
+ * `make check-layer LAYER=name` checks that a type keeps all this, see tests/unit/test_layers.c.
  * Optional parts, such as losses with a teacher, have headers in layer/; its README lists them. */
 #ifndef DNX_H
 #define DNX_H
@@ -108,8 +105,7 @@ typedef struct dnx_layer_type {
     const char *aliases; /* other names in stock cfg files, "conv|cnv"; may be NULL */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
-    bool is_reentrant; /* predicting, forward() writes only y and scratch, so that each thread can
-                          * take images of its own through the network; false is always right */
+    bool is_reentrant; /* predicting, forward() writes only y and scratch; false is always right */
     /* Input 0 is the layer before. An option of type DNX_LIST can name more layers: negative
      * numbers count back from this layer, others from the first. NULL: no such option. */
     const char *layers_key;
@@ -117,18 +113,13 @@ typedef struct dnx_layer_type {
     const dnx_opt *options; /* NULL when the type has no options */
     size_t opts_size, state_size;
     dnx_status (*make)(dnx_node *n, dnx_err *err); /* checks options and shapes, sets n->out */
-    /* Frees what make() took from elsewhere than dnx_new(), also after a make() that failed. NULL
-     * in nearly all types. */
-    void (*unmake)(dnx_node *n);
-    /* Lists the parameters, and returns their number. NULL when the type has no parameters. */
-    int (*params)(dnx_node *n, dnx_param *list);
+    void (*unmake)(dnx_node *n); /* frees what is not from dnx_new(); NULL in nearly all types */
+    int (*params)(dnx_node *n, dnx_param *list); /* returns their number; NULL: no parameters */
     void (*forward)(dnx_node *n, dnx_pass *p);
     void (*backward)(dnx_node *n, dnx_pass *p); /* NULL when the type can only predict */
     double (*macs)(const dnx_node *n);          /* multiply-adds for one image; NULL when 0 */
-    /* After weights were loaded, and after each update: folds batch norm, packs filters. */
-    dnx_status (*prepare)(dnx_node *n, dnx_err *err);
-    /* Allocates parameters that prepare() has released, before a file is read into them. */
-    dnx_status (*restore)(dnx_node *n, dnx_err *err);
+    dnx_status (*prepare)(dnx_node *n, dnx_err *err); /* folds batch norm, packs filters */
+    dnx_status (*restore)(dnx_node *n, dnx_err *err); /* allocates what prepare() has released */
     const struct dnx_fusion *fusion; /* the optional parts; NULL in most types */
     const struct dnx_classifier *classifier;
     const struct dnx_compression *compression;

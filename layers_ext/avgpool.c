@@ -38,7 +38,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     const dnx_convolution c = {o->size, o->stride, pad_of(o), n->out.c, DNX_LINEAR};
-    if (o->size) dnx_show_convolution(v, v->from[0], n->out, &c, false, "");
+    if (o->size) dnx_show_convolution(v, v->from[0], n->out, &c, "");
     else dnx_show(v, "avgpool", v->from, 1, n->out, NULL);
 }
 

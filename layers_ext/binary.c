@@ -68,7 +68,6 @@ typedef struct {
     dnx_input_norm input; /* used by xnor, bnn */
     dnx_bitconv bits;
     dnx_patches at;
-    bool takes_signs; /* xnor and bnn */
     dnx_binary_filters f;
     int K, N;     /* floats of a filter; number of filters */
     float *block; /* threads x BLOCK x K */
@@ -80,19 +79,19 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     dnx_shape in = n->in[0];
-    s->takes_signs = o->mode == XNOR || o->mode == BNN;
+    s->f.takes_signs = o->mode == XNOR || o->mode == BNN;
     dnx_status st = dnx_patches_make(&s->at, n, o->size, o->stride,
                                      o->pad ? o->size / 2 : o->padding, o->filters, err);
     if (st) return st;
     if ((double)o->size * o->size * in.c * o->filters > 1 << 30)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[binary] size=%d filters=%d: over 2^30 weights",
                         o->size, o->filters);
-    if (s->takes_signs && (double)o->size * o->size * dnx_bit_words(in.c) > DNX_BIT_WORDS)
+    if (s->f.takes_signs && (double)o->size * o->size * dnx_bit_words(in.c) > DNX_BIT_WORDS)
         return dnx_fail(
             err, DNX_ESHAPE, n->loc,
             "[binary] size=%d: a filter over %d channels is %d words of 64 bits, more than %d",
             o->size, in.c, o->size * o->size * dnx_bit_words(in.c), DNX_BIT_WORDS);
-    if (!s->takes_signs && o->batch_normalize && o->normalize == INPUT)
+    if (!s->f.takes_signs && o->batch_normalize && o->normalize == INPUT)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[binary] normalize=input: needs mode=xnor or mode=bnn");
     s->K = o->size * o->size * in.c;
@@ -117,25 +116,25 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     dnx_status st = check_shapes(n, err);
     if (st) return st;
     size_t threads = (size_t)dnx_pool_threads(n->pool), B = (size_t)n->batch;
-    bool counts_bits = s->takes_signs && !n->trains;
-    bool of_input = s->takes_signs && o->batch_normalize && o->normalize != OUTPUT;
+    const bool counts_bits = s->f.takes_signs && !n->trains;
+    bool of_input = s->f.takes_signs && o->batch_normalize && o->normalize != OUTPUT;
     float slope;
     st = dnx_norm_act_make(&s->norm, n, o->batch_normalize && !of_input, (dnx_act)o->activation,
                            err);
-    if (!st && s->takes_signs) st = dnx_input_norm_make(&s->input, n, of_input, err);
-    if (!st && s->takes_signs)
+    if (!st && s->f.takes_signs) st = dnx_input_norm_make(&s->input, n, of_input, err);
+    if (!st && s->f.takes_signs)
         st = dnx_bitconv_make(&s->bits, n, &s->at, o->mode == XNOR && o->k_map, err);
-    if (!st) st = dnx_binary_filters_make(&s->f, n, counts_bits, err);
+    if (!st) st = dnx_binary_filters_make(&s->f, n, err);
     if (!st && !counts_bits) st = dnx_new(n, &s->block, threads * BLOCK * (size_t)s->K, err);
     if (!st && counts_bits && has_slope(o->activation, &slope)) {
         st = dnx_new(n, &s->slope, (size_t)s->N, err);
         for (int i = 0; !st && i < s->N; i++) s->slope[i] = slope;
     }
-    if (!st && n->trains && s->takes_signs) st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
+    if (!st && n->trains && s->f.takes_signs) st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
     if (st) return st;
     if (n->trains) {
         n->scratch = threads * BLOCK * (size_t)s->N;
-        if (s->takes_signs)
+        if (s->f.takes_signs)
             n->scratch += B * (dnx_size(n->in[0]) + (size_t)n->out.h * (size_t)n->out.w +
                                (size_t)n->in[0].h * (size_t)n->in[0].w);
     }
@@ -165,14 +164,14 @@ static dnx_status pack(dnx_node *n, dnx_err *err) {
     dnx_status st = dnx_binary_filters_binarise(&s->f, n, err);
     if (st) return st;
     if (n->trains) {
-        dnx_binary_filters_pack(&s->f, n, s->takes_signs, NULL);
+        dnx_binary_filters_pack(&s->f, n, NULL);
         return DNX_OK;
     }
     dnx_norm_act_fold(&s->norm);
-    if (s->takes_signs) {
+    if (s->f.takes_signs) {
         dnx_input_norm_fold(&s->input);
         st = dnx_bitconv_pack(&s->bits, n, s->f.b, err);
-    } else dnx_binary_filters_pack(&s->f, n, false, s->norm.scale);
+    } else dnx_binary_filters_pack(&s->f, n, s->norm.scale);
     dnx_binary_filters_drop(&s->f);
     return st;
 }
@@ -230,8 +229,8 @@ static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
         k->mm(a, lda, rows, s->K, s->f.packed + (size_t)first * K, end - first, z + first, N, &e);
         if (!n->trains) continue;
         float map[BLOCK];
-        if (s->takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
-        for (size_t r = 0; s->takes_signs && r < (size_t)rows; r++)
+        if (s->f.takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
+        for (size_t r = 0; s->f.takes_signs && r < (size_t)rows; r++)
             for (size_t f = 0; f < N; f++) z[r * N + f] = z[r * N + f] * map[r] * s->f.alpha[f];
         dnx_norm_act_stats(&s->norm, j->p, t, z, rows);
     }
@@ -243,7 +242,7 @@ static void forward_share(void *arg, int t, int threads) {
     const state *s = n->state;
     long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
     int first, end;
-    if (s->takes_signs && !n->trains) {
+    if (s->f.takes_signs && !n->trains) {
         dnx_bitconv_share(&s->bits, pixels, t, threads, &lo, &hi, &first, &end);
         dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->f.alpha, s->slope, &s->norm);
         return;
@@ -255,9 +254,9 @@ static void forward_share(void *arg, int t, int threads) {
 
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    job j = {n, p, s->takes_signs ? s->signs : p->x[0], NULL, NULL};
+    job j = {n, p, s->f.takes_signs ? s->signs : p->x[0], NULL, NULL};
     long pixels = (long)p->batch * s->at.in.h * s->at.in.w;
-    if (s->takes_signs) {
+    if (s->f.takes_signs) {
         if (p->is_training) dnx_input_norm_batch(&s->input, n, p->x[0], pixels);
         else if (n->trains) dnx_input_norm_fold(&s->input);
         dnx_pool_run(n->pool, sign_share, &j);
@@ -274,9 +273,9 @@ static void unscale(job *j, long p, int rows, float *e) {
     const float *z = s->norm.z + at;
     const float *dz = dnx_norm_act_dz(&s->norm, j->p->dy + at, z, rows, e);
     float map[BLOCK];
-    if (s->takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
+    if (s->f.takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
     for (int r = 0; r < rows; r++, dz += N, z += N) {
-        float by = s->takes_signs ? map[r] : 1;
+        float by = s->f.takes_signs ? map[r] : 1;
         double sum = 0;
         for (size_t f = 0; j->dk && f < N; f++) sum += (double)dz[f] * (double)z[f];
         if (j->dk) j->dk[p + r] = by > 0 ? (float)(sum / (double)by) : 0;
@@ -296,7 +295,7 @@ static void backward_share(void *arg, int t, int threads) {
     long lo, hi, per = (long)n->out.h * n->out.w;
     dnx_epilogue none = {0};
     dnx_share(j->p->batch, t, threads, &lo, &hi);
-    if (j->dx && (s->takes_signs || !j->p->dx_adds[0]))
+    if (j->dx && (s->f.takes_signs || !j->p->dx_adds[0]))
         memset(j->dx + (size_t)lo * size, 0, sizeof(float) * (size_t)(hi - lo) * size);
     for (long p = lo * per; p < hi * per; p += BLOCK) {
         int rows = (int)(hi * per - p < BLOCK ? hi * per - p : BLOCK);
@@ -314,10 +313,10 @@ static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     size_t B = (size_t)n->batch, outs = B * (size_t)n->out.h * (size_t)n->out.w;
     size_t threads = (size_t)dnx_pool_threads(n->pool);
-    job j = {n, p, s->takes_signs ? s->signs : p->x[0], p->dx[0], NULL};
+    job j = {n, p, s->f.takes_signs ? s->signs : p->x[0], p->dx[0], NULL};
     float *behind = p->scratch + threads * BLOCK * (size_t)s->N, *map = NULL;
     dnx_norm_act_backward(&s->norm, n, p);
-    if (s->takes_signs && (p->dx[0] || s->input.has_bn)) j.dx = behind;
+    if (s->f.takes_signs && (p->dx[0] || s->input.has_bn)) j.dx = behind;
     if (j.dx == behind && s->bits.has_map && o->gradient == DNX_EXACT) {
         j.dk = behind + B * dnx_size(n->in[0]);
         map = j.dk + outs;
@@ -332,20 +331,20 @@ static void backward(dnx_node *n, dnx_pass *p) {
 }
 
 static dnx_arithmetic arithmetic(const dnx_node *n) {
-    return ((const state *)n->state)->takes_signs ? DNX_BIT_OPS : DNX_ADDS;
+    return ((const state *)n->state)->f.takes_signs ? DNX_BIT_OPS : DNX_ADDS;
 }
 
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     const state *s = n->state;
-    const dnx_convolution c = {o->size, o->stride, s->at.pad, 1, o->activation};
-    dnx_show_convolution(v, v->from[0], n->out, &c, o->batch_normalize,
-                         s->takes_signs ? "xnor=1\n" : "binary=1\n");
+    const dnx_convolution c = {o->size, o->stride, s->at.pad, 1, o->activation, o->batch_normalize};
+    dnx_show_convolution(v, v->from[0], n->out, &c,
+                         s->f.takes_signs ? "xnor=1\n" : "binary=1\n");
 }
 
 static const char *algorithm(const dnx_node *n) {
     const state *s = n->state;
-    if (!s->takes_signs || n->trains) return "products of windows";
+    if (!s->f.takes_signs || n->trains) return "products of windows";
     return s->bits.has_tiles ? "bytes in AMX tiles" : "counting bits";
 }
 

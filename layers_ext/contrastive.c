@@ -36,7 +36,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (n->n_in != 1)
         return dnx_fail(err, DNX_EOPTION, n->loc, "[contrastive] from: must name one layer");
     n->out = (dnx_shape){1, 1, 1};
-    return dnx_distances_make(&s->distances, n, true, err);
+    s->distances.is_plain = true;
+    return dnx_distances_make(&s->distances, n, err);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {

@@ -168,7 +168,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
 static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
     const opts *o = n->opts;
     const state *s = n->state;
-    *view = (dnx_convolution){o->size, o->stride, s->m.at.pad, o->groups, o->activation};
+    *view = (dnx_convolution){o->size,   o->stride,     s->m.at.pad,
+                              o->groups, o->activation, o->batch_normalize};
     return true;
 }
 

@@ -46,7 +46,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (n->n_in != 1)
         return dnx_fail(err, DNX_EOPTION, n->loc, "[triplet] from: must name one layer");
     n->out = (dnx_shape){1, 1, 1};
-    return dnx_distances_make(&s->distances, n, o->distance, err);
+    s->distances.is_plain = o->distance;
+    return dnx_distances_make(&s->distances, n, err);
 }
 
 /* Counts a triplet and notes its derivatives, still without M/T. */

@@ -109,7 +109,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
 static void show(const dnx_node *n, dnx_view *v) {
     int s = ((const opts *)n->opts)->stride;
     const dnx_convolution c = {-s, -s, 0, n->out.c, DNX_LINEAR};
-    if (s < 0) dnx_show_convolution(v, v->from[0], n->out, &c, false, "");
+    if (s < 0) dnx_show_convolution(v, v->from[0], n->out, &c, "");
     else dnx_show(v, "upsample", v->from, 1, n->out, "stride=%d\n", s);
 }
 

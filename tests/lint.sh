@@ -35,6 +35,9 @@ $(find darknet -name '*.[ch]' ! -path 'darknet/host/*' ! -name netron.c ! -name 
 $(find darknet layers_ext/common -name '*.c' ! -path 'darknet/host/*' ! -path 'darknet/cmd/*' |
     xargs grep -nE "\"\[($layers)\]|\"[^\"]* no \[($layers)\]" /dev/null)
 END
+complain 'darknet/dnx.h has at most 130 lines: an author reads all of it' <<END
+$(awk 'END { if (NR > 130) print FILENAME ": " NR " lines" }' darknet/dnx.h)
+END
 complain 'only the commands may print or exit' <<END
 $(below | xargs grep -nE '(^|[^a-zA-Z0-9_])(exit|_exit|abort|quick_exit|v?printf|puts|putchar|perror)[[:space:]]*\(' /dev/null |
     grep -vE '^[^:]*:[0-9]+:[[:space:]]*(/?\*|//)' | grep -v 'format(printf')

@@ -35,9 +35,10 @@ static dnx_status write_landmarks(const dnx_finding *j, dnx_err *err) {
     dnx_outfile f;
     dnx_status st = dnx_outfile_open(&f, j->a->landmarks, err);
     if (st) return st;
-    for (size_t i = 0; i < j->list.n; i++)
-        dnx_found_print(f.file, j->list.photo[i].path, j->list.face + j->list.photo[i].first,
-                        j->list.photo[i].n, true);
+    for (size_t i = 0; i < j->list.n; i++) {
+        const dnx_found_photo *p = &j->list.photo[i];
+        dnx_found_print_for_align(f.file, p->path, j->list.face + p->first, p->n);
+    }
     return dnx_outfile_commit(&f, err);
 }
 

@@ -155,7 +155,7 @@ dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *er
 /* ---- this run ---- */
 
 static void put(FILE *f, const dnx_finding *j, const dnx_found_photo *p) {
-    dnx_found_print(f, p->path, j->list.face + p->first, p->n, false);
+    dnx_found_print(f, p->path, j->list.face + p->first, p->n);
 }
 
 /* Replaces the record in one step and then continues it, so that nothing is lost when the process

@@ -41,10 +41,8 @@ static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
 static void put_convolution(FILE *f, const dnx_low_rank_source *of, int layer,
                             const dnx_layer_type *to, const char *eol) {
     const dnx_node *n = &of->net->nodes[layer];
-    dnx_param list[DNX_MAX_PARAMS];
     dnx_convolution view;
     n->type->compression->as_convolution(n, &view);
-    const int count = dnx_net_params(of->net, layer, list);
     const struct {
         const char *key;
         int value;
@@ -52,7 +50,7 @@ static void put_convolution(FILE *f, const dnx_low_rank_source *of, int layer,
                    {"size", view.size},
                    {"stride", view.stride},
                    {"padding", view.pad},
-                   {"batch_normalize", dnx_param_find(list, count, DNX_SCALES) != NULL}};
+                   {"batch_normalize", view.has_norm}};
     for (const dnx_opt *o = to->options; o->key; o++) {
         if (is_shared(n->type, to, o->key)) continue;
         for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

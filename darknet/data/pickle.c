@@ -42,8 +42,12 @@ static dnx_status push(machine *m, values *s, value v, dnx_err *err) {
 
 dnx_status dnx_py_put(machine *m, value v, dnx_err *err) { return push(m, &m->stack, v, err); }
 
-dnx_status dnx_py_put_number(machine *m, int64_t v, bool is_truth, dnx_err *err) {
-    return dnx_py_put(m, (value){.is = DNX_PY_NUMBER, .a = v, .b = is_truth}, err);
+dnx_status dnx_py_put_number(machine *m, int64_t v, dnx_err *err) {
+    return dnx_py_put(m, (value){.is = DNX_PY_NUMBER, .a = v}, err);
+}
+
+dnx_status dnx_py_put_truth(machine *m, int64_t v, dnx_err *err) {
+    return dnx_py_put(m, (value){.is = DNX_PY_NUMBER, .a = v, .b = true}, err);
 }
 
 /* ---- arguments of an opcode ---- */
@@ -257,15 +261,16 @@ static dnx_status step_number(machine *m, unsigned char op, dnx_err *err) {
     case 'J':
         st = number(m, op == 'K' ? 1 : op == 'M' ? 2 : 4, &n, err);
         v = op == 'J' ? (int32_t)(uint32_t)n : (int64_t)n;
-        return st ? st : dnx_py_put_number(m, v, false, err);
+        return st ? st : dnx_py_put_number(m, v, err);
     case 0x8a: /* LONG1 */
         st = number(m, 1, &n, err);
         if (!st && n > 8) st = dnx_py_bad(m, "no number that a set has", err);
         if (!st) st = number(m, (size_t)n, &n, err);
-        return st ? st : dnx_py_put_number(m, (int64_t)n, false, err);
+        return st ? st : dnx_py_put_number(m, (int64_t)n, err);
     default: /* I, L: I00 and I01 are False and True */
         st = line_number(m, &v, err);
-        return st ? st : dnx_py_put_number(m, v, op == 'I' && (v == 0 || v == 1), err);
+        if (!st && op == 'I' && (v == 0 || v == 1)) return dnx_py_put_truth(m, v, err);
+        return st ? st : dnx_py_put_number(m, v, err);
     }
 }
 
@@ -298,7 +303,7 @@ static dnx_status step(machine *m, unsigned char op, dnx_err *err) {
     case 'V': return put_raw_unicode(m, err);
     case 'N': return dnx_py_put(m, (value){.is = DNX_PY_NONE}, err);
     case 0x88:
-    case 0x89: return dnx_py_put_number(m, op == 0x88, true, err);
+    case 0x89: return dnx_py_put_truth(m, op == 0x88, err);
     case 'K':
     case 'M':
     case 'J':

@@ -121,7 +121,8 @@ static dnx_status put_scalar(machine *m, const value *type, const value *data, d
         data->a != type->b)
         return dnx_py_bad(m, "no number that a set has", err);
     for (int64_t k = 0; k < data->a; k++) v |= (uint64_t)data->p[k] << 8 * k;
-    return dnx_py_put_number(m, (int64_t)v, type->a == 'b', err);
+    if (type->a == 'b') return dnx_py_put_truth(m, (int64_t)v, err);
+    return dnx_py_put_number(m, (int64_t)v, err);
 }
 
 dnx_status dnx_py_call(machine *m, dnx_err *err) {

@@ -22,9 +22,10 @@ dnx_status dnx_py_no_memory(const dnx_pickle_machine *m, dnx_err *err);
 /* Returns the list with space for one more element. When memory runs out, returns NULL and leaves
  * the old list unchanged. */
 void *dnx_py_grown(void *list, size_t n, size_t *room, size_t size);
-/* Push a value, or a number, onto the stack. */
+/* Push a value, a number, or False (0) or True, onto the stack. */
 dnx_status dnx_py_put(dnx_pickle_machine *m, dnx_py v, dnx_err *err);
-dnx_status dnx_py_put_number(dnx_pickle_machine *m, int64_t v, bool is_truth, dnx_err *err);
+dnx_status dnx_py_put_number(dnx_pickle_machine *m, int64_t v, dnx_err *err);
+dnx_status dnx_py_put_truth(dnx_pickle_machine *m, int64_t v, dnx_err *err);
 /* Finds the rest of a line of protocol 0. */
 dnx_status dnx_py_line(dnx_pickle_machine *m, const unsigned char **s, size_t *n, dnx_err *err);
 /* Returns n bytes that the pickle owns. NULL when memory runs out; err is set. */

@@ -141,11 +141,14 @@ static void print_face(FILE *out, const dnx_found *f) {
     fprintf(out, "\n");
 }
 
-void dnx_found_print(FILE *out, const char *path, const dnx_found *faces, size_t n,
-                     bool for_align) {
-    if (!for_align) fprintf(out, "%zu %s\n", n, path);
+void dnx_found_print(FILE *out, const char *path, const dnx_found *faces, size_t n) {
+    fprintf(out, "%zu %s\n", n, path);
+    for (size_t i = 0; i < n; i++) print_face(out, &faces[i]);
+}
+
+void dnx_found_print_for_align(FILE *out, const char *path, const dnx_found *faces, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (for_align) fprintf(out, "%s\t", path);
+        fprintf(out, "%s\t", path);
         print_face(out, &faces[i]);
     }
 }

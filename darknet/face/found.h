@@ -46,7 +46,8 @@ void dnx_found_free(dnx_found_list *l);
 /* Checks whether a path can be written into the record and into the files that `darknet align`
  * reads. Returns NULL when it can, else the reason, a constant string. */
 const char *dnx_found_refuses(const char *path);
-/* Prints one photograph and its faces as lines of the record. With for_align prints one line for
- * each face, in the form "mtcnn" of landmarks.h. */
-void dnx_found_print(FILE *f, const char *path, const dnx_found *faces, size_t n, bool for_align);
+/* Prints one photograph and its faces as lines of the record. */
+void dnx_found_print(FILE *f, const char *path, const dnx_found *faces, size_t n);
+/* Prints one line for each face, in the form "mtcnn" of landmarks.h. */
+void dnx_found_print_for_align(FILE *f, const char *path, const dnx_found *faces, size_t n);
 #endif

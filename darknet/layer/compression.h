@@ -4,10 +4,11 @@
 #define DNX_COMPRESSION_H
 #include "dnx.h"
 
-/* A layer seen as a convolution: y = act(norm(w * x)). */
+/* A layer seen as a convolution: y = act(norm(w * x)), without has_norm y = act(w * x + bias). */
 typedef struct {
     int size, stride, pad, groups; /* pad: zero pixels on each side */
     int activation;                /* dnx_act of kernels/kernels.h */
+    bool has_norm;
 } dnx_convolution;
 
 /* The operations that a layer has in the place of multiply-adds. */

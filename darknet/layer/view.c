@@ -39,14 +39,14 @@ int dnx_show(dnx_view *v, const char *section, const int *from, int n, dnx_shape
 }
 
 int dnx_show_convolution(dnx_view *v, int from, dnx_shape out, const dnx_convolution *c,
-                         bool has_norm, const char *more) {
+                         const char *more) {
     int length;
     const char *act = dnx_option_word(DNX_ACT_WORDS, c->activation, &length);
     return dnx_show(v, "convolutional", &from, 1, out,
                     "filters=%d\nsize=%d\nstride=%d\npad=0\npadding=%d\ngroups=%d\n%s"
                     "%sactivation=%.*s\n",
                     out.c, c->size, c->stride, c->pad, c->groups,
-                    has_norm ? "batch_normalize=1\n" : "", more, length, act);
+                    c->has_norm ? "batch_normalize=1\n" : "", more, length, act);
 }
 
 void dnx_view_free(dnx_view *v) {

@@ -38,6 +38,6 @@ __attribute__((format(printf, 6, 7))) int dnx_show(dnx_view *v, const char *sect
                                                    const char *options, ...);
 /* Adds a convolution with out.c filters. more: other options, as lines. */
 int dnx_show_convolution(dnx_view *v, int from, dnx_shape out, const dnx_convolution *c,
-                         bool has_norm, const char *more);
+                         const char *more);
 void dnx_view_free(dnx_view *v); /* what the view owns; NULL is nothing */
 #endif

@@ -71,7 +71,7 @@ static void replace(const dnx_node *n, dnx_view *v) {
     int cut = dnx_show(v, "crop", v->from, 1, (dnx_shape){out.h, out.w, in.c},
                        "crop_height=%d\ncrop_width=%d\n", out.h, out.w);
     const dnx_convolution c = {.size = 1, .stride = 1, .groups = 1};
-    dnx_show_convolution(v, cut, out, &c, false, "");
+    dnx_show_convolution(v, cut, out, &c, "");
 }
 
 /* Shows every layer. */

@@ -81,10 +81,12 @@ INLINE vf slow_vector(vf u, int n, dnx_act act, float (*f)(float, dnx_act, float
     return ld(t);
 }
 
-INLINE void scale_act_rows(const int R, const bool streams, const float *x, size_t C,
-                           const float *scale, const float *shift, const epi *e,
-                           const float *residual, float *y, int c, const int n) {
-    vf s = scale ? ldn(scale + c, n) : set1(1), t = shift ? ldn(shift + c, n) : zero();
+INLINE void scale_act_rows(const int R, const bool streams, const float *x,
+                           const dnx_scaled_act *by, const epi *e, const float *residual, float *y,
+                           int c, const int n) {
+    const size_t C = (size_t)by->C;
+    vf s = by->scale ? ldn(by->scale + c, n) : set1(1);
+    vf t = by->shift ? ldn(by->shift + c, n) : zero();
     vf leak = e->slope ? ldn(e->slope + c, n) : set1(e->leak), u[GROUP];
     UNROLL for (int r = 0; r < R; r++) u[r] = fma_(ldn(x + (size_t)r * C + c, n), s, t);
     if (e->is_slow) UNROLL
@@ -101,15 +103,14 @@ INLINE void scale_act_rows(const int R, const bool streams, const float *x, size
 
 INLINE void scale_act_any(const bool streams, const float *x, long P, const dnx_scaled_act *s,
                           const float *residual, float *y) {
-    const float *scale = s->scale, *shift = s->shift;
-    const int C = s->C;
-    dnx_epilogue given = {.act = s->act, .slope = s->slope};
+    const dnx_scaled_act by = *s;
+    dnx_epilogue given = {.act = by.act, .slope = by.slope};
     epi e = epi_of(&given);
-    size_t step = (size_t)C;
-#define BODY4(c, n) scale_act_rows(GROUP, streams, x, step, scale, shift, &e, residual, y, c, n)
-#define BODY1(c, n) scale_act_rows(1, streams, x, step, scale, shift, &e, residual, y, c, n)
+    size_t step = (size_t)by.C;
+#define BODY4(c, n) scale_act_rows(GROUP, streams, x, &by, &e, residual, y, c, n)
+#define BODY1(c, n) scale_act_rows(1, streams, x, &by, &e, residual, y, c, n)
 #define STEP(r) x += (r)*step, y += (r)*step, residual = residual ? residual + (r)*step : NULL
-    EACH_GROUP(P, C, BODY4, BODY1, STEP);
+    EACH_GROUP(P, by.C, BODY4, BODY1, STEP);
 #undef BODY4
 #undef BODY1
 #undef STEP

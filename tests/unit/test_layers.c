@@ -271,9 +271,10 @@ static void check_view(const row *r) {
         check_part(count_of(list, n, DNX_WEIGHTS) == N * K, r->name,
                    "as_convolution(): the count of DNX_WEIGHTS",
                    (double)count_of(list, n, DNX_WEIGHTS), (double)(N * K));
-        check_part(count_of(list, n, DNX_SCALES) == count_of(list, n, DNX_MEAN) &&
-                       count_of(list, n, DNX_SCALES) == count_of(list, n, DNX_VARIANCE),
-                   r->name, "as_convolution(): scales, mean and variance", 0, 0);
+        const dnx_role norm[] = {DNX_SCALES, DNX_MEAN, DNX_VARIANCE};
+        for (int i = 0; i < 3; i++)
+            check_part(count_of(list, n, norm[i]) == (v.has_norm ? N : 0), r->name,
+                       "as_convolution(): the count of DNX_SCALES, DNX_MEAN, DNX_VARIANCE", i, 0);
         check_part(v.activation != DNX_PRELU || count_of(list, n, DNX_SLOPES) == N, r->name,
                    "as_convolution(): the count of DNX_SLOPES", 0, (double)N);
     }

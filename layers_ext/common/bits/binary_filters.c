@@ -4,14 +4,13 @@
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
-dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, bool counts_bits,
-                                   dnx_err *err) {
+dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err) {
     const dnx_kernel_set *k = dnx_kernels();
     int K = f->at.K, N = f->at.N;
     size_t count = (size_t)K * (size_t)N, threads = (size_t)dnx_pool_threads(n->pool);
     dnx_status st = dnx_new(n, &f->w, count, err);
     if (!st) st = dnx_new(n, &f->alpha, (size_t)N, err);
-    if (!st && !counts_bits) st = dnx_new(n, &f->packed, k->packed(K, N), err);
+    if (!st && (!f->takes_signs || n->trains)) st = dnx_new(n, &f->packed, k->packed(K, N), err);
     if (!st && n->trains) {
         st = dnx_new(n, &f->d_w, count, err);
         if (!st) st = dnx_new(n, &f->packed_t, k->packed(N, K), err);
@@ -30,12 +29,11 @@ dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_e
     return st;
 }
 
-void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, bool takes_signs,
-                             const float *norm_scale) {
+void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, const float *norm_scale) {
     for (int i = 0; norm_scale && i < f->at.N; i++) f->alpha[i] *= norm_scale[i];
     dnx_filters_order(&f->at, n->pool, f->b, f->alpha, f->wk);
     dnx_filters_pack(&f->at, n->pool, f->wk, f->packed, f->packed_t);
-    if (!takes_signs) return;
+    if (!f->takes_signs) return;
     dnx_filters_order(&f->at, n->pool, f->b, NULL, f->wk);
     dnx_filters_pack(&f->at, n->pool, f->wk, f->packed, NULL);
 }

@@ -8,6 +8,7 @@
 typedef struct {
     dnx_filters at;    /* N filters of K numbers, in one group */
     dnx_binariser how; /* how one filter is binarised */
+    bool takes_signs;  /* the inputs are signs; when predicting, bits are counted */
     float *w, *d_w;    /* N x C x size x size, file order */
     float *alpha;      /* N */
     float *b;          /* N x C x size x size: +-1 */
@@ -17,16 +18,14 @@ typedef struct {
     float *d_wk;       /* threads x K x N */
 } dnx_binary_filters;
 
-/* The caller has set f->at and f->how. counts_bits: the float kernels are not used. DNX_EMEM. */
-dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, bool counts_bits,
-                                   dnx_err *err);
+/* The caller has set the fields before w. DNX_EMEM. */
+dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Computes b and alpha from w. DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Packs b for products of the float kernels; it is multiplied by alpha unless takes_signs. After
  * that, a network that predicts may free b. norm_scale: N factors by which alpha is multiplied, or
  * NULL. */
-void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, bool takes_signs,
-                             const float *norm_scale);
+void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, const float *norm_scale);
 /* Frees the memory that only packing needs. */
 void dnx_binary_filters_drop(dnx_binary_filters *f);
 /* Sets w to +-alpha, the form in which a network that predicts keeps and saves it. */

@@ -120,15 +120,16 @@ const dnx_fusion dnx_dwconv_fusion = {.adds_residual = dnx_norm_act_adds_residua
 
 static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
     const dnx_dwconv *s = n->state;
-    *view = (dnx_convolution){s->kh, s->stride, s->pad, s->groups, s->norm.act};
+    *view = (dnx_convolution){s->kh, s->stride, s->pad, s->groups, s->norm.act, s->norm.has_bn};
     return s->kh == s->kw && n->in[0].c > 1;
 }
 
 static void show(const dnx_node *n, dnx_view *v) {
     const dnx_dwconv *s = n->state;
-    const dnx_convolution c = {s->kh, s->stride, s->pad, s->groups, s->norm.act};
+    dnx_convolution c;
+    as_convolution(n, &c);
     if (s->kh != s->kw) dnx_show(v, "avgpool", v->from, 1, n->out, NULL);
-    else dnx_show_convolution(v, v->from[0], n->out, &c, s->norm.has_bn, "");
+    else dnx_show_convolution(v, v->from[0], n->out, &c, "");
 }
 
 static const char *algorithm(const dnx_node *n) {

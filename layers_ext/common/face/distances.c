@@ -6,10 +6,9 @@
 
 #define TINY 1e-24 /* smallest squared length that is divided by */
 
-dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, bool is_plain, dnx_err *err) {
+dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err) {
     size_t B = (size_t)n->batch;
     s->D = dnx_size(n->in[0]);
-    s->is_plain = is_plain;
     dnx_status st = dnx_new(n, &s->f, B * s->D, err);
     if (!st) s->inv = dnx_new_array(n, B, sizeof *s->inv, err);
     if (s->inv) s->d = dnx_new_array(n, B * B, sizeof *s->d, err);

@@ -18,8 +18,9 @@ typedef struct {
                     * (i,j) and (j,i) are added */
 } dnx_distances;
 
-/* Allocates the distances between the features of input 0 of n. DNX_EMEM. */
-dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, bool is_plain, dnx_err *err);
+/* Allocates the distances between the features of input 0 of n. The caller has set is_plain.
+ * DNX_EMEM. */
+dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
 /* Writes the descent directions of x to p->dx[0], which may be NULL; without truth they are 0. */

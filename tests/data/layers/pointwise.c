@@ -75,7 +75,7 @@ static bool take_on(dnx_node *n) { return !n->trains; }
 
 static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
     const opts *o = n->opts;
-    *view = (dnx_convolution){.size = 1, .stride = 1, .groups = 1, .activation = o->activation};
+    *view = (dnx_convolution){1, 1, 0, 1, o->activation, o->batch_normalize};
     return true;
 }
 
