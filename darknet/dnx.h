@@ -4,8 +4,7 @@
  * The life of a layer: make() once; prepare() after its weights have changed; forward() and
  * backward() for each batch. The options, the inputs and the shapes of the inputs are set before
  * make(). n->trains decides what make() allocates: without it backward() is never called.
- * p->is_training decides what a pass does, because a network that trains also predicts now and
- * then.
+ * p->is_training decides what a pass does: a network that trains also predicts now and then.
  *
  * Tensors are float32, NHWC and contiguous: element (b,y,x,c) of a B x H x W x C tensor is p[((b*H
  * + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
@@ -116,11 +115,11 @@ typedef struct dnx_layer_type {
     void (*unmake)(dnx_node *n); /* frees what is not from dnx_new(); NULL in nearly all types */
     int (*params)(dnx_node *n, dnx_param *list); /* returns their number; NULL: no parameters */
     void (*forward)(dnx_node *n, dnx_pass *p);
-    void (*backward)(dnx_node *n, dnx_pass *p); /* NULL when the type can only predict */
-    double (*macs)(const dnx_node *n);          /* multiply-adds for one image; NULL when 0 */
+    void (*backward)(dnx_node *n, dnx_pass *p);       /* NULL when the type can only predict */
+    double (*macs)(const dnx_node *n);                /* multiply-adds for one image; NULL when 0 */
     dnx_status (*prepare)(dnx_node *n, dnx_err *err); /* folds batch norm, packs filters */
     dnx_status (*restore)(dnx_node *n, dnx_err *err); /* allocates what prepare() has released */
-    const struct dnx_fusion *fusion; /* the optional parts; NULL in most types */
+    const struct dnx_fusion *fusion;                  /* the optional parts; NULL in most types */
     const struct dnx_classifier *classifier;
     const struct dnx_compression *compression;
     const struct dnx_advice *advice;

@@ -130,7 +130,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         st = dnx_new(n, &s->slope, (size_t)s->N, err);
         for (int i = 0; !st && i < s->N; i++) s->slope[i] = slope;
     }
-    if (!st && n->trains && s->f.takes_signs) st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
+    if (!st && n->trains && s->f.takes_signs)
+        st = dnx_new(n, &s->signs, B * dnx_size(n->in[0]), err);
     if (st) return st;
     if (n->trains) {
         n->scratch = threads * BLOCK * (size_t)s->N;
@@ -338,8 +339,7 @@ static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     const state *s = n->state;
     const dnx_convolution c = {o->size, o->stride, s->at.pad, 1, o->activation, o->batch_normalize};
-    dnx_show_convolution(v, v->from[0], n->out, &c,
-                         s->f.takes_signs ? "xnor=1\n" : "binary=1\n");
+    dnx_show_convolution(v, v->from[0], n->out, &c, s->f.takes_signs ? "xnor=1\n" : "binary=1\n");
 }
 
 static const char *algorithm(const dnx_node *n) {

@@ -273,8 +273,7 @@ static void show(const dnx_node *n, dnx_view *v) {
     const state *s = n->state;
     const dnx_convolution basis = {o->size, o->stride, s->at.pad, 1, DNX_LINEAR};
     const dnx_convolution filters = {1, 1, 0, 1, o->activation, o->batch_normalize};
-    int t = dnx_show_convolution(v, v->from[0], (dnx_shape){n->out.h, n->out.w, s->R}, &basis,
-                                 "");
+    int t = dnx_show_convolution(v, v->from[0], (dnx_shape){n->out.h, n->out.w, s->R}, &basis, "");
     dnx_show_convolution(v, t, n->out, &filters, "");
 }
 

@@ -14,6 +14,10 @@ char *dnx_path_join(const char *folder, const char *name) {
     return s;
 }
 
+int dnx_by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 dnx_status dnx_folder_make(const char *path, dnx_err *err) {
     struct stat info;
     if (!mkdir(path, 0777)) return DNX_OK;

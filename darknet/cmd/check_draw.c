@@ -27,7 +27,7 @@ static void put_line(const dnx_net *net, int i, int line) {
     }
     if (line == 2) {
         size_t count = dnx_net_count((dnx_net *)net, i);
-        double macs = n->type->macs ? n->type->macs(n) : 0;
+        double macs = dnx_macs(n);
         if (!count && macs <= 0) return;
         put_count((double)count);
         printf(" parameters, ");

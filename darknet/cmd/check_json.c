@@ -72,7 +72,7 @@ static void put_layer(dnx_net *net, int i) {
         printf("%s{\"name\": \"%s\", \"count\": %zu, \"is_trained\": %s}", k ? ", " : "",
                list[k].name, list[k].count, list[k].is_trained ? "true" : "false");
     printf("],\n     \"parameters\": %zu, \"multiply_adds\": %.0f}", dnx_net_count(net, i),
-           n->type->macs ? n->type->macs(n) : 0);
+           dnx_macs(n));
 }
 
 static void put_fingerprint(dnx_net *net, bool has_weights) {
@@ -86,7 +86,7 @@ void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training 
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
         parameters += (double)dnx_net_count(net, i);
-        macs += n->type->macs ? n->type->macs(n) : 0;
+        macs += dnx_macs(n);
         for (int k = 0, count = dnx_net_params(net, i, list); k < count; k++)
             floats += (double)list[k].count;
     }

@@ -140,7 +140,7 @@ static double print_layers(const dnx_net *net, const double *laps, double *colum
     if (!json) printf("layer  section            ms/image  GFLOP/s  algorithm\n");
     for (int i = 0; i < net->n; i++) {
         const dnx_node *node = &net->nodes[i];
-        double m = node->type->macs ? node->type->macs(node) : 0;
+        double m = dnx_macs(node);
         for (int k = 0; k < runs; k++) column[k] = laps[(size_t)k * (size_t)net->n + (size_t)i];
         double ms = dnx_timing_of(column, runs).median * 1e3 / net->batch;
         if (!json)

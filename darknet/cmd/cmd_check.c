@@ -88,8 +88,7 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
             is_binary = true;
             bits += (double)list[k].count;
         }
-        if (is_binary && n->type->macs)
-            *(arithmetic_of(n) == DNX_BIT_OPS ? &counted : &added) += n->type->macs(n);
+        if (is_binary) *(arithmetic_of(n) == DNX_BIT_OPS ? &counted : &added) += dnx_macs(n);
     }
     if (bits > 0) {
         printf("  1-bit          %s parameters, the others %s of 32 bits\n", grouped(bits),
@@ -169,7 +168,7 @@ static void print_table(dnx_net *net) {
            "parameters", "multiply-adds");
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
-        double m = n->type->macs ? n->type->macs(n) : 0;
+        double m = dnx_macs(n);
         print_layer(net, i, m);
         parameters += (double)dnx_net_count(net, i);
         macs += m;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/paths.h"
 #include "base/stop.h"
 #include "cmd/crops.h"
 #include "cmd/finding.h"
@@ -35,15 +36,11 @@ void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n) {
     }
 }
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Refuses a crop that another photograph also has: b.2.jpg would be the second face of b.jpg and
  * the main face of b.2.jpg. */
 static dnx_status refuse_taken(const dnx_finding *j, const char *photo, char *crop, size_t number,
                                dnx_err *err) {
-    if (number == 1 || !j->crop || !bsearch(&crop, j->crop, j->images.n, sizeof crop, by_text))
+    if (number == 1 || !j->crop || !bsearch(&crop, j->crop, j->images.n, sizeof crop, dnx_by_text))
         return DNX_OK;
     return dnx_fail_at(
         err, DNX_EIO, photo,

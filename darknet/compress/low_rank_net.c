@@ -94,13 +94,8 @@ dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, con
 /* ---- the weights ---- */
 
 void dnx_low_rank_copy(dnx_net *from, dnx_net *to) {
-    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
-    for (int i = 0; i < from->n; i++) {
-        if (from->nodes[i].type != to->nodes[i].type) continue;
-        int n = dnx_net_params(from, i, a);
-        dnx_net_params(to, i, b);
-        for (int k = 0; k < n; k++) memcpy(b[k].value, a[k].value, sizeof(float) * a[k].count);
-    }
+    for (int i = 0; i < from->n; i++)
+        if (from->nodes[i].type == to->nodes[i].type) dnx_net_copy_params(from, i, to, i);
     to->seen = from->seen;
 }
 

@@ -77,7 +77,7 @@ static dnx_status find_layers(dnx_low_rank *c, dnx_err *err) {
     int i = 0;
     for (; i < net->n && !net->nodes[i].type->is_loss && !st; i++) {
         const dnx_node *n = &net->nodes[i];
-        c->macs += n->type->macs ? n->type->macs(n) : 0;
+        c->macs += dnx_macs(n);
         if (dnx_responses_fit(net, i)) st = add_layer(c, i, err);
     }
     c->last = i - 1;

@@ -57,10 +57,6 @@ static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_er
     return st;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Adds the images of a list; their classes are ignored. */
 static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     dnx_image_list list;
@@ -117,7 +113,7 @@ dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err) {
     if (!l->n) return dnx_fail_at(err, DNX_EIO, path, "no images");
     if (l->n > UINT32_MAX) return dnx_fail_at(err, DNX_EIO, path, "too many images");
     l->is_folder = is_folder;
-    if (is_folder) qsort(l->name, l->n, sizeof *l->name, by_name);
+    if (is_folder) qsort(l->name, l->n, sizeof *l->name, dnx_by_text);
     return DNX_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/paths.h"
 #include "face/all_pairs.h"
 #include "face/pairs.h"
 #include "face/verified.h"
@@ -18,24 +19,20 @@ static dnx_status no_memory(const char *file, dnx_err *err) {
 
 /* ---- a list of pairs ---- */
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Sorts the names, removes doubles, and sets the images of each pair. names: memory for 2 * p->n
  * names. */
 static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     size_t n = 0;
     for (size_t i = 0; i < p->n; i++)
         for (int k = 0; k < 2; k++) names[2 * i + (size_t)k] = p->pair[i].name[k];
-    qsort(names, 2 * p->n, sizeof *names, by_text);
+    qsort(names, 2 * p->n, sizeof *names, dnx_by_text);
     for (size_t i = 0; i < 2 * p->n; i++)
         if (!n || strcmp(names[n - 1], names[i])) names[n++] = names[i];
     v->n = (int)n;
     for (size_t i = 0; i < p->n; i++) {
         const dnx_face_pair *m = &p->pair[i];
-        char **a = bsearch(&m->name[0], names, n, sizeof *a, by_text);
-        char **b = bsearch(&m->name[1], names, n, sizeof *b, by_text);
+        char **a = bsearch(&m->name[0], names, n, sizeof *a, dnx_by_text);
+        char **b = bsearch(&m->name[1], names, n, sizeof *b, dnx_by_text);
         v->pairs[i] = (dnx_scored_pair){(int)(a - names), (int)(b - names), m->fold, m->same, 0};
     }
 }

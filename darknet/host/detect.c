@@ -32,12 +32,10 @@ typedef struct {
 #define SWITCH(f) DNX_OPT_INT(opts, f, 0, 0, 1, TRAINS)
 #define FACTOR(f, def) DNX_OPT_FLOAT(opts, f, def, -1e6, 1e6, TRAINS)
 
-static void forward(dnx_node *n, dnx_pass *p) {
-    bool was = p->is_training;
-    p->is_training = false;
-    dnx_host_forward(n, p);
-    p->is_training = was;
-}
+/* The members of all types here, except their name, options and make(). */
+#define MEMBERS                                                                                    \
+    .is_loss = true, .opts_size = sizeof(opts), .state_size = sizeof(dnx_host_state),              \
+    .forward = dnx_host_predict
 
 /* Checks that the channels are boxes x numbers: the boxes of a pixel times the numbers of a box. */
 static dnx_status check_channels(dnx_node *n, int boxes, int numbers, dnx_err *err) {
@@ -89,12 +87,9 @@ static dnx_status make_yolo(dnx_node *n, dnx_err *err) {
 const dnx_layer_type dnx_yolo = {
     .name = "yolo",
     .summary = "boxes and their classes, version 3; only predicts",
-    .is_loss = true,
     .options = yolo_options,
-    .opts_size = sizeof(opts),
-    .state_size = sizeof(dnx_host_state),
     .make = make_yolo,
-    .forward = forward,
+    MEMBERS,
 };
 
 /* ---- [region] ---- */
@@ -136,12 +131,9 @@ static dnx_status make_region(dnx_node *n, dnx_err *err) {
 const dnx_layer_type dnx_region = {
     .name = "region",
     .summary = "boxes and their classes, version 2; only predicts",
-    .is_loss = true,
     .options = region_options,
-    .opts_size = sizeof(opts),
-    .state_size = sizeof(dnx_host_state),
     .make = make_region,
-    .forward = forward,
+    MEMBERS,
 };
 
 /* ---- [detection] ---- */
@@ -182,12 +174,9 @@ static dnx_status make_detection(dnx_node *n, dnx_err *err) {
 const dnx_layer_type dnx_detection = {
     .name = "detection",
     .summary = "boxes and their classes, version 1; only predicts",
-    .is_loss = true,
     .options = detection_options,
-    .opts_size = sizeof(opts),
-    .state_size = sizeof(dnx_host_state),
     .make = make_detection,
-    .forward = forward,
+    MEMBERS,
 };
 
 /* ---- [logistic] ---- */
@@ -203,8 +192,6 @@ static dnx_status make_logistic(dnx_node *n, dnx_err *err) {
 const dnx_layer_type dnx_logistic = {
     .name = "logistic",
     .summary = "the logistic function; only predicts",
-    .is_loss = true,
-    .state_size = sizeof(dnx_host_state),
     .make = make_logistic,
-    .forward = forward,
+    MEMBERS,
 };

@@ -71,6 +71,13 @@ void dnx_host_forward(dnx_node *n, dnx_pass *p) {
     p->loss = 0;
 }
 
+void dnx_host_predict(dnx_node *n, dnx_pass *p) {
+    bool was = p->is_training;
+    p->is_training = false;
+    dnx_host_forward(n, p);
+    p->is_training = was;
+}
+
 /* Some of libdarknet's backward functions change the delta that they are given. Some overwrite dx,
  * and some add to it. So both are copies, and dx is zeroed before the call. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p) {

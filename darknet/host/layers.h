@@ -34,6 +34,8 @@ typedef struct {
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
 /* Calls libdarknet's forward with p->x[0], and stores the output in p->y. */
 void dnx_host_forward(dnx_node *n, dnx_pass *p);
+/* Like dnx_host_forward(), but libdarknet is told that it predicts. */
+void dnx_host_predict(dnx_node *n, dnx_pass *p);
 /* Calls libdarknet's backward with p->dy, and stores or adds p->dx[0]. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p);
 #endif

@@ -36,10 +36,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (s->l.state) memset(s->l.state, 0, bytes);
     if (s->l.h_cpu) memset(s->l.h_cpu, 0, bytes);
     if (s->l.c_cpu) memset(s->l.c_cpu, 0, bytes);
-    bool was = p->is_training;
-    p->is_training = false; /* else libdarknet writes a second state after the first */
-    dnx_host_forward(n, p);
-    p->is_training = was;
+    dnx_host_predict(n, p); /* training, it would write a second state after the first */
 }
 
 /* Makes connected layer `i` with D inputs. rubbish: B x N floats that it may overwrite. */
@@ -110,6 +107,11 @@ static double macs(const dnx_node *n) {
     return sum;
 }
 
+/* The members of all types here, except their name, options and make(). */
+#define MEMBERS                                                                                    \
+    .opts_size = sizeof(opts), .state_size = sizeof(dnx_host_state), .params = params,             \
+    .forward = forward, .macs = macs
+
 #define OUTPUT DNX_OPT_INT(opts, output, 1, 1, 1 << 24, "outputs N")
 #define NORMALISE DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: normalises the inner layers")
 
@@ -145,12 +147,8 @@ const dnx_layer_type dnx_rnn = {
     .name = "rnn",
     .summary = "a recurrent layer, one step; only predicts",
     .options = rnn_options,
-    .opts_size = sizeof(opts),
-    .state_size = sizeof(dnx_host_state),
     .make = make_rnn,
-    .params = params,
-    .forward = forward,
-    .macs = macs,
+    MEMBERS,
 };
 
 /* ---- [gru] ---- */
@@ -185,12 +183,8 @@ const dnx_layer_type dnx_gru = {
     .name = "gru",
     .summary = "a gated recurrent layer, one step; only predicts",
     .options = gru_options,
-    .opts_size = sizeof(opts),
-    .state_size = sizeof(dnx_host_state),
     .make = make_gru,
-    .params = params,
-    .forward = forward,
-    .macs = macs,
+    MEMBERS,
 };
 
 /* ---- [lstm] ---- */
@@ -225,10 +219,6 @@ const dnx_layer_type dnx_lstm = {
     .name = "lstm",
     .summary = "a long short-term memory, one step; only predicts",
     .options = lstm_options,
-    .opts_size = sizeof(opts),
-    .state_size = sizeof(dnx_host_state),
     .make = make_lstm,
-    .params = params,
-    .forward = forward,
-    .macs = macs,
+    MEMBERS,
 };

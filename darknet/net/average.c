@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "net/weights.h"
+
 /* Calls fn(parameter, its average) for all parameters. */
 static void each(dnx_net *net, void (*fn)(const dnx_param *, float *, const void *),
                  const void *arg) {
@@ -35,12 +37,8 @@ static void swap(const dnx_param *p, float *a, const void *arg) {
 }
 
 dnx_status dnx_average_begin(dnx_net *net, dnx_err *err) {
-    size_t count = 0;
-    dnx_param list[DNX_MAX_PARAMS];
     if (net->o.ema <= 0) return DNX_OK;
-    for (int i = 0; i < net->n; i++)
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) count += list[k].count;
-    if (!net->sgd.average) net->sgd.average = dnx_alloc(count + 1);
+    if (!net->sgd.average) net->sgd.average = dnx_alloc(dnx_weights_floats(net, net->n) + 1);
     if (!net->sgd.average)
         return dnx_fail(err, DNX_EMEM, dnx_net_at(net, "ema"), "[net] ema: no memory");
     each(net, copy, NULL);

@@ -130,15 +130,9 @@ static bool is_head(const reach *r) {
 /* The number of layers whose parameters the file holds completely, if it ends exactly after a
  * layer. Layers without parameters count. Returns 0 when the file ends inside a layer. */
 static int layers_of(dnx_net *net, size_t floats) {
-    dnx_param list[DNX_MAX_PARAMS];
-    size_t used = 0;
-    int layers = 0;
-    for (int i = 0; i < net->n; i++) {
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) used += list[k].count;
-        if (used > floats) break;
-        layers = used == floats && used > 0 ? i + 1 : 0;
-    }
-    return layers;
+    for (int layers = net->n; floats && layers > 0; layers--)
+        if (dnx_weights_floats(net, layers) == floats) return layers;
+    return 0;
 }
 
 /* Loads the first `layers` layers and fills in the table. */

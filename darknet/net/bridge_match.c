@@ -60,16 +60,6 @@ static bool copy_part(dnx_net *from, int f, dnx_net *to, int t, size_t *floats) 
     return true;
 }
 
-static void copy_layer(dnx_net *from, int f, dnx_net *to, int t, size_t *floats) {
-    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
-    int n = dnx_net_params(from, f, a);
-    dnx_net_params(to, t, b);
-    for (int k = 0; k < n; k++) {
-        memcpy(b[k].value, a[k].value, sizeof(float) * a[k].count);
-        *floats += a[k].count;
-    }
-}
-
 /* ---- all layers ---- */
 
 typedef struct {
@@ -99,7 +89,7 @@ static bool try_layer(walk *w, int f, int t, bool is_named) {
         return false;
     }
     if (same_shapes(w->from, f, w->to, t)) {
-        copy_layer(w->from, f, w->to, t, &w->b->taken);
+        w->b->taken += dnx_net_copy_params(w->from, f, w->to, t);
         dnx_bridge_row *row = dnx_bridge_add(w->b, w->to, t, DNX_TAKEN,
                                              f == t ? "" : "from layer %d", f);
         if (row) row->shift = f - t;

@@ -195,6 +195,10 @@ dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
+/* The layer that stores the output of layer i: another one when layer i is merged into it. */
+static inline int dnx_net_root(const dnx_net *net, int i) {
+    return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
+}
 /* Index of the layer with this number (from 0) or this name, or -1. */
 int dnx_net_find(const dnx_net *net, const char *text);
 /* Index of the layer whose output is the embedding: input 0 of the last loss without a teacher. If
@@ -269,5 +273,8 @@ dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 /* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);
 size_t dnx_net_count(dnx_net *net, int i); /* the trained floats of layer i */
+/* Copies the parameters of layer i of `from` to layer k of `to`, which has the same ones. Returns
+ * the number of floats. */
+size_t dnx_net_copy_params(dnx_net *from, int i, dnx_net *to, int k);
 size_t dnx_net_memory(const dnx_net *net); /* bytes: outputs, deltas, scratch */
 #endif

@@ -4,11 +4,6 @@
 
 #include <stdlib.h>
 
-/* The layer that stores the output of layer i. */
-static int root(const dnx_net *net, int i) {
-    return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
-}
-
 /* Floats of the output of layer i, plus a gap to the next tensor. A layer that defers its batch
  * norm has no y. */
 static size_t floats_of(const dnx_net *net, int i, bool is_y) {
@@ -25,18 +20,18 @@ static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
     for (int i = 0; i < net->n; i++) death[i] = i;
     for (int i = 0; i < net->n; i++) {
         for (int k = 0; k < net->nodes[i].n_in; k++)
-            if (net->nodes[i].from[k] >= 0) death[root(net, net->nodes[i].from[k])] = i;
+            if (net->nodes[i].from[k] >= 0) death[dnx_net_root(net, net->nodes[i].from[k])] = i;
         if (net->links[i].merged_into >= 0) death[net->links[i].merged_into] = i;
     }
-    death[root(net, net->n - 1)] = net->n;
+    death[dnx_net_root(net, net->n - 1)] = net->n;
     for (int i = 0; i < net->n; i++) {
-        if (root(net, i) != i) continue;
+        if (dnx_net_root(net, i) != i) continue;
         size_t size = floats_of(net, i, is_y);
         size_t pos = shares ? 0 : total;
         for (bool moved = shares; moved;) {
             moved = false;
             for (int j = 0; j < i; j++) {
-                if (root(net, j) != j || death[j] < i) continue;
+                if (dnx_net_root(net, j) != j || death[j] < i) continue;
                 size_t len = floats_of(net, j, is_y);
                 if (pos < at[j] + len && at[j] < pos + size) {
                     pos = at[j] + len;
@@ -64,8 +59,8 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
     net->plan.scratch = dnx_alloc(lanes * net->plan.scratch_floats);
     if (!net->plan.outputs || !net->plan.scratch || !net->plan.result) goto no_memory;
     for (int i = 0; i < net->n; i++)
-        if (!net->links[i].deferred || root(net, i) != i)
-            net->links[i].y = net->plan.outputs + pos[root(net, i)];
+        if (!net->links[i].deferred || dnx_net_root(net, i) != i)
+            net->links[i].y = net->plan.outputs + pos[dnx_net_root(net, i)];
     if (net->trains) {
         net->plan.delta_floats = plan(net, false, pos, death);
         net->plan.deltas = dnx_alloc(net->plan.delta_floats);
@@ -73,7 +68,8 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
             net->sgd.momentum_at[i + 1] = net->sgd.momentum_at[i] + dnx_net_count(net, i);
         net->sgd.momentum = dnx_alloc(net->sgd.momentum_at[net->n] + 1);
         if (!net->plan.deltas || !net->sgd.momentum) goto no_memory;
-        for (int i = 0; i < net->n; i++) net->links[i].dy = net->plan.deltas + pos[root(net, i)];
+        for (int i = 0; i < net->n; i++)
+            net->links[i].dy = net->plan.deltas + pos[dnx_net_root(net, i)];
     }
     free(pos);
     free(death);

@@ -6,11 +6,6 @@
 #include "kernels/pool.h"
 #include "net/net.h"
 
-/* The layer that stores the output of layer i. */
-static int root_of(const dnx_net *net, int i) {
-    return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
-}
-
 static dnx_pass pass_of(dnx_net *net, int lane, int i, const float *x, int batch,
                         const float *truth) {
     const dnx_node *n = &net->nodes[i];
@@ -61,12 +56,12 @@ double dnx_net_loss(dnx_net *net, int i) {
 void dnx_net_backward_begin(dnx_net *net) {
     for (int i = 0; i < net->n; i++) net->links[i].dy_written = false;
     if (!net->nodes[net->n - 1].type->is_loss)
-        net->links[root_of(net, net->n - 1)].dy_written = true;
+        net->links[dnx_net_root(net, net->n - 1)].dy_written = true;
 }
 
 /* Adds the dy of a merged [shortcut] to the dy of the layer that is its second input. */
 static void pass_residual_on(dnx_net *net, int i, int batch) {
-    dnx_link *to = &net->links[root_of(net, net->nodes[i].from[1])];
+    dnx_link *to = &net->links[dnx_net_root(net, net->nodes[i].from[1])];
     size_t size = dnx_size(net->nodes[i].out) * (size_t)batch;
     if (to->dy_written) dnx_kernels()->add(net->links[i].dy, size, to->dy);
     else memcpy(to->dy, net->links[i].dy, sizeof(float) * size);
@@ -76,7 +71,7 @@ static void pass_residual_on(dnx_net *net, int i, int batch) {
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth) {
     if (i < net->first_trained) return;
     dnx_node *n = &net->nodes[i];
-    dnx_link *l = &net->links[root_of(net, i)];
+    dnx_link *l = &net->links[dnx_net_root(net, i)];
     size_t size = dnx_size(n->out) * (size_t)batch;
     if (!l->dy_written && !n->type->is_loss) {
         memset(l->dy, 0, sizeof(float) * size); /* no layer reads this output */
@@ -94,7 +89,7 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
     p.dy = l->dy_written ? l->dy : NULL;
     for (int k = 0; k < n->n_in; k++) {
         if (n->from[k] < net->first_trained) continue; /* a frozen layer, or the image */
-        dnx_link *to = &net->links[root_of(net, n->from[k])];
+        dnx_link *to = &net->links[dnx_net_root(net, n->from[k])];
         p.dx[k] = to->dy;
         p.dx_adds[k] = to->dy_written;
         to->dy_written = true;
@@ -230,6 +225,18 @@ size_t dnx_net_count(dnx_net *net, int i) {
     size_t count = 0;
     int n = dnx_net_params(net, i, list);
     for (int k = 0; k < n; k++) count += list[k].is_trained ? list[k].count : 0;
+    return count;
+}
+
+size_t dnx_net_copy_params(dnx_net *from, int i, dnx_net *to, int k) {
+    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
+    size_t count = 0;
+    int n = dnx_net_params(from, i, a);
+    dnx_net_params(to, k, b);
+    for (int p = 0; p < n; p++) {
+        memcpy(b[p].value, a[p].value, sizeof(float) * a[p].count);
+        count += a[p].count;
+    }
     return count;
 }
 

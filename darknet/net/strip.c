@@ -49,13 +49,6 @@ static void put_section(FILE *f, const dnx_section *s, const char *layers_key, i
     }
 }
 
-static void copy_params(dnx_net *from, int i, dnx_net *to, int k) {
-    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
-    int n = dnx_net_params(from, i, a);
-    dnx_net_params(to, k, b);
-    for (int p = 0; p < n; p++) memcpy(b[p].value, a[p].value, sizeof(float) * a[p].count);
-}
-
 dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char *note, char **text,
                          dnx_net **out, dnx_err *err) {
     dnx_loc at = {net->file, 0};
@@ -81,7 +74,7 @@ dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char 
     if (!st) st = dnx_net_build(stripped, &how, out, err);
     dnx_cfg_free(stripped);
     for (int i = 0; !st && i <= last; i++)
-        if (place[i] >= 0) copy_params(net, i, *out, place[i]);
+        if (place[i] >= 0) dnx_net_copy_params(net, i, *out, place[i]);
     if (!st) (*out)->seen = net->seen;
     free(place);
     if (!st) return DNX_OK;

@@ -5,14 +5,11 @@
 
 #include "base/inputs.h"
 #include "base/lines.h"
+#include "base/paths.h"
 #include "train/job.h"
 
 void dnx_train_skip(dnx_train_job *j, const char *line) {
     dnx_skipped_add_line(&j->skipped, line); /* without memory the line is lost; it was reported */
-}
-
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 void dnx_train_read_skipped(dnx_train_job *j) {
@@ -21,10 +18,11 @@ void dnx_train_read_skipped(dnx_train_job *j) {
     char **known = malloc(sizeof *known * (n + 1));
     if (!known) return;
     if (n) memcpy(known, j->skipped.line, sizeof *known * n);
-    qsort(known, n, sizeof *known, by_text);
+    qsort(known, n, sizeof *known, dnx_by_text);
     if (!dnx_lines_open(&l, j->skipped_file, "a list of skipped images", 1 << 30, NULL)) {
         for (char *line; (line = dnx_lines_next(&l, ""));)
-            if (!n || !bsearch(&line, known, n, sizeof *known, by_text)) dnx_train_skip(j, line);
+            if (!n || !bsearch(&line, known, n, sizeof *known, dnx_by_text))
+                dnx_train_skip(j, line);
         dnx_lines_free(&l);
     }
     dnx_inputs_rewind(mark); /* the file is a result that this run replaces, not an input */
