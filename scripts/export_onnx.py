@@ -16,7 +16,6 @@ a node of its own, and scripts/import_onnx.py reads back exactly the same floats
 The file has opset 10, which OpenCV 4.6, ncnn's converter and ONNX Runtime read. The metadata
 contain input_mean, input_scale, the outputs, the cfg, and the SHA-256 of cfg and weights. Needs
 NumPy and python3-onnx (make onnx-deps)."""
-import argparse
 import hashlib
 import os
 import sys
@@ -29,7 +28,7 @@ import onnx
 from exchange import network as networks
 from exchange.onnx_out import SECTIONS, model_of
 from lib import files
-from lib.arguments import whole
+from lib.arguments import command_line, whole
 
 LARGEST = (1 << 31) - 1  # bytes of a Protocol Buffers message
 
@@ -65,8 +64,7 @@ def export(cfg, weights, out, batch="N", to=None, keeps_norm=False, force=True):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("cfg")
     parser.add_argument("weights")
     parser.add_argument("out")

@@ -40,7 +40,7 @@ from exchange import cfg_out, compare, onnx_in
 from exchange.calibrate import images_of
 from exchange.onnx_layers import Importer
 from lib import files
-from lib.arguments import real
+from lib.arguments import command_line, real
 
 MOST = 1e-4       # the largest difference allowed, divided by the largest value
 FIRST_OF_RUNTIME = 7  # the oldest opset that ONNX Runtime promises to run
@@ -163,8 +163,7 @@ def bring(source, cfg, weights, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("model", metavar="MODEL.onnx")
     parser.add_argument("cfg", metavar="NET.cfg")
     parser.add_argument("weights", metavar="NET.weights")
