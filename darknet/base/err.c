@@ -48,3 +48,11 @@ dnx_status dnx_no_memory(const char *path, dnx_err *err) {
 }
 
 const char *dnx_plural(size_t n, const char *one, const char *many) { return n == 1 ? one : many; }
+
+dnx_status dnx_first_error(const dnx_err *errors, int n, dnx_err *err) {
+    int i = 0;
+    while (i < n && !errors[i].status) i++;
+    if (i == n) return DNX_OK;
+    if (err) *err = errors[i];
+    return errors[i].status;
+}

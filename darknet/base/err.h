@@ -32,6 +32,9 @@ dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fm
 /* The same for a file as a whole; path may be NULL. */
 dnx_status dnx_fail_at(dnx_err *err, dnx_status status, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* Copies the first error of a list, of one for each thread, to *err. Returns its status, or DNX_OK
+ * when the list has none. */
+dnx_status dnx_first_error(const dnx_err *errors, int n, dnx_err *err);
 /* Records "PATH: no memory" and returns DNX_EMEM. */
 dnx_status dnx_no_memory(const char *path, dnx_err *err);
 /* For messages: returns `one` when n is 1, else `many`. */

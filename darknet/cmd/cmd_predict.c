@@ -314,12 +314,7 @@ static dnx_status validate(const dnx_testset *t, model *m, dnx_err *err) {
         size_t left = t->n - j.first;
         j.count = left < (size_t)m->net->batch ? (int)left : m->net->batch;
         dnx_pool_each(m->net->pool, j.count, load_one, &j);
-        for (int k = 0; !st && k < threads; k++)
-            if (j.errors[k].status) {
-                *err = j.errors[k];
-                st = err->status;
-            }
-        if (st) break;
+        if ((st = dnx_first_error(j.errors, threads, err))) break;
         classify(m, j.count);
         size_t numbers = (size_t)j.count * (size_t)m->classes;
         st = dnx_check_numbers(m->p, numbers, t->path[j.first], err);

@@ -171,11 +171,7 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
             if (!st && j.s->goes_on) dnx_outfile_sweep(path);
         }
         if (!st) dnx_pool_run(pool, draw_share, &j);
-        for (int t = 0; !st && t < dnx_pool_threads(pool); t++)
-            if (j.errors[t].status) {
-                *err = j.errors[t];
-                st = err->status;
-            }
+        if (!st) st = dnx_first_error(j.errors, dnx_pool_threads(pool), err);
         *done += (long)(j.last - j.first) * j.images;
         if (is_terminal) {
             printf("\r%ld/%ld synthetic images\033[K", *done, all);

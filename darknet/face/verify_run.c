@@ -55,12 +55,8 @@ static dnx_status load_batch(job *j, dnx_err *err) {
     const int left = images_of(j->v) - j->first;
     j->count = left < net->batch ? left : net->batch;
     dnx_pool_each(net->pool, j->count, load_one, j);
-    for (int t = 0; t < dnx_pool_threads(net->pool); t++)
-        if (j->errors[t].status) {
-            if (err) *err = j->errors[t];
-            return j->errors[t].status;
-        }
-    return dnx_stop_check(err);
+    const dnx_status st = dnx_first_error(j->errors, dnx_pool_threads(net->pool), err);
+    return st ? st : dnx_stop_check(err);
 }
 
 static dnx_status begin(job *j, dnx_err *err) {

@@ -5,8 +5,8 @@ import numpy as np
 
 from lib.files import write
 from lib.metrics import p_text
-from report.pictures import COLOURS, look, picture, pyplot
-from report.roc import printable
+from report.pictures import COLOURS, look, picture
+from report.roc import draw_face, printable
 
 
 def share(r, key):
@@ -171,7 +171,7 @@ def draw_scores(axis, result, private):
 def draw_suspects(out, private, most):
     """Writes suspects.png and suspects.txt: the distractors that are most similar to a probe, each
     once. They may show the same person."""
-    plt, (best, places) = pyplot(), private["best"]
+    best, places = private["best"]
     probes, others = private["probes"], private["others"]
     seen, pairs = set(), []
     for flat in np.argsort(-best, axis=None, kind="stable"):
@@ -191,12 +191,7 @@ def draw_suspects(out, private, most):
             for k, (image, text) in enumerate(((probe, "/".join(probe.split("/")[-2:])),
                                                (path, name))):
                 a = axes[n // columns][2 * (n % columns) + k]
-                try:
-                    a.imshow(plt.imread(image), cmap="gray")
-                except (OSError, SyntaxError, ValueError):
-                    pass  # the image is missing, or matplotlib cannot read it: show only its name
-                a.set_title(printable(text[-24:]) + ("" if k == 0 else f"\n{score:.3f}"),
-                            fontsize=6)
+                draw_face(a, image, printable(text[-24:]) + ("" if k == 0 else f"\n{score:.3f}"))
         figure.suptitle("probes (left) and the distractors that look most like them (right)",
                         fontsize=9)
         figure.tight_layout()

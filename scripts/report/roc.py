@@ -1,4 +1,5 @@
 """The pictures of a verification: ROC with the scores, and the pairs with the largest errors."""
+import contextlib
 import os
 
 import numpy as np
@@ -47,7 +48,7 @@ def draw_roc(path, result, title, other=None):
 
 def draw_worst(path, folder, found, pairs, result, title, each=10):
     """Draws the worst pairs: false accepts by falling score, then false rejects by rising score."""
-    plt, scores = pyplot(), result["scores"]
+    scores = result["scores"]
     accepts, rejects = most_confused(result, each)
     rows = max(len(accepts), len(rejects), 1)
     with picture(path, 90, rows, 4, figsize=(9, 2.1 * rows + .8)) as (figure, axes):
@@ -57,16 +58,19 @@ def draw_worst(path, folder, found, pairs, result, title, each=10):
             for row, i in enumerate(chosen):
                 for k in (0, 1):
                     a, name = axes[row][column + k], pairs[i][k]
-                    try:
-                        a.imshow(plt.imread(os.path.join(folder, found[name])), cmap="gray")
-                    except (OSError, SyntaxError, ValueError):
-                        pass  # matplotlib cannot read this image: show only its name
-                    a.set_title(printable(name.split("/")[-1]), fontsize=6)
+                    draw_face(a, os.path.join(folder, found[name]), printable(name.split("/")[-1]))
                 axes[row][column].text(1.05, -.06, f"{scores[i]:.3f}", fontsize=7, ha="center",
                                        transform=axes[row][column].transAxes)
         figure.suptitle(f"worst false accepts ({len(accepts)}, left), false rejects "
                         f"({len(rejects)})\n{title}", fontsize=9)
         figure.tight_layout(rect=(0, 0, 1, 1 - .4 / figure.get_figheight()))
+
+
+def draw_face(axis, path, title):
+    """Draws an image and its title; only the title when matplotlib cannot read the image."""
+    with contextlib.suppress(OSError, SyntaxError, ValueError):
+        axis.imshow(pyplot().imread(path), cmap="gray")
+    axis.set_title(title, fontsize=6)
 
 
 def printable(text):
