@@ -25,7 +25,7 @@ import numpy as np
 from evaluation.classical import WAYS, fit
 from evaluation.hand_features import FEATURES, features_of
 from evaluation.published import cited
-from experiments.verification import find_images, images_of
+from experiments.verification import find_images, images_of, results_of
 from lib import fingerprints
 from lib.arguments import command_line, words
 from lib.files import read_json, write_csv, write_json
@@ -111,7 +111,7 @@ def measure(faces, feature, name, outside):
 def network_row(text, faces):
     """Returns the row of a network, from the results.json of eval_lfw.py on the same pairs."""
     name, _, path = text.rpartition("=")
-    r = read_json(path, "accuracy", "standard_error", "right", "made_from")
+    r = read_json(results_of(path), "accuracy", "standard_error", "right", "made_from")
     if r["made_from"].get("pairs") != faces.images["pairs"]:
         raise Failure(f"{path}: is of other pairs")
     return {"features": name or "network", "way": "cosine", "learned": "-",
@@ -183,15 +183,15 @@ def main():
     parser = command_line(__doc__)
     parser.add_argument("folder", help="the images of the pairs, aligned and of one size")
     parser.add_argument("pairs", help="pairs.txt, with folds")
-    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of all results")
     parser.add_argument("--faces", metavar="DIR", help="train on this folder of identities")
     parser.add_argument("--features", type=words(FEATURES), default=list(FEATURES), metavar="A,B",
                         help=f"among {', '.join(FEATURES)}; default all")
     parser.add_argument("--ways", type=words(WAYS), default=list(WAYS), metavar="A,B",
                         help=f"among {', '.join(WAYS)}; default all")
     parser.add_argument("--network", action="append", default=[], metavar="NAME=JSON",
-                        help="results.json of eval_lfw.py on the same pairs, as a row; may be "
-                        "given several times")
+                        help="results.json of eval_lfw.py on the same pairs, or its folder, as a "
+                        "row; may be given several times")
     return run_main(work, parser.parse_args())
 
 

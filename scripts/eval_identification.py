@@ -166,7 +166,7 @@ def work(args):
 def main():
     parser = command_line(__doc__)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as above")
-    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of all results")
     parser.add_argument("--embeddings", metavar="DIR",
                         help="the folder of cached features; default "
                         "OUT/embeddings; several runs may share it")

@@ -118,12 +118,14 @@ def main():
     parser.add_argument("folder", help="the images: NAME/NAME_0001.jpg, or all in one folder; "
                                        "or a verification set of InsightFace's, named *.bin")
     parser.add_argument("pairs", nargs="?", help="pairs.txt; a .bin has its own")
-    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--out", required=True, metavar="DIR",
+                        help="the folder of all results")
     parser.add_argument("--allow-missing", action="store_true",
                         help="drop pairs whose images are missing or broken")
     parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
                         help="add or append the features of the mirror image (default: none)")
-    parser.add_argument("--versus", metavar="JSON", help="results.json of another run")
+    parser.add_argument("--versus", metavar="JSON",
+                        help="results.json of another run, or its folder")
     parser.add_argument("--threshold-rate", type=real(above=0, most=.5), metavar="RATE",
                         help="the false-match rate of threshold.json; default 1e-2")
     parser.add_argument("--threads", type=int, default=0, help="0: all processors")

@@ -114,7 +114,7 @@ def main():
     parser.add_argument("cfg")
     parser.add_argument("weights")
     parser.add_argument("--sets", required=True, type=sets, metavar="NAME=SET,NAME=SET")
-    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of all results")
     parser.add_argument("--allow-missing", action="store_true",
                         help="drop pairs whose images are missing or broken")
     parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",

@@ -29,6 +29,7 @@ from exchange import network as networks
 from exchange.onnx_out import SECTIONS, model_of
 from lib import files
 from lib.arguments import command_line, whole
+from lib.text import counted
 
 LARGEST = (1 << 31) - 1  # bytes of a Protocol Buffers message
 
@@ -48,7 +49,8 @@ def notes_of(network, cfg, weights):
 
 
 def export(cfg, weights, out, batch="N", to=None, keeps_norm=False, force=True):
-    """Writes the ONNX file. batch: a number, or the name of an open dimension."""
+    """Writes the ONNX file. batch: a number, or the name of an open dimension. Returns the network
+    and the number of nodes."""
     files.refuse_replacing(out, force, cfg, weights)
     network = networks.load(cfg, weights, to, SECTIONS, "ONNX")
     model = model_of(network, batch, notes_of(network, cfg, weights), keeps_norm)
@@ -61,6 +63,17 @@ def export(cfg, weights, out, batch="N", to=None, keeps_norm=False, force=True):
               "the file", file=sys.stderr)
     with files.whole_file(out, binary=True) as f:
         f.write(model.SerializeToString())
+    return network, len(model.graph.node)
+
+
+def work(args):
+    network, nodes = export(args.cfg, args.weights, args.out, args.batch or "N", args.to,
+                            args.keep_norm, args.force)
+    h, w, c = network.input
+    print(f"{args.out}: {counted(nodes, 'node')}, {os.path.getsize(args.out):,} bytes")
+    print(f'input "input": {args.batch or "N"} x {c} x {h} x {w}, RGB, (pixel - '
+          f"{network.net['input_mean']:g}) * {network.net['input_scale']:.9g}; "
+          f'output "output": {counted(network.outputs, "number")}')
 
 
 def main():
@@ -74,8 +87,7 @@ def main():
     parser.add_argument("--keep-norm", action="store_true", help="do not fold batch norm")
     parser.add_argument("--force", action="store_true", help="replace OUT.onnx")
     args = parser.parse_args()
-    return run_main(export, args.cfg, args.weights, args.out, args.batch or "N", args.to,
-                    args.keep_norm, args.force)
+    return run_main(work, args)
 
 
 if __name__ == "__main__":

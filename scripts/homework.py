@@ -116,7 +116,8 @@ def with_width(args):
 
 def add_data_options(p, out):
     """Adds the options of all scripts that train on these faces."""
-    p.add_argument("--out", default=out, metavar="DIR")
+    p.add_argument("--out", default=out, metavar="DIR",
+                   help=f"the folder of all results; default {out}")
     p.add_argument("--faces", metavar="DIR", help="a folder of identity folders, aligned faces")
     p.add_argument("--unlabelled", metavar="DIR,DIR",
                    help="more faces, for the losses without labels")

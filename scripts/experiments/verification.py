@@ -104,7 +104,7 @@ def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missi
     result["all_pairs"]."""
     start = time.time()
     make_folder(out)
-    theirs = read_json(other, *NEEDED) if other else None
+    theirs = read_json(results_of(other), *NEEDED) if other else None
     found, kept, missing = find_images(folder, pairs, allow_missing)
     vectors, broken = embed(cfg, weights, folder, found, flip, threads, allow_missing)
     if broken:
@@ -142,6 +142,11 @@ def verify_bin(cfg, weights, path, out, **more):
 
 def short(path):
     return "/".join(os.path.abspath(path).split("/")[-2:])
+
+
+def results_of(path):
+    """Returns the results.json of an evaluation: the path itself, or the one in this folder."""
+    return os.path.join(path, "results.json") if os.path.isdir(path) else path
 
 
 def versus(result, theirs, path):

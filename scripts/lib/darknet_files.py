@@ -14,6 +14,7 @@ from lib.errors import Failure
 from lib.text import counted
 
 BN_EPS = 1e-5
+PACKED = b"THINPACK"  # how a file of `darknet compress pack` begins
 
 
 def read_weights(path, layers, behind=0):
@@ -22,6 +23,9 @@ def read_weights(path, layers, behind=0):
     class), or `behind` floats of further layers."""
     with open(path, "rb") as f:
         data = f.read()
+    if data.startswith(PACKED):
+        raise Failure(f"{path}: is packed: unpack it first (darknet compress unpack {path} NET.cfg "
+                      "NET.weights)")
     if len(data) < 20:
         raise Failure(f"{path}: not a weights file")
     major, minor, _ = struct.unpack_from("<iii", data)

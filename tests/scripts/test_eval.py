@@ -267,8 +267,10 @@ def test_run(folder):
     one_fold(lfw, os.path.join(folder, "one.txt"), lines, out)
     results = os.path.join(out, "results.json")
     run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--flip", "sum")
-    status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--versus", results)
-    check(status == 0 and "exact p 1" in text, "versus itself", text + error)
+    for other in (results, out):
+        status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--versus",
+                                  other)
+        check(status == 0 and "exact p 1" in text, f"versus {other}", text + error)
     status, text, error = run("net.cfg", "x.weights", lfw, pairs, "--out", out, "--versus", pairs)
     check(status == 1 and f"{pairs}: is not JSON" in error, "versus rubbish", error)
     status, text, error = run("net.cfg", "bad", lfw, pairs, "--out", out)

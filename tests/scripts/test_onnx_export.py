@@ -34,7 +34,10 @@ def export(folder, cfg, *options):
     """Writes random weights and exports them with the script, as a user calls it."""
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
-    expect_end(script("export_onnx.py", cfg, weights, model, "--force", *options))
+    done = script("export_onnx.py", cfg, weights, model, "--force", *options)
+    expect_end(done)
+    expect(done.stdout.startswith(f"{model}: ") and f"{os.path.getsize(model):,} bytes\n" in
+           done.stdout and 'output "output": ' in done.stdout, done.stdout)
     return weights, model
 
 
@@ -82,6 +85,9 @@ def messages(folder):
     cases = [(text, weights, said) for text, said in BAD]
     cases += [(small, weights, "{weights}: 2 floats, the network has 112"),
               (small, write(folder, "x"), "{weights}: not a weights file"),
+              (small, common.write(os.path.join(folder, "packed"), b"THINPACK" + bytes(40)),
+               "{weights}: is packed: unpack it first (darknet compress unpack {weights} NET.cfg "
+               "NET.weights)"),
               (small, os.path.join(folder, "none"), "{weights}: No such file or directory")]
     one = "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n"
     norm = one.replace("activation", "batch_normalize=1\nactivation")
