@@ -69,6 +69,9 @@ def find_faces(args):
     """Returns the folder of crops."""
     if args.aligned:
         return args.photos
+    if os.path.exists(os.path.join(args.photos, "faces.record")):
+        print(f"{args.photos}: has crops of darknet faces: -aligned takes them as they are",
+              file=sys.stderr)
     crops = os.path.join(args.out, "faces")
     cut_out(args.photos, crops, "-min-face", str(args.min_face),
             *(["-mtcnn", args.mtcnn] if args.mtcnn else []))

@@ -8,7 +8,7 @@ from common import attempt_all, expect, expect_end, read, run, summary, write, R
 from outside import EXAMPLES, build_command, make
 from small_run import CFG, data, make_inputs, train
 
-LISTED = ("clipped", "product", "difference")  # layers_ext/WRITING.md lists these files
+LISTED = ("clipped", "gain", "product", "difference")  # layers_ext/WRITING.md lists these files
 LAYERS = LISTED + ("pointwise", "sum", "linear_softmax")
 
 

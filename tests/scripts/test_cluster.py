@@ -137,6 +137,8 @@ def wrong_calls():
         for out in ("o", "mine"):
             expect_end(cluster(out, *words, photos="empty"), 1, "empty: no images\n")
     expect_end(cluster("o", "--mtcnn", "nodetector"), 1, "make faces-deps")
+    write("crops/faces.record", "")
+    expect_end(cluster("o", "--mtcnn", "nodetector"), 1, "crops of darknet faces: -aligned takes")
     done = script("cluster_faces.py", "net.cfg", "text.weights", "photos", "o")
     expect_end(done, 1, "text.weights: not a weights file")
     expect(not os.path.exists("o") and os.path.exists("mine"), "left after an error")
