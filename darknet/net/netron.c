@@ -1,9 +1,9 @@
 /* netron.c - writes a cfg that Netron's reader of Darknet files (source/darknet.js) understands.
  *
  * Netron shows no shapes after the first section that it does not know. So a layer keeps its
- * section if Netron knows it, or shows itself in other ones (layer/view.h). A loss becomes [cost].
- * Any other layer becomes [activation] with its name when it keeps the shape of its input, else a
- * [crop] to its size and a convolution to its channels.
+ * section if Netron knows it, or shows itself in other ones (layer/view.h, or layer/compression.h
+ * for a convolution). A loss becomes [cost]. Any other layer becomes [activation] with its name if
+ * it keeps the shape of its input, else a [crop] to its size and a convolution to its channels.
  *
  * Netron loses the length of some outputs, and the height and width of others. If the next section
  * needs them, [upsample] with stride=1 comes between: it copies, and Netron finds its shape. */
@@ -60,6 +60,12 @@ static void keep(const dnx_node *n, dnx_view *v) {
 
 static void replace(const dnx_node *n, dnx_view *v) {
     dnx_shape in = n->in[0], out = n->out;
+    const dnx_compression *as = n->type->compression;
+    dnx_convolution view;
+    if (as && as->as_convolution && as->as_convolution(n, &view)) {
+        dnx_show_convolution(v, v->from[0], out, &view, "");
+        return;
+    }
     if (n->type->is_loss) {
         dnx_show(v, "cost", v->from, 1, out, "type=%s\n", n->type->name);
         return;

@@ -107,6 +107,15 @@ def is_checked():
                "[linear_softmax] has 2 classes, but own.data has 3")
 
 
+def is_drawn():
+    """Netron gets the convolution as one."""
+    write("three.cfg", OWN.replace("auto", "3"))
+    expect_end(command("check", "three.cfg", "-netron", "drawn.cfg"))
+    for layer, name in (WIDE, "wide"), (NARROW, "narrow"):
+        expect(f"# layer {layer} [pointwise] {name}\n[convolutional]\nfilters=16\nsize=1\n" in
+               read("drawn.cfg").decode(), read("drawn.cfg").decode())
+
+
 def width_is_multiplied():
     write("half.cfg", OWN.replace("seed=3", "seed=3\nwidth_multiplier=.5")
           .replace("auto", "3"))
@@ -181,6 +190,6 @@ def teaches():
                "the teacher has 3 classes, the student 2")
 
 
-attempt_all(start, trains_alike, predicts_alike, is_checked, width_is_multiplied, weights_move,
-            rank_is_lowered, head_is_replaced, teaches)
+attempt_all(start, trains_alike, predicts_alike, is_checked, is_drawn, width_is_multiplied,
+            weights_move, rank_is_lowered, head_is_replaced, teaches)
 summary()
