@@ -23,6 +23,7 @@
  * idea of Wang et al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for Face
  * Recognition" (EC-KD). Both forms of h are ours, because the paper's formula was not at hand. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -285,12 +286,21 @@ static void backward(dnx_node *n, dnx_pass *p) {
 
 static const dnx_needs needs[] = {
     {"power", "hard", "power"}, {"hard_sharpness", "hard", "softmax"}, {NULL, NULL, NULL}};
-static const dnx_advice advice = {.needs = needs};
+static const char *doubts(const dnx_node *n, char *text, size_t size) {
+    const state *s = n->state;
+    if (!n->trains || !s->has_map) return NULL;
+    snprintf(
+        text, size,
+        "%d channels, the teacher's %d: trains a map between them, which `darknet strip` removes",
+        n->in[0].c, n->distillation->target.c);
+    return "from";
+}
+static const dnx_advice advice = {.needs = needs, .doubts = doubts};
 static const dnx_classifier classifier = {.target = DNX_FEATURE};
 
 const dnx_layer_type dnx_kd_feature = {
     .name = "kd_feature",
-    .summary = "distance from a teacher's features",
+    .summary = "distance from a teacher's features; a trained map when their lengths differ",
     .is_loss = true,
     .layers_key = "from",
     .options = options,

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/cmd.h"
+#include "net/options.h"
 #include "net/opts.h"
 
 typedef struct {
@@ -132,6 +134,16 @@ static const char *take_value(parser *p, const dnx_arg *a) {
     return text;
 }
 
+/* The option of [net] with this name, or with these initials, or NULL. */
+static const dnx_opt *option_of_net(const char *name) {
+    for (const dnx_opt *o = dnx_net_options; o->key; o++) {
+        const char *second = strchr(o->key, '_');
+        const char initials[] = {o->key[0], second ? second[1] : 0, 0};
+        if (!strcmp(o->key, name) || (second && !strcmp(initials, name))) return o;
+    }
+    return NULL;
+}
+
 static int unknown(const parser *p, const char *word) {
     const char *names[DNX_MOST_ARGS];
     char name[64];
@@ -145,6 +157,8 @@ static int unknown(const parser *p, const char *word) {
     if (near)
         return wrong(p, "%s has no option %s; did you mean %s%s%s?", p->v->name, word, near,
                      value ? " " : "", value ? value : "");
+    const dnx_opt *o = p->v == &dnx_classifier_train ? option_of_net(name + 1) : NULL;
+    if (o) return wrong(p, "%s has no option %s; [net] has %s=", p->v->name, word, o->key);
     return wrong(p, "%s has no option %s", p->v->name, word);
 }
 

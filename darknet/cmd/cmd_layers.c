@@ -42,10 +42,21 @@ static void print_options(const dnx_opt *o) {
             printf("default %s; %s\n", o->words ? o->words : "none", o->help);
         else if (o->type == DNX_LIST)
             printf("%s to %s; %s\n", number(o->min, a), number(o->max, b), o->help);
+        else if (o->value < o->min)
+            printf("%s to %s; %s\n", number(o->min, b), number(o->max, c), o->help);
         else
             printf("default %s, %s to %s; %s\n", number(o->value, a), number(o->min, b),
                    number(o->max, c), o->help);
     }
+}
+
+/* The first section with an option that can have this word as its value, or NULL. */
+static const char *has_word(const char *word) {
+    for (int i = 0; dnx_layer_types[i]; i++)
+        for (const dnx_opt *o = dnx_layer_types[i]->options; o && o->key; o++)
+            if (o->type == DNX_WORD && dnx_is_one_of(o->words, word, strlen(word)))
+                return dnx_layer_types[i]->name;
+    return NULL;
 }
 
 static int run(const void *args) {
@@ -81,7 +92,12 @@ static int run(const void *args) {
         print_options(dnx_net_options);
         return 0;
     }
-    const char *near = dnx_nearest(section, names, n);
+    const char *near = dnx_nearest(section, names, n), *of = near ? NULL : has_word(section);
+    if (of) {
+        fprintf(stderr, "darknet: no section [%s]: it is a word of an option of [%s]\n", section,
+                of);
+        return 1;
+    }
     fprintf(stderr, "darknet: no section [%s]%s%s%s\n", section, near ? "; did you mean [" : "",
             near ? near : "", near ? "]?" : "; darknet layers lists all");
     return 1;

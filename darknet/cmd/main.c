@@ -83,6 +83,10 @@ static int unknown(const dnx_verb *of, const char *word) {
     int n = of == &dnx_command;
     for (int i = 0; of->verbs[i]; i++) names[n++] = dnx_verb_word(of->verbs[i]);
     for (int i = 0; of->host_verbs && of->host_verbs[i]; i++) names[n++] = of->host_verbs[i];
+    for (int i = 0; of->verbs[i]; i++) {
+        const dnx_verb *deeper = of->verbs[i]->verbs ? find(of->verbs[i], word) : NULL;
+        if (deeper) return dnx_wrong("no verb '%s'; did you mean '%s'?", word, deeper->name);
+    }
     const char *near = dnx_nearest(word, names, n);
     if (near)
         return dnx_wrong("no verb '%s%s%s'; did you mean '%s'?", of->name, between, word, near);
@@ -94,6 +98,7 @@ static int unknown(const dnx_verb *of, const char *word) {
 static int help_of(int n, char *const *words) {
     const dnx_verb *v = &dnx_command;
     for (int i = 0; i < n && !dnx_is_help(words[i]); i++) {
+        if (v == &dnx_command && !strcmp(words[i], "help")) continue;
         const dnx_verb *next = v->verbs ? find(v, words[i]) : NULL;
         if (!v->verbs) return dnx_wrong("'%s' has no verbs of its own", v->name);
         if (!next && is_hosts(v, words[i]))

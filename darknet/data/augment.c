@@ -60,11 +60,27 @@ dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
 
 /* A random shift is zero for only one image in (2 shift + 1)^2, so an image is almost always
  * shifted. */
-bool dnx_augment_always(const dnx_net *net) {
+const char *dnx_augment_always(const dnx_net *net) {
     const dnx_net_opts *o = &net->o;
-    int least, most;
-    return crops(net, &least, &most) || o->shift || o->hue != 0 || o->saturation != 1 ||
-           o->exposure != 1 || o->gray >= 1 || o->lowres >= 1 || o->erase >= 1;
+    const struct {
+        bool is_given;
+        const char *key;
+    } all[] = {{o->shift, "shift"},
+               {o->angle != 0, "angle"},
+               {o->aspect != 1, "aspect"},
+               {o->max_crop, "max_crop"},
+               {o->min_crop, "min_crop"},
+               {o->max_ratio > 0, "max_ratio"},
+               {o->min_ratio > 0, "min_ratio"},
+               {o->hue != 0, "hue"},
+               {o->saturation != 1, "saturation"},
+               {o->exposure != 1, "exposure"},
+               {o->gray >= 1, "gray"},
+               {o->lowres >= 1, "lowres"},
+               {o->erase >= 1, "erase"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].is_given) return all[i].key;
+    return NULL;
 }
 
 /* ---- drawing ---- */

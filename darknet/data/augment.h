@@ -21,8 +21,8 @@ typedef struct {
 
 /* DNX_EOPTION when two options of [net] exclude each other. */
 dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err);
-/* True when [net] alters (see is_altered) almost every image. */
-bool dnx_augment_always(const dnx_net *net);
+/* The option of [net] that alters (see is_altered) almost every image, or NULL. */
+const char *dnx_augment_always(const dnx_net *net);
 /* Draws the changes of image `number` of a run. They depend only on (seed, number). An option does
  * not change the random numbers of the other options. */
 void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_augmentation *a);

@@ -103,6 +103,10 @@ dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err) {
         return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
     bool is_folder = S_ISDIR(info.st_mode), is_bin = !is_folder && is_set(path);
     bool is_one = !is_folder && !is_bin && is_image(path);
+    const size_t len = strlen(path);
+    if (!is_folder && len > 5 && !strcmp(path + len - 5, ".data"))
+        return dnx_fail_at(err, DNX_EIO, path,
+                           "is a .data file: name a folder or a list, such as that of its train=");
     l->base = strdup(is_one ? "" : path);
     if (!l->base) return dnx_no_memory(path, err);
     dnx_status st = is_folder ? add_folder(l, "", 0, err)

@@ -106,6 +106,9 @@ dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err) 
         return dnx_fail_at(err, DNX_EPARSE, NULL, "-threshold %s: a cosine is from -1 to 1", text);
     }
     char *data = dnx_file_read_most(text, MOST_BYTES, &len);
+    if (!data && errno == ENOENT)
+        return dnx_fail_at(err, DNX_EIO, NULL,
+                           "-threshold %s: is neither a number, such as 0.4, nor a file", text);
     if (!data) return dnx_fail_at(err, DNX_EIO, text, "cannot open: %s", strerror(errno));
     dnx_status st = !memchr(data, 0, len) && read_fields(data, &f)
                         ? take(&f, text, t, err)

@@ -164,6 +164,12 @@ static dnx_status take(dnx_net *net, const char *path, int layers, const reach *
     return DNX_OK;
 }
 
+/* Fails with the message of `said`. For weights of another network it adds a hint. */
+static dnx_status with_hint(const dnx_err *said, const char *hint, dnx_err *err) {
+    return dnx_fail_at(err, said->status, NULL, "%s%s", said->text,
+                       said->status == DNX_EWEIGHTS ? hint : "");
+}
+
 static dnx_status refuse_start(dnx_net *net, const char *path, const reach *r, dnx_err *err) {
     dnx_loc at = {path, 0};
     size_t classes = classes_of(&net->nodes[net->n - 1]), rest = r->floats - r->core;
@@ -183,7 +189,10 @@ static dnx_status refuse_start(dnx_net *net, const char *path, const reach *r, d
                         "ends after layer %d, the network has layers 0 to %d: -from-backbone takes "
                         "the layers that it has",
                         layers - 1, net->n - 1);
-    return dnx_weights_load(net, path, err);
+    dnx_err said = {0};
+    dnx_status st = dnx_weights_load(net, path, &said);
+    return st ? with_hint(&said, "; -from-backbone -from-cfg with its cfg takes what fits", err)
+              : st;
 }
 
 dnx_status dnx_bridge_file(dnx_net *net, const char *path, dnx_fit fit, dnx_bridge *b,
@@ -205,9 +214,7 @@ dnx_status dnx_bridge_file(dnx_net *net, const char *path, dnx_fit fit, dnx_brid
                                r.floats, r.core);
         dnx_err said = {0};
         st = take(net, path, layers, &r, "gets initial values", b, &said);
-        if (st == DNX_EWEIGHTS)
-            dnx_fail_at(err, st, NULL, "%s; -from-cfg with its cfg takes what fits", said.text);
-        else if (st) *err = said;
+        if (st) with_hint(&said, "; -from-cfg with its cfg takes what fits", err);
         if (!st) net->seen = 0;
         return st;
     }

@@ -151,6 +151,9 @@ dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_br
     b->is_whole = b->taken == b->of && !b->left;
     if (!b->taken)
         return dnx_fail_at(err, DNX_EWEIGHTS, to->file,
-                           "no layer fits one of %s, by name or from the front", from->file);
+                           "no layer fits one of %s, by name or from the front%s", from->file,
+                           how.widths ? ""
+                                      : "; `darknet init -from` takes parts of layers of another "
+                                        "width");
     return dnx_net_prepare(to, err);
 }

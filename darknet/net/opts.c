@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_WORD = 64, MAX_KEYS = 256 };
 
@@ -306,6 +307,8 @@ const char *dnx_nearest(const char *w, const char *const *list, int n) {
         best = list[i];
         limit = d;
     }
+    for (int i = 0; i < n && !best && len > 2; i++) /* the beginning of a name */
+        if (!strncasecmp(w, list[i], len)) best = list[i];
     return best;
 }
 

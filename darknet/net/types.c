@@ -47,5 +47,7 @@ dnx_status dnx_type_unknown(const dnx_section *s, const char *file,
     if (near)
         return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section; did you mean [%s]?", s->name,
                         near);
-    return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section", s->name);
+    const bool is_net = !strcmp(s->name, "net") || !strcmp(s->name, "network");
+    return dnx_fail(err, DNX_EOPTION, at, "[%s]: no such section%s", s->name,
+                    is_net ? " after the first" : "; `make LAYERS=FOLDER` builds in your own");
 }

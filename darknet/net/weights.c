@@ -40,8 +40,7 @@ static dnx_status ends_early(const source *s, dnx_err *err) {
 }
 
 /* Fails because the variance of a channel is negative. If the file and the network also have
- * different lengths, the message gives both: a layer up to this one has another size in the
- * file. */
+ * different lengths, a layer up to this one has another size in the file. */
 static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n, size_t channel,
                                float v, dnx_err *err) {
     const size_t need = dnx_weights_floats(net, net->n);
@@ -53,8 +52,8 @@ static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n,
                         channel, n->index, n->type->name, (double)v);
     return dnx_fail(err, DNX_EWEIGHTS, at,
                     "of another network: this one has %zu floats, the file %zu; layer %d [%s] or "
-                    "an earlier one has another size there: a variance would be %g",
-                    need, s->floats, n->index, n->type->name, (double)v);
+                    "an earlier one has another size there",
+                    need, s->floats, n->index, n->type->name);
 }
 
 /* Checks the next `count` floats. They belong to a parameter of layer n, or to no layer. */

@@ -124,13 +124,18 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
     return st;
 }
 
-const char *dnx_train_unfit(const dnx_train_job *j) {
+const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size) {
     const dnx_train_args *a = j->a;
+    const char *key = dnx_augment_always(j->net);
+    if (key)
+        snprintf(text, size,
+                 "-cache: line %d of %s: [net] %s= alters every image, which leaves a teacher no "
+                 "output to keep",
+                 dnx_net_at(j->net, key).line, j->net->file, key);
     const bool has_teacher = j->net->teachers;
     return a->teacher && !has_teacher ? "-teacher: no loss of the network has one"
            : a->cache && !has_teacher ? "-cache: no loss of the network has a teacher"
-           : a->cache && dnx_augment_always(j->net)
-               ? "-cache: [net] alters every image, which leaves a teacher no output to keep"
+           : a->cache && key          ? text
            : dnx_train_verified_on(a) && j->feature < 0
                ? a->pairs ? "-pairs: the network has no layer before its first loss"
                           : "-faces: the network has no layer before its first loss"

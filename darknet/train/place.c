@@ -1,4 +1,5 @@
 /* place.c - the files of a run, the run that they belong to, and the first batch. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,11 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
 }
 
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err) {
-    dnx_state s;
+    dnx_state s = {0};
+    if (access(j->state, F_OK) && errno == ENOENT)
+        return dnx_fail_at(err, DNX_EIO, j->state,
+                           "-resume: there is no run of this name; -name and -out choose the run, "
+                           "without -resume a new one begins");
     dnx_status st = dnx_state_read(j->state, &s, err);
     if (!st) st = dnx_train_compare(j, s.inputs, err);
     if (!st) st = dnx_state_apply(&s, j->net, j->state, err);

@@ -41,8 +41,9 @@ typedef struct dnx_train_job dnx_train_job;
  * events must outlive *out. Returns the errors of dnx_net_build(). */
 dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *events,
                           dnx_train_job **out, dnx_err *err);
-/* Describes an option that the network cannot use, and the reason. NULL when it can use all. */
-const char *dnx_train_unfit(const dnx_train_job *j);
+/* Describes an option that the network cannot use, and the reason; `text` has room for it. NULL
+ * when it can use all. */
+const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size);
 /* Opens everything else and trains to the end, or until a signal stops it (base/stop.h).
  *
  * Before the first update it writes only NAME.lock and the teachers' cache. After the first update

@@ -65,6 +65,17 @@ def refused():
         expect_end(darknet(*words), 1, UNKNOWN)
     expect_end(darknet("init", "a.cfg", "o", "-data", "none.data"), 1,
                "none.data: [data] needs classes=")
+    write("class.data", "train=syn/train\nclass=3\n")
+    expect_end(train("five.cfg", "o3"))
+    expect_end(darknet("embed", "five.cfg", "o3/five.weights", "syn/faces.data", "f"), 1,
+               "syn/faces.data: is a .data file: name a folder or a list")
+    expect_end(darknet("classifier", "train", "class.data", "five.cfg"), 1,
+               "class.data:2: [data] class=3: no such option; did you mean 'classes'?")
+    wide = AUTO.replace("auto", "3").replace("filters=4", "filters=6")
+    write("wide.cfg", wide.replace("output=3", "output=4"))
+    expect_end(darknet("classifier", "train", "syn/faces.data", "wide.cfg", "o3/five.weights",
+                       "-from-backbone", "-from-cfg", "five.cfg", "-out", "o4"), 1,
+               "no layer fits one of five.cfg, by name or from the front; `darknet init -from` ")
     write("bad.cfg", AUTO.replace("auto", "automatic"))
     expect_end(darknet("check", "bad.cfg"), 1,
                "bad.cfg:18: [margin_softmax] classes=automatic: must "

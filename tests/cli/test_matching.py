@@ -130,6 +130,8 @@ def thresholds():
     expect_end(done, 1, f"t.json: was measured with the network {print_of}, this is ")
     expect_end(compare("crop.png", "crop.png", "-aligned", "-threshold", "2"), 1,
                "-threshold 2: a cosine is from -1 to 1\n")
+    expect_end(compare("crop.png", "crop.png", "-aligned", "-threshold", "0,4"), 1,
+               "-threshold 0,4: is neither a number, such as 0.4, nor a file\n")
 
 
 def find(gallery, *words, net=NET):

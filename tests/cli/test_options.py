@@ -147,8 +147,11 @@ def mistyped_verbs(verbs):
                         (("classifier", "vaild", "a", "b"), "valid"), (("classifier", ""), None),
                         (("classifier", "Train"), "train"), (("compress", "unpak"), "unpack"),
                         (("compress", "detector"), None), (("help", "chek"), "check"),
+                        (("train", "a"), "classifier train"), (("help", "train"),
+                                                               "classifier train"),
                         (("help", "classifier", "rwa"), "raw")):
-        named = " ".join(words[1:] if words[0] == "help" else words[:2])
+        named = " ".join(words[1:] if words[0] == "help" else
+                         words[:2 if words[0] in ("classifier", "compress") else 1])
         refused("mistyped", words,
                 f"no verb '{named}'; " + (f"did you mean '{near}'?" if near else "`darknet "))
     refused("a wrong word", ("completion", "fish"), "shell fish: must be bash or zsh")
@@ -162,7 +165,9 @@ def mistyped_verbs(verbs):
             told = darknet(*words)
             check((told.returncode, told.stdout) == (0, done.stderr), f"{words}", told.stdout)
     check(darknet().returncode == 2, "no verb")
-    for words in (("-h",), ("--help",), ("help",), ("help", "-h")):
+    refused("of [net]", ("classifier", "train", "a.data", "a.cfg", "-lr", ".1"),
+            "classifier train has no option -lr; [net] has learning_rate=")
+    for words in (("-h",), ("--help",), ("help",), ("help", "-h"), ("help", "help")):
         done = darknet(*words)
         check(done.returncode == 0 and
               all(f"  {v.words[0]} " in done.stdout for v in verbs), f"{words}", done.stdout)
@@ -202,6 +207,13 @@ def layers():
         done = darknet("layers", section)
         check(done.returncode == 0 and not re.search(r"\de\+\d", done.stdout),
               f"layers {section}", done.stdout)
+    check("  height            whole number 1 to 8192; height" in darknet("layers", "net").stdout,
+          "a default that is not allowed")
+    for word, said in (("margin", "; did you mean [margin_softmax]?"),
+                       ("CONV", "; did you mean [convolutional]?"),
+                       ("relu", ": it is a word of an option of [activation]")):
+        done = darknet("layers", word)
+        check(done.stderr == f"darknet: no section [{word}]{said}\n", f"layers {word}", done.stderr)
 
 
 def odd_cfgs():

@@ -86,6 +86,11 @@ def meaning_counts_not_text():
 
 
 def threads_are_a_remark():
+    write("other/net.cfg", CFG.replace("batch=12", "batch=24").replace("subdivisions=2", ""))
+    expect_end(train(data("faces", "c"), "-batches", "1", "-threads", "1", cfg="other/net.cfg"))
+    expect("-threads=1\n" in read("c/net.run").decode(), read("c/net.run").decode())
+    expect_end(train(data("faces", "none"), "-resume"), 1, "none/net.state: -resume: there is no "
+               "run of this name; -name and -out choose the run")
     done = resume(args=["-threads", "2"])
     expect_end(done, 0, "(remark) -threads: was 1, is 2")
 

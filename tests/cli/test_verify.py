@@ -128,10 +128,13 @@ def refusals(here):
           "[net]\nwidth=4\nheight=4\nchannels=3\nmax_batches=1\n[softmax]\n")
     refused(here, "-pairs: the network has no layer before its first loss", "loss.cfg", *pairs)
     text = read(os.path.join(here, "kd.cfg")).decode()
-    for options in ({"hue": .1}, {"shift": 2}, {"angle": 5}, {"erase": 1}):
+    for options in ({"hue": .1}, {"shift": 2}, {"angle": 5}, {"erase": 1}, {"max_ratio": 1.5}):
         write(os.path.join(here, "altered.cfg"), cfg_text.edit(text, {"net": options}))
-        refused(here, "-cache: [net] alters every image, which leaves a teacher no output to keep",
-                "altered.cfg", "-cache", os.path.join(here, "cache"))
+        path, key = os.path.join(here, "altered.cfg"), list(options)[0]
+        line = [s.split("=")[0] for s in read(path).decode().splitlines()].index(key) + 1
+        refused(here, f"-cache: line {line} of {path}: [net] {key}= alters every image, which "
+                "leaves a teacher no output to keep", "altered.cfg", "-cache",
+                os.path.join(here, "cache"))
     write(os.path.join(here, "altered.cfg"), cfg_text.edit(text, {"net": {"erase": .1}}))
     done = darknet("classifier", "train", os.path.join(here, "kd.data"),
                    os.path.join(here, "altered.cfg"), "-cache", os.path.join(here, "cache-new"))

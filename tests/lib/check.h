@@ -3,6 +3,7 @@
 #ifndef CHECK_H
 #define CHECK_H
 #include <math.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,10 +128,20 @@ static inline void scatter(dnx_net *net, uint64_t seed, float by) {
 
 /* ---- kernel sets ---- */
 
+/* What a child does, in memory that it shares with its parent: set it before a check that may end
+ * with a signal. */
+enum { DOING = 200 };
+static char *doing;
+#define IN_CHECK(...) (doing ? snprintf(doing, DOING, __VA_ARGS__) : 0)
+
 /* Runs all() in a child process with DNX_ISA=set, because a process chooses its kernels only once.
  * The checks are a group. A child that ends early is a failure. */
 static inline void in_child(const char *set, void (*all)(void)) {
     int ends[2], counts[2] = {0}, status = 0;
+    if (!doing)
+        doing = mmap(NULL, DOING, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    must(doing != MAP_FAILED, "no memory");
+    doing[0] = 0;
     group("%s", set);
     fflush(stdout);
     must(!pipe(ends), "no pipe");
@@ -150,7 +161,10 @@ static inline void in_child(const char *set, void (*all)(void)) {
     close(ends[0]);
     if (child > 0) waitpid(child, &status, 0);
     passed += counts[0], failed += counts[1];
-    check(has_counts && (!status || counts[1]), "the child ended early, status %d", status);
+    if (WIFSIGNALED(status))
+        check(false, "signal %d (%s) %s %s", WTERMSIG(status), strsignal(WTERMSIG(status)),
+              doing[0] ? "in" : "in the child", doing);
+    else check(has_counts && (!status || counts[1]), "the child ended early, status %d", status);
     tap_end();
 }
 

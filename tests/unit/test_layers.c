@@ -14,6 +14,7 @@
 #include "layer/fusion.h"
 #include "kernels/kernels.h"
 #include "lib/rows.h"
+#include "registry.h"
 
 /* ---- gradients ---- */
 
@@ -331,14 +332,20 @@ static const char *only; /* the type that is checked; NULL: all */
 
 static bool is_chosen(const char *type) { return !only || !strcmp(type, only); }
 
+#define DO(check, ...)                                                                             \
+    do {                                                                                           \
+        IN_CHECK("%s of %s", #check, r->name);                                                     \
+        check(__VA_ARGS__);                                                                        \
+    } while (0)
+
 static void check_row(const row *r) {
-    check_gradients(r, r->B);
-    if (r->B > 1) check_gradients(r, r->B - 1);
-    check_predicting(r, false);
-    check_predicting(r, true);
-    check_threads(r);
-    check_view(r);
-    check_without_target(r);
+    DO(check_gradients, r, r->B);
+    if (r->B > 1) DO(check_gradients, r, r->B - 1);
+    DO(check_predicting, r, false);
+    DO(check_predicting, r, true);
+    DO(check_threads, r);
+    DO(check_view, r);
+    DO(check_without_target, r);
 }
 
 static void check_all(void) {
@@ -362,11 +369,24 @@ static void read_all(void) {
     }
 }
 
+/* The section is the file's name, because the list of types is made from the files. */
+static void check_names(void) {
+    for (int t = 0; dnx_layer_types[t]; t++) {
+        const char *file = dnx_layer_files[t], *slash = strrchr(file, '/');
+        const char *base = slash ? slash + 1 : file, *name = dnx_layer_types[t]->name;
+        if (!check(strlen(base) == strlen(name) + 2 && !strncmp(base, name, strlen(name)),
+                   "%s: .name is \"%s\": must be the file's name, \"%.*s\"", file, name,
+                   (int)strlen(base) - 2, base))
+            exit(summary());
+    }
+}
+
 int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-rows") && i + 1 < argc) read_rows(argv[++i]);
         else only = argv[i];
     }
+    check_names();
     must(!only || find_type(only), "there is no layer type of that name");
     read_all();
     in_each_set(check_all);

@@ -213,7 +213,7 @@ static void variances(void) {
             "another network");
     REFUSES("a variance of another network", bytes, HEADER_BYTES + 4 * more,
             "of another network: this one has %zu floats, the file %zu; layer 0 [convolutional] or "
-            "an earlier one has another size there: a variance would be -0.5",
+            "an earlier one has another size there",
             floats, more);
     dnx_net_free(net);
     dnx_net_free(other);
