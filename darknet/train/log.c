@@ -68,7 +68,7 @@ char *dnx_log_titles(const dnx_log *log, const dnx_net *net) {
 }
 
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *l) {
-    add(log, "%llu,%.4f,%.9g,%.9g,%.1f,%.4f", (unsigned long long)l->batch, l->epoch, l->loss,
+    add(log, "%llu,%.4f,%.9g,%.6g,%.1f,%.4f", (unsigned long long)l->batch, l->epoch, l->loss,
         l->rate, l->speed, l->wait);
     add_value(log, "%.4f", l->accuracy);
     add_value(log, "%.5f", l->verified);

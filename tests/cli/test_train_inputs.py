@@ -68,8 +68,7 @@ def force_goes_on():
     cfg = CFG.replace("learning_rate=0.002", "learning_rate=0.004")
     expect_end(resume(cfg, args=["-force"]), 0, "[net] learning_rate: was 0.002, is 0.004")
     rates = column("b/net.csv", "rate")
-    expect(len(rates) == 40 and abs(rates[19] - .002) < 1e-8 and abs(rates[20] - .004) < 1e-8,
-           f"rates {rates[19:21]}")
+    expect(len(rates) == 40 and rates[19:21] == [.002, .004], f"rates {rates[19:21]}")
     expect_end(resume(CFG.replace("filters=8", "filters=9"), args=["-force"]), 1,
                "is of another network")
 
