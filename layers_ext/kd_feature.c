@@ -288,7 +288,7 @@ static const dnx_needs needs[] = {
     {"power", "hard", "power"}, {"hard_sharpness", "hard", "softmax"}, {NULL, NULL, NULL}};
 static const char *doubts(const dnx_node *n, char *text, size_t size) {
     const state *s = n->state;
-    if (!n->trains || !s->has_map) return NULL;
+    if (!s->has_map) return NULL;
     snprintf(
         text, size,
         "%d channels, the teacher's %d: trains a map between them, which `darknet strip` removes",

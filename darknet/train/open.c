@@ -8,6 +8,7 @@
 #include "base/stop.h"
 #include "data/augment.h"
 #include "host/layers.h"
+#include "layer/advice.h"
 #include "net/average.h"
 #include "net/options.h"
 #include "net/opts.h"
@@ -167,6 +168,18 @@ static void show_left_out(dnx_train_job *j) {
                        dnx_plural(s->n, "file was", "files were"));
 }
 
+/* Shows what the types of losses with a teacher find doubtful. */
+static void show_doubts(const dnx_train_job *j) {
+    for (int i = 0; i < j->net->n; i++) {
+        char text[200];
+        const dnx_node *n = &j->net->nodes[i];
+        const dnx_advice *a = n->type->advice;
+        if (dnx_takes(n) && a && a->doubts && a->doubts(n, text, sizeof text))
+            dnx_train_note(j, DNX_TRAIN_WARNING, "%s:%d: [%s] %s", n->loc.file, n->loc.line,
+                           n->type->name, text);
+    }
+}
+
 static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_data_open(j->a->data, show_broken, j, &j->data, err);
     if (!st) st = dnx_trainable_on(j->net, j->data, j->a->batches, err);
@@ -178,6 +191,7 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     char classes[800] = "";
     if (!st) dnx_classes_note(j->net, j->data, classes, sizeof classes);
     if (classes[0]) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", classes);
+    if (!st) show_doubts(j);
     if (!st) show_left_out(j);
     if (!st && j->data->is_sampled)
         dnx_train_note(j, DNX_TRAIN_NEWS,

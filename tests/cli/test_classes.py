@@ -153,6 +153,17 @@ def teaches():
         expect(files[0] == files[1], f"{loss}: another student than with classes=3")
 
 
+def maps():
+    """[kd_feature] with another length than the teacher's says that it trains a map."""
+    write("wide.cfg", AUTO.replace("auto", "3").replace("output=3", "output=5"))
+    write("map.cfg", AUTO + "[kd_feature]\nteacher=wide.cfg\nweights=w.weights\n")
+    expect_end(darknet("init", "wide.cfg", "w.weights", "-force"))
+    said = "3 channels, the teacher's 5: trains a map between them, which `darknet strip` removes\n"
+    done = darknet("check", "map.cfg", "-data", "syn/faces.data")
+    expect_end(done, 0, said)
+    expect_end(train("map.cfg", "map"), 0, "map.cfg:19: [kd_feature] " + said)
+
+
 def never_occurring():
     """classes= above the number of people: a note, in check and in training."""
     write("more.data", read("syn/faces.data").decode().replace("classes=3", "classes=5"))
@@ -207,5 +218,5 @@ def named():
 
 attempt_all(start, as_if_written, checked, refused, found_in_the_weights,
             classifies_beside_a_loss, teaches,
-            never_occurring, named)
+            maps, never_occurring, named)
 summary()

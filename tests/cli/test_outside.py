@@ -84,7 +84,7 @@ def wrong_layers_are_found():
     expect("0 failed" not in said, said)
     said = check_fails("clipped", text.replace(right, "*(volatile int *)0;"),
                        read(f"{EXAMPLES}/clipped.rows").decode())
-    expect("signal 11 (Segmentation fault) in check_gradients of clipped" in said, said[-800:])
+    expect("signal 11 (Segmentation fault) in check_gradients of [clipped]" in said, said[-800:])
     said = check_fails("clipped", text.replace('.name = "clipped"', '.name = "cliped"'),
                        read(f"{EXAMPLES}/clipped.rows").decode())
     expect('.name is "cliped": must be the file\'s name, "clipped"' in said, said[-800:])

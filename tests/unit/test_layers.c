@@ -382,11 +382,11 @@ static void check_names(void) {
 }
 
 int main(int argc, char **argv) {
+    check_names();
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-rows") && i + 1 < argc) read_rows(argv[++i]);
         else only = argv[i];
     }
-    check_names();
     must(!only || find_type(only), "there is no layer type of that name");
     read_all();
     in_each_set(check_all);
