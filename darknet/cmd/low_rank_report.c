@@ -89,9 +89,8 @@ void dnx_low_rank_print(const dnx_low_rank *c) {
            macs * 1e-6, c->macs / macs);
     print_error(c);
     if (c->measured && c->cosine < .5)
-        printf("\nTHE NETWORK IS USELESS AS IT IS: its features are no longer those of the network "
-               "before (mean cosine %.2f).\nTrain it on before use, or give more energy or more "
-               "images.\n\n",
+        printf("warning: the network is useless before further training: its features have a mean "
+               "cosine of %.2f with the old ones.\nLower the speed-up, or give more images.\n",
                c->cosine);
     for (int i = 0; i < c->n && c->method != DNX_LINEAR_SOLUTION; i++)
         if (c->layers[i].rank && !dnx_low_rank_knows(c->layers[i].r.act))
