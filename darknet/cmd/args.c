@@ -148,16 +148,19 @@ static int unknown(const parser *p, const char *word) {
     const char *names[DNX_MOST_ARGS];
     char name[64];
     int n = 0;
+    bool has_net = false;
     size_t len = strcspn(word, "=");
-    for (const dnx_arg *a = p->v->args; a->name; a++)
+    for (const dnx_arg *a = p->v->args; a->name; a++) {
         if (is_option(a->name)) names[n++] = a->name;
+        has_net = has_net || !strcmp(a->name, "net.cfg");
+    }
     snprintf(name, sizeof name, "%.*s", (int)(len < 60 ? len : 60), word);
     const char *near = dnx_nearest(name, names, n);
     const char *value = near && word[len] ? word + len + 1 : NULL;
     if (near)
         return wrong(p, "%s has no option %s; did you mean %s%s%s?", p->v->name, word, near,
                      value ? " " : "", value ? value : "");
-    const dnx_opt *o = p->v == &dnx_classifier_train ? option_of_net(name + 1) : NULL;
+    const dnx_opt *o = has_net ? option_of_net(name + 1) : NULL;
     if (o) return wrong(p, "%s has no option %s; [net] has %s=", p->v->name, word, o->key);
     return wrong(p, "%s has no option %s", p->v->name, word);
 }
