@@ -8,6 +8,19 @@ dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
+dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err) {
+    const size_t B = (size_t)l->node->batch;
+    float *device = NULL;
+    dnx_status st = dnx_gpu_new(l, &device, B, err);
+    s->device = dnx_gpu_ints(device);
+    if (!st && !(s->host = dnx_new_array(l->node, B, sizeof *s->host, err))) st = DNX_EMEM;
+    return st;
+}
+
+void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch) {
+    dnx_device_put(l->device, s->device, s->host, sizeof(int) * (size_t)batch);
+}
+
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p) {
     const size_t B = (size_t)p->batch;
     dnx_device_clear(l->device, p->y, sizeof(float) * B * dnx_size(l->node->out));

@@ -8,6 +8,13 @@
 
 /* Allocates l->losses. DNX_EMEM. */
 dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err);
+/* The labels of a batch: B integers on the processor, which the layer fills, and their copy on the
+ * device. device is NULL before dnx_gpu_new_labels(). */
+typedef struct {
+    int *host, *device;
+} dnx_gpu_labels;
+dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err); /* DNX_EMEM */
+void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
 /* For a pass without labels or teacher: sets y, the losses and the gradient to 0. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);

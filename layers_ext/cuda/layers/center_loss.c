@@ -4,20 +4,15 @@
 extern const dnx_layer_type dnx_center_loss;
 
 typedef struct {
-    int *host_label; /* B */
-    float *label;    /* B ints */
-    bool is_idle;    /* the pass has no labels */
+    dnx_gpu_labels label;
+    bool is_idle; /* the pass has no labels */
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
-    dnx_node *n = l->node;
-    const size_t B = (size_t)n->batch;
-    if (!n->trains) return DNX_OK;
-    dnx_status st = dnx_gpu_new(l, &s->label, B, err);
-    if (!st) st = dnx_gpu_new_losses(l, err);
-    if (!st && !(s->host_label = dnx_new_array(n, B, sizeof *s->host_label, err))) st = DNX_EMEM;
-    return st;
+    if (!l->node->trains) return DNX_OK;
+    dnx_status st = dnx_gpu_new_labels(l, &s->label, err);
+    return st ? st : dnx_gpu_new_losses(l, err);
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -27,16 +22,16 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     if (s->is_idle) return;
     for (int b = 0; b < p->batch; b++) {
         const float y = p->truth[b];
-        s->host_label[b] = y >= 0 && y < classes ? (int)y : y == -1 ? -1 : -2;
+        s->label.host[b] = y >= 0 && y < classes ? (int)y : y == -1 ? -1 : -2;
     }
-    dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
+    dnx_gpu_put_labels(l, &s->label, p->batch);
 }
 
 static struct center_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
     const state *s = l->state;
     return (struct center_args){.x = p->x[0],
                                 .centres = l->value[0],
-                                .label = dnx_gpu_ints(s->label),
+                                .label = s->label.device,
                                 .losses = l->losses,
                                 .y = p->y,
                                 .dx = p->dx[0],

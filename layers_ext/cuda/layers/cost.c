@@ -4,20 +4,15 @@
 extern const dnx_layer_type dnx_cost;
 
 typedef struct {
-    int *host_label; /* B */
-    float *label;    /* B ints */
+    dnx_gpu_labels label;
     bool has_labels; /* in this pass */
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
-    dnx_node *n = l->node;
-    const size_t B = (size_t)n->batch;
-    if (!n->trains) return DNX_OK;
-    dnx_status st = dnx_gpu_new(l, &s->label, B, err);
-    if (!st) st = dnx_gpu_new_losses(l, err);
-    if (!st && !(s->host_label = dnx_new_array(n, B, sizeof *s->host_label, err))) st = DNX_EMEM;
-    return st;
+    if (!l->node->trains) return DNX_OK;
+    dnx_status st = dnx_gpu_new_labels(l, &s->label, err);
+    return st ? st : dnx_gpu_new_losses(l, err);
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -28,9 +23,9 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     for (int b = 0; b < p->batch; b++) {
         const float y = p->truth[b];
         const bool is_class = y >= 0 && (double)y < (double)dnx_size(out);
-        s->host_label[b] = is_class ? (int)dnx_class_place(out, (size_t)y) : y < 0 ? -1 : -2;
+        s->label.host[b] = is_class ? (int)dnx_class_place(out, (size_t)y) : y < 0 ? -1 : -2;
     }
-    dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
+    dnx_gpu_put_labels(l, &s->label, p->batch);
 }
 
 static struct cost_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
@@ -39,7 +34,7 @@ static struct cost_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
     const long size = (long)dnx_size(n->out);
     return (struct cost_args){.x = p->x[0],
                               .dy = p->dy,
-                              .label = s->has_labels ? dnx_gpu_ints(s->label) : NULL,
+                              .label = s->has_labels ? s->label.device : NULL,
                               .losses = l->losses,
                               .dx = p->dx[0],
                               .scale = dnx_gpu_number(n, "scale", 1),

@@ -15,9 +15,9 @@ typedef struct {
     float *zs, *zt;                   /* cosines, B x ld; NULL when x and the target are logits */
     float *target;
     float *sums, *now;          /* B x 11 doubles; a struct dnx_cuda_probability */
-    float *label, *least;       /* with groups: B ints; B floats */
+    dnx_gpu_labels label;       /* with groups */
+    float *least;               /* with groups: B */
     float *norm, *mass, *count; /* with groups: B doubles; N doubles; one int */
-    int *host_label;
 } state;
 
 static bool can(const dnx_node *n) {
@@ -48,12 +48,11 @@ static dnx_status make_groups(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
     dnx_node *n = l->node;
     const size_t B = (size_t)n->batch;
-    dnx_status st = dnx_gpu_new(l, &s->label, B, err);
+    dnx_status st = dnx_gpu_new_labels(l, &s->label, err);
     if (!st) st = dnx_gpu_new(l, &s->least, B, err);
     if (!st) st = dnx_gpu_new(l, &s->norm, 2 * B, err);
     if (!st) st = dnx_gpu_new(l, &s->mass, 2 * (size_t)s->N, err);
     if (!st) st = dnx_gpu_new(l, &s->count, 1, err);
-    if (!st && !(s->host_label = dnx_new_array(n, B, sizeof *s->host_label, err))) st = DNX_EMEM;
     return st;
 }
 
@@ -85,11 +84,11 @@ static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     const dnx_node *n = l->node;
     for (int b = 0; b < p->batch; b++) {
         const float y = p->truth ? p->truth[b] : -1;
-        s->host_label[b] = !(y >= 0 && y < (float)s->N) ? -1
+        s->label.host[b] = !(y >= 0 && y < (float)s->N) ? -1
                            : n->distillation->head      ? (int)y
                                                         : (int)dnx_class_place(n->in[0], (size_t)y);
     }
-    dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
+    dnx_gpu_put_labels(l, &s->label, p->batch);
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -129,7 +128,7 @@ static struct probability_args args_of(const dnx_gpu_layer *l, const dnx_pass *p
         .has_groups = s->has_groups,
         .by_student = dnx_gpu_option(n, "group_by", 0) == 0,
         .least = s->least,
-        .label = s->label ? dnx_gpu_ints(s->label) : NULL,
+        .label = s->label.device,
         .sums = dnx_gpu_doubles(s->sums),
         .losses = l->losses,
         .y = p->y,

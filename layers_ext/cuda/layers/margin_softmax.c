@@ -12,10 +12,10 @@ extern const dnx_layer_type dnx_margin_softmax;
 typedef struct {
     dnx_gpu_cosines cosines;
     dnx_class_sample sample; /* on the processor */
-    int *host_label;         /* B */
-    float *block;            /* B x ld */
-    float *label, *rows;     /* ints: B; the sample's classes, NULL when all are used */
-    float *row, *now;        /* B x 5 doubles; a struct dnx_cuda_margin */
+    dnx_gpu_labels label;
+    float *block;     /* B x ld */
+    float *rows;      /* ints: the sample's classes, NULL when all are used */
+    float *row, *now; /* B x 5 doubles; a struct dnx_cuda_margin */
     /* B doubles each. NULL without scale=length; margins=teacher; mining or scale=length */
     float *length, *m_of, *factor;
     float *along;          /* B; NULL without scale=length */
@@ -56,13 +56,12 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
         st = dnx_gpu_cosines_make(l, &s->cosines, s->sample.most, (int)dnx_size(n->in[0]), true,
                                   err);
     if (!st) st = dnx_gpu_new(l, &s->block, B * (size_t)s->cosines.ld, err);
-    if (!st) st = dnx_gpu_new(l, &s->label, B, err);
+    if (!st) st = dnx_gpu_new_labels(l, &s->label, err);
     if (!st && s->sample.rows) st = dnx_gpu_new(l, &s->rows, (size_t)s->sample.most, err);
     if (!st) st = dnx_gpu_new(l, &s->row, 10 * B, err);
     if (!st) st = dnx_gpu_new(l, &s->now, sizeof(struct dnx_cuda_margin) / sizeof(float), err);
     if (!st) st = dnx_gpu_new_losses(l, err);
     if (!st) st = make_options(l, err);
-    if (!st && !(s->host_label = dnx_new_array(n, B, sizeof *s->host_label, err))) st = DNX_EMEM;
     return st;
 }
 
@@ -72,12 +71,12 @@ static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     for (int b = 0; b < p->batch; b++) {
         const float y = p->truth[b];
-        s->host_label[b] = y == -1 ? -1
+        s->label.host[b] = y == -1 ? -1
                            : y >= 0 && y < (float)s->sample.classes
                                ? dnx_class_sample_place(&s->sample, (int)y)
                                : -2;
     }
-    dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
+    dnx_gpu_put_labels(l, &s->label, p->batch);
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -128,7 +127,7 @@ static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
     struct centres_args a = {.w = l->value[0],
                              .x = p->x[0],
                              .t = s->target,
-                             .label = dnx_gpu_ints(s->label),
+                             .label = s->label.device,
                              .rows = rows_of(s),
                              .share = s->share,
                              .m_of = s->m_of ? dnx_gpu_doubles(s->m_of) : NULL,
@@ -152,7 +151,7 @@ static void weigh_images(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const int mining = dnx_gpu_option(l->node, "mining", 0);
     struct margin_images_args a = {.of = own_values(s),
-                                   .label = dnx_gpu_ints(s->label),
+                                   .label = s->label.device,
                                    .row = dnx_gpu_doubles(s->row),
                                    .losses = l->losses,
                                    .factor = s->factor ? dnx_gpu_doubles(s->factor) : NULL,
@@ -178,7 +177,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
                                  .of = own_values(s),
                                  .cosines = s->block,
                                  .x = p->x[0],
-                                 .label = dnx_gpu_ints(s->label),
+                                 .label = s->label.device,
                                  .row = dnx_gpu_doubles(s->row),
                                  .losses = l->losses,
                                  .y = p->y,
@@ -197,7 +196,7 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     struct margin_slopes_args a = {.now = now_of(s),
                                    .of = own_values(s),
                                    .cosines = s->block,
-                                   .label = dnx_gpu_ints(s->label),
+                                   .label = s->label.device,
                                    .row = dnx_gpu_doubles(s->row),
                                    .factor = s->factor ? dnx_gpu_doubles(s->factor) : NULL,
                                    .batch = p->batch,

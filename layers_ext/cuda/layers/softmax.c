@@ -4,20 +4,15 @@
 extern const dnx_layer_type dnx_softmax;
 
 typedef struct {
-    float *label;    /* ints: B */
-    int *host_label; /* B; -1: no class */
-    bool has_loss;   /* in this pass */
+    dnx_gpu_labels label; /* -1: no class */
+    bool has_loss;        /* in this pass */
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
-    dnx_node *n = l->node;
-    if (!n->trains) return DNX_OK;
-    dnx_status st = dnx_gpu_new(l, &s->label, (size_t)n->batch, err);
-    if (!st) st = dnx_gpu_new_losses(l, err);
-    if (!st && !(s->host_label = dnx_new_array(n, (size_t)n->batch, sizeof(int), err)))
-        st = DNX_EMEM;
-    return st;
+    if (!l->node->trains) return DNX_OK;
+    dnx_status st = dnx_gpu_new_labels(l, &s->label, err);
+    return st ? st : dnx_gpu_new_losses(l, err);
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -28,10 +23,9 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     for (int b = 0; s->has_loss && b < p->batch; b++) {
         const float t = p->truth[b];
         const bool has_class = t >= 0 && (double)t < (double)dnx_size(n->out);
-        s->host_label[b] = has_class ? (int)dnx_class_place(n->out, (size_t)t) : -1;
+        s->label.host[b] = has_class ? (int)dnx_class_place(n->out, (size_t)t) : -1;
     }
-    if (s->has_loss)
-        dnx_device_put(l->device, s->label, s->host_label, sizeof(int) * (size_t)p->batch);
+    if (s->has_loss) dnx_gpu_put_labels(l, &s->label, p->batch);
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
@@ -40,7 +34,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     struct softmax_args a = {.x = p->x[0],
                              .y = p->y,
                              .losses = l->losses,
-                             .label = s->has_loss ? dnx_gpu_ints(s->label) : NULL,
+                             .label = s->has_loss ? s->label.device : NULL,
                              .temperature = (double)dnx_gpu_number(l->node, "temperature", 1),
                              .size = (long)dnx_size(l->node->out) / groups};
     if (l->losses && !s->has_loss)
@@ -55,7 +49,7 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
                                   .dy = p->dy,
                                   .dx = p->dx[0],
                                   .adds = p->dx_adds[0],
-                                  .label = s->has_loss ? dnx_gpu_ints(s->label) : NULL,
+                                  .label = s->has_loss ? s->label.device : NULL,
                                   .temperature = (double)dnx_gpu_number(l->node, "temperature", 1),
                                   .size = (long)dnx_size(l->node->out) / groups};
     if (a.dx)
