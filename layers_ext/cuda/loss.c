@@ -17,6 +17,12 @@ dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err)
     return st;
 }
 
+dnx_status dnx_gpu_new_labelled(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err) {
+    if (!l->node->trains) return DNX_OK;
+    dnx_status st = dnx_gpu_new_labels(l, s, err);
+    return st ? st : dnx_gpu_new_losses(l, err);
+}
+
 void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch) {
     dnx_device_put(l->device, s->device, s->host, sizeof(int) * (size_t)batch);
 }

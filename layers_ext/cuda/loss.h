@@ -14,6 +14,8 @@ typedef struct {
     int *host, *device;
 } dnx_gpu_labels;
 dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err); /* DNX_EMEM */
+/* For a loss that trains: its labels and l->losses. Nothing when it only predicts. DNX_EMEM. */
+dnx_status dnx_gpu_new_labelled(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
 void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
 /* For a pass without labels or teacher: sets y, the losses and the gradient to 0. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);

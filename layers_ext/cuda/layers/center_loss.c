@@ -9,10 +9,7 @@ typedef struct {
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
-    state *s = l->state;
-    if (!l->node->trains) return DNX_OK;
-    dnx_status st = dnx_gpu_new_labels(l, &s->label, err);
-    return st ? st : dnx_gpu_new_losses(l, err);
+    return dnx_gpu_new_labelled(l, &((state *)l->state)->label, err);
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
