@@ -14,9 +14,10 @@
 #include "host/loop.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+#include "data/data.h"
+#include "data/labels.h"
 #include "data/letterbox.h"
 #include "data/pixels.h"
-#include "data/testset.h"
 
 enum { VALID_BATCH = 16 };
 
@@ -130,20 +131,19 @@ static void find_top(const float *p, int n, int top, int *index) {
 
 /* ---- images ---- */
 
-/* Loads image `path`, resized by `fit`, as the network's floats. */
-static dnx_status load(const dnx_net *net, const char *path,
+/* Turns an image, resized by `fit`, into the network's floats, and frees it. fault: of decoding. */
+static dnx_status load(const dnx_net *net, const char *name, dnx_image_fault fault,
+                       dnx_image *image,
                        void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,
                        dnx_err *err) {
     const size_t pixels = (size_t)net->in.h * (size_t)net->in.w, C = (size_t)net->in.c;
-    dnx_loc at = {path, 0};
-    dnx_image image;
-    dnx_image_fault fault = dnx_image_read(path, &image);
+    dnx_loc at = {name, 0};
     if (fault == DNX_IMAGE_UNREAD)
         return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
-    if (fault) return dnx_fail(err, DNX_EPARSE, at, "%s", image.why);
+    if (fault) return dnx_fail(err, DNX_EPARSE, at, "%s", image->why);
     float *fitted = dnx_alloc(pixels * 3);
-    if (fitted) fit(image.rgb, image.w, image.h, net->in.w, net->in.h, fitted);
-    dnx_image_free(&image);
+    if (fitted) fit(image->rgb, image->w, image->h, net->in.w, net->in.h, fitted);
+    dnx_image_free(image);
     if (!fitted) return dnx_fail(err, DNX_EMEM, at, "no memory");
     for (size_t i = 0; i < pixels; i++)
         dnx_pixel(fitted + 3 * i, net->in.c, net->o.input_mean, net->o.input_scale, x + i * C);
@@ -178,7 +178,9 @@ static dnx_status check_top(const char *file, int top, int most, dnx_err *err) {
 
 static dnx_status predict(model *m, const char *path, const dnx_labels *names, int top, int *index,
                           dnx_err *err) {
-    dnx_status st = load(m->net, path, dnx_image_letterbox, m->x, err);
+    dnx_image image;
+    const dnx_image_fault fault = dnx_image_read(path, &image);
+    dnx_status st = load(m->net, path, fault, &image, dnx_image_letterbox, m->x, err);
     if (st) return st;
     double start = dnx_now();
     classify(m, 1);
@@ -240,29 +242,34 @@ static bool find_kept_names(const char *weights, char *path, size_t size) {
     return false;
 }
 
-static dnx_status read_names(const class_args *a, const dnx_testset *t, int classes,
+/* Reads the names of the classes: of -names, names= or labels=, or of the training. */
+static dnx_status read_names(const class_args *a, const dnx_data_opts *o, int classes,
                              dnx_labels *names, dnx_err *err) {
     char kept[4096];
-    const char *file = a->names;
-    if (!file && !t->o.names && !t->o.labels && find_kept_names(a->weights, kept, sizeof kept))
-        file = kept;
-    return dnx_testset_names(t, file, classes, names, err);
+    const char *file = a->names ? a->names : o->names ? o->names : o->labels;
+    if (!file && find_kept_names(a->weights, kept, sizeof kept)) file = kept;
+    if (!file) return dnx_fail_at(err, DNX_EOPTION, a->data, "[data] needs names= or labels=");
+    dnx_status st = dnx_labels_read(file, classes, names, err);
+    if (!st && names->n < classes)
+        st = dnx_fail_at(err, DNX_EOPTION, file, "has %d %s, but the network has %d classes",
+                         names->n, dnx_plural((size_t)names->n, "name", "names"), classes);
+    return st;
 }
 
 static int run_predict(const void *args) {
     const class_args *a = args;
     dnx_err err = {0};
-    dnx_testset t = {0};
+    dnx_data_opts o;
     dnx_labels names = {0};
     model m = {0};
-    dnx_status st = dnx_testset_read(a->data, &t, &err);
-    if (!st) st = open_model(a, t.o.classes, 1, &m, &err);
-    int top = a->top ? a->top : t.o.top;
-    if (!st) st = read_names(a, &t, m.classes, &names, &err);
+    dnx_status st = dnx_datafile_read(a->data, &o, &err);
+    if (!st) st = open_model(a, o.classes, 1, &m, &err);
+    int top = a->top ? a->top : o.top;
+    if (!st) st = read_names(a, &o, m.classes, &names, &err);
     if (!st) st = check_top(a->data, top, m.classes, &err);
     if (!st) st = predict_all(&m, a->image, &names, top, &err);
     dnx_labels_free(&names);
-    dnx_testset_free(&t);
+    dnx_datafile_free(&o);
     close_model(&m);
     return st ? dnx_report(&err) : 0;
 }
@@ -270,7 +277,7 @@ static int run_predict(const void *args) {
 /* ---- valid ---- */
 
 typedef struct {
-    const dnx_testset *t;
+    const dnx_data *data;
     model *m;
     size_t first;
     int count;
@@ -279,10 +286,23 @@ typedef struct {
 
 static void load_one(void *arg, int t, long i) {
     job *j = arg;
-    size_t size = dnx_size(j->m->net->in);
-    if (!j->errors[t].status)
-        load(j->m->net, j->t->path[j->first + (size_t)i], dnx_image_center,
-             j->m->x + (size_t)i * size, &j->errors[t]);
+    const size_t at = j->first + (size_t)i;
+    char name[4096];
+    const char *why;
+    size_t len;
+    dnx_image image;
+    if (j->errors[t].status) return;
+    dnx_data_name(j->data, at, name, sizeof name);
+    unsigned char *bytes = dnx_data_bytes(j->data, at, &len, &why);
+    dnx_image_fault fault = DNX_IMAGE_UNREAD;
+    if (bytes) fault = dnx_image_decode(bytes, len, &image);
+    else if (strcmp(why, DNX_UNREAD)) {
+        fault = DNX_IMAGE_REFUSED;
+        image.why = why;
+    }
+    load(j->m->net, name, fault, &image, dnx_image_center,
+         j->m->x + (size_t)i * dnx_size(j->m->net->in), &j->errors[t]);
+    free(bytes);
 }
 
 /* Prints for each image what Darknet's own command prints. */
@@ -290,56 +310,65 @@ static void score(const job *j, int top, int *index, size_t right[2]) {
     for (int b = 0; b < j->count; b++) {
         size_t i = j->first + (size_t)b;
         const float *p = j->m->p + (size_t)b * (size_t)j->m->classes;
-        int class_of = j->t->class_of[i];
-        find_top(p, j->t->o.classes, top, index);
+        int class_of = j->data->class_of[i];
+        char name[4096];
+        dnx_data_name(j->data, i, name, sizeof name);
+        find_top(p, j->data->o.classes, top, index);
         right[0] += index[0] == class_of;
         for (int k = 0; k < top; k++) right[1] += index[k] == class_of;
         double seen = (double)(i + 1);
-        printf("%s, %d, %f, %f, \n", j->t->path[i], class_of, (double)p[0],
+        printf("%s, %d, %f, %f, \n", name, class_of, (double)p[0],
                j->m->classes > 1 ? (double)p[1] : 0.);
         printf("%zu: top 1: %f, top %d: %f\n", i, (double)right[0] / seen, top,
                (double)right[1] / seen);
     }
 }
 
-static dnx_status validate(const dnx_testset *t, model *m, dnx_err *err) {
-    job j = {.t = t, .m = m};
+static dnx_status validate(const dnx_data *data, model *m, dnx_err *err) {
+    job j = {.data = data, .m = m};
+    char name[4096];
     int threads = dnx_pool_threads(m->net->pool);
-    int *index = calloc((size_t)t->o.top, sizeof *index);
+    int *index = calloc((size_t)data->o.top, sizeof *index);
     j.errors = calloc((size_t)threads, sizeof *j.errors);
     size_t right[2] = {0, 0};
     dnx_status st = DNX_OK;
-    if (!index || !j.errors) st = dnx_no_memory(t->file, err);
-    for (j.first = 0; !st && j.first < t->n; j.first += (size_t)j.count) {
-        size_t left = t->n - j.first;
+    if (!index || !j.errors) st = dnx_no_memory(data->file, err);
+    for (j.first = 0; !st && j.first < data->n; j.first += (size_t)j.count) {
+        size_t left = data->n - j.first;
         j.count = left < (size_t)m->net->batch ? (int)left : m->net->batch;
         dnx_pool_each(m->net->pool, j.count, load_one, &j);
         if ((st = dnx_first_error(j.errors, threads, err))) break;
         classify(m, j.count);
         size_t numbers = (size_t)j.count * (size_t)m->classes;
-        st = dnx_check_numbers(m->p, numbers, t->path[j.first], err);
+        dnx_data_name(data, j.first, name, sizeof name);
+        st = dnx_check_numbers(m->p, numbers, name, err);
         if (st) break;
-        score(&j, t->o.top, index, right);
+        score(&j, data->o.top, index, right);
     }
     free(index);
     free(j.errors);
     return st;
 }
 
+static void show_loose(void *arg, const char *path, const char *why) {
+    (void)arg;
+    fprintf(stderr, "%s: skipped: %s\n", path, why);
+}
+
 static int run_valid(const void *args) {
     const class_args *a = args;
     dnx_err err = {0};
-    dnx_testset t = {0};
+    dnx_data *data;
     model m = {0};
-    dnx_status st = dnx_testset_read(a->data, &t, &err);
-    if (!st) st = dnx_testset_list(&t, &err);
-    if (!st) st = open_model(a, t.o.classes, a->batch, &m, &err);
-    if (!st && t.o.classes > m.classes)
-        st = dnx_fail_at(&err, DNX_EOPTION, t.file, "[data] classes=%d: the network has only %d",
-                         t.o.classes, m.classes);
-    if (!st) st = check_top(t.file, t.o.top, t.o.classes, &err);
-    if (!st) st = validate(&t, &m, &err);
-    dnx_testset_free(&t);
+    dnx_status st = dnx_data_open_valid(a->data, show_loose, NULL, &data, &err);
+    if (st) return dnx_report(&err);
+    st = open_model(a, data->o.classes, a->batch, &m, &err);
+    if (!st && data->o.classes > m.classes)
+        st = dnx_fail_at(&err, DNX_EOPTION, a->data, "[data] classes=%d: the network has only %d",
+                         data->o.classes, m.classes);
+    if (!st) st = check_top(a->data, data->o.top, data->o.classes, &err);
+    if (!st) st = validate(data, &m, &err);
+    dnx_data_close(data);
     close_model(&m);
     return st ? dnx_report(&err) : 0;
 }

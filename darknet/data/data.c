@@ -20,9 +20,9 @@ static bool is_about(const dnx_err *err, const char *file) {
 
 /* Appends to an error in another file which line of the .data file led to it. */
 static void name_line(const dnx_data *d, dnx_err *err) {
-    const char *labels = dnx_datafile_labels(&d->o), *key = "train";
+    const char *labels = dnx_datafile_labels(&d->o), *key = d->key;
     size_t used = err ? strlen(err->text) : 0;
-    int line = d->o.train_line;
+    int line = d->line;
     if (!used || is_about(err, d->file)) return;
     if (labels && is_about(err, labels)) {
         key = d->o.labels ? "labels" : "names";
@@ -31,8 +31,19 @@ static void name_line(const dnx_data *d, dnx_err *err) {
     snprintf(err->text + used, sizeof err->text - used, " (%s= of %.120s:%d)", key, d->file, line);
 }
 
-dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
-                         void *arg, dnx_data **out, dnx_err *err) {
+/* With fewer identity folders than classes the ranks of the folders would be other classes. */
+static dnx_status check_valid(const dnx_data *d, dnx_err *err) {
+    if (!d->n) return dnx_fail_at(err, DNX_EIO, d->from, "lists no images");
+    if (!d->ranked || d->ranked == d->o.classes) return DNX_OK;
+    return dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->line),
+                    "[data] valid=%.200s: identity folders of %d of %d classes: a folder's rank is "
+                    "its class, so make empty ones for the others",
+                    d->from, d->ranked, d->o.classes);
+}
+
+static dnx_status open_list(const char *file, bool is_valid,
+                            void (*broken)(void *, const char *, const char *), void *arg,
+                            dnx_data **out, dnx_err *err) {
     *out = NULL;
     dnx_data *d = calloc(1, sizeof *d);
     if (!d || !(d->file = strdup(file))) {
@@ -40,16 +51,30 @@ dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, 
         return dnx_no_memory(file, err);
     }
     dnx_status st = dnx_datafile_read(file, &d->o, err);
-    if (!st && !d->o.train)
-        st = dnx_fail(err, DNX_EOPTION, dnx_data_at(d, 0), "[data] needs train=");
+    d->key = is_valid ? "valid" : "train";
+    d->from = is_valid ? d->o.valid : d->o.train;
+    d->line = is_valid ? d->o.valid_line : d->o.train_line;
+    if (!st && (!d->from || (is_valid && !d->o.classes)))
+        st = dnx_fail(err, DNX_EOPTION, dnx_data_at(d, 0),
+                      "[data] needs %s=", d->from ? "classes" : d->key);
     if (!st) {
         st = dnx_sources_read(d, broken, arg, err);
-        if (!st) st = dnx_scan(d, broken, arg, err);
+        if (!st) st = is_valid ? check_valid(d, err) : dnx_scan(d, broken, arg, err);
         if (st) name_line(d, err);
     }
     if (st) dnx_data_close(d);
     else *out = d;
     return st;
+}
+
+dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
+                         void *arg, dnx_data **out, dnx_err *err) {
+    return open_list(file, false, broken, arg, out, err);
+}
+
+dnx_status dnx_data_open_valid(const char *file, void (*broken)(void *, const char *, const char *),
+                               void *arg, dnx_data **out, dnx_err *err) {
+    return open_list(file, true, broken, arg, out, err);
 }
 
 void dnx_data_close(dnx_data *d) {

@@ -5,7 +5,7 @@
 #include "data/skipped.h"
 #include "dnx.h"
 
-/* train= has one or several sources, separated by commas:
+/* train= and valid= have one or several sources, separated by commas:
  *   a folder of identity folders    class = rank of the folder's name in sorted order
  *   NAME.rec, with NAME.idx         class = the record's label (InsightFace, MXNet)
  *   a folder with train.rec         the same; `property` beside it has the number of classes
@@ -16,7 +16,7 @@
  * unlabelled: then a folder may hold images directly, and a line of a list needs no class. Names in
  * a .data file are relative to the current folder. */
 typedef struct {
-    char *path;    /* one of the names in train= */
+    char *path;    /* one of the names in the list */
     size_t first;  /* index of its first image */
     int fd;        /* the open record file, else -1 */
     uint64_t size; /* bytes of the record file */
@@ -27,7 +27,9 @@ enum { DNX_DATA_MOST_WHOLE = 200000 };
 typedef struct {
     dnx_data_opts o;
     char *file;
-    dnx_source *source; /* in the order of train= */
+    const char *key, *from; /* the option that lists the sources, "train" or "valid"; its value */
+    int line;               /* its line in the .data file */
+    dnx_source *source;     /* in their order */
     int sources;
     char *text; /* all paths, each ended by NUL */
     size_t text_len, text_capacity;
@@ -36,6 +38,7 @@ typedef struct {
     size_t n, capacity;   /* usable images */
     size_t listed;        /* all images, broken ones included */
     size_t broken;        /* the number of images that the scan found broken */
+    int ranked;           /* the class after that of the last identity folder */
     size_t loose;         /* files beside the identity folders, which have no class */
     dnx_skipped left_out; /* files of folders that are not images, by name or by content */
     uint64_t content; /* checksum of the bytes and classes of all usable images, in order; it does
@@ -55,6 +58,11 @@ typedef struct {
  * no images, or more than 1 % of them are broken. DNX_EMEM. */
 dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
                          void *arg, dnx_data **out, dnx_err *err);
+/* The same for valid= and without the check of the images: a bad one is an error when it is read.
+ * DNX_EOPTION also when valid= or classes= is missing, or not each class has its identity
+ * folder. */
+dnx_status dnx_data_open_valid(const char *file, void (*broken)(void *, const char *, const char *),
+                               void *arg, dnx_data **out, dnx_err *err);
 void dnx_data_close(dnx_data *d); /* d may be NULL */
 
 /* The source of image i. */

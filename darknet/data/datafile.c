@@ -11,7 +11,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(O, classes, 0, 0, 16777216, "number of classes; 0: no labels"),
     DNX_OPT_INT(O, top, 1, 1, 16777216, "an image counts as right with its class among so many"),
     DNX_OPT_STRING(O, train, NULL, "folders, lists and .rec files of images to train on"),
-    DNX_OPT_STRING(O, valid, NULL, "list of images to validate on"),
+    DNX_OPT_STRING(O, valid, NULL, "the same to validate on"),
     DNX_OPT_STRING(O, labels, NULL, "file with a label a line, to find in paths"),
     DNX_OPT_STRING(O, names, NULL, "the same; used when labels is not given"),
     DNX_OPT_STRING(O, backup, "backup", "folder for weights, checkpoints and the log"),

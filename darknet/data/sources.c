@@ -1,4 +1,4 @@
-/* sources.c - lists the images of each source of train=. */
+/* sources.c - lists the images of each source of train= or valid=. */
 #include "data/sources.h"
 
 #include <ctype.h>
@@ -188,6 +188,7 @@ static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, 
     }
     free(names);
     free(is_loose);
+    d->ranked = base + found;
     if (!st && d->o.classes && !found)
         st = dnx_fail_at(err, DNX_EIO, folder,
                          "has no identity folders; for images without labels leave classes= out");
@@ -317,8 +318,8 @@ static dnx_status read_source(dnx_data *d, const char *path, size_t len, const r
     d->sources++;
     const char *name = s->path;
     if (!*name)
-        return dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->o.train_line),
-                        "[data] train=%.200s: an empty name between commas", d->o.train);
+        return dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->line),
+                        "[data] %s=%.200s: an empty name between commas", d->key, d->from);
     if (stat(name, &info))
         return dnx_fail_at(err, DNX_EIO, name, "cannot read: %s", strerror(errno));
     if (S_ISDIR(info.st_mode)) return read_any_folder(d, s, r, err);
@@ -330,7 +331,7 @@ static dnx_status read_source(dnx_data *d, const char *path, size_t len, const r
 dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, const char *),
                             void *arg, dnx_err *err) {
     const report r = {broken, arg};
-    const char *p = d->o.train;
+    const char *p = d->from;
     if (!access(p, F_OK)) return read_source(d, p, strlen(p), &r, err); /* a comma in its name */
     for (;; p++) {
         while (isspace((unsigned char)*p)) p++;

@@ -231,7 +231,31 @@ def valid_needs_classes():
                "twice:2: faces/0/0.png: has class 1, but class 0 on line 1")
 
 
+def valid_takes_what_train_takes():
+    """A folder of identities, a record file, and several sources with commas, as train=."""
+    def valid(text):
+        write("v.data", text)
+        return darknet("classifier", "valid", "v.data", "bare.cfg", "bare.weights")
+    listed = valid("classes=3\nvalid=list\n")
+    expect_end(listed)
+    by_name = [line for line in listed.stdout.splitlines() if ".png," in line]
+    for source in ("faces", "faces/"):
+        done = valid(f"classes=3\nvalid={source}\n")
+        expect_end(done)
+        lines = [line.replace("//", "/") for line in done.stdout.splitlines() if ".png," in line]
+        expect(sorted(lines) == sorted(by_name), done.stdout)
+    for source, count in (("emore/train.rec", 12), ("list, list", 24)):
+        done = valid(f"classes=3\nvalid={source}\n")
+        expect_end(done)
+        expect(f"\n{count - 1}: top 1: " in done.stdout, done.stdout)
+    expect_end(valid("classes=4\nvalid=faces\n"), 1, "v.data:2: [data] valid=faces: identity "
+               "folders of 3 of 4 classes: a folder's rank is its class, so make empty ones for the others")
+    expect_end(valid("classes=3\nvalid=nowhere\n"), 1, "nowhere: cannot read: No such file or "
+               "directory (valid= of v.data:2)")
+
+
 attempt_all(start, encodings, classes_first_and_back_slashes, marks_are_told,
             told_before_the_folder_is_looked_at, mxnet_lists,
-            record_folder, identity_folders, one_rule_for_paths, single_images, valid_needs_classes)
+            record_folder, identity_folders, one_rule_for_paths, single_images, valid_needs_classes,
+            valid_takes_what_train_takes)
 summary()
