@@ -2,6 +2,7 @@
  * help. It serves parsing, range checks, spelling hints and `darknet layers`. */
 #ifndef DNX_OPTION_H
 #define DNX_OPTION_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ typedef struct {
     double value, min, max;
     const char *words; /* DNX_WORD: "a|b/other spelling of b|c"; DNX_STRING: the default or NULL */
     const char *help;
+    bool only_trains; /* has no effect when the network predicts: `darknet strip` leaves it out */
 } dnx_opt;
 
 /* Returns word i of a list "a|b/other spelling of b|c", and its length in *length. */
@@ -38,15 +40,26 @@ static inline const char *dnx_option_word(const char *words, int i, int *length)
 }
 
 // clang-format off
-#define DNX_OPT_INT(s, f, def, lo, hi, help) {#f, DNX_INT, offsetof(s, f), def, lo, hi, NULL, help}
+#define DNX_OPT_NUMBER(s, f, type, def, lo, hi, help, trains) \
+    {#f, type, offsetof(s, f), def, lo, hi, NULL, help, trains}
+#define DNX_OPT_INT(s, f, def, lo, hi, help) DNX_OPT_NUMBER(s, f, DNX_INT, def, lo, hi, help, false)
 #define DNX_OPT_FLOAT(s, f, def, lo, hi, help) \
-    {#f, DNX_FLOAT, offsetof(s, f), def, lo, hi, NULL, help}
-#define DNX_OPT_WORD(s, f, def, words, help) {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help}
-#define DNX_OPT_STRING(s, f, def, help) {#f, DNX_STRING, offsetof(s, f), 0, 0, 0, def, help}
-#define DNX_OPT_LIST(s, f, lo, hi, help) {#f, DNX_LIST, offsetof(s, f), 0, lo, hi, NULL, help}
+    DNX_OPT_NUMBER(s, f, DNX_FLOAT, def, lo, hi, help, false)
+#define DNX_OPT_LIST(s, f, lo, hi, help) DNX_OPT_NUMBER(s, f, DNX_LIST, 0, lo, hi, help, false)
+#define DNX_OPT_WORD(s, f, def, words, help) \
+    {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help, false}
+#define DNX_OPT_STRING(s, f, def, help) {#f, DNX_STRING, offsetof(s, f), 0, 0, 0, def, help, false}
 #define DNX_OPT_LAYERS(s, f, help) \
-    {#f, DNX_LAYERS, offsetof(s, f), 0, -100000, 100000, NULL, help}
-#define DNX_OPT_IGNORED(key, help) {key, DNX_IGNORED, 0, 0, 0, 0, NULL, help}
-#define DNX_OPT_END {NULL, DNX_INT, 0, 0, 0, 0, NULL, NULL}
+    DNX_OPT_NUMBER(s, f, DNX_LAYERS, 0, -100000, 100000, help, false)
+#define DNX_OPT_IGNORED(key, help) {key, DNX_IGNORED, 0, 0, 0, 0, NULL, help, false}
+/* The same for options that only training uses. */
+#define DNX_OPT_TRAIN_INT(s, f, def, lo, hi, help) \
+    DNX_OPT_NUMBER(s, f, DNX_INT, def, lo, hi, help, true)
+#define DNX_OPT_TRAIN_FLOAT(s, f, def, lo, hi, help) \
+    DNX_OPT_NUMBER(s, f, DNX_FLOAT, def, lo, hi, help, true)
+#define DNX_OPT_TRAIN_LIST(s, f, lo, hi, help) DNX_OPT_NUMBER(s, f, DNX_LIST, 0, lo, hi, help, true)
+#define DNX_OPT_TRAIN_WORD(s, f, def, words, help) \
+    {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help, true}
+#define DNX_OPT_END {NULL, DNX_INT, 0, 0, 0, 0, NULL, NULL, false}
 // clang-format on
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/options.h"
 #include "net/opts.h"
 
 /* Sets place[i] to the number of layer i in the new network, or to -1 when it is left out. */
@@ -36,12 +37,22 @@ static void put_layers(FILE *f, const char *value, int layer, const int *place) 
     }
 }
 
-static void put_section(FILE *f, const dnx_section *s, const char *layers_key, int layer,
+/* Returns true when an option has an effect on a network that predicts. */
+static bool is_kept(const dnx_layer_type *type, const char *key) {
+    const dnx_opt *o = dnx_opt_find(type ? type->options : dnx_net_options, key);
+    if (!o) o = dnx_opt_find(dnx_common_options, key);
+    return !o || !o->only_trains;
+}
+
+/* type: NULL for [net]. */
+static void put_section(FILE *f, const dnx_section *s, const dnx_layer_type *type, int layer,
                         const int *place) {
+    const char *layers_key = type ? type->layers_key : NULL;
     fprintf(f, "\n[%s]\n", s->name);
     for (int k = 0; k < s->n; k++) {
         const dnx_pair *p = &s->pairs[k];
-        if (dnx_opts_given(s, p->key) != p) continue; /* a repeated option has no effect */
+        /* a repeated option has no effect */
+        if (dnx_opts_given(s, p->key) != p || !is_kept(type, p->key)) continue;
         fprintf(f, "%s=", p->key);
         if (layers_key && !strcmp(p->key, layers_key)) put_layers(f, p->value, layer, place);
         else fputs(p->value, f);
@@ -62,8 +73,7 @@ dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char 
         fputs(note, f);
         put_section(f, &cfg->sections[0], NULL, 0, NULL);
         for (int i = 0; i <= last; i++)
-            if (place[i] >= 0)
-                put_section(f, &cfg->sections[i + 1], net->nodes[i].type->layers_key, i, place);
+            if (place[i] >= 0) put_section(f, &cfg->sections[i + 1], net->nodes[i].type, i, place);
         bool failed = ferror(f);
         if (fclose(f) || failed) st = dnx_fail(err, DNX_EMEM, at, "no memory");
     }
