@@ -1,13 +1,11 @@
 /* args.c - parses a command line into the fields of a struct, by a table. */
 #include "cmd/args.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lines.h"
 #include "cmd/cmd.h"
 #include "net/options.h"
 #include "net/opts.h"
@@ -47,11 +45,8 @@ static int wrong(const parser *p, const char *format, ...) {
 /* ---- values ---- */
 
 static int set_int(const parser *p, const dnx_arg *a, const char *text) {
-    char *end;
-    errno = 0;
-    long v = strtol(text, &end, 10);
-    bool is_plain = *text && strspn(text, "+-0123456789") == strlen(text);
-    if (!is_plain || *end || errno || (double)v < a->min || (double)v > a->max)
+    long v;
+    if (!dnx_whole(text, (long)a->min, (long)a->max, &v))
         return wrong(p, "%s %s: must be a whole number from %.0f to %.0f", a->name, text, a->min,
                      a->max);
     *(int *)(void *)(p->out + a->offset) = (int)v;
@@ -59,10 +54,8 @@ static int set_int(const parser *p, const dnx_arg *a, const char *text) {
 }
 
 static int set_number(const parser *p, const dnx_arg *a, const char *text) {
-    char *end;
-    double v = strtod(text, &end);
-    bool is_plain = *text && strspn(text, "+-.0123456789eE") == strlen(text);
-    if (!is_plain || *end || !(v > a->min && v <= a->max))
+    double v;
+    if (!dnx_decimal(text, &v) || !(v > a->min && v <= a->max))
         return wrong(p, "%s %s: must be a number above %.10g, at most %.10g", a->name, text, a->min,
                      a->max);
     *(double *)(void *)(p->out + a->offset) = v;
@@ -122,10 +115,12 @@ static void set_defaults(const parser *p) {
 /* Returns the next word as the value of an option. When it cannot be one, prints a message and
  * returns NULL. */
 static const char *take_value(parser *p, const dnx_arg *a) {
-    bool is_number = a->type == DNX_ARG_IS_INT || a->type == DNX_ARG_IS_NUMBER;
+    double v;
+    const bool wants_number = a->type == DNX_ARG_IS_INT || a->type == DNX_ARG_IS_NUMBER;
     const char *text = p->next < p->n ? p->word[p->next++] : NULL;
     if (!text) wrong(p, "%s needs a value: %s", a->name, a->value);
-    else if (is_option(text) && !(is_number && strchr(".0123456789", text[1]))) {
+    else if (is_option(text) && !dnx_decimal(text, &v) &&
+             !(wants_number && strchr(".0123456789", text[1]))) {
         bool is_file = a->type == DNX_ARG_IS_TEXT || a->type == DNX_ARG_IS_TWO;
         wrong(p, "%s needs a value: %s; '%s' begins with '-'%s%s", a->name, a->value, text,
               is_file ? ", a file of that name is ./" : "", is_file ? text : "");

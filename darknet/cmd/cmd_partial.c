@@ -2,6 +2,7 @@
  * The file has version 0.2 and `seen` 0. */
 #include <stdio.h>
 
+#include "base/lines.h"
 #include "cmd/cmd.h"
 #include "net/weights.h"
 
@@ -20,8 +21,10 @@ static const dnx_arg table[] = {
 };
 
 static dnx_status find_end(const dnx_net *net, const char *text, int *layers, dnx_err *err) {
-    char end;
-    if (sscanf(text, "%d%c", layers, &end) == 1 && *layers >= 1 && *layers <= net->n) return DNX_OK;
+    long v = 0;
+    const bool ok = dnx_whole(text, 1, net->n, &v);
+    *layers = (int)v;
+    if (ok) return DNX_OK;
     return dnx_fail_at(err, DNX_EOPTION, net->file,
                        "%.60s: must be a whole number of layers from 1 to %d", text, net->n);
 }

@@ -130,6 +130,15 @@ def thresholds():
     expect_end(done, 1, f"t.json: was measured with the network {print_of}, this is ")
     expect_end(compare("crop.png", "crop.png", "-aligned", "-threshold", "2"), 1,
                "-threshold 2: a cosine is from -1 to 1\n")
+    for negative in ("-0.1", "-1e-3", "-.5", "-1"):
+        done = compare("crop.png", "crop.png", "-aligned", "-threshold", negative)
+        expect(done.stdout == f"cosine 1.0000: the same person\nthreshold {float(negative):.4f}\n",
+               done.stdout + done.stderr)
+    expect_end(compare("crop.png", "crop.png", "-aligned", "-threshold", "-2"), 1,
+               "-threshold -2: a cosine is from -1 to 1\n")
+    for word in ("-5x", "-aligned"):
+        done = compare("crop.png", "crop.png", "-threshold", word)
+        expect(done.returncode == 2 and f"'{word}' begins with '-'" in done.stderr, done.stderr)
     expect_end(compare("crop.png", "crop.png", "-aligned", "-threshold", "0,4"), 1,
                "-threshold 0,4: is neither a number, such as 0.4, nor a file\n")
 

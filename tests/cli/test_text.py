@@ -249,7 +249,8 @@ def valid_takes_what_train_takes():
         expect_end(done)
         expect(f"\n{count - 1}: top 1: " in done.stdout, done.stdout)
     expect_end(valid("classes=4\nvalid=faces\n"), 1, "v.data:2: [data] valid=faces: identity "
-               "folders of 3 of 4 classes: a folder's rank is its class, so make empty ones for the others")
+               "folders of 3 of 4 classes: a folder's rank is its class, so make empty ones for "
+               "the others")
     expect_end(valid("classes=3\nvalid=nowhere\n"), 1, "nowhere: cannot read: No such file or "
                "directory (valid= of v.data:2)")
 
