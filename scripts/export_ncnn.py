@@ -21,10 +21,9 @@ Blob "input": W x H x C floats, RGB, (pixel - input_mean) * input_scale:
     ex.input("input", in); ex.extract("output", out);
 
 Blob "output": the output of the last layer. Needs NumPy."""
-import os
 import sys
 
-from lib.errors import Failure, needs, run_main
+from lib.errors import needs, run_main
 
 needs("numpy")
 from exchange import network as networks
@@ -32,17 +31,14 @@ from exchange.calibrate import images_of
 from exchange.calibrate import ranges as calibrate
 from exchange.ncnn_out import FILTERS, SECTIONS, files_of
 from lib import files
-from lib.arguments import command_line
+from lib.arguments import exporter
 from lib.text import counted
 
 IMAGES = 64  # images that --int8 measures
 
 
 def export(cfg, weights, param, data, to=None, half=False, force=False, faces=None):
-    if os.path.realpath(param) == os.path.realpath(data):
-        raise Failure(f"{param}: is named for the .param and for the .bin")
-    for out in (param, data):
-        files.refuse_replacing(out, force, cfg, weights)
+    files.refuse_replacing({".param": param, ".bin": data}, force, cfg, weights)
     network = networks.load(cfg, weights, to, SECTIONS, "ncnn")
     ranges = None
     if faces:
@@ -64,18 +60,12 @@ def export(cfg, weights, param, data, to=None, half=False, force=False, faces=No
 
 
 def main():
-    parser = command_line(__doc__)
-    parser.add_argument("cfg")
-    parser.add_argument("weights")
-    parser.add_argument("param", metavar="OUT.param")
-    parser.add_argument("bin", metavar="OUT.bin")
-    parser.add_argument("-to", "--to", metavar="LAYER", help="the layer that becomes the output")
+    parser = exporter(__doc__, "out_param", "out_bin")
     parser.add_argument("--fp16", action="store_true", help="filters in 16 bits")
     parser.add_argument("--int8", metavar="FACES", help="filters and inputs in 8 bits, by images")
-    parser.add_argument("--force", action="store_true", help="replace the outputs")
     args = parser.parse_args()
-    return run_main(export, args.cfg, args.weights, args.param, args.bin, args.to, args.fp16,
-                    args.force, args.int8)
+    return run_main(export, args.cfg, args.weights, args.out_param, args.out_bin, args.to,
+                    args.fp16, args.force, args.int8)
 
 
 if __name__ == "__main__":

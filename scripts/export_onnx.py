@@ -28,7 +28,7 @@ import onnx
 from exchange import network as networks
 from exchange.onnx_out import SECTIONS, model_of
 from lib import files
-from lib.arguments import command_line, whole
+from lib.arguments import exporter, whole
 from lib.text import counted
 
 LARGEST = (1 << 31) - 1  # bytes of a Protocol Buffers message
@@ -51,7 +51,7 @@ def notes_of(network, cfg, weights):
 def export(cfg, weights, out, batch="N", to=None, keeps_norm=False, force=True):
     """Writes the ONNX file. batch: a number, or the name of an open dimension. Returns the network
     and the number of nodes."""
-    files.refuse_replacing(out, force, cfg, weights)
+    files.refuse_replacing({"model": out}, force, cfg, weights)
     network = networks.load(cfg, weights, to, SECTIONS, "ONNX")
     model = model_of(network, batch, notes_of(network, cfg, weights), keeps_norm)
     if model.ByteSize() > LARGEST:
@@ -61,8 +61,7 @@ def export(cfg, weights, out, batch="N", to=None, keeps_norm=False, force=True):
         print(f"{out}: [binary] layers take the signs of their inputs. A rounding difference can "
               "flip a sign, and deep networks then give other outputs: compare them before you use "
               "the file", file=sys.stderr)
-    with files.whole_file(out, binary=True) as f:
-        f.write(model.SerializeToString())
+    files.write(out, model.SerializeToString())
     return network, len(model.graph.node)
 
 
@@ -77,17 +76,11 @@ def work(args):
 
 
 def main():
-    parser = command_line(__doc__)
-    parser.add_argument("cfg")
-    parser.add_argument("weights")
-    parser.add_argument("out")
-    parser.add_argument("-to", "--to", metavar="LAYER", help="the layer that becomes the output")
+    parser = exporter(__doc__, "out")
     parser.add_argument("-batch", "--batch", type=whole(1), metavar="N",
                         help="images of a run; default any number")
     parser.add_argument("--keep-norm", action="store_true", help="do not fold batch norm")
-    parser.add_argument("--force", action="store_true", help="replace OUT.onnx")
-    args = parser.parse_args()
-    return run_main(work, args)
+    return run_main(work, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -119,10 +119,7 @@ def check(proto, model, importer, pair, shape, norm, options):
 
 
 def bring(source, cfg, weights, options):
-    for out in (cfg, weights):
-        files.refuse_replacing(out, options.force, source)
-    if os.path.realpath(cfg) == os.path.realpath(weights):
-        raise Failure(f"{cfg}: is named for the cfg and for the weights")
+    files.refuse_replacing({"cfg": cfg, "weights": weights}, options.force, source)
     proto = onnx_in.load(source)
     model = onnx_in.Model(source, proto, options.output)
     ones = "all" if options.fix_gamma == "all" else \
@@ -145,12 +142,10 @@ def bring(source, cfg, weights, options):
     data = cfg_out.weights_of(importer.layers)
     with tempfile.TemporaryDirectory() as folder:
         pair = os.path.join(folder, "net.cfg"), os.path.join(folder, "net.weights")
-        for path, what in zip(pair, (text.encode(), data)):
-            with open(path, "wb") as f:
-                f.write(what)
+        files.write(pair[0], text)
+        files.write(pair[1], data)
         check(proto, model, importer, pair, shape, (mean, scale), options)
-    with files.whole_file(weights, binary=True) as f:
-        f.write(data)
+    files.write(weights, data)
     files.write(cfg, text)
     for line in importer.notes:
         print(f"note: {line}")

@@ -23,12 +23,12 @@ import sys
 from lib.errors import Failure, needs, run_main
 
 needs("numpy")
+from exchange.torch_file import read_state
+from exchange.torch_match import Layer, match, modules_of, ordered, text_of
 from lib import files
 from lib.arguments import command_line
-from lib.darknet_files import weights_bytes
+from lib.darknet_files import BN_EPS, weights_bytes
 from lib.processes import checked
-from lib.torch_file import read_state
-from lib.torch_match import BN_EPS, Layer, match, modules_of, ordered, text_of
 
 
 def show_keys(path, part):
@@ -60,7 +60,7 @@ def show(matched, left, others, empty, json_net, eps, out):
 
 
 def bring(cfg, state, out, part=None, order=None, eps=BN_EPS, force=False):
-    files.refuse_replacing(out, force, cfg, state)
+    files.refuse_replacing({"weights": out}, force, cfg, state)
     told = checked(cfg)
     layers = [Layer(cfg, l) for l in told["layers"] if l["params"]]
     modules, others = modules_of(read_state(state, part)), []

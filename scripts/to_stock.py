@@ -11,23 +11,19 @@ Losses are left out. When a layer has no exact replacement (swish or [sam], for 
 message names the section and the option, and nothing is written.
 
 Netron can draw such a cfg, too. Needs NumPy."""
-import os
 import sys
 
-from lib.errors import Failure, needs, run_main
+from lib.errors import needs, run_main
 
 needs("numpy")
 from exchange import network as networks
 from exchange.stock_out import SECTIONS, files_of
 from lib import files
-from lib.arguments import command_line
+from lib.arguments import exporter
 
 
 def export(cfg, weights, out_cfg, out_weights, to=None, force=False):
-    if os.path.realpath(out_cfg) == os.path.realpath(out_weights):
-        raise Failure(f"{out_cfg}: is named for the cfg and for the weights")
-    for out in (out_cfg, out_weights):
-        files.refuse_replacing(out, force, cfg, weights)
+    files.refuse_replacing({"cfg": out_cfg, "weights": out_weights}, force, cfg, weights)
     text, data = files_of(networks.load(cfg, weights, to, SECTIONS, "stock Darknet"))
     files.write(out_weights, data)
     files.write(out_cfg, text)
@@ -36,12 +32,7 @@ def export(cfg, weights, out_cfg, out_weights, to=None, force=False):
 
 
 def main():
-    parser = command_line(__doc__)
-    for name in ("cfg", "weights", "out_cfg", "out_weights"):
-        parser.add_argument(name, metavar=name.replace("out_", "out."))
-    parser.add_argument("-to", "--to", metavar="LAYER", help="the layer that becomes the output")
-    parser.add_argument("--force", action="store_true", help="replace the outputs")
-    args = parser.parse_args()
+    args = exporter(__doc__, "out_cfg", "out_weights").parse_args()
     return run_main(export, args.cfg, args.weights, args.out_cfg, args.out_weights, args.to,
                     args.force)
 

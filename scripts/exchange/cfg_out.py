@@ -1,7 +1,7 @@
 """Writes a cfg and its weights from a list of layers."""
-import struct
-
 import numpy as np
+
+from lib.darknet_files import weights_bytes
 
 # The parameters of a section, in the order in which a weights file stores them
 NORM = ["scales", "mean", "variance"]
@@ -59,5 +59,4 @@ def text_of(layers, net, remarks):
 
 def weights_of(layers):
     """Returns the bytes of the weights file."""
-    floats = [np.ascontiguousarray(a, "<f4").tobytes() for layer in layers for a in layer.floats()]
-    return struct.pack("<iiiQ", 0, 2, 0, 0) + b"".join(floats)
+    return weights_bytes(a for layer in layers for a in layer.floats())

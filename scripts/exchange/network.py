@@ -1,13 +1,12 @@
 """Reads a network and its weights. `darknet check -json` gives the names, shapes and options of the
 layers, so that scripts need no reader for cfg files."""
-import json
 import math
 
 import numpy as np
 
 from lib.darknet_files import BN_EPS, read_weights
 from lib.errors import Failure
-from lib.processes import darknet, run
+from lib.processes import checked
 
 PREDICTS = ("softmax", "logistic")  # losses whose output is a prediction
 WINDOWS = ("convolutional", "depthwise", "low_rank", "binary")
@@ -24,14 +23,13 @@ class Tensor:
 class Layer:
     """A layer. name may be None. sources: the numbers of the layers that it reads, -1 for the
     network's input. inputs, out: shapes as (height, width, channels). params: {name: array}. macs:
-    multiply-adds. line: the line of its section in the cfg. at: file and line, for messages."""
+    multiply-adds. at: file and line, for messages."""
 
     def __init__(self, cfg, told):
         self.number, self.section, self.name = told["layer"], told["section"], told["name"]
         self.options, self.sources, self.is_loss = told["options"], told["from"], told["is_loss"]
         self.inputs, self.out = [tuple(s) for s in told["in"]], tuple(told["out"])
         self.counts = {p["name"]: p["count"] for p in told["params"]}
-        self.line = told["line"]
         self.macs, self.at = told["multiply_adds"], f"{cfg}:{told['line']}: [{told['section']}]"
         self.params = {}
 
@@ -127,7 +125,7 @@ class Network:
     number of the layer whose output `darknet embed` writes."""
 
     def __init__(self, cfg):
-        told = json.loads(run([darknet(), "check", cfg, "-json"], capture=True))
+        told = checked(cfg)
         self.cfg, self.net, self.input = cfg, told["net"], tuple(told["in"])
         self.layers = [Layer(cfg, l) for l in told["layers"]]
         self.embedding, self.total = told["embedding"], told["floats"]

@@ -30,13 +30,11 @@ def leaky(t, n, x):
 def clip(t, n, x, low=None, high=None):
     low = n.get("min") if low is None else float(np.ravel(low)[0])
     high = n.get("max") if high is None else float(np.ravel(high)[0])
-    if x.parts and x.parts[0] == "affine" and (low, high) == (0, 6):
+    if x.parts and x.parts[0] == "affine":
         a, b, base = x.parts[1:4]
-        if is_near(a, 1) and is_near(b, 3):
+        if (low, high) == (0, 6) and is_near(a, 1) and is_near(b, 3):
             return x.like(parts=("cut", base, 1.))  # cut(x + 3)
-    if x.parts and x.parts[0] == "affine" and (low, high) == (0, 1):
-        a, b, base = x.parts[1:4]
-        if is_near(a, .5) and is_near(b, 1):
+        if (low, high) == (0, 1) and is_near(a, .5) and is_near(b, 1):
             return x.like(parts=("half cut", base))
     if x.parts and x.parts[0] == "length":
         return x  # clips a vector's length at a tiny value, which changes nothing
@@ -142,12 +140,12 @@ def divide(t, _n, x, y):
 
 def plus(t, n, x, y):
     sign = -1 if n.op == "Sub" else 1
-    if not isinstance(y, Value) or not isinstance(x, Value):
-        if isinstance(x, Value):
-            if x.parts and x.parts[0] in ("length", "sum of squares"):
-                return x  # + epsilon
-            return affine(t, x, np.float64(1), sign * per_channel(t, x, y))
+    if not isinstance(x, Value):
         return affine(t, y, np.float64(sign), per_channel(t, y, x))
+    if not isinstance(y, Value):
+        if x.parts and x.parts[0] in ("length", "sum of squares"):
+            return x  # + epsilon
+        return affine(t, x, np.float64(1), sign * per_channel(t, x, y))
     x, y = t.layer_of(x), t.layer_of(y)
     if x.shape != y.shape or x.form != y.form and not x.is_point:
         t.fail(f"adds {x.dims} and {y.dims}: only equal shapes have a layer here")

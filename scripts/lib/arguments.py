@@ -10,6 +10,17 @@ def command_line(text, **more):
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def exporter(text, *outs):
+    """Returns the parser of a script that writes a network in another format: NET.cfg WEIGHTS, the
+    files `outs`, -to and --force."""
+    parser = command_line(text)
+    for name in ("cfg", "weights", *outs):
+        parser.add_argument(name, metavar=name.replace("out_", "out."))
+    parser.add_argument("-to", "--to", metavar="LAYER", help="the layer that becomes the output")
+    parser.add_argument("--force", action="store_true", help="replace the outputs")
+    return parser
+
+
 def whole(least, most=1 << 31):
     def take(text):
         try:

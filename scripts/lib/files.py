@@ -2,6 +2,7 @@
 way."""
 import contextlib
 import csv
+import itertools
 import json
 import os
 import stat
@@ -76,14 +77,19 @@ def remove(path):
         os.remove(path)
 
 
-def refuse_replacing(out, force, *inputs):
-    """Raises a Failure when `out` is one of the inputs, or when it exists and force is False."""
-    for path in inputs:
+def refuse_replacing(outs, force, *inputs):
+    """Raises a Failure when an output is one of the inputs, or another output, or when it exists
+    and force is False. outs: {what it is: path}."""
+    for one, other in itertools.combinations(outs, 2):
+        if os.path.realpath(outs[one]) == os.path.realpath(outs[other]):
+            raise Failure(f"{outs[one]}: is named for the {one} and for the {other}")
+    for out, path in itertools.product(outs.values(), inputs):
         with contextlib.suppress(FileNotFoundError):
             if os.path.samefile(out, path):
                 raise Failure(f"{out}: is an input of this very command")
-    if not force and os.path.isfile(out):
-        raise Failure(f"{out}: exists; --force replaces it")
+    for out in outs.values():
+        if not force and os.path.isfile(out):
+            raise Failure(f"{out}: exists; --force replaces it")
 
 
 def write(path, content):

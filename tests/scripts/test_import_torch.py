@@ -15,7 +15,7 @@ from common import attempt_all, expect, expect_end, needed, read, script, summar
 with needed():
     import numpy as np
 from lib.errors import Failure
-from lib.torch_file import read_state
+from exchange.torch_file import read_state
 
 TORCH = types.ModuleType("torch")
 UTILS = types.ModuleType("torch._utils")

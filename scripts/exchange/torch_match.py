@@ -1,10 +1,11 @@
 """Assigns the modules of a PyTorch network to the layers of a cfg, both in their order."""
 import numpy as np
 
+from exchange import network
 from lib import files
+from lib.darknet_files import BN_EPS
 from lib.errors import Failure
 
-BN_EPS = 1e-5
 STATISTICS = ("running_mean", "running_var")
 FILTERS = ("biases", "scales", "mean", "variance", "weights", "slopes")
 NAMES = {"conv": "a Conv2d", "linear": "a Linear", "bn": "a BatchNorm", "prelu": "a PReLU"}
@@ -73,14 +74,13 @@ def ordered(path, modules):
     return taken, list(named.values())
 
 
-class Layer:
-    """A layer of the cfg that has parameters, from the output of `darknet check -json`."""
+class Layer(network.Layer):
+    """A layer of the cfg that has parameters."""
 
     def __init__(self, cfg, told):
-        self.section, self.is_loss, self.options = told["section"], told["is_loss"], told["options"]
-        self.counts = {p["name"]: p["count"] for p in told["params"]}
-        self.where = f"layer {told['layer']} [{self.section}] ({cfg}:{told['line']})"
-        self.number, self.input, self.output = told["layer"], told["in"][0], told["out"][2]
+        super().__init__(cfg, told)
+        self.where = f"layer {self.number} [{self.section}] ({cfg}:{told['line']})"
+        self.output = self.out[2]
         known = set(self.counts) <= set(FILTERS) and self.section != "binary"
         if not known and not self.is_loss:
             raise Failure(f"{self.where}: is not filled from PyTorch")
@@ -88,18 +88,15 @@ class Layer:
     @property
     def filters(self):
         """The shape of its filters: N x C/groups x height x width, or outputs x inputs."""
-        height, width, _ = self.input
-        if self.section == "connected" or self.is_loss:
+        if self.is_loss:
             rows = self.options.get("classes", self.output)
-            return (rows, self.counts["weights"] // rows)
-        kh, kw = (height, width) if self.section == "global_depthwise" else \
-            (self.options["size"],) * 2
-        return (self.output, self.counts["weights"] // (self.output * kh * kw), kh, kw)
+            return rows, self.counts["weights"] // rows
+        return self.shape_of("weights")
 
     @property
     def takes_flat(self):
         """True when a Linear computes the same, because the filter covers the whole map."""
-        h, w, c = self.input
+        h, w, c = self.inputs[0]
         return self.filters[1:] == (c, h, w) and \
             not (self.options.get("pad") and h > 1 or self.options.get("padding"))
 
@@ -128,7 +125,7 @@ class Layer:
     @property
     def can_be_norm(self):
         return self.section == "depthwise" and self.options["batch_normalize"] and \
-            self.filters[1:] == (1, 1, 1) and self.output == self.input[2]
+            self.filters[1:] == (1, 1, 1) and self.output == self.inputs[0][2]
 
     def fill(self, modules, eps):
         """Returns {parameter: numbers} from the modules of this layer."""
