@@ -10,29 +10,21 @@ counts, because other programs can only make a round slower. The binary layer us
 processor has it, unless DNX_ISA names other kernels.
 """
 import ctypes
-import json
 import os
 import sys
 import tempfile
 import time
 
-from lib import processes
 from lib.arguments import command_line, whole
 from lib.errors import run_main
+from lib.files import write
+from lib.processes import timed
 
 SHAPES = [(14, 256), (28, 128), (7, 512)]  # side, channels in and out
 NET = "[net]\nbatch=1\nheight={0}\nwidth={0}\nchannels={1}\n"
 BINARY = NET + ("[binary]\nfilters={1}\nsize=3\npad=1\nmode=xnor\nbatch_normalize=1\n"
                 "activation=relu\n")
 FLOAT = NET + "[convolutional]\nfilters={1}\nsize=3\npad=1\nactivation=relu\n"
-
-
-def ours(darknet, text, threads, folder):
-    path = os.path.join(folder, "one.cfg")
-    with open(path, "w") as f:
-        f.write(text)
-    return json.loads(processes.run([darknet, "bench", path, "-json", "-threads", str(threads),
-                                     "-runs", "50"], capture=True))
 
 
 class OneDnn:
@@ -116,15 +108,18 @@ def peers(side, channels):
 
 
 def compare(args):
-    darknet = args.darknet or processes.darknet()
+    if args.darknet:
+        os.environ["DARKNET_BIN"] = args.darknet
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # oneDNN reads it
     with tempfile.TemporaryDirectory() as folder:
+        cfg = os.path.join(folder, "one.cfg")
         for side, channels in SHAPES:
             times = {"binary": [], "float32": []}
             others = peers(side, channels)
             for _ in range(args.rounds):
                 for name, text in (("binary", BINARY), ("float32", FLOAT)):
-                    out = ours(darknet, text.format(side, channels), args.threads, folder)
+                    write(cfg, text.format(side, channels))
+                    out = timed(cfg, "-threads", args.threads, "-runs", 50)
                     times[name].append(out["fastest"])
                 for name, run in others.items():
                     for _ in range(10):

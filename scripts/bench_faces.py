@@ -14,7 +14,6 @@ page, whichever is faster here. R-Net and O-Net run on one batch of the mean num
 Only the networks are compared. "darknet faces" also decodes, makes pyramids and windows, suppresses
 boxes, and cuts and writes crops; its time per photograph is printed, but has no peer.
 `make faces-deps bench-deps onnx-deps` installs what this needs."""
-import argparse
 import contextlib
 import json
 import math
@@ -30,11 +29,11 @@ from PIL import Image
 import bench_peers
 import export_onnx
 from bench import peer_process
-from lib.arguments import whole
+from lib.arguments import command_line, real, whole
 from lib.cfg_text import edit
 from lib.files import read, write
 from lib.folders import images_below
-from lib.processes import darknet, run
+from lib.processes import darknet, run, timed
 from lib.text import counted
 
 CELL, FACTOR = 12, .709  # P-Net's window, and from one scale to the next
@@ -108,9 +107,8 @@ class Bench:
         runs = max(5, int(self.args.seconds * 300))
 
         def our_turn():
-            out = bench_peers.darknet("bench", cfg, weights, "-batch", batch, "-threads",
-                                      self.args.threads, "-runs", runs, "-json")
-            return batch * json.loads(out)["ms_per_image"]
+            return batch * timed(cfg, weights, "-batch", batch, "-threads", self.args.threads,
+                                 "-runs", runs)["ms_per_image"]
 
         def peer_turn():
             peer.times(0, 3)
@@ -162,8 +160,7 @@ def work(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("photographs", metavar="PHOTOS", help="a folder, all of one size")
     parser.add_argument("-min-face", type=whole(12, 16384), default=40, metavar="N",
                         help="the smallest face, pixels; default 40")
@@ -173,12 +170,9 @@ def main():
                         help="the detector; default the one of `make faces-deps`")
     parser.add_argument("-threads", type=whole(1, 64), default=2, metavar="N", help="default 2")
     parser.add_argument("-turns", type=whole(1, 1000), default=5, metavar="N", help="default 5")
-    parser.add_argument("-seconds", type=float, default=.5, metavar="S",
+    parser.add_argument("-seconds", type=real(least=0, most=3600), default=.5, metavar="S",
                         help="length of a turn; default 0.5")
-    args = parser.parse_args()
-    if not 0 <= args.seconds <= 3600:
-        parser.error("-seconds: must be from 0 to 3600")
-    return run_main(work, args)
+    return run_main(work, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ A case is one of:
     darknet19:1, resnet18:1      libdarknet's cfg files with random weights; libdarknet only
 For libdarknet [depthwise] becomes a convolution in groups, and PReLU a leaky ReLU. All slopes are
 set to 0.1 here, so the two are equal."""
+import argparse
 import contextlib
 import importlib.util
-import json
 import os
 import statistics
 import subprocess
@@ -26,10 +26,15 @@ import sys
 import tempfile
 import time
 
+from lib.errors import needs
+
+needs("numpy")
+import numpy as np
+
 from bench import peer_process
 from lib import processes
-from lib.arguments import command_line
-from lib.processes import ROOT
+from lib.arguments import command_line, each, real, whole, words
+from lib.processes import ROOT, timed
 
 HOST_LIBRARY = os.path.join(os.environ.get("DARKNET", "/usr/lib/darknet"), "libdarknet.so")
 STOCK, STOCK_CFG = ("darknet19", "resnet18"), "/usr/share/darknet/cfg/{}.cfg"
@@ -51,9 +56,8 @@ def darknet(*args):
 def ours_ms(args, cfg, weights, batch, runs, *more):
     """Returns our milliseconds per image. runs: the number of runs in a turn of one second."""
     runs = max(5, round(runs * args.seconds))
-    out = darknet("bench", cfg, weights, *more, "-batch", batch, "-threads", args.threads,
-                  "-runs", runs, "-json")
-    return float(json.loads(out)["ms_per_image"])
+    return timed(cfg, weights, *more, "-batch", batch, "-threads", args.threads, "-runs",
+                 runs)["ms_per_image"]
 
 
 def median_ms(run, images, seconds, least):
@@ -86,8 +90,6 @@ def turns(args, sides):
 def compare(label, ours, peer):
     """Returns the difference of two outputs, divided by the largest value. Raises an error when
     they differ by more than TOLERANCE."""
-    import numpy as np
-
     if ours.shape != peer.shape:
         raise RuntimeError(f"{label}: {peer.size} outputs, ours are {ours.size}")
     worst = float(np.abs(ours - peer).max() / np.abs(peer).max())
@@ -99,8 +101,6 @@ def compare(label, ours, peer):
 def inputs(folder, batch, height, width, channels, seed):
     """Makes random images, as an array and as two files: B x H x W x C for us, B x C x H x W for
     the others."""
-    import numpy as np
-
     shape = (batch, height, width, channels)
     x = np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
     ours, peer = os.path.join(folder, "in.f32"), os.path.join(folder, "planes.f32")
@@ -112,8 +112,6 @@ def inputs(folder, batch, height, width, channels, seed):
 
 def raw(args, cfg, weights, fin, batch, folder):
     """Returns our outputs, B x D."""
-    import numpy as np
-
     fout = os.path.join(folder, "out.f32")
     darknet("classifier", "raw", cfg, weights, fin, fout, "-batch", batch, "-threads",
             args.threads, "-force")
@@ -121,8 +119,6 @@ def raw(args, cfg, weights, fin, batch, folder):
 
 
 def process_output(peer, batch, folder):
-    import numpy as np
-
     fout = os.path.join(folder, "peer.f32")
     peer.output(fout)
     return np.fromfile(fout, np.float32).reshape(batch, -1)
@@ -149,8 +145,7 @@ def beside_busy(args):
     for name, batch in BUSY_CASES:
         cfg = os.path.join(ROOT, "cfg", name + ".cfg")
         for busy in args.busy:
-            out = json.loads(darknet("bench", cfg, "-batch", batch, "-threads", args.threads,
-                                     "-busy", busy, "-runs", 1, "-json"))
+            out = timed(cfg, "-batch", batch, "-threads", args.threads, "-busy", busy, "-runs", 1)
             for when, count in (("quiet", 0), ("busy", busy)):
                 if count or busy == args.busy[0]:
                     one, many = out["one"], out["all"]
@@ -214,9 +209,7 @@ def forward(args, name, batch, folder, stack):
 def step(args, name, folder):
     """Times a training step with a softmax of 10,000 classes. The results are not compared here:
     tests/oracle/test_torch.py compares all gradients."""
-    import numpy as np
     import torch
-
     from bench import peer_torch
     from lib.plan import plan
     weights, cfg, body = (os.path.join(folder, f) for f in ("step.weights", "step.cfg", "body.cfg"))
@@ -318,49 +311,37 @@ def run_case(args, case, folder):
     return True
 
 
-def word_list(text, known, what, parser):
-    words = text.split(",")
-    for word in words:
-        if not known(word):
-            parser.error(f"{what}: {word} is not known")
-    return words
-
-
 def known_case(case):
     name, _, batch = case.partition(":")
-    if name in STOCK:
-        return batch == "1"
-    return (os.path.exists(os.path.join(ROOT, "cfg", name + ".cfg"))
-            and (batch == "step" or batch.isdigit() and int(batch) > 0))
+    is_cfg = os.path.exists(os.path.join(ROOT, "cfg", name + ".cfg"))
+    if not (batch == "1" if name in STOCK else
+            is_cfg and (batch == "step" or batch.isdigit() and int(batch) > 0)):
+        raise argparse.ArgumentTypeError(f"{case} is not known")
+    return case
 
 
 def main():
     parser = command_line(__doc__)
-    parser.add_argument("-threads", type=int, default=2, help="threads on all sides (2)")
-    parser.add_argument("-turns", type=int, default=3, help="turns of each side (3)")
-    parser.add_argument("-seconds", type=float, default=1, help="length of a peer's turn (1)")
-    parser.add_argument("-peers", default=",".join(PEERS),
+    parser.add_argument("-threads", type=whole(1), default=2, help="threads on all sides (2)")
+    parser.add_argument("-turns", type=whole(1), default=3, help="turns of each side (3)")
+    parser.add_argument("-seconds", type=real(least=0), default=1,
+                        help="length of a peer's turn (1)")
+    parser.add_argument("-peers", type=words(PEERS), default=",".join(PEERS),
                         help="the peers to time; default %(default)s")
-    parser.add_argument("-cases", default=CASES, help="the cases to time; default %(default)s")
-    parser.add_argument("-busy", default="1,2,4", help="numbers of busy processes, 0: none (1,2,4)")
+    parser.add_argument("-cases", type=each(known_case), default=CASES,
+                        help="the cases to time; default %(default)s")
+    parser.add_argument("-busy", type=each(whole(0)), default="1,2,4",
+                        help="numbers of busy processes, 0: none (1,2,4)")
     args = parser.parse_args()
-    if not all(word.isdigit() for word in args.busy.split(",")):
-        parser.error("-busy: must be whole numbers, with commas between")
-    args.busy = [int(word) for word in args.busy.split(",") if int(word)]
-    if args.threads < 1 or args.turns < 1 or args.seconds < 0:
-        parser.error("-threads and -turns must be at least 1, -seconds at least 0")
-    args.peers = word_list(args.peers, PEERS.__contains__, "-peers", parser)
-    cases = word_list(args.cases, known_case, "-cases", parser)
+    args.busy = [n for n in args.busy if n]
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
-    if importlib.util.find_spec("numpy") is None:
-        sys.exit("python3-numpy is not installed: make bench-deps")
     available(args)
     print(f"{args.threads} threads, medians of {args.turns} turns, {WARM_UP} warm-up runs of a "
           "peer, 1 of libdarknet")
     print(f"{'network':24} {'batch':>5} {'peer':24} {'our ms':>9} {'peer ms':>9} {'ratio':>7} "
           f"{'differ by':>10}")
     failed = False
-    for case in cases:
+    for case in args.cases:
         try:
             with tempfile.TemporaryDirectory() as folder:
                 if not run_case(args, case, folder):

@@ -15,7 +15,6 @@ real people. With --net, decisions need --threshold.
 
 The threshold for drawings is the cosine with the fewest errors on all pairs that are not shown. The
 pairs shown are the first of the list, not a selection."""
-import argparse
 import json
 import os
 import shutil
@@ -28,6 +27,7 @@ needs("numpy", "PIL")
 import numpy as np
 from PIL import Image, ImageDraw
 
+from lib.arguments import command_line
 from lib.cfg_text import edit
 from lib.embeddings import Embeddings
 from lib.files import make_folder, read, whole_file, write
@@ -198,8 +198,7 @@ def show(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="the folder of all results")
     parser.add_argument("--photos", metavar="FOLDER", help="photographs; needs make faces-deps")
     parser.add_argument("--net", nargs=2, metavar=("NET.cfg", "WEIGHTS"),

@@ -33,8 +33,8 @@ from evaluation import comparison, identification, threshold
 from evaluation.faces import Network, read_ignored
 from evaluation.statistics import rate_name
 from lib import fingerprints
-from lib.arguments import command_line, each, real, whole
-from lib.files import remove, write_csv, write_json
+from lib.arguments import each, evaluation, real, whole
+from lib.files import write_csv, write_json
 from lib.lock import folder_lock
 from lib.text import columns, counted
 from report import identification as shown
@@ -116,19 +116,14 @@ def one(name, network, inputs, args):
 
 
 def write_threshold(args, result, private):
-    """Writes threshold.json. When --threshold-rate names a rate that cannot be measured, this is an
-    error."""
+    """Writes threshold.json. Returns a list with the reason when it cannot."""
     v = result["verification"]
     counts = {"genuine_pairs": v["genuine_pairs"], "impostor_pairs": v["impostor_pairs"],
               "people": v["people_with_pairs"]}
     rate = args.threshold_rate or THRESHOLD_RATE
-    remove(os.path.join(args.out, "threshold.json"))
-    got = v["tar_at_far"][rate_name(rate)]
-    if got is None and not args.threshold_rate:
-        return [f"no threshold.json: {threshold.too_few(rate, counts['impostor_pairs'])}"]
     about = dict(private["about"], faces=shown.faces_text(result))
-    threshold.save(os.path.join(args.out, "threshold.json"), rate, got, counts, about)
-    return []
+    why_not = threshold.save(args, rate, v["tar_at_far"][rate_name(rate)], counts, about)
+    return [why_not] if why_not else []
 
 
 def work(args):
@@ -164,9 +159,8 @@ def work(args):
 
 
 def main():
-    parser = command_line(__doc__)
+    parser = evaluation(__doc__)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as above")
-    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of all results")
     parser.add_argument("--embeddings", metavar="DIR",
                         help="the folder of cached features; default "
                         "OUT/embeddings; several runs may share it")
@@ -196,11 +190,7 @@ def main():
     parser.add_argument("--bootstrap", type=whole(20, 100000), default=1000, metavar="N",
                         help="draws of people for the intervals of TAR; default 1000")
     parser.add_argument("--seed", type=whole(0), default=1)
-    parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
-                        help="add or append the features of the mirror image (default: none)")
     parser.add_argument("--allow-broken", action="store_true", help="leave broken images out")
-    parser.add_argument("--threads", type=whole(0, 64), default=0, help="0: all processors")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false")
     args = parser.parse_args()
     args.far = sorted(args.far, reverse=True)
     if args.pictures or args.suspects:

@@ -12,7 +12,6 @@ compare` and `darknet find` (the cosine above which two faces match, at the fals
 --threshold-rate). Rates in results.json lie between 0 and 1. A number that cannot be measured is
 null: the standard error when there is one fold, and TAR at a FAR with fewer than ten false accepts.
 """
-import os
 import sys
 
 from lib.errors import Failure, needs, run_main
@@ -23,8 +22,7 @@ import numpy as np
 from evaluation import threshold
 from experiments.verification import verify, verify_bin
 from lib import fingerprints
-from lib.arguments import command_line, real
-from lib.files import make_folder, remove
+from lib.arguments import evaluation, real
 from lib.lock import folder_lock
 from lib.metrics import p_text, percent
 from lib.pairs import read_pairs
@@ -34,7 +32,6 @@ THRESHOLD_RATE = 1e-2  # lower rates cannot be measured well with LFW's 3,000 pa
 
 
 def evaluate(args):
-    make_folder(args.out)
     with folder_lock(args.out):
         measure(args)
 
@@ -42,8 +39,6 @@ def evaluate(args):
 def measure(args):
     more = {"flip": args.flip, "threads": args.threads, "allow_missing": args.allow_missing,
             "other": args.versus, "pictures": args.pictures}
-    if args.pictures:
-        needs("matplotlib")
     if args.pairs:
         result = verify(args.cfg, args.weights, args.folder, read_pairs(args.pairs), args.out,
                         **more)
@@ -61,20 +56,14 @@ def measure(args):
 
 
 def write_threshold(args, result):
-    """Writes threshold.json. When --threshold-rate names a rate that cannot be measured, this is an
-    error."""
-    rate, path = args.threshold_rate or THRESHOLD_RATE, os.path.join(args.out, "threshold.json")
-    remove(path)
+    rate = args.threshold_rate or THRESHOLD_RATE
     got, counts = threshold.of_pairs(np.array(result["scores"]), np.array(result["same"], bool),
                                      result["pair_names"], rate)
-    if got is None and not args.threshold_rate:
-        print(f"no threshold.json: {threshold.too_few(rate, counts['impostor_pairs'])}")
-        return
     about = {"network": got and fingerprints.of_features(args.cfg, args.weights),
              "flip": args.flip, "cfg": args.cfg, "weights": args.weights,
              "faces": f"{counts['impostor_pairs']} pairs of two people of {result['faces']}"}
-    threshold.save(path, rate, got, counts, about)
-    print(f"threshold {got['threshold']:.4f} at a false-match rate of {rate:g} "
+    why_not = threshold.save(args, rate, got, counts, about)
+    print(why_not or f"threshold {got['threshold']:.4f} at a false-match rate of {rate:g} "
           f"({percent(got['false_match_low'])} to {percent(got['false_match_high'])} %): "
           "threshold.json")
 
@@ -112,28 +101,21 @@ def report(r, out):
 
 
 def main():
-    parser = command_line(__doc__)
+    parser = evaluation(__doc__)
     parser.add_argument("cfg")
     parser.add_argument("weights")
     parser.add_argument("folder", help="the images: NAME/NAME_0001.jpg, or all in one folder; "
                                        "or a verification set of InsightFace's, named *.bin")
     parser.add_argument("pairs", nargs="?", help="pairs.txt; a .bin has its own")
-    parser.add_argument("--out", required=True, metavar="DIR",
-                        help="the folder of all results")
     parser.add_argument("--allow-missing", action="store_true",
                         help="drop pairs whose images are missing or broken")
-    parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
-                        help="add or append the features of the mirror image (default: none)")
     parser.add_argument("--versus", metavar="JSON",
                         help="results.json of another run, or its folder")
     parser.add_argument("--threshold-rate", type=real(above=0, most=.5), metavar="RATE",
                         help="the false-match rate of threshold.json; default 1e-2")
-    parser.add_argument("--threads", type=int, default=0, help="0: all processors")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false",
-                        help="write only results.json")
     args = parser.parse_args()
-    if args.threads < 0:
-        parser.error(f"--threads {args.threads}: must be 0 or more")
+    if args.pictures:
+        needs("matplotlib")
     return run_main(evaluate, args)
 
 

@@ -18,7 +18,7 @@ from lib.errors import Failure, needs, run_main
 needs("numpy", "scipy")
 from experiments.evaluation import RESULTS, reusable
 from experiments.verification import find_images, images_of, made_from, verify
-from lib.arguments import command_line
+from lib.arguments import evaluation
 from lib.files import write_csv, write_json
 from lib.lock import folder_lock
 from lib.metrics import percent
@@ -110,21 +110,13 @@ def work(args):
 
 
 def main():
-    parser = command_line(__doc__)
+    parser = evaluation(__doc__)
     parser.add_argument("cfg")
     parser.add_argument("weights")
     parser.add_argument("--sets", required=True, type=sets, metavar="NAME=SET,NAME=SET")
-    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of all results")
     parser.add_argument("--allow-missing", action="store_true",
                         help="drop pairs whose images are missing or broken")
-    parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
-                        help="add or append the features of the mirror image (default: none)")
-    parser.add_argument("--threads", type=int, default=0, help="0: all processors")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false",
-                        help="do not draw roc.png and worst.png of the sets")
     args = parser.parse_args()
-    if args.threads < 0:
-        parser.error(f"--threads {args.threads}: must be 0 or more")
     if args.pictures:
         needs("matplotlib")
     return run_main(work, args)

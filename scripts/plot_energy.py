@@ -2,10 +2,10 @@
 """plot_energy.py energy.csv out.png [-title TEXT]: draws, for each layer, the share of the
 responses' energy that the first k eigenvectors contain, against k. Dots mark the chosen ranks.
 `darknet compress low-rank -csv` writes energy.csv."""
-import argparse
 import csv
 import sys
 
+from lib.arguments import command_line
 from lib.errors import Failure, run_main
 from lib.text import read_lines
 from report.curves import names_of
@@ -53,7 +53,7 @@ def draw(path, out, title):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("csv", metavar="energy.csv")
     parser.add_argument("out", metavar="out.png", help="a .png, .pdf or .svg file")
     parser.add_argument("-title", default="", help="the network and the images; default: the "

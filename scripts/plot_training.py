@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """plot_training.py log.csv [log.csv ...] out.png: draws the losses, accuracy, verification and
 learning rate of training runs, from their CSV logs (darknet/train/log.h describes the columns)."""
-import argparse
 import sys
 
+from lib.arguments import command_line
 from lib.errors import run_main
 from report import curves
 from report.pictures import picture
@@ -51,7 +51,7 @@ def draw(paths, out):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("logs", nargs="+", metavar="log.csv")
     parser.add_argument("out", metavar="out.png", help="a .png, .pdf or .svg file")
     args = parser.parse_args()

@@ -9,7 +9,8 @@ import numpy as np
 
 from bench import peer_process
 from lib import darknet_files
-from lib.plan import plan, read_cfg
+from lib.plan import plan
+from lib.processes import checked
 
 
 def twin(cfg, weights, batch, folder):
@@ -51,26 +52,20 @@ def random_weights(cfg, out):
                            "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"libdarknet failed: {done.stderr.strip()[-200:]}")
-    sections = read_cfg(cfg)
     with open(out, "rb") as f:
         head, values = f.read(20), np.fromfile(f, np.float32)
     if struct.unpack_from("<ii", head) != (0, 2):
         raise RuntimeError(f"{out}: unknown version")
     rng = np.random.default_rng(4)
-    c, at = int(sections[0][1]["channels"]), 0
-    for name, o, _ in sections[1:]:
-        if name == "convolutional":
-            n = int(o["filters"])
-            if o.get("batch_normalize") == "1":
-                values[at:at + n] = rng.normal(0, 0.1, n)
-                values[at + n:at + 2 * n] = rng.uniform(0.5, 1.5, n)
-                values[at + 2 * n:at + 3 * n] = rng.normal(0, 0.1, n)
-                values[at + 3 * n:at + 4 * n] = rng.uniform(1, 3, n)
-                at += 3 * n
-            at += n + n * c * int(o["size"]) ** 2
-            c = n
-        elif name not in ("maxpool", "avgpool", "shortcut", "softmax", "cost"):
-            raise RuntimeError(f"{cfg}: [{name}] is not known here")
+    draw = {"biases": lambda n: rng.normal(0, 0.1, n), "scales": lambda n: rng.uniform(0.5, 1.5, n),
+            "mean": lambda n: rng.normal(0, 0.1, n), "variance": lambda n: rng.uniform(1, 3, n)}
+    at = 0
+    for layer in checked(cfg)["layers"]:
+        counts = {p["name"]: p["count"] for p in layer["params"]}
+        for name, n in counts.items():
+            if "variance" in counts and name in draw:
+                values[at:at + n] = draw[name](n)
+            at += n
     if at != values.size:
         raise RuntimeError(f"{out}: {values.size} floats, the network has {at}")
     with open(out, "wb") as f:

@@ -1,45 +1,46 @@
 """Writes threshold.json: the cosine above which two faces match, for a given false-match rate.
 `darknet compare` and `darknet find` read it. It is one flat object with one key in each line;
 scripts/README.md lists the keys."""
+import os
 import time
 
 import numpy as np
 
 from evaluation import statistics
 from lib.errors import Failure
-from lib.files import write_json
+from lib.files import remove, write_json
 from lib.metrics import FEWEST
 
 FORMAT = "darknet threshold 1"
 
 
-def record(rate, got, counts, about):
-    """Returns the content of the file. got: {"threshold", "false_matches", "false_match_low",
-    "false_match_high", "tar", "low", "high"}; counts: {"genuine_pairs", "impostor_pairs",
-    "people"}; about: {"network", "flip", "cfg", "weights", "faces"}."""
-    return {"format": FORMAT, "threshold": got["threshold"], "false_match_rate": rate,
-            "false_matches": got["false_matches"], "impostor_pairs": counts["impostor_pairs"],
-            "false_match_rate_low": got["false_match_low"],
-            "false_match_rate_high": got["false_match_high"], "true_match_rate": got["tar"],
-            "true_match_rate_low": got["low"], "true_match_rate_high": got["high"],
-            "genuine_pairs": counts["genuine_pairs"], "people": counts["people"],
-            **about, "date": time.strftime("%Y-%m-%d %H:%M:%S")}
-
-
-def too_few(rate, pairs):
-    return (f"{pairs:,} pairs of different people cannot show a false-match rate of {rate:g}: "
-            f"fewer than {FEWEST} of them would match; {round(FEWEST / rate):,} are needed")
-
-
-def save(path, rate, got, counts, about):
-    """Writes the file. Raises a Failure when the pairs are too few to measure the rate."""
+def save(args, rate, got, counts, about):
+    """Writes the file into the folder --out. Returns None, or why it is not written: the pairs are
+    too few to measure the rate. This is a Failure when --threshold-rate names the rate.
+    got: None or {"threshold", "false_matches", "false_match_low", "false_match_high", "tar", "low",
+    "high"}; counts: {"genuine_pairs", "impostor_pairs", "people"}; about: {"network", "flip",
+    "cfg", "weights", "faces"}."""
+    path, pairs = os.path.join(args.out, "threshold.json"), counts["impostor_pairs"]
+    remove(path)
     if got is None:
-        raise Failure(too_few(rate, counts["impostor_pairs"]))
-    write_json(path, record(rate, got, counts, about))
+        why = (f"{pairs:,} pairs of different people cannot show a false-match rate of {rate:g}: "
+               f"fewer than {FEWEST} of them would match; {round(FEWEST / rate):,} are needed")
+        if args.threshold_rate:
+            raise Failure(why)
+        return f"no threshold.json: {why}"
+    write_json(path, {
+        "format": FORMAT, "threshold": got["threshold"], "false_match_rate": rate,
+        "false_matches": got["false_matches"], "impostor_pairs": pairs,
+        "false_match_rate_low": got["false_match_low"],
+        "false_match_rate_high": got["false_match_high"], "true_match_rate": got["tar"],
+        "true_match_rate_low": got["low"], "true_match_rate_high": got["high"],
+        "genuine_pairs": counts["genuine_pairs"], "people": counts["people"],
+        **about, "date": time.strftime("%Y-%m-%d %H:%M:%S")})
+    return None
 
 
 def of_pairs(scores, same, names, rate):
-    """Measures a list of pairs and returns (got, counts) as record() takes them. The intervals are
+    """Measures a list of pairs and returns (got, counts) as save() takes them. The intervals are
     over people. names: [(image, image)]; the folder of an image is its person. When the images do
     not lie in folders of people, each pair counts as people of its own."""
     people = [[n.rsplit("/", 1)[0] if "/" in n else n for n in pair] for pair in names]

@@ -21,6 +21,18 @@ def exporter(text, *outs):
     return parser
 
 
+def evaluation(text):
+    """Returns the parser of a script that measures networks on faces."""
+    parser = command_line(text)
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder of all results")
+    parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
+                        help="add or append the features of the mirror image (default: none)")
+    parser.add_argument("--threads", type=whole(0, 64), default=0, help="0: all processors")
+    parser.add_argument("--no-pictures", dest="pictures", action="store_false",
+                        help="draw no pictures")
+    return parser
+
+
 def whole(least, most=1 << 31):
     def take(text):
         try:
